@@ -1,0 +1,63 @@
+/**
+ * The one error class a user may see. Every rejected input becomes a ContiguaError whose message says what happened,
+ * to which file or tensor, what was found, what was expected and what to do. `code` is stable: tests and callers
+ * switch on it, never on the words. It crosses the worker boundary as plain data (see workers/protocol.ts).
+ */
+export type ErrorCode =
+  | 'safetensors-invalid'
+  | 'checkpoint-incomplete'
+  | 'checkpoint-unsupported'
+  | 'config-invalid'
+  | 'weight-missing'
+  | 'weight-misshapen'
+  | 'weight-not-finite'
+  | 'calibration-invalid'
+  | 'inputs-invalid'
+  | 'plan-invalid'
+  | 'plan-mismatch'
+  | 'prompt-invalid'
+  | 'engine-unavailable'
+  | 'engine-lost'
+  | 'worker-crashed'
+  | 'cancelled'
+  | 'not-ready'
+  | 'usage'
+  | 'internal';
+
+export interface ErrorDetails {
+  /** File the problem lies in, as the user knows it (relative path). */
+  file?: string;
+  tensor?: string;
+  found?: string;
+  expected?: string;
+  /** What the user can do about it, one sentence. */
+  hint?: string;
+}
+
+export class ContiguaError extends Error {
+  override readonly name = 'ContiguaError';
+  constructor(
+    readonly code: ErrorCode,
+    readonly summary: string,
+    readonly details: ErrorDetails = {},
+  ) {
+    super(sentence(summary, details));
+  }
+}
+
+function sentence(summary: string, { file, tensor, found, expected, hint }: ErrorDetails): string {
+  const where = [file, tensor].filter(Boolean).join(' › ');
+  const parts = [where ? `${where}: ${summary}` : summary];
+  if (found !== undefined) parts.push(`found ${found}`);
+  if (expected !== undefined) parts.push(`expected ${expected}`);
+  const message = parts.join('; ');
+  return hint ? `${message}. ${hint}` : message;
+}
+
+/** Anything thrown, as a ContiguaError; a foreign error keeps its message under the code `internal`. */
+export function asContiguaError(thrown: unknown): ContiguaError {
+  if (thrown instanceof ContiguaError) return thrown;
+  if (thrown instanceof DOMException && thrown.name === 'AbortError') return new ContiguaError('cancelled', 'Stopped');
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return new ContiguaError('internal', message);
+}

@@ -1,0 +1,144 @@
+/**
+ * The one protocol between a host (page, CLI, job process) and a compute worker. A call carries an id; the worker
+ * answers with any number of `progress` and exactly one `result` or `error`. `cancel` makes the call end with the
+ * error code `cancelled`. Tensors never cross: values are JSON and typed arrays (transferred, see `transferablesOf`).
+ */
+import type { NamedBlob } from '../lib/core/checkpoint/types.ts';
+import type { ErrorCode, ErrorDetails } from '../lib/core/errors.ts';
+import type { BlockInterval } from '../lib/core/interval/interval.ts';
+import type { Replacement } from '../lib/core/plan/plan.ts';
+import type { AnalysisReport, IntervalDamage } from '../lib/core/report/report.ts';
+import type { EngineName, EngineReport } from '../lib/core/tensor/engine.ts';
+
+/** Where a model's files are: a folder URL served with byte ranges, or blobs the user picked (read in place). */
+export type ModelSource =
+  | { readonly kind: 'url'; readonly url: string; readonly name: string }
+  | { readonly kind: 'files'; readonly files: readonly NamedBlob[]; readonly name: string };
+
+export interface ModelSummary {
+  readonly name: string;
+  readonly fingerprint: string;
+  readonly className: string;
+  readonly family: string;
+  readonly numBlocks: number;
+  readonly width: number;
+  readonly numHeads: number;
+  readonly headDim: number;
+  readonly textDim: number;
+  readonly inChannels: number;
+  readonly patchSize: number;
+  readonly parameters: number;
+  readonly blockParameters: number;
+  readonly globalParameters: number;
+  /** Dtypes present, most elements first. */
+  readonly dtypes: readonly string[];
+  readonly sizeBytes: number;
+  readonly files: number;
+  /** The raw config.json, so that exports keep keys this product does not know. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** The bundled sample's grammar is present: prompts, preview and the checker work. */
+  readonly drawable: boolean;
+  /** Image and text tokens of one forward, for the cost model (sample: 64 and 13; own model: from calibration). */
+  readonly tokensPerForward: { readonly image: number; readonly text: number };
+}
+
+export type CalibrationRequest =
+  | { readonly kind: 'shapes'; readonly samples: number; readonly timesteps: number; readonly seed: number }
+  | { readonly kind: 'synthetic'; readonly samples: number; readonly timesteps: number; readonly seed: number }
+  | { readonly kind: 'file'; readonly file: NamedBlob };
+
+export interface Drawing {
+  /** 32 × 32 × RGBA. */
+  readonly rgba: Uint8ClampedArray<ArrayBuffer>;
+  readonly width: number;
+  readonly height: number;
+  /** The checker's verdict per caption fact; null for captions that state none. */
+  readonly facts: readonly {
+    readonly name: string;
+    readonly expected: string;
+    readonly seen: string;
+    readonly holds: boolean;
+  }[];
+  readonly durationMs: number;
+}
+
+export interface ForwardTiming {
+  /** Medians of interleaved runs, milliseconds per forward of `samples` samples. */
+  readonly wholeMs: number;
+  readonly prunedMs: number;
+  readonly samples: number;
+  readonly runs: number;
+}
+
+/** Every task a worker can do: its input, its result and what its progress carries besides the numbers. */
+export interface Tasks {
+  startEngine: { input: { wanted: EngineName | 'auto'; threads?: number }; result: EngineReport; partial: never };
+  /** Golden case Q1 of the model facts, run on the engine in use: the largest absolute difference, to be shown. */
+  verifyEngine: { input: Record<never, never>; result: { maxAbsError: number; tolerance: number }; partial: never };
+  openModel: { input: { source: ModelSource }; result: ModelSummary; partial: never };
+  analyse: { input: { calibration: CalibrationRequest }; result: AnalysisReport; partial: AnalysisPartial };
+  damage: {
+    input: { intervals: readonly BlockInterval[] };
+    result: readonly IntervalDamage[];
+    partial: IntervalDamage;
+  };
+  measure: {
+    input: { intervals: readonly BlockInterval[]; replacement: Replacement };
+    result: ForwardTiming;
+    partial: never;
+  };
+  draw: {
+    input: {
+      prompt: string;
+      seed: number;
+      steps: number;
+      guidance: number;
+      intervals: readonly BlockInterval[];
+      replacement: Replacement;
+    };
+    result: Drawing;
+    partial: never;
+  };
+}
+export type TaskName = keyof Tasks;
+
+/** Partial results, so that panels fill as they come. */
+export type AnalysisPartial =
+  | { readonly kind: 'captured'; readonly block: number }
+  | {
+      readonly kind: 'probe';
+      readonly block: number;
+      readonly r2: { readonly image: number | null; readonly text: number | null };
+    };
+
+export interface Progress<P = unknown> {
+  /** `read`, `capture`, `probes`, `cka`, `trajectories`, `damage`, `draw`, `measure`. */
+  readonly stage: string;
+  readonly done: number;
+  readonly total: number;
+  readonly partial?: P;
+}
+
+export type Request =
+  | {
+      readonly [K in TaskName]: {
+        readonly type: 'call';
+        readonly id: number;
+        readonly task: K;
+        readonly input: Tasks[K]['input'];
+      };
+    }[TaskName]
+  | { readonly type: 'cancel'; readonly id: number };
+
+export type Reply =
+  | { readonly type: 'progress'; readonly id: number; readonly progress: Progress }
+  | { readonly type: 'result'; readonly id: number; readonly value: unknown }
+  | { readonly type: 'error'; readonly id: number; readonly error: WireError }
+  /** Unasked: the device went away (GPU device loss). Every later call fails with `engine-lost` until `startEngine`. */
+  | { readonly type: 'engine-lost'; readonly reason: string };
+
+export interface WireError {
+  readonly code: ErrorCode;
+  readonly summary: string;
+  readonly details: ErrorDetails;
+}
