@@ -1,0 +1,62 @@
+/**
+ * Journeys in a real Chromium. `wasm` is the default engine of a machine without a GPU and runs every journey; `webgpu`
+ * runs on Chromium's software adapter, which is correct and slow, so it holds only the small cases in e2e/webgpu.
+ */
+import { defineConfig } from '@playwright/test';
+
+const port = process.env.E2E_PORT;
+const baseURL = process.env.E2E_BASE_URL ?? `http://127.0.0.1:${port}`;
+const quiet = [
+  '--no-sandbox',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+export default defineConfig({
+  testDir: '.',
+  outputDir: '../test-results',
+  fullyParallel: false,
+  workers: 1,
+  forbidOnly: Boolean(process.env.CI),
+  retries: process.env.CI ? 1 : 0,
+  timeout: 120_000,
+  expect: { timeout: 15_000 },
+  use: {
+    baseURL,
+    viewport: { width: 1440, height: 900 },
+    acceptDownloads: true,
+    screenshot: 'only-on-failure',
+    permissions: ['clipboard-read', 'clipboard-write'],
+  },
+  projects: [
+    {
+      name: 'wasm',
+      testIgnore: /webgpu\//,
+      use: { launchOptions: { executablePath: process.env.E2E_CHROMIUM, args: quiet } },
+    },
+    {
+      name: 'webgpu',
+      testMatch: /webgpu\/.*\.e2e\.ts/,
+      use: {
+        launchOptions: {
+          executablePath: process.env.E2E_CHROMIUM,
+          args: [...quiet, '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
+        },
+      },
+    },
+  ],
+  testMatch: /.*\.e2e\.ts/,
+  ...(process.env.E2E_BASE_URL
+    ? {}
+    : {
+        webServer: {
+          command: `node ../node_modules/next/dist/bin/next start .. --hostname 127.0.0.1 --port ${port}`,
+          url: baseURL,
+          reuseExistingServer: false,
+          timeout: 60_000,
+        },
+      }),
+});
