@@ -1,0 +1,17 @@
+'use client';
+/** The "?" beside a title: one plain explanation of what is shown. */
+import type { ReactNode } from 'react';
+import { Popover } from './popover';
+
+export function Help({ about, children }: { about: string; children: ReactNode }) {
+  return (
+    <Popover
+      name={`What is ${about}?`}
+      label="?"
+      title={about}
+      buttonClass="inline-flex size-5 shrink-0 items-center justify-center rounded-full border border-line text-2xs text-muted hover:bg-panel-2 hover:text-ink"
+    >
+      <div className="space-y-2 text-sm leading-5 text-ink">{children}</div>
+    </Popover>
+  );
+}

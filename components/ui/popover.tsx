@@ -1,0 +1,71 @@
+'use client';
+/**
+ * A panel that opens under its button: the platform's `popover` (top layer, closes on Escape and on a click outside),
+ * placed by hand so that it stays on screen in browsers without anchor positioning.
+ */
+import { type ReactNode, useId, useRef, useState } from 'react';
+
+const MARGIN_PX = 8;
+
+interface PopoverProps {
+  /** Accessible name of the button; the visible label may be shorter. */
+  name: string;
+  label: ReactNode;
+  children: ReactNode;
+  buttonClass?: string;
+  panelClass?: string;
+  disabled?: boolean;
+  /** Accessible name of the panel. */
+  title?: string;
+}
+
+export function Popover({ name, label, children, buttonClass, panelClass = 'w-80', disabled, title }: PopoverProps) {
+  const id = useId();
+  const button = useRef<HTMLButtonElement>(null);
+  const panel = useRef<HTMLDivElement>(null);
+  const [open, setOpen] = useState(false);
+
+  const place = () => {
+    if (!button.current || !panel.current) return;
+    const anchor = button.current.getBoundingClientRect();
+    const { offsetWidth, offsetHeight } = panel.current;
+    const left = Math.min(Math.max(anchor.left, MARGIN_PX), window.innerWidth - offsetWidth - MARGIN_PX);
+    const below = anchor.bottom + 4;
+    const fits = below + offsetHeight + MARGIN_PX <= window.innerHeight;
+    const top = fits ? below : Math.max(MARGIN_PX, anchor.top - offsetHeight - 4);
+    panel.current.style.left = `${Math.max(MARGIN_PX, left)}px`;
+    panel.current.style.top = `${top}px`;
+  };
+
+  return (
+    <>
+      <button
+        ref={button}
+        type="button"
+        aria-label={name}
+        aria-expanded={open}
+        aria-haspopup="dialog"
+        popoverTarget={id}
+        disabled={disabled}
+        className={buttonClass}
+      >
+        {label}
+      </button>
+      <div
+        ref={panel}
+        id={id}
+        popover="auto"
+        role="dialog"
+        aria-label={title ?? name}
+        onToggle={(event) => {
+          const opened = event.newState === 'open';
+          setOpen(opened);
+          if (opened) place();
+        }}
+        className={`fixed m-0 max-h-[80dvh] max-w-[calc(100vw-16px)] overflow-y-auto rounded-lg border border-line bg-panel p-4 text-sm text-ink shadow-(--shadow) ${panelClass}`}
+      >
+        {open ? children : null}
+      </div>
+    </>
+  );
+}

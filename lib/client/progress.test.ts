@@ -1,0 +1,29 @@
+import { describe, expect, it } from 'vitest';
+import { remainingMs, shareDone, withStage } from './progress.ts';
+
+const shares = { capture: 3, probes: 1 };
+
+describe('progress over several stages', () => {
+  it('weighs each stage by its share of the whole', () => {
+    expect(shareDone([{ stage: 'capture', done: 8, total: 16 }], shares)).toBeCloseTo(0.375);
+    expect(shareDone([{ stage: 'capture', done: 16, total: 16 }], shares)).toBeCloseTo(0.75);
+  });
+
+  it('lets two stages run at once and keeps one entry for each', () => {
+    let stages = withStage([], { stage: 'capture', done: 1, total: 4 });
+    stages = withStage(stages, { stage: 'probes', done: 1, total: 4 });
+    stages = withStage(stages, { stage: 'capture', done: 4, total: 4 });
+    expect(stages.map(({ stage }) => stage)).toEqual(['capture', 'probes']);
+    expect(shareDone(stages, shares)).toBeCloseTo((3 + 0.25) / 4);
+  });
+
+  it('does not divide by a stage that has nothing to do', () => {
+    expect(shareDone([{ stage: 'capture', done: 0, total: 0 }], shares)).toBe(0);
+  });
+
+  it('estimates what is left at the pace so far, and says nothing too early', () => {
+    expect(remainingMs(2_000, 0.25)).toBeCloseTo(6_000);
+    expect(remainingMs(100, 0.25)).toBeNull();
+    expect(remainingMs(2_000, 0.001)).toBeNull();
+  });
+});
