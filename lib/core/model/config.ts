@@ -1,0 +1,144 @@
+/**
+ * A diffusers transformer `config.json`, parsed: which family it is and the numbers that fix its shapes. Unknown keys
+ * are tolerated and kept in `raw`, so that exports lose nothing; variants whose arithmetic differs are refused by name.
+ * No tensor code, so that the page and the planner can import it (through config-index.ts).
+ */
+import { ContiguaError } from '../errors.ts';
+
+export type Family = 'qwen-image';
+
+/** `_class_name` → family. */
+export const SUPPORTED_CLASSES: Readonly<Record<string, Family>> = { QwenImageTransformer2DModel: 'qwen-image' };
+
+export interface ModelConfig {
+  readonly family: Family;
+  readonly className: string;
+  readonly numBlocks: number;
+  /** D = numHeads · headDim. */
+  readonly width: number;
+  readonly numHeads: number;
+  readonly headDim: number;
+  readonly textDim: number;
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly patchSize: number;
+  /** Rotary dimensions of frame, row and column; they add up to headDim. */
+  readonly ropeAxes: readonly [number, number, number];
+  /** config.json as it was. */
+  readonly raw: Readonly<Record<string, unknown>>;
+}
+
+/** Features of one output token, p²·out. */
+export function outputFeatures(config: ModelConfig): number {
+  return config.patchSize ** 2 * config.outChannels;
+}
+
+/** Init defaults of diffusers' QwenImageTransformer2DModel, for keys that a config leaves out. */
+const QWEN_DEFAULTS = {
+  patch_size: 2,
+  in_channels: 64,
+  out_channels: 16,
+  num_layers: 60,
+  attention_head_dim: 128,
+  num_attention_heads: 24,
+  joint_attention_dim: 3584,
+};
+
+/** Options of the class that change the arithmetic and that this product does not implement. */
+const UNSUPPORTED_OPTIONS = ['guidance_embeds', 'zero_cond_t', 'use_additional_t_cond', 'use_layer3d_rope'];
+
+export function parseModelConfig(text: string, file: string): ModelConfig {
+  let raw: unknown;
+  try {
+    raw = JSON.parse(text);
+  } catch (cause) {
+    throw new ContiguaError('config-invalid', 'Not JSON', {
+      file,
+      found: cause instanceof Error ? cause.message : String(cause),
+      expected: "a diffusers transformer's config.json",
+      hint: 'Pick the `transformer` folder of a diffusers model.',
+    });
+  }
+  if (!isRecord(raw)) {
+    throw new ContiguaError('config-invalid', 'Not a JSON object', { file, found: kindOf(raw), expected: 'an object' });
+  }
+  const className = raw._class_name;
+  const family =
+    typeof className === 'string' && Object.hasOwn(SUPPORTED_CLASSES, className)
+      ? SUPPORTED_CLASSES[className]
+      : undefined;
+  if (typeof className !== 'string' || family === undefined) {
+    throw new ContiguaError('checkpoint-unsupported', 'Unknown model class in `_class_name`', {
+      file,
+      found: className === undefined ? 'no `_class_name`' : JSON.stringify(className),
+      expected: Object.keys(SUPPORTED_CLASSES).join(' or '),
+      hint: 'Pick the `transformer` folder of a Qwen-Image model in diffusers format.',
+    });
+  }
+  for (const option of UNSUPPORTED_OPTIONS) {
+    const value = raw[option];
+    if (value !== undefined && value !== null && value !== false) {
+      throw new ContiguaError('checkpoint-unsupported', `The variant \`${option}\` of ${className} is not supported`, {
+        file,
+        found: `${option} = ${JSON.stringify(value)}`,
+        expected: 'false or absent',
+        hint: 'Qwen-Image itself works; its edit and layered variants do not yet.',
+      });
+    }
+  }
+  return parseQwen(raw, className, family, file);
+}
+
+function parseQwen(raw: Record<string, unknown>, className: string, family: Family, file: string): ModelConfig {
+  const positive = (key: keyof typeof QWEN_DEFAULTS): number => {
+    const value = raw[key] ?? (key === 'out_channels' && raw[key] === null ? raw.in_channels : QWEN_DEFAULTS[key]);
+    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 1 || value > 2 ** 20) {
+      throw new ContiguaError('config-invalid', `\`${key}\` is not usable`, {
+        file,
+        found: JSON.stringify(value),
+        expected: 'a whole number of at least 1',
+      });
+    }
+    return value;
+  };
+  const numHeads = positive('num_attention_heads');
+  const headDim = positive('attention_head_dim');
+  const axes = raw.axes_dims_rope ?? [16, 56, 56];
+  const ropeAxes = threeEvenNumbers(axes);
+  if (!ropeAxes || ropeAxes[0] + ropeAxes[1] + ropeAxes[2] !== headDim) {
+    throw new ContiguaError('config-invalid', '`axes_dims_rope` does not fit `attention_head_dim`', {
+      file,
+      found: JSON.stringify(axes),
+      expected: `three even numbers that add up to ${headDim}`,
+    });
+  }
+  return {
+    family,
+    className,
+    numBlocks: positive('num_layers'),
+    width: numHeads * headDim,
+    numHeads,
+    headDim,
+    textDim: positive('joint_attention_dim'),
+    inChannels: positive('in_channels'),
+    outChannels: positive('out_channels'),
+    patchSize: positive('patch_size'),
+    ropeAxes,
+    raw,
+  };
+}
+
+function threeEvenNumbers(value: unknown): [number, number, number] | null {
+  if (!Array.isArray(value) || value.length !== 3) return null;
+  const [frame, row, column]: unknown[] = value;
+  const fits = (n: unknown): n is number => typeof n === 'number' && Number.isSafeInteger(n) && n >= 0 && n % 2 === 0;
+  return fits(frame) && fits(row) && fits(column) ? [frame, row, column] : null;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function kindOf(value: unknown): string {
+  return value === null ? 'null' : Array.isArray(value) ? 'an array' : `a ${typeof value}`;
+}

@@ -1,0 +1,18 @@
+export {
+  countFlops,
+  countParameters,
+  type ExpectedTensor,
+  expectedTensors,
+  type Family,
+  type FlopCount,
+  type ForwardTokens,
+  type ModelConfig,
+  outputFeatures,
+  type ParameterCount,
+  parseModelConfig,
+  SUPPORTED_CLASSES,
+} from './config-index.ts';
+export { type GoldenCase, goldenQ1 } from './golden-fill.ts';
+export { type OpenOptions, openTransformer } from './open.ts';
+export { type AffineMap, type Route, type RouteStep, routeOf, type StreamProbes } from './route.ts';
+export type { PassContext, State, Transformer, TransformerInputs } from './transformer.ts';

@@ -1,0 +1,44 @@
+/** The way of a forward pass through the blocks: whole, with intervals removed, or with their probes in their place. */
+import type { BlockInterval } from '../interval/interval.ts';
+import type { Replacement } from '../plan/plan.ts';
+
+/** Residual map x + x·weight + bias. */
+export interface AffineMap {
+  /** [d, d], row = input feature. */
+  readonly weight: Float32Array;
+  /** [d] */
+  readonly bias: Float32Array;
+}
+
+/** The probe of one block; null leaves the stream as it is. */
+export interface StreamProbes {
+  readonly image: AffineMap | null;
+  readonly text: AffineMap | null;
+}
+
+export type RouteStep =
+  | { readonly kind: 'block'; readonly index: number }
+  | { readonly kind: 'probe'; readonly probe: StreamProbes };
+export type Route = readonly RouteStep[];
+
+/** Block `first` of each interval runs; the rest is left out or stands in as its probes. `probes` has one per block. */
+export function routeOf(
+  numBlocks: number,
+  intervals: readonly BlockInterval[],
+  replacement: Replacement,
+  probes: readonly StreamProbes[],
+): Route {
+  const replaced = new Set<number>();
+  for (const { first, last } of intervals) for (let i = first + 1; i <= last; i++) replaced.add(i);
+  const route: RouteStep[] = [];
+  for (let index = 0; index < numBlocks; index++) {
+    if (!replaced.has(index)) {
+      route.push({ kind: 'block', index });
+    } else if (replacement === 'probes') {
+      const probe = probes[index];
+      if (!probe) throw new RangeError(`No probe for block ${index}: ${probes.length} probes given`);
+      route.push({ kind: 'probe', probe });
+    }
+  }
+  return route;
+}

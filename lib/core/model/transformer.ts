@@ -1,0 +1,54 @@
+/**
+ * What every family's transformer looks like to the rest of the product: begin, run a block, project. One file per
+ * family implements it; nobody outside this folder knows which. Tensors of a State are owned by whoever received them.
+ */
+import type * as tf from '@tensorflow/tfjs-core';
+import type { ModelConfig } from './config.ts';
+import type { Route } from './route.ts';
+
+export interface TransformerInputs {
+  /** Packed image tokens [B, Ni, inChannels]. */
+  readonly hiddenStates: Float32Array;
+  readonly imageTokens: number;
+  /** Text embeddings [B, Nt, textDim]. */
+  readonly encoderHiddenStates: Float32Array;
+  readonly textTokens: number;
+  /** [B, Nt], 1 = valid; null when every token is. */
+  readonly mask: Uint8Array | null;
+  /** [B], 0..1. */
+  readonly timestep: Float32Array;
+  /** Frames, height, width of each image of one sample, in tokens; the same for the whole batch. */
+  readonly imageShapes: readonly (readonly [number, number, number])[];
+  readonly batch: number;
+}
+
+export interface State {
+  /** [B, Ni, D] */
+  readonly image: tf.Tensor3D;
+  /** [B, Nt, D] */
+  readonly text: tf.Tensor3D;
+}
+
+/** What all blocks of one forward share (conditioning, rotary tables, mask). Opaque; free with `disposeContext`. */
+export interface PassContext {
+  readonly batch: number;
+  readonly imageTokens: number;
+  readonly textTokens: number;
+}
+
+/** Calls must not overlap: await one before the next, as block weights may be exchanged in between. */
+export interface Transformer {
+  readonly config: ModelConfig;
+  /** Embeds the inputs; rejects with `inputs-invalid` when they do not fit the model. */
+  begin(inputs: TransformerInputs): Promise<{ state: State; context: PassContext }>;
+  /** Reads the block's weights now, so that `runBlock` is compute alone. */
+  loadBlock(index: number): Promise<void>;
+  /** New tensors, owned by the caller; the input is untouched. */
+  runBlock(index: number, state: State, context: PassContext): Promise<State>;
+  /** Output tokens [B, Ni, p²·out], owned by the caller. */
+  project(state: State, context: PassContext): tf.Tensor3D;
+  disposeContext(context: PassContext): void;
+  /** Output tokens [B, Ni, p²·out] along `route`, by default every block. Text that no later block reads is not computed. */
+  forward(inputs: TransformerInputs, route?: Route): Promise<Float32Array>;
+  dispose(): void;
+}
