@@ -1,6 +1,8 @@
 /** The sample model's grammar: scenes, captions, prompts, pictures and the checker that reads them back. */
 export type { EncodedCaption, SampleAssets } from './caption.ts';
 export { captionOf, captionWords, embedCaption, encodeWords, isShapesVocabulary } from './caption.ts';
+export type { FactVerdict, PictureReading } from './check.ts';
+export { checkPicture, readPicture } from './check.ts';
 export type { ParsedPrompt } from './prompt.ts';
 export { encodePrompt, parsePrompt } from './prompt.ts';
 export { packPicture, pictureRgba, renderScene, unpackPicture } from './render.ts';
