@@ -1,0 +1,12 @@
+export {
+  chooseByBudget,
+  DAMAGE_SCORES,
+  type DamageScore,
+  damageScore,
+  type RankableReport,
+  type RankedInterval,
+  rankByDamage,
+} from './damage.ts';
+export { type DetectionRule, detectIntervals, lastBeforeBreak } from './rule.ts';
+export { DEFAULT_DETECTION, type DetectionSettings, type StreamChoice } from './settings.ts';
+export { differences, differencesOf, type ReportStreams, similarityOf, trajectoryOf } from './trajectory.ts';

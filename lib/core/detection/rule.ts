@@ -1,0 +1,54 @@
+/**
+ * Where a contiguous redundant interval ends (PPCL, stage 1.2). From start u the interval goes on while the difference
+ * Δ(u, k) keeps falling; the first rise is a break: `v = min { k−1 : k ≥ u+2, Δ(u,k) > Δ(u,k−1) }`, and the last block
+ * if there is none. The next start is v+1. A run of one block is no interval. The CKA threshold that the paper compares
+ * with (and beats) is here too.
+ */
+import type { BlockInterval } from '../interval/interval.ts';
+import type { DetectionSettings } from './settings.ts';
+import { differencesOf, type ReportStreams, trajectoryOf } from './trajectory.ts';
+
+export type DetectionRule =
+  | { readonly kind: 'difference' }
+  /** The interval goes on while `cka(u, k) ≥ atLeast`. */
+  | { readonly kind: 'threshold'; readonly atLeast: number };
+
+/** Intervals of two or more blocks that the rule finds, from block 0 on, in order and without overlap. */
+export function detectIntervals(
+  report: ReportStreams,
+  settings: DetectionSettings,
+  rule: DetectionRule = { kind: 'difference' },
+): BlockInterval[] {
+  const rows = rule.kind === 'difference' ? differencesOf(report, settings) : trajectoryOf(report, settings);
+  const intervals: BlockInterval[] = [];
+  for (let first = 0; first < rows.length; ) {
+    const row = rows[first] ?? [];
+    const last = rule.kind === 'difference' ? lastBeforeBreak(row, first) : lastAtLeast(row, first, rule.atLeast);
+    if (last > first) intervals.push({ first, last });
+    first = last + 1;
+  }
+  return intervals;
+}
+
+/**
+ * The last block of the interval that starts at `first`, given its row of differences Δ(first, ·). Ties go on. A null is
+ * no evidence: it neither breaks nor resets, and the next difference is compared with the last one before it.
+ */
+export function lastBeforeBreak(deltas: readonly (number | null)[], first: number): number {
+  let before: number | null = null;
+  for (let k = first + 1; k < deltas.length; k++) {
+    const delta = deltas[k] ?? null;
+    if (delta === null) continue;
+    if (before !== null && delta > before) return k - 1;
+    before = delta;
+  }
+  return deltas.length - 1;
+}
+
+function lastAtLeast(cka: readonly (number | null)[], first: number, atLeast: number): number {
+  for (let k = first + 1; k < cka.length; k++) {
+    const value = cka[k] ?? null;
+    if (value !== null && value < atLeast) return k - 1;
+  }
+  return cka.length - 1;
+}

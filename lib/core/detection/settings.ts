@@ -1,0 +1,22 @@
+/**
+ * How a trajectory is read before the rule looks at it. The paper leaves each of these open; the defaults are the
+ * method's first reading, and the others stay available so that a study can compare them.
+ */
+import type { CkaEstimator, CkaTarget, SurrogateStart } from '../report/report.ts';
+
+/** Which stream decides: the mean of both (the default), or one alone. */
+export type StreamChoice = 'mean' | 'image' | 'text';
+
+export interface DetectionSettings {
+  readonly estimator: CkaEstimator;
+  readonly start: SurrogateStart;
+  readonly target: CkaTarget;
+  readonly streams: StreamChoice;
+}
+
+export const DEFAULT_DETECTION: DetectionSettings = {
+  estimator: 'debiased',
+  start: 'block-u',
+  target: 'teacher-after-k',
+  streams: 'mean',
+};

@@ -1,0 +1,64 @@
+/**
+ * From a report to the two curves the rule looks at, for every start block u: `cka(u, k)` and its first difference with
+ * the sign turned, `Δ(u, k) = cka(u, k−1) − cka(u, k)`. Two streams share one axis: their mean decides by default.
+ * A stream that block k does not update has null at k and takes no part there: the mean is then the other stream's, and
+ * so is the difference (each stream is differenced before the mean, so that a stream dropping out makes no jump).
+ */
+import type { AnalysisReport, Matrix, Stream } from '../report/report.ts';
+import { STREAMS } from '../report/report.ts';
+import type { DetectionSettings } from './settings.ts';
+
+export type ReportStreams = Pick<AnalysisReport, 'streams'>;
+type Row = readonly (number | null)[];
+
+/** `cka(u, k)` under the settings, [M][M]; null for k < u and where no stream has a value. */
+export function trajectoryOf(report: ReportStreams, settings: DetectionSettings): Matrix {
+  return meanOf(matricesOf(report, settings));
+}
+
+/** `Δ(u, k)` under the settings, [M][M]; null for k ≤ u and where no stream has a difference. */
+export function differencesOf(report: ReportStreams, settings: DetectionSettings): Matrix {
+  return meanOf(matricesOf(report, settings).map((matrix) => matrix.map(differences)));
+}
+
+/**
+ * `Δ(k) = row(k−1) − row(k)` of one trajectory. A null in between means "state unchanged", so the difference at the next
+ * value is taken from the last value before it. Null where there is no value or nothing before it.
+ */
+export function differences(row: Row): (number | null)[] {
+  let before: number | null = null;
+  return row.map((value) => {
+    if (value === null) return null;
+    const difference = before === null ? null : before - value;
+    before = value;
+    return difference;
+  });
+}
+
+/** The surrogate's similarity `cka(first, last)`, or null where it has none. */
+export function similarityOf(
+  report: ReportStreams,
+  settings: DetectionSettings,
+  interval: { readonly first: number; readonly last: number },
+): number | null {
+  const values = matricesOf(report, settings).map((matrix) => matrix[interval.first]?.[interval.last] ?? null);
+  return meanOfPresent(values);
+}
+
+function matricesOf(report: ReportStreams, settings: DetectionSettings): Matrix[] {
+  const chosen: readonly Stream[] = settings.streams === 'mean' ? STREAMS : [settings.streams];
+  return chosen.map(
+    (stream) => report.streams[stream].trajectories[settings.estimator][`${settings.start}/${settings.target}`],
+  );
+}
+
+function meanOf(matrices: readonly Matrix[]): Matrix {
+  const [shape] = matrices;
+  if (!shape) return [];
+  return shape.map((row, u) => row.map((_, k) => meanOfPresent(matrices.map((m) => m[u]?.[k] ?? null))));
+}
+
+function meanOfPresent(values: readonly (number | null)[]): number | null {
+  const present = values.filter((value) => value !== null);
+  return present.length === 0 ? null : present.reduce((sum, value) => sum + value, 0) / present.length;
+}
