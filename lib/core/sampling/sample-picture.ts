@@ -1,0 +1,127 @@
+/**
+ * Draws one picture from noise: Euler steps over the scheduler's levels with the model's velocity `noise − picture`, and
+ * Qwen-Image's true classifier-free guidance, which keeps each token's norm: `v = u + g (c − u)`, then `v ‖c‖ / ‖v‖`.
+ * The conditional and the unconditional pass are one batch. Seeded: the same prompt and seed start from the same noise
+ * whatever the route through the blocks, so that a pruned model's picture can stand beside the whole model's.
+ */
+import { ContiguaError } from '../errors.ts';
+import type { Route } from '../model/route.ts';
+import type { Transformer, TransformerInputs } from '../model/transformer.ts';
+import { seededRandom } from '../random.ts';
+import { flowMatchSigmas, type SchedulerConfig } from './scheduler.ts';
+
+/** One encoded prompt. */
+export interface TextCondition {
+  /** [Nt, textDim] */
+  readonly embeddings: Float32Array;
+  /** [Nt], 1 = valid. */
+  readonly mask: Uint8Array;
+}
+
+export interface PictureRequest {
+  readonly scheduler: SchedulerConfig;
+  readonly steps: number;
+  /** 1 switches guidance off and needs no `unconditional`. */
+  readonly guidance: number;
+  readonly seed: number;
+  readonly conditional: TextCondition;
+  readonly unconditional: TextCondition;
+  readonly imageShapes: TransformerInputs['imageShapes'];
+  /** Blocks and probes to go through; by default every block. */
+  readonly route?: Route;
+  readonly signal?: AbortSignal;
+  readonly onStep?: (done: number, total: number) => void;
+}
+
+/** Packed image tokens [Ni, inChannels] of the finished picture. */
+export async function samplePicture(transformer: Transformer, request: PictureRequest): Promise<Float32Array> {
+  const { inChannels, outChannels, patchSize } = transformer.config;
+  if (outChannels * patchSize ** 2 !== inChannels) {
+    throw new ContiguaError('inputs-invalid', 'This model does not draw what it reads', {
+      found: `${inChannels} features in, ${outChannels * patchSize ** 2} out`,
+      expected: 'as many features out as in',
+    });
+  }
+  const imageTokens = request.imageShapes.reduce((sum, [frames, height, width]) => sum + frames * height * width, 0);
+  const sigmas = flowMatchSigmas(request.scheduler, request.steps, imageTokens);
+  const x = seededNoise(request.seed, imageTokens * inChannels);
+  for (let step = 0; step < request.steps; step++) {
+    const [now, then] = [sigmas[step] ?? 0, sigmas[step + 1] ?? 0];
+    const velocity = await guidedVelocity(transformer, request, x, imageTokens, now);
+    for (let i = 0; i < x.length; i++) x[i] = x[i]! + (then - now) * velocity[i]!;
+    request.onStep?.(step + 1, request.steps);
+    // A macrotask, so that a cancelling message can arrive between steps.
+    await new Promise<void>((resolve) => setTimeout(resolve, 0));
+    if (request.signal?.aborted) throw new ContiguaError('cancelled', 'Stopped');
+  }
+  return x;
+}
+
+/** N(0, 1) [length], the same on every engine and host. */
+export function seededNoise(seed: number, length: number): Float32Array {
+  const random = seededRandom(seed);
+  return Float32Array.from({ length }, () => random.normal());
+}
+
+async function guidedVelocity(
+  transformer: Transformer,
+  { conditional, unconditional, guidance, imageShapes, route }: PictureRequest,
+  x: Float32Array,
+  imageTokens: number,
+  sigma: number,
+): Promise<Float32Array> {
+  const conditions = guidance === 1 ? [conditional] : [conditional, unconditional];
+  const batch = conditions.length;
+  const textTokens = conditional.mask.length;
+  const velocities = await transformer.forward(
+    {
+      hiddenStates: joined(conditions.map(() => x)),
+      imageTokens,
+      encoderHiddenStates: joined(conditions.map(({ embeddings }) => embeddings)),
+      textTokens,
+      mask: Uint8Array.from(conditions.flatMap(({ mask }) => [...mask])),
+      timestep: new Float32Array(batch).fill(sigma),
+      imageShapes,
+      batch,
+    },
+    route,
+  );
+  if (batch === 1) return velocities;
+  const half = velocities.length / 2;
+  return normPreservingGuidance(velocities.subarray(0, half), velocities.subarray(half), guidance, half / imageTokens);
+}
+
+/** `u + g (c − u)`, each token of `features` values rescaled to the norm of its conditional one. */
+export function normPreservingGuidance(
+  conditional: Float32Array,
+  unconditional: Float32Array,
+  guidance: number,
+  features: number,
+): Float32Array {
+  const guided = new Float32Array(conditional.length);
+  for (let token = 0; token < conditional.length; token += features) {
+    let wanted = 0;
+    let found = 0;
+    for (let i = token; i < token + features; i++) {
+      const c = conditional[i]!;
+      const u = unconditional[i]!;
+      const v = u + guidance * (c - u);
+      guided[i] = v;
+      wanted += c * c;
+      found += v * v;
+    }
+    const scale = found > 0 ? Math.sqrt(wanted / found) : 0;
+    for (let i = token; i < token + features; i++) guided[i] = guided[i]! * scale;
+  }
+  return guided;
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  const whole = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
