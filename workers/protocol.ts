@@ -10,7 +10,14 @@ import type { Replacement } from '../lib/core/plan/plan.ts';
 import type { AnalysisReport, IntervalDamage } from '../lib/core/report/report.ts';
 import type { EngineName, EngineReport } from '../lib/core/tensor/engine.ts';
 
-/** Where a model's files are: a folder URL served with byte ranges, or blobs the user picked (read in place). */
+/** A file the worker opens itself by URL (`file:` in Node, `http(s):` with byte ranges): file-backed Node Blobs cannot be cloned. */
+export interface LinkedFile {
+  readonly path: string;
+  readonly url: string;
+}
+export type FileSource = NamedBlob | LinkedFile;
+
+/** Where a model's files are: a folder URL (served with byte ranges, or `file:`), or blobs the user picked (read in place). */
 export type ModelSource =
   | { readonly kind: 'url'; readonly url: string; readonly name: string }
   | { readonly kind: 'files'; readonly files: readonly NamedBlob[]; readonly name: string };
@@ -45,7 +52,7 @@ export interface ModelSummary {
 export type CalibrationRequest =
   | { readonly kind: 'shapes'; readonly samples: number; readonly timesteps: number; readonly seed: number }
   | { readonly kind: 'synthetic'; readonly samples: number; readonly timesteps: number; readonly seed: number }
-  | { readonly kind: 'file'; readonly file: NamedBlob };
+  | { readonly kind: 'file'; readonly file: FileSource };
 
 export interface Drawing {
   /** 32 × 32 × RGBA. */
@@ -85,6 +92,12 @@ export interface Tasks {
   measure: {
     input: { intervals: readonly BlockInterval[]; replacement: Replacement };
     result: ForwardTiming;
+    partial: never;
+  };
+  /** One whole forward pass on a file of diffusers' forward arguments; `sample` is [B, Ni, p²·out], C order. */
+  forward: {
+    input: { inputs: FileSource };
+    result: { readonly sample: Float32Array<ArrayBuffer>; readonly shape: readonly number[] };
     partial: never;
   };
   draw: {
@@ -137,6 +150,7 @@ export type Reply =
   /** Unasked: the device went away (GPU device loss). Every later call fails with `engine-lost` until `startEngine`. */
   | { readonly type: 'engine-lost'; readonly reason: string };
 
+/** `id` is -1 when the offending message carried none. */
 export interface WireError {
   readonly code: ErrorCode;
   readonly summary: string;

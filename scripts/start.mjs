@@ -1,0 +1,116 @@
+/**
+ * `npm start`: builds when there is no build or a source file is newer than it, then serves on localhost and prints the
+ * address. PORT asks for a port (3000 unless given); when it is taken, the next free one is used.
+ */
+import { spawn } from 'node:child_process';
+import { readdir, stat } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const HOST = '127.0.0.1';
+const ROOT = fileURLToPath(new URL('../', import.meta.url));
+const NEXT = createRequire(import.meta.url).resolve('next/dist/bin/next');
+/** What a build depends on; public/ is served as it lies, but Next lists its files when it builds. */
+const SOURCES = ['app', 'components', 'lib', 'workers', 'public', 'next.config.mjs', 'proxy.ts', 'package-lock.json'];
+
+async function newestChange(path) {
+  const info = await stat(path).catch(() => null);
+  if (!info) return 0;
+  if (!info.isDirectory()) return info.mtimeMs;
+  const entries = await readdir(path, { withFileTypes: true });
+  const changes = await Promise.all(
+    // Written by the build itself.
+    entries.filter((entry) => entry.name !== 'engines').map((entry) => newestChange(join(path, entry.name))),
+  );
+  return Math.max(0, ...changes);
+}
+
+async function needsBuild() {
+  const built = await newestChange(join(ROOT, '.next', 'BUILD_ID'));
+  const changed = await Promise.all(SOURCES.map((source) => newestChange(join(ROOT, source))));
+  return built === 0 || Math.max(...changed) > built;
+}
+
+/** Resolves with the exit code, or the signal's name. */
+function run(argv, stdio, onStart = () => {}) {
+  const child = spawn(process.execPath, [NEXT, ...argv], { cwd: ROOT, stdio });
+  onStart(child);
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code, signal) => resolve(code ?? signal));
+  });
+}
+
+function isFree(port) {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.once('error', () => resolve(false));
+    probe.listen(port, HOST, () => probe.close(() => resolve(true)));
+  });
+}
+
+async function freePort(wanted) {
+  for (let port = wanted; port < wanted + 50; port++) if (await isFree(port)) return port;
+  throw new Error(`No free port between ${wanted} and ${wanted + 49}; set PORT.`);
+}
+
+function wantedPort() {
+  const given = process.env.PORT;
+  if (given === undefined || given === '') return 3000;
+  const port = Number(given);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
+    throw new Error(`PORT is "${given}"; expected a number from 1 to 65535.`);
+  }
+  return port;
+}
+
+async function waitUntilUp(url, stillRunning) {
+  while (stillRunning()) {
+    const up = await fetch(url, { method: 'HEAD' }).then(
+      () => true,
+      () => false,
+    );
+    if (up) return true;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  return false;
+}
+
+async function main() {
+  const port = await freePort(wantedPort());
+  if (await needsBuild()) {
+    console.log('Building Contigua …');
+    const code = await run(['build'], 'inherit');
+    if (code !== 0) return typeof code === 'number' ? code : 1;
+  }
+
+  let running = true;
+  let stopping = false;
+  const exited = run(['start', '--hostname', HOST, '--port', String(port)], ['ignore', 'ignore', 'inherit'], (child) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+      process.on(signal, () => {
+        stopping = true;
+        child.kill('SIGTERM');
+      });
+    }
+  }).finally(() => {
+    running = false;
+  });
+
+  const url = `http://${HOST}:${port}`;
+  if (await waitUntilUp(url, () => running)) console.log(`Contigua is ready: ${url}   (Ctrl-C stops it)`);
+  const code = await exited;
+  if (stopping) return 0;
+  console.error(`The server ended by itself (${code}).`);
+  return typeof code === 'number' && code !== 0 ? code : 1;
+}
+
+main().then(
+  (code) => process.exit(code),
+  (error) => {
+    console.error(error.message);
+    process.exit(1);
+  },
+);

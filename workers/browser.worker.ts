@@ -1,0 +1,23 @@
+/** Entry of the page's compute worker: joins the port to the dispatcher with the browser's engines and HTTP files. */
+import { browserEngines } from './engines-browser.ts';
+import { httpFolder, openHttpFile } from './http-folder.ts';
+import { serve } from './serve.ts';
+import { createTasks } from './tasks.ts';
+
+const engines = browserEngines();
+const tasks = createTasks({ engines, openFolder: httpFolder, openFile: openHttpFile });
+const server = serve(
+  {
+    postMessage: (reply, transfer) => self.postMessage(reply, { transfer }),
+    onMessage: (listener) => self.addEventListener('message', ({ data }) => listener(data)),
+  },
+  tasks,
+);
+engines.onLost((reason) => server.engineLost(reason));
+
+// The rejection of a forgotten promise would only reach the console, and a call might wait for ever: thrown, it ends
+// the worker's line as a crash. Promises that a lost device leaves behind are expected and answered already.
+self.addEventListener('unhandledrejection', (event) => {
+  event.preventDefault();
+  if (!engines.isLost()) throw event.reason;
+});

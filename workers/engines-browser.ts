@@ -1,0 +1,136 @@
+/**
+ * Engines of the page's worker. WebGPU wherever a real adapter exists, else WASM with SIMD and, in an isolated page,
+ * threads; plain JavaScript only by name. Backends are imported when started, so an unused one is never downloaded.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import { ContiguaError } from '../lib/core/errors.ts';
+import { type EngineCandidate, registerFastWasmKernels } from '../lib/core/tensor/index.ts';
+import { createEngineHost, type EngineHost, freshBackend, type Started, withDeadline } from './engine-host.ts';
+import { watchDevice, webgpuCandidate } from './engine-webgpu.ts';
+import { hasSimd } from './wasm-simd.ts';
+
+/** Where next.config.mjs puts the backend's untouched files (scripts/engine-files.mjs). */
+const ENGINE_FILES = '/engines/';
+/** Threaded start-up loads eight small scripts; on a slow machine that takes under two seconds. */
+const THREADS_DEADLINE_MS = 15_000;
+/** The backend's own upper bound. */
+const MAX_THREADS = 8;
+
+export function browserEngines(): EngineHost {
+  return createEngineHost({
+    async probe(threads) {
+      return [await webgpuCandidate(navigator.gpu), wasmCandidate(threads), cpuCandidate()];
+    },
+    async launch(name, lost, threads) {
+      switch (name) {
+        case 'webgpu':
+          return await startWebgpu(lost);
+        case 'wasm':
+          return await startWasm(planThreads(threads));
+        case 'cpu':
+          return await startCpu();
+        case 'tensorflow':
+          throw new ContiguaError('engine-unavailable', 'TensorFlow is an engine of the terminal, not of a browser');
+      }
+    },
+  });
+}
+
+interface ThreadPlan {
+  readonly threads: number;
+  readonly reason: string;
+}
+
+/** All of up to four cores; of more, half, since those are mostly two hardware threads to a core. */
+function planThreads(asked?: number): ThreadPlan {
+  if (!self.crossOriginIsolated) {
+    return { threads: 1, reason: 'one thread, because the page is not cross-origin isolated' };
+  }
+  const cores = navigator.hardwareConcurrency || 1;
+  const byDefault = Math.min(MAX_THREADS, Math.max(Math.min(cores, 4), Math.floor(cores / 2)));
+  const threads = Math.max(1, Math.min(MAX_THREADS, Math.floor(asked ?? byDefault)));
+  return { threads, reason: asked === undefined ? `${threads} of ${cores} logical cores` : `${threads} threads asked for` };
+}
+
+function wasmCandidate(threads?: number): EngineCandidate {
+  const plan = planThreads(threads);
+  const simd = hasSimd();
+  return {
+    name: 'wasm',
+    available: typeof WebAssembly === 'object',
+    device: describeWasm(plan.threads, simd),
+    reason: simd ? `Runs on the processor, ${plan.reason}.` : 'Runs on the processor without SIMD, which is slow.',
+    preferred: true,
+  };
+}
+
+function cpuCandidate(): EngineCandidate {
+  return {
+    name: 'cpu',
+    available: true,
+    device: 'plain JavaScript',
+    reason: 'Some 30 times slower than WASM: a last resort, used only when asked for by name.',
+    preferred: false,
+  };
+}
+
+function describeWasm(threads: number, simd: boolean): string {
+  return `${threads} ${threads === 1 ? 'thread' : 'threads'}${simd ? ', SIMD' : ', no SIMD'}`;
+}
+
+async function startWebgpu(lost: (reason: string) => void): Promise<Started> {
+  const { WebGPUBackend } = await import('@tensorflow/tfjs-backend-webgpu');
+  const backend = await freshBackend('webgpu');
+  if (!(backend instanceof WebGPUBackend)) throw new Error('TensorFlow.js started another backend');
+  watchDevice(backend.device, lost);
+  const { device } = await webgpuCandidate(navigator.gpu);
+  return { device, threads: null };
+}
+
+async function startWasm({ threads }: ThreadPlan): Promise<Started> {
+  const wasm = await import('@tensorflow/tfjs-backend-wasm');
+  // Before the backend starts: starting it is what sets its kernels up.
+  registerFastWasmKernels();
+  wasm.setWasmPaths(new URL(ENGINE_FILES, self.location.origin).href);
+  const simd = hasSimd();
+  // Threads come with the SIMD binary only.
+  if (threads > 1 && simd) {
+    const failure = await startThreaded(wasm.setThreadsCount, threads);
+    if (failure === null) {
+      const running = wasm.getThreadsCount();
+      return { device: describeWasm(running, true), threads: running };
+    }
+    await startUnthreaded();
+    return { device: describeWasm(1, true), threads: 1, note: `Threads did not start (${failure}), so it runs on one.` };
+  }
+  await startUnthreaded();
+  return { device: describeWasm(1, simd), threads: 1 };
+}
+
+/** Null when it runs, else why it does not: a page must not hang where a browser extension or proxy blocks a script. */
+async function startThreaded(setThreadsCount: (threads: number) => void, threads: number): Promise<string | null> {
+  tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', true);
+  setThreadsCount(threads);
+  // The backend takes at most half of what the browser reports, which on two cores would always be one thread.
+  Object.defineProperty(navigator, 'hardwareConcurrency', { value: 2 * threads, configurable: true });
+  try {
+    await withDeadline(freshBackend('wasm'), THREADS_DEADLINE_MS, `no answer in ${THREADS_DEADLINE_MS / 1000} s`);
+    return null;
+  } catch (thrown) {
+    return thrown instanceof Error ? thrown.message : String(thrown);
+  } finally {
+    Reflect.deleteProperty(navigator, 'hardwareConcurrency');
+  }
+}
+
+async function startUnthreaded(): Promise<void> {
+  tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
+  await freshBackend('wasm');
+}
+
+async function startCpu(): Promise<Started> {
+  await import('@tensorflow/tfjs-backend-cpu');
+  await freshBackend('cpu');
+  return { device: 'plain JavaScript', threads: 1 };
+}
+
