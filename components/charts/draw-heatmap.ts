@@ -1,0 +1,190 @@
+/**
+ * CKA between all pairs of blocks: geometry, the canvas painting of the matrix, and the marks around and over it.
+ * Row i and column j count blocks from the top left, so an interval is a square on the diagonal. The matrix is painted
+ * apart from the cross-hair: a hover never repaints 3,600 cells.
+ */
+import type { BlockInterval } from '@/lib/core/interval/interval.ts';
+import type { Matrix } from '@/lib/core/report/report.ts';
+import { type BlockAxis, blockAxis, centreOf, labelledBlocks, startOf } from './block-axis.ts';
+import { type Mark, mark } from './marks.ts';
+import { valueText } from './number-text.ts';
+import { type ChartPalette, colourRamp } from './palette.ts';
+import type { ColourMap, Domain } from './types.ts';
+
+export const HEATMAP_LEFT = 28;
+export const HEATMAP_RIGHT = 8;
+export const HEATMAP_TOP = 6;
+const NUMBERS_HEIGHT = 20;
+const LEGEND_HEIGHT = 30;
+const READOUT_HEIGHT = 20;
+
+export interface HeatmapLayout {
+  readonly axis: BlockAxis;
+  /** The square of cells: its side, its top; its left is `axis.left`. */
+  readonly side: number;
+  readonly top: number;
+  readonly legendTop: number;
+  readonly readoutTop: number;
+  readonly height: number;
+}
+
+export function heatmapLayout(numBlocks: number, width: number): HeatmapLayout {
+  const axis = blockAxis(numBlocks, width, HEATMAP_LEFT, HEATMAP_RIGHT);
+  const side = axis.end - axis.left;
+  const legendTop = HEATMAP_TOP + side + NUMBERS_HEIGHT;
+  const readoutTop = legendTop + LEGEND_HEIGHT;
+  return { axis, side, top: HEATMAP_TOP, legendTop, readoutTop, height: readoutTop + READOUT_HEIGHT };
+}
+
+/** The smallest and largest off-diagonal value of all matrices (`data`), or all of CKA's range (`full`). */
+export function ckaDomain(matrices: readonly (Matrix | null)[], kind: 'full' | 'data'): Domain {
+  if (kind === 'full') return [0, 1];
+  let low = Number.POSITIVE_INFINITY;
+  let high = Number.NEGATIVE_INFINITY;
+  for (const matrix of matrices) {
+    matrix?.forEach((row, i) => {
+      row.forEach((value, j) => {
+        if (value === null || i === j) return;
+        low = Math.min(low, value);
+        high = Math.max(high, value);
+      });
+    });
+  }
+  return low < high ? [low, high] : [0, 1];
+}
+
+/** Step of the 256-step ramp for a value; beyond the domain the end colours are kept. */
+export function rampStep(value: number, [low, high]: Domain): number {
+  return Math.min(255, Math.max(0, Math.round(((value - low) / (high - low)) * 255)));
+}
+
+/** What `paintMatrix` needs of a 2D canvas context. */
+export type MatrixCanvas = Pick<CanvasRenderingContext2D, 'fillRect' | 'clearRect'> & {
+  fillStyle: CanvasRenderingContext2D['fillStyle'];
+};
+
+/** Paints the matrix over `sidePx` device pixels; cell edges fall on whole pixels, so no seams show. n/a stays clear. */
+export function paintMatrix(
+  canvas: MatrixCanvas,
+  matrix: Matrix,
+  sidePx: number,
+  domain: Domain,
+  colours: ColourMap,
+): void {
+  const ramp = colourRamp(colours);
+  const edges = Array.from({ length: matrix.length + 1 }, (_, index) => Math.round((index * sidePx) / matrix.length));
+  canvas.clearRect(0, 0, sidePx, sidePx);
+  matrix.forEach((row, i) => {
+    const top = edges[i] ?? 0;
+    const height = (edges[i + 1] ?? 0) - top;
+    row.forEach((value, j) => {
+      if (value === null) return;
+      const left = edges[j] ?? 0;
+      canvas.fillStyle = ramp[rampStep(value, domain)] ?? '';
+      canvas.fillRect(left, top, (edges[j + 1] ?? 0) - left, height);
+    });
+  });
+}
+
+/** The same cells as SVG rectangles, for a figure that must scale. */
+export function drawMatrixCells(matrix: Matrix, layout: HeatmapLayout, domain: Domain, colours: ColourMap): Mark[] {
+  const ramp = colourRamp(colours);
+  const { step } = layout.axis;
+  const cells: Mark[] = [];
+  matrix.forEach((row, i) => {
+    row.forEach((value, j) => {
+      if (value === null) return;
+      const place = { x: startOf(layout.axis, j), y: layout.top + i * step, width: step, height: step };
+      cells.push(mark('rect', { ...place, fill: ramp[rampStep(value, domain)] }));
+    });
+  });
+  return [mark('g', { 'shape-rendering': 'crispEdges' }, ...cells)];
+}
+
+/** Block numbers left and below, and the legend with its domain. */
+export function drawHeatmapFrame(
+  layout: HeatmapLayout,
+  domain: Domain,
+  colours: ColourMap,
+  palette: ChartPalette,
+  gradientId: string,
+): Mark[] {
+  const { axis, top, side, legendTop } = layout;
+  const small = { 'font-size': 11, fill: palette.muted };
+  const marks: Mark[] = [mark('rect', { x: axis.left, y: top, width: side, height: side, fill: palette.panel, rx: 3 })];
+  for (const block of labelledBlocks(axis)) {
+    const along = block * axis.step + axis.step / 2;
+    const row = { x: axis.left - 6, y: top + along, dy: '0.35em', 'text-anchor': 'end' };
+    const column = { x: axis.left + along, y: top + side + 14, 'text-anchor': 'middle' };
+    marks.push(mark('text', { ...row, ...small }, String(block)), mark('text', { ...column, ...small }, String(block)));
+  }
+  const ramp = colourRamp(colours);
+  const stops = Array.from({ length: 17 }, (_, index) =>
+    mark('stop', { offset: index / 16, 'stop-color': ramp[Math.round((index / 16) * 255)] }),
+  );
+  const width = Math.min(160, side * 0.4);
+  const legend = { y: legendTop + 8, dy: '0.35em', ...small };
+  const low = valueText(domain[0], domain[0] === 0 ? 0 : 3);
+  const high = valueText(domain[1], domain[1] === 1 ? 0 : 3);
+  const rampLeft = axis.left + low.length * 7 + 6;
+  marks.push(
+    mark('defs', {}, mark('linearGradient', { id: gradientId }, ...stops)),
+    mark('text', { x: axis.left, ...legend }, low),
+    mark('rect', { x: rampLeft, y: legendTop + 4, width, height: 9, rx: 2, fill: `url(#${gradientId})` }),
+    mark('text', { x: rampLeft + width + 6, ...legend }, high),
+  );
+  const range = domain[0] === 0 && domain[1] === 1 ? 'full range' : 'range of the data';
+  marks.push(mark('text', { x: axis.end, ...legend, 'text-anchor': 'end' }, `CKA, ${range}`));
+  return marks;
+}
+
+export type SquareKind = 'chosen' | 'detected' | 'draft' | 'refused';
+
+/** Intervals as squares on the diagonal. Two strokes, light on dark, keep them legible on every colour of the ramp. */
+export function drawSquares(
+  intervals: readonly BlockInterval[],
+  kind: SquareKind,
+  layout: HeatmapLayout,
+  palette: ChartPalette,
+): Mark[] {
+  const dash = { chosen: undefined, detected: '3 3', draft: '5 3', refused: '1.5 3' }[kind];
+  const stroke = kind === 'chosen' || kind === 'draft' ? palette.accent : '#ffffff';
+  return intervals.flatMap((interval) => {
+    const length = (interval.last - interval.first + 1) * layout.axis.step;
+    const shape = {
+      x: startOf(layout.axis, interval.first),
+      y: layout.top + interval.first * layout.axis.step,
+      width: length,
+      height: length,
+      fill: 'none',
+      rx: 2,
+    };
+    const halo = kind === 'detected' ? 'rgb(0 0 0 / 0.45)' : '#ffffff';
+    return [
+      mark('rect', { ...shape, stroke: halo, 'stroke-width': kind === 'detected' ? 2.5 : 4.5 }),
+      mark('rect', { ...shape, stroke, 'stroke-width': kind === 'detected' ? 1.25 : 2.5, 'stroke-dasharray': dash }),
+    ];
+  });
+}
+
+/** Lines through a column and a row; with one block alone, through both its column and its row. */
+export function drawCrossHair(column: number | null, row: number | null, layout: HeatmapLayout): Mark[] {
+  const { axis, top, side } = layout;
+  const marks: Mark[] = [];
+  const across = column ?? row;
+  const down = row ?? column;
+  if (across === null || down === null) return marks;
+  const x = centreOf(axis, across);
+  const y = top + (down + 0.5) * axis.step;
+  for (const [stroke, width] of [
+    ['rgb(0 0 0 / 0.55)', 2.5],
+    ['#ffffff', 1],
+  ] as const) {
+    const line = { stroke, 'stroke-width': width };
+    marks.push(
+      mark('line', { x1: x, x2: x, y1: top, y2: top + side, ...line }),
+      mark('line', { x1: axis.left, x2: axis.end, y1: y, y2: y, ...line }),
+    );
+  }
+  return marks;
+}

@@ -1,0 +1,77 @@
+/**
+ * One row of probe substitutability: a bar per block from the bottom of the domain to its held-out R². A bar must start
+ * at zero to be honest, so when every value is high the row zooms and draws dots on a labelled scale instead. A dash
+ * is "n/a" (the block leaves the stream alone); a value below the domain is a small triangle at the floor.
+ */
+import type { Stream } from '@/lib/core/report/report.ts';
+import { type BlockAxis, centreOf } from './block-axis.ts';
+import { type Mark, mark } from './marks.ts';
+import { type ChartPalette, STREAM_LOOKS } from './palette.ts';
+import type { Measured } from './types.ts';
+
+/** Low end of the scale; the high end is 1, which R² never exceeds. */
+export type ProbeDomain = readonly [low: number, high: 1];
+
+/** Zero, unless every measured value is above one half: then the tenth (hundredth, …) below the smallest. */
+export function probeDomain(...rows: readonly (readonly Measured[])[]): ProbeDomain {
+  const values = rows.flat().filter((value): value is number => typeof value === 'number');
+  const smallest = Math.min(1, ...values);
+  if (values.length === 0 || smallest < 0.5) return [0, 1];
+  const unit = 10 ** Math.floor(Math.log10(Math.max(1e-4, 1 - smallest)));
+  return [Math.max(0, Number((Math.floor((smallest - unit / 2) / unit) * unit).toFixed(6))), 1];
+}
+
+export interface ProbeRowOptions {
+  readonly stream: Stream;
+  readonly top: number;
+  readonly height: number;
+  readonly domain: ProbeDomain;
+  readonly palette: ChartPalette;
+}
+
+export function drawProbeRow(
+  values: readonly Measured[],
+  axis: BlockAxis,
+  { stream, top, height, domain, palette }: ProbeRowOptions,
+): Mark[] {
+  const [low, high] = domain;
+  const bottom = top + height;
+  const colour = STREAM_LOOKS[stream].colour(palette);
+  const thickness = Math.max(3, Math.min(14, axis.step * 0.55));
+  const label = { x: axis.left - 8, 'text-anchor': 'end', 'font-size': 11 };
+  const marks: Mark[] = [
+    mark('text', { ...label, y: top + height / 2, dy: '0.35em', fill: colour }, STREAM_LOOKS[stream].name),
+    mark('line', { x1: axis.left, x2: axis.end, y1: bottom - 0.5, y2: bottom - 0.5, stroke: palette.line }),
+  ];
+  for (let block = 0; block < axis.numBlocks; block++) {
+    const value = values[block];
+    const x = centreOf(axis, block);
+    if (value === undefined) {
+      marks.push(
+        mark('rect', { x: x - thickness / 2, y: bottom - 3, width: thickness, height: 2, fill: palette.line }),
+      );
+    } else if (value === null) {
+      const dash = { x1: x - 3, x2: x + 3, y1: top + height / 2, y2: top + height / 2 };
+      marks.push(mark('line', { ...dash, stroke: palette.faint, 'stroke-width': 1.5 }));
+    } else if (value <= low) {
+      marks.push(mark('path', { d: `M${x - 3.5} ${bottom - 6}h7l-3.5 5z`, fill: 'none', stroke: colour }));
+    } else {
+      const rise = ((Math.min(value, high) - low) / (high - low)) * (height - 2);
+      if (low === 0) {
+        const bar = { x: x - thickness / 2, y: bottom - rise, width: thickness, height: rise, rx: 1 };
+        marks.push(mark('rect', { ...bar, fill: colour, 'fill-opacity': stream === 'image' ? 1 : 0.85 }));
+      } else {
+        marks.push(...lollipop(x, bottom, bottom - Math.max(3, rise), stream, colour));
+      }
+    }
+  }
+  return marks;
+}
+
+/** Circle for image, square for text, on a thin stem: a position on a scale, not an amount. */
+function lollipop(x: number, bottom: number, y: number, stream: Stream, colour: string): Mark[] {
+  const stem = mark('line', { x1: x, x2: x, y1: bottom, y2: y, stroke: colour, 'stroke-opacity': 0.35 });
+  return stream === 'image'
+    ? [stem, mark('circle', { cx: x, cy: y, r: 3, fill: colour })]
+    : [stem, mark('rect', { x: x - 2.75, y: y - 2.75, width: 5.5, height: 5.5, fill: colour })];
+}

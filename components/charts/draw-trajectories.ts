@@ -1,0 +1,220 @@
+/**
+ * How well block u and the probes after it follow the whole model: cka(u, k) above, its falling difference
+ * Δ(u, k) = cka(u, k−1) − cka(u, k) below, over the shared block axis. A rise of Δ is a break (PPCL, stage 1.2).
+ * Pure: data and width in, marks out.
+ */
+import { scaleLinear } from 'd3';
+import type { BlockInterval } from '@/lib/core/interval/interval.ts';
+import type { Matrix } from '@/lib/core/report/report.ts';
+import { type BlockAxis, blockAxis, centreOf, endOf, labelledBlocks, startOf } from './block-axis.ts';
+import { linePath, type Mark, mark } from './marks.ts';
+import { type ChartPalette, STREAM_LOOKS } from './palette.ts';
+import { TRAJECTORY_STREAMS, type TrajectoriesProps, type TrajectoryStream } from './types.ts';
+
+export const TRAJECTORY_ROWS = {
+  label: { top: 0, height: 18 },
+  cka: { top: 18, height: 138 },
+  difference: { top: 176, height: 92 },
+  numbers: { top: 270, height: 20 },
+  start: { top: 288, height: 24 },
+  readout: { top: 314, height: 20 },
+} as const;
+export const TRAJECTORIES_HEIGHT = 336;
+/** How far past the break the zoomed scale looks. */
+const PAST_BREAK = 2;
+
+type Row = readonly (number | null)[];
+export type TrajectoryData = Pick<
+  TrajectoriesProps,
+  'numBlocks' | 'stream' | 'start' | 'breakAfter' | 'range' | 'selection' | 'detected'
+> & { readonly cka: Readonly<Record<TrajectoryStream, Matrix>> };
+
+/** Δ(u, k) per k of one row; null at k = u and wherever either value is missing. */
+export function differencesOf(row: Row): (number | null)[] {
+  return row.map((value, k) => {
+    const before = k > 0 ? row[k - 1] : null;
+    return value === null || before === null || before === undefined ? null : before - value;
+  });
+}
+
+export interface TrajectoryScales {
+  readonly axis: BlockAxis;
+  readonly cka: (value: number) => number;
+  readonly difference: (value: number) => number;
+  readonly ckaTicks: readonly number[];
+  readonly differenceTicks: readonly number[];
+  readonly ckaText: (value: number) => string;
+  readonly differenceText: (value: number) => string;
+}
+
+export function trajectoryScales(data: TrajectoryData, width: number): TrajectoryScales {
+  const { start, breakAfter, numBlocks } = data;
+  const zoomed = data.range === 'break';
+  const lastSeen = zoomed ? Math.min(numBlocks - 1, (breakAfter ?? numBlocks - 1) + PAST_BREAK) : numBlocks - 1;
+  const rows = TRAJECTORY_STREAMS.flatMap((stream) =>
+    zoomed ? [data.cka[stream][start] ?? []] : [...data.cka[stream]],
+  );
+  const seen = (row: Row) => row.filter((value, k): value is number => value !== null && k <= lastSeen);
+  const values = rows.flatMap(seen);
+  const drops = rows.flatMap((row) => seen(differencesOf(row)));
+  const { cka, difference } = TRAJECTORY_ROWS;
+  const upper = scaleLinear()
+    .domain([Math.min(0.999, ...values), Math.max(1, ...values)])
+    .range([cka.top + cka.height, cka.top]);
+  if (!zoomed) upper.nice(4);
+  const lower = scaleLinear()
+    .domain([Math.min(0, ...drops), Math.max(0.001, ...drops)])
+    .range([difference.top + difference.height, difference.top])
+    .nice(3);
+  return {
+    axis: blockAxis(numBlocks, width),
+    cka: upper,
+    difference: lower,
+    ckaTicks: upper.ticks(4),
+    differenceTicks: lower.ticks(3),
+    ckaText: upper.tickFormat(4),
+    differenceText: lower.tickFormat(3),
+  };
+}
+
+/** Grid, ticks, block numbers, the chosen and detected bands, the other starts: all that a new start leaves alone. */
+export function drawTrajectoryBackground(
+  data: TrajectoryData,
+  scales: TrajectoryScales,
+  palette: ChartPalette,
+): Mark[] {
+  const { axis } = scales;
+  const { cka, difference, numbers } = TRAJECTORY_ROWS;
+  const small = { 'font-size': 11, fill: palette.muted };
+  const marks: Mark[] = [];
+  const height = difference.top + difference.height - cka.top;
+  for (const interval of data.selection) marks.push(band(axis, interval, cka.top, height, palette.accentSoft));
+  for (const { first, last } of data.detected) {
+    const x1 = startOf(axis, first) + 2;
+    const path = `M${x1} ${cka.top + 4}v-4H${endOf(axis, last) - 2}v4`;
+    marks.push(mark('path', { d: path, fill: 'none', stroke: palette.detected, 'stroke-opacity': 0.7 }));
+  }
+  const grid = (y: number, text: string) => {
+    marks.push(
+      mark('line', { x1: axis.left, x2: axis.end, y1: y, y2: y, stroke: palette.line }),
+      mark('text', { x: axis.left - 8, y, dy: '0.35em', 'text-anchor': 'end', ...small }, text.replace('-', '−')),
+    );
+  };
+  for (const tick of scales.ckaTicks) grid(scales.cka(tick), scales.ckaText(tick));
+  for (const tick of scales.differenceTicks) grid(scales.difference(tick), scales.differenceText(tick));
+  const zero = scales.difference(0);
+  marks.push(mark('line', { x1: axis.left, x2: axis.end, y1: zero, y2: zero, stroke: palette.faint }));
+  for (const block of labelledBlocks(axis)) {
+    const at = { x: centreOf(axis, block), y: numbers.top + 13, 'text-anchor': 'middle' };
+    marks.push(mark('text', { ...at, ...small }, String(block)));
+  }
+  data.cka[data.stream].forEach((row, start) => {
+    if (start === data.start) return;
+    const points = row.map((value, k) => (value === null ? null : ([centreOf(axis, k), scales.cka(value)] as const)));
+    const path = linePath(points);
+    marks.push(mark('path', { d: path, fill: 'none', stroke: palette.faint, 'stroke-opacity': 0.45 }));
+  });
+  return marks;
+}
+
+/** The three lines of the start in focus, both panels, with the break. */
+export function drawTrajectory(data: TrajectoryData, scales: TrajectoryScales, palette: ChartPalette): Mark[] {
+  const marks: Mark[] = [];
+  // The deciding stream is drawn last, on top.
+  const order = [...TRAJECTORY_STREAMS].sort((a, b) => Number(a === data.stream) - Number(b === data.stream));
+  for (const stream of order) {
+    const row = data.cka[stream][data.start] ?? [];
+    marks.push(
+      ...curve(row, stream, stream === data.stream, scales.axis, scales.cka, palette),
+      ...curve(differencesOf(row), stream, stream === data.stream, scales.axis, scales.difference, palette),
+    );
+  }
+  return [...drawBreak(data, scales.axis, palette), ...marks];
+}
+
+function curve(
+  row: Row,
+  stream: TrajectoryStream,
+  bold: boolean,
+  axis: BlockAxis,
+  scale: (value: number) => number,
+  palette: ChartPalette,
+): Mark[] {
+  const look = STREAM_LOOKS[stream];
+  const colour = look.colour(palette);
+  const points = row.map((value, k) => (value === null ? null : ([centreOf(axis, k), scale(value)] as const)));
+  const line = { d: linePath(points), fill: 'none', stroke: colour, 'stroke-linejoin': 'round' };
+  const marks = [
+    mark('path', {
+      ...line,
+      'stroke-width': bold ? 2 : 1.25,
+      'stroke-dasharray': look.dash,
+      'stroke-linecap': 'round',
+    }),
+  ];
+  const radius = Math.min(bold ? 3 : 2.25, axis.step * 0.22);
+  for (const point of points) if (point) marks.push(symbol(stream, point[0], point[1], radius, colour, palette));
+  return marks;
+}
+
+/** Mean: filled circle; image: open circle; text: square. */
+function symbol(
+  stream: TrajectoryStream,
+  x: number,
+  y: number,
+  r: number,
+  colour: string,
+  palette: ChartPalette,
+): Mark {
+  if (stream === 'text') return mark('rect', { x: x - r, y: y - r, width: 2 * r, height: 2 * r, fill: colour });
+  if (stream === 'mean') return mark('circle', { cx: x, cy: y, r, fill: colour });
+  return mark('circle', { cx: x, cy: y, r, fill: palette.background, stroke: colour, 'stroke-width': 1.25 });
+}
+
+function drawBreak({ start, breakAfter, numBlocks }: TrajectoryData, axis: BlockAxis, palette: ChartPalette): Mark[] {
+  const { cka, difference, label } = TRAJECTORY_ROWS;
+  const bottom = difference.top + difference.height;
+  const x1 = centreOf(axis, start);
+  const marks = [mark('line', { x1, x2: x1, y1: cka.top, y2: bottom, stroke: palette.text, 'stroke-opacity': 0.5 })];
+  if (breakAfter === null || breakAfter >= numBlocks - 1) return marks;
+  const x = endOf(axis, breakAfter);
+  const nearEnd = x > axis.left + (axis.end - axis.left) * 0.8;
+  const text = { x: x + (nearEnd ? -5 : 5), y: label.top + 12, 'text-anchor': nearEnd ? 'end' : 'start' };
+  marks.push(
+    mark('line', { x1: x, x2: x, y1: label.top + 4, y2: bottom, stroke: palette.text, 'stroke-dasharray': '4 3' }),
+    mark(
+      'text',
+      { ...text, 'font-size': 11, 'font-weight': 600, fill: palette.text },
+      `break after block ${breakAfter}`,
+    ),
+  );
+  return marks;
+}
+
+function band(axis: BlockAxis, { first, last }: BlockInterval, y: number, height: number, fill: string): Mark {
+  const x = startOf(axis, first) + 1;
+  return mark('rect', { x, y, width: endOf(axis, last) - 1 - x, height, fill, rx: 3 });
+}
+
+/** Names of the two panels and the key of the three lines, in the label row and the gap between the panels. */
+export function drawTrajectoryLabels(data: TrajectoryData, axis: BlockAxis, palette: ChartPalette): Mark[] {
+  const { cka, difference } = TRAJECTORY_ROWS;
+  const name = { 'font-size': 11, 'font-weight': 600, fill: palette.text };
+  const marks = [
+    mark('text', { x: axis.left + 4, y: cka.top + cka.height - 6, ...name }, `cka(${data.start}, k)`),
+    mark('text', { x: axis.left + 4, y: difference.top - 6, ...name }, `Δ(${data.start}, k)`),
+  ];
+  let x = axis.end;
+  for (const stream of [...TRAJECTORY_STREAMS].reverse()) {
+    const look = STREAM_LOOKS[stream];
+    const colour = look.colour(palette);
+    const y = difference.top - 10;
+    const text = stream === data.stream ? `${look.name} (decides)` : look.name;
+    x -= text.length * 6 + 4;
+    marks.push(mark('text', { x, y, dy: '0.35em', 'font-size': 11, fill: palette.muted }, text));
+    const line = { x1: x - 26, x2: x - 5, y1: y, y2: y, stroke: colour, 'stroke-dasharray': look.dash };
+    marks.push(mark('line', { ...line, 'stroke-width': 1.75 }), symbol(stream, x - 15.5, y, 2.5, colour, palette));
+    x -= 38;
+  }
+  return marks;
+}

@@ -1,0 +1,77 @@
+/**
+ * Colours by meaning. On the page they are the theme's CSS variables (with light fallbacks); on paper they are fixed,
+ * dark enough for print on white. Streams differ by shape and dash as well, never by colour alone.
+ */
+import { interpolateCividis, interpolateViridis } from 'd3';
+import type { ColourMap, TrajectoryStream } from './types.ts';
+
+export interface ChartPalette {
+  readonly background: string;
+  readonly panel: string;
+  readonly text: string;
+  readonly muted: string;
+  readonly faint: string;
+  readonly line: string;
+  readonly accent: string;
+  readonly accentSoft: string;
+  readonly detected: string;
+  readonly image: string;
+  readonly textStream: string;
+}
+
+export const PAGE_PALETTE: ChartPalette = {
+  background: 'var(--panel, #ffffff)',
+  panel: 'var(--panel-2, #f4f5f7)',
+  text: 'var(--text, #16181d)',
+  muted: 'var(--muted, #5b616e)',
+  faint: 'var(--faint, #9aa1ad)',
+  line: 'var(--line, #e2e5ea)',
+  accent: 'var(--accent, #4b5bd6)',
+  accentSoft: 'var(--accent-soft, #e3e6fb)',
+  detected: 'var(--detected, #5b616e)',
+  image: 'var(--image, #0b7285)',
+  textStream: 'var(--text-stream, #a1520a)',
+};
+
+export const PAPER_PALETTE: ChartPalette = {
+  background: '#ffffff',
+  panel: '#f1f2f4',
+  text: '#111111',
+  muted: '#444a54',
+  faint: '#a9aeb8',
+  line: '#d9dce1',
+  accent: '#3f4fc4',
+  accentSoft: '#e3e6fb',
+  detected: '#444a54',
+  image: '#0b7285',
+  textStream: '#a1520a',
+};
+
+export interface StreamLook {
+  readonly name: string;
+  readonly colour: (palette: ChartPalette) => string;
+  /** SVG dash pattern; undefined is a solid line. */
+  readonly dash: string | undefined;
+}
+export const STREAM_LOOKS: Readonly<Record<TrajectoryStream, StreamLook>> = {
+  mean: { name: 'mean', colour: (palette) => palette.text, dash: undefined },
+  image: { name: 'image', colour: (palette) => palette.image, dash: '5 3' },
+  text: { name: 'text', colour: (palette) => palette.textStream, dash: '1.5 3' },
+};
+
+const INTERPOLATORS = { viridis: interpolateViridis, cividis: interpolateCividis } satisfies Record<
+  ColourMap,
+  (share: number) => string
+>;
+const RAMP_STEPS = 256;
+const ramps = new Map<ColourMap, readonly string[]>();
+
+/** 256 CSS colours from low to high: a look-up is what lets a matrix repaint within a frame. */
+export function colourRamp(map: ColourMap): readonly string[] {
+  let ramp = ramps.get(map);
+  if (!ramp) {
+    ramp = Array.from({ length: RAMP_STEPS }, (_, step) => INTERPOLATORS[map](step / (RAMP_STEPS - 1)));
+    ramps.set(map, ramp);
+  }
+  return ramp;
+}

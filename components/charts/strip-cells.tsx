@@ -1,0 +1,107 @@
+'use client';
+/** The cells of the strip: a multi-selectable listbox whose options are the blocks, with one roving tab stop. */
+import { type CSSProperties, memo } from 'react';
+import type { BlockInterval } from '@/lib/core/interval/interval.ts';
+import { type BlockAxis, startOf } from './block-axis.ts';
+import styles from './charts.module.css';
+import { STRIP_ROWS } from './draw-layer-strip.ts';
+import { intervalAt } from './strip-intents.ts';
+import type { Hover, ImpossibleRange } from './types.ts';
+import type { StripGestures } from './use-strip-gestures.ts';
+
+interface StripCellsProps {
+  readonly axis: BlockAxis;
+  readonly labelled: ReadonlySet<number>;
+  readonly hovered: Hover;
+  readonly selection: readonly BlockInterval[];
+  readonly impossible: readonly ImpossibleRange[];
+  readonly gestures: StripGestures;
+  readonly hintId: string;
+}
+
+export function StripCells({ axis, labelled, hovered, selection, impossible, gestures, hintId }: StripCellsProps) {
+  const { top, height } = STRIP_ROWS.cells;
+  const blocks = Array.from({ length: axis.numBlocks }, (_, block) => block);
+  return (
+    <div
+      role="listbox"
+      aria-label="Blocks"
+      aria-multiselectable="true"
+      aria-orientation="horizontal"
+      aria-describedby={hintId}
+      tabIndex={-1}
+      className={styles.cells}
+      style={{ left: axis.left, width: axis.end - axis.left, top, height }}
+      onKeyDown={gestures.onKeyDown}
+      onPointerDown={gestures.onPointerDown}
+      onPointerMove={gestures.onPointerMove}
+      onPointerUp={gestures.onPointerUp}
+      onPointerCancel={gestures.onPointerCancel}
+      onPointerLeave={gestures.onPointerLeave}
+      onFocus={(event) => {
+        const block = event.target.getAttribute('data-block');
+        if (block !== null) gestures.onCellFocus(Number(block));
+      }}
+      onBlur={gestures.onCellBlur}
+      onClick={(event) => {
+        // A pointer's click was handled on release; `detail` is 0 for the click that assistive technology sends.
+        const block = event.target instanceof Element ? event.target.closest('[data-block]') : null;
+        if (event.detail === 0 && block) gestures.onCellClick(Number(block.getAttribute('data-block')));
+      }}
+    >
+      {blocks.map((block) => {
+        const lit = block === hovered.block || block === hovered.other;
+        return (
+          <Cell
+            key={block}
+            block={block}
+            left={startOf(axis, block) - axis.left}
+            width={axis.step}
+            lit={lit}
+            numbered={labelled.has(block) || lit}
+            crowded={lit && !labelled.has(block)}
+            chosen={intervalAt(block, selection) !== null}
+            reason={intervalAt(block, impossible)?.reason}
+            tabStop={block === gestures.cursor}
+          />
+        );
+      })}
+    </div>
+  );
+}
+
+interface CellProps {
+  readonly block: number;
+  readonly left: number;
+  readonly width: number;
+  readonly lit: boolean;
+  readonly numbered: boolean;
+  /** A number that is only there while its block is lit, wider than its cell. */
+  readonly crowded: boolean;
+  readonly chosen: boolean;
+  readonly reason: string | undefined;
+  readonly tabStop: boolean;
+}
+
+/** Memoised: a hover over sixty blocks re-renders the two cells it concerns. */
+const Cell = memo(function Cell({ block, left, width, lit, numbered, crowded, chosen, reason, tabStop }: CellProps) {
+  const place: CSSProperties = { left, width };
+  return (
+    <div
+      role="option"
+      aria-label={`Block ${block}`}
+      aria-selected={chosen}
+      aria-disabled={reason === undefined ? undefined : true}
+      title={reason}
+      tabIndex={tabStop ? 0 : -1}
+      data-block={block}
+      data-lit={lit}
+      data-crowded={crowded}
+      data-impossible={reason !== undefined}
+      className={styles.cell}
+      style={place}
+    >
+      <span aria-hidden="true">{numbered ? block : ''}</span>
+    </div>
+  );
+});

@@ -1,0 +1,131 @@
+'use client';
+/**
+ * Similarity of the surrogate from a start block on, and its difference, under one another on the block axis. Point at
+ * a block and click to start there; the slider `Start block` does the same with the arrow keys.
+ */
+import { type KeyboardEvent, type PointerEvent, useId, useMemo } from 'react';
+import { blockAt, centreOf } from './block-axis.ts';
+import styles from './charts.module.css';
+import {
+  differencesOf,
+  drawTrajectory,
+  drawTrajectoryBackground,
+  drawTrajectoryLabels,
+  TRAJECTORIES_HEIGHT,
+  TRAJECTORY_ROWS,
+  trajectoryScales,
+} from './draw-trajectories.ts';
+import { HoverBands } from './hover-bands.tsx';
+import { Marks } from './marks-view.tsx';
+import { valueText } from './number-text.ts';
+import { PAGE_PALETTE } from './palette.ts';
+import { NO_HOVER, type TrajectoriesProps } from './types.ts';
+
+export function Trajectories(props: TrajectoriesProps) {
+  const { width, numBlocks, hovered, onHover, selection, detected, cka, stream, breakAfter, range, onStart } = props;
+  const start = Math.min(Math.max(0, numBlocks - 1), props.start);
+  const clipId = useId();
+  const drawn = useMemo(() => {
+    if (!cka || width <= 0) return null;
+    const data = { numBlocks, selection, detected, cka, stream, start, breakAfter, range };
+    const scales = trajectoryScales(data, width);
+    return {
+      axis: scales.axis,
+      background: drawTrajectoryBackground(data, scales, PAGE_PALETTE),
+      lines: drawTrajectory(data, scales, PAGE_PALETTE),
+      labels: drawTrajectoryLabels(data, scales.axis, PAGE_PALETTE),
+    };
+  }, [numBlocks, selection, detected, cka, stream, start, breakAfter, range, width]);
+  if (!drawn || !cka) return <div className={styles.trajectories} style={{ height: TRAJECTORIES_HEIGHT }} />;
+
+  const { axis } = drawn;
+  const { cka: upper, difference: lower, start: handle, readout } = TRAJECTORY_ROWS;
+  const plotHeight = lower.top + lower.height - upper.top;
+  const row = cka[stream][start] ?? [];
+  const k = hovered.block;
+  const blockUnder = (event: PointerEvent<HTMLElement>) => {
+    const chart = event.currentTarget.parentElement;
+    return blockAt(axis, event.clientX - (chart?.getBoundingClientRect().left ?? 0));
+  };
+  const choose = (block: number) => {
+    const next = Math.min(numBlocks - 1, Math.max(0, block));
+    if (next !== start) onStart(next);
+  };
+  const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const targets: Record<string, number> = {
+      ArrowLeft: start - 1,
+      ArrowDown: start - 1,
+      ArrowRight: start + 1,
+      ArrowUp: start + 1,
+      Home: 0,
+      End: numBlocks - 1,
+    };
+    const target = targets[event.key];
+    if (target === undefined) return;
+    event.preventDefault();
+    choose(target);
+  };
+  const similarity = k === null ? undefined : row[k];
+  return (
+    <div className={styles.trajectories} style={{ width, height: TRAJECTORIES_HEIGHT }}>
+      <svg width={width} height={TRAJECTORIES_HEIGHT} className={styles.passive} aria-hidden="true">
+        <clipPath id={clipId}>
+          <rect x={axis.left} y={0} width={axis.end - axis.left} height={lower.top + lower.height + 4} />
+        </clipPath>
+        <HoverBands axis={axis} hovered={hovered} top={upper.top} height={plotHeight} />
+        <Marks marks={drawn.background} />
+        <g clipPath={`url(#${clipId})`}>
+          <Marks marks={drawn.lines} />
+        </g>
+        <Marks marks={drawn.labels} />
+      </svg>
+      {/* The mouse's way; the keyboard's is the slider below. */}
+      <div
+        aria-hidden="true"
+        className={styles.surface}
+        style={{ left: axis.left, width: axis.end - axis.left, top: upper.top, height: plotHeight }}
+        onPointerMove={(event) => onHover({ block: blockUnder(event) })}
+        onPointerLeave={() => onHover(NO_HOVER)}
+        onPointerDown={(event) => {
+          if (event.button === 0) choose(blockUnder(event));
+        }}
+      />
+      <div
+        role="slider"
+        tabIndex={0}
+        aria-label="Start block"
+        aria-valuemin={0}
+        aria-valuemax={numBlocks - 1}
+        aria-valuenow={start}
+        aria-valuetext={`Block ${start}, ${breakAfter === null ? 'no break' : `break after block ${breakAfter}`}`}
+        className={styles.startHandle}
+        style={{ left: centreOf(axis, start) - 11, top: handle.top }}
+        onKeyDown={onKeyDown}
+        onPointerDown={(event) => {
+          if (event.button !== 0) return;
+          event.preventDefault();
+          event.currentTarget.focus({ preventScroll: true });
+          event.currentTarget.setPointerCapture(event.pointerId);
+        }}
+        onPointerMove={(event) => {
+          if (event.buttons === 1) choose(blockUnder(event));
+        }}
+      />
+      <div className={styles.readout} style={{ top: readout.top }}>
+        {k !== null && k >= start ? (
+          <>
+            <b>
+              u = {start}, k = {k}
+            </b>
+            {` · cka(u, k): mean ${valueText(cka.mean[start]?.[k])}, image ${valueText(cka.image[start]?.[k])}, `}
+            {`text ${valueText(cka.text[start]?.[k])} · Δ of the ${stream === 'mean' ? 'mean' : `${stream} stream`} `}
+            {similarity === undefined ? '…' : valueText(differencesOf(row)[k])}
+          </>
+        ) : (
+          `Start u = ${start}. Click a block, or move the marker with the arrow keys, to start elsewhere.`
+        )}
+      </div>
+    </div>
+  );
+}

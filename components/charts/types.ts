@@ -1,0 +1,87 @@
+/**
+ * What the page hands to a chart and what a chart hands back. Every chart shares one block axis and one hover, reports
+ * intents (`onAdd`, `onToggle`, …) and never owns the selection. All blocks are 0-based, all intervals inclusive.
+ */
+import type { BlockInterval } from '@/lib/core/interval/interval.ts';
+import type { CalibrationFacts, CkaEstimator, Matrix, Stream } from '@/lib/core/report/report.ts';
+
+/** The block under the pointer or cursor anywhere on the page; in a heatmap `block` is the column and `other` the row. */
+export interface Hover {
+  readonly block: number | null;
+  readonly other?: number | null;
+}
+export const NO_HOVER: Hover = { block: null, other: null };
+
+export interface LinkedChartProps {
+  /** Outer width in CSS pixels, from `useWidth`; 0 before the first measurement (the chart then keeps its height empty). */
+  readonly width: number;
+  readonly numBlocks: number;
+  readonly hovered: Hover;
+  readonly onHover: (hover: Hover) => void;
+  /** Chosen intervals, in any order, without overlap. */
+  readonly selection: readonly BlockInterval[];
+  readonly detected: readonly BlockInterval[];
+}
+
+export type IntervalEdge = 'first' | 'last';
+
+/** A number, null where there is nothing to say ("n/a"), undefined while it is still being measured. */
+export type Measured = number | null | undefined;
+
+export interface ImpossibleRange extends BlockInterval {
+  readonly reason: string;
+}
+
+export interface LayerStripProps extends LinkedChartProps {
+  /** Held-out R² of each block's probe; null before any analysis. Short or sparse arrays are partial results. */
+  readonly probeR2: Readonly<Record<Stream, readonly Measured[]>> | null;
+  /** Blocks that may not be chosen, hatched, with the reason on hover. */
+  readonly impossible?: readonly ImpossibleRange[];
+  /** A new interval of at least two blocks that overlaps no chosen one. */
+  readonly onAdd: (interval: BlockInterval) => void;
+  /** A detected interval to choose, or a chosen one to un-choose. */
+  readonly onToggle: (interval: BlockInterval) => void;
+  /** `block` is the new first or last block of a chosen interval, already inside its limits. */
+  readonly onMoveEdge: (interval: BlockInterval, edge: IntervalEdge, block: number) => void;
+  readonly onRemove: (interval: BlockInterval) => void;
+}
+
+export type ColourMap = 'viridis' | 'cividis';
+/** Lowest and highest value of the colour ramp; give two heatmaps the same one (`ckaDomain`). */
+export type Domain = readonly [low: number, high: number];
+
+export interface CkaHeatmapProps extends LinkedChartProps {
+  readonly stream: Stream;
+  /** CKA between the states after blocks i and j, [M][M]; null before it is measured. */
+  readonly matrix: Matrix | null;
+  readonly estimator: CkaEstimator;
+  readonly domain: Domain;
+  readonly colours?: ColourMap;
+  readonly onAdd: (interval: BlockInterval) => void;
+}
+
+export type TrajectoryStream = 'mean' | Stream;
+export const TRAJECTORY_STREAMS: readonly TrajectoryStream[] = ['mean', 'image', 'text'];
+
+export interface TrajectoriesProps extends LinkedChartProps {
+  /** cka(u, k) per stream, [u][k], null for k < u and where a stream takes no part; null before it is measured. */
+  readonly cka: Readonly<Record<TrajectoryStream, Matrix>> | null;
+  /** The stream that decides where intervals end: its line is the bold one and its other starts are the faint ones. */
+  readonly stream: TrajectoryStream;
+  /** The start block u in focus. */
+  readonly start: number;
+  readonly onStart: (block: number) => void;
+  /** The last block v of the run that begins at `start`, or null when the run ends with the model or is unknown. */
+  readonly breakAfter: number | null;
+  /** `all` (default): one scale for every start; `break`: zoomed to the blocks up to just past the break. */
+  readonly range?: 'all' | 'break';
+}
+
+/** What an exported figure says below itself, so that it stands alone in a paper. */
+export interface FigureFacts {
+  readonly model: string;
+  readonly calibration: CalibrationFacts;
+  readonly estimator: CkaEstimator;
+  /** Further settings, one short phrase each: "surrogate: block u, then probes". */
+  readonly settings?: readonly string[];
+}

@@ -1,0 +1,151 @@
+'use client';
+/**
+ * The strip's transient state: the cursor block, a range being marked by drag or Shift+arrow, an edge on the move. It
+ * ends in an intent to the owner; nothing here outlives the gesture.
+ */
+import { type KeyboardEvent, type PointerEvent, useCallback, useRef, useState } from 'react';
+import type { BlockInterval } from '@/lib/core/interval/interval.ts';
+import { type BlockAxis, blockAt } from './block-axis.ts';
+import { activation, freeRange, intervalAt, isInterval } from './strip-intents.ts';
+import { type ImpossibleRange, type LayerStripProps, NO_HOVER } from './types.ts';
+
+export interface MovingEdge {
+  readonly from: BlockInterval;
+  readonly to: BlockInterval;
+}
+
+export interface StripGestures {
+  /** The block that holds the roving tab stop. */
+  readonly cursor: number;
+  readonly marked: BlockInterval | null;
+  /** A range is being drawn with the pointer. */
+  readonly drawing: boolean;
+  readonly moving: MovingEdge | null;
+  /** Why the last gesture did nothing, or null. */
+  readonly notice: string | null;
+  readonly setMoving: (moving: MovingEdge | null) => void;
+  readonly onKeyDown: (event: KeyboardEvent<HTMLElement>) => void;
+  readonly onPointerDown: (event: PointerEvent<HTMLElement>) => void;
+  readonly onPointerMove: (event: PointerEvent<HTMLElement>) => void;
+  readonly onPointerUp: (event: PointerEvent<HTMLElement>) => void;
+  readonly onPointerCancel: () => void;
+  readonly onPointerLeave: () => void;
+  readonly onCellFocus: (block: number) => void;
+  readonly onCellBlur: () => void;
+  /** A click without a pointer, as assistive technology sends it. */
+  readonly onCellClick: (block: number) => void;
+}
+
+type Options = LayerStripProps & { readonly impossible: readonly ImpossibleRange[] };
+
+export function useStripGestures(axis: BlockAxis, options: Options): StripGestures {
+  const { numBlocks, selection, detected, impossible, onHover } = options;
+  const [cursorState, setCursor] = useState(0);
+  const [anchor, setAnchor] = useState<number | null>(null);
+  const [reach, setReach] = useState(0);
+  const [drawing, setDrawing] = useState(false);
+  const [moving, setMoving] = useState<MovingEdge | null>(null);
+  const [notice, setNotice] = useState<string | null>(null);
+  const pressed = useRef<number | null>(null);
+  const cursor = Math.min(cursorState, Math.max(0, numBlocks - 1));
+  const taken = [...selection, ...impossible];
+  const marked = anchor === null ? null : freeRange(anchor, reach, taken);
+
+  const activate = (block: number, range: BlockInterval | null) => {
+    const intent = activation(block, range, selection, detected, impossible);
+    if (intent.kind === 'add') options.onAdd(intent.interval);
+    else if (intent.kind === 'toggle') options.onToggle(intent.interval);
+    setNotice(intent.kind === 'none' ? intent.reason : null);
+    setAnchor(null);
+  };
+
+  const moveTo = (node: HTMLElement, block: number, extend: boolean) => {
+    const next = Math.min(numBlocks - 1, Math.max(0, block));
+    if (extend) {
+      if (anchor === null) setAnchor(cursor);
+      setReach(next);
+    } else setAnchor(null);
+    setCursor(next);
+    setNotice(null);
+    node.querySelector<HTMLElement>(`[data-block="${next}"]`)?.focus();
+  };
+
+  const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const target = { ArrowLeft: cursor - 1, ArrowRight: cursor + 1, Home: 0, End: numBlocks - 1 }[event.key];
+    if (target !== undefined) moveTo(event.currentTarget, target, event.shiftKey);
+    else if (event.key === 'Enter' || event.key === ' ') activate(cursor, marked);
+    else if (event.key === 'Escape') setAnchor(null);
+    else if (event.key === 'Delete' || event.key === 'Backspace') {
+      const chosen = intervalAt(cursor, selection);
+      if (chosen) options.onRemove(chosen);
+    } else return;
+    event.preventDefault();
+  };
+
+  const blockUnder = (event: PointerEvent<HTMLElement>) =>
+    blockAt(axis, event.clientX - event.currentTarget.getBoundingClientRect().left + axis.left);
+
+  const onPointerDown = (event: PointerEvent<HTMLElement>) => {
+    if (event.button !== 0) return;
+    const block = blockUnder(event);
+    event.currentTarget.setPointerCapture(event.pointerId);
+    event.preventDefault();
+    event.currentTarget.querySelector<HTMLElement>(`[data-block="${block}"]`)?.focus({ preventScroll: true });
+    pressed.current = block;
+    setCursor(block);
+    setAnchor(null);
+    setNotice(null);
+  };
+
+  const onPointerMove = (event: PointerEvent<HTMLElement>) => {
+    const block = blockUnder(event);
+    onHover({ block });
+    if (pressed.current === null) return;
+    if (!drawing && block !== pressed.current) {
+      setAnchor(pressed.current);
+      setDrawing(true);
+    }
+    setReach(block);
+  };
+
+  const release = () => {
+    pressed.current = null;
+    setDrawing(false);
+    setAnchor(null);
+  };
+
+  const onPointerUp = (event: PointerEvent<HTMLElement>) => {
+    const from = pressed.current;
+    if (from === null) return;
+    const block = blockUnder(event);
+    release();
+    if (!drawing && block === from) return activate(block, null);
+    const range = freeRange(from, block, taken);
+    if (isInterval(range)) options.onAdd(range);
+    else if (range) setNotice('An interval is two blocks or more.');
+    else setNotice('That block is already chosen: drag its edges, or click it to let it go.');
+  };
+
+  const setMovingEdge = useCallback((next: MovingEdge | null) => setMoving(next), []);
+  return {
+    cursor,
+    marked,
+    drawing,
+    moving,
+    notice,
+    setMoving: setMovingEdge,
+    onKeyDown,
+    onPointerDown,
+    onPointerMove,
+    onPointerUp,
+    onPointerCancel: release,
+    onPointerLeave: () => onHover(NO_HOVER),
+    onCellFocus: (block) => {
+      setCursor(block);
+      onHover({ block });
+    },
+    onCellBlur: () => onHover(NO_HOVER),
+    onCellClick: (block) => activate(block, null),
+  };
+}
