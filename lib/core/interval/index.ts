@@ -1,0 +1,30 @@
+/** Intervals of blocks: sets that never overlap, their text forms, and the choice with undo and redo. */
+export { canRedo, canUndo } from './history.ts';
+export type { BlockInterval } from './interval.ts';
+export type { Edge, IntervalSet } from './interval-set.ts';
+export {
+  addInterval,
+  blockCount,
+  containsInterval,
+  intervalAt,
+  moveEdge,
+  NO_INTERVALS,
+  overlap,
+  removedCount,
+  removeInterval,
+  sameInterval,
+  sameIntervals,
+  shiftInterval,
+  toggleInterval,
+  whyNoInterval,
+} from './interval-set.ts';
+export {
+  describeInterval,
+  formatIntervalParam,
+  formatLayerIndex,
+  intervalSetOf,
+  parseIntervalParam,
+  parseLayerIndex,
+} from './interval-text.ts';
+export type { Selection, SelectionAction } from './selection.ts';
+export { reduceSelection, selectionOf } from './selection.ts';

@@ -1,0 +1,121 @@
+/**
+ * The chosen intervals: sorted, disjoint, each of at least two blocks and inside the model. Pure functions that return
+ * a new set; none can make an overlap. The rule where a new interval meets old ones is "the last gesture gets its
+ * blocks": it stands exactly as drawn, and of the old ones stays what is outside it, if that is still two blocks.
+ */
+import type { BlockInterval } from './interval.ts';
+
+export type IntervalSet = readonly BlockInterval[];
+export type Edge = 'first' | 'last';
+
+export const NO_INTERVALS: IntervalSet = [];
+const MIN_BLOCKS = 2;
+
+export function blockCount({ first, last }: BlockInterval): number {
+  return last - first + 1;
+}
+
+/** Why `first..last` can not be an interval of the model, in one sentence, or null if it can. */
+export function whyNoInterval({ first, last }: BlockInterval, numBlocks: number): string | null {
+  if (!Number.isSafeInteger(first) || !Number.isSafeInteger(last)) return 'Blocks are numbered in whole numbers.';
+  if (first < 0 || last >= numBlocks) return `The model's blocks are 0 to ${numBlocks - 1}.`;
+  if (last < first) return 'The first block comes after the last.';
+  if (last === first) return 'One block alone is no interval: it would stand for itself.';
+  return null;
+}
+
+export function sameInterval(a: BlockInterval, b: BlockInterval): boolean {
+  return a.first === b.first && a.last === b.last;
+}
+
+export function sameIntervals(a: IntervalSet, b: IntervalSet): boolean {
+  return a.length === b.length && a.every((interval, i) => sameInterval(interval, b[i]!));
+}
+
+export function overlap(a: BlockInterval, b: BlockInterval): boolean {
+  return a.first <= b.last && b.first <= a.last;
+}
+
+export function containsInterval(set: IntervalSet, wanted: BlockInterval): boolean {
+  return set.some((interval) => sameInterval(interval, wanted));
+}
+
+export function intervalAt(set: IntervalSet, block: number): BlockInterval | null {
+  return set.find(({ first, last }) => first <= block && block <= last) ?? null;
+}
+
+/** Blocks that go: each interval keeps one. The published 13 intervals of Qwen-Image remove 25 of 60. */
+export function removedCount(set: IntervalSet): number {
+  return set.reduce((removed, { first, last }) => removed + last - first, 0);
+}
+
+/** With the drawn run in it, ends in either order, cut to the model; unchanged if no two blocks of it are inside. */
+export function addInterval(set: IntervalSet, drawn: BlockInterval, numBlocks: number): IntervalSet {
+  const first = Math.max(0, Math.min(drawn.first, drawn.last));
+  const last = Math.min(numBlocks - 1, Math.max(drawn.first, drawn.last));
+  const added = { first, last };
+  if (whyNoInterval(added, numBlocks) !== null || containsInterval(set, added)) return set;
+  const rest = set.flatMap((old) =>
+    overlap(old, added)
+      ? [
+          { first: old.first, last: first - 1 },
+          { first: last + 1, last: old.last },
+        ].filter((piece) => blockCount(piece) >= MIN_BLOCKS)
+      : [old],
+  );
+  return sorted([...rest, added]);
+}
+
+/** Without the interval if exactly it is chosen, else with it. */
+export function toggleInterval(set: IntervalSet, interval: BlockInterval, numBlocks: number): IntervalSet {
+  return containsInterval(set, interval) ? removeInterval(set, interval) : addInterval(set, interval, numBlocks);
+}
+
+export function removeInterval(set: IntervalSet, interval: BlockInterval): IntervalSet {
+  return containsInterval(set, interval) ? set.filter((old) => !sameInterval(old, interval)) : set;
+}
+
+/**
+ * One edge of a chosen interval to `block`, as far as the neighbours, the model's ends and the shortest length let it.
+ * The interval is known by its other edge, so that a drag may go on naming it as it was when the drag began.
+ */
+export function moveEdge(
+  set: IntervalSet,
+  interval: BlockInterval,
+  edge: Edge,
+  block: number,
+  numBlocks: number,
+): IntervalSet {
+  const fixed: Edge = edge === 'first' ? 'last' : 'first';
+  const index = set.findIndex((old) => old[fixed] === interval[fixed]);
+  const old = set[index];
+  if (old === undefined) return set;
+  const { from, to } = roomOf(set, index, numBlocks);
+  const moved =
+    edge === 'first'
+      ? { first: clamp(block, from, old.last - 1), last: old.last }
+      : { first: old.first, last: clamp(block, old.first + 1, to) };
+  return sameInterval(old, moved) ? set : set.with(index, moved);
+}
+
+/** The whole interval by so many blocks, as far as there is room. */
+export function shiftInterval(set: IntervalSet, interval: BlockInterval, by: number, numBlocks: number): IntervalSet {
+  const index = set.findIndex((old) => sameInterval(old, interval));
+  if (index < 0) return set;
+  const { from, to } = roomOf(set, index, numBlocks);
+  const step = clamp(Math.round(by), from - interval.first, to - interval.last);
+  return step === 0 ? set : set.with(index, { first: interval.first + step, last: interval.last + step });
+}
+
+/** Blocks that the interval at `index` could reach without touching a neighbour. */
+function roomOf(set: IntervalSet, index: number, numBlocks: number): { from: number; to: number } {
+  return { from: (set[index - 1]?.last ?? -1) + 1, to: (set[index + 1]?.first ?? numBlocks) - 1 };
+}
+
+function clamp(value: number, low: number, high: number): number {
+  return Math.min(high, Math.max(low, Math.round(value)));
+}
+
+export function sorted(intervals: readonly BlockInterval[]): IntervalSet {
+  return [...intervals].sort((a, b) => a.first - b.first);
+}

@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest';
+import { ContiguaError } from '../errors.ts';
+import { formatIntervalParam, formatLayerIndex, parseIntervalParam, parseLayerIndex } from './interval-text.ts';
+
+const SET = [
+  { first: 3, last: 4 },
+  { first: 5, last: 7 },
+];
+
+function refusalOf(read: () => unknown): ContiguaError {
+  try {
+    read();
+  } catch (error) {
+    if (error instanceof ContiguaError) return error;
+    throw error;
+  }
+  throw new Error('was accepted');
+}
+
+describe('intervals as text', () => {
+  it("writes the trainer's --layer_index and reads it back, spaces and order aside", () => {
+    expect(formatLayerIndex(SET)).toBe('[[3,4],[5,7]]');
+    expect(parseLayerIndex(' [ [5, 7], [3, 4] ] ', 16, '--intervals')).toEqual(SET);
+    expect(formatLayerIndex([])).toBe('[]');
+    expect(parseLayerIndex('[]', 16, '--intervals')).toEqual([]);
+  });
+
+  it('writes the form for a link and reads it back', () => {
+    expect(formatIntervalParam(SET)).toBe('3-4.5-7');
+    expect(parseIntervalParam('3-4.5-7', 16, 'the link')).toEqual(SET);
+    expect(parseIntervalParam('', 16, 'the link')).toEqual([]);
+  });
+
+  it.each([
+    ['[[3,4],[4,7]]', '[3,4] and [4,7]'],
+    ['[[3,16]]', '[3,16]'],
+    ['[[4,3]]', '[4,3]'],
+    ['[[4,4]]', '[4,4]'],
+    ['[[1.5,3]]', '[1.5,3]'],
+    ['[[-1,3]]', '[-1,3]'],
+    ['[[1,2,3]]', '[1,2,3]'],
+    ['[["1",2]]', '["1",2]'],
+    ['[3,4]', '3'],
+    ['{}', '{}'],
+    ['3-4', '3-4'],
+    ['', 'nothing'],
+  ])('refuses %j, saying what was found and where', (text, found) => {
+    const error = refusalOf(() => parseLayerIndex(text, 16, '--intervals'));
+    expect(error.code).toBe('plan-invalid');
+    expect(error.details.file).toBe('--intervals');
+    expect(error.details.found).toBe(found);
+  });
+
+  it.each(['3', '3-', '3-4.', '3-4,5-7', '3--4', '3-4.4-6', '3-400', 'a-b'])('refuses the link %j', (text) => {
+    expect(refusalOf(() => parseIntervalParam(text, 16, 'the link')).code).toBe('plan-invalid');
+  });
+});

@@ -1,0 +1,85 @@
+/**
+ * Intervals as text: `[[3,4],[5,7]]`, which the official PPCL trainer takes as `--layer_index`, and `3-4.5-7`, which
+ * needs no escaping in a URL. Reading either checks everything; what is wrong is a `plan-invalid` that names `where`
+ * the text came from.
+ */
+import { ContiguaError } from '../errors.ts';
+import type { BlockInterval } from './interval.ts';
+import { type IntervalSet, overlap, sorted, whyNoInterval } from './interval-set.ts';
+
+/** `[[3,4],[5,7]]`, without spaces, as in the trainer's own scripts. */
+export function formatLayerIndex(intervals: IntervalSet): string {
+  return JSON.stringify(intervals.map(({ first, last }) => [first, last]));
+}
+
+export function parseLayerIndex(text: string, numBlocks: number, where: string): IntervalSet {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw unreadable(text, '[[first,last],…]', where);
+  }
+  if (!Array.isArray(value)) throw unreadable(text, '[[first,last],…]', where);
+  const intervals = value.map((pair: unknown) => {
+    const [first, last]: unknown[] = Array.isArray(pair) && pair.length === 2 ? pair : [];
+    if (typeof first !== 'number' || typeof last !== 'number') {
+      throw unreadable(JSON.stringify(pair), 'a pair [first,last] of block numbers', where);
+    }
+    return { first, last };
+  });
+  return intervalSetOf(intervals, numBlocks, where);
+}
+
+/** `3-4.5-7`; nothing chosen is the empty string. */
+export function formatIntervalParam(intervals: IntervalSet): string {
+  return intervals.map(({ first, last }) => `${first}-${last}`).join('.');
+}
+
+export function parseIntervalParam(text: string, numBlocks: number, where: string): IntervalSet {
+  const intervals = (text === '' ? [] : text.split('.')).map((part) => {
+    const [, first, last] = /^(\d{1,6})-(\d{1,6})$/.exec(part) ?? [];
+    if (first === undefined || last === undefined) throw unreadable(part, 'first-last, as in 3-4.5-7', where);
+    return { first: Number(first), last: Number(last) };
+  });
+  return intervalSetOf(intervals, numBlocks, where);
+}
+
+/** For reading: "4 to 6". */
+export function describeInterval({ first, last }: BlockInterval): string {
+  return `${first} to ${last}`;
+}
+
+/** Intervals from outside, in any order, as a set; throws on the first that is none, or on two that share a block. */
+export function intervalSetOf(intervals: readonly BlockInterval[], numBlocks: number, where: string): IntervalSet {
+  for (const interval of intervals) {
+    const reason = whyNoInterval(interval, numBlocks);
+    if (reason !== null) {
+      throw new ContiguaError('plan-invalid', 'Not an interval of this model', {
+        file: where,
+        found: `[${interval.first},${interval.last}]`,
+        expected: `0 ≤ first < last ≤ ${numBlocks - 1}`,
+        hint: reason,
+      });
+    }
+  }
+  const set = sorted(intervals);
+  set.forEach((interval, i) => {
+    const next = set[i + 1];
+    if (next === undefined || !overlap(interval, next)) return;
+    throw new ContiguaError('plan-invalid', 'Two intervals share blocks', {
+      file: where,
+      found: `[${interval.first},${interval.last}] and [${next.first},${next.last}]`,
+      expected: 'intervals that do not overlap',
+    });
+  });
+  return set.map(({ first, last }) => ({ first, last }));
+}
+
+function unreadable(found: string, expected: string, where: string): ContiguaError {
+  const shown = found.length > 60 ? `${found.slice(0, 60)}…` : found;
+  return new ContiguaError('plan-invalid', 'Intervals are not readable', {
+    file: where,
+    found: shown === '' ? 'nothing' : shown,
+    expected,
+  });
+}
