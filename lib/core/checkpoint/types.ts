@@ -32,4 +32,6 @@ export interface Checkpoint {
   readFloat32(name: string): Promise<Float32Array>;
   /** Bytes as stored. */
   readBytes(name: string): Promise<Uint8Array>;
+  /** Several tensors in the order in which they are stored, neighbours in one read (a block is one or a few reads). */
+  readEach(names: readonly string[]): AsyncGenerator<{ readonly info: TensorInfo; readonly values: Float32Array }>;
 }

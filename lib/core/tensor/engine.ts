@@ -2,6 +2,8 @@
  * Which TensorFlow.js backend computes, and why. The choice itself is pure; probing the host for adapters, threads and
  * bindings is the worker's business (workers/engines*.ts). Nothing here switches silently: a refusal is a reason shown.
  */
+import { ContiguaError } from '../errors.ts';
+
 export type EngineName = 'webgpu' | 'wasm' | 'tensorflow' | 'cpu';
 
 export interface EngineCandidate {
@@ -22,4 +24,41 @@ export interface EngineReport {
   /** Whether the user named it or capability chose it, in one sentence. */
   readonly why: string;
   readonly candidates: readonly EngineCandidate[];
+}
+
+/** The user's choice if it can run, else the first preferred candidate, else the first that can run at all. */
+export function chooseEngine(wanted: EngineName | 'auto', candidates: readonly EngineCandidate[]): EngineReport {
+  const refusals = candidates.map((c) => `${c.name}: ${c.reason}`).join('; ') || 'none was probed';
+  if (wanted !== 'auto') {
+    const named = candidates.find((c) => c.name === wanted);
+    if (!named?.available) {
+      throw new ContiguaError('engine-unavailable', `The engine "${wanted}" cannot run here`, {
+        found: named?.reason ?? 'not offered on this host',
+        expected:
+          candidates
+            .filter((c) => c.available)
+            .map((c) => c.name)
+            .join(', ') || 'no engine is available',
+        hint: 'Choose another engine, or "auto".',
+      });
+    }
+    return { name: named.name, device: named.device, threads: null, why: 'You chose it.', candidates };
+  }
+  const chosen = candidates.find((c) => c.available && c.preferred) ?? candidates.find((c) => c.available);
+  if (!chosen) {
+    throw new ContiguaError('engine-unavailable', 'No engine can run here', {
+      found: refusals,
+      expected: 'WebGPU, WebAssembly or a native binding',
+      hint: 'Use a current browser, or Node 20.20 or newer.',
+    });
+  }
+  const passedOver = candidates.slice(0, candidates.indexOf(chosen)).filter((c) => c !== chosen);
+  const because = passedOver.map((c) => `${c.name} was passed over: ${c.reason}`);
+  return {
+    name: chosen.name,
+    device: chosen.device,
+    threads: null,
+    why: [chosen.reason, ...because].join(' '),
+    candidates,
+  };
 }

@@ -1,0 +1,166 @@
+/**
+ * Opens a diffusers transformer folder: one safetensors file, or shards with their index. Other files in the folder
+ * (README, config, a calibration) are ignored. Stricter than diffusers: index and shards must agree in both directions,
+ * as a key in the wrong shard or left out of the index means that somebody will load something else.
+ */
+import { ContiguaError } from '../errors.ts';
+import { readSafetensorsHeader, type SafetensorsHeader } from './header.ts';
+import { checkpointOf } from './inventory.ts';
+import { readRange } from './read-range.ts';
+import { scanJson } from './scan-json.ts';
+import type { BlobLike, Checkpoint, NamedBlob, TensorInfo } from './types.ts';
+
+const INDEX_NAME = /^(?<base>.+)\.safetensors\.index(?:\.(?<variant>[^.]+))?\.json$/;
+const SHARD_NAME = /-\d{5}-of-\d{5}\.safetensors$/;
+const FILE_NAME = /^(?<base>[^.]+)(?:\.(?<variant>.+))?\.safetensors$/;
+/** Weights that diffusers itself would load, most wanted first. */
+const WEIGHT_BASES = ['diffusion_pytorch_model', 'model'];
+
+export async function openCheckpoint(files: readonly NamedBlob[]): Promise<Checkpoint> {
+  const chosen = chooseWeights(files);
+  return chosen.kind === 'file' ? openFile(chosen.file) : openShards(chosen.file, files);
+}
+
+interface Candidate {
+  readonly kind: 'file' | 'index';
+  readonly file: NamedBlob;
+  readonly base: string;
+  readonly variant: string | undefined;
+}
+
+function chooseWeights(files: readonly NamedBlob[]): Candidate {
+  const candidates = files.flatMap((file): Candidate[] => {
+    if (file.path.includes('/')) return [];
+    const index = INDEX_NAME.exec(file.path)?.groups;
+    if (index) return [{ kind: 'index', file, base: index.base ?? '', variant: index.variant }];
+    if (SHARD_NAME.test(file.path)) return [];
+    const single = FILE_NAME.exec(file.path)?.groups;
+    return single && single.base !== 'calibration'
+      ? [{ kind: 'file', file, base: single.base ?? '', variant: single.variant }]
+      : [];
+  });
+  const found = files.map((f) => f.path).join(', ') || 'no files';
+  if (candidates.length === 0) {
+    const hasShards = files.some((f) => SHARD_NAME.test(f.path));
+    throw new ContiguaError('checkpoint-incomplete', hasShards ? 'Shards without their index' : 'No weights found', {
+      found,
+      expected: hasShards
+        ? 'diffusion_pytorch_model.safetensors.index.json next to the shards'
+        : 'diffusion_pytorch_model.safetensors, or its shards and index',
+      hint: 'Pick the whole `transformer` folder of a diffusers model.',
+    });
+  }
+  const rank = (c: Candidate) => {
+    const known = WEIGHT_BASES.indexOf(c.base);
+    return (known < 0 ? WEIGHT_BASES.length : known) * 2 + (c.variant === undefined ? 0 : 1);
+  };
+  const [best, next] = candidates.toSorted((x, y) => rank(x) - rank(y));
+  if (best && next && rank(best) === rank(next)) {
+    throw new ContiguaError('checkpoint-unsupported', 'Several sets of weights in one folder', {
+      found: candidates.map((c) => c.file.path).join(', '),
+      expected: 'one',
+      hint: 'Remove or leave out all but the one to be opened.',
+    });
+  }
+  if (!best) throw new RangeError('No candidate');
+  return best;
+}
+
+async function openFile({ path, blob }: NamedBlob): Promise<Checkpoint> {
+  const { tensors, metadata } = await readSafetensorsHeader(blob, path);
+  return checkpointOf(new Map([[path, blob]]), tensors, metadata);
+}
+
+async function openShards(index: NamedBlob, files: readonly NamedBlob[]): Promise<Checkpoint> {
+  const shardOf = await readIndex(index);
+  const shards = new Map<string, { blob: BlobLike; header: SafetensorsHeader }>();
+  for (const name of [...new Set(shardOf.values())].sort()) {
+    const blob = files.find((f) => f.path === name)?.blob;
+    if (!blob) {
+      throw new ContiguaError('checkpoint-incomplete', 'A shard that the index names is missing', {
+        file: name,
+        found:
+          files
+            .map((f) => f.path)
+            .filter((p) => p.endsWith('.safetensors'))
+            .join(', ') || 'no safetensors file',
+        expected: `a file next to ${index.path}`,
+        hint: 'Download the missing shard and pick the whole folder again.',
+      });
+    }
+    shards.set(name, { blob, header: await readSafetensorsHeader(blob, name) });
+  }
+  const tensors = new Map<string, TensorInfo>();
+  for (const [name, shard] of shardOf) {
+    const info = shards.get(shard)?.header.tensors.get(name);
+    if (!info) {
+      const elsewhere = [...shards].find(([, { header }]) => header.tensors.has(name))?.[0];
+      throw disagreement(
+        index.path,
+        name,
+        elsewhere ? `the tensor in ${elsewhere}` : 'the tensor in no shard',
+        `it in ${shard}, as the index says`,
+      );
+    }
+    tensors.set(name, info);
+  }
+  for (const [shard, { header }] of shards) {
+    for (const name of header.tensors.keys()) {
+      const mapped = shardOf.get(name);
+      if (mapped !== shard) {
+        const expected = mapped ? `it in ${mapped} alone, as the index says` : 'a weight_map entry for it';
+        throw disagreement(index.path, name, `the tensor in ${shard}`, expected);
+      }
+    }
+  }
+  const metadata = [...shards.values()][0]?.header.metadata ?? new Map<string, string>();
+  return checkpointOf(new Map([...shards].map(([name, { blob }]) => [name, blob])), tensors, metadata);
+}
+
+function disagreement(file: string, tensor: string, found: string, expected: string): ContiguaError {
+  const hint = 'Index and shards come from different exports; download the folder again.';
+  return new ContiguaError('checkpoint-incomplete', 'Index and shards disagree', {
+    file,
+    tensor,
+    found,
+    expected,
+    hint,
+  });
+}
+
+/** Tensor → shard. `metadata.total_size` is neither needed nor believed. */
+async function readIndex({ path: file, blob }: NamedBlob): Promise<Map<string, string>> {
+  const invalid = (summary: string, found: string, expected: string, tensor?: string) =>
+    new ContiguaError('safetensors-invalid', summary, { file, tensor, found, expected });
+  const text = new TextDecoder().decode(await readRange(blob, file, 0, blob.size));
+  let index: unknown;
+  try {
+    index = JSON.parse(text);
+  } catch (cause) {
+    const found = text.length === 0 ? 'an empty file' : cause instanceof Error ? cause.message : String(cause);
+    throw invalid('The index is not JSON', found, 'a JSON object');
+  }
+  const weightMap = isRecord(index) ? index.weight_map : undefined;
+  if (!isRecord(weightMap)) throw invalid('The index has no weight_map', 'none', 'an object of tensor → file name');
+  scanJson(text, {
+    duplicate(path) {
+      if (path.length === 2 && path[0] === 'weight_map') {
+        throw invalid('Tensor occurs twice in weight_map', 'a duplicate key', 'unique names', path[1]);
+      }
+    },
+    number() {},
+  });
+  const shardOf = new Map<string, string>();
+  for (const [name, shard] of Object.entries(weightMap)) {
+    if (typeof shard !== 'string' || !shard || /[\\/]/.test(shard)) {
+      throw invalid('Unusable file name in weight_map', JSON.stringify(shard), 'a file name in the same folder', name);
+    }
+    shardOf.set(name, shard);
+  }
+  if (shardOf.size === 0) throw invalid('The weight_map is empty', 'no tensors', 'tensor → file name');
+  return shardOf;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
