@@ -1,0 +1,81 @@
+'use client';
+/** The stages of an analysis: how far each is, at what pace, how long is left; afterwards, how long each took. */
+import { useEffect, useState } from 'react';
+import { useStore } from 'zustand';
+import { Progress } from '@/components/ui/progress';
+import { analysisStore, expectedShares } from '@/lib/client/analysis.ts';
+import { durationWords, remainingWords } from '@/lib/client/number-words.ts';
+import { remainingMs, shareDone } from '@/lib/client/progress.ts';
+
+const STAGES: readonly (readonly [stage: string, words: string])[] = [
+  ['read', 'Read calibration'],
+  ['capture', 'Capture hidden states'],
+  ['probes', 'Fit linear probes'],
+  ['cka', 'Compare states (CKA)'],
+  ['trajectories', 'Follow surrogates'],
+  ['damage', 'Measure damage'],
+];
+const TICK_MS = 500;
+
+export function AnalysisProgress() {
+  const running = useStore(analysisStore, (state) => state.running);
+  const report = useStore(analysisStore, (state) => state.report);
+  const nowMs = useNow(running !== null);
+  const share = running ? shareDone(running.stages, expectedShares(report)) : report ? 1 : 0;
+  const elapsedMs = running ? Math.max(0, nowMs - running.startedAtMs) : 0;
+  const left = running ? remainingMs(elapsedMs, share) : null;
+  const totalMs = report ? Object.values(report.stagesMs).reduce((sum, ms) => sum + ms, 0) : 0;
+  const headline = running
+    ? `${Math.round(share * 100)} % · ${left === null ? 'estimating' : `about ${remainingWords(left)} left`}`
+    : report
+      ? `Took ${durationWords(totalMs)} on ${report.engine.name}`
+      : 'Not run yet';
+  return (
+    <div className="pt-1 text-xs">
+      <p className="mb-1.5 h-4 text-muted" aria-live="off">
+        {headline}
+      </p>
+      <Progress name="Analysis" share={running ? share : 0} text={headline} />
+      <ol className="mt-2">
+        {STAGES.map(([stage, words]) => {
+          const progress = running?.stages.find((entry) => entry.stage === stage);
+          const tookMs = running ? undefined : report?.stagesMs[stage];
+          const finished = progress !== undefined && progress.done >= progress.total;
+          return (
+            <li key={stage} className="flex h-6 flex-col justify-center">
+              <div className="flex justify-between gap-2">
+                <span className={progress && !finished ? 'text-ink' : 'text-muted'}>{words}</span>
+                <span className="text-muted">
+                  {progress ? `${progress.done} / ${progress.total}` : tookMs === undefined ? '' : durationWords(tookMs)}
+                </span>
+              </div>
+              <div className="h-0.5">
+                {progress ? (
+                  <Progress
+                    slim
+                    name={words}
+                    share={progress.total > 0 ? progress.done / progress.total : 0}
+                    text={`${progress.done} of ${progress.total}`}
+                  />
+                ) : null}
+              </div>
+            </li>
+          );
+        })}
+      </ol>
+    </div>
+  );
+}
+
+/** A clock that ticks only while something runs. */
+function useNow(ticking: boolean): number {
+  const [nowMs, setNowMs] = useState(0);
+  useEffect(() => {
+    if (!ticking) return;
+    const tick = () => setNowMs(performance.now());
+    tick();
+    const timer = setInterval(tick, TICK_MS);
+    return () => clearInterval(timer);
+  }, [ticking]);
+  return nowMs;
+}

@@ -1,0 +1,106 @@
+'use client';
+/** The engine pill of the header and what opens under it: what runs, why, what else could, and the reference check. */
+import { useStore } from 'zustand';
+import { Button } from '@/components/ui/button';
+import { ChevronIcon } from '@/components/ui/icons';
+import { Popover } from '@/components/ui/popover';
+import { type EngineCheck, engineStore } from '@/lib/client/engine.ts';
+import { restartEngine, switchEngine } from '@/lib/client/session.ts';
+import type { EngineCandidate, EngineName } from '@/lib/core/tensor/engine.ts';
+
+const LABELS: Record<EngineName, string> = {
+  webgpu: 'WebGPU',
+  wasm: 'WASM',
+  tensorflow: 'TensorFlow',
+  cpu: 'CPU (plain JavaScript)',
+};
+
+export function EnginePanel() {
+  const { status, report, wanted, problem, check } = useStore(engineStore);
+  const words =
+    status === 'starting'
+      ? 'starting'
+      : status === 'ready' && report
+        ? `${LABELS[report.name]} · ${report.device}`
+        : status === 'lost'
+          ? 'lost'
+          : 'not running';
+  const dot =
+    status === 'ready' ? 'bg-text-stream' : status === 'starting' ? 'border border-line-strong' : 'bg-danger';
+  return (
+    <Popover
+      name={`Engine: ${words}`}
+      title="Engine"
+      panelClass="w-[400px]"
+      buttonClass="inline-flex h-7 min-w-0 max-w-[320px] items-center gap-2 rounded-full border border-line bg-panel pr-1.5 pl-3 text-xs hover:bg-panel-2"
+      label={
+        <>
+          <span aria-hidden className={`size-2 shrink-0 rounded-full ${dot}`} />
+          <span className="truncate">Engine: {words}</span>
+          <ChevronIcon />
+        </>
+      }
+    >
+      <h2 className="text-sm font-semibold">Engine</h2>
+      <p className="mt-1 text-xs text-muted">
+        {problem ? problem.message : (report?.why ?? 'Looking at what this browser can compute with.')}
+      </p>
+      {report ? (
+        <ul className="mt-3 space-y-2">
+          {report.candidates.map((candidate) => (
+            <Candidate
+              key={candidate.name}
+              candidate={candidate}
+              inUse={status === 'ready' && candidate.name === report.name}
+            />
+          ))}
+        </ul>
+      ) : null}
+      <div className="mt-3 flex items-center justify-between gap-3 border-t border-line pt-3">
+        <p className="text-xs text-muted">{checkWords(check)}</p>
+        {status === 'lost' || status === 'failed' ? (
+          <Button className="h-7" onClick={() => void restartEngine()}>
+            Restart engine
+          </Button>
+        ) : wanted !== 'auto' ? (
+          <Button className="h-7" onClick={() => void switchEngine('auto')}>
+            Choose for me
+          </Button>
+        ) : null}
+      </div>
+    </Popover>
+  );
+}
+
+function Candidate({ candidate, inUse }: { candidate: EngineCandidate; inUse: boolean }) {
+  return (
+    <li className="flex items-start gap-3">
+      <div className="min-w-0 flex-1">
+        <p className={candidate.available ? 'font-medium' : 'text-muted'}>
+          {LABELS[candidate.name]}
+          {candidate.device ? <span className="font-normal text-muted"> · {candidate.device}</span> : null}
+        </p>
+        <p className="text-xs text-muted">{candidate.reason}</p>
+      </div>
+      {inUse ? (
+        <span className="mt-0.5 rounded-full border border-line px-2 text-2xs text-muted">in use</span>
+      ) : (
+        <Button
+          className="h-7"
+          disabled={!candidate.available}
+          aria-label={`Use ${LABELS[candidate.name]}`}
+          onClick={() => void switchEngine(candidate.name)}
+        >
+          Use
+        </Button>
+      )}
+    </li>
+  );
+}
+
+function checkWords(check: EngineCheck): string {
+  if (check === null) return 'Not yet checked against the reference.';
+  if (check === 'running') return 'Checking against the reference…';
+  const verdict = check.maxAbsError <= check.tolerance ? 'Checked against the reference' : 'Fails the reference check';
+  return `${verdict}: max error ${check.maxAbsError.toExponential(1)} (tolerance ${check.tolerance.toExponential(0)}).`;
+}

@@ -1,0 +1,49 @@
+/** Keeps the address bar and the stores in step: read once at the start, replaced (never pushed) on every change. */
+import { formatIntervalParam } from '@/lib/core/interval/index.ts';
+import { calibrationStore } from './calibration.ts';
+import { modelStore } from './model.ts';
+import { DEFAULT_PROMPT, previewStore } from './preview.ts';
+import { selectionStore } from './selection.ts';
+import { settingsStore } from './settings.ts';
+import { type LinkState, modelDigits, readLink, writeLink } from './url-state.ts';
+
+/** Browsers refuse bursts of history changes; a drag makes many. */
+const WRITE_AFTER_MS = 150;
+
+/** What the address asks for, put into the stores that can take it before a model is open. */
+export function openingLink(): LinkState {
+  const link = readLink(new URLSearchParams(window.location.search));
+  settingsStore.setState(link.settings);
+  calibrationStore.setState(link.calibration);
+  if (link.prompt !== null) previewStore.setState({ prompt: link.prompt });
+  if (link.seed !== null) previewStore.setState({ seed: link.seed });
+  return link;
+}
+
+/** The address of what is on the page right now. */
+export function presentLink(): string {
+  const { summary } = modelStore.getState();
+  const { prompt, seed } = previewStore.getState();
+  const params = writeLink({
+    model: summary && modelDigits(summary.fingerprint),
+    cut: formatIntervalParam(selectionStore.getState().selection.present),
+    settings: settingsStore.getState(),
+    calibration: calibrationStore.getState(),
+    prompt: prompt === DEFAULT_PROMPT ? null : prompt,
+    seed: seed === 1 ? null : seed,
+  });
+  const query = params.toString();
+  return `${window.location.origin}${window.location.pathname}${query ? `?${query}` : ''}`;
+}
+
+export function followAddress(): void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const write = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      const address = presentLink();
+      if (address !== window.location.href) window.history.replaceState(window.history.state, '', address);
+    }, WRITE_AFTER_MS);
+  };
+  for (const store of [selectionStore, settingsStore, calibrationStore, previewStore]) store.subscribe(write);
+}

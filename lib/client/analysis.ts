@@ -1,0 +1,152 @@
+/**
+ * The analysis: running, finished or restored. One owner for its progress, its partial results, the report and the
+ * damage measured since. A new run leaves the last report in place until it has finished, so stopping loses nothing.
+ */
+import { createStore } from 'zustand/vanilla';
+import type { BlockInterval } from '@/lib/core/interval/interval.ts';
+import type { AnalysisReport, IntervalDamage, Stream } from '@/lib/core/report/report.ts';
+import { type CalibrationChoice, keyOf, requestOf } from './calibration.ts';
+import { ask, measureQuietly } from './compute.ts';
+import { keepReport, keptReport } from './kept-analyses.ts';
+import { showError, showInfo } from './notices.ts';
+import { FIRST_RUN_SHARES, type Shares, type StageProgress, withStage } from './progress.ts';
+
+export interface AnalysisState {
+  readonly running: { readonly startedAtMs: number; readonly stages: readonly StageProgress[] } | null;
+  readonly stopping: boolean;
+  /** R² of the probes fitted so far in the running analysis; null when none runs. */
+  readonly partialR2: Readonly<Record<Stream, readonly (number | null | undefined)[]>> | null;
+  /** Blocks captured so far in the running analysis. */
+  readonly captured: number;
+  readonly report: AnalysisReport | null;
+  /** When the report was measured, if it was restored from this browser; null when it was measured in this visit. */
+  readonly restoredFrom: number | null;
+  /** The worker still has the probes of the report: previews with probes and new damage can be computed. */
+  readonly probesLive: boolean;
+  /** Intervals whose damage is being measured. */
+  readonly measuring: readonly BlockInterval[];
+}
+
+const NOTHING: AnalysisState = {
+  running: null,
+  stopping: false,
+  partialR2: null,
+  captured: 0,
+  report: null,
+  restoredFrom: null,
+  probesLive: false,
+  measuring: [],
+};
+
+export const analysisStore = createStore<AnalysisState>(() => NOTHING);
+let stopRunning: AbortController | null = null;
+
+/** For another model: its predecessor's numbers must not stay on the page. */
+export function clearAnalysis(): void {
+  stopRunning?.abort();
+  analysisStore.setState(NOTHING);
+}
+
+export async function analyse(choice: CalibrationChoice): Promise<void> {
+  const calibration = requestOf(choice);
+  if (!calibration || stopRunning) return;
+  const own = new AbortController();
+  stopRunning = own;
+  analysisStore.setState({
+    running: { startedAtMs: performance.now(), stages: [] },
+    stopping: false,
+    captured: 0,
+    partialR2: { image: [], text: [] },
+    measuring: [],
+  });
+  try {
+    const report = await ask('analyse', { calibration }, { signal: own.signal, onProgress: note });
+    analysisStore.setState({ report, restoredFrom: null, probesLive: true });
+    await keepReport(keyOf(choice), report);
+  } catch (thrown) {
+    if (own.signal.aborted) showInfo('Analysis stopped', { hint: 'What was on the page before is still there.' });
+    else showError(thrown);
+  } finally {
+    stopRunning = null;
+    analysisStore.setState({ running: null, stopping: false, partialR2: null, captured: 0 });
+  }
+}
+
+export function stopAnalysis(): void {
+  if (!stopRunning) return;
+  analysisStore.setState({ stopping: true });
+  stopRunning.abort();
+}
+
+type AnalyseProgress = StageProgress & { readonly partial?: import('@/workers/protocol.ts').AnalysisPartial };
+
+function note({ stage, done, total, partial }: AnalyseProgress): void {
+  analysisStore.setState(({ running, partialR2, captured }) => {
+    if (!running) return {};
+    const next = { running: { ...running, stages: withStage(running.stages, { stage, done, total }) } };
+    if (partial?.kind === 'captured') return { ...next, captured: Math.max(captured, partial.block + 1) };
+    if (partial?.kind === 'probe' && partialR2) {
+      const { block, r2 } = partial;
+      return { ...next, partialR2: { image: placed(partialR2.image, block, r2.image), text: placed(partialR2.text, block, r2.text) } };
+    }
+    return next;
+  });
+}
+
+function placed<T>(values: readonly (T | undefined)[], index: number, value: T): (T | undefined)[] {
+  const copy = values.slice();
+  while (copy.length < index) copy.push(undefined);
+  copy[index] = value;
+  return copy;
+}
+
+/** Shows the analysis of this model that was kept last in this browser, if there is one. */
+export async function restoreAnalysis(fingerprint: string): Promise<boolean> {
+  const kept = await keptReport(fingerprint);
+  if (!kept || analysisStore.getState().report || analysisStore.getState().running) return false;
+  analysisStore.setState({ report: kept.report, restoredFrom: kept.savedAtMs, probesLive: false });
+  return true;
+}
+
+/** The worker lost its probes (another engine, a fresh worker); the report stays. */
+export function probesGone(): void {
+  analysisStore.setState({ probesLive: false });
+}
+
+export function damageOf(report: AnalysisReport | null, { first, last }: BlockInterval): IntervalDamage | null {
+  return report?.damage.find((damage) => damage.first === first && damage.last === last) ?? null;
+}
+
+/** Measures the damage of intervals that have none yet, when the worker is free and still has the probes. */
+export async function measureDamage(intervals: readonly BlockInterval[]): Promise<void> {
+  const { report, probesLive, measuring } = analysisStore.getState();
+  if (!report || !probesLive) return;
+  const missing = intervals.filter((interval) => !damageOf(report, interval));
+  if (missing.length === 0 || sameIntervals(missing, measuring)) return;
+  analysisStore.setState({ measuring: missing });
+  try {
+    const damage = await measureQuietly('damage', { intervals: missing });
+    if (damage) addDamage(report.model.fingerprint, damage);
+  } catch (thrown) {
+    showError(thrown);
+  } finally {
+    if (analysisStore.getState().measuring === missing) analysisStore.setState({ measuring: [] });
+  }
+}
+
+function addDamage(fingerprint: string, measured: readonly IntervalDamage[]): void {
+  analysisStore.setState(({ report }) => {
+    if (report?.model.fingerprint !== fingerprint) return {};
+    const fresh = measured.filter((damage) => !damageOf(report, damage));
+    return fresh.length === 0 ? {} : { report: { ...report, damage: [...report.damage, ...fresh] } };
+  });
+}
+
+function sameIntervals(a: readonly BlockInterval[], b: readonly BlockInterval[]): boolean {
+  return a.length === b.length && a.every(({ first, last }, i) => b[i]?.first === first && b[i]?.last === last);
+}
+
+/** Where the time of the next run will go: as in the last one, or as expected for a first run. */
+export function expectedShares(report: AnalysisReport | null): Shares {
+  return report && Object.values(report.stagesMs).some((ms) => ms > 0) ? report.stagesMs : FIRST_RUN_SHARES;
+}

@@ -1,0 +1,80 @@
+/** The engine in use, why, and whether it computes the reference numbers. Nothing here falls back without saying so. */
+import { createStore } from 'zustand/vanilla';
+import { asContiguaError, ContiguaError } from '@/lib/core/errors.ts';
+import type { EngineName, EngineReport } from '@/lib/core/tensor/engine.ts';
+import type { Tasks } from '@/workers/protocol.ts';
+import { ask, onTrouble } from './compute.ts';
+import { showError } from './notices.ts';
+
+export type WantedEngine = EngineName | 'auto';
+export type EngineCheck = Tasks['verifyEngine']['result'] | 'running' | null;
+
+export interface EngineState {
+  readonly status: 'starting' | 'ready' | 'lost' | 'failed';
+  readonly wanted: WantedEngine;
+  readonly report: EngineReport | null;
+  readonly check: EngineCheck;
+  /** Why it is lost or failed. */
+  readonly problem: ContiguaError | null;
+}
+
+export const engineStore = createStore<EngineState>(() => ({
+  status: 'starting',
+  wanted: 'auto',
+  report: null,
+  check: null,
+  problem: null,
+}));
+
+/** Starts the engine the user named, or the best one. False when none started; the notice says why. */
+export async function startEngine(wanted: WantedEngine): Promise<boolean> {
+  engineStore.setState({ status: 'starting', wanted, check: null, problem: null });
+  try {
+    const report = await ask('startEngine', { wanted });
+    engineStore.setState({ status: 'ready', report });
+    return true;
+  } catch (thrown) {
+    const problem = asContiguaError(thrown);
+    engineStore.setState({ status: 'failed', problem });
+    showError(problem);
+    return false;
+  }
+}
+
+/** Compares the engine with golden case Q1; a difference beyond the tolerance is an error the user sees. */
+export async function verifyEngine(): Promise<void> {
+  engineStore.setState({ check: 'running' });
+  try {
+    const check = await ask('verifyEngine', {});
+    engineStore.setState({ check });
+    if (!(check.maxAbsError <= check.tolerance)) {
+      showError(
+        new ContiguaError('engine-unavailable', 'The engine does not compute the reference numbers', {
+          found: `largest difference ${check.maxAbsError.toExponential(1)}`,
+          expected: `at most ${check.tolerance.toExponential(0)}`,
+          hint: 'Pick another engine at the top of the page; do not trust results of this one.',
+        }),
+      );
+    }
+  } catch (thrown) {
+    engineStore.setState({ check: null });
+    showError(thrown);
+  }
+}
+
+/** Listens for a lost device or a dead worker for as long as the page lives. `recover` starts anew and opens the model. */
+export function watchEngine(recover: () => void): void {
+  const trouble = (problem: ContiguaError) => {
+    engineStore.setState({ status: 'lost', problem, check: null });
+    showError(problem, { label: 'Restart engine', run: recover });
+  };
+  onTrouble(
+    (reason) =>
+      trouble(
+        new ContiguaError('engine-lost', `The engine's device went away: ${reason}`, {
+          hint: 'Restart the engine to go on; your choice and every finished analysis stay.',
+        }),
+      ),
+    trouble,
+  );
+}

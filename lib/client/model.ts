@@ -1,0 +1,35 @@
+/** The model the page is about, and the opening of another one. A folder that is refused leaves the open one in place. */
+import { createStore } from 'zustand/vanilla';
+import type { ModelSource, ModelSummary } from '@/workers/protocol.ts';
+import { ask } from './compute.ts';
+import { showError } from './notices.ts';
+
+export const SAMPLE_NAME = 'shapes-mmdit';
+
+export interface ModelState {
+  /** Name of the folder being opened. */
+  readonly opening: string | null;
+  /** Where the open model came from, to open it again in a fresh worker. */
+  readonly source: ModelSource | null;
+  readonly summary: ModelSummary | null;
+}
+
+export const modelStore = createStore<ModelState>(() => ({ opening: null, source: null, summary: null }));
+
+export function sampleSource(): ModelSource {
+  return { kind: 'url', url: new URL(`/models/${SAMPLE_NAME}/`, window.location.href).href, name: SAMPLE_NAME };
+}
+
+/** The summary, or null when the folder was refused; the notice then says which file and why. */
+export async function openModel(source: ModelSource): Promise<ModelSummary | null> {
+  modelStore.setState({ opening: source.name });
+  try {
+    const summary = await ask('openModel', { source });
+    modelStore.setState({ opening: null, source, summary });
+    return summary;
+  } catch (thrown) {
+    modelStore.setState({ opening: null });
+    showError(thrown);
+    return null;
+  }
+}

@@ -1,0 +1,87 @@
+/** The same prompt and seed drawn by the whole model and by the pruned one. The whole picture is drawn once per prompt. */
+import { createStore } from 'zustand/vanilla';
+import type { BlockInterval } from '@/lib/core/interval/interval.ts';
+import type { Replacement } from '@/lib/core/plan/plan.ts';
+import type { Drawing } from '@/workers/protocol.ts';
+import { ask } from './compute.ts';
+import { showError } from './notices.ts';
+
+/** As the sample model was trained and measured. */
+export const STEPS = 20;
+export const GUIDANCE = 2;
+
+export interface Drawn {
+  readonly key: string;
+  readonly drawing: Drawing;
+}
+export interface PreviewState {
+  readonly prompt: string;
+  readonly seed: number;
+  readonly drawing: 'whole' | 'pruned' | null;
+  /** 0…1 of the picture being drawn. */
+  readonly share: number;
+  readonly whole: Drawn | null;
+  readonly pruned: Drawn | null;
+}
+
+export const DEFAULT_PROMPT = 'a large red circle top left and a small blue square bottom right on white';
+
+export const previewStore = createStore<PreviewState>(() => ({
+  prompt: DEFAULT_PROMPT,
+  seed: 1,
+  drawing: null,
+  share: 0,
+  whole: null,
+  pruned: null,
+}));
+
+let stopDrawing: AbortController | null = null;
+
+export function wholeKey(fingerprint: string, prompt: string, seed: number): string {
+  return JSON.stringify([fingerprint, prompt, seed]);
+}
+
+export function prunedKey(whole: string, intervals: readonly BlockInterval[], replacement: Replacement): string {
+  return JSON.stringify([whole, replacement, intervals.map(({ first, last }) => [first, last])]);
+}
+
+export async function drawBoth(
+  fingerprint: string,
+  intervals: readonly BlockInterval[],
+  replacement: Replacement,
+): Promise<void> {
+  if (stopDrawing) return;
+  const own = new AbortController();
+  stopDrawing = own;
+  const { prompt, seed, whole } = previewStore.getState();
+  const key = wholeKey(fingerprint, prompt, seed);
+  const draw = (which: 'whole' | 'pruned', cut: readonly BlockInterval[]) => {
+    previewStore.setState({ drawing: which, share: 0 });
+    const input = { prompt, seed, steps: STEPS, guidance: GUIDANCE, intervals: cut, replacement };
+    return ask('draw', input, {
+      signal: own.signal,
+      onProgress: ({ done, total }) => previewStore.setState({ share: total > 0 ? done / total : 0 }),
+    });
+  };
+  try {
+    if (whole?.key !== key) previewStore.setState({ whole: { key, drawing: await draw('whole', []) } });
+    if (intervals.length > 0) {
+      const drawing = await draw('pruned', intervals);
+      previewStore.setState({ pruned: { key: prunedKey(key, intervals, replacement), drawing } });
+    }
+  } catch (thrown) {
+    showError(thrown);
+  } finally {
+    stopDrawing = null;
+    previewStore.setState({ drawing: null });
+  }
+}
+
+export function stopDraw(): void {
+  stopDrawing?.abort();
+}
+
+export function clearPreview(): void {
+  stopDrawing?.abort();
+  previewStore.setState({ whole: null, pruned: null });
+}

@@ -1,0 +1,64 @@
+/**
+ * What the page measures on its own account once the user's hands and the worker rest: the damage of intervals that
+ * have none yet, then the forward time of the choice. Stopped at once by anything the user asks for.
+ */
+import { analysisStore, measureDamage } from './analysis.ts';
+import { busyStore } from './compute.ts';
+import { detectionOf } from './detection.ts';
+import { engineStore } from './engine.ts';
+import { modelStore } from './model.ts';
+import { selectionStore } from './selection.ts';
+import { settingsStore } from './settings.ts';
+import { measureTiming, timingKey } from './timing.ts';
+
+const REST_MS = 500;
+/** A model slower than this per forward of one sample is timed only when asked (button "Measure"). */
+const QUIET_FORWARD_MS = 250;
+
+export function measureWhenIdle(): void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const later = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => void measureNow(), REST_MS);
+  };
+  for (const store of [selectionStore, settingsStore, modelStore, engineStore, busyStore]) store.subscribe(later);
+  analysisStore.subscribe((state, before) => {
+    if (state.report !== before.report || state.running !== before.running) later();
+  });
+}
+
+async function measureNow(): Promise<void> {
+  if (document.hidden || busyStore.getState().tasks.length > 0 || engineStore.getState().status !== 'ready') return;
+  const { report, probesLive } = analysisStore.getState();
+  const chosen = selectionStore.getState().selection.present;
+  if (report && probesLive) {
+    const { detected } = detectionOf(report.streams, settingsStore.getState().detection);
+    await measureDamage([...detected, ...chosen]);
+  }
+  if (isQuickModel()) await measureForward();
+}
+
+/** True when timing a few forwards goes unnoticed. */
+export function isQuickModel(): boolean {
+  const { summary } = modelStore.getState();
+  const { report } = analysisStore.getState();
+  const known = report && report.blockMs.reduce((sum, ms) => sum + ms, 0);
+  return summary !== null && (known === null || known === 0 ? summary.drawable : known <= QUIET_FORWARD_MS);
+}
+
+/** The key of the present choice's timing, or null when it cannot be measured now. */
+export function presentTimingKey(): string | null {
+  const { summary } = modelStore.getState();
+  const engine = engineStore.getState().report;
+  const { selection } = selectionStore.getState();
+  const { replacement } = settingsStore.getState();
+  if (!summary || !engine || selection.present.length === 0) return null;
+  if (replacement === 'probes' && !analysisStore.getState().probesLive) return null;
+  return timingKey(`${engine.name} ${engine.device}`, summary.fingerprint, selection.present, replacement);
+}
+
+export async function measureForward(): Promise<void> {
+  const key = presentTimingKey();
+  if (key === null) return;
+  await measureTiming(key, selectionStore.getState().selection.present, settingsStore.getState().replacement);
+}

@@ -1,0 +1,117 @@
+/**
+ * What happens across owners: the page's start, another engine, another model. Each store keeps its own state; this
+ * file only orders the steps, so that a reader finds every "and then" of the page in one place.
+ */
+import { ContiguaError } from '@/lib/core/errors.ts';
+import { type IntervalSet, NO_INTERVALS, parseIntervalParam } from '@/lib/core/interval/index.ts';
+import type { ModelSource, ModelSummary } from '@/workers/protocol.ts';
+import { clearAnalysis, probesGone, restoreAnalysis } from './analysis.ts';
+import { calibrationStore } from './calibration.ts';
+import { ask, restartWorker } from './compute.ts';
+import { engineStore, startEngine, verifyEngine, type WantedEngine, watchEngine } from './engine.ts';
+import { followAddress, openingLink } from './address.ts';
+import { modelStore, openModel, sampleSource } from './model.ts';
+import { showError, showInfo } from './notices.ts';
+import { clearPreview } from './preview.ts';
+import { measureWhenIdle } from './quiet-measurements.ts';
+import { beginSelection } from './selection.ts';
+import { settingsStore } from './settings.ts';
+import { linkFits } from './url-state.ts';
+
+let started = false;
+/** A link's choice that waits for its model; a link for another model keeps waiting until that one is opened. */
+let waiting: { readonly model: string | null; readonly cut: string } | null = null;
+
+/** Once per page: engine, then the sample model with what the address asks for, then the check of the engine. */
+export async function startSession(): Promise<void> {
+  if (started) return;
+  started = true;
+  const link = openingLink();
+  waiting = { model: link.model, cut: link.cut };
+  watchEngine(() => void restartEngine());
+  measureWhenIdle();
+  if (!(await startEngine('auto'))) return;
+  await switchModel(sampleSource());
+  followAddress();
+  await verifyEngine();
+}
+
+/** Opens another model. If it is refused, the open one stays with everything on the page. */
+export async function switchModel(source: ModelSource): Promise<boolean> {
+  const before = modelStore.getState().summary;
+  const summary = await openModel(source);
+  if (!summary) return false;
+  if (summary.fingerprint === before?.fingerprint) {
+    probesGone();
+    return true;
+  }
+  clearAnalysis();
+  clearPreview();
+  fitCalibration(summary, before);
+  settingsStore.setState(({ startBlock }) => ({ startBlock: Math.min(startBlock, summary.numBlocks - 1) }));
+  beginSelection(summary.numBlocks, linkedChoice(summary));
+  await restoreAnalysis(summary.fingerprint);
+  return true;
+}
+
+/** Another engine in the same worker; the model is opened again on it, reports stay. */
+export async function switchEngine(wanted: WantedEngine): Promise<void> {
+  if ((await startEngine(wanted)) && (await reopenModel())) await verifyEngine();
+}
+
+/** After a crash or a lost device: a fresh worker, the engine that was wanted, the model that was open. */
+export async function restartEngine(): Promise<void> {
+  restartWorker();
+  if (!(await startEngine(engineStore.getState().wanted))) return;
+  const opened = modelStore.getState().summary ? await reopenModel() : await switchModel(sampleSource());
+  if (opened) await verifyEngine();
+}
+
+async function reopenModel(): Promise<boolean> {
+  probesGone();
+  const { source } = modelStore.getState();
+  if (!source) return false;
+  try {
+    await ask('openModel', { source });
+    return true;
+  } catch (thrown) {
+    showError(thrown);
+    return false;
+  }
+}
+
+function linkedChoice(summary: ModelSummary): IntervalSet {
+  if (!waiting) return NO_INTERVALS;
+  const { model, cut } = waiting;
+  if (!linkFits(model, summary.fingerprint)) {
+    showInfo('This link was made for another model', {
+      hint: `It names the model sha256:${model}…; open is ${summary.name} (${summary.fingerprint.slice(0, 19)}…). Open that model's folder and its choice of blocks appears.`,
+      stays: true,
+    });
+    return NO_INTERVALS;
+  }
+  waiting = null;
+  try {
+    return parseIntervalParam(cut, summary.numBlocks, 'link');
+  } catch (thrown) {
+    showError(thrown);
+    return NO_INTERVALS;
+  }
+}
+
+/** Sample prompts exist only for the sample's grammar; another model starts with synthetic inputs, labelled as such. */
+function fitCalibration(summary: ModelSummary, before: ModelSummary | null): void {
+  const { kind } = calibrationStore.getState();
+  if (!summary.drawable && kind === 'shapes') calibrationStore.setState({ kind: 'synthetic' });
+  if (summary.drawable && before && !before.drawable) calibrationStore.setState({ kind: 'shapes' });
+}
+
+/** Something was dropped that is none of model folder, plan or calibration file. */
+export function refuseDrop(name: string): void {
+  showError(
+    new ContiguaError('usage', 'This kind of file has no use here', {
+      file: name,
+      expected: 'a transformer folder, a plan (.json) or a calibration file (.safetensors)',
+    }),
+  );
+}

@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest';
+import { DEFAULT_CALIBRATION } from './calibration.ts';
+import { DEFAULT_SETTINGS } from './settings.ts';
+import { type LinkState, linkFits, modelDigits, readLink, writeLink } from './url-state.ts';
+
+const plain: LinkState = {
+  model: '0123456789ab',
+  cut: '',
+  settings: DEFAULT_SETTINGS,
+  calibration: DEFAULT_CALIBRATION,
+  prompt: null,
+  seed: null,
+};
+
+describe('a link', () => {
+  it('says nothing but the model when all is as by default', () => {
+    expect(writeLink(plain).toString()).toBe('model=0123456789ab');
+  });
+
+  it('brings back every setting that it was written from', () => {
+    const link: LinkState = {
+      model: 'abcdef',
+      cut: '3-4.7-10',
+      settings: {
+        detection: { estimator: 'biased', start: 'probe-u', target: 'teacher-after-u', streams: 'text' },
+        score: 'cka',
+        replacement: 'probes',
+        startBlock: 7,
+        colours: 'cividis',
+        scale: 'full',
+      },
+      calibration: { kind: 'synthetic', samples: 32, timesteps: 4, seed: 9, file: null },
+      prompt: 'a large red circle top left on white',
+      seed: 12,
+    };
+    expect(readLink(new URLSearchParams(writeLink(link).toString()))).toEqual(link);
+  });
+
+  it('falls back to defaults for values that it does not know', () => {
+    const link = readLink(new URLSearchParams('cka=magic&stream=audio&u=-3&inputs=shapes-0x10-8-1&model=nothex!&seed=1.5'));
+    expect(link).toEqual({ ...plain, model: null });
+  });
+
+  it('knows its model by the leading digits of the fingerprint', () => {
+    const fingerprint = `sha256:${'ab'.repeat(32)}`;
+    expect(modelDigits(fingerprint)).toBe('abababababab');
+    expect(linkFits(modelDigits(fingerprint), fingerprint)).toBe(true);
+    expect(linkFits('abababababac', fingerprint)).toBe(false);
+    expect(linkFits(null, fingerprint)).toBe(true);
+  });
+});

@@ -1,0 +1,99 @@
+/**
+ * The choice and how it is read, as search parameters: what a reload or a shared link restores. The model goes by the
+ * first digits of its fingerprint, so a link opened on another model can say so. Defaults are left out. Pure.
+ */
+import type { DamageScore, DetectionSettings } from '@/lib/core/detection/index.ts';
+import { DAMAGE_SCORES } from '@/lib/core/detection/index.ts';
+import { type CalibrationChoice, DEFAULT_CALIBRATION } from './calibration.ts';
+import { DEFAULT_SETTINGS, type Settings } from './settings.ts';
+
+/** Hex digits of the fingerprint in a link: enough that no two models a person has will share them. */
+const MODEL_DIGITS = 12;
+
+export interface LinkState {
+  /** Leading hex digits of the fingerprint, or null in a link that names no model. */
+  readonly model: string | null;
+  /** Chosen intervals as text (`3-4.5-7`), to be read once the model's number of blocks is known. */
+  readonly cut: string;
+  readonly settings: Settings;
+  readonly calibration: CalibrationChoice;
+  /** Null when the link does not say. */
+  readonly prompt: string | null;
+  readonly seed: number | null;
+}
+
+export function modelDigits(fingerprint: string): string {
+  return fingerprint.replace(/^sha256:/, '').slice(0, MODEL_DIGITS);
+}
+
+export function writeLink(link: LinkState): URLSearchParams {
+  const params = new URLSearchParams();
+  const set = (name: string, value: string, byDefault: string) => {
+    if (value !== byDefault) params.set(name, value);
+  };
+  const { settings, calibration } = link;
+  const { detection } = settings;
+  if (link.model) params.set('model', link.model);
+  set('cut', link.cut, '');
+  set('cka', detection.estimator, DEFAULT_SETTINGS.detection.estimator);
+  set('stream', detection.streams, DEFAULT_SETTINGS.detection.streams);
+  set('start', detection.start, DEFAULT_SETTINGS.detection.start);
+  set('target', detection.target, DEFAULT_SETTINGS.detection.target);
+  set('rank', settings.score, DEFAULT_SETTINGS.score);
+  set('by', settings.replacement, DEFAULT_SETTINGS.replacement);
+  set('u', String(settings.startBlock), String(DEFAULT_SETTINGS.startBlock));
+  set('colours', settings.colours, DEFAULT_SETTINGS.colours);
+  set('scale', settings.scale, DEFAULT_SETTINGS.scale);
+  set('inputs', calibrationText(calibration), calibrationText(DEFAULT_CALIBRATION));
+  if (link.prompt !== null) params.set('prompt', link.prompt);
+  if (link.seed !== null) params.set('seed', String(link.seed));
+  return params;
+}
+
+/** Whatever a link says that is not understood falls back to the default: only `cut` decides what is downloaded. */
+export function readLink(params: URLSearchParams): LinkState {
+  const one = <T extends string>(name: string, values: readonly T[], byDefault: T): T =>
+    values.find((value) => value === params.get(name)) ?? byDefault;
+  const { detection } = DEFAULT_SETTINGS;
+  return {
+    model: params.get('model')?.match(/^[0-9a-f]{1,64}$/)?.[0] ?? null,
+    cut: params.get('cut') ?? '',
+    settings: {
+      detection: {
+        estimator: one<DetectionSettings['estimator']>('cka', ['debiased', 'biased'], detection.estimator),
+        streams: one<DetectionSettings['streams']>('stream', ['mean', 'image', 'text'], detection.streams),
+        start: one<DetectionSettings['start']>('start', ['block-u', 'probe-u'], detection.start),
+        target: one<DetectionSettings['target']>('target', ['teacher-after-k', 'teacher-after-u'], detection.target),
+      },
+      score: one<DamageScore>('rank', DAMAGE_SCORES, DEFAULT_SETTINGS.score),
+      replacement: one<Settings['replacement']>('by', ['removed', 'probes'], DEFAULT_SETTINGS.replacement),
+      startBlock: wholeNumber(params.get('u')) ?? DEFAULT_SETTINGS.startBlock,
+      colours: one<Settings['colours']>('colours', ['viridis', 'cividis'], DEFAULT_SETTINGS.colours),
+      scale: one<Settings['scale']>('scale', ['full', 'data'], DEFAULT_SETTINGS.scale),
+    },
+    calibration: calibrationFrom(params.get('inputs')),
+    prompt: params.get('prompt'),
+    seed: wholeNumber(params.get('seed')),
+  };
+}
+
+/** True when a link's digits name this model, or no model at all. */
+export function linkFits(model: string | null, fingerprint: string): boolean {
+  return model === null || fingerprint.replace(/^sha256:/, '').startsWith(model);
+}
+
+/** A file cannot travel in a link: only its being one. */
+function calibrationText({ kind, samples, timesteps, seed }: CalibrationChoice): string {
+  return kind === 'file' ? 'file' : `${kind}-${samples}-${timesteps}-${seed}`;
+}
+
+function calibrationFrom(text: string | null): CalibrationChoice {
+  if (text === 'file') return { ...DEFAULT_CALIBRATION, kind: 'file' };
+  const [, kind, samples, timesteps, seed] = /^(shapes|synthetic)-(\d{1,4})-(\d{1,2})-(\d{1,6})$/.exec(text ?? '') ?? [];
+  if ((kind !== 'shapes' && kind !== 'synthetic') || !samples || !timesteps || !seed) return DEFAULT_CALIBRATION;
+  return { kind, samples: Number(samples), timesteps: Number(timesteps), seed: Number(seed), file: null };
+}
+
+function wholeNumber(text: string | null): number | null {
+  return text !== null && /^\d{1,6}$/.test(text) ? Number(text) : null;
+}
