@@ -1,0 +1,122 @@
+/**
+ * The linear probe of one block and stream (PPCL, stage 1.1): `l(x) = x + x·W + b`, the ridge least-squares fit of the
+ * block's update on its input, in float64 throughout. Probes of different blocks are independent of each other.
+ *
+ * Quality is told on rows the fit has not seen, and about the *update*: a residual stream changes little from block to
+ * block, so that R² of the state would be close to 1 for a probe that does nothing. R² = 1 − ‖u − û‖² / ‖u − mean u‖² is
+ * 0 for a probe that only knows the mean update, and may be negative.
+ */
+import { ContiguaError } from '../errors.ts';
+import type { AffineMap } from '../model/route.ts';
+import { factorCholesky, solveCholesky } from './cholesky.ts';
+import { type BlockRows, sumNormalEquations } from './normal-equations.ts';
+import { Pace } from './pace.ts';
+
+/**
+ * Ridge on inputs scaled to unit norm: a direction with less than this share of a feature's variance is shrunk. It keeps
+ * probes of rank-deficient states (fewer tokens than features) well defined, and is far below what sampling noise hides.
+ */
+export const DEFAULT_RIDGE = 1e-8;
+
+/** An update below this share of the state is what rounding in float32 leaves of none. */
+const NO_UPDATE = 1e-6;
+
+/** A residual probe in float64; `asAffineMap` is the form a route takes. */
+export interface FittedProbe {
+  readonly width: number;
+  /** [d, d], row = input feature. */
+  readonly weight: Float64Array;
+  /** [d] */
+  readonly bias: Float64Array;
+}
+
+/** Null when the block leaves these rows of the stream as they are. */
+export async function fitProbe(
+  data: BlockRows,
+  ridge: number = DEFAULT_RIDGE,
+  pace: Pace = new Pace(),
+): Promise<FittedProbe | null> {
+  const { width: d, rows } = data;
+  if (rows.length === 0) throw new ContiguaError('calibration-invalid', 'No tokens to fit a probe on');
+  if (!updatesStream(data)) return null;
+  const { gram, product, inputMean, updateMean, scale } = await sumNormalEquations(data, pace);
+  for (let j = 0; j < d; j++) gram[j * d + j] = gram[j * d + j]! + ridge;
+  if (!(await factorCholesky(gram, d, pace))) {
+    throw new ContiguaError('calibration-invalid', 'The tokens do not determine a probe', {
+      found: `${rows.length} tokens of ${d} features, ridge ${ridge}`,
+      expected: 'more tokens than features, or a larger ridge',
+    });
+  }
+  await solveCholesky(gram, d, product, d, pace);
+  const bias = Float64Array.from(updateMean);
+  for (let i = 0; i < d; i++) {
+    for (let j = 0; j < d; j++) {
+      const weight = product[i * d + j]! / scale[i]!;
+      product[i * d + j] = weight;
+      bias[j] = bias[j]! - inputMean[i]! * weight;
+    }
+  }
+  return { width: d, weight: product, bias };
+}
+
+export function asAffineMap(probe: FittedProbe): AffineMap {
+  return { weight: Float32Array.from(probe.weight), bias: Float32Array.from(probe.bias) };
+}
+
+export interface ProbeQuality {
+  /** Of the update; null when there is no update, or none that varies, to explain. */
+  readonly r2: number | null;
+  /** ‖l(x) − y‖ / ‖y − x‖; null when there is no update. */
+  readonly error: number | null;
+}
+
+/** How well the probe predicts these rows, which it should not have been fitted on. */
+export async function measureProbe(
+  probe: FittedProbe,
+  data: BlockRows,
+  pace: Pace = new Pace(),
+): Promise<ProbeQuality> {
+  const { input, output, width: d, rows } = data;
+  if (rows.length === 0 || !updatesStream(data)) return { r2: null, error: null };
+  const updateMean = new Float64Array(d);
+  for (const row of rows) {
+    for (let j = 0; j < d; j++) updateMean[j] = updateMean[j]! + (output[row * d + j]! - input[row * d + j]!);
+  }
+  for (let j = 0; j < d; j++) updateMean[j] = updateMean[j]! / rows.length;
+
+  let [residual, deviation, update] = [0, 0, 0];
+  const predicted = new Float64Array(d);
+  for (const row of rows) {
+    const at = row * d;
+    predicted.set(probe.bias);
+    for (let i = 0; i < d; i++) addScaled(predicted, probe.weight, i * d, input[at + i]!);
+    for (let j = 0; j < d; j++) {
+      const u = output[at + j]! - input[at + j]!;
+      residual += (u - predicted[j]!) ** 2;
+      deviation += (u - updateMean[j]!) ** 2;
+      update += u * u;
+    }
+    if (pace.due()) await pace.rest();
+  }
+  return {
+    r2: deviation > NO_UPDATE ** 2 * update ? 1 - residual / deviation : null,
+    error: Math.sqrt(residual / update),
+  };
+}
+
+function updatesStream({ input, output, width: d, rows }: BlockRows): boolean {
+  let update = 0;
+  let state = 0;
+  for (const row of rows) {
+    for (let at = row * d; at < (row + 1) * d; at++) {
+      const y = output[at]!;
+      update += (y - input[at]!) ** 2;
+      state += y * y;
+    }
+  }
+  return update > NO_UPDATE ** 2 * state;
+}
+
+function addScaled(target: Float64Array, matrix: Float64Array, offset: number, factor: number): void {
+  for (let j = 0; j < target.length; j++) target[j] = target[j]! + factor * matrix[offset + j]!;
+}
