@@ -1,11 +1,11 @@
 /** Entry of the page's compute worker: joins the port to the dispatcher with the browser's engines and HTTP files. */
 import { browserEngines } from './engines-browser.ts';
-import { httpFolder, openHttpFile } from './http-folder.ts';
+import { httpFiles } from './http-files.ts';
 import { serve } from './serve.ts';
 import { createTasks } from './tasks.ts';
 
 const engines = browserEngines();
-const tasks = createTasks({ engines, openFolder: httpFolder, openFile: openHttpFile });
+const tasks = createTasks({ engines, files: httpFiles() });
 const server = serve(
   {
     postMessage: (reply, transfer) => self.postMessage(reply, { transfer }),

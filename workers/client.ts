@@ -158,7 +158,8 @@ type ParsedReply =
 /** Null for anything the protocol does not know. The values inside are the worker's own: one build, one protocol. */
 function parseReply(message: unknown): ParsedReply | null {
   if (typeof message !== 'object' || message === null || !('type' in message)) return null;
-  if (message.type === 'engine-lost' && 'reason' in message) return { type: 'engine-lost', reason: String(message.reason) };
+  if (message.type === 'engine-lost' && 'reason' in message)
+    return { type: 'engine-lost', reason: String(message.reason) };
   if (!('id' in message) || !Number.isInteger(message.id)) return null;
   const id = Number(message.id);
   if (message.type === 'progress' && 'progress' in message && isProgress(message.progress)) {

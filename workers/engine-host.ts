@@ -54,7 +54,7 @@ export function createEngineHost({ probe, launch }: HostEngines): EngineHost {
       } catch (thrown) {
         if (thrown instanceof ContiguaError) throw thrown;
         throw new ContiguaError('engine-unavailable', `The ${choice.name} engine did not start`, {
-          found: thrown instanceof Error ? thrown.message : describe(thrown),
+          found: thrown instanceof Error ? thrown.message : plainMessage(thrown),
           hint: 'Choose another engine.',
         });
       }
@@ -65,7 +65,7 @@ export function createEngineHost({ probe, launch }: HostEngines): EngineHost {
 }
 
 /** The wasm backend rejects with a plain `{ message }`. */
-function describe(thrown: unknown): string {
+function plainMessage(thrown: unknown): string {
   return typeof thrown === 'object' && thrown !== null && 'message' in thrown ? String(thrown.message) : String(thrown);
 }
 

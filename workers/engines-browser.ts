@@ -49,7 +49,10 @@ function planThreads(asked?: number): ThreadPlan {
   const cores = navigator.hardwareConcurrency || 1;
   const byDefault = Math.min(MAX_THREADS, Math.max(Math.min(cores, 4), Math.floor(cores / 2)));
   const threads = Math.max(1, Math.min(MAX_THREADS, Math.floor(asked ?? byDefault)));
-  return { threads, reason: asked === undefined ? `${threads} of ${cores} logical cores` : `${threads} threads asked for` };
+  return {
+    threads,
+    reason: asked === undefined ? `${threads} of ${cores} logical cores` : `${threads} threads asked for`,
+  };
 }
 
 function wasmCandidate(threads?: number): EngineCandidate {
@@ -101,7 +104,11 @@ async function startWasm({ threads }: ThreadPlan): Promise<Started> {
       return { device: describeWasm(running, true), threads: running };
     }
     await startUnthreaded();
-    return { device: describeWasm(1, true), threads: 1, note: `Threads did not start (${failure}), so it runs on one.` };
+    return {
+      device: describeWasm(1, true),
+      threads: 1,
+      note: `Threads did not start (${failure}), so it runs on one.`,
+    };
   }
   await startUnthreaded();
   return { device: describeWasm(1, simd), threads: 1 };
@@ -133,4 +140,3 @@ async function startCpu(): Promise<Started> {
   await freshBackend('cpu');
   return { device: 'plain JavaScript', threads: 1 };
 }
-

@@ -54,7 +54,11 @@ export function serve(port: ServerPort, tasks: TaskRunner): { engineLost(reason:
    */
   async function runCall(call: QueuedCall): Promise<void> {
     const { id, abort } = call;
-    const work = runTask(tasks, call, throttled((progress) => reply({ type: 'progress', id, progress })));
+    const work = runTask(
+      tasks,
+      call,
+      throttled((progress) => reply({ type: 'progress', id, progress })),
+    );
     // What it throws is answered below, or is the echo of an abort that has been answered.
     const settled = work.then(
       () => undefined,

@@ -1,0 +1,161 @@
+/**
+ * Engines of the terminal. TensorFlow's own library where @tensorflow/tfjs-node is installed, WebGPU where the `webgpu`
+ * package is; neither is a dependency, and both may fail to load in many ways, each of which becomes a reason shown.
+ * Else WASM, which in Node has SIMD but no threads, and plain JavaScript by name.
+ */
+import { createRequire } from 'node:module';
+import { dirname, sep } from 'node:path';
+import * as tf from '@tensorflow/tfjs-core';
+import { type EngineCandidate, registerFastWasmKernels } from '../lib/core/tensor/index.ts';
+import { createEngineHost, type EngineHost, freshBackend, type Started } from './engine-host.ts';
+import { watchDevice, webgpuCandidate } from './engine-webgpu.ts';
+import { hasSimd } from './wasm-simd.ts';
+
+const TENSORFLOW_PACKAGE = '@tensorflow/tfjs-node';
+const WEBGPU_PACKAGE = 'webgpu';
+
+export function nodeEngines(): EngineHost {
+  return createEngineHost({
+    async probe() {
+      return [await tensorflowCandidate(), await nodeWebgpuCandidate(), wasmCandidate(), cpuCandidate()];
+    },
+    async launch(name, lost) {
+      switch (name) {
+        case 'tensorflow':
+          await freshBackend('tensorflow');
+          return { device: (await tensorflowCandidate()).device, threads: null };
+        case 'webgpu':
+          return await startWebgpu(lost);
+        case 'wasm':
+          return await startWasm();
+        case 'cpu':
+          return await startCpu();
+      }
+    },
+  });
+}
+
+/** Importing registers the backend; that it is there at all is what is asked. */
+async function tensorflowCandidate(): Promise<EngineCandidate> {
+  const loaded = await importOptional(TENSORFLOW_PACKAGE);
+  const none = (reason: string): EngineCandidate => ({
+    name: 'tensorflow',
+    available: false,
+    device: '',
+    reason,
+    preferred: false,
+  });
+  if ('failure' in loaded) return none(loaded.failure);
+  if (!tf.findBackendFactory('tensorflow')) {
+    return none(`${TENSORFLOW_PACKAGE} brought another TensorFlow.js: install version ${tf.version_core} of it.`);
+  }
+  return {
+    name: 'tensorflow',
+    available: true,
+    device: `libtensorflow ${libraryVersion(loaded.module)}`.trim(),
+    reason: "TensorFlow's own library is the fastest engine of this machine's processor.",
+    preferred: true,
+  };
+}
+
+function libraryVersion(module: Readonly<Record<string, unknown>>): string {
+  const { node } = module;
+  const binding = typeof node === 'object' && node !== null && 'binding' in node ? node.binding : undefined;
+  const version = typeof binding === 'object' && binding !== null && 'TF_Version' in binding ? binding.TF_Version : '';
+  return String(version);
+}
+
+async function nodeWebgpuCandidate(): Promise<EngineCandidate> {
+  const loaded = await importOptional(WEBGPU_PACKAGE);
+  if ('failure' in loaded) {
+    return { name: 'webgpu', available: false, device: '', reason: loaded.failure, preferred: false };
+  }
+  try {
+    offerGpu(loaded.module);
+    return await webgpuCandidate(navigator.gpu);
+  } catch (thrown) {
+    return { name: 'webgpu', available: false, device: '', reason: firstLine(thrown), preferred: false };
+  }
+}
+
+/** Puts the binding where TensorFlow.js looks for it: `navigator.gpu` and WebGPU's global classes. */
+function offerGpu(module: Readonly<Record<string, unknown>>): void {
+  if ('gpu' in (globalThis.navigator ?? {})) return;
+  const { create, globals } = module;
+  if (typeof create !== 'function' || typeof globals !== 'object') throw new Error('Not the `webgpu` package expected');
+  Object.assign(globalThis, globals);
+  // Node 20 has no navigator; later ones have one that can be extended.
+  if (!globalThis.navigator) Object.defineProperty(globalThis, 'navigator', { value: {}, configurable: true });
+  Object.defineProperty(globalThis.navigator, 'gpu', { value: create([]), configurable: true });
+  Object.defineProperty(globalThis, 'WorkerGlobalScope', { value: class {}, configurable: true });
+}
+
+async function startWebgpu(lost: (reason: string) => void): Promise<Started> {
+  const { WebGPUBackend } = await import('@tensorflow/tfjs-backend-webgpu');
+  const backend = await freshBackend('webgpu');
+  if (!(backend instanceof WebGPUBackend)) throw new Error('TensorFlow.js started another backend');
+  watchDevice(backend.device, lost);
+  return { device: (await nodeWebgpuCandidate()).device, threads: null };
+}
+
+function wasmCandidate(): EngineCandidate {
+  return {
+    name: 'wasm',
+    available: true,
+    device: describeWasm(),
+    reason: 'Runs on one thread of the processor: TensorFlow.js has no WASM threads in Node.',
+    preferred: true,
+  };
+}
+
+function describeWasm(): string {
+  return hasSimd() ? '1 thread, SIMD' : '1 thread, no SIMD';
+}
+
+async function startWasm(): Promise<Started> {
+  const { setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');
+  // Before the backend starts: starting it is what sets its kernels up.
+  registerFastWasmKernels();
+  const main = createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm');
+  setWasmPaths(dirname(main) + sep);
+  await freshBackend('wasm');
+  return { device: describeWasm(), threads: 1 };
+}
+
+function cpuCandidate(): EngineCandidate {
+  return {
+    name: 'cpu',
+    available: true,
+    device: 'plain JavaScript',
+    reason: 'Some 30 times slower than WASM: a last resort, used only when asked for by name.',
+    preferred: false,
+  };
+}
+
+async function startCpu(): Promise<Started> {
+  await import('@tensorflow/tfjs-backend-cpu');
+  await freshBackend('cpu');
+  return { device: 'plain JavaScript', threads: 1 };
+}
+
+/** A package that may be absent, half installed, or built for another platform: whatever it throws is a reason. */
+async function importOptional(
+  name: string,
+): Promise<{ module: Readonly<Record<string, unknown>> } | { failure: string }> {
+  try {
+    createRequire(import.meta.url).resolve(name);
+  } catch {
+    return { failure: `The optional package ${name} is not installed.` };
+  }
+  try {
+    const module: Readonly<Record<string, unknown>> = await import(name);
+    return { module };
+  } catch (thrown) {
+    return { failure: `${name} is installed but does not load: ${firstLine(thrown)}` };
+  }
+}
+
+function firstLine(thrown: unknown): string {
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return message.split('\n', 1)[0] ?? message;
+}

@@ -1,0 +1,45 @@
+/**
+ * How long a forward pass takes, whole and pruned. The two alternate, so that a change in the machine's load meets both,
+ * and medians are compared; the first run of each is not counted, because engines compile and pack weights in it.
+ */
+import { ContiguaError } from '../lib/core/errors.ts';
+import type { Route, Transformer, TransformerInputs } from '../lib/core/model/index.ts';
+import type { ForwardTiming } from './protocol.ts';
+import type { CallContext } from './serve.ts';
+
+const RUNS = 5;
+
+export async function measureForward(
+  transformer: Transformer,
+  inputs: TransformerInputs,
+  pruned: Route | undefined,
+  { signal, onProgress }: CallContext<never>,
+): Promise<ForwardTiming> {
+  const wholeTimes: number[] = [];
+  const prunedTimes: number[] = [];
+  for (let run = 0; run <= RUNS; run++) {
+    const whole = await timed(() => transformer.forward(inputs));
+    // The same route twice would only measure noise.
+    const short = pruned ? await timed(() => transformer.forward(inputs, pruned)) : whole;
+    if (run > 0) {
+      wholeTimes.push(whole);
+      prunedTimes.push(short);
+    }
+    onProgress({ stage: 'measure', done: run, total: RUNS });
+    // A macrotask, so that a cancelling message can arrive between runs.
+    await new Promise<void>((resolve) => setTimeout(resolve, 0));
+    if (signal.aborted) throw new ContiguaError('cancelled', 'Stopped');
+  }
+  return { wholeMs: median(wholeTimes), prunedMs: median(prunedTimes), samples: inputs.batch, runs: RUNS };
+}
+
+async function timed(run: () => Promise<unknown>): Promise<number> {
+  const startedAt = performance.now();
+  await run();
+  return performance.now() - startedAt;
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? 0;
+}

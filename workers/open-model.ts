@@ -1,0 +1,128 @@
+/**
+ * From a model's files to a checkpoint that can be computed with: config parsed, inventory read, facts counted, and the
+ * companions (scheduler, vocabulary, embeddings) of a model that can draw. Weights themselves are read later, by block.
+ */
+import { type Checkpoint, fingerprintOf, type NamedBlob, openCheckpoint } from '../lib/core/checkpoint/index.ts';
+import { ContiguaError } from '../lib/core/errors.ts';
+import { countParameters, type ModelConfig, parseModelConfig } from '../lib/core/model/config-index.ts';
+import { parseSchedulerConfig, type SchedulerConfig } from '../lib/core/sampling/index.ts';
+import { CAPTION_TOKENS, isShapesVocabulary, PICTURE_SIZE, type SampleAssets } from '../lib/core/shapes/index.ts';
+import type { FileHost } from './files.ts';
+import { type Companion, locateModel } from './model-files.ts';
+import type { ModelSource, ModelSummary } from './protocol.ts';
+
+/** What a model of the sample's grammar needs to draw. */
+export interface Drawer {
+  readonly assets: SampleAssets;
+  readonly scheduler: SchedulerConfig;
+  /** Side of the token grid. */
+  readonly gridSize: number;
+}
+
+export interface OpenModel {
+  readonly config: ModelConfig;
+  readonly checkpoint: Checkpoint;
+  readonly drawer: Drawer | null;
+  readonly summary: ModelSummary;
+}
+
+/** A picture of 1024 × 1024 in Qwen-Image's latents, and its pipeline's longest prompt: what costs are quoted for. */
+const NOMINAL_TOKENS = { image: 64 * 64, text: 512 };
+
+export async function openModel(source: ModelSource, host: FileHost): Promise<OpenModel> {
+  const files = source.kind === 'url' ? await host.openFolder(source.url) : source.files;
+  const { config: configFile, weights, companions } = locateModel(files, source.name);
+  const config = parseModelConfig(await textOf(configFile), configFile.path);
+  const checkpoint = await openCheckpoint([...weights]);
+  const drawer = await openDrawer(companions, config);
+  return { config, checkpoint, drawer, summary: await summarise(source.name, config, checkpoint, drawer) };
+}
+
+async function summarise(
+  name: string,
+  config: ModelConfig,
+  checkpoint: Checkpoint,
+  drawer: Drawer | null,
+): Promise<ModelSummary> {
+  const parameters = countParameters(config);
+  return {
+    name,
+    fingerprint: await fingerprintOf(config.raw, checkpoint),
+    className: config.className,
+    family: config.family,
+    numBlocks: config.numBlocks,
+    width: config.width,
+    numHeads: config.numHeads,
+    headDim: config.headDim,
+    textDim: config.textDim,
+    inChannels: config.inChannels,
+    patchSize: config.patchSize,
+    parameters: parameters.total,
+    blockParameters: parameters.perBlock,
+    globalParameters: parameters.globals,
+    dtypes: dtypesOf(checkpoint),
+    sizeBytes: checkpoint.files.reduce((sum, file) => sum + file.sizeBytes, 0),
+    files: checkpoint.files.length,
+    config: config.raw,
+    drawable: drawer !== null,
+    tokensPerForward: drawer ? { image: drawer.gridSize ** 2, text: CAPTION_TOKENS } : NOMINAL_TOKENS,
+  };
+}
+
+function dtypesOf({ tensors }: Checkpoint): string[] {
+  const elements = new Map<string, number>();
+  for (const { dtype, shape } of tensors.values()) {
+    elements.set(dtype, (elements.get(dtype) ?? 0) + shape.reduce((product, side) => product * side, 1));
+  }
+  return [...elements].sort(([, a], [, b]) => b - a).map(([dtype]) => dtype);
+}
+
+/** Null for a model without the grammar's companions: it can be analysed, but says nothing in pictures. */
+async function openDrawer(
+  { scheduler, vocabulary, embeddings }: Readonly<Record<Companion, NamedBlob | null>>,
+  config: ModelConfig,
+): Promise<Drawer | null> {
+  if (!scheduler || !vocabulary || !embeddings) return null;
+  const words = wordsOf(await textOf(vocabulary));
+  const gridSize = PICTURE_SIZE / config.patchSize;
+  const isPicture = config.outChannels === 3 && config.inChannels === 3 * config.patchSize ** 2;
+  if (!words || !isShapesVocabulary(words) || !isPicture || !Number.isInteger(gridSize)) return null;
+  const table = await openCheckpoint([embeddings]);
+  const shape = table.tensors.get('weight')?.shape;
+  if (shape?.[0] !== words.length || shape[1] !== config.textDim) {
+    throw new ContiguaError('checkpoint-unsupported', 'The text embeddings do not fit the model', {
+      file: embeddings.path,
+      tensor: 'weight',
+      found: shape ? `[${shape.join(', ')}]` : 'no such tensor',
+      expected: `[${words.length}, ${config.textDim}]`,
+    });
+  }
+  return {
+    assets: { vocabulary: words, embeddings: await table.readFloat32('weight'), textDim: config.textDim },
+    scheduler: parseSchedulerConfig(await textOf(scheduler), scheduler.path),
+    gridSize,
+  };
+}
+
+/** Null for another model's vocabulary: a Qwen-Image root has a vocab.json too, with another meaning. */
+function wordsOf(text: string): string[] | null {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    return Array.isArray(parsed) && parsed.every((word) => typeof word === 'string') ? parsed : null;
+  } catch {
+    return null;
+  }
+}
+
+async function textOf({ path, blob }: NamedBlob): Promise<string> {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(await blob.arrayBuffer());
+  } catch (thrown) {
+    if (thrown instanceof ContiguaError) throw thrown;
+    throw new ContiguaError('config-invalid', 'Not readable as text', {
+      file: path,
+      found: thrown instanceof Error ? thrown.message : String(thrown),
+      expected: 'UTF-8',
+    });
+  }
+}

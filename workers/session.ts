@@ -1,0 +1,93 @@
+/**
+ * What one worker holds between calls: the engine, the model, its transformer on that engine, and the last analysis.
+ * Replacing one part lets go of what was built on it; a failed replacement leaves the old part as it was.
+ */
+import { type Analysed, analyse } from '../lib/core/analysis/index.ts';
+import type { Calibration } from '../lib/core/capture/index.ts';
+import { ContiguaError } from '../lib/core/errors.ts';
+import { openTransformer, type Transformer } from '../lib/core/model/index.ts';
+import type { EngineName, EngineReport } from '../lib/core/tensor/index.ts';
+import type { EngineHost } from './engine-host.ts';
+import type { OpenModel } from './open-model.ts';
+
+export interface Analysis extends Analysed {
+  readonly calibration: Calibration;
+}
+
+export class Session {
+  private report: EngineReport | null = null;
+  private opened: OpenModel | null = null;
+  private running: Transformer | null = null;
+  private analysed: Analysis | null = null;
+
+  constructor(private readonly engines: EngineHost) {}
+
+  /** Tensors live on one engine: they go with it, and the transformer is opened anew when it is next needed. */
+  async startEngine(wanted: EngineName | 'auto', threads?: number): Promise<EngineReport> {
+    this.release();
+    this.report = null;
+    this.report = await this.engines.start(wanted, threads);
+    return this.report;
+  }
+
+  get engine(): EngineReport {
+    if (this.engines.isLost()) {
+      throw new ContiguaError('engine-lost', 'The engine was lost', { hint: 'Start an engine again to go on.' });
+    }
+    if (!this.report) {
+      throw new ContiguaError('not-ready', 'No engine is running', { hint: 'Start an engine first.' });
+    }
+    return this.report;
+  }
+
+  /** Opens the transformer at once, so that every weight is checked while the old model is still there. */
+  async setModel(model: OpenModel): Promise<void> {
+    const transformer = await this.open(model);
+    this.release();
+    this.analysed = null;
+    this.opened = model;
+    this.running = transformer;
+  }
+
+  get model(): OpenModel {
+    if (!this.opened) throw new ContiguaError('not-ready', 'No model is open', { hint: 'Open a model first.' });
+    return this.opened;
+  }
+
+  async transformer(): Promise<Transformer> {
+    this.running ??= await this.open(this.model);
+    return this.running;
+  }
+
+  /** The last analysis of the open model; its probes are numbers and outlive a change of engine. */
+  get analysis(): Analysis | null {
+    return this.analysed;
+  }
+
+  async analyse(calibration: Calibration, options: Parameters<typeof analyse>[2]): Promise<Analysis> {
+    const transformer = await this.transformer();
+    const result = await analyse(transformer, calibration, options);
+    this.analysed?.dispose();
+    this.analysed = { ...result, calibration };
+    return this.analysed;
+  }
+
+  private async open({ config, checkpoint }: OpenModel): Promise<Transformer> {
+    // Reading it throws where no engine is running.
+    void this.engine;
+    return await openTransformer(config, checkpoint);
+  }
+
+  private release(): void {
+    // A lost device throws at whatever touches it, its own release included.
+    const quietly = this.engines.isLost();
+    for (const part of [this.analysed, this.running]) {
+      try {
+        part?.dispose();
+      } catch (thrown) {
+        if (!quietly) throw thrown;
+      }
+    }
+    this.running = null;
+  }
+}

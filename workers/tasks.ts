@@ -1,0 +1,198 @@
+/**
+ * The dispatcher: one function per task of the protocol, each a few calls into lib/core. What lasts between calls is in
+ * session.ts; how a host finds engines and files is handed in. Nothing else in the product calls the core for a worker.
+ */
+import {
+  type Calibration,
+  fileCalibration,
+  readForwardInputs,
+  shapesCalibration,
+  syntheticCalibration,
+} from '../lib/core/capture/index.ts';
+import { ContiguaError } from '../lib/core/errors.ts';
+import type { BlockInterval } from '../lib/core/interval/interval.ts';
+import { goldenQ1, outputFeatures, type Route, routeOf } from '../lib/core/model/index.ts';
+import type { Replacement } from '../lib/core/plan/plan.ts';
+import { REPORT_VERSION } from '../lib/core/report/report.ts';
+import { samplePicture, type TextCondition } from '../lib/core/sampling/index.ts';
+import {
+  checkPicture,
+  embedCaption,
+  encodeWords,
+  parsePrompt,
+  pictureRgba,
+  type SampleAssets,
+  unpackPicture,
+} from '../lib/core/shapes/index.ts';
+import type { EngineHost } from './engine-host.ts';
+import { type FileHost, openSource } from './files.ts';
+import { measureForward } from './measure.ts';
+import { type OpenModel, openModel } from './open-model.ts';
+import type { CalibrationRequest } from './protocol.ts';
+import type { TaskRunner } from './serve.ts';
+import { Session } from './session.ts';
+
+export interface TaskHost {
+  readonly engines: EngineHost;
+  readonly files: FileHost;
+}
+
+export function createTasks({ engines, files }: TaskHost): TaskRunner {
+  const session = new Session(engines);
+
+  /** The way through the blocks for a choice of intervals; undefined is the whole model. */
+  function routeFor(intervals: readonly BlockInterval[], replacement: Replacement): Route | undefined {
+    const { numBlocks } = session.model.config;
+    checkIntervals(intervals, numBlocks);
+    if (intervals.length === 0) return undefined;
+    const probes = session.analysis?.probes ?? [];
+    if (replacement === 'probes' && probes.length === 0) throw needsAnalysis('Probes');
+    return routeOf(numBlocks, intervals, replacement, probes);
+  }
+
+  return {
+    startEngine: ({ wanted, threads }) => session.startEngine(wanted, threads),
+
+    async verifyEngine() {
+      void session.engine;
+      const golden = await goldenQ1();
+      return { maxAbsError: await golden.run(), tolerance: golden.tolerance };
+    },
+
+    async openModel({ source }, { onProgress }) {
+      onProgress({ stage: 'read', done: 0, total: 1 });
+      const model = await openModel(source, files);
+      await session.setModel(model);
+      onProgress({ stage: 'read', done: 1, total: 1 });
+      return model.summary;
+    },
+
+    async analyse({ calibration: request }, { signal, onProgress }) {
+      const { summary } = session.model;
+      const calibration = await calibrationFor(session.model, request, files);
+      const { analysis } = await session.analyse(calibration, { signal, onProgress });
+      const { name, fingerprint, family, numBlocks } = summary;
+      const { engine } = session;
+      return {
+        ...analysis,
+        version: REPORT_VERSION,
+        model: { name, fingerprint, family, numBlocks },
+        engine: { name: engine.name, device: engine.device },
+      };
+    },
+
+    async damage({ intervals }, { signal, onProgress }) {
+      checkIntervals(intervals, session.model.config.numBlocks);
+      if (!session.analysis) throw needsAnalysis('Damage');
+      const measured = [];
+      for (const interval of intervals) {
+        if (signal.aborted) throw new ContiguaError('cancelled', 'Stopped');
+        const [damage] = await session.analysis.evaluate([interval]);
+        if (!damage) throw new ContiguaError('internal', 'The analysis returned no damage for an interval');
+        measured.push(damage);
+        onProgress({ stage: 'damage', done: measured.length, total: intervals.length, partial: damage });
+      }
+      return measured;
+    },
+
+    async measure({ intervals, replacement }, { signal, onProgress }) {
+      const pruned = routeFor(intervals, replacement);
+      const transformer = await session.transformer();
+      const calibration =
+        session.analysis?.calibration ?? (await calibrationFor(session.model, SMALL_CALIBRATION, files));
+      const inputs = calibration.batches[0];
+      if (!inputs) throw new ContiguaError('internal', 'The calibration holds no batch');
+      return await measureForward(transformer, inputs, pruned, { signal, onProgress });
+    },
+
+    async forward({ inputs: source }) {
+      const { config } = session.model;
+      const inputs = await readForwardInputs(await openSource(source, files), config);
+      const sample = await (await session.transformer()).forward(inputs);
+      return { sample: new Float32Array(sample), shape: [inputs.batch, inputs.imageTokens, outputFeatures(config)] };
+    },
+
+    async draw({ prompt, seed, steps, guidance, intervals, replacement }, { signal, onProgress }) {
+      const { drawer, summary } = session.model;
+      if (!drawer) {
+        throw new ContiguaError('not-ready', `${summary.name} cannot draw here`, {
+          expected: 'a model of the sample grammar, with its scheduler, vocabulary and text embeddings',
+        });
+      }
+      const { words, scene } = parsePrompt(prompt);
+      const route = routeFor(intervals, replacement);
+      const startedAt = performance.now();
+      const tokens = await samplePicture(await session.transformer(), {
+        scheduler: drawer.scheduler,
+        steps,
+        guidance,
+        seed,
+        conditional: conditionFor(drawer.assets, words),
+        unconditional: conditionFor(drawer.assets, []),
+        imageShapes: [[1, drawer.gridSize, drawer.gridSize]],
+        route,
+        signal,
+        onStep: (done, total) => onProgress({ stage: 'draw', done, total }),
+      });
+      const durationMs = performance.now() - startedAt;
+      const pixels = unpackPicture(tokens);
+      const side = Math.sqrt(pixels.length / 3);
+      return {
+        rgba: pictureRgba(pixels),
+        width: side,
+        height: side,
+        facts: scene ? checkPicture(pixels, scene) : [],
+        durationMs,
+      };
+    },
+  };
+}
+
+/** Enough for a timing where nothing has been analysed yet. */
+const SMALL_CALIBRATION: CalibrationRequest = { kind: 'synthetic', samples: 2, timesteps: 1, seed: 0 };
+
+async function calibrationFor(
+  { config, drawer, summary }: OpenModel,
+  request: CalibrationRequest,
+  files: FileHost,
+): Promise<Calibration> {
+  switch (request.kind) {
+    case 'file':
+      return await fileCalibration(await openSource(request.file, files), config);
+    case 'synthetic':
+      return syntheticCalibration(config, request);
+    case 'shapes':
+      if (drawer) return shapesCalibration(drawer.assets, config, request);
+      throw new ContiguaError('calibration-invalid', `${summary.name} is not a model of the sample grammar`, {
+        hint: 'Calibrate with a file, or with synthetic inputs.',
+      });
+  }
+}
+
+function conditionFor(assets: SampleAssets, words: readonly string[]): TextCondition {
+  const caption = encodeWords(words);
+  return {
+    embeddings: embedCaption(assets, caption),
+    mask: Uint8Array.from(caption.ids, (_, token) => (token < caption.valid ? 1 : 0)),
+  };
+}
+
+function checkIntervals(intervals: readonly BlockInterval[], numBlocks: number): void {
+  let free = 0;
+  for (const { first, last } of [...intervals].sort((a, b) => a.first - b.first)) {
+    if (Number.isInteger(first) && Number.isInteger(last) && first >= free && last > first && last < numBlocks) {
+      free = last + 1;
+      continue;
+    }
+    throw new ContiguaError('plan-invalid', 'An interval cannot be taken', {
+      found: `[${first}, ${last}]`,
+      expected: `two or more blocks of 0…${numBlocks - 1} that no other interval holds`,
+    });
+  }
+}
+
+function needsAnalysis(what: string): ContiguaError {
+  return new ContiguaError('not-ready', `${what} come from an analysis, and none has been made of this model`, {
+    hint: 'Run Analyse first.',
+  });
+}
