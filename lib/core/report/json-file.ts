@@ -1,0 +1,79 @@
+/**
+ * A JSON file that a user hands in, checked against a schema. The first thing wrong becomes a ContiguaError that names the
+ * file, the place in it, what is there and what should be.
+ */
+import type * as z from 'zod';
+import { ContiguaError, type ErrorCode } from '../errors.ts';
+
+export interface JsonFileKind {
+  readonly code: ErrorCode;
+  /** "a plan.json of Contigua" */
+  readonly expected: string;
+  readonly hint: string;
+  /** The only `version` that can be read. */
+  readonly version: number;
+}
+
+export function parseJsonFile<T>(text: string, file: string, schema: z.ZodType<T>, kind: JsonFileKind): T {
+  const { code, expected, hint } = kind;
+  if (text.trim() === '')
+    throw new ContiguaError(code, 'The file is empty', { file, found: '0 bytes', expected, hint });
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    const found = cause instanceof Error ? cause.message : String(cause);
+    throw new ContiguaError(code, 'The file is not JSON', { file, found, expected, hint });
+  }
+  const version = valueAt(value, ['version']);
+  if (typeof version === 'number' && Number.isInteger(version) && version > kind.version) {
+    throw new ContiguaError(code, 'The file was written by a newer Contigua', {
+      file,
+      found: `version ${version}`,
+      expected: `version ${kind.version}`,
+      hint: 'Update Contigua and open the file again.',
+    });
+  }
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const path = issue?.path ?? [];
+  throw new ContiguaError(
+    code,
+    path.length === 0 ? 'The file holds something else' : `\`${pathText(path)}\` is wrong`,
+    {
+      file,
+      found: shown(valueAt(value, path)),
+      expected: issue === undefined || path.length === 0 ? expected : expectation(issue),
+      hint,
+    },
+  );
+}
+
+/** `intervals[2].first` */
+export function pathText(path: readonly PropertyKey[]): string {
+  return path.reduce<string>((text, key) => {
+    if (typeof key === 'number') return `${text}[${key}]`;
+    return text === '' ? String(key) : `${text}.${String(key)}`;
+  }, '');
+}
+
+function expectation(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_type') return issue.expected === 'int' ? 'a whole number' : issue.expected;
+  if (issue.code === 'invalid_value') return issue.values.map((value) => JSON.stringify(value)).join(' or ');
+  return issue.message;
+}
+
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (inner, key) =>
+      typeof inner === 'object' && inner !== null && Object.hasOwn(inner, key) ? Reflect.get(inner, key) : undefined,
+    value,
+  );
+}
+
+function shown(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+}
