@@ -11,7 +11,7 @@ import { drawCrossHair, drawHeatmapFrame, drawSquares, heatmapLayout, paintMatri
 import { Marks } from './marks-view.tsx';
 import { spanText, valueText } from './number-text.ts';
 import { PAGE_PALETTE } from './palette.ts';
-import { conflictOf, isInterval } from './strip-intents.ts';
+import { isInterval } from './strip-intents.ts';
 import { type CkaHeatmapProps, NO_HOVER } from './types.ts';
 
 interface Cell {
@@ -34,7 +34,6 @@ export function CkaHeatmap(props: CkaHeatmapProps) {
   const [from, setFrom] = useState<Cell | null>(null);
   const [to, setTo] = useState<Cell | null>(null);
   const draft = from && to ? spanned(from, to) : null;
-  const refused = draft && conflictOf(draft, selection, []);
   const { axis, side, top } = layout;
 
   useEffect(() => {
@@ -65,7 +64,7 @@ export function CkaHeatmap(props: CkaHeatmapProps) {
   const value = column === null ? undefined : matrix?.[row ?? column]?.[column];
   const readout =
     draft && isInterval(draft)
-      ? (refused ?? `Blocks ${spanText(draft)} · ${valueText(matrix?.[draft.first]?.[draft.last])} between its ends`)
+      ? `Blocks ${spanText(draft)} · CKA of its ends ${valueText(matrix?.[draft.first]?.[draft.last])}`
       : column !== null && matrix
         ? `${row === null ? `Block ${column}` : `Blocks ${row} and ${column}`} · CKA ${valueText(value)}`
         : '';
@@ -82,7 +81,7 @@ export function CkaHeatmap(props: CkaHeatmapProps) {
     setTo(null);
   };
   const commit = () => {
-    if (isInterval(draft) && !refused) onAdd(draft);
+    if (isInterval(draft)) onAdd(draft);
     drop();
   };
   const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
@@ -102,7 +101,7 @@ export function CkaHeatmap(props: CkaHeatmapProps) {
       if (!draft && column !== null && row !== null) {
         const cell = { column, row };
         const interval = spanned(cell, cell);
-        if (isInterval(interval) && !conflictOf(interval, selection, [])) onAdd(interval);
+        if (isInterval(interval)) onAdd(interval);
       } else commit();
     } else if (event.key === 'Escape') drop();
     else return;
@@ -118,9 +117,7 @@ export function CkaHeatmap(props: CkaHeatmapProps) {
       <canvas ref={canvas} style={{ left: axis.left, top, width: side, height: side }} />
       <svg width={width} height={layout.height} className={styles.passive} aria-hidden="true">
         <Marks marks={squares} />
-        {isInterval(draft) && (
-          <Marks marks={drawSquares([draft], refused ? 'refused' : 'draft', layout, PAGE_PALETTE)} />
-        )}
+        {isInterval(draft) && <Marks marks={drawSquares([draft], 'draft', layout, PAGE_PALETTE)} />}
         <Marks marks={drawCrossHair(column, row, layout)} />
       </svg>
       <div

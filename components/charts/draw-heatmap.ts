@@ -138,7 +138,7 @@ export function drawHeatmapFrame(
   return marks;
 }
 
-export type SquareKind = 'chosen' | 'detected' | 'draft' | 'refused';
+export type SquareKind = 'chosen' | 'detected' | 'draft';
 
 /** Intervals as squares on the diagonal. Two strokes, light on dark, keep them legible on every colour of the ramp. */
 export function drawSquares(
@@ -147,7 +147,7 @@ export function drawSquares(
   layout: HeatmapLayout,
   palette: ChartPalette,
 ): Mark[] {
-  const dash = { chosen: undefined, detected: '3 3', draft: '5 3', refused: '1.5 3' }[kind];
+  const dash = { chosen: undefined, detected: '3 3', draft: '5 3' }[kind];
   const stroke = kind === 'chosen' || kind === 'draft' ? palette.accent : '#ffffff';
   return intervals.flatMap((interval) => {
     const length = (interval.last - interval.first + 1) * layout.axis.step;

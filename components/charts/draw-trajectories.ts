@@ -5,11 +5,11 @@
  */
 import { scaleLinear } from 'd3';
 import type { BlockInterval } from '@/lib/core/interval/interval.ts';
-import type { Matrix } from '@/lib/core/report/report.ts';
 import { type BlockAxis, blockAxis, centreOf, endOf, labelledBlocks, startOf } from './block-axis.ts';
 import { linePath, type Mark, mark } from './marks.ts';
 import { type ChartPalette, STREAM_LOOKS } from './palette.ts';
-import { TRAJECTORY_STREAMS, type TrajectoriesProps, type TrajectoryStream } from './types.ts';
+import { breakAfter } from './trajectory-curves.ts';
+import { TRAJECTORY_STREAMS, type TrajectoriesProps, type TrajectoryCurves, type TrajectoryStream } from './types.ts';
 
 export const TRAJECTORY_ROWS = {
   label: { top: 0, height: 18 },
@@ -24,18 +24,9 @@ export const TRAJECTORIES_HEIGHT = 336;
 const PAST_BREAK = 2;
 
 type Row = readonly (number | null)[];
-export type TrajectoryData = Pick<
-  TrajectoriesProps,
-  'numBlocks' | 'stream' | 'start' | 'breakAfter' | 'range' | 'selection' | 'detected'
-> & { readonly cka: Readonly<Record<TrajectoryStream, Matrix>> };
-
-/** Δ(u, k) per k of one row; null at k = u and wherever either value is missing. */
-export function differencesOf(row: Row): (number | null)[] {
-  return row.map((value, k) => {
-    const before = k > 0 ? row[k - 1] : null;
-    return value === null || before === null || before === undefined ? null : before - value;
-  });
-}
+export type TrajectoryData = Pick<TrajectoriesProps, 'numBlocks' | 'start' | 'range' | 'selection' | 'detected'> & {
+  readonly curves: TrajectoryCurves;
+};
 
 export interface TrajectoryScales {
   readonly axis: BlockAxis;
@@ -48,15 +39,16 @@ export interface TrajectoryScales {
 }
 
 export function trajectoryScales(data: TrajectoryData, width: number): TrajectoryScales {
-  const { start, breakAfter, numBlocks } = data;
+  const { start, numBlocks, curves } = data;
   const zoomed = data.range === 'break';
-  const lastSeen = zoomed ? Math.min(numBlocks - 1, (breakAfter ?? numBlocks - 1) + PAST_BREAK) : numBlocks - 1;
-  const rows = TRAJECTORY_STREAMS.flatMap((stream) =>
-    zoomed ? [data.cka[stream][start] ?? []] : [...data.cka[stream]],
-  );
-  const seen = (row: Row) => row.filter((value, k): value is number => value !== null && k <= lastSeen);
-  const values = rows.flatMap(seen);
-  const drops = rows.flatMap((row) => seen(differencesOf(row)));
+  const lastBlock = numBlocks - 1;
+  const lastSeen = zoomed ? Math.min(lastBlock, (breakAfter(curves, start) ?? lastBlock) + PAST_BREAK) : lastBlock;
+  const seen = (matrices: TrajectoryCurves['cka']) =>
+    TRAJECTORY_STREAMS.flatMap((stream) => (zoomed ? [matrices[stream][start] ?? []] : [...matrices[stream]]))
+      .flatMap((row) => row.slice(0, lastSeen + 1))
+      .filter((value) => value !== null);
+  const values = seen(curves.cka);
+  const drops = seen(curves.differences);
   const { cka, difference } = TRAJECTORY_ROWS;
   const upper = scaleLinear()
     .domain([Math.min(0.999, ...values), Math.max(1, ...values)])
@@ -108,7 +100,7 @@ export function drawTrajectoryBackground(
     const at = { x: centreOf(axis, block), y: numbers.top + 13, 'text-anchor': 'middle' };
     marks.push(mark('text', { ...at, ...small }, String(block)));
   }
-  data.cka[data.stream].forEach((row, start) => {
+  data.curves.cka[data.curves.stream].forEach((row, start) => {
     if (start === data.start) return;
     const points = row.map((value, k) => (value === null ? null : ([centreOf(axis, k), scales.cka(value)] as const)));
     const path = linePath(points);
@@ -119,17 +111,17 @@ export function drawTrajectoryBackground(
 
 /** The three lines of the start in focus, both panels, with the break. */
 export function drawTrajectory(data: TrajectoryData, scales: TrajectoryScales, palette: ChartPalette): Mark[] {
-  const marks: Mark[] = [];
+  const { start, curves } = data;
+  const { axis } = scales;
+  const marks = drawBreak(data, axis, palette);
   // The deciding stream is drawn last, on top.
-  const order = [...TRAJECTORY_STREAMS].sort((a, b) => Number(a === data.stream) - Number(b === data.stream));
+  const order = [...TRAJECTORY_STREAMS].sort((a, b) => Number(a === curves.stream) - Number(b === curves.stream));
   for (const stream of order) {
-    const row = data.cka[stream][data.start] ?? [];
-    marks.push(
-      ...curve(row, stream, stream === data.stream, scales.axis, scales.cka, palette),
-      ...curve(differencesOf(row), stream, stream === data.stream, scales.axis, scales.difference, palette),
-    );
+    const bold = stream === curves.stream;
+    marks.push(...curve(curves.cka[stream][start] ?? [], stream, bold, axis, scales.cka, palette));
+    marks.push(...curve(curves.differences[stream][start] ?? [], stream, bold, axis, scales.difference, palette));
   }
-  return [...drawBreak(data, scales.axis, palette), ...marks];
+  return marks;
 }
 
 function curve(
@@ -171,22 +163,19 @@ function symbol(
   return mark('circle', { cx: x, cy: y, r, fill: palette.background, stroke: colour, 'stroke-width': 1.25 });
 }
 
-function drawBreak({ start, breakAfter, numBlocks }: TrajectoryData, axis: BlockAxis, palette: ChartPalette): Mark[] {
+function drawBreak({ start, curves }: TrajectoryData, axis: BlockAxis, palette: ChartPalette): Mark[] {
   const { cka, difference, label } = TRAJECTORY_ROWS;
   const bottom = difference.top + difference.height;
   const x1 = centreOf(axis, start);
   const marks = [mark('line', { x1, x2: x1, y1: cka.top, y2: bottom, stroke: palette.text, 'stroke-opacity': 0.5 })];
-  if (breakAfter === null || breakAfter >= numBlocks - 1) return marks;
-  const x = endOf(axis, breakAfter);
+  const after = breakAfter(curves, start);
+  if (after === null) return marks;
+  const x = endOf(axis, after);
   const nearEnd = x > axis.left + (axis.end - axis.left) * 0.8;
   const text = { x: x + (nearEnd ? -5 : 5), y: label.top + 12, 'text-anchor': nearEnd ? 'end' : 'start' };
   marks.push(
     mark('line', { x1: x, x2: x, y1: label.top + 4, y2: bottom, stroke: palette.text, 'stroke-dasharray': '4 3' }),
-    mark(
-      'text',
-      { ...text, 'font-size': 11, 'font-weight': 600, fill: palette.text },
-      `break after block ${breakAfter}`,
-    ),
+    mark('text', { ...text, 'font-size': 11, 'font-weight': 600, fill: palette.text }, `break after block ${after}`),
   );
   return marks;
 }
@@ -209,7 +198,7 @@ export function drawTrajectoryLabels(data: TrajectoryData, axis: BlockAxis, pale
     const look = STREAM_LOOKS[stream];
     const colour = look.colour(palette);
     const y = difference.top - 10;
-    const text = stream === data.stream ? `${look.name} (decides)` : look.name;
+    const text = stream === data.curves.stream ? `${look.name} (decides)` : look.name;
     x -= text.length * 6 + 4;
     marks.push(mark('text', { x, y, dy: '0.35em', 'font-size': 11, fill: palette.muted }, text));
     const line = { x1: x - 26, x2: x - 5, y1: y, y2: y, stroke: colour, 'stroke-dasharray': look.dash };

@@ -5,6 +5,7 @@
  * than canvas, so that every block is an option to keyboards and screen readers.
  */
 import { useId, useMemo } from 'react';
+import { containsInterval, intervalAt, sameInterval } from '@/lib/core/interval/index.ts';
 import { blockAxis, labelledBlocks } from './block-axis.ts';
 import styles from './charts.module.css';
 import { STRIP_HEIGHT, STRIP_ROWS, spanOf } from './draw-layer-strip.ts';
@@ -15,7 +16,7 @@ import { PAGE_PALETTE } from './palette.ts';
 import { StripBracket } from './strip-bracket.tsx';
 import { StripCells } from './strip-cells.tsx';
 import { StripHandle } from './strip-handle.tsx';
-import { conflictOf, intervalAt, isInterval, sameInterval } from './strip-intents.ts';
+import { isInterval, refusalOf } from './strip-intents.ts';
 import { StripReadout } from './strip-readout.tsx';
 import type { LayerStripProps } from './types.ts';
 import { useStripGestures } from './use-strip-gestures.ts';
@@ -73,8 +74,6 @@ export function LayerStrip(props: LayerStripProps) {
         />
       )}
       {detected.map((interval) => {
-        const conflict = conflictOf(interval, selection, impossible);
-        const pressed = selection.some((chosen) => sameInterval(chosen, interval));
         return (
           <StripBracket
             key={`${interval.first}-${interval.last}`}
@@ -82,8 +81,8 @@ export function LayerStrip(props: LayerStripProps) {
             span={spanOf(axis, interval, 2)}
             top={brackets.top}
             height={brackets.height}
-            pressed={pressed}
-            conflict={conflict}
+            pressed={containsInterval(selection, interval)}
+            refusal={refusalOf(interval, impossible)}
             onToggle={props.onToggle}
             onHover={onHover}
           />
@@ -97,7 +96,7 @@ export function LayerStrip(props: LayerStripProps) {
             axis={axis}
             interval={interval}
             edge={edge}
-            selection={selection}
+            taken={[...selection, ...impossible]}
             origin={selection[index] ?? interval}
             top={cells.top}
             height={cells.height}
@@ -109,8 +108,8 @@ export function LayerStrip(props: LayerStripProps) {
       <StripReadout
         block={hovered.block}
         probeR2={probeR2}
-        chosen={hovered.block === null ? null : intervalAt(hovered.block, shown)}
-        detected={hovered.block === null ? null : intervalAt(hovered.block, detected)}
+        chosen={hovered.block === null ? null : intervalAt(shown, hovered.block)}
+        detected={hovered.block === null ? null : intervalAt(detected, hovered.block)}
         marked={marked}
         notice={gestures.notice}
       />

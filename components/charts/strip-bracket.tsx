@@ -12,13 +12,13 @@ interface StripBracketProps {
   readonly top: number;
   readonly height: number;
   readonly pressed: boolean;
-  readonly conflict: string | null;
+  readonly refusal: string | null;
   readonly onToggle: (interval: BlockInterval) => void;
   readonly onHover: (hover: Hover) => void;
 }
 
 export function StripBracket(props: StripBracketProps) {
-  const { interval, span, top, height, pressed, conflict, onToggle, onHover } = props;
+  const { interval, span, top, height, pressed, refusal, onToggle, onHover } = props;
   const light = () => onHover({ block: interval.first, other: interval.last });
   const unlight = () => onHover(NO_HOVER);
   return (
@@ -26,12 +26,12 @@ export function StripBracket(props: StripBracketProps) {
       type="button"
       aria-label={`Detected interval ${spanText(interval)}`}
       aria-pressed={pressed}
-      aria-disabled={conflict === null ? undefined : true}
-      title={conflict ?? undefined}
+      aria-disabled={refusal === null ? undefined : true}
+      title={refusal ?? undefined}
       className={styles.bracket}
       style={{ left: span.left, width: span.width, top, height }}
       onClick={() => {
-        if (conflict === null) onToggle(interval);
+        if (refusal === null) onToggle(interval);
       }}
       onPointerEnter={light}
       onPointerLeave={unlight}

@@ -1,11 +1,10 @@
 'use client';
 /** The cells of the strip: a multi-selectable listbox whose options are the blocks, with one roving tab stop. */
 import { type CSSProperties, memo } from 'react';
-import type { BlockInterval } from '@/lib/core/interval/interval.ts';
+import { type BlockInterval, intervalAt } from '@/lib/core/interval/index.ts';
 import { type BlockAxis, startOf } from './block-axis.ts';
 import styles from './charts.module.css';
 import { STRIP_ROWS } from './draw-layer-strip.ts';
-import { intervalAt } from './strip-intents.ts';
 import type { Hover, ImpossibleRange } from './types.ts';
 import type { StripGestures } from './use-strip-gestures.ts';
 
@@ -60,8 +59,8 @@ export function StripCells({ axis, labelled, hovered, selection, impossible, ges
             lit={lit}
             numbered={labelled.has(block) || lit}
             crowded={lit && !labelled.has(block)}
-            chosen={intervalAt(block, selection) !== null}
-            reason={intervalAt(block, impossible)?.reason}
+            chosen={intervalAt(selection, block) !== null}
+            reason={impossible.find(({ first, last }) => first <= block && block <= last)?.reason}
             tabStop={block === gestures.cursor}
           />
         );

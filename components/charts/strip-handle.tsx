@@ -18,7 +18,8 @@ interface StripHandleProps {
   /** As the owner knows it. */
   readonly origin: BlockInterval;
   readonly edge: IntervalEdge;
-  readonly selection: readonly BlockInterval[];
+  /** Every chosen interval and impossible range: none may be overrun. */
+  readonly taken: readonly BlockInterval[];
   readonly top: number;
   readonly height: number;
   readonly gestures: StripGestures;
@@ -26,9 +27,9 @@ interface StripHandleProps {
 }
 
 export function StripHandle(props: StripHandleProps) {
-  const { axis, interval, origin, edge, selection, top, height, gestures, onMoveEdge } = props;
+  const { axis, interval, origin, edge, taken, top, height, gestures, onMoveEdge } = props;
   const dragged = useRef<number | null>(null);
-  const [lowest, highest] = edgeLimits(origin, edge, selection, axis.numBlocks);
+  const [lowest, highest] = edgeLimits(origin, edge, taken, axis.numBlocks);
   const clamp = (block: number) => Math.min(highest, Math.max(lowest, block));
   const here = interval[edge];
   const x = edge === 'first' ? startOf(axis, here) + 1 : endOf(axis, here) - HANDLE_WIDTH - 1;

@@ -1,26 +1,25 @@
 import { describe, expect, it } from 'vitest';
-import { activation, conflictOf, edgeLimits, freeRange, isInterval } from './strip-intents.ts';
+import { activation, edgeLimits, freeRange, isInterval, refusalOf } from './strip-intents.ts';
 
 const chosen = [
   { first: 4, last: 6 },
   { first: 9, last: 11 },
 ];
+const impossible = [{ first: 12, last: 13, reason: 'Block 12 feeds another.' }];
 
 describe('a range drawn on the strip', () => {
   it('runs from the anchor either way, both ends included', () => {
     expect(freeRange(1, 3, [])).toEqual({ first: 1, last: 3 });
     expect(freeRange(3, 1, [])).toEqual({ first: 1, last: 3 });
   });
-  it('stops before a chosen interval instead of overlapping it', () => {
-    expect(freeRange(1, 10, chosen)).toEqual({ first: 1, last: 3 });
-    expect(freeRange(8, 0, chosen)).toEqual({ first: 7, last: 8 });
-  });
-  it('cannot begin inside a chosen interval', () => {
-    expect(freeRange(5, 8, chosen)).toBeNull();
+  it('stops before an impossible block and cannot begin on one', () => {
+    expect(freeRange(8, 15, impossible)).toEqual({ first: 8, last: 11 });
+    expect(freeRange(15, 0, impossible)).toEqual({ first: 14, last: 15 });
+    expect(freeRange(13, 15, impossible)).toBeNull();
   });
   it('of one block is no interval', () => {
-    expect(isInterval(freeRange(3, 9, chosen))).toBe(false);
-    expect(isInterval(freeRange(7, 9, chosen))).toBe(true);
+    expect(isInterval(freeRange(11, 14, impossible))).toBe(false);
+    expect(isInterval(freeRange(10, 14, impossible))).toBe(true);
   });
 });
 
@@ -49,14 +48,9 @@ describe('activating a block', () => {
     expect(activation(1, null, chosen, detected, [])).toEqual({ kind: 'toggle', interval: { first: 0, last: 2 } });
     expect(activation(14, null, chosen, detected, [])).toEqual({ kind: 'none', reason: null });
   });
-  it('refuses a detected interval that overlaps a chosen one, and says which', () => {
-    const intent = activation(7, null, chosen, detected, []);
-    expect(intent).toEqual({ kind: 'none', reason: 'Overlaps the chosen interval 4 to 6; clear that one first.' });
-  });
-  it('gives the reason of an impossible block', () => {
-    expect(conflictOf({ first: 0, last: 2 }, [], [{ first: 0, last: 0, reason: 'No probe here.' }])).toBe(
-      'No probe here.',
-    );
-    expect(conflictOf({ first: 4, last: 6 }, chosen, [])).toBeNull();
+  it('refuses a detected interval with an impossible block in it, and says why', () => {
+    const found = [{ first: 12, last: 14 }];
+    expect(activation(14, null, [], found, impossible)).toEqual({ kind: 'none', reason: 'Block 12 feeds another.' });
+    expect(refusalOf({ first: 10, last: 11 }, impossible)).toBeNull();
   });
 });

@@ -1,23 +1,17 @@
 /**
  * What a gesture on the strip means, as pure functions: where a drag may end, what Enter does, how far an edge may go.
- * The owner of the selection still has the last word; these only keep a gesture from promising what cannot be.
+ * A new interval takes its blocks from older ones (lib/core/interval), so only impossible blocks stand in its way.
  */
-import type { BlockInterval } from '@/lib/core/interval/interval.ts';
-import { spanText } from './number-text.ts';
+import type { BlockInterval } from '@/lib/core/interval/index.ts';
+import { intervalAt, overlap } from '@/lib/core/interval/index.ts';
 import type { ImpossibleRange, IntervalEdge } from './types.ts';
 
-export function intervalAt<I extends BlockInterval>(block: number, intervals: readonly I[]): I | null {
-  return intervals.find(({ first, last }) => first <= block && block <= last) ?? null;
-}
-
-export const sameInterval = (a: BlockInterval, b: BlockInterval): boolean => a.first === b.first && a.last === b.last;
-
-/** Blocks from `anchor` towards `to`, stopping before the first taken one; null when the anchor itself is taken. */
-export function freeRange(anchor: number, to: number, taken: readonly BlockInterval[]): BlockInterval | null {
-  if (intervalAt(anchor, taken)) return null;
+/** Blocks from `anchor` towards `to`, stopping before the first impossible one; null when the anchor itself is. */
+export function freeRange(anchor: number, to: number, impossible: readonly BlockInterval[]): BlockInterval | null {
+  if (intervalAt(impossible, anchor)) return null;
   const direction = to < anchor ? -1 : 1;
   let reached = anchor;
-  while (reached !== to && !intervalAt(reached + direction, taken)) reached += direction;
+  while (reached !== to && !intervalAt(impossible, reached + direction)) reached += direction;
   return { first: Math.min(anchor, reached), last: Math.max(anchor, reached) };
 }
 
@@ -25,7 +19,7 @@ export function freeRange(anchor: number, to: number, taken: readonly BlockInter
 export const isInterval = (range: BlockInterval | null): range is BlockInterval =>
   range !== null && range.last > range.first;
 
-/** Where an edge may go: at least two blocks stay, and neither a neighbour nor an impossible block is overrun. */
+/** Where an edge may go: at least two blocks stay and no `taken` block is overrun. */
 export function edgeLimits(
   interval: BlockInterval,
   edge: IntervalEdge,
@@ -40,17 +34,9 @@ export function edgeLimits(
   return [interval.first + 1, Math.min(numBlocks - 1, ...after)];
 }
 
-/** Why a detected interval cannot be chosen now, in one sentence, or null when it can (or is chosen already). */
-export function conflictOf(
-  interval: BlockInterval,
-  selection: readonly BlockInterval[],
-  impossible: readonly ImpossibleRange[],
-): string | null {
-  const meets = (other: BlockInterval) => other.first <= interval.last && interval.first <= other.last;
-  const blocked = impossible.find(meets);
-  if (blocked) return blocked.reason;
-  const chosen = selection.find((other) => meets(other) && !sameInterval(other, interval));
-  return chosen ? `Overlaps the chosen interval ${spanText(chosen)}; clear that one first.` : null;
+/** Why an interval cannot be chosen, in one sentence, or null when it can. */
+export function refusalOf(interval: BlockInterval, impossible: readonly ImpossibleRange[]): string | null {
+  return impossible.find((range) => overlap(range, interval))?.reason ?? null;
 }
 
 export type StripIntent =
@@ -66,10 +52,14 @@ export function activation(
   impossible: readonly ImpossibleRange[],
 ): StripIntent {
   if (isInterval(marked)) return { kind: 'add', interval: marked };
-  const chosen = intervalAt(block, selection);
+  const chosen = intervalAt(selection, block);
   if (chosen) return { kind: 'toggle', interval: chosen };
-  const found = intervalAt(block, detected);
-  if (!found) return { kind: 'none', reason: null };
-  const reason = conflictOf(found, selection, impossible);
+  const found = intervalAt(detected, block);
+  if (!found)
+    return {
+      kind: 'none',
+      reason: impossible.find(({ first, last }) => first <= block && block <= last)?.reason ?? null,
+    };
+  const reason = refusalOf(found, impossible);
   return reason ? { kind: 'none', reason } : { kind: 'toggle', interval: found };
 }

@@ -7,7 +7,6 @@ import { type KeyboardEvent, type PointerEvent, useId, useMemo } from 'react';
 import { blockAt, centreOf } from './block-axis.ts';
 import styles from './charts.module.css';
 import {
-  differencesOf,
   drawTrajectory,
   drawTrajectoryBackground,
   drawTrajectoryLabels,
@@ -19,15 +18,16 @@ import { HoverBands } from './hover-bands.tsx';
 import { Marks } from './marks-view.tsx';
 import { valueText } from './number-text.ts';
 import { PAGE_PALETTE } from './palette.ts';
+import { breakAfter } from './trajectory-curves.ts';
 import { NO_HOVER, type TrajectoriesProps } from './types.ts';
 
 export function Trajectories(props: TrajectoriesProps) {
-  const { width, numBlocks, hovered, onHover, selection, detected, cka, stream, breakAfter, range, onStart } = props;
+  const { width, numBlocks, hovered, onHover, selection, detected, curves, range, onStart } = props;
   const start = Math.min(Math.max(0, numBlocks - 1), props.start);
   const clipId = useId();
   const drawn = useMemo(() => {
-    if (!cka || width <= 0) return null;
-    const data = { numBlocks, selection, detected, cka, stream, start, breakAfter, range };
+    if (!curves || width <= 0) return null;
+    const data = { numBlocks, selection, detected, curves, start, range };
     const scales = trajectoryScales(data, width);
     return {
       axis: scales.axis,
@@ -35,13 +35,14 @@ export function Trajectories(props: TrajectoriesProps) {
       lines: drawTrajectory(data, scales, PAGE_PALETTE),
       labels: drawTrajectoryLabels(data, scales.axis, PAGE_PALETTE),
     };
-  }, [numBlocks, selection, detected, cka, stream, start, breakAfter, range, width]);
-  if (!drawn || !cka) return <div className={styles.trajectories} style={{ height: TRAJECTORIES_HEIGHT }} />;
+  }, [numBlocks, selection, detected, curves, start, range, width]);
+  if (!drawn || !curves) return <div className={styles.trajectories} style={{ height: TRAJECTORIES_HEIGHT }} />;
 
   const { axis } = drawn;
   const { cka: upper, difference: lower, start: handle, readout } = TRAJECTORY_ROWS;
   const plotHeight = lower.top + lower.height - upper.top;
-  const row = cka[stream][start] ?? [];
+  const { cka, differences, stream } = curves;
+  const after = breakAfter(curves, start);
   const k = hovered.block;
   const blockUnder = (event: PointerEvent<HTMLElement>) => {
     const chart = event.currentTarget.parentElement;
@@ -66,7 +67,6 @@ export function Trajectories(props: TrajectoriesProps) {
     event.preventDefault();
     choose(target);
   };
-  const similarity = k === null ? undefined : row[k];
   return (
     <div className={styles.trajectories} style={{ width, height: TRAJECTORIES_HEIGHT }}>
       <svg width={width} height={TRAJECTORIES_HEIGHT} className={styles.passive} aria-hidden="true">
@@ -98,7 +98,7 @@ export function Trajectories(props: TrajectoriesProps) {
         aria-valuemin={0}
         aria-valuemax={numBlocks - 1}
         aria-valuenow={start}
-        aria-valuetext={`Block ${start}, ${breakAfter === null ? 'no break' : `break after block ${breakAfter}`}`}
+        aria-valuetext={`Block ${start}, ${after === null ? 'no break' : `break after block ${after}`}`}
         className={styles.startHandle}
         style={{ left: centreOf(axis, start) - 11, top: handle.top }}
         onKeyDown={onKeyDown}
@@ -120,7 +120,7 @@ export function Trajectories(props: TrajectoriesProps) {
             </b>
             {` · cka(u, k): mean ${valueText(cka.mean[start]?.[k])}, image ${valueText(cka.image[start]?.[k])}, `}
             {`text ${valueText(cka.text[start]?.[k])} · Δ of the ${stream === 'mean' ? 'mean' : `${stream} stream`} `}
-            {similarity === undefined ? '…' : valueText(differencesOf(row)[k])}
+            {valueText(differences[stream][start]?.[k])}
           </>
         ) : (
           `Start u = ${start}. Click a block, or move the marker with the arrow keys, to start elsewhere.`

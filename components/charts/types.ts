@@ -2,6 +2,7 @@
  * What the page hands to a chart and what a chart hands back. Every chart shares one block axis and one hover, reports
  * intents (`onAdd`, `onToggle`, …) and never owns the selection. All blocks are 0-based, all intervals inclusive.
  */
+import type { ReportStreams } from '@/lib/core/detection/index.ts';
 import type { BlockInterval } from '@/lib/core/interval/interval.ts';
 import type { CalibrationFacts, CkaEstimator, Matrix, Stream } from '@/lib/core/report/report.ts';
 
@@ -37,7 +38,7 @@ export interface LayerStripProps extends LinkedChartProps {
   readonly probeR2: Readonly<Record<Stream, readonly Measured[]>> | null;
   /** Blocks that may not be chosen, hatched, with the reason on hover. */
   readonly impossible?: readonly ImpossibleRange[];
-  /** A new interval of at least two blocks that overlaps no chosen one. */
+  /** A new interval of at least two blocks, ends in order; it may overlap chosen ones, which then give way. */
   readonly onAdd: (interval: BlockInterval) => void;
   /** A detected interval to choose, or a chosen one to un-choose. */
   readonly onToggle: (interval: BlockInterval) => void;
@@ -63,16 +64,23 @@ export interface CkaHeatmapProps extends LinkedChartProps {
 export type TrajectoryStream = 'mean' | Stream;
 export const TRAJECTORY_STREAMS: readonly TrajectoryStream[] = ['mean', 'image', 'text'];
 
-export interface TrajectoriesProps extends LinkedChartProps {
-  /** cka(u, k) per stream, [u][k], null for k < u and where a stream takes no part; null before it is measured. */
-  readonly cka: Readonly<Record<TrajectoryStream, Matrix>> | null;
+export type { ReportStreams };
+
+/** One reading of a report, [u][k], null for k < u and where a stream takes no part (see `trajectoryCurves`). */
+export interface TrajectoryCurves {
+  readonly cka: Readonly<Record<TrajectoryStream, Matrix>>;
+  /** Δ(u, k), as the detection rule sees it. */
+  readonly differences: Readonly<Record<TrajectoryStream, Matrix>>;
   /** The stream that decides where intervals end: its line is the bold one and its other starts are the faint ones. */
   readonly stream: TrajectoryStream;
+}
+
+export interface TrajectoriesProps extends LinkedChartProps {
+  /** Null before any analysis. Memoise it: a new object redraws the whole chart. */
+  readonly curves: TrajectoryCurves | null;
   /** The start block u in focus. */
   readonly start: number;
   readonly onStart: (block: number) => void;
-  /** The last block v of the run that begins at `start`, or null when the run ends with the model or is unknown. */
-  readonly breakAfter: number | null;
   /** `all` (default): one scale for every start; `break`: zoomed to the blocks up to just past the break. */
   readonly range?: 'all' | 'break';
 }

@@ -4,9 +4,9 @@
  * ends in an intent to the owner; nothing here outlives the gesture.
  */
 import { type KeyboardEvent, type PointerEvent, useCallback, useRef, useState } from 'react';
-import type { BlockInterval } from '@/lib/core/interval/interval.ts';
+import { type BlockInterval, intervalAt } from '@/lib/core/interval/index.ts';
 import { type BlockAxis, blockAt } from './block-axis.ts';
-import { activation, freeRange, intervalAt, isInterval } from './strip-intents.ts';
+import { activation, freeRange, isInterval, refusalOf } from './strip-intents.ts';
 import { type ImpossibleRange, type LayerStripProps, NO_HOVER } from './types.ts';
 
 export interface MovingEdge {
@@ -48,8 +48,7 @@ export function useStripGestures(axis: BlockAxis, options: Options): StripGestur
   const [notice, setNotice] = useState<string | null>(null);
   const pressed = useRef<number | null>(null);
   const cursor = Math.min(cursorState, Math.max(0, numBlocks - 1));
-  const taken = [...selection, ...impossible];
-  const marked = anchor === null ? null : freeRange(anchor, reach, taken);
+  const marked = anchor === null ? null : freeRange(anchor, reach, impossible);
 
   const activate = (block: number, range: BlockInterval | null) => {
     const intent = activation(block, range, selection, detected, impossible);
@@ -77,7 +76,7 @@ export function useStripGestures(axis: BlockAxis, options: Options): StripGestur
     else if (event.key === 'Enter' || event.key === ' ') activate(cursor, marked);
     else if (event.key === 'Escape') setAnchor(null);
     else if (event.key === 'Delete' || event.key === 'Backspace') {
-      const chosen = intervalAt(cursor, selection);
+      const chosen = intervalAt(selection, cursor);
       if (chosen) options.onRemove(chosen);
     } else return;
     event.preventDefault();
@@ -121,10 +120,10 @@ export function useStripGestures(axis: BlockAxis, options: Options): StripGestur
     const block = blockUnder(event);
     release();
     if (!drawing && block === from) return activate(block, null);
-    const range = freeRange(from, block, taken);
+    const range = freeRange(from, block, impossible);
     if (isInterval(range)) options.onAdd(range);
     else if (range) setNotice('An interval is two blocks or more.');
-    else setNotice('That block is already chosen: drag its edges, or click it to let it go.');
+    else setNotice(refusalOf({ first: from, last: from }, impossible));
   };
 
   const setMovingEdge = useCallback((next: MovingEdge | null) => setMoving(next), []);
