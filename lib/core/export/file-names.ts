@@ -1,0 +1,4 @@
+/** Names that downloads are saved under. */
+export const PLAN_FILE = 'plan.json';
+/** diffusers looks for exactly this name in the transformer's folder. */
+export const CONFIG_FILE = 'config.json';

@@ -1,0 +1,4 @@
+/** What leaves the product besides the plan: files and strings that other programs take. */
+export { formatLayerIndex as layerIndexString } from '../interval/index.ts';
+export { CONFIG_FILE, PLAN_FILE } from './file-names.ts';
+export { type ExportedModel, prunedConfig } from './pruned-config.ts';

@@ -1,0 +1,80 @@
+/**
+ * From a choice to its plan. Deterministic: the same model, report, choice and settings give the same bytes, unless the
+ * caller names a time.
+ */
+import { type DetectionSettings, similarityOf } from '../detection/index.ts';
+import { ContiguaError } from '../errors.ts';
+import { type BlockInterval, intervalSetOf, removedCount } from '../interval/index.ts';
+import type { AnalysisReport } from '../report/index.ts';
+import { blockMapOf } from './block-map.ts';
+import { PLAN_SCHEMA_ID, PLAN_VERSION, type Plan, type Replacement } from './plan.ts';
+import { PRODUCT_VERSION } from './product-version.ts';
+
+/** What a plan says about its model; a worker's ModelSummary has it all. */
+export interface PlannedModel {
+  readonly name: string;
+  readonly fingerprint: string;
+  readonly className: string;
+  readonly family: string;
+  readonly numBlocks: number;
+  readonly width: number;
+  readonly blockParameters: number;
+  readonly globalParameters: number;
+}
+
+export interface PlanChoice {
+  readonly model: PlannedModel;
+  /** Of this very model, or null where nothing was analysed. */
+  readonly report: AnalysisReport | null;
+  readonly intervals: readonly BlockInterval[];
+  readonly replacement: Replacement;
+  readonly detection: DetectionSettings;
+  readonly createdAt?: string;
+}
+
+export function buildPlan({ model, report, intervals, replacement, detection, createdAt }: PlanChoice): Plan {
+  if (report !== null && report.model.fingerprint !== model.fingerprint) {
+    throw new ContiguaError('plan-mismatch', 'The report is of another model', {
+      found: `${report.model.name} with fingerprint ${report.model.fingerprint}`,
+      expected: `${model.name} with fingerprint ${model.fingerprint}`,
+      hint: 'Analyse this model and plan with its own report.',
+    });
+  }
+  const set = intervalSetOf(intervals, model.numBlocks, 'the chosen intervals');
+  const removed = removedCount(set);
+  const parametersBefore = model.globalParameters + model.numBlocks * model.blockParameters;
+  const probeParameters = replacement === 'probes' ? 2 * removed * (model.width ** 2 + model.width) : 0;
+  return {
+    $schema: PLAN_SCHEMA_ID,
+    version: PLAN_VERSION,
+    createdWith: `contigua ${PRODUCT_VERSION}`,
+    ...(createdAt === undefined ? {} : { createdAt }),
+    model: {
+      name: model.name,
+      fingerprint: model.fingerprint,
+      className: model.className,
+      family: model.family,
+      numBlocks: model.numBlocks,
+    },
+    replacement,
+    intervals: set.map(({ first, last }) => ({
+      first,
+      last,
+      cka: report === null ? null : similarityOf(report, detection, { first, last }),
+      removedError: report?.damage.find((d) => d.first === first && d.last === last)?.removedError ?? null,
+    })),
+    blocks: { before: model.numBlocks, after: model.numBlocks - removed },
+    parameters: {
+      before: parametersBefore,
+      after: parametersBefore - removed * model.blockParameters + probeParameters,
+    },
+    blockMap: blockMapOf(model.numBlocks, set),
+    calibration: report?.calibration ?? null,
+    settings: report === null ? null : { ...detection, ...report.settings },
+  };
+}
+
+/** plan.json: two spaces, a newline at the end. */
+export function formatPlan(plan: Plan): string {
+  return `${JSON.stringify(plan, null, 2)}\n`;
+}

@@ -1,0 +1,80 @@
+/**
+ * What a choice of intervals saves: blocks, parameters, file size and operations, from the model's config alone. Where
+ * probes stand in for blocks they are counted, and also told apart. Forward time is measured, never computed.
+ */
+import { type IntervalSet, removedCount } from '../interval/index.ts';
+import { countFlops, type ForwardTokens, parseModelConfig } from '../model/config-index.ts';
+import type { BeforeAfter, Replacement } from './plan.ts';
+
+/** The facts of an opened model that costs depend on; a worker's ModelSummary has them all. */
+export interface CostedModel {
+  readonly numBlocks: number;
+  readonly width: number;
+  readonly blockParameters: number;
+  readonly globalParameters: number;
+  /** Of all files as stored. */
+  readonly sizeBytes: number;
+  readonly tokensPerForward: ForwardTokens;
+  /** config.json */
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+export interface Drawing {
+  readonly steps: number;
+  /** 2 with true classifier-free guidance, which runs the prompt and the null caption; else 1. */
+  readonly forwardsPerStep: number;
+}
+
+export interface PlanCost {
+  readonly blocks: BeforeAfter;
+  readonly parameters: BeforeAfter;
+  /** `after` at the stored file's mean bytes per parameter: exact up to the header for files of one dtype. */
+  readonly sizeBytes: BeforeAfter;
+  /** One forward of one sample at the model's token counts. */
+  readonly flopsPerForward: BeforeAfter;
+  readonly flopsPerImage: BeforeAfter;
+  /** The part of every `after` that probes make up; zeros where blocks are just removed. */
+  readonly probes: { readonly count: number; readonly parameters: number; readonly flopsPerForward: number };
+}
+
+/** `intervals` are a valid set of the model. A removed block has a probe per stream. */
+export function planCost(
+  model: CostedModel,
+  intervals: IntervalSet,
+  replacement: Replacement,
+  { steps, forwardsPerStep }: Drawing,
+): PlanCost {
+  const { numBlocks, width: D, tokensPerForward: tokens } = model;
+  const removed = removedCount(intervals);
+  const probes =
+    replacement === 'probes'
+      ? {
+          count: 2 * removed,
+          parameters: 2 * removed * (D * D + D),
+          flopsPerForward: 2 * D * D * (tokens.image + tokens.text) * removed,
+        }
+      : { count: 0, parameters: 0, flopsPerForward: 0 };
+  const parameters = parametersOf(model, removed, probes.parameters);
+  const flops = countFlops(parseModelConfig(JSON.stringify(model.config), 'config.json'), tokens);
+  const flopsPerForward = {
+    before: flops.total,
+    after: flops.total - removed * flops.perBlock + probes.flopsPerForward,
+  };
+  const forwards = steps * forwardsPerStep;
+  return {
+    blocks: { before: numBlocks, after: numBlocks - removed },
+    parameters,
+    sizeBytes: {
+      before: model.sizeBytes,
+      after: Math.round((model.sizeBytes * parameters.after) / parameters.before),
+    },
+    flopsPerForward,
+    flopsPerImage: { before: flopsPerForward.before * forwards, after: flopsPerForward.after * forwards },
+    probes,
+  };
+}
+
+function parametersOf(model: CostedModel, removed: number, probeParameters: number): BeforeAfter {
+  const before = model.globalParameters + model.numBlocks * model.blockParameters;
+  return { before, after: before - removed * model.blockParameters + probeParameters };
+}

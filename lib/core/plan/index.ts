@@ -1,0 +1,16 @@
+/** Plans: what a choice of intervals makes of every block and what it costs, as a file that can be kept and shared. */
+export { blockMapOf } from './block-map.ts';
+export { buildPlan, formatPlan, type PlanChoice, type PlannedModel } from './build-plan.ts';
+export { type CostedModel, type Drawing, type PlanCost, planCost } from './cost.ts';
+export { assertPlanFits, parsePlan } from './parse-plan.ts';
+export type {
+  BeforeAfter,
+  BlockFate,
+  BlockMapEntry,
+  Plan,
+  PlannedInterval,
+  PlanSettings,
+  Replacement,
+} from './plan.ts';
+export { PLAN_SCHEMA_ID, PLAN_VERSION } from './plan.ts';
+export { PRODUCT_VERSION } from './product-version.ts';

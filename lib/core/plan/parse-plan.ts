@@ -1,0 +1,72 @@
+/**
+ * Reads a plan.json back: right shape (`plan-invalid` names the place), consistent in itself, and of the model at hand
+ * (`plan-mismatch` names both).
+ */
+import { ContiguaError } from '../errors.ts';
+import { formatLayerIndex, intervalSetOf, removedCount } from '../interval/index.ts';
+import { parseJsonFile } from '../report/index.ts';
+import { blockMapOf } from './block-map.ts';
+import { PLAN_VERSION, type Plan } from './plan.ts';
+import { planSchema } from './schema.ts';
+
+const HINT = 'Write one with Download plan or `contigua plan`.';
+
+export function parsePlan(text: string, file: string): Plan {
+  const plan = parseJsonFile(text, file, planSchema, {
+    code: 'plan-invalid',
+    expected: 'a plan.json of Contigua',
+    hint: HINT,
+    version: PLAN_VERSION,
+  });
+  const { numBlocks } = plan.model;
+  const set = intervalSetOf(plan.intervals, numBlocks, file);
+  plan.intervals.forEach(({ first, last }, i) => {
+    if (first === set[i]?.first) return;
+    throw inconsistent(file, `intervals[${i}]`, `[${first},${last}]`, 'intervals in order of depth');
+  });
+  const after = numBlocks - removedCount(set);
+  if (plan.blocks.before !== numBlocks || plan.blocks.after !== after) {
+    const { before: foundBefore, after: foundAfter } = plan.blocks;
+    throw inconsistent(file, 'blocks', `${foundBefore} → ${foundAfter}`, `${numBlocks} → ${after}`);
+  }
+  const map = blockMapOf(numBlocks, set);
+  if (plan.blockMap.length !== map.length) {
+    throw inconsistent(file, 'blockMap', `${plan.blockMap.length} entries`, `${map.length}, one per block`);
+  }
+  map.forEach((entry, i) => {
+    const found = plan.blockMap[i];
+    if (found?.old === entry.old && found.new === entry.new && found.fate === entry.fate) return;
+    throw inconsistent(file, `blockMap[${i}]`, JSON.stringify(found), `${JSON.stringify(entry)}, as the intervals say`);
+  });
+  return plan;
+}
+
+/** Throws `plan-mismatch` unless the plan was made for this very model. */
+export function assertPlanFits(
+  plan: Plan,
+  model: { readonly name: string; readonly fingerprint: string; readonly numBlocks: number },
+  file: string,
+): void {
+  const planned = plan.model;
+  if (planned.fingerprint === model.fingerprint && planned.numBlocks === model.numBlocks) return;
+  const describe = ({ name, numBlocks, fingerprint }: typeof model): string =>
+    `${name}, ${numBlocks} blocks, fingerprint ${fingerprint}`;
+  const fits = plan.intervals.every(({ last }) => last < model.numBlocks);
+  throw new ContiguaError('plan-mismatch', 'The plan is for another model', {
+    file,
+    found: describe(planned),
+    expected: describe(model),
+    hint: fits
+      ? `Open ${planned.name}, or choose the intervals ${formatLayerIndex(plan.intervals)} here by hand.`
+      : `Open ${planned.name} to use it.`,
+  });
+}
+
+function inconsistent(file: string, path: string, found: string, expected: string): ContiguaError {
+  return new ContiguaError('plan-invalid', `\`${path}\` contradicts the rest of the plan`, {
+    file,
+    found,
+    expected,
+    hint: HINT,
+  });
+}
