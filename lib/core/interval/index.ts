@@ -1,6 +1,6 @@
 /** Intervals of blocks: sets that never overlap, their text forms, and the choice with undo and redo. */
 export { canRedo, canUndo } from './history.ts';
-export type { BlockInterval } from './interval.ts';
+export type { BlockInterval, Replacement } from './interval.ts';
 export type { Edge, IntervalSet } from './interval-set.ts';
 export {
   addInterval,

@@ -6,3 +6,6 @@ export interface BlockInterval {
   readonly first: number;
   readonly last: number;
 }
+
+/** What stands in for blocks first+1..last: nothing, or their probes (a distilled student comes with a later version). */
+export type Replacement = 'removed' | 'probes';

@@ -1,6 +1,5 @@
 /** The way of a forward pass through the blocks: whole, with intervals removed, or with their probes in their place. */
-import type { BlockInterval } from '../interval/interval.ts';
-import type { Replacement } from '../plan/plan.ts';
+import type { BlockInterval, Replacement } from '../interval/interval.ts';
 
 /** Residual map x + x·weight + bias. */
 export interface AffineMap {

@@ -3,15 +3,14 @@
  * share and feed to the trainer. Pure data; no tensors. schema.ts checks it, docs/plan-format.md explains it.
  */
 import type { DetectionSettings } from '../detection/index.ts';
-import type { BlockInterval } from '../interval/index.ts';
+import type { BlockInterval, Replacement } from '../interval/index.ts';
 import type { CalibrationFacts } from '../report/index.ts';
 
 export const PLAN_VERSION = 1;
 /** Identity of the published JSON Schema (public/schema/plan-v1.schema.json). */
 export const PLAN_SCHEMA_ID = 'urn:contigua:plan:v1';
 
-/** What stands in for blocks first+1..last: nothing, or their probes (a distilled student comes with a later version). */
-export type Replacement = 'removed' | 'probes';
+export type { Replacement };
 
 export interface PlannedInterval extends BlockInterval {
   /** The surrogate's similarity `cka(first, last)` under the plan's settings, or null where it was not measured. */
