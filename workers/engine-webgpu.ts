@@ -46,7 +46,7 @@ function isSoftware(adapter: GPUAdapter, name: string): boolean {
 /** Reports the device's loss, and errors that no call would hear of (out of memory, a refused shader), through `lost`. */
 export function watchDevice(device: GPUDevice, lost: (reason: string) => void): void {
   device.lost.then(
-    ({ reason, message }) => lost(`The WebGPU device was lost (${reason}): ${message || 'no reason given'}`),
+    ({ reason, message }) => lost(`The WebGPU device was lost (${message.replace(/\.+$/, '') || reason})`),
     (thrown) => lost(`The WebGPU device failed: ${String(thrown)}`),
   );
   device.addEventListener('uncapturederror', (event) => lost(`WebGPU reported an error: ${event.error.message}`));

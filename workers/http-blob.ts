@@ -12,9 +12,11 @@ const LARGE_READ_BYTES = 4 * PAGE_BYTES;
 const KEPT_PAGES = 32;
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+/** Browsers refuse `fetch` as a method of anything but their global. */
+export const hostFetch: Fetch = (url, init) => fetch(url, init);
 
 /** Null when the server has no such file. */
-export async function openHttpBlob(url: string, path: string, fetcher: Fetch = fetch): Promise<BlobLike | null> {
+export async function openHttpBlob(url: string, path: string, fetcher: Fetch = hostFetch): Promise<BlobLike | null> {
   const file = new RemoteFile(url, path, fetcher);
   return (await file.open()) ? new HttpBlob(file, 0, file.sizeBytes) : null;
 }

@@ -5,14 +5,14 @@
 import type { NamedBlob } from '../lib/core/checkpoint/index.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
 import type { FileHost } from './files.ts';
-import { type Fetch, openHttpBlob } from './http-blob.ts';
+import { type Fetch, hostFetch, openHttpBlob } from './http-blob.ts';
 import { COMPANIONS } from './model-files.ts';
 
 const CONFIG = 'transformer/config.json';
 const WEIGHTS = 'transformer/diffusion_pytorch_model.safetensors';
 const INDEX = `${WEIGHTS}.index.json`;
 
-export function httpFiles(fetcher: Fetch = fetch): FileHost {
+export function httpFiles(fetcher: Fetch = hostFetch): FileHost {
   async function open(folder: string, path: string): Promise<NamedBlob | null> {
     const blob = await openHttpBlob(joinUrl(folder, path), path, fetcher);
     return blob && { path, blob };
