@@ -89,7 +89,7 @@ export async function measureProbe(
   for (const row of rows) {
     const at = row * d;
     predicted.set(probe.bias);
-    for (let i = 0; i < d; i++) addScaled(predicted, probe.weight, i * d, input[at + i]!);
+    addProduct(predicted, input, at, probe.weight);
     for (let j = 0; j < d; j++) {
       const u = output[at + j]! - input[at + j]!;
       residual += (u - predicted[j]!) ** 2;
@@ -117,6 +117,24 @@ function updatesStream({ input, output, width: d, rows }: BlockRows): boolean {
   return update > NO_UPDATE ** 2 * state;
 }
 
-function addScaled(target: Float64Array, matrix: Float64Array, offset: number, factor: number): void {
-  for (let j = 0; j < target.length; j++) target[j] = target[j]! + factor * matrix[offset + j]!;
+/** target [d] += x · matrix, for the row x of `input` that starts at `at`; four matrix rows at a time. */
+function addProduct(target: Float64Array, input: Float32Array, at: number, matrix: Float64Array): void {
+  const d = target.length;
+  const unrolled = d & ~3;
+  for (let i = 0; i < unrolled; i += 4) {
+    const x0 = input[at + i]!;
+    const x1 = input[at + i + 1]!;
+    const x2 = input[at + i + 2]!;
+    const x3 = input[at + i + 3]!;
+    const row = i * d;
+    for (let j = 0; j < d; j++) {
+      const m = row + j;
+      target[j] =
+        target[j]! + x0 * matrix[m]! + x1 * matrix[m + d]! + x2 * matrix[m + 2 * d]! + x3 * matrix[m + 3 * d]!;
+    }
+  }
+  for (let i = unrolled; i < d; i++) {
+    const x = input[at + i]!;
+    for (let j = 0; j < d; j++) target[j] = target[j]! + x * matrix[i * d + j]!;
+  }
 }

@@ -1,0 +1,82 @@
+/**
+ * The states of one stream after each block, as CKA sees them: column-centred. Centring happens in float64 and before any
+ * product (an uncentred float32 Gram loses three digits); centred values are made when they are needed, so that the states
+ * are in memory once. Index 0 is the embedded input, i + 1 the state after block i.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+
+export class CentredStates {
+  readonly rows: number;
+  readonly width: number;
+  readonly count: number;
+  /** Σ ‖xᵢ‖² of the centred rows of each state. */
+  readonly traces: readonly number[];
+  readonly #states: readonly Float32Array[];
+  readonly #means: readonly Float64Array[];
+
+  /** `states`: [rows, width] each. */
+  constructor(states: readonly Float32Array[], rows: number, width: number) {
+    this.#states = states;
+    this.rows = rows;
+    this.width = width;
+    this.count = states.length;
+    this.#means = states.map((state) => columnMeans(state, rows, width));
+    this.traces = states.map((_, index) => this.diagonal(index).reduce((sum, value) => sum + value, 0));
+  }
+
+  /** ‖xᵢ‖² of each centred row [rows]. */
+  diagonal(index: number): Float64Array {
+    const { state, mean } = this.#at(index);
+    const norms = new Float64Array(this.rows);
+    for (let row = 0; row < this.rows; row++) {
+      let sum = 0;
+      for (let j = 0; j < this.width; j++) sum += (state[row * this.width + j]! - mean[j]!) ** 2;
+      norms[row] = sum;
+    }
+    return norms;
+  }
+
+  /** Whether the rows are all the same, up to float32 rounding. */
+  isConstant(index: number): boolean {
+    const { mean } = this.#at(index);
+    const offset = mean.reduce((sum, value) => sum + value * value, 0);
+    return !(this.traces[index]! > 1e-12 * this.rows * offset);
+  }
+
+  /** Centred state [rows, width], owned by the caller. */
+  tensor(index: number): tf.Tensor2D {
+    const { state, mean } = this.#at(index);
+    const centred = new Float32Array(state.length);
+    for (let at = 0; at < state.length; ) {
+      for (let j = 0; j < this.width; j++, at++) centred[at] = state[at]! - mean[j]!;
+    }
+    return tf.tensor2d(centred, [this.rows, this.width]);
+  }
+
+  /** Its transpose [width, rows], owned by the caller: untransposed products are the fast ones on wasm. */
+  transposed(index: number): tf.Tensor2D {
+    const { state, mean } = this.#at(index);
+    const centred = new Float32Array(state.length);
+    for (let j = 0; j < this.width; j++) {
+      for (let row = 0; row < this.rows; row++) {
+        centred[j * this.rows + row] = state[row * this.width + j]! - mean[j]!;
+      }
+    }
+    return tf.tensor2d(centred, [this.width, this.rows]);
+  }
+
+  #at(index: number): { state: Float32Array; mean: Float64Array } {
+    const state = this.#states[index];
+    const mean = this.#means[index];
+    if (!state || !mean) throw new RangeError(`No state ${index} among ${this.count}`);
+    return { state, mean };
+  }
+}
+
+function columnMeans(state: Float32Array, rows: number, width: number): Float64Array {
+  const mean = new Float64Array(width);
+  for (let at = 0; at < state.length; ) {
+    for (let j = 0; j < width; j++, at++) mean[j] = mean[j]! + state[at]!;
+  }
+  return mean.map((sum) => sum / rows);
+}

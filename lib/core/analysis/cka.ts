@@ -1,0 +1,86 @@
+/**
+ * Centred kernel alignment of two sets of rows (Kornblith et al. 2019), from sums over their linear kernels K = X·Xᵀ of
+ * column-centred X. Centring makes the rows of K add up to zero, so that the unbiased HSIC (Song et al. 2012, eq. 5) needs
+ * no more than ⟨K, L⟩, the diagonals and the traces:
+ *   n(n−3) HSIC = ⟨K, L⟩ − n/(n−2) Σ KᵢᵢLᵢᵢ + tr K · tr L / ((n−1)(n−2)).
+ * Biased CKA is inflated when features outnumber rows, the usual case with hidden states; debiased is this product's
+ * default. Where a set does not vary, CKA does not exist: null, never NaN.
+ */
+import type { CkaEstimator } from '../report/report.ts';
+
+export type CkaValues = Readonly<Record<CkaEstimator, number | null>>;
+
+/** What CKA needs to know of one set of n centred rows. */
+export interface KernelSums {
+  /** Kᵢᵢ = ‖xᵢ‖² [n] */
+  readonly diagonal: Float64Array;
+  readonly trace: number;
+  /** ⟨K, K⟩ = ‖XᵀX‖² (Frobenius). */
+  readonly self: number;
+}
+
+export const NO_CKA: CkaValues = { debiased: null, biased: null };
+
+/** Fewest rows for which the unbiased HSIC is defined. */
+const MIN_DEBIASED_ROWS = 4;
+/** A self-similarity below this share of ⟨K, K⟩ is what float32 products leave of zero. */
+const ROUNDING = 1e-6;
+
+/** `inner` is ⟨K, L⟩ = ‖XᵀY‖². Both estimators lie in [−1, 1] by Cauchy–Schwarz; rounding beyond is cut off. */
+export function ckaOf(inner: number, a: KernelSums, b: KernelSums): CkaValues {
+  const n = a.diagonal.length;
+  return {
+    biased: ratio(inner, a.self, b.self),
+    debiased: n < MIN_DEBIASED_ROWS ? null : ratio(unbiasedHsic(inner, a, b), selfHsic(a), selfHsic(b)),
+  };
+}
+
+/** n(n−3) times the unbiased HSIC. */
+function unbiasedHsic(inner: number, a: KernelSums, b: KernelSums): number {
+  const n = a.diagonal.length;
+  let diagonals = 0;
+  for (let i = 0; i < n; i++) diagonals += a.diagonal[i]! * b.diagonal[i]!;
+  return inner - (n / (n - 2)) * diagonals + (a.trace * b.trace) / ((n - 1) * (n - 2));
+}
+
+function selfHsic(a: KernelSums): number {
+  const hsic = unbiasedHsic(a.self, a, a);
+  return hsic > ROUNDING * a.self ? hsic : 0;
+}
+
+function ratio(inner: number, selfA: number, selfB: number): number | null {
+  const value = inner / (Math.sqrt(selfA) * Math.sqrt(selfB));
+  return Number.isFinite(value) ? Math.min(1, Math.max(-1, value)) : null;
+}
+
+/**
+ * Biased CKA with a Gaussian kernel whose bandwidth is `threshold` times the median distance, in float64 from the
+ * definition, n × n. For comparison only: the analysis uses the linear kernel.
+ */
+export function rbfCka(x: Float64Array, y: Float64Array, rows: number, threshold: number): number | null {
+  const k = centredGaussianKernel(x, rows, threshold);
+  const l = centredGaussianKernel(y, rows, threshold);
+  return ratio(inner(k, l), inner(k, k), inner(l, l));
+}
+
+function centredGaussianKernel(x: Float64Array, n: number, threshold: number): Float64Array {
+  const d = x.length / n;
+  const squares = new Float64Array(n * n);
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j < n; j++) {
+      for (let f = 0; f < d; f++) squares[i * n + j] = squares[i * n + j]! + (x[i * d + f]! - x[j * d + f]!) ** 2;
+    }
+  }
+  const sorted = squares.toSorted();
+  const median = (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2;
+  const kernel = squares.map((square) => Math.exp(-square / (2 * threshold ** 2 * median)));
+  const means = Array.from({ length: n }, (_, i) => kernel.subarray(i * n, (i + 1) * n).reduce((a, b) => a + b) / n);
+  const mean = means.reduce((a, b) => a + b) / n;
+  return kernel.map((value, at) => value - means[Math.floor(at / n)]! - means[at % n]! + mean);
+}
+
+function inner(a: Float64Array, b: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
+  return sum;
+}

@@ -1,0 +1,166 @@
+/**
+ * CKA of one stream: between the teacher's states after every pair of blocks, and between surrogate and teacher along the
+ * way from every start (PPCL, stage 1.2). All four readings of the method come out of one sweep: the surrogate that starts
+ * from the state after block s and applies the probes of s+1 … k is `block-u` for u = s and `probe-u` for u = s+1.
+ */
+import type { AffineMap } from '../model/route.ts';
+import type { CkaEstimator, Matrix, TrajectoryReading } from '../report/report.ts';
+import { CentredStates } from './centred-states.ts';
+import { type CkaValues, ckaOf, type KernelSums, NO_CKA } from './cka.ts';
+import { featureKernels } from './feature-kernels.ts';
+import type { StateKernels } from './kernels.ts';
+import type { Pace } from './pace.ts';
+import { sampleKernels } from './sample-kernels.ts';
+
+export type KernelForm = 'features' | 'samples';
+type MutableMatrix = (number | null)[][];
+type Estimates<T> = Readonly<Record<CkaEstimator, T>>;
+
+/** One stream's states and their kernels; `dispose` frees what the engine keeps between the stages. */
+export class StreamSimilarity {
+  readonly #states: CentredStates;
+  readonly #kernels: StateKernels;
+  #sums: KernelSums[] = [];
+
+  /**
+   * `states`: [rows, width] each, the embedded input first, then after each block. `form` is the cheaper one by default;
+   * both give the same values.
+   */
+  constructor(states: readonly Float32Array[], rows: number, width: number, form?: KernelForm) {
+    this.#states = new CentredStates(states, rows, width);
+    const cheaper: KernelForm = width < rows ? 'features' : 'samples';
+    this.#kernels = (form ?? cheaper) === 'features' ? featureKernels(this.#states) : sampleKernels(this.#states);
+  }
+
+  get numBlocks(): number {
+    return this.#states.count - 1;
+  }
+
+  /** CKA between the states after blocks i and j, [M][M]. `onRow` is called once per state, the embedded input included. */
+  async compareStates(pace: Pace, onRow: () => void = () => {}): Promise<Estimates<Matrix>> {
+    const inner: number[][] = [];
+    this.#sums = [];
+    for (let a = 0; a < this.#states.count; a++) {
+      const row = await this.#kernels.compare(a);
+      this.#sums.push(row.sums);
+      inner.push(row.inner);
+      onRow();
+      await pace.breathe();
+    }
+    const matrices = emptyEstimates(this.numBlocks);
+    for (let i = 0; i < this.numBlocks; i++) {
+      for (let j = i; j < this.numBlocks; j++) {
+        const [a, b] = [i + 1, j + 1];
+        const values = this.#states.isConstant(a) || this.#states.isConstant(b) ? NO_CKA : this.#cka(a, b, inner);
+        put(matrices, i, j, values);
+        put(matrices, j, i, values);
+      }
+    }
+    return matrices;
+  }
+
+  /**
+   * `cka(u, k)` in every reading, from the probe of each block (null: it does not update the stream, and `cka(u, k)` is
+   * null there). After `compareStates`. `onStart` is called once per state that surrogates start from.
+   */
+  async followSurrogates(
+    probes: readonly (AffineMap | null)[],
+    pace: Pace,
+    onStart: () => void = () => {},
+  ): Promise<Estimates<Record<TrajectoryReading, Matrix>>> {
+    const readings: Record<TrajectoryReading, Estimates<MutableMatrix>> = {
+      'block-u/teacher-after-k': emptyEstimates(this.numBlocks),
+      'block-u/teacher-after-u': emptyEstimates(this.numBlocks),
+      'probe-u/teacher-after-k': emptyEstimates(this.numBlocks),
+      'probe-u/teacher-after-u': emptyEstimates(this.numBlocks),
+    };
+    for (let start = -1; start < this.numBlocks; start++) {
+      if (start >= 0 && !this.#states.isConstant(start + 1)) {
+        put(readings['block-u/teacher-after-k'], start, start, { debiased: 1, biased: 1 });
+        put(readings['block-u/teacher-after-u'], start, start, { debiased: 1, biased: 1 });
+      }
+      await this.#follow(start, probes, readings, pace);
+      onStart();
+    }
+    const pick = (estimator: CkaEstimator): Record<TrajectoryReading, Matrix> => ({
+      'block-u/teacher-after-k': readings['block-u/teacher-after-k'][estimator],
+      'block-u/teacher-after-u': readings['block-u/teacher-after-u'][estimator],
+      'probe-u/teacher-after-k': readings['probe-u/teacher-after-k'][estimator],
+      'probe-u/teacher-after-u': readings['probe-u/teacher-after-u'][estimator],
+    });
+    return { debiased: pick('debiased'), biased: pick('biased') };
+  }
+
+  dispose(): void {
+    this.#kernels.dispose();
+  }
+
+  async #follow(
+    start: number,
+    probes: readonly (AffineMap | null)[],
+    readings: Record<TrajectoryReading, Estimates<MutableMatrix>>,
+    pace: Pace,
+  ): Promise<void> {
+    const surrogate = this.#kernels.surrogateFrom(start + 1);
+    try {
+      for (let k = start + 1; k < this.numBlocks; k++) {
+        const probe = probes[k];
+        if (!probe) continue;
+        surrogate.apply(probe);
+        // The state after block i has index i + 1: after k, after u = start, after u = start + 1.
+        const targets = [k + 1, start + 1, start + 2];
+        const { sums, inner } = await surrogate.compare(targets);
+        const [afterK, afterStart, afterNext] = targets.map((state, i) => this.#against(state, inner[i]!, sums));
+        if (start >= 0) {
+          put(readings['block-u/teacher-after-k'], start, k, afterK!);
+          put(readings['block-u/teacher-after-u'], start, k, afterStart!);
+        }
+        put(readings['probe-u/teacher-after-k'], start + 1, k, afterK!);
+        put(readings['probe-u/teacher-after-u'], start + 1, k, afterNext!);
+        await pace.breathe();
+      }
+    } finally {
+      surrogate.dispose();
+    }
+  }
+
+  #cka(a: number, b: number, inner: readonly (readonly number[])[]): CkaValues {
+    const values = ckaOf(inner[a]![b - a]!, this.#sums[a]!, this.#sums[b]!);
+    // Exactly 1 rather than 1 up to rounding, where it exists.
+    return a === b ? { debiased: values.debiased && 1, biased: values.biased && 1 } : values;
+  }
+
+  #against(state: number, inner: number, surrogate: KernelSums): CkaValues {
+    const sums = this.#sums[state];
+    if (!sums) throw new RangeError('Compare the states before following surrogates');
+    if (this.#states.isConstant(state) || !(surrogate.trace > 1e-12 * sums.trace)) return NO_CKA;
+    return ckaOf(inner, sums, surrogate);
+  }
+}
+
+/** CKA of two sets of rows [rows, width] of the same width, on the engine in use. */
+export async function linearCka(
+  x: Float32Array,
+  y: Float32Array,
+  rows: number,
+  pace: Pace,
+  form?: KernelForm,
+): Promise<CkaValues> {
+  const similarity = new StreamSimilarity([x, x, y], rows, x.length / rows, form);
+  try {
+    const { debiased, biased } = await similarity.compareStates(pace);
+    return { debiased: debiased[0]?.[1] ?? null, biased: biased[0]?.[1] ?? null };
+  } finally {
+    similarity.dispose();
+  }
+}
+
+function emptyEstimates(size: number): Estimates<MutableMatrix> {
+  const empty = () => Array.from({ length: size }, () => Array<number | null>(size).fill(null));
+  return { debiased: empty(), biased: empty() };
+}
+
+function put(matrices: Estimates<MutableMatrix>, i: number, j: number, values: CkaValues): void {
+  matrices.debiased[i]![j] = values.debiased;
+  matrices.biased[i]![j] = values.biased;
+}
