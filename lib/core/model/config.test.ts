@@ -1,0 +1,64 @@
+import { describe, expect, test } from 'vitest';
+import { parseModelConfig } from './config.ts';
+import { countFlops, countParameters, expectedTensors } from './cost.ts';
+
+const parse = (over: Record<string, unknown>) =>
+  parseModelConfig(JSON.stringify({ _class_name: 'QwenImageTransformer2DModel', ...over }), 'transformer/config.json');
+const small = { attention_head_dim: 16, num_attention_heads: 4, axes_dims_rope: [8, 4, 4], num_layers: 2 };
+
+describe('a config', () => {
+  test('takes the defaults of the class for keys that it leaves out and keeps keys that nobody knows', () => {
+    const config = parse({ pooled_projection_dim: 768 });
+    expect(config).toMatchObject({ family: 'qwen-image', numBlocks: 60, width: 3072, textDim: 3584, outChannels: 16 });
+    expect(config.raw.pooled_projection_dim).toBe(768);
+  });
+  test('of null output channels has as many as it takes in', () => {
+    expect(parse({ out_channels: null, in_channels: 32 }).outChannels).toBe(32);
+  });
+  test.each([
+    [
+      { _class_name: 'FluxTransformer2DModel' },
+      'checkpoint-unsupported',
+      /FluxTransformer2DModel.*QwenImageTransformer2DModel/,
+    ],
+    [{ _class_name: undefined }, 'checkpoint-unsupported', /no `_class_name`/],
+    [{ _class_name: 'constructor' }, 'checkpoint-unsupported', /Unknown model class/],
+    [{ guidance_embeds: true }, 'checkpoint-unsupported', /guidance_embeds/],
+    [{ zero_cond_t: true }, 'checkpoint-unsupported', /zero_cond_t/],
+    [{ use_layer3d_rope: true }, 'checkpoint-unsupported', /use_layer3d_rope/],
+    [{ use_additional_t_cond: true }, 'checkpoint-unsupported', /use_additional_t_cond/],
+    [{ num_layers: 0 }, 'config-invalid', /num_layers.*found 0/],
+    [{ num_layers: 2.5 }, 'config-invalid', /num_layers/],
+    [{ attention_head_dim: '128' }, 'config-invalid', /attention_head_dim/],
+    [{ axes_dims_rope: [16, 56, 58] }, 'config-invalid', /axes_dims_rope.*add up to 128/],
+    [{ axes_dims_rope: [15, 57, 56] }, 'config-invalid', /axes_dims_rope/],
+  ])('with %o is refused as %s', (over, code, message) => {
+    expect(() => parse(over)).toThrow(expect.objectContaining({ code, message: expect.stringMatching(message) }));
+    expect(() => parse(over)).toThrow('transformer/config.json');
+  });
+  test.each(['', '{', '[]', 'null', '3'])('that is %j is refused by name', (text) => {
+    expect(() => parseModelConfig(text, 'config.json')).toThrow(/^config\.json: Not/);
+  });
+});
+
+describe('the cost model', () => {
+  test('counts the parameters of the published and of the small models', () => {
+    expect(countParameters(parse({}))).toEqual({ total: 20_430_401_088, perBlock: 339_831_296, globals: 40_523_328 });
+    expect(countParameters(parse({ num_layers: 35 })).total).toBe(11_934_618_688);
+    const tiny = { ...small, in_channels: 16, out_channels: 4, joint_attention_dim: 16 };
+    expect(countParameters(parse(tiny)).total).toBe(331_040);
+  });
+  test('expects the tensors of the class, which hold exactly the parameters counted', () => {
+    const tensors = expectedTensors(parse({}));
+    expect(tensors).toHaveLength(1933);
+    expect(new Set(tensors.map((t) => t.name)).size).toBe(1933);
+    const held = tensors.reduce((sum, t) => sum + t.shape.reduce((product, n) => product * n, 1), 0);
+    expect(held).toBe(20_430_401_088);
+  });
+  test('counts the operations of Qwen-Image at 1024 and 1328 pixels', () => {
+    const tera = (image: number, text: number) => countFlops(parse({}), { image, text }).total / 1e12;
+    expect(tera(4096, 128)).toBeCloseTo(70.58, 2);
+    expect(tera(4096, 512)).toBeCloseTo(78.3, 2);
+    expect(tera(6889, 512)).toBeCloseTo(140.99, 2);
+  });
+});

@@ -1,0 +1,28 @@
+/** From a parsed config and an open checkpoint to a transformer that runs; the only place that tells families apart. */
+import type { Checkpoint } from '../checkpoint/types.ts';
+import type { ModelConfig } from './config.ts';
+import { openQwenImage } from './qwen-image.ts';
+import type { Transformer } from './transformer.ts';
+import { checkWeights, WeightStore } from './weights.ts';
+
+export interface OpenOptions {
+  /** Block weights that may stay on the engine, in float32 bytes; the rest is read again whenever it is needed. */
+  readonly residentBytes?: number;
+}
+const DEFAULT_RESIDENT_BYTES = 256 * 1024 * 1024;
+
+/** Checks every weight's presence, dtype and shape first, then reads the globals. The caller disposes the transformer. */
+export async function openTransformer(
+  config: ModelConfig,
+  checkpoint: Checkpoint,
+  { residentBytes = DEFAULT_RESIDENT_BYTES }: OpenOptions = {},
+): Promise<Transformer> {
+  checkWeights(checkpoint, config);
+  const weights = new WeightStore(checkpoint, config, residentBytes);
+  switch (config.family) {
+    case 'qwen-image':
+      return openQwenImage(config, weights);
+    default:
+      return config.family satisfies never;
+  }
+}

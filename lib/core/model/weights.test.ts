@@ -1,0 +1,83 @@
+import { beforeAll, expect, test } from 'vitest';
+import { openCheckpoint } from '../checkpoint/open.ts';
+import { named } from '../checkpoint/testing.ts';
+import { type TensorToWrite, writeSafetensors } from '../checkpoint/write.ts';
+import { ContiguaError } from '../errors.ts';
+import { fromFloat32 } from '../tensor/float.ts';
+import { startTestEngine } from '../tensor/test-engines.ts';
+import { goldenQ1 } from './golden-fill.ts';
+import { openTransformer } from './open.ts';
+
+beforeAll(() => startTestEngine('cpu'));
+
+const FILE = 'diffusion_pytorch_model.safetensors';
+
+/** The golden model as a file, changed by `change`; undefined leaves a tensor out. */
+async function golden(change: (tensor: TensorToWrite) => TensorToWrite | undefined, extra: TensorToWrite[] = []) {
+  const { config, checkpoint } = goldenQ1();
+  const tensors: TensorToWrite[] = [...extra];
+  for (const { name, shape } of checkpoint.tensors.values()) {
+    const tensor = change({ name, shape, dtype: 'F32', bytes: await checkpoint.readBytes(name) });
+    if (tensor) tensors.push(tensor);
+  }
+  return { config, checkpoint: await openCheckpoint([named(FILE, writeSafetensors(tensors))]) };
+}
+const TARGET = 'transformer_blocks.1.attn.to_q.weight';
+const refusal = async ({ config, checkpoint }: Awaited<ReturnType<typeof golden>>) => {
+  const thrown = await openTransformer(config, checkpoint)
+    .then((t) => t.forward(goldenQ1().inputs))
+    .catch((e: unknown) => e);
+  expect(thrown).toBeInstanceOf(ContiguaError);
+  return thrown as ContiguaError;
+};
+
+test('a missing weight is named with its file and expected shape', async () => {
+  const error = await refusal(await golden((t) => (t.name === TARGET ? undefined : t)));
+  expect(error).toMatchObject({
+    code: 'weight-missing',
+    details: { file: FILE, tensor: TARGET, expected: '[64, 64]' },
+  });
+});
+
+test('a misshapen weight is named with both shapes', async () => {
+  const error = await refusal(await golden((t) => (t.name === TARGET ? { ...t, shape: [32, 128] } : t)));
+  expect(error).toMatchObject({
+    code: 'weight-misshapen',
+    details: { file: FILE, tensor: TARGET, found: '[32, 128]' },
+  });
+  expect(error.message).toContain('[64, 64]');
+});
+
+test('a weight of integers is refused', async () => {
+  const error = await refusal(await golden((t) => (t.name === TARGET ? { ...t, dtype: 'I32' } : t)));
+  expect(error).toMatchObject({ code: 'checkpoint-unsupported', details: { tensor: TARGET, found: 'I32' } });
+});
+
+test.each([Number.NaN, Number.POSITIVE_INFINITY])(
+  'a weight that holds %s is named when its block is read',
+  async (bad) => {
+    const error = await refusal(
+      await golden((t) => {
+        if (t.name !== TARGET) return t;
+        const values = new Float32Array(t.bytes.slice().buffer);
+        values[17] = bad;
+        return { ...t, bytes: fromFloat32(values, 'F32') };
+      }),
+    );
+    expect(error).toMatchObject({
+      code: 'weight-not-finite',
+      details: { file: FILE, tensor: TARGET, found: `${bad} at element 17` },
+    });
+  },
+);
+
+test('more blocks than the config tells of are refused, other extra tensors are ignored', async () => {
+  const one = (name: string): TensorToWrite => ({ name, dtype: 'F32', shape: [1], bytes: new Uint8Array(4) });
+  const error = await refusal(await golden((t) => t, [one('transformer_blocks.2.attn.to_q.bias')]));
+  expect(error.message).toMatch(/more blocks.*block 2.*blocks 0 to 1/);
+  const scaled = await refusal(await golden((t) => t, [one('scaled_fp8')]));
+  expect(scaled.code).toBe('checkpoint-unsupported');
+  const { config, checkpoint } = await golden((t) => t, [one('something.else')]);
+  const transformer = await openTransformer(config, checkpoint);
+  transformer.dispose();
+});
