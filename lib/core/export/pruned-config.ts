@@ -37,7 +37,7 @@ function isFamily(name: string): name is Family {
 
 /** Python's `json.dumps(value, indent=2, sort_keys=True)` and a newline. */
 function formatLikeDiffusers(value: unknown): string {
-  const text = JSON.stringify(sortedKeys(value), null, 2).replaceAll(/(\[|\{)\n\s*(\]|\})/g, '$1$2');
+  const text = JSON.stringify(sortedKeys(value), null, 2);
   return `${text.replaceAll(/[\u0080-\uffff]/g, escaped)}\n`;
 }
 

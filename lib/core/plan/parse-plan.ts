@@ -49,13 +49,13 @@ export function assertPlanFits(
 ): void {
   const planned = plan.model;
   if (planned.fingerprint === model.fingerprint && planned.numBlocks === model.numBlocks) return;
-  const describe = ({ name, numBlocks, fingerprint }: typeof model): string =>
+  const factsOf = ({ name, numBlocks, fingerprint }: typeof model): string =>
     `${name}, ${numBlocks} blocks, fingerprint ${fingerprint}`;
   const fits = plan.intervals.every(({ last }) => last < model.numBlocks);
   throw new ContiguaError('plan-mismatch', 'The plan is for another model', {
     file,
-    found: describe(planned),
-    expected: describe(model),
+    found: factsOf(planned),
+    expected: factsOf(model),
     hint: fits
       ? `Open ${planned.name}, or choose the intervals ${formatLayerIndex(plan.intervals)} here by hand.`
       : `Open ${planned.name} to use it.`,

@@ -34,6 +34,10 @@ export function parseJsonFile<T>(text: string, file: string, schema: z.ZodType<T
       hint: 'Update Contigua and open the file again.',
     });
   }
+  if (version === undefined) {
+    const found = `${shown(value)}, without a \`version\``;
+    throw new ContiguaError(code, 'The file holds something else', { file, found, expected, hint });
+  }
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;

@@ -74,7 +74,7 @@ describe('parseReport', () => {
   it.each<[string, string, RegExp]>([
     ['an empty file', '', /report\.json: The file is empty; found 0 bytes/],
     ['something that is not JSON', '{"version":', /report\.json: The file is not JSON/],
-    ['an array', '[]', /holds something else; found \[\]; expected a report\.json of Contigua/],
+    ['an array', '[]', /holds something else; found \[\], without a `version`; expected a report\.json of Contigua/],
     ['a newer version', spoilt(['version'], 2), /newer Contigua; found version 2; expected version 1/],
     ['a missing part', spoilt(['calibration'], undefined), /`calibration` is wrong; found nothing; expected object/],
     ['a word for a number', spoilt(['blockMs', 1], 'fast'), /`blockMs\[1\]` is wrong; found "fast"; expected number/],

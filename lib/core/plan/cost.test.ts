@@ -1,0 +1,92 @@
+/** Against the published sizes of Qwen-Image and its operation counts (linear layers counted with torch's FlopCounter). */
+import { describe, expect, it } from 'vitest';
+import { NO_INTERVALS, parseLayerIndex } from '../interval/index.ts';
+import { countParameters, parseModelConfig } from '../model/config-index.ts';
+import { type CostedModel, planCost } from './cost.ts';
+
+const CONFIG = {
+  _class_name: 'QwenImageTransformer2DModel',
+  attention_head_dim: 128,
+  axes_dims_rope: [16, 56, 56],
+  in_channels: 64,
+  joint_attention_dim: 3584,
+  num_attention_heads: 24,
+  num_layers: 60,
+  out_channels: 16,
+  patch_size: 2,
+};
+const PUBLISHED =
+  '[[3,4],[5,7],[8,10],[11,12],[15,24],[25,27],[29,30],[42,43],[45,47],[48,49],[52,53],[54,55],[56,57]]';
+const ONE_FORWARD = { steps: 1, forwardsPerStep: 1 };
+
+function qwenImage(tokensPerForward: CostedModel['tokensPerForward']): CostedModel {
+  const config = parseModelConfig(JSON.stringify(CONFIG), 'config.json');
+  const { perBlock, globals, total } = countParameters(config);
+  return {
+    numBlocks: config.numBlocks,
+    width: config.width,
+    blockParameters: perBlock,
+    globalParameters: globals,
+    sizeBytes: 2 * total,
+    tokensPerForward,
+    config: CONFIG,
+  };
+}
+const model = qwenImage({ image: 4096, text: 128 });
+const costOf = (intervals: string) => planCost(model, parseLayerIndex(intervals, 60, 'test'), 'removed', ONE_FORWARD);
+
+describe('planCost', () => {
+  it('counts the 20,430,401,088 parameters of Qwen-Image, 40.86 GB in bfloat16', () => {
+    const { parameters, sizeBytes, blocks } = planCost(model, NO_INTERVALS, 'removed', ONE_FORWARD);
+    expect(parameters).toEqual({ before: 20_430_401_088, after: 20_430_401_088 });
+    expect(blocks).toEqual({ before: 60, after: 60 });
+    expect(sizeBytes.before / 1e9).toBeCloseTo(40.86, 2);
+    expect(sizeBytes.after).toBe(sizeBytes.before);
+  });
+
+  it.each([
+    ['[[0,22]]', 38, 12_954_112_576],
+    ['[[0,24]]', 36, 12_274_449_984],
+    [PUBLISHED, 35, 11_934_618_688],
+    ['[[0,30]]', 30, 10_235_462_208],
+  ])('leaves the published size for %s', (intervals, blocks, parameters) => {
+    const cost = costOf(intervals);
+    expect(cost.blocks.after).toBe(blocks);
+    expect(cost.parameters.after).toBe(parameters);
+    expect(cost.sizeBytes.after).toBe(2 * parameters);
+    expect(cost.probes).toEqual({ count: 0, parameters: 0, flopsPerForward: 0 });
+  });
+
+  it.each([
+    [4096, 128, 70.58],
+    [4096, 512, 78.3],
+    [6889, 512, 140.99],
+  ])('takes, with %i image and %i text tokens, %f TFLOP per forward', (image, text, teraflop) => {
+    const { flopsPerForward } = planCost(qwenImage({ image, text }), NO_INTERVALS, 'removed', ONE_FORWARD);
+    expect(flopsPerForward.before / 1e12).toBeCloseTo(teraflop, 2);
+  });
+
+  it('multiplies by steps and by the two forwards of guidance for an image', () => {
+    const cost = planCost(model, NO_INTERVALS, 'removed', { steps: 20, forwardsPerStep: 2 });
+    expect(cost.flopsPerImage.before).toBe(40 * cost.flopsPerForward.before);
+  });
+
+  it('saves a block’s share of the operations for every block removed', () => {
+    const half = costOf('[[0,30]]').flopsPerForward;
+    const all = costOf('[]').flopsPerForward.before;
+    expect(half.before).toBe(all);
+    expect((all - half.after) / all).toBeGreaterThan(0.499);
+    expect((all - half.after) / all).toBeLessThan(0.5);
+  });
+
+  it('adds the probes where they stand in, and tells them apart', () => {
+    const set = parseLayerIndex('[[3,5]]', 60, 'test');
+    const removed = planCost(model, set, 'removed', ONE_FORWARD);
+    const probed = planCost(model, set, 'probes', ONE_FORWARD);
+    expect(probed.probes.count).toBe(4);
+    expect(probed.probes.parameters).toBe(4 * (3072 ** 2 + 3072));
+    expect(probed.parameters.after - removed.parameters.after).toBe(probed.probes.parameters);
+    expect(probed.flopsPerForward.after - removed.flopsPerForward.after).toBe(2 * 2 * 3072 ** 2 * 4224);
+    expect(probed.blocks).toEqual(removed.blocks);
+  });
+});
