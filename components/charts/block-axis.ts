@@ -3,7 +3,7 @@
  * x. A block is a band `step` wide; curves pass through band centres. Pure numbers, CSS pixels.
  */
 export const AXIS_LEFT = 48;
-export const AXIS_RIGHT = 12;
+export const AXIS_RIGHT = 26;
 /** Closest distance of two block numbers. */
 const LABEL_GAP = 22;
 

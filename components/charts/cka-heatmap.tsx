@@ -57,7 +57,7 @@ export function CkaHeatmap(props: CkaHeatmapProps) {
     ],
     [detected, selection, layout],
   );
-  if (width <= 0) return <div className={styles.heatmap} />;
+  if (width <= 0) return <div className={styles.heatmap} style={{ aspectRatio: 0.88 }} />;
 
   const column = hovered.block;
   const row = hovered.other ?? null;

@@ -15,8 +15,10 @@ export const HEATMAP_LEFT = 28;
 export const HEATMAP_RIGHT = 8;
 export const HEATMAP_TOP = 6;
 const NUMBERS_HEIGHT = 20;
-const LEGEND_HEIGHT = 30;
+const LEGEND_HEIGHT = 24;
 const READOUT_HEIGHT = 20;
+/** Width of a legend character, generously. */
+const CHARACTER = 6.6;
 
 export interface HeatmapLayout {
   readonly axis: BlockAxis;
@@ -122,19 +124,23 @@ export function drawHeatmapFrame(
   const stops = Array.from({ length: 17 }, (_, index) =>
     mark('stop', { offset: index / 16, 'stop-color': ramp[Math.round((index / 16) * 255)] }),
   );
-  const width = Math.min(160, side * 0.4);
+  const [lowest, highest] = domain;
+  const low = valueText(lowest, lowest === 0 ? 0 : 3);
+  const high = valueText(highest, highest === 1 ? 0 : 3);
+  const range = lowest === 0 && highest === 1 ? 'full range' : 'range of the data';
   const legend = { y: legendTop + 8, dy: '0.35em', ...small };
-  const low = valueText(domain[0], domain[0] === 0 ? 0 : 3);
-  const high = valueText(domain[1], domain[1] === 1 ? 0 : 3);
-  const rampLeft = axis.left + low.length * 7 + 6;
+  const rampLeft = axis.left + low.length * CHARACTER + 6;
+  const words = `CKA, ${range}`;
+  // What the texts leave, so that a narrow heatmap's legend still fits on one line.
+  const room = axis.end - rampLeft - (high.length + words.length) * CHARACTER - 16;
+  const width = Math.min(160, Math.max(24, room));
   marks.push(
     mark('defs', {}, mark('linearGradient', { id: gradientId }, ...stops)),
     mark('text', { x: axis.left, ...legend }, low),
     mark('rect', { x: rampLeft, y: legendTop + 4, width, height: 9, rx: 2, fill: `url(#${gradientId})` }),
     mark('text', { x: rampLeft + width + 6, ...legend }, high),
+    mark('text', { x: axis.end, ...legend, 'text-anchor': 'end' }, words),
   );
-  const range = domain[0] === 0 && domain[1] === 1 ? 'full range' : 'range of the data';
-  marks.push(mark('text', { x: axis.end, ...legend, 'text-anchor': 'end' }, `CKA, ${range}`));
   return marks;
 }
 

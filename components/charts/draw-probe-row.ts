@@ -43,6 +43,8 @@ export function drawProbeRow(
     mark('text', { ...label, y: top + height / 2, dy: '0.35em', fill: colour }, STREAM_LOOKS[stream].name),
     mark('line', { x1: axis.left, x2: axis.end, y1: bottom - 0.5, y2: bottom - 0.5, stroke: palette.line }),
   ];
+  const tick = { x: axis.end + 4, 'font-size': 9, fill: palette.faint };
+  marks.push(mark('text', { ...tick, y: top + 7 }, String(high)), mark('text', { ...tick, y: bottom }, String(low)));
   for (let block = 0; block < axis.numBlocks; block++) {
     const value = values[block];
     const x = centreOf(axis, block);
@@ -59,7 +61,7 @@ export function drawProbeRow(
       const rise = ((Math.min(value, high) - low) / (high - low)) * (height - 2);
       if (low === 0) {
         const bar = { x: x - thickness / 2, y: bottom - rise, width: thickness, height: rise, rx: 1 };
-        marks.push(mark('rect', { ...bar, fill: colour, 'fill-opacity': stream === 'image' ? 1 : 0.85 }));
+        marks.push(mark('rect', { ...bar, fill: colour }));
       } else {
         marks.push(...lollipop(x, bottom, bottom - Math.max(3, rise), stream, colour));
       }

@@ -12,14 +12,15 @@ import { breakAfter } from './trajectory-curves.ts';
 import { TRAJECTORY_STREAMS, type TrajectoriesProps, type TrajectoryCurves, type TrajectoryStream } from './types.ts';
 
 export const TRAJECTORY_ROWS = {
-  label: { top: 0, height: 18 },
-  cka: { top: 18, height: 138 },
-  difference: { top: 176, height: 92 },
-  numbers: { top: 270, height: 20 },
-  start: { top: 288, height: 24 },
-  readout: { top: 314, height: 20 },
+  label: { top: 0, height: 16 },
+  brackets: { top: 17, height: 6 },
+  cka: { top: 28, height: 138 },
+  difference: { top: 190, height: 92 },
+  numbers: { top: 284, height: 20 },
+  start: { top: 302, height: 20 },
+  readout: { top: 326, height: 20 },
 } as const;
-export const TRAJECTORIES_HEIGHT = 336;
+export const TRAJECTORIES_HEIGHT = 348;
 /** How far past the break the zoomed scale looks. */
 const PAST_BREAK = 2;
 
@@ -53,7 +54,6 @@ export function trajectoryScales(data: TrajectoryData, width: number): Trajector
   const upper = scaleLinear()
     .domain([Math.min(0.999, ...values), Math.max(1, ...values)])
     .range([cka.top + cka.height, cka.top]);
-  if (!zoomed) upper.nice(4);
   const lower = scaleLinear()
     .domain([Math.min(0, ...drops), Math.max(0.001, ...drops)])
     .range([difference.top + difference.height, difference.top])
@@ -69,21 +69,21 @@ export function trajectoryScales(data: TrajectoryData, width: number): Trajector
   };
 }
 
-/** Grid, ticks, block numbers, the chosen and detected bands, the other starts: all that a new start leaves alone. */
+/** Grid, ticks, block numbers, the chosen and detected bands: all that lies behind the curves. */
 export function drawTrajectoryBackground(
   data: TrajectoryData,
   scales: TrajectoryScales,
   palette: ChartPalette,
 ): Mark[] {
   const { axis } = scales;
-  const { cka, difference, numbers } = TRAJECTORY_ROWS;
+  const { brackets, cka, difference, numbers, start } = TRAJECTORY_ROWS;
   const small = { 'font-size': 11, fill: palette.muted };
   const marks: Mark[] = [];
   const height = difference.top + difference.height - cka.top;
   for (const interval of data.selection) marks.push(band(axis, interval, cka.top, height, palette.accentSoft));
   for (const { first, last } of data.detected) {
     const x1 = startOf(axis, first) + 2;
-    const path = `M${x1} ${cka.top + 4}v-4H${endOf(axis, last) - 2}v4`;
+    const path = `M${x1} ${brackets.top + brackets.height}V${brackets.top}H${endOf(axis, last) - 2}v${brackets.height}`;
     marks.push(mark('path', { d: path, fill: 'none', stroke: palette.detected, 'stroke-opacity': 0.7 }));
   }
   const grid = (y: number, text: string) => {
@@ -96,32 +96,62 @@ export function drawTrajectoryBackground(
   for (const tick of scales.differenceTicks) grid(scales.difference(tick), scales.differenceText(tick));
   const zero = scales.difference(0);
   marks.push(mark('line', { x1: axis.left, x2: axis.end, y1: zero, y2: zero, stroke: palette.faint }));
+  const margin = { x: axis.left - 8, 'text-anchor': 'end', ...small };
+  marks.push(mark('text', { ...margin, y: numbers.top + 13 }, 'block k'));
+  marks.push(mark('text', { ...margin, y: start.top + 11 }, 'start u'));
   for (const block of labelledBlocks(axis)) {
     const at = { x: centreOf(axis, block), y: numbers.top + 13, 'text-anchor': 'middle' };
     marks.push(mark('text', { ...at, ...small }, String(block)));
   }
-  data.curves.cka[data.curves.stream].forEach((row, start) => {
-    if (start === data.start) return;
-    const points = row.map((value, k) => (value === null ? null : ([centreOf(axis, k), scales.cka(value)] as const)));
-    const path = linePath(points);
-    marks.push(mark('path', { d: path, fill: 'none', stroke: palette.faint, 'stroke-opacity': 0.45 }));
-  });
   return marks;
 }
 
-/** The three lines of the start in focus, both panels, with the break. */
-export function drawTrajectory(data: TrajectoryData, scales: TrajectoryScales, palette: ChartPalette): Mark[] {
+/** The deciding stream's curve from every other start, faint. */
+export function drawOtherStarts(
+  { curves, start, numBlocks }: TrajectoryData,
+  scales: TrajectoryScales,
+  palette: ChartPalette,
+): Mark[] {
+  const opacity = Math.min(0.45, Math.max(0.2, 8 / numBlocks));
+  const look = { fill: 'none', stroke: palette.faint, 'stroke-opacity': opacity };
+  return curves.cka[curves.stream].flatMap((row, other) =>
+    other === start ? [] : [mark('path', { d: linePath(pointsOf(row, scales.axis, scales.cka)), ...look })],
+  );
+}
+
+/** One panel's curves, cut off at its edges: on a zoomed scale they run out of it. */
+export function clipped(panel: 'cka' | 'difference', id: string, axis: BlockAxis, marks: readonly Mark[]): Mark {
+  const { top, height } = TRAJECTORY_ROWS[panel];
+  const clipId = `${id}-${panel}`;
+  const edge = { x: axis.left, y: top - 4, width: axis.end - axis.left, height: height + 8 };
+  const clip = mark('clipPath', { id: clipId }, mark('rect', edge));
+  return mark('g', {}, clip, mark('g', { 'clip-path': `url(#${clipId})` }, ...marks));
+}
+
+/** The three lines of the start in focus in both panels, the other starts behind them, and the break. */
+export function drawTrajectory(
+  data: TrajectoryData,
+  scales: TrajectoryScales,
+  palette: ChartPalette,
+  id: string,
+): Mark[] {
   const { start, curves } = data;
   const { axis } = scales;
-  const marks = drawBreak(data, axis, palette);
+  const upper = drawOtherStarts(data, scales, palette);
+  const lower: Mark[] = [];
   // The deciding stream is drawn last, on top.
   const order = [...TRAJECTORY_STREAMS].sort((a, b) => Number(a === curves.stream) - Number(b === curves.stream));
   for (const stream of order) {
     const bold = stream === curves.stream;
-    marks.push(...curve(curves.cka[stream][start] ?? [], stream, bold, axis, scales.cka, palette));
-    marks.push(...curve(curves.differences[stream][start] ?? [], stream, bold, axis, scales.difference, palette));
+    upper.push(...curve(curves.cka[stream][start] ?? [], stream, bold, axis, scales.cka, palette));
+    lower.push(...curve(curves.differences[stream][start] ?? [], stream, bold, axis, scales.difference, palette));
   }
-  return marks;
+  const panels = [clipped('cka', id, axis, upper), clipped('difference', id, axis, lower)];
+  return [...drawBreak(data, axis, palette), ...panels];
+}
+
+function pointsOf(row: Row, axis: BlockAxis, scale: (value: number) => number) {
+  return row.map((value, k) => (value === null ? null : ([centreOf(axis, k), scale(value)] as const)));
 }
 
 function curve(
@@ -134,7 +164,7 @@ function curve(
 ): Mark[] {
   const look = STREAM_LOOKS[stream];
   const colour = look.colour(palette);
-  const points = row.map((value, k) => (value === null ? null : ([centreOf(axis, k), scale(value)] as const)));
+  const points = pointsOf(row, axis, scale);
   const line = { d: linePath(points), fill: 'none', stroke: colour, 'stroke-linejoin': 'round' };
   const marks = [
     mark('path', {
@@ -188,7 +218,8 @@ function band(axis: BlockAxis, { first, last }: BlockInterval, y: number, height
 /** Names of the two panels and the key of the three lines, in the label row and the gap between the panels. */
 export function drawTrajectoryLabels(data: TrajectoryData, axis: BlockAxis, palette: ChartPalette): Mark[] {
   const { cka, difference } = TRAJECTORY_ROWS;
-  const name = { 'font-size': 11, 'font-weight': 600, fill: palette.text };
+  const halo = { 'paint-order': 'stroke', stroke: palette.background, 'stroke-width': 4, 'stroke-linejoin': 'round' };
+  const name = { 'font-size': 11, 'font-weight': 600, fill: palette.text, ...halo };
   const marks = [
     mark('text', { x: axis.left + 4, y: cka.top + cka.height - 6, ...name }, `cka(${data.start}, k)`),
     mark('text', { x: axis.left + 4, y: difference.top - 6, ...name }, `Δ(${data.start}, k)`),

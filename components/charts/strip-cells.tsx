@@ -8,6 +8,9 @@ import { STRIP_ROWS } from './draw-layer-strip.ts';
 import type { Hover, ImpossibleRange } from './types.ts';
 import type { StripGestures } from './use-strip-gestures.ts';
 
+/** Room that a two-digit number needs, in pixels. */
+const NUMBER_WIDTH = 17;
+
 interface StripCellsProps {
   readonly axis: BlockAxis;
   readonly labelled: ReadonlySet<number>;
@@ -50,6 +53,10 @@ export function StripCells({ axis, labelled, hovered, selection, impossible, ges
     >
       {blocks.map((block) => {
         const lit = block === hovered.block || block === hovered.other;
+        // A lit block always shows its number; on narrow cells the regular numbers beside it give way.
+        const crowded = [hovered.block, hovered.other].some(
+          (other) => typeof other === 'number' && other !== block && Math.abs(other - block) * axis.step < NUMBER_WIDTH,
+        );
         return (
           <Cell
             key={block}
@@ -57,8 +64,7 @@ export function StripCells({ axis, labelled, hovered, selection, impossible, ges
             left={startOf(axis, block) - axis.left}
             width={axis.step}
             lit={lit}
-            numbered={labelled.has(block) || lit}
-            crowded={lit && !labelled.has(block)}
+            numbered={lit || (labelled.has(block) && !crowded)}
             chosen={intervalAt(selection, block) !== null}
             reason={impossible.find(({ first, last }) => first <= block && block <= last)?.reason}
             tabStop={block === gestures.cursor}
@@ -75,15 +81,13 @@ interface CellProps {
   readonly width: number;
   readonly lit: boolean;
   readonly numbered: boolean;
-  /** A number that is only there while its block is lit, wider than its cell. */
-  readonly crowded: boolean;
   readonly chosen: boolean;
   readonly reason: string | undefined;
   readonly tabStop: boolean;
 }
 
 /** Memoised: a hover over sixty blocks re-renders the two cells it concerns. */
-const Cell = memo(function Cell({ block, left, width, lit, numbered, crowded, chosen, reason, tabStop }: CellProps) {
+const Cell = memo(function Cell({ block, left, width, lit, numbered, chosen, reason, tabStop }: CellProps) {
   const place: CSSProperties = { left, width };
   return (
     <div
@@ -95,7 +99,7 @@ const Cell = memo(function Cell({ block, left, width, lit, numbered, crowded, ch
       tabIndex={tabStop ? 0 : -1}
       data-block={block}
       data-lit={lit}
-      data-crowded={crowded}
+      data-numbered={numbered}
       data-impossible={reason !== undefined}
       className={styles.cell}
       style={place}

@@ -32,10 +32,10 @@ export function Trajectories(props: TrajectoriesProps) {
     return {
       axis: scales.axis,
       background: drawTrajectoryBackground(data, scales, PAGE_PALETTE),
-      lines: drawTrajectory(data, scales, PAGE_PALETTE),
+      lines: drawTrajectory(data, scales, PAGE_PALETTE, clipId),
       labels: drawTrajectoryLabels(data, scales.axis, PAGE_PALETTE),
     };
-  }, [numBlocks, selection, detected, curves, start, range, width]);
+  }, [numBlocks, selection, detected, curves, start, range, width, clipId]);
   if (!drawn || !curves) return <div className={styles.trajectories} style={{ height: TRAJECTORIES_HEIGHT }} />;
 
   const { axis } = drawn;
@@ -70,14 +70,9 @@ export function Trajectories(props: TrajectoriesProps) {
   return (
     <div className={styles.trajectories} style={{ width, height: TRAJECTORIES_HEIGHT }}>
       <svg width={width} height={TRAJECTORIES_HEIGHT} className={styles.passive} aria-hidden="true">
-        <clipPath id={clipId}>
-          <rect x={axis.left} y={0} width={axis.end - axis.left} height={lower.top + lower.height + 4} />
-        </clipPath>
         <HoverBands axis={axis} hovered={hovered} top={upper.top} height={plotHeight} />
         <Marks marks={drawn.background} />
-        <g clipPath={`url(#${clipId})`}>
-          <Marks marks={drawn.lines} />
-        </g>
+        <Marks marks={drawn.lines} />
         <Marks marks={drawn.labels} />
       </svg>
       {/* The mouse's way; the keyboard's is the slider below. */}
