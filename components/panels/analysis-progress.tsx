@@ -46,7 +46,11 @@ export function AnalysisProgress() {
               <div className="flex justify-between gap-2">
                 <span className={progress && !finished ? 'text-ink' : 'text-muted'}>{words}</span>
                 <span className="text-muted">
-                  {progress ? `${progress.done} / ${progress.total}` : tookMs === undefined ? '' : durationWords(tookMs)}
+                  {progress
+                    ? `${progress.done} / ${progress.total}`
+                    : tookMs === undefined
+                      ? ''
+                      : durationWords(tookMs)}
                 </span>
               </div>
               <div className="h-0.5">

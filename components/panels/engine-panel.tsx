@@ -25,8 +25,7 @@ export function EnginePanel() {
         : status === 'lost'
           ? 'lost'
           : 'not running';
-  const dot =
-    status === 'ready' ? 'bg-text-stream' : status === 'starting' ? 'border border-line-strong' : 'bg-danger';
+  const dot = status === 'ready' ? 'bg-text-stream' : status === 'starting' ? 'border border-line-strong' : 'bg-danger';
   return (
     <Popover
       name={`Engine: ${words}`}

@@ -1,6 +1,6 @@
 'use client';
 /** What the model is, and how to look at another one. Its files are read in place and never leave the machine. */
-import { useRef } from 'react';
+import { useEffect, useRef } from 'react';
 import { useStore } from 'zustand';
 import { Button } from '@/components/ui/button';
 import { Fact } from '@/components/ui/fact';
@@ -17,6 +17,8 @@ export function ModelPanel() {
   const { opening, source, summary } = useStore(modelStore);
   const analysing = useStore(busyStore, ({ tasks }) => tasks.includes('analyse'));
   const picker = useRef<HTMLInputElement>(null);
+  // React knows no type for this attribute.
+  useEffect(() => picker.current?.setAttribute('webkitdirectory', ''), []);
   const isSample = source?.kind === 'url' && source.name === SAMPLE_NAME;
   return (
     <Panel
@@ -39,8 +41,8 @@ export function ModelPanel() {
         {summary?.name ?? (opening ? `Opening ${opening}…` : 'No model open')}
       </p>
       <dl className="text-xs">
-        <Fact name="Family" value={summary && summary.family} title={summary?.className} />
-        <Fact name="Blocks" value={summary && summary.numBlocks} />
+        <Fact name="Family" value={summary?.family} title={summary?.className} />
+        <Fact name="Blocks" value={summary?.numBlocks} />
         <Fact
           name="Width"
           value={summary && `${summary.width} = ${summary.numHeads} heads × ${summary.headDim}`}
@@ -51,7 +53,7 @@ export function ModelPanel() {
           value={summary && countWords(summary.parameters)}
           title={summary ? `${summary.parameters.toLocaleString('en-US')} parameters` : undefined}
         />
-        <Fact name="Stored as" value={summary && summary.dtypes.join(', ')} />
+        <Fact name="Stored as" value={summary?.dtypes.join(', ')} />
         <Fact
           name="File size"
           value={summary && `${bytesWords(summary.sizeBytes)}${summary.files > 1 ? ` in ${summary.files} files` : ''}`}
@@ -65,7 +67,6 @@ export function ModelPanel() {
       <input
         ref={picker}
         type="file"
-        webkitdirectory=""
         multiple
         hidden
         data-testid="folder-input"

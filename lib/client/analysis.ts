@@ -87,7 +87,10 @@ function note({ stage, done, total, partial }: AnalyseProgress): void {
     if (partial?.kind === 'captured') return { ...next, captured: Math.max(captured, partial.block + 1) };
     if (partial?.kind === 'probe' && partialR2) {
       const { block, r2 } = partial;
-      return { ...next, partialR2: { image: placed(partialR2.image, block, r2.image), text: placed(partialR2.text, block, r2.text) } };
+      return {
+        ...next,
+        partialR2: { image: placed(partialR2.image, block, r2.image), text: placed(partialR2.text, block, r2.text) },
+      };
     }
     return next;
   });

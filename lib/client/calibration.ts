@@ -10,13 +10,20 @@ export interface CalibrationChoice {
   readonly file: File | null;
 }
 
-export const DEFAULT_CALIBRATION: CalibrationChoice = { kind: 'shapes', samples: 64, timesteps: 8, seed: 1, file: null };
+export const DEFAULT_CALIBRATION: CalibrationChoice = {
+  kind: 'shapes',
+  samples: 64,
+  timesteps: 8,
+  seed: 1,
+  file: null,
+};
 
 export const calibrationStore = createStore<CalibrationChoice>(() => DEFAULT_CALIBRATION);
 
 /** Null while a file is asked for and none is given. */
 export function requestOf(choice: CalibrationChoice): CalibrationRequest | null {
-  if (choice.kind === 'file') return choice.file && { kind: 'file', file: { path: choice.file.name, blob: choice.file } };
+  if (choice.kind === 'file')
+    return choice.file && { kind: 'file', file: { path: choice.file.name, blob: choice.file } };
   const { kind, samples, timesteps, seed } = choice;
   return { kind, samples, timesteps, seed };
 }

@@ -30,7 +30,9 @@ export async function keepReport(calibrationKey: string, report: AnalysisReport)
   try {
     await within('readwrite', (store) => store.put(record));
   } catch (thrown) {
-    showInfo('This analysis could not be kept in the browser', { hint: `${reasonOf(thrown)}. It is gone after a reload.` });
+    showInfo('This analysis could not be kept in the browser', {
+      hint: `${reasonOf(thrown)}. It is gone after a reload.`,
+    });
   }
 }
 

@@ -27,7 +27,9 @@ export function pickedFromInput(list: FileList): PickedFolder | null {
   return {
     kind: 'folder',
     name,
-    files: files.slice(0, MOST_FILES).map((file) => ({ path: withoutTop(file.webkitRelativePath) || file.name, blob: file })),
+    files: files
+      .slice(0, MOST_FILES)
+      .map((file) => ({ path: withoutTop(file.webkitRelativePath) || file.name, blob: file })),
   };
 }
 

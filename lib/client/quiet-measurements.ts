@@ -4,7 +4,7 @@
  */
 import { analysisStore, measureDamage } from './analysis.ts';
 import { busyStore } from './compute.ts';
-import { detectionOf } from './detection.ts';
+import { detectedIn } from './detection.ts';
 import { engineStore } from './engine.ts';
 import { modelStore } from './model.ts';
 import { selectionStore } from './selection.ts';
@@ -32,7 +32,7 @@ async function measureNow(): Promise<void> {
   const { report, probesLive } = analysisStore.getState();
   const chosen = selectionStore.getState().selection.present;
   if (report && probesLive) {
-    const { detected } = detectionOf(report.streams, settingsStore.getState().detection);
+    const detected = detectedIn(report.streams, settingsStore.getState().detection);
     await measureDamage([...detected, ...chosen]);
   }
   if (isQuickModel()) await measureForward();
@@ -42,8 +42,8 @@ async function measureNow(): Promise<void> {
 export function isQuickModel(): boolean {
   const { summary } = modelStore.getState();
   const { report } = analysisStore.getState();
-  const known = report && report.blockMs.reduce((sum, ms) => sum + ms, 0);
-  return summary !== null && (known === null || known === 0 ? summary.drawable : known <= QUIET_FORWARD_MS);
+  const known = report?.blockMs.reduce((sum, ms) => sum + ms, 0);
+  return summary !== null && (known === undefined || known === 0 ? summary.drawable : known <= QUIET_FORWARD_MS);
 }
 
 /** The key of the present choice's timing, or null when it cannot be measured now. */

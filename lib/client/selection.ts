@@ -15,7 +15,10 @@ interface SelectionState {
   readonly numBlocks: number;
 }
 
-export const selectionStore = createStore<SelectionState>(() => ({ selection: selectionOf(NO_INTERVALS), numBlocks: 0 }));
+export const selectionStore = createStore<SelectionState>(() => ({
+  selection: selectionOf(NO_INTERVALS),
+  numBlocks: 0,
+}));
 
 export function choose(action: SelectionAction): void {
   selectionStore.setState(({ selection, numBlocks }) => ({

@@ -5,11 +5,11 @@
 import { ContiguaError } from '@/lib/core/errors.ts';
 import { type IntervalSet, NO_INTERVALS, parseIntervalParam } from '@/lib/core/interval/index.ts';
 import type { ModelSource, ModelSummary } from '@/workers/protocol.ts';
+import { followAddress, openingLink } from './address.ts';
 import { clearAnalysis, probesGone, restoreAnalysis } from './analysis.ts';
 import { calibrationStore } from './calibration.ts';
 import { ask, restartWorker } from './compute.ts';
 import { engineStore, startEngine, verifyEngine, type WantedEngine, watchEngine } from './engine.ts';
-import { followAddress, openingLink } from './address.ts';
 import { modelStore, openModel, sampleSource } from './model.ts';
 import { showError, showInfo } from './notices.ts';
 import { clearPreview } from './preview.ts';

@@ -1,6 +1,6 @@
 /** How the report is read and drawn: everything here changes what is shown, never what was measured. */
 import { createStore } from 'zustand/vanilla';
-import { DEFAULT_DETECTION, type DamageScore, type DetectionSettings } from '@/lib/core/detection/index.ts';
+import { type DamageScore, DEFAULT_DETECTION, type DetectionSettings } from '@/lib/core/detection/index.ts';
 import type { Replacement } from '@/lib/core/plan/plan.ts';
 
 export interface Settings {

@@ -37,7 +37,9 @@ describe('a link', () => {
   });
 
   it('falls back to defaults for values that it does not know', () => {
-    const link = readLink(new URLSearchParams('cka=magic&stream=audio&u=-3&inputs=shapes-0x10-8-1&model=nothex!&seed=1.5'));
+    const link = readLink(
+      new URLSearchParams('cka=magic&stream=audio&u=-3&inputs=shapes-0x10-8-1&model=nothex!&seed=1.5'),
+    );
     expect(link).toEqual({ ...plain, model: null });
   });
 

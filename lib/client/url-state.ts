@@ -89,7 +89,8 @@ function calibrationText({ kind, samples, timesteps, seed }: CalibrationChoice):
 
 function calibrationFrom(text: string | null): CalibrationChoice {
   if (text === 'file') return { ...DEFAULT_CALIBRATION, kind: 'file' };
-  const [, kind, samples, timesteps, seed] = /^(shapes|synthetic)-(\d{1,4})-(\d{1,2})-(\d{1,6})$/.exec(text ?? '') ?? [];
+  const [, kind, samples, timesteps, seed] =
+    /^(shapes|synthetic)-(\d{1,4})-(\d{1,2})-(\d{1,6})$/.exec(text ?? '') ?? [];
   if ((kind !== 'shapes' && kind !== 'synthetic') || !samples || !timesteps || !seed) return DEFAULT_CALIBRATION;
   return { kind, samples: Number(samples), timesteps: Number(timesteps), seed: Number(seed), file: null };
 }

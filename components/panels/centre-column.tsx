@@ -1,0 +1,23 @@
+'use client';
+/** The charts over one block axis. The column is measured once, so that strip and trajectories line up exactly. */
+import { useWidth } from '@/components/charts';
+import { CkaPanel } from './cka-panel';
+import { StripPanel } from './strip-panel';
+import { TrajectoriesPanel } from './trajectories-panel';
+import { useDetected } from './use-linked';
+
+export function CentreColumn() {
+  const [column, width] = useWidth<HTMLDivElement>();
+  const detected = useDetected();
+  return (
+    <div className="divide-y divide-line">
+      {/* Measures the width inside the panels' padding. */}
+      <div className="px-4" aria-hidden="true">
+        <div ref={column} className="h-0" />
+      </div>
+      <StripPanel width={width} detected={detected} />
+      <CkaPanel width={width} detected={detected} />
+      <TrajectoriesPanel width={width} detected={detected} />
+    </div>
+  );
+}

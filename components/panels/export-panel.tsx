@@ -1,0 +1,57 @@
+'use client';
+/** The choice, to take away: always in reach at the foot of the column. */
+import { useRef } from 'react';
+import { useStore } from 'zustand';
+import { Button } from '@/components/ui/button';
+import { DownloadIcon } from '@/components/ui/icons';
+import { modelStore } from '@/lib/client/model.ts';
+import { copyLayerIndex, downloadConfig, downloadPlan, loadPlan } from '@/lib/client/plan-files.ts';
+import { selectionStore } from '@/lib/client/selection.ts';
+
+export function ExportPanel() {
+  const open = useStore(modelStore, (state) => state.summary !== null);
+  const empty = useStore(selectionStore, (state) => state.selection.present.length === 0);
+  const picker = useRef<HTMLInputElement>(null);
+  return (
+    <section
+      aria-label="Download"
+      className="sticky bottom-0 z-10 grid grid-cols-2 gap-2 border-t border-line bg-panel px-4 py-3"
+    >
+      <Button look="primary" disabled={!open || empty} onClick={downloadPlan}>
+        <DownloadIcon />
+        Download plan
+      </Button>
+      <Button
+        disabled={!open || empty}
+        title="config.json of the pruned model, as diffusers reads it"
+        onClick={downloadConfig}
+      >
+        <DownloadIcon />
+        Download config
+      </Button>
+      <Button
+        disabled={!open || empty}
+        title="The intervals as the official PPCL trainer takes them: --layer_index"
+        onClick={() => void copyLayerIndex()}
+      >
+        Copy layer_index
+      </Button>
+      <Button disabled={!open} onClick={() => picker.current?.click()}>
+        Load plan
+      </Button>
+      <input
+        ref={picker}
+        type="file"
+        accept=".json,application/json"
+        hidden
+        data-testid="plan-input"
+        aria-label="Plan file"
+        onChange={(event) => {
+          const file = event.target.files?.[0];
+          event.target.value = '';
+          if (file) void loadPlan(file);
+        }}
+      />
+    </section>
+  );
+}

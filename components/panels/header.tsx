@@ -1,0 +1,59 @@
+'use client';
+/** What is open, on which engine, and the few things that concern the whole page. */
+import { useStore } from 'zustand';
+import { Button, IconButton } from '@/components/ui/button';
+import { LinkIcon, RedoIcon, UndoIcon } from '@/components/ui/icons';
+import { modelStore } from '@/lib/client/model.ts';
+import { countWords } from '@/lib/client/number-words.ts';
+import { choose, selectionStore } from '@/lib/client/selection.ts';
+import { copyLink } from '@/lib/client/share.ts';
+import { canRedo, canUndo } from '@/lib/core/interval/index.ts';
+import { EnginePanel } from './engine-panel';
+import { ThemeButton } from './theme-button';
+
+export function Header() {
+  const summary = useStore(modelStore, (state) => state.summary);
+  const selection = useStore(selectionStore, (state) => state.selection);
+  return (
+    <header className="sticky top-0 z-30 flex h-12 items-center gap-3 border-b border-line bg-panel px-4">
+      <h1 className="flex items-center gap-2 text-base font-semibold tracking-tight">
+        <svg aria-hidden="true" width="20" height="20" viewBox="0 0 20 20">
+          <rect x="1" y="2" width="4" height="16" rx="1.5" fill="currentColor" />
+          <rect x="6.5" y="2" width="7" height="16" rx="1.5" className="fill-accent" />
+          <rect x="15" y="2" width="4" height="16" rx="1.5" fill="currentColor" />
+        </svg>
+        Contigua
+      </h1>
+      <p className="hidden min-w-0 truncate text-xs text-muted lg:block">
+        {summary
+          ? `${summary.name} · ${summary.numBlocks} blocks · ${countWords(summary.parameters)} · ${summary.dtypes.join(', ')}`
+          : ''}
+      </p>
+      <div className="ml-auto flex min-w-0 items-center gap-1">
+        <EnginePanel />
+        <span aria-hidden className="mx-1 h-4 w-px bg-line" />
+        <IconButton
+          name="Undo"
+          aria-keyshortcuts="Control+Z"
+          disabled={!canUndo(selection)}
+          onClick={() => choose({ type: 'undo' })}
+        >
+          <UndoIcon />
+        </IconButton>
+        <IconButton
+          name="Redo"
+          aria-keyshortcuts="Control+Shift+Z"
+          disabled={!canRedo(selection)}
+          onClick={() => choose({ type: 'redo' })}
+        >
+          <RedoIcon />
+        </IconButton>
+        <ThemeButton />
+        <Button className="ml-1 h-7 px-2 text-xs" disabled={!summary} onClick={() => void copyLink()}>
+          <LinkIcon />
+          Copy link
+        </Button>
+      </div>
+    </header>
+  );
+}

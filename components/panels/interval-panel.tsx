@@ -1,0 +1,229 @@
+'use client';
+/** Detected and chosen intervals, least predicted damage first, and the slider that takes them in that order. */
+import { useMemo, useRef } from 'react';
+import { useStore } from 'zustand';
+import { Button } from '@/components/ui/button';
+import { Help } from '@/components/ui/help';
+import { Panel } from '@/components/ui/panel';
+import { Select } from '@/components/ui/select';
+import { Switch } from '@/components/ui/switch';
+import { analysisStore } from '@/lib/client/analysis.ts';
+import { setHover } from '@/lib/client/hover.ts';
+import { percentWords, scoreWords } from '@/lib/client/number-words.ts';
+import { choose, gestureName, selectionStore } from '@/lib/client/selection.ts';
+import { settingsStore } from '@/lib/client/settings.ts';
+import { chooseByBudget, type DamageScore, rankByDamage, similarityOf } from '@/lib/core/detection/index.ts';
+import { type BlockInterval, containsInterval, removedCount, sameIntervals } from '@/lib/core/interval/index.ts';
+import { useDetected } from './use-linked';
+
+const SCORES: readonly { readonly value: DamageScore; readonly label: string }[] = [
+  { value: 'removed', label: 'output error, removed' },
+  { value: 'probed', label: 'output error, probes' },
+  { value: 'cka', label: '1 − cka' },
+  { value: 'probe', label: 'probe error' },
+  { value: 'direction', label: 'direction error' },
+];
+const ROW_PX = 28;
+const ROWS = 7;
+
+export function IntervalPanel() {
+  const report = useStore(analysisStore, (state) => state.report);
+  const measuring = useStore(analysisStore, (state) => state.measuring);
+  const { detection: settings, score } = useStore(settingsStore);
+  const chosen = useStore(selectionStore, (state) => state.selection.present);
+  const detected = useDetected();
+
+  const ranked = useMemo(
+    () => (report ? rankByDamage(report, detected, score, settings) : []),
+    [report, detected, score, settings],
+  );
+  const rows = useMemo(() => {
+    const own = chosen.filter((interval) => !containsInterval(detected, interval));
+    const all = [...detected, ...own];
+    return report
+      ? rankByDamage(report, all, score, settings)
+      : all.map((interval) => ({ interval, score: null as number | null }));
+  }, [report, detected, chosen, score, settings]);
+
+  const most = removedCount(detected);
+  const removed = removedCount(chosen);
+  return (
+    <Panel
+      title="Intervals"
+      help={
+        <Help about="an interval">
+          <p>
+            An interval [u, v] counts both ends. Its first block stays and stands for all of it; the other v − u blocks
+            go.
+          </p>
+          <p>
+            <em>cka</em>: how alike the true and the probe-replaced states are after its last block. <em>Damage</em>:
+            the relative error of the model's output on held-out samples when the blocks are taken out. Detection
+            proposes nearly the whole depth, so this ranking decides.
+          </p>
+        </Help>
+      }
+      tools={
+        <Button
+          look="ghost"
+          className="h-7 px-2 text-xs"
+          disabled={chosen.length === 0}
+          onClick={() => choose({ type: 'clear' })}
+        >
+          Clear
+        </Button>
+      }
+    >
+      <BudgetSlider
+        most={most}
+        removed={removed}
+        take={(count) =>
+          choose({ type: 'choose', intervals: chooseByBudget(ranked, count), gesture: gestureName('budget') })
+        }
+        asRanked={sameIntervals(chosen, chooseByBudget(ranked, removed))}
+      />
+      <div className="my-2">
+        <Select
+          label="Rank by predicted damage"
+          value={score}
+          options={SCORES}
+          onChange={(next) => settingsStore.setState({ score: next })}
+        />
+      </div>
+      <section
+        aria-label="Intervals by predicted damage"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard
+        tabIndex={0}
+        className="-mx-4 overflow-y-auto border-y border-line px-4"
+        style={{ height: ROW_PX * (ROWS + 1) + 2 }}
+      >
+        {rows.length === 0 ? (
+          <p className="grid h-full place-content-center text-center text-xs text-muted">
+            {report
+              ? 'No interval is detected under these settings. Draw one on the strip.'
+              : 'Analyse finds intervals; or drag over blocks to draw one.'}
+          </p>
+        ) : (
+          <table className="w-full text-xs">
+            <thead className="sticky top-0 bg-panel text-muted">
+              <tr className="h-7">
+                <th scope="col" className="text-left font-normal">
+                  Blocks
+                </th>
+                <th scope="col" className="text-right font-normal">
+                  cka
+                </th>
+                <th scope="col" className="text-right font-normal">
+                  damage
+                </th>
+                <th scope="col" className="w-12 text-right font-normal">
+                  out
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {rows.map((row) => (
+                <Row
+                  key={`${row.interval.first}-${row.interval.last}`}
+                  interval={row.interval}
+                  cka={report ? similarityOf(report, settings, row.interval) : null}
+                  damage={damageWords(
+                    row.score,
+                    score,
+                    measuring.some(({ first, last }) => first === row.interval.first && last === row.interval.last),
+                  )}
+                  isChosen={containsInterval(chosen, row.interval)}
+                  isDetected={containsInterval(detected, row.interval)}
+                />
+              ))}
+            </tbody>
+          </table>
+        )}
+      </section>
+    </Panel>
+  );
+}
+
+interface RowProps {
+  interval: BlockInterval;
+  cka: number | null;
+  damage: string;
+  isChosen: boolean;
+  isDetected: boolean;
+}
+
+function Row({ interval, cka, damage, isChosen, isDetected }: RowProps) {
+  const { first, last } = interval;
+  return (
+    <tr
+      className="h-7 hover:bg-panel-2"
+      onPointerEnter={() => setHover({ block: first, other: last })}
+      onPointerLeave={() => setHover({ block: null })}
+    >
+      <td>
+        <span className={isChosen ? 'font-medium text-accent' : ''}>
+          {first}–{last}
+        </span>
+        {isDetected ? null : <span className="ml-1.5 text-2xs text-muted">drawn</span>}
+      </td>
+      <td className="text-right">{scoreWords(cka)}</td>
+      <td className="text-right">{damage}</td>
+      <td>
+        <div className="flex justify-end">
+          <Switch
+            name={`Take out interval ${first} to ${last}`}
+            on={isChosen}
+            onChange={() => choose({ type: 'toggle', interval })}
+          />
+        </div>
+      </td>
+    </tr>
+  );
+}
+
+/** Errors as percent of the output; sums and differences, which have no such meaning, as plain numbers. */
+function damageWords(value: number | null, score: DamageScore, measuring: boolean): string {
+  if (value === null) return measuring ? '…' : 'n/a';
+  return score === 'removed' || score === 'probed' ? percentWords(value) : value.toFixed(4);
+}
+
+interface BudgetProps {
+  most: number;
+  removed: number;
+  take: (count: number) => void;
+  /** The choice is just what the slider would take. */
+  asRanked: boolean;
+}
+
+function BudgetSlider({ most, removed, take, asRanked }: BudgetProps) {
+  const input = useRef<HTMLInputElement>(null);
+  const words = `Remove ${removed} ${removed === 1 ? 'block' : 'blocks'}`;
+  const top = Math.max(most, removed, 1);
+  return (
+    <div>
+      <div className="flex items-baseline justify-between">
+        <label htmlFor="budget" className="font-medium">
+          {words}
+        </label>
+        <span className="text-2xs text-muted">
+          {most === 0 ? '' : asRanked || removed === 0 ? `of ${most} in detected intervals` : 'your own choice'}
+        </span>
+      </div>
+      <input
+        id="budget"
+        ref={input}
+        type="range"
+        className="range mt-1"
+        aria-label="Remove N blocks"
+        aria-valuetext={words}
+        min={0}
+        max={top}
+        step={1}
+        disabled={most === 0}
+        value={removed}
+        style={{ '--filled': `${(removed / top) * 100}%` } as React.CSSProperties}
+        onChange={(event) => take(event.target.valueAsNumber)}
+      />
+    </div>
+  );
+}

@@ -1,0 +1,148 @@
+'use client';
+/** What the choice makes of the model: before → after, each number with its unit and its change. */
+import type { ReactNode } from 'react';
+import { useStore } from 'zustand';
+import { Button } from '@/components/ui/button';
+import { Help } from '@/components/ui/help';
+import { Panel } from '@/components/ui/panel';
+import { analysisStore } from '@/lib/client/analysis.ts';
+import { engineStore } from '@/lib/client/engine.ts';
+import { modelStore } from '@/lib/client/model.ts';
+import { bytesWords, changeWords, countWords, durationWords, flopsWords } from '@/lib/client/number-words.ts';
+import { STEPS } from '@/lib/client/preview.ts';
+import { isQuickModel, measureForward, presentTimingKey } from '@/lib/client/quiet-measurements.ts';
+import { selectionStore } from '@/lib/client/selection.ts';
+import { settingsStore } from '@/lib/client/settings.ts';
+import { timingStore } from '@/lib/client/timing.ts';
+import { type BeforeAfter, planCost } from '@/lib/core/plan/index.ts';
+
+/** Qwen-Image and the sample draw with true guidance: the prompt and the null caption at every step. */
+const DRAWING = { steps: STEPS, forwardsPerStep: 2 };
+
+export function PlanPanel() {
+  const summary = useStore(modelStore, (state) => state.summary);
+  const intervals = useStore(selectionStore, (state) => state.selection.present);
+  const replacement = useStore(settingsStore, (state) => state.replacement);
+  const cost = summary && planCost(summary, intervals, replacement, DRAWING);
+  const probes = cost && cost.probes.count > 0 ? `, of which ${countWords(cost.probes.parameters)} in probes` : '';
+  return (
+    <Panel
+      title="Plan"
+      help={
+        <Help about="the plan">
+          <p>
+            Before → after, for the whole transformer. Of every chosen interval the first block stays. Parameters, file
+            size and operations are computed from the config; the forward time is measured on the engine in use.
+          </p>
+          <p>
+            FLOPs per image count {DRAWING.steps} steps with guidance, so two forwards each: matrix products and
+            attention, a multiply-add as two.
+          </p>
+        </Help>
+      }
+    >
+      <table className="w-full text-xs">
+        <caption className="sr-only">Cost of the model before and after pruning</caption>
+        <tbody>
+          <Line name="Blocks" pair={cost?.blocks} words={String} />
+          <Line
+            name="Parameters"
+            pair={cost?.parameters}
+            words={countWords}
+            title={cost ? `${cost.parameters.after.toLocaleString('en-US')} parameters left${probes}` : undefined}
+          />
+          <Line
+            name="File size"
+            pair={cost?.sizeBytes}
+            words={bytesWords}
+            title="At the bytes per parameter of the open files"
+          />
+          <Line name="FLOPs per image" pair={cost?.flopsPerImage} words={flopsWords} />
+          <ForwardTime />
+        </tbody>
+      </table>
+    </Panel>
+  );
+}
+
+function ForwardTime() {
+  // Each of these decides which timing belongs here, so a change of any draws the line anew.
+  useStore(selectionStore, (state) => state.selection.present);
+  useStore(modelStore, (state) => state.summary);
+  useStore(engineStore, (state) => state.report);
+  useStore(analysisStore, (state) => state.probesLive);
+  const replacement = useStore(settingsStore, (state) => state.replacement);
+  const { key, result, measuring, failed } = useStore(timingStore);
+  const present = presentTimingKey();
+  const known = present !== null && key === present ? result : null;
+  const each = known && { before: known.wholeMs / known.samples, after: known.prunedMs / known.samples };
+  const title = known
+    ? `Median of ${known.runs} interleaved runs, per forward of one sample, measured in batches of ${known.samples}`
+    : 'Measured on the engine in use once a choice rests';
+  if (each) return <Line name="Forward time" pair={each} words={durationWords} title={title} />;
+  return (
+    <Row name="Forward time" title={title}>
+      {present === null ? (
+        <span className="text-muted">
+          {replacement === 'probes' && selectionStore.getState().selection.present.length > 0
+            ? 'needs an analysis'
+            : 'measured per choice'}
+        </span>
+      ) : measuring === present || (isQuickModel() && failed !== present) ? (
+        <span className="text-muted">measuring…</span>
+      ) : failed === present ? (
+        <span className="text-muted">n/a</span>
+      ) : (
+        <Button className="h-6 px-2 text-xs" onClick={() => void measureForward()}>
+          Measure
+        </Button>
+      )}
+    </Row>
+  );
+}
+
+interface LineProps {
+  name: string;
+  pair: BeforeAfter | undefined;
+  words: (value: number) => string;
+  title?: string;
+}
+
+function Line({ name, pair, words, title }: LineProps) {
+  if (!pair) {
+    return (
+      <Row name={name}>
+        <span className="skeleton inline-block h-3 w-32 align-middle" />
+      </Row>
+    );
+  }
+  const same = pair.before === pair.after;
+  return (
+    <tr className="h-7" title={title}>
+      <th scope="row" className="text-left font-normal text-muted">
+        {name}
+      </th>
+      <td className="text-right whitespace-nowrap">
+        <span className={same ? '' : 'text-muted'}>{words(pair.before)}</span>
+        <span className="text-muted"> → </span>
+        <span className="font-medium">{words(pair.after)}</span>
+      </td>
+      <td className={`w-14 text-right whitespace-nowrap ${same ? 'text-muted' : ''}`}>
+        {same ? '–' : changeWords(pair.before, pair.after)}
+      </td>
+    </tr>
+  );
+}
+
+function Row({ name, title, children }: { name: string; title?: string; children: ReactNode }) {
+  return (
+    <tr className="h-7" title={title}>
+      <th scope="row" className="text-left font-normal text-muted">
+        {name}
+      </th>
+      <td className="text-right" colSpan={2}>
+        {children}
+      </td>
+    </tr>
+  );
+}

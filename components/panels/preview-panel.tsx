@@ -1,0 +1,218 @@
+'use client';
+/** The same prompt and seed, whole and pruned, side by side, with what the checker reads in each picture. */
+import { useEffect, useRef } from 'react';
+import { useStore } from 'zustand';
+import { Button } from '@/components/ui/button';
+import { Choice } from '@/components/ui/choice';
+import { Help } from '@/components/ui/help';
+import { CheckIcon, CrossIcon } from '@/components/ui/icons';
+import { Panel } from '@/components/ui/panel';
+import { analysisStore } from '@/lib/client/analysis.ts';
+import { busyStore } from '@/lib/client/compute.ts';
+import { engineStore } from '@/lib/client/engine.ts';
+import { modelStore } from '@/lib/client/model.ts';
+import { durationWords } from '@/lib/client/number-words.ts';
+import {
+  type Drawn,
+  drawBoth,
+  GUIDANCE,
+  previewStore,
+  prunedKey,
+  STEPS,
+  stopDraw,
+  wholeKey,
+} from '@/lib/client/preview.ts';
+import { selectionStore } from '@/lib/client/selection.ts';
+import { settingsStore } from '@/lib/client/settings.ts';
+
+export function PreviewPanel() {
+  const summary = useStore(modelStore, (state) => state.summary);
+  const preview = useStore(previewStore);
+  const chosen = useStore(selectionStore, (state) => state.selection.present);
+  const replacement = useStore(settingsStore, (state) => state.replacement);
+  const probesLive = useStore(analysisStore, (state) => state.probesLive);
+  const analysing = useStore(busyStore, ({ tasks }) => tasks.includes('analyse'));
+  const engineReady = useStore(engineStore, ({ status }) => status === 'ready');
+  const { prompt, seed, drawing, whole, pruned, share } = preview;
+  const key = summary ? wholeKey(summary.fingerprint, prompt, seed) : '';
+  const drawable = summary?.drawable ?? true;
+  const needsProbes = replacement === 'probes' && chosen.length > 0 && !probesLive;
+  const reason = !drawable
+    ? 'Drawing needs the captions and grammar of the sample model; this model has none.'
+    : needsProbes
+      ? 'Probes are fitted by an analysis: press Analyse, or preview with the blocks just removed.'
+      : chosen.length === 0
+        ? 'Choose intervals to see what the pruned model draws.'
+        : `${STEPS} steps, guidance ${GUIDANCE}. The checker reads each picture and compares it with the prompt.`;
+  return (
+    <Panel
+      title="Preview"
+      help={
+        <Help about="the preview">
+          <p>
+            Both pictures start from the same noise and follow the same prompt. Left: the whole model. Right: the model
+            with the chosen intervals shortened, their later blocks replaced by linear probes or just left out.
+          </p>
+          <p>
+            A checker reads shapes, colours, sizes, places and the background from the pixels and says which facts of
+            the prompt hold. Pruned models are drawn before any distillation, so they show the worst case.
+          </p>
+        </Help>
+      }
+      tools={
+        <Choice
+          name="Replace chosen blocks by"
+          value={replacement}
+          onChange={(next) => settingsStore.setState({ replacement: next })}
+          options={[
+            { value: 'removed', label: 'Removed' },
+            { value: 'probes', label: 'Probes' },
+          ]}
+        />
+      }
+    >
+      <form
+        className="space-y-2"
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (summary) void drawBoth(summary.fingerprint, chosen, replacement);
+        }}
+      >
+        <textarea
+          aria-label="Prompt"
+          rows={2}
+          value={prompt}
+          disabled={!drawable}
+          spellCheck={false}
+          onChange={(event) => previewStore.setState({ prompt: event.target.value })}
+          onKeyDown={(event) => {
+            if (event.key === 'Enter' && !event.shiftKey) {
+              event.preventDefault();
+              event.currentTarget.form?.requestSubmit();
+            }
+          }}
+          className="block w-full resize-none rounded-md border border-line bg-panel px-2 py-1.5 text-xs leading-4 disabled:opacity-50"
+        />
+        <div className="flex items-center gap-2">
+          <label className="flex items-center gap-2 text-xs text-muted">
+            Seed
+            <input
+              inputMode="numeric"
+              value={seed}
+              disabled={!drawable}
+              onChange={(event) => {
+                const next = Number(event.target.value);
+                if (Number.isInteger(next) && next >= 0 && next <= 999_999) previewStore.setState({ seed: next });
+              }}
+              className="h-7 w-20 rounded-md border border-line bg-panel px-2 text-right text-xs text-ink disabled:opacity-50"
+            />
+          </label>
+          {drawing ? (
+            <Button className="ml-auto" onClick={stopDraw}>
+              Stop drawing
+            </Button>
+          ) : (
+            <Button
+              type="submit"
+              className="ml-auto min-w-20"
+              disabled={!summary || !drawable || !engineReady || analysing || needsProbes}
+            >
+              Draw
+            </Button>
+          )}
+        </div>
+      </form>
+      <div className="mt-3 grid grid-cols-2 gap-3">
+        <Picture
+          title="Whole"
+          drawn={whole}
+          stale={whole !== null && whole.key !== key}
+          share={drawing === 'whole' ? share : null}
+        />
+        <Picture
+          title="Pruned"
+          drawn={pruned}
+          stale={pruned !== null && pruned.key !== prunedKey(key, chosen, replacement)}
+          share={drawing === 'pruned' ? share : null}
+        />
+      </div>
+      <p className="mt-2 min-h-8 text-2xs text-muted">{reason}</p>
+    </Panel>
+  );
+}
+
+const FACT_LINES = 13;
+const FACT_PX = 16;
+
+interface PictureProps {
+  title: string;
+  drawn: Drawn | null;
+  /** Drawn for another prompt, seed or choice than the present one. */
+  stale: boolean;
+  share: number | null;
+}
+
+function Picture({ title, drawn, stale, share }: PictureProps) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  useEffect(() => {
+    if (!drawn || !canvas.current) return;
+    const { rgba, width, height } = drawn.drawing;
+    canvas.current.getContext('2d')?.putImageData(new ImageData(rgba, width, height), 0, 0);
+  }, [drawn]);
+  const facts = drawn?.drawing.facts ?? [];
+  const held = facts.filter(({ holds }) => holds).length;
+  return (
+    <figure className="min-w-0">
+      <div className="relative aspect-square overflow-hidden rounded-md border border-line bg-panel-2">
+        {drawn ? (
+          <canvas
+            ref={canvas}
+            role="img"
+            aria-label={`${title} picture, ${held} of ${facts.length} facts hold`}
+            width={drawn.drawing.width}
+            height={drawn.drawing.height}
+            className={`size-full [image-rendering:pixelated] ${stale ? 'opacity-35' : ''}`}
+          />
+        ) : null}
+        {share !== null ? (
+          <span className="absolute inset-x-0 bottom-0 h-1 bg-line">
+            <span className="block h-full bg-ink" style={{ width: `${share * 100}%` }} />
+          </span>
+        ) : null}
+        {stale && share === null ? (
+          <span className="absolute inset-x-0 bottom-0 bg-panel/90 px-2 py-0.5 text-center text-2xs text-muted">
+            outdated: draw again
+          </span>
+        ) : null}
+      </div>
+      <figcaption className="mt-1 flex justify-between gap-2 text-xs">
+        <span className="font-medium">{title}</span>
+        <span className="truncate text-muted">
+          {drawn ? `${held} / ${facts.length} facts · ${durationWords(drawn.drawing.durationMs)}` : ''}
+        </span>
+      </figcaption>
+      <ul
+        aria-label={`Facts in the ${title.toLowerCase()} picture`}
+        className="mt-1 text-2xs"
+        style={{ minHeight: drawn ? Math.min(FACT_LINES, facts.length) * FACT_PX : 5 * FACT_PX }}
+      >
+        {facts.map((fact) => (
+          <li
+            key={fact.name}
+            className="flex h-4 items-center gap-1"
+            title={`${fact.name}: expected ${fact.expected}, seen ${fact.seen}`}
+          >
+            <span aria-hidden className={`scale-75 ${fact.holds ? 'text-muted' : 'text-danger'}`}>
+              {fact.holds ? <CheckIcon /> : <CrossIcon />}
+            </span>
+            <span className="sr-only">{fact.holds ? 'holds' : 'does not hold'}: </span>
+            <span className="truncate">
+              <span className="text-muted">{fact.name}</span> {fact.seen}
+              {fact.holds ? '' : `, not ${fact.expected}`}
+            </span>
+          </li>
+        ))}
+      </ul>
+    </figure>
+  );
+}

@@ -1,0 +1,27 @@
+'use client';
+/** What every chart shares: the block axis' length, hover, choice and detection. Only charts subscribe to the hover. */
+import { useMemo } from 'react';
+import { useStore } from 'zustand';
+import type { LinkedChartProps } from '@/components/charts';
+import { analysisStore } from '@/lib/client/analysis.ts';
+import { detectedIn } from '@/lib/client/detection.ts';
+import { hoverStore, setHover } from '@/lib/client/hover.ts';
+import { selectionStore } from '@/lib/client/selection.ts';
+import { settingsStore } from '@/lib/client/settings.ts';
+import type { BlockInterval } from '@/lib/core/interval/index.ts';
+
+const NONE: readonly BlockInterval[] = [];
+
+/** Detected intervals under the present settings; none before any analysis. */
+export function useDetected(): readonly BlockInterval[] {
+  const streams = useStore(analysisStore, ({ report }) => report?.streams ?? null);
+  const settings = useStore(settingsStore, ({ detection }) => detection);
+  return useMemo(() => (streams ? detectedIn(streams, settings) : NONE), [streams, settings]);
+}
+
+export function useLinked(width: number, detected: readonly BlockInterval[]): LinkedChartProps {
+  const hovered = useStore(hoverStore);
+  const numBlocks = useStore(selectionStore, (state) => state.numBlocks);
+  const selection = useStore(selectionStore, (state) => state.selection.present);
+  return { width, numBlocks, hovered, onHover: setHover, selection, detected };
+}

@@ -1,0 +1,75 @@
+/** Plans and configs to and from files: what `Download plan`, `Download config`, `Copy layer_index` and `Load plan` do. */
+import { CONFIG_FILE, layerIndexString, PLAN_FILE, prunedConfig } from '@/lib/core/export/index.ts';
+import { assertPlanFits, buildPlan, formatPlan, parsePlan } from '@/lib/core/plan/index.ts';
+import { analysisStore } from './analysis.ts';
+import { modelStore } from './model.ts';
+import { showError, showInfo } from './notices.ts';
+import { copyText, saveText } from './save-file.ts';
+import { choose, selectionStore } from './selection.ts';
+import { settingsStore } from './settings.ts';
+
+const JSON_TYPE = 'application/json';
+
+export function downloadPlan(): void {
+  const { summary } = modelStore.getState();
+  if (!summary) return;
+  try {
+    const { replacement, detection } = settingsStore.getState();
+    const plan = buildPlan({
+      model: summary,
+      report: analysisStore.getState().report,
+      intervals: selectionStore.getState().selection.present,
+      replacement,
+      detection,
+      createdAt: new Date().toISOString(),
+    });
+    saveText(PLAN_FILE, formatPlan(plan), JSON_TYPE);
+  } catch (thrown) {
+    showError(thrown);
+  }
+}
+
+export function downloadConfig(): void {
+  const { summary } = modelStore.getState();
+  if (!summary) return;
+  try {
+    saveText(CONFIG_FILE, prunedConfig(summary, selectionStore.getState().selection.present), JSON_TYPE);
+  } catch (thrown) {
+    showError(thrown);
+  }
+}
+
+export async function copyLayerIndex(): Promise<void> {
+  const text = layerIndexString(selectionStore.getState().selection.present);
+  try {
+    await copyText(text);
+    showInfo('layer_index copied', { hint: text });
+  } catch (thrown) {
+    showError(thrown);
+  }
+}
+
+/** Takes a plan's choice and settings. A plan for another model, or no plan at all, changes nothing. */
+export async function loadPlan(file: File): Promise<void> {
+  const { summary } = modelStore.getState();
+  if (!summary) return;
+  try {
+    const plan = parsePlan(await file.text(), file.name);
+    assertPlanFits(plan, summary, file.name);
+    const intervals = plan.intervals.map(({ first, last }) => ({ first, last }));
+    settingsStore.setState(({ detection }) => ({
+      replacement: plan.replacement,
+      detection: plan.settings ? detectionOfPlan(plan.settings) : detection,
+    }));
+    choose({ type: 'choose', intervals });
+    showInfo(`${file.name} loaded`, {
+      hint: `${intervals.length} intervals chosen; Undo brings the former choice back.`,
+    });
+  } catch (thrown) {
+    showError(thrown);
+  }
+}
+
+function detectionOfPlan({ estimator, start, target, streams }: NonNullable<ReturnType<typeof parsePlan>['settings']>) {
+  return { estimator, start, target, streams };
+}
