@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import * as z from 'zod';
 import { ContiguaError } from '../errors.ts';
 import { CONFIG_FILE, layerIndexString, PLAN_FILE, prunedConfig } from './index.ts';
 
@@ -40,6 +42,13 @@ describe('prunedConfig', () => {
   }
 }
 `);
+  });
+
+  it("gives the sample's own config back, byte for byte as diffusers wrote it, when nothing is taken out", () => {
+    const url = new URL('../../../public/models/shapes-mmdit/transformer/config.json', import.meta.url);
+    const text = readFileSync(url, 'utf8');
+    const sample = z.record(z.string(), z.unknown()).parse(JSON.parse(text));
+    expect(prunedConfig({ family: 'qwen-image', numBlocks: 16, config: sample }, [])).toBe(text);
   });
 
   it('says how many layers there are even where the config relied on the default', () => {

@@ -1,4 +1,5 @@
 /** Holds the grammar to training/shapes.py through lib/core/shapes/goldens (written by `python training/shapes_goldens.py`). */
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { captionOf, encodeWords } from './caption.ts';
 import { checkPicture, readPicture } from './check.ts';
@@ -26,6 +27,11 @@ function pictureFrom(base64: string): Float32Array {
 describe('the grammar of training/shapes.py', () => {
   it('has the same vocabulary in the same order', () => {
     expect(VOCABULARY).toEqual(scenes.vocabulary);
+  });
+
+  it("is the vocabulary of the sample model's text encoder", () => {
+    const url = new URL('../../../public/models/shapes-mmdit/text_encoder/vocab.json', import.meta.url);
+    expect(JSON.parse(readFileSync(url, 'utf8'))).toEqual(VOCABULARY);
   });
 
   it('numbers, holds out, captions and encodes every golden scene alike', () => {
