@@ -9,22 +9,21 @@ import type { CentredStates } from './centred-states.ts';
 import type { KernelSums } from './cka.ts';
 import { residualMatrix, type StateKernels, type Surrogate } from './kernels.ts';
 
-/** Grams kept on the engine between the stages; beyond it they are computed again. */
-const KEPT_GRAM_BYTES = 256 * 2 ** 20;
+/** Grams and transposed states kept on the engine; beyond it they are computed again. */
+const KEPT_BYTES = 256 * 2 ** 20;
 
-export function featureKernels(states: CentredStates, keptGramBytes: number = KEPT_GRAM_BYTES): StateKernels {
-  const grams = new GramTable(states, keptGramBytes);
+export function featureKernels(states: CentredStates, keptBytes: number = KEPT_BYTES): StateKernels {
+  const grams = new GramTable(states, keptBytes);
   return {
     compare: async (a) => {
       const inner: number[] = [];
-      const left = states.transposed(a);
+      const right = states.tensor(a);
       for (let b = a; b < states.count; b++) {
-        const gram = grams.make(a, b, left);
-        const [square] = await squaredNorms([gram.tensor]);
-        inner.push(square!);
+        const gram = grams.get(b, a, right);
+        inner.push(await squaredNorm(gram.tensor));
         gram.release();
       }
-      left.dispose();
+      right.dispose();
       return { sums: { diagonal: states.diagonal(a), trace: states.traces[a]!, self: inner[0]! }, inner };
     },
     surrogateFrom: (start) => new FeatureSurrogate(states, grams, start),
@@ -33,62 +32,80 @@ export function featureKernels(states: CentredStates, keptGramBytes: number = KE
 }
 
 class FeatureSurrogate implements Surrogate {
-  /** S [n, d] */
+  /** X [n, d] */
+  readonly #startRows: tf.Tensor2D;
+  /** S = X·A [n, d] */
   #rows: tf.Tensor2D;
-  /** Aᵀ [d, d]; null while no probe was applied. */
+  /** A [d, d]; null while no probe was applied. */
   #product: tf.Tensor2D | null = null;
 
   constructor(
-    readonly states: CentredStates,
+    states: CentredStates,
     readonly grams: GramTable,
     readonly start: number,
   ) {
-    this.#rows = states.tensor(start);
+    this.#startRows = states.tensor(start);
+    this.#rows = this.#startRows.clone();
   }
 
   apply(probe: AffineMap): void {
-    const d = this.states.width;
-    const { matrix, transposed } = residualMatrix(probe);
+    const step = residualMatrix(probe);
     const [rows, product] = [this.#rows, this.#product];
-    this.#rows = tf.tidy(() => tf.matMul(rows, tf.tensor2d(matrix, [d, d])));
-    this.#product = tf.tidy(() => {
-      const step = tf.tensor2d(transposed, [d, d]);
-      return product ? tf.matMul(step, product) : step;
-    });
+    this.#rows = tf.matMul(rows, step);
+    this.#product = product ? tf.matMul(product, step) : step;
     rows.dispose();
-    product?.dispose();
+    if (!product) return;
+    product.dispose();
+    step.dispose();
   }
 
   async compare(states: readonly number[]): Promise<{ sums: KernelSums; inner: number[] }> {
-    const own = this.grams.get(this.start, this.start);
-    const others = states.map((state) => this.grams.get(this.start, state));
-    const product = this.#product;
-    const crosses = others.map(({ tensor }): tf.Tensor2D => (product ? tf.matMul(product, tensor) : tensor));
-    const self: tf.Tensor2D = product
-      ? tf.tidy(() => tf.matMul(tf.matMul(product, own.tensor), tf.transpose(product)))
-      : own.tensor;
+    const crosses = [this.start, ...states].map((state) => this.#cross(state));
+    const self = this.#selfGram(crosses[0]!);
     const norms = tf.tidy(() => tf.sum(tf.square(this.#rows), 1));
-    const [selfSquare, ...inner] = await squaredNorms([self, ...crosses]);
-    const diagonal = Float64Array.from(await norms.data());
-    norms.dispose();
-    if (product) tf.dispose([self, ...crosses]);
-    for (const gram of [own, ...others]) gram.release();
-    return { sums: { diagonal, trace: diagonal.reduce((a, b) => a + b, 0), self: selfSquare! }, inner };
+    const reads = Promise.all([norms.data(), squaredNorm(self), ...crosses.slice(1).map(squaredNorm)]);
+    const [rowNorms, selfSquare, ...inner] = await reads;
+    const diagonal = Float64Array.from(rowNorms);
+    tf.dispose([...crosses, self, norms]);
+    const sums = {
+      diagonal,
+      trace: diagonal.reduce((a, b) => a + b, 0),
+      self: selfSquare,
+    };
+    return { sums, inner };
+  }
+
+  /** YᵀS = (YᵀX)·A [d, d] for the state Y, owned by the caller. */
+  #cross(state: number): tf.Tensor2D {
+    const gram = this.grams.get(state, this.start, this.#startRows);
+    const cross: tf.Tensor2D = this.#product ? tf.matMul(gram.tensor, this.#product) : gram.tensor.clone();
+    gram.release();
+    return cross;
+  }
+
+  /** SᵀS = Aᵀ·(XᵀS) [d, d] from XᵀS, owned by the caller. */
+  #selfGram(cross: tf.Tensor2D): tf.Tensor2D {
+    const product = this.#product;
+    return product ? tf.tidy(() => tf.matMul(tf.transpose(product), cross)) : cross.clone();
   }
 
   dispose(): void {
+    this.#startRows.dispose();
     this.#rows.dispose();
     this.#product?.dispose();
   }
 }
 
-interface BorrowedGram {
+interface Borrowed {
   readonly tensor: tf.Tensor2D;
   /** To be called once when done; the table may keep the tensor. */
   release(): void;
 }
 
-/** XᵢᵀXⱼ [d, d] of every pair, each computed once while the bytes last. */
+/**
+ * XᵢᵀXⱼ [d, d] of every pair, and the Xᵢᵀ they are made from, each computed once while the bytes last. The right factor is
+ * the one that stays the same from call to call: the wasm backend packs it at the first product.
+ */
 class GramTable {
   readonly #kept = new Map<string, tf.Tensor2D>();
   #bytesLeft: number;
@@ -100,39 +117,37 @@ class GramTable {
     this.#bytesLeft = keptBytes;
   }
 
-  get(i: number, j: number): BorrowedGram {
-    const kept = this.#kept.get(`${i} ${j}`);
-    if (kept) return { tensor: kept, release: () => {} };
-    const left = this.states.transposed(i);
-    const gram = this.make(i, j, left);
-    left.dispose();
-    return gram;
+  /** `right` is Xⱼ. */
+  get(i: number, j: number, right: tf.Tensor2D): Borrowed {
+    return this.#keep(`gram ${i} ${j}`, () => {
+      const left = this.#keep(`transposed ${i}`, () => this.states.transposed(i));
+      const gram: tf.Tensor2D = tf.matMul(left.tensor, right);
+      left.release();
+      return gram;
+    });
   }
 
-  /** `left` is Xᵢᵀ. */
-  make(i: number, j: number, left: tf.Tensor2D): BorrowedGram {
-    const right = this.states.tensor(j);
-    const tensor: tf.Tensor2D = tf.matMul(left, right);
-    right.dispose();
+  #keep(key: string, make: () => tf.Tensor2D): Borrowed {
+    const kept = this.#kept.get(key);
+    if (kept) return { tensor: kept, release: () => {} };
+    const tensor = make();
     const bytes = 4 * tensor.size;
-    if (bytes > this.#bytesLeft || this.#kept.has(`${i} ${j}`)) return { tensor, release: () => tensor.dispose() };
+    if (bytes > this.#bytesLeft) return { tensor, release: () => tensor.dispose() };
     this.#bytesLeft -= bytes;
-    this.#kept.set(`${i} ${j}`, tensor);
+    this.#kept.set(key, tensor);
     return { tensor, release: () => {} };
   }
 
   dispose(): void {
-    for (const gram of this.#kept.values()) gram.dispose();
+    for (const tensor of this.#kept.values()) tensor.dispose();
     this.#kept.clear();
   }
 }
 
-/** Squared Frobenius norms in float64; the tensors stay the caller's. */
-async function squaredNorms(tensors: readonly tf.Tensor2D[]): Promise<number[]> {
-  const values = await Promise.all(tensors.map((tensor) => tensor.data()));
-  return values.map((matrix) => {
-    let sum = 0;
-    for (let i = 0; i < matrix.length; i++) sum += matrix[i]! * matrix[i]!;
-    return sum;
-  });
+/** Squared Frobenius norm in float64; the tensor stays the caller's. */
+async function squaredNorm(tensor: tf.Tensor2D): Promise<number> {
+  const values = await tensor.data();
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]! * values[i]!;
+  return sum;
 }

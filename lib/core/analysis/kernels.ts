@@ -3,6 +3,7 @@
  * forms with the same values: `feature-kernels.ts` works with d × d products XᵀY when there are more rows than features,
  * `sample-kernels.ts` with n × n kernels X·Xᵀ when there are not. Products run on the engine in float32, sums in float64.
  */
+import * as tf from '@tensorflow/tfjs-core';
 import type { AffineMap } from '../model/route.ts';
 import type { KernelSums } from './cka.ts';
 
@@ -26,12 +27,10 @@ export interface Surrogate {
   dispose(): void;
 }
 
-/** I + W [d, d] of a probe and its transpose, as values. */
-export function residualMatrix(probe: AffineMap): { matrix: Float32Array; transposed: Float32Array } {
+/** I + W [d, d] of a probe, owned by the caller. */
+export function residualMatrix(probe: AffineMap): tf.Tensor2D {
   const d = probe.bias.length;
   const matrix = Float32Array.from(probe.weight);
   for (let j = 0; j < d; j++) matrix[j * d + j] = matrix[j * d + j]! + 1;
-  const transposed = new Float32Array(d * d);
-  for (let i = 0; i < d; i++) for (let j = 0; j < d; j++) transposed[j * d + i] = matrix[i * d + j]!;
-  return { matrix, transposed };
+  return tf.tensor2d(matrix, [d, d]);
 }

@@ -51,9 +51,8 @@ class SampleSurrogate implements Surrogate {
   }
 
   apply(probe: AffineMap): void {
-    const d = probe.bias.length;
     const rows = this.#rows;
-    this.#rows = tf.tidy(() => tf.matMul(rows, tf.tensor2d(residualMatrix(probe).matrix, [d, d])));
+    this.#rows = tf.tidy(() => tf.matMul(rows, residualMatrix(probe)));
     rows.dispose();
   }
 
