@@ -88,14 +88,18 @@ async function main() {
 
   let running = true;
   let stopping = false;
-  const exited = run(['start', '--hostname', HOST, '--port', String(port)], ['ignore', 'ignore', 'inherit'], (child) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-      process.on(signal, () => {
-        stopping = true;
-        child.kill('SIGTERM');
-      });
-    }
-  }).finally(() => {
+  const exited = run(
+    ['start', '--hostname', HOST, '--port', String(port)],
+    ['ignore', 'ignore', 'inherit'],
+    (child) => {
+      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+        process.on(signal, () => {
+          stopping = true;
+          child.kill('SIGTERM');
+        });
+      }
+    },
+  ).finally(() => {
     running = false;
   });
 

@@ -1,0 +1,89 @@
+import { mkdir, mkdtemp, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { httpFiles } from './http-files.ts';
+import { nodeFiles } from './node-files.ts';
+
+let root = '';
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'contigua-files-'));
+  await mkdir(join(root, 'model/transformer'), { recursive: true });
+  await writeFile(join(root, 'model/model_index.json'), '{}');
+  await writeFile(join(root, 'model/transformer/config.json'), '{"a":1}');
+  await writeFile(
+    join(root, 'kept.safetensors'),
+    Uint8Array.from({ length: 100 }, (_, i) => i),
+  );
+  await symlink(join(root, 'kept.safetensors'), join(root, 'model/transformer/w.safetensors'));
+});
+afterAll(() => rm(root, { recursive: true }));
+const urlOf = (path: string) => pathToFileURL(join(root, path)).href;
+
+describe('a model folder on disk', () => {
+  it('lists files one level down, by their path from the folder, links followed', async () => {
+    const files = await nodeFiles.openFolder(urlOf('model'));
+    expect(files.map(({ path }) => path)).toEqual([
+      'model_index.json',
+      'transformer/config.json',
+      'transformer/w.safetensors',
+    ]);
+    const bytes = new Uint8Array(await files[2]!.blob.slice(10, 30).slice(5, 8).arrayBuffer());
+    expect([...bytes]).toEqual([15, 16, 17]);
+  });
+
+  it.each([
+    ['a folder that is not there', 'nowhere', /no such folder/],
+    ['a file', 'kept.safetensors', /This is a file; expected a folder/],
+  ])('refuses %s', async (_, path, message) => {
+    await expect(nodeFiles.openFolder(urlOf(path))).rejects.toThrow(message);
+  });
+
+  it('names a file that is not there', async () => {
+    await expect(nodeFiles.openFile(urlOf('c.safetensors'), 'c.safetensors')).rejects.toThrow(
+      /c\.safetensors: There is no such file/,
+    );
+  });
+
+  it('notices a file that became shorter', async () => {
+    await writeFile(join(root, 'short.bin'), new Uint8Array(50));
+    const { blob } = await nodeFiles.openFile(urlOf('short.bin'), 'short.bin');
+    await truncate(join(root, 'short.bin'), 10);
+    await expect(blob.arrayBuffer()).rejects.toThrow(/short\.bin: The file became shorter/);
+  });
+});
+
+describe('a model folder on a server', () => {
+  function server(files: Record<string, string>) {
+    const asked: string[] = [];
+    const host = httpFiles(async (url) => {
+      const path = new URL(url).pathname.slice('/models/m/'.length);
+      asked.push(path);
+      const text = files[path];
+      return text === undefined ? new Response('', { status: 404 }) : new Response(text);
+    });
+    return { host, asked, list: async () => (await host.openFolder('http://h/models/m/')).map(({ path }) => path) };
+  }
+  const config = { 'transformer/config.json': '{}' };
+
+  it('is found by the names of diffusers’ layout', async () => {
+    const { list } = server({ ...config, 'transformer/diffusion_pytorch_model.safetensors': 'x' });
+    expect(await list()).toEqual(['transformer/config.json', 'transformer/diffusion_pytorch_model.safetensors']);
+  });
+
+  it('follows an index to its shards, and never out of the folder', async () => {
+    const index = { weight_map: { a: 's-1.safetensors', b: 's-2.safetensors', c: 's-1.safetensors', d: '../secret' } };
+    const { list, asked } = server({
+      ...config,
+      'transformer/diffusion_pytorch_model.safetensors.index.json': JSON.stringify(index),
+      'transformer/s-1.safetensors': 'x',
+    });
+    expect(await list()).toEqual([
+      'transformer/config.json',
+      'transformer/diffusion_pytorch_model.safetensors.index.json',
+      'transformer/s-1.safetensors',
+    ]);
+    expect(asked.some((path) => path.includes('secret'))).toBe(false);
+  });
+});
