@@ -12,7 +12,7 @@ import {
   PRODUCT_VERSION,
   parsePlan,
 } from './index.ts';
-import { planJsonSchema } from './schema.ts';
+import { planJsonSchema } from './json-schema.ts';
 
 const BLOCKS = 6;
 const FINGERPRINT = `sha256:${'ab'.repeat(32)}`;

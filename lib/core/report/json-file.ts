@@ -2,7 +2,7 @@
  * A JSON file that a user hands in, checked against a schema. The first thing wrong becomes a ContiguaError that names the
  * file, the place in it, what is there and what should be.
  */
-import type * as z from 'zod';
+import type * as z from 'zod/mini';
 import { ContiguaError, type ErrorCode } from '../errors.ts';
 
 export interface JsonFileKind {
@@ -14,7 +14,7 @@ export interface JsonFileKind {
   readonly version: number;
 }
 
-export function parseJsonFile<T>(text: string, file: string, schema: z.ZodType<T>, kind: JsonFileKind): T {
+export function parseJsonFile<T>(text: string, file: string, schema: z.ZodMiniType<T>, kind: JsonFileKind): T {
   const { code, expected, hint } = kind;
   if (text.trim() === '')
     throw new ContiguaError(code, 'The file is empty', { file, found: '0 bytes', expected, hint });
@@ -65,6 +65,8 @@ export function pathText(path: readonly PropertyKey[]): string {
 function expectation(issue: z.core.$ZodIssue): string {
   if (issue.code === 'invalid_type') return issue.expected === 'int' ? 'a whole number' : issue.expected;
   if (issue.code === 'invalid_value') return issue.values.map((value) => JSON.stringify(value)).join(' or ');
+  if (issue.code === 'too_small') return `at least ${issue.minimum}`;
+  if (issue.code === 'too_big') return `at most ${issue.maximum}`;
   return issue.message;
 }
 

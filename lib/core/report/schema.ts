@@ -1,5 +1,8 @@
-/** The schema of report.json: the types of report.ts, checked at the door. */
-import * as z from 'zod';
+/**
+ * The schema of report.json: the types of report.ts, checked at the door. `zod/mini`, like every schema of the core,
+ * because the page loads them and the full library is three times the size.
+ */
+import * as z from 'zod/mini';
 import {
   type AnalysisReport,
   type CalibrationFacts,
@@ -8,23 +11,25 @@ import {
   type StreamAnalysis,
 } from './report.ts';
 
-const index = z.int().min(0);
-const count = z.int().min(0);
-const perStream = <T extends z.ZodType>(value: T) => z.object({ image: value, text: value });
-const perEstimator = <T extends z.ZodType>(value: T) => z.object({ debiased: value, biased: value });
-const values = z.array(z.number().nullable());
+// Compiling schemas needs `eval`, which the page's Content-Security-Policy forbids; before any schema is made.
+z.config({ jitless: true });
+
+const whole = z.int().check(z.minimum(0));
+const perStream = <T extends z.ZodMiniType>(value: T) => z.object({ image: value, text: value });
+const perEstimator = <T extends z.ZodMiniType>(value: T) => z.object({ debiased: value, biased: value });
+const values = z.array(z.nullable(z.number()));
 const matrix = z.array(values);
 
 export const calibrationSchema = z.object({
   kind: z.enum(['shapes', 'file', 'synthetic']),
   label: z.string(),
-  seed: z.number().nullable(),
-  samples: count,
+  seed: z.nullable(z.number()),
+  samples: whole,
   timesteps: z.array(z.number()),
-  tokens: perStream(count),
-  fitTokens: perStream(count),
-  heldOutTokens: perStream(count),
-}) satisfies z.ZodType<CalibrationFacts>;
+  tokens: perStream(whole),
+  fitTokens: perStream(whole),
+  heldOutTokens: perStream(whole),
+}) satisfies z.ZodMiniType<CalibrationFacts>;
 
 const streamSchema = z.object({
   probeR2: values,
@@ -38,19 +43,24 @@ const streamSchema = z.object({
       'probe-u/teacher-after-u': matrix,
     }),
   ),
-}) satisfies z.ZodType<StreamAnalysis>;
+}) satisfies z.ZodMiniType<StreamAnalysis>;
 
 const damageSchema = z.object({
-  first: index,
-  last: index,
+  first: whole,
+  last: whole,
   removedError: z.number(),
   probedError: z.number(),
   directionError: z.number(),
-}) satisfies z.ZodType<IntervalDamage>;
+}) satisfies z.ZodMiniType<IntervalDamage>;
 
 export const reportSchema = z.object({
   version: z.literal(REPORT_VERSION),
-  model: z.object({ name: z.string(), fingerprint: z.string(), family: z.string(), numBlocks: z.int().min(1) }),
+  model: z.object({
+    name: z.string(),
+    fingerprint: z.string(),
+    family: z.string(),
+    numBlocks: z.int().check(z.minimum(1)),
+  }),
   calibration: calibrationSchema,
   settings: z.object({ ridge: z.number(), heldOutShare: z.number() }),
   streams: perStream(streamSchema),
@@ -58,4 +68,4 @@ export const reportSchema = z.object({
   blockMs: z.array(z.number()),
   engine: z.object({ name: z.string(), device: z.string() }),
   stagesMs: z.record(z.string(), z.number()),
-}) satisfies z.ZodType<AnalysisReport>;
+}) satisfies z.ZodMiniType<AnalysisReport>;
