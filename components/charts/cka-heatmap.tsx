@@ -67,7 +67,9 @@ export function CkaHeatmap(props: CkaHeatmapProps) {
       ? `Blocks ${spanText(draft)} · CKA of its ends ${valueText(matrix?.[draft.first]?.[draft.last])}`
       : column !== null && matrix
         ? `${row === null ? `Block ${column}` : `Blocks ${row} and ${column}`} · CKA ${valueText(value)}`
-        : '';
+        : matrix
+          ? 'Drag along the diagonal to choose an interval.'
+          : '';
 
   const cellUnder = (event: PointerEvent<HTMLElement>): Cell => {
     const box = event.currentTarget.getBoundingClientRect();

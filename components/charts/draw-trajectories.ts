@@ -5,6 +5,7 @@
  */
 import { scaleLinear } from 'd3';
 import type { BlockInterval } from '@/lib/core/interval/interval.ts';
+import type { Matrix } from '@/lib/core/report/report.ts';
 import { type BlockAxis, blockAxis, centreOf, endOf, labelledBlocks, startOf } from './block-axis.ts';
 import { linePath, type Mark, mark } from './marks.ts';
 import { type ChartPalette, STREAM_LOOKS } from './palette.ts';
@@ -31,6 +32,8 @@ export type TrajectoryData = Pick<TrajectoriesProps, 'numBlocks' | 'start' | 'ra
 
 export interface TrajectoryScales {
   readonly axis: BlockAxis;
+  /** The last block k that the scales make room for; curves end there. */
+  readonly lastSeen: number;
   readonly cka: (value: number) => number;
   readonly difference: (value: number) => number;
   readonly ckaTicks: readonly number[];
@@ -60,6 +63,7 @@ export function trajectoryScales(data: TrajectoryData, width: number): Trajector
     .nice(3);
   return {
     axis: blockAxis(numBlocks, width),
+    lastSeen,
     cka: upper,
     difference: lower,
     ckaTicks: upper.ticks(4),
@@ -76,7 +80,7 @@ export function drawTrajectoryBackground(
   palette: ChartPalette,
 ): Mark[] {
   const { axis } = scales;
-  const { brackets, cka, difference, numbers, start } = TRAJECTORY_ROWS;
+  const { brackets, cka, difference } = TRAJECTORY_ROWS;
   const small = { 'font-size': 11, fill: palette.muted };
   const marks: Mark[] = [];
   const height = difference.top + difference.height - cka.top;
@@ -96,14 +100,30 @@ export function drawTrajectoryBackground(
   for (const tick of scales.differenceTicks) grid(scales.difference(tick), scales.differenceText(tick));
   const zero = scales.difference(0);
   marks.push(mark('line', { x1: axis.left, x2: axis.end, y1: zero, y2: zero, stroke: palette.faint }));
-  const margin = { x: axis.left - 8, 'text-anchor': 'end', ...small };
-  marks.push(mark('text', { ...margin, y: numbers.top + 13 }, 'block k'));
-  marks.push(mark('text', { ...margin, y: start.top + 11 }, 'start u'));
-  for (const block of labelledBlocks(axis)) {
-    const at = { x: centreOf(axis, block), y: numbers.top + 13, 'text-anchor': 'middle' };
-    marks.push(mark('text', { ...at, ...small }, String(block)));
-  }
+  marks.push(...drawBlockNumbers(axis, palette));
   return marks;
+}
+
+function drawBlockNumbers(axis: BlockAxis, palette: ChartPalette): Mark[] {
+  const { numbers, start } = TRAJECTORY_ROWS;
+  const small = { 'font-size': 11, fill: palette.muted };
+  const margin = { x: axis.left - 8, 'text-anchor': 'end', ...small };
+  return [
+    mark('text', { ...margin, y: numbers.top + 13 }, 'block k'),
+    mark('text', { ...margin, y: start.top + 11 }, 'start u'),
+    ...labelledBlocks(axis).map((block) => {
+      const at = { x: centreOf(axis, block), y: numbers.top + 13, 'text-anchor': 'middle' };
+      return mark('text', { ...at, ...small }, String(block));
+    }),
+  ];
+}
+
+/** The two panels with nothing in them yet, in their final places. */
+export function drawEmptyTrajectories(axis: BlockAxis, palette: ChartPalette): Mark[] {
+  const panels = [TRAJECTORY_ROWS.cka, TRAJECTORY_ROWS.difference].map(({ top, height }) =>
+    mark('rect', { x: axis.left, y: top, width: axis.end - axis.left, height, rx: 3, fill: palette.panel }),
+  );
+  return [...panels, ...drawBlockNumbers(axis, palette)];
 }
 
 /** The deciding stream's curve from every other start, faint. */
@@ -143,8 +163,9 @@ export function drawTrajectory(
   const order = [...TRAJECTORY_STREAMS].sort((a, b) => Number(a === curves.stream) - Number(b === curves.stream));
   for (const stream of order) {
     const bold = stream === curves.stream;
-    upper.push(...curve(curves.cka[stream][start] ?? [], stream, bold, axis, scales.cka, palette));
-    lower.push(...curve(curves.differences[stream][start] ?? [], stream, bold, axis, scales.difference, palette));
+    const shown = (matrix: Matrix): Row => (matrix[start] ?? []).slice(0, scales.lastSeen + 1);
+    upper.push(...curve(shown(curves.cka[stream]), stream, bold, axis, scales.cka, palette));
+    lower.push(...curve(shown(curves.differences[stream]), stream, bold, axis, scales.difference, palette));
   }
   const panels = [clipped('cka', id, axis, upper), clipped('difference', id, axis, lower)];
   return [...drawBreak(data, axis, palette), ...panels];
@@ -212,7 +233,7 @@ function drawBreak({ start, curves }: TrajectoryData, axis: BlockAxis, palette: 
 
 function band(axis: BlockAxis, { first, last }: BlockInterval, y: number, height: number, fill: string): Mark {
   const x = startOf(axis, first) + 1;
-  return mark('rect', { x, y, width: endOf(axis, last) - 1 - x, height, fill, rx: 3 });
+  return mark('rect', { x, y, width: endOf(axis, last) - 1 - x, height, fill, 'fill-opacity': 0.6, rx: 3 });
 }
 
 /** Names of the two panels and the key of the three lines, in the label row and the gap between the panels. */

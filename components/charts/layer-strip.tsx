@@ -112,6 +112,7 @@ export function LayerStrip(props: LayerStripProps) {
         detected={hovered.block === null ? null : intervalAt(detected, hovered.block)}
         marked={marked}
         notice={gestures.notice}
+        anyDetected={detected.length > 0}
       />
       <p id={hintId} className={styles.hidden}>
         Arrow keys move between blocks. Shift with an arrow key marks a range. Enter chooses the range, or the detected

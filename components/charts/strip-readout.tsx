@@ -14,9 +14,10 @@ interface StripReadoutProps {
   readonly detected: BlockInterval | null;
   readonly marked: BlockInterval | null;
   readonly notice: string | null;
+  readonly anyDetected: boolean;
 }
 
-export function StripReadout({ block, probeR2, chosen, detected, marked, notice }: StripReadoutProps) {
+export function StripReadout({ block, probeR2, chosen, detected, marked, notice, anyDetected }: StripReadoutProps) {
   const { top, height } = STRIP_ROWS.readout;
   return (
     <div className={styles.readout} style={{ top, height }}>
@@ -37,7 +38,7 @@ export function StripReadout({ block, probeR2, chosen, detected, marked, notice 
         </>
       )}
       {notice === null && !isInterval(marked) && block === null && (
-        <>Click a bracket, or drag across blocks, to choose what one block shall replace.</>
+        <>{anyDetected ? 'Click a bracket, or drag' : 'Drag'} across blocks, to choose what one block shall replace.</>
       )}
     </div>
   );

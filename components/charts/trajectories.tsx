@@ -4,9 +4,10 @@
  * a block and click to start there; the slider `Start block` does the same with the arrow keys.
  */
 import { type KeyboardEvent, type PointerEvent, useId, useMemo } from 'react';
-import { blockAt, centreOf } from './block-axis.ts';
+import { blockAt, blockAxis, centreOf } from './block-axis.ts';
 import styles from './charts.module.css';
 import {
+  drawEmptyTrajectories,
   drawTrajectory,
   drawTrajectoryBackground,
   drawTrajectoryLabels,
@@ -36,7 +37,16 @@ export function Trajectories(props: TrajectoriesProps) {
       labels: drawTrajectoryLabels(data, scales.axis, PAGE_PALETTE),
     };
   }, [numBlocks, selection, detected, curves, start, range, width, clipId]);
-  if (!drawn || !curves) return <div className={styles.trajectories} style={{ height: TRAJECTORIES_HEIGHT }} />;
+  if (!drawn || !curves) {
+    const empty = width > 0 ? drawEmptyTrajectories(blockAxis(numBlocks, width), PAGE_PALETTE) : [];
+    return (
+      <div className={styles.trajectories} style={{ height: TRAJECTORIES_HEIGHT }}>
+        <svg width={width} height={TRAJECTORIES_HEIGHT} className={styles.passive} aria-hidden="true">
+          <Marks marks={empty} />
+        </svg>
+      </div>
+    );
+  }
 
   const { axis } = drawn;
   const { cka: upper, difference: lower, start: handle, readout } = TRAJECTORY_ROWS;

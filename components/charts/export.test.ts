@@ -1,0 +1,124 @@
+import { describe, expect, it } from 'vitest';
+import type { CalibrationFacts } from '@/lib/core/report/report.ts';
+import { figureName, heatmapSvg, layerStripSvg, trajectoriesSvg } from './export-figures.ts';
+import { heatmapCsv, layerStripCsv, trajectoriesCsv } from './export-tables.ts';
+import type { FigureFacts, TrajectoryCurves } from './types.ts';
+
+const calibration: CalibrationFacts = {
+  kind: 'synthetic',
+  label: 'SYNTHETIC inputs, seed 7',
+  seed: 7,
+  samples: 8,
+  timesteps: [0.25, 0.75],
+  tokens: { image: 4096, text: 702 },
+  fitTokens: { image: 3072, text: 530 },
+  heldOutTokens: { image: 1024, text: 172 },
+};
+const facts: FigureFacts = {
+  model: 'tiny <&> model',
+  calibration,
+  estimator: 'debiased',
+  settings: ['surrogate: block u, then probes'],
+};
+const matrix = [
+  [1, 0.5, null],
+  [0.5, 1, -0.012345678901],
+  [null, -0.012345678901, 1],
+];
+const selection = [{ first: 1, last: 2 }];
+const detected = [{ first: 0, last: 1 }];
+const strip = { numBlocks: 3, selection, detected, probeR2: { image: [0.5, 0.75, 1], text: [0.25, undefined, null] } };
+const three = <T>(value: T) => ({ mean: value, image: value, text: value });
+const curves: TrajectoryCurves = {
+  cka: three([
+    [1, 0.9, 0.5],
+    [null, 1, 0.8],
+    [null, null, 1],
+  ]),
+  differences: three([
+    [null, 0.125, 0.375],
+    [null, null, 0.25],
+    [null, null, null],
+  ]),
+  stream: 'image',
+};
+
+/** Opening and closing tags pair up and no theme variable is left: the file stands alone. */
+function expectStandalone(svg: string): void {
+  expect(svg.startsWith('<svg xmlns="http://www.w3.org/2000/svg"')).toBe(true);
+  expect(svg).not.toContain('var(');
+  expect(svg).not.toContain('NaN');
+  expect(svg).not.toContain('undefined');
+  const open: string[] = [];
+  for (const [, closing, name, empty] of svg.matchAll(/<(\/?)([a-zA-Z]+)[^>]*?(\/?)>/g)) {
+    if (closing) expect(open.pop()).toBe(name);
+    else if (!empty && name) open.push(name);
+  }
+  expect(open).toEqual([]);
+  const ids = [...svg.matchAll(/url\(#([^)]+)\)/g)].map(([, id]) => id);
+  for (const id of ids) expect(svg).toContain(`id="${id}"`);
+}
+/** The text of a figure, with the caption's line breaks undone. */
+const wordsOf = (svg: string): string => svg.replace(/<[^>]+>/g, ' ').replace(/\s+/g, ' ');
+
+describe('an exported figure', () => {
+  const trajectories = { numBlocks: 3, start: 0, selection, detected, curves };
+  const figures = {
+    strip: layerStripSvg(strip, facts),
+    heatmap: heatmapSvg({ stream: 'text', matrix, domain: [0, 1], selection, detected }, facts),
+    trajectories: trajectoriesSvg(trajectories, facts),
+  };
+  it.each(Object.entries(figures))('%s stands alone and says model, calibration and settings', (_, svg) => {
+    expectStandalone(svg);
+    const words = wordsOf(svg);
+    expect(words).toContain('tiny &lt;&amp;&gt; model');
+    expect(words).toContain('SYNTHETIC inputs, seed 7');
+    expect(words).toContain('surrogate: block u, then probes');
+    expect(words).toContain('Detected: 0–1. Chosen: 1–2.');
+  });
+  it('says estimator and n of the stream it shows', () => {
+    expect(wordsOf(figures.heatmap)).toContain('debiased estimator. n = 702 text tokens.');
+    expect(wordsOf(figures.trajectories)).toContain('n = 4,096 image tokens, 702 text tokens.');
+    expect(wordsOf(figures.strip)).toContain('1,024 image and 172 text tokens held out');
+  });
+  it('draws one cell per value that exists', () => {
+    expect(figures.heatmap.split('shape-rendering')[1]?.split('</g>')[0]?.match(/<rect/g)).toHaveLength(7);
+  });
+  it('of an analysis without probes leaves the probe rows out', () => {
+    const bare = layerStripSvg({ ...strip, probeR2: null }, facts);
+    expectStandalone(bare);
+    expect(wordsOf(bare)).not.toContain('R²');
+  });
+  it('names its break', () => {
+    expect(wordsOf(figures.trajectories)).toContain('Break after block 1.');
+  });
+});
+
+describe('a table', () => {
+  it('of the strip holds a row per block, n/a and pending left empty', () => {
+    expect(layerStripCsv(strip)).toBe(
+      'block,probe_r2_image,probe_r2_text,detected_interval,chosen_interval\r\n' +
+        '0,0.5,0.25,0-1,\r\n1,0.75,,0-1,1-2\r\n2,1,,,1-2\r\n',
+    );
+  });
+  it('of a heatmap keeps full precision', () => {
+    const rows = heatmapCsv(matrix).trimEnd().split('\r\n');
+    expect(rows).toHaveLength(10);
+    expect(rows[3]).toBe('0,2,');
+    expect(rows[6]).toBe('1,2,-0.012345678901');
+  });
+  it('of trajectories holds every start with its later blocks', () => {
+    const rows = trajectoriesCsv(curves).trimEnd().split('\r\n');
+    expect(rows).toHaveLength(1 + 3 + 2 + 1);
+    expect(rows[2]).toBe('0,1,0.9,0.125,0.9,0.125,0.9,0.125');
+    expect(rows[4]).toBe('1,1,1,,1,,1,');
+  });
+});
+
+describe('a file name', () => {
+  it('is safe on every file system', () => {
+    expect(figureName('Qwen/Qwen-Image (2512)', ['cka', 'image', 'debiased'], 'svg')).toBe(
+      'contigua-qwen-qwen-image-2512-cka-image-debiased.svg',
+    );
+  });
+});
