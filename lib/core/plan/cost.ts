@@ -19,7 +19,7 @@ export interface CostedModel {
   readonly config: Readonly<Record<string, unknown>>;
 }
 
-export interface Drawing {
+export interface ImageRun {
   readonly steps: number;
   /** 2 with true classifier-free guidance, which runs the prompt and the null caption; else 1. */
   readonly forwardsPerStep: number;
@@ -42,7 +42,7 @@ export function planCost(
   model: CostedModel,
   intervals: IntervalSet,
   replacement: Replacement,
-  { steps, forwardsPerStep }: Drawing,
+  { steps, forwardsPerStep }: ImageRun,
 ): PlanCost {
   const { numBlocks, width: D, tokensPerForward: tokens } = model;
   const removed = removedCount(intervals);

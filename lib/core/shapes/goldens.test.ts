@@ -24,7 +24,7 @@ function pictureFrom(base64: string): Float32Array {
   return Float32Array.from(bytesFrom(base64), (byte) => byte / 127.5 - 1);
 }
 
-describe('the grammar of training/shapes.py', () => {
+describe('the grammar of training/shapes.py (goldens: python training/shapes_goldens.py)', () => {
   it('has the same vocabulary in the same order', () => {
     expect(VOCABULARY).toEqual(scenes.vocabulary);
   });
