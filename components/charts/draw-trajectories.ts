@@ -118,6 +118,12 @@ function drawBlockNumbers(axis: BlockAxis, palette: ChartPalette): Mark[] {
   ];
 }
 
+/** The page has a slider handle here; a figure has this. */
+export function drawStartMarker(start: number, axis: BlockAxis, palette: ChartPalette): Mark {
+  const x = centreOf(axis, start);
+  return mark('path', { d: `M${x} ${TRAJECTORY_ROWS.start.top + 2}l6 9h-12z`, fill: palette.text });
+}
+
 /** The two panels with nothing in them yet, in their final places. */
 export function drawEmptyTrajectories(axis: BlockAxis, palette: ChartPalette): Mark[] {
   const panels = [TRAJECTORY_ROWS.cka, TRAJECTORY_ROWS.difference].map(({ top, height }) =>

@@ -1,11 +1,11 @@
 /** The charts as standalone SVG figures, from the same drawings as the page's, in print colours. */
 import type { BlockInterval } from '@/lib/core/interval/index.ts';
 import type { Matrix, Stream } from '@/lib/core/report/report.ts';
-import { blockAxis } from './block-axis.ts';
 import { drawHeatmapFrame, drawMatrixCells, drawSquares, heatmapLayout } from './draw-heatmap.ts';
 import { drawLayerStrip, STRIP_ROWS } from './draw-layer-strip.ts';
 import { probeDomain } from './draw-probe-row.ts';
 import {
+  drawStartMarker,
   drawTrajectory,
   drawTrajectoryBackground,
   drawTrajectoryLabels,
@@ -97,7 +97,8 @@ export function trajectoriesSvg(data: TrajectoryData, facts: FigureFacts): strin
     body: [
       ...drawTrajectoryBackground(data, scales, PAPER_PALETTE),
       ...drawTrajectory(data, scales, PAPER_PALETTE, 'panel'),
-      ...drawTrajectoryLabels(data, blockAxis(data.numBlocks, TRAJECTORIES_WIDTH), PAPER_PALETTE),
+      ...drawTrajectoryLabels(data, scales.axis, PAPER_PALETTE),
+      drawStartMarker(data.start, scales.axis, PAPER_PALETTE),
     ],
     caption: [
       `Above: cka(${data.start}, k); below: Δ(${data.start}, k) = cka(${data.start}, k−1) − cka(${data.start}, k). ${found} Faint: other starts.`,

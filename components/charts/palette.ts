@@ -26,11 +26,11 @@ export const PAGE_PALETTE: ChartPalette = {
   muted: 'var(--muted, #5b616e)',
   faint: 'var(--faint, #9aa1ad)',
   line: 'var(--line, #e2e5ea)',
-  accent: 'var(--accent, #4b5bd6)',
-  accentSoft: 'var(--accent-soft, #e3e6fb)',
+  accent: 'var(--accent, #b9480a)',
+  accentSoft: 'var(--accent-soft, #fbe6d8)',
   detected: 'var(--detected, #5b616e)',
-  image: 'var(--image, #0b7285)',
-  textStream: 'var(--text-stream, #a1520a)',
+  image: 'var(--image, #2360c8)',
+  textStream: 'var(--text-stream, #0a7a70)',
 };
 
 export const PAPER_PALETTE: ChartPalette = {
@@ -40,11 +40,11 @@ export const PAPER_PALETTE: ChartPalette = {
   muted: '#444a54',
   faint: '#a9aeb8',
   line: '#d9dce1',
-  accent: '#3f4fc4',
-  accentSoft: '#e3e6fb',
+  accent: '#b9480a',
+  accentSoft: '#fbe6d8',
   detected: '#444a54',
-  image: '#0b7285',
-  textStream: '#a1520a',
+  image: '#2360c8',
+  textStream: '#0a7a70',
 };
 
 export interface StreamLook {
