@@ -2,7 +2,7 @@
  * The inputs that an analysis is measured on, cut into batches. Which samples they are (the sample's grammar, a user's
  * file, seeded noise) is fixed when a Calibration is made and told in `facts`; everything after treats them alike.
  */
-import type { TransformerInputs } from '../model/transformer.ts';
+import type { ModelConfig, TransformerInputs } from '../model/index.ts';
 import type { CalibrationFacts, Stream } from '../report/report.ts';
 
 export interface Calibration {
@@ -21,4 +21,46 @@ export interface CapturedBlock {
   readonly text: Float32Array;
   /** Median over batches, per sample; 0 for the embedding. Reading weights is not counted. */
   readonly blockMs: number;
+}
+
+/** Beyond this many samples at once nothing gets faster. */
+const MAX_BATCH = 16;
+/** State values of one batch; keeps the widest intermediate (4·D) of a large model below a gigabyte. */
+const MAX_BATCH_VALUES = 2 ** 24;
+
+/** Cuts one large batch, as a whole, into batches that an engine runs at once. */
+export function calibrationOf(
+  all: TransformerInputs,
+  about: Pick<CalibrationFacts, 'kind' | 'label' | 'seed'>,
+  config: ModelConfig,
+): Calibration {
+  const { imageTokens, textTokens, mask } = all;
+  const fitting = Math.floor(MAX_BATCH_VALUES / ((imageTokens + textTokens) * config.width));
+  const size = Math.max(1, Math.min(MAX_BATCH, fitting));
+  const batches: TransformerInputs[] = [];
+  for (let from = 0; from < all.batch; from += size) {
+    const to = Math.min(all.batch, from + size);
+    const part = <A extends Float32Array | Uint8Array>(values: A, perSample: number) =>
+      values.slice(from * perSample, to * perSample) as A;
+    batches.push({
+      ...all,
+      batch: to - from,
+      hiddenStates: part(all.hiddenStates, imageTokens * config.inChannels),
+      encoderHiddenStates: part(all.encoderHiddenStates, textTokens * config.textDim),
+      timestep: part(all.timestep, 1),
+      mask: mask && part(mask, textTokens),
+    });
+  }
+  const image = Uint32Array.from({ length: all.batch * imageTokens }, (_, row) => Math.floor(row / imageTokens));
+  const text = Uint32Array.from({ length: all.batch * textTokens }, (_, row) => Math.floor(row / textTokens));
+  return {
+    facts: { ...about, samples: all.batch, timesteps: [...new Set(all.timestep)].sort((x, y) => x - y) },
+    batches,
+    rows: { image, text: mask ? text.filter((_, row) => mask[row]) : text },
+  };
+}
+
+/** `count` noise levels spread evenly inside (0, 1). */
+export function noiseLevels(count: number): number[] {
+  return Array.from({ length: count }, (_, level) => (level + 0.5) / count);
 }

@@ -1,5 +1,5 @@
 export { fingerprintOf } from './fingerprint.ts';
 export { readSafetensorsHeader, type SafetensorsHeader } from './header.ts';
-export { openCheckpoint } from './open.ts';
+export { openCheckpoint, openFile } from './open.ts';
 export type { BlobLike, Checkpoint, NamedBlob, TensorInfo } from './types.ts';
 export { type TensorToWrite, writeSafetensors } from './write.ts';

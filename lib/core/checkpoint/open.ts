@@ -66,7 +66,8 @@ function chooseWeights(files: readonly NamedBlob[]): Candidate {
   return best;
 }
 
-async function openFile({ path, blob }: NamedBlob): Promise<Checkpoint> {
+/** One safetensors file by itself, whatever its name. */
+export async function openFile({ path, blob }: NamedBlob): Promise<Checkpoint> {
   const { tensors, metadata } = await readSafetensorsHeader(blob, path);
   return checkpointOf(new Map([[path, blob]]), tensors, metadata);
 }

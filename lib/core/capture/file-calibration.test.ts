@@ -1,0 +1,176 @@
+import { describe, expect, test } from 'vitest';
+import { type TensorToWrite, writeSafetensors } from '../checkpoint/index.ts';
+import { named } from '../checkpoint/testing.ts';
+import { ContiguaError } from '../errors.ts';
+import { goldenQ1 } from '../model/index.ts';
+import { fromFloat32 } from '../tensor/index.ts';
+import { fileCalibration, readForwardInputs } from './file-calibration.ts';
+
+const { config } = goldenQ1();
+const SAMPLES = 3;
+const floats = (
+  name: string,
+  shape: number[],
+  value: (i: number) => number,
+  dtype: 'F32' | 'BF16' = 'F32',
+): TensorToWrite => {
+  const length = shape.reduce((product, n) => product * n, 1);
+  return {
+    name,
+    dtype,
+    shape,
+    bytes: fromFloat32(
+      Float32Array.from({ length }, (_, i) => value(i)),
+      dtype,
+    ),
+  };
+};
+const good = (): Record<string, TensorToWrite> => ({
+  hidden: floats('hidden_states', [SAMPLES, 6, 16], (i) => i / 8, 'BF16'),
+  text: floats('encoder_hidden_states', [SAMPLES, 4, 16], (i) => i / 4),
+  timestep: floats('timestep', [SAMPLES], (i) => [0.75, 0.25, 0.75][i]!),
+});
+const file = (
+  tensors: Record<string, TensorToWrite | undefined>,
+  metadata: Record<string, string> = { img_shapes: '[[1, 2, 3]]' },
+) =>
+  named(
+    'calibration.safetensors',
+    writeSafetensors(
+      Object.values(tensors).filter((t) => t !== undefined),
+      metadata,
+    ),
+  );
+
+describe('a calibration file', () => {
+  test('is read with its dtypes, and its facts are told', async () => {
+    const { facts, batches, rows } = await fileCalibration(file(good()), config);
+    expect(facts).toEqual({
+      kind: 'file',
+      label: 'calibration.safetensors: 3 samples at 2 time steps',
+      seed: null,
+      samples: 3,
+      timesteps: [0.25, 0.75],
+    });
+    expect(batches[0]).toMatchObject({ batch: 3, imageTokens: 6, textTokens: 4, imageShapes: [[1, 2, 3]], mask: null });
+    expect(batches[0]!.hiddenStates.slice(0, 3)).toEqual(Float32Array.of(0, 0.125, 0.25));
+    expect(rows.text).toHaveLength(12);
+  });
+
+  test.each(['BOOL', 'I64', 'F32'] as const)('may have a mask of %s', async (dtype) => {
+    const values = [1, 1, 0, 0, 1, 1, 1, 1, 0, 0, 0, 1];
+    const bytes = {
+      BOOL: Uint8Array.from(values),
+      I64: new Uint8Array(BigInt64Array.from(values, BigInt).buffer),
+      F32: fromFloat32(Float32Array.from(values), 'F32'),
+    }[dtype];
+    const mask: TensorToWrite = { name: 'encoder_hidden_states_mask', dtype, shape: [SAMPLES, 4], bytes };
+    const { batches, rows } = await fileCalibration(file({ ...good(), mask }), config);
+    expect([...batches[0]!.mask!]).toEqual(values);
+    expect([...rows.text]).toEqual([0, 0, 1, 1, 1, 1, 2]);
+  });
+
+  test.each(['[[1,2,3]]', '[[1,2,3],[1,2,3],[1,2,3]]', '[[[1,2,3]]]', '[[[1,1,3],[1,1,3]]]'])(
+    'may give its image shapes as %s',
+    async (img_shapes) => {
+      await expect(readForwardInputs(file(good(), { img_shapes }), config)).resolves.toBeDefined();
+    },
+  );
+
+  const mask = (values: number[], shape = [SAMPLES, 4]): TensorToWrite => ({
+    name: 'encoder_hidden_states_mask',
+    dtype: 'BOOL',
+    shape,
+    bytes: Uint8Array.from(values),
+  });
+  const cases: [string, () => ReturnType<typeof file>, RegExp][] = [
+    [
+      'a missing tensor',
+      () => file({ ...good(), text: undefined }),
+      /› encoder_hidden_states: .*missing.*only timestep, hidden_states/,
+    ],
+    ['no tensors', () => file({}), /› hidden_states: .*missing.*no tensors/],
+    [
+      'features of another model',
+      () => file({ ...good(), hidden: floats('hidden_states', [3, 6, 48], () => 0) }),
+      /› hidden_states: .*found \[3, 6, 48\].*expected \[3, 6, 16\]/,
+    ],
+    [
+      'a missing dimension',
+      () => file({ ...good(), hidden: floats('hidden_states', [6, 16], () => 0) }),
+      /› hidden_states: .*found \[6, 16\]/,
+    ],
+    [
+      'streams of different sample counts',
+      () => file({ ...good(), text: floats('encoder_hidden_states', [2, 4, 16], () => 0) }),
+      /› encoder_hidden_states: .*\[2, 4, 16\].*\[3, 4, 16\]/,
+    ],
+    [
+      'a time step per token',
+      () => file({ ...good(), timestep: floats('timestep', [3, 6], () => 0.5) }),
+      /› timestep: .*\[3, 6\].*\[3\]/,
+    ],
+    [
+      'time steps in thousands',
+      () => file({ ...good(), timestep: floats('timestep', [3], () => 370) }),
+      /› timestep: .*370.*divided by 1000/,
+    ],
+    [
+      'NaN',
+      () => file({ ...good(), hidden: floats('hidden_states', [3, 6, 16], (i) => (i === 5 ? Number.NaN : 0)) }),
+      /› hidden_states: .*NaN at element 5/,
+    ],
+    [
+      'no samples',
+      () =>
+        file({
+          hidden: floats('hidden_states', [0, 6, 16], () => 0),
+          text: floats('encoder_hidden_states', [0, 4, 16], () => 0),
+          timestep: floats('timestep', [0], () => 0),
+        }),
+      /no samples/,
+    ],
+    [
+      'integers where floats belong',
+      () => file({ ...good(), timestep: { name: 'timestep', dtype: 'I32', shape: [3], bytes: new Uint8Array(12) } }),
+      /› timestep: .*I32/,
+    ],
+    [
+      'a sample without a valid token',
+      () => file({ ...good(), mask: mask([1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1]) }),
+      /_mask: .*no valid text token.*sample 1/,
+    ],
+    [
+      'a mask of the wrong shape',
+      () => file({ ...good(), mask: mask([1, 1, 1], [3, 1]) }),
+      /_mask: .*\[3, 1\].*\[3, 4\]/,
+    ],
+    ['no image shapes', () => file(good(), {}), /› img_shapes: .*nothing.*JSON/],
+    ['image shapes in Python’s notation', () => file(good(), { img_shapes: '[(1, 2, 3)]' }), /not JSON.*\(1, 2, 3\)/],
+    ['image shapes that are unusable', () => file(good(), { img_shapes: '[[1, 2]]' }), /img_shapes is unusable/],
+    ['image shapes of no image', () => file(good(), { img_shapes: '[]' }), /img_shapes is unusable/],
+    [
+      'image shapes that do not add up',
+      () => file(good(), { img_shapes: '[[1, 2, 4]]' }),
+      /8 tokens.*6, as in hidden_states/,
+    ],
+    [
+      'image shapes that differ between samples',
+      () => file(good(), { img_shapes: '[[1,2,3],[1,3,2]]' }),
+      /same image shapes/,
+    ],
+  ];
+  test.each(cases)('with %s is refused by name', async (_, make, message) => {
+    const thrown = await fileCalibration(make(), config).catch((error: unknown) => error);
+    expect(thrown).toBeInstanceOf(ContiguaError);
+    expect(thrown).toMatchObject({ code: 'calibration-invalid', details: { file: 'calibration.safetensors' } });
+    expect(String(thrown)).toMatch(message);
+    await expect(readForwardInputs(make(), config)).rejects.toMatchObject({ code: 'inputs-invalid' });
+  });
+
+  test('of 0 bytes is refused by name', async () => {
+    await expect(fileCalibration(named('calibration.safetensors', ''), config)).rejects.toThrow(
+      /calibration\.safetensors: .*0 bytes/,
+    );
+  });
+});

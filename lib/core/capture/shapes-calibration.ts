@@ -1,0 +1,70 @@
+/**
+ * Real inputs for the sample model: scenes of its grammar as training saw them, captioned in a random order of objects,
+ * noised as flow matching noises, x_t = (1 − σ)·x + σ·ε, at levels spread over (0, 1).
+ */
+
+import { ContiguaError } from '../errors.ts';
+import type { ModelConfig } from '../model/index.ts';
+import { seededRandom } from '../random.ts';
+import {
+  CAPTION_TOKENS,
+  captionWords,
+  embedCaption,
+  encodeWords,
+  PICTURE_SIZE,
+  packPicture,
+  randomScene,
+  renderScene,
+  type SampleAssets,
+  shuffledQuadrants,
+} from '../shapes/index.ts';
+import { type Calibration, calibrationOf, noiseLevels } from './calibration.ts';
+import type { SyntheticRequest } from './synthetic-calibration.ts';
+
+export function shapesCalibration(
+  assets: SampleAssets,
+  config: ModelConfig,
+  { samples, timesteps, seed }: SyntheticRequest,
+): Calibration {
+  const grid = PICTURE_SIZE / config.patchSize;
+  const imageTokens = grid * grid;
+  const features = config.patchSize ** 2 * 3;
+  if (config.inChannels !== features || config.textDim !== assets.textDim) {
+    throw new ContiguaError('calibration-invalid', 'The sample grammar does not fit this model', {
+      found: `${config.inChannels} input features, text width ${config.textDim}`,
+      expected: `${features} and ${assets.textDim}`,
+      hint: 'Use synthetic inputs or a calibration.safetensors for this model.',
+    });
+  }
+  const random = seededRandom(seed);
+  const levels = noiseLevels(timesteps);
+  const timestep = Float32Array.from({ length: samples }, (_, i) => levels[i % timesteps]!);
+  const hiddenStates = new Float32Array(samples * imageTokens * features);
+  const encoderHiddenStates = new Float32Array(samples * CAPTION_TOKENS * config.textDim);
+  const mask = new Uint8Array(samples * CAPTION_TOKENS);
+  for (let sample = 0; sample < samples; sample++) {
+    const scene = randomScene(random, false);
+    const caption = encodeWords(captionWords(scene, shuffledQuadrants(random)));
+    const tokens = packPicture(renderScene(scene));
+    const sigma = timestep[sample]!;
+    tokens.forEach((x, i) => {
+      hiddenStates[sample * imageTokens * features + i] = (1 - sigma) * x + sigma * random.normal();
+    });
+    encoderHiddenStates.set(embedCaption(assets, caption), sample * CAPTION_TOKENS * config.textDim);
+    mask.fill(1, sample * CAPTION_TOKENS, sample * CAPTION_TOKENS + caption.valid);
+  }
+  return calibrationOf(
+    {
+      batch: samples,
+      imageTokens,
+      textTokens: CAPTION_TOKENS,
+      imageShapes: [[1, grid, grid]],
+      hiddenStates,
+      encoderHiddenStates,
+      mask,
+      timestep,
+    },
+    { kind: 'shapes', label: `${samples} captioned pictures at ${timesteps} noise levels`, seed },
+    config,
+  );
+}
