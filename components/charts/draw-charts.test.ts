@@ -4,10 +4,11 @@ import { AXIS_LEFT, blockAt, blockAxis, centreOf, endOf, labelledBlocks, startOf
 import { ckaDomain, heatmapLayout, type MatrixCanvas, paintMatrix, rampStep } from './draw-heatmap.ts';
 import { spanOf } from './draw-layer-strip.ts';
 import { drawProbeRow, probeDomain } from './draw-probe-row.ts';
-import { drawTrajectory, TRAJECTORY_ROWS, trajectoryScales } from './draw-trajectories.ts';
+import { drawTrajectory } from './draw-trajectories.ts';
 import { linePath, type Mark, mark, markToXml } from './marks.ts';
 import { valueText } from './number-text.ts';
 import { colourRamp, PAPER_PALETTE } from './palette.ts';
+import { TRAJECTORY_ROWS, trajectoryScales } from './trajectory-scales.ts';
 import type { TrajectoryCurves } from './types.ts';
 
 describe('the block axis', () => {

@@ -9,14 +9,12 @@ import {
   drawTrajectory,
   drawTrajectoryBackground,
   drawTrajectoryLabels,
-  TRAJECTORY_ROWS,
-  type TrajectoryData,
-  trajectoryScales,
 } from './draw-trajectories.ts';
 import { calibrationSentence, estimatorSentence, figureSvg, samplesSentence } from './figure.ts';
 import { countText } from './number-text.ts';
 import { PAPER_PALETTE } from './palette.ts';
 import { breakAfter } from './trajectory-curves.ts';
+import { TRAJECTORY_ROWS, type TrajectoryData, trajectoryScales } from './trajectory-scales.ts';
 import type { ColourMap, Domain, FigureFacts, LayerStripProps } from './types.ts';
 
 const STRIP_WIDTH = 900;
@@ -91,7 +89,7 @@ export function trajectoriesSvg(data: TrajectoryData, facts: FigureFacts): strin
   const after = breakAfter(data.curves, data.start);
   const found = after === null ? 'No break before the last block.' : `Break after block ${after}.`;
   return figureSvg({
-    title: `Similarity of ${facts.model} to block ${data.start} with the probes after it`,
+    title: `Surrogate of ${facts.model} from block ${data.start}: similarity to the whole model`,
     width: TRAJECTORIES_WIDTH,
     height: TRAJECTORY_ROWS.start.top + TRAJECTORY_ROWS.start.height,
     body: [

@@ -11,15 +11,13 @@ import {
   drawTrajectory,
   drawTrajectoryBackground,
   drawTrajectoryLabels,
-  TRAJECTORIES_HEIGHT,
-  TRAJECTORY_ROWS,
-  trajectoryScales,
 } from './draw-trajectories.ts';
 import { HoverBands } from './hover-bands.tsx';
 import { Marks } from './marks-view.tsx';
 import { valueText } from './number-text.ts';
 import { PAGE_PALETTE } from './palette.ts';
 import { breakAfter } from './trajectory-curves.ts';
+import { TRAJECTORIES_HEIGHT, TRAJECTORY_ROWS, trajectoryScales } from './trajectory-scales.ts';
 import { NO_HOVER, type TrajectoriesProps } from './types.ts';
 
 export function Trajectories(props: TrajectoriesProps) {

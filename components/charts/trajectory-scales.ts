@@ -1,0 +1,68 @@
+/**
+ * The shared geometry of the two trajectory panels: where the rows lie and how cka and Δ map to pixels. One scale serves
+ * every start block, so that moving the start moves the curve and not the ruler; the zoomed range is for reading a break.
+ */
+import { scaleLinear } from 'd3';
+import { type BlockAxis, blockAxis } from './block-axis.ts';
+import { breakAfter } from './trajectory-curves.ts';
+import { TRAJECTORY_STREAMS, type TrajectoriesProps, type TrajectoryCurves } from './types.ts';
+
+export const TRAJECTORY_ROWS = {
+  label: { top: 0, height: 16 },
+  brackets: { top: 17, height: 6 },
+  cka: { top: 28, height: 138 },
+  difference: { top: 190, height: 92 },
+  numbers: { top: 284, height: 20 },
+  start: { top: 302, height: 20 },
+  readout: { top: 326, height: 20 },
+} as const;
+export const TRAJECTORIES_HEIGHT = 348;
+/** How far past the break the zoomed scale looks. */
+const PAST_BREAK = 2;
+
+export type TrajectoryData = Pick<TrajectoriesProps, 'numBlocks' | 'start' | 'range' | 'selection' | 'detected'> & {
+  readonly curves: TrajectoryCurves;
+};
+
+export interface TrajectoryScales {
+  readonly axis: BlockAxis;
+  /** The last block k that the scales make room for; curves end there. */
+  readonly lastSeen: number;
+  readonly cka: (value: number) => number;
+  readonly difference: (value: number) => number;
+  readonly ckaTicks: readonly number[];
+  readonly differenceTicks: readonly number[];
+  readonly ckaText: (value: number) => string;
+  readonly differenceText: (value: number) => string;
+}
+
+export function trajectoryScales(data: TrajectoryData, width: number): TrajectoryScales {
+  const { start, numBlocks, curves } = data;
+  const zoomed = data.range === 'break';
+  const lastBlock = numBlocks - 1;
+  const lastSeen = zoomed ? Math.min(lastBlock, (breakAfter(curves, start) ?? lastBlock) + PAST_BREAK) : lastBlock;
+  const seen = (matrices: TrajectoryCurves['cka']) =>
+    TRAJECTORY_STREAMS.flatMap((stream) => (zoomed ? [matrices[stream][start] ?? []] : [...matrices[stream]]))
+      .flatMap((row) => row.slice(0, lastSeen + 1))
+      .filter((value) => value !== null);
+  const values = seen(curves.cka);
+  const drops = seen(curves.differences);
+  const { cka, difference } = TRAJECTORY_ROWS;
+  const upper = scaleLinear()
+    .domain([Math.min(0.999, ...values), Math.max(1, ...values)])
+    .range([cka.top + cka.height, cka.top]);
+  const lower = scaleLinear()
+    .domain([Math.min(0, ...drops), Math.max(0.001, ...drops)])
+    .range([difference.top + difference.height, difference.top])
+    .nice(3);
+  return {
+    axis: blockAxis(numBlocks, width),
+    lastSeen,
+    cka: upper,
+    difference: lower,
+    ckaTicks: upper.ticks(4),
+    differenceTicks: lower.ticks(3),
+    ckaText: upper.tickFormat(4),
+    differenceText: lower.tickFormat(3),
+  };
+}
