@@ -11,7 +11,7 @@ import {
 } from '../lib/core/capture/index.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
 import type { BlockInterval } from '../lib/core/interval/interval.ts';
-import { goldenQ1, outputFeatures, type Route, routeOf } from '../lib/core/model/index.ts';
+import { goldenQ1, openTransformer, outputFeatures, type Route, routeOf } from '../lib/core/model/index.ts';
 import type { Replacement } from '../lib/core/plan/plan.ts';
 import { REPORT_VERSION } from '../lib/core/report/report.ts';
 import { samplePicture, type TextCondition } from '../lib/core/sampling/index.ts';
@@ -55,8 +55,15 @@ export function createTasks({ engines, files }: TaskHost): TaskRunner {
 
     async verifyEngine() {
       void session.engine;
-      const golden = await goldenQ1();
-      return { maxAbsError: await golden.run(), tolerance: golden.tolerance };
+      const { config, checkpoint, inputs, expected, tolerance } = goldenQ1();
+      const transformer = await openTransformer(config, checkpoint);
+      try {
+        const output = await transformer.forward(inputs);
+        const errors = expected.map((value, i) => Math.abs(value - (output[i] ?? Number.NaN)));
+        return { maxAbsError: Math.max(...errors), tolerance };
+      } finally {
+        transformer.dispose();
+      }
     },
 
     async openModel({ source }, { onProgress }) {

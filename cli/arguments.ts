@@ -1,0 +1,66 @@
+/** The command line as typed values; whatever does not fit is a `usage` error that says what was expected. */
+import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { ContiguaError } from '../lib/core/errors.ts';
+import type { EngineName } from '../lib/core/tensor/index.ts';
+
+export type OptionSpec = NonNullable<ParseArgsConfig['options']>;
+export interface Arguments {
+  readonly model: string;
+  text(name: string): string | undefined;
+  required(name: string): string;
+  flag(name: string): boolean;
+  /** A whole number of at least `minimum`. */
+  count(name: string, fallback: number, minimum: number): number;
+  oneOf<T extends string>(name: string, allowed: readonly T[], fallback: T): T;
+}
+
+export const ENGINE_OPTION = { engine: { type: 'string' } } as const;
+export const ENGINES: readonly (EngineName | 'auto')[] = ['auto', 'tensorflow', 'webgpu', 'wasm', 'cpu'];
+
+export function parseArguments(command: string, argv: readonly string[], options: OptionSpec): Arguments {
+  const { values, positionals } = parsed(command, argv, options);
+  const [model, ...surplus] = positionals;
+  if (model === undefined || surplus.length > 0) {
+    throw usage(command, 'One MODEL is needed', positionals.length === 0 ? 'none' : positionals.join(' '));
+  }
+  const text = (name: string) => {
+    const value = values[name];
+    return typeof value === 'string' ? value : undefined;
+  };
+  return {
+    model,
+    text,
+    flag: (name) => values[name] === true,
+    required(name) {
+      const value = text(name);
+      if (!value) throw usage(command, `--${name} is needed`);
+      return value;
+    },
+    count(name, fallback, minimum) {
+      const value = text(name);
+      if (value === undefined) return fallback;
+      const number = Number(value);
+      if (value.trim() !== '' && Number.isSafeInteger(number) && number >= minimum) return number;
+      throw usage(command, `--${name} does not fit`, value, `a whole number of at least ${minimum}`);
+    },
+    oneOf(name, allowed, fallback) {
+      const value = text(name);
+      if (value === undefined) return fallback;
+      const found = allowed.find((one) => one === value);
+      if (found !== undefined) return found;
+      throw usage(command, `--${name} does not fit`, value, allowed.join(', '));
+    },
+  };
+}
+
+function parsed(command: string, argv: readonly string[], options: OptionSpec) {
+  try {
+    return parseArgs({ args: [...argv], options, allowPositionals: true, strict: true });
+  } catch (thrown) {
+    throw usage(command, thrown instanceof Error ? (thrown.message.split('. ')[0] ?? '') : String(thrown));
+  }
+}
+
+export function usage(command: string, summary: string, found?: string, expected?: string): ContiguaError {
+  return new ContiguaError('usage', summary, { found, expected, hint: `See \`contigua ${command} --help\`.` });
+}

@@ -1,0 +1,24 @@
+/** `contigua forward`: one pass of the whole model over inputs from a file, for comparing with other programs. */
+import { writeSafetensors } from '../lib/core/checkpoint/index.ts';
+import { fromFloat32 } from '../lib/core/tensor/index.ts';
+import { ENGINE_OPTION, ENGINES, parseArguments } from './arguments.ts';
+import type { CommandContext } from './main.ts';
+import { linkedFile, withModel } from './model-worker.ts';
+import { writeFileWhole } from './output.ts';
+
+export async function forward(argv: readonly string[], { signal }: CommandContext): Promise<void> {
+  const args = parseArguments('forward', argv, {
+    inputs: { type: 'string' },
+    out: { type: 'string' },
+    ...ENGINE_OPTION,
+  });
+  const inputs = linkedFile(args.required('inputs'));
+  const out = args.required('out');
+  const engine = args.oneOf('engine', ENGINES, 'auto');
+  const { sample, shape } = await withModel(args.model, engine, signal, ({ client }) =>
+    client.call('forward', { inputs }, { signal }),
+  );
+  const bytes = fromFloat32(sample, 'F32');
+  await writeFileWhole(out, writeSafetensors([{ name: 'sample', dtype: 'F32', shape, bytes }]));
+  console.error(`wrote ${out}: sample [${shape.join(', ')}]`);
+}

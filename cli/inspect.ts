@@ -1,0 +1,50 @@
+/** `contigua inspect`: what a model is, as a table for people or JSON for programs. */
+import { countFlops, parseModelConfig } from '../lib/core/model/config-index.ts';
+import type { ModelSummary } from '../workers/protocol.ts';
+import { parseArguments } from './arguments.ts';
+import type { CommandContext } from './main.ts';
+import { HEADERS_ONLY, withModel } from './model-worker.ts';
+import { writeText } from './output.ts';
+
+export async function inspect(argv: readonly string[], { signal }: CommandContext): Promise<void> {
+  const args = parseArguments('inspect', argv, { json: { type: 'boolean' } });
+  const model = await withModel(args.model, HEADERS_ONLY, signal, async (opened) => opened.model);
+  await writeText(undefined, args.flag('json') ? `${JSON.stringify(model, null, 2)}\n` : tableOf(model));
+}
+
+function tableOf(model: ModelSummary): string {
+  const { tokensPerForward: tokens } = model;
+  const flops = countFlops(parseModelConfig(JSON.stringify(model.config), 'config.json'), tokens);
+  const rows: readonly (readonly [string, string])[] = [
+    ['class', `${model.className}, ${model.family} family`],
+    ['blocks', `${model.numBlocks}, of ${grouped(model.blockParameters)} parameters each`],
+    ['width', `${model.width} = ${model.numHeads} heads × ${model.headDim}`],
+    ['text width', grouped(model.textDim)],
+    ['image token', `${model.inChannels} features in, patch ${model.patchSize}`],
+    ['parameters', `${scaled(model.parameters, 1000, '')} (${grouped(model.parameters)})`],
+    ['weights', `${model.dtypes.join(', ')}, ${scaled(model.sizeBytes, 1000, 'B')} in ${files(model.files)}`],
+    ['one forward', `${scaled(flops.total, 1000, 'FLOP')} for ${tokens.image} image and ${tokens.text} text tokens`],
+    [
+      'prompts',
+      model.drawable ? 'draws pictures of the sample grammar' : 'none: no text encoder of the sample grammar',
+    ],
+    ['fingerprint', model.fingerprint],
+  ];
+  const width = Math.max(...rows.map(([label]) => label.length));
+  return [model.name, ...rows.map(([label, value]) => `  ${label.padEnd(width)}  ${value}`), ''].join('\n');
+}
+
+function grouped(value: number): string {
+  return value.toLocaleString('en-US');
+}
+
+function files(count: number): string {
+  return count === 1 ? '1 file' : `${count} files`;
+}
+
+/** Three significant figures with an SI prefix: 10.9 MB, 5.44 M, 1.23 TFLOP. */
+function scaled(value: number, base: number, unit: string): string {
+  const prefixes = ['', 'k', 'M', 'G', 'T', 'P'];
+  const power = Math.min(prefixes.length - 1, Math.floor(Math.log(Math.max(value, 1)) / Math.log(base)));
+  return `${Number((value / base ** power).toPrecision(3))} ${prefixes[power]}${unit}`.trimEnd();
+}

@@ -1,0 +1,76 @@
+/**
+ * Runs one command and ends the process honestly: 0 done, 1 the input or the model is at fault, 2 the command line is,
+ * 130 stopped with Ctrl-C. Data goes to stdout or files, everything for people to stderr.
+ */
+import { asContiguaError, ContiguaError } from '../lib/core/errors.ts';
+import { PRODUCT_VERSION } from '../lib/core/plan/index.ts';
+import { analyse } from './analyse.ts';
+import { forward } from './forward.ts';
+import { HELP } from './help.ts';
+import { inspect } from './inspect.ts';
+import { plan } from './plan.ts';
+
+export interface CommandContext {
+  /** Aborted by the first Ctrl-C. */
+  readonly signal: AbortSignal;
+}
+type Command = (argv: readonly string[], context: CommandContext) => Promise<void>;
+
+const COMMANDS: Readonly<Record<string, Command>> = { inspect, forward, analyse, plan };
+const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+
+export async function main(argv: readonly string[]): Promise<void> {
+  const stop = new AbortController();
+  process.once('SIGINT', () => {
+    stop.abort();
+    // Whoever presses twice means now.
+    process.once('SIGINT', () => process.exit(EXIT.interrupted));
+  });
+  process.once('SIGTERM', () => stop.abort());
+  // `contigua inspect … | head` closes the pipe early, which is no failure.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(EXIT.done);
+    throw error;
+  });
+  process.exitCode = await run(argv, stop.signal);
+}
+
+async function run([name, ...rest]: readonly string[], signal: AbortSignal): Promise<number> {
+  try {
+    if (name === '--version' || name === '-V') {
+      console.log(PRODUCT_VERSION);
+      return EXIT.done;
+    }
+    if (name === '--help' || name === '-h' || name === 'help') {
+      console.log(helpOn(rest[0]));
+      return EXIT.done;
+    }
+    const command = name !== undefined && Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+    if (!command) {
+      throw new ContiguaError('usage', name === undefined ? 'No command given' : `There is no command "${name}"`, {
+        expected: Object.keys(COMMANDS).join(', '),
+        hint: 'See `contigua --help`.',
+      });
+    }
+    if (rest.includes('--help') || rest.includes('-h')) {
+      console.log(helpOn(name));
+      return EXIT.done;
+    }
+    await command(rest, { signal });
+    return EXIT.done;
+  } catch (thrown) {
+    const error = asContiguaError(thrown);
+    if (error.code === 'cancelled') {
+      console.error('Stopped.');
+      return EXIT.interrupted;
+    }
+    console.error(`contigua: ${error.message}`);
+    // A foreign error is a defect of this program: the stack is what a report of it needs.
+    if (error.code === 'internal' && thrown instanceof Error && thrown.stack) console.error(thrown.stack);
+    return error.code === 'usage' ? EXIT.usage : EXIT.failed;
+  }
+}
+
+function helpOn(name: string | undefined): string {
+  return (name !== undefined && Object.hasOwn(HELP, name) ? HELP[name] : undefined) ?? HELP.all ?? '';
+}

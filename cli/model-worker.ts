@@ -1,0 +1,44 @@
+/** Starts the compute thread with an engine and a model for the length of one command, and ends it in any case. */
+import { basename, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { EngineName } from '../lib/core/tensor/index.ts';
+import type { WorkerClient } from '../workers/client.ts';
+import { startNodeWorker } from '../workers/node.ts';
+import type { LinkedFile, ModelSummary } from '../workers/protocol.ts';
+
+export interface OpenedModel {
+  readonly client: WorkerClient;
+  readonly model: ModelSummary;
+}
+
+export async function withModel<T>(
+  folder: string,
+  engine: EngineName | 'auto',
+  signal: AbortSignal,
+  use: (opened: OpenedModel) => Promise<T>,
+): Promise<T> {
+  const client = startNodeWorker();
+  try {
+    const report = await client.call('startEngine', { wanted: engine }, { signal });
+    // Reading headers takes no engine: which one idles meanwhile is of no interest.
+    if (engine !== HEADERS_ONLY) console.error(`engine: ${report.name} (${report.device}). ${report.why}`);
+    const path = resolve(folder);
+    const source = { kind: 'url', url: pathToFileURL(path).href, name: nameOf(path) } as const;
+    return await use({ client, model: await client.call('openModel', { source }, { signal }) });
+  } finally {
+    client.close();
+  }
+}
+
+/** The engine of commands that only read a model. */
+export const HEADERS_ONLY = 'cpu';
+
+/** `…/Qwen-Image/transformer` is called Qwen-Image. */
+function nameOf(path: string): string {
+  const name = basename(path);
+  return name === 'transformer' ? basename(resolve(path, '..')) : name;
+}
+
+export function linkedFile(path: string): LinkedFile {
+  return { path, url: pathToFileURL(resolve(path)).href };
+}

@@ -1,0 +1,83 @@
+/** `contigua plan`: from intervals, or from a report and a number of blocks, to plan.json and the pruned config. */
+import { readFile } from 'node:fs/promises';
+import { chooseByBudget, DEFAULT_DETECTION, detectIntervals, rankByDamage } from '../lib/core/detection/index.ts';
+import { ContiguaError } from '../lib/core/errors.ts';
+import { layerIndexString, prunedConfig } from '../lib/core/export/index.ts';
+import { type IntervalSet, intervalSetOf, parseLayerIndex, removedCount } from '../lib/core/interval/index.ts';
+import { buildPlan, formatPlan, type Replacement } from '../lib/core/plan/index.ts';
+import { type AnalysisReport, parseReport } from '../lib/core/report/index.ts';
+import type { ModelSummary } from '../workers/protocol.ts';
+import { type Arguments, parseArguments, usage } from './arguments.ts';
+import type { CommandContext } from './main.ts';
+import { HEADERS_ONLY, withModel } from './model-worker.ts';
+import { writeFileWhole, writeText } from './output.ts';
+
+const REPLACEMENTS: readonly Replacement[] = ['removed', 'probes'];
+
+export async function plan(argv: readonly string[], { signal }: CommandContext): Promise<void> {
+  const args = parseArguments('plan', argv, {
+    intervals: { type: 'string' },
+    report: { type: 'string' },
+    remove: { type: 'string' },
+    replacement: { type: 'string' },
+    out: { type: 'string' },
+    'config-out': { type: 'string' },
+  });
+  const choose = chooser(args);
+  const replacement = args.oneOf('replacement', REPLACEMENTS, 'removed');
+  const reportPath = args.text('report');
+  const report = reportPath === undefined ? null : parseReport(await readText(reportPath), reportPath);
+
+  const model = await withModel(args.model, HEADERS_ONLY, signal, async (opened) => opened.model);
+  const intervals = choose(model, report);
+  const built = buildPlan({ model, report, intervals, replacement, detection: DEFAULT_DETECTION });
+  await writeText(args.text('out'), formatPlan(built));
+  const configOut = args.text('config-out');
+  if (configOut !== undefined) {
+    await writeFileWhole(configOut, prunedConfig(model, intervals));
+    console.error(`wrote ${configOut}`);
+  }
+  console.error(`${built.blocks.before} → ${built.blocks.after} blocks`);
+  console.error(`layer_index of the PPCL trainer: ${layerIndexString(intervals)}`);
+}
+
+type Choose = (model: ModelSummary, report: AnalysisReport | null) => IntervalSet;
+
+function chooser(args: Arguments): Choose {
+  const text = args.text('intervals');
+  const wantsBudget = args.text('remove') !== undefined;
+  if ((text !== undefined) === wantsBudget) {
+    throw usage(
+      'plan',
+      wantsBudget ? '--intervals and --remove exclude each other' : '--intervals or --remove is needed',
+    );
+  }
+  if (text !== undefined) return ({ numBlocks }) => parseLayerIndex(text, numBlocks, '--intervals');
+  if (args.text('report') === undefined) throw usage('plan', '--remove needs the --report that it chooses from');
+  const count = args.count('remove', 0, 1);
+  return ({ numBlocks }, report) => chooseFrom(report, count, numBlocks);
+}
+
+function chooseFrom(report: AnalysisReport | null, count: number, numBlocks: number): IntervalSet {
+  if (!report) return [];
+  const detected = detectIntervals(report, DEFAULT_DETECTION);
+  const chosen = intervalSetOf(chooseByBudget(rankByDamage(report, detected, 'removed'), count), numBlocks, '--remove');
+  const possible = removedCount(intervalSetOf(detected, numBlocks, '--report'));
+  if (removedCount(chosen) === count) return chosen;
+  throw new ContiguaError('plan-invalid', 'The detected intervals do not hold that many blocks', {
+    found: `--remove ${count}`,
+    expected: `at most ${possible}`,
+    hint: 'Remove fewer, or choose by hand with --intervals.',
+  });
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (thrown) {
+    throw new ContiguaError('inputs-invalid', 'The file cannot be read', {
+      file: path,
+      found: thrown instanceof Error ? thrown.message : String(thrown),
+    });
+  }
+}

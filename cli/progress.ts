@@ -1,0 +1,46 @@
+/** Progress on stderr: one line that redraws itself on a terminal, a line per stage and quarter anywhere else. */
+import type { Progress } from '../workers/protocol.ts';
+
+const BAR_CELLS = 24;
+
+export interface ProgressDisplay {
+  show(progress: Progress): void;
+  end(): void;
+}
+
+export function progressOn(stream: NodeJS.WriteStream): ProgressDisplay {
+  return stream.isTTY ? bar(stream) : lines(stream);
+}
+
+function bar(stream: NodeJS.WriteStream): ProgressDisplay {
+  const startedAt = performance.now();
+  let drawn = false;
+  return {
+    show({ stage, done, total }) {
+      const share = total > 0 ? Math.min(done / total, 1) : 0;
+      const filled = Math.round(share * BAR_CELLS);
+      const cells = '█'.repeat(filled) + '░'.repeat(BAR_CELLS - filled);
+      const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+      stream.write(`\r\x1b[K${stage.padEnd(13)} ${cells} ${done}/${total}  ${seconds} s`);
+      drawn = true;
+    },
+    end() {
+      if (drawn) stream.write('\r\x1b[K');
+    },
+  };
+}
+
+function lines(stream: NodeJS.WriteStream): ProgressDisplay {
+  let stageShown = '';
+  let quarterShown = -1;
+  return {
+    show({ stage, done, total }) {
+      const quarter = total > 0 ? Math.floor((4 * done) / total) : 0;
+      if (stage === stageShown && quarter <= quarterShown) return;
+      stageShown = stage;
+      quarterShown = quarter;
+      stream.write(`${stage}: ${done} of ${total}\n`);
+    },
+    end() {},
+  };
+}
