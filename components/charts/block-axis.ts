@@ -5,7 +5,7 @@
 export const AXIS_LEFT = 48;
 export const AXIS_RIGHT = 26;
 /** Closest distance of two block numbers. */
-const LABEL_GAP = 22;
+const LABEL_GAP = 26;
 
 export interface BlockAxis {
   readonly numBlocks: number;
