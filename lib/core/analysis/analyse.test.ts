@@ -1,0 +1,222 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { type Calibration, syntheticCalibration } from '../capture/index.ts';
+import { DEFAULT_DETECTION, detectIntervals } from '../detection/index.ts';
+import { goldenCheckpoint, goldenQ1 } from '../model/golden-fill.ts';
+import { openTransformer, parseModelConfig, routeOf, type Transformer } from '../model/index.ts';
+import { describePerEngine } from '../tensor/test-engines.ts';
+import { type Analysed, analyse } from './analyse.ts';
+import { splitRows } from './held-out.ts';
+import { inputsOfSamples } from './held-out-inputs.ts';
+import type { AnalysisProgress } from './progress.ts';
+
+const BLOCKS = 4;
+
+function openSmall(): Promise<Transformer> {
+  const config = parseModelConfig(JSON.stringify({ ...goldenQ1().config.raw, num_layers: BLOCKS }), 'config.json');
+  return openTransformer(config, goldenCheckpoint(config));
+}
+
+/** The same model, whose last block leaves the text stream as it is. */
+function withIdleLastText(transformer: Transformer): Transformer {
+  return {
+    ...transformer,
+    runBlock: async (index, state, context) => {
+      const next = await transformer.runBlock(index, state, context);
+      if (index < BLOCKS - 1) return next;
+      next.text.dispose();
+      return { image: next.image, text: state.text.clone() };
+    },
+  };
+}
+
+function squareOf(values: Float32Array, other?: Float32Array): number {
+  return values.reduce((sum, value, i) => sum + (value - (other?.[i] ?? 0)) ** 2, 0);
+}
+
+function numbersIn(value: unknown): number[] {
+  if (typeof value === 'number') return [value];
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(numbersIn) : [];
+}
+
+describePerEngine(['wasm'], 'an analysis', () => {
+  let transformer: Transformer;
+  let calibration: Calibration;
+  let analysed: Analysed;
+  const progress: AnalysisProgress[] = [];
+  let tensorsBefore = 0;
+  let tensorsAfter = 0;
+
+  beforeAll(async () => {
+    transformer = await openSmall();
+    calibration = syntheticCalibration(transformer.config, { samples: 6, timesteps: 2, seed: 5 });
+    // The first pass reads weights, which may stay resident.
+    await transformer.forward(calibration.batches[0]!);
+    tensorsBefore = tf.memory().numTensors;
+    analysed = await analyse(transformer, calibration, { onProgress: (step) => progress.push(step) });
+    tensorsAfter = tf.memory().numTensors;
+  });
+
+  it('reports every block of both streams', () => {
+    const { analysis, probes } = analysed;
+    expect(probes).toHaveLength(BLOCKS);
+    expect(analysis.blockMs).toHaveLength(BLOCKS);
+    for (const stream of [analysis.streams.image, analysis.streams.text]) {
+      expect(stream.probeR2).toHaveLength(BLOCKS);
+      expect(stream.probeError).toHaveLength(BLOCKS);
+      for (let i = 0; i < BLOCKS; i++) {
+        expect(stream.cka.debiased[i]![i]).toBe(1);
+        for (let j = 0; j < BLOCKS; j++) expect(stream.cka.debiased[i]![j]).toBe(stream.cka.debiased[j]![i]);
+      }
+    }
+    expect(numbersIn(analysis).every(Number.isFinite)).toBe(true);
+    expect(JSON.parse(JSON.stringify(analysis))).toEqual(analysis);
+  });
+
+  it('says on how many tokens it stands, whole samples held out', () => {
+    const { tokens, fitTokens, heldOutTokens, samples } = analysed.analysis.calibration;
+    expect(samples).toBe(6);
+    expect(tokens).toEqual({ image: 6 * 64, text: 6 * 16 });
+    expect(heldOutTokens.image + fitTokens.image).toBe(tokens.image);
+    expect(heldOutTokens.image % 64).toBe(0);
+    expect(heldOutTokens.text).toBe(heldOutTokens.image / 4);
+    expect(heldOutTokens.image).toBeGreaterThan(0);
+  });
+
+  it('counts its progress stage by stage to the end, with the numbers that are final', () => {
+    expect([...new Set(progress.map(({ stage }) => stage))]).toEqual([
+      'capture',
+      'probes',
+      'cka',
+      'trajectories',
+      'damage',
+    ]);
+    for (const stage of new Set(progress.map((step) => step.stage))) {
+      const steps = progress.filter((step) => step.stage === stage);
+      expect(steps.map(({ done }) => done)).toEqual(steps.map((_, i) => i + 1));
+      expect(steps.at(-1)!.done).toBe(steps.at(-1)!.total);
+    }
+    const partials = progress.flatMap(({ partial }) => (partial?.kind === 'probe' ? [partial.r2.image] : []));
+    expect(partials).toEqual(analysed.analysis.streams.image.probeR2);
+    expect(Object.keys(analysed.analysis.stagesMs)).toEqual(['capture', 'probes', 'cka', 'trajectories', 'damage']);
+  });
+
+  it('leaves no tensors behind, run after run', async () => {
+    expect(tensorsAfter).toBe(tensorsBefore);
+    await analyse(transformer, calibration);
+    await analysed.evaluate([{ first: 0, last: 1 }]);
+    expect(tf.memory().numTensors).toBe(tensorsBefore);
+  });
+
+  it('measures damage as the forward pass along the pruned route does', async () => {
+    const intervals = [
+      { first: 0, last: 2 },
+      { first: 1, last: 2 },
+      { first: 2, last: 3 },
+    ];
+    const measured = await analysed.evaluate(intervals);
+    const { heldOutSamples } = splitRows(calibration.rows);
+    const inputs = inputsOfSamples(calibration, heldOutSamples, 8);
+    expect(inputs.reduce((sum, { batch }) => sum + batch, 0)).toBe(heldOutSamples.length);
+    for (const [i, interval] of intervals.entries()) {
+      for (const [replacement, key] of [
+        ['removed', 'removedError'],
+        ['probes', 'probedError'],
+      ] as const) {
+        const route = routeOf(BLOCKS, [interval], replacement, analysed.probes);
+        let [difference, size] = [0, 0];
+        for (const batch of inputs) {
+          const whole = await transformer.forward(batch);
+          difference += squareOf(await transformer.forward(batch, route), whole);
+          size += squareOf(whole);
+        }
+        expect(measured[i]![key]).toBeCloseTo(Math.sqrt(difference / size), 5);
+        expect(measured[i]![key]).toBeGreaterThan(0.001);
+      }
+      expect(measured[i]!.directionError).toBeGreaterThan(0);
+      expect(measured[i]!.directionError).toBeLessThan(8);
+    }
+  });
+
+  it('has measured what the default rule detects', () => {
+    const { streams, damage } = analysed.analysis;
+    const detected = detectIntervals({ streams }, DEFAULT_DETECTION);
+    expect(damage.map(({ first, last }) => ({ first, last }))).toEqual(detected);
+    expect(detected.length).toBeGreaterThan(0);
+  });
+
+  it('can measure on another transformer after its own is gone', async () => {
+    const own = await openSmall();
+    const fresh = await openSmall();
+    const other = await analyse(own, calibration);
+    own.dispose();
+    const [here] = await analysed.evaluate([{ first: 1, last: 2 }]);
+    const [there] = await other.evaluate([{ first: 1, last: 2 }], { transformer: fresh });
+    expect(there!.probedError).toBeCloseTo(here!.probedError, 5);
+    fresh.dispose();
+  });
+
+  it('reports n/a, never NaN, for a stream that a block does not update', async () => {
+    const { analysis, probes } = await analyse(withIdleLastText(transformer), calibration);
+    const { text, image } = analysis.streams;
+    const last = BLOCKS - 1;
+    expect(probes[last]!.text).toBeNull();
+    expect(probes[last]!.image).not.toBeNull();
+    expect([text.probeR2[last], text.probeError[last]]).toEqual([null, null]);
+    expect(text.trajectories.debiased['block-u/teacher-after-k'][0]![last]).toBeNull();
+    expect(image.trajectories.debiased['block-u/teacher-after-k'][0]![last]).not.toBeNull();
+    expect(text.cka.debiased[last]![last - 1]).toBeCloseTo(1, 5);
+    expect(numbersIn(analysis).every(Number.isFinite)).toBe(true);
+  });
+
+  it('still works on a single sample, with nothing held out to judge probes on', async () => {
+    const single = syntheticCalibration(transformer.config, { samples: 1, timesteps: 1, seed: 5 });
+    const { analysis } = await analyse(transformer, single);
+    expect(analysis.calibration.heldOutTokens).toEqual({ image: 0, text: 0 });
+    expect(analysis.streams.image.probeR2).toEqual(Array(BLOCKS).fill(null));
+    expect(analysis.damage.every(({ removedError }) => removedError > 0)).toBe(true);
+  });
+
+  describe('when it is stopped', () => {
+    it.each(['capture', 'probes', 'cka', 'trajectories', 'damage'])(
+      'in %s, ends at once and frees all',
+      async (stage) => {
+        const controller = new AbortController();
+        const seen: string[] = [];
+        const run = analyse(transformer, calibration, {
+          signal: controller.signal,
+          onProgress: (step) => {
+            seen.push(step.stage);
+            if (step.stage === stage) controller.abort();
+          },
+        });
+        await expect(run).rejects.toMatchObject({ code: 'cancelled' });
+        expect(seen.filter((name) => name === stage)).toHaveLength(1);
+        expect(seen.at(-1)).toBe(stage);
+        expect(tf.memory().numTensors).toBe(tensorsBefore);
+      },
+    );
+
+    it('before it begins, does nothing', async () => {
+      await expect(analyse(transformer, calibration, { signal: AbortSignal.abort() })).rejects.toMatchObject({
+        code: 'cancelled',
+      });
+    });
+  });
+});
+
+describe('picking samples to measure on', () => {
+  it('takes whole samples, evenly spread, out of their batches', async () => {
+    const { config } = goldenQ1();
+    const calibration = syntheticCalibration(config, { samples: 6, timesteps: 2, seed: 5 });
+    const [all] = calibration.batches;
+    const picked = inputsOfSamples(calibration, [1, 2, 4, 5], 2);
+    expect(picked).toHaveLength(1);
+    expect(picked[0]!.batch).toBe(2);
+    const size = all!.hiddenStates.length / 6;
+    expect(picked[0]!.hiddenStates.subarray(0, size)).toEqual(all!.hiddenStates.subarray(size, 2 * size));
+    expect(picked[0]!.hiddenStates.subarray(size)).toEqual(all!.hiddenStates.subarray(4 * size, 5 * size));
+    expect([...picked[0]!.timestep]).toEqual([all!.timestep[1], all!.timestep[4]]);
+    expect(inputsOfSamples(calibration, [], 9)[0]!.batch).toBe(6);
+  });
+});
