@@ -8,7 +8,6 @@ import { durationWords, remainingWords } from '@/lib/client/number-words.ts';
 import { remainingMs, shareDone } from '@/lib/client/progress.ts';
 
 const STAGES: readonly (readonly [stage: string, words: string])[] = [
-  ['read', 'Read calibration'],
   ['capture', 'Capture hidden states'],
   ['probes', 'Fit linear probes'],
   ['cka', 'Compare states (CKA)'],

@@ -11,7 +11,7 @@ import { analyse, analysisStore, stopAnalysis } from '@/lib/client/analysis.ts';
 import { calibrationStore, requestOf } from '@/lib/client/calibration.ts';
 import { engineStore } from '@/lib/client/engine.ts';
 import { modelStore } from '@/lib/client/model.ts';
-import { bytesWords, countWords } from '@/lib/client/number-words.ts';
+import { bytesWords } from '@/lib/client/number-words.ts';
 import { AnalysisProgress } from './analysis-progress';
 
 export function CapturePanel() {
@@ -53,7 +53,7 @@ export function CapturePanel() {
           onChange={(kind) => calibrationStore.setState({ kind })}
         />
         {choice.kind === 'file' ? (
-          <div className="h-[92px] text-xs">
+          <div className="h-[84px] text-xs">
             <input
               ref={picker}
               type="file"
@@ -77,7 +77,7 @@ export function CapturePanel() {
             </p>
           </div>
         ) : (
-          <div className="h-[92px] space-y-1">
+          <div className="grid h-[84px] grid-cols-3 content-start gap-2">
             <NumberField
               label="Samples"
               value={choice.samples}
@@ -110,7 +110,7 @@ export function CapturePanel() {
               SYNTHETIC inputs: seeded noise, not what the model sees in use. Fit for a first look, not for a decision.
             </strong>
           ) : choice.kind === 'shapes' && summary ? (
-            `${choice.samples} pictures with captions × ${summary.tokensPerForward.image} image tokens = ${countWords(choice.samples * summary.tokensPerForward.image)} rows, spread over ${choice.timesteps} timesteps.`
+            `${choice.samples} pictures with captions × ${summary.tokensPerForward.image} image tokens = ${(choice.samples * summary.tokensPerForward.image).toLocaleString('en-US')} rows, spread over ${choice.timesteps} timesteps.`
           ) : null}
         </p>
         {running ? (

@@ -1,9 +1,61 @@
 'use client';
-/** Placeholder until figures land in this tree. */
-import type { BlockInterval } from '@/lib/core/interval/index.ts';
+/** Takes a chart away: the figure as SVG or PNG, its numbers as CSV. */
+import { useStore } from 'zustand';
+import { Button } from '@/components/ui/button';
+import { DownloadIcon } from '@/components/ui/icons';
+import { Popover } from '@/components/ui/popover';
+import { analysisStore } from '@/lib/client/analysis.ts';
+import { showError } from '@/lib/client/notices.ts';
+import type { ChartName, FileKind } from './chart-figures';
 
-export type ChartName = 'strip' | 'cka' | 'trajectories';
+const KINDS: readonly (readonly [kind: FileKind, words: string])[] = [
+  ['svg', 'SVG'],
+  ['png', 'PNG'],
+  ['csv', 'CSV'],
+];
 
-export function ChartDownload(_: { chart: ChartName; detected: readonly BlockInterval[] }) {
-  return null;
+interface ChartDownloadProps {
+  /** What is downloaded, in words: "Download blocks". */
+  name: string;
+  charts: readonly { readonly chart: ChartName; readonly label: string }[];
+}
+
+export function ChartDownload({ name, charts }: ChartDownloadProps) {
+  const analysed = useStore(analysisStore, (state) => state.report !== null);
+  return (
+    <Popover
+      name={`Download ${name}`}
+      label={<DownloadIcon />}
+      disabled={!analysed}
+      panelClass="w-64"
+      buttonClass="inline-flex size-7 items-center justify-center rounded-md text-muted hover:bg-panel-2 hover:text-ink disabled:pointer-events-none disabled:opacity-35"
+    >
+      <div className="space-y-2">
+        {charts.map(({ chart, label }) => (
+          <div key={chart} className="flex items-center gap-1">
+            <span className="flex-1 text-xs text-muted">{label}</span>
+            {KINDS.map(([kind, words]) => (
+              <Button
+                key={kind}
+                className="h-7 px-2 text-xs"
+                aria-label={`${label} as ${words}`}
+                onClick={() => void save(chart, kind)}
+              >
+                {words}
+              </Button>
+            ))}
+          </div>
+        ))}
+      </div>
+    </Popover>
+  );
+}
+
+async function save(chart: ChartName, kind: FileKind): Promise<void> {
+  try {
+    const { saveChart } = await import('./chart-figures');
+    await saveChart(chart, kind);
+  } catch (thrown) {
+    showError(thrown);
+  }
 }

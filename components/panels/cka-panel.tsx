@@ -78,7 +78,13 @@ export function CkaPanel({ width, detected }: { width: number; detected: readonl
               { value: 'cividis', label: 'Cividis' },
             ]}
           />
-          <ChartDownload chart="cka" detected={detected} />
+          <ChartDownload
+            name="similarity"
+            charts={[
+              { chart: 'cka-image', label: 'Image stream' },
+              { chart: 'cka-text', label: 'Text stream' },
+            ]}
+          />
         </>
       }
     >

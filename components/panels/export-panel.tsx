@@ -3,7 +3,6 @@
 import { useRef } from 'react';
 import { useStore } from 'zustand';
 import { Button } from '@/components/ui/button';
-import { DownloadIcon } from '@/components/ui/icons';
 import { modelStore } from '@/lib/client/model.ts';
 import { copyLayerIndex, downloadConfig, downloadPlan, loadPlan } from '@/lib/client/plan-files.ts';
 import { selectionStore } from '@/lib/client/selection.ts';
@@ -15,28 +14,28 @@ export function ExportPanel() {
   return (
     <section
       aria-label="Download"
-      className="sticky bottom-0 z-10 grid grid-cols-2 gap-2 border-t border-line bg-panel px-4 py-3"
+      className="bottom-0 z-10 grid xl:sticky grid-cols-2 gap-2 border-t border-line bg-panel px-4 py-3"
     >
-      <Button look="primary" disabled={!open || empty} onClick={downloadPlan}>
-        <DownloadIcon />
+      <Button className="h-7 px-2" look="primary" disabled={!open || empty} onClick={downloadPlan}>
         Download plan
       </Button>
       <Button
+        className="h-7 px-2"
         disabled={!open || empty}
         title="config.json of the pruned model, as diffusers reads it"
         onClick={downloadConfig}
       >
-        <DownloadIcon />
         Download config
       </Button>
       <Button
+        className="h-7 px-2"
         disabled={!open || empty}
         title="The intervals as the official PPCL trainer takes them: --layer_index"
         onClick={() => void copyLayerIndex()}
       >
         Copy layer_index
       </Button>
-      <Button disabled={!open} onClick={() => picker.current?.click()}>
+      <Button className="h-7 px-2" disabled={!open} onClick={() => picker.current?.click()}>
         Load plan
       </Button>
       <input

@@ -23,8 +23,8 @@ const SCORES: readonly { readonly value: DamageScore; readonly label: string }[]
   { value: 'probe', label: 'probe error' },
   { value: 'direction', label: 'direction error' },
 ];
-const ROW_PX = 28;
-const ROWS = 7;
+const ROW_PX = 24;
+const ROWS = 6;
 
 export function IntervalPanel() {
   const report = useStore(analysisStore, (state) => state.report);
@@ -84,7 +84,7 @@ export function IntervalPanel() {
       />
       <div className="my-2">
         <Select
-          label="Rank by predicted damage"
+          label="Rank by"
           value={score}
           options={SCORES}
           onChange={(next) => settingsStore.setState({ score: next })}
@@ -106,7 +106,7 @@ export function IntervalPanel() {
         ) : (
           <table className="w-full text-xs">
             <thead className="sticky top-0 bg-panel text-muted">
-              <tr className="h-7">
+              <tr className="h-6">
                 <th scope="col" className="text-left font-normal">
                   Blocks
                 </th>
@@ -133,7 +133,7 @@ export function IntervalPanel() {
                     measuring.some(({ first, last }) => first === row.interval.first && last === row.interval.last),
                   )}
                   isChosen={containsInterval(chosen, row.interval)}
-                  isDetected={containsInterval(detected, row.interval)}
+                  origin={originOf(row.interval, detected)}
                 />
               ))}
             </tbody>
@@ -149,14 +149,15 @@ interface RowProps {
   cka: number | null;
   damage: string;
   isChosen: boolean;
-  isDetected: boolean;
+  /** Where it comes from, unless it was detected as it is. */
+  origin: string | null;
 }
 
-function Row({ interval, cka, damage, isChosen, isDetected }: RowProps) {
+function Row({ interval, cka, damage, isChosen, origin }: RowProps) {
   const { first, last } = interval;
   return (
     <tr
-      className="h-7 hover:bg-panel-2"
+      className="h-6 hover:bg-panel-2"
       onPointerEnter={() => setHover({ block: first, other: last })}
       onPointerLeave={() => setHover({ block: null })}
     >
@@ -164,7 +165,7 @@ function Row({ interval, cka, damage, isChosen, isDetected }: RowProps) {
         <span className={isChosen ? 'font-medium text-accent' : ''}>
           {first}–{last}
         </span>
-        {isDetected ? null : <span className="ml-1.5 text-2xs text-muted">drawn</span>}
+        {origin ? <span className="ml-1.5 text-2xs text-muted">{origin}</span> : null}
       </td>
       <td className="text-right">{scoreWords(cka)}</td>
       <td className="text-right">{damage}</td>
@@ -179,6 +180,12 @@ function Row({ interval, cka, damage, isChosen, isDetected }: RowProps) {
       </td>
     </tr>
   );
+}
+
+function originOf({ first, last }: BlockInterval, detected: readonly BlockInterval[]): string | null {
+  const around = detected.find((found) => found.first <= first && last <= found.last);
+  if (!around) return 'drawn';
+  return around.first === first && around.last === last ? null : `of ${around.first}–${around.last}`;
 }
 
 /** Errors as percent of the output; sums and differences, which have no such meaning, as plain numbers. */

@@ -60,7 +60,7 @@ export function ModelPanel() {
         />
         <Fact
           name="Fingerprint"
-          value={summary && <code className="text-2xs">{summary.fingerprint.slice(0, 19)}…</code>}
+          value={summary && `${summary.fingerprint.slice(0, 19)}…`}
           title={summary?.fingerprint}
         />
       </dl>

@@ -118,12 +118,12 @@ function Line({ name, pair, words, title }: LineProps) {
   }
   const same = pair.before === pair.after;
   return (
-    <tr className="h-7" title={title}>
-      <th scope="row" className="text-left font-normal text-muted">
+    <tr className="h-6" title={title}>
+      <th scope="row" className="text-left font-normal whitespace-nowrap text-muted">
         {name}
       </th>
       <td className="text-right whitespace-nowrap">
-        <span className={same ? '' : 'text-muted'}>{words(pair.before)}</span>
+        <span className="text-muted">{withoutUnit(words(pair.before), words(pair.after))}</span>
         <span className="text-muted"> → </span>
         <span className="font-medium">{words(pair.after)}</span>
       </td>
@@ -134,10 +134,16 @@ function Line({ name, pair, words, title }: LineProps) {
   );
 }
 
+/** "12.6 GFLOP" before "8.65 GFLOP" is just "12.6". */
+function withoutUnit(before: string, after: string): string {
+  const unit = before.slice(before.lastIndexOf(' '));
+  return before.includes(' ') && after.endsWith(unit) ? before.slice(0, -unit.length) : before;
+}
+
 function Row({ name, title, children }: { name: string; title?: string; children: ReactNode }) {
   return (
-    <tr className="h-7" title={title}>
-      <th scope="row" className="text-left font-normal text-muted">
+    <tr className="h-6" title={title}>
+      <th scope="row" className="text-left font-normal whitespace-nowrap text-muted">
         {name}
       </th>
       <td className="text-right" colSpan={2}>

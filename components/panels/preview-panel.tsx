@@ -1,21 +1,18 @@
 'use client';
 /** The same prompt and seed, whole and pruned, side by side, with what the checker reads in each picture. */
-import { useEffect, useRef } from 'react';
 import { useStore } from 'zustand';
 import { Button } from '@/components/ui/button';
 import { Choice } from '@/components/ui/choice';
 import { Help } from '@/components/ui/help';
-import { CheckIcon, CrossIcon } from '@/components/ui/icons';
 import { Panel } from '@/components/ui/panel';
 import { analysisStore } from '@/lib/client/analysis.ts';
 import { busyStore } from '@/lib/client/compute.ts';
 import { engineStore } from '@/lib/client/engine.ts';
 import { modelStore } from '@/lib/client/model.ts';
-import { durationWords } from '@/lib/client/number-words.ts';
 import {
-  type Drawn,
   drawBoth,
   GUIDANCE,
+  isPrunedOf,
   previewStore,
   prunedKey,
   STEPS,
@@ -24,6 +21,7 @@ import {
 } from '@/lib/client/preview.ts';
 import { selectionStore } from '@/lib/client/selection.ts';
 import { settingsStore } from '@/lib/client/settings.ts';
+import { FactTable, Picture } from './preview-pictures';
 
 export function PreviewPanel() {
   const summary = useStore(modelStore, (state) => state.summary);
@@ -136,83 +134,11 @@ export function PreviewPanel() {
           share={drawing === 'pruned' ? share : null}
         />
       </div>
-      <p className="mt-2 min-h-8 text-2xs text-muted">{reason}</p>
+      <p className="mt-1 min-h-8 text-2xs text-muted">{reason}</p>
+      <FactTable
+        whole={whole?.drawing.facts ?? []}
+        pruned={whole && pruned && isPrunedOf(pruned.key, whole.key) ? pruned.drawing.facts : null}
+      />
     </Panel>
-  );
-}
-
-const FACT_LINES = 13;
-const FACT_PX = 16;
-
-interface PictureProps {
-  title: string;
-  drawn: Drawn | null;
-  /** Drawn for another prompt, seed or choice than the present one. */
-  stale: boolean;
-  share: number | null;
-}
-
-function Picture({ title, drawn, stale, share }: PictureProps) {
-  const canvas = useRef<HTMLCanvasElement>(null);
-  useEffect(() => {
-    if (!drawn || !canvas.current) return;
-    const { rgba, width, height } = drawn.drawing;
-    canvas.current.getContext('2d')?.putImageData(new ImageData(rgba, width, height), 0, 0);
-  }, [drawn]);
-  const facts = drawn?.drawing.facts ?? [];
-  const held = facts.filter(({ holds }) => holds).length;
-  return (
-    <figure className="min-w-0">
-      <div className="relative aspect-square overflow-hidden rounded-md border border-line bg-panel-2">
-        {drawn ? (
-          <canvas
-            ref={canvas}
-            role="img"
-            aria-label={`${title} picture, ${held} of ${facts.length} facts hold`}
-            width={drawn.drawing.width}
-            height={drawn.drawing.height}
-            className={`size-full [image-rendering:pixelated] ${stale ? 'opacity-35' : ''}`}
-          />
-        ) : null}
-        {share !== null ? (
-          <span className="absolute inset-x-0 bottom-0 h-1 bg-line">
-            <span className="block h-full bg-ink" style={{ width: `${share * 100}%` }} />
-          </span>
-        ) : null}
-        {stale && share === null ? (
-          <span className="absolute inset-x-0 bottom-0 bg-panel/90 px-2 py-0.5 text-center text-2xs text-muted">
-            outdated: draw again
-          </span>
-        ) : null}
-      </div>
-      <figcaption className="mt-1 flex justify-between gap-2 text-xs">
-        <span className="font-medium">{title}</span>
-        <span className="truncate text-muted">
-          {drawn ? `${held} / ${facts.length} facts · ${durationWords(drawn.drawing.durationMs)}` : ''}
-        </span>
-      </figcaption>
-      <ul
-        aria-label={`Facts in the ${title.toLowerCase()} picture`}
-        className="mt-1 text-2xs"
-        style={{ minHeight: drawn ? Math.min(FACT_LINES, facts.length) * FACT_PX : 5 * FACT_PX }}
-      >
-        {facts.map((fact) => (
-          <li
-            key={fact.name}
-            className="flex h-4 items-center gap-1"
-            title={`${fact.name}: expected ${fact.expected}, seen ${fact.seen}`}
-          >
-            <span aria-hidden className={`scale-75 ${fact.holds ? 'text-muted' : 'text-danger'}`}>
-              {fact.holds ? <CheckIcon /> : <CrossIcon />}
-            </span>
-            <span className="sr-only">{fact.holds ? 'holds' : 'does not hold'}: </span>
-            <span className="truncate">
-              <span className="text-muted">{fact.name}</span> {fact.seen}
-              {fact.holds ? '' : `, not ${fact.expected}`}
-            </span>
-          </li>
-        ))}
-      </ul>
-    </figure>
   );
 }

@@ -44,7 +44,7 @@ export function StripPanel({ width, detected }: { width: number; detected: reado
             ? `Probe R² on ${held.image.toLocaleString('en-US')} image and ${held.text.toLocaleString('en-US')} text tokens held out from the fit. Brackets are detected, filled is chosen.`
             : 'Drag over blocks to choose a run; Analyse shows which runs are redundant.'
       }
-      tools={<ChartDownload chart="strip" detected={detected} />}
+      tools={<ChartDownload name="blocks" charts={[{ chart: 'strip', label: 'Blocks' }]} />}
     >
       <Strip
         width={width}

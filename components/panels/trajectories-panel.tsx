@@ -88,7 +88,7 @@ export function TrajectoriesPanel({ width, detected }: { width: number; detected
               />
             </div>
           </Popover>
-          <ChartDownload chart="trajectories" detected={detected} />
+          <ChartDownload name="trajectories" charts={[{ chart: 'trajectories', label: 'Trajectories' }]} />
         </>
       }
     >

@@ -18,8 +18,8 @@ export function NumberField({ label, value, min, max, onChange, disabled }: Numb
   const number = Number(typed);
   const valid = typed.trim() !== '' && Number.isInteger(number) && number >= min && number <= max;
   return (
-    <div className="flex items-center justify-between gap-2">
-      <label htmlFor={id} className="text-xs text-muted">
+    <div className="min-w-0">
+      <label htmlFor={id} className="mb-1 block text-xs text-muted">
         {label}
       </label>
       <input
@@ -35,7 +35,7 @@ export function NumberField({ label, value, min, max, onChange, disabled }: Numb
           if (event.target.value.trim() !== '' && Number.isInteger(next) && next >= min && next <= max) onChange(next);
         }}
         onBlur={() => setTyped(String(value))}
-        className="h-7 w-20 rounded-md border border-line bg-panel px-2 text-right text-xs aria-invalid:border-danger disabled:opacity-50"
+        className="h-7 w-full rounded-md border border-line bg-panel px-2 text-right text-xs aria-invalid:border-danger disabled:opacity-50"
       />
     </div>
   );

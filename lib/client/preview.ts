@@ -45,6 +45,11 @@ export function prunedKey(whole: string, intervals: readonly BlockInterval[], re
   return JSON.stringify([whole, replacement, intervals.map(({ first, last }) => [first, last])]);
 }
 
+/** True when both pictures follow the same prompt and seed on the same model. */
+export function isPrunedOf(pruned: string, whole: string): boolean {
+  return pruned.startsWith(JSON.stringify([whole]).slice(0, -1));
+}
+
 export async function drawBoth(
   fingerprint: string,
   intervals: readonly BlockInterval[],

@@ -1,0 +1,120 @@
+'use client';
+/** The two pictures and, fact by fact, what the checker reads in each. */
+import { useEffect, useRef } from 'react';
+import { CheckIcon, CrossIcon } from '@/components/ui/icons';
+import { durationWords } from '@/lib/client/number-words.ts';
+import type { Drawn } from '@/lib/client/preview.ts';
+import type { Drawing } from '@/workers/protocol.ts';
+
+interface PictureProps {
+  title: string;
+  drawn: Drawn | null;
+  /** Drawn for another prompt, seed or choice than the present one. */
+  stale: boolean;
+  /** 0…1 while it is being drawn. */
+  share: number | null;
+}
+
+export function Picture({ title, drawn, stale, share }: PictureProps) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const figure = useRef<HTMLElement>(null);
+  useEffect(() => {
+    if (!drawn || !canvas.current) return;
+    const { rgba, width, height } = drawn.drawing;
+    canvas.current.getContext('2d')?.putImageData(new ImageData(rgba, width, height), 0, 0);
+  }, [drawn]);
+  const drawing = share !== null;
+  useEffect(() => {
+    if (drawing) figure.current?.scrollIntoView({ block: 'nearest' });
+  }, [drawing]);
+  const facts = drawn?.drawing.facts ?? [];
+  const held = facts.filter(({ holds }) => holds).length;
+  return (
+    <figure ref={figure} className="min-w-0 xl:scroll-mb-40">
+      <div className="relative aspect-square overflow-hidden rounded-md border border-line bg-panel-2">
+        {drawn ? (
+          <canvas
+            ref={canvas}
+            role="img"
+            aria-label={`${title} model's picture, ${held} of ${facts.length} facts hold`}
+            width={drawn.drawing.width}
+            height={drawn.drawing.height}
+            className={`size-full [image-rendering:pixelated] ${stale ? 'opacity-35' : ''}`}
+          />
+        ) : null}
+        {share !== null ? (
+          <span className="absolute inset-x-0 bottom-0 h-1 bg-line">
+            <span className="block h-full bg-ink" style={{ width: `${share * 100}%` }} />
+          </span>
+        ) : null}
+        {stale && share === null ? (
+          <span className="absolute inset-x-0 bottom-0 bg-panel/90 px-2 py-0.5 text-center text-2xs text-muted">
+            outdated: draw again
+          </span>
+        ) : null}
+      </div>
+      <figcaption className="mt-1 flex h-5 justify-between gap-2 text-xs">
+        <span className="font-medium">{title}</span>
+        <span
+          className="truncate text-muted"
+          title={drawn ? `Drawn in ${durationWords(drawn.drawing.durationMs)}` : ''}
+        >
+          {drawn ? `${held} of ${facts.length} facts` : ''}
+        </span>
+      </figcaption>
+    </figure>
+  );
+}
+
+type Fact = Drawing['facts'][number];
+
+/** `pruned` is null when the right picture belongs to another prompt or was not drawn. */
+export function FactTable({ whole, pruned }: { whole: readonly Fact[]; pruned: readonly Fact[] | null }) {
+  if (whole.length === 0) return null;
+  return (
+    <table className="mt-2 w-full text-xs">
+      <caption className="sr-only">What the checker reads in the pictures</caption>
+      <thead className="text-left text-muted">
+        <tr className="h-6">
+          <th scope="col" className="font-normal">
+            Fact
+          </th>
+          <th scope="col" className="w-20 font-normal">
+            Whole
+          </th>
+          <th scope="col" className="w-20 font-normal">
+            Pruned
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {whole.map((fact, index) => (
+          <tr key={fact.name} className="h-5">
+            <th
+              scope="row"
+              className="max-w-0 truncate pr-2 text-left font-normal"
+              title={`${fact.name}: ${fact.expected}`}
+            >
+              <span className="text-muted">{fact.name}</span> {fact.expected}
+            </th>
+            <Verdict fact={fact} />
+            <Verdict fact={pruned?.[index] ?? null} />
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+/** A mark and, where the fact does not hold, what is there instead: never colour alone. */
+function Verdict({ fact }: { fact: Fact | null }) {
+  if (!fact) return <td className="text-muted">–</td>;
+  return (
+    <td title={`Expected ${fact.expected}, seen ${fact.seen}`}>
+      <span className={`flex items-center gap-1 ${fact.holds ? 'text-muted' : 'text-danger'}`}>
+        <span className="scale-75">{fact.holds ? <CheckIcon /> : <CrossIcon />}</span>
+        {fact.holds ? <span className="sr-only">holds</span> : <span className="truncate">{fact.seen}</span>}
+      </span>
+    </td>
+  );
+}
