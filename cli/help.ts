@@ -36,7 +36,7 @@ pictures and captions of the sample grammar for the bundled model, or seeded noi
   --calibration FILE  safetensors named as for \`forward\`, many samples
   --samples N         samples to make where no file is given (64)
   --timesteps N       noise levels to spread them over (8)
-  --seed N            (0)
+  --seed N            (1)
   --out FILE          the report; without it, stdout
 ${ENGINE}`,
 

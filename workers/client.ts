@@ -3,7 +3,7 @@
  * its result, its error, `cancelled`, or `worker-crashed` when the worker dies or answers nonsense. After a crash the
  * client stays down until `restart`, because the worker's state (engine, model, analysis) went with it.
  */
-import { ContiguaError, type ErrorCode } from '../lib/core/errors.ts';
+import { ContiguaError } from '../lib/core/errors.ts';
 import type { ClientPort } from './port.ts';
 import type { Progress, Request, TaskName, Tasks, WireError } from './protocol.ts';
 import { fromWire } from './wire.ts';
@@ -176,6 +176,6 @@ function isProgress(value: unknown): value is Progress {
   return typeof value === 'object' && value !== null && 'stage' in value && 'done' in value && 'total' in value;
 }
 
-function isWireError(value: unknown): value is { code: ErrorCode; summary: string; details: WireError['details'] } {
+function isWireError(value: unknown): value is WireError {
   return typeof value === 'object' && value !== null && 'code' in value && 'summary' in value && 'details' in value;
 }

@@ -29,6 +29,8 @@ export interface HostEngines {
 }
 
 export function createEngineHost({ probe, launch }: HostEngines): EngineHost {
+  // Without its advice on the console: which engine runs, and why, is what this file reports.
+  tf.enableProdMode();
   const listeners: ((reason: string) => void)[] = [];
   let lost = false;
   let generation = 0;

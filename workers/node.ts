@@ -1,24 +1,18 @@
 /**
  * Starts the compute worker of a terminal or a job process as a thread, so that Ctrl-C and progress stay alive while it
- * computes. The thread runs TypeScript through tsx, as its parent does.
+ * computes.
  */
-import { createRequire } from 'node:module';
-import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { createWorkerClient, type WorkerClient } from './client.ts';
 import type { ClientPort } from './port.ts';
 
-export function startNodeWorker(entry = new URL('./node.worker.ts', import.meta.url)): WorkerClient {
+export function startNodeWorker(entry = new URL('./node.worker.mjs', import.meta.url)): WorkerClient {
   return createWorkerClient(() => connect(entry));
 }
 
 function connect(entry: URL): ClientPort {
-  const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
-  const worker = new Worker(entry, {
-    execArgv: ['--import', loader],
-    // TensorFlow.js prints advice to stdout, which belongs to the data.
-    stdout: true,
-  });
+  // TensorFlow.js prints advice to stdout, which belongs to the data.
+  const worker = new Worker(entry, { stdout: true });
   worker.stdout.pipe(process.stderr);
   return {
     postMessage: (request) => worker.postMessage(request),

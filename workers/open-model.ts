@@ -2,7 +2,13 @@
  * From a model's files to a checkpoint that can be computed with: config parsed, inventory read, facts counted, and the
  * companions (scheduler, vocabulary, embeddings) of a model that can draw. Weights themselves are read later, by block.
  */
-import { type Checkpoint, fingerprintOf, type NamedBlob, openCheckpoint } from '../lib/core/checkpoint/index.ts';
+import {
+  type Checkpoint,
+  fingerprintOf,
+  type NamedBlob,
+  openCheckpoint,
+  openFile,
+} from '../lib/core/checkpoint/index.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
 import { countParameters, type ModelConfig, parseModelConfig } from '../lib/core/model/config-index.ts';
 import { parseSchedulerConfig, type SchedulerConfig } from '../lib/core/sampling/index.ts';
@@ -87,7 +93,7 @@ async function openDrawer(
   const gridSize = PICTURE_SIZE / config.patchSize;
   const isPicture = config.outChannels === 3 && config.inChannels === 3 * config.patchSize ** 2;
   if (!words || !isShapesVocabulary(words) || !isPicture || !Number.isInteger(gridSize)) return null;
-  const table = await openCheckpoint([embeddings]);
+  const table = await openFile(embeddings);
   const shape = table.tensors.get('weight')?.shape;
   if (shape?.[0] !== words.length || shape[1] !== config.textDim) {
     throw new ContiguaError('checkpoint-unsupported', 'The text embeddings do not fit the model', {

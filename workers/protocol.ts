@@ -155,4 +155,6 @@ export interface WireError {
   readonly code: ErrorCode;
   readonly summary: string;
   readonly details: ErrorDetails;
+  /** Where a defect was thrown; only with the code `internal`. */
+  readonly stack?: string;
 }

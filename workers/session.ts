@@ -59,16 +59,14 @@ export class Session {
     return this.running;
   }
 
-  /** The last analysis of the open model; its probes are numbers and outlive a change of engine. */
+  /** The last analysis of the open model. It holds numbers alone and outlives a change of engine. */
   get analysis(): Analysis | null {
     return this.analysed;
   }
 
   async analyse(calibration: Calibration, options: Parameters<typeof analyse>[2]): Promise<Analysis> {
     const transformer = await this.transformer();
-    const result = await analyse(transformer, calibration, options);
-    this.analysed?.dispose();
-    this.analysed = { ...result, calibration };
+    this.analysed = { ...(await analyse(transformer, calibration, options)), calibration };
     return this.analysed;
   }
 
@@ -79,15 +77,13 @@ export class Session {
   }
 
   private release(): void {
-    // A lost device throws at whatever touches it, its own release included.
-    const quietly = this.engines.isLost();
-    for (const part of [this.analysed, this.running]) {
-      try {
-        part?.dispose();
-      } catch (thrown) {
-        if (!quietly) throw thrown;
-      }
-    }
+    const transformer = this.running;
     this.running = null;
+    try {
+      transformer?.dispose();
+    } catch (thrown) {
+      // A lost device throws at whatever touches it, its own release included.
+      if (!this.engines.isLost()) throw thrown;
+    }
   }
 }

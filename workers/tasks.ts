@@ -91,10 +91,10 @@ export function createTasks({ engines, files }: TaskHost): TaskRunner {
     async damage({ intervals }, { signal, onProgress }) {
       checkIntervals(intervals, session.model.config.numBlocks);
       if (!session.analysis) throw needsAnalysis('Damage');
+      const transformer = await session.transformer();
       const measured = [];
       for (const interval of intervals) {
-        if (signal.aborted) throw new ContiguaError('cancelled', 'Stopped');
-        const [damage] = await session.analysis.evaluate([interval]);
+        const [damage] = await session.analysis.evaluate([interval], { signal, transformer });
         if (!damage) throw new ContiguaError('internal', 'The analysis returned no damage for an interval');
         measured.push(damage);
         onProgress({ stage: 'damage', done: measured.length, total: intervals.length, partial: damage });

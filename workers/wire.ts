@@ -7,11 +7,15 @@ import type { WireError } from './protocol.ts';
 
 export function toWire(thrown: unknown): WireError {
   const { code, summary, details } = asContiguaError(thrown);
-  return { code, summary, details: { ...details } };
+  // A defect is found by where it was thrown; an error of the user's input by its words.
+  const stack = code === 'internal' && thrown instanceof Error ? thrown.stack : undefined;
+  return { code, summary, details: { ...details }, ...(stack !== undefined && { stack }) };
 }
 
-export function fromWire({ code, summary, details }: WireError): ContiguaError {
-  return new ContiguaError(code, summary, details);
+export function fromWire({ code, summary, details, stack }: WireError): ContiguaError {
+  const error = new ContiguaError(code, summary, details);
+  if (stack !== undefined) error.stack = stack;
+  return error;
 }
 
 /** The distinct, unshared array buffers inside a value of plain objects, arrays and typed arrays. */

@@ -1,4 +1,4 @@
-/** Entry of the terminal's compute thread: the same dispatcher as in the page, with Node's engines and files. */
+/** The terminal's compute thread (started by node.worker.mjs): the page's dispatcher with Node's engines and files. */
 import { parentPort } from 'node:worker_threads';
 import { nodeEngines } from './engines-node.ts';
 import { nodeFiles } from './node-files.ts';
