@@ -52,67 +52,70 @@ export function CapturePanel() {
           ]}
           onChange={(kind) => calibrationStore.setState({ kind })}
         />
-        {choice.kind === 'file' ? (
-          <div className="h-[84px] text-xs">
-            <input
-              ref={picker}
-              type="file"
-              accept=".safetensors"
-              hidden
-              data-testid="calibration-input"
-              aria-label="Calibration file"
-              onChange={(event) => {
-                const file = event.target.files?.[0];
-                if (file) calibrationStore.setState({ file });
-                event.target.value = '';
-              }}
-            />
-            <Button className="w-full" disabled={running} onClick={() => picker.current?.click()}>
-              {choice.file ? 'Another file' : 'Pick calibration.safetensors'}
-            </Button>
-            <p className="mt-2 text-muted">
-              {choice.file
-                ? `${choice.file.name}, ${bytesWords(choice.file.size)}`
-                : "Tensors named as diffusers' forward arguments: hidden_states, encoder_hidden_states, timestep; img_shapes in the metadata."}
-            </p>
-          </div>
-        ) : (
-          <div className="grid h-[84px] grid-cols-3 content-start gap-2">
-            <NumberField
-              label="Samples"
-              value={choice.samples}
-              min={8}
-              max={1024}
-              disabled={running}
-              onChange={(samples) => calibrationStore.setState({ samples })}
-            />
-            <NumberField
-              label="Timesteps"
-              value={choice.timesteps}
-              min={1}
-              max={64}
-              disabled={running}
-              onChange={(timesteps) => calibrationStore.setState({ timesteps })}
-            />
-            <NumberField
-              label="Seed"
-              value={choice.seed}
-              min={0}
-              max={999_999}
-              disabled={running}
-              onChange={(seed) => calibrationStore.setState({ seed })}
-            />
-          </div>
-        )}
-        <p className="min-h-8 text-2xs text-muted">
-          {choice.kind === 'synthetic' ? (
-            <strong className="font-medium text-accent">
-              SYNTHETIC inputs: seeded noise, not what the model sees in use. Fit for a first look, not for a decision.
-            </strong>
-          ) : choice.kind === 'shapes' && summary ? (
-            `${choice.samples} pictures with captions × ${summary.tokensPerForward.image} image tokens = ${(choice.samples * summary.tokensPerForward.image).toLocaleString('en-US')} rows, spread over ${choice.timesteps} timesteps.`
-          ) : null}
-        </p>
+        <div className="flex min-h-[112px] flex-col gap-2">
+          {choice.kind === 'file' ? (
+            <div className="text-xs">
+              <input
+                ref={picker}
+                type="file"
+                accept=".safetensors"
+                hidden
+                data-testid="calibration-input"
+                aria-label="Calibration file"
+                onChange={(event) => {
+                  const file = event.target.files?.[0];
+                  if (file) calibrationStore.setState({ file });
+                  event.target.value = '';
+                }}
+              />
+              <Button className="w-full" disabled={running} onClick={() => picker.current?.click()}>
+                {choice.file ? 'Another file' : 'Pick calibration.safetensors'}
+              </Button>
+              <p className="mt-2 text-muted">
+                {choice.file
+                  ? `${choice.file.name}, ${bytesWords(choice.file.size)}`
+                  : "Tensors named as diffusers' forward arguments: hidden_states, encoder_hidden_states, timestep; img_shapes in the metadata."}
+              </p>
+            </div>
+          ) : (
+            <div className="grid grid-cols-3 gap-2">
+              <NumberField
+                label="Samples"
+                value={choice.samples}
+                min={8}
+                max={1024}
+                disabled={running}
+                onChange={(samples) => calibrationStore.setState({ samples })}
+              />
+              <NumberField
+                label="Timesteps"
+                value={choice.timesteps}
+                min={1}
+                max={64}
+                disabled={running}
+                onChange={(timesteps) => calibrationStore.setState({ timesteps })}
+              />
+              <NumberField
+                label="Seed"
+                value={choice.seed}
+                min={0}
+                max={999_999}
+                disabled={running}
+                onChange={(seed) => calibrationStore.setState({ seed })}
+              />
+            </div>
+          )}
+          <p className="text-2xs text-muted">
+            {choice.kind === 'synthetic' ? (
+              <strong className="font-medium text-accent">
+                SYNTHETIC inputs: seeded noise, not what the model sees in use. Fit for a first look, not for a
+                decision.
+              </strong>
+            ) : choice.kind === 'shapes' && summary ? (
+              `${choice.samples} pictures with captions × ${summary.tokensPerForward.image} image tokens = ${(choice.samples * summary.tokensPerForward.image).toLocaleString('en-US')} rows, spread over ${choice.timesteps} timesteps.`
+            ) : null}
+          </p>
+        </div>
         {running ? (
           <Button className="w-full" disabled={stopping} onClick={stopAnalysis}>
             {stopping ? 'Stopping…' : 'Stop'}

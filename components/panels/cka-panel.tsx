@@ -46,7 +46,7 @@ export function CkaPanel({ width, detected }: { width: number; detected: readonl
       }
       reading={
         report && tokens
-          ? `Linear CKA, ${estimator}, n = ${tokens.image.toLocaleString('en-US')} image and ${tokens.text.toLocaleString('en-US')} text tokens. Both maps share one colour scale. Drag along a diagonal to choose.`
+          ? `Linear CKA, ${estimator}, n = ${tokens.image.toLocaleString('en-US')} image and ${tokens.text.toLocaleString('en-US')} text tokens. Both maps share one colour scale.`
           : 'After Analyse: bright squares along the diagonal are runs of blocks whose states stay alike.'
       }
       tools={

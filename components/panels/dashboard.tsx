@@ -43,6 +43,7 @@ export function Dashboard() {
           <CentreColumn />
         </div>
         <div
+          data-column
           className={`${SIDE} flex flex-col border-line md:col-span-2 md:border-t xl:col-span-1 xl:border-t-0 xl:border-l`}
         >
           <div className="flex-1 divide-y divide-line md:grid md:grid-cols-2 md:divide-y-0 xl:block xl:divide-y">

@@ -14,6 +14,7 @@ export function ExportPanel() {
   return (
     <section
       aria-label="Download"
+      data-column-foot
       className="bottom-0 z-10 grid xl:sticky grid-cols-2 gap-2 border-t border-line bg-panel px-4 py-3"
     >
       <Button className="h-7 px-2" look="primary" disabled={!open || empty} onClick={downloadPlan}>

@@ -66,7 +66,7 @@ export function IntervalPanel() {
       tools={
         <Button
           look="ghost"
-          className="h-7 px-2 text-xs"
+          className="-mr-2 h-7 px-2 text-xs"
           disabled={chosen.length === 0}
           onClick={() => choose({ type: 'clear' })}
         >

@@ -25,12 +25,12 @@ export function Picture({ title, drawn, stale, share }: PictureProps) {
   }, [drawn]);
   const drawing = share !== null;
   useEffect(() => {
-    if (drawing) figure.current?.scrollIntoView({ block: 'nearest' });
+    if (drawing && figure.current) revealInColumn(figure.current);
   }, [drawing]);
   const facts = drawn?.drawing.facts ?? [];
   const held = facts.filter(({ holds }) => holds).length;
   return (
-    <figure ref={figure} className="min-w-0 xl:scroll-mb-40">
+    <figure ref={figure} className="min-w-0">
       <div className="relative aspect-square overflow-hidden rounded-md border border-line bg-panel-2">
         {drawn ? (
           <canvas
@@ -64,6 +64,15 @@ export function Picture({ title, drawn, stale, share }: PictureProps) {
       </figcaption>
     </figure>
   );
+}
+
+/** Scrolls the side column alone; `scrollIntoView` would move the page as well. */
+function revealInColumn(figure: HTMLElement): void {
+  const column = figure.closest('[data-column]');
+  if (!column || column.scrollHeight <= column.clientHeight) return;
+  const foot = column.querySelector('[data-column-foot]')?.clientHeight ?? 0;
+  const hidden = figure.getBoundingClientRect().bottom - (column.getBoundingClientRect().bottom - foot);
+  if (hidden > 0) column.scrollBy({ top: hidden + 8 });
 }
 
 type Fact = Drawing['facts'][number];
