@@ -3,7 +3,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AffineMap } from '../model/route.ts';
 import { seededRandom } from '../random.ts';
 import { describePerEngine } from '../tensor/test-engines.ts';
+import { CentredStates } from './centred-states.ts';
 import { rbfCka } from './cka.ts';
+import { featureKernels } from './feature-kernels.ts';
 import golden from './goldens/cka.json';
 import { Pace } from './pace.ts';
 import { type KernelForm, linearCka, StreamSimilarity } from './similarity.ts';
@@ -217,6 +219,25 @@ describePerEngine(['cpu', 'wasm'], 'CKA', () => {
       similarity.dispose();
       expect([...cka.flat(), ...Object.values(debiased).flat(2)].every((value) => value === null)).toBe(true);
     });
+  });
+
+  it('gives the same products when nothing may be kept on the engine', async () => {
+    const states = new CentredStates([normals(60, 1), normals(60, 2), normals(60, 3)], 20, 3);
+    const kept = featureKernels(states);
+    const forgetful = featureKernels(states, 0);
+    expect(await forgetful.compare(0)).toEqual(await kept.compare(0));
+    const tensorsBetween = tf.memory().numTensors;
+    const followed = [];
+    for (const kernels of [kept, forgetful]) {
+      const surrogate = kernels.surrogateFrom(0);
+      surrogate.apply({ weight: normals(9, 4), bias: normals(3, 5) });
+      followed.push(await surrogate.compare([1, 2]));
+      surrogate.dispose();
+    }
+    expect(followed[1]).toEqual(followed[0]);
+    kept.dispose();
+    expect(tf.memory().numTensors).toBeLessThan(tensorsBetween);
+    forgetful.dispose();
   });
 
   it('leaves no tensors behind when it is stopped half-way', async () => {
