@@ -9,7 +9,7 @@ import { CentredStates } from './centred-states.ts';
 import { type CkaValues, ckaOf, type KernelSums, NO_CKA } from './cka.ts';
 import { featureKernels } from './feature-kernels.ts';
 import type { StateKernels } from './kernels.ts';
-import type { Pace } from './pace.ts';
+import { Pace } from './pace.ts';
 import { sampleKernels } from './sample-kernels.ts';
 
 export type KernelForm = 'features' | 'samples';
@@ -143,7 +143,7 @@ export async function linearCka(
   x: Float32Array,
   y: Float32Array,
   rows: number,
-  pace: Pace,
+  pace: Pace = new Pace(),
   form?: KernelForm,
 ): Promise<CkaValues> {
   const similarity = new StreamSimilarity([x, x, y], rows, x.length / rows, form);
