@@ -91,7 +91,10 @@ export function parseModelConfig(text: string, file: string): ModelConfig {
 
 function parseQwen(raw: Record<string, unknown>, className: string, family: Family, file: string): ModelConfig {
   const positive = (key: keyof typeof QWEN_DEFAULTS): number => {
-    const value = raw[key] ?? (key === 'out_channels' && raw[key] === null ? raw.in_channels : QWEN_DEFAULTS[key]);
+    // A null out_channels means as many as go in.
+    const given =
+      key === 'out_channels' && raw[key] === null ? (raw.in_channels ?? QWEN_DEFAULTS.in_channels) : raw[key];
+    const value = given ?? QWEN_DEFAULTS[key];
     if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 1 || value > 2 ** 20) {
       throw new ContiguaError('config-invalid', `\`${key}\` is not usable`, {
         file,

@@ -77,12 +77,18 @@ const MAX_SCORE_BYTES = 256 * 1024 * 1024;
  * softmax(q·k + mask)·v. q [B, H, Nq, h] is already scaled, k is transposed [B, H, h, N], v [B, H, N, h]; the mask is
  * additive [B, 1, 1, N] or null. → [B, H, Nq, h]
  */
-export function attend(q: tf.Tensor4D, k: tf.Tensor4D, v: tf.Tensor4D, mask: tf.Tensor4D | null): tf.Tensor4D {
+export function attend(
+  q: tf.Tensor4D,
+  k: tf.Tensor4D,
+  v: tf.Tensor4D,
+  mask: tf.Tensor4D | null,
+  maxScoreBytes = MAX_SCORE_BYTES,
+): tf.Tensor4D {
   const [batch, heads, queries] = q.shape;
   const keys = v.shape[2];
   const scoreBytes = 4 * queries * keys;
-  if (batch * heads * scoreBytes <= MAX_SCORE_BYTES) return attendAtOnce(q, k, v, mask);
-  const headsPerPart = Math.max(1, Math.min(heads, Math.floor(MAX_SCORE_BYTES / scoreBytes)));
+  if (batch * heads * scoreBytes <= maxScoreBytes) return attendAtOnce(q, k, v, mask);
+  const headsPerPart = Math.max(1, Math.min(heads, Math.floor(maxScoreBytes / scoreBytes)));
   const samples = Array.from({ length: batch }, (_, sample) => {
     const parts: tf.Tensor4D[] = [];
     for (let head = 0; head < heads; head += headsPerPart) {

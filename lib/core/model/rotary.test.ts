@@ -1,0 +1,72 @@
+import { expect, test } from 'vitest';
+import { goldenValue } from './golden-fill.ts';
+import { imageRotary, pairSwap, textRotary, timeFeatures } from './rotary.ts';
+import { routeOf } from './route.ts';
+
+const AXES = [8, 4, 4] as const;
+
+/** Angles of one token, from its cosines and sines; each comes twice. */
+function angles({ cos, sin }: { cos: Float32Array; sin: Float32Array }, token: number): number[] {
+  return Array.from({ length: 8 }, (_, k) => {
+    const at = token * 16 + 2 * k;
+    expect([cos[at + 1], sin[at + 1]]).toEqual([cos[at], sin[at]]);
+    return Math.atan2(sin[at]!, cos[at]!);
+  });
+}
+const expectAngles = (found: number[], expected: number[]) => {
+  expected.forEach((e, i) => {
+    expect(found[i]).toBeCloseTo(e, 5);
+  });
+};
+
+test('image positions are centred, odd sizes included, and text starts at the larger half extent', () => {
+  const image = imageRotary([[1, 3, 5]], AXES);
+  expectAngles(angles(image, 0), [0, 0, 0, 0, -2, -0.02, -3, -0.03]);
+  expectAngles(angles(image, 14), [0, 0, 0, 0, 0, 0, 1, 0.01]);
+  expectAngles(angles(textRotary(3, [[1, 3, 5]], AXES), 0), [2, 0.2, 0.02, 0.002, 2, 0.02, 2, 0.02]);
+  expectAngles(angles(textRotary(3, [[1, 3, 5]], AXES), 1), [3, 0.3, 0.03, 0.003, 3, 0.03, 3, 0.03]);
+});
+
+test('a further image is a further frame', () => {
+  const images = [
+    [1, 2, 2],
+    [2, 1, 1],
+  ] as const;
+  const both = imageRotary(images, AXES);
+  expectAngles(angles(both, 4), [1, 0.1, 0.01, 0.001, -1, -0.01, -1, -0.01]);
+  expectAngles(angles(both, 5), [2, 0.2, 0.02, 0.002, -1, -0.01, -1, -0.01]);
+});
+
+test('the pair swap turns a pair by a quarter', () => {
+  const swap = pairSwap(4, true);
+  const turn = (x: number[]) => x.map((_, j) => x.reduce((sum, v, i) => sum + v * swap[i * 4 + j]!, 0));
+  expect(turn([1, 2, 3, 4])).toEqual([-2, 1, -4, 3]);
+});
+
+test('time features are the reference’s in float32', () => {
+  const features = timeFeatures(Float32Array.of(0.81, 0.37)).slice(256);
+  const expected = { 0: 0.7597075, 1: 0.3024385, 127: 0.9992096, 128: -0.6502649, 129: -0.9531689, 255: 0.03975001 };
+  for (const [k, value] of Object.entries(expected)) expect(features[Number(k)]).toBeCloseTo(value, 6);
+});
+
+test('the golden fill is the published hash', () => {
+  const first = [0, 1, 2, 3].map((k) => goldenValue(k, 0));
+  [-0.60078599, -0.67112836, 0.29649896, 0.79256896].forEach((v, i) => {
+    expect(first[i]).toBeCloseTo(v, 8);
+  });
+  expect(goldenValue(0, 1000)).toBeCloseTo(-0.92010935, 8);
+});
+
+test('a route keeps the first block of each interval and leaves out the rest or puts probes there', () => {
+  const intervals = [
+    { first: 0, last: 1 },
+    { first: 3, last: 5 },
+  ];
+  const probes = Array.from({ length: 6 }, () => ({ image: null, text: null }));
+  const steps = (replacement: 'removed' | 'probes') =>
+    routeOf(6, intervals, replacement, probes).map((s) => (s.kind === 'block' ? s.index : 'probe'));
+  expect(steps('removed')).toEqual([0, 2, 3]);
+  expect(steps('probes')).toEqual([0, 'probe', 2, 3, 'probe', 'probe']);
+  expect(routeOf(6, intervals, 'probes', probes)[1]).toEqual({ kind: 'probe', probe: probes[1] });
+  expect(() => routeOf(6, intervals, 'probes', [])).toThrow(/No probe for block 1/);
+});
