@@ -52,10 +52,20 @@ function chooser(args: Arguments): Choose {
       wantsBudget ? '--intervals and --remove exclude each other' : '--intervals or --remove is needed',
     );
   }
-  if (text !== undefined) return ({ numBlocks }) => parseLayerIndex(text, numBlocks, '--intervals');
+  if (text !== undefined) return ({ numBlocks }) => typedIntervals(text, numBlocks);
   if (args.text('report') === undefined) throw usage('plan', '--remove needs the --report that it chooses from');
   const count = args.count('remove', 0, 1);
   return ({ numBlocks }, report) => chooseFrom(report, count, numBlocks);
+}
+
+/** What is wrong with them is the command line's fault, not the model's. */
+function typedIntervals(text: string, numBlocks: number): IntervalSet {
+  try {
+    return parseLayerIndex(text, numBlocks, '--intervals');
+  } catch (thrown) {
+    if (thrown instanceof ContiguaError) throw new ContiguaError('usage', thrown.summary, thrown.details);
+    throw thrown;
+  }
 }
 
 function chooseFrom(report: AnalysisReport | null, count: number, numBlocks: number): IntervalSet {
