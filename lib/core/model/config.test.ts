@@ -28,6 +28,8 @@ describe('a config', () => {
     [{ use_layer3d_rope: true }, 'checkpoint-unsupported', /use_layer3d_rope/],
     [{ use_additional_t_cond: true }, 'checkpoint-unsupported', /use_additional_t_cond/],
     [{ num_layers: 0 }, 'config-invalid', /num_layers.*found 0/],
+    [{ num_layers: 1e6 }, 'config-invalid', /num_layers.*from 1 to 1024/],
+    [{ single_stream_index: [1, 2] }, 'checkpoint-unsupported', /PPCL.*single_stream_index = \[1,2\]/],
     [{ num_layers: 2.5 }, 'config-invalid', /num_layers/],
     [{ attention_head_dim: '128' }, 'config-invalid', /attention_head_dim/],
     [{ axes_dims_rope: [16, 56, 58] }, 'config-invalid', /axes_dims_rope.*add up to 128/],

@@ -46,6 +46,11 @@ const QWEN_DEFAULTS = {
 
 /** Options of the class that change the arithmetic and that this product does not implement. */
 const UNSUPPORTED_OPTIONS = ['guidance_embeds', 'zero_cond_t', 'use_additional_t_cond', 'use_layer3d_rope'];
+/** Block lists of PPCL's width-pruned students, whose blocks have other tensors; empty lists change nothing. */
+const UNSUPPORTED_LISTS = ['single_stream_index', 'ffn_proj_index', 'ehs_proj_index'];
+/** Far above any real value; a hostile config shall not make us list a billion tensors. */
+const MAX_BLOCKS = 1024;
+const MAX_SIZE = 2 ** 20;
 
 export function parseModelConfig(text: string, file: string): ModelConfig {
   let raw: unknown;
@@ -86,6 +91,17 @@ export function parseModelConfig(text: string, file: string): ModelConfig {
       });
     }
   }
+  for (const list of UNSUPPORTED_LISTS) {
+    const value = raw[list];
+    if (Array.isArray(value) && value.length > 0) {
+      throw new ContiguaError('checkpoint-unsupported', 'Width-pruned PPCL students are not supported', {
+        file,
+        found: `${list} = ${JSON.stringify(value)}`,
+        expected: 'an empty list or none',
+        hint: 'Open the teacher, or a model that was pruned in depth alone.',
+      });
+    }
+  }
   return parseQwen(raw, className, family, file);
 }
 
@@ -95,11 +111,12 @@ function parseQwen(raw: Record<string, unknown>, className: string, family: Fami
     const given =
       key === 'out_channels' && raw[key] === null ? (raw.in_channels ?? QWEN_DEFAULTS.in_channels) : raw[key];
     const value = given ?? QWEN_DEFAULTS[key];
-    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 1 || value > 2 ** 20) {
+    const maximum = key === 'num_layers' ? MAX_BLOCKS : MAX_SIZE;
+    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 1 || value > maximum) {
       throw new ContiguaError('config-invalid', `\`${key}\` is not usable`, {
         file,
         found: JSON.stringify(value),
-        expected: 'a whole number of at least 1',
+        expected: `a whole number from 1 to ${maximum}`,
       });
     }
     return value;

@@ -7,7 +7,6 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { ModelConfig } from './config.ts';
 import { checkInputs } from './inputs.ts';
 import {
-  attend,
   feedForward,
   gatedResidual,
   inverseRms,
@@ -15,33 +14,12 @@ import {
   type Modulation,
   modulatedNorm,
   modulations,
-  silu,
 } from './layers.ts';
-import { imageRotary, pairSwap, textRotary, timeFeatures } from './rotary.ts';
+import { jointAttention } from './qwen-attention.ts';
+import { beginContext, disposeQwenContext, type QwenContext } from './qwen-context.ts';
 import type { AffineMap, Route } from './route.ts';
 import type { PassContext, State, Transformer, TransformerInputs } from './transformer.ts';
 import type { WeightSet, WeightStore } from './weights.ts';
-
-/** Added to the score of a masked key; far below any score, and finite so that no engine makes NaN of it. */
-const MASKED_SCORE = -1e9;
-
-interface StreamRotary {
-  /** [N, h] */
-  readonly cos: tf.Tensor2D;
-  readonly sin: tf.Tensor2D;
-}
-
-interface QwenContext extends PassContext {
-  /** silu(time embedding) [B, D] */
-  readonly conditioning: tf.Tensor2D;
-  readonly imageRotary: StreamRotary;
-  readonly textRotary: StreamRotary;
-  /** Signed and unsigned swap of rotary pairs [h, h]. */
-  readonly rotate: tf.Tensor2D;
-  readonly swap: tf.Tensor2D;
-  /** Additive [B, 1, 1, Nt + Ni], or null. */
-  readonly mask: tf.Tensor4D | null;
-}
 
 export async function openQwenImage(config: ModelConfig, weights: WeightStore): Promise<Transformer> {
   const globals = await weights.globals();
@@ -85,9 +63,7 @@ export async function openQwenImage(config: ModelConfig, weights: WeightStore): 
       });
     },
     disposeContext(context) {
-      const { conditioning, imageRotary, textRotary, rotate, swap, mask } = contextOf(context);
-      tf.dispose([conditioning, imageRotary.cos, imageRotary.sin, textRotary.cos, textRotary.sin, rotate, swap]);
-      mask?.dispose();
+      disposeQwenContext(contextOf(context));
       contexts.delete(context);
     },
     async forward(inputs, route = wholeRoute(config)) {
@@ -133,42 +109,6 @@ export async function openQwenImage(config: ModelConfig, weights: WeightStore): 
 
 function wholeRoute({ numBlocks }: ModelConfig): Route {
   return Array.from({ length: numBlocks }, (_, index) => ({ kind: 'block', index }));
-}
-
-function beginContext(inputs: TransformerInputs, config: ModelConfig, globals: WeightSet): QwenContext {
-  const { batch, imageTokens, textTokens, imageShapes } = inputs;
-  const { headDim, ropeAxes } = config;
-  const rotary = (tables: { cos: Float32Array; sin: Float32Array }, tokens: number): StreamRotary => ({
-    cos: tf.tensor2d(tables.cos, [tokens, headDim]),
-    sin: tf.tensor2d(tables.sin, [tokens, headDim]),
-  });
-  const conditioning = tf.tidy(() => {
-    const features = timeFeatures(inputs.timestep);
-    const sinusoid = tf.tensor2d(features, [batch, features.length / batch]);
-    const hidden = silu(linear(sinusoid, globals.linear('time_text_embed.timestep_embedder.linear_1')));
-    return silu(linear(hidden, globals.linear('time_text_embed.timestep_embedder.linear_2')));
-  });
-  return {
-    batch,
-    imageTokens,
-    textTokens,
-    conditioning,
-    imageRotary: rotary(imageRotary(imageShapes, ropeAxes), imageTokens),
-    textRotary: rotary(textRotary(textTokens, imageShapes, ropeAxes), textTokens),
-    rotate: tf.tensor2d(pairSwap(headDim, true), [headDim, headDim]),
-    swap: tf.tensor2d(pairSwap(headDim, false), [headDim, headDim]),
-    mask: additiveMask(inputs),
-  };
-}
-
-function additiveMask({ batch, imageTokens, textTokens, mask }: TransformerInputs): tf.Tensor4D | null {
-  if (!mask || mask.every(Boolean)) return null;
-  const tokens = textTokens + imageTokens;
-  const scores = new Float32Array(batch * tokens);
-  mask.forEach((valid, i) => {
-    if (!valid) scores[Math.floor(i / textTokens) * tokens + (i % textTokens)] = MASKED_SCORE;
-  });
-  return tf.tensor4d(scores, [batch, 1, 1, tokens]);
 }
 
 function embed(inputs: TransformerInputs, config: ModelConfig, globals: WeightSet): State {
@@ -218,66 +158,6 @@ function finishStream(
     block.linear(`${mlpName}.net.2`),
   );
   return gatedResidual(attended, mlp.gate, update);
-}
-
-/** image [B, Ni, D], text [B, Nt, D], normed and modulated → attention output per stream, before its projection. */
-function jointAttention(
-  config: ModelConfig,
-  block: WeightSet,
-  image: tf.Tensor3D,
-  text: tf.Tensor3D,
-  context: QwenContext,
-  withText: boolean,
-): { image: tf.Tensor3D; text: tf.Tensor3D | null } {
-  const { numHeads, headDim, width } = config;
-  const { batch, imageTokens, textTokens } = context;
-  const heads = (x: tf.Tensor3D) => tf.reshape(x, [batch, -1, numHeads, headDim]) as tf.Tensor4D;
-  const joined = (textName: string, imageName: string, both: boolean) => {
-    const ofImage = linear(image, block.linear(`attn.${imageName}`));
-    return heads(both ? tf.concat([linear(text, block.linear(`attn.${textName}`)), ofImage], 1) : ofImage);
-  };
-  const q = rotated(joined('add_q_proj', 'to_q', withText), block, 'q', context, withText, 1 / Math.sqrt(headDim));
-  const k = rotated(joined('add_k_proj', 'to_k', true), block, 'k', context, true, 1);
-  const v = joined('add_v_proj', 'to_v', true);
-  const mixed = attend(
-    tf.transpose(q, [0, 2, 1, 3]),
-    tf.transpose(k, [0, 2, 3, 1]),
-    tf.transpose(v, [0, 2, 1, 3]),
-    context.mask,
-  );
-  const merged = tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [batch, -1, width]) as tf.Tensor3D;
-  if (!withText) return { image: merged, text: null };
-  return {
-    image: tf.slice(merged, [0, textTokens, 0], [batch, imageTokens, width]),
-    text: tf.slice(merged, [0, 0, 0], [batch, textTokens, width]),
-  };
-}
-
-/**
- * RMS norm with its gain, rotation and scale of x [B, N, H, h] in one go: the norm is a factor per head and token, so it
- * can come last, and the gain goes into the rotary tables, x∘(g∘cos) + (x·P)∘(swap(g)∘sin).
- */
-function rotated(
-  x: tf.Tensor4D,
-  block: WeightSet,
-  which: 'q' | 'k',
-  context: QwenContext,
-  withText: boolean,
-  scale: number,
-): tf.Tensor4D {
-  const [, tokens, , headDim] = x.shape;
-  const table = (gain: tf.Tensor1D, { cos, sin }: StreamRotary) => {
-    const swapped = tf.matMul(tf.reshape(gain, [1, headDim]) as tf.Tensor2D, context.swap);
-    return { cos: tf.mul(cos, gain) as tf.Tensor2D, sin: tf.mul(sin, swapped) as tf.Tensor2D };
-  };
-  const ofImage = table(block.vector(`attn.norm_${which}`), context.imageRotary);
-  const ofText = withText ? table(block.vector(`attn.norm_added_${which}`), context.textRotary) : null;
-  const joined = (part: 'cos' | 'sin') =>
-    tf.reshape(ofText ? tf.concat([ofText[part], ofImage[part]], 0) : ofImage[part], [1, tokens, 1, headDim]);
-  const turned = tf.reshape(tf.matMul(tf.reshape(x, [-1, headDim]) as tf.Tensor2D, context.rotate), x.shape);
-  const summed = tf.add(tf.mul(x, joined('cos')), tf.mul(turned, joined('sin')));
-  const inverse = inverseRms(x);
-  return tf.mul(summed, scale === 1 ? inverse : tf.mul(inverse, scale));
 }
 
 function applyProbe(x: tf.Tensor3D, probe: AffineMap | null): tf.Tensor3D {

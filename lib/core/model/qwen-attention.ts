@@ -1,0 +1,69 @@
+/**
+ * Joint attention of a Qwen-Image block: both streams' queries, keys and values as one sequence [text, image], RMS norms
+ * with gains per stream, rotary positions, then each stream's share of the result. Call inside tf.tidy.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import type { ModelConfig } from './config.ts';
+import { attend, inverseRms, linear } from './layers.ts';
+import type { QwenContext, StreamRotary } from './qwen-context.ts';
+import type { WeightSet } from './weights.ts';
+
+/** image [B, Ni, D], text [B, Nt, D], normed and modulated → attention output per stream, before its projection. */
+export function jointAttention(
+  config: ModelConfig,
+  block: WeightSet,
+  image: tf.Tensor3D,
+  text: tf.Tensor3D,
+  context: QwenContext,
+  withText: boolean,
+): { image: tf.Tensor3D; text: tf.Tensor3D | null } {
+  const { numHeads, headDim, width } = config;
+  const { batch, imageTokens, textTokens } = context;
+  const heads = (x: tf.Tensor3D) => tf.reshape(x, [batch, -1, numHeads, headDim]) as tf.Tensor4D;
+  const joined = (textName: string, imageName: string, both: boolean) => {
+    const ofImage = linear(image, block.linear(`attn.${imageName}`));
+    return heads(both ? tf.concat([linear(text, block.linear(`attn.${textName}`)), ofImage], 1) : ofImage);
+  };
+  const q = rotated(joined('add_q_proj', 'to_q', withText), block, 'q', context, withText, 1 / Math.sqrt(headDim));
+  const k = rotated(joined('add_k_proj', 'to_k', true), block, 'k', context, true, 1);
+  const v = joined('add_v_proj', 'to_v', true);
+  const mixed = attend(
+    tf.transpose(q, [0, 2, 1, 3]),
+    tf.transpose(k, [0, 2, 3, 1]),
+    tf.transpose(v, [0, 2, 1, 3]),
+    context.mask,
+  );
+  const merged = tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [batch, -1, width]) as tf.Tensor3D;
+  if (!withText) return { image: merged, text: null };
+  return {
+    image: tf.slice(merged, [0, textTokens, 0], [batch, imageTokens, width]),
+    text: tf.slice(merged, [0, 0, 0], [batch, textTokens, width]),
+  };
+}
+
+/**
+ * RMS norm with its gain, rotation and scale of x [B, N, H, h] in one go: the norm is a factor per head and token, so it
+ * can come last, and the gain goes into the rotary tables, x∘(g∘cos) + (x·P)∘(swap(g)∘sin).
+ */
+function rotated(
+  x: tf.Tensor4D,
+  block: WeightSet,
+  which: 'q' | 'k',
+  context: QwenContext,
+  withText: boolean,
+  scale: number,
+): tf.Tensor4D {
+  const [, tokens, , headDim] = x.shape;
+  const table = (gain: tf.Tensor1D, { cos, sin }: StreamRotary) => {
+    const swapped = tf.matMul(tf.reshape(gain, [1, headDim]) as tf.Tensor2D, context.swap);
+    return { cos: tf.mul(cos, gain) as tf.Tensor2D, sin: tf.mul(sin, swapped) as tf.Tensor2D };
+  };
+  const ofImage = table(block.vector(`attn.norm_${which}`), context.imageRotary);
+  const ofText = withText ? table(block.vector(`attn.norm_added_${which}`), context.textRotary) : null;
+  const joined = (part: 'cos' | 'sin') =>
+    tf.reshape(ofText ? tf.concat([ofText[part], ofImage[part]], 0) : ofImage[part], [1, tokens, 1, headDim]);
+  const turned = tf.reshape(tf.matMul(tf.reshape(x, [-1, headDim]) as tf.Tensor2D, context.rotate), x.shape);
+  const summed = tf.add(tf.mul(x, joined('cos')), tf.mul(turned, joined('sin')));
+  const inverse = inverseRms(x);
+  return tf.mul(summed, scale === 1 ? inverse : tf.mul(inverse, scale));
+}
