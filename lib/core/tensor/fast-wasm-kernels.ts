@@ -4,7 +4,7 @@
  * matrices). This one transposes first and hands XNNPACK the matrices of a batch one by one, as views of the memory
  * that the tensors already have. It also multiplies a batch with a single matrix, which the original gets wrong.
  *
- * Relies on the backend's internals (tensor ids, `registerTensor`), so its version is pinned; the test compares every
+ * Relies on the backend's internals (tensor ids, `registerTensor`), as of version 4.22; the test compares every
  * case with the plain definition.
  */
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
