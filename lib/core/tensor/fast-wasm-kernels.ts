@@ -1,6 +1,6 @@
 /**
  * Replaces the wasm backend's matrix product. The one it comes with runs XNNPACK only on a single untransposed pair of
- * matrices, and a scalar loop, 20 to 50 times slower, on batches (attention) and transposed operands (gradients, Gram
+ * matrices, and a scalar loop, some ten times slower, on batches (attention) and transposed operands (gradients, Gram
  * matrices). This one transposes first and hands XNNPACK the matrices of a batch one by one, as views of the memory
  * that the tensors already have. It also multiplies a batch with a single matrix, which the original gets wrong.
  *
