@@ -4,7 +4,7 @@ import { useEffect, useState } from 'react';
 import { useStore } from 'zustand';
 import { Progress } from '@/components/ui/progress';
 import { analysisStore, expectedShares } from '@/lib/client/analysis.ts';
-import { durationWords, remainingWords } from '@/lib/client/number-words.ts';
+import { durationWords, momentWords, remainingWords } from '@/lib/client/number-words.ts';
 import { remainingMs, shareDone } from '@/lib/client/progress.ts';
 
 const STAGES: readonly (readonly [stage: string, words: string])[] = [
@@ -19,6 +19,7 @@ const TICK_MS = 500;
 export function AnalysisProgress() {
   const running = useStore(analysisStore, (state) => state.running);
   const report = useStore(analysisStore, (state) => state.report);
+  const restoredFrom = useStore(analysisStore, (state) => state.restoredFrom);
   const nowMs = useNow(running !== null);
   const share = running ? shareDone(running.stages, expectedShares(report)) : report ? 1 : 0;
   const elapsedMs = running ? Math.max(0, nowMs - running.startedAtMs) : 0;
@@ -66,6 +67,21 @@ export function AnalysisProgress() {
           );
         })}
       </ol>
+      {/* What the numbers on the page come from; its place is kept while there are none. */}
+      <p className="mt-2 min-h-16 text-2xs text-muted">
+        {report ? (
+          <>
+            {report.calibration.kind === 'synthetic' ? (
+              <strong className="font-medium text-accent">{report.calibration.label}</strong>
+            ) : (
+              report.calibration.label
+            )}
+            , n = {report.calibration.tokens.image.toLocaleString('en-US')} image and{' '}
+            {report.calibration.tokens.text.toLocaleString('en-US')} text tokens.
+            {restoredFrom === null ? null : ` Restored, measured ${momentWords(restoredFrom)}; Analyse measures again.`}
+          </>
+        ) : null}
+      </p>
     </div>
   );
 }

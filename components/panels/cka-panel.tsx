@@ -12,10 +12,13 @@ import { setDetection, settingsStore } from '@/lib/client/settings.ts';
 import type { BlockInterval } from '@/lib/core/interval/index.ts';
 import { type CkaEstimator, STREAMS, type Stream } from '@/lib/core/report/report.ts';
 import { ChartDownload } from './chart-download';
+import { syntheticMark } from './synthetic-mark';
 import { useLinked } from './use-linked';
 
 const SIDE_BY_SIDE_PX = 560;
 const GAP_PX = 16;
+/** A heatmap is this much taller than wide: numbers, legend and readout below, less the margins at its sides. */
+const BESIDE_SQUARE_PX = 34;
 
 export function CkaPanel({ width, detected }: { width: number; detected: readonly BlockInterval[] }) {
   const report = useStore(analysisStore, (state) => state.report);
@@ -46,7 +49,7 @@ export function CkaPanel({ width, detected }: { width: number; detected: readonl
       }
       reading={
         report && tokens
-          ? `Linear CKA, ${estimator}, n = ${tokens.image.toLocaleString('en-US')} image and ${tokens.text.toLocaleString('en-US')} text tokens. Both maps share one colour scale.`
+          ? `${syntheticMark(report)}Linear CKA, ${estimator}, n = ${tokens.image.toLocaleString('en-US')} image and ${tokens.text.toLocaleString('en-US')} text tokens. Both maps share one colour scale.`
           : 'After Analyse: bright squares along the diagonal are runs of blocks whose states stay alike.'
       }
       tools={
@@ -90,7 +93,7 @@ export function CkaPanel({ width, detected }: { width: number; detected: readonl
     >
       <div className="flex flex-wrap" style={{ gap: GAP_PX }}>
         {STREAMS.map((stream) => (
-          <div key={stream} style={{ width: each || '100%' }}>
+          <div key={stream} style={{ width: each || `calc(50% - ${GAP_PX / 2}px)` }}>
             <h3 className="mb-1 flex items-center gap-2 text-xs font-medium">
               <span
                 aria-hidden
@@ -98,6 +101,8 @@ export function CkaPanel({ width, detected }: { width: number; detected: readonl
               />
               {stream === 'image' ? 'Image stream' : 'Text stream'}
             </h3>
+            {/* Until the column is measured, the square's place by the browser's own arithmetic. */}
+            {each === 0 ? <div aria-hidden style={{ paddingBottom: `calc(100% + ${BESIDE_SQUARE_PX}px)` }} /> : null}
             <Heatmap width={each} stream={stream} detected={detected} domain={domain} />
           </div>
         ))}

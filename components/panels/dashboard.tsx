@@ -17,7 +17,6 @@ import { ModelPanel } from './model-panel';
 import { Notices } from './notices';
 import { PlanPanel } from './plan-panel';
 import { PreviewPanel } from './preview-panel';
-import { RestoredNote } from './restored-note';
 
 const SIDE = 'xl:sticky xl:top-12 xl:h-[calc(100dvh-48px)] xl:overflow-y-auto bg-panel';
 
@@ -39,7 +38,6 @@ export function Dashboard() {
           <CapturePanel />
         </div>
         <div className="min-w-0 bg-panel md:col-span-2 xl:col-span-1">
-          <RestoredNote />
           <CentreColumn />
         </div>
         <div

@@ -23,8 +23,8 @@ const SCORES: readonly { readonly value: DamageScore; readonly label: string }[]
   { value: 'probe', label: 'probe error' },
   { value: 'direction', label: 'direction error' },
 ];
-const ROW_PX = 24;
-const ROWS = 6;
+/** Six rows and the head at least; more where the window is tall. */
+const LIST_HEIGHT = 'clamp(170px, 100dvh - 720px, 338px)';
 
 export function IntervalPanel() {
   const report = useStore(analysisStore, (state) => state.report);
@@ -95,7 +95,7 @@ export function IntervalPanel() {
         // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard
         tabIndex={0}
         className="-mx-4 overflow-y-auto border-y border-line px-4"
-        style={{ height: ROW_PX * (ROWS + 1) + 2 }}
+        style={{ height: LIST_HEIGHT }}
       >
         {rows.length === 0 ? (
           <p className="grid h-full place-content-center text-center text-xs text-muted">

@@ -57,7 +57,16 @@ export function PlanPanel() {
             words={bytesWords}
             title="At the bytes per parameter of the open files"
           />
-          <Line name="FLOPs per image" pair={cost?.flopsPerImage} words={flopsWords} />
+          <Line
+            name="FLOPs per image"
+            pair={cost?.flopsPerImage}
+            words={flopsWords}
+            title={
+              summary
+                ? `At ${summary.tokensPerForward.image} image and ${summary.tokensPerForward.text} text tokens, ${DRAWING.steps} steps of two forwards`
+                : undefined
+            }
+          />
           <ForwardTime />
         </tbody>
       </table>
@@ -76,9 +85,12 @@ function ForwardTime() {
   const present = presentTimingKey();
   const known = present !== null && key === present ? result : null;
   const each = known && { before: known.wholeMs / known.samples, after: known.prunedMs / known.samples };
+  const estimate = present === null ? null : blockTimeWords();
   const title = known
     ? `Median of ${known.runs} interleaved runs, per forward of one sample, measured in batches of ${known.samples}`
-    : 'Measured on the engine in use once a choice rests';
+    : estimate
+      ? "The sum of the blocks' times in the analysis, until the whole forward has been measured"
+      : 'Measured on the engine in use once a choice rests';
   if (each) return <Line name="Forward time" pair={each} words={durationWords} title={title} />;
   return (
     <Row name="Forward time" title={title}>
@@ -89,7 +101,7 @@ function ForwardTime() {
             : 'measured per choice'}
         </span>
       ) : measuring === present || (isQuickModel() && failed !== present) ? (
-        <span className="text-muted">measuring…</span>
+        <span className="text-muted">{estimate ? `≈ ${estimate}, measuring…` : 'measuring…'}</span>
       ) : failed === present ? (
         <span className="text-muted">n/a</span>
       ) : (
@@ -99,6 +111,20 @@ function ForwardTime() {
       )}
     </Row>
   );
+}
+
+/** "36.1 → 29.4 ms" by the blocks' own times; null where none were measured. */
+function blockTimeWords(): string | null {
+  const { report } = analysisStore.getState();
+  // Times of another engine say nothing about this one.
+  const blockMs = report && report.engine.name === engineStore.getState().report?.name ? report.blockMs : [];
+  const chosen = selectionStore.getState().selection.present;
+  const sum = (times: readonly number[]) => times.reduce((total, ms) => total + ms, 0);
+  const before = sum(blockMs);
+  if (before === 0) return null;
+  const kept = blockMs.filter((_, block) => !chosen.some(({ first, last }) => block > first && block <= last));
+  const after = durationWords(sum(kept));
+  return `${withoutUnit(durationWords(before), after)} → ${after}`;
 }
 
 interface LineProps {

@@ -88,10 +88,10 @@ export function FactTable({ whole, pruned }: { whole: readonly Fact[]; pruned: r
           <th scope="col" className="font-normal">
             Fact
           </th>
-          <th scope="col" className="w-20 font-normal">
+          <th scope="col" className="w-22 font-normal">
             Whole
           </th>
-          <th scope="col" className="w-20 font-normal">
+          <th scope="col" className="w-22 font-normal">
             Pruned
           </th>
         </tr>
@@ -104,7 +104,13 @@ export function FactTable({ whole, pruned }: { whole: readonly Fact[]; pruned: r
               className="max-w-0 truncate pr-2 text-left font-normal"
               title={`${fact.name}: ${fact.expected}`}
             >
-              <span className="text-muted">{fact.name}</span> {fact.expected}
+              <span className="sr-only">
+                {fact.name}: {fact.expected}
+              </span>
+              <span aria-hidden className="text-muted">
+                {shortName(fact.name)}
+              </span>{' '}
+              <span aria-hidden>{fact.expected}</span>
             </th>
             <Verdict fact={fact} />
             <Verdict fact={pruned?.[index] ?? null} />
@@ -113,6 +119,20 @@ export function FactTable({ whole, pruned }: { whole: readonly Fact[]; pruned: r
       </tbody>
     </table>
   );
+}
+
+const PLACES: Readonly<Record<string, string>> = {
+  'top-left': '↖',
+  'top-right': '↗',
+  'bottom-left': '↙',
+  'bottom-right': '↘',
+};
+
+/** "top-left size" as "↖ size": the column is narrow, the full name is in the title and for screen readers. */
+function shortName(name: string): string {
+  const [place, ...rest] = name.split(' ');
+  const arrow = place && rest.length > 0 ? PLACES[place] : undefined;
+  return arrow ? `${arrow} ${rest.join(' ')}` : name;
 }
 
 /** A mark and, where the fact does not hold, what is there instead: never colour alone. */

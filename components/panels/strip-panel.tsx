@@ -9,6 +9,7 @@ import { choose, gestureName } from '@/lib/client/selection.ts';
 import type { BlockInterval } from '@/lib/core/interval/index.ts';
 import { ChartDownload } from './chart-download';
 import { Placeholder } from './placeholder';
+import { syntheticMark } from './synthetic-mark';
 import { useLinked } from './use-linked';
 
 export function StripPanel({ width, detected }: { width: number; detected: readonly BlockInterval[] }) {
@@ -41,7 +42,7 @@ export function StripPanel({ width, detected }: { width: number; detected: reado
         running && captured > 0
           ? `Measuring: hidden states of ${captured} blocks captured.`
           : report && held
-            ? `Probe R² on ${held.image.toLocaleString('en-US')} image and ${held.text.toLocaleString('en-US')} text tokens held out from the fit. Brackets are detected, filled is chosen.`
+            ? `${syntheticMark(report)}Probe R² on ${held.image.toLocaleString('en-US')} image and ${held.text.toLocaleString('en-US')} text tokens held out from the fit. Brackets are detected, filled is chosen.`
             : 'Drag over blocks to choose a run; Analyse shows which runs are redundant.'
       }
       tools={<ChartDownload name="blocks" charts={[{ chart: 'strip', label: 'Blocks' }]} />}
@@ -65,7 +66,7 @@ type ProbeR2 = React.ComponentProps<typeof LayerStrip>['probeR2'];
 
 function Strip({ width, detected, probeR2 }: { width: number; detected: readonly BlockInterval[]; probeR2: ProbeR2 }) {
   const linked = useLinked(width, detected);
-  if (linked.numBlocks === 0) return <Placeholder height={176} />;
+  if (linked.numBlocks === 0) return <Placeholder height={150} />;
   return (
     <LayerStrip
       {...linked}

@@ -12,12 +12,14 @@ import { analysisStore } from '@/lib/client/analysis.ts';
 import { setDetection, settingsStore } from '@/lib/client/settings.ts';
 import type { BlockInterval } from '@/lib/core/interval/index.ts';
 import { ChartDownload } from './chart-download';
+import { syntheticMark } from './synthetic-mark';
 import { useLinked } from './use-linked';
 
 export function TrajectoriesPanel({ width, detected }: { width: number; detected: readonly BlockInterval[] }) {
   const settings = useStore(settingsStore, (state) => state.detection);
   const start = useStore(settingsStore, (state) => state.startBlock);
-  const streams = useStore(analysisStore, ({ report }) => report?.streams ?? null);
+  const report = useStore(analysisStore, (state) => state.report);
+  const streams = report?.streams ?? null;
   const curves = useMemo(() => streams && trajectoryCurves({ streams }, settings), [streams, settings]);
   const breakBlock = curves && breakAfter(curves, start);
   return (
@@ -39,11 +41,12 @@ export function TrajectoriesPanel({ width, detected }: { width: number; detected
       reading={
         !curves
           ? 'After Analyse: cka(u, k) above, its difference Δ(u, k) below, from any start block u.'
-          : breakBlock === null
-            ? `From block ${start} the difference never rises: the run reaches the last block.`
-            : breakBlock === start
-              ? `From block ${start} the difference rises at once: no run of two blocks starts here.`
-              : `From block ${start} the difference falls until block ${breakBlock} and rises after it: blocks ${start} to ${breakBlock} are one run.`
+          : syntheticMark(report) +
+            (breakBlock === null
+              ? `From block ${start} the difference never rises: the run reaches the last block.`
+              : breakBlock === start
+                ? `From block ${start} the difference rises at once: no run of two blocks starts here.`
+                : `From block ${start} the difference falls until block ${breakBlock} and rises after it: blocks ${start} to ${breakBlock} are one run.`)
       }
       tools={
         <>

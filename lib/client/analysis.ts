@@ -5,10 +5,12 @@
 import { createStore } from 'zustand/vanilla';
 import type { BlockInterval } from '@/lib/core/interval/interval.ts';
 import type { AnalysisReport, IntervalDamage, Stream } from '@/lib/core/report/report.ts';
+import type { AnalysisPartial } from '@/workers/protocol.ts';
 import { type CalibrationChoice, keyOf, requestOf } from './calibration.ts';
 import { ask, measureQuietly } from './compute.ts';
 import { keepReport, keptReport } from './kept-analyses.ts';
 import { showError, showInfo } from './notices.ts';
+import { momentWords } from './number-words.ts';
 import { FIRST_RUN_SHARES, type Shares, type StageProgress, withStage } from './progress.ts';
 
 export interface AnalysisState {
@@ -78,7 +80,7 @@ export function stopAnalysis(): void {
   stopRunning.abort();
 }
 
-type AnalyseProgress = StageProgress & { readonly partial?: import('@/workers/protocol.ts').AnalysisPartial };
+type AnalyseProgress = StageProgress & { readonly partial?: AnalysisPartial };
 
 function note({ stage, done, total, partial }: AnalyseProgress): void {
   analysisStore.setState(({ running, partialR2, captured }) => {
@@ -108,6 +110,10 @@ export async function restoreAnalysis(fingerprint: string): Promise<boolean> {
   const kept = await keptReport(fingerprint);
   if (!kept || analysisStore.getState().report || analysisStore.getState().running) return false;
   analysisStore.setState({ report: kept.report, restoredFrom: kept.savedAtMs, probesLive: false });
+  const { calibration, engine, model } = kept.report;
+  showInfo(`Restored analysis of ${model.name}`, {
+    hint: `${calibration.label}, n = ${calibration.tokens.image.toLocaleString('en-US')} image tokens, measured ${momentWords(kept.savedAtMs)} on ${engine.name}. Analyse measures again, and brings the probes for the preview.`,
+  });
   return true;
 }
 

@@ -68,3 +68,8 @@ export function percentWords(share: number | null): string {
 export function scoreWords(score: number | null): string {
   return score === null ? 'n/a' : score.toFixed(4).replace('-', '−');
 }
+
+/** "23 Nov 2026, 04:33", in the reader's own time zone. */
+export function momentWords(timeMs: number): string {
+  return new Date(timeMs).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
+}

@@ -63,7 +63,7 @@ export async function loadPlan(file: File): Promise<void> {
     }));
     choose({ type: 'choose', intervals });
     showInfo(`${file.name} loaded`, {
-      hint: `${intervals.length} intervals chosen; Undo brings the former choice back.`,
+      hint: `${intervals.length} ${intervals.length === 1 ? 'interval' : 'intervals'} chosen; Undo brings the former choice back.`,
     });
   } catch (thrown) {
     showError(thrown);

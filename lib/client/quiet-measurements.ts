@@ -38,8 +38,10 @@ async function measureNow(): Promise<void> {
   if (isQuickModel()) await measureForward();
 }
 
-/** True when timing a few forwards goes unnoticed. */
+/** True when timing a few forwards goes unnoticed: a small model, and no engine of last resort. */
 export function isQuickModel(): boolean {
+  const engine = engineStore.getState().report;
+  if (!engine?.candidates.some(({ name, preferred }) => name === engine.name && preferred)) return false;
   const { summary } = modelStore.getState();
   const { report } = analysisStore.getState();
   const known = report?.blockMs.reduce((sum, ms) => sum + ms, 0);

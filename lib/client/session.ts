@@ -41,13 +41,13 @@ export async function switchModel(source: ModelSource): Promise<boolean> {
   const before = modelStore.getState().summary;
   const summary = await openModel(source);
   if (!summary) return false;
+  fitCalibration(summary, before);
   if (summary.fingerprint === before?.fingerprint) {
     probesGone();
     return true;
   }
   clearAnalysis();
   clearPreview();
-  fitCalibration(summary, before);
   settingsStore.setState(({ startBlock }) => ({ startBlock: Math.min(startBlock, summary.numBlocks - 1) }));
   beginSelection(summary.numBlocks, linkedChoice(summary));
   await restoreAnalysis(summary.fingerprint);
