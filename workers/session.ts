@@ -55,6 +55,7 @@ export class Session {
   }
 
   async transformer(): Promise<Transformer> {
+    void this.engine; // throws where none runs, or where it was lost
     this.running ??= await this.open(this.model);
     return this.running;
   }
@@ -71,7 +72,6 @@ export class Session {
   }
 
   private async open({ config, checkpoint }: OpenModel): Promise<Transformer> {
-    // Reading it throws where no engine is running.
     void this.engine;
     return await openTransformer(config, checkpoint);
   }

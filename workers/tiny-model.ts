@@ -1,0 +1,49 @@
+/**
+ * A two-block model whose weights are a hash of their place, as the files of a diffusers folder, and inputs for it: what
+ * tests of the worker and the terminal run on. Its output on these inputs is golden case Q1.
+ */
+import { type TensorToWrite, writeSafetensors } from '../lib/core/checkpoint/index.ts';
+import { goldenQ1 } from '../lib/core/model/index.ts';
+import { fromFloat32 } from '../lib/core/tensor/index.ts';
+
+export interface TinyModel {
+  /** By path. */
+  readonly files: Readonly<Record<string, Uint8Array<ArrayBuffer>>>;
+  readonly inputs: Uint8Array<ArrayBuffer>;
+  readonly expected: Float32Array;
+}
+
+/** `change` edits the tensors before they are written, for files that are wrong in one place. */
+export async function tinyModel(
+  change: (tensors: TensorToWrite[]) => TensorToWrite[] = (all) => all,
+): Promise<TinyModel> {
+  const { config, checkpoint, inputs, expected } = goldenQ1();
+  const tensors: TensorToWrite[] = [];
+  for (const { name, shape } of checkpoint.tensors.values()) {
+    tensors.push({ name, dtype: 'F32', shape, bytes: await checkpoint.readBytes(name) });
+  }
+  const { batch, imageTokens, textTokens } = inputs;
+  const input = (name: string, shape: number[], values: Float32Array): TensorToWrite => ({
+    name,
+    dtype: 'F32',
+    shape,
+    bytes: fromFloat32(values, 'F32'),
+  });
+  return {
+    files: {
+      'config.json': new TextEncoder().encode(JSON.stringify(config.raw)),
+      'diffusion_pytorch_model.safetensors': new Uint8Array(writeSafetensors(change(tensors))),
+    },
+    inputs: new Uint8Array(
+      writeSafetensors(
+        [
+          input('hidden_states', [batch, imageTokens, config.inChannels], inputs.hiddenStates),
+          input('encoder_hidden_states', [batch, textTokens, config.textDim], inputs.encoderHiddenStates),
+          input('timestep', [batch], inputs.timestep),
+        ],
+        { img_shapes: JSON.stringify(inputs.imageShapes) },
+      ),
+    ),
+    expected,
+  };
+}
