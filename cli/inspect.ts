@@ -1,14 +1,15 @@
 /** `contigua inspect`: what a model is, as a table for people or JSON for programs. */
 import { countFlops, parseModelConfig } from '../lib/core/model/config-index.ts';
 import type { ModelSummary } from '../workers/protocol.ts';
-import { parseArguments } from './arguments.ts';
+import { ENGINE_OPTION, ENGINES, parseArguments } from './arguments.ts';
 import type { CommandContext } from './main.ts';
 import { HEADERS_ONLY, withModel } from './model-worker.ts';
 import { writeText } from './output.ts';
 
 export async function inspect(argv: readonly string[], { signal }: CommandContext): Promise<void> {
-  const args = parseArguments('inspect', argv, { json: { type: 'boolean' } });
-  const model = await withModel(args.model, HEADERS_ONLY, signal, async (opened) => opened.model);
+  const args = parseArguments('inspect', argv, { json: { type: 'boolean' }, ...ENGINE_OPTION });
+  const engine = args.oneOf('engine', ENGINES, HEADERS_ONLY);
+  const model = await withModel(args.model, engine, signal, async (opened) => opened.model);
   await writeText(undefined, args.flag('json') ? `${JSON.stringify(model, null, 2)}\n` : tableOf(model));
 }
 

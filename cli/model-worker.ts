@@ -20,7 +20,7 @@ export async function withModel<T>(
   const client = startNodeWorker();
   try {
     const report = await client.call('startEngine', { wanted: engine }, { signal });
-    // Reading headers takes no engine: which one idles meanwhile is of no interest.
+    // Checking a model takes next to no computing: which engine idles meanwhile is of no interest.
     if (engine !== HEADERS_ONLY) console.error(`engine: ${report.name} (${report.device}). ${report.why}`);
     const path = resolve(folder);
     const source = { kind: 'url', url: pathToFileURL(path).href, name: nameOf(path) } as const;
@@ -30,7 +30,7 @@ export async function withModel<T>(
   }
 }
 
-/** The engine of commands that only read a model. */
+/** The engine of commands that only read a model, unless another is named: the one that starts at once everywhere. */
 export const HEADERS_ONLY = 'cpu';
 
 /** `…/Qwen-Image/transformer` is called Qwen-Image. */

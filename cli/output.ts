@@ -15,7 +15,7 @@ export async function writeFileWhole(path: string, content: string | Uint8Array)
     await rename(temporary, path);
   } catch (thrown) {
     await rm(temporary, { force: true }).catch(() => undefined); // the first failure is the one to tell
-    throw new ContiguaError('usage', 'The file cannot be written', {
+    throw new ContiguaError('inputs-invalid', 'The file cannot be written', {
       file: path,
       found: thrown instanceof Error ? thrown.message : String(thrown),
     });

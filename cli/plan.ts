@@ -7,7 +7,7 @@ import { type IntervalSet, intervalSetOf, parseLayerIndex, removedCount } from '
 import { buildPlan, formatPlan, type Replacement } from '../lib/core/plan/index.ts';
 import { type AnalysisReport, parseReport } from '../lib/core/report/index.ts';
 import type { ModelSummary } from '../workers/protocol.ts';
-import { type Arguments, parseArguments, usage } from './arguments.ts';
+import { type Arguments, ENGINE_OPTION, ENGINES, parseArguments, usage } from './arguments.ts';
 import type { CommandContext } from './main.ts';
 import { HEADERS_ONLY, withModel } from './model-worker.ts';
 import { writeFileWhole, writeText } from './output.ts';
@@ -22,13 +22,15 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
     replacement: { type: 'string' },
     out: { type: 'string' },
     'config-out': { type: 'string' },
+    ...ENGINE_OPTION,
   });
   const choose = chooser(args);
   const replacement = args.oneOf('replacement', REPLACEMENTS, 'removed');
+  const engine = args.oneOf('engine', ENGINES, HEADERS_ONLY);
   const reportPath = args.text('report');
   const report = reportPath === undefined ? null : parseReport(await readText(reportPath), reportPath);
 
-  const model = await withModel(args.model, HEADERS_ONLY, signal, async (opened) => opened.model);
+  const model = await withModel(args.model, engine, signal, async (opened) => opened.model);
   const intervals = choose(model, report);
   const built = buildPlan({ model, report, intervals, replacement, detection: DEFAULT_DETECTION });
   await writeText(args.text('out'), formatPlan(built));

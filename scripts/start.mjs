@@ -35,7 +35,9 @@ async function needsBuild() {
 
 /** Resolves with the exit code, or the signal's name. */
 function run(argv, stdio, onStart = () => {}) {
-  const child = spawn(process.execPath, [NEXT, ...argv], { cwd: ROOT, stdio });
+  // Nothing leaves this machine: no usage statistics either.
+  const env = { ...process.env, NEXT_TELEMETRY_DISABLED: '1' };
+  const child = spawn(process.execPath, [NEXT, ...argv], { cwd: ROOT, stdio, env });
   onStart(child);
   return new Promise((resolve, reject) => {
     child.once('error', reject);

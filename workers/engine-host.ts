@@ -7,8 +7,11 @@ import { ContiguaError } from '../lib/core/errors.ts';
 import { chooseEngine, type EngineCandidate, type EngineName, type EngineReport } from '../lib/core/tensor/index.ts';
 
 export interface EngineHost {
-  /** Probes, chooses and starts. Throws `engine-unavailable`; never takes another engine than the one reported. */
-  start(wanted: EngineName | 'auto', threads?: number): Promise<EngineReport>;
+  /**
+   * Probes, chooses and starts. Throws `engine-unavailable`; never takes another engine than the one reported. `letGo` is
+   * called once the choice stands and the running engine is about to be dropped: until then a refusal changes nothing.
+   */
+  start(wanted: EngineName | 'auto', threads?: number, letGo?: () => void): Promise<EngineReport>;
   isLost(): boolean;
   onLost(listener: (reason: string) => void): void;
 }
@@ -35,10 +38,10 @@ export function createEngineHost({ probe, launch }: HostEngines): EngineHost {
   let lost = false;
   let generation = 0;
   return {
-    async start(wanted, threads) {
+    async start(wanted, threads, letGo = () => {}) {
+      const choice = chooseEngine(wanted, await probe(threads));
+      letGo();
       const mine = ++generation;
-      const candidates = await probe(threads);
-      const choice = chooseEngine(wanted, candidates);
       try {
         const started = await launch(
           choice.name,

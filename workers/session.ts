@@ -24,9 +24,10 @@ export class Session {
 
   /** Tensors live on one engine: they go with it, and the transformer is opened anew when it is next needed. */
   async startEngine(wanted: EngineName | 'auto', threads?: number): Promise<EngineReport> {
-    this.release();
-    this.report = null;
-    this.report = await this.engines.start(wanted, threads);
+    this.report = await this.engines.start(wanted, threads, () => {
+      this.release();
+      this.report = null;
+    });
     return this.report;
   }
 

@@ -117,6 +117,13 @@ describe('the dispatcher', () => {
     expect(await forwardError()).toBeLessThan(2e-4);
   });
 
+  it('keeps the engine that runs when another cannot be had', async () => {
+    const { ready, startEngine, forwardError } = session();
+    await ready('cpu');
+    await expect(startEngine({ wanted: 'webgpu' }, context())).rejects.toMatchObject({ code: 'engine-unavailable' });
+    expect(await forwardError()).toBeLessThan(2e-4);
+  });
+
   it('forgets the analysis of a model that was replaced', async () => {
     const { ready, analyse, damage } = session();
     await ready();

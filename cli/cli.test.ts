@@ -1,0 +1,186 @@
+/** The command as people run it: a process of its own, on files on disk. */
+import { spawn } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openFile, type TensorToWrite } from '../lib/core/checkpoint/index.ts';
+import { parsePlan } from '../lib/core/plan/index.ts';
+import { parseReport } from '../lib/core/report/index.ts';
+import { type TinyModel, tinyModel } from '../workers/tiny-model.ts';
+
+const BIN = fileURLToPath(new URL('../bin/contigua.mjs', import.meta.url));
+
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function contigua(argv: readonly string[], { interruptOn }: { interruptOn?: RegExp } = {}): Promise<Ended> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [BIN, ...argv], { cwd: folder });
+    let stdout = '';
+    let stderr = '';
+    let interrupted = false;
+    child.stdout.on('data', (chunk) => {
+      stdout += chunk;
+    });
+    child.stderr.on('data', (chunk) => {
+      stderr += chunk;
+      if (interruptOn?.test(stderr) && !interrupted) interrupted = child.kill('SIGINT');
+    });
+    child.once('error', reject);
+    child.once('close', (code) => resolve({ code, stdout, stderr }));
+  });
+}
+
+let folder = '';
+let tiny: TinyModel;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'contigua-cli-'));
+  tiny = await tinyModel();
+  await writeModel('tiny', tiny);
+  await writeFile(join(folder, 'in.safetensors'), tiny.inputs);
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+async function writeModel(name: string, { files }: TinyModel): Promise<void> {
+  await mkdir(join(folder, name, 'transformer'), { recursive: true });
+  for (const [path, bytes] of Object.entries(files)) await writeFile(join(folder, name, 'transformer', path), bytes);
+}
+const read = (path: string) => readFile(join(folder, path), 'utf8');
+
+describe('contigua', () => {
+  it('inspects a model for people', async () => {
+    const { code, stdout } = await contigua(['inspect', 'tiny']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^tiny\n/);
+    expect(stdout).toContain('2, of 149,');
+    expect(stdout).toMatch(/fingerprint {2}sha256:[0-9a-f]{64}\n$/);
+  });
+
+  it('inspects a model for programs, by its root or its transformer folder alike', async () => {
+    const [root, transformer] = await Promise.all([
+      contigua(['inspect', 'tiny', '--json']),
+      contigua(['inspect', 'tiny/transformer', '--json']),
+    ]);
+    expect(root.code).toBe(0);
+    expect(root.stderr).toBe('');
+    expect(JSON.parse(root.stdout)).toEqual(JSON.parse(transformer.stdout));
+    expect(JSON.parse(root.stdout)).toMatchObject({ name: 'tiny', numBlocks: 2, parameters: 331_040 });
+  });
+
+  it('runs a forward pass to the numbers of diffusers, and leaves no half file', async () => {
+    const { code, stdout, stderr } = await contigua(
+      'forward tiny --inputs in.safetensors --out out.safetensors --engine wasm'.split(' '),
+    );
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
+    expect(stderr).toMatch(/engine: wasm.*\n.*sample \[1, 16, 16\]/);
+    const out = await openFile({ path: 'out', blob: new Blob([await readFile(join(folder, 'out.safetensors'))]) });
+    expect(out.tensors.get('sample')).toMatchObject({ dtype: 'F32', shape: [1, 16, 16] });
+    const sample = await out.readFloat32('sample');
+    const errors = sample.map((value, i) => Math.abs(value - (tiny.expected[i] ?? Number.NaN)));
+    expect(Math.max(...errors)).toBeLessThan(2e-4);
+    expect((await readdir(folder)).filter((name) => name.includes('part'))).toEqual([]);
+  });
+
+  it('analyses, and plans from the report and from intervals typed by hand', async () => {
+    const analysed = await contigua(
+      'analyse tiny --samples 6 --timesteps 3 --seed 5 --out report.json --engine wasm'.split(' '),
+    );
+    expect(analysed.stderr).toMatch(/SYNTHETIC inputs[\s\S]*capture: 2 of 2[\s\S]*wrote report\.json/);
+    expect({ code: analysed.code, stdout: analysed.stdout }).toEqual({ code: 0, stdout: '' });
+    const report = parseReport(await read('report.json'), 'report.json');
+    expect(report.calibration).toMatchObject({ kind: 'synthetic', samples: 6, seed: 5 });
+
+    const [typed, tooMany] = await Promise.all([
+      contigua(['plan', 'tiny', '--intervals', '[[0,1]]', '--report', 'report.json', '--config-out', 'config.json']),
+      contigua('plan tiny --report report.json --remove 2'.split(' ')),
+    ]);
+    expect(typed.code).toBe(0);
+    expect(typed.stderr).toContain('layer_index of the PPCL trainer: [[0,1]]');
+    const plan = parsePlan(typed.stdout, 'plan.json');
+    expect(plan.blocks).toEqual({ before: 2, after: 1 });
+    expect(plan.model.fingerprint).toBe(report.model.fingerprint);
+    expect(plan.intervals[0]?.cka).not.toBeNull();
+    expect(JSON.parse(await read('config.json'))).toMatchObject({ num_layers: 1, attention_head_dim: 16 });
+    expect(tooMany).toMatchObject({ code: 1, stdout: '' });
+    expect(tooMany.stderr).toMatch(/--remove 2; expected at most [01]/);
+  });
+
+  it('stops at Ctrl-C with 130, writing nothing', async () => {
+    const { code, stderr } = await contigua(
+      'analyse tiny --samples 512 --timesteps 8 --out stopped.json --engine cpu'.split(' '),
+      { interruptOn: /SYNTHETIC/ },
+    );
+    expect(code).toBe(130);
+    expect(stderr).toContain('Stopped.');
+    expect(await readdir(folder)).not.toContain('stopped.json');
+  });
+
+  it('tells how it is used', async () => {
+    const [all, one, version] = await Promise.all([
+      contigua(['--help']),
+      contigua(['plan', '--help']),
+      contigua(['--version']),
+    ]);
+    expect([all.code, one.code, version.code]).toEqual([0, 0, 0]);
+    for (const command of ['inspect', 'forward', 'analyse', 'plan'])
+      expect(all.stdout).toContain(`contigua ${command}`);
+    expect(one.stdout).toContain('--config-out');
+    expect(version.stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  it.each([
+    ['no command', '', /No command given; expected inspect, forward, analyse, plan/],
+    ['an unknown command', 'prune tiny', /no command "prune"/],
+    ['no model', 'inspect', /One MODEL is needed/],
+    ['an unknown option', 'inspect tiny --fast', /Unknown option '--fast'/],
+    ['a missing option', 'forward tiny --inputs in.safetensors', /--out is needed/],
+    ['an unknown engine', 'forward tiny --inputs a --out b --engine cuda', /--engine.*found cuda; expected auto/],
+    ['a count that is none', 'analyse tiny --samples many', /--samples does not fit; found many/],
+    ['two ways to choose', 'plan tiny --intervals [[0,1]] --remove 1', /exclude each other/],
+    ['a budget without a report', 'plan tiny --remove 1', /needs the --report/],
+    ['intervals that are none', 'plan tiny --intervals [[0,7]]', /--intervals: Not an interval of this model.*\[0,7\]/],
+  ])('ends with 2 for %s', async (_, line, message) => {
+    const { code, stdout, stderr } = await contigua(line.split(' ').filter(Boolean));
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toMatch(message);
+  });
+
+  it('ends with 1 for a model or an input that is wrong, and names what', async () => {
+    const misshapen = await tinyModel((tensors: TensorToWrite[]) =>
+      tensors.map((tensor) => (tensor.name === 'proj_out.bias' ? { ...tensor, shape: [4, 4] } : tensor)),
+    );
+    await writeModel('misshapen', misshapen);
+    await mkdir(join(folder, 'empty'));
+    await writeFile(join(folder, 'torn.safetensors'), tiny.inputs.subarray(0, 100));
+    const ended = await Promise.all(
+      [
+        'inspect nowhere',
+        'inspect empty',
+        'inspect misshapen',
+        'forward tiny --inputs torn.safetensors --out never.safetensors --engine cpu',
+        'forward tiny --inputs absent.safetensors --out never.safetensors --engine cpu',
+        'forward tiny --inputs in.safetensors --out no/such/folder.safetensors --engine cpu',
+        'plan tiny --report absent.json --remove 1',
+        'inspect tiny --json --engine tensorflow',
+      ].map((line) => contigua(line.split(' '))),
+    );
+    expect(ended.map(({ code }) => code)).toEqual([1, 1, 1, 1, 1, 1, 1, 1]);
+    const messages = [
+      /nowhere: There is no such folder/,
+      /There are no files/,
+      /proj_out\.bias.*\[4, ?4\].*\[16\]/,
+      /torn\.safetensors/,
+      /absent\.safetensors: There is no such file/,
+      /no\/such\/folder\.safetensors: The file cannot be written/,
+      /absent\.json: The file cannot be read/,
+      /engine "tensorflow" cannot run here.*tfjs-node is not installed/,
+    ];
+    for (const [i, message] of messages.entries()) expect(ended[i]?.stderr).toMatch(message);
+    expect(await readdir(folder)).not.toContain('never.safetensors');
+  });
+});
