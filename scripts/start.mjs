@@ -33,15 +33,25 @@ async function needsBuild() {
   return built === 0 || Math.max(...changed) > built;
 }
 
+/** The Next process that runs now; it gets the signals that this one gets. */
+let child = null;
+let stopping = false;
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => {
+    stopping = true;
+    child?.kill('SIGTERM');
+  });
+}
+
 /** Resolves with the exit code, or the signal's name. */
-function run(argv, stdio, onStart = () => {}) {
+function run(argv, stdio) {
   // Nothing leaves this machine: no usage statistics either.
   const env = { ...process.env, NEXT_TELEMETRY_DISABLED: '1' };
-  const child = spawn(process.execPath, [NEXT, ...argv], { cwd: ROOT, stdio, env });
-  onStart(child);
+  const next = spawn(process.execPath, [NEXT, ...argv], { cwd: ROOT, stdio, env });
+  child = next;
   return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('exit', (code, signal) => resolve(code ?? signal));
+    next.once('error', reject);
+    next.once('exit', (code, signal) => resolve(code ?? signal));
   });
 }
 
@@ -85,25 +95,16 @@ async function main() {
   if (await needsBuild()) {
     console.log('Building Contigua …');
     const code = await run(['build'], 'inherit');
+    if (stopping) return 0;
     if (code !== 0) return typeof code === 'number' ? code : 1;
   }
 
   let running = true;
-  let stopping = false;
-  const exited = run(
-    ['start', '--hostname', HOST, '--port', String(port)],
-    ['ignore', 'ignore', 'inherit'],
-    (child) => {
-      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-        process.on(signal, () => {
-          stopping = true;
-          child.kill('SIGTERM');
-        });
-      }
+  const exited = run(['start', '--hostname', HOST, '--port', String(port)], ['ignore', 'ignore', 'inherit']).finally(
+    () => {
+      running = false;
     },
-  ).finally(() => {
-    running = false;
-  });
+  );
 
   const url = `http://${HOST}:${port}`;
   if (await waitUntilUp(url, () => running)) console.log(`Contigua is ready: ${url}   (Ctrl-C stops it)`);
