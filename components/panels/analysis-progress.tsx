@@ -5,7 +5,7 @@ import { useStore } from 'zustand';
 import { Progress } from '@/components/ui/progress';
 import { analysisStore, expectedShares } from '@/lib/client/analysis.ts';
 import { durationWords, momentWords, remainingWords } from '@/lib/client/number-words.ts';
-import { remainingMs, shareDone } from '@/lib/client/progress.ts';
+import { pacePerSecond, remainingMs, shareDone } from '@/lib/client/progress.ts';
 
 const STAGES: readonly (readonly [stage: string, words: string])[] = [
   ['capture', 'Capture hidden states'],
@@ -40,6 +40,7 @@ export function AnalysisProgress() {
         {STAGES.map(([stage, words]) => {
           const progress = running?.stages.find((entry) => entry.stage === stage);
           const tookMs = running ? undefined : report?.stagesMs[stage];
+          const pace = progress && pacePerSecond(progress, nowMs);
           const finished = progress !== undefined && progress.done >= progress.total;
           return (
             <li key={stage} className="flex h-6 flex-col justify-center">
@@ -47,7 +48,7 @@ export function AnalysisProgress() {
                 <span className={progress && !finished ? 'text-ink' : 'text-muted'}>{words}</span>
                 <span className="text-muted">
                   {progress
-                    ? `${progress.done} / ${progress.total}`
+                    ? `${progress.done} / ${progress.total}${finished || !pace ? '' : ` · ${pace.toPrecision(2)} / s`}`
                     : tookMs === undefined
                       ? ''
                       : durationWords(tookMs)}

@@ -35,12 +35,7 @@ export function ChartDownload({ name, charts }: ChartDownloadProps) {
           <div key={chart} className="flex items-center gap-1">
             <span className="flex-1 text-xs text-muted">{label}</span>
             {KINDS.map(([kind, words]) => (
-              <Button
-                key={kind}
-                className="h-7 px-2 text-xs"
-                aria-label={`${label} as ${words}`}
-                onClick={() => void save(chart, kind)}
-              >
+              <Button key={kind} small aria-label={`${label} as ${words}`} onClick={() => void save(chart, kind)}>
                 {words}
               </Button>
             ))}

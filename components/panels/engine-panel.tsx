@@ -58,11 +58,11 @@ export function EnginePanel() {
       <div className="mt-3 flex items-center justify-between gap-3 border-t border-line pt-3">
         <p className="text-xs text-muted">{checkWords(check)}</p>
         {status === 'lost' || status === 'failed' ? (
-          <Button className="h-7" onClick={() => void restartEngine()}>
+          <Button small onClick={() => void restartEngine()}>
             Restart engine
           </Button>
         ) : wanted !== 'auto' ? (
-          <Button className="h-7" onClick={() => void switchEngine('auto')}>
+          <Button small onClick={() => void switchEngine('auto')}>
             Choose for me
           </Button>
         ) : null}
@@ -85,7 +85,7 @@ function Candidate({ candidate, inUse }: { candidate: EngineCandidate; inUse: bo
         <span className="mt-0.5 rounded-full border border-line px-2 text-2xs text-muted">in use</span>
       ) : (
         <Button
-          className="h-7"
+          small
           disabled={!candidate.available}
           aria-label={`Use ${LABELS[candidate.name]}`}
           onClick={() => void switchEngine(candidate.name)}

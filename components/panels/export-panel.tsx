@@ -17,11 +17,11 @@ export function ExportPanel() {
       data-column-foot
       className="bottom-0 z-10 grid xl:sticky grid-cols-2 gap-2 border-t border-line bg-panel px-4 py-3"
     >
-      <Button className="h-7 px-2" look="primary" disabled={!open || empty} onClick={downloadPlan}>
+      <Button small look="primary" disabled={!open || empty} onClick={downloadPlan}>
         Download plan
       </Button>
       <Button
-        className="h-7 px-2"
+        small
         disabled={!open || empty}
         title="config.json of the pruned model, as diffusers reads it"
         onClick={downloadConfig}
@@ -29,14 +29,14 @@ export function ExportPanel() {
         Download config
       </Button>
       <Button
-        className="h-7 px-2"
+        small
         disabled={!open || empty}
         title="The intervals as the official PPCL trainer takes them: --layer_index"
         onClick={() => void copyLayerIndex()}
       >
         Copy layer_index
       </Button>
-      <Button className="h-7 px-2" disabled={!open} onClick={() => picker.current?.click()}>
+      <Button small disabled={!open} onClick={() => picker.current?.click()}>
         Load plan
       </Button>
       <input

@@ -49,7 +49,7 @@ export function Header() {
           <RedoIcon />
         </IconButton>
         <ThemeButton />
-        <Button className="ml-1 h-7 px-2 text-xs" disabled={!summary} onClick={() => void copyLink()}>
+        <Button small className="ml-1" disabled={!summary} onClick={() => void copyLink()}>
           <LinkIcon />
           Copy link
         </Button>

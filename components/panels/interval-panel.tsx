@@ -2,13 +2,16 @@
 /** Detected and chosen intervals, least predicted damage first, and the slider that takes them in that order. */
 import { useMemo, useRef } from 'react';
 import { useStore } from 'zustand';
-import { Button } from '@/components/ui/button';
+import { Button, IconButton } from '@/components/ui/button';
 import { Help } from '@/components/ui/help';
+import { DownloadIcon } from '@/components/ui/icons';
 import { Panel } from '@/components/ui/panel';
 import { Select } from '@/components/ui/select';
 import { Switch } from '@/components/ui/switch';
 import { analysisStore } from '@/lib/client/analysis.ts';
+import { saveCsv } from '@/lib/client/export-chart.ts';
 import { setHover } from '@/lib/client/hover.ts';
+import { intervalCsv } from '@/lib/client/interval-table.ts';
 import { percentWords, scoreWords } from '@/lib/client/number-words.ts';
 import { choose, gestureName, selectionStore } from '@/lib/client/selection.ts';
 import { settingsStore } from '@/lib/client/settings.ts';
@@ -64,14 +67,29 @@ export function IntervalPanel() {
         </Help>
       }
       tools={
-        <Button
-          look="ghost"
-          className="-mr-2 h-7 px-2 text-xs"
-          disabled={chosen.length === 0}
-          onClick={() => choose({ type: 'clear' })}
-        >
-          Clear
-        </Button>
+        <>
+          <IconButton
+            name="Download intervals as CSV"
+            disabled={!report || rows.length === 0}
+            onClick={() => {
+              if (!report) return;
+              const intervals = rows.map(({ interval }) => interval);
+              const table = intervalCsv({ report, settings, intervals, detected, chosen });
+              saveCsv(`contigua-${report.model.name}-intervals.csv`, table);
+            }}
+          >
+            <DownloadIcon />
+          </IconButton>
+          <Button
+            look="ghost"
+            small
+            className="-mr-2"
+            disabled={chosen.length === 0}
+            onClick={() => choose({ type: 'clear' })}
+          >
+            Clear
+          </Button>
+        </>
       }
     >
       <BudgetSlider

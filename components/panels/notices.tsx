@@ -58,7 +58,8 @@ function NoticeCard({ notice }: { notice: Notice }) {
       {details.hint ? <p className="mt-2 ml-6 text-xs break-words text-muted">{details.hint}</p> : null}
       {action ? (
         <Button
-          className="mt-2 ml-6 h-7"
+          small
+          className="mt-2 ml-6"
           onClick={() => {
             dismissNotice(id);
             action.run();

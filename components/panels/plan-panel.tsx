@@ -105,7 +105,7 @@ function ForwardTime() {
       ) : failed === present ? (
         <span className="text-muted">n/a</span>
       ) : (
-        <Button className="h-6 px-2 text-xs" onClick={() => void measureForward()}>
+        <Button small onClick={() => void measureForward()}>
           Measure
         </Button>
       )}

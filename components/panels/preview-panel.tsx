@@ -120,7 +120,7 @@ export function PreviewPanel() {
           )}
         </div>
       </form>
-      <div className="mt-3 grid grid-cols-2 gap-3">
+      <div className="mt-3 grid max-w-md grid-cols-2 gap-3">
         <Picture
           title="Whole"
           drawn={whole}

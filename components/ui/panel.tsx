@@ -20,7 +20,7 @@ export function Panel({ title, help, reading, tools, children, className = '' }:
           {title}
         </h2>
         {help}
-        {tools ? <div className="ml-auto flex items-center gap-1">{tools}</div> : null}
+        {tools ? <div className="ml-auto flex flex-wrap items-center gap-1">{tools}</div> : null}
       </header>
       {reading ? <p className="mb-3 text-xs text-muted">{reading}</p> : null}
       {children}

@@ -11,10 +11,10 @@ import { ask, measureQuietly } from './compute.ts';
 import { keepReport, keptReport } from './kept-analyses.ts';
 import { showError, showInfo } from './notices.ts';
 import { momentWords } from './number-words.ts';
-import { FIRST_RUN_SHARES, type Shares, type StageProgress, withStage } from './progress.ts';
+import { FIRST_RUN_SHARES, type RunningStage, type Shares, type StageProgress, withStage } from './progress.ts';
 
 export interface AnalysisState {
-  readonly running: { readonly startedAtMs: number; readonly stages: readonly StageProgress[] } | null;
+  readonly running: { readonly startedAtMs: number; readonly stages: readonly RunningStage[] } | null;
   readonly stopping: boolean;
   /** R² of the probes fitted so far in the running analysis; null when none runs. */
   readonly partialR2: Readonly<Record<Stream, readonly (number | null | undefined)[]>> | null;
@@ -85,7 +85,9 @@ type AnalyseProgress = StageProgress & { readonly partial?: AnalysisPartial };
 function note({ stage, done, total, partial }: AnalyseProgress): void {
   analysisStore.setState(({ running, partialR2, captured }) => {
     if (!running) return {};
-    const next = { running: { ...running, stages: withStage(running.stages, { stage, done, total }) } };
+    const next = {
+      running: { ...running, stages: withStage(running.stages, { stage, done, total }, performance.now()) },
+    };
     if (partial?.kind === 'captured') return { ...next, captured: Math.max(captured, partial.block + 1) };
     if (partial?.kind === 'probe' && partialR2) {
       const { block, r2 } = partial;

@@ -23,11 +23,12 @@ let nextId = 1;
 function show(notice: Omit<Notice, 'id'>): number {
   const id = nextId++;
   noticeStore.setState(({ notices }) => {
-    // The same words twice in a row are one notice, not a stack.
-    const others = notices.filter(
-      (other) => other.title !== notice.title || JSON.stringify(other.details) !== JSON.stringify(notice.details),
+    // The same words again are one notice, not a stack, and keep the way out that was offered first.
+    const same = notices.find(
+      (other) => other.title === notice.title && JSON.stringify(other.details) === JSON.stringify(notice.details),
     );
-    return { notices: [...others, { ...notice, id }].slice(-MOST) };
+    const others = notices.filter((other) => other !== same);
+    return { notices: [...others, { ...notice, action: notice.action ?? same?.action, id }].slice(-MOST) };
   });
   return id;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { remainingMs, shareDone, withStage } from './progress.ts';
+import { pacePerSecond, remainingMs, shareDone, withStage } from './progress.ts';
 
 const shares = { capture: 3, probes: 1 };
 
@@ -10,11 +10,18 @@ describe('progress over several stages', () => {
   });
 
   it('lets two stages run at once and keeps one entry for each', () => {
-    let stages = withStage([], { stage: 'capture', done: 1, total: 4 });
-    stages = withStage(stages, { stage: 'probes', done: 1, total: 4 });
-    stages = withStage(stages, { stage: 'capture', done: 4, total: 4 });
+    let stages = withStage([], { stage: 'capture', done: 1, total: 4 }, 0);
+    stages = withStage(stages, { stage: 'probes', done: 1, total: 4 }, 10);
+    stages = withStage(stages, { stage: 'capture', done: 4, total: 4 }, 20);
     expect(stages.map(({ stage }) => stage)).toEqual(['capture', 'probes']);
     expect(shareDone(stages, shares)).toBeCloseTo((3 + 0.25) / 4);
+  });
+
+  it('knows the pace of a stage from its second report on', () => {
+    const [first] = withStage([], { stage: 'capture', done: 2, total: 16 }, 1_000);
+    expect(first && pacePerSecond(first, 1_500)).toBeNull();
+    const [second] = withStage(first ? [first] : [], { stage: 'capture', done: 5, total: 16 }, 3_000);
+    expect(second && pacePerSecond(second, 3_000)).toBeCloseTo(1.5);
   });
 
   it('does not divide by a stage that has nothing to do', () => {

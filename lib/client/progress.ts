@@ -13,9 +13,27 @@ export type Shares = Readonly<Record<string, number>>;
 /** Where the time of a first run is expected to go; only the estimate of the time left rests on it. */
 export const FIRST_RUN_SHARES: Shares = { capture: 46, probes: 15, cka: 12, trajectories: 13, damage: 14 };
 
-export function withStage(stages: readonly StageProgress[], next: StageProgress): readonly StageProgress[] {
-  const index = stages.findIndex(({ stage }) => stage === next.stage);
-  return index < 0 ? [...stages, next] : stages.with(index, next);
+/** A stage as it runs: its first report is the zero point of its pace. */
+export interface RunningStage extends StageProgress {
+  readonly firstDone: number;
+  readonly firstAtMs: number;
+}
+
+export function withStage(
+  stages: readonly RunningStage[],
+  { stage, done, total }: StageProgress,
+  nowMs: number,
+): readonly RunningStage[] {
+  const index = stages.findIndex((known) => known.stage === stage);
+  const before = stages[index];
+  if (!before) return [...stages, { stage, done, total, firstDone: done, firstAtMs: nowMs }];
+  return stages.with(index, { ...before, done, total });
+}
+
+/** Steps per second since the stage's first report, or null while there is only that one. */
+export function pacePerSecond({ done, firstDone, firstAtMs }: RunningStage, nowMs: number): number | null {
+  const elapsedMs = nowMs - firstAtMs;
+  return done > firstDone && elapsedMs > 0 ? ((done - firstDone) * 1_000) / elapsedMs : null;
 }
 
 /** 0…1 over all stages, unreported ones counting as not begun. */

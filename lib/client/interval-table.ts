@@ -1,0 +1,35 @@
+/** The interval table as CSV: every score of every interval, full precision, empty where nothing was measured. */
+import { DAMAGE_SCORES, type DetectionSettings, damageScore, similarityOf } from '@/lib/core/detection/index.ts';
+import { type BlockInterval, containsInterval } from '@/lib/core/interval/index.ts';
+import type { AnalysisReport } from '@/lib/core/report/report.ts';
+
+export interface IntervalTable {
+  readonly report: AnalysisReport;
+  readonly settings: DetectionSettings;
+  /** In the order of the rows. */
+  readonly intervals: readonly BlockInterval[];
+  readonly detected: readonly BlockInterval[];
+  readonly chosen: readonly BlockInterval[];
+}
+
+export function intervalCsv({ report, settings, intervals, detected, chosen }: IntervalTable): string {
+  const header = [
+    'first',
+    'last',
+    'removed_blocks',
+    'detected',
+    'chosen',
+    'cka',
+    ...DAMAGE_SCORES.map((s) => `damage_${s}`),
+  ];
+  const rows = intervals.map((interval) => [
+    interval.first,
+    interval.last,
+    interval.last - interval.first,
+    containsInterval(detected, interval),
+    containsInterval(chosen, interval),
+    similarityOf(report, settings, interval),
+    ...DAMAGE_SCORES.map((score) => damageScore(report, interval, score, settings)),
+  ]);
+  return [header, ...rows].map((row) => `${row.map((field) => field ?? '').join(',')}\r\n`).join('');
+}
