@@ -48,7 +48,7 @@ export function AnalysisProgress() {
                 <span className={progress && !finished ? 'text-ink' : 'text-muted'}>{words}</span>
                 <span className="text-muted">
                   {progress
-                    ? `${progress.done} / ${progress.total}${finished || !pace ? '' : ` · ${pace.toPrecision(2)} / s`}`
+                    ? `${progress.done} / ${progress.total}${finished || !pace ? '' : ` · ${Number(pace.toPrecision(2))} / s`}`
                     : tookMs === undefined
                       ? ''
                       : durationWords(tookMs)}

@@ -1,6 +1,6 @@
 'use client';
 /** Detected and chosen intervals, least predicted damage first, and the slider that takes them in that order. */
-import { useMemo, useRef } from 'react';
+import { useMemo } from 'react';
 import { useStore } from 'zustand';
 import { Button, IconButton } from '@/components/ui/button';
 import { Help } from '@/components/ui/help';
@@ -17,6 +17,7 @@ import { choose, gestureName, selectionStore } from '@/lib/client/selection.ts';
 import { settingsStore } from '@/lib/client/settings.ts';
 import { chooseByBudget, type DamageScore, rankByDamage, similarityOf } from '@/lib/core/detection/index.ts';
 import { type BlockInterval, containsInterval, removedCount, sameIntervals } from '@/lib/core/interval/index.ts';
+import { BudgetSlider } from './budget-slider';
 import { useDetected } from './use-linked';
 
 const SCORES: readonly { readonly value: DamageScore; readonly label: string }[] = [
@@ -210,45 +211,4 @@ function originOf({ first, last }: BlockInterval, detected: readonly BlockInterv
 function damageWords(value: number | null, score: DamageScore, measuring: boolean): string {
   if (value === null) return measuring ? '…' : 'n/a';
   return score === 'removed' || score === 'probed' ? percentWords(value) : value.toFixed(4);
-}
-
-interface BudgetProps {
-  most: number;
-  removed: number;
-  take: (count: number) => void;
-  /** The choice is just what the slider would take. */
-  asRanked: boolean;
-}
-
-function BudgetSlider({ most, removed, take, asRanked }: BudgetProps) {
-  const input = useRef<HTMLInputElement>(null);
-  const words = `Remove ${removed} ${removed === 1 ? 'block' : 'blocks'}`;
-  const top = Math.max(most, removed, 1);
-  return (
-    <div>
-      <div className="flex items-baseline justify-between">
-        <label htmlFor="budget" className="font-medium">
-          {words}
-        </label>
-        <span className="text-2xs text-muted">
-          {most === 0 ? '' : asRanked || removed === 0 ? `of ${most} in detected intervals` : 'your own choice'}
-        </span>
-      </div>
-      <input
-        id="budget"
-        ref={input}
-        type="range"
-        className="range mt-1"
-        aria-label="Remove N blocks"
-        aria-valuetext={words}
-        min={0}
-        max={top}
-        step={1}
-        disabled={most === 0}
-        value={removed}
-        style={{ '--filled': `${(removed / top) * 100}%` } as React.CSSProperties}
-        onChange={(event) => take(event.target.valueAsNumber)}
-      />
-    </div>
-  );
 }

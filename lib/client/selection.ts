@@ -40,7 +40,7 @@ export function gestureName(what: string): string {
 }
 
 /** Steps between a press and its release are undone together. Returns how to stop watching. */
-export function watchGestures(target: Window): () => void {
+export function watchGestures(target: EventTarget): () => void {
   const next = () => {
     gesture++;
   };
