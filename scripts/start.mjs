@@ -1,6 +1,7 @@
 /**
  * `npm start`: builds when there is no build or a source file is newer than it, then serves on localhost and prints the
- * address. PORT asks for a port (3000 unless given); when it is taken, the next free one is used.
+ * address. PORT asks for a port (3000 unless given); when it is taken, the next free one is used. `--build-only` ends
+ * where serving would begin.
  */
 import { spawn } from 'node:child_process';
 import { readdir, stat } from 'node:fs/promises';
@@ -90,14 +91,20 @@ async function waitUntilUp(url, stillRunning) {
   return false;
 }
 
+/** 0 where there is a build of the present sources now. */
+async function build() {
+  if (!(await needsBuild())) return 0;
+  console.log('Building Contigua …');
+  const code = await run(['build'], 'inherit');
+  return typeof code === 'number' ? code : 1;
+}
+
 async function main() {
+  if (process.argv.includes('--build-only')) return await build();
   const port = await freePort(wantedPort());
-  if (await needsBuild()) {
-    console.log('Building Contigua …');
-    const code = await run(['build'], 'inherit');
-    if (stopping) return 0;
-    if (code !== 0) return typeof code === 'number' ? code : 1;
-  }
+  const built = await build();
+  if (stopping) return 0;
+  if (built !== 0) return built;
 
   let running = true;
   const exited = run(['start', '--hostname', HOST, '--port', String(port)], ['ignore', 'ignore', 'inherit']).finally(

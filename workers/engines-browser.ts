@@ -41,17 +41,21 @@ interface ThreadPlan {
   readonly reason: string;
 }
 
-/** All of up to four cores; of more, half, since those are mostly two hardware threads to a core. */
+/**
+ * Half of the logical cores. The threads of one product wait for each other in a loop: as soon as one shares its core,
+ * with the page or anything else, all of them are slowed down, on two busy cores to a fifth of what one thread does.
+ */
 function planThreads(asked?: number): ThreadPlan {
   if (!self.crossOriginIsolated) {
-    return { threads: 1, reason: 'one thread, because the page is not cross-origin isolated' };
+    return { threads: 1, reason: 'on one thread, because the page is not cross-origin isolated' };
   }
   const cores = navigator.hardwareConcurrency || 1;
-  const byDefault = Math.min(MAX_THREADS, Math.max(Math.min(cores, 4), Math.floor(cores / 2)));
-  const threads = Math.max(1, Math.min(MAX_THREADS, Math.floor(asked ?? byDefault)));
+  const wanted = asked ?? cores / 2;
+  const threads = Math.max(1, Math.min(MAX_THREADS, Math.floor(wanted)));
+  const named = threads === 1 ? '1 thread' : `${threads} threads`;
   return {
     threads,
-    reason: asked === undefined ? `${threads} of ${cores} logical cores` : `${threads} threads asked for`,
+    reason: asked === undefined ? `on ${named} of ${cores} logical cores` : `on ${named} as asked for`,
   };
 }
 
