@@ -2,7 +2,6 @@
 /** What the choice makes of the model: before → after, each number with its unit and its change. */
 import type { ReactNode } from 'react';
 import { useStore } from 'zustand';
-import { Button } from '@/components/ui/button';
 import { Help } from '@/components/ui/help';
 import { Panel } from '@/components/ui/panel';
 import { analysisStore } from '@/lib/client/analysis.ts';
@@ -15,6 +14,8 @@ import { selectionStore } from '@/lib/client/selection.ts';
 import { settingsStore } from '@/lib/client/settings.ts';
 import { timingStore } from '@/lib/client/timing.ts';
 import { type BeforeAfter, planCost } from '@/lib/core/plan/index.ts';
+import type { CalibrationFacts } from '@/lib/core/report/report.ts';
+import type { ModelSummary } from '@/workers/protocol.ts';
 
 /** Qwen-Image and the sample draw with true guidance: the prompt and the null caption at every step. */
 const DRAWING = { steps: STEPS, forwardsPerStep: 2 };
@@ -23,7 +24,10 @@ export function PlanPanel() {
   const summary = useStore(modelStore, (state) => state.summary);
   const intervals = useStore(selectionStore, (state) => state.selection.present);
   const replacement = useStore(settingsStore, (state) => state.replacement);
-  const cost = summary && planCost(summary, intervals, replacement, DRAWING);
+  const calibration = useStore(analysisStore, ({ report }) => report?.calibration ?? null);
+  const tokensPerForward = summary && tokensOf(summary, calibration);
+  const cost =
+    summary && tokensPerForward && planCost({ ...summary, tokensPerForward }, intervals, replacement, DRAWING);
   const probes = cost && cost.probes.count > 0 ? `, of which ${countWords(cost.probes.parameters)} in probes` : '';
   return (
     <Panel
@@ -62,8 +66,8 @@ export function PlanPanel() {
             pair={cost?.flopsPerImage}
             words={flopsWords}
             title={
-              summary
-                ? `At ${summary.tokensPerForward.image} image and ${summary.tokensPerForward.text} text tokens, ${DRAWING.steps} steps of two forwards`
+              tokensPerForward
+                ? `At ${tokensPerForward.image} image and ${tokensPerForward.text} text tokens, ${DRAWING.steps} steps of two forwards`
                 : undefined
             }
           />
@@ -73,6 +77,15 @@ export function PlanPanel() {
     </Panel>
   );
 }
+
+/** A calibration file holds forwards as the model is used; without one, what the model's summary assumes. */
+function tokensOf({ tokensPerForward }: ModelSummary, calibration: CalibrationFacts | null): ForwardTokens {
+  if (calibration?.kind !== 'file') return tokensPerForward;
+  const { samples, tokens } = calibration;
+  return { image: Math.round(tokens.image / samples), text: Math.round(tokens.text / samples) };
+}
+
+type ForwardTokens = ModelSummary['tokensPerForward'];
 
 function ForwardTime() {
   // Each of these decides which timing belongs here, so a change of any draws the line anew.
@@ -105,9 +118,13 @@ function ForwardTime() {
       ) : failed === present ? (
         <span className="text-muted">n/a</span>
       ) : (
-        <Button small onClick={() => void measureForward()}>
+        <button
+          type="button"
+          className="h-5 rounded border border-line px-2 hover:bg-panel-2"
+          onClick={() => void measureForward()}
+        >
           Measure
-        </Button>
+        </button>
       )}
     </Row>
   );

@@ -9,7 +9,7 @@ import type { AnalysisPartial } from '@/workers/protocol.ts';
 import { type CalibrationChoice, keyOf, requestOf } from './calibration.ts';
 import { ask, measureQuietly } from './compute.ts';
 import { keepReport, keptReport } from './kept-analyses.ts';
-import { showError, showInfo } from './notices.ts';
+import { dismissErrors, showError, showInfo } from './notices.ts';
 import { momentWords } from './number-words.ts';
 import { FIRST_RUN_SHARES, type RunningStage, type Shares, type StageProgress, withStage } from './progress.ts';
 
@@ -54,6 +54,7 @@ export async function analyse(choice: CalibrationChoice): Promise<void> {
   if (!calibration || stopRunning) return;
   const own = new AbortController();
   stopRunning = own;
+  dismissErrors('calibration-invalid', 'not-ready');
   analysisStore.setState({
     running: { startedAtMs: performance.now(), stages: [] },
     stopping: false,

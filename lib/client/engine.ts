@@ -4,7 +4,7 @@ import { asContiguaError, ContiguaError } from '@/lib/core/errors.ts';
 import type { EngineName, EngineReport } from '@/lib/core/tensor/engine.ts';
 import type { Tasks } from '@/workers/protocol.ts';
 import { ask, onTrouble } from './compute.ts';
-import { showError } from './notices.ts';
+import { dismissErrors, showError } from './notices.ts';
 
 export type WantedEngine = EngineName | 'auto';
 export type EngineCheck = Tasks['verifyEngine']['result'] | 'running' | null;
@@ -31,6 +31,7 @@ export async function startEngine(wanted: WantedEngine): Promise<boolean> {
   engineStore.setState({ status: 'starting', wanted, check: null, problem: null });
   try {
     const report = await ask('startEngine', { wanted });
+    dismissErrors('engine-lost', 'engine-unavailable', 'worker-crashed');
     engineStore.setState({ status: 'ready', report });
     return true;
   } catch (thrown) {

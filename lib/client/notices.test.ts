@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ContiguaError } from '@/lib/core/errors.ts';
-import { dismissNotice, noticeStore, showError } from './notices.ts';
+import { dismissErrors, dismissNotice, noticeStore, showError } from './notices.ts';
 
 const shown = () => noticeStore.getState().notices;
 const lost = new ContiguaError('engine-lost', 'The device went away', { hint: 'Restart it.' });
@@ -30,6 +30,13 @@ describe('notices', () => {
   it('never pile up beyond four, the newest staying', () => {
     for (let i = 0; i < 6; i++) showError(new Error(`problem ${i}`));
     expect(shown().map(({ title }) => title)).toEqual(['problem 2', 'problem 3', 'problem 4', 'problem 5']);
+  });
+
+  it('go when what they are about is tried again', () => {
+    showError(lost);
+    showError(new ContiguaError('prompt-invalid', 'No such word'));
+    dismissErrors('prompt-invalid');
+    expect(shown().map(({ code }) => code)).toEqual(['engine-lost']);
   });
 
   it('go when they are dismissed', () => {

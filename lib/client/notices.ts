@@ -51,3 +51,10 @@ export function showInfo(
 export function dismissNotice(id: number): void {
   noticeStore.setState(({ notices }) => ({ notices: notices.filter((notice) => notice.id !== id) }));
 }
+
+/** Errors about something that is now being tried again. */
+export function dismissErrors(...codes: readonly ErrorCode[]): void {
+  noticeStore.setState(({ notices }) => ({
+    notices: notices.filter(({ code }) => code === undefined || !codes.includes(code)),
+  }));
+}

@@ -4,7 +4,7 @@ import type { BlockInterval } from '@/lib/core/interval/interval.ts';
 import type { Replacement } from '@/lib/core/plan/plan.ts';
 import type { Drawing } from '@/workers/protocol.ts';
 import { ask } from './compute.ts';
-import { showError } from './notices.ts';
+import { dismissErrors, showError } from './notices.ts';
 
 /** As the sample model was trained and measured. */
 export const STEPS = 20;
@@ -58,6 +58,7 @@ export async function drawBoth(
   if (stopDrawing) return;
   const own = new AbortController();
   stopDrawing = own;
+  dismissErrors('prompt-invalid', 'not-ready');
   const { prompt, seed, whole } = previewStore.getState();
   const key = wholeKey(fingerprint, prompt, seed);
   const draw = (which: 'whole' | 'pruned', cut: readonly BlockInterval[]) => {
