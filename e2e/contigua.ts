@@ -1,0 +1,210 @@
+/**
+ * What every journey shares: a page that is watched (no console error, no refused resource, no request to another
+ * host), opened on the sample model; and, for journeys that begin with an analysis, one analysis measured once per run
+ * and handed on the way a browser keeps it. Also the few gestures that a role and a name alone cannot say.
+ */
+import { readFile } from 'node:fs/promises';
+import { test as base, type BrowserContext, type Download, expect, type Locator, type Page } from '@playwright/test';
+
+export { expect };
+
+/** Small enough for a slow machine, large enough for every chart: 16 pictures × 64 tokens. */
+export const QUICK = 'inputs=shapes-16-4-1';
+/** An analysis may wait for other work on two cores. */
+export const ANALYSIS_MS = 90_000;
+
+type KeptState = Awaited<ReturnType<BrowserContext['storageState']>>;
+
+interface JourneyOptions {
+  /** What this journey is bound to put on the console, because it breaks something on purpose. */
+  tolerated: readonly RegExp[];
+}
+
+export const test = base.extend<JourneyOptions>({
+  tolerated: [[], { option: true }],
+  context: async ({ context, tolerated, baseURL }, use) => {
+    const trouble = watch(context, new URL(baseURL ?? 'http://127.0.0.1').origin, tolerated);
+    await use(context);
+    expect(trouble, 'console errors, refused resources and requests to other hosts').toEqual([]);
+  },
+});
+
+/** Journeys that begin on a finished analysis of the sample, restored as after a reload. */
+export const testAnalysed = test.extend<object, { kept: KeptState }>({
+  kept: [
+    async ({ browser }, use, { project }) => {
+      const context = await browser.newContext(project.use);
+      const page = await context.newPage();
+      await open(page, `/?${QUICK}`);
+      await analyse(page);
+      await use(await context.storageState({ indexedDB: true }));
+      await context.close();
+    },
+    { scope: 'worker', timeout: 2 * ANALYSIS_MS },
+  ],
+  storageState: async ({ kept }, use) => use(kept),
+  page: async ({ page }, use) => {
+    await open(page);
+    await expect(brackets(page).first()).toBeVisible();
+    await use(page);
+  },
+});
+
+function watch(context: BrowserContext, origin: string, tolerated: readonly RegExp[]): string[] {
+  const trouble: string[] = [];
+  const note = (words: string) => {
+    if (!tolerated.some((pattern) => pattern.test(words))) trouble.push(words);
+  };
+  // A violation of the content security policy is a console error as well.
+  context.on('console', (message) => {
+    if (message.type() === 'error') note(`console: ${message.text()}`);
+  });
+  context.on('weberror', (error) => note(`uncaught: ${error.error().message}`));
+  context.on('request', (request) => {
+    const url = new URL(request.url());
+    if (['http:', 'https:', 'ws:', 'wss:'].includes(url.protocol) && url.origin !== origin) note(`request: ${url}`);
+  });
+  return trouble;
+}
+
+/** Resolves when the engine runs and the sample model is open. */
+export async function open(page: Page, path = '/'): Promise<void> {
+  await page.goto(path);
+  await expect(page.getByRole('button', { name: 'Analyse', exact: true })).toBeEnabled({ timeout: 30_000 });
+}
+
+export async function analyse(page: Page): Promise<void> {
+  await page.getByRole('button', { name: 'Analyse', exact: true }).click();
+  await expect(page.getByRole('button', { name: 'Stop', exact: true })).toBeVisible();
+  await analysisEnds(page);
+}
+
+export async function analysisEnds(page: Page): Promise<void> {
+  await expect(page.getByRole('button', { name: 'Analyse', exact: true })).toBeEnabled({ timeout: ANALYSIS_MS });
+}
+
+export const brackets = (page: Page): Locator => page.getByRole('button', { name: /^Detected interval / });
+export const blockOption = (page: Page, block: number): Locator =>
+  page.getByRole('option', { name: `Block ${block}`, exact: true });
+export const heatmap = (page: Page, stream: 'image' | 'text'): Locator =>
+  page.getByRole('application', { name: new RegExp(`^CKA between blocks, ${stream} stream`) });
+export const panel = (page: Page, title: string): Locator => page.getByRole('region', { name: title, exact: true });
+/** A line of the plan: "Blocks", "Parameters", … */
+export const planLine = (page: Page, name: string): Locator =>
+  panel(page, 'Plan').getByRole('row').filter({ has: page.getByRole('rowheader', { name, exact: true }) });
+/** The value of a model fact: "Family", "Blocks", … */
+export const fact = (page: Page, name: string): Locator =>
+  panel(page, 'Model').locator('dt', { hasText: new RegExp(`^${name}$`) }).locator('xpath=following-sibling::dd');
+
+export interface Interval {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** "Detected interval 4 to 6" and its like. */
+export function intervalIn(name: string | null): Interval {
+  const [, first, last] = /(\d+) to (\d+)$/.exec(name ?? '') ?? [];
+  if (first === undefined || last === undefined) throw new Error(`No interval in "${name}"`);
+  return { first: Number(first), last: Number(last) };
+}
+
+export async function detectedIntervals(page: Page): Promise<Interval[]> {
+  const names = await brackets(page).evaluateAll((nodes) => nodes.map((node) => node.getAttribute('aria-label')));
+  return names.map(intervalIn);
+}
+
+/** The chosen intervals, read from the strip's edge handles; the options in them are selected, and no others. */
+export async function chosenIntervals(page: Page): Promise<Interval[]> {
+  const handles = page.getByRole('slider', { name: /^First block of interval / });
+  const names = await handles.evaluateAll((nodes) => nodes.map((node) => node.getAttribute('aria-label')));
+  return names.map(intervalIn).sort((a, b) => a.first - b.first);
+}
+
+/** Waits until exactly these are chosen, on the strip's handles and its options alike. */
+export async function expectChosen(page: Page, intervals: readonly (readonly [first: number, last: number])[]) {
+  await expect
+    .poll(() => chosenIntervals(page))
+    .toEqual(intervals.map(([first, last]) => ({ first, last })));
+  const blocks = intervals.flatMap(([first, last]) =>
+    Array.from({ length: last - first + 1 }, (_, i) => `Block ${first + i}`),
+  );
+  const selected = page.getByRole('option', { selected: true });
+  await expect
+    .poll(() => selected.evaluateAll((nodes) => nodes.map((node) => node.getAttribute('aria-label'))))
+    .toEqual(blocks);
+}
+
+/** Presses on one spot of the page and releases on another. */
+async function drag(page: Page, from: Spot, to: Spot): Promise<void> {
+  await page.mouse.move(from.x, from.y);
+  await page.mouse.down();
+  await page.mouse.move(to.x, to.y, { steps: 6 });
+  await page.mouse.up();
+}
+
+interface Spot {
+  readonly x: number;
+  readonly y: number;
+}
+
+async function boxOf(locator: Locator) {
+  await locator.scrollIntoViewIfNeeded();
+  const box = await locator.boundingBox();
+  if (!box) throw new Error('It has no box');
+  return box;
+}
+
+async function centreOf(locator: Locator): Promise<Spot> {
+  const { x, y, width, height } = await boxOf(locator);
+  return { x: x + width / 2, y: y + height / 2 };
+}
+
+export async function dragBlocks(page: Page, from: number, to: number): Promise<void> {
+  await drag(page, await centreOf(blockOption(page, from)), await centreOf(blockOption(page, to)));
+}
+
+/** Takes an edge of a chosen interval and lets go over a block. */
+export async function dragEdge(page: Page, handle: string, to: number): Promise<void> {
+  const start = await centreOf(page.getByRole('slider', { name: handle, exact: true }));
+  const { x } = await centreOf(blockOption(page, to));
+  await drag(page, start, { x, y: start.y });
+}
+
+/** The spot of block pair (column, row) in a heatmap of `numBlocks`. */
+export async function cellSpot(map: Locator, column: number, row: number, numBlocks: number): Promise<Spot> {
+  const { x, y, width, height } = await boxOf(map);
+  return { x: x + ((column + 0.5) * width) / numBlocks, y: y + ((row + 0.5) * height) / numBlocks };
+}
+
+export async function brushDiagonal(page: Page, map: Locator, first: number, last: number, numBlocks: number) {
+  await drag(page, await cellSpot(map, first, first, numBlocks), await cellSpot(map, last, last, numBlocks));
+}
+
+export async function textOf(download: Download): Promise<string> {
+  return (await bytesOf(download)).toString('utf8');
+}
+
+export async function bytesOf(download: Download): Promise<Buffer> {
+  return await readFile(await download.path());
+}
+
+export async function downloadBy(page: Page, click: () => Promise<void>): Promise<Download> {
+  const download = page.waitForEvent('download');
+  await click();
+  return await download;
+}
+
+/** Answers the file dialog that a click opens. */
+export async function pick(page: Page, click: () => Promise<void>, files: Parameters<Locator['setInputFiles']>[0]) {
+  const chooser = page.waitForEvent('filechooser');
+  await click();
+  await (await chooser).setFiles(files);
+}
+
+/** Reads a page's own file format: one row per line, header first. */
+export function csvRows(text: string): string[][] {
+  return text
+    .trim()
+    .split('\r\n')
+    .map((line) => line.split(','));
+}
