@@ -22,8 +22,7 @@ export function nodeEngines(): EngineHost {
     async launch(name, lost) {
       switch (name) {
         case 'tensorflow':
-          await freshBackend('tensorflow');
-          return { device: (await tensorflowCandidate()).device, threads: null };
+          return { device: describeLibrary(await freshBackend('tensorflow')), threads: null };
         case 'webgpu':
           return await startWebgpu(lost);
         case 'wasm':
@@ -52,17 +51,18 @@ async function tensorflowCandidate(): Promise<EngineCandidate> {
   return {
     name: 'tensorflow',
     available: true,
-    device: `libtensorflow ${libraryVersion(loaded.module)}`.trim(),
+    device: 'libtensorflow',
     reason: "TensorFlow's own library is the fastest engine of this machine's processor.",
     preferred: true,
   };
 }
 
-function libraryVersion(module: Readonly<Record<string, unknown>>): string {
-  const { node } = module;
-  const binding = typeof node === 'object' && node !== null && 'binding' in node ? node.binding : undefined;
+/** "libtensorflow 2.21.0, CPU": only the running backend tells. */
+function describeLibrary(backend: object): string {
+  const binding = 'binding' in backend ? backend.binding : null;
   const version = typeof binding === 'object' && binding !== null && 'TF_Version' in binding ? binding.TF_Version : '';
-  return String(version);
+  const onGpu = 'isUsingGpuDevice' in backend && backend.isUsingGpuDevice === true;
+  return `${`libtensorflow ${version}`.trim()}, ${onGpu ? 'GPU' : 'CPU'}`;
 }
 
 async function nodeWebgpuCandidate(): Promise<EngineCandidate> {
