@@ -15,8 +15,8 @@ import { useLinked } from './use-linked';
 export function StripPanel({ width, detected }: { width: number; detected: readonly BlockInterval[] }) {
   const report = useStore(analysisStore, (state) => state.report);
   const running = useStore(analysisStore, (state) => state.running !== null);
-  const captured = useStore(analysisStore, (state) => state.captured);
-  const partial = useStore(analysisStore, (state) => state.partialR2);
+  const captured = useStore(analysisStore, (state) => state.running?.captured ?? 0);
+  const partial = useStore(analysisStore, (state) => state.running?.probeR2 ?? null);
   const held = report?.calibration.heldOutTokens;
   return (
     <Panel

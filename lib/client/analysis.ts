@@ -4,22 +4,18 @@
  */
 import { createStore } from 'zustand/vanilla';
 import type { BlockInterval } from '@/lib/core/interval/interval.ts';
-import type { AnalysisReport, IntervalDamage, Stream } from '@/lib/core/report/report.ts';
-import type { AnalysisPartial } from '@/workers/protocol.ts';
+import type { AnalysisReport, IntervalDamage } from '@/lib/core/report/report.ts';
 import { type CalibrationChoice, keyOf, requestOf } from './calibration.ts';
 import { ask, measureQuietly } from './compute.ts';
 import { keepReport, keptReport } from './kept-analyses.ts';
 import { dismissErrors, showError, showInfo } from './notices.ts';
 import { momentWords } from './number-words.ts';
-import { FIRST_RUN_SHARES, type RunningStage, type Shares, type StageProgress, withStage } from './progress.ts';
+import { FIRST_RUN_SHARES, type Shares } from './progress.ts';
+import { begunAt, type RunningAnalysis, type TimedProgress, withProgress } from './running-analysis.ts';
 
 export interface AnalysisState {
-  readonly running: { readonly startedAtMs: number; readonly stages: readonly RunningStage[] } | null;
+  readonly running: RunningAnalysis | null;
   readonly stopping: boolean;
-  /** R² of the probes fitted so far in the running analysis; null when none runs. */
-  readonly partialR2: Readonly<Record<Stream, readonly (number | null | undefined)[]>> | null;
-  /** Blocks captured so far in the running analysis. */
-  readonly captured: number;
   readonly report: AnalysisReport | null;
   /** When the report was measured, if it was restored from this browser; null when it was measured in this visit. */
   readonly restoredFrom: number | null;
@@ -32,8 +28,6 @@ export interface AnalysisState {
 const NOTHING: AnalysisState = {
   running: null,
   stopping: false,
-  partialR2: null,
-  captured: 0,
   report: null,
   restoredFrom: null,
   probesLive: false,
@@ -56,22 +50,23 @@ export async function analyse(choice: CalibrationChoice): Promise<void> {
   stopRunning = own;
   dismissErrors('calibration-invalid', 'not-ready');
   analysisStore.setState({
-    running: { startedAtMs: performance.now(), stages: [] },
+    running: begunAt(performance.now()),
     stopping: false,
-    captured: 0,
-    partialR2: { image: [], text: [] },
     measuring: [],
   });
+  const display = progressDisplay();
   try {
-    const report = await ask('analyse', { calibration }, { signal: own.signal, onProgress: note });
-    analysisStore.setState({ report, restoredFrom: null, probesLive: true });
+    const report = await ask('analyse', { calibration }, { signal: own.signal, onProgress: display.note });
+    display.end();
+    analysisStore.setState({ report, restoredFrom: null, probesLive: true, running: null, stopping: false });
     await keepReport(keyOf(choice), report);
   } catch (thrown) {
     if (own.signal.aborted) showInfo('Analysis stopped', { hint: 'What was on the page before is still there.' });
     else showError(thrown);
   } finally {
     stopRunning = null;
-    analysisStore.setState({ running: null, stopping: false, partialR2: null, captured: 0 });
+    display.end();
+    analysisStore.setState({ running: null, stopping: false });
   }
 }
 
@@ -81,31 +76,25 @@ export function stopAnalysis(): void {
   stopRunning.abort();
 }
 
-type AnalyseProgress = StageProgress & { readonly partial?: AnalysisPartial };
+/** Reports come faster than anyone reads; every redraw of the page takes from what it waits for. */
+const SHOW_EVERY_MS = 100;
 
-function note({ stage, done, total, partial }: AnalyseProgress): void {
-  analysisStore.setState(({ running, partialR2, captured }) => {
-    if (!running) return {};
-    const next = {
-      running: { ...running, stages: withStage(running.stages, { stage, done, total }, performance.now()) },
-    };
-    if (partial?.kind === 'captured') return { ...next, captured: Math.max(captured, partial.block + 1) };
-    if (partial?.kind === 'probe' && partialR2) {
-      const { block, r2 } = partial;
-      return {
-        ...next,
-        partialR2: { image: placed(partialR2.image, block, r2.image), text: placed(partialR2.text, block, r2.text) },
-      };
-    }
-    return next;
-  });
-}
-
-function placed<T>(values: readonly (T | undefined)[], index: number, value: T): (T | undefined)[] {
-  const copy = values.slice();
-  while (copy.length < index) copy.push(undefined);
-  copy[index] = value;
-  return copy;
+/** Collects progress reports and shows them together. */
+function progressDisplay(): { note(progress: Omit<TimedProgress, 'atMs'>): void; end(): void } {
+  let waiting: TimedProgress[] = [];
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const show = () => {
+    timer = undefined;
+    analysisStore.setState(({ running }) => ({ running: running && waiting.reduce(withProgress, running) }));
+    waiting = [];
+  };
+  return {
+    note(progress) {
+      waiting.push({ ...progress, atMs: performance.now() });
+      timer ??= setTimeout(show, SHOW_EVERY_MS);
+    },
+    end: () => clearTimeout(timer),
+  };
 }
 
 /** Shows the analysis of this model that was kept last in this browser, if there is one. */
