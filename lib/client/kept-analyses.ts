@@ -2,7 +2,7 @@
  * Finished analyses, kept in this browser (IndexedDB) under the model's fingerprint and the calibration's key. Stored
  * as the report's JSON text and parsed again on the way out: what another version wrote is refused like any file.
  */
-import { type AnalysisReport, parseReport } from '@/lib/core/report/index.ts';
+import type { AnalysisReport } from '@/lib/core/report/report.ts';
 import { showInfo } from './notices.ts';
 
 const DATABASE = 'contigua';
@@ -48,6 +48,7 @@ export async function keptReport(fingerprint: string): Promise<KeptReport | null
   const newest = records.toSorted((a, b) => b.savedAtMs - a.savedAtMs)[0];
   if (!newest) return null;
   try {
+    const { parseReport } = await import('./file-readers.ts');
     return { report: parseReport(newest.text, 'kept analysis'), savedAtMs: newest.savedAtMs };
   } catch {
     // Written by another version of the product: measuring again is the only cure, and the page offers just that.

@@ -1,6 +1,6 @@
 /** Plans and configs to and from files: what `Download plan`, `Download config`, `Copy layer_index` and `Load plan` do. */
 import { CONFIG_FILE, layerIndexString, PLAN_FILE, prunedConfig } from '@/lib/core/export/index.ts';
-import { assertPlanFits, buildPlan, formatPlan, parsePlan } from '@/lib/core/plan/index.ts';
+import { buildPlan, formatPlan, type PlanSettings } from '@/lib/core/plan/index.ts';
 import { analysisStore } from './analysis.ts';
 import { modelStore } from './model.ts';
 import { showError, showInfo } from './notices.ts';
@@ -54,6 +54,7 @@ export async function loadPlan(file: File): Promise<void> {
   const { summary } = modelStore.getState();
   if (!summary) return;
   try {
+    const { assertPlanFits, parsePlan } = await import('./file-readers.ts');
     const plan = parsePlan(await file.text(), file.name);
     assertPlanFits(plan, summary, file.name);
     const intervals = plan.intervals.map(({ first, last }) => ({ first, last }));
@@ -70,6 +71,6 @@ export async function loadPlan(file: File): Promise<void> {
   }
 }
 
-function detectionOfPlan({ estimator, start, target, streams }: NonNullable<ReturnType<typeof parsePlan>['settings']>) {
+function detectionOfPlan({ estimator, start, target, streams }: PlanSettings) {
   return { estimator, start, target, streams };
 }
