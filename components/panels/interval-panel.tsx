@@ -28,7 +28,7 @@ const SCORES: readonly { readonly value: DamageScore; readonly label: string }[]
   { value: 'direction', label: 'direction error' },
 ];
 /** Six rows and the head at least; more where the window is tall. */
-const LIST_HEIGHT = 'clamp(170px, 100dvh - 720px, 338px)';
+const LIST_HEIGHT = 'clamp(170px, 100dvh - 720px, 290px)';
 
 export function IntervalPanel() {
   const report = useStore(analysisStore, (state) => state.report);

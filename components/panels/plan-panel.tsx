@@ -28,7 +28,6 @@ export function PlanPanel() {
   const tokensPerForward = summary && tokensOf(summary, calibration);
   const cost =
     summary && tokensPerForward && planCost({ ...summary, tokensPerForward }, intervals, replacement, DRAWING);
-  const probes = cost && cost.probes.count > 0 ? `, of which ${countWords(cost.probes.parameters)} in probes` : '';
   return (
     <Panel
       title="Plan"
@@ -53,7 +52,7 @@ export function PlanPanel() {
             name="Parameters"
             pair={cost?.parameters}
             words={countWords}
-            title={cost ? `${cost.parameters.after.toLocaleString('en-US')} parameters left${probes}` : undefined}
+            title={cost ? `${cost.parameters.after.toLocaleString('en-US')} parameters left` : undefined}
           />
           <Line
             name="File size"
@@ -74,6 +73,11 @@ export function PlanPanel() {
           <ForwardTime />
         </tbody>
       </table>
+      <p className="mt-1 min-h-4 text-2xs text-muted">
+        {cost && cost.probes.count > 0
+          ? `Counts ${cost.probes.count} linear probes, ${countWords(cost.probes.parameters)} parameters.`
+          : ''}
+      </p>
     </Panel>
   );
 }
