@@ -128,7 +128,7 @@ export async function expectChosen(page: Page, intervals: readonly (readonly [fi
   const blocks = intervals.flatMap(([first, last]) =>
     Array.from({ length: last - first + 1 }, (_, i) => `Block ${first + i}`),
   );
-  const selected = page.getByRole('option', { selected: true });
+  const selected = page.getByRole('listbox', { name: 'Blocks', exact: true }).getByRole('option', { selected: true });
   await expect
     .poll(() => selected.evaluateAll((nodes) => nodes.map((node) => node.getAttribute('aria-label'))))
     .toEqual(blocks);

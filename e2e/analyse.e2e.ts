@@ -1,0 +1,137 @@
+/** Analyse, from the first click to a page full of charts: progress, a page that stays alive, Stop, and no leaks. */
+import type { Page } from '@playwright/test';
+import {
+  ANALYSIS_MS,
+  analyse,
+  analysisEnds,
+  blockOption,
+  brackets,
+  detectedIntervals,
+  expect,
+  expectChosen,
+  heatmap,
+  open,
+  panel,
+  QUICK,
+  test,
+} from './contigua.ts';
+
+test('Analyse shows its progress, leaves the page alive and fills every chart', async ({ page }) => {
+  await open(page, `/?${QUICK}`);
+  await page.getByRole('button', { name: 'Analyse', exact: true }).click();
+  const whole = page.getByRole('progressbar', { name: 'Analysis' });
+  await expect(whole).toHaveAttribute('aria-valuetext', /^\d+ % · (estimating|about .+ left)$/);
+  await expect(page.getByRole('progressbar', { name: 'Capture hidden states' })).toBeVisible();
+
+  // Meanwhile: typing, pointing and choosing work.
+  await page.getByRole('textbox', { name: 'Prompt' }).fill('small cyan ring top-right, black');
+  await blockOption(page, 5).hover();
+  await expect(panel(page, 'Blocks').getByText('Block 5', { exact: true })).toBeVisible();
+  await blockOption(page, 3).focus();
+  await page.keyboard.press('Shift+ArrowRight');
+  await page.keyboard.press('Enter');
+  await expectChosen(page, [[3, 4]]);
+  await expect(page.getByRole('button', { name: 'Stop', exact: true }), 'still running').toBeVisible();
+
+  await expect(whole).toHaveAttribute('aria-valuetext', /left$/, { timeout: ANALYSIS_MS });
+  await analysisEnds(page);
+  await expectChosen(page, [[3, 4]]);
+  await expect(page.getByRole('textbox', { name: 'Prompt' })).toHaveValue('small cyan ring top-right, black');
+  await expect(panel(page, 'Calibration').getByText(/^Took .+ on wasm$/)).toBeVisible();
+  for (const stage of ['Capture hidden states', 'Fit linear probes', 'Compare states (CKA)', 'Follow surrogates']) {
+    await expect(panel(page, 'Calibration').getByRole('listitem').filter({ hasText: stage })).toContainText(/\d m?s$/);
+  }
+
+  const intervals = await detectedIntervals(page);
+  expect(intervals.length).toBeGreaterThan(0);
+  for (const { first, last } of intervals) expect(last).toBeGreaterThan(first);
+  await expect(panel(page, 'Similarity of hidden states')).toContainText(
+    /Linear CKA, debiased, n = 1,024 image and \d+ text tokens/,
+  );
+  await expect(panel(page, 'Blocks')).toContainText(/Probe R² on 256 image and \d+ text tokens held out/);
+  await blockOption(page, 0).hover();
+  await expect(panel(page, 'Blocks')).toContainText(/Block 0 · probe R², held out: image −?\d\.\d{4}, text −?\d\.\d{4}/);
+  // The last block's text update goes nowhere: nothing to say is not zero.
+  await blockOption(page, 15).hover();
+  await expect(panel(page, 'Blocks')).toContainText(/Block 15 · probe R², held out: image −?\d\.\d{4}, text n\/a/);
+  await expect(panel(page, 'Where runs break')).toContainText(/^.*From block 0 the difference/);
+  expect(await paintedColours(page, 'image')).toBeGreaterThan(8);
+  expect(await paintedColours(page, 'text')).toBeGreaterThan(8);
+});
+
+test('Stop ends the analysis, keeps what was there, and Analyse works again', async ({ page }) => {
+  // Long enough that it cannot be over before Stop is pressed.
+  await open(page, '/?inputs=shapes-256-8-1&cut=2-4');
+  await page.getByRole('button', { name: 'Analyse', exact: true }).click();
+  await expect(page.getByRole('progressbar', { name: 'Capture hidden states' })).toBeVisible();
+  await page.getByRole('button', { name: 'Stop', exact: true }).click();
+  await analysisEnds(page);
+  await expect(page.getByRole('status').filter({ hasText: 'Analysis stopped' })).toBeVisible();
+  await expect(page.getByRole('alert')).toHaveCount(0);
+  await expectChosen(page, [[2, 4]]);
+  await expect(brackets(page)).toHaveCount(0);
+
+  await page.getByRole('textbox', { name: 'Samples' }).fill('16');
+  await analyse(page);
+  await expect(brackets(page).first()).toBeVisible();
+  await expectChosen(page, [[2, 4]]);
+});
+
+test('analysing again and again leaves no more tensors in the worker than analysing once', async ({ page }) => {
+  await open(page, '/?inputs=shapes-8-2-1');
+  await analyse(page);
+  const once = await tensorsInWorker(page);
+  expect(once).toBeGreaterThan(0);
+  for (let again = 0; again < 2; again++) await analyse(page);
+  expect(await tensorsInWorker(page)).toBe(once);
+});
+
+test('a finished analysis is offered again after a reload, as what it is', async ({ page }) => {
+  await open(page, '/?inputs=shapes-8-2-1');
+  await analyse(page);
+  const before = await detectedIntervals(page);
+  await page.reload();
+  await expect(page.getByRole('status').filter({ hasText: 'Restored analysis of shapes-mmdit' })).toBeVisible();
+  await expect.poll(() => detectedIntervals(page)).toEqual(before);
+  await expect(panel(page, 'Calibration')).toContainText('Analyse measures again');
+});
+
+test('calibrated with noise, every reading says so', async ({ page }) => {
+  await open(page, '/?inputs=synthetic-8-2-7');
+  await expect(panel(page, 'Calibration')).toContainText('SYNTHETIC inputs: seeded noise');
+  await analyse(page);
+  for (const title of ['Blocks', 'Similarity of hidden states', 'Where runs break']) {
+    await expect(panel(page, title)).toContainText('SYNTHETIC inputs, seed 7.');
+  }
+});
+
+/** How many different colours a heatmap's canvas shows. */
+async function paintedColours(page: Page, stream: 'image' | 'text'): Promise<number> {
+  return await heatmap(page, stream)
+    .locator('xpath=preceding-sibling::canvas')
+    .evaluate((node) => {
+      if (!(node instanceof HTMLCanvasElement)) return 0;
+      const data = node.getContext('2d')?.getImageData(0, 0, node.width, node.height).data ?? [];
+      const colours = new Set<number>();
+      for (let i = 0; i < data.length; i += 4) {
+        colours.add(((data[i] ?? 0) << 16) | ((data[i + 1] ?? 0) << 8) | (data[i + 2] ?? 0));
+      }
+      return colours.size;
+    });
+}
+
+/** TensorFlow.js keeps its engine on the global object of the worker that computes. */
+async function tensorsInWorker(page: Page): Promise<number> {
+  // The page's own measurements come after every analysis; their tensors are gone when they end.
+  await expect(panel(page, 'Intervals').getByText('…', { exact: true })).toHaveCount(0);
+  for (const worker of page.workers()) {
+    const count = await worker.evaluate(() => {
+      const engine: unknown = Reflect.get(globalThis, '_tfengine');
+      if (typeof engine !== 'object' || engine === null || !('memory' in engine)) return null;
+      const { memory } = engine;
+      return typeof memory === 'function' ? Number(memory.call(engine).numTensors) : null;
+    });
+    if (count !== null) return count;
+  }
+  throw new Error('No worker computes');
+}

@@ -1,0 +1,213 @@
+/** Every way to choose intervals and to take it back, on one finished analysis. */
+import type { Page } from '@playwright/test';
+import {
+  blockOption,
+  brackets,
+  brushDiagonal,
+  cellSpot,
+  dragBlocks,
+  dragEdge,
+  expect,
+  expectChosen,
+  heatmap,
+  intervalIn,
+  planLine,
+  testAnalysed as test,
+} from './contigua.ts';
+
+const BLOCKS = 16;
+
+test('clicking a detected bracket chooses it, clicking again lets it go', async ({ page }) => {
+  const bracket = brackets(page).first();
+  const { first, last } = intervalIn(await bracket.getAttribute('aria-label'));
+  await bracket.click();
+  await expect(bracket).toHaveAttribute('aria-pressed', 'true');
+  await expectChosen(page, [[first, last]]);
+  await expect(planLine(page, 'Blocks')).toContainText(`16 → ${BLOCKS - (last - first)}`);
+  await bracket.click();
+  await expect(bracket).toHaveAttribute('aria-pressed', 'false');
+  await expectChosen(page, []);
+});
+
+test('dragging over cells chooses them in either direction; a click on a chosen one lets it go', async ({ page }) => {
+  await dragBlocks(page, 3, 5);
+  await expectChosen(page, [[3, 5]]);
+  await dragBlocks(page, 11, 9);
+  await expectChosen(page, [
+    [3, 5],
+    [9, 11],
+  ]);
+  await blockOption(page, 4).click();
+  await expectChosen(page, [[9, 11]]);
+});
+
+test('overlaps are impossible: a new interval takes its blocks from the old ones', async ({ page }) => {
+  await dragBlocks(page, 2, 6);
+  await dragBlocks(page, 8, 10);
+  await dragBlocks(page, 5, 9);
+  await expectChosen(page, [
+    [2, 4],
+    [5, 9],
+  ]);
+});
+
+test('brushing the diagonal of a heatmap chooses the run under it', async ({ page }) => {
+  await brushDiagonal(page, heatmap(page, 'image'), 6, 8, BLOCKS);
+  await expectChosen(page, [[6, 8]]);
+  await brushDiagonal(page, heatmap(page, 'text'), 13, 11, BLOCKS);
+  await expectChosen(page, [
+    [6, 8],
+    [11, 13],
+  ]);
+  // A click without a drag is a look, not a choice.
+  const { x, y } = await cellSpot(heatmap(page, 'image'), 1, 3, BLOCKS);
+  await page.mouse.click(x, y);
+  await expectChosen(page, [
+    [6, 8],
+    [11, 13],
+  ]);
+});
+
+test('the keyboard alone chooses, extends, lets go and clears', async ({ page }) => {
+  await tabTo(page, 'Block 0');
+  await press(page, 'ArrowRight', 3);
+  await expect(blockOption(page, 3)).toBeFocused();
+  await press(page, 'Shift+ArrowRight', 2);
+  await page.keyboard.press('Enter');
+  await expectChosen(page, [[3, 5]]);
+
+  await press(page, 'ArrowRight', 4);
+  await press(page, 'Shift+ArrowLeft', 1);
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('End');
+  await press(page, 'Shift+ArrowLeft', 1);
+  await page.keyboard.press('Enter');
+  await expectChosen(page, [
+    [3, 5],
+    [14, 15],
+  ]);
+  await page.keyboard.press('Delete');
+  await expectChosen(page, [[3, 5]]);
+  await page.keyboard.press('Home');
+  await press(page, 'ArrowRight', 4);
+  await page.keyboard.press('Enter');
+  await expectChosen(page, []);
+});
+
+test('Enter on a block takes the detected interval that it lies in', async ({ page }) => {
+  const { first, last } = intervalIn(await brackets(page).first().getAttribute('aria-label'));
+  await blockOption(page, last).focus();
+  await page.keyboard.press('Enter');
+  await expectChosen(page, [[first, last]]);
+});
+
+test('the keyboard chooses on a heatmap too', async ({ page }) => {
+  const map = heatmap(page, 'image');
+  await map.focus();
+  await press(page, 'ArrowRight', 2);
+  await press(page, 'ArrowDown', 2);
+  await press(page, 'Shift+ArrowRight', 2);
+  await page.keyboard.press('Enter');
+  await expectChosen(page, [[2, 4]]);
+});
+
+test('edges are dragged, or moved with the arrow keys, and stop at their neighbours', async ({ page }) => {
+  await dragBlocks(page, 3, 5);
+  await dragBlocks(page, 9, 11);
+  await dragEdge(page, 'Last block of interval 3 to 5', 7);
+  await expectChosen(page, [
+    [3, 7],
+    [9, 11],
+  ]);
+  await dragEdge(page, 'First block of interval 9 to 11', 5);
+  await expectChosen(page, [
+    [3, 7],
+    [8, 11],
+  ]);
+  await dragEdge(page, 'First block of interval 3 to 7', 12);
+  await expectChosen(page, [
+    [6, 7],
+    [8, 11],
+  ]);
+  const edge = page.getByRole('slider', { name: 'Last block of interval 8 to 11', exact: true });
+  await edge.focus();
+  await page.keyboard.press('ArrowRight');
+  await expectChosen(page, [
+    [6, 7],
+    [8, 12],
+  ]);
+});
+
+test('undo and redo walk through the choices, by button and by key, one gesture at a time', async ({ page }) => {
+  const undo = page.getByRole('button', { name: 'Undo', exact: true });
+  const redo = page.getByRole('button', { name: 'Redo', exact: true });
+  await expect(undo).toBeDisabled();
+  await dragBlocks(page, 3, 5);
+  await dragBlocks(page, 9, 11);
+  await dragEdge(page, 'Last block of interval 3 to 5', 7);
+  await undo.click();
+  await expectChosen(page, [
+    [3, 5],
+    [9, 11],
+  ]);
+  await page.keyboard.press('Control+z');
+  await expectChosen(page, [[3, 5]]);
+  await page.keyboard.press('Control+Shift+Z');
+  await redo.click();
+  await expectChosen(page, [
+    [3, 7],
+    [9, 11],
+  ]);
+  await expect(redo).toBeDisabled();
+  await page.getByRole('button', { name: 'Clear', exact: true }).click();
+  await expectChosen(page, []);
+  await undo.click();
+  await expectChosen(page, [
+    [3, 7],
+    [9, 11],
+  ]);
+});
+
+test('one slider takes N blocks in the order of predicted damage, and one button clears', async ({ page }) => {
+  const slider = page.getByRole('slider', { name: 'Remove N blocks' });
+  const most = Number(await slider.getAttribute('max'));
+  expect(most).toBeGreaterThan(3);
+  // Ranked rows: the first ones are the first to be taken.
+  const rows = page.getByRole('switch', { name: /^Take out interval / });
+  const { first, last } = intervalIn(await rows.first().getAttribute('aria-label'));
+  await slider.fill(String(last - first));
+  await expectChosen(page, [[first, last]]);
+  await slider.fill('3');
+  await expect(slider).toHaveAttribute('aria-valuetext', 'Remove 3 blocks');
+  await expect(planLine(page, 'Blocks')).toContainText('16 → 13');
+  await slider.fill(String(most));
+  await expect(planLine(page, 'Blocks')).toContainText(`16 → ${BLOCKS - most}`);
+  await expect(page.getByRole('switch', { name: /^Take out interval /, checked: false })).toHaveCount(0);
+  await page.getByRole('button', { name: 'Clear', exact: true }).click();
+  await expectChosen(page, []);
+  await expect(planLine(page, 'Blocks')).toContainText('16 → 16');
+});
+
+test('intervals are ranked by their predicted damage, least first', async ({ page }) => {
+  const damages = await page
+    .getByRole('region', { name: 'Intervals by predicted damage' })
+    .getByRole('row')
+    .filter({ has: page.getByRole('switch') })
+    .evaluateAll((rows) => rows.map((row) => Number.parseFloat(row.querySelectorAll('td')[2]?.textContent ?? '')));
+  expect(damages.length).toBeGreaterThan(1);
+  expect(damages).toEqual(damages.toSorted((a, b) => a - b));
+});
+
+async function press(page: Page, key: string, times: number): Promise<void> {
+  for (let i = 0; i < times; i++) await page.keyboard.press(key);
+}
+
+/** Walks with Tab, as somebody without a pointer would, until the named option has the focus. */
+async function tabTo(page: Page, name: string): Promise<void> {
+  for (let presses = 0; presses < 40; presses++) {
+    const focused = await page.evaluate(() => document.activeElement?.getAttribute('aria-label'));
+    if (focused === name) return;
+    await page.keyboard.press('Tab');
+  }
+  throw new Error(`Tab never reached ${name}`);
+}

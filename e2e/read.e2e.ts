@@ -1,0 +1,85 @@
+/** Reading the charts: one hover for all of them, exact values, both estimators, any start block. */
+import type { Page } from '@playwright/test';
+import { blockOption, cellSpot, csvRows, downloadBy, expect, heatmap, panel, testAnalysed as test, textOf } from './contigua.ts';
+
+const BLOCKS = 16;
+
+test('a block under the pointer lights up in every chart', async ({ page }) => {
+  await blockOption(page, 6).hover();
+  await expect(blockOption(page, 6)).toHaveAttribute('data-lit', 'true');
+  const similarity = panel(page, 'Similarity of hidden states');
+  await expect(similarity.getByText(/^Block 6 · CKA /)).toHaveCount(2);
+  await expect(panel(page, 'Where runs break').getByText('u = 0, k = 6')).toBeVisible();
+
+  const spot = await cellSpot(heatmap(page, 'text'), 9, 4, BLOCKS);
+  await page.mouse.move(spot.x, spot.y);
+  await expect(similarity.getByText(/^Blocks 4 and 9 · CKA −?\d\.\d{4}$/)).toHaveCount(2);
+  await expect(blockOption(page, 4)).toHaveAttribute('data-lit', 'true');
+  await expect(blockOption(page, 9)).toHaveAttribute('data-lit', 'true');
+  await expect(blockOption(page, 6)).toHaveAttribute('data-lit', 'false');
+
+  await page.mouse.move(0, 0);
+  await expect(blockOption(page, 9)).toHaveAttribute('data-lit', 'false');
+});
+
+test('the estimator switch changes the values, the captions and the detection together', async ({ page }) => {
+  const similarity = panel(page, 'Similarity of hidden states');
+  const debiased = await pairValue(page);
+  await similarity.getByRole('radio', { name: 'Biased', exact: true }).check();
+  await expect(similarity).toContainText('Linear CKA, biased, n = 1,024 image');
+  const biased = await pairValue(page);
+  expect(biased).toBeGreaterThan(debiased);
+  await expect(page).toHaveURL(/[?&]cka=biased/);
+  await similarity.getByRole('radio', { name: 'Debiased', exact: true }).check();
+  expect(await pairValue(page)).toBe(debiased);
+});
+
+test('trajectories start where the user points, and the break is marked and said', async ({ page }) => {
+  const runs = panel(page, 'Where runs break');
+  const start = page.getByRole('slider', { name: 'Start block' });
+  await expect(start).toHaveAttribute('aria-valuenow', '0');
+  await start.focus();
+  for (let i = 0; i < 4; i++) await page.keyboard.press('ArrowRight');
+  await expect(start).toHaveAttribute('aria-valuenow', '4');
+  await expect(runs).toContainText('From block 4 the difference');
+  await expect(page).toHaveURL(/[?&]u=4/);
+
+  // By pointer: where block 9 stands, at the height of the curves.
+  const { x } = (await blockOption(page, 9).boundingBox()) ?? { x: 0 };
+  const handle = await start.boundingBox();
+  await page.mouse.click(x + 5, (handle?.y ?? 0) - 60);
+  await expect(start).toHaveAttribute('aria-valuenow', '9');
+
+  const words = (await start.getAttribute('aria-valuetext')) ?? '';
+  const [, after] = /^Block 9, break after block (\d+)$/.exec(words) ?? [];
+  if (after === undefined) expect(words).toBe('Block 9, no break');
+  else await expect(runs.getByText(`break after block ${after}`)).toHaveCount(1);
+});
+
+test('detection settings and the deciding stream redraw the brackets at once', async ({ page }) => {
+  const runs = panel(page, 'Where runs break');
+  for (const stream of ['Image', 'Text', 'Mean']) {
+    await runs.getByRole('radio', { name: stream, exact: true }).check();
+    await expect(page.getByRole('button', { name: /^Detected interval / }).first()).toBeVisible();
+  }
+  await runs.getByRole('button', { name: 'Detection settings' }).click();
+  await page.getByRole('combobox', { name: 'Block u' }).selectOption({ label: 'is a probe too' });
+  await expect(page).toHaveURL(/[?&]start=probe-u/);
+});
+
+test('what the table of a heatmap says is what its cells say', async ({ page }) => {
+  const shown = await pairValue(page);
+  await panel(page, 'Similarity of hidden states').getByRole('button', { name: 'Download similarity' }).click();
+  const file = await downloadBy(page, () => page.getByRole('button', { name: 'Image stream as CSV' }).click());
+  const row = csvRows(await textOf(file)).find(([i, j]) => i === '2' && j === '7');
+  expect(Number(row?.[2])).toBeCloseTo(shown, 4);
+});
+
+/** CKA between blocks 2 and 7 of the image stream, as the readout under the heatmap gives it. */
+async function pairValue(page: Page): Promise<number> {
+  const spot = await cellSpot(heatmap(page, 'image'), 7, 2, BLOCKS);
+  await page.mouse.move(spot.x, spot.y);
+  const readout = panel(page, 'Similarity of hidden states').getByText(/^Blocks 2 and 7 · CKA/);
+  const text = (await readout.first().textContent()) ?? '';
+  return Number(text.replace(/^.*CKA /, '').replace('−', '-'));
+}
