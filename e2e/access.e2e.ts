@@ -1,0 +1,97 @@
+/** What axe finds, where the focus is, and whether the page fits: in both themes, wide and narrow, empty and full. */
+import AxeBuilder from '@axe-core/playwright';
+import type { Page } from '@playwright/test';
+import { dragBlocks, expect, open, test, testAnalysed } from './contigua.ts';
+
+const WIDE = { width: 1440, height: 900 };
+const NARROW = { width: 768, height: 1024 };
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  for (const viewport of [WIDE, NARROW]) {
+    test(`the empty page at ${viewport.width} px in ${colorScheme} has nothing serious`, async ({ page }) => {
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+      await page.setViewportSize(viewport);
+      await open(page);
+      await expectNothingSerious(page);
+      await expectNoSidewaysScroll(page);
+    });
+
+    testAnalysed(`the full page at ${viewport.width} px in ${colorScheme} has nothing serious`, async ({ page }) => {
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+      await page.setViewportSize(viewport);
+      await dragBlocks(page, 3, 5);
+      await expectNothingSerious(page);
+      await page.getByRole('button', { name: /^Engine: / }).click();
+      await expectNothingSerious(page);
+      await expectNoSidewaysScroll(page);
+    });
+  }
+}
+
+test('an error notice has nothing serious either', async ({ page }) => {
+  await page.emulateMedia({ reducedMotion: 'reduce' });
+  await open(page, '/?cut=3-99');
+  await expect(page.getByRole('alert')).toBeVisible();
+  await expectNothingSerious(page);
+});
+
+testAnalysed('whatever Tab reaches shows that it has the focus', async ({ page }) => {
+  await page.emulateMedia({ reducedMotion: 'reduce' });
+  await dragBlocks(page, 3, 5);
+  await page.mouse.move(0, 0);
+  const seen = new Set<string>();
+  for (let presses = 0; presses < 70; presses++) {
+    await page.keyboard.press('Tab');
+    const stop = await focusOf(page);
+    if (stop === null) break;
+    if (seen.has(stop.name)) continue;
+    seen.add(stop.name);
+    expect.soft(stop.visible, `${stop.name} shows its focus`).toBe(true);
+  }
+  for (const name of ['Analyse', 'Block 0', 'Start block', 'Remove N blocks', 'Download plan', 'Copy link']) {
+    expect.soft([...seen], 'reached with Tab').toContain(name);
+  }
+});
+
+test('the theme follows the system until the user picks one, which a reload keeps', async ({ page }) => {
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await open(page);
+  const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const dark = await background();
+  await page.getByRole('button', { name: /^Theme: system/ }).click();
+  const light = await background();
+  expect(light).not.toBe(dark);
+  await page.reload();
+  await expect(page.getByRole('button', { name: /^Theme: light/ })).toBeVisible();
+  expect(await background()).toBe(light);
+});
+
+async function expectNothingSerious(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
+  const words = serious.map(({ id, help, nodes }) => `${id}: ${help} (${nodes.map(({ target }) => target).join('; ')})`);
+  expect(words).toEqual([]);
+}
+
+async function expectNoSidewaysScroll(page: Page): Promise<void> {
+  const { scrollWidth, clientWidth } = await page.evaluate(() => document.documentElement);
+  expect(scrollWidth).toBeLessThanOrEqual(clientWidth);
+}
+
+/** What has the focus, and whether it or the label around it draws an outline or a ring; null past the last stop. */
+async function focusOf(page: Page): Promise<{ name: string; visible: boolean } | null> {
+  return await page.evaluate(() => {
+    const focused = document.activeElement;
+    if (!(focused instanceof HTMLElement) || focused === document.body) return null;
+    const drawn = (element: Element, part?: string) => {
+      const { outlineStyle, outlineWidth, boxShadow, borderStyle, content } = getComputedStyle(element, part);
+      const outlined = outlineStyle !== 'none' && Number.parseFloat(outlineWidth) > 0;
+      return part ? content !== 'none' && (outlined || borderStyle !== 'none' || boxShadow !== 'none') : outlined;
+    };
+    const label = focused.closest('label') ?? focused;
+    const visible = drawn(focused) || drawn(label) || drawn(focused, '::after') || drawn(focused, '::before');
+    const labelled = focused instanceof HTMLInputElement ? (focused.labels?.[0]?.textContent ?? '') : '';
+    const name = focused.getAttribute('aria-label') ?? (labelled || (focused.textContent ?? '').trim());
+    return { name, visible: visible && focused.matches(':focus-visible') };
+  });
+}
