@@ -1,7 +1,7 @@
 /** What axe finds, where the focus is, and whether the page fits: in both themes, wide and narrow, empty and full. */
 import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
-import { dragBlocks, expect, open, test, testAnalysed } from './contigua.ts';
+import { alerts, dragBlocks, expect, open, test, testAnalysed } from './contigua.ts';
 
 const WIDE = { width: 1440, height: 900 };
 const NARROW = { width: 768, height: 1024 };
@@ -31,7 +31,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
 test('an error notice has nothing serious either', async ({ page }) => {
   await page.emulateMedia({ reducedMotion: 'reduce' });
   await open(page, '/?cut=3-99');
-  await expect(page.getByRole('alert')).toBeVisible();
+  await expect(alerts(page)).toBeVisible();
   await expectNothingSerious(page);
 });
 
@@ -69,7 +69,9 @@ test('the theme follows the system until the user picks one, which a reload keep
 async function expectNothingSerious(page: Page): Promise<void> {
   const { violations } = await new AxeBuilder({ page }).analyze();
   const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
-  const words = serious.map(({ id, help, nodes }) => `${id}: ${help} (${nodes.map(({ target }) => target).join('; ')})`);
+  const words = serious.map(
+    ({ id, help, nodes }) => `${id}: ${help} (${nodes.map(({ target }) => target).join('; ')})`,
+  );
   expect(words).toEqual([]);
 }
 

@@ -2,6 +2,7 @@
 import type { Page } from '@playwright/test';
 import {
   ANALYSIS_MS,
+  alerts,
   analyse,
   analysisEnds,
   blockOption,
@@ -50,7 +51,9 @@ test('Analyse shows its progress, leaves the page alive and fills every chart', 
   );
   await expect(panel(page, 'Blocks')).toContainText(/Probe R² on 256 image and \d+ text tokens held out/);
   await blockOption(page, 0).hover();
-  await expect(panel(page, 'Blocks')).toContainText(/Block 0 · probe R², held out: image −?\d\.\d{4}, text −?\d\.\d{4}/);
+  await expect(panel(page, 'Blocks')).toContainText(
+    /Block 0 · probe R², held out: image −?\d\.\d{4}, text −?\d\.\d{4}/,
+  );
   // The last block's text update goes nowhere: nothing to say is not zero.
   await blockOption(page, 15).hover();
   await expect(panel(page, 'Blocks')).toContainText(/Block 15 · probe R², held out: image −?\d\.\d{4}, text n\/a/);
@@ -67,7 +70,7 @@ test('Stop ends the analysis, keeps what was there, and Analyse works again', as
   await page.getByRole('button', { name: 'Stop', exact: true }).click();
   await analysisEnds(page);
   await expect(page.getByRole('status').filter({ hasText: 'Analysis stopped' })).toBeVisible();
-  await expect(page.getByRole('alert')).toHaveCount(0);
+  await expect(alerts(page)).toHaveCount(0);
   await expectChosen(page, [[2, 4]]);
   await expect(brackets(page)).toHaveCount(0);
 

@@ -4,10 +4,11 @@
  */
 import type { Page } from '@playwright/test';
 import {
+  alerts,
   analyse,
   brackets,
-  dragBlocks,
   downloadBy,
+  dragBlocks,
   expect,
   expectChosen,
   fact,
@@ -151,31 +152,32 @@ const BAD_FOLDERS: readonly BadFolder[] = [
   },
 ];
 
-testAnalysed('a folder with something wrong in it is refused by name, and nothing on the page is lost', async ({ page }) => {
-  const detected = await brackets(page).count();
-  await dragBlocks(page, 3, 5);
-  for (const { what, options, spoil, ...refusal } of BAD_FOLDERS) {
-    await test.step(what, async () => {
-      const files = await transformerFiles(options);
-      spoil?.(files);
-      const folder = await writeFolder('transformer', files);
-      await pick(page, () => page.getByRole('button', { name: 'Open folder', exact: true }).click(), folder);
-      await expectRefusal(page, refusal);
-      await expect(panel(page, 'Model').getByText('shapes-mmdit', { exact: true })).toBeVisible();
-    });
-  }
-  await expect(fact(page, 'Blocks')).toHaveText('16');
-  await expect(brackets(page)).toHaveCount(detected);
-  await expectChosen(page, [[3, 5]]);
-});
+testAnalysed(
+  'a folder with something wrong in it is refused by name, and nothing on the page is lost',
+  async ({ page }) => {
+    const detected = await brackets(page).count();
+    await dragBlocks(page, 3, 5);
+    for (const { what, options, spoil, ...refusal } of BAD_FOLDERS) {
+      await test.step(what, async () => {
+        const files = await transformerFiles(options);
+        spoil?.(files);
+        const folder = await writeFolder('transformer', files);
+        await pick(page, () => page.getByRole('button', { name: 'Open folder', exact: true }).click(), folder);
+        await expectRefusal(page, refusal);
+        await expect(panel(page, 'Model').getByText('shapes-mmdit', { exact: true })).toBeVisible();
+      });
+    }
+    await expect(fact(page, 'Blocks')).toHaveText('16');
+    await expect(brackets(page)).toHaveCount(detected);
+    await expectChosen(page, [[3, 5]]);
+  },
+);
 
 test('a weight that is not a number is named when it is read, and the page goes on', async ({ page }) => {
   const files = await transformerFiles({
     change: (tensors) =>
       tensors.map((tensor) =>
-        tensor.name === PROJECTION
-          ? { ...tensor, bytes: tensor.bytes.slice().fill(0xff, 4 * 70, 4 * 71) }
-          : tensor,
+        tensor.name === PROJECTION ? { ...tensor, bytes: tensor.bytes.slice().fill(0xff, 4 * 70, 4 * 71) } : tensor,
       ),
   });
   await open(page);
@@ -282,7 +284,7 @@ test('an analysis that fails leaves the page ready for the next one', async ({ p
     buffer: Buffer.from(calibrationFile(8)),
   });
   await page.getByRole('button', { name: 'Analyse', exact: true }).click();
-  await expect(page.getByRole('alert')).toBeVisible();
+  await expect(alerts(page)).toBeVisible();
   await page.getByRole('combobox', { name: 'Inputs' }).selectOption('shapes');
   await page.getByRole('textbox', { name: 'Samples' }).fill('8');
   await analyse(page);
@@ -291,7 +293,7 @@ test('an analysis that fails leaves the page ready for the next one', async ({ p
 
 /** The notice has every part that is named here; it is dismissed afterwards. */
 async function expectRefusal(page: Page, { code, file, tensor, found, expected }: Refusal): Promise<void> {
-  const alert = page.getByRole('alert');
+  const alert = alerts(page);
   await expect(alert).toHaveCount(1);
   await expect(alert).toHaveAttribute('data-code', code);
   const part = (name: string) => alert.getByRole('definition').and(alert.locator(`dt:text-is("${name}") + dd`));

@@ -4,7 +4,7 @@
  * and handed on the way a browser keeps it. Also the few gestures that a role and a name alone cannot say.
  */
 import { readFile } from 'node:fs/promises';
-import { test as base, type BrowserContext, type Download, expect, type Locator, type Page } from '@playwright/test';
+import { type BrowserContext, test as base, type Download, expect, type Locator, type Page } from '@playwright/test';
 
 export { expect };
 
@@ -89,12 +89,18 @@ export const blockOption = (page: Page, block: number): Locator =>
 export const heatmap = (page: Page, stream: 'image' | 'text'): Locator =>
   page.getByRole('application', { name: new RegExp(`^CKA between blocks, ${stream} stream`) });
 export const panel = (page: Page, title: string): Locator => page.getByRole('region', { name: title, exact: true });
+/** Errors that the page shows; the framework keeps an empty alert of its own for screen readers. */
+export const alerts = (page: Page): Locator => panel(page, 'Notices').getByRole('alert');
 /** A line of the plan: "Blocks", "Parameters", … */
 export const planLine = (page: Page, name: string): Locator =>
-  panel(page, 'Plan').getByRole('row').filter({ has: page.getByRole('rowheader', { name, exact: true }) });
+  panel(page, 'Plan')
+    .getByRole('row')
+    .filter({ has: page.getByRole('rowheader', { name, exact: true }) });
 /** The value of a model fact: "Family", "Blocks", … */
 export const fact = (page: Page, name: string): Locator =>
-  panel(page, 'Model').locator('dt', { hasText: new RegExp(`^${name}$`) }).locator('xpath=following-sibling::dd');
+  panel(page, 'Model')
+    .locator('dt', { hasText: new RegExp(`^${name}$`) })
+    .locator('xpath=following-sibling::dd');
 
 export interface Interval {
   readonly first: number;
@@ -122,9 +128,7 @@ export async function chosenIntervals(page: Page): Promise<Interval[]> {
 
 /** Waits until exactly these are chosen, on the strip's handles and its options alike. */
 export async function expectChosen(page: Page, intervals: readonly (readonly [first: number, last: number])[]) {
-  await expect
-    .poll(() => chosenIntervals(page))
-    .toEqual(intervals.map(([first, last]) => ({ first, last })));
+  await expect.poll(() => chosenIntervals(page)).toEqual(intervals.map(([first, last]) => ({ first, last })));
   const blocks = intervals.flatMap(([first, last]) =>
     Array.from({ length: last - first + 1 }, (_, i) => `Block ${first + i}`),
   );

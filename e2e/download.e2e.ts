@@ -6,8 +6,8 @@ import {
   brackets,
   bytesOf,
   csvRows,
-  dragBlocks,
   downloadBy,
+  dragBlocks,
   expect,
   intervalIn,
   panel,
@@ -19,7 +19,10 @@ const PUBLIC = new URL('../public/', import.meta.url);
 const CONFIG = new URL('models/shapes-mmdit/transformer/config.json', PUBLIC);
 const SCHEMA = new URL('schema/plan-v1.schema.json', PUBLIC);
 
-test('plan.json holds the choice, the block map, the fingerprint and how it was measured', async ({ page, request }) => {
+test('plan.json holds the choice, the block map, the fingerprint and how it was measured', async ({
+  page,
+  request,
+}) => {
   const { first, last } = intervalIn(await brackets(page).first().getAttribute('aria-label'));
   await brackets(page).first().click();
   const file = await downloadBy(page, () => page.getByRole('button', { name: 'Download plan', exact: true }).click());
@@ -27,7 +30,9 @@ test('plan.json holds the choice, the block map, the fingerprint and how it was 
   const text = await textOf(file);
   const plan = parsePlan(text, 'plan.json');
 
-  const fingerprint = await panel(page, 'Model').getByTitle(/^sha256:[0-9a-f]{64}$/).getAttribute('title');
+  const fingerprint = await panel(page, 'Model')
+    .getByTitle(/^sha256:[0-9a-f]{64}$/)
+    .getAttribute('title');
   expect(plan.model).toMatchObject({ name: 'shapes-mmdit', fingerprint, numBlocks: 16, family: 'qwen-image' });
   expect(plan.intervals.map((interval) => [interval.first, interval.last])).toEqual([[first, last]]);
   expect(plan.intervals[0]?.cka).toBeGreaterThan(0);
@@ -67,7 +72,13 @@ test('layer_index is the string that the official trainer takes', async ({ page 
 });
 
 const CHARTS = [
-  { tools: 'Download blocks', label: 'Blocks', panel: 'Blocks', header: 'block,probe_r2_image,probe_r2_text', rows: 16 },
+  {
+    tools: 'Download blocks',
+    label: 'Blocks',
+    panel: 'Blocks',
+    header: 'block,probe_r2_image,probe_r2_text',
+    rows: 16,
+  },
   {
     tools: 'Download similarity',
     label: 'Image stream',

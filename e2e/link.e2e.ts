@@ -1,8 +1,9 @@
 /** The choice travels: in the address, in a link, in a plan file. What belongs to another model is told apart. */
 import type { Page } from '@playwright/test';
 import {
-  dragBlocks,
+  alerts,
   downloadBy,
+  dragBlocks,
   expect,
   expectChosen,
   open,
@@ -56,7 +57,7 @@ test('a link made for another model says so and chooses nothing', async ({ page 
 
 test('a link whose choice makes no sense says what is wrong with it', async ({ page }) => {
   await open(page, '/?cut=3-99');
-  const alert = page.getByRole('alert');
+  const alert = alerts(page);
   await expect(alert).toContainText('[3,99]');
   await expect(alert).toContainText('0 ≤ first < last ≤ 15');
   await expectChosen(page, []);

@@ -21,16 +21,18 @@ test('the page opens on the sample model with its facts, a prompt and Analyse', 
   await expect(brackets(page)).toHaveCount(0);
 });
 
-test('the engine in use is shown with its threads, the reason and the check against the reference', async ({ page }) => {
+test('the engine in use is shown with its threads, the reason and the check against the reference', async ({
+  page,
+}) => {
   await open(page);
   const engine = page.getByRole('button', { name: /^Engine: / });
   await expect(engine).toHaveAccessibleName(/^Engine: WASM · \d+ threads?, SIMD$/);
   await engine.click();
   const about = page.getByRole('dialog', { name: 'Engine' });
   await expect(about.getByText(/logical cores/).first()).toBeVisible();
-  await expect(about.getByText(/^Checked against the reference: max error \d\.\de-\d+ \(tolerance 2e-4\)\.$/)).toBeVisible(
-    { timeout: 30_000 },
-  );
+  await expect(
+    about.getByText(/^Checked against the reference: max error \d\.\de-\d+ \(tolerance 2e-4\)\.$/),
+  ).toBeVisible({ timeout: 30_000 });
   // What else there is stands beside it, with the reason why it was not taken.
   await expect(about.getByRole('listitem').filter({ hasText: 'WebGPU' })).not.toHaveText('');
   expect(await page.evaluate(() => window.crossOriginIsolated)).toBe(true);

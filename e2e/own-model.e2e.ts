@@ -1,11 +1,12 @@
 /** A folder of one's own: read in place, in every layout and dtype, calibrated by noise that says so or by a file. */
-import { basename, dirname, join } from 'node:path';
 import { mkdir, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import type { Page } from '@playwright/test';
 import {
+  alerts,
   analyse,
-  dragBlocks,
   downloadBy,
+  dragBlocks,
   expect,
   expectChosen,
   fact,
@@ -110,7 +111,7 @@ test('a folder, a calibration file and a plan can be dropped anywhere on the pag
 
   await writeFile(join(beside, 'notes.txt'), 'nothing');
   await drop(page, join(beside, 'notes.txt'));
-  await expect(page.getByRole('alert')).toContainText('notes.txt');
+  await expect(alerts(page)).toContainText('notes.txt');
 });
 
 testAnalysed('the sample comes back with its analysis after a look at another model', async ({ page }) => {

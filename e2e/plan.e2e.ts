@@ -13,7 +13,10 @@ test('blocks, parameters, file size and operations are those of the remaining bl
   // Of 3 to 5 and of 9 to 10 the first block stays each: three go.
   const left = total - 3 * perBlock;
   await expect(planLine(page, 'Blocks')).toContainText('16 → 13');
-  await expect(planLine(page, 'Parameters')).toHaveAttribute('title', `${left.toLocaleString('en-US')} parameters left`);
+  await expect(planLine(page, 'Parameters')).toHaveAttribute(
+    'title',
+    `${left.toLocaleString('en-US')} parameters left`,
+  );
   await expect(planLine(page, 'Parameters')).toContainText(`5.42 → ${(left / 1e6).toFixed(2)} M`);
   await expect(planLine(page, 'File size')).toContainText(`10.9 → ${((size * left) / total / 1e6).toFixed(2)} MB`);
   await expect(planLine(page, 'FLOPs per image')).toContainText(/^FLOPs per image\d+\.\d → \d+\.?\d* GFLOP−1[6-9] %$/);

@@ -1,6 +1,6 @@
 /** The same prompt and seed drawn whole and pruned, with the checker's verdict on every fact of the caption. */
 import type { Locator, Page } from '@playwright/test';
-import { analyse, expect, open, panel, test } from './contigua.ts';
+import { alerts, analyse, expect, open, panel, test } from './contigua.ts';
 
 const PROMPT = 'large red circle top-left, small blue square bottom-right, white';
 const DRAWN_MS = 60_000;
@@ -13,10 +13,12 @@ test('whole and pruned are drawn side by side and every fact of the caption is j
   expect(await pixelsOf(picture(page, 'Whole'))).not.toEqual(await pixelsOf(picture(page, 'Pruned')));
 
   const facts = panel(page, 'Preview').getByRole('table', { name: 'What the checker reads in the pictures' });
-  const named = await facts.getByRole('rowheader').evaluateAll((nodes) => nodes.map((node) => node.title));
+  const named = await facts
+    .getByRole('rowheader')
+    .evaluateAll((nodes) => nodes.map((node) => node.getAttribute('title')));
   expect(named).toContain('background: white');
-  expect(named.filter((name) => /shape: (circle|square)$/.test(name))).toHaveLength(2);
-  expect(named.filter((name) => /colour: (red|blue)$/.test(name))).toHaveLength(2);
+  expect(named.filter((name) => /shape: (circle|square)$/.test(name ?? ''))).toHaveLength(2);
+  expect(named.filter((name) => /colour: (red|blue)$/.test(name ?? ''))).toHaveLength(2);
   // Each row has a verdict for both pictures: it holds, or what is seen instead.
   for (const cell of await facts.getByRole('cell').all()) {
     await expect(cell).toHaveAttribute('title', /^Expected .+, seen .+$/);
@@ -66,7 +68,7 @@ test('a prompt outside the grammar is refused with what is missing, and the pict
   await draw(page, PROMPT);
   await expect(picture(page, 'Whole')).toBeVisible({ timeout: DRAWN_MS });
   await draw(page, 'a large red elephant top left on white');
-  await expect(page.getByRole('alert')).toContainText('elephant');
+  await expect(alerts(page)).toContainText('elephant');
   await expect(picture(page, 'Whole')).toBeVisible();
 });
 

@@ -1,6 +1,16 @@
 /** Reading the charts: one hover for all of them, exact values, both estimators, any start block. */
 import type { Page } from '@playwright/test';
-import { blockOption, cellSpot, csvRows, downloadBy, expect, heatmap, panel, testAnalysed as test, textOf } from './contigua.ts';
+import {
+  blockOption,
+  cellSpot,
+  csvRows,
+  downloadBy,
+  expect,
+  heatmap,
+  panel,
+  testAnalysed as test,
+  textOf,
+} from './contigua.ts';
 
 const BLOCKS = 16;
 

@@ -1,6 +1,7 @@
 /** A worker that dies, and a page that is left too early: said clearly, nothing lost, and the work goes on. */
 import type { Page, Worker } from '@playwright/test';
 import {
+  alerts,
   analyse,
   brackets,
   dragBlocks,
@@ -23,7 +24,7 @@ testAnalysed.describe('a compute worker that crashes', () => {
     await expect(page.getByRole('progressbar', { name: 'Capture hidden states' })).toBeVisible();
     await crash(page);
 
-    const alert = page.getByRole('alert').filter({ hasText: 'The compute worker stopped' });
+    const alert = alerts(page).filter({ hasText: 'The compute worker stopped' });
     await expect(alert).toHaveAttribute('data-code', 'worker-crashed');
     await expect(alert).toContainText('provoked by the test');
     await expect(page.getByRole('button', { name: 'Engine: lost' })).toBeVisible();
@@ -33,7 +34,7 @@ testAnalysed.describe('a compute worker that crashes', () => {
 
     await alert.getByRole('button', { name: 'Restart engine' }).click();
     await expect(page.getByRole('button', { name: /^Engine: WASM/ })).toBeVisible({ timeout: 30_000 });
-    await expect(page.getByRole('alert')).toHaveCount(0);
+    await expect(alerts(page)).toHaveCount(0);
     await analyse(page);
     await expect(panel(page, 'Similarity of hidden states')).toContainText('n = 512 image');
     await expectChosen(page, [[3, 5]]);

@@ -1,6 +1,6 @@
 /** WebGPU on Chromium's software adapter: correct and slow, so it is offered, never preferred, and given tiny work. */
 import type { Page } from '@playwright/test';
-import { analyse, blockOption, expect, expectChosen, heatmap, open, panel, pick, test } from '../contigua.ts';
+import { alerts, analyse, blockOption, expect, expectChosen, heatmap, open, panel, pick, test } from '../contigua.ts';
 import { calibrationFile, transformerFiles, writeFolder } from '../model-folder.ts';
 
 const ENGINE_MS = 60_000;
@@ -31,9 +31,11 @@ test('WebGPU is named with its adapter, computes the reference numbers and analy
   await expect(panel(page, 'Similarity of hidden states')).toContainText('n = 128 image and 48 text tokens');
   await heatmap(page, 'image').focus();
   await page.keyboard.press('ArrowRight');
-  await expect(panel(page, 'Similarity of hidden states').getByText(/^Blocks 0 and 1 · CKA/).first()).toHaveText(
-    /CKA (1\.0000|0\.\d{4})$/,
-  );
+  await expect(
+    panel(page, 'Similarity of hidden states')
+      .getByText(/^Blocks 0 and 1 · CKA/)
+      .first(),
+  ).toHaveText(/CKA (1\.0000|0\.\d{4})$/);
 });
 
 test('a lost device is said, nothing on the page goes, and the engine starts again', async ({ page }) => {
@@ -55,7 +57,7 @@ test('a lost device is said, nothing on the page goes, and the engine starts aga
   await page.keyboard.press('Escape');
   await worker?.evaluate(() => Reflect.get(globalThis, 'deviceUnderTest').destroy());
 
-  const alert = page.getByRole('alert');
+  const alert = alerts(page);
   await expect(alert).toHaveAttribute('data-code', 'engine-lost');
   await expect(alert).toContainText('went away');
   await expect(engine(page)).toHaveAccessibleName('Engine: lost');
