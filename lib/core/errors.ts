@@ -11,6 +11,7 @@ export type ErrorCode =
   | 'weight-missing'
   | 'weight-misshapen'
   | 'weight-not-finite'
+  | 'state-not-finite'
   | 'calibration-invalid'
   | 'inputs-invalid'
   | 'plan-invalid'

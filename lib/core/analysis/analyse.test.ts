@@ -6,8 +6,10 @@ import { goldenCheckpoint, goldenQ1 } from '../model/golden-fill.ts';
 import { openTransformer, parseModelConfig, routeOf, type Transformer } from '../model/index.ts';
 import { describePerEngine } from '../tensor/test-engines.ts';
 import { type Analysed, analyse } from './analyse.ts';
+import { outputErrors } from './damage.ts';
 import { splitRows } from './held-out.ts';
 import { inputsOfSamples } from './held-out-inputs.ts';
+import { Pace } from './pace.ts';
 import type { AnalysisProgress } from './progress.ts';
 
 const BLOCKS = 4;
@@ -152,7 +154,7 @@ describePerEngine(['wasm'], 'an analysis', () => {
     own.dispose();
     const [here] = await analysed.evaluate([{ first: 1, last: 2 }]);
     const [there] = await other.evaluate([{ first: 1, last: 2 }], { transformer: fresh });
-    expect(there!.probedError).toBeCloseTo(here!.probedError, 5);
+    expect(there!.probedError).toBeCloseTo(here!.probedError!, 5);
     fresh.dispose();
   });
 
@@ -174,7 +176,17 @@ describePerEngine(['wasm'], 'an analysis', () => {
     const { analysis } = await analyse(transformer, single);
     expect(analysis.calibration.heldOutTokens).toEqual({ image: 0, text: 0 });
     expect(analysis.streams.image.probeR2).toEqual(Array(BLOCKS).fill(null));
-    expect(analysis.damage.every(({ removedError }) => removedError > 0)).toBe(true);
+    expect(analysis.damage.every(({ removedError }) => removedError! > 0)).toBe(true);
+  });
+
+  it('gives no number for a pruned model that overflows', async () => {
+    const { width } = transformer.config;
+    const map = { weight: new Float32Array(width * width).fill(3e38), bias: new Float32Array(width) };
+    const probes = Array.from({ length: BLOCKS }, () => ({ image: map, text: null }));
+    const inputs = { batches: calibration.batches, probes, wholeOutputs: [] };
+    const [errors] = await outputErrors(transformer, inputs, [{ first: 1, last: 2 }], new Pace());
+    expect(errors!.probed).toBeNull();
+    expect(errors!.removed).toBeGreaterThan(0);
   });
 
   describe('when it is stopped', () => {

@@ -39,10 +39,8 @@ export interface Analysed {
   readonly analysis: Omit<AnalysisReport, 'model' | 'engine'>;
   /** One per block, for routes through the model. */
   readonly probes: readonly StreamProbes[];
-  /** Damage of further intervals, each taken alone. */
+  /** Damage of further intervals, each taken alone, on any engine: nothing here holds tensors. */
   evaluate(intervals: readonly BlockInterval[], options?: EvaluateOptions): Promise<IntervalDamage[]>;
-  /** For symmetry with what holds tensors: an analysis is numbers alone, and `evaluate` works on any engine afterwards. */
-  dispose(): void;
 }
 
 /** States of one stream, [n, d] each: the embedded input, then after each block. */
@@ -88,7 +86,7 @@ export async function analyse(
   }
 
   clock.start('damage');
-  const directions = directionErrors(states, width, split);
+  const directions = await directionErrors(states, width, split, pace);
   const batches = inputsOfSamples(calibration, split.heldOutSamples, DAMAGE_SAMPLES);
   const damageInputs = { batches, probes, wholeOutputs: [] };
   const evaluate: Analysed['evaluate'] = async (intervals, options = {}) => {
@@ -124,7 +122,6 @@ export async function analyse(
     },
     probes,
     evaluate,
-    dispose: () => {},
   };
 }
 
@@ -196,17 +193,24 @@ async function compareStreams(
 }
 
 /** `[first][last]` of every pair of blocks, summed over streams, on held-out tokens (on all where none are held out). */
-function directionErrors(states: States, width: number, { heldOut, fit }: RowSplit): number[][] {
+async function directionErrors(
+  states: States,
+  width: number,
+  { heldOut, fit }: RowSplit,
+  pace: Pace,
+): Promise<number[][]> {
   const numBlocks = states.image.length - 1;
-  return Array.from({ length: numBlocks }, (_, first) =>
-    Array.from({ length: numBlocks }, (_, last) => {
-      if (last <= first) return 0;
-      return STREAMS.reduce((sum, stream) => {
+  const errors = Array.from({ length: numBlocks }, () => new Array<number>(numBlocks).fill(0));
+  for (let first = 0; first < numBlocks; first++) {
+    for (let last = first + 1; last < numBlocks; last++) {
+      for (const stream of STREAMS) {
         const rows = heldOut[stream].length > 0 ? heldOut[stream] : fit[stream];
-        return sum + directionError(states[stream][first + 1]!, states[stream][last + 1]!, width, rows);
-      }, 0);
-    }),
-  );
+        errors[first]![last]! += directionError(states[stream][first + 1]!, states[stream][last + 1]!, width, rows);
+      }
+      await pace.breathe();
+    }
+  }
+  return errors;
 }
 
 function tokenCounts({ rows }: Calibration, { fit, heldOut }: RowSplit) {

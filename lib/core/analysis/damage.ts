@@ -11,10 +11,13 @@ import type { Pace } from './pace.ts';
 /** What a lane does in place of blocks first+1..last: nothing, or their probes. */
 type Replacement = 'removed' | 'probes';
 
-/** ‖out_pruned − out‖ / ‖out‖ over all samples, with blocks first+1..last removed, and with their probes in place. */
+/**
+ * ‖out_pruned − out‖ / ‖out‖ over all samples, with blocks first+1..last removed, and with their probes in place. Null
+ * where that is no number: the pruned model overflows, or the whole one puts out zeros.
+ */
 export interface OutputErrors {
-  readonly removed: number;
-  readonly probed: number;
+  readonly removed: number | null;
+  readonly probed: number | null;
 }
 
 export interface DamageInputs {
@@ -45,7 +48,10 @@ export async function outputErrors(
       squares[i]!.probed += squaredDistance(pass.probes[i]!, pass.whole);
     });
   }
-  const relative = (square: number) => (outputSquare > 0 ? Math.sqrt(square / outputSquare) : 0);
+  const relative = (square: number) => {
+    const error = Math.sqrt(square / outputSquare);
+    return Number.isFinite(error) ? error : null;
+  };
   return squares.map(({ removed, probed }) => ({ removed: relative(removed), probed: relative(probed) }));
 }
 

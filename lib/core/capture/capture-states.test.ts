@@ -103,6 +103,31 @@ describePerEngine(['cpu', 'wasm'], 'capturing hidden states', () => {
   });
 });
 
+test('an overflow is told by block and stream, and leaves no tensor behind', async () => {
+  const before = tf.memory().numTensors;
+  const weights = goldenCheckpoint(config);
+  const checkpoint = {
+    ...weights,
+    async *readEach(names: readonly string[]) {
+      for await (const { info, values } of weights.readEach(names)) {
+        yield { info, values: info.name === 'transformer_blocks.1.txt_mlp.net.2.weight' ? values.fill(3e38) : values };
+      }
+    },
+  };
+  const transformer = await openTransformer(config, checkpoint, { residentBytes: 0 });
+  const seen: number[] = [];
+  const capturing = (async () => {
+    for await (const { index } of captureStates(transformer, calibration)) seen.push(index);
+  })();
+  await expect(capturing).rejects.toMatchObject({
+    code: 'state-not-finite',
+    message: expect.stringMatching(/found .* in the state after block 1, text stream/),
+  });
+  expect(seen).toEqual([-1, 0]);
+  transformer.dispose();
+  expect(tf.memory().numTensors).toBe(before);
+});
+
 test('synthetic inputs say so, are seeded, and spread their time steps inside (0, 1)', () => {
   const make = (seed: number) => syntheticCalibration(config, { samples: 20, timesteps: 4, seed });
   const { facts, batches } = make(7);

@@ -4,6 +4,8 @@
  */
 import { ContiguaError } from '../errors.ts';
 import type { PassContext, State, Transformer, TransformerInputs } from '../model/index.ts';
+import { pause } from '../pause.ts';
+import { STREAMS } from '../report/report.ts';
 import type { Calibration, CapturedBlock } from './calibration.ts';
 
 export interface CaptureOptions {
@@ -44,6 +46,7 @@ export async function* captureStates(
         if (index >= 0) sampleMs.push((performance.now() - started) / pass.inputs.batch);
         rows.append(image, text, pass.inputs.mask);
       }
+      for (const stream of STREAMS) checkFinite(rows[stream], stream, index);
       yield { index, image: rows.image, text: rows.text, blockMs: median(sampleMs) };
     }
   } finally {
@@ -90,18 +93,14 @@ function median(values: readonly number[]): number {
   return ((sorted[Math.ceil(middle) - 1] ?? 0) + (sorted[Math.floor(middle)] ?? 0)) / 2;
 }
 
-/**
- * Lets messages in, `cancel` among them: engines that compute on this thread give no other opportunity. A message of
- * our own comes after those already waiting, and costs microseconds where a nested timer costs 4 ms.
- */
-async function pause(signal: AbortSignal | undefined): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve();
-    };
-    port2.postMessage(null);
+/** One overflow makes NaN of everything after it, which every later stage would take for "nothing to say". */
+function checkFinite(values: Float32Array, stream: string, index: number): void {
+  const found = values.find((value) => !Number.isFinite(value));
+  if (found === undefined) return;
+  const after = index < 0 ? 'the embedded input' : `the state after block ${index}`;
+  throw new ContiguaError('state-not-finite', 'The forward pass overflows', {
+    found: `${found} in ${after}, ${stream} stream`,
+    expected: 'finite numbers',
+    hint: 'The checkpoint holds values that are too large, or the calibration does: compare with a run in diffusers.',
   });
-  if (signal?.aborted) throw new ContiguaError('cancelled', 'Stopped');
 }

@@ -51,10 +51,10 @@ export type TrajectoryReading = `${SurrogateStart}/${CkaTarget}`;
 export interface IntervalDamage {
   readonly first: number;
   readonly last: number;
-  /** ‖out_pruned − out‖ / ‖out‖ with blocks first+1..last just removed. */
-  readonly removedError: number;
+  /** ‖out_pruned − out‖ / ‖out‖ with blocks first+1..last just removed; null where the pruned model overflows. */
+  readonly removedError: number | null;
   /** The same with their probes in place. */
-  readonly probedError: number;
+  readonly probedError: number | null;
   /** Direction error of block `first` alone against the state after `last`, summed over streams (method, stage 1.3). */
   readonly directionError: number;
 }

@@ -48,8 +48,8 @@ const streamSchema = z.object({
 const damageSchema = z.object({
   first: whole,
   last: whole,
-  removedError: z.number(),
-  probedError: z.number(),
+  removedError: z.nullable(z.number()),
+  probedError: z.nullable(z.number()),
   directionError: z.number(),
 }) satisfies z.ZodMiniType<IntervalDamage>;
 
