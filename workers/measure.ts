@@ -2,8 +2,8 @@
  * How long a forward pass takes, whole and pruned. The two alternate, so that a change in the machine's load meets both,
  * and medians are compared; the first run of each is not counted, because engines compile and pack weights in it.
  */
-import { ContiguaError } from '../lib/core/errors.ts';
 import type { Route, Transformer, TransformerInputs } from '../lib/core/model/index.ts';
+import { pause } from '../lib/core/pause.ts';
 import type { ForwardTiming } from './protocol.ts';
 import type { CallContext } from './serve.ts';
 
@@ -26,9 +26,7 @@ export async function measureForward(
       prunedTimes.push(short);
     }
     onProgress({ stage: 'measure', done: run, total: RUNS });
-    // A macrotask, so that a cancelling message can arrive between runs.
-    await new Promise<void>((resolve) => setTimeout(resolve, 0));
-    if (signal.aborted) throw new ContiguaError('cancelled', 'Stopped');
+    await pause(signal);
   }
   return { wholeMs: median(wholeTimes), prunedMs: median(prunedTimes), samples: inputs.batch, runs: RUNS };
 }

@@ -2,7 +2,7 @@
  * Keeps long loops interruptible: a worker hears `cancel` only between macrotasks, so every stage rests for one when it
  * has run for a while, and ends with the code `cancelled` when its signal is aborted.
  */
-import { ContiguaError } from '../errors.ts';
+import { pause, throwIfCancelled } from '../pause.ts';
 
 const SLICE_MS = 40;
 
@@ -21,18 +21,13 @@ export class Pace {
 
   /** Lets waiting messages in, then throws if one of them was a cancellation. */
   async rest(): Promise<void> {
-    await new Promise<void>((resolve) => setTimeout(resolve, 0));
+    await pause(this.#signal);
     this.#resumedAt = performance.now();
-    this.throwIfCancelled();
   }
 
   /** `rest` if it is due; to be called between chunks of work. */
   async breathe(): Promise<void> {
     if (this.due()) await this.rest();
-    else this.throwIfCancelled();
-  }
-
-  throwIfCancelled(): void {
-    if (this.#signal?.aborted) throw new ContiguaError('cancelled', 'Stopped');
+    else throwIfCancelled(this.#signal);
   }
 }

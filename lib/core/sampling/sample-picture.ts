@@ -7,6 +7,7 @@
 import { ContiguaError } from '../errors.ts';
 import type { Route } from '../model/route.ts';
 import type { Transformer, TransformerInputs } from '../model/transformer.ts';
+import { pause } from '../pause.ts';
 import { seededRandom } from '../random.ts';
 import { flowMatchSigmas, type SchedulerConfig } from './scheduler.ts';
 
@@ -50,9 +51,7 @@ export async function samplePicture(transformer: Transformer, request: PictureRe
     const velocity = await guidedVelocity(transformer, request, x, imageTokens, now);
     for (let i = 0; i < x.length; i++) x[i] = x[i]! + (then - now) * velocity[i]!;
     request.onStep?.(step + 1, request.steps);
-    // A macrotask, so that a cancelling message can arrive between steps.
-    await new Promise<void>((resolve) => setTimeout(resolve, 0));
-    if (request.signal?.aborted) throw new ContiguaError('cancelled', 'Stopped');
+    await pause(request.signal);
   }
   return x;
 }
