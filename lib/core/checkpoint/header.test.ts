@@ -154,3 +154,10 @@ test('deep nesting in an unknown field costs no stack', async () => {
   const file = rawFile(`{"a":{"x":${deep},"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, 8);
   await expect(readSafetensorsHeader(file, 'm')).resolves.toBeDefined();
 });
+
+test('a string of any length costs no stack', async () => {
+  const text = JSON.stringify('\\"'.repeat(5_000_000));
+  const file = rawFile(`{"__metadata__":{"note":${text}},${A}}`, 8);
+  const { tensors } = await readSafetensorsHeader(file, 'm');
+  expect([...tensors.keys()]).toEqual(['a']);
+});

@@ -1,9 +1,8 @@
 /**
  * What `JSON.parse` hides: a key that occurs twice (the last wins) and how a number was written. Both let a hostile
  * header mean different things to different readers. Works on text that JSON.parse has already accepted, so it need
- * not know the grammar, only keep track of where it is. Iterative: nesting costs no stack.
+ * not know the grammar, only keep track of where it is. Iterative: neither nesting nor long strings cost stack.
  */
-const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\]:,]|[^\s{}[\]:,"]+/g;
 
 /** Keys from the root to a value; array elements add none. */
 export type KeyPath = readonly string[];
@@ -25,7 +24,7 @@ export function scanJson(text: string, visitor: JsonVisitor): void {
   const leaveValue = () => {
     if (open.at(-1)) path.pop();
   };
-  for (const [token] of text.matchAll(TOKEN)) {
+  for (const token of tokensOf(text)) {
     const first = token[0];
     if (first === '{' || first === '[') {
       open.push(first === '{' ? new Set() : null);
@@ -53,4 +52,20 @@ export function scanJson(text: string, visitor: JsonVisitor): void {
       leaveValue();
     }
   }
+}
+
+/** Strings with their quotes, punctuation, and words (numbers, true, false, null). */
+function* tokensOf(text: string): Generator<string> {
+  const start = /["{}[\]:,]|[^\s{}[\]:,"]+/g;
+  for (let match = start.exec(text); match; match = start.exec(text)) {
+    if (match[0] === '"') start.lastIndex = endOfString(text, match.index);
+    yield text.slice(match.index, start.lastIndex);
+  }
+}
+
+/** Behind the closing quote of the string that opens at `open`. A pattern for the whole string would recurse per character. */
+function endOfString(text: string, open: number): number {
+  let at = open + 1;
+  while (at < text.length && text[at] !== '"') at += text[at] === '\\' ? 2 : 1;
+  return at + 1;
 }
