@@ -3,10 +3,10 @@
  * answers with any number of `progress` and exactly one `result` or `error`. `cancel` makes the call end with the
  * error code `cancelled`. Tensors never cross: values are JSON and typed arrays (transferred, see `transferablesOf`).
  */
+import type { AnalysisPartial } from '../lib/core/analysis/progress.ts';
 import type { NamedBlob } from '../lib/core/checkpoint/types.ts';
 import type { ErrorCode, ErrorDetails } from '../lib/core/errors.ts';
-import type { BlockInterval } from '../lib/core/interval/interval.ts';
-import type { Replacement } from '../lib/core/plan/plan.ts';
+import type { BlockInterval, Replacement } from '../lib/core/interval/interval.ts';
 import type { AnalysisReport, IntervalDamage } from '../lib/core/report/report.ts';
 import type { EngineName, EngineReport } from '../lib/core/tensor/engine.ts';
 
@@ -115,14 +115,7 @@ export interface Tasks {
 }
 export type TaskName = keyof Tasks;
 
-/** Partial results, so that panels fill as they come. */
-export type AnalysisPartial =
-  | { readonly kind: 'captured'; readonly block: number }
-  | {
-      readonly kind: 'probe';
-      readonly block: number;
-      readonly r2: { readonly image: number | null; readonly text: number | null };
-    };
+export type { AnalysisPartial };
 
 export interface Progress<P = unknown> {
   /** `read`, `capture`, `probes`, `cka`, `trajectories`, `damage`, `draw`, `measure`. */

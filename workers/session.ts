@@ -42,8 +42,13 @@ export class Session {
   }
 
   /** Opens the transformer at once, so that every weight is checked while the old model is still there. */
-  async setModel(model: OpenModel): Promise<void> {
+  async setModel(model: OpenModel, signal: AbortSignal): Promise<void> {
     const transformer = await this.open(model);
+    // Who was told that the call was stopped goes on with the old model.
+    if (signal.aborted) {
+      transformer.dispose();
+      throw new ContiguaError('cancelled', 'Stopped');
+    }
     this.release();
     this.analysed = null;
     this.opened = model;

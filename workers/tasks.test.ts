@@ -132,6 +132,19 @@ describe('the dispatcher', () => {
     await expect(damage({ intervals: [INTERVAL] }, context())).rejects.toMatchObject({ code: 'not-ready' });
   });
 
+  it('stays with the open model and its analysis when the opening of another is stopped', async () => {
+    const { ready, analyse, damage, openModel } = session();
+    await ready();
+    await analyse({ calibration: CALIBRATION }, context());
+    const before = tf.memory().numTensors;
+    const stopped = { ...context(), signal: AbortSignal.abort() };
+    await expect(openModel({ source: sourceOf(tiny.files, 'other') }, stopped)).rejects.toMatchObject({
+      code: 'cancelled',
+    });
+    expect(tf.memory().numTensors).toBe(before);
+    expect(await damage({ intervals: [INTERVAL] }, context())).toHaveLength(1);
+  });
+
   it('names a calibration that does not fit', async () => {
     const { ready, analyse } = session();
     await ready('cpu');

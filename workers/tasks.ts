@@ -10,9 +10,8 @@ import {
   syntheticCalibration,
 } from '../lib/core/capture/index.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
-import type { BlockInterval } from '../lib/core/interval/interval.ts';
+import { type BlockInterval, intervalSetOf, type Replacement } from '../lib/core/interval/index.ts';
 import { goldenQ1, openTransformer, outputFeatures, type Route, routeOf } from '../lib/core/model/index.ts';
-import type { Replacement } from '../lib/core/plan/plan.ts';
 import { REPORT_VERSION } from '../lib/core/report/report.ts';
 import { samplePicture, type TextCondition } from '../lib/core/sampling/index.ts';
 import {
@@ -43,11 +42,11 @@ export function createTasks({ engines, files }: TaskHost): TaskRunner {
   /** The way through the blocks for a choice of intervals; undefined is the whole model. */
   function routeFor(intervals: readonly BlockInterval[], replacement: Replacement): Route | undefined {
     const { numBlocks } = session.model.config;
-    checkIntervals(intervals, numBlocks);
-    if (intervals.length === 0) return undefined;
+    const chosen = intervalSetOf(intervals, numBlocks, CHOICE);
+    if (chosen.length === 0) return undefined;
     const probes = session.analysis?.probes ?? [];
     if (replacement === 'probes' && probes.length === 0) throw needsAnalysis('Probes');
-    return routeOf(numBlocks, intervals, replacement, probes);
+    return routeOf(numBlocks, chosen, replacement, probes);
   }
 
   return {
@@ -66,10 +65,10 @@ export function createTasks({ engines, files }: TaskHost): TaskRunner {
       }
     },
 
-    async openModel({ source }, { onProgress }) {
+    async openModel({ source }, { signal, onProgress }) {
       onProgress({ stage: 'read', done: 0, total: 1 });
       const model = await openModel(source, files);
-      await session.setModel(model);
+      await session.setModel(model, signal);
       onProgress({ stage: 'read', done: 1, total: 1 });
       return model.summary;
     },
@@ -89,7 +88,7 @@ export function createTasks({ engines, files }: TaskHost): TaskRunner {
     },
 
     async damage({ intervals }, { signal, onProgress }) {
-      checkIntervals(intervals, session.model.config.numBlocks);
+      intervalSetOf(intervals, session.model.config.numBlocks, CHOICE);
       if (!session.analysis) throw needsAnalysis('Damage');
       const transformer = await session.transformer();
       const measured = [];
@@ -155,6 +154,9 @@ export function createTasks({ engines, files }: TaskHost): TaskRunner {
   };
 }
 
+/** Where intervals come from, in the words of an error about them. */
+const CHOICE = 'the chosen intervals';
+
 /** Enough for a timing where nothing has been analysed yet. */
 const SMALL_CALIBRATION: CalibrationRequest = { kind: 'synthetic', samples: 2, timesteps: 1, seed: 0 };
 
@@ -182,20 +184,6 @@ function conditionFor(assets: SampleAssets, words: readonly string[]): TextCondi
     embeddings: embedCaption(assets, caption),
     mask: Uint8Array.from(caption.ids, (_, token) => (token < caption.valid ? 1 : 0)),
   };
-}
-
-function checkIntervals(intervals: readonly BlockInterval[], numBlocks: number): void {
-  let free = 0;
-  for (const { first, last } of [...intervals].sort((a, b) => a.first - b.first)) {
-    if (Number.isInteger(first) && Number.isInteger(last) && first >= free && last > first && last < numBlocks) {
-      free = last + 1;
-      continue;
-    }
-    throw new ContiguaError('plan-invalid', 'An interval cannot be taken', {
-      found: `[${first}, ${last}]`,
-      expected: `two or more blocks of 0…${numBlocks - 1} that no other interval holds`,
-    });
-  }
 }
 
 function needsAnalysis(what: string): ContiguaError {
