@@ -4,7 +4,7 @@ import { chooseByBudget, DEFAULT_DETECTION, detectIntervals, rankByDamage } from
 import { ContiguaError } from '../lib/core/errors.ts';
 import { layerIndexString, prunedConfig } from '../lib/core/export/index.ts';
 import { type IntervalSet, intervalSetOf, parseLayerIndex, removedCount } from '../lib/core/interval/index.ts';
-import { buildPlan, formatPlan, type Replacement } from '../lib/core/plan/index.ts';
+import { assertReportFits, buildPlan, formatPlan, type Replacement } from '../lib/core/plan/index.ts';
 import { type AnalysisReport, parseReport } from '../lib/core/report/index.ts';
 import type { ModelSummary } from '../workers/protocol.ts';
 import { type Arguments, ENGINE_OPTION, ENGINES, parseArguments, usage } from './arguments.ts';
@@ -31,6 +31,7 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
   const report = reportPath === undefined ? null : parseReport(await readText(reportPath), reportPath);
 
   const model = await withModel(args.model, engine, signal, async (opened) => opened.model);
+  if (report !== null) assertReportFits(report, model, reportPath);
   const intervals = choose(model, report);
   const built = buildPlan({ model, report, intervals, replacement, detection: DEFAULT_DETECTION });
   await writeText(args.text('out'), formatPlan(built));

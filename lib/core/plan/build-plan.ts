@@ -7,6 +7,7 @@ import { ContiguaError } from '../errors.ts';
 import { type BlockInterval, intervalSetOf, removedCount } from '../interval/index.ts';
 import type { AnalysisReport } from '../report/index.ts';
 import { blockMapOf } from './block-map.ts';
+import { parameterCost } from './cost.ts';
 import { PLAN_SCHEMA_ID, PLAN_VERSION, type Plan, type Replacement } from './plan.ts';
 import { PRODUCT_VERSION } from './product-version.ts';
 
@@ -32,18 +33,25 @@ export interface PlanChoice {
   readonly createdAt?: string;
 }
 
+/** Throws `plan-mismatch` unless the report is of this very model; `file` is where it was read from, if anywhere. */
+export function assertReportFits(
+  report: Pick<AnalysisReport, 'model'>,
+  model: Pick<PlannedModel, 'name' | 'fingerprint'>,
+  file?: string,
+): void {
+  if (report.model.fingerprint === model.fingerprint) return;
+  throw new ContiguaError('plan-mismatch', 'The report is of another model', {
+    file,
+    found: `${report.model.name} with fingerprint ${report.model.fingerprint}`,
+    expected: `${model.name} with fingerprint ${model.fingerprint}`,
+    hint: 'Analyse this model and plan with its own report.',
+  });
+}
+
 export function buildPlan({ model, report, intervals, replacement, detection, createdAt }: PlanChoice): Plan {
-  if (report !== null && report.model.fingerprint !== model.fingerprint) {
-    throw new ContiguaError('plan-mismatch', 'The report is of another model', {
-      found: `${report.model.name} with fingerprint ${report.model.fingerprint}`,
-      expected: `${model.name} with fingerprint ${model.fingerprint}`,
-      hint: 'Analyse this model and plan with its own report.',
-    });
-  }
+  if (report !== null) assertReportFits(report, model);
   const set = intervalSetOf(intervals, model.numBlocks, 'the chosen intervals');
   const removed = removedCount(set);
-  const parametersBefore = model.globalParameters + model.numBlocks * model.blockParameters;
-  const probeParameters = replacement === 'probes' ? 2 * removed * (model.width ** 2 + model.width) : 0;
   return {
     $schema: PLAN_SCHEMA_ID,
     version: PLAN_VERSION,
@@ -64,10 +72,7 @@ export function buildPlan({ model, report, intervals, replacement, detection, cr
       removedError: report?.damage.find((d) => d.first === first && d.last === last)?.removedError ?? null,
     })),
     blocks: { before: model.numBlocks, after: model.numBlocks - removed },
-    parameters: {
-      before: parametersBefore,
-      after: parametersBefore - removed * model.blockParameters + probeParameters,
-    },
+    parameters: parameterCost(model, removed, replacement),
     blockMap: blockMapOf(model.numBlocks, set),
     calibration: report?.calibration ?? null,
     settings: report === null ? null : { ...detection, ...report.settings },

@@ -6,12 +6,15 @@ import { type IntervalSet, removedCount } from '../interval/index.ts';
 import { countFlops, type ForwardTokens, parseModelConfig } from '../model/config-index.ts';
 import type { BeforeAfter, Replacement } from './plan.ts';
 
-/** The facts of an opened model that costs depend on; a worker's ModelSummary has them all. */
-export interface CostedModel {
+interface ParameterFacts {
   readonly numBlocks: number;
   readonly width: number;
   readonly blockParameters: number;
   readonly globalParameters: number;
+}
+
+/** The facts of an opened model that costs depend on; a worker's ModelSummary has them all. */
+export interface CostedModel extends ParameterFacts {
   /** Of all files as stored. */
   readonly sizeBytes: number;
   readonly tokensPerForward: ForwardTokens;
@@ -37,7 +40,7 @@ export interface PlanCost {
   readonly probes: { readonly count: number; readonly parameters: number; readonly flopsPerForward: number };
 }
 
-/** `intervals` are a valid set of the model. A removed block has a probe per stream. */
+/** `intervals` are a valid set of the model. */
 export function planCost(
   model: CostedModel,
   intervals: IntervalSet,
@@ -46,15 +49,13 @@ export function planCost(
 ): PlanCost {
   const { numBlocks, width: D, tokensPerForward: tokens } = model;
   const removed = removedCount(intervals);
-  const probes =
-    replacement === 'probes'
-      ? {
-          count: 2 * removed,
-          parameters: 2 * removed * (D * D + D),
-          flopsPerForward: 2 * D * D * (tokens.image + tokens.text) * removed,
-        }
-      : { count: 0, parameters: 0, flopsPerForward: 0 };
-  const parameters = parametersOf(model, removed, probes.parameters);
+  const probed = replacement === 'probes' ? removed : 0;
+  const probes = {
+    count: 2 * probed,
+    parameters: probeParameters(D, removed, replacement),
+    flopsPerForward: 2 * D * D * (tokens.image + tokens.text) * probed,
+  };
+  const parameters = parameterCost(model, removed, replacement);
   const flops = countFlops(parseModelConfig(JSON.stringify(model.config), 'config.json'), tokens);
   const flopsPerForward = {
     before: flops.total,
@@ -74,7 +75,16 @@ export function planCost(
   };
 }
 
-function parametersOf(model: CostedModel, removed: number, probeParameters: number): BeforeAfter {
-  const before = model.globalParameters + model.numBlocks * model.blockParameters;
-  return { before, after: before - removed * model.blockParameters + probeParameters };
+/** A removed block has a probe per stream, each a matrix and a bias. */
+export function parameterCost(
+  { numBlocks, width: D, blockParameters, globalParameters }: ParameterFacts,
+  removed: number,
+  replacement: Replacement,
+): BeforeAfter {
+  const before = globalParameters + numBlocks * blockParameters;
+  return { before, after: before - removed * blockParameters + probeParameters(D, removed, replacement) };
+}
+
+function probeParameters(D: number, removed: number, replacement: Replacement): number {
+  return replacement === 'probes' ? 2 * removed * (D * D + D) : 0;
 }
