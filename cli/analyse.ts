@@ -3,7 +3,7 @@ import type { CalibrationRequest, ModelSummary } from '../workers/protocol.ts';
 import { type Arguments, ENGINE_OPTION, ENGINES, parseArguments, usage } from './arguments.ts';
 import type { CommandContext } from './main.ts';
 import { linkedFile, withModel } from './model-worker.ts';
-import { writeText } from './output.ts';
+import { assertWritable, writeText } from './output.ts';
 import { progressOn } from './progress.ts';
 
 const MADE_INPUTS = ['samples', 'timesteps', 'seed'] as const;
@@ -20,6 +20,8 @@ export async function analyse(argv: readonly string[], { signal }: CommandContex
   });
   const requestFor = calibrationRequest(args);
   const engine = args.oneOf('engine', ENGINES, 'auto');
+  const out = args.text('out');
+  if (out !== undefined) await assertWritable(out);
   const display = progressOn(process.stderr);
   const report = await withModel(args.model, engine, signal, async ({ client, model }) => {
     const calibration = requestFor(model);
@@ -31,7 +33,7 @@ export async function analyse(argv: readonly string[], { signal }: CommandContex
     return await client.call('analyse', { calibration }, { signal, onProgress: display.show });
   }).finally(display.end);
   console.error(`calibration: ${report.calibration.label}`);
-  await writeText(args.text('out'), `${JSON.stringify(report)}\n`);
+  await writeText(out, `${JSON.stringify(report)}\n`);
 }
 
 /** Checked before the model is opened, so that a wrong command line costs nothing. */

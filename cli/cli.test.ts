@@ -108,6 +108,16 @@ describe('contigua', () => {
     expect(JSON.parse(await read('config.json'))).toMatchObject({ num_layers: 1, attention_head_dim: 16 });
     expect(tooMany).toMatchObject({ code: 1, stdout: '' });
     expect(tooMany.stderr).toMatch(/--remove 2; expected at most [01]/);
+
+    const retrained = await tinyModel((tensors) =>
+      tensors.map((tensor) =>
+        tensor.name === 'img_in.weight' ? { ...tensor, bytes: tensor.bytes.map((b) => b & 0xf0) } : tensor,
+      ),
+    );
+    await writeModel('retrained', retrained);
+    const foreign = await contigua('plan retrained --report report.json --remove 2'.split(' '));
+    expect(foreign).toMatchObject({ code: 1, stdout: '' });
+    expect(foreign.stderr).toMatch(/report\.json: The report is of another model; found tiny.*expected retrained/);
   });
 
   it('stops at Ctrl-C with 130, writing nothing', async () => {
@@ -165,11 +175,12 @@ describe('contigua', () => {
         'forward tiny --inputs torn.safetensors --out never.safetensors --engine cpu',
         'forward tiny --inputs absent.safetensors --out never.safetensors --engine cpu',
         'forward tiny --inputs in.safetensors --out no/such/folder.safetensors --engine cpu',
+        'analyse tiny --out no/such/report.json --engine cpu',
         'plan tiny --report absent.json --remove 1',
         'inspect tiny --json --engine tensorflow',
       ].map((line) => contigua(line.split(' '))),
     );
-    expect(ended.map(({ code }) => code)).toEqual([1, 1, 1, 1, 1, 1, 1, 1]);
+    expect(ended.map(({ code }) => code)).toEqual(ended.map(() => 1));
     const messages = [
       /nowhere: There is no such folder/,
       /There are no files/,
@@ -177,6 +188,7 @@ describe('contigua', () => {
       /torn\.safetensors/,
       /absent\.safetensors: There is no such file/,
       /no\/such\/folder\.safetensors: The file cannot be written/,
+      /^contigua: no\/such\/report\.json: The file cannot be written/,
       /absent\.json: The file cannot be read/,
       /engine "tensorflow" cannot run here.*tfjs-node is not installed/,
     ];

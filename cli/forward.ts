@@ -4,7 +4,7 @@ import { fromFloat32 } from '../lib/core/tensor/index.ts';
 import { ENGINE_OPTION, ENGINES, parseArguments } from './arguments.ts';
 import type { CommandContext } from './main.ts';
 import { linkedFile, withModel } from './model-worker.ts';
-import { writeFileWhole } from './output.ts';
+import { assertWritable, writeFileWhole } from './output.ts';
 
 export async function forward(argv: readonly string[], { signal }: CommandContext): Promise<void> {
   const args = parseArguments('forward', argv, {
@@ -15,6 +15,7 @@ export async function forward(argv: readonly string[], { signal }: CommandContex
   const inputs = linkedFile(args.required('inputs'));
   const out = args.required('out');
   const engine = args.oneOf('engine', ENGINES, 'auto');
+  await assertWritable(out);
   const { sample, shape } = await withModel(args.model, engine, signal, ({ client }) =>
     client.call('forward', { inputs }, { signal }),
   );
