@@ -56,7 +56,7 @@ testAnalysed('whatever Tab reaches shows that it has the focus', async ({ page }
 test('the theme follows the system until the user picks one, which a reload keeps', async ({ page }) => {
   await page.emulateMedia({ colorScheme: 'dark' });
   await open(page);
-  const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const background = () => page.getByRole('banner').evaluate((node) => getComputedStyle(node).backgroundColor);
   const dark = await background();
   await page.getByRole('button', { name: /^Theme: system/ }).click();
   const light = await background();
@@ -76,7 +76,10 @@ async function expectNothingSerious(page: Page): Promise<void> {
 }
 
 async function expectNoSidewaysScroll(page: Page): Promise<void> {
-  const { scrollWidth, clientWidth } = await page.evaluate(() => document.documentElement);
+  const { scrollWidth, clientWidth } = await page.evaluate(() => {
+    const { scrollWidth, clientWidth } = document.documentElement;
+    return { scrollWidth, clientWidth };
+  });
   expect(scrollWidth).toBeLessThanOrEqual(clientWidth);
 }
 

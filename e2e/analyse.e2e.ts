@@ -17,8 +17,11 @@ import {
   test,
 } from './contigua.ts';
 
-test('Analyse shows its progress, leaves the page alive and fills every chart', async ({ page }) => {
-  await open(page, `/?${QUICK}`);
+test('Analyse shows its progress and leaves the page alive; Stop ends it and keeps what was there', async ({
+  page,
+}) => {
+  // Long enough that it cannot be over before Stop is pressed.
+  await open(page, '/?inputs=shapes-512-8-1&cut=9-10');
   await page.getByRole('button', { name: 'Analyse', exact: true }).click();
   const whole = page.getByRole('progressbar', { name: 'Analysis' });
   await expect(whole).toHaveAttribute('aria-valuetext', /^\d+ % · (estimating|about .+ left)$/);
@@ -31,13 +34,37 @@ test('Analyse shows its progress, leaves the page alive and fills every chart', 
   await blockOption(page, 3).focus();
   await page.keyboard.press('Shift+ArrowRight');
   await page.keyboard.press('Enter');
-  await expectChosen(page, [[3, 4]]);
-  await expect(page.getByRole('button', { name: 'Stop', exact: true }), 'still running').toBeVisible();
+  await expectChosen(page, [
+    [3, 4],
+    [9, 10],
+  ]);
 
-  await expect(whole).toHaveAttribute('aria-valuetext', /left$/, { timeout: ANALYSIS_MS });
+  // The first results show before the last ones are there, with an estimate of the time left.
+  await expect(panel(page, 'Blocks')).toContainText(/hidden states of \d+ blocks captured/, { timeout: ANALYSIS_MS });
+  await expect(whole).toHaveAttribute('aria-valuetext', /about .+ left$/, { timeout: ANALYSIS_MS });
+  await page.getByRole('button', { name: 'Stop', exact: true }).click();
   await analysisEnds(page);
-  await expectChosen(page, [[3, 4]]);
+  await expect(page.getByRole('status').filter({ hasText: 'Analysis stopped' })).toBeVisible();
+  await expect(alerts(page)).toHaveCount(0);
+  await expect(brackets(page)).toHaveCount(0);
+  await expectChosen(page, [
+    [3, 4],
+    [9, 10],
+  ]);
   await expect(page.getByRole('textbox', { name: 'Prompt' })).toHaveValue('small cyan ring top-right, black');
+
+  await page.getByRole('textbox', { name: 'Samples' }).fill('8');
+  await analyse(page);
+  await expect(brackets(page).first()).toBeVisible();
+  await expectChosen(page, [
+    [3, 4],
+    [9, 10],
+  ]);
+});
+
+test('a finished analysis fills every chart', async ({ page }) => {
+  await open(page, `/?${QUICK}`);
+  await analyse(page);
   await expect(panel(page, 'Calibration').getByText(/^Took .+ on wasm$/)).toBeVisible();
   for (const stage of ['Capture hidden states', 'Fit linear probes', 'Compare states (CKA)', 'Follow surrogates']) {
     await expect(panel(page, 'Calibration').getByRole('listitem').filter({ hasText: stage })).toContainText(/\d m?s$/);
@@ -60,24 +87,6 @@ test('Analyse shows its progress, leaves the page alive and fills every chart', 
   await expect(panel(page, 'Where runs break')).toContainText(/^.*From block 0 the difference/);
   expect(await paintedColours(page, 'image')).toBeGreaterThan(8);
   expect(await paintedColours(page, 'text')).toBeGreaterThan(8);
-});
-
-test('Stop ends the analysis, keeps what was there, and Analyse works again', async ({ page }) => {
-  // Long enough that it cannot be over before Stop is pressed.
-  await open(page, '/?inputs=shapes-256-8-1&cut=2-4');
-  await page.getByRole('button', { name: 'Analyse', exact: true }).click();
-  await expect(page.getByRole('progressbar', { name: 'Capture hidden states' })).toBeVisible();
-  await page.getByRole('button', { name: 'Stop', exact: true }).click();
-  await analysisEnds(page);
-  await expect(page.getByRole('status').filter({ hasText: 'Analysis stopped' })).toBeVisible();
-  await expect(alerts(page)).toHaveCount(0);
-  await expectChosen(page, [[2, 4]]);
-  await expect(brackets(page)).toHaveCount(0);
-
-  await page.getByRole('textbox', { name: 'Samples' }).fill('16');
-  await analyse(page);
-  await expect(brackets(page).first()).toBeVisible();
-  await expectChosen(page, [[2, 4]]);
 });
 
 test('analysing again and again leaves no more tensors in the worker than analysing once', async ({ page }) => {

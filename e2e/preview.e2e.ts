@@ -34,7 +34,7 @@ test('the same seed draws the same picture, another seed another', async ({ page
   await draw(page, PROMPT);
   await expect(picture(page, 'Whole')).toBeVisible({ timeout: DRAWN_MS });
   const first = await pixelsOf(picture(page, 'Whole'));
-  const seed = page.getByRole('textbox', { name: 'Seed' }).last();
+  const seed = panel(page, 'Preview').getByRole('textbox', { name: 'Seed' });
   await seed.fill('2');
   await expect(panel(page, 'Preview').getByText('outdated: draw again')).toBeVisible();
   await draw(page, PROMPT);
