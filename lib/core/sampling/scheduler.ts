@@ -3,22 +3,24 @@
  * sigmas of an Euler sampler out (facts and golden tables: model fact sheet §6). Options that change the levels and that
  * no supported pipeline uses (Karras, exponential and beta sigmas, inversion, stochastic steps) are refused by name.
  */
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { ContiguaError } from '../errors.ts';
 
-const finite = z.number().refine(Number.isFinite);
-const absentOrOff = z.literal(false).nullish();
+// Compiling schemas needs `eval`, which the worker's Content-Security-Policy forbids.
+z.config({ jitless: true });
+
+const absentOrOff = z.nullish(z.literal(false));
 const schema = z.object({
-  _class_name: z.string().optional(),
-  num_train_timesteps: finite.default(1000),
-  shift: finite.positive().default(1),
-  use_dynamic_shifting: z.boolean().default(false),
-  base_shift: finite.nullable().default(0.5),
-  max_shift: finite.nullable().default(1.15),
-  base_image_seq_len: finite.nullable().default(256),
-  max_image_seq_len: finite.nullable().default(4096),
-  shift_terminal: finite.min(0).lt(1).nullable().default(null),
-  time_shift_type: z.enum(['exponential', 'linear']).default('exponential'),
+  _class_name: z.optional(z.string()),
+  num_train_timesteps: z._default(z.int().check(z.positive()), 1000),
+  shift: z._default(z.number().check(z.positive()), 1),
+  use_dynamic_shifting: z._default(z.boolean(), false),
+  base_shift: z._default(z.nullable(z.number()), 0.5),
+  max_shift: z._default(z.nullable(z.number()), 1.15),
+  base_image_seq_len: z._default(z.nullable(z.number()), 256),
+  max_image_seq_len: z._default(z.nullable(z.number()), 4096),
+  shift_terminal: z._default(z.nullable(z.number().check(z.minimum(0), z.lt(1))), null),
+  time_shift_type: z._default(z.enum(['exponential', 'linear']), 'exponential'),
   invert_sigmas: absentOrOff,
   use_karras_sigmas: absentOrOff,
   use_exponential_sigmas: absentOrOff,
@@ -47,8 +49,9 @@ export function parseSchedulerConfig(text: string, file: string): SchedulerConfi
   let raw: unknown;
   try {
     raw = JSON.parse(text);
-  } catch {
-    throw new ContiguaError('config-invalid', 'Not JSON', { file, expected: `a ${SCHEDULER_CLASS} config` });
+  } catch (cause) {
+    const found = cause instanceof Error ? cause.message : String(cause);
+    throw new ContiguaError('config-invalid', 'Not JSON', { file, found, expected: `a ${SCHEDULER_CLASS} config` });
   }
   const parsed = schema.safeParse(raw);
   if (!parsed.success) {
