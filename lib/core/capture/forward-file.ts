@@ -10,6 +10,8 @@ import { isFloatDType } from '../tensor/index.ts';
 
 const HINT =
   'Name the tensors as the arguments of diffusers’ forward call and put img_shapes as JSON into the metadata.';
+/** The file is laid out well; what is in it is not what a pipeline passes. */
+const VALUES = 'Save the arguments of the forward call as the pipeline passes them.';
 
 export async function readForwardFile(
   { path: file, blob }: NamedBlob,
@@ -17,8 +19,8 @@ export async function readForwardFile(
   code: ErrorCode & ('calibration-invalid' | 'inputs-invalid'),
 ): Promise<TransformerInputs> {
   const checkpoint = await openFile({ path: file, blob });
-  const invalid: Invalid = (summary, tensor, found, expected) =>
-    new ContiguaError(code, summary, { file, tensor, found, expected, hint: HINT });
+  const invalid: Invalid = (summary, tensor, found, expected, hint = HINT) =>
+    new ContiguaError(code, summary, { file, tensor, found, expected, hint });
   const shapeOf = (tensor: string, expected: string): readonly number[] => {
     const info = checkpoint.tensors.get(tensor);
     if (info) return info.shape;
@@ -50,6 +52,7 @@ export async function readForwardFile(
       'timestep',
       String(outside),
       'the scheduler’s time step divided by 1000',
+      VALUES,
     );
   }
   return {
@@ -64,7 +67,7 @@ export async function readForwardFile(
   };
 }
 
-type Invalid = (summary: string, tensor: string, found: string, expected: string) => ContiguaError;
+type Invalid = (summary: string, tensor: string, found: string, expected: string, hint?: string) => ContiguaError;
 
 function expectShape(tensor: string, found: readonly number[], expected: readonly number[], invalid: Invalid): void {
   if (found.join() !== expected.join()) throw invalid('Wrong shape', tensor, shown(found), shown(expected));
@@ -75,7 +78,8 @@ async function readFinite(checkpoint: Checkpoint, tensor: string, invalid: Inval
   if (info && !isFloatDType(info.dtype)) throw invalid('Wrong dtype', tensor, info.dtype, 'F32, BF16, F16 or F64');
   const values = await checkpoint.readFloat32(tensor);
   const at = values.findIndex((value) => !Number.isFinite(value));
-  if (at >= 0) throw invalid('A value is not finite', tensor, `${values[at]} at element ${at}`, 'finite numbers');
+  if (at >= 0)
+    throw invalid('A value is not finite', tensor, `${values[at]} at element ${at}`, 'finite numbers', VALUES);
   return values;
 }
 
@@ -101,6 +105,7 @@ async function readMask(
         MASK,
         `only zeros for sample ${sample}`,
         'at least one 1 per sample',
+        VALUES,
       );
     }
   }

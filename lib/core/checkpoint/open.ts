@@ -131,8 +131,9 @@ function disagreement(file: string, tensor: string, found: string, expected: str
 
 /** Tensor → shard. `metadata.total_size` is neither needed nor believed. */
 async function readIndex({ path: file, blob }: NamedBlob): Promise<Map<string, string>> {
+  const hint = 'The index is damaged; download it again, with its shards.';
   const invalid = (summary: string, found: string, expected: string, tensor?: string) =>
-    new ContiguaError('safetensors-invalid', summary, { file, tensor, found, expected });
+    new ContiguaError('safetensors-invalid', summary, { file, tensor, found, expected, hint });
   const text = new TextDecoder().decode(await readRange(blob, file, 0, blob.size));
   let index: unknown;
   try {
@@ -142,7 +143,10 @@ async function readIndex({ path: file, blob }: NamedBlob): Promise<Map<string, s
     throw invalid('The index is not JSON', found, 'a JSON object');
   }
   const weightMap = isRecord(index) ? index.weight_map : undefined;
-  if (!isRecord(weightMap)) throw invalid('The index has no weight_map', 'none', 'an object of tensor → file name');
+  if (!isRecord(weightMap)) {
+    const found = weightMap === undefined ? 'none' : JSON.stringify(weightMap).slice(0, 80);
+    throw invalid('The index has no weight_map', found, 'an object of tensor → file name');
+  }
   scanJson(text, {
     duplicate(path) {
       if (path.length === 2 && path[0] === 'weight_map') {
