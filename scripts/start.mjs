@@ -101,10 +101,11 @@ async function build() {
 
 async function main() {
   if (process.argv.includes('--build-only')) return await build();
-  const port = await freePort(wantedPort());
+  const wanted = wantedPort();
   const built = await build();
   if (stopping) return 0;
   if (built !== 0) return built;
+  const port = await freePort(wanted);
 
   let running = true;
   const exited = run(['start', '--hostname', HOST, '--port', String(port)], ['ignore', 'ignore', 'inherit']).finally(
