@@ -103,8 +103,8 @@ interface Borrowed {
 }
 
 /**
- * XᵢᵀXⱼ [d, d] of every pair, and the Xᵢᵀ they are made from, each computed once while the bytes last. The right factor is
- * the one that stays the same from call to call: the wasm backend packs it at the first product.
+ * XᵢᵀXⱼ [d, d] of every pair, and the Xᵢᵀ they are made from, each computed once while the bytes last; whoever asks holds
+ * the right factor.
  */
 class GramTable {
   readonly #kept = new Map<string, tf.Tensor2D>();
