@@ -3,6 +3,7 @@
  * Node. A software adapter computes correctly and far slower than WASM, so it is offered by name and never preferred.
  */
 import type { EngineCandidate } from '../lib/core/tensor/index.ts';
+import { freshBackend } from './engine-host.ts';
 
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|basic render|software/i;
 
@@ -43,8 +44,16 @@ function isSoftware(adapter: GPUAdapter, name: string): boolean {
   return flagged || SOFTWARE.test(`${name} ${adapter.info.vendor} ${adapter.info.architecture}`);
 }
 
+/** Starts a fresh backend on a device of its own and watches it. */
+export async function launchWebgpu(lost: (reason: string) => void): Promise<void> {
+  const { WebGPUBackend } = await import('@tensorflow/tfjs-backend-webgpu');
+  const backend = await freshBackend('webgpu');
+  if (!(backend instanceof WebGPUBackend)) throw new Error('TensorFlow.js started another backend');
+  watchDevice(backend.device, lost);
+}
+
 /** Reports the device's loss, and errors that no call would hear of (out of memory, a refused shader), through `lost`. */
-export function watchDevice(device: GPUDevice, lost: (reason: string) => void): void {
+function watchDevice(device: GPUDevice, lost: (reason: string) => void): void {
   device.lost.then(
     ({ reason, message }) => lost(`The WebGPU device was lost (${message.replace(/\.+$/, '') || reason})`),
     (thrown) => lost(`The WebGPU device failed: ${String(thrown)}`),

@@ -5,8 +5,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { ContiguaError } from '../lib/core/errors.ts';
 import { type EngineCandidate, registerFastWasmKernels } from '../lib/core/tensor/index.ts';
+import { CPU_CANDIDATE, startCpu } from './engine-cpu.ts';
 import { createEngineHost, type EngineHost, freshBackend, type Started, withDeadline } from './engine-host.ts';
-import { watchDevice, webgpuCandidate } from './engine-webgpu.ts';
+import { launchWebgpu, webgpuCandidate } from './engine-webgpu.ts';
 import { hasSimd } from './wasm-simd.ts';
 
 /** Where next.config.mjs puts the backend's untouched files (scripts/engine-files.mjs). */
@@ -19,7 +20,7 @@ const MAX_THREADS = 8;
 export function browserEngines(): EngineHost {
   return createEngineHost({
     async probe(threads) {
-      return [await webgpuCandidate(navigator.gpu), wasmCandidate(threads), cpuCandidate()];
+      return [await webgpuCandidate(navigator.gpu), wasmCandidate(threads), CPU_CANDIDATE];
     },
     async launch(name, lost, threads) {
       switch (name) {
@@ -71,25 +72,12 @@ function wasmCandidate(threads?: number): EngineCandidate {
   };
 }
 
-function cpuCandidate(): EngineCandidate {
-  return {
-    name: 'cpu',
-    available: true,
-    device: 'plain JavaScript',
-    reason: 'Some 30 times slower than WASM: a last resort, used only when asked for by name.',
-    preferred: false,
-  };
-}
-
 function describeWasm(threads: number, simd: boolean): string {
   return `${threads} ${threads === 1 ? 'thread' : 'threads'}${simd ? ', SIMD' : ', no SIMD'}`;
 }
 
 async function startWebgpu(lost: (reason: string) => void): Promise<Started> {
-  const { WebGPUBackend } = await import('@tensorflow/tfjs-backend-webgpu');
-  const backend = await freshBackend('webgpu');
-  if (!(backend instanceof WebGPUBackend)) throw new Error('TensorFlow.js started another backend');
-  watchDevice(backend.device, lost);
+  await launchWebgpu(lost);
   const { device } = await webgpuCandidate(navigator.gpu);
   return { device, threads: null };
 }
@@ -137,10 +125,4 @@ async function startThreaded(setThreadsCount: (threads: number) => void, threads
 async function startUnthreaded(): Promise<void> {
   tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
   await freshBackend('wasm');
-}
-
-async function startCpu(): Promise<Started> {
-  await import('@tensorflow/tfjs-backend-cpu');
-  await freshBackend('cpu');
-  return { device: 'plain JavaScript', threads: 1 };
 }

@@ -7,8 +7,9 @@ import { createRequire } from 'node:module';
 import { dirname, sep } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { type EngineCandidate, registerFastWasmKernels } from '../lib/core/tensor/index.ts';
+import { CPU_CANDIDATE, startCpu } from './engine-cpu.ts';
 import { createEngineHost, type EngineHost, freshBackend, type Started } from './engine-host.ts';
-import { watchDevice, webgpuCandidate } from './engine-webgpu.ts';
+import { launchWebgpu, webgpuCandidate } from './engine-webgpu.ts';
 import { hasSimd } from './wasm-simd.ts';
 
 const TENSORFLOW_PACKAGE = '@tensorflow/tfjs-node';
@@ -17,7 +18,7 @@ const WEBGPU_PACKAGE = 'webgpu';
 export function nodeEngines(): EngineHost {
   return createEngineHost({
     async probe() {
-      return [await tensorflowCandidate(), await nodeWebgpuCandidate(), wasmCandidate(), cpuCandidate()];
+      return [await tensorflowCandidate(), await nodeWebgpuCandidate(), wasmCandidate(), CPU_CANDIDATE];
     },
     async launch(name, lost) {
       switch (name) {
@@ -91,10 +92,7 @@ function offerGpu(module: Readonly<Record<string, unknown>>): void {
 }
 
 async function startWebgpu(lost: (reason: string) => void): Promise<Started> {
-  const { WebGPUBackend } = await import('@tensorflow/tfjs-backend-webgpu');
-  const backend = await freshBackend('webgpu');
-  if (!(backend instanceof WebGPUBackend)) throw new Error('TensorFlow.js started another backend');
-  watchDevice(backend.device, lost);
+  await launchWebgpu(lost);
   return { device: (await nodeWebgpuCandidate()).device, threads: null };
 }
 
@@ -120,22 +118,6 @@ async function startWasm(): Promise<Started> {
   setWasmPaths(dirname(main) + sep);
   await freshBackend('wasm');
   return { device: describeWasm(), threads: 1 };
-}
-
-function cpuCandidate(): EngineCandidate {
-  return {
-    name: 'cpu',
-    available: true,
-    device: 'plain JavaScript',
-    reason: 'Some 30 times slower than WASM: a last resort, used only when asked for by name.',
-    preferred: false,
-  };
-}
-
-async function startCpu(): Promise<Started> {
-  await import('@tensorflow/tfjs-backend-cpu');
-  await freshBackend('cpu');
-  return { device: 'plain JavaScript', threads: 1 };
 }
 
 /** A package that may be absent, half installed, or built for another platform: whatever it throws is a reason. */

@@ -5,6 +5,7 @@
  */
 import type { BlobLike } from '../lib/core/checkpoint/index.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
+import { RangeBlob } from './range-blob.ts';
 
 const PAGE_BYTES = 2 ** 20;
 /** Reads above this are whole weights of a large model: fetched exactly, not kept. */
@@ -18,31 +19,7 @@ export const hostFetch: Fetch = (url, init) => fetch(url, init);
 /** Null when the server has no such file. */
 export async function openHttpBlob(url: string, path: string, fetcher: Fetch = hostFetch): Promise<BlobLike | null> {
   const file = new RemoteFile(url, path, fetcher);
-  return (await file.open()) ? new HttpBlob(file, 0, file.sizeBytes) : null;
-}
-
-class HttpBlob implements BlobLike {
-  constructor(
-    private readonly file: RemoteFile,
-    private readonly start: number,
-    private readonly end: number,
-  ) {}
-
-  get size(): number {
-    return this.end - this.start;
-  }
-
-  slice(start = 0, end = this.size): BlobLike {
-    const at = (position: number) => {
-      const fromStart = position < 0 ? this.size + position : position;
-      return this.start + Math.min(Math.max(fromStart, 0), this.size);
-    };
-    return new HttpBlob(this.file, at(start), Math.max(at(start), at(end)));
-  }
-
-  async arrayBuffer(): Promise<ArrayBuffer> {
-    return await this.file.read(this.start, this.end);
-  }
+  return (await file.open()) ? new RangeBlob((start, end) => file.read(start, end), 0, file.sizeBytes) : null;
 }
 
 class RemoteFile {

@@ -2,9 +2,10 @@
 import { open, readdir, stat } from 'node:fs/promises';
 import { relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { BlobLike, NamedBlob } from '../lib/core/checkpoint/index.ts';
+import type { NamedBlob } from '../lib/core/checkpoint/index.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
 import type { FileHost } from './files.ts';
+import { RangeBlob } from './range-blob.ts';
 
 /** transformer/ and its siblings lie one level down; nothing of interest lies deeper. */
 const MAX_DEPTH = 2;
@@ -47,45 +48,24 @@ async function listFiles(folder: string, depth: number): Promise<string[]> {
 async function fileBlob(path: string, shownAs: string): Promise<NamedBlob> {
   const info = await stat(path).catch(() => null);
   if (!info?.isFile()) throw new ContiguaError('checkpoint-incomplete', 'There is no such file', { file: shownAs });
-  return { path: shownAs, blob: new FileBlob(path, shownAs, 0, info.size) };
+  return { path: shownAs, blob: new RangeBlob((start, end) => readRange(path, shownAs, start, end), 0, info.size) };
 }
 
-class FileBlob implements BlobLike {
-  constructor(
-    private readonly path: string,
-    private readonly shownAs: string,
-    private readonly start: number,
-    private readonly end: number,
-  ) {}
-
-  get size(): number {
-    return this.end - this.start;
-  }
-
-  slice(start = 0, end = this.size): BlobLike {
-    const at = (position: number) => {
-      const fromStart = position < 0 ? this.size + position : position;
-      return this.start + Math.min(Math.max(fromStart, 0), this.size);
-    };
-    return new FileBlob(this.path, this.shownAs, at(start), Math.max(at(start), at(end)));
-  }
-
-  async arrayBuffer(): Promise<ArrayBuffer> {
-    const bytes = new Uint8Array(this.size);
-    const file = await open(this.path, 'r');
-    try {
-      for (let done = 0; done < bytes.length; ) {
-        const { bytesRead } = await file.read(bytes, done, bytes.length - done, this.start + done);
-        if (bytesRead === 0) {
-          throw new ContiguaError('checkpoint-incomplete', 'The file became shorter while it was read', {
-            file: this.shownAs,
-          });
-        }
-        done += bytesRead;
+async function readRange(path: string, shownAs: string, start: number, end: number): Promise<ArrayBuffer> {
+  const bytes = new Uint8Array(end - start);
+  const file = await open(path, 'r');
+  try {
+    for (let done = 0; done < bytes.length; ) {
+      const { bytesRead } = await file.read(bytes, done, bytes.length - done, start + done);
+      if (bytesRead === 0) {
+        throw new ContiguaError('checkpoint-incomplete', 'The file became shorter while it was read', {
+          file: shownAs,
+        });
       }
-    } finally {
-      await file.close();
+      done += bytesRead;
     }
-    return bytes.buffer;
+  } finally {
+    await file.close();
   }
+  return bytes.buffer;
 }
