@@ -1,7 +1,7 @@
 /** What axe finds, where the focus is, and whether the page fits: in both themes, wide and narrow, empty and full. */
 import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
-import { alerts, dragBlocks, expect, open, test, testAnalysed } from './contigua.ts';
+import { alerts, brackets, dragBlocks, expect, open, test, testAnalysed } from './contigua.ts';
 
 const WIDE = { width: 1440, height: 900 };
 const NARROW = { width: 768, height: 1024 };
@@ -38,7 +38,11 @@ test('an error notice has nothing serious either', async ({ page }) => {
 testAnalysed('whatever Tab reaches shows that it has the focus', async ({ page }) => {
   await page.emulateMedia({ reducedMotion: 'reduce' });
   await dragBlocks(page, 3, 5);
+  await expect(page).toHaveURL(/[?&]cut=3-5/);
   await page.mouse.move(0, 0);
+  // Afresh, so that Tab begins at the top.
+  await page.reload();
+  await expect(brackets(page).first()).toBeVisible();
   const seen = new Set<string>();
   for (let presses = 0; presses < 70; presses++) {
     await page.keyboard.press('Tab');
@@ -91,7 +95,8 @@ async function focusOf(page: Page): Promise<{ name: string; visible: boolean } |
     const drawn = (element: Element, part?: string) => {
       const { outlineStyle, outlineWidth, boxShadow, borderStyle, content } = getComputedStyle(element, part);
       const outlined = outlineStyle !== 'none' && Number.parseFloat(outlineWidth) > 0;
-      return part ? content !== 'none' && (outlined || borderStyle !== 'none' || boxShadow !== 'none') : outlined;
+      const ringed = boxShadow.includes('0px 0px 0px 2px');
+      return part ? content !== 'none' && (outlined || borderStyle !== 'none') : outlined || ringed;
     };
     const label = focused.closest('label') ?? focused;
     const visible = drawn(focused) || drawn(label) || drawn(focused, '::after') || drawn(focused, '::before');
