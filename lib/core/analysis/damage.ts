@@ -5,7 +5,15 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { BlockInterval } from '../interval/interval.ts';
-import type { AffineMap, PassContext, State, StreamProbes, Transformer, TransformerInputs } from '../model/index.ts';
+import {
+  type AffineMap,
+  applyProbe,
+  type PassContext,
+  type State,
+  type StreamProbes,
+  type Transformer,
+  type TransformerInputs,
+} from '../model/index.ts';
 import type { Pace } from './pace.ts';
 
 /** What a lane does in place of blocks first+1..last: nothing, or their probes. */
@@ -128,18 +136,8 @@ async function advance(
 
 /** New tensors, owned by the caller. */
 function applyProbes({ image, text }: State, probes: StreamProbes): State {
-  return { image: applyProbe(image, probes.image), text: applyProbe(text, probes.text) };
-}
-
-/** x + x·W + b on [B, N, D]. */
-function applyProbe(x: tf.Tensor3D, probe: AffineMap | null): tf.Tensor3D {
-  if (!probe) return x.clone();
-  return tf.tidy(() => {
-    const [batch, tokens, width] = x.shape;
-    const rows = tf.reshape(x, [batch * tokens, width]);
-    const update = tf.add(tf.matMul(rows, tf.tensor2d(probe.weight, [width, width])), tf.tensor1d(probe.bias));
-    return tf.reshape(tf.add(rows, update), x.shape);
-  });
+  const applied = (x: tf.Tensor3D, probe: AffineMap | null) => tf.tidy(() => applyProbe(x, probe).clone());
+  return { image: applied(image, probes.image), text: applied(text, probes.text) };
 }
 
 async function project(transformer: Transformer, context: PassContext, state: State): Promise<Float32Array> {

@@ -19,7 +19,6 @@ export {
   whyNoInterval,
 } from './interval-set.ts';
 export {
-  describeInterval,
   formatIntervalParam,
   formatLayerIndex,
   intervalSetOf,

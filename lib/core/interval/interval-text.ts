@@ -44,11 +44,6 @@ export function parseIntervalParam(text: string, numBlocks: number, where: strin
   return intervalSetOf(intervals, numBlocks, where);
 }
 
-/** For reading: "4 to 6". */
-export function describeInterval({ first, last }: BlockInterval): string {
-  return `${first} to ${last}`;
-}
-
 /** Intervals from outside, in any order, as a set; throws on the first that is none, or on two that share a block. */
 export function intervalSetOf(intervals: readonly BlockInterval[], numBlocks: number, where: string): IntervalSet {
   for (const interval of intervals) {

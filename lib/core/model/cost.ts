@@ -12,7 +12,7 @@ export interface ExpectedTensor {
   readonly block: number | null;
 }
 
-export const TIME_FREQUENCIES = 256;
+const TIME_FREQUENCIES = 256;
 const MLP_RATIO = 4;
 
 /** Every tensor that a checkpoint of this config must hold, and no other. */

@@ -13,6 +13,7 @@ export {
   SUPPORTED_CLASSES,
 } from './config-index.ts';
 export { type GoldenCase, goldenQ1 } from './golden-fill.ts';
+export { applyProbe } from './layers.ts';
 export { type OpenOptions, openTransformer } from './open.ts';
 export { type AffineMap, type Route, type RouteStep, routeOf, type StreamProbes } from './route.ts';
 export type { PassContext, State, Transformer, TransformerInputs } from './transformer.ts';

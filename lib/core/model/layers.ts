@@ -3,6 +3,7 @@
  * does slowly (tanh, products with transposed operands, slices of few elements). Call inside tf.tidy.
  */
 import * as tf from '@tensorflow/tfjs-core';
+import type { AffineMap } from './route.ts';
 
 const EPSILON = 1e-6;
 
@@ -18,6 +19,14 @@ export function linear<T extends tf.Tensor>(x: T, { weight, bias }: LinearWeight
   const rows = tf.reshape(x, [-1, weight.shape[0]]) as tf.Tensor2D;
   const y = tf.fused.matMul({ a: rows, b: weight, bias });
   return tf.reshape(y, [...x.shape.slice(0, -1), weight.shape[1]]) as T;
+}
+
+/** x + x·weight + bias on [B, N, D], in a block's place; without a probe, x itself. */
+export function applyProbe(x: tf.Tensor3D, probe: AffineMap | null): tf.Tensor3D {
+  if (!probe) return x;
+  const width = probe.bias.length;
+  const map = { weight: tf.tensor2d(probe.weight, [width, width]), bias: tf.tensor1d(probe.bias) };
+  return tf.add(x, linear(x, map));
 }
 
 export interface Modulation {

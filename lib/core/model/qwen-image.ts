@@ -7,6 +7,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { ModelConfig } from './config.ts';
 import { checkInputs } from './inputs.ts';
 import {
+  applyProbe,
   feedForward,
   gatedResidual,
   inverseRms,
@@ -17,7 +18,7 @@ import {
 } from './layers.ts';
 import { jointAttention } from './qwen-attention.ts';
 import { beginContext, disposeQwenContext, type QwenContext } from './qwen-context.ts';
-import type { AffineMap, Route } from './route.ts';
+import type { Route } from './route.ts';
 import type { PassContext, State, Transformer, TransformerInputs } from './transformer.ts';
 import type { WeightSet, WeightStore } from './weights.ts';
 
@@ -158,11 +159,4 @@ function finishStream(
     block.linear(`${mlpName}.net.2`),
   );
   return gatedResidual(attended, mlp.gate, update);
-}
-
-function applyProbe(x: tf.Tensor3D, probe: AffineMap | null): tf.Tensor3D {
-  if (!probe) return x;
-  const width = probe.bias.length;
-  const map = { weight: tf.tensor2d(probe.weight, [width, width]), bias: tf.tensor1d(probe.bias) };
-  return tf.add(x, linear(x, map));
 }

@@ -1,5 +1,5 @@
 /** What one analysis measured, as plain JSON, and how it is read back. */
-export { type JsonFileKind, parseJsonFile, pathText } from './json-file.ts';
+export { type JsonFileKind, parseJsonFile } from './json-file.ts';
 export { parseReport } from './parse-report.ts';
 export type {
   AnalysisReport,

@@ -55,7 +55,7 @@ export function parseJsonFile<T>(text: string, file: string, schema: z.ZodMiniTy
 }
 
 /** `intervals[2].first` */
-export function pathText(path: readonly PropertyKey[]): string {
+function pathText(path: readonly PropertyKey[]): string {
   return path.reduce<string>((text, key) => {
     if (typeof key === 'number') return `${text}[${key}]`;
     return text === '' ? String(key) : `${text}.${String(key)}`;
