@@ -33,7 +33,7 @@ interface QueuedCall {
 export function serve(port: ServerPort, tasks: TaskRunner): { engineLost(reason: string): void } {
   const queue: QueuedCall[] = [];
   let running: QueuedCall | null = null;
-  let deviceLost = false;
+  let deviceGone = () => {};
 
   const reply = (message: Reply, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
   const fail = (id: number, thrown: unknown) => reply({ type: 'error', id, error: toWire(thrown) });
@@ -42,7 +42,6 @@ export function serve(port: ServerPort, tasks: TaskRunner): { engineLost(reason:
     if (running) return;
     for (let call = queue.shift(); call; call = queue.shift()) {
       running = call;
-      deviceLost = false;
       await runCall(call);
       running = null;
     }
@@ -54,6 +53,9 @@ export function serve(port: ServerPort, tasks: TaskRunner): { engineLost(reason:
    */
   async function runCall(call: QueuedCall): Promise<void> {
     const { id, abort } = call;
+    const withoutDevice = new Promise<void>((resolve) => {
+      deviceGone = resolve;
+    });
     const work = runTask(
       tasks,
       call,
@@ -69,7 +71,7 @@ export function serve(port: ServerPort, tasks: TaskRunner): { engineLost(reason:
     } catch (thrown) {
       fail(id, abort.signal.aborted ? abort.signal.reason : thrown);
     }
-    if (!deviceLost) await settled;
+    await Promise.race([settled, withoutDevice]);
   }
 
   /** A value that cannot be cloned would otherwise leave the caller waiting for ever. */
@@ -109,7 +111,7 @@ export function serve(port: ServerPort, tasks: TaskRunner): { engineLost(reason:
 
   return {
     engineLost(reason) {
-      deviceLost = true;
+      deviceGone();
       running?.abort.abort(new ContiguaError('engine-lost', reason, { hint: 'Start an engine again to go on.' }));
       reply({ type: 'engine-lost', reason });
     },

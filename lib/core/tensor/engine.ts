@@ -52,7 +52,7 @@ export function chooseEngine(wanted: EngineName | 'auto', candidates: readonly E
       hint: 'Use a current browser, or Node 20.20 or newer.',
     });
   }
-  const passedOver = candidates.slice(0, candidates.indexOf(chosen)).filter((c) => c !== chosen);
+  const passedOver = candidates.slice(0, candidates.indexOf(chosen));
   const because = passedOver.map((c) => `${c.name} was passed over: ${c.reason}`);
   return {
     name: chosen.name,
