@@ -241,4 +241,16 @@ describe('a compute worker', () => {
     expect(await client.call('startEngine', { wanted: 'auto' })).toEqual({ name: 'wasm' });
     expect(reasons).toEqual(['unplugged']);
   });
+
+  it('serves the next call too when the device is lost under work that was stopped and never lets go', async () => {
+    const { raw, server } = serveOn({ verifyEngine: never, startEngine: async () => ({ name: 'wasm' }) });
+    const client = clientOf(raw);
+    const stop = new AbortController();
+    const stopped = client.call('verifyEngine', {}, { signal: stop.signal });
+    setTimeout(() => stop.abort(), 5);
+    await expect(stopped).rejects.toMatchObject({ code: 'cancelled' });
+    const next = client.call('startEngine', { wanted: 'auto' });
+    server.engineLost('unplugged');
+    expect(await next).toEqual({ name: 'wasm' });
+  });
 });
