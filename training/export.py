@@ -111,7 +111,8 @@ BF16 weights, computed in float32, read by the checker (`training/shapes.py`; th
 Flow matching, v = noise - x, sigma = sigmoid(N(0, 1)), 10 % dropped captions. Muon on the blocks' attention and MLP matrices,
 AdamW on the rest, rate {lr}, constant, then linear decay to zero from step {decay_from}; EMA 0.999; batch {batch}; seed {seed}.
 {trained_steps:,} steps, {samples:,} pictures drawn on the fly, {minutes:.0f} minutes on two CPU cores shared with other work. Last loss {loss:.4f}.
-Curve: `loss.csv`, `loss.svg`. Command:
+The run was resumed from its checkpoint three times and the decay was set while it ran; the command below is the whole
+run in one go, equal up to floating-point rounding. Curve: `loss.csv`, `loss.svg`. Command:
 
 ```
 pip install torch diffusers safetensors numpy
