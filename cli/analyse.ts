@@ -7,6 +7,8 @@ import { assertWritable, writeText } from './output.ts';
 import { progressOn } from './progress.ts';
 
 const MADE_INPUTS = ['samples', 'timesteps', 'seed'] as const;
+/** All states of all samples are in memory at once: far beyond what is of use. */
+const MAX_SAMPLES = 16_384;
 const DEFAULTS = { samples: 64, timesteps: 8, seed: 1 } as const;
 
 export async function analyse(argv: readonly string[], { signal }: CommandContext): Promise<void> {
@@ -46,7 +48,7 @@ function calibrationRequest(args: Arguments): (model: ModelSummary) => Calibrati
     }
     return () => ({ kind: 'file', file: linkedFile(file) });
   }
-  const samples = args.count('samples', DEFAULTS.samples, 2);
+  const samples = args.count('samples', DEFAULTS.samples, 2, MAX_SAMPLES);
   const timesteps = args.count('timesteps', Math.min(DEFAULTS.timesteps, samples), 1);
   const seed = args.count('seed', DEFAULTS.seed, 0);
   if (timesteps > samples) throw usage('analyse', 'There are fewer samples than time steps');

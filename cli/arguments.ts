@@ -9,8 +9,8 @@ export interface Arguments {
   text(name: string): string | undefined;
   required(name: string): string;
   flag(name: string): boolean;
-  /** A whole number of at least `minimum`. */
-  count(name: string, fallback: number, minimum: number): number;
+  /** A whole number of at least `minimum` and at most `maximum`. */
+  count(name: string, fallback: number, minimum: number, maximum?: number): number;
   oneOf<T extends string>(name: string, allowed: readonly T[], fallback: T): T;
 }
 
@@ -36,12 +36,13 @@ export function parseArguments(command: string, argv: readonly string[], options
       if (!value) throw usage(command, `--${name} is needed`);
       return value;
     },
-    count(name, fallback, minimum) {
+    count(name, fallback, minimum, maximum = Number.MAX_SAFE_INTEGER) {
       const value = text(name);
       if (value === undefined) return fallback;
       const number = Number(value);
-      if (value.trim() !== '' && Number.isSafeInteger(number) && number >= minimum) return number;
-      throw usage(command, `--${name} does not fit`, value, `a whole number of at least ${minimum}`);
+      if (value.trim() !== '' && Number.isSafeInteger(number) && number >= minimum && number <= maximum) return number;
+      const limits = maximum === Number.MAX_SAFE_INTEGER ? `of at least ${minimum}` : `from ${minimum} to ${maximum}`;
+      throw usage(command, `--${name} does not fit`, value, `a whole number ${limits}`);
     },
     oneOf(name, allowed, fallback) {
       const value = text(name);

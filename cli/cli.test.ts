@@ -151,6 +151,7 @@ describe('contigua', () => {
     ['a missing option', 'forward tiny --inputs in.safetensors', /--out is needed/],
     ['an unknown engine', 'forward tiny --inputs a --out b --engine cuda', /--engine.*found cuda; expected auto/],
     ['a count that is none', 'analyse tiny --samples many', /--samples does not fit; found many/],
+    ['more samples than fit', 'analyse tiny --samples 99999999', /found 99999999; expected .* from 2 to 16384/],
     ['two ways to choose', 'plan tiny --intervals [[0,1]] --remove 1', /exclude each other/],
     ['a budget without a report', 'plan tiny --remove 1', /needs the --report/],
     ['intervals that are none', 'plan tiny --intervals [[0,7]]', /--intervals: Not an interval of this model.*\[0,7\]/],
@@ -166,6 +167,7 @@ describe('contigua', () => {
     );
     await writeModel('misshapen', misshapen);
     await mkdir(join(folder, 'empty'));
+    await writeFile(join(folder, 'escape.json'), '\u001b[2J');
     await writeFile(join(folder, 'torn.safetensors'), tiny.inputs.subarray(0, 100));
     const ended = await Promise.all(
       [
@@ -177,6 +179,8 @@ describe('contigua', () => {
         'forward tiny --inputs in.safetensors --out no/such/folder.safetensors --engine cpu',
         'analyse tiny --out no/such/report.json --engine cpu',
         'plan tiny --report absent.json --remove 1',
+        'plan tiny --report escape.json --remove 1',
+        'plan tiny --intervals [[0,1]] --config-out no/such/config.json',
         'inspect tiny --json --engine tensorflow',
       ].map((line) => contigua(line.split(' '))),
     );
@@ -190,6 +194,8 @@ describe('contigua', () => {
       /no\/such\/folder\.safetensors: The file cannot be written/,
       /^contigua: no\/such\/report\.json: The file cannot be written/,
       /absent\.json: The file cannot be read/,
+      /escape\.json: The file is not JSON; found [^\p{Cc}]*\\x1b/u,
+      /no\/such\/config\.json: The file cannot be written/,
       /engine "tensorflow" cannot run here.*tfjs-node is not installed/,
     ];
     for (const [i, message] of messages.entries()) expect(ended[i]?.stderr).toMatch(message);

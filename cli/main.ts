@@ -64,11 +64,16 @@ async function run([name, ...rest]: readonly string[], signal: AbortSignal): Pro
       console.error('Stopped.');
       return EXIT.interrupted;
     }
-    console.error(`contigua: ${error.message}`);
+    console.error(`contigua: ${printable(error.message)}`);
     // A foreign error is a defect of this program: the stack is what a report of it needs.
     if (error.code === 'internal' && thrown instanceof Error && thrown.stack) console.error(thrown.stack);
     return error.code === 'usage' ? EXIT.usage : EXIT.failed;
   }
+}
+
+/** Names and snippets come out of files: what a terminal would obey is shown instead. */
+function printable(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 
 function helpOn(name: string | undefined): string {

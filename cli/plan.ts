@@ -10,7 +10,7 @@ import type { ModelSummary } from '../workers/protocol.ts';
 import { type Arguments, ENGINE_OPTION, ENGINES, parseArguments, usage } from './arguments.ts';
 import type { CommandContext } from './main.ts';
 import { HEADERS_ONLY, withModel } from './model-worker.ts';
-import { writeFileWhole, writeText } from './output.ts';
+import { assertWritable, writeFileWhole, writeText } from './output.ts';
 
 const REPLACEMENTS: readonly Replacement[] = ['removed', 'probes'];
 
@@ -27,6 +27,9 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
   const choose = chooser(args);
   const replacement = args.oneOf('replacement', REPLACEMENTS, 'removed');
   const engine = args.oneOf('engine', ENGINES, HEADERS_ONLY);
+  const out = args.text('out');
+  const configOut = args.text('config-out');
+  for (const path of [out, configOut]) if (path !== undefined) await assertWritable(path);
   const reportPath = args.text('report');
   const report = reportPath === undefined ? null : parseReport(await readText(reportPath), reportPath);
 
@@ -34,8 +37,7 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
   if (report !== null) assertReportFits(report, model, reportPath);
   const intervals = choose(model, report);
   const built = buildPlan({ model, report, intervals, replacement, detection: DEFAULT_DETECTION });
-  await writeText(args.text('out'), formatPlan(built));
-  const configOut = args.text('config-out');
+  await writeText(out, formatPlan(built));
   if (configOut !== undefined) {
     await writeFileWhole(configOut, prunedConfig(model, intervals));
     console.error(`wrote ${configOut}`);
