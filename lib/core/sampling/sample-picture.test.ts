@@ -100,6 +100,15 @@ describe('drawing a picture', () => {
     expect(await samplePicture(transformer, request({ seed: 12 }))).not.toEqual(whole);
   });
 
+  it('refuses to show a picture that is no numbers, and says what to change', async () => {
+    const { transformer } = modelOf(() => Number.POSITIVE_INFINITY);
+    const route: Route = [{ kind: 'block', index: 0 }];
+    await expect(samplePicture(transformer, request({ route }))).rejects.toMatchObject({
+      code: 'state-not-finite',
+      details: { hint: expect.stringContaining('shorter') },
+    });
+  });
+
   it('stops between steps', async () => {
     const controller = new AbortController();
     const { transformer, calls } = modelOf(() => 1);

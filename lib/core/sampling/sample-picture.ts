@@ -53,6 +53,14 @@ export async function samplePicture(transformer: Transformer, request: PictureRe
     request.onStep?.(step + 1, request.steps);
     await pause(request.signal);
   }
+  const broken = x.find((value) => !Number.isFinite(value));
+  if (broken !== undefined) {
+    throw new ContiguaError('state-not-finite', 'The picture overflows', {
+      found: `${broken} after ${request.steps} steps`,
+      expected: 'finite numbers',
+      hint: request.route ? 'Too much is taken out: choose shorter or other intervals.' : 'The checkpoint is damaged.',
+    });
+  }
   return x;
 }
 
