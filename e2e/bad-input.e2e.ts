@@ -137,8 +137,8 @@ const BAD_FOLDERS: readonly BadFolder[] = [
     spoil: (files) => files.set('config.json', new TextEncoder().encode('{"num_layers": 2')),
     code: 'config-invalid',
     file: 'config.json',
-    found: /\S/,
-    expected: /JSON/,
+    found: /JSON/,
+    expected: /config\.json/,
   },
   {
     what: 'pickled weights',

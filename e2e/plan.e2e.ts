@@ -41,11 +41,13 @@ test('probes count in the cost when they stand in for blocks', async ({ page }) 
   const { total, perBlock, width } = await parametersOfSample();
   await open(page, '/?cut=3-5');
   await panel(page, 'Preview').getByRole('radio', { name: 'Probes', exact: true }).check();
-  const probes = 2 * 2 * (width * width + width);
+  // Of 3 to 5 two blocks go, each with a probe for either stream.
+  const probes = 4 * (width * width + width);
   await expect(planLine(page, 'Parameters')).toHaveAttribute(
     'title',
-    new RegExp(`^${(total - 2 * perBlock + probes).toLocaleString('en-US')} parameters left, of which .+ in probes$`),
+    `${(total - 2 * perBlock + probes).toLocaleString('en-US')} parameters left`,
   );
+  await expect(panel(page, 'Plan')).toContainText(`Counts 4 linear probes, ${(probes / 1e3).toFixed(1)} k parameters.`);
 });
 
 /** By the architecture's formulas, from the config that is served. */
