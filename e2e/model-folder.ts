@@ -3,8 +3,8 @@
  * their place, in one file or in shards, in any dtype, whole or broken in one place.
  */
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { test } from '@playwright/test';
 import { type TensorToWrite, writeSafetensors } from '../lib/core/checkpoint/index.ts';
 import { type ModelConfig, parseModelConfig } from '../lib/core/model/config-index.ts';
 import { goldenCheckpoint, goldenValue } from '../lib/core/model/golden-fill.ts';
@@ -93,9 +93,11 @@ export function calibrationFile(samples: number, inChannels = CONFIG.in_channels
   );
 }
 
-/** Lays the files out in a folder of this name and returns its path. */
+/** Lays the files out in a folder of this name among the running test's own files, and returns its path. */
 export async function writeFolder(name: string, files: Files): Promise<string> {
-  const folder = join(await mkdtemp(join(tmpdir(), 'contigua-e2e-')), name);
+  const results = test.info().outputDir;
+  await mkdir(results, { recursive: true });
+  const folder = join(await mkdtemp(join(results, 'model-')), name);
   await mkdir(folder);
   for (const [path, bytes] of files) await writeFile(join(folder, path), bytes);
   return folder;
