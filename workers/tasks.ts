@@ -88,7 +88,8 @@ export function createTasks({ engines, files }: TaskHost): TaskRunner {
     },
 
     async damage({ intervals }, { signal, onProgress }) {
-      intervalSetOf(intervals, session.model.config.numBlocks, CHOICE);
+      // Each is measured alone, so that they may overlap.
+      for (const interval of intervals) intervalSetOf([interval], session.model.config.numBlocks, CHOICE);
       if (!session.analysis) throw needsAnalysis('Damage');
       const transformer = await session.transformer();
       const measured = [];
