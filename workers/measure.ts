@@ -42,7 +42,7 @@ function firstSamples(inputs: TransformerInputs, count: number): TransformerInpu
     batch,
     hiddenStates: share(inputs.hiddenStates),
     encoderHiddenStates: share(inputs.encoderHiddenStates),
-    mask: inputs.mask && inputs.mask.subarray(0, (inputs.mask.length / inputs.batch) * batch),
+    mask: inputs.mask?.subarray(0, (inputs.mask.length / inputs.batch) * batch) ?? null,
     timestep: share(inputs.timestep),
   };
 }
