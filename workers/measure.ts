@@ -7,7 +7,7 @@ import { pause } from '../lib/core/pause.ts';
 import type { ForwardTiming } from './protocol.ts';
 import type { CallContext } from './serve.ts';
 
-const RUNS = 5;
+const RUNS = 15;
 /** A drawing step's batch: one prompt, conditional and unconditional. Larger ones say the same and keep the worker longer. */
 const SAMPLES = 2;
 
