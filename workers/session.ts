@@ -14,6 +14,9 @@ export interface Analysis extends Analysed {
   readonly calibration: Calibration;
 }
 
+/** Checkpoints up to this size are read whole when they are opened. */
+const READ_WHOLE_BYTES = 128 * 2 ** 20;
+
 export class Session {
   private report: EngineReport | null = null;
   private opened: OpenModel | null = null;
@@ -41,13 +44,23 @@ export class Session {
     return this.report;
   }
 
-  /** Opens the transformer at once, so that every weight is checked while the old model is still there. */
+  /**
+   * Opens the transformer at once, so that every weight is checked while the old model is still there: presence, dtype
+   * and shape always, values too where reading all of them takes a moment. Larger models have theirs checked block by
+   * block, when they are read.
+   */
   async setModel(model: OpenModel, signal: AbortSignal): Promise<void> {
     const transformer = await this.open(model);
-    // Who was told that the call was stopped goes on with the old model.
-    if (signal.aborted) {
+    try {
+      const { numBlocks } = model.config;
+      if (model.summary.sizeBytes <= READ_WHOLE_BYTES) {
+        for (let block = 0; block < numBlocks; block++) await transformer.loadBlock(block);
+      }
+      // Who was told that the call was stopped goes on with the old model.
+      if (signal.aborted) throw new ContiguaError('cancelled', 'Stopped');
+    } catch (thrown) {
       transformer.dispose();
-      throw new ContiguaError('cancelled', 'Stopped');
+      throw thrown;
     }
     this.release();
     this.analysed = null;

@@ -116,6 +116,16 @@ describe('the dispatcher', () => {
       details: { tensor: 'img_in.weight' },
     });
     await expect(openModel({ source: sourceOf({}, 'nothing') }, context())).rejects.toThrow(/no files/);
+    const to_q = 'transformer_blocks.1.attn.to_q.weight';
+    const poisoned = await tinyModel((tensors) =>
+      tensors.map((tensor) =>
+        tensor.name === to_q ? { ...tensor, bytes: tensor.bytes.slice().fill(0xff, 0, 4) } : tensor,
+      ),
+    );
+    await expect(openModel({ source: sourceOf(poisoned.files, 'poisoned') }, context())).rejects.toMatchObject({
+      code: 'weight-not-finite',
+      details: { tensor: to_q },
+    });
     expect(await forwardError()).toBeLessThan(2e-4);
   });
 
