@@ -1,6 +1,12 @@
 /** `contigua plan`: from intervals, or from a report and a number of blocks, to plan.json and the pruned config. */
 import { readFile } from 'node:fs/promises';
-import { chooseByBudget, DEFAULT_DETECTION, detectIntervals, rankByDamage } from '../lib/core/detection/index.ts';
+import {
+  chooseByBudget,
+  DEFAULT_DAMAGE_SCORE,
+  DEFAULT_DETECTION,
+  detectIntervals,
+  rankByDamage,
+} from '../lib/core/detection/index.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
 import { layerIndexString, prunedConfig } from '../lib/core/export/index.ts';
 import { type IntervalSet, intervalSetOf, parseLayerIndex, removedCount } from '../lib/core/interval/index.ts';
@@ -76,7 +82,11 @@ function typedIntervals(text: string, numBlocks: number): IntervalSet {
 function chooseFrom(report: AnalysisReport | null, count: number, numBlocks: number): IntervalSet {
   if (!report) return [];
   const detected = detectIntervals(report, DEFAULT_DETECTION);
-  const chosen = intervalSetOf(chooseByBudget(rankByDamage(report, detected, 'removed'), count), numBlocks, '--remove');
+  const chosen = intervalSetOf(
+    chooseByBudget(rankByDamage(report, detected, DEFAULT_DAMAGE_SCORE), count),
+    numBlocks,
+    '--remove',
+  );
   const possible = removedCount(intervalSetOf(detected, numBlocks, '--report'));
   if (removedCount(chosen) === count) return chosen;
   throw new ContiguaError('plan-invalid', 'The detected intervals do not hold that many blocks', {

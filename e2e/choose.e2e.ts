@@ -188,13 +188,21 @@ test('one slider takes N blocks in the order of predicted damage, and one button
   await expect(planLine(page, 'Blocks')).toContainText('16 → 16');
 });
 
-test('intervals are ranked by their predicted damage, least first', async ({ page }) => {
-  const damages = await page
-    .getByRole('region', { name: 'Intervals by predicted damage' })
-    .getByRole('row')
-    .filter({ has: page.getByRole('switch') })
-    .evaluateAll((rows) => rows.map((row) => Number.parseFloat(row.querySelectorAll('td')[2]?.textContent ?? '')));
-  expect(damages.length).toBeGreaterThan(1);
+test('intervals are ranked by similarity, and by any other score when asked', async ({ page }) => {
+  const column = (index: number) =>
+    page
+      .getByRole('region', { name: 'Intervals by predicted damage' })
+      .getByRole('row')
+      .filter({ has: page.getByRole('switch') })
+      .evaluateAll(
+        (rows, index) => rows.map((row) => Number.parseFloat(row.querySelectorAll('td')[index]?.textContent ?? '')),
+        index,
+      );
+  const similarities = await column(1);
+  expect(similarities.length).toBeGreaterThan(1);
+  expect(similarities).toEqual(similarities.toSorted((a, b) => b - a));
+  await page.getByRole('combobox', { name: 'Rank by' }).selectOption('removed');
+  const damages = await column(2);
   expect(damages).toEqual(damages.toSorted((a, b) => a - b));
 });
 

@@ -15,15 +15,21 @@ import { intervalCsv } from '@/lib/client/interval-table.ts';
 import { percentWords, scoreWords } from '@/lib/client/number-words.ts';
 import { choose, gestureName, selectionStore } from '@/lib/client/selection.ts';
 import { settingsStore } from '@/lib/client/settings.ts';
-import { chooseByBudget, type DamageScore, rankByDamage, similarityOf } from '@/lib/core/detection/index.ts';
+import {
+  chooseByBudget,
+  type DamageScore,
+  damageScore,
+  rankByDamage,
+  similarityOf,
+} from '@/lib/core/detection/index.ts';
 import { type BlockInterval, containsInterval, removedCount, sameIntervals } from '@/lib/core/interval/index.ts';
 import { BudgetSlider } from './budget-slider';
 import { useDetected } from './use-linked';
 
 const SCORES: readonly { readonly value: DamageScore; readonly label: string }[] = [
+  { value: 'cka', label: '1 − cka' },
   { value: 'removed', label: 'output error, removed' },
   { value: 'probed', label: 'output error, probes' },
-  { value: 'cka', label: '1 − cka' },
   { value: 'probe', label: 'probe error' },
   { value: 'direction', label: 'direction error' },
 ];
@@ -49,6 +55,8 @@ export function IntervalPanel() {
       : all.map((interval) => ({ interval, score: null as number | null }));
   }, [report, detected, chosen, score, settings]);
 
+  // Similarity has a column of its own.
+  const shown = score === 'cka' ? 'removed' : score;
   const most = removedCount(detected);
   const removed = removedCount(chosen);
   return (
@@ -62,8 +70,9 @@ export function IntervalPanel() {
           </p>
           <p>
             <em>cka</em>: how alike the true and the probe-replaced states are after its last block. <em>Damage</em>:
-            the relative error of the model's output on held-out samples when the blocks are taken out. Detection
-            proposes nearly the whole depth, so this ranking decides.
+            the relative error of the model's output on held-out samples when the blocks are taken out, or the score
+            that you rank by. Detection proposes nearly the whole depth, so the ranking decides; of five candidates 1 −
+            cka predicted best what happens to the sample's pictures.
           </p>
         </Help>
       }
@@ -147,8 +156,8 @@ export function IntervalPanel() {
                   interval={row.interval}
                   cka={report ? similarityOf(report, settings, row.interval) : null}
                   damage={damageWords(
-                    row.score,
-                    score,
+                    report ? damageScore(report, row.interval, shown, settings) : null,
+                    shown,
                     measuring.some(({ first, last }) => first === row.interval.first && last === row.interval.last),
                   )}
                   isChosen={containsInterval(chosen, row.interval)}

@@ -1,6 +1,11 @@
 /** How the report is read and drawn: everything here changes what is shown, never what was measured. */
 import { createStore } from 'zustand/vanilla';
-import { type DamageScore, DEFAULT_DETECTION, type DetectionSettings } from '@/lib/core/detection/index.ts';
+import {
+  type DamageScore,
+  DEFAULT_DAMAGE_SCORE,
+  DEFAULT_DETECTION,
+  type DetectionSettings,
+} from '@/lib/core/detection/index.ts';
 import type { Replacement } from '@/lib/core/plan/plan.ts';
 
 export interface Settings {
@@ -17,7 +22,7 @@ export interface Settings {
 
 export const DEFAULT_SETTINGS: Settings = {
   detection: DEFAULT_DETECTION,
-  score: 'removed',
+  score: DEFAULT_DAMAGE_SCORE,
   replacement: 'removed',
   startBlock: 0,
   colours: 'viridis',

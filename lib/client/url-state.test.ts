@@ -23,7 +23,7 @@ describe('a link', () => {
       cut: '3-4.7-10',
       settings: {
         detection: { estimator: 'biased', start: 'probe-u', target: 'teacher-after-u', streams: 'text' },
-        score: 'cka',
+        score: 'probe',
         replacement: 'probes',
         startBlock: 7,
         colours: 'cividis',

@@ -17,6 +17,8 @@ import { similarityOf } from './trajectory.ts';
  */
 export type DamageScore = 'removed' | 'probed' | 'cka' | 'probe' | 'direction';
 export const DAMAGE_SCORES: readonly DamageScore[] = ['removed', 'probed', 'cka', 'probe', 'direction'];
+/** Predicted best what pruning does to the sample model's pictures (docs/damage-scores.md, bench/damage-scores.ts). */
+export const DEFAULT_DAMAGE_SCORE: DamageScore = 'cka';
 
 export type RankableReport = Pick<AnalysisReport, 'streams' | 'damage'>;
 export interface RankedInterval {

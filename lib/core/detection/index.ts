@@ -2,6 +2,7 @@ export {
   chooseByBudget,
   DAMAGE_SCORES,
   type DamageScore,
+  DEFAULT_DAMAGE_SCORE,
   damageScore,
   type RankableReport,
   type RankedInterval,
