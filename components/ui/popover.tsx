@@ -57,10 +57,16 @@ export function Popover({ name, label, children, buttonClass, panelClass = 'w-80
         popover="auto"
         role="dialog"
         aria-label={title ?? name}
+        // Its content is there before it shows, so that it is placed by its real size; unseen until it is placed.
+        onBeforeToggle={(event) => {
+          const opens = event.newState === 'open';
+          if (opens && panel.current) panel.current.style.visibility = 'hidden';
+          setOpen(opens);
+        }}
         onToggle={(event) => {
-          const opened = event.newState === 'open';
-          setOpen(opened);
-          if (opened) place();
+          if (event.newState !== 'open' || !panel.current) return;
+          place();
+          panel.current.style.visibility = '';
         }}
         className={`fixed m-0 max-h-[80dvh] max-w-[calc(100vw-16px)] overflow-y-auto rounded-lg border border-line bg-panel p-4 text-sm text-ink shadow-(--shadow) ${panelClass}`}
       >
