@@ -6,6 +6,7 @@ import { Progress } from '@/components/ui/progress';
 import { analysisStore, expectedShares } from '@/lib/client/analysis.ts';
 import { durationWords, momentWords, remainingWords } from '@/lib/client/number-words.ts';
 import { pacePerSecond, remainingMs, shareDone } from '@/lib/client/progress.ts';
+import { selectionStore } from '@/lib/client/selection.ts';
 
 const STAGES: readonly (readonly [stage: string, words: string])[] = [
   ['capture', 'Capture hidden states'],
@@ -21,7 +22,8 @@ export function AnalysisProgress() {
   const report = useStore(analysisStore, (state) => state.report);
   const restoredFrom = useStore(analysisStore, (state) => state.restoredFrom);
   const nowMs = useNow(running !== null);
-  const share = running ? shareDone(running.stages, expectedShares(report)) : report ? 1 : 0;
+  const numBlocks = useStore(selectionStore, (state) => state.numBlocks);
+  const share = running ? shareDone(running.stages, expectedShares(report, numBlocks)) : 0;
   const elapsedMs = running ? Math.max(0, nowMs - running.startedAtMs) : 0;
   const left = running ? remainingMs(elapsedMs, share) : null;
   const totalMs = report ? Object.values(report.stagesMs).reduce((sum, ms) => sum + ms, 0) : 0;
@@ -35,7 +37,7 @@ export function AnalysisProgress() {
       <p className="mb-1.5 h-4 text-muted" aria-live="off">
         {headline}
       </p>
-      <Progress name="Analysis" share={running ? share : 0} text={headline} />
+      <Progress name="Analysis" share={share} text={headline} />
       <ol className="mt-2">
         {STAGES.map(([stage, words]) => {
           const progress = running?.stages.find((entry) => entry.stage === stage);
@@ -45,10 +47,10 @@ export function AnalysisProgress() {
           return (
             <li key={stage} className="flex h-6 flex-col justify-center">
               <div className="flex justify-between gap-2">
-                <span className={progress && !finished ? 'text-ink' : 'text-muted'}>{words}</span>
-                <span className="text-muted">
+                <span className={`truncate ${progress && !finished ? 'text-ink' : 'text-muted'}`}>{words}</span>
+                <span className="whitespace-nowrap text-muted">
                   {progress
-                    ? `${progress.done} / ${progress.total}${finished || !pace ? '' : ` · ${Number(pace.toPrecision(2))} / s`}`
+                    ? `${progress.done}/${progress.total}${finished || !pace ? '' : ` · ${Number(pace.toPrecision(2))}/s`}`
                     : tookMs === undefined
                       ? ''
                       : durationWords(tookMs)}

@@ -8,9 +8,10 @@ import type { AnalysisReport, IntervalDamage } from '@/lib/core/report/report.ts
 import { type CalibrationChoice, keyOf, requestOf } from './calibration.ts';
 import { ask, measureQuietly } from './compute.ts';
 import { keepReport, keptReport } from './kept-analyses.ts';
+import { modelStore } from './model.ts';
 import { dismissErrors, showError, showInfo } from './notices.ts';
 import { momentWords } from './number-words.ts';
-import { FIRST_RUN_SHARES, type Shares } from './progress.ts';
+import { firstRunShares, type Shares } from './progress.ts';
 import { begunAt, type RunningAnalysis, type TimedProgress, withProgress } from './running-analysis.ts';
 
 export interface AnalysisState {
@@ -100,7 +101,9 @@ function progressDisplay(): { note(progress: Omit<TimedProgress, 'atMs'>): void;
 /** Shows the analysis of this model that was kept last in this browser, if there is one. */
 export async function restoreAnalysis(fingerprint: string): Promise<boolean> {
   const kept = await keptReport(fingerprint);
-  if (!kept || analysisStore.getState().report || analysisStore.getState().running) return false;
+  // Reading takes time: another model may be open by now, or an analysis begun.
+  if (!kept || modelStore.getState().summary?.fingerprint !== fingerprint) return false;
+  if (analysisStore.getState().report || analysisStore.getState().running) return false;
   analysisStore.setState({ report: kept.report, restoredFrom: kept.savedAtMs, probesLive: false });
   const { calibration, engine, model } = kept.report;
   showInfo(`Restored analysis of ${model.name}`, {
@@ -148,6 +151,6 @@ function sameIntervals(a: readonly BlockInterval[], b: readonly BlockInterval[])
 }
 
 /** Where the time of the next run will go: as in the last one, or as expected for a first run. */
-export function expectedShares(report: AnalysisReport | null): Shares {
-  return report && Object.values(report.stagesMs).some((ms) => ms > 0) ? report.stagesMs : FIRST_RUN_SHARES;
+export function expectedShares(report: AnalysisReport | null, numBlocks: number): Shares {
+  return report && Object.values(report.stagesMs).some((ms) => ms > 0) ? report.stagesMs : firstRunShares(numBlocks);
 }

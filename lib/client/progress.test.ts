@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { pacePerSecond, remainingMs, shareDone, withStage } from './progress.ts';
+import { firstRunShares, pacePerSecond, remainingMs, shareDone, withStage } from './progress.ts';
 
 const shares = { capture: 3, probes: 1 };
 
@@ -32,5 +32,10 @@ describe('progress over several stages', () => {
     expect(remainingMs(2_000, 0.25)).toBeCloseTo(6_000);
     expect(remainingMs(100, 0.25)).toBeNull();
     expect(remainingMs(2_000, 0.001)).toBeNull();
+  });
+
+  it('expects a deeper model to spend more of its time on comparing blocks with blocks', () => {
+    const captured = [{ stage: 'capture', done: 1, total: 1 }];
+    expect(shareDone(captured, firstRunShares(60))).toBeLessThan(shareDone(captured, firstRunShares(16)) / 2);
   });
 });
