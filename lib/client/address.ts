@@ -36,11 +36,13 @@ export function presentLink(): string {
   return `${window.location.origin}${window.location.pathname}${query ? `?${query}` : ''}`;
 }
 
+/** Until a model is open the address stays as it came: it may hold a choice that nobody has read yet. */
 export function followAddress(): void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const write = () => {
     clearTimeout(timer);
     timer = setTimeout(() => {
+      if (!modelStore.getState().summary) return;
       const address = presentLink();
       if (address !== window.location.href) window.history.replaceState(window.history.state, '', address);
     }, WRITE_AFTER_MS);

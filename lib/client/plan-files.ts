@@ -1,4 +1,6 @@
 /** Plans and configs to and from files: what `Download plan`, `Download config`, `Copy layer_index` and `Load plan` do. */
+
+import { ContiguaError } from '@/lib/core/errors.ts';
 import { CONFIG_FILE, layerIndexString, PLAN_FILE, prunedConfig } from '@/lib/core/export/index.ts';
 import { buildPlan, formatPlan, type PlanSettings } from '@/lib/core/plan/index.ts';
 import { analysisStore } from './analysis.ts';
@@ -9,6 +11,7 @@ import { choose, selectionStore } from './selection.ts';
 import { settingsStore } from './settings.ts';
 
 const JSON_TYPE = 'application/json';
+const MODEL_FIRST = 'A plan is read for the model on the page: load it again once one is open.';
 
 export function downloadPlan(): void {
   const { summary } = modelStore.getState();
@@ -51,11 +54,11 @@ export async function copyLayerIndex(): Promise<void> {
 
 /** Takes a plan's choice and settings. A plan for another model, or no plan at all, changes nothing. */
 export async function loadPlan(file: File): Promise<void> {
-  const { summary } = modelStore.getState();
-  if (!summary) return;
   try {
     const { assertPlanFits, parsePlan } = await import('./file-readers.ts');
     const plan = parsePlan(await file.text(), file.name);
+    const { summary } = modelStore.getState();
+    if (!summary) throw new ContiguaError('not-ready', 'No model is open', { file: file.name, hint: MODEL_FIRST });
     assertPlanFits(plan, summary, file.name);
     const intervals = plan.intervals.map(({ first, last }) => ({ first, last }));
     settingsStore.setState(({ detection }) => ({
