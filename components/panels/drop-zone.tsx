@@ -5,7 +5,7 @@ import { calibrationStore } from '@/lib/client/calibration.ts';
 import { showError, showInfo } from '@/lib/client/notices.ts';
 import { pickedFromDrop } from '@/lib/client/picked-files.ts';
 import { loadPlan } from '@/lib/client/plan-files.ts';
-import { refuseDrop, switchModel } from '@/lib/client/session.ts';
+import { canSwitchModel, refuseDrop, switchModel } from '@/lib/client/session.ts';
 
 export function DropZone() {
   const [over, setOver] = useState(false);
@@ -54,7 +54,11 @@ export function DropZone() {
 async function take(items: DataTransferItemList): Promise<void> {
   try {
     const picked = await pickedFromDrop(items);
-    if (picked?.kind === 'folder') await switchModel({ kind: 'files', name: picked.name, files: picked.files });
+    if (picked?.kind === 'folder' && !canSwitchModel()) {
+      showInfo(`${picked.name} was not opened`, {
+        hint: 'Another model or an analysis is under way: wait or stop it, then drop again.',
+      });
+    } else if (picked?.kind === 'folder') await switchModel({ kind: 'files', name: picked.name, files: picked.files });
     else if (picked?.file.name.endsWith('.json')) await loadPlan(picked.file);
     else if (picked?.file.name.endsWith('.safetensors')) {
       calibrationStore.setState({ kind: 'file', file: picked.file });

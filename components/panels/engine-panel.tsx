@@ -4,6 +4,7 @@ import { useStore } from 'zustand';
 import { Button } from '@/components/ui/button';
 import { ChevronIcon } from '@/components/ui/icons';
 import { Popover } from '@/components/ui/popover';
+import { busyStore } from '@/lib/client/compute.ts';
 import { type EngineCheck, engineStore } from '@/lib/client/engine.ts';
 import { restartEngine, switchEngine } from '@/lib/client/session.ts';
 import type { EngineCandidate, EngineName } from '@/lib/core/tensor/engine.ts';
@@ -17,6 +18,9 @@ const LABELS: Record<EngineName, string> = {
 
 export function EnginePanel() {
   const { status, report, wanted, problem, check } = useStore(engineStore);
+  const analysing = useStore(busyStore, ({ tasks }) => tasks.includes('analyse'));
+  // Another engine would wait for the analysis to end, and then throw its probes away.
+  const fixed = analysing || status === 'starting';
   const words =
     status === 'starting'
       ? 'starting'
@@ -51,6 +55,7 @@ export function EnginePanel() {
               key={candidate.name}
               candidate={candidate}
               inUse={status === 'ready' && candidate.name === report.name}
+              fixed={fixed}
             />
           ))}
         </ul>
@@ -62,7 +67,7 @@ export function EnginePanel() {
             Restart engine
           </Button>
         ) : wanted !== 'auto' ? (
-          <Button small onClick={() => void switchEngine('auto')}>
+          <Button small disabled={fixed} onClick={() => void switchEngine('auto')}>
             Choose for me
           </Button>
         ) : null}
@@ -71,7 +76,14 @@ export function EnginePanel() {
   );
 }
 
-function Candidate({ candidate, inUse }: { candidate: EngineCandidate; inUse: boolean }) {
+interface CandidateProps {
+  candidate: EngineCandidate;
+  inUse: boolean;
+  /** No engine can be taken now. */
+  fixed: boolean;
+}
+
+function Candidate({ candidate, inUse, fixed }: CandidateProps) {
   return (
     <li className="flex items-start gap-3">
       <div className="min-w-0 flex-1">
@@ -86,7 +98,7 @@ function Candidate({ candidate, inUse }: { candidate: EngineCandidate; inUse: bo
       ) : (
         <Button
           small
-          disabled={!candidate.available}
+          disabled={fixed || !candidate.available}
           aria-label={`Use ${LABELS[candidate.name]}`}
           onClick={() => void switchEngine(candidate.name)}
         >

@@ -38,7 +38,7 @@ export function ModelPanel() {
       }
     >
       <p className="mb-1 flex h-5 items-center gap-2 truncate font-medium" title={summary?.name}>
-        {summary?.name ?? (opening ? `Opening ${opening}…` : 'No model open')}
+        {opening ? `Opening ${opening}…` : (summary?.name ?? 'No model open')}
       </p>
       <dl className="text-xs">
         <Fact name="Family" value={summary?.family} title={summary?.className} />

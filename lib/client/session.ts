@@ -8,7 +8,7 @@ import type { ModelSource, ModelSummary } from '@/workers/protocol.ts';
 import { followAddress, openingLink } from './address.ts';
 import { clearAnalysis, probesGone, restoreAnalysis } from './analysis.ts';
 import { calibrationStore } from './calibration.ts';
-import { ask, restartWorker } from './compute.ts';
+import { ask, busyStore, restartWorker } from './compute.ts';
 import { engineStore, startEngine, verifyEngine, type WantedEngine, watchEngine } from './engine.ts';
 import { modelStore, openModel, sampleSource } from './model.ts';
 import { showError, showInfo } from './notices.ts';
@@ -30,10 +30,15 @@ export async function startSession(): Promise<void> {
   waiting = { model: link.model, cut: link.cut };
   watchEngine(() => void restartEngine());
   measureWhenIdle();
+  followAddress();
   if (!(await startEngine('auto'))) return;
   await switchModel(sampleSource());
-  followAddress();
   await verifyEngine();
+}
+
+/** The worker takes one thing after another: a model asked for during an analysis would wait unseen and then wipe it. */
+export function canSwitchModel(): boolean {
+  return modelStore.getState().opening === null && !busyStore.getState().tasks.includes('analyse');
 }
 
 /** Opens another model. If it is refused, the open one stays with everything on the page. */
