@@ -102,6 +102,7 @@ export function LayerStrip(props: LayerStripProps) {
             height={cells.height}
             gestures={gestures}
             onMoveEdge={props.onMoveEdge}
+            onRemove={props.onRemove}
           />
         )),
       )}

@@ -1,5 +1,5 @@
 'use client';
-/** One edge of a chosen interval: drag it, or move it with the arrow keys. Reports the new edge once, on release. */
+/** One edge of a chosen interval: drag it, or move it with the arrow keys; Delete clears the interval. */
 import { type KeyboardEvent, type PointerEvent, useRef } from 'react';
 import type { BlockInterval } from '@/lib/core/interval/interval.ts';
 import { type BlockAxis, blockAt, endOf, startOf } from './block-axis.ts';
@@ -24,10 +24,11 @@ interface StripHandleProps {
   readonly height: number;
   readonly gestures: StripGestures;
   readonly onMoveEdge: LayerStripProps['onMoveEdge'];
+  readonly onRemove: LayerStripProps['onRemove'];
 }
 
 export function StripHandle(props: StripHandleProps) {
-  const { axis, interval, origin, edge, taken, top, height, gestures, onMoveEdge } = props;
+  const { axis, interval, origin, edge, taken, top, height, gestures, onMoveEdge, onRemove } = props;
   const dragged = useRef<number | null>(null);
   const [lowest, highest] = edgeLimits(origin, edge, taken, axis.numBlocks);
   const clamp = (block: number) => Math.min(highest, Math.max(lowest, block));
@@ -59,6 +60,13 @@ export function StripHandle(props: StripHandleProps) {
   };
   const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === 'Delete' || event.key === 'Backspace') {
+      event.preventDefault();
+      // The edge goes with its interval; the focus stays on the strip.
+      event.currentTarget.parentElement?.querySelector<HTMLElement>(`[data-block="${here}"]`)?.focus();
+      onRemove(origin);
+      return;
+    }
     const steps: Record<string, number> = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 };
     const bounds: Record<string, number> = { Home: lowest, End: highest };
     const step = steps[event.key];
@@ -76,6 +84,7 @@ export function StripHandle(props: StripHandleProps) {
       aria-valuemax={highest}
       aria-valuenow={here}
       aria-valuetext={`Block ${here}`}
+      data-narrow={width < HANDLE_WIDTH}
       className={styles.handle}
       style={{ left: edge === 'first' ? x : x + HANDLE_WIDTH - width, width, top, height }}
       onPointerDown={onPointerDown}

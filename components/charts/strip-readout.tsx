@@ -38,7 +38,10 @@ export function StripReadout({ block, probeR2, chosen, detected, marked, notice,
         </>
       )}
       {notice === null && !isInterval(marked) && block === null && (
-        <>{anyDetected ? 'Click a bracket, or drag' : 'Drag'} across blocks, to choose what one block shall replace.</>
+        <>
+          {anyDetected ? 'Click a bracket or drag' : 'Drag'} over blocks to choose a run: its first block stays, the
+          rest go.
+        </>
       )}
     </div>
   );
