@@ -49,7 +49,7 @@ export function CkaPanel({ width, detected }: { width: number; detected: readonl
       }
       reading={
         report && tokens
-          ? `${syntheticMark(report)}Linear CKA, ${estimator}, n = ${tokens.image.toLocaleString('en-US')} image and ${tokens.text.toLocaleString('en-US')} text tokens. Both maps share one colour scale.`
+          ? `${syntheticMark(report)}Linear CKA, ${estimator}, n = ${tokens.image.toLocaleString('en-US')} image and ${tokens.text.toLocaleString('en-US')} text tokens, one colour scale.`
           : 'After Analyse: bright squares along the diagonal are runs of blocks whose states stay alike.'
       }
       tools={

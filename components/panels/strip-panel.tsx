@@ -42,7 +42,7 @@ export function StripPanel({ width, detected }: { width: number; detected: reado
         running && captured > 0
           ? `Measuring: hidden states of ${captured} blocks captured.`
           : report && held
-            ? `${syntheticMark(report)}Probe R² on ${held.image.toLocaleString('en-US')} image and ${held.text.toLocaleString('en-US')} text tokens held out from the fit. Brackets are detected, filled is chosen.`
+            ? `${syntheticMark(report)}Probe R² on ${held.image.toLocaleString('en-US')} image and ${held.text.toLocaleString('en-US')} text tokens held out. Brackets: detected; filled: chosen.`
             : 'Drag over blocks to choose a run; Analyse shows which runs are redundant.'
       }
       tools={<ChartDownload name="blocks" charts={[{ chart: 'strip', label: 'Blocks' }]} />}

@@ -46,7 +46,7 @@ export function TrajectoriesPanel({ width, detected }: { width: number; detected
               ? `From block ${start} the difference never rises: the run reaches the last block.`
               : breakBlock === start
                 ? `From block ${start} the difference rises at once: no run of two blocks starts here.`
-                : `From block ${start} the difference falls until block ${breakBlock} and rises after it: blocks ${start} to ${breakBlock} are one run.`)
+                : `From block ${start} the difference falls until block ${breakBlock}, then rises: blocks ${start} to ${breakBlock} are one run.`)
       }
       tools={
         <>
