@@ -23,6 +23,9 @@ import { selectionStore } from '@/lib/client/selection.ts';
 import { settingsStore } from '@/lib/client/settings.ts';
 import { FactTable, Picture } from './preview-pictures';
 
+/** Several times the longest caption of the grammar; without an end the page's address would outgrow what servers read. */
+const MOST_PROMPT_CHARACTERS = 500;
+
 export function PreviewPanel() {
   const summary = useStore(modelStore, (state) => state.summary);
   const preview = useStore(previewStore);
@@ -79,6 +82,7 @@ export function PreviewPanel() {
         <textarea
           aria-label="Prompt"
           rows={2}
+          maxLength={MOST_PROMPT_CHARACTERS}
           value={prompt}
           disabled={!drawable}
           spellCheck={false}

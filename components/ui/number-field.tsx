@@ -1,5 +1,8 @@
 'use client';
-/** A whole number within bounds; what is typed is held until it is one, so that half-typed values do no harm. */
+/**
+ * A whole number within bounds. What is typed is held until it is one, so that half-typed values do no harm; a whole
+ * number beyond a bound becomes that bound when the field is left.
+ */
 import { useEffect, useId, useState } from 'react';
 
 interface NumberFieldProps {
@@ -15,8 +18,9 @@ export function NumberField({ label, value, min, max, onChange, disabled }: Numb
   const id = useId();
   const [typed, setTyped] = useState(String(value));
   useEffect(() => setTyped(String(value)), [value]);
-  const number = Number(typed);
-  const valid = typed.trim() !== '' && Number.isInteger(number) && number >= min && number <= max;
+  const number = typed.trim() === '' ? Number.NaN : Number(typed);
+  const within = (candidate: number) => Math.min(max, Math.max(min, candidate));
+  const valid = Number.isInteger(number) && number === within(number);
   return (
     <div className="min-w-0">
       <label htmlFor={id} className="mb-1 block text-xs text-muted">
@@ -32,9 +36,13 @@ export function NumberField({ label, value, min, max, onChange, disabled }: Numb
         onChange={(event) => {
           setTyped(event.target.value);
           const next = Number(event.target.value);
-          if (event.target.value.trim() !== '' && Number.isInteger(next) && next >= min && next <= max) onChange(next);
+          if (event.target.value.trim() !== '' && Number.isInteger(next) && next === within(next)) onChange(next);
         }}
-        onBlur={() => setTyped(String(value))}
+        onBlur={() => {
+          const kept = Number.isInteger(number) ? within(number) : value;
+          setTyped(String(kept));
+          if (kept !== value) onChange(kept);
+        }}
         className="h-7 w-full rounded-md border border-line bg-panel px-2 text-right text-xs aria-invalid:border-danger disabled:opacity-50"
       />
     </div>
