@@ -9,15 +9,13 @@ interface SelectProps<T extends string> {
   options: readonly { readonly value: T; readonly label: string; readonly disabled?: boolean }[];
   onChange: (value: T) => void;
   disabled?: boolean;
-  /** Hides the label from sight, not from assistive technology. */
-  quiet?: boolean;
 }
 
-export function Select<T extends string>({ label, value, options, onChange, disabled, quiet }: SelectProps<T>) {
+export function Select<T extends string>({ label, value, options, onChange, disabled }: SelectProps<T>) {
   const id = useId();
   return (
     <div className="flex items-center justify-between gap-2">
-      <label htmlFor={id} className={quiet ? 'sr-only' : 'text-xs text-muted'}>
+      <label htmlFor={id} className="text-xs text-muted">
         {label}
       </label>
       <span className="relative inline-flex items-center">

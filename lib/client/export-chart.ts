@@ -1,6 +1,6 @@
 /** Hands a chart's figure or table to the user: SVG and CSV as text, PNG painted from the SVG at twice its size. */
 import { ContiguaError } from '@/lib/core/errors.ts';
-import { saveText } from './save-file.ts';
+import { saveBlob, saveText } from './save-file.ts';
 
 const PNG_SCALE = 2;
 
@@ -13,25 +13,19 @@ export function saveCsv(name: string, table: string): void {
 }
 
 export async function savePng(name: string, svg: string): Promise<void> {
-  const url = URL.createObjectURL(await pngOf(svg, name));
-  const link = document.createElement('a');
-  link.href = url;
-  link.download = name;
-  link.click();
-  // The download has its own reference by the next task.
-  setTimeout(() => URL.revokeObjectURL(url), 1_000);
+  saveBlob(name, await pngOf(svg, name));
 }
 
-/** Pixels of a standalone SVG, `scale` times its own size. */
-export async function pngOf(svg: string, name: string, scale = PNG_SCALE): Promise<Blob> {
+/** Pixels of a standalone SVG. */
+async function pngOf(svg: string, name: string): Promise<Blob> {
   const url = URL.createObjectURL(new Blob([svg], { type: 'image/svg+xml;charset=utf-8' }));
   try {
     const image = new Image();
     image.src = url;
     await image.decode();
     const canvas = document.createElement('canvas');
-    canvas.width = Math.round(image.naturalWidth * scale);
-    canvas.height = Math.round(image.naturalHeight * scale);
+    canvas.width = Math.round(image.naturalWidth * PNG_SCALE);
+    canvas.height = Math.round(image.naturalHeight * PNG_SCALE);
     canvas.getContext('2d')?.drawImage(image, 0, 0, canvas.width, canvas.height);
     const png = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, 'image/png'));
     if (png) return png;

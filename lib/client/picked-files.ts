@@ -16,7 +16,7 @@ export interface PickedFile {
 export type Picked = PickedFolder | PickedFile;
 
 /** More files than any model folder has; a home folder dropped by mistake should not be walked to its end. */
-export const MOST_FILES = 2_000;
+const MOST_FILES = 2_000;
 
 /** From `<input type="file" webkitdirectory>`. */
 export function pickedFromInput(list: FileList): PickedFolder | null {

@@ -1,8 +1,12 @@
-/** Hands text to the user: as a download or on the clipboard. */
+/** Hands files and text to the user: as a download or on the clipboard. */
 import { ContiguaError } from '@/lib/core/errors.ts';
 
 export function saveText(name: string, text: string, type: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type }));
+  saveBlob(name, new Blob([text], { type }));
+}
+
+export function saveBlob(name: string, blob: Blob): void {
+  const url = URL.createObjectURL(blob);
   const link = document.createElement('a');
   link.href = url;
   link.download = name;
