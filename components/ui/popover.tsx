@@ -57,16 +57,17 @@ export function Popover({ name, label, children, buttonClass, panelClass = 'w-80
         popover="auto"
         role="dialog"
         aria-label={title ?? name}
-        // Its content is there before it shows, so that it is placed by its real size; unseen until it is placed.
+        // Its content is there before it shows, so that it is placed by its real size, unseen until it is; and it stays
+        // until it is hidden, so that the focus inside goes back to the button.
         onBeforeToggle={(event) => {
-          const opens = event.newState === 'open';
-          if (opens && panel.current) panel.current.style.visibility = 'hidden';
-          setOpen(opens);
+          if (event.newState !== 'open' || !panel.current) return;
+          panel.current.style.visibility = 'hidden';
+          setOpen(true);
         }}
         onToggle={(event) => {
-          if (event.newState !== 'open' || !panel.current) return;
+          if (event.newState !== 'open') return setOpen(false);
           place();
-          panel.current.style.visibility = '';
+          if (panel.current) panel.current.style.visibility = '';
         }}
         className={`fixed m-0 max-h-[80dvh] max-w-[calc(100vw-16px)] overflow-y-auto rounded-lg border border-line bg-panel p-4 text-sm text-ink shadow-(--shadow) ${panelClass}`}
       >
