@@ -103,6 +103,7 @@ export function LayerStrip(props: LayerStripProps) {
             gestures={gestures}
             onMoveEdge={props.onMoveEdge}
             onRemove={props.onRemove}
+            onHover={onHover}
           />
         )),
       )}

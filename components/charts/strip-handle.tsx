@@ -6,7 +6,7 @@ import { type BlockAxis, blockAt, endOf, startOf } from './block-axis.ts';
 import styles from './charts.module.css';
 import { spanText } from './number-text.ts';
 import { edgeLimits } from './strip-intents.ts';
-import type { IntervalEdge, LayerStripProps } from './types.ts';
+import { type IntervalEdge, type LayerStripProps, NO_HOVER } from './types.ts';
 import type { StripGestures } from './use-strip-gestures.ts';
 
 const HANDLE_WIDTH = 7;
@@ -25,17 +25,18 @@ interface StripHandleProps {
   readonly gestures: StripGestures;
   readonly onMoveEdge: LayerStripProps['onMoveEdge'];
   readonly onRemove: LayerStripProps['onRemove'];
+  readonly onHover: LayerStripProps['onHover'];
 }
 
 export function StripHandle(props: StripHandleProps) {
-  const { axis, interval, origin, edge, taken, top, height, gestures, onMoveEdge, onRemove } = props;
+  const { axis, interval, origin, edge, taken, top, height, gestures, onMoveEdge, onRemove, onHover } = props;
   const dragged = useRef<number | null>(null);
   const [lowest, highest] = edgeLimits(origin, edge, taken, axis.numBlocks);
   const clamp = (block: number) => Math.min(highest, Math.max(lowest, block));
   const here = interval[edge];
   const x = edge === 'first' ? startOf(axis, here) + 1 : endOf(axis, here) - HANDLE_WIDTH - 1;
   // On narrow cells the two handles of a span must leave its middle free for clicks.
-  const width = Math.min(HANDLE_WIDTH, axis.step * 0.4);
+  const width = Math.min(HANDLE_WIDTH, axis.step * 0.3);
 
   const onPointerDown = (event: PointerEvent<HTMLElement>) => {
     if (event.button !== 0) return;
@@ -50,6 +51,7 @@ export function StripHandle(props: StripHandleProps) {
     const left = event.currentTarget.parentElement?.getBoundingClientRect().left ?? 0;
     const block = clamp(blockAt(axis, event.clientX - left));
     dragged.current = block;
+    onHover({ block });
     gestures.setMoving({ from: origin, to: { ...origin, [edge]: block } });
   };
   const onPointerUp = () => {
@@ -73,7 +75,9 @@ export function StripHandle(props: StripHandleProps) {
     const target = step === undefined ? bounds[event.key] : clamp(here + step);
     if (target === undefined) return;
     event.preventDefault();
-    if (target !== here) onMoveEdge(origin, edge, target);
+    if (target === here) return;
+    onMoveEdge(origin, edge, target);
+    onHover({ block: target });
   };
   return (
     <div
@@ -87,6 +91,10 @@ export function StripHandle(props: StripHandleProps) {
       data-narrow={width < HANDLE_WIDTH}
       className={styles.handle}
       style={{ left: edge === 'first' ? x : x + HANDLE_WIDTH - width, width, top, height }}
+      onPointerEnter={() => onHover({ block: here })}
+      onPointerLeave={() => onHover(NO_HOVER)}
+      onFocus={() => onHover({ block: here })}
+      onBlur={() => onHover(NO_HOVER)}
       onPointerDown={onPointerDown}
       onPointerMove={onPointerMove}
       onPointerUp={onPointerUp}
