@@ -138,11 +138,19 @@ export function IntervalPanel() {
                 <th scope="col" className="text-left font-normal">
                   Blocks
                 </th>
-                <th scope="col" className="text-right font-normal">
-                  cka
+                <th
+                  scope="col"
+                  className="text-right font-normal"
+                  aria-sort={score === 'cka' ? 'descending' : undefined}
+                >
+                  cka{score === 'cka' ? ' ↓' : ''}
                 </th>
-                <th scope="col" className="text-right font-normal">
-                  damage
+                <th
+                  scope="col"
+                  className="text-right font-normal"
+                  aria-sort={score === 'cka' ? undefined : 'ascending'}
+                >
+                  damage{score === 'cka' ? '' : ' ↑'}
                 </th>
                 <th scope="col" className="w-12 text-right font-normal">
                   out

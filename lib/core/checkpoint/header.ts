@@ -35,7 +35,7 @@ export async function readSafetensorsHeader(blob: BlobLike, file: string): Promi
   }
   const dataStart = LENGTH_BYTES + Number(headerBytes);
   if (dataStart > blob.size) {
-    throw invalid('Truncated inside its header', `${blob.size} bytes`, `at least ${dataStart} bytes`);
+    throw invalid('The file is cut short inside its header', `${blob.size} bytes`, `at least ${dataStart} bytes`);
   }
   const bytes =
     dataStart <= first.length
@@ -146,7 +146,7 @@ function placeTensors(
   }
   const expectedBytes = dataStart + position;
   if (expectedBytes !== fileBytes) {
-    const summary = fileBytes < expectedBytes ? 'Truncated' : 'Bytes after the last tensor';
+    const summary = fileBytes < expectedBytes ? 'The file is cut short' : 'The file goes on after its last tensor';
     throw invalid(summary, `${fileBytes} bytes`, `${expectedBytes} bytes by its header`);
   }
   return tensors;

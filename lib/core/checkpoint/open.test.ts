@@ -104,7 +104,9 @@ describe('an index', () => {
   });
   test('whose shard is truncated is refused with the shard named', async () => {
     const cut = { path: SHARD_2, blob: shard2.blob.slice(0, shard2.blob.size - 1) };
-    expect(await refusal([shard1, cut, indexOf(agreeing)])).toMatch(/00002-of-00002\.safetensors: Truncated/);
+    expect(await refusal([shard1, cut, indexOf(agreeing)])).toMatch(
+      /00002-of-00002\.safetensors: The file is cut short/,
+    );
   });
 });
 

@@ -1,6 +1,6 @@
 /**
  * Detection proposes, a damage score ranks: the rule cuts nearly the whole depth into intervals, sensitive blocks
- * included. Four candidate scores, all "smaller is safer"; which one predicts best is for a trained model to say.
+ * included. Five candidate scores, all "smaller is safer"; which one predicts best is for a trained model to say.
  * Scores need not be comparable with each other, only within themselves.
  */
 import type { BlockInterval } from '../interval/interval.ts';

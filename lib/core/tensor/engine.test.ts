@@ -26,7 +26,7 @@ test('a software adapter is passed over with its reason, but runs when asked for
   const software = webgpu({ preferred: false, reason: 'a software adapter.' });
   const chosen = chooseEngine('auto', [software, wasm]);
   expect(chosen.name).toBe('wasm');
-  expect(chosen.why).toContain('webgpu was passed over: a software adapter.');
+  expect(chosen.why).toContain('Not webgpu: a software adapter.');
   expect(chooseEngine('webgpu', [software, wasm]).name).toBe('webgpu');
 });
 

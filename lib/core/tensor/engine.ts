@@ -53,7 +53,7 @@ export function chooseEngine(wanted: EngineName | 'auto', candidates: readonly E
     });
   }
   const passedOver = candidates.slice(0, candidates.indexOf(chosen));
-  const because = passedOver.map((c) => `${c.name} was passed over: ${c.reason}`);
+  const because = passedOver.map((c) => `Not ${c.name}: ${c.reason}`);
   return {
     name: chosen.name,
     device: chosen.device,
