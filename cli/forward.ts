@@ -2,7 +2,7 @@
 import { writeSafetensors } from '../lib/core/checkpoint/index.ts';
 import { fromFloat32 } from '../lib/core/tensor/index.ts';
 import { ENGINE_OPTION, ENGINES, parseArguments } from './arguments.ts';
-import type { CommandContext } from './main.ts';
+import type { CommandContext } from './command.ts';
 import { linkedFile, withModel } from './model-worker.ts';
 import { assertWritable, writeFileWhole } from './output.ts';
 

@@ -2,7 +2,7 @@
 import { countFlops, parseModelConfig } from '../lib/core/model/config-index.ts';
 import type { ModelSummary } from '../workers/protocol.ts';
 import { ENGINE_OPTION, ENGINES, parseArguments } from './arguments.ts';
-import type { CommandContext } from './main.ts';
+import type { CommandContext } from './command.ts';
 import { HEADERS_ONLY, withModel } from './model-worker.ts';
 import { writeText } from './output.ts';
 

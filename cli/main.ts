@@ -5,16 +5,11 @@
 import { asContiguaError, ContiguaError } from '../lib/core/errors.ts';
 import { PRODUCT_VERSION } from '../lib/core/plan/index.ts';
 import { analyse } from './analyse.ts';
+import type { Command } from './command.ts';
 import { forward } from './forward.ts';
 import { HELP } from './help.ts';
 import { inspect } from './inspect.ts';
 import { plan } from './plan.ts';
-
-export interface CommandContext {
-  /** Aborted by the first Ctrl-C. */
-  readonly signal: AbortSignal;
-}
-type Command = (argv: readonly string[], context: CommandContext) => Promise<void>;
 
 const COMMANDS: Readonly<Record<string, Command>> = { inspect, forward, analyse, plan };
 const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;

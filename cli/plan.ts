@@ -14,7 +14,7 @@ import { assertReportFits, buildPlan, formatPlan, type Replacement } from '../li
 import { type AnalysisReport, parseReport } from '../lib/core/report/index.ts';
 import type { ModelSummary } from '../workers/protocol.ts';
 import { type Arguments, ENGINE_OPTION, ENGINES, parseArguments, usage } from './arguments.ts';
-import type { CommandContext } from './main.ts';
+import type { CommandContext } from './command.ts';
 import { HEADERS_ONLY, withModel } from './model-worker.ts';
 import { assertWritable, writeFileWhole, writeText } from './output.ts';
 
