@@ -105,15 +105,15 @@ def main():
         )
         (MODEL / "goldens" / f"{name}.json").write_text(json.dumps(golden) + "\n")
         print(name, list(out.shape), numbers(out)[:8], f"L2 {out.double().norm():.7g}")
-        if name == "q1":
-            rows = numbers(out)
-            lines = [", ".join(map(str, rows[i : i + 8])) for i in range(0, len(rows), 8)]
-            (MODEL / "golden-q1-output.ts").write_text(
-                "/** Output [1, 16, 16] of golden case Q1, from diffusers in float32. Written by `python training/goldens.py`. */\n"
-                "// biome-ignore format: a table\nexport const GOLDEN_Q1_OUTPUT: readonly number[] = [\n"
-                + "".join(f"  {line},\n" for line in lines)
-                + "];\n"
-            )
+        rows = numbers(out)
+        lines = [", ".join(map(str, rows[i : i + 8])) for i in range(0, len(rows), 8)]
+        shape, title = list(out.shape), name.upper()
+        (MODEL / f"golden-{name}-output.ts").write_text(
+            f"/** Output {shape} of golden case {title}, from diffusers in float32. Written by `python training/goldens.py`. */\n"
+            f"// biome-ignore format: a table\nexport const GOLDEN_{title}_OUTPUT: readonly number[] = [\n"
+            + "".join(f"  {line},\n" for line in lines)
+            + "];\n"
+        )
 
 
 if __name__ == "__main__":

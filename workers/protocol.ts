@@ -80,7 +80,7 @@ export interface ForwardTiming {
 /** Every task a worker can do: its input, its result and what its progress carries besides the numbers. */
 export interface Tasks {
   startEngine: { input: { wanted: EngineName | 'auto'; threads?: number }; result: EngineReport; partial: never };
-  /** Golden case Q1 of the model facts, run on the engine in use: the largest absolute difference, to be shown. */
+  /** Golden cases Q1 and Q2 (see lib/core/model/golden-fill.ts), run on the engine in use: the largest absolute difference, to be shown. */
   verifyEngine: { input: Record<never, never>; result: { maxAbsError: number; tolerance: number }; partial: never };
   openModel: { input: { source: ModelSource }; result: ModelSummary; partial: never };
   analyse: { input: { calibration: CalibrationRequest }; result: AnalysisReport; partial: AnalysisPartial };

@@ -1,13 +1,14 @@
 /**
  * Weights and inputs that are a hash of their place, so that any implementation in any language can be compared without
- * sharing a file. Case Q1 is small enough to be run on whatever engine a user has, as its self check; its expected
- * output is diffusers'.
+ * sharing a file. Cases Q1 and Q2 (two samples, odd sides, a mask) are small enough to be run on whatever engine a user
+ * has, as its self check; their expected outputs are diffusers'.
  */
 import { checkpointOf } from '../checkpoint/inventory.ts';
 import type { Checkpoint, TensorInfo } from '../checkpoint/types.ts';
 import { type ModelConfig, parseModelConfig } from './config.ts';
 import { expectedTensors } from './cost.ts';
 import { GOLDEN_Q1_OUTPUT } from './golden-q1-output.ts';
+import { GOLDEN_Q2_OUTPUT } from './golden-q2-output.ts';
 import type { TransformerInputs } from './transformer.ts';
 
 const HIDDEN_INDEX = 1000;
@@ -82,8 +83,14 @@ const GOLDEN_CONFIG = {
   axes_dims_rope: [8, 4, 4],
 };
 
-/** The engine self check: run `forward` and compare with `expected` to `tolerance`·max(1, |expected|). */
-export function goldenQ1(): GoldenCase & { readonly expected: Float32Array; readonly tolerance: number } {
+/** Compare with `expected` to `tolerance`·max(1, |expected|). */
+export interface CheckedCase extends GoldenCase {
+  readonly expected: Float32Array;
+  readonly tolerance: number;
+}
+const TOLERANCE = 2e-4;
+
+export function goldenQ1(): CheckedCase {
   const golden = goldenCase({
     batch: 1,
     imageTokens: 16,
@@ -92,5 +99,17 @@ export function goldenQ1(): GoldenCase & { readonly expected: Float32Array; read
     timestep: Float32Array.of(0.37),
     imageShapes: [[1, 4, 4]],
   });
-  return { ...golden, expected: Float32Array.from(GOLDEN_Q1_OUTPUT), tolerance: 2e-4 };
+  return { ...golden, expected: Float32Array.from(GOLDEN_Q1_OUTPUT), tolerance: TOLERANCE };
+}
+
+export function goldenQ2(): CheckedCase {
+  const golden = goldenCase({
+    batch: 2,
+    imageTokens: 15,
+    textTokens: 8,
+    mask: Uint8Array.of(1, 1, 1, 1, 1, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1),
+    timestep: Float32Array.of(0.37, 0.81),
+    imageShapes: [[1, 3, 5]],
+  });
+  return { ...golden, expected: Float32Array.from(GOLDEN_Q2_OUTPUT), tolerance: TOLERANCE };
 }

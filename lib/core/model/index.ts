@@ -12,7 +12,7 @@ export {
   parseModelConfig,
   SUPPORTED_CLASSES,
 } from './config-index.ts';
-export { type GoldenCase, goldenQ1 } from './golden-fill.ts';
+export { type GoldenCase, goldenQ1, goldenQ2 } from './golden-fill.ts';
 export { applyProbe } from './layers.ts';
 export { type OpenOptions, openTransformer } from './open.ts';
 export { type AffineMap, type Route, type RouteStep, routeOf, type StreamProbes } from './route.ts';

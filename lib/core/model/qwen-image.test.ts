@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { seededRandom } from '../random.ts';
 import { describePerEngine } from '../tensor/test-engines.ts';
 import { parseModelConfig } from './config.ts';
-import { goldenCase, goldenCheckpoint, goldenQ1 } from './golden-fill.ts';
+import { type GoldenCase, goldenCheckpoint, goldenQ1, goldenQ2 } from './golden-fill.ts';
 import { openTransformer } from './open.ts';
 import { type AffineMap, routeOf, type StreamProbes } from './route.ts';
 import type { TransformerInputs } from './transformer.ts';
@@ -18,15 +18,6 @@ interface Golden {
 }
 const readGolden = (name: string): Golden =>
   JSON.parse(readFileSync(new URL(`./goldens/${name}.json`, import.meta.url), 'utf8'));
-
-const Q2 = {
-  batch: 2,
-  imageTokens: 15,
-  textTokens: 8,
-  timestep: Float32Array.of(0.37, 0.81),
-  imageShapes: [[1, 3, 5]] as const,
-  mask: Uint8Array.of(1, 1, 1, 1, 1, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1),
-};
 
 function expectClose(found: ArrayLike<number>, expected: readonly number[], tolerance: number) {
   expect(found.length).toBe(expected.length);
@@ -44,9 +35,9 @@ const openSmall = (numBlocks: number, residentBytes?: number) => {
 };
 
 describePerEngine(['cpu', 'wasm'], 'the Qwen-Image forward pass', () => {
-  const cases: [string, () => ReturnType<typeof goldenCase>][] = [
+  const cases: [string, () => GoldenCase][] = [
     ['q1', goldenQ1],
-    ['q2', () => goldenCase(Q2)],
+    ['q2', goldenQ2],
   ];
   test.each(cases)('gives the reference output of golden case %s', async (name, make) => {
     const golden = readGolden(name);
@@ -91,7 +82,7 @@ describePerEngine(['cpu', 'wasm'], 'the Qwen-Image forward pass', () => {
   });
 
   test('ignores what a masked text token holds, and an all-ones mask equals none', async () => {
-    const { config, checkpoint, inputs } = goldenCase(Q2);
+    const { config, checkpoint, inputs } = goldenQ2();
     const transformer = await openTransformer(config, checkpoint);
     const text = inputs.encoderHiddenStates.slice();
     text.fill(9, 5 * config.textDim, 8 * config.textDim);
@@ -107,7 +98,7 @@ describePerEngine(['cpu', 'wasm'], 'the Qwen-Image forward pass', () => {
     const before = tf.memory().numTensors;
     for (const residentBytes of [0, 600_000, 2 ** 30]) {
       const transformer = await openSmall(3, residentBytes);
-      const { inputs } = goldenCase(Q2);
+      const { inputs } = goldenQ2();
       await transformer.forward(inputs);
       const held = tf.memory().numTensors;
       for (let run = 0; run < 3; run++) await transformer.forward(inputs);
@@ -118,7 +109,7 @@ describePerEngine(['cpu', 'wasm'], 'the Qwen-Image forward pass', () => {
   });
 
   test('gives the same output whether blocks stay resident or are read each time', async () => {
-    const { inputs } = goldenCase(Q2);
+    const { inputs } = goldenQ2();
     const outputs: Float32Array[] = [];
     for (const residentBytes of [0, 600_000, 2 ** 30]) {
       const transformer = await openSmall(3, residentBytes);
@@ -129,7 +120,7 @@ describePerEngine(['cpu', 'wasm'], 'the Qwen-Image forward pass', () => {
   });
 
   test('along a route with an interval removed equals the same blocks in a row', async () => {
-    const { inputs } = goldenCase(Q2);
+    const { inputs } = goldenQ2();
     const transformer = await openSmall(4);
     const pruned = await transformer.forward(inputs, routeOf(4, [{ first: 1, last: 2 }], 'removed', []));
     const { state, context } = await transformer.begin(inputs);
@@ -148,7 +139,7 @@ describePerEngine(['cpu', 'wasm'], 'the Qwen-Image forward pass', () => {
   });
 
   test('applies probes as residual maps, and null probes as leaving the block out', async () => {
-    const { inputs } = goldenCase(Q2);
+    const { inputs } = goldenQ2();
     const transformer = await openSmall(4);
     const width = transformer.config.width;
     const random = seededRandom(5);
