@@ -1,5 +1,5 @@
 'use client';
-/** Notices, newest last, over the lower left corner: they cover nothing that is being read and move nothing. */
+/** Notices, newest last, over the lower left corner: they move nothing, and cover only settings until they are dismissed. */
 import { useStore } from 'zustand';
 import { Button, IconButton } from '@/components/ui/button';
 import { CheckIcon, CloseIcon, WarningIcon } from '@/components/ui/icons';
