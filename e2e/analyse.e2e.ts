@@ -65,7 +65,7 @@ test('Analyse shows its progress and leaves the page alive; Stop ends it and kee
 test('a finished analysis fills every chart', async ({ page }) => {
   await open(page, `/?${QUICK}`);
   await analyse(page);
-  await expect(panel(page, 'Calibration').getByText(/^Took .+ on wasm$/)).toBeVisible();
+  await expect(panel(page, 'Calibration').getByText(/^Took .+ on WASM$/)).toBeVisible();
   for (const stage of ['Capture hidden states', 'Fit linear probes', 'Compare states (CKA)', 'Follow surrogates']) {
     await expect(panel(page, 'Calibration').getByRole('listitem').filter({ hasText: stage })).toContainText(/\d m?s$/);
   }

@@ -4,6 +4,7 @@ import { useEffect, useState } from 'react';
 import { useStore } from 'zustand';
 import { Progress } from '@/components/ui/progress';
 import { analysisStore, expectedShares } from '@/lib/client/analysis.ts';
+import { engineWords } from '@/lib/client/engine-words.ts';
 import { durationWords, momentWords, remainingWords } from '@/lib/client/number-words.ts';
 import { pacePerSecond, remainingMs, shareDone } from '@/lib/client/progress.ts';
 import { selectionStore } from '@/lib/client/selection.ts';
@@ -30,7 +31,7 @@ export function AnalysisProgress() {
   const headline = running
     ? `${Math.round(share * 100)} % · ${left === null ? 'estimating' : `about ${remainingWords(left)} left`}`
     : report
-      ? `Took ${durationWords(totalMs)} on ${report.engine.name}`
+      ? `Took ${durationWords(totalMs)} on ${engineWords(report.engine.name)}`
       : 'Not run yet';
   return (
     <div className="pt-1 text-xs">

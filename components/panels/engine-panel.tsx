@@ -6,15 +6,9 @@ import { ChevronIcon } from '@/components/ui/icons';
 import { Popover } from '@/components/ui/popover';
 import { busyStore } from '@/lib/client/compute.ts';
 import { type EngineCheck, engineStore } from '@/lib/client/engine.ts';
+import { engineWords } from '@/lib/client/engine-words.ts';
 import { restartEngine, switchEngine } from '@/lib/client/session.ts';
-import type { EngineCandidate, EngineName } from '@/lib/core/tensor/engine.ts';
-
-const LABELS: Record<EngineName, string> = {
-  webgpu: 'WebGPU',
-  wasm: 'WASM',
-  tensorflow: 'TensorFlow',
-  cpu: 'CPU (plain JavaScript)',
-};
+import type { EngineCandidate } from '@/lib/core/tensor/engine.ts';
 
 export function EnginePanel() {
   const { status, report, wanted, problem, check } = useStore(engineStore);
@@ -25,7 +19,7 @@ export function EnginePanel() {
     status === 'starting'
       ? 'starting'
       : status === 'ready' && report
-        ? `${LABELS[report.name]} · ${report.device}`
+        ? `${engineWords(report.name)} · ${report.device}`
         : status === 'lost'
           ? 'lost'
           : 'not running';
@@ -88,7 +82,7 @@ function Candidate({ candidate, inUse, fixed }: CandidateProps) {
     <li className="flex items-start gap-3">
       <div className="min-w-0 flex-1">
         <p className={candidate.available ? 'font-medium' : 'text-muted'}>
-          {LABELS[candidate.name]}
+          {engineWords(candidate.name)}
           {candidate.device ? <span className="font-normal text-muted"> · {candidate.device}</span> : null}
         </p>
         <p className="text-xs text-muted">{candidate.reason}</p>
@@ -99,7 +93,7 @@ function Candidate({ candidate, inUse, fixed }: CandidateProps) {
         <Button
           small
           disabled={fixed || !candidate.available}
-          aria-label={`Use ${LABELS[candidate.name]}`}
+          aria-label={`Use ${engineWords(candidate.name)}`}
           onClick={() => void switchEngine(candidate.name)}
         >
           Use

@@ -27,7 +27,7 @@ test('WebGPU is named with its adapter, computes the reference numbers and analy
     buffer: Buffer.from(calibrationFile(8)),
   });
   await analyse(page);
-  await expect(panel(page, 'Calibration').getByText(/^Took .+ on webgpu$/)).toBeVisible();
+  await expect(panel(page, 'Calibration').getByText(/^Took .+ on WebGPU$/)).toBeVisible();
   await expect(panel(page, 'Similarity of hidden states')).toContainText('n = 128 image and 48 text tokens');
   await heatmap(page, 'image').focus();
   await page.keyboard.press('ArrowRight');

@@ -7,6 +7,7 @@ import type { BlockInterval } from '@/lib/core/interval/interval.ts';
 import type { AnalysisReport, IntervalDamage } from '@/lib/core/report/report.ts';
 import { type CalibrationChoice, keyOf, requestOf } from './calibration.ts';
 import { ask, measureQuietly } from './compute.ts';
+import { engineWords } from './engine-words.ts';
 import { keepReport, keptReport } from './kept-analyses.ts';
 import { modelStore } from './model.ts';
 import { dismissErrors, showError, showInfo } from './notices.ts';
@@ -107,7 +108,7 @@ export async function restoreAnalysis(fingerprint: string): Promise<boolean> {
   analysisStore.setState({ report: kept.report, restoredFrom: kept.savedAtMs, probesLive: false });
   const { calibration, engine, model } = kept.report;
   showInfo(`Restored analysis of ${model.name}`, {
-    hint: `${calibration.label}, n = ${calibration.tokens.image.toLocaleString('en-US')} image tokens, measured ${momentWords(kept.savedAtMs)} on ${engine.name}. Analyse measures again, and brings the probes for the preview.`,
+    hint: `${calibration.label}, n = ${calibration.tokens.image.toLocaleString('en-US')} image tokens, measured ${momentWords(kept.savedAtMs)} on ${engineWords(engine.name)}. Analyse measures again, and brings the probes for the preview.`,
   });
   return true;
 }
