@@ -4,6 +4,7 @@
  * read. Not checked: values (NaN is found when a weight is used).
  */
 import { ContiguaError } from '../errors.ts';
+import { isRecord } from '../is-record.ts';
 import { DTYPE_BITS, type DType } from '../tensor/dtype.ts';
 import { readRange } from './read-range.ts';
 import { scanJson } from './scan-json.ts';
@@ -158,10 +159,6 @@ function checkedProduct(product: number, n: number, shape: readonly number[], na
     throw invalid('Shape is too large to be true', `[${shape.join(', ')}]`, 'fewer than 2⁵³ bits', name);
   }
   return next;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isDType(value: string): value is DType {

@@ -4,6 +4,7 @@
  * as a key in the wrong shard or left out of the index means that somebody will load something else.
  */
 import { ContiguaError } from '../errors.ts';
+import { isRecord } from '../is-record.ts';
 import { readSafetensorsHeader, type SafetensorsHeader } from './header.ts';
 import { checkpointOf } from './inventory.ts';
 import { readRange } from './read-range.ts';
@@ -164,8 +165,4 @@ async function readIndex({ path: file, blob }: NamedBlob): Promise<Map<string, s
   }
   if (shardOf.size === 0) throw invalid('The weight_map is empty', 'no tensors', 'tensor → file name');
   return shardOf;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -4,6 +4,7 @@
  * No tensor code, so that the page and the planner can import it (through config-index.ts).
  */
 import { ContiguaError } from '../errors.ts';
+import { isRecord } from '../is-record.ts';
 
 export type Family = 'qwen-image';
 
@@ -153,10 +154,6 @@ function threeEvenNumbers(value: unknown): [number, number, number] | null {
   const [frame, row, column]: unknown[] = value;
   const fits = (n: unknown): n is number => typeof n === 'number' && Number.isSafeInteger(n) && n >= 0 && n % 2 === 0;
   return fits(frame) && fits(row) && fits(column) ? [frame, row, column] : null;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function kindOf(value: unknown): string {
