@@ -55,14 +55,21 @@ export interface GoldenCase {
   readonly inputs: TransformerInputs;
 }
 
-export function goldenCase(
-  shape: Pick<TransformerInputs, 'batch' | 'imageTokens' | 'textTokens' | 'mask' | 'timestep' | 'imageShapes'>,
-): GoldenCase {
+type GoldenModel = Pick<GoldenCase, 'config' | 'checkpoint'>;
+
+function goldenModel(): GoldenModel {
   const config = parseModelConfig(JSON.stringify(GOLDEN_CONFIG), 'golden/config.json');
+  return { config, checkpoint: goldenCheckpoint(config) };
+}
+
+function goldenCase(
+  shape: Pick<TransformerInputs, 'batch' | 'imageTokens' | 'textTokens' | 'mask' | 'timestep' | 'imageShapes'>,
+  { config, checkpoint }: GoldenModel,
+): GoldenCase {
   const { batch, imageTokens, textTokens } = shape;
   return {
     config,
-    checkpoint: goldenCheckpoint(config),
+    checkpoint,
     inputs: {
       ...shape,
       hiddenStates: goldenInput(batch * imageTokens * config.inChannels, HIDDEN_INDEX),
@@ -90,26 +97,27 @@ export interface CheckedCase extends GoldenCase {
 }
 const TOLERANCE = 2e-4;
 
-export function goldenQ1(): CheckedCase {
-  const golden = goldenCase({
+export function goldenQ1(model = goldenModel()): CheckedCase {
+  const shape = {
     batch: 1,
     imageTokens: 16,
     textTokens: 8,
     mask: null,
     timestep: Float32Array.of(0.37),
     imageShapes: [[1, 4, 4]],
-  });
-  return { ...golden, expected: Float32Array.from(GOLDEN_Q1_OUTPUT), tolerance: TOLERANCE };
+  } as const;
+  return { ...goldenCase(shape, model), expected: Float32Array.from(GOLDEN_Q1_OUTPUT), tolerance: TOLERANCE };
 }
 
-export function goldenQ2(): CheckedCase {
-  const golden = goldenCase({
+/** Of the same model as Q1, which may be handed in, so that its weights are made once. */
+export function goldenQ2(model = goldenModel()): CheckedCase {
+  const shape = {
     batch: 2,
     imageTokens: 15,
     textTokens: 8,
     mask: Uint8Array.of(1, 1, 1, 1, 1, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1),
     timestep: Float32Array.of(0.37, 0.81),
     imageShapes: [[1, 3, 5]],
-  });
-  return { ...golden, expected: Float32Array.from(GOLDEN_Q2_OUTPUT), tolerance: TOLERANCE };
+  } as const;
+  return { ...goldenCase(shape, model), expected: Float32Array.from(GOLDEN_Q2_OUTPUT), tolerance: TOLERANCE };
 }
