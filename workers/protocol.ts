@@ -8,6 +8,8 @@ import type { NamedBlob } from '../lib/core/checkpoint/types.ts';
 import type { ErrorCode, ErrorDetails } from '../lib/core/errors.ts';
 import type { BlockInterval, Replacement } from '../lib/core/interval/interval.ts';
 import type { AnalysisReport, IntervalDamage } from '../lib/core/report/report.ts';
+import type { DistilProgress, DistilResult, SavedFile, StepPoint } from '../lib/core/run/progress.ts';
+import type { DistilSettings, FineTuneSettings } from '../lib/core/run/settings.ts';
 import type { EngineName, EngineReport } from '../lib/core/tensor/engine.ts';
 
 /** A file the worker opens itself by URL (`file:` in Node, `http(s):` with byte ranges): file-backed Node Blobs cannot be cloned. */
@@ -53,6 +55,28 @@ export type CalibrationRequest =
   | { readonly kind: 'shapes'; readonly samples: number; readonly timesteps: number; readonly seed: number }
   | { readonly kind: 'synthetic'; readonly samples: number; readonly timesteps: number; readonly seed: number }
   | { readonly kind: 'file'; readonly file: FileSource };
+
+/** `lib/core/run`'s TrainingData with its file opened or openable. */
+export type TrainingSource =
+  | { readonly kind: 'shapes' }
+  | { readonly kind: 'file'; readonly file: FileSource }
+  | { readonly kind: 'synthetic' };
+
+/** A trained student and the interval that it stands for. */
+export interface StudentFile {
+  readonly interval: BlockInterval;
+  readonly file: FileSource;
+}
+
+export interface SubsetMeasurement {
+  /** Null for models that cannot draw. */
+  readonly facts: { readonly held: number; readonly total: number; readonly pictures: number } | null;
+  /** ‖v̂ − v‖_F / ‖v‖_F of one forward against the teacher's, over held-out samples. */
+  readonly outputError: number;
+  readonly timing: ForwardTiming;
+  /** The first pictures drawn. */
+  readonly drawings: readonly { readonly caption: string; readonly drawing: Drawing }[];
+}
 
 export interface Drawing {
   /** 32 × 32 × RGBA. */
@@ -112,13 +136,58 @@ export interface Tasks {
     result: Drawing;
     partial: never;
   };
+  /**
+   * Trains one interval's student on teacher states (non-sequential; with `precededBy`, sequential: the student sees what
+   * the students before it make of the input). Writes checkpoints and the student under the folder URL `saveTo`, whole or not
+   * at all. `resume` is a checkpoint of the same task: the run goes on bit for bit.
+   */
+  distil: {
+    input: {
+      interval: BlockInterval;
+      settings: DistilSettings;
+      data: TrainingSource;
+      /** Folder URL and budget of cached teacher states, shared by processes of one machine; null for none. */
+      cache: { url: string; sizeBytes: number } | null;
+      precededBy: readonly StudentFile[];
+      resume: FileSource | null;
+      saveTo: string;
+    };
+    result: DistilResult;
+    partial: DistilProgress;
+  };
+  /** The joint fine-tune of the whole student against the teacher's output. The result is the weights that were trained. */
+  fineTune: {
+    input: {
+      students: readonly StudentFile[];
+      settings: FineTuneSettings;
+      data: TrainingSource;
+      resume: FileSource | null;
+      saveTo: string;
+    };
+    result: { readonly student: SavedFile; readonly steps: number };
+    partial: DistilProgress;
+  };
+  /** What a subset of students gives when plugged in; `fineTuned` replaces weights of the whole that they make. */
+  tryStudents: {
+    input: {
+      students: readonly StudentFile[];
+      fineTuned: FileSource | null;
+      pictures: number;
+      steps: number;
+      guidance: number;
+      seed: number;
+      data: TrainingSource;
+    };
+    result: SubsetMeasurement;
+    partial: never;
+  };
 }
 export type TaskName = keyof Tasks;
 
-export type { AnalysisPartial };
+export type { AnalysisPartial, DistilProgress, DistilResult, SavedFile, StepPoint };
 
 export interface Progress<P = unknown> {
-  /** `read`, `capture`, `probes`, `cka`, `trajectories`, `damage`, `draw`, `measure`. */
+  /** `read`, `capture`, `probes`, `cka`, `trajectories`, `damage`, `draw`, `measure`, `teacher`, `distil`, `fine-tune`. */
   readonly stage: string;
   readonly done: number;
   readonly total: number;

@@ -157,6 +157,16 @@ export function createTasks({ engines, files }: TaskHost): TaskRunner {
         durationMs,
       };
     },
+
+    async distil() {
+      throw new ContiguaError('not-ready', 'Distillation is not there yet');
+    },
+    async fineTune() {
+      throw new ContiguaError('not-ready', 'Distillation is not there yet');
+    },
+    async tryStudents() {
+      throw new ContiguaError('not-ready', 'Distillation is not there yet');
+    },
   };
 }
 

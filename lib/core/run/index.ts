@@ -1,0 +1,26 @@
+/** Distillation runs as data: settings, progress, views. No tensors, so that pages and servers can import it. */
+export type {
+  Baselines,
+  DistilProgress,
+  DistilResult,
+  HeldOutPoint,
+  SavedFile,
+  StandInError,
+  StepPoint,
+  StreamError,
+} from './progress.ts';
+export {
+  DEFAULT_CACHE_BYTES,
+  DEFAULT_DISTIL,
+  DEFAULT_FINE_TUNE,
+  DISTIL_LOSSES,
+  type DistilLoss,
+  type DistilSettings,
+  type FineTuneSettings,
+  type OptimizerSettings,
+  type RunSettings,
+  STUDENT_STARTS,
+  type StudentStart,
+  type TrainingData,
+} from './settings.ts';
+export type { JobState, JobView, JobWorker, RunEstimate, RunEvent, RunState, RunView, SubsetView } from './view.ts';

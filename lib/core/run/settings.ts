@@ -1,0 +1,120 @@
+/**
+ * What a distillation run is asked to do (paper, section 3.3; the official trainers' numbers are named where they
+ * differ). Numbers and names only: the page, the server and the trainer all read this, the trainer alone has tensors.
+ */
+
+/**
+ * Per stream, over valid tokens, ĥ the student's and h the teacher's state:
+ * `direction` mean_tokens Σ_dim (ĥ/‖ĥ‖ − h/‖h‖)² (the paper's); `direction-l1` the same with |·| (official code);
+ * `mse` mean over tokens and features of (ĥ − h)²; `direction-magnitude` direction + weight · mean_tokens (ln ‖ĥ‖ − ln ‖h‖)².
+ */
+export type DistilLoss = 'direction' | 'direction-l1' | 'mse' | 'direction-magnitude';
+export const DISTIL_LOSSES = ['direction', 'direction-l1', 'mse', 'direction-magnitude'] as const;
+
+/** Teacher block whose weights the student starts from; `best` is the block of the interval that, run alone, errs least. */
+export type StudentStart = 'first' | 'middle' | 'last' | 'best';
+export const STUDENT_STARTS = ['first', 'middle', 'last', 'best'] as const;
+
+export interface OptimizerSettings {
+  /** Peak of the schedule. */
+  readonly learningRate: number;
+  /** Steps of linear warm-up; then a cosine down to zero at the last step, or level. */
+  readonly warmupSteps: number;
+  readonly schedule: 'cosine' | 'constant';
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  /** Decoupled (AdamW); on matrices alone, as vectors are gains and biases. */
+  readonly weightDecay: number;
+  /** Largest global gradient norm, or null for no clipping. */
+  readonly clipNorm: number | null;
+  /** Decay of the exponential moving average of the weights that becomes the student, or null for the last weights. */
+  readonly ema: number | null;
+}
+
+export interface DistilSettings extends OptimizerSettings {
+  readonly loss: DistilLoss;
+  /** Weight of the magnitude term of `direction-magnitude`. */
+  readonly magnitudeWeight: number;
+  readonly start: StudentStart;
+  /** Optimizer steps. */
+  readonly steps: number;
+  /** Samples per forward and backward; `accumulation` of them make one optimizer step. */
+  readonly batch: number;
+  readonly accumulation: number;
+  readonly seed: number;
+  /** Samples never trained on, on which the errors are measured. */
+  readonly heldOutSamples: number;
+  /** Steps between two held-out measurements, and between two checkpoints. */
+  readonly heldOutEvery: number;
+  readonly checkpointEvery: number;
+}
+
+/** The paper's last stage: the whole student against the teacher's output (velocity), all of its weights or students alone. */
+export interface FineTuneSettings extends OptimizerSettings {
+  readonly train: 'students' | 'all';
+  readonly steps: number;
+  readonly batch: number;
+  readonly seed: number;
+  readonly checkpointEvery: number;
+}
+
+/**
+ * Where training batches come from. `shapes`: captions, pictures, noise and time steps made afresh for every step;
+ * `file`: a calibration file's samples, reshuffled each epoch; `synthetic`: seeded noise (says little about real inputs).
+ */
+export type TrainingData =
+  | { readonly kind: 'shapes' }
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'synthetic' };
+
+export interface RunSettings {
+  readonly data: TrainingData;
+  readonly distil: DistilSettings;
+  readonly fineTune: FineTuneSettings | null;
+  /** Engine of the compute processes; `auto` lets each worker choose by capability. */
+  readonly engine: 'auto' | 'tensorflow' | 'webgpu' | 'wasm' | 'cpu';
+  /** Teacher states kept on disk; 0 keeps none, and every interval runs the teacher for itself. */
+  readonly cacheBytes: number;
+}
+
+export const DEFAULT_DISTIL: DistilSettings = {
+  loss: 'direction-magnitude',
+  magnitudeWeight: 0.1,
+  start: 'first',
+  steps: 1000,
+  batch: 16,
+  accumulation: 1,
+  learningRate: 1e-3,
+  warmupSteps: 50,
+  schedule: 'cosine',
+  beta1: 0.9,
+  beta2: 0.95,
+  epsilon: 1e-8,
+  weightDecay: 0.02,
+  clipNorm: 1,
+  ema: null,
+  seed: 0,
+  heldOutSamples: 32,
+  heldOutEvery: 100,
+  checkpointEvery: 100,
+};
+
+export const DEFAULT_FINE_TUNE: FineTuneSettings = {
+  train: 'all',
+  steps: 500,
+  batch: 16,
+  learningRate: 2e-4,
+  warmupSteps: 25,
+  schedule: 'cosine',
+  beta1: 0.9,
+  beta2: 0.95,
+  epsilon: 1e-8,
+  weightDecay: 0.02,
+  clipNorm: 1,
+  ema: null,
+  seed: 0,
+  checkpointEvery: 100,
+};
+
+export const DEFAULT_CACHE_BYTES = 8 * 2 ** 30;

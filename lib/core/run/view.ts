@@ -1,0 +1,111 @@
+/**
+ * A run as everyone but the trainer sees it: states, curves and measured subsets, in JSON. The server keeps it in its
+ * database, the page and the terminal show it.
+ */
+import type { BlockInterval } from '../interval/interval.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { Baselines, HeldOutPoint, StepPoint } from './progress.ts';
+import type { RunSettings } from './settings.ts';
+
+/**
+ * `queued` waits for a worker, `running` has one, `paused` waits for the user, `done` has its student, `failed` says why
+ * and can be retried, `cancelled` was given up by the user and can be retried.
+ */
+export type JobState = 'queued' | 'running' | 'paused' | 'done' | 'failed' | 'cancelled';
+/** A run is what its jobs are: running while any is, then queued, paused, failed, cancelled, else done. */
+export type RunState = JobState;
+
+/** Who computes a job, and on what. */
+export interface JobWorker {
+  readonly id: string;
+  readonly engine: string;
+  readonly device: string;
+  /** Why this engine, in one sentence. */
+  readonly why: string;
+}
+
+/** One interval's student in the making, or the joint fine-tune (`interval` null). */
+export interface JobView {
+  /** "3-4", or "fine-tune". */
+  readonly key: string;
+  readonly interval: BlockInterval | null;
+  readonly state: JobState;
+  /** How often it was begun; a take-over after a crash counts. */
+  readonly attempt: number;
+  readonly step: number;
+  readonly steps: number;
+  readonly worker: JobWorker | null;
+  /** Optimizer steps per second, recently; null before it is known and when it does not run. */
+  readonly stepsPerSecond: number | null;
+  readonly baselines: Baselines | null;
+  /** Teacher block that the student started from. */
+  readonly startBlock: number | null;
+  /** In order of step. */
+  readonly heldOut: readonly HeldOutPoint[];
+  /** Message of the error that ended it. */
+  readonly error: string | null;
+  /** Size of the student's file, once done. */
+  readonly studentBytes: number | null;
+}
+
+/** What one choice of plugged students gives. */
+export interface SubsetView {
+  /** Keys of the intervals whose students are plugged in, in order; every other interval runs the teacher's blocks. */
+  readonly plugged: readonly string[];
+  /** True for the jointly fine-tuned whole student. */
+  readonly fineTuned: boolean;
+  readonly parameters: number;
+  readonly blocks: number;
+  /** Checker's facts over the drawn captions; null for models that cannot draw. */
+  readonly facts: { readonly held: number; readonly total: number; readonly pictures: number } | null;
+  /** ‖v̂ − v‖/‖v‖ of one forward against the teacher's, over held-out samples. */
+  readonly outputError: number;
+  /** Median milliseconds of a forward, whole model and this one, taken in turn in one run. */
+  readonly wholeMs: number;
+  readonly subsetMs: number;
+  /** The first pictures, as PNG data URLs, with their captions and whether every fact held. */
+  readonly pictures: readonly {
+    readonly caption: string;
+    readonly png: string;
+    readonly held: number;
+    readonly facts: number;
+  }[];
+}
+
+export interface RunView {
+  readonly id: string;
+  readonly name: string;
+  /** ISO 8601 */
+  readonly createdAt: string;
+  readonly state: RunState;
+  readonly model: {
+    readonly name: string;
+    readonly fingerprint: string;
+    readonly numBlocks: number;
+    readonly parameters: number;
+  };
+  readonly plan: Plan;
+  readonly settings: RunSettings;
+  readonly jobs: readonly JobView[];
+  readonly subsets: readonly SubsetView[];
+  /** Id of the last event that this view includes; following from it misses nothing. */
+  readonly lastEventId: number;
+}
+
+/** Stored, numbered from 1 within a run, and replayed from any number on. */
+export type RunEvent =
+  | { readonly type: 'job'; readonly job: JobView }
+  | { readonly type: 'run'; readonly state: RunState }
+  /** Steps repeated after a crash come again with the same numbers; the later one counts. */
+  | { readonly type: 'steps'; readonly key: string; readonly points: readonly StepPoint[] }
+  | { readonly type: 'subset'; readonly subset: SubsetView }
+  | { readonly type: 'measuring'; readonly plugged: readonly string[]; readonly done: number; readonly total: number };
+
+/** Estimate before a run is started. */
+export interface RunEstimate {
+  readonly seconds: number;
+  readonly memoryBytes: number;
+  readonly diskBytes: number;
+  /** What the time rests on, in one sentence: "measured: 31 ms per step on tensorflow (libtensorflow 2.21, CPU)". */
+  readonly basis: string;
+}

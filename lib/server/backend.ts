@@ -1,0 +1,95 @@
+/**
+ * What the server can do, free of transport: the tRPC routers, the terminal and the tests call this. One Backend owns the
+ * database connection of a process; with the embedded database there is exactly one such process.
+ */
+import type { BlockInterval } from '../core/interval/index.ts';
+import type { Plan } from '../core/plan/index.ts';
+import type { RunEstimate, RunEvent, RunSettings, RunState, RunView, StepPoint } from '../core/run/index.ts';
+
+export interface RunRequest {
+  readonly name?: string;
+  /** Id of one of `models()`. */
+  readonly modelId: string;
+  readonly plan: Plan;
+  readonly settings: RunSettings;
+}
+
+export interface RunSummary {
+  readonly id: string;
+  readonly name: string;
+  readonly createdAt: string;
+  readonly state: RunState;
+  readonly modelName: string;
+  readonly intervals: number;
+  readonly done: number;
+}
+
+/** A model folder under one of the configured roots. */
+export interface ServerModel {
+  /** "<root's name>/<path below it>", with forward slashes. */
+  readonly id: string;
+  readonly name: string;
+  readonly fingerprint: string;
+  readonly numBlocks: number;
+  readonly parameters: number;
+  /** Calibration files beside it, by id in the same form. */
+  readonly calibrations: readonly string[];
+  /** The grammar's companions are there: data of the kind `shapes`, pictures and the checker work. */
+  readonly drawable: boolean;
+}
+
+/** A process that takes jobs from the queue. */
+export interface WorkerView {
+  readonly id: string;
+  readonly host: string;
+  readonly engine: string;
+  readonly device: string;
+  readonly why: string;
+  readonly candidates: readonly { readonly name: string; readonly available: boolean; readonly reason: string }[];
+  /** Compute processes that it runs at once. */
+  readonly slots: number;
+  readonly jobs: readonly { readonly runId: string; readonly key: string }[];
+  /** ISO 8601; a worker that was not seen for 30 s counts as dead. */
+  readonly seenAt: string;
+  readonly alive: boolean;
+}
+
+export interface ServerStatus {
+  /** "PGlite in …" or "PostgreSQL at host:port/name", without secrets. */
+  readonly database: string;
+  readonly artifacts: string;
+  readonly workers: readonly WorkerView[];
+  readonly queued: number;
+  readonly freeDiskBytes: number;
+}
+
+export interface NumberedEvent {
+  readonly id: number;
+  readonly event: RunEvent;
+}
+
+/** Every method rejects with a ContiguaError: `run-missing`, `run-conflict` (not possible in its state), `settings-invalid`, … */
+export interface Backend {
+  models(): Promise<readonly ServerModel[]>;
+  status(): Promise<ServerStatus>;
+  estimate(request: RunRequest): Promise<RunEstimate>;
+  createRun(request: RunRequest): Promise<string>;
+  listRuns(): Promise<readonly RunSummary[]>;
+  viewRun(id: string): Promise<RunView>;
+  /** Running intervals stop at their last checkpoint; queued ones wait. */
+  pauseRun(id: string): Promise<void>;
+  resumeRun(id: string): Promise<void>;
+  cancelRun(id: string): Promise<void>;
+  deleteRun(id: string): Promise<void>;
+  /** Begins a failed, cancelled or finished job again, from its last checkpoint, or from the start where `afresh`. */
+  retryJob(id: string, key: string, afresh: boolean): Promise<void>;
+  /** Into a run in any state; the others' students stay. Refused where it overlaps one of the run's intervals. */
+  addInterval(id: string, interval: BlockInterval): Promise<void>;
+  /** Measures a choice of students, once: the result is stored and comes as an event, to later callers at once. */
+  trySubset(id: string, plugged: readonly string[], fineTuned: boolean): Promise<void>;
+  /** Every step of one job so far, in order. */
+  curve(id: string, key: string): Promise<readonly StepPoint[]>;
+  /** Stored events with numbers above `after`, then those to come, until `signal` fires. */
+  follow(id: string, after: number, signal: AbortSignal): AsyncGenerator<NumberedEvent>;
+  close(): Promise<void>;
+}
