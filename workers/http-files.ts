@@ -30,6 +30,12 @@ export function httpFiles(fetcher: Fetch = hostFetch): FileHost {
       if (!blob) throw new ContiguaError('checkpoint-incomplete', 'The server has no such file', { file: path });
       return { path, blob };
     },
+    async saveFile(url) {
+      throw new ContiguaError('not-ready', 'The browser keeps no files', {
+        file: url,
+        hint: 'Training that is kept runs on the server or in the terminal.',
+      });
+    },
   };
 }
 

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { NamedBlob } from '../lib/core/checkpoint/index.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
 import type { FileHost } from './files.ts';
+import { saveFile } from './node-save-file.ts';
 import { RangeBlob } from './range-blob.ts';
 
 /** transformer/ and its siblings lie one level down; nothing of interest lies deeper. */
@@ -28,6 +29,7 @@ export const nodeFiles: FileHost = {
   async openFile(url, path) {
     return await fileBlob(fileURLToPath(url), path);
   },
+  saveFile,
 };
 
 async function listFiles(folder: string, depth: number): Promise<string[]> {
