@@ -1,0 +1,13 @@
+/** Everything that the page can ask of the server. The page imports the type alone. */
+
+import { runs } from './runs.ts';
+import { procedure, router } from './trpc.ts';
+
+export const appRouter = router({
+  server: router({ status: procedure.query(({ ctx }) => ctx.backend.status()) }),
+  models: router({ list: procedure.query(({ ctx }) => ctx.backend.models()) }),
+  runs,
+});
+
+export type AppRouter = typeof appRouter;
+export type { Context, ErrorInJson } from './trpc.ts';
