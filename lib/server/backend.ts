@@ -4,7 +4,15 @@
  */
 import type { BlockInterval } from '../core/interval/index.ts';
 import type { Plan } from '../core/plan/index.ts';
-import type { RunEstimate, RunEvent, RunSettings, RunState, RunView, StepPoint } from '../core/run/index.ts';
+import type {
+  ModelCosts,
+  RunEstimate,
+  RunEvent,
+  RunSettings,
+  RunState,
+  RunView,
+  StepPoint,
+} from '../core/run/index.ts';
 
 export interface RunRequest {
   readonly name?: string;
@@ -32,6 +40,7 @@ export interface ServerModel {
   readonly fingerprint: string;
   readonly numBlocks: number;
   readonly parameters: number;
+  readonly costs: ModelCosts;
   /** Calibration files beside it, by id in the same form. */
   readonly calibrations: readonly string[];
   /** The grammar's companions are there: data of the kind `shapes`, pictures and the checker work. */

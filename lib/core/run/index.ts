@@ -23,4 +23,14 @@ export {
   type StudentStart,
   type TrainingData,
 } from './settings.ts';
-export type { JobState, JobView, JobWorker, RunEstimate, RunEvent, RunState, RunView, SubsetView } from './view.ts';
+export type {
+  JobState,
+  JobView,
+  JobWorker,
+  ModelCosts,
+  RunEstimate,
+  RunEvent,
+  RunState,
+  RunView,
+  SubsetView,
+} from './view.ts';

@@ -72,6 +72,13 @@ export interface SubsetView {
   }[];
 }
 
+/** What the cost of any choice of students follows from. FLOPs are `countFlops`'s, of one forward of one sample. */
+export interface ModelCosts {
+  readonly blockParameters: number;
+  readonly flopsPerForward: number;
+  readonly flopsPerBlock: number;
+}
+
 export interface RunView {
   readonly id: string;
   readonly name: string;
@@ -83,6 +90,9 @@ export interface RunView {
     readonly fingerprint: string;
     readonly numBlocks: number;
     readonly parameters: number;
+    readonly costs: ModelCosts;
+    /** It has the sample's grammar: pictures and the checker's facts are to be had. */
+    readonly drawable: boolean;
   };
   readonly plan: Plan;
   readonly settings: RunSettings;
