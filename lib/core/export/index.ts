@@ -2,3 +2,10 @@
 export { formatLayerIndex as layerIndexString } from '../interval/index.ts';
 export { CONFIG_FILE, PLAN_FILE } from './file-names.ts';
 export { type ExportedModel, prunedConfig } from './pruned-config.ts';
+export {
+  type PluggedStudent,
+  type StudentFolderFile,
+  type StudentFolderOptions,
+  studentFolder,
+  type Teacher,
+} from './student-folder.ts';
