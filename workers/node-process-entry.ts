@@ -1,0 +1,24 @@
+/** A compute process (started by node-process.worker.mjs): the page's dispatcher with Node's engines and files. */
+import { nodeEngines } from './engines-node.ts';
+import { nodeFiles } from './node-files.ts';
+import { endWithParent } from './node-process-parent.ts';
+import { serve } from './serve.ts';
+import { createTasks } from './tasks.ts';
+
+if (!process.send)
+  throw new Error('This file is the entry of a compute process; start it through workers/node-process.ts');
+endWithParent(Number(process.argv[2]));
+
+// A terminal's Ctrl-C reaches the whole group: the parent decides what becomes of the work, and this process ends with it.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
+
+const engines = nodeEngines();
+const server = serve(
+  {
+    // Copied, not handed over: the two processes share no memory.
+    postMessage: (reply) => void process.send?.(reply),
+    onMessage: (listener) => void process.on('message', listener),
+  },
+  createTasks({ engines, files: nodeFiles }),
+);
+engines.onLost((reason) => server.engineLost(reason));
