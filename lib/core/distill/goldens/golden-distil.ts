@@ -1,0 +1,61 @@
+/**
+ * The case behind this folder's JSON files, as training/distil_goldens.py makes it: the golden model with four blocks, of
+ * which a student replaces blocks 1 and 2, and numbered batches with padded text. Both sides fill by hash, so the files
+ * hold results alone.
+ */
+import { parseModelConfig } from '../../model/config.ts';
+import { type GoldenCase, goldenCheckpoint, goldenQ1, goldenValue } from '../../model/golden-fill.ts';
+import type { TransformerInputs } from '../../model/transformer.ts';
+
+const BLOCKS = 4;
+const HIDDEN_INDEX = 1000;
+const TEXT_INDEX = 1001;
+const SAMPLE_INDEX = 3000;
+const BATCH = 4;
+const IMAGE_TOKENS = 15;
+const IMAGE_FEATURES = 16;
+const TEXT_TOKENS = 8;
+const TEXT_FEATURES = 16;
+const TIMESTEPS = [0.37, 0.81, 0.12, 0.59];
+const VALID_TEXT_TOKENS = [5, 8, 3, 7];
+
+/** Inclusive; the student starts as a copy of `first`. */
+export const GOLDEN_INTERVAL = { first: 1, last: 2 } as const;
+
+/** The four-block teacher, with batch 0. */
+export function goldenDistil(): GoldenCase {
+  const config = parseModelConfig(
+    JSON.stringify({ ...goldenQ1().config.raw, num_layers: BLOCKS }),
+    'golden/config.json',
+  );
+  return { config, checkpoint: goldenCheckpoint(config), inputs: goldenBatch(0) };
+}
+
+/**
+ * Batch 0 is that of the losses and of the fine-tune, batches 1 to 10 are those of the ten steps; each has two tensor
+ * indices of its own. With `samples`, the part [from, to) of it.
+ */
+export function goldenBatch(number: number, [from, to]: readonly [number, number] = [0, BATCH]): TransformerInputs {
+  const part = (features: number, tensor: number) =>
+    Float32Array.from({ length: (to - from) * features }, (_, k) => goldenValue(from * features + k, tensor));
+  return {
+    batch: to - from,
+    imageTokens: IMAGE_TOKENS,
+    textTokens: TEXT_TOKENS,
+    imageShapes: [[1, 3, 5]],
+    timestep: Float32Array.from(TIMESTEPS.slice(from, to)),
+    mask: Uint8Array.from({ length: (to - from) * TEXT_TOKENS }, (_, i) =>
+      i % TEXT_TOKENS < VALID_TEXT_TOKENS[from + Math.floor(i / TEXT_TOKENS)]! ? 1 : 0,
+    ),
+    hiddenStates: part(IMAGE_TOKENS * IMAGE_FEATURES, HIDDEN_INDEX + 2 * number),
+    encoderHiddenStates: part(TEXT_TOKENS * TEXT_FEATURES, TEXT_INDEX + 2 * number),
+  };
+}
+
+/** The elements of `values` at the hashed places that the files hold. */
+export function goldenSamples(values: ArrayLike<number>, count: number): number[] {
+  return Array.from({ length: count }, (_, j) => {
+    const place = ((goldenValue(j, SAMPLE_INDEX) + 1) / 2) * values.length;
+    return values[Math.floor(place)]!;
+  });
+}

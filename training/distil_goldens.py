@@ -1,0 +1,295 @@
+"""Writes what the TypeScript trainer is held to: losses, gradients and ten optimizer steps of one student, from PyTorch.
+
+The teacher is a four-block QwenImageTransformer2DModel of diffusers, filled as golden-fill.ts fills it; the student is a copy of
+its block 1 and replaces blocks 1 and 2. Autograd, torch.optim.AdamW and torch.nn.utils.clip_grad_norm_ do the work: only the
+losses, the schedule and the moving average are written out here. Everything is computed in float64, so that a test measures the
+trainer's rounding alone; a second pass in float32, with diffusers untouched, tells what rounding costs PyTorch itself.
+lib/core/distill/goldens/README.md says what the files hold.
+
+  python training/distil_goldens.py        # torch, diffusers >= 0.37, numpy; a few seconds
+"""
+
+import copy
+import functools
+import json
+import math
+from pathlib import Path
+
+import diffusers
+import diffusers.models.transformers.transformer_qwenimage as qwen
+import torch
+
+import goldens
+
+FOLDER = Path(__file__).resolve().parent.parent / "lib/core/distill/goldens"
+FIRST, LAST, BLOCKS = 1, 2, 4
+CASE = dict(
+    blocks=BLOCKS, interval=[FIRST, LAST], batch=4, imageTokens=15, textTokens=8, imageShape=[1, 3, 5],
+    timestep=[0.37, 0.81, 0.12, 0.59], validTextTokens=[5, 8, 3, 7],
+)  # fmt: skip
+MAGNITUDE_WEIGHT = 0.1
+LOSSES = ("direction", "direction-l1", "mse", "direction-magnitude")
+SAMPLES, SAMPLE_INDEX = 8, 3000
+STATE_SAMPLES = 64
+FULL = ("attn.norm_q.weight", "attn.norm_added_k.weight", "attn.to_out.0.bias", "txt_mlp.net.2.bias")
+OPTIMIZER = dict(learningRate=1e-3, warmupSteps=3, steps=10, beta1=0.9, beta2=0.95, epsilon=1e-8, weightDecay=0.02, clipNorm=1.0)
+VARIANTS = {
+    "direction": dict(loss="direction", accumulation=1, ema=None),
+    "accumulated": dict(loss="direction-magnitude", accumulation=2, ema=None),
+    "averaged": dict(loss="mse", accumulation=1, ema=0.9),
+}
+
+
+def rotary_float64(x, freqs_cis):
+    """diffusers' rotation without its cast of x to float32."""
+    turned = torch.view_as_complex(x.reshape(*x.shape[:-1], -1, 2)) * freqs_cis.unsqueeze(1)
+    return torch.view_as_real(turned).flatten(3)
+
+
+def set_precision(dtype):
+    own = functools.partial(qwen.apply_rotary_emb_qwen, use_real=False)
+    qwen.ROPE_PER_DEVICE["cuda"] = own if dtype == torch.float32 else rotary_float64
+
+
+def teacher_model(dtype):
+    goldens.CONFIG["num_layers"] = BLOCKS
+    return goldens.golden_model().to(dtype).requires_grad_(False)
+
+
+def batch_inputs(number, dtype, samples=slice(None)):
+    """Batch 0 is that of the losses; batches 1 to 10 are those of the ten steps. Each has two tensor indices of its own."""
+    batch, image, text = CASE["batch"], CASE["imageTokens"], CASE["textTokens"]
+    values = lambda count, index: torch.from_numpy(goldens.fill(count, index)).float().to(dtype)
+    hidden = values(batch * image * goldens.CONFIG["in_channels"], goldens.HIDDEN + 2 * number)
+    prompt = values(batch * text * goldens.CONFIG["joint_attention_dim"], goldens.TEXT + 2 * number)
+    mask = torch.arange(text)[None] < torch.tensor(CASE["validTextTokens"])[:, None]
+    inputs = dict(
+        hidden_states=hidden.reshape(batch, image, -1)[samples],
+        encoder_hidden_states=prompt.reshape(batch, text, -1)[samples],
+        encoder_hidden_states_mask=mask[samples],
+        timestep=torch.tensor(CASE["timestep"])[samples],
+    )
+    return inputs | dict(img_shapes=[tuple(CASE["imageShape"])] * len(inputs["timestep"]), return_dict=False)
+
+
+@torch.no_grad()
+def teacher_states(teacher, inputs):
+    """Arguments of block FIRST as the teacher calls it, and its (image, text) states after block LAST."""
+    seen = {}
+
+    def before(_, args, kwargs):
+        seen["arguments"] = kwargs
+
+    def after(_, args, out):
+        seen["target"] = (out[1], out[0])
+
+    hooks = [
+        teacher.transformer_blocks[FIRST].register_forward_pre_hook(before, with_kwargs=True),
+        teacher.transformer_blocks[LAST].register_forward_hook(after),
+    ]
+    teacher(**inputs)
+    for hook in hooks:
+        hook.remove()
+    return seen["arguments"], seen["target"]
+
+
+def stream_loss(name, student, target):
+    """Over rows [tokens, features] of one stream, valid tokens only."""
+    if name == "mse":
+        return (student - target).square().mean()
+    student_norm, target_norm = student.norm(dim=-1, keepdim=True), target.norm(dim=-1, keepdim=True)
+    difference = student / student_norm - target / target_norm
+    if name == "direction-l1":
+        return difference.abs().sum(-1).mean()
+    loss = difference.square().sum(-1).mean()
+    if name == "direction-magnitude":
+        loss = loss + MAGNITUDE_WEIGHT * (student_norm.log() - target_norm.log()).square().mean()
+    return loss
+
+
+def losses_of(name, student, teacher, inputs):
+    arguments, target = teacher_states(teacher, inputs)
+    text, image = student(**arguments)
+    valid = inputs["encoder_hidden_states_mask"]
+    rows = lambda states: states.flatten(0, 1)
+    return dict(
+        image=stream_loss(name, rows(image), rows(target[0])), text=stream_loss(name, text[valid], target[1][valid])
+    )
+
+
+def number(value):
+    return float(f"{float(torch.as_tensor(value).detach()):.9g}")
+
+
+def numbers(tensor):
+    return [float(f"{v:.7g}") for v in tensor.detach().double().flatten().tolist()]
+
+
+def sample(tensor, count=SAMPLES):
+    at = [int((u + 1) / 2 * tensor.numel()) for u in goldens.fill(count, SAMPLE_INDEX)]
+    return tensor.detach().flatten()[at]
+
+
+def summary(tensors, full=()):
+    """Of named tensors in diffusers' layout: the norm of all, of each, and the elements at hashed places."""
+    total = math.sqrt(sum(float(t.detach().double().square().sum()) for t in tensors.values()))
+    entry = lambda name, t: dict(norm=number(t.detach().double().norm()), samples=numbers(sample(t))) | (
+        dict(all=numbers(t)) if name in full else {}
+    )
+    return dict(norm=number(total), tensors={name: entry(name, t) for name, t in tensors.items()})
+
+
+def gradients(module):
+    """A weight that the loss does not reach has gradient zero."""
+    return {name: torch.zeros_like(w) if w.grad is None else w.grad for name, w in module.named_parameters()}
+
+
+def new_student(teacher):
+    return copy.deepcopy(teacher.transformer_blocks[FIRST]).requires_grad_(True)
+
+
+def state_summary(tensor):
+    return dict(norm=number(tensor.double().norm()), samples=numbers(sample(tensor, STATE_SAMPLES)))
+
+
+def losses_golden(dtype):
+    teacher = teacher_model(dtype)
+    inputs = batch_inputs(0, dtype)
+    valid = inputs["encoder_hidden_states_mask"]
+    arguments, target = teacher_states(teacher, inputs)
+    with torch.no_grad():
+        text, image = new_student(teacher)(**arguments)
+    states = {
+        "input": (arguments["hidden_states"], arguments["encoder_hidden_states"]),
+        "target": target,
+        "student": (image, text),
+    }
+    found = dict(
+        # Text states are those of the valid tokens alone, one after another.
+        states={k: dict(image=state_summary(i), text=state_summary(t[valid])) for k, (i, t) in states.items()},
+        losses={},
+    )
+    for name in LOSSES:
+        student = new_student(teacher)
+        losses = losses_of(name, student, teacher, inputs)
+        sum(losses.values()).backward()
+        found["losses"][name] = {k: number(v) for k, v in losses.items()} | dict(gradient=summary(gradients(student), FULL))
+    return found
+
+
+def fine_tune_golden(dtype):
+    teacher = teacher_model(dtype)
+    student = copy.deepcopy(teacher)
+    blocks = student.transformer_blocks
+    student.transformer_blocks = blocks[: FIRST + 1].extend(blocks[LAST + 1 :])
+    student.requires_grad_(True)
+    inputs = batch_inputs(0, dtype)
+    with torch.no_grad():
+        expected = teacher(**inputs)[0]
+    output = student(**inputs)[0]
+    loss = (output - expected).square().mean()
+    loss.backward()
+    parts = {f"block {new}": student.transformer_blocks[new] for new in range(len(student.transformer_blocks))}
+    rest = {n: g for n, g in gradients(student).items() if not n.startswith("transformer_blocks.")}
+    return dict(
+        # Blocks by their number in the student: 0 is the teacher's 0, 1 the student block, 2 the teacher's 3.
+        output=dict(teacher=state_summary(expected), student=state_summary(output.detach())),
+        loss=number(loss),
+        gradient={name: summary(gradients(block)) for name, block in parts.items()} | dict(globals=summary(rest)),
+    )
+
+
+def learning_rate(step):
+    peak, warmup, steps = OPTIMIZER["learningRate"], OPTIMIZER["warmupSteps"], OPTIMIZER["steps"]
+    if step <= warmup:
+        return peak * step / warmup
+    return peak / 2 * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup)))
+
+
+def steps_golden(dtype, loss, accumulation, ema):
+    teacher = teacher_model(dtype)
+    student = new_student(teacher)
+    weights = dict(student.named_parameters())
+    averaged = {name: w.detach().clone() for name, w in weights.items()}
+    matrices = [w for w in weights.values() if w.dim() == 2]
+    optimizer = torch.optim.AdamW(
+        [
+            dict(params=matrices, weight_decay=OPTIMIZER["weightDecay"]),
+            dict(params=[w for w in weights.values() if w.dim() != 2], weight_decay=0.0),
+        ],
+        betas=(OPTIMIZER["beta1"], OPTIMIZER["beta2"]),
+        eps=OPTIMIZER["epsilon"],
+    )
+    size = CASE["batch"] // accumulation
+    curve = []
+    for step in range(1, OPTIMIZER["steps"] + 1):
+        optimizer.zero_grad()
+        means = dict(image=0.0, text=0.0)
+        for part in range(accumulation):
+            inputs = batch_inputs(step, dtype, slice(part * size, (part + 1) * size))
+            losses = losses_of(loss, student, teacher, inputs)
+            (sum(losses.values()) / accumulation).backward()
+            means = {stream: means[stream] + float(losses[stream].detach()) / accumulation for stream in means}
+        norm = torch.nn.utils.clip_grad_norm_(weights.values(), OPTIMIZER["clipNorm"])
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(step)
+        optimizer.step()
+        if ema is not None:
+            with torch.no_grad():
+                for name, w in weights.items():
+                    averaged[name].mul_(ema).add_(w, alpha=1 - ema)
+        curve.append({k: number(v) for k, v in dict(lr=learning_rate(step), **means, gradientNorm=norm).items()})
+    start = teacher.transformer_blocks[FIRST]
+    change = lambda now: summary({name: w.detach() - start.get_parameter(name) for name, w in now.items()}, FULL)
+    found = dict(loss=loss, accumulation=accumulation, ema=ema, curve=curve, change=change(weights))
+    return found | (dict(averagedChange=change(averaged)) if ema is not None else {})
+
+
+KINDS = ("states", "gradient", "curve", "change", "averagedChange", "output")
+
+
+def deviation(reference, other, kind="loss", scale=None, worst=None):
+    """Largest difference of each kind of entry, relative to the norm of its tensor or else to the number itself."""
+    worst = {} if worst is None else worst
+    if isinstance(reference, dict):
+        scale = reference.get("norm") or None
+        for key in reference:
+            deviation(reference[key], other[key], key if key in KINDS else kind, scale, worst)
+    elif isinstance(reference, list):
+        for x, y in zip(reference, other):
+            deviation(x, y, kind, scale, worst)
+    elif isinstance(reference, float):
+        found = abs(reference - other) / (scale or abs(reference) or 1.0)
+        worst[kind] = max(worst.get(kind, 0.0), float(f"{found:.1e}"))
+    return worst
+
+
+def main():
+    diffusers.utils.logging.set_verbosity_error()
+    makers = {
+        "losses": losses_golden,
+        "fine-tune": fine_tune_golden,
+        "ten-steps": lambda dtype: dict(variants={name: steps_golden(dtype, **v) for name, v in VARIANTS.items()}),
+    }
+    for name, make in makers.items():
+        found = []
+        for dtype in (torch.float64, torch.float32):
+            set_precision(dtype)
+            found.append(make(dtype))
+        rounding = deviation(*found)
+        header = dict(
+            generator="python training/distil_goldens.py",
+            reference=f"diffusers {diffusers.__version__}, torch {torch.__version__.split('+')[0]}, float64, CPU",
+            case=CASE,
+            magnitudeWeight=MAGNITUDE_WEIGHT,
+            optimizer=OPTIMIZER,
+            # Largest relative difference of the same computation in float32, by kind of number.
+            float32=rounding,
+        )
+        path = FOLDER / f"{name}.json"
+        path.write_text(json.dumps(header | found[0]) + "\n")
+        print(f"{name}: {path.stat().st_size} bytes; float32 differs by {rounding}")
+
+
+if __name__ == "__main__":
+    main()
