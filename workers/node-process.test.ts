@@ -78,7 +78,12 @@ describe('a compute process', () => {
 
   it.each([
     ['is killed', 'process.kill(process.pid, "SIGKILL")', /SIGKILL/, { code: null, signal: 'SIGKILL' }],
-    ['aborts, as native code does', 'process.kill(process.pid, "SIGABRT")', /SIGABRT/, { code: null, signal: 'SIGABRT' }],
+    [
+      'aborts, as native code does',
+      'process.kill(process.pid, "SIGABRT")',
+      /SIGABRT/,
+      { code: null, signal: 'SIGABRT' },
+    ],
     ['exits', 'process.exit(3)', /code 3/, { code: 3, signal: null }],
   ])('rejects what is pending when it %s', async (_, source, reason, end) => {
     const compute = started({ entry: await entryOf(`process.on('message', () => ${source});`) });
