@@ -1,0 +1,140 @@
+/** What every artifact store promises, checked on each kind of it. */
+import { createHash } from 'node:crypto';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openArtifactStore } from './index.ts';
+import type { ArtifactStore } from './store.ts';
+
+const sha256Of = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+const promisedOf = (bytes: Uint8Array) => ({ sizeBytes: bytes.length, sha256: sha256Of(bytes) });
+/** Seeded, so that no two places look alike. */
+const bytesOf = (length: number, seed = 1) => {
+  const bytes = new Uint8Array(length);
+  for (let i = 0, x = seed; i < length; i++) {
+    x = (Math.imul(x, 1664525) + 1013904223) >>> 0;
+    bytes[i] = x >>> 24;
+  }
+  return bytes;
+};
+async function all(keys: AsyncIterable<string>) {
+  const found = [];
+  for await (const key of keys) found.push(key);
+  return found;
+}
+
+describe.each([{ kind: 'local' }])('the $kind store', () => {
+  let folder = '';
+  let store: ArtifactStore;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'contigua-artifacts-'));
+    store = await openArtifactStore({}, folder);
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+  async function source(bytes: Uint8Array, name = 'source.bin') {
+    const path = join(folder, name);
+    await writeFile(path, bytes);
+    return path;
+  }
+
+  it('gives back what was put, whole and by range', async () => {
+    const bytes = bytesOf(100_000);
+    const stored = await store.put('runs/7/3-4/student.safetensors', await source(bytes), promisedOf(bytes));
+    expect(stored).toEqual({ key: 'runs/7/3-4/student.safetensors', ...promisedOf(bytes) });
+    const blob = await store.open(stored.key);
+    expect(blob.size).toBe(100_000);
+    expect(new Uint8Array(await blob.slice(99_000, 99_500).arrayBuffer())).toEqual(bytes.slice(99_000, 99_500));
+    expect(sha256Of(new Uint8Array(await blob.arrayBuffer()))).toBe(stored.sha256);
+    expect(sha256Of(await readFile(await store.localCopy(stored)))).toBe(stored.sha256);
+  });
+
+  it('keeps an empty file', async () => {
+    const nothing = new Uint8Array(0);
+    const stored = await store.put('runs/7/empty', await source(nothing), promisedOf(nothing));
+    const blob = await store.open('runs/7/empty');
+    expect([blob.size, (await blob.arrayBuffer()).byteLength]).toEqual([0, 0]);
+    expect(await readFile(await store.localCopy(stored))).toHaveLength(0);
+  });
+
+  it('takes the same file again, and refuses another under the same key', async () => {
+    const bytes = bytesOf(5000);
+    const path = await source(bytes);
+    await store.put('runs/7/student', path, promisedOf(bytes));
+    await expect(store.put('runs/7/student', path, promisedOf(bytes))).resolves.toMatchObject(promisedOf(bytes));
+    const other = bytesOf(5000, 2);
+    await expect(
+      store.put('runs/7/student', await source(other, 'other.bin'), promisedOf(other)),
+    ).rejects.toMatchObject({ code: 'artifact-corrupt' });
+    expect(sha256Of(new Uint8Array(await (await store.open('runs/7/student')).arrayBuffer()))).toBe(sha256Of(bytes));
+  });
+
+  it('takes a file from several callers at once', async () => {
+    const bytes = bytesOf(50_000);
+    const path = await source(bytes);
+    await Promise.all([1, 2, 3].map(() => store.put('runs/7/student', path, promisedOf(bytes))));
+    expect(await all(store.list(''))).toEqual(['runs/7/student']);
+  });
+
+  it('stores nothing of a file that is not what was promised', async () => {
+    const bytes = bytesOf(5000);
+    const path = await source(bytes);
+    for (const wrong of [
+      { sizeBytes: 5000, sha256: '0'.repeat(64) },
+      { sizeBytes: 4999, sha256: sha256Of(bytes) },
+    ]) {
+      await expect(store.put('runs/7/student', path, wrong)).rejects.toMatchObject({ code: 'artifact-corrupt' });
+    }
+    await expect(store.open('runs/7/student')).rejects.toMatchObject({ code: 'artifact-missing' });
+    expect(await all(store.list(''))).toEqual([]);
+  });
+
+  it('lists below a prefix, in order, and forgets what is deleted', async () => {
+    const bytes = bytesOf(10);
+    const path = await source(bytes);
+    for (const key of ['runs/7/b', 'runs/7/a/c', 'runs/70/a']) await store.put(key, path, promisedOf(bytes));
+    expect(await all(store.list('runs/7/'))).toEqual(['runs/7/a/c', 'runs/7/b']);
+    expect(await all(store.list(''))).toEqual(['runs/7/a/c', 'runs/7/b', 'runs/70/a']);
+    await store.delete('runs/7/a/c');
+    await store.delete('runs/7/a/c');
+    expect(await all(store.list('runs/7/'))).toEqual(['runs/7/b']);
+    await expect(store.open('runs/7/a/c')).rejects.toMatchObject({
+      code: 'artifact-missing',
+      details: { file: 'runs/7/a/c', expected: store.where },
+    });
+    await expect(store.localCopy({ key: 'runs/7/a/c', ...promisedOf(bytes) })).rejects.toMatchObject({
+      code: 'artifact-missing',
+    });
+  });
+
+  it.each([
+    '',
+    '..',
+    '../x',
+    'runs/../../x',
+    '/etc/passwd',
+    'runs//x',
+    'runs/.x',
+    'runs/x\\y',
+    'runs/x y',
+    'a'.repeat(513),
+  ])('refuses the key %j', async (key) => {
+    const bytes = bytesOf(10);
+    const refusal = { code: 'path-forbidden' };
+    await expect(store.put(key, await source(bytes), promisedOf(bytes))).rejects.toMatchObject(refusal);
+    await expect(store.open(key)).rejects.toMatchObject(refusal);
+    await expect(store.localCopy({ key, ...promisedOf(bytes) })).rejects.toMatchObject(refusal);
+    await expect(store.delete(key)).rejects.toMatchObject(refusal);
+    if (key !== '') await expect(all(store.list(key))).rejects.toMatchObject(refusal);
+    expect(await readdir(folder)).toContain('source.bin');
+  });
+
+  it('leaves the source where it is', async () => {
+    const bytes = bytesOf(10);
+    const path = await source(bytes);
+    await store.put('runs/7/x', path, promisedOf(bytes));
+    expect(await readFile(path)).toHaveLength(10);
+    await rm(path);
+    expect((await store.open('runs/7/x')).size).toBe(10);
+  });
+});
