@@ -62,7 +62,8 @@ export async function loadPlan(file: File): Promise<void> {
     assertPlanFits(plan, summary, file.name);
     const intervals = plan.intervals.map(({ first, last }) => ({ first, last }));
     settingsStore.setState(({ detection }) => ({
-      replacement: plan.replacement,
+      // A plan's students are in its model folder, not in the plan: here its intervals are planned with the teacher alone.
+      replacement: plan.replacement === 'students' ? 'removed' : plan.replacement,
       detection: plan.settings ? detectionOfPlan(plan.settings) : detection,
     }));
     choose({ type: 'choose', intervals });

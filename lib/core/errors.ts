@@ -28,6 +28,7 @@ export type ErrorCode =
   | 'disk-full'
   | 'database-in-use'
   | 'database-unreachable'
+  | 'server-unreachable'
   | 'path-forbidden'
   | 'unauthorized'
   | 'too-many'

@@ -1,0 +1,94 @@
+/**
+ * A run as the page follows it: the server's view, moved on by the events that come after it. Pure; what an event does
+ * not touch keeps its identity, so that only its row is drawn anew. An event that comes twice changes nothing.
+ */
+import type { JobView, RunEvent, RunView, StepPoint, SubsetView } from '@/lib/core/run/index.ts';
+
+/** A subset that is being measured: steps of that work done, of how many. */
+export interface Measuring {
+  readonly done: number;
+  readonly total: number;
+}
+
+export interface FollowedRun {
+  readonly view: RunView;
+  /** By job; a job whose steps have not been read yet has none. */
+  readonly curves: Readonly<Record<string, readonly StepPoint[]>>;
+  /** By `pluggedKey`. */
+  readonly measuring: Readonly<Record<string, Measuring>>;
+}
+
+export function followedFrom(view: RunView, curves: FollowedRun['curves'] = {}): FollowedRun {
+  return { view, curves, measuring: {} };
+}
+
+/** "3-4.7-10"; the teacher is the empty string. */
+export const pluggedKey = (plugged: readonly string[]): string => plugged.join('.');
+export const subsetKey = ({ plugged, fineTuned }: Pick<SubsetView, 'plugged' | 'fineTuned'>): string =>
+  fineTuned ? 'fine-tuned' : pluggedKey(plugged);
+
+export function foldEvent(run: FollowedRun, id: number, event: RunEvent): FollowedRun {
+  if (id <= run.view.lastEventId) return run;
+  const next = applied(run, event);
+  return { ...next, view: { ...next.view, lastEventId: id } };
+}
+
+function applied(run: FollowedRun, event: RunEvent): FollowedRun {
+  switch (event.type) {
+    case 'run':
+      return { ...run, view: { ...run.view, state: event.state } };
+    case 'job':
+      return withJob(run, event.job);
+    case 'steps':
+      return withSteps(run, event.key, event.points);
+    case 'subset':
+      return withSubset(run, event.subset);
+    case 'measuring': {
+      const { done, total } = event;
+      return { ...run, measuring: { ...run.measuring, [pluggedKey(event.plugged)]: { done, total } } };
+    }
+    default:
+      return event satisfies never;
+  }
+}
+
+function withJob(run: FollowedRun, job: JobView): FollowedRun {
+  const before = run.view.jobs.find(({ key }) => key === job.key);
+  const others = run.view.jobs.filter(({ key }) => key !== job.key);
+  const jobs = [...others, job].sort((a, b) => depthOf(a) - depthOf(b));
+  const moved = { ...run, view: { ...run.view, jobs } };
+  // Begun again, from a checkpoint or afresh: the steps after it have not happened.
+  if (!before || job.attempt === before.attempt) return moved;
+  return { ...moved, curves: { ...run.curves, [job.key]: stepsBefore(run.curves[job.key] ?? [], job.step + 1) } };
+}
+
+/** In order of depth, the joint fine-tune last. */
+const depthOf = ({ interval }: JobView): number => interval?.first ?? Number.POSITIVE_INFINITY;
+
+const stepsBefore = (points: readonly StepPoint[], step: number): readonly StepPoint[] =>
+  points.at(-1) === undefined || points[points.length - 1]!.step < step ? points : points.filter((p) => p.step < step);
+
+function withSteps(run: FollowedRun, key: string, points: readonly StepPoint[]): FollowedRun {
+  const [first] = points;
+  const last = points.at(-1);
+  if (!first || !last) return run;
+  const curve = [...stepsBefore(run.curves[key] ?? [], first.step), ...points];
+  const jobs = run.view.jobs.map((job) =>
+    job.key === key && job.state === 'running' ? { ...job, step: last.step } : job,
+  );
+  return { ...run, view: { ...run.view, jobs }, curves: { ...run.curves, [key]: curve } };
+}
+
+function withSubset(run: FollowedRun, subset: SubsetView): FollowedRun {
+  const key = subsetKey(subset);
+  const others = run.view.subsets.filter((other) => subsetKey(other) !== key);
+  const { [pluggedKey(subset.plugged)]: _, ...measuring } = run.measuring;
+  return { ...run, view: { ...run.view, subsets: [...others, subset] }, measuring };
+}
+
+/** The stored steps of one job, read while events went on coming: those that came since stay behind them. */
+export function withCurve(run: FollowedRun, key: string, stored: readonly StepPoint[]): FollowedRun {
+  const last = stored.at(-1)?.step ?? 0;
+  const since = (run.curves[key] ?? []).filter(({ step }) => step > last);
+  return { ...run, curves: { ...run.curves, [key]: [...stored, ...since] } };
+}
