@@ -62,13 +62,13 @@ export async function loadPlan(file: File): Promise<void> {
     assertPlanFits(plan, summary, file.name);
     const intervals = plan.intervals.map(({ first, last }) => ({ first, last }));
     settingsStore.setState(({ detection }) => ({
-      // A plan's students are in its model folder, not in the plan: here its intervals are planned with the teacher alone.
       replacement: plan.replacement === 'students' ? 'removed' : plan.replacement,
       detection: plan.settings ? detectionOfPlan(plan.settings) : detection,
     }));
     choose({ type: 'choose', intervals });
+    const students = plan.replacement === 'students' ? ' Its students are not in the plan: blocks are just removed.' : '';
     showInfo(`${file.name} loaded`, {
-      hint: `${intervals.length} ${intervals.length === 1 ? 'interval' : 'intervals'} chosen; Undo brings the former choice back.`,
+      hint: `${intervals.length} ${intervals.length === 1 ? 'interval' : 'intervals'} chosen; Undo brings the former choice back.${students}`,
     });
   } catch (thrown) {
     showError(thrown);

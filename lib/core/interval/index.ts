@@ -19,9 +19,12 @@ export {
   whyNoInterval,
 } from './interval-set.ts';
 export {
+  formatIntervalKey,
+  formatIntervalKeys,
   formatIntervalParam,
   formatLayerIndex,
   intervalSetOf,
+  parseIntervalKeys,
   parseIntervalParam,
   parseLayerIndex,
 } from './interval-text.ts';

@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { ContiguaError } from '../errors.ts';
-import { formatIntervalParam, formatLayerIndex, parseIntervalParam, parseLayerIndex } from './interval-text.ts';
+import {
+  formatIntervalKeys,
+  formatIntervalParam,
+  formatLayerIndex,
+  parseIntervalKeys,
+  parseIntervalParam,
+  parseLayerIndex,
+} from './interval-text.ts';
 
 const SET = [
   { first: 3, last: 4 },
@@ -29,6 +36,13 @@ describe('intervals as text', () => {
     expect(formatIntervalParam(SET)).toBe('3-4.5-7');
     expect(parseIntervalParam('3-4.5-7', 16, 'the link')).toEqual(SET);
     expect(parseIntervalParam('', 16, 'the link')).toEqual([]);
+  });
+
+  it('writes the keys of students and reads them back in any order', () => {
+    expect(formatIntervalKeys(SET)).toBe('3-4,5-7');
+    expect(parseIntervalKeys('5-7, 3-4', 16, '--plugged')).toEqual(SET);
+    expect(parseIntervalKeys('', 16, '--plugged')).toEqual([]);
+    expect(refusalOf(() => parseIntervalKeys('3-4;5-7', 16, '--plugged')).details.found).toBe('3-4;5-7');
   });
 
   it.each([

@@ -1,6 +1,6 @@
 /**
- * Intervals as text: `[[3,4],[5,7]]`, which the official PPCL trainer takes as `--layer_index`, and `3-4.5-7`, which
- * needs no escaping in a URL. Reading either checks everything; what is wrong is a `plan-invalid` that names `where`
+ * Intervals as text: `[[3,4],[5,7]]`, which the official PPCL trainer takes as `--layer_index`, `3-4.5-7`, which needs no
+ * escaping in a URL, and `3-4,5-7`, which runs and files name students by. Reading any checks everything; what is wrong is a `plan-invalid` that names `where`
  * the text came from.
  */
 import { ContiguaError } from '../errors.ts';
@@ -30,15 +30,34 @@ export function parseLayerIndex(text: string, numBlocks: number, where: string):
   return intervalSetOf(intervals, numBlocks, where);
 }
 
+/** `3-4`: an interval's name in runs, files and addresses. */
+export function formatIntervalKey({ first, last }: BlockInterval): string {
+  return `${first}-${last}`;
+}
+
+/** `3-4,7-9`; no interval is the empty string. */
+export function formatIntervalKeys(intervals: IntervalSet): string {
+  return intervals.map(formatIntervalKey).join(',');
+}
+
+/** `3-4,7-9` back, in any order, spaces aside. */
+export function parseIntervalKeys(text: string, numBlocks: number, where: string): IntervalSet {
+  return parsePairs(text, ',', '3-4,7-9', numBlocks, where);
+}
+
 /** `3-4.5-7`; nothing chosen is the empty string. */
 export function formatIntervalParam(intervals: IntervalSet): string {
-  return intervals.map(({ first, last }) => `${first}-${last}`).join('.');
+  return intervals.map(formatIntervalKey).join('.');
 }
 
 export function parseIntervalParam(text: string, numBlocks: number, where: string): IntervalSet {
-  const intervals = (text === '' ? [] : text.split('.')).map((part) => {
-    const [, first, last] = /^(\d{1,6})-(\d{1,6})$/.exec(part) ?? [];
-    if (first === undefined || last === undefined) throw unreadable(part, 'first-last, as in 3-4.5-7', where);
+  return parsePairs(text, '.', '3-4.5-7', numBlocks, where);
+}
+
+function parsePairs(text: string, separator: string, like: string, numBlocks: number, where: string): IntervalSet {
+  const intervals = (text === '' ? [] : text.split(separator)).map((part) => {
+    const [, first, last] = /^\s*(\d{1,6})-(\d{1,6})\s*$/.exec(part) ?? [];
+    if (first === undefined || last === undefined) throw unreadable(part, `first-last, as in ${like}`, where);
     return { first: Number(first), last: Number(last) };
   });
   return intervalSetOf(intervals, numBlocks, where);

@@ -4,11 +4,17 @@
  */
 import { type DetectionSettings, similarityOf } from '../detection/index.ts';
 import { ContiguaError } from '../errors.ts';
-import { type BlockInterval, intervalSetOf, removedCount } from '../interval/index.ts';
+import {
+  type BlockInterval,
+  containsInterval,
+  formatIntervalKey,
+  intervalSetOf,
+  removedCount,
+} from '../interval/index.ts';
 import type { AnalysisReport } from '../report/index.ts';
 import { blockMapOf } from './block-map.ts';
 import { parameterCost } from './cost.ts';
-import { PLAN_SCHEMA_ID, PLAN_VERSION, type Plan, type Replacement } from './plan.ts';
+import { PLAN_SCHEMA_ID, PLAN_VERSION, type Plan, type PlanReplacement } from './plan.ts';
 import { PRODUCT_VERSION } from './product-version.ts';
 
 /** What a plan says about its model; a worker's ModelSummary has it all. */
@@ -28,7 +34,7 @@ export interface PlanChoice {
   /** Of this very model, or null where nothing was analysed. */
   readonly report: AnalysisReport | null;
   readonly intervals: readonly BlockInterval[];
-  readonly replacement: Replacement;
+  readonly replacement: PlanReplacement;
   readonly detection: DetectionSettings;
   readonly createdAt?: string;
 }
@@ -76,6 +82,33 @@ export function buildPlan({ model, report, intervals, replacement, detection, cr
     blockMap: blockMapOf(model.numBlocks, set),
     calibration: report?.calibration ?? null,
     settings: report === null ? null : { ...detection, ...report.settings },
+  };
+}
+
+/**
+ * What a run's plan becomes when some of its students are plugged in: their intervals alone, as the teacher's blocks are
+ * back in all others. Throws `plan-invalid` for an interval that the plan has not.
+ */
+export function pluggedPlan(plan: Plan, plugged: readonly BlockInterval[], blockParameters: number): Plan {
+  for (const interval of plugged) {
+    if (containsInterval(plan.intervals, interval)) continue;
+    throw new ContiguaError('plan-invalid', 'The plan has no such interval', {
+      found: formatIntervalKey(interval),
+      expected: plan.intervals.map(formatIntervalKey).join(', ') || 'none',
+    });
+  }
+  const { numBlocks } = plan.model;
+  const set = intervalSetOf(plugged, numBlocks, 'the plugged students');
+  const removed = removedCount(set);
+  const { createdAt: _, ...rest } = plan;
+  return {
+    ...rest,
+    createdWith: `contigua ${PRODUCT_VERSION}`,
+    replacement: 'students',
+    intervals: plan.intervals.filter((interval) => containsInterval(set, interval)),
+    blocks: { before: numBlocks, after: numBlocks - removed },
+    parameters: { before: plan.parameters.before, after: plan.parameters.before - removed * blockParameters },
+    blockMap: blockMapOf(numBlocks, set),
   };
 }
 

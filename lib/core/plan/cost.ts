@@ -4,7 +4,7 @@
  */
 import { type IntervalSet, removedCount } from '../interval/index.ts';
 import { countFlops, type ForwardTokens, parseModelConfig } from '../model/config-index.ts';
-import type { BeforeAfter, Replacement } from './plan.ts';
+import type { BeforeAfter, PlanReplacement } from './plan.ts';
 
 interface ParameterFacts {
   readonly numBlocks: number;
@@ -44,7 +44,7 @@ export interface PlanCost {
 export function planCost(
   model: CostedModel,
   intervals: IntervalSet,
-  replacement: Replacement,
+  replacement: PlanReplacement,
   { steps, forwardsPerStep }: ImageRun,
 ): PlanCost {
   const { numBlocks, width: D, tokensPerForward: tokens } = model;
@@ -79,12 +79,12 @@ export function planCost(
 export function parameterCost(
   { numBlocks, width: D, blockParameters, globalParameters }: ParameterFacts,
   removed: number,
-  replacement: Replacement,
+  replacement: PlanReplacement,
 ): BeforeAfter {
   const before = globalParameters + numBlocks * blockParameters;
   return { before, after: before - removed * blockParameters + probeParameters(D, removed, replacement) };
 }
 
-function probeParameters(D: number, removed: number, replacement: Replacement): number {
+function probeParameters(D: number, removed: number, replacement: PlanReplacement): number {
   return replacement === 'probes' ? 2 * removed * (D * D + D) : 0;
 }

@@ -1,6 +1,13 @@
 /** Plans: what a choice of intervals makes of every block and what it costs, as a file that can be kept and shared. */
 export { blockMapOf } from './block-map.ts';
-export { assertReportFits, buildPlan, formatPlan, type PlanChoice, type PlannedModel } from './build-plan.ts';
+export {
+  assertReportFits,
+  buildPlan,
+  formatPlan,
+  type PlanChoice,
+  type PlannedModel,
+  pluggedPlan,
+} from './build-plan.ts';
 export { type CostedModel, type ImageRun, type PlanCost, planCost } from './cost.ts';
 export { assertPlanFits, parsePlan } from './parse-plan.ts';
 export type {
@@ -9,6 +16,7 @@ export type {
   BlockMapEntry,
   Plan,
   PlannedInterval,
+  PlanReplacement,
   PlanSettings,
   Replacement,
 } from './plan.ts';

@@ -11,6 +11,7 @@ import {
   type PlanChoice,
   PRODUCT_VERSION,
   parsePlan,
+  pluggedPlan,
 } from './index.ts';
 import { planJsonSchema } from './json-schema.ts';
 
@@ -146,6 +147,33 @@ describe('buildPlan', () => {
   it('names the version of package.json as its maker', () => {
     const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
     expect(text).toContain(`"version": "${PRODUCT_VERSION}"`);
+  });
+});
+
+describe('pluggedPlan', () => {
+  const plugged = pluggedPlan({ ...plan, createdAt: '2026-11-23T04:00:00Z' }, [{ first: 4, last: 5 }], 1000);
+
+  it('keeps the plugged intervals with their figures, and gives the other blocks back', () => {
+    expect(plugged.replacement).toBe('students');
+    expect(plugged.intervals).toEqual([{ first: 4, last: 5, cka: 0.875, removedError: null }]);
+    expect(plugged.blocks).toEqual({ before: 6, after: 5 });
+    expect(plugged.parameters).toEqual({ before: 6500, after: 5500 });
+    expect(plugged.blockMap[2]).toEqual({ old: 2, new: 2, fate: 'kept' });
+    expect(plugged.blockMap[4]).toEqual({ old: 4, new: 4, fate: 'replaced' });
+    expect(plugged).not.toHaveProperty('createdAt');
+  });
+
+  it('is a plan that reads back, and the whole model where nothing is plugged in', () => {
+    expect(parsePlan(formatPlan(plugged), 'plan.json')).toEqual(plugged);
+    const nothing = pluggedPlan(plan, [], 1000);
+    expect(nothing.blocks.after).toBe(6);
+    expect(parsePlan(formatPlan(nothing), 'plan.json')).toEqual(nothing);
+  });
+
+  it('refuses a student for an interval that the plan has not', () => {
+    const error = refusalOf(() => pluggedPlan(plan, [{ first: 1, last: 2 }], 1000));
+    expect(error.code).toBe('plan-invalid');
+    expect(error.message).toMatch(/found 1-2; expected 1-3, 4-5/);
   });
 });
 

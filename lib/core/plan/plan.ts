@@ -11,6 +11,8 @@ export const PLAN_VERSION = 1;
 export const PLAN_SCHEMA_ID = 'urn:contigua:plan:v1';
 
 export type { Replacement };
+/** What a plan's removed blocks are replaced by. `students`: the first block of each interval is a trained one, for all of it. */
+export type PlanReplacement = Replacement | 'students';
 
 export interface PlannedInterval extends BlockInterval {
   /** The surrogate's similarity `cka(first, last)` under the plan's settings, or null where it was not measured. */
@@ -53,7 +55,7 @@ export interface Plan {
     readonly family: string;
     readonly numBlocks: number;
   };
-  readonly replacement: Replacement;
+  readonly replacement: PlanReplacement;
   /** In order of depth, disjoint. */
   readonly intervals: readonly PlannedInterval[];
   readonly blocks: BeforeAfter;

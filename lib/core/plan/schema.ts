@@ -70,8 +70,8 @@ export const planSchema = z.object({
     numBlocks: z.int().check(z.minimum(1)),
   }),
   replacement: told(
-    z.enum(['removed', 'probes']),
-    'What stands in for blocks first+1..last: nothing, or their linear probes.',
+    z.enum(['removed', 'probes', 'students']),
+    'What stands in for blocks first+1..last: nothing, their linear probes, or a student trained for the whole interval, which takes the place of block first too.',
   ),
   intervals: told(z.array(intervalSchema), 'In order of depth, without overlap, two blocks or more each.'),
   blocks: beforeAfter,
