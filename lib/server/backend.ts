@@ -2,6 +2,7 @@
  * What the server can do, free of transport: the tRPC routers, the terminal and the tests call this. One Backend owns the
  * database connection of a process; with the embedded database there is exactly one such process.
  */
+import type { BlobLike } from '../core/checkpoint/index.ts';
 import type { BlockInterval } from '../core/interval/index.ts';
 import type { Plan } from '../core/plan/index.ts';
 import type {
@@ -77,6 +78,13 @@ export interface NumberedEvent {
   readonly event: RunEvent;
 }
 
+/** What a finished job trained, read by range. */
+export interface TrainedWeights {
+  readonly blob: BlobLike;
+  /** Lower-case hexadecimal, of the whole content. */
+  readonly sha256: string;
+}
+
 /** Every method rejects with a ContiguaError: `run-missing`, `run-conflict` (not possible in its state), `settings-invalid`, … */
 export interface Backend {
   models(): Promise<readonly ServerModel[]>;
@@ -98,6 +106,10 @@ export interface Backend {
   trySubset(id: string, plugged: readonly string[], fineTuned: boolean): Promise<void>;
   /** Every step of one job so far, in order. */
   curve(id: string, key: string): Promise<readonly StepPoint[]>;
+  /** The safetensors of a finished job (a student, or the joint fine-tune); `run-conflict` where it is not done. */
+  openTrained(id: string, key: string): Promise<TrainedWeights>;
+  /** `file:` URL of the folder of the run's model; `plan-mismatch` where another model is there by now. */
+  teacherFolder(id: string): Promise<string>;
   /** Stored events with numbers above `after`, then those to come, until `signal` fires. */
   follow(id: string, after: number, signal: AbortSignal): AsyncGenerator<NumberedEvent>;
   close(): Promise<void>;
