@@ -66,7 +66,8 @@ export async function loadPlan(file: File): Promise<void> {
       detection: plan.settings ? detectionOfPlan(plan.settings) : detection,
     }));
     choose({ type: 'choose', intervals });
-    const students = plan.replacement === 'students' ? ' Its students are not in the plan: blocks are just removed.' : '';
+    const students =
+      plan.replacement === 'students' ? ' Its students are not in the plan: blocks are just removed.' : '';
     showInfo(`${file.name} loaded`, {
       hint: `${intervals.length} ${intervals.length === 1 ? 'interval' : 'intervals'} chosen; Undo brings the former choice back.${students}`,
     });

@@ -1,0 +1,94 @@
+/**
+ * Which students are plugged in on a run's page. The choice lives in the address (`plug`), so that it survives a reload
+ * and travels in a link; by default every student there is. Costs follow by arithmetic, quality is looked up. Pure.
+ */
+import type { JobView, RunView, SubsetView } from '@/lib/core/run/index.ts';
+import { pluggedKey, subsetKey } from './run-events.ts';
+
+export interface PluggedChoice {
+  /** Null: all students there are. */
+  readonly keys: readonly string[] | null;
+  readonly fineTuned: boolean;
+}
+
+export const ALL_PLUGGED: PluggedChoice = { keys: null, fineTuned: false };
+const FINE_TUNED = 'fine-tuned';
+const NONE = 'none';
+
+export function readPlugged(param: string | null): PluggedChoice {
+  if (param === FINE_TUNED) return { keys: null, fineTuned: true };
+  if (param === NONE) return { keys: [], fineTuned: false };
+  const keys = param?.split('.').filter((key) => /^\d{1,4}-\d{1,4}$/.test(key)) ?? [];
+  return keys.length > 0 ? { keys, fineTuned: false } : ALL_PLUGGED;
+}
+
+/** Null where the address need not say. */
+export function writePlugged({ keys, fineTuned }: PluggedChoice): string | null {
+  if (fineTuned) return FINE_TUNED;
+  if (keys === null) return null;
+  return keys.length === 0 ? NONE : pluggedKey(keys);
+}
+
+/** Intervals whose students can be plugged in, in order of depth. */
+export const students = (view: Pick<RunView, 'jobs'>): readonly JobView[] =>
+  view.jobs.filter(({ interval, state }) => interval !== null && state === 'done');
+
+/** The fine-tuned whole is made of every student, so it exists once its job is done. */
+export const hasFineTuned = (view: Pick<RunView, 'jobs'>): boolean =>
+  view.jobs.some(({ interval, state }) => interval === null && state === 'done');
+
+export type Subset = Pick<SubsetView, 'plugged' | 'fineTuned'>;
+
+/** What is really plugged in: of the choice, the students that there are. */
+export function presentSubset(view: Pick<RunView, 'jobs'>, { keys, fineTuned }: PluggedChoice): Subset {
+  const all = students(view).map(({ key }) => key);
+  if (fineTuned && hasFineTuned(view)) return { plugged: all, fineTuned: true };
+  return { plugged: keys === null ? all : all.filter((key) => keys.includes(key)), fineTuned: false };
+}
+
+/** With one student plugged in or taken out; the fine-tuned whole gives way to the students as they were trained. */
+export function withStudent(
+  view: Pick<RunView, 'jobs'>,
+  choice: PluggedChoice,
+  key: string,
+  on: boolean,
+): PluggedChoice {
+  const { plugged } = presentSubset(view, choice);
+  const all = students(view).map((job) => job.key);
+  const keys = all.filter((other) => (other === key ? on : plugged.includes(other)));
+  return { keys: keys.length === all.length ? null : keys, fineTuned: false };
+}
+
+export const choiceOf = (view: Pick<RunView, 'jobs'>, { plugged, fineTuned }: Subset): PluggedChoice => ({
+  keys: fineTuned || plugged.length === students(view).length ? null : plugged,
+  fineTuned,
+});
+
+export function measuredSubset(view: Pick<RunView, 'subsets'>, subset: Subset): SubsetView | null {
+  return view.subsets.find((known) => subsetKey(known) === subsetKey(subset)) ?? null;
+}
+
+export interface SubsetCost {
+  readonly blocks: number;
+  readonly parameters: number;
+  readonly flopsPerForward: number;
+}
+
+/** Each plugged student stands for its whole interval: the others of its blocks go. */
+export function subsetCost({ model, jobs }: Pick<RunView, 'model' | 'jobs'>, { plugged }: Subset): SubsetCost {
+  const removed = jobs.reduce(
+    (sum, { key, interval }) => (interval && plugged.includes(key) ? sum + interval.last - interval.first : sum),
+    0,
+  );
+  return {
+    blocks: model.numBlocks - removed,
+    parameters: model.parameters - removed * model.costs.blockParameters,
+    flopsPerForward: model.costs.flopsPerForward - removed * model.costs.flopsPerBlock,
+  };
+}
+
+/** "3–4, 7–10", "the teacher", "fine-tuned whole": a subset in words. */
+export function subsetWords({ plugged, fineTuned }: Subset): string {
+  if (fineTuned) return 'fine-tuned whole';
+  return plugged.length === 0 ? 'the teacher' : plugged.map((key) => key.replace('-', '–')).join(', ');
+}

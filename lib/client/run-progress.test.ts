@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import { jobView } from './run-fixtures.ts';
+import { jobRemainingMs, jobShare, runRemaining, runShare, smoothed } from './run-progress.ts';
+
+describe('progress of a run', () => {
+  it('counts a finished job whole, whatever step it reports', () => {
+    expect(jobShare(jobView('3-4', { state: 'done', step: 0 }))).toBe(1);
+    expect(jobShare(jobView('3-4', { step: 25, steps: 100 }))).toBe(0.25);
+    expect(runShare([jobView('3-4', { state: 'done' }), jobView('7-8', { step: 50 })])).toBe(0.75);
+    expect(runShare([])).toBe(0);
+  });
+
+  it('says nothing about the time of what does not run or has no pace yet', () => {
+    expect(jobRemainingMs(jobView('3-4', { state: 'queued', stepsPerSecond: 5 }))).toBeNull();
+    expect(jobRemainingMs(jobView('3-4', { state: 'running', stepsPerSecond: null }))).toBeNull();
+    expect(jobRemainingMs(jobView('3-4', { state: 'running', step: 50, stepsPerSecond: 5 }))).toBe(10_000);
+    expect(runRemaining([jobView('3-4')])).toBeNull();
+  });
+
+  it('spreads the open steps over the jobs that run, and names the fine-tune it can not foresee', () => {
+    const jobs = [
+      jobView('3-4', { state: 'running', step: 50, stepsPerSecond: 5 }),
+      jobView('7-8', { state: 'running', step: 50, stepsPerSecond: 5 }),
+      jobView('9-10'),
+      jobView('fine-tune'),
+    ];
+    expect(runRemaining(jobs)).toEqual({ ms: 20_000, withoutFineTune: true });
+  });
+
+  it('never promises less than the slowest running job needs', () => {
+    const jobs = [
+      jobView('3-4', { state: 'running', step: 0, stepsPerSecond: 1 }),
+      jobView('7-8', { state: 'running', step: 90, stepsPerSecond: 99 }),
+    ];
+    expect(runRemaining(jobs)?.ms).toBe(100_000);
+  });
+});
+
+describe('smoothing', () => {
+  it('leaves a level curve level from its first step on', () => {
+    for (const value of smoothed([0.2, 0.2, 0.2], 10)) expect(value).toBeCloseTo(0.2, 12);
+  });
+  it('averages logarithms: up and down by one factor cancel out', () => {
+    const values = Array.from({ length: 200 }, (_, i) => (i % 2 === 0 ? 0.01 : 1));
+    expect(smoothed(values, 50).at(-1)).toBeCloseTo(0.1, 2);
+  });
+  it('passes over gaps and zeros', () => {
+    expect(smoothed([null, 0, 1, null], 5)).toEqual([null, null, 1, 1]);
+  });
+});

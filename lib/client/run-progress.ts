@@ -1,0 +1,79 @@
+/** How far jobs and runs are and how long they will take, from their views alone. Pure. */
+import type { JobState, JobView, StepPoint } from '@/lib/core/run/index.ts';
+
+export const STATE_WORDS: Readonly<Record<JobState, string>> = {
+  queued: 'Queued',
+  running: 'Running',
+  paused: 'Paused',
+  done: 'Done',
+  failed: 'Failed',
+  cancelled: 'Cancelled',
+};
+
+/** Nothing of it will change by itself. */
+export const isSettled = (state: JobState): boolean => state === 'done' || state === 'failed' || state === 'cancelled';
+
+export const jobShare = ({ state, step, steps }: JobView): number =>
+  state === 'done' ? 1 : steps > 0 ? Math.min(1, step / steps) : 0;
+
+/** Milliseconds until the job has taken its steps at its present pace; null while that is unknown. */
+export function jobRemainingMs({ state, step, steps, stepsPerSecond }: JobView): number | null {
+  if (state !== 'running' || stepsPerSecond === null || stepsPerSecond <= 0) return null;
+  return ((steps - step) / stepsPerSecond) * 1_000;
+}
+
+/** Steps taken, of all steps asked for. A fine-tune's step counts as any other. */
+export function runShare(jobs: readonly JobView[]): number {
+  const all = jobs.reduce((sum, { steps }) => sum + steps, 0);
+  const taken = jobs.reduce((sum, job) => sum + jobShare(job) * job.steps, 0);
+  return all > 0 ? taken / all : 0;
+}
+
+export interface RunRemaining {
+  readonly ms: number;
+  /** The fine-tune is still to come, and its pace is unknown until it runs. */
+  readonly withoutFineTune: boolean;
+}
+
+/** Every open interval at the pace of those that run now, together; null while none has a pace. */
+export function runRemaining(jobs: readonly JobView[]): RunRemaining | null {
+  const running = jobs.filter((job) => jobRemainingMs(job) !== null);
+  if (running.length === 0) return null;
+  const fineTune = jobs.find(({ interval }) => interval === null);
+  const fineTuning = running.some(({ interval }) => interval === null);
+  const counted = jobs.filter(({ interval, state }) => (interval === null) === fineTuning && !isSettled(state));
+  const open = counted.reduce((sum, { step, steps }) => sum + steps - step, 0);
+  const pace = running.reduce((sum, { stepsPerSecond }) => sum + (stepsPerSecond ?? 0), 0);
+  // Parallel jobs end together at best: the slowest of those that run sets the least time.
+  const longest = Math.max(...running.map((job) => jobRemainingMs(job) ?? 0));
+  return {
+    ms: Math.max((open / pace) * 1_000, longest),
+    withoutFineTune: !fineTuning && fineTune !== undefined && !isSettled(fineTune.state),
+  };
+}
+
+export const jobName = ({ interval }: Pick<JobView, 'interval'>): string =>
+  interval ? `${interval.first}–${interval.last}` : 'Fine-tune';
+
+/** "Interval 3 to 4", spoken. */
+export const jobTitle = ({ interval }: Pick<JobView, 'interval'>): string =>
+  interval ? `Interval ${interval.first} to ${interval.last}` : 'Joint fine-tune';
+
+/**
+ * Exponential moving average of the logarithm, weighted as if all steps before the first had been the first few:
+ * on a log scale the eye averages logarithms. Zeros and gaps are passed over.
+ */
+export function smoothed(values: readonly (number | null)[], window: number): (number | null)[] {
+  const keep = Math.exp(-1 / Math.max(1, window));
+  let sum = 0;
+  let weight = 0;
+  return values.map((value) => {
+    if (value === null || !(value > 0)) return weight > 0 ? Math.exp(sum / weight) : null;
+    sum = keep * sum + Math.log(value);
+    weight = keep * weight + 1;
+    return Math.exp(sum / weight);
+  });
+}
+
+/** Steps that are averaged over: a thirtieth of the curve, so that long and short curves look alike. */
+export const smoothingWindow = (points: readonly StepPoint[]): number => Math.max(3, points.length / 30);
