@@ -44,6 +44,8 @@ export interface JobView {
   readonly heldOut: readonly HeldOutPoint[];
   /** Message of the error that ended it. */
   readonly error: string | null;
+  /** What happened to it on the way that its user should know: taken over, a corrupt checkpoint passed over, another engine. */
+  readonly note: string | null;
   /** Size of the student's file, once done. */
   readonly studentBytes: number | null;
 }
