@@ -1,6 +1,7 @@
 /** What leaves the product besides the plan: files and strings that other programs take. */
 export { formatLayerIndex as layerIndexString } from '../interval/index.ts';
-export { CONFIG_FILE, PLAN_FILE } from './file-names.ts';
+export { CONFIG_FILE, METRICS_FILE, PLAN_FILE } from './file-names.ts';
+export type { ExportedRun, ExportMetrics, IntervalMetrics } from './metrics.ts';
 export { type ExportedModel, prunedConfig } from './pruned-config.ts';
 export {
   type PluggedStudent,
@@ -9,3 +10,4 @@ export {
   studentFolder,
   type Teacher,
 } from './student-folder.ts';
+export { TRAINED_METADATA } from './trained-file.ts';

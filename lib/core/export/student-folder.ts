@@ -3,11 +3,18 @@
  * the plugged intervals, blocks renumbered, config, plan, metrics and card beside them. Nothing is read until a file's
  * bytes are asked for, and then by range: a 40 GB model streams through a few megabytes of memory, and a download resumes.
  */
-import type { BlobLike, NamedBlob } from '../checkpoint/index.ts';
+import { type BlobLike, type Checkpoint, fingerprintOf, type NamedBlob, openCheckpoint } from '../checkpoint/index.ts';
 import type { BlockInterval } from '../interval/index.ts';
-import type { ModelConfig } from '../model/config-index.ts';
-import type { Plan } from '../plan/index.ts';
-import type { RunView } from '../run/index.ts';
+import { countParameters, type ModelConfig } from '../model/config-index.ts';
+import { assertPlanFits, formatPlan, type Plan, pluggedPlan } from '../plan/index.ts';
+import { isFloatDType } from '../tensor/float.ts';
+import { trainedDType } from './cast-tensor.ts';
+import { CONFIG_FILE, METRICS_FILE, PLAN_FILE } from './file-names.ts';
+import { type ExportedRun, exportMetrics } from './metrics.ts';
+import { modelCard } from './model-card.ts';
+import { prunedConfig } from './pruned-config.ts';
+import { studentWeights } from './student-weights.ts';
+import { MAX_SHARD_BYTES, weightFiles } from './weight-files.ts';
 
 /** The whole model that students were distilled from; `workers/open-teacher.ts` makes one of a folder's files. */
 export interface Teacher {
@@ -36,7 +43,7 @@ export interface StudentFolderOptions {
   /** Weights of the joint fine-tune of exactly these students; they replace both theirs and the teacher's. */
   readonly fineTuned: NamedBlob | null;
   /** What metrics.json and the card tell; a RunView has it all. Null where nothing is known. */
-  readonly run: Pick<RunView, 'id' | 'name' | 'createdAt' | 'settings' | 'jobs' | 'subsets'> | null;
+  readonly run: ExportedRun | null;
   /** Element type of trained weights: the teacher's of the same tensor (rounded to nearest even), or F32 as trained. */
   readonly dtype?: 'teacher' | 'F32';
   /** Weights above this are split in shards with an index (10 GB, as diffusers does). */
@@ -57,6 +64,67 @@ export interface StudentFolderFile {
  * other students), `plan-invalid` (an interval that is not the plan's), `weight-missing`, `weight-misshapen`,
  * `weight-not-finite` and `checkpoint-unsupported` (no student file), naming file and tensor.
  */
-export async function studentFolder(_options: StudentFolderOptions): Promise<readonly StudentFolderFile[]> {
-  throw new RangeError('Not there yet');
+export async function studentFolder(options: StudentFolderOptions): Promise<readonly StudentFolderFile[]> {
+  const { teacher, plan, fineTuned, run, dtype = 'teacher', checkValues = true } = options;
+  const { config, weights, folder, companions, name } = teacher;
+  const checkpoint = await openCheckpoint(weights);
+  const fingerprint = await fingerprintOf(config.raw, checkpoint);
+  const { numBlocks, family, raw } = config;
+  assertPlanFits(plan, { name, fingerprint, numBlocks }, PLAN_FILE);
+  const students = options.students.toSorted((x, y) => x.interval.first - y.interval.first);
+  const exported = pluggedPlan(
+    plan,
+    students.map(({ interval }) => interval),
+    countParameters(config).perBlock,
+  );
+  const plugged = exported.intervals.map(({ first, last }) => ({ first, last }));
+  const tensors = await studentWeights({
+    config,
+    fingerprint,
+    checkpoint,
+    files: weights,
+    blockMap: exported.blockMap,
+    students,
+    fineTuned,
+    dtype,
+    checkValues,
+  });
+  const metrics = exportMetrics(run, plan, plugged, fineTuned !== null);
+  const baseCard = companions.find(({ path }) => path === README);
+  const card = modelCard({
+    name,
+    baseCard: baseCard ? new TextDecoder().decode(await baseCard.blob.arrayBuffer()) : null,
+    className: config.className,
+    folder,
+    hasCompanions: companions.some(({ path }) => path === MODEL_INDEX),
+    plan: exported,
+    metrics,
+    dtypes: dtypesOf(checkpoint, dtype),
+  });
+  const inFolder = (path: string) => (folder === '' ? path : `${folder}/${path}`);
+  return [
+    { path: README, blob: textBlob(card) },
+    { path: PLAN_FILE, blob: textBlob(formatPlan(exported)) },
+    { path: METRICS_FILE, blob: textBlob(`${JSON.stringify(metrics, null, 2)}\n`) },
+    ...companions.map(({ path, blob }) => ({ path: path === README ? TEACHER_README : path, blob })),
+    { path: inFolder(CONFIG_FILE), blob: textBlob(prunedConfig({ family, numBlocks, config: raw }, plugged)) },
+    ...weightFiles(tensors, options.maxShardBytes ?? MAX_SHARD_BYTES).map(({ path, blob }) => ({
+      path: inFolder(path),
+      blob,
+    })),
+  ];
+}
+
+const README = 'README.md';
+const TEACHER_README = 'README.teacher.md';
+const MODEL_INDEX = 'model_index.json';
+
+function textBlob(text: string): BlobLike {
+  return new Blob([text]);
+}
+
+function dtypesOf({ tensors }: Checkpoint, wanted: 'teacher' | 'F32') {
+  const stored = [...new Set([...tensors.values()].map(({ dtype }) => dtype))];
+  const trained = wanted === 'F32' ? ['F32'] : [...new Set(stored.filter(isFloatDType).map(trainedDType))];
+  return { teacher: stored.join(', '), trained: trained.join(', ') };
 }

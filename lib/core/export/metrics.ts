@@ -1,0 +1,73 @@
+/** `metrics.json` of an exported model: the run's settings, each interval's held-out errors against its baselines, and what the choice measured. */
+import type { BlockInterval, IntervalSet } from '../interval/index.ts';
+import { containsInterval, formatIntervalKey, sameInterval } from '../interval/index.ts';
+import { type Plan, PRODUCT_VERSION } from '../plan/index.ts';
+import type { Baselines, JobView, RunSettings, RunView, StandInError, SubsetView } from '../run/index.ts';
+
+export const METRICS_VERSION = 1;
+
+export type ExportedRun = Pick<RunView, 'id' | 'name' | 'createdAt' | 'settings' | 'jobs' | 'subsets'>;
+
+export interface IntervalMetrics extends BlockInterval {
+  /** False where the teacher's blocks are in this model. */
+  readonly plugged: boolean;
+  /** Optimizer steps that its student had; null where none is known. */
+  readonly steps: number | null;
+  /** Teacher block that it started from. */
+  readonly startBlock: number | null;
+  /** Errors on held-out samples, of the student at the end and of what it has to beat. */
+  readonly student: StandInError | null;
+  readonly baselines: Baselines | null;
+}
+
+export interface ExportMetrics {
+  readonly version: typeof METRICS_VERSION;
+  readonly createdWith: string;
+  readonly run: { readonly id: string; readonly name: string; readonly createdAt: string } | null;
+  readonly settings: RunSettings | null;
+  /** Whether the weights are those of the joint fine-tune. */
+  readonly fineTuned: boolean;
+  readonly intervals: readonly IntervalMetrics[];
+  /** This very choice of students, measured on the sample's captions and held-out inputs; null where it was not. */
+  readonly measured: Omit<SubsetView, 'pictures'> | null;
+}
+
+export function exportMetrics(
+  run: ExportedRun | null,
+  plan: Plan,
+  plugged: IntervalSet,
+  fineTuned: boolean,
+): ExportMetrics {
+  return {
+    version: METRICS_VERSION,
+    createdWith: `contigua ${PRODUCT_VERSION}`,
+    run: run && { id: run.id, name: run.name, createdAt: run.createdAt },
+    settings: run?.settings ?? null,
+    fineTuned,
+    intervals: plan.intervals.map(({ first, last }) => {
+      const job = jobOf(run, { first, last });
+      return {
+        first,
+        last,
+        plugged: containsInterval(plugged, { first, last }),
+        steps: job?.step ?? null,
+        startBlock: job?.startBlock ?? null,
+        student: job?.heldOut.at(-1)?.student ?? null,
+        baselines: job?.baselines ?? null,
+      };
+    }),
+    measured: measurementOf(run, plugged, fineTuned),
+  };
+}
+
+function jobOf(run: ExportedRun | null, interval: BlockInterval): JobView | undefined {
+  return run?.jobs.find((job) => job.interval !== null && sameInterval(job.interval, interval));
+}
+
+function measurementOf(run: ExportedRun | null, plugged: IntervalSet, fineTuned: boolean): ExportMetrics['measured'] {
+  const keys = plugged.map(formatIntervalKey).sort().join();
+  const subset = run?.subsets.find((one) => one.fineTuned === fineTuned && [...one.plugged].sort().join() === keys);
+  if (!subset) return null;
+  const { pictures: _, ...measured } = subset;
+  return measured;
+}

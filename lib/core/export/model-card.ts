@@ -1,0 +1,210 @@
+/**
+ * README.md of an exported model: front matter as the Hub reads it, what was replaced and how well, how it was made, what
+ * it is not. Base model's licence is passed on where its card names one; nothing is claimed that was not measured.
+ */
+import { formatIntervalKey } from '../interval/index.ts';
+import { type Plan, PRODUCT_VERSION } from '../plan/index.ts';
+import type { RunSettings, StreamError } from '../run/index.ts';
+import type { ExportMetrics, IntervalMetrics } from './metrics.ts';
+
+export interface ModelCardInput {
+  readonly name: string;
+  /** The teacher's README.md, or null. */
+  readonly baseCard: string | null;
+  readonly className: string;
+  /** Folder of the transformer below the root, or empty. */
+  readonly folder: string;
+  /** The result draws in Contigua, and its pipeline parts are here. */
+  readonly hasCompanions: boolean;
+  readonly plan: Plan;
+  readonly metrics: ExportMetrics;
+  readonly dtypes: { readonly teacher: string; readonly trained: string };
+}
+
+/** Front matter that a derived model has in common with its base. */
+const INHERITED = ['license', 'license_name', 'license_link', 'pipeline_tag'];
+
+export function modelCard(input: ModelCardInput): string {
+  const { plan, metrics, name } = input;
+  const plugged = metrics.intervals.filter((interval) => interval.plugged);
+  return `${[
+    frontMatter(input),
+    `# ${name}, ${plan.blocks.before} → ${plan.blocks.after} blocks`,
+    `${summary(input, plugged.length)}`,
+    '## Replaced intervals',
+    plugged.length > 0 ? errorTable(metrics.intervals) : 'None: this is the teacher, block for block.',
+    ...(plugged.length > 0 ? [LEGEND] : []),
+    ...measured(metrics),
+    '## Use',
+    usage(input),
+    '## How it was made',
+    howMade(input),
+    '## Limits',
+    limits(input),
+  ].join('\n\n')}\n`;
+}
+
+function frontMatter({ name, baseCard }: ModelCardInput): string {
+  const inherited = baseCard === null ? new Map<string, string>() : frontMatterOf(baseCard);
+  const entries = new Map<string, string>([
+    ['base_model', yamlText(name)],
+    ['base_model_relation', 'finetune'],
+    ['library_name', 'diffusers'],
+    ['license', 'unknown'],
+  ]);
+  for (const key of INHERITED) {
+    const value = inherited.get(key);
+    if (value) entries.set(key, value);
+  }
+  const lines = [...entries].map(([key, value]) => `${key}: ${value}`);
+  return ['---', ...lines, 'tags:', '- contigua', '- depth-pruning', '- distillation', '---'].join('\n');
+}
+
+/** Top-level `key: value` lines, values as they are written there; lists and nested maps are left out. */
+export function frontMatterOf(card: string): ReadonlyMap<string, string> {
+  const [, block] = /^---\r?\n([\s\S]*?)\r?\n---/.exec(card) ?? [];
+  const entries = new Map<string, string>();
+  for (const line of (block ?? '').split(/\r?\n/)) {
+    const [, key, value] = /^([A-Za-z_]+):[ \t]*(\S.*?)[ \t]*$/.exec(line) ?? [];
+    if (key !== undefined && value !== undefined && !/^[|>&*!{[]/.test(value)) entries.set(key, value);
+  }
+  return entries;
+}
+
+function yamlText(text: string): string {
+  return /^[A-Za-z][\w./-]*$/.test(text) && !/^(true|false|null|yes|no|on|off)$/i.test(text)
+    ? text
+    : JSON.stringify(text);
+}
+
+function summary({ name, className, plan, metrics }: ModelCardInput, plugged: number): string {
+  const { before, after } = plan.parameters;
+  const share = (100 * (1 - after / before)).toFixed(1);
+  const removed = plan.blocks.before - plan.blocks.after;
+  const parts = [
+    `\`${className}\` distilled from **${name}**: ${count(plugged, 'interval')} of contiguous blocks replaced by one trained`,
+    `block each, ${count(removed, 'block')} fewer, ${grouped(before)} → ${grouped(after)} parameters (−${share} %).`,
+    metrics.fineTuned
+      ? 'Then fine-tuned as a whole against the teacher.'
+      : 'All other blocks are the teacher’s, byte for byte.',
+  ];
+  return parts.join(' ');
+}
+
+const COLUMNS = [
+  'interval',
+  'in here',
+  'image direction',
+  'image relative',
+  'text direction',
+  'first block alone',
+  'probes',
+  'removal',
+];
+
+function errorTable(intervals: readonly IntervalMetrics[]): string {
+  const rows = intervals.map(({ first, last, plugged, student, baselines }) => [
+    formatIntervalKey({ first, last }),
+    plugged ? 'student' : "teacher's blocks",
+    figure(student?.image, 'direction'),
+    figure(student?.image, 'relative'),
+    figure(student?.text, 'direction'),
+    ...[baselines?.firstBlock, baselines?.probes, baselines?.removal].map((baseline) =>
+      figure(baseline?.image, 'direction'),
+    ),
+  ]);
+  return [COLUMNS, COLUMNS.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}
+
+const LEGEND = `On held-out samples, against the teacher's state after the interval. Direction: mean over tokens of ‖ĥ/‖ĥ‖ − h/‖h‖‖²; relative:
+‖ĥ − h‖ / ‖h‖. The last three columns are the image stream's direction errors of what a student has to beat: the interval's first
+block as it stands, that block and linear probes of the others, and nothing in the interval's place. n/a: not measured.`;
+
+function figure(error: StreamError | null | undefined, kind: keyof StreamError): string {
+  return error ? error[kind].toPrecision(3) : 'n/a';
+}
+
+function measured({ measured: subset }: ExportMetrics): string[] {
+  if (!subset) return [];
+  const lines = [
+    '## Measured as a whole',
+    `- Relative output error of one forward against the teacher: ${(100 * subset.outputError).toFixed(2)} %`,
+  ];
+  if (subset.facts) {
+    const { held, total, pictures } = subset.facts;
+    lines.push(
+      `- Caption facts right: ${((100 * held) / total).toFixed(1)} % (${held} of ${total}, ${pictures} pictures)`,
+    );
+  }
+  lines.push(
+    `- One forward: ${subset.wholeMs.toFixed(1)} ms (teacher) → ${subset.subsetMs.toFixed(1)} ms, in turn in one run`,
+  );
+  return [lines[0] ?? '', lines.slice(1).join('\n')];
+}
+
+function usage({ className, folder, hasCompanions }: ModelCardInput): string {
+  const argument = folder === '' ? '' : `, subfolder="${folder}"`;
+  const rest = hasCompanions
+    ? 'Contigua opens this folder as it lies; scheduler and text embeddings are the teacher’s.'
+    : 'Text encoder, VAE and scheduler are those of the base model: pass `transformer=transformer` to its pipeline.';
+  return `\`\`\`python
+from diffusers import ${className}
+
+transformer = ${className}.from_pretrained("this folder"${argument})
+\`\`\`
+
+${rest}`;
+}
+
+function howMade({ plan, metrics, dtypes }: ModelCardInput): string {
+  const method =
+    'Contiguous layer distillation (PPCL, arXiv 2511.16156): each student saw the teacher’s states before its interval and learned those ' +
+    'after it, independently of the others, so any subset can be plugged in.';
+  const { settings } = metrics;
+  return [
+    method,
+    ...(settings ? [settingsList(settings)] : []),
+    `Trained weights are stored in ${dtypes.trained}; the teacher’s in ${dtypes.teacher}, as they were. \`plan.json\` holds the intervals and the` +
+      ` teacher’s fingerprint (\`${plan.model.fingerprint}\`), \`metrics.json\` all figures. Made with Contigua ${PRODUCT_VERSION}.`,
+  ].join('\n\n');
+}
+
+function settingsList({ data, distil, fineTune }: RunSettings): string {
+  const lines = [
+    `- data: ${DATA[data.kind]}`,
+    `- loss: ${distil.loss}${distil.loss === 'direction-magnitude' ? ` (magnitude weight ${distil.magnitudeWeight})` : ''}`,
+    `- ${distil.steps} steps of ${distil.batch * distil.accumulation} samples per interval, started from the ${distil.start} block, seed ${distil.seed}`,
+    `- AdamW, peak learning rate ${distil.learningRate}, ${distil.warmupSteps} warm-up steps, ${distil.schedule}, weight decay ${distil.weightDecay}` +
+      (distil.ema === null ? '' : `, EMA ${distil.ema}`),
+  ];
+  if (fineTune)
+    lines.push(
+      `- joint fine-tune: ${fineTune.steps} steps of ${fineTune.batch}, ${fineTune.train} weights, rate ${fineTune.learningRate}`,
+    );
+  return lines.join('\n');
+}
+
+const DATA: Readonly<Record<RunSettings['data']['kind'], string>> = {
+  shapes: 'pictures and captions of the sample grammar, made on the fly',
+  file: 'a calibration file',
+  synthetic: 'seeded noise, which says little about real inputs',
+};
+
+function limits({ metrics }: ModelCardInput): string {
+  const lines = [
+    'Errors are measured per interval, on samples like those trained on; other prompts, resolutions or step counts may fare worse.',
+    'Whatever the teacher can not do, or does badly, this model does no better.',
+  ];
+  if (metrics.settings?.data.kind === 'synthetic')
+    lines.unshift('**Trained on synthetic noise**: it shows that the pipeline works, not that the model draws.');
+  if (!metrics.measured) lines.push('This very choice of students was not measured as a whole.');
+  return lines.map((line) => `- ${line}`).join('\n');
+}
+
+function count(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? '' : 's'}`;
+}
+
+function grouped(value: number): string {
+  return value.toLocaleString('en-US');
+}

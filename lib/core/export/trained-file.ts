@@ -1,0 +1,159 @@
+/**
+ * What training leaves: a student (one block, names without a block's prefix) or the fine-tuned whole (names of the
+ * student model). Checked against teacher, interval and shapes before anything is made from it; docs/student-format.md.
+ */
+import { type BlobLike, type NamedBlob, readSafetensorsHeader, type TensorInfo } from '../checkpoint/index.ts';
+import { ContiguaError } from '../errors.ts';
+import { type BlockInterval, formatIntervalKeys } from '../interval/index.ts';
+import type { ExpectedTensor } from '../model/config-index.ts';
+import { checkValues } from './cast-tensor.ts';
+
+/** Keys of the safetensors metadata. */
+export const TRAINED_METADATA = {
+  kind: 'contigua.kind',
+  interval: 'contigua.interval',
+  plugged: 'contigua.plugged',
+  teacher: 'contigua.teacher',
+  family: 'contigua.family',
+  settings: 'contigua.settings',
+} as const;
+
+export interface TrainedTensor {
+  readonly info: TensorInfo;
+  readonly file: string;
+  /** The tensor's bytes, F32. */
+  readonly blob: BlobLike;
+}
+
+export type TrainedTensors = ReadonlyMap<string, TrainedTensor>;
+
+interface Wanted {
+  readonly kind: 'student' | 'fine-tuned';
+  readonly fingerprint: string;
+  readonly family: string;
+  /** The interval of a student, the plugged intervals of a fine-tune. */
+  readonly intervals: readonly BlockInterval[];
+}
+
+/** `block`: tensors of one block of the model, names without its prefix; all must be there. */
+export async function openStudent(
+  file: NamedBlob,
+  wanted: Omit<Wanted, 'kind' | 'intervals'> & { readonly interval: BlockInterval },
+  block: readonly Omit<ExpectedTensor, 'block'>[],
+): Promise<TrainedTensors> {
+  const { interval, ...rest } = wanted;
+  const tensors = await openTrained(file, { ...rest, kind: 'student', intervals: [interval] });
+  const missing = block.filter(({ name }) => !tensors.has(name));
+  const [first] = missing;
+  if (first) {
+    throw new ContiguaError('weight-missing', 'The student lacks a weight', {
+      file: file.path,
+      tensor: first.name,
+      found: missing.length > 1 ? `${missing.length} of ${block.length} tensors missing` : 'no such tensor',
+      expected: `[${first.shape.join(', ')}]`,
+    });
+  }
+  checkShapes(tensors, block);
+  return tensors;
+}
+
+/** `model`: tensors of the student model; any of them may be there, as a fine-tune may train but the students. */
+export async function openFineTuned(
+  file: NamedBlob,
+  wanted: Omit<Wanted, 'kind'>,
+  model: readonly ExpectedTensor[],
+): Promise<TrainedTensors> {
+  const tensors = await openTrained(file, { ...wanted, kind: 'fine-tuned' });
+  checkShapes(tensors, model);
+  return tensors;
+}
+
+/** Reads all of it once. */
+export async function checkTrainedValues(tensors: TrainedTensors): Promise<void> {
+  for (const [tensor, { blob, file }] of tensors) {
+    for (let start = 0; start < blob.size; start += CHECKED_AT_ONCE) {
+      const bytes = await blob.slice(start, start + CHECKED_AT_ONCE).arrayBuffer();
+      checkValues(new Float32Array(bytes), 'F32', start / 4, { file, tensor });
+    }
+  }
+}
+const CHECKED_AT_ONCE = 8 * 2 ** 20;
+
+async function openTrained({ path, blob }: NamedBlob, wanted: Wanted): Promise<Map<string, TrainedTensor>> {
+  const { tensors, metadata } = await readSafetensorsHeader(blob, path);
+  const { kind, fingerprint, family, intervals } = wanted;
+  const expect = (key: keyof typeof TRAINED_METADATA, expected: string, told: () => ContiguaError) => {
+    if (metadata.get(TRAINED_METADATA[key]) !== expected) throw told();
+  };
+  const found = (key: keyof typeof TRAINED_METADATA) => metadata.get(TRAINED_METADATA[key]) ?? 'nothing';
+  expect(
+    'kind',
+    kind,
+    () =>
+      new ContiguaError('checkpoint-unsupported', `This is no ${kind === 'student' ? 'student' : 'fine-tuned model'}`, {
+        file: path,
+        found: `${TRAINED_METADATA.kind}: ${found('kind')}`,
+        expected: kind,
+        hint: 'See docs/student-format.md.',
+      }),
+  );
+  expect(
+    'teacher',
+    fingerprint,
+    () =>
+      new ContiguaError('plan-mismatch', 'It was trained from another teacher', {
+        file: path,
+        found: `fingerprint ${found('teacher')}`,
+        expected: `fingerprint ${fingerprint}`,
+        hint: 'Open the model that it was distilled from.',
+      }),
+  );
+  expect(
+    'family',
+    family,
+    () =>
+      new ContiguaError('checkpoint-unsupported', 'It is of another model family', {
+        file: path,
+        found: found('family'),
+        expected: family,
+      }),
+  );
+  const key = kind === 'student' ? 'interval' : 'plugged';
+  expect(
+    key,
+    formatIntervalKeys(intervals),
+    () =>
+      new ContiguaError('plan-mismatch', 'It stands for other blocks', {
+        file: path,
+        found: found(key),
+        expected: formatIntervalKeys(intervals) || 'no interval',
+      }),
+  );
+  const opened = new Map<string, TrainedTensor>();
+  for (const [name, info] of tensors) {
+    if (info.dtype !== 'F32') {
+      throw new ContiguaError('checkpoint-unsupported', 'A trained weight is not stored in F32', {
+        file: path,
+        tensor: name,
+        found: info.dtype,
+        expected: 'F32',
+      });
+    }
+    opened.set(name, { info, file: path, blob: blob.slice(info.start, info.end) });
+  }
+  return opened;
+}
+
+function checkShapes(tensors: TrainedTensors, expected: readonly Omit<ExpectedTensor, 'block'>[]): void {
+  const shapes = new Map(expected.map(({ name, shape }) => [name, shape]));
+  for (const [tensor, { info, file }] of tensors) {
+    const shape = shapes.get(tensor);
+    if (shape?.join() === info.shape.join()) continue;
+    throw new ContiguaError('weight-misshapen', shape ? 'A trained weight has the wrong shape' : 'No such weight', {
+      file,
+      tensor,
+      found: `[${info.shape.join(', ')}]`,
+      expected: shape ? `[${shape.join(', ')}]` : 'a tensor of the model',
+    });
+  }
+}
