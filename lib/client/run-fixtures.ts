@@ -40,6 +40,7 @@ export function jobView(key: string, change: Partial<JobView> = {}): JobView {
     startBlock: null,
     heldOut: [],
     error: null,
+    note: null,
     studentBytes: null,
     ...change,
   };
