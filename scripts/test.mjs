@@ -1,7 +1,8 @@
 /**
  * `npm test`: types, lint, unit tests (per engine) and the journeys in a real Chromium, one after the other, and one
  * closing line with the counts of all of them. Each of types and lint counts as one test. A stage that fails does not
- * hide the next ones. `npm test -- unit` runs only the named stages.
+ * hide the next ones. `npm test -- unit` runs only the named stages. Numeric tests run on the engine tensorflow as well
+ * where it is set up; the closing lines say whether it was.
  */
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -9,6 +10,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const reports = await mkdtemp(join(tmpdir(), 'contigua-test-'));
+/** Passed tests of each engine. */
+const engines = new Map();
 const bin = (name) => join('node_modules', '.bin', name);
 
 const stages = {
@@ -16,10 +19,17 @@ const stages = {
   lint: { command: [bin('biome'), 'ci', '--error-on-warnings', '.'] },
   unit: {
     command: [bin('vitest'), 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${reports}/unit.json`],
+    // TensorFlow's library would speak of instruction sets between the tests.
+    env: { TF_CPP_MIN_LOG_LEVEL: '2' },
     count: async () => {
-      const { numPassedTests, numFailedTests, numPendingTests } = JSON.parse(
+      const { numPassedTests, numFailedTests, numPendingTests, testResults } = JSON.parse(
         await readFile(`${reports}/unit.json`, 'utf8'),
       );
+      for (const { status, ancestorTitles } of testResults.flatMap((file) => file.assertionResults)) {
+        // The suites of lib/core/tensor/test-engines.ts.
+        const engine = / on (cpu|wasm|tensorflow)$/.exec(ancestorTitles[0] ?? '')?.[1];
+        if (engine && status === 'passed') engines.set(engine, (engines.get(engine) ?? 0) + 1);
+      }
       return { passed: numPassedTests, failed: numFailedTests, skipped: numPendingTests };
     },
   },
@@ -60,6 +70,11 @@ for (const [name, { command, env, count }] of Object.entries(stages)) {
   for (const key of Object.keys(total)) total[key] += counts[key];
 }
 await rm(reports, { recursive: true, force: true });
+if (engines.size > 0) {
+  const tested = [...engines].map(([engine, tests]) => `${engine} ${tests}`).join(', ');
+  const missing = engines.has('tensorflow') ? '' : '. NOT on tensorflow, which `npm run engine:tensorflow` sets up';
+  console.log(`\nNumeric tests passed per engine: ${tested}${missing}`);
+}
 const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : '';
 console.log(`\n${total.passed} passed, ${total.failed} failed${skipped}`);
 process.exit(total.failed > 0 ? 1 : 0);

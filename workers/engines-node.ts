@@ -1,29 +1,28 @@
 /**
- * Engines of the terminal. TensorFlow's own library where @tensorflow/tfjs-node is installed, WebGPU where the `webgpu`
- * package is; neither is a dependency, and both may fail to load in many ways, each of which becomes a reason shown.
- * Else WASM, which in Node has SIMD but no threads, and plain JavaScript by name.
+ * Engines of the terminal and of compute processes. TensorFlow's own library where it is set up, WebGPU where the
+ * `webgpu` package is; neither is a dependency, and both may fail to load in many ways, each of which becomes a reason
+ * shown. Else WASM, which in Node has SIMD but no threads, and plain JavaScript by name.
  */
 import { createRequire } from 'node:module';
 import { dirname, sep } from 'node:path';
-import * as tf from '@tensorflow/tfjs-core';
 import { type EngineCandidate, registerFastWasmKernels } from '../lib/core/tensor/index.ts';
 import { CPU_CANDIDATE, startCpu } from './engine-cpu.ts';
 import { createEngineHost, type EngineHost, freshBackend, type Started } from './engine-host.ts';
+import { describeTensorflow, findTensorflow, loadTensorflow } from './engine-tensorflow.ts';
 import { launchWebgpu, webgpuCandidate } from './engine-webgpu.ts';
 import { hasSimd } from './wasm-simd.ts';
 
-const TENSORFLOW_PACKAGE = '@tensorflow/tfjs-node';
 const WEBGPU_PACKAGE = 'webgpu';
 
 export function nodeEngines(): EngineHost {
   return createEngineHost({
-    async probe() {
-      return [await tensorflowCandidate(), await nodeWebgpuCandidate(), wasmCandidate(), CPU_CANDIDATE];
+    async probe(threads) {
+      return [await tensorflowCandidate(threads), await nodeWebgpuCandidate(), wasmCandidate(), CPU_CANDIDATE];
     },
-    async launch(name, lost) {
+    async launch(name, lost, threads) {
       switch (name) {
         case 'tensorflow':
-          return { device: describeLibrary(await freshBackend('tensorflow')), threads: null };
+          return await startTensorflow(threads);
         case 'webgpu':
           return await startWebgpu(lost);
         case 'wasm':
@@ -35,9 +34,8 @@ export function nodeEngines(): EngineHost {
   });
 }
 
-/** Importing registers the backend; that it is there at all is what is asked. */
-async function tensorflowCandidate(): Promise<EngineCandidate> {
-  const loaded = await importOptional(TENSORFLOW_PACKAGE);
+/** Loading it is the only way to know that it loads. */
+async function tensorflowCandidate(threads: number | undefined): Promise<EngineCandidate> {
   const none = (reason: string): EngineCandidate => ({
     name: 'tensorflow',
     available: false,
@@ -45,25 +43,29 @@ async function tensorflowCandidate(): Promise<EngineCandidate> {
     reason,
     preferred: false,
   });
-  if ('failure' in loaded) return none(loaded.failure);
-  if (!tf.findBackendFactory('tensorflow')) {
-    return none(`${TENSORFLOW_PACKAGE} brought another TensorFlow.js: install version ${tf.version_core} of it.`);
+  const folder = findTensorflow();
+  if (!folder) return none('It is not set up here (`npm run engine:tensorflow` does it).');
+  try {
+    await loadTensorflow(folder, threads);
+  } catch (thrown) {
+    return none(`It is set up but does not load: ${firstLine(thrown)}`);
   }
   return {
     name: 'tensorflow',
     available: true,
     device: 'libtensorflow',
-    reason: "TensorFlow's own library is the fastest engine of this machine's processor.",
+    reason:
+      "TensorFlow's own library, the fastest engine of a processor, and of an NVIDIA GPU where it was set up for one.",
     preferred: true,
   };
 }
 
-/** "libtensorflow 2.21.0, CPU": only the running backend tells. */
-function describeLibrary(backend: object): string {
-  const binding = 'binding' in backend ? backend.binding : null;
-  const version = typeof binding === 'object' && binding !== null && 'TF_Version' in binding ? binding.TF_Version : '';
-  const onGpu = 'isUsingGpuDevice' in backend && backend.isUsingGpuDevice === true;
-  return `${`libtensorflow ${version}`.trim()}, ${onGpu ? 'GPU' : 'CPU'}`;
+async function startTensorflow(threads: number | undefined): Promise<Started> {
+  const library = await loadTensorflow();
+  const device = describeTensorflow(await freshBackend('tensorflow'), library);
+  if (threads === undefined || threads === library.threads) return { device, threads: library.threads };
+  const note = `It was loaded with ${library.threads} threads before, which only a new process can change.`;
+  return { device, threads: library.threads, note };
 }
 
 async function nodeWebgpuCandidate(): Promise<EngineCandidate> {

@@ -2,7 +2,7 @@
  * Starts the compute worker of a terminal or a job process as a thread, so that Ctrl-C and progress stay alive while it
  * computes.
  */
-import { Worker } from 'node:worker_threads';
+import { SHARE_ENV, Worker } from 'node:worker_threads';
 import { createWorkerClient, type WorkerClient } from './client.ts';
 import type { ClientPort } from './port.ts';
 
@@ -12,7 +12,8 @@ export function startNodeWorker(entry = new URL('./node.worker.mjs', import.meta
 
 function connect(entry: URL): ClientPort {
   // TensorFlow.js prints advice to stdout, which belongs to the data.
-  const worker = new Worker(entry, { stdout: true });
+  // Native libraries read the process's environment, of which a thread has a copy unless it is shared.
+  const worker = new Worker(entry, { stdout: true, env: SHARE_ENV });
   worker.stdout.pipe(process.stderr);
   return {
     postMessage: (request) => worker.postMessage(request),

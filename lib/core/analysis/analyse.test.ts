@@ -41,7 +41,7 @@ function numbersIn(value: unknown): number[] {
   return typeof value === 'object' && value !== null ? Object.values(value).flatMap(numbersIn) : [];
 }
 
-describePerEngine(['wasm'], 'an analysis', () => {
+describePerEngine(['wasm', 'tensorflow'], 'an analysis', () => {
   let transformer: Transformer;
   let calibration: Calibration;
   let analysed: Analysed;

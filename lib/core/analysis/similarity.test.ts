@@ -74,7 +74,7 @@ function ckaByDefinition(x: ArrayLike<number>, y: ArrayLike<number>, n: number):
   };
 }
 
-describePerEngine(['cpu', 'wasm'], 'CKA', () => {
+describePerEngine(['cpu', 'wasm', 'tensorflow'], 'CKA', () => {
   let tensors = 0;
   beforeEach(() => {
     tensors = tf.memory().numTensors;

@@ -36,7 +36,7 @@ async function capture(residentBytes?: number): Promise<CapturedBlock[]> {
   return blocks;
 }
 
-describePerEngine(['cpu', 'wasm'], 'capturing hidden states', () => {
+describePerEngine(['cpu', 'wasm', 'tensorflow'], 'capturing hidden states', () => {
   test('yields the embedded input and every block, with a row per image token and per valid text token', async () => {
     const blocks = await capture();
     expect(blocks.map((b) => b.index)).toEqual([-1, 0, 1]);

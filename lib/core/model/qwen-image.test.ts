@@ -34,7 +34,7 @@ const openSmall = (numBlocks: number, residentBytes?: number) => {
   return openTransformer(deep, goldenCheckpoint(deep), { residentBytes });
 };
 
-describePerEngine(['cpu', 'wasm'], 'the Qwen-Image forward pass', () => {
+describePerEngine(['cpu', 'wasm', 'tensorflow'], 'the Qwen-Image forward pass', () => {
   const cases: [string, () => GoldenCase][] = [
     ['q1', goldenQ1],
     ['q2', goldenQ2],

@@ -1,7 +1,7 @@
 /**
  * Runs one suite once per TensorFlow.js backend, in Node. For tests only: the one file under lib/core that may touch
- * Node, to find the WASM binaries next to their package. The wasm backend runs with this product's kernels, as it does
- * in the worker.
+ * Node, to find the WASM binaries next to their package, and TensorFlow's library. The backends run as they do in the
+ * worker: wasm with this product's kernels, tensorflow where it is set up (`npm test` says whether it was).
  */
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
@@ -9,12 +9,14 @@ import '@tensorflow/tfjs-backend-cpu';
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe } from 'vitest';
+import { findTensorflow, loadTensorflow } from '../../../workers/engine-tensorflow.ts';
 import { registerFastWasmKernels } from './fast-wasm-kernels.ts';
 
-export type TestEngine = 'cpu' | 'wasm';
+export type TestEngine = 'cpu' | 'wasm' | 'tensorflow';
 
 export function describePerEngine(engines: readonly TestEngine[], name: string, suite: (engine: TestEngine) => void) {
   for (const engine of engines) {
+    if (engine === 'tensorflow' && findTensorflow() === null) continue;
     describe(`${name} on ${engine}`, () => {
       beforeAll(() => startTestEngine(engine));
       suite(engine);
@@ -28,6 +30,7 @@ export async function startTestEngine(engine: TestEngine): Promise<void> {
     setWasmPaths(`${dirname(entry)}/`);
     registerFastWasmKernels();
   }
+  if (engine === 'tensorflow') await loadTensorflow();
   await tf.setBackend(engine);
   await tf.ready();
 }
