@@ -1,5 +1,5 @@
 export type { Calibration, CapturedBlock } from './calibration.ts';
 export { type CaptureOptions, captureStates } from './capture-states.ts';
 export { fileCalibration, readForwardInputs } from './file-calibration.ts';
-export { shapesCalibration } from './shapes-calibration.ts';
+export { shapesCalibration, shapesInputs } from './shapes-calibration.ts';
 export { type SyntheticRequest, syntheticCalibration } from './synthetic-calibration.ts';

@@ -1,11 +1,11 @@
 /**
  * Real inputs for the sample model: scenes of its grammar as training saw them, captioned in a random order of objects,
- * noised as flow matching noises, x_t = (1 − σ)·x + σ·ε, at levels spread over (0, 1).
+ * noised as flow matching noises, x_t = (1 − σ)·x + σ·ε; for an analysis at levels spread over (0, 1).
  */
 
 import { ContiguaError } from '../errors.ts';
-import type { ModelConfig } from '../model/index.ts';
-import { seededRandom } from '../random.ts';
+import type { ModelConfig, TransformerInputs } from '../model/index.ts';
+import { type SeededRandom, seededRandom } from '../random.ts';
 import {
   CAPTION_TOKENS,
   captionWords,
@@ -26,6 +26,26 @@ export function shapesCalibration(
   config: ModelConfig,
   { samples, timesteps, seed }: SyntheticRequest,
 ): Calibration {
+  const levels = noiseLevels(timesteps);
+  const timestep = Float32Array.from({ length: samples }, (_, i) => levels[i % timesteps]!);
+  return calibrationOf(
+    shapesInputs(assets, config, seededRandom(seed), timestep),
+    { kind: 'shapes', label: `${samples} captioned pictures at ${timesteps} noise levels`, seed },
+    config,
+  );
+}
+
+/**
+ * One sample per noise level of `timestep`, drawn from `random` in order; a share of `droppedCaptions` gets the null caption.
+ * Throws `calibration-invalid`.
+ */
+export function shapesInputs(
+  assets: SampleAssets,
+  config: ModelConfig,
+  random: SeededRandom,
+  timestep: Float32Array,
+  droppedCaptions = 0,
+): TransformerInputs {
   const grid = PICTURE_SIZE / config.patchSize;
   const imageTokens = grid * grid;
   const features = config.patchSize ** 2 * 3;
@@ -36,15 +56,14 @@ export function shapesCalibration(
       hint: 'Use synthetic inputs or a calibration.safetensors for this model.',
     });
   }
-  const random = seededRandom(seed);
-  const levels = noiseLevels(timesteps);
-  const timestep = Float32Array.from({ length: samples }, (_, i) => levels[i % timesteps]!);
+  const samples = timestep.length;
   const hiddenStates = new Float32Array(samples * imageTokens * features);
   const encoderHiddenStates = new Float32Array(samples * CAPTION_TOKENS * config.textDim);
   const mask = new Uint8Array(samples * CAPTION_TOKENS);
   for (let sample = 0; sample < samples; sample++) {
     const scene = randomScene(random, false);
-    const caption = encodeWords(captionWords(scene, shuffledQuadrants(random)));
+    const dropped = droppedCaptions > 0 && random.uniform() < droppedCaptions;
+    const caption = encodeWords(dropped ? [] : captionWords(scene, shuffledQuadrants(random)));
     const tokens = packPicture(renderScene(scene));
     const sigma = timestep[sample]!;
     tokens.forEach((x, i) => {
@@ -53,18 +72,14 @@ export function shapesCalibration(
     encoderHiddenStates.set(embedCaption(assets, caption), sample * CAPTION_TOKENS * config.textDim);
     mask.fill(1, sample * CAPTION_TOKENS, sample * CAPTION_TOKENS + caption.valid);
   }
-  return calibrationOf(
-    {
-      batch: samples,
-      imageTokens,
-      textTokens: CAPTION_TOKENS,
-      imageShapes: [[1, grid, grid]],
-      hiddenStates,
-      encoderHiddenStates,
-      mask,
-      timestep,
-    },
-    { kind: 'shapes', label: `${samples} captioned pictures at ${timesteps} noise levels`, seed },
-    config,
-  );
+  return {
+    batch: samples,
+    imageTokens,
+    textTokens: CAPTION_TOKENS,
+    imageShapes: [[1, grid, grid]],
+    hiddenStates,
+    encoderHiddenStates,
+    mask,
+    timestep,
+  };
 }

@@ -18,7 +18,7 @@ import {
 } from './layers.ts';
 import { jointAttention } from './qwen-attention.ts';
 import { beginContext, disposeQwenContext, type QwenContext } from './qwen-context.ts';
-import type { Route } from './route.ts';
+import type { Route, RouteStep } from './route.ts';
 import type { PassContext, State, Transformer, TransformerInputs } from './transformer.ts';
 import type { WeightSet, WeightStore } from './weights.ts';
 
@@ -42,14 +42,25 @@ export async function openQwenImage(config: ModelConfig, weights: WeightStore): 
     async loadBlock(index) {
       await weights.block(index);
     },
-    async runBlock(index, state, context) {
-      const block = await weights.block(index);
+    runBlock: (index, state, context) => transformer.runStep({ kind: 'block', index }, state, context),
+    async runStep(step, state, context, withText = true) {
+      const block = step.kind === 'block' ? await weights.block(step.index) : null;
       const [image, text] = tf.tidy(() => {
-        const next = runBlock(config, block, state, contextOf(context), true);
-        return [next.image, next.text];
+        const next =
+          step.kind === 'probe'
+            ? {
+                image: applyProbe(state.image, step.probe.image),
+                text: applyProbe(state.text, withText ? step.probe.text : null),
+              }
+            : runBlock(config, block ?? weightsOf(step), state, contextOf(context), withText);
+        return [tf.clone(next.image), tf.clone(next.text)];
       });
       return { image, text };
     },
+    async readBlock(index) {
+      return (await weights.block(index)).clone();
+    },
+    applyBlock: (block, state, context, withText) => runBlock(config, block, state, contextOf(context), withText),
     project(state, context) {
       const { conditioning } = contextOf(context);
       return tf.tidy(() => {
@@ -70,25 +81,12 @@ export async function openQwenImage(config: ModelConfig, weights: WeightStore): 
     async forward(inputs, route = wholeRoute(config)) {
       const { state: first, context } = await transformer.begin(inputs);
       let state = first;
-      const lastBlock = route.findLastIndex((step) => step.kind === 'block');
+      const lastBlock = route.findLastIndex((step) => step.kind !== 'probe');
       try {
         for (const [position, step] of route.entries()) {
-          const withText = position < lastBlock;
-          const block = step.kind === 'block' ? await weights.block(step.index) : null;
-          const [image, text] = tf.tidy(() => {
-            const next =
-              step.kind === 'block' && block
-                ? runBlock(config, block, state, contextOf(context), withText)
-                : step.kind === 'probe'
-                  ? {
-                      image: applyProbe(state.image, step.probe.image),
-                      text: applyProbe(state.text, withText ? step.probe.text : null),
-                    }
-                  : state;
-            return [tf.clone(next.image), tf.clone(next.text)];
-          });
+          const next = await transformer.runStep(step, state, context, position < lastBlock);
           tf.dispose([state.image, state.text]);
-          state = { image, text };
+          state = next;
         }
         const output = transformer.project(state, context);
         try {
@@ -106,6 +104,11 @@ export async function openQwenImage(config: ModelConfig, weights: WeightStore): 
     },
   };
   return transformer;
+}
+
+function weightsOf(step: RouteStep): WeightSet {
+  if (step.kind !== 'student') throw new RangeError(`A step of the kind ${step.kind} has no weights of its own`);
+  return step.weights;
 }
 
 function wholeRoute({ numBlocks }: ModelConfig): Route {

@@ -1,5 +1,6 @@
 /** The way of a forward pass through the blocks: whole, with intervals removed, or with their probes in their place. */
 import type { BlockInterval, Replacement } from '../interval/interval.ts';
+import type { WeightSet } from './weights.ts';
 
 /** Residual map x + x·weight + bias. */
 export interface AffineMap {
@@ -17,7 +18,9 @@ export interface StreamProbes {
 
 export type RouteStep =
   | { readonly kind: 'block'; readonly index: number }
-  | { readonly kind: 'probe'; readonly probe: StreamProbes };
+  | { readonly kind: 'probe'; readonly probe: StreamProbes }
+  /** A block with weights of its own, owned by whoever made the route. */
+  | { readonly kind: 'student'; readonly weights: WeightSet };
 export type Route = readonly RouteStep[];
 
 /** Block `first` of each interval runs; the rest is left out or stands in as its probes. `probes` has one per block. */
@@ -38,6 +41,20 @@ export function routeOf(
       if (!probe) throw new RangeError(`No probe for block ${index}: ${probes.length} probes given`);
       route.push({ kind: 'probe', probe });
     }
+  }
+  return route;
+}
+
+/** Students by the interval that each stands for: in its place the student runs, and nothing else of the interval does. */
+export function routeWithStudents(
+  numBlocks: number,
+  students: readonly { readonly interval: BlockInterval; readonly weights: WeightSet }[],
+): Route {
+  const route: RouteStep[] = [];
+  for (let index = 0; index < numBlocks; index++) {
+    const student = students.find(({ interval }) => interval.first <= index && index <= interval.last);
+    if (!student) route.push({ kind: 'block', index });
+    else if (student.interval.first === index) route.push({ kind: 'student', weights: student.weights });
   }
   return route;
 }

@@ -4,7 +4,8 @@
  */
 import type * as tf from '@tensorflow/tfjs-core';
 import type { ModelConfig } from './config.ts';
-import type { Route } from './route.ts';
+import type { Route, RouteStep } from './route.ts';
+import type { WeightSet } from './weights.ts';
 
 export interface TransformerInputs {
   /** Packed image tokens [B, Ni, inChannels]. */
@@ -45,7 +46,16 @@ export interface Transformer {
   loadBlock(index: number): Promise<void>;
   /** New tensors, owned by the caller; the input is untouched. */
   runBlock(index: number, state: State, context: PassContext): Promise<State>;
-  /** Output tokens [B, Ni, p²·out], owned by the caller. */
+  /**
+   * One step of a route: new tensors, owned by the caller; the input is untouched. Without text, only what the image
+   * stream needs is computed, and the text is returned as it came.
+   */
+  runStep(step: RouteStep, state: State, context: PassContext, withText?: boolean): Promise<State>;
+  /** The block's weights as tensors of the caller's own: [in, out] matrices and vectors, by name without the block's prefix. */
+  readBlock(index: number): Promise<WeightSet>;
+  /** A block with the weights given, differentiable in them and in the state. Call inside tf.tidy or a gradient. */
+  applyBlock(weights: WeightSet, state: State, context: PassContext, withText: boolean): State;
+  /** Output tokens [B, Ni, p²·out], owned by the caller; differentiable in the state. */
   project(state: State, context: PassContext): tf.Tensor3D;
   disposeContext(context: PassContext): void;
   /** Output tokens [B, Ni, p²·out] along `route`, by default every block. Text that no later block reads is not computed. */

@@ -76,7 +76,7 @@ function refuseLeftovers(checkpoint: Checkpoint, config: ModelConfig, expected: 
   }
 }
 
-/** Tensors of one block or of the globals, by name without the block's prefix. Owns them. */
+/** Tensors of one block or of the globals, by name without the block's prefix. Owns them; a set of a gradient's own tensors is left to it. */
 export class WeightSet {
   readonly #tensors = new Map<string, tf.Tensor>();
 
@@ -91,6 +91,16 @@ export class WeightSet {
       weight: this.#find(`${name}.weight`) as tf.Tensor2D,
       bias: this.#find(`${name}.bias`) as tf.Tensor1D,
     };
+  }
+  /** In the order in which they were added. */
+  entries(): IterableIterator<[string, tf.Tensor]> {
+    return this.#tensors.entries();
+  }
+  /** The same values under handles of their own, which outlive this set's. */
+  clone(): WeightSet {
+    const copy = new WeightSet();
+    for (const [name, tensor] of this.#tensors) copy.add(name, tf.clone(tensor));
+    return copy;
   }
   dispose(): void {
     for (const tensor of this.#tensors.values()) tensor.dispose();
@@ -177,14 +187,16 @@ export class WeightStore {
   }
 }
 
-function toEngine(values: Float32Array, shape: readonly number[]): tf.Tensor {
+/** A tensor of a checkpoint, [out, in] or a vector, as the engine holds it: [in, out]. */
+export function toEngine(values: Float32Array, shape: readonly number[]): tf.Tensor {
   return tf.tidy(() => {
     const stored = tf.tensor(values, [...shape], 'float32');
     return shape.length === 2 ? tf.transpose(stored) : stored;
   });
 }
 
-function checkFinite(values: Float32Array, file: string, tensor: string): void {
+/** Throws `weight-not-finite`. */
+export function checkFinite(values: Float32Array, file: string, tensor: string): void {
   for (let i = 0; i < values.length; i++) {
     const value = values[i]!;
     if (!Number.isFinite(value)) {

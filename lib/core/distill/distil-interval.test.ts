@@ -1,0 +1,82 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { expect, test } from 'vitest';
+import { goldenQ1, openTransformer } from '../model/index.ts';
+import type { DistilProgress, SavedFile } from '../run/progress.ts';
+import { DEFAULT_DISTIL, type DistilSettings } from '../run/settings.ts';
+import { describePerEngine } from '../tensor/test-engines.ts';
+import { distilInterval } from './distil-interval.ts';
+import { syntheticBatches } from './training-data.ts';
+
+const settings: DistilSettings = {
+  ...DEFAULT_DISTIL,
+  steps: 6,
+  batch: 2,
+  warmupSteps: 2,
+  heldOutSamples: 2,
+  heldOutEvery: 3,
+  checkpointEvery: 2,
+};
+
+async function run(
+  changes: Partial<DistilSettings>,
+  resumeFrom: Uint8Array<ArrayBuffer> | null = null,
+  stopAfter = 99,
+) {
+  const golden = goldenQ1();
+  const transformer = await openTransformer(golden.config, golden.checkpoint);
+  const files = new Map<string, Uint8Array<ArrayBuffer>>();
+  const events: DistilProgress[] = [];
+  const stop = new AbortController();
+  const all = { ...settings, ...changes };
+  try {
+    const result = await distilInterval({
+      transformer,
+      fingerprint: 'golden',
+      interval: { first: 0, last: 1 },
+      settings: all,
+      batches: syntheticBatches(golden.config, { batch: all.batch, seed: all.seed }),
+      shared: null,
+      leadingRoute: null,
+      resume: resumeFrom && { path: 'state', blob: new Blob([resumeFrom]) },
+      async save(name, parts): Promise<SavedFile> {
+        const chunks: Uint8Array<ArrayBuffer>[] = [];
+        for await (const part of parts) chunks.push(Uint8Array.from(part));
+        files.set(name, new Uint8Array(await new Blob(chunks).arrayBuffer()));
+        return { url: name, sizeBytes: 0, sha256: '' };
+      },
+      onProgress(progress, done) {
+        events.push(progress);
+        if (done >= stopAfter) stop.abort();
+      },
+      signal: stop.signal,
+    }).catch((thrown: unknown) => thrown);
+    return { result, files, events };
+  } finally {
+    transformer.dispose();
+  }
+}
+
+const lossesOf = (events: readonly DistilProgress[]) =>
+  events.flatMap((event) => (event.kind === 'steps' ? event.points.map(({ image }) => image) : []));
+
+describePerEngine(['wasm', 'tensorflow'], 'a student in training', () => {
+  test('errs less on held-out samples than at first, reports every step once, and leaves no tensor behind', async () => {
+    const before = tf.memory().numTensors;
+    const { files, events } = await run({ steps: 30, learningRate: 3e-3 });
+    const errors = events.flatMap((event) => (event.kind === 'held-out' ? event.point : []));
+    expect(errors.map(({ step }) => step)).toEqual([0, 3, 6, 9, 12, 15, 18, 21, 24, 27, 30]);
+    expect(errors.at(-1)!.student.image.direction).toBeLessThan(errors[0]!.student.image.direction * 0.99);
+    expect(lossesOf(events)).toHaveLength(30);
+    expect(files.has('student.safetensors')).toBe(true);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  test('ends with the same bits when it is cut off and resumed from a checkpoint', async () => {
+    const whole = await run({ ema: 0.9 });
+    const cut = await run({ ema: 0.9 }, null, 4);
+    const state = cut.files.get('state-4.safetensors')!;
+    const resumed = await run({ ema: 0.9 }, state);
+    expect(resumed.files.get('student.safetensors')).toEqual(whole.files.get('student.safetensors'));
+    expect(lossesOf(resumed.events)).toEqual(lossesOf(whole.events).slice(4));
+  });
+});

@@ -1,0 +1,175 @@
+/**
+ * One interval's student (PPCL, section 3.3): it starts as one of the teacher's blocks, sees the teacher's state before the
+ * interval, and learns the teacher's state after it. With students before it, it sees what they make of the input
+ * instead: sequential distillation, the baseline that lets errors build up.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import type { NamedBlob } from '../checkpoint/index.ts';
+import { TRAINED_METADATA } from '../export/index.ts';
+import type { BlockInterval } from '../interval/index.ts';
+import { formatIntervalKeys } from '../interval/index.ts';
+import { type Route, type Transformer, WeightSet } from '../model/index.ts';
+import type { DistilProgress, DistilResult, SavedFile } from '../run/progress.ts';
+import type { DistilSettings } from '../run/settings.ts';
+import { lossAndGradients } from './gradients.ts';
+import { streamLoss, tokenWeights } from './losses.ts';
+import { optimise } from './optimise.ts';
+import { cutUp, type FlatParameters, flatten, layoutOf, type ParameterLayout, unflatten } from './parameters.ts';
+import { HeldOut, textCounts } from './stand-in-errors.ts';
+import { startBlockOf, trainedFileParts } from './student.ts';
+import { advance, releaseBatch, type SharedStates, TeacherStates } from './teacher-states.ts';
+import type { TrainingBatches } from './training-data.ts';
+import { readState } from './training-state.ts';
+
+export interface DistilOptions {
+  readonly transformer: Transformer;
+  /** Of the teacher; written into the student's file and demanded of a checkpoint. */
+  readonly fingerprint: string;
+  readonly interval: BlockInterval;
+  readonly settings: DistilSettings;
+  readonly batches: TrainingBatches;
+  readonly shared: SharedStates | null;
+  /** The way from the input to the interval, where it is not the teacher's own. */
+  readonly leadingRoute: Route | null;
+  readonly resume: NamedBlob | null;
+  /** Writes a file of this name whole or not at all. */
+  readonly save: (name: string, parts: AsyncIterable<Uint8Array>) => Promise<SavedFile>;
+  readonly onProgress: (progress: DistilProgress, stepsDone: number) => void;
+  readonly signal: AbortSignal;
+}
+
+export async function distilInterval(options: DistilOptions): Promise<DistilResult> {
+  const { transformer, interval, settings, batches, signal, onProgress } = options;
+  const inputs = batches.heldOut(settings.heldOutSamples);
+  const heldOut = await HeldOut.capture(transformer, inputs, interval, signal);
+  let layout: ParameterLayout = [];
+  const errorOf = async (result: FlatParameters) => {
+    const student = weightSetOf(cutUp(result, layout));
+    try {
+      const step = { kind: 'student', weights: student } as const;
+      return await heldOut.errorOf((state, context) => transformer.runStep(step, state, context), signal);
+    } finally {
+      student.dispose();
+    }
+  };
+  try {
+    const startBlock = await startBlockOf(settings.start, interval, heldOut, signal);
+    const block = await transformer.readBlock(startBlock);
+    let start: Parameters<typeof optimise>[0]['start'];
+    try {
+      layout = layoutOf(block.entries());
+      const task = taskName(options);
+      start = options.resume
+        ? await readState(options.resume, task, layout, settings.ema !== null)
+        : { step: 0, weights: flatten(new Map(block.entries()), layout) };
+    } finally {
+      block.dispose();
+    }
+    let stepsDone = start.step;
+    // Who resumes has told this before; telling it again costs little and serves who lost it.
+    onProgress({ kind: 'baselines', baselines: await heldOut.baselines(batches, signal), startBlock }, stepsDone);
+    if ('weights' in start) {
+      onProgress({ kind: 'held-out', point: { step: 0, student: await errorOf(start.weights) } }, 0);
+    }
+    const differentiate = differentiator(options, () => layout);
+    const result = await optimise({
+      settings,
+      layout,
+      start,
+      differentiate,
+      task: taskName(options),
+      saveState: (step, parts) => options.save(`state-${step}.safetensors`, parts),
+      onSteps: (points) => {
+        stepsDone = points.at(-1)?.step ?? stepsDone;
+        onProgress({ kind: 'steps', points }, stepsDone);
+      },
+      onCheckpoint: (step, file) => onProgress({ kind: 'checkpoint', step, file }, step),
+      async afterStep(step, weights) {
+        if (step % settings.heldOutEvery !== 0 || step === settings.steps) return;
+        onProgress({ kind: 'held-out', point: { step, student: await errorOf(weights) } }, step);
+      },
+      signal,
+    });
+    try {
+      const last = { step: settings.steps, student: await errorOf(result) };
+      onProgress({ kind: 'held-out', point: last }, settings.steps);
+      return { student: await saveStudent(options, result, layout), steps: settings.steps, heldOut: last };
+    } finally {
+      tf.dispose([...result]);
+    }
+  } finally {
+    heldOut.dispose();
+  }
+}
+
+/** Loss and gradients of one batch; the teacher's states come from the cache where it has them. */
+function differentiator(options: DistilOptions, layoutNow: () => ParameterLayout) {
+  const { transformer, interval, settings, batches, leadingRoute, signal } = options;
+  const states = new TeacherStates(transformer, batches, options.shared);
+  const boundary = { before: interval.first - 1, after: interval.last };
+  const withText = textCounts(transformer, interval);
+  return async (weights: FlatParameters, index: number) => {
+    const layout = layoutNow();
+    const batch = await states.at(index, boundary, signal);
+    const { inputs, context, after } = batch;
+    let before = batch.before;
+    const tokens = tokenWeights(inputs.mask, inputs.batch, inputs.textTokens);
+    try {
+      if (leadingRoute) {
+        const { state, context: own } = await transformer.begin(inputs);
+        try {
+          before = await advance(transformer, state, context, leadingRoute);
+        } finally {
+          if (before !== state) tf.dispose([state.image, state.text]);
+          transformer.disposeContext(own);
+        }
+      }
+      return lossAndGradients(weights, (vectors) => {
+        const student = transformer.applyBlock(weightSetOf(unflatten(vectors, layout)), before, context, withText);
+        return {
+          image: streamLoss(student.image, after.image, null, settings),
+          text: withText ? streamLoss(student.text, after.text, tokens, settings) : null,
+        };
+      });
+    } finally {
+      if (before !== batch.before) tf.dispose([before.image, before.text]);
+      tokens?.dispose();
+      releaseBatch(transformer, batch);
+    }
+  };
+}
+
+async function saveStudent(
+  { interval, fingerprint, transformer, settings, save }: DistilOptions,
+  result: FlatParameters,
+  layout: ParameterLayout,
+): Promise<SavedFile> {
+  const tensors = cutUp(result, layout);
+  try {
+    return await save(
+      'student.safetensors',
+      trainedFileParts(tensors, {
+        [TRAINED_METADATA.kind]: 'student',
+        [TRAINED_METADATA.interval]: formatIntervalKeys([interval]),
+        [TRAINED_METADATA.teacher]: fingerprint,
+        [TRAINED_METADATA.family]: transformer.config.family,
+        [TRAINED_METADATA.settings]: JSON.stringify(settings),
+      }),
+    );
+  } finally {
+    tf.dispose([...tensors.values()]);
+  }
+}
+
+/** Everything that decides the weights after a number of steps. */
+function taskName({ fingerprint, interval, settings, batches, leadingRoute }: DistilOptions): string {
+  const { heldOutEvery: _, heldOutSamples: __, checkpointEvery: ___, ...deciding } = settings;
+  const leading = leadingRoute ? ', sequential' : '';
+  return `${fingerprint} ${formatIntervalKeys([interval])}${leading}, ${batches.key}, ${JSON.stringify(deciding)}`;
+}
+
+export function weightSetOf(tensors: ReadonlyMap<string, tf.Tensor>): WeightSet {
+  const weights = new WeightSet();
+  for (const [name, tensor] of tensors) weights.add(name, tensor);
+  return weights;
+}

@@ -1,0 +1,177 @@
+/**
+ * The paper's last stage: the whole student, every interval's students in their places, trained together against the
+ * teacher's output (velocity). Embeddings and the output layer stay the teacher's; what is trained are the students, or
+ * every block that is left. What comes out is one model, whose students can no longer be plugged one by one.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import type { NamedBlob } from '../checkpoint/index.ts';
+import { TRAINED_METADATA } from '../export/index.ts';
+import { type BlockInterval, formatIntervalKeys } from '../interval/index.ts';
+import {
+  type PassContext,
+  type RouteStep,
+  routeWithStudents,
+  type State,
+  type Transformer,
+  type WeightSet,
+} from '../model/index.ts';
+import type { DistilProgress, SavedFile } from '../run/progress.ts';
+import type { FineTuneSettings } from '../run/settings.ts';
+import { weightSetOf } from './distil-interval.ts';
+import { lossAndGradients } from './gradients.ts';
+import { velocityLoss } from './losses.ts';
+import { optimise } from './optimise.ts';
+import { cutUp, flatten, layoutOf, unflatten } from './parameters.ts';
+import { trainedFileParts } from './student.ts';
+import type { TrainingBatches } from './training-data.ts';
+import { readState } from './training-state.ts';
+
+export interface TrainedStudent {
+  readonly interval: BlockInterval;
+  /** Stays the caller's. */
+  readonly weights: WeightSet;
+}
+
+export interface FineTuneOptions {
+  readonly transformer: Transformer;
+  /** Of the teacher. */
+  readonly fingerprint: string;
+  readonly students: readonly TrainedStudent[];
+  /** Tells apart students of the same intervals: a checkpoint of other students is refused. */
+  readonly studentsKey: string;
+  readonly settings: FineTuneSettings;
+  readonly batches: TrainingBatches;
+  readonly resume: NamedBlob | null;
+  readonly save: (name: string, parts: AsyncIterable<Uint8Array>) => Promise<SavedFile>;
+  readonly onProgress: (progress: DistilProgress, stepsDone: number) => void;
+  readonly signal: AbortSignal;
+}
+
+export async function fineTune(
+  options: FineTuneOptions,
+): Promise<{ readonly student: SavedFile; readonly steps: number }> {
+  const { transformer, fingerprint, students, settings, batches, signal, onProgress } = options;
+  const { numBlocks, family } = transformer.config;
+  const route = routeWithStudents(numBlocks, students);
+  const plugged = formatIntervalKeys(students.map(({ interval }) => interval));
+  const task = `${fingerprint} fine-tune of ${plugged} (${options.studentsKey}), ${batches.key}, ${JSON.stringify(settings)}`;
+  const trained = route.map((step) => settings.train === 'all' || step.kind === 'student');
+  const startTensors = new Map<string, tf.Tensor>();
+  const kept: WeightSet[] = [];
+  for (const [position, step] of route.entries()) {
+    const weights = step.kind === 'block' ? await transformer.readBlock(step.index) : studentOf(step);
+    if (step.kind === 'block') kept.push(weights);
+    if (!trained[position]) continue;
+    for (const [name, tensor] of weights.entries()) startTensors.set(nameIn(position, name), tensor);
+  }
+  const layout = layoutOf(startTensors);
+  try {
+    const start = options.resume
+      ? await readState(options.resume, task, layout, settings.ema !== null)
+      : { step: 0 as const, weights: flatten(startTensors, layout) };
+    const result = await optimise({
+      settings: { ...settings, accumulation: 1 },
+      layout,
+      start,
+      task,
+      async differentiate(weights, index) {
+        const inputs = batches.inputs(index);
+        const target = await teacherOutput(transformer, inputs);
+        const { state, context } = await transformer.begin(inputs);
+        // Blocks that are not trained are read now: a gradient cannot wait for a file.
+        const fixed = await fixedWeights(transformer, route, trained);
+        try {
+          return lossAndGradients(weights, (vectors) => {
+            const tensors = unflatten(vectors, layout);
+            const output = runRoute(transformer, route, state, context, (position) =>
+              trained[position] ? blockOf(tensors, position) : fixed.get(position)!,
+            );
+            return { image: velocityLoss(output, target), text: null };
+          });
+        } finally {
+          for (const [position, set] of fixed) if (route[position]?.kind === 'block') set.dispose();
+          tf.dispose([state.image, state.text, target]);
+          transformer.disposeContext(context);
+        }
+      },
+      saveState: (step, parts) => options.save(`state-${step}.safetensors`, parts),
+      onSteps: (points) => onProgress({ kind: 'steps', points }, points.at(-1)?.step ?? 0),
+      onCheckpoint: (step, file) => onProgress({ kind: 'checkpoint', step, file }, step),
+      afterStep: async () => {},
+      signal,
+    });
+    const tensors = cutUp(result, layout);
+    try {
+      const student = await options.save(
+        'student.safetensors',
+        trainedFileParts(tensors, {
+          [TRAINED_METADATA.kind]: 'fine-tuned',
+          [TRAINED_METADATA.plugged]: plugged,
+          [TRAINED_METADATA.teacher]: fingerprint,
+          [TRAINED_METADATA.family]: family,
+          [TRAINED_METADATA.settings]: JSON.stringify(settings),
+        }),
+      );
+      return { student, steps: settings.steps };
+    } finally {
+      tf.dispose([...result, ...tensors.values()]);
+    }
+  } finally {
+    for (const set of kept) set.dispose();
+  }
+}
+
+/** Names of the student model: blocks numbered as they follow each other there. */
+function nameIn(position: number, name: string): string {
+  return `transformer_blocks.${position}.${name}`;
+}
+
+function blockOf(tensors: ReadonlyMap<string, tf.Tensor>, position: number): WeightSet {
+  const prefix = nameIn(position, '');
+  return weightSetOf(
+    new Map(
+      [...tensors].flatMap(([name, tensor]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), tensor]] : [])),
+    ),
+  );
+}
+
+function studentOf(step: RouteStep): WeightSet {
+  if (step.kind !== 'student') throw new RangeError(`A ${step.kind} is no student`);
+  return step.weights;
+}
+
+async function fixedWeights(
+  transformer: Transformer,
+  route: readonly RouteStep[],
+  trained: readonly boolean[],
+): Promise<Map<number, WeightSet>> {
+  const fixed = new Map<number, WeightSet>();
+  for (const [position, step] of route.entries()) {
+    if (trained[position]) continue;
+    fixed.set(position, step.kind === 'block' ? await transformer.readBlock(step.index) : studentOf(step));
+  }
+  return fixed;
+}
+
+/** Output tokens [B, Ni, p²·out]. Inside a gradient. */
+function runRoute(
+  transformer: Transformer,
+  route: readonly RouteStep[],
+  start: State,
+  context: PassContext,
+  weightsAt: (position: number) => WeightSet,
+): tf.Tensor3D {
+  let state = start;
+  route.forEach((_, position) => {
+    state = transformer.applyBlock(weightsAt(position), state, context, position < route.length - 1);
+  });
+  return transformer.project(state, context);
+}
+
+async function teacherOutput(
+  transformer: Transformer,
+  inputs: Parameters<Transformer['forward']>[0],
+): Promise<tf.Tensor3D> {
+  const output = await transformer.forward(inputs);
+  return tf.tensor3d(output, [inputs.batch, inputs.imageTokens, output.length / (inputs.batch * inputs.imageTokens)]);
+}

@@ -1,0 +1,135 @@
+/**
+ * The training loop that distillation and fine-tuning share: accumulate, clip, step, report, measure, save. It is a pure
+ * function of its settings, its batches and the state it starts from: cut off anywhere and resumed from a checkpoint, it
+ * ends with the same bits on the same engine.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import { ContiguaError } from '../errors.ts';
+import { pause } from '../pause.ts';
+import type { SavedFile, StepPoint } from '../run/progress.ts';
+import type { OptimizerSettings } from '../run/settings.ts';
+import { AdamW } from './adamw.ts';
+import type { LossAndGradients } from './gradients.ts';
+import type { FlatParameters, ParameterLayout } from './parameters.ts';
+import { learningRateAt } from './schedule.ts';
+import { stateParts, type TrainingState } from './training-state.ts';
+
+export interface OptimiseOptions {
+  readonly settings: OptimizerSettings & {
+    readonly steps: number;
+    readonly accumulation: number;
+    readonly checkpointEvery: number;
+  };
+  readonly layout: ParameterLayout;
+  /** Taken over. */
+  readonly start: TrainingState | { readonly step: 0; readonly weights: FlatParameters };
+  /** Loss and gradients of micro-batch `index`, the caller's own; counts from 0 over the whole run. */
+  readonly differentiate: (weights: FlatParameters, index: number) => Promise<LossAndGradients>;
+  /** Names what a checkpoint belongs to. */
+  readonly task: string;
+  readonly saveState: (step: number, parts: AsyncIterable<Uint8Array>) => Promise<SavedFile>;
+  readonly onSteps: (points: readonly StepPoint[]) => void;
+  readonly onCheckpoint: (step: number, file: SavedFile) => void;
+  /** Called after each step, with the weights that would be the result now. */
+  readonly afterStep: (step: number, result: FlatParameters) => Promise<void>;
+  readonly signal: AbortSignal;
+}
+
+/** Steps are reported together once this much time has passed. */
+const REPORT_EVERY_MS = 500;
+
+/** The result's vectors, the caller's own. */
+export async function optimise(options: OptimiseOptions): Promise<FlatParameters> {
+  const { settings, layout, start, task, signal } = options;
+  const optimizer =
+    'vectors' in start ? new AdamW(start.vectors, layout, settings) : AdamW.startingAt(start.weights, layout, settings);
+  const unreported: StepPoint[] = [];
+  let reportedAt = performance.now();
+  const report = () => {
+    if (unreported.length > 0) options.onSteps(unreported.splice(0));
+    reportedAt = performance.now();
+  };
+  try {
+    for (let step = start.step + 1; step <= settings.steps; step++) {
+      await pause(signal);
+      const point = await runStep(optimizer, step, options);
+      unreported.push(point);
+      assertFinite(point);
+      const due = step % settings.checkpointEvery === 0 && step < settings.steps;
+      if (due || step === settings.steps || performance.now() - reportedAt > REPORT_EVERY_MS) report();
+      await options.afterStep(step, optimizer.result);
+      if (due) {
+        const state = stateParts({ step, vectors: optimizer.vectors }, task);
+        options.onCheckpoint(step, await options.saveState(step, state));
+      }
+    }
+    return optimizer.result.map((vector) => tf.clone(vector));
+  } finally {
+    optimizer.dispose();
+  }
+}
+
+async function runStep(
+  optimizer: AdamW,
+  step: number,
+  { settings, differentiate }: OptimiseOptions,
+): Promise<StepPoint> {
+  const { accumulation, steps } = settings;
+  const startedAt = performance.now();
+  const parts: LossAndGradients[] = [];
+  let sum: FlatParameters | null = null;
+  try {
+    for (let part = 0; part < accumulation; part++) {
+      const found = await differentiate(optimizer.vectors.weights, (step - 1) * accumulation + part);
+      parts.push(found);
+      sum = sum === null ? found.gradients : addInPlaceOf(sum, found.gradients);
+    }
+    if (sum === null) throw new RangeError('A step needs at least one batch');
+    const gradients = accumulation === 1 ? sum : scaleInPlaceOf(sum, 1 / accumulation);
+    sum = null;
+    const learningRate = learningRateAt(settings, step, steps);
+    const norm = optimizer.step(gradients, step, learningRate);
+    const numbers = tf.tidy(() =>
+      tf.stack([norm, ...parts.flatMap(({ image, text }) => (text ? [image, text] : [image]))]),
+    );
+    norm.dispose();
+    const [gradientNorm, ...losses] = await numbers.data();
+    numbers.dispose();
+    const streams = parts[0]?.text ? 2 : 1;
+    const mean = (stream: number) =>
+      losses.reduce((total, loss, i) => (i % streams === stream ? total + loss : total), 0) / accumulation;
+    return {
+      step,
+      image: mean(0),
+      text: streams === 2 ? mean(1) : null,
+      gradientNorm: gradientNorm ?? Number.NaN,
+      learningRate,
+      durationMs: performance.now() - startedAt,
+    };
+  } finally {
+    for (const { image, text } of parts) tf.dispose([image, ...(text ? [text] : [])]);
+    if (sum) tf.dispose([...sum]);
+  }
+}
+
+function addInPlaceOf(sum: FlatParameters, more: FlatParameters): FlatParameters {
+  const added = sum.map((vector, group) => tf.add(vector, more[group]!) as tf.Tensor1D);
+  tf.dispose([...sum, ...more]);
+  return added;
+}
+
+function scaleInPlaceOf(vectors: FlatParameters, factor: number): FlatParameters {
+  const scaled = vectors.map((vector) => tf.mul(vector, factor) as tf.Tensor1D);
+  tf.dispose([...vectors]);
+  return scaled;
+}
+
+function assertFinite({ step, image, text, gradientNorm }: StepPoint): void {
+  const found = [image, text ?? 0, gradientNorm];
+  if (found.every(Number.isFinite)) return;
+  throw new ContiguaError('training-diverged', 'The training diverged', {
+    found: `loss ${image}${text === null ? '' : ` and ${text}`}, gradient norm ${gradientNorm} at step ${step}`,
+    expected: 'finite numbers',
+    hint: 'Retry with a lower learning rate, a longer warm-up or clipping.',
+  });
+}

@@ -1,0 +1,220 @@
+/**
+ * How well something stands in for an interval, on samples that nothing was fitted to: direction, magnitude and relative
+ * error of both streams against the teacher, of the student and of what it has to beat (first block alone, linear probes,
+ * removal).
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import { asAffineMap, fitProbe } from '../analysis/index.ts';
+import type { BlockInterval } from '../interval/index.ts';
+import type { PassContext, State, StreamProbes, Transformer, TransformerInputs } from '../model/index.ts';
+import { pause } from '../pause.ts';
+import type { Baselines, StandInError, StreamError } from '../run/progress.ts';
+import { advance, releaseBatch, type TeacherBatch, teacherBatch } from './teacher-states.ts';
+import type { TrainingBatches } from './training-data.ts';
+
+/** What runs in the interval's place; its result is the caller's own, and not its argument. */
+export type StandIn = (state: State, context: PassContext) => Promise<State>;
+
+/** Held-out batches around one interval, on the engine until `dispose`. */
+export class HeldOut {
+  private constructor(
+    private readonly transformer: Transformer,
+    private readonly batches: readonly TeacherBatch[],
+    private readonly interval: BlockInterval,
+  ) {}
+
+  static async capture(
+    transformer: Transformer,
+    inputs: readonly TransformerInputs[],
+    interval: BlockInterval,
+    signal?: AbortSignal,
+  ): Promise<HeldOut> {
+    const batches: TeacherBatch[] = [];
+    const heldOut = new HeldOut(transformer, batches, interval);
+    try {
+      for (const input of inputs) {
+        await pause(signal);
+        batches.push(await teacherBatch(transformer, input, { before: interval.first - 1, after: interval.last }));
+      }
+      return heldOut;
+    } catch (thrown) {
+      heldOut.dispose();
+      throw thrown;
+    }
+  }
+
+  async errorOf(standIn: StandIn, signal?: AbortSignal): Promise<StandInError> {
+    const image = new ErrorSums();
+    const text = new ErrorSums();
+    for (const { inputs, context, before, after } of this.batches) {
+      await pause(signal);
+      const state = await standIn(before, context);
+      try {
+        image.add(await asRows(state.image), await asRows(after.image), this.transformer.config.width, null);
+        text.add(await asRows(state.text), await asRows(after.text), this.transformer.config.width, inputs.mask);
+      } finally {
+        tf.dispose([state.image, state.text]);
+      }
+    }
+    return { image: image.error(), text: textCounts(this.transformer, this.interval) ? text.error() : null };
+  }
+
+  /** `training` gives the samples that the probes are fitted on. */
+  async baselines(training: TrainingBatches, signal?: AbortSignal): Promise<Baselines> {
+    const { transformer } = this;
+    const { first, last } = this.interval;
+    const probes = await fitProbes(transformer, training, this.interval, signal);
+    const block = { kind: 'block', index: first } as const;
+    return {
+      firstBlock: await this.errorOf((state, context) => transformer.runStep(block, state, context), signal),
+      probes: await this.errorOf(
+        (state, context) =>
+          advance(transformer, state, context, [
+            block,
+            ...probes.slice(0, last - first).map((probe) => ({ kind: 'probe', probe }) as const),
+          ]),
+        signal,
+      ),
+      removal: await this.errorOf(
+        async ({ image, text }) => ({ image: tf.clone(image), text: tf.clone(text) }),
+        signal,
+      ),
+    };
+  }
+
+  /** The block of the interval that, run alone, has the least relative squared error over both streams. */
+  async bestBlock(signal?: AbortSignal): Promise<number> {
+    let [best, least] = [this.interval.first, Number.POSITIVE_INFINITY];
+    for (let index = this.interval.first; index <= this.interval.last; index++) {
+      const { image, text } = await this.errorOf(
+        (state, context) => this.transformer.runStep({ kind: 'block', index }, state, context),
+        signal,
+      );
+      const error = image.relative ** 2 + (text?.relative ?? 0) ** 2;
+      if (error < least) [best, least] = [index, error];
+    }
+    return best;
+  }
+
+  dispose(): void {
+    for (const batch of this.batches) releaseBatch(this.transformer, batch);
+  }
+}
+
+/** Nothing reads the text stream after the model's last block: it takes no part there. */
+export function textCounts({ config }: Transformer, { last }: BlockInterval): boolean {
+  return last < config.numBlocks - 1;
+}
+
+/** Samples that probes are fitted on, as in an analysis. */
+const PROBE_SAMPLES = 64;
+
+/** Probes of the interval's blocks but the first. */
+async function fitProbes(
+  transformer: Transformer,
+  training: TrainingBatches,
+  { first, last }: BlockInterval,
+  signal?: AbortSignal,
+): Promise<StreamProbes[]> {
+  const rows = Array.from({ length: last - first + 1 }, () => ({ image: new RowList(), text: new RowList() }));
+  const { width } = transformer.config;
+  for (let index = 0; index * training.batch < PROBE_SAMPLES; index++) {
+    const inputs = training.inputs(index);
+    const batch = await teacherBatch(transformer, inputs, { before: first - 1, after: first });
+    let state = batch.after;
+    try {
+      for (const [at, states] of rows.entries()) {
+        await pause(signal);
+        states.image.append(await asRows(state.image), width, null);
+        states.text.append(await asRows(state.text), width, inputs.mask);
+        if (at === rows.length - 1) break;
+        const next = await transformer.runBlock(first + at + 1, state, batch.context);
+        if (state !== batch.after) tf.dispose([state.image, state.text]);
+        state = next;
+      }
+    } finally {
+      if (state !== batch.after) tf.dispose([state.image, state.text]);
+      releaseBatch(transformer, batch);
+    }
+  }
+  const probes: StreamProbes[] = [];
+  for (let at = 1; at < rows.length; at++) {
+    const fit = async (stream: 'image' | 'text') => {
+      const input = rows[at - 1]![stream].values(width);
+      const output = rows[at]![stream].values(width);
+      const all = Uint32Array.from({ length: input.length / width }, (_, row) => row);
+      const probe = all.length > 0 ? await fitProbe({ input, output, width, rows: all }) : null;
+      return probe && asAffineMap(probe);
+    };
+    probes.push({ image: await fit('image'), text: await fit('text') });
+  }
+  return probes;
+}
+
+/** Rows of one stream over batches, padded ones left out. */
+class RowList {
+  readonly #rows: Float32Array[] = [];
+
+  append(values: Float32Array, width: number, mask: Uint8Array | null): void {
+    if (!mask) {
+      this.#rows.push(values);
+      return;
+    }
+    for (let row = 0; row * width < values.length; row++) {
+      if (mask[row]) this.#rows.push(values.subarray(row * width, (row + 1) * width));
+    }
+  }
+
+  values(width: number): Float32Array {
+    const all = new Float32Array(this.#rows.reduce((sum, row) => sum + row.length, 0));
+    let at = 0;
+    for (const row of this.#rows) {
+      all.set(row, at);
+      at += row.length;
+    }
+    if (all.length % width !== 0) throw new RangeError(`${all.length} values are no rows of ${width}`);
+    return all;
+  }
+}
+
+/** Sums in float64 over the rows of all batches. */
+class ErrorSums {
+  #rows = 0;
+  #direction = 0;
+  #magnitude = 0;
+  #difference = 0;
+  #total = 0;
+
+  add(found: Float32Array, wanted: Float32Array, width: number, mask: Uint8Array | null): void {
+    for (let row = 0; row * width < wanted.length; row++) {
+      if (mask && !mask[row]) continue;
+      let [foundSquare, wantedSquare, product, difference] = [0, 0, 0, 0];
+      for (let at = row * width; at < (row + 1) * width; at++) {
+        const [f, w] = [found[at]!, wanted[at]!];
+        foundSquare += f * f;
+        wantedSquare += w * w;
+        product += f * w;
+        difference += (f - w) ** 2;
+      }
+      const norms = Math.sqrt(foundSquare * wantedSquare);
+      this.#rows += 1;
+      // Σ (f/‖f‖ − w/‖w‖)² = 2 − 2 cos
+      this.#direction += norms > 0 ? Math.max(0, 2 - (2 * product) / norms) : 2;
+      this.#magnitude += wantedSquare > 0 ? Math.abs(Math.sqrt(foundSquare / wantedSquare) - 1) : 0;
+      this.#difference += difference;
+      this.#total += wantedSquare;
+    }
+  }
+
+  error(): StreamError {
+    return {
+      direction: this.#direction / this.#rows,
+      magnitude: this.#magnitude / this.#rows,
+      relative: Math.sqrt(this.#difference / this.#total),
+    };
+  }
+}
+
+async function asRows(tensor: tf.Tensor3D): Promise<Float32Array> {
+  return Float32Array.from(await tensor.data());
+}

@@ -1,0 +1,76 @@
+/**
+ * A student on the engine: one block's weights, started from one of the teacher's blocks, read from or written to a file of
+ * its own (docs/student-format.md). Whoever asks for one owns it.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import { safetensorsLayout } from '../checkpoint/index.ts';
+import type { TrainedTensors } from '../export/trained-file.ts';
+import type { BlockInterval } from '../interval/index.ts';
+import { checkFinite, toEngine, WeightSet } from '../model/index.ts';
+import type { StudentStart } from '../run/settings.ts';
+import type { HeldOut } from './stand-in-errors.ts';
+
+/** The teacher block whose weights the student starts from. `best` measures; the others follow from the interval. */
+export async function startBlockOf(
+  start: StudentStart,
+  { first, last }: BlockInterval,
+  heldOut: HeldOut,
+  signal?: AbortSignal,
+): Promise<number> {
+  switch (start) {
+    case 'first':
+      return first;
+    case 'middle':
+      return Math.floor((first + last) / 2);
+    case 'last':
+      return last;
+    case 'best':
+      return await heldOut.bestBlock(signal);
+  }
+}
+
+/** Weights of a trained file, checked finite. The caller's own. */
+export async function readStudent(tensors: TrainedTensors): Promise<WeightSet> {
+  const weights = new WeightSet();
+  try {
+    for (const [name, { info, file, blob }] of tensors) {
+      const values = new Float32Array(await blob.arrayBuffer());
+      checkFinite(values, file, name);
+      weights.add(name, toEngine(values, info.shape));
+    }
+    return weights;
+  } catch (thrown) {
+    weights.dispose();
+    throw thrown;
+  }
+}
+
+/**
+ * A safetensors file, F32, matrices [out, in] as diffusers stores them; bytes in order, one tensor in memory at a time.
+ * The tensors stay the caller's and must live until the last part is taken.
+ */
+export async function* trainedFileParts(
+  tensors: ReadonlyMap<string, tf.Tensor>,
+  metadata: Readonly<Record<string, string>>,
+): AsyncGenerator<Uint8Array> {
+  const stored = [...tensors].map(([name, tensor]) => ({
+    name,
+    dtype: 'F32' as const,
+    shape: tensor.shape.toReversed(),
+    tensor,
+  }));
+  const layout = safetensorsLayout(stored, { format: 'pt', ...metadata });
+  yield layout.header;
+  for (const { tensor } of layout.tensors) {
+    const turned = tf.tidy(() => tf.transpose(tensor));
+    try {
+      yield bytesOf(await turned.data<'float32'>());
+    } finally {
+      turned.dispose();
+    }
+  }
+}
+
+export function bytesOf(values: Float32Array): Uint8Array {
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}

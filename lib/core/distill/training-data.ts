@@ -1,0 +1,172 @@
+/**
+ * Training batches by number: batch i of a seed is the same on every host, whenever and however often it is asked for,
+ * so that a run that was cut off goes on with exactly the batches it would have seen, and needs no saved random state.
+ */
+import { shapesInputs } from '../capture/index.ts';
+import { ContiguaError } from '../errors.ts';
+import type { ModelConfig, TransformerInputs } from '../model/index.ts';
+import { type SeededRandom, seededRandom } from '../random.ts';
+import type { SampleAssets } from '../shapes/index.ts';
+
+export interface TrainingBatches {
+  /** What the batches are made from, with everything that decides their values: names cached states. */
+  readonly key: string;
+  /** For people: "fresh captioned pictures, logit-normal noise levels". */
+  readonly label: string;
+  /** Samples of a batch. */
+  readonly batch: number;
+  inputs(index: number): TransformerInputs;
+  /** Samples that no batch holds, in batches of the same size (the last may be smaller). */
+  heldOut(samples: number): readonly TransformerInputs[];
+}
+
+export interface BatchRequest {
+  readonly batch: number;
+  readonly seed: number;
+}
+
+/** As the sample was trained: one caption in ten is dropped, which classifier-free guidance needs to stay right. */
+const DROPPED_CAPTIONS = 0.1;
+
+/** Captions, pictures, noise and levels made afresh: σ = sigmoid(N(0, 1)), as the sample model was trained. */
+export function shapesBatches(assets: SampleAssets, config: ModelConfig, request: BatchRequest): TrainingBatches {
+  return freshBatches('shapes', 'fresh captioned pictures', request, (random, samples) => {
+    const timestep = Float32Array.from({ length: samples }, () => logitNormal(random));
+    return shapesInputs(assets, config, random, timestep, DROPPED_CAPTIONS);
+  });
+}
+
+/** Image tokens are an 8 × 8 grid, as in the synthetic calibration. */
+const GRID = 8;
+const TEXT_TOKENS = 16;
+
+/** Seeded noise for a model that comes without data: a student of these knows nothing of real inputs. */
+export function syntheticBatches(config: ModelConfig, request: BatchRequest): TrainingBatches {
+  return freshBatches('synthetic', 'SYNTHETIC inputs', request, (random, samples) => {
+    const normals = (length: number) => Float32Array.from({ length }, () => random.normal());
+    return {
+      batch: samples,
+      imageTokens: GRID * GRID,
+      textTokens: TEXT_TOKENS,
+      imageShapes: [[1, GRID, GRID]],
+      hiddenStates: normals(samples * GRID * GRID * config.inChannels),
+      encoderHiddenStates: normals(samples * TEXT_TOKENS * config.textDim),
+      mask: null,
+      timestep: Float32Array.from({ length: samples }, () => logitNormal(random)),
+    };
+  });
+}
+
+/** Share of a file's samples that are kept back for measuring, at most. */
+const HELD_OUT_SHARE = 0.25;
+
+/**
+ * A file's samples, in a new seeded order each epoch; the last of them are held out. `fingerprint` tells files apart.
+ * Throws `calibration-invalid` when there are too few.
+ */
+export function fileBatches(all: TransformerInputs, fingerprint: string, request: BatchRequest): TrainingBatches {
+  const heldOutCount = Math.floor(all.batch * HELD_OUT_SHARE);
+  const trained = all.batch - heldOutCount;
+  const batch = Math.min(request.batch, trained);
+  if (heldOutCount === 0) {
+    throw new ContiguaError('calibration-invalid', 'Too few samples to train on and to measure', {
+      found: `${all.batch} samples`,
+      expected: `at least ${Math.ceil(1 / HELD_OUT_SHARE)}`,
+      hint: 'Capture more prompts and time steps.',
+    });
+  }
+  const perEpoch = Math.floor(trained / batch);
+  const orders = new Map<number, Uint32Array>();
+  const orderOf = (epoch: number): Uint32Array => {
+    const known = orders.get(epoch);
+    if (known) return known;
+    const order = shuffled(trained, seededRandom(streamSeed(request.seed, TRAINING, epoch)));
+    orders.clear();
+    orders.set(epoch, order);
+    return order;
+  };
+  return {
+    key: `file ${fingerprint} seed ${request.seed} batch ${batch}`,
+    label: `${trained} samples of a file`,
+    batch,
+    inputs(index) {
+      const first = (index % perEpoch) * batch;
+      return pick(all, orderOf(Math.floor(index / perEpoch)).subarray(first, first + batch));
+    },
+    heldOut(samples) {
+      const count = Math.min(samples, heldOutCount);
+      return cut(count, batch).map(({ from, size }) =>
+        pick(
+          all,
+          Uint32Array.from({ length: size }, (_, i) => trained + from + i),
+        ),
+      );
+    },
+  };
+}
+
+function freshBatches(
+  kind: string,
+  label: string,
+  { batch, seed }: BatchRequest,
+  make: (random: SeededRandom, samples: number) => TransformerInputs,
+): TrainingBatches {
+  return {
+    key: `${kind} seed ${seed} batch ${batch}`,
+    label,
+    batch,
+    inputs: (index) => make(seededRandom(streamSeed(seed, TRAINING, index)), batch),
+    // The same samples for every seed, so that runs of different seeds are measured alike.
+    heldOut: (samples) =>
+      cut(samples, batch).map(({ from, size }) => make(seededRandom(streamSeed(0, HELD_OUT, from)), size)),
+  };
+}
+
+const TRAINING = 1;
+const HELD_OUT = 2;
+
+/** One number for a seed, a purpose and an index: the index in the low 32 bits, the others in the 21 above. */
+function streamSeed(seed: number, purpose: number, index: number): number {
+  const mixed = Math.imul((seed | 0) ^ Math.imul(purpose, 0x9e3779b1), 0x85ebca6b) >>> 11;
+  return mixed * 2 ** 32 + index;
+}
+
+function logitNormal(random: SeededRandom): number {
+  return 1 / (1 + Math.exp(-random.normal()));
+}
+
+function cut(samples: number, size: number): { from: number; size: number }[] {
+  return Array.from({ length: Math.ceil(samples / size) }, (_, i) => ({
+    from: i * size,
+    size: Math.min(size, samples - i * size),
+  }));
+}
+
+function shuffled(count: number, random: SeededRandom): Uint32Array {
+  const order = Uint32Array.from({ length: count }, (_, i) => i);
+  for (let i = count - 1; i > 0; i--) {
+    const j = random.integer(i + 1);
+    [order[i], order[j]] = [order[j]!, order[i]!];
+  }
+  return order;
+}
+
+function pick(all: TransformerInputs, samples: Uint32Array): TransformerInputs {
+  const rows = <A extends Float32Array | Uint8Array>(values: A, make: (length: number) => A): A => {
+    const size = values.length / all.batch;
+    const picked = make(samples.length * size);
+    samples.forEach((sample, i) => {
+      picked.set(values.subarray(sample * size, (sample + 1) * size), i * size);
+    });
+    return picked;
+  };
+  const floats = (values: Float32Array) => rows<Float32Array>(values, (length) => new Float32Array(length));
+  return {
+    ...all,
+    batch: samples.length,
+    hiddenStates: floats(all.hiddenStates),
+    encoderHiddenStates: floats(all.encoderHiddenStates),
+    timestep: floats(all.timestep),
+    mask: all.mask && rows<Uint8Array>(all.mask, (length) => new Uint8Array(length)),
+  };
+}
