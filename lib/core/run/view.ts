@@ -111,7 +111,16 @@ export type RunEvent =
   /** Steps repeated after a crash come again with the same numbers; the later one counts. */
   | { readonly type: 'steps'; readonly key: string; readonly points: readonly StepPoint[] }
   | { readonly type: 'subset'; readonly subset: SubsetView }
-  | { readonly type: 'measuring'; readonly plugged: readonly string[]; readonly done: number; readonly total: number };
+  | {
+      readonly type: 'measuring';
+      readonly plugged: readonly string[];
+      /** Set for the jointly fine-tuned whole student. */
+      readonly fineTuned?: true;
+      readonly done: number;
+      readonly total: number;
+      /** Why the measurement ended without a result. */
+      readonly error?: string;
+    };
 
 /** Estimate before a run is started. */
 export interface RunEstimate {
