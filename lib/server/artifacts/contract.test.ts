@@ -29,7 +29,7 @@ describe.each([{ kind: 'local' }])('the $kind store', () => {
   let store: ArtifactStore;
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'contigua-artifacts-'));
-    store = await openArtifactStore({}, folder);
+    store = openArtifactStore({ dataFolder: folder, s3: null });
   });
   afterEach(() => rm(folder, { recursive: true }));
   async function source(bytes: Uint8Array, name = 'source.bin') {

@@ -1,0 +1,223 @@
+/**
+ * The models that this server may read: folders below configured roots, by ids of the form "<root>/<path>". A path is
+ * judged after its links are followed, for every file in it: it has to end below one of the roots. (Downloads of Hugging
+ * Face are folders of links into a `blobs` folder of the same root, which that allows.)
+ */
+import { readdir, realpath, stat } from 'node:fs/promises';
+import { basename, dirname, join, sep } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { nodeFiles } from '../../workers/node-files.ts';
+import { openModel } from '../../workers/open-model.ts';
+import type { LinkedFile } from '../../workers/protocol.ts';
+import { asContiguaError, ContiguaError } from '../core/errors.ts';
+import { countFlops, countParameters, type ForwardTokens, type ModelConfig } from '../core/model/config-index.ts';
+import type { ServerModel } from './backend.ts';
+import type { ModelRoot } from './env.ts';
+
+/** A cache of Hugging Face has its models three folders down: models--Qwen--Qwen-Image/snapshots/<revision>. */
+const MAX_DEPTH = 4;
+const MAX_FOLDERS = 2000;
+/** Name of the root that holds what was uploaded. */
+export const UPLOADS = 'uploads';
+
+interface Known {
+  /** Names, sizes and times of the files: while they are the same, nothing is read again. */
+  readonly looks: string;
+  readonly model: Omit<ServerModel, 'calibrations'>;
+  readonly config: ModelConfig;
+}
+
+export class ServerModels {
+  private readonly known = new Map<string, Known>();
+  private readonly told = new Set<string>();
+  private readonly roots: readonly ModelRoot[];
+
+  /** `report` hears once why a folder that looks like a model is none. */
+  constructor(
+    roots: readonly ModelRoot[],
+    private readonly uploads: string,
+    private readonly report: (sentence: string) => void = () => {},
+  ) {
+    this.roots = [...roots.filter(({ name }) => name !== UPLOADS), { name: UPLOADS, folder: uploads }];
+  }
+
+  async list(): Promise<readonly ServerModel[]> {
+    const found = [];
+    for (const root of this.roots) {
+      if (root.name === UPLOADS) continue;
+      for (const id of await this.search(root)) {
+        const model = await this.read(id).catch((thrown: unknown) => this.leaveOut(id, thrown));
+        if (model) found.push(model);
+      }
+    }
+    return found;
+  }
+
+  /** Rejects with `path-forbidden`, or with what is wrong with the model. */
+  async read(id: string): Promise<ServerModel> {
+    const { folder, model } = await this.describe(id);
+    return { ...model, calibrations: await this.calibrations(id, folder, model.fingerprint) };
+  }
+
+  async config(id: string): Promise<ModelConfig> {
+    return (await this.describe(id)).config;
+  }
+
+  /** `file:` URL of a model's folder, with no link left in it. */
+  async modelFolder(id: string): Promise<string> {
+    const { folder } = await this.files(id);
+    return `${pathToFileURL(folder).href}/`;
+  }
+
+  /** A calibration file, to be opened by a compute process. */
+  async calibrationFile(id: string): Promise<LinkedFile> {
+    const path = await this.resolve(id);
+    if (id.endsWith('.safetensors') && (await stat(path)).isFile()) return { path: id, url: pathToFileURL(path).href };
+    throw new ContiguaError('calibration-invalid', 'This is no calibration file', {
+      file: id,
+      expected: '.safetensors',
+    });
+  }
+
+  private async describe(id: string): Promise<Known & { folder: string }> {
+    const { folder, looks } = await this.files(id);
+    const known = this.known.get(id);
+    if (known?.looks === looks) return { ...known, folder };
+    const name = nameOf(folder);
+    const { config, summary } = await openModel(
+      { kind: 'url', url: `${pathToFileURL(folder).href}/`, name },
+      nodeFiles,
+    );
+    const { fingerprint, numBlocks, parameters, drawable } = summary;
+    const costs = costsOf(config, summary.tokensPerForward);
+    const read = { looks, model: { id, name, fingerprint, numBlocks, parameters, costs, drawable }, config };
+    this.known.set(id, read);
+    return { ...read, folder };
+  }
+
+  /** One unreadable folder does not hide the others. */
+  private leaveOut(id: string, thrown: unknown): null {
+    const sentence = `${id} is left out of the models: ${asContiguaError(thrown).message}`;
+    if (!this.told.has(sentence)) this.report(sentence);
+    this.told.add(sentence);
+    return null;
+  }
+
+  /** A folder below a root and all that `nodeFiles` would read in it, every link followed and judged. */
+  private async files(id: string): Promise<{ folder: string; looks: string }> {
+    const folder = await this.resolve(id);
+    if (!(await stat(folder)).isDirectory()) {
+      throw new ContiguaError('checkpoint-incomplete', 'This is a file', { file: id, expected: 'a folder' });
+    }
+    const looks = [];
+    for (const path of await namesIn(folder, 2)) {
+      const real = await this.inside(join(folder, path), `${id}/${path}`);
+      const { size, mtimeMs } = await stat(real);
+      looks.push(`${path} ${size} ${mtimeMs}`);
+    }
+    return { folder, looks: looks.sort().join('\n') };
+  }
+
+  /** In a folder `calibration`, or with that word in their names; and what was uploaded for a model of these weights. */
+  private async calibrations(id: string, folder: string, fingerprint: string): Promise<readonly string[]> {
+    const beside = (await namesIn(folder, 2))
+      .filter((path) => /^calibration\/[^/]+$|^[^/]*calibration[^/]*$/i.test(path))
+      .map((path) => `${id}/${path}`);
+    const shelf = shelfOf(fingerprint);
+    const uploaded = (await namesIn(join(this.uploads, shelf), 1)).map((name) => `${UPLOADS}/${shelf}/${name}`);
+    return [...beside, ...uploaded].filter((path) => path.endsWith('.safetensors')).sort();
+  }
+
+  private async search(root: ModelRoot): Promise<readonly string[]> {
+    const ids: string[] = [];
+    const seen = new Set<string>();
+    const visit = async (path: string, depth: number): Promise<void> => {
+      const id = [root.name, ...path.split(sep).filter(Boolean)].join('/');
+      const real = await this.inside(join(root.folder, path), id).catch(() => null);
+      if (real === null || seen.has(real) || seen.size >= MAX_FOLDERS) return;
+      seen.add(real);
+      const entries = await readdir(real, { withFileTypes: true }).catch(() => []);
+      const names = new Set(entries.map(({ name }) => name));
+      const weights = [...names].some((name) => name.endsWith('.safetensors'));
+      const isModel = names.has('config.json') ? weights : await isFile(join(real, 'transformer', 'config.json'));
+      if (isModel && path !== '') ids.push(id);
+      if (isModel || depth === MAX_DEPTH) return;
+      for (const entry of entries) {
+        const isFolder = entry.isDirectory() || entry.isSymbolicLink();
+        if (isFolder && !entry.name.startsWith('.')) await visit(join(path, entry.name), depth + 1);
+      }
+    };
+    await visit('', 0);
+    return ids.sort();
+  }
+
+  private async resolve(id: string): Promise<string> {
+    const [name, ...parts] = id.split('/');
+    const root = this.roots.find((candidate) => candidate.name === name);
+    const plain = parts.every((part) => part !== '' && part !== '.' && part !== '..' && !/[\\\0]/.test(part));
+    if (!root || !plain || parts.length === 0) {
+      throw new ContiguaError('path-forbidden', 'This is not below one of the model roots', {
+        file: id,
+        expected: this.roots.map((candidate) => `${candidate.name}/…`).join(' or '),
+        hint: 'CONTIGUA_MODELS names the roots.',
+      });
+    }
+    return await this.inside(join(root.folder, ...parts), id);
+  }
+
+  /** The path with its links followed. */
+  private async inside(path: string, shownAs: string): Promise<string> {
+    const real = await realpath(path).catch((thrown: unknown) => {
+      throw new ContiguaError('checkpoint-incomplete', 'There is no such file or folder', {
+        file: shownAs,
+        found: thrown instanceof Error && 'code' in thrown ? String(thrown.code) : undefined,
+      });
+    });
+    for (const { folder } of this.roots) {
+      const base = await realpath(folder).catch(() => null);
+      if (base !== null && (real === base || real.startsWith(base.endsWith(sep) ? base : base + sep))) return real;
+    }
+    throw new ContiguaError('path-forbidden', 'A link leads out of the model roots', {
+      file: shownAs,
+      hint: 'Copy the file, or name the folder that it lies in as a root in CONTIGUA_MODELS.',
+    });
+  }
+}
+
+/** Folder of the uploads for models of these weights. */
+export function shelfOf(fingerprint: string): string {
+  return fingerprint.replace(/^sha256:/, '').slice(0, 16);
+}
+
+/** Files down to `depth` folders, relative, with forward slashes; folders that begin with a dot are left out. */
+async function namesIn(folder: string, depth: number): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch((thrown: unknown) => {
+    if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT') return [];
+    throw thrown;
+  });
+  const names: string[] = [];
+  for (const entry of entries) {
+    const linked = entry.isSymbolicLink() ? await stat(join(folder, entry.name)).catch(() => null) : null;
+    if (entry.isDirectory() || linked?.isDirectory()) {
+      if (depth === 1 || entry.name.startsWith('.')) continue;
+      for (const name of await namesIn(join(folder, entry.name), depth - 1)) names.push(`${entry.name}/${name}`);
+    } else if (!entry.name.startsWith('.')) names.push(entry.name);
+  }
+  return names;
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => null))?.isFile() ?? false;
+}
+
+function costsOf(config: ModelConfig, tokens: ForwardTokens): ServerModel['costs'] {
+  const { total, perBlock } = countFlops(config, tokens);
+  return { blockParameters: countParameters(config).perBlock, flopsPerForward: total, flopsPerBlock: perBlock };
+}
+
+/** "Qwen/Qwen-Image" for a Hugging Face cache, else the folder's name. */
+function nameOf(folder: string): string {
+  const cached = /^models--(.+)$/.exec(basename(dirname(dirname(folder))));
+  if (cached?.[1] && basename(dirname(folder)) === 'snapshots') return cached[1].split('--').join('/');
+  return basename(folder) === 'transformer' ? basename(dirname(folder)) : basename(folder);
+}
