@@ -83,7 +83,7 @@ export function timeFeatures(timestep: Float32Array): Float32Array {
   const features = new Float32Array(timestep.length * 2 * FREQUENCIES);
   timestep.forEach((t, sample) => {
     for (let k = 0; k < FREQUENCIES; k++) {
-      const exponent = Math.fround(Math.fround(-Math.log(THETA) * k) / FREQUENCIES);
+      const exponent = Math.fround(Math.fround(Math.fround(-Math.log(THETA)) * k) / FREQUENCIES);
       const angle = Math.fround(TIME_SCALE * Math.fround(t * Math.fround(Math.exp(exponent))));
       features[sample * 2 * FREQUENCIES + k] = Math.cos(angle);
       features[sample * 2 * FREQUENCIES + FREQUENCIES + k] = Math.sin(angle);
