@@ -87,5 +87,16 @@ export class AdamW {
 }
 
 function globalNorm(vectors: FlatParameters): tf.Scalar {
-  return tf.tidy(() => tf.sqrt(tf.addN(vectors.map((vector) => tf.sum(tf.square(vector)))))) as tf.Scalar;
+  return tf.tidy(() => tf.sqrt(tf.addN(vectors.map((vector) => total(tf.square(vector)))))) as tf.Scalar;
+}
+
+/** Elements that wasm adds up one after another in float32: over a whole vector of 2²⁴ that loses 1.4 % of a norm. */
+const ROW = 4096;
+
+function total(vector: tf.Tensor1D): tf.Scalar {
+  const rows = Math.floor(vector.size / ROW);
+  const rest = tf.sum(tf.slice(vector, rows * ROW)) as tf.Scalar;
+  if (rows === 0) return rest;
+  const byRow = tf.sum(tf.reshape(tf.slice(vector, 0, rows * ROW), [rows, ROW]), 1);
+  return tf.add(tf.sum(byRow), rest);
 }
