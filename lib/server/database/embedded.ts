@@ -1,0 +1,65 @@
+/**
+ * PGlite, PostgreSQL compiled to WebAssembly, in a folder that this process alone may touch (folder-lock.ts). Its writes
+ * reach the operating system before a statement is acknowledged, so they survive `kill -9`; it never flushes them to the
+ * disk, so a power cut may lose the last seconds, or in the worst case the folder: PostgreSQL is the choice where that counts.
+ */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PGlite } from '@electric-sql/pglite';
+import type { z } from 'zod';
+import { ContiguaError } from '../../core/errors.ts';
+import type { Database, Queryable, SqlValue } from './database.ts';
+import { lockFolder } from './folder-lock.ts';
+
+export async function openEmbedded(dataFolder: string): Promise<Database> {
+  await mkdir(dataFolder, { recursive: true });
+  const lock = await lockFolder(join(dataFolder, 'database.lock'), dataFolder);
+  const folder = join(dataFolder, 'database');
+  const opened = await PGlite.create({ dataDir: folder, relaxedDurability: false }).catch(async (thrown: unknown) => {
+    await lock.release();
+    throw unreadable(folder, thrown);
+  });
+  return {
+    where: `PGlite in ${folder}`,
+    embedded: true,
+    ...queryable(opened),
+    transaction: (work) => opened.transaction(async (transaction) => await work(queryable(transaction))),
+    async close() {
+      await opened.close();
+      await lock.release();
+    },
+  };
+}
+
+type Asking = Pick<PGlite, 'query' | 'exec'>;
+
+function queryable(db: Asking): Queryable {
+  return {
+    async rows<T>(schema: z.ZodType<T>, sql: string, values?: readonly SqlValue[]) {
+      const { rows } = await db.query(sql, values && [...values]);
+      return rows.map((row) => schema.parse(row));
+    },
+    async change(sql, values) {
+      // Without parameters it may be several statements, as a migration is.
+      if (values === undefined) {
+        await db.exec(sql);
+        return 0;
+      }
+      return (await db.query(sql, [...values])).affectedRows ?? 0;
+    },
+    forQueue: {
+      async executeSql(sql, values) {
+        if (values?.length) return await db.query(sql, values);
+        return { rows: (await db.exec(sql)).flatMap(({ rows }) => rows) };
+      },
+    },
+  };
+}
+
+function unreadable(folder: string, thrown: unknown): ContiguaError {
+  return new ContiguaError('database-unreachable', 'The embedded database does not open', {
+    file: folder,
+    found: thrown instanceof Error ? thrown.message : String(thrown),
+    hint: 'Is the disk full, or the folder of another version? It is left as it is; put a copy aside before you change it.',
+  });
+}

@@ -1,0 +1,162 @@
+/**
+ * The tables, as numbered steps that are applied once each, in one transaction under a lock, so that any number of
+ * processes may start together. A step that has been released is never edited; the next change is a further step.
+ */
+import { z } from 'zod';
+import { ContiguaError } from '../../core/errors.ts';
+import { type Database, firstRow } from './database.ts';
+
+/** Any fixed number: it names the lock among those of this database. */
+const LOCK = 7_215_034;
+
+const STEPS: readonly string[] = [
+  `
+  create table contigua.runs (
+    id text primary key,
+    name text not null,
+    created_at timestamptz not null default clock_timestamp(),
+    model_id text not null,
+    model jsonb not null,
+    plan jsonb not null,
+    settings jsonb not null,
+    -- As last told by an event.
+    state text not null,
+    last_event int not null default 0
+  );
+
+  create table contigua.jobs (
+    id int generated always as identity primary key,
+    run_id text not null references contigua.runs on delete cascade,
+    -- "3-4", "fine-tune", or "measure" and the choice of students.
+    key text not null,
+    kind text not null check (kind in ('interval', 'fine-tune', 'measure')),
+    first_block int,
+    last_block int,
+    -- A measurement's choice of students.
+    choice jsonb,
+    state text not null check (state in ('queued', 'running', 'paused', 'done', 'failed', 'cancelled')),
+    -- Raised by every worker that takes the job; what an older attempt writes changes nothing.
+    attempt int not null default 0,
+    -- Attempts that ended with a dead process since the last checkpoint.
+    losses int not null default 0,
+    step int not null default 0,
+    steps int not null,
+    worker_id text,
+    worker jsonb,
+    lease_until timestamptz,
+    steps_per_second float8,
+    baselines jsonb,
+    start_block int,
+    held_out jsonb not null default '[]',
+    error text,
+    note text,
+    student jsonb,
+    queued_at timestamptz not null default clock_timestamp(),
+    unique (run_id, key)
+  );
+  create index jobs_by_lease on contigua.jobs (lease_until) where state = 'running';
+  create index jobs_by_wait on contigua.jobs (queued_at) where state = 'queued';
+
+  create table contigua.events (
+    run_id text not null references contigua.runs on delete cascade,
+    id int not null,
+    event jsonb not null,
+    created_at timestamptz not null default clock_timestamp(),
+    primary key (run_id, id)
+  );
+
+  create table contigua.points (
+    job_id int not null references contigua.jobs on delete cascade,
+    step int not null,
+    attempt int not null,
+    image float8 not null,
+    text float8,
+    gradient_norm float8 not null,
+    learning_rate float8 not null,
+    duration_ms float8 not null,
+    primary key (job_id, step)
+  );
+
+  create table contigua.checkpoints (
+    job_id int not null references contigua.jobs on delete cascade,
+    step int not null,
+    attempt int not null,
+    key text not null unique,
+    size_bytes bigint not null,
+    sha256 text not null,
+    engine text not null,
+    created_at timestamptz not null default clock_timestamp(),
+    primary key (job_id, step, attempt)
+  );
+
+  create table contigua.subsets (
+    run_id text not null references contigua.runs on delete cascade,
+    key text not null,
+    plugged jsonb not null,
+    subset jsonb not null,
+    created_at timestamptz not null default clock_timestamp(),
+    primary key (run_id, key)
+  );
+
+  -- Keys and prefixes of stored files to delete (runs/garbage.ts).
+  create table contigua.garbage (
+    id int generated always as identity primary key,
+    key text not null,
+    is_folder boolean not null default false,
+    due_at timestamptz not null default clock_timestamp()
+  );
+  create index garbage_by_due on contigua.garbage (due_at);
+
+  create table contigua.workers (
+    id text primary key,
+    host text not null,
+    pid int not null,
+    slots int not null,
+    report jsonb not null,
+    started_at timestamptz not null default clock_timestamp(),
+    seen_at timestamptz not null default clock_timestamp()
+  );
+
+  -- Step durations of finished jobs, for estimates.
+  create table contigua.paces (
+    host text not null,
+    engine text not null,
+    device text not null,
+    fingerprint text not null,
+    batch int not null,
+    slots int not null,
+    step_ms float8 not null,
+    start_ms float8 not null,
+    checkpoint_bytes bigint not null,
+    created_at timestamptz not null default clock_timestamp()
+  );
+  `,
+];
+
+export async function migrate(db: Database): Promise<void> {
+  await db.transaction(async (transaction) => {
+    await transaction.rows(z.unknown(), 'select pg_advisory_xact_lock($1)', [LOCK]);
+    await transaction.change('create schema if not exists contigua');
+    await transaction.change('create table if not exists contigua.migrations (step int primary key)');
+    const row = await firstRow(
+      transaction,
+      z.object({ done: z.int() }),
+      'select coalesce(max(step), 0)::int as done from contigua.migrations',
+    );
+    const done = row?.done ?? 0;
+    if (done > STEPS.length) throw newer(db.where, done);
+    for (const [i, step] of STEPS.entries()) {
+      if (i < done) continue;
+      await transaction.change(step);
+      await transaction.change('insert into contigua.migrations (step) values ($1)', [i + 1]);
+    }
+  });
+}
+
+function newer(where: string, done: number): ContiguaError {
+  return new ContiguaError('database-unreachable', `${where} belongs to a newer version of Contigua`, {
+    found: `tables at step ${done}`,
+    expected: `step ${STEPS.length} or older`,
+    hint: 'Start the newer version, or use another database.',
+  });
+}

@@ -1,0 +1,231 @@
+/** What a user does to a run: begin, pause, resume, cancel, delete, retry one job, add an interval. One transaction each. */
+import { randomBytes } from 'node:crypto';
+import { z } from 'zod';
+import { ContiguaError } from '../../core/errors.ts';
+import { type BlockInterval, intervalSetOf, removedCount } from '../../core/interval/index.ts';
+import { assertPlanFits, blockMapOf, type Plan } from '../../core/plan/index.ts';
+import type { RunSettings } from '../../core/run/index.ts';
+import type { RunRequest, ServerModel } from '../backend.ts';
+import { firstRow, json, type Queryable } from '../database/database.ts';
+import type { RunContext } from './context.ts';
+import { changeRun, type LockedRun, runMissing } from './events.ts';
+import { discard, discardFolder, runFolder } from './garbage.ts';
+import { type JobRow, jobRow } from './rows.ts';
+import { forgetSubsets } from './subsets.ts';
+
+/** Bounds the queue over all runs; whoever asks for more waits for what is there. */
+export function roomFor({ db }: RunContext, limit: number): (jobs: number) => Promise<void> {
+  return async (jobs) => {
+    const row = await firstRow(
+      db,
+      z.object({ waiting: z.int() }),
+      `select count(*)::int as waiting from contigua.jobs where state = 'queued'`,
+    );
+    const waiting = row?.waiting ?? 0;
+    if (waiting + jobs <= limit) return;
+    throw new ContiguaError('too-many', 'The queue is full', {
+      found: `${waiting} jobs waiting and ${jobs} more`,
+      expected: `${limit} or fewer`,
+      hint: 'Wait until some are done, or cancel a run. CONTIGUA_QUEUE_LIMIT sets the limit.',
+    });
+  };
+}
+
+export async function createRun(
+  { db, queue, wakeups }: RunContext,
+  { name, plan, settings }: RunRequest,
+  model: ServerModel,
+): Promise<string> {
+  assertPlanFits(plan, model, 'the plan');
+  if (plan.intervals.length === 0) {
+    throw new ContiguaError('plan-invalid', 'The plan names no interval', { hint: 'Choose at least one.' });
+  }
+  const id = newRunId();
+  const { fingerprint, numBlocks, parameters, costs, drawable } = model;
+  const facts = { name: model.name, fingerprint, numBlocks, parameters, costs, drawable };
+  await db.transaction(async (transaction) => {
+    await transaction.change(
+      `insert into contigua.runs (id, name, model_id, model, plan, settings, state)
+       values ($1, $2, $3, $4::text::jsonb, $5::text::jsonb, $6::text::jsonb, 'queued')`,
+      [id, name ?? defaultName(model, plan), model.id, json(facts), json(plan), json(settings)],
+    );
+    for (const interval of plan.intervals) {
+      const job = await insertInterval(transaction, id, interval, settings);
+      await queue.send(transaction, 'train', settings.engine, job.id);
+    }
+    if (settings.fineTune) {
+      await transaction.change(
+        `insert into contigua.jobs (run_id, key, kind, state, steps) values ($1, 'fine-tune', 'fine-tune', 'queued', $2)`,
+        [id, settings.fineTune.steps],
+      );
+    }
+  });
+  wakeups.wake('queue');
+  return id;
+}
+
+/** Ten characters that sort by time of creation, roughly, and do not collide where databases share a bucket. */
+function newRunId(): string {
+  const seconds = Math.floor(Date.now() / 1000).toString(36);
+  return `${seconds}${randomBytes(3).readUIntBE(0, 3).toString(36).padStart(5, '0').slice(-4)}`;
+}
+
+function defaultName({ name }: ServerModel, { blocks }: Plan): string {
+  return `${name}, ${blocks.before} → ${blocks.after} blocks`;
+}
+
+async function insertInterval(
+  db: Queryable,
+  runId: string,
+  { first, last }: BlockInterval,
+  { distil }: RunSettings,
+): Promise<JobRow> {
+  const job = await firstRow(
+    db,
+    jobRow,
+    `insert into contigua.jobs (run_id, key, kind, first_block, last_block, state, steps)
+     values ($1, $2, 'interval', $3, $4, 'queued', $5) returning *`,
+    [runId, `${first}-${last}`, first, last, distil.steps],
+  );
+  if (!job) throw new ContiguaError('internal', 'The database inserted a job and returned none');
+  return job;
+}
+
+/** Jobs in one of the states go to another, each told; throws `run-conflict` where there is none. */
+async function move(
+  context: RunContext,
+  runId: string,
+  from: readonly JobRow['state'][],
+  to: 'queued' | 'paused' | 'cancelled',
+  refusal: string,
+): Promise<void> {
+  await changeRun(context, runId, async ({ db, jobs, tellJob, enqueue, run }) => {
+    const moved = (await jobs()).filter((job) => job.kind !== 'measure' && from.includes(job.state));
+    if (moved.length === 0) {
+      throw new ContiguaError('run-conflict', refusal, { found: `a run that is ${run.state}` });
+    }
+    for (const job of moved) {
+      await db.change(
+        `update contigua.jobs set state = $2, lease_until = null, worker_id = null, steps_per_second = null,
+           queued_at = clock_timestamp() where id = $1`,
+        [job.id, to],
+      );
+      await tellJob(job.id);
+      if (to === 'queued') await enqueue(job);
+    }
+  });
+}
+
+export async function pauseRun(context: RunContext, runId: string): Promise<void> {
+  await move(
+    context,
+    runId,
+    ['queued', 'running'],
+    'paused',
+    'Nothing of this run waits or runs, so nothing can pause',
+  );
+}
+
+export async function resumeRun(context: RunContext, runId: string): Promise<void> {
+  await move(context, runId, ['paused'], 'queued', 'Nothing of this run is paused');
+}
+
+export async function cancelRun(context: RunContext, runId: string): Promise<void> {
+  await move(
+    context,
+    runId,
+    ['queued', 'running', 'paused'],
+    'cancelled',
+    'Nothing of this run waits, runs or is paused, so nothing can be cancelled',
+  );
+}
+
+/** Its workers find their jobs gone and stop; what they still store meanwhile is collected a little later. */
+export async function deleteRun({ db, wakeups }: RunContext, runId: string): Promise<void> {
+  await db.transaction(async (transaction) => {
+    const gone = await transaction.change('delete from contigua.runs where id = $1', [runId]);
+    if (gone === 0) throw runMissing(runId);
+    await discardFolder(transaction, runFolder(runId));
+  });
+  wakeups.wake({ run: runId });
+}
+
+export async function retryJob(context: RunContext, runId: string, key: string, afresh: boolean): Promise<void> {
+  await changeRun(context, runId, async (locked) => {
+    const job = (await locked.jobs()).find((one) => one.kind !== 'measure' && one.key === key);
+    if (!job) throw new ContiguaError('run-missing', 'The run has no such job', { found: key });
+    if (job.state !== 'failed' && job.state !== 'cancelled' && job.state !== 'done') {
+      throw new ContiguaError('run-conflict', `${key} is not over yet`, {
+        found: job.state,
+        expected: 'failed, cancelled or done',
+        hint: 'Pause or cancel the run first.',
+      });
+    }
+    await beginAgain(locked, job, afresh || job.state === 'done');
+    if (job.kind === 'interval') await beginFineTuneAgain(locked);
+    await forgetSubsets(locked, { key: job.kind === 'interval' ? job.key : null });
+  });
+}
+
+/** The student, if there was one, goes: whoever trains again wants another. */
+async function beginAgain({ db, tellJob, enqueue }: LockedRun, job: JobRow, afresh: boolean): Promise<void> {
+  if (job.student) await discard(db, [job.student.key]);
+  if (afresh) {
+    const keys = await db.rows(
+      z.object({ key: z.string() }),
+      'delete from contigua.checkpoints where job_id = $1 returning key',
+      [job.id],
+    );
+    await discard(
+      db,
+      keys.map(({ key }) => key),
+    );
+    await db.change('delete from contigua.points where job_id = $1', [job.id]);
+    await db.change(
+      `update contigua.jobs set step = 0, baselines = null, start_block = null, held_out = '[]' where id = $1`,
+      [job.id],
+    );
+  }
+  await db.change(
+    `update contigua.jobs set state = 'queued', losses = 0, error = null, note = null, student = null,
+       lease_until = null, worker_id = null, steps_per_second = null, queued_at = clock_timestamp() where id = $1`,
+    [job.id],
+  );
+  await enqueue(job);
+  await tellJob(job.id);
+}
+
+/** The joint fine-tune is of all students together: another student, another fine-tune. */
+async function beginFineTuneAgain(locked: LockedRun): Promise<void> {
+  const tuned = (await locked.jobs()).find(({ kind }) => kind === 'fine-tune');
+  if (tuned && (tuned.attempt > 0 || tuned.state !== 'queued')) await beginAgain(locked, tuned, true);
+}
+
+export async function addInterval(context: RunContext, runId: string, interval: BlockInterval): Promise<void> {
+  await changeRun(context, runId, async (locked) => {
+    const { db, run, enqueue, tellJob } = locked;
+    const plan = withInterval(run.plan, run.model.costs.blockParameters, interval);
+    await db.change('update contigua.runs set plan = $2::text::jsonb where id = $1', [runId, json(plan)]);
+    const job = await insertInterval(db, runId, interval, run.settings);
+    await enqueue(job);
+    await tellJob(job.id);
+    await beginFineTuneAgain(locked);
+    await forgetSubsets(locked, { key: null });
+  });
+}
+
+/** Not measured for the new interval: its similarity and damage belong to an analysis that is not at hand. */
+function withInterval(plan: Plan, blockParameters: number, { first, last }: BlockInterval): Plan {
+  const { numBlocks } = plan.model;
+  const set = intervalSetOf([...plan.intervals, { first, last }], numBlocks, 'the new interval');
+  const intervals = [...plan.intervals, { first, last, cka: null, removedError: null }].sort(
+    (a, b) => a.first - b.first,
+  );
+  return {
+    ...plan,
+    intervals,
+    blocks: { before: numBlocks, after: numBlocks - removedCount(set) },
+    parameters: { before: plan.parameters.before, after: plan.parameters.after - (last - first) * blockParameters },
+    blockMap: blockMapOf(numBlocks, set),
+  };
+}

@@ -1,0 +1,80 @@
+/**
+ * What everything about runs works with: the database, the queue of tickets, and who wants to be woken when a run has a
+ * new event. Waking only saves a poll; what is true stands in the database.
+ */
+import type { Database } from '../database/database.ts';
+import type { JobQueue } from '../queue.ts';
+
+/** Durations of the machinery, in milliseconds; tests make them short. */
+export interface Timing {
+  /** A worker that has not been heard of for so long has lost its jobs. */
+  readonly lease: number;
+  readonly heartbeat: number;
+  /** Between two looks for lost jobs. Lease and sweep together stay under the promised 30 s. */
+  readonly sweep: number;
+  /** Between two looks for waiting jobs, and for new events. */
+  readonly poll: number;
+  readonly follow: number;
+  /** Steps are stored in batches of this age. */
+  readonly steps: number;
+  /** How long a worker and a stream of events outlast a database or a store that does not answer. */
+  readonly patience: number;
+}
+
+export const DEFAULT_TIMING: Timing = {
+  lease: 20_000,
+  heartbeat: 2_000,
+  sweep: 4_000,
+  poll: 500,
+  follow: 300,
+  steps: 1_000,
+  patience: 120_000,
+};
+
+export interface RunContext {
+  readonly db: Database;
+  readonly queue: JobQueue;
+  readonly wakeups: Wakeups;
+}
+
+export type Topic = { readonly run: string } | 'queue';
+
+/** Same-process listeners per run, and for new tickets. */
+export class Wakeups {
+  private readonly listeners = new Map<string, Set<() => void>>();
+
+  wake(topic: Topic): void {
+    for (const listener of this.listeners.get(nameOf(topic)) ?? []) listener();
+  }
+
+  /** Returns how to stop listening. */
+  listen(topic: Topic, listener: () => void): () => void {
+    const name = nameOf(topic);
+    const listening = this.listeners.get(name) ?? new Set();
+    this.listeners.set(name, listening.add(listener));
+    return () => {
+      listening.delete(listener);
+      if (listening.size === 0) this.listeners.delete(name);
+    };
+  }
+}
+
+function nameOf(topic: Topic): string {
+  return topic === 'queue' ? 'queue' : `run ${topic.run}`;
+}
+
+/** Resolves after so long, or at once when woken or when the signal fires. */
+export function pause(milliseconds: number, signal: AbortSignal, listen?: (wake: () => void) => () => void) {
+  return new Promise<void>((resolve) => {
+    if (signal.aborted) return resolve();
+    const wake = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', wake);
+      stop?.();
+      resolve();
+    };
+    const timer = setTimeout(wake, milliseconds);
+    signal.addEventListener('abort', wake, { once: true });
+    const stop = listen?.(wake);
+  });
+}

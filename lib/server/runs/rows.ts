@@ -1,0 +1,155 @@
+/** Rows of the tables as typed values: every one that is read is parsed here, JSON columns included. */
+import { z } from 'zod';
+import type { Plan } from '../../core/plan/index.ts';
+import { planSchema } from '../../core/plan/schema.ts';
+import type { Baselines, HeldOutPoint, JobState, JobWorker, RunEvent, StandInError } from '../../core/run/index.ts';
+import { runSettings } from '../routers/run-request.ts';
+
+export const jobState = z.enum([
+  'queued',
+  'running',
+  'paused',
+  'done',
+  'failed',
+  'cancelled',
+]) satisfies z.ZodType<JobState>;
+
+const streamError = z.object({ direction: z.number(), magnitude: z.number(), relative: z.number() });
+const standInError = z.object({
+  image: streamError,
+  text: streamError.nullable(),
+}) satisfies z.ZodType<StandInError>;
+const baselines = z.object({
+  firstBlock: standInError,
+  probes: standInError,
+  removal: standInError,
+}) satisfies z.ZodType<Baselines>;
+const heldOut = z.object({ step: z.int(), student: standInError }) satisfies z.ZodType<HeldOutPoint>;
+
+const jobWorker = z.object({
+  id: z.string(),
+  engine: z.string(),
+  device: z.string(),
+  why: z.string(),
+}) satisfies z.ZodType<JobWorker>;
+
+export const artifact = z.object({ key: z.string(), sizeBytes: z.number(), sha256: z.string() });
+
+/** Which students a measurement plugs in. */
+export const subsetChoice = z.object({ plugged: z.array(z.string()), fineTuned: z.boolean() });
+export type SubsetChoice = z.infer<typeof subsetChoice>;
+
+export const jobRow = z
+  .object({
+    id: z.int(),
+    run_id: z.string(),
+    key: z.string(),
+    kind: z.enum(['interval', 'fine-tune', 'measure']),
+    first_block: z.int().nullable(),
+    last_block: z.int().nullable(),
+    choice: subsetChoice.nullable(),
+    state: jobState,
+    attempt: z.int(),
+    losses: z.int(),
+    step: z.int(),
+    steps: z.int(),
+    worker: jobWorker.nullable(),
+    steps_per_second: z.number().nullable(),
+    baselines: baselines.nullable(),
+    start_block: z.int().nullable(),
+    held_out: z.array(heldOut),
+    error: z.string().nullable(),
+    note: z.string().nullable(),
+    student: artifact.nullable(),
+  })
+  .transform(({ run_id, first_block, last_block, steps_per_second, start_block, held_out, ...row }) => ({
+    ...row,
+    runId: run_id,
+    interval: first_block === null || last_block === null ? null : { first: first_block, last: last_block },
+    stepsPerSecond: steps_per_second,
+    startBlock: start_block,
+    heldOut: held_out,
+  }));
+export type JobRow = z.infer<typeof jobRow>;
+
+const runModel = z.object({
+  name: z.string(),
+  fingerprint: z.string(),
+  numBlocks: z.int(),
+  parameters: z.number(),
+  costs: z.object({ blockParameters: z.number(), flopsPerForward: z.number(), flopsPerBlock: z.number() }),
+  drawable: z.boolean(),
+});
+
+export const runRow = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    created_at: z.date(),
+    model_id: z.string(),
+    model: runModel,
+    plan: planSchema,
+    settings: runSettings,
+    state: jobState,
+    last_event: z.int(),
+  })
+  .transform(({ created_at, model_id, last_event, plan, ...row }) => ({
+    ...row,
+    plan: plan satisfies Plan,
+    createdAt: created_at.toISOString(),
+    modelId: model_id,
+    lastEventId: last_event,
+  }));
+export type RunRow = z.infer<typeof runRow>;
+
+/** bigint columns come as text from one driver and as a number from the other. */
+const bytes = z.union([z.number(), z.string(), z.bigint()]).transform(Number);
+
+export const checkpointRow = z
+  .object({
+    step: z.int(),
+    attempt: z.int(),
+    key: z.string(),
+    size_bytes: bytes,
+    sha256: z.string(),
+    engine: z.string(),
+  })
+  .transform(({ size_bytes, key, sha256, ...row }) => ({ ...row, artifact: { key, sizeBytes: size_bytes, sha256 } }));
+export type CheckpointRow = z.infer<typeof checkpointRow>;
+
+export const pointRow = z
+  .object({
+    step: z.int(),
+    image: z.number(),
+    text: z.number().nullable(),
+    gradient_norm: z.number(),
+    learning_rate: z.number(),
+    duration_ms: z.number(),
+  })
+  .transform(({ step, image, text, gradient_norm, learning_rate, duration_ms }) => ({
+    step,
+    image,
+    text,
+    gradientNorm: gradient_norm,
+    learningRate: learning_rate,
+    durationMs: duration_ms,
+  }));
+
+/** Written by this server alone and handed on unread; its shape is checked where it is made. */
+export const eventRow = z.object({ id: z.int(), event: z.custom<RunEvent>((value) => typeof value === 'object') });
+
+export const engineReport = z.object({
+  name: z.string(),
+  device: z.string(),
+  threads: z.number().nullable(),
+  why: z.string(),
+  candidates: z.array(
+    z.object({
+      name: z.string(),
+      available: z.boolean(),
+      device: z.string(),
+      reason: z.string(),
+      preferred: z.boolean(),
+    }),
+  ),
+});
