@@ -1,5 +1,6 @@
 /** How a host opens what the protocol only names (a model's folder, one file given by URL), and keeps what a task makes. */
 import type { NamedBlob } from '../lib/core/checkpoint/index.ts';
+import type { StateCache } from '../lib/core/distill/state-cache.ts';
 import type { SavedFile } from '../lib/core/run/progress.ts';
 import type { FileSource } from './protocol.ts';
 
@@ -12,6 +13,8 @@ export interface FileHost {
    * with `disk-full`, and with `not-ready` on a host that keeps no files.
    */
   saveFile(url: string, parts: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<SavedFile>;
+  /** Teacher states of one origin (`key`) in a folder of at most `sizeBytes`. Rejects like `saveFile`. */
+  openStateCache(url: string, sizeBytes: number, key: string): Promise<StateCache>;
 }
 
 export async function openSource(source: FileSource, host: FileHost): Promise<NamedBlob> {

@@ -30,11 +30,11 @@ export function httpFiles(fetcher: Fetch = hostFetch): FileHost {
       if (!blob) throw new ContiguaError('checkpoint-incomplete', 'The server has no such file', { file: path });
       return { path, blob };
     },
+    async openStateCache(url) {
+      throw keepsNoFiles(url);
+    },
     async saveFile(url) {
-      throw new ContiguaError('not-ready', 'The browser keeps no files', {
-        file: url,
-        hint: 'Training that is kept runs on the server or in the terminal.',
-      });
+      throw keepsNoFiles(url);
     },
   };
 }
@@ -54,4 +54,11 @@ async function shardNames({ blob }: NamedBlob): Promise<string[]> {
 
 function joinUrl(folder: string, path: string): string {
   return `${folder.replace(/\/+$/, '')}/${path}`;
+}
+
+function keepsNoFiles(url: string): ContiguaError {
+  return new ContiguaError('not-ready', 'The browser keeps no files', {
+    file: url,
+    hint: 'Training that is kept runs on the server or in the terminal.',
+  });
 }

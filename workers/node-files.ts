@@ -7,6 +7,7 @@ import { ContiguaError } from '../lib/core/errors.ts';
 import type { FileHost } from './files.ts';
 import { saveFile } from './node-save-file.ts';
 import { RangeBlob } from './range-blob.ts';
+import { openStateCache } from './state-cache.ts';
 
 /** transformer/ and its siblings lie one level down; nothing of interest lies deeper. */
 const MAX_DEPTH = 2;
@@ -30,6 +31,7 @@ export const nodeFiles: FileHost = {
     return await fileBlob(fileURLToPath(url), path);
   },
   saveFile,
+  openStateCache,
 };
 
 async function listFiles(folder: string, depth: number): Promise<string[]> {

@@ -146,8 +146,11 @@ export interface Tasks {
       interval: BlockInterval;
       settings: DistilSettings;
       data: TrainingSource;
-      /** Folder URL and budget of cached teacher states, shared by processes of one machine; null for none. */
-      cache: { url: string; sizeBytes: number } | null;
+      /**
+       * Folder URL and budget of cached teacher states, shared by processes of one machine; null for none. `keep` are the
+       * blocks whose states after them some interval of the run asks for (each interval's `first − 1` and `last`).
+       */
+      cache: { url: string; sizeBytes: number; keep: readonly number[] } | null;
       precededBy: readonly StudentFile[];
       resume: FileSource | null;
       saveTo: string;

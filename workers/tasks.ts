@@ -13,16 +13,9 @@ import { ContiguaError } from '../lib/core/errors.ts';
 import { type BlockInterval, intervalSetOf, type Replacement } from '../lib/core/interval/index.ts';
 import { goldenQ1, goldenQ2, openTransformer, outputFeatures, type Route, routeOf } from '../lib/core/model/index.ts';
 import { REPORT_VERSION } from '../lib/core/report/report.ts';
-import { samplePicture, type TextCondition } from '../lib/core/sampling/index.ts';
-import {
-  checkPicture,
-  embedCaption,
-  encodeWords,
-  parsePrompt,
-  pictureRgba,
-  type SampleAssets,
-  unpackPicture,
-} from '../lib/core/shapes/index.ts';
+import { samplePicture } from '../lib/core/sampling/index.ts';
+import { checkPicture, parsePrompt, pictureRgba, unpackPicture } from '../lib/core/shapes/index.ts';
+import { conditionFor } from './drawing.ts';
 import type { EngineHost } from './engine-host.ts';
 import { type FileHost, openSource } from './files.ts';
 import { measureForward } from './measure.ts';
@@ -38,6 +31,7 @@ export interface TaskHost {
 
 export function createTasks({ engines, files }: TaskHost): TaskRunner {
   const session = new Session(engines);
+  const training = async () => (await import('./distil.ts')).createTrainingTasks(session, files);
 
   /** The way through the blocks for a choice of intervals; undefined is the whole model. */
   function routeFor(intervals: readonly BlockInterval[], replacement: Replacement): Route | undefined {
@@ -158,15 +152,10 @@ export function createTasks({ engines, files }: TaskHost): TaskRunner {
       };
     },
 
-    async distil() {
-      throw new ContiguaError('not-ready', 'Distillation is not there yet');
-    },
-    async fineTune() {
-      throw new ContiguaError('not-ready', 'Distillation is not there yet');
-    },
-    async tryStudents() {
-      throw new ContiguaError('not-ready', 'Distillation is not there yet');
-    },
+    // Loaded when first asked for: a page that only analyses needs no gradients.
+    distil: async (input, context) => await (await training()).distil(input, context),
+    fineTune: async (input, context) => await (await training()).fineTune(input, context),
+    tryStudents: async (input, context) => await (await training()).tryStudents(input, context),
   };
 }
 
@@ -192,14 +181,6 @@ async function calibrationFor(
         hint: 'Calibrate with a file, or with synthetic inputs.',
       });
   }
-}
-
-function conditionFor(assets: SampleAssets, words: readonly string[]): TextCondition {
-  const caption = encodeWords(words);
-  return {
-    embeddings: embedCaption(assets, caption),
-    mask: Uint8Array.from(caption.ids, (_, token) => (token < caption.valid ? 1 : 0)),
-  };
 }
 
 function needsAnalysis(what: string): ContiguaError {

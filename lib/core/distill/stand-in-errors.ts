@@ -139,14 +139,14 @@ async function fitProbes(
   }
   const probes: StreamProbes[] = [];
   for (let at = 1; at < rows.length; at++) {
-    const fit = async (stream: 'image' | 'text') => {
+    const fitted = async (stream: 'image' | 'text') => {
       const input = rows[at - 1]![stream].values(width);
       const output = rows[at]![stream].values(width);
       const all = Uint32Array.from({ length: input.length / width }, (_, row) => row);
       const probe = all.length > 0 ? await fitProbe({ input, output, width, rows: all }) : null;
       return probe && asAffineMap(probe);
     };
-    probes.push({ image: await fit('image'), text: await fit('text') });
+    probes.push({ image: await fitted('image'), text: await fitted('text') });
   }
   return probes;
 }

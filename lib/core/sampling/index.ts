@@ -1,7 +1,10 @@
 export {
   normPreservingGuidance,
   type PictureRequest,
+  type SamplingRequest,
+  type SeededPrompt,
   samplePicture,
+  samplePictures,
   seededNoise,
   type TextCondition,
 } from './sample-picture.ts';

@@ -1,7 +1,7 @@
 /**
- * Draws one picture from noise: Euler steps over the scheduler's levels with the model's velocity `noise − picture`, and
+ * Draws pictures from noise: Euler steps over the scheduler's levels with the model's velocity `noise − picture`, and
  * Qwen-Image's true classifier-free guidance, which keeps each token's norm: `v = u + g (c − u)`, then `v ‖c‖ / ‖v‖`.
- * The conditional and the unconditional pass are one batch. Seeded: the same prompt and seed start from the same noise
+ * The conditional and the unconditional pass of all pictures are one batch. Seeded: the same prompt and seed start from the same noise
  * whatever the route through the blocks, so that a pruned model's picture can stand beside the whole model's.
  */
 import { ContiguaError } from '../errors.ts';
@@ -19,13 +19,11 @@ export interface TextCondition {
   readonly mask: Uint8Array;
 }
 
-export interface PictureRequest {
+export interface SamplingRequest {
   readonly scheduler: SchedulerConfig;
   readonly steps: number;
   /** 1 switches guidance off and needs no `unconditional`. */
   readonly guidance: number;
-  readonly seed: number;
-  readonly conditional: TextCondition;
   readonly unconditional: TextCondition;
   readonly imageShapes: TransformerInputs['imageShapes'];
   /** Blocks and probes to go through; by default every block. */
@@ -34,8 +32,27 @@ export interface PictureRequest {
   readonly onStep?: (done: number, total: number) => void;
 }
 
+/** A prompt and the seed of the noise that it starts from. */
+export interface SeededPrompt {
+  readonly conditional: TextCondition;
+  readonly seed: number;
+}
+
+export type PictureRequest = SamplingRequest & SeededPrompt;
+
 /** Packed image tokens [Ni, inChannels] of the finished picture. */
 export async function samplePicture(transformer: Transformer, request: PictureRequest): Promise<Float32Array> {
+  const [picture] = await samplePictures(transformer, [request], request);
+  if (!picture) throw new RangeError('One prompt gives one picture');
+  return picture;
+}
+
+/** Packed image tokens [Ni, inChannels] of each prompt's picture, drawn together; prompts are of one length in tokens. */
+export async function samplePictures(
+  transformer: Transformer,
+  prompts: readonly SeededPrompt[],
+  request: SamplingRequest,
+): Promise<Float32Array[]> {
   const { inChannels, outChannels, patchSize } = transformer.config;
   if (outChannels * patchSize ** 2 !== inChannels) {
     throw new ContiguaError('inputs-invalid', 'This model does not draw what it reads', {
@@ -45,23 +62,27 @@ export async function samplePicture(transformer: Transformer, request: PictureRe
   }
   const imageTokens = request.imageShapes.reduce((sum, [frames, height, width]) => sum + frames * height * width, 0);
   const sigmas = flowMatchSigmas(request.scheduler, request.steps, imageTokens);
-  const x = seededNoise(request.seed, imageTokens * inChannels);
+  const pictures = prompts.map(({ seed }) => seededNoise(seed, imageTokens * inChannels));
   for (let step = 0; step < request.steps; step++) {
     const [now, then] = [sigmas[step] ?? 0, sigmas[step + 1] ?? 0];
-    const velocity = await guidedVelocity(transformer, request, x, imageTokens, now);
-    for (let i = 0; i < x.length; i++) x[i] = x[i]! + (then - now) * velocity[i]!;
+    const velocities = await guidedVelocities(transformer, request, prompts, pictures, imageTokens, now);
+    for (const [index, x] of pictures.entries()) {
+      const velocity = velocities.subarray(index * x.length, (index + 1) * x.length);
+      for (let i = 0; i < x.length; i++) x[i] = x[i]! + (then - now) * velocity[i]!;
+    }
     request.onStep?.(step + 1, request.steps);
     await pause(request.signal);
   }
-  const broken = x.find((value) => !Number.isFinite(value));
-  if (broken !== undefined) {
+  for (const x of pictures) {
+    const broken = x.find((value) => !Number.isFinite(value));
+    if (broken === undefined) continue;
     throw new ContiguaError('state-not-finite', 'The picture overflows', {
       found: `${broken} after ${request.steps} steps`,
       expected: 'finite numbers',
       hint: request.route ? 'Too much is taken out: choose shorter or other intervals.' : 'The checkpoint is damaged.',
     });
   }
-  return x;
+  return pictures;
 }
 
 /** N(0, 1) [length], the same on every engine and host. */
@@ -70,22 +91,27 @@ export function seededNoise(seed: number, length: number): Float32Array {
   return Float32Array.from({ length }, () => random.normal());
 }
 
-async function guidedVelocity(
+/** Of all pictures, one after the other. */
+async function guidedVelocities(
   transformer: Transformer,
-  { conditional, unconditional, guidance, imageShapes, route }: PictureRequest,
-  x: Float32Array,
+  { unconditional, guidance, imageShapes, route }: SamplingRequest,
+  prompts: readonly SeededPrompt[],
+  pictures: readonly Float32Array[],
   imageTokens: number,
   sigma: number,
 ): Promise<Float32Array> {
-  const conditions = guidance === 1 ? [conditional] : [conditional, unconditional];
+  const guided = guidance !== 1;
+  const conditions = [
+    ...prompts.map(({ conditional }) => conditional),
+    ...(guided ? prompts.map(() => unconditional) : []),
+  ];
   const batch = conditions.length;
-  const textTokens = conditional.mask.length;
   const velocities = await transformer.forward(
     {
-      hiddenStates: joined(conditions.map(() => x)),
+      hiddenStates: joined(guided ? [...pictures, ...pictures] : pictures),
       imageTokens,
       encoderHiddenStates: joined(conditions.map(({ embeddings }) => embeddings)),
-      textTokens,
+      textTokens: unconditional.mask.length,
       mask: Uint8Array.from(conditions.flatMap(({ mask }) => [...mask])),
       timestep: new Float32Array(batch).fill(sigma),
       imageShapes,
@@ -93,9 +119,10 @@ async function guidedVelocity(
     },
     route,
   );
-  if (batch === 1) return velocities;
+  if (!guided) return velocities;
   const half = velocities.length / 2;
-  return normPreservingGuidance(velocities.subarray(0, half), velocities.subarray(half), guidance, half / imageTokens);
+  const features = half / (imageTokens * prompts.length);
+  return normPreservingGuidance(velocities.subarray(0, half), velocities.subarray(half), guidance, features);
 }
 
 /** `u + g (c − u)`, each token of `features` values rescaled to the norm of its conditional one. */

@@ -1,0 +1,289 @@
+/**
+ * The training tasks: a student per interval, the joint fine-tune, and what plugged students give. The core computes; here
+ * files are opened, data is made from what was asked for, and trained files become steps of a route.
+ */
+
+import { readForwardInputs } from '../lib/core/capture/index.ts';
+import {
+  distilInterval,
+  fileBatches,
+  fineTune,
+  readStudent,
+  shapesBatches,
+  syntheticBatches,
+  type TrainedStudent,
+  type TrainingBatches,
+  weightSetOf,
+} from '../lib/core/distill/index.ts';
+import { ContiguaError } from '../lib/core/errors.ts';
+import { openFineTuned, openStudent } from '../lib/core/export/trained-file.ts';
+import { formatIntervalKeys, intervalSetOf } from '../lib/core/interval/index.ts';
+import { expectedTensors } from '../lib/core/model/config-index.ts';
+import { type Route, routeWithStudents, type Transformer, type WeightSet } from '../lib/core/model/index.ts';
+import { seededRandom } from '../lib/core/random.ts';
+import { samplePictures } from '../lib/core/sampling/index.ts';
+import { captionWords, checkPicture, pictureRgba, randomScene, unpackPicture } from '../lib/core/shapes/index.ts';
+import { conditionFor } from './drawing.ts';
+import { type FileHost, openSource } from './files.ts';
+import { measureForward } from './measure.ts';
+import type { OpenModel } from './open-model.ts';
+import type { FileSource, StudentFile, SubsetMeasurement, TrainingSource } from './protocol.ts';
+import type { TaskRunner } from './serve.ts';
+import type { Session } from './session.ts';
+
+type TrainingTasks = Pick<TaskRunner, 'distil' | 'fineTune' | 'tryStudents'>;
+
+export function createTrainingTasks(session: Session, files: FileHost): TrainingTasks {
+  return {
+    async distil({ interval, settings, data, cache, precededBy, resume, saveTo }, { signal, onProgress }) {
+      const { model } = session;
+      const [checked] = intervalSetOf([interval], model.config.numBlocks, 'the interval to distil');
+      if (!checked) throw new ContiguaError('internal', 'No interval to distil');
+      const transformer = await session.transformer();
+      const batches = await batchesFor(model, data, settings, files);
+      const leading = await openStudents(model, precededBy, files);
+      try {
+        const { fingerprint } = model.summary;
+        return await distilInterval({
+          transformer,
+          fingerprint,
+          interval: checked,
+          settings,
+          batches,
+          shared: cache && {
+            cache: await files.openStateCache(cache.url, cache.sizeBytes, `${fingerprint} ${batches.key}`),
+            keep: cache.keep,
+          },
+          leadingRoute: leading.length > 0 ? routeBefore(checked.first, model.config.numBlocks, leading) : null,
+          resume: resume && (await openSource(resume, files)),
+          save: (name, parts) => files.saveFile(new URL(name, withSlash(saveTo)).href, parts),
+          onProgress: (partial, done) => onProgress({ stage: 'distil', done, total: settings.steps, partial }),
+          signal,
+        });
+      } finally {
+        for (const { weights } of leading) weights.dispose();
+      }
+    },
+
+    async fineTune({ students: sources, settings, data, resume, saveTo }, { signal, onProgress }) {
+      const { model } = session;
+      const transformer = await session.transformer();
+      const batches = await batchesFor(model, data, settings, files);
+      const students = await openStudents(model, sources, files);
+      try {
+        return await fineTune({
+          transformer,
+          fingerprint: model.summary.fingerprint,
+          students,
+          studentsKey: await digestOf(sources, files),
+          settings,
+          batches,
+          resume: resume && (await openSource(resume, files)),
+          save: (name, parts) => files.saveFile(new URL(name, withSlash(saveTo)).href, parts),
+          onProgress: (partial, done) => onProgress({ stage: 'fine-tune', done, total: settings.steps, partial }),
+          signal,
+        });
+      } finally {
+        for (const { weights } of students) weights.dispose();
+      }
+    },
+
+    async tryStudents({ students: sources, fineTuned, pictures, steps, guidance, seed, data }, context) {
+      const { model } = session;
+      const { signal } = context;
+      const transformer = await session.transformer();
+      const { numBlocks } = model.config;
+      const students = await openStudents(model, sources, files);
+      const whole = fineTuned ? await openWhole(model, students, fineTuned, files) : null;
+      const route = whole?.route ?? routeWithStudents(numBlocks, students);
+      try {
+        const heldOut = (await batchesFor(model, data, MEASURED, files)).heldOut(MEASURED.samples);
+        const [firstBatch] = heldOut;
+        if (!firstBatch) throw new ContiguaError('calibration-invalid', 'No samples to measure on');
+        const outputError = await relativeOutputError(transformer, heldOut, route);
+        const timing = await measureForward(transformer, firstBatch, route, { signal, onProgress: () => {} });
+        const drawn = model.drawer
+          ? await drawHeldOut(transformer, model, { route, pictures, steps, guidance, seed }, context)
+          : { facts: null, drawings: [] };
+        return { ...drawn, outputError, timing };
+      } finally {
+        for (const { weights } of students) weights.dispose();
+        for (const weights of whole?.owned ?? []) weights.dispose();
+      }
+    },
+  };
+}
+
+/** Samples of the output error, and how many run at once. */
+const MEASURED = { batch: 16, seed: 0, samples: 32 };
+
+async function batchesFor(
+  { config, drawer, summary }: OpenModel,
+  source: TrainingSource,
+  request: { readonly batch: number; readonly seed: number },
+  files: FileHost,
+): Promise<TrainingBatches> {
+  switch (source.kind) {
+    case 'file': {
+      const file = await openSource(source.file, files);
+      return fileBatches(await readForwardInputs(file, config), `${file.path} ${file.blob.size}`, request);
+    }
+    case 'synthetic':
+      return syntheticBatches(config, request);
+    case 'shapes':
+      if (drawer) return shapesBatches(drawer.assets, config, request);
+      throw new ContiguaError('calibration-invalid', `${summary.name} is not a model of the sample grammar`, {
+        hint: 'Train on a calibration file, or on synthetic inputs.',
+      });
+  }
+}
+
+/** The students' weights on the engine, the caller's own. */
+async function openStudents(
+  { config, summary }: OpenModel,
+  sources: readonly StudentFile[],
+  files: FileHost,
+): Promise<TrainedStudent[]> {
+  intervalSetOf(
+    sources.map(({ interval }) => interval),
+    config.numBlocks,
+    'the students',
+  );
+  const prefix = 'transformer_blocks.0.';
+  const block = expectedTensors(config).flatMap(({ name, shape, block: index }) =>
+    index === 0 ? [{ name: name.slice(prefix.length), shape }] : [],
+  );
+  const opened: TrainedStudent[] = [];
+  try {
+    for (const { interval, file } of sources.toSorted((x, y) => x.interval.first - y.interval.first)) {
+      const { fingerprint, family } = summary;
+      const tensors = await openStudent(await openSource(file, files), { fingerprint, family, interval }, block);
+      opened.push({ interval, weights: await readStudent(tensors) });
+    }
+    return opened;
+  } catch (thrown) {
+    for (const { weights } of opened) weights.dispose();
+    throw thrown;
+  }
+}
+
+/** The fine-tuned whole as a route of blocks with weights of their own, where it trained them. */
+async function openWhole(
+  { config, summary }: OpenModel,
+  students: readonly TrainedStudent[],
+  source: FileSource,
+  files: FileHost,
+): Promise<{ readonly route: Route; readonly owned: readonly WeightSet[] }> {
+  const plain = routeWithStudents(config.numBlocks, students);
+  const model = expectedTensors({ ...config, numBlocks: plain.length });
+  const { fingerprint, family } = summary;
+  const intervals = students.map(({ interval }) => interval);
+  const tensors = await openFineTuned(await openSource(source, files), { fingerprint, family, intervals }, model);
+  const all = await readStudent(tensors);
+  const owned: WeightSet[] = [];
+  try {
+    const route: Route = await Promise.all(
+      plain.map(async (step, position) => {
+        const prefix = `transformer_blocks.${position}.`;
+        const own = [...all.entries()].filter(([name]) => name.startsWith(prefix));
+        if (own.length === 0) return step;
+        const weights = weightSetOf(new Map(own.map(([name, tensor]) => [name.slice(prefix.length), tensor])));
+        return { kind: 'student', weights: weights.clone() } as const;
+      }),
+    );
+    owned.push(...route.flatMap((step) => (step.kind === 'student' ? [step.weights] : [])));
+    return { route, owned: owned.filter((weights) => !students.some((student) => student.weights === weights)) };
+  } finally {
+    all.dispose();
+  }
+}
+
+/** The way from the input to block `first`, students in their places. */
+function routeBefore(first: number, numBlocks: number, students: readonly TrainedStudent[]): Route {
+  const before = students.filter(({ interval }) => interval.last < first);
+  const removed = before.reduce((sum, { interval }) => sum + interval.last - interval.first, 0);
+  return routeWithStudents(numBlocks, before).slice(0, first - removed);
+}
+
+async function relativeOutputError(
+  transformer: Transformer,
+  heldOut: readonly Parameters<Transformer['forward']>[0][],
+  route: Route,
+): Promise<number> {
+  let [difference, total] = [0, 0];
+  for (const inputs of heldOut) {
+    const whole = await transformer.forward(inputs);
+    const own = await transformer.forward(inputs, route);
+    for (let i = 0; i < whole.length; i++) {
+      difference += (own[i]! - whole[i]!) ** 2;
+      total += whole[i]! ** 2;
+    }
+  }
+  return Math.sqrt(difference / total);
+}
+
+/** Pictures drawn at once, twice that many samples in a forward. */
+const DRAWN_AT_ONCE = 16;
+/** Pictures that are handed on to be looked at. */
+const SHOWN = 6;
+
+async function drawHeldOut(
+  transformer: Transformer,
+  { drawer }: OpenModel,
+  asked: { route: Route; pictures: number; steps: number; guidance: number; seed: number },
+  { signal, onProgress }: Parameters<TrainingTasks['tryStudents']>[1],
+): Promise<Pick<SubsetMeasurement, 'facts' | 'drawings'>> {
+  if (!drawer) return { facts: null, drawings: [] };
+  const random = seededRandom(asked.seed);
+  const scenes = Array.from({ length: asked.pictures }, () => randomScene(random, true));
+  const facts = { held: 0, total: 0, pictures: asked.pictures };
+  const drawings: SubsetMeasurement['drawings'][number][] = [];
+  for (let from = 0; from < scenes.length; from += DRAWN_AT_ONCE) {
+    const some = scenes.slice(from, from + DRAWN_AT_ONCE);
+    const startedAt = performance.now();
+    const pictures = await samplePictures(
+      transformer,
+      some.map((scene, i) => ({
+        conditional: conditionFor(drawer.assets, captionWords(scene)),
+        seed: asked.seed + from + i,
+      })),
+      {
+        ...asked,
+        scheduler: drawer.scheduler,
+        unconditional: conditionFor(drawer.assets, []),
+        imageShapes: [[1, drawer.gridSize, drawer.gridSize]],
+        signal,
+      },
+    );
+    const durationMs = (performance.now() - startedAt) / some.length;
+    for (const [i, scene] of some.entries()) {
+      const pixels = unpackPicture(pictures[i]!);
+      const verdicts = checkPicture(pixels, scene);
+      facts.held += verdicts.filter(({ holds }) => holds).length;
+      facts.total += verdicts.length;
+      if (drawings.length < SHOWN) {
+        const side = Math.sqrt(pixels.length / 3);
+        const drawing = { rgba: pictureRgba(pixels), width: side, height: side, facts: verdicts, durationMs };
+        drawings.push({ caption: captionWords(scene).join(' '), drawing });
+      }
+    }
+    onProgress({ stage: 'draw', done: Math.min(scenes.length, from + some.length), total: scenes.length });
+  }
+  return { facts, drawings };
+}
+
+/** Tells students of the same intervals apart: their intervals and a digest of their bytes. */
+async function digestOf(sources: readonly StudentFile[], files: FileHost): Promise<string> {
+  const digests = await Promise.all(
+    sources.map(async ({ file }) => {
+      const { blob } = await openSource(file, files);
+      return new Uint8Array(await crypto.subtle.digest('SHA-256', await blob.arrayBuffer()));
+    }),
+  );
+  const hex = digests.map((digest) => [...digest.slice(0, 8)].map((b) => b.toString(16).padStart(2, '0')).join(''));
+  return `${formatIntervalKeys(sources.map(({ interval }) => interval))} ${hex.join(' ')}`;
+}
+
+function withSlash(folder: string): string {
+  return folder.endsWith('/') ? folder : `${folder}/`;
+}
