@@ -181,7 +181,7 @@ describe('contigua', () => {
         'plan tiny --report absent.json --remove 1',
         'plan tiny --report escape.json --remove 1',
         'plan tiny --intervals [[0,1]] --config-out no/such/config.json',
-        'inspect tiny --json --engine tensorflow',
+        'inspect tiny --json --engine webgpu',
       ].map((line) => contigua(line.split(' '))),
     );
     expect(ended.map(({ code }) => code)).toEqual(ended.map(() => 1));
@@ -196,7 +196,7 @@ describe('contigua', () => {
       /absent\.json: The file cannot be read/,
       /escape\.json: The file is not JSON; found [^\p{Cc}]*\\x1b/u,
       /no\/such\/config\.json: The file cannot be written/,
-      /engine "tensorflow" cannot run here.*tfjs-node is not installed/,
+      /engine "webgpu" cannot run here/,
     ];
     for (const [i, message] of messages.entries()) expect(ended[i]?.stderr).toMatch(message);
     expect(await readdir(folder)).not.toContain('never.safetensors');

@@ -1,14 +1,25 @@
-/** Starts the compute thread with an engine and a model for the length of one command, and ends it in any case. */
+/**
+ * Starts a compute process with an engine and a model for the length of one command, and ends it in any case. A process,
+ * not a thread: native libraries do not survive the end of their thread, nor does the command then end with its own code.
+ */
 import { basename, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { EngineName } from '../lib/core/tensor/index.ts';
 import type { WorkerClient } from '../workers/client.ts';
-import { startNodeWorker } from '../workers/node.ts';
+import { startComputeProcess } from '../workers/node-process.ts';
 import type { LinkedFile, ModelSummary } from '../workers/protocol.ts';
 
 export interface OpenedModel {
   readonly client: WorkerClient;
   readonly model: ModelSummary;
+}
+
+/**
+ * Every engine is looked at before one is chosen, and TensorFlow announces its oneDNN kernels on stderr when it is loaded.
+ * Where another engine was named it will not compute: with those kernels off it says nothing.
+ */
+function environmentFor(engine: EngineName | 'auto'): Record<string, string> {
+  return engine === 'auto' || engine === 'tensorflow' ? {} : { TF_ENABLE_ONEDNN_OPTS: '0' };
 }
 
 export async function withModel<T>(
@@ -17,7 +28,7 @@ export async function withModel<T>(
   signal: AbortSignal,
   use: (opened: OpenedModel) => Promise<T>,
 ): Promise<T> {
-  const client = startNodeWorker();
+  const { client } = startComputeProcess({ env: environmentFor(engine) });
   try {
     const report = await client.call('startEngine', { wanted: engine }, { signal });
     // Checking a model takes next to no computing: which engine idles meanwhile is of no interest.
