@@ -118,25 +118,29 @@ def losses_of(name, student, teacher, inputs):
 
 
 def number(value):
-    return float(f"{float(torch.as_tensor(value).detach()):.9g}")
+    return float(f"{float(value.detach() if isinstance(value, torch.Tensor) else value):.9g}")
 
 
 def numbers(tensor):
     return [float(f"{v:.7g}") for v in tensor.detach().double().flatten().tolist()]
 
 
-def sample(tensor, count=SAMPLES):
+def sample(tensor, count):
     at = [int((u + 1) / 2 * tensor.numel()) for u in goldens.fill(count, SAMPLE_INDEX)]
     return tensor.detach().flatten()[at]
+
+
+def tensor_summary(tensor, count=STATE_SAMPLES):
+    return dict(shape=list(tensor.shape), norm=number(tensor.detach().double().norm()), samples=numbers(sample(tensor, count)))
 
 
 def summary(tensors, full=()):
     """Of named tensors in diffusers' layout: the norm of all, of each, and the elements at hashed places."""
     total = math.sqrt(sum(float(t.detach().double().square().sum()) for t in tensors.values()))
-    entry = lambda name, t: dict(norm=number(t.detach().double().norm()), samples=numbers(sample(t))) | (
-        dict(all=numbers(t)) if name in full else {}
-    )
-    return dict(norm=number(total), tensors={name: entry(name, t) for name, t in tensors.items()})
+    entries = {name: tensor_summary(t, SAMPLES) for name, t in tensors.items()}
+    for name in full:
+        entries[name]["all"] = numbers(tensors[name])
+    return dict(norm=number(total), tensors=entries)
 
 
 def gradients(module):
@@ -146,10 +150,6 @@ def gradients(module):
 
 def new_student(teacher):
     return copy.deepcopy(teacher.transformer_blocks[FIRST]).requires_grad_(True)
-
-
-def state_summary(tensor):
-    return dict(norm=number(tensor.double().norm()), samples=numbers(sample(tensor, STATE_SAMPLES)))
 
 
 def losses_golden(dtype):
@@ -166,7 +166,7 @@ def losses_golden(dtype):
     }
     found = dict(
         # Text states are those of the valid tokens alone, one after another.
-        states={k: dict(image=state_summary(i), text=state_summary(t[valid])) for k, (i, t) in states.items()},
+        states={k: dict(image=tensor_summary(i), text=tensor_summary(t[valid])) for k, (i, t) in states.items()},
         losses={},
     )
     for name in LOSSES:
@@ -182,20 +182,18 @@ def fine_tune_golden(dtype):
     student = copy.deepcopy(teacher)
     blocks = student.transformer_blocks
     student.transformer_blocks = blocks[: FIRST + 1].extend(blocks[LAST + 1 :])
-    student.requires_grad_(True)
+    student.transformer_blocks.requires_grad_(True)
     inputs = batch_inputs(0, dtype)
     with torch.no_grad():
         expected = teacher(**inputs)[0]
     output = student(**inputs)[0]
     loss = (output - expected).square().mean()
     loss.backward()
-    parts = {f"block {new}": student.transformer_blocks[new] for new in range(len(student.transformer_blocks))}
-    rest = {n: g for n, g in gradients(student).items() if not n.startswith("transformer_blocks.")}
     return dict(
         # Blocks by their number in the student: 0 is the teacher's 0, 1 the student block, 2 the teacher's 3.
-        output=dict(teacher=state_summary(expected), student=state_summary(output.detach())),
+        output=dict(teacher=tensor_summary(expected), student=tensor_summary(output)),
         loss=number(loss),
-        gradient={name: summary(gradients(block)) for name, block in parts.items()} | dict(globals=summary(rest)),
+        gradients=[summary(gradients(block)) for block in student.transformer_blocks],
     )
 
 
@@ -241,20 +239,20 @@ def steps_golden(dtype, loss, accumulation, ema):
         curve.append({k: number(v) for k, v in dict(lr=learning_rate(step), **means, gradientNorm=norm).items()})
     start = teacher.transformer_blocks[FIRST]
     change = lambda now: summary({name: w.detach() - start.get_parameter(name) for name, w in now.items()}, FULL)
-    found = dict(loss=loss, accumulation=accumulation, ema=ema, curve=curve, change=change(weights))
-    return found | (dict(averagedChange=change(averaged)) if ema is not None else {})
+    return dict(loss=loss, accumulation=accumulation, ema=ema, curve=curve, change=change(weights if ema is None else averaged))
 
 
-KINDS = ("states", "gradient", "curve", "change", "averagedChange", "output")
+KINDS = ("states", "gradient", "gradients", "curve", "change", "output")
 
 
 def deviation(reference, other, kind="loss", scale=None, worst=None):
-    """Largest difference of each kind of entry, relative to the norm of its tensor or else to the number itself."""
+    """Largest difference by kind of entry: elements relative to their tensor's root mean square, other numbers to themselves."""
     worst = {} if worst is None else worst
     if isinstance(reference, dict):
-        scale = reference.get("norm") or None
+        rms = reference["norm"] / math.sqrt(math.prod(reference["shape"])) if "shape" in reference else None
         for key in reference:
-            deviation(reference[key], other[key], key if key in KINDS else kind, scale, worst)
+            elements = key in ("samples", "all")
+            deviation(reference[key], other[key], key if key in KINDS else kind, rms if elements else None, worst)
     elif isinstance(reference, list):
         for x, y in zip(reference, other):
             deviation(x, y, kind, scale, worst)
