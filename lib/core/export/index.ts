@@ -1,7 +1,8 @@
 /** What leaves the product besides the plan: files and strings that other programs take. */
 export { formatLayerIndex as layerIndexString } from '../interval/index.ts';
 export { CONFIG_FILE, METRICS_FILE, PLAN_FILE } from './file-names.ts';
-export type { ExportedRun, ExportMetrics, IntervalMetrics } from './metrics.ts';
+export { joinedBlob, lazyBlob } from './lazy-blob.ts';
+export { type ExportedRun, type ExportMetrics, exportMetrics, type IntervalMetrics } from './metrics.ts';
 export { type ExportedModel, prunedConfig } from './pruned-config.ts';
 export {
   type PluggedStudent,

@@ -142,13 +142,16 @@ function measured({ measured: subset }: ExportMetrics): string[] {
   return [lines[0] ?? '', lines.slice(1).join('\n')];
 }
 
-function usage({ className, folder, hasCompanions }: ModelCardInput): string {
-  const argument = folder === '' ? '' : `, subfolder="${folder}"`;
+function usage({ className, folder, hasCompanions, dtypes, metrics }: ModelCardInput): string {
+  const isMixed =
+    dtypes.teacher !== dtypes.trained && (metrics.fineTuned || metrics.intervals.some(({ plugged }) => plugged));
+  // Loaded as they are, two types in one model do not compute together.
+  const argument = (folder === '' ? '' : `, subfolder="${folder}"`) + (isMixed ? ', torch_dtype=torch.float32' : '');
   const rest = hasCompanions
     ? 'Contigua opens this folder as it lies; scheduler and text embeddings are the teacher’s.'
     : 'Text encoder, VAE and scheduler are those of the base model: pass `transformer=transformer` to its pipeline.';
   return `\`\`\`python
-from diffusers import ${className}
+${isMixed ? 'import torch\n' : ''}from diffusers import ${className}
 
 transformer = ${className}.from_pretrained("this folder"${argument})
 \`\`\`

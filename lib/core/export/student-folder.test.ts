@@ -490,7 +490,6 @@ describe('what goes along', () => {
     expect(card).toContain('| 1-2 | student | 0.0313 | 0.0156 | 0.0313 | 0.250 | 0.125 | 0.500 |');
     expect(card).toContain("| 3-5 | teacher's blocks | n/a |");
     expect(card).toContain('Caption facts right: 90.0 % (45 of 50, 10 pictures)');
-    expect(card).toContain('from_pretrained("this folder", subfolder="transformer")');
     expect(card).toContain('400 steps of 16 samples per interval');
     expect(card).toContain('## Limits');
   });
@@ -498,6 +497,11 @@ describe('what goes along', () => {
   it('says that the licence is unknown where the base model names none', async () => {
     const { text } = await exported({ ...given, teacher: teacherOf(new Blob([teacherFile])) });
     expect(await text('README.md')).toContain('license: unknown\n');
+  });
+
+  it('says how to load a model of two types', async () => {
+    const { text } = await exported({ ...given, dtype: 'F32' });
+    expect(await text('README.md')).toMatch(/import torch\n[^`]*subfolder="transformer", torch_dtype=torch\.float32\)/);
   });
 
   it("keeps companions as they are, the teacher's card under another name", async () => {
