@@ -1,22 +1,38 @@
 /**
  * Gives every document a content security policy with a fresh nonce: only this build's scripts run, nothing is sent to
- * or read from another host, and no page may frame this one. Static files are not documents and are left out.
+ * or read from another host, and no page may frame this one. Where the server asks for a token, who has not shown it gets
+ * the form for it instead. Static files are not documents and hold nothing of the user's; requests to the job host, which
+ * judges them itself, are left out too, since what passes here is buffered.
  */
 import { type NextRequest, NextResponse } from 'next/server';
+import { accessPolicy, isAuthorized, whyNotOurs } from './lib/server/http/access.ts';
+
+const policy = accessPolicy(process.env);
 
 export function proxy(request: NextRequest): NextResponse {
+  const facts = { method: request.method, header: (name: string) => request.headers.get(name) };
+  const refusal = whyNotOurs(facts, policy);
+  if (refusal) return new NextResponse(refusal.message, { status: 403, headers: { 'Content-Type': 'text/plain' } });
+  const { nextUrl } = request;
+  if (policy.token !== null && (nextUrl.searchParams.has('token') || !isAuthorized(facts, policy))) {
+    const login = new URL('/api/login', request.url);
+    const token = nextUrl.searchParams.get('token');
+    if (token !== null) login.searchParams.set('token', token);
+    login.searchParams.set('to', `${nextUrl.pathname}${nextUrl.search}`);
+    return NextResponse.rewrite(login);
+  }
   const nonce = btoa(crypto.randomUUID());
-  const policy = policyWith(nonce, process.env.NODE_ENV === 'development');
+  const contentPolicy = policyWith(nonce, process.env.NODE_ENV === 'development');
   // Next reads the nonce for its own scripts from the request's header.
   const headers = new Headers(request.headers);
-  headers.set('Content-Security-Policy', policy);
+  headers.set('Content-Security-Policy', contentPolicy);
   const response = NextResponse.next({ request: { headers } });
-  response.headers.set('Content-Security-Policy', policy);
+  response.headers.set('Content-Security-Policy', contentPolicy);
   return response;
 }
 
 export const config = {
-  matcher: [{ source: '/((?!_next/static|_next/image|engines/|models/|schema/|favicon.ico|icon.svg).*)' }],
+  matcher: [{ source: '/((?!api/|_next/static|_next/image|engines/|models/|schema/|favicon.ico|icon.svg).*)' }],
 };
 
 function policyWith(nonce: string, development: boolean): string {

@@ -32,6 +32,7 @@ export type ErrorCode =
   | 'path-forbidden'
   | 'unauthorized'
   | 'too-many'
+  | 'too-large'
   | 'engine-unavailable'
   | 'engine-lost'
   | 'worker-crashed'

@@ -47,25 +47,29 @@ export function accessPolicy(env: Readonly<Record<string, string | undefined>>):
   return { token, loopback, names: new Set([...listed, bare(address)].filter((name) => name !== '')) };
 }
 
-/** Why the request is not answered at all, whoever asks; null if it may be. */
-export function whyForeign(request: RequestFacts, policy: AccessPolicy): ContiguaError | null {
+/** Null where the request came to one of this server's names, else why it is not answered at all. */
+export function whyNotOurs(request: RequestFacts, policy: AccessPolicy): ContiguaError | null {
   const host = hostOf(request.header('host'));
-  if (host === null || !isOurs(host.hostname, policy)) {
-    return new ContiguaError('path-forbidden', 'This server does not go by that name', {
-      found: request.header('host')?.slice(0, 100) ?? 'no Host',
-      expected: policy.loopback ? 'localhost or 127.0.0.1' : 'its address, or a name in CONTIGUA_ALLOWED_HOSTS',
-      hint: 'Name it in CONTIGUA_ALLOWED_HOSTS if it is yours.',
-    });
-  }
+  if (host !== null && isOurs(host.hostname, policy)) return null;
+  return new ContiguaError('path-forbidden', 'This server does not go by that name', {
+    found: request.header('host')?.slice(0, 100) ?? 'no Host',
+    expected: policy.loopback ? 'localhost or 127.0.0.1' : 'its address, or a name in CONTIGUA_ALLOWED_HOSTS',
+    hint: 'Name it in CONTIGUA_ALLOWED_HOSTS if it is yours.',
+  });
+}
+
+/** Null where no other site's page had a browser ask. Programs that are no browsers send neither header. */
+export function whyCrossSite(request: RequestFacts): ContiguaError | null {
+  const host = hostOf(request.header('host'))?.host;
   const origin = request.header('origin');
   const site = request.header('sec-fetch-site');
-  const sameOrigin = origin === null || hostOf(origin.replace(/^https?:\/\//, ''))?.host === host.host;
-  // Programs that are no browsers send neither. Browsers send an Origin with whatever may change something.
-  if (sameOrigin && (site === null || site === 'same-origin' || (site === 'none' && isSafe(request.method))))
-    return null;
+  const sameOrigin = origin === null || hostOf(origin.replace(/^https?:\/\//, ''))?.host === host;
+  // An address that the user typed has `none`; nothing is changed by one.
+  const sameSite = site === null || site === 'same-origin' || (site === 'none' && isSafe(request.method));
+  if (sameOrigin && sameSite) return null;
   return new ContiguaError('path-forbidden', 'Only this server’s own page may ask for this', {
     found: origin ?? `Sec-Fetch-Site: ${site}`,
-    expected: host.host,
+    expected: host,
   });
 }
 

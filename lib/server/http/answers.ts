@@ -21,6 +21,7 @@ const STATUS: Partial<Record<ErrorCode, readonly [number, string]>> = {
   'database-in-use': [409, 'CONFLICT'],
   'path-forbidden': [403, 'FORBIDDEN'],
   unauthorized: [401, 'UNAUTHORIZED'],
+  'too-large': [413, 'PAYLOAD_TOO_LARGE'],
   'too-many': [429, 'TOO_MANY_REQUESTS'],
   cancelled: [499, 'CLIENT_CLOSED_REQUEST'],
   'not-ready': [503, 'SERVICE_UNAVAILABLE'],
@@ -36,21 +37,20 @@ export interface Answer {
   readonly body: string;
 }
 
-export function errorAnswer({ code, summary, details, message }: ContiguaError, status?: number): Answer {
-  const [usual, name] = STATUS[code] ?? [400, 'BAD_REQUEST'];
-  const httpStatus = status ?? usual;
+export function errorAnswer({ code, summary, details, message }: ContiguaError): Answer {
+  const [httpStatus, name] = STATUS[code] ?? [400, 'BAD_REQUEST'];
   const data = { code: name, httpStatus, contigua: { code, summary, details } };
   // JSON-RPC's number for a server's error, which tRPC's client wants to see.
   return { status: httpStatus, body: JSON.stringify({ error: { message, code: -32000, data } }) };
 }
 
-export function sendError(response: ServerResponse, error: ContiguaError, status?: number): void {
+export function sendError(response: ServerResponse, error: ContiguaError): void {
   if (response.headersSent) {
     // Too late for words: a cut connection at least does not look like the end of the file.
     response.destroy();
     return;
   }
-  const answer = errorAnswer(error, status);
+  const answer = errorAnswer(error);
   response.removeHeader('Content-Length');
   send(response, answer.status, 'application/json', answer.body);
 }

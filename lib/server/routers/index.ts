@@ -9,5 +9,8 @@ export const appRouter = router({
   runs,
 });
 
+/** Paths of procedures whose answers stay open. */
+export const SUBSCRIPTIONS: ReadonlySet<string> = new Set(['runs.follow']);
+
 export type AppRouter = typeof appRouter;
 export type { Context, ErrorInJson } from './trpc.ts';

@@ -89,6 +89,8 @@ function transportCode(code: ErrorCode): TransportCode {
       return 'FORBIDDEN';
     case 'unauthorized':
       return 'UNAUTHORIZED';
+    case 'too-large':
+      return 'PAYLOAD_TOO_LARGE';
     case 'too-many':
       return 'TOO_MANY_REQUESTS';
     case 'cancelled':

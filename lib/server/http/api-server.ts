@@ -1,0 +1,167 @@
+/**
+ * The job host's door: HTTP on loopback, for the web process alone, which shows a secret with every request it passes on
+ * (lib/server/http/forward.ts) and leaves the headers as the browser sent them, so that all requests are judged here.
+ * `/trpc/*` are procedures, `/files/*` downloads and uploads, `/login` turns the token into a cookie.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { nodeHTTPRequestHandler } from '@trpc/server/adapters/node-http';
+import { asContiguaError, ContiguaError } from '../../core/errors.ts';
+import type { Backend } from '../backend.ts';
+import { appRouter, SUBSCRIPTIONS } from '../routers/index.ts';
+import {
+  type AccessPolicy,
+  isAuthorized,
+  isSafe,
+  notAuthorized,
+  sameSecret,
+  whyCrossSite,
+  whyNotOurs,
+} from './access.ts';
+import { SAFE_HEADERS, send, sendError } from './answers.ts';
+import { login } from './login.ts';
+import { OpenLimit, RateLimit } from './rate-limit.ts';
+
+export const SECRET_HEADER = 'x-contigua-secret';
+
+/** Answers what lies under `/files/`; rejects with a ContiguaError. */
+export type FileRoutes = (request: IncomingMessage, response: ServerResponse, url: URL) => Promise<void>;
+
+export interface ApiOptions {
+  readonly backend: Backend;
+  readonly files: FileRoutes;
+  readonly policy: AccessPolicy;
+  /** What the web process shows; a request without it is somebody else's. */
+  readonly secret: string;
+  /** One line per request, without addresses' queries. */
+  readonly log?: (line: string) => void;
+  /** What went wrong in here, for the host's own output. */
+  readonly report?: (thrown: unknown) => void;
+  readonly limits?: Partial<ApiLimits>;
+}
+
+export interface ApiLimits {
+  readonly bodyBytes: number;
+  readonly batch: number;
+  /** Requests of one address: at once, and per second for ever. */
+  readonly burst: number;
+  readonly perSecond: number;
+  /** Event streams and downloads of one address, and of all. */
+  readonly streams: number;
+  readonly allStreams: number;
+}
+
+const LIMITS: ApiLimits = { bodyBytes: 2 ** 20, batch: 20, burst: 200, perSecond: 20, streams: 16, allStreams: 128 };
+/** Wrong tokens, of all addresses together. */
+const GUESSES = { burst: 20, perSecond: 0.5 };
+
+export function createApiServer(options: ApiOptions): Server {
+  const limits = { ...LIMITS, ...options.limits };
+  const requests = new RateLimit(limits.burst, limits.perSecond);
+  const guesses = new RateLimit(GUESSES.burst, GUESSES.perSecond);
+  const streams = new OpenLimit(limits.streams, limits.allStreams);
+  const { policy, secret, log, report } = options;
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const shown = request.headers[SECRET_HEADER];
+    if (typeof shown !== 'string' || !sameSecret(shown, secret)) throw notAuthorized();
+    const url = new URL(request.url ?? '/', 'http://host');
+    if (url.pathname === '/health') return send(response, 200, 'application/json', '{"ready":true}');
+
+    const facts = { method: request.method ?? 'GET', header: (name: string) => headerOf(request, name) };
+    // Of the web process, which has it from the socket; a forged one buys a caller a bucket of its own, and no more.
+    const caller = facts.header('x-forwarded-for')?.split(',')[0]?.trim() || 'local';
+    wait(requests.take(caller), response);
+    const isLogin = url.pathname === '/login';
+    // A link from anywhere may lead to the form; what it holds may be sent from the form alone.
+    const foreign = whyNotOurs(facts, policy) ?? (isLogin && isSafe(facts.method) ? null : whyCrossSite(facts));
+    if (foreign) throw foreign;
+    if (isLogin) return await login(request, response, url, { policy, guesses });
+    if (!isAuthorized(facts, policy)) {
+      if (facts.header('authorization') !== null) wait(guesses.take(''), response);
+      throw notAuthorized();
+    }
+    if (!isSafe(facts.method) && facts.method !== 'POST') throw notAllowed(facts.method);
+    for (const [name, value] of Object.entries(SAFE_HEADERS)) response.setHeader(name, value);
+
+    const isFiles = url.pathname.startsWith('/files/');
+    if (isFiles || isSubscription(url.pathname)) {
+      const leave = streams.enter(caller);
+      if (!leave) throw new ContiguaError('too-many', 'Too many downloads or followed runs are open at once');
+      response.once('close', leave);
+    }
+    if (isFiles) return await options.files(request, response, url);
+    if (url.pathname.startsWith('/trpc/')) return await callProcedure(request, response, url);
+    throw new ContiguaError('artifact-missing', 'There is nothing here', { file: url.pathname.slice(0, 200) });
+  }
+
+  async function callProcedure(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
+    // Forms of other pages can post text and form data without asking; JSON they cannot.
+    if (request.method === 'POST' && !/^application\/json\b/i.test(request.headers['content-type'] ?? '')) {
+      throw new ContiguaError('usage', 'Procedures take JSON', {
+        found: request.headers['content-type'] ?? 'no Content-Type',
+        expected: 'application/json',
+      });
+    }
+    if (Number(request.headers['content-length'] ?? 0) > limits.bodyBytes) throw tooLarge(limits.bodyBytes);
+    await nodeHTTPRequestHandler({
+      router: appRouter,
+      req: request,
+      res: response,
+      path: decodeURIComponent(url.pathname.slice('/trpc/'.length)),
+      maxBodySize: limits.bodyBytes,
+      maxBatchSize: limits.batch,
+      createContext: () => ({ backend: options.backend }),
+      onError: ({ error }) => {
+        if (error.cause !== undefined && !(error.cause instanceof ContiguaError)) report?.(error.cause);
+      },
+    });
+  }
+
+  return createServer((request, response) => {
+    const begun = performance.now();
+    response.once('close', () => {
+      const path = (request.url ?? '').split('?', 1)[0];
+      log?.(`${request.method} ${path} ${response.statusCode} ${Math.round(performance.now() - begun)} ms`);
+    });
+    answer(request, response).catch((thrown: unknown) => {
+      // Who went away in the middle is told nothing, and has done nothing wrong.
+      if (request.destroyed && !request.complete) return response.destroy();
+      if (!(thrown instanceof ContiguaError)) report?.(thrown);
+      const error = thrown instanceof ContiguaError ? asContiguaError(thrown) : unspecific();
+      sendError(response, error);
+      // What is left of a refused body is not worth reading.
+      if (!request.complete) response.once('finish', () => request.destroy());
+    });
+  });
+}
+
+function tooLarge(bytes: number): ContiguaError {
+  return new ContiguaError('too-large', 'The request is too large', { expected: `at most ${bytes} bytes` });
+}
+
+function unspecific(): ContiguaError {
+  return new ContiguaError('internal', 'The server failed at this', { hint: 'The job host’s own output says more.' });
+}
+
+function notAllowed(method: string): ContiguaError {
+  return new ContiguaError('usage', 'This method does nothing here', { found: method, expected: 'GET, HEAD or POST' });
+}
+
+function wait(seconds: number, response: ServerResponse): void {
+  if (seconds === 0) return;
+  response.setHeader('Retry-After', String(seconds));
+  throw new ContiguaError('too-many', 'Too many requests from this address', {
+    hint: `Wait ${seconds} second${seconds === 1 ? '' : 's'}.`,
+  });
+}
+
+function isSubscription(pathname: string): boolean {
+  return pathname
+    .slice('/trpc/'.length)
+    .split(',')
+    .some((name) => SUBSCRIPTIONS.has(decodeURIComponent(name)));
+}
+function headerOf(request: IncomingMessage, name: string): string | null {
+  const value = request.headers[name];
+  return Array.isArray(value) ? value.join(', ') : (value ?? null);
+}

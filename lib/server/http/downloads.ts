@@ -1,0 +1,162 @@
+/**
+ * What can be taken away from a run: the distilled model as a ZIP of its diffusers folder, single students, metrics, plan
+ * and curves. Large ones are made of ranges as they are read, so nothing is written twice and a download goes on where it
+ * broke off. An ETag stands for the bytes: of another choice, another student or another measurement it is another one.
+ */
+import { createHash } from 'node:crypto';
+import { nodeFiles } from '../../../workers/node-files.ts';
+import { openTeacher } from '../../../workers/open-teacher.ts';
+import { ContiguaError } from '../../core/errors.ts';
+import { exportMetrics, type StudentFolderFile, studentFolder } from '../../core/export/index.ts';
+import { formatPlan } from '../../core/plan/index.ts';
+import type { JobView, RunView, StepPoint } from '../../core/run/index.ts';
+import type { Backend } from '../backend.ts';
+import { intervalKey, jobKey, runId } from '../routers/runs.ts';
+import type { Download } from './serve-blob.ts';
+import { zipBlob } from './zip.ts';
+
+/** Opened models that are kept: the ranges of a download that goes on come as requests of their own. */
+const KEPT = 8;
+/** Files up to this size are part of the ETag byte for byte; larger ones are weights, known by their checksums. */
+const SMALL_BYTES = 2 ** 20;
+const FINE_TUNE = 'fine-tune';
+
+export class Downloads {
+  private readonly opened = new Map<string, Promise<Download>>();
+
+  constructor(private readonly backend: Backend) {}
+
+  /** `path` is what follows `/files/runs/`. Null where there is nothing of that name. */
+  async find(path: string, query: URLSearchParams): Promise<Download | null> {
+    const [id = '', ...rest] = path.split('/');
+    if (!runId.safeParse(id).success) return null;
+    const [folder = '', name = ''] = rest;
+    if (rest.length === 1 && folder === 'model.zip') return await this.model(id, query);
+    if (rest.length === 1 && folder === 'metrics.json') return metricsFile(await this.backend.viewRun(id));
+    if (rest.length === 1 && folder === 'plan.json') return planFile(await this.backend.viewRun(id));
+    const key = name.replace(/\.(safetensors|csv)$/, '');
+    if (rest.length !== 2 || !jobKey.safeParse(key).success) return null;
+    if (folder === 'students' && name.endsWith('.safetensors')) return await this.student(id, key);
+    if (folder === 'curves' && name.endsWith('.csv')) return curveFile(key, await this.backend.curve(id, key));
+    return null;
+  }
+
+  private async student(id: string, key: string): Promise<Download> {
+    const { blob, sha256 } = await this.backend.openTrained(id, key);
+    return { blob, etag: sha256, type: 'application/octet-stream', name: `student-${key}.safetensors` };
+  }
+
+  private async model(id: string, query: URLSearchParams): Promise<Download> {
+    const view = await this.backend.viewRun(id);
+    const choice = choiceOf(view, query);
+    const known = JSON.stringify([id, view.lastEventId, choice]);
+    let download = this.opened.get(known);
+    this.opened.delete(known);
+    download ??= this.openModel(view, choice);
+    this.opened.set(known, download);
+    // A failed opening is not kept: what was missing may come.
+    download.catch(() => this.opened.delete(known));
+    for (const oldest of this.opened.keys()) {
+      if (this.opened.size <= KEPT) break;
+      this.opened.delete(oldest);
+    }
+    return await download;
+  }
+
+  private async openModel(view: RunView, { plugged, fineTuned, dtype }: Choice): Promise<Download> {
+    const trained = async (key: string) => {
+      const { blob, sha256 } = await this.backend.openTrained(view.id, key);
+      return { file: { path: `${key}.safetensors`, blob }, sha256 };
+    };
+    const students = await Promise.all(
+      plugged.map(async ({ key, interval }) => ({ interval, ...(await trained(key)) })),
+    );
+    const fineTune = fineTuned ? await trained(FINE_TUNE) : null;
+    const folder = await nodeFiles.openFolder(await this.backend.teacherFolder(view.id));
+    const files = await studentFolder({
+      teacher: await openTeacher(folder, view.model.name),
+      plan: view.plan,
+      students,
+      fineTuned: fineTune?.file ?? null,
+      run: view,
+      dtype,
+    });
+    const weights = [view.model.fingerprint, dtype, ...students.map(({ sha256 }) => sha256), fineTune?.sha256 ?? ''];
+    const name = fileName(view.name);
+    return {
+      blob: zipBlob(files.map(({ path, blob }) => ({ path: `${name}/${path}`, blob }))),
+      etag: await contentTag(files, [name, ...weights]),
+      type: 'application/zip',
+      name: `${name}.zip`,
+    };
+  }
+}
+
+interface Choice {
+  readonly plugged: readonly { readonly key: string; readonly interval: NonNullable<JobView['interval']> }[];
+  readonly fineTuned: boolean;
+  readonly dtype: 'teacher' | 'F32';
+}
+
+/** `plugged=3-4,7-9` (all finished students where it is left out), `fineTuned=1`, `dtype=F32`. */
+function choiceOf({ jobs }: RunView, query: URLSearchParams): Choice {
+  const students = jobs.flatMap(({ key, interval, state }) => (interval ? [{ key, interval, state }] : []));
+  const asked = query.get('plugged');
+  const keys = asked?.split(',').filter((key) => key !== '');
+  const unknown = keys?.find((key) => !intervalKey.safeParse(key).success || !students.some((one) => one.key === key));
+  if (unknown !== undefined) {
+    throw new ContiguaError('run-missing', 'The run has no student of that name', {
+      found: unknown.slice(0, 40),
+      expected: students.map(({ key }) => key).join(', '),
+    });
+  }
+  return {
+    plugged: students
+      .filter(({ key, state }) => (keys ? keys.includes(key) : state === 'done'))
+      .map(({ key, interval }) => ({ key, interval }))
+      .sort((a, b) => a.interval.first - b.interval.first),
+    fineTuned: query.get('fineTuned') === '1',
+    dtype: query.get('dtype') === 'F32' ? 'F32' : 'teacher',
+  };
+}
+
+async function contentTag(files: readonly StudentFolderFile[], known: readonly string[]): Promise<string> {
+  const hash = createHash('sha256').update(JSON.stringify(known));
+  for (const { path, blob } of files) {
+    hash.update(`\n${path} ${blob.size}\n`);
+    if (blob.size <= SMALL_BYTES) hash.update(new Uint8Array(await blob.arrayBuffer()));
+  }
+  return hash.digest('hex');
+}
+
+function metricsFile(view: RunView): Download {
+  const done = view.jobs.flatMap(({ interval, state }) => (interval && state === 'done' ? [interval] : []));
+  const metrics = exportMetrics(view, view.plan, done, false);
+  return textFile(`${JSON.stringify(metrics, null, 2)}\n`, 'application/json', `${fileName(view.name)}-metrics.json`);
+}
+
+function planFile(view: RunView): Download {
+  return textFile(formatPlan(view.plan), 'application/json', `${fileName(view.name)}-plan.json`);
+}
+
+function curveFile(key: string, points: readonly StepPoint[]): Download {
+  const rows = points.map(({ step, image, text, gradientNorm, learningRate, durationMs }) =>
+    [step, image, text ?? '', gradientNorm, learningRate, durationMs].join(','),
+  );
+  const head = 'step,image_loss,text_loss,gradient_norm,learning_rate,duration_ms';
+  return textFile(`${[head, ...rows].join('\n')}\n`, 'text/csv; charset=utf-8', `curve-${key}.csv`);
+}
+
+function textFile(text: string, type: string, name: string): Download {
+  return { blob: new Blob([text]), etag: createHash('sha256').update(text).digest('hex'), type, name };
+}
+
+/** A run's name as a file's, on any system. */
+function fileName(name: string): string {
+  const plain = name
+    .normalize('NFC')
+    .replace(/[^\p{L}\p{N}._ -]+/gu, '-')
+    .replace(/^[. -]+|[. -]+$/g, '')
+    .slice(0, 80);
+  return plain === '' ? 'model' : plain;
+}
