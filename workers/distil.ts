@@ -88,14 +88,16 @@ export function createTrainingTasks(session: Session, files: FileHost): Training
       }
     },
 
-    async tryStudents({ students: sources, fineTuned, pictures, steps, guidance, seed, data }, context) {
+    async tryStudents({ students: sources, fineTuned, removed = [], pictures, steps, guidance, seed, data }, context) {
       const { model } = session;
       const { signal } = context;
       const transformer = await session.transformer();
       const { numBlocks } = model.config;
       const students = await openStudents(model, sources, files);
       const whole = fineTuned ? await openWhole(model, students, fineTuned, files) : null;
-      const route = whole?.route ?? routeWithStudents(numBlocks, students);
+      const route = (whole?.route ?? routeWithStudents(numBlocks, students)).filter(
+        (step) => step.kind !== 'block' || !removed.includes(step.index),
+      );
       try {
         const heldOut = (await batchesFor(model, data, MEASURED, files)).heldOut(MEASURED.samples);
         const [firstBatch] = heldOut;

@@ -175,6 +175,8 @@ export interface Tasks {
     input: {
       students: readonly StudentFile[];
       fineTuned: FileSource | null;
+      /** Blocks left out with nothing in their place, for comparison. */
+      removed?: readonly number[];
       pictures: number;
       steps: number;
       guidance: number;

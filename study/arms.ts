@@ -1,0 +1,101 @@
+/** Which intervals each arm of the study takes: pure, seeded. */
+import {
+  chooseByBudget,
+  DEFAULT_DAMAGE_SCORE,
+  DEFAULT_DETECTION,
+  detectIntervals,
+  rankByDamage,
+} from '../lib/core/detection/index.ts';
+import type { BlockInterval } from '../lib/core/interval/index.ts';
+import { seededRandom } from '../lib/core/random.ts';
+import type { AnalysisReport } from '../lib/core/report/index.ts';
+
+export function removedBy(intervals: readonly BlockInterval[]): number {
+  return intervals.reduce((sum, { first, last }) => sum + last - first, 0);
+}
+
+/** The product's own choice: the difference rule, ranked by 1 − cka(u, v). */
+export function detected(report: AnalysisReport, remove: number): BlockInterval[] {
+  return chooseByBudget(rankByDamage(report, detectIntervals(report, DEFAULT_DETECTION), DEFAULT_DAMAGE_SCORE), remove);
+}
+
+/** By CKA threshold: the highest (to 0.001) whose intervals hold enough blocks, ranked the same way. */
+export function byThreshold(
+  report: AnalysisReport,
+  remove: number,
+): { readonly atLeast: number; readonly intervals: BlockInterval[] } {
+  for (let thousandths = 999; thousandths >= 0; thousandths--) {
+    const atLeast = thousandths / 1000;
+    const found = detectIntervals(report, DEFAULT_DETECTION, { kind: 'threshold', atLeast });
+    if (removedBy(found) < remove) continue;
+    return { atLeast, intervals: chooseByBudget(rankByDamage(report, found, DEFAULT_DAMAGE_SCORE), remove) };
+  }
+  throw new RangeError(`No threshold removes ${remove} blocks`);
+}
+
+/**
+ * Sensitivity ranking, as pruning works without detection: the `remove` blocks whose removal alone changes the output
+ * least go (never block 0), and each run of them is taken over by the block before it.
+ */
+export function bySensitivity(outputErrors: readonly number[], remove: number): BlockInterval[] {
+  const leastFirst = outputErrors.map((error, block) => ({ error, block })).slice(1);
+  leastFirst.sort((x, y) => x.error - y.error);
+  const gone = new Set(leastFirst.slice(0, remove).map(({ block }) => block));
+  const intervals: BlockInterval[] = [];
+  for (let block = 1; block < outputErrors.length; block++) {
+    if (!gone.has(block)) continue;
+    const run = intervals.at(-1);
+    if (run && run.last === block - 1) intervals[intervals.length - 1] = { first: run.first, last: block };
+    else intervals.push({ first: block - 1, last: block });
+  }
+  return intervals;
+}
+
+/** As many contiguous intervals, of the same lengths, anywhere: what detection has to beat. */
+export function randomIntervals(like: readonly BlockInterval[], numBlocks: number, seed: number): BlockInterval[] {
+  const random = seededRandom(seed);
+  const lengths = like.map(({ first, last }) => last - first + 1);
+  for (let i = lengths.length - 1; i > 0; i--) {
+    const j = random.integer(i + 1);
+    [lengths[i], lengths[j]] = [lengths[j]!, lengths[i]!];
+  }
+  // Spare blocks fall into the gaps before, between and after the intervals.
+  const gaps = new Array<number>(lengths.length + 1).fill(0);
+  const spare = numBlocks - lengths.reduce((sum, length) => sum + length, 0);
+  for (let block = 0; block < spare; block++) {
+    const gap = random.integer(gaps.length);
+    gaps[gap] = gaps[gap]! + 1;
+  }
+  let at = 0;
+  return lengths.map((length, i) => {
+    at += gaps[i]!;
+    const interval = { first: at, last: at + length - 1 };
+    at += length;
+    return interval;
+  });
+}
+
+/** Every contiguous run of `length` blocks. */
+export function contiguousRuns(numBlocks: number, length: number): number[][] {
+  return Array.from({ length: numBlocks - length + 1 }, (_, start) => Array.from({ length }, (__, i) => start + i));
+}
+
+/** `count` sets of `size` blocks of which no two are neighbours. */
+export function scatteredBlocks(numBlocks: number, size: number, count: number, seed: number): number[][] {
+  const random = seededRandom(seed);
+  const sets: number[][] = [];
+  while (sets.length < count) {
+    const chosen = new Set<number>();
+    for (let tries = 0; chosen.size < size && tries < 200; tries++) {
+      const block = random.integer(numBlocks);
+      if (!chosen.has(block - 1) && !chosen.has(block + 1)) chosen.add(block);
+    }
+    if (chosen.size === size) sets.push([...chosen].sort((x, y) => x - y));
+  }
+  return sets;
+}
+
+/** All subsets, none and all included. */
+export function subsetsOf<T>(all: readonly T[]): T[][] {
+  return Array.from({ length: 2 ** all.length }, (_, bits) => all.filter((__, i) => bits & (1 << i)));
+}

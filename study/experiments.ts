@@ -1,0 +1,230 @@
+/** The study's experiments, each a table of measured rows. What is trained or drawn is remembered by the lab. */
+import { type BlockInterval, formatLayerIndex } from '../lib/core/interval/index.ts';
+import type { AnalysisReport } from '../lib/core/report/index.ts';
+import {
+  DEFAULT_DISTIL,
+  DEFAULT_FINE_TUNE,
+  type DistilSettings,
+  type FineTuneSettings,
+} from '../lib/core/run/index.ts';
+import {
+  bySensitivity,
+  byThreshold,
+  contiguousRuns,
+  detected,
+  randomIntervals,
+  removedBy,
+  scatteredBlocks,
+  subsetsOf,
+} from './arms.ts';
+import type { Lab, Quality, Trained } from './lab.ts';
+
+export interface StudySettings {
+  readonly seeds: readonly number[];
+  readonly depths: readonly number[];
+  readonly steps: number;
+  /** Of the arms of the ablation, sequential and not, which all get the same. */
+  readonly ablationSteps: number;
+  readonly fineTuneSteps: number;
+  readonly pictures: number;
+  /** Per removal and per subset. */
+  readonly fewPictures: number;
+}
+
+export interface Row {
+  readonly arm: string;
+  readonly removed: number;
+  /** Of one seed; arms that differ by seed have one row each. */
+  readonly intervals: string;
+  readonly seed: number | null;
+  readonly quality: Quality;
+}
+
+export class Study {
+  constructor(
+    private readonly lab: Lab,
+    private readonly report: AnalysisReport,
+    private readonly settings: StudySettings,
+  ) {}
+
+  get numBlocks(): number {
+    return this.report.model.numBlocks;
+  }
+
+  distil(seed: number, steps: number): DistilSettings {
+    return { ...DEFAULT_DISTIL, steps, seed, heldOutEvery: steps, checkpointEvery: steps };
+  }
+
+  fineTune(seed: number): FineTuneSettings {
+    const { fineTuneSteps: steps } = this.settings;
+    return { ...DEFAULT_FINE_TUNE, steps, seed, checkpointEvery: steps };
+  }
+
+  teacher(): Promise<Quality> {
+    return this.lab.measure('teacher', this.settings.pictures, {});
+  }
+
+  /** Figure 2: blocks left out with nothing in their place. */
+  async removal(): Promise<Row[]> {
+    const { fewPictures } = this.settings;
+    const single = contiguousRuns(this.numBlocks, 1).map((removed) => ({ arm: 'single', removed }));
+    const several = [2, 3, 4].flatMap((length) => [
+      ...contiguousRuns(this.numBlocks, length).map((removed) => ({ arm: 'contiguous', removed })),
+      ...scatteredBlocks(this.numBlocks, length, this.numBlocks - length + 1, length).map((removed) => ({
+        arm: 'non-contiguous',
+        removed,
+      })),
+    ]);
+    return await Promise.all(
+      [...single, ...several].map(async ({ arm, removed }) => ({
+        arm,
+        removed: removed.length,
+        intervals: removed.join(', '),
+        seed: null,
+        quality: await this.lab.measure(`without ${removed.join(',')}`, fewPictures, { removed }),
+      })),
+    );
+  }
+
+  /** The detected choice at each depth, students plugged; then removal and nothing else, for comparison. */
+  async depths(): Promise<Row[]> {
+    const rows: Row[] = [];
+    for (const seed of this.settings.seeds) {
+      for (const depth of this.settings.depths) {
+        rows.push(await this.plugged('students', detected(this.report, depth), seed, this.settings.steps));
+      }
+    }
+    for (const depth of this.settings.depths) {
+      const intervals = detected(this.report, depth);
+      const removed = goneWithoutStudents(intervals);
+      const quality = await this.lab.measure(`without ${removed.join(',')}`, this.settings.pictures, { removed });
+      rows.push({ arm: 'removed', removed: depth, intervals: formatLayerIndex(intervals), seed: null, quality });
+    }
+    return rows;
+  }
+
+  /** Sensitivity ranking with sequential distillation → probe detection → non-sequential, equal steps, half the blocks. */
+  async ablation(): Promise<Row[]> {
+    const { seeds, ablationSteps: steps } = this.settings;
+    const half = this.numBlocks / 2;
+    const rows: Row[] = [];
+    const chosen = { sensitivity: await this.sensitive(half), detection: detected(this.report, half) };
+    for (const seed of seeds) {
+      for (const [ranking, intervals] of Object.entries(chosen)) {
+        rows.push(await this.plugged(`${ranking}, non-sequential`, intervals, seed, steps));
+        const students = await this.sequential(intervals, seed, steps);
+        const quality = await this.lab.measure(
+          `sequential ${formatLayerIndex(intervals)}, seed ${seed}, ${steps} steps`,
+          this.settings.pictures,
+          { students },
+        );
+        rows.push({
+          arm: `${ranking}, sequential`,
+          removed: half,
+          intervals: formatLayerIndex(intervals),
+          seed,
+          quality,
+        });
+      }
+    }
+    return rows;
+  }
+
+  /** The rule against a threshold and against chance: non-sequential, the same number of blocks. */
+  async rules(remove: number): Promise<Row[]> {
+    const { seeds, ablationSteps: steps } = this.settings;
+    const ours = detected(this.report, remove);
+    const threshold = byThreshold(this.report, remove).intervals;
+    const rows: Row[] = [];
+    for (const seed of seeds) {
+      rows.push(await this.plugged('difference rule', ours, seed, steps));
+      rows.push(await this.plugged('threshold', threshold, seed, steps));
+      rows.push(await this.plugged('random', randomIntervals(ours, this.numBlocks, 100 + seed), seed, steps));
+    }
+    return rows;
+  }
+
+  /** Every subset of the half-depth students of one seed. */
+  async subsets(seed: number): Promise<Row[]> {
+    const students = await this.students(detected(this.report, this.numBlocks / 2), seed, this.settings.steps);
+    return await Promise.all(
+      subsetsOf(students).map(async (subset) => {
+        const intervals = subset.map(({ interval }) => interval);
+        const name = formatLayerIndex(intervals);
+        return {
+          arm: 'subset',
+          removed: removedBy(intervals),
+          intervals: name,
+          seed,
+          quality: await this.lab.measure(
+            `students ${name}, seed ${seed}, ${this.settings.steps} steps`,
+            this.settings.fewPictures,
+            { students: subset },
+          ),
+        };
+      }),
+    );
+  }
+
+  /** The paper's last stage, at half the blocks. */
+  async jointly(): Promise<Row[]> {
+    const half = this.numBlocks / 2;
+    const intervals = detected(this.report, half);
+    const name = formatLayerIndex(intervals);
+    const rows: Row[] = [];
+    for (const seed of this.settings.seeds) {
+      const students = await this.students(intervals, seed, this.settings.steps);
+      const settings = this.fineTune(seed);
+      const key = `${name}, seed ${seed}, ${this.settings.steps} + ${settings.steps} steps, ${settings.train}, lr ${settings.learningRate}`;
+      const fineTuned = await this.lab.fineTuned(students, settings, key);
+      const quality = await this.lab.measure(`fine-tuned ${key}`, this.settings.pictures, { students, fineTuned });
+      rows.push({ arm: 'fine-tuned', removed: half, intervals: name, seed, quality });
+    }
+    return rows;
+  }
+
+  /** Blocks in order of what their removal alone does to the output. */
+  async sensitive(remove: number): Promise<BlockInterval[]> {
+    const errors: number[] = [];
+    for (let block = 0; block < this.numBlocks; block++) {
+      const { outputError } = await this.lab.measure(`without ${block}`, this.settings.fewPictures, {
+        removed: [block],
+      });
+      errors.push(outputError);
+    }
+    return bySensitivity(errors, remove);
+  }
+
+  private async plugged(arm: string, intervals: readonly BlockInterval[], seed: number, steps: number): Promise<Row> {
+    const students = await this.students(intervals, seed, steps);
+    const name = formatLayerIndex([...intervals]);
+    const quality = await this.lab.measure(`students ${name}, seed ${seed}, ${steps} steps`, this.settings.pictures, {
+      students,
+    });
+    return { arm, removed: removedBy(intervals), intervals: name, seed, quality };
+  }
+
+  private students(intervals: readonly BlockInterval[], seed: number, steps: number): Promise<Trained[]> {
+    return Promise.all(
+      intervals.map((interval) => this.lab.student(interval, this.distil(seed, steps), this.#everyBlock())),
+    );
+  }
+
+  private async sequential(intervals: readonly BlockInterval[], seed: number, steps: number): Promise<Trained[]> {
+    const students: Trained[] = [];
+    for (const interval of intervals) {
+      students.push(await this.lab.student(interval, this.distil(seed, steps), this.#everyBlock(), [...students]));
+    }
+    return students;
+  }
+
+  /** Arms ask for the states after all blocks, sooner or later. */
+  #everyBlock(): number[] {
+    return Array.from({ length: this.numBlocks }, (_, block) => block);
+  }
+}
+
+/** What is gone when an interval's first block stays and stands for all of it. */
+function goneWithoutStudents(intervals: readonly BlockInterval[]): number[] {
+  return intervals.flatMap(({ first, last }) => Array.from({ length: last - first }, (_, i) => first + 1 + i));
+}

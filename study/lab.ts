@@ -1,0 +1,181 @@
+/**
+ * The study's bench: compute processes that train students and measure choices, each result once. Students are files named
+ * after all that decides them, so that arms of the study that share an interval, a seed and a length share the student.
+ */
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { type BlockInterval, formatIntervalKeys } from '../lib/core/interval/index.ts';
+import type { AnalysisReport } from '../lib/core/report/index.ts';
+import type { DistilResult, DistilSettings, FineTuneSettings, SavedFile } from '../lib/core/run/index.ts';
+import type { EngineName } from '../lib/core/tensor/index.ts';
+import type { WorkerClient } from '../workers/client.ts';
+import { type ComputeProcess, startComputeProcess } from '../workers/node-process.ts';
+import type { StudentFile } from '../workers/protocol.ts';
+import { Ledger } from './ledger.ts';
+
+export interface LabOptions {
+  readonly model: string;
+  readonly folder: string;
+  readonly engine: EngineName | 'auto';
+  readonly processes: number;
+  readonly threads: number;
+  readonly cacheBytes: number;
+}
+
+export interface Quality {
+  /** Share of the checker's facts that hold. */
+  readonly facts: number;
+  readonly pictures: number;
+  readonly outputError: number;
+}
+
+export interface Trained extends StudentFile {
+  readonly result: DistilResult;
+}
+
+/** Held-out captions and their noise: the same for every arm and seed, so that differences are the arms'. */
+const CAPTION_SEED = 11;
+const DRAWING = { steps: 20, guidance: 2, seed: CAPTION_SEED } as const;
+
+export class Lab {
+  readonly #idle: WorkerClient[] = [];
+  readonly #waiting: ((client: WorkerClient) => void)[] = [];
+  readonly #processes: ComputeProcess[];
+  device = '';
+
+  private constructor(
+    private readonly options: LabOptions,
+    readonly ledger: Ledger,
+  ) {
+    this.#processes = Array.from({ length: options.processes }, () =>
+      startComputeProcess({ threads: options.threads }),
+    );
+  }
+
+  static async open(options: LabOptions): Promise<Lab> {
+    const lab = new Lab(options, await Ledger.open(join(options.folder, 'results.jsonl')));
+    const url = pathToFileURL(options.model).href;
+    for (const { client } of lab.#processes) {
+      const engine = await client.call('startEngine', { wanted: options.engine });
+      lab.device = `${engine.name} (${engine.device})`;
+      await client.call('openModel', { source: { kind: 'url', url, name: 'shapes-mmdit' } });
+      lab.#idle.push(client);
+    }
+    return lab;
+  }
+
+  close(): void {
+    for (const { client } of this.#processes) client.close();
+  }
+
+  analyse(): Promise<AnalysisReport> {
+    return this.ledger.once('analysis', () =>
+      this.#with((client) =>
+        client.call('analyse', { calibration: { kind: 'shapes', samples: 64, timesteps: 8, seed: 7 } }),
+      ),
+    );
+  }
+
+  /** `keep` are the blocks whose states some arm asks for. */
+  async student(
+    interval: BlockInterval,
+    settings: DistilSettings,
+    keep: readonly number[],
+    precededBy: readonly Trained[] = [],
+  ): Promise<Trained> {
+    const after = precededBy.map(({ interval: before }) => before);
+    const name = [
+      `seed ${settings.seed}`,
+      `${settings.steps} steps`,
+      settings.loss,
+      settings.start,
+      `lr ${settings.learningRate}`,
+      ...(after.length > 0 ? [`after ${formatIntervalKeys(after)}`] : []),
+      formatIntervalKeys([interval]),
+    ].join(', ');
+    const folder = join(this.options.folder, 'students', name.replaceAll(/[^\w.-]+/g, '_'));
+    const result = await this.ledger.once(`student ${name}`, async () => {
+      await mkdir(folder, { recursive: true });
+      const cache = join(this.options.folder, 'states');
+      await mkdir(cache, { recursive: true });
+      return await this.#with(async (client) => {
+        console.error(`training ${name}`);
+        return await client.call('distil', {
+          interval,
+          settings,
+          data: { kind: 'shapes' },
+          cache: { url: pathToFileURL(cache).href, sizeBytes: this.options.cacheBytes, keep },
+          precededBy: precededBy.map(({ interval: before, file }) => ({ interval: before, file })),
+          resume: null,
+          saveTo: pathToFileURL(folder).href,
+        });
+      });
+    });
+    const path = join(folder, 'student.safetensors');
+    return { interval, file: { path, url: pathToFileURL(path).href }, result };
+  }
+
+  /** States of a seed are of no use once its students are trained. */
+  async forgetStates(): Promise<void> {
+    await rm(join(this.options.folder, 'states'), { recursive: true, force: true });
+  }
+
+  async fineTuned(students: readonly Trained[], settings: FineTuneSettings, name: string): Promise<SavedFile> {
+    const folder = join(this.options.folder, 'fine-tuned', name.replaceAll(/[^\w.-]+/g, '_'));
+    const { student } = await this.ledger.once(`fine-tuned ${name}`, async () => {
+      await mkdir(folder, { recursive: true });
+      return await this.#with(async (client) => {
+        console.error(`fine-tuning ${name}`);
+        return await client.call('fineTune', {
+          students: students.map(({ interval, file }) => ({ interval, file })),
+          settings,
+          data: { kind: 'shapes' },
+          resume: null,
+          saveTo: pathToFileURL(folder).href,
+        });
+      });
+    });
+    return { ...student, url: pathToFileURL(join(folder, 'student.safetensors')).href };
+  }
+
+  measure(
+    name: string,
+    pictures: number,
+    what: {
+      readonly students?: readonly Trained[];
+      readonly removed?: readonly number[];
+      readonly fineTuned?: SavedFile;
+    },
+  ): Promise<Quality> {
+    const { students = [], removed = [], fineTuned } = what;
+    return this.ledger.once(`quality ${name}, ${pictures} pictures`, () =>
+      this.#with(async (client) => {
+        const { facts, outputError } = await client.call('tryStudents', {
+          ...DRAWING,
+          students: students.map(({ interval, file }) => ({ interval, file })),
+          fineTuned: fineTuned ? { path: 'fine-tuned', url: fineTuned.url } : null,
+          removed,
+          pictures,
+          data: { kind: 'shapes' },
+        });
+        if (!facts) throw new Error('The study needs a model that draws');
+        console.error(
+          `${name}: ${((100 * facts.held) / facts.total).toFixed(1)} % facts, error ${outputError.toFixed(3)}`,
+        );
+        return { facts: facts.held / facts.total, pictures, outputError };
+      }),
+    );
+  }
+
+  async #with<T>(use: (client: WorkerClient) => Promise<T>): Promise<T> {
+    const client = this.#idle.pop() ?? (await new Promise<WorkerClient>((resolve) => this.#waiting.push(resolve)));
+    try {
+      return await use(client);
+    } finally {
+      const next = this.#waiting.shift();
+      if (next) next(client);
+      else this.#idle.push(client);
+    }
+  }
+}
