@@ -25,7 +25,9 @@ export interface StudySettings {
   readonly steps: number;
   /** Of the arms of the ablation, sequential and not, which all get the same. */
   readonly ablationSteps: number;
+  readonly learningRate: number;
   readonly fineTuneSteps: number;
+  readonly fineTuneLearningRate: number;
   readonly pictures: number;
   /** Per removal and per subset. */
   readonly fewPictures: number;
@@ -52,12 +54,13 @@ export class Study {
   }
 
   distil(seed: number, steps: number): DistilSettings {
-    return { ...DEFAULT_DISTIL, steps, seed, heldOutEvery: steps, checkpointEvery: steps };
+    const { learningRate } = this.settings;
+    return { ...DEFAULT_DISTIL, learningRate, steps, seed, heldOutEvery: steps, checkpointEvery: steps };
   }
 
   fineTune(seed: number): FineTuneSettings {
-    const { fineTuneSteps: steps } = this.settings;
-    return { ...DEFAULT_FINE_TUNE, steps, seed, checkpointEvery: steps };
+    const { fineTuneSteps: steps, fineTuneLearningRate: learningRate } = this.settings;
+    return { ...DEFAULT_FINE_TUNE, learningRate, steps, seed, checkpointEvery: steps };
   }
 
   teacher(): Promise<Quality> {

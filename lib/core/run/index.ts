@@ -16,6 +16,7 @@ export {
   DISTIL_LOSSES,
   type DistilLoss,
   type DistilSettings,
+  defaultLearningRate,
   type FineTuneSettings,
   type OptimizerSettings,
   type RunSettings,

@@ -78,6 +78,7 @@ export interface RunSettings {
   readonly cacheBytes: number;
 }
 
+/** For the sample model; other widths want another learning rate (`defaultLearningRate`). */
 export const DEFAULT_DISTIL: DistilSettings = {
   loss: 'direction-magnitude',
   magnitudeWeight: 0.1,
@@ -85,7 +86,7 @@ export const DEFAULT_DISTIL: DistilSettings = {
   steps: 1000,
   batch: 16,
   accumulation: 1,
-  learningRate: 1e-3,
+  learningRate: 1e-2,
   warmupSteps: 50,
   schedule: 'cosine',
   beta1: 0.9,
@@ -104,7 +105,7 @@ export const DEFAULT_FINE_TUNE: FineTuneSettings = {
   train: 'all',
   steps: 500,
   batch: 16,
-  learningRate: 2e-4,
+  learningRate: 1e-3,
   warmupSteps: 25,
   schedule: 'cosine',
   beta1: 0.9,
@@ -116,5 +117,13 @@ export const DEFAULT_FINE_TUNE: FineTuneSettings = {
   seed: 0,
   checkpointEvery: 100,
 };
+
+/**
+ * A learning rate to begin with, by the square of the width: through the official trainers' 1e-5 at 3072 and 1e-2 at 96, the
+ * best of those tried on the sample model (docs/log.md). In between it is a guess.
+ */
+export function defaultLearningRate(width: number): number {
+  return Number((1e-5 * (3072 / width) ** 2).toPrecision(1));
+}
 
 export const DEFAULT_CACHE_BYTES = 8 * 2 ** 30;
