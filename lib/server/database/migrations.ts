@@ -117,7 +117,7 @@ const STEPS: readonly string[] = [
     seen_at timestamptz not null default clock_timestamp()
   );
 
-  -- Step durations of finished jobs, for estimates.
+  -- Median step durations of finished jobs, for estimates.
   create table contigua.paces (
     host text not null,
     engine text not null,
@@ -126,8 +126,6 @@ const STEPS: readonly string[] = [
     batch int not null,
     slots int not null,
     step_ms float8 not null,
-    start_ms float8 not null,
-    checkpoint_bytes bigint not null,
     created_at timestamptz not null default clock_timestamp()
   );
   `,

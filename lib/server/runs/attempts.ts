@@ -97,15 +97,23 @@ async function checkpointsOf(db: Queryable, jobId: number): Promise<CheckpointRo
   );
 }
 
-/** Extends the leases of a worker's attempts; returns the ids of the jobs that are still theirs. */
+/** Who computes it after all: the run asked for another engine than the worker's own. */
+export async function storeWorker(context: RunContext, attempt: Attempt, worker: JobWorker): Promise<void> {
+  await asAttempt(context, attempt, async ({ db, job, tellJob }) => {
+    await db.change('update contigua.jobs set worker = $2::text::jsonb where id = $1', [job.id, json(worker)]);
+    await tellJob(job.id);
+  });
+}
+
+/** Extends the leases of a worker's attempts: which jobs are still theirs, and whether the worker is in the list. */
 export async function heartbeat(
   { db }: RunContext,
   workerId: string,
   attempts: readonly Attempt[],
   leaseMs: number,
-): Promise<ReadonlySet<number>> {
-  await db.change('update contigua.workers set seen_at = clock_timestamp() where id = $1', [workerId]);
-  if (attempts.length === 0) return new Set();
+): Promise<{ readonly mine: ReadonlySet<number>; readonly known: boolean }> {
+  const seen = await db.change('update contigua.workers set seen_at = clock_timestamp() where id = $1', [workerId]);
+  if (attempts.length === 0) return { mine: new Set(), known: seen > 0 };
   const rows = await db.rows(
     z.object({ id: z.int() }),
     `update contigua.jobs j set lease_until = clock_timestamp() + $4 * interval '1 millisecond'
@@ -114,7 +122,7 @@ export async function heartbeat(
      returning j.id`,
     [workerId, attempts.map(({ jobId }) => jobId), attempts.map(({ number }) => number), leaseMs],
   );
-  return new Set(rows.map(({ id }) => id));
+  return { mine: new Set(rows.map(({ id }) => id)), known: seen > 0 };
 }
 
 interface Held extends LockedRun {

@@ -19,7 +19,7 @@ export async function subsetsOf(db: Queryable, runId: string): Promise<SubsetVie
 }
 
 /** "3-4+5-7", with "fine-tuned:" before it for the jointly trained one; "" is the whole teacher. */
-function keyOf({ plugged, fineTuned }: SubsetChoice): string {
+export function subsetKey({ plugged, fineTuned }: SubsetChoice): string {
   return `${fineTuned ? 'fine-tuned:' : ''}${plugged.join('+')}`;
 }
 
@@ -33,7 +33,7 @@ export async function trySubset(
   await changeRun(context, runId, async ({ db, jobs, enqueue }) => {
     const all = await jobs();
     const choice = checked(wanted, all);
-    const key = keyOf(choice);
+    const key = subsetKey(choice);
     const known = await firstRow(db, z.unknown(), 'select 1 from contigua.subsets where run_id = $1 and key = $2', [
       runId,
       key,

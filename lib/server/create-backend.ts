@@ -1,0 +1,148 @@
+/**
+ * Puts the durable backend together: database, queue, store, models, and, unless this process is to take no jobs, a worker.
+ * `close` leaves nothing behind: no process, timer, connection or scratch file.
+ */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { startComputeProcess } from '../../workers/node-process.ts';
+import { ContiguaError } from '../core/errors.ts';
+import { openArtifactStore } from './artifacts/index.ts';
+import type { ArtifactStore } from './artifacts/store.ts';
+import type { Backend } from './backend.ts';
+import { firstRow } from './database/database.ts';
+import { openDatabase } from './database/open.ts';
+import type { ServerEnv } from './env.ts';
+import { ServerModels } from './models.ts';
+import { openQueue } from './queue.ts';
+import {
+  addInterval,
+  cancelRun,
+  createRun,
+  deleteRun,
+  pauseRun,
+  resumeRun,
+  retryJob,
+  roomFor,
+} from './runs/changes.ts';
+import { DEFAULT_TIMING, type RunContext, type Timing, Wakeups } from './runs/context.ts';
+import { estimateRun } from './runs/estimate.ts';
+import { jobsOf, runMissing } from './runs/events.ts';
+import { curve, follow, listRuns, viewRun } from './runs/follow.ts';
+import { runRow } from './runs/rows.ts';
+import { trySubset } from './runs/subsets.ts';
+import { recoverAlone } from './runs/sweep.ts';
+import { serverStatus } from './status.ts';
+import type { StartCompute } from './worker/compute-slot.ts';
+import { type RunningWorker, startWorker } from './worker/worker.ts';
+
+export interface BackendOptions {
+  readonly timing?: Partial<Timing>;
+  readonly store?: ArtifactStore;
+  readonly startCompute?: StartCompute;
+  /** Attempts of a job that may die in a row without a checkpoint between them. */
+  readonly maxLosses?: number;
+  /** Hears of what nobody asked about: lost connections, engines that do not start. */
+  report?(sentence: string): void;
+}
+
+const MAX_LOSSES = 10;
+
+export async function createBackend(env: ServerEnv, options: BackendOptions = {}): Promise<Backend> {
+  const { report = (sentence: string) => console.error(sentence), maxLosses = MAX_LOSSES } = options;
+  const timing = { ...DEFAULT_TIMING, ...options.timing };
+  const { dataFolder } = env;
+  await mkdir(dataFolder, { recursive: true });
+  const models = new ServerModels(env.modelRoots, join(dataFolder, 'uploads'), report);
+  const store = options.store ?? openArtifactStore(env);
+  const db = await openDatabase(env);
+  let worker: RunningWorker | null = null;
+  try {
+    const queue = await openQueue(db, (error) => report(`The queue: ${error.message}`));
+    const context: RunContext = { db, queue, wakeups: new Wakeups() };
+    if (db.embedded) await recoverAlone(context, maxLosses);
+    if (env.slots > 0) {
+      const startCompute = options.startCompute ?? startComputeProcess;
+      worker = await startWorker({ context, store, models, env, timing, startCompute, maxLosses, report });
+    }
+    return backendOf({ env, context, store, models, timing, worker });
+  } catch (thrown) {
+    await worker?.close();
+    await db.close();
+    throw thrown;
+  }
+}
+
+interface Parts {
+  readonly env: ServerEnv;
+  readonly context: RunContext;
+  readonly store: ArtifactStore;
+  readonly models: ServerModels;
+  readonly timing: Timing;
+  readonly worker: RunningWorker | null;
+}
+
+function backendOf({ env, context, store, models, timing, worker }: Parts): Backend {
+  const room = roomFor(context, env.queueLimit);
+  const closed = new AbortController();
+  const runOf = async (id: string) => {
+    const run = await firstRow(context.db, runRow, 'select * from contigua.runs where id = $1', [id]);
+    if (!run) throw runMissing(id);
+    return run;
+  };
+  return {
+    models: () => models.list(),
+    status: () => serverStatus(context, store, env.dataFolder),
+    estimate: (request) => estimateRun(context, models, request),
+    async createRun(request) {
+      const { plan, settings } = request;
+      const model = await models.read(request.modelId);
+      if (settings.data.kind === 'file') await models.calibrationFile(settings.data.path);
+      if (settings.data.kind === 'shapes' && !model.drawable) {
+        throw new ContiguaError('settings-invalid', `${model.name} is not a model of the sample grammar`, {
+          hint: 'Train on a calibration file, or on synthetic inputs.',
+        });
+      }
+      await room(plan.intervals.length + (settings.fineTune ? 1 : 0));
+      return await createRun(context, request, model);
+    },
+    listRuns: () => listRuns(context),
+    viewRun: (id) => viewRun(context, id),
+    pauseRun: (id) => pauseRun(context, id),
+    resumeRun: (id) => resumeRun(context, id),
+    cancelRun: (id) => cancelRun(context, id),
+    deleteRun: (id) => deleteRun(context, id),
+    async retryJob(id, key, afresh) {
+      await room(1);
+      await retryJob(context, id, key, afresh);
+    },
+    async addInterval(id, interval) {
+      await room(1);
+      await addInterval(context, id, interval);
+    },
+    trySubset: (id, plugged, fineTuned) => trySubset(context, id, { plugged: [...plugged], fineTuned }, () => room(1)),
+    curve: (id, key) => curve(context, id, key),
+    async openTrained(id, key) {
+      await runOf(id);
+      const job = (await jobsOf(context.db, id)).find((one) => one.key === key && one.kind !== 'measure');
+      if (!job) throw new ContiguaError('run-missing', 'The run has no such job', { found: key });
+      if (!job.student) throw new ContiguaError('run-conflict', `${key} has no student yet`, { found: job.state });
+      return { blob: await store.open(job.student.key), sha256: job.student.sha256 };
+    },
+    async teacherFolder(id) {
+      const { modelId, model } = await runOf(id);
+      const now = await models.read(modelId);
+      if (now.fingerprint === model.fingerprint) return await models.modelFolder(modelId);
+      throw new ContiguaError('plan-mismatch', `The model ${model.name} is another one by now`, {
+        found: now.fingerprint,
+        expected: model.fingerprint,
+      });
+    },
+    follow: (id, after, signal) => follow(context, timing, id, after, AbortSignal.any([signal, closed.signal])),
+    async close() {
+      closed.abort();
+      await worker?.close();
+      await context.queue.stop();
+      await context.db.close();
+    },
+  };
+}

@@ -1,0 +1,151 @@
+/**
+ * A compute process that trains nothing, for tests of the machinery around it: it speaks the worker protocol, takes its
+ * time, writes real files, and goes on from a checkpoint exactly as if it had never stopped. Its "weights" are a chain of
+ * digests over the steps, so any step left out, done twice or begun from another state ends in other bytes. Every step is
+ * logged to the file FAKE_LOG as "key step pid", so that tests can count what was repeated. Plain JavaScript, to start fast.
+ */
+import { createHash } from 'node:crypto';
+import { appendFileSync, closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const { FAKE_LOG, FAKE_FINGERPRINT = '', FAKE_STEP_MS = '1', FAKE_BYTES = '2000', FAKE_BLOCKS = '16' } = process.env;
+const cancelled = new Set();
+let working = Promise.resolve();
+
+process.on('disconnect', () => process.exit());
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => {});
+process.on('message', (message) => {
+  if (message.type === 'cancel') cancelled.add(message.id);
+  else working = working.then(() => answer(message));
+});
+
+async function answer({ id, task, input }) {
+  try {
+    const value = await tasks[task](input, id);
+    process.send({ type: 'result', id, value });
+  } catch (thrown) {
+    const { code = 'internal', message, stack } = thrown;
+    process.send({ type: 'error', id, error: { code, summary: message, details: thrown.details ?? {}, stack } });
+  }
+}
+
+const tasks = {
+  startEngine: ({ wanted }) => {
+    const offered = (process.env.FAKE_ENGINES ?? 'wasm').split(' ');
+    const candidates = offered.map((name) => ({
+      name,
+      available: true,
+      device: 'fake',
+      reason: 'It is a fake.',
+      preferred: true,
+    }));
+    const name = wanted === 'auto' ? offered[0] : wanted;
+    if (!offered.includes(name)) throw failure('engine-unavailable', `The engine "${name}" cannot run here`);
+    return { name, device: 'fake', threads: 1, why: 'It is a fake.', candidates };
+  },
+  openModel: ({ source }) => ({
+    name: source.name,
+    fingerprint: FAKE_FINGERPRINT,
+    numBlocks: Number(FAKE_BLOCKS),
+    parameters: 16_000,
+    blockParameters: 900,
+  }),
+  distil: ({ interval, settings, resume, saveTo }, id) =>
+    train(`${interval.first}-${interval.last}`, settings, resume, saveTo, id),
+  fineTune: ({ students, settings, resume, saveTo }, id) => {
+    const from = students.map(({ file }) => sha256(readFileSync(fileURLToPath(file.url)))).join(' ');
+    return train('fine-tune', { ...settings, seed: `${settings.seed} ${from}` }, resume, saveTo, id);
+  },
+  async tryStudents({ students, fineTuned, pictures }, id) {
+    for (const { file } of students) readFileSync(fileURLToPath(file.url));
+    if (fineTuned) readFileSync(fileURLToPath(fineTuned.url));
+    for (let done = 1; done <= 4; done++) {
+      await pace(id);
+      process.send({ type: 'progress', id, progress: { stage: 'draw', done, total: 4 } });
+    }
+    const rgba = new Uint8ClampedArray(2 * 2 * 4).fill(200);
+    const fact = (holds) => ({ name: 'colour', expected: 'red', seen: 'red', holds });
+    const drawing = { rgba, width: 2, height: 2, facts: [fact(true), fact(false)], durationMs: 1 };
+    return {
+      facts: { held: 3 * pictures, total: 4 * pictures, pictures },
+      outputError: students.length / 100,
+      timing: { wholeMs: 10, prunedMs: 10 - students.length, samples: 1, runs: 3 },
+      drawings: [{ caption: 'a red circle', drawing }],
+    };
+  },
+};
+
+async function train(key, settings, resume, saveTo, id) {
+  let { step, state } = resume ? read(resume.url) : { step: 0, state: sha256(`${key} ${settings.seed}`) };
+  log(`${key} from ${step} ${process.pid}`);
+  if (!resume && key !== 'fine-tune') {
+    const error = { image: { direction: 1, magnitude: 1, relative: 1 }, text: null };
+    progress(id, { kind: 'baselines', baselines: { firstBlock: error, probes: error, removal: error }, startBlock: 0 });
+    progress(id, { kind: 'held-out', point: heldOut(0, state) });
+  }
+  while (step < settings.steps) {
+    await pace(id);
+    step += 1;
+    if (process.env.FAKE_FAIL_AT === `${key} ${step}`)
+      throw failure('training-diverged', 'The loss is not finite any more');
+    if (process.env.FAKE_CRASH_AT === `${key} ${step}`) process.kill(process.pid, 'SIGKILL');
+    state = sha256(`${state} ${step}`);
+    log(`${key} ${step} ${process.pid}`);
+    const image = Number.parseInt(state.slice(0, 8), 16) / 2 ** 32;
+    const point = { step, image, text: null, gradientNorm: 1, learningRate: 1e-3, durationMs: Number(FAKE_STEP_MS) };
+    progress(id, { kind: 'steps', points: [point] });
+    if (step % settings.heldOutEvery === 0 && step < settings.steps && key !== 'fine-tune') {
+      progress(id, { kind: 'held-out', point: heldOut(step, state) });
+    }
+    if (step % settings.checkpointEvery === 0 && step < settings.steps) {
+      progress(id, { kind: 'checkpoint', step, file: save(new URL(`state-${step}.fake`, saveTo), { step, state }) });
+    }
+  }
+  const student = save(new URL('student.safetensors', saveTo), { step, state });
+  return { student, steps: step, heldOut: heldOut(step, state) };
+}
+
+const progress = (id, partial) =>
+  process.send({ type: 'progress', id, progress: { stage: 'distil', done: 0, total: 1, partial } });
+
+function heldOut(step, state) {
+  const direction = Number.parseInt(state.slice(8, 16), 16) / 2 ** 32;
+  return { step, student: { image: { direction, magnitude: 0, relative: 0 }, text: null } };
+}
+
+/** A digest's worth of state, then as many bytes as asked for that follow from it. */
+function save(url, { step, state }) {
+  const head = Buffer.from(`${JSON.stringify({ step, state })}\n`);
+  const body = Buffer.alloc(Number(FAKE_BYTES), state);
+  const bytes = Buffer.concat([head, body]);
+  const path = fileURLToPath(url);
+  try {
+    const file = openSync(`${path}.part`, 'w');
+    for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done);
+    fsyncSync(file);
+    closeSync(file);
+    renameSync(`${path}.part`, path);
+  } catch (thrown) {
+    if (['ENOSPC', 'EFBIG'].includes(thrown.code))
+      throw failure('disk-full', 'There is no room for this file', { file: path });
+    throw thrown;
+  }
+  return { url: url.href, sizeBytes: bytes.length, sha256: sha256(bytes) };
+}
+
+function read(url) {
+  const text = readFileSync(fileURLToPath(url), 'latin1');
+  return JSON.parse(text.slice(0, text.indexOf('\n')));
+}
+
+async function pace(id) {
+  await new Promise((resolve) => setTimeout(resolve, Number(FAKE_STEP_MS)));
+  if (cancelled.delete(id)) throw failure('cancelled', 'Stopped');
+}
+
+const sha256 = (data) => createHash('sha256').update(data).digest('hex');
+const failure = (code, message, details) => Object.assign(new Error(message), { code, details });
+
+function log(line) {
+  if (FAKE_LOG) appendFileSync(FAKE_LOG, `${line}\n`);
+}

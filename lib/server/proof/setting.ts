@@ -1,0 +1,164 @@
+/**
+ * What the proofs of the backend stand on: a data folder of their own, the bundled model, a plan, settings, and fake
+ * compute processes with short durations. Everything made here is taken away again.
+ */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { nodeFiles } from '../../../workers/node-files.ts';
+import { startComputeProcess } from '../../../workers/node-process.ts';
+import { openModel } from '../../../workers/open-model.ts';
+import { DEFAULT_DETECTION } from '../../core/detection/index.ts';
+import type { BlockInterval } from '../../core/interval/index.ts';
+import { buildPlan, type Plan } from '../../core/plan/index.ts';
+import { DEFAULT_DISTIL, DEFAULT_FINE_TUNE, type DistilSettings, type RunView } from '../../core/run/index.ts';
+import type { Backend, RunRequest } from '../backend.ts';
+import type { BackendOptions } from '../create-backend.ts';
+import { readEnv, type ServerEnv } from '../env.ts';
+import type { Timing } from '../runs/context.ts';
+import type { StartCompute } from '../worker/compute-slot.ts';
+
+/** A tenth of the real durations, or less. */
+export const SHORT: Timing = {
+  lease: 1_500,
+  heartbeat: 200,
+  sweep: 200,
+  poll: 50,
+  follow: 30,
+  steps: 40,
+  patience: 20_000,
+};
+
+const MODELS = resolve('public', 'models');
+const MODEL = 'shapes-mmdit';
+const FAKE_ENTRY = new URL('./fake-compute.mjs', import.meta.url);
+
+/** What the fake is told (fake-compute.mjs). */
+export interface FakeWork {
+  readonly stepMs?: number;
+  /** Of each file it writes, about. */
+  readonly bytes?: number;
+  readonly engines?: string;
+  /** "3-4 12": where it dies, or fails. */
+  readonly crashAt?: string;
+  readonly failAt?: string;
+}
+
+export interface Setting {
+  readonly folder: string;
+  readonly env: ServerEnv;
+  readonly options: BackendOptions;
+  readonly sentences: readonly string[];
+  readonly plan: Plan;
+  request(steps: Partial<DistilSettings>, more?: Partial<RunRequest['settings']>): RunRequest;
+  /** "key from step" and "key step" lines of every fake process so far. */
+  log(): Promise<readonly LoggedStep[]>;
+  fakeEnv(work?: FakeWork): Record<string, string>;
+  remove(): Promise<void>;
+}
+
+export interface LoggedStep {
+  readonly key: string;
+  readonly step: number;
+  /** The process began here instead of making the step. */
+  readonly begins: boolean;
+  readonly pid: number;
+}
+
+export const INTERVALS: readonly BlockInterval[] = [
+  { first: 2, last: 3 },
+  { first: 4, last: 6 },
+  { first: 8, last: 9 },
+  { first: 11, last: 13 },
+];
+
+export async function makeSetting(
+  work: FakeWork = {},
+  variables: Readonly<Record<string, string>> = {},
+  intervals: readonly BlockInterval[] = INTERVALS,
+): Promise<Setting> {
+  const folder = await mkdtemp(join(tmpdir(), 'contigua-proof-'));
+  const logPath = join(folder, 'steps.log');
+  const url = `${pathToFileURL(join(MODELS, MODEL)).href}/`;
+  const { summary } = await openModel({ kind: 'url', url, name: MODEL }, nodeFiles);
+  const fakeEnv = ({ stepMs = 1, bytes = 2000, engines = 'wasm', crashAt = '', failAt = '' }: FakeWork = work) => ({
+    FAKE_LOG: logPath,
+    FAKE_FINGERPRINT: summary.fingerprint,
+    FAKE_BLOCKS: String(summary.numBlocks),
+    FAKE_STEP_MS: String(stepMs),
+    FAKE_BYTES: String(bytes),
+    FAKE_ENGINES: engines,
+    FAKE_CRASH_AT: crashAt,
+    FAKE_FAIL_AT: failAt,
+  });
+  const env = readEnv({ CONTIGUA_DATA: join(folder, 'data'), CONTIGUA_SLOTS: '2', ...variables }, MODELS);
+  const plan = buildPlan({
+    model: summary,
+    report: null,
+    intervals,
+    replacement: 'removed',
+    detection: DEFAULT_DETECTION,
+  });
+  const sentences: string[] = [];
+  return {
+    folder,
+    env,
+    plan,
+    sentences,
+    fakeEnv,
+    options: { timing: SHORT, startCompute: startFake(fakeEnv()), report: (sentence) => sentences.push(sentence) },
+    request: (steps, more = {}) => ({
+      modelId: `bundled/${MODEL}`,
+      plan,
+      settings: {
+        data: { kind: 'shapes' },
+        distil: { ...DEFAULT_DISTIL, warmupSteps: 1, heldOutEvery: 20, checkpointEvery: 10, ...steps },
+        fineTune: null,
+        engine: 'auto',
+        cacheBytes: 0,
+        ...more,
+      },
+    }),
+    async log() {
+      const text = await readFile(logPath, 'utf8').catch(() => '');
+      return text.split('\n').flatMap((line) => {
+        const [, key, from, step, pid] = /^(\S+) (from )?(\d+) (\d+)$/.exec(line) ?? [];
+        return key ? [{ key, step: Number(step), begins: from !== undefined, pid: Number(pid) }] : [];
+      });
+    },
+    remove: () => rm(folder, { recursive: true, force: true, maxRetries: 5 }),
+  };
+}
+
+export const FINE_TUNE = { ...DEFAULT_FINE_TUNE, steps: 30, warmupSteps: 1, checkpointEvery: 10 };
+
+export function startFake(env: Readonly<Record<string, string>>): StartCompute {
+  return ({ threads }) => startComputeProcess({ threads, entry: FAKE_ENTRY, env });
+}
+
+/** The run's view once it is as wanted; the test's own time limit ends the waiting. */
+export async function until(
+  backend: Pick<Backend, 'viewRun'>,
+  id: string,
+  wanted: (view: RunView) => boolean,
+): Promise<RunView> {
+  for (;;) {
+    const view = await backend.viewRun(id);
+    if (wanted(view)) return view;
+    await new Promise((go) => setTimeout(go, 20));
+  }
+}
+
+export const isDone = ({ state }: RunView) => state === 'done';
+
+/** Checksums of the trained files by job. */
+export async function checksums(
+  backend: Pick<Backend, 'openTrained'>,
+  { id, jobs }: RunView,
+): Promise<Record<string, string>> {
+  const entries = await Promise.all(
+    jobs.map(async ({ key }) => [key, (await backend.openTrained(id, key)).sha256] as const),
+  );
+  return Object.fromEntries(entries);
+}

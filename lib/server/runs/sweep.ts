@@ -1,0 +1,68 @@
+/**
+ * Puts right what nobody else would: jobs whose worker is gone wait again, waiting jobs have their ticket, workers that
+ * were not seen for long are forgotten. Every host and worker does this every few seconds; doing it twice changes nothing.
+ */
+import { z } from 'zod';
+import { type Attempt, loseAttempt } from './attempts.ts';
+import type { RunContext } from './context.ts';
+import { changeRun } from './events.ts';
+
+/** A waiting job's ticket is looked for after so long. */
+const TICKET_S = 60;
+const FORGET_S = 600;
+
+const heldRow = z
+  .object({ id: z.int(), run_id: z.string(), attempt: z.int(), step: z.int(), worker_id: z.string().nullable() })
+  .transform(({ id, run_id, attempt, step, worker_id }) => ({
+    attempt: { runId: run_id, jobId: id, number: attempt } satisfies Attempt,
+    step,
+    worker: worker_id ?? 'nobody',
+  }));
+
+export async function sweep(context: RunContext, maxLosses: number): Promise<void> {
+  const { db } = context;
+  const lost = await db.rows(
+    heldRow,
+    `select id, run_id, attempt, step, worker_id from contigua.jobs
+     where state = 'running' and lease_until < clock_timestamp()`,
+  );
+  for (const { attempt, step, worker } of lost) {
+    const reason = `Attempt ${attempt.number} ended about step ${step}, when worker ${worker} was heard of no more.`;
+    // The lease may have been extended since it was read; losing the attempt looks at the attempt alone, so ask again.
+    const expired = await db.rows(
+      z.unknown(),
+      `select 1 from contigua.jobs where id = $1 and attempt = $2 and state = 'running' and lease_until < clock_timestamp()`,
+      [attempt.jobId, attempt.number],
+    );
+    if (expired.length > 0) await loseAttempt(context, attempt, reason, maxLosses);
+  }
+  const waiting = await db.rows(
+    z.object({ run_id: z.string() }),
+    `select distinct run_id from contigua.jobs
+     where state = 'queued' and queued_at < clock_timestamp() - $1 * interval '1 second'`,
+    [TICKET_S],
+  );
+  for (const { run_id } of waiting) await resend(context, run_id);
+  await db.change(`delete from contigua.workers where seen_at < clock_timestamp() - $1 * interval '1 second'`, [
+    FORGET_S,
+  ]);
+}
+
+async function resend(context: RunContext, runId: string): Promise<void> {
+  await changeRun(context, runId, async ({ jobs, enqueue }) => {
+    for (const job of await jobs()) if (job.state === 'queued') await enqueue(job);
+  });
+}
+
+/** At the start of the one process that owns an embedded database: whoever else held jobs or was a worker is dead. */
+export async function recoverAlone(context: RunContext, maxLosses: number): Promise<void> {
+  await context.db.change('delete from contigua.workers', []);
+  const held = await context.db.rows(
+    heldRow,
+    `select id, run_id, attempt, step, worker_id from contigua.jobs where state = 'running'`,
+  );
+  for (const { attempt, step } of held) {
+    const reason = `Attempt ${attempt.number} ended about step ${step}, with the process that ran it.`;
+    await loseAttempt(context, attempt, reason, maxLosses);
+  }
+}

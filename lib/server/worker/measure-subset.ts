@@ -1,0 +1,78 @@
+/** Measures what a choice of students gives: pictures and facts where the model draws, output error and time always. */
+import { pathToFileURL } from 'node:url';
+import type { SubsetMeasurement } from '../../../workers/protocol.ts';
+import { ContiguaError } from '../../core/errors.ts';
+import type { SubsetView } from '../../core/run/index.ts';
+import { finishMeasurement, type TakenJob, tellMeasuring } from '../runs/attempts.ts';
+import type { JobRow, SubsetChoice } from '../runs/rows.ts';
+import { subsetKey } from '../runs/subsets.ts';
+import { outlast } from './outlast.ts';
+import { pngDataUrl } from './png.ts';
+import { type AttemptTools, modelOf, studentFiles, trainingSource, wantedEngine } from './run-attempt.ts';
+
+/** The same for every choice, so that they compare: captions and noise follow from the seed. */
+const DRAWN = { pictures: 32, steps: 20, guidance: 2, seed: 1_000_003 };
+const TOLD_EVERY_MS = 1_000;
+
+export async function measureSubset(taken: TakenJob, tools: AttemptTools, abort: AbortController): Promise<void> {
+  const { attempt, job, jobs, run } = taken;
+  const { context, timing, slot, models, store } = tools;
+  const { signal } = abort;
+  const { choice } = job;
+  if (!choice) throw new ContiguaError('internal', 'A measurement of no choice');
+  await slot.startEngine(wantedEngine(taken, tools), signal);
+  const summary = await slot.openModel(await modelOf(taken, models), signal);
+  const students = await studentFiles(jobs, tools, signal, choice.plugged);
+  const tuned = choice.fineTuned ? jobs.find(({ kind }) => kind === 'fine-tune')?.student : null;
+  const fineTuned = tuned && {
+    path: tuned.key,
+    url: pathToFileURL(await outlast(timing.patience, signal, () => store.localCopy(tuned))).href,
+  };
+  const data = await trainingSource(run.settings.data, models);
+  let toldAt = 0;
+  let telling = Promise.resolve();
+  const measured = await slot.client.call(
+    'tryStudents',
+    { students, fineTuned: fineTuned ?? null, ...DRAWN, data },
+    {
+      signal,
+      onProgress({ done, total }) {
+        if (Date.now() - toldAt < TOLD_EVERY_MS) return;
+        toldAt = Date.now();
+        telling = telling
+          .then(() => outlast(timing.patience, signal, () => tellMeasuring(context, attempt, done, total)))
+          .catch((thrown: unknown) => abort.abort(thrown));
+      },
+    },
+  );
+  await telling;
+  const subset = viewOf(choice, jobs, summary, measured);
+  await outlast(timing.patience, signal, () => finishMeasurement(context, attempt, subsetKey(choice), subset));
+}
+
+function viewOf(
+  { plugged, fineTuned }: SubsetChoice,
+  jobs: readonly JobRow[],
+  model: { readonly numBlocks: number; readonly parameters: number; readonly blockParameters: number },
+  { facts, outputError, timing, drawings }: SubsetMeasurement,
+): SubsetView {
+  const removed = jobs
+    .filter(({ key }) => plugged.includes(key))
+    .reduce((sum, { interval }) => sum + (interval ? interval.last - interval.first : 0), 0);
+  return {
+    plugged,
+    fineTuned,
+    parameters: model.parameters - removed * model.blockParameters,
+    blocks: model.numBlocks - removed,
+    facts,
+    outputError,
+    wholeMs: timing.wholeMs,
+    subsetMs: timing.prunedMs,
+    pictures: drawings.map(({ caption, drawing }) => ({
+      caption,
+      png: pngDataUrl(drawing.rgba, drawing.width, drawing.height),
+      held: drawing.facts.filter(({ holds }) => holds).length,
+      facts: drawing.facts.length,
+    })),
+  };
+}

@@ -1,0 +1,180 @@
+/**
+ * One attempt at one job, from its checkpoint to its student. However it ends, the job says so: done; failed with what
+ * its user must know; waiting again because the process died or the worker ends in order; or, where the attempt was
+ * fenced or the database stays silent, not at all, because the job is another's then or will be when the lease is over.
+ */
+import { pathToFileURL } from 'node:url';
+import type { StudentFile, TrainingSource } from '../../../workers/protocol.ts';
+import { asContiguaError, ContiguaError } from '../../core/errors.ts';
+import type { JobWorker, TrainingData } from '../../core/run/index.ts';
+import type { EngineReport } from '../../core/tensor/engine.ts';
+import type { ArtifactStore } from '../artifacts/store.ts';
+import type { ServerModels } from '../models.ts';
+import { Fenced, failJob, finishJob, giveBack, loseAttempt, storeWorker, type TakenJob } from '../runs/attempts.ts';
+import type { RunContext, Timing } from '../runs/context.ts';
+import { allStudentsThere } from '../runs/events.ts';
+import type { JobRow } from '../runs/rows.ts';
+import type { ComputeSlot } from './compute-slot.ts';
+import { measureSubset } from './measure-subset.ts';
+import { outlast } from './outlast.ts';
+import { notePace } from './pace.ts';
+import { ProgressReport } from './report.ts';
+import { usableCheckpoint } from './resume.ts';
+import type { Scratch } from './scratch.ts';
+
+export interface AttemptTools {
+  readonly context: RunContext;
+  readonly store: ArtifactStore;
+  readonly models: Pick<ServerModels, 'modelFolder' | 'calibrationFile'>;
+  readonly timing: Timing;
+  readonly scratch: Scratch;
+  readonly cacheFolder: string;
+  readonly slot: ComputeSlot;
+  /** Who computes, but for the engine, which each job's process reports. */
+  readonly worker: JobWorker;
+  readonly host: string;
+  readonly slots: number;
+  readonly maxLosses: number;
+  /** Hears of what the job cannot say. */
+  report(sentence: string): void;
+}
+
+/** The worker ends in order: the reason with which its attempts are stopped. */
+export class GivenBack extends Error {
+  override readonly name = 'GivenBack';
+}
+
+/** Never rejects. `abort` ends it from outside: with `Fenced`, with `GivenBack`. */
+export async function runAttempt(taken: TakenJob, tools: AttemptTools, abort: AbortController): Promise<void> {
+  const { attempt } = taken;
+  const folder = await tools.scratch.folder(`${attempt.jobId}-${attempt.number}`);
+  let ended = false;
+  try {
+    if (taken.job.kind === 'measure') await measureSubset(taken, tools, abort);
+    else await train(taken, tools, folder, abort);
+    ended = true;
+  } catch (thrown) {
+    // First the process, so that nothing computes or writes for an attempt that is over.
+    await tools.slot.end();
+    await endAttempt(taken, tools, abort.signal.aborted ? abort.signal.reason : thrown);
+  } finally {
+    if (!ended) await tools.slot.end();
+    await tools.scratch.remove(folder);
+  }
+}
+
+async function train(taken: TakenJob, tools: AttemptTools, folder: string, abort: AbortController): Promise<void> {
+  const { attempt, job, run } = taken;
+  const { context, store, timing, slot, models } = tools;
+  const { signal } = abort;
+  const engine = await slot.startEngine(wantedEngine(taken, tools), signal);
+  const { name, device, why } = engine;
+  if (name !== tools.worker.engine) {
+    const worker = { id: tools.worker.id, engine: name, device, why };
+    await outlast(timing.patience, signal, () => storeWorker(context, attempt, worker));
+  }
+  await slot.openModel(await modelOf(taken, models), signal);
+  const resume = await outlast(timing.patience, signal, () => usableCheckpoint(context, store, taken, engine.name));
+  const report = new ProgressReport({ context, store, timing, attempt, jobKey: job.key, engine: engine.name, abort });
+  const data = await trainingSource(run.settings.data, models);
+  const saveTo = `${pathToFileURL(folder).href}/`;
+  const options = {
+    signal,
+    onProgress: ({ partial }: { partial?: Parameters<ProgressReport['accept']>[0] }) => {
+      if (partial) report.accept(partial);
+    },
+  };
+  try {
+    if (job.interval) {
+      const { interval } = job;
+      const { distil: settings, cacheBytes } = run.settings;
+      const keep = taken.jobs.flatMap(({ interval: one }) => (one ? [one.first - 1, one.last] : []));
+      const cache = cacheBytes > 0 ? { url: cacheUrl(tools), sizeBytes: cacheBytes, keep } : null;
+      const input = { interval, settings, data, cache, precededBy: [], resume, saveTo };
+      const { student, steps, heldOut } = await slot.client.call('distil', input, options);
+      await report.settle();
+      const stored = await report.store(student);
+      await outlast(timing.patience, signal, () => finishJob(context, attempt, stored, steps, heldOut));
+    } else {
+      const settings = run.settings.fineTune;
+      if (!settings) throw new ContiguaError('internal', 'A fine-tune without settings');
+      const students = await studentFiles(taken.jobs, tools, signal);
+      const input = { students, settings, data, resume, saveTo };
+      const { student, steps } = await slot.client.call('fineTune', input, options);
+      await report.settle();
+      const stored = await report.store(student);
+      await outlast(timing.patience, signal, () => finishJob(context, attempt, stored, steps, null));
+    }
+    await notePace(taken, tools, engine);
+  } finally {
+    await report.stop();
+  }
+}
+
+/** The run's choice, and where that is `auto` the worker's. */
+export function wantedEngine({ run }: TakenJob, { worker }: Pick<AttemptTools, 'worker'>) {
+  const { engine } = run.settings;
+  return engine === 'auto' ? engineName(worker.engine) : engine;
+}
+
+const engineName = (name: string): EngineReport['name'] => {
+  if (name === 'tensorflow' || name === 'webgpu' || name === 'wasm' || name === 'cpu') return name;
+  throw new ContiguaError('internal', 'A worker runs on an engine of no known name', { found: name });
+};
+
+export async function modelOf({ run }: TakenJob, models: AttemptTools['models']) {
+  const { name, fingerprint } = run.model;
+  return { url: await models.modelFolder(run.modelId), name, fingerprint };
+}
+
+export async function trainingSource(data: TrainingData, models: AttemptTools['models']): Promise<TrainingSource> {
+  return data.kind === 'file' ? { kind: 'file', file: await models.calibrationFile(data.path) } : data;
+}
+
+/** Local copies of the trained students, of all intervals or of the keys asked for. */
+export async function studentFiles(
+  jobs: readonly JobRow[],
+  { store, timing }: Pick<AttemptTools, 'store' | 'timing'>,
+  signal: AbortSignal,
+  keys?: readonly string[],
+): Promise<StudentFile[]> {
+  const wanted = jobs.filter(({ kind, key }) => kind === 'interval' && (keys?.includes(key) ?? true));
+  if (!allStudentsThere(wanted)) throw new Fenced('a student of the run is being trained again');
+  const files: StudentFile[] = [];
+  for (const { interval, student } of wanted) {
+    if (!interval || !student) throw new ContiguaError('internal', 'A finished interval without its student');
+    const path = await outlast(timing.patience, signal, () => store.localCopy(student));
+    files.push({ interval, file: { path: student.key, url: pathToFileURL(path).href } });
+  }
+  return files;
+}
+
+function cacheUrl({ cacheFolder }: AttemptTools): string {
+  return `${pathToFileURL(cacheFolder).href}/`;
+}
+
+/** Says how the job stands after `reason` ended the attempt. */
+async function endAttempt({ attempt, job }: TakenJob, tools: AttemptTools, reason: unknown): Promise<void> {
+  const { context, timing, maxLosses } = tools;
+  if (reason instanceof Fenced) return;
+  const error = asContiguaError(reason);
+  const name = `${job.key}, attempt ${attempt.number}`;
+  if (error.code === 'database-unreachable') {
+    tools.report(`${name}: ${error.message}`);
+    return;
+  }
+  try {
+    // Its own patience: the attempt's signal may have fired.
+    await outlast(timing.patience, new AbortController().signal, async () => {
+      if (reason instanceof GivenBack) return await giveBack(context, attempt);
+      if (error.code === 'worker-crashed' || error.code === 'engine-lost') {
+        const sentence = `Attempt ${attempt.number} lost its compute process (${error.summary}).`;
+        return await loseAttempt(context, attempt, sentence, maxLosses);
+      }
+      if (error.code === 'internal' && reason instanceof Error) tools.report(`${name}: ${reason.stack ?? reason}`);
+      return await failJob(context, attempt, error.message);
+    });
+  } catch (thrown) {
+    if (!(thrown instanceof Fenced)) tools.report(`${name}: ${asContiguaError(thrown).message}`);
+  }
+}

@@ -1,0 +1,256 @@
+/**
+ * The worker: takes waiting jobs for its free slots, keeps its leases, and puts right what dead workers left. The same
+ * loop runs inside the job host and alone on any machine (`npm run worker`). Training fills `slots` compute processes;
+ * one more, started when it is needed, measures choices of students meanwhile.
+ */
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { asContiguaError } from '../../core/errors.ts';
+import type { JobWorker } from '../../core/run/index.ts';
+import type { EngineReport } from '../../core/tensor/engine.ts';
+import type { ArtifactStore } from '../artifacts/store.ts';
+import { json } from '../database/database.ts';
+import type { ServerEnv } from '../env.ts';
+import type { ServerModels } from '../models.ts';
+import type { Lane, WantedEngine } from '../queue.ts';
+import { type Attempt, Fenced, heartbeat, takeJob } from '../runs/attempts.ts';
+import { pause, type RunContext, type Timing } from '../runs/context.ts';
+import { collectGarbage } from '../runs/garbage.ts';
+import { sweep } from '../runs/sweep.ts';
+import { ComputeSlot, type StartCompute } from './compute-slot.ts';
+import { type AttemptTools, GivenBack, runAttempt } from './run-attempt.ts';
+import { openScratch, type Scratch } from './scratch.ts';
+
+export interface WorkerOptions {
+  readonly context: RunContext;
+  readonly store: ArtifactStore;
+  readonly models: Pick<ServerModels, 'modelFolder' | 'calibrationFile'>;
+  readonly env: Pick<ServerEnv, 'dataFolder' | 'engine' | 'slots' | 'threads'>;
+  readonly timing: Timing;
+  readonly startCompute: StartCompute;
+  readonly maxLosses: number;
+  /** Hears of what no job can say: an engine that does not start, a database or a store that does not answer. */
+  report(sentence: string): void;
+}
+
+export interface RunningWorker {
+  readonly id: string;
+  /** Its jobs wait again, from their last checkpoints; its processes and files are gone when this resolves. */
+  close(): Promise<void>;
+}
+
+interface Place {
+  readonly lane: Lane;
+  readonly slot: ComputeSlot;
+  busy: { readonly attempt: Attempt; readonly abort: AbortController; readonly over: Promise<void> } | null;
+}
+
+/** A measuring process that was idle for so long gives its memory back. */
+const IDLE_MS = 60_000;
+
+export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
+  const id = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`;
+  const scratch = await openScratch(options.env.dataFolder);
+  const stop = new AbortController();
+  const work = new Work(id, options, scratch, stop.signal);
+  const loops = work.run();
+  return {
+    id,
+    async close() {
+      stop.abort();
+      await loops;
+      await scratch.close();
+    },
+  };
+}
+
+class Work {
+  private readonly places: Place[];
+  private report: EngineReport | null = null;
+  /** Why there is no engine. */
+  private refusal = '';
+  private turn = 0;
+  private readonly said = new Set<string>();
+
+  constructor(
+    private readonly id: string,
+    private readonly options: WorkerOptions,
+    private readonly scratch: Scratch,
+    private readonly stopped: AbortSignal,
+  ) {
+    const { startCompute, env } = options;
+    const place = (lane: Lane): Place => ({ lane, slot: new ComputeSlot(startCompute, env.threads), busy: null });
+    this.places = [...Array.from({ length: env.slots }, () => place('train')), place('measure')];
+  }
+
+  async run(): Promise<void> {
+    const { timing } = this.options;
+    const beats = this.every(timing.heartbeat, () => this.beat());
+    const sweeps = this.every(timing.sweep, () => this.tidy());
+    await this.startEngine();
+    await this.takeJobs();
+    await this.giveBackAll();
+    await Promise.all([beats, sweeps]);
+    await this.sayFailures(async () => {
+      await this.options.context.db.change('delete from contigua.workers where id = $1', [this.id]);
+    });
+  }
+
+  /** Tells which engine there is, and why; without one it takes no jobs and says so in the list of workers. */
+  private async startEngine(): Promise<void> {
+    const { env, report } = this.options;
+    const [first] = this.places;
+    try {
+      this.report = (await first?.slot.startEngine(env.engine, this.stopped)) ?? null;
+    } catch (thrown) {
+      await first?.slot.end();
+      if (this.stopped.aborted) return;
+      const { message } = asContiguaError(thrown);
+      report(`This worker takes no jobs: ${message}`);
+      this.report = null;
+      this.refusal = message;
+    }
+    await this.sayFailures(() => this.register());
+  }
+
+  private async register(): Promise<void> {
+    const { context, env } = this.options;
+    const none = { name: '', device: '', threads: null, why: this.refusal, candidates: [] };
+    await context.db.change(
+      `insert into contigua.workers (id, host, pid, slots, report) values ($1, $2, $3, $4, $5::text::jsonb)
+       on conflict (id) do update set seen_at = clock_timestamp()`,
+      [this.id, hostname(), process.pid, env.slots, json(this.report ?? none)],
+    );
+  }
+
+  private async takeJobs(): Promise<void> {
+    const { context, timing } = this.options;
+    const worker = this.worker();
+    if (!worker || !this.report) return await aborted(this.stopped);
+    const available = this.report.candidates.filter((one) => one.available).map(({ name }) => name);
+    const engines: WantedEngine[] = ['auto', ...available];
+    const idle = new Map<Place, number>();
+    while (!this.stopped.aborted) {
+      let woken = false;
+      const unlisten = context.wakeups.listen('queue', () => {
+        woken = true;
+      });
+      await this.sayFailures(async () => {
+        if (!(await this.anyWaiting())) return;
+        for (const place of this.places) {
+          if (place.busy || this.stopped.aborted) continue;
+          // Another queue first each time, so that none is left waiting behind a long one.
+          const first = this.turn++ % engines.length;
+          const order = [...engines.slice(first), ...engines.slice(0, first)];
+          const taken = await takeJob(context, place.lane, order, worker, timing.lease);
+          if (taken) this.begin(place, taken);
+        }
+      });
+      await this.endIdle(idle);
+      unlisten();
+      if (!woken) await pause(timing.poll, this.stopped, (wake) => context.wakeups.listen('queue', wake));
+    }
+  }
+
+  /** Cheaper than asking every queue. */
+  private async anyWaiting(): Promise<boolean> {
+    if (this.places.every(({ busy }) => busy)) return false;
+    const waiting = await this.options.context.db.rows(
+      z.unknown(),
+      `select 1 from contigua.jobs where state = 'queued' limit 1`,
+    );
+    return waiting.length > 0;
+  }
+
+  private begin(place: Place, taken: Parameters<typeof runAttempt>[0]): void {
+    const { context, store, models, timing, env, maxLosses, report } = this.options;
+    const worker = this.worker();
+    if (!worker) return;
+    const tools: AttemptTools = {
+      context,
+      store,
+      models,
+      timing,
+      scratch: this.scratch,
+      cacheFolder: join(env.dataFolder, 'cache'),
+      slot: place.slot,
+      worker,
+      host: hostname(),
+      slots: env.slots,
+      maxLosses,
+      report,
+    };
+    const abort = new AbortController();
+    const over = runAttempt(taken, tools, abort)
+      .catch((thrown: unknown) => report(asContiguaError(thrown).message))
+      .then(() => {
+        place.busy = null;
+        context.wakeups.wake('queue');
+      });
+    place.busy = { attempt: taken.attempt, abort, over };
+  }
+
+  private worker(): JobWorker | null {
+    if (!this.report) return null;
+    const { name, device, why } = this.report;
+    return { id: this.id, engine: name, device, why };
+  }
+
+  private async beat(): Promise<void> {
+    const { context, timing } = this.options;
+    const busy = this.places.flatMap((place) => (place.busy ? [place.busy] : []));
+    const attempts = busy.map(({ attempt }) => attempt);
+    const { mine, known } = await heartbeat(context, this.id, attempts, timing.lease);
+    if (!known && (this.report || this.refusal)) await this.register();
+    for (const { attempt, abort } of busy) {
+      if (!mine.has(attempt.jobId)) abort.abort(new Fenced('the job is another attempt’s, or its user’s'));
+    }
+  }
+
+  private async tidy(): Promise<void> {
+    await sweep(this.options.context, this.options.maxLosses);
+    await collectGarbage(this.options.context, this.options.store);
+  }
+
+  private async endIdle(idle: Map<Place, number>): Promise<void> {
+    for (const place of this.places) {
+      if (place.busy || place.lane === 'train') idle.delete(place);
+      else if (!idle.has(place)) idle.set(place, Date.now());
+      else if (Date.now() - (idle.get(place) ?? 0) > IDLE_MS) await place.slot.end();
+    }
+  }
+
+  private async giveBackAll(): Promise<void> {
+    for (const { busy } of this.places) busy?.abort.abort(new GivenBack('the worker ends'));
+    await Promise.all(this.places.map(({ busy }) => busy?.over));
+    await Promise.all(this.places.map(({ slot }) => slot.end()));
+  }
+
+  private async every(milliseconds: number, work: () => Promise<void>): Promise<void> {
+    while (!this.stopped.aborted) {
+      await this.sayFailures(work);
+      await pause(milliseconds, this.stopped);
+    }
+  }
+
+  /** What fails here is tried again by itself; each failure is said once until something else happens. */
+  private async sayFailures(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (thrown) {
+      const { message, code } = asContiguaError(thrown);
+      const sentence = code === 'internal' && thrown instanceof Error ? (thrown.stack ?? message) : message;
+      if (!this.said.has(sentence)) this.options.report(sentence);
+      this.said.add(sentence);
+    }
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
