@@ -3,12 +3,14 @@
 import { useStore } from 'zustand';
 import { Button, IconButton } from '@/components/ui/button';
 import { LinkIcon, RedoIcon, UndoIcon } from '@/components/ui/icons';
+import { Logo } from '@/components/ui/logo';
 import { modelStore } from '@/lib/client/model.ts';
 import { countWords } from '@/lib/client/number-words.ts';
 import { choose, selectionStore } from '@/lib/client/selection.ts';
 import { copyLink } from '@/lib/client/share.ts';
 import { canRedo, canUndo } from '@/lib/core/interval/index.ts';
 import { EnginePanel } from './engine-panel';
+import { PageLink } from './page-link';
 import { ThemeButton } from './theme-button';
 
 export function Header() {
@@ -17,13 +19,14 @@ export function Header() {
   return (
     <header className="sticky top-0 z-30 flex h-12 items-center gap-3 border-b border-line bg-panel px-4">
       <h1 className="flex items-center gap-2 text-base font-semibold tracking-tight">
-        <svg aria-hidden="true" width="20" height="20" viewBox="0 0 20 20">
-          <rect x="1" y="2" width="4" height="16" rx="1.5" fill="currentColor" />
-          <rect x="6.5" y="2" width="7" height="16" rx="1.5" className="fill-accent" />
-          <rect x="15" y="2" width="4" height="16" rx="1.5" fill="currentColor" />
-        </svg>
-        Contigua
+        <Logo />
       </h1>
+      <nav aria-label="Pages" className="flex items-center gap-1 text-xs">
+        <PageLink href="/" here>
+          Analyse
+        </PageLink>
+        <PageLink href="/runs">Runs</PageLink>
+      </nav>
       <p className="hidden min-w-0 truncate text-xs text-muted lg:block">
         {summary
           ? `${summary.name} · ${summary.numBlocks} blocks · ${countWords(summary.parameters)} · ${summary.dtypes.join(', ')}`

@@ -84,7 +84,7 @@ describe('following a run', () => {
 
   it('shows how far a measurement is until its result comes, and keeps one result per subset', () => {
     const measuring = fold(start(), { type: 'measuring', plugged: ['3-4'], done: 12, total: 40 });
-    expect(measuring.measuring).toEqual({ '3-4': { done: 12, total: 40 } });
+    expect(measuring.measuring).toEqual({ '3-4': { done: 12, total: 40, error: null } });
     const run = fold(
       measuring,
       { type: 'subset', subset: subset(['3-4'], 0.2) },
@@ -92,7 +92,20 @@ describe('following a run', () => {
       { type: 'subset', subset: subset(['3-4'], 0.1) },
     );
     expect(run.measuring).toEqual({});
+    const failed = fold(run, { type: 'measuring', plugged: ['3-4'], fineTuned: true, done: 3, total: 40, error: 'No' });
+    expect(failed.measuring).toEqual({ 'fine-tuned': { done: 3, total: 40, error: 'No' } });
     expect(run.view.subsets.map(({ outputError }) => outputError)).toEqual([0, 0.1]);
+  });
+
+  it('forgets what was measured with a student that is trained again', () => {
+    const measured = fold(
+      start({ state: 'done', attempt: 1 }),
+      { type: 'subset', subset: subset(['3-4'], 0.1) },
+      { type: 'subset', subset: subset(['7-10'], 0.2) },
+      { type: 'subset', subset: { ...subset(['3-4', '7-10'], 0.3), fineTuned: true } },
+    );
+    const again = fold(measured, { type: 'job', job: jobView('3-4', { attempt: 2, step: 0 }) });
+    expect(again.view.subsets.map(({ plugged }) => plugged)).toEqual([['7-10']]);
   });
 
   it('tells the fine-tuned whole from the same students as they were trained', () => {

@@ -8,13 +8,15 @@ import type { JobView, RunEvent, RunView, StepPoint, SubsetView } from '@/lib/co
 export interface Measuring {
   readonly done: number;
   readonly total: number;
+  /** Why it ended without a result; null while it goes on. */
+  readonly error: string | null;
 }
 
 export interface FollowedRun {
   readonly view: RunView;
   /** By job; a job whose steps have not been read yet has none. */
   readonly curves: Readonly<Record<string, readonly StepPoint[]>>;
-  /** By `pluggedKey`. */
+  /** By `subsetKey`; gone once the result is there. */
   readonly measuring: Readonly<Record<string, Measuring>>;
 }
 
@@ -44,8 +46,8 @@ function applied(run: FollowedRun, event: RunEvent): FollowedRun {
     case 'subset':
       return withSubset(run, event.subset);
     case 'measuring': {
-      const { done, total } = event;
-      return { ...run, measuring: { ...run.measuring, [pluggedKey(event.plugged)]: { done, total } } };
+      const { plugged, fineTuned = false, done, total, error = null } = event;
+      return { ...run, measuring: { ...run.measuring, [subsetKey({ plugged, fineTuned })]: { done, total, error } } };
     }
     default:
       return event satisfies never;
@@ -57,9 +59,12 @@ function withJob(run: FollowedRun, job: JobView): FollowedRun {
   const others = run.view.jobs.filter(({ key }) => key !== job.key);
   const jobs = [...others, job].sort((a, b) => depthOf(a) - depthOf(b));
   const moved = { ...run, view: { ...run.view, jobs } };
-  // Begun again, from a checkpoint or afresh: the steps after it have not happened.
+  // Begun again, from a checkpoint or afresh: the steps after it have not happened, and what was measured with the
+  // student that it replaces is no longer true.
   if (!before || job.attempt === before.attempt) return moved;
-  return { ...moved, curves: { ...run.curves, [job.key]: stepsBefore(run.curves[job.key] ?? [], job.step + 1) } };
+  const subsets = moved.view.subsets.filter(({ plugged, fineTuned }) => !fineTuned && !plugged.includes(job.key));
+  const view = subsets.length === moved.view.subsets.length ? moved.view : { ...moved.view, subsets };
+  return { ...moved, view, curves: { ...run.curves, [job.key]: stepsBefore(run.curves[job.key] ?? [], job.step + 1) } };
 }
 
 /** In order of depth, the joint fine-tune last. */
@@ -82,7 +87,7 @@ function withSteps(run: FollowedRun, key: string, points: readonly StepPoint[]):
 function withSubset(run: FollowedRun, subset: SubsetView): FollowedRun {
   const key = subsetKey(subset);
   const others = run.view.subsets.filter((other) => subsetKey(other) !== key);
-  const { [pluggedKey(subset.plugged)]: _, ...measuring } = run.measuring;
+  const { [key]: _, ...measuring } = run.measuring;
   return { ...run, view: { ...run.view, subsets: [...others, subset] }, measuring };
 }
 

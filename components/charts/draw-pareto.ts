@@ -1,0 +1,160 @@
+/**
+ * Every subset of students that was tried: parameters to the right, quality upwards, the front of those that no other
+ * beats as a step line. The teacher is a diamond, the fine-tuned whole a square, the plugged one ringed. Pure.
+ */
+import { scaleLinear } from 'd3';
+import { logDomain, logScale, tickText } from './log-scale.ts';
+import { type Mark, mark } from './marks.ts';
+import type { ChartPalette } from './palette.ts';
+import { paretoFront } from './pareto-front.ts';
+
+export type ParetoQuality = 'facts' | 'error';
+export interface ParetoPoint {
+  readonly key: string;
+  readonly kind: 'teacher' | 'subset' | 'fine-tuned';
+  readonly parameters: number;
+  /** Facts: 0…1. Error: relative output error, 0 for the teacher. */
+  readonly value: number;
+}
+export interface ParetoData {
+  readonly points: readonly ParetoPoint[];
+  readonly quality: ParetoQuality;
+  /** Of the whole model: the right end of the axis. */
+  readonly parameters: number;
+  /** With every student plugged in, or less: the left end has room for it. */
+  readonly fewest: number;
+}
+
+export const PARETO_HEIGHT = 232;
+const MARGIN = { left: 44, right: 14, top: 22, bottom: 36 };
+/** Where a log scale has no zero: the teacher's own error lies on the frame. */
+const DEFAULT_ERRORS = [0.01, 1] as const;
+
+export interface ParetoScales {
+  readonly x: (parameters: number) => number;
+  readonly y: (value: number) => number;
+  readonly xTicks: readonly number[];
+  readonly yTicks: readonly { readonly at: number; readonly text: string }[];
+  readonly left: number;
+  readonly right: number;
+  readonly top: number;
+  readonly bottom: number;
+}
+
+export function paretoScales({ points, quality, parameters, fewest }: ParetoData, width: number): ParetoScales {
+  const left = MARGIN.left;
+  const right = Math.max(left + 40, width - MARGIN.right);
+  const top = MARGIN.top;
+  const bottom = PARETO_HEIGHT - MARGIN.bottom;
+  const span = Math.max(parameters - fewest, parameters * 0.02);
+  const x = scaleLinear()
+    .domain([fewest - 0.08 * span, parameters + 0.06 * span])
+    .range([left, right]);
+  const common = { x, xTicks: x.ticks(right - left > 300 ? 5 : 4), left, right, top, bottom };
+  if (quality === 'facts') {
+    const values = points.map(({ value }) => value);
+    const low = Math.max(0, Math.floor((Math.min(0.9, ...values) - 0.02) * 10) / 10);
+    const y = scaleLinear().domain([low, 1]).range([bottom, top]);
+    return { ...common, y, yTicks: y.ticks(5).map((at) => ({ at, text: `${Math.round(at * 100)} %` })) };
+  }
+  // Less error is better, so it lies higher.
+  const domain = logDomain(points.map(({ value }) => value)) ?? DEFAULT_ERRORS;
+  const inner = logScale(domain, top + 12, bottom);
+  const y = (value: number) => (value > 0 ? inner(value) : top);
+  const ticks = inner.ticks.map((at) => ({ at, text: tickText(at) }));
+  return { ...common, y, yTicks: [{ at: 0, text: '0' }, ...ticks] };
+}
+
+export const qualityOf = (value: number, quality: ParetoQuality): number => (quality === 'facts' ? value : -value);
+
+export function drawPareto(data: ParetoData, scales: ParetoScales, palette: ChartPalette): Mark[] {
+  const { quality, points } = data;
+  const { x, y, left, right, bottom } = scales;
+  const small = { 'font-size': 11, fill: palette.muted };
+  const marks: Mark[] = [];
+  for (const { at, text } of scales.yTicks) {
+    marks.push(
+      mark('line', { x1: left, x2: right, y1: y(at), y2: y(at), stroke: palette.line }),
+      mark('text', { x: left - 6, y: y(at), dy: '0.35em', 'text-anchor': 'end', ...small }, text),
+    );
+  }
+  marks.push(mark('line', { x1: left, x2: right, y1: bottom, y2: bottom, stroke: palette.faint }));
+  for (const tick of scales.xTicks) {
+    marks.push(mark('text', { x: x(tick), y: bottom + 14, 'text-anchor': 'middle', ...small }, parametersText(tick)));
+  }
+  const words = quality === 'facts' ? 'facts held ↑' : 'output error, less is higher ↑';
+  marks.push(
+    mark('text', { x: left, y: 11, 'font-size': 11, 'font-weight': 600, fill: palette.text }, words),
+    mark(
+      'text',
+      { x: right, y: bottom + 30, 'text-anchor': 'end', 'font-size': 11, 'font-weight': 600, fill: palette.text },
+      '← parameters',
+    ),
+  );
+  const front = paretoFront(points.map((point) => ({ ...point, quality: qualityOf(point.value, quality) })));
+  if (front.length > 1)
+    marks.push(
+      mark('path', {
+        d: stepPath(front, scales),
+        fill: 'none',
+        stroke: palette.text,
+        'stroke-opacity': 0.45,
+        'stroke-dasharray': '3 3',
+      }),
+    );
+  return marks;
+}
+
+/** From each point of the front level to the next one's size, then up: what is reached at any size. */
+function stepPath(front: readonly ParetoPoint[], { x, y }: ParetoScales): string {
+  return front
+    .map(({ parameters, value }, i) => (i === 0 ? `M${x(parameters)} ${y(value)}` : `H${x(parameters)}V${y(value)}`))
+    .join('');
+}
+
+/** One tried subset; `current` is the one that is plugged in. */
+export function drawParetoPoint(
+  point: ParetoPoint,
+  current: boolean,
+  onFront: boolean,
+  scales: ParetoScales,
+  palette: ChartPalette,
+): Mark[] {
+  const cx = scales.x(point.parameters);
+  const cy = scales.y(point.value);
+  const look = {
+    fill: current ? palette.accent : onFront ? palette.text : palette.background,
+    stroke: current ? palette.accent : palette.text,
+    'stroke-width': 1.25,
+  };
+  const r = 4;
+  const shape =
+    point.kind === 'teacher'
+      ? mark('path', {
+          d: `M${cx} ${cy - r - 1.5}l${r + 1.5} ${r + 1.5}l${-r - 1.5} ${r + 1.5}l${-r - 1.5} ${-r - 1.5}z`,
+          ...look,
+        })
+      : point.kind === 'fine-tuned'
+        ? mark('rect', { x: cx - r, y: cy - r, width: 2 * r, height: 2 * r, ...look })
+        : mark('circle', { cx, cy, r, ...look });
+  return current
+    ? [mark('circle', { cx, cy, r: r + 4, fill: 'none', stroke: palette.accent, 'stroke-width': 1.5 }), shape]
+    : [shape];
+}
+
+export function frontKeys({ points, quality }: Pick<ParetoData, 'points' | 'quality'>): ReadonlySet<string> {
+  return new Set(
+    paretoFront(points.map((p) => ({ ...p, quality: qualityOf(p.value, quality) }))).map(({ key }) => key),
+  );
+}
+
+const SCALES = [
+  [1e9, 'B'],
+  [1e6, 'M'],
+  [1e3, 'k'],
+] as const;
+
+function parametersText(parameters: number): string {
+  const [size, unit] = SCALES.find(([s]) => parameters >= s) ?? [1, ''];
+  return `${Number((parameters / size).toPrecision(3))}${unit ? ` ${unit}` : ''}`;
+}

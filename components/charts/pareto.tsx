@@ -1,0 +1,96 @@
+'use client';
+/**
+ * The tried subsets as points to look at and to plug in: click, or Tab into the chart and move with the arrow keys
+ * from the smallest to the largest, Enter to plug in.
+ */
+import { type KeyboardEvent, useMemo, useRef, useState } from 'react';
+import styles from './charts.module.css';
+import { drawPareto, drawParetoPoint, frontKeys, PARETO_HEIGHT, type ParetoData, paretoScales } from './draw-pareto.ts';
+import { Marks } from './marks-view.tsx';
+import { PAGE_PALETTE } from './palette.ts';
+
+interface ParetoProps extends ParetoData {
+  readonly width: number;
+  readonly current: string;
+  /** A point in words: its subset and its numbers. */
+  readonly inWords: (key: string) => string;
+  readonly onPlug: (key: string) => void;
+}
+
+const HIT = 20;
+
+export function Pareto(props: ParetoProps) {
+  const { width, current, inWords, onPlug, points, quality, parameters, fewest } = props;
+  const [hovered, setHovered] = useState<string | null>(null);
+  const [stop, setStop] = useState<string | null>(null);
+  const list = useRef<HTMLDivElement>(null);
+  const drawn = useMemo(() => {
+    const data = { points, quality, parameters, fewest };
+    const scales = paretoScales(data, width);
+    return { scales, frame: drawPareto(data, scales, PAGE_PALETTE), front: frontKeys(data) };
+  }, [points, quality, parameters, fewest, width]);
+  const { scales, frame, front } = drawn;
+  const ordered = useMemo(() => [...points].sort((a, b) => a.parameters - b.parameters || a.value - b.value), [points]);
+  const focusable = ordered.find(({ key }) => key === stop) ?? ordered.find(({ key }) => key === current) ?? ordered[0];
+  const onKeyDown = (event: KeyboardEvent<HTMLDivElement>) => {
+    const at = ordered.findIndex(({ key }) => key === focusable?.key);
+    const targets: Record<string, number> = {
+      ArrowLeft: at - 1,
+      ArrowDown: at - 1,
+      ArrowRight: at + 1,
+      ArrowUp: at + 1,
+      Home: 0,
+      End: ordered.length - 1,
+    };
+    const target = targets[event.key];
+    if (target === undefined) return;
+    event.preventDefault();
+    const next = ordered[Math.min(ordered.length - 1, Math.max(0, target))];
+    if (!next) return;
+    setStop(next.key);
+    list.current?.querySelector<HTMLElement>(`[data-subset="${next.key}"]`)?.focus();
+  };
+  return (
+    <div className={styles.trajectories} style={{ width, height: PARETO_HEIGHT + 40 }}>
+      <svg width={width} height={PARETO_HEIGHT} className={styles.passive} aria-hidden="true">
+        <Marks marks={frame} />
+        {ordered.map((point) => (
+          <Marks
+            key={point.key}
+            marks={drawParetoPoint(point, point.key === current, front.has(point.key), scales, PAGE_PALETTE)}
+          />
+        ))}
+      </svg>
+      {/* biome-ignore lint/a11y/useSemanticElements: no element groups the points of a chart */}
+      <div ref={list} role="group" aria-label="Tried subsets, smallest first" onKeyDown={onKeyDown}>
+        {ordered.map((point) => (
+          <button
+            key={point.key}
+            type="button"
+            data-subset={point.key}
+            tabIndex={point.key === focusable?.key ? 0 : -1}
+            aria-pressed={point.key === current}
+            aria-label={`Plug in ${inWords(point.key)}`}
+            className={styles.point}
+            style={{ left: scales.x(point.parameters) - HIT / 2, top: scales.y(point.value) - HIT / 2 }}
+            onPointerEnter={() => setHovered(point.key)}
+            onPointerLeave={() => setHovered(null)}
+            onFocus={() => {
+              setStop(point.key);
+              setHovered(point.key);
+            }}
+            onBlur={() => setHovered(null)}
+            onClick={() => onPlug(point.key)}
+          />
+        ))}
+      </div>
+      <p className={styles.note} style={{ top: PARETO_HEIGHT + 2 }}>
+        {hovered !== null
+          ? inWords(hovered)
+          : points.length === 0
+            ? 'No subset has been measured yet.'
+            : 'Filled: no other is smaller and better. ◆ the teacher. Click a point to plug it in.'}
+      </p>
+    </div>
+  );
+}
