@@ -4,31 +4,48 @@ import { ContiguaError } from '../lib/core/errors.ts';
 import type { EngineName } from '../lib/core/tensor/index.ts';
 
 export type OptionSpec = NonNullable<ParseArgsConfig['options']>;
-export interface Arguments {
-  readonly model: string;
+export interface Options {
   text(name: string): string | undefined;
   required(name: string): string;
   flag(name: string): boolean;
   /** A whole number of at least `minimum` and at most `maximum`. */
   count(name: string, fallback: number, minimum: number, maximum?: number): number;
+  /** Above `above` and at most `atMost`. */
+  number(name: string, fallback: number, above: number, atMost: number): number;
   oneOf<T extends string>(name: string, allowed: readonly T[], fallback: T): T;
+}
+
+export interface Arguments extends Options {
+  readonly model: string;
 }
 
 export const ENGINE_OPTION = { engine: { type: 'string' } } as const;
 export const ENGINES: readonly (EngineName | 'auto')[] = ['auto', 'tensorflow', 'webgpu', 'wasm', 'cpu'];
 
 export function parseArguments(command: string, argv: readonly string[], options: OptionSpec): Arguments {
+  const { positionals, ...args } = parseOptions(command, argv, options);
+  return { model: onlyOne(command, 'MODEL', positionals), ...args };
+}
+
+/** The one thing that a command is about, as in `contigua export RUN`. */
+export function onlyOne(command: string, name: string, positionals: readonly string[]): string {
+  const [only, ...surplus] = positionals;
+  if (only !== undefined && surplus.length === 0) return only;
+  throw usage(command, `One ${name} is needed`, positionals.length === 0 ? 'none' : positionals.join(' '));
+}
+
+export function parseOptions(
+  command: string,
+  argv: readonly string[],
+  options: OptionSpec,
+): Options & { readonly positionals: readonly string[] } {
   const { values, positionals } = parsed(command, argv, options);
-  const [model, ...surplus] = positionals;
-  if (model === undefined || surplus.length > 0) {
-    throw usage(command, 'One MODEL is needed', positionals.length === 0 ? 'none' : positionals.join(' '));
-  }
   const text = (name: string) => {
     const value = values[name];
     return typeof value === 'string' ? value : undefined;
   };
   return {
-    model,
+    positionals,
     text,
     flag: (name) => values[name] === true,
     required(name) {
@@ -43,6 +60,13 @@ export function parseArguments(command: string, argv: readonly string[], options
       if (value.trim() !== '' && Number.isSafeInteger(number) && number >= minimum && number <= maximum) return number;
       const limits = maximum === Number.MAX_SAFE_INTEGER ? `of at least ${minimum}` : `from ${minimum} to ${maximum}`;
       throw usage(command, `--${name} does not fit`, value, `a whole number ${limits}`);
+    },
+    number(name, fallback, above, atMost) {
+      const value = text(name);
+      if (value === undefined) return fallback;
+      const number = Number(value);
+      if (value.trim() !== '' && number > above && number <= atMost) return number;
+      throw usage(command, `--${name} does not fit`, value, `a number above ${above} and up to ${atMost}`);
     },
     oneOf(name, allowed, fallback) {
       const value = text(name);

@@ -2,13 +2,17 @@
 const ENGINE = `  --engine NAME       auto (default), tensorflow, webgpu, wasm or cpu`;
 
 export const HELP: Readonly<Record<string, string>> = {
-  all: `contigua: find contiguous redundant blocks of a diffusion transformer, and plan their removal
+  all: `contigua: find contiguous redundant blocks of a diffusion transformer, and distil them into fewer
 
   contigua inspect MODEL [--json]
   contigua forward MODEL --inputs IN.safetensors --out OUT.safetensors
   contigua analyse MODEL [--calibration FILE | --samples N --timesteps N --seed N] [--out REPORT.json]
   contigua plan    MODEL (--intervals '[[3,4],[5,7]]' | --report REPORT.json --remove N)
                          [--out PLAN.json] [--config-out config.json]
+  contigua distil  MODEL --plan PLAN.json [--out FOLDER] [--estimate] [options]
+  contigua runs    [RUN] [--json]
+  contigua export  RUN --out FOLDER [--plugged 3-4,7-9]
+  contigua engines [--json]
 
 MODEL is a diffusers model folder of the Qwen-Image family, or its \`transformer\` folder.
 Data goes to stdout or files, progress to stderr.
@@ -49,4 +53,50 @@ Writes plan.json: what every block becomes. An interval [first, last] keeps bloc
   --replacement KIND  what stands in for removed blocks: removed (default, nothing) or probes
   --out FILE          the plan; without it, stdout
   --config-out FILE   the diffusers config.json of the pruned model`,
+
+  distil: `contigua distil MODEL --plan PLAN.json [options]
+Trains one block for each interval of the plan, on the teacher's states, and writes the smaller model as a diffusers folder.
+Tells first what it will take. Ctrl-C pauses; the same command goes on, from the last checkpoint, after a crash too.
+
+  --plan FILE         required; of \`contigua plan\` or the page
+  --out FOLDER        the model (NAME-N-blocks); must be new, empty or an earlier export
+  --estimate          tells time, memory and disk, and ends
+  --name TEXT         what the run is called in lists
+
+  --data KIND         shapes (pictures of the sample grammar, its default), a calibration FILE.safetensors, or synthetic noise
+  --steps N           optimizer steps per interval (1000)
+  --batch N           samples of a step (16); --accumulation N (1) batches make one step
+  --loss NAME         direction-magnitude (default), direction, direction-l1 or mse; --magnitude-weight X (0.1)
+  --learning-rate X   at its peak (0.001), after --warm-up N steps (50), on a --schedule cosine (default) or constant
+  --weight-decay X    of AdamW (0.02); --ema X averages weights with this decay (off)
+  --start BLOCK       what a student starts from: first (default), middle, last or best block of its interval
+  --seed N            (0); same seed and engine, same curve
+  --fine-tune WHICH   then trains students or all weights together; --fine-tune-steps N (500), --fine-tune-batch N (16),
+                      --fine-tune-learning-rate X (0.0002)
+  --dtype TYPE        of trained weights in the folder: teacher (default, the teacher's) or F32
+${ENGINE}
+  --slots N           intervals trained at once (CONTIGUA_SLOTS, or 2)
+  --cache-gb X        teacher states kept on disk (8); 0 keeps none
+  --data-folder PATH  database and checkpoints (CONTIGUA_DATA, or .contigua); DATABASE_URL names PostgreSQL instead`,
+
+  runs: `contigua runs [RUN] [options]
+Lists the runs in the database, or shows one: its settings, its intervals and their held-out errors.
+
+  --json              machine-readable
+  --data-folder PATH  as for \`distil\``,
+
+  export: `contigua export RUN --out FOLDER [options]
+Writes a run's model as a diffusers folder: the teacher with finished students plugged in, its own blocks everywhere else.
+
+  --out FOLDER        required; must be new, empty or an earlier export
+  --plugged KEYS      students to plug in, as in 3-4,7-9 (all finished ones); "" for none
+  --fine-tuned        the jointly fine-tuned whole, with all students
+  --dtype TYPE        of trained weights: teacher (default, the teacher's) or F32
+  --model FOLDER      the teacher, where it lies under none of the model roots (CONTIGUA_MODELS)
+  --data-folder PATH  as for \`distil\``,
+
+  engines: `contigua engines [--json]
+Tells which engines this machine has, on which device and why, and checks the chosen one against the reference.
+
+${ENGINE}`,
 };

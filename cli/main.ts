@@ -6,12 +6,25 @@ import { asContiguaError, ContiguaError } from '../lib/core/errors.ts';
 import { PRODUCT_VERSION } from '../lib/core/plan/index.ts';
 import { analyse } from './analyse.ts';
 import type { Command } from './command.ts';
+import { distil } from './distil.ts';
+import { engines } from './engines.ts';
+import { exportModel } from './export.ts';
 import { forward } from './forward.ts';
 import { HELP } from './help.ts';
 import { inspect } from './inspect.ts';
 import { plan } from './plan.ts';
+import { runs } from './runs.ts';
 
-const COMMANDS: Readonly<Record<string, Command>> = { inspect, forward, analyse, plan };
+const COMMANDS: Readonly<Record<string, Command>> = {
+  inspect,
+  forward,
+  analyse,
+  plan,
+  distil,
+  runs,
+  export: exportModel,
+  engines,
+};
 const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
 export async function main(argv: readonly string[]): Promise<void> {

@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url';
 import type { EngineName } from '../lib/core/tensor/index.ts';
 import type { WorkerClient } from '../workers/client.ts';
 import { startComputeProcess } from '../workers/node-process.ts';
-import type { LinkedFile, ModelSummary } from '../workers/protocol.ts';
+import type { LinkedFile, ModelSource, ModelSummary } from '../workers/protocol.ts';
 
 export interface OpenedModel {
   readonly client: WorkerClient;
@@ -18,7 +18,7 @@ export interface OpenedModel {
  * Every engine is looked at before one is chosen, and TensorFlow announces its oneDNN kernels on stderr when it is loaded.
  * Where another engine was named it will not compute: with those kernels off it says nothing.
  */
-function environmentFor(engine: EngineName | 'auto'): Record<string, string> {
+export function environmentFor(engine: EngineName | 'auto'): Record<string, string> {
   return engine === 'auto' || engine === 'tensorflow' ? {} : { TF_ENABLE_ONEDNN_OPTS: '0' };
 }
 
@@ -33,12 +33,15 @@ export async function withModel<T>(
     const report = await client.call('startEngine', { wanted: engine }, { signal });
     // Checking a model takes next to no computing: which engine idles meanwhile is of no interest.
     if (engine !== HEADERS_ONLY) console.error(`engine: ${report.name} (${report.device}). ${report.why}`);
-    const path = resolve(folder);
-    const source = { kind: 'url', url: pathToFileURL(path).href, name: nameOf(path) } as const;
-    return await use({ client, model: await client.call('openModel', { source }, { signal }) });
+    return await use({ client, model: await client.call('openModel', { source: modelSource(folder) }, { signal }) });
   } finally {
     client.close();
   }
+}
+
+export function modelSource(folder: string): ModelSource {
+  const path = resolve(folder);
+  return { kind: 'url', url: pathToFileURL(path).href, name: nameOf(path) };
 }
 
 /** The engine of commands that only read a model, unless another is named: the one that starts at once everywhere. */

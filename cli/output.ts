@@ -1,5 +1,5 @@
-/** Writes results so that a file under its final name is always whole: to a temporary name, to disk, then renamed. */
-import { access, constants, open, rename, rm, stat } from 'node:fs/promises';
+/** Reads inputs, and writes results so that a file under its final name is always whole: to a temporary name, to disk, then renamed. */
+import { access, constants, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { ContiguaError } from '../lib/core/errors.ts';
 
@@ -51,4 +51,12 @@ export async function writeText(path: string | undefined, text: string): Promise
   await new Promise<void>((resolve, reject) => {
     process.stdout.write(text, (error) => (error ? reject(error) : resolve()));
   });
+}
+
+export async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (thrown) {
+    throw new ContiguaError('inputs-invalid', 'The file cannot be read', { file: path, found: reasonOf(thrown) });
+  }
 }

@@ -1,5 +1,4 @@
 /** `contigua plan`: from intervals, or from a report and a number of blocks, to plan.json and the pruned config. */
-import { readFile } from 'node:fs/promises';
 import {
   chooseByBudget,
   DEFAULT_DAMAGE_SCORE,
@@ -16,7 +15,7 @@ import type { ModelSummary } from '../workers/protocol.ts';
 import { type Arguments, ENGINE_OPTION, ENGINES, parseArguments, usage } from './arguments.ts';
 import type { CommandContext } from './command.ts';
 import { HEADERS_ONLY, withModel } from './model-worker.ts';
-import { assertWritable, writeFileWhole, writeText } from './output.ts';
+import { assertWritable, readText, writeFileWhole, writeText } from './output.ts';
 
 const REPLACEMENTS: readonly Replacement[] = ['removed', 'probes'];
 
@@ -94,15 +93,4 @@ function chooseFrom(report: AnalysisReport | null, count: number, numBlocks: num
     expected: `at most ${possible}`,
     hint: 'Remove fewer, or choose by hand with --intervals.',
   });
-}
-
-async function readText(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (thrown) {
-    throw new ContiguaError('inputs-invalid', 'The file cannot be read', {
-      file: path,
-      found: thrown instanceof Error ? thrown.message : String(thrown),
-    });
-  }
 }

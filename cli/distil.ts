@@ -1,0 +1,184 @@
+/**
+ * `contigua distil`: from a plan to a smaller model, on the durable backend in this process. The run is in the database from
+ * its first moment, so that Ctrl-C, a crash or a power cut cost the steps since the last checkpoint: the same command
+ * finds its run again, by model, plan and settings, and goes on.
+ */
+import { ContiguaError } from '../lib/core/errors.ts';
+import { formatIntervalKey, sameIntervals } from '../lib/core/interval/index.ts';
+import { assertPlanFits, type Plan, parsePlan } from '../lib/core/plan/index.ts';
+import type { RunEstimate, RunSettings, RunView, TrainingData } from '../lib/core/run/index.ts';
+import type { Backend, RunRequest } from '../lib/server/backend.ts';
+import { nodeFiles } from '../workers/node-files.ts';
+import { openModel } from '../workers/open-model.ts';
+import type { ModelSummary } from '../workers/protocol.ts';
+import { type Arguments, parseArguments, usage } from './arguments.ts';
+import type { CommandContext } from './command.ts';
+import { DISTIL_OPTIONS, settingsOf } from './distil-settings.ts';
+import { errorTable } from './error-table.ts';
+import { assertExportable, type ExportChoice, exportRun } from './export-run.ts';
+import { followRun, measureSubset } from './follow-run.ts';
+import { BACKEND_OPTIONS, localPaths, withBackend } from './local-backend.ts';
+import { modelSource } from './model-worker.ts';
+import { readText, writeText } from './output.ts';
+import { progressOn } from './progress.ts';
+import { clock } from './run-progress.ts';
+
+const DTYPES = ['teacher', 'F32'] as const;
+/** How long Ctrl-C waits for running intervals to stop. */
+const PAUSE_MS = 60_000;
+
+export async function distil(argv: readonly string[], { signal }: CommandContext): Promise<void> {
+  const args = parseArguments('distil', argv, {
+    plan: { type: 'string' },
+    name: { type: 'string' },
+    out: { type: 'string' },
+    dtype: { type: 'string' },
+    estimate: { type: 'boolean' },
+    ...DISTIL_OPTIONS,
+    ...BACKEND_OPTIONS,
+  });
+  const settings = settingsOf(args);
+  const dtype = args.oneOf('dtype', DTYPES, 'teacher');
+  const planPath = args.required('plan');
+  const plan = parsePlan(await readText(planPath), planPath);
+  const { summary: model } = await openModel(modelSource(args.model), nodeFiles);
+  assertPlanFits(plan, model, planPath);
+  if (plan.intervals.length === 0) {
+    throw new ContiguaError('plan-invalid', 'The plan has no interval to distil', { file: planPath });
+  }
+  const out = args.text('out') ?? `${model.name.replaceAll('/', '-')}-${plan.blocks.after}-blocks`;
+  await assertExportable(out);
+  const data = dataOf(args, model);
+  const { env, modelId, dataId } = await localPaths(
+    args,
+    { model: args.model, ...(data.kind === 'file' ? { data: data.path } : {}) },
+    !args.flag('estimate'),
+  );
+  const request: RunRequest = {
+    ...(args.text('name') === undefined ? {} : { name: args.required('name') }),
+    modelId: modelId ?? '',
+    plan,
+    settings: { ...settings, data: dataId === null ? data : { kind: 'file', path: dataId } },
+  };
+  await withBackend(env, async (backend) => {
+    console.error(estimateText(plan, await backend.estimate(request)));
+    if (args.flag('estimate')) return;
+    const id = await startOrGoOn(backend, request, model);
+    await finish(backend, id, signal);
+    const run = await measured(backend, id, signal);
+    const choice: ExportChoice = { plugged: run.plan.intervals, fineTuned: run.settings.fineTune !== null, dtype };
+    const display = progressOn(process.stderr);
+    await exportRun(backend, run, choice, out, { signal, onProgress: display.show }).finally(display.end);
+    await writeText(undefined, errorTable(run));
+    console.error(`wrote ${out}: ${run.plan.blocks.before} → ${run.plan.blocks.after} blocks (run ${id})`);
+  });
+}
+
+function dataOf(args: Arguments, { drawable }: ModelSummary): TrainingData {
+  const wanted = args.text('data') ?? (drawable ? 'shapes' : undefined);
+  if (wanted === undefined) {
+    throw usage(
+      'distil',
+      '--data is needed: this model has no grammar of its own',
+      'none',
+      'a calibration file, or synthetic',
+    );
+  }
+  if (wanted === 'shapes' && !drawable) {
+    throw usage('distil', 'This model has not the sample grammar', '--data shapes', 'a calibration file, or synthetic');
+  }
+  if (wanted === 'synthetic') {
+    console.error('data: SYNTHETIC inputs. They show that training runs, not what it would do for real pictures.');
+  }
+  return wanted === 'shapes' || wanted === 'synthetic' ? { kind: wanted } : { kind: 'file', path: wanted };
+}
+
+function estimateText(plan: Plan, { seconds, memoryBytes, diskBytes, basis }: RunEstimate): string {
+  const gigabytes = (bytes: number) => `${(bytes / 1e9).toPrecision(2)} GB`;
+  return [
+    `${plan.intervals.length} intervals (${plan.intervals.map(formatIntervalKey).join(', ')}), ${plan.blocks.before} → ${plan.blocks.after} blocks`,
+    `estimate: ${clock(seconds)} h, ${gigabytes(memoryBytes)} of memory, ${gigabytes(diskBytes)} of disk. ${basis}`,
+  ].join('\n');
+}
+
+/** A run of the same model, intervals and settings that was not given up goes on; else a new one is made. */
+async function startOrGoOn(backend: Backend, request: RunRequest, model: ModelSummary): Promise<string> {
+  const known = await sameRun(backend, request, model);
+  if (!known) {
+    const id = await backend.createRun(request);
+    console.error(`run ${id}`);
+    return id;
+  }
+  const { id, jobs, state } = known;
+  const done = jobs.filter((job) => job.state === 'done').length;
+  console.error(`run ${id} goes on: ${done} of ${jobs.length} done`);
+  if (state === 'paused' || jobs.some((job) => job.state === 'paused')) await backend.resumeRun(id);
+  for (const { key, state: jobState } of jobs) if (jobState === 'failed') await backend.retryJob(id, key, false);
+  return id;
+}
+
+async function sameRun(backend: Backend, request: RunRequest, model: ModelSummary): Promise<RunView | null> {
+  for (const { id, state, modelName } of await backend.listRuns()) {
+    if (state === 'cancelled' || modelName !== model.name) continue;
+    const run = await backend.viewRun(id);
+    if (
+      run.model.fingerprint === model.fingerprint &&
+      sameIntervals(run.plan.intervals, request.plan.intervals) &&
+      sameSettings(run.settings, request.settings)
+    ) {
+      return run;
+    }
+  }
+  return null;
+}
+
+function sameSettings(a: RunSettings, b: RunSettings): boolean {
+  return JSON.stringify(inOrder(a)) === JSON.stringify(inOrder(b));
+}
+
+/** Databases keep keys in their own order. */
+function inOrder(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.entries(value)
+    .sort(([x], [y]) => (x < y ? -1 : 1))
+    .map(([key, inner]) => [key, inOrder(inner)]);
+}
+
+/** Returns once every student is there; rejects with what went wrong, or `cancelled` after pausing the run. */
+async function finish(backend: Backend, id: string, signal: AbortSignal): Promise<void> {
+  const run = await followRun(backend, id, signal);
+  if (signal.aborted) {
+    await pause(backend, id);
+    throw new ContiguaError('cancelled', 'Paused');
+  }
+  const failed = run.jobs.filter(({ state }) => state !== 'done');
+  if (failed.length === 0) return;
+  for (const { key, state, error } of failed) console.error(`${key}: ${state}${error ? `: ${error}` : ''}`);
+  throw new ContiguaError('run-conflict', 'Not every interval has its student', {
+    found: failed.map(({ key, state }) => `${key} ${state}`).join(', '),
+    expected: 'all done',
+    hint: 'The same command tries failed intervals again, from their last checkpoints.',
+  });
+}
+
+async function pause(backend: Backend, id: string): Promise<void> {
+  console.error(
+    'Pausing at the next checkpoint that can be kept … (Ctrl-C again ends at once; nothing acknowledged is lost)',
+  );
+  await backend.pauseRun(id);
+  await followRun(backend, id, AbortSignal.timeout(PAUSE_MS));
+  console.error(`Run ${id} is paused. The same command goes on with it; \`contigua runs ${id}\` shows it.`);
+}
+
+/** Measuring is worth a figure in the card; where it fails the model is exported without one. */
+async function measured(backend: Backend, id: string, signal: AbortSignal): Promise<RunView> {
+  const { plan, settings } = await backend.viewRun(id);
+  try {
+    await measureSubset(backend, id, plan.intervals.map(formatIntervalKey), settings.fineTune !== null, signal);
+  } catch (thrown) {
+    if (!(thrown instanceof ContiguaError)) throw thrown;
+    console.error(`The model is exported unmeasured: ${thrown.message}`);
+  }
+  signal.throwIfAborted();
+  return await backend.viewRun(id);
+}

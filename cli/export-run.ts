@@ -1,0 +1,121 @@
+/**
+ * Writes a run's model folder: teacher, finished students and figures become the files of lib/core/export, copied in
+ * portions to a folder beside the final one, which then takes its name. What has that name is whole.
+ */
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { asContiguaError, ContiguaError } from '../lib/core/errors.ts';
+import { METRICS_FILE, PLAN_FILE, type StudentFolderFile, studentFolder } from '../lib/core/export/index.ts';
+import { formatIntervalKey, type IntervalSet } from '../lib/core/interval/index.ts';
+import type { RunView } from '../lib/core/run/index.ts';
+import type { Backend } from '../lib/server/backend.ts';
+import { nodeFiles } from '../workers/node-files.ts';
+import { openTeacher } from '../workers/open-teacher.ts';
+import type { Progress } from '../workers/protocol.ts';
+
+export interface ExportChoice {
+  readonly plugged: IntervalSet;
+  readonly fineTuned: boolean;
+  readonly dtype: 'teacher' | 'F32';
+}
+
+const FINE_TUNE = 'fine-tune';
+const PORTION_BYTES = 16 * 2 ** 20;
+
+export async function exportRun(
+  backend: Backend,
+  run: RunView,
+  { plugged, fineTuned, dtype }: ExportChoice,
+  out: string,
+  { signal, onProgress }: { readonly signal: AbortSignal; readonly onProgress: (progress: Progress) => void },
+): Promise<void> {
+  const trained = async (key: string) => ({
+    path: `${key}.safetensors`,
+    blob: (await backend.openTrained(run.id, key)).blob,
+  });
+  const students = await Promise.all(
+    plugged.map(async (interval) => ({ interval, file: await trained(formatIntervalKey(interval)) })),
+  );
+  const files = await studentFolder({
+    teacher: await openTeacher(await nodeFiles.openFolder(await backend.teacherFolder(run.id)), run.model.name),
+    plan: run.plan,
+    students,
+    fineTuned: fineTuned ? await trained(FINE_TUNE) : null,
+    run,
+    dtype,
+  });
+  await writeFolder(files, out, { signal, onProgress });
+}
+
+/** Throws where the folder could not be written, before anything is trained or copied for it. An earlier export may be replaced. */
+export async function assertExportable(out: string): Promise<void> {
+  const names = await readdir(out).catch((thrown: unknown) => {
+    if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT') return [];
+    throw unwritable(out, asContiguaError(thrown).summary);
+  });
+  if (names.length === 0 || (await isExport(out))) return;
+  throw unwritable(out, `${names.length} other ${names.length === 1 ? 'file' : 'files'} in it`);
+}
+
+async function isExport(folder: string): Promise<boolean> {
+  const [plan, metrics] = await Promise.all(
+    [PLAN_FILE, METRICS_FILE].map((name) => readFile(join(folder, name), 'utf8').catch(() => '')),
+  );
+  return (plan ?? '').includes('"urn:contigua:plan:v1"') && (metrics ?? '').includes('"createdWith": "contigua ');
+}
+
+async function writeFolder(
+  files: readonly StudentFolderFile[],
+  out: string,
+  { signal, onProgress }: { readonly signal: AbortSignal; readonly onProgress: (progress: Progress) => void },
+): Promise<void> {
+  const final = resolve(out);
+  const temporary = `${final}.${process.pid}.part`;
+  const total = files.reduce((sum, { blob }) => sum + blob.size, 0);
+  let done = 0;
+  try {
+    for (const { path, blob } of files) {
+      const target = join(temporary, path);
+      await mkdir(dirname(target), { recursive: true });
+      const file = await open(target, 'w');
+      try {
+        for (let start = 0; start < blob.size; start += PORTION_BYTES) {
+          signal.throwIfAborted();
+          const bytes = new Uint8Array(await blob.slice(start, start + PORTION_BYTES).arrayBuffer());
+          await file.writeFile(bytes);
+          done += bytes.length;
+          onProgress({ stage: 'export', done, total });
+        }
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+    }
+    await takePlace(temporary, final);
+  } catch (thrown) {
+    await rm(temporary, { recursive: true, force: true }).catch(() => undefined); // the first failure is the one to tell
+    if (signal.aborted) throw new ContiguaError('cancelled', 'Stopped');
+    throw thrown instanceof ContiguaError ? thrown : unwritable(out, asContiguaError(thrown).summary);
+  }
+}
+
+/** An empty folder or an earlier export (see assertExportable) makes room, and only once the new one is whole. */
+async function takePlace(temporary: string, final: string): Promise<void> {
+  await assertExportable(final);
+  const old = `${final}.${process.pid}.old`;
+  const had = await rename(final, old).then(
+    () => true,
+    () => false,
+  );
+  await rename(temporary, final);
+  if (had) await rm(old, { recursive: true, force: true });
+}
+
+function unwritable(file: string, found: string): ContiguaError {
+  return new ContiguaError('inputs-invalid', 'The model folder cannot be written', {
+    file,
+    found,
+    expected: 'a new name, an empty folder or an earlier export',
+    hint: 'Name another with --out.',
+  });
+}

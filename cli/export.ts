@@ -1,0 +1,65 @@
+/** `contigua export`: any subset of a run's finished students, plugged into their teacher, as a diffusers folder. */
+import { ContiguaError } from '../lib/core/errors.ts';
+import { type IntervalSet, parseIntervalKeys } from '../lib/core/interval/index.ts';
+import type { RunView } from '../lib/core/run/index.ts';
+import { onlyOne, parseOptions, usage } from './arguments.ts';
+import type { CommandContext } from './command.ts';
+import { assertExportable, exportRun } from './export-run.ts';
+import { BACKEND_OPTIONS, localPaths, withBackend } from './local-backend.ts';
+import { progressOn } from './progress.ts';
+
+const DTYPES = ['teacher', 'F32'] as const;
+
+export async function exportModel(argv: readonly string[], { signal }: CommandContext): Promise<void> {
+  const { positionals, ...args } = parseOptions('export', argv, {
+    out: { type: 'string' },
+    plugged: { type: 'string' },
+    'fine-tuned': { type: 'boolean' },
+    dtype: { type: 'string' },
+    model: { type: 'string' },
+    'data-folder': BACKEND_OPTIONS['data-folder'],
+  });
+  const id = onlyOne('export', 'RUN', positionals);
+  const out = args.required('out');
+  const wanted = args.text('plugged');
+  const dtype = args.oneOf('dtype', DTYPES, 'teacher');
+  const fineTuned = args.flag('fine-tuned');
+  if (fineTuned && wanted !== undefined) throw usage('export', '--fine-tuned is of all students, --plugged of some');
+  await assertExportable(out);
+  const model = args.text('model');
+  const { env } = await localPaths(args, model === undefined ? {} : { model }, false);
+  await withBackend(env, async (backend) => {
+    const run = await backend.viewRun(id);
+    const plugged = wanted === undefined ? finished(run) : chosen(wanted, run);
+    const display = progressOn(process.stderr);
+    await exportRun(backend, run, { plugged, fineTuned, dtype }, out, { signal, onProgress: display.show })
+      .finally(display.end)
+      .catch((thrown: unknown) => {
+        throw withModelHint(thrown);
+      });
+    const removed = plugged.reduce((sum, { first, last }) => sum + last - first, 0);
+    console.error(`wrote ${out}: ${run.model.numBlocks} → ${run.model.numBlocks - removed} blocks`);
+  });
+}
+
+/** All students that are there. */
+function finished({ jobs }: RunView): IntervalSet {
+  return jobs
+    .flatMap(({ interval, state }) => (interval && state === 'done' ? [interval] : []))
+    .sort((x, y) => x.first - y.first);
+}
+
+function chosen(keys: string, { model }: RunView): IntervalSet {
+  try {
+    return parseIntervalKeys(keys, model.numBlocks, '--plugged');
+  } catch (thrown) {
+    if (thrown instanceof ContiguaError) throw new ContiguaError('usage', thrown.summary, thrown.details);
+    throw thrown;
+  }
+}
+
+function withModelHint(thrown: unknown): unknown {
+  if (!(thrown instanceof ContiguaError) || thrown.code !== 'path-forbidden') return thrown;
+  const hint = 'Name the folder that the run was made with: --model FOLDER.';
+  return new ContiguaError(thrown.code, thrown.summary, { ...thrown.details, hint });
+}
