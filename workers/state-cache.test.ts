@@ -1,0 +1,61 @@
+import { mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { openStateCache } from './state-cache.ts';
+
+let root: string;
+let url: string;
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'contigua-states-'));
+  url = pathToFileURL(root).href;
+});
+afterEach(() => rm(root, { recursive: true, force: true }));
+
+const values = Float32Array.of(1, 1 / 3, -0, 1e-30);
+const BUDGET = 1 << 20;
+
+test('gives back the bits that were stored, to whoever opens the same origin', async () => {
+  await (await openStateCache(url, BUDGET, 'a')).store('0-1', values);
+  const cache = await openStateCache(url, BUDGET, 'a');
+  expect(await cache.load('0-1')).toEqual(values);
+  expect(await cache.has('0-1')).toBe(true);
+  expect(await cache.load('0-2')).toBeNull();
+  expect(await (await openStateCache(url, BUDGET, 'b')).load('0-1')).toBeNull();
+});
+
+test('keeps nothing beyond its budget', async () => {
+  const cache = await openStateCache(url, 20, 'a');
+  await cache.store('0-1', values);
+  expect(cache.hasRoom).toBe(true);
+  await cache.store('1-1', values);
+  expect(cache.hasRoom).toBe(false);
+  expect(await cache.has('1-1')).toBe(false);
+});
+
+test('makes room by letting go of what nobody uses, and of nothing that is in use', async () => {
+  await (await openStateCache(url, BUDGET, 'old')).store('0-1', values);
+  const [old] = await readdir(root);
+  await (await openStateCache(url, BUDGET, 'busy')).store('0-1', values);
+  const longAgo = new Date(Date.now() - 3_600_000);
+  await utimes(join(root, old!, 'used'), longAgo, longAgo);
+  expect((await openStateCache(url, 32, 'new')).hasRoom).toBe(true);
+  expect(await (await openStateCache(url, BUDGET, 'old')).load('0-1')).toBeNull();
+  expect(await (await openStateCache(url, BUDGET, 'busy')).load('0-1')).toEqual(values);
+});
+
+test('a batch is claimed by one at a time, and a dead process holds no claim', async () => {
+  const cache = await openStateCache(url, BUDGET, 'a');
+  const release = await cache.claim('0-1');
+  expect(release).not.toBeNull();
+  expect(await cache.claim('0-1')).toBeNull();
+  await release?.();
+  const [folder] = await readdir(root);
+  // No process has a number this large.
+  await writeFile(join(root, folder!, '0-1.claim'), '4194305');
+  const again = await cache.claim('0-1');
+  expect(again).not.toBeNull();
+  await again?.();
+  expect((await readdir(join(root, folder!))).filter((name) => name.endsWith('.claim'))).toEqual([]);
+});
