@@ -17,7 +17,7 @@ export function ExportPanel() {
       data-column-foot
       className="bottom-0 z-10 grid xl:sticky grid-cols-2 gap-2 border-t border-line bg-panel px-4 py-3"
     >
-      <Button small look="primary" disabled={!open || empty} onClick={downloadPlan}>
+      <Button small disabled={!open || empty} onClick={downloadPlan}>
         Download plan
       </Button>
       <Button

@@ -16,6 +16,7 @@ import { timingStore } from '@/lib/client/timing.ts';
 import { type BeforeAfter, planCost } from '@/lib/core/plan/index.ts';
 import type { CalibrationFacts } from '@/lib/core/report/report.ts';
 import type { ModelSummary } from '@/workers/protocol.ts';
+import { DistilButton } from './distil-button';
 
 /** Qwen-Image and the sample draw with true guidance: the prompt and the null caption at every step. */
 const DRAWING = { steps: STEPS, forwardsPerStep: 2 };
@@ -43,6 +44,7 @@ export function PlanPanel() {
           </p>
         </Help>
       }
+      tools={<DistilButton />}
     >
       <table className="w-full text-xs">
         <caption className="sr-only">Cost of the model before and after pruning</caption>

@@ -43,7 +43,7 @@ export function RunDownloads() {
       {trained.map((job) => (
         <FileLink
           key={job.key}
-          href={fileAddress(view.id, `${job.key}.safetensors`)}
+          href={fileAddress(view.id, `students/${job.key}.safetensors`)}
           name={jobTitle(job)}
           detail={job.studentBytes === null ? 'safetensors' : `safetensors, ${bytesWords(job.studentBytes)}`}
         />

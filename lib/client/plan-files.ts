@@ -2,7 +2,7 @@
 
 import { ContiguaError } from '@/lib/core/errors.ts';
 import { CONFIG_FILE, layerIndexString, PLAN_FILE, prunedConfig } from '@/lib/core/export/index.ts';
-import { buildPlan, formatPlan, type PlanSettings } from '@/lib/core/plan/index.ts';
+import { buildPlan, formatPlan, type Plan, type PlanSettings } from '@/lib/core/plan/index.ts';
 import { analysisStore } from './analysis.ts';
 import { modelStore } from './model.ts';
 import { showError, showInfo } from './notices.ts';
@@ -13,20 +13,25 @@ import { settingsStore } from './settings.ts';
 const JSON_TYPE = 'application/json';
 const MODEL_FIRST = 'A plan is read for the model on the page: load it again once one is open.';
 
-export function downloadPlan(): void {
+/** The choice on the page as a plan; null while no model is open. */
+export function presentPlan(): Plan | null {
   const { summary } = modelStore.getState();
-  if (!summary) return;
+  if (!summary) return null;
+  const { replacement, detection } = settingsStore.getState();
+  return buildPlan({
+    model: summary,
+    report: analysisStore.getState().report,
+    intervals: selectionStore.getState().selection.present,
+    replacement,
+    detection,
+    createdAt: new Date().toISOString(),
+  });
+}
+
+export function downloadPlan(): void {
   try {
-    const { replacement, detection } = settingsStore.getState();
-    const plan = buildPlan({
-      model: summary,
-      report: analysisStore.getState().report,
-      intervals: selectionStore.getState().selection.present,
-      replacement,
-      detection,
-      createdAt: new Date().toISOString(),
-    });
-    saveText(PLAN_FILE, formatPlan(plan), JSON_TYPE);
+    const plan = presentPlan();
+    if (plan) saveText(PLAN_FILE, formatPlan(plan), JSON_TYPE);
   } catch (thrown) {
     showError(thrown);
   }

@@ -1,12 +1,11 @@
 /** Addresses of what a run gives to take away. */
 import type { Subset } from './plugged.ts';
-import { pluggedKey } from './run-events.ts';
 
+/** `name` may have folders in it: "plan.json", "students/3-4.safetensors". */
 export const fileAddress = (run: string, name: string): string =>
-  `/api/files/runs/${encodeURIComponent(run)}/${encodeURIComponent(name)}`;
+  `/api/files/runs/${[run, ...name.split('/')].map(encodeURIComponent).join('/')}`;
 
 /** The student model with these students in it; with none it is the teacher. */
 export function modelAddress(run: string, { plugged, fineTuned }: Subset): string {
-  const query = new URLSearchParams(fineTuned ? { fineTuned: '1' } : { plugged: pluggedKey(plugged) });
-  return `${fileAddress(run, 'model.zip')}?${query}`;
+  return `${fileAddress(run, 'model.zip')}?plugged=${plugged.join(',')}${fineTuned ? '&fineTuned=1' : ''}`;
 }

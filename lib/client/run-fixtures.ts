@@ -33,6 +33,7 @@ export function jobView(key: string, change: Partial<JobView> = {}): JobView {
     state: 'queued',
     attempt: 1,
     step: 0,
+    checkpointStep: 0,
     steps: 100,
     worker: null,
     stepsPerSecond: null,

@@ -1,0 +1,148 @@
+'use client';
+/** What a run should do, what it will take, and its start. Defaults work; the rest is folded. */
+import { useEffect, useState } from 'react';
+import { Button } from '@/components/ui/button';
+import { Dialog } from '@/components/ui/dialog';
+import { serverApi } from '@/lib/client/api.ts';
+import { type DistilForm, defaultForm, modelOf, requestOf } from '@/lib/client/distil-form.ts';
+import { modelStore } from '@/lib/client/model.ts';
+import { showError } from '@/lib/client/notices.ts';
+import { presentPlan } from '@/lib/client/plan-files.ts';
+import type { RunRequest, ServerModel } from '@/lib/client/run-api.ts';
+import { asContiguaError, type ContiguaError } from '@/lib/core/errors.ts';
+import type { Plan } from '@/lib/core/plan/plan.ts';
+import { DistilEstimate } from './distil-estimate';
+import { DistilFields } from './distil-fields';
+
+type Looked =
+  | { readonly kind: 'looking' }
+  | { readonly kind: 'unreachable'; readonly problem: ContiguaError }
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'found'; readonly model: ServerModel };
+
+export function DistilDialog({ onClose }: { onClose: () => void }) {
+  const [plan] = useState<Plan | null>(() => presentPlan());
+  const [looked, setLooked] = useState<Looked>({ kind: 'looking' });
+  const [form, setForm] = useState<DistilForm | null>(null);
+  const [starting, setStarting] = useState(false);
+  const [tries, setTries] = useState(0);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `tries` asks again
+  useEffect(() => {
+    if (!plan) return;
+    let stopped = false;
+    const look = async () => {
+      setLooked({ kind: 'looking' });
+      try {
+        const model = modelOf(await (await serverApi()).models(), plan);
+        if (stopped) return;
+        setLooked(model ? { kind: 'found', model } : { kind: 'absent' });
+        setForm((before) => before ?? (model && defaultForm(model, modelStore.getState().summary?.width ?? 96)));
+      } catch (thrown) {
+        if (!stopped) setLooked({ kind: 'unreachable', problem: asContiguaError(thrown) });
+      }
+    };
+    void look();
+    return () => {
+      stopped = true;
+    };
+  }, [plan, tries]);
+  if (!plan) return null;
+  const model = looked.kind === 'found' ? looked.model : null;
+  const request = model && form ? requestOf(form, model, plan) : null;
+  const start = async (asked: RunRequest) => {
+    setStarting(true);
+    try {
+      const id = await (await serverApi()).create(asked);
+      window.location.assign(`/runs/${encodeURIComponent(id)}`);
+    } catch (thrown) {
+      setStarting(false);
+      onClose();
+      showError(thrown);
+    }
+  };
+  const intervals = plan.intervals.map(({ first, last }) => `${first}–${last}`).join(', ');
+  return (
+    <Dialog
+      title="Distil"
+      about={
+        <>
+          One student block for each of {intervals}: {plan.blocks.before} → {plan.blocks.after} blocks of{' '}
+          {plan.model.name}.
+        </>
+      }
+      onClose={onClose}
+      className="w-[600px]"
+      foot={
+        <>
+          <Button onClick={onClose}>Close</Button>
+          <Button look="primary" disabled={!request || starting} onClick={() => request && void start(request)}>
+            {starting ? 'Starting…' : 'Start distilling'}
+          </Button>
+        </>
+      }
+    >
+      <div className="min-h-[380px]">
+        {looked.kind === 'looking' && !form ? <Looking /> : null}
+        {looked.kind === 'unreachable' ? (
+          <Trouble
+            title="The server cannot be reached"
+            message={looked.problem.message}
+            onAgain={() => setTries((count) => count + 1)}
+          />
+        ) : null}
+        {looked.kind === 'absent' ? <Absent plan={plan} onAgain={() => setTries((count) => count + 1)} /> : null}
+        {model && form ? (
+          <>
+            <DistilEstimate request={request} />
+            <DistilFields form={form} model={model} onChange={setForm} />
+          </>
+        ) : null}
+      </div>
+    </Dialog>
+  );
+}
+
+function Looking() {
+  return (
+    <div aria-busy="true">
+      <p className="mb-3 text-xs text-muted">Looking for this model on the server.</p>
+      <div className="skeleton h-[76px] w-full" />
+      <div className="mt-4 space-y-3">
+        {[0, 1, 2, 3].map((row) => (
+          <div key={row} className="skeleton h-8 w-full" />
+        ))}
+      </div>
+    </div>
+  );
+}
+
+function Trouble({ title, message, onAgain }: { title: string; message: string; onAgain: () => void }) {
+  return (
+    <div role="alert" className="rounded-md border border-danger bg-danger-soft p-3 text-xs">
+      <p className="text-sm font-medium">{title}</p>
+      <p className="mt-1 break-words">{message}</p>
+      <Button small className="mt-2" onClick={onAgain}>
+        Try again
+      </Button>
+    </div>
+  );
+}
+
+function Absent({ plan, onAgain }: { plan: Plan; onAgain: () => void }) {
+  return (
+    <div role="alert" className="rounded-md border border-line bg-panel-2 p-3 text-xs">
+      <p className="text-sm font-medium">The server does not have this model</p>
+      <p className="mt-1 break-words">
+        It trains models from its own folders; none of them has the fingerprint of {plan.model.name} (
+        {plan.model.fingerprint.slice(0, 19)}…). The files on this page are read by your browser alone and are not
+        uploaded.
+      </p>
+      <p className="mt-2">Put the model's folder under one of the server's model roots and try again, or run</p>
+      <code className="mt-1 block rounded bg-panel px-2 py-1">contigua distil MODEL --plan plan.json</code>
+      <p className="mt-2">where the model is, with the plan that Download plan gives.</p>
+      <Button small className="mt-3" onClick={onAgain}>
+        Try again
+      </Button>
+    </div>
+  );
+}

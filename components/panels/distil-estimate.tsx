@@ -1,0 +1,69 @@
+'use client';
+/** What a run will take, before it starts: time, memory and disk, with what the time rests on. */
+import { useEffect, useState } from 'react';
+import { serverApi } from '@/lib/client/api.ts';
+import { bytesWords, durationWords } from '@/lib/client/number-words.ts';
+import type { RunRequest } from '@/lib/client/run-api.ts';
+import { asContiguaError } from '@/lib/core/errors.ts';
+import type { RunEstimate } from '@/lib/core/run/index.ts';
+
+const REST_MS = 400;
+
+interface Answer {
+  /** The request that it answers. */
+  readonly asked: string;
+  readonly estimate: RunEstimate | null;
+  readonly problem: string | null;
+}
+
+export function DistilEstimate({ request }: { request: RunRequest | null }) {
+  const [answer, setAnswer] = useState<Answer | null>(null);
+  const asked = request ? JSON.stringify(request) : null;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the request goes by its text
+  useEffect(() => {
+    if (!request || asked === null) return;
+    let stopped = false;
+    const ask = async () => {
+      try {
+        const estimate = await (await serverApi()).estimate(request);
+        if (!stopped) setAnswer({ asked, estimate, problem: null });
+      } catch (thrown) {
+        if (!stopped) setAnswer({ asked, estimate: null, problem: asContiguaError(thrown).message });
+      }
+    };
+    const timer = setTimeout(() => void ask(), answer === null ? 0 : REST_MS);
+    return () => {
+      stopped = true;
+      clearTimeout(timer);
+    };
+  }, [asked]);
+  const estimate = answer?.estimate ?? null;
+  const stale = answer !== null && answer.asked !== asked;
+  return (
+    <section aria-label="Estimate" aria-busy={stale} className="rounded-md border border-line bg-panel-2 px-3 py-2.5">
+      <dl className={`grid grid-cols-3 gap-3 ${stale ? 'opacity-50' : ''}`}>
+        <Quantity
+          name="Time"
+          value={estimate && durationWords(Math.round(estimate.seconds) * 1_000)}
+          failed={answer?.problem != null}
+        />
+        <Quantity name="Memory" value={estimate && bytesWords(estimate.memoryBytes)} failed={answer?.problem != null} />
+        <Quantity name="Disk" value={estimate && bytesWords(estimate.diskBytes)} failed={answer?.problem != null} />
+      </dl>
+      <p className={`mt-1 min-h-8 text-2xs ${answer?.problem ? 'text-danger' : 'text-muted'}`}>
+        {answer?.problem ?? (estimate ? `Time ${estimate.basis}` : 'Estimating.')}
+      </p>
+    </section>
+  );
+}
+
+function Quantity({ name, value, failed }: { name: string; value: string | null; failed: boolean }) {
+  return (
+    <div>
+      <dt className="text-2xs text-muted">{name}</dt>
+      <dd className="h-5 text-sm font-medium">
+        {value ?? (failed ? 'n/a' : <span className="skeleton mt-1 block h-3.5 w-20" />)}
+      </dd>
+    </div>
+  );
+}

@@ -1,0 +1,77 @@
+/**
+ * What the user asks of a new run, and the request that it makes. The model on the page lives in the browser; the run
+ * needs the same one on the server, known by its fingerprint. Pure.
+ */
+import type { Plan } from '@/lib/core/plan/plan.ts';
+import {
+  DEFAULT_CACHE_BYTES,
+  DEFAULT_DISTIL,
+  DEFAULT_FINE_TUNE,
+  type DistilSettings,
+  defaultLearningRate,
+  type FineTuneSettings,
+  type RunSettings,
+  type TrainingData,
+} from '@/lib/core/run/index.ts';
+import type { RunRequest, ServerModel } from './run-api.ts';
+
+export interface DistilForm {
+  readonly data: TrainingData['kind'];
+  /** Of the server's calibration files. */
+  readonly file: string | null;
+  readonly distil: DistilSettings;
+  readonly fineTuned: boolean;
+  readonly fineTune: FineTuneSettings;
+  readonly engine: RunSettings['engine'];
+  readonly cacheBytes: number;
+}
+
+/** Of the server's models, the one that the plan is for; of several copies the first. */
+export function modelOf(models: readonly ServerModel[], plan: Plan): ServerModel | null {
+  return models.find(({ fingerprint }) => fingerprint === plan.model.fingerprint) ?? null;
+}
+
+/** The grammar where the model has it, else the first calibration file, else noise. */
+export function defaultForm(model: ServerModel, width: number): DistilForm {
+  const [file = null] = model.calibrations;
+  const learningRate = defaultLearningRate(width);
+  return {
+    data: model.drawable ? 'shapes' : file ? 'file' : 'synthetic',
+    file,
+    distil: { ...DEFAULT_DISTIL, learningRate },
+    fineTuned: false,
+    // As much slower than the students as the sample model's.
+    fineTune: {
+      ...DEFAULT_FINE_TUNE,
+      learningRate: learningRate * (DEFAULT_FINE_TUNE.learningRate / DEFAULT_DISTIL.learningRate),
+    },
+    engine: 'auto',
+    cacheBytes: DEFAULT_CACHE_BYTES,
+  };
+}
+
+/** With some of the distillation's settings changed; what must not exceed the steps follows them. */
+export function withDistil(form: DistilForm, change: Partial<DistilSettings>): DistilForm {
+  const distil = { ...form.distil, ...change };
+  return { ...form, distil: { ...distil, warmupSteps: Math.min(distil.warmupSteps, distil.steps) } };
+}
+
+export function withFineTune(form: DistilForm, change: Partial<FineTuneSettings>): DistilForm {
+  const fineTune = { ...form.fineTune, ...change };
+  return { ...form, fineTune: { ...fineTune, warmupSteps: Math.min(fineTune.warmupSteps, fineTune.steps) } };
+}
+
+export function requestOf(form: DistilForm, model: ServerModel, plan: Plan): RunRequest | null {
+  const data = dataOf(form);
+  if (!data) return null;
+  const { distil, fineTuned, engine, cacheBytes } = form;
+  // One seed for everything that is drawn by chance.
+  const fineTune = fineTuned ? { ...form.fineTune, seed: distil.seed } : null;
+  return { modelId: model.id, plan, settings: { data, distil, fineTune, engine, cacheBytes } };
+}
+
+/** Null while a file is asked for and there is none. */
+function dataOf({ data, file }: DistilForm): TrainingData | null {
+  if (data !== 'file') return { kind: data };
+  return file === null ? null : { kind: 'file', path: file };
+}
