@@ -10,10 +10,8 @@ import { openArtifactStore } from './artifacts/index.ts';
 import type { ArtifactStore } from './artifacts/store.ts';
 import type { Backend } from './backend.ts';
 import { firstRow } from './database/database.ts';
-import { openDatabase } from './database/open.ts';
 import type { ServerEnv } from './env.ts';
 import { ServerModels } from './models.ts';
-import { openQueue } from './queue.ts';
 import {
   addInterval,
   cancelRun,
@@ -24,13 +22,14 @@ import {
   retryJob,
   roomFor,
 } from './runs/changes.ts';
-import { DEFAULT_TIMING, type RunContext, type Timing, Wakeups } from './runs/context.ts';
+import { DEFAULT_TIMING, type RunContext, type Timing } from './runs/context.ts';
 import { estimateRun } from './runs/estimate.ts';
 import { jobsOf, runMissing } from './runs/events.ts';
 import { curve, follow, listRuns, viewRun } from './runs/follow.ts';
+import { openRuns } from './runs/open.ts';
 import { runRow } from './runs/rows.ts';
 import { trySubset } from './runs/subsets.ts';
-import { recoverAlone } from './runs/sweep.ts';
+import { MAX_LOSSES, recoverAlone } from './runs/sweep.ts';
 import { serverStatus } from './status.ts';
 import type { StartCompute } from './worker/compute-slot.ts';
 import { type RunningWorker, startWorker } from './worker/worker.ts';
@@ -45,8 +44,6 @@ export interface BackendOptions {
   report?(sentence: string): void;
 }
 
-const MAX_LOSSES = 10;
-
 export async function createBackend(env: ServerEnv, options: BackendOptions = {}): Promise<Backend> {
   const { report = (sentence: string) => console.error(sentence), maxLosses = MAX_LOSSES } = options;
   const timing = { ...DEFAULT_TIMING, ...options.timing };
@@ -54,22 +51,23 @@ export async function createBackend(env: ServerEnv, options: BackendOptions = {}
   await mkdir(dataFolder, { recursive: true });
   const models = new ServerModels(env.modelRoots, join(dataFolder, 'uploads'), report);
   const store = options.store ?? openArtifactStore(env);
-  const db = await openDatabase(env);
+  const { context, close } = await openRuns(env, report);
   let worker: RunningWorker | null = null;
   try {
-    const queue = await openQueue(db, (error) => report(`The queue: ${error.message}`));
-    const context: RunContext = { db, queue, wakeups: new Wakeups() };
-    if (db.embedded) await recoverAlone(context, maxLosses);
+    if (context.db.embedded) await recoverAlone(context, maxLosses);
     if (env.slots > 0) {
       const startCompute = options.startCompute ?? startComputeProcess;
       worker = await startWorker({ context, store, models, env, timing, startCompute, maxLosses, report });
     }
-    return backendOf({ env, context, store, models, timing, worker });
   } catch (thrown) {
-    await worker?.close();
-    await db.close();
+    await close();
     throw thrown;
   }
+  const end = async () => {
+    await worker?.close();
+    await close();
+  };
+  return backendOf({ env, context, store, models, timing, end });
 }
 
 interface Parts {
@@ -78,10 +76,10 @@ interface Parts {
   readonly store: ArtifactStore;
   readonly models: ServerModels;
   readonly timing: Timing;
-  readonly worker: RunningWorker | null;
+  end(): Promise<void>;
 }
 
-function backendOf({ env, context, store, models, timing, worker }: Parts): Backend {
+function backendOf({ env, context, store, models, timing, end }: Parts): Backend {
   const room = roomFor(context, env.queueLimit);
   const closed = new AbortController();
   const runOf = async (id: string) => {
@@ -140,9 +138,7 @@ function backendOf({ env, context, store, models, timing, worker }: Parts): Back
     follow: (id, after, signal) => follow(context, timing, id, after, AbortSignal.any([signal, closed.signal])),
     async close() {
       closed.abort();
-      await worker?.close();
-      await context.queue.stop();
-      await context.db.close();
+      await end();
     },
   };
 }

@@ -421,6 +421,7 @@ describe('what goes along', () => {
       { step: 400, student: errors(0.03125) },
     ],
     error: null,
+    checkpointStep: 0,
     note: null,
     studentBytes: 1,
   };

@@ -34,6 +34,8 @@ export interface JobView {
   readonly attempt: number;
   readonly step: number;
   readonly steps: number;
+  /** Step of the newest stored checkpoint, to which a crash or a pause takes it back; 0 before the first. */
+  readonly checkpointStep: number;
   readonly worker: JobWorker | null;
   /** Optimizer steps per second, recently; null before it is known and when it does not run. */
   readonly stepsPerSecond: number | null;

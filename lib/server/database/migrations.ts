@@ -41,6 +41,7 @@ const STEPS: readonly string[] = [
     losses int not null default 0,
     step int not null default 0,
     steps int not null,
+    checkpoint_step int not null default 0,
     worker_id text,
     worker jsonb,
     lease_until timestamptz,

@@ -74,12 +74,7 @@ export async function takeJob(
         );
         if (!job) return null;
         const checkpoints = await checkpointsOf(db, job.id);
-        // What was trained after it happens again.
-        await db.change('update contigua.jobs set step = $2 where id = $1 and state = $3', [
-          job.id,
-          checkpoints[0]?.step ?? 0,
-          'running',
-        ]);
+        await goBackTo(db, job.id, checkpoints[0]);
         await tellJob(job.id);
         const attempt = { runId: run.id, jobId: job.id, number: job.attempt };
         return { attempt, job, run, jobs: await jobs(), checkpoints };
@@ -87,6 +82,14 @@ export async function takeJob(
     );
     if (taken || ticket === null) return taken;
   }
+}
+
+/** What was trained after the checkpoint happens again. */
+async function goBackTo(db: Queryable, jobId: number, checkpoint: CheckpointRow | undefined): Promise<void> {
+  await db.change('update contigua.jobs set step = $2, checkpoint_step = $2 where id = $1', [
+    jobId,
+    checkpoint?.step ?? 0,
+  ]);
 }
 
 async function checkpointsOf(db: Queryable, jobId: number): Promise<CheckpointRow[]> {
@@ -210,13 +213,14 @@ export async function storeCheckpoint(
   { key, sizeBytes, sha256 }: StoredArtifact,
   engine: string,
 ): Promise<void> {
-  await asAttempt(context, attempt, async ({ db, job }) => {
+  await asAttempt(context, attempt, async ({ db, job, tellJob }) => {
     await db.change(
       `insert into contigua.checkpoints (job_id, step, attempt, key, size_bytes, sha256, engine)
        values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing`,
       [job.id, step, attempt.number, key, sizeBytes, sha256, engine],
     );
-    await db.change('update contigua.jobs set losses = 0 where id = $1', [job.id]);
+    await db.change('update contigua.jobs set losses = 0, checkpoint_step = $2 where id = $1', [job.id, step]);
+    await tellJob(job.id);
     const superfluous = (await checkpointsOf(db, job.id)).slice(KEPT_CHECKPOINTS);
     await removeCheckpoints(db, job.id, superfluous);
   });
@@ -241,8 +245,7 @@ export async function dropCheckpoint(
 ): Promise<void> {
   await asAttempt(context, attempt, async ({ db, job, tellJob }) => {
     await removeCheckpoints(db, job.id, [checkpoint]);
-    const [newest] = await checkpointsOf(db, job.id);
-    await db.change('update contigua.jobs set step = $2 where id = $1', [job.id, newest?.step ?? 0]);
+    await goBackTo(db, job.id, (await checkpointsOf(db, job.id))[0]);
     await addNote(db, job.id, note);
     await tellJob(job.id);
   });
@@ -280,7 +283,7 @@ export async function finishJob(
     async ({ db, run, job, jobs, tellJob, enqueue }) => {
       if (heldOut) await storeHeldOut(db, job, heldOut);
       await db.change(
-        `update contigua.jobs set state = 'done', student = $2::text::jsonb, step = $3, losses = 0, error = null,
+        `update contigua.jobs set state = 'done', student = $2::text::jsonb, step = $3, checkpoint_step = 0, losses = 0, error = null,
            lease_until = null, worker_id = null, steps_per_second = null where id = $1`,
         [job.id, json(student), steps],
       );

@@ -182,7 +182,7 @@ async function beginAgain({ db, tellJob, enqueue }: LockedRun, job: JobRow, afre
     );
     await db.change('delete from contigua.points where job_id = $1', [job.id]);
     await db.change(
-      `update contigua.jobs set step = 0, baselines = null, start_block = null, held_out = '[]' where id = $1`,
+      `update contigua.jobs set step = 0, checkpoint_step = 0, baselines = null, start_block = null, held_out = '[]' where id = $1`,
       [job.id],
     );
   }

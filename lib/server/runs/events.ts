@@ -96,7 +96,21 @@ export function allStudentsThere(jobs: readonly JobRow[]): boolean {
 }
 
 export function jobView(job: JobRow): JobView {
-  const { key, interval, state, attempt, step, steps, worker, baselines, startBlock, heldOut, error, note } = job;
+  const {
+    key,
+    interval,
+    state,
+    attempt,
+    step,
+    steps,
+    checkpointStep,
+    worker,
+    baselines,
+    startBlock,
+    heldOut,
+    error,
+    note,
+  } = job;
   return {
     key,
     interval,
@@ -104,6 +118,7 @@ export function jobView(job: JobRow): JobView {
     attempt,
     step,
     steps,
+    checkpointStep,
     worker,
     stepsPerSecond: state === 'running' ? job.stepsPerSecond : null,
     baselines,

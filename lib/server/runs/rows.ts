@@ -53,6 +53,7 @@ export const jobRow = z
     losses: z.int(),
     step: z.int(),
     steps: z.int(),
+    checkpoint_step: z.int(),
     worker: jobWorker.nullable(),
     steps_per_second: z.number().nullable(),
     baselines: baselines.nullable(),
@@ -62,14 +63,17 @@ export const jobRow = z
     note: z.string().nullable(),
     student: artifact.nullable(),
   })
-  .transform(({ run_id, first_block, last_block, steps_per_second, start_block, held_out, ...row }) => ({
-    ...row,
-    runId: run_id,
-    interval: first_block === null || last_block === null ? null : { first: first_block, last: last_block },
-    stepsPerSecond: steps_per_second,
-    startBlock: start_block,
-    heldOut: held_out,
-  }));
+  .transform(
+    ({ run_id, first_block, last_block, steps_per_second, start_block, held_out, checkpoint_step, ...row }) => ({
+      ...row,
+      runId: run_id,
+      interval: first_block === null || last_block === null ? null : { first: first_block, last: last_block },
+      checkpointStep: checkpoint_step,
+      stepsPerSecond: steps_per_second,
+      startBlock: start_block,
+      heldOut: held_out,
+    }),
+  );
 export type JobRow = z.infer<typeof jobRow>;
 
 const runModel = z.object({

@@ -10,6 +10,8 @@ import { changeRun } from './events.ts';
 /** A waiting job's ticket is looked for after so long. */
 const TICKET_S = 60;
 const FORGET_S = 600;
+/** Attempts of a job that may die in a row without a checkpoint between them. */
+export const MAX_LOSSES = 10;
 
 const heldRow = z
   .object({ id: z.int(), run_id: z.string(), attempt: z.int(), step: z.int(), worker_id: z.string().nullable() })
@@ -28,13 +30,7 @@ export async function sweep(context: RunContext, maxLosses: number): Promise<voi
   );
   for (const { attempt, step, worker } of lost) {
     const reason = `Attempt ${attempt.number} ended about step ${step}, when worker ${worker} was heard of no more.`;
-    // The lease may have been extended since it was read; losing the attempt looks at the attempt alone, so ask again.
-    const expired = await db.rows(
-      z.unknown(),
-      `select 1 from contigua.jobs where id = $1 and attempt = $2 and state = 'running' and lease_until < clock_timestamp()`,
-      [attempt.jobId, attempt.number],
-    );
-    if (expired.length > 0) await loseAttempt(context, attempt, reason, maxLosses);
+    await loseAttempt(context, attempt, reason, maxLosses);
   }
   const waiting = await db.rows(
     z.object({ run_id: z.string() }),
