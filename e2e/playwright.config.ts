@@ -53,8 +53,11 @@ export default defineConfig({
     ? {}
     : {
         webServer: {
-          command: `node ../node_modules/next/dist/bin/next start .. --hostname 127.0.0.1 --port ${port}`,
+          command: 'node ../scripts/start.mjs --no-build',
+          env: { PORT: String(port) },
           url: baseURL,
+          // Killed outright, it would leave the servers that it started.
+          gracefulShutdown: { signal: 'SIGTERM', timeout: 20_000 },
           reuseExistingServer: false,
           timeout: 60_000,
         },

@@ -1,10 +1,13 @@
 /**
- * Runs the Playwright journeys against a production build served on a free loopback port. Further arguments go to
+ * Runs the Playwright journeys against a production build and its job host, served on a free loopback port, with a data
+ * folder of their own that goes when they end. Further arguments go to
  * Playwright (`npm run e2e -- choose`). `E2E_BASE_URL` tests a server that already runs, without building.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureChromium } from './chromium.mjs';
 
@@ -25,10 +28,13 @@ if (!env.E2E_BASE_URL) {
     if (status !== 0) process.exit(status ?? 1);
   }
   env.E2E_PORT = String(await freePort());
+  env.CONTIGUA_DATA = await mkdtemp(join(tmpdir(), 'contigua-e2e-'));
 }
 const cli = join('node_modules', '@playwright', 'test', 'cli.js');
 const child = spawn(process.execPath, [cli, 'test', '--config', 'e2e/playwright.config.ts', ...process.argv.slice(2)], {
   stdio: 'inherit',
   env,
 });
-child.on('exit', (code) => process.exit(code ?? 1));
+const [code] = await once(child, 'exit');
+if (!env.E2E_BASE_URL) await rm(env.CONTIGUA_DATA, { recursive: true, force: true });
+process.exit(code ?? 1);

@@ -51,6 +51,7 @@ export interface ApiLimits {
 }
 
 const LIMITS: ApiLimits = { bodyBytes: 2 ** 20, batch: 20, burst: 200, perSecond: 20, streams: 16, allStreams: 128 };
+const DISCARD_MS = 2_000;
 /** Wrong tokens, of all addresses together. */
 const GUESSES = { burst: 20, perSecond: 0.5 };
 
@@ -129,8 +130,8 @@ export function createApiServer(options: ApiOptions): Server {
       if (!(thrown instanceof ContiguaError)) report?.(thrown);
       const error = thrown instanceof ContiguaError ? asContiguaError(thrown) : unspecific();
       sendError(response, error);
-      // What is left of a refused body is not worth reading.
-      if (!request.complete) response.once('finish', () => request.destroy());
+      // What is left of a refused body is thrown away for a moment, so that whoever sends it reads the answer.
+      if (!request.complete) setTimeout(() => request.destroy(), DISCARD_MS).unref();
     });
   });
 }

@@ -9,10 +9,16 @@ import { serveBlob } from './serve-blob.ts';
 
 const RUNS = '/files/runs/';
 
-export function fileRoutes({ backend, calibrations }: { backend: Backend; calibrations: Calibrations }): FileRoutes {
+export interface FileOptions {
+  readonly backend: Backend;
+  /** Null where nothing can be uploaded. */
+  readonly calibrations: Calibrations | null;
+}
+
+export function fileRoutes({ backend, calibrations }: FileOptions): FileRoutes {
   const downloads = new Downloads(backend);
   return async (request, response, url) => {
-    if (url.pathname === '/files/calibrations' && request.method === 'POST') {
+    if (calibrations && url.pathname === '/files/calibrations' && request.method === 'POST') {
       return await calibrations.receive(request, response, url.searchParams);
     }
     const isRead = isSafe(request.method ?? 'GET');

@@ -69,12 +69,19 @@ function ask(request: Request, target: URL, headers: OutgoingHttpHeaders): Promi
   return new Promise((resolve, reject) => {
     const outgoing = requestHttp(target, { method: request.method, headers, signal: request.signal }, resolve);
     outgoing.once('error', reject);
-    if (!request.body) outgoing.end();
-    // A host that refuses a body stops reading it; what it answered counts, not the broken pipe.
-    else
-      Readable.from(chunksOf(request.body))
-        .once('error', (error) => outgoing.destroy(error))
-        .pipe(outgoing);
+    if (!request.body) {
+      outgoing.end();
+      return;
+    }
+    const body = Readable.from(chunksOf(request.body));
+    body.once('error', (error) => outgoing.destroy(error));
+    // An answer before the body's end is a refusal: the host reads no more, and its answer is what counts.
+    outgoing.once('response', (answer) => {
+      if (body.readableEnded) return;
+      body.unpipe(outgoing).destroy();
+      answer.once('end', () => outgoing.destroy());
+    });
+    body.pipe(outgoing);
   });
 }
 

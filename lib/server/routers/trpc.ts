@@ -55,7 +55,8 @@ function errorInJson(error: TRPCError): ErrorInJson {
   if (cause instanceof ZodError) return inputError(cause);
   // tRPC's own refusals (no such procedure, wrong method, unreadable input) have no secrets in them.
   if (error.code !== 'INTERNAL_SERVER_ERROR') {
-    return { code: 'usage', summary: error.message.split('\n', 1)[0] ?? error.code, details: {} };
+    const code = error.code === 'PAYLOAD_TOO_LARGE' ? 'too-large' : 'usage';
+    return { code, summary: error.message.split('\n', 1)[0] ?? error.code, details: {} };
   }
   return {
     code: 'internal',

@@ -1,0 +1,71 @@
+/**
+ * The job host: a process of its own that owns the database, takes jobs from the queue and answers the web process. Apart
+ * from the web process, because it may be killed and started again while the page stays, because exactly one process may
+ * own an embedded database, and because the page's bundler then never sees one. scripts/start.mjs starts it, gives it
+ * port and secret, starts it again when it dies, and ends it; with its parent gone it ends by itself.
+ */
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { asContiguaError, ContiguaError } from '../core/errors.ts';
+import { createBackend } from './create-backend.ts';
+import { readEnv } from './env.ts';
+import { accessPolicy } from './http/access.ts';
+import { createApiServer } from './http/api-server.ts';
+import { Calibrations } from './http/calibrations.ts';
+import { fileRoutes } from './http/files.ts';
+import { ServerModels, UPLOADS } from './models.ts';
+
+/** Could not start, and would not the next moment either (settings, a folder in use): sysexits' EX_CONFIG. */
+const CANNOT_START = 78;
+const GRACE_MS = 2_000;
+
+async function main(): Promise<void> {
+  const env = readEnv();
+  const policy = accessPolicy(process.env);
+  const backend = await createBackend(env);
+  const uploads = join(env.dataFolder, UPLOADS);
+  const models = new ServerModels(env.modelRoots, uploads);
+  const server = createApiServer({
+    backend,
+    files: fileRoutes({ backend, calibrations: new Calibrations(models, uploads) }),
+    policy,
+    secret: process.env.CONTIGUA_JOB_SECRET || randomBytes(32).toString('hex'),
+    log: process.env.CONTIGUA_LOG === 'requests' ? (line) => console.error(line) : undefined,
+    report: (thrown) => console.error(thrown),
+  });
+
+  let stopping = false;
+  const stop = () => {
+    if (stopping) return;
+    stopping = true;
+    // Streams that are followed would never end by themselves.
+    setTimeout(() => server.closeAllConnections(), GRACE_MS).unref();
+    server.closeIdleConnections();
+    server.close();
+    backend.close().then(
+      () => process.exit(0),
+      (thrown: unknown) => {
+        console.error(asContiguaError(thrown).message);
+        process.exit(1);
+      },
+    );
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, stop);
+  process.on('disconnect', stop);
+
+  const port = Number(process.env.CONTIGUA_JOB_PORT || 0);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', resolve);
+  });
+  const address = server.address();
+  const url = `http://127.0.0.1:${typeof address === 'object' && address ? address.port : port}`;
+  if (process.send) process.send({ type: 'ready', url });
+  else console.log(`The job host listens at ${url}`);
+}
+
+main().catch((thrown: unknown) => {
+  if (thrown instanceof ContiguaError) console.error(thrown.message);
+  else console.error(thrown);
+  process.exit(thrown instanceof ContiguaError ? CANNOT_START : 1);
+});
