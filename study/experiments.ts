@@ -26,6 +26,7 @@ export interface StudySettings {
   /** Of the arms of the ablation, sequential and not, which all get the same. */
   readonly ablationSteps: number;
   readonly learningRate: number;
+  readonly distinctBatches: number;
   readonly fineTuneSteps: number;
   readonly fineTuneLearningRate: number;
   readonly pictures: number;
@@ -54,8 +55,16 @@ export class Study {
   }
 
   distil(seed: number, steps: number): DistilSettings {
-    const { learningRate } = this.settings;
-    return { ...DEFAULT_DISTIL, learningRate, steps, seed, heldOutEvery: steps, checkpointEvery: steps };
+    const { learningRate, distinctBatches } = this.settings;
+    return {
+      ...DEFAULT_DISTIL,
+      learningRate,
+      distinctBatches,
+      steps,
+      seed,
+      heldOutEvery: steps,
+      checkpointEvery: steps,
+    };
   }
 
   fineTune(seed: number): FineTuneSettings {

@@ -91,6 +91,7 @@ export class Lab {
       settings.loss,
       settings.start,
       `lr ${settings.learningRate}`,
+      `${settings.distinctBatches} batches`,
       ...(after.length > 0 ? [`after ${formatIntervalKeys(after)}`] : []),
       formatIntervalKeys([interval]),
     ].join(', ');

@@ -135,7 +135,14 @@ describePerEngine(['tensorflow', 'wasm', 'cpu'], 'the trainer against PyTorch', 
         transformer,
         fingerprint: 'golden',
         resume: null,
-        batches: { key: 'golden', label: 'golden batches', batch, inputs, heldOut: () => [teacher.inputs] },
+        batches: {
+          key: 'golden',
+          label: 'golden batches',
+          batch,
+          inputs,
+          numberOf: (index: number) => index,
+          heldOut: () => [teacher.inputs],
+        },
         async save(url: string, parts: AsyncIterable<Uint8Array>) {
           const taken: Uint8Array<ArrayBuffer>[] = [];
           for await (const part of parts) taken.push(Uint8Array.from(part));

@@ -112,7 +112,7 @@ export class TeacherStates {
   }
 
   #name(index: number, block: number): string {
-    return `${index}-${block}`;
+    return `${this.batches.numberOf(index)}-${block}`;
   }
 
   /** Image, then text. */

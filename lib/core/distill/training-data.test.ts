@@ -40,15 +40,24 @@ test('every seed is measured on the same held-out samples, which are no training
 });
 
 test('an epoch of a file holds every training sample once, in a new order each time, and no held-out one', () => {
-  const batches = fileBatches(numbered, 'a file', { batch: 4, seed: 1 });
-  const epoch = (n: number) => [0, 1].flatMap((i) => [...batches.inputs(2 * n + i).timestep]);
-  expect(epoch(0).toSorted((x, y) => x - y)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
-  expect(epoch(1).toSorted((x, y) => x - y)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
-  expect(epoch(1)).not.toEqual(epoch(0));
+  const batches = fileBatches(numbered, 'a file', { batch: 2, seed: 1 });
+  const epoch = (n: number) => [0, 1, 2, 3].flatMap((i) => [...batches.inputs(4 * n + i).timestep]);
+  for (const n of [0, 1, 2]) expect(epoch(n).toSorted((x, y) => x - y)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  expect([epoch(1), epoch(2)]).not.toEqual([epoch(0), epoch(0)]);
   const [heldOut] = batches.heldOut(8);
   expect([...heldOut!.timestep]).toEqual([8, 9]);
   expect(heldOut!.hiddenStates[0]).toBe(8);
   expect(heldOut!.hiddenStates).toHaveLength(2 * 2 * config.inChannels);
+});
+
+test('a number of distinct batches comes again each epoch, the same for every seed but in another order', () => {
+  const [first, second] = [5, 6].map((seed) => syntheticBatches(config, { batch: 2, seed, distinctBatches: 4 }));
+  const numbers = (batches: typeof first, epoch: number) => [0, 1, 2, 3].map((i) => batches!.numberOf(4 * epoch + i));
+  for (const epoch of [0, 1]) expect(numbers(first, epoch).toSorted()).toEqual([0, 1, 2, 3]);
+  expect([numbers(first, 0), numbers(first, 1)]).not.toEqual([numbers(second, 0), numbers(second, 1)]);
+  expect(first!.key).toBe(second!.key);
+  const at = [0, 1, 2, 3].findIndex((i) => second!.numberOf(i) === first!.numberOf(0));
+  expect(second!.inputs(at)).toEqual(first!.inputs(0));
 });
 
 test('a batch larger than the file is the whole of what may be trained on', () => {

@@ -9,13 +9,15 @@ import { type SeededRandom, seededRandom } from '../random.ts';
 import type { SampleAssets } from '../shapes/index.ts';
 
 export interface TrainingBatches {
-  /** What the batches are made from, with everything that decides their values: names cached states. */
+  /** With a batch's `numberOf`, everything that decides its values: names cached states. */
   readonly key: string;
   /** For people: "fresh captioned pictures, logit-normal noise levels". */
   readonly label: string;
   /** Samples of a batch. */
   readonly batch: number;
   inputs(index: number): TransformerInputs;
+  /** Batches of one number are one batch: it comes again where there are only so many distinct ones. */
+  numberOf(index: number): number;
   /** Samples that no batch holds, in batches of the same size (the last may be smaller). */
   heldOut(samples: number): readonly TransformerInputs[];
 }
@@ -23,6 +25,8 @@ export interface TrainingBatches {
 export interface BatchRequest {
   readonly batch: number;
   readonly seed: number;
+  /** That many batches, the same for every seed, in a new order each epoch; null makes a new one for every step. */
+  readonly distinctBatches?: number | null;
 }
 
 /** As the sample was trained: one caption in ten is dropped, which classifier-free guidance needs to stay right. */
@@ -30,7 +34,7 @@ const DROPPED_CAPTIONS = 0.1;
 
 /** Captions, pictures, noise and levels made afresh: σ = sigmoid(N(0, 1)), as the sample model was trained. */
 export function shapesBatches(assets: SampleAssets, config: ModelConfig, request: BatchRequest): TrainingBatches {
-  return freshBatches('shapes', 'fresh captioned pictures', request, (random, samples) => {
+  return freshBatches('shapes', 'captioned pictures', request, (random, samples) => {
     const timestep = Float32Array.from({ length: samples }, () => logitNormal(random));
     return shapesInputs(assets, config, random, timestep, DROPPED_CAPTIONS);
   });
@@ -61,13 +65,17 @@ export function syntheticBatches(config: ModelConfig, request: BatchRequest): Tr
 const HELD_OUT_SHARE = 0.25;
 
 /**
- * A file's samples, in a new seeded order each epoch; the last of them are held out. `fingerprint` tells files apart.
- * Throws `calibration-invalid` when there are too few.
+ * A file's samples, dealt once into batches that come in a new order each epoch; the last of the samples are held out.
+ * `fingerprint` tells files apart. Throws `calibration-invalid` when there are too few.
  */
-export function fileBatches(all: TransformerInputs, fingerprint: string, request: BatchRequest): TrainingBatches {
+export function fileBatches(
+  all: TransformerInputs,
+  fingerprint: string,
+  { batch: asked, seed, distinctBatches }: BatchRequest,
+): TrainingBatches {
   const heldOutCount = Math.floor(all.batch * HELD_OUT_SHARE);
   const trained = all.batch - heldOutCount;
-  const batch = Math.min(request.batch, trained);
+  const batch = Math.min(asked, trained);
   if (heldOutCount === 0) {
     throw new ContiguaError('calibration-invalid', 'Too few samples to train on and to measure', {
       found: `${all.batch} samples`,
@@ -75,27 +83,16 @@ export function fileBatches(all: TransformerInputs, fingerprint: string, request
       hint: 'Capture more prompts and time steps.',
     });
   }
-  const perEpoch = Math.floor(trained / batch);
-  const orders = new Map<number, Uint32Array>();
-  const orderOf = (epoch: number): Uint32Array => {
-    const known = orders.get(epoch);
-    if (known) return known;
-    const order = shuffled(trained, seededRandom(streamSeed(request.seed, TRAINING, epoch)));
-    orders.clear();
-    orders.set(epoch, order);
-    return order;
-  };
-  return {
-    key: `file ${fingerprint} seed ${request.seed} batch ${batch}`,
+  const dealt = shuffled(trained, seededRandom(streamSeed(0, TRAINING, 0)));
+  const full = Math.floor(trained / batch);
+  const dealtBatches: TrainingBatches = {
+    key: `file ${fingerprint} batch ${batch}`,
     label: `${trained} samples of a file`,
     batch,
-    inputs(index) {
-      const first = (index % perEpoch) * batch;
-      return pick(all, orderOf(Math.floor(index / perEpoch)).subarray(first, first + batch));
-    },
+    inputs: (index) => pick(all, dealt.subarray(index * batch, (index + 1) * batch)),
+    numberOf: (index) => index,
     heldOut(samples) {
-      const count = Math.min(samples, heldOutCount);
-      return cut(count, batch).map(({ from, size }) =>
+      return cut(Math.min(samples, heldOutCount), batch).map(({ from, size }) =>
         pick(
           all,
           Uint32Array.from({ length: size }, (_, i) => trained + from + i),
@@ -103,27 +100,46 @@ export function fileBatches(all: TransformerInputs, fingerprint: string, request
       );
     },
   };
+  return reordered(dealtBatches, Math.min(full, distinctBatches ?? full), seed);
 }
 
 function freshBatches(
   kind: string,
   label: string,
-  { batch, seed }: BatchRequest,
+  { batch, seed, distinctBatches = null }: BatchRequest,
   make: (random: SeededRandom, samples: number) => TransformerInputs,
 ): TrainingBatches {
-  return {
-    key: `${kind} seed ${seed} batch ${batch}`,
-    label,
+  // Batches that come again are the same for every seed, so that runs of different seeds share the teacher's states.
+  const dataSeed = distinctBatches === null ? seed : 0;
+  const fresh: TrainingBatches = {
+    key: `${kind} seed ${dataSeed} batch ${batch}`,
+    label: distinctBatches === null ? `fresh ${label}` : `${distinctBatches * batch} ${label}`,
     batch,
-    inputs: (index) => make(seededRandom(streamSeed(seed, TRAINING, index)), batch),
+    inputs: (index) => make(seededRandom(streamSeed(dataSeed, TRAINING, index)), batch),
+    numberOf: (index) => index,
     // The same samples for every seed, so that runs of different seeds are measured alike.
     heldOut: (samples) =>
       cut(samples, batch).map(({ from, size }) => make(seededRandom(streamSeed(0, HELD_OUT, from)), size)),
   };
+  return distinctBatches === null ? fresh : reordered(fresh, distinctBatches, seed);
+}
+
+/** The first `count` batches, over and over, each epoch in an order of its own. */
+function reordered(batches: TrainingBatches, count: number, seed: number): TrainingBatches {
+  let known = { epoch: -1, order: new Uint32Array() };
+  const numberOf = (index: number): number => {
+    const epoch = Math.floor(index / count);
+    if (known.epoch !== epoch) {
+      known = { epoch, order: shuffled(count, seededRandom(streamSeed(seed, ORDER, epoch))) };
+    }
+    return known.order[index % count]!;
+  };
+  return { ...batches, inputs: (index) => batches.inputs(numberOf(index)), numberOf };
 }
 
 const TRAINING = 1;
 const HELD_OUT = 2;
+const ORDER = 3;
 
 /** One number for a seed, a purpose and an index: the index in the low 32 bits, the others in the 21 above. */
 function streamSeed(seed: number, purpose: number, index: number): number {
@@ -142,7 +158,7 @@ function cut(samples: number, size: number): { from: number; size: number }[] {
   }));
 }
 
-function shuffled(count: number, random: SeededRandom): Uint32Array {
+function shuffled(count: number, random: SeededRandom): Uint32Array<ArrayBuffer> {
   const order = Uint32Array.from({ length: count }, (_, i) => i);
   for (let i = count - 1; i > 0; i--) {
     const j = random.integer(i + 1);

@@ -42,6 +42,11 @@ export interface DistilSettings extends OptimizerSettings {
   /** Samples per forward and backward; `accumulation` of them make one optimizer step. */
   readonly batch: number;
   readonly accumulation: number;
+  /**
+   * That many batches, over and over in seeded orders, so that the teacher runs for them once; null makes a new batch for
+   * every step. A file has no more than its samples give.
+   */
+  readonly distinctBatches: number | null;
   readonly seed: number;
   /** Samples never trained on, on which the errors are measured. */
   readonly heldOutSamples: number;
@@ -86,6 +91,7 @@ export const DEFAULT_DISTIL: DistilSettings = {
   steps: 1000,
   batch: 16,
   accumulation: 1,
+  distinctBatches: null,
   learningRate: 1e-2,
   warmupSteps: 50,
   schedule: 'cosine',

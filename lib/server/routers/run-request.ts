@@ -65,6 +65,7 @@ export const distilSettings = z
     steps,
     batch,
     accumulation: z.int().min(1).max(1024),
+    distinctBatches: z.int().min(1).max(MAX_STEPS).nullable(),
     seed,
     heldOutSamples: z.int().min(1).max(MAX_BATCH),
     heldOutEvery: steps,
