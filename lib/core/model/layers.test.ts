@@ -2,7 +2,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { seededRandom } from '../random.ts';
 import { describePerEngine } from '../tensor/test-engines.ts';
-import { attend, gelu, modulatedNorm } from './layers.ts';
+import { gelu } from './fused-gradients.ts';
+import { attend, modulatedNorm } from './layers.ts';
 
 const random = seededRandom(21);
 const normals = (shape: number[], scale = 1) =>

@@ -4,7 +4,8 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { ModelConfig } from './config.ts';
-import { attend, inverseRms, linear } from './layers.ts';
+import { normThenRotate } from './fused-gradients.ts';
+import { attend, linear } from './layers.ts';
 import type { QwenContext, StreamRotary } from './qwen-context.ts';
 import type { WeightSet } from './weights.ts';
 
@@ -35,15 +36,14 @@ export function jointAttention(
   );
   const merged = tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [batch, -1, width]) as tf.Tensor3D;
   if (!withText) return { image: merged, text: null };
-  return {
-    image: tf.slice(merged, [0, textTokens, 0], [batch, imageTokens, width]),
-    text: tf.slice(merged, [0, 0, 0], [batch, textTokens, width]),
-  };
+  const [ofText, ofImage] = tf.split<tf.Tensor3D>(merged, [textTokens, imageTokens], 1);
+  if (!ofText || !ofImage) throw new RangeError('Two parts were asked for');
+  return { image: ofImage, text: ofText };
 }
 
 /**
- * RMS norm with its gain, rotation and scale of x [B, N, H, h] in one go: the norm is a factor per head and token, so it
- * can come last, and the gain goes into the rotary tables, x∘(g∘cos) + (x·P)∘(swap(g)∘sin).
+ * RMS norm with its gain, rotation and scale of x [B, N, H, h]. The gain goes into the rotary tables, which are small:
+ * (g∘n)∘cos + ((g∘n)·P)∘sin = n∘(g∘cos) + (n·P)∘(swap(g)∘sin).
  */
 function rotated(
   x: tf.Tensor4D,
@@ -53,17 +53,13 @@ function rotated(
   withText: boolean,
   scale: number,
 ): tf.Tensor4D {
-  const [, tokens, , headDim] = x.shape;
+  const headDim = x.shape[3];
   const table = (gain: tf.Tensor1D, { cos, sin }: StreamRotary) => {
     const swapped = tf.matMul(tf.reshape(gain, [1, headDim]) as tf.Tensor2D, context.swap);
     return { cos: tf.mul(cos, gain) as tf.Tensor2D, sin: tf.mul(sin, swapped) as tf.Tensor2D };
   };
   const ofImage = table(block.vector(`attn.norm_${which}`), context.imageRotary);
   const ofText = withText ? table(block.vector(`attn.norm_added_${which}`), context.textRotary) : null;
-  const joined = (part: 'cos' | 'sin') =>
-    tf.reshape(ofText ? tf.concat([ofText[part], ofImage[part]], 0) : ofImage[part], [1, tokens, 1, headDim]);
-  const turned = tf.reshape(tf.matMul(tf.reshape(x, [-1, headDim]) as tf.Tensor2D, context.rotate), x.shape);
-  const summed = tf.add(tf.mul(x, joined('cos')), tf.mul(turned, joined('sin')));
-  const inverse = inverseRms(x);
-  return tf.mul(summed, scale === 1 ? inverse : tf.mul(inverse, scale));
+  const joined = (part: 'cos' | 'sin') => (ofText ? tf.concat2d([ofText[part], ofImage[part]], 0) : ofImage[part]);
+  return normThenRotate(x, joined('cos'), joined('sin'), context.rotate, scale);
 }

@@ -5,12 +5,12 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { ModelConfig } from './config.ts';
+import { inverseRms } from './fused-gradients.ts';
 import { checkInputs } from './inputs.ts';
 import {
   applyProbe,
   feedForward,
   gatedResidual,
-  inverseRms,
   linear,
   type Modulation,
   modulatedNorm,

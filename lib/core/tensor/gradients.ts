@@ -27,8 +27,9 @@ function one(dy: tf.Tensor | tf.Tensor[]): tf.Tensor {
   return dy;
 }
 
-/** Sums over the dimensions along which `shape` was broadcast to x's. */
+/** Sums over the dimensions along which `shape` was broadcast to x's. A handle of its own in any case: both may be disposed. */
 function summedTo(x: tf.Tensor, shape: readonly number[]): tf.Tensor {
+  if (tf.util.arraysEqual(x.shape, [...shape])) return tf.clone(x);
   const axes = tf.broadcast_util.getReductionAxes([...shape], x.shape);
   const summed = axes.length > 0 ? tf.sum(x, axes, true) : x;
   return tf.reshape(summed, [...shape]);
