@@ -3,9 +3,11 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { addressOf, closed, listening } from '../testing.ts';
 import { openArtifactStore } from './index.ts';
 import type { ArtifactStore } from './store.ts';
+import { ACCESS_KEY, FakeS3 } from './testing.ts';
 
 const sha256Of = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 const promisedOf = (bytes: Uint8Array) => ({ sizeBytes: bytes.length, sha256: sha256Of(bytes) });
@@ -24,14 +26,24 @@ async function all(keys: AsyncIterable<string>) {
   return found;
 }
 
-describe.each([{ kind: 'local' }])('the $kind store', () => {
+describe.each(['local', 's3'])('the %s store', (kind) => {
   let folder = '';
   let store: ArtifactStore;
+  let fake: FakeS3;
   beforeEach(async () => {
+    vi.stubEnv('AWS_ACCESS_KEY_ID', ACCESS_KEY);
+    vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret');
     folder = await mkdtemp(join(tmpdir(), 'contigua-artifacts-'));
-    store = openArtifactStore({ dataFolder: folder, s3: null });
+    fake = new FakeS3();
+    const endpoint = addressOf(await listening(fake.server));
+    const s3 = kind === 's3' ? { bucket: 'lab', endpoint, prefix: '', region: 'eu-west-1' } : null;
+    store = openArtifactStore({ dataFolder: folder, s3 });
   });
-  afterEach(() => rm(folder, { recursive: true }));
+  afterEach(async () => {
+    vi.unstubAllEnvs();
+    await closed(fake.server);
+    await rm(folder, { recursive: true });
+  });
   async function source(bytes: Uint8Array, name = 'source.bin') {
     const path = join(folder, name);
     await writeFile(path, bytes);
