@@ -143,15 +143,3 @@ export function spread(heights: readonly number[], gap: number, top: number, bot
     up.push(Math.min(height, bottom, (up.at(-1) ?? Number.POSITIVE_INFINITY) - gap));
   return up.reverse();
 }
-
-/** How many times less the student errs than the best of the baselines; null while either is unknown. */
-export function gainOver(
-  baselines: Baselines | null,
-  point: HeldOutPoint | undefined,
-  stream: HeldOutStream,
-  metric: HeldOutMetric,
-): number | null {
-  const own = point?.student[stream]?.[metric];
-  const others = STAND_INS.flatMap((standIn) => baselines?.[standIn][stream]?.[metric] ?? []);
-  return own === undefined || own === 0 || others.length === 0 ? null : Math.min(...others) / own;
-}

@@ -74,6 +74,7 @@ export function drawLossFrame(
     );
   }
   const bottom = plot.top + plot.height;
+  marks.push(mark('text', { x: left - 6, y: row.top + 12, 'text-anchor': 'end', ...small }, 'step'));
   marks.push(mark('line', { x1: left, x2: right, y1: bottom, y2: bottom, stroke: palette.faint }));
   const ticks = scaleLinear()
     .domain([0, Math.max(1, steps)])

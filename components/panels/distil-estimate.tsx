@@ -51,7 +51,7 @@ export function DistilEstimate({ request }: { request: RunRequest | null }) {
         <Quantity name="Disk" value={estimate && bytesWords(estimate.diskBytes)} failed={answer?.problem != null} />
       </dl>
       <p className={`mt-1 min-h-8 text-2xs ${answer?.problem ? 'text-danger' : 'text-muted'}`}>
-        {answer?.problem ?? (estimate ? `Time ${estimate.basis}` : 'Estimating.')}
+        {answer?.problem ?? (estimate ? sentence(estimate.basis) : 'Estimating.')}
       </p>
     </section>
   );
@@ -67,3 +67,6 @@ function Quantity({ name, value, failed }: { name: string; value: string | null;
     </div>
   );
 }
+
+const sentence = (text: string): string =>
+  `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;

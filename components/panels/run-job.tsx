@@ -94,11 +94,7 @@ export const RunJob = memo(function RunJob({ job, points, series, domain, width 
 });
 
 const paceWords = ({ state, stepsPerSecond }: JobView): string =>
-  state !== 'running'
-    ? ''
-    : stepsPerSecond === null
-      ? 'n/a steps/s'
-      : `${Number(stepsPerSecond.toPrecision(2))} steps/s`;
+  state !== 'running' ? '' : stepsPerSecond === null ? '' : `${Number(stepsPerSecond.toPrecision(2))} steps/s`;
 
 function leftWords(job: JobView): string {
   if (job.state !== 'running') return '';

@@ -29,7 +29,7 @@ export function RunList() {
   return (
     <>
       <RunBar here="list" />
-      <main className="mx-auto max-w-[1440px] divide-y divide-line border-line bg-panel 2xl:border-x">
+      <main className="mx-auto min-h-[calc(100dvh-48px)] max-w-[1440px] divide-y divide-line border-line bg-panel 2xl:border-x">
         <h1 className="sr-only">Distillation runs</h1>
         <Panel
           title="Runs"

@@ -7,7 +7,7 @@ import { Panel } from '@/components/ui/panel';
 import { Progress } from '@/components/ui/progress';
 import { Switch } from '@/components/ui/switch';
 import { measure } from '@/lib/client/measure-subsets.ts';
-import { changeWords, countWords, durationWords, percentWords } from '@/lib/client/number-words.ts';
+import { changeWords, countWords, durationWords, flopsWords, percentWords } from '@/lib/client/number-words.ts';
 import {
   hasFineTuned,
   measuredSubset,
@@ -192,8 +192,8 @@ function Results({ run, subset }: { run: FollowedRun; subset: Subset }) {
           <Line
             name="Operations"
             title="FLOPs of one forward: what a forward would cost if time followed the operations alone"
-            before={countWords(whole.flops)}
-            after={countWords(cost.flopsPerForward)}
+            before={flopsWords(whole.flops)}
+            after={flopsWords(cost.flopsPerForward)}
             change={changeWords(whole.flops, cost.flopsPerForward)}
           />
           <Line

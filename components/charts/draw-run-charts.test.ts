@@ -1,0 +1,127 @@
+import { describe, expect, it } from 'vitest';
+import type { Baselines, StandInError } from '@/lib/core/run/index.ts';
+import { drawHeldOut, spread } from './draw-held-out.ts';
+import { drawLossSeries, lossScales, seriesOf } from './draw-loss-curve.ts';
+import { drawPareto, frontKeys, type ParetoPoint, paretoScales } from './draw-pareto.ts';
+import { logDomain, logScale, logTicks, smallText, tickText } from './log-scale.ts';
+import { type Mark, markToXml } from './marks.ts';
+import { PAPER_PALETTE } from './palette.ts';
+import { paretoFront } from './pareto-front.ts';
+
+const xml = (marks: readonly Mark[]): string => marks.map(markToXml).join('');
+
+describe('a log axis', () => {
+  it('ends on 1, 2 or 5 around what it shows, zeros and gaps aside', () => {
+    expect(logDomain([0.013, null, 0, 0.4])).toEqual([0.01, 0.5]);
+    expect(logDomain([0.1])).toEqual([0.05, 0.2]);
+    expect(logDomain([null, 0, Number.NaN])).toBeNull();
+  });
+  it('has as many ticks as there is room for', () => {
+    expect(logTicks([0.01, 0.1], 5)).toEqual([0.01, 0.02, 0.05, 0.1].map((n) => expect.closeTo(n, 12)));
+    expect(logTicks([1e-6, 1], 5).length).toBeLessThanOrEqual(5);
+    expect(logTicks([0.05, 0.2], 5)).toHaveLength(3);
+  });
+  it('draws equal ratios at equal distances and what is off it at its ends', () => {
+    const y = logScale([0.01, 1], 100, 0);
+    expect(y(0.1)).toBeCloseTo(50);
+    expect(y(1e-9)).toBeCloseTo(100);
+  });
+  it('writes small numbers short, with a true minus', () => {
+    expect(tickText(0.002)).toBe('0.002');
+    expect(tickText(0.00002)).toBe('2e−5');
+    expect(smallText(0.012345)).toBe('0.0123');
+    expect([smallText(null), smallText(undefined), smallText(0)]).toEqual(['n/a', '…', '0']);
+  });
+});
+
+describe('loss curves', () => {
+  const point = (step: number, image: number, text: number | null) => ({
+    step,
+    image,
+    text,
+    gradientNorm: 1,
+    learningRate: 1,
+    durationMs: 1,
+  });
+
+  it('have no line for a stream that is never updated', () => {
+    const series = seriesOf([point(1, 0.5, null), point(2, 0.4, null)], (values) => values);
+    expect(series.map(({ name }) => name)).toEqual(['image']);
+  });
+
+  it('keep the least and the greatest of steps that share a pixel, and few points of very many steps', () => {
+    const points = Array.from({ length: 50_000 }, (_, i) => point(i + 1, i % 2 === 0 ? 0.1 : 1, null));
+    const series = seriesOf(points, (values) => values);
+    const scales = lossScales({ steps: 50_000, domain: [0.1, 1] }, 400);
+    const [raw] = drawLossSeries({ steps: 50_000, series, domain: [0.1, 1] }, scales, PAPER_PALETTE);
+    const path = String(raw?.attributes.d);
+    expect(path).toContain(String(scales.y(0.1)));
+    expect(path).toContain(String(scales.y(1)));
+    expect(path.length).toBeLessThan(40_000);
+  });
+});
+
+const error = (direction: number, text: number | null = null): StandInError => ({
+  image: { direction, magnitude: direction, relative: direction },
+  text: text === null ? null : { direction: text, magnitude: text, relative: text },
+});
+const baselines: Baselines = { firstBlock: error(0.3), probes: error(0.1), removal: error(0.9) };
+
+describe('held-out errors', () => {
+  const data = { steps: 100, baselines, points: [{ step: 0, student: error(0.3) }], firstBlock: 3 } as const;
+
+  it('name every line with its value', () => {
+    const drawn = xml(drawHeldOut({ ...data, metric: 'direction', stream: 'image' }, 240, PAPER_PALETTE));
+    for (const words of ['block 3', 'probes', 'removed', 'student', '0.3', '0.1', '0.9'])
+      expect(drawn).toContain(words);
+  });
+  it('say n/a for a stream that is not updated, and that nothing was measured before', () => {
+    expect(xml(drawHeldOut({ ...data, metric: 'direction', stream: 'text' }, 240, PAPER_PALETTE))).toContain('n/a');
+    const nothing = { ...data, baselines: null, points: [] };
+    expect(xml(drawHeldOut({ ...nothing, metric: 'direction', stream: 'image' }, 240, PAPER_PALETTE))).toContain(
+      'not measured yet',
+    );
+  });
+  it('keep labels apart, in order and inside', () => {
+    const placed = spread([10, 11, 12, 80], 12, 6, 85);
+    for (let i = 1; i < placed.length; i++) expect(placed[i]! - placed[i - 1]!).toBeGreaterThanOrEqual(12);
+    expect(Math.max(...spread([84, 84, 84], 12, 6, 85))).toBeLessThanOrEqual(85);
+  });
+});
+
+describe('the Pareto chart', () => {
+  const at = (key: string, parameters: number, value: number): ParetoPoint => ({
+    key,
+    kind: 'subset',
+    parameters,
+    value,
+  });
+
+  it('finds who is beaten by nobody', () => {
+    const points = [
+      { parameters: 3, quality: 0.9 },
+      { parameters: 2, quality: 0.9 },
+      { parameters: 1, quality: 0.5 },
+      { parameters: 2, quality: 0.7 },
+    ];
+    expect(paretoFront(points)).toEqual([points[2], points[1]]);
+  });
+  it('takes less error as better, and puts no error at the top', () => {
+    const data = {
+      points: [at('a', 1, 0.2), at('b', 1, 0.1), at('', 2, 0)],
+      quality: 'error',
+      parameters: 2,
+      fewest: 1,
+    } as const;
+    expect([...frontKeys(data)].sort()).toEqual(['', 'b']);
+    const scales = paretoScales(data, 400);
+    expect(scales.y(0)).toBeLessThan(scales.y(0.1));
+    expect(scales.y(0.1)).toBeLessThan(scales.y(0.2));
+    expect(xml(drawPareto(data, scales, PAPER_PALETTE))).toContain('output error');
+  });
+  it('holds the teacher and the smallest student model within its frame', () => {
+    const scales = paretoScales({ points: [], quality: 'facts', parameters: 5e6, fewest: 3e6 }, 400);
+    expect(scales.x(5e6)).toBeLessThan(scales.right);
+    expect(scales.x(3e6)).toBeGreaterThan(scales.left);
+  });
+});
