@@ -5,6 +5,7 @@ import {
   DEFAULT_FINE_TUNE,
   DISTIL_LOSSES,
   type DistilSettings,
+  defaultLearningRate,
   type FineTuneSettings,
   type RunSettings,
   STUDENT_STARTS,
@@ -40,21 +41,24 @@ const MAX_SEED = 2 ** 32 - 1;
 const SCHEDULES = ['cosine', 'constant'] as const;
 const TRAINED = ['students', 'all'] as const;
 
-/** Data is chosen later, when the model is known. */
-export type SettingsWithoutData = Omit<RunSettings, 'data'>;
+/** Checks everything at once; learning rates that were left out follow from the model's width, which is known later. */
+export function settingsFor(args: Options): (width: number) => Omit<RunSettings, 'data'> {
+  settingsOf(args, 1);
+  return (width) => settingsOf(args, width);
+}
 
-export function settingsOf(args: Options): SettingsWithoutData {
-  const gigabytes = args.number('cache-gb', DEFAULT_CACHE_BYTES / 2 ** 30, -1, 2 ** 14);
-  const distil = distilOf(args);
+function settingsOf(args: Options, width: number): Omit<RunSettings, 'data'> {
+  const gigabytes = args.number('cache-gb', DEFAULT_CACHE_BYTES / 2 ** 30, -1e-9, 2 ** 14);
+  const distil = distilOf(args, width);
   return {
     distil,
-    fineTune: fineTuneOf(args, distil),
+    fineTune: fineTuneOf(args, distil, width),
     engine: args.oneOf('engine', ENGINES, 'auto'),
     cacheBytes: Math.max(0, Math.round(gigabytes * 2 ** 30)),
   };
 }
 
-function distilOf(args: Options): DistilSettings {
+function distilOf(args: Options, width: number): DistilSettings {
   const given = DEFAULT_DISTIL;
   const steps = args.count('steps', given.steps, 1, MAX_STEPS);
   return {
@@ -65,7 +69,7 @@ function distilOf(args: Options): DistilSettings {
     steps,
     batch: args.count('batch', given.batch, 1, MAX_BATCH),
     accumulation: args.count('accumulation', given.accumulation, 1, 1024),
-    learningRate: args.number('learning-rate', given.learningRate, 0, 1),
+    learningRate: args.number('learning-rate', Math.min(1, defaultLearningRate(width)), 0, 1),
     warmupSteps: args.count('warm-up', warmUpFor(steps, given), 0, steps),
     schedule: args.oneOf('schedule', SCHEDULES, given.schedule),
     weightDecay: args.number('weight-decay', given.weightDecay, -1e-9, 10),
@@ -75,7 +79,7 @@ function distilOf(args: Options): DistilSettings {
   };
 }
 
-function fineTuneOf(args: Options, { seed }: DistilSettings): FineTuneSettings | null {
+function fineTuneOf(args: Options, { seed }: DistilSettings, width: number): FineTuneSettings | null {
   const wanted = args.text('fine-tune');
   if (wanted === undefined) {
     const surplus = (['fine-tune-steps', 'fine-tune-batch', 'fine-tune-learning-rate'] as const).find(
@@ -85,16 +89,18 @@ function fineTuneOf(args: Options, { seed }: DistilSettings): FineTuneSettings |
     return null;
   }
   const given = DEFAULT_FINE_TUNE;
+  // As much slower than the students as the sample model's.
+  const slower = defaultLearningRate(width) * (given.learningRate / DEFAULT_DISTIL.learningRate);
   const steps = args.count('fine-tune-steps', given.steps, 1, MAX_STEPS);
   return {
     ...given,
     train: args.oneOf('fine-tune', TRAINED, given.train),
     steps,
     batch: args.count('fine-tune-batch', given.batch, 1, MAX_BATCH),
-    learningRate: args.number('fine-tune-learning-rate', given.learningRate, 0, 1),
+    learningRate: args.number('fine-tune-learning-rate', Math.min(1, slower), 0, 1),
     warmupSteps: warmUpFor(steps, given),
     seed,
-    checkpointEvery: Math.min(given.checkpointEvery, steps),
+    checkpointEvery: Math.min(given.checkpointEvery, tenthOf(steps)),
   };
 }
 
@@ -103,6 +109,12 @@ function warmUpFor(steps: number, given: { readonly steps: number; readonly warm
   return Math.min(given.warmupSteps, Math.round((steps * given.warmupSteps) / given.steps));
 }
 
+/** Ten times in a short run, so that a pause or a crash costs no more than a tenth of it. */
 function oftenEnough(steps: number, { heldOutEvery, checkpointEvery }: DistilSettings) {
-  return { heldOutEvery: Math.min(heldOutEvery, steps), checkpointEvery: Math.min(checkpointEvery, steps) };
+  const tenth = tenthOf(steps);
+  return { heldOutEvery: Math.min(heldOutEvery, tenth), checkpointEvery: Math.min(checkpointEvery, tenth) };
+}
+
+function tenthOf(steps: number): number {
+  return Math.ceil(steps / 10);
 }

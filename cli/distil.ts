@@ -13,7 +13,7 @@ import { openModel } from '../workers/open-model.ts';
 import type { ModelSummary } from '../workers/protocol.ts';
 import { type Arguments, parseArguments, usage } from './arguments.ts';
 import type { CommandContext } from './command.ts';
-import { DISTIL_OPTIONS, settingsOf } from './distil-settings.ts';
+import { DISTIL_OPTIONS, settingsFor } from './distil-settings.ts';
 import { errorTable } from './error-table.ts';
 import { assertExportable, type ExportChoice, exportRun } from './export-run.ts';
 import { followRun, measureSubset } from './follow-run.ts';
@@ -37,7 +37,7 @@ export async function distil(argv: readonly string[], { signal }: CommandContext
     ...DISTIL_OPTIONS,
     ...BACKEND_OPTIONS,
   });
-  const settings = settingsOf(args);
+  const settings = settingsFor(args);
   const dtype = args.oneOf('dtype', DTYPES, 'teacher');
   const planPath = args.required('plan');
   const plan = parsePlan(await readText(planPath), planPath);
@@ -58,7 +58,7 @@ export async function distil(argv: readonly string[], { signal }: CommandContext
     ...(args.text('name') === undefined ? {} : { name: args.required('name') }),
     modelId: modelId ?? '',
     plan,
-    settings: { ...settings, data: dataId === null ? data : { kind: 'file', path: dataId } },
+    settings: { ...settings(model.width), data: dataId === null ? data : { kind: 'file', path: dataId } },
   };
   await withBackend(env, async (backend) => {
     console.error(estimateText(plan, await backend.estimate(request)));
@@ -97,7 +97,7 @@ function estimateText(plan: Plan, { seconds, memoryBytes, diskBytes, basis }: Ru
   const gigabytes = (bytes: number) => `${(bytes / 1e9).toPrecision(2)} GB`;
   return [
     `${plan.intervals.length} intervals (${plan.intervals.map(formatIntervalKey).join(', ')}), ${plan.blocks.before} → ${plan.blocks.after} blocks`,
-    `estimate: ${clock(seconds)} h, ${gigabytes(memoryBytes)} of memory, ${gigabytes(diskBytes)} of disk. ${basis}`,
+    `estimate: ${clock(seconds)}, ${gigabytes(memoryBytes)} of memory, ${gigabytes(diskBytes)} of disk (${basis})`,
   ].join('\n');
 }
 
@@ -163,7 +163,7 @@ async function finish(backend: Backend, id: string, signal: AbortSignal): Promis
 
 async function pause(backend: Backend, id: string): Promise<void> {
   console.error(
-    'Pausing at the next checkpoint that can be kept … (Ctrl-C again ends at once; nothing acknowledged is lost)',
+    'Pausing: running intervals go back to their last checkpoints … (Ctrl-C again ends at once, which loses no more)',
   );
   await backend.pauseRun(id);
   await followRun(backend, id, AbortSignal.timeout(PAUSE_MS));

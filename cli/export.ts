@@ -1,6 +1,6 @@
 /** `contigua export`: any subset of a run's finished students, plugged into their teacher, as a diffusers folder. */
 import { ContiguaError } from '../lib/core/errors.ts';
-import { type IntervalSet, parseIntervalKeys } from '../lib/core/interval/index.ts';
+import { formatIntervalKey, type IntervalSet, parseIntervalKeys } from '../lib/core/interval/index.ts';
 import type { RunView } from '../lib/core/run/index.ts';
 import { onlyOne, parseOptions, usage } from './arguments.ts';
 import type { CommandContext } from './command.ts';
@@ -49,9 +49,20 @@ function finished({ jobs }: RunView): IntervalSet {
     .sort((x, y) => x.first - y.first);
 }
 
-function chosen(keys: string, { model }: RunView): IntervalSet {
+function chosen(keys: string, { model, jobs }: RunView): IntervalSet {
+  const set = typed(keys, model.numBlocks);
+  const students = jobs.filter(({ interval }) => interval !== null);
+  const unknown = set.map(formatIntervalKey).find((key) => !students.some((one) => one.key === key));
+  if (unknown === undefined) return set;
+  throw new ContiguaError('run-missing', 'The run has no student of that name', {
+    found: unknown,
+    expected: students.map(({ key }) => key).join(', '),
+  });
+}
+
+function typed(keys: string, numBlocks: number): IntervalSet {
   try {
-    return parseIntervalKeys(keys, model.numBlocks, '--plugged');
+    return parseIntervalKeys(keys, numBlocks, '--plugged');
   } catch (thrown) {
     if (thrown instanceof ContiguaError) throw new ContiguaError('usage', thrown.summary, thrown.details);
     throw thrown;

@@ -1,4 +1,6 @@
 /** The words of `--help`, per command and for all of them. */
+import { DEFAULT_DISTIL, DEFAULT_FINE_TUNE } from '../lib/core/run/index.ts';
+
 const ENGINE = `  --engine NAME       auto (default), tensorflow, webgpu, wasm or cpu`;
 
 export const HELP: Readonly<Record<string, string>> = {
@@ -64,15 +66,16 @@ Tells first what it will take. Ctrl-C pauses; the same command goes on, from the
   --name TEXT         what the run is called in lists
 
   --data KIND         shapes (pictures of the sample grammar, its default), a calibration FILE.safetensors, or synthetic noise
-  --steps N           optimizer steps per interval (1000)
-  --batch N           samples of a step (16); --accumulation N (1) batches make one step
-  --loss NAME         direction-magnitude (default), direction, direction-l1 or mse; --magnitude-weight X (0.1)
-  --learning-rate X   at its peak (0.001), after --warm-up N steps (50), on a --schedule cosine (default) or constant
-  --weight-decay X    of AdamW (0.02); --ema X averages weights with this decay (off)
-  --start BLOCK       what a student starts from: first (default), middle, last or best block of its interval
-  --seed N            (0); same seed and engine, same curve
-  --fine-tune WHICH   then trains students or all weights together; --fine-tune-steps N (500), --fine-tune-batch N (16),
-                      --fine-tune-learning-rate X (0.0002)
+  --steps N           optimizer steps per interval (${DEFAULT_DISTIL.steps})
+  --batch N           samples of a step (${DEFAULT_DISTIL.batch}); --accumulation N (${DEFAULT_DISTIL.accumulation}) batches make one step
+  --loss NAME         direction-magnitude, direction, direction-l1 or mse (${DEFAULT_DISTIL.loss}); --magnitude-weight X (${DEFAULT_DISTIL.magnitudeWeight})
+  --learning-rate X   at its peak (by the model's width, ${DEFAULT_DISTIL.learningRate} for the sample), after --warm-up N
+                      steps (${DEFAULT_DISTIL.warmupSteps}), on a --schedule cosine or constant (${DEFAULT_DISTIL.schedule})
+  --weight-decay X    of AdamW (${DEFAULT_DISTIL.weightDecay}); --ema X averages weights with this decay (off)
+  --start BLOCK       what a student starts from: first, middle, last or best block of its interval (${DEFAULT_DISTIL.start})
+  --seed N            (${DEFAULT_DISTIL.seed}); same seed and engine, same curve
+  --fine-tune WHICH   then trains students or all weights together; --fine-tune-steps N (${DEFAULT_FINE_TUNE.steps}),
+                      --fine-tune-batch N (${DEFAULT_FINE_TUNE.batch}), --fine-tune-learning-rate X (${DEFAULT_FINE_TUNE.learningRate} for the sample)
   --dtype TYPE        of trained weights in the folder: teacher (default, the teacher's) or F32
 ${ENGINE}
   --slots N           intervals trained at once (CONTIGUA_SLOTS, or 2)

@@ -63,7 +63,7 @@ function redrawing(stream: NodeJS.WriteStream): Drawing {
   return {
     show(lines, event) {
       clear();
-      const told = lines.map((line) => `${barOf(line)} ${tellingOf(line)}`);
+      const told = lines.map((line) => [barOf(line), tellingOf(line), line.job.note ?? ''].join('  '));
       if (event.type === 'measuring' && !event.error) told.push(`measuring: ${event.done} of ${event.total}`);
       const width = Math.max(20, (stream.columns ?? 80) - 1);
       for (const line of told) stream.write(`${line.slice(0, width)}\n`);
@@ -91,10 +91,12 @@ function telling(stream: NodeJS.WriteStream): Drawing {
       }
       for (const line of lines) {
         const { key, state, steps, note } = line.job;
-        const now = `${state} ${steps > 0 ? Math.floor((10 * line.step) / steps) : 0} ${note ?? ''}`;
+        const isNew = told.get(`${key} note`) !== note;
+        told.set(`${key} note`, note ?? '');
+        const now = `${state} ${steps > 0 ? Math.floor((10 * line.step) / steps) : 0}`;
         if (told.get(key) === now) continue;
         told.set(key, now);
-        stream.write(`${key}: ${tellingOf(line)}\n`);
+        stream.write(`${key}: ${tellingOf(line)}${note && isNew ? `  (${note})` : ''}\n`);
       }
     },
     end() {},
@@ -117,7 +119,6 @@ export function tellingOf({ job, step, loss }: Line): string {
     parts.push(job.state);
     if (job.error) parts.push(job.error);
   }
-  if (job.note) parts.push(`(${job.note})`);
   return parts.join('  ');
 }
 
