@@ -35,6 +35,7 @@ export interface HeldOutData {
 export const HELD_OUT_HEIGHT = 90;
 const TITLE = 14;
 const LABEL_GAP = 12;
+const TITLE_WIDTHS: Readonly<Record<HeldOutStream, number>> = { image: 37, text: 28 };
 const LABEL_WIDTH = 98;
 
 interface Line {
@@ -50,7 +51,7 @@ export function drawHeldOut(data: HeldOutData, width: number, palette: ChartPale
   const { metric, stream, baselines, points, steps, firstBlock } = data;
   const small = { 'font-size': 11, fill: palette.muted };
   const title = mark('text', { x: 0, y: 10, 'font-size': 11, 'font-weight': 600, fill: palette.text }, stream);
-  const about = mark('text', { x: stream.length * 6.2 + 6, y: 10, ...small }, METRIC_WORDS[metric]);
+  const about = mark('text', { x: TITLE_WIDTHS[stream], y: 10, ...small }, METRIC_WORDS[metric]);
   const right = Math.max(40, width - LABEL_WIDTH);
   const top = TITLE + 6;
   const bottom = HELD_OUT_HEIGHT - 6;

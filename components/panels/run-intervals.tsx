@@ -62,7 +62,7 @@ export function RunIntervals() {
     >
       <div ref={measured}>
         {run && lines ? (
-          <ul className="-mx-4 divide-y divide-line border-y border-line">
+          <ul className="-mx-4 -mb-4 divide-y divide-line border-t border-line">
             {run.view.jobs.map((job, i) => (
               <RunJob
                 key={job.key}
@@ -75,7 +75,7 @@ export function RunIntervals() {
             ))}
           </ul>
         ) : (
-          <div className="-mx-4 divide-y divide-line border-y border-line" aria-hidden="true">
+          <div className="-mx-4 -mb-4 divide-y divide-line border-t border-line" aria-hidden="true">
             {[0, 1].map((row) => (
               <div key={row} className="px-4 py-3">
                 <div className="skeleton h-4 w-64" />

@@ -37,7 +37,7 @@ export const RunJob = memo(function RunJob({ job, points, series, domain, width 
   const words = `${job.step.toLocaleString('en-US')} of ${job.steps.toLocaleString('en-US')} steps`;
   return (
     <li aria-label={title} className="px-4 py-3">
-      <div className="grid grid-cols-[88px_84px_minmax(60px,1fr)_auto] items-center gap-x-3 gap-y-1 text-xs lg:grid-cols-[88px_84px_minmax(60px,1fr)_112px_92px_104px_auto]">
+      <div className="grid grid-cols-[72px_84px_minmax(60px,1fr)_auto_auto] items-center gap-x-3 gap-y-1 text-xs lg:grid-cols-[88px_84px_minmax(60px,1fr)_112px_92px_104px_auto]">
         <h3 className="truncate text-sm font-semibold" title={title}>
           {jobName(job)}
         </h3>
@@ -51,11 +51,7 @@ export const RunJob = memo(function RunJob({ job, points, series, domain, width 
         <JobMenu job={job} />
       </div>
       <p className="mt-0.5 mb-2 min-h-4 text-2xs text-muted">
-        <span className="lg:hidden">
-          {paceWords(job)}
-          {leftWords(job) ? ` · ${leftWords(job)}` : ''}
-          {job.worker || job.attempt > 1 ? ' · ' : ''}
-        </span>
+        <span className="lg:hidden">{narrowWords(job)}</span>
         {originWords(job)}
       </p>
       {job.error ? (
@@ -100,6 +96,14 @@ function leftWords(job: JobView): string {
   if (job.state !== 'running') return '';
   const left = jobRemainingMs(job);
   return left === null ? 'estimating' : `${remainingWords(left)} left`;
+}
+
+/** Pace and time left before the origin, where they have no column of their own. */
+function narrowWords(job: JobView): string {
+  return [paceWords(job), leftWords(job)]
+    .filter((words) => words !== '')
+    .map((words) => `${words} · `)
+    .join('');
 }
 
 /** Engine, worker, attempt and what happened on the way, in one line. */

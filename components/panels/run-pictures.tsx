@@ -8,7 +8,7 @@ import { useRun } from './run-context';
 import { usePlugged } from './use-plugged';
 
 type Picture = SubsetView['pictures'][number];
-const SHOWN = 8;
+const SHOWN = 6;
 
 export function RunPictures() {
   const view = useRun((run) => run.view);
@@ -17,7 +17,7 @@ export function RunPictures() {
   const teacher = view ? measuredSubset(view, { plugged: [], fineTuned: false }) : null;
   const subset = view ? measuredSubset(view, presentSubset(view, choice)) : null;
   const count = drawable
-    ? Math.min(SHOWN, Math.max(4, teacher?.pictures.length ?? 0, subset?.pictures.length ?? 0))
+    ? Math.min(SHOWN, Math.max(3, teacher?.pictures.length ?? 0, subset?.pictures.length ?? 0))
     : 0;
   return (
     <Panel
@@ -36,7 +36,7 @@ export function RunPictures() {
           : 'Pictures need the captions and grammar of the sample model; this model has none.'
       }
     >
-      <ul className="grid grid-cols-4 gap-x-2 gap-y-3">
+      <ul className="grid grid-cols-3 gap-x-2 gap-y-3 md:grid-cols-6 xl:grid-cols-3">
         {Array.from({ length: count }, (_, i) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: a place, not an item: captions are the same in every subset
           <li key={i} className="min-w-0">

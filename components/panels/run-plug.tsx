@@ -300,12 +300,12 @@ function MeasureState({ run, subset, known }: { run: FollowedRun; subset: Subset
       ) : measuring ? (
         <>
           <p className="mb-1.5">
-            Measuring {measuring.done}/{measuring.total}
+            {measuring.total > 0 ? `Measuring ${measuring.done}/${measuring.total}` : 'Asked for: waits for a worker'}
           </p>
           <Progress
             name="Measuring the plugged subset"
             share={measuring.total > 0 ? measuring.done / measuring.total : 0}
-            text={`${measuring.done} of ${measuring.total}`}
+            text={measuring.total > 0 ? `${measuring.done} of ${measuring.total}` : 'waits for a worker'}
           />
         </>
       ) : (

@@ -3,10 +3,12 @@
  * the teacher. Results are stored with the run, so each subset is measured once in its life. While students still
  * train, nothing is measured that the user did not plug by hand: it would take from the training.
  */
+
 import type { StoreApi } from 'zustand/vanilla';
+import { asContiguaError } from '@/lib/core/errors.ts';
 import { measuredSubset, type PluggedChoice, presentSubset, type Subset, students } from './plugged.ts';
 import type { OpenRun } from './run.ts';
-import { type FollowedRun, subsetKey } from './run-events.ts';
+import { type FollowedRun, subsetKey, withAsked } from './run-events.ts';
 
 const REST_MS = 700;
 const TEACHER: Subset = { plugged: [], fineTuned: false };
@@ -23,18 +25,12 @@ export function toMeasure({ view, measuring }: FollowedRun, choice: PluggedChoic
 export function measureWhenRested(open: OpenRun, plugged: StoreApi<PluggedChoice>): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let touched = false;
-  const asked = new Set<string>();
   const now = () => {
     const { run } = open.store.getState();
     if (!run || (typeof document !== 'undefined' && document.hidden)) return;
     const busy = run.view.jobs.some(({ state }) => state === 'running' || state === 'queued');
     if (busy && !touched) return;
-    for (const subset of toMeasure(run, plugged.getState())) {
-      const key = subsetKey(subset);
-      if (asked.has(key)) continue;
-      asked.add(key);
-      void measure(open, subset);
-    }
+    for (const subset of toMeasure(run, plugged.getState())) void measure(open, subset);
   };
   const later = () => {
     clearTimeout(timer);
@@ -45,10 +41,9 @@ export function measureWhenRested(open: OpenRun, plugged: StoreApi<PluggedChoice
     later();
   });
   const stopRun = open.store.subscribe(({ run }, before) => {
-    if (run?.view.jobs === before.run?.view.jobs && run?.view.subsets === before.run?.view.subsets) return;
-    // A student trained anew takes its subsets along; they may be asked for again.
-    for (const key of asked) if (before.run?.view.subsets.some((s) => subsetKey(s) === key)) asked.delete(key);
-    if (!timer || run?.view.state !== before.run?.view.state || before.run === null) later();
+    const sameStates = run?.view.jobs.every(({ state }, i) => state === before.run?.view.jobs[i]?.state) ?? true;
+    if (sameStates && run?.view.subsets === before.run?.view.subsets) return;
+    later();
   });
   return () => {
     clearTimeout(timer);
@@ -57,6 +52,16 @@ export function measureWhenRested(open: OpenRun, plugged: StoreApi<PluggedChoice
   };
 }
 
-export function measure(open: OpenRun, { plugged, fineTuned }: Subset): Promise<boolean> {
-  return open.ask((api) => api.trySubset(open.id, plugged, fineTuned));
+/** Asks for it once more, or for the first time; the page says at once that it was asked for. */
+export async function measure({ id, store, connect }: OpenRun, subset: Subset): Promise<void> {
+  const note = (error: string | null) =>
+    store.setState(({ run }) =>
+      run && !measuredSubset(run.view, subset) ? { run: withAsked(run, subset, error) } : {},
+    );
+  note(null);
+  try {
+    await (await connect()).trySubset(id, subset.plugged, subset.fineTuned);
+  } catch (thrown) {
+    note(asContiguaError(thrown).message);
+  }
 }

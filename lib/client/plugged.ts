@@ -3,7 +3,9 @@
  * and travels in a link; by default every student there is. Costs follow by arithmetic, quality is looked up. Pure.
  */
 import type { JobView, RunView, SubsetView } from '@/lib/core/run/index.ts';
-import { pluggedKey, subsetKey } from './run-events.ts';
+import { pluggedKey, type Subset, subsetKey } from './run-events.ts';
+
+export type { Subset };
 
 export interface PluggedChoice {
   /** Null: all students there are. */
@@ -36,8 +38,6 @@ export const students = (view: Pick<RunView, 'jobs'>): readonly JobView[] =>
 /** The fine-tuned whole is made of every student, so it exists once its job is done. */
 export const hasFineTuned = (view: Pick<RunView, 'jobs'>): boolean =>
   view.jobs.some(({ interval, state }) => interval === null && state === 'done');
-
-export type Subset = Pick<SubsetView, 'plugged' | 'fineTuned'>;
 
 /** What is really plugged in: of the choice, the students that there are. */
 export function presentSubset(view: Pick<RunView, 'jobs'>, { keys, fineTuned }: PluggedChoice): Subset {

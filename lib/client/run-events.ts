@@ -26,8 +26,8 @@ export function followedFrom(view: RunView, curves: FollowedRun['curves'] = {}):
 
 /** "3-4.7-10"; the teacher is the empty string. */
 export const pluggedKey = (plugged: readonly string[]): string => plugged.join('.');
-export const subsetKey = ({ plugged, fineTuned }: Pick<SubsetView, 'plugged' | 'fineTuned'>): string =>
-  fineTuned ? 'fine-tuned' : pluggedKey(plugged);
+export type Subset = Pick<SubsetView, 'plugged' | 'fineTuned'>;
+export const subsetKey = ({ plugged, fineTuned }: Subset): string => (fineTuned ? 'fine-tuned' : pluggedKey(plugged));
 
 export function foldEvent(run: FollowedRun, id: number, event: RunEvent): FollowedRun {
   if (id <= run.view.lastEventId) return run;
@@ -89,6 +89,11 @@ function withSubset(run: FollowedRun, subset: SubsetView): FollowedRun {
   const others = run.view.subsets.filter((other) => subsetKey(other) !== key);
   const { [key]: _, ...measuring } = run.measuring;
   return { ...run, view: { ...run.view, subsets: [...others, subset] }, measuring };
+}
+
+/** A measurement that was asked for and of which nothing has been heard: 0 of 0; with an error, one that was refused. */
+export function withAsked(run: FollowedRun, subset: Subset, error: string | null = null): FollowedRun {
+  return { ...run, measuring: { ...run.measuring, [subsetKey(subset)]: { done: 0, total: 0, error } } };
 }
 
 /** The stored steps of one job, read while events went on coming: those that came since stay behind them. */

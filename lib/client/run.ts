@@ -23,6 +23,7 @@ export interface OpenRunState {
 export interface OpenRun {
   readonly id: string;
   readonly store: StoreApi<OpenRunState>;
+  connect(): Promise<RunApi>;
   /** Begins to follow. Returns how to stop. */
   follow(): () => void;
   /** Asks the server for something about this run; what goes wrong is shown. True when it was done. */
@@ -106,5 +107,5 @@ export function openRun(id: string, connect: () => Promise<RunApi> = serverApi):
       store.setState({ asking: false });
     }
   };
-  return { id, store, follow, ask };
+  return { id, store, connect, follow, ask };
 }
