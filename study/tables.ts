@@ -15,9 +15,12 @@ export interface StudyTables {
   readonly subsets: readonly Row[];
 }
 
+/** Experiments that were not asked for, or not reached: their tables stay as they are. */
+export const NOTHING_YET = { removal: [], depths: [], fineTuned: [], ablation: [], rules: [], subsets: [] } as const;
+
 export async function writeTables(path: string, tables: StudyTables): Promise<void> {
   let page = await readFile(path, 'utf8');
-  const sections: Record<string, readonly Row[] | string> = {
+  const sections: Record<string, string> = {
     settings: settingsLine(tables),
     removal: removalTable(tables.removal),
     depths: tables.depths.length > 0 ? armTable([...tables.depths, ...tables.fineTuned], tables.teacher) : '',
@@ -26,7 +29,7 @@ export async function writeTables(path: string, tables: StudyTables): Promise<vo
     subsets: subsetTable(tables.subsets, tables.teacher),
   };
   for (const [name, table] of Object.entries(sections)) {
-    if (table.length === 0) continue;
+    if (table === '') continue;
     const marked = new RegExp(`(<!-- study: ${name} -->\n)[\\s\\S]*?(<!-- /study -->)`);
     if (!marked.test(page)) throw new Error(`${path} has no place for the table "${name}"`);
     page = page.replace(marked, (_, open: string, close: string) => `${open}${table}\n${close}`);
