@@ -1,0 +1,168 @@
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { tinyModel } from '../../workers/tiny-model.ts';
+import { ServerModels, shelfOf } from './models.ts';
+
+const tiny = await tinyModel();
+let folder = '';
+let models: ServerModels;
+const sentences: string[] = [];
+beforeEach(async () => {
+  sentences.length = 0;
+  folder = await mkdtemp(join(tmpdir(), 'contigua-models-'));
+  await mkdir(join(folder, 'lab'));
+  models = open();
+});
+afterEach(() => rm(folder, { recursive: true }));
+const open = () =>
+  new ServerModels(
+    [
+      { name: 'lab', folder: join(folder, 'lab') },
+      { name: 'hub', folder: join(folder, 'hub') },
+    ],
+    join(folder, 'uploads'),
+    (sentence) => sentences.push(sentence),
+  );
+async function write(path: string, bytes: Uint8Array | string = 'x') {
+  await mkdir(dirname(join(folder, path)), { recursive: true });
+  await writeFile(join(folder, path), bytes);
+}
+async function writeModel(path: string, files = tiny.files) {
+  for (const [name, bytes] of Object.entries(files)) await write(`${path}/${name}`, bytes);
+}
+const ids = async () => (await models.list()).map(({ id }) => id);
+
+describe('the models of a server', () => {
+  it('are the folders below the roots that hold one, a transformer alone or a pipeline', async () => {
+    await writeModel('lab/alone');
+    await writeModel('lab/deep/er/pipeline/transformer');
+    await write('lab/notes/readme.md');
+    await write('lab/text-encoder/config.json', '{}');
+    expect(await ids()).toEqual(['lab/alone', 'lab/deep/er/pipeline']);
+    const [alone] = await models.list();
+    expect(alone).toMatchObject({ name: 'alone', numBlocks: 2, drawable: false, calibrations: [] });
+    expect(alone?.fingerprint).toMatch(/^sha256:[0-9a-f]{64}$/);
+    expect(await models.modelFolder('lab/alone')).toBe(`${pathToFileURL(join(folder, 'lab/alone')).href}/`);
+  });
+
+  it('may be a cache of Hugging Face: links into a folder of the same root', async () => {
+    const cached = 'hub/models--Qwen--Qwen-Image';
+    const snapshot = `${cached}/snapshots/0123abcd`;
+    for (const [name, bytes] of Object.entries(tiny.files)) {
+      await write(`${cached}/blobs/${name.length}`, bytes);
+      await mkdir(join(folder, snapshot, 'transformer'), { recursive: true });
+      await symlink(`../../../blobs/${name.length}`, join(folder, snapshot, 'transformer', name));
+    }
+    expect(await models.list()).toMatchObject([
+      { id: 'hub/models--Qwen--Qwen-Image/snapshots/0123abcd', name: 'Qwen/Qwen-Image', numBlocks: 2 },
+    ]);
+  });
+
+  it('that are broken are left out and told of once; the others are there', async () => {
+    await writeModel('lab/whole');
+    await writeModel('lab/cut', { ...tiny.files, 'diffusion_pytorch_model.safetensors': new Uint8Array(20) });
+    expect(await ids()).toEqual(['lab/whole']);
+    expect(await ids()).toEqual(['lab/whole']);
+    expect(sentences).toHaveLength(1);
+    expect(sentences[0]).toMatch(/^lab\/cut is left out of the models: /);
+    await expect(models.read('lab/cut')).rejects.toMatchObject({ code: 'safetensors-invalid' });
+  });
+
+  it('are read again when their files change, and not before', async () => {
+    await writeModel('lab/a');
+    const before = await models.read('lab/a');
+    const other = await tinyModel((tensors) =>
+      tensors.map((tensor) => ({ ...tensor, bytes: tensor.bytes.map((byte, i) => (i % 4 === 0 ? byte ^ 1 : byte)) })),
+    );
+    expect((await models.read('lab/a')).fingerprint).toBe(before.fingerprint);
+    await writeModel('lab/a', other.files);
+    expect((await models.read('lab/a')).fingerprint).not.toBe(before.fingerprint);
+  });
+
+  it('come with the calibration files beside them and those that were uploaded for their weights', async () => {
+    await writeModel('lab/p/transformer');
+    await write('lab/p/calibration/night.safetensors');
+    await write('lab/p/my-calibration.safetensors');
+    await write('lab/p/calibration/notes.txt');
+    await write('lab/p/other.safetensors');
+    const { fingerprint } = await models.read('lab/p');
+    await write(`uploads/${shelfOf(fingerprint)}/mine.safetensors`);
+    await write('uploads/0000000000000000/foreign.safetensors');
+    const uploaded = `uploads/${shelfOf(fingerprint)}/mine.safetensors`;
+    expect((await models.read('lab/p')).calibrations).toEqual([
+      'lab/p/calibration/night.safetensors',
+      'lab/p/my-calibration.safetensors',
+      uploaded,
+    ]);
+    expect(await models.calibrationFile(uploaded)).toEqual({
+      path: uploaded,
+      url: pathToFileURL(join(folder, uploaded)).href,
+    });
+  });
+});
+
+describe('a path', () => {
+  it.each([
+    '../secret',
+    'lab/../../secret',
+    'lab/./a',
+    'lab//a',
+    'lab',
+    'lab/',
+    '/etc',
+    'C:\\x',
+    'lab/a\\..\\..\\x',
+    'lab/a\0',
+    'other/a',
+    '',
+  ])('such as %j is no model and no file', async (id) => {
+    await writeModel('secret');
+    await expect(models.modelFolder(id)).rejects.toMatchObject({ code: 'path-forbidden' });
+    await expect(models.calibrationFile(id)).rejects.toMatchObject({ code: 'path-forbidden' });
+  });
+
+  it('that a link leads out of the roots is forbidden, whichever part is the link', async () => {
+    await writeModel('secret');
+    await write('secret/calibration.safetensors');
+    await symlink(join(folder, 'secret'), join(folder, 'lab', 'folder'));
+    await writeModel('lab/file');
+    await rm(join(folder, 'lab/file/config.json'));
+    await symlink(join(folder, 'secret/config.json'), join(folder, 'lab/file/config.json'));
+    await writeModel('lab/inner');
+    await symlink(join(folder, 'secret'), join(folder, 'lab/inner/calibration'));
+    const forbidden = { code: 'path-forbidden' };
+    for (const id of ['lab/folder', 'lab/file', 'lab/inner']) {
+      await expect(models.modelFolder(id)).rejects.toMatchObject(forbidden);
+      await expect(models.read(id)).rejects.toMatchObject(forbidden);
+    }
+    await expect(models.calibrationFile('lab/folder/calibration.safetensors')).rejects.toMatchObject(forbidden);
+    await expect(models.calibrationFile('lab/inner/calibration/calibration.safetensors')).rejects.toMatchObject(
+      forbidden,
+    );
+    expect(await ids()).toEqual([]);
+    const refusal = await models.modelFolder('lab/folder').catch((thrown: unknown) => String(thrown));
+    expect(refusal).not.toContain(folder);
+  });
+
+  it('that only begins like a root is outside of it', async () => {
+    await writeModel('lab-secret');
+    await symlink(join(folder, 'lab-secret'), join(folder, 'lab', 'a'));
+    await expect(models.modelFolder('lab/a')).rejects.toMatchObject({ code: 'path-forbidden' });
+  });
+
+  it('that goes round in links ends', async () => {
+    await writeModel('lab/sub/a');
+    await symlink('..', join(folder, 'lab/sub/up'));
+    expect(await ids()).toEqual(['lab/sub/a']);
+  });
+
+  it('to nothing says so', async () => {
+    await expect(models.modelFolder('lab/none')).rejects.toMatchObject({
+      code: 'checkpoint-incomplete',
+      details: { file: 'lab/none' },
+    });
+  });
+});
