@@ -80,7 +80,7 @@ export class Study {
   async removal(): Promise<Row[]> {
     const { fewPictures } = this.settings;
     const single = contiguousRuns(this.numBlocks, 1).map((removed) => ({ arm: 'single', removed }));
-    const several = [2, 3, 4].flatMap((length) => [
+    const several = [2, 4].flatMap((length) => [
       ...contiguousRuns(this.numBlocks, length).map((removed) => ({ arm: 'contiguous', removed })),
       ...scatteredBlocks(this.numBlocks, length, this.numBlocks - length + 1, length).map((removed) => ({
         arm: 'non-contiguous',
@@ -123,21 +123,16 @@ export class Study {
     const chosen = { sensitivity: await this.sensitive(half), detection: detected(this.report, half) };
     for (const seed of seeds) {
       for (const [ranking, intervals] of Object.entries(chosen)) {
-        rows.push(await this.plugged(`${ranking}, non-sequential`, intervals, seed, steps));
         const students = await this.sequential(intervals, seed, steps);
+        const name = formatLayerIndex(intervals);
         const quality = await this.lab.measure(
-          `sequential ${formatLayerIndex(intervals)}, seed ${seed}, ${steps} steps`,
+          `sequential ${name}, seed ${seed}, ${steps} steps`,
           this.settings.pictures,
           { students },
         );
-        rows.push({
-          arm: `${ranking}, sequential`,
-          removed: half,
-          intervals: formatLayerIndex(intervals),
-          seed,
-          quality,
-        });
+        rows.push({ arm: `${ranking}, sequential`, removed: half, intervals: name, seed, quality });
       }
+      rows.push(await this.plugged('detection, non-sequential', chosen.detection, seed, steps));
     }
     return rows;
   }

@@ -16,7 +16,7 @@ const { values } = parseArgs({
     threads: { type: 'string', default: '1' },
     seeds: { type: 'string', default: '0,1,2' },
     steps: { type: 'string', default: '1500' },
-    'ablation-steps': { type: 'string', default: '250' },
+    'ablation-steps': { type: 'string', default: '200' },
     'learning-rate': { type: 'string', default: '1e-2' },
     'distinct-batches': { type: 'string', default: '400' },
     'fine-tune-learning-rate': { type: 'string', default: '1e-3' },
@@ -61,7 +61,7 @@ try {
   const experiments: Record<string, () => Promise<Partial<StudyTables>>> = {
     depths: async () => ({ depths: await study.depths() }),
     'fine-tune': async () => ({ fineTuned: await study.jointly() }),
-    rules: async () => ({ rules: [...(await study.rules(half / 2)), ...(await study.rules(half))] }),
+    rules: async () => ({ rules: await study.rules(half) }),
     ablation: async () => ({ ablation: await study.ablation() }),
     subsets: async () => ({ subsets: await study.subsets(settings.seeds[0] ?? 0) }),
     removal: async () => ({ removal: await study.removal() }),
