@@ -43,6 +43,9 @@ export interface Row {
   readonly quality: Quality;
 }
 
+/** Seeds of random choices: this and the arm's own seed. */
+const RANDOM_CHOICES = 100;
+
 export class Study {
   constructor(
     private readonly lab: Lab,
@@ -100,41 +103,40 @@ export class Study {
 
   /** The detected choice at each depth, students plugged; then removal and nothing else, for comparison. */
   async depths(): Promise<Row[]> {
-    const rows: Row[] = [];
-    for (const seed of this.settings.seeds) {
-      for (const depth of this.settings.depths) {
-        rows.push(await this.plugged('students', detected(this.report, depth), seed, this.settings.steps));
-      }
-    }
-    for (const depth of this.settings.depths) {
+    const { seeds, depths, steps, pictures } = this.settings;
+    const students = seeds.flatMap((seed) =>
+      depths.map((depth) => this.plugged('students', detected(this.report, depth), seed, steps)),
+    );
+    const removal = depths.map(async (depth): Promise<Row> => {
       const intervals = detected(this.report, depth);
       const removed = goneWithoutStudents(intervals);
-      const quality = await this.lab.measure(`without ${removed.join(',')}`, this.settings.pictures, { removed });
-      rows.push({ arm: 'removed', removed: depth, intervals: formatLayerIndex(intervals), seed: null, quality });
-    }
-    return rows;
+      const quality = await this.lab.measure(`without ${removed.join(',')}`, pictures, { removed });
+      return { arm: 'removed', removed: depth, intervals: formatLayerIndex(intervals), seed: null, quality };
+    });
+    return await Promise.all([...students, ...removal]);
   }
 
   /** Sensitivity ranking with sequential distillation → probe detection → non-sequential, equal steps, half the blocks. */
   async ablation(): Promise<Row[]> {
     const { seeds, ablationSteps: steps } = this.settings;
     const half = this.numBlocks / 2;
-    const rows: Row[] = [];
     const chosen = { sensitivity: await this.sensitive(half), detection: detected(this.report, half) };
-    for (const seed of seeds) {
-      for (const [ranking, intervals] of Object.entries(chosen)) {
-        const students = await this.sequential(intervals, seed, steps);
-        const name = formatLayerIndex(intervals);
-        const quality = await this.lab.measure(
-          `sequential ${name}, seed ${seed}, ${steps} steps`,
-          this.settings.pictures,
-          { students },
-        );
-        rows.push({ arm: `${ranking}, sequential`, removed: half, intervals: name, seed, quality });
-      }
-      rows.push(await this.plugged('detection, non-sequential', chosen.detection, seed, steps));
-    }
-    return rows;
+    const sequential = async (ranking: keyof typeof chosen, seed: number): Promise<Row> => {
+      const intervals = chosen[ranking];
+      const students = await this.sequential(intervals, seed, steps);
+      const name = formatLayerIndex(intervals);
+      const quality = await this.lab.measure(
+        `sequential ${name}, seed ${seed}, ${steps} steps`,
+        this.settings.pictures,
+        { students },
+      );
+      return { arm: `${ranking}, sequential`, removed: half, intervals: name, seed, quality };
+    };
+    return await Promise.all([
+      ...seeds.map((seed) => sequential('sensitivity', seed)),
+      ...seeds.map((seed) => sequential('detection', seed)),
+      ...seeds.map((seed) => this.plugged('detection, non-sequential', chosen.detection, seed, steps)),
+    ]);
   }
 
   /** The rule against a threshold and against chance: non-sequential, the same number of blocks. */
@@ -142,13 +144,13 @@ export class Study {
     const { seeds, ablationSteps: steps } = this.settings;
     const ours = detected(this.report, remove);
     const threshold = byThreshold(this.report, remove).intervals;
-    const rows: Row[] = [];
-    for (const seed of seeds) {
-      rows.push(await this.plugged('difference rule', ours, seed, steps));
-      rows.push(await this.plugged('threshold', threshold, seed, steps));
-      rows.push(await this.plugged('random', randomIntervals(ours, this.numBlocks, 100 + seed), seed, steps));
-    }
-    return rows;
+    return await Promise.all([
+      ...seeds.map((seed) => this.plugged('difference rule', ours, seed, steps)),
+      ...seeds.map((seed) => this.plugged('threshold', threshold, seed, steps)),
+      ...seeds.map((seed) =>
+        this.plugged('random', randomIntervals(ours, this.numBlocks, RANDOM_CHOICES + seed), seed, steps),
+      ),
+    ]);
   }
 
   /** Every subset of the half-depth students of one seed. */
@@ -178,16 +180,16 @@ export class Study {
     const half = this.numBlocks / 2;
     const intervals = detected(this.report, half);
     const name = formatLayerIndex(intervals);
-    const rows: Row[] = [];
-    for (const seed of this.settings.seeds) {
-      const students = await this.students(intervals, seed, this.settings.steps);
-      const settings = this.fineTune(seed);
-      const key = `${name}, seed ${seed}, ${this.settings.steps} + ${settings.steps} steps, ${settings.train}, lr ${settings.learningRate}`;
-      const fineTuned = await this.lab.fineTuned(students, settings, key);
-      const quality = await this.lab.measure(`fine-tuned ${key}`, this.settings.pictures, { students, fineTuned });
-      rows.push({ arm: 'fine-tuned', removed: half, intervals: name, seed, quality });
-    }
-    return rows;
+    return await Promise.all(
+      this.settings.seeds.map(async (seed) => {
+        const students = await this.students(intervals, seed, this.settings.steps);
+        const settings = this.fineTune(seed);
+        const key = `${name}, seed ${seed}, ${this.settings.steps} + ${settings.steps} steps, ${settings.train}, lr ${settings.learningRate}`;
+        const fineTuned = await this.lab.fineTuned(students, settings, key);
+        const quality = await this.lab.measure(`fine-tuned ${key}`, this.settings.pictures, { students, fineTuned });
+        return { arm: 'fine-tuned', removed: half, intervals: name, seed, quality };
+      }),
+    );
   }
 
   /** Blocks in order of what their removal alone does to the output. */

@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 
 export class Ledger {
   readonly #results = new Map<string, unknown>();
+  readonly #underWay = new Map<string, Promise<unknown>>();
 
   private constructor(private readonly path: string) {}
 
@@ -18,10 +19,16 @@ export class Ledger {
     return ledger;
   }
 
-  /** The stored result of this key, or what `measure` gives, stored. */
+  /** The stored result of this key, or what `measure` gives, stored. Whoever asks meanwhile waits for the same result. */
   async once<T>(key: string, measure: () => Promise<T>): Promise<T> {
     // The study alone writes the file, each key with one type.
     if (this.#results.has(key)) return this.#results.get(key) as T;
+    const underWay = this.#underWay.get(key) ?? this.#measured(key, measure);
+    this.#underWay.set(key, underWay);
+    return (await underWay) as T;
+  }
+
+  async #measured<T>(key: string, measure: () => Promise<T>): Promise<T> {
     const value = await measure();
     this.#results.set(key, value);
     await appendFile(this.path, `${JSON.stringify({ key, value })}\n`);
