@@ -11,10 +11,10 @@ import type { ChartPalette } from './palette.ts';
 
 export const LOSS_ROWS = {
   plot: { top: 8, height: 132 },
-  steps: { top: 142, height: 18 },
-  readout: { top: 162, height: 20 },
+  steps: { top: 146, height: 18 },
+  readout: { top: 166, height: 20 },
 } as const;
-export const LOSS_HEIGHT = 184;
+export const LOSS_HEIGHT = 188;
 const LEFT = 44;
 const RIGHT = 8;
 

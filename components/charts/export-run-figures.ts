@@ -32,31 +32,49 @@ const PANEL_WIDTH = 420;
 const COLUMN_GAP = 40;
 const LOSS_PANEL_HEIGHT = LOSS_ROWS.steps.top + LOSS_ROWS.steps.height;
 const NAME_HEIGHT = 22;
+const EMPTY_DOMAIN: LogDomain = [0.001, 1];
 
 export function lossesSvg(panels: readonly LossPanel[], facts: RunFacts): string {
-  const domain: LogDomain = logDomain(panels.flatMap(({ series }) => series.flatMap(({ raw }) => raw))) ?? [0.001, 1];
+  const domain: LogDomain = logDomain(panels.flatMap(({ series }) => series.flatMap(({ raw }) => raw))) ?? EMPTY_DOMAIN;
   return figureSvg({
     title: `Distillation losses on ${facts.model}`,
     width: 2 * PANEL_WIDTH + COLUMN_GAP,
     height: Math.ceil(panels.length / 2) * (LOSS_PANEL_HEIGHT + NAME_HEIGHT),
-    body: inColumns(panels, LOSS_PANEL_HEIGHT + NAME_HEIGHT, ({ name, steps, series }) => {
-      const scales = lossScales({ steps, domain }, PANEL_WIDTH);
-      return [
-        nameMark(name),
-        mark(
-          'g',
-          { transform: `translate(0 ${NAME_HEIGHT - 6})` },
-          ...drawLossFrame({ steps }, scales, PAPER_PALETTE),
-          ...drawLossSeries({ steps, series, domain }, scales, PAPER_PALETTE),
-          ...drawLossKey(series, scales, PAPER_PALETTE),
-        ),
-      ];
-    }),
+    body: inColumns(panels, LOSS_PANEL_HEIGHT + NAME_HEIGHT, ({ name, steps, series }) =>
+      lossPanel(name, steps, series, domain),
+    ),
     caption: [
       'Loss per optimizer step on training batches, log scale; faint: every step, bold: moving average of the logarithm.',
       ...facts.settings,
     ],
   });
+}
+
+/** Runs over each other, each panel on a scale of its own: losses and errors have none in common. */
+export function comparisonSvg(panels: readonly LossPanel[], facts: RunFacts): string {
+  return figureSvg({
+    title: `Distillation runs on ${facts.model}`,
+    width: 2 * PANEL_WIDTH + COLUMN_GAP,
+    height: Math.ceil(panels.length / 2) * (LOSS_PANEL_HEIGHT + NAME_HEIGHT),
+    body: inColumns(panels, LOSS_PANEL_HEIGHT + NAME_HEIGHT, ({ name, steps, series }) =>
+      lossPanel(name, steps, series, logDomain(series.flatMap(({ smooth }) => smooth)) ?? EMPTY_DOMAIN),
+    ),
+    caption: ['Log scales; losses are moving averages of the logarithm.', ...facts.settings],
+  });
+}
+
+function lossPanel(name: string, steps: number, series: readonly LossSeries[], domain: LogDomain): Mark[] {
+  const scales = lossScales({ steps, domain }, PANEL_WIDTH);
+  return [
+    nameMark(name),
+    mark(
+      'g',
+      { transform: `translate(0 ${NAME_HEIGHT - 6})` },
+      ...drawLossFrame({ steps }, scales, PAPER_PALETTE),
+      ...drawLossSeries({ steps, series, domain }, scales, PAPER_PALETTE),
+      ...drawLossKey(series, scales, PAPER_PALETTE),
+    ),
+  ];
 }
 
 export interface HeldOutPanel {

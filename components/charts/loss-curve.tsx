@@ -109,7 +109,7 @@ export function LossCurve({ name, width, steps, series, domain, points, empty }:
         {last > 0 ? (
           <>
             <b>Step {countText(step)}</b>
-            {values.map(({ line, index }) => ` · ${line.name} ${smallText(line.smooth[index])}`)}
+            {values.map(({ line, index }) => ` · ${valueWords(line, index, step)}`)}
             {point
               ? ` · gradient ${smallText(point.gradientNorm)} · rate ${smallText(point.learningRate)} · ${Math.round(point.durationMs)} ms`
               : null}
@@ -120,6 +120,12 @@ export function LossCurve({ name, width, steps, series, domain, points, empty }:
       </div>
     </div>
   );
+}
+
+/** A line that ended before the step under the pointer says where. */
+function valueWords({ name, steps, smooth }: LossSeries, index: number, step: number): string {
+  const last = steps.at(-1) ?? 0;
+  return `${name} ${smallText(smooth[index] ?? null)}${last < step ? ` (step ${countText(last)})` : ''}`;
 }
 
 /** Of the last step at or before `step`; 0 where there is none. Steps are in order. */

@@ -17,6 +17,8 @@ export interface ChartPalette {
   readonly detected: string;
   readonly image: string;
   readonly textStream: string;
+  /** Of runs over each other; with the dashes of RUN_DASHES. */
+  readonly runs: readonly string[];
 }
 
 export const PAGE_PALETTE: ChartPalette = {
@@ -31,6 +33,7 @@ export const PAGE_PALETTE: ChartPalette = {
   detected: 'var(--detected, #5b616e)',
   image: 'var(--image, #2360c8)',
   textStream: 'var(--text-stream, #0a7a70)',
+  runs: ['var(--run-1)', 'var(--run-2)', 'var(--run-3)', 'var(--run-4)', 'var(--run-5)', 'var(--run-6)'],
 };
 
 export const PAPER_PALETTE: ChartPalette = {
@@ -45,7 +48,10 @@ export const PAPER_PALETTE: ChartPalette = {
   detected: '#444a54',
   image: '#2360c8',
   textStream: '#0a7a70',
+  runs: ['#2360c8', '#0a7a70', '#8a3fb5', '#8a5a00', '#b8195a', '#5a5c66'],
 };
+
+export const RUN_DASHES: readonly (string | undefined)[] = [undefined, '7 3', '2 3', '9 3 2 3', '4 2', '1.5 2'];
 
 export interface StreamLook {
   readonly name: string;

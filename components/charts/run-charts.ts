@@ -5,5 +5,6 @@ export type { ParetoPoint, ParetoQuality } from './draw-pareto.ts';
 export { HELD_OUT_TOTAL_HEIGHT, HeldOut } from './held-out.tsx';
 export { type LogDomain, logDomain, smallText } from './log-scale.ts';
 export { LossCurve } from './loss-curve.tsx';
+export { PAGE_PALETTE, RUN_DASHES } from './palette.ts';
 export { Pareto } from './pareto.tsx';
 export { useWidth } from './use-width.ts';

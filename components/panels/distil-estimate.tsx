@@ -18,7 +18,8 @@ interface Answer {
 
 export function DistilEstimate({ request }: { request: RunRequest | null }) {
   const [answer, setAnswer] = useState<Answer | null>(null);
-  const asked = request ? JSON.stringify(request) : null;
+  // A name costs nothing.
+  const asked = request ? JSON.stringify({ ...request, name: undefined }) : null;
   // biome-ignore lint/correctness/useExhaustiveDependencies: the request goes by its text
   useEffect(() => {
     if (!request || asked === null) return;

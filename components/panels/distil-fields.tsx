@@ -1,6 +1,6 @@
 'use client';
 /** The settings of a new run: what most people decide in sight, the rest folded. */
-import { type ReactNode, useRef, useState } from 'react';
+import { type ReactNode, useId, useRef, useState } from 'react';
 import { Button } from '@/components/ui/button';
 import { Choice } from '@/components/ui/choice';
 import { DecimalField } from '@/components/ui/decimal-field';
@@ -30,6 +30,7 @@ export function DistilFields({ form, model, onChange }: FieldsProps) {
   const files = [...new Set([...model.calibrations, ...uploaded])];
   return (
     <div className="mt-4 space-y-4">
+      <RunName name={form.name} onChange={(name) => onChange({ ...form, name })} />
       <Group title="Data" help={<DataHelp />}>
         <div className="flex flex-wrap items-center justify-between gap-2">
           <Choice
@@ -286,6 +287,26 @@ function FineTuneFields({ form, onChange }: { form: DistilForm; onChange: (form:
           { value: 'all', label: 'All' },
           { value: 'students', label: 'Students' },
         ]}
+      />
+    </div>
+  );
+}
+
+function RunName({ name, onChange }: { name: string; onChange: (name: string) => void }) {
+  const id = useId();
+  return (
+    <div>
+      <label htmlFor={id} className="mb-1 block text-xs text-muted">
+        Name
+      </label>
+      <input
+        id={id}
+        value={name}
+        maxLength={200}
+        autoComplete="off"
+        placeholder="After the model and its blocks"
+        onChange={(event) => onChange(event.target.value)}
+        className="h-7 w-full rounded-md border border-line bg-panel px-2 text-xs placeholder:text-muted"
       />
     </div>
   );

@@ -6,6 +6,8 @@ import {
   LossCurve,
   type LossSeries,
   logDomain,
+  PAGE_PALETTE,
+  RUN_DASHES,
   smallText,
   useWidth,
 } from '@/components/charts/run-charts.ts';
@@ -17,11 +19,10 @@ import { allSettled, type ComparedRun, comparableKeys, readCurves, readRuns } fr
 import { smoothed, smoothingWindow } from '@/lib/client/run-progress.ts';
 import { settingDifferences } from '@/lib/client/run-settings.ts';
 import type { RunView, StepPoint } from '@/lib/core/run/index.ts';
+import { DownloadMenu } from './download-menu';
 import { RunStateMark } from './run-state';
 
 const REFRESH_MS = 4_000;
-const COLOURS = [1, 2, 3, 4, 5, 6].map((n) => `var(--run-${n})`);
-const DASHES = [undefined, '7 3', '2 3', '9 3 2 3', '4 2', '1.5 2'];
 type Stream = 'image' | 'text';
 type Metric = Exclude<HeldOutMetric, 'relative'>;
 
@@ -75,6 +76,15 @@ export function RunCompare({ ids }: { ids: readonly string[] }) {
               { value: 'direction', label: 'Direction' },
               { value: 'magnitude', label: 'Magnitude' },
             ]}
+          />
+          <DownloadMenu
+            name="Download comparison"
+            disabled={views.length === 0 || key === null}
+            figures={[{ figure: 'comparison' as const, label: 'Comparison' }]}
+            save={async (_, kind) => {
+              const { saveComparison } = await import('./compare-figures');
+              await saveComparison({ runs: runs ?? [], curves, key: key ?? '', stream, metric, ...lines }, kind);
+            }}
           />
         </>
       }
@@ -170,11 +180,11 @@ function seriesOfRuns(
   const losses: LossSeries[] = [];
   const errors: LossSeries[] = [];
   let steps = 1;
-  runs.forEach(({ id, view }, i) => {
+  runs.forEach(({ view }, i) => {
     const job = view?.jobs.find((each) => each.key === key);
     if (!view || !job) return;
     steps = Math.max(steps, job.steps);
-    const look = { name: `${i + 1}`, colour: () => COLOURS[i] ?? COLOURS[0] ?? id, dash: DASHES[i] };
+    const look = runLook(i);
     const points = curves[i] ?? [];
     const raw = points.map((point) => point[stream]);
     const smooth = smoothed(raw, smoothingWindow(points));
@@ -184,6 +194,12 @@ function seriesOfRuns(
   });
   return { losses, errors, steps };
 }
+
+const runLook = (index: number): Pick<LossSeries, 'name' | 'colour' | 'dash'> => ({
+  name: `run ${index + 1}`,
+  colour: (palette) => palette.runs[index] ?? palette.text,
+  dash: RUN_DASHES[index],
+});
 
 function Legend({ runs }: { runs: readonly ComparedRun[] }) {
   return (
@@ -212,7 +228,15 @@ function Legend({ runs }: { runs: readonly ComparedRun[] }) {
 function RunLine({ index }: { index: number }) {
   return (
     <svg aria-hidden="true" width="22" height="8" className="shrink-0">
-      <line x1="0" x2="22" y1="4" y2="4" stroke={COLOURS[index]} strokeWidth="2" strokeDasharray={DASHES[index]} />
+      <line
+        x1="0"
+        x2="22"
+        y1="4"
+        y2="4"
+        stroke={PAGE_PALETTE.runs[index]}
+        strokeWidth="2"
+        strokeDasharray={RUN_DASHES[index]}
+      />
     </svg>
   );
 }

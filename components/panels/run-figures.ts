@@ -8,15 +8,15 @@ import type { Subset } from '@/lib/client/plugged.ts';
 import { type FollowedRun, subsetKey } from '@/lib/client/run-events.ts';
 import { jobTitle, smoothed, smoothingWindow } from '@/lib/client/run-progress.ts';
 import { settingLines } from '@/lib/client/run-settings.ts';
+import type { FileKind } from './download-menu';
 import { fewestParameters, paretoPoints, qualityFor } from './pareto-points.ts';
 
 export type RunFigure = 'losses' | 'held-out' | 'pareto';
-export type RunFileKind = 'svg' | 'png' | 'csv';
 
 export async function saveRunFigure(
   run: FollowedRun,
   figure: RunFigure,
-  kind: RunFileKind,
+  kind: FileKind,
   current: Subset | null = null,
 ): Promise<void> {
   const name = figureName(run.view.model.name, [run.view.name, figure], kind);

@@ -79,7 +79,7 @@ export function RunIntervals() {
             {[0, 1].map((row) => (
               <div key={row} className="px-4 py-3">
                 <div className="skeleton h-4 w-64" />
-                <div className="skeleton mt-4 h-[184px] w-full" />
+                <div className="skeleton mt-4 h-[188px] w-full" />
               </div>
             ))}
           </div>

@@ -86,16 +86,16 @@ function RunTable({ runs, compared, onToggle }: RunTableProps) {
             <th scope="col" className="font-normal">
               Run
             </th>
-            <th scope="col" className="w-28 font-normal">
+            <th scope="col" className="w-24 font-normal">
               State
             </th>
-            <th scope="col" className="w-48 font-normal">
+            <th scope="col" className="w-40 font-normal lg:w-48">
               Students
             </th>
-            <th scope="col" className="w-44 font-normal">
+            <th scope="col" className="w-32 font-normal lg:w-44">
               Model
             </th>
-            <th scope="col" className="w-40 pr-4 text-right font-normal">
+            <th scope="col" className="w-36 pr-4 text-right font-normal">
               Begun
             </th>
           </tr>

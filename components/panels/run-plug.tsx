@@ -78,8 +78,10 @@ export function RunPlug() {
           <Results run={run} subset={subset} />
         </>
       ) : (
-        <div aria-hidden="true" className="space-y-2">
-          {[0, 1, 2, 3].map((row) => (
+        // As high as three students and the table below them.
+        <div aria-hidden="true" className="h-[360px] space-y-2 overflow-hidden">
+          {Array.from({ length: 12 }, (_, row) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: places, not items
             <div key={row} className="skeleton h-5 w-full" />
           ))}
         </div>

@@ -89,7 +89,7 @@ function WorkerEntry({ worker }: { worker: Worker }) {
       <p className="text-xs text-muted">{worker.why}</p>
       <p className="text-2xs text-muted">
         {worker.host} · {worker.id}
-        {worker.jobs.length > 0 ? ` · works on ${worker.jobs.map(({ key }) => key.replace('-', '–')).join(', ')}` : ''}
+        {worker.jobs.length > 0 ? ` · works on ${worker.jobs.map(({ key }) => jobWords(key)).join(', ')}` : ''}
       </p>
       <details className="mt-1 text-xs">
         <summary className="w-fit rounded text-muted hover:text-ink">Engines it looked at</summary>
@@ -112,3 +112,9 @@ function WorkerEntry({ worker }: { worker: Worker }) {
 const workersWords = (count: number): string =>
   count === 0 ? 'no worker' : count === 1 ? '1 worker' : `${count} workers`;
 const jobsWords = (count: number): string => (count === 1 ? '1 job' : `${count} jobs`);
+/** "3-4", "fine-tune", "measure 3-4+9-10". */
+const jobWords = (key: string): string =>
+  key
+    .replaceAll(/(\d)-(\d)/g, '$1–$2')
+    .replaceAll('+', ' + ')
+    .trim();

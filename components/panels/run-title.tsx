@@ -113,8 +113,9 @@ function headline({ state, jobs }: RunView): string {
 /** Says so when nothing comes from the server, and since when. Its place is kept. */
 function Connection() {
   const lostSinceMs = useOpenRun((state) => state.lostSinceMs);
+  const read = useOpenRun((state) => state.run !== null);
   const nowMs = useNow(lostSinceMs !== null);
-  if (lostSinceMs === null) return <span className="shrink-0">Live</span>;
+  if (lostSinceMs === null) return <span className="shrink-0">{read ? 'Live' : ''}</span>;
   const seconds = Math.max(0, Math.round((nowMs - lostSinceMs) / 1_000));
   return (
     <span role="status" className="shrink-0 font-medium text-danger">

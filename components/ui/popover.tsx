@@ -29,7 +29,10 @@ export function Popover({ name, label, children, buttonClass, panelClass = 'w-80
     if (!button.current || !panel.current) return;
     const anchor = button.current.getBoundingClientRect();
     const { offsetWidth, offsetHeight } = panel.current;
-    const left = Math.min(Math.max(anchor.left, MARGIN_PX), window.innerWidth - offsetWidth - MARGIN_PX);
+    const left = Math.min(
+      Math.max(anchor.left, MARGIN_PX),
+      document.documentElement.clientWidth - offsetWidth - MARGIN_PX,
+    );
     const below = anchor.bottom + 4;
     const fits = below + offsetHeight + MARGIN_PX <= window.innerHeight;
     const top = fits ? below : Math.max(MARGIN_PX, anchor.top - offsetHeight - 4);

@@ -16,6 +16,8 @@ import {
 import type { RunRequest, ServerModel } from './run-api.ts';
 
 export interface DistilForm {
+  /** Empty: the server names it. */
+  readonly name: string;
   readonly data: TrainingData['kind'];
   /** Of the server's calibration files. */
   readonly file: string | null;
@@ -36,6 +38,7 @@ export function defaultForm(model: ServerModel, width: number): DistilForm {
   const [file = null] = model.calibrations;
   const learningRate = defaultLearningRate(width);
   return {
+    name: '',
     data: model.drawable ? 'shapes' : file ? 'file' : 'synthetic',
     file,
     distil: { ...DEFAULT_DISTIL, learningRate },
@@ -67,7 +70,13 @@ export function requestOf(form: DistilForm, model: ServerModel, plan: Plan): Run
   const { distil, fineTuned, engine, cacheBytes } = form;
   // One seed for everything that is drawn by chance.
   const fineTune = fineTuned ? { ...form.fineTune, seed: distil.seed } : null;
-  return { modelId: model.id, plan, settings: { data, distil, fineTune, engine, cacheBytes } };
+  const name = form.name.trim();
+  return {
+    ...(name === '' ? {} : { name }),
+    modelId: model.id,
+    plan,
+    settings: { data, distil, fineTune, engine, cacheBytes },
+  };
 }
 
 /** Null while a file is asked for and there is none. */
