@@ -4,26 +4,19 @@
  */
 import { asContiguaError, ContiguaError } from '../lib/core/errors.ts';
 import { PRODUCT_VERSION } from '../lib/core/plan/index.ts';
-import { analyse } from './analyse.ts';
 import type { Command } from './command.ts';
-import { distil } from './distil.ts';
-import { engines } from './engines.ts';
-import { exportModel } from './export.ts';
-import { forward } from './forward.ts';
 import { HELP } from './help.ts';
-import { inspect } from './inspect.ts';
-import { plan } from './plan.ts';
-import { runs } from './runs.ts';
 
-const COMMANDS: Readonly<Record<string, Command>> = {
-  inspect,
-  forward,
-  analyse,
-  plan,
-  distil,
-  runs,
-  export: exportModel,
-  engines,
+/** Loaded when asked for: a database has no part in `inspect`. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  inspect: async () => (await import('./inspect.ts')).inspect,
+  forward: async () => (await import('./forward.ts')).forward,
+  analyse: async () => (await import('./analyse.ts')).analyse,
+  plan: async () => (await import('./plan.ts')).plan,
+  distil: async () => (await import('./distil.ts')).distil,
+  runs: async () => (await import('./runs.ts')).runs,
+  export: async () => (await import('./export.ts')).exportModel,
+  engines: async () => (await import('./engines.ts')).engines,
 };
 const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
@@ -53,8 +46,8 @@ async function run([name, ...rest]: readonly string[], signal: AbortSignal): Pro
       console.log(helpOn(rest[0]));
       return EXIT.done;
     }
-    const command = name !== undefined && Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-    if (!command) {
+    const load = name !== undefined && Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+    if (!load) {
       throw new ContiguaError('usage', name === undefined ? 'No command given' : `There is no command "${name}"`, {
         expected: Object.keys(COMMANDS).join(', '),
         hint: 'See `contigua --help`.',
@@ -64,6 +57,7 @@ async function run([name, ...rest]: readonly string[], signal: AbortSignal): Pro
       console.log(helpOn(name));
       return EXIT.done;
     }
+    const command = await load();
     await command(rest, { signal });
     return EXIT.done;
   } catch (thrown) {

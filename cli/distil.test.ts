@@ -1,0 +1,216 @@
+/** Distilling from the terminal: processes of their own, on files and a database on disk; command lines at fault in this one. */
+import { spawn } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import * as z from 'zod';
+import { parsePlan } from '../lib/core/plan/index.ts';
+import { tinyModel } from '../workers/tiny-model.ts';
+import { distil } from './distil.ts';
+import { engines } from './engines.ts';
+import { exportModel } from './export.ts';
+
+/** Several processes, each with a database that it opens. */
+const LONG_MS = 300_000;
+const BIN = fileURLToPath(new URL('../bin/contigua.mjs', import.meta.url));
+
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+interface Running {
+  readonly ended: Promise<Ended>;
+  /** Resolves when stderr says so. */
+  says(words: RegExp): Promise<void>;
+  kill(signal: NodeJS.Signals): void;
+}
+
+const running = new Set<Running>();
+function start(argv: readonly string[]): Running {
+  // Settings of whoever runs the tests are not the tests'.
+  const { DATABASE_URL: _, CONTIGUA_DATA: __, CONTIGUA_MODELS: ___, ...env } = process.env;
+  const child = spawn(process.execPath, [BIN, ...argv], { cwd: folder, env });
+  let stdout = '';
+  let stderr = '';
+  const waiting = new Set<() => void>();
+  child.stdout.on('data', (chunk) => {
+    stdout += chunk;
+  });
+  child.stderr.on('data', (chunk) => {
+    stderr += chunk;
+    for (const look of waiting) look();
+  });
+  const ended = new Promise<Ended>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => {
+      running.delete(command);
+      resolve({ code, stdout, stderr });
+    });
+  });
+  const command: Running = {
+    ended,
+    kill: (signal) => void child.kill(signal),
+    says: (words) =>
+      new Promise((resolve, reject) => {
+        const look = () => {
+          if (!words.test(stderr)) return;
+          waiting.delete(look);
+          resolve();
+        };
+        waiting.add(look);
+        look();
+        void ended.then(() => reject(new Error(`It ended without saying ${words}: ${stderr}`)));
+      }),
+  };
+  running.add(command);
+  return command;
+}
+const contigua = (line: string) => start(line.split(' ')).ended;
+
+let folder = '';
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'contigua-distil-'));
+  await mkdir(join(folder, 'tiny', 'transformer'), { recursive: true });
+  for (const [path, bytes] of Object.entries((await tinyModel()).files)) {
+    await writeFile(join(folder, 'tiny', 'transformer', path), bytes);
+  }
+  const planned = await start(['plan', 'tiny', '--intervals', '[[0,1]]', '--out', 'plan.json']).ended;
+  expect(planned.code).toBe(0);
+}, LONG_MS);
+afterAll(async () => {
+  const left = [...running];
+  for (const command of left) command.kill('SIGKILL');
+  await Promise.all(left.map(({ ended }) => ended));
+  await rm(folder, { recursive: true, force: true });
+});
+
+const read = (path: string) => readFile(join(folder, path));
+const runList = z.array(z.object({ id: z.string(), state: z.string() }));
+async function runsIn(data: string) {
+  return runList.parse(JSON.parse((await contigua(`runs --json --data-folder ${data}`)).stdout));
+}
+
+const context = { signal: new AbortController().signal };
+const TRAIN = 'distil tiny --plan plan.json --data synthetic --engine wasm --slots 1 --batch 2';
+
+describe('contigua distil', () => {
+  it('tells what a run will take and makes none', { timeout: LONG_MS }, async () => {
+    const told = await contigua(`${TRAIN} --estimate --data-folder data`);
+    expect({ code: told.code, stdout: told.stdout }).toEqual({ code: 0, stdout: '' });
+    expect(told.stderr).toMatch(/SYNTHETIC inputs[\s\S]*1 intervals? \(0-1\), 2 → 1 blocks\nestimate: /);
+    expect((await contigua('runs --data-folder data')).stdout).toBe('no runs\n');
+  });
+
+  it('trains, measures and exports a smaller model that opens', { timeout: LONG_MS }, async () => {
+    const { code, stdout, stderr } = await contigua(`${TRAIN} --steps 4 --data-folder data --out small`);
+    expect(stderr).toMatch(/0-1: 4 of 4 {2}done[\s\S]*wrote small: 2 → 1 blocks/);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/interval +steps +student +first block +probes +removal/);
+    expect(stdout).toMatch(/\n0-1 +4 +\d/);
+    expect(stdout).toContain('0-1 plugged in: relative output error');
+    const inspected = await contigua('inspect small --json');
+    expect(JSON.parse(inspected.stdout)).toMatchObject({ numBlocks: 1 });
+    expect(parsePlan(String(await read('small/plan.json')), 'plan.json').replacement).toBe('students');
+    expect(JSON.parse(String(await read('small/metrics.json')))).toMatchObject({ measured: { plugged: ['0-1'] } });
+  });
+
+  it('takes a finished run up again, and only exports it', { timeout: LONG_MS }, async () => {
+    const { code, stderr } = await contigua(`${TRAIN} --steps 4 --data-folder data --out small`);
+    expect(stderr).toMatch(/goes on: 1 of 1 done/);
+    expect(code).toBe(0);
+    expect((await readdir(folder)).filter((name) => /part|old/.test(name))).toEqual([]);
+    expect((await runsIn('data')).map(({ state }) => state)).toEqual(['done']);
+  });
+
+  it('shows runs, and exports any choice of students', { timeout: LONG_MS }, async () => {
+    const [run] = await runsIn('data');
+    const id = run?.id ?? '';
+    const shown = await contigua(`runs ${id} --data-folder data`);
+    expect(shown.stdout).toMatch(/2 → 1 blocks, 0-1\n[\s\S]*0-1 +done, 4 of 4 steps, wasm/);
+
+    const where = ['--model', 'tiny', '--data-folder', 'data'];
+    const none = await start(['export', id, '--out', 'teacher', '--plugged', '', ...where]).ended;
+    expect(none.stderr).toContain('wrote teacher: 2 → 2 blocks');
+    const weights = 'transformer/diffusion_pytorch_model.safetensors';
+    expect((await read(`teacher/${weights}`)).equals(await read(`tiny/${weights}`))).toBe(true);
+
+    const unknown = await start(['export', id, '--out', 'never', '--plugged', '0-9', ...where]).ended;
+    expect(unknown.code).toBe(2);
+    const rootless = await contigua(`export ${id} --out never --data-folder data`);
+    expect(rootless.code).toBe(1);
+    expect(rootless.stderr).toContain('--model FOLDER');
+    const occupied = await start(['export', id, '--out', 'tiny', ...where]).ended;
+    expect(occupied.stderr).toMatch(/tiny: The model folder cannot be written; found 1 other file in it/);
+    const missing = await contigua('runs nowhere --data-folder data');
+    expect(missing).toMatchObject({ code: 1, stdout: '' });
+    expect(missing.stderr).toMatch(/found nowhere/);
+    expect(await readdir(folder)).not.toContain('never');
+  });
+
+  it('pauses at Ctrl-C and goes on with the same command, while nobody else may have its folder', {
+    timeout: LONG_MS,
+  }, async () => {
+    const line = `${TRAIN} --steps 400 --seed 1 --data-folder paused --out later`;
+    const begun = start(line.split(' '));
+    await begun.says(/0-1: (4\d|[5-9]\d|\d{3}) of 400/);
+    const intruder = await contigua('runs --data-folder paused');
+    expect(intruder.code).toBe(1);
+    expect(intruder.stderr).toMatch(/Another process has this data folder; found process \d+ .*--data-folder/);
+    begun.kill('SIGINT');
+    const paused = await begun.ended;
+    expect(paused.stderr).toMatch(/is paused\. The same command goes on with it/);
+    expect(paused.code).toBe(130);
+    expect(await readdir(folder)).not.toContain('later');
+    expect((await runsIn('paused')).map(({ state }) => state)).toEqual(['paused']);
+
+    const resumed = await contigua(line);
+    expect(resumed.stderr).toMatch(/goes on: 0 of 1 done[\s\S]*wrote later/);
+    expect(resumed.stderr).not.toMatch(/0-1: 0 of 400 {2}\d/);
+    expect(resumed.code).toBe(0);
+  });
+
+  it('refuses a plan of another model', async () => {
+    const plan = String(await read('plan.json')).replace(/sha256:[0-9a-f]{8}/, 'sha256:00000000');
+    await writeFile(join(folder, 'foreign.json'), plan);
+    const foreign = distil([join(folder, 'tiny'), '--plan', join(folder, 'foreign.json')], context);
+    await expect(foreign).rejects.toThrow(/foreign\.json: The plan is for another model/);
+  });
+
+  it.each([
+    ['no plan', '', /--plan is needed/],
+    ['no data for a model without a grammar', '--plan plan.json', /--data is needed/],
+    ['the grammar for such a model', '--plan plan.json --data shapes', /has not the sample grammar/],
+    ['an unknown loss', '--loss huber', /--loss.*found huber; expected direction, /],
+    ['a learning rate that is none', '--learning-rate 0', /--learning-rate.*above 0/],
+    ['warm-up beyond the end', '--steps 5 --warm-up 6', /--warm-up.*from 0 to 5/],
+    ['half a fine-tune', '--fine-tune-steps 5', /--fine-tune-steps needs --fine-tune/],
+    ['a type that is none', '--dtype int8', /--dtype.*expected teacher, F32/],
+  ])('says how it is used for %s', async (_, line, message) => {
+    const argv = line.split(' ').map((word) => (word === 'plan.json' ? join(folder, word) : word));
+    const refused = distil([join(folder, 'tiny'), ...argv.filter(Boolean)], context);
+    await expect(refused).rejects.toMatchObject({ code: 'usage', message: expect.stringMatching(message) });
+  });
+
+  it('says how export and engines are used', async () => {
+    const usage = (message: RegExp) => ({ code: 'usage', message: expect.stringMatching(message) });
+    await expect(exportModel(['--out', 'x'], context)).rejects.toMatchObject(usage(/One RUN is needed/));
+    await expect(exportModel(['7'], context)).rejects.toMatchObject(usage(/--out is needed/));
+    const both = ['7', '--out', 'x', '--fine-tuned', '--plugged', '3-4'];
+    await expect(exportModel(both, context)).rejects.toMatchObject(usage(/--fine-tuned is of all students/));
+    await expect(engines(['now'], context)).rejects.toMatchObject(usage(/takes no argument/));
+  });
+});
+
+describe('contigua engines', () => {
+  it('names every engine with its reason, and checks the chosen one', { timeout: LONG_MS }, async () => {
+    const told = await contigua('engines --engine wasm');
+    expect(told.code).toBe(0);
+    expect(told.stdout).toMatch(/^wasm \(1 thread.*You chose it\.\n {2}checked: off by \d/);
+    for (const name of ['tensorflow', 'webgpu', 'cpu'])
+      expect(told.stdout).toMatch(new RegExp(`\n {2}${name} +(yes|no )`));
+  });
+});
