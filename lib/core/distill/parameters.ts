@@ -1,13 +1,13 @@
 /**
  * The weights in training as a few flat vectors: the optimizer, clipping, averaging and checkpoints then are a handful of
  * operations on vectors, whatever the number of tensors. Cutting the vectors up is differentiable, so that a gradient comes
- * out flat again. Groups keep a vector below what an engine can hold in one buffer.
+ * out flat again. A large tensor is a group of its own: cutting up and joining copy, and a few calls more cost less.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { ContiguaError } from '../errors.ts';
 
-/** Elements of a group's vector, unless a single tensor is larger. */
-const MAX_GROUP_ELEMENTS = 2 ** 24;
+/** Elements of a vector that several tensors share. */
+const MAX_SHARED_ELEMENTS = 2 ** 20;
 
 interface Placed {
   readonly name: string;
@@ -23,13 +23,19 @@ export type FlatParameters = readonly tf.Tensor1D[];
 
 export function layoutOf(tensors: Iterable<readonly [string, tf.Tensor]>): ParameterLayout {
   const groups: Placed[][] = [];
+  let shared: Placed[] = [];
   let room = 0;
   for (const [name, { shape, size }] of tensors) {
-    if (groups.length === 0 || size > room) {
-      groups.push([]);
-      room = MAX_GROUP_ELEMENTS;
+    if (size > MAX_SHARED_ELEMENTS) {
+      groups.push([{ name, shape, size }]);
+      continue;
     }
-    groups.at(-1)?.push({ name, shape, size });
+    if (size > room) {
+      shared = [];
+      groups.push(shared);
+      room = MAX_SHARED_ELEMENTS;
+    }
+    shared.push({ name, shape, size });
     room -= size;
   }
   return groups;
@@ -70,14 +76,20 @@ export function cutUp(vectors: FlatParameters, layout: ParameterLayout): Map<str
   return new Map(Object.entries(tf.tidy(() => Object.fromEntries(unflatten(vectors, layout)))));
 }
 
-/** 1 where an element belongs to a matrix, 0 in gains and biases: what weight decay acts on. Vectors of the caller's own. */
-export function matrixMask(layout: ParameterLayout): FlatParameters {
+/**
+ * 1 where an element belongs to a matrix, 0 in gains and biases: what weight decay acts on. A number for a group of one
+ * kind, else a vector of the caller's own.
+ */
+export function matrixMask(layout: ParameterLayout): readonly (tf.Tensor1D | 0 | 1)[] {
+  const isMatrix = ({ shape }: Placed) => shape.length >= 2;
   return layout.map((group) => {
+    if (group.every(isMatrix)) return 1;
+    if (!group.some(isMatrix)) return 0;
     const mask = new Float32Array(group.reduce((sum, { size }) => sum + size, 0));
     let at = 0;
-    for (const { shape, size } of group) {
-      if (shape.length >= 2) mask.fill(1, at, at + size);
-      at += size;
+    for (const placed of group) {
+      if (isMatrix(placed)) mask.fill(1, at, at + placed.size);
+      at += placed.size;
     }
     return tf.tensor1d(mask);
   });

@@ -40,7 +40,12 @@ export function affine<T extends tf.Tensor>(x: T, weight: tf.Tensor2D, bias: tf.
     (save) => {
       const rows = asRows(x, inner);
       save(rows, weight);
-      return tf.reshape(tf.fused.matMul({ a: rows, b: weight, bias }), [...shape.slice(0, -1), outer]) as T;
+      // TensorFlow has no product with a bias that could be called, and each of the reshapes around this one is a call.
+      const y =
+        tf.getBackend() === 'tensorflow'
+          ? tf.add(tf.matMul(rows, weight), bias)
+          : tf.fused.matMul({ a: rows, b: weight, bias });
+      return tf.reshape(y, [...shape.slice(0, -1), outer]) as T;
     },
     (dy, rows, saved) => {
       const dRows = asRows(dy, outer);

@@ -30,9 +30,8 @@ function one(dy: tf.Tensor | tf.Tensor[]): tf.Tensor {
 /** Sums over the dimensions along which `shape` was broadcast to x's. A handle of its own in any case: both may be disposed. */
 function summedTo(x: tf.Tensor, shape: readonly number[]): tf.Tensor {
   if (tf.util.arraysEqual(x.shape, [...shape])) return tf.clone(x);
-  const axes = tf.broadcast_util.getReductionAxes([...shape], x.shape);
-  const summed = axes.length > 0 ? tf.sum(x, axes, true) : x;
-  return tf.reshape(summed, [...shape]);
+  const summed = tf.sum(x, tf.broadcast_util.getReductionAxes([...shape], x.shape), true);
+  return tf.util.arraysEqual(summed.shape, [...shape]) ? summed : tf.reshape(summed, [...shape]);
 }
 
 function binary(
