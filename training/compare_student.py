@@ -19,6 +19,7 @@ from diffusers import QwenImageTransformer2DModel
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+CLI = Path(__file__).resolve().parent.parent / "bin" / "contigua.mjs"
 SIDE = 4  # of the token grid; small, so that wide models are quick too
 TEXT_TOKENS = 13
 
@@ -83,7 +84,7 @@ def main():
         given, taken = Path(temporary, "in.safetensors"), Path(temporary, "out.safetensors")
         save_file(inputs, given, metadata={"img_shapes": json.dumps([[1, SIDE, SIDE]])})
         for engine in args.engines:
-            command = ["node", "bin/contigua.mjs", "forward", args.folder, "--inputs", given, "--out", taken]
+            command = ["node", CLI, "forward", args.folder, "--inputs", given, "--out", taken]
             subprocess.run([*command, "--engine", engine], check=True, stderr=subprocess.DEVNULL)
             error = (load_file(taken)["sample"] - expected).abs().max().item()
             worst = max(worst, error)
