@@ -77,16 +77,22 @@ describe('a compute process', () => {
   });
 
   it.each([
-    ['is killed', 'process.kill(process.pid, "SIGKILL")', /SIGKILL/, { code: null, signal: 'SIGKILL' }],
+    ['is killed', 'process.kill(process.pid, "SIGKILL")', /SIGKILL/, { code: null, signal: 'SIGKILL', lastWords: '' }],
     [
       'aborts, as native code does',
       'process.kill(process.pid, "SIGABRT")',
       /SIGABRT/,
-      { code: null, signal: 'SIGABRT' },
+      { code: null, signal: 'SIGABRT', lastWords: '' },
     ],
-    ['exits', 'process.exit(3)', /code 3/, { code: 3, signal: null }],
+    ['exits', 'process.exit(3)', /code 3\./, { code: 3, signal: null, lastWords: '' }],
+    [
+      'says why it exits',
+      'process.stderr.write("a log line\\nshapes do not match\\n"); process.exit(1)',
+      /code 1 after writing "shapes do not match"/,
+      { code: 1, signal: null, lastWords: 'shapes do not match' },
+    ],
   ])('rejects what is pending when it %s', async (_, source, reason, end) => {
-    const compute = started({ entry: await entryOf(`process.on('message', () => ${source});`) });
+    const compute = started({ entry: await entryOf(`process.on('message', () => { ${source}; });`) });
     const calls = [compute.client.call('verifyEngine', {}), compute.client.call('verifyEngine', {})];
     for (const call of calls) {
       await expect(call).rejects.toMatchObject({ code: 'worker-crashed' });
@@ -104,7 +110,7 @@ describe('a compute process', () => {
       if (end === 'kill') compute.kill();
       else compute.client.close();
       await expect(call).rejects.toMatchObject({ code: 'worker-crashed' });
-      expect(await compute.exited).toEqual({ code: null, signal: 'SIGKILL' });
+      expect(await compute.exited).toMatchObject({ code: null, signal: 'SIGKILL' });
     }
   });
 

@@ -4,6 +4,7 @@
  * over Node's IPC. It ends with its parent, even with `kill -9` and in the middle of a native call.
  */
 import { type ChildProcess, fork } from 'node:child_process';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { createWorkerClient, type WorkerClient } from './client.ts';
 import type { ClientPort } from './port.ts';
@@ -20,6 +21,8 @@ export interface ComputeProcessOptions {
 export interface ProcessEnd {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
+  /** The last line that it wrote to stderr: what a library says before it aborts. Empty when it wrote none. */
+  readonly lastWords: string;
 }
 
 export interface ComputeProcess {
@@ -63,7 +66,7 @@ function startChild({ threads, env, entry = ENTRY }: ComputeProcessOptions): Chi
     // The parent's loader and debugger flags are not the child's.
     execArgv: [],
     // What libraries print must not mix with the parent's data.
-    stdio: ['ignore', 2, 'inherit', 'ipc'],
+    stdio: ['ignore', 2, 'pipe', 'ipc'],
     env: { ...process.env, ...(threads !== undefined && threadVariables(threads)), ...env },
   });
 }
@@ -77,12 +80,24 @@ function threadVariables(threads: number): Record<string, string> {
   };
 }
 
+/** TensorFlow says this each time it loads, whatever the log level. */
+const NO_NEWS = /^WARNING: All log messages before absl::InitializeLog|\] oneDNN custom operations are on\./;
+
 function endOf(child: ChildProcess): Promise<ProcessEnd> {
+  let lastWords = '';
+  if (child.stderr) {
+    createInterface({ input: child.stderr }).on('line', (line) => {
+      if (NO_NEWS.test(line)) return;
+      if (line.trim()) lastWords = line.trim();
+      process.stderr.write(`${line}\n`);
+    });
+  }
   return new Promise((resolve) => {
-    child.once('exit', (code, signal) => resolve({ code, signal }));
-    // A process that never started has no exit.
+    // After its exit, when everything that it wrote has been read.
+    child.once('close', (code, signal) => resolve({ code, signal, lastWords }));
+    // A process that never started has no end.
     child.once('error', () => {
-      if (child.pid === undefined) resolve({ code: null, signal: null });
+      if (child.pid === undefined) resolve({ code: null, signal: null, lastWords });
     });
   });
 }
@@ -102,7 +117,9 @@ function portOf(child: ChildProcess, exited: Promise<ProcessEnd>): ClientPort {
   };
 }
 
-function describeEnd({ code, signal }: ProcessEnd): string {
+function describeEnd({ code, signal, lastWords }: ProcessEnd): string {
+  // Nobody can speak when killed: what it wrote before has nothing to do with it.
   if (signal === 'SIGKILL') return 'its process was killed (SIGKILL), by hand or because memory ran out';
-  return signal ? `its process was ended by ${signal}` : `its process exited with code ${code}`;
+  const end = signal ? `its process was ended by ${signal}` : `its process exited with code ${code}`;
+  return lastWords ? `${end} after writing "${lastWords}"` : end;
 }
