@@ -67,7 +67,7 @@ export async function createBackend(env: ServerEnv, options: BackendOptions = {}
     await worker?.close();
     await close();
   };
-  return backendOf({ env, context, store, models, timing, end });
+  return backendOf({ env, context, store, models, timing, worker, end });
 }
 
 interface Parts {
@@ -76,10 +76,11 @@ interface Parts {
   readonly store: ArtifactStore;
   readonly models: ServerModels;
   readonly timing: Timing;
+  readonly worker: RunningWorker | null;
   end(): Promise<void>;
 }
 
-function backendOf({ env, context, store, models, timing, end }: Parts): Backend {
+function backendOf({ env, context, store, models, timing, worker, end }: Parts): Backend {
   const room = roomFor(context, env.queueLimit);
   const closed = new AbortController();
   const runOf = async (id: string) => {
@@ -90,7 +91,7 @@ function backendOf({ env, context, store, models, timing, end }: Parts): Backend
   return {
     models: () => models.list(),
     status: () => serverStatus(context, store, env.dataFolder),
-    estimate: (request) => estimateRun(context, models, request),
+    estimate: (request) => estimateRun({ context, models, worker, signal: closed.signal }, request),
     async createRun(request) {
       const { plan, settings } = request;
       const model = await models.read(request.modelId);

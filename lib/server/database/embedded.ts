@@ -22,8 +22,15 @@ export async function openEmbedded(dataFolder: string): Promise<Database> {
   return {
     where: `PGlite in ${folder}`,
     embedded: true,
-    ...queryable(opened),
-    transaction: (work) => opened.transaction(async (transaction) => await work(queryable(transaction))),
+    ...queryable({
+      query: (...query) => told(folder, opened.query(...query)),
+      exec: (...query) => told(folder, opened.exec(...query)),
+    }),
+    transaction: (work) =>
+      told(
+        folder,
+        opened.transaction(async (transaction) => await work(queryable(transaction))),
+      ),
     async close() {
       await opened.close();
       await lock.release();
@@ -32,6 +39,22 @@ export async function openEmbedded(dataFolder: string): Promise<Database> {
 }
 
 type Asking = Pick<PGlite, 'query' | 'exec'>;
+
+/** SQLSTATE disk_full. */
+const DISK_FULL = '53100';
+
+async function told<T>(folder: string, asked: Promise<T>): Promise<T> {
+  try {
+    return await asked;
+  } catch (thrown) {
+    if (!(thrown instanceof Error && 'code' in thrown && thrown.code === DISK_FULL)) throw thrown;
+    throw new ContiguaError('disk-full', 'The database has no room to grow', {
+      file: folder,
+      found: thrown.message,
+      hint: 'Free space on this disk; everything acknowledged before is kept.',
+    });
+  }
+}
 
 function queryable(db: Asking): Queryable {
   return {

@@ -130,6 +130,17 @@ const STEPS: readonly string[] = [
     created_at timestamptz not null default clock_timestamp()
   );
   `,
+  `
+  -- Operations that a worker's engine does in a millisecond of a model's forward, for estimates of a first run.
+  create table contigua.rates (
+    host text not null,
+    engine text not null,
+    device text not null,
+    fingerprint text not null,
+    flops_per_ms float8 not null,
+    created_at timestamptz not null default clock_timestamp()
+  );
+  `,
 ];
 
 export async function migrate(db: Database): Promise<void> {

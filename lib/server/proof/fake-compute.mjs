@@ -13,6 +13,8 @@ const cancelled = new Set();
 let working = Promise.resolve();
 
 process.on('disconnect', () => process.exit());
+// A message to a parent that has just been killed.
+process.on('error', () => process.exit());
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => {});
 process.on('message', (message) => {
   if (message.type === 'cancel') cancelled.add(message.id);
@@ -50,6 +52,7 @@ const tasks = {
     parameters: 16_000,
     blockParameters: 900,
   }),
+  measure: () => ({ wholeMs: 20, prunedMs: 20, samples: 2, runs: 3 }),
   distil: ({ interval, settings, resume, saveTo }, id) =>
     train(`${interval.first}-${interval.last}`, settings, resume, saveTo, id),
   fineTune: ({ students, settings, resume, saveTo }, id) => {

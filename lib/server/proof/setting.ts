@@ -12,6 +12,7 @@ import { openModel } from '../../../workers/open-model.ts';
 import { DEFAULT_DETECTION } from '../../core/detection/index.ts';
 import type { BlockInterval } from '../../core/interval/index.ts';
 import { buildPlan, type Plan } from '../../core/plan/index.ts';
+import type { SeededRandom } from '../../core/random.ts';
 import { DEFAULT_DISTIL, DEFAULT_FINE_TUNE, type DistilSettings, type RunView } from '../../core/run/index.ts';
 import type { Backend, RunRequest } from '../backend.ts';
 import type { BackendOptions } from '../create-backend.ts';
@@ -154,11 +155,23 @@ export const isDone = ({ state }: RunView) => state === 'done';
 
 /** Checksums of the trained files by job. */
 export async function checksums(
-  backend: Pick<Backend, 'openTrained'>,
+  backend: { openTrained(id: string, key: string): Promise<{ readonly sha256: string }> },
   { id, jobs }: RunView,
 ): Promise<Record<string, string>> {
   const entries = await Promise.all(
     jobs.map(async ({ key }) => [key, (await backend.openTrained(id, key)).sha256] as const),
   );
   return Object.fromEntries(entries);
+}
+
+/** `kill -9` to one of them, by chance; false where it, or all, had ended by themselves. */
+export function killOne(pids: readonly number[], random: SeededRandom): boolean {
+  const pid = pids[random.integer(Math.max(1, pids.length))];
+  if (pid === undefined) return false;
+  try {
+    process.kill(pid, 'SIGKILL');
+    return true;
+  } catch {
+    return false;
+  }
 }

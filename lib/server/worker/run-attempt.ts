@@ -106,6 +106,10 @@ async function train(taken: TakenJob, tools: AttemptTools, folder: string, abort
       await outlast(timing.patience, signal, () => finishJob(context, attempt, stored, steps, null));
     }
     await notePace(taken, tools, engine);
+  } catch (thrown) {
+    // What was trained up to here is worth seeing, above all where the loss went wrong.
+    if (!signal.aborted) await report.settle();
+    throw thrown;
   } finally {
     await report.stop();
   }

@@ -19,7 +19,7 @@ import { type Attempt, Fenced, heartbeat, takeJob } from '../runs/attempts.ts';
 import { pause, type RunContext, type Timing } from '../runs/context.ts';
 import { collectGarbage } from '../runs/garbage.ts';
 import { sweep } from '../runs/sweep.ts';
-import { ComputeSlot, type StartCompute } from './compute-slot.ts';
+import { ComputeSlot, type SlotModel, type StartCompute } from './compute-slot.ts';
 import { type AttemptTools, GivenBack, runAttempt } from './run-attempt.ts';
 import { openScratch, type Scratch } from './scratch.ts';
 
@@ -37,8 +37,18 @@ export interface WorkerOptions {
 
 export interface RunningWorker {
   readonly id: string;
+  /** Times a forward of the model on this worker's engine, in a process of its own; null where there is no engine. */
+  calibrate(model: SlotModel, signal: AbortSignal): Promise<Calibrated | null>;
   /** Its jobs wait again, from their last checkpoints; its processes and files are gone when this resolves. */
   close(): Promise<void>;
+}
+
+export interface Calibrated {
+  readonly host: string;
+  readonly engine: string;
+  readonly device: string;
+  /** Milliseconds of a forward of one sample. */
+  readonly forwardMs: number;
 }
 
 interface Place {
@@ -58,9 +68,11 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const loops = work.run();
   return {
     id,
+    calibrate: (model, signal) => work.calibrate(model, AbortSignal.any([signal, stop.signal])),
     async close() {
       stop.abort();
       await loops;
+      await work.calibrated;
       await scratch.close();
     },
   };
@@ -69,6 +81,8 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
 class Work {
   private readonly places: Place[];
   private report: EngineReport | null = null;
+  /** The engine has started, or has said why not. */
+  private ready: Promise<void> = Promise.resolve();
   /** Why there is no engine. */
   private refusal = '';
   private turn = 0;
@@ -89,7 +103,8 @@ class Work {
     const { timing } = this.options;
     const beats = this.every(timing.heartbeat, () => this.beat());
     const sweeps = this.every(timing.sweep, () => this.tidy());
-    await this.startEngine();
+    this.ready = this.startEngine();
+    await this.ready;
     await this.takeJobs();
     await this.giveBackAll();
     await Promise.all([beats, sweeps]);
@@ -113,6 +128,34 @@ class Work {
       this.refusal = message;
     }
     await this.sayFailures(() => this.register());
+  }
+
+  /** Calibrations, one after the other. */
+  calibrated: Promise<unknown> = Promise.resolve();
+
+  calibrate(model: SlotModel, signal: AbortSignal): Promise<Calibrated | null> {
+    const next = this.calibrated.then(() => this.timeForward(model, signal));
+    this.calibrated = next.catch(() => null);
+    return next;
+  }
+
+  private async timeForward(model: SlotModel, signal: AbortSignal): Promise<Calibrated | null> {
+    const { startCompute, env } = this.options;
+    const slot = new ComputeSlot(startCompute, env.threads);
+    try {
+      await this.ready;
+      if (!this.report) return null;
+      const { name, device } = await slot.startEngine(this.report.name, signal);
+      await slot.openModel(model, signal);
+      const { wholeMs, samples } = await slot.client.call(
+        'measure',
+        { intervals: [], replacement: 'removed' },
+        { signal },
+      );
+      return { host: hostname(), engine: name, device, forwardMs: wholeMs / samples };
+    } finally {
+      await slot.end();
+    }
   }
 
   private async register(): Promise<void> {

@@ -1,0 +1,139 @@
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { seededRandom } from '../../core/random.ts';
+import type { NumberedEvent } from '../backend.ts';
+import { type HostProcess, startHost } from './host-process.ts';
+import { makePostgres, PASSWORD, type TestPostgres, whyNoPostgres } from './postgres.ts';
+import { isDone, killOne, makeSetting, type Setting, until } from './setting.ts';
+import { expectUndisturbed, repeatedSteps, trainUndisturbed } from './undisturbed.ts';
+
+const reason = whyNoPostgres();
+if (reason) console.error(`SKIPPED: everything about PostgreSQL. ${reason}`);
+
+const ended: (() => Promise<void>)[] = [];
+let postgres: TestPostgres;
+beforeAll(async () => {
+  if (!reason) postgres = await makePostgres();
+}, 600_000);
+afterAll(() => postgres?.remove());
+afterEach(async () => {
+  for (const end of ended.splice(0).reverse()) await end();
+});
+
+async function setting(work: Parameters<typeof makeSetting>[0]): Promise<Setting> {
+  const made = await makeSetting(work);
+  ended.push(made.remove);
+  return made;
+}
+
+/** A host or a worker: a machine of its own but for the database and the store. */
+async function machine(of: Setting, url: string, name: string, realTiming = false): Promise<HostProcess> {
+  const host = await startHost({
+    env: { CONTIGUA_DATA: join(of.folder, name), DATABASE_URL: url, CONTIGUA_SLOTS: '1' },
+    fake: of.fakeEnv(),
+    artifacts: join(of.folder, 'store'),
+    realTiming,
+  });
+  ended.push(() => host.kill());
+  return host;
+}
+
+const sleep = (milliseconds: number) => new Promise((go) => setTimeout(go, milliseconds));
+
+describe.skipIf(reason !== null)('PostgreSQL', () => {
+  it('lets two workers share a run, and loses nothing when workers, compute processes and the server are killed', {
+    timeout: 600_000,
+  }, async () => {
+    const STEPS = { steps: 150, checkpointEvery: 10, heldOutEvery: 50 };
+    const calm = await setting({});
+    const reference = await trainUndisturbed(calm, calm.request(STEPS));
+
+    const wild = await setting({ stepMs: 10 });
+    const url = await postgres.database('killed');
+    const random = seededRandom(7);
+    const told: NumberedEvent[] = [];
+    // Started at the same moment: both make the tables and the queues.
+    const machines = await Promise.all([machine(wild, url, 'one'), machine(wild, url, 'two')]);
+    const id = await machines[0].createRun(wild.request(STEPS));
+    const kills = { compute: 0, worker: 0, session: 0, server: 0 };
+    for (const kill of [
+      'compute',
+      'session',
+      'worker',
+      'server',
+      'compute',
+      'session',
+      'worker',
+      'server',
+      'compute',
+    ] as const) {
+      await sleep(100 + random.uniform() * 500);
+      if (kill === 'compute') {
+        const [one, two] = await Promise.all(machines.map((host) => host.computePids()));
+        if (killOne([...(one ?? []), ...(two ?? [])], random)) kills.compute += 1;
+      } else if (kill === 'session') {
+        await postgres.killSession();
+        kills.session += 1;
+      } else if (kill === 'server') {
+        await postgres.kill();
+        await sleep(random.uniform() * 1_000);
+        await postgres.start();
+        kills.server += 1;
+      } else {
+        const which = random.integer(2);
+        await machines[which]?.kill();
+        machines[which] = await machine(wild, url, `again-${kills.worker}`);
+        kills.worker += 1;
+      }
+    }
+    const [host] = machines;
+    await host.follow(id, told);
+    const view = await until(host, id, isDone);
+    await until(host, id, ({ lastEventId }) => told.length >= lastEventId);
+    const log = await wild.log();
+    console.log(
+      `${Object.entries(kills)
+        .map(([what, times]) => `${times} kills of a ${what}`)
+        .join(', ')}; ` + `${repeatedSteps(log)} of ${log.filter(({ begins }) => !begins).length} steps were repeated`,
+    );
+    expect(new Set(view.jobs.map(({ worker }) => worker?.id)).size).toBeGreaterThan(1);
+    await expectUndisturbed({ backend: host, view, told, stored: told, log }, reference);
+    expect(JSON.stringify([machines.map(({ sentences }) => sentences), await host.status(), view])).not.toContain(
+      PASSWORD,
+    );
+  });
+
+  it('gives a dead worker’s interval to another within 30 s, with the real durations', {
+    timeout: 120_000,
+  }, async () => {
+    const made = await setting({ stepMs: 100 });
+    const url = await postgres.database('takeover');
+    const machines = await Promise.all([machine(made, url, 'one', true), machine(made, url, 'two', true)]);
+    const [first, second] = machines;
+    const request = made.request({ steps: 100_000, checkpointEvery: 5 });
+    const [interval] = request.plan.intervals;
+    const plan = { ...request.plan, intervals: interval ? [interval] : [] };
+    const id = await first.createRun({ ...request, plan });
+    const view = await until(first, id, ({ jobs }) => (jobs[0]?.checkpointStep ?? 0) > 0);
+    const { workers } = await first.status();
+    expect(workers.map(({ alive, slots }) => ({ alive, slots }))).toEqual([
+      { alive: true, slots: 1 },
+      { alive: true, slots: 1 },
+    ]);
+    const isHeldBy = (host: HostProcess) => view.jobs[0]?.worker?.id.includes(`-${host.pid}-`);
+    const [victim, heir] = isHeldBy(first) ? [first, second] : [second, first];
+    await victim.kill();
+    const killedAt = Date.now();
+    const after = await until(
+      heir,
+      id,
+      ({ jobs }) => jobs[0]?.attempt === 2 && (jobs[0]?.step ?? 0) > jobs[0].checkpointStep,
+    );
+    const seconds = (Date.now() - killedAt) / 1000;
+    console.log(`taken over and training again ${seconds.toFixed(1)} s after the kill`);
+    expect(seconds).toBeLessThan(30);
+    expect(after.jobs[0]?.checkpointStep).toBeGreaterThanOrEqual(view.jobs[0]?.checkpointStep ?? 0);
+    expect(after.jobs[0]?.note).toMatch(/heard of no more/);
+    await heir.cancelRun(id);
+  });
+});

@@ -1,0 +1,251 @@
+import { execFileSync } from 'node:child_process';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { ContiguaError } from '../../core/errors.ts';
+import { LocalArtifacts } from '../artifacts/local.ts';
+import type { ArtifactStore } from '../artifacts/store.ts';
+import type { Backend, RunRequest } from '../backend.ts';
+import { type BackendOptions, createBackend } from '../create-backend.ts';
+import { startHost } from './host-process.ts';
+import { checksums, isDone, makeSetting, type Setting, until } from './setting.ts';
+
+const ended: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const end of ended.splice(0).reverse()) await end();
+});
+
+const STEPS = { steps: 60, checkpointEvery: 10, heldOutEvery: 30 };
+
+async function made(work: Parameters<typeof makeSetting>[0] = { stepMs: 5 }): Promise<Setting> {
+  const setting = await makeSetting(work);
+  ended.push(setting.remove);
+  return setting;
+}
+
+async function started(setting: Setting, options: BackendOptions = {}): Promise<Backend> {
+  const backend = await createBackend(setting.env, { ...setting.options, ...options });
+  ended.push(() => backend.close());
+  return backend;
+}
+
+function oneInterval(setting: Setting): RunRequest {
+  const request = setting.request(STEPS);
+  return { ...request, plan: { ...request.plan, intervals: request.plan.intervals.slice(0, 1) } };
+}
+
+/** The trained weights of a run that nothing happened to. */
+async function calmWeights(backend: Backend, setting: Setting): Promise<Record<string, string>> {
+  return await checksums(backend, await until(backend, await backend.createRun(oneInterval(setting)), isDone));
+}
+
+const LONG = { timeout: 300_000 };
+
+describe('a damaged checkpoint', LONG, () => {
+  it('is passed over for the one before it, then for the start, and the job says so', async () => {
+    const setting = await made();
+    const backend = await started(setting);
+    const calm = await calmWeights(backend, setting);
+    const id = await backend.createRun(oneInterval(setting));
+    const folder = join(setting.env.dataFolder, 'artifacts', 'runs', id, '2-3');
+    const checkpointFiles = async () =>
+      (await readdir(folder, { recursive: true }))
+        .filter((name) => name.includes('state-'))
+        .map((name) => join(folder, name));
+    const damage = async (which: 'newest' | 'all') => {
+      const files = (await checkpointFiles()).sort((a, b) => stepIn(b) - stepIn(a));
+      for (const path of which === 'newest' ? files.slice(0, 1) : files) {
+        const bytes = await readFile(path);
+        bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1;
+        await writeFile(path, bytes);
+      }
+    };
+    await until(backend, id, ({ jobs }) => (jobs[0]?.checkpointStep ?? 0) >= 20);
+    await backend.pauseRun(id);
+    const { checkpointStep } = (await backend.viewRun(id)).jobs[0] ?? { checkpointStep: 0 };
+    await damage('newest');
+    await backend.resumeRun(id);
+    const fellBack = await until(backend, id, ({ jobs }) => jobs[0]?.note !== null);
+    expect(fellBack.jobs[0]?.note).toContain(`The checkpoint at step ${checkpointStep} cannot be used (`);
+    expect(fellBack.jobs[0]?.note).toContain(`it went on from the checkpoint at step ${checkpointStep - 10}.`);
+    await until(backend, id, ({ jobs }) => (jobs[0]?.step ?? 0) > checkpointStep);
+    await backend.pauseRun(id);
+    await damage('all');
+    await backend.resumeRun(id);
+    const view = await until(backend, id, isDone);
+    expect(view.jobs[0]?.note).toMatch(/it went on from the start\./);
+    expect(await checksums(backend, view)).toEqual(calm);
+    expect((await backend.curve(id, '2-3')).map(({ step }) => step)).toEqual(
+      Array.from({ length: 60 }, (_, i) => i + 1),
+    );
+  });
+});
+
+const stepIn = (path: string) => Number(/state-(\d+)/.exec(path)?.[1]);
+
+/** A store that can be cut off. */
+function fragile(store: ArtifactStore): ArtifactStore & { down: boolean } {
+  const cut = {
+    down: false,
+    where: store.where,
+    put: (...args: Parameters<ArtifactStore['put']>) => cut.reach(() => store.put(...args)),
+    open: (key: string) => cut.reach(() => store.open(key)),
+    localCopy: (artifact: Parameters<ArtifactStore['localCopy']>[0]) => cut.reach(() => store.localCopy(artifact)),
+    delete: (key: string) => cut.reach(() => store.delete(key)),
+    list: (prefix: string) => store.list(prefix),
+    async reach<T>(work: () => Promise<T>): Promise<T> {
+      if (cut.down) throw new ContiguaError('store-unreachable', 'The bucket does not answer');
+      return await work();
+    },
+  };
+  return cut;
+}
+
+describe('a store that does not answer', LONG, () => {
+  it('is waited for; after too long the job fails with its words, and goes on from its checkpoint when retried', async () => {
+    const setting = await made();
+    const store = fragile(new LocalArtifacts(join(setting.folder, 'store')));
+    const patient = await createBackend(setting.env, { ...setting.options, store });
+    const calm = await calmWeights(patient, setting);
+    const waited = await patient.createRun(oneInterval(setting));
+    await until(patient, waited, ({ jobs }) => (jobs[0]?.checkpointStep ?? 0) >= 10);
+    store.down = true;
+    await until(patient, waited, ({ jobs }) => (jobs[0]?.step ?? 0) === 60);
+    await new Promise((go) => setTimeout(go, 300));
+    expect((await patient.viewRun(waited)).jobs[0]).toMatchObject({ state: 'running', attempt: 1 });
+    store.down = false;
+    const view = await until(patient, waited, isDone);
+    expect(view.jobs[0]).toMatchObject({ attempt: 1 });
+    expect(await checksums(patient, view)).toEqual(calm);
+    await patient.close();
+
+    const timing = { ...setting.options.timing, patience: 300 };
+    const impatient = await started(setting, { store, timing });
+    const id = await impatient.createRun(oneInterval(setting));
+    await until(impatient, id, ({ jobs }) => (jobs[0]?.checkpointStep ?? 0) >= 10);
+    store.down = true;
+    const failed = await until(impatient, id, ({ state }) => state === 'failed');
+    expect(failed.jobs[0]?.error).toBe('The bucket does not answer');
+    store.down = false;
+    await impatient.retryJob(id, '2-3', false);
+    const after = await until(impatient, id, isDone);
+    expect(await checksums(impatient, after)).toEqual(calm);
+    const began = (await setting.log()).filter(({ begins }) => begins).at(-1)?.step ?? 0;
+    expect(began).toBeGreaterThanOrEqual(failed.jobs[0]?.checkpointStep ?? 99);
+    expect(began).toBeGreaterThan(0);
+  });
+});
+
+describe('two hosts on one embedded folder', LONG, () => {
+  it('are one: the second is told who the first is, and takes over as soon as that is killed', async () => {
+    const setting = await made();
+    const options = { env: { CONTIGUA_DATA: setting.env.dataFolder, CONTIGUA_SLOTS: '1' }, fake: setting.fakeEnv() };
+    const first = await startHost(options);
+    ended.push(() => first.kill());
+    await expect(createBackend(setting.env, setting.options)).rejects.toMatchObject({
+      code: 'database-in-use',
+      message: expect.stringContaining(`process ${first.pid} on `),
+    });
+    const id = await first.createRun(oneInterval(setting));
+    await until(first, id, ({ jobs }) => (jobs[0]?.checkpointStep ?? 0) >= 10);
+    await first.kill();
+    const second = await started(setting);
+    const view = await until(second, id, isDone);
+    expect(view.jobs[0]).toMatchObject({ attempt: 2 });
+    expect(view.jobs[0]?.note).toMatch(/Attempt 1 ended about step \d+, with the process that ran it/);
+    expect(await checksums(second, view)).toEqual(await calmWeights(second, setting));
+  });
+});
+
+/** A file system of so many bytes at `folder`; null where that needs rights that are not there. */
+function smallDisk(folder: string, size: string): (() => void) | null {
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', folder], { stdio: 'ignore' });
+    return () => execFileSync('umount', ['-l', folder], { stdio: 'ignore' });
+  } catch {
+    return null;
+  }
+}
+
+/** Takes what room is left. */
+async function fill(path: string): Promise<void> {
+  for (const size of [2 ** 20, 2 ** 12]) {
+    for (;;) {
+      const full = await writeFile(path, Buffer.alloc(size), { flag: 'a' }).then(
+        () => false,
+        () => true,
+      );
+      if (full) break;
+    }
+  }
+}
+
+describe('a full disk', LONG, () => {
+  it('where checkpoints are written: the job says so, keeps what is stored, and ends as if nothing had been', async ({
+    skip,
+  }) => {
+    const setting = await made({ stepMs: 5, bytes: 100_000 });
+    const scratch = join(setting.env.dataFolder, 'scratch');
+    await mkdir(scratch, { recursive: true });
+    const unmount = smallDisk(scratch, '2m');
+    if (!unmount) {
+      console.error('SKIPPED: a full disk. Mounting a small file system needs root.');
+      return skip();
+    }
+    ended.push(async () => unmount());
+    const backend = await started(setting);
+    const calm = await calmWeights(backend, setting);
+    const id = await backend.createRun(oneInterval(setting));
+    await until(backend, id, ({ jobs }) => (jobs[0]?.checkpointStep ?? 0) >= 10);
+    await fill(join(scratch, 'filler'));
+    const failed = await until(backend, id, ({ state }) => state === 'failed');
+    expect(failed.jobs[0]?.error).toMatch(/There is no room for this file/);
+    await rm(join(scratch, 'filler'));
+    await backend.retryJob(id, '2-3', false);
+    const view = await until(backend, id, isDone);
+    expect(await checksums(backend, view)).toEqual(calm);
+    expect((await setting.log()).filter(({ begins }) => begins).at(-1)?.step).toBeGreaterThanOrEqual(10);
+  });
+
+  it('where the embedded database lies: errors say so, and all that was acknowledged is there afterwards', async ({
+    skip,
+  }) => {
+    const setting = await made({ stepMs: 5 });
+    const folder = setting.env.dataFolder;
+    await mkdir(folder, { recursive: true });
+    const unmount = smallDisk(folder, '160m');
+    if (!unmount) {
+      console.error('SKIPPED: a full disk under the database. Mounting a small file system needs root.');
+      return skip();
+    }
+    ended.push(async () => unmount());
+    const store = new LocalArtifacts(join(setting.folder, 'store'));
+    const first = await createBackend(setting.env, { ...setting.options, store });
+    const done = await first.createRun(oneInterval(setting));
+    const before = await until(first, done, isDone);
+    const id = await first.createRun(oneInterval(setting));
+    await until(first, id, ({ jobs }) => (jobs[0]?.checkpointStep ?? 0) >= 10);
+    await fill(join(folder, 'filler'));
+    const acknowledged: string[] = [];
+    let refusal: unknown = null;
+    for (let i = 0; i < 2_000 && !refusal; i++) {
+      const name = `run ${i}`;
+      await first
+        .createRun({ ...oneInterval(setting), name, settings: { ...oneInterval(setting).settings, engine: 'cpu' } })
+        .then(
+          (created) => acknowledged.push(created),
+          (thrown: unknown) => {
+            refusal = thrown;
+          },
+        );
+    }
+    console.log(`${acknowledged.length} runs were acknowledged on the full disk, then: ${String(refusal)}`);
+    expect(refusal).toMatchObject({ code: 'disk-full' });
+    await rm(join(folder, 'filler'));
+    await first.close();
+    const second = await started(setting, { store });
+    expect(await second.viewRun(done)).toEqual(before);
+    for (const one of acknowledged) expect((await second.viewRun(one)).state).toBe('queued');
+    expect(await checksums(second, await until(second, id, isDone))).toEqual(await checksums(second, before));
+  });
+});
