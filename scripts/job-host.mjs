@@ -27,13 +27,15 @@ async function freePort() {
 
 /**
  * `ready` resolves when the first host answers and rejects when it ends before that; its own output says why.
- * `env` is what the web process needs to reach it.
+ * `env` is what the web process needs to reach it. `settings` are added to this process' environment for the host, whose
+ * output goes where this process' does, or to `output`.
  */
-export async function keepJobHost({ say = (sentence) => console.error(sentence) } = {}) {
+export async function keepJobHost({ say = (sentence) => console.error(sentence), settings = {}, output } = {}) {
   const port = await freePort();
   const secret = randomBytes(32).toString('hex');
   const env = {
     ...process.env,
+    ...settings,
     CONTIGUA_JOB_PORT: String(port),
     CONTIGUA_JOB_SECRET: secret,
     NODE_ENV: process.env.NODE_ENV ?? 'production',
@@ -54,9 +56,10 @@ export async function keepJobHost({ say = (sentence) => console.error(sentence) 
     child = spawn(process.execPath, ['--import', 'tsx', 'lib/server/host.ts'], {
       cwd: ROOT,
       // The channel tells when it is ready; the host ends when its other end is gone.
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      stdio: output ? ['ignore', 'pipe', 'pipe', 'ipc'] : ['ignore', 'inherit', 'inherit', 'ipc'],
       env,
     });
+    if (output) for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', output);
     child.once('message', () => {
       if (wasReady) say('The job host is back.');
       wasReady = true;

@@ -7,15 +7,6 @@ import { createReadStream } from 'node:fs';
 import { readdir, rm, rmdir, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import {
-  DeleteObjectCommand,
-  GetObjectCommand,
-  HeadObjectCommand,
-  ListObjectsV2Command,
-  PutObjectCommand,
-  S3Client,
-} from '@aws-sdk/client-s3';
-import { Upload } from '@aws-sdk/lib-storage';
 import { saveFile } from '../../../workers/node-save-file.ts';
 import { RangeBlob } from '../../../workers/range-blob.ts';
 import type { BlobLike } from '../../core/checkpoint/index.ts';
@@ -41,7 +32,7 @@ export interface S3Options {
 
 export class S3Artifacts implements ArtifactStore {
   readonly where: string;
-  private readonly client: S3Client;
+  private readonly sdk: ReturnType<typeof loadSdk>;
   private readonly partBytes: number;
   private readonly cleared: Promise<void>;
 
@@ -53,15 +44,8 @@ export class S3Artifacts implements ArtifactStore {
     const { bucket, endpoint, region } = settings;
     this.where = `bucket ${bucket} at ${endpoint === null ? `Amazon S3 in ${region}` : withoutSecrets(endpoint)}`;
     this.partBytes = options.partBytes ?? PART_BYTES;
-    this.client = new S3Client({
-      region,
-      ...(endpoint === null ? {} : { endpoint, forcePathStyle: true }),
-      maxAttempts: options.attempts ?? ATTEMPTS,
-      requestHandler: { connectionTimeout: CONNECT_MS, requestTimeout: SILENT_MS },
-      // The SDK's own extra checksums are trailers that other stores do not know; signatures carry them as well.
-      requestChecksumCalculation: 'WHEN_REQUIRED',
-      responseChecksumValidation: 'WHEN_REQUIRED',
-    });
+    this.sdk = loadSdk(settings, options.attempts ?? ATTEMPTS);
+    this.sdk.catch(() => undefined); // told to who first asks the store for something
     this.cleared = clearUnused(cache, Date.now() - KEPT_MS);
     this.cleared.catch(() => undefined); // told to who first needs the folder
   }
@@ -78,12 +62,13 @@ export class S3Artifacts implements ArtifactStore {
     const body = createReadStream(path, { highWaterMark: 2 ** 20 });
     try {
       await this.asking(key, async () => {
+        const { client, PutObjectCommand, Upload } = await this.sdk;
         if (expected.sizeBytes <= partSize) {
           const bytes = await body.toArray();
-          await this.client.send(new PutObjectCommand({ ...object, Body: Buffer.concat(bytes) }));
+          await client.send(new PutObjectCommand({ ...object, Body: Buffer.concat(bytes) }));
         } else {
           const params = { ...object, Body: body };
-          await new Upload({ client: this.client, params, partSize, queueSize: 2, leavePartsOnError: false }).done();
+          await new Upload({ client, params, partSize, queueSize: 2, leavePartsOnError: false }).done();
         }
       });
     } finally {
@@ -123,15 +108,21 @@ export class S3Artifacts implements ArtifactStore {
   async delete(key: string): Promise<void> {
     const Key = this.nameOf(key);
     await rm(join(this.cache, ...key.split('/')), { force: true });
-    await this.asking(key, () => this.client.send(new DeleteObjectCommand({ Bucket: this.settings.bucket, Key })));
+    await this.asking(key, async () => {
+      const { client, DeleteObjectCommand } = await this.sdk;
+      await client.send(new DeleteObjectCommand({ Bucket: this.settings.bucket, Key }));
+    });
   }
 
   async *list(prefix: string): AsyncIterable<string> {
     assertPrefix(prefix);
     const { bucket: Bucket, prefix: before } = this.settings;
     for (let token: string | undefined; ; ) {
-      const request = new ListObjectsV2Command({ Bucket, Prefix: before + prefix, ContinuationToken: token });
-      const page = await this.asking(prefix, () => this.client.send(request));
+      const request = { Bucket, Prefix: before + prefix, ContinuationToken: token };
+      const page = await this.asking(prefix, async () => {
+        const { client, ListObjectsV2Command } = await this.sdk;
+        return await client.send(new ListObjectsV2Command(request));
+      });
       for (const { Key } of page.Contents ?? []) if (Key !== undefined) yield Key.slice(before.length);
       token = page.NextContinuationToken;
       if (token === undefined) return;
@@ -146,7 +137,8 @@ export class S3Artifacts implements ArtifactStore {
       const Range = `bytes=${at}-${last - 1}`;
       const request = { Bucket: this.settings.bucket, Key: this.nameOf(key), Range, IfMatch: etag };
       const bytes = await this.asking(key, async () => {
-        const { Body } = await this.client.send(new GetObjectCommand(request));
+        const { client, GetObjectCommand } = await this.sdk;
+        const { Body } = await client.send(new GetObjectCommand(request));
         return (await Body?.transformToByteArray()) ?? new Uint8Array(0);
       });
       if (bytes.length !== last - at) {
@@ -162,9 +154,16 @@ export class S3Artifacts implements ArtifactStore {
   }
 
   private async head(key: string): Promise<{ sizeBytes: number; sha256: string | null; etag?: string } | null> {
-    const request = new HeadObjectCommand({ Bucket: this.settings.bucket, Key: this.nameOf(key) });
+    const request = { Bucket: this.settings.bucket, Key: this.nameOf(key) };
     try {
-      const { ContentLength = 0, Metadata, ETag } = await this.asking(key, () => this.client.send(request));
+      const {
+        ContentLength = 0,
+        Metadata,
+        ETag,
+      } = await this.asking(key, async () => {
+        const { client, HeadObjectCommand } = await this.sdk;
+        return await client.send(new HeadObjectCommand(request));
+      });
       return { sizeBytes: ContentLength, sha256: Metadata?.sha256 ?? null, etag: ETag };
     } catch (thrown) {
       if (thrown instanceof ContiguaError && thrown.code === 'artifact-missing') return null;
@@ -210,6 +209,33 @@ export class S3Artifacts implements ArtifactStore {
     assertKey(key);
     return this.settings.prefix + key;
   }
+}
+
+/** Read when there is a bucket to talk to, and not by every host and worker. */
+async function loadSdk({ endpoint, region }: S3Settings, maxAttempts: number) {
+  const [{ S3Client, ...commands }, { Upload }] = await Promise.all([
+    import('@aws-sdk/client-s3'),
+    import('@aws-sdk/lib-storage'),
+  ]);
+  const client = new S3Client({
+    region,
+    ...(endpoint === null ? {} : { endpoint, forcePathStyle: true }),
+    maxAttempts,
+    requestHandler: { connectionTimeout: CONNECT_MS, requestTimeout: SILENT_MS },
+    // The SDK's own extra checksums are trailers that other stores do not know; signatures carry them as well.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+  });
+  const { DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCommand } = commands;
+  return {
+    client,
+    Upload,
+    DeleteObjectCommand,
+    GetObjectCommand,
+    HeadObjectCommand,
+    ListObjectsV2Command,
+    PutObjectCommand,
+  };
 }
 
 async function* partsOf(blob: BlobLike): AsyncGenerator<Uint8Array> {
