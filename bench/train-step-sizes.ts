@@ -1,9 +1,7 @@
 /** The shapes at which bench/train-step.ts measures: a batch that keeps a step under a second. */
-export interface Size {
-  readonly heads: number;
-  readonly headDim: number;
-  readonly ropeAxes: readonly [number, number, number];
-  readonly batch: number;
+import type { BlockSize } from './training-block.ts';
+
+export interface Size extends BlockSize {
   /** Steps of one turn. */
   readonly steps: number;
 }
@@ -12,4 +10,3 @@ export const SIZES: Readonly<Record<string, Size>> = {
   512: { heads: 8, headDim: 64, ropeAxes: [16, 24, 24], batch: 8, steps: 3 },
   1536: { heads: 12, headDim: 128, ropeAxes: [16, 56, 56], batch: 2, steps: 2 },
 };
-export const TOKENS = { image: 64, text: 13, side: 8 } as const;

@@ -10,7 +10,8 @@ import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { SIZES, type Size, TOKENS } from './train-step-sizes.ts';
+import { SIZES, type Size } from './train-step-sizes.ts';
+import { TOKENS } from './training-block.ts';
 
 /** Somebody who does `steps` training steps when asked and tells how long each took. */
 interface Contestant {

@@ -128,11 +128,11 @@ export function normThenRotate(
       const normed = tf.mul(x, inverse);
       const turned = times(normed, rotate, false);
       const [cosines, sines] = [overHeads(cos), overHeads(sin)];
-      save(normed, turned, inverse, cosines, sines);
+      save(normed, turned, inverse, cosines, sines, rotate);
       return tf.add(tf.mul(normed, cosines), tf.mul(turned, sines));
     },
-    (dy, normed, turned, inverse, cosines, sines) => {
-      const dNormed = tf.add(tf.mul(dy, cosines!), times(tf.mul(dy, sines!), rotate, true));
+    (dy, normed, turned, inverse, cosines, sines, back) => {
+      const dNormed = tf.add(tf.mul(dy, cosines!), times(tf.mul(dy, sines!), back as tf.Tensor2D, true));
       const alongNormed = tf.mul(tf.mean(tf.mul(dNormed, normed!), -1, true), 1 / scale ** 2);
       const dx = tf.mul(tf.sub(dNormed, tf.mul(normed!, alongNormed)), inverse!);
       // Over samples first: that sum runs along memory.
