@@ -18,6 +18,7 @@ export const DISTIL_OPTIONS = {
   steps: text,
   batch: text,
   accumulation: text,
+  'distinct-batches': text,
   loss: text,
   'magnitude-weight': text,
   'learning-rate': text,
@@ -69,6 +70,10 @@ function distilOf(args: Options, width: number): DistilSettings {
     steps,
     batch: args.count('batch', given.batch, 1, MAX_BATCH),
     accumulation: args.count('accumulation', given.accumulation, 1, 1024),
+    distinctBatches:
+      args.text('distinct-batches') === undefined
+        ? given.distinctBatches
+        : args.count('distinct-batches', 1, 1, MAX_STEPS),
     learningRate: args.number('learning-rate', Math.min(1, defaultLearningRate(width)), 0, 1),
     warmupSteps: args.count('warm-up', warmUpFor(steps, given), 0, steps),
     schedule: args.oneOf('schedule', SCHEDULES, given.schedule),

@@ -68,6 +68,7 @@ Tells first what it will take. Ctrl-C pauses; the same command goes on, from the
   --data KIND         shapes (pictures of the sample grammar, its default), a calibration FILE.safetensors, or synthetic noise
   --steps N           optimizer steps per interval (${DEFAULT_DISTIL.steps})
   --batch N           samples of a step (${DEFAULT_DISTIL.batch}); --accumulation N (${DEFAULT_DISTIL.accumulation}) batches make one step
+  --distinct-batches N  that many over and over, so that the teacher runs for them once (a new one for every step)
   --loss NAME         direction-magnitude, direction, direction-l1 or mse (${DEFAULT_DISTIL.loss}); --magnitude-weight X (${DEFAULT_DISTIL.magnitudeWeight})
   --learning-rate X   at its peak (by the model's width, ${DEFAULT_DISTIL.learningRate} for the sample), after --warm-up N
                       steps (${DEFAULT_DISTIL.warmupSteps}), on a --schedule cosine or constant (${DEFAULT_DISTIL.schedule})
