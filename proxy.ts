@@ -19,7 +19,7 @@ export function proxy(request: NextRequest): NextResponse {
     const token = nextUrl.searchParams.get('token');
     if (token !== null) login.searchParams.set('token', token);
     login.searchParams.set('to', `${nextUrl.pathname}${nextUrl.search}`);
-    return NextResponse.rewrite(login);
+    return NextResponse.redirect(login);
   }
   const nonce = btoa(crypto.randomUUID());
   const contentPolicy = policyWith(nonce, process.env.NODE_ENV === 'development');
