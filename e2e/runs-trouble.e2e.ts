@@ -1,9 +1,11 @@
 /** Distillation when things go wrong: the host dies, the server is away, the model is not there. Said, and survived. */
 import { alerts, dragBlocks, expect, fact, open, panel, pick, test } from './contigua.ts';
 import { transformerFiles, writeFolder } from './model-folder.ts';
-import { bar, hostPid, interval, runIsDone, startRun, TRAINING_MS } from './runs.ts';
+import { bar, hostIsUp, hostPid, interval, runIsDone, startRun, TRAINING_MS } from './runs.ts';
 
 const data = process.env.CONTIGUA_DATA;
+
+test.beforeAll(({ request }) => hostIsUp(request));
 
 test.describe('a job host that is killed during a run', () => {
   test.use({ tolerated: [/Failed to load resource/] });
@@ -48,7 +50,7 @@ test.describe('a server that does not answer', () => {
     await expect(dialog.getByRole('alert')).toContainText('The server cannot be reached');
     await page.unroute('**/api/trpc/**');
     await dialog.getByRole('button', { name: 'Try again' }).click();
-    await expect(dialog.getByRole('button', { name: 'Start distilling' })).toBeEnabled();
+    await expect(dialog.getByRole('button', { name: 'Start distilling' })).toBeEnabled({ timeout: 60_000 });
   });
 
   test('leaves the list of runs saying so until it is back', async ({ page }) => {

@@ -7,6 +7,7 @@ import {
   bar,
   expectNoSidewaysScroll,
   expectNothingSerious,
+  hostIsUp,
   interval,
   MEASURING_MS,
   openDistil,
@@ -20,6 +21,8 @@ import {
 
 test.describe.configure({ mode: 'serial', timeout: MEASURING_MS + 60_000 });
 
+test.beforeAll(({ request }) => hostIsUp(request));
+
 let run = '';
 
 test('the dialog says what a run will take before it starts', async ({ page }) => {
@@ -28,7 +31,7 @@ test('the dialog says what a run will take before it starts', async ({ page }) =
   await expectNothingSerious(page);
   const dialog = await openDistil(page, { cut: '3-4.9-10', steps: 12 });
   const estimate = dialog.getByRole('region', { name: 'Estimate' });
-  await expect(estimate).toHaveAttribute('aria-busy', 'false');
+  await expect(estimate).toHaveAttribute('aria-busy', 'false', { timeout: 60_000 });
   for (const name of ['Time', 'Memory', 'Disk']) await expect(estimate.getByText(name, { exact: true })).toBeVisible();
   await expect(estimate).toContainText(/\d/);
   await expectNothingSerious(page);

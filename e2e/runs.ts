@@ -2,7 +2,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import AxeBuilder from '@axe-core/playwright';
-import type { Locator, Page } from '@playwright/test';
+import type { APIRequestContext, Locator, Page } from '@playwright/test';
 import { z } from 'zod';
 import { expect, open, panel } from './contigua.ts';
 
@@ -10,6 +10,12 @@ import { expect, open, panel } from './contigua.ts';
 export const TRAINING_MS = 240_000;
 /** Teacher and subset draw 32 pictures each. */
 export const MEASURING_MS = 420_000;
+
+/** The web server answers before the job host beside it does. */
+export async function hostIsUp(request: APIRequestContext): Promise<void> {
+  const status = async () => (await request.get('/api/trpc/server.status')).status();
+  await expect.poll(status, { timeout: 120_000 }).toBe(200);
+}
 
 export interface ShortRun {
   readonly cut: string;
@@ -38,7 +44,10 @@ export async function openDistil(page: Page, { cut, steps, seed = 0, name = '' }
 /** Starts it and waits for its page. */
 export async function startRun(page: Page, run: ShortRun): Promise<string> {
   const dialog = await openDistil(page, run);
-  await dialog.getByRole('button', { name: 'Start distilling' }).click();
+  const start = dialog.getByRole('button', { name: 'Start distilling' });
+  // The estimate comes first; a model new to the server is timed for it.
+  await expect(start).toBeEnabled({ timeout: 60_000 });
+  await start.click();
   await page.waitForURL(/\/runs\/[A-Za-z0-9_-]+$/, { timeout: 60_000 });
   await expect(page.getByRole('region', { name: 'Run', exact: true }).getByRole('heading', { level: 1 })).toBeVisible();
   return page.url().slice(page.url().lastIndexOf('/') + 1);

@@ -26,6 +26,7 @@ export function DistilDialog({ onClose }: { onClose: () => void }) {
   const [form, setForm] = useState<DistilForm | null>(null);
   const [starting, setStarting] = useState(false);
   const [tries, setTries] = useState(0);
+  const [estimated, setEstimated] = useState(false);
   // biome-ignore lint/correctness/useExhaustiveDependencies: `tries` asks again
   useEffect(() => {
     if (!plan) return;
@@ -75,7 +76,11 @@ export function DistilDialog({ onClose }: { onClose: () => void }) {
       foot={
         <>
           <Button onClick={onClose}>Close</Button>
-          <Button look="primary" disabled={!request || starting} onClick={() => request && void start(request)}>
+          <Button
+            look="primary"
+            disabled={!request || !estimated || starting}
+            onClick={() => request && void start(request)}
+          >
             {starting ? 'Starting…' : 'Start distilling'}
           </Button>
         </>
@@ -93,7 +98,7 @@ export function DistilDialog({ onClose }: { onClose: () => void }) {
         {looked.kind === 'absent' ? <Absent plan={plan} onAgain={() => setTries((count) => count + 1)} /> : null}
         {model && form ? (
           <>
-            <DistilEstimate request={request} />
+            <DistilEstimate request={request} onAnswered={() => setEstimated(true)} />
             <DistilFields form={form} model={model} onChange={setForm} />
           </>
         ) : null}

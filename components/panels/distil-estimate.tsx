@@ -16,7 +16,13 @@ interface Answer {
   readonly problem: string | null;
 }
 
-export function DistilEstimate({ request }: { request: RunRequest | null }) {
+interface EstimateProps {
+  request: RunRequest | null;
+  /** The first answer is there, be it that there is no estimate. */
+  onAnswered: () => void;
+}
+
+export function DistilEstimate({ request, onAnswered }: EstimateProps) {
   const [answer, setAnswer] = useState<Answer | null>(null);
   // A name costs nothing.
   const asked = request ? JSON.stringify({ ...request, name: undefined }) : null;
@@ -31,6 +37,7 @@ export function DistilEstimate({ request }: { request: RunRequest | null }) {
       } catch (thrown) {
         if (!stopped) setAnswer({ asked, estimate: null, problem: asContiguaError(thrown).message });
       }
+      if (!stopped) onAnswered();
     };
     const timer = setTimeout(() => void ask(), answer === null ? 0 : REST_MS);
     return () => {
@@ -41,7 +48,11 @@ export function DistilEstimate({ request }: { request: RunRequest | null }) {
   const estimate = answer?.estimate ?? null;
   const stale = answer !== null && answer.asked !== asked;
   return (
-    <section aria-label="Estimate" aria-busy={stale} className="rounded-md border border-line bg-panel-2 px-3 py-2.5">
+    <section
+      aria-label="Estimate"
+      aria-busy={stale || answer === null}
+      className="rounded-md border border-line bg-panel-2 px-3 py-2.5"
+    >
       <dl className={`grid grid-cols-3 gap-3 ${stale ? 'opacity-50' : ''}`}>
         <Quantity
           name="Time"
@@ -52,7 +63,8 @@ export function DistilEstimate({ request }: { request: RunRequest | null }) {
         <Quantity name="Disk" value={estimate && bytesWords(estimate.diskBytes)} failed={answer?.problem != null} />
       </dl>
       <p className={`mt-1 min-h-8 text-2xs ${answer?.problem ? 'text-danger' : 'text-muted'}`}>
-        {answer?.problem ?? (estimate ? sentence(estimate.basis) : 'Estimating.')}
+        {answer?.problem ??
+          (estimate ? sentence(estimate.basis) : 'Estimating: a model that is new to the server is timed first.')}
       </p>
     </section>
   );
