@@ -18,7 +18,7 @@ function clientOf(url: string) {
       splitLink({
         condition: ({ type }) => type === 'subscription',
         true: httpSubscriptionLink({ url }),
-        false: httpBatchLink({ url }),
+        false: httpBatchLink({ url, maxItems: 20 }),
       }),
     ],
   });
