@@ -33,8 +33,8 @@ export function modelCard(input: ModelCardInput): string {
     `${summary(input, plugged.length)}`,
     '## Replaced intervals',
     plugged.length > 0 ? errorTable(metrics.intervals) : 'None: this is the teacher, block for block.',
-    ...(plugged.length > 0 ? [LEGEND] : []),
-    ...measured(metrics),
+    ...(plugged.length > 0 ? [metrics.fineTuned ? `${LEGEND} ${BEFORE_FINE_TUNE}` : LEGEND] : []),
+    ...measured(input),
     '## Use',
     usage(input),
     '## How it was made',
@@ -120,11 +120,13 @@ const LEGEND = `On held-out samples, against the teacher's state after the inter
 ‖ĥ − h‖ / ‖h‖. The last three columns are the image stream's direction errors of what a student has to beat: the interval's first
 block as it stands, that block and linear probes of the others, and nothing in the interval's place. n/a: not measured.`;
 
+const BEFORE_FINE_TUNE = 'The students are those from before the joint fine-tune.';
+
 function figure(error: StreamError | null | undefined, kind: keyof StreamError): string {
   return error ? error[kind].toPrecision(3) : 'n/a';
 }
 
-function measured({ measured: subset }: ExportMetrics): string[] {
+function measured({ metrics: { measured: subset }, dtypes }: ModelCardInput): string[] {
   if (!subset) return [];
   const lines = [
     '## Measured as a whole',
@@ -139,6 +141,8 @@ function measured({ measured: subset }: ExportMetrics): string[] {
   lines.push(
     `- One forward: ${subset.wholeMs.toFixed(1)} ms (teacher) → ${subset.subsetMs.toFixed(1)} ms, in turn in one run`,
   );
+  // What was measured computed in float32, with trained weights as trained.
+  if (dtypes.trained !== 'F32') lines.push(`- Measured before trained weights were rounded to ${dtypes.trained}`);
   return [lines[0] ?? '', lines.slice(1).join('\n')];
 }
 
@@ -177,6 +181,7 @@ function settingsList({ data, distil, fineTune }: RunSettings): string {
     `- data: ${DATA[data.kind]}`,
     `- loss: ${distil.loss}${distil.loss === 'direction-magnitude' ? ` (magnitude weight ${distil.magnitudeWeight})` : ''}`,
     `- ${distil.steps} steps of ${distil.batch * distil.accumulation} samples per interval, started from the ${distil.start} block, seed ${distil.seed}`,
+    ...(distil.distinctBatches === null ? [] : [`- ${distil.distinctBatches} different batches, over and over`]),
     `- AdamW, peak learning rate ${distil.learningRate}, ${distil.warmupSteps} warm-up steps, ${distil.schedule}, weight decay ${distil.weightDecay}` +
       (distil.ema === null ? '' : `, EMA ${distil.ema}`),
   ];

@@ -500,6 +500,14 @@ describe('what goes along', () => {
     expect(await text('README.md')).toContain('license: unknown\n');
   });
 
+  it('says which figures are from before the joint fine-tune, and from before rounding', async () => {
+    const tuned = await exported({ ...given, fineTuned: fineTuned([{ name: 'img_in.bias', shape: [8] }], '1-2') });
+    expect(await tuned.text('README.md')).toContain('from before the joint fine-tune');
+    const plain = await (await exported(given)).text('README.md');
+    expect(plain).not.toContain('fine-tune.');
+    expect(plain).toContain('Measured before trained weights were rounded to F32, BF16');
+  });
+
   it('says how to load a model of two types', async () => {
     const { text } = await exported({ ...given, dtype: 'F32' });
     expect(await text('README.md')).toMatch(/import torch\n[^`]*subfolder="transformer", torch_dtype=torch\.float32\)/);
