@@ -1,6 +1,6 @@
 'use client';
 /** What a run should do, what it will take, and its start. Defaults work; the rest is folded. */
-import { useEffect, useState } from 'react';
+import { useCallback, useEffect, useState } from 'react';
 import { Button } from '@/components/ui/button';
 import { Dialog } from '@/components/ui/dialog';
 import { serverApi } from '@/lib/client/api.ts';
@@ -27,6 +27,7 @@ export function DistilDialog({ onClose }: { onClose: () => void }) {
   const [starting, setStarting] = useState(false);
   const [tries, setTries] = useState(0);
   const [estimated, setEstimated] = useState(false);
+  const answered = useCallback(() => setEstimated(true), []);
   // biome-ignore lint/correctness/useExhaustiveDependencies: `tries` asks again
   useEffect(() => {
     if (!plan) return;
@@ -98,7 +99,7 @@ export function DistilDialog({ onClose }: { onClose: () => void }) {
         {looked.kind === 'absent' ? <Absent plan={plan} onAgain={() => setTries((count) => count + 1)} /> : null}
         {model && form ? (
           <>
-            <DistilEstimate request={request} onAnswered={() => setEstimated(true)} />
+            <DistilEstimate request={request} onAnswered={answered} />
             <DistilFields form={form} model={model} onChange={setForm} />
           </>
         ) : null}

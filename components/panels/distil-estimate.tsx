@@ -2,7 +2,7 @@
 /** What a run will take, before it starts: time, memory and disk, with what the time rests on. */
 import { useEffect, useState } from 'react';
 import { serverApi } from '@/lib/client/api.ts';
-import { bytesWords, durationWords } from '@/lib/client/number-words.ts';
+import { bytesWords, remainingWords } from '@/lib/client/number-words.ts';
 import type { RunRequest } from '@/lib/client/run-api.ts';
 import { asContiguaError } from '@/lib/core/errors.ts';
 import type { RunEstimate } from '@/lib/core/run/index.ts';
@@ -23,28 +23,12 @@ interface EstimateProps {
 }
 
 export function DistilEstimate({ request, onAnswered }: EstimateProps) {
-  const [answer, setAnswer] = useState<Answer | null>(null);
-  // A name costs nothing.
-  const asked = request ? JSON.stringify({ ...request, name: undefined }) : null;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the request goes by its text
+  const answer = useEstimate(request);
+  const answered = answer !== null;
   useEffect(() => {
-    if (!request || asked === null) return;
-    let stopped = false;
-    const ask = async () => {
-      try {
-        const estimate = await (await serverApi()).estimate(request);
-        if (!stopped) setAnswer({ asked, estimate, problem: null });
-      } catch (thrown) {
-        if (!stopped) setAnswer({ asked, estimate: null, problem: asContiguaError(thrown).message });
-      }
-      if (!stopped) onAnswered();
-    };
-    const timer = setTimeout(() => void ask(), answer === null ? 0 : REST_MS);
-    return () => {
-      stopped = true;
-      clearTimeout(timer);
-    };
-  }, [asked]);
+    if (answered) onAnswered();
+  }, [answered, onAnswered]);
+  const asked = request && wordsOf(request);
   const estimate = answer?.estimate ?? null;
   const stale = answer !== null && answer.asked !== asked;
   return (
@@ -56,7 +40,7 @@ export function DistilEstimate({ request, onAnswered }: EstimateProps) {
       <dl className={`grid grid-cols-3 gap-3 ${stale ? 'opacity-50' : ''}`}>
         <Quantity
           name="Time"
-          value={estimate && durationWords(Math.round(estimate.seconds) * 1_000)}
+          value={estimate && `about ${remainingWords(estimate.seconds * 1_000)}`}
           failed={answer?.problem != null}
         />
         <Quantity name="Memory" value={estimate && bytesWords(estimate.memoryBytes)} failed={answer?.problem != null} />
@@ -83,3 +67,33 @@ function Quantity({ name, value, failed }: { name: string; value: string | null;
 
 const sentence = (text: string): string =>
   `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;
+
+/** What the estimate depends on: a name costs nothing. */
+const wordsOf = (request: RunRequest): string => JSON.stringify({ ...request, name: undefined });
+
+/** The answer to the newest request that was answered. One question at a time: to answer, the server may time a model. */
+function useEstimate(request: RunRequest | null): Answer | null {
+  const [answer, setAnswer] = useState<Answer | null>(null);
+  const [busy, setBusy] = useState(false);
+  const asked = request && wordsOf(request);
+  const first = answer === null;
+  const waits = asked !== null && !busy && answer?.asked !== asked;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the request goes by its text
+  useEffect(() => {
+    if (!waits || !request || asked === null) return;
+    const ask = async () => {
+      setBusy(true);
+      try {
+        const estimate = await (await serverApi()).estimate(request);
+        setAnswer({ asked, estimate, problem: null });
+      } catch (thrown) {
+        setAnswer({ asked, estimate: null, problem: asContiguaError(thrown).message });
+      } finally {
+        setBusy(false);
+      }
+    };
+    const timer = setTimeout(() => void ask(), first ? 0 : REST_MS);
+    return () => clearTimeout(timer);
+  }, [waits, asked]);
+  return answer;
+}

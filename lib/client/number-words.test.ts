@@ -6,6 +6,7 @@ import {
   durationWords,
   flopsWords,
   percentWords,
+  remainingWords,
   scoreWords,
 } from './number-words.ts';
 
@@ -35,5 +36,15 @@ describe('quantities in words', () => {
     expect(percentWords(null)).toBe('n/a');
     expect(scoreWords(null)).toBe('n/a');
     expect(scoreWords(-0.01234)).toBe('−0.0123');
+  });
+
+  it('say what is left in the unit that fits', () => {
+    expect([200, 42_000, 600_000, 4 * 3_600_000, 90 * 3_600_000].map(remainingWords)).toEqual([
+      '1 s',
+      '42 s',
+      '10 min',
+      '4.0 h',
+      '3.8 days',
+    ]);
   });
 });

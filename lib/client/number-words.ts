@@ -41,10 +41,14 @@ export function durationWords(milliseconds: number): string {
   return `${minutes} min ${Math.round((milliseconds - minutes * 60_000) / 1_000)} s`;
 }
 
-/** Time that is left: whole seconds, never falsely exact. */
+/** Time that is left: never falsely exact. */
 export function remainingWords(milliseconds: number): string {
   const seconds = Math.max(1, Math.round(milliseconds / 1_000));
-  return seconds < 90 ? `${seconds} s` : `${Math.round(seconds / 60)} min`;
+  if (seconds < 90) return `${seconds} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 90) return `${minutes} min`;
+  const hours = minutes / 60;
+  return hours < 36 ? `${hours.toFixed(1)} h` : `${(hours / 24).toFixed(1)} days`;
 }
 
 /** Relative change from before to after: "−25 %". */
