@@ -113,7 +113,9 @@ export function createApiServer(options: ApiOptions): Server {
       maxBatchSize: limits.batch,
       createContext: () => ({ backend: options.backend }),
       onError: ({ error }) => {
-        if (error.cause !== undefined && !(error.cause instanceof ContiguaError)) report?.(error.cause);
+        // What a caller got wrong is the caller's alone to read.
+        const mine = error.code === 'INTERNAL_SERVER_ERROR' && !(error.cause instanceof ContiguaError);
+        if (mine) report?.(error.cause ?? error);
       },
     });
   }

@@ -122,6 +122,7 @@ describe('the routers', () => {
     const { contigua } = JSON.parse(reply.text).error.data;
     expect(contigua).toMatchObject({ code: 'settings-invalid', summary: `\`${place}\` is wrong` });
     expect(backend.calls).toEqual([]);
+    expect(reported).toEqual([]);
   });
 
   it.each<[string, object, string]>([
