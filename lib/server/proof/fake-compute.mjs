@@ -2,7 +2,8 @@
  * A compute process that trains nothing, for tests of the machinery around it: it speaks the worker protocol, takes its
  * time, writes real files, and goes on from a checkpoint exactly as if it had never stopped. Its "weights" are a chain of
  * digests over the steps, so any step left out, done twice or begun from another state ends in other bytes. Every step is
- * logged to the file FAKE_LOG as "key step pid", so that tests can count what was repeated. Plain JavaScript, to start fast.
+ * logged to the file FAKE_LOG as "key step pid", so that tests can count what was repeated. While the file FAKE_LOG.hold
+ * names a step, none begins after it, so that tests can catch a run where they want it. Plain JavaScript, to start fast.
  */
 import { createHash } from 'node:crypto';
 import { appendFileSync, closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
@@ -87,7 +88,8 @@ async function train(key, settings, resume, saveTo, id) {
     progress(id, { kind: 'held-out', point: heldOut(0, state) });
   }
   while (step < settings.steps) {
-    await pace(id);
+    do await pace(id);
+    while (step >= heldAt());
     step += 1;
     if (process.env.FAKE_FAIL_AT === `${key} ${step}`)
       throw failure('training-diverged', 'The loss is not finite any more');
@@ -106,6 +108,14 @@ async function train(key, settings, resume, saveTo, id) {
   }
   const student = save(new URL('student.safetensors', saveTo), { step, state });
   return { student, steps: step, heldOut: heldOut(step, state) };
+}
+
+function heldAt() {
+  try {
+    return Number(readFileSync(`${FAKE_LOG}.hold`, 'utf8'));
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
 }
 
 const progress = (id, partial) =>

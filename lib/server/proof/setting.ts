@@ -2,7 +2,8 @@
  * What the proofs of the backend stand on: a data folder of their own, the bundled model, a plan, settings, and fake
  * compute processes with short durations. Everything made here is taken away again.
  */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -18,6 +19,7 @@ import type { Backend, RunRequest } from '../backend.ts';
 import type { BackendOptions } from '../create-backend.ts';
 import { readEnv, type ServerEnv } from '../env.ts';
 import type { Timing } from '../runs/context.ts';
+import { openRuns } from '../runs/open.ts';
 import type { StartCompute } from '../worker/compute-slot.ts';
 
 /** A tenth of the real durations, or less. */
@@ -35,6 +37,21 @@ const MODELS = resolve('public', 'models');
 const MODEL = 'shapes-mmdit';
 const FAKE_ENTRY = new URL('./fake-compute.mjs', import.meta.url);
 
+let fresh: Promise<string> | null = null;
+
+/** A data folder with an empty database, made once per test file: making one takes seconds, copying it does not. */
+function freshDatabase(): Promise<string> {
+  fresh ??= (async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'contigua-proof-fresh-'));
+    process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+    const dataFolder = join(folder, 'data');
+    const runs = await openRuns({ databaseUrl: null, dataFolder }, () => {});
+    await runs.close();
+    return dataFolder;
+  })();
+  return fresh;
+}
+
 /** What the fake is told (fake-compute.mjs). */
 export interface FakeWork {
   readonly stepMs?: number;
@@ -48,6 +65,8 @@ export interface FakeWork {
 
 export interface Setting {
   readonly folder: string;
+  /** The root that the model lies in. */
+  readonly models: string;
   readonly env: ServerEnv;
   readonly options: BackendOptions;
   readonly sentences: readonly string[];
@@ -56,6 +75,9 @@ export interface Setting {
   /** "key from step" and "key step" lines of every fake process so far. */
   log(): Promise<readonly LoggedStep[]>;
   fakeEnv(work?: FakeWork): Record<string, string>;
+  /** No fake goes beyond the step until it is let go. */
+  hold(step: number): Promise<void>;
+  letGo(): Promise<void>;
   remove(): Promise<void>;
 }
 
@@ -78,11 +100,19 @@ export async function makeSetting(
   work: FakeWork = {},
   variables: Readonly<Record<string, string>> = {},
   intervals: readonly BlockInterval[] = INTERVALS,
+  /** Files of another model than the bundled one, by path. */
+  own: Readonly<Record<string, Uint8Array>> | null = null,
 ): Promise<Setting> {
   const folder = await mkdtemp(join(tmpdir(), 'contigua-proof-'));
   const logPath = join(folder, 'steps.log');
-  const url = `${pathToFileURL(join(MODELS, MODEL)).href}/`;
-  const { summary } = await openModel({ kind: 'url', url, name: MODEL }, nodeFiles);
+  const models = own ? join(folder, 'models') : MODELS;
+  const model = own ? 'own' : MODEL;
+  for (const [path, bytes] of Object.entries(own ?? {})) {
+    await mkdir(join(models, model), { recursive: true });
+    await writeFile(join(models, model, path), bytes);
+  }
+  const url = `${pathToFileURL(join(models, model)).href}/`;
+  const { summary } = await openModel({ kind: 'url', url, name: model }, nodeFiles);
   const fakeEnv = ({ stepMs = 1, bytes = 2000, engines = 'wasm', crashAt = '', failAt = '' }: FakeWork = work) => ({
     FAKE_LOG: logPath,
     FAKE_FINGERPRINT: summary.fingerprint,
@@ -93,7 +123,8 @@ export async function makeSetting(
     FAKE_CRASH_AT: crashAt,
     FAKE_FAIL_AT: failAt,
   });
-  const env = readEnv({ CONTIGUA_DATA: join(folder, 'data'), CONTIGUA_SLOTS: '2', ...variables }, MODELS);
+  if (variables.DATABASE_URL === undefined) await cp(await freshDatabase(), join(folder, 'data'), { recursive: true });
+  const env = readEnv({ CONTIGUA_DATA: join(folder, 'data'), CONTIGUA_SLOTS: '2', ...variables }, models);
   const plan = buildPlan({
     model: summary,
     report: null,
@@ -104,13 +135,14 @@ export async function makeSetting(
   const sentences: string[] = [];
   return {
     folder,
+    models,
     env,
     plan,
     sentences,
     fakeEnv,
     options: { timing: SHORT, startCompute: startFake(fakeEnv()), report: (sentence) => sentences.push(sentence) },
     request: (steps, more = {}) => ({
-      modelId: `bundled/${MODEL}`,
+      modelId: `bundled/${model}`,
       plan,
       settings: {
         data: { kind: 'shapes' },
@@ -128,6 +160,11 @@ export async function makeSetting(
         return key ? [{ key, step: Number(step), begins: from !== undefined, pid: Number(pid) }] : [];
       });
     },
+    async hold(step) {
+      await writeFile(`${logPath}.part`, String(step));
+      await rename(`${logPath}.part`, `${logPath}.hold`);
+    },
+    letGo: () => rm(`${logPath}.hold`),
     remove: () => rm(folder, { recursive: true, force: true, maxRetries: 5 }),
   };
 }

@@ -116,16 +116,17 @@ export async function heartbeat(
   leaseMs: number,
 ): Promise<{ readonly mine: ReadonlySet<number>; readonly known: boolean }> {
   const seen = await db.change('update contigua.workers set seen_at = clock_timestamp() where id = $1', [workerId]);
-  if (attempts.length === 0) return { mine: new Set(), known: seen > 0 };
-  const rows = await db.rows(
-    z.object({ id: z.int() }),
-    `update contigua.jobs j set lease_until = clock_timestamp() + $4 * interval '1 millisecond'
-     from unnest($2::int[], $3::int[]) as mine (id, attempt)
-     where j.id = mine.id and j.attempt = mine.attempt and j.state = 'running' and j.worker_id = $1
-     returning j.id`,
-    [workerId, attempts.map(({ jobId }) => jobId), attempts.map(({ number }) => number), leaseMs],
-  );
-  return { mine: new Set(rows.map(({ id }) => id)), known: seen > 0 };
+  const mine = new Set<number>();
+  // One by one: a statement that locks two rows could wait for a change of the run that waits for it.
+  for (const { jobId, number } of attempts) {
+    const held = await db.change(
+      `update contigua.jobs set lease_until = clock_timestamp() + $4 * interval '1 millisecond'
+       where id = $1 and attempt = $2 and state = 'running' and worker_id = $3`,
+      [jobId, number, workerId, leaseMs],
+    );
+    if (held > 0) mine.add(jobId);
+  }
+  return { mine, known: seen > 0 };
 }
 
 interface Held extends LockedRun {
