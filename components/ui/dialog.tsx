@@ -1,6 +1,6 @@
 'use client';
 /** A modal dialog: the platform's own, so that focus stays inside, Escape closes and the focus goes back afterwards. */
-import { type ReactNode, useEffect, useId, useRef } from 'react';
+import { type ReactNode, useId, useLayoutEffect, useRef } from 'react';
 import { IconButton } from './button';
 import { CloseIcon } from './icons';
 
@@ -19,7 +19,8 @@ interface DialogProps {
 export function Dialog({ title, about, onClose, children, foot, className = 'w-[560px]' }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
-  useEffect(() => {
+  // A layout effect: closed before it leaves the document, it gives the focus back.
+  useLayoutEffect(() => {
     const node = dialog.current;
     if (!node) return;
     if (!node.open) node.showModal();
