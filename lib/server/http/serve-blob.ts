@@ -2,8 +2,9 @@
  * Sends a Blob, or the range of it that was asked for (RFC 9110, sections 13 and 14), reading no further ahead than the
  * receiver takes. One range per request: whoever asks for several gets the whole, as the standard allows.
  */
-import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import type { BlobLike } from '../../core/checkpoint/index.ts';
 
 export interface Download {
@@ -45,12 +46,19 @@ export async function serveBlob(request: IncomingMessage, response: ServerRespon
     response.end();
     return;
   }
-  for (let at = start; at < end && !response.destroyed; at += PIECE_BYTES) {
-    const piece = await blob.slice(at, Math.min(at + PIECE_BYTES, end)).arrayBuffer();
-    if (response.write(new Uint8Array(piece)) || response.destroyed) continue;
-    await Promise.race([once(response, 'drain'), once(response, 'close')]);
+  try {
+    await pipeline(Readable.from(pieces(blob, start, end), { objectMode: false }), response);
+  } catch (thrown) {
+    // The receiver went away: not for the host's log.
+    const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
+    if (code !== 'ERR_STREAM_PREMATURE_CLOSE') throw thrown;
   }
-  response.end();
+}
+
+async function* pieces(blob: BlobLike, start: number, end: number): AsyncGenerator<Uint8Array> {
+  for (let at = start; at < end; at += PIECE_BYTES) {
+    yield new Uint8Array(await blob.slice(at, Math.min(at + PIECE_BYTES, end)).arrayBuffer());
+  }
 }
 
 type Range = { readonly start: number; readonly end: number } | 'whole' | 'unsatisfiable';
