@@ -38,11 +38,14 @@ async function printKernels(): Promise<void> {
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const times: number[] = [];
+  const times = { wallMs: [] as number[], cpuMs: [] as number[] };
   for (let i = 0; i < Number(line); i++) {
     const startedAt = performance.now();
+    const cpuBefore = process.cpuUsage();
     await block.step();
-    times.push(performance.now() - startedAt);
+    const { user, system } = process.cpuUsage(cpuBefore);
+    times.wallMs.push(performance.now() - startedAt);
+    times.cpuMs.push((user + system) / 1000);
   }
   if (kernels) await printKernels();
   console.log(JSON.stringify(times));

@@ -1,119 +1,136 @@
 /**
  * One training step of one Qwen-Image block (forward, gradients of all weights, clipping, AdamW) on this product's
  * engines and in eager PyTorch with diffusers' own block (training/bench_train_step.py), at the sample's width and at two
- * larger ones. All take turns in one run on the same processor, as a noisy machine is noisy for all of them: what counts
- * is the ratio. `npx tsx bench/train-step.ts [--python PATH] [--diffusers SRC] [--engines tensorflow,wasm]
- * [--sizes 96,512,1536] [--turns 9] [--kernels]`
+ * larger ones; then the same steps of one process on all cores and of one process per core, each on an interval of its own,
+ * as workers train. All take turns in one run, as a noisy machine is noisy for all of them: what counts are the ratios,
+ * and where other work runs beside, those of processor time.
+ *
+ * `npx tsx bench/train-step.ts [--python PATH] [--diffusers SRC] [--no-pytorch] [--engines tensorflow,wasm]
+ * [--sizes 96,512,1536] [--threads N] [--turns 9] [--workers] [--kernels]`
  */
-import { type ChildProcess, fork, spawn } from 'node:child_process';
-import { availableParallelism } from 'node:os';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+import { availableParallelism, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
-import { SIZES, type Size } from './train-step-sizes.ts';
+import { type Contestant, engineContestant, pytorchContestant, type Times } from './train-step-contestants.ts';
+import { SIZES } from './train-step-sizes.ts';
 import { TOKENS } from './training-block.ts';
-
-/** Somebody who does `steps` training steps when asked and tells how long each took. */
-interface Contestant {
-  readonly name: string;
-  run(steps: number): Promise<number[]>;
-  end(): void;
-}
-
-function lines(child: ChildProcess, name: string): (line: string) => Promise<number[]> {
-  const { stdin, stdout } = child;
-  if (!stdin || !stdout) throw new Error('The contestant has no pipes');
-  const answers = createInterface({ input: stdout });
-  return (line) =>
-    new Promise((resolve, reject) => {
-      const failed = (code: number | null) => reject(new Error(`${name} ended with code ${code}`));
-      child.once('exit', failed);
-      answers.once('line', (answer) => {
-        child.off('exit', failed);
-        const times: unknown = JSON.parse(answer);
-        if (!Array.isArray(times)) throw new Error(`${name} answered ${answer}`);
-        resolve(times.map(Number));
-      });
-      stdin.write(`${line}\n`);
-    });
-}
-
-function pytorch(python: string, diffusers: string | undefined, size: Size, threads: number): Contestant {
-  const script = fileURLToPath(new URL('../training/bench_train_step.py', import.meta.url));
-  const given = { ...size, ...TOKENS, threads };
-  const path = [diffusers, process.env.PYTHONPATH].filter(Boolean).join(':');
-  const child = spawn(python, [script, JSON.stringify(given)], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-    env: { ...process.env, PYTHONPATH: path },
-  });
-  const ask = lines(child, 'PyTorch');
-  return { name: 'pytorch', run: (steps) => ask(String(steps)), end: () => void child.kill() };
-}
-
-function engine(name: string, width: string, threads: number, kernels: boolean): Contestant {
-  const child = fork(
-    new URL('./train-step-engine.ts', import.meta.url),
-    [name, width, ...(kernels ? ['--kernels'] : [])],
-    {
-      stdio: ['pipe', 'pipe', 'inherit', 'ipc'],
-      env: { ...process.env, TF_NUM_INTRAOP_THREADS: String(threads), OMP_NUM_THREADS: String(threads) },
-    },
-  );
-  const ask = lines(child, name);
-  return { name, run: (steps) => ask(String(steps)), end: () => void child.kill() };
-}
-
-const quantile = (sorted: readonly number[], q: number) => sorted[Math.round(q * (sorted.length - 1))] ?? Number.NaN;
-const spread = (values: readonly number[]) => {
-  const sorted = values.toSorted((x, y) => x - y);
-  return [quantile(sorted, 0.5), quantile(sorted, 0.25), quantile(sorted, 0.75)] as const;
-};
 
 const { values: options } = parseArgs({
   options: {
     python: { type: 'string', default: 'python3' },
     diffusers: { type: 'string' },
     engines: { type: 'string', default: 'tensorflow,wasm' },
-    sizes: { type: 'string', default: '96,512,1536' },
+    sizes: { type: 'string', default: Object.keys(SIZES).join(',') },
+    threads: { type: 'string', default: String(availableParallelism()) },
     turns: { type: 'string', default: '9' },
+    workers: { type: 'boolean', default: false },
     kernels: { type: 'boolean', default: false },
     'no-pytorch': { type: 'boolean', default: false },
   },
 });
-const threads = availableParallelism();
-console.log(`${threads} threads (wasm: 1). Medians [quartiles] of ms per step; ratios are of each turn's medians.`);
-for (const width of options.sizes.split(',')) {
-  const size = SIZES[width];
-  if (!size) throw new Error(`No size ${width}; there are ${Object.keys(SIZES).join(', ')}`);
-  const contestants = [
-    ...(options['no-pytorch'] ? [] : [pytorch(options.python, options.diffusers, size, threads)]),
-    ...options.engines.split(',').map((name) => engine(name, width, threads, options.kernels)),
-  ];
-  const turns = new Map<string, number[]>(contestants.map(({ name }) => [name, []]));
+const threads = Number(options.threads);
+const turns = Number(options.turns);
+
+const spread = (values: readonly number[]) => {
+  const sorted = values.toSorted((x, y) => x - y);
+  const at = (quantile: number) => sorted[Math.round(quantile * (sorted.length - 1))] ?? Number.NaN;
+  return { median: at(0.5), low: at(0.25), high: at(0.75) };
+};
+const shown = (values: readonly number[], digits: number) => {
+  const { median, low, high } = spread(values);
+  return `${median.toFixed(digits)} [${low.toFixed(digits)}–${high.toFixed(digits)}]`;
+};
+const load = () => `load ${loadavg()[0]?.toFixed(1)} on ${availableParallelism()} cores`;
+
+/** Medians of every turn, by contestant. */
+async function takeTurns(contestants: readonly Contestant[], steps: number): Promise<Map<Contestant, Times>> {
+  const taken = new Map(
+    contestants.map((contestant) => [contestant, { wallMs: [] as number[], cpuMs: [] as number[] }]),
+  );
   try {
     // The first steps read weights, fill caches and compile.
     for (const contestant of contestants) await contestant.run(3);
-    for (let turn = 0; turn < Number(options.turns); turn++) {
-      for (const contestant of contestants) {
-        turns.get(contestant.name)?.push(spread(await contestant.run(size.steps))[0]);
+    for (let turn = 0; turn < turns; turn++) {
+      for (const [contestant, times] of taken) {
+        const { wallMs, cpuMs } = await contestant.run(steps);
+        times.wallMs.push(spread(wallMs).median);
+        times.cpuMs.push(spread(cpuMs).median);
       }
     }
   } finally {
     for (const contestant of contestants) contestant.end();
   }
-  const reference = turns.get('pytorch');
+  return taken;
+}
+
+async function againstPytorch(width: string): Promise<void> {
+  const size = SIZES[width];
+  if (!size) throw new Error(`No size ${width}; there are ${Object.keys(SIZES).join(', ')}`);
+  const engines = options.engines.split(',').filter((name) => size.fitsWasm || name !== 'wasm');
+  const reference = options['no-pytorch'] ? null : pytorchContestant(options.python, options.diffusers, size, threads);
+  const ours = engines.map((name) => engineContestant(name, width, threads, options.kernels));
+  const taken = await takeTurns(reference ? [reference, ...ours] : ours, size.steps);
   console.log(
-    `\nd = ${width}, ${size.heads} heads × ${size.headDim}, ${TOKENS.image} + ${TOKENS.text} tokens, batch ${size.batch}`,
+    `\nd = ${width}, ${size.heads} heads × ${size.headDim}, ${TOKENS.image} + ${TOKENS.text} tokens, batch ${size.batch}; ${load()}`,
   );
-  for (const [name, times] of turns) {
-    const [median, low, high] = spread(times);
-    const ratio = spread(times.map((ms, i) => ms / (reference?.[i] ?? Number.NaN)));
-    const against =
-      name === 'pytorch' || !reference
-        ? ''
-        : `  ${ratio[0].toFixed(2)} × PyTorch [${ratio[1].toFixed(2)}–${ratio[2].toFixed(2)}]`;
+  for (const [{ name }, { wallMs, cpuMs }] of taken) {
+    const peer = reference && name !== reference.name ? taken.get(reference) : undefined;
+    const ratio = peer
+      ? shown(
+          wallMs.map((ms, i) => ms / (peer.wallMs[i] ?? Number.NaN)),
+          2,
+        )
+      : '';
+    const cpuRatio = peer
+      ? shown(
+          cpuMs.map((ms, i) => ms / (peer.cpuMs[i] ?? Number.NaN)),
+          2,
+        )
+      : '';
+    console.log(`  ${name.padEnd(11)} ${shown(wallMs, 1)} ms, processor ${shown(cpuMs, 1)} ms`);
+    if (ratio) console.log(`  ${''.padEnd(11)} ${ratio} × PyTorch, processor time ${cpuRatio} ×`);
+  }
+  if (!size.fitsWasm && options.engines.includes('wasm'))
+    console.log('  wasm        not run: it would exceed its 4 GiB');
+}
+
+/** Steps per second of all processes together. */
+async function workersAgainstThreads(name: string, width: string): Promise<void> {
+  const size = SIZES[width];
+  if (!size) throw new Error(`No size ${width}`);
+  const cores = availableParallelism();
+  const alone = engineContestant(name, width, cores, false);
+  const many = Array.from({ length: cores }, () => engineContestant(name, width, 1, false));
+  const together: Contestant = {
+    name: `${cores} processes, 1 thread each`,
+    async run(steps) {
+      const startedAt = performance.now();
+      const all = await Promise.all(many.map((worker) => worker.run(steps)));
+      // Of the last to finish, shared by the steps of all.
+      const wallMs = (performance.now() - startedAt) / (steps * cores);
+      return { wallMs: [wallMs], cpuMs: all.flatMap(({ cpuMs }) => cpuMs) };
+    },
+    end() {
+      for (const worker of many) worker.end();
+    },
+  };
+  const taken = await takeTurns([alone, together], 2 * size.steps);
+  console.log(`\n${name}, d = ${width}, batch ${size.batch}: steps per second; ${load()}`);
+  for (const [contestant, { wallMs }] of taken) {
+    const label = contestant === alone ? `1 process, ${name === 'wasm' ? 1 : cores} threads` : contestant.name;
     console.log(
-      `  ${name.padEnd(11)}${median.toFixed(1).padStart(8)} ms [${low.toFixed(1)}–${high.toFixed(1)}]${against}`,
+      `  ${label.padEnd(28)} ${shown(
+        wallMs.map((ms) => 1000 / ms),
+        2,
+      )}`,
     );
   }
+  const one = taken.get(alone)?.wallMs ?? [];
+  const ratio = taken.get(together)?.wallMs.map((ms, i) => (one[i] ?? Number.NaN) / ms) ?? [];
+  console.log(`  ${'ratio'.padEnd(28)} ${shown(ratio, 2)} ×`);
+}
+
+console.log(`${threads} threads (wasm: 1). Medians [quartiles] over ${turns} turns of the time of one step.`);
+for (const width of options.sizes.split(',')) {
+  if (!options.workers) await againstPytorch(width);
+  else for (const name of options.engines.split(',')) await workersAgainstThreads(name, width);
 }

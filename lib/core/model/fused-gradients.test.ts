@@ -76,20 +76,20 @@ const cases: [string, Layer, Layer, number[][]][] = [
   [
     'attention',
     (q, k, v) => softmaxAttention(as4(q), as4(k), as4(v), null),
-    (q, k, v) => tf.matMul(tf.softmax(tf.matMul(q!, k!)), v!),
+    (q, k, v) => tf.matMul(tf.softmax(tf.matMul(q!, k!, false, true)), v!),
     [
       [2, 3, 4, 6],
-      [2, 3, 6, 5],
+      [2, 3, 5, 6],
       [2, 3, 5, 6],
     ],
   ],
   [
     'masked attention',
     (q, k, v) => softmaxAttention(as4(q), as4(k), as4(v), maskOf()),
-    (q, k, v) => tf.matMul(tf.softmax(tf.add(tf.matMul(q!, k!), maskOf())), v!),
+    (q, k, v) => tf.matMul(tf.softmax(tf.add(tf.matMul(q!, k!, false, true), maskOf())), v!),
     [
       [2, 3, 4, 6],
-      [2, 3, 6, 5],
+      [2, 3, 5, 6],
       [2, 3, 5, 6],
     ],
   ],

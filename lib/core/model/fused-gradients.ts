@@ -5,6 +5,7 @@
  * Every gradient is compared with plain differentiation, on every engine (fused-gradients.test.ts).
  */
 import * as tf from '@tensorflow/tfjs-core';
+import { columnSums, sigmoidGradient } from '../tensor/tensorflow-library.ts';
 
 const EPSILON = 1e-6;
 /** tanh-GELU: u = √(2/π)(x + 0.044715x³), and ½(1 + tanh u) = σ(2u). */
@@ -50,7 +51,7 @@ export function affine<T extends tf.Tensor>(x: T, weight: tf.Tensor2D, bias: tf.
     (dy, rows, saved) => {
       const dRows = asRows(dy, outer);
       const dx = tf.matMul(dRows, saved as tf.Tensor2D, false, true);
-      return [tf.reshape(dx, shape), tf.matMul(rows as tf.Tensor2D, dRows, true), tf.sum(dRows, 0)];
+      return [tf.reshape(dx, shape), tf.matMul(rows as tf.Tensor2D, dRows, true), columnSums(dRows)];
     },
   );
 }
@@ -97,9 +98,9 @@ export function gelu<T extends tf.Tensor>(x: T): T {
       return tf.mul(x, share) as T;
     },
     (dy, saved, twoU, share) => {
-      // x·(2u)′ = 3·2u − 2·slope·x, and the derivative is σ·(1 + (1 − σ)·x·(2u)′).
+      // The derivative is σ + σ′·x·(2u)′, and x·(2u)′ = 3·2u − 2·slope·x.
       const steepness = tf.sub(tf.mul(twoU!, 3), tf.mul(saved!, 2 * GELU_SLOPE));
-      return [tf.mul(dy, tf.mul(share!, tf.add(tf.mul(tf.sub(1, share!), steepness), 1)))];
+      return [tf.mul(dy, tf.add(share!, sigmoidGradient(share!, steepness)))];
     },
   );
 }
@@ -142,7 +143,7 @@ export function normThenRotate(
   );
 }
 
-/** softmax(q·k + mask)·v. q [B, H, Nq, h], k [B, H, h, N], v [B, H, N, h]; the mask is additive, a constant, or null. */
+/** softmax(q·kᵀ + mask)·v. q [B, H, Nq, h], k and v [B, H, N, h]; the mask is additive, a constant, or null. */
 export function softmaxAttention(
   q: tf.Tensor4D,
   k: tf.Tensor4D,
@@ -152,7 +153,7 @@ export function softmaxAttention(
   return withGradient<tf.Tensor4D>(
     [q, k, v],
     (save) => {
-      const scores = tf.matMul(q, k);
+      const scores = tf.matMul(q, k, false, true);
       const shares = tf.softmax(mask ? tf.add(scores, mask) : scores);
       save(q, k, v, shares);
       return tf.matMul(shares, v) as tf.Tensor4D;
@@ -160,11 +161,7 @@ export function softmaxAttention(
     (dy, savedQ, savedK, savedV, shares) => {
       const weighted = tf.mul(tf.matMul(dy, savedV!, false, true), shares!);
       const dScores = tf.sub(weighted, tf.mul(shares!, tf.sum(weighted, -1, true)));
-      return [
-        tf.matMul(dScores, savedK!, false, true),
-        tf.matMul(savedQ!, dScores, true),
-        tf.matMul(shares!, dy, true),
-      ];
+      return [tf.matMul(dScores, savedK!), tf.matMul(dScores, savedQ!, true), tf.matMul(shares!, dy, true)];
     },
   );
 }

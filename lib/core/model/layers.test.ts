@@ -47,7 +47,7 @@ describePerEngine(['cpu', 'wasm', 'tensorflow'], 'a layer', () => {
   });
 
   test('attention in parts equals attention at once, masked or not', async () => {
-    const [q, k, v] = [normals([2, 3, 5, 4]), normals([2, 3, 4, 6]), normals([2, 3, 6, 4])] as tf.Tensor4D[];
+    const [q, k, v] = [normals([2, 3, 5, 4]), normals([2, 3, 6, 4]), normals([2, 3, 6, 4])] as tf.Tensor4D[];
     const mask = tf.tensor4d([0, 0, -1e9, 0, 0, 0, 0, -1e9, -1e9, 0, 0, 0], [2, 1, 1, 6]);
     for (const m of [mask, null]) {
       const whole = await attend(q!, k!, v!, m).data();

@@ -67,8 +67,8 @@ export function gatedResidual(x: tf.Tensor3D, gate: tf.Tensor3D, update: tf.Tens
 const MAX_SCORE_BYTES = 256 * 1024 * 1024;
 
 /**
- * softmax(q·k + mask)·v. q [B, H, Nq, h] is already scaled, k is transposed [B, H, h, N], v [B, H, N, h]; the mask is
- * additive [B, 1, 1, N] or null. → [B, H, Nq, h]
+ * softmax(q·kᵀ + mask)·v. q [B, H, Nq, h] is already scaled, k and v are [B, H, N, h]; the mask is additive [B, 1, 1, N] or
+ * null. → [B, H, Nq, h]
  */
 export function attend(
   q: tf.Tensor4D,

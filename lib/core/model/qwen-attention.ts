@@ -30,7 +30,7 @@ export function jointAttention(
   const v = joined('add_v_proj', 'to_v', true);
   const mixed = attend(
     tf.transpose(q, [0, 2, 1, 3]),
-    tf.transpose(k, [0, 2, 3, 1]),
+    tf.transpose(k, [0, 2, 1, 3]),
     tf.transpose(v, [0, 2, 1, 3]),
     context.mask,
   );

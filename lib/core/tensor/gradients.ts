@@ -5,6 +5,7 @@
  * that is missing fails by name when it is differentiated: add it here, and to the test.
  */
 import * as tf from '@tensorflow/tfjs-core';
+import { sigmoidGradient } from './tensorflow-library.ts';
 
 type Gradients = ReturnType<tf.GradFunc>;
 
@@ -110,7 +111,7 @@ unary(tf.Log, 'input', (dy, x) => tf.div(dy, x));
 unary(tf.Exp, 'output', (dy, y) => tf.mul(dy, y));
 unary(tf.Sqrt, 'output', (dy, y) => tf.div(dy, tf.mul(y, 2)));
 unary(tf.Rsqrt, 'output', (dy, y) => tf.mul(dy, tf.mul(tf.mul(tf.square(y), y), -0.5)));
-unary(tf.Sigmoid, 'output', (dy, y) => tf.mul(dy, tf.mul(y, tf.sub(1, y))));
+unary(tf.Sigmoid, 'output', (dy, y) => sigmoidGradient(y, dy));
 
 differentiable(tf.Neg, {}, (dy) => ({ x: () => tf.neg(dy) }));
 differentiable(tf.Identity, {}, (dy) => ({ x: () => tf.clone(dy) }));

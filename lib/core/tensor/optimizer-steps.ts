@@ -1,10 +1,10 @@
 /**
  * What an optimizer does to every weight on every step, which for a wide block is as long as the whole forward and backward
  * pass: Adam's update and the norm of the gradients. As TensorFlow.js' operations the update is a dozen passes over memory;
- * TensorFlow's library has it as one, in place, and the squared norm as one instead of two. The bindings of tfjs-node run
- * any of the library's operations by name, of which TensorFlow.js itself knows only some.
+ * TensorFlow's library has it as one, in place, and the squared norm as one instead of two.
  */
 import * as tf from '@tensorflow/tfjs-core';
+import { type TensorflowLibrary, tensorflowLibrary } from './tensorflow-library.ts';
 
 export interface AdamVectors {
   readonly weights: tf.Tensor1D;
@@ -30,9 +30,7 @@ export function adamStep(vectors: AdamVectors, gradient: tf.Tensor1D, rates: Ada
 /** Σ x², a scalar of the caller's own. */
 export function sumOfSquares(x: tf.Tensor1D): tf.Scalar {
   const library = tensorflowLibrary();
-  return tf.tidy(() =>
-    library ? tf.mul(library.executeSingleOutput('L2Loss', [library.type('T')], [x]), 2) : sumByRows(tf.square(x)),
-  ) as tf.Scalar;
+  return tf.tidy(() => (library ? tf.mul(library.run('L2Loss', [x]), 2) : sumByRows(tf.square(x)))) as tf.Scalar;
 }
 
 /** Elements that wasm adds up one after another in float32: over a whole vector of 2²⁴ that loses 1.4 % of a norm. */
@@ -67,31 +65,6 @@ function asVectors([weights, firstMoment, secondMoment]: readonly tf.Tensor1D[])
   return { weights, firstMoment, secondMoment };
 }
 
-/** What tfjs-node's backend offers besides its kernels; not in its types. */
-interface TensorflowLibrary {
-  executeSingleOutput(operation: string, attributes: object[], inputs: tf.Tensor[]): tf.Tensor;
-  executeMultipleOutputs(operation: string, attributes: object[], inputs: tf.Tensor[], outputs: number): tf.Tensor[];
-  type(attribute: string): object;
-  shape(attribute: string, shape: readonly number[]): object;
-  text(attribute: string, value: string): object;
-}
-
-function tensorflowLibrary(): TensorflowLibrary | null {
-  if (tf.getBackend() !== 'tensorflow') return null;
-  const backend = tf.backend() as tf.KernelBackend &
-    Pick<TensorflowLibrary, 'executeSingleOutput' | 'executeMultipleOutputs'> & {
-      readonly binding: Readonly<Record<'TF_ATTR_TYPE' | 'TF_ATTR_SHAPE' | 'TF_ATTR_STRING' | 'TF_FLOAT', number>>;
-    };
-  const { binding } = backend;
-  return {
-    executeSingleOutput: (...call) => backend.executeSingleOutput(...call),
-    executeMultipleOutputs: (...call) => backend.executeMultipleOutputs(...call),
-    type: (name) => ({ name, type: binding.TF_ATTR_TYPE, value: binding.TF_FLOAT }),
-    shape: (name, value) => ({ name, type: binding.TF_ATTR_SHAPE, value }),
-    text: (name, value) => ({ name, type: binding.TF_ATTR_STRING, value }),
-  };
-}
-
 /** TensorFlow's name for a variable that lives as long as its handle (core/framework/resource_handle.h). */
 const ANONYMOUS = 'cd2c89b7-88b7-44c8-ad83-06c2a9158347';
 
@@ -107,22 +80,25 @@ function adamInPlace(
 ): AdamVectors {
   const next = tf.tidy(() => {
     const variables = [weights, firstMoment, secondMoment].map((vector) => {
-      const attributes = [
-        library.type('dtype'),
-        library.shape('shape', vector.shape),
-        library.text('shared_name', ANONYMOUS),
-      ];
-      const variable = library.executeSingleOutput('VarHandleOp', attributes, []);
-      library.executeMultipleOutputs('AssignVariableOp', [library.type('dtype')], [variable, vector], 0);
+      const variable = library.run(
+        'VarHandleOp',
+        [],
+        [
+          { name: 'dtype', type: 'float32' },
+          { name: 'shape', shape: vector.shape },
+          { name: 'shared_name', text: ANONYMOUS },
+        ],
+      );
+      library.runInPlace('AssignVariableOp', [variable, vector], 'dtype');
       vector.dispose();
       return variable;
     });
     // TensorFlow adds its ε to √v instead of √v̂.
     const scaledEpsilon = epsilon * Math.sqrt(1 - beta2 ** step);
     const numbers = [beta1 ** step, beta2 ** step, learningRate, beta1, beta2, scaledEpsilon].map((x) => tf.scalar(x));
-    library.executeMultipleOutputs('ResourceApplyAdam', [library.type('T')], [...variables, ...numbers, gradient], 0);
+    library.runInPlace('ResourceApplyAdam', [...variables, ...numbers, gradient]);
     return variables.map(
-      (variable) => library.executeSingleOutput('ReadVariableOp', [library.type('dtype')], [variable]) as tf.Tensor1D,
+      (variable) => library.run('ReadVariableOp', [variable], [{ name: 'dtype', type: 'float32' }]) as tf.Tensor1D,
     );
   });
   return asVectors(next);
