@@ -2,14 +2,19 @@
  * Gives every document a content security policy with a fresh nonce: only this build's scripts run, nothing is sent to
  * or read from another host, and no page may frame this one. Where the server asks for a token, who has not shown it gets
  * the form for it instead. Static files are not documents and hold nothing of the user's; requests to the job host, which
- * judges them itself, are left out too, since what passes here is buffered.
+ * judges them itself, are left out too, since what is sent through here is buffered. Downloads alone are led to it from
+ * here, not through a route: of a route's answer Next drops the length, and with it the browser's progress bar.
  */
 import { type NextRequest, NextResponse } from 'next/server';
-import { accessPolicy, isAuthorized, whyNotOurs } from './lib/server/http/access.ts';
+import { accessPolicy, isAuthorized, isSafe, whyNotOurs } from './lib/server/http/access.ts';
+import { HOST_HEADER, hostAddress, SECRET_HEADER } from './lib/server/http/host-address.ts';
 
 const policy = accessPolicy(process.env);
+const jobHost = hostAddress(process.env);
+const API = '/api';
 
 export function proxy(request: NextRequest): NextResponse {
+  if (request.nextUrl.pathname.startsWith(`${API}/`)) return download(request);
   const facts = { method: request.method, header: (name: string) => request.headers.get(name) };
   const refusal = whyNotOurs(facts, policy);
   if (refusal) return new NextResponse(refusal.message, { status: 403, headers: { 'Content-Type': 'text/plain' } });
@@ -31,8 +36,22 @@ export function proxy(request: NextRequest): NextResponse {
   return response;
 }
 
+/** The host judges it by the headers that the browser sent; `Host` becomes the host's own on the way. */
+function download(request: NextRequest): NextResponse {
+  if (!jobHost || !isSafe(request.method)) return NextResponse.next();
+  const { pathname, search } = request.nextUrl;
+  const headers = new Headers(request.headers);
+  headers.delete('accept-encoding');
+  headers.set(SECRET_HEADER, jobHost.secret);
+  headers.set(HOST_HEADER, request.headers.get('host') ?? '');
+  return NextResponse.rewrite(new URL(`${pathname.slice(API.length)}${search}`, jobHost.url), { request: { headers } });
+}
+
 export const config = {
-  matcher: [{ source: '/((?!api/|_next/static|_next/image|engines/|models/|schema/|favicon.ico|icon.svg).*)' }],
+  matcher: [
+    { source: '/api/files/runs/:path*' },
+    { source: '/((?!api/|_next/static|_next/image|engines/|models/|schema/|favicon.ico|icon.svg).*)' },
+  ],
 };
 
 function policyWith(nonce: string, development: boolean): string {

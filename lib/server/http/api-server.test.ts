@@ -65,6 +65,12 @@ describe('the name that is asked for', () => {
     },
   );
 
+  it('is the one that the browser asked for, where the way here replaced it', async () => {
+    const { list } = await door();
+    expect((await list({ 'x-contigua-host': 'evil.example' })).status).toBe(403);
+    expect((await list({ host: 'replaced.example', 'x-contigua-host': 'localhost:3000' })).status).toBe(200);
+  });
+
   it.each(['localhost', 'LOCALHOST:3000', '127.0.0.1:80', '127.1.2.3', '[::1]:3000'])('may be %j', async (host) => {
     expect((await (await door()).list({ host })).status).toBe(200);
   });

@@ -18,10 +18,9 @@ import {
   whyNotOurs,
 } from './access.ts';
 import { SAFE_HEADERS, send, sendError } from './answers.ts';
+import { HOST_HEADER, SECRET_HEADER } from './host-address.ts';
 import { login } from './login.ts';
 import { OpenLimit, RateLimit } from './rate-limit.ts';
-
-export const SECRET_HEADER = 'x-contigua-secret';
 
 /** Answers what lies under `/files/`; rejects with a ContiguaError. */
 export type FileRoutes = (request: IncomingMessage, response: ServerResponse, url: URL) => Promise<void>;
@@ -68,7 +67,9 @@ export function createApiServer(options: ApiOptions): Server {
     const url = new URL(request.url ?? '/', 'http://host');
     if (url.pathname === '/health') return send(response, 200, 'application/json', '{"ready":true}');
 
-    const facts = { method: request.method ?? 'GET', header: (name: string) => headerOf(request, name) };
+    const header = (name: string) =>
+      (name === 'host' ? headerOf(request, HOST_HEADER) : null) ?? headerOf(request, name);
+    const facts = { method: request.method ?? 'GET', header };
     // Of the web process, which has it from the socket; a forged one buys a caller a bucket of its own, and no more.
     const caller = facts.header('x-forwarded-for')?.split(',')[0]?.trim() || 'local';
     wait(requests.take(caller), response);

@@ -19,8 +19,15 @@ describe('the web process', () => {
   it('passes path, query and headers on as they came, with its own secret and without the caller’s', async () => {
     const seen: unknown[] = [];
     answer = (request, response) => {
-      const { origin, cookie, range, 'accept-encoding': encoding, 'x-contigua-secret': secret } = request.headers;
-      seen.push([request.method, request.url, origin, cookie, range, encoding, secret]);
+      const {
+        origin,
+        cookie,
+        range,
+        'accept-encoding': encoding,
+        'x-contigua-secret': secret,
+        'x-contigua-host': asked,
+      } = request.headers;
+      seen.push([request.method, request.url, origin, cookie, range, encoding, secret, asked]);
       response.writeHead(206, { 'Content-Range': 'bytes 0-1/9', ETag: '"e"', 'Set-Cookie': ['a=1', 'b=2'] }).end('ab');
     };
     const headers = {
@@ -29,6 +36,7 @@ describe('the web process', () => {
       range: 'bytes=0-1',
       'accept-encoding': 'gzip',
       'x-contigua-secret': 'guessed',
+      'x-contigua-host': 'localhost',
     };
     const reply = await forward(page('/api/files/runs/7/model.zip?plugged=3-4,7-9', { headers }), host());
     expect(seen).toEqual([
@@ -40,6 +48,7 @@ describe('the web process', () => {
         'bytes=0-1',
         undefined,
         'between-us',
+        undefined,
       ],
     ]);
     expect(reply.status).toBe(206);

@@ -9,6 +9,9 @@ import { type IncomingMessage, type OutgoingHttpHeaders, request as requestHttp 
 import { Readable } from 'node:stream';
 import { ContiguaError } from '../../core/errors.ts';
 import { errorAnswer, SAFE_HEADERS } from './answers.ts';
+import { HOST_HEADER, type HostAddress, SECRET_HEADER } from './host-address.ts';
+
+export { hostAddress } from './host-address.ts';
 
 const PREFIX = '/api';
 const RECONNECT_MS = 1000;
@@ -25,19 +28,9 @@ const NOT_PASSED = new Set([
   'expect',
   // Ranges are of the file's own bytes.
   'accept-encoding',
-  'x-contigua-secret',
+  SECRET_HEADER,
+  HOST_HEADER,
 ]);
-
-export interface HostAddress {
-  readonly url: string;
-  readonly secret: string;
-}
-
-/** Null where the start script gave none: the page alone runs. */
-export function hostAddress(env: Readonly<Record<string, string | undefined>>): HostAddress | null {
-  const { CONTIGUA_JOB_HOST: url, CONTIGUA_JOB_SECRET: secret } = env;
-  return url && secret ? { url, secret } : null;
-}
 
 export async function forward(request: Request, host: HostAddress | null): Promise<Response> {
   if (!host) {
@@ -47,7 +40,7 @@ export async function forward(request: Request, host: HostAddress | null): Promi
   const target = new URL(`${pathname.slice(PREFIX.length)}${search}`, host.url);
   const headers: OutgoingHttpHeaders = {};
   for (const [name, value] of request.headers) if (!NOT_PASSED.has(name)) headers[name] = value;
-  headers['x-contigua-secret'] = host.secret;
+  headers[SECRET_HEADER] = host.secret;
   try {
     const answer = await ask(request, target, headers);
     const passed = new Headers();

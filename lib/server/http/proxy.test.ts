@@ -42,3 +42,22 @@ it('lets in who has, and takes a token in the address to the login', async () =>
   const { pathname, searchParams } = new URL(given.headers.get('location') ?? '');
   expect([pathname, searchParams.get('token')]).toEqual(['/api/login', TOKEN]);
 });
+
+it('leads downloads to the job host with what the browser sent, and its own secret alone', async () => {
+  vi.stubEnv('CONTIGUA_JOB_HOST', 'http://127.0.0.1:4000');
+  vi.stubEnv('CONTIGUA_JOB_SECRET', 'between-us');
+  const headers = {
+    range: 'bytes=5-',
+    'x-contigua-secret': 'guessed',
+    'x-contigua-host': 'localhost',
+    host: 'evil.example',
+  };
+  const reply = await proxied('/api/files/runs/7/model.zip?plugged=3-4', headers);
+  expect(reply.headers.get('x-middleware-rewrite')).toBe('http://127.0.0.1:4000/files/runs/7/model.zip?plugged=3-4');
+  const sent = (name: string) => reply.headers.get(`x-middleware-request-${name}`);
+  expect(['range', 'x-contigua-secret', 'x-contigua-host'].map(sent)).toEqual([
+    'bytes=5-',
+    'between-us',
+    'evil.example',
+  ]);
+});
