@@ -82,8 +82,7 @@ export function RunHeldOut() {
             {jobs.map((job) => (
               <tr key={job.key} className="h-6 border-t border-line">
                 <th scope="row" className="text-left font-normal whitespace-nowrap">
-                  {jobName(job)}
-                  <span className="ml-2 text-2xs text-muted">{stepWords(job)}</span>
+                  {jobName(job)} <span className="ml-2 text-2xs text-muted">{stepWords(job)}</span>
                 </th>
                 {STREAMS.flatMap((stream) =>
                   cellsOf(job, stream, metric).map(({ column, value, best }) => (
