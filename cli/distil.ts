@@ -96,7 +96,7 @@ function dataOf(args: Arguments, { drawable }: ModelSummary): TrainingData {
 function estimateText(plan: Plan, { seconds, memoryBytes, diskBytes, basis }: RunEstimate): string {
   const gigabytes = (bytes: number) => `${(bytes / 1e9).toPrecision(2)} GB`;
   return [
-    `${plan.intervals.length} intervals (${plan.intervals.map(formatIntervalKey).join(', ')}), ${plan.blocks.before} → ${plan.blocks.after} blocks`,
+    `${plan.intervals.length} ${plan.intervals.length === 1 ? 'interval' : 'intervals'} (${plan.intervals.map(formatIntervalKey).join(', ')}), ${plan.blocks.before} → ${plan.blocks.after} blocks`,
     `estimate: ${clock(seconds)}, ${gigabytes(memoryBytes)} of memory, ${gigabytes(diskBytes)} of disk (${basis})`,
   ].join('\n');
 }
