@@ -1,6 +1,7 @@
 /** Which intervals each arm of the study takes: pure, seeded. */
 import {
   chooseByBudget,
+  chooseLeastDamage,
   DEFAULT_DAMAGE_SCORE,
   DEFAULT_DETECTION,
   detectIntervals,
@@ -17,6 +18,11 @@ export function removedBy(intervals: readonly BlockInterval[]): number {
 /** The product's own choice: the difference rule, ranked by 1 − cka(u, v). */
 export function detected(report: AnalysisReport, remove: number): BlockInterval[] {
   return chooseByBudget(rankByDamage(report, detectIntervals(report, DEFAULT_DETECTION), DEFAULT_DAMAGE_SCORE), remove);
+}
+
+/** Of all intervals, detected or not, those of least total 1 − cka(u, v). */
+export function partitioned(report: AnalysisReport, remove: number): BlockInterval[] {
+  return chooseLeastDamage(report, report.model.numBlocks, remove, DEFAULT_DAMAGE_SCORE);
 }
 
 /** By CKA threshold: the highest (to 0.001) whose intervals hold enough blocks, ranked the same way. */

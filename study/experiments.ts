@@ -12,6 +12,7 @@ import {
   byThreshold,
   contiguousRuns,
   detected,
+  partitioned,
   randomIntervals,
   removedBy,
   scatteredBlocks,
@@ -105,7 +106,10 @@ export class Study {
   async depths(): Promise<Row[]> {
     const { seeds, depths, steps, pictures } = this.settings;
     const students = seeds.flatMap((seed) =>
-      depths.map((depth) => this.plugged('students', detected(this.report, depth), seed, steps)),
+      depths.map((depth) => this.plugged('students, detected', detected(this.report, depth), seed, steps)),
+    );
+    const partitions = seeds.flatMap((seed) =>
+      depths.map((depth) => this.plugged('students, least damage', partitioned(this.report, depth), seed, steps)),
     );
     const removal = depths.map(async (depth): Promise<Row> => {
       const intervals = detected(this.report, depth);
@@ -113,7 +117,7 @@ export class Study {
       const quality = await this.lab.measure(`without ${removed.join(',')}`, pictures, { removed });
       return { arm: 'removed', removed: depth, intervals: formatLayerIndex(intervals), seed: null, quality };
     });
-    return await Promise.all([...students, ...removal]);
+    return await Promise.all([...students, ...partitions, ...removal]);
   }
 
   /** Sensitivity ranking with sequential distillation → probe detection → non-sequential, equal steps, half the blocks. */
@@ -147,15 +151,16 @@ export class Study {
     return await Promise.all([
       ...seeds.map((seed) => this.plugged('difference rule', ours, seed, steps)),
       ...seeds.map((seed) => this.plugged('threshold', threshold, seed, steps)),
+      ...seeds.map((seed) => this.plugged('least damage', partitioned(this.report, remove), seed, steps)),
       ...seeds.map((seed) =>
         this.plugged('random', randomIntervals(ours, this.numBlocks, RANDOM_CHOICES + seed), seed, steps),
       ),
     ]);
   }
 
-  /** Every subset of the half-depth students of one seed. */
+  /** Every subset of the half-depth students of least damage of one seed. */
   async subsets(seed: number): Promise<Row[]> {
-    const students = await this.students(detected(this.report, this.numBlocks / 2), seed, this.settings.steps);
+    const students = await this.students(partitioned(this.report, this.numBlocks / 2), seed, this.settings.steps);
     return await Promise.all(
       subsetsOf(students).map(async (subset) => {
         const intervals = subset.map(({ interval }) => interval);
@@ -178,17 +183,19 @@ export class Study {
   /** The paper's last stage, at half the blocks. */
   async jointly(): Promise<Row[]> {
     const half = this.numBlocks / 2;
-    const intervals = detected(this.report, half);
-    const name = formatLayerIndex(intervals);
+    const chosen = { detected: detected(this.report, half), 'least damage': partitioned(this.report, half) };
     return await Promise.all(
-      this.settings.seeds.map(async (seed) => {
-        const students = await this.students(intervals, seed, this.settings.steps);
-        const settings = this.fineTune(seed);
-        const key = `${name}, seed ${seed}, ${this.settings.steps} + ${settings.steps} steps, ${settings.train}, lr ${settings.learningRate}`;
-        const fineTuned = await this.lab.fineTuned(students, settings, key);
-        const quality = await this.lab.measure(`fine-tuned ${key}`, this.settings.pictures, { students, fineTuned });
-        return { arm: 'fine-tuned', removed: half, intervals: name, seed, quality };
-      }),
+      Object.entries(chosen).flatMap(([choice, intervals]) =>
+        this.settings.seeds.map(async (seed): Promise<Row> => {
+          const name = formatLayerIndex(intervals);
+          const students = await this.students(intervals, seed, this.settings.steps);
+          const settings = this.fineTune(seed);
+          const key = `${name}, seed ${seed}, ${this.settings.steps} + ${settings.steps} steps, ${settings.train}, lr ${settings.learningRate}`;
+          const fineTuned = await this.lab.fineTuned(students, settings, key);
+          const quality = await this.lab.measure(`fine-tuned ${key}`, this.settings.pictures, { students, fineTuned });
+          return { arm: `fine-tuned, ${choice}`, removed: removedBy(intervals), intervals: name, seed, quality };
+        }),
+      ),
     );
   }
 

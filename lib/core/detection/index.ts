@@ -8,6 +8,7 @@ export {
   type RankedInterval,
   rankByDamage,
 } from './damage.ts';
+export { chooseLeastDamage, leastDamage } from './partition.ts';
 export { type DetectionRule, detectIntervals, lastBeforeBreak } from './rule.ts';
 export { DEFAULT_DETECTION, type DetectionSettings, type StreamChoice } from './settings.ts';
 export { differences, differencesOf, type ReportStreams, similarityOf, trajectoryOf } from './trajectory.ts';
