@@ -52,8 +52,9 @@ export async function forward(request: Request, host: HostAddress | null): Promi
     const empty = request.method === 'HEAD' || status === 204 || status === 304;
     if (empty) answer.resume();
     return new Response(empty ? null : webStream(answer), { status, headers: passed });
-  } catch (thrown) {
-    if (request.signal.aborted) throw thrown;
+  } catch {
+    // Nobody reads this: the page went on.
+    if (request.signal.aborted) return new Response(null, { status: 499 });
     return refusal(request, 'The job host does not answer', 'It is started again by itself; try again in a moment.');
   }
 }
