@@ -4,7 +4,9 @@
  */
 
 import { readForwardInputs } from '../lib/core/capture/index.ts';
+import type { BlobLike } from '../lib/core/checkpoint/index.ts';
 import {
+  type BatchRequest,
   distilInterval,
   fileBatches,
   fineTune,
@@ -20,6 +22,7 @@ import { openFineTuned, openStudent } from '../lib/core/export/trained-file.ts';
 import { formatIntervalKeys, intervalSetOf } from '../lib/core/interval/index.ts';
 import { expectedTensors } from '../lib/core/model/config-index.ts';
 import { type Route, routeWithStudents, type Transformer, type WeightSet } from '../lib/core/model/index.ts';
+import { pause } from '../lib/core/pause.ts';
 import { seededRandom } from '../lib/core/random.ts';
 import { samplePictures } from '../lib/core/sampling/index.ts';
 import { captionWords, checkPicture, pictureRgba, randomScene, unpackPicture } from '../lib/core/shapes/index.ts';
@@ -36,7 +39,7 @@ type TrainingTasks = Pick<TaskRunner, 'distil' | 'fineTune' | 'tryStudents'>;
 export function createTrainingTasks(session: Session, files: FileHost): TrainingTasks {
   return {
     async distil({ interval, settings, data, cache, precededBy, resume, saveTo }, { signal, onProgress }) {
-      const { model } = session;
+      const { model, engine } = session;
       const [checked] = intervalSetOf([interval], model.config.numBlocks, 'the interval to distil');
       if (!checked) throw new ContiguaError('internal', 'No interval to distil');
       const transformer = await session.transformer();
@@ -51,10 +54,20 @@ export function createTrainingTasks(session: Session, files: FileHost): Training
           settings,
           batches,
           shared: cache && {
-            cache: await files.openStateCache(cache.url, cache.sizeBytes, `${fingerprint} ${batches.key}`),
+            cache: await files.openStateCache(
+              cache.url,
+              cache.sizeBytes,
+              `${engine.name} ${engine.device}, ${fingerprint}, ${batches.key}`,
+            ),
             keep: cache.keep,
           },
-          leadingRoute: leading.length > 0 ? routeBefore(checked.first, model.config.numBlocks, leading) : null,
+          leading:
+            leading.length > 0
+              ? {
+                  route: routeBefore(checked.first, model.config.numBlocks, leading),
+                  key: await digestOf(precededBy, files),
+                }
+              : null,
           resume: resume && (await openSource(resume, files)),
           save: (name, parts) => files.saveFile(new URL(name, withSlash(saveTo)).href, parts),
           onProgress: (partial, done) => onProgress({ stage: 'distil', done, total: settings.steps, partial }),
@@ -94,15 +107,16 @@ export function createTrainingTasks(session: Session, files: FileHost): Training
       const transformer = await session.transformer();
       const { numBlocks } = model.config;
       const students = await openStudents(model, sources, files);
-      const whole = fineTuned ? await openWhole(model, students, fineTuned, files) : null;
-      const route = (whole?.route ?? routeWithStudents(numBlocks, students)).filter(
-        (step) => step.kind !== 'block' || !removed.includes(step.index),
-      );
+      let whole: Awaited<ReturnType<typeof openWhole>> | null = null;
       try {
+        whole = fineTuned ? await openWhole(model, students, fineTuned, files) : null;
+        const route = (whole?.route ?? routeWithStudents(numBlocks, students)).filter(
+          (step) => step.kind !== 'block' || !removed.includes(step.index),
+        );
         const heldOut = (await batchesFor(model, data, MEASURED, files)).heldOut(MEASURED.samples);
         const [firstBatch] = heldOut;
         if (!firstBatch) throw new ContiguaError('calibration-invalid', 'No samples to measure on');
-        const outputError = await relativeOutputError(transformer, heldOut, route);
+        const outputError = await relativeOutputError(transformer, heldOut, route, signal);
         const timing = await measureForward(transformer, firstBatch, route, { signal, onProgress: () => {} });
         const drawn = model.drawer
           ? await drawHeldOut(transformer, model, { route, pictures, steps, guidance, seed }, context)
@@ -122,13 +136,13 @@ const MEASURED = { batch: 16, seed: 0, samples: 32 };
 async function batchesFor(
   { config, drawer, summary }: OpenModel,
   source: TrainingSource,
-  request: { readonly batch: number; readonly seed: number },
+  request: BatchRequest,
   files: FileHost,
 ): Promise<TrainingBatches> {
   switch (source.kind) {
     case 'file': {
       const file = await openSource(source.file, files);
-      return fileBatches(await readForwardInputs(file, config), `${file.path} ${file.blob.size}`, request);
+      return fileBatches(await readForwardInputs(file, config), await sha256Of(file.blob), request);
     }
     case 'synthetic':
       return syntheticBatches(config, request);
@@ -211,9 +225,11 @@ async function relativeOutputError(
   transformer: Transformer,
   heldOut: readonly Parameters<Transformer['forward']>[0][],
   route: Route,
+  signal: AbortSignal,
 ): Promise<number> {
   let [difference, total] = [0, 0];
   for (const inputs of heldOut) {
+    await pause(signal);
     const whole = await transformer.forward(inputs);
     const own = await transformer.forward(inputs, route);
     for (let i = 0; i < whole.length; i++) {
@@ -274,16 +290,16 @@ async function drawHeldOut(
   return { facts, drawings };
 }
 
-/** Tells students of the same intervals apart: their intervals and a digest of their bytes. */
+/** Tells students of the same intervals apart: their intervals and what their files hold. */
 async function digestOf(sources: readonly StudentFile[], files: FileHost): Promise<string> {
-  const digests = await Promise.all(
-    sources.map(async ({ file }) => {
-      const { blob } = await openSource(file, files);
-      return new Uint8Array(await crypto.subtle.digest('SHA-256', await blob.arrayBuffer()));
-    }),
-  );
-  const hex = digests.map((digest) => [...digest.slice(0, 8)].map((b) => b.toString(16).padStart(2, '0')).join(''));
-  return `${formatIntervalKeys(sources.map(({ interval }) => interval))} ${hex.join(' ')}`;
+  const digests: string[] = [];
+  for (const { file } of sources) digests.push((await sha256Of((await openSource(file, files)).blob)).slice(0, 16));
+  return `${formatIntervalKeys(sources.map(({ interval }) => interval))} ${digests.join(' ')}`;
+}
+
+async function sha256Of(blob: BlobLike): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', await blob.arrayBuffer());
+  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 function withSlash(folder: string): string {

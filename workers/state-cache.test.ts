@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -25,8 +25,21 @@ test('gives back the bits that were stored, to whoever opens the same origin', a
   expect(await (await openStateCache(url, BUDGET, 'b')).load('0-1')).toBeNull();
 });
 
+test('states that a crash tore are gone, not wrong', async () => {
+  const cache = await openStateCache(url, BUDGET, 'a');
+  await cache.store('0-1', values);
+  await cache.store('1-1', values);
+  const [folder] = await readdir(root);
+  await truncate(join(root, folder!, '0-1.f32'), 8);
+  await writeFile(join(root, folder!, '1-1.f32'), new Uint8Array(20));
+  for (const name of ['0-1', '1-1']) {
+    expect(await cache.load(name)).toBeNull();
+    expect(await cache.has(name)).toBe(false);
+  }
+});
+
 test('keeps nothing beyond its budget', async () => {
-  const cache = await openStateCache(url, 20, 'a');
+  const cache = await openStateCache(url, 24, 'a');
   await cache.store('0-1', values);
   expect(cache.hasRoom).toBe(true);
   await cache.store('1-1', values);
@@ -40,7 +53,7 @@ test('makes room by letting go of what nobody uses, and of nothing that is in us
   await (await openStateCache(url, BUDGET, 'busy')).store('0-1', values);
   const longAgo = new Date(Date.now() - 3_600_000);
   await utimes(join(root, old!, 'used'), longAgo, longAgo);
-  expect((await openStateCache(url, 32, 'new')).hasRoom).toBe(true);
+  expect((await openStateCache(url, 36, 'new')).hasRoom).toBe(true);
   expect(await (await openStateCache(url, BUDGET, 'old')).load('0-1')).toBeNull();
   expect(await (await openStateCache(url, BUDGET, 'busy')).load('0-1')).toEqual(values);
 });
@@ -56,6 +69,14 @@ test('a batch is claimed by one at a time, and a dead process holds no claim', a
   await writeFile(join(root, folder!, '0-1.claim'), '4194305');
   const again = await cache.claim('0-1');
   expect(again).not.toBeNull();
+  // Nor is an old one held, whoever has its number now, nor one that was never finished.
+  for (const text of [String(process.pid), '']) {
+    await writeFile(join(root, folder!, '0-2.claim'), text);
+    expect(await cache.claim('0-2')).toBeNull();
+    const longAgo = new Date(Date.now() - 600_000);
+    await utimes(join(root, folder!, '0-2.claim'), longAgo, longAgo);
+    await (await cache.claim('0-2'))!();
+  }
   await again?.();
   expect((await readdir(join(root, folder!))).filter((name) => name.endsWith('.claim'))).toEqual([]);
 });

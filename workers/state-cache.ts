@@ -1,19 +1,28 @@
 /**
- * Teacher states on disk: a folder per origin (model, data, seed, batch), a file of raw float32 per batch and block. Files
- * come and go whole (temporary name, rename); what a crash loses is computed again. A claim is a file that names its
- * process and counts for nothing once that process is gone. Origins that nobody has used for a while make room for others.
+ * Teacher states on disk: a folder per origin (engine, model, data, seed, batch), a file per batch and block, raw float32
+ * and its checksum. Files come and go whole (temporary name, rename) but are not synced: one that a power cut tore fails
+ * its checksum, and is computed again. A claim is a file that names its process, and counts for nothing once that is gone
+ * or the claim is old. Origins that nobody has used for a while make room for others; a disk that is full is a full cache.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { crc32 } from 'node:zlib';
 import type { StateCache } from '../lib/core/distill/state-cache.ts';
 
 const VALUES = '.f32';
 const CLAIM = '.claim';
 const USED = 'used';
+const TEMPORARY = '.tmp';
+const TOUCH_EVERY_MS = 60_000;
 /** An origin is in use for this long after it was last opened or written to. */
 const IN_USE_MS = 10 * 60_000;
+/** No batch takes this long: whoever claimed it is gone, whatever process has its number now. */
+const CLAIM_AGE_MS = 120_000;
+/** A claim without a number is just being written, or was left so by a crash. */
+const EMPTY_CLAIM_AGE_MS = 5_000;
+const CHECKSUM_BYTES = 4;
 /** How often the folder is measured again, in files stored: others write to it as well. */
 const MEASURE_EVERY = 32;
 
@@ -23,9 +32,20 @@ export async function openStateCache(url: string, sizeBytes: number, key: string
   const folder = join(root, origin);
   await mkdir(folder, { recursive: true });
   await touch(join(folder, USED));
+  await removeLeftovers(folder);
   let usedBytes = await makeRoom(root, origin, sizeBytes);
   let stored = 0;
+  let touchedAt = Date.now();
   const pathOf = (name: string, suffix: string) => join(folder, `${name}${suffix}`);
+  /** Full from now on, even where a smaller one would still fit. */
+  const isFullNow = () => {
+    usedBytes = sizeBytes;
+  };
+  const stayInUse = async () => {
+    if (Date.now() - touchedAt < TOUCH_EVERY_MS) return;
+    touchedAt = Date.now();
+    await touch(join(folder, USED));
+  };
 
   return {
     get hasRoom() {
@@ -33,39 +53,52 @@ export async function openStateCache(url: string, sizeBytes: number, key: string
     },
     has: (name) => exists(pathOf(name, VALUES)),
     async load(name) {
-      const bytes = await readFile(pathOf(name, VALUES)).catch(absent);
-      if (bytes === null || bytes.length % 4 !== 0) return null;
-      const values = new Float32Array(bytes.length / 4);
-      new Uint8Array(values.buffer).set(bytes);
+      await stayInUse();
+      const path = pathOf(name, VALUES);
+      const bytes = await readFile(path).catch(absent);
+      if (bytes === null) return null;
+      const end = bytes.length - CHECKSUM_BYTES;
+      if (end < 0 || end % 4 !== 0 || crc32(bytes.subarray(0, end)) !== bytes.readUInt32LE(end)) {
+        await rm(path, { force: true });
+        return null;
+      }
+      const values = new Float32Array(end / 4);
+      new Uint8Array(values.buffer).set(bytes.subarray(0, end));
       return values;
     },
     async store(name, values) {
-      if (usedBytes + values.byteLength > sizeBytes) {
-        // Full from now on, even where a smaller one would still fit.
-        usedBytes = sizeBytes;
-        return;
-      }
-      const temporary = pathOf(name, `.${process.pid}.tmp`);
+      const size = values.byteLength + CHECKSUM_BYTES;
+      if (usedBytes + size > sizeBytes) return isFullNow();
+      const bytes = Buffer.alloc(size);
+      bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+      bytes.writeUInt32LE(crc32(bytes.subarray(0, values.byteLength)), values.byteLength);
+      const temporary = pathOf(name, `.${process.pid}${TEMPORARY}`);
       try {
-        await writeFile(temporary, new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+        await writeFile(temporary, bytes);
         await rename(temporary, pathOf(name, VALUES));
       } catch (thrown) {
         await rm(temporary, { force: true });
-        // A cache that cannot be written to is a full one: the states are computed when they are needed.
-        if (!isFull(thrown)) throw thrown;
-        usedBytes = sizeBytes;
+        if (isFull(thrown)) return isFullNow();
+        // Others have made room of this folder meanwhile.
+        if (codeOf(thrown) !== 'ENOENT') throw thrown;
+        await mkdir(folder, { recursive: true });
         return;
       }
-      usedBytes += values.byteLength;
+      usedBytes += size;
       stored += 1;
-      if (stored % MEASURE_EVERY === 0) {
-        await touch(join(folder, USED));
-        usedBytes = Math.max(usedBytes, await sizeOf(root));
-      }
+      if (stored % MEASURE_EVERY === 0) usedBytes = Math.max(usedBytes, await sizeOf(root));
     },
     async claim(name) {
       const path = pathOf(name, CLAIM);
-      if (!(await claimed(path)) && !(await freed(path))) return null;
+      try {
+        await stayInUse();
+        await mkdir(folder, { recursive: true });
+        if (!(await claimed(path)) && !(await freed(path))) return null;
+      } catch (thrown) {
+        if (!isFull(thrown)) throw thrown;
+        isFullNow();
+        return null;
+      }
       return () => rm(path, { force: true });
     },
   };
@@ -73,22 +106,34 @@ export async function openStateCache(url: string, sizeBytes: number, key: string
 
 async function claimed(path: string): Promise<boolean> {
   try {
-    const file = await open(path, 'wx');
-    await file.writeFile(String(process.pid));
-    await file.close();
+    await writeFile(path, String(process.pid), { flag: 'wx' });
     return true;
   } catch (thrown) {
     if (codeOf(thrown) === 'EEXIST') return false;
+    await rm(path, { force: true });
     throw thrown;
   }
 }
 
-/** True when the claim was a dead process's and is now ours. A claim without a number is just being written. */
+/** True when the claim was nobody's any more and is ours now. Two who free one at once compute it twice, and no worse. */
 async function freed(path: string): Promise<boolean> {
-  const owner = Number(await readFile(path, 'utf8').catch(absent));
-  if (!owner || isAlive(owner)) return false;
+  const text = await readFile(path, 'utf8').catch(absent);
+  const claimedAt = (await stat(path).catch(absent))?.mtimeMs;
+  if (text === null || claimedAt === undefined) return await claimed(path);
+  const age = Date.now() - claimedAt;
+  const owner = Number(text);
+  const isHeld = owner > 0 ? isAlive(owner) && age < CLAIM_AGE_MS : age < EMPTY_CLAIM_AGE_MS;
+  if (isHeld) return false;
   await rm(path, { force: true });
   return await claimed(path);
+}
+
+/** Files that processes had just begun when they died. */
+async function removeLeftovers(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const owner = name.endsWith(TEMPORARY) ? Number(name.split('.').at(-2)) : Number.NaN;
+    if (owner > 0 && !isAlive(owner)) await rm(join(folder, name), { force: true });
+  }
 }
 
 function isAlive(pid: number): boolean {

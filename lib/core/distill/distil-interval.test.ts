@@ -36,7 +36,7 @@ async function run(
       settings: all,
       batches: syntheticBatches(golden.config, { batch: all.batch, seed: all.seed }),
       shared: null,
-      leadingRoute: null,
+      leading: null,
       resume: resumeFrom && { path: 'state', blob: new Blob([resumeFrom]) },
       async save(name, parts): Promise<SavedFile> {
         const chunks: Uint8Array<ArrayBuffer>[] = [];
@@ -68,6 +68,14 @@ describePerEngine(['wasm', 'tensorflow'], 'a student in training', () => {
     expect(errors.at(-1)!.student.image.direction).toBeLessThan(errors[0]!.student.image.direction * 0.99);
     expect(lossesOf(events)).toHaveLength(30);
     expect(files.has('student.safetensors')).toBe(true);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  test('leaves no tensor behind when it is stopped while the baselines are measured', async () => {
+    const before = tf.memory().numTensors;
+    const { events, files } = await run({}, null, 0);
+    expect(events.map(({ kind }) => kind)).toEqual(['baselines']);
+    expect(files.size).toBe(0);
     expect(tf.memory().numTensors).toBe(before);
   });
 

@@ -17,7 +17,7 @@ import { optimise } from './optimise.ts';
 import { cutUp, type FlatParameters, flatten, layoutOf, type ParameterLayout, unflatten } from './parameters.ts';
 import { HeldOut, textCounts } from './stand-in-errors.ts';
 import { startBlockOf, trainedFileParts } from './student.ts';
-import { advance, releaseBatch, type SharedStates, TeacherStates } from './teacher-states.ts';
+import { alongRoute, releaseBatch, type SharedStates, TeacherStates } from './teacher-states.ts';
 import type { TrainingBatches } from './training-data.ts';
 import { readState } from './training-state.ts';
 
@@ -29,8 +29,11 @@ export interface DistilOptions {
   readonly settings: DistilSettings;
   readonly batches: TrainingBatches;
   readonly shared: SharedStates | null;
-  /** The way from the input to the interval, where it is not the teacher's own. */
-  readonly leadingRoute: Route | null;
+  /**
+   * The way from the input to the interval, where it is not the teacher's own. The key tells apart students of the same
+   * intervals on it: a checkpoint made behind others is refused.
+   */
+  readonly leading: { readonly route: Route; readonly key: string } | null;
   readonly resume: NamedBlob | null;
   /** Writes a file of this name whole or not at all. */
   readonly save: (name: string, parts: AsyncIterable<Uint8Array>) => Promise<SavedFile>;
@@ -41,7 +44,7 @@ export interface DistilOptions {
 export async function distilInterval(options: DistilOptions): Promise<DistilResult> {
   const { transformer, interval, settings, batches, signal, onProgress } = options;
   const inputs = batches.heldOut(settings.heldOutSamples);
-  const heldOut = await HeldOut.capture(transformer, inputs, interval, signal);
+  const heldOut = await HeldOut.capture(transformer, inputs, interval, options.leading?.route ?? null, signal);
   let layout: ParameterLayout = [];
   const errorOf = async (result: FlatParameters) => {
     const student = weightSetOf(cutUp(result, layout));
@@ -53,24 +56,28 @@ export async function distilInterval(options: DistilOptions): Promise<DistilResu
     }
   };
   try {
-    const startBlock = await startBlockOf(settings.start, interval, heldOut, signal);
+    const startBlock = await startBlockOf(options);
+    // Who resumes may have told this before; whoever lost it hears it again.
+    onProgress({ kind: 'baselines', baselines: await heldOut.baselines(batches, signal), startBlock }, 0);
     const block = await transformer.readBlock(startBlock);
     let start: Parameters<typeof optimise>[0]['start'];
     try {
       layout = layoutOf(block.entries());
-      const task = taskName(options);
       start = options.resume
-        ? await readState(options.resume, task, layout, settings.ema !== null)
+        ? await readState(options.resume, taskName(options), layout, settings.ema !== null)
         : { step: 0, weights: flatten(new Map(block.entries()), layout) };
     } finally {
       block.dispose();
     }
-    let stepsDone = start.step;
-    // Who resumes has told this before; telling it again costs little and serves who lost it.
-    onProgress({ kind: 'baselines', baselines: await heldOut.baselines(batches, signal), startBlock }, stepsDone);
     if ('weights' in start) {
-      onProgress({ kind: 'held-out', point: { step: 0, student: await errorOf(start.weights) } }, 0);
+      const { weights } = start;
+      const student = await errorOf(weights).catch((thrown: unknown) => {
+        tf.dispose([...weights]);
+        throw thrown;
+      });
+      onProgress({ kind: 'held-out', point: { step: 0, student } }, 0);
     }
+    let stepsDone = start.step;
     const differentiate = differentiator(options, () => layout);
     const result = await optimise({
       settings,
@@ -104,7 +111,7 @@ export async function distilInterval(options: DistilOptions): Promise<DistilResu
 
 /** Loss and gradients of one batch; the teacher's states come from the cache where it has them. */
 function differentiator(options: DistilOptions, layoutNow: () => ParameterLayout) {
-  const { transformer, interval, settings, batches, leadingRoute, signal } = options;
+  const { transformer, interval, settings, batches, leading, signal } = options;
   const states = new TeacherStates(transformer, batches, options.shared);
   const boundary = { before: interval.first - 1, after: interval.last };
   const withText = textCounts(transformer, interval);
@@ -115,15 +122,7 @@ function differentiator(options: DistilOptions, layoutNow: () => ParameterLayout
     let before = batch.before;
     const tokens = tokenWeights(inputs.mask, inputs.batch, inputs.textTokens);
     try {
-      if (leadingRoute) {
-        const { state, context: own } = await transformer.begin(inputs);
-        try {
-          before = await advance(transformer, state, context, leadingRoute);
-        } finally {
-          if (before !== state) tf.dispose([state.image, state.text]);
-          transformer.disposeContext(own);
-        }
-      }
+      if (leading) before = await alongRoute(transformer, inputs, context, leading.route);
       return lossAndGradients(weights, (vectors) => {
         const student = transformer.applyBlock(weightSetOf(unflatten(vectors, layout)), before, context, withText);
         return {
@@ -162,10 +161,10 @@ async function saveStudent(
 }
 
 /** Everything that decides the weights after a number of steps. */
-function taskName({ fingerprint, interval, settings, batches, leadingRoute }: DistilOptions): string {
+function taskName({ fingerprint, interval, settings, batches, leading }: DistilOptions): string {
   const { heldOutEvery: _, heldOutSamples: __, checkpointEvery: ___, ...deciding } = settings;
-  const leading = leadingRoute ? ', sequential' : '';
-  return `${fingerprint} ${formatIntervalKeys([interval])}${leading}, ${batches.key}, ${JSON.stringify(deciding)}`;
+  const behind = leading ? `, after ${leading.key}` : '';
+  return `${fingerprint} ${formatIntervalKeys([interval])}${behind}, ${batches.key}, ${JSON.stringify(deciding)}`;
 }
 
 export function weightSetOf(tensors: ReadonlyMap<string, tf.Tensor>): WeightSet {

@@ -55,20 +55,10 @@ export async function fineTune(
   const route = routeWithStudents(numBlocks, students);
   const plugged = formatIntervalKeys(students.map(({ interval }) => interval));
   const task = `${fingerprint} fine-tune of ${plugged} (${options.studentsKey}), ${batches.key}, ${JSON.stringify(settings)}`;
-  const trained = route.map((step) => settings.train === 'all' || step.kind === 'student');
-  const startTensors = new Map<string, tf.Tensor>();
-  const kept: WeightSet[] = [];
-  for (const [position, step] of route.entries()) {
-    const weights = step.kind === 'block' ? await transformer.readBlock(step.index) : studentOf(step);
-    if (step.kind === 'block') kept.push(weights);
-    if (!trained[position]) continue;
-    for (const [name, tensor] of weights.entries()) startTensors.set(nameIn(position, name), tensor);
-  }
-  const layout = layoutOf(startTensors);
+  /** Blocks that stay as they are, by position: read once, as a gradient cannot wait for a file. */
+  const fixed = new Map<number, WeightSet>();
   try {
-    const start = options.resume
-      ? await readState(options.resume, task, layout, settings.ema !== null)
-      : { step: 0 as const, weights: flatten(startTensors, layout) };
+    const { layout, start } = await readStart();
     const result = await optimise({
       settings: { ...settings, accumulation: 1 },
       layout,
@@ -76,21 +66,22 @@ export async function fineTune(
       task,
       async differentiate(weights, index) {
         const inputs = batches.inputs(index);
-        const target = await teacherOutput(transformer, inputs);
         const { state, context } = await transformer.begin(inputs);
-        // Blocks that are not trained are read now: a gradient cannot wait for a file.
-        const fixed = await fixedWeights(transformer, route, trained);
+        let target: tf.Tensor3D | null = null;
         try {
+          const wanted = await teacherOutput(transformer, inputs);
+          target = wanted;
           return lossAndGradients(weights, (vectors) => {
             const tensors = unflatten(vectors, layout);
-            const output = runRoute(transformer, route, state, context, (position) =>
-              trained[position] ? blockOf(tensors, position) : fixed.get(position)!,
-            );
-            return { image: velocityLoss(output, target), text: null };
+            const weightsAt = (position: number) => fixed.get(position) ?? blockOf(tensors, position);
+            return {
+              image: velocityLoss(runRoute(transformer, route, state, context, weightsAt), wanted),
+              text: null,
+            };
           });
         } finally {
-          for (const [position, set] of fixed) if (route[position]?.kind === 'block') set.dispose();
-          tf.dispose([state.image, state.text, target]);
+          tf.dispose([state.image, state.text]);
+          target?.dispose();
           transformer.disposeContext(context);
         }
       },
@@ -117,7 +108,31 @@ export async function fineTune(
       tf.dispose([...result, ...tensors.values()]);
     }
   } finally {
-    for (const set of kept) set.dispose();
+    for (const [position, weights] of fixed) if (route[position]?.kind === 'block') weights.dispose();
+  }
+
+  /** Fills `fixed` on the way. */
+  async function readStart() {
+    const startTensors = new Map<string, tf.Tensor>();
+    const read: WeightSet[] = [];
+    try {
+      for (const [position, step] of route.entries()) {
+        const weights = step.kind === 'block' ? await transformer.readBlock(step.index) : studentOf(step);
+        if (settings.train === 'students' && step.kind !== 'student') {
+          fixed.set(position, weights);
+          continue;
+        }
+        if (step.kind === 'block') read.push(weights);
+        for (const [name, tensor] of weights.entries()) startTensors.set(nameIn(position, name), tensor);
+      }
+      const layout = layoutOf(startTensors);
+      const start = options.resume
+        ? await readState(options.resume, task, layout, settings.ema !== null)
+        : { step: 0 as const, weights: flatten(startTensors, layout) };
+      return { layout, start };
+    } finally {
+      for (const weights of read) weights.dispose();
+    }
   }
 }
 
@@ -138,19 +153,6 @@ function blockOf(tensors: ReadonlyMap<string, tf.Tensor>, position: number): Wei
 function studentOf(step: RouteStep): WeightSet {
   if (step.kind !== 'student') throw new RangeError(`A ${step.kind} is no student`);
   return step.weights;
-}
-
-async function fixedWeights(
-  transformer: Transformer,
-  route: readonly RouteStep[],
-  trained: readonly boolean[],
-): Promise<Map<number, WeightSet>> {
-  const fixed = new Map<number, WeightSet>();
-  for (const [position, step] of route.entries()) {
-    if (trained[position]) continue;
-    fixed.set(position, step.kind === 'block' ? await transformer.readBlock(step.index) : studentOf(step));
-  }
-  return fixed;
 }
 
 /** Output tokens [B, Ni, p²·out]. Inside a gradient. */

@@ -196,7 +196,7 @@ describePerEngine(['tensorflow', 'wasm', 'cpu'], 'the trainer against PyTorch', 
       interval: GOLDEN_INTERVAL,
       settings: { ...settings, loss, accumulation, ema, batch: size },
       shared: null,
-      leadingRoute: null,
+      leading: null,
     });
     expectCurve(run.points, golden.curve);
     const change = await run.change((name) => `transformer_blocks.${GOLDEN_INTERVAL.first}.${name}`);

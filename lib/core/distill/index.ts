@@ -9,4 +9,10 @@ export { learningRateAt } from './schedule.ts';
 export type { StateCache } from './state-cache.ts';
 export { readStudent } from './student.ts';
 export type { SharedStates } from './teacher-states.ts';
-export { fileBatches, shapesBatches, syntheticBatches, type TrainingBatches } from './training-data.ts';
+export {
+  type BatchRequest,
+  fileBatches,
+  shapesBatches,
+  syntheticBatches,
+  type TrainingBatches,
+} from './training-data.ts';

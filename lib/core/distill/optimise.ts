@@ -64,6 +64,10 @@ export async function optimise(options: OptimiseOptions): Promise<FlatParameters
       }
     }
     return optimizer.result.map((vector) => tf.clone(vector));
+  } catch (thrown) {
+    // The last steps are worth seeing, above all where the loss went wrong.
+    report();
+    throw thrown;
   } finally {
     optimizer.dispose();
   }

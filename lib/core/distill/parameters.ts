@@ -21,19 +21,23 @@ export type ParameterLayout = readonly (readonly Placed[])[];
 /** One vector per group of a layout. */
 export type FlatParameters = readonly tf.Tensor1D[];
 
-export function layoutOf(tensors: Iterable<readonly [string, tf.Tensor]>): ParameterLayout {
+/** By name, whatever the order in which a checkpoint stores them: a state saved with one copy of a model fits every other. */
+export function layoutOf(
+  tensors: Iterable<readonly [string, tf.Tensor]>,
+  maxSharedElements = MAX_SHARED_ELEMENTS,
+): ParameterLayout {
   const groups: Placed[][] = [];
   let shared: Placed[] = [];
   let room = 0;
-  for (const [name, { shape, size }] of tensors) {
-    if (size > MAX_SHARED_ELEMENTS) {
+  for (const [name, { shape, size }] of [...tensors].sort(([x], [y]) => (x < y ? -1 : 1))) {
+    if (size > maxSharedElements) {
       groups.push([{ name, shape, size }]);
       continue;
     }
     if (size > room) {
       shared = [];
       groups.push(shared);
-      room = MAX_SHARED_ELEMENTS;
+      room = maxSharedElements;
     }
     shared.push({ name, shape, size });
     room -= size;

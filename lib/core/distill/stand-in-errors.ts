@@ -4,18 +4,19 @@
  * removal).
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { asAffineMap, fitProbe } from '../analysis/index.ts';
+import { asAffineMap, DEFAULT_RIDGE, fitProbe } from '../analysis/index.ts';
+import { Pace } from '../analysis/pace.ts';
 import type { BlockInterval } from '../interval/index.ts';
-import type { PassContext, State, StreamProbes, Transformer, TransformerInputs } from '../model/index.ts';
+import type { PassContext, Route, State, StreamProbes, Transformer, TransformerInputs } from '../model/index.ts';
 import { pause } from '../pause.ts';
 import type { Baselines, StandInError, StreamError } from '../run/progress.ts';
-import { advance, releaseBatch, type TeacherBatch, teacherBatch } from './teacher-states.ts';
+import { advance, alongRoute, releaseBatch, type TeacherBatch, teacherBatch } from './teacher-states.ts';
 import type { TrainingBatches } from './training-data.ts';
 
 /** What runs in the interval's place; its result is the caller's own, and not its argument. */
 export type StandIn = (state: State, context: PassContext) => Promise<State>;
 
-/** Held-out batches around one interval, on the engine until `dispose`. */
+/** Batches around one interval, on the engine until `dispose`; their input is the teacher's state, or what a leading route makes of it. */
 export class HeldOut {
   private constructor(
     private readonly transformer: Transformer,
@@ -27,6 +28,7 @@ export class HeldOut {
     transformer: Transformer,
     inputs: readonly TransformerInputs[],
     interval: BlockInterval,
+    leadingRoute: Route | null = null,
     signal?: AbortSignal,
   ): Promise<HeldOut> {
     const batches: TeacherBatch[] = [];
@@ -34,7 +36,12 @@ export class HeldOut {
     try {
       for (const input of inputs) {
         await pause(signal);
-        batches.push(await teacherBatch(transformer, input, { before: interval.first - 1, after: interval.last }));
+        const batch = await teacherBatch(transformer, input, { before: interval.first - 1, after: interval.last });
+        batches.push(batch);
+        if (!leadingRoute) continue;
+        const before = await alongRoute(transformer, input, batch.context, leadingRoute);
+        tf.dispose([batch.before.image, batch.before.text]);
+        batches[batches.length - 1] = { ...batch, before };
       }
       return heldOut;
     } catch (thrown) {
@@ -82,7 +89,7 @@ export class HeldOut {
     };
   }
 
-  /** The block of the interval that, run alone, has the least relative squared error over both streams. */
+  /** The block of the interval that, run alone, has the least squared error over both streams, relative to their states. */
   async bestBlock(signal?: AbortSignal): Promise<number> {
     let [best, least] = [this.interval.first, Number.POSITIVE_INFINITY];
     for (let index = this.interval.first; index <= this.interval.last; index++) {
@@ -109,46 +116,58 @@ export function textCounts({ config }: Transformer, { last }: BlockInterval): bo
 /** Samples that probes are fitted on, as in an analysis. */
 const PROBE_SAMPLES = 64;
 
-/** Probes of the interval's blocks but the first. */
+/** Probes of the interval's blocks but the first, on the teacher's states; two blocks' states are held at a time. */
 async function fitProbes(
   transformer: Transformer,
   training: TrainingBatches,
   { first, last }: BlockInterval,
   signal?: AbortSignal,
 ): Promise<StreamProbes[]> {
-  const rows = Array.from({ length: last - first + 1 }, () => ({ image: new RowList(), text: new RowList() }));
   const { width } = transformer.config;
-  for (let index = 0; index * training.batch < PROBE_SAMPLES; index++) {
-    const inputs = training.inputs(index);
-    const batch = await teacherBatch(transformer, inputs, { before: first - 1, after: first });
-    let state = batch.after;
-    try {
-      for (const [at, states] of rows.entries()) {
+  const batches: { readonly mask: Uint8Array | null; readonly context: PassContext; state: State }[] = [];
+  const rowsNow = async () => {
+    const rows = { image: new RowList(), text: new RowList() };
+    for (const { state, mask } of batches) {
+      rows.image.append(await asRows(state.image), width, null);
+      rows.text.append(await asRows(state.text), width, mask);
+    }
+    return { image: rows.image.values(width), text: rows.text.values(width) };
+  };
+  try {
+    for (let index = 0; index * training.batch < PROBE_SAMPLES; index++) {
+      await pause(signal);
+      const inputs = training.inputs(index);
+      const batch = await teacherBatch(transformer, inputs, { before: first - 1, after: first });
+      tf.dispose([batch.before.image, batch.before.text]);
+      batches.push({ mask: inputs.mask, context: batch.context, state: batch.after });
+    }
+    const probes: StreamProbes[] = [];
+    let input = await rowsNow();
+    for (let block = first + 1; block <= last; block++) {
+      for (const batch of batches) {
         await pause(signal);
-        states.image.append(await asRows(state.image), width, null);
-        states.text.append(await asRows(state.text), width, inputs.mask);
-        if (at === rows.length - 1) break;
-        const next = await transformer.runBlock(first + at + 1, state, batch.context);
-        if (state !== batch.after) tf.dispose([state.image, state.text]);
-        state = next;
+        const next = await transformer.runBlock(block, batch.state, batch.context);
+        tf.dispose([batch.state.image, batch.state.text]);
+        batch.state = next;
       }
-    } finally {
-      if (state !== batch.after) tf.dispose([state.image, state.text]);
-      releaseBatch(transformer, batch);
+      const output = await rowsNow();
+      const fitted = async (stream: 'image' | 'text') => {
+        const rows = Uint32Array.from({ length: input[stream].length / width }, (_, row) => row);
+        if (rows.length === 0) return null;
+        const data = { input: input[stream], output: output[stream], width, rows };
+        const probe = await fitProbe(data, DEFAULT_RIDGE, new Pace(signal));
+        return probe && asAffineMap(probe);
+      };
+      probes.push({ image: await fitted('image'), text: await fitted('text') });
+      input = output;
+    }
+    return probes;
+  } finally {
+    for (const { state, context } of batches) {
+      tf.dispose([state.image, state.text]);
+      transformer.disposeContext(context);
     }
   }
-  const probes: StreamProbes[] = [];
-  for (let at = 1; at < rows.length; at++) {
-    const fitted = async (stream: 'image' | 'text') => {
-      const input = rows[at - 1]![stream].values(width);
-      const output = rows[at]![stream].values(width);
-      const all = Uint32Array.from({ length: input.length / width }, (_, row) => row);
-      const probe = all.length > 0 ? await fitProbe({ input, output, width, rows: all }) : null;
-      return probe && asAffineMap(probe);
-    };
-    probes.push({ image: await fitted('image'), text: await fitted('text') });
-  }
-  return probes;
 }
 
 /** Rows of one stream over batches, padded ones left out. */
@@ -199,7 +218,9 @@ class ErrorSums {
       const norms = Math.sqrt(foundSquare * wantedSquare);
       this.#rows += 1;
       // Σ (f/‖f‖ − w/‖w‖)² = 2 − 2 cos
-      this.#direction += norms > 0 ? Math.max(0, 2 - (2 * product) / norms) : 2;
+      // A state of zeros has no direction: its x/‖x‖ counts as 0.
+      const squares = (foundSquare > 0 ? 1 : 0) + (wantedSquare > 0 ? 1 : 0);
+      this.#direction += norms > 0 ? Math.max(0, 2 - (2 * product) / norms) : squares;
       this.#magnitude += wantedSquare > 0 ? Math.abs(Math.sqrt(foundSquare / wantedSquare) - 1) : 0;
       this.#difference += difference;
       this.#total += wantedSquare;

@@ -6,26 +6,41 @@ import * as tf from '@tensorflow/tfjs-core';
 import { safetensorsLayout } from '../checkpoint/index.ts';
 import type { TrainedTensors } from '../export/trained-file.ts';
 import type { BlockInterval } from '../interval/index.ts';
-import { checkFinite, toEngine, WeightSet } from '../model/index.ts';
+import { checkFinite, type Transformer, toEngine, WeightSet } from '../model/index.ts';
 import type { StudentStart } from '../run/settings.ts';
-import type { HeldOut } from './stand-in-errors.ts';
+import { HeldOut } from './stand-in-errors.ts';
+import type { TrainingBatches } from './training-data.ts';
 
-/** The teacher block whose weights the student starts from. `best` measures; the others follow from the interval. */
-export async function startBlockOf(
-  start: StudentStart,
-  { first, last }: BlockInterval,
-  heldOut: HeldOut,
-  signal?: AbortSignal,
-): Promise<number> {
-  switch (start) {
+/** The teacher block whose weights the student starts from. `best` is measured on the first training batch. */
+export async function startBlockOf({
+  transformer,
+  interval,
+  settings,
+  batches,
+  signal,
+}: {
+  readonly transformer: Transformer;
+  readonly interval: BlockInterval;
+  readonly settings: { readonly start: StudentStart };
+  readonly batches: TrainingBatches;
+  readonly signal: AbortSignal;
+}): Promise<number> {
+  const { first, last } = interval;
+  switch (settings.start) {
     case 'first':
       return first;
     case 'middle':
       return Math.floor((first + last) / 2);
     case 'last':
       return last;
-    case 'best':
-      return await heldOut.bestBlock(signal);
+    case 'best': {
+      const sample = await HeldOut.capture(transformer, [batches.inputs(0)], interval, null, signal);
+      try {
+        return await sample.bestBlock(signal);
+      } finally {
+        sample.dispose();
+      }
+    }
   }
 }
 

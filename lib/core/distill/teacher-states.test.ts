@@ -85,13 +85,35 @@ describePerEngine(['wasm'], "the teacher's states", () => {
     const theirs = await states.at(0, boundary);
     const done = new Map(held);
     held.clear();
-    claims.add('0-1');
+    claims.add('0');
     const waiting = states.at(0, boundary);
     while (!held.has('1-1')) await new Promise((resolve) => setTimeout(resolve, 5));
     expect(held.has('0-1')).toBe(false);
     for (const [name, values] of done) held.set(name, values);
     const ours = await waiting;
     expect(await valuesOf(transformer, ours)).toEqual(await valuesOf(transformer, theirs));
+    transformer.dispose();
+  });
+
+  test('of a batch are computed once for intervals of different blocks, and again where only some are kept', async () => {
+    const { transformer, runs } = await counted();
+    const { cache, held } = memoryCache();
+    const intervals = [
+      { before: -1, after: 0 },
+      { before: 0, after: 1 },
+    ];
+    const both = await Promise.all(
+      intervals.map((one) => new TeacherStates(transformer, batches, { cache, keep: [0, 1] }).at(0, one)),
+    );
+    expect(held.size).toBeGreaterThanOrEqual(2);
+    const plain = await new TeacherStates(transformer, batches, null).at(0, boundary);
+    const atFirst = runs();
+    // Another run kept the state after the interval, and not the one before it.
+    held.delete('0-0');
+    const again = await new TeacherStates(transformer, batches, { cache, keep: [1] }).at(0, boundary);
+    expect(runs()).toBe(atFirst + 2);
+    expect(await valuesOf(transformer, again)).toEqual(await valuesOf(transformer, plain));
+    for (const batch of both) releaseBatch(transformer, batch);
     transformer.dispose();
   });
 

@@ -38,6 +38,8 @@ export interface SharedStates {
 /** How far ahead of the batch that is waited for. */
 const LOOK_AHEAD = 4;
 const WAIT_MS = 10;
+/** Longer than any batch takes; then it is computed here, whoever has claimed it. */
+const MAX_WAIT_MS = 120_000;
 
 export class TeacherStates {
   constructor(
@@ -46,18 +48,20 @@ export class TeacherStates {
     private readonly shared: SharedStates | null,
   ) {}
 
-  async at(index: number, { before, after }: Boundary, signal?: AbortSignal): Promise<TeacherBatch> {
+  async at(index: number, boundary: Boundary, signal?: AbortSignal): Promise<TeacherBatch> {
     const inputs = this.batches.inputs(index);
-    if (!this.shared) return await teacherBatch(this.transformer, inputs, { before, after });
-    const { cache } = this.shared;
-    for (;;) {
-      const cached = await this.#cached(index, inputs, { before, after });
+    const startedAt = performance.now();
+    while (this.shared?.cache.hasRoom) {
+      const cached = await this.#cached(index, inputs, boundary);
       if (cached) return cached;
-      if (!cache.hasRoom) return await teacherBatch(this.transformer, inputs, { before, after });
-      if (await this.#computeClaimed(index, inputs, after)) continue;
-      if (!(await this.#computeAhead(index, after))) await new Promise((resolve) => setTimeout(resolve, WAIT_MS));
       await pause(signal);
+      // Whoever computes it may have died in a way that its claim does not tell.
+      if (performance.now() - startedAt > MAX_WAIT_MS) break;
+      if (await this.#computeClaimed(index, inputs, boundary)) continue;
+      if (!(await this.#computeAhead(index, boundary))) await new Promise((resolve) => setTimeout(resolve, WAIT_MS));
     }
+    const cached = this.shared && (await this.#cached(index, inputs, boundary));
+    return cached ?? (await teacherBatch(this.transformer, inputs, boundary));
   }
 
   async #cached(index: number, inputs: TransformerInputs, { before, after }: Boundary): Promise<TeacherBatch | null> {
@@ -73,15 +77,16 @@ export class TeacherStates {
     return { inputs, context, before: this.#state(first, inputs), after: this.#state(last, inputs) };
   }
 
-  /** True once the batch's states are in the cache, or the cache is full. */
-  async #computeClaimed(index: number, inputs: TransformerInputs, after: number): Promise<boolean> {
+  /** True once the batch's states have been computed, and kept where there was room. */
+  async #computeClaimed(index: number, inputs: TransformerInputs, boundary: Boundary): Promise<boolean> {
     const { cache, keep } = this.shared!;
-    const release = await cache.claim(this.#name(index, after));
+    // One claim for a batch, whatever the states that are wanted of it: intervals differ in those.
+    const release = await cache.claim(String(this.batches.numberOf(index)));
     if (!release) return false;
     try {
       // Somebody may have finished it between the look and the claim.
-      if (await cache.has(this.#name(index, after))) return true;
-      const wanted = new Set([...keep, after]);
+      if (await this.#holds(index, boundary)) return true;
+      const wanted = new Set([...keep, boundary.before, boundary.after]);
       const deepest = Math.max(...wanted);
       const { state: first, context } = await this.transformer.begin(inputs);
       let state = first;
@@ -102,13 +107,18 @@ export class TeacherStates {
     }
   }
 
-  async #computeAhead(index: number, after: number): Promise<boolean> {
-    const { cache } = this.shared!;
+  async #computeAhead(index: number, boundary: Boundary): Promise<boolean> {
     for (let ahead = index + 1; ahead <= index + LOOK_AHEAD; ahead++) {
-      if (await cache.has(this.#name(ahead, after))) continue;
-      if (await this.#computeClaimed(ahead, this.batches.inputs(ahead), after)) return true;
+      if (await this.#holds(ahead, boundary)) continue;
+      if (await this.#computeClaimed(ahead, this.batches.inputs(ahead), boundary)) return true;
     }
     return false;
+  }
+
+  async #holds(index: number, { before, after }: Boundary): Promise<boolean> {
+    const { cache } = this.shared!;
+    const blocks = before < 0 ? [after] : [before, after];
+    return (await Promise.all(blocks.map((block) => cache.has(this.#name(index, block))))).every(Boolean);
   }
 
   #name(index: number, block: number): string {
@@ -140,14 +150,20 @@ export async function teacherBatch(
   { before, after }: Boundary,
 ): Promise<TeacherBatch> {
   const { state: first, context } = await transformer.begin(inputs);
+  const made = [first];
   try {
     const steps = (from: number, to: number): Route =>
       Array.from({ length: to - from + 1 }, (_, i) => ({ kind: 'block', index: from + i }));
     const start = await advance(transformer, first, context, steps(0, before));
+    if (start !== first) {
+      made.push(start);
+      tf.dispose([first.image, first.text]);
+      made.shift();
+    }
     const end = await advance(transformer, start, context, steps(before + 1, after));
-    if (start !== first) tf.dispose([first.image, first.text]);
     return { inputs, context, before: start, after: end };
   } catch (thrown) {
+    for (const { image, text } of made) tf.dispose([image, text]);
     transformer.disposeContext(context);
     throw thrown;
   }
@@ -161,10 +177,33 @@ export async function advance(
   steps: Route,
 ): Promise<State> {
   let current = state;
-  for (const step of steps) {
-    const next = await transformer.runStep(step, current, context);
+  const letGo = () => {
     if (current !== state) tf.dispose([current.image, current.text]);
+  };
+  for (const step of steps) {
+    const next = await transformer.runStep(step, current, context).catch((thrown: unknown) => {
+      letGo();
+      throw thrown;
+    });
+    letGo();
     current = next;
   }
   return current;
+}
+
+/** The state after the steps, from the embedded input on; the caller's own. `context` is that of the same inputs. */
+export async function alongRoute(
+  transformer: Transformer,
+  inputs: TransformerInputs,
+  context: PassContext,
+  steps: Route,
+): Promise<State> {
+  const { state, context: unused } = await transformer.begin(inputs);
+  transformer.disposeContext(unused);
+  if (steps.length === 0) return state;
+  try {
+    return await advance(transformer, state, context, steps);
+  } finally {
+    tf.dispose([state.image, state.text]);
+  }
 }

@@ -65,7 +65,7 @@ export function syntheticBatches(config: ModelConfig, request: BatchRequest): Tr
 const HELD_OUT_SHARE = 0.25;
 
 /**
- * A file's samples, dealt once into batches that come in a new order each epoch; the last of the samples are held out.
+ * A file's samples, dealt once into held-out ones and batches of equal size, which come in a new order each epoch.
  * `fingerprint` tells files apart. Throws `calibration-invalid` when there are too few.
  */
 export function fileBatches(
@@ -75,7 +75,6 @@ export function fileBatches(
 ): TrainingBatches {
   const heldOutCount = Math.floor(all.batch * HELD_OUT_SHARE);
   const trained = all.batch - heldOutCount;
-  const batch = Math.min(asked, trained);
   if (heldOutCount === 0) {
     throw new ContiguaError('calibration-invalid', 'Too few samples to train on and to measure', {
       found: `${all.batch} samples`,
@@ -83,22 +82,21 @@ export function fileBatches(
       hint: 'Capture more prompts and time steps.',
     });
   }
-  const dealt = shuffled(trained, seededRandom(streamSeed(0, TRAINING, 0)));
-  const full = Math.floor(trained / batch);
+  // As many batches as the size asked for needs, of equal size, so that no more samples than batches are left over.
+  const full = Math.ceil(trained / asked);
+  const batch = Math.floor(trained / full);
+  // Files are often in order of prompts or time steps: what is held out is spread over all of them.
+  const dealt = shuffled(all.batch, seededRandom(streamSeed(0, TRAINING, 0)));
   const dealtBatches: TrainingBatches = {
     key: `file ${fingerprint} batch ${batch}`,
-    label: `${trained} samples of a file`,
+    label: `${full * batch} samples of a file`,
     batch,
     inputs: (index) => pick(all, dealt.subarray(index * batch, (index + 1) * batch)),
     numberOf: (index) => index,
-    heldOut(samples) {
-      return cut(Math.min(samples, heldOutCount), batch).map(({ from, size }) =>
-        pick(
-          all,
-          Uint32Array.from({ length: size }, (_, i) => trained + from + i),
-        ),
-      );
-    },
+    heldOut: (samples) =>
+      cut(Math.min(samples, heldOutCount), batch).map(({ from, size }) =>
+        pick(all, dealt.subarray(trained + from, trained + from + size)),
+      ),
   };
   return reordered(dealtBatches, Math.min(full, distinctBatches ?? full), seed);
 }

@@ -1,6 +1,9 @@
 /** What a trainer reports while it works, and what it leaves: numbers and the names of files, never tensors. */
 
-/** One optimizer step. Means over the step's samples and valid tokens; text is null where the teacher's is not updated. */
+/**
+ * One optimizer step. Means over samples and valid tokens of a batch, and over the step's batches; text is null where
+ * nothing reads the stream after the interval.
+ */
 export interface StepPoint {
   /** 1 for the first. */
   readonly step: number;

@@ -66,7 +66,7 @@ export interface FineTuneSettings extends OptimizerSettings {
 
 /**
  * Where training batches come from. `shapes`: captions, pictures, noise and time steps made afresh for every step;
- * `file`: a calibration file's samples, reshuffled each epoch; `synthetic`: seeded noise (says little about real inputs).
+ * `file`: a calibration file's samples, dealt into batches that come in a new order each epoch; `synthetic`: seeded noise (says little about real inputs).
  */
 export type TrainingData =
   | { readonly kind: 'shapes' }
