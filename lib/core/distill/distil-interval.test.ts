@@ -4,7 +4,8 @@ import { goldenQ1, openTransformer } from '../model/index.ts';
 import type { DistilProgress, SavedFile } from '../run/progress.ts';
 import { DEFAULT_DISTIL, type DistilSettings } from '../run/settings.ts';
 import { describePerEngine } from '../tensor/test-engines.ts';
-import { distilInterval } from './distil-interval.ts';
+import { type DistilOptions, distilInterval } from './distil-interval.ts';
+import { goldenDistil } from './goldens/golden-distil.ts';
 import { syntheticBatches } from './training-data.ts';
 
 const settings: DistilSettings = {
@@ -56,6 +57,34 @@ async function run(
   }
 }
 
+/** The student of [1, 2] behind a way of one's own from the input. */
+async function studentBehind(leading: DistilOptions['leading']): Promise<Uint8Array[]> {
+  const golden = goldenDistil();
+  const transformer = await openTransformer(golden.config, golden.checkpoint);
+  const written: Uint8Array[] = [];
+  try {
+    await distilInterval({
+      transformer,
+      fingerprint: 'golden',
+      interval: { first: 1, last: 2 },
+      settings: { ...settings, steps: 2 },
+      batches: syntheticBatches(golden.config, { batch: 2, seed: 0 }),
+      shared: null,
+      leading,
+      resume: null,
+      async save(url, parts) {
+        for await (const part of parts) if (url === 'student.safetensors') written.push(Uint8Array.from(part));
+        return { url, sizeBytes: 0, sha256: '' };
+      },
+      onProgress: () => {},
+      signal: new AbortController().signal,
+    });
+    return written;
+  } finally {
+    transformer.dispose();
+  }
+}
+
 const lossesOf = (events: readonly DistilProgress[]) =>
   events.flatMap((event) => (event.kind === 'steps' ? event.points.map(({ image }) => image) : []));
 
@@ -86,5 +115,11 @@ describePerEngine(['wasm', 'tensorflow'], 'a student in training', () => {
     const resumed = await run({ ema: 0.9 }, state);
     expect(resumed.files.get('student.safetensors')).toEqual(whole.files.get('student.safetensors'));
     expect(lossesOf(resumed.events)).toEqual(lossesOf(whole.events).slice(4));
+  });
+
+  test('behind the teacher’s own blocks is the student of the teacher’s states, and another one behind others', async () => {
+    const own = await studentBehind(null);
+    expect(await studentBehind({ route: [{ kind: 'block', index: 0 }], key: 'the same' })).toEqual(own);
+    expect(await studentBehind({ route: [{ kind: 'block', index: 3 }], key: 'another' })).not.toEqual(own);
   });
 });
