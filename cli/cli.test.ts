@@ -109,6 +109,9 @@ describe('contigua', () => {
     expect(tooMany).toMatchObject({ code: 1, stdout: '' });
     expect(tooMany.stderr).toMatch(/--remove 2; expected at most [01]/);
 
+    const best = await contigua('plan tiny --report report.json --remove 1 --choice least-damage'.split(' '));
+    expect(parsePlan(best.stdout, 'plan.json').intervals).toMatchObject([{ first: 0, last: 1 }]);
+
     const retrained = await tinyModel((tensors) =>
       tensors.map((tensor) =>
         tensor.name === 'img_in.weight' ? { ...tensor, bytes: tensor.bytes.map((b) => b & 0xf0) } : tensor,

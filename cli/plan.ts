@@ -1,6 +1,7 @@
 /** `contigua plan`: from intervals, or from a report and a number of blocks, to plan.json and the pruned config. */
 import {
   chooseByBudget,
+  chooseLeastDamage,
   DEFAULT_DAMAGE_SCORE,
   DEFAULT_DETECTION,
   detectIntervals,
@@ -17,6 +18,7 @@ import type { CommandContext } from './command.ts';
 import { HEADERS_ONLY, withModel } from './model-worker.ts';
 import { assertWritable, readText, writeFileWhole, writeText } from './output.ts';
 
+const CHOICES = ['detected', 'least-damage'] as const;
 const REPLACEMENTS: readonly Replacement[] = ['removed', 'probes'];
 
 export async function plan(argv: readonly string[], { signal }: CommandContext): Promise<void> {
@@ -24,6 +26,7 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
     intervals: { type: 'string' },
     report: { type: 'string' },
     remove: { type: 'string' },
+    choice: { type: 'string' },
     replacement: { type: 'string' },
     out: { type: 'string' },
     'config-out': { type: 'string' },
@@ -65,7 +68,9 @@ function chooser(args: Arguments): Choose {
   if (text !== undefined) return ({ numBlocks }) => typedIntervals(text, numBlocks);
   if (args.text('report') === undefined) throw usage('plan', '--remove needs the --report that it chooses from');
   const count = args.count('remove', 0, 1);
-  return ({ numBlocks }, report) => chooseFrom(report, count, numBlocks);
+  const choice = args.oneOf('choice', CHOICES, 'detected');
+  return ({ numBlocks }, report) =>
+    choice === 'detected' ? chooseFrom(report, count, numBlocks) : leastDamageOf(report, count, numBlocks);
 }
 
 /** What is wrong with them is the command line's fault, not the model's. */
@@ -76,6 +81,17 @@ function typedIntervals(text: string, numBlocks: number): IntervalSet {
     if (thrown instanceof ContiguaError) throw new ContiguaError('usage', thrown.summary, thrown.details);
     throw thrown;
   }
+}
+
+/** Of all intervals, detected or not. */
+function leastDamageOf(report: AnalysisReport | null, count: number, numBlocks: number): IntervalSet {
+  if (!report) return [];
+  const chosen = chooseLeastDamage(report, numBlocks, count, DEFAULT_DAMAGE_SCORE);
+  if (removedCount(chosen) === count) return chosen;
+  throw new ContiguaError('plan-invalid', 'That many blocks cannot go', {
+    found: `--remove ${count}`,
+    expected: `at most ${removedCount(chosen)}`,
+  });
 }
 
 function chooseFrom(report: AnalysisReport | null, count: number, numBlocks: number): IntervalSet {
@@ -91,6 +107,6 @@ function chooseFrom(report: AnalysisReport | null, count: number, numBlocks: num
   throw new ContiguaError('plan-invalid', 'The detected intervals do not hold that many blocks', {
     found: `--remove ${count}`,
     expected: `at most ${possible}`,
-    hint: 'Remove fewer, or choose by hand with --intervals.',
+    hint: 'Remove fewer, choose with --choice least-damage, or by hand with --intervals.',
   });
 }

@@ -188,6 +188,21 @@ test('one slider takes N blocks in the order of predicted damage, and one button
   await expect(planLine(page, 'Blocks')).toContainText('16 → 16');
 });
 
+test('as many blocks can go by the intervals of least total damage, detected or not, and undone', async ({ page }) => {
+  const slider = page.getByRole('slider', { name: 'Remove N blocks' });
+  const best = page.getByRole('button', { name: 'Least damage' });
+  await expect(best).toBeDisabled();
+  await slider.fill('8');
+  const switches = page.getByRole('switch', { name: /^Take out interval /, checked: true });
+  const taken = async () => (await switches.evaluateAll((all) => all.map((one) => one.ariaLabel))).sort();
+  const ranked = await taken();
+  await best.click();
+  await expect(planLine(page, 'Blocks')).toContainText('16 → 8');
+  expect(await taken()).not.toEqual(ranked);
+  await page.getByRole('button', { name: 'Undo' }).click();
+  expect(await taken()).toEqual(ranked);
+});
+
 test('intervals are ranked by similarity, and by any other score when asked', async ({ page }) => {
   const column = (index: number) =>
     page

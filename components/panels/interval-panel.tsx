@@ -17,7 +17,9 @@ import { choose, gestureName, selectionStore } from '@/lib/client/selection.ts';
 import { settingsStore } from '@/lib/client/settings.ts';
 import {
   chooseByBudget,
+  chooseLeastDamage,
   type DamageScore,
+  DEFAULT_DAMAGE_SCORE,
   damageScore,
   rankByDamage,
   similarityOf,
@@ -74,6 +76,10 @@ export function IntervalPanel() {
             that you rank by. Detection proposes nearly the whole depth, so the ranking decides; of five candidates 1 −
             cka predicted best what happens to the sample's pictures.
           </p>
+          <p>
+            <em>Least damage</em> takes as many blocks out, by those of all intervals, detected or not, whose 1 − cka is
+            least in total. Near half the depth that kept far more of the sample's pictures than the detected ones.
+          </p>
         </Help>
       }
       tools={
@@ -110,13 +116,28 @@ export function IntervalPanel() {
         }
         asRanked={sameIntervals(chosen, chooseByBudget(ranked, removed))}
       />
-      <div className="my-2">
+      <div className="my-2 flex items-end justify-between gap-2">
         <Select
           label="Rank by"
           value={score}
           options={SCORES}
           onChange={(next) => settingsStore.setState({ score: next })}
         />
+        <Button
+          look="ghost"
+          small
+          className="-mr-2"
+          title="As many blocks out, by the intervals of least total 1 − cka, whether detected or not"
+          disabled={!report || removed === 0}
+          onClick={() => {
+            if (!report) return;
+            const { numBlocks } = report.model;
+            const intervals = chooseLeastDamage(report, numBlocks, removed, DEFAULT_DAMAGE_SCORE, settings);
+            choose({ type: 'choose', intervals, gesture: gestureName('least-damage') });
+          }}
+        >
+          Least damage
+        </Button>
       </div>
       <section
         aria-label="Intervals by predicted damage"
