@@ -1,7 +1,7 @@
 /**
  * PostgreSQL through node-postgres, one pool per process. A connection that breaks is dropped from the pool and its
  * statement fails with `database-unreachable`; whether a commit under way took place is then unknown, which is why
- * everything that is tried again is idempotent (see runs/attempts.ts). The password stays out of every message.
+ * everything that is tried again is idempotent (see runs/attempt.ts). The password stays out of every message.
  */
 import pg from 'pg';
 import type { z } from 'zod';

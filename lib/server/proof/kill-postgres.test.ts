@@ -42,7 +42,7 @@ const sleep = (milliseconds: number) => new Promise((go) => setTimeout(go, milli
 
 describe.skipIf(reason !== null)('PostgreSQL', () => {
   it('lets two workers share a run, and loses nothing when workers, compute processes and the server are killed', {
-    timeout: 600_000,
+    timeout: 1_800_000,
   }, async () => {
     const STEPS = { steps: 150, checkpointEvery: 10, heldOutEvery: 50 };
     const calm = await setting({});

@@ -46,7 +46,7 @@ if (engines.length === 1) console.error('SKIPPED: kills of the trainer on Tensor
 
 describe.each(engines)('training on %s', (engine) => {
   it('ends with the same weights and the same curve, to the bit, however often it is killed', {
-    timeout: 600_000,
+    timeout: 1_800_000,
   }, async () => {
     const calm = await tinySetting();
     const backend = await createBackend(calm.env, { ...calm.options, startCompute: startComputeProcess });

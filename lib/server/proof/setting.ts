@@ -22,10 +22,10 @@ import type { Timing } from '../runs/context.ts';
 import { openRuns } from '../runs/open.ts';
 import type { StartCompute } from '../worker/compute-slot.ts';
 
-/** A tenth of the real durations, or less. */
+/** A fraction of the real durations, with a lease that a busy machine's pauses do not use up. */
 export const SHORT: Timing = {
-  lease: 1_500,
-  heartbeat: 200,
+  lease: 5_000,
+  heartbeat: 300,
   sweep: 200,
   poll: 50,
   follow: 30,

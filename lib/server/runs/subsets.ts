@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { ContiguaError } from '../../core/errors.ts';
 import type { SubsetView } from '../../core/run/index.ts';
 import { firstRow, json, type Queryable } from '../database/database.ts';
+import { type Attempt, asAttempt, Fenced } from './attempt.ts';
 import type { RunContext } from './context.ts';
 import { changeRun, type LockedRun } from './events.ts';
 import { type JobRow, jobRow, type SubsetChoice } from './rows.ts';
@@ -100,4 +101,37 @@ export async function forgetSubsets({ db, run }: LockedRun, changed: { readonly 
       ? `(choice -> 'fineTuned')::boolean`
       : `(choice -> 'plugged' ? $2 or (choice -> 'fineTuned')::boolean)`;
   await db.change(`delete from contigua.jobs where run_id = $1 and kind = 'measure' and ${chosen}`, values);
+}
+
+/** The measured subset, told once; a second call of the same attempt finds it there and leaves it. */
+export async function finishMeasurement(context: RunContext, attempt: Attempt, key: string, subset: SubsetView) {
+  await asAttempt(
+    context,
+    attempt,
+    async ({ db, run, job, tell }) => {
+      await db.change(
+        `insert into contigua.subsets (run_id, key, plugged, subset) values ($1, $2, $3::text::jsonb, $4::text::jsonb)
+         on conflict (run_id, key) do nothing`,
+        [run.id, key, json(subset.plugged), json(subset)],
+      );
+      await db.change(
+        `update contigua.jobs set state = 'done', step = 1, lease_until = null, worker_id = null where id = $1`,
+        [job.id],
+      );
+      await tell({ type: 'subset', subset });
+    },
+    (job) => {
+      if (job?.attempt !== attempt.number || job.state !== 'done') throw new Fenced('another attempt has the job');
+    },
+  );
+}
+
+export async function tellMeasuring(context: RunContext, attempt: Attempt, done: number, total: number): Promise<void> {
+  await asAttempt(context, attempt, async ({ job, tell }) => {
+    if (job.choice) await tell(measuringOf(job.choice, done, total));
+  });
+}
+
+export function measuringOf({ plugged, fineTuned }: SubsetChoice, done: number, total: number) {
+  return { type: 'measuring', plugged, ...(fineTuned && { fineTuned: true as const }), done, total } as const;
 }

@@ -3,9 +3,10 @@
  * were not seen for long are forgotten. Every host and worker does this every few seconds; doing it twice changes nothing.
  */
 import { z } from 'zod';
-import { type Attempt, loseAttempt } from './attempts.ts';
+import type { Attempt } from './attempt.ts';
 import type { RunContext } from './context.ts';
 import { changeRun } from './events.ts';
+import { loseAttempt } from './take.ts';
 
 /** A waiting job's ticket is looked for after so long. */
 const TICKET_S = 60;

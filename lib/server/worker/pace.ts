@@ -1,6 +1,6 @@
 /** What a finished job took, kept for the estimates of later runs on the same machine (runs/estimate.ts). */
 import type { EngineReport } from '../../core/tensor/engine.ts';
-import type { TakenJob } from '../runs/attempts.ts';
+import type { TakenJob } from '../runs/take.ts';
 import type { AttemptTools } from './run-attempt.ts';
 
 /** Median of the steps that this attempt made; nothing where there were none. */

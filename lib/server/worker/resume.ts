@@ -3,8 +3,10 @@ import { pathToFileURL } from 'node:url';
 import type { LinkedFile } from '../../../workers/protocol.ts';
 import { asContiguaError } from '../../core/errors.ts';
 import type { ArtifactStore } from '../artifacts/store.ts';
-import { dropCheckpoint, noteOnJob, type TakenJob } from '../runs/attempts.ts';
+import { noteOnJob } from '../runs/attempt.ts';
+import { dropCheckpoint } from '../runs/checkpoints.ts';
 import type { RunContext } from '../runs/context.ts';
+import type { TakenJob } from '../runs/take.ts';
 
 /** What cannot be used is dropped and the job says so. Any other failure, an unreachable store say, is thrown. */
 export async function usableCheckpoint(
