@@ -5,6 +5,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { DistilLoss } from '../run/settings.ts';
+import { withGradient } from '../tensor/with-gradient.ts';
 
 export interface LossSettings {
   readonly loss: DistilLoss;
@@ -43,19 +44,39 @@ function perToken(student: tf.Tensor3D, teacher: tf.Tensor3D, loss: DistilLoss, 
     case 'mse':
       return tf.mean(tf.squaredDifference(student, teacher), -1, true);
     case 'direction':
-      return squaredDirectionError(student, teacher);
+      return directionError(student, teacher, 0);
     case 'direction-l1':
       return tf.sum(tf.abs(tf.sub(direction(student), direction(teacher))), -1, true);
-    case 'direction-magnitude': {
-      // ln ‖x‖ = ½ ln ‖x‖²
-      const logRatio = tf.mul(tf.sub(tf.log(squaredNorm(student)), tf.log(squaredNorm(teacher))), 0.5);
-      return tf.add(squaredDirectionError(student, teacher), tf.mul(tf.square(logRatio), magnitudeWeight));
-    }
+    case 'direction-magnitude':
+      return directionError(student, teacher, magnitudeWeight);
   }
 }
 
-function squaredDirectionError(student: tf.Tensor3D, teacher: tf.Tensor3D): tf.Tensor {
-  return tf.sum(tf.square(tf.sub(direction(student), direction(teacher))), -1, true);
+/**
+ * ‖ŝ − t̂‖² + λ(ln ‖s‖ − ln ‖t‖)² of each token, s the student's state, ŝ = s/‖s‖, [B, N, 1]. The gradient in s is
+ * 2/‖s‖ · (d + ŝ·(λ·ln(‖s‖/‖t‖) − ŝ·d)) with d = ŝ − t̂; by operations it takes five times as many passes over the states.
+ */
+function directionError(student: tf.Tensor3D, teacher: tf.Tensor3D, magnitudeWeight: number): tf.Tensor {
+  return withGradient<tf.Tensor>(
+    [student],
+    (save) => {
+      const [square, squareOfTeacher] = [squaredNorm(student), squaredNorm(teacher)];
+      const inverse = tf.rsqrt(square);
+      const unit = tf.mul(student, inverse);
+      const difference = tf.sub(unit, tf.mul(teacher, tf.rsqrt(squareOfTeacher)));
+      const directions = tf.sum(tf.square(difference), -1, true);
+      // ln ‖x‖ = ½ ln ‖x‖²
+      const logRatio = tf.mul(tf.sub(tf.log(square), tf.log(squareOfTeacher)), 0.5);
+      save(unit, difference, inverse, logRatio);
+      return magnitudeWeight === 0 ? directions : tf.add(directions, tf.mul(tf.square(logRatio), magnitudeWeight));
+    },
+    (dy, unit, difference, inverse, logRatio) => {
+      const along = tf.sum(tf.mul(unit!, difference!), -1, true);
+      const share = tf.sub(tf.mul(logRatio!, magnitudeWeight), along);
+      const scale = tf.mul(tf.mul(inverse!, dy), 2);
+      return [tf.mul(tf.add(difference!, tf.mul(unit!, share)), scale)];
+    },
+  );
 }
 
 function direction(x: tf.Tensor3D): tf.Tensor3D {

@@ -16,7 +16,11 @@ const [as1, as2, as3, as4] = [
 ];
 
 const HEAD = 8;
-const rotation = (signed: boolean) => tf.tensor2d(pairSwap(HEAD, signed), [HEAD, HEAD]);
+const rotation = () => {
+  const angles = Float32Array.from({ length: 5 * HEAD }, (_, i) => 0.3 * i);
+  const table = (of: (angle: number) => number) => tf.tensor4d(angles.map(of), [1, 5, 1, HEAD]);
+  return { cos: table(Math.cos), sin: table(Math.sin), turn: tf.tensor2d(pairSwap(HEAD), [HEAD, HEAD]) };
+};
 const maskOf = () => tf.tensor4d([0, 0, -1e9, 0, 0, -1e9, -1e9, 0, 0, 0], [2, 1, 1, 5]);
 const meanSquare = (x: tf.Tensor) => tf.add(tf.mean(tf.square(x), -1, true), 1e-6);
 
@@ -58,21 +62,20 @@ const cases: [string, Layer, Layer, number[][]][] = [
     },
     [[4, 7]],
   ],
-  [
-    'the rotated norm',
-    (x, cos, sin) => normThenRotate(as4(x), as2(cos), as2(sin), rotation(true), 0.35),
-    (x, cos, sin) => {
-      const normed = tf.mul(tf.div(x!, tf.sqrt(meanSquare(x!))), 0.35);
-      const turned = tf.reshape(tf.matMul(tf.reshape(normed, [-1, HEAD]), rotation(true)), x!.shape);
-      const table = (t?: tf.Tensor) => tf.reshape(t!, [1, 5, 1, HEAD]);
-      return tf.add(tf.mul(normed, table(cos)), tf.mul(turned, table(sin)));
+  ...[5, 1].map((gains): (typeof cases)[number] => [
+    gains === 1 ? 'the rotated norm with one gain' : 'the rotated norm with a gain per token',
+    (x, gain) => normThenRotate(as4(x), as4(gain), rotation(), 0.35),
+    (x, gain) => {
+      const { cos, sin, turn } = rotation();
+      const weighted = tf.mul(tf.mul(tf.div(x!, tf.sqrt(meanSquare(x!))), gain!), 0.35);
+      const turned = tf.reshape(tf.matMul(tf.reshape(weighted, [-1, HEAD]), turn), x!.shape);
+      return tf.add(tf.mul(weighted, cos), tf.mul(turned, sin));
     },
     [
       [2, 5, 3, HEAD],
-      [5, HEAD],
-      [5, HEAD],
+      [1, gains, 1, HEAD],
     ],
-  ],
+  ]),
   [
     'attention',
     (q, k, v) => softmaxAttention(as4(q), as4(k), as4(v), null),

@@ -6,31 +6,12 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { columnSums, sigmoidGradient } from '../tensor/tensorflow-library.ts';
+import { withGradient } from '../tensor/with-gradient.ts';
 
 const EPSILON = 1e-6;
 /** tanh-GELU: u = √(2/π)(x + 0.044715x³), and ½(1 + tanh u) = σ(2u). */
 const GELU_SLOPE = 2 * Math.sqrt(2 / Math.PI);
 const GELU_CUBIC = GELU_SLOPE * 0.044715;
-
-/**
- * `forward` computes the value and saves what `backward` needs; `backward` gets those in the same order and returns one
- * gradient per input. It must not reach for other tensors of the forward, which are gone by then.
- */
-function withGradient<T extends tf.Tensor>(
-  inputs: tf.Tensor[],
-  forward: (save: (...tensors: tf.Tensor[]) => void) => T,
-  backward: (dy: T, ...saved: tf.Tensor[]) => tf.Tensor[],
-): T {
-  const operation = tf.customGrad<T>((...args) => {
-    const keep = args.at(-1);
-    if (typeof keep !== 'function') throw new TypeError('TensorFlow.js gave nothing to save with');
-    return {
-      value: forward((...tensors) => keep(tensors)),
-      gradFunc: (dy, saved) => tf.tidy(() => backward(dy, ...saved)),
-    };
-  });
-  return operation(...inputs);
-}
 
 /** x·weight + bias: [..., in]·[in, out] + [out]. */
 export function affine<T extends tf.Tensor>(x: T, weight: tf.Tensor2D, bias: tf.Tensor1D): T {
@@ -68,14 +49,14 @@ export function normThenModulate(x: tf.Tensor3D, shift: tf.Tensor3D, scale: tf.T
       const centred = tf.sub(x, tf.mean(x, -1, true));
       const inverse = inverseRms(centred);
       const normed = tf.mul(centred, inverse);
-      save(normed, inverse, scale);
-      return tf.add(tf.mul(normed, tf.add(scale, 1)), shift);
+      const gain = tf.add(scale, 1);
+      save(normed, inverse, gain);
+      return tf.add(tf.mul(normed, gain), shift);
     },
-    (dy, normed, inverse, saved) => {
+    (dy, normed, inverse, gain) => {
       const weighted = tf.mul(dy, normed!);
-      const gain = tf.add(saved!, 1);
-      const dNormed = tf.mul(dy, gain);
-      const alongNormed = tf.mean(tf.mul(weighted, gain), -1, true);
+      const dNormed = tf.mul(dy, gain!);
+      const alongNormed = tf.mean(tf.mul(weighted, gain!), -1, true);
       const across = tf.sub(tf.sub(dNormed, tf.mean(dNormed, -1, true)), tf.mul(normed!, alongNormed));
       return [tf.mul(across, inverse!), tf.sum(dy, 1, true), tf.sum(weighted, 1, true)];
     },
@@ -105,40 +86,47 @@ export function gelu<T extends tf.Tensor>(x: T): T {
   );
 }
 
+export interface Rotation {
+  /** Constants [1, N, 1, h]. */
+  readonly cos: tf.Tensor4D;
+  readonly sin: tf.Tensor4D;
+  /** The signed swap of pairs [h, h]. */
+  readonly turn: tf.Tensor2D;
+}
+
 /**
- * RMS norm times `scale`, then the rotary rotation n∘cos + (n·rotate)∘sin. x [B, N, H, h]; cos, sin [N, h], with the norm's
- * gain in them; `rotate` [h, h] is a constant.
+ * RMS norm with its gain and `scale`, then the rotary rotation n∘cos + (n·turn)∘sin. x [B, N, H, h]; gain [1, N, 1, h], or
+ * [1, 1, 1, h] where it is the same for all tokens.
  */
 export function normThenRotate(
   x: tf.Tensor4D,
-  cos: tf.Tensor2D,
-  sin: tf.Tensor2D,
-  rotate: tf.Tensor2D,
+  gain: tf.Tensor4D,
+  { cos, sin, turn }: Rotation,
   scale: number,
 ): tf.Tensor4D {
   const { shape } = x;
-  const [, tokens, , headDim] = shape;
-  const overHeads = (table: tf.Tensor) => tf.reshape(table, [1, tokens, 1, headDim]);
-  const times = (y: tf.Tensor, matrix: tf.Tensor2D, transposed: boolean) =>
-    tf.reshape(tf.matMul(asRows(y, headDim), matrix, false, transposed), shape);
+  const headDim = shape[3];
+  const sameForTokens = gain.shape[1] === 1;
+  const times = (y: tf.Tensor, matrix: tf.Tensor, transposed: boolean) =>
+    tf.reshape(tf.matMul(asRows(y, headDim), matrix as tf.Tensor2D, false, transposed), shape);
   return withGradient<tf.Tensor4D>(
-    [x, cos, sin],
+    [x, gain],
     (save) => {
       const plainInverse = inverseRms(x);
       const inverse = scale === 1 ? plainInverse : tf.mul(plainInverse, scale);
       const normed = tf.mul(x, inverse);
-      const turned = times(normed, rotate, false);
-      const [cosines, sines] = [overHeads(cos), overHeads(sin)];
-      save(normed, turned, inverse, cosines, sines, rotate);
-      return tf.add(tf.mul(normed, cosines), tf.mul(turned, sines));
+      save(normed, inverse, gain, cos, sin, turn);
+      const weighted = tf.mul(normed, gain);
+      return tf.add(tf.mul(weighted, cos), tf.mul(times(weighted, turn, false), sin));
     },
-    (dy, normed, turned, inverse, cosines, sines, back) => {
-      const dNormed = tf.add(tf.mul(dy, cosines!), times(tf.mul(dy, sines!), back as tf.Tensor2D, true));
-      const alongNormed = tf.mul(tf.mean(tf.mul(dNormed, normed!), -1, true), 1 / scale ** 2);
-      const dx = tf.mul(tf.sub(dNormed, tf.mul(normed!, alongNormed)), inverse!);
+    (dy, normed, inverse, savedGain, cosines, sines, back) => {
+      const dWeighted = tf.add(tf.mul(dy, cosines!), times(tf.mul(dy, sines!), back!, true));
+      const alongNormed = tf.mul(dWeighted, normed!);
       // Over samples first: that sum runs along memory.
-      const overSamplesAndHeads = (y: tf.Tensor) => tf.sum(tf.sum(y, 0), 1);
-      return [dx, overSamplesAndHeads(tf.mul(dy, normed!)), overSamplesAndHeads(tf.mul(dy, turned!))];
+      const dGain = tf.sum(tf.sum(alongNormed, 0, true), sameForTokens ? [1, 2] : 2, true);
+      const share = tf.mul(tf.mean(tf.mul(alongNormed, savedGain!), -1, true), 1 / scale ** 2);
+      const dx = tf.mul(tf.sub(tf.mul(dWeighted, savedGain!), tf.mul(normed!, share)), inverse!);
+      return [dx, dGain];
     },
   );
 }

@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { ModelConfig } from './config.ts';
 import { normThenRotate } from './fused-gradients.ts';
 import { attend, linear } from './layers.ts';
-import type { QwenContext, StreamRotary } from './qwen-context.ts';
+import type { QwenContext } from './qwen-context.ts';
 import type { WeightSet } from './weights.ts';
 
 /** image [B, Ni, D], text [B, Nt, D], normed and modulated → attention output per stream, before its projection. */
@@ -41,25 +41,18 @@ export function jointAttention(
   return { image: ofImage, text: ofText };
 }
 
-/**
- * RMS norm with its gain, rotation and scale of x [B, N, H, h]. The gain goes into the rotary tables, which are small:
- * (g∘n)∘cos + ((g∘n)·P)∘sin = n∘(g∘cos) + (n·P)∘(swap(g)∘sin).
- */
+/** RMS norm with its stream's gain, rotation and scale of x [B, N, H, h]. */
 function rotated(
   x: tf.Tensor4D,
   block: WeightSet,
   which: 'q' | 'k',
-  context: QwenContext,
+  { jointRotation, imageRotation, streams }: QwenContext,
   withText: boolean,
   scale: number,
 ): tf.Tensor4D {
-  const headDim = x.shape[3];
-  const table = (gain: tf.Tensor1D, { cos, sin }: StreamRotary) => {
-    const swapped = tf.matMul(tf.reshape(gain, [1, headDim]) as tf.Tensor2D, context.swap);
-    return { cos: tf.mul(cos, gain) as tf.Tensor2D, sin: tf.mul(sin, swapped) as tf.Tensor2D };
-  };
-  const ofImage = table(block.vector(`attn.norm_${which}`), context.imageRotary);
-  const ofText = withText ? table(block.vector(`attn.norm_added_${which}`), context.textRotary) : null;
-  const joined = (part: 'cos' | 'sin') => (ofText ? tf.concat2d([ofText[part], ofImage[part]], 0) : ofImage[part]);
-  return normThenRotate(x, joined('cos'), joined('sin'), context.rotate, scale);
+  const [, tokens, , headDim] = x.shape;
+  const ofImage = block.vector(`attn.norm_${which}`);
+  if (!withText) return normThenRotate(x, tf.reshape(ofImage, [1, 1, 1, headDim]), imageRotation, scale);
+  const gains = tf.matMul(streams, tf.stack([block.vector(`attn.norm_added_${which}`), ofImage]) as tf.Tensor2D);
+  return normThenRotate(x, tf.reshape(gains, [1, tokens, 1, headDim]), jointRotation, scale);
 }

@@ -4,6 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { ModelConfig } from './config.ts';
+import type { Rotation } from './fused-gradients.ts';
 import { linear, silu } from './layers.ts';
 import { imageRotary, pairSwap, textRotary, timeFeatures } from './rotary.ts';
 import type { PassContext, TransformerInputs } from './transformer.ts';
@@ -12,20 +13,14 @@ import type { WeightSet } from './weights.ts';
 /** Added to the score of a masked key; far below any score, and finite so that no engine makes NaN of it. */
 const MASKED_SCORE = -1e9;
 
-export interface StreamRotary {
-  /** [N, h] */
-  readonly cos: tf.Tensor2D;
-  readonly sin: tf.Tensor2D;
-}
-
 export interface QwenContext extends PassContext {
   /** silu(time embedding) [B, D] */
   readonly conditioning: tf.Tensor2D;
-  readonly imageRotary: StreamRotary;
-  readonly textRotary: StreamRotary;
-  /** Signed and unsigned swap of rotary pairs [h, h]. */
-  readonly rotate: tf.Tensor2D;
-  readonly swap: tf.Tensor2D;
+  /** Of [text, image] as one sequence, and of the image alone. */
+  readonly jointRotation: Rotation;
+  readonly imageRotation: Rotation;
+  /** Which stream a token of the sequence belongs to: [Nt + Ni, 2], (1, 0) for text and (0, 1) for image. */
+  readonly streams: tf.Tensor2D;
   /** Additive [B, 1, 1, Nt + Ni], or null. */
   readonly mask: tf.Tensor4D | null;
 }
@@ -33,10 +28,16 @@ export interface QwenContext extends PassContext {
 export function beginContext(inputs: TransformerInputs, config: ModelConfig, globals: WeightSet): QwenContext {
   const { batch, imageTokens, textTokens, imageShapes } = inputs;
   const { headDim, ropeAxes } = config;
-  const rotary = (tables: { cos: Float32Array; sin: Float32Array }, tokens: number): StreamRotary => ({
-    cos: tf.tensor2d(tables.cos, [tokens, headDim]),
-    sin: tf.tensor2d(tables.sin, [tokens, headDim]),
-  });
+  const tokens = textTokens + imageTokens;
+  const [ofText, ofImage] = [textRotary(textTokens, imageShapes, ropeAxes), imageRotary(imageShapes, ropeAxes)];
+  const table = (...parts: Float32Array[]) =>
+    tf.tidy(() =>
+      tf.concat4d(
+        parts.map((part) => tf.tensor4d(part, [1, part.length / headDim, 1, headDim])),
+        1,
+      ),
+    );
+  const turn = tf.tensor2d(pairSwap(headDim), [headDim, headDim]);
   const conditioning = tf.tidy(() => {
     const features = timeFeatures(inputs.timestep);
     const sinusoid = tf.tensor2d(features, [batch, features.length / batch]);
@@ -48,10 +49,12 @@ export function beginContext(inputs: TransformerInputs, config: ModelConfig, glo
     imageTokens,
     textTokens,
     conditioning,
-    imageRotary: rotary(imageRotary(imageShapes, ropeAxes), imageTokens),
-    textRotary: rotary(textRotary(textTokens, imageShapes, ropeAxes), textTokens),
-    rotate: tf.tensor2d(pairSwap(headDim, true), [headDim, headDim]),
-    swap: tf.tensor2d(pairSwap(headDim, false), [headDim, headDim]),
+    jointRotation: { cos: table(ofText.cos, ofImage.cos), sin: table(ofText.sin, ofImage.sin), turn },
+    imageRotation: { cos: table(ofImage.cos), sin: table(ofImage.sin), turn },
+    streams: tf.tensor2d(
+      Float32Array.from({ length: 2 * tokens }, (_, i) => (i % 2 === (i < 2 * textTokens ? 0 : 1) ? 1 : 0)),
+      [tokens, 2],
+    ),
     mask: additiveMask(inputs),
   };
 }
@@ -66,7 +69,8 @@ function additiveMask({ batch, imageTokens, textTokens, mask }: TransformerInput
   return tf.tensor4d(scores, [batch, 1, 1, tokens]);
 }
 
-export function disposeQwenContext({ conditioning, imageRotary, textRotary, rotate, swap, mask }: QwenContext): void {
-  tf.dispose([conditioning, imageRotary.cos, imageRotary.sin, textRotary.cos, textRotary.sin, rotate, swap]);
+export function disposeQwenContext({ conditioning, jointRotation, imageRotation, streams, mask }: QwenContext): void {
+  tf.dispose([conditioning, jointRotation.cos, jointRotation.sin, jointRotation.turn, streams]);
+  tf.dispose([imageRotation.cos, imageRotation.sin]);
   mask?.dispose();
 }

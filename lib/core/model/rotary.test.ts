@@ -38,7 +38,7 @@ test('a further image is a further frame', () => {
 });
 
 test('the pair swap turns a pair by a quarter', () => {
-  const swap = pairSwap(4, true);
+  const swap = pairSwap(4);
   const turn = (x: number[]) => x.map((_, j) => x.reduce((sum, v, i) => sum + v * swap[i * 4 + j]!, 0));
   expect(turn([1, 2, 3, 4])).toEqual([-2, 1, -4, 3]);
 });

@@ -61,11 +61,11 @@ function tablesOf(
   return { cos, sin };
 }
 
-/** P [headDim, headDim] with (x·P)[2k] = −x[2k+1] and (x·P)[2k+1] = x[2k]; unsigned, it swaps the members of each pair. */
-export function pairSwap(headDim: number, signed: boolean): Float32Array {
+/** P [headDim, headDim] with (x·P)[2k] = −x[2k+1] and (x·P)[2k+1] = x[2k]. */
+export function pairSwap(headDim: number): Float32Array {
   const swap = new Float32Array(headDim * headDim);
   for (let k = 0; k < headDim; k += 2) {
-    swap[(k + 1) * headDim + k] = signed ? -1 : 1;
+    swap[(k + 1) * headDim + k] = -1;
     swap[k * headDim + k + 1] = 1;
   }
   return swap;
