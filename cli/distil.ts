@@ -61,9 +61,12 @@ export async function distil(argv: readonly string[], { signal }: CommandContext
     settings: { ...settings(model.width), data: dataId === null ? data : { kind: 'file', path: dataId } },
   };
   await withBackend(env, async (backend) => {
-    console.error(estimateText(plan, await backend.estimate(request)));
+    const known = await sameRun(backend, request, model);
+    // A run that goes on was told about when it began, and measuring takes its time.
+    if (!known || args.flag('estimate')) console.error(estimateText(plan, await backend.estimate(request)));
     if (args.flag('estimate')) return;
-    const id = await startOrGoOn(backend, request, model);
+    const id = known ? await goOn(backend, known) : await backend.createRun(request);
+    if (!known) console.error(`run ${id}`);
     await finish(backend, id, signal);
     const run = await measured(backend, id, signal);
     const choice: ExportChoice = { plugged: run.plan.intervals, fineTuned: run.settings.fineTune !== null, dtype };
@@ -101,15 +104,7 @@ function estimateText(plan: Plan, { seconds, memoryBytes, diskBytes, basis }: Ru
   ].join('\n');
 }
 
-/** A run of the same model, intervals and settings that was not given up goes on; else a new one is made. */
-async function startOrGoOn(backend: Backend, request: RunRequest, model: ModelSummary): Promise<string> {
-  const known = await sameRun(backend, request, model);
-  if (!known) {
-    const id = await backend.createRun(request);
-    console.error(`run ${id}`);
-    return id;
-  }
-  const { id, jobs, state } = known;
+async function goOn(backend: Backend, { id, jobs, state }: RunView): Promise<string> {
   const done = jobs.filter((job) => job.state === 'done').length;
   console.error(`run ${id} goes on: ${done} of ${jobs.length} done`);
   if (state === 'paused' || jobs.some((job) => job.state === 'paused')) await backend.resumeRun(id);
@@ -117,6 +112,7 @@ async function startOrGoOn(backend: Backend, request: RunRequest, model: ModelSu
   return id;
 }
 
+/** A run of the same model, intervals and settings that was not given up. */
 async function sameRun(backend: Backend, request: RunRequest, model: ModelSummary): Promise<RunView | null> {
   for (const { id, state, modelName } of await backend.listRuns()) {
     if (state === 'cancelled' || modelName !== model.name) continue;
