@@ -68,7 +68,9 @@ export function unflatten(vectors: FlatParameters, layout: ParameterLayout): Map
     const sizes = group.map(({ size }) => size);
     const parts = group.length === 1 ? [vector] : tf.split(vector, sizes);
     group.forEach(({ name, shape }, i) => {
-      tensors.set(name, tf.reshape(parts[i]!, [...shape]));
+      const part = parts[i]!;
+      // A vector needs no call, and a block has more of them than of matrices.
+      tensors.set(name, shape.length === 1 && group.length > 1 ? part : tf.reshape(part, [...shape]));
     });
   });
   return tensors;

@@ -84,7 +84,7 @@ export class WeightSet {
     this.#tensors.set(name, tensor);
   }
   vector(name: string): tf.Tensor1D {
-    return tf.reshape(this.#find(`${name}.weight`), [-1]);
+    return this.#find(`${name}.weight`) as tf.Tensor1D;
   }
   linear(name: string): LinearWeights {
     return {
