@@ -16,7 +16,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
-const ENGINES = join(ROOT, '.engines');
+/** The environment variable is for the tests: the product looks in the project's folder alone. */
+const ENGINES = process.env.CONTIGUA_ENGINES ?? join(ROOT, '.engines');
 const TARGET = join(ENGINES, 'tensorflow');
 const TFJS_NODE = `@tensorflow/tfjs-node@${createRequire(import.meta.url)('@tensorflow/tfjs-core/package.json').version}`;
 const TENSORFLOW = '2.21';
