@@ -3,10 +3,20 @@
  * time, writes real files, and goes on from a checkpoint exactly as if it had never stopped. Its "weights" are a chain of
  * digests over the steps, so any step left out, done twice or begun from another state ends in other bytes. Every step is
  * logged to the file FAKE_LOG as "key step pid", so that tests can count what was repeated. While the file FAKE_LOG.hold
- * names a step, none begins after it, so that tests can catch a run where they want it. Plain JavaScript, to start fast.
+ * names a step, none begins after it, so that tests can catch a run where they want it; while FAKE_LOG.stillborn is there,
+ * a process dies where its engine should start. Plain JavaScript, to start fast.
  */
 import { createHash } from 'node:crypto';
-import { appendFileSync, closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeSync,
+} from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const { FAKE_LOG, FAKE_FINGERPRINT = '', FAKE_STEP_MS = '1', FAKE_BYTES = '2000', FAKE_BLOCKS = '16' } = process.env;
@@ -34,6 +44,7 @@ async function answer({ id, task, input }) {
 
 const tasks = {
   startEngine: ({ wanted }) => {
+    if (existsSync(`${FAKE_LOG}.stillborn`)) process.kill(process.pid, 'SIGKILL');
     const offered = (process.env.FAKE_ENGINES ?? 'wasm').split(' ');
     const candidates = offered.map((name) => ({
       name,

@@ -25,11 +25,11 @@ import type { StartCompute } from '../worker/compute-slot.ts';
 /** A fraction of the real durations, with a lease that a busy machine's pauses do not use up. */
 export const SHORT: Timing = {
   lease: 5_000,
-  heartbeat: 300,
-  sweep: 200,
-  poll: 50,
-  follow: 30,
-  steps: 40,
+  heartbeat: 500,
+  sweep: 500,
+  poll: 200,
+  follow: 100,
+  steps: 100,
   patience: 20_000,
 };
 
@@ -78,6 +78,8 @@ export interface Setting {
   /** No fake goes beyond the step until it is let go. */
   hold(step: number): Promise<void>;
   letGo(): Promise<void>;
+  /** Fakes die at their start as long as this is set. */
+  stillborn(set: boolean): Promise<void>;
   remove(): Promise<void>;
 }
 
@@ -165,6 +167,7 @@ export async function makeSetting(
       await rename(`${logPath}.part`, `${logPath}.hold`);
     },
     letGo: () => rm(`${logPath}.hold`),
+    stillborn: (set) => (set ? writeFile(`${logPath}.stillborn`, '') : rm(`${logPath}.stillborn`)),
     remove: () => rm(folder, { recursive: true, force: true, maxRetries: 5 }),
   };
 }
@@ -184,7 +187,7 @@ export async function until(
   for (;;) {
     const view = await backend.viewRun(id);
     if (wanted(view)) return view;
-    await new Promise((go) => setTimeout(go, 20));
+    await new Promise((go) => setTimeout(go, 60));
   }
 }
 

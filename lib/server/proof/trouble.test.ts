@@ -89,6 +89,23 @@ describe('a damaged checkpoint', LONG, () => {
 
 const stepIn = (path: string) => Number(/state-(\d+)/.exec(path)?.[1]);
 
+describe('an engine whose process dies while it starts', LONG, () => {
+  it('is started again; until it is there the worker takes no jobs and says why', async () => {
+    const setting = await made();
+    await setting.stillborn(true);
+    const backend = await started(setting);
+    const id = await backend.createRun(oneInterval(setting));
+    const worker = async () => (await backend.status()).workers[0];
+    while (!(await worker())) await new Promise((go) => setTimeout(go, 50));
+    expect(await worker()).toMatchObject({ engine: '', why: expect.stringContaining('SIGKILL') });
+    expect((await backend.viewRun(id)).jobs[0]).toMatchObject({ state: 'queued', attempt: 0 });
+    await setting.stillborn(false);
+    await until(backend, id, isDone);
+    expect(await worker()).toMatchObject({ engine: 'wasm' });
+    expect(setting.sentences).toHaveLength(1);
+  });
+});
+
 /** A store that can be cut off. */
 function fragile(store: ArtifactStore): ArtifactStore & { down: boolean } {
   const cut = {

@@ -60,6 +60,8 @@ interface Place {
 
 /** A measuring process that was idle for so long gives its memory back. */
 const IDLE_MS = 60_000;
+const FIRST_RETRY_MS = 200;
+const LAST_RETRY_MS = 10_000;
 
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
   const id = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`;
@@ -114,21 +116,29 @@ class Work {
     });
   }
 
-  /** Tells which engine there is, and why; without one it takes no jobs and says so in the list of workers. */
+  /**
+   * Tells which engine there is, and why; without one it takes no jobs and says so in the list of workers. A process that
+   * dies while it starts may do better next time, an engine that is not there will not.
+   */
   private async startEngine(): Promise<void> {
-    const { env, report } = this.options;
+    const { env } = this.options;
     const [first] = this.places;
-    try {
-      this.report = (await first?.slot.startEngine(env.engine, this.stopped)) ?? null;
-    } catch (thrown) {
-      await first?.slot.end();
-      if (this.stopped.aborted) return;
-      const { message } = asContiguaError(thrown);
-      report(`This worker takes no jobs: ${message}`);
-      this.report = null;
-      this.refusal = message;
+    for (let wait = FIRST_RETRY_MS; !this.stopped.aborted && !this.report; wait = Math.min(2 * wait, LAST_RETRY_MS)) {
+      try {
+        this.report = (await first?.slot.startEngine(env.engine, this.stopped)) ?? null;
+        this.refusal = '';
+        await this.sayFailures(() => this.register());
+      } catch (thrown) {
+        await first?.slot.end();
+        if (this.stopped.aborted) return;
+        const { message, code } = asContiguaError(thrown);
+        this.refusal = message;
+        this.say(`This worker takes no jobs: ${message}`);
+        await this.sayFailures(() => this.register());
+        if (code === 'engine-unavailable') return;
+        await pause(wait, this.stopped);
+      }
     }
-    await this.sayFailures(() => this.register());
   }
 
   /** Calibrations, one after the other. */
@@ -164,7 +174,7 @@ class Work {
     const none = { name: '', device: '', threads: null, why: this.refusal, candidates: [] };
     await context.db.change(
       `insert into contigua.workers (id, host, pid, slots, report) values ($1, $2, $3, $4, $5::text::jsonb)
-       on conflict (id) do update set seen_at = clock_timestamp()`,
+       on conflict (id) do update set seen_at = clock_timestamp(), report = excluded.report`,
       [this.id, hostname(), process.pid, env.slots, json(this.report ?? none)],
     );
   }
@@ -279,16 +289,20 @@ class Work {
     }
   }
 
-  /** What fails here is tried again by itself; each failure is said once until something else happens. */
+  /** What fails here is tried again by itself; each failure is said once. */
   private async sayFailures(work: () => Promise<void>): Promise<void> {
     try {
       await work();
     } catch (thrown) {
       const { message, code } = asContiguaError(thrown);
       const sentence = code === 'internal' && thrown instanceof Error ? (thrown.stack ?? message) : message;
-      if (!this.said.has(sentence)) this.options.report(sentence);
-      this.said.add(sentence);
+      this.say(sentence);
     }
+  }
+
+  private say(sentence: string): void {
+    if (!this.said.has(sentence)) this.options.report(sentence);
+    this.said.add(sentence);
   }
 }
 
