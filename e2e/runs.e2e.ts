@@ -151,9 +151,10 @@ test('the student model, single students, the plan and every table can be taken 
 
 test('one interval is added to the finished run and trained alone', async ({ page }) => {
   await page.goto(`/runs/${run}`);
-  const origin = await interval(page, 3, 4)
-    .getByText(/started from block 3/)
-    .innerText();
+  const origin =
+    (await interval(page, 3, 4)
+      .getByText(/started from block 3/)
+      .textContent()) ?? '';
   await page.getByRole('button', { name: 'Add an interval' }).click();
   const form = page.getByRole('dialog', { name: 'Add an interval' });
   await form.getByLabel('First block').fill('10');
