@@ -84,15 +84,13 @@ export class Study {
   async removal(): Promise<Row[]> {
     const { fewPictures } = this.settings;
     const single = contiguousRuns(this.numBlocks, 1).map((removed) => ({ arm: 'single', removed }));
-    const several = [2, 4].flatMap((length) => [
-      ...contiguousRuns(this.numBlocks, length).map((removed) => ({ arm: 'contiguous', removed })),
-      ...scatteredBlocks(this.numBlocks, length, this.numBlocks - length + 1, length).map((removed) => ({
-        arm: 'non-contiguous',
-        removed,
-      })),
-    ]);
+    const pairs = contiguousRuns(this.numBlocks, 2).map((removed) => ({ arm: 'contiguous', removed }));
+    const apart = scatteredBlocks(this.numBlocks, 2, pairs.length, 2).map((removed) => ({
+      arm: 'non-contiguous',
+      removed,
+    }));
     return await Promise.all(
-      [...single, ...several].map(async ({ arm, removed }) => ({
+      [...single, ...pairs, ...apart].map(async ({ arm, removed }) => ({
         arm,
         removed: removed.length,
         intervals: removed.join(', '),

@@ -26,7 +26,7 @@ export async function writeTables(path: string, tables: StudyTables): Promise<vo
     depths: tables.depths.length > 0 ? armTable([...tables.depths, ...tables.fineTuned], tables.teacher) : '',
     ablation: armTable(tables.ablation, tables.teacher),
     rules: armTable(tables.rules, tables.teacher),
-    subsets: subsetTable(tables.subsets, tables.teacher),
+    subsets: subsetTable(tables.subsets),
   };
   for (const [name, table] of Object.entries(sections)) {
     if (table === '') continue;
@@ -79,8 +79,10 @@ function removalTable(rows: readonly Row[]): string {
   ].join('\n');
 }
 
-function subsetTable(rows: readonly Row[], teacher: Quality): string {
+function subsetTable(rows: readonly Row[]): string {
   if (rows.length === 0) return '';
+  // On the same few captions as the subsets.
+  const teacher = rows.find(({ removed }) => removed === 0)?.quality.facts ?? Number.NaN;
   const lines = [...groupBy(rows, ({ removed }) => String(removed)).entries()]
     .sort(([x], [y]) => Number(x) - Number(y))
     .map(([removed, group]) => {
@@ -88,7 +90,7 @@ function subsetTable(rows: readonly Row[], teacher: Quality): string {
         (x, y) => y.quality.facts - x.quality.facts || x.quality.outputError - y.quality.outputError,
       );
       const facts = byFacts.map(({ quality }) => quality.facts);
-      return `| ${removed} | ${group.length} | ${percent(facts[0]!)} | ${percent(median(facts))} | ${percent(facts.at(-1)!)} | ${percent(facts[0]! / teacher.facts)} | \`${byFacts[0]!.intervals}\` |`;
+      return `| ${removed} | ${group.length} | ${percent(facts[0]!)} | ${percent(median(facts))} | ${percent(facts.at(-1)!)} | ${percent(facts[0]! / teacher)} | \`${byFacts[0]!.intervals}\` |`;
     });
   return [
     '| blocks gone | subsets | facts, best | median | worst | best, of the teacher’s | the best |',
