@@ -17,6 +17,8 @@ export const ENGINE_NAMES = ['auto', 'tensorflow', 'webgpu', 'wasm', 'cpu'] as c
 export type WantedEngine = (typeof ENGINE_NAMES)[number];
 
 const SCHEMA = 'contigua_queue';
+/** Another number than the one in database/migrations.ts. */
+const LOCK = 7_215_035;
 const TEN_YEARS_S = 10 * 365 * 24 * 3600;
 const ticket = z.object({ job: z.int() });
 
@@ -39,13 +41,15 @@ export async function openQueue(db: Database, onError: (error: Error) => void): 
     registerInstance: false,
   });
   boss.on('error', onError);
-  await boss.start();
-  const names = (['train', 'measure'] as const).flatMap((lane) => ENGINE_NAMES.map((engine) => nameOf(lane, engine)));
-  for (const name of names) {
-    await boss.createQueue(name, { retentionSeconds: TEN_YEARS_S });
-    // Known before the first transaction: on the embedded database a look-up inside one would wait for itself.
-    await boss.findJobs(name, { limit: 1 });
-  }
+  await oneAtATime(db, async () => {
+    await boss.start();
+    const names = (['train', 'measure'] as const).flatMap((lane) => ENGINE_NAMES.map((engine) => nameOf(lane, engine)));
+    for (const name of names) {
+      await boss.createQueue(name, { retentionSeconds: TEN_YEARS_S });
+      // Known before the first transaction: on the embedded database a look-up inside one would wait for itself.
+      await boss.findJobs(name, { limit: 1 });
+    }
+  });
   return {
     async send({ forQueue }, lane, engine, job) {
       const name = nameOf(lane, engine);
@@ -67,6 +71,16 @@ export async function openQueue(db: Database, onError: (error: Error) => void): 
     // Its database is not its own.
     stop: () => boss.stop({ graceful: false, close: false }),
   };
+}
+
+/** Processes that start together on an empty server make its schema one after the other; pg-boss' own lock came too late. */
+async function oneAtATime(db: Database, work: () => Promise<void>): Promise<void> {
+  // Alone anyway, and its one connection would be the transaction's.
+  if (db.embedded) return await work();
+  await db.transaction(async (transaction) => {
+    await transaction.rows(z.unknown(), 'select pg_advisory_xact_lock($1)', [LOCK]);
+    await work();
+  });
 }
 
 function nameOf(lane: Lane, engine: WantedEngine): string {

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { seededRandom } from '../../core/random.ts';
 import type { NumberedEvent } from '../backend.ts';
 import { type HostProcess, startHost } from './host-process.ts';
-import { isDone, killOne, makeSetting, type Setting, until } from './setting.ts';
+import { isDone, killOne, makeSetting, randomMoment, type Setting, until } from './setting.ts';
 import { expectUndisturbed, repeatedSteps, trainUndisturbed } from './undisturbed.ts';
 
 const ended: (() => Promise<void>)[] = [];
@@ -16,14 +16,12 @@ async function setting(work: Parameters<typeof makeSetting>[0]): Promise<Setting
   return made;
 }
 
-const sleep = (milliseconds: number) => new Promise((go) => setTimeout(go, milliseconds));
-
 describe('the embedded database', () => {
   it('loses nothing when compute processes and the host, and so the database, are killed again and again', {
     timeout: 1_800_000,
   }, async () => {
     const KILLS = 12;
-    const STEPS = { steps: 150, checkpointEvery: 10, heldOutEvery: 50 };
+    const STEPS = { steps: 200, checkpointEvery: 15, heldOutEvery: 50 };
     const calm = await setting({});
     const reference = await trainUndisturbed(calm, calm.request(STEPS));
 
@@ -37,7 +35,7 @@ describe('the embedded database', () => {
     await host.follow(id, told);
     const kills = { compute: 0, host: 0 };
     for (let kill = 0; kill < KILLS; kill++) {
-      await sleep(100 + random.uniform() * 500);
+      await randomMoment(wild, random);
       if (random.uniform() < 0.4) {
         await host.kill();
         kills.host += 1;
@@ -57,6 +55,7 @@ describe('the embedded database', () => {
     );
     expect(kills.host).toBeGreaterThan(2);
     expect(kills.compute).toBeGreaterThan(2);
+    expect(repeatedSteps(log)).toBeGreaterThan(0);
     await expectUndisturbed({ backend: host, view, told, stored, log }, reference);
     await host.close();
   });

@@ -4,7 +4,7 @@ import { seededRandom } from '../../core/random.ts';
 import type { NumberedEvent } from '../backend.ts';
 import { type HostProcess, startHost } from './host-process.ts';
 import { makePostgres, PASSWORD, type TestPostgres, whyNoPostgres } from './postgres.ts';
-import { isDone, killOne, makeSetting, type Setting, until } from './setting.ts';
+import { isDone, killOne, makeSetting, randomMoment, type Setting, until } from './setting.ts';
 import { expectUndisturbed, repeatedSteps, trainUndisturbed } from './undisturbed.ts';
 
 const reason = whyNoPostgres();
@@ -44,7 +44,7 @@ describe.skipIf(reason !== null)('PostgreSQL', () => {
   it('lets two workers share a run, and loses nothing when workers, compute processes and the server are killed', {
     timeout: 1_800_000,
   }, async () => {
-    const STEPS = { steps: 150, checkpointEvery: 10, heldOutEvery: 50 };
+    const STEPS = { steps: 200, checkpointEvery: 15, heldOutEvery: 50 };
     const calm = await setting({});
     const reference = await trainUndisturbed(calm, calm.request(STEPS));
 
@@ -67,7 +67,7 @@ describe.skipIf(reason !== null)('PostgreSQL', () => {
       'server',
       'compute',
     ] as const) {
-      await sleep(100 + random.uniform() * 500);
+      await randomMoment(wild, random);
       if (kill === 'compute') {
         const [one, two] = await Promise.all(machines.map((host) => host.computePids()));
         if (killOne([...(one ?? []), ...(two ?? [])], random)) kills.compute += 1;
@@ -96,6 +96,7 @@ describe.skipIf(reason !== null)('PostgreSQL', () => {
         .map(([what, times]) => `${times} kills of a ${what}`)
         .join(', ')}; ` + `${repeatedSteps(log)} of ${log.filter(({ begins }) => !begins).length} steps were repeated`,
     );
+    expect(repeatedSteps(log)).toBeGreaterThan(0);
     expect(new Set(view.jobs.map(({ worker }) => worker?.id)).size).toBeGreaterThan(1);
     await expectUndisturbed({ backend: host, view, told, stored: told, log }, reference);
     expect(JSON.stringify([machines.map(({ sentences }) => sentences), await host.status(), view])).not.toContain(

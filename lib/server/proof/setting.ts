@@ -215,3 +215,15 @@ export function killOne(pids: readonly number[], random: SeededRandom): boolean 
     return false;
   }
 }
+
+/**
+ * A random moment of a run under way: mostly after some more steps, wherever between two checkpoints that is, and now and
+ * then whatever happens to be going on, such as a process that starts. A run that is over makes no steps: it is not waited for.
+ */
+export async function randomMoment(setting: Pick<Setting, 'log'>, random: SeededRandom): Promise<void> {
+  if (random.uniform() < 0.25) return await sleep(random.uniform() * 400);
+  const lines = (await setting.log()).length + random.integer(50);
+  for (const until = Date.now() + 20_000; Date.now() < until && (await setting.log()).length < lines; ) await sleep(10);
+}
+
+const sleep = (milliseconds: number) => new Promise<void>((go) => setTimeout(go, milliseconds));
