@@ -30,8 +30,8 @@ import { useDetected } from './use-linked';
 
 const SCORES: readonly { readonly value: DamageScore; readonly label: string }[] = [
   { value: 'cka', label: '1 − cka' },
-  { value: 'removed', label: 'output error, removed' },
-  { value: 'probed', label: 'output error, probes' },
+  { value: 'removed', label: 'error, removed' },
+  { value: 'probed', label: 'error, probes' },
   { value: 'probe', label: 'probe error' },
   { value: 'direction', label: 'direction error' },
 ];
@@ -116,7 +116,7 @@ export function IntervalPanel() {
         }
         asRanked={sameIntervals(chosen, chooseByBudget(ranked, removed))}
       />
-      <div className="my-2 flex items-end justify-between gap-2">
+      <div className="my-2 flex items-center justify-between gap-1">
         <Select
           label="Rank by"
           value={score}

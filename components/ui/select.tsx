@@ -15,7 +15,7 @@ export function Select<T extends string>({ label, value, options, onChange, disa
   const id = useId();
   return (
     <div className="flex items-center justify-between gap-2">
-      <label htmlFor={id} className="text-xs text-muted">
+      <label htmlFor={id} className="text-xs whitespace-nowrap text-muted">
         {label}
       </label>
       <span className="relative inline-flex items-center">
