@@ -185,6 +185,13 @@ function Advanced({ form, onChange }: { form: DistilForm; onChange: (form: Disti
           max={1_024}
           onChange={(accumulation) => change({ accumulation })}
         />
+        <NumberField
+          label="Batches (0: new)"
+          value={distil.distinctBatches ?? 0}
+          min={0}
+          max={1_000_000}
+          onChange={(batches) => change({ distinctBatches: batches === 0 ? null : batches })}
+        />
         <DecimalField
           label="Weight decay"
           value={distil.weightDecay}

@@ -29,6 +29,7 @@ export function settingLines({ data, distil, fineTune, engine, cacheBytes }: Run
     line('Data', data.kind === 'shapes' ? 'sample grammar' : data.kind === 'file' ? data.path : 'SYNTHETIC noise'),
     line('Steps', count(distil.steps)),
     line('Batch', distil.accumulation > 1 ? `${distil.batch} × ${distil.accumulation}` : distil.batch),
+    line('Distinct batches', distil.distinctBatches === null ? 'new for every step' : count(distil.distinctBatches)),
     line(
       'Loss',
       LOSS_WORDS[distil.loss] + (distil.loss === 'direction-magnitude' ? `, weight ${distil.magnitudeWeight}` : ''),
