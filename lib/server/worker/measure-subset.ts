@@ -3,10 +3,10 @@ import { pathToFileURL } from 'node:url';
 import type { SubsetMeasurement } from '../../../workers/protocol.ts';
 import { ContiguaError } from '../../core/errors.ts';
 import type { SubsetView } from '../../core/run/index.ts';
+import { outlast } from '../outlast.ts';
 import type { JobRow, SubsetChoice } from '../runs/rows.ts';
 import { finishMeasurement, subsetKey, tellMeasuring } from '../runs/subsets.ts';
 import type { TakenJob } from '../runs/take.ts';
-import { outlast } from './outlast.ts';
 import { pngDataUrl } from './png.ts';
 import { type AttemptTools, modelOf, studentFiles, trainingSource, wantedEngine } from './run-attempt.ts';
 

@@ -7,12 +7,12 @@ import { rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { DistilProgress, SavedFile, StepPoint } from '../../core/run/index.ts';
 import type { ArtifactStore, StoredArtifact } from '../artifacts/store.ts';
+import { outlast } from '../outlast.ts';
 import type { Attempt } from '../runs/attempt.ts';
 import { storeCheckpoint } from '../runs/checkpoints.ts';
 import { pause, type RunContext, type Timing } from '../runs/context.ts';
 import { attemptFolder } from '../runs/garbage.ts';
 import { storeMilestone, storeSteps } from '../runs/training.ts';
-import { outlast } from './outlast.ts';
 
 export interface ReportTo {
   readonly context: RunContext;

@@ -10,6 +10,7 @@ import type { JobWorker, TrainingData } from '../../core/run/index.ts';
 import type { EngineReport } from '../../core/tensor/engine.ts';
 import type { ArtifactStore } from '../artifacts/store.ts';
 import type { ServerModels } from '../models.ts';
+import { outlast } from '../outlast.ts';
 import { Fenced } from '../runs/attempt.ts';
 import type { RunContext, Timing } from '../runs/context.ts';
 import { allStudentsThere } from '../runs/events.ts';
@@ -18,7 +19,6 @@ import { failJob, giveBack, loseAttempt, storeWorker, type TakenJob } from '../r
 import { finishJob } from '../runs/training.ts';
 import type { ComputeSlot } from './compute-slot.ts';
 import { measureSubset } from './measure-subset.ts';
-import { outlast } from './outlast.ts';
 import { notePace } from './pace.ts';
 import { ProgressReport } from './report.ts';
 import { usableCheckpoint } from './resume.ts';

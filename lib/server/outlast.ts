@@ -1,6 +1,6 @@
 /** Trying again while a database or a store does not answer: an outage that passes costs a run nothing but its length. */
-import { asContiguaError, type ErrorCode } from '../../core/errors.ts';
-import { pause } from '../runs/context.ts';
+import { asContiguaError, type ErrorCode } from '../core/errors.ts';
+import { pause } from './runs/context.ts';
 
 const PASSING: ReadonlySet<ErrorCode> = new Set(['database-unreachable', 'store-unreachable']);
 const FIRST_WAIT_MS = 100;
