@@ -9,6 +9,7 @@
  */
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
+import { registerFastWasmCopies, transposeMatrices } from './fast-wasm-copies.ts';
 
 type MultiplyFunction = (
   a: number,
@@ -32,8 +33,7 @@ let registered = false;
 export function registerFastWasmKernels(): void {
   if (registered) return;
   const original = tf.getKernel('BatchMatMul', 'wasm');
-  const transpose = tf.getKernel('Transpose', 'wasm');
-  if (!original || !transpose) throw new Error('Import @tensorflow/tfjs-backend-wasm before its kernels are replaced');
+  if (!original) throw new Error('Import @tensorflow/tfjs-backend-wasm before its kernels are replaced');
   const functions = new WeakMap<BackendWasm, MultiplyFunction>();
 
   tf.unregisterKernel('BatchMatMul', 'wasm');
@@ -43,8 +43,9 @@ export function registerFastWasmKernels(): void {
       const backend = call.backend as BackendWasm;
       const { a, b } = call.inputs as { a: tf.TensorInfo; b: tf.TensorInfo };
       const { transposeA, transposeB } = call.attrs as unknown as { transposeA: boolean; transposeB: boolean };
-      const plainA = transposeA ? turned(a) : a;
-      const plainB = transposeB ? turned(b) : b;
+      if (a.dtype !== 'float32' || b.dtype !== 'float32') return original.kernelFunc(call);
+      const plainA = transposeA ? transposeMatrices(backend, a) : a;
+      const plainB = transposeB ? transposeMatrices(backend, b) : b;
       try {
         const product = batchProduct(plainA, plainB);
         return product ?? original.kernelFunc(call);
@@ -53,21 +54,13 @@ export function registerFastWasmKernels(): void {
         if (plainB !== b) backend.disposeData(plainB.dataId);
       }
 
-      function turned(x: tf.TensorInfo): tf.TensorInfo {
-        const perm = x.shape.map((_, axis) => axis);
-        perm.push(...perm.splice(-2).reverse());
-        const result = transpose?.kernelFunc({ inputs: { x }, attrs: { perm }, backend });
-        if (!result || Array.isArray(result)) throw new Error('Transpose gave no tensor');
-        return result;
-      }
-
       /** null where the batch dimensions broadcast in a way that no caller uses. */
       function batchProduct(x: tf.TensorInfo, y: tf.TensorInfo): tf.TensorInfo | null {
         const [rows = 1, inner = 1] = x.shape.slice(-2);
         const [, columns = 1] = y.shape.slice(-2);
         const [batchX, batchY] = [sizeOf(x.shape.slice(0, -2)), sizeOf(y.shape.slice(0, -2))];
         const sameBatch = x.shape.slice(0, -2).join() === y.shape.slice(0, -2).join();
-        if (x.dtype !== 'float32' || y.dtype !== 'float32' || (!sameBatch && batchX !== 1 && batchY !== 1)) return null;
+        if (!sameBatch && batchX !== 1 && batchY !== 1) return null;
         const batchShape = tf.broadcast_util.assertAndGetBroadcastShape(x.shape.slice(0, -2), y.shape.slice(0, -2));
         const out = backend.makeOutput([...batchShape, rows, columns], 'float32');
         if (sizeOf(out.shape) === 0 || inner === 0) {
@@ -99,6 +92,7 @@ export function registerFastWasmKernels(): void {
       }
     },
   });
+  registerFastWasmCopies();
   registered = true;
 }
 
