@@ -1,7 +1,7 @@
 /** Distillation when things go wrong: the host dies, the server is away, the model is not there. Said, and survived. */
 import { alerts, dragBlocks, expect, fact, open, panel, pick, test } from './contigua.ts';
-import { transformerFiles, writeFolder } from './model-folder.ts';
-import { bar, hostIsUp, hostPid, interval, runIsDone, startRun, TRAINING_MS } from './runs.ts';
+import { calibrationFile, transformerFiles, writeFolder } from './model-folder.ts';
+import { bar, hostIsUp, hostPid, interval, openDistil, runIsDone, startRun, TRAINING_MS } from './runs.ts';
 
 const data = process.env.CONTIGUA_DATA;
 
@@ -61,5 +61,24 @@ test.describe('a server that does not answer', () => {
     await page.unroute('**/api/trpc/**');
     await expect(page.getByText('The runs cannot be read now')).toHaveCount(0, { timeout: 30_000 });
     await expect(alerts(page)).toHaveCount(0);
+  });
+});
+
+test.describe('a calibration file for another model', () => {
+  test.use({ tolerated: [/status of 400/] });
+
+  test('is refused with the reason', async ({ page }) => {
+    const dialog = await openDistil(page, { cut: '3-4', steps: 2 });
+    await dialog.getByText('Calibration file', { exact: true }).click();
+    await expect(dialog.getByRole('button', { name: 'Start distilling' })).toBeDisabled();
+    const send = () => dialog.getByRole('button', { name: 'Send a file to the server' }).click();
+    await pick(page, send, {
+      name: 'other.safetensors',
+      mimeType: 'application/octet-stream',
+      buffer: Buffer.from(calibrationFile(4)),
+    });
+    // Made for another model: its width is not this one's.
+    await expect(dialog.getByRole('alert')).toContainText('hidden_states', { timeout: 60_000 });
+    await expect(dialog.getByRole('button', { name: 'Start distilling' })).toBeDisabled();
   });
 });

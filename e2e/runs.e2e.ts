@@ -155,8 +155,8 @@ test('one interval is added to the finished run and trained alone', async ({ pag
     (await interval(page, 3, 4)
       .getByText(/started from block 3/)
       .textContent()) ?? '';
-  await page.getByRole('button', { name: 'Add an interval' }).click();
-  const form = page.getByRole('dialog', { name: 'Add an interval' });
+  await page.getByRole('button', { name: 'Add interval' }).click();
+  const form = page.getByRole('dialog', { name: 'Add interval' });
   await form.getByLabel('First block').fill('10');
   await form.getByLabel('Last block').fill('11');
   await expect(form).toContainText('It shares blocks with 9–10.');

@@ -35,7 +35,7 @@ export function DistilEstimate({ request, onAnswered }: EstimateProps) {
     <section
       aria-label="Estimate"
       aria-busy={stale || answer === null}
-      className="rounded-md border border-line bg-panel-2 px-3 py-2.5"
+      className="sticky top-0 z-10 rounded-md border border-line bg-panel-2 px-3 py-2.5"
     >
       <dl className={`grid grid-cols-3 gap-3 ${stale ? 'opacity-50' : ''}`}>
         <Quantity

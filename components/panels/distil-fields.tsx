@@ -47,11 +47,7 @@ export function DistilFields({ form, model, onChange }: FieldsProps) {
               {
                 value: 'file',
                 label: 'Calibration file',
-                disabled: model.calibrations.length === 0,
-                title:
-                  model.calibrations.length === 0
-                    ? 'No calibration file lies beside the model on the server'
-                    : undefined,
+                title: 'One that lies beside the model on the server, or one of yours',
               },
               { value: 'synthetic', label: 'Synthetic' },
             ]}

@@ -13,7 +13,7 @@ export function RunAddInterval() {
   const view = useRun((run) => run.view);
   return (
     <Popover
-      name="Add an interval"
+      name="Add interval"
       label="Add interval"
       disabled={!view}
       panelClass="w-72"
