@@ -7,8 +7,9 @@ import { LocalArtifacts } from '../artifacts/local.ts';
 import type { ArtifactStore } from '../artifacts/store.ts';
 import type { Backend, RunRequest } from '../backend.ts';
 import { type BackendOptions, createBackend } from '../create-backend.ts';
+import type { Compute, StartCompute } from '../worker/compute-slot.ts';
 import { startHost } from './host-process.ts';
-import { checksums, isDone, makeSetting, type Setting, until } from './setting.ts';
+import { checksums, isDone, makeSetting, type Setting, startFake, until } from './setting.ts';
 
 const ended: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -181,6 +182,35 @@ describe('two hosts on one embedded folder', LONG, () => {
     expect(view.jobs[0]).toMatchObject({ attempt: 2 });
     expect(view.jobs[0]?.note).toMatch(/Attempt 1 ended about step \d+, with the process that ran it/);
     expect(await checksums(second, view)).toEqual(await calmWeights(second, setting));
+  });
+});
+
+describe('a host that ends in order', LONG, () => {
+  it('gives its jobs back, and leaves no process, timer or connection; the next one goes on from the checkpoint', async () => {
+    const setting = await made();
+    const before = process.getActiveResourcesInfo().toSorted();
+    const computes: Compute[] = [];
+    const startCompute: StartCompute = (options) => {
+      const compute = startFake(setting.fakeEnv())(options);
+      computes.push(compute);
+      return compute;
+    };
+    await setting.hold(15);
+    const first = await createBackend(setting.env, { ...setting.options, startCompute });
+    const id = await first.createRun(oneInterval(setting));
+    await until(first, id, ({ jobs }) => jobs[0]?.checkpointStep === 10);
+    await first.close();
+    // Their `exited` would never resolve where one still ran.
+    expect(computes.length).toBeGreaterThan(0);
+    await Promise.all(computes.map(({ exited }) => exited));
+    expect(await readdir(join(setting.env.dataFolder, 'scratch'))).toEqual([]);
+    while (process.getActiveResourcesInfo().length > before.length) await new Promise((go) => setImmediate(go));
+    await setting.letGo();
+    const second = await started(setting);
+    const view = await until(second, id, isDone);
+    expect(view.jobs[0]).toMatchObject({ attempt: 2, note: null });
+    expect((await setting.log()).filter(({ begins }) => begins).at(-1)?.step).toBe(10);
+    expect(setting.sentences).toEqual([]);
   });
 });
 
