@@ -167,14 +167,17 @@ export function drawLossKey(series: readonly LossSeries[], scales: LossScales, p
   return marks;
 }
 
-/** The streams of one job's steps; a stream that is never updated has no line. */
+/** The streams of one job's steps; a stream that is never updated has no line. The fine-tune's one loss is the output's. */
 export function seriesOf(
   points: readonly StepPoint[],
   smooth: (values: readonly (number | null)[]) => readonly (number | null)[],
+  of: 'streams' | 'output' = 'streams',
 ): LossSeries[] {
   const steps = points.map(({ step }) => step);
   return (['image', 'text'] as const).flatMap((stream) => {
     const raw = points.map((point) => point[stream]);
-    return raw.every((value) => value === null) ? [] : [{ ...LOSS_LOOKS[stream], steps, raw, smooth: smooth(raw) }];
+    if (raw.every((value) => value === null)) return [];
+    const { name, colour, dash } = LOSS_LOOKS[stream];
+    return [{ name: of === 'output' ? 'output' : name, colour, dash, steps, raw, smooth: smooth(raw) }];
   });
 }

@@ -47,6 +47,8 @@ describe('loss curves', () => {
   it('have no line for a stream that is never updated', () => {
     const series = seriesOf([point(1, 0.5, null), point(2, 0.4, null)], (values) => values);
     expect(series.map(({ name }) => name)).toEqual(['image']);
+    const tuned = seriesOf([point(1, 0.5, null)], (values) => values, 'output');
+    expect(tuned.map(({ name }) => name)).toEqual(['output']);
   });
 
   it('keep the least and the greatest of steps that share a pixel, and few points of very many steps', () => {

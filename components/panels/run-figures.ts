@@ -46,7 +46,11 @@ function figureOf({ view, curves }: FollowedRun, figure: RunFigure, current: Sub
       return lossesSvg(
         view.jobs.map((job) => {
           const points = curves[job.key] ?? [];
-          const series = seriesOf(points, (values) => smoothed(values, smoothingWindow(points)));
+          const series = seriesOf(
+            points,
+            (values) => smoothed(values, smoothingWindow(points)),
+            job.interval ? 'streams' : 'output',
+          );
           return { name: jobTitle(job), steps: job.steps, series };
         }),
         facts,

@@ -29,9 +29,10 @@ export function RunIntervals() {
             each can be plugged in alone.
           </p>
           <p>
-            Left: the <em>loss</em> of each stream per optimizer step, on a log scale; faint is every step, bold is
-            smoothed. Right: errors on samples that were never trained on. <em>Direction error</em> compares where
-            states point (0 is the same way, 2 at right angles); <em>magnitude error</em> how long they are.
+            Left: the <em>loss</em> of each stream (of the joint fine-tune: of the model's output) per optimizer step,
+            on a log scale; faint is every step, bold is smoothed. Right: errors on samples that were never trained on.{' '}
+            <em>Direction error</em> compares where states point (0 is the same way, 2 at right angles);{' '}
+            <em>magnitude error</em> how long they are.
           </p>
           <p>
             A student has to beat three stand-ins that need no training: the interval's first block as it stands, linear
@@ -96,17 +97,17 @@ function useLossLines(run: FollowedRun | null) {
   const [cache] = useState(() => new WeakMap<object, ReturnType<typeof linesOf>>());
   return useMemo(() => {
     if (!run) return null;
-    return run.view.jobs.map(({ key }) => {
+    return run.view.jobs.map(({ key, interval }) => {
       const points = run.curves[key] ?? NO_POINTS;
-      const known = cache.get(points) ?? linesOf(points);
+      const known = cache.get(points) ?? linesOf(points, interval ? 'streams' : 'output');
       cache.set(points, known);
       return known;
     });
   }, [run, cache]);
 }
 
-function linesOf(points: FollowedRun['curves'][string]) {
-  const series = seriesOf(points, (values) => smoothed(values, smoothingWindow(points)));
+function linesOf(points: FollowedRun['curves'][string], of: 'streams' | 'output') {
+  const series = seriesOf(points, (values) => smoothed(values, smoothingWindow(points)), of);
   return { series, domain: logDomain(series.flatMap(({ raw }) => raw)) };
 }
 
