@@ -6,7 +6,7 @@ export default defineConfig({
   test: {
     include: ['{app,components,lib,workers,cli,scripts}/**/*.test.{ts,tsx}'],
     environment: 'node',
-    testTimeout: 60_000,
+    testTimeout: 180_000,
     maxWorkers: 2,
   },
 });
