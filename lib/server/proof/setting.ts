@@ -2,8 +2,8 @@
  * What the proofs of the backend stand on: a data folder of their own, the bundled model, a plan, settings, and fake
  * compute processes with short durations. Everything made here is taken away again.
  */
-import { rmSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -37,20 +37,33 @@ const MODELS = resolve('public', 'models');
 const MODEL = 'shapes-mmdit';
 const FAKE_ENTRY = new URL('./fake-compute.mjs', import.meta.url);
 
-let fresh: Promise<string> | null = null;
+const CACHE = resolve('node_modules', '.cache', 'contigua');
+/** What an empty database is made from: another one is made where any of these has changed. */
+const INGREDIENTS = ['lib/server/database/migrations.ts', 'lib/server/queue.ts', 'package-lock.json'];
 
-/** A data folder with an empty database, made once per test file: making one takes seconds, copying it does not. */
-function freshDatabase(): Promise<string> {
-  fresh ??= (async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'contigua-proof-fresh-'));
-    process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
-    const dataFolder = join(folder, 'data');
-    const runs = await openRuns({ databaseUrl: null, dataFolder }, () => {});
-    await runs.close();
-    return dataFolder;
-  })();
-  return fresh;
+/** A data folder with an empty database, kept like a build's cache: making one takes seconds, copying it does not. */
+async function freshDatabase(): Promise<string> {
+  const hash = createHash('sha256');
+  for (const path of INGREDIENTS) hash.update(await readFile(path));
+  const folder = join(CACHE, `fresh-database-${hash.digest('hex').slice(0, 16)}`);
+  if (await exists(folder)) return folder;
+  await mkdir(CACHE, { recursive: true });
+  const dataFolder = await mkdtemp(join(CACHE, 'making-'));
+  await (await openRuns({ databaseUrl: null, dataFolder }, () => {})).close();
+  await rm(join(dataFolder, 'database.lock'), { recursive: true });
+  for (const name of await readdir(CACHE)) {
+    if (name.startsWith('fresh-database-')) await rm(join(CACHE, name), { recursive: true, force: true });
+  }
+  // Another test file may have been faster: either is as good.
+  await rename(dataFolder, folder).catch(() => rm(dataFolder, { recursive: true }));
+  return folder;
 }
+
+const exists = (path: string) =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
 
 /** What the fake is told (fake-compute.mjs). */
 export interface FakeWork {
