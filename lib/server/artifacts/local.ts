@@ -71,13 +71,8 @@ export class LocalArtifacts implements ArtifactStore {
 
   async *list(prefix: string): AsyncIterable<string> {
     assertPrefix(prefix);
-    const entries = await readdir(this.folder, { recursive: true, withFileTypes: true }).catch((thrown: unknown) => {
-      if (codeOf(thrown) === 'ENOENT') return [];
-      throw thrown;
-    });
-    const keys = entries
-      .filter((entry) => entry.isFile() && !entry.name.startsWith('.'))
-      .map((entry) => relative(this.folder, join(entry.parentPath, entry.name)).split(sep).join('/'));
+    const start = join(this.folder, ...prefix.split('/').slice(0, -1));
+    const keys = (await filesBelow(start)).map((path) => relative(this.folder, path).split(sep).join('/'));
     yield* keys.filter((key) => key.startsWith(prefix)).sort();
   }
 
@@ -123,6 +118,22 @@ export class LocalArtifacts implements ArtifactStore {
     assertKey(key);
     return join(this.folder, ...key.split('/'));
   }
+}
+
+/** A folder that a deletion takes away meanwhile holds nothing; those beside it still count. */
+async function filesBelow(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch((thrown: unknown) => {
+    if (codeOf(thrown) === 'ENOENT') return [];
+    throw thrown;
+  });
+  const found = await Promise.all(
+    entries.map((entry) => {
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) return filesBelow(path);
+      return entry.isFile() && !entry.name.startsWith('.') ? [path] : [];
+    }),
+  );
+  return found.flat();
 }
 
 async function flush(path: string): Promise<void> {
