@@ -1,14 +1,18 @@
-"""Trains the sample model: a QwenImageTransformer2DModel that draws 32x32 pictures from captions (see shapes.py).
+"""Trains a sample model (sample_models.py) that draws 32x32 pictures from captions (see shapes.py).
 
 Flow matching (v = noise - x, sigma = sigmoid(N(0, 1))), 10 % dropped captions, modulation and output layers start at
 zero. Muon (Newton-Schulz orthogonalised momentum) on the blocks' attention and MLP matrices and AdamW on the rest,
 constant rate, then linear decay to zero, EMA. Resumable: a second call goes on from the checkpoint; the decay may be
 set late, and the command in the model card is the one that reproduces the whole run.
 
+A model with embedded guidance learns the plain velocity first, at guidance 1. Then `--guidance-steps` distil classifier-free
+guidance into it: the frozen EMA weights give both velocities, and the model learns their guided combination for a random scale.
+
   python training/train.py --out training/runs/shapes --steps 8000 --decay-from 5500
 """
 
 import argparse
+import copy
 import json
 import os
 import time
@@ -16,52 +20,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import QwenImageTransformer2DModel
 
 import shapes
-
-CONFIG = dict(
-    patch_size=shapes.PATCH,
-    in_channels=3 * shapes.PATCH**2,
-    out_channels=3,
-    num_layers=16,
-    attention_head_dim=32,
-    num_attention_heads=3,
-    joint_attention_dim=64,
-    axes_dims_rope=(8, 12, 12),
-)
-GRID = shapes.SIZE // shapes.PATCH
-
-
-class CaptionedModel(torch.nn.Module):
-    """The transformer and its trainable token table."""
-
-    def __init__(self):
-        super().__init__()
-        self.transformer = QwenImageTransformer2DModel(**CONFIG)
-        self.embeddings = torch.nn.Embedding(len(shapes.VOCAB), CONFIG["joint_attention_dim"])
-        for name, p in self.transformer.named_parameters():
-            if p.ndim == 2:
-                torch.nn.init.xavier_uniform_(p)
-            elif name.endswith("bias"):
-                torch.nn.init.zeros_(p)
-        for block in self.transformer.transformer_blocks:
-            for linear in (block.img_mod[1], block.txt_mod[1]):
-                torch.nn.init.zeros_(linear.weight)
-        for linear in (self.transformer.norm_out.linear, self.transformer.proj_out):
-            torch.nn.init.zeros_(linear.weight)
-            torch.nn.init.zeros_(linear.bias)
-
-    def forward(self, x, ids, lengths, t):
-        mask = torch.arange(ids.shape[1])[None] < lengths[:, None]
-        return self.transformer(
-            hidden_states=x,
-            encoder_hidden_states=self.embeddings(ids),
-            encoder_hidden_states_mask=mask,
-            timestep=t,
-            img_shapes=[(1, GRID, GRID)] * len(x),
-            return_dict=False,
-        )[0]
+from sample_models import FEATURES, GRID, SAMPLES
 
 
 def orthogonalise(g, steps=5):
@@ -118,23 +79,36 @@ class SceneStream:
         return x, torch.tensor(ids), torch.tensor(lengths)
 
 
-@torch.no_grad()
-def draw(model, ids, lengths, noise, steps=20, guidance=2.0):
-    """Euler over sigma = linspace(1, 1/steps, steps), 0, with Qwen-Image's norm-preserving true CFG."""
+def guided(cond, uncond, scale):
+    """Qwen-Image's norm-preserving classifier-free guidance; `scale` is a number or [B, 1, 1]."""
+    v = uncond + scale * (cond - uncond)
+    return v * (cond.norm(dim=-1, keepdim=True) / v.norm(dim=-1, keepdim=True))
+
+
+def both_velocities(model, x, ids, lengths, t):
+    """The velocities with the caption and with the null caption, from one batch of twice the size."""
     null_ids, null_length = shapes.encode([])
     ids2 = torch.cat([ids, torch.tensor([null_ids]).expand(len(ids), -1)])
     lengths2 = torch.cat([lengths, torch.full((len(ids),), null_length)])
+    return model(torch.cat([x, x]), ids2, lengths2, torch.cat([t, t])).chunk(2)
+
+
+@torch.no_grad()
+def draw(model, ids, lengths, noise, steps=20, guidance=2.0, embedded=False):
+    """Euler over sigma = linspace(1, 1/steps, steps), 0; guidance as an input where `embedded`, from two passes elsewhere."""
     sigmas = np.append(np.linspace(1, 1 / steps, steps), 0)
     x = noise
     for now, then in zip(sigmas[:-1], sigmas[1:]):
-        cond, uncond = model(torch.cat([x, x]), ids2, lengths2, torch.full((2 * len(x),), now, dtype=torch.float32)).chunk(2)
-        v = uncond + guidance * (cond - uncond)
-        v = v * (cond.norm(dim=-1, keepdim=True) / v.norm(dim=-1, keepdim=True))
+        t = torch.full((len(x),), now, dtype=torch.float32)
+        if embedded:
+            v = model(x, ids, lengths, t, torch.full((len(x),), guidance, dtype=torch.float32))
+        else:
+            v = guided(*both_velocities(model, x, ids, lengths, t), guidance)
         x = x + float(then - now) * v
     return x
 
 
-def measure(model, captions, seed=20251123, batch=50, steps=20, guidance=2.0):
+def measure(model, captions, seed=20251123, batch=50, steps=20, guidance=2.0, embedded=False):
     """Share of caption facts that hold on `captions` held-out scenes, overall and by kind of fact."""
     rng = np.random.default_rng(seed)
     generator = torch.Generator().manual_seed(seed)
@@ -142,8 +116,8 @@ def measure(model, captions, seed=20251123, batch=50, steps=20, guidance=2.0):
     for start in range(0, captions, batch):
         scenes = [shapes.random_scene(rng, held_out=True) for _ in range(min(batch, captions - start))]
         ids, lengths = zip(*[shapes.encode(shapes.caption_words(s, rng.permutation(4))) for s in scenes])
-        noise = torch.randn(len(scenes), GRID * GRID, CONFIG["in_channels"], generator=generator)
-        images = shapes.unpack(draw(model, torch.tensor(ids), torch.tensor(lengths), noise, steps, guidance).numpy())
+        noise = torch.randn(len(scenes), GRID * GRID, FEATURES, generator=generator)
+        images = shapes.unpack(draw(model, torch.tensor(ids), torch.tensor(lengths), noise, steps, guidance, embedded).numpy())
         pictures.append(images)
         for image, scene in zip(images, scenes):
             facts = shapes.check(image, scene)
@@ -158,7 +132,10 @@ def measure(model, captions, seed=20251123, batch=50, steps=20, guidance=2.0):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--model", choices=list(SAMPLES), default="qwen")
     parser.add_argument("--steps", type=int, default=8000)
+    parser.add_argument("--guidance-steps", type=int, default=0, help="steps of guidance distillation after --steps")
+    parser.add_argument("--guidance-lr", type=float, default=1e-3)
     parser.add_argument("--decay-from", type=int, default=5500)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--lr", type=float, default=2e-3)
@@ -172,17 +149,10 @@ def main():
     torch.manual_seed(args.seed)
     args.out.mkdir(parents=True, exist_ok=True)
 
-    model = CaptionedModel()
-    ema = CaptionedModel()
+    Sample = SAMPLES[args.model]
+    model, ema, teacher = Sample(), Sample(), None
     ema.load_state_dict(model.state_dict())
-    in_block = ("attn.", "img_mlp.", "txt_mlp.")
-    matrices = [
-        p
-        for n, p in model.named_parameters()
-        if args.optimizer == "muon" and p.ndim == 2 and "transformer_blocks." in n and any(s in n for s in in_block)
-        # the last block's text output is never used: no gradient reaches it
-        and not ("transformer_blocks.15." in n and ("txt_mlp" in n or "to_add_out" in n))
-    ]
+    matrices = model.matrices() if args.optimizer == "muon" else []
     chosen = set(map(id, matrices))
     others = [p for p in model.parameters() if id(p) not in chosen]
     optimizers = [torch.optim.AdamW(others, lr=args.lr, betas=(0.9, 0.99), weight_decay=0.01, fused=True)]
@@ -197,7 +167,10 @@ def main():
         for o, s in zip(optimizers, saved["optimizers"]):
             o.load_state_dict(s)
         first, elapsed = saved["step"], saved["elapsed"]
-    for block in model.transformer.transformer_blocks:
+        if saved.get("teacher"):
+            teacher = Sample()
+            teacher.load_state_dict(saved["teacher"])
+    for block in model.blocks():
         block.compile()
 
     log = open(args.out / "loss.jsonl", "a")
@@ -205,23 +178,39 @@ def main():
     def save(step):
         state = dict(
             model=model.state_dict(), ema=ema.state_dict(), optimizers=[o.state_dict() for o in optimizers],
-            step=step, elapsed=elapsed + time.time() - started,
+            step=step, elapsed=elapsed + time.time() - started, teacher=teacher.state_dict() if teacher else None,
         )
         torch.save(state, args.out / "checkpoint.tmp")
         os.replace(args.out / "checkpoint.tmp", checkpoint)
 
     started, losses, last_save = time.time(), [], time.time()
-    for step in range(first, args.steps):
-        rate = min(1.0, (step + 1) / 100) * min(1.0, (args.steps - step) / (args.steps - args.decay_from))
+    total = args.steps + args.guidance_steps
+    for step in range(first, total):
+        distilling = step >= args.steps
+        if distilling and teacher is None:
+            teacher = copy.deepcopy(ema).eval().requires_grad_(False)
+            model.load_state_dict(ema.state_dict())
+        if distilling:
+            lr = args.guidance_lr * min(1.0, (step - args.steps + 1) / 50) * (total - step) / args.guidance_steps
+        else:
+            lr = args.lr * min(1.0, (step + 1) / 100) * min(1.0, (args.steps - step) / (args.steps - args.decay_from))
         for o in optimizers:
             for group in o.param_groups:
-                group["lr"] = args.lr * rate
+                group["lr"] = lr
         x, ids, lengths = next(SceneStream(args.seed, step, args.batch))
         generator = torch.Generator().manual_seed(args.seed * 1_000_003 + step)
         noise = torch.randn(x.shape, generator=generator)
         t = torch.sigmoid(torch.randn(len(x), generator=generator))
-        v = model((1 - t[:, None, None]) * x + t[:, None, None] * noise, ids, lengths, t)
-        loss = (v - (noise - x)).square().mean()
+        noisy = (1 - t[:, None, None]) * x + t[:, None, None] * noise
+        if distilling:
+            scale = 1 + 3 * torch.rand(len(x), generator=generator)
+            with torch.no_grad():
+                target = guided(*both_velocities(teacher, noisy, ids, lengths, t), scale[:, None, None])
+            v = model(noisy, ids, lengths, t, scale)
+        else:
+            target = noise - x
+            v = model(noisy, ids, lengths, t)
+        loss = (v - target).square().mean()
         for o in optimizers:
             o.zero_grad(set_to_none=True)
         loss.backward()
@@ -234,13 +223,13 @@ def main():
             torch._foreach_lerp_(list(ema.parameters()), list(model.parameters()), weight)
         done = step + 1
         if done % 50 == 0:
-            row = dict(step=done, loss=float(np.mean(losses)), lr=args.lr * rate, seconds=round(elapsed + time.time() - started, 1))
+            row = dict(step=done, loss=float(np.mean(losses)), lr=lr, seconds=round(elapsed + time.time() - started, 1))
             losses = []
             print(json.dumps(row), file=log, flush=True)
         if done % args.evaluate_every == 0:
-            facts, perfect, by_kind, _ = measure(ema, 50)
+            facts, perfect, by_kind, _ = measure(ema, 50, embedded=distilling and Sample.embedded_guidance)
             print(json.dumps(dict(step=done, facts=facts, perfect=perfect, by_kind=by_kind)), file=log, flush=True)
-        if done == args.steps or time.time() - last_save > 180:
+        if done in (args.steps, total) or time.time() - last_save > 180:
             save(done)
             last_save = time.time()
         if time.time() - started > 60 * args.minutes:
