@@ -1,0 +1,71 @@
+/**
+ * The fingerprint of every model that version 1 opens stays what it is: reports, plans, runs and students go by it. The
+ * list holds every key that takes part, present, absent and null, and every way of storing the same weights.
+ */
+import { describe, expect, it } from 'vitest';
+import { nodeFiles } from '../../../../workers/node-files.ts';
+import { openModel } from '../../../../workers/open-model.ts';
+import { fingerprintOf, openCheckpoint } from '../../../core/checkpoint/index.ts';
+import { parseModelConfig } from '../../../core/model/config-index.ts';
+import { shapesTiny, sixtyBlocks, textUnread } from '../models.ts';
+import { jsonOf } from '../read-fixture.ts';
+import { type FingerprintedModel, filesOf } from './checkpoints.ts';
+
+const models = jsonOf<Record<string, FingerprintedModel>>('fingerprints/fingerprints.json');
+const SAMPLE = new URL('../../../../public/models/shapes-mmdit/', import.meta.url);
+
+async function fingerprintOfFiles(files: Readonly<Record<string, Uint8Array<ArrayBuffer>>>): Promise<string> {
+  const blobs = Object.entries(files).map(([path, bytes]) => ({ path, blob: new Blob([bytes]) }));
+  const { raw } = parseModelConfig(new TextDecoder().decode(files['config.json']), 'config.json');
+  return await fingerprintOf(raw, await openCheckpoint(blobs));
+}
+
+const inTransformer = (files: Readonly<Record<string, Uint8Array<ArrayBuffer>>>) =>
+  Object.fromEntries(Object.entries(files).map(([path, bytes]) => [path.replace('transformer/', ''), bytes]));
+
+describe('a fingerprint of version 1', () => {
+  it('is the bundled sample’s', async () => {
+    const { summary } = await openModel({ kind: 'url', url: SAMPLE.href, name: 'shapes-mmdit' }, nodeFiles);
+    expect(summary.fingerprint).toBe('sha256:8f93af2a728eb8cf41415a8805ae743b14c6ad6459473042e43d2988f7ad6a5c');
+  });
+
+  it.each([
+    ['shapes-tiny', inTransformer(shapesTiny()), 'a8162fc844829001d545a9b1519f26e6fb1ccc3619cfc4ef246c09279bd49ee8'],
+    ['text-unread', textUnread(), 'ce9c6fd7b657fbde1204fdcba8f8ef2dda4f88ec2499b82b8960fd4d8c5cfcf0'],
+    ['sixty-blocks', sixtyBlocks(), '8c66edac33c5347269a86bc102147c6fb7ab1d6d6c13f109aa43cb01676950f1'],
+  ])('is that of %s, which reports and runs here are about', async (_, files, hex) => {
+    expect(await fingerprintOfFiles(files)).toBe(`sha256:${hex}`);
+  });
+
+  it.each(Object.entries(models).map(([name, model]) => [`${name} (${model.about})`, model] as const))(
+    'is unchanged: %s',
+    async (_, model) => {
+      expect(await fingerprintOfFiles(filesOf(model))).toBe(model.fingerprint);
+    },
+  );
+
+  it('tells what changes it from what does not', () => {
+    const whole = models.whole?.fingerprint;
+    const same = Object.entries(models).flatMap(([name, { fingerprint }]) => (fingerprint === whole ? [name] : []));
+    expect(same).toEqual([
+      'whole',
+      'more-keys',
+      'other-order',
+      'numbers-with-points',
+      'guidance-null',
+      'shards',
+      'reversed',
+      'retrained-first-matrix',
+      'retrained-second-bias',
+    ]);
+    for (const [absent, isNull] of [
+      ['no-patch-size', 'patch-size-null'],
+      ['no-out-channels', 'out-channels-null'],
+      ['no-in-channels', 'in-channels-null'],
+      ['no-heads', 'heads-null'],
+      ['no-head-dim', 'axes-null'],
+    ] as const) {
+      expect(models[absent]?.fingerprint).toBe(models[isNull]?.fingerprint);
+    }
+  });
+});

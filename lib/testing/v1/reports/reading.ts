@@ -1,0 +1,105 @@
+/**
+ * What a report means, as plain facts: everything that the page, the planner and the terminal ask of it. Where the types
+ * of reports change, this file alone follows; facts.json stays as version 1's code made it.
+ */
+import {
+  chooseByBudget,
+  chooseLeastDamage,
+  DAMAGE_SCORES,
+  DEFAULT_DETECTION,
+  type DetectionSettings,
+  detectIntervals,
+  rankByDamage,
+  similarityOf,
+} from '../../../core/detection/index.ts';
+import { formatIntervalKeys } from '../../../core/interval/index.ts';
+import { type AnalysisReport, parseReport } from '../../../core/report/index.ts';
+import { digestOf } from '../read-fixture.ts';
+
+export const REPORTS = [
+  'sample.json.gz',
+  'sample-other-settings.json.gz',
+  'calibration-file.json',
+  'synthetic.json',
+  'text-unread.json',
+  'sixty-blocks.json.gz',
+] as const;
+
+const STREAMS = ['image', 'text'] as const;
+const ESTIMATORS = ['debiased', 'biased'] as const;
+const STARTS = ['block-u', 'probe-u'] as const;
+const TARGETS = ['teacher-after-k', 'teacher-after-u'] as const;
+
+export function reportFacts(text: string, file: string) {
+  const report = parseReport(text, file);
+  const { model, calibration, settings, damage, blockMs, engine, stagesMs } = report;
+  return {
+    model,
+    calibration,
+    settings,
+    damage,
+    blockMs,
+    engine,
+    stagesMs,
+    streams: Object.fromEntries(STREAMS.map((stream) => [stream, streamFacts(report, stream)])),
+    detected: Object.fromEntries(readings().map((one) => [wordsOf(one), detectionFacts(report, one)])),
+    chosen: choiceFacts(report),
+  };
+}
+
+function streamFacts(report: AnalysisReport, stream: (typeof STREAMS)[number]) {
+  const { probeR2, probeError, cka, trajectories } = report.streams[stream];
+  return {
+    probeR2,
+    probeError,
+    cka: Object.fromEntries(ESTIMATORS.map((estimator) => [estimator, matrixFacts(cka[estimator])])),
+    trajectories: Object.fromEntries(
+      ESTIMATORS.flatMap((estimator) =>
+        STARTS.flatMap((start) =>
+          TARGETS.map((target) => [
+            `${estimator} ${start} ${target}`,
+            matrixFacts(trajectories[estimator][`${start}/${target}`]),
+          ]),
+        ),
+      ),
+    ),
+  };
+}
+
+/** One row to look at, and the digest of all. */
+function matrixFacts(matrix: readonly (readonly (number | null)[])[]) {
+  return { secondRow: matrix[1]?.slice(0, 6), digest: digestOf(matrix) };
+}
+
+function readings(): DetectionSettings[] {
+  return ESTIMATORS.flatMap((estimator) =>
+    STARTS.flatMap((start) =>
+      TARGETS.flatMap((target) =>
+        (['mean', 'image', 'text'] as const).map((streams) => ({ estimator, start, target, streams })),
+      ),
+    ),
+  );
+}
+
+function wordsOf({ estimator, start, target, streams }: DetectionSettings): string {
+  return [estimator, start, target, streams].join(' ');
+}
+
+function detectionFacts(report: AnalysisReport, settings: DetectionSettings) {
+  const detected = detectIntervals(report, settings);
+  return {
+    intervals: formatIntervalKeys(detected),
+    similarities: detected.map((interval) => similarityOf(report, settings, interval)),
+  };
+}
+
+function choiceFacts(report: AnalysisReport) {
+  const { numBlocks } = report.model;
+  const detected = detectIntervals(report, DEFAULT_DETECTION);
+  return DAMAGE_SCORES.map((score) => ({
+    score,
+    ranked: rankByDamage(report, detected, score).map((one) => [formatIntervalKeys([one.interval]), one.score]),
+    budget: [1, 3, 8].map((count) => formatIntervalKeys(chooseByBudget(rankByDamage(report, detected, score), count))),
+    leastDamage: [1, 3, 8].map((count) => formatIntervalKeys(chooseLeastDamage(report, numBlocks, count, score))),
+  }));
+}
