@@ -31,18 +31,12 @@ const planOf = async (name) => parsePlan(await readFile(join(work, 'plans', `${n
 await rm(dataFolder, { recursive: true, force: true });
 
 // The finished run, from the terminal.
-const distil =
-  'distil models/shapes-tiny --plan plans/calibration-file.json --name Finished --data shapes --steps 6 --batch 2 --learning-rate 0.003';
-const ended = spawnSync(
-  process.execPath,
-  [
-    join(repository, 'bin', 'contigua.mjs'),
-    ...`${distil} --fine-tune all --fine-tune-steps 4 --fine-tune-batch 2 --fine-tune-learning-rate 0.001 --engine wasm --slots 1 --cache-gb 0 --out export`.split(
-      ' ',
-    ),
-  ],
-  { cwd: work, env: { ...process.env, ...variables }, encoding: 'utf8' },
-);
+const command = await readFile(new URL('../runs/distil-command.txt', import.meta.url), 'utf8');
+const ended = spawnSync(process.execPath, [join(repository, 'bin', 'contigua.mjs'), ...command.trim().split(' ')], {
+  cwd: work,
+  env: { ...process.env, ...variables },
+  encoding: 'utf8',
+});
 console.log(ended.stdout, ended.stderr);
 if (ended.status !== 0) throw new Error('contigua distil failed');
 

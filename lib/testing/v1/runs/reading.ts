@@ -1,0 +1,55 @@
+/**
+ * What a stored run means, as plain facts: all that the page and the terminal can ask the backend about it. Where the types
+ * of runs change, this file alone follows; facts.json stays as version 1's code made it.
+ */
+import type { RunView } from '../../../core/run/index.ts';
+import type { Backend } from '../../../server/backend.ts';
+import { factsOf } from '../plans/reading.ts';
+import { digestOf } from '../read-fixture.ts';
+
+export const RUNS = ['Finished', 'Paused', 'Failed', 'Cancelled'] as const;
+export type RunName = (typeof RUNS)[number];
+
+export async function runFacts(backend: Backend, id: string) {
+  const view = await backend.viewRun(id);
+  const { plan, jobs, subsets, ...rest } = view;
+  const events = await eventsOf(backend, view);
+  return {
+    ...rest,
+    plan: factsOf(plan),
+    jobs: await Promise.all(jobs.map(async (job) => ({ ...job, ...(await jobFacts(backend, id, job)) }))),
+    subsets: subsets.map(({ pictures, ...subset }) => ({
+      ...subset,
+      pictures: pictures.map(({ png, ...picture }) => ({ ...picture, png: digestOf(png) })),
+    })),
+    events: {
+      types: events.map(({ event }) => event.type).join(' '),
+      numbers: events.map((one) => one.id).join(' '),
+    },
+  };
+}
+
+async function jobFacts(backend: Backend, id: string, { key, state }: RunView['jobs'][number]) {
+  const curve = await backend.curve(id, key);
+  return {
+    curve: { steps: curve.length, first: curve[0] ?? null, last: curve.at(-1) ?? null, digest: digestOf(curve) },
+    trained: state === 'done' ? (await backend.openTrained(id, key)).sha256 : null,
+  };
+}
+
+async function eventsOf(backend: Backend, { id, lastEventId }: RunView) {
+  const events = [];
+  const stop = new AbortController();
+  for await (const event of backend.follow(id, 0, stop.signal)) {
+    events.push(event);
+    if (event.id >= lastEventId) stop.abort();
+  }
+  return events;
+}
+
+/** Ids by name. */
+export async function runIds(backend: Backend): Promise<Readonly<Record<RunName, string>>> {
+  const all = await backend.listRuns();
+  const idOf = (name: RunName) => all.find((run) => run.name === name)?.id ?? '';
+  return { Finished: idOf('Finished'), Paused: idOf('Paused'), Failed: idOf('Failed'), Cancelled: idOf('Cancelled') };
+}
