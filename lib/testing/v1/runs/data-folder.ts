@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliDecompressSync } from 'node:zlib';
 import pg from 'pg';
@@ -38,7 +38,7 @@ export async function earlierData(embedded: boolean): Promise<EarlierData> {
     folder,
     variables: {
       CONTIGUA_DATA: data,
-      CONTIGUA_MODELS: `bundled=${BUNDLED}:earlier=${join(folder, 'models')}`,
+      CONTIGUA_MODELS: [`bundled=${BUNDLED}`, `earlier=${join(folder, 'models')}`].join(delimiter),
       CONTIGUA_ENGINE: 'wasm',
     },
     remove: () => rm(folder, { recursive: true, force: true, maxRetries: 5 }),
