@@ -2,7 +2,6 @@
  * What the server can do, free of transport: the tRPC routers, the terminal and the tests call this. One Backend owns the
  * database connection of a process; with the embedded database there is exactly one such process.
  */
-import type { BlobLike } from '../core/checkpoint/index.ts';
 import type { BlockInterval } from '../core/interval/index.ts';
 import type { Plan } from '../core/plan/index.ts';
 import type {
@@ -14,6 +13,7 @@ import type {
   RunView,
   StepPoint,
 } from '../core/run/index.ts';
+import type { StoredContent } from './artifacts/index.ts';
 
 export interface RunRequest {
   readonly name?: string;
@@ -78,9 +78,8 @@ export interface NumberedEvent {
   readonly event: RunEvent;
 }
 
-/** What a finished job trained, read by range. */
-export interface TrainedWeights {
-  readonly blob: BlobLike;
+/** What a finished job trained, checked as it is read: see `StoredContent`. */
+export interface TrainedWeights extends StoredContent {
   /** Lower-case hexadecimal, of the whole content. */
   readonly sha256: string;
 }
@@ -106,7 +105,10 @@ export interface Backend {
   trySubset(id: string, plugged: readonly string[], fineTuned: boolean): Promise<void>;
   /** Every step of one job so far, in order. */
   curve(id: string, key: string): Promise<readonly StepPoint[]>;
-  /** The safetensors of a finished job (a student, or the joint fine-tune); `run-conflict` where it is not done. */
+  /**
+   * The safetensors of a finished job (a student, or the joint fine-tune); `run-conflict` where it is not done. Reading a
+   * damaged one rejects with `artifact-corrupt`, and the job says so from then on.
+   */
   openTrained(id: string, key: string): Promise<TrainedWeights>;
   /** `file:` URL of the folder of the run's model; `plan-mismatch` where another model is there by now. */
   teacherFolder(id: string): Promise<string>;

@@ -23,6 +23,7 @@ import {
   roomFor,
 } from './runs/changes.ts';
 import { DEFAULT_TIMING, type RunContext, type Timing } from './runs/context.ts';
+import { openTrainedFile } from './runs/damage.ts';
 import { estimateRun } from './runs/estimate.ts';
 import { jobsOf, runMissing } from './runs/events.ts';
 import { curve, follow, listRuns, viewRun } from './runs/follow.ts';
@@ -67,7 +68,7 @@ export async function createBackend(env: ServerEnv, options: BackendOptions = {}
     await worker?.close();
     await close();
   };
-  return backendOf({ env, context, store, models, timing, worker, end });
+  return backendOf({ env, context, store, models, timing, worker, report, end });
 }
 
 interface Parts {
@@ -77,10 +78,11 @@ interface Parts {
   readonly models: ServerModels;
   readonly timing: Timing;
   readonly worker: RunningWorker | null;
+  report(sentence: string): void;
   end(): Promise<void>;
 }
 
-function backendOf({ env, context, store, models, timing, worker, end }: Parts): Backend {
+function backendOf({ env, context, store, models, timing, worker, report, end }: Parts): Backend {
   const room = roomFor(context, env.queueLimit);
   const closed = new AbortController();
   const runOf = async (id: string) => {
@@ -124,8 +126,10 @@ function backendOf({ env, context, store, models, timing, worker, end }: Parts):
       await runOf(id);
       const job = (await jobsOf(context.db, id)).find((one) => one.key === key && one.kind !== 'measure');
       if (!job) throw new ContiguaError('run-missing', 'The run has no such job', { found: key });
-      if (!job.student) throw new ContiguaError('run-conflict', `${key} has no student yet`, { found: job.state });
-      return { blob: await store.open(job.student.key), sha256: job.student.sha256 };
+      const { student } = job;
+      if (!student) throw new ContiguaError('run-conflict', `${key} has no student yet`, { found: job.state });
+      const content = await openTrainedFile(context, store, { ...job, student }, report);
+      return { ...content, sha256: student.sha256 };
     },
     async teacherFolder(id) {
       const { modelId, model } = await runOf(id);

@@ -20,9 +20,9 @@ const bytesOf = (length: number, seed = 1) => {
   }
   return bytes;
 };
-async function all(keys: AsyncIterable<string>) {
+async function all<T>(items: AsyncIterable<T>) {
   const found = [];
-  for await (const key of keys) found.push(key);
+  for await (const item of items) found.push(item);
   return found;
 }
 
@@ -54,7 +54,7 @@ describe.each(['local', 's3'])('the %s store', (kind) => {
     const bytes = bytesOf(100_000);
     const stored = await store.put('runs/7/3-4/student.safetensors', await source(bytes), promisedOf(bytes));
     expect(stored).toEqual({ key: 'runs/7/3-4/student.safetensors', ...promisedOf(bytes) });
-    const blob = await store.open(stored.key);
+    const { blob } = await store.open(stored);
     expect(blob.size).toBe(100_000);
     expect(new Uint8Array(await blob.slice(99_000, 99_500).arrayBuffer())).toEqual(bytes.slice(99_000, 99_500));
     expect(sha256Of(new Uint8Array(await blob.arrayBuffer()))).toBe(stored.sha256);
@@ -64,7 +64,8 @@ describe.each(['local', 's3'])('the %s store', (kind) => {
   it('keeps an empty file', async () => {
     const nothing = new Uint8Array(0);
     const stored = await store.put('runs/7/empty', await source(nothing), promisedOf(nothing));
-    const blob = await store.open('runs/7/empty');
+    const { blob, parts } = await store.open(stored);
+    expect(await all(parts())).toEqual([]);
     expect([blob.size, (await blob.arrayBuffer()).byteLength]).toEqual([0, 0]);
     expect(await readFile(await store.localCopy(stored))).toHaveLength(0);
   });
@@ -78,7 +79,8 @@ describe.each(['local', 's3'])('the %s store', (kind) => {
     await expect(
       store.put('runs/7/student', await source(other, 'other.bin'), promisedOf(other)),
     ).rejects.toMatchObject({ code: 'artifact-corrupt' });
-    expect(sha256Of(new Uint8Array(await (await store.open('runs/7/student')).arrayBuffer()))).toBe(sha256Of(bytes));
+    const { blob } = await store.open({ key: 'runs/7/student', ...promisedOf(bytes) });
+    expect(sha256Of(new Uint8Array(await blob.arrayBuffer()))).toBe(sha256Of(bytes));
   });
 
   it('takes a file from several callers at once', async () => {
@@ -97,7 +99,9 @@ describe.each(['local', 's3'])('the %s store', (kind) => {
     ]) {
       await expect(store.put('runs/7/student', path, wrong)).rejects.toMatchObject({ code: 'artifact-corrupt' });
     }
-    await expect(store.open('runs/7/student')).rejects.toMatchObject({ code: 'artifact-missing' });
+    await expect(store.open({ key: 'runs/7/student', ...promisedOf(bytes) })).rejects.toMatchObject({
+      code: 'artifact-missing',
+    });
     expect(await all(store.list(''))).toEqual([]);
   });
 
@@ -110,7 +114,7 @@ describe.each(['local', 's3'])('the %s store', (kind) => {
     await store.delete('runs/7/a/c');
     await store.delete('runs/7/a/c');
     expect(await all(store.list('runs/7/'))).toEqual(['runs/7/b']);
-    await expect(store.open('runs/7/a/c')).rejects.toMatchObject({
+    await expect(store.open({ key: 'runs/7/a/c', ...promisedOf(bytes) })).rejects.toMatchObject({
       code: 'artifact-missing',
       details: { file: 'runs/7/a/c', expected: store.where },
     });
@@ -134,7 +138,7 @@ describe.each(['local', 's3'])('the %s store', (kind) => {
     const bytes = bytesOf(10);
     const refusal = { code: 'path-forbidden' };
     await expect(store.put(key, await source(bytes), promisedOf(bytes))).rejects.toMatchObject(refusal);
-    await expect(store.open(key)).rejects.toMatchObject(refusal);
+    await expect(store.open({ key, ...promisedOf(bytes) })).rejects.toMatchObject(refusal);
     await expect(store.localCopy({ key, ...promisedOf(bytes) })).rejects.toMatchObject(refusal);
     await expect(store.delete(key)).rejects.toMatchObject(refusal);
     if (key !== '') await expect(all(store.list(key))).rejects.toMatchObject(refusal);
@@ -147,6 +151,6 @@ describe.each(['local', 's3'])('the %s store', (kind) => {
     await store.put('runs/7/x', path, promisedOf(bytes));
     expect(await readFile(path)).toHaveLength(10);
     await rm(path);
-    expect((await store.open('runs/7/x')).size).toBe(10);
+    expect((await store.open({ key: 'runs/7/x', ...promisedOf(bytes) })).blob.size).toBe(10);
   });
 });

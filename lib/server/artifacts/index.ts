@@ -5,7 +5,7 @@ import { LocalArtifacts } from './local.ts';
 import { S3Artifacts } from './s3.ts';
 import type { ArtifactStore } from './store.ts';
 
-export type { ArtifactStore, StoredArtifact } from './store.ts';
+export type { ArtifactStore, StoredArtifact, StoredContent } from './store.ts';
 
 export function openArtifactStore({ dataFolder, s3 }: Pick<ServerEnv, 'dataFolder' | 's3'>): ArtifactStore {
   if (s3) return new S3Artifacts(s3, join(dataFolder, 'cache', 'artifacts'));

@@ -8,10 +8,10 @@ import { dirname, join, relative, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { nodeFiles } from '../../../workers/node-files.ts';
 import { saveFile } from '../../../workers/node-save-file.ts';
-import type { BlobLike } from '../../core/checkpoint/index.ts';
 import { ContiguaError } from '../../core/errors.ts';
 import { assertKey, assertPrefix } from './key.ts';
-import type { ArtifactStore, StoredArtifact } from './store.ts';
+import type { ArtifactStore, StoredArtifact, StoredContent } from './store.ts';
+import { VerifiedContents } from './verified-content.ts';
 import { assertContent, type Promised, readParts, verified } from './verified-file.ts';
 
 /** The device is another one, links are not allowed or not known there, or the file has too many: copy instead. */
@@ -20,8 +20,7 @@ const MAX_TRIES = 3;
 
 export class LocalArtifacts implements ArtifactStore {
   readonly where: string;
-  /** Files whose checksum was right, with what they looked like then: reading gigabytes once is enough. */
-  private readonly checked = new Map<string, string>();
+  private readonly contents = new VerifiedContents();
 
   constructor(private readonly folder: string) {
     this.where = `folder ${folder}`;
@@ -31,7 +30,7 @@ export class LocalArtifacts implements ArtifactStore {
     const target = this.pathOf(key);
     const stored = { key, sizeBytes: expected.sizeBytes, sha256: expected.sha256 };
     if (await isFile(target)) {
-      await this.assertStored(target, stored);
+      await assertContent(target, stored, key);
       return stored;
     }
     await assertContent(path, expected, key);
@@ -43,22 +42,21 @@ export class LocalArtifacts implements ArtifactStore {
     return stored;
   }
 
-  async open(key: string): Promise<BlobLike> {
-    const path = this.pathOf(key);
-    if (!(await isFile(path))) throw missing(key, this.where);
-    return (await nodeFiles.openFile(pathToFileURL(path).href, key)).blob;
+  async open(artifact: StoredArtifact): Promise<StoredContent> {
+    const path = await this.found(artifact);
+    const { blob } = await nodeFiles.openFile(pathToFileURL(path).href, artifact.key);
+    return this.contents.open(blob, artifact);
   }
 
   async localCopy(artifact: StoredArtifact): Promise<string> {
-    const path = this.pathOf(artifact.key);
-    if (!(await isFile(path))) throw missing(artifact.key, this.where);
-    await this.assertStored(path, artifact);
+    const path = await this.found(artifact);
+    // Every time: damage on the disk changes neither size nor time, and a compute process reads the file by itself.
+    await assertContent(path, artifact, artifact.key);
     return path;
   }
 
   async delete(key: string): Promise<void> {
     const path = this.pathOf(key);
-    this.checked.delete(path);
     await rm(path, { force: true });
     for (let folder = dirname(path); folder !== this.folder; folder = dirname(folder)) {
       const gone = await rmdir(folder).then(
@@ -86,7 +84,7 @@ export class LocalArtifacts implements ArtifactStore {
     } catch (thrown) {
       const code = codeOf(thrown);
       if (code === 'EEXIST') {
-        await this.assertStored(target, { key, ...expected });
+        await assertContent(target, expected, key);
         return true;
       }
       if (code === 'ENOENT') return false;
@@ -96,12 +94,10 @@ export class LocalArtifacts implements ArtifactStore {
     return true;
   }
 
-  private async assertStored(path: string, artifact: StoredArtifact): Promise<void> {
-    const { ino, mtimeMs, size } = await stat(path);
-    const looks = `${ino} ${mtimeMs} ${size} ${artifact.sha256}`;
-    if (this.checked.get(path) === looks) return;
-    await assertContent(path, artifact, artifact.key);
-    this.checked.set(path, looks);
+  private async found({ key }: StoredArtifact): Promise<string> {
+    const path = this.pathOf(key);
+    if (await isFile(path)) return path;
+    throw missing(key, this.where);
   }
 
   /** New folders on the way are entries of their parents, which a power cut may take as well. */

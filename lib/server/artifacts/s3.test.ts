@@ -84,7 +84,7 @@ it('says which store does not answer, whatever it was asked', async () => {
   const store = open(address.replace('http://', 'http://user:hush@'));
   for (const call of [
     () => store.put('a', path, promised),
-    () => store.open('a'),
+    () => store.open({ key: 'a', ...promised }),
     () => store.localCopy({ key: 'a', ...promised }),
     () => store.delete('a'),
     async () => {
@@ -123,7 +123,7 @@ it('refuses what the bucket has spoilt, and what was replaced while it was read'
   const { path, promised } = await source(new Uint8Array(1000).fill(3));
   const store = open();
   const stored = await store.put('a', path, promised);
-  const blob = await store.open('a');
+  const { blob } = await store.open(stored);
   const name = 'lab/contigua/a';
   const { metadata } = fake.objects.get(name)!;
   fake.objects.set(name, { bytes: Buffer.alloc(1000, 4), metadata, etag: '"other"' });

@@ -13,7 +13,8 @@ import type { BlobLike } from '../../core/checkpoint/index.ts';
 import { ContiguaError } from '../../core/errors.ts';
 import type { S3Settings } from '../env.ts';
 import { assertKey, assertPrefix } from './key.ts';
-import type { ArtifactStore, StoredArtifact } from './store.ts';
+import type { ArtifactStore, StoredArtifact, StoredContent } from './store.ts';
+import { VerifiedContents } from './verified-content.ts';
 import { assertContent, type Promised, verified } from './verified-file.ts';
 
 const PART_BYTES = 16 * 2 ** 20;
@@ -34,6 +35,7 @@ export class S3Artifacts implements ArtifactStore {
   readonly where: string;
   private readonly sdk: ReturnType<typeof loadSdk>;
   private readonly partBytes: number;
+  private readonly contents = new VerifiedContents();
   private readonly cleared: Promise<void>;
 
   constructor(
@@ -79,10 +81,8 @@ export class S3Artifacts implements ArtifactStore {
     return this.assertSame(arrived, stored);
   }
 
-  async open(key: string): Promise<BlobLike> {
-    const there = await this.head(key);
-    if (!there) throw this.missing(key);
-    return new RangeBlob((start, end) => this.read(key, there.etag, start, end), 0, there.sizeBytes);
+  async open(artifact: StoredArtifact): Promise<StoredContent> {
+    return this.contents.open(await this.object(artifact.key), artifact);
   }
 
   async localCopy(artifact: StoredArtifact): Promise<string> {
@@ -100,8 +100,8 @@ export class S3Artifacts implements ArtifactStore {
         return path;
       }
     }
-    const blob = await this.open(artifact.key);
-    await saveFile(pathToFileURL(path).href, verified(partsOf(blob), artifact, artifact.key));
+    const object = await this.object(artifact.key);
+    await saveFile(pathToFileURL(path).href, verified(partsOf(object), artifact, artifact.key));
     return path;
   }
 
@@ -127,6 +127,13 @@ export class S3Artifacts implements ArtifactStore {
       token = page.NextContinuationToken;
       if (token === undefined) return;
     }
+  }
+
+  /** As the bucket sends it, unchecked. */
+  private async object(key: string): Promise<BlobLike> {
+    const there = await this.head(key);
+    if (!there) throw this.missing(key);
+    return new RangeBlob((start, end) => this.read(key, there.etag, start, end), 0, there.sizeBytes);
   }
 
   /** Exactly these bytes of the very object that was opened. */

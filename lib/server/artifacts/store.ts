@@ -11,6 +11,17 @@ export interface StoredArtifact {
   readonly sha256: string;
 }
 
+/** Bytes as they were stored, or `artifact-corrupt`. */
+export interface StoredContent {
+  /** Reads by range. No byte is given out that was not checked; the first reading hashes the whole file for that. */
+  readonly blob: BlobLike;
+  /**
+   * The whole from its first byte on, hashed while it streams: rejects before the last part where a byte differs, so the
+   * receiver must treat a stream that does not end as nothing.
+   */
+  parts(): AsyncIterable<Uint8Array>;
+}
+
 export interface ArtifactStore {
   /** "folder /var/lib/contigua/artifacts", "bucket contigua at https://…": for errors and the server panel, without secrets. */
   readonly where: string;
@@ -20,9 +31,9 @@ export interface ArtifactStore {
     path: string,
     expected: { readonly sizeBytes: number; readonly sha256: string },
   ): Promise<StoredArtifact>;
-  /** Reads by range. Rejects with `artifact-missing`. */
-  open(key: string): Promise<BlobLike>;
-  /** A local file with the content, its checksum verified (`artifact-corrupt`): compute processes read files. */
+  /** Rejects with `artifact-missing`, and `artifact-corrupt` where the size is another. */
+  open(artifact: StoredArtifact): Promise<StoredContent>;
+  /** A local file with the content, its checksum verified by this very call (`artifact-corrupt`): compute processes read files. */
   localCopy(artifact: StoredArtifact): Promise<string>;
   delete(key: string): Promise<void>;
   list(prefix: string): AsyncIterable<string>;

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { ContiguaError } from '../../core/errors.ts';
+import type { StoredArtifact } from './store.ts';
 
 const READ_BYTES = 2 ** 20;
 
@@ -25,11 +26,15 @@ export async function* verified(
   }
   const found = hash.digest('hex');
   if (found === sha256 && size === sizeBytes) return;
-  throw new ContiguaError('artifact-corrupt', 'The content is not what was stored', {
-    file: shownAs,
-    found: `${size} bytes, sha256 ${found}`,
+  throw notAsStored({ key: shownAs, sizeBytes, sha256 }, `${size} bytes, sha256 ${found}`);
+}
+
+export function notAsStored({ key, sizeBytes, sha256 }: StoredArtifact, found: string): ContiguaError {
+  return new ContiguaError('artifact-corrupt', 'The content is not what was stored', {
+    file: key,
+    found,
     expected: `${sizeBytes} bytes, sha256 ${sha256}`,
-    hint: 'Check the disk it lies on; retrying the job makes it again.',
+    hint: 'Check the disk it lies on. Put the file back from a copy, or retry the job, which makes it again.',
   });
 }
 

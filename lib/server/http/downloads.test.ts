@@ -8,11 +8,12 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { nodeFiles } from '../../../workers/node-files.ts';
 import { openModel } from '../../../workers/open-model.ts';
 import { tinyModel } from '../../../workers/tiny-model.ts';
-import { openFile, writeSafetensors } from '../../core/checkpoint/index.ts';
+import { type BlobLike, openFile, writeSafetensors } from '../../core/checkpoint/index.ts';
 import { DEFAULT_DETECTION } from '../../core/detection/index.ts';
 import { TRAINED_METADATA } from '../../core/export/index.ts';
 import { buildPlan } from '../../core/plan/index.ts';
 import type { JobView } from '../../core/run/index.ts';
+import type { TrainedWeights } from '../backend.ts';
 import { ask, closed, exampleView, listening, MemoryBackend, type Question } from '../testing.ts';
 import { accessPolicy } from './access.ts';
 import { createApiServer } from './api-server.ts';
@@ -52,7 +53,7 @@ beforeEach(async () => {
     jobs: [job('done')],
   });
   const bytes = await studentBytes(fingerprint);
-  backend.trained.set('0-1', { blob: new Blob([bytes]), sha256: sha256Of(bytes) });
+  backend.trained.set('0-1', weightsOf(new Blob([bytes]), sha256Of(bytes)));
   server = await listening(host());
 });
 afterEach(async () => {
@@ -69,6 +70,18 @@ const host = () =>
   });
 const get = (path: string, { headers, ...question }: Question = {}) =>
   ask(server, path, { ...question, headers: { 'x-contigua-secret': 's', ...headers } });
+
+function weightsOf(blob: BlobLike, sha256: string): TrainedWeights {
+  return {
+    blob,
+    sha256,
+    async *parts() {
+      for (let at = 0; at < blob.size; at += 2 ** 20) {
+        yield new Uint8Array(await blob.slice(at, Math.min(at + 2 ** 20, blob.size)).arrayBuffer());
+      }
+    },
+  };
+}
 
 function job(state: JobView['state']): JobView {
   return {
@@ -220,7 +233,7 @@ describe('a download', () => {
       if (start > 4_000_000) throw new Error('the bucket is gone');
       return new ArrayBuffer(end - start);
     };
-    backend.trained.set('0-1', { blob: failing, sha256: 'x' });
+    backend.trained.set('0-1', weightsOf(failing, 'x'));
     const reply = await get(STUDENT);
     expect([reply.status, reply.cut]).toEqual([200, true]);
     expect(reply.bytes.length).toBeLessThan(size);

@@ -2,6 +2,7 @@
  * What can be taken away from a run: the distilled model as a ZIP of its diffusers folder, single students, metrics, plan
  * and curves. Large ones are made of ranges as they are read, so nothing is written twice and a download goes on where it
  * broke off. An ETag stands for the bytes: of another choice, another student or another measurement it is another one.
+ * Trained weights are compared with their checksums as they are read, so the bytes of an ETag are sent or none.
  */
 import { createHash } from 'node:crypto';
 import { nodeFiles } from '../../../workers/node-files.ts';
@@ -42,8 +43,8 @@ export class Downloads {
   }
 
   private async student(id: string, key: string): Promise<Download> {
-    const { blob, sha256 } = await this.backend.openTrained(id, key);
-    return { blob, etag: sha256, type: 'application/octet-stream', name: `student-${key}.safetensors` };
+    const { blob, parts, sha256 } = await this.backend.openTrained(id, key);
+    return { blob, parts, etag: sha256, type: 'application/octet-stream', name: `student-${key}.safetensors` };
   }
 
   private async model(id: string, query: URLSearchParams): Promise<Download> {

@@ -113,7 +113,7 @@ function fragile(store: ArtifactStore): ArtifactStore & { down: boolean } {
     down: false,
     where: store.where,
     put: (...args: Parameters<ArtifactStore['put']>) => cut.reach(() => store.put(...args)),
-    open: (key: string) => cut.reach(() => store.open(key)),
+    open: (artifact: Parameters<ArtifactStore['open']>[0]) => cut.reach(() => store.open(artifact)),
     localCopy: (artifact: Parameters<ArtifactStore['localCopy']>[0]) => cut.reach(() => store.localCopy(artifact)),
     delete: (key: string) => cut.reach(() => store.delete(key)),
     list: (prefix: string) => store.list(prefix),

@@ -1,5 +1,4 @@
 /** Measures what a choice of students gives: pictures and facts where the model draws, output error and time always. */
-import { pathToFileURL } from 'node:url';
 import type { SubsetMeasurement } from '../../../workers/protocol.ts';
 import { ContiguaError } from '../../core/errors.ts';
 import type { SubsetView } from '../../core/run/index.ts';
@@ -8,7 +7,7 @@ import type { JobRow, SubsetChoice } from '../runs/rows.ts';
 import { finishMeasurement, subsetKey, tellMeasuring } from '../runs/subsets.ts';
 import type { TakenJob } from '../runs/take.ts';
 import { pngDataUrl } from './png.ts';
-import { type AttemptTools, modelOf, studentFiles, trainingSource, wantedEngine } from './run-attempt.ts';
+import { type AttemptTools, modelOf, studentFiles, trainedFile, trainingSource, wantedEngine } from './run-attempt.ts';
 
 /** The same for every choice, so that they compare: captions and noise follow from the seed. */
 const DRAWN = { pictures: 32, steps: 20, guidance: 2, seed: 1_000_003 };
@@ -16,24 +15,21 @@ const TOLD_EVERY_MS = 1_000;
 
 export async function measureSubset(taken: TakenJob, tools: AttemptTools, abort: AbortController): Promise<void> {
   const { attempt, job, jobs, run } = taken;
-  const { context, timing, slot, models, store } = tools;
+  const { context, timing, slot, models } = tools;
   const { signal } = abort;
   const { choice } = job;
   if (!choice) throw new ContiguaError('internal', 'A measurement of no choice');
   await slot.startEngine(wantedEngine(taken, tools), signal);
   const summary = await slot.openModel(await modelOf(taken, models), signal);
   const students = await studentFiles(jobs, tools, signal, choice.plugged);
-  const tuned = choice.fineTuned ? jobs.find(({ kind }) => kind === 'fine-tune')?.student : null;
-  const fineTuned = tuned && {
-    path: tuned.key,
-    url: pathToFileURL(await outlast(timing.patience, signal, () => store.localCopy(tuned))).href,
-  };
+  const tuned = choice.fineTuned ? jobs.find(({ kind }) => kind === 'fine-tune') : null;
+  const fineTuned = tuned?.student ? await trainedFile(tuned, tools, signal) : null;
   const data = await trainingSource(run.settings.data, models);
   let toldAt = 0;
   let telling = Promise.resolve();
   const measured = await slot.client.call(
     'tryStudents',
-    { students, fineTuned: fineTuned ?? null, ...DRAWN, data },
+    { students, fineTuned, ...DRAWN, data },
     {
       signal,
       onProgress({ done, total }) {

@@ -4,7 +4,7 @@
  * fenced or the database stays silent, not at all, because the job is another's then or will be when the lease is over.
  */
 import { pathToFileURL } from 'node:url';
-import type { StudentFile, TrainingSource } from '../../../workers/protocol.ts';
+import type { LinkedFile, StudentFile, TrainingSource } from '../../../workers/protocol.ts';
 import { asContiguaError, ContiguaError } from '../../core/errors.ts';
 import type { JobWorker, TrainingData } from '../../core/run/index.ts';
 import type { EngineReport } from '../../core/tensor/engine.ts';
@@ -13,6 +13,7 @@ import type { ServerModels } from '../models.ts';
 import { outlast } from '../outlast.ts';
 import { Fenced } from '../runs/attempt.ts';
 import type { RunContext, Timing } from '../runs/context.ts';
+import { copyTrainedFile } from '../runs/damage.ts';
 import { allStudentsThere } from '../runs/events.ts';
 import type { JobRow } from '../runs/rows.ts';
 import { failJob, giveBack, loseAttempt, storeWorker, type TakenJob } from '../runs/take.ts';
@@ -140,19 +141,31 @@ export async function trainingSource(data: TrainingData, models: AttemptTools['m
 /** Local copies of the trained students, of all intervals or of the keys asked for. */
 export async function studentFiles(
   jobs: readonly JobRow[],
-  { store, timing }: Pick<AttemptTools, 'store' | 'timing'>,
+  tools: Pick<AttemptTools, 'context' | 'store' | 'timing' | 'report'>,
   signal: AbortSignal,
   keys?: readonly string[],
 ): Promise<StudentFile[]> {
   const wanted = jobs.filter(({ kind, key }) => kind === 'interval' && (keys?.includes(key) ?? true));
   if (!allStudentsThere(wanted)) throw new Fenced('a student of the run is being trained again');
   const files: StudentFile[] = [];
-  for (const { interval, student } of wanted) {
-    if (!interval || !student) throw new ContiguaError('internal', 'A finished interval without its student');
-    const path = await outlast(timing.patience, signal, () => store.localCopy(student));
-    files.push({ interval, file: { path: student.key, url: pathToFileURL(path).href } });
+  for (const job of wanted) {
+    if (!job.interval) throw new ContiguaError('internal', 'A finished interval without its blocks');
+    files.push({ interval: job.interval, file: await trainedFile(job, tools, signal) });
   }
   return files;
+}
+
+/** A local copy of what a finished job trained. */
+export async function trainedFile(
+  job: JobRow,
+  { context, store, timing, report }: Pick<AttemptTools, 'context' | 'store' | 'timing' | 'report'>,
+  signal: AbortSignal,
+): Promise<LinkedFile> {
+  const { student } = job;
+  if (!student) throw new ContiguaError('internal', 'A finished job without its trained file');
+  const copy = () => copyTrainedFile(context, store, { ...job, student }, report);
+  const path = await outlast(timing.patience, signal, copy);
+  return { path: student.key, url: pathToFileURL(path).href };
 }
 
 function cacheUrl({ cacheFolder }: AttemptTools): string {
