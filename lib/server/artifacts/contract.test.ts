@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { addressOf, closed, listening } from '../testing.ts';
+import { flipBit, flipObjectBit } from './damage-testing.ts';
 import { openArtifactStore } from './index.ts';
 import type { ArtifactStore } from './store.ts';
 import { ACCESS_KEY, FakeS3 } from './testing.ts';
@@ -143,6 +144,90 @@ describe.each(['local', 's3'])('the %s store', (kind) => {
     await expect(store.delete(key)).rejects.toMatchObject(refusal);
     if (key !== '') await expect(all(store.list(key))).rejects.toMatchObject(refusal);
     expect(await readdir(folder)).toContain('source.bin');
+  });
+
+  describe('with one bit of a file flipped', () => {
+    const key = 'runs/7/3-4/student.safetensors';
+    const LARGE = 9 * 2 ** 20 + 5;
+    const flip = (position: number) =>
+      kind === 's3'
+        ? flipObjectBit(fake, `lab/${key}`, position)
+        : flipBit(join(folder, 'artifacts', ...key.split('/')), position);
+    const put = async (length: number) => {
+      const bytes = bytesOf(length);
+      const stored = await store.put(key, await source(bytes), promisedOf(bytes));
+      // Linked to the stored bytes where both lie on one device.
+      await rm(join(folder, 'source.bin'));
+      return stored;
+    };
+    const corrupt = { code: 'artifact-corrupt', details: { file: key } };
+
+    it.each([
+      ['small', 1000],
+      ['large', LARGE],
+    ])('gives out no byte of a %s file by range, wherever the bit lies', async (_, length) => {
+      for (const position of [0, length >> 1, -1]) {
+        const stored = await put(length);
+        await flip(position);
+        const { blob } = await store.open(stored);
+        await expect(blob.slice(0, 8).arrayBuffer()).rejects.toMatchObject(corrupt);
+        await expect(blob.slice(-8).arrayBuffer()).rejects.toMatchObject(corrupt);
+        await store.delete(key);
+      }
+    });
+
+    it.each([
+      ['small', 1000],
+      ['large', LARGE],
+    ])('breaks a stream of a %s file off before its end, wherever the bit lies', async (_, length) => {
+      for (const position of [0, length >> 1, -1]) {
+        const stored = await put(length);
+        await flip(position);
+        let given = 0;
+        const streaming = (async () => {
+          for await (const part of (await store.open(stored)).parts()) given += part.length;
+        })();
+        await expect(streaming).rejects.toMatchObject(corrupt);
+        expect(given).toBeLessThan(length);
+        await store.delete(key);
+      }
+    });
+
+    it('finds damage that came after the file was read whole, and gives out the ranges beside it', async () => {
+      const stored = await put(LARGE);
+      const content = await store.open(stored);
+      expect(sha256Of(Buffer.concat(await all(content.parts())))).toBe(stored.sha256);
+      await flip(LARGE - 100);
+      const again = await store.open(stored);
+      for (const { blob, parts } of [content, again]) {
+        await expect(blob.slice(-8).arrayBuffer()).rejects.toMatchObject(corrupt);
+        await expect(all(parts())).rejects.toMatchObject(corrupt);
+        expect((await blob.slice(5, 500_000).arrayBuffer()).byteLength).toBe(499_995);
+      }
+    });
+
+    it('gives no local copy, even where it gave one before the damage', async () => {
+      const stored = await put(1000);
+      const copy = await store.localCopy(stored);
+      await flip(500);
+      // The bucket's copy on this disk is still sound.
+      if (kind === 's3') await rm(copy);
+      await expect(store.localCopy(stored)).rejects.toMatchObject(corrupt);
+    });
+
+    it('gives the file again once it is as it was', async () => {
+      const stored = await put(LARGE);
+      await flip(3);
+      const { blob } = await store.open(stored);
+      await expect(blob.slice(0, 8).arrayBuffer()).rejects.toMatchObject(corrupt);
+      await flip(3);
+      expect(sha256Of(new Uint8Array(await blob.arrayBuffer()))).toBe(stored.sha256);
+    });
+
+    it('refuses a file of another size when it is opened', async () => {
+      const stored = await put(1000);
+      await expect(store.open({ ...stored, sizeBytes: 999 })).rejects.toMatchObject(corrupt);
+    });
   });
 
   it('leaves the source where it is', async () => {
