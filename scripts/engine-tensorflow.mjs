@@ -2,30 +2,45 @@
  * `npm run engine:tensorflow`: sets up the engine `tensorflow`, the fastest one on a processor, in `.engines/tensorflow`.
  * tfjs-node's own installer fetches a TensorFlow of 2022; this builds its binding (N-API, 13 s) against the library
  * inside a current Python wheel instead: the CPU's, or CUDA's where nvidia is present. Made in a folder aside, tried out,
- * and put in place whole, so that an interrupted run leaves nothing half done; `npm install` does not touch it.
- *
- *   --prebuilt     the official binary and library of tfjs-node's own installer instead
- *   --cpu, --cuda  instead of asking whether nvidia is present
- *   --again        anew, even if it is there
+ * and put in place whole, so that an interrupted run leaves nothing half done; `npm install` does not touch it. Files are
+ * compared with the checksums in engine-pins.mjs before they are unpacked. `--help` prints the options.
  */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, realpath, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isPinned, SetupError, TENSORFLOW, verifyFile, WHEEL_PYTHON } from './engine-pins.mjs';
+
+const HELP = `npm run engine:tensorflow -- [options]
+
+  --prebuilt          the official binary and library of tfjs-node's own installer instead
+  --cpu, --cuda       instead of asking whether nvidia is present
+  --again             anew, even if it is there
+  --allow-unverified  takes files that no checksum is pinned for, and prints which: another platform than Linux on
+                      x86-64, CUDA, --prebuilt, another patch of TensorFlow. A pinned file must match all the same.
+  --help              this text`;
+const OPTIONS = ['--prebuilt', '--cpu', '--cuda', '--again', '--allow-unverified', '--help'];
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 /** The environment variable is for the tests: the product looks in the project's folder alone. */
 const ENGINES = process.env.CONTIGUA_ENGINES ?? join(ROOT, '.engines');
 const TARGET = join(ENGINES, 'tensorflow');
 const TFJS_NODE = `@tensorflow/tfjs-node@${createRequire(import.meta.url)('@tensorflow/tfjs-core/package.json').version}`;
-const TENSORFLOW = '2.21';
-/** The wheel need not match the Python that fetches it: only its library is used. */
-const WHEEL_PYTHONS = ['3.12', '3.11', '3.13', '3.10'];
+const MINOR = TENSORFLOW.split('.').slice(0, 2).join('.');
+/** Other Pythons whose wheel will do where none is pinned: only its library is used. */
+const OTHER_PYTHONS = ['3.12', '3.13', '3.10'];
 
-/** A failed step: what was tried, and what the user can do. */
-class SetupError extends Error {}
+/** Files that were taken without a pin, with their checksums; null as long as that is not allowed. */
+let unverified = null;
+
+async function verify(path) {
+  const found = await verifyFile(path, unverified !== null);
+  if (found === null) return;
+  unverified.push(`${basename(path)} ${found}`);
+  console.warn(`NOT VERIFIED: no checksum is pinned for ${basename(path)}; it has ${found}`);
+}
 
 function run(command, args, { cwd = ROOT, env = {} } = {}) {
   return new Promise((resolve, reject) => {
@@ -85,23 +100,31 @@ async function hasNvidia() {
   return existsSync('/proc/driver/nvidia/version') || (await works('nvidia-smi', ['-L']));
 }
 
-/** Downloads a wheel through the user's own pip configuration and returns its path. */
+/** Downloads a wheel through the user's own pip configuration and returns its path, verified. */
 async function downloadWheel(pip, requirement, folder) {
   await mkdir(folder, { recursive: true });
   const download = ['-m', 'pip', 'download', '--no-deps', '--only-binary=:all:', '--dest', folder];
-  const attempts = [[], ...WHEEL_PYTHONS.map((version) => ['--python-version', version])];
+  const others = unverified ? OTHER_PYTHONS : [];
+  const attempts = [WHEEL_PYTHON, ...others].map((version) => ['--python-version', version]);
+  // Packages of CUDA have wheels for every Python.
+  if (unverified) attempts.push([]);
+  let wheel = null;
   let failure = '';
   for (const options of attempts) {
     try {
       await run(pip, [...download, ...options, requirement]);
-      const [wheel] = (await readdir(folder)).filter((name) => name.endsWith('.whl'));
-      if (wheel) return join(folder, wheel);
+      [wheel = null] = (await readdir(folder)).filter((name) => name.endsWith('.whl'));
+      if (wheel) break;
     } catch (thrown) {
       failure ||= thrown.message;
     }
   }
+  if (wheel) {
+    await verify(join(folder, wheel));
+    return join(folder, wheel);
+  }
   throw new SetupError(
-    `pip could not download ${requirement}, for this Python or for ${WHEEL_PYTHONS.join(', ')}.\n  ${failure}\n` +
+    `pip could not download ${requirement}, for Python ${[WHEEL_PYTHON, ...others].join(', ')}.\n  ${failure}\n` +
       '  Check pip’s index (`python3 -m pip config list`, PIP_INDEX_URL, PIP_FIND_LINKS) and this machine’s connection.',
   );
 }
@@ -119,17 +142,11 @@ with zipfile.ZipFile(wheel) as archive:
 /** TensorFlow's library and headers into tfjs-node's deps/, under the names that its build asks for. */
 async function fetchLibrary(python, pip, cuda, work, deps) {
   const suffix = process.platform === 'darwin' ? ['.2.dylib', '.2.dylib'] : ['.so.2', '.so'];
-  const names = cuda || process.platform === 'darwin' ? ['tensorflow'] : ['tensorflow-cpu', 'tensorflow'];
-  let wheel = '';
-  for (const name of names) {
-    console.log(`Downloading ${name} ${TENSORFLOW} (some hundred MB) …`);
-    try {
-      wheel = await downloadWheel(pip, `${name}==${TENSORFLOW}.*`, join(work, name));
-      break;
-    } catch (thrown) {
-      if (name === names.at(-1)) throw thrown;
-    }
-  }
+  // The package for processors alone is there for x86-64 only.
+  const name = cuda || process.platform === 'darwin' || process.arch !== 'x64' ? 'tensorflow' : 'tensorflow-cpu';
+  const version = unverified ? `${MINOR}.*` : TENSORFLOW;
+  console.log(`Downloading ${name} ${version} (some hundred MB) …`);
+  const wheel = await downloadWheel(pip, `${name}==${version}`, join(work, name));
   const site = join(deps, 'site');
   await run(python, ['-c', UNPACK, wheel, site, `^tensorflow/(lib[^/]*[.](so|dylib)|libtensorflow[^/]*$|include/)`]);
   const lib = join(deps, 'lib');
@@ -209,6 +226,7 @@ async function fetchSources(folder) {
     throw new SetupError(`npm could not fetch ${TFJS_NODE}.\n  ${thrown.message}`);
   });
   const archive = join(dirname(folder), packed.trim().split('\n').at(-1));
+  await verify(archive);
   await mkdir(folder, { recursive: true });
   await run('tar', ['-xzf', archive, '-C', folder, '--strip-components=1']);
   await rm(archive);
@@ -216,6 +234,8 @@ async function fetchSources(folder) {
 
 async function fetchPrebuilt(folder, work) {
   console.log(`Installing ${TFJS_NODE} with its own installer …`);
+  unverified.push('all that the installer of tfjs-node fetched');
+  console.warn('NOT VERIFIED: no checksum is pinned for what the installer of tfjs-node fetches');
   await mkdir(work, { recursive: true });
   await writeFile(join(work, 'package.json'), '{ "private": true }');
   await npm(['install', '--prefix', work, '--no-audit', '--no-fund', TFJS_NODE], { cwd: work }).catch((thrown) => {
@@ -283,11 +303,13 @@ async function clearInterrupted() {
 }
 
 async function main(options) {
-  const unknown = options.filter((option) => !['--prebuilt', '--cpu', '--cuda', '--again'].includes(option));
-  if (unknown.length > 0) throw new SetupError(`Unknown option ${unknown.join(', ')}.`);
+  const unknown = options.filter((option) => !OPTIONS.includes(option));
+  if (unknown.length > 0) throw new SetupError(`Unknown option ${unknown.join(', ')}.\n${HELP}`);
+  if (options.includes('--help')) return console.log(HELP);
+  if (options.includes('--allow-unverified')) unverified = [];
   const prebuilt = options.includes('--prebuilt');
   const cuda = options.includes('--cuda') || (!options.includes('--cpu') && !prebuilt && (await hasNvidia()));
-  const wanted = { tfjsNode: TFJS_NODE, tensorflow: prebuilt ? 'prebuilt' : TENSORFLOW, cuda, arch: process.arch };
+  const wanted = { tfjsNode: TFJS_NODE, tensorflow: prebuilt ? 'prebuilt' : MINOR, cuda, arch: process.arch };
   const there = await readStamp();
   const same = there && Object.entries(wanted).every(([key, value]) => there[key] === value);
   if (same && !options.includes('--again')) {
@@ -298,6 +320,17 @@ async function main(options) {
     throw new SetupError('TensorFlow’s wheel for Windows holds no library to link with. Use --prebuilt, or WSL.');
   }
   await clearInterrupted();
+  const { platform, arch } = process;
+  if (!unverified && !isPinned({ platform, arch, cuda, prebuilt })) {
+    const what = prebuilt
+      ? 'the files of tfjs-node’s own installer'
+      : `${cuda ? 'CUDA on ' : ''}${platform} on ${arch}`;
+    throw new SetupError(
+      `No checksums are pinned for ${what}: the code in it would run unverified.\n` +
+        `  ${cuda && isPinned({ platform, arch }) ? '--cpu sets up the pinned library for processors. ' : ''}` +
+        '--allow-unverified takes the files all the same, and prints which they were.',
+    );
+  }
   const aside = join(ENGINES, `tensorflow-${process.pid}`);
   const work = join(aside, 'work');
   const folder = join(aside, 'package');
@@ -316,7 +349,10 @@ async function main(options) {
     await shareCore(aside);
     await rm(work, { recursive: true });
     const library = await tryOut(aside);
-    await writeFile(join(aside, 'ready.json'), `${JSON.stringify({ ...wanted, library }, null, 2)}\n`);
+    await writeFile(
+      join(aside, 'ready.json'),
+      `${JSON.stringify({ ...wanted, library, unverified: unverified ?? [] }, null, 2)}\n`,
+    );
     await rm(TARGET, { recursive: true, force: true });
     await rename(aside, TARGET);
     console.log(`The engine tensorflow is set up: libtensorflow ${library}.`);

@@ -35,6 +35,9 @@ async function setUp(...options: string[]): Promise<{ code: number | null; outpu
   return { code, output, left: await readdir(join(root, 'engines')).catch(() => []) };
 }
 
+/** The files that the stand-ins below hand out are pinned nowhere, nor are those of every platform that the tests run on. */
+const CPU = ['--cpu', '--allow-unverified'];
+
 /** Answers what the script asks of Python, and fails at what `failing` matches. */
 const python = (failing: string) =>
   program('python3', `case "$*" in ${failing}) echo "no luck with $*" >&2; exit 1;; *) exit 0;; esac`);
@@ -43,20 +46,15 @@ const npm = () => program('npm', 'case "$1" in pack) exit 1;; *) exit 0;; esac')
 describe('setting up the engine tensorflow', () => {
   it.each([
     ['an unknown option', async () => {}, ['--gpu'], /Unknown option --gpu/],
-    ['no Python', async () => {}, ['--cpu'], /No Python was found \(tried python3 and python, 3\.8 or newer\)/],
-    [
-      'neither pip nor venv',
-      () => python('*pip*|*venv*'),
-      ['--cpu'],
-      /Install pip \(Debian: `apt install python3-pip`\)/,
-    ],
+    ['no Python', async () => {}, CPU, /No Python was found \(tried python3 and python, 3\.8 or newer\)/],
+    ['neither pip nor venv', () => python('*pip*|*venv*'), CPU, /Install pip \(Debian: `apt install python3-pip`\)/],
     [
       'no package',
       async () => {
         await python('nothing');
         await npm();
       },
-      ['--cpu'],
+      CPU,
       /npm could not fetch @tensorflow\/tfjs-node@4\.22\.0/,
     ],
     [
@@ -67,8 +65,8 @@ describe('setting up the engine tensorflow', () => {
         await program('tar', 'exit 0');
         await program('touch', `exec ${process.execPath} -e 'require("fs").writeFileSync(process.argv[1], "")' "$1"`);
       },
-      ['--cpu'],
-      /pip could not download tensorflow==2\.21\.\*, for this Python or for 3\.12, .*no luck with -m pip download.*Check pip’s index/s,
+      CPU,
+      /pip could not download tensorflow(-cpu)?==2\.21\.\*, for Python 3\.11, 3\.12, .*no luck with -m pip download.*Check pip’s index/s,
     ],
   ])('says what is missing and leaves nothing behind: %s', async (_, prepare, options, message) => {
     await prepare();
@@ -77,6 +75,40 @@ describe('setting up the engine tensorflow', () => {
     expect(output).toMatch(message);
     expect(code).toBe(1);
     expect(left).toEqual([]);
+  });
+
+  it('refuses what no checksum is pinned for, before it fetches anything, and names the option that takes it', async () => {
+    await program('python3', `echo fetched > ${join(root, 'fetched')}`);
+    await program('npm', `echo fetched > ${join(root, 'fetched')}`);
+    for (const options of [['--cuda'], ['--prebuilt']]) {
+      const { code, output, left } = await setUp(...options);
+      expect(output).toMatch(/No checksums are pinned for .*--allow-unverified takes the files all the same/s);
+      expect([code, left]).toEqual([1, []]);
+    }
+    expect(await readdir(root)).not.toContain('fetched');
+  });
+
+  it('unpacks no package and no wheel with other bytes than the pinned ones, whatever is allowed', async () => {
+    const put = `exec ${process.execPath} -e 'require("fs").writeFileSync(process.argv[1], "other bytes")'`;
+    await program('put', `${put} "$1"`);
+    await program('tar', `${put} ${join(root, 'unpacked')}`);
+    await program('npm', 'echo tensorflow-tfjs-node-4.22.0.tgz; put "$4/tensorflow-tfjs-node-4.22.0.tgz"');
+    await python('nothing');
+    const archive = await setUp(...CPU);
+    expect(archive.output).toMatch(/tensorflow-tfjs-node-4\.22\.0\.tgz is not the file that was pinned: found sha512-/);
+    expect([archive.code, archive.left]).toEqual([1, []]);
+    expect(await readdir(root)).not.toContain('unpacked');
+
+    await program('npm', 'echo another.tgz; put "$4/another.tgz"');
+    // `python -m pip download --no-deps --only-binary=:all: --dest FOLDER …`; other calls of Python would unpack.
+    const wheel = 'tensorflow_cpu-2.21.0-cp311-cp311-manylinux_2_27_x86_64.whl';
+    const download = `*download*) put "$7/${wheel}";; *re.search*) ${put} ${join(root, 'unpacked-wheel')};;`;
+    await program('python3', `case "$*" in ${download} *) exit 0;; esac`);
+    const library = await setUp(...CPU);
+    expect(library.output).toMatch(/NOT VERIFIED: no checksum is pinned for another\.tgz; it has sha256:[0-9a-f]{64}/);
+    expect(library.output).toMatch(/x86_64\.whl is not the file that was pinned: found sha256:/);
+    expect([library.code, library.left]).toEqual([1, []]);
+    expect(await readdir(root)).not.toContain('unpacked-wheel');
   });
 
   it('clears away what a killed run left, and nothing of one that goes on', async () => {
