@@ -1,6 +1,6 @@
 /** What every artifact store promises, checked on each kind of it. */
 import { createHash } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -155,7 +155,10 @@ describe.each(['local', 's3'])('the %s store', (kind) => {
         : flipBit(join(folder, 'artifacts', ...key.split('/')), position);
     const put = async (length: number) => {
       const bytes = bytesOf(length);
-      const stored = await store.put(key, await source(bytes), promisedOf(bytes));
+      const path = await source(bytes);
+      // Times that are set are kept to the millisecond only: a time that flipping can put back exactly.
+      await utimes(path, 1_000, 1_000);
+      const stored = await store.put(key, path, promisedOf(bytes));
       // Linked to the stored bytes where both lie on one device.
       await rm(join(folder, 'source.bin'));
       return stored;
