@@ -13,6 +13,8 @@ import { DEFAULT_DETECTION } from '../../core/detection/index.ts';
 import { TRAINED_METADATA } from '../../core/export/index.ts';
 import { buildPlan } from '../../core/plan/index.ts';
 import type { JobView } from '../../core/run/index.ts';
+import { flipBit } from '../artifacts/damage-testing.ts';
+import { LocalArtifacts } from '../artifacts/local.ts';
 import type { TrainedWeights } from '../backend.ts';
 import { ask, closed, exampleView, listening, MemoryBackend, type Question } from '../testing.ts';
 import { accessPolicy } from './access.ts';
@@ -237,6 +239,30 @@ describe('a download', () => {
     const reply = await get(STUDENT);
     expect([reply.status, reply.cut]).toEqual([200, true]);
     expect(reply.bytes.length).toBeLessThan(size);
+  });
+
+  it('of a large student with a flipped bit begins and breaks off, and its ranges are refused without an ETag', async () => {
+    const bytes = new Uint8Array(9 * 2 ** 20).map((_, i) => (i * 31) >>> 5);
+    const promised = { sizeBytes: bytes.length, sha256: sha256Of(bytes) };
+    const path = join(folder, 'student');
+    await writeFile(path, bytes);
+    const store = new LocalArtifacts(join(folder, 'store'));
+    const stored = await store.put('student', path, promised);
+    await flipBit(join(folder, 'store', 'student'), -1);
+    backend.trained.set('0-1', { ...(await store.open(stored)), sha256: promised.sha256 });
+    for (const range of [undefined, 'bytes=0-']) {
+      const whole = await get(STUDENT, range === undefined ? {} : { headers: { range } });
+      expect([whole.status, whole.cut]).toEqual([range === undefined ? 200 : 206, true]);
+      expect(whole.bytes.length).toBeLessThan(bytes.length);
+    }
+    for (const range of ['bytes=0-9', 'bytes=8388608-', 'bytes=-5']) {
+      const part = await get(STUDENT, { headers: { range } });
+      expect([part.status, part.cut, part.headers.etag]).toEqual([500, false, undefined]);
+      expect(JSON.parse(part.text).error.data.contigua.code).toBe('artifact-corrupt');
+    }
+    await flipBit(join(folder, 'store', 'student'), -1);
+    const sound = await get(STUDENT);
+    expect([sound.status, sha256Of(sound.bytes)]).toEqual([200, promised.sha256]);
   });
 
   it('of metrics, plan and curve is text that other programs read', async () => {
