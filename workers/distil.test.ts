@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -90,6 +90,24 @@ test('an interval is distilled into files, and the same settings give the same f
   if (checkpoint?.kind !== 'checkpoint') throw new Error('No checkpoint was reported');
   const resume = { path: 'state', url: checkpoint.file.url };
   expect((await distilInto('resumed', { resume })).student.sha256).toBe(first.student.sha256);
+});
+
+test('cached teacher states with a flipped bit are computed again, and change nothing', async () => {
+  const [origin = ''] = await readdir(join(folder, 'states'));
+  const cached = (await readdir(join(folder, 'states', origin))).filter((name) => name.endsWith('.f32'));
+  expect(cached.length).toBeGreaterThan(1);
+  const sound = new Map<string, Buffer>();
+  for (const name of cached) {
+    const path = join(folder, 'states', origin, name);
+    const bytes = await readFile(path);
+    sound.set(path, Buffer.from(bytes));
+    // The exponent of one value.
+    bytes[403] = (bytes[403] ?? 0) ^ 0x40;
+    await writeFile(path, bytes);
+  }
+  const { student: again } = await distilInto('states-damaged');
+  expect(again.sha256).toBe((await distilInto('states-none', { cache: null })).student.sha256);
+  for (const [path, bytes] of sound) expect((await readFile(path)).equals(bytes)).toBe(true);
 });
 
 test('a checkpoint of another training is refused, naming both', async () => {

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, truncate, utimes, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -36,6 +36,26 @@ test('states that a crash tore are gone, not wrong', async () => {
     expect(await cache.load(name)).toBeNull();
     expect(await cache.has(name)).toBe(false);
   }
+});
+
+test('states with one bit flipped, wherever it lies, or with nothing but zeros left, are gone and stored anew', async () => {
+  const cache = await openStateCache(url, BUDGET, 'a');
+  await cache.store('0-1', values);
+  const [folder] = await readdir(root);
+  const path = join(root, folder!, '0-1.f32');
+  const sound = await readFile(path);
+  const damaged = Array.from({ length: 8 * sound.length }, (_, bit) => {
+    const bytes = Buffer.from(sound);
+    bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+    return bytes;
+  });
+  for (const bytes of [...damaged, Buffer.alloc(4), Buffer.alloc(0)]) {
+    await writeFile(path, bytes);
+    expect(await cache.load('0-1')).toBeNull();
+    expect(await cache.has('0-1')).toBe(false);
+  }
+  await cache.store('0-1', values);
+  expect(await cache.load('0-1')).toEqual(values);
 });
 
 test('keeps nothing beyond its budget', async () => {

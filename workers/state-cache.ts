@@ -58,7 +58,7 @@ export async function openStateCache(url: string, sizeBytes: number, key: string
       const bytes = await readFile(path).catch(absent);
       if (bytes === null) return null;
       const end = bytes.length - CHECKSUM_BYTES;
-      if (end < 0 || end % 4 !== 0 || crc32(bytes.subarray(0, end)) !== bytes.readUInt32LE(end)) {
+      if (end <= 0 || end % 4 !== 0 || crc32(bytes.subarray(0, end)) !== bytes.readUInt32LE(end)) {
         await rm(path, { force: true });
         return null;
       }
