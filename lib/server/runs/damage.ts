@@ -77,7 +77,9 @@ async function storeError(context: RunContext, job: JobRow, report: Report, erro
     const isNew = await changeRun(context, job.runId, async ({ db, jobs, tellJob }) => {
       const now = (await jobs()).find(({ id }) => id === job.id);
       // Trained again meanwhile: that file is another one.
-      if (now?.state !== 'done' || now.student?.key !== job.student?.key || now.error === error) return false;
+      if (now?.state !== 'done' || now.student?.key !== job.student?.key) return false;
+      // Found before: told once, however it is found.
+      if ((now.error === null) === (error === null)) return false;
       await db.change('update contigua.jobs set error = $2 where id = $1', [job.id, error]);
       await tellJob(job.id);
       return true;
