@@ -86,6 +86,8 @@ async function storeError(context: RunContext, job: JobRow, report: Report, erro
     });
     if (isNew && error !== null) report(`Run ${job.runId}: ${error}`);
   } catch (thrown) {
-    report(`Run ${job.runId}, ${job.key}: ${asContiguaError(thrown).message}`);
+    const { code, message } = asContiguaError(thrown);
+    // Deleted while its file was read: that is why it is missing.
+    if (code !== 'run-missing') report(`Run ${job.runId}, ${job.key}: ${message}`);
   }
 }
