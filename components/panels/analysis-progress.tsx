@@ -4,6 +4,7 @@ import { useEffect, useState } from 'react';
 import { useStore } from 'zustand';
 import { Progress } from '@/components/ui/progress';
 import { analysisStore, expectedShares } from '@/lib/client/analysis.ts';
+import { calibrationWords } from '@/lib/client/calibration.ts';
 import { engineWords } from '@/lib/client/engine-words.ts';
 import { durationWords, momentWords, remainingWords } from '@/lib/client/number-words.ts';
 import { pacePerSecond, remainingMs, shareDone } from '@/lib/client/progress.ts';
@@ -78,7 +79,7 @@ export function AnalysisProgress() {
             {report.calibration.kind === 'synthetic' ? (
               <strong className="font-medium text-accent">{report.calibration.label}</strong>
             ) : (
-              report.calibration.label
+              calibrationWords(report.calibration)
             )}
             , n = {report.calibration.tokens.image.toLocaleString('en-US')} image and{' '}
             {report.calibration.tokens.text.toLocaleString('en-US')} text tokens.

@@ -64,7 +64,7 @@ export function CapturePanel() {
                 aria-label="Calibration file"
                 onChange={(event) => {
                   const file = event.target.files?.[0];
-                  if (file) calibrationStore.setState({ file });
+                  if (file) calibrationStore.setState({ file, fileDigits: null });
                   event.target.value = '';
                 }}
               />

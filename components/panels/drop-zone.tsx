@@ -61,7 +61,7 @@ async function take(items: DataTransferItemList): Promise<void> {
     } else if (picked?.kind === 'folder') await switchModel({ kind: 'files', name: picked.name, files: picked.files });
     else if (picked?.file.name.endsWith('.json')) await loadPlan(picked.file);
     else if (picked?.file.name.endsWith('.safetensors')) {
-      calibrationStore.setState({ kind: 'file', file: picked.file });
+      calibrationStore.setState({ kind: 'file', file: picked.file, fileDigits: null });
       showInfo(`${picked.file.name} is the calibration now`, { hint: 'Press Analyse to measure on it.' });
     } else if (picked) refuseDrop(picked.file.name);
   } catch (thrown) {

@@ -5,10 +5,18 @@
 import { createStore } from 'zustand/vanilla';
 import type { BlockInterval } from '@/lib/core/interval/interval.ts';
 import type { AnalysisReport, IntervalDamage } from '@/lib/core/report/report.ts';
-import { type CalibrationChoice, keyOf, requestOf } from './calibration.ts';
+import {
+  type CalibrationChoice,
+  calibrationFrom,
+  calibrationStore,
+  calibrationText,
+  calibrationWords,
+  fileDigits,
+  requestOf,
+} from './calibration.ts';
 import { ask, measureQuietly } from './compute.ts';
 import { engineWords } from './engine-words.ts';
-import { keepReport, keptReport } from './kept-analyses.ts';
+import { type KeptReport, keepReport, keptReports } from './kept-analyses.ts';
 import { modelStore } from './model.ts';
 import { dismissErrors, showError, showInfo } from './notices.ts';
 import { momentWords } from './number-words.ts';
@@ -61,7 +69,7 @@ export async function analyse(choice: CalibrationChoice): Promise<void> {
     const report = await ask('analyse', { calibration }, { signal: own.signal, onProgress: display.note });
     display.end();
     analysisStore.setState({ report, restoredFrom: null, probesLive: true, running: null, stopping: false });
-    await keepReport(keyOf(choice), report);
+    await keep(choice, report);
   } catch (thrown) {
     if (own.signal.aborted) showInfo('Analysis stopped', { hint: 'What was on the page before is still there.' });
     else showError(thrown);
@@ -99,18 +107,56 @@ function progressDisplay(): { note(progress: Omit<TimedProgress, 'atMs'>): void;
   };
 }
 
-/** Shows the analysis of this model that was kept last in this browser, if there is one. */
-export async function restoreAnalysis(fingerprint: string): Promise<boolean> {
-  const kept = await keptReport(fingerprint);
+/** Keeps a report under what it was measured on; the address then names a file by its content, so that a reload finds it. */
+async function keep(choice: CalibrationChoice, report: AnalysisReport): Promise<void> {
+  if (choice.kind !== 'file' || !choice.file) return keepReport(calibrationText(choice), report);
+  const named = { ...choice, fileDigits: await fileDigits(choice.file) };
+  if (calibrationStore.getState().file === choice.file) calibrationStore.setState({ fileDigits: named.fileDigits });
+  await keepReport(calibrationText(named), report);
+}
+
+/**
+ * Shows the analysis of this model that was kept in this browser for `inputs` (a calibration's text), and no other; one
+ * with other inputs is offered. Null asks for none in particular: the newest is shown, together with its inputs.
+ */
+export async function restoreAnalysis(fingerprint: string, inputs: string | null): Promise<void> {
+  const kept = await keptReports(fingerprint);
+  const [newest] = kept;
+  const wanted = inputs === null ? newest : kept.find((each) => each.inputs === inputs);
   // Reading takes time: another model may be open by now, or an analysis begun.
-  if (!kept || modelStore.getState().summary?.fingerprint !== fingerprint) return false;
-  if (analysisStore.getState().report || analysisStore.getState().running) return false;
-  analysisStore.setState({ report: kept.report, restoredFrom: kept.savedAtMs, probesLive: false });
-  const { calibration, engine, model } = kept.report;
-  showInfo(`Restored analysis of ${model.name}`, {
-    hint: `${calibration.label}, n = ${calibration.tokens.image.toLocaleString('en-US')} image tokens, measured ${momentWords(kept.savedAtMs)} on ${engineWords(engine.name)}. Analyse measures again, and brings the probes for the preview.`,
+  if (!newest || !canRestore(fingerprint)) return;
+  if (wanted) return showKept(wanted);
+  showInfo('No analysis with these inputs is kept in this browser', {
+    hint: `The last one of ${newest.report.model.name} was measured on ${keptWords(newest)}.`,
+    action: {
+      label: 'Show that one',
+      run: () => {
+        if (canRestore(fingerprint)) showKept(newest);
+      },
+    },
+    stays: true,
   });
-  return true;
+}
+
+function canRestore(fingerprint: string): boolean {
+  const { report, running } = analysisStore.getState();
+  return modelStore.getState().summary?.fingerprint === fingerprint && !report && !running;
+}
+
+/** The inputs in the panel and in the address become those of the report. */
+function showKept(kept: KeptReport): void {
+  const { report, savedAtMs } = kept;
+  const choice = calibrationFrom(kept.inputs);
+  if (choice && calibrationText(calibrationStore.getState()) !== kept.inputs) calibrationStore.setState(choice);
+  analysisStore.setState({ report, restoredFrom: savedAtMs, probesLive: false });
+  showInfo(`Restored analysis of ${report.model.name}`, {
+    hint: `Measured on ${keptWords(kept)}. Analyse measures again, and brings the probes for the preview.`,
+  });
+}
+
+function keptWords({ report: { calibration, engine }, savedAtMs }: KeptReport): string {
+  const tokens = `n = ${calibration.tokens.image.toLocaleString('en-US')} image tokens`;
+  return `${calibrationWords(calibration)}, ${tokens}, ${momentWords(savedAtMs)} on ${engineWords(engine.name)}`;
 }
 
 /** The worker lost its probes (another engine, a fresh worker); the report stays. */

@@ -1,5 +1,6 @@
-/** What the next analysis will be measured on. Its key names it among kept analyses. */
+/** What the next analysis will be measured on, and the text that names it in the address and among kept analyses. */
 import { createStore } from 'zustand/vanilla';
+import type { CalibrationFacts } from '@/lib/core/report/report.ts';
 import type { CalibrationRequest } from '@/workers/protocol.ts';
 
 export interface CalibrationChoice {
@@ -8,6 +9,8 @@ export interface CalibrationChoice {
   readonly timesteps: number;
   readonly seed: number;
   readonly file: File | null;
+  /** Names the file's content (`fileDigits`); null until an analysis has read it. */
+  readonly fileDigits: string | null;
 }
 
 export const DEFAULT_CALIBRATION: CalibrationChoice = {
@@ -16,6 +19,7 @@ export const DEFAULT_CALIBRATION: CalibrationChoice = {
   timesteps: 8,
   seed: 1,
   file: null,
+  fileDigits: null,
 };
 
 export const calibrationStore = createStore<CalibrationChoice>(() => DEFAULT_CALIBRATION);
@@ -28,8 +32,42 @@ export function requestOf(choice: CalibrationChoice): CalibrationRequest | null 
   return { kind, samples, timesteps, seed };
 }
 
-/** Two requests with the same key measure the same thing (a file goes by name, size and date). */
-export function keyOf(choice: CalibrationChoice): string {
-  if (choice.kind !== 'file') return `${choice.kind}-${choice.samples}-${choice.timesteps}-${choice.seed}`;
-  return choice.file ? `file-${choice.file.name}-${choice.file.size}-${choice.file.lastModified}` : 'file';
+/** Two choices with the same text measure the same thing; the text `file` alone names no file in particular. */
+export function calibrationText({ kind, samples, timesteps, seed, fileDigits }: CalibrationChoice): string {
+  if (kind === 'file') return fileDigits === null ? 'file' : `file-${fileDigits}`;
+  return `${kind}-${samples}-${timesteps}-${seed}`;
+}
+
+/** Null for text that names no calibration. */
+export function calibrationFrom(text: string): CalibrationChoice | null {
+  const [isFile, fileDigits = null] = /^file(?:-([0-9a-f]{16}))?$/.exec(text) ?? [];
+  if (isFile !== undefined) return { ...DEFAULT_CALIBRATION, kind: 'file', fileDigits };
+  const [, kind, samples, timesteps, seed] = /^(shapes|synthetic)-(\d{1,4})-(\d{1,2})-(\d{1,6})$/.exec(text) ?? [];
+  if ((kind !== 'shapes' && kind !== 'synthetic') || !samples || !timesteps || !seed) return null;
+  const numbers = { samples: Number(samples), timesteps: Number(timesteps), seed: Number(seed) };
+  return { ...DEFAULT_CALIBRATION, kind, ...numbers };
+}
+
+/** "16 captioned pictures at 4 noise levels, seed 2" */
+export function calibrationWords({ kind, label, seed }: Pick<CalibrationFacts, 'kind' | 'label' | 'seed'>): string {
+  // The label of synthetic inputs states the seed already.
+  return kind === 'shapes' && seed !== null ? `${label}, seed ${seed}` : label;
+}
+
+const PIECE_BYTES = 16 * 2 ** 20;
+const FILE_DIGITS = 16;
+
+/**
+ * Leading hex digits of a SHA-256 over the SHA-256 of each piece: Web Crypto cannot hash a stream, and a calibration
+ * file may be larger than memory. Rejects when the file cannot be read any more.
+ */
+export async function fileDigits(file: Blob, pieceBytes = PIECE_BYTES): Promise<string> {
+  const digests: ArrayBuffer[] = [];
+  for (let start = 0; start < file.size; start += pieceBytes) {
+    const piece = await file.slice(start, start + pieceBytes).arrayBuffer();
+    digests.push(await crypto.subtle.digest('SHA-256', piece));
+  }
+  const whole = await crypto.subtle.digest('SHA-256', await new Blob(digests).arrayBuffer());
+  const hex = [...new Uint8Array(whole)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  return hex.slice(0, FILE_DIGITS);
 }

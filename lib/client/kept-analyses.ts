@@ -1,60 +1,68 @@
 /**
- * Finished analyses, kept in this browser (IndexedDB) under the model's fingerprint and the calibration's key. Stored
- * as the report's JSON text and parsed again on the way out: what another version wrote is refused like any file.
+ * Finished analyses, kept in this browser (IndexedDB): several per model, each under everything that made it (see
+ * kept-records.ts). Stored as the report's JSON text and parsed again on the way out, like any file.
  */
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
+import { beyondLimit, inputsOf, type KeptRecord, MOST_KEPT, newestFirst, recordOf } from './kept-records.ts';
 import { showInfo } from './notices.ts';
 
 const DATABASE = 'contigua';
 const STORE = 'analyses';
 
-interface KeptRecord {
-  readonly key: string;
-  readonly fingerprint: string;
-  readonly savedAtMs: number;
-  readonly text: string;
-}
 export interface KeptReport {
   readonly report: AnalysisReport;
+  /** The text of the calibration that it was measured on. */
+  readonly inputs: string;
   readonly savedAtMs: number;
 }
 
-export async function keepReport(calibrationKey: string, report: AnalysisReport): Promise<void> {
-  const { fingerprint } = report.model;
-  const record: KeptRecord = {
-    key: `${fingerprint} ${calibrationKey}`,
-    fingerprint,
-    savedAtMs: Date.now(),
-    text: JSON.stringify(report),
-  };
+export async function keepReport(inputs: string, report: AnalysisReport): Promise<void> {
+  const record = recordOf(inputs, report, Date.now());
+  let dropped = 0;
   try {
-    await within('readwrite', (store) => store.put(record));
+    await within('readwrite', (store) => {
+      store.put(record);
+      const kept: IDBRequest<KeptRecord[]> = store.index('fingerprint').getAll(record.fingerprint);
+      kept.onsuccess = () => {
+        const oldest = beyondLimit(kept.result, record);
+        for (const { key } of oldest) store.delete(key);
+        dropped = oldest.length;
+      };
+      return kept;
+    });
   } catch (thrown) {
     showInfo('This analysis could not be kept in the browser', {
       hint: `${reasonOf(thrown)}. It is gone after a reload.`,
     });
+    return;
+  }
+  if (dropped > 0) {
+    showInfo('The oldest kept analysis of this model was removed', {
+      hint: `This browser keeps the last ${MOST_KEPT} analyses of a model. Download a report to keep it for longer.`,
+    });
   }
 }
 
-/** The newest kept analysis of a model, or null. An unreadable one is deleted and counts as none. */
-export async function keptReport(fingerprint: string): Promise<KeptReport | null> {
+/** The kept analyses of a model that can be read, newest first; none where the browser refuses. */
+export async function keptReports(fingerprint: string): Promise<readonly KeptReport[]> {
   let records: KeptRecord[];
   try {
     records = await within<KeptRecord[]>('readonly', (store) => store.index('fingerprint').getAll(fingerprint));
   } catch (thrown) {
     showInfo('Analyses kept in this browser could not be read', { hint: `${reasonOf(thrown)}.` });
-    return null;
+    return [];
   }
-  const newest = records.toSorted((a, b) => b.savedAtMs - a.savedAtMs)[0];
-  if (!newest) return null;
-  try {
-    const { parseReport } = await import('./file-readers.ts');
-    return { report: parseReport(newest.text, 'kept analysis'), savedAtMs: newest.savedAtMs };
-  } catch {
-    // Written by another version of the product: measuring again is the only cure, and the page offers just that.
-    await within('readwrite', (store) => store.delete(newest.key));
-    return null;
-  }
+  if (records.length === 0) return [];
+  const { parseReport } = await import('./file-readers.ts');
+  return newestFirst(records).flatMap((record) => {
+    try {
+      const report = parseReport(record.text, 'kept analysis');
+      return { report, inputs: inputsOf(record), savedAtMs: record.savedAtMs };
+    } catch {
+      // Written by a newer version, which may still want it: ignored here, and removed once it is the oldest.
+      return [];
+    }
+  });
 }
 
 async function within<T>(mode: IDBTransactionMode, work: (store: IDBObjectStore) => IDBRequest): Promise<T> {

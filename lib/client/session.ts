@@ -7,7 +7,7 @@ import { type IntervalSet, NO_INTERVALS, parseIntervalParam } from '@/lib/core/i
 import type { ModelSource, ModelSummary } from '@/workers/protocol.ts';
 import { followAddress, openingLink } from './address.ts';
 import { clearAnalysis, probesGone, restoreAnalysis } from './analysis.ts';
-import { calibrationStore } from './calibration.ts';
+import { calibrationStore, calibrationText, DEFAULT_CALIBRATION } from './calibration.ts';
 import { ask, busyStore, restartWorker } from './compute.ts';
 import { engineStore, startEngine, verifyEngine, type WantedEngine, watchEngine } from './engine.ts';
 import { modelStore, openModel, sampleSource } from './model.ts';
@@ -19,15 +19,24 @@ import { settingsStore } from './settings.ts';
 import { linkFits } from './url-state.ts';
 
 let started = false;
-/** A link's choice that waits for its model; a link for another model keeps waiting until that one is opened. */
-let waiting: { readonly model: string | null; readonly cut: string } | null = null;
+/** What the address asks for, waiting for its model; a link for another model keeps waiting until that one is opened. */
+let waiting: LinkedWishes | null = null;
+
+interface LinkedWishes {
+  readonly model: string | null;
+  readonly cut: string;
+  /** Text of the inputs; null in an address that names neither them nor a model, and so no analysis in particular. */
+  readonly inputs: string | null;
+}
 
 /** Once per page: engine, then the sample model with what the address asks for, then the check of the engine. */
 export async function startSession(): Promise<void> {
   if (started) return;
   started = true;
   const link = openingLink();
-  waiting = { model: link.model, cut: link.cut };
+  const inputs = calibrationText(link.calibration);
+  const bare = link.model === null && inputs === calibrationText(DEFAULT_CALIBRATION);
+  waiting = { model: link.model, cut: link.cut, inputs: bare ? null : inputs };
   watchEngine(() => void restartEngine());
   measureWhenIdle();
   followAddress();
@@ -51,11 +60,12 @@ export async function switchModel(source: ModelSource): Promise<boolean> {
     probesGone();
     return true;
   }
+  const inputs = wantedInputs(summary);
   clearAnalysis();
   clearPreview();
   settingsStore.setState(({ startBlock }) => ({ startBlock: Math.min(startBlock, summary.numBlocks - 1) }));
   beginSelection(summary.numBlocks, linkedChoice(summary));
-  await restoreAnalysis(summary.fingerprint);
+  await restoreAnalysis(summary.fingerprint, inputs);
   return true;
 }
 
@@ -83,6 +93,13 @@ async function reopenModel(): Promise<boolean> {
     showError(thrown);
     return false;
   }
+}
+
+/** What a kept analysis must have been measured on to be shown; null for the newest, whatever it was measured on. */
+function wantedInputs({ fingerprint }: ModelSummary): string | null {
+  if (waiting && linkFits(waiting.model, fingerprint)) return waiting.inputs;
+  const choice = calibrationStore.getState();
+  return choice.file ? calibrationText(choice) : null;
 }
 
 function linkedChoice(summary: ModelSummary): IntervalSet {

@@ -29,11 +29,20 @@ describe('a link', () => {
         colours: 'cividis',
         scale: 'full',
       },
-      calibration: { kind: 'synthetic', samples: 32, timesteps: 4, seed: 9, file: null },
+      calibration: { kind: 'synthetic', samples: 32, timesteps: 4, seed: 9, file: null, fileDigits: null },
       prompt: 'a large red circle top left on white',
       seed: 12,
     };
     expect(readLink(new URLSearchParams(writeLink(link).toString()))).toEqual(link);
+  });
+
+  it('names a calibration file by the digits of its content, where they are known', () => {
+    const file = { ...DEFAULT_CALIBRATION, kind: 'file', fileDigits: '0123456789abcdef' } as const;
+    for (const calibration of [file, { ...file, fileDigits: null }]) {
+      const link = writeLink({ ...plain, calibration });
+      expect(readLink(new URLSearchParams(link.toString())).calibration).toEqual(calibration);
+    }
+    expect(writeLink({ ...plain, calibration: file }).get('inputs')).toBe('file-0123456789abcdef');
   });
 
   it('falls back to defaults for values that it does not know', () => {

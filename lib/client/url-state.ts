@@ -4,7 +4,7 @@
  */
 import type { DamageScore, DetectionSettings } from '@/lib/core/detection/index.ts';
 import { DAMAGE_SCORES } from '@/lib/core/detection/index.ts';
-import { type CalibrationChoice, DEFAULT_CALIBRATION } from './calibration.ts';
+import { type CalibrationChoice, calibrationFrom, calibrationText, DEFAULT_CALIBRATION } from './calibration.ts';
 import { DEFAULT_SETTINGS, type Settings } from './settings.ts';
 
 /** Hex digits of the fingerprint in a link: enough that no two models a person has will share them. */
@@ -16,6 +16,7 @@ export interface LinkState {
   /** Chosen intervals as text (`3-4.5-7`), to be read once the model's number of blocks is known. */
   readonly cut: string;
   readonly settings: Settings;
+  /** A file cannot travel in a link, only the digits that name its content. */
   readonly calibration: CalibrationChoice;
   /** Null when the link does not say. */
   readonly prompt: string | null;
@@ -71,7 +72,7 @@ export function readLink(params: URLSearchParams): LinkState {
       colours: one<Settings['colours']>('colours', ['viridis', 'cividis'], DEFAULT_SETTINGS.colours),
       scale: one<Settings['scale']>('scale', ['full', 'data'], DEFAULT_SETTINGS.scale),
     },
-    calibration: calibrationFrom(params.get('inputs')),
+    calibration: calibrationFrom(params.get('inputs') ?? '') ?? DEFAULT_CALIBRATION,
     prompt: params.get('prompt'),
     seed: wholeNumber(params.get('seed')),
   };
@@ -80,19 +81,6 @@ export function readLink(params: URLSearchParams): LinkState {
 /** True when a link's digits name this model, or no model at all. */
 export function linkFits(model: string | null, fingerprint: string): boolean {
   return model === null || fingerprint.replace(/^sha256:/, '').startsWith(model);
-}
-
-/** A file cannot travel in a link: only its being one. */
-function calibrationText({ kind, samples, timesteps, seed }: CalibrationChoice): string {
-  return kind === 'file' ? 'file' : `${kind}-${samples}-${timesteps}-${seed}`;
-}
-
-function calibrationFrom(text: string | null): CalibrationChoice {
-  if (text === 'file') return { ...DEFAULT_CALIBRATION, kind: 'file' };
-  const [, kind, samples, timesteps, seed] =
-    /^(shapes|synthetic)-(\d{1,4})-(\d{1,2})-(\d{1,6})$/.exec(text ?? '') ?? [];
-  if ((kind !== 'shapes' && kind !== 'synthetic') || !samples || !timesteps || !seed) return DEFAULT_CALIBRATION;
-  return { kind, samples: Number(samples), timesteps: Number(timesteps), seed: Number(seed), file: null };
 }
 
 function wholeNumber(text: string | null): number | null {

@@ -1,0 +1,44 @@
+/**
+ * Which kept analysis an address means, and which ones make room. A record's key is all that made the analysis: the
+ * model's fingerprint, the calibration's text, then the analysis settings; so two tabs with other inputs never write
+ * over each other. Versions before had keys of fingerprint and calibration alone: these are read as they are. Pure.
+ */
+import type { AnalysisReport } from '@/lib/core/report/report.ts';
+
+/** Kept per model; the oldest go first. */
+export const MOST_KEPT = 12;
+
+export interface KeptRecord {
+  readonly key: string;
+  readonly fingerprint: string;
+  readonly savedAtMs: number;
+  /** The report as JSON. */
+  readonly text: string;
+}
+
+/** `inputs` is the calibration's text (see calibration.ts). */
+export function recordOf(inputs: string, report: AnalysisReport, savedAtMs: number): KeptRecord {
+  const { model, settings, version } = report;
+  const made = Object.entries({ version, ...settings }).map(([name, value]) => `${name}=${value}`);
+  const { fingerprint } = model;
+  return {
+    key: [fingerprint, inputs, ...made.sort()].join(' '),
+    fingerprint,
+    savedAtMs,
+    text: JSON.stringify(report),
+  };
+}
+
+/** The calibration that the record's key states. The key of an earlier version may hold a file name with spaces. */
+export function inputsOf({ key, fingerprint }: KeptRecord): string {
+  return key.slice(fingerprint.length + 1).replace(/( [A-Za-z]+=[^ ]+)+$/, '');
+}
+
+export function newestFirst<R extends Pick<KeptRecord, 'savedAtMs'>>(records: readonly R[]): readonly R[] {
+  return records.toSorted((a, b) => b.savedAtMs - a.savedAtMs);
+}
+
+/** Those that make room for `added`; never that one, whatever the clock says. All are of one model. */
+export function beyondLimit(records: readonly KeptRecord[], added: KeptRecord): readonly KeptRecord[] {
+  return newestFirst(records.filter(({ key }) => key !== added.key)).slice(MOST_KEPT - 1);
+}
