@@ -10,7 +10,7 @@ export const appRouter = router({
 });
 
 /** Paths of procedures whose answers stay open. */
-export const SUBSCRIPTIONS: ReadonlySet<string> = new Set(['runs.follow']);
+export const SUBSCRIPTIONS: ReadonlySet<string> = new Set(['runs.follow', 'runs.followSeveral']);
 
 export type AppRouter = typeof appRouter;
 export type { Context, ErrorInJson } from './trpc.ts';

@@ -180,7 +180,7 @@ describe('the routers', () => {
       _def.type === 'subscription',
     ]);
     expect(types).toEqual(types.map(([name]) => [name, isOpen(String(name))]));
-    expect([...SUBSCRIPTIONS]).toEqual(['runs.follow']);
+    expect([...SUBSCRIPTIONS]).toEqual(['runs.follow', 'runs.followSeveral']);
   });
 });
 
@@ -217,6 +217,25 @@ describe('following a run', () => {
     // A browser comes back to the first address, and says in a header how far it got.
     const again = await readEvents(url(0), { ...SECRET, 'Last-Event-ID': '1' }, (seen) => numbered(seen).length === 2);
     expect(numbered(again).map(({ id }) => id)).toEqual(['2', '3']);
+  });
+
+  it('gives the events of several runs in one stream, each with its run', async () => {
+    backend.say(step(1));
+    const input = {
+      runs: [
+        { id: '7', lastEventId: 0 },
+        { id: '8', lastEventId: 1 },
+      ],
+    };
+    const all = `${addressOf(server)}/trpc/runs.followSeveral?input=${encodeURIComponent(JSON.stringify(input))}`;
+    const events = await readEvents(all, SECRET, (seen) => {
+      const told = seen.filter(({ data }) => data.includes('"run"'));
+      if (told.length === 1 && backend.events.length === 1) backend.say(step(2));
+      return told.length === 3;
+    });
+    const told = events.filter(({ data }) => data.includes('"run"')).map(({ data }) => JSON.parse(data));
+    expect(told.map(({ run, id }) => `${run}:${id}`).toSorted()).toEqual(['7:1', '7:2', '8:2']);
+    await expect.poll(() => backend.followers).toBe(0);
   });
 
   it('lets go of the backend when the follower goes away', async () => {

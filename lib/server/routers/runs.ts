@@ -1,6 +1,7 @@
 /** Runs over the wire: each procedure checks its input, calls the backend and returns what it gave. */
 import { tracked } from '@trpc/server';
 import { z } from 'zod';
+import { followRuns, MOST_FOLLOWED } from './follow-runs.ts';
 import { runRequest } from './run-request.ts';
 import { procedure, router } from './trpc.ts';
 
@@ -58,4 +59,10 @@ export const runs = router({
       yield tracked(String(id), event);
     }
   }),
+  /** The same of several runs, in one stream. */
+  followSeveral: procedure
+    .input(z.object({ runs: z.array(z.object({ id: runId, lastEventId: z.int().min(0) })).min(1).max(MOST_FOLLOWED) }))
+    .subscription(({ ctx, input, signal }) =>
+      followRuns(ctx.backend, input.runs, signal ?? new AbortController().signal),
+    ),
 });
