@@ -1,16 +1,12 @@
 /**
- * RunApi over tRPC: queries and mutations in batches, a run's events as server-sent events. A lost stream is taken up
- * again after the last event that came, whoever ended it; errors arrive as the ContiguaErrors that the server threw.
+ * RunApi over tRPC: queries and mutations in batches, the events of runs as server-sent events. Errors arrive as the
+ * ContiguaErrors that the server threw.
  */
 import { createTRPCClient, httpBatchLink, httpSubscriptionLink, isTRPCClientError, splitLink } from '@trpc/client';
 import { ContiguaError } from '@/lib/core/errors.ts';
 import type { AppRouter } from '@/lib/server/routers/index.ts';
-import type { RunApi, RunFollower } from './run-api.ts';
-
-const FIRST_RETRY_MS = 500;
-const LONGEST_RETRY_MS = 5_000;
-
-type Client = ReturnType<typeof clientOf>;
+import type { RunApi } from './run-api.ts';
+import { type OpenStream, streamOver } from './run-stream.ts';
 
 function clientOf(url: string) {
   return createTRPCClient<AppRouter>({
@@ -24,7 +20,7 @@ function clientOf(url: string) {
   });
 }
 
-export function trpcApi(url: string): RunApi {
+export function trpcApi(url: string, follow: RunApi['follow']): RunApi {
   const client = clientOf(url);
   const { runs, server, models } = client;
   return {
@@ -43,7 +39,7 @@ export function trpcApi(url: string): RunApi {
     retry: (id, key, afresh) => asked(runs.retry.mutate({ id, key, afresh })),
     addInterval: (id, interval) => asked(runs.addInterval.mutate({ id, interval })),
     trySubset: (id, plugged, fineTuned) => asked(runs.trySubset.mutate({ id, plugged: [...plugged], fineTuned })),
-    follow: (id, after, follower) => followRun(client, id, after, follower),
+    follow,
   };
 }
 
@@ -66,64 +62,24 @@ export function asServerError(thrown: unknown): ContiguaError {
   });
 }
 
-function followRun(client: Client, id: string, after: number, follower: RunFollower): () => void {
-  let last = after;
-  let waitMs = FIRST_RETRY_MS;
-  let stopped = false;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let stopStream = () => {};
-  const again = () => {
-    stopStream();
-    if (stopped) return;
-    follower.onLost();
-    clearTimeout(timer);
-    timer = setTimeout(begin, waitMs);
-    waitMs = Math.min(2 * waitMs, LONGEST_RETRY_MS);
-  };
-  const begin = () => {
-    let over = false;
-    const ends = () => {
-      if (over) return;
-      over = true;
-      again();
-    };
-    const { unsubscribe } = client.runs.follow.subscribe(
-      { id, lastEventId: last },
+/** The events of several runs as they come from the server, in one request. */
+export function trpcStream(url: string): OpenStream {
+  const { runs } = clientOf(url);
+  return streamOver((wanted, { onStarted, onNews, onEnd }) => {
+    const { unsubscribe } = runs.followSeveral.subscribe(
+      { runs: wanted.map(({ run, after }) => ({ id: run, lastEventId: after })) },
       {
-        onStarted: () => {
-          waitMs = FIRST_RETRY_MS;
-          if (!stopped) follower.onLive();
-        },
+        onStarted: () => onStarted(),
+        onData: onNews,
+        onError: (thrown) => onEnd(asServerError(thrown)),
+        // A host that stops ends its streams in good order; the events of a run are not over.
+        onComplete: () => onEnd(null),
+        // EventSource would connect again by itself, and ask for what it asked for at first.
         onConnectionStateChange: ({ state, error }) => {
-          if (!stopped && !over && state === 'connecting' && error) follower.onLost();
+          if (state === 'connecting' && error) onEnd(asServerError(error));
         },
-        onData: ({ id: number, data }) => {
-          last = Number(number);
-          if (!stopped) follower.onEvent(last, data);
-        },
-        onError: (thrown) => {
-          const error = asServerError(thrown);
-          if (!REFUSALS.has(error.code)) return ends();
-          over = true;
-          if (!stopped) follower.onRefused(error);
-        },
-        // A host that stops ends its streams in good order; the run's events are not over.
-        onComplete: ends,
       },
     );
-    stopStream = unsubscribe;
-  };
-  begin();
-  return () => {
-    stopped = true;
-    clearTimeout(timer);
-    stopStream();
-  };
+    return unsubscribe;
+  });
 }
-
-const REFUSALS: ReadonlySet<ContiguaError['code']> = new Set([
-  'run-missing',
-  'unauthorized',
-  'usage',
-  'settings-invalid',
-]);

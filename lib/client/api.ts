@@ -4,6 +4,11 @@ import type { RunApi } from './run-api.ts';
 let loaded: Promise<RunApi> | null = null;
 
 export function serverApi(): Promise<RunApi> {
-  loaded ??= import('./api-trpc.ts').then(({ trpcApi }) => trpcApi(new URL('/api/trpc', window.location.href).href));
+  loaded ??= load(new URL('/api/trpc', window.location.href).href);
   return loaded;
+}
+
+async function load(url: string): Promise<RunApi> {
+  const [{ trpcApi }, { browserStream }] = await Promise.all([import('./api-trpc.ts'), import('./run-stream-port.ts')]);
+  return trpcApi(url, browserStream(url).follow);
 }

@@ -61,7 +61,14 @@ export const runs = router({
   }),
   /** The same of several runs, in one stream. */
   followSeveral: procedure
-    .input(z.object({ runs: z.array(z.object({ id: runId, lastEventId: z.int().min(0) })).min(1).max(MOST_FOLLOWED) }))
+    .input(
+      z.object({
+        runs: z
+          .array(z.object({ id: runId, lastEventId: z.int().min(0) }))
+          .min(1)
+          .max(MOST_FOLLOWED),
+      }),
+    )
     .subscription(({ ctx, input, signal }) =>
       followRuns(ctx.backend, input.runs, signal ?? new AbortController().signal),
     ),
