@@ -3,7 +3,7 @@ import { createWorkerClient, type WorkerClient } from './client.ts';
 import type { ClientPort } from './port.ts';
 
 export function startBrowserWorker(): WorkerClient {
-  return createWorkerClient(connect);
+  return createWorkerClient(connect, { watches: true });
 }
 
 function connect(): ClientPort {

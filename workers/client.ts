@@ -6,6 +6,7 @@
 import { ContiguaError } from '../lib/core/errors.ts';
 import type { ClientPort } from './port.ts';
 import type { Progress, Request, TaskName, Tasks, WireError } from './protocol.ts';
+import { createWatchdog } from './watchdog.ts';
 import { fromWire } from './wire.ts';
 
 export interface CallOptions<K extends TaskName> {
@@ -18,6 +19,8 @@ export interface WorkerClient {
   /** The device went away: every call but `startEngine` fails until then. Returns how to stop listening. */
   onEngineLost(listener: (reason: string) => void): () => void;
   onCrash(listener: (error: ContiguaError) => void): () => void;
+  /** How long the worker has been silent while a call waits; null once it is not. Only for a client that watches. */
+  onSilence(listener: (silentMs: number | null) => void): () => void;
   /** A fresh worker; whatever the old one still owed is rejected. */
   restart(): void;
   close(): void;
@@ -32,11 +35,19 @@ interface PendingCall {
   onProgress(progress: Progress): void;
 }
 
-export function createWorkerClient(connect: () => ClientPort): WorkerClient {
+/** `watches`: asks the worker for a sign of life while a call waits, for workers whose end nobody is told of. */
+export function createWorkerClient(connect: () => ClientPort, { watches = false } = {}): WorkerClient {
   const lostListeners = new Set<(reason: string) => void>();
   const crashListeners = new Set<(error: ContiguaError) => void>();
+  const silenceListeners = new Set<(silentMs: number | null) => void>();
   const pending = new Map<number, PendingCall>();
   let nextId = 0;
+  const watchdog = createWatchdog(
+    () => port?.postMessage({ type: 'ping', id: nextId++ }),
+    (silentMs) => {
+      for (const listener of silenceListeners) listener(silentMs);
+    },
+  );
   let port: ClientPort | null = open();
   let downReason = '';
 
@@ -52,12 +63,19 @@ export function createWorkerClient(connect: () => ClientPort): WorkerClient {
     return opened;
   }
 
+  function watch(): void {
+    if (watches) watchdog.watch(pending.size > 0);
+  }
+
   function receive(message: unknown): void {
+    watchdog.heard();
     const reply = parseReply(message);
     if (reply === null) {
       crash('the worker sent an answer that belongs to no call');
     } else if (reply.type === 'engine-lost') {
       for (const listener of lostListeners) listener(reply.reason);
+    } else if (reply.type === 'pong') {
+      // That it came is all it says.
     } else if (reply.type === 'progress') {
       pending.get(reply.id)?.onProgress(reply.progress);
     } else if (reply.type === 'error' && reply.id < 0) {
@@ -66,6 +84,7 @@ export function createWorkerClient(connect: () => ClientPort): WorkerClient {
       // An answer after `CANCEL_GRACE_MS` finds no caller any more, which is why it is not a breach.
       const call = pending.get(reply.id);
       pending.delete(reply.id);
+      watch();
       if (reply.type === 'result') call?.resolve(reply.value);
       else call?.reject(fromWire(reply.error));
     }
@@ -83,6 +102,7 @@ export function createWorkerClient(connect: () => ClientPort): WorkerClient {
     const error = crashed(reason);
     const calls = [...pending.values()];
     pending.clear();
+    watchdog.forget();
     for (const call of calls) call.reject(error);
     return error;
   }
@@ -97,6 +117,7 @@ export function createWorkerClient(connect: () => ClientPort): WorkerClient {
           port?.postMessage({ type: 'cancel', id });
           graceTimer = setTimeout(() => {
             if (pending.delete(id)) settle(() => reject(cancelled()));
+            watch();
           }, CANCEL_GRACE_MS);
         };
         let graceTimer: ReturnType<typeof setTimeout> | undefined;
@@ -111,11 +132,13 @@ export function createWorkerClient(connect: () => ClientPort): WorkerClient {
           onProgress: (progress) => onProgress?.(progress as Progress<Tasks[typeof task]['partial']>),
         });
         signal?.addEventListener('abort', stop, { once: true });
+        watch();
         try {
           port.postMessage({ type: 'call', id, task, input } as Request);
         } catch (thrown) {
           // An input that cannot be cloned never left: the call fails alone.
           pending.delete(id);
+          watch();
           const reason = thrown instanceof Error ? thrown.message : String(thrown);
           settle(() => reject(new ContiguaError('internal', `The input of "${task}" cannot be sent: ${reason}`)));
         }
@@ -128,6 +151,10 @@ export function createWorkerClient(connect: () => ClientPort): WorkerClient {
     onCrash(listener) {
       crashListeners.add(listener);
       return () => crashListeners.delete(listener);
+    },
+    onSilence(listener) {
+      silenceListeners.add(listener);
+      return () => silenceListeners.delete(listener);
     },
     restart() {
       shutDown('it was restarted');
@@ -153,6 +180,7 @@ type ParsedReply =
   | { readonly type: 'progress'; readonly id: number; readonly progress: Progress }
   | { readonly type: 'result'; readonly id: number; readonly value: unknown }
   | { readonly type: 'error'; readonly id: number; readonly error: WireError }
+  | { readonly type: 'pong' }
   | { readonly type: 'engine-lost'; readonly reason: string };
 
 /** Null for anything the protocol does not know. The values inside are the worker's own: one build, one protocol. */
@@ -162,6 +190,7 @@ function parseReply(message: unknown): ParsedReply | null {
     return { type: 'engine-lost', reason: String(message.reason) };
   if (!('id' in message) || !Number.isInteger(message.id)) return null;
   const id = Number(message.id);
+  if (message.type === 'pong') return { type: 'pong' };
   if (message.type === 'progress' && 'progress' in message && isProgress(message.progress)) {
     return { type: 'progress', id, progress: message.progress };
   }

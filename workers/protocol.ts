@@ -208,12 +208,15 @@ export type Request =
         readonly input: Tasks[K]['input'];
       };
     }[TaskName]
-  | { readonly type: 'cancel'; readonly id: number };
+  | { readonly type: 'cancel'; readonly id: number }
+  /** Answered with `pong` as soon as the worker's event loop turns. */
+  | { readonly type: 'ping'; readonly id: number };
 
 export type Reply =
   | { readonly type: 'progress'; readonly id: number; readonly progress: Progress }
   | { readonly type: 'result'; readonly id: number; readonly value: unknown }
   | { readonly type: 'error'; readonly id: number; readonly error: WireError }
+  | { readonly type: 'pong'; readonly id: number }
   /** Unasked: the device went away (GPU device loss). Every later call fails with `engine-lost` until `startEngine`. */
   | { readonly type: 'engine-lost'; readonly reason: string };
 

@@ -59,6 +59,18 @@ const never = () => new Promise<never>(() => {});
 const verify = { task: 'verifyEngine', input: {} } as const;
 
 describe('a compute worker', () => {
+  it('answers a ping while a call waits for something', async () => {
+    const replies = await repliesTo(
+      { verifyEngine: never },
+      [
+        { type: 'call', id: 0, ...verify },
+        { type: 'ping', id: 1 },
+      ],
+      1,
+    );
+    expect(replies).toEqual([{ type: 'pong', id: 1 }]);
+  });
+
   it('answers a call with its result', async () => {
     const { raw } = serveOn({ verifyEngine: async () => ({ maxAbsError: 1e-5, tolerance: 2e-4 }) });
     expect(await clientOf(raw).call('verifyEngine', {})).toEqual({ maxAbsError: 1e-5, tolerance: 2e-4 });

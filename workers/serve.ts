@@ -101,6 +101,8 @@ export function serve(port: ServerPort, tasks: TaskRunner): { engineLost(reason:
       fail(request.id, new ContiguaError('internal', request.reason));
     } else if (request.type === 'cancel') {
       cancel(request.id);
+    } else if (request.type === 'ping') {
+      reply({ type: 'pong', id: request.id });
     } else if (!Object.hasOwn(tasks, request.task)) {
       fail(request.id, new ContiguaError('internal', `The worker knows no task "${request.task}"`));
     } else {
@@ -121,6 +123,7 @@ export function serve(port: ServerPort, tasks: TaskRunner): { engineLost(reason:
 type ParsedRequest =
   | { readonly type: 'call'; readonly id: number; readonly task: string; readonly input: unknown }
   | { readonly type: 'cancel'; readonly id: number }
+  | { readonly type: 'ping'; readonly id: number }
   | { readonly type: 'invalid'; readonly id: number; readonly reason: string };
 
 function parseRequest(message: unknown): ParsedRequest {
@@ -128,7 +131,7 @@ function parseRequest(message: unknown): ParsedRequest {
   const id = 'id' in message && Number.isInteger(message.id) ? Number(message.id) : -1;
   const type = 'type' in message ? message.type : undefined;
   if (id < 0) return { type: 'invalid', id, reason: 'A message to the worker carries no id' };
-  if (type === 'cancel') return { type, id };
+  if (type === 'cancel' || type === 'ping') return { type, id };
   if (type === 'call' && 'task' in message && typeof message.task === 'string') {
     return { type, id, task: message.task, input: 'input' in message ? message.input : undefined };
   }

@@ -5,6 +5,7 @@ import { useStore } from 'zustand';
 import { Progress } from '@/components/ui/progress';
 import { analysisStore, expectedShares } from '@/lib/client/analysis.ts';
 import { calibrationWords } from '@/lib/client/calibration.ts';
+import { engineStore, silenceWords } from '@/lib/client/engine.ts';
 import { engineWords } from '@/lib/client/engine-words.ts';
 import { durationWords, momentWords, remainingWords } from '@/lib/client/number-words.ts';
 import { pacePerSecond, remainingMs, shareDone } from '@/lib/client/progress.ts';
@@ -23,14 +24,17 @@ export function AnalysisProgress() {
   const running = useStore(analysisStore, (state) => state.running);
   const report = useStore(analysisStore, (state) => state.report);
   const restoredFrom = useStore(analysisStore, (state) => state.restoredFrom);
+  const silentMs = useStore(engineStore, (state) => state.silentMs);
   const nowMs = useNow(running !== null);
   const numBlocks = useStore(selectionStore, (state) => state.numBlocks);
   const share = running ? shareDone(running.stages, expectedShares(report, numBlocks)) : 0;
   const elapsedMs = running ? Math.max(0, nowMs - running.startedAtMs) : 0;
   const left = running ? remainingMs(elapsedMs, share) : null;
   const totalMs = report ? Object.values(report.stagesMs).reduce((sum, ms) => sum + ms, 0) : 0;
+  const outlook =
+    silentMs !== null ? silenceWords(silentMs) : left === null ? 'estimating' : `about ${remainingWords(left)} left`;
   const headline = running
-    ? `${Math.round(share * 100)} % · ${left === null ? 'estimating' : `about ${remainingWords(left)} left`}`
+    ? `${Math.round(share * 100)} % · ${outlook}`
     : report
       ? `Took ${durationWords(totalMs)} on ${engineWords(report.engine.name)}`
       : 'Not run yet';

@@ -5,25 +5,24 @@ import { Button } from '@/components/ui/button';
 import { ChevronIcon } from '@/components/ui/icons';
 import { Popover } from '@/components/ui/popover';
 import { busyStore } from '@/lib/client/compute.ts';
-import { type EngineCheck, engineStore } from '@/lib/client/engine.ts';
+import { type EngineCheck, type EngineState, engineStore, silenceWords } from '@/lib/client/engine.ts';
 import { engineWords } from '@/lib/client/engine-words.ts';
 import { restartEngine, switchEngine } from '@/lib/client/session.ts';
 import type { EngineCandidate } from '@/lib/core/tensor/engine.ts';
 
 export function EnginePanel() {
-  const { status, report, wanted, problem, check } = useStore(engineStore);
+  const { status, report, wanted, problem, check, silentMs } = useStore(engineStore);
   const analysing = useStore(busyStore, ({ tasks }) => tasks.includes('analyse'));
   // Another engine would wait for the analysis to end, and then throw its probes away.
   const fixed = analysing || status === 'starting';
-  const words =
-    status === 'starting'
-      ? 'starting'
-      : status === 'ready' && report
-        ? `${engineWords(report.name)} · ${report.device}`
-        : status === 'lost'
-          ? 'lost'
-          : 'not running';
-  const dot = status === 'ready' ? 'bg-text-stream' : status === 'starting' ? 'border border-line-strong' : 'bg-danger';
+  const words = statusWords({ status, report, silentMs });
+  const answers = silentMs === null;
+  const dot =
+    answers && status === 'ready'
+      ? 'bg-text-stream'
+      : answers && status === 'starting'
+        ? 'border border-line-strong'
+        : 'bg-danger';
   return (
     <Popover
       name={`Engine: ${words}`}
@@ -40,7 +39,11 @@ export function EnginePanel() {
     >
       <h2 className="text-sm font-semibold">Engine</h2>
       <p className="mt-1 text-xs text-muted">
-        {problem ? problem.message : (report?.why ?? 'Looking at what this browser can compute with.')}
+        {silentMs !== null
+          ? `${silenceWords(silentMs)}.`
+          : problem
+            ? problem.message
+            : (report?.why ?? 'Looking at what this browser can compute with.')}
       </p>
       {report ? (
         <ul className="mt-3 space-y-2">
@@ -56,7 +59,7 @@ export function EnginePanel() {
       ) : null}
       <div className="mt-3 flex items-center justify-between gap-3 border-t border-line pt-3">
         <p className="text-xs text-muted">{checkWords(check)}</p>
-        {status === 'lost' || status === 'failed' ? (
+        {silentMs !== null || status === 'lost' || status === 'failed' ? (
           <Button small onClick={() => void restartEngine()}>
             Restart engine
           </Button>
@@ -68,6 +71,13 @@ export function EnginePanel() {
       </div>
     </Popover>
   );
+}
+
+function statusWords({ status, report, silentMs }: Pick<EngineState, 'status' | 'report' | 'silentMs'>): string {
+  if (silentMs !== null) return 'no answer';
+  if (status === 'starting') return 'starting';
+  if (status === 'lost') return 'lost';
+  return status === 'ready' && report ? `${engineWords(report.name)} · ${report.device}` : 'not running';
 }
 
 interface CandidateProps {

@@ -16,20 +16,27 @@ let client: WorkerClient | null = null;
 let quiet: AbortController | null = null;
 let whenLost: (reason: string) => void = () => {};
 let whenCrashed: (error: ContiguaError) => void = () => {};
+let whenSilent: (silentMs: number | null) => void = () => {};
 
 function worker(): WorkerClient {
   if (!client) {
     client = startBrowserWorker();
     client.onEngineLost((reason) => whenLost(reason));
     client.onCrash((error) => whenCrashed(error));
+    client.onSilence((silentMs) => whenSilent(silentMs));
   }
   return client;
 }
 
-/** Who hears that the device or the worker is gone; the engine's owner (engine.ts). */
-export function onTrouble(lost: (reason: string) => void, crashed: (error: ContiguaError) => void): void {
-  whenLost = lost;
-  whenCrashed = crashed;
+/** Who hears that the device or the worker is gone, or silent for so long; the engine's owner (engine.ts). */
+export function onTrouble(hear: {
+  lost(reason: string): void;
+  crashed(error: ContiguaError): void;
+  silent(silentMs: number | null): void;
+}): void {
+  whenLost = hear.lost;
+  whenCrashed = hear.crashed;
+  whenSilent = hear.silent;
 }
 
 export async function ask<K extends TaskName>(

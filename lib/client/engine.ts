@@ -4,7 +4,7 @@ import { asContiguaError, ContiguaError } from '@/lib/core/errors.ts';
 import type { EngineName, EngineReport } from '@/lib/core/tensor/engine.ts';
 import type { Tasks } from '@/workers/protocol.ts';
 import { ask, onTrouble } from './compute.ts';
-import { dismissErrors, showError } from './notices.ts';
+import { dismissErrors, dismissNotice, showError, showInfo } from './notices.ts';
 
 export type WantedEngine = EngineName | 'auto';
 export type EngineCheck = Tasks['verifyEngine']['result'] | 'running' | null;
@@ -16,6 +16,8 @@ export interface EngineState {
   readonly check: EngineCheck;
   /** Why it is lost or failed. */
   readonly problem: ContiguaError | null;
+  /** How long nothing has come from it while something was asked for; null while it answers (see workers/watchdog.ts). */
+  readonly silentMs: number | null;
 }
 
 export const engineStore = createStore<EngineState>(() => ({
@@ -24,6 +26,7 @@ export const engineStore = createStore<EngineState>(() => ({
   report: null,
   check: null,
   problem: null,
+  silentMs: null,
 }));
 
 /** Starts the engine the user named, or the best one. False when none started; the notice says why. */
@@ -63,19 +66,37 @@ export async function verifyEngine(): Promise<void> {
   }
 }
 
-/** Listens for a lost device or a dead worker for as long as the page lives. `recover` starts anew and opens the model. */
+/** Listens for a lost device and a dead or silent worker for as long as the page lives. `recover` starts anew and opens the model. */
 export function watchEngine(recover: () => void): void {
   const trouble = (problem: ContiguaError) => {
     engineStore.setState({ status: 'lost', problem, check: null });
     showError(problem, { label: 'Restart engine', run: recover });
   };
-  onTrouble(
-    (reason) =>
+  let notice: number | null = null;
+  onTrouble({
+    lost: (reason) =>
       trouble(
         new ContiguaError('engine-lost', `The engine's device went away: ${reason}`, {
           hint: 'Restart the engine to go on; your choice and every finished analysis stay.',
         }),
       ),
-    trouble,
-  );
+    crashed: trouble,
+    silent(silentMs) {
+      engineStore.setState({ silentMs });
+      if (silentMs === null) {
+        if (notice !== null) dismissNotice(notice);
+        notice = null;
+        return;
+      }
+      notice ??= showInfo(silenceWords(silentMs), {
+        hint: 'It may be busy with one long computation, or it may have stopped. Wait, or restart it: your choice, your settings and every finished analysis stay.',
+        action: { label: 'Restart engine', run: recover },
+        stays: true,
+      });
+    },
+  });
+}
+
+export function silenceWords(silentMs: number): string {
+  return `No answer from the engine for ${Math.round(silentMs / 1_000)} s`;
 }

@@ -40,12 +40,14 @@ export function showError(thrown: unknown, action?: Notice['action']): void {
   show({ tone: 'error', title: error.summary, code: error.code, details: error.details, action });
 }
 
+/** Returns the notice's id, to dismiss it by. */
 export function showInfo(
   title: string,
   options: { hint?: string; action?: Notice['action']; stays?: boolean } = {},
-): void {
+): number {
   const id = show({ tone: 'info', title, details: { hint: options.hint }, action: options.action });
   if (!options.stays) setTimeout(() => dismissNotice(id), INFO_MS);
+  return id;
 }
 
 export function dismissNotice(id: number): void {
