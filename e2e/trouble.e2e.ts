@@ -41,6 +41,38 @@ testAnalysed.describe('a compute worker that crashes', () => {
   });
 });
 
+testAnalysed(
+  'a compute worker that is gone without a word: the page says so and offers a restart',
+  async ({ page }) => {
+    testAnalysed.setTimeout(300_000);
+    const detected = await brackets(page).count();
+    await dragBlocks(page, 3, 5);
+    await page.getByRole('textbox', { name: 'Samples' }).fill('8');
+    const worker = await computeWorker(page);
+    await page.getByRole('button', { name: 'Analyse', exact: true }).click();
+    await expect(page.getByRole('progressbar', { name: 'Capture hidden states' })).toBeVisible();
+    // No error event tells of this.
+    await worker.evaluate(() => self.close()).catch(() => {});
+
+    const notice = panel(page, 'Notices')
+      .getByRole('status')
+      .filter({ hasText: /No answer from the engine for \d+ s/ });
+    await expect(notice).toBeVisible({ timeout: 150_000 });
+    await expect(panel(page, 'Calibration')).toContainText(/No answer from the engine for \d+ s/);
+    await expect(page.getByRole('button', { name: 'Engine: no answer' })).toBeVisible();
+    await expect(page.getByRole('button', { name: 'Stop', exact: true })).toBeVisible();
+
+    await notice.getByRole('button', { name: 'Restart engine' }).click();
+    await expect(page.getByRole('button', { name: /^Engine: WASM/ })).toBeVisible({ timeout: 60_000 });
+    await expect(notice).toHaveCount(0);
+    await expect(brackets(page)).toHaveCount(detected);
+    await expect(page.getByRole('textbox', { name: 'Samples' })).toHaveValue('8');
+    await expectChosen(page, [[3, 5]]);
+    await analyse(page);
+    await expectChosen(page, [[3, 5]]);
+  },
+);
+
 test('leaving the page while it is busy asks first', async ({ page }) => {
   await open(page, '/?inputs=shapes-256-8-1');
   await page.getByRole('button', { name: 'Analyse', exact: true }).click();

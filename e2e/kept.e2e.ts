@@ -1,0 +1,89 @@
+/** Analyses that the browser keeps: an address brings back the one that it states, however many others there are. */
+import type { Page } from '@playwright/test';
+import { analyse, expect, fact, open, panel, pick, test } from './contigua.ts';
+import { calibrationFile, transformerFiles, writeFolder } from './model-folder.ts';
+
+test.describe.configure({ timeout: 300_000 });
+
+const address = (seed: number) => `/?inputs=shapes-8-2-${seed}`;
+const calibration = (page: Page) => panel(page, 'Calibration');
+const offer = (page: Page) =>
+  page.getByRole('status').filter({ hasText: 'No analysis with these inputs is kept in this browser' });
+
+test('each of two tabs comes back with its own analysis, and a third is offered the last one', async ({
+  page: first,
+  context,
+}) => {
+  await open(first, address(1));
+  await analyse(first);
+  const second = await context.newPage();
+  await open(second, address(2));
+  await expect(offer(second)).toContainText('8 captioned pictures at 2 noise levels, seed 1');
+  await analyse(second);
+  for (const [tab, seed] of [
+    [first, 1],
+    [second, 2],
+  ] as const) {
+    await tab.reload();
+    await expect(calibration(tab)).toContainText(`seed ${seed}, n = 512 image`, { timeout: 60_000 });
+    await expect(calibration(tab)).toContainText('Restored, measured');
+  }
+
+  await open(second, address(3));
+  await expect(calibration(second)).toContainText('Not run yet');
+  await offer(second).getByRole('button', { name: 'Show that one' }).click();
+  await expect(calibration(second)).toContainText('seed 2, n = 512 image');
+  await expect(second.getByRole('textbox', { name: 'Seed', exact: true }).first()).toHaveValue('2');
+  await expect(second).toHaveURL(/[?&]inputs=shapes-8-2-2(&|$)/);
+
+  // As a version before kept it: by model and inputs alone.
+  await second.evaluate(renameAsBefore, 'shapes-8-2-1');
+  await open(second, address(1));
+  await expect(calibration(second)).toContainText('seed 1, n = 512 image', { timeout: 60_000 });
+  // An address that nobody wrote asks for none in particular.
+  await open(second, '/');
+  await expect(calibration(second)).toContainText('seed 2, n = 512 image', { timeout: 60_000 });
+});
+
+test('an analysis on a calibration file is found again by what the file holds', async ({ page }) => {
+  const folder = await writeFolder('transformer', await transformerFiles({ blocks: 3 }));
+  await open(page);
+  await openFolder(page, folder);
+  await page.getByRole('combobox', { name: 'Inputs' }).selectOption('file');
+  const addresses: string[] = [];
+  for (const samples of [12, 8]) {
+    await pick(page, () => page.getByRole('button', { name: /Pick calibration|Another file/ }).click(), {
+      name: 'calibration.safetensors',
+      mimeType: 'application/octet-stream',
+      buffer: Buffer.from(calibrationFile(samples)),
+    });
+    await analyse(page);
+    await expect(page).toHaveURL(/[?&]inputs=file-[0-9a-f]{16}(&|$)/);
+    addresses.push(page.url());
+  }
+  expect(addresses[0]).not.toBe(addresses[1]);
+  await open(page, addresses[0]);
+  await openFolder(page, folder);
+  await expect(calibration(page)).toContainText('12 samples at 2 time steps', { timeout: 60_000 });
+});
+
+async function openFolder(page: Page, folder: string): Promise<void> {
+  await pick(page, () => page.getByRole('button', { name: 'Open folder' }).click(), folder);
+  await expect(fact(page, 'Blocks')).toHaveText('3');
+}
+
+/** Runs in the page: gives a kept record the key of an earlier version. */
+async function renameAsBefore(inputs: string): Promise<void> {
+  const done = <T>(request: IDBRequest<T>) =>
+    new Promise<T>((resolve, reject) => {
+      request.onsuccess = () => resolve(request.result);
+      request.onerror = () => reject(request.error);
+    });
+  const database = await done(indexedDB.open('contigua'));
+  const store = database.transaction('analyses', 'readwrite').objectStore('analyses');
+  const records = await done(store.getAll());
+  const record = records.find(({ key }) => String(key).includes(inputs));
+  await done(store.delete(record.key));
+  await done(store.put({ ...record, key: `${record.fingerprint} ${inputs}` }));
+  database.close();
+}
