@@ -23,7 +23,7 @@ test('seven tabs of a run live on one stream, and hear each event once when the 
   const others: Page[] = [];
   while (others.length < TABS - 1) {
     const tab = await context.newPage();
-    await tab.goto(`/runs/${id}`);
+    await tab.goto(`/runs/${id}`, { timeout: ANSWER_MS });
     await expect(state(tab, 'Paused')).toBeVisible({ timeout: ANSWER_MS });
     others.push(tab);
   }
