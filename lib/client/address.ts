@@ -5,19 +5,20 @@ import { modelStore } from './model.ts';
 import { DEFAULT_PROMPT, previewStore } from './preview.ts';
 import { selectionStore } from './selection.ts';
 import { settingsStore } from './settings.ts';
-import { type LinkState, modelDigits, readLink, writeLink } from './url-state.ts';
+import { type LinkState, modelDigits, readLink, statedInputs, writeLink } from './url-state.ts';
 
 /** Browsers refuse bursts of history changes; a drag makes many. */
 const WRITE_AFTER_MS = 150;
 
 /** What the address asks for, put into the stores that can take it before a model is open. */
-export function openingLink(): LinkState {
-  const link = readLink(new URLSearchParams(window.location.search));
+export function openingLink(): LinkState & { readonly statesInputs: boolean } {
+  const params = new URLSearchParams(window.location.search);
+  const link = readLink(params);
   settingsStore.setState(link.settings);
   calibrationStore.setState(link.calibration);
   if (link.prompt !== null) previewStore.setState({ prompt: link.prompt });
   if (link.seed !== null) previewStore.setState({ seed: link.seed });
-  return link;
+  return { ...link, statesInputs: statedInputs(params) !== null };
 }
 
 /** The address of what is on the page right now. */

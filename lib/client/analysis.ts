@@ -115,14 +115,21 @@ async function keep(choice: CalibrationChoice, report: AnalysisReport): Promise<
   await keepReport(calibrationText(named), report);
 }
 
+export interface WantedAnalysis {
+  /** A calibration's text; null for none in particular. */
+  readonly inputs: string | null;
+  /** Without one on these inputs, the newest will do. */
+  readonly orNewest: boolean;
+}
+
 /**
- * Shows the analysis of this model that was kept in this browser for `inputs` (a calibration's text), and no other; one
- * with other inputs is offered. Null asks for none in particular: the newest is shown, together with its inputs.
+ * Shows the analysis of this model that was kept in this browser for the inputs that are wanted. One on other inputs is
+ * shown with its inputs in the panel and the address, or, where only these will do, offered.
  */
-export async function restoreAnalysis(fingerprint: string, inputs: string | null): Promise<void> {
+export async function restoreAnalysis(fingerprint: string, { inputs, orNewest }: WantedAnalysis): Promise<void> {
   const kept = await keptReports(fingerprint);
   const [newest] = kept;
-  const wanted = inputs === null ? newest : kept.find((each) => each.inputs === inputs);
+  const wanted = kept.find((each) => each.inputs === inputs) ?? (orNewest ? newest : undefined);
   // Reading takes time: another model may be open by now, or an analysis begun.
   if (!newest || !canRestore(fingerprint)) return;
   if (wanted) return showKept(wanted);

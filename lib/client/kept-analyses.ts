@@ -3,7 +3,15 @@
  * kept-records.ts). Stored as the report's JSON text and parsed again on the way out, like any file.
  */
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
-import { beyondLimit, inputsOf, type KeptRecord, MOST_KEPT, newestFirst, recordOf } from './kept-records.ts';
+import {
+  beyondLimit,
+  inputsOf,
+  type KeptRecord,
+  MOST_KEPT,
+  newestFirst,
+  recordOf,
+  sameAnalysis,
+} from './kept-records.ts';
 import { showInfo } from './notices.ts';
 
 const DATABASE = 'contigua';
@@ -20,12 +28,17 @@ export async function keepReport(inputs: string, report: AnalysisReport): Promis
   const record = recordOf(inputs, report, Date.now());
   let dropped = 0;
   try {
+    const read = await reader();
     await within('readwrite', (store) => {
       store.put(record);
       const kept: IDBRequest<KeptRecord[]> = store.index('fingerprint').getAll(record.fingerprint);
       kept.onsuccess = () => {
-        const oldest = beyondLimit(kept.result, record);
-        for (const { key } of oldest) store.delete(key);
+        const same = sameAnalysis(kept.result, record, read);
+        const oldest = beyondLimit(
+          kept.result.filter((other) => !same.includes(other)),
+          record,
+        );
+        for (const { key } of [...same, ...oldest]) store.delete(key);
         dropped = oldest.length;
       };
       return kept;
@@ -53,16 +66,23 @@ export async function keptReports(fingerprint: string): Promise<readonly KeptRep
     return [];
   }
   if (records.length === 0) return [];
-  const { parseReport } = await import('./file-readers.ts');
+  const read = await reader();
   return newestFirst(records).flatMap((record) => {
-    try {
-      const report = parseReport(record.text, 'kept analysis');
-      return { report, inputs: inputsOf(record), savedAtMs: record.savedAtMs };
-    } catch {
-      // Written by a newer version, which may still want it: ignored here, and removed once it is the oldest.
-      return [];
-    }
+    const report = read(record.text);
+    return report ? { report, inputs: inputsOf(record), savedAtMs: record.savedAtMs } : [];
   });
+}
+
+/** Null for what a newer version wrote, which may still want it: it stays until it is the oldest. */
+async function reader(): Promise<(text: string) => AnalysisReport | null> {
+  const { parseReport } = await import('./file-readers.ts');
+  return (text) => {
+    try {
+      return parseReport(text, 'kept analysis');
+    } catch {
+      return null;
+    }
+  };
 }
 
 async function within<T>(mode: IDBTransactionMode, work: (store: IDBObjectStore) => IDBRequest): Promise<T> {

@@ -42,3 +42,17 @@ export function newestFirst<R extends Pick<KeptRecord, 'savedAtMs'>>(records: re
 export function beyondLimit(records: readonly KeptRecord[], added: KeptRecord): readonly KeptRecord[] {
   return newestFirst(records.filter(({ key }) => key !== added.key)).slice(MOST_KEPT - 1);
 }
+
+/** Records of an earlier version that hold the same analysis as `added`, which takes their place. */
+export function sameAnalysis(
+  records: readonly KeptRecord[],
+  added: KeptRecord,
+  read: (text: string) => AnalysisReport | null,
+): readonly KeptRecord[] {
+  const inputs = inputsOf(added);
+  return records.filter((record) => {
+    if (record.key === added.key || inputsOf(record) !== inputs) return false;
+    const report = read(record.text);
+    return report !== null && recordOf(inputs, report, record.savedAtMs).key === added.key;
+  });
+}

@@ -6,8 +6,8 @@ import { ContiguaError } from '@/lib/core/errors.ts';
 import { type IntervalSet, NO_INTERVALS, parseIntervalParam } from '@/lib/core/interval/index.ts';
 import type { ModelSource, ModelSummary } from '@/workers/protocol.ts';
 import { followAddress, openingLink } from './address.ts';
-import { clearAnalysis, probesGone, restoreAnalysis } from './analysis.ts';
-import { calibrationStore, calibrationText, DEFAULT_CALIBRATION } from './calibration.ts';
+import { clearAnalysis, probesGone, restoreAnalysis, type WantedAnalysis } from './analysis.ts';
+import { calibrationStore, calibrationText } from './calibration.ts';
 import { ask, busyStore, restartWorker } from './compute.ts';
 import { engineStore, startEngine, verifyEngine, type WantedEngine, watchEngine } from './engine.ts';
 import { modelStore, openModel, sampleSource } from './model.ts';
@@ -25,8 +25,7 @@ let waiting: LinkedWishes | null = null;
 interface LinkedWishes {
   readonly model: string | null;
   readonly cut: string;
-  /** Text of the inputs; null in an address that names neither them nor a model, and so no analysis in particular. */
-  readonly inputs: string | null;
+  readonly analysis: WantedAnalysis;
 }
 
 /** Once per page: engine, then the sample model with what the address asks for, then the check of the engine. */
@@ -34,9 +33,10 @@ export async function startSession(): Promise<void> {
   if (started) return;
   started = true;
   const link = openingLink();
-  const inputs = calibrationText(link.calibration);
-  const bare = link.model === null && inputs === calibrationText(DEFAULT_CALIBRATION);
-  waiting = { model: link.model, cut: link.cut, inputs: bare ? null : inputs };
+  const { model, cut, statesInputs } = link;
+  // Version 1 left the default inputs out of its addresses; one without a model was written by nobody.
+  const inputs = statesInputs || model !== null ? calibrationText(link.calibration) : null;
+  waiting = { model, cut, analysis: { inputs, orNewest: !statesInputs } };
   watchEngine(() => void restartEngine());
   measureWhenIdle();
   followAddress();
@@ -60,12 +60,12 @@ export async function switchModel(source: ModelSource): Promise<boolean> {
     probesGone();
     return true;
   }
-  const inputs = wantedInputs(summary);
+  const wanted = wantedAnalysis(summary);
   clearAnalysis();
   clearPreview();
   settingsStore.setState(({ startBlock }) => ({ startBlock: Math.min(startBlock, summary.numBlocks - 1) }));
   beginSelection(summary.numBlocks, linkedChoice(summary));
-  await restoreAnalysis(summary.fingerprint, inputs);
+  await restoreAnalysis(summary.fingerprint, wanted);
   return true;
 }
 
@@ -95,11 +95,12 @@ async function reopenModel(): Promise<boolean> {
   }
 }
 
-/** What a kept analysis must have been measured on to be shown; null for the newest, whatever it was measured on. */
-function wantedInputs({ fingerprint }: ModelSummary): string | null {
-  if (waiting && linkFits(waiting.model, fingerprint)) return waiting.inputs;
+/** A model opened by hand comes with its newest analysis, unless a calibration file waits for it. */
+function wantedAnalysis({ fingerprint }: ModelSummary): WantedAnalysis {
   const choice = calibrationStore.getState();
-  return choice.file ? calibrationText(choice) : null;
+  if (choice.file) return { inputs: calibrationText(choice), orNewest: false };
+  if (waiting && linkFits(waiting.model, fingerprint)) return waiting.analysis;
+  return { inputs: null, orNewest: true };
 }
 
 function linkedChoice(summary: ModelSummary): IntervalSet {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_CALIBRATION } from './calibration.ts';
 import { DEFAULT_SETTINGS } from './settings.ts';
-import { type LinkState, linkFits, modelDigits, readLink, writeLink } from './url-state.ts';
+import { type LinkState, linkFits, modelDigits, readLink, statedInputs, writeLink } from './url-state.ts';
 
 const plain: LinkState = {
   model: '0123456789ab',
@@ -13,8 +13,15 @@ const plain: LinkState = {
 };
 
 describe('a link', () => {
-  it('says nothing but the model when all is as by default', () => {
-    expect(writeLink(plain).toString()).toBe('model=0123456789ab');
+  it('says nothing but the model and its inputs when all is as by default', () => {
+    expect(writeLink(plain).toString()).toBe('model=0123456789ab&inputs=shapes-64-8-1');
+  });
+
+  it('states no inputs where it was written without, and means the default ones', () => {
+    const params = new URLSearchParams('model=0123456789ab');
+    expect(statedInputs(params)).toBeNull();
+    expect(readLink(params).calibration).toEqual(DEFAULT_CALIBRATION);
+    expect(statedInputs(writeLink(plain))).toEqual(DEFAULT_CALIBRATION);
   });
 
   it('brings back every setting that it was written from', () => {

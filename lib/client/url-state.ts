@@ -1,6 +1,6 @@
 /**
  * The choice and how it is read, as search parameters: what a reload or a shared link restores. The model goes by the
- * first digits of its fingerprint, so a link opened on another model can say so. Defaults are left out. Pure.
+ * first digits of its fingerprint, so a link opened on another model can say so. Default settings are left out. Pure.
  */
 import type { DamageScore, DetectionSettings } from '@/lib/core/detection/index.ts';
 import { DAMAGE_SCORES } from '@/lib/core/detection/index.ts';
@@ -45,7 +45,8 @@ export function writeLink(link: LinkState): URLSearchParams {
   set('u', String(settings.startBlock), String(DEFAULT_SETTINGS.startBlock));
   set('colours', settings.colours, DEFAULT_SETTINGS.colours);
   set('scale', settings.scale, DEFAULT_SETTINGS.scale);
-  set('inputs', calibrationText(calibration), calibrationText(DEFAULT_CALIBRATION));
+  // Always: a reload must find the analysis on these inputs among others that are kept.
+  params.set('inputs', calibrationText(calibration));
   if (link.prompt !== null) params.set('prompt', link.prompt);
   if (link.seed !== null) params.set('seed', String(link.seed));
   return params;
@@ -72,10 +73,15 @@ export function readLink(params: URLSearchParams): LinkState {
       colours: one<Settings['colours']>('colours', ['viridis', 'cividis'], DEFAULT_SETTINGS.colours),
       scale: one<Settings['scale']>('scale', ['full', 'data'], DEFAULT_SETTINGS.scale),
     },
-    calibration: calibrationFrom(params.get('inputs') ?? '') ?? DEFAULT_CALIBRATION,
+    calibration: statedInputs(params) ?? DEFAULT_CALIBRATION,
     prompt: params.get('prompt'),
     seed: wholeNumber(params.get('seed')),
   };
+}
+
+/** Null in an address that states none, as those of version 1 do for the default inputs. */
+export function statedInputs(params: URLSearchParams): CalibrationChoice | null {
+  return calibrationFrom(params.get('inputs') ?? '');
 }
 
 /** True when a link's digits name this model, or no model at all. */

@@ -1,6 +1,6 @@
 /** What version 1's page left in a browser: analyses kept under a model's fingerprint, and addresses in links and histories. */
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { keepReport, keptReport } from '../../../client/kept-analyses.ts';
+import { keepReport, keptReports } from '../../../client/kept-analyses.ts';
 import { linkFits } from '../../../client/url-state.ts';
 import { planFacts } from '../plans/reading.ts';
 import { jsonOf, textOf } from '../read-fixture.ts';
@@ -40,14 +40,15 @@ describe('analyses that version 1 kept in a browser', () => {
     });
   });
 
-  it('are restored, the newest of the model, and stay', async () => {
+  it('are restored under the inputs that they state, the newest first, and stay', async () => {
     const stored = memoryIndexedDb(kept);
     vi.stubGlobal('indexedDB', stored);
-    const restored = await keptReport(SAMPLE);
+    const [restored, older] = await keptReports(SAMPLE);
     expect(restored?.savedAtMs).toBe(1_795_639_976_604);
     expect(restored?.report.model).toMatchObject({ name: 'shapes-mmdit', fingerprint: SAMPLE, numBlocks: 16 });
     expect(restored?.report.calibration).toMatchObject({ label: '8 captioned pictures at 2 noise levels', seed: 5 });
-    expect(await keptReport(SAMPLE.replace('8', '9'))).toBeNull();
+    expect([restored?.inputs, older?.inputs]).toEqual(['shapes-8-2-5', 'synthetic-6-3-2']);
+    expect(await keptReports(SAMPLE.replace('8', '9'))).toEqual([]);
     expect(stored.records.size).toBe(2);
   });
 
@@ -63,11 +64,11 @@ describe('analyses that version 1 kept in a browser', () => {
   it('give way to a newer analysis of the same inputs alone', async () => {
     const stored = memoryIndexedDb(kept);
     vi.stubGlobal('indexedDB', stored);
-    const report = (await keptReport(SAMPLE))?.report;
+    const report = (await keptReports(SAMPLE))[0]?.report;
     if (!report) throw new Error('nothing was restored');
     await keepReport('shapes-8-2-5', report);
     expect(stored.records.size).toBe(2);
-    expect((await keptReport(SAMPLE))?.savedAtMs).toBeGreaterThan(1_795_639_976_604);
+    expect((await keptReports(SAMPLE))[0]?.savedAtMs).toBeGreaterThan(1_795_639_976_604);
   });
 });
 
