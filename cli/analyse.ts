@@ -3,7 +3,7 @@ import type { CalibrationRequest, ModelSummary } from '../workers/protocol.ts';
 import { type Arguments, ENGINE_OPTION, ENGINES, parseArguments, usage } from './arguments.ts';
 import type { CommandContext } from './command.ts';
 import { linkedFile, withModel } from './model-worker.ts';
-import { assertWritable, writeText } from './output.ts';
+import { assertWritable, tell, writeText } from './output.ts';
 import { progressOn } from './progress.ts';
 
 const MADE_INPUTS = ['samples', 'timesteps', 'seed'] as const;
@@ -28,13 +28,11 @@ export async function analyse(argv: readonly string[], { signal }: CommandContex
   const report = await withModel(args.model, engine, signal, async ({ client, model }) => {
     const calibration = requestFor(model);
     if (calibration.kind === 'synthetic') {
-      console.error(
-        'calibration: SYNTHETIC inputs. They show that the analysis runs, not what real pictures would show.',
-      );
+      tell('calibration: SYNTHETIC inputs. They show that the analysis runs, not what real pictures would show.');
     }
     return await client.call('analyse', { calibration }, { signal, onProgress: display.show });
   }).finally(display.end);
-  console.error(`calibration: ${report.calibration.label}`);
+  tell(`calibration: ${report.calibration.label}`);
   await writeText(out, `${JSON.stringify(report)}\n`);
 }
 

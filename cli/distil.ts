@@ -19,7 +19,7 @@ import { assertExportable, type ExportChoice, exportRun } from './export-run.ts'
 import { followRun, measureSubset } from './follow-run.ts';
 import { BACKEND_OPTIONS, localPaths, withBackend } from './local-backend.ts';
 import { modelSource } from './model-worker.ts';
-import { readText, writeText } from './output.ts';
+import { readText, tell, writeText } from './output.ts';
 import { progressOn } from './progress.ts';
 import { clock } from './run-progress.ts';
 
@@ -63,17 +63,18 @@ export async function distil(argv: readonly string[], { signal }: CommandContext
   await withBackend(env, async (backend) => {
     const known = await sameRun(backend, request, model);
     // A run that goes on was told about when it began, and measuring takes its time.
-    if (!known || args.flag('estimate')) console.error(estimateText(plan, await backend.estimate(request)));
+    if (!known || args.flag('estimate'))
+      for (const line of estimateText(plan, await backend.estimate(request))) tell(line);
     if (args.flag('estimate')) return;
     const id = known ? await goOn(backend, known) : await backend.createRun(request);
-    if (!known) console.error(`run ${id}`);
+    if (!known) tell(`run ${id}`);
     await finish(backend, id, signal);
     const run = await measured(backend, id, signal);
     const choice: ExportChoice = { plugged: run.plan.intervals, fineTuned: run.settings.fineTune !== null, dtype };
     const display = progressOn(process.stderr);
     await exportRun(backend, run, choice, out, { signal, onProgress: display.show }).finally(display.end);
     await writeText(undefined, errorTable(run));
-    console.error(`wrote ${out}: ${run.plan.blocks.before} → ${run.plan.blocks.after} blocks (run ${id})`);
+    tell(`wrote ${out}: ${run.plan.blocks.before} → ${run.plan.blocks.after} blocks (run ${id})`);
   });
 }
 
@@ -91,22 +92,22 @@ function dataOf(args: Arguments, { drawable }: ModelSummary): TrainingData {
     throw usage('distil', 'This model has not the sample grammar', '--data shapes', 'a calibration file, or synthetic');
   }
   if (wanted === 'synthetic') {
-    console.error('data: SYNTHETIC inputs. They show that training runs, not what it would do for real pictures.');
+    tell('data: SYNTHETIC inputs. They show that training runs, not what it would do for real pictures.');
   }
   return wanted === 'shapes' || wanted === 'synthetic' ? { kind: wanted } : { kind: 'file', path: wanted };
 }
 
-function estimateText(plan: Plan, { seconds, memoryBytes, diskBytes, basis }: RunEstimate): string {
+function estimateText(plan: Plan, { seconds, memoryBytes, diskBytes, basis }: RunEstimate): string[] {
   const gigabytes = (bytes: number) => `${(bytes / 1e9).toPrecision(2)} GB`;
   return [
     `${plan.intervals.length} ${plan.intervals.length === 1 ? 'interval' : 'intervals'} (${plan.intervals.map(formatIntervalKey).join(', ')}), ${plan.blocks.before} → ${plan.blocks.after} blocks`,
     `estimate: ${clock(seconds)}, ${gigabytes(memoryBytes)} of memory, ${gigabytes(diskBytes)} of disk (${basis})`,
-  ].join('\n');
+  ];
 }
 
 async function goOn(backend: Backend, { id, jobs, state }: RunView): Promise<string> {
   const done = jobs.filter((job) => job.state === 'done').length;
-  console.error(`run ${id} goes on: ${done} of ${jobs.length} done`);
+  tell(`run ${id} goes on: ${done} of ${jobs.length} done`);
   if (state === 'paused' || jobs.some((job) => job.state === 'paused')) await backend.resumeRun(id);
   for (const { key, state: jobState } of jobs) if (jobState === 'failed') await backend.retryJob(id, key, false);
   return id;
@@ -149,7 +150,7 @@ async function finish(backend: Backend, id: string, signal: AbortSignal): Promis
   }
   const failed = run.jobs.filter(({ state }) => state !== 'done');
   if (failed.length === 0) return;
-  for (const { key, state, error } of failed) console.error(`${key}: ${state}${error ? `: ${error}` : ''}`);
+  for (const { key, state, error } of failed) tell(`${key}: ${state}${error ? `: ${error}` : ''}`);
   throw new ContiguaError('run-conflict', 'Not every interval has its student', {
     found: failed.map(({ key, state }) => `${key} ${state}`).join(', '),
     expected: 'all done',
@@ -158,12 +159,12 @@ async function finish(backend: Backend, id: string, signal: AbortSignal): Promis
 }
 
 async function pause(backend: Backend, id: string): Promise<void> {
-  console.error(
+  tell(
     'Pausing: running intervals go back to their last checkpoints … (Ctrl-C again ends at once, which loses no more)',
   );
   await backend.pauseRun(id);
   await followRun(backend, id, AbortSignal.timeout(PAUSE_MS));
-  console.error(`Run ${id} is paused. The same command goes on with it; \`contigua runs ${id}\` shows it.`);
+  tell(`Run ${id} is paused. The same command goes on with it; \`contigua runs ${id}\` shows it.`);
 }
 
 /** Measuring is worth a figure in the card; where it fails the model is exported without one. */
@@ -173,7 +174,7 @@ async function measured(backend: Backend, id: string, signal: AbortSignal): Prom
     await measureSubset(backend, id, plan.intervals.map(formatIntervalKey), settings.fineTune !== null, signal);
   } catch (thrown) {
     if (!(thrown instanceof ContiguaError)) throw thrown;
-    console.error(`The model is exported unmeasured: ${thrown.message}`);
+    tell(`The model is exported unmeasured: ${thrown.message}`);
   }
   signal.throwIfAborted();
   return await backend.viewRun(id);

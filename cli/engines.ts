@@ -1,4 +1,5 @@
 /** `contigua engines`: what can compute here, on which device, and why or why not; the first line is what `auto` takes. */
+import { printable } from '../lib/core/printable.ts';
 import { startComputeProcess } from '../workers/node-process.ts';
 import { ENGINE_OPTION, ENGINES, parseOptions, usage } from './arguments.ts';
 import type { CommandContext } from './command.ts';
@@ -23,7 +24,8 @@ export async function engines(argv: readonly string[], { signal }: CommandContex
       (one) =>
         `  ${one.name.padEnd(11)} ${one.available ? 'yes' : 'no '}  ${[one.device, one.reason].filter(Boolean).join('. ')}`,
     );
-    await writeText(undefined, `${[`${name} (${device}). ${why}`, `  checked: ${error}`, ...lines].join('\n')}\n`);
+    const shown = [`${name} (${device}). ${why}`, `  checked: ${error}`, ...lines];
+    await writeText(undefined, `${shown.map((line) => printable(line)).join('\n')}\n`);
   } finally {
     client.close();
   }

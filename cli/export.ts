@@ -6,6 +6,7 @@ import { onlyOne, parseOptions, usage } from './arguments.ts';
 import type { CommandContext } from './command.ts';
 import { assertExportable, exportRun } from './export-run.ts';
 import { BACKEND_OPTIONS, localPaths, withBackend } from './local-backend.ts';
+import { tell } from './output.ts';
 import { progressOn } from './progress.ts';
 
 const DTYPES = ['teacher', 'F32'] as const;
@@ -38,7 +39,7 @@ export async function exportModel(argv: readonly string[], { signal }: CommandCo
         throw withModelHint(thrown);
       });
     const removed = plugged.reduce((sum, { first, last }) => sum + last - first, 0);
-    console.error(`wrote ${out}: ${run.model.numBlocks} → ${run.model.numBlocks - removed} blocks`);
+    tell(`wrote ${out}: ${run.model.numBlocks} → ${run.model.numBlocks - removed} blocks`);
   });
 }
 

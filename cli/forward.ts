@@ -4,7 +4,7 @@ import { fromFloat32 } from '../lib/core/tensor/index.ts';
 import { ENGINE_OPTION, ENGINES, parseArguments } from './arguments.ts';
 import type { CommandContext } from './command.ts';
 import { linkedFile, withModel } from './model-worker.ts';
-import { assertWritable, writeFileWhole } from './output.ts';
+import { assertWritable, tell, writeFileWhole } from './output.ts';
 
 export async function forward(argv: readonly string[], { signal }: CommandContext): Promise<void> {
   const args = parseArguments('forward', argv, {
@@ -21,5 +21,5 @@ export async function forward(argv: readonly string[], { signal }: CommandContex
   );
   const bytes = fromFloat32(sample, 'F32');
   await writeFileWhole(out, writeSafetensors([{ name: 'sample', dtype: 'F32', shape, bytes }]));
-  console.error(`wrote ${out}: sample [${shape.join(', ')}]`);
+  tell(`wrote ${out}: sample [${shape.join(', ')}]`);
 }

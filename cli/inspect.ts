@@ -1,5 +1,6 @@
 /** `contigua inspect`: what a model is, as a table for people or JSON for programs. */
 import { countFlops, parseModelConfig } from '../lib/core/model/config-index.ts';
+import { printable } from '../lib/core/printable.ts';
 import type { ModelSummary } from '../workers/protocol.ts';
 import { ENGINE_OPTION, ENGINES, parseArguments } from './arguments.ts';
 import type { CommandContext } from './command.ts';
@@ -32,7 +33,8 @@ function tableOf(model: ModelSummary): string {
     ['fingerprint', model.fingerprint],
   ];
   const width = Math.max(...rows.map(([label]) => label.length));
-  return [model.name, ...rows.map(([label, value]) => `  ${label.padEnd(width)}  ${value}`), ''].join('\n');
+  const lines = [model.name, ...rows.map(([label, value]) => `  ${label.padEnd(width)}  ${value}`)];
+  return [...lines.map((line) => printable(line)), ''].join('\n');
 }
 
 function grouped(value: number): string {

@@ -4,8 +4,10 @@
  */
 import { asContiguaError, ContiguaError } from '../lib/core/errors.ts';
 import { PRODUCT_VERSION } from '../lib/core/plan/index.ts';
+import { printableLines } from '../lib/core/printable.ts';
 import type { Command } from './command.ts';
 import { HELP } from './help.ts';
+import { tell } from './output.ts';
 
 /** Loaded when asked for: a database has no part in `inspect`. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
@@ -63,19 +65,15 @@ async function run([name, ...rest]: readonly string[], signal: AbortSignal): Pro
   } catch (thrown) {
     const error = asContiguaError(thrown);
     if (error.code === 'cancelled') {
-      console.error('Stopped.');
+      tell('Stopped.');
       return EXIT.interrupted;
     }
-    console.error(`contigua: ${printable(error.message)}`);
+    tell(`contigua: ${error.message}`);
     // A foreign error is a defect of this program: the stack is what a report of it needs.
-    if (error.code === 'internal' && thrown instanceof Error && thrown.stack) console.error(thrown.stack);
+    if (error.code === 'internal' && thrown instanceof Error && thrown.stack)
+      console.error(printableLines(thrown.stack));
     return error.code === 'usage' ? EXIT.usage : EXIT.failed;
   }
-}
-
-/** Names and snippets come out of files: what a terminal would obey is shown instead. */
-function printable(text: string): string {
-  return text.replaceAll(/\p{Cc}/gu, (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 
 function helpOn(name: string | undefined): string {

@@ -8,6 +8,7 @@ import type { EngineName } from '../lib/core/tensor/index.ts';
 import type { WorkerClient } from '../workers/client.ts';
 import { startComputeProcess } from '../workers/node-process.ts';
 import type { LinkedFile, ModelSource, ModelSummary } from '../workers/protocol.ts';
+import { tell } from './output.ts';
 
 export interface OpenedModel {
   readonly client: WorkerClient;
@@ -32,7 +33,7 @@ export async function withModel<T>(
   try {
     const report = await client.call('startEngine', { wanted: engine }, { signal });
     // Checking a model takes next to no computing: which engine idles meanwhile is of no interest.
-    if (engine !== HEADERS_ONLY) console.error(`engine: ${report.name} (${report.device}). ${report.why}`);
+    if (engine !== HEADERS_ONLY) tell(`engine: ${report.name} (${report.device}). ${report.why}`);
     return await use({ client, model: await client.call('openModel', { source: modelSource(folder) }, { signal }) });
   } finally {
     client.close();

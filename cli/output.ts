@@ -1,7 +1,11 @@
-/** Reads inputs, and writes results so that a file under its final name is always whole: to a temporary name, to disk, then renamed. */
+/**
+ * Reads inputs, and writes results so that a file under its final name is always whole: to a temporary name, to disk, then
+ * renamed. What goes to the terminal is made printable: names come from files and from other users' requests.
+ */
 import { access, constants, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { ContiguaError } from '../lib/core/errors.ts';
+import { printable, printableDocument } from '../lib/core/printable.ts';
 
 /** Throws where a result could not be written, before it is computed. An existing file is left as it is. */
 export async function assertWritable(path: string): Promise<void> {
@@ -45,12 +49,17 @@ function reasonOf(thrown: unknown): string {
 export async function writeText(path: string | undefined, text: string): Promise<void> {
   if (path !== undefined) {
     await writeFileWhole(path, text);
-    console.error(`wrote ${path}`);
+    tell(`wrote ${path}`);
     return;
   }
   await new Promise<void>((resolve, reject) => {
-    process.stdout.write(text, (error) => (error ? reject(error) : resolve()));
+    process.stdout.write(printableDocument(text), (error) => (error ? reject(error) : resolve()));
   });
+}
+
+/** One line to stderr, where people read. */
+export function tell(line: string): void {
+  console.error(printable(line));
 }
 
 export async function readText(path: string): Promise<string> {

@@ -16,7 +16,7 @@ import type { ModelSummary } from '../workers/protocol.ts';
 import { type Arguments, ENGINE_OPTION, ENGINES, parseArguments, usage } from './arguments.ts';
 import type { CommandContext } from './command.ts';
 import { HEADERS_ONLY, withModel } from './model-worker.ts';
-import { assertWritable, readText, writeFileWhole, writeText } from './output.ts';
+import { assertWritable, readText, tell, writeFileWhole, writeText } from './output.ts';
 
 const CHOICES = ['detected', 'least-damage'] as const;
 const REPLACEMENTS: readonly Replacement[] = ['removed', 'probes'];
@@ -48,10 +48,10 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
   await writeText(out, formatPlan(built));
   if (configOut !== undefined) {
     await writeFileWhole(configOut, prunedConfig(model, intervals));
-    console.error(`wrote ${configOut}`);
+    tell(`wrote ${configOut}`);
   }
-  console.error(`${built.blocks.before} → ${built.blocks.after} blocks`);
-  console.error(`layer_index of the PPCL trainer: ${layerIndexString(intervals)}`);
+  tell(`${built.blocks.before} → ${built.blocks.after} blocks`);
+  tell(`layer_index of the PPCL trainer: ${layerIndexString(intervals)}`);
 }
 
 type Choose = (model: ModelSummary, report: AnalysisReport | null) => IntervalSet;

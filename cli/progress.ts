@@ -1,4 +1,5 @@
 /** Progress on stderr: one line that redraws itself on a terminal, a line per stage and quarter anywhere else. */
+import { printable } from '../lib/core/printable.ts';
 import type { Progress } from '../workers/protocol.ts';
 
 const BAR_CELLS = 24;
@@ -21,7 +22,7 @@ function bar(stream: NodeJS.WriteStream): ProgressDisplay {
       const filled = Math.round(share * BAR_CELLS);
       const cells = '█'.repeat(filled) + '░'.repeat(BAR_CELLS - filled);
       const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
-      stream.write(`\r\x1b[K${stage.padEnd(13)} ${cells} ${done}/${total}  ${seconds} s`);
+      stream.write(`\r\x1b[K${printable(stage).padEnd(13)} ${cells} ${done}/${total}  ${seconds} s`);
       drawn = true;
     },
     end() {
@@ -39,7 +40,7 @@ function lines(stream: NodeJS.WriteStream): ProgressDisplay {
       if (stage === stageShown && quarter <= quarterShown) return;
       stageShown = stage;
       quarterShown = quarter;
-      stream.write(`${stage}: ${done} of ${total}\n`);
+      stream.write(`${printable(stage)}: ${done} of ${total}\n`);
     },
     end() {},
   };

@@ -2,6 +2,7 @@
  * A run's intervals on stderr while they train: a line each that redraws itself on a terminal, a line per tenth of the way
  * anywhere else. Losses are smoothed, as single steps jump.
  */
+import { printable } from '../lib/core/printable.ts';
 import type { JobView, RunEvent, StepPoint } from '../lib/core/run/index.ts';
 
 const BAR_CELLS = 20;
@@ -66,7 +67,7 @@ function redrawing(stream: NodeJS.WriteStream): Drawing {
       const told = lines.map((line) => [barOf(line), tellingOf(line), line.job.note ?? ''].join('  '));
       if (event.type === 'measuring' && !event.error) told.push(`measuring: ${event.done} of ${event.total}`);
       const width = Math.max(20, (stream.columns ?? 80) - 1);
-      for (const line of told) stream.write(`${line.slice(0, width)}\n`);
+      for (const line of told) stream.write(`${printable(line).slice(0, width)}\n`);
       drawn = told.length;
     },
     end: clear,
@@ -96,7 +97,7 @@ function telling(stream: NodeJS.WriteStream): Drawing {
         const now = `${state} ${steps > 0 ? Math.floor((10 * line.step) / steps) : 0}`;
         if (told.get(key) === now) continue;
         told.set(key, now);
-        stream.write(`${key}: ${tellingOf(line)}${note && isNew ? `  (${note})` : ''}\n`);
+        stream.write(`${printable(`${key}: ${tellingOf(line)}${note && isNew ? `  (${note})` : ''}`)}\n`);
       }
     },
     end() {},

@@ -1,5 +1,6 @@
 /** `contigua runs`: the runs in the database, or one of them with its intervals. Only looks: no job starts meanwhile. */
 import { formatIntervalKey } from '../lib/core/interval/index.ts';
+import { printable } from '../lib/core/printable.ts';
 import type { RunView } from '../lib/core/run/index.ts';
 import type { RunSummary } from '../lib/server/backend.ts';
 import { onlyOne, parseOptions } from './arguments.ts';
@@ -29,9 +30,9 @@ export const runs: Command = async (argv) => {
 function listOf(all: readonly RunSummary[]): string {
   if (all.length === 0) return 'no runs\n';
   const rows = all.map(({ id, state, done, intervals, createdAt, modelName, name }) =>
-    [id, state.padEnd(9), `${done} of ${intervals}`, createdAt.slice(0, 16).replace('T', ' '), modelName, name].join(
-      '  ',
-    ),
+    [id, state.padEnd(9), `${done} of ${intervals}`, createdAt.slice(0, 16).replace('T', ' '), modelName, name]
+      .map((cell) => printable(cell))
+      .join('  '),
   );
   return `${rows.join('\n')}\n`;
 }
@@ -49,6 +50,8 @@ function pageOf(run: RunView): string {
       return `  ${key.padEnd(10)}  ${state}, ${step} of ${steps} steps${where}${error ? `: ${error}` : ''}${note ? ` (${note})` : ''}`;
     }),
     '',
-    errorTable(run),
-  ].join('\n');
+  ]
+    .map((line) => printable(line))
+    .concat(errorTable(run))
+    .join('\n');
 }

@@ -6,6 +6,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { printable } from '../lib/core/printable.ts';
 import { createWorkerClient, type WorkerClient } from './client.ts';
 import type { ClientPort } from './port.ts';
 
@@ -89,7 +90,7 @@ function endOf(child: ChildProcess): Promise<ProcessEnd> {
     createInterface({ input: child.stderr }).on('line', (line) => {
       if (NO_NEWS.test(line)) return;
       if (line.trim()) lastWords = line.trim();
-      process.stderr.write(`${line}\n`);
+      process.stderr.write(`${printable(line)}\n`);
     });
   }
   return new Promise((resolve) => {

@@ -1,8 +1,11 @@
 /**
  * The one error class a user may see. Every rejected input becomes a ContiguaError whose message says what happened,
  * to which file or tensor, what was found, what was expected and what to do. `code` is stable: tests and callers
- * switch on it, never on the words. It crosses the worker boundary as plain data (see workers/protocol.ts).
+ * switch on it, never on the words. It crosses the worker boundary as plain data (see workers/protocol.ts). Names and
+ * values in it come from files and requests, so that every part is bounded in length and made printable.
  */
+import { printable } from './printable.ts';
+
 export type ErrorCode =
   | 'safetensors-invalid'
   | 'checkpoint-incomplete'
@@ -51,15 +54,35 @@ export interface ErrorDetails {
   hint?: string;
 }
 
+/** UTF-16 units of each part. */
+const MAX_LENGTHS = { summary: 400, file: 200, tensor: 200, found: 300, expected: 400, hint: 400 } as const;
+
 export class ContiguaError extends Error {
   override readonly name = 'ContiguaError';
+  /** Printable and bounded, as are the details. */
+  readonly summary: string;
+  readonly details: ErrorDetails;
+
   constructor(
     readonly code: ErrorCode,
-    readonly summary: string,
-    readonly details: ErrorDetails = {},
+    summary: string,
+    details: ErrorDetails = {},
   ) {
-    super(sentence(summary, details));
+    const shownSummary = printable(summary, MAX_LENGTHS.summary);
+    const shown = printableDetails(details);
+    super(sentence(shownSummary, shown));
+    this.summary = shownSummary;
+    this.details = shown;
   }
+}
+
+function printableDetails(details: ErrorDetails): ErrorDetails {
+  const shown: ErrorDetails = {};
+  for (const name of ['file', 'tensor', 'found', 'expected', 'hint'] as const) {
+    const text = details[name];
+    if (text !== undefined) shown[name] = printable(text, MAX_LENGTHS[name]);
+  }
+  return shown;
 }
 
 function sentence(summary: string, { file, tensor, found, expected, hint }: ErrorDetails): string {

@@ -11,6 +11,7 @@ import type { ArtifactStore } from './artifacts/store.ts';
 import type { Backend } from './backend.ts';
 import { firstRow } from './database/database.ts';
 import type { ServerEnv } from './env.ts';
+import { logLine } from './log.ts';
 import { ServerModels } from './models.ts';
 import {
   addInterval,
@@ -46,7 +47,7 @@ export interface BackendOptions {
 }
 
 export async function createBackend(env: ServerEnv, options: BackendOptions = {}): Promise<Backend> {
-  const { report = (sentence: string) => console.error(sentence), maxLosses = MAX_LOSSES } = options;
+  const { report = logLine, maxLosses = MAX_LOSSES } = options;
   const timing = { ...DEFAULT_TIMING, ...options.timing };
   const { dataFolder } = env;
   await mkdir(dataFolder, { recursive: true });

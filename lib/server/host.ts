@@ -13,6 +13,7 @@ import { accessPolicy } from './http/access.ts';
 import { createApiServer } from './http/api-server.ts';
 import { Calibrations } from './http/calibrations.ts';
 import { fileRoutes } from './http/files.ts';
+import { logLine, logThrown } from './log.ts';
 import { ServerModels, UPLOADS } from './models.ts';
 
 /** Could not start, and would not the next moment either (settings, a folder in use): sysexits' EX_CONFIG. */
@@ -30,8 +31,8 @@ async function main(): Promise<void> {
     files: fileRoutes({ backend, calibrations: new Calibrations(models, uploads) }),
     policy,
     secret: process.env.CONTIGUA_JOB_SECRET || randomBytes(32).toString('hex'),
-    log: process.env.CONTIGUA_LOG === 'requests' ? (line) => console.error(line) : undefined,
-    report: (thrown) => console.error(thrown),
+    log: process.env.CONTIGUA_LOG === 'requests' ? logLine : undefined,
+    report: logThrown,
   });
 
   let stopping = false;
@@ -45,7 +46,7 @@ async function main(): Promise<void> {
     backend.close().then(
       () => process.exit(0),
       (thrown: unknown) => {
-        console.error(asContiguaError(thrown).message);
+        logLine(asContiguaError(thrown).message);
         process.exit(1);
       },
     );
@@ -65,7 +66,6 @@ async function main(): Promise<void> {
 }
 
 main().catch((thrown: unknown) => {
-  if (thrown instanceof ContiguaError) console.error(thrown.message);
-  else console.error(thrown);
+  logThrown(thrown);
   process.exit(thrown instanceof ContiguaError ? CANNOT_START : 1);
 });

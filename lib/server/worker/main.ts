@@ -7,6 +7,7 @@ import { startComputeProcess } from '../../../workers/node-process.ts';
 import { ContiguaError } from '../../core/errors.ts';
 import { openArtifactStore } from '../artifacts/index.ts';
 import { readEnv } from '../env.ts';
+import { logLine, logThrown } from '../log.ts';
 import { ServerModels } from '../models.ts';
 import { DEFAULT_TIMING } from '../runs/context.ts';
 import { openRuns } from '../runs/open.ts';
@@ -30,7 +31,7 @@ async function main(): Promise<void> {
       expected: '1 or more',
     });
   }
-  const report = (sentence: string) => console.error(sentence);
+  const report = logLine;
   const { context, close } = await openRuns(env, report);
   const models = new ServerModels(env.modelRoots, join(env.dataFolder, 'uploads'), report);
   const store = openArtifactStore(env);
@@ -55,8 +56,7 @@ async function main(): Promise<void> {
 main().then(
   () => process.exit(0),
   (thrown: unknown) => {
-    if (thrown instanceof ContiguaError) console.error(thrown.message);
-    else console.error(thrown);
+    logThrown(thrown);
     process.exit(thrown instanceof ContiguaError ? CANNOT_START : 1);
   },
 );
