@@ -31,6 +31,8 @@ export default async function config(phase) {
     reactStrictMode: true,
     // `npm test` checks the types of everything, tests and tools included; the build need not do it again.
     typescript: { ignoreBuildErrors: true },
+    // The optimizer fetches what an address names, past the guards of the API; no page uses it.
+    images: { unoptimized: true },
     // Downloads pass through (proxy.ts): a large model takes its time to the first byte, and a receiver may pause.
     experimental: { proxyTimeout: 600_000 },
     turbopack: {

@@ -33,6 +33,7 @@ export type ErrorCode =
   | 'database-unreachable'
   | 'server-unreachable'
   | 'path-forbidden'
+  | 'method-unknown'
   | 'unauthorized'
   | 'too-many'
   | 'too-large'

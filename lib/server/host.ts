@@ -33,6 +33,7 @@ async function main(): Promise<void> {
     secret: process.env.CONTIGUA_JOB_SECRET || randomBytes(32).toString('hex'),
     log: process.env.CONTIGUA_LOG === 'requests' ? logLine : undefined,
     report: logThrown,
+    warn: logLine,
   });
 
   let stopping = false;

@@ -1,6 +1,7 @@
 /** A backend of plain memory and a way to knock at the API's door with any headers, for tests alone. */
 import { once } from 'node:events';
 import { request as requestHttp, type Server } from 'node:http';
+import { connect } from 'node:net';
 import { DEFAULT_DETECTION } from '../core/detection/index.ts';
 import { ContiguaError } from '../core/errors.ts';
 import type { BlockInterval } from '../core/interval/index.ts';
@@ -174,6 +175,19 @@ export async function ask(server: Server | string, path: string, question: Quest
     outgoing.once('error', reject);
     outgoing.end(body);
   });
+}
+
+/** What a server answers to exactly these bytes, until it closes the connection. */
+export async function rawAnswer(port: number, bytes: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1').setEncoding('latin1');
+  let text = '';
+  socket.on('data', (part) => {
+    text += part;
+  });
+  socket.on('error', () => {}); // a reset ends it too
+  socket.write(bytes);
+  await once(socket, 'close');
+  return text;
 }
 
 export function addressOf(server: Server | string): string {

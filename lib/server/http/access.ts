@@ -2,11 +2,13 @@
  * Who may ask, decided from a request's headers alone, so that the web process and the job host decide alike. The page
  * is on this machine's loopback unless told otherwise, and even there a browser can be tricked into asking: by a foreign
  * page (its `Origin` differs) or a foreign name that resolves to 127.0.0.1 (its `Host` differs). Any other address needs
- * a token, which a browser shows once and then keeps as a cookie.
+ * a token, which a browser shows once and then keeps as a cookie. How often a wrong one may be shown is in token-limit.ts.
  */
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
 import { ContiguaError } from '../../core/errors.ts';
+import { keyedDigest, sameSecret } from './secrets.ts';
+import type { Attempt } from './token-limit.ts';
 
 export interface AccessPolicy {
   /** Null where only this machine can connect. */
@@ -14,6 +16,8 @@ export interface AccessPolicy {
   readonly loopback: boolean;
   /** Names, in lower case, that the server goes by besides its addresses. */
   readonly names: ReadonlySet<string>;
+  /** What web process and job host share for the length of one start; empty where the page runs alone. */
+  readonly secret: string;
 }
 
 export interface RequestFacts {
@@ -21,7 +25,6 @@ export interface RequestFacts {
   header(name: string): string | null;
 }
 
-export const COOKIE = 'contigua_access';
 const MIN_TOKEN = 16;
 
 /** From CONTIGUA_HOST (address to listen on), CONTIGUA_TOKEN and CONTIGUA_ALLOWED_HOSTS (names, separated by commas). */
@@ -44,7 +47,8 @@ export function accessPolicy(env: Readonly<Record<string, string | undefined>>):
     });
   }
   const listed = (env.CONTIGUA_ALLOWED_HOSTS ?? '').split(',').map((name) => name.trim().toLowerCase());
-  return { token, loopback, names: new Set([...listed, bare(address)].filter((name) => name !== '')) };
+  const secret = env.CONTIGUA_JOB_SECRET ?? '';
+  return { token, loopback, names: new Set([...listed, bare(address)].filter((name) => name !== '')), secret };
 }
 
 /** Null where the request came to one of this server's names, else why it is not answered at all. */
@@ -73,24 +77,44 @@ export function whyCrossSite(request: RequestFacts): ContiguaError | null {
   });
 }
 
-/** Shown as `Authorization: Bearer …` by programs, as a cookie by the page. */
-export function isAuthorized(request: RequestFacts, { token }: AccessPolicy): boolean {
-  if (token === null) return true;
+/** What a request shows as the token. */
+export interface Shown extends Pick<Attempt, 'means' | 'shown' | 'isRight'> {
+  /** A cookie that this server made since it was started, which nobody can guess. */
+  readonly isVouched: boolean;
+}
+
+/** Shown as `Authorization: Bearer …` by programs, as a cookie by the page; null where neither is. */
+export function shownToken(request: RequestFacts, { token, secret }: AccessPolicy): Shown | null {
+  if (token === null) return null;
   const [, bearer] = /^Bearer +(\S+)$/i.exec(request.header('authorization') ?? '') ?? [];
-  if (bearer !== undefined) return sameSecret(bearer, token);
-  const cookie = cookieOf(request.header('cookie') ?? '');
-  return cookie !== null && sameSecret(cookie, cookieValue(token));
+  if (bearer !== undefined) {
+    return { means: 'bearer', shown: bearer, isRight: sameSecret(bearer, token), isVouched: false };
+  }
+  const cookie = cookieOf(request.header('cookie') ?? '', cookieName(request.header('host')));
+  if (cookie === null) return null;
+  const [key = '', proof = ''] = cookie.split('.');
+  const isRight = sameSecret(key, cookieKey(token));
+  const isVouched = secret !== '' && sameSecret(proof, keyedDigest(secret, key));
+  return { means: 'cookie', shown: cookie, isRight, isVouched: isRight && isVouched };
 }
 
-/** Not the token itself: a cookie that leaks opens this page, and says nothing to who uses the token elsewhere. */
-export function cookieValue(token: string): string {
+/** Browsers show the cookies of one host to all of its ports, and several instances may run on it. */
+export function cookieName(host: string | null): string {
+  const port = hostOf(host)?.port ?? '';
+  return port === '' ? 'contigua_access' : `contigua_access_${port}`;
+}
+
+/**
+ * "<key>.<proof>". The key opens the page after a restart too; the proof says that this server made the cookie. The token
+ * itself is not in it: a cookie that leaks says nothing to who uses the token elsewhere.
+ */
+export function cookieValue({ token, secret }: Pick<AccessPolicy, 'secret'> & { readonly token: string }): string {
+  const key = cookieKey(token);
+  return secret === '' ? key : `${key}.${keyedDigest(secret, key)}`;
+}
+
+function cookieKey(token: string): string {
   return createHash('sha256').update(`contigua cookie\n${token}`).digest('base64url');
-}
-
-/** Takes as long whatever the difference is. */
-export function sameSecret(shown: string, expected: string): boolean {
-  const digest = (text: string) => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(shown), digest(expected));
 }
 
 export function notAuthorized(): ContiguaError {
@@ -132,10 +156,10 @@ function parsed(url: string): URL | null {
   }
 }
 
-function cookieOf(header: string): string | null {
+function cookieOf(header: string, name: string): string | null {
   for (const pair of header.split(';')) {
     const at = pair.indexOf('=');
-    if (at > 0 && pair.slice(0, at).trim() === COOKIE) return pair.slice(at + 1).trim();
+    if (at > 0 && pair.slice(0, at).trim() === name) return pair.slice(at + 1).trim();
   }
   return null;
 }

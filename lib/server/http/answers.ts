@@ -21,6 +21,7 @@ const STATUS: Partial<Record<ErrorCode, readonly [number, string]>> = {
   'database-in-use': [409, 'CONFLICT'],
   'path-forbidden': [403, 'FORBIDDEN'],
   unauthorized: [401, 'UNAUTHORIZED'],
+  'method-unknown': [405, 'METHOD_NOT_SUPPORTED'],
   'too-large': [413, 'PAYLOAD_TOO_LARGE'],
   'too-many': [429, 'TOO_MANY_REQUESTS'],
   cancelled: [499, 'CLIENT_CLOSED_REQUEST'],

@@ -10,17 +10,22 @@ import type { Backend } from '../backend.ts';
 import { appRouter, SUBSCRIPTIONS } from '../routers/index.ts';
 import {
   type AccessPolicy,
-  isAuthorized,
   isSafe,
   notAuthorized,
-  sameSecret,
+  type RequestFacts,
+  shownToken,
   whyCrossSite,
   whyNotOurs,
 } from './access.ts';
 import { SAFE_HEADERS, send, sendError } from './answers.ts';
+import { guardServer } from './guard-server.ts';
 import { HOST_HEADER, SECRET_HEADER } from './host-address.ts';
 import { login } from './login.ts';
 import { OpenLimit, RateLimit } from './rate-limit.ts';
+import { sameSecret } from './secrets.ts';
+import { SOURCE_HEADER, sourceFrom } from './source.ts';
+import { requestTarget, whyNoTarget } from './target.ts';
+import { TokenLimit, type TokenRules } from './token-limit.ts';
 
 /** Answers what lies under `/files/`; rejects with a ContiguaError. */
 export type FileRoutes = (request: IncomingMessage, response: ServerResponse, url: URL) => Promise<void>;
@@ -35,6 +40,8 @@ export interface ApiOptions {
   readonly log?: (line: string) => void;
   /** What went wrong in here, for the host's own output. */
   readonly report?: (thrown: unknown) => void;
+  /** Hears of each wrong token, whatever `log` is for. */
+  readonly warn?: (line: string) => void;
   readonly limits?: Partial<ApiLimits>;
 }
 
@@ -47,42 +54,39 @@ export interface ApiLimits {
   /** Event streams and downloads of one address, and of all. */
   readonly streams: number;
   readonly allStreams: number;
+  readonly tokens?: TokenRules;
 }
 
 const LIMITS: ApiLimits = { bodyBytes: 2 ** 20, batch: 20, burst: 200, perSecond: 20, streams: 16, allStreams: 128 };
 const DISCARD_MS = 2_000;
-/** Wrong tokens, of all addresses together. */
-const GUESSES = { burst: 20, perSecond: 0.5 };
 
 export function createApiServer(options: ApiOptions): Server {
   const limits = { ...LIMITS, ...options.limits };
   const requests = new RateLimit(limits.burst, limits.perSecond);
-  const guesses = new RateLimit(GUESSES.burst, GUESSES.perSecond);
+  const tokens = new TokenLimit(options.warn ?? (() => {}), limits.tokens);
   const streams = new OpenLimit(limits.streams, limits.allStreams);
   const { policy, secret, log, report } = options;
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const shown = request.headers[SECRET_HEADER];
     if (typeof shown !== 'string' || !sameSecret(shown, secret)) throw notAuthorized();
-    const url = new URL(request.url ?? '/', 'http://host');
+    const unread = whyNoTarget(request);
+    if (unread) throw unread;
+    const url = requestTarget(request);
     if (url.pathname === '/health') return send(response, 200, 'application/json', '{"ready":true}');
 
     const header = (name: string) =>
       (name === 'host' ? headerOf(request, HOST_HEADER) : null) ?? headerOf(request, name);
     const facts = { method: request.method ?? 'GET', header };
-    // Of the web process, which has it from the socket; a forged one buys a caller a bucket of its own, and no more.
-    const caller = facts.header('x-forwarded-for')?.split(',')[0]?.trim() || 'local';
+    const caller = sourceFrom(header(SOURCE_HEADER), secret);
     wait(requests.take(caller), response);
     const isLogin = url.pathname === '/login';
     // A link from anywhere may lead to the form; what it holds may be sent from the form alone.
     const foreign = whyNotOurs(facts, policy) ?? (isLogin && isSafe(facts.method) ? null : whyCrossSite(facts));
     if (foreign) throw foreign;
-    if (isLogin) return await login(request, response, url, { policy, guesses });
-    if (!isAuthorized(facts, policy)) {
-      if (facts.header('authorization') !== null) wait(guesses.take(''), response);
-      throw notAuthorized();
-    }
-    if (!isSafe(facts.method) && facts.method !== 'POST') throw notAllowed(facts.method);
+    if (!isSafe(facts.method) && facts.method !== 'POST') throw notAllowed(facts.method, response);
+    if (isLogin) return await login(request, response, url, { policy, tokens, facts, source: caller });
+    if (policy.token !== null) await assertToken(facts, caller, response);
     for (const [name, value] of Object.entries(SAFE_HEADERS)) response.setHeader(name, value);
 
     const isFiles = url.pathname.startsWith('/files/');
@@ -94,6 +98,16 @@ export function createApiServer(options: ApiOptions): Server {
     if (isFiles) return await options.files(request, response, url);
     if (url.pathname.startsWith('/trpc/')) return await callProcedure(request, response, url);
     throw new ContiguaError('artifact-missing', 'There is nothing here', { file: url.pathname.slice(0, 200) });
+  }
+
+  async function assertToken(facts: RequestFacts, source: string, response: ServerResponse): Promise<void> {
+    const shown = shownToken(facts, policy);
+    if (!shown) throw notAuthorized();
+    if (shown.isVouched) return;
+    const verdict = await tokens.judge({ source, ...shown });
+    if (verdict.is === 'right') return;
+    if (verdict.is === 'too-many') wait(verdict.seconds, response);
+    throw notAuthorized();
   }
 
   async function callProcedure(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
@@ -121,7 +135,7 @@ export function createApiServer(options: ApiOptions): Server {
     });
   }
 
-  return createServer((request, response) => {
+  const server = createServer((request, response) => {
     const begun = performance.now();
     response.once('close', () => {
       const path = (request.url ?? '').split('?', 1)[0];
@@ -137,6 +151,8 @@ export function createApiServer(options: ApiOptions): Server {
       if (!request.complete) setTimeout(() => request.destroy(), DISCARD_MS).unref();
     });
   });
+  // Its requests all come from the web process, which has counted whom they are from.
+  return guardServer(server, { connections: Number.POSITIVE_INFINITY, bodies: Number.POSITIVE_INFINITY });
 }
 
 function tooLarge(bytes: number): ContiguaError {
@@ -147,8 +163,12 @@ function unspecific(): ContiguaError {
   return new ContiguaError('internal', 'The server failed at this', { hint: 'The job host’s own output says more.' });
 }
 
-function notAllowed(method: string): ContiguaError {
-  return new ContiguaError('usage', 'This method does nothing here', { found: method, expected: 'GET, HEAD or POST' });
+function notAllowed(method: string, response: ServerResponse): ContiguaError {
+  response.setHeader('Allow', 'GET, HEAD, POST');
+  return new ContiguaError('method-unknown', 'This method does nothing here', {
+    found: method,
+    expected: 'GET, HEAD or POST',
+  });
 }
 
 function wait(seconds: number, response: ServerResponse): void {

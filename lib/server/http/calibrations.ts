@@ -79,7 +79,8 @@ export class Calibrations {
 
   private async *counted(request: IncomingMessage, used: number, name: string): AsyncGenerator<Uint8Array> {
     let size = 0;
-    for await (const part of request) {
+    // Left open where the file is refused: a destroyed request takes its connection along, and the answer with it.
+    for await (const part of request.iterator({ destroyOnReturn: false })) {
       if (!(part instanceof Uint8Array)) continue;
       size += part.byteLength;
       this.assertFits(used, size, name);

@@ -37,6 +37,7 @@ describe('the web process', () => {
       'accept-encoding': 'gzip',
       'x-contigua-secret': 'guessed',
       'x-contigua-host': 'localhost',
+      host: 'localhost:3000',
     };
     const reply = await forward(page('/api/files/runs/7/model.zip?plugged=3-4,7-9', { headers }), host());
     expect(seen).toEqual([
@@ -48,13 +49,21 @@ describe('the web process', () => {
         'bytes=0-1',
         undefined,
         'between-us',
-        undefined,
+        'localhost:3000',
       ],
     ]);
     expect(reply.status).toBe(206);
     expect([reply.headers.get('content-range'), reply.headers.get('etag')]).toEqual(['bytes 0-1/9', '"e"']);
     expect(reply.headers.getSetCookie()).toEqual(['a=1', 'b=2']);
     expect(await reply.text()).toBe('ab');
+  });
+
+  it('passes an empty Host on as one, which is nobody’s', async () => {
+    const seen: unknown[] = [];
+    answer = ({ headers }, response) => response.end(String(seen.push(headers['x-contigua-host'])));
+    await forward(page('/api/trpc/runs.list', { headers: { host: '' } }), host());
+    await forward(page('/api/trpc/runs.list'), host());
+    expect(seen).toEqual(['', '']);
   });
 
   it('gives each part of an answer when it comes, and leaves when its reader does', async () => {

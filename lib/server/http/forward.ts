@@ -41,6 +41,8 @@ export async function forward(request: Request, host: HostAddress | null): Promi
   const headers: OutgoingHttpHeaders = {};
   for (const [name, value] of request.headers) if (!NOT_PASSED.has(name)) headers[name] = value;
   headers[SECRET_HEADER] = host.secret;
+  // Said even where it is empty: Node fills in the job host's own name, which would pass for one that was asked for.
+  headers[HOST_HEADER] = request.headers.get('host') ?? '';
   try {
     const answer = await ask(request, target, headers);
     const passed = new Headers();

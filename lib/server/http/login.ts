@@ -5,38 +5,56 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ContiguaError } from '../../core/errors.ts';
-import { type AccessPolicy, COOKIE, cookieValue, sameSecret } from './access.ts';
+import { type AccessPolicy, cookieName, cookieValue, type RequestFacts, whyCrossSite } from './access.ts';
 import { SAFE_HEADERS } from './answers.ts';
-import type { RateLimit } from './rate-limit.ts';
+import { pagePath } from './page-path.ts';
+import { sameSecret } from './secrets.ts';
+import type { TokenLimit } from './token-limit.ts';
 
-const MAX_FORM_BYTES = 4096;
+const MAX_FORM_BYTES = 2 ** 16;
 const COOKIE_SECONDS = 30 * 24 * 3600;
+
+export interface LoginOptions {
+  readonly policy: AccessPolicy;
+  readonly tokens: TokenLimit;
+  readonly facts: RequestFacts;
+  readonly source: string;
+}
 
 export async function login(
   request: IncomingMessage,
   response: ServerResponse,
   url: URL,
-  { policy, guesses }: { readonly policy: AccessPolicy; readonly guesses: RateLimit },
+  { policy: { token, secret }, tokens, facts, source }: LoginOptions,
 ): Promise<void> {
-  const given = request.method === 'POST' ? await readForm(request) : url.searchParams;
-  const to = localPath(given.get('to'));
+  const isForm = request.method === 'POST';
+  const given = isForm ? await readForm(request) : url.searchParams;
+  const to = pagePath(given.get('to'));
   const shown = given.get('token');
-  if (policy.token === null) return sendPage(response, 200, goOn(to));
+  if (token === null) return sendPage(response, 200, goOn(to));
   if (shown === null) return sendPage(response, 401, form(to, ''));
-  if (guesses.take('') > 0) return sendPage(response, 429, form(to, 'Too many wrong tokens. Wait a minute.'));
-  if (!sameSecret(shown, policy.token)) return sendPage(response, 401, form(to, 'That is not the token.'));
-  const https = request.headers['x-forwarded-proto'] === 'https' ? '; Secure' : '';
-  response.setHeader(
-    'Set-Cookie',
-    `${COOKIE}=${cookieValue(policy.token)}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${COOKIE_SECONDS}${https}`,
-  );
+  const foreign = whyCrossSite(facts);
+  // A link of another site may lead here. What its page fetches by itself, such as a picture, is nobody's login.
+  if (foreign && facts.header('sec-fetch-mode') !== 'navigate') throw foreign;
+  const isRight = sameSecret(shown, token);
+  const means = isForm ? 'form' : 'address';
+  const verdict = await tokens.judge({ source, means, shown, isRight, isForeign: foreign !== null });
+  if (verdict.is === 'too-many') {
+    response.setHeader('Retry-After', String(verdict.seconds));
+    return sendPage(response, 429, form(to, `Too many wrong tokens. Try again in ${verdict.seconds} s.`));
+  }
+  if (verdict.is === 'wrong') return sendPage(response, 401, form(to, 'That is not the token.'));
+  const https = facts.header('x-forwarded-proto') === 'https' ? '; Secure' : '';
+  const cookie = `${cookieName(facts.header('host'))}=${cookieValue({ token, secret })}`;
+  response.setHeader('Set-Cookie', `${cookie}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${COOKIE_SECONDS}${https}`);
   sendPage(response, 200, goOn(to));
 }
 
 async function readForm(request: IncomingMessage): Promise<URLSearchParams> {
   const parts: Uint8Array[] = [];
   let size = 0;
-  for await (const part of request) {
+  // Left open: a destroyed request takes its connection along, and with it the sentence that says why.
+  for await (const part of request.iterator({ destroyOnReturn: false })) {
     if (!(part instanceof Uint8Array)) continue;
     size += part.byteLength;
     if (size > MAX_FORM_BYTES) {
@@ -45,15 +63,6 @@ async function readForm(request: IncomingMessage): Promise<URLSearchParams> {
     parts.push(part);
   }
   return new URLSearchParams(Buffer.concat(parts).toString('utf8'));
-}
-
-/** A path of this server: never `//elsewhere`, nor what a browser would read as that. */
-function localPath(to: string | null): string {
-  if (to === null || !to.startsWith('/') || /[\\\t\r\n]/.test(to)) return '/';
-  const url = new URL(to, 'http://host');
-  if (url.host !== 'host') return '/';
-  url.searchParams.delete('token');
-  return `${url.pathname}${url.search}`;
 }
 
 function sendPage(response: ServerResponse, status: number, body: string): void {

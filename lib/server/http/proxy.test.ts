@@ -1,8 +1,10 @@
 import { NextRequest } from 'next/server';
 import { afterEach, expect, it, vi } from 'vitest';
-import { COOKIE, cookieValue } from './access.ts';
+import { cookieValue } from './access.ts';
+import { TOKEN_RULES } from './token-limit.ts';
 
 const TOKEN = 'correct-horse-battery';
+const COOKIE = 'contigua_access_3000';
 afterEach(() => {
   vi.unstubAllEnvs();
   vi.resetModules();
@@ -36,11 +38,38 @@ it('leads to the form who has not shown the token, and back to where they were g
 });
 
 it('lets in who has, and takes a token in the address to the login', async () => {
-  const cookie = `${COOKIE}=${cookieValue(TOKEN)}`;
+  const cookie = `${COOKIE}=${cookieValue({ token: TOKEN, secret: '' })}`;
   expect((await proxied('/runs/7', { cookie }, TOKEN)).status).toBe(200);
   const given = await proxied(`/runs/7?token=${TOKEN}`, {}, TOKEN);
   const { pathname, searchParams } = new URL(given.headers.get('location') ?? '');
   expect([pathname, searchParams.get('token')]).toEqual(['/api/login', TOKEN]);
+});
+
+it('counts wrong bearers and cookies of a document like those of the API, and passes the right one after its turn', async () => {
+  vi.spyOn(console, 'error').mockImplementation(() => {});
+  const statuses = await Promise.all(
+    Array.from({ length: TOKEN_RULES.burst + 5 }, async (_, i) => {
+      const headers: Record<string, string> =
+        i % 2 === 0 ? { authorization: `Bearer guess-${i}` } : { cookie: `${COOKIE}=guess-${i}` };
+      return (await proxied('/', headers, TOKEN)).status;
+    }),
+  );
+  expect(statuses[0]).toBe(307);
+  expect(statuses.at(-1)).toBe(429);
+  expect((await proxied('/', { authorization: `Bearer ${TOKEN}` }, TOKEN)).status).toBe(200);
+  vi.mocked(console.error).mockRestore();
+});
+
+it.each(['/.//evil.example', '//evil.example', '/\\evil.example'])(
+  'leads back from the form to no %j',
+  async (path) => {
+    const location = (await proxied(path, {}, TOKEN)).headers.get('location') ?? '';
+    expect(new URL(location).searchParams.get('to')).toBe('/');
+  },
+);
+
+it('has no image optimizer', async () => {
+  expect((await proxied('/_next/image?url=%2Fapi%2Ftrpc%2Fruns.list&w=64&q=75')).status).toBe(404);
 });
 
 it('leads downloads to the job host with what the browser sent, and its own secret alone', async () => {
