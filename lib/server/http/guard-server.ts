@@ -123,9 +123,10 @@ export function guardServer(server: Server, options: GuardOptions = {}): Server 
       bodies.delete(body);
       if (!request.complete) setTimeout(() => request.complete || socket.destroy(), limits.discardMs).unref();
     });
-    const arriving = [...bodies].filter(({ source, request: { complete } }) => source === body.source && !complete);
-    if (arriving.length <= limits.bodies) return;
-    const [slowest] = arriving.sort((a, b) => rateOf(a) - rateOf(b));
+    const others = [...bodies].filter((one) => one !== body && one.source === body.source && !one.request.complete);
+    if (others.length < limits.bodies) return;
+    // Of equals the oldest.
+    const [slowest] = others.sort((a, b) => rateOf(a) - rateOf(b));
     slowest?.request.socket.destroy();
   }
 
