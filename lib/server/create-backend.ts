@@ -13,6 +13,7 @@ import { firstRow } from './database/database.ts';
 import type { ServerEnv } from './env.ts';
 import { logLine } from './log.ts';
 import { ServerModels } from './models.ts';
+import { assertRunName } from './routers/run-request.ts';
 import {
   addInterval,
   cancelRun,
@@ -33,6 +34,7 @@ import { runRow } from './runs/rows.ts';
 import { trySubset } from './runs/subsets.ts';
 import { MAX_LOSSES, recoverAlone } from './runs/sweep.ts';
 import { serverStatus } from './status.ts';
+import { assertStorable } from './storable.ts';
 import type { StartCompute } from './worker/compute-slot.ts';
 import { type RunningWorker, startWorker } from './worker/worker.ts';
 
@@ -96,6 +98,8 @@ function backendOf({ env, context, store, models, timing, worker, report, end }:
     status: () => serverStatus(context, store, env.dataFolder),
     estimate: (request) => estimateRun({ context, models, worker, signal: closed.signal }, request),
     async createRun(request) {
+      assertRunName(request.name);
+      assertStorable(request);
       const { plan, settings } = request;
       const model = await models.read(request.modelId);
       if (settings.data.kind === 'file') await models.calibrationFile(settings.data.path);

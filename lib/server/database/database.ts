@@ -5,6 +5,7 @@
  */
 import type { Db as QueueDatabase } from 'pg-boss';
 import type { z } from 'zod';
+import { storableText } from '../storable.ts';
 
 export type SqlValue = string | number | boolean | Date | null | readonly string[] | readonly number[];
 
@@ -39,5 +40,10 @@ export async function firstRow<T>(
 
 /** For a column of type jsonb, with the parameter written `$1::text::jsonb`: drivers differ in what they make of arrays. */
 export function json(value: unknown): string {
-  return JSON.stringify(value);
+  return JSON.stringify(value, (_, inner) => (typeof inner === 'string' ? storableText(inner) : inner));
+}
+
+/** As a driver takes them. Text that the database cannot hold is mended: requests that have it were refused before. */
+export function sqlValues(values: readonly SqlValue[]): SqlValue[] {
+  return values.map((value) => (typeof value === 'string' ? storableText(value) : value));
 }

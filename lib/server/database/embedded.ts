@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import type { z } from 'zod';
 import { ContiguaError } from '../../core/errors.ts';
-import type { Database, Queryable, SqlValue } from './database.ts';
+import { type Database, type Queryable, type SqlValue, sqlValues } from './database.ts';
 import { lockFolder } from './folder-lock.ts';
 
 export async function openEmbedded(dataFolder: string): Promise<Database> {
@@ -59,7 +59,7 @@ async function told<T>(folder: string, asked: Promise<T>): Promise<T> {
 function queryable(db: Asking): Queryable {
   return {
     async rows<T>(schema: z.ZodType<T>, sql: string, values?: readonly SqlValue[]) {
-      const { rows } = await db.query(sql, values && [...values]);
+      const { rows } = await db.query(sql, values && sqlValues(values));
       return rows.map((row) => schema.parse(row));
     },
     async change(sql, values) {
@@ -68,7 +68,7 @@ function queryable(db: Asking): Queryable {
         await db.exec(sql);
         return 0;
       }
-      return (await db.query(sql, [...values])).affectedRows ?? 0;
+      return (await db.query(sql, sqlValues(values))).affectedRows ?? 0;
     },
     forQueue: {
       async executeSql(sql, values) {

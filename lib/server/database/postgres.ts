@@ -6,7 +6,7 @@
 import pg from 'pg';
 import type { z } from 'zod';
 import { ContiguaError } from '../../core/errors.ts';
-import type { Database, Queryable, SqlValue } from './database.ts';
+import { type Database, type Queryable, type SqlValue, sqlValues } from './database.ts';
 
 const MAX_CONNECTIONS = 10;
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -73,10 +73,10 @@ type Ask = (sql: string, values: SqlValue[] | undefined) => Promise<pg.QueryResu
 function queryable(ask: Ask): Queryable {
   return {
     async rows<T>(schema: z.ZodType<T>, sql: string, values?: readonly SqlValue[]) {
-      const { rows } = await ask(sql, values && [...values]);
+      const { rows } = await ask(sql, values && sqlValues(values));
       return rows.map((row) => schema.parse(row));
     },
-    change: async (sql, values) => (await ask(sql, values && [...values])).rowCount ?? 0,
+    change: async (sql, values) => (await ask(sql, values && sqlValues(values))).rowCount ?? 0,
     forQueue: { executeSql: async (sql, values) => await ask(sql, values as SqlValue[] | undefined) },
   };
 }

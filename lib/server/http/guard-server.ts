@@ -118,7 +118,7 @@ export function guardServer(server: Server, options: GuardOptions = {}): Server 
       since: performance.now(),
     };
     bodies.add(body);
-    socket.once('close', () => bodies.delete(body));
+    request.once('close', () => bodies.delete(body));
     response.once('finish', () => {
       bodies.delete(body);
       if (!request.complete) setTimeout(() => request.complete || socket.destroy(), limits.discardMs).unref();

@@ -15,6 +15,7 @@ import {
   type ServerSentEvent,
 } from '../testing.ts';
 import { type AppRouter, appRouter, SUBSCRIPTIONS } from './index.ts';
+import { assertRunName } from './run-request.ts';
 
 const SECRET = { 'x-contigua-secret': 's' };
 let backend: MemoryBackend;
@@ -145,6 +146,46 @@ describe('the routers', () => {
     expect(backend.calls).toEqual([]);
   });
 
+  it.each<[string, string]>([
+    ['NUL', 'a\u0000b'],
+    ['an escape sequence', 'a\u001b[2Jb'],
+    ['a line break', 'a\nb'],
+    ['a C1 control', 'a\u009bb'],
+    ['a reversed reading order', 'a\u202eb'],
+    ['half a pair', 'a\ud800b'],
+    ['201 characters', 'x'.repeat(201)],
+  ])('refuse a run’s name with %s', async (_, name) => {
+    const reply = await postJson('/trpc/runs.create', JSON.stringify({ ...exampleRequest(), name }));
+    expect([reply.status, JSON.parse(reply.text).error.data.contigua.code]).toEqual([400, 'settings-invalid']);
+    expect(backend.calls).toEqual([]);
+    expect(() => assertRunName(name)).toThrow(/cannot be the name of a run/);
+  });
+
+  it('take names as people write them', async () => {
+    for (const name of ['Nacht 3 → 4', '模型', '👩‍💻 run', 'می‌خواهم']) {
+      expect((await postJson('/trpc/runs.create', JSON.stringify({ ...exampleRequest(), name }))).status).toBe(200);
+    }
+  });
+
+  it('refuse what the database cannot hold at any place of an input, naming the place', async () => {
+    const { plan, ...request } = exampleRequest();
+    for (const text of ['a\u0000', '\udc00']) {
+      const edited = { ...plan, model: { ...plan.model, name: text } };
+      for (const path of ['/trpc/runs.create', '/trpc/runs.estimate']) {
+        const reply = await postJson(path, JSON.stringify({ ...request, plan: edited }));
+        expect([reply.status, JSON.parse(reply.text).error.message]).toEqual([
+          400,
+          expect.stringMatching(/^`plan\.model\.name` cannot be stored; found a character/),
+        ]);
+      }
+    }
+    const nested = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
+    const reply = await postJson('/trpc/runs.create', `{"plan":${nested}}`);
+    expect([reply.status, JSON.parse(reply.text).error.data.contigua.code]).toEqual([400, 'settings-invalid']);
+    expect(backend.calls).toEqual([]);
+    expect(reported).toEqual([]);
+  });
+
   it('read a plan as its file is read, and name the place of a fault', async () => {
     const request = exampleRequest();
     const plan = { ...request.plan, blocks: { before: 6, after: 5 } };
@@ -236,6 +277,20 @@ describe('following a run', () => {
     const told = events.filter(({ data }) => data.includes('"run"')).map(({ data }) => JSON.parse(data));
     expect(told.map(({ run, id }) => `${run}:${id}`).toSorted()).toEqual(['7:1', '7:2', '8:2']);
     await expect.poll(() => backend.followers).toBe(0);
+  });
+
+  it.each(['2147483648', '999999999999999', '-1', '1e3', ''])('refuses to go on after %j', async (after) => {
+    const input = encodeURIComponent(JSON.stringify({ id: '7', lastEventId: after }));
+    const number = encodeURIComponent(JSON.stringify({ id: '7', lastEventId: Number(after || 0.5) }));
+    for (const query of after === '1e3' ? [input] : [input, number]) {
+      const events = await readEvents(`${addressOf(server)}/trpc/runs.follow?input=${query}`, SECRET, (seen) =>
+        seen.some(({ type }) => type === 'serialized-error'),
+      );
+      const failure = events.find(({ type }) => type === 'serialized-error');
+      expect(JSON.parse(failure?.data ?? '{}').data.contigua).toMatchObject({ code: 'settings-invalid' });
+    }
+    expect(backend.calls).toEqual([]);
+    expect(reported).toEqual([]);
   });
 
   it('lets go of the backend when the follower goes away', async () => {

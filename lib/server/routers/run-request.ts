@@ -3,6 +3,7 @@
  * keep a typing error from queueing a year of work; they say nothing about what trains well.
  */
 import { z } from 'zod';
+import { ContiguaError } from '../../core/errors.ts';
 import { type Plan, parsePlan } from '../../core/plan/index.ts';
 import {
   DISTIL_LOSSES,
@@ -94,9 +95,28 @@ export const runSettings = z.object({
 /** The plan's own reader, which names the place of a fault as it does for a file; throws `plan-invalid`. */
 const plan = z.custom<Plan>().transform((value): Plan => parsePlan(JSON.stringify(value ?? null), 'plan.json'));
 
+/** Control characters, line and paragraph separators, halves of pairs, and what reverses the reading order. */
+const UNREADABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]/u;
+export const runName = z
+  .string()
+  .trim()
+  .min(1)
+  .max(200)
+  .refine((name) => !UNREADABLE.test(name), 'a name without control characters or invisible ones');
+
 export const runRequest = z.object({
-  name: z.string().trim().min(1).max(200).optional(),
+  name: runName.optional(),
   modelId: pathId,
   plan,
   settings: runSettings,
 }) satisfies z.ZodType<RunRequest>;
+
+/** For callers without a router, such as the terminal; throws `settings-invalid`. */
+export function assertRunName(name: string | undefined): void {
+  const checked = runName.optional().safeParse(name);
+  if (checked.success) return;
+  throw new ContiguaError('settings-invalid', 'This cannot be the name of a run', {
+    found: name,
+    expected: checked.error.issues[0]?.message,
+  });
+}

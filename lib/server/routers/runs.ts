@@ -18,13 +18,16 @@ const block = z.int().min(0).max(MAX_BLOCK);
 const interval = z
   .object({ first: block, last: block })
   .refine(({ first, last }) => first < last, 'two blocks or more, first to last');
-/** A reconnecting EventSource gives the number back as text. */
+/** Of an `int` column. A reconnecting EventSource gives the number back as text. */
+const MAX_EVENT = 2 ** 31 - 1;
+const eventInt = z.int().min(0).max(MAX_EVENT);
 const eventNumber = z.union([
-  z.int().min(0),
+  eventInt,
   z
     .string()
-    .regex(/^\d{1,15}$/)
-    .transform(Number),
+    .regex(/^\d{1,10}$/)
+    .transform(Number)
+    .pipe(eventInt),
 ]);
 
 export const runs = router({

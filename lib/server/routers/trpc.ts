@@ -7,6 +7,7 @@ import { initTRPC, TRPCError } from '@trpc/server';
 import { ZodError } from 'zod';
 import { ContiguaError, type ErrorCode, type ErrorDetails } from '../../core/errors.ts';
 import type { Backend } from '../backend.ts';
+import { assertStorable } from '../storable.ts';
 
 export interface Context {
   readonly backend: Backend;
@@ -46,8 +47,14 @@ const withStatus = t.middleware(async ({ next }) => {
   throw new TRPCError({ code: transportCode(cause.code), message: cause.message, cause });
 });
 
+/** Whatever a procedure makes of its input, the database can hold it. */
+const withStorableInput = t.middleware(async ({ getRawInput, next }) => {
+  assertStorable(await getRawInput());
+  return await next();
+});
+
 export const router = t.router;
-export const procedure = t.procedure.use(withStatus);
+export const procedure = t.procedure.use(withStatus).use(withStorableInput);
 
 function errorInJson(error: TRPCError): ErrorInJson {
   const { cause } = error;
