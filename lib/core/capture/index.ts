@@ -1,5 +1,6 @@
 export type { Calibration, CapturedBlock } from './calibration.ts';
 export { type CaptureOptions, captureStates } from './capture-states.ts';
+export { checkCalibration } from './check-calibration.ts';
 export { fileCalibration, readForwardInputs } from './file-calibration.ts';
 export { shapesCalibration, shapesInputs } from './shapes-calibration.ts';
 export { type SyntheticRequest, syntheticCalibration } from './synthetic-calibration.ts';

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { nodeFiles } from '../../../workers/node-files.ts';
 import { saveFile } from '../../../workers/node-save-file.ts';
-import { fileCalibration } from '../../core/capture/index.ts';
+import { checkCalibration } from '../../core/capture/index.ts';
 import { ContiguaError } from '../../core/errors.ts';
 import { type ServerModels, shelfOf, UPLOADS } from '../models.ts';
 import { pathId } from '../routers/run-request.ts';
@@ -63,8 +63,8 @@ export class Calibrations {
     const path = join(incoming, `${randomUUID()}${SUFFIX}`);
     try {
       const { url, sha256 } = await saveFile(pathToFileURL(path).href, this.counted(request, used, name));
-      // One at a time: a check reads the whole file into memory.
-      const check = this.lastCheck.then(async () => fileCalibration(await nodeFiles.openFile(url, name), config));
+      // One at a time: a check takes the processor for seconds.
+      const check = this.lastCheck.then(async () => checkCalibration(await nodeFiles.openFile(url, name), config));
       this.lastCheck = check.catch(() => undefined);
       await check;
       const shelf = shelfOf(fingerprint);

@@ -1,0 +1,59 @@
+/**
+ * Whether a file is a calibration of a model, told without holding it in memory: it is read as `fileCalibration` reads it,
+ * a few samples at a time. For whoever keeps a calibration for later, such as a server that receives one.
+ */
+import {
+  type Checkpoint,
+  type NamedBlob,
+  openFile,
+  type TensorInfo,
+  tensorBytes,
+  writeSafetensors,
+} from '../checkpoint/index.ts';
+import { ContiguaError } from '../errors.ts';
+import type { ModelConfig } from '../model/index.ts';
+import { readForwardFile } from './forward-file.ts';
+
+const PORTION_BYTES = 8 * 2 ** 20;
+const CODE = 'calibration-invalid';
+
+/** Rejects as `fileCalibration` would; an element or sample that it names is counted within the samples that it names too. */
+export async function checkCalibration(
+  file: NamedBlob,
+  config: ModelConfig,
+  portionBytes = PORTION_BYTES,
+): Promise<void> {
+  const checkpoint = await openFile(file);
+  const tensors = [...checkpoint.tensors.values()];
+  const samples = checkpoint.tensors.get('hidden_states')?.shape[0] ?? 0;
+  const sampleBytes = tensors.reduce((sum, { shape, start, end }) => sum + (shape[0] === samples ? end - start : 0), 0);
+  const portion = Math.max(1, Math.floor((portionBytes * samples) / Math.max(1, sampleBytes)));
+  if (portion >= samples) return void (await readForwardFile(file, config, CODE));
+  for (let from = 0; from < samples; from += portion) {
+    const to = Math.min(samples, from + portion);
+    const part = await samplesOf(checkpoint, file, samples, from, to);
+    await readForwardFile(part, config, CODE).catch((thrown: unknown) => {
+      if (!(thrown instanceof ContiguaError)) throw thrown;
+      const found = `${thrown.details.found ?? 'this'} (samples ${from} to ${to - 1} of ${samples})`;
+      throw new ContiguaError(thrown.code, thrown.summary, { ...thrown.details, found });
+    });
+  }
+}
+
+/** A file of these samples alone; of a tensor without a row per sample no values, so that its shape is refused as it is. */
+async function samplesOf(
+  { tensors, metadata }: Checkpoint,
+  { path, blob }: NamedBlob,
+  samples: number,
+  from: number,
+  to: number,
+): Promise<NamedBlob> {
+  const parts = [...tensors.values()].map(async ({ name, dtype, shape, start, end }: TensorInfo) => {
+    const rowBytes = tensorBytes({ dtype, shape: [1, ...shape.slice(1)] });
+    const isPerSample = shape[0] === samples && Number.isInteger(rowBytes) && rowBytes * samples === end - start;
+    if (!isPerSample) return { name, dtype, shape: [0, ...shape], bytes: new Uint8Array(0) };
+    const bytes = new Uint8Array(await blob.slice(start + from * rowBytes, start + to * rowBytes).arrayBuffer());
+    return { name, dtype, shape: [to - from, ...shape.slice(1)], bytes };
+  });
+  return { path, blob: new Blob([writeSafetensors(await Promise.all(parts), Object.fromEntries(metadata))]) };
+}
