@@ -10,7 +10,7 @@ export function Notices() {
   return (
     <section
       aria-label="Notices"
-      className="pointer-events-none fixed bottom-4 left-4 z-40 flex w-[min(440px,calc(100vw-32px))] flex-col gap-2"
+      className="pointer-events-none fixed bottom-4 left-4 z-40 flex max-h-[calc(100vh-32px)] w-[min(440px,calc(100vw-32px))] flex-col gap-2 overflow-y-auto"
     >
       {notices.map((notice) => (
         <NoticeCard key={notice.id} notice={notice} />
@@ -32,13 +32,13 @@ function NoticeCard({ notice }: { notice: Notice }) {
     <div
       role={isError ? 'alert' : 'status'}
       data-code={code}
-      className={`pointer-events-auto rounded-lg border bg-panel p-3 shadow-(--shadow) ${isError ? 'border-danger' : 'border-line'}`}
+      className={`pointer-events-auto max-h-[min(50vh,320px)] shrink-0 overflow-y-auto rounded-lg border bg-panel p-3 shadow-(--shadow) ${isError ? 'border-danger' : 'border-line'}`}
     >
       <div className="flex items-start gap-2">
         <span className={`mt-0.5 ${isError ? 'text-danger' : 'text-muted'}`}>
           {isError ? <WarningIcon /> : <CheckIcon />}
         </span>
-        <p className="min-w-0 flex-1 font-medium break-words">{title}</p>
+        <p className="min-w-0 flex-1 font-medium wrap-anywhere">{title}</p>
         <IconButton name="Dismiss" className="-mt-1 -mr-1" onClick={() => dismissNotice(id)}>
           <CloseIcon />
         </IconButton>
@@ -49,13 +49,13 @@ function NoticeCard({ notice }: { notice: Notice }) {
             value === undefined ? null : (
               <div key={name} className="contents">
                 <dt className="text-muted">{name}</dt>
-                <dd className="break-words">{value}</dd>
+                <dd className="wrap-anywhere">{value}</dd>
               </div>
             ),
           )}
         </dl>
       ) : null}
-      {details.hint ? <p className="mt-2 ml-6 text-xs break-words text-muted">{details.hint}</p> : null}
+      {details.hint ? <p className="mt-2 ml-6 text-xs wrap-anywhere text-muted">{details.hint}</p> : null}
       {action ? (
         <Button
           small
