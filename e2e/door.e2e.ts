@@ -32,16 +32,16 @@ for (const [head, status] of REFUSED) {
   });
 }
 
-test('half-sent headers and bodies end within half a minute, and the page is served meanwhile', async ({
+test('half-sent headers and bodies end within a minute, and the page is served meanwhile', async ({
   baseURL,
   request,
 }) => {
-  test.setTimeout(120_000);
+  test.setTimeout(180_000);
   const post =
     'POST /api/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 999\r\n\r\nx';
   const begun = performance.now();
   const held = Array.from({ length: 200 }, (_, i) => knock(baseURL!, i % 2 === 0 ? 'GET / HTTP/1.1\r\nX: ' : post));
   expect((await request.get('/')).status()).toBe(200);
   await Promise.all(held.map(({ answer }) => answer));
-  expect((performance.now() - begun) / 1000).toBeLessThan(30);
+  expect((performance.now() - begun) / 1000).toBeLessThan(60);
 });

@@ -10,7 +10,7 @@ export function Notices() {
   return (
     <section
       aria-label="Notices"
-      className="pointer-events-none fixed bottom-4 left-4 z-40 flex max-h-[calc(100vh-32px)] w-[min(440px,calc(100vw-32px))] flex-col gap-2 overflow-y-auto"
+      className="pointer-events-none fixed bottom-4 left-4 z-40 flex max-h-[calc(100vh-32px)] w-[min(440px,calc(100vw-32px))] flex-col gap-2"
     >
       {notices.map((notice) => (
         <NoticeCard key={notice.id} notice={notice} />
@@ -32,7 +32,7 @@ function NoticeCard({ notice }: { notice: Notice }) {
     <div
       role={isError ? 'alert' : 'status'}
       data-code={code}
-      className={`pointer-events-auto max-h-[min(50vh,320px)] shrink-0 overflow-y-auto rounded-lg border bg-panel p-3 shadow-(--shadow) ${isError ? 'border-danger' : 'border-line'}`}
+      className={`pointer-events-auto max-h-[min(50vh,320px)] overflow-y-auto rounded-lg border bg-panel p-3 shadow-(--shadow) ${isError ? 'border-danger' : 'border-line'}`}
     >
       <div className="flex items-start gap-2">
         <span className={`mt-0.5 ${isError ? 'text-danger' : 'text-muted'}`}>
