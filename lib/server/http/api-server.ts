@@ -152,7 +152,8 @@ export function createApiServer(options: ApiOptions): Server {
     });
   });
   // Its requests all come from the web process, which has counted whom they are from.
-  return guardServer(server, { connections: Number.POSITIVE_INFINITY, bodies: Number.POSITIVE_INFINITY });
+  const unlimited = Number.POSITIVE_INFINITY;
+  return guardServer(server, { connections: unlimited, waiting: unlimited, bodies: unlimited });
 }
 
 function tooLarge(bytes: number): ContiguaError {

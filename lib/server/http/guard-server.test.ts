@@ -98,7 +98,7 @@ it('lets a body take as long as it needs while it arrives', async () => {
 });
 
 it('has the oldest of a source’s waiting connections make room for its newest, and leaves other sources alone', async () => {
-  const open = await guarded({ waiting: 10, headersMs: 60_000 });
+  const open = await guarded({ waiting: 10, firstMs: 100, headersMs: 60_000 });
   const other = open(HALF, '127.0.0.2');
   await expect.poll(() => other.socket.connecting).toBe(false);
   const many: ReturnType<typeof open>[] = [];
@@ -109,6 +109,15 @@ it('has the oldest of a source’s waiting connections make room for its newest,
   }
   await expect.poll(() => many.filter(({ isOpen }) => isOpen()).length).toBe(10);
   expect(other.isOpen()).toBe(true);
+  expect((await ask(server!, '/')).status).toBe(200);
+});
+
+it('lets a burst be, and no more connections of a source than its limit', async () => {
+  const open = await guarded({ waiting: 1, connections: 50, headersMs: 60_000, firstMs: 60_000 });
+  const burst = await Promise.all(Array.from({ length: 30 }, () => ask(server!, '/')));
+  expect(burst.every(({ status }) => status === 200)).toBe(true);
+  const held = Array.from({ length: 200 }, () => open(HALF));
+  await expect.poll(() => held.filter(({ isOpen }) => isOpen()).length).toBe(50);
   expect((await ask(server!, '/')).status).toBe(200);
 });
 

@@ -18,8 +18,9 @@ export interface GuardLimits {
   readonly checkMs: number;
   /** Connections of one source. */
   readonly connections: number;
-  /** Connections of one source on which no request has arrived. */
+  /** Connections of one source on which no request has arrived, though they had `firstMs` for it. */
   readonly waiting: number;
+  readonly firstMs: number;
   /** Bodies of one source that are still arriving. */
   readonly bodies: number;
   readonly allConnections: number;
@@ -42,6 +43,7 @@ const LIMITS: GuardLimits = {
   checkMs: 1_000,
   connections: 256,
   waiting: 64,
+  firstMs: 1_000,
   bodies: 32,
   allConnections: 4096,
 };
@@ -58,8 +60,8 @@ interface Body {
 
 interface Connections {
   readonly all: Set<Socket>;
-  /** In the order in which they came. */
-  readonly waiting: Set<Socket>;
+  /** Since when (ms), in the order in which they came. */
+  readonly waiting: Map<Socket, number>;
 }
 
 /** Before `listen`. Returns the server. */
@@ -81,21 +83,26 @@ export function guardServer(server: Server, options: GuardOptions = {}): Server 
   server.prependListener('connection', (socket) => {
     const source = sourceOf(socket);
     if (source === null) return;
-    const mine = sources.get(source) ?? { all: new Set(), waiting: new Set() };
+    const mine = sources.get(source) ?? { all: new Set(), waiting: new Map() };
     sources.set(source, mine);
     mine.all.add(socket);
-    mine.waiting.add(socket);
+    mine.waiting.set(socket, performance.now());
     socket.once('close', () => {
       mine.all.delete(socket);
       mine.waiting.delete(socket);
       if (mine.all.size === 0) sources.delete(source);
     });
-    if (mine.waiting.size <= limits.waiting && mine.all.size <= limits.connections) return;
-    const [oldest] = mine.waiting;
-    oldest?.destroy();
+    // The newcomer itself where all others are being answered.
+    const [oldest] = mine.waiting.keys();
+    if (mine.all.size > limits.connections && oldest) end(oldest, mine);
+    else makeRoom(mine, limits);
   });
 
-  const timer = setInterval(() => dropStalled(bodies, limits), limits.checkMs).unref();
+  const check = () => {
+    for (const one of sources.values()) makeRoom(one, limits);
+    dropStalled(bodies, limits);
+  };
+  const timer = setInterval(check, limits.checkMs).unref();
   server.once('close', () => clearInterval(timer));
 
   const listeners = server.listeners('request');
@@ -131,6 +138,23 @@ export function guardServer(server: Server, options: GuardOptions = {}): Server 
   }
 
   return server;
+}
+
+/** Those that came in one burst are let be for a moment: their requests are on the way. */
+function makeRoom(mine: Connections, limits: GuardLimits): void {
+  const now = performance.now();
+  let surplus = mine.waiting.size - limits.waiting;
+  for (const [socket, since] of mine.waiting) {
+    if (surplus-- <= 0 || now - since < limits.firstMs) return;
+    end(socket, mine);
+  }
+}
+
+/** Its `close` comes later, and it must not be chosen again until then. */
+function end(socket: Socket, { all, waiting }: Connections): void {
+  all.delete(socket);
+  waiting.delete(socket);
+  socket.destroy();
 }
 
 function dropStalled(bodies: Set<Body>, { bodyGraceMs, bodyBytesPerSecond }: GuardLimits): void {
