@@ -67,7 +67,7 @@ export const runs = router({
     .input(
       z.object({
         runs: z
-          .array(z.object({ id: runId, lastEventId: z.int().min(0) }))
+          .array(z.object({ id: runId, lastEventId: eventNumber }))
           .min(1)
           .max(MOST_FOLLOWED),
       }),
