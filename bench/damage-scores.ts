@@ -3,7 +3,7 @@
  * the sample model: each candidate score, against the truth, which is how far the pruned model's pictures are from the
  * whole model's (same prompts, same seeds) and how many caption facts the checker still finds. Then: for several budgets,
  * what the order of each score leaves of the facts when detected intervals are taken in it.
- * `npx tsx bench/damage-scores.ts [--pictures N] [--out docs/damage-scores.md]`
+ * `node --import ./scripts/sources.mjs bench/damage-scores.ts [--pictures N] [--out docs/damage-scores.md]`
  */
 import { writeFile } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';

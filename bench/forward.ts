@@ -1,6 +1,6 @@
 /**
  * Forward time of the sample model on WASM: 64 samples through 16 blocks, captured as the analysis does, and where the
- * time goes per kernel. `npx tsx bench/forward.ts [model folder] [--kernels] [--plain]`
+ * time goes per kernel. `node --import ./scripts/sources.mjs bench/forward.ts [model folder] [--kernels] [--plain]`
  */
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';

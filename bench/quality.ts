@@ -1,6 +1,6 @@
 /**
  * What the product itself draws: held-out captions on WASM, read by the checker, whole and with a number of blocks taken
- * out in the default order. `npx tsx bench/quality.ts [--captions 100] [--remove 0,2,4,6,8]`
+ * out in the default order. `node --import ./scripts/sources.mjs bench/quality.ts [--captions 100] [--remove 0,2,4,6,8]`
  */
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';

@@ -1,6 +1,6 @@
 /**
  * Queue latency: from the call that creates a run to its interval running, on an idle queue, and how fast a backlog of
- * jobs drains when each takes no time. `npx tsx bench/queue.ts [runs]`; PostgreSQL where scripts/postgres.mjs finds it.
+ * jobs drains when each takes no time. `node --import ./scripts/sources.mjs bench/queue.ts [runs]`; PostgreSQL where scripts/postgres.mjs finds it.
  * The worker in the same process is woken by the call; one in another process polls twice a second.
  */
 import { performance } from 'node:perf_hooks';

@@ -1,7 +1,7 @@
 /**
  * Time from `kill -9` to the first step after it: of the compute process, and of the host with the embedded database, each
  * with the fake trainer (the machinery alone) and with the real one on the bundled model (engine start, weights and teacher
- * states included). `npx tsx bench/resume.ts [kills] [engine]`
+ * states included). `node --import ./scripts/sources.mjs bench/resume.ts [kills] [engine]`
  */
 import { performance } from 'node:perf_hooks';
 import { type HostProcess, startHost } from '../lib/server/proof/host-process.ts';

@@ -5,7 +5,7 @@
  * as workers train. All take turns in one run, as a noisy machine is noisy for all of them: what counts are the ratios,
  * and where other work runs beside, those of processor time.
  *
- * `npx tsx bench/train-step.ts [--python PATH] [--diffusers SRC] [--no-pytorch] [--engines tensorflow,wasm]
+ * `node --import ./scripts/sources.mjs bench/train-step.ts [--python PATH] [--diffusers SRC] [--no-pytorch] [--engines tensorflow,wasm]
  * [--sizes 96,512,1536] [--threads N] [--turns 9] [--workers] [--kernels]`
  */
 import { availableParallelism, loadavg } from 'node:os';

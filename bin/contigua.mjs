@@ -1,7 +1,6 @@
 #!/usr/bin/env node
-/** `contigua`: the terminal twin of the page. The product is TypeScript throughout; tsx runs it as it lies. */
-import { register } from 'tsx/esm/api';
+/** `contigua`: the terminal twin of the page. It is compiled when it first runs, and again when a source has changed. */
+import { importCompiled } from '../scripts/compiled.mjs';
 
-register();
-const { main } = await import('../cli/main.ts');
+const { main } = await importCompiled('contigua');
 await main(process.argv.slice(2));

@@ -3,7 +3,7 @@
  * 130 stopped with Ctrl-C. Data goes to stdout or files, everything for people to stderr.
  */
 import { asContiguaError, ContiguaError } from '../lib/core/errors.ts';
-import { PRODUCT_VERSION } from '../lib/core/plan/index.ts';
+import { PRODUCT_VERSION } from '../lib/core/plan/product-version.ts';
 import { printableLines } from '../lib/core/printable.ts';
 import type { Command } from './command.ts';
 import { HELP } from './help.ts';

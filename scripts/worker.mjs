@@ -1,5 +1,4 @@
 /** `npm run worker`: takes intervals from the queue of a PostgreSQL server (DATABASE_URL), beside any number of others. */
-import { register } from 'tsx/esm/api';
+import { importCompiled } from './compiled.mjs';
 
-register();
-await import('../lib/server/worker/main.ts');
+await importCompiled('worker');

@@ -1,5 +1,4 @@
-/** Entry of a compute process. Its parent may run compiled code, so the TypeScript loader is set up here. */
-import { register } from 'tsx/esm/api';
+/** Entry of a compute process. Its parent may be a test that runs the sources; this process runs compiled code always. */
+import { importCompiled } from '../scripts/compiled.mjs';
 
-register();
-await import('./node-process-entry.ts');
+await importCompiled('compute-process');

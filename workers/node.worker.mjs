@@ -1,5 +1,4 @@
-/** Entry of the terminal's compute thread. Threads do not inherit the parent's TypeScript loader, so it is set up here. */
-import { register } from 'tsx/esm/api';
+/** Entry of the terminal's compute thread. */
+import { importCompiled } from '../scripts/compiled.mjs';
 
-register();
-await import('./node-worker.ts');
+await importCompiled('compute-thread');
