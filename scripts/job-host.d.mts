@@ -1,12 +1,9 @@
-export interface KeptJobHost {
+import type { KeepOptions, Kept } from './supervise.mjs';
+
+export interface KeptJobHost extends Kept {
   readonly env: { readonly CONTIGUA_JOB_HOST: string; readonly CONTIGUA_JOB_SECRET: string };
-  readonly ready: Promise<void>;
-  stop(): Promise<void>;
-  pid(): number | null;
 }
-export interface JobHostOptions {
-  readonly say?: (sentence: string) => void;
+export interface JobHostOptions extends Pick<KeepOptions, 'say' | 'output'> {
   readonly settings?: Readonly<Record<string, string>>;
-  readonly output?: (text: string) => void;
 }
 export function keepJobHost(options?: JobHostOptions): Promise<KeptJobHost>;

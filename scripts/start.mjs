@@ -1,24 +1,27 @@
 /**
- * `npm start`: builds when there is no build or a source file is newer than it, then starts the web server and the job
- * host together and prints the address. PORT asks for a port (3000 unless given); when it is taken, the next free one is
- * used. `--host ADDRESS` (or CONTIGUA_HOST) listens beyond loopback, which needs CONTIGUA_TOKEN. `--dev` serves sources
- * as they change, `--no-build` the build that is there; `--build-only` ends where serving would begin.
+ * `npm start`: builds when there is no build or a source file is newer than it, then keeps the web server and the job host
+ * running side by side (supervise.mjs) and prints the address. PORT asks for a port (3000 unless given); when it is taken,
+ * the next free one is used. `--host ADDRESS` (or CONTIGUA_HOST) listens beyond loopback, which needs CONTIGUA_TOKEN.
+ * `--dev` serves sources as they change, `--no-build` the build that is there; `--build-only` ends where serving would
+ * begin.
  */
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readdir, stat } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { register } from 'tsx/esm/api';
+import { importCompiled } from './compiled.mjs';
 import { keepJobHost } from './job-host.mjs';
+import { keepRunning } from './supervise.mjs';
 
-register();
-const { accessPolicy } = await import('../lib/server/http/access.ts');
+const { accessPolicy } = await importCompiled('access');
 
-const GRACE_MS = 5_000;
+/** The web server waits for open answers, and those of followed runs never end. */
+const WEB_GRACE_MS = 5_000;
+const SAME_SIGNAL_MS = 1_000;
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
-const NEXT = createRequire(import.meta.url).resolve('next/dist/bin/next');
+const NEXT = 'scripts/next.mjs';
 /** What a build depends on; public/ is served as it lies, but Next lists its files when it builds. */
 const SOURCES = ['app', 'components', 'lib', 'workers', 'public', 'next.config.mjs', 'proxy.ts', 'package-lock.json'];
 
@@ -40,32 +43,31 @@ async function needsBuild() {
   return built === 0 || Math.max(...changed) > built;
 }
 
-/** The Next process and the job host that run now; they get the signals that this one gets. */
-let child = null;
-let host = null;
-let stopping = false;
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, stop);
+/** What runs now, each with a `stop`. */
+const running = new Set();
+let stoppedAt = 0;
+let tellStopped;
+/** Resolves when a signal came and everything that ran has ended. */
+const stopped = new Promise((resolve) => {
+  tellStopped = resolve;
+});
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, onSignal);
 
-function stop() {
-  if (stopping) return;
-  stopping = true;
-  void host?.stop();
-  const ending = child;
-  ending?.kill('SIGTERM');
-  // It waits for open answers, and those of followed runs never end.
-  setTimeout(() => ending?.kill('SIGKILL'), GRACE_MS).unref();
+/** A second signal ends everything at once. npm passes on the Ctrl-C that this process has from the terminal already. */
+function onSignal() {
+  const again = stoppedAt > 0;
+  if (again && Date.now() - stoppedAt < SAME_SIGNAL_MS) return;
+  stoppedAt ||= Date.now();
+  void stopAll({ now: again }).then(tellStopped);
 }
 
-/** Resolves with the exit code, or the signal's name. */
-function run(argv, stdio, added = {}) {
+async function stopAll({ now = false } = {}) {
+  await Promise.all([...running].map((one) => one.stop({ now })));
+}
+
+function nextEnv(added = {}) {
   // Nothing leaves this machine: no usage statistics either.
-  const env = { ...process.env, ...added, NEXT_TELEMETRY_DISABLED: '1' };
-  const next = spawn(process.execPath, [NEXT, ...argv], { cwd: ROOT, stdio, env });
-  child = next;
-  return new Promise((resolve, reject) => {
-    next.once('error', reject);
-    next.once('exit', (code, signal) => resolve(code ?? signal));
-  });
+  return { ...process.env, ...added, NEXT_TELEMETRY_DISABLED: '1' };
 }
 
 function isFree(port, address) {
@@ -91,24 +93,17 @@ function wantedPort() {
   return port;
 }
 
-async function waitUntilUp(url, stillRunning) {
-  while (stillRunning()) {
-    const up = await fetch(url, { method: 'HEAD' }).then(
-      () => true,
-      () => false,
-    );
-    if (up) return true;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  return false;
-}
-
 /** 0 where there is a build of the present sources now. */
 async function build() {
   if (!(await needsBuild())) return 0;
   console.log('Building Contigua …');
-  const code = await run(['build'], 'inherit');
-  return typeof code === 'number' ? code : 1;
+  const stdio = ['inherit', 'inherit', 'inherit', 'ipc'];
+  const child = spawn(process.execPath, [NEXT, 'build'], { cwd: ROOT, stdio, env: nextEnv() });
+  const building = { stop: async () => void child.kill('SIGTERM') };
+  running.add(building);
+  const [code] = await once(child, 'exit');
+  running.delete(building);
+  return code ?? 1;
 }
 
 /** What follows a word of the command line. */
@@ -129,45 +124,35 @@ async function main() {
   const development = process.argv.includes('--dev');
   if (!development && !process.argv.includes('--no-build')) {
     const built = await build();
-    if (stopping) return 0;
+    if (stoppedAt > 0) return 0;
     if (built !== 0) return built;
   }
   const port = await freePort(wanted, address);
-  host = await keepJobHost();
-  if (stopping) return await host.stop().then(() => 0);
-
-  let running = true;
-  const argv = [development ? 'dev' : 'start', '--hostname', address, '--port', String(port)];
-  const stdio = development ? 'inherit' : ['ignore', 'ignore', 'inherit'];
-  const exited = run(argv, stdio, host.env).finally(() => {
-    running = false;
+  const host = await keepJobHost();
+  const web = keepRunning({
+    name: 'web server',
+    argv: [NEXT, development ? 'dev' : 'start', '--hostname', address, '--port', String(port)],
+    cwd: ROOT,
+    env: nextEnv(host.env),
+    graceMs: WEB_GRACE_MS,
+    quiet: !development,
   });
-  let failure = null;
-  const hostReady = host.ready.then(
-    () => true,
-    (error) => {
-      failure = error;
-      stop();
-      return false;
-    },
-  );
-
-  const reached = ['0.0.0.0', '::'].includes(address) ? '127.0.0.1' : address;
-  const url = `http://${reached.includes(':') ? `[${reached}]` : reached}:${port}`;
-  const webReady = await waitUntilUp(url, () => running);
-  if (webReady && (await Promise.race([hostReady, exited.then(() => false)]))) {
+  running.add(host).add(web);
+  if (stoppedAt > 0) await stopAll().then(tellStopped);
+  const ready = Promise.all([host.ready, web.ready]);
+  await Promise.race([ready, stopped]).catch(async (error) => {
+    await stopAll();
+    throw error;
+  });
+  if (stoppedAt === 0) {
+    const reached = ['0.0.0.0', '::'].includes(address) ? '127.0.0.1' : address;
+    const url = `http://${reached.includes(':') ? `[${reached}]` : reached}:${port}`;
     console.log(`Contigua is ready: ${url}   (Ctrl-C stops it)`);
     if (policy.token !== null)
       console.log('It asks for CONTIGUA_TOKEN once; ?token=… in the address gives it as well.');
   }
-  const code = await exited;
-  const asked = stopping;
-  stopping = true;
-  await host.stop();
-  if (failure) throw failure;
-  if (asked) return 0;
-  console.error(`The server ended by itself (${code}).`);
-  return typeof code === 'number' && code !== 0 ? code : 1;
+  await stopped;
+  return 0;
 }
 
 main().then(

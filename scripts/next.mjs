@@ -1,0 +1,29 @@
+/**
+ * Runs a command of Next.js in this process and ends with its parent: Next.js itself goes on serving when the process that
+ * started it is killed, and keeps the port. Where the command serves, the parent is told once it answers.
+ */
+import { createRequire } from 'node:module';
+
+const POLL_MS = 100;
+
+process.on('disconnect', () => process.exit(1));
+
+const after = (option) => process.argv[process.argv.indexOf(option) + 1];
+if (process.send && process.argv.includes('--port')) void tellWhenUp(after('--hostname'), after('--port'));
+
+// Its command line begins after the script's name.
+process.argv[1] = createRequire(import.meta.url).resolve('next/dist/bin/next');
+await import('next/dist/bin/next');
+
+async function tellWhenUp(hostname, port) {
+  // Any local address means this machine; a particular one is the only one that answers.
+  const reached = ['0.0.0.0', '::'].includes(hostname) ? '127.0.0.1' : hostname;
+  const url = `http://${reached.includes(':') ? `[${reached}]` : reached}:${port}`;
+  const answers = () =>
+    fetch(url, { method: 'HEAD' }).then(
+      () => true,
+      () => false,
+    );
+  while (!(await answers())) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  process.send({ type: 'ready', url });
+}
