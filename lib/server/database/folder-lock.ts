@@ -1,11 +1,12 @@
 /**
  * Makes one process the owner of a folder. Two owners of an embedded database lose data without a word, so a second one
- * is refused and told who the first is; a lock left by `kill -9` is taken over as soon as its process is gone.
+ * is refused and told who the first is; a lock left by `kill -9` is free as soon as its process is gone.
  *
- * The lock is a folder of numbered files, one per owner; the highest number owns. A number is taken by hard-linking a
- * finished file to it, which succeeds for one process alone and never shows half a file. Whoever takes over looks again
- * afterwards: had an owner with a higher number come and gone meanwhile, its file would still be there, since releasing
- * a lock empties the file and only a successor removes it. Process ids come again, so an owner is a pid and its start time.
+ * Two locks are taken. The kernel's (kernel-lock.ts) decides. Below it lies the lock that versions before it know, so that
+ * one of those that still runs is refused as well: numbered files, one per owner, the highest of which owns. A number is
+ * taken by hard-linking a finished file to it, which succeeds for one process alone and never shows half a file. Releasing
+ * empties the file, and only a successor removes it, so whoever takes over sees an owner that came and went meanwhile.
+ * Such an owner is judged by its pid and start time, which say nothing in another container.
  */
 import { execFile } from 'node:child_process';
 import { link, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -14,6 +15,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { ContiguaError } from '../../core/errors.ts';
+import { isLocalFileSystem, tryKernelLock } from './kernel-lock.ts';
 
 export interface FolderLock {
   release(): Promise<void>;
@@ -26,26 +28,51 @@ const owner = z.object({
   started: z.string().nullable(),
   /** ISO 8601 */
   since: z.string(),
+  /** It held the kernel's lock too; absent from versions that knew none. */
+  kernel: z.literal(true).optional(),
 });
 type Owner = z.infer<typeof owner>;
 
+const KERNEL_FILE = 'held';
 const MAX_TRIES = 20;
 let temporaries = 0;
 
 /** `what` is the folder owned, for the error `database-in-use`. */
 export async function lockFolder(lockPath: string, what: string): Promise<FolderLock> {
-  await mkdir(lockPath, { recursive: true });
+  await mkdir(lockPath, { recursive: true, mode: 0o700 });
+  const kernel = await tryKernelLock(join(lockPath, KERNEL_FILE));
+  if (!kernel) throw inUse(what, await currentOwner(lockPath), lockPath);
+  try {
+    const number = await takeNumber(lockPath, what);
+    return {
+      async release() {
+        await replace(lockPath, number, '');
+        kernel.release();
+      },
+    };
+  } catch (thrown) {
+    kernel.release();
+    throw thrown;
+  }
+}
+
+/** The lock of earlier versions, taken by whoever holds the kernel's. */
+async function takeNumber(lockPath: string, what: string): Promise<number> {
   const mine: Owner = {
     pid: process.pid,
     host: hostname(),
     started: await processStart(process.pid),
     since: new Date().toISOString(),
+    kernel: true,
   };
+  const isLocal = await isLocalFileSystem(lockPath);
   for (let tries = 0; tries < MAX_TRIES; tries++) {
     const highest = await highestNumber(lockPath);
     const holder = highest === null ? null : await readOwner(fileOf(lockPath, highest));
     if (holder === 'changed') continue;
-    if (holder !== null && (await isAlive(holder))) throw inUse(what, holder, lockPath);
+    // Holding the kernel's lock shows that a former holder of it is gone, wherever it ran.
+    const isGone = holder === null || (holder.kernel && isLocal);
+    if (!isGone && (await isAlive(holder))) throw inUse(what, holder, fileOf(lockPath, highest ?? 0));
     const number = (highest ?? 0) + 1;
     if (!(await take(lockPath, number, JSON.stringify(mine)))) continue;
     if ((await highestNumber(lockPath)) !== number) {
@@ -53,12 +80,19 @@ export async function lockFolder(lockPath: string, what: string): Promise<Folder
       continue;
     }
     await removeBelow(lockPath, number);
-    return { release: () => replace(lockPath, number, '') };
+    return number;
   }
   throw new ContiguaError('database-in-use', 'Several processes want this folder at once', {
     file: what,
     hint: 'Start one of them again.',
   });
+}
+
+/** For a message only: null where it is just taking or releasing the lock. */
+async function currentOwner(lockPath: string): Promise<Owner | null> {
+  const highest = await highestNumber(lockPath);
+  const found = highest === null ? null : await readOwner(fileOf(lockPath, highest));
+  return found === 'changed' ? null : found;
 }
 
 function fileOf(lockPath: string, number: number): string {
@@ -149,14 +183,15 @@ export async function processStart(pid: number): Promise<string | null> {
   return asked?.stdout.trim() || UNKNOWN_START;
 }
 
-function inUse(what: string, { pid, host, since }: Owner, lockPath: string): ContiguaError {
+/** `proof` is what says so; of another machine's old lock, it is what to remove where that machine is known to be off. */
+function inUse(what: string, owner: Owner | null, proof: string): ContiguaError {
+  const mayBeGone = owner !== null && owner.host !== hostname() && proof.endsWith('.json');
   return new ContiguaError('database-in-use', 'Another process has this data folder', {
     file: what,
-    found: `process ${pid} on ${host}, since ${since}`,
-    hint:
-      host === hostname()
-        ? 'Use that one, stop it, or set CONTIGUA_DATA to another folder; several processes need PostgreSQL (DATABASE_URL).'
-        : `If ${host} runs it no more, remove ${lockPath}; several machines need PostgreSQL (DATABASE_URL).`,
+    found: owner === null ? 'its lock is held' : `process ${owner.pid} on ${owner.host}, since ${owner.since}`,
+    hint: mayBeGone
+      ? `If ${owner.host} runs it no more, remove ${proof}; several machines need PostgreSQL (DATABASE_URL).`
+      : 'Use that one, stop it, or set CONTIGUA_DATA to another folder; several processes need PostgreSQL (DATABASE_URL).',
   });
 }
 
