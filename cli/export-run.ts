@@ -2,7 +2,7 @@
  * Writes a run's model folder: teacher, finished students and figures become the files of lib/core/export, copied in
  * portions to a folder beside the final one, which then takes its name. What has that name is whole.
  */
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { asContiguaError, ContiguaError } from '../lib/core/errors.ts';
 import { METRICS_FILE, PLAN_FILE, type StudentFolderFile, studentFolder } from '../lib/core/export/index.ts';
@@ -12,6 +12,7 @@ import type { Backend } from '../lib/server/backend.ts';
 import { nodeFiles } from '../workers/node-files.ts';
 import { openTeacher } from '../workers/open-teacher.ts';
 import type { Progress } from '../workers/protocol.ts';
+import { makeResultFolder, openResult } from './output.ts';
 
 export interface ExportChoice {
   readonly plugged: IntervalSet;
@@ -76,8 +77,8 @@ async function writeFolder(
   try {
     for (const { path, blob } of files) {
       const target = join(temporary, path);
-      await mkdir(dirname(target), { recursive: true });
-      const file = await open(target, 'w');
+      await makeResultFolder(dirname(target));
+      const file = await openResult(target);
       try {
         for (let start = 0; start < blob.size; start += PORTION_BYTES) {
           signal.throwIfAborted();

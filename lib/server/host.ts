@@ -8,6 +8,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { asContiguaError, ContiguaError } from '../core/errors.ts';
 import { createBackend } from './create-backend.ts';
+import { createPrivately } from './database/private-folder.ts';
 import { readEnv } from './env.ts';
 import { accessPolicy } from './http/access.ts';
 import { createApiServer } from './http/api-server.ts';
@@ -21,6 +22,7 @@ const CANNOT_START = 78;
 const GRACE_MS = 2_000;
 
 async function main(): Promise<void> {
+  createPrivately();
   const env = readEnv();
   const policy = accessPolicy(process.env);
   const backend = await createBackend(env);

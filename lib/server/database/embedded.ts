@@ -3,22 +3,22 @@
  * reach the operating system before a statement is acknowledged, so they survive `kill -9`; it never flushes them to the
  * disk, so a power cut may lose the last seconds, or in the worst case the folder: PostgreSQL is the choice where that counts.
  */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import type { z } from 'zod';
 import { ContiguaError } from '../../core/errors.ts';
 import { type Database, type Queryable, type SqlValue, sqlValues } from './database.ts';
 import { lockFolder } from './folder-lock.ts';
+import { closeTree } from './private-folder.ts';
 
 export async function openEmbedded(dataFolder: string): Promise<Database> {
-  await mkdir(dataFolder, { recursive: true });
   const lock = await lockFolder(join(dataFolder, 'database.lock'), dataFolder);
   const folder = join(dataFolder, 'database');
   const opened = await PGlite.create({ dataDir: folder, relaxedDurability: false }).catch(async (thrown: unknown) => {
     await lock.release();
     throw unreadable(folder, thrown);
   });
+  await closeTree(folder);
   return {
     where: `PGlite in ${folder}`,
     embedded: true,

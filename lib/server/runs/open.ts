@@ -33,7 +33,7 @@ export async function openRuns(env: Environment, report: Report): Promise<OpenRu
 }
 
 async function openOnce(env: Environment, report: Report): Promise<OpenRuns> {
-  const db = await openDatabase(env);
+  const db = await openDatabase(env, report);
   try {
     const queue = await openQueue(db, (error) => report(`The queue: ${error.message}`));
     return {
