@@ -12,7 +12,7 @@ import type { Backend } from '../lib/server/backend.ts';
 import { nodeFiles } from '../workers/node-files.ts';
 import { openTeacher } from '../workers/open-teacher.ts';
 import type { Progress } from '../workers/protocol.ts';
-import { makeResultFolder, openResult } from './output.ts';
+import { makeResultFolder, openResult } from './result-files.ts';
 
 export interface ExportChoice {
   readonly plugged: IntervalSet;

@@ -2,11 +2,11 @@
  * Reads inputs, and writes results so that a file under its final name is always whole: to a temporary name, to disk, then
  * renamed. What goes to the terminal is made printable: names come from files and from other users' requests.
  */
-import { access, chmod, constants, type FileHandle, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { access, constants, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { ContiguaError } from '../lib/core/errors.ts';
 import { printable, printableDocument } from '../lib/core/printable.ts';
-import { usersModes } from '../lib/server/database/private-folder.ts';
+import { openResult } from './result-files.ts';
 
 /** Throws where a result could not be written, before it is computed. An existing file is left as it is. */
 export async function assertWritable(path: string): Promise<void> {
@@ -35,23 +35,6 @@ export async function writeFileWhole(path: string, content: string | Uint8Array)
     await rm(temporary, { force: true }).catch(() => undefined); // the first failure is the one to tell
     throw unwritable(path, reasonOf(thrown));
   }
-}
-
-/** An empty file for writing. */
-export async function openResult(path: string): Promise<FileHandle> {
-  const file = await open(path, 'w');
-  const modes = usersModes();
-  if (modes) await file.chmod(modes.file);
-  return file;
-}
-
-/** With the folders above it that are missing. */
-export async function makeResultFolder(path: string): Promise<void> {
-  const wanted = resolve(path);
-  const first = await mkdir(wanted, { recursive: true });
-  const modes = usersModes();
-  if (first === undefined || !modes) return;
-  for (let made = wanted; made.length >= first.length; made = dirname(made)) await chmod(made, modes.folder);
 }
 
 function unwritable(file: string, found: string): ContiguaError {

@@ -7,7 +7,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { chmod, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { build, stop } from 'esbuild';
 import { DIST, MANIFEST } from './compiled.mjs';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
@@ -50,7 +50,8 @@ export async function compile() {
     ignoreAnnotations: true,
     logLevel: 'warning',
     plugins: [readingSources(sources)],
-  });
+    // Its process would stay as long as this one.
+  }).finally(stop);
   const hash = createHash('sha256');
   for (const { path, contents } of outputFiles) hash.update(`${basename(path)} ${contents.length}\n`).update(contents);
   const name = hash.digest('hex').slice(0, 16);

@@ -9,8 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { keepRunning } from './supervise.mjs';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
-/** Training stores a checkpoint before it ends, which takes as long as a step and the store take. */
-const GRACE_MS = 60_000;
+/** Training stores a checkpoint before it ends, which takes as long as a step and the store take: as in lib/server/host.ts. */
+const GRACE_MS = 180_000;
 
 async function freePort() {
   const server = createServer().listen(0, '127.0.0.1');

@@ -58,6 +58,10 @@ function onSignal() {
   const again = stoppedAt > 0;
   if (again && Date.now() - stoppedAt < SAME_SIGNAL_MS) return;
   stoppedAt ||= Date.now();
+  const patience = setTimeout(() => {
+    if (!again) console.log('Waiting for training to store its checkpoints … (Ctrl-C again ends at once)');
+  }, WEB_GRACE_MS);
+  patience.unref();
   void stopAll({ now: again }).then(tellStopped);
 }
 

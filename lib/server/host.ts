@@ -20,6 +20,8 @@ import { ServerModels, UPLOADS } from './models.ts';
 /** Could not start, and would not the next moment either (settings, a folder in use): sysexits' EX_CONFIG. */
 const CANNOT_START = 78;
 const GRACE_MS = 2_000;
+/** Training stores a checkpoint before it ends. Whoever kept this process running may be gone: then nobody else ends it. */
+const LAST_MS = 180_000;
 
 async function main(): Promise<void> {
   createPrivately();
@@ -44,6 +46,7 @@ async function main(): Promise<void> {
     stopping = true;
     // Streams that are followed would never end by themselves.
     setTimeout(() => server.closeAllConnections(), GRACE_MS).unref();
+    setTimeout(() => process.exit(1), LAST_MS).unref();
     server.closeIdleConnections();
     server.close();
     backend.close().then(

@@ -11,8 +11,8 @@ import { type Database, type Queryable, type SqlValue, sqlValues } from './datab
 import { lockFolder } from './folder-lock.ts';
 import { closeTree } from './private-folder.ts';
 
-export async function openEmbedded(dataFolder: string): Promise<Database> {
-  const lock = await lockFolder(join(dataFolder, 'database.lock'), dataFolder);
+export async function openEmbedded(dataFolder: string, report?: (sentence: string) => void): Promise<Database> {
+  const lock = await lockFolder(join(dataFolder, 'database.lock'), dataFolder, report);
   const folder = join(dataFolder, 'database');
   const opened = await PGlite.create({ dataDir: folder, relaxedDurability: false }).catch(async (thrown: unknown) => {
     await lock.release();

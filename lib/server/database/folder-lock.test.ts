@@ -89,6 +89,33 @@ describe('the lock of a folder', () => {
   });
 });
 
+describe('a process whose parent is gone', () => {
+  /** Ends some time after its parent, as a job host does that stores its checkpoints. */
+  const HOLDER = `
+    const { lockFolder } = await import(process.argv[1]);
+    await lockFolder(process.argv[2], 'the folder');
+    process.on('disconnect', () => setTimeout(() => process.exit(), 1_500));
+    process.send('held');`;
+  const PARENT = `
+    const { spawn } = require('node:child_process');
+    const argv = ['--import', './scripts/sources.mjs', '--input-type=module', '-e', ${JSON.stringify(HOLDER)}];
+    const child = spawn(process.execPath, [...argv, ...process.argv.slice(1)], { stdio: ['ignore', 2, 2, 'ipc'] });
+    child.on('message', (said) => console.log(said));`;
+
+  it('is waited for while it ends', async () => {
+    const argv = ['-e', PARENT, new URL('./folder-lock.ts', import.meta.url).href, lock];
+    const parent = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const ended = once(parent, 'exit');
+    expect(String((await once(parent.stdout, 'data'))[0])).toBe('held\n');
+    await expect(lockFolder(lock, folder)).rejects.toMatchObject({ code: 'database-in-use' });
+    parent.kill('SIGKILL');
+    await ended;
+    const said: string[] = [];
+    await (await lockFolder(lock, folder, (sentence) => said.push(sentence))).release();
+    expect(said).toEqual([expect.stringMatching(/^Waiting for process \d+, which ends, to let go of /)]);
+  });
+});
+
 describe('two processes in different PID namespaces', () => {
   const inNamespace = ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc'];
   const canUnshare = spawnSync('unshare', [...inNamespace.slice(1), 'true']).status === 0;

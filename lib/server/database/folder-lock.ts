@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { ContiguaError } from '../../core/errors.ts';
-import { isLocalFileSystem, tryKernelLock } from './kernel-lock.ts';
+import { isLocalFileSystem, type KernelLock, tryKernelLock } from './kernel-lock.ts';
 
 export interface FolderLock {
   release(): Promise<void>;
@@ -30,17 +30,31 @@ const owner = z.object({
   since: z.string(),
   /** It held the kernel's lock too; absent from versions that knew none. */
   kernel: z.literal(true).optional(),
+  /** The process that keeps it running and whose end it follows, if there is one. */
+  parent: z.object({ pid: z.int(), started: z.string().nullable() }).optional(),
 });
 type Owner = z.infer<typeof owner>;
 
 const KERNEL_FILE = 'held';
 const MAX_TRIES = 20;
+const LOOK_EVERY_MS = 200;
+/** Training stores a checkpoint before its process ends: as long as lib/server/host.ts gives it. */
+const ENDING_MS = 180_000;
 let temporaries = 0;
 
-/** `what` is the folder owned, for the error `database-in-use`. */
-export async function lockFolder(lockPath: string, what: string): Promise<FolderLock> {
+/**
+ * `what` is the folder owned, for the error `database-in-use`. An owner that is about to end, because the process that kept
+ * it running is gone, is waited for; `report` says so.
+ */
+export async function lockFolder(
+  lockPath: string,
+  what: string,
+  report: (sentence: string) => void = () => {},
+): Promise<FolderLock> {
   await mkdir(lockPath, { recursive: true, mode: 0o700 });
-  const kernel = await tryKernelLock(join(lockPath, KERNEL_FILE));
+  const kernel = await kernelLock(lockPath, (pid) =>
+    report(`Waiting for process ${pid}, which ends, to let go of ${what}.`),
+  );
   if (!kernel) throw inUse(what, await currentOwner(lockPath), lockPath);
   try {
     const number = await takeNumber(lockPath, what);
@@ -56,6 +70,19 @@ export async function lockFolder(lockPath: string, what: string): Promise<Folder
   }
 }
 
+async function kernelLock(lockPath: string, onWait: (pid: number) => void): Promise<KernelLock | null> {
+  const path = join(lockPath, KERNEL_FILE);
+  let waiting = false;
+  for (const begun = Date.now(); ; await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))) {
+    const lock = await tryKernelLock(path);
+    if (lock || Date.now() - begun > ENDING_MS) return lock;
+    const owner = await currentOwner(lockPath);
+    if (!owner || !(await isEnding(owner))) return null;
+    if (!waiting) onWait(owner.pid);
+    waiting = true;
+  }
+}
+
 /** The lock of earlier versions, taken by whoever holds the kernel's. */
 async function takeNumber(lockPath: string, what: string): Promise<number> {
   const mine: Owner = {
@@ -64,6 +91,7 @@ async function takeNumber(lockPath: string, what: string): Promise<number> {
     started: await processStart(process.pid),
     since: new Date().toISOString(),
     kernel: true,
+    ...(process.connected && { parent: { pid: process.ppid, started: await processStart(process.ppid) } }),
   };
   const isLocal = await isLocalFileSystem(lockPath);
   for (let tries = 0; tries < MAX_TRIES; tries++) {
@@ -153,6 +181,11 @@ async function isAlive({ pid, host, started }: Owner): Promise<boolean> {
   if (host !== hostname()) return true;
   const now = await processStart(pid);
   return now !== null && (started === null || now === UNKNOWN_START || now === started);
+}
+
+async function isEnding(owner: Owner): Promise<boolean> {
+  if (!owner.parent || owner.host !== hostname()) return false;
+  return !(await isAlive({ ...owner, ...owner.parent }));
 }
 
 const UNKNOWN_START = 'unknown';

@@ -15,7 +15,7 @@ export async function openDatabase(
   createPrivately();
   await mkdir(dataFolder, { recursive: true });
   await closeToOthers(dataFolder, report);
-  const db: Database = databaseUrl === null ? await openEmbedded(dataFolder) : openPostgres(databaseUrl);
+  const db: Database = databaseUrl === null ? await openEmbedded(dataFolder, report) : openPostgres(databaseUrl);
   try {
     await migrate(db);
     return db;

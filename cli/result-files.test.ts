@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { createPrivately } from '../lib/server/database/private-folder.ts';
-import { makeResultFolder, openResult, writeFileWhole } from './output.ts';
+import { writeFileWhole } from './output.ts';
+import { makeResultFolder, openResult } from './result-files.ts';
 
 it.skipIf(process.platform === 'win32')('gives results the permissions of the user’s umask', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'contigua-output-'));
