@@ -9,7 +9,7 @@
  * Such an owner is judged by its pid and start time, which say nothing in another container.
  */
 import { execFile } from 'node:child_process';
-import { link, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, mkdir, readdir, readFile, readlink, rename, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -30,8 +30,8 @@ const owner = z.object({
   since: z.string(),
   /** It held the kernel's lock too; absent from versions that knew none. */
   kernel: z.literal(true).optional(),
-  /** The process that keeps it running and whose end it follows, if there is one. */
-  parent: z.object({ pid: z.int(), started: z.string().nullable() }).optional(),
+  /** The process that keeps it running and whose end it follows, if there is one; its pid means nothing elsewhere. */
+  parent: z.object({ pid: z.int(), started: z.string().nullable(), namespace: z.string().nullable() }).optional(),
 });
 type Owner = z.infer<typeof owner>;
 
@@ -91,7 +91,7 @@ async function takeNumber(lockPath: string, what: string): Promise<number> {
     started: await processStart(process.pid),
     since: new Date().toISOString(),
     kernel: true,
-    ...(process.connected && { parent: { pid: process.ppid, started: await processStart(process.ppid) } }),
+    ...(process.connected && { parent: await parentProcess() }),
   };
   const isLocal = await isLocalFileSystem(lockPath);
   for (let tries = 0; tries < MAX_TRIES; tries++) {
@@ -184,8 +184,17 @@ async function isAlive({ pid, host, started }: Owner): Promise<boolean> {
 }
 
 async function isEnding(owner: Owner): Promise<boolean> {
-  if (!owner.parent || owner.host !== hostname()) return false;
+  if (!owner.parent || owner.host !== hostname() || owner.parent.namespace !== (await pidNamespace())) return false;
   return !(await isAlive({ ...owner, ...owner.parent }));
+}
+
+async function parentProcess(): Promise<Owner['parent']> {
+  return { pid: process.ppid, started: await processStart(process.ppid), namespace: await pidNamespace() };
+}
+
+/** Null where the system has none. */
+function pidNamespace(): Promise<string | null> {
+  return readlink('/proc/self/ns/pid').catch(() => null);
 }
 
 const UNKNOWN_START = 'unknown';
