@@ -6,6 +6,8 @@ export default defineConfig({
   test: {
     include: ['{app,components,lib,workers,cli,scripts}/**/*.test.{ts,tsx}'],
     environment: 'node',
+    // Children that run sources use no cache in a folder that other users can write to (scripts/sources.mjs).
+    env: { TSX_DISABLE_CACHE: '1' },
     testTimeout: 180_000,
     maxWorkers: 2,
   },
