@@ -265,8 +265,7 @@ async function shareCore(folder) {
 /** Loads what was made in a fresh process, multiplies, and tells library and device. */
 async function tryOut(folder) {
   const script = `
-    import { register } from ${JSON.stringify(import.meta.resolve('tsx/esm/api'))};
-    register();
+    await import(${JSON.stringify(import.meta.resolve('./sources.mjs'))});
     const { loadTensorflow } = await import(${JSON.stringify(new URL('../workers/engine-tensorflow.ts', import.meta.url).href)});
     const tf = await import(${JSON.stringify(import.meta.resolve('@tensorflow/tfjs-core'))});
     await loadTensorflow(${JSON.stringify(join(folder, 'package'))});

@@ -3,6 +3,7 @@
  * started it is killed, and keeps the port. Where the command serves, the parent is told once it answers.
  */
 import { createRequire } from 'node:module';
+import { importCompiled } from './compiled.mjs';
 
 const POLL_MS = 100;
 
@@ -11,6 +12,8 @@ process.on('disconnect', () => process.exit(1));
 const after = (option) => process.argv[process.argv.indexOf(option) + 1];
 if (process.send && process.argv.includes('--port')) void tellWhenUp(after('--hostname'), after('--port'));
 
+// Limits of connections and requests, which Next.js has no options for.
+if (process.argv[2] === 'start') (await importCompiled('guard-next')).guardNext(process.env);
 // Its command line begins after the script's name.
 process.argv[1] = createRequire(import.meta.url).resolve('next/dist/bin/next');
 await import('next/dist/bin/next');
