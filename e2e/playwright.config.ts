@@ -55,11 +55,12 @@ export default defineConfig({
         webServer: {
           command: 'node ../scripts/start.mjs --no-build',
           env: { PORT: String(port) },
-          url: baseURL,
+          // Answered by the job host, which may be up later than the web server.
+          url: `${baseURL}/api/trpc/server.status`,
           // Killed outright, it would leave the servers that it started.
           gracefulShutdown: { signal: 'SIGTERM', timeout: 20_000 },
           reuseExistingServer: false,
-          timeout: 60_000,
+          timeout: 180_000,
         },
       }),
 });
