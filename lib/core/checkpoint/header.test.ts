@@ -153,10 +153,39 @@ test('only the header is read, in one read when it is short and two when it is l
   expect(long.reads).toHaveLength(2);
 });
 
-test('deep nesting in an unknown field costs no stack', async () => {
-  const deep = `${'['.repeat(5000)}${']'.repeat(5000)}`;
-  const file = rawFile(`{"a":{"x":${deep},"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, 8);
-  await expect(readSafetensorsHeader(file, 'm')).resolves.toBeDefined();
+describe('what JSON allows and the reference reader does not', () => {
+  const extra = (text: string) => rawFile(`{"a":{"x":${text},"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, 8);
+  const nested = (levels: number) => `${'['.repeat(levels)}${']'.repeat(levels)}`;
+
+  test('127 levels are read, as deep as it reads', async () => {
+    await expect(readSafetensorsHeader(extra(nested(125)), 'm')).resolves.toBeDefined();
+  });
+
+  test.each<[string, Blob, RegExp]>([
+    ['128 levels', extra(nested(126)), /nested too deeply; found more than 127 levels; expected at most 127/],
+    ['20,000 levels', extra(nested(20_000)), /nested too deeply/],
+    ['a number that is infinite', extra('[1, 1e999]'), /› a: A number is out of range; found 1e999/],
+    ['half a surrogate pair in a name', rawFile(`{"\\ud800":${A.slice(4)}}`, 8), /not Unicode.*half of a surrogate/],
+    ['half a surrogate pair in the metadata', rawFile(metadata('{"k":"\\uDC00"}'), 8), /not Unicode/],
+    ['half a surrogate pair in a field that nobody reads', extra('"\\ud83d"'), /not Unicode/],
+  ])('%s', async (_, file, message) => {
+    const refusal = await readSafetensorsHeader(file, 'm.safetensors').catch((thrown: unknown) => thrown);
+    expect(refusal).toMatchObject({ code: 'safetensors-invalid', details: { file: 'm.safetensors' } });
+    expect(String(refusal)).toMatch(message);
+  });
+
+  test('a whole pair, escaped, is a name like any other', async () => {
+    const { tensors } = await readSafetensorsHeader(rawFile(`{"\\ud83d\\ude00":${A.slice(4)}}`, 8), 'm');
+    expect([...tensors.keys()]).toEqual(['😀']);
+  });
+});
+
+test('refuses more tensors than any model has, before it looks at one', async () => {
+  const empty = (count: number) => Array.from({ length: count }, (_, i) => entry(`t${i}`, [0], 0, 0, 'U8')).join();
+  const refused = readSafetensorsHeader(rawFile(`{${empty(131_073)}}`, 0), 'm');
+  await expect(refused).rejects.toThrow(/Too many tensors for a model; found 131073; expected at most 131072/);
+  const million = readSafetensorsHeader(rawFile(`{${empty(1_000_000)}}`, 0), 'm');
+  await expect(million).rejects.toThrow(/too many values; found more than 2,097,152/);
 });
 
 test('a string of any length costs no stack', async () => {

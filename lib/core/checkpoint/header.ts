@@ -5,6 +5,7 @@
  */
 import { ContiguaError } from '../errors.ts';
 import { isRecord } from '../is-record.ts';
+import { MAX_JSON_BYTES, parseJson } from '../json-text.ts';
 import { DTYPE_BITS, type DType } from '../tensor/dtype.ts';
 import { readRange } from './read-range.ts';
 import { scanJson } from './scan-json.ts';
@@ -16,7 +17,8 @@ export interface SafetensorsHeader {
 }
 
 const LENGTH_BYTES = 8;
-const MAX_HEADER_BYTES = 100_000_000;
+/** 1,024 blocks of 128 tensors; Qwen-Image has 1,933. */
+const MAX_TENSORS = 2 ** 17;
 /** Enough for the header of a model of a few hundred tensors, so that most files need one read. */
 const FIRST_READ_BYTES = 128 * 1024;
 const HINT = 'The file is damaged or no safetensors file; download or export it again.';
@@ -31,8 +33,9 @@ export async function readSafetensorsHeader(blob: BlobLike, file: string): Promi
   }
   const first = await readRange(blob, file, 0, Math.min(blob.size, FIRST_READ_BYTES));
   const headerBytes = new DataView(first.buffer, first.byteOffset).getBigUint64(0, true);
-  if (headerBytes > MAX_HEADER_BYTES) {
-    throw invalid('Header too large', `a header length of ${headerBytes}`, `at most ${MAX_HEADER_BYTES} bytes`);
+  const maxBytes = MAX_JSON_BYTES.header;
+  if (headerBytes > maxBytes) {
+    throw invalid('Header too large', `a header length of ${headerBytes}`, `at most ${maxBytes} bytes`);
   }
   const dataStart = LENGTH_BYTES + Number(headerBytes);
   if (dataStart > blob.size) {
@@ -42,7 +45,7 @@ export async function readSafetensorsHeader(blob: BlobLike, file: string): Promi
     dataStart <= first.length
       ? first.subarray(LENGTH_BYTES, dataStart)
       : await readRange(blob, file, LENGTH_BYTES, dataStart);
-  const { entries, metadata } = parseHeaderText(decodeUtf8(bytes, invalid), invalid);
+  const { entries, metadata } = parseHeaderText(decodeUtf8(bytes, invalid), file, invalid);
   return { tensors: placeTensors(entries, dataStart, blob.size, file, invalid), metadata };
 }
 
@@ -63,13 +66,19 @@ function decodeUtf8(bytes: Uint8Array, invalid: Invalid): string {
   }
 }
 
-function parseHeaderText(text: string, invalid: Invalid): { entries: Entry[]; metadata: Map<string, string> } {
-  let header: unknown;
-  try {
-    header = JSON.parse(text);
-  } catch (cause) {
-    throw invalid('Header is not JSON', cause instanceof Error ? cause.message : String(cause), 'a JSON object');
-  }
+function parseHeaderText(
+  text: string,
+  file: string,
+  invalid: Invalid,
+): { entries: Entry[]; metadata: Map<string, string> } {
+  const header = parseJson(text, {
+    file,
+    code: 'safetensors-invalid',
+    notJson: 'Header is not JSON',
+    expected: 'a JSON object',
+    hint: HINT,
+    maxBytes: MAX_JSON_BYTES.header,
+  });
   if (!isRecord(header)) throw invalid('Header is not a JSON object', shown(header), 'a JSON object');
   scanJson(text, {
     duplicate(path) {
@@ -80,6 +89,9 @@ function parseHeaderText(text: string, invalid: Invalid): { entries: Entry[]; me
       }
     },
     number([name, field, ...rest], literal) {
+      // The reference reader refuses such a header, in fields that nobody reads too.
+      if (!Number.isFinite(Number(literal)))
+        throw invalid('A number is out of range', literal, 'a finite number', name);
       if (name === '__metadata__' || rest.length || (field !== 'shape' && field !== 'data_offsets')) return;
       if (!/^\d+$/.test(literal)) throw invalid(`\`${field}\` is not whole numbers`, literal, 'whole numbers', name);
     },
@@ -87,6 +99,10 @@ function parseHeaderText(text: string, invalid: Invalid): { entries: Entry[]; me
 
   const entries: Entry[] = [];
   let metadata = new Map<string, string>();
+  const names = Object.keys(header).filter((name) => name !== '__metadata__');
+  if (names.length > MAX_TENSORS) {
+    throw invalid('Too many tensors for a model', `${names.length}`, `at most ${MAX_TENSORS}`);
+  }
   for (const [name, value] of Object.entries(header)) {
     if (name === '__metadata__') metadata = parseMetadata(value, invalid);
     else entries.push(parseEntry(name, value, invalid));

@@ -4,6 +4,8 @@
  * not know the grammar, only keep track of where it is. Iterative: neither nesting nor long strings cost stack.
  */
 
+import { endOfString } from '../json-text.ts';
+
 /** Keys from the root to a value; array elements add none. */
 export type KeyPath = readonly string[];
 
@@ -58,14 +60,7 @@ export function scanJson(text: string, visitor: JsonVisitor): void {
 function* tokensOf(text: string): Generator<string> {
   const start = /["{}[\]:,]|[^\s{}[\]:,"]+/g;
   for (let match = start.exec(text); match; match = start.exec(text)) {
-    if (match[0] === '"') start.lastIndex = endOfString(text, match.index);
+    if (match[0] === '"') start.lastIndex = endOfString(text, match.index) + 1;
     yield text.slice(match.index, start.lastIndex);
   }
-}
-
-/** Behind the closing quote of the string that opens at `open`. A pattern for the whole string would recurse per character. */
-function endOfString(text: string, open: number): number {
-  let at = open + 1;
-  while (at < text.length && text[at] !== '"') at += text[at] === '\\' ? 2 : 1;
-  return at + 1;
 }

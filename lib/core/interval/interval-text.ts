@@ -4,6 +4,7 @@
  * the text came from.
  */
 import { ContiguaError } from '../errors.ts';
+import { MAX_JSON_BYTES, parseJson } from '../json-text.ts';
 import type { BlockInterval } from './interval.ts';
 import { type IntervalSet, overlap, sorted, whyNoInterval } from './interval-set.ts';
 
@@ -13,13 +14,15 @@ export function formatLayerIndex(intervals: IntervalSet): string {
 }
 
 export function parseLayerIndex(text: string, numBlocks: number, where: string): IntervalSet {
+  const expected = '[[first,last],…]';
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    const notJson = 'Intervals are not readable';
+    value = parseJson(text, { file: where, code: 'plan-invalid', notJson, expected, maxBytes: MAX_JSON_BYTES.plan });
   } catch {
-    throw unreadable(text, '[[first,last],…]', where);
+    throw unreadable(text, expected, where);
   }
-  if (!Array.isArray(value)) throw unreadable(text, '[[first,last],…]', where);
+  if (!Array.isArray(value)) throw unreadable(text, expected, where);
   const intervals = value.map((pair: unknown) => {
     const [first, last]: unknown[] = Array.isArray(pair) && pair.length === 2 ? pair : [];
     if (typeof first !== 'number' || typeof last !== 'number') {

@@ -5,6 +5,7 @@
  */
 import { ContiguaError } from '../errors.ts';
 import { isRecord } from '../is-record.ts';
+import { MAX_JSON_BYTES, parseJson } from '../json-text.ts';
 
 export type Family = 'qwen-image';
 
@@ -54,17 +55,14 @@ const MAX_BLOCKS = 1024;
 const MAX_SIZE = 2 ** 20;
 
 export function parseModelConfig(text: string, file: string): ModelConfig {
-  let raw: unknown;
-  try {
-    raw = JSON.parse(text);
-  } catch (cause) {
-    throw new ContiguaError('config-invalid', 'Not JSON', {
-      file,
-      found: cause instanceof Error ? cause.message : String(cause),
-      expected: "a diffusers transformer's config.json",
-      hint: 'Pick the `transformer` folder of a diffusers model.',
-    });
-  }
+  const raw = parseJson(text, {
+    file,
+    code: 'config-invalid',
+    notJson: 'Not JSON',
+    expected: "a diffusers transformer's config.json",
+    hint: 'Pick the `transformer` folder of a diffusers model.',
+    maxBytes: MAX_JSON_BYTES.config,
+  });
   if (!isRecord(raw)) {
     throw new ContiguaError('config-invalid', 'Not a JSON object', { file, found: kindOf(raw), expected: 'an object' });
   }

@@ -4,6 +4,7 @@
  */
 import { ContiguaError } from '../errors.ts';
 import { formatLayerIndex, intervalSetOf, removedCount } from '../interval/index.ts';
+import { MAX_JSON_BYTES } from '../json-text.ts';
 import { parseJsonFile } from '../report/index.ts';
 import { blockMapOf } from './block-map.ts';
 import { PLAN_VERSION, type Plan } from './plan.ts';
@@ -17,6 +18,7 @@ export function parsePlan(text: string, file: string): Plan {
     expected: 'a plan.json of Contigua',
     hint: HINT,
     version: PLAN_VERSION,
+    maxBytes: MAX_JSON_BYTES.plan,
   });
   const { numBlocks } = plan.model;
   const set = intervalSetOf(plan.intervals, numBlocks, file);

@@ -4,6 +4,7 @@
  */
 import type * as z from 'zod/mini';
 import { ContiguaError, type ErrorCode } from '../errors.ts';
+import { parseJson } from '../json-text.ts';
 
 export interface JsonFileKind {
   readonly code: ErrorCode;
@@ -12,19 +13,15 @@ export interface JsonFileKind {
   readonly hint: string;
   /** The only `version` that can be read. */
   readonly version: number;
+  /** See MAX_JSON_BYTES. */
+  readonly maxBytes: number;
 }
 
 export function parseJsonFile<T>(text: string, file: string, schema: z.ZodMiniType<T>, kind: JsonFileKind): T {
-  const { code, expected, hint } = kind;
+  const { code, expected, hint, maxBytes } = kind;
   if (text.trim() === '')
     throw new ContiguaError(code, 'The file is empty', { file, found: '0 bytes', expected, hint });
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    const found = cause instanceof Error ? cause.message : String(cause);
-    throw new ContiguaError(code, 'The file is not JSON', { file, found, expected, hint });
-  }
+  const value = parseJson(text, { file, code, notJson: 'The file is not JSON', expected, hint, maxBytes });
   const version = valueAt(value, ['version']);
   if (typeof version === 'number' && Number.isInteger(version) && version > kind.version) {
     throw new ContiguaError(code, 'The file was written by a newer Contigua', {

@@ -1,5 +1,6 @@
 /** Reads a report.json (or a report kept in the browser) back: right shape, and as many blocks everywhere as it says. */
 import { ContiguaError } from '../errors.ts';
+import { MAX_JSON_BYTES } from '../json-text.ts';
 import { parseJsonFile } from './json-file.ts';
 import { type AnalysisReport, type Matrix, REPORT_VERSION, STREAMS } from './report.ts';
 import { reportSchema } from './schema.ts';
@@ -12,6 +13,7 @@ export function parseReport(text: string, file: string): AnalysisReport {
     expected: 'a report.json of Contigua',
     hint: HINT,
     version: REPORT_VERSION,
+    maxBytes: MAX_JSON_BYTES.report,
   });
   const { numBlocks } = report.model;
   for (const { path, length } of lengthsOf(report)) {

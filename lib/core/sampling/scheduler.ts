@@ -5,6 +5,7 @@
  */
 import * as z from 'zod/mini';
 import { ContiguaError } from '../errors.ts';
+import { MAX_JSON_BYTES, parseJson } from '../json-text.ts';
 
 // Compiling schemas needs `eval`, which the worker's Content-Security-Policy forbids.
 z.config({ jitless: true });
@@ -46,13 +47,13 @@ export interface SchedulerConfig {
 const SCHEDULER_CLASS = 'FlowMatchEulerDiscreteScheduler';
 
 export function parseSchedulerConfig(text: string, file: string): SchedulerConfig {
-  let raw: unknown;
-  try {
-    raw = JSON.parse(text);
-  } catch (cause) {
-    const found = cause instanceof Error ? cause.message : String(cause);
-    throw new ContiguaError('config-invalid', 'Not JSON', { file, found, expected: `a ${SCHEDULER_CLASS} config` });
-  }
+  const raw = parseJson(text, {
+    file,
+    code: 'config-invalid',
+    notJson: 'Not JSON',
+    expected: `a ${SCHEDULER_CLASS} config`,
+    maxBytes: MAX_JSON_BYTES.scheduler,
+  });
   const parsed = schema.safeParse(raw);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
