@@ -5,6 +5,7 @@
  */
 import { ContiguaError } from '../lib/core/errors.ts';
 import { formatIntervalKey, sameIntervals } from '../lib/core/interval/index.ts';
+import { MAX_JSON_BYTES } from '../lib/core/json-text.ts';
 import { assertPlanFits, type Plan, parsePlan } from '../lib/core/plan/index.ts';
 import type { RunEstimate, RunSettings, RunView, TrainingData } from '../lib/core/run/index.ts';
 import type { Backend, RunRequest } from '../lib/server/backend.ts';
@@ -40,7 +41,7 @@ export async function distil(argv: readonly string[], { signal }: CommandContext
   const settings = settingsFor(args);
   const dtype = args.oneOf('dtype', DTYPES, 'teacher');
   const planPath = args.required('plan');
-  const plan = parsePlan(await readText(planPath), planPath);
+  const plan = parsePlan(await readText(planPath, MAX_JSON_BYTES.plan), planPath);
   const { summary: model } = await openModel(modelSource(args.model), nodeFiles);
   assertPlanFits(plan, model, planPath);
   if (plan.intervals.length === 0) {

@@ -2,16 +2,18 @@
  * Writes a run's model folder: teacher, finished students and figures become the files of lib/core/export, copied in
  * portions to a folder beside the final one, which then takes its name. What has that name is whole.
  */
-import { readdir, readFile, rename, rm } from 'node:fs/promises';
+import { readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { asContiguaError, ContiguaError } from '../lib/core/errors.ts';
 import { METRICS_FILE, PLAN_FILE, type StudentFolderFile, studentFolder } from '../lib/core/export/index.ts';
 import { formatIntervalKey, type IntervalSet } from '../lib/core/interval/index.ts';
+import { MAX_JSON_BYTES } from '../lib/core/json-text.ts';
 import type { RunView } from '../lib/core/run/index.ts';
 import type { Backend } from '../lib/server/backend.ts';
 import { nodeFiles } from '../workers/node-files.ts';
 import { openTeacher } from '../workers/open-teacher.ts';
 import type { Progress } from '../workers/protocol.ts';
+import { readText } from './output.ts';
 import { makeResultFolder, openResult } from './result-files.ts';
 
 export interface ExportChoice {
@@ -60,7 +62,7 @@ export async function assertExportable(out: string): Promise<void> {
 
 async function isExport(folder: string): Promise<boolean> {
   const [plan, metrics] = await Promise.all(
-    [PLAN_FILE, METRICS_FILE].map((name) => readFile(join(folder, name), 'utf8').catch(() => '')),
+    [PLAN_FILE, METRICS_FILE].map((name) => readText(join(folder, name), MAX_JSON_BYTES.plan).catch(() => '')),
   );
   return (plan ?? '').includes('"urn:contigua:plan:v1"') && (metrics ?? '').includes('"createdWith": "contigua ');
 }

@@ -10,6 +10,7 @@ import {
 import { ContiguaError } from '../lib/core/errors.ts';
 import { layerIndexString, prunedConfig } from '../lib/core/export/index.ts';
 import { type IntervalSet, intervalSetOf, parseLayerIndex, removedCount } from '../lib/core/interval/index.ts';
+import { MAX_JSON_BYTES } from '../lib/core/json-text.ts';
 import { assertReportFits, buildPlan, formatPlan, type Replacement } from '../lib/core/plan/index.ts';
 import { type AnalysisReport, parseReport } from '../lib/core/report/index.ts';
 import type { ModelSummary } from '../workers/protocol.ts';
@@ -39,7 +40,8 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
   const configOut = args.text('config-out');
   for (const path of [out, configOut]) if (path !== undefined) await assertWritable(path);
   const reportPath = args.text('report');
-  const report = reportPath === undefined ? null : parseReport(await readText(reportPath), reportPath);
+  const report =
+    reportPath === undefined ? null : parseReport(await readText(reportPath, MAX_JSON_BYTES.report), reportPath);
 
   const model = await withModel(args.model, engine, signal, async (opened) => opened.model);
   if (report !== null) assertReportFits(report, model, reportPath);

@@ -4,7 +4,6 @@
  */
 
 import { readForwardInputs } from '../lib/core/capture/index.ts';
-import type { BlobLike } from '../lib/core/checkpoint/index.ts';
 import {
   type BatchRequest,
   distilInterval,
@@ -26,6 +25,7 @@ import { pause } from '../lib/core/pause.ts';
 import { seededRandom } from '../lib/core/random.ts';
 import { samplePictures } from '../lib/core/sampling/index.ts';
 import { captionWords, checkPicture, pictureRgba, randomScene, unpackPicture } from '../lib/core/shapes/index.ts';
+import { digestOfFile } from './digest.ts';
 import { conditionFor } from './drawing.ts';
 import { type FileHost, openSource } from './files.ts';
 import { measureForward } from './measure.ts';
@@ -142,7 +142,7 @@ async function batchesFor(
   switch (source.kind) {
     case 'file': {
       const file = await openSource(source.file, files);
-      return fileBatches(await readForwardInputs(file, config), await sha256Of(file.blob), request);
+      return fileBatches(await readForwardInputs(file, config), await digestOfFile(file), request);
     }
     case 'synthetic':
       return syntheticBatches(config, request);
@@ -293,13 +293,8 @@ async function drawHeldOut(
 /** Tells students of the same intervals apart: their intervals and what their files hold. */
 async function digestOf(sources: readonly StudentFile[], files: FileHost): Promise<string> {
   const digests: string[] = [];
-  for (const { file } of sources) digests.push((await sha256Of((await openSource(file, files)).blob)).slice(0, 16));
+  for (const { file } of sources) digests.push((await digestOfFile(await openSource(file, files))).slice(0, 16));
   return `${formatIntervalKeys(sources.map(({ interval }) => interval))} ${digests.join(' ')}`;
-}
-
-async function sha256Of(blob: BlobLike): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', await blob.arrayBuffer());
-  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 function withSlash(folder: string): string {

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -44,6 +44,25 @@ describe('a model folder on disk', () => {
     await expect(nodeFiles.openFile(urlOf('c.safetensors'), 'c.safetensors')).rejects.toThrow(
       /c\.safetensors: There is no such file/,
     );
+  });
+
+  it('reads 2 GiB and more at once, in pieces', async () => {
+    const path = join(root, 'large.bin');
+    await writeFile(path, '');
+    await truncate(path, 2 ** 31 + 8);
+    const file = await open(path, 'r+');
+    await file.write(Uint8Array.of(7), 0, 1, 2 ** 31 + 3);
+    await file.close();
+    const { blob } = await nodeFiles.openFile(urlOf('large.bin'), 'large.bin');
+    const bytes = new Uint8Array(await blob.arrayBuffer());
+    expect([bytes.length, bytes[2 ** 31 + 2], bytes[2 ** 31 + 3]]).toEqual([2 ** 31 + 8, 0, 7]);
+  });
+
+  it('refuses a range that no memory holds', async () => {
+    await writeFile(join(root, 'endless.bin'), '');
+    await truncate(join(root, 'endless.bin'), 2 ** 43);
+    const { blob } = await nodeFiles.openFile(urlOf('endless.bin'), 'endless.bin');
+    await expect(blob.arrayBuffer()).rejects.toMatchObject({ code: 'too-large', details: { file: 'endless.bin' } });
   });
 
   it('notices a file that became shorter', async () => {

@@ -11,6 +11,8 @@ const PAGE_BYTES = 2 ** 20;
 /** Reads above this are whole weights of a large model: fetched exactly, not kept. */
 const LARGE_READ_BYTES = 4 * PAGE_BYTES;
 const KEPT_PAGES = 32;
+/** A file that comes whole is kept in memory. */
+const MAX_WHOLE_BYTES = 2 ** 30;
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 /** Browsers refuse `fetch` as a method of anything but their global. */
@@ -42,7 +44,7 @@ class RemoteFile {
     if (response.status === 404 || response.status === 410) return false;
     if (response.status === 416) return true; // no first byte: an empty file
     this.etag = response.headers.get('ETag');
-    const bytes = await this.bytesOf(response);
+    const bytes = await this.bytesOf(response, PAGE_BYTES);
     if (response.status === 206) {
       this.sizeBytes = this.rangeOf(response, 0, bytes.length).total;
       this.pages.set(0, Promise.resolve(bytes));
@@ -108,7 +110,7 @@ class RemoteFile {
       throw this.failure(`the server answered ${response.status}`);
     const etag = response.headers.get('ETag');
     if (etag !== this.etag) throw this.failure('the file changed on the server while it was read');
-    const bytes = await this.bytesOf(response);
+    const bytes = await this.bytesOf(response, end - start);
     if (response.status === 200) {
       this.keepWhole(response, bytes);
       return bytes.subarray(start, end);
@@ -134,12 +136,43 @@ class RemoteFile {
     return response;
   }
 
-  private async bytesOf(response: Response): Promise<Uint8Array> {
+  /** A server that sends more than was asked for is stopped. */
+  private async bytesOf(response: Response, askedBytes: number): Promise<Uint8Array> {
+    const isWhole = response.status === 200;
+    const limit = isWhole ? MAX_WHOLE_BYTES : askedBytes;
+    const tooMuch = () =>
+      this.failure(
+        isWhole ? 'the server sends the whole file instead of parts, and it is too large' : 'the server sent too much',
+        'more',
+        `at most ${limit.toLocaleString('en-US')} bytes`,
+      );
+    if (Number(response.headers.get('Content-Length')) > limit) {
+      await response.body?.cancel();
+      throw tooMuch();
+    }
+    const chunks: Uint8Array<ArrayBuffer>[] = [];
+    let size = 0;
     try {
-      return new Uint8Array(await response.arrayBuffer());
+      const reader = response.body?.getReader();
+      for (let part = await reader?.read(); part?.value; part = await reader?.read()) {
+        size += part.value.length;
+        if (size > limit) {
+          await reader?.cancel();
+          throw tooMuch();
+        }
+        chunks.push(part.value);
+      }
     } catch (cause) {
+      if (cause instanceof ContiguaError) throw cause;
       throw this.failure('the connection broke', cause instanceof Error ? cause.message : String(cause));
     }
+    const bytes = new Uint8Array(size);
+    let at = 0;
+    for (const chunk of chunks) {
+      bytes.set(chunk, at);
+      at += chunk.length;
+    }
+    return bytes;
   }
 
   /** `Content-Range: bytes 0-99/1234`, held against what was asked and what came. */

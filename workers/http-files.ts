@@ -2,8 +2,10 @@
  * A model's folder on a web server. HTTP has no listing, so the names of diffusers' layout are asked for: the config,
  * then either one weights file or an index and the shards it names, then the companions of a model that can draw.
  */
-import type { NamedBlob } from '../lib/core/checkpoint/index.ts';
+import { type NamedBlob, readJson } from '../lib/core/checkpoint/index.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
+import { isRecord } from '../lib/core/is-record.ts';
+import { MAX_JSON_BYTES } from '../lib/core/json-text.ts';
 import type { FileHost } from './files.ts';
 import { type Fetch, hostFetch, openHttpBlob } from './http-blob.ts';
 import { COMPANIONS } from './model-files.ts';
@@ -39,17 +41,28 @@ export function httpFiles(fetcher: Fetch = hostFetch): FileHost {
   };
 }
 
-/** Only names: whether the index is sound is the checkpoint reader's question. */
-async function shardNames({ blob }: NamedBlob): Promise<string[]> {
-  const text = new TextDecoder().decode(await blob.arrayBuffer());
-  try {
-    const parsed: unknown = JSON.parse(text);
-    if (typeof parsed !== 'object' || parsed === null || !('weight_map' in parsed)) return [];
-    const names = Object.values(parsed.weight_map ?? {}).filter((name) => typeof name === 'string');
-    return [...new Set(names)].filter((name) => /^[\w.-]+$/.test(name));
-  } catch {
-    return []; // not JSON: the checkpoint reader says so, with the file's name
+/** Each is a request. Large models come in a few dozen. */
+const MAX_SHARDS = 1000;
+
+/** Only names: whether the index is sound otherwise is the checkpoint reader's question. */
+async function shardNames(index: NamedBlob): Promise<string[]> {
+  const { value } = await readJson(index, {
+    code: 'safetensors-invalid',
+    notJson: 'The index is not JSON',
+    expected: 'a JSON object',
+    hint: 'The index is damaged; download it again, with its shards.',
+    maxBytes: MAX_JSON_BYTES.index,
+  });
+  const weightMap = isRecord(value) && isRecord(value.weight_map) ? value.weight_map : {};
+  const names = new Set(Object.values(weightMap).filter((name) => typeof name === 'string'));
+  if (names.size > MAX_SHARDS) {
+    throw new ContiguaError('checkpoint-unsupported', 'The index names too many shards', {
+      file: index.path,
+      found: String(names.size),
+      expected: `at most ${MAX_SHARDS}`,
+    });
   }
+  return [...names].filter((name) => /^[\w.-]+$/.test(name));
 }
 
 function joinUrl(folder: string, path: string): string {

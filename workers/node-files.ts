@@ -55,12 +55,15 @@ async function fileBlob(path: string, shownAs: string): Promise<NamedBlob> {
   return { path: shownAs, blob: new RangeBlob((start, end) => readRange(path, shownAs, start, end), 0, info.size) };
 }
 
+/** Node ends the process at a single read of 2 GiB or more. */
+const MAX_READ_BYTES = 2 ** 28;
+
 async function readRange(path: string, shownAs: string, start: number, end: number): Promise<ArrayBuffer> {
-  const bytes = new Uint8Array(end - start);
+  const bytes = allocated(end - start, shownAs);
   const file = await open(path, 'r');
   try {
     for (let done = 0; done < bytes.length; ) {
-      const { bytesRead } = await file.read(bytes, done, bytes.length - done, start + done);
+      const { bytesRead } = await file.read(bytes, done, Math.min(bytes.length - done, MAX_READ_BYTES), start + done);
       if (bytesRead === 0) {
         throw new ContiguaError('checkpoint-incomplete', 'The file became shorter while it was read', {
           file: shownAs,
@@ -72,4 +75,15 @@ async function readRange(path: string, shownAs: string, start: number, end: numb
     await file.close();
   }
   return bytes.buffer;
+}
+
+function allocated(size: number, file: string): Uint8Array<ArrayBuffer> {
+  try {
+    return new Uint8Array(size);
+  } catch {
+    throw new ContiguaError('too-large', 'The memory does not hold this part of the file', {
+      file,
+      found: `${size.toLocaleString('en-US')} bytes`,
+    });
+  }
 }

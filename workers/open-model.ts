@@ -8,8 +8,10 @@ import {
   type NamedBlob,
   openCheckpoint,
   openFile,
+  readText,
 } from '../lib/core/checkpoint/index.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
+import { MAX_JSON_BYTES, parseJson } from '../lib/core/json-text.ts';
 import { countParameters, type ModelConfig, parseModelConfig } from '../lib/core/model/config-index.ts';
 import { parseSchedulerConfig, type SchedulerConfig } from '../lib/core/sampling/index.ts';
 import { CAPTION_TOKENS, isShapesVocabulary, PICTURE_SIZE, type SampleAssets } from '../lib/core/shapes/index.ts';
@@ -38,7 +40,7 @@ const NOMINAL_TOKENS = { image: 64 * 64, text: 512 };
 export async function openModel(source: ModelSource, host: FileHost): Promise<OpenModel> {
   const files = source.kind === 'url' ? await host.openFolder(source.url) : source.files;
   const { config: configFile, weights, companions } = locateModel(files, source.name);
-  const config = parseModelConfig(await textOf(configFile), configFile.path);
+  const config = await readModelConfig(configFile);
   const checkpoint = await openCheckpoint([...weights]);
   const drawer = await openDrawer(companions, config);
   return { config, checkpoint, drawer, summary: await summarise(source.name, config, checkpoint, drawer) };
@@ -89,7 +91,7 @@ async function openDrawer(
   config: ModelConfig,
 ): Promise<Drawer | null> {
   if (!scheduler || !vocabulary || !embeddings) return null;
-  const words = wordsOf(await textOf(vocabulary));
+  const words = await wordsOf(vocabulary);
   const gridSize = PICTURE_SIZE / config.patchSize;
   const isPicture = config.outChannels === 3 && config.inChannels === 3 * config.patchSize ** 2;
   if (!words || !isShapesVocabulary(words) || !isPicture || !Number.isInteger(gridSize)) return null;
@@ -105,30 +107,32 @@ async function openDrawer(
   }
   return {
     assets: { vocabulary: words, embeddings: await table.readFloat32('weight'), textDim: config.textDim },
-    scheduler: parseSchedulerConfig(await textOf(scheduler), scheduler.path),
+    scheduler: parseSchedulerConfig(
+      await readText(scheduler, { code: 'config-invalid', maxBytes: MAX_JSON_BYTES.scheduler }),
+      scheduler.path,
+    ),
     gridSize,
   };
 }
 
-/** Null for another model's vocabulary: a Qwen-Image root has a vocab.json too, with another meaning. */
-function wordsOf(text: string): string[] | null {
-  try {
-    const parsed: unknown = JSON.parse(text);
-    return Array.isArray(parsed) && parsed.every((word) => typeof word === 'string') ? parsed : null;
-  } catch {
-    return null;
-  }
+export async function readModelConfig(file: NamedBlob): Promise<ModelConfig> {
+  return parseModelConfig(await readText(file, { code: 'config-invalid', maxBytes: MAX_JSON_BYTES.config }), file.path);
 }
 
-async function textOf({ path, blob }: NamedBlob): Promise<string> {
+/**
+ * Null for another model's vocabulary, larger or of another form: a Qwen-Image root has a vocab.json too, with another
+ * meaning.
+ */
+async function wordsOf(file: NamedBlob): Promise<string[] | null> {
+  const maxBytes = MAX_JSON_BYTES.vocabulary;
+  if (file.blob.size > maxBytes) return null;
+  const code = 'config-invalid';
+  const text = await readText(file, { code, maxBytes });
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(await blob.arrayBuffer());
-  } catch (thrown) {
-    if (thrown instanceof ContiguaError) throw thrown;
-    throw new ContiguaError('config-invalid', 'Not readable as text', {
-      file: path,
-      found: thrown instanceof Error ? thrown.message : String(thrown),
-      expected: 'UTF-8',
-    });
+    const notJson = 'The vocabulary is not JSON';
+    const words = parseJson(text, { file: file.path, code, notJson, expected: 'a list of words', maxBytes });
+    return Array.isArray(words) && words.every((word) => typeof word === 'string') ? words : null;
+  } catch {
+    return null;
   }
 }

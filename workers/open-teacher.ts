@@ -1,8 +1,8 @@
 /** The files of a model's folder as the teacher of an export: which of them go along, and where the transformer lies. */
 import type { NamedBlob } from '../lib/core/checkpoint/index.ts';
 import type { Teacher } from '../lib/core/export/index.ts';
-import { parseModelConfig } from '../lib/core/model/config-index.ts';
 import { COMPANIONS, locateModel } from './model-files.ts';
+import { readModelConfig } from './open-model.ts';
 
 /** What a card says and what the sample's own loader wants; a text encoder or VAE of gigabytes stays with the base model. */
 const ALWAYS = ['README.md', 'LICENSE', 'LICENSE.md', 'LICENSE.txt'];
@@ -11,7 +11,7 @@ const DRAWABLE = [...Object.values(COMPANIONS), 'model_index.json'];
 /** `files` are all of the folder's, paths relative to it. */
 export async function openTeacher(files: readonly NamedBlob[], name: string): Promise<Teacher> {
   const { config, weights, companions } = locateModel(files, name);
-  const parsed = parseModelConfig(new TextDecoder().decode(await config.blob.arrayBuffer()), config.path);
+  const parsed = await readModelConfig(config);
   const transformer = config.path.slice(0, Math.max(config.path.lastIndexOf('/'), 0));
   const root = transformer.slice(0, Math.max(transformer.lastIndexOf('/') + 1, 0));
   const isDrawable = Object.values(companions).every((file) => file !== null);

@@ -23,6 +23,8 @@ const CLAIM_AGE_MS = 120_000;
 /** A claim without a number is just being written, or was left so by a crash. */
 const EMPTY_CLAIM_AGE_MS = 5_000;
 const CHECKSUM_BYTES = 4;
+/** A file above this is none of ours: states of one batch take 64 MB or less. Node reads no file of 2 GiB at once. */
+const MAX_FILE_BYTES = 2 ** 30;
 /** How often the folder is measured again, in files stored: others write to it as well. */
 const MEASURE_EVERY = 32;
 
@@ -55,7 +57,8 @@ export async function openStateCache(url: string, sizeBytes: number, key: string
     async load(name) {
       await stayInUse();
       const path = pathOf(name, VALUES);
-      const bytes = await readFile(path).catch(absent);
+      const size = (await stat(path).catch(absent))?.size ?? 0;
+      const bytes = size > MAX_FILE_BYTES ? Buffer.alloc(0) : await readFile(path).catch(absent);
       if (bytes === null) return null;
       const end = bytes.length - CHECKSUM_BYTES;
       if (end <= 0 || end % 4 !== 0 || crc32(bytes.subarray(0, end)) !== bytes.readUInt32LE(end)) {
@@ -68,6 +71,7 @@ export async function openStateCache(url: string, sizeBytes: number, key: string
     },
     async store(name, values) {
       const size = values.byteLength + CHECKSUM_BYTES;
+      if (size > MAX_FILE_BYTES) return;
       if (usedBytes + size > sizeBytes) return isFullNow();
       const bytes = Buffer.alloc(size);
       bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));

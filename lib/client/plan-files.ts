@@ -60,8 +60,12 @@ export async function copyLayerIndex(): Promise<void> {
 /** Takes a plan's choice and settings. A plan for another model, or no plan at all, changes nothing. */
 export async function loadPlan(file: File): Promise<void> {
   try {
-    const { assertPlanFits, parsePlan } = await import('./file-readers.ts');
-    const plan = parsePlan(await file.text(), file.name);
+    const { assertPlanFits, MAX_JSON_BYTES, parsePlan, readText } = await import('./file-readers.ts');
+    const text = await readText(
+      { path: file.name, blob: file },
+      { code: 'plan-invalid', maxBytes: MAX_JSON_BYTES.plan },
+    );
+    const plan = parsePlan(text, file.name);
     const { summary } = modelStore.getState();
     if (!summary) throw new ContiguaError('not-ready', 'No model is open', { file: file.name, hint: MODEL_FIRST });
     assertPlanFits(plan, summary, file.name);

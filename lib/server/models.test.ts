@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -46,6 +46,36 @@ describe('the models of a server', () => {
     expect(alone).toMatchObject({ name: 'alone', numBlocks: 2, drawable: false, calibrations: [] });
     expect(alone?.fingerprint).toMatch(/^sha256:[0-9a-f]{64}$/);
     expect(await models.modelFolder('lab/alone')).toBe(`${pathToFileURL(join(folder, 'lab/alone')).href}/`);
+  });
+
+  it.each([
+    [
+      'config.json',
+      /lab\/huge is left out.*config\.json: The file is too large; found 2,500,000,000 bytes; expected at most 1,048,576 bytes/,
+    ],
+    [
+      'diffusion_pytorch_model.safetensors.index.json',
+      /too large; found 2,500,000,000 bytes; expected at most 16,777,216 bytes/,
+    ],
+  ])('leave out a folder whose %s has 2.5 GB, and list the others', async (path, sentence) => {
+    await writeModel('lab/fine');
+    const { 'config.json': config } = tiny.files;
+    await write('lab/huge/config.json', config ?? '{}');
+    await write('lab/huge/diffusion_pytorch_model-00001-of-00001.safetensors');
+    await write(`lab/huge/${path}`);
+    await truncate(join(folder, 'lab/huge', path), 2.5e9);
+    expect(await ids()).toEqual(['lab/fine']);
+    expect(sentences).toEqual([expect.stringMatching(sentence)]);
+  });
+
+  it('are not drawn with where the vocabulary has 2.5 GB', async () => {
+    await writeModel('lab/huge/transformer');
+    for (const path of ['scheduler/scheduler_config.json', 'text_encoder/embeddings.safetensors']) {
+      await write(`lab/huge/${path}`);
+    }
+    await write('lab/huge/text_encoder/vocab.json');
+    await truncate(join(folder, 'lab/huge/text_encoder/vocab.json'), 2.5e9);
+    expect(await models.list()).toMatchObject([{ id: 'lab/huge', drawable: false }]);
   });
 
   it('may be a cache of Hugging Face: links into a folder of the same root', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { type TensorToWrite, writeSafetensors } from '../checkpoint/index.ts';
-import { named } from '../checkpoint/testing.ts';
+import { safetensorsLayout, type TensorToWrite, writeSafetensors } from '../checkpoint/index.ts';
+import { countingReads, named, sparseBlob } from '../checkpoint/testing.ts';
 import { ContiguaError } from '../errors.ts';
 import { goldenQ1 } from '../model/index.ts';
 import { fromFloat32 } from '../tensor/index.ts';
@@ -171,6 +171,45 @@ describe('a calibration file', () => {
   test('of 0 bytes is refused by name', async () => {
     await expect(fileCalibration(named('calibration.safetensors', ''), config)).rejects.toThrow(
       /calibration\.safetensors: .*0 bytes/,
+    );
+  });
+});
+
+describe('a calibration that no memory holds', () => {
+  /** A valid file of zeros, of which only the header is there. */
+  function sparse(samples: number, imageTokens: number) {
+    const { header, tensors } = safetensorsLayout(
+      [
+        { name: 'hidden_states', dtype: 'F32', shape: [samples, imageTokens, config.inChannels] },
+        { name: 'encoder_hidden_states', dtype: 'F32', shape: [samples, 4, config.textDim] },
+        { name: 'timestep', dtype: 'F32', shape: [samples] },
+      ],
+      { img_shapes: `[[1, 1, ${imageTokens}]]` },
+    );
+    const size = header.length + tensors.reduce((sum, { shape }) => sum + 4 * shape.reduce((x, y) => x * y, 1), 0);
+    const { blob, reads } = countingReads(sparseBlob(size, header));
+    return { file: { path: 'calibration.safetensors', blob }, reads };
+  }
+
+  test.each([
+    [
+      'too many inputs',
+      2 ** 16,
+      2 ** 12,
+      /65536 samples of 4096 image and 4 text tokens.*at most \d+ samples.*Save \d+ samples or fewer/,
+    ],
+    ['too many samples', 2 ** 18, 4, /262144 samples.*at most 131072 samples/],
+    ['one sample too large', 1, 2 ** 28, /at most 0 samples.*Save samples of fewer tokens/],
+  ])('is refused with what would do: %s', async (_, samples, imageTokens, message) => {
+    const { file: large, reads } = sparse(samples, imageTokens);
+    await expect(readForwardInputs(large, config)).rejects.toThrow(message);
+    expect(reads).toHaveLength(1);
+  });
+
+  test('is refused for its states where its inputs would do', async () => {
+    const { file: large } = sparse(2 ** 15, 2 ** 10);
+    await expect(fileCalibration(large, { ...config, width: 2 ** 10 })).rejects.toThrow(
+      /too many samples to be held in memory/,
     );
   });
 });

@@ -5,7 +5,7 @@ import { type Calibration, calibrationOf } from './calibration.ts';
 import { readForwardFile } from './forward-file.ts';
 
 export async function fileCalibration(file: NamedBlob, config: ModelConfig): Promise<Calibration> {
-  const all = await readForwardFile(file, config, 'calibration-invalid');
+  const all = await readForwardFile(file, config, 'calibration-invalid', 'states');
   const steps = new Set(all.timestep).size;
   const label = `${file.path}: ${all.batch} sample${all.batch === 1 ? '' : 's'} at ${steps} time step${steps === 1 ? '' : 's'}`;
   return calibrationOf(all, { kind: 'file', label, seed: null }, config);
@@ -13,5 +13,5 @@ export async function fileCalibration(file: NamedBlob, config: ModelConfig): Pro
 
 /** One forward's inputs, all samples in one batch. */
 export function readForwardInputs(file: NamedBlob, config: ModelConfig): Promise<TransformerInputs> {
-  return readForwardFile(file, config, 'inputs-invalid');
+  return readForwardFile(file, config, 'inputs-invalid', 'inputs');
 }

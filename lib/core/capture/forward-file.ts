@@ -5,6 +5,7 @@
  */
 import { type Checkpoint, type NamedBlob, openFile, type TensorInfo } from '../checkpoint/index.ts';
 import { ContiguaError, type ErrorCode } from '../errors.ts';
+import { MAX_JSON_BYTES, parseJson } from '../json-text.ts';
 import type { ModelConfig, TransformerInputs } from '../model/index.ts';
 import { isFloatDType } from '../tensor/index.ts';
 
@@ -13,10 +14,18 @@ const HINT =
 /** The file is laid out well; what is in it is not what a pipeline passes. */
 const VALUES = 'Save the arguments of the forward call as the pipeline passes them.';
 
+/** Of all inputs as float32, which are held at once. Twice that where they are cut into batches. */
+const MAX_INPUT_BYTES = 2 ** 32;
+/** Of one stream's states after one block, all samples: the largest array that Node makes holds 16 GiB. */
+const MAX_STATE_BYTES = 2 ** 33;
+const MAX_SAMPLES = 2 ** 17;
+
+/** `use`: `states` are captured after each block, all samples at once; `inputs` are only passed on. */
 export async function readForwardFile(
   { path: file, blob }: NamedBlob,
   config: ModelConfig,
   code: ErrorCode & ('calibration-invalid' | 'inputs-invalid'),
+  use: 'states' | 'inputs',
 ): Promise<TransformerInputs> {
   const checkpoint = await openFile({ path: file, blob });
   const invalid: Invalid = (summary, tensor, found, expected, hint = HINT) =>
@@ -42,7 +51,8 @@ export async function readForwardFile(
   if (batch * imageTokens * textTokens === 0) {
     throw invalid('There are no samples or no tokens', 'hidden_states', shown(hiddenShape), 'at least one of each');
   }
-  const imageShapes = parseImageShapes(checkpoint.metadata.get('img_shapes'), imageTokens, invalid);
+  refuseLarge({ batch, imageTokens, textTokens }, config, use, invalid);
+  const imageShapes = parseImageShapes(checkpoint.metadata.get('img_shapes'), imageTokens, file, code, invalid);
 
   const timestep = await readFinite(checkpoint, 'timestep', invalid);
   const outside = timestep.find((t) => t < 0 || t > 1);
@@ -68,6 +78,31 @@ export async function readForwardFile(
 }
 
 type Invalid = (summary: string, tensor: string, found: string, expected: string, hint?: string) => ContiguaError;
+
+/** Refuses what the memory cannot hold before any of it is read. */
+function refuseLarge(
+  { batch, imageTokens, textTokens }: Pick<TransformerInputs, 'batch' | 'imageTokens' | 'textTokens'>,
+  { inChannels, textDim, width }: ModelConfig,
+  use: 'states' | 'inputs',
+  invalid: Invalid,
+): void {
+  const inputBytes = 4 * (imageTokens * inChannels + textTokens * textDim);
+  const stateBytes = use === 'states' ? 4 * Math.max(imageTokens, textTokens) * width : 0;
+  const byInputs = Math.floor(MAX_INPUT_BYTES / inputBytes);
+  const byStates = stateBytes > 0 ? Math.floor(MAX_STATE_BYTES / stateBytes) : MAX_SAMPLES;
+  const fitting = Math.min(byInputs, byStates, MAX_SAMPLES);
+  if (batch <= fitting) return;
+  const bytes = batch * (byStates < byInputs ? stateBytes : inputBytes);
+  throw invalid(
+    'There are too many samples to be held in memory',
+    'hidden_states',
+    `${batch} samples of ${imageTokens} image and ${textTokens} text tokens, ${(bytes / 1e9).toFixed(1)} GB as float32`,
+    `at most ${fitting} samples of that size`,
+    fitting > 0
+      ? `Save ${fitting} samples or fewer: what is measured changes little beyond a few hundred.`
+      : 'Save samples of fewer tokens.',
+  );
+}
 
 function expectShape(tensor: string, found: readonly number[], expected: readonly number[], invalid: Invalid): void {
   if (found.join() !== expected.join()) throw invalid('Wrong shape', tensor, shown(found), shown(expected));
@@ -128,16 +163,21 @@ function nonZeroElements(bytes: Uint8Array, { shape }: TensorInfo): Uint8Array {
 function parseImageShapes(
   json: string | undefined,
   imageTokens: number,
+  file: string,
+  code: ErrorCode,
   invalid: Invalid,
 ): TransformerInputs['imageShapes'] {
   const expected = 'JSON such as [[1, 8, 8]]: frames, height and width in tokens';
   if (json === undefined) throw invalid('The metadata has no img_shapes', 'img_shapes', 'nothing', expected);
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(json);
-  } catch {
-    throw invalid('img_shapes is not JSON', 'img_shapes', json.slice(0, 80), expected);
-  }
+  const parsed = parseJson(json, {
+    file,
+    tensor: 'img_shapes',
+    code,
+    notJson: 'img_shapes is not JSON',
+    expected,
+    hint: HINT,
+    maxBytes: MAX_JSON_BYTES.index,
+  });
   const samples = Array.isArray(parsed) ? parsed.map((entry: unknown) => (isTriple(entry) ? [entry] : entry)) : [];
   const [first] = samples;
   if (!Array.isArray(first) || first.length === 0 || !first.every(isTriple)) {

@@ -5,9 +5,10 @@
  */
 import { ContiguaError } from '../errors.ts';
 import { isRecord } from '../is-record.ts';
+import { MAX_JSON_BYTES } from '../json-text.ts';
 import { readSafetensorsHeader, type SafetensorsHeader } from './header.ts';
 import { checkpointOf } from './inventory.ts';
-import { readRange } from './read-range.ts';
+import { readJson } from './read-text.ts';
 import { scanJson } from './scan-json.ts';
 import type { BlobLike, Checkpoint, NamedBlob, TensorInfo } from './types.ts';
 
@@ -131,19 +132,19 @@ function disagreement(file: string, tensor: string, found: string, expected: str
 }
 
 /** Tensor → shard. `metadata.total_size` is neither needed nor believed. */
-async function readIndex({ path: file, blob }: NamedBlob): Promise<Map<string, string>> {
+async function readIndex(index: NamedBlob): Promise<Map<string, string>> {
+  const file = index.path;
   const hint = 'The index is damaged; download it again, with its shards.';
   const invalid = (summary: string, found: string, expected: string, tensor?: string) =>
     new ContiguaError('safetensors-invalid', summary, { file, tensor, found, expected, hint });
-  const text = new TextDecoder().decode(await readRange(blob, file, 0, blob.size));
-  let index: unknown;
-  try {
-    index = JSON.parse(text);
-  } catch (cause) {
-    const found = text.length === 0 ? 'an empty file' : cause instanceof Error ? cause.message : String(cause);
-    throw invalid('The index is not JSON', found, 'a JSON object');
-  }
-  const weightMap = isRecord(index) ? index.weight_map : undefined;
+  const { text, value } = await readJson(index, {
+    code: 'safetensors-invalid',
+    notJson: 'The index is not JSON',
+    expected: 'a JSON object',
+    hint,
+    maxBytes: MAX_JSON_BYTES.index,
+  });
+  const weightMap = isRecord(value) ? value.weight_map : undefined;
   if (!isRecord(weightMap)) {
     const found = weightMap === undefined ? 'none' : JSON.stringify(weightMap).slice(0, 80);
     throw invalid('The index has no weight_map', found, 'an object of tensor → file name');

@@ -1,6 +1,12 @@
-/** One place where bytes are taken from a blob, so that a file that shrank or moved away is named in the error. */
+/**
+ * One place where bytes are taken from a blob, so that a file that shrank or moved away is named in the error. Long ranges
+ * are read in pieces: Node ends the process at a single read of 2 GiB, and browsers fail it.
+ */
 import { asContiguaError, ContiguaError } from '../errors.ts';
 import type { BlobLike } from './types.ts';
+
+/** Most bytes that are asked of a blob at once. */
+export const PIECE_BYTES = 2 ** 26;
 
 export async function readRange(
   blob: BlobLike,
@@ -8,6 +14,26 @@ export async function readRange(
   start: number,
   end: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
+  if (end - start <= PIECE_BYTES) return await readPiece(blob, file, start, end);
+  const bytes = allocated(end - start, file);
+  for (let at = start; at < end; at += PIECE_BYTES) {
+    bytes.set(await readPiece(blob, file, at, Math.min(at + PIECE_BYTES, end)), at - start);
+  }
+  return bytes;
+}
+
+function allocated(size: number, file: string): Uint8Array<ArrayBuffer> {
+  try {
+    return new Uint8Array(size);
+  } catch {
+    throw new ContiguaError('too-large', 'The memory does not hold this part of the file', {
+      file,
+      found: `${size.toLocaleString('en-US')} bytes`,
+    });
+  }
+}
+
+async function readPiece(blob: BlobLike, file: string, start: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
   let buffer: ArrayBuffer;
   try {
     buffer = await blob.slice(start, end).arrayBuffer();

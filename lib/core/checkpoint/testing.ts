@@ -19,6 +19,20 @@ export function named(path: string, content: BlobLike | string | Uint8Array<Arra
   return { path, blob: isBlob ? content : new Blob([content]) };
 }
 
+/** A blob of any size that begins with these bytes and goes on with zeros that nobody stores. */
+export function sparseBlob(size: number, head: Uint8Array = new Uint8Array()): BlobLike {
+  const slice = (start = 0, end = size): BlobLike => ({
+    size: end - start,
+    slice: (from = 0, to = end - start) => slice(start + from, Math.min(start + to, end)),
+    async arrayBuffer() {
+      const bytes = new Uint8Array(end - start);
+      bytes.set(head.subarray(start, end));
+      return bytes.buffer;
+    },
+  });
+  return slice();
+}
+
 /** Counts the reads, to see that they are few, small and lazy. */
 export function countingReads(blob: BlobLike): { blob: BlobLike; reads: [number, number][] } {
   const reads: [number, number][] = [];

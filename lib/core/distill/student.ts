@@ -3,7 +3,7 @@
  * its own (docs/student-format.md). Whoever asks for one owns it.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { safetensorsLayout } from '../checkpoint/index.ts';
+import { readRange, safetensorsLayout } from '../checkpoint/index.ts';
 import type { TrainedTensors } from '../export/trained-file.ts';
 import type { BlockInterval } from '../interval/index.ts';
 import { checkFinite, type Transformer, toEngine, WeightSet } from '../model/index.ts';
@@ -49,7 +49,7 @@ export async function readStudent(tensors: TrainedTensors): Promise<WeightSet> {
   const weights = new WeightSet();
   try {
     for (const [name, { info, file, blob }] of tensors) {
-      const values = new Float32Array(await blob.arrayBuffer());
+      const values = new Float32Array((await readRange(blob, file, 0, blob.size)).buffer);
       checkFinite(values, file, name);
       weights.add(name, toEngine(values, info.shape));
     }

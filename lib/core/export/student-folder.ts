@@ -3,7 +3,14 @@
  * the plugged intervals, blocks renumbered, config, plan, metrics and card beside them. Nothing is read until a file's
  * bytes are asked for, and then by range: a 40 GB model streams through a few megabytes of memory, and a download resumes.
  */
-import { type BlobLike, type Checkpoint, fingerprintOf, type NamedBlob, openCheckpoint } from '../checkpoint/index.ts';
+import {
+  type BlobLike,
+  type Checkpoint,
+  fingerprintOf,
+  type NamedBlob,
+  openCheckpoint,
+  readRange,
+} from '../checkpoint/index.ts';
 import type { BlockInterval } from '../interval/index.ts';
 import { countParameters, type ModelConfig } from '../model/config-index.ts';
 import { assertPlanFits, formatPlan, type Plan, pluggedPlan } from '../plan/index.ts';
@@ -93,7 +100,7 @@ export async function studentFolder(options: StudentFolderOptions): Promise<read
   const baseCard = companions.find(({ path }) => path === README);
   const card = modelCard({
     name,
-    baseCard: baseCard ? new TextDecoder().decode(await baseCard.blob.arrayBuffer()) : null,
+    baseCard: baseCard ? await headOf(baseCard) : null,
     className: config.className,
     folder,
     hasCompanions: companions.some(({ path }) => path === MODEL_INDEX),
@@ -118,6 +125,13 @@ export async function studentFolder(options: StudentFolderOptions): Promise<read
 const README = 'README.md';
 const TEACHER_README = 'README.teacher.md';
 const MODEL_INDEX = 'model_index.json';
+
+/** Enough for a card's front matter, which is all that is taken from it. */
+const CARD_HEAD_BYTES = 2 ** 18;
+
+async function headOf({ path, blob }: NamedBlob): Promise<string> {
+  return new TextDecoder().decode(await readRange(blob, path, 0, Math.min(blob.size, CARD_HEAD_BYTES)));
+}
 
 function textBlob(text: string): BlobLike {
   return new Blob([text]);

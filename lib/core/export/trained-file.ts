@@ -2,7 +2,13 @@
  * What training leaves: a student (one block, names without a block's prefix) or the fine-tuned whole (names of the
  * student model). Checked against teacher, interval and shapes before anything is made from it; docs/student-format.md.
  */
-import { type BlobLike, type NamedBlob, readSafetensorsHeader, type TensorInfo } from '../checkpoint/index.ts';
+import {
+  type BlobLike,
+  type NamedBlob,
+  readRange,
+  readSafetensorsHeader,
+  type TensorInfo,
+} from '../checkpoint/index.ts';
 import { ContiguaError } from '../errors.ts';
 import { type BlockInterval, formatIntervalKeys } from '../interval/index.ts';
 import type { ExpectedTensor } from '../model/config-index.ts';
@@ -72,8 +78,8 @@ export async function openFineTuned(
 export async function checkTrainedValues(tensors: TrainedTensors): Promise<void> {
   for (const [tensor, { blob, file }] of tensors) {
     for (let start = 0; start < blob.size; start += CHECKED_AT_ONCE) {
-      const bytes = await blob.slice(start, start + CHECKED_AT_ONCE).arrayBuffer();
-      checkValues(new Float32Array(bytes), 'F32', start / 4, { file, tensor });
+      const bytes = await readRange(blob, file, start, Math.min(start + CHECKED_AT_ONCE, blob.size));
+      checkValues(new Float32Array(bytes.buffer), 'F32', start / 4, { file, tensor });
     }
   }
 }
