@@ -1,0 +1,60 @@
+/** One input of a run, made and read in this process: what it was, how it ended, what is wrong with that. */
+import { ContiguaError } from '../../lib/core/errors.ts';
+import { seededRandom } from '../../lib/core/random.ts';
+import { type Files, TARGETS } from './targets.ts';
+
+export interface Outcome {
+  readonly index: number;
+  readonly kind: string;
+  /** `read`, or the code of the refusal; a foreign error's name where one was thrown. */
+  readonly ended: string;
+  readonly message: string;
+  /** Null where all is well. */
+  readonly wrong: string | null;
+  /** Of all threads of this process. */
+  readonly cpuMs: number;
+}
+
+/** Characters; a refusal's parts are bounded one by one. */
+const MAX_MESSAGE = 2500;
+const CHOICES = TARGETS.flatMap((target) => Array.from({ length: target.share ?? 1 }, () => target));
+
+/** The same seed and index make the same input, whatever was read before. */
+export function inputOf(seed: number, index: number) {
+  const random = seededRandom(seed * 2 ** 24 + index);
+  const target = CHOICES[index % CHOICES.length]!;
+  return { target, files: target.damage(random), random };
+}
+
+export async function runCase(seed: number, index: number): Promise<Outcome> {
+  const { target, files, random } = inputOf(seed, index);
+  const before = process.cpuUsage();
+  const result = await outcomeOf(target.read(files, random));
+  const { user, system } = process.cpuUsage(before);
+  return { index, kind: target.kind, ...result, cpuMs: (user + system) / 1000 };
+}
+
+export function filesOf(seed: number, index: number): Files {
+  return inputOf(seed, index).files;
+}
+
+async function outcomeOf(reading: Promise<unknown>): Promise<Pick<Outcome, 'ended' | 'message' | 'wrong'>> {
+  try {
+    await reading;
+    return { ended: 'read', message: '', wrong: null };
+  } catch (thrown) {
+    if (!(thrown instanceof ContiguaError)) {
+      const [name, message] = thrown instanceof Error ? [thrown.name, thrown.message] : ['thrown', String(thrown)];
+      return { ended: name, message: message.slice(0, MAX_MESSAGE), wrong: 'no ContiguaError' };
+    }
+    return { ended: thrown.code, message: thrown.message.slice(0, MAX_MESSAGE), wrong: faultOf(thrown) };
+  }
+}
+
+function faultOf({ code, message }: ContiguaError): string | null {
+  if (code === 'internal') return 'code `internal`';
+  if (message.length > MAX_MESSAGE) return `a message of ${message.length} characters`;
+  return /\p{Cc}|\p{Surrogate}|[\u202a-\u202e\u2066-\u2069]/u.test(message)
+    ? 'a message that is not safe to print'
+    : null;
+}
