@@ -91,6 +91,20 @@ describe('a model folder on a server', () => {
     expect(await list()).toEqual(['transformer/config.json', 'transformer/diffusion_pytorch_model.safetensors']);
   });
 
+  it.each([
+    ['nested 20,000 levels deep', '['.repeat(20_000), /index\.json: The JSON is nested too deeply/],
+    [
+      'of a thousand shards and one',
+      JSON.stringify({ weight_map: Object.fromEntries(Array.from({ length: 1001 }, (_, i) => [`t${i}`, `s-${i}`])) }),
+      /index\.json: The index names too many shards; found 1001; expected at most 1000/,
+    ],
+  ])('refuses an index %s before it asks for a shard', async (_, index, message) => {
+    const path = 'transformer/diffusion_pytorch_model.safetensors.index.json';
+    const { list, asked } = server({ ...config, [path]: index });
+    await expect(list()).rejects.toThrow(message);
+    expect(asked.some((one) => one.includes('s-'))).toBe(false);
+  });
+
   it('follows an index to its shards, and never out of the folder', async () => {
     const index = { weight_map: { a: 's-1.safetensors', b: 's-2.safetensors', c: 's-1.safetensors', d: '../secret' } };
     const { list, asked } = server({

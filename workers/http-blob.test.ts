@@ -170,3 +170,26 @@ describe('a file over HTTP', () => {
     await expect(bytesOf(blob.slice(2 * MIB, 2 * MIB + 4))).rejects.toThrow(/cannot be reached/);
   });
 });
+
+describe('a server that sends more than was asked for', () => {
+  it('is stopped where it says so', async () => {
+    const { url } = await serveFile((_, response) => {
+      response.writeHead(200, { 'Content-Length': 2 ** 31 });
+      response.write('x');
+    });
+    await expect(openHttpBlob(url, 'model.safetensors')).rejects.toThrow(
+      /model\.safetensors: .*sends the whole file.*too large; found more; expected at most 1,073,741,824 bytes/,
+    );
+  });
+
+  it('is stopped where it does not', async () => {
+    const { url } = await serveFile((_, response) => {
+      response.writeHead(206, { 'Content-Range': `bytes 0-${MIB - 1}/${file.length}` });
+      const timer = setInterval(() => response.write(Buffer.alloc(MIB)), 1);
+      response.on('close', () => clearInterval(timer));
+    });
+    await expect(openHttpBlob(url, 'model.safetensors')).rejects.toThrow(
+      /model\.safetensors: .*sent too much; found more; expected at most 1,048,576 bytes/,
+    );
+  });
+});

@@ -25,6 +25,15 @@ test('gives back the bits that were stored, to whoever opens the same origin', a
   expect(await (await openStateCache(url, BUDGET, 'b')).load('0-1')).toBeNull();
 });
 
+test('a file larger than states ever are is gone, unread', async () => {
+  const cache = await openStateCache(url, BUDGET, 'a');
+  await cache.store('0-1', values);
+  const [folder] = await readdir(root);
+  await truncate(join(root, folder!, '0-1.f32'), 2.5e9);
+  expect(await cache.load('0-1')).toBeNull();
+  expect(await cache.has('0-1')).toBe(false);
+});
+
 test('states that a crash tore are gone, not wrong', async () => {
   const cache = await openStateCache(url, BUDGET, 'a');
   await cache.store('0-1', values);

@@ -30,6 +30,7 @@ const good = (): Record<string, TensorToWrite> => ({
   text: floats('encoder_hidden_states', [SAMPLES, 4, 16], (i) => i / 4),
   timestep: floats('timestep', [SAMPLES], (i) => [0.75, 0.25, 0.75][i]!),
 });
+const DEEP = '['.repeat(20_000) + ']'.repeat(20_000);
 const file = (
   tensors: Record<string, TensorToWrite | undefined>,
   metadata: Record<string, string> = { img_shapes: '[[1, 2, 3]]' },
@@ -147,6 +148,7 @@ describe('a calibration file', () => {
     ],
     ['no image shapes', () => file(good(), {}), /› img_shapes: .*nothing.*JSON/],
     ['image shapes in Python’s notation', () => file(good(), { img_shapes: '[(1, 2, 3)]' }), /not JSON.*\(1, 2, 3\)/],
+    ['image shapes 20,000 levels deep', () => file(good(), { img_shapes: DEEP }), /› img_shapes: .*nested too deeply/],
     ['image shapes that are unusable', () => file(good(), { img_shapes: '[[1, 2]]' }), /img_shapes is unusable/],
     ['image shapes of no image', () => file(good(), { img_shapes: '[]' }), /img_shapes is unusable/],
     [

@@ -112,9 +112,10 @@ async function readFinite(checkpoint: Checkpoint, tensor: string, invalid: Inval
   const info = checkpoint.tensors.get(tensor);
   if (info && !isFloatDType(info.dtype)) throw invalid('Wrong dtype', tensor, info.dtype, 'F32, BF16, F16 or F64');
   const values = await checkpoint.readFloat32(tensor);
-  const at = values.findIndex((value) => !Number.isFinite(value));
-  if (at >= 0)
+  for (let at = 0; at < values.length; at++) {
+    if (Number.isFinite(values[at])) continue;
     throw invalid('A value is not finite', tensor, `${values[at]} at element ${at}`, 'finite numbers', VALUES);
+  }
   return values;
 }
 

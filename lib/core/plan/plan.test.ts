@@ -177,6 +177,8 @@ describe('pluggedPlan', () => {
   });
 });
 
+const DEEP = '['.repeat(20_000) + ']'.repeat(20_000);
+
 describe('parsePlan', () => {
   it('gives back what was written', () => {
     expect(parsePlan(formatPlan(plan), 'plan.json')).toEqual(plan);
@@ -225,6 +227,8 @@ describe('parsePlan', () => {
       spoilt({ blockMap: plan.blockMap.with(2, { old: 2, new: 2, fate: 'kept' }) }),
       /`blockMap\[2\]` contradicts/,
     ],
+    ['20,000 levels', DEEP, /nested too deeply; found more than 127 levels/],
+    ['20,000 levels in a field that it does not know', spoilt({ note: 'x' }).replace('"x"', DEEP), /nested too deeply/],
     [
       'a strange fingerprint',
       spoilt({ model: { ...plan.model, fingerprint: 'abc' } }),

@@ -74,6 +74,8 @@ describe('parseReport', () => {
   it.each<[string, string, RegExp]>([
     ['an empty file', '', /report\.json: The file is empty; found 0 bytes/],
     ['something that is not JSON', '{"version":', /report\.json: The file is not JSON/],
+    ['20,000 levels', '['.repeat(20_000) + ']'.repeat(20_000), /nested too deeply; found more than 127 levels/],
+    ['65 MiB', `"${' '.repeat(65 * 2 ** 20)}"`, /report\.json: The file is too large; found 68,157,442 bytes/],
     ['an array', '[]', /holds something else; found \[\], without a `version`; expected a report\.json of Contigua/],
     ['a newer version', spoilt(['version'], 2), /newer Contigua; found version 2; expected version 1/],
     ['a missing part', spoilt(['calibration'], undefined), /`calibration` is wrong; found nothing; expected object/],
