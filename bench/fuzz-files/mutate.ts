@@ -232,7 +232,7 @@ const HEADER_CHANGES: readonly HeaderChange[] = [
     ),
   // Many empty tensors.
   (random, header) => {
-    const count = pick(random, [1000, 50_000, 140_000]);
+    const count = pick(random, [1000, 40_000, 70_000, 300_000]);
     const empty = Array.from({ length: count }, (_, i) => `"t${i}":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}`);
     return `{${empty.join()},${header.trimStart().slice(1)}`;
   },

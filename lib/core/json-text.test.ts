@@ -54,6 +54,11 @@ describe('parseJson', () => {
     expect(refusalOf(`[${'[],'.repeat(1_100_000)}1]`).message).toMatch(/too many values; found more than 2,097,152/);
   });
 
+  it('refuses more keys than a header of 65,536 tensors holds', () => {
+    const text = `{${Array.from({ length: 300_001 }, (_, i) => `"${i}":0`).join()}}`;
+    expect(refusalOf(text).message).toMatch(/too many keys; found more than 300,000; expected at most 300,000/);
+  });
+
   it.each(['"\\ud800"', '{"\\uDFFF":1}', '["\\ud83d\\u0041"]', '"\\\\\\ud800"'])('refuses half a pair: %s', (text) => {
     expect(refusalOf(text).message).toMatch(/not Unicode/);
   });

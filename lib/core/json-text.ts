@@ -1,7 +1,7 @@
 /**
  * JSON from outside, parsed within limits. `JSON.parse` accepts any depth and size, and what walks the value afterwards
  * (`JSON.stringify`, a structured clone) then overflows its stack or fills the memory. So the text is scanned once
- * before it is parsed: its length, how deep it nests, how many values it holds, and that its strings are Unicode.
+ * before it is parsed: its length, how deep it nests, how many values and keys it holds, and that its strings are Unicode.
  */
 import { ContiguaError, type ErrorCode } from './errors.ts';
 
@@ -10,13 +10,16 @@ const MAX_JSON_DEPTH = 127;
 /** Commas and opened containers. A report of 300 blocks holds 1.8 million; parsed, this many take at most a few hundred MB. */
 const MAX_JSON_VALUES = 2 ** 21;
 
+/** Each distinct key costs several times what a value does. 65,536 tensors of four keys, and some. */
+const MAX_JSON_KEYS = 300_000;
+
 const MIB = 2 ** 20;
 /** Largest size of each kind of JSON file, in bytes: far above any real one. Checked before the file is read. */
 export const MAX_JSON_BYTES = {
   /** A diffusers config has 1 kB. */
   config: MIB,
   scheduler: MIB,
-  /** 130,000 tensors of 120 bytes. */
+  /** 65,536 tensors of 120 bytes take half. */
   index: 16 * MIB,
   /** The sample's has 300 bytes, a language model's 3 MB. */
   vocabulary: 16 * MIB,
@@ -92,6 +95,7 @@ interface Problem {
 function problemOf(text: string): Problem | null {
   let depth = 0;
   let values = 0;
+  let keys = 0;
   let escapeAt = nextEscape(text, 0);
   for (let at = 0; at < text.length; at++) {
     switch (text.charCodeAt(at)) {
@@ -128,20 +132,22 @@ function problemOf(text: string): Problem | null {
       case COMMA:
         values++;
         break;
+      case COLON:
+        keys++;
+        break;
     }
-    if (values > MAX_JSON_VALUES) {
-      const limit = MAX_JSON_VALUES.toLocaleString('en-US');
-      return {
-        summary: 'The JSON holds too many values',
-        found: `more than ${limit}`,
-        allowed: `at most ${limit}`,
-      };
-    }
+    if (values > MAX_JSON_VALUES) return tooMany('values', MAX_JSON_VALUES);
+    if (keys > MAX_JSON_KEYS) return tooMany('keys', MAX_JSON_KEYS);
   }
   return null;
 }
 
-const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c];
+function tooMany(what: string, count: number): Problem {
+  const limit = count.toLocaleString('en-US');
+  return { summary: `The JSON holds too many ${what}`, found: `more than ${limit}`, allowed: `at most ${limit}` };
+}
+
+const [QUOTE, BACKSLASH, COMMA, COLON] = [0x22, 0x5c, 0x2c, 0x3a];
 const [OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] = [0x7b, 0x7d, 0x5b, 0x5d];
 
 /** Index of the quote that closes the string opened at `open`, or −1. */

@@ -17,8 +17,8 @@ export interface SafetensorsHeader {
 }
 
 const LENGTH_BYTES = 8;
-/** 1,024 blocks of 128 tensors; Qwen-Image has 1,933. */
-const MAX_TENSORS = 2 ** 17;
+/** 1,024 blocks of 64 tensors; Qwen-Image has 60 of 32. */
+const MAX_TENSORS = 2 ** 16;
 /** Enough for the header of a model of a few hundred tensors, so that most files need one read. */
 const FIRST_READ_BYTES = 128 * 1024;
 const HINT = 'The file is damaged or no safetensors file; download or export it again.';
