@@ -93,6 +93,7 @@ const HOSTILE: readonly ((random: SeededRandom) => Written)[] = [
   '['.repeat(50_000),
   `[${'0,'.repeat(200_000)}0]`,
   `[${'{},'.repeat(100_000)}{}]`,
+  `[${'"x",'.repeat(300_000)}"x"]`,
   `"${'y'.repeat(300_000)}"`,
   ...NAMES.map((name) => JSON.stringify(name)),
 ].map((text) => () => new Written(text));

@@ -1,5 +1,12 @@
 /** The tensor-free half of this stage, for the page and the planner. */
-export { type Family, type ModelConfig, outputFeatures, parseModelConfig, SUPPORTED_CLASSES } from './config.ts';
+export {
+  type Family,
+  MAX_BLOCKS,
+  type ModelConfig,
+  outputFeatures,
+  parseModelConfig,
+  SUPPORTED_CLASSES,
+} from './config.ts';
 export {
   countFlops,
   countParameters,

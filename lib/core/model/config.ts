@@ -51,7 +51,7 @@ const UNSUPPORTED_OPTIONS = ['guidance_embeds', 'zero_cond_t', 'use_additional_t
 /** Block lists of PPCL's width-pruned students, whose blocks have other tensors; empty lists change nothing. */
 const UNSUPPORTED_LISTS = ['single_stream_index', 'ffn_proj_index', 'ehs_proj_index'];
 /** Far above any real value; a hostile config shall not make us list a billion tensors. */
-const MAX_BLOCKS = 1024;
+export const MAX_BLOCKS = 1024;
 const MAX_SIZE = 2 ** 20;
 
 export function parseModelConfig(text: string, file: string): ModelConfig {

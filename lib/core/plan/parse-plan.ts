@@ -5,6 +5,7 @@
 import { ContiguaError } from '../errors.ts';
 import { formatLayerIndex, intervalSetOf, removedCount } from '../interval/index.ts';
 import { MAX_JSON_BYTES } from '../json-text.ts';
+import { MAX_BLOCKS } from '../model/config-index.ts';
 import { parseJsonFile } from '../report/index.ts';
 import { blockMapOf } from './block-map.ts';
 import { PLAN_VERSION, type Plan } from './plan.ts';
@@ -21,6 +22,14 @@ export function parsePlan(text: string, file: string): Plan {
     maxBytes: MAX_JSON_BYTES.plan,
   });
   const { numBlocks } = plan.model;
+  if (numBlocks > MAX_BLOCKS) {
+    throw new ContiguaError('plan-invalid', '`model.numBlocks` is more than any model has', {
+      file,
+      found: String(numBlocks),
+      expected: `at most ${MAX_BLOCKS}`,
+      hint: HINT,
+    });
+  }
   const set = intervalSetOf(plan.intervals, numBlocks, file);
   plan.intervals.forEach(({ first, last }, i) => {
     if (first === set[i]?.first) return;

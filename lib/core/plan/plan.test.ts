@@ -227,6 +227,15 @@ describe('parsePlan', () => {
       spoilt({ blockMap: plan.blockMap.with(2, { old: 2, new: 2, fate: 'kept' }) }),
       /`blockMap\[2\]` contradicts/,
     ],
+    [
+      'more blocks than any model has',
+      spoilt({
+        model: { ...plan.model, numBlocks: 2 ** 40 },
+        intervals: [],
+        blocks: { before: 2 ** 40, after: 2 ** 40 },
+      }),
+      /`model\.numBlocks` is more than any model has; found 1099511627776; expected at most 1024/,
+    ],
     ['20,000 levels', DEEP, /nested too deeply; found more than 127 levels/],
     ['20,000 levels in a field that it does not know', spoilt({ note: 'x' }).replace('"x"', DEEP), /nested too deeply/],
     [

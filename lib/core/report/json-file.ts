@@ -35,7 +35,11 @@ export function parseJsonFile<T>(text: string, file: string, schema: z.ZodMiniTy
     const found = `${shown(value)}, without a \`version\``;
     throw new ContiguaError(code, 'The file holds something else', { file, found, expected, hint });
   }
-  const parsed = schema.safeParse(value);
+  const parsed = checked(value, schema);
+  if (parsed === null) {
+    const found = 'more than 100,000 wrong values';
+    throw new ContiguaError(code, 'The file holds something else', { file, found, expected, hint });
+  }
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const path = issue?.path ?? [];
@@ -49,6 +53,16 @@ export function parseJsonFile<T>(text: string, file: string, schema: z.ZodMiniTy
       hint,
     },
   );
+}
+
+/** Null where there are so many issues that zod, which passes them on as arguments, overflows the stack. */
+function checked<T>(value: unknown, schema: z.ZodMiniType<T>): z.core.util.SafeParseResult<T> | null {
+  try {
+    return schema.safeParse(value);
+  } catch (thrown) {
+    if (thrown instanceof RangeError) return null;
+    throw thrown;
+  }
 }
 
 /** `intervals[2].first` */

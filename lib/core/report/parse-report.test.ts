@@ -75,6 +75,11 @@ describe('parseReport', () => {
     ['an empty file', '', /report\.json: The file is empty; found 0 bytes/],
     ['something that is not JSON', '{"version":', /report\.json: The file is not JSON/],
     ['20,000 levels', '['.repeat(20_000) + ']'.repeat(20_000), /nested too deeply; found more than 127 levels/],
+    [
+      'two million wrong values',
+      JSON.stringify({ ...report, blockMs: Array.from({ length: 2_000_000 }, () => 'x') }),
+      /holds something else; found more than 100,000 wrong values/,
+    ],
     ['65 MiB', `"${' '.repeat(65 * 2 ** 20)}"`, /report\.json: The file is too large; found 68,157,442 bytes/],
     ['an array', '[]', /holds something else; found \[\], without a `version`; expected a report\.json of Contigua/],
     ['a newer version', spoilt(['version'], 2), /newer Contigua; found version 2; expected version 1/],
