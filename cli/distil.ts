@@ -20,8 +20,9 @@ import { assertExportable, type ExportChoice, exportRun } from './export-run.ts'
 import { followRun, measureSubset } from './follow-run.ts';
 import { BACKEND_OPTIONS, localPaths, withBackend } from './local-backend.ts';
 import { modelSource } from './model-worker.ts';
-import { readText, tell, writeText } from './output.ts';
+import { tell, writeText } from './output.ts';
 import { progressOn } from './progress.ts';
+import { readText } from './read-text.ts';
 import { clock } from './run-progress.ts';
 
 const DTYPES = ['teacher', 'F32'] as const;

@@ -13,7 +13,7 @@ import type { Backend } from '../lib/server/backend.ts';
 import { nodeFiles } from '../workers/node-files.ts';
 import { openTeacher } from '../workers/open-teacher.ts';
 import type { Progress } from '../workers/protocol.ts';
-import { readText } from './output.ts';
+import { readText } from './read-text.ts';
 import { makeResultFolder, openResult } from './result-files.ts';
 
 export interface ExportChoice {

@@ -1,8 +1,8 @@
 /**
- * Reads inputs, and writes results so that a file under its final name is always whole: to a temporary name, to disk, then
+ * Writes results so that a file under its final name is always whole: to a temporary name, to disk, then
  * renamed. What goes to the terminal is made printable: names come from files and from other users' requests.
  */
-import { access, constants, open, rename, rm, stat } from 'node:fs/promises';
+import { access, constants, rename, rm, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { ContiguaError } from '../lib/core/errors.ts';
 import { printable, printableDocument } from '../lib/core/printable.ts';
@@ -61,35 +61,4 @@ export async function writeText(path: string | undefined, text: string): Promise
 /** One line to stderr, where people read. */
 export function tell(line: string): void {
   console.error(printable(line));
-}
-
-const READ_BYTES = 2 ** 20;
-
-/** UTF-8 text of at most `maxBytes`, of a file or a pipe; a longer one is read no further. */
-export async function readText(path: string, maxBytes: number): Promise<string> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  try {
-    const file = await open(path, 'r');
-    try {
-      while (size <= maxBytes) {
-        const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(READ_BYTES), 0, READ_BYTES);
-        if (bytesRead === 0) break;
-        chunks.push(buffer.subarray(0, bytesRead));
-        size += bytesRead;
-      }
-    } finally {
-      await file.close();
-    }
-  } catch (thrown) {
-    throw new ContiguaError('inputs-invalid', 'The file cannot be read', { file: path, found: reasonOf(thrown) });
-  }
-  if (size > maxBytes) {
-    throw new ContiguaError('inputs-invalid', 'The file is too large', {
-      file: path,
-      found: `more than ${maxBytes.toLocaleString('en-US')} bytes`,
-      expected: `at most ${maxBytes.toLocaleString('en-US')} bytes`,
-    });
-  }
-  return new TextDecoder().decode(Buffer.concat(chunks));
 }

@@ -17,7 +17,8 @@ import type { ModelSummary } from '../workers/protocol.ts';
 import { type Arguments, ENGINE_OPTION, ENGINES, parseArguments, usage } from './arguments.ts';
 import type { CommandContext } from './command.ts';
 import { HEADERS_ONLY, withModel } from './model-worker.ts';
-import { assertWritable, readText, tell, writeFileWhole, writeText } from './output.ts';
+import { assertWritable, tell, writeFileWhole, writeText } from './output.ts';
+import { readText } from './read-text.ts';
 
 const CHOICES = ['detected', 'least-damage'] as const;
 const REPLACEMENTS: readonly Replacement[] = ['removed', 'probes'];

@@ -84,7 +84,7 @@ async function readInChild(index: number): Promise<Ended | string> {
 
 async function started(): Promise<ChildProcess> {
   const entry = fileURLToPath(new URL('child.ts', import.meta.url));
-  const fresh = fork(entry, { execArgv: ['--import', 'tsx', '--max-old-space-size=1024'] });
+  const fresh = fork(entry, { execArgv: [...process.execArgv, '--max-old-space-size=1024'] });
   await new Promise((resolve, reject) => {
     fresh.once('message', resolve);
     fresh.once('exit', (code) => reject(new Error(`The child ended with ${code} before it began`)));

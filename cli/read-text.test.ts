@@ -2,11 +2,11 @@ import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { readText } from './output.ts';
+import { readText } from './read-text.ts';
 
 let folder = '';
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'contigua-output-'));
+  folder = await mkdtemp(join(tmpdir(), 'contigua-read-text-'));
 });
 afterAll(() => rm(folder, { recursive: true }));
 
