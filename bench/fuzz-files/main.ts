@@ -46,7 +46,8 @@ for (const index of indices) {
   if (typeof ended === 'string') await fail(index, ended);
   else {
     record(ended);
-    if (ended.wrong !== null) await fail(index, `${ended.kind}: ${ended.wrong}: ${ended.ended} ${ended.message}`);
+    const fault = ended.wrong ?? ended.unclear;
+    if (fault !== null) await fail(index, `${ended.kind}: ${fault}: ${ended.ended} ${ended.message}`);
     else if (ended.cpuMs > MAX_CPU_MS) await fail(index, `${ended.kind}: ${Math.round(ended.cpuMs)} ms`);
     if (ended.peakBytes > MAX_RESIDENT_BYTES) {
       await fail(index, `${ended.kind}: ${Math.round(ended.peakBytes / 1e6)} MB resident`);

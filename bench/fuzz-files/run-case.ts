@@ -11,6 +11,8 @@ export interface Outcome {
   readonly message: string;
   /** Null where all is well. */
   readonly wrong: string | null;
+  /** Null where a refusal's message is one that a page and a terminal can show. */
+  readonly unclear: string | null;
   /** Of all threads of this process. */
   readonly cpuMs: number;
 }
@@ -38,21 +40,22 @@ export function filesOf(seed: number, index: number): Files {
   return inputOf(seed, index).files;
 }
 
-async function outcomeOf(reading: Promise<unknown>): Promise<Pick<Outcome, 'ended' | 'message' | 'wrong'>> {
+async function outcomeOf(reading: Promise<unknown>): Promise<Pick<Outcome, 'ended' | 'message' | 'wrong' | 'unclear'>> {
   try {
     await reading;
-    return { ended: 'read', message: '', wrong: null };
+    return { ended: 'read', message: '', wrong: null, unclear: null };
   } catch (thrown) {
     if (!(thrown instanceof ContiguaError)) {
       const [name, message] = thrown instanceof Error ? [thrown.name, thrown.message] : ['thrown', String(thrown)];
-      return { ended: name, message: message.slice(0, MAX_MESSAGE), wrong: 'no ContiguaError' };
+      return { ended: name, message: message.slice(0, MAX_MESSAGE), wrong: 'no ContiguaError', unclear: null };
     }
-    return { ended: thrown.code, message: thrown.message.slice(0, MAX_MESSAGE), wrong: faultOf(thrown) };
+    const { code, message } = thrown;
+    const wrong = code === 'internal' ? 'code `internal`' : null;
+    return { ended: code, message: message.slice(0, MAX_MESSAGE), wrong, unclear: faultOf(message) };
   }
 }
 
-function faultOf({ code, message }: ContiguaError): string | null {
-  if (code === 'internal') return 'code `internal`';
+function faultOf(message: string): string | null {
   if (message.length > MAX_MESSAGE) return `a message of ${message.length} characters`;
   return /\p{Cc}|\p{Surrogate}|[\u202a-\u202e\u2066-\u2069]/u.test(message)
     ? 'a message that is not safe to print'
