@@ -6,7 +6,7 @@ import { mkdir, mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { fileCalibration, readForwardInputs } from '../../lib/core/capture/index.ts';
+import { checkCalibration, fileCalibration, readForwardInputs } from '../../lib/core/capture/index.ts';
 import { type BlobLike, type NamedBlob, openCheckpoint, openFile } from '../../lib/core/checkpoint/index.ts';
 import { sparseBlob } from '../../lib/core/checkpoint/testing.ts';
 import { studentFolder } from '../../lib/core/export/index.ts';
@@ -146,6 +146,7 @@ export const TARGETS: readonly Target[] = [
     share: 2,
   },
   safetensors('inputs.safetensors', seeds.calibration, (file) => readForwardInputs(file, seeds.config)),
+  safetensors('uploaded calibration', seeds.calibration, (file) => checkCalibration(file, seeds.config, 400)),
   safetensors('student.safetensors', seeds.student, async (file) => {
     await checkTrainedValues(await openStudent(file, { ...wanted, interval: seeds.interval }, seeds.block));
   }),

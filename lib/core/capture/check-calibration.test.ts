@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { type NamedBlob, type TensorToWrite, writeSafetensors } from '../checkpoint/index.ts';
+import { type NamedBlob, safetensorsLayout, type TensorToWrite, writeSafetensors } from '../checkpoint/index.ts';
+import { countingReads, sparseBlob } from '../checkpoint/testing.ts';
 import { goldenQ1 } from '../model/index.ts';
 import { fromFloat32 } from '../tensor/index.ts';
 import { checkCalibration } from './check-calibration.ts';
@@ -93,4 +94,22 @@ describe('checking a calibration', () => {
     expect(largest()).toBeLessThan(Math.max(PORTION, file.blob.size / 2));
     await expect(checkCalibration(file, config)).rejects.toThrow(new RegExp(message.source.split('; found')[0]!));
   });
+});
+
+test('a calibration that no memory holds is refused by its header', async () => {
+  const samples = 2 ** 18;
+  const { header, tensors } = safetensorsLayout(
+    [
+      { name: 'hidden_states', dtype: 'F32', shape: [samples, 6, 16] },
+      { name: 'encoder_hidden_states', dtype: 'F32', shape: [samples, 4, 16] },
+      { name: 'timestep', dtype: 'F32', shape: [samples] },
+    ],
+    { img_shapes: '[[1, 2, 3]]' },
+  );
+  const size = header.length + tensors.reduce((sum, { shape }) => sum + 4 * shape.reduce((x, y) => x * y, 1), 0);
+  const { blob, reads } = countingReads(sparseBlob(size, header));
+  await expect(checkCalibration({ path: 'night.safetensors', blob }, config)).rejects.toThrow(
+    /night\.safetensors › hidden_states: There are too many samples.*at most 131072 samples/,
+  );
+  expect(reads).toHaveLength(1);
 });

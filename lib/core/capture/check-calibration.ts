@@ -6,18 +6,22 @@ import {
   type Checkpoint,
   type NamedBlob,
   openFile,
+  readRange,
   type TensorInfo,
   tensorBytes,
   writeSafetensors,
 } from '../checkpoint/index.ts';
 import { ContiguaError } from '../errors.ts';
 import type { ModelConfig } from '../model/index.ts';
-import { readForwardFile } from './forward-file.ts';
+import { readForwardFile, refuseTooManySamples } from './forward-file.ts';
 
 const PORTION_BYTES = 8 * 2 ** 20;
 const CODE = 'calibration-invalid';
 
-/** Rejects as `fileCalibration` would; an element or sample that it names is counted within the samples that it names too. */
+/**
+ * Rejects as `fileCalibration` would, but for the states of its analysis, which training does not hold at once. An
+ * element or sample that it names is counted within the samples that it names too.
+ */
 export async function checkCalibration(
   file: NamedBlob,
   config: ModelConfig,
@@ -25,14 +29,21 @@ export async function checkCalibration(
 ): Promise<void> {
   const checkpoint = await openFile(file);
   const tensors = [...checkpoint.tensors.values()];
-  const samples = checkpoint.tensors.get('hidden_states')?.shape[0] ?? 0;
+  const [samples = 0, imageTokens = 0] = checkpoint.tensors.get('hidden_states')?.shape ?? [];
+  const [, textTokens = 0] = checkpoint.tensors.get('encoder_hidden_states')?.shape ?? [];
+  if (imageTokens + textTokens > 0) {
+    const counts = { batch: samples, imageTokens, textTokens };
+    refuseTooManySamples(counts, config, 'inputs', (summary, tensor, found, expected, hint) => {
+      return new ContiguaError(CODE, summary, { file: file.path, tensor, found, expected, ...(hint ? { hint } : {}) });
+    });
+  }
   const sampleBytes = tensors.reduce((sum, { shape, start, end }) => sum + (shape[0] === samples ? end - start : 0), 0);
   const portion = Math.max(1, Math.floor((portionBytes * samples) / Math.max(1, sampleBytes)));
-  if (portion >= samples) return void (await readForwardFile(file, config, CODE));
+  if (portion >= samples) return void (await readForwardFile(file, config, CODE, 'inputs'));
   for (let from = 0; from < samples; from += portion) {
     const to = Math.min(samples, from + portion);
     const part = await samplesOf(checkpoint, file, samples, from, to);
-    await readForwardFile(part, config, CODE).catch((thrown: unknown) => {
+    await readForwardFile(part, config, CODE, 'inputs').catch((thrown: unknown) => {
       if (!(thrown instanceof ContiguaError)) throw thrown;
       const found = `${thrown.details.found ?? 'this'} (samples ${from} to ${to - 1} of ${samples})`;
       throw new ContiguaError(thrown.code, thrown.summary, { ...thrown.details, found });
@@ -52,7 +63,7 @@ async function samplesOf(
     const rowBytes = tensorBytes({ dtype, shape: [1, ...shape.slice(1)] });
     const isPerSample = shape[0] === samples && Number.isInteger(rowBytes) && rowBytes * samples === end - start;
     if (!isPerSample) return { name, dtype, shape: [0, ...shape], bytes: new Uint8Array(0) };
-    const bytes = new Uint8Array(await blob.slice(start + from * rowBytes, start + to * rowBytes).arrayBuffer());
+    const bytes = await readRange(blob, path, start + from * rowBytes, start + to * rowBytes);
     return { name, dtype, shape: [to - from, ...shape.slice(1)], bytes };
   });
   return { path, blob: new Blob([writeSafetensors(await Promise.all(parts), Object.fromEntries(metadata))]) };

@@ -51,7 +51,7 @@ export async function readForwardFile(
   if (batch * imageTokens * textTokens === 0) {
     throw invalid('There are no samples or no tokens', 'hidden_states', shown(hiddenShape), 'at least one of each');
   }
-  refuseLarge({ batch, imageTokens, textTokens }, config, use, invalid);
+  refuseTooManySamples({ batch, imageTokens, textTokens }, config, use, invalid);
   const imageShapes = parseImageShapes(checkpoint.metadata.get('img_shapes'), imageTokens, file, code, invalid);
 
   const timestep = await readFinite(checkpoint, 'timestep', invalid);
@@ -77,10 +77,16 @@ export async function readForwardFile(
   };
 }
 
-type Invalid = (summary: string, tensor: string, found: string, expected: string, hint?: string) => ContiguaError;
+export type Invalid = (
+  summary: string,
+  tensor: string,
+  found: string,
+  expected: string,
+  hint?: string,
+) => ContiguaError;
 
 /** Refuses what the memory cannot hold before any of it is read. */
-function refuseLarge(
+export function refuseTooManySamples(
   { batch, imageTokens, textTokens }: Pick<TransformerInputs, 'batch' | 'imageTokens' | 'textTokens'>,
   { inChannels, textDim, width }: ModelConfig,
   use: 'states' | 'inputs',
