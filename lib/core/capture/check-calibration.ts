@@ -13,7 +13,7 @@ import {
 } from '../checkpoint/index.ts';
 import { ContiguaError } from '../errors.ts';
 import type { ModelConfig } from '../model/index.ts';
-import { readForwardFile, refuseTooManySamples } from './forward-file.ts';
+import { FORWARD_TENSORS, readForwardFile, refuseTooManySamples } from './forward-file.ts';
 
 const PORTION_BYTES = 8 * 2 ** 20;
 const CODE = 'calibration-invalid';
@@ -28,7 +28,7 @@ export async function checkCalibration(
   portionBytes = PORTION_BYTES,
 ): Promise<void> {
   const checkpoint = await openFile(file);
-  const tensors = [...checkpoint.tensors.values()];
+  const tensors = tensorsOf(checkpoint);
   const [samples = 0, imageTokens = 0] = checkpoint.tensors.get('hidden_states')?.shape ?? [];
   const [, textTokens = 0] = checkpoint.tensors.get('encoder_hidden_states')?.shape ?? [];
   if (imageTokens + textTokens > 0) {
@@ -53,18 +53,26 @@ export async function checkCalibration(
 
 /** A file of these samples alone; of a tensor without a row per sample no values, so that its shape is refused as it is. */
 async function samplesOf(
-  { tensors, metadata }: Checkpoint,
+  checkpoint: Checkpoint,
   { path, blob }: NamedBlob,
   samples: number,
   from: number,
   to: number,
 ): Promise<NamedBlob> {
-  const parts = [...tensors.values()].map(async ({ name, dtype, shape, start, end }: TensorInfo) => {
+  const parts = tensorsOf(checkpoint).map(async ({ name, dtype, shape, start, end }: TensorInfo) => {
     const rowBytes = tensorBytes({ dtype, shape: [1, ...shape.slice(1)] });
     const isPerSample = shape[0] === samples && Number.isInteger(rowBytes) && rowBytes * samples === end - start;
     if (!isPerSample) return { name, dtype, shape: [0, ...shape], bytes: new Uint8Array(0) };
     const bytes = await readRange(blob, path, start + from * rowBytes, start + to * rowBytes);
     return { name, dtype, shape: [to - from, ...shape.slice(1)], bytes };
   });
-  return { path, blob: new Blob([writeSafetensors(await Promise.all(parts), Object.fromEntries(metadata))]) };
+  return {
+    path,
+    blob: new Blob([writeSafetensors(await Promise.all(parts), Object.fromEntries(checkpoint.metadata))]),
+  };
+}
+
+/** Those that are read: a file may hold thousands of others, which no portion shall carry. */
+function tensorsOf({ tensors }: Checkpoint): TensorInfo[] {
+  return FORWARD_TENSORS.flatMap((name) => tensors.get(name) ?? []);
 }

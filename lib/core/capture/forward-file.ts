@@ -11,6 +11,9 @@ import { isFloatDType } from '../tensor/index.ts';
 
 const HINT =
   'Name the tensors as the arguments of diffusers’ forward call and put img_shapes as JSON into the metadata.';
+const MASK = 'encoder_hidden_states_mask';
+/** All that is read of a file; further tensors are left alone. */
+export const FORWARD_TENSORS: readonly string[] = ['hidden_states', 'encoder_hidden_states', MASK, 'timestep'];
 /** The file is laid out well; what is in it is not what a pipeline passes. */
 const VALUES = 'Save the arguments of the forward call as the pipeline passes them.';
 
@@ -124,8 +127,6 @@ async function readFinite(checkpoint: Checkpoint, tensor: string, invalid: Inval
   }
   return values;
 }
-
-const MASK = 'encoder_hidden_states_mask';
 
 /** null when the file has no mask: then every token is valid. */
 async function readMask(
