@@ -21,6 +21,7 @@ import { readEnv, type ServerEnv } from '../env.ts';
 import type { Timing } from '../runs/context.ts';
 import { openRuns } from '../runs/open.ts';
 import type { StartCompute } from '../worker/compute-slot.ts';
+import { smallDisk } from './small-disk.ts';
 
 /** A fraction of the real durations, with a lease that a busy machine's pauses do not use up. */
 export const SHORT: Timing = {
@@ -93,6 +94,8 @@ export interface Setting {
   letGo(): Promise<void>;
   /** Fakes die at their start as long as this is set. */
   stillborn(set: boolean): Promise<void>;
+  /** The data folder has a small file system of its own. */
+  readonly onSmallDisk: boolean;
   remove(): Promise<void>;
 }
 
@@ -117,8 +120,12 @@ export async function makeSetting(
   intervals: readonly BlockInterval[] = INTERVALS,
   /** Files of another model than the bundled one, by path. */
   own: Readonly<Record<string, Uint8Array>> | null = null,
+  /** Size of a file system of its own for the data folder, where one can be mounted. */
+  disk: string | null = null,
 ): Promise<Setting> {
   const folder = await mkdtemp(join(tmpdir(), 'contigua-proof-'));
+  await mkdir(join(folder, 'data'));
+  const unmount = disk === null ? null : smallDisk(join(folder, 'data'), disk);
   const logPath = join(folder, 'steps.log');
   const models = own ? join(folder, 'models') : MODELS;
   const model = own ? 'own' : MODEL;
@@ -181,7 +188,11 @@ export async function makeSetting(
     },
     letGo: () => rm(`${logPath}.hold`),
     stillborn: (set) => (set ? writeFile(`${logPath}.stillborn`, '') : rm(`${logPath}.stillborn`)),
-    remove: () => rm(folder, { recursive: true, force: true, maxRetries: 5 }),
+    onSmallDisk: unmount !== null,
+    async remove() {
+      unmount?.();
+      await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+    },
   };
 }
 

@@ -1,5 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ContiguaError } from '../../core/errors.ts';
@@ -10,6 +9,7 @@ import { type BackendOptions, createBackend } from '../create-backend.ts';
 import type { Compute, StartCompute } from '../worker/compute-slot.ts';
 import { startHost } from './host-process.ts';
 import { checksums, isDone, makeSetting, type Setting, startFake, until } from './setting.ts';
+import { fillDisk, smallDisk } from './small-disk.ts';
 
 const ended: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -214,29 +214,6 @@ describe('a host that ends in order', LONG, () => {
   });
 });
 
-/** A file system of so many bytes at `folder`; null where that needs rights that are not there. */
-function smallDisk(folder: string, size: string): (() => void) | null {
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', folder], { stdio: 'ignore' });
-    return () => execFileSync('umount', ['-l', folder], { stdio: 'ignore' });
-  } catch {
-    return null;
-  }
-}
-
-/** Takes what room is left. */
-async function fill(path: string): Promise<void> {
-  for (const size of [2 ** 20, 2 ** 12]) {
-    for (;;) {
-      const full = await writeFile(path, Buffer.alloc(size), { flag: 'a' }).then(
-        () => false,
-        () => true,
-      );
-      if (full) break;
-    }
-  }
-}
-
 describe('a full disk', LONG, () => {
   it('where checkpoints are written: the job says so, keeps what is stored, and ends as if nothing had been', async ({
     skip,
@@ -255,11 +232,11 @@ describe('a full disk', LONG, () => {
     await setting.hold(15);
     const id = await backend.createRun(oneInterval(setting));
     await until(backend, id, ({ jobs }) => jobs[0]?.checkpointStep === 10);
-    await fill(join(scratch, 'filler'));
+    const makeRoom = await fillDisk(scratch);
     await setting.letGo();
     const failed = await until(backend, id, ({ state }) => state === 'failed');
     expect(failed.jobs[0]?.error).toMatch(/There is no room for this file/);
-    await rm(join(scratch, 'filler'));
+    await makeRoom();
     await backend.retryJob(id, '2-3', false);
     const view = await until(backend, id, isDone);
     expect(await checksums(backend, view)).toEqual(calm);
@@ -285,7 +262,7 @@ describe('a full disk', LONG, () => {
     await setting.hold(15);
     const id = await first.createRun(oneInterval(setting));
     await until(first, id, ({ jobs }) => jobs[0]?.checkpointStep === 10);
-    await fill(join(folder, 'filler'));
+    const makeRoom = await fillDisk(folder);
     const acknowledged: string[] = [];
     let refusal: unknown = null;
     for (let i = 0; i < 2_000 && !refusal; i++) {
@@ -301,7 +278,7 @@ describe('a full disk', LONG, () => {
     }
     console.log(`${acknowledged.length} runs were acknowledged on the full disk, then: ${String(refusal)}`);
     expect(refusal).toMatchObject({ code: 'disk-full' });
-    await rm(join(folder, 'filler'));
+    await makeRoom();
     await setting.letGo();
     await first.close();
     const second = await started(setting, { store });

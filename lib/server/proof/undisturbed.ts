@@ -1,5 +1,8 @@
-/** What has to hold of a run that was disturbed, compared with the same run left in peace. */
-import { expect } from 'vitest';
+/**
+ * What has to hold of a run that was disturbed, compared with the same run left in peace. Plain assertions, as it is asked
+ * by tests and by `npm run proof`.
+ */
+import assert from 'node:assert/strict';
 import type { RunView } from '../../core/run/index.ts';
 import type { NumberedEvent } from '../backend.ts';
 import { createBackend } from '../create-backend.ts';
@@ -34,10 +37,13 @@ export async function expectUndisturbed(
   reference: Record<string, string>,
 ): Promise<void> {
   // The weights are those of the run that was left in peace, to the bit.
-  expect(await checksums(backend, view)).toEqual(reference);
+  assert.deepEqual(await checksums(backend, view), reference);
   // Nothing that was told is lost or changed, and the numbers have no gap.
-  expect(stored.map(({ id }) => id)).toEqual(stored.map((_, i) => i + 1));
-  expect(told).toEqual(stored);
+  assert.deepEqual(
+    stored.map(({ id }) => id),
+    stored.map((_, i) => i + 1),
+  );
+  assert.deepEqual(told, stored);
   const checkpoints = new Map<string, number>();
   const begins = new Map<string, number[]>();
   const ends: string[] = [];
@@ -47,7 +53,10 @@ export async function expectUndisturbed(
     if (state === 'done') ends.push(key);
     else if (state === 'running') {
       // An acknowledged checkpoint is never taken back.
-      expect(checkpointStep, `${key}, attempt ${attempt}`).toBeGreaterThanOrEqual(checkpoints.get(key) ?? 0);
+      assert.ok(
+        checkpointStep >= (checkpoints.get(key) ?? 0),
+        `${key}, attempt ${attempt} went back to ${checkpointStep}`,
+      );
       checkpoints.set(key, checkpointStep);
       const starts = begins.get(key) ?? [];
       starts[attempt] ??= checkpointStep;
@@ -55,21 +64,24 @@ export async function expectUndisturbed(
     }
   }
   // Each ended exactly once.
-  expect(ends.toSorted()).toEqual(view.jobs.map(({ key }) => key).toSorted());
+  assert.deepEqual(ends.toSorted(), view.jobs.map(({ key }) => key).toSorted());
   for (const { key, steps, attempt } of view.jobs) {
     // Each attempt began at the newest acknowledged checkpoint, so no more than the work since then was repeated.
     const own = log.filter((line) => line.key === key);
     const allowed = begins.get(key) ?? [];
-    expect(allowed.length, key).toBe(attempt + 1);
+    assert.equal(allowed.length, attempt + 1, key);
     let at = -1;
     for (const line of own) {
-      if (line.begins) expect(allowed, key).toContain(line.step);
-      else expect(line.step, `${key} goes on step by step`).toBe(at + 1);
+      if (line.begins) assert.ok(allowed.includes(line.step), `${key} began at ${line.step}, not one of ${allowed}`);
+      else assert.equal(line.step, at + 1, `${key} goes on step by step`);
       at = line.step;
     }
     // Every step of the curve, once.
     const points = await backend.curve(view.id, key);
-    expect(points.map(({ step }) => step)).toEqual(Array.from({ length: steps }, (_, i) => i + 1));
+    assert.deepEqual(
+      points.map(({ step }) => step),
+      Array.from({ length: steps }, (_, i) => i + 1),
+    );
   }
 }
 
