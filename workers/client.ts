@@ -11,6 +11,10 @@ import { fromWire } from './wire.ts';
 
 export interface CallOptions<K extends TaskName> {
   readonly signal?: AbortSignal;
+  /** Ends the call in order where the task can (see protocol.ts), else as `signal` does. */
+  readonly stop?: AbortSignal;
+  /** A sign of life, from workers that give any: how often the work has paused so far. */
+  onAlive?(turns: number): void;
   onProgress?(progress: Progress<Tasks[K]['partial']>): void;
 }
 
@@ -33,6 +37,7 @@ interface PendingCall {
   resolve(value: unknown): void;
   reject(error: ContiguaError): void;
   onProgress(progress: Progress): void;
+  onAlive(turns: number): void;
 }
 
 /** `watches`: asks the worker for a sign of life while a call waits, for workers whose end nobody is told of. */
@@ -78,6 +83,8 @@ export function createWorkerClient(connect: () => ClientPort, { watches = false 
       // That it came is all it says.
     } else if (reply.type === 'progress') {
       pending.get(reply.id)?.onProgress(reply.progress);
+    } else if (reply.type === 'alive') {
+      pending.get(reply.id)?.onAlive(reply.turns);
     } else if (reply.type === 'error' && reply.id < 0) {
       crash(`the worker could not read a message: ${reply.error.summary}`);
     } else {
@@ -108,9 +115,9 @@ export function createWorkerClient(connect: () => ClientPort, { watches = false 
   }
 
   return {
-    call(task, input, { signal, onProgress } = {}) {
+    call(task, input, { signal, stop: ending, onProgress, onAlive } = {}) {
       return new Promise((resolve, reject) => {
-        if (signal?.aborted) return reject(cancelled());
+        if (signal?.aborted || ending?.aborted) return reject(cancelled());
         if (port === null) return reject(crashed(downReason));
         const id = nextId++;
         const stop = () => {
@@ -120,17 +127,21 @@ export function createWorkerClient(connect: () => ClientPort, { watches = false 
             watch();
           }, CANCEL_GRACE_MS);
         };
+        const end = () => port?.postMessage({ type: 'stop', id });
         let graceTimer: ReturnType<typeof setTimeout> | undefined;
         const settle = (finish: () => void) => {
           clearTimeout(graceTimer);
           signal?.removeEventListener('abort', stop);
+          ending?.removeEventListener('abort', end);
           finish();
         };
         pending.set(id, {
           resolve: (value) => settle(() => resolve(value as Tasks[typeof task]['result'])),
           reject: (error) => settle(() => reject(error)),
           onProgress: (progress) => onProgress?.(progress as Progress<Tasks[typeof task]['partial']>),
+          onAlive: (turns) => onAlive?.(turns),
         });
+        ending?.addEventListener('abort', end, { once: true });
         signal?.addEventListener('abort', stop, { once: true });
         watch();
         try {
@@ -181,6 +192,7 @@ type ParsedReply =
   | { readonly type: 'result'; readonly id: number; readonly value: unknown }
   | { readonly type: 'error'; readonly id: number; readonly error: WireError }
   | { readonly type: 'pong' }
+  | { readonly type: 'alive'; readonly id: number; readonly turns: number }
   | { readonly type: 'engine-lost'; readonly reason: string };
 
 /** Null for anything the protocol does not know. The values inside are the worker's own: one build, one protocol. */
@@ -194,6 +206,7 @@ function parseReply(message: unknown): ParsedReply | null {
   if (message.type === 'progress' && 'progress' in message && isProgress(message.progress)) {
     return { type: 'progress', id, progress: message.progress };
   }
+  if (message.type === 'alive' && 'turns' in message) return { type: 'alive', id, turns: Number(message.turns) };
   if (message.type === 'result' && 'value' in message) return { type: 'result', id, value: message.value };
   if (message.type === 'error' && 'error' in message && isWireError(message.error)) {
     return { type: 'error', id, error: message.error };

@@ -38,7 +38,7 @@ type TrainingTasks = Pick<TaskRunner, 'distil' | 'fineTune' | 'tryStudents'>;
 
 export function createTrainingTasks(session: Session, files: FileHost): TrainingTasks {
   return {
-    async distil({ interval, settings, data, cache, precededBy, resume, saveTo }, { signal, onProgress }) {
+    async distil({ interval, settings, data, cache, precededBy, resume, saveTo }, { signal, stop, onProgress }) {
       const { model, engine } = session;
       const [checked] = intervalSetOf([interval], model.config.numBlocks, 'the interval to distil');
       if (!checked) throw new ContiguaError('internal', 'No interval to distil');
@@ -72,13 +72,14 @@ export function createTrainingTasks(session: Session, files: FileHost): Training
           save: (name, parts) => files.saveFile(new URL(name, withSlash(saveTo)).href, parts),
           onProgress: (partial, done) => onProgress({ stage: 'distil', done, total: settings.steps, partial }),
           signal,
+          stop,
         });
       } finally {
         for (const { weights } of leading) weights.dispose();
       }
     },
 
-    async fineTune({ students: sources, settings, data, resume, saveTo }, { signal, onProgress }) {
+    async fineTune({ students: sources, settings, data, resume, saveTo }, { signal, stop, onProgress }) {
       const { model } = session;
       const transformer = await session.transformer();
       const batches = await batchesFor(model, data, settings, files);
@@ -95,6 +96,7 @@ export function createTrainingTasks(session: Session, files: FileHost): Training
           save: (name, parts) => files.saveFile(new URL(name, withSlash(saveTo)).href, parts),
           onProgress: (partial, done) => onProgress({ stage: 'fine-tune', done, total: settings.steps, partial }),
           signal,
+          stop,
         });
       } finally {
         for (const { weights } of students) weights.dispose();

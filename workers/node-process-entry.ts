@@ -12,6 +12,8 @@ endWithParent(Number(process.argv[2]));
 // A terminal's Ctrl-C reaches the whole group: the parent decides what becomes of the work, and this process ends with it.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
 
+const ALIVE_EVERY_MS = 1_000;
+
 const engines = nodeEngines();
 const server = serve(
   {
@@ -20,5 +22,6 @@ const server = serve(
     onMessage: (listener) => void process.on('message', listener),
   },
   createTasks({ engines, files: nodeFiles }),
+  { aliveEvery: ALIVE_EVERY_MS },
 );
 engines.onLost((reason) => server.engineLost(reason));

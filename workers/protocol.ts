@@ -1,7 +1,8 @@
 /**
  * The one protocol between a host (page, CLI, job process) and a compute worker. A call carries an id; the worker
  * answers with any number of `progress` and exactly one `result` or `error`. `cancel` makes the call end with the
- * error code `cancelled`. Tensors never cross: values are JSON and typed arrays (transferred, see `transferablesOf`).
+ * error code `cancelled` at once; `stop` does so in order: training finishes its step, saves a checkpoint and tells it
+ * first. Tensors never cross: values are JSON and typed arrays (transferred, see `transferablesOf`).
  */
 import type { AnalysisPartial } from '../lib/core/analysis/progress.ts';
 import type { NamedBlob } from '../lib/core/checkpoint/types.ts';
@@ -210,13 +211,16 @@ export type Request =
     }[TaskName]
   | { readonly type: 'cancel'; readonly id: number }
   /** Answered with `pong` as soon as the worker's event loop turns. */
-  | { readonly type: 'ping'; readonly id: number };
+  | { readonly type: 'ping'; readonly id: number }
+  | { readonly type: 'stop'; readonly id: number };
 
 export type Reply =
   | { readonly type: 'progress'; readonly id: number; readonly progress: Progress }
   | { readonly type: 'result'; readonly id: number; readonly value: unknown }
   | { readonly type: 'error'; readonly id: number; readonly error: WireError }
   | { readonly type: 'pong'; readonly id: number }
+  /** From compute processes, about once a second while a call runs: the event loop turns, and the work has paused so often. */
+  | { readonly type: 'alive'; readonly id: number; readonly turns: number }
   /** Unasked: the device went away (GPU device loss). Every later call fails with `engine-lost` until `startEngine`. */
   | { readonly type: 'engine-lost'; readonly reason: string };
 

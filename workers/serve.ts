@@ -4,12 +4,15 @@
  * memory; a queued call can be cancelled at once, a running one at its next await. Nothing thrown is ever swallowed.
  */
 import { ContiguaError } from '../lib/core/errors.ts';
+import { turnsTaken } from '../lib/core/pause.ts';
 import type { ServerPort } from './port.ts';
 import type { Progress, Reply, TaskName, Tasks } from './protocol.ts';
 import { toWire, transferablesOf } from './wire.ts';
 
 export interface CallContext<P = unknown> {
   readonly signal: AbortSignal;
+  /** Fires where the work should end in order: training stores a checkpoint first. Other work ends as with `signal`. */
+  readonly stop?: AbortSignal;
   onProgress(progress: Progress<P>): void;
 }
 export type TaskRunner = {
@@ -27,10 +30,23 @@ interface QueuedCall {
   readonly task: string;
   readonly input: unknown;
   readonly abort: AbortController;
+  readonly stop: AbortController;
 }
 
+export interface ServeOptions {
+  /** Milliseconds between two signs of life while a call runs; none by default. */
+  readonly aliveEvery?: number;
+}
+
+/** Tasks that know how to end in order. */
+const STOPPABLE: ReadonlySet<string> = new Set<TaskName>(['distil', 'fineTune']);
+
 /** Serves `port` until the worker ends. The returned function tells the host that the device is gone. */
-export function serve(port: ServerPort, tasks: TaskRunner): { engineLost(reason: string): void } {
+export function serve(
+  port: ServerPort,
+  tasks: TaskRunner,
+  { aliveEvery }: ServeOptions = {},
+): { engineLost(reason: string): void } {
   const queue: QueuedCall[] = [];
   let running: QueuedCall | null = null;
   let deviceGone = () => {};
@@ -53,6 +69,10 @@ export function serve(port: ServerPort, tasks: TaskRunner): { engineLost(reason:
    */
   async function runCall(call: QueuedCall): Promise<void> {
     const { id, abort } = call;
+    const alive =
+      aliveEvery === undefined
+        ? undefined
+        : setInterval(() => reply({ type: 'alive', id, turns: turnsTaken() }), aliveEvery);
     const withoutDevice = new Promise<void>((resolve) => {
       deviceGone = resolve;
     });
@@ -72,6 +92,7 @@ export function serve(port: ServerPort, tasks: TaskRunner): { engineLost(reason:
       fail(id, abort.signal.aborted ? abort.signal.reason : thrown);
     }
     await Promise.race([settled, withoutDevice]);
+    clearInterval(alive);
   }
 
   /** A value that cannot be cloned would otherwise leave the caller waiting for ever. */
@@ -95,6 +116,12 @@ export function serve(port: ServerPort, tasks: TaskRunner): { engineLost(reason:
     // Otherwise the call has just been answered: its one reply is on the way.
   }
 
+  /** A call that waits has nothing to finish, nor has one that stores nothing on the way. */
+  function stop(id: number): void {
+    if (running?.id === id && STOPPABLE.has(running.task)) running.stop.abort();
+    else cancel(id);
+  }
+
   port.onMessage((message) => {
     const request = parseRequest(message);
     if (request.type === 'invalid') {
@@ -103,10 +130,12 @@ export function serve(port: ServerPort, tasks: TaskRunner): { engineLost(reason:
       cancel(request.id);
     } else if (request.type === 'ping') {
       reply({ type: 'pong', id: request.id });
+    } else if (request.type === 'stop') {
+      stop(request.id);
     } else if (!Object.hasOwn(tasks, request.task)) {
       fail(request.id, new ContiguaError('internal', `The worker knows no task "${request.task}"`));
     } else {
-      queue.push({ ...request, abort: new AbortController() });
+      queue.push({ ...request, abort: new AbortController(), stop: new AbortController() });
       void drain();
     }
   });
@@ -124,6 +153,7 @@ type ParsedRequest =
   | { readonly type: 'call'; readonly id: number; readonly task: string; readonly input: unknown }
   | { readonly type: 'cancel'; readonly id: number }
   | { readonly type: 'ping'; readonly id: number }
+  | { readonly type: 'stop'; readonly id: number }
   | { readonly type: 'invalid'; readonly id: number; readonly reason: string };
 
 function parseRequest(message: unknown): ParsedRequest {
@@ -131,7 +161,7 @@ function parseRequest(message: unknown): ParsedRequest {
   const id = 'id' in message && Number.isInteger(message.id) ? Number(message.id) : -1;
   const type = 'type' in message ? message.type : undefined;
   if (id < 0) return { type: 'invalid', id, reason: 'A message to the worker carries no id' };
-  if (type === 'cancel' || type === 'ping') return { type, id };
+  if (type === 'cancel' || type === 'ping' || type === 'stop') return { type, id };
   if (type === 'call' && 'task' in message && typeof message.task === 'string') {
     return { type, id, task: message.task, input: 'input' in message ? message.input : undefined };
   }
@@ -141,13 +171,14 @@ function parseRequest(message: unknown): ParsedRequest {
 /** Both ends are compiled from the same protocol: the name decides the input's type. */
 async function runTask(
   tasks: Readonly<Record<string, (input: never, context: CallContext<never>) => Promise<unknown>>>,
-  { task, input, abort }: QueuedCall,
+  { task, input, abort, stop }: QueuedCall,
   onProgress: (progress: Progress) => void,
 ): Promise<unknown> {
   const run = tasks[task];
   if (!run) throw new ContiguaError('internal', `The worker knows no task "${task}"`);
   return await run(input as never, {
     signal: abort.signal,
+    stop: stop.signal,
     onProgress: (progress) => {
       if (!abort.signal.aborted) onProgress(progress);
     },

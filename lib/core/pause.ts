@@ -5,8 +5,19 @@
  */
 import { ContiguaError } from './errors.ts';
 
+let turns = 0;
+
+/**
+ * Pauses of this process so far. Every unit of interruptible work (a step, a batch through the teacher) pauses once, so a
+ * number that stands still while a call runs tells a watcher that the work does too.
+ */
+export function turnsTaken(): number {
+  return turns;
+}
+
 /** Lets waiting messages in, then throws `cancelled` if one of them (or anything before) aborted the signal. */
 export async function pause(signal: AbortSignal | undefined): Promise<void> {
+  turns += 1;
   await new Promise<void>((resolve) => {
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = () => {

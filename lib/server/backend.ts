@@ -92,7 +92,7 @@ export interface Backend {
   createRun(request: RunRequest): Promise<string>;
   listRuns(): Promise<readonly RunSummary[]>;
   viewRun(id: string): Promise<RunView>;
-  /** Running intervals stop at their last checkpoint; queued ones wait. */
+  /** Running intervals finish their step and store a checkpoint first; queued ones wait. Resolves when they have, or after 10 s. */
   pauseRun(id: string): Promise<void>;
   resumeRun(id: string): Promise<void>;
   cancelRun(id: string): Promise<void>;

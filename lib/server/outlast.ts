@@ -1,8 +1,9 @@
-/** Trying again while a database or a store does not answer: an outage that passes costs a run nothing but its length. */
+/** Trying again while a database or a store does not answer or a disk is full: an outage that passes costs a run nothing but its length. */
 import { asContiguaError, type ErrorCode } from '../core/errors.ts';
+import { asDiskFull } from './room.ts';
 import { pause } from './runs/context.ts';
 
-const PASSING: ReadonlySet<ErrorCode> = new Set(['database-unreachable', 'store-unreachable']);
+const PASSING: ReadonlySet<ErrorCode> = new Set(['database-unreachable', 'store-unreachable', 'disk-full']);
 const FIRST_WAIT_MS = 100;
 const LONGEST_WAIT_MS = 2_000;
 
@@ -13,7 +14,8 @@ export async function outlast<T>(patienceMs: number, signal: AbortSignal, work: 
     signal.throwIfAborted();
     try {
       return await work();
-    } catch (thrown) {
+    } catch (raw) {
+      const thrown = asDiskFull(raw);
       if (!PASSING.has(asContiguaError(thrown).code) || Date.now() - since > patienceMs) throw thrown;
     }
     await pause(wait, signal);

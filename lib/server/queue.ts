@@ -24,8 +24,8 @@ const ticket = z.object({ job: z.int() });
 
 export interface JobQueue {
   /** In the caller's transaction, which holds the lock of the job's run; a ticket that is there already stays the only one. */
-  send(db: Queryable, lane: Lane, engine: WantedEngine, job: number): Promise<void>;
-  /** The job of the oldest ticket for one of the engines, gone from the queue if the transaction commits. */
+  send(db: Queryable, lane: Lane, engine: WantedEngine, job: number, place?: 'next'): Promise<void>;
+  /** The job of the oldest ticket, of those sent as `next` first, for one of the engines, gone from the queue if the transaction commits. */
   take(db: Queryable, lane: Lane, engines: readonly WantedEngine[]): Promise<number | null>;
   stop(): Promise<void>;
 }
@@ -51,12 +51,15 @@ export async function openQueue(db: Database, onError: (error: Error) => void): 
     }
   });
   return {
-    async send({ forQueue }, lane, engine, job) {
+    async send({ forQueue }, lane, engine, job, place) {
       const name = nameOf(lane, engine);
       const data: z.infer<typeof ticket> = { job };
       // One that is being taken this moment still shows, and finds the job waiting once this transaction is through.
       const sent = await boss.findJobs(name, { key: String(job), queued: true, limit: 1, db: forQueue });
-      if (sent.length === 0) await boss.send(name, data, { db: forQueue, singletonKey: String(job) });
+      if (sent.length > 0) return;
+      // A job that lost its worker waited its turn before: it does not wait for it again behind a long backlog.
+      const priority = place === 'next' ? 1 : 0;
+      await boss.send(name, data, { db: forQueue, singletonKey: String(job), priority });
     },
     async take({ forQueue }, lane, engines) {
       for (const engine of engines) {

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
+import { ContiguaError } from '../errors.ts';
 import { goldenQ1, openTransformer } from '../model/index.ts';
 import type { DistilProgress, SavedFile } from '../run/progress.ts';
 import { DEFAULT_DISTIL, type DistilSettings } from '../run/settings.ts';
@@ -22,11 +23,15 @@ async function run(
   changes: Partial<DistilSettings>,
   resumeFrom: Uint8Array<ArrayBuffer> | null = null,
   stopAfter = 99,
+  how: 'at once' | 'in order' = 'at once',
+  /** Files that find no room before one does. */
+  full = 0,
 ) {
   const golden = goldenQ1();
   const transformer = await openTransformer(golden.config, golden.checkpoint);
   const files = new Map<string, Uint8Array<ArrayBuffer>>();
   const events: DistilProgress[] = [];
+  const cut = new AbortController();
   const stop = new AbortController();
   const all = { ...settings, ...changes };
   try {
@@ -40,6 +45,7 @@ async function run(
       leading: null,
       resume: resumeFrom && { path: 'state', blob: new Blob([resumeFrom]) },
       async save(name, parts): Promise<SavedFile> {
+        if (full-- > 0) throw new ContiguaError('disk-full', 'There is no room for this file');
         const chunks: Uint8Array<ArrayBuffer>[] = [];
         for await (const part of parts) chunks.push(Uint8Array.from(part));
         files.set(name, new Uint8Array(await new Blob(chunks).arrayBuffer()));
@@ -47,9 +53,10 @@ async function run(
       },
       onProgress(progress, done) {
         events.push(progress);
-        if (done >= stopAfter) stop.abort();
+        if (done >= stopAfter) (how === 'at once' ? cut : stop).abort();
       },
-      signal: stop.signal,
+      signal: cut.signal,
+      stop: stop.signal,
     }).catch((thrown: unknown) => thrown);
     return { result, files, events };
   } finally {
@@ -115,6 +122,34 @@ describePerEngine(['wasm', 'tensorflow'], 'a student in training', () => {
     const resumed = await run({ ema: 0.9 }, state);
     expect(resumed.files.get('student.safetensors')).toEqual(whole.files.get('student.safetensors'));
     expect(lossesOf(resumed.events)).toEqual(lossesOf(whole.events).slice(4));
+  });
+
+  test('stopped in order, saves the step it has just made, and ends with the same bits when it goes on from there', async () => {
+    const changes = { ema: 0.9, heldOutEvery: 1, checkpointEvery: 5 };
+    const whole = await run(changes);
+    const before = tf.memory().numTensors;
+    const stopped = await run(changes, null, 3, 'in order');
+    expect(stopped.result).toMatchObject({ code: 'cancelled' });
+    expect(tf.memory().numTensors).toBe(before);
+    // The step's losses and its held-out error are told before the checkpoint that a resumed run begins behind.
+    expect(stopped.events.at(-1)).toMatchObject({ kind: 'checkpoint', step: 3 });
+    expect(lossesOf(stopped.events)).toEqual(lossesOf(whole.events).slice(0, 3));
+    const resumed = await run(changes, stopped.files.get('state-3.safetensors')!);
+    expect(resumed.files.get('student.safetensors')).toEqual(whole.files.get('student.safetensors'));
+  });
+
+  test('stopped in order before its first step, saves nothing and ends', async () => {
+    const stopped = await run({}, null, 0, 'in order');
+    expect(stopped.result).toMatchObject({ code: 'cancelled' });
+    expect(stopped.events.map(({ kind }) => kind)).toEqual(['baselines']);
+    expect(stopped.files.size).toBe(0);
+  });
+
+  test('waits for room on a full disk instead of losing its steps', async () => {
+    const whole = await run({});
+    const crowded = await run({}, null, 99, 'at once', 2);
+    expect(crowded.events.filter(({ kind }) => kind === 'checkpoint')).toHaveLength(2);
+    expect(crowded.files.get('student.safetensors')).toEqual(whole.files.get('student.safetensors'));
   });
 
   test('behind the teacher’s own blocks is the student of the teacher’s states, and another one behind others', async () => {

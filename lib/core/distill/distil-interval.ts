@@ -13,7 +13,7 @@ import type { DistilProgress, DistilResult, SavedFile } from '../run/progress.ts
 import type { DistilSettings } from '../run/settings.ts';
 import { lossAndGradients } from './gradients.ts';
 import { streamLoss, tokenWeights } from './losses.ts';
-import { optimise } from './optimise.ts';
+import { optimise, whenThereIsRoom } from './optimise.ts';
 import { cutUp, type FlatParameters, flatten, layoutOf, type ParameterLayout, unflatten } from './parameters.ts';
 import { HeldOut, textCounts } from './stand-in-errors.ts';
 import { startBlockOf, trainedFileParts } from './student.ts';
@@ -39,26 +39,30 @@ export interface DistilOptions {
   readonly save: (name: string, parts: AsyncIterable<Uint8Array>) => Promise<SavedFile>;
   readonly onProgress: (progress: DistilProgress, stepsDone: number) => void;
   readonly signal: AbortSignal;
+  /** Ends it in order: after the step under way, with its checkpoint; at once where no step has begun. */
+  readonly stop?: AbortSignal;
 }
 
 export async function distilInterval(options: DistilOptions): Promise<DistilResult> {
-  const { transformer, interval, settings, batches, signal, onProgress } = options;
+  const { transformer, interval, settings, batches, signal, stop, onProgress } = options;
+  // Until the first step there is nothing to save.
+  const before = stop ? AbortSignal.any([signal, stop]) : signal;
   const inputs = batches.heldOut(settings.heldOutSamples);
-  const heldOut = await HeldOut.capture(transformer, inputs, interval, options.leading?.route ?? null, signal);
+  const heldOut = await HeldOut.capture(transformer, inputs, interval, options.leading?.route ?? null, before);
   let layout: ParameterLayout = [];
-  const errorOf = async (result: FlatParameters) => {
+  const errorOf = async (result: FlatParameters, until: AbortSignal) => {
     const student = weightSetOf(cutUp(result, layout));
     try {
       const step = { kind: 'student', weights: student } as const;
-      return await heldOut.errorOf((state, context) => transformer.runStep(step, state, context), signal);
+      return await heldOut.errorOf((state, context) => transformer.runStep(step, state, context), until);
     } finally {
       student.dispose();
     }
   };
   try {
-    const startBlock = await startBlockOf(options);
+    const startBlock = await startBlockOf({ ...options, signal: before });
     // Who resumes may have told this before; whoever lost it hears it again.
-    onProgress({ kind: 'baselines', baselines: await heldOut.baselines(batches, signal), startBlock }, 0);
+    onProgress({ kind: 'baselines', baselines: await heldOut.baselines(batches, before), startBlock }, 0);
     const block = await transformer.readBlock(startBlock);
     let start: Parameters<typeof optimise>[0]['start'];
     try {
@@ -71,7 +75,7 @@ export async function distilInterval(options: DistilOptions): Promise<DistilResu
     }
     if ('weights' in start) {
       const { weights } = start;
-      const student = await errorOf(weights).catch((thrown: unknown) => {
+      const student = await errorOf(weights, before).catch((thrown: unknown) => {
         tf.dispose([...weights]);
         throw thrown;
       });
@@ -93,12 +97,13 @@ export async function distilInterval(options: DistilOptions): Promise<DistilResu
       onCheckpoint: (step, file) => onProgress({ kind: 'checkpoint', step, file }, step),
       async afterStep(step, weights) {
         if (step % settings.heldOutEvery !== 0 || step === settings.steps) return;
-        onProgress({ kind: 'held-out', point: { step, student: await errorOf(weights) } }, step);
+        onProgress({ kind: 'held-out', point: { step, student: await errorOf(weights, signal) } }, step);
       },
       signal,
+      stop,
     });
     try {
-      const last = { step: settings.steps, student: await errorOf(result) };
+      const last = { step: settings.steps, student: await errorOf(result, signal) };
       onProgress({ kind: 'held-out', point: last }, settings.steps);
       return { student: await saveStudent(options, result, layout), steps: settings.steps, heldOut: last };
     } finally {
@@ -139,22 +144,20 @@ function differentiator(options: DistilOptions, layoutNow: () => ParameterLayout
 }
 
 async function saveStudent(
-  { interval, fingerprint, transformer, settings, save }: DistilOptions,
+  { interval, fingerprint, transformer, settings, save, signal }: DistilOptions,
   result: FlatParameters,
   layout: ParameterLayout,
 ): Promise<SavedFile> {
   const tensors = cutUp(result, layout);
   try {
-    return await save(
-      'student.safetensors',
-      trainedFileParts(tensors, {
-        [TRAINED_METADATA.kind]: 'student',
-        [TRAINED_METADATA.interval]: formatIntervalKeys([interval]),
-        [TRAINED_METADATA.teacher]: fingerprint,
-        [TRAINED_METADATA.family]: transformer.config.family,
-        [TRAINED_METADATA.settings]: JSON.stringify(settings),
-      }),
-    );
+    const metadata = {
+      [TRAINED_METADATA.kind]: 'student',
+      [TRAINED_METADATA.interval]: formatIntervalKeys([interval]),
+      [TRAINED_METADATA.teacher]: fingerprint,
+      [TRAINED_METADATA.family]: transformer.config.family,
+      [TRAINED_METADATA.settings]: JSON.stringify(settings),
+    };
+    return await whenThereIsRoom(signal, () => save('student.safetensors', trainedFileParts(tensors, metadata)));
   } finally {
     tf.dispose([...tensors.values()]);
   }

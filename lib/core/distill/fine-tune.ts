@@ -20,7 +20,7 @@ import type { FineTuneSettings } from '../run/settings.ts';
 import { weightSetOf } from './distil-interval.ts';
 import { lossAndGradients } from './gradients.ts';
 import { velocityLoss } from './losses.ts';
-import { optimise } from './optimise.ts';
+import { optimise, whenThereIsRoom } from './optimise.ts';
 import { cutUp, flatten, layoutOf, unflatten } from './parameters.ts';
 import { trainedFileParts } from './student.ts';
 import type { TrainingBatches } from './training-data.ts';
@@ -45,12 +45,14 @@ export interface FineTuneOptions {
   readonly save: (name: string, parts: AsyncIterable<Uint8Array>) => Promise<SavedFile>;
   readonly onProgress: (progress: DistilProgress, stepsDone: number) => void;
   readonly signal: AbortSignal;
+  /** Ends it in order: after the step under way, with its checkpoint. */
+  readonly stop?: AbortSignal;
 }
 
 export async function fineTune(
   options: FineTuneOptions,
 ): Promise<{ readonly student: SavedFile; readonly steps: number }> {
-  const { transformer, fingerprint, students, settings, batches, signal, onProgress } = options;
+  const { transformer, fingerprint, students, settings, batches, signal, stop, onProgress } = options;
   const { numBlocks, family } = transformer.config;
   const route = routeWithStudents(numBlocks, students);
   const plugged = formatIntervalKeys(students.map(({ interval }) => interval));
@@ -90,18 +92,19 @@ export async function fineTune(
       onCheckpoint: (step, file) => onProgress({ kind: 'checkpoint', step, file }, step),
       afterStep: async () => {},
       signal,
+      stop,
     });
     const tensors = cutUp(result, layout);
     try {
-      const student = await options.save(
-        'student.safetensors',
-        trainedFileParts(tensors, {
-          [TRAINED_METADATA.kind]: 'fine-tuned',
-          [TRAINED_METADATA.plugged]: plugged,
-          [TRAINED_METADATA.teacher]: fingerprint,
-          [TRAINED_METADATA.family]: family,
-          [TRAINED_METADATA.settings]: JSON.stringify(settings),
-        }),
+      const metadata = {
+        [TRAINED_METADATA.kind]: 'fine-tuned',
+        [TRAINED_METADATA.plugged]: plugged,
+        [TRAINED_METADATA.teacher]: fingerprint,
+        [TRAINED_METADATA.family]: family,
+        [TRAINED_METADATA.settings]: JSON.stringify(settings),
+      };
+      const student = await whenThereIsRoom(signal, () =>
+        options.save('student.safetensors', trainedFileParts(tensors, metadata)),
       );
       return { student, steps: settings.steps };
     } finally {

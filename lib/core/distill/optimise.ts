@@ -1,7 +1,7 @@
 /**
  * The training loop that distillation and fine-tuning share: accumulate, clip, step, report, measure, save. It is a pure
  * function of its settings, its batches and the state it starts from: cut off anywhere and resumed from a checkpoint, it
- * ends with the same bits on the same engine.
+ * ends with the same bits on the same engine. Asked to stop, it saves a checkpoint of the last step first.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { ContiguaError } from '../errors.ts';
@@ -32,7 +32,10 @@ export interface OptimiseOptions {
   readonly onCheckpoint: (step: number, file: SavedFile) => void;
   /** Called after each step, with the weights that would be the result now. */
   readonly afterStep: (step: number, result: FlatParameters) => Promise<void>;
+  /** Ends it at once, with what was trained since the last checkpoint lost. */
   readonly signal: AbortSignal;
+  /** Ends it with `cancelled` after the step under way, once its checkpoint is saved and told. */
+  readonly stop?: AbortSignal;
 }
 
 /** Steps are reported together once this much time has passed. */
@@ -45,23 +48,33 @@ export async function optimise(options: OptimiseOptions): Promise<FlatParameters
     'vectors' in start ? new AdamW(start.vectors, layout, settings) : AdamW.startingAt(start.weights, layout, settings);
   const unreported: StepPoint[] = [];
   let reportedAt = performance.now();
+  let savedStep = start.step;
   const report = () => {
     if (unreported.length > 0) options.onSteps(unreported.splice(0));
     reportedAt = performance.now();
   };
+  const save = async (step: number) => {
+    const file = await whenThereIsRoom(signal, () =>
+      options.saveState(step, stateParts({ step, vectors: optimizer.vectors }, task)),
+    );
+    savedStep = step;
+    options.onCheckpoint(step, file);
+  };
   try {
     for (let step = start.step + 1; step <= settings.steps; step++) {
       await pause(signal);
+      if (options.stop?.aborted) {
+        report();
+        if (savedStep < step - 1) await save(step - 1);
+        throw new ContiguaError('cancelled', `Stopped after step ${step - 1}`);
+      }
       const point = await runStep(optimizer, step, options);
       unreported.push(point);
       assertFinite(point);
       const due = step % settings.checkpointEvery === 0 && step < settings.steps;
       if (due || step === settings.steps || performance.now() - reportedAt > REPORT_EVERY_MS) report();
       await options.afterStep(step, optimizer.result);
-      if (due) {
-        const state = stateParts({ step, vectors: optimizer.vectors }, task);
-        options.onCheckpoint(step, await options.saveState(step, state));
-      }
+      if (due) await save(step);
     }
     return optimizer.result.map((vector) => tf.clone(vector));
   } catch (thrown) {
@@ -70,6 +83,23 @@ export async function optimise(options: OptimiseOptions): Promise<FlatParameters
     throw thrown;
   } finally {
     optimizer.dispose();
+  }
+}
+
+const ROOM_PATIENCE_MS = 120_000;
+const LOOK_FOR_ROOM_MS = 1_000;
+
+/** A disk that is full may have room a minute later, and the steps since the last checkpoint are worth waiting for. */
+export async function whenThereIsRoom<T>(signal: AbortSignal, save: () => Promise<T>): Promise<T> {
+  for (const since = performance.now(); ; ) {
+    try {
+      return await save();
+    } catch (thrown) {
+      const isFull = thrown instanceof ContiguaError && thrown.code === 'disk-full';
+      if (!isFull || performance.now() - since > ROOM_PATIENCE_MS) throw thrown;
+    }
+    await new Promise((resolve) => setTimeout(resolve, LOOK_FOR_ROOM_MS));
+    await pause(signal);
   }
 }
 

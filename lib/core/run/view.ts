@@ -30,11 +30,13 @@ export interface JobView {
   readonly key: string;
   readonly interval: BlockInterval | null;
   readonly state: JobState;
+  /** Asked to pause while it runs: it finishes its step and stores a checkpoint first. */
+  readonly pausing?: true;
   /** How often it was begun; a take-over after a crash counts. */
   readonly attempt: number;
   readonly step: number;
   readonly steps: number;
-  /** Step of the newest stored checkpoint, to which a crash or a pause takes it back; 0 before the first. */
+  /** Step of the newest stored checkpoint, to which a crash takes it back; 0 before the first. */
   readonly checkpointStep: number;
   readonly worker: JobWorker | null;
   /** Optimizer steps per second, recently; null before it is known and when it does not run. */

@@ -141,6 +141,10 @@ const STEPS: readonly string[] = [
     created_at timestamptz not null default clock_timestamp()
   );
   `,
+  `
+  -- Asked to pause while it runs: its attempt stores a checkpoint first.
+  alter table contigua.jobs add column pausing boolean not null default false;
+  `,
 ];
 
 export async function migrate(db: Database): Promise<void> {

@@ -4,7 +4,7 @@
  * digests over the steps, so any step left out, done twice or begun from another state ends in other bytes. Every step is
  * logged to the file FAKE_LOG as "key step pid", so that tests can count what was repeated. While the file FAKE_LOG.hold
  * names a step, none begins after it, so that tests can catch a run where they want it; while FAKE_LOG.stillborn is there,
- * a process dies where its engine should start. Plain JavaScript, to start fast.
+ * a process dies where its engine should start. Asked to stop in order, it saves its step first, as the real one does. Plain JavaScript, to start fast.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -21,6 +21,10 @@ import { fileURLToPath } from 'node:url';
 
 const { FAKE_LOG, FAKE_FINGERPRINT = '', FAKE_STEP_MS = '1', FAKE_BYTES = '2000', FAKE_BLOCKS = '16' } = process.env;
 const cancelled = new Set();
+const stopping = new Set();
+/** As `turnsTaken` of the real one. */
+let turns = 0;
+const ALIVE_EVERY_MS = 200;
 let working = Promise.resolve();
 
 process.on('disconnect', () => process.exit());
@@ -29,16 +33,20 @@ process.on('error', () => process.exit());
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => {});
 process.on('message', (message) => {
   if (message.type === 'cancel') cancelled.add(message.id);
+  else if (message.type === 'stop') stopping.add(message.id);
   else working = working.then(() => answer(message));
 });
 
 async function answer({ id, task, input }) {
+  const alive = setInterval(() => process.send({ type: 'alive', id, turns }), ALIVE_EVERY_MS);
   try {
     const value = await tasks[task](input, id);
     process.send({ type: 'result', id, value });
   } catch (thrown) {
     const { code = 'internal', message, stack } = thrown;
     process.send({ type: 'error', id, error: { code, summary: message, details: thrown.details ?? {}, stack } });
+  } finally {
+    clearInterval(alive);
   }
 }
 
@@ -93,14 +101,26 @@ const tasks = {
 async function train(key, settings, resume, saveTo, id) {
   let { step, state } = resume ? read(resume.url) : { step: 0, state: sha256(`${key} ${settings.seed}`) };
   log(`${key} from ${step} ${process.pid}`);
+  let saved = step;
+  const checkpoint = () => {
+    saved = step;
+    progress(id, { kind: 'checkpoint', step, file: save(new URL(`state-${step}.fake`, saveTo), { step, state }) });
+  };
+  const stopInOrder = () => {
+    if (!stopping.delete(id)) return;
+    if (saved < step) checkpoint();
+    throw failure('cancelled', `Stopped after step ${step}`);
+  };
   if (!resume && key !== 'fine-tune') {
     const error = { image: { direction: 1, magnitude: 1, relative: 1 }, text: null };
     progress(id, { kind: 'baselines', baselines: { firstBlock: error, probes: error, removal: error }, startBlock: 0 });
     progress(id, { kind: 'held-out', point: heldOut(0, state) });
   }
   while (step < settings.steps) {
-    do await pace(id);
-    while (step >= heldAt());
+    do {
+      await pace(id);
+      stopInOrder();
+    } while (step >= heldAt());
     step += 1;
     if (process.env.FAKE_FAIL_AT === `${key} ${step}`)
       throw failure('training-diverged', 'The loss is not finite any more');
@@ -113,9 +133,7 @@ async function train(key, settings, resume, saveTo, id) {
     if (step % settings.heldOutEvery === 0 && step < settings.steps && key !== 'fine-tune') {
       progress(id, { kind: 'held-out', point: heldOut(step, state) });
     }
-    if (step % settings.checkpointEvery === 0 && step < settings.steps) {
-      progress(id, { kind: 'checkpoint', step, file: save(new URL(`state-${step}.fake`, saveTo), { step, state }) });
-    }
+    if (step % settings.checkpointEvery === 0 && step < settings.steps) checkpoint();
   }
   const student = save(new URL('student.safetensors', saveTo), { step, state });
   return { student, steps: step, heldOut: heldOut(step, state) };
@@ -163,6 +181,7 @@ function read(url) {
 }
 
 async function pace(id) {
+  turns += 1;
   await new Promise((resolve) => setTimeout(resolve, Number(FAKE_STEP_MS)));
   if (cancelled.delete(id)) throw failure('cancelled', 'Stopped');
 }

@@ -14,6 +14,7 @@ const told = z
     models: z.string(),
     artifacts: z.string().nullable(),
     realTiming: z.boolean(),
+    timing: z.record(z.string(), z.number()),
   })
   .parse(JSON.parse(process.env.PROOF ?? '{}'));
 const send = (message: object) => void process.send?.(message);
@@ -22,7 +23,7 @@ const starting = told.fake ? startFake(told.fake) : startComputeProcess;
 
 process.on('disconnect', () => process.exit());
 const backend = await createBackend(readEnv(told.env, told.models), {
-  ...(!told.realTiming && { timing: SHORT }),
+  timing: { ...(!told.realTiming && SHORT), ...told.timing },
   ...(told.artifacts && { store: new LocalArtifacts(told.artifacts) }),
   maxLosses: 1_000,
   report: (sentence) => send({ sentence }),
@@ -37,6 +38,8 @@ const backend = await createBackend(readEnv(told.env, told.models), {
   send({ refused: { code, message } });
   process.exit(1);
 });
+// As the job host does (lib/server/host.ts).
+process.once('SIGTERM', () => void backend.close().then(() => process.exit(0)));
 send({ ready: true });
 
 const call = z.object({ id: z.int(), method: z.string(), args: z.array(z.unknown()) });

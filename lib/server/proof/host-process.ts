@@ -8,6 +8,7 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ContiguaError } from '../../core/errors.ts';
 import type { Backend, NumberedEvent } from '../backend.ts';
+import type { Timing } from '../runs/context.ts';
 
 const ENTRY = fileURLToPath(new URL('./host-process.mjs', import.meta.url));
 
@@ -19,6 +20,8 @@ export interface HostOptions {
   /** Folder of the artifacts where it is not the host's own. */
   readonly artifacts?: string;
   readonly realTiming?: boolean;
+  /** Durations of the machinery that are not those of `SHORT`, or the real ones. */
+  readonly timing?: Partial<Timing>;
 }
 
 export type RemoteBackend = Pick<
@@ -45,16 +48,25 @@ export interface HostProcess extends RemoteBackend {
   follow(run: string, into: NumberedEvent[]): Promise<void>;
   /** `kill -9`, and its end. */
   kill(): Promise<void>;
+  /** SIGTERM, and its end in order. */
+  terminate(): Promise<void>;
 }
 
 /** Rejects with the error that the host refused to start with. */
 export async function startHost(options: HostOptions): Promise<HostProcess> {
-  const { env, fake, models = resolve('public', 'models'), artifacts = null, realTiming = false } = options;
+  const {
+    env,
+    fake,
+    models = resolve('public', 'models'),
+    artifacts = null,
+    realTiming = false,
+    timing = {},
+  } = options;
   const child = fork(ENTRY, [], {
     execArgv: [],
     serialization: 'advanced',
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    env: { ...process.env, PROOF: JSON.stringify({ env, fake, models, artifacts, realTiming }) },
+    env: { ...process.env, PROOF: JSON.stringify({ env, fake, models, artifacts, realTiming, timing }) },
   });
   const sentences: string[] = [];
   const pending = new Map<number, { resolve(value: never): void; reject(error: Error): void }>();
@@ -114,6 +126,11 @@ export async function startHost(options: HostOptions): Promise<HostProcess> {
     async kill() {
       const gone = ended(child);
       child.kill('SIGKILL');
+      await gone;
+    },
+    async terminate() {
+      const gone = ended(child);
+      child.kill('SIGTERM');
       await gone;
     },
   };

@@ -32,6 +32,11 @@ export const SHORT: Timing = {
   follow: 100,
   steps: 100,
   patience: 20_000,
+  rest: 500,
+  stop: 20_000,
+  stepFloor: 20_000,
+  stepFactor: 20,
+  quiet: 60_000,
 };
 
 const MODELS = resolve('public', 'models');

@@ -38,6 +38,8 @@ const STEPS = { steps: 200, checkpointEvery: 15, heldOutEvery: 50 };
 const STEP_MS = 10;
 const SHORT_STOP_MS = 2_000;
 const DISK = '400m';
+/** What hangs is found within seconds. */
+const TIMING = { stepFloor: 3_000, quiet: 15_000 };
 
 /** Throws an AssertionError that says what was lost. */
 export async function runTrial(options: TrialOptions): Promise<TrialResult> {
@@ -47,7 +49,11 @@ export async function runTrial(options: TrialOptions): Promise<TrialResult> {
   const reference = await trainUndisturbed(calm, calm.request(STEPS)).finally(calm.remove);
 
   const wild = await makeSetting({ stepMs: STEP_MS }, {}, undefined, null, DISK);
-  const hostOptions = { env: { CONTIGUA_DATA: wild.env.dataFolder, CONTIGUA_SLOTS: '2' }, fake: wild.fakeEnv() };
+  const hostOptions = {
+    env: { CONTIGUA_DATA: wild.env.dataFolder, CONTIGUA_SLOTS: '2' },
+    fake: wild.fakeEnv(),
+    timing: TIMING,
+  };
   const told = new Map<string, NumberedEvent[]>();
   /** Where each run begins in the log. */
   const logged: number[] = [];

@@ -66,16 +66,19 @@ describe('a damaged checkpoint', LONG, () => {
     };
     // Both are kept: neither was passed over for want of time.
     await until(backend, id, ({ jobs }) => jobs[0]?.checkpointStep === 20);
+    // The pause stores the step it is at, 25.
     await backend.pauseRun(id);
+    await until(backend, id, ({ jobs }) => jobs[0]?.state === 'paused');
     await damage('newest');
     await backend.resumeRun(id);
     const fellBack = await until(backend, id, ({ jobs }) => jobs[0]?.note !== null);
-    expect(fellBack.jobs[0]?.note).toContain('The checkpoint at step 20 cannot be used (');
-    expect(fellBack.jobs[0]?.note).toContain('it went on from the checkpoint at step 10.');
+    expect(fellBack.jobs[0]?.note).toContain('The checkpoint at step 25 cannot be used (');
+    expect(fellBack.jobs[0]?.note).toContain('it went on from the checkpoint at step 20.');
     await setting.letGo();
     await setting.hold(35);
     await until(backend, id, ({ jobs }) => jobs[0]?.checkpointStep === 30);
     await backend.pauseRun(id);
+    await until(backend, id, ({ jobs }) => jobs[0]?.state === 'paused');
     await damage('all');
     await setting.letGo();
     await backend.resumeRun(id);
@@ -126,7 +129,7 @@ function fragile(store: ArtifactStore): ArtifactStore & { down: boolean } {
 }
 
 describe('a store that does not answer', LONG, () => {
-  it('is waited for; after too long the job fails with its words, and goes on from its checkpoint when retried', async () => {
+  it('is waited for; after too long the job waits in the queue, says why, and goes on from its checkpoint by itself', async () => {
     const setting = await made();
     const store = fragile(new LocalArtifacts(join(setting.folder, 'store')));
     const patient = await createBackend(setting.env, { ...setting.options, store });
@@ -145,17 +148,16 @@ describe('a store that does not answer', LONG, () => {
     expect(await checksums(patient, view)).toEqual(calm);
     await patient.close();
 
-    const timing = { ...setting.options.timing, patience: 300 };
+    const timing = { ...setting.options.timing, patience: 300, rest: 3_000 };
     const impatient = await started(setting, { store, timing });
     await setting.hold(15);
     const id = await impatient.createRun(oneInterval(setting));
     await until(impatient, id, ({ jobs }) => jobs[0]?.checkpointStep === 10);
     store.down = true;
     await setting.letGo();
-    const failed = await until(impatient, id, ({ state }) => state === 'failed');
-    expect(failed.jobs[0]?.error).toBe('The bucket does not answer');
+    const waits = await until(impatient, id, ({ state }) => state === 'queued');
+    expect(waits.jobs[0]).toMatchObject({ error: null, note: 'It waits: The bucket does not answer' });
     store.down = false;
-    await impatient.retryJob(id, '2-3', false);
     const after = await until(impatient, id, isDone);
     expect(await checksums(impatient, after)).toEqual(calm);
     expect((await setting.log()).filter(({ begins }) => begins).at(-1)?.step).toBe(10);
@@ -215,7 +217,7 @@ describe('a host that ends in order', LONG, () => {
 });
 
 describe('a full disk', LONG, () => {
-  it('where checkpoints are written: the job says so, keeps what is stored, and ends as if nothing had been', async ({
+  it('where checkpoints are written: every job waits, says why, and goes on by itself when there is room', async ({
     skip,
   }) => {
     const setting = await made({ stepMs: 5, bytes: 100_000 });
@@ -230,17 +232,19 @@ describe('a full disk', LONG, () => {
     const backend = await started(setting);
     const calm = await calmWeights(backend, setting);
     await setting.hold(15);
-    const id = await backend.createRun(oneInterval(setting));
+    const ids = await Promise.all([1, 2, 3].map(() => backend.createRun(oneInterval(setting))));
+    const [id = ''] = ids;
     await until(backend, id, ({ jobs }) => jobs[0]?.checkpointStep === 10);
     const makeRoom = await fillDisk(scratch);
     await setting.letGo();
-    const failed = await until(backend, id, ({ state }) => state === 'failed');
-    expect(failed.jobs[0]?.error).toMatch(/There is no room for this file/);
+    const waits = await until(backend, id, ({ state, jobs }) => state === 'queued' && jobs[0]?.note !== null);
+    expect(waits.jobs[0]).toMatchObject({ error: null, checkpointStep: 10 });
+    expect(waits.jobs[0]?.note).toMatch(/^It waits: .*There is no room for this file/);
+    // Tried again and again meanwhile, and the others with it.
+    await until(backend, id, ({ jobs }) => (jobs[0]?.attempt ?? 0) > 2);
+    for (const one of ids) expect((await backend.viewRun(one)).jobs[0]?.error).toBeNull();
     await makeRoom();
-    await backend.retryJob(id, '2-3', false);
-    const view = await until(backend, id, isDone);
-    expect(await checksums(backend, view)).toEqual(calm);
-    expect((await setting.log()).filter(({ begins }) => begins).at(-1)?.step).toBe(10);
+    for (const one of ids) expect(await checksums(backend, await until(backend, one, isDone))).toEqual(calm);
   });
 
   it('where the embedded database lies: errors say so, and all that was acknowledged is there afterwards', async ({

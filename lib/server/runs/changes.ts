@@ -7,8 +7,8 @@ import { assertPlanFits, blockMapOf, type Plan } from '../../core/plan/index.ts'
 import type { RunSettings } from '../../core/run/index.ts';
 import type { RunRequest, ServerModel } from '../backend.ts';
 import { firstRow, json, type Queryable } from '../database/database.ts';
-import type { RunContext } from './context.ts';
-import { changeRun, type LockedRun, runMissing } from './events.ts';
+import { pause, type RunContext } from './context.ts';
+import { changeRun, jobsOf, type LockedRun, runMissing } from './events.ts';
 import { discard, discardFolder, runFolder } from './garbage.ts';
 import { type JobRow, jobRow } from './rows.ts';
 import { forgetSubsets } from './subsets.ts';
@@ -91,53 +91,69 @@ async function insertInterval(
   return job;
 }
 
-/** Jobs in one of the states go to another, each told; throws `run-conflict` where there is none. */
-async function move(
+/** What becomes of a job: another state; running on, but to pause after its next checkpoint, or not after all; null leaves it. */
+type Change = 'queued' | 'paused' | 'cancelled' | 'pausing' | 'not pausing' | null;
+
+/** Changes jobs, each told; throws `run-conflict` where none is to be changed. */
+async function changeJobs(
   context: RunContext,
   runId: string,
-  from: readonly JobRow['state'][],
-  to: 'queued' | 'paused' | 'cancelled',
+  changeOf: (job: JobRow) => Change,
   refusal: string,
 ): Promise<void> {
   await changeRun(context, runId, async ({ db, jobs, tellJob, enqueue, run }) => {
-    const moved = (await jobs()).filter((job) => job.kind !== 'measure' && from.includes(job.state));
-    if (moved.length === 0) {
+    const changed = (await jobs())
+      .map((job) => ({ job, change: job.kind === 'measure' ? null : changeOf(job) }))
+      .filter(({ change }) => change !== null);
+    if (changed.length === 0) {
       throw new ContiguaError('run-conflict', refusal, { found: `a run that is ${run.state}` });
     }
-    for (const job of moved) {
-      await db.change(
-        `update contigua.jobs set state = $2, lease_until = null, worker_id = null, steps_per_second = null,
-           queued_at = clock_timestamp() where id = $1`,
-        [job.id, to],
-      );
+    for (const { job, change } of changed) {
+      if (change === 'pausing' || change === 'not pausing') {
+        await db.change(`update contigua.jobs set pausing = $2 where id = $1`, [job.id, change === 'pausing']);
+      } else {
+        await db.change(
+          `update contigua.jobs set state = $2, pausing = false, lease_until = null, worker_id = null,
+             steps_per_second = null, queued_at = clock_timestamp() where id = $1`,
+          [job.id, change],
+        );
+      }
       await tellJob(job.id);
-      if (to === 'queued') await enqueue(job);
+      if (change === 'queued') await enqueue(job);
     }
   });
 }
 
+/** A pause is answered when it is done, or after so long. */
+const PAUSE_ANSWER_MS = 10_000;
+const PAUSE_LOOK_MS = 200;
+
+/**
+ * Waiting jobs pause at once. Running ones finish their step and store a checkpoint first, which their worker bounds
+ * (`Timing.stop`), as does their lease where the worker is gone. Resolves when every job has paused, or after a while.
+ */
 export async function pauseRun(context: RunContext, runId: string): Promise<void> {
-  await move(
-    context,
-    runId,
-    ['queued', 'running'],
-    'paused',
-    'Nothing of this run waits or runs, so nothing can pause',
-  );
+  const changes: Partial<Record<JobRow['state'], Change>> = { queued: 'paused', running: 'pausing' };
+  const refusal = 'Nothing of this run waits or runs, so nothing can pause';
+  await changeJobs(context, runId, ({ state }) => changes[state] ?? null, refusal);
+  context.wakeups.wake('pausing');
+  const { signal } = new AbortController();
+  for (const until = Date.now() + PAUSE_ANSWER_MS; Date.now() < until; ) {
+    if (!(await jobsOf(context.db, runId)).some(({ pausing }) => pausing)) return;
+    await pause(PAUSE_LOOK_MS, signal, (wake) => context.wakeups.listen({ run: runId }, wake));
+  }
 }
 
 export async function resumeRun(context: RunContext, runId: string): Promise<void> {
-  await move(context, runId, ['paused'], 'queued', 'Nothing of this run is paused');
+  const changeOf = ({ state, pausing }: JobRow) => (state === 'paused' ? 'queued' : pausing ? 'not pausing' : null);
+  await changeJobs(context, runId, changeOf, 'Nothing of this run is paused');
 }
 
+/** At once: nobody wants what is trained since the last checkpoint. */
 export async function cancelRun(context: RunContext, runId: string): Promise<void> {
-  await move(
-    context,
-    runId,
-    ['queued', 'running', 'paused'],
-    'cancelled',
-    'Nothing of this run waits, runs or is paused, so nothing can be cancelled',
-  );
+  const given: ReadonlySet<JobRow['state']> = new Set(['queued', 'running', 'paused']);
+  const refusal = 'Nothing of this run waits, runs or is paused, so nothing can be cancelled';
+  await changeJobs(context, runId, ({ state }) => (given.has(state) ? 'cancelled' : null), refusal);
 }
 
 /** Its workers find their jobs gone and stop; what they still store meanwhile is collected a little later. */
@@ -187,7 +203,7 @@ async function beginAgain({ db, tellJob, enqueue }: LockedRun, job: JobRow, afre
     );
   }
   await db.change(
-    `update contigua.jobs set state = 'queued', losses = 0, error = null, note = null, student = null,
+    `update contigua.jobs set state = 'queued', losses = 0, pausing = false, error = null, note = null, student = null,
        lease_until = null, worker_id = null, steps_per_second = null, queued_at = clock_timestamp() where id = $1`,
     [job.id],
   );

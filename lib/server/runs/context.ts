@@ -17,8 +17,17 @@ export interface Timing {
   readonly follow: number;
   /** Steps are stored in batches of this age. */
   readonly steps: number;
-  /** How long a worker and a stream of events outlast a database or a store that does not answer. */
+  /** How long a worker and a stream of events outlast a database or a store that does not answer, and a full disk. */
   readonly patience: number;
+  /** A worker whose job had to wait for one of these takes none for so long. */
+  readonly rest: number;
+  /** A running job may take so long to store its checkpoint when it is paused or given back; three steps if that is more. */
+  readonly stop: number;
+  /** A compute process that says nothing for so long, and for so many times its median step, hangs. */
+  readonly stepFloor: number;
+  readonly stepFactor: number;
+  /** The same for one that has made no step yet, and for one whose event loop turns while its work stands still. */
+  readonly quiet: number;
 }
 
 export const DEFAULT_TIMING: Timing = {
@@ -29,6 +38,12 @@ export const DEFAULT_TIMING: Timing = {
   follow: 300,
   steps: 1_000,
   patience: 120_000,
+  rest: 30_000,
+  stop: 60_000,
+  stepFloor: 30_000,
+  stepFactor: 20,
+  // A first step may take minutes: a block of a large model on one core.
+  quiet: 600_000,
 };
 
 export interface RunContext {
@@ -37,9 +52,9 @@ export interface RunContext {
   readonly wakeups: Wakeups;
 }
 
-export type Topic = { readonly run: string } | 'queue';
+export type Topic = { readonly run: string } | 'queue' | 'pausing';
 
-/** Same-process listeners per run, and for new tickets. */
+/** Same-process listeners per run, for new tickets, and for running jobs that are to pause. */
 export class Wakeups {
   private readonly listeners = new Map<string, Set<() => void>>();
 
@@ -60,7 +75,7 @@ export class Wakeups {
 }
 
 function nameOf(topic: Topic): string {
-  return topic === 'queue' ? 'queue' : `run ${topic.run}`;
+  return typeof topic === 'string' ? topic : `run ${topic.run}`;
 }
 
 /** Resolves after so long, or at once when woken or when the signal fires. */

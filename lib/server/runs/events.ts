@@ -19,8 +19,11 @@ export interface LockedRun {
   tell(event: RunEvent): Promise<void>;
   /** Tells how the job stands now. */
   tellJob(jobId: number): Promise<void>;
-  /** The job's ticket, sent with the transaction. A fine-tune waits until every student is there. */
-  enqueue(job: Pick<JobRow, 'id' | 'kind'>): Promise<void>;
+  /**
+   * The job's ticket, sent with the transaction; `next` goes before all that were never begun. A fine-tune waits until
+   * every student is there.
+   */
+  enqueue(job: Pick<JobRow, 'id' | 'kind'>, place?: 'next'): Promise<void>;
 }
 
 /** Rejects with `run-missing`. After `work`, the run's own state is told where it has changed. */
@@ -77,9 +80,10 @@ function lockedRun(context: RunContext, db: Queryable, run: RunRow, onSent: () =
       const job = await firstRow(db, jobRow, 'select * from contigua.jobs where id = $1', [jobId]);
       if (job && job.kind !== 'measure') await tell({ type: 'job', job: jobView(job) });
     },
-    async enqueue(job) {
+    async enqueue(job, place) {
       if (job.kind === 'fine-tune' && !allStudentsThere(await jobs())) return;
-      await context.queue.send(db, job.kind === 'measure' ? 'measure' : 'train', run.settings.engine, job.id);
+      const lane = job.kind === 'measure' ? 'measure' : 'train';
+      await context.queue.send(db, lane, run.settings.engine, job.id, place);
       onSent();
     },
   };
@@ -115,6 +119,7 @@ export function jobView(job: JobRow): JobView {
     key,
     interval,
     state,
+    ...(job.pausing && { pausing: true as const }),
     attempt,
     step,
     steps,

@@ -51,6 +51,7 @@ export const jobRow = z
     state: jobState,
     attempt: z.int(),
     losses: z.int(),
+    pausing: z.boolean(),
     step: z.int(),
     steps: z.int(),
     checkpoint_step: z.int(),

@@ -73,23 +73,25 @@ export async function storeWorker(context: RunContext, attempt: Attempt, worker:
   });
 }
 
-/** Extends the leases of a worker's attempts: which jobs are still theirs, and whether the worker is in the list. */
+/** Extends the leases of a worker's attempts: which jobs are still theirs, which are to pause, and whether the worker is in the list. */
 export async function heartbeat(
   { db }: RunContext,
   workerId: string,
   attempts: readonly Attempt[],
   leaseMs: number,
-): Promise<{ readonly mine: ReadonlySet<number>; readonly known: boolean }> {
+): Promise<{ readonly mine: ReadonlyMap<number, { readonly pausing: boolean }>; readonly known: boolean }> {
   const seen = await db.change('update contigua.workers set seen_at = clock_timestamp() where id = $1', [workerId]);
-  const mine = new Set<number>();
+  const mine = new Map<number, { readonly pausing: boolean }>();
   // One by one: a statement that locks two rows could wait for a change of the run that waits for it.
   for (const { jobId, number } of attempts) {
-    const held = await db.change(
+    const held = await firstRow(
+      db,
+      z.object({ pausing: z.boolean() }),
       `update contigua.jobs set lease_until = clock_timestamp() + $4 * interval '1 millisecond'
-       where id = $1 and attempt = $2 and state = 'running' and worker_id = $3`,
+       where id = $1 and attempt = $2 and state = 'running' and worker_id = $3 returning pausing`,
       [jobId, number, workerId, leaseMs],
     );
-    if (held > 0) mine.add(jobId);
+    if (held) mine.set(jobId, held);
   }
   return { mine, known: seen > 0 };
 }
@@ -108,7 +110,7 @@ export async function failJob(context: RunContext, attempt: Attempt, message: st
 
 async function endWithError({ db, job, tell, tellJob }: Held, message: string): Promise<void> {
   await db.change(
-    `update contigua.jobs set state = 'failed', error = $2, lease_until = null, worker_id = null,
+    `update contigua.jobs set state = 'failed', error = $2, pausing = false, lease_until = null, worker_id = null,
        steps_per_second = null where id = $1`,
     [job.id, message],
   );
@@ -116,23 +118,27 @@ async function endWithError({ db, job, tell, tellJob }: Held, message: string): 
   else await tellJob(job.id);
 }
 
-/** Back to the queue by a worker that ends in order: no loss, and no waiting for the lease. */
-export async function giveBack(context: RunContext, attempt: Attempt): Promise<void> {
+/** The attempt ended in order: its job waits for the next worker, or for its user who paused it. No loss, whatever the note says. */
+export async function giveBack(context: RunContext, attempt: Attempt, note: string | null = null): Promise<void> {
   await asAttempt(
     context,
     attempt,
-    (held) => waitAgain(held),
+    async (held) => {
+      if (note !== null) await addNote(held.db, held.job.id, note);
+      await waitAgain(held);
+    },
     () => {},
   );
 }
 
+/** Keeps its place: the time since which it waits stays, and no job that was never begun goes before it. */
 async function waitAgain({ db, job, tellJob, enqueue }: Held): Promise<void> {
   await db.change(
-    `update contigua.jobs set state = 'queued', lease_until = null, worker_id = null, steps_per_second = null,
-       queued_at = clock_timestamp() where id = $1`,
-    [job.id],
+    `update contigua.jobs set state = $2, pausing = false, lease_until = null, worker_id = null,
+       steps_per_second = null where id = $1`,
+    [job.id, job.pausing ? 'paused' : 'queued'],
   );
-  await enqueue(job);
+  if (!job.pausing) await enqueue(job, 'next');
   await tellJob(job.id);
 }
 

@@ -76,7 +76,7 @@ export async function finishJob(
     async ({ db, run, job, jobs, tellJob, enqueue }) => {
       if (heldOut) await storeHeldOut(db, job, heldOut);
       await db.change(
-        `update contigua.jobs set state = 'done', student = $2::text::jsonb, step = $3, checkpoint_step = 0, losses = 0, error = null,
+        `update contigua.jobs set state = 'done', student = $2::text::jsonb, step = $3, checkpoint_step = 0, losses = 0, pausing = false, error = null,
            lease_until = null, worker_id = null, steps_per_second = null where id = $1`,
         [job.id, json(student), steps],
       );

@@ -1,13 +1,16 @@
 /**
  * One place for one compute process. It stays, with its engine and model, from job to job of the same kind; after
- * anything but a success it is replaced, since a process that was stopped or failed in the middle owes memory.
+ * anything but a success it is replaced, since a process that was stopped or failed in the middle owes memory. Every call
+ * is watched: one whose process hangs is rejected with `worker-crashed`, as if the process had died.
  */
 
-import type { WorkerClient } from '../../../workers/client.ts';
-import type { ModelSummary } from '../../../workers/protocol.ts';
+import type { CallOptions, WorkerClient } from '../../../workers/client.ts';
+import type { ModelSummary, Progress, TaskName, Tasks } from '../../../workers/protocol.ts';
 import { ContiguaError } from '../../core/errors.ts';
+import type { DistilProgress } from '../../core/run/index.ts';
 import type { EngineReport } from '../../core/tensor/engine.ts';
 import type { WantedEngine } from '../queue.ts';
+import { type Allowance, Watch } from './watch.ts';
 
 /** As much of `workers/node-process.ts` as is needed, so that tests may bring a process of their own. */
 export interface Compute {
@@ -24,6 +27,8 @@ export interface SlotModel {
 }
 
 export class ComputeSlot {
+  private watch: Watch | null = null;
+  private isHung = false;
   private compute: Compute | null = null;
   private engine: { readonly wanted: WantedEngine; readonly report: EngineReport } | null = null;
   private model: { readonly url: string; readonly summary: ModelSummary } | null = null;
@@ -31,14 +36,53 @@ export class ComputeSlot {
   constructor(
     private readonly start: StartCompute,
     private readonly threads: number,
+    private readonly allowance: Allowance,
   ) {}
+
+  /** False from the moment at which its process was found hanging until that is gone. */
+  get works(): boolean {
+    return !this.isHung;
+  }
+
+  /** Of the call under way; null before its first step. */
+  get medianStepMs(): number | null {
+    return this.watch?.medianStepMs ?? null;
+  }
+
+  /** Needs a started engine, but for `startEngine` itself. */
+  async call<K extends TaskName>(
+    task: K,
+    input: Tasks[K]['input'],
+    options: CallOptions<K> = {},
+  ): Promise<Tasks[K]['result']> {
+    if (!this.compute) throw new ContiguaError('internal', 'A compute process is used before it was started');
+    const { client } = this.compute;
+    return await new Promise((resolve, reject) => {
+      const watch = new Watch(this.allowance, (what) => {
+        this.isHung = true;
+        reject(new ContiguaError('worker-crashed', `The compute process hangs: it ${what}`));
+      });
+      this.watch = watch;
+      const watched: CallOptions<K> = {
+        ...options,
+        onAlive: (turns) => watch.alive(turns),
+        onProgress: (progress) => {
+          watch.worked(stepsMs(progress));
+          options.onProgress?.(progress);
+        },
+      };
+      client
+        .call(task, input, watched)
+        .finally(() => watch.end())
+        .then(resolve, reject);
+    });
+  }
 
   async startEngine(wanted: WantedEngine, signal: AbortSignal): Promise<EngineReport> {
     if (this.engine?.wanted === wanted) return this.engine.report;
     await this.end();
     this.compute = this.start({ threads: this.threads });
-    const { client } = this.compute;
-    const report = await client.call('startEngine', { wanted, threads: this.threads }, { signal });
+    const report = await this.call('startEngine', { wanted, threads: this.threads }, { signal });
     this.engine = { wanted, report };
     return report;
   }
@@ -48,7 +92,7 @@ export class ComputeSlot {
     const summary =
       this.model?.url === url && this.model.summary.fingerprint === fingerprint
         ? this.model.summary
-        : await this.client.call('openModel', { source: { kind: 'url', url, name } }, { signal });
+        : await this.call('openModel', { source: { kind: 'url', url, name } }, { signal });
     this.model = { url, summary };
     if (summary.fingerprint === fingerprint) return summary;
     throw new ContiguaError('plan-mismatch', `The model ${name} is another one by now`, {
@@ -58,18 +102,23 @@ export class ComputeSlot {
     });
   }
 
-  get client(): WorkerClient {
-    if (!this.compute) throw new ContiguaError('internal', 'A compute process is used before it was started');
-    return this.compute.client;
-  }
-
   /** Ends the process and waits until it is gone, so that nothing writes into a folder that is about to go. */
   async end(): Promise<void> {
     const { compute } = this;
     this.compute = null;
     this.engine = null;
     this.model = null;
+    this.watch?.end();
+    this.watch = null;
     compute?.client.close();
     await compute?.exited;
+    this.isHung = false;
   }
+}
+
+/** Durations of the steps that a training task's progress tells. */
+function stepsMs({ partial }: Progress): readonly number[] {
+  if (typeof partial !== 'object' || partial === null || !('points' in partial)) return [];
+  const { points } = partial as Extract<DistilProgress, { kind: 'steps' }>;
+  return points.map(({ durationMs }) => durationMs);
 }

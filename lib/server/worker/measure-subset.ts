@@ -6,6 +6,7 @@ import { outlast } from '../outlast.ts';
 import type { JobRow, SubsetChoice } from '../runs/rows.ts';
 import { finishMeasurement, subsetKey, tellMeasuring } from '../runs/subsets.ts';
 import type { TakenJob } from '../runs/take.ts';
+import type { AttemptEnd } from './attempt-end.ts';
 import { pngDataUrl } from './png.ts';
 import { type AttemptTools, modelOf, studentFiles, trainedFile, trainingSource, wantedEngine } from './run-attempt.ts';
 
@@ -13,10 +14,10 @@ import { type AttemptTools, modelOf, studentFiles, trainedFile, trainingSource, 
 const DRAWN = { pictures: 32, steps: 20, guidance: 2, seed: 1_000_003 };
 const TOLD_EVERY_MS = 1_000;
 
-export async function measureSubset(taken: TakenJob, tools: AttemptTools, abort: AbortController): Promise<void> {
+export async function measureSubset(taken: TakenJob, tools: AttemptTools, end: AttemptEnd): Promise<void> {
   const { attempt, job, jobs, run } = taken;
   const { context, timing, slot, models } = tools;
-  const { signal } = abort;
+  const { signal } = end;
   const { choice } = job;
   if (!choice) throw new ContiguaError('internal', 'A measurement of no choice');
   await slot.startEngine(wantedEngine(taken, tools), signal);
@@ -27,7 +28,7 @@ export async function measureSubset(taken: TakenJob, tools: AttemptTools, abort:
   const data = await trainingSource(run.settings.data, models);
   let toldAt = 0;
   let telling = Promise.resolve();
-  const measured = await slot.client.call(
+  const measured = await slot.call(
     'tryStudents',
     { students, fineTuned, ...DRAWN, data },
     {
@@ -37,7 +38,7 @@ export async function measureSubset(taken: TakenJob, tools: AttemptTools, abort:
         toldAt = Date.now();
         telling = telling
           .then(() => outlast(timing.patience, signal, () => tellMeasuring(context, attempt, done, total)))
-          .catch((thrown: unknown) => abort.abort(thrown));
+          .catch((thrown: unknown) => end.atOnce(thrown));
       },
     },
   );

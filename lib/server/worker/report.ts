@@ -13,6 +13,7 @@ import { storeCheckpoint } from '../runs/checkpoints.ts';
 import { pause, type RunContext, type Timing } from '../runs/context.ts';
 import { attemptFolder } from '../runs/garbage.ts';
 import { storeMilestone, storeSteps } from '../runs/training.ts';
+import type { AttemptEnd } from './attempt-end.ts';
 
 export interface ReportTo {
   readonly context: RunContext;
@@ -21,8 +22,7 @@ export interface ReportTo {
   readonly attempt: Attempt;
   readonly jobKey: string;
   readonly engine: string;
-  /** Ends the attempt's work; its reason tells why. */
-  readonly abort: AbortController;
+  readonly end: AttemptEnd;
 }
 
 type Milestone = Extract<DistilProgress, { kind: 'baselines' | 'held-out' }>;
@@ -46,7 +46,7 @@ export class ProgressReport {
   constructor(private readonly to: ReportTo) {}
 
   accept(progress: DistilProgress): void {
-    if (this.to.abort.signal.aborted) return;
+    if (this.to.end.signal.aborted) return;
     switch (progress.kind) {
       case 'steps':
         this.steps.push(...progress.points);
@@ -59,7 +59,7 @@ export class ProgressReport {
         this.write(() => storeMilestone(this.to.context, this.to.attempt, progress satisfies Milestone));
         return;
       case 'checkpoint':
-        if (this.newest) this.remove(this.newest.file).catch((thrown: unknown) => this.to.abort.abort(thrown));
+        if (this.newest) this.remove(this.newest.file).catch((thrown: unknown) => this.to.end.atOnce(thrown));
         this.newest = progress;
         this.uploading ??= this.upload();
         return;
@@ -73,7 +73,7 @@ export class ProgressReport {
     while (this.uploading) await this.uploading;
     this.writeSteps();
     await this.writes;
-    this.to.abort.signal.throwIfAborted();
+    this.to.end.signal.throwIfAborted();
   }
 
   /** Nothing more is written; what is under way ends. */
@@ -113,13 +113,13 @@ export class ProgressReport {
 
   private write(work: () => Promise<void>): void {
     this.writes = this.writes.then(async () => {
-      if (this.to.abort.signal.aborted) return;
-      await this.outlast(work).catch((thrown: unknown) => this.to.abort.abort(thrown));
+      if (this.to.end.signal.aborted) return;
+      await this.outlast(work).catch((thrown: unknown) => this.to.end.atOnce(thrown));
     });
   }
 
   private async upload(): Promise<void> {
-    while (this.newest && !this.to.abort.signal.aborted) {
+    while (this.newest && !this.to.end.signal.aborted) {
       const { step, file } = this.newest;
       this.newest = null;
       try {
@@ -129,10 +129,10 @@ export class ProgressReport {
         await this.writes;
         await this.remove(file);
       } catch (thrown) {
-        this.to.abort.abort(thrown);
+        this.to.end.atOnce(thrown);
       }
       // A turn for what the trainer has said meanwhile.
-      await pause(0, this.to.abort.signal);
+      await pause(0, this.to.end.signal);
     }
     this.uploading = null;
   }
@@ -142,6 +142,6 @@ export class ProgressReport {
   }
 
   private outlast<T>(work: () => Promise<T>): Promise<T> {
-    return outlast(this.to.timing.patience, this.to.abort.signal, work);
+    return outlast(this.to.timing.patience, this.to.end.signal, work);
   }
 }

@@ -1,7 +1,8 @@
 /**
  * One attempt at one job, from its checkpoint to its student. However it ends, the job says so: done; failed with what
- * its user must know; waiting again because the process died or the worker ends in order; or, where the attempt was
- * fenced or the database stays silent, not at all, because the job is another's then or will be when the lease is over.
+ * its user must know; paused, or waiting again because the worker ends, its process died or hung, the store stayed away or
+ * a disk stayed full; or, where the attempt was fenced or the database stays silent, not at all, because the job is another's
+ * then or will be when the lease is over.
  */
 import { pathToFileURL } from 'node:url';
 import type { LinkedFile, StudentFile, TrainingSource } from '../../../workers/protocol.ts';
@@ -11,6 +12,7 @@ import type { EngineReport } from '../../core/tensor/engine.ts';
 import type { ArtifactStore } from '../artifacts/store.ts';
 import type { ServerModels } from '../models.ts';
 import { outlast } from '../outlast.ts';
+import { asDiskFull } from '../room.ts';
 import { Fenced } from '../runs/attempt.ts';
 import type { RunContext, Timing } from '../runs/context.ts';
 import { copyTrainedFile } from '../runs/damage.ts';
@@ -18,6 +20,7 @@ import { allStudentsThere } from '../runs/events.ts';
 import type { JobRow } from '../runs/rows.ts';
 import { failJob, giveBack, loseAttempt, storeWorker, type TakenJob } from '../runs/take.ts';
 import { finishJob } from '../runs/training.ts';
+import { type AttemptEnd, GivenBack } from './attempt-end.ts';
 import type { ComputeSlot } from './compute-slot.ts';
 import { measureSubset } from './measure-subset.ts';
 import { notePace } from './pace.ts';
@@ -40,36 +43,42 @@ export interface AttemptTools {
   readonly maxLosses: number;
   /** Hears of what the job cannot say. */
   report(sentence: string): void;
+  /** The job went back because the store or a disk takes nothing: the next one would fare no better. */
+  rest(): void;
 }
 
-/** The worker ends in order: the reason with which its attempts are stopped. */
-export class GivenBack extends Error {
-  override readonly name = 'GivenBack';
-}
-
-/** Never rejects. `abort` ends it from outside: with `Fenced`, with `GivenBack`. */
-export async function runAttempt(taken: TakenJob, tools: AttemptTools, abort: AbortController): Promise<void> {
+/** Never rejects. `end` ends it from outside. */
+export async function runAttempt(taken: TakenJob, tools: AttemptTools, end: AttemptEnd): Promise<void> {
   const { attempt } = taken;
-  const folder = await tools.scratch.folder(`${attempt.jobId}-${attempt.number}`);
+  const { scratch, slot, timing } = tools;
+  let folder: string | null = null;
   let ended = false;
   try {
-    if (taken.job.kind === 'measure') await measureSubset(taken, tools, abort);
-    else await train(taken, tools, folder, abort);
+    folder = await outlast(timing.patience, end.signal, () => scratch.folder(`${attempt.jobId}-${attempt.number}`));
+    if (taken.job.kind === 'measure') await measureSubset(taken, tools, end);
+    else await train(taken, tools, folder, end);
     ended = true;
   } catch (thrown) {
     // First the process, so that nothing computes or writes for an attempt that is over.
-    await tools.slot.end();
-    await endAttempt(taken, tools, abort.signal.aborted ? abort.signal.reason : thrown);
+    await slot.end();
+    await endAttempt(taken, tools, reasonOf(end, thrown));
   } finally {
-    if (!ended) await tools.slot.end();
-    await tools.scratch.remove(folder);
+    end.done();
+    if (!ended) await slot.end();
+    if (folder !== null) await scratch.remove(folder);
   }
 }
 
-async function train(taken: TakenJob, tools: AttemptTools, folder: string, abort: AbortController): Promise<void> {
+/** A process that was asked to stop in order says `cancelled`. */
+function reasonOf({ signal, stop }: AttemptEnd, thrown: unknown): unknown {
+  if (signal.aborted) return signal.reason;
+  return stop.aborted && asContiguaError(thrown).code === 'cancelled' ? stop.reason : thrown;
+}
+
+async function train(taken: TakenJob, tools: AttemptTools, folder: string, end: AttemptEnd): Promise<void> {
   const { attempt, job, run } = taken;
   const { context, store, timing, slot, models } = tools;
-  const { signal } = abort;
+  const { signal, stop } = end;
   const engine = await slot.startEngine(wantedEngine(taken, tools), signal);
   const { name, device, why } = engine;
   if (name !== tools.worker.engine) {
@@ -78,15 +87,17 @@ async function train(taken: TakenJob, tools: AttemptTools, folder: string, abort
   }
   await slot.openModel(await modelOf(taken, models), signal);
   const resume = await outlast(timing.patience, signal, () => usableCheckpoint(context, store, taken, engine.name));
-  const report = new ProgressReport({ context, store, timing, attempt, jobKey: job.key, engine: engine.name, abort });
+  const report = new ProgressReport({ context, store, timing, attempt, jobKey: job.key, engine: engine.name, end });
   const data = await trainingSource(run.settings.data, models);
   const saveTo = `${pathToFileURL(folder).href}/`;
   const options = {
     signal,
+    stop,
     onProgress: ({ partial }: { partial?: Parameters<ProgressReport['accept']>[0] }) => {
       if (partial) report.accept(partial);
     },
   };
+  end.beginWork();
   try {
     if (job.interval) {
       const { interval } = job;
@@ -94,7 +105,7 @@ async function train(taken: TakenJob, tools: AttemptTools, folder: string, abort
       const keep = taken.jobs.flatMap(({ interval: one }) => (one ? [one.first - 1, one.last] : []));
       const cache = cacheBytes > 0 ? { url: cacheUrl(tools), sizeBytes: cacheBytes, keep } : null;
       const input = { interval, settings, data, cache, precededBy: [], resume, saveTo };
-      const { student, steps, heldOut } = await slot.client.call('distil', input, options);
+      const { student, steps, heldOut } = await slot.call('distil', input, options);
       await report.settle();
       const stored = await report.store(student);
       await outlast(timing.patience, signal, () => finishJob(context, attempt, stored, steps, heldOut));
@@ -103,7 +114,7 @@ async function train(taken: TakenJob, tools: AttemptTools, folder: string, abort
       if (!settings) throw new ContiguaError('internal', 'A fine-tune without settings');
       const students = await studentFiles(taken.jobs, tools, signal);
       const input = { students, settings, data, resume, saveTo };
-      const { student, steps } = await slot.client.call('fineTune', input, options);
+      const { student, steps } = await slot.call('fineTune', input, options);
       await report.settle();
       const stored = await report.store(student);
       await outlast(timing.patience, signal, () => finishJob(context, attempt, stored, steps, null));
@@ -176,7 +187,7 @@ function cacheUrl({ cacheFolder }: AttemptTools): string {
 async function endAttempt({ attempt, job }: TakenJob, tools: AttemptTools, reason: unknown): Promise<void> {
   const { context, timing, maxLosses } = tools;
   if (reason instanceof Fenced) return;
-  const error = asContiguaError(reason);
+  const error = asContiguaError(asDiskFull(reason));
   const name = `${job.key}, attempt ${attempt.number}`;
   if (error.code === 'database-unreachable') {
     tools.report(`${name}: ${error.message}`);
@@ -186,6 +197,11 @@ async function endAttempt({ attempt, job }: TakenJob, tools: AttemptTools, reaso
     // Its own patience: the attempt's signal may have fired.
     await outlast(timing.patience, new AbortController().signal, async () => {
       if (reason instanceof GivenBack) return await giveBack(context, attempt);
+      if (error.code === 'disk-full' || error.code === 'store-unreachable') {
+        tools.rest();
+        tools.report(`${name} waits: ${error.message}`);
+        return await giveBack(context, attempt, `It waits: ${error.message}`);
+      }
       if (error.code === 'worker-crashed' || error.code === 'engine-lost') {
         const sentence = `Attempt ${attempt.number} lost its compute process (${error.summary}).`;
         return await loseAttempt(context, attempt, sentence, maxLosses);

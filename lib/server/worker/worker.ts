@@ -11,17 +11,18 @@ import { asContiguaError } from '../../core/errors.ts';
 import type { JobWorker } from '../../core/run/index.ts';
 import type { EngineReport } from '../../core/tensor/engine.ts';
 import type { ArtifactStore } from '../artifacts/store.ts';
-import { json } from '../database/database.ts';
+import { firstRow, json } from '../database/database.ts';
 import type { ServerEnv } from '../env.ts';
 import type { ServerModels } from '../models.ts';
-import type { Lane, WantedEngine } from '../queue.ts';
+import { ENGINE_NAMES, type Lane, type WantedEngine } from '../queue.ts';
 import { type Attempt, Fenced } from '../runs/attempt.ts';
 import { pause, type RunContext, type Timing } from '../runs/context.ts';
 import { collectGarbage } from '../runs/garbage.ts';
 import { sweep } from '../runs/sweep.ts';
 import { heartbeat, takeJob } from '../runs/take.ts';
+import { AttemptEnd } from './attempt-end.ts';
 import { ComputeSlot, type SlotModel, type StartCompute } from './compute-slot.ts';
-import { type AttemptTools, GivenBack, runAttempt } from './run-attempt.ts';
+import { type AttemptTools, runAttempt } from './run-attempt.ts';
 import { openScratch, type Scratch } from './scratch.ts';
 
 export interface WorkerOptions {
@@ -40,7 +41,7 @@ export interface RunningWorker {
   readonly id: string;
   /** Times a forward of the model on this worker's engine, in a process of its own; null where there is no engine. */
   calibrate(model: SlotModel, signal: AbortSignal): Promise<Calibrated | null>;
-  /** Its jobs wait again, from their last checkpoints; its processes and files are gone when this resolves. */
+  /** Its jobs store checkpoints and wait again; its processes and files are gone when this resolves. */
   close(): Promise<void>;
 }
 
@@ -55,7 +56,7 @@ export interface Calibrated {
 interface Place {
   readonly lane: Lane;
   readonly slot: ComputeSlot;
-  busy: { readonly attempt: Attempt; readonly abort: AbortController; readonly over: Promise<void> } | null;
+  busy: { readonly attempt: Attempt; readonly end: AttemptEnd; readonly over: Promise<void> } | null;
 }
 
 /** A measuring process that was idle for so long gives its memory back. */
@@ -89,6 +90,7 @@ class Work {
   /** Why there is no engine. */
   private refusal = '';
   private turn = 0;
+  private restingUntil = 0;
   private readonly said = new Set<string>();
 
   constructor(
@@ -97,19 +99,28 @@ class Work {
     private readonly scratch: Scratch,
     private readonly stopped: AbortSignal,
   ) {
-    const { startCompute, env } = options;
-    const place = (lane: Lane): Place => ({ lane, slot: new ComputeSlot(startCompute, env.threads), busy: null });
+    const { env } = options;
+    const place = (lane: Lane): Place => ({ lane, slot: this.slot(), busy: null });
     this.places = [...Array.from({ length: env.slots }, () => place('train')), place('measure')];
   }
 
+  private slot(): ComputeSlot {
+    const { startCompute, env, timing } = this.options;
+    return new ComputeSlot(startCompute, env.threads, timing);
+  }
+
   async run(): Promise<void> {
-    const { timing } = this.options;
-    const beats = this.every(timing.heartbeat, () => this.beat());
-    const sweeps = this.every(timing.sweep, () => this.tidy());
+    const { timing, context } = this.options;
+    // Leases are kept until the last checkpoint is stored.
+    const over = new AbortController();
+    const onPausing = (wake: () => void) => context.wakeups.listen('pausing', wake);
+    const beats = this.every(timing.heartbeat, over.signal, () => this.beat(), onPausing);
+    const sweeps = this.every(timing.sweep, this.stopped, () => this.tidy());
     this.ready = this.startEngine();
     await this.ready;
     await this.takeJobs();
     await this.giveBackAll();
+    over.abort();
     await Promise.all([beats, sweeps]);
     await this.sayFailures(async () => {
       await this.options.context.db.change('delete from contigua.workers where id = $1', [this.id]);
@@ -151,18 +162,13 @@ class Work {
   }
 
   private async timeForward(model: SlotModel, signal: AbortSignal): Promise<Calibrated | null> {
-    const { startCompute, env } = this.options;
-    const slot = new ComputeSlot(startCompute, env.threads);
+    const slot = this.slot();
     try {
       await this.ready;
       if (!this.report) return null;
       const { name, device } = await slot.startEngine(this.report.name, signal);
       await slot.openModel(model, signal);
-      const { wholeMs, samples } = await slot.client.call(
-        'measure',
-        { intervals: [], replacement: 'removed' },
-        { signal },
-      );
+      const { wholeMs, samples } = await slot.call('measure', { intervals: [], replacement: 'removed' }, { signal });
       return { host: hostname(), engine: name, device, forwardMs: wholeMs / samples };
     } finally {
       await slot.end();
@@ -192,12 +198,10 @@ class Work {
         woken = true;
       });
       await this.sayFailures(async () => {
-        if (!(await this.anyWaiting())) return;
+        if (Date.now() < this.restingUntil || !(await this.anyWaiting())) return;
         for (const place of this.places) {
           if (place.busy || this.stopped.aborted) continue;
-          // Another queue first each time, so that none is left waiting behind a long one.
-          const first = this.turn++ % engines.length;
-          const order = [...engines.slice(first), ...engines.slice(0, first)];
+          const order = await this.inOrder(engines);
           const taken = await takeJob(context, place.lane, order, worker, timing.lease);
           if (taken) this.begin(place, taken);
         }
@@ -206,6 +210,22 @@ class Work {
       unlisten();
       if (!woken) await pause(timing.poll, this.stopped, (wake) => context.wakeups.listen('queue', wake));
     }
+  }
+
+  /**
+   * The queue of the job that lost its worker first, then another one each time, so that none is left waiting behind a
+   * long one.
+   */
+  private async inOrder(engines: readonly WantedEngine[]): Promise<WantedEngine[]> {
+    const begun = await firstRow(
+      this.options.context.db,
+      z.object({ engine: z.enum(ENGINE_NAMES) }),
+      `select r.settings ->> 'engine' as engine from contigua.jobs j join contigua.runs r on r.id = j.run_id
+       where j.state = 'queued' and j.attempt > 0 and j.kind <> 'measure' order by j.queued_at, j.id limit 1`,
+    );
+    const known = begun ? engines.indexOf(begun.engine) : -1;
+    const first = known >= 0 ? known : this.turn++ % engines.length;
+    return [...engines.slice(first), ...engines.slice(0, first)];
   }
 
   /** Cheaper than asking every queue. */
@@ -235,15 +255,18 @@ class Work {
       slots: env.slots,
       maxLosses,
       report,
+      rest: () => {
+        this.restingUntil = Date.now() + timing.rest;
+      },
     };
-    const abort = new AbortController();
-    const over = runAttempt(taken, tools, abort)
+    const end = new AttemptEnd();
+    const over = runAttempt(taken, tools, end)
       .catch((thrown: unknown) => report(asContiguaError(thrown).message))
       .then(() => {
         place.busy = null;
         context.wakeups.wake('queue');
       });
-    place.busy = { attempt: taken.attempt, abort, over };
+    place.busy = { attempt: taken.attempt, end, over };
   }
 
   private worker(): JobWorker | null {
@@ -254,13 +277,20 @@ class Work {
 
   private async beat(): Promise<void> {
     const { context, timing } = this.options;
-    const busy = this.places.flatMap((place) => (place.busy ? [place.busy] : []));
+    // A lease is kept by progress: it runs out under a process that hangs and cannot even be killed.
+    const busy = this.places.flatMap(({ busy, slot }) => (busy && slot.works ? [{ ...busy, slot }] : []));
     const attempts = busy.map(({ attempt }) => attempt);
     const { mine, known } = await heartbeat(context, this.id, attempts, timing.lease);
     if (!known && (this.report || this.refusal)) await this.register();
-    for (const { attempt, abort } of busy) {
-      if (!mine.has(attempt.jobId)) abort.abort(new Fenced('the job is another attempt’s, or its user’s'));
+    for (const { attempt, end, slot } of busy) {
+      const held = mine.get(attempt.jobId);
+      if (!held) end.atOnce(new Fenced('the job is another attempt’s, or its user’s'));
+      else if (held.pausing) end.inOrder(this.stopPatience(slot));
     }
+  }
+
+  private stopPatience({ medianStepMs }: ComputeSlot): number {
+    return Math.max(this.options.timing.stop, 3 * (medianStepMs ?? 0));
   }
 
   private async tidy(): Promise<void> {
@@ -277,15 +307,27 @@ class Work {
   }
 
   private async giveBackAll(): Promise<void> {
-    for (const { busy } of this.places) busy?.abort.abort(new GivenBack('the worker ends'));
+    for (const { busy, slot } of this.places) busy?.end.inOrder(this.stopPatience(slot));
     await Promise.all(this.places.map(({ busy }) => busy?.over));
     await Promise.all(this.places.map(({ slot }) => slot.end()));
   }
 
-  private async every(milliseconds: number, work: () => Promise<void>): Promise<void> {
-    while (!this.stopped.aborted) {
+  /** Until the signal fires; sooner again where `listen` wakes it. */
+  private async every(
+    milliseconds: number,
+    signal: AbortSignal,
+    work: () => Promise<void>,
+    listen: (wake: () => void) => () => void = () => () => {},
+  ): Promise<void> {
+    while (!signal.aborted) {
+      // Listening before working: what wakes it in between is not missed.
+      let woken = false;
+      const unlisten = listen(() => {
+        woken = true;
+      });
       await this.sayFailures(work);
-      await pause(milliseconds, this.stopped);
+      unlisten();
+      if (!woken) await pause(milliseconds, signal, listen);
     }
   }
 
