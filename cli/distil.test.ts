@@ -90,6 +90,11 @@ afterAll(async () => {
 });
 
 const read = (path: string) => readFile(join(folder, path));
+/** Steps that stderr has told of the interval, in order. */
+const toldSteps = (stderr: string) => [...stderr.matchAll(/^0-1: (\d+) of 400/gm)].map(([, step]) => Number(step));
+const runView = z.object({
+  jobs: z.array(z.object({ state: z.string(), step: z.int(), checkpointStep: z.int(), attempt: z.int() })),
+});
 const runList = z.array(z.object({ id: z.string(), state: z.string() }));
 async function runsIn(data: string) {
   return runList.parse(JSON.parse((await contigua(`runs --json --data-folder ${data}`)).stdout));
@@ -152,30 +157,42 @@ describe('contigua distil', () => {
     expect(await readdir(folder)).not.toContain('never');
   });
 
-  it('pauses at Ctrl-C and goes on with the same command, while nobody else may have its folder', {
-    timeout: LONG_MS,
-  }, async () => {
-    const line = `${TRAIN} --steps 400 --seed 1 --data-folder paused --out later`;
-    const begun = start(line.split(' '));
-    await begun.says(/0-1: ([4-9]\d|\d{3}) of 400/);
-    await expect(runs(['--data-folder', join(folder, 'paused')], context)).rejects.toMatchObject({
-      code: 'database-in-use',
-      message: expect.stringMatching(/Another process has this data folder; found process \d+ .*--data-folder/),
-    });
-    begun.kill('SIGINT');
-    const paused = await begun.ended;
-    expect(paused.stderr).toMatch(/is paused\. The same command goes on with it/);
-    expect(paused.code).toBe(130);
-    expect(await readdir(folder)).not.toContain('later');
+  it.each(['SIGINT', 'SIGTERM'] as const)(
+    'stores its last step at %s and goes on from it with the same command, while nobody else may have its folder',
+    {
+      timeout: LONG_MS,
+    },
+    async (signal) => {
+      const data = `paused-${signal}`;
+      const line = `${TRAIN} --steps 400 --seed 1 --data-folder ${data} --out later`;
+      const begun = start(line.split(' '));
+      await begun.says(/0-1: ([4-9]\d|\d{3}) of 400/);
+      await expect(runs(['--data-folder', join(folder, data)], context)).rejects.toMatchObject({
+        code: 'database-in-use',
+        message: expect.stringMatching(/Another process has this data folder; found process \d+ .*--data-folder/),
+      });
+      begun.kill(signal);
+      const paused = await begun.ended;
+      expect(paused.stderr).toMatch(/is paused \(0-1 at step \d+\)\. The same command goes on with it/);
+      expect(paused.code).toBe(130);
+      const [{ id } = { id: '' }] = await runsIn(data);
+      const shown = await contigua(`runs ${id} --json --data-folder ${data}`);
+      const [job] = runView.parse(JSON.parse(shown.stdout)).jobs;
+      // Nothing that was told is lost: the checkpoint is of the very last step.
+      expect(job).toMatchObject({ state: 'paused', attempt: 1 });
+      expect(job?.checkpointStep).toBe(job?.step);
+      expect(job?.checkpointStep).toBeGreaterThanOrEqual(toldSteps(paused.stderr).at(-1) ?? 400);
+      expect(await readdir(folder)).not.toContain('later');
 
-    // To its end is another test's business: that it goes on from a checkpoint is this one's.
-    const resumed = start(line.split(' '));
-    await resumed.says(/goes on: 0 of 1 done[\s\S]*\n0-1: [1-9]\d* of 400 .*wasm/);
-    resumed.kill('SIGINT');
-    const { code, stderr } = await resumed.ended;
-    expect(stderr).not.toMatch(/\n0-1: 0 of 400 .*wasm/);
-    expect(code).toBe(130);
-  });
+      // To its end is another test's business: that it goes on from that checkpoint is this one's.
+      const resumed = start(line.split(' '));
+      await resumed.says(/goes on: 0 of 1 done[\s\S]*\n0-1: [1-9]\d* of 400 .*wasm/);
+      resumed.kill(signal);
+      const { code, stderr } = await resumed.ended;
+      expect(Math.min(...toldSteps(stderr))).toBeGreaterThanOrEqual(job?.checkpointStep ?? 400);
+      expect(code).toBe(130);
+    },
+  );
 
   it('refuses a plan of another model', async () => {
     const plan = String(await read('plan.json')).replace(/sha256:[0-9a-f]{8}/, 'sha256:00000000');

@@ -1,7 +1,7 @@
 /**
  * `contigua distil`: from a plan to a smaller model, on the durable backend in this process. The run is in the database from
- * its first moment, so that Ctrl-C, a crash or a power cut cost the steps since the last checkpoint: the same command
- * finds its run again, by model, plan and settings, and goes on.
+ * its first moment: the same command finds its run again, by model, plan and settings, and goes on. Ctrl-C and SIGTERM
+ * store a checkpoint first; a crash or a power cut costs the steps since the last one.
  */
 import { ContiguaError } from '../lib/core/errors.ts';
 import { formatIntervalKey, sameIntervals } from '../lib/core/interval/index.ts';
@@ -9,6 +9,7 @@ import { MAX_JSON_BYTES } from '../lib/core/json-text.ts';
 import { assertPlanFits, type Plan, parsePlan } from '../lib/core/plan/index.ts';
 import type { RunEstimate, RunSettings, RunView, TrainingData } from '../lib/core/run/index.ts';
 import type { Backend, RunRequest } from '../lib/server/backend.ts';
+import { DEFAULT_TIMING } from '../lib/server/runs/context.ts';
 import { nodeFiles } from '../workers/node-files.ts';
 import { openModel } from '../workers/open-model.ts';
 import type { ModelSummary } from '../workers/protocol.ts';
@@ -26,8 +27,8 @@ import { readText } from './read-text.ts';
 import { clock } from './run-progress.ts';
 
 const DTYPES = ['teacher', 'F32'] as const;
-/** How long Ctrl-C waits for running intervals to stop. */
-const PAUSE_MS = 60_000;
+/** How long Ctrl-C waits for running intervals to store their checkpoints: longer than their worker lets them take. */
+const PAUSE_MS = 2 * DEFAULT_TIMING.stop;
 
 export async function distil(argv: readonly string[], { signal }: CommandContext): Promise<void> {
   const args = parseArguments('distil', argv, {
@@ -147,7 +148,7 @@ function inOrder(value: unknown): unknown {
 async function finish(backend: Backend, id: string, signal: AbortSignal): Promise<void> {
   const run = await followRun(backend, id, signal);
   if (signal.aborted) {
-    await pause(backend, id);
+    if (run.state !== 'done') await pause(backend, id);
     throw new ContiguaError('cancelled', 'Paused');
   }
   const failed = run.jobs.filter(({ state }) => state !== 'done');
@@ -162,11 +163,20 @@ async function finish(backend: Backend, id: string, signal: AbortSignal): Promis
 
 async function pause(backend: Backend, id: string): Promise<void> {
   tell(
-    'Pausing: running intervals go back to their last checkpoints … (Ctrl-C again ends at once, which loses no more)',
+    'Pausing: running intervals finish their step and store a checkpoint … (Ctrl-C again ends at once and loses the steps since the last one)',
   );
   await backend.pauseRun(id);
-  await followRun(backend, id, AbortSignal.timeout(PAUSE_MS));
-  tell(`Run ${id} is paused. The same command goes on with it; \`contigua runs ${id}\` shows it.`);
+  const { jobs, state: runState } = await followRun(backend, id, AbortSignal.timeout(PAUSE_MS));
+  if (runState === 'running') {
+    tell(`Run ${id} has not paused; what runs goes on from its last checkpoint.`);
+    return;
+  }
+  const stored = jobs.flatMap(({ key, state, checkpointStep }) =>
+    state === 'paused' && checkpointStep > 0 ? [`${key} at step ${checkpointStep}`] : [],
+  );
+  tell(
+    `Run ${id} is paused${stored.length > 0 ? ` (${stored.join(', ')})` : ''}. The same command goes on with it; \`contigua runs ${id}\` shows it.`,
+  );
 }
 
 /** Measuring is worth a figure in the card; where it fails the model is exported without one. */

@@ -59,7 +59,7 @@ Writes plan.json: what every block becomes. An interval [first, last] keeps bloc
 
   distil: `contigua distil MODEL --plan PLAN.json [options]
 Trains one block for each interval of the plan, on the teacher's states, and writes the smaller model as a diffusers folder.
-Tells first what it will take. Ctrl-C pauses; the same command goes on, from the last checkpoint, after a crash too.
+Tells first what it will take. Ctrl-C stores a checkpoint and pauses; the same command goes on, after a crash from the last checkpoint.
 
   --plan FILE         required; of \`contigua plan\` or the page
   --out FOLDER        the model (NAME-N-blocks); must be new, empty or an earlier export

@@ -188,7 +188,7 @@ describe('two hosts on one embedded folder', LONG, () => {
 });
 
 describe('a host that ends in order', LONG, () => {
-  it('gives its jobs back, and leaves no process, timer or connection; the next one goes on from the checkpoint', async () => {
+  it('stores its last step, gives its jobs back, and leaves no process, timer or connection; the next one goes on from there', async () => {
     const setting = await made();
     const before = process.getActiveResourcesInfo().toSorted();
     const computes: Compute[] = [];
@@ -200,7 +200,7 @@ describe('a host that ends in order', LONG, () => {
     await setting.hold(15);
     const first = await createBackend(setting.env, { ...setting.options, startCompute });
     const id = await first.createRun(oneInterval(setting));
-    await until(first, id, ({ jobs }) => jobs[0]?.checkpointStep === 10);
+    await until(first, id, ({ jobs }) => jobs[0]?.step === 15);
     await first.close();
     // Their `exited` would never resolve where one still ran.
     expect(computes.length).toBeGreaterThan(0);
@@ -211,7 +211,7 @@ describe('a host that ends in order', LONG, () => {
     const second = await started(setting);
     const view = await until(second, id, isDone);
     expect(view.jobs[0]).toMatchObject({ attempt: 2, note: null });
-    expect((await setting.log()).filter(({ begins }) => begins).at(-1)?.step).toBe(10);
+    expect((await setting.log()).filter(({ begins }) => begins).at(-1)?.step).toBe(15);
     expect(setting.sentences).toEqual([]);
   });
 });

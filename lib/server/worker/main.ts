@@ -1,6 +1,7 @@
 /**
  * `npm run worker`: a worker alone, on any machine that reaches the PostgreSQL server and the store of the others. It ends
- * with SIGTERM or Ctrl-C in order: its jobs wait again at once, from their last checkpoints.
+ * with SIGTERM or Ctrl-C in order: its jobs store checkpoints and wait again at once. A second signal ends it at once; its
+ * jobs are taken over from their last checkpoints when its leases are over.
  */
 import { join } from 'node:path';
 import { startComputeProcess } from '../../../workers/node-process.ts';
@@ -46,8 +47,16 @@ async function main(): Promise<void> {
     report,
   });
   console.log(`Worker ${worker.id} takes jobs from ${context.db.where}; artifacts in ${store.where}`);
+  let signals = 0;
   await new Promise<void>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve());
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      process.on(signal, () => {
+        signals += 1;
+        if (signals > 1) process.exit(1);
+        console.error('Ending: running jobs store checkpoints first … (a second signal ends at once)');
+        resolve();
+      });
+    }
   });
   await worker.close();
   await close();
