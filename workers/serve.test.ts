@@ -55,6 +55,10 @@ async function repliesTo(tasks: Loose, messages: readonly unknown[], count: numb
   return replies;
 }
 
+const untilAborted = (signal: AbortSignal) =>
+  new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason));
+  });
 const never = () => new Promise<never>(() => {});
 const verify = { task: 'verifyEngine', input: {} } as const;
 
@@ -192,6 +196,58 @@ describe('a compute worker', () => {
     await expect(stopped).rejects.toMatchObject({ code: 'cancelled' });
     await next;
     expect(events).toEqual(['let go', 'next']);
+  });
+
+  it('stops training in order, and lets it answer when it has saved', async () => {
+    let saved = false;
+    const { raw } = serveOn({
+      distil: (_, { signal, stop }) =>
+        new Promise((_, reject) => {
+          const end = (words: string) => () => reject(new ContiguaError('cancelled', words));
+          signal.addEventListener('abort', end('at once'));
+          stop?.addEventListener('abort', () => {
+            setTimeout(() => {
+              saved = true;
+              end('saved')();
+            }, 20);
+          });
+        }),
+    });
+    const stop = new AbortController();
+    const call = clientOf(raw).call('distil', {} as never, { stop: stop.signal });
+    setTimeout(() => stop.abort(), 5);
+    await expect(call).rejects.toMatchObject({ code: 'cancelled', summary: 'saved' });
+    expect(saved).toBe(true);
+  });
+
+  it('stops work that saves nothing as if it were cancelled', async () => {
+    const { raw } = serveOn({ verifyEngine: (_, { signal }) => untilAborted(signal) });
+    const stop = new AbortController();
+    const call = clientOf(raw).call('verifyEngine', {}, { stop: stop.signal });
+    setTimeout(() => stop.abort(), 5);
+    await expect(call).rejects.toMatchObject({ code: 'cancelled' });
+  });
+
+  it('gives signs of life while a call runs, and none afterwards', async () => {
+    const { port1, port2 } = new MessageChannel();
+    open.push(port1, port2);
+    const replies: Reply[] = [];
+    serve(
+      {
+        postMessage: (reply) => void replies.push(reply),
+        onMessage: (listener) => {
+          port2.onmessage = ({ data }) => listener(data);
+        },
+      },
+      { verifyEngine: () => new Promise((go) => setTimeout(go, 100)) } as unknown as TaskRunner,
+      { aliveEvery: 5 },
+    );
+    port1.postMessage({ type: 'call', id: 3, ...verify });
+    await vi.waitFor(() => expect(replies.at(-1)).toMatchObject({ type: 'result', id: 3 }), { timeout: 30_000 });
+    expect(replies[0]).toEqual({ type: 'alive', id: 3, turns: expect.any(Number) });
+    const count = replies.length;
+    await new Promise((go) => setTimeout(go, 30));
+    expect(replies).toHaveLength(count);
   });
 
   it('ends a waiting call with `cancelled` without ever starting it', async () => {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -74,6 +75,24 @@ test('keeps nothing beyond its budget', async () => {
   await cache.store('1-1', values);
   expect(cache.hasRoom).toBe(false);
   expect(await cache.has('1-1')).toBe(false);
+});
+
+test('is full, and opens, on a disk that has no room even for its folder', async ({ skip }) => {
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k,nr_inodes=1', 'tmpfs', root], { stdio: 'ignore' });
+  } catch {
+    console.error('SKIPPED: a cache on a full disk. Mounting a small file system needs root.');
+    return skip();
+  }
+  try {
+    const cache = await openStateCache(url, BUDGET, 'a');
+    expect(cache.hasRoom).toBe(false);
+    expect(await cache.load('0-1')).toBeNull();
+    await cache.store('0-1', values);
+    expect(await cache.has('0-1')).toBe(false);
+  } finally {
+    execFileSync('umount', ['-l', root]);
+  }
 });
 
 test('makes room by letting go of what nobody uses, and of nothing that is in use', async () => {

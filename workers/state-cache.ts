@@ -32,10 +32,7 @@ export async function openStateCache(url: string, sizeBytes: number, key: string
   const root = fileURLToPath(url);
   const origin = createHash('sha256').update(key).digest('hex').slice(0, 32);
   const folder = join(root, origin);
-  await mkdir(folder, { recursive: true });
-  await touch(join(folder, USED));
-  await removeLeftovers(folder);
-  let usedBytes = await makeRoom(root, origin, sizeBytes);
+  let usedBytes = await opened(root, folder, origin, sizeBytes);
   let stored = 0;
   let touchedAt = Date.now();
   const pathOf = (name: string, suffix: string) => join(folder, `${name}${suffix}`);
@@ -46,7 +43,9 @@ export async function openStateCache(url: string, sizeBytes: number, key: string
   const stayInUse = async () => {
     if (Date.now() - touchedAt < TOUCH_EVERY_MS) return;
     touchedAt = Date.now();
-    await touch(join(folder, USED));
+    await touch(join(folder, USED)).catch((thrown: unknown) => {
+      if (!isFull(thrown)) throw thrown;
+    });
   };
 
   return {
@@ -106,6 +105,20 @@ export async function openStateCache(url: string, sizeBytes: number, key: string
       return () => rm(path, { force: true });
     },
   };
+}
+
+/** Returns the bytes in use: all of the budget where the disk is full. */
+async function opened(root: string, folder: string, origin: string, sizeBytes: number): Promise<number> {
+  try {
+    await mkdir(folder, { recursive: true });
+    await touch(join(folder, USED));
+  } catch (thrown) {
+    // Node tells a recursive mkdir without room as ENOENT.
+    if (isFull(thrown) || codeOf(thrown) === 'ENOENT') return sizeBytes;
+    throw thrown;
+  }
+  await removeLeftovers(folder);
+  return await makeRoom(root, origin, sizeBytes);
 }
 
 async function claimed(path: string): Promise<boolean> {

@@ -14,6 +14,7 @@ import type { ServerEnv } from './env.ts';
 import { logLine } from './log.ts';
 import { ServerModels } from './models.ts';
 import { assertRunName } from './routers/run-request.ts';
+import { withRoom } from './room.ts';
 import {
   addInterval,
   cancelRun,
@@ -48,7 +49,12 @@ export interface BackendOptions {
   report?(sentence: string): void;
 }
 
+/** Rejects with a sentence where the folder cannot be opened: in use, of a newer version, on a disk that is full. */
 export async function createBackend(env: ServerEnv, options: BackendOptions = {}): Promise<Backend> {
+  return await withRoom(env.dataFolder, () => openBackend(env, options));
+}
+
+async function openBackend(env: ServerEnv, options: BackendOptions): Promise<Backend> {
   const { report = logLine, maxLosses = MAX_LOSSES } = options;
   const timing = { ...DEFAULT_TIMING, ...options.timing };
   const { dataFolder } = env;

@@ -79,7 +79,17 @@ function queryable(db: Asking): Queryable {
   };
 }
 
+/** ENOSPC, as the file system inside PGlite numbers it (WASI). */
+const WASI_NO_SPACE = 51;
+
 function unreadable(folder: string, thrown: unknown): ContiguaError {
+  if (typeof thrown === 'object' && thrown !== null && 'errno' in thrown && thrown.errno === WASI_NO_SPACE) {
+    return new ContiguaError('disk-full', 'There is no room to open the database', {
+      file: folder,
+      found: 'ENOSPC',
+      hint: 'Free space on this disk; everything acknowledged before is kept.',
+    });
+  }
   return new ContiguaError('database-unreachable', 'The embedded database does not open', {
     file: folder,
     found: thrown instanceof Error ? thrown.message : String(thrown),

@@ -4,7 +4,7 @@ import { seededRandom } from '../../core/random.ts';
 import type { NumberedEvent } from '../backend.ts';
 import { type HostProcess, startHost } from './host-process.ts';
 import { makePostgres, PASSWORD, type TestPostgres, whyNoPostgres } from './postgres.ts';
-import { isDone, killOne, makeSetting, randomMoment, type Setting, until } from './setting.ts';
+import { checksums, isDone, killOne, makeSetting, randomMoment, type Setting, until } from './setting.ts';
 import { expectUndisturbed, repeatedSteps, trainUndisturbed } from './undisturbed.ts';
 
 const reason = whyNoPostgres();
@@ -102,6 +102,47 @@ describe.skipIf(reason !== null)('PostgreSQL', () => {
     expect(JSON.stringify([machines.map(({ sentences }) => sentences), await host.status(), view])).not.toContain(
       PASSWORD,
     );
+  });
+
+  it('gives a stopped worker’s interval to another, and changes nothing when the first one wakes', {
+    timeout: 600_000,
+  }, async () => {
+    const calm = await setting({});
+    const STEPS = { steps: 200, checkpointEvery: 15, heldOutEvery: 50 };
+    const request = calm.request(STEPS);
+    const plan = { ...request.plan, intervals: request.plan.intervals.slice(0, 1) };
+    const reference = await trainUndisturbed(calm, { ...request, plan });
+    const made = await setting({ stepMs: 10 });
+    const url = await postgres.database('stopped');
+    const machines = await Promise.all([machine(made, url, 'one'), machine(made, url, 'two')]);
+    await made.hold(40);
+    const id = await machines[0].createRun({ ...request, plan });
+    const told: NumberedEvent[] = [];
+    const held = await until(machines[0], id, ({ jobs }) => jobs[0]?.step === 40 && jobs[0].checkpointStep === 30);
+    const isHeldBy = (host: HostProcess) => held.jobs[0]?.worker?.id.includes(`-${host.pid}-`);
+    const [sleeper, heir] = isHeldBy(machines[0]) ? machines : machines.toReversed();
+    if (!sleeper || !heir) throw new Error('Two machines were started');
+    process.kill(sleeper.pid, 'SIGSTOP');
+    await until(heir, id, ({ jobs }) => jobs[0]?.attempt === 2);
+    // The sleeper's compute process is awake: it trains on, and what it says is read when its worker wakes.
+    await made.letGo();
+    await until(heir, id, ({ jobs }) => (jobs[0]?.checkpointStep ?? 0) >= 60);
+    process.kill(sleeper.pid, 'SIGCONT');
+    const view = await until(heir, id, isDone);
+    await heir.follow(id, told);
+    await until(heir, id, ({ lastEventId }) => told.length >= lastEventId);
+    expect(view.jobs[0]?.attempt).toBe(2);
+    expect(view.jobs[0]?.worker?.id).toContain(`-${heir.pid}-`);
+    expect(view.jobs[0]?.note).toMatch(/heard of no more/);
+    const pids = await heir.computePids();
+    const log = (await made.log()).filter(({ pid }) => pids.includes(pid));
+    expect(log.find(({ begins }) => begins)?.step).toBe(30);
+    const steps = told.flatMap(({ event }) => (event.type === 'steps' ? event.points.map(({ step }) => step) : []));
+    // 31 to 40 twice, nothing else: not one step of the sleeper's was told after it lost the job.
+    expect(steps.length).toBe(200 + 10);
+    expect(await checksums(heir, view)).toEqual(reference);
+    // It works on: nothing of it is broken.
+    expect((await sleeper.status()).workers.filter(({ alive }) => alive)).toHaveLength(2);
   });
 
   it('gives a dead worker’s interval to another within 30 s, with the real durations', {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -107,6 +108,30 @@ describe('an engine whose process dies while it starts', LONG, () => {
     await until(backend, id, isDone);
     expect(await worker()).toMatchObject({ engine: 'wasm' });
     expect(setting.sentences).toHaveLength(1);
+  });
+});
+
+describe('a job whose compute process dies', LONG, () => {
+  it('is the next one that a free slot takes, before those that wait longer for their first', async () => {
+    const setting = await makeSetting({ stepMs: 5 }, { CONTIGUA_SLOTS: '1' });
+    ended.push(setting.remove);
+    let pid = 0;
+    const startCompute: StartCompute = (options) => {
+      const compute = startFake(setting.fakeEnv())(options);
+      pid = 'pid' in compute ? Number(compute.pid) : 0;
+      return compute;
+    };
+    const backend = await started(setting, { startCompute });
+    await setting.hold(15);
+    const first = await backend.createRun(oneInterval(setting));
+    await until(backend, first, ({ jobs }) => jobs[0]?.checkpointStep === 10);
+    const others = [await backend.createRun(oneInterval(setting)), await backend.createRun(oneInterval(setting))];
+    process.kill(pid, 'SIGKILL');
+    await until(backend, first, ({ jobs }) => jobs[0]?.attempt === 2);
+    for (const one of others)
+      expect((await backend.viewRun(one)).jobs[0]).toMatchObject({ state: 'queued', attempt: 0 });
+    await setting.letGo();
+    for (const one of [first, ...others]) await until(backend, one, isDone);
   });
 });
 
@@ -245,6 +270,28 @@ describe('a full disk', LONG, () => {
     for (const one of ids) expect((await backend.viewRun(one)).jobs[0]?.error).toBeNull();
     await makeRoom();
     for (const one of ids) expect(await checksums(backend, await until(backend, one, isDone))).toEqual(calm);
+  });
+
+  it.each([
+    ['there is no room at all', true],
+    ['there is none for the database', false],
+  ])('from the beginning: opening says so in a sentence where %s, and works afterwards', async (_, filled) => {
+    const setting = await made();
+    const unmount = smallDisk(setting.env.dataFolder, '1m');
+    if (!unmount) {
+      console.error('SKIPPED: opening on a full disk. Mounting a small file system needs root.');
+      return;
+    }
+    ended.push(async () => unmount());
+    const makeRoom = filled ? await fillDisk(setting.env.dataFolder) : async () => {};
+    const refused = await createBackend(setting.env, setting.options).then(
+      () => null,
+      (thrown: unknown) => thrown,
+    );
+    expect(refused).toMatchObject({ code: 'disk-full', message: expect.stringMatching(/room.*Free space/) });
+    await makeRoom();
+    execFileSync('mount', ['-o', 'remount,size=300m', setting.env.dataFolder]);
+    await (await createBackend(setting.env, setting.options)).close();
   });
 
   it('where the embedded database lies: errors say so, and all that was acknowledged is there afterwards', async ({

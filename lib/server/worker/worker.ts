@@ -15,6 +15,7 @@ import { firstRow, json } from '../database/database.ts';
 import type { ServerEnv } from '../env.ts';
 import type { ServerModels } from '../models.ts';
 import { ENGINE_NAMES, type Lane, type WantedEngine } from '../queue.ts';
+import { withRoom } from '../room.ts';
 import { type Attempt, Fenced } from '../runs/attempt.ts';
 import { pause, type RunContext, type Timing } from '../runs/context.ts';
 import { collectGarbage } from '../runs/garbage.ts';
@@ -66,7 +67,8 @@ const LAST_RETRY_MS = 10_000;
 
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
   const id = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`;
-  const scratch = await openScratch(options.env.dataFolder);
+  const { dataFolder } = options.env;
+  const scratch = await withRoom(dataFolder, () => openScratch(dataFolder));
   const stop = new AbortController();
   const work = new Work(id, options, scratch, stop.signal);
   const loops = work.run();
