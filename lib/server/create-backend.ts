@@ -13,8 +13,8 @@ import { firstRow } from './database/database.ts';
 import type { ServerEnv } from './env.ts';
 import { logLine } from './log.ts';
 import { ServerModels } from './models.ts';
-import { assertRunName } from './routers/run-request.ts';
 import { withRoom } from './room.ts';
+import { assertRunName } from './routers/run-request.ts';
 import {
   addInterval,
   cancelRun,

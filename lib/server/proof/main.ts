@@ -16,6 +16,8 @@ const { values } = parseArgs({
   },
 });
 const { only } = values;
+// An exit takes the mount away; the hosts end with their parent.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 const startedAt = Date.now();
 const result = await runTrial({
   seed: Number(values.seed),

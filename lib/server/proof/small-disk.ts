@@ -7,7 +7,13 @@ import { join } from 'node:path';
 export function smallDisk(folder: string, size: string): (() => void) | null {
   try {
     execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', folder], { stdio: 'ignore' });
-    return () => execFileSync('umount', ['-l', folder], { stdio: 'ignore' });
+    const unmount = () => {
+      process.off('exit', unmount);
+      execFileSync('umount', ['-l', folder], { stdio: 'ignore' });
+    };
+    // Whoever is interrupted leaves no mount behind.
+    process.once('exit', unmount);
+    return unmount;
   } catch {
     return null;
   }

@@ -101,7 +101,11 @@ export async function runTrial(options: TrialOptions): Promise<TrialResult> {
       if (bag.length === 0) bag = shuffled(possible, random);
       const kind = bag.pop();
       assert.ok(kind, 'No kind of fault can be inflicted here');
-      if (!(await kind.inflict(target))) continue;
+      if (!(await kind.inflict(target))) {
+        // Its turn comes again at another moment.
+        bag.unshift(kind);
+        continue;
+      }
       inflicted.set(kind.name, (inflicted.get(kind.name) ?? 0) + 1);
       done += 1;
       say(`${done} of ${faults}: ${kind.name}`);
