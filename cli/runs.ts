@@ -45,9 +45,9 @@ function pageOf(run: RunView): string {
     `  model       ${model.name}, ${plan.blocks.before} → ${plan.blocks.after} blocks, ${plan.intervals.map(formatIntervalKey).join(', ')}`,
     `  data        ${settings.data.kind === 'file' ? settings.data.path : settings.data.kind}, engine ${settings.engine}`,
     `  training    ${distil.loss}, ${distil.steps} steps of ${distil.batch * distil.accumulation}, rate ${distil.learningRate}, seed ${distil.seed}`,
-    ...run.jobs.map(({ key, state, step, steps, worker, error, note }) => {
+    ...run.jobs.map(({ key, state, pausing, step, steps, worker, error, note }) => {
       const where = worker ? `, ${worker.engine} (${worker.device})` : '';
-      return `  ${key.padEnd(10)}  ${state}, ${step} of ${steps} steps${where}${error ? `: ${error}` : ''}${note ? ` (${note})` : ''}`;
+      return `  ${key.padEnd(10)}  ${pausing ? 'pausing' : state}, ${step} of ${steps} steps${where}${error ? `: ${error}` : ''}${note ? ` (${note})` : ''}`;
     }),
     '',
   ]

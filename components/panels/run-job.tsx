@@ -41,7 +41,7 @@ export const RunJob = memo(function RunJob({ job, points, series, domain, width 
         <h3 className="truncate text-sm font-semibold" title={title}>
           {jobName(job)}
         </h3>
-        <RunStateMark state={job.state} />
+        <RunStateMark state={job.state} pausing={job.pausing} />
         <Progress name={title} share={jobShare(job)} text={words} />
         <span className="text-right whitespace-nowrap" title={words}>
           {job.step.toLocaleString('en-US')} / {job.steps.toLocaleString('en-US')}
@@ -107,8 +107,8 @@ function narrowWords(job: JobView): string {
 }
 
 /** Engine, worker, attempt and what happened on the way, in one line. */
-function originWords({ worker, attempt, startBlock, note, interval, state }: JobView): string {
-  const parts: string[] = [];
+function originWords({ worker, attempt, startBlock, note, interval, state, pausing }: JobView): string {
+  const parts: string[] = pausing ? ['Finishes its step and stores a checkpoint, then pauses'] : [];
   if (worker)
     parts.push(`${engineWords(worker.engine)} · ${worker.device}, worker ${worker.id}: ${sentenceStart(worker.why)}`);
   else if (state === 'queued') parts.push('Waits for a worker');

@@ -1,6 +1,6 @@
 /** The state of a run or a job: a shape and a word, never colour alone. */
 import type { ReactNode } from 'react';
-import { STATE_WORDS } from '@/lib/client/run-progress.ts';
+import { stateWord } from '@/lib/client/run-progress.ts';
 import type { JobState } from '@/lib/core/run/index.ts';
 
 const SHAPES: Readonly<Record<JobState, ReactNode>> = {
@@ -17,7 +17,7 @@ const SHAPES: Readonly<Record<JobState, ReactNode>> = {
   cancelled: <path d="m3 3 6 6M9 3 3 9" fill="none" stroke="currentColor" strokeWidth="1.5" />,
 };
 
-export function RunStateMark({ state }: { state: JobState }) {
+export function RunStateMark({ state, pausing }: { state: JobState; pausing?: boolean }) {
   return (
     <span
       className={`inline-flex items-center gap-1.5 text-xs whitespace-nowrap ${state === 'failed' ? 'text-danger' : state === 'running' ? 'text-ink' : 'text-muted'}`}
@@ -25,7 +25,7 @@ export function RunStateMark({ state }: { state: JobState }) {
       <svg aria-hidden="true" width="12" height="12" viewBox="0 0 12 12" className="shrink-0">
         {SHAPES[state]}
       </svg>
-      {STATE_WORDS[state]}
+      {stateWord(state, pausing)}
     </span>
   );
 }

@@ -7,7 +7,7 @@ import { Popover } from '@/components/ui/popover';
 import { Progress } from '@/components/ui/progress';
 import { countWords, momentWords, remainingWords } from '@/lib/client/number-words.ts';
 import type { OpenRun } from '@/lib/client/run.ts';
-import { isSettled, jobShare, runRemaining, runShare } from '@/lib/client/run-progress.ts';
+import { isPausing, isSettled, jobShare, runRemaining, runShare } from '@/lib/client/run-progress.ts';
 import { settingLines } from '@/lib/client/run-settings.ts';
 import type { RunView } from '@/lib/core/run/index.ts';
 import { useOpenRun, useRun, useRunPage } from './run-context';
@@ -24,7 +24,7 @@ export function RunTitle() {
   const { state, jobs, model } = view;
   const share = runShare(jobs);
   const stops = jobs.some((job) => job.state === 'running' || job.state === 'queued');
-  const resumes = jobs.some((job) => job.state === 'paused');
+  const resumes = jobs.some((job) => job.state === 'paused' || job.pausing);
   return (
     <section aria-label="Run" className="border-b border-line bg-panel px-4 py-4">
       <div className="flex flex-wrap items-start gap-x-4 gap-y-3">
@@ -33,7 +33,7 @@ export function RunTitle() {
             <h1 className="truncate text-base font-semibold" title={view.name}>
               {view.name}
             </h1>
-            <RunStateMark state={state} />
+            <RunStateMark state={state} pausing={isPausing(jobs)} />
           </div>
           <p className="mt-0.5 truncate text-xs text-muted">
             {model.name} · {model.numBlocks} blocks, {countWords(model.parameters)} parameters · {intervalsWords(view)}{' '}

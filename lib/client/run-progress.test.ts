@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { jobView } from './run-fixtures.ts';
-import { jobRemainingMs, jobShare, runRemaining, runShare, smoothed } from './run-progress.ts';
+import { isPausing, jobRemainingMs, jobShare, runRemaining, runShare, smoothed, stateWord } from './run-progress.ts';
 
 describe('progress of a run', () => {
   it('counts a finished job whole, whatever step it reports', () => {
@@ -33,6 +33,22 @@ describe('progress of a run', () => {
       jobView('7-8', { state: 'running', step: 90, stepsPerSecond: 99 }),
     ];
     expect(runRemaining(jobs)?.ms).toBe(100_000);
+  });
+});
+
+describe('a pause', () => {
+  const storing = jobView('3-4', { state: 'running', pausing: true });
+
+  it('shows as pausing while a running job stores its checkpoint, and as paused after it', () => {
+    expect(stateWord(storing.state, storing.pausing)).toBe('Pausing');
+    expect(stateWord('running')).toBe('Running');
+    expect(stateWord('paused', true)).toBe('Paused');
+  });
+
+  it('is a run’s once nothing runs that was not asked to pause', () => {
+    expect(isPausing([storing, jobView('7-8', { state: 'paused' })])).toBe(true);
+    expect(isPausing([storing, jobView('7-8', { state: 'running' })])).toBe(false);
+    expect(isPausing([jobView('7-8', { state: 'paused' })])).toBe(false);
   });
 });
 

@@ -10,6 +10,16 @@ export const STATE_WORDS: Readonly<Record<JobState, string>> = {
   cancelled: 'Cancelled',
 };
 
+/** As shown: a running job that was asked to pause says so until its checkpoint is stored. */
+export const stateWord = (state: JobState, pausing = false): string =>
+  pausing && state === 'running' ? 'Pausing' : STATE_WORDS[state];
+
+/** All that still runs was asked to pause. */
+export const isPausing = (jobs: readonly JobView[]): boolean => {
+  const running = jobs.filter(({ state }) => state === 'running');
+  return running.length > 0 && running.every(({ pausing }) => pausing === true);
+};
+
 /** Nothing of it will change by itself. */
 export const isSettled = (state: JobState): boolean => state === 'done' || state === 'failed' || state === 'cancelled';
 
