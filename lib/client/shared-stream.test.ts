@@ -227,6 +227,23 @@ describe('the tabs of a browser', () => {
     expect(told.flatMap((message) => (message.type === 'event' ? message.id : []))).toEqual([1, 2, 3]);
   });
 
+  it('are forgotten once they have been silent for long, with a run or without, and known again when they speak', async () => {
+    const stays = openTab(() => hub);
+    stays.follow('a', 0);
+    const say = hub.join(() => {});
+    say({ type: 'follow', wishes: [{ key: 0, run: 'b', after: 0 }] });
+    // A page that is left follows nothing and never says so again.
+    hub.join(() => {})({ type: 'follow', wishes: [] });
+    await settled();
+    expect(hub.tabs).toBe(3);
+    await vi.advanceTimersByTimeAsync(2 * SILENT_TAB_MS);
+    expect(hub.tabs).toBe(1);
+    say({ type: 'follow', wishes: [{ key: 0, run: 'b', after: 0 }] });
+    await settled();
+    expect(hub.tabs).toBe(2);
+    expect(server.open().map(({ runs }) => runs.map(({ run }) => run).sort())).toEqual([['a', 'b']]);
+  });
+
   it('hear once what came while they were frozen', async () => {
     const sleeper = openTab(() => hub);
     sleeper.follow('a', 0);

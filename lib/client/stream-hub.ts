@@ -50,6 +50,8 @@ interface Tab {
 }
 
 export interface Hub {
+  /** Tabs that are remembered: those that were heard of lately. */
+  readonly tabs: number;
   /** Returns what takes the tab's messages. */
   join(post: (message: FromHub) => void): (message: ToHub) => void;
   close(): void;
@@ -127,19 +129,23 @@ export function createHub(openStream: OpenStream, now: () => number = Date.now):
 
   function sweep(): void {
     for (const tab of tabs) {
-      if (tab.wishes.size === 0 || now() - tab.heardAtMs < SILENT_TAB_MS) continue;
-      // If it was only asleep, its next message brings its wishes back, from the last event that it has.
+      if (now() - tab.heardAtMs < SILENT_TAB_MS) continue;
+      // If it was only asleep, its next message brings it and its wishes back, from the last event that it has.
+      tabs.delete(tab);
+      if (tab.wishes.size > 0) adjustSoon();
       tab.wishes.clear();
-      adjustSoon();
     }
   }
 
   return {
+    get tabs() {
+      return tabs.size;
+    },
     join(post) {
       const tab: Tab = { post, wishes: new Map(), heardAtMs: now() };
-      tabs.add(tab);
       return ({ wishes }) => {
         tab.heardAtMs = now();
+        tabs.add(tab);
         const before = tab.wishes;
         // What has been sent to a known follower is on the way to it: only its own first number counts.
         tab.wishes = new Map(wishes.map(({ key, run, after }) => [key, before.get(key) ?? { run, last: after }]));
