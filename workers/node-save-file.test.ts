@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, readlink, rm, utimes, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -80,6 +80,19 @@ it('clears away what a killed writer of the same file left, and nobody else’s'
   for (const name of [dead, ...kept]) await writeFile(join(root, name), 'half');
   await saveFile(urlOf('step.bin'), [bytes('whole')]);
   expect((await readdir(root)).sort()).toEqual([...kept, 'step.bin'].sort());
+});
+
+it('leaves a writer in another PID namespace alone, until nothing was written for a day', async () => {
+  const ended = spawn(process.execPath, ['-e', '']);
+  await once(ended, 'exit');
+  const [own = '0'] = /\d+/.exec(await readlink('/proc/self/ns/pid').catch(() => '')) ?? [];
+  const of = (namespace: string, number: number) => `.step.bin.${hostname()}-${ended.pid}-${number}-${namespace}.part`;
+  const [dead, foreign, abandoned] = [of(own, 0), of('1', 1), of('1', 2)];
+  for (const name of [dead, foreign, abandoned]) await writeFile(join(root, name), 'half');
+  const before = new Date(Date.now() - 25 * 3600_000);
+  await utimes(join(root, abandoned), before, before);
+  await saveFile(urlOf('step.bin'), [bytes('whole')]);
+  expect((await readdir(root)).sort()).toEqual([foreign, 'step.bin'].sort());
 });
 
 it('is refused in the browser', async () => {

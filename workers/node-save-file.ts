@@ -1,10 +1,12 @@
 /**
  * Writes a file whole or not at all: under a temporary name in the same folder, streamed and hashed on the way, flushed
  * to the disk, renamed, and the folder flushed too, so that a name that exists is complete even after a power cut. A
- * process that was killed leaves its temporary file; whoever writes the same file next on that machine clears it away.
+ * process that was killed leaves its temporary file; whoever writes the same file next on that machine clears it away. Its
+ * name tells the PID namespace, since in another one (a container on the same volume) a pid says nothing; what was left
+ * there goes once nothing has been written to it for a day.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, readlink, rename, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -13,6 +15,8 @@ import type { SavedFile } from '../lib/core/run/progress.ts';
 
 /** No space, no quota, larger than the system allows. */
 const NO_ROOM: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
+
+const DAY_MS = 24 * 3600_000;
 
 let written = 0;
 
@@ -24,12 +28,13 @@ export async function saveFile(
   const path = fileURLToPath(url);
   const folder = dirname(path);
   const mine = `.${basename(path)}.${hostname()}-`;
-  const temporary = join(folder, `${mine}${process.pid}-${written++}.part`);
+  const namespace = await pidNamespace();
+  const temporary = join(folder, `${mine}${process.pid}-${written++}-${namespace}.part`);
   const hash = createHash('sha256');
   let sizeBytes = 0;
   try {
     await mkdir(folder, { recursive: true });
-    await clearLeftBehind(folder, mine);
+    await clearLeftBehind(folder, mine, namespace);
     const file = await open(temporary, 'wx');
     try {
       for await (const part of parts) {
@@ -58,11 +63,27 @@ async function writeAll(file: Awaited<ReturnType<typeof open>>, part: Uint8Array
   }
 }
 
-async function clearLeftBehind(folder: string, prefix: string): Promise<void> {
+async function clearLeftBehind(folder: string, prefix: string, ownNamespace: string): Promise<void> {
   for (const name of await readdir(folder)) {
-    const pid = name.startsWith(prefix) && /^(\d+)-\d+\.part$/.exec(name.slice(prefix.length))?.[1];
-    if (pid && !isAlive(Number(pid))) await rm(join(folder, name), { force: true });
+    const rest = name.startsWith(prefix) ? name.slice(prefix.length) : '';
+    // Earlier versions name no namespace.
+    const [, pid, namespace = ownNamespace] = /^(\d+)-\d+(?:-(\d+))?\.part$/.exec(rest) ?? [];
+    if (pid === undefined) continue;
+    const path = join(folder, name);
+    const isLeft = namespace === ownNamespace ? !isAlive(Number(pid)) : await isOlderThan(path, DAY_MS);
+    if (isLeft) await rm(path, { force: true });
   }
+}
+
+/** Its number; 0 where the system has none. */
+async function pidNamespace(): Promise<string> {
+  const name = await readlink('/proc/self/ns/pid').catch(() => '');
+  return /\d+/.exec(name)?.[0] ?? '0';
+}
+
+async function isOlderThan(path: string, ageMs: number): Promise<boolean> {
+  const info = await stat(path).catch(() => null);
+  return info !== null && Date.now() - info.mtimeMs > ageMs;
 }
 
 function isAlive(pid: number): boolean {

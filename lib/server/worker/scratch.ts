@@ -1,12 +1,15 @@
 /**
- * Folders in which compute processes write what is then stored: one per worker process, one in it per attempt. What a
- * killed worker left is removed by the next one that starts on this machine and data folder.
+ * Folders in which compute processes write what is then stored: one per worker, one in it per attempt. What a killed worker
+ * left is removed by the next one that starts on the data folder. Beside each folder lies a file that its worker keeps
+ * locked (kernel-lock.ts), which says across PID namespaces and machines whether it lives. Folders without one, of earlier
+ * versions or on a file system that cannot lock, are judged by host name and pid, which says nothing in another container.
  */
-import { createHash } from 'node:crypto';
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { processStart } from '../database/folder-lock.ts';
+import { isLocalFileSystem, type KernelLock, tryKernelLock } from '../database/kernel-lock.ts';
 
 export interface Scratch {
   /** A fresh folder, by a name that no other attempt of this worker has. */
@@ -15,14 +18,13 @@ export interface Scratch {
   close(): Promise<void>;
 }
 
-let opened = 0;
+const LOCK = '.lock';
 
 export async function openScratch(dataFolder: string): Promise<Scratch> {
   const root = join(dataFolder, 'scratch');
   await mkdir(root, { recursive: true });
   await removeLeftBehind(root);
-  // Several workers in one process, as in tests, keep apart.
-  const own = join(root, `${await nameOf(process.pid)}-${opened++}`);
+  const { own, lock } = await lockedName(root);
   await mkdir(own, { recursive: true });
   return {
     async folder(name) {
@@ -32,7 +34,10 @@ export async function openScratch(dataFolder: string): Promise<Scratch> {
       return path;
     },
     remove: (folder) => removeTree(folder),
-    close: () => removeTree(own),
+    async close() {
+      await removeTree(own);
+      if (lock !== 'impossible') await removeLock(own, lock);
+    },
   };
 }
 
@@ -44,13 +49,57 @@ async function nameOf(pid: number): Promise<string> {
   return `${hostTag()}-${pid}-${tag((await processStart(pid)) ?? '')}`;
 }
 
-async function removeLeftBehind(root: string): Promise<void> {
-  for (const name of await readdir(root)) {
-    const [, host, pid] = /^([0-9a-f]+)-(\d+)-[0-9a-f]+-\d+$/.exec(name) ?? [];
-    if (host !== hostTag() || pid === undefined) continue;
-    const running = await processStart(Number(pid));
-    if (running === null || !name.startsWith(await nameOf(Number(pid)))) await removeTree(join(root, name));
+/** The lock comes before the folder, which would be judged by the pid without it. */
+async function lockedName(root: string): Promise<{ own: string; lock: KernelLock | 'impossible' }> {
+  for (;;) {
+    // Two containers may have the same host name, pid and start, and one process several workers, as in tests.
+    const own = join(root, `${await nameOf(process.pid)}-${randomBytes(4).readUInt32BE()}`);
+    const lock = await lockOf(own);
+    // Another worker may have found the file before it was locked, and have removed it.
+    if (lock === 'impossible' || (lock !== null && (await exists(own + LOCK)))) return { own, lock };
+    lock?.release();
   }
+}
+
+async function removeLeftBehind(root: string): Promise<void> {
+  const names = await readdir(root);
+  // On other file systems a lock may be unknown to the machine that would remove the folder.
+  const isLocal = await isLocalFileSystem(root);
+  const folders = new Set(names.map((name) => (name.endsWith(LOCK) ? name.slice(0, -LOCK.length) : name)));
+  for (const name of folders) {
+    const [, host, pid] = /^([0-9a-f]+)-(\d+)-[0-9a-f]+-\d+$/.exec(name) ?? [];
+    if (pid === undefined || !(isLocal || host === hostTag())) continue;
+    const path = join(root, name);
+    const lock = names.includes(name + LOCK) ? await lockOf(path) : 'impossible';
+    if (lock === null) continue;
+    if (lock === 'impossible') {
+      if (host === hostTag() && (await isGone(name, Number(pid)))) await removeTree(path);
+    } else {
+      await removeTree(path);
+      await removeLock(path, lock);
+    }
+  }
+}
+
+/** Null where its worker, or another one that is just removing it, has it. */
+async function lockOf(folder: string): Promise<KernelLock | 'impossible' | null> {
+  // The data folder of workers on PostgreSQL may lie where nothing can be locked.
+  return await tryKernelLock(folder + LOCK).catch(() => 'impossible' as const);
+}
+
+async function removeLock(folder: string, lock: KernelLock): Promise<void> {
+  await rm(folder + LOCK, { force: true });
+  lock.release();
+}
+
+const exists = (path: string) =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
+
+async function isGone(name: string, pid: number): Promise<boolean> {
+  return (await processStart(pid)) === null || !name.startsWith(await nameOf(pid));
 }
 
 const hostTag = () => tag(hostname());
