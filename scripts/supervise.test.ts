@@ -1,10 +1,11 @@
 /** Who keeps what running, with children that do nothing; e2e/supervision.e2e.ts kills the real ones. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, mkdtemp, readFile, readlink, rm, writeFile } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { tryKernelLock } from '../lib/server/database/kernel-lock.ts';
 import { type KeepOptions, type Kept, keepRunning } from './supervise.mjs';
 
 const PATIENCE = { timeout: 120_000 };
@@ -133,4 +134,24 @@ it.each([
   expect(isAlive(pid)).toBe(true);
   child.kill('SIGKILL');
   await expect.poll(() => isAlive(pid), PATIENCE).toBe(false);
+});
+
+it('ends the job host that still waits for the folder of a former one', async () => {
+  const locks = join(folder, 'data', 'database.lock');
+  await mkdir(locks, { recursive: true });
+  const held = await tryKernelLock(join(locks, 'held'));
+  // This process poses as a former host whose own supervisor is gone.
+  const gone = spawn(process.execPath, ['-e', '']);
+  await once(gone, 'exit');
+  const namespace = await readlink('/proc/self/ns/pid').catch(() => null);
+  const parent = { pid: gone.pid, started: null, namespace };
+  const owner = { pid: process.pid, host: hostname(), started: null, since: new Date().toISOString(), kernel: true };
+  await writeFile(join(locks, '1.json'), JSON.stringify({ ...owner, parent }));
+  const env = { ...process.env, CONTIGUA_DATA: join(folder, 'data'), CONTIGUA_SLOTS: '0', DATABASE_URL: '' };
+  const host = spawn(process.execPath, ['scripts/host.mjs'], { env, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+  const ended = once(host, 'exit');
+  expect(String((await once(host.stderr ?? host, 'data'))[0])).toContain('Waiting for process');
+  host.disconnect();
+  expect(await ended).toEqual([1, null]);
+  held?.release();
 });

@@ -24,6 +24,12 @@ const GRACE_MS = 2_000;
 const LAST_MS = 180_000;
 
 async function main(): Promise<void> {
+  // Until everything is open there is nothing to end in order, and opening may wait long for a former owner of the folder.
+  let stop = (): void => process.exit(1);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => stop());
+  process.on('disconnect', () => stop());
+  // False, not undefined: there was a channel, and its other end has gone already.
+  if (process.connected === false) stop();
   createPrivately();
   const env = readEnv();
   const policy = accessPolicy(process.env);
@@ -41,7 +47,7 @@ async function main(): Promise<void> {
   });
 
   let stopping = false;
-  const stop = () => {
+  stop = () => {
     if (stopping) return;
     stopping = true;
     // Streams that are followed would never end by themselves.
@@ -57,8 +63,6 @@ async function main(): Promise<void> {
       },
     );
   };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, stop);
-  process.on('disconnect', stop);
 
   const port = Number(process.env.CONTIGUA_JOB_PORT || 0);
   await new Promise<void>((resolve, reject) => {
@@ -67,8 +71,8 @@ async function main(): Promise<void> {
   });
   const address = server.address();
   const url = `http://127.0.0.1:${typeof address === 'object' && address ? address.port : port}`;
-  if (process.send) process.send({ type: 'ready', url });
-  else console.log(`The job host listens at ${url}`);
+  if (process.connected) process.send?.({ type: 'ready', url });
+  else if (!process.send) console.log(`The job host listens at ${url}`);
 }
 
 main().catch((thrown: unknown) => {
