@@ -172,6 +172,8 @@ describe('contigua distil', () => {
         message: expect.stringMatching(/Another process has this data folder; found process \d+ .*--data-folder/),
       });
       begun.kill(signal);
+      // npm passes the terminal's signal on to its child, which has it already.
+      setTimeout(() => begun.kill(signal), 100);
       const paused = await begun.ended;
       expect(paused.stderr).toMatch(/is paused \(0-1 at step \d+\)\. The same command goes on with it/);
       expect(paused.code).toBe(130);

@@ -5,6 +5,7 @@
 import { asContiguaError, ContiguaError } from '../lib/core/errors.ts';
 import { PRODUCT_VERSION } from '../lib/core/plan/product-version.ts';
 import { printableLines } from '../lib/core/printable.ts';
+import { onEndSignal } from '../lib/server/end-signals.ts';
 import type { Command } from './command.ts';
 import { HELP } from './help.ts';
 import { tell } from './output.ts';
@@ -24,12 +25,12 @@ const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
 export async function main(argv: readonly string[]): Promise<void> {
   const stop = new AbortController();
-  process.once('SIGINT', () => {
-    stop.abort();
-    // Whoever presses twice means now.
-    process.once('SIGINT', () => process.exit(EXIT.interrupted));
-  });
-  process.once('SIGTERM', () => stop.abort());
+  // Whoever asks twice means now.
+  onEndSignal(
+    ['SIGINT', 'SIGTERM'],
+    () => stop.abort(),
+    () => process.exit(EXIT.interrupted),
+  );
   // `contigua inspect … | head` closes the pipe early, which is no failure.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(EXIT.done);

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { startComputeProcess } from '../../../workers/node-process.ts';
 import { ContiguaError } from '../../core/errors.ts';
 import { openArtifactStore } from '../artifacts/index.ts';
+import { onEndSignal } from '../end-signals.ts';
 import { readEnv } from '../env.ts';
 import { logLine, logThrown } from '../log.ts';
 import { ServerModels } from '../models.ts';
@@ -47,16 +48,12 @@ async function main(): Promise<void> {
     report,
   });
   console.log(`Worker ${worker.id} takes jobs from ${context.db.where}; artifacts in ${store.where}`);
-  let signals = 0;
   await new Promise<void>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-      process.on(signal, () => {
-        signals += 1;
-        if (signals > 1) process.exit(1);
-        console.error('Ending: running jobs store checkpoints first … (a second signal ends at once)');
-        resolve();
-      });
-    }
+    const inOrder = () => {
+      console.error('Ending: running jobs store checkpoints first … (a second signal ends at once)');
+      resolve();
+    };
+    onEndSignal(['SIGINT', 'SIGTERM', 'SIGHUP'], inOrder, () => process.exit(1));
   });
   await worker.close();
   await close();
