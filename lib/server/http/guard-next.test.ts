@@ -20,6 +20,8 @@ async function page(env: Readonly<Record<string, string>> = {}) {
     seen.push({ method, url, headers });
     response.end('page');
   });
+  // Next.js has such a listener.
+  opened.on('upgrade', (_, socket) => socket.end('upgraded'));
   server = await listening(opened);
   const port = Number(new URL(addressOf(opened)).port);
   return async (head: string) => {
@@ -53,6 +55,19 @@ describe('the web server', () => {
     const refused = await ask(head);
     expect([refused.status, seen]).toEqual([status, []]);
     expect(refused.answer).not.toContain('page');
+  });
+
+  it('takes a request for an upgrade for any other, and judges it', async () => {
+    const ask = await page();
+    const upgrade =
+      'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==';
+    expect((await ask(`GET /_next/image?url=%2Fx HTTP/1.1\r\nHost: localhost\r\n${upgrade}`)).status).toBe(404);
+    expect((await ask(`GET / HTTP/1.1\r\nHost:\r\n${upgrade}`)).status).toBe(400);
+    expect(seen).toEqual([]);
+    expect((await ask(`GET /runs HTTP/1.1\r\nHost: localhost\r\nX-Contigua-Source: forged\r\n${upgrade}`)).status).toBe(
+      200,
+    );
+    expect(seen).toMatchObject([{ url: '/runs', headers: { [SOURCE_HEADER]: vouchedSource('127.0.0.1', SECRET) } }]);
   });
 
   it('passes on what the page asks, with its source, and without what only our processes and proxies may say', async () => {

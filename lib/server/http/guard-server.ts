@@ -116,6 +116,12 @@ export function guardServer(server: Server, options: GuardOptions = {}): Server 
     for (const listener of listeners) Reflect.apply(listener, server, [request, response]);
   });
 
+  // An upgraded connection passes all of this, and nothing limits how long it stays. Next.js listens for upgrades, which
+  // its development server alone uses. Without a listener Node takes such a request for any other.
+  server.on('newListener', (event) => {
+    if (event === 'upgrade') process.nextTick(() => server.removeAllListeners('upgrade'));
+  });
+
   function watchBody(request: IncomingMessage, response: ServerResponse): void {
     const { socket } = request;
     const body: Body = {
