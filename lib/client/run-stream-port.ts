@@ -13,7 +13,15 @@ export function browserStream(apiUrl: string): SharedStream {
   const connectShared: ConnectHub = (onMessage, attempt) => {
     // Another name is another worker: one that hangs is left behind.
     const name = attempt === 0 ? 'contigua-runs' : `contigua-runs-${attempt}`;
-    const worker = new SharedWorker(new URL('./run-stream.worker.ts', import.meta.url), { type: 'module', name });
+    let worker: SharedWorker;
+    try {
+      worker = new SharedWorker(new URL('./run-stream.worker.ts', import.meta.url), { type: 'module', name });
+    } catch {
+      // Firefox refuses one where the user has blocked cookies and storage: this tab goes on by itself.
+      shared = false;
+      watchVisibility();
+      return connectOwn(onMessage, attempt);
+    }
     let own: ReturnType<ConnectHub> | null = null;
     let said: Parameters<ReturnType<ConnectHub>['post']>[0] | null = null;
     worker.port.onmessage = ({ data }) => onMessage(data);
