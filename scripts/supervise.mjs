@@ -75,7 +75,9 @@ export function keepRunning({ name, argv, cwd, env, graceMs, say = (text) => con
       const ending = child;
       if (!ending) return;
       const gone = once(ending, 'exit');
-      ending.kill(now ? 'SIGKILL' : 'SIGTERM');
+      // Windows ends a process at once whatever the signal: there the end of the channel asks for an orderly end.
+      if (!now && process.platform === 'win32' && ending.connected) ending.disconnect();
+      else ending.kill(now ? 'SIGKILL' : 'SIGTERM');
       const late = setTimeout(() => ending.kill('SIGKILL'), graceMs);
       await gone;
       clearTimeout(late);

@@ -86,6 +86,22 @@ it('ends what it keeps: in order, then after its grace, or at once', async () =>
   }
 });
 
+it('asks for an orderly end by the channel on Windows, which knows no SIGTERM', async () => {
+  const ending = join(folder, 'ending');
+  const work = `
+    import { writeFileSync } from 'node:fs';
+    process.on('SIGTERM', () => process.exit(1));
+    process.on('disconnect', () => writeFileSync(${JSON.stringify(ending)}, 'in order'));`;
+  const { one } = await keep('job host', work);
+  await one.ready;
+  const platform = Object.getOwnPropertyDescriptor(process, 'platform') ?? {};
+  Object.defineProperty(process, 'platform', { ...platform, value: 'win32' });
+  const stopped = one.stop();
+  Object.defineProperty(process, 'platform', platform);
+  await stopped;
+  expect(await readFile(ending, 'utf8')).toBe('in order');
+});
+
 it('can be ended between two children', async () => {
   const { one, said } = await keep('job host');
   await one.ready;

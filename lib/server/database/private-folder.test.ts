@@ -67,4 +67,15 @@ describe.skipIf(process.platform === 'win32')('the data folder', () => {
     expect(said).toEqual([`${folder} belongs to another user or to everybody: its permissions are left as they are.`]);
     expect((await stat(folder)).mode & 0o7777).toBe(0o1777);
   });
+
+  it('is left alone on Windows, where every folder looks like everybody’s', async () => {
+    const platform = Object.getOwnPropertyDescriptor(process, 'platform') ?? {};
+    await chmod(folder, 0o1777);
+    const said: string[] = [];
+    Object.defineProperty(process, 'platform', { ...platform, value: 'win32' });
+    await closeToOthers(folder, (sentence) => said.push(sentence)).finally(() =>
+      Object.defineProperty(process, 'platform', platform),
+    );
+    expect(said).toEqual([]);
+  });
 });

@@ -28,6 +28,8 @@ export function usersModes(): { readonly file: number; readonly folder: number }
 
 /** Says through `report` where it cannot: the folder belongs to another user, or to everybody. */
 export async function closeToOthers(dataFolder: string, report: (sentence: string) => void): Promise<void> {
+  // Windows keeps permissions elsewhere, and its modes say that everybody may write.
+  if (process.platform === 'win32') return;
   // First, so that nobody changes what is below while it is looked at.
   const closed = await closeEntry(dataFolder);
   if (!closed) {
