@@ -40,7 +40,8 @@ export async function trainingBlock({ heads, headDim, ropeAxes, batch }: BlockSi
       patch_size: 2,
       in_channels: 16,
       out_channels: 4,
-      num_layers: 1,
+      // The last block's text has no reader and would not be computed.
+      num_layers: 2,
       attention_head_dim: headDim,
       num_attention_heads: heads,
       joint_attention_dim: 16,
@@ -58,6 +59,7 @@ export async function trainingBlock({ heads, headDim, ropeAxes, batch }: BlockSi
     timestep: new Float32Array(batch).fill(0.5),
     imageShapes: [[1, TOKENS.side, TOKENS.side]],
     batch,
+    extra: {},
   });
   tf.dispose([state.image, state.text]);
   const normals = (tokens: number, seed: number) =>
@@ -76,7 +78,8 @@ export async function trainingBlock({ heads, headDim, ropeAxes, batch }: BlockSi
   return {
     async step() {
       const { image, text, gradients } = lossAndGradients(optimizer.vectors.weights, (vectors) => {
-        const student = transformer.applyBlock(weightSetOf(unflatten(vectors, layout)), before, context, true);
+        const weights = weightSetOf(unflatten(vectors, layout));
+        const student = transformer.applyBlock(0, weights, before, context, 'updated');
         return {
           image: streamLoss(student.image, after.image, null, DEFAULT_DISTIL),
           text: streamLoss(student.text, after.text, null, DEFAULT_DISTIL),

@@ -1,6 +1,6 @@
 /** `contigua export`: any subset of a run's finished students, plugged into their teacher, as a diffusers folder. */
 import { ContiguaError } from '../lib/core/errors.ts';
-import { formatIntervalKey, type IntervalSet, parseIntervalKeys } from '../lib/core/interval/index.ts';
+import { type Depth, formatIntervalKey, type IntervalSet, parseIntervalKeys } from '../lib/core/interval/index.ts';
 import type { RunView } from '../lib/core/run/index.ts';
 import { onlyOne, parseOptions, usage } from './arguments.ts';
 import type { CommandContext } from './command.ts';
@@ -51,7 +51,7 @@ function finished({ jobs }: RunView): IntervalSet {
 }
 
 function chosen(keys: string, { model, jobs }: RunView): IntervalSet {
-  const set = typed(keys, model.numBlocks);
+  const set = typed(keys, model);
   const students = jobs.filter(({ interval }) => interval !== null);
   const unknown = set.map(formatIntervalKey).find((key) => !students.some((one) => one.key === key));
   if (unknown === undefined) return set;
@@ -61,9 +61,9 @@ function chosen(keys: string, { model, jobs }: RunView): IntervalSet {
   });
 }
 
-function typed(keys: string, numBlocks: number): IntervalSet {
+function typed(keys: string, depth: Depth): IntervalSet {
   try {
-    return parseIntervalKeys(keys, numBlocks, '--plugged');
+    return parseIntervalKeys(keys, depth, '--plugged');
   } catch (thrown) {
     if (thrown instanceof ContiguaError) throw new ContiguaError('usage', thrown.summary, thrown.details);
     throw thrown;

@@ -14,18 +14,30 @@ export async function inspect(argv: readonly string[], { signal }: CommandContex
   await writeText(undefined, args.flag('json') ? `${JSON.stringify(model, null, 2)}\n` : tableOf(model));
 }
 
+/** "60, of 339,831,296 parameters each"; stack by stack where there are several. */
+function blocksOf({ numBlocks, blocks, stacks }: ModelSummary): string {
+  const parts = stacks.map(({ first, last, label }) => {
+    const sizes = [...new Set(blocks.slice(first, last + 1).map(({ parameters }) => grouped(parameters)))];
+    return `${last - first + 1} ${label}, of ${sizes.join(' or ')} parameters each`;
+  });
+  return parts.length === 1 ? (parts[0] ?? '') : `${numBlocks}: ${parts.join('; ')}`;
+}
+
 function tableOf(model: ModelSummary): string {
   const { tokensPerForward: tokens } = model;
   const flops = countFlops(parseModelConfig(JSON.stringify(model.config), 'config.json'), tokens);
   const rows: readonly (readonly [string, string])[] = [
     ['class', `${model.className}, ${model.family} family`],
-    ['blocks', `${model.numBlocks}, of ${grouped(model.blockParameters)} parameters each`],
+    ['blocks', blocksOf(model)],
     ['width', `${model.width} = ${model.numHeads} heads × ${model.headDim}`],
     ['text width', grouped(model.textDim)],
-    ['image token', `${model.inChannels} features in, patch ${model.patchSize}`],
+    ['image token', `${model.inChannels} features in`],
     ['parameters', `${scaled(model.parameters, 1000, '')} (${grouped(model.parameters)})`],
     ['weights', `${model.dtypes.join(', ')}, ${scaled(model.sizeBytes, 1000, 'B')} in ${files(model.files)}`],
-    ['one forward', `${scaled(flops.total, 1000, 'FLOP')} for ${tokens.image} image and ${tokens.text} text tokens`],
+    [
+      'one forward',
+      `${scaled(flops.total, 1000, 'FLOP')} for ${tokens.image} image and ${tokens.text} text tokens (${model.picture})`,
+    ],
     [
       'prompts',
       model.drawable ? 'draws pictures of the sample grammar' : 'none: no text encoder of the sample grammar',

@@ -9,7 +9,13 @@ import {
 } from '../lib/core/detection/index.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
 import { layerIndexString, prunedConfig } from '../lib/core/export/index.ts';
-import { type IntervalSet, intervalSetOf, parseLayerIndex, removedCount } from '../lib/core/interval/index.ts';
+import {
+  type Depth,
+  type IntervalSet,
+  intervalSetOf,
+  parseLayerIndex,
+  removedCount,
+} from '../lib/core/interval/index.ts';
 import { MAX_JSON_BYTES } from '../lib/core/json-text.ts';
 import { assertReportFits, buildPlan, formatPlan, type Replacement } from '../lib/core/plan/index.ts';
 import { type AnalysisReport, parseReport } from '../lib/core/report/index.ts';
@@ -68,18 +74,18 @@ function chooser(args: Arguments): Choose {
       wantsBudget ? '--intervals and --remove exclude each other' : '--intervals or --remove is needed',
     );
   }
-  if (text !== undefined) return ({ numBlocks }) => typedIntervals(text, numBlocks);
+  if (text !== undefined) return (model) => typedIntervals(text, model);
   if (args.text('report') === undefined) throw usage('plan', '--remove needs the --report that it chooses from');
   const count = args.count('remove', 0, 1);
   const choice = args.oneOf('choice', CHOICES, 'detected');
-  return ({ numBlocks }, report) =>
-    choice === 'detected' ? chooseFrom(report, count, numBlocks) : leastDamageOf(report, count, numBlocks);
+  return (model, report) =>
+    choice === 'detected' ? chooseFrom(report, count, model) : leastDamageOf(report, count, model);
 }
 
 /** What is wrong with them is the command line's fault, not the model's. */
-function typedIntervals(text: string, numBlocks: number): IntervalSet {
+function typedIntervals(text: string, depth: Depth): IntervalSet {
   try {
-    return parseLayerIndex(text, numBlocks, '--intervals');
+    return parseLayerIndex(text, depth, '--intervals');
   } catch (thrown) {
     if (thrown instanceof ContiguaError) throw new ContiguaError('usage', thrown.summary, thrown.details);
     throw thrown;
@@ -87,9 +93,9 @@ function typedIntervals(text: string, numBlocks: number): IntervalSet {
 }
 
 /** Of all intervals, detected or not. */
-function leastDamageOf(report: AnalysisReport | null, count: number, numBlocks: number): IntervalSet {
+function leastDamageOf(report: AnalysisReport | null, count: number, depth: Depth): IntervalSet {
   if (!report) return [];
-  const chosen = chooseLeastDamage(report, numBlocks, count, DEFAULT_DAMAGE_SCORE);
+  const chosen = chooseLeastDamage(report, depth, count, DEFAULT_DAMAGE_SCORE);
   if (removedCount(chosen) === count) return chosen;
   throw new ContiguaError('plan-invalid', 'That many blocks cannot go', {
     found: `--remove ${count}`,
@@ -97,15 +103,15 @@ function leastDamageOf(report: AnalysisReport | null, count: number, numBlocks: 
   });
 }
 
-function chooseFrom(report: AnalysisReport | null, count: number, numBlocks: number): IntervalSet {
+function chooseFrom(report: AnalysisReport | null, count: number, depth: Depth): IntervalSet {
   if (!report) return [];
   const detected = detectIntervals(report, DEFAULT_DETECTION);
   const chosen = intervalSetOf(
     chooseByBudget(rankByDamage(report, detected, DEFAULT_DAMAGE_SCORE), count),
-    numBlocks,
+    depth,
     '--remove',
   );
-  const possible = removedCount(intervalSetOf(detected, numBlocks, '--report'));
+  const possible = removedCount(intervalSetOf(detected, depth, '--report'));
   if (removedCount(chosen) === count) return chosen;
   throw new ContiguaError('plan-invalid', 'The detected intervals do not hold that many blocks', {
     found: `--remove ${count}`,

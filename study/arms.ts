@@ -22,7 +22,7 @@ export function detected(report: AnalysisReport, remove: number): BlockInterval[
 
 /** Of all intervals, detected or not, those of least total 1 − cka(u, v). */
 export function partitioned(report: AnalysisReport, remove: number): BlockInterval[] {
-  return chooseLeastDamage(report, report.model.numBlocks, remove, DEFAULT_DAMAGE_SCORE);
+  return chooseLeastDamage(report, report.model, remove, DEFAULT_DAMAGE_SCORE);
 }
 
 /** By CKA threshold: the highest (to 0.001) whose intervals hold enough blocks, ranked the same way. */

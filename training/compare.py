@@ -1,51 +1,116 @@
-"""Compares `contigua forward` with diffusers on the sample model: the largest absolute difference per engine.
+"""Loads a model folder in diffusers, unchanged, and compares its forward pass with Contigua's own, engine by engine.
 
-  python training/compare.py [--engines wasm cpu]
+  python training/compare.py FOLDER [--engines wasm cpu] [--tolerance 2e-4]
 
-Needs Node and `npm install`, besides torch, diffusers and safetensors. Inputs are seeded: three captions of different
-lengths (so that the mask matters), three timesteps.
+FOLDER is a sample model, what `contigua export` or the download of a run gives, or a transformer folder of any family that
+Contigua opens. Fails where `from_pretrained` misses a key, is left with one over or gives another dtype, and where an engine
+differs by more than the tolerance. Needs Node and `npm install`, besides torch, diffusers and safetensors. Inputs are seeded.
 """
 
 import argparse
 import json
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
+import diffusers
 import torch
-from diffusers import QwenImageTransformer2DModel
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-import shapes
+CLI = Path(__file__).resolve().parent.parent / "bin" / "contigua.mjs"
+SIDE = 4  # of the token grid; small, so that wide models are quick too
+TEXT_TOKENS = 13
 
-MODEL = Path("public/models/shapes-mmdit")
+
+def stored(folder):
+    """Name -> (shape, dtype) of every tensor in the folder's safetensors files."""
+    tensors = {}
+    for path in sorted(folder.glob("*.safetensors")):
+        with safe_open(path, "pt") as file:
+            for name in file.keys():
+                tensor = file.get_slice(name)
+                tensors[name] = (tuple(tensor.get_shape()), tensor.get_dtype())
+    return tensors
+
+
+def load(folder):
+    """In the dtype of its weights, or float32 where there are several; refuses any difference in keys or shapes."""
+    config = json.loads((folder / "config.json").read_text())
+    dtypes = {dtype for _, dtype in stored(folder).values()}
+    dtype = {"BF16": torch.bfloat16, "F16": torch.float16}.get(*dtypes) if len(dtypes) == 1 else None
+    dtype = dtype or torch.float32
+    Model = getattr(diffusers, config["_class_name"])
+    model, report = Model.from_pretrained(folder, torch_dtype=dtype, output_loading_info=True)
+    problems = {key: value for key, value in report.items() if value}
+    assert not problems, problems
+    assert {name: tuple(p.shape) for name, p in model.state_dict().items()} == {
+        name: shape for name, (shape, _) in stored(folder).items()
+    }
+    assert {p.dtype for p in model.parameters()} == {dtype}, "another dtype than asked for"
+    return model, dtype
+
+
+def qwen_inputs(config, generator):
+    lengths = torch.tensor([[1], [9], [TEXT_TOKENS]])
+    mask = (torch.arange(TEXT_TOKENS)[None] < lengths).to(torch.int64)
+    return {"encoder_hidden_states_mask": mask}, {"img_shapes": [(1, SIDE, SIDE)] * 3}
+
+
+def flux_inputs(config, generator):
+    rows, columns = torch.meshgrid(torch.arange(SIDE), torch.arange(SIDE), indexing="ij")
+    tensors = {
+        "pooled_projections": torch.randn(3, config.pooled_projection_dim, generator=generator),
+        "img_ids": torch.stack([torch.zeros(SIDE, SIDE), rows, columns], -1).reshape(-1, 3).float(),
+        "txt_ids": torch.zeros(TEXT_TOKENS, 3),
+    }
+    if config.guidance_embeds:
+        tensors["guidance"] = torch.tensor([1.0, 2.0, 3.5])
+    return tensors, {}
+
+
+FAMILIES = {"QwenImageTransformer2DModel": qwen_inputs, "FluxTransformer2DModel": flux_inputs}
+
+
+def inputs_for(model):
+    """Tensors, and the arguments that a file carries as metadata."""
+    config, generator = model.config, torch.Generator().manual_seed(7)
+    common = {
+        "hidden_states": torch.randn(3, SIDE * SIDE, config.in_channels, generator=generator),
+        "encoder_hidden_states": torch.randn(3, TEXT_TOKENS, config.joint_attention_dim, generator=generator),
+        "timestep": torch.tensor([0.05, 0.5, 0.95]),
+    }
+    own, others = FAMILIES[type(model).__name__](config, generator)
+    return common | own, others
 
 
 def main():
     parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
     parser.add_argument("--engines", nargs="+", default=["wasm", "cpu"])
+    parser.add_argument("--tolerance", type=float, default=2e-4)
     args = parser.parse_args()
-    generator = torch.Generator().manual_seed(7)
-    ids = torch.randint(2, len(shapes.VOCAB), (3, shapes.MAX_TOKENS), generator=generator)
-    mask = (torch.arange(shapes.MAX_TOKENS)[None] < torch.tensor([[1], [9], [13]])).to(torch.int64)
-    table = load_file(MODEL / "text_encoder" / "embeddings.safetensors")["weight"]
-    inputs = {
-        "hidden_states": torch.randn(3, 64, 48, generator=generator),
-        "encoder_hidden_states": table[ids].contiguous(),
-        "encoder_hidden_states_mask": mask,
-        "timestep": torch.tensor([0.05, 0.5, 0.95]),
-    }
-    model = QwenImageTransformer2DModel.from_pretrained(MODEL / "transformer").float().eval()
+    transformer = args.folder / "transformer"
+    folder = transformer if transformer.is_dir() else args.folder
+    model, dtype = load(folder)
+    print(f"from_pretrained: {type(model).__name__}, {len(stored(folder))} tensors, all keys used, {dtype}")
+
+    tensors, others = inputs_for(model)
+    model = model.float().eval()
     with torch.no_grad():
-        expected = model(**inputs, img_shapes=[(1, 8, 8)] * 3, return_dict=False)[0]
-    with tempfile.TemporaryDirectory() as folder:
-        given, taken = Path(folder, "in.safetensors"), Path(folder, "out.safetensors")
-        save_file(inputs, given, metadata={"img_shapes": json.dumps([[1, 8, 8]])})
+        expected = model(**tensors, **others, return_dict=False)[0]
+    worst = 0.0
+    with tempfile.TemporaryDirectory() as temporary:
+        given, taken = Path(temporary, "in.safetensors"), Path(temporary, "out.safetensors")
+        save_file(tensors, given, metadata={key: json.dumps(value[:1]) for key, value in others.items()})
         for engine in args.engines:
-            command = ["node", "bin/contigua.mjs", "forward", MODEL, "--inputs", given, "--out", taken, "--engine", engine]
-            subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
-            found = load_file(taken)["sample"]
-            print(f"{engine}: {(found - expected).abs().max():.1e} on outputs up to {expected.abs().max():.2f}")
+            command = ["node", CLI, "forward", args.folder, "--inputs", given, "--out", taken]
+            subprocess.run([*command, "--engine", engine], check=True, stderr=subprocess.DEVNULL)
+            error = (load_file(taken)["sample"] - expected).abs().max().item()
+            worst = max(worst, error)
+            print(f"{engine}: {error:.1e} on outputs up to {expected.abs().max():.2f}")
+    sys.exit(0 if worst <= args.tolerance else f"differs by {worst:.1e}, more than {args.tolerance:.1e}")
 
 
 if __name__ == "__main__":

@@ -51,17 +51,19 @@ def set_precision(dtype):
     qwen.ROPE_PER_DEVICE["cuda"] = own if dtype == torch.float32 else rotary_float64
 
 
+CONFIG = {**goldens.QWEN, "num_layers": BLOCKS}
+
+
 def teacher_model(dtype):
-    goldens.CONFIG["num_layers"] = BLOCKS
-    return goldens.golden_model().to(dtype).requires_grad_(False)
+    return goldens.golden_model("QwenImageTransformer2DModel", CONFIG).to(dtype).requires_grad_(False)
 
 
 def batch_inputs(number, dtype, samples=slice(None)):
     """Batch 0 is that of the losses; batches 1 to 10 are those of the ten steps. Each has two tensor indices of its own."""
     batch, image, text = CASE["batch"], CASE["imageTokens"], CASE["textTokens"]
     values = lambda count, index: torch.from_numpy(goldens.fill(count, index)).float().to(dtype)
-    hidden = values(batch * image * goldens.CONFIG["in_channels"], goldens.HIDDEN + 2 * number)
-    prompt = values(batch * text * goldens.CONFIG["joint_attention_dim"], goldens.TEXT + 2 * number)
+    hidden = values(batch * image * CONFIG["in_channels"], goldens.HIDDEN + 2 * number)
+    prompt = values(batch * text * CONFIG["joint_attention_dim"], goldens.TEXT + 2 * number)
     mask = torch.arange(text)[None] < torch.tensor(CASE["validTextTokens"])[:, None]
     inputs = dict(
         hidden_states=hidden.reshape(batch, image, -1)[samples],

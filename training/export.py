@@ -1,6 +1,7 @@
 """Writes the trained sample model as a diffusers folder and measures it on captions it never saw.
 
   python training/export.py --run training/runs/shapes --out public/models/shapes-mmdit --captions 500
+  python training/export.py --model flux --run training/runs/shapes-flux --out public/models/shapes-flux --captions 500
 
 Weights are the EMA ones, rounded to bfloat16; everything that is measured here is measured on the rounded weights, read
 back from the folder with diffusers' own from_pretrained. The model card and the loss curve are written beside them.
@@ -13,27 +14,28 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import FlowMatchEulerDiscreteScheduler, QwenImageTransformer2DModel
+from diffusers import FlowMatchEulerDiscreteScheduler
 from safetensors.torch import load_file, save_file
 
 import shapes
-from train import CaptionedModel, measure
+from sample_models import SAMPLES
+from train import measure
 
 
-def write_folder(run, out):
+def write_folder(run, out, Sample):
     saved = torch.load(run / "checkpoint.pt", weights_only=True)
-    model = CaptionedModel()
+    model = Sample()
     model.load_state_dict(saved["ema"])
     model.transformer.to(torch.bfloat16).save_pretrained(out / "transformer")
     FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000, shift=1.0).save_pretrained(out / "scheduler")
     (out / "text_encoder").mkdir(parents=True, exist_ok=True)
     (out / "text_encoder" / "vocab.json").write_text(json.dumps(shapes.VOCAB, indent=2) + "\n")
-    weight = model.embeddings.weight.detach().float().contiguous()
-    save_file({"weight": weight}, out / "text_encoder" / "embeddings.safetensors", metadata={"format": "pt"})
+    tables = {name: table.detach().float().contiguous() for name, table in model.tables().items()}
+    save_file(tables, out / "text_encoder" / "embeddings.safetensors", metadata={"format": "pt"})
     index = {
-        "_class_name": "ShapesMMDiT",
+        "_class_name": {"shapes-mmdit": "ShapesMMDiT", "shapes-flux": "ShapesFlux"}[Sample.NAME],
         "scheduler": ["diffusers", "FlowMatchEulerDiscreteScheduler"],
-        "transformer": ["diffusers", "QwenImageTransformer2DModel"],
+        "transformer": ["diffusers", Sample.TRANSFORMER.__name__],
     }
     (out / "transformer" / "diffusion_pytorch_model.safetensors").chmod(0o644)
     (out / "text_encoder" / "embeddings.safetensors").chmod(0o644)
@@ -41,10 +43,12 @@ def write_folder(run, out):
     return saved
 
 
-def read_folder(out):
-    model = CaptionedModel()
-    model.transformer = QwenImageTransformer2DModel.from_pretrained(out / "transformer")
-    model.embeddings.weight.data = load_file(out / "text_encoder" / "embeddings.safetensors")["weight"]
+def read_folder(out, Sample):
+    model = Sample()
+    model.transformer = Sample.TRANSFORMER.from_pretrained(out / "transformer")
+    saved = load_file(out / "text_encoder" / "embeddings.safetensors")
+    for name, table in model.tables().items():
+        table.data = saved[name]
     return model.float().eval()
 
 
@@ -84,20 +88,19 @@ license: mit
 library_name: diffusers
 ---
 
-# shapes-mmdit
+# {name}
 
-A small, really trained `QwenImageTransformer2DModel`: {blocks} MMDiT blocks, width {width} ({heads} heads x {head_dim}), {parameters:,}
+A small, really trained `{class_name}`: {blocks}, width {width} ({heads} heads x {head_dim}), {parameters:,}
 parameters in BF16. It draws 32x32 pictures of one to three objects (5 shapes, 6 colours, 2 sizes, 4 positions) on one of
 4 backgrounds from captions such as `large red circle top-left, small blue ring bottom-right, gray`. It exists so that every chart
 of Contigua is about a model that learned something; it is of no other use.
 
-It loads in diffusers unchanged: `QwenImageTransformer2DModel.from_pretrained("transformer")`. There is no VAE: pictures are
-packed in 4x4 patches, feature = (channel, row, column), as latents are packed in Qwen-Image. The text encoder is a trained
-table of {vocab} words x {text_dim} (`text_encoder/`); captions are 1 to 13 tokens, padded to 13 with a mask.
+It loads in diffusers unchanged: `{class_name}.from_pretrained("transformer")`. There is no VAE: pictures are
+packed in 4x4 patches, feature = (channel, row, column), as latents are packed in {family}. {text_encoder}
 
 ## Measured
 
-On {captions} captions of held-out scenes (one scene in {held_out} is never trained on), {steps} Euler steps, guidance {guidance}, with these
+On {captions} captions of held-out scenes (one scene in {held_out} is never trained on), {steps} Euler steps, guidance {guidance}{guidance_how}, with these
 BF16 weights, computed in float32, read by the checker (`training/shapes.py`; the same in TypeScript in `lib/core/shapes`):
 
 | | |
@@ -110,43 +113,67 @@ BF16 weights, computed in float32, read by the checker (`training/shapes.py`; th
 
 Flow matching, v = noise - x, sigma = sigmoid(N(0, 1)), 10 % dropped captions. Muon on the blocks' attention and MLP matrices,
 AdamW on the rest, rate {lr}, constant, then linear decay to zero from step {decay_from}; EMA 0.999; batch {batch}; seed {seed}.
-{trained_steps:,} steps, {samples:,} pictures drawn on the fly, {minutes:.0f} minutes on two CPU cores shared with other work. Last loss {loss:.4f}.
-The run was resumed from its checkpoint three times and the decay was set while it ran; the command below is the whole
-run in one go, equal up to floating-point rounding. Curve: `loss.csv`, `loss.svg`. Command:
+{distilled}{trained_steps:,} steps, {samples:,} pictures drawn on the fly, {minutes:.0f} minutes on two CPU cores shared with other work. Last loss {loss:.4f}.
+The run was resumed from its checkpoint; the command below is the whole run in one go, equal up to floating-point rounding. Curve:
+`loss.csv`, `loss.svg`. Command:
 
 ```
 pip install torch diffusers safetensors numpy
-python training/train.py --out training/runs/shapes --batch {batch} --steps {trained_steps} --decay-from {decay_from}
-python training/export.py --run training/runs/shapes --out public/models/shapes-mmdit --captions {captions}
+{command}
 ```
 """
+
+TEXT_ENCODERS = {
+    "shapes-mmdit": "The text encoder is a trained\ntable of {vocab} words x {text_dim} (`text_encoder/`); captions are 1 to 13 tokens, padded to 13 with a mask.",
+    "shapes-flux": (
+        "The text encoder is a\ntrained table of {vocab} words x {text_dim} plus one of 13 positions x {text_dim} (`text_encoder/`), as FLUX gives text tokens no\n"
+        "position of their own; captions are 1 to 13 tokens, padded to 13, and FLUX takes no mask. `pooled_projections` is the mean of\n"
+        "the word rows of the valid tokens, `txt_ids` are zeros, `img_ids` are (0, row, column)."
+    ),
+}
 
 
 def main():
     parser = argparse.ArgumentParser()
+    parser.add_argument("--model", choices=list(SAMPLES), default="qwen")
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--captions", type=int, default=500)
     parser.add_argument("--batch", type=int, default=48, help="training batch, for the card")
     parser.add_argument("--decay-from", type=int, default=0, help="first step of the decay, for the card")
     parser.add_argument("--lr", type=float, default=2e-3)
+    parser.add_argument("--guidance-from", type=int, default=0, help="first step of the guidance distillation, for the card")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    saved = write_folder(args.run, args.out)
+    Sample = SAMPLES[args.model]
+    saved = write_folder(args.run, args.out, Sample)
     rows = write_loss_curve(args.run, args.out)
-    model = read_folder(args.out)
+    model = read_folder(args.out, Sample)
     steps, guidance = 20, 2.0
-    facts, perfect, by_kind, pictures = measure(model, args.captions, steps=steps, guidance=guidance)
+    facts, perfect, by_kind, pictures = measure(
+        model, args.captions, steps=steps, guidance=guidance, embedded=Sample.embedded_guidance
+    )
     config = model.transformer.config
+    single = getattr(config, "num_single_layers", 0)
+    blocks = f"{config.num_layers} dual-stream and {single} single-stream blocks" if single else f"{config.num_layers} MMDiT blocks"
+    distilling = saved["step"] - args.guidance_from if args.guidance_from else 0
+    train = f"python training/train.py --model {args.model} --out {args.run} --batch {args.batch} --steps {saved['step'] - distilling} --decay-from {args.decay_from}"
+    if distilling:
+        train += f" --guidance-steps {distilling}"
+    export = f"python training/export.py --model {args.model} --run {args.run} --out {args.out} --captions {args.captions}"
     text = CARD.format(
-        blocks=config.num_layers, width=config.num_attention_heads * config.attention_head_dim, heads=config.num_attention_heads,
-        head_dim=config.attention_head_dim, parameters=sum(p.numel() for p in model.transformer.parameters()), vocab=len(shapes.VOCAB),
-        text_dim=config.joint_attention_dim, captions=args.captions, held_out=shapes.HELD_OUT_EVERY, steps=steps, guidance=guidance,
+        name=Sample.NAME, class_name=Sample.TRANSFORMER.__name__, family="FLUX.1" if single else "Qwen-Image", blocks=blocks,
+        text_encoder=TEXT_ENCODERS[Sample.NAME].format(vocab=len(shapes.VOCAB), text_dim=config.joint_attention_dim),
+        guidance_how=" as an input" if Sample.embedded_guidance else "",
+        width=config.num_attention_heads * config.attention_head_dim, heads=config.num_attention_heads,
+        head_dim=config.attention_head_dim, parameters=sum(p.numel() for p in model.transformer.parameters()),
+        captions=args.captions, held_out=shapes.HELD_OUT_EVERY, steps=steps, guidance=guidance,
         facts=facts, perfect=perfect, kinds="\n".join(f"| {k} | {v:.2%} |" for k, v in by_kind.items()), lr=args.lr,
         decay_from=args.decay_from, batch=args.batch, seed=args.seed, trained_steps=saved["step"], samples=saved["step"] * args.batch,
-        minutes=saved["elapsed"] / 60, loss=rows[-1]["loss"],
+        minutes=saved["elapsed"] / 60, loss=rows[-1]["loss"], command=f"{train}\n{export}",
+        distilled=f"The last {distilling} steps distil classifier-free guidance (scales 1 to 4) of the model itself into its guidance input.\n" if distilling else "",
     )  # fmt: skip
     (args.out / "README.md").write_text(text)
     print(json.dumps(dict(step=saved["step"], facts=facts, perfect=perfect, by_kind=by_kind)))

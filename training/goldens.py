@@ -1,7 +1,7 @@
-"""Writes the reference outputs that the TypeScript forward pass is tested against, from diffusers' own class.
+"""Writes the reference outputs that the TypeScript forward passes are tested against, from diffusers' own classes.
 
 Weights and inputs come from a hash (see lib/core/model/golden-fill.ts), so the files hold outputs alone. float32 on CPU;
-tests compare to 2e-4 * max(1, |out|). The outputs do not depend on the diffusers version from 0.37 on.
+tests compare to 2e-4 * max(1, |out|). Qwen-Image's outputs do not depend on the diffusers version from 0.37 on.
 
   python training/goldens.py
 """
@@ -12,21 +12,11 @@ from pathlib import Path
 import diffusers
 import numpy as np
 import torch
-from diffusers import QwenImageTransformer2DModel
 
 ROOT = Path(__file__).resolve().parent.parent
 MODEL = ROOT / "lib/core/model"
-CONFIG = dict(
-    patch_size=2,
-    in_channels=16,
-    out_channels=4,
-    num_layers=2,
-    attention_head_dim=16,
-    num_attention_heads=4,
-    joint_attention_dim=16,
-    axes_dims_rope=(8, 4, 4),
-)
-HIDDEN, TEXT = 1000, 1001  # tensor indices of the inputs
+HIDDEN, TEXT, POOLED = 1000, 1001, 1002  # tensor indices of the inputs
+CENTRED_ON_ONE = ("norm_q", "norm_k", "norm_added_q", "norm_added_k", "txt_norm")
 
 
 def fill(count, tensor):
@@ -42,37 +32,52 @@ def fill(count, tensor):
     return h.astype(np.float64) / 2**32 * 2 - 1
 
 
-def golden_model():
-    model = QwenImageTransformer2DModel(**CONFIG).eval()
+def golden_model(name, config):
+    """The class of that name with hashed weights."""
+    model = getattr(diffusers, name)(**config).eval()
     state = model.state_dict()
-    for index, name in enumerate(sorted(state)):
-        values = (0.2 * fill(state[name].numel(), index)).astype(np.float32)
-        if name.split(".")[-2] in ("norm_q", "norm_k", "norm_added_q", "norm_added_k", "txt_norm"):
+    for index, key in enumerate(sorted(state)):
+        values = (0.2 * fill(state[key].numel(), index)).astype(np.float32)
+        if key.split(".")[-2] in CENTRED_ON_ONE:
             values = np.float32(1) + values
-        state[name] = torch.from_numpy(values).reshape(state[name].shape)
+        state[key] = torch.from_numpy(values).reshape(state[key].shape)
     model.load_state_dict(state)
     return model
+
+
+def hashed(tensor, *shape):
+    return torch.from_numpy(fill(int(np.prod(shape)), tensor)).float().reshape(shape)
 
 
 def numbers(tensor):
     return [float(f"{v:.7g}") for v in tensor.detach().double().flatten().tolist()]
 
 
-@torch.no_grad()
-def run(batch, image_tokens, text_tokens, timestep, image_shape, mask):
-    model = golden_model()
+def watch(blocks):
+    """(image, text) entering the first block, then after each block; blocks return (text, image)."""
     states = []
-    for block in model.transformer_blocks:
+    for block in blocks:
         block.register_forward_pre_hook(
             lambda _, args, kwargs: states.append((kwargs["hidden_states"], kwargs["encoder_hidden_states"])) if not states else None,
             with_kwargs=True,
         )
         block.register_forward_hook(lambda _, args, out: states.append((out[1], out[0])))
-    hidden = torch.from_numpy(fill(batch * image_tokens * CONFIG["in_channels"], HIDDEN)).float()
-    text = torch.from_numpy(fill(batch * text_tokens * CONFIG["joint_attention_dim"], TEXT)).float()
+    return states
+
+
+QWEN = dict(
+    patch_size=2, in_channels=16, out_channels=4, num_layers=2, attention_head_dim=16, num_attention_heads=4,
+    joint_attention_dim=16, axes_dims_rope=(8, 4, 4),
+)  # fmt: skip
+
+
+@torch.no_grad()
+def run_qwen(batch, image_tokens, text_tokens, timestep, image_shape, mask):
+    model = golden_model("QwenImageTransformer2DModel", QWEN)
+    states = watch(model.transformer_blocks)
     out = model(
-        hidden_states=hidden.reshape(batch, image_tokens, -1),
-        encoder_hidden_states=text.reshape(batch, text_tokens, -1),
+        hidden_states=hashed(HIDDEN, batch, image_tokens, QWEN["in_channels"]),
+        encoder_hidden_states=hashed(TEXT, batch, text_tokens, QWEN["joint_attention_dim"]),
         encoder_hidden_states_mask=None if mask is None else torch.tensor(mask, dtype=torch.bool),
         timestep=torch.tensor(timestep),
         img_shapes=[image_shape] * batch,
@@ -81,18 +86,66 @@ def run(batch, image_tokens, text_tokens, timestep, image_shape, mask):
     return out, states
 
 
+FLUX = dict(
+    patch_size=1, in_channels=4, num_layers=1, num_single_layers=1, attention_head_dim=16, num_attention_heads=2,
+    joint_attention_dim=32, pooled_projection_dim=32, axes_dims_rope=(4, 4, 8),
+)  # fmt: skip
+
+
+@torch.no_grad()
+def run_flux(batch, image_tokens, text_tokens, timestep, image_shape, guidance, **changes):
+    config = {**FLUX, **changes}
+    model = golden_model("FluxTransformer2DModel", config)
+    states = watch([*model.transformer_blocks, *model.single_transformer_blocks])
+    _, height, width = image_shape
+    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    out = model(
+        hidden_states=hashed(HIDDEN, batch, image_tokens, config["in_channels"]),
+        encoder_hidden_states=hashed(TEXT, batch, text_tokens, config["joint_attention_dim"]),
+        pooled_projections=hashed(POOLED, batch, config["pooled_projection_dim"]),
+        timestep=torch.tensor(timestep),
+        img_ids=torch.stack([torch.zeros(height, width), rows, columns], -1).reshape(-1, 3).float(),
+        txt_ids=torch.zeros(text_tokens, 3),
+        guidance=None if guidance is None else torch.full((batch,), guidance),
+        return_dict=False,
+    )[0]
+    return out, states
+
+
 CASES = {
-    "q1": dict(batch=1, image_tokens=16, text_tokens=8, timestep=[0.37], image_shape=(1, 4, 4), mask=None),
-    "q2": dict(
-        batch=2, image_tokens=15, text_tokens=8, timestep=[0.37, 0.81], image_shape=(1, 3, 5),
-        mask=[[1] * 5 + [0] * 3, [1] * 8],
+    "q1": ("qwen-image", run_qwen, dict(batch=1, image_tokens=16, text_tokens=8, timestep=[0.37], image_shape=(1, 4, 4), mask=None)),
+    "q2": (
+        "qwen-image",
+        run_qwen,
+        dict(
+            batch=2, image_tokens=15, text_tokens=8, timestep=[0.37, 0.81], image_shape=(1, 3, 5),
+            mask=[[1] * 5 + [0] * 3, [1] * 8],
+        ),
+    ),
+    "f1": ("flux", run_flux, dict(batch=1, image_tokens=15, text_tokens=7, timestep=[0.37], image_shape=(1, 3, 5), guidance=None)),
+    "f2": (
+        "flux",
+        run_flux,
+        dict(
+            batch=1, image_tokens=15, text_tokens=7, timestep=[0.37], image_shape=(1, 3, 5), guidance=3.5,
+            num_layers=2, num_single_layers=3, guidance_embeds=True,
+        ),
+    ),
+    "f3": (
+        "flux",
+        run_flux,
+        dict(
+            batch=2, image_tokens=8, text_tokens=5, timestep=[0.37, 0.81], image_shape=(1, 2, 4), guidance=2.0,
+            num_layers=2, num_single_layers=2, guidance_embeds=True, in_channels=12, out_channels=4,
+        ),
     ),
 }  # fmt: skip
 
 
 def main():
-    (MODEL / "goldens").mkdir(exist_ok=True)
-    for name, case in CASES.items():
+    for name, (family, run, case) in CASES.items():
+        folder = MODEL / family
+        (folder / "goldens").mkdir(exist_ok=True)
         out, states = run(**case)
         golden = dict(
             generator="python training/goldens.py",
@@ -103,12 +156,12 @@ def main():
             # embedded input first, then the state after each block
             states=[dict(image=numbers(image), text=numbers(text)) for image, text in states],
         )
-        (MODEL / "goldens" / f"{name}.json").write_text(json.dumps(golden) + "\n")
-        print(name, list(out.shape), numbers(out)[:8], f"L2 {out.double().norm():.7g}")
+        (folder / "goldens" / f"{name}.json").write_text(json.dumps(golden) + "\n")
+        print(name, list(out.shape), numbers(out)[:8], f"mean {out.double().mean():.7g} L2 {out.double().norm():.7g}")
         rows = numbers(out)
         lines = [", ".join(map(str, rows[i : i + 8])) for i in range(0, len(rows), 8)]
         shape, title = list(out.shape), name.upper()
-        (MODEL / f"golden-{name}-output.ts").write_text(
+        (folder / f"golden-{name}-output.ts").write_text(
             f"/** Output {shape} of golden case {title}, from diffusers in float32. Written by `python training/goldens.py`. */\n"
             f"// biome-ignore format: a table\nexport const GOLDEN_{title}_OUTPUT: readonly number[] = [\n"
             + "".join(f"  {line},\n" for line in lines)

@@ -19,7 +19,7 @@ import {
 import { ContiguaError } from '../lib/core/errors.ts';
 import { openFineTuned, openStudent } from '../lib/core/export/trained-file.ts';
 import { formatIntervalKeys, intervalSetOf } from '../lib/core/interval/index.ts';
-import { expectedTensors } from '../lib/core/model/config-index.ts';
+import { architectureOf, blockAt, expectedTensors, prunedModel } from '../lib/core/model/config-index.ts';
 import { type Route, routeWithStudents, type Transformer, type WeightSet } from '../lib/core/model/index.ts';
 import { pause } from '../lib/core/pause.ts';
 import { seededRandom } from '../lib/core/random.ts';
@@ -40,7 +40,7 @@ export function createTrainingTasks(session: Session, files: FileHost): Training
   return {
     async distil({ interval, settings, data, cache, precededBy, resume, saveTo }, { signal, stop, onProgress }) {
       const { model, engine } = session;
-      const [checked] = intervalSetOf([interval], model.config.numBlocks, 'the interval to distil');
+      const [checked] = intervalSetOf([interval], model.summary, 'the interval to distil');
       if (!checked) throw new ContiguaError('internal', 'No interval to distil');
       const transformer = await session.transformer();
       const batches = await batchesFor(model, data, settings, files);
@@ -164,17 +164,15 @@ async function openStudents(
 ): Promise<TrainedStudent[]> {
   intervalSetOf(
     sources.map(({ interval }) => interval),
-    config.numBlocks,
+    summary,
     'the students',
   );
-  const prefix = 'transformer_blocks.0.';
-  const block = expectedTensors(config).flatMap(({ name, shape, block: index }) =>
-    index === 0 ? [{ name: name.slice(prefix.length), shape }] : [],
-  );
+  const architecture = architectureOf(config);
   const opened: TrainedStudent[] = [];
   try {
     for (const { interval, file } of sources.toSorted((x, y) => x.interval.first - y.interval.first)) {
       const { fingerprint, family } = summary;
+      const block = blockAt(architecture, interval.first).tensors;
       const tensors = await openStudent(await openSource(file, files), { fingerprint, family, interval }, block);
       opened.push({ interval, weights: await readStudent(tensors) });
     }
@@ -193,20 +191,28 @@ async function openWhole(
   files: FileHost,
 ): Promise<{ readonly route: Route; readonly owned: readonly WeightSet[] }> {
   const plain = routeWithStudents(config.numBlocks, students);
-  const model = expectedTensors({ ...config, numBlocks: plain.length });
+  const student = prunedModel(
+    config,
+    plain.map(({ index }) => index),
+  );
+  const { blocks } = architectureOf(student);
   const { fingerprint, family } = summary;
   const intervals = students.map(({ interval }) => interval);
-  const tensors = await openFineTuned(await openSource(source, files), { fingerprint, family, intervals }, model);
+  const tensors = await openFineTuned(
+    await openSource(source, files),
+    { fingerprint, family, intervals },
+    expectedTensors(student),
+  );
   const all = await readStudent(tensors);
   const owned: WeightSet[] = [];
   try {
     const route: Route = await Promise.all(
       plain.map(async (step, position) => {
-        const prefix = `transformer_blocks.${position}.`;
+        const { prefix } = blockAt({ blocks }, position);
         const own = [...all.entries()].filter(([name]) => name.startsWith(prefix));
         if (own.length === 0) return step;
         const weights = weightSetOf(new Map(own.map(([name, tensor]) => [name.slice(prefix.length), tensor])));
-        return { kind: 'student', weights: weights.clone() } as const;
+        return { kind: 'student', index: step.index, weights: weights.clone() } as const;
       }),
     );
     owned.push(...route.flatMap((step) => (step.kind === 'student' ? [step.weights] : [])));

@@ -2,7 +2,7 @@
  * How long a forward pass takes, whole and pruned. The two alternate, so that a change in the machine's load meets both,
  * and medians are compared; the first run of each is not counted, because engines compile and pack weights in it.
  */
-import type { Route, Transformer, TransformerInputs } from '../lib/core/model/index.ts';
+import { type Route, sliceSamples, type Transformer, type TransformerInputs } from '../lib/core/model/index.ts';
 import { pause } from '../lib/core/pause.ts';
 import type { ForwardTiming } from './protocol.ts';
 import type { CallContext } from './serve.ts';
@@ -17,7 +17,7 @@ export async function measureForward(
   pruned: Route | undefined,
   { signal, onProgress }: CallContext<never>,
 ): Promise<ForwardTiming> {
-  const inputs = firstSamples(calibration, SAMPLES);
+  const inputs = sliceSamples(calibration, 0, Math.min(SAMPLES, calibration.batch));
   const wholeTimes: number[] = [];
   const prunedTimes: number[] = [];
   for (let run = 0; run <= RUNS; run++) {
@@ -32,19 +32,6 @@ export async function measureForward(
     await pause(signal);
   }
   return { wholeMs: median(wholeTimes), prunedMs: median(prunedTimes), samples: inputs.batch, runs: RUNS };
-}
-
-function firstSamples(inputs: TransformerInputs, count: number): TransformerInputs {
-  const batch = Math.min(count, inputs.batch);
-  const share = (values: Float32Array) => values.subarray(0, (values.length / inputs.batch) * batch);
-  return {
-    ...inputs,
-    batch,
-    hiddenStates: share(inputs.hiddenStates),
-    encoderHiddenStates: share(inputs.encoderHiddenStates),
-    mask: inputs.mask?.subarray(0, (inputs.mask.length / inputs.batch) * batch) ?? null,
-    timestep: share(inputs.timestep),
-  };
 }
 
 async function timed(run: () => Promise<unknown>): Promise<number> {

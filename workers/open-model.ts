@@ -12,9 +12,22 @@ import {
 } from '../lib/core/checkpoint/index.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
 import { MAX_JSON_BYTES, parseJson } from '../lib/core/json-text.ts';
-import { countParameters, type ModelConfig, parseModelConfig } from '../lib/core/model/config-index.ts';
+import {
+  architectureOf,
+  countParameters,
+  embedsGuidance,
+  familyNamed,
+  type ModelConfig,
+  parseModelConfig,
+} from '../lib/core/model/config-index.ts';
 import { parseSchedulerConfig, type SchedulerConfig } from '../lib/core/sampling/index.ts';
-import { CAPTION_TOKENS, isShapesVocabulary, PICTURE_SIZE, type SampleAssets } from '../lib/core/shapes/index.ts';
+import {
+  CAPTION_TOKENS,
+  isShapesVocabulary,
+  PATCH_SIZE,
+  PICTURE_SIZE,
+  type SampleAssets,
+} from '../lib/core/shapes/index.ts';
 import type { FileHost } from './files.ts';
 import { type Companion, locateModel } from './model-files.ts';
 import type { ModelSource, ModelSummary } from './protocol.ts';
@@ -34,9 +47,6 @@ export interface OpenModel {
   readonly summary: ModelSummary;
 }
 
-/** A picture of 1024 × 1024 in Qwen-Image's latents, and its pipeline's longest prompt: what costs are quoted for. */
-const NOMINAL_TOKENS = { image: 64 * 64, text: 512 };
-
 export async function openModel(source: ModelSource, host: FileHost): Promise<OpenModel> {
   const files = source.kind === 'url' ? await host.openFolder(source.url) : source.files;
   const { config: configFile, weights, companions } = locateModel(files, source.name);
@@ -53,9 +63,11 @@ async function summarise(
   drawer: Drawer | null,
 ): Promise<ModelSummary> {
   const parameters = countParameters(config);
+  const { blocks, stacks } = architectureOf(config);
+  const { identity, nominal } = familyNamed(config.family);
   return {
     name,
-    fingerprint: await fingerprintOf(config.raw, checkpoint),
+    fingerprint: await fingerprintOf(identity, config.raw, checkpoint),
     className: config.className,
     family: config.family,
     numBlocks: config.numBlocks,
@@ -64,16 +76,25 @@ async function summarise(
     headDim: config.headDim,
     textDim: config.textDim,
     inChannels: config.inChannels,
-    patchSize: config.patchSize,
     parameters: parameters.total,
-    blockParameters: parameters.perBlock,
     globalParameters: parameters.globals,
+    blocks: blocks.map(({ kind, stack, indexInStack, updates, parameters: own }) => ({
+      kind,
+      stack,
+      indexInStack,
+      updates,
+      parameters: own,
+    })),
+    stacks,
+    seams: stacks.slice(1).map(({ first }) => first),
+    embedsGuidance: embedsGuidance(config),
     dtypes: dtypesOf(checkpoint),
     sizeBytes: checkpoint.files.reduce((sum, file) => sum + file.sizeBytes, 0),
     files: checkpoint.files.length,
     config: config.raw,
     drawable: drawer !== null,
-    tokensPerForward: drawer ? { image: drawer.gridSize ** 2, text: CAPTION_TOKENS } : NOMINAL_TOKENS,
+    tokensPerForward: drawer ? { image: drawer.gridSize ** 2, text: CAPTION_TOKENS } : nominal.tokens,
+    picture: drawer ? `${PICTURE_SIZE} × ${PICTURE_SIZE}` : nominal.picture,
   };
 }
 
@@ -92,9 +113,9 @@ async function openDrawer(
 ): Promise<Drawer | null> {
   if (!scheduler || !vocabulary || !embeddings) return null;
   const words = await wordsOf(vocabulary);
-  const gridSize = PICTURE_SIZE / config.patchSize;
-  const isPicture = config.outChannels === 3 && config.inChannels === 3 * config.patchSize ** 2;
-  if (!words || !isShapesVocabulary(words) || !isPicture || !Number.isInteger(gridSize)) return null;
+  const features = 3 * PATCH_SIZE ** 2;
+  const isPicture = config.outputFeatures === features && config.inChannels === features;
+  if (!words || !isShapesVocabulary(words) || !isPicture) return null;
   const table = await openFile(embeddings);
   const shape = table.tensors.get('weight')?.shape;
   if (shape?.[0] !== words.length || shape[1] !== config.textDim) {
@@ -106,12 +127,17 @@ async function openDrawer(
     });
   }
   return {
-    assets: { vocabulary: words, embeddings: await table.readFloat32('weight'), textDim: config.textDim },
+    assets: {
+      vocabulary: words,
+      embeddings: await table.readFloat32('weight'),
+      positions: table.tensors.has('position') ? await table.readFloat32('position') : null,
+      textDim: config.textDim,
+    },
     scheduler: parseSchedulerConfig(
       await readText(scheduler, { code: 'config-invalid', maxBytes: MAX_JSON_BYTES.scheduler }),
       scheduler.path,
     ),
-    gridSize,
+    gridSize: PICTURE_SIZE / PATCH_SIZE,
   };
 }
 

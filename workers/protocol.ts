@@ -8,6 +8,7 @@ import type { AnalysisPartial } from '../lib/core/analysis/progress.ts';
 import type { NamedBlob } from '../lib/core/checkpoint/types.ts';
 import type { ErrorCode, ErrorDetails } from '../lib/core/errors.ts';
 import type { BlockInterval, Replacement } from '../lib/core/interval/interval.ts';
+import type { StackSpec, StreamId, StreamTokens } from '../lib/core/model/architecture.ts';
 import type { AnalysisReport, IntervalDamage } from '../lib/core/report/report.ts';
 import type { DistilProgress, DistilResult, SavedFile, StepPoint } from '../lib/core/run/progress.ts';
 import type { DistilSettings, FineTuneSettings } from '../lib/core/run/settings.ts';
@@ -36,10 +37,15 @@ export interface ModelSummary {
   readonly headDim: number;
   readonly textDim: number;
   readonly inChannels: number;
-  readonly patchSize: number;
   readonly parameters: number;
-  readonly blockParameters: number;
   readonly globalParameters: number;
+  /** In the order in which they run. */
+  readonly blocks: readonly BlockFacts[];
+  readonly stacks: readonly StackSpec[];
+  /** First blocks of every stack but the first. */
+  readonly seams: readonly number[];
+  /** The guidance scale is an input: one pass a step instead of two. */
+  readonly embedsGuidance: boolean;
   /** Dtypes present, most elements first. */
   readonly dtypes: readonly string[];
   readonly sizeBytes: number;
@@ -48,8 +54,19 @@ export interface ModelSummary {
   readonly config: Readonly<Record<string, unknown>>;
   /** The bundled sample's grammar is present: prompts, preview and the checker work. */
   readonly drawable: boolean;
-  /** Image and text tokens of one forward, for the cost model (sample: 64 and 13; own model: from calibration). */
-  readonly tokensPerForward: { readonly image: number; readonly text: number };
+  /** Tokens of one forward that costs are quoted for, and the picture that they are: "1024 × 1024". */
+  readonly tokensPerForward: StreamTokens;
+  readonly picture: string;
+}
+
+/** A block as the page and plans see it. */
+export interface BlockFacts {
+  readonly kind: string;
+  readonly stack: string;
+  readonly indexInStack: number;
+  /** Streams whose state it changes, as far as anything reads them. */
+  readonly updates: readonly StreamId[];
+  readonly parameters: number;
 }
 
 export type CalibrationRequest =
@@ -105,7 +122,7 @@ export interface ForwardTiming {
 /** Every task a worker can do: its input, its result and what its progress carries besides the numbers. */
 export interface Tasks {
   startEngine: { input: { wanted: EngineName | 'auto'; threads?: number }; result: EngineReport; partial: never };
-  /** Golden cases Q1 and Q2 (see lib/core/model/golden-fill.ts), run on the engine in use: the largest absolute difference, to be shown. */
+  /** The golden cases of every family (see lib/core/model/golden-fill.ts), run on the engine in use: the largest absolute difference, to be shown. */
   verifyEngine: { input: Record<never, never>; result: { maxAbsError: number; tolerance: number }; partial: never };
   openModel: { input: { source: ModelSource }; result: ModelSummary; partial: never };
   analyse: { input: { calibration: CalibrationRequest }; result: AnalysisReport; partial: AnalysisPartial };

@@ -11,7 +11,7 @@ import {
 } from '../lib/core/capture/index.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
 import { type BlockInterval, intervalSetOf, type Replacement } from '../lib/core/interval/index.ts';
-import { goldenQ1, goldenQ2, openTransformer, outputFeatures, type Route, routeOf } from '../lib/core/model/index.ts';
+import { FAMILIES, goldenCase, openTransformer, type Route, routeOf } from '../lib/core/model/index.ts';
 import { REPORT_VERSION } from '../lib/core/report/report.ts';
 import { samplePicture } from '../lib/core/sampling/index.ts';
 import { checkPicture, parsePrompt, pictureRgba, unpackPicture } from '../lib/core/shapes/index.ts';
@@ -35,8 +35,9 @@ export function createTasks({ engines, files }: TaskHost): TaskRunner {
 
   /** The way through the blocks for a choice of intervals; undefined is the whole model. */
   function routeFor(intervals: readonly BlockInterval[], replacement: Replacement): Route | undefined {
-    const { numBlocks } = session.model.config;
-    const chosen = intervalSetOf(intervals, numBlocks, CHOICE);
+    const { summary } = session.model;
+    const { numBlocks } = summary;
+    const chosen = intervalSetOf(intervals, summary, CHOICE);
     if (chosen.length === 0) return undefined;
     const probes = session.analysis?.probes ?? [];
     if (replacement === 'probes' && probes.length === 0) throw needsAnalysis('Probes');
@@ -48,20 +49,22 @@ export function createTasks({ engines, files }: TaskHost): TaskRunner {
 
     async verifyEngine() {
       void session.engine;
-      const first = goldenQ1();
-      const second = goldenQ2(first);
-      const transformer = await openTransformer(first.config, first.checkpoint);
-      try {
-        let maxAbsError = 0;
-        for (const { inputs, expected } of [first, second]) {
-          const output = await transformer.forward(inputs);
-          const errors = expected.map((value, i) => Math.abs(value - (output[i] ?? Number.NaN)));
-          maxAbsError = Math.max(maxAbsError, ...errors);
+      let [maxAbsError, tolerance] = [0, Number.POSITIVE_INFINITY];
+      for (const family of FAMILIES) {
+        for (const spec of await family.goldens()) {
+          const golden = goldenCase(spec);
+          const transformer = await openTransformer(golden.config, golden.checkpoint);
+          try {
+            const output = await transformer.forward(golden.inputs);
+            const errors = golden.expected.map((value, i) => Math.abs(value - (output[i] ?? Number.NaN)));
+            maxAbsError = Math.max(maxAbsError, ...errors);
+            tolerance = Math.min(tolerance, golden.tolerance);
+          } finally {
+            transformer.dispose();
+          }
         }
-        return { maxAbsError, tolerance: first.tolerance };
-      } finally {
-        transformer.dispose();
       }
+      return { maxAbsError, tolerance };
     },
 
     async openModel({ source }, { signal, onProgress }) {
@@ -76,19 +79,19 @@ export function createTasks({ engines, files }: TaskHost): TaskRunner {
       const { summary } = session.model;
       const calibration = await calibrationFor(session.model, request, files);
       const { analysis } = await session.analyse(calibration, { signal, onProgress });
-      const { name, fingerprint, family, numBlocks } = summary;
+      const { name, fingerprint, family, numBlocks, seams } = summary;
       const { engine } = session;
       return {
         ...analysis,
         version: REPORT_VERSION,
-        model: { name, fingerprint, family, numBlocks },
+        model: { name, fingerprint, family, numBlocks, ...(seams.length > 0 ? { seams } : {}) },
         engine: { name: engine.name, device: engine.device },
       };
     },
 
     async damage({ intervals }, { signal, onProgress }) {
       // Each is measured alone, so that they may overlap.
-      for (const interval of intervals) intervalSetOf([interval], session.model.config.numBlocks, CHOICE);
+      for (const interval of intervals) intervalSetOf([interval], session.model.summary, CHOICE);
       if (!session.analysis) throw needsAnalysis('Damage');
       const transformer = await session.transformer();
       const measured = [];
@@ -115,7 +118,7 @@ export function createTasks({ engines, files }: TaskHost): TaskRunner {
       const { config } = session.model;
       const inputs = await readForwardInputs(await openSource(source, files), config);
       const sample = await (await session.transformer()).forward(inputs);
-      return { sample: new Float32Array(sample), shape: [inputs.batch, inputs.imageTokens, outputFeatures(config)] };
+      return { sample: new Float32Array(sample), shape: [inputs.batch, inputs.imageTokens, config.outputFeatures] };
     },
 
     async draw({ prompt, seed, steps, guidance, intervals, replacement }, { signal, onProgress }) {

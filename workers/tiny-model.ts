@@ -3,7 +3,7 @@
  * tests of the worker and the terminal run on. Its output on these inputs is golden case Q1.
  */
 import { type TensorToWrite, writeSafetensors } from '../lib/core/checkpoint/index.ts';
-import { goldenQ1 } from '../lib/core/model/index.ts';
+import { goldenQ1 } from '../lib/core/model/qwen-image/goldens.ts';
 import { fromFloat32 } from '../lib/core/tensor/index.ts';
 
 export interface TinyModel {

@@ -11,7 +11,13 @@ import {
 } from '../../lib/core/checkpoint/index.ts';
 import { DEFAULT_DETECTION } from '../../lib/core/detection/index.ts';
 import { TRAINED_METADATA } from '../../lib/core/export/index.ts';
-import { countParameters, expectedTensors, parseModelConfig } from '../../lib/core/model/config-index.ts';
+import {
+  architectureOf,
+  countParameters,
+  expectedTensors,
+  familyNamed,
+  parseModelConfig,
+} from '../../lib/core/model/config-index.ts';
 import { buildPlan, formatPlan } from '../../lib/core/plan/index.ts';
 import { seededRandom } from '../../lib/core/random.ts';
 import type { AnalysisReport, Matrix, StreamAnalysis } from '../../lib/core/report/index.ts';
@@ -73,7 +79,7 @@ export const sharded: Readonly<Record<string, Bytes>> = {
 };
 
 const opened = await openFile({ path: WEIGHTS, blob: new Blob([model[WEIGHTS]!]) });
-export const fingerprint = await fingerprintOf(config.raw, opened);
+export const fingerprint = await fingerprintOf(familyNamed(config.family).identity, config.raw, opened);
 const counts = countParameters(config);
 export const planned = buildPlan({
   model: {
@@ -82,8 +88,9 @@ export const planned = buildPlan({
     className: config.className,
     family: config.family,
     numBlocks: BLOCKS,
+    seams: [],
     width: config.width,
-    blockParameters: counts.perBlock,
+    blocks: architectureOf(config).blocks,
     globalParameters: counts.globals,
   },
   report: null,

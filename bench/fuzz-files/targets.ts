@@ -175,7 +175,7 @@ export const TARGETS: readonly Target[] = [
     damage: (random) => ({ text: mutateJsonFile(random, new TextEncoder().encode('[[3,4],[5,7]]')) }),
     read: async (files, random) => {
       const read = pick(random, [parseLayerIndex, parseIntervalKeys, parseIntervalParam]);
-      read(textOf(files), 10, '--intervals');
+      read(textOf(files), { numBlocks: 10 }, '--intervals');
     },
   },
   {

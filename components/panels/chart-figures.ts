@@ -40,7 +40,7 @@ function figureOf(chart: ChartName, report: AnalysisReport): Figure {
   const common = {
     numBlocks,
     selection: selectionStore.getState().selection.present,
-    detected: detectedIn(report.streams, detection),
+    detected: detectedIn(report, detection),
   };
   const facts: FigureFacts = {
     model: report.model.name,

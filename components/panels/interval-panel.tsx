@@ -131,8 +131,7 @@ export function IntervalPanel() {
           disabled={!report || removed === 0}
           onClick={() => {
             if (!report) return;
-            const { numBlocks } = report.model;
-            const intervals = chooseLeastDamage(report, numBlocks, removed, DEFAULT_DAMAGE_SCORE, settings);
+            const intervals = chooseLeastDamage(report, report.model, removed, DEFAULT_DAMAGE_SCORE, settings);
             choose({ type: 'choose', intervals, gesture: gestureName('least-damage') });
           }}
         >

@@ -18,8 +18,8 @@ import type { CalibrationFacts } from '@/lib/core/report/report.ts';
 import type { ModelSummary } from '@/workers/protocol.ts';
 import { DistilButton } from './distil-button';
 
-/** Qwen-Image and the sample draw with true guidance: the prompt and the null caption at every step. */
-const DRAWING = { steps: STEPS, forwardsPerStep: 2 };
+/** Classifier-free guidance runs the prompt and the null caption at every step, unless the model embeds the scale. */
+const drawingOf = ({ embedsGuidance }: ModelSummary) => ({ steps: STEPS, forwardsPerStep: embedsGuidance ? 1 : 2 });
 
 export function PlanPanel() {
   const summary = useStore(modelStore, (state) => state.summary);
@@ -28,7 +28,9 @@ export function PlanPanel() {
   const calibration = useStore(analysisStore, ({ report }) => report?.calibration ?? null);
   const tokensPerForward = summary && tokensOf(summary, calibration);
   const cost =
-    summary && tokensPerForward && planCost({ ...summary, tokensPerForward }, intervals, replacement, DRAWING);
+    summary &&
+    tokensPerForward &&
+    planCost({ ...summary, tokensPerForward }, intervals, replacement, drawingOf(summary));
   return (
     <Panel
       title="Plan"
@@ -39,8 +41,11 @@ export function PlanPanel() {
             size and operations are computed from the config; the forward time is measured on the engine in use.
           </p>
           <p>
-            FLOPs per image count {DRAWING.steps} steps with guidance, so two forwards each: matrix products and
-            attention, a multiply-add as two.
+            FLOPs per image count {STEPS} steps at {summary?.picture ?? 'the model’s nominal size'}, with{' '}
+            {summary?.embedsGuidance
+              ? 'one forward each, since the model takes the guidance scale as an input'
+              : 'guidance, so two forwards each'}
+            : matrix products and attention, a multiply-add as two.
           </p>
         </Help>
       }
@@ -68,7 +73,7 @@ export function PlanPanel() {
             words={flopsWords}
             title={
               tokensPerForward
-                ? `At ${tokensPerForward.image} image and ${tokensPerForward.text} text tokens, ${DRAWING.steps} steps of two forwards`
+                ? `At ${tokensPerForward.image} image and ${tokensPerForward.text} text tokens (${summary?.picture}), ${STEPS} steps of ${summary?.embedsGuidance ? 'one forward' : 'two forwards'}`
                 : undefined
             }
           />

@@ -32,7 +32,7 @@ function AddForm({ view }: { view: RunView }) {
   const [last, setLast] = useState(() => Math.min(numBlocks - 1, firstFree(view) + 1));
   const interval = { first, last };
   const taken = view.jobs.find((job) => job.interval && overlap(job.interval, interval));
-  const reason = whyNoInterval(interval, numBlocks) ?? (taken ? `It shares blocks with ${jobName(taken)}.` : null);
+  const reason = whyNoInterval(interval, view.model) ?? (taken ? `It shares blocks with ${jobName(taken)}.` : null);
   return (
     <form
       className="space-y-3"

@@ -19,6 +19,7 @@ import {
 } from '@/lib/client/plugged.ts';
 import { type FollowedRun, subsetKey } from '@/lib/client/run-events.ts';
 import { jobName, STATE_WORDS } from '@/lib/client/run-progress.ts';
+import { sumOverRemoved } from '@/lib/core/interval/index.ts';
 import type { RunView, SubsetView } from '@/lib/core/run/index.ts';
 import { factShare } from './pareto-points';
 import { useRun, useRunPage } from './run-context';
@@ -121,7 +122,7 @@ function Switches({ view, subset }: { view: RunView; subset: Subset }) {
               </th>
               <td className="text-right text-muted">
                 {interval
-                  ? `${removed} ${removed === 1 ? 'block' : 'blocks'}, ${countWords(removed * view.model.costs.blockParameters)}`
+                  ? `${removed} ${removed === 1 ? 'block' : 'blocks'}, ${countWords(sumOverRemoved([interval], view.model.costs.blockParameters))}`
                   : 'as all students'}
               </td>
               <td>

@@ -15,8 +15,12 @@ const NONE: readonly BlockInterval[] = [];
 /** Detected intervals under the present settings; none before any analysis. */
 export function useDetected(): readonly BlockInterval[] {
   const streams = useStore(analysisStore, ({ report }) => report?.streams ?? null);
+  const model = useStore(analysisStore, ({ report }) => report?.model ?? null);
   const settings = useStore(settingsStore, ({ detection }) => detection);
-  return useMemo(() => (streams ? detectedIn(streams, settings) : NONE), [streams, settings]);
+  return useMemo(
+    () => (streams && model ? detectedIn({ streams, model }, settings) : NONE),
+    [streams, model, settings],
+  );
 }
 
 export function useLinked(width: number, detected: readonly BlockInterval[]): LinkedChartProps {

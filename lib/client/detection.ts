@@ -4,6 +4,9 @@ import type { BlockInterval } from '@/lib/core/interval/index.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
 
 /** Depends on the streams' numbers alone, so that new damage values do not redo it. */
-export function detectedIn(streams: AnalysisReport['streams'], settings: DetectionSettings): readonly BlockInterval[] {
-  return detectIntervals({ streams }, settings);
+export function detectedIn(
+  { streams, model }: Pick<AnalysisReport, 'streams' | 'model'>,
+  settings: DetectionSettings,
+): readonly BlockInterval[] {
+  return detectIntervals({ streams, model }, settings);
 }

@@ -68,7 +68,7 @@ describe('what is plugged in', () => {
     });
     expect(subsetCost(view, { plugged: ['3-4', '7-10'], fineTuned: false })).toEqual({
       blocks: 12,
-      parameters: parameters - 4 * costs.blockParameters,
+      parameters: parameters - 4 * costs.blockParameters[0]!,
       flopsPerForward: 1_000 - 4 * 60,
     });
   });

@@ -2,6 +2,7 @@
  * Which students are plugged in on a run's page. The choice lives in the address (`plug`), so that it survives a reload
  * and travels in a link; by default every student there is. Costs follow by arithmetic, quality is looked up. Pure.
  */
+import { removedCount, sumOverRemoved } from '@/lib/core/interval/index.ts';
 import type { JobView, RunView, SubsetView } from '@/lib/core/run/index.ts';
 import { pluggedKey, type Subset, subsetKey } from './run-events.ts';
 
@@ -76,14 +77,12 @@ export interface SubsetCost {
 
 /** Each plugged student stands for its whole interval: the others of its blocks go. */
 export function subsetCost({ model, jobs }: Pick<RunView, 'model' | 'jobs'>, { plugged }: Subset): SubsetCost {
-  const removed = jobs.reduce(
-    (sum, { key, interval }) => (interval && plugged.includes(key) ? sum + interval.last - interval.first : sum),
-    0,
-  );
+  const { blockParameters, flopsPerForward, flopsPerBlock } = model.costs;
+  const intervals = jobs.flatMap(({ key, interval }) => (interval && plugged.includes(key) ? [interval] : []));
   return {
-    blocks: model.numBlocks - removed,
-    parameters: model.parameters - removed * model.costs.blockParameters,
-    flopsPerForward: model.costs.flopsPerForward - removed * model.costs.flopsPerBlock,
+    blocks: model.numBlocks - removedCount(intervals),
+    parameters: model.parameters - sumOverRemoved(intervals, blockParameters),
+    flopsPerForward: flopsPerForward - sumOverRemoved(intervals, flopsPerBlock),
   };
 }
 

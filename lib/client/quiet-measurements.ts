@@ -32,7 +32,7 @@ async function measureNow(): Promise<void> {
   const { report, probesLive } = analysisStore.getState();
   const chosen = selectionStore.getState().selection.present;
   if (report && probesLive) {
-    const detected = detectedIn(report.streams, settingsStore.getState().detection);
+    const detected = detectedIn(report, settingsStore.getState().detection);
     await measureDamage([...detected, ...chosen]);
   }
   if (isQuickModel()) await measureForward();

@@ -55,7 +55,11 @@ export function runView(change: Partial<RunView> = {}): RunView {
     state: 'queued',
     model: {
       ...MODEL,
-      costs: { blockParameters: 334_784, flopsPerForward: 1_000, flopsPerBlock: 60 },
+      costs: {
+        blockParameters: new Array(16).fill(334_784),
+        flopsPerForward: 1_000,
+        flopsPerBlock: new Array(16).fill(60),
+      },
       drawable: true,
     },
     plan: examplePlan,

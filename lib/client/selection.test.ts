@@ -5,7 +5,7 @@ const chosen = () => selectionStore.getState().selection.present;
 const target = new EventTarget();
 
 describe('the choice on the page', () => {
-  beforeEach(() => beginSelection(16, []));
+  beforeEach(() => beginSelection({ numBlocks: 16 }, []));
 
   it('undoes one drag of an edge in one step, and the next drag in its own', () => {
     const stop = watchGestures(target);
@@ -29,7 +29,7 @@ describe('the choice on the page', () => {
 
   it('begins anew with another model: its past is not the other one’s', () => {
     choose({ type: 'add', interval: { first: 3, last: 5 } });
-    beginSelection(8, [{ first: 0, last: 1 }]);
+    beginSelection({ numBlocks: 8 }, [{ first: 0, last: 1 }]);
     choose({ type: 'undo' });
     expect(chosen()).toEqual([{ first: 0, last: 1 }]);
     choose({ type: 'add', interval: { first: 6, last: 12 } });

@@ -1,6 +1,7 @@
 /** The chosen intervals with their undo history; one store over a pure reducer, and the one way to change it. */
 import { createStore } from 'zustand/vanilla';
 import {
+  type Depth,
   type IntervalSet,
   NO_INTERVALS,
   reduceSelection,
@@ -11,25 +12,24 @@ import {
 
 interface SelectionState {
   readonly selection: Selection;
-  /** Blocks of the model that the choice is about; nothing can be chosen before a model is open. */
+  /** Of the model that the choice is about; nothing can be chosen before a model is open. */
   readonly numBlocks: number;
+  readonly seams: readonly number[];
 }
 
 export const selectionStore = createStore<SelectionState>(() => ({
   selection: selectionOf(NO_INTERVALS),
   numBlocks: 0,
+  seams: [],
 }));
 
 export function choose(action: SelectionAction): void {
-  selectionStore.setState(({ selection, numBlocks }) => ({
-    selection: reduceSelection(selection, action, numBlocks),
-    numBlocks,
-  }));
+  selectionStore.setState(({ selection, ...depth }) => ({ selection: reduceSelection(selection, action, depth) }));
 }
 
 /** For a model just opened: its choice, without a past. */
-export function beginSelection(numBlocks: number, intervals: IntervalSet): void {
-  selectionStore.setState({ selection: selectionOf(intervals), numBlocks });
+export function beginSelection({ numBlocks, seams = [] }: Depth, intervals: IntervalSet): void {
+  selectionStore.setState({ selection: selectionOf(intervals), numBlocks, seams });
 }
 
 let gesture = 0;

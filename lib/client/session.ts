@@ -64,7 +64,7 @@ export async function switchModel(source: ModelSource): Promise<boolean> {
   clearAnalysis();
   clearPreview();
   settingsStore.setState(({ startBlock }) => ({ startBlock: Math.min(startBlock, summary.numBlocks - 1) }));
-  beginSelection(summary.numBlocks, linkedChoice(summary));
+  beginSelection(summary, linkedChoice(summary));
   await restoreAnalysis(summary.fingerprint, wanted);
   return true;
 }
@@ -115,7 +115,7 @@ function linkedChoice(summary: ModelSummary): IntervalSet {
   }
   waiting = null;
   try {
-    return parseIntervalParam(cut, summary.numBlocks, 'link');
+    return parseIntervalParam(cut, summary, 'link');
   } catch (thrown) {
     showError(thrown);
     return NO_INTERVALS;

@@ -3,6 +3,7 @@
  * database connection of a process; with the embedded database there is exactly one such process.
  */
 import type { BlockInterval } from '../core/interval/index.ts';
+import type { StreamTokens } from '../core/model/config-index.ts';
 import type { Plan } from '../core/plan/index.ts';
 import type {
   ModelCosts,
@@ -40,8 +41,12 @@ export interface ServerModel {
   readonly name: string;
   readonly fingerprint: string;
   readonly numBlocks: number;
+  /** First blocks of every stack but the first. */
+  readonly seams: readonly number[];
   readonly parameters: number;
   readonly costs: ModelCosts;
+  /** What the costs are of. */
+  readonly tokensPerForward: StreamTokens;
   /** Calibration files beside it, by id in the same form. */
   readonly calibrations: readonly string[];
   /** The grammar's companions are there: data of the kind `shapes`, pictures and the checker work. */

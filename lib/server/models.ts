@@ -10,7 +10,7 @@ import { nodeFiles } from '../../workers/node-files.ts';
 import { openModel } from '../../workers/open-model.ts';
 import type { LinkedFile } from '../../workers/protocol.ts';
 import { asContiguaError, ContiguaError } from '../core/errors.ts';
-import { countFlops, countParameters, type ForwardTokens, type ModelConfig } from '../core/model/config-index.ts';
+import { countFlops, countParameters, type ModelConfig, type StreamTokens } from '../core/model/config-index.ts';
 import type { ServerModel } from './backend.ts';
 import type { ModelRoot } from './env.ts';
 
@@ -88,9 +88,13 @@ export class ServerModels {
       { kind: 'url', url: `${pathToFileURL(folder).href}/`, name },
       nodeFiles,
     );
-    const { fingerprint, numBlocks, parameters, drawable } = summary;
-    const costs = costsOf(config, summary.tokensPerForward);
-    const read = { looks, model: { id, name, fingerprint, numBlocks, parameters, costs, drawable }, config };
+    const { fingerprint, numBlocks, seams, parameters, drawable, tokensPerForward } = summary;
+    const costs = costsOf(config, tokensPerForward);
+    const read = {
+      looks,
+      model: { id, name, fingerprint, numBlocks, seams, parameters, costs, tokensPerForward, drawable },
+      config,
+    };
     this.known.set(id, read);
     return { ...read, folder };
   }
@@ -210,9 +214,9 @@ async function isFile(path: string): Promise<boolean> {
   return (await stat(path).catch(() => null))?.isFile() ?? false;
 }
 
-function costsOf(config: ModelConfig, tokens: ForwardTokens): ServerModel['costs'] {
-  const { total, perBlock } = countFlops(config, tokens);
-  return { blockParameters: countParameters(config).perBlock, flopsPerForward: total, flopsPerBlock: perBlock };
+function costsOf(config: ModelConfig, tokens: StreamTokens): ServerModel['costs'] {
+  const { total, blocks } = countFlops(config, tokens);
+  return { blockParameters: countParameters(config).blocks, flopsPerForward: total, flopsPerBlock: blocks };
 }
 
 /** "Qwen/Qwen-Image" for a Hugging Face cache, else the folder's name. */

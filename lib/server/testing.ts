@@ -15,8 +15,9 @@ const MODEL = {
   className: 'QwenImageTransformer2DModel',
   family: 'qwen-image',
   numBlocks: 6,
+  seams: [],
   width: 64,
-  blockParameters: 1000,
+  blocks: Array.from({ length: 6 }, () => ({ parameters: 1000, updates: ['image', 'text'] })),
   globalParameters: 500,
 };
 
@@ -47,7 +48,11 @@ export function exampleView(change: Partial<RunView> = {}): RunView {
       fingerprint: MODEL.fingerprint,
       numBlocks: MODEL.numBlocks,
       parameters: 6500,
-      costs: { blockParameters: 1000, flopsPerForward: 100, flopsPerBlock: 10 },
+      costs: {
+        blockParameters: new Array(6).fill(1000),
+        flopsPerForward: 100,
+        flopsPerBlock: new Array(6).fill(10),
+      },
       drawable: false,
     },
     plan,

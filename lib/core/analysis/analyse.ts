@@ -6,7 +6,7 @@
 import { type Calibration, captureStates } from '../capture/index.ts';
 import { DEFAULT_DETECTION, detectIntervals } from '../detection/index.ts';
 import type { BlockInterval } from '../interval/interval.ts';
-import type { AffineMap, StreamProbes, Transformer } from '../model/index.ts';
+import type { AffineMap, BlockSpec, StreamProbes, Transformer } from '../model/index.ts';
 import type { AnalysisReport, IntervalDamage, Stream, StreamAnalysis } from '../report/report.ts';
 import { REPORT_VERSION, STREAMS } from '../report/report.ts';
 import { outputErrors } from './damage.ts';
@@ -52,6 +52,7 @@ export async function analyse(
   { signal, onProgress = () => {}, ridge = DEFAULT_RIDGE }: AnalyseOptions = {},
 ): Promise<Analysed> {
   const { numBlocks, width } = transformer.config;
+  const { blocks } = transformer.architecture;
   const pace = new Pace(signal);
   const split = splitRows(calibration.rows);
   const clock = new StageClock();
@@ -68,13 +69,13 @@ export async function analyse(
   }
 
   clock.start('probes');
-  const fitted = await fitProbes(states, width, split, ridge, pace, onProgress);
+  const fitted = await fitProbes(states, blocks, width, split, ridge, pace, onProgress);
   const probes: StreamProbes[] = Array.from({ length: numBlocks }, (_, block) => ({
     image: fitted.image[block]?.map ?? null,
     text: fitted.text[block]?.map ?? null,
   }));
 
-  const similarities = await compareStreams(states, calibration, width, probes, pace, clock, onProgress);
+  const similarities = await compareStreams(states, blocks, calibration, width, probes, pace, clock, onProgress);
   const streams = { image: streamAnalysis('image'), text: streamAnalysis('text') };
   function streamAnalysis(stream: Stream): StreamAnalysis {
     const quality = fitted[stream];
@@ -86,7 +87,7 @@ export async function analyse(
   }
 
   clock.start('damage');
-  const directions = await directionErrors(states, width, split, pace);
+  const directions = await directionErrors(states, blocks, width, split, pace);
   const batches = inputsOfSamples(calibration, split.heldOutSamples, DAMAGE_SAMPLES);
   const damageInputs = { batches, probes, wholeOutputs: [] };
   const evaluate: Analysed['evaluate'] = async (intervals, options = {}) => {
@@ -103,7 +104,8 @@ export async function analyse(
       directionError: directions[first]?.[last] ?? 0,
     }));
   };
-  const detected = detectIntervals({ streams }, DEFAULT_DETECTION);
+  const seams = transformer.architecture.stacks.slice(1).map(({ first }) => first);
+  const detected = detectIntervals({ streams, model: { seams } }, DEFAULT_DETECTION);
   const damage = await evaluate(detected, {
     ...(signal && { signal }),
     onProgress: (done, total) => onProgress({ stage: 'damage', done, total }),
@@ -133,6 +135,7 @@ interface BlockProbe {
 
 async function fitProbes(
   states: States,
+  blocks: readonly BlockSpec[],
   width: number,
   split: RowSplit,
   ridge: number,
@@ -140,9 +143,13 @@ async function fitProbes(
   onProgress: (progress: AnalysisProgress) => void,
 ): Promise<Record<Stream, BlockProbe[]>> {
   const fitted: Record<Stream, BlockProbe[]> = { image: [], text: [] };
-  const numBlocks = states.image.length - 1;
-  for (let block = 0; block < numBlocks; block++) {
+  const numBlocks = blocks.length;
+  for (const { index: block, updates } of blocks) {
     for (const stream of STREAMS) {
+      if (!updates.includes(stream)) {
+        fitted[stream].push({ map: null, r2: null, error: null });
+        continue;
+      }
       const data = { input: states[stream][block]!, output: states[stream][block + 1]!, width };
       const probe = await fitProbe({ ...data, rows: split.fit[stream] }, ridge, pace);
       const quality = probe
@@ -160,6 +167,7 @@ async function fitProbes(
 /** CKA of both streams, then their trajectories. */
 async function compareStreams(
   states: States,
+  blocks: readonly BlockSpec[],
   calibration: Calibration,
   width: number,
   probes: readonly StreamProbes[],
@@ -172,7 +180,10 @@ async function compareStreams(
     const total = STREAMS.length * states.image.length;
     return () => onProgress({ stage, done: ++done, total });
   };
-  const of = (stream: Stream) => new StreamSimilarity(states[stream], calibration.rows[stream].length, width);
+  const of = (stream: Stream) => {
+    const updated = blocks.map(({ updates }) => updates.includes(stream));
+    return new StreamSimilarity(states[stream], calibration.rows[stream].length, width, { updated });
+  };
   const similarity = { image: of('image'), text: of('text') };
   const along = (stream: Stream) => probes.map((probe) => probe[stream]);
   try {
@@ -192,18 +203,19 @@ async function compareStreams(
   }
 }
 
-/** `[first][last]` of every pair of blocks, summed over streams, on held-out tokens (on all where none are held out). */
+/** `[first][last]` of every pair of blocks, summed over the streams that `last` updates, on held-out tokens (on all where none are held out). */
 async function directionErrors(
   states: States,
+  blocks: readonly BlockSpec[],
   width: number,
   { heldOut, fit }: RowSplit,
   pace: Pace,
 ): Promise<number[][]> {
-  const numBlocks = states.image.length - 1;
+  const numBlocks = blocks.length;
   const errors = Array.from({ length: numBlocks }, () => new Array<number>(numBlocks).fill(0));
   for (let first = 0; first < numBlocks; first++) {
     for (let last = first + 1; last < numBlocks; last++) {
-      for (const stream of STREAMS) {
+      for (const stream of blocks[last]!.updates) {
         const rows = heldOut[stream].length > 0 ? heldOut[stream] : fit[stream];
         errors[first]![last]! += directionError(states[stream][first + 1]!, states[stream][last + 1]!, width, rows);
       }

@@ -8,6 +8,8 @@ import type { BlockInterval } from '../interval/interval.ts';
 import {
   type AffineMap,
   applyProbe,
+  cloneState,
+  disposeState,
   type PassContext,
   type State,
   type StreamProbes,
@@ -150,15 +152,6 @@ async function project(transformer: Transformer, context: PassContext, state: St
 function replace(old: State, next: State): State {
   disposeState(old);
   return next;
-}
-
-function cloneState({ image, text }: State): State {
-  return { image: image.clone(), text: text.clone() };
-}
-
-function disposeState({ image, text }: State): void {
-  image.dispose();
-  text.dispose();
 }
 
 /** ‖a − b‖², or ‖a‖² without b. */

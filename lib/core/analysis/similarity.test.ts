@@ -175,7 +175,7 @@ describePerEngine(['cpu', 'wasm', 'tensorflow'], 'CKA', () => {
     };
 
     it('compare the surrogate with the teacher in all four readings', async () => {
-      const similarity = new StreamSimilarity(states, n, d, form);
+      const similarity = new StreamSimilarity(states, n, d, { form });
       await similarity.compareStates(pace);
       const found = await similarity.followSurrogates(probes, pace);
       similarity.dispose();
@@ -201,7 +201,7 @@ describePerEngine(['cpu', 'wasm', 'tensorflow'], 'CKA', () => {
 
     it('are null at a block that does not update the stream, and go on behind it', async () => {
       const unchanged = probes.with(2, null);
-      const similarity = new StreamSimilarity(states.with(3, states[2]!), n, d, form);
+      const similarity = new StreamSimilarity(states.with(3, states[2]!), n, d, { form });
       const { biased: cka } = await similarity.compareStates(pace);
       const { biased } = await similarity.followSurrogates(unchanged, pace);
       similarity.dispose();
@@ -213,7 +213,7 @@ describePerEngine(['cpu', 'wasm', 'tensorflow'], 'CKA', () => {
 
     it('are null throughout for a constant stream', async () => {
       const constant = states.map(() => new Float32Array(n * d).fill(0.3));
-      const similarity = new StreamSimilarity(constant, n, d, form);
+      const similarity = new StreamSimilarity(constant, n, d, { form });
       const { debiased: cka } = await similarity.compareStates(pace);
       const { debiased } = await similarity.followSurrogates([null, null, null, null], pace);
       similarity.dispose();
@@ -243,7 +243,7 @@ describePerEngine(['cpu', 'wasm', 'tensorflow'], 'CKA', () => {
   it('leaves no tensors behind when it is stopped half-way', async () => {
     const states = [normals(60, 1), normals(60, 2), normals(60, 3)];
     for (const form of FORMS) {
-      const similarity = new StreamSimilarity(states, 20, 3, form);
+      const similarity = new StreamSimilarity(states, 20, 3, { form });
       await similarity.compareStates(pace);
       const controller = new AbortController();
       const map = { weight: normals(9, 4), bias: normals(3, 5) };

@@ -20,13 +20,21 @@ type Estimates<T> = Readonly<Record<CkaEstimator, T>>;
 export class StreamSimilarity {
   readonly #states: CentredStates;
   readonly #kernels: StateKernels;
+  readonly #updated: readonly boolean[];
   #sums: KernelSums[] = [];
 
   /**
-   * `states`: [rows, width] each, the embedded input first, then after each block. `form` is the cheaper one by default;
-   * both give the same values.
+   * `states`: [rows, width] each, the embedded input first, then after each block. `updated` says which blocks update the
+   * stream (all by default): a block that does not has no value anywhere. `form` is the cheaper one by default; both give
+   * the same values.
    */
-  constructor(states: readonly Float32Array[], rows: number, width: number, form?: KernelForm) {
+  constructor(
+    states: readonly Float32Array[],
+    rows: number,
+    width: number,
+    { form, updated }: { readonly form?: KernelForm | undefined; readonly updated?: readonly boolean[] } = {},
+  ) {
+    this.#updated = updated ?? states.slice(1).map(() => true);
     this.#states = new CentredStates(states, rows, width);
     const cheaper: KernelForm = width < rows ? 'features' : 'samples';
     this.#kernels = (form ?? cheaper) === 'features' ? featureKernels(this.#states) : sampleKernels(this.#states);
@@ -51,7 +59,7 @@ export class StreamSimilarity {
     for (let i = 0; i < this.numBlocks; i++) {
       for (let j = i; j < this.numBlocks; j++) {
         const [a, b] = [i + 1, j + 1];
-        const values = this.#states.isConstant(a) || this.#states.isConstant(b) ? NO_CKA : this.#cka(a, b, inner);
+        const values = this.#hasValue(i) && this.#hasValue(j) ? this.#cka(a, b, inner) : NO_CKA;
         put(matrices, i, j, values);
         put(matrices, j, i, values);
       }
@@ -75,7 +83,7 @@ export class StreamSimilarity {
       'probe-u/teacher-after-u': emptyEstimates(this.numBlocks),
     };
     for (let start = -1; start < this.numBlocks; start++) {
-      if (start >= 0 && !this.#states.isConstant(start + 1)) {
+      if (start >= 0 && this.#hasValue(start)) {
         put(readings['block-u/teacher-after-k'], start, start, { debiased: 1, biased: 1 });
         put(readings['block-u/teacher-after-u'], start, start, { debiased: 1, biased: 1 });
       }
@@ -105,7 +113,7 @@ export class StreamSimilarity {
     try {
       for (let k = start + 1; k < this.numBlocks; k++) {
         const probe = probes[k];
-        if (!probe) continue;
+        if (!probe || !this.#updated[k]) continue;
         surrogate.apply(probe);
         // The state after block i has index i + 1: after k, after u = start, after u = start + 1.
         const targets = [k + 1, start + 1, start + 2];
@@ -122,6 +130,11 @@ export class StreamSimilarity {
     } finally {
       surrogate.dispose();
     }
+  }
+
+  /** Whether the block changes the stream, and the state after it varies. */
+  #hasValue(block: number): boolean {
+    return this.#updated[block] === true && !this.#states.isConstant(block + 1);
   }
 
   #cka(a: number, b: number, inner: readonly (readonly number[])[]): CkaValues {
@@ -146,7 +159,7 @@ export async function linearCka(
   pace: Pace = new Pace(),
   form?: KernelForm,
 ): Promise<CkaValues> {
-  const similarity = new StreamSimilarity([x, x, y], rows, x.length / rows, form);
+  const similarity = new StreamSimilarity([x, x, y], rows, x.length / rows, { form });
   try {
     const { debiased, biased } = await similarity.compareStates(pace);
     return { debiased: debiased[0]?.[1] ?? null, biased: biased[0]?.[1] ?? null };

@@ -2,7 +2,7 @@
  * The inputs that an analysis is measured on, cut into batches. Which samples they are (the sample's grammar, a user's
  * file, seeded noise) is fixed when a Calibration is made and told in `facts`; everything after treats them alike.
  */
-import type { ModelConfig, TransformerInputs } from '../model/index.ts';
+import { type ModelConfig, sliceSamples, type TransformerInputs } from '../model/index.ts';
 import type { CalibrationFacts, Stream } from '../report/report.ts';
 
 export interface Calibration {
@@ -39,17 +39,7 @@ export function calibrationOf(
   const size = Math.max(1, Math.min(MAX_BATCH, fitting));
   const batches: TransformerInputs[] = [];
   for (let from = 0; from < all.batch; from += size) {
-    const to = Math.min(all.batch, from + size);
-    const part = <A extends Float32Array | Uint8Array>(values: A, perSample: number) =>
-      values.slice(from * perSample, to * perSample) as A;
-    batches.push({
-      ...all,
-      batch: to - from,
-      hiddenStates: part(all.hiddenStates, imageTokens * config.inChannels),
-      encoderHiddenStates: part(all.encoderHiddenStates, textTokens * config.textDim),
-      timestep: part(all.timestep, 1),
-      mask: mask && part(mask, textTokens),
-    });
+    batches.push(sliceSamples(all, from, Math.min(all.batch, from + size)));
   }
   const image = Uint32Array.from({ length: all.batch * imageTokens }, (_, row) => Math.floor(row / imageTokens));
   const text = Uint32Array.from({ length: all.batch * textTokens }, (_, row) => Math.floor(row / textTokens));

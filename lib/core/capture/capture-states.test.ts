@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { goldenCheckpoint } from '../model/golden-fill.ts';
-import { goldenQ1, openTransformer, parseModelConfig } from '../model/index.ts';
+import { openTransformer, parseModelConfig } from '../model/index.ts';
+import { goldenQ1 } from '../model/qwen-image/goldens.ts';
 import { seededRandom } from '../random.ts';
 import { describePerEngine } from '../tensor/test-engines.ts';
 import { type CapturedBlock, calibrationOf } from './calibration.ts';
@@ -24,6 +25,7 @@ const calibration = (() => {
     encoderHiddenStates: normals(18 * 8 * config.textDim),
     timestep: Float32Array.from({ length: 18 }, (_, i) => (i % 3) / 3),
     mask: Uint8Array.from({ length: 18 * 8 }, (_, i) => (i % 8 <= Math.floor(i / 8) % 5 ? 1 : 0)),
+    extra: {},
   };
   return calibrationOf(all, { kind: 'synthetic', label: 'masked', seed: 4 }, config);
 })();
@@ -110,7 +112,7 @@ test('an overflow is told by block and stream, and leaves no tensor behind', asy
     ...weights,
     async *readEach(names: readonly string[]) {
       for await (const { info, values } of weights.readEach(names)) {
-        yield { info, values: info.name === 'transformer_blocks.1.txt_mlp.net.2.weight' ? values.fill(3e38) : values };
+        yield { info, values: info.name === 'transformer_blocks.1.img_mlp.net.2.weight' ? values.fill(3e38) : values };
       }
     },
   };
@@ -121,7 +123,7 @@ test('an overflow is told by block and stream, and leaves no tensor behind', asy
   })();
   await expect(capturing).rejects.toMatchObject({
     code: 'state-not-finite',
-    message: expect.stringMatching(/found .* in the state after block 1, text stream/),
+    message: expect.stringMatching(/found .* in the state after block 1, image stream/),
   });
   expect(seen).toEqual([-1, 0]);
   transformer.dispose();
@@ -150,6 +152,7 @@ test('a wide model gets small batches', () => {
     encoderHiddenStates: new Float32Array(3 * 4 * wide.textDim),
     timestep: new Float32Array(3),
     mask: null,
+    extra: {},
   };
   const about = { kind: 'file', label: 'wide', seed: null } as const;
   expect(calibrationOf(all, about, wide).batches.map((b) => b.batch)).toEqual([1, 1, 1]);

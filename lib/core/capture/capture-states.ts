@@ -3,7 +3,13 @@
  * that each block's weights are read once, whatever the model's size; only the batches' states wait on the engine.
  */
 import { ContiguaError } from '../errors.ts';
-import type { PassContext, State, Transformer, TransformerInputs } from '../model/index.ts';
+import {
+  disposeState,
+  type PassContext,
+  type State,
+  type Transformer,
+  type TransformerInputs,
+} from '../model/index.ts';
 import { pause } from '../pause.ts';
 import { STREAMS } from '../report/report.ts';
 import type { Calibration, CapturedBlock } from './calibration.ts';
@@ -55,11 +61,6 @@ export async function* captureStates(
       transformer.disposeContext(context);
     }
   }
-}
-
-function disposeState({ image, text }: State): void {
-  image.dispose();
-  text.dispose();
 }
 
 /** Gathers batches' states into one matrix per stream, leaving out padded text. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type NamedBlob, safetensorsLayout, type TensorToWrite, writeSafetensors } from '../checkpoint/index.ts';
 import { countingReads, sparseBlob } from '../checkpoint/testing.ts';
-import { goldenQ1 } from '../model/index.ts';
+import { goldenQ1 } from '../model/qwen-image/goldens.ts';
 import { fromFloat32 } from '../tensor/index.ts';
 import { checkCalibration } from './check-calibration.ts';
 

@@ -12,7 +12,7 @@ import {
   writeSafetensors,
 } from '../checkpoint/index.ts';
 import { ContiguaError } from '../errors.ts';
-import type { ModelConfig } from '../model/index.ts';
+import { type ExtraInput, extraInputsOf, type ModelConfig } from '../model/index.ts';
 import { FORWARD_TENSORS, readForwardFile, refuseTooManySamples } from './forward-file.ts';
 
 const PORTION_BYTES = 8 * 2 ** 20;
@@ -28,7 +28,8 @@ export async function checkCalibration(
   portionBytes = PORTION_BYTES,
 ): Promise<void> {
   const checkpoint = await openFile(file);
-  const tensors = tensorsOf(checkpoint);
+  const extras = extraInputsOf(config);
+  const tensors = tensorsOf(checkpoint, extras);
   const [samples = 0, imageTokens = 0] = checkpoint.tensors.get('hidden_states')?.shape ?? [];
   const [, textTokens = 0] = checkpoint.tensors.get('encoder_hidden_states')?.shape ?? [];
   if (imageTokens + textTokens > 0) {
@@ -42,7 +43,7 @@ export async function checkCalibration(
   if (portion >= samples) return void (await readForwardFile(file, config, CODE, 'inputs'));
   for (let from = 0; from < samples; from += portion) {
     const to = Math.min(samples, from + portion);
-    const part = await samplesOf(checkpoint, file, samples, from, to);
+    const part = await samplesOf(checkpoint, file, extras, samples, from, to);
     await readForwardFile(part, config, CODE, 'inputs').catch((thrown: unknown) => {
       if (!(thrown instanceof ContiguaError)) throw thrown;
       const found = `${thrown.details.found ?? 'this'} (samples ${from} to ${to - 1} of ${samples})`;
@@ -51,15 +52,18 @@ export async function checkCalibration(
   }
 }
 
-/** A file of these samples alone; of a tensor without a row per sample no values, so that its shape is refused as it is. */
+/** A file of these samples alone, with what is the same for all of them; of a tensor without a row per sample no values, so that its shape is refused as it is. */
 async function samplesOf(
   checkpoint: Checkpoint,
   { path, blob }: NamedBlob,
+  extras: readonly ExtraInput[],
   samples: number,
   from: number,
   to: number,
 ): Promise<NamedBlob> {
-  const parts = tensorsOf(checkpoint).map(async ({ name, dtype, shape, start, end }: TensorInfo) => {
+  const parts = tensorsOf(checkpoint, extras).map(async ({ name, dtype, shape, start, end }: TensorInfo) => {
+    const ofBatch = extras.some((extra) => extra.name === name && !extra.perSample);
+    if (ofBatch) return { name, dtype, shape, bytes: await readRange(blob, path, start, end) };
     const rowBytes = tensorBytes({ dtype, shape: [1, ...shape.slice(1)] });
     const isPerSample = shape[0] === samples && Number.isInteger(rowBytes) && rowBytes * samples === end - start;
     if (!isPerSample) return { name, dtype, shape: [0, ...shape], bytes: new Uint8Array(0) };
@@ -73,6 +77,7 @@ async function samplesOf(
 }
 
 /** Those that are read: a file may hold thousands of others, which no portion shall carry. */
-function tensorsOf({ tensors }: Checkpoint): TensorInfo[] {
-  return FORWARD_TENSORS.flatMap((name) => tensors.get(name) ?? []);
+function tensorsOf({ tensors }: Checkpoint, extras: readonly ExtraInput[]): TensorInfo[] {
+  const names = [...FORWARD_TENSORS, ...extras.map(({ name }) => name)];
+  return names.flatMap((name) => tensors.get(name) ?? []);
 }

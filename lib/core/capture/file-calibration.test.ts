@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { safetensorsLayout, type TensorToWrite, writeSafetensors } from '../checkpoint/index.ts';
 import { countingReads, named, sparseBlob } from '../checkpoint/testing.ts';
 import { ContiguaError } from '../errors.ts';
-import { goldenQ1 } from '../model/index.ts';
+import { goldenQ1 } from '../model/qwen-image/goldens.ts';
 import { fromFloat32 } from '../tensor/index.ts';
 import { fileCalibration, readForwardInputs } from './file-calibration.ts';
 

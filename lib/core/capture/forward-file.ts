@@ -6,7 +6,15 @@
 import { type Checkpoint, type NamedBlob, openFile, type TensorInfo } from '../checkpoint/index.ts';
 import { ContiguaError, type ErrorCode } from '../errors.ts';
 import { MAX_JSON_BYTES, parseJson } from '../json-text.ts';
-import type { ModelConfig, TransformerInputs } from '../model/index.ts';
+import {
+  type ExtraInput,
+  type ExtraValues,
+  elementsOf,
+  extraInputsOf,
+  type ModelConfig,
+  shapeOf,
+  type TransformerInputs,
+} from '../model/index.ts';
 import { isFloatDType } from '../tensor/index.ts';
 
 const HINT =
@@ -55,7 +63,14 @@ export async function readForwardFile(
     throw invalid('There are no samples or no tokens', 'hidden_states', shown(hiddenShape), 'at least one of each');
   }
   refuseTooManySamples({ batch, imageTokens, textTokens }, config, use, invalid);
-  const imageShapes = parseImageShapes(checkpoint.metadata.get('img_shapes'), imageTokens, file, code, invalid);
+  const extras = extraInputsOf(config);
+  const shapesText = checkpoint.metadata.get('img_shapes');
+  // Where every position is a tensor of the file, shapes are not needed.
+  const hasPositions = extras.some(({ source }) => source === 'positions');
+  const positionsGiven =
+    hasPositions && extras.every(({ name, source }) => source !== 'positions' || checkpoint.tensors.has(name));
+  const imageShapes =
+    shapesText === undefined && positionsGiven ? null : parseImageShapes(shapesText, imageTokens, file, code, invalid);
 
   const timestep = await readFinite(checkpoint, 'timestep', invalid);
   const outside = timestep.find((t) => t < 0 || t > 1);
@@ -68,7 +83,7 @@ export async function readForwardFile(
       VALUES,
     );
   }
-  return {
+  const inputs = {
     batch,
     imageTokens,
     textTokens,
@@ -78,6 +93,33 @@ export async function readForwardFile(
     timestep,
     mask: await readMask(checkpoint, batch, textTokens, invalid),
   };
+  const extra: Record<string, ExtraValues> = {};
+  for (const input of extras) {
+    extra[input.name] = { values: await readExtra(checkpoint, input, inputs, invalid), perSample: input.perSample };
+  }
+  return { ...inputs, extra };
+}
+
+/** One of the family's own inputs; positions that the file leaves out follow from its image shapes. */
+async function readExtra(
+  checkpoint: Checkpoint,
+  input: ExtraInput,
+  inputs: Omit<TransformerInputs, 'extra'>,
+  invalid: Invalid,
+): Promise<Float32Array> {
+  const { name, source } = input;
+  const expected = shapeOf(input, inputs);
+  const info = checkpoint.tensors.get(name);
+  if (!info) {
+    const positions = source === 'positions' ? input.positions?.(inputs) : undefined;
+    if (positions) return positions;
+    throw invalid('A tensor is missing', name, `only ${[...checkpoint.tensors.keys()].join(', ')}`, shown(expected));
+  }
+  // Older pipelines give positions a batch dimension, of which diffusers reads the first sample.
+  const perBatch = !input.perSample && info.shape.length === expected.length + 1;
+  expectShape(name, perBatch ? info.shape.slice(1) : info.shape, expected, invalid);
+  const values = await readFinite(checkpoint, name, invalid);
+  return perBatch ? values.subarray(0, elementsOf(expected)) : values;
 }
 
 export type Invalid = (

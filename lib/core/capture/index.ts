@@ -3,4 +3,4 @@ export { type CaptureOptions, captureStates } from './capture-states.ts';
 export { checkCalibration } from './check-calibration.ts';
 export { fileCalibration, readForwardInputs } from './file-calibration.ts';
 export { shapesCalibration, shapesInputs } from './shapes-calibration.ts';
-export { type SyntheticRequest, syntheticCalibration } from './synthetic-calibration.ts';
+export { type SyntheticRequest, syntheticCalibration, syntheticInputs } from './synthetic-calibration.ts';

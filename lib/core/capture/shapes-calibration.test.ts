@@ -19,6 +19,7 @@ const config = parseModelConfig(
 );
 /** Word w is embedded as (w, 1). */
 const assets: SampleAssets = {
+  positions: null,
   vocabulary: VOCABULARY,
   textDim: 2,
   embeddings: Float32Array.from(VOCABULARY.flatMap((_, w) => [w, 1])),

@@ -4,15 +4,17 @@
  */
 
 import { ContiguaError } from '../errors.ts';
-import type { ModelConfig, TransformerInputs } from '../model/index.ts';
+import { completeInputs, type ModelConfig, type TransformerInputs } from '../model/index.ts';
 import { type SeededRandom, seededRandom } from '../random.ts';
 import {
   CAPTION_TOKENS,
   captionWords,
   embedCaption,
   encodeWords,
+  PATCH_SIZE,
   PICTURE_SIZE,
   packPicture,
+  pooledCaption,
   randomScene,
   renderScene,
   type SampleAssets,
@@ -35,6 +37,9 @@ export function shapesCalibration(
   );
 }
 
+/** What the sample's pictures are drawn with by default, for models that take the scale as an input. */
+const GUIDANCE = 2;
+
 /**
  * One sample per noise level of `timestep`, drawn from `random` in order; a share of `droppedCaptions` gets the null caption.
  * Throws `calibration-invalid`.
@@ -46,9 +51,9 @@ export function shapesInputs(
   timestep: Float32Array,
   droppedCaptions = 0,
 ): TransformerInputs {
-  const grid = PICTURE_SIZE / config.patchSize;
+  const grid = PICTURE_SIZE / PATCH_SIZE;
   const imageTokens = grid * grid;
-  const features = config.patchSize ** 2 * 3;
+  const features = PATCH_SIZE ** 2 * 3;
   if (config.inChannels !== features || config.textDim !== assets.textDim) {
     throw new ContiguaError('calibration-invalid', 'The sample grammar does not fit this model', {
       found: `${config.inChannels} input features, text width ${config.textDim}`,
@@ -60,6 +65,7 @@ export function shapesInputs(
   const hiddenStates = new Float32Array(samples * imageTokens * features);
   const encoderHiddenStates = new Float32Array(samples * CAPTION_TOKENS * config.textDim);
   const mask = new Uint8Array(samples * CAPTION_TOKENS);
+  const pooled = new Float32Array(samples * config.textDim);
   for (let sample = 0; sample < samples; sample++) {
     const scene = randomScene(random, false);
     const dropped = droppedCaptions > 0 && random.uniform() < droppedCaptions;
@@ -70,16 +76,21 @@ export function shapesInputs(
       hiddenStates[sample * imageTokens * features + i] = (1 - sigma) * x + sigma * random.normal();
     });
     encoderHiddenStates.set(embedCaption(assets, caption), sample * CAPTION_TOKENS * config.textDim);
+    pooled.set(pooledCaption(assets, caption), sample * config.textDim);
     mask.fill(1, sample * CAPTION_TOKENS, sample * CAPTION_TOKENS + caption.valid);
   }
-  return {
-    batch: samples,
-    imageTokens,
-    textTokens: CAPTION_TOKENS,
-    imageShapes: [[1, grid, grid]],
-    hiddenStates,
-    encoderHiddenStates,
-    mask,
-    timestep,
-  };
+  return completeInputs(
+    {
+      batch: samples,
+      imageTokens,
+      textTokens: CAPTION_TOKENS,
+      imageShapes: [[1, grid, grid]],
+      hiddenStates,
+      encoderHiddenStates,
+      mask,
+      timestep,
+    },
+    config,
+    { pooled: () => pooled, guidance: GUIDANCE },
+  );
 }

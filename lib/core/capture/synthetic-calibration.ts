@@ -2,8 +2,8 @@
  * Seeded noise in place of real inputs, for a model that comes without any. It exercises every block, but what it shows
  * about redundancy is not what real pictures and prompts would show: the label says so wherever a number from it appears.
  */
-import type { ModelConfig } from '../model/index.ts';
-import { seededRandom } from '../random.ts';
+import { completeInputs, type ModelConfig, type TransformerInputs } from '../model/index.ts';
+import { type SeededRandom, seededRandom } from '../random.ts';
 import { type Calibration, calibrationOf, noiseLevels } from './calibration.ts';
 
 export interface SyntheticRequest {
@@ -16,23 +16,40 @@ export interface SyntheticRequest {
 /** Image tokens are an 8 × 8 grid. */
 const GRID = 8;
 const TEXT_TOKENS = 16;
+/** What FLUX.1-dev is run with by default, for models that take the scale as an input. */
+const TYPICAL_GUIDANCE = 3.5;
 
 export function syntheticCalibration(config: ModelConfig, { samples, timesteps, seed }: SyntheticRequest): Calibration {
-  const random = seededRandom(seed);
-  const normals = (length: number) => Float32Array.from({ length }, () => random.normal());
   const levels = noiseLevels(timesteps);
   return calibrationOf(
-    {
-      batch: samples,
-      imageTokens: GRID * GRID,
-      textTokens: TEXT_TOKENS,
-      imageShapes: [[1, GRID, GRID]],
-      hiddenStates: normals(samples * GRID * GRID * config.inChannels),
-      encoderHiddenStates: normals(samples * TEXT_TOKENS * config.textDim),
-      mask: null,
-      timestep: Float32Array.from({ length: samples }, (_, i) => levels[i % timesteps]!),
-    },
+    syntheticInputs(config, seededRandom(seed), samples, () =>
+      Float32Array.from({ length: samples }, (_, i) => levels[i % timesteps]!),
+    ),
     { kind: 'synthetic', label: `SYNTHETIC inputs, seed ${seed}`, seed },
     config,
   );
+}
+
+/** Noise for every input of the family, drawn from `random` in a fixed order; `timesteps` is called after image and text. */
+export function syntheticInputs(
+  config: ModelConfig,
+  random: SeededRandom,
+  samples: number,
+  timesteps: () => Float32Array,
+): TransformerInputs {
+  const normals = (length: number) => Float32Array.from({ length }, () => random.normal());
+  const inputs = {
+    batch: samples,
+    imageTokens: GRID * GRID,
+    textTokens: TEXT_TOKENS,
+    imageShapes: [[1, GRID, GRID]] as const,
+    hiddenStates: normals(samples * GRID * GRID * config.inChannels),
+    encoderHiddenStates: normals(samples * TEXT_TOKENS * config.textDim),
+    mask: null,
+    timestep: timesteps(),
+  };
+  return completeInputs(inputs, config, {
+    pooled: (width) => normals(samples * width),
+    guidance: TYPICAL_GUIDANCE,
+  });
 }

@@ -6,26 +6,26 @@
 import { ContiguaError } from '../errors.ts';
 import type { Checkpoint } from './types.ts';
 
-/** Keys that change the arithmetic without changing any shape are why the config takes part. */
-const CONFIG_KEYS = [
-  '_class_name',
-  'attention_head_dim',
-  'axes_dims_rope',
-  'in_channels',
-  'joint_attention_dim',
-  'num_attention_heads',
-  'num_layers',
-  'out_channels',
-  'patch_size',
-];
-const SAMPLED = ['img_in.weight', 'proj_out.weight'];
-const FIRST_BLOCK = 'transformer_blocks.0.';
-/** Qwen-Image has 19 of them, of 1 MB together. */
+/** What a family counts as a model's identity (model/family.ts). Keys that change the arithmetic without changing any shape are why the config takes part. */
+export interface FingerprintParts {
+  readonly version: 1;
+  readonly configKeys: readonly string[];
+  /** Tensors whose bytes take part, beside the vectors of the first block. */
+  readonly tensors: readonly string[];
+  /** Prefix of the first block's tensors. */
+  readonly firstBlock: string;
+}
+
+/** Qwen-Image has 19 such tensors, of 1 MB together. */
 const MAX_SAMPLED = 1024;
 const MAX_SAMPLED_BYTES = 2 ** 28;
 
-/** `sha256:<hex>`; `config` is the parsed config.json. Rejects with `checkpoint-unsupported` where those tensors are not small. */
+/**
+ * `sha256:<hex>`; `config` is the parsed config.json, of which an absent key counts as null. Rejects with
+ * `checkpoint-unsupported` where the tensors whose bytes take part are not small.
+ */
 export async function fingerprintOf(
+  identity: FingerprintParts,
   config: Readonly<Record<string, unknown>>,
   checkpoint: Checkpoint,
 ): Promise<string> {
@@ -34,19 +34,25 @@ export async function fingerprintOf(
     const info = checkpoint.tensors.get(name);
     return [name, info?.dtype, info?.shape];
   });
-  const known = CONFIG_KEYS.map((key) => [key, config[key] ?? null]);
+  const known = identity.configKeys.map((key) => [key, config[key] ?? null]);
   const digestOf = (bytes: Uint8Array<ArrayBuffer>) => crypto.subtle.digest('SHA-256', bytes);
   const digests = [await digestOf(new TextEncoder().encode(JSON.stringify({ config: known, inventory })))];
-  for (const name of sampledNames(names, checkpoint)) {
+  for (const name of sampledNames(names, checkpoint, identity)) {
     digests.push(await digestOf(new Uint8Array(await checkpoint.readBytes(name))));
   }
   const whole = await crypto.subtle.digest('SHA-256', await new Blob(digests).arrayBuffer());
   return `sha256:${[...new Uint8Array(whole)].map((byte) => byte.toString(16).padStart(2, '0')).join('')}`;
 }
 
-function sampledNames(names: readonly string[], { tensors }: Checkpoint): readonly string[] {
+function sampledNames(
+  names: readonly string[],
+  { tensors }: Checkpoint,
+  identity: FingerprintParts,
+): readonly string[] {
   const sampled = names.filter(
-    (name) => SAMPLED.includes(name) || (name.startsWith(FIRST_BLOCK) && tensors.get(name)?.shape.length === 1),
+    (name) =>
+      identity.tensors.includes(name) ||
+      (name.startsWith(identity.firstBlock) && tensors.get(name)?.shape.length === 1),
   );
   let bytes = 0;
   for (const name of sampled) {

@@ -33,6 +33,13 @@ test('bytes that do not fit the shape, and a name twice, are refused', () => {
   expect(() => writeSafetensors([twice, twice])).toThrow(/its name twice/);
 });
 
+const IDENTITY = {
+  version: 1,
+  configKeys: ['_class_name', 'num_attention_heads', 'num_layers'],
+  tensors: ['img_in.weight'],
+  firstBlock: 'transformer_blocks.0.',
+} as const;
+
 test('the fingerprint does not depend on sharding or file names, and does on weights, dtype and config', async () => {
   const config = { _class_name: 'QwenImageTransformer2DModel', num_attention_heads: 3, _diffusers_version: '0.34.0' };
   const bias = 'transformer_blocks.0.attn.to_q.bias';
@@ -41,13 +48,13 @@ test('the fingerprint does not depend on sharding or file names, and does on wei
   const shards = parts.map((part, i) => named(`m-0000${i + 1}-of-00002.safetensors`, writeSafetensors([part])));
   const weight_map = Object.fromEntries(parts.map((part, i) => [part.name, shards[i]!.path]));
   const sharded = await openCheckpoint([...shards, named('m.safetensors.index.json', JSON.stringify({ weight_map }))]);
-  const print = await fingerprintOf(config, whole);
+  const print = await fingerprintOf(IDENTITY, config, whole);
   expect(print).toMatch(/^sha256:[0-9a-f]{64}$/);
-  expect(await fingerprintOf({ ...config, _diffusers_version: '0.40.0' }, sharded)).toBe(print);
+  expect(await fingerprintOf(IDENTITY, { ...config, _diffusers_version: '0.40.0' }, sharded)).toBe(print);
 
   const other = async (...tensors: TensorToWrite[]) =>
-    fingerprintOf(config, await openCheckpoint([named('m.safetensors', writeSafetensors(tensors))]));
-  expect(await fingerprintOf({ ...config, num_attention_heads: 1 }, whole)).not.toBe(print);
+    fingerprintOf(IDENTITY, config, await openCheckpoint([named('m.safetensors', writeSafetensors(tensors))]));
+  expect(await fingerprintOf(IDENTITY, { ...config, num_attention_heads: 1 }, whole)).not.toBe(print);
   expect(await other(tensor('img_in.weight', 'F32', [2], [1, 2]), tensor(bias, 'F32', [1], [4]))).not.toBe(print);
   expect(await other(tensor('img_in.weight', 'BF16', [2], [1, 2]), tensor(bias, 'F32', [1], [3]))).not.toBe(print);
 });

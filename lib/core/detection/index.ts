@@ -9,6 +9,6 @@ export {
   rankByDamage,
 } from './damage.ts';
 export { chooseLeastDamage, leastDamage } from './partition.ts';
-export { type DetectionRule, detectIntervals, lastBeforeBreak } from './rule.ts';
+export { type DetectableReport, type DetectionRule, detectIntervals, lastBeforeBreak } from './rule.ts';
 export { DEFAULT_DETECTION, type DetectionSettings, type StreamChoice } from './settings.ts';
 export { differences, differencesOf, type ReportStreams, similarityOf, trajectoryOf } from './trajectory.ts';

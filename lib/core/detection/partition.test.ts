@@ -23,7 +23,7 @@ test('is as good as the best of all choices, for every number of blocks', () => 
     const total = (intervals: readonly BlockInterval[]) => intervals.reduce((sum, one) => sum + damageOf(one), 0);
     for (let remove = 0; remove < 7; remove++) {
       const candidates = [...everyChoice(7)].filter((choice) => removedBy(choice) === remove);
-      const chosen = leastDamage(7, remove, damageOf);
+      const chosen = leastDamage({ numBlocks: 7 }, remove, damageOf);
       expect(removedBy(chosen)).toBe(remove);
       expect(total(chosen)).toBeCloseTo(Math.min(...candidates.map(total)), 12);
     }
@@ -32,12 +32,12 @@ test('is as good as the best of all choices, for every number of blocks', () => 
 
 test('takes no interval that the report says nothing about, and fewer blocks where nothing else is possible', () => {
   const damageOf = ({ first, last }: BlockInterval) => (first === 2 && last === 4 ? 1 : null);
-  expect(leastDamage(8, 2, damageOf)).toEqual([{ first: 2, last: 4 }]);
-  expect(leastDamage(8, 5, damageOf)).toEqual([{ first: 2, last: 4 }]);
-  expect(leastDamage(8, 1, damageOf)).toEqual([]);
+  expect(leastDamage({ numBlocks: 8 }, 2, damageOf)).toEqual([{ first: 2, last: 4 }]);
+  expect(leastDamage({ numBlocks: 8 }, 5, damageOf)).toEqual([{ first: 2, last: 4 }]);
+  expect(leastDamage({ numBlocks: 8 }, 1, damageOf)).toEqual([]);
 });
 
 test('no more is removed than there is', () => {
-  expect(leastDamage(4, 99, () => 1)).toEqual([{ first: 0, last: 3 }]);
-  expect(leastDamage(4, 0, () => 1)).toEqual([]);
+  expect(leastDamage({ numBlocks: 4 }, 99, () => 1)).toEqual([{ first: 0, last: 3 }]);
+  expect(leastDamage({ numBlocks: 4 }, 0, () => 1)).toEqual([]);
 });

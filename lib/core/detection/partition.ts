@@ -4,7 +4,8 @@
  * it lets intervals grow where blocks are alike, instead of taking every short one that was detected; at half the depth
  * that is worth much (docs/study.md).
  */
-import type { BlockInterval } from '../interval/interval.ts';
+import type { BlockInterval, Depth } from '../interval/interval.ts';
+import { stackAround } from '../interval/interval-set.ts';
 import { type DamageScore, damageScore, type RankableReport } from './damage.ts';
 import { DEFAULT_DETECTION, type DetectionSettings } from './settings.ts';
 
@@ -13,10 +14,11 @@ import { DEFAULT_DETECTION, type DetectionSettings } from './settings.ts';
  * ones the first found. Intervals whose damage is null are not taken; fewer blocks go where nothing else is possible.
  */
 export function leastDamage(
-  numBlocks: number,
+  depth: Depth,
   removeCount: number,
   damageOf: (interval: BlockInterval) => number | null,
 ): BlockInterval[] {
+  const { numBlocks } = depth;
   const most = Math.min(Math.max(0, Math.floor(removeCount)), numBlocks - 1);
   // ways[i][r]: the best for blocks 0 … i−1 with r of them removed.
   const ways: (Way | undefined)[][] = Array.from({ length: numBlocks + 1 }, () => []);
@@ -26,11 +28,12 @@ export function leastDamage(
     if (!known || way.damage < known.damage) ways[i]![removed] = way;
   };
   for (let first = 0; first < numBlocks; first++) {
+    const { last: end } = stackAround(first, depth);
     for (let removed = 0; removed <= most; removed++) {
       const before = ways[first]![removed];
       if (!before) continue;
       offer(first + 1, removed, { ...before, before, interval: null });
-      for (let last = first + 1; last < numBlocks && removed + last - first <= most; last++) {
+      for (let last = first + 1; last <= end && removed + last - first <= most; last++) {
         const damage = damageOf({ first, last });
         if (damage === null) continue;
         offer(last + 1, removed + last - first, {
@@ -58,10 +61,10 @@ interface Way {
 /** `leastDamage` with a score of the report; only `cka` and `probe` know every interval, the others those that were measured. */
 export function chooseLeastDamage(
   report: RankableReport,
-  numBlocks: number,
+  depth: Depth,
   removeCount: number,
   score: DamageScore,
   settings: DetectionSettings = DEFAULT_DETECTION,
 ): BlockInterval[] {
-  return leastDamage(numBlocks, removeCount, (interval) => damageScore(report, interval, score, settings));
+  return leastDamage(depth, removeCount, (interval) => damageScore(report, interval, score, settings));
 }

@@ -5,24 +5,30 @@
  * with (and beats) is here too.
  */
 import type { BlockInterval } from '../interval/interval.ts';
+import type { AnalysisReport } from '../report/report.ts';
 import type { DetectionSettings } from './settings.ts';
 import { differencesOf, type ReportStreams, trajectoryOf } from './trajectory.ts';
+
+export type DetectableReport = ReportStreams & { readonly model?: Pick<AnalysisReport['model'], 'seams'> };
 
 export type DetectionRule =
   | { readonly kind: 'difference' }
   /** The interval goes on while `cka(u, k) ≥ atLeast`. */
   | { readonly kind: 'threshold'; readonly atLeast: number };
 
-/** Intervals of two or more blocks that the rule finds, from block 0 on, in order and without overlap. */
+/** Intervals of two or more blocks that the rule finds, from block 0 on, in order and without overlap; a seam ends one. */
 export function detectIntervals(
-  report: ReportStreams,
+  report: DetectableReport,
   settings: DetectionSettings,
   rule: DetectionRule = { kind: 'difference' },
 ): BlockInterval[] {
   const rows = rule.kind === 'difference' ? differencesOf(report, settings) : trajectoryOf(report, settings);
+  const seams = report.model?.seams ?? [];
   const intervals: BlockInterval[] = [];
   for (let first = 0; first < rows.length; ) {
-    const row = rows[first] ?? [];
+    const end = seams.find((seam) => seam > first) ?? rows.length;
+    // Behind the seam there is nothing to go on with.
+    const row = (rows[first] ?? []).slice(0, end);
     const last = rule.kind === 'difference' ? lastBeforeBreak(row, first) : lastAtLeast(row, first, rule.atLeast);
     if (last > first) intervals.push({ first, last });
     first = last + 1;

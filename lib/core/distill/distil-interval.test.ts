@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { ContiguaError } from '../errors.ts';
-import { goldenQ1, openTransformer } from '../model/index.ts';
+import { openTransformer } from '../model/index.ts';
+import { goldenQ1 } from '../model/qwen-image/goldens.ts';
 import type { DistilProgress, SavedFile } from '../run/progress.ts';
 import { DEFAULT_DISTIL, type DistilSettings } from '../run/settings.ts';
 import { describePerEngine } from '../tensor/test-engines.ts';

@@ -53,7 +53,7 @@ export async function distilInterval(options: DistilOptions): Promise<DistilResu
   const errorOf = async (result: FlatParameters, until: AbortSignal) => {
     const student = weightSetOf(cutUp(result, layout));
     try {
-      const step = { kind: 'student', weights: student } as const;
+      const step = { kind: 'student', index: interval.first, weights: student } as const;
       return await heldOut.errorOf((state, context) => transformer.runStep(step, state, context), until);
     } finally {
       student.dispose();
@@ -129,7 +129,14 @@ function differentiator(options: DistilOptions, layoutNow: () => ParameterLayout
     try {
       if (leading) before = await alongRoute(transformer, inputs, context, leading.route);
       return lossAndGradients(weights, (vectors) => {
-        const student = transformer.applyBlock(weightSetOf(unflatten(vectors, layout)), before, context, withText);
+        const weightSet = weightSetOf(unflatten(vectors, layout));
+        const student = transformer.applyBlock(
+          interval.first,
+          weightSet,
+          before,
+          context,
+          withText ? 'updated' : 'output',
+        );
         return {
           image: streamLoss(student.image, after.image, null, settings),
           text: withText ? streamLoss(student.text, after.text, tokens, settings) : null,

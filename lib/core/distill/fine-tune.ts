@@ -8,10 +8,13 @@ import type { NamedBlob } from '../checkpoint/index.ts';
 import { TRAINED_METADATA } from '../export/index.ts';
 import { type BlockInterval, formatIntervalKeys } from '../interval/index.ts';
 import {
+  architectureOf,
+  disposeState,
   type PassContext,
-  type RouteStep,
+  prunedModel,
   routeWithStudents,
   type State,
+  type StudentStep,
   type Transformer,
   type WeightSet,
 } from '../model/index.ts';
@@ -53,8 +56,17 @@ export async function fineTune(
   options: FineTuneOptions,
 ): Promise<{ readonly student: SavedFile; readonly steps: number }> {
   const { transformer, fingerprint, students, settings, batches, signal, stop, onProgress } = options;
-  const { numBlocks, family } = transformer.config;
+  const { config } = transformer;
+  const { numBlocks, family } = config;
   const route = routeWithStudents(numBlocks, students);
+  /** Names of the student model's tensors, whose blocks are numbered as they follow each other there. */
+  const { blocks } = architectureOf(
+    prunedModel(
+      config,
+      route.map(({ index }) => index),
+    ),
+  );
+  const prefixAt = (position: number) => blocks[position]!.prefix;
   const plugged = formatIntervalKeys(students.map(({ interval }) => interval));
   const task = `${fingerprint} fine-tune of ${plugged} (${options.studentsKey}), ${batches.key}, ${JSON.stringify(settings)}`;
   /** Blocks that stay as they are, by position: read once, as a gradient cannot wait for a file. */
@@ -75,14 +87,14 @@ export async function fineTune(
           target = wanted;
           return lossAndGradients(weights, (vectors) => {
             const tensors = unflatten(vectors, layout);
-            const weightsAt = (position: number) => fixed.get(position) ?? blockOf(tensors, position);
+            const weightsAt = (position: number) => fixed.get(position) ?? blockOf(tensors, prefixAt(position));
             return {
               image: velocityLoss(runRoute(transformer, route, state, context, weightsAt), wanted),
               text: null,
             };
           });
         } finally {
-          tf.dispose([state.image, state.text]);
+          disposeState(state);
           target?.dispose();
           transformer.disposeContext(context);
         }
@@ -126,7 +138,7 @@ export async function fineTune(
           continue;
         }
         if (step.kind === 'block') read.push(weights);
-        for (const [name, tensor] of weights.entries()) startTensors.set(nameIn(position, name), tensor);
+        for (const [name, tensor] of weights.entries()) startTensors.set(`${prefixAt(position)}${name}`, tensor);
       }
       const layout = layoutOf(startTensors);
       const start = options.resume
@@ -139,13 +151,7 @@ export async function fineTune(
   }
 }
 
-/** Names of the student model: blocks numbered as they follow each other there. */
-function nameIn(position: number, name: string): string {
-  return `transformer_blocks.${position}.${name}`;
-}
-
-function blockOf(tensors: ReadonlyMap<string, tf.Tensor>, position: number): WeightSet {
-  const prefix = nameIn(position, '');
+function blockOf(tensors: ReadonlyMap<string, tf.Tensor>, prefix: string): WeightSet {
   return weightSetOf(
     new Map(
       [...tensors].flatMap(([name, tensor]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), tensor]] : [])),
@@ -153,7 +159,7 @@ function blockOf(tensors: ReadonlyMap<string, tf.Tensor>, position: number): Wei
   );
 }
 
-function studentOf(step: RouteStep): WeightSet {
+function studentOf(step: StudentStep): WeightSet {
   if (step.kind !== 'student') throw new RangeError(`A ${step.kind} is no student`);
   return step.weights;
 }
@@ -161,14 +167,15 @@ function studentOf(step: RouteStep): WeightSet {
 /** Output tokens [B, Ni, p²·out]. Inside a gradient. */
 function runRoute(
   transformer: Transformer,
-  route: readonly RouteStep[],
+  route: readonly StudentStep[],
   start: State,
   context: PassContext,
   weightsAt: (position: number) => WeightSet,
 ): tf.Tensor3D {
   let state = start;
-  route.forEach((_, position) => {
-    state = transformer.applyBlock(weightsAt(position), state, context, position < route.length - 1);
+  route.forEach(({ index }, position) => {
+    const wanted = position < route.length - 1 ? 'updated' : 'output';
+    state = transformer.applyBlock(index, weightsAt(position), state, context, wanted);
   });
   return transformer.project(state, context);
 }

@@ -99,7 +99,13 @@ describePerEngine(['tensorflow', 'wasm', 'cpu'], 'the trainer against PyTorch', 
     const weights = flatten(new Map(block.entries()), layout);
     const tokens = tokenWeights(inputs.mask, inputs.batch, inputs.textTokens);
     const { image, text, gradients } = lossAndGradients(weights, (vectors) => {
-      const student = transformer.applyBlock(weightSetOf(unflatten(vectors, layout)), before, context, true);
+      const student = transformer.applyBlock(
+        GOLDEN_INTERVAL.first,
+        weightSetOf(unflatten(vectors, layout)),
+        before,
+        context,
+        'updated',
+      );
       return {
         image: streamLoss(student.image, after.image, null, settings),
         text: streamLoss(student.text, after.text, tokens, settings),

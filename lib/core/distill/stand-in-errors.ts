@@ -3,11 +3,21 @@
  * error of both streams against the teacher, of the student and of what it has to beat (first block alone, linear probes,
  * removal).
  */
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
 import { asAffineMap, DEFAULT_RIDGE, fitProbe } from '../analysis/index.ts';
 import { Pace } from '../analysis/pace.ts';
 import type { BlockInterval } from '../interval/index.ts';
-import type { PassContext, Route, State, StreamProbes, Transformer, TransformerInputs } from '../model/index.ts';
+import {
+  blockAt,
+  cloneState,
+  disposeState,
+  type PassContext,
+  type Route,
+  type State,
+  type StreamProbes,
+  type Transformer,
+  type TransformerInputs,
+} from '../model/index.ts';
 import { pause } from '../pause.ts';
 import type { Baselines, StandInError, StreamError } from '../run/progress.ts';
 import { advance, alongRoute, releaseBatch, type TeacherBatch, teacherBatch } from './teacher-states.ts';
@@ -40,7 +50,7 @@ export class HeldOut {
         batches.push(batch);
         if (!leadingRoute) continue;
         const before = await alongRoute(transformer, input, batch.context, leadingRoute);
-        tf.dispose([batch.before.image, batch.before.text]);
+        disposeState(batch.before);
         batches[batches.length - 1] = { ...batch, before };
       }
       return heldOut;
@@ -60,7 +70,7 @@ export class HeldOut {
         image.add(await asRows(state.image), await asRows(after.image), this.transformer.config.width, null);
         text.add(await asRows(state.text), await asRows(after.text), this.transformer.config.width, inputs.mask);
       } finally {
-        tf.dispose([state.image, state.text]);
+        disposeState(state);
       }
     }
     return { image: image.error(), text: textCounts(this.transformer, this.interval) ? text.error() : null };
@@ -82,10 +92,7 @@ export class HeldOut {
           ]),
         signal,
       ),
-      removal: await this.errorOf(
-        async ({ image, text }) => ({ image: tf.clone(image), text: tf.clone(text) }),
-        signal,
-      ),
+      removal: await this.errorOf(async (state) => cloneState(state), signal),
     };
   }
 
@@ -108,9 +115,9 @@ export class HeldOut {
   }
 }
 
-/** Nothing reads the text stream after the model's last block: it takes no part there. */
-export function textCounts({ config }: Transformer, { last }: BlockInterval): boolean {
-  return last < config.numBlocks - 1;
+/** Where the interval's last block does not update the text, the stream takes no part. */
+export function textCounts({ architecture }: Transformer, { last }: BlockInterval): boolean {
+  return blockAt(architecture, last).updates.includes('text');
 }
 
 /** Samples that probes are fitted on, as in an analysis. */
@@ -138,7 +145,7 @@ async function fitProbes(
       await pause(signal);
       const inputs = training.inputs(index);
       const batch = await teacherBatch(transformer, inputs, { before: first - 1, after: first });
-      tf.dispose([batch.before.image, batch.before.text]);
+      disposeState(batch.before);
       batches.push({ mask: inputs.mask, context: batch.context, state: batch.after });
     }
     const probes: StreamProbes[] = [];
@@ -147,7 +154,7 @@ async function fitProbes(
       for (const batch of batches) {
         await pause(signal);
         const next = await transformer.runBlock(block, batch.state, batch.context);
-        tf.dispose([batch.state.image, batch.state.text]);
+        disposeState(batch.state);
         batch.state = next;
       }
       const output = await rowsNow();
@@ -164,7 +171,7 @@ async function fitProbes(
     return probes;
   } finally {
     for (const { state, context } of batches) {
-      tf.dispose([state.image, state.text]);
+      disposeState(state);
       transformer.disposeContext(context);
     }
   }

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
-import { goldenQ1, openTransformer, type Transformer } from '../model/index.ts';
+import { openTransformer, type Transformer } from '../model/index.ts';
+import { goldenQ1 } from '../model/qwen-image/goldens.ts';
 import { describePerEngine } from '../tensor/test-engines.ts';
 import type { StateCache } from './state-cache.ts';
 import { releaseBatch, type TeacherBatch, TeacherStates } from './teacher-states.ts';

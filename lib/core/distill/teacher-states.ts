@@ -5,7 +5,14 @@
  * computes one of the next batches meanwhile.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import type { PassContext, Route, State, Transformer, TransformerInputs } from '../model/index.ts';
+import {
+  disposeState,
+  type PassContext,
+  type Route,
+  type State,
+  type Transformer,
+  type TransformerInputs,
+} from '../model/index.ts';
 import { pause } from '../pause.ts';
 import type { StateCache } from './state-cache.ts';
 import type { TrainingBatches } from './training-data.ts';
@@ -19,7 +26,8 @@ export interface TeacherBatch {
 }
 
 export function releaseBatch(transformer: Transformer, { context, before, after }: TeacherBatch): void {
-  tf.dispose([before.image, before.text, after.image, after.text]);
+  disposeState(before);
+  disposeState(after);
   transformer.disposeContext(context);
 }
 
@@ -73,7 +81,7 @@ export class TeacherStates {
     if (!last || (!first && before >= 0)) return null;
     const { state, context } = await this.transformer.begin(inputs);
     if (!first) return { inputs, context, before: state, after: this.#state(last, inputs) };
-    tf.dispose([state.image, state.text]);
+    disposeState(state);
     return { inputs, context, before: this.#state(first, inputs), after: this.#state(last, inputs) };
   }
 
@@ -93,12 +101,12 @@ export class TeacherStates {
       try {
         for (let block = 0; block <= deepest; block++) {
           const next = await this.transformer.runBlock(block, state, context);
-          tf.dispose([state.image, state.text]);
+          disposeState(state);
           state = next;
           if (wanted.has(block)) await cache.store(this.#name(index, block), await this.#values(state));
         }
       } finally {
-        tf.dispose([state.image, state.text]);
+        disposeState(state);
         this.transformer.disposeContext(context);
       }
       return true;
@@ -157,13 +165,13 @@ export async function teacherBatch(
     const start = await advance(transformer, first, context, steps(0, before));
     if (start !== first) {
       made.push(start);
-      tf.dispose([first.image, first.text]);
+      disposeState(first);
       made.shift();
     }
     const end = await advance(transformer, start, context, steps(before + 1, after));
     return { inputs, context, before: start, after: end };
   } catch (thrown) {
-    for (const { image, text } of made) tf.dispose([image, text]);
+    for (const state of made) disposeState(state);
     transformer.disposeContext(context);
     throw thrown;
   }
@@ -178,7 +186,7 @@ export async function advance(
 ): Promise<State> {
   let current = state;
   const letGo = () => {
-    if (current !== state) tf.dispose([current.image, current.text]);
+    if (current !== state) disposeState(current);
   };
   for (const step of steps) {
     const next = await transformer.runStep(step, current, context).catch((thrown: unknown) => {
@@ -204,6 +212,6 @@ export async function alongRoute(
   try {
     return await advance(transformer, state, context, steps);
   } finally {
-    tf.dispose([state.image, state.text]);
+    disposeState(state);
   }
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { goldenQ1 } from '../model/index.ts';
+import { goldenQ1 } from '../model/qwen-image/goldens.ts';
 import { fileBatches, syntheticBatches } from './training-data.ts';
 
 const { config } = goldenQ1();
@@ -18,6 +18,7 @@ const numbered = (() => {
     encoderHiddenStates: fill(3 * config.textDim),
     timestep: fill(1),
     mask: null,
+    extra: {},
   };
 })();
 

@@ -2,9 +2,9 @@
  * Training batches by number: batch i of a seed is the same on every host, whenever and however often it is asked for,
  * so that a run that was cut off goes on with exactly the batches it would have seen, and needs no saved random state.
  */
-import { shapesInputs } from '../capture/index.ts';
+import { shapesInputs, syntheticInputs } from '../capture/index.ts';
 import { ContiguaError } from '../errors.ts';
-import type { ModelConfig, TransformerInputs } from '../model/index.ts';
+import { type ModelConfig, pickSamples, type TransformerInputs } from '../model/index.ts';
 import { type SeededRandom, seededRandom } from '../random.ts';
 import type { SampleAssets } from '../shapes/index.ts';
 
@@ -40,25 +40,11 @@ export function shapesBatches(assets: SampleAssets, config: ModelConfig, request
   });
 }
 
-/** Image tokens are an 8 × 8 grid, as in the synthetic calibration. */
-const GRID = 8;
-const TEXT_TOKENS = 16;
-
 /** Seeded noise for a model that comes without data: a student of these knows nothing of real inputs. */
 export function syntheticBatches(config: ModelConfig, request: BatchRequest): TrainingBatches {
-  return freshBatches('synthetic', 'SYNTHETIC inputs', request, (random, samples) => {
-    const normals = (length: number) => Float32Array.from({ length }, () => random.normal());
-    return {
-      batch: samples,
-      imageTokens: GRID * GRID,
-      textTokens: TEXT_TOKENS,
-      imageShapes: [[1, GRID, GRID]],
-      hiddenStates: normals(samples * GRID * GRID * config.inChannels),
-      encoderHiddenStates: normals(samples * TEXT_TOKENS * config.textDim),
-      mask: null,
-      timestep: Float32Array.from({ length: samples }, () => logitNormal(random)),
-    };
-  });
+  return freshBatches('synthetic', 'SYNTHETIC inputs', request, (random, samples) =>
+    syntheticInputs(config, random, samples, () => Float32Array.from({ length: samples }, () => logitNormal(random))),
+  );
 }
 
 /** Share of a file's samples that are kept back for measuring, at most. */
@@ -91,11 +77,11 @@ export function fileBatches(
     key: `file ${fingerprint} batch ${batch}`,
     label: `${full * batch} samples of a file`,
     batch,
-    inputs: (index) => pick(all, dealt.subarray(index * batch, (index + 1) * batch)),
+    inputs: (index) => pickSamples(all, dealt.subarray(index * batch, (index + 1) * batch)),
     numberOf: (index) => index,
     heldOut: (samples) =>
       cut(Math.min(samples, heldOutCount), batch).map(({ from, size }) =>
-        pick(all, dealt.subarray(trained + from, trained + from + size)),
+        pickSamples(all, dealt.subarray(trained + from, trained + from + size)),
       ),
   };
   return reordered(dealtBatches, Math.min(full, distinctBatches ?? full), seed);
@@ -163,24 +149,4 @@ function shuffled(count: number, random: SeededRandom): Uint32Array<ArrayBuffer>
     [order[i], order[j]] = [order[j]!, order[i]!];
   }
   return order;
-}
-
-function pick(all: TransformerInputs, samples: Uint32Array): TransformerInputs {
-  const rows = <A extends Float32Array | Uint8Array>(values: A, make: (length: number) => A): A => {
-    const size = values.length / all.batch;
-    const picked = make(samples.length * size);
-    samples.forEach((sample, i) => {
-      picked.set(values.subarray(sample * size, (sample + 1) * size), i * size);
-    });
-    return picked;
-  };
-  const floats = (values: Float32Array) => rows<Float32Array>(values, (length) => new Float32Array(length));
-  return {
-    ...all,
-    batch: samples.length,
-    hiddenStates: floats(all.hiddenStates),
-    encoderHiddenStates: floats(all.encoderHiddenStates),
-    timestep: floats(all.timestep),
-    mask: all.mask && rows<Uint8Array>(all.mask, (length) => new Uint8Array(length)),
-  };
 }

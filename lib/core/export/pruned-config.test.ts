@@ -48,7 +48,7 @@ describe('prunedConfig', () => {
     const url = new URL('../../../public/models/shapes-mmdit/transformer/config.json', import.meta.url);
     const text = readFileSync(url, 'utf8');
     const sample = z.record(z.string(), z.unknown()).parse(JSON.parse(text));
-    expect(prunedConfig({ family: 'qwen-image', numBlocks: 16, config: sample }, [])).toBe(text);
+    expect(prunedConfig({ numBlocks: 16, config: sample }, [])).toBe(text);
   });
 
   it('says how many layers there are even where the config relied on the default', () => {
@@ -61,9 +61,29 @@ describe('prunedConfig', () => {
     expect(config.num_layers).toBe(60);
   });
 
-  it('refuses a family that it has no rule for', () => {
-    expect(() => prunedConfig({ ...model, family: 'flux' }, intervals)).toThrow(ContiguaError);
-    expect(() => prunedConfig({ ...model, family: 'toString' }, intervals)).toThrow(/expected qwen-image/);
+  it('counts the blocks of each stack where a family has several', () => {
+    const flux = {
+      _class_name: 'FluxTransformer2DModel',
+      num_layers: 19,
+      num_single_layers: 38,
+      guidance_embeds: true,
+    };
+    const cut = [
+      { first: 3, last: 5 },
+      { first: 19, last: 22 },
+      { first: 50, last: 56 },
+    ];
+    expect(JSON.parse(prunedConfig({ numBlocks: 57, config: flux }, cut))).toEqual({
+      ...flux,
+      num_layers: 17,
+      num_single_layers: 29,
+    });
+  });
+
+  it('refuses a class that no family has', () => {
+    const unknown = { ...model, config: { _class_name: 'toString' } };
+    expect(() => prunedConfig(unknown, intervals)).toThrow(ContiguaError);
+    expect(() => prunedConfig(unknown, intervals)).toThrow(/expected QwenImageTransformer2DModel/);
   });
 });
 

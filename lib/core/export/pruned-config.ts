@@ -1,38 +1,21 @@
 /**
  * The diffusers `config.json` of the pruned transformer: the model's own, every key kept, with the numbers that depth
- * pruning changes. Which those are differs by family; written as diffusers writes it (sorted keys, two spaces, ASCII).
+ * pruning changes. Which those are its family says; written as diffusers writes it (sorted keys, two spaces, ASCII).
  */
-import { ContiguaError } from '../errors.ts';
-import { type IntervalSet, removedCount } from '../interval/index.ts';
-import type { Family } from '../model/config-index.ts';
-
-type RawConfig = Readonly<Record<string, unknown>>;
-
-/** The changed keys of each family, given how many blocks stay. */
-const CHANGES: Readonly<Record<Family, (blocksLeft: number) => RawConfig>> = {
-  'qwen-image': (blocksLeft) => ({ num_layers: blocksLeft }),
-};
+import { type IntervalSet, removedBlocks } from '../interval/index.ts';
+import { parseModelConfig, prunedModel, type RawConfig } from '../model/config-index.ts';
 
 export interface ExportedModel {
-  readonly family: string;
   readonly numBlocks: number;
   /** config.json as it was. */
   readonly config: RawConfig;
 }
 
-/** Text of the pruned model's config.json. */
-export function prunedConfig({ family, numBlocks, config }: ExportedModel, intervals: IntervalSet): string {
-  if (!isFamily(family)) {
-    throw new ContiguaError('checkpoint-unsupported', 'No pruned config can be written for this family', {
-      found: family,
-      expected: Object.keys(CHANGES).join(' or '),
-    });
-  }
-  return formatLikeDiffusers({ ...config, ...CHANGES[family](numBlocks - removedCount(intervals)) });
-}
-
-function isFamily(name: string): name is Family {
-  return Object.hasOwn(CHANGES, name);
+/** Text of the pruned model's config.json. Throws `checkpoint-unsupported` for a class of no known family. */
+export function prunedConfig({ numBlocks, config }: ExportedModel, intervals: IntervalSet): string {
+  const removed = new Set(removedBlocks(intervals));
+  const kept = Array.from({ length: numBlocks }, (_, index) => index).filter((index) => !removed.has(index));
+  return formatLikeDiffusers(prunedModel(parseModelConfig(JSON.stringify(config), 'config.json'), kept).raw);
 }
 
 /** Python's `json.dumps(value, indent=2, sort_keys=True)` and a newline. */

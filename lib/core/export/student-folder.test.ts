@@ -11,7 +11,13 @@ import {
 import { countingReads } from '../checkpoint/testing.ts';
 import { DEFAULT_DETECTION } from '../detection/index.ts';
 import { ContiguaError } from '../errors.ts';
-import { countParameters, expectedTensors, parseModelConfig } from '../model/config-index.ts';
+import {
+  architectureOf,
+  countParameters,
+  expectedTensors,
+  familyNamed,
+  parseModelConfig,
+} from '../model/config-index.ts';
 import { buildPlan, parsePlan } from '../plan/index.ts';
 import { seededRandom } from '../random.ts';
 import { DEFAULT_DISTIL, type JobView, type StandInError } from '../run/index.ts';
@@ -52,7 +58,7 @@ const teacherOf = (blob: BlobLike): Teacher => ({
   companions: [],
 });
 const checkpoint = await openCheckpoint(teacherOf(new Blob([teacherFile])).weights);
-const fingerprint = await fingerprintOf(RAW, checkpoint);
+const fingerprint = await fingerprintOf(familyNamed(config.family).identity, RAW, checkpoint);
 const counts = countParameters(config);
 const INTERVALS = [
   { first: 1, last: 2 },
@@ -65,8 +71,9 @@ const plan = buildPlan({
     className: config.className,
     family: config.family,
     numBlocks: 6,
+    seams: [],
     width: config.width,
-    blockParameters: counts.perBlock,
+    blocks: architectureOf(config).blocks,
     globalParameters: counts.globals,
   },
   report: null,

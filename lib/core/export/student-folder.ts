@@ -12,7 +12,7 @@ import {
   readRange,
 } from '../checkpoint/index.ts';
 import type { BlockInterval } from '../interval/index.ts';
-import { countParameters, type ModelConfig } from '../model/config-index.ts';
+import { countParameters, familyNamed, type ModelConfig } from '../model/config-index.ts';
 import { assertPlanFits, formatPlan, type Plan, pluggedPlan } from '../plan/index.ts';
 import { isFloatDType } from '../tensor/float.ts';
 import { trainedDType } from './cast-tensor.ts';
@@ -75,14 +75,14 @@ export async function studentFolder(options: StudentFolderOptions): Promise<read
   const { teacher, plan, fineTuned, run, dtype = 'teacher', checkValues = true } = options;
   const { config, weights, folder, companions, name } = teacher;
   const checkpoint = await openCheckpoint(weights);
-  const fingerprint = await fingerprintOf(config.raw, checkpoint);
-  const { numBlocks, family, raw } = config;
+  const fingerprint = await fingerprintOf(familyNamed(config.family).identity, config.raw, checkpoint);
+  const { numBlocks, raw } = config;
   assertPlanFits(plan, { name, fingerprint, numBlocks }, PLAN_FILE);
   const students = options.students.toSorted((x, y) => x.interval.first - y.interval.first);
   const exported = pluggedPlan(
     plan,
     students.map(({ interval }) => interval),
-    countParameters(config).perBlock,
+    countParameters(config).blocks,
   );
   const plugged = exported.intervals.map(({ first, last }) => ({ first, last }));
   const tensors = await studentWeights({
@@ -114,7 +114,7 @@ export async function studentFolder(options: StudentFolderOptions): Promise<read
     { path: PLAN_FILE, blob: textBlob(formatPlan(exported)) },
     { path: METRICS_FILE, blob: textBlob(`${JSON.stringify(metrics, null, 2)}\n`) },
     ...companions.map(({ path, blob }) => ({ path: path === README ? TEACHER_README : path, blob })),
-    { path: inFolder(CONFIG_FILE), blob: textBlob(prunedConfig({ family, numBlocks, config: raw }, plugged)) },
+    { path: inFolder(CONFIG_FILE), blob: textBlob(prunedConfig({ numBlocks, config: raw }, plugged)) },
     ...weightFiles(tensors, options.maxShardBytes ?? MAX_SHARD_BYTES).map(({ path, blob }) => ({
       path: inFolder(path),
       blob,

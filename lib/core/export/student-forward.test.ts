@@ -3,7 +3,15 @@ import { expect, it } from 'vitest';
 import { fingerprintOf, openCheckpoint, openFile, type TensorToWrite, writeSafetensors } from '../checkpoint/index.ts';
 import { DEFAULT_DETECTION } from '../detection/index.ts';
 import { parseModelConfig } from '../model/config-index.ts';
-import { goldenQ2, openTransformer, routeWithStudents, toEngine, WeightSet } from '../model/index.ts';
+import {
+  architectureOf,
+  familyNamed,
+  openTransformer,
+  routeWithStudents,
+  toEngine,
+  WeightSet,
+} from '../model/index.ts';
+import { goldenQ2 } from '../model/qwen-image/goldens.ts';
 import { buildPlan } from '../plan/index.ts';
 import { describePerEngine } from '../tensor/test-engines.ts';
 import { studentFolder, TRAINED_METADATA } from './index.ts';
@@ -17,7 +25,11 @@ describePerEngine(['wasm', 'tensorflow'], 'an exported model', () => {
       tensors.push({ name, shape, dtype: 'F32', bytes: await checkpoint.readBytes(name) });
     }
     const weights = [{ path: 'diffusion_pytorch_model.safetensors', blob: new Blob([writeSafetensors(tensors)]) }];
-    const fingerprint = await fingerprintOf(config.raw, await openCheckpoint(weights));
+    const fingerprint = await fingerprintOf(
+      familyNamed(config.family).identity,
+      config.raw,
+      await openCheckpoint(weights),
+    );
 
     // The last block's weights, as a student that neither is the first block nor its copy.
     const prefix = `transformer_blocks.${interval.last}.`;
@@ -32,7 +44,14 @@ describePerEngine(['wasm', 'tensorflow'], 'an exported model', () => {
       [TRAINED_METADATA.family]: config.family,
     });
     const plan = buildPlan({
-      model: { ...config, name: 'q2', fingerprint, blockParameters: 1, globalParameters: 1 },
+      model: {
+        ...config,
+        name: 'q2',
+        fingerprint,
+        seams: [],
+        blocks: architectureOf(config).blocks,
+        globalParameters: 1,
+      },
       report: null,
       intervals: [interval],
       replacement: 'removed',

@@ -5,7 +5,14 @@
 import type { Checkpoint, NamedBlob, TensorInfo } from '../checkpoint/index.ts';
 import { ContiguaError } from '../errors.ts';
 import type { BlockInterval } from '../interval/index.ts';
-import { type ExpectedTensor, expectedTensors, type ModelConfig } from '../model/config-index.ts';
+import {
+  architectureOf,
+  blockAt,
+  type ExpectedTensor,
+  expectedTensors,
+  type ModelConfig,
+  prunedModel,
+} from '../model/config-index.ts';
 import type { BlockMapEntry } from '../plan/index.ts';
 import { castTensor, trainedDType } from './cast-tensor.ts';
 import { lazyBlob } from './lazy-blob.ts';
@@ -31,20 +38,18 @@ export interface StudentWeightsInput {
   readonly checkValues: boolean;
 }
 
-const BLOCK_NAME = /^transformer_blocks\.(\d+)\.(.+)$/;
-
 /** In the order of the model, blocks renumbered, complete. */
 export async function studentWeights(input: StudentWeightsInput): Promise<readonly LazyTensor[]> {
   const { config, blockMap, checkpoint } = input;
   const teacherTensors = teacherInventory(checkpoint, config);
   const oldOf = blockMap.filter((entry) => entry.new !== null).map(({ old }) => old);
-  const model = expectedTensors({ ...config, numBlocks: oldOf.length });
+  const model = expectedTensors(prunedModel(config, oldOf));
   const trained = await openAllTrained(input, model);
-  return model.map(({ name, shape, block }): LazyTensor => {
+  const { blocks } = architectureOf(config);
+  return model.map(({ name, local, shape, block }): LazyTensor => {
     const old = block === null ? null : oldOf[block];
     if (old === undefined) throw new RangeError(`Block ${block} comes from nowhere`);
-    const local = localName(name);
-    const stored = teacherTensors(old === null ? name : `transformer_blocks.${old}.${local}`);
+    const stored = teacherTensors(old === null ? name : `${blocks[old]!.prefix}${local}`);
     const replacing = trained.fineTuned.get(name) ?? (old === null ? undefined : trained.students.get(old)?.get(local));
     if (replacing) return { name, shape, ...castOf(replacing, stored, input.dtype) };
     return { name, shape, dtype: stored.dtype, blob: rangeOf(stored, input.files) };
@@ -56,12 +61,13 @@ async function openAllTrained(
   model: readonly ExpectedTensor[],
 ): Promise<{ readonly students: ReadonlyMap<number, TrainedTensors>; readonly fineTuned: TrainedTensors }> {
   const { family } = config;
-  const block = model
-    .filter((tensor) => tensor.block === 0)
-    .map(({ name, shape }) => ({ name: localName(name), shape }));
+  const architecture = architectureOf(config);
   const byFirst = new Map<number, TrainedTensors>();
   for (const { interval, file } of students) {
-    byFirst.set(interval.first, await openStudent(file, { fingerprint, family, interval }, block));
+    byFirst.set(
+      interval.first,
+      await openStudent(file, { fingerprint, family, interval }, blockAt(architecture, interval.first).tensors),
+    );
   }
   const whole: TrainedTensors = fineTuned
     ? await openFineTuned(
@@ -72,11 +78,6 @@ async function openAllTrained(
     : new Map();
   if (checkValues) for (const tensors of [...byFirst.values(), whole]) await checkTrainedValues(tensors);
   return { students: byFirst, fineTuned: whole };
-}
-
-/** `attn.to_q.weight` of `transformer_blocks.3.attn.to_q.weight`. */
-function localName(name: string): string {
-  return BLOCK_NAME.exec(name)?.[2] ?? name;
 }
 
 function castOf({ blob, file, info }: TrainedTensor, stored: TensorInfo, wanted: 'teacher' | 'F32') {

@@ -11,7 +11,7 @@ import {
 } from '../checkpoint/index.ts';
 import { ContiguaError } from '../errors.ts';
 import { type BlockInterval, formatIntervalKeys } from '../interval/index.ts';
-import type { ExpectedTensor } from '../model/config-index.ts';
+import type { ExpectedTensor, TensorSpec } from '../model/config-index.ts';
 import { checkValues } from './cast-tensor.ts';
 
 /** Keys of the safetensors metadata. */
@@ -45,7 +45,7 @@ interface Wanted {
 export async function openStudent(
   file: NamedBlob,
   wanted: Omit<Wanted, 'kind' | 'intervals'> & { readonly interval: BlockInterval },
-  block: readonly Omit<ExpectedTensor, 'block'>[],
+  block: readonly TensorSpec[],
 ): Promise<TrainedTensors> {
   const { interval, ...rest } = wanted;
   const tensors = await openTrained(file, { ...rest, kind: 'student', intervals: [interval] });
@@ -150,7 +150,7 @@ async function openTrained({ path, blob }: NamedBlob, wanted: Wanted): Promise<M
   return opened;
 }
 
-function checkShapes(tensors: TrainedTensors, expected: readonly Omit<ExpectedTensor, 'block'>[]): void {
+function checkShapes(tensors: TrainedTensors, expected: readonly TensorSpec[]): void {
   const shapes = new Map(expected.map(({ name, shape }) => [name, shape]));
   for (const [tensor, { info, file }] of tensors) {
     const shape = shapes.get(tensor);

@@ -1,6 +1,6 @@
 /** Intervals of blocks: sets that never overlap, their text forms, and the choice with undo and redo. */
 export { canRedo, canUndo } from './history.ts';
-export type { BlockInterval, Replacement } from './interval.ts';
+export type { BlockInterval, Depth, Replacement } from './interval.ts';
 export type { Edge, IntervalSet } from './interval-set.ts';
 export {
   addInterval,
@@ -10,11 +10,14 @@ export {
   moveEdge,
   NO_INTERVALS,
   overlap,
+  removedBlocks,
   removedCount,
   removeInterval,
   sameInterval,
   sameIntervals,
   shiftInterval,
+  stackAround,
+  sumOverRemoved,
   toggleInterval,
   whyNoInterval,
 } from './interval-set.ts';

@@ -15,14 +15,14 @@ import {
 import { parseLayerIndex } from './interval-text.ts';
 import { reduceSelection, type SelectionAction, selectionOf } from './selection.ts';
 
-const BLOCKS = 16;
+const BLOCKS = { numBlocks: 16 };
 const run = (first: number, last: number): BlockInterval => ({ first, last });
 
 describe('a set of intervals', () => {
   it('removes 25 of 60 blocks with the 13 published intervals of Qwen-Image, leaving 35', () => {
     const published =
       '[[3,4],[5,7],[8,10],[11,12],[15,24],[25,27],[29,30],[42,43],[45,47],[48,49],[52,53],[54,55],[56,57]]';
-    const set = parseLayerIndex(published, 60, 'published');
+    const set = parseLayerIndex(published, { numBlocks: 60 }, 'published');
     expect(set).toHaveLength(13);
     expect(removedCount(set)).toBe(25);
     expect(60 - removedCount(set)).toBe(35);
@@ -96,7 +96,7 @@ describe('a set of intervals', () => {
   it('is sorted, disjoint and of true intervals after any sequence of actions', () => {
     const random = seededRandom(11);
     let selection = selectionOf([]);
-    const anyRun = () => run(random.integer(BLOCKS + 4) - 2, random.integer(BLOCKS + 4) - 2);
+    const anyRun = () => run(random.integer(BLOCKS.numBlocks + 4) - 2, random.integer(BLOCKS.numBlocks + 4) - 2);
     for (let i = 0; i < 3000; i++) {
       const chosen = selection.present[random.integer(selection.present.length + 1)] ?? anyRun();
       const actions: SelectionAction[] = [
@@ -104,8 +104,8 @@ describe('a set of intervals', () => {
         { type: 'toggle', interval: random.uniform() < 0.5 ? chosen : anyRun() },
         { type: 'remove', interval: chosen },
         { type: 'shift', interval: chosen, by: random.integer(9) - 4 },
-        { type: 'move-edge', interval: chosen, edge: 'first', block: random.integer(BLOCKS) },
-        { type: 'move-edge', interval: chosen, edge: 'last', block: random.integer(BLOCKS) },
+        { type: 'move-edge', interval: chosen, edge: 'first', block: random.integer(BLOCKS.numBlocks) },
+        { type: 'move-edge', interval: chosen, edge: 'last', block: random.integer(BLOCKS.numBlocks) },
         { type: 'undo' },
         { type: 'redo' },
       ];
@@ -115,5 +115,27 @@ describe('a set of intervals', () => {
         expect(interval.first).toBeGreaterThan(selection.present[at - 1]?.last ?? -1);
       });
     }
+  });
+});
+
+describe('a seam between two stacks', () => {
+  const depth = { numBlocks: 12, seams: [4] };
+
+  it('is crossed by no interval, with the reason', () => {
+    expect(whyNoInterval(run(3, 4), depth)).toMatch(/Blocks 3 and 4 are of different stacks/);
+    expect(whyNoInterval(run(2, 3), depth)).toBeNull();
+    expect(whyNoInterval(run(4, 5), depth)).toBeNull();
+  });
+
+  it('ends a drawn interval in the stack that it was begun in', () => {
+    expect(addInterval([], run(2, 7), depth)).toEqual([run(2, 3)]);
+    expect(addInterval([], run(7, 2), depth)).toEqual([run(4, 7)]);
+    expect(addInterval([], run(3, 9), depth)).toEqual([]);
+  });
+
+  it('stops edges and moves', () => {
+    expect(moveEdge([run(1, 2)], run(1, 2), 'last', 9, depth)).toEqual([run(1, 3)]);
+    expect(moveEdge([run(6, 8)], run(6, 8), 'first', 0, depth)).toEqual([run(4, 8)]);
+    expect(shiftInterval([run(1, 2)], run(1, 2), 5, depth)).toEqual([run(2, 3)]);
   });
 });

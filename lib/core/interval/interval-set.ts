@@ -3,7 +3,7 @@
  * a new set; none can make an overlap. The rule where a new interval meets old ones is "the last gesture gets its
  * blocks": it stands exactly as drawn, and of the old ones stays what is outside it, if that is still two blocks.
  */
-import type { BlockInterval } from './interval.ts';
+import type { BlockInterval, Depth } from './interval.ts';
 
 export type IntervalSet = readonly BlockInterval[];
 export type Edge = 'first' | 'last';
@@ -16,11 +16,15 @@ export function blockCount({ first, last }: BlockInterval): number {
 }
 
 /** Why `first..last` can not be an interval of the model, in one sentence, or null if it can. */
-export function whyNoInterval({ first, last }: BlockInterval, numBlocks: number): string | null {
+export function whyNoInterval({ first, last }: BlockInterval, { numBlocks, seams = [] }: Depth): string | null {
   if (!Number.isSafeInteger(first) || !Number.isSafeInteger(last)) return 'Blocks are numbered in whole numbers.';
   if (first < 0 || last >= numBlocks) return `The model's blocks are 0 to ${numBlocks - 1}.`;
   if (last < first) return 'The first block comes after the last.';
   if (last === first) return 'One block alone is no interval: it would stand for itself.';
+  const seam = seams.find((one) => first < one && one <= last);
+  if (seam !== undefined) {
+    return `Blocks ${seam - 1} and ${seam} are of different stacks: no block of one can stand for a block of the other.`;
+  }
   return null;
 }
 
@@ -49,12 +53,26 @@ export function removedCount(set: IntervalSet): number {
   return set.reduce((removed, { first, last }) => removed + last - first, 0);
 }
 
-/** With the drawn run in it, ends in either order, cut to the model; unchanged if no two blocks of it are inside. */
-export function addInterval(set: IntervalSet, drawn: BlockInterval, numBlocks: number): IntervalSet {
-  const first = Math.max(0, Math.min(drawn.first, drawn.last));
-  const last = Math.min(numBlocks - 1, Math.max(drawn.first, drawn.last));
+/** The blocks that go, ascending: every interval's but its first. */
+export function removedBlocks(set: IntervalSet): number[] {
+  return set.flatMap(({ first, last }) => Array.from({ length: last - first }, (_, i) => first + 1 + i));
+}
+
+/** Sum of a number per block over the blocks that go. */
+export function sumOverRemoved(set: IntervalSet, perBlock: readonly number[]): number {
+  return removedBlocks(set).reduce((sum, block) => sum + (perBlock[block] ?? 0), 0);
+}
+
+/**
+ * With the drawn run in it, ends in either order, cut to the model and to the stack that it was begun in (`drawn.first`);
+ * unchanged if no two blocks of it are inside.
+ */
+export function addInterval(set: IntervalSet, drawn: BlockInterval, depth: Depth): IntervalSet {
+  const stack = stackAround(clamp(drawn.first, 0, depth.numBlocks - 1), depth);
+  const first = Math.max(stack.first, Math.min(drawn.first, drawn.last));
+  const last = Math.min(stack.last, Math.max(drawn.first, drawn.last));
   const added = { first, last };
-  if (whyNoInterval(added, numBlocks) !== null || containsInterval(set, added)) return set;
+  if (whyNoInterval(added, depth) !== null || containsInterval(set, added)) return set;
   const rest = set.flatMap((old) =>
     overlap(old, added)
       ? [
@@ -67,8 +85,8 @@ export function addInterval(set: IntervalSet, drawn: BlockInterval, numBlocks: n
 }
 
 /** Without the interval if exactly it is chosen, else with it. */
-export function toggleInterval(set: IntervalSet, interval: BlockInterval, numBlocks: number): IntervalSet {
-  return containsInterval(set, interval) ? removeInterval(set, interval) : addInterval(set, interval, numBlocks);
+export function toggleInterval(set: IntervalSet, interval: BlockInterval, depth: Depth): IntervalSet {
+  return containsInterval(set, interval) ? removeInterval(set, interval) : addInterval(set, interval, depth);
 }
 
 export function removeInterval(set: IntervalSet, interval: BlockInterval): IntervalSet {
@@ -84,13 +102,13 @@ export function moveEdge(
   interval: BlockInterval,
   edge: Edge,
   block: number,
-  numBlocks: number,
+  depth: Depth,
 ): IntervalSet {
   const fixed: Edge = edge === 'first' ? 'last' : 'first';
   const index = set.findIndex((old) => old[fixed] === interval[fixed]);
   const old = set[index];
   if (old === undefined) return set;
-  const { from, to } = roomOf(set, index, numBlocks);
+  const { from, to } = roomOf(set, index, depth);
   const moved =
     edge === 'first'
       ? { first: clamp(block, from, old.last - 1), last: old.last }
@@ -99,17 +117,29 @@ export function moveEdge(
 }
 
 /** The whole interval by so many blocks, as far as there is room. */
-export function shiftInterval(set: IntervalSet, interval: BlockInterval, by: number, numBlocks: number): IntervalSet {
+export function shiftInterval(set: IntervalSet, interval: BlockInterval, by: number, depth: Depth): IntervalSet {
   const index = set.findIndex((old) => sameInterval(old, interval));
   if (index < 0) return set;
-  const { from, to } = roomOf(set, index, numBlocks);
+  const { from, to } = roomOf(set, index, depth);
   const step = clamp(Math.round(by), from - interval.first, to - interval.last);
   return step === 0 ? set : set.with(index, { first: interval.first + step, last: interval.last + step });
 }
 
-/** Blocks that the interval at `index` could reach without touching a neighbour. */
-function roomOf(set: IntervalSet, index: number, numBlocks: number): { from: number; to: number } {
-  return { from: (set[index - 1]?.last ?? -1) + 1, to: (set[index + 1]?.first ?? numBlocks) - 1 };
+/** Blocks that the interval at `index` could reach without touching a neighbour or leaving its stack. */
+function roomOf(set: IntervalSet, index: number, depth: Depth): { from: number; to: number } {
+  const stack = stackAround(set[index]!.first, depth);
+  return {
+    from: Math.max(stack.first, (set[index - 1]?.last ?? -1) + 1),
+    to: Math.min(stack.last, (set[index + 1]?.first ?? depth.numBlocks) - 1),
+  };
+}
+
+/** The stack that a block is in. */
+export function stackAround(block: number, { numBlocks, seams = [] }: Depth): BlockInterval {
+  return {
+    first: seams.findLast((seam) => seam <= block) ?? 0,
+    last: (seams.find((seam) => seam > block) ?? numBlocks) - 1,
+  };
 }
 
 function clamp(value: number, low: number, high: number): number {

@@ -9,6 +9,7 @@ import {
   parseLayerIndex,
 } from './interval-text.ts';
 
+const MODEL = { numBlocks: 16 };
 const SET = [
   { first: 3, last: 4 },
   { first: 5, last: 7 },
@@ -27,22 +28,22 @@ function refusalOf(read: () => unknown): ContiguaError {
 describe('intervals as text', () => {
   it("writes the trainer's --layer_index and reads it back, spaces and order aside", () => {
     expect(formatLayerIndex(SET)).toBe('[[3,4],[5,7]]');
-    expect(parseLayerIndex(' [ [5, 7], [3, 4] ] ', 16, '--intervals')).toEqual(SET);
+    expect(parseLayerIndex(' [ [5, 7], [3, 4] ] ', MODEL, '--intervals')).toEqual(SET);
     expect(formatLayerIndex([])).toBe('[]');
-    expect(parseLayerIndex('[]', 16, '--intervals')).toEqual([]);
+    expect(parseLayerIndex('[]', MODEL, '--intervals')).toEqual([]);
   });
 
   it('writes the form for a link and reads it back', () => {
     expect(formatIntervalParam(SET)).toBe('3-4.5-7');
-    expect(parseIntervalParam('3-4.5-7', 16, 'the link')).toEqual(SET);
-    expect(parseIntervalParam('', 16, 'the link')).toEqual([]);
+    expect(parseIntervalParam('3-4.5-7', MODEL, 'the link')).toEqual(SET);
+    expect(parseIntervalParam('', MODEL, 'the link')).toEqual([]);
   });
 
   it('writes the keys of students and reads them back in any order', () => {
     expect(formatIntervalKeys(SET)).toBe('3-4,5-7');
-    expect(parseIntervalKeys('5-7, 3-4', 16, '--plugged')).toEqual(SET);
-    expect(parseIntervalKeys('', 16, '--plugged')).toEqual([]);
-    expect(refusalOf(() => parseIntervalKeys('3-4;5-7', 16, '--plugged')).details.found).toBe('3-4;5-7');
+    expect(parseIntervalKeys('5-7, 3-4', MODEL, '--plugged')).toEqual(SET);
+    expect(parseIntervalKeys('', MODEL, '--plugged')).toEqual([]);
+    expect(refusalOf(() => parseIntervalKeys('3-4;5-7', MODEL, '--plugged')).details.found).toBe('3-4;5-7');
   });
 
   it.each([
@@ -59,13 +60,13 @@ describe('intervals as text', () => {
     ['3-4', '3-4'],
     ['', 'nothing'],
   ])('refuses %j, saying what was found and where', (text, found) => {
-    const error = refusalOf(() => parseLayerIndex(text, 16, '--intervals'));
+    const error = refusalOf(() => parseLayerIndex(text, MODEL, '--intervals'));
     expect(error.code).toBe('plan-invalid');
     expect(error.details.file).toBe('--intervals');
     expect(error.details.found).toBe(found);
   });
 
   it.each(['3', '3-', '3-4.', '3-4,5-7', '3--4', '3-4.4-6', '3-400', 'a-b'])('refuses the link %j', (text) => {
-    expect(refusalOf(() => parseIntervalParam(text, 16, 'the link')).code).toBe('plan-invalid');
+    expect(refusalOf(() => parseIntervalParam(text, MODEL, 'the link')).code).toBe('plan-invalid');
   });
 });

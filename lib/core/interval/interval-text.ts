@@ -5,7 +5,7 @@
  */
 import { ContiguaError } from '../errors.ts';
 import { MAX_JSON_BYTES, parseJson } from '../json-text.ts';
-import type { BlockInterval } from './interval.ts';
+import type { BlockInterval, Depth } from './interval.ts';
 import { type IntervalSet, overlap, sorted, whyNoInterval } from './interval-set.ts';
 
 /** `[[3,4],[5,7]]`, without spaces, as in the trainer's own scripts. */
@@ -13,7 +13,7 @@ export function formatLayerIndex(intervals: IntervalSet): string {
   return JSON.stringify(intervals.map(({ first, last }) => [first, last]));
 }
 
-export function parseLayerIndex(text: string, numBlocks: number, where: string): IntervalSet {
+export function parseLayerIndex(text: string, depth: Depth, where: string): IntervalSet {
   const expected = '[[first,last],…]';
   let value: unknown;
   try {
@@ -30,7 +30,7 @@ export function parseLayerIndex(text: string, numBlocks: number, where: string):
     }
     return { first, last };
   });
-  return intervalSetOf(intervals, numBlocks, where);
+  return intervalSetOf(intervals, depth, where);
 }
 
 /** `3-4`: an interval's name in runs, files and addresses. */
@@ -44,8 +44,8 @@ export function formatIntervalKeys(intervals: IntervalSet): string {
 }
 
 /** `3-4,7-9` back, in any order, spaces aside. */
-export function parseIntervalKeys(text: string, numBlocks: number, where: string): IntervalSet {
-  return parsePairs(text, ',', '3-4,7-9', numBlocks, where);
+export function parseIntervalKeys(text: string, depth: Depth, where: string): IntervalSet {
+  return parsePairs(text, ',', '3-4,7-9', depth, where);
 }
 
 /** `3-4.5-7`; nothing chosen is the empty string. */
@@ -53,28 +53,28 @@ export function formatIntervalParam(intervals: IntervalSet): string {
   return intervals.map(formatIntervalKey).join('.');
 }
 
-export function parseIntervalParam(text: string, numBlocks: number, where: string): IntervalSet {
-  return parsePairs(text, '.', '3-4.5-7', numBlocks, where);
+export function parseIntervalParam(text: string, depth: Depth, where: string): IntervalSet {
+  return parsePairs(text, '.', '3-4.5-7', depth, where);
 }
 
-function parsePairs(text: string, separator: string, like: string, numBlocks: number, where: string): IntervalSet {
+function parsePairs(text: string, separator: string, like: string, depth: Depth, where: string): IntervalSet {
   const intervals = (text === '' ? [] : text.split(separator)).map((part) => {
     const [, first, last] = /^\s*(\d{1,6})-(\d{1,6})\s*$/.exec(part) ?? [];
     if (first === undefined || last === undefined) throw unreadable(part, `first-last, as in ${like}`, where);
     return { first: Number(first), last: Number(last) };
   });
-  return intervalSetOf(intervals, numBlocks, where);
+  return intervalSetOf(intervals, depth, where);
 }
 
 /** Intervals from outside, in any order, as a set; throws on the first that is none, or on two that share a block. */
-export function intervalSetOf(intervals: readonly BlockInterval[], numBlocks: number, where: string): IntervalSet {
+export function intervalSetOf(intervals: readonly BlockInterval[], depth: Depth, where: string): IntervalSet {
   for (const interval of intervals) {
-    const reason = whyNoInterval(interval, numBlocks);
+    const reason = whyNoInterval(interval, depth);
     if (reason !== null) {
       throw new ContiguaError('plan-invalid', 'Not an interval of this model', {
         file: where,
         found: `[${interval.first},${interval.last}]`,
-        expected: `0 ≤ first < last ≤ ${numBlocks - 1}`,
+        expected: `0 ≤ first < last ≤ ${depth.numBlocks - 1}`,
         hint: reason,
       });
     }

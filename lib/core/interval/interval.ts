@@ -7,5 +7,12 @@ export interface BlockInterval {
   readonly last: number;
 }
 
+/** The axis that intervals lie on. No interval crosses a seam: blocks of two stacks have different weights, so none can stand for the other. */
+export interface Depth {
+  readonly numBlocks: number;
+  /** First blocks of every stack but the first; none where all blocks are one stack. */
+  readonly seams?: readonly number[];
+}
+
 /** What stands in for blocks first+1..last: nothing, or their probes (a distilled student comes with a later version). */
 export type Replacement = 'removed' | 'probes';

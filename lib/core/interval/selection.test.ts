@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { canRedo, canUndo } from './history.ts';
 import { reduceSelection, type Selection, type SelectionAction, selectionOf } from './selection.ts';
 
-const BLOCKS = 16;
+const BLOCKS = { numBlocks: 16 };
 const acting = (start: Selection, ...actions: SelectionAction[]): Selection =>
   actions.reduce((selection, action) => reduceSelection(selection, action, BLOCKS), start);
 const first = { first: 2, last: 4 };

@@ -3,7 +3,7 @@
  * Every handle (click, drag, keys, slider, link, plan file) becomes one of these actions.
  */
 import { type History, historyOf, record, redo, undo } from './history.ts';
-import type { BlockInterval } from './interval.ts';
+import type { BlockInterval, Depth } from './interval.ts';
 import {
   addInterval,
   type Edge,
@@ -38,21 +38,21 @@ export function selectionOf(intervals: IntervalSet): Selection {
   return historyOf(intervals);
 }
 
-export function reduceSelection(selection: Selection, action: SelectionAction, numBlocks: number): Selection {
+export function reduceSelection(selection: Selection, action: SelectionAction, depth: Depth): Selection {
   const set = selection.present;
   const step = (next: IntervalSet, gesture?: string): Selection =>
     sameIntervals(set, next) ? selection : record(selection, next, gesture ?? null);
   switch (action.type) {
     case 'add':
-      return step(addInterval(set, action.interval, numBlocks));
+      return step(addInterval(set, action.interval, depth));
     case 'toggle':
-      return step(toggleInterval(set, action.interval, numBlocks));
+      return step(toggleInterval(set, action.interval, depth));
     case 'remove':
       return step(removeInterval(set, action.interval));
     case 'shift':
-      return step(shiftInterval(set, action.interval, action.by, numBlocks), action.gesture);
+      return step(shiftInterval(set, action.interval, action.by, depth), action.gesture);
     case 'move-edge':
-      return step(moveEdge(set, action.interval, action.edge, action.block, numBlocks), action.gesture);
+      return step(moveEdge(set, action.interval, action.edge, action.block, depth), action.gesture);
     case 'choose':
       return step(action.intervals, action.gesture);
     case 'clear':

@@ -1,18 +1,28 @@
 /** The tensor-free half of this stage, for the page and the planner. */
+export type {
+  Architecture,
+  BlockSpec,
+  ModelConfig,
+  RawConfig,
+  StackSpec,
+  StreamId,
+  StreamSpec,
+  StreamTokens,
+  TensorSpec,
+} from './architecture.ts';
+export { elementsOf } from './architecture.ts';
+export { parseModelConfig } from './config.ts';
+export { MAX_BLOCKS } from './config-values.ts';
 export {
-  type Family,
-  MAX_BLOCKS,
-  type ModelConfig,
-  outputFeatures,
-  parseModelConfig,
-  SUPPORTED_CLASSES,
-} from './config.ts';
-export {
+  architectureOf,
+  type BlockwiseCount,
+  blockAt,
   countFlops,
   countParameters,
   type ExpectedTensor,
   expectedTensors,
-  type FlopCount,
-  type ForwardTokens,
-  type ParameterCount,
-} from './cost.ts';
+} from './counts.ts';
+export { FAMILIES, familyNamed } from './families.ts';
+export type { Family } from './family.ts';
+export { embedsGuidance } from './inputs.ts';
+export { prunedModel } from './pruned.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { parseModelConfig } from './config.ts';
-import { countFlops, countParameters, expectedTensors } from './cost.ts';
+import { countFlops, countParameters, expectedTensors } from './counts.ts';
 
 const parse = (over: Record<string, unknown>) =>
   parseModelConfig(JSON.stringify({ _class_name: 'QwenImageTransformer2DModel', ...over }), 'transformer/config.json');
@@ -9,17 +9,23 @@ const small = { attention_head_dim: 16, num_attention_heads: 4, axes_dims_rope: 
 describe('a config', () => {
   test('takes the defaults of the class for keys that it leaves out and keeps keys that nobody knows', () => {
     const config = parse({ pooled_projection_dim: 768 });
-    expect(config).toMatchObject({ family: 'qwen-image', numBlocks: 60, width: 3072, textDim: 3584, outChannels: 16 });
+    expect(config).toMatchObject({
+      family: 'qwen-image',
+      numBlocks: 60,
+      width: 3072,
+      textDim: 3584,
+      outputFeatures: 64,
+    });
     expect(config.raw.pooled_projection_dim).toBe(768);
   });
   test('of null output channels has as many as it takes in', () => {
-    expect(parse({ out_channels: null, in_channels: 32 }).outChannels).toBe(32);
+    expect(parse({ out_channels: null, in_channels: 32 }).outputFeatures).toBe(4 * 32);
   });
   test.each([
     [
-      { _class_name: 'FluxTransformer2DModel' },
+      { _class_name: 'SanaTransformer2DModel' },
       'checkpoint-unsupported',
-      /FluxTransformer2DModel.*QwenImageTransformer2DModel/,
+      /SanaTransformer2DModel.*QwenImageTransformer2DModel.*FluxTransformer2DModel/,
     ],
     [{ _class_name: undefined }, 'checkpoint-unsupported', /no `_class_name`/],
     [{ _class_name: 'constructor' }, 'checkpoint-unsupported', /Unknown model class/],
@@ -45,7 +51,11 @@ describe('a config', () => {
 
 describe('the cost model', () => {
   test('counts the parameters of the published and of the small models', () => {
-    expect(countParameters(parse({}))).toEqual({ total: 20_430_401_088, perBlock: 339_831_296, globals: 40_523_328 });
+    expect(countParameters(parse({}))).toEqual({
+      total: 20_430_401_088,
+      blocks: new Array(60).fill(339_831_296),
+      globals: 40_523_328,
+    });
     expect(countParameters(parse({ num_layers: 35 })).total).toBe(11_934_618_688);
     const tiny = { ...small, in_channels: 16, out_channels: 4, joint_attention_dim: 16 };
     expect(countParameters(parse(tiny)).total).toBe(331_040);

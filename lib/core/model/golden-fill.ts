@@ -1,18 +1,19 @@
 /**
  * Weights and inputs that are a hash of their place, so that any implementation in any language can be compared without
- * sharing a file. Cases Q1 and Q2 (two samples, odd sides, a mask) are small enough to be run on whatever engine a user
- * has, as its self check; their expected outputs are diffusers'.
+ * sharing a file. Each family has a few cases that are small enough to run on whatever engine a user has, as its self check;
+ * their expected outputs are diffusers' (training/goldens.py).
  */
 import { checkpointOf } from '../checkpoint/inventory.ts';
 import type { Checkpoint, TensorInfo } from '../checkpoint/types.ts';
-import { type ModelConfig, parseModelConfig } from './config.ts';
-import { expectedTensors } from './cost.ts';
-import { GOLDEN_Q1_OUTPUT } from './golden-q1-output.ts';
-import { GOLDEN_Q2_OUTPUT } from './golden-q2-output.ts';
+import { elementsOf, type ModelConfig, type RawConfig } from './architecture.ts';
+import { parseModelConfig } from './config.ts';
+import { expectedTensors } from './counts.ts';
+import { completeInputs } from './inputs.ts';
 import type { TransformerInputs } from './transformer.ts';
 
 const HIDDEN_INDEX = 1000;
 const TEXT_INDEX = 1001;
+const POOLED_INDEX = 1002;
 const WEIGHT_AMPLITUDE = 0.2;
 const CENTRED_ON_ONE = new Set(['norm_q', 'norm_k', 'norm_added_q', 'norm_added_k', 'txt_norm']);
 
@@ -27,7 +28,7 @@ export function goldenValue(k: number, tensor: number): number {
   return ((h >>> 0) / 2 ** 32) * 2 - 1;
 }
 
-function goldenInput(length: number, tensor: number): Float32Array {
+function goldenInput(length: number, tensor: number): Float32Array<ArrayBuffer> {
   return Float32Array.from({ length }, (_, k) => goldenValue(k, tensor));
 }
 
@@ -40,7 +41,7 @@ export function goldenCheckpoint(config: ModelConfig): Checkpoint {
   expectedTensors(config)
     .toSorted((x, y) => (x.name < y.name ? -1 : 1))
     .forEach(({ name, shape }, index) => {
-      const length = shape.reduce((product, n) => product * n, 1);
+      const length = elementsOf(shape);
       const base = CENTRED_ON_ONE.has(name.split('.').at(-2) ?? '') ? 1 : 0;
       parts.push(Float32Array.from({ length }, (_, k) => base + Math.fround(WEIGHT_AMPLITUDE * goldenValue(k, index))));
       tensors.set(name, { name, dtype: 'F32', shape, file, start: position, end: position + 4 * length });
@@ -49,75 +50,52 @@ export function goldenCheckpoint(config: ModelConfig): Checkpoint {
   return checkpointOf(new Map([[file, new Blob(parts)]]), tensors, new Map());
 }
 
-export interface GoldenCase {
+/** A case as its family writes it down. */
+export interface GoldenSpec {
+  /** "Q1" */
+  readonly name: string;
+  readonly config: RawConfig;
+  readonly inputs: Pick<
+    TransformerInputs,
+    'batch' | 'imageTokens' | 'textTokens' | 'mask' | 'timestep' | 'imageShapes'
+  > & { readonly guidance: number };
+  /** diffusers' output. */
+  readonly expected: readonly number[];
+}
+
+export interface GoldenModel {
   readonly config: ModelConfig;
   readonly checkpoint: Checkpoint;
-  readonly inputs: TransformerInputs;
 }
-
-type GoldenModel = Pick<GoldenCase, 'config' | 'checkpoint'>;
-
-function goldenModel(): GoldenModel {
-  const config = parseModelConfig(JSON.stringify(GOLDEN_CONFIG), 'golden/config.json');
-  return { config, checkpoint: goldenCheckpoint(config) };
-}
-
-function goldenCase(
-  shape: Pick<TransformerInputs, 'batch' | 'imageTokens' | 'textTokens' | 'mask' | 'timestep' | 'imageShapes'>,
-  { config, checkpoint }: GoldenModel,
-): GoldenCase {
-  const { batch, imageTokens, textTokens } = shape;
-  return {
-    config,
-    checkpoint,
-    inputs: {
-      ...shape,
-      hiddenStates: goldenInput(batch * imageTokens * config.inChannels, HIDDEN_INDEX),
-      encoderHiddenStates: goldenInput(batch * textTokens * config.textDim, TEXT_INDEX),
-    },
-  };
-}
-
-const GOLDEN_CONFIG = {
-  _class_name: 'QwenImageTransformer2DModel',
-  patch_size: 2,
-  in_channels: 16,
-  out_channels: 4,
-  num_layers: 2,
-  attention_head_dim: 16,
-  num_attention_heads: 4,
-  joint_attention_dim: 16,
-  axes_dims_rope: [8, 4, 4],
-};
 
 /** Compare with `expected` to `tolerance`·max(1, |expected|). */
-export interface CheckedCase extends GoldenCase {
+export interface GoldenCase extends GoldenModel {
+  readonly name: string;
+  readonly inputs: TransformerInputs;
   readonly expected: Float32Array;
   readonly tolerance: number;
 }
+/** float32 and float64 runs of the reference differ by up to 5e-5. */
 const TOLERANCE = 2e-4;
 
-export function goldenQ1(model = goldenModel()): CheckedCase {
-  const shape = {
-    batch: 1,
-    imageTokens: 16,
-    textTokens: 8,
-    mask: null,
-    timestep: Float32Array.of(0.37),
-    imageShapes: [[1, 4, 4]],
-  } as const;
-  return { ...goldenCase(shape, model), expected: Float32Array.from(GOLDEN_Q1_OUTPUT), tolerance: TOLERANCE };
+export function goldenModel(raw: RawConfig): GoldenModel {
+  const config = parseModelConfig(JSON.stringify(raw), 'golden/config.json');
+  return { config, checkpoint: goldenCheckpoint(config) };
 }
 
-/** Of the same model as Q1, which may be handed in, so that its weights are made once. */
-export function goldenQ2(model = goldenModel()): CheckedCase {
-  const shape = {
-    batch: 2,
-    imageTokens: 15,
-    textTokens: 8,
-    mask: Uint8Array.of(1, 1, 1, 1, 1, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1),
-    timestep: Float32Array.of(0.37, 0.81),
-    imageShapes: [[1, 3, 5]],
-  } as const;
-  return { ...goldenCase(shape, model), expected: Float32Array.from(GOLDEN_Q2_OUTPUT), tolerance: TOLERANCE };
+/** `model` may be handed in where several cases share one, so that its weights are made once. */
+export function goldenCase(spec: GoldenSpec, model: GoldenModel = goldenModel(spec.config)): GoldenCase {
+  const { guidance, ...layout } = spec.inputs;
+  const { batch, imageTokens, textTokens } = layout;
+  const { config } = model;
+  const inputs = completeInputs(
+    {
+      ...layout,
+      hiddenStates: goldenInput(batch * imageTokens * config.inChannels, HIDDEN_INDEX),
+      encoderHiddenStates: goldenInput(batch * textTokens * config.textDim, TEXT_INDEX),
+    },
+    config,
+    { pooled: (width) => goldenInput(batch * width, POOLED_INDEX), guidance },
+  );
+  return { ...model, name: spec.name, inputs, expected: Float32Array.from(spec.expected), tolerance: TOLERANCE };
 }

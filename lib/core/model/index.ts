@@ -1,18 +1,8 @@
-export {
-  countFlops,
-  countParameters,
-  type ExpectedTensor,
-  expectedTensors,
-  type Family,
-  type FlopCount,
-  type ForwardTokens,
-  type ModelConfig,
-  outputFeatures,
-  type ParameterCount,
-  parseModelConfig,
-  SUPPORTED_CLASSES,
-} from './config-index.ts';
-export { type GoldenCase, goldenQ1, goldenQ2 } from './golden-fill.ts';
+export { cloneState, disposeState } from './block-transformer.ts';
+export * from './config-index.ts';
+export type { ExtraInput } from './family.ts';
+export { type GoldenCase, goldenCase, goldenCheckpoint } from './golden-fill.ts';
+export { completeInputs, extraInputsOf, pickSamples, shapeOf, sliceSamples, type TextFacts } from './inputs.ts';
 export { applyProbe } from './layers.ts';
 export { type OpenOptions, openTransformer } from './open.ts';
 export {
@@ -22,6 +12,7 @@ export {
   routeOf,
   routeWithStudents,
   type StreamProbes,
+  type StudentStep,
 } from './route.ts';
-export type { PassContext, State, Transformer, TransformerInputs } from './transformer.ts';
+export type { ExtraValues, PassContext, State, Transformer, TransformerInputs, WantedStreams } from './transformer.ts';
 export { checkFinite, toEngine, WeightSet } from './weights.ts';

@@ -1,17 +1,24 @@
-/** Checks one forward's inputs against the model before any tensor is made. */
+/** One forward's inputs: checked against the model before any tensor is made, completed where a family wants more, and cut by sample. */
 import { ContiguaError } from '../errors.ts';
-import type { ModelConfig } from './config.ts';
-import type { TransformerInputs } from './transformer.ts';
+import { elementsOf, type ModelConfig } from './architecture.ts';
+import { familyNamed } from './families.ts';
+import type { ExtraInput } from './family.ts';
+import type { ExtraValues, TransformerInputs } from './transformer.ts';
 
-/** Positions that the reference's rotary tables hold in each direction. */
+/** Positions that Qwen-Image's rotary tables hold in each direction, and far above any picture of other families. */
 const MAX_POSITIONS = 4096;
 
-export function checkInputs(inputs: TransformerInputs, config: ModelConfig): void {
+/** `imageShapes`: whether positions follow from them alone. */
+export function checkInputs(
+  inputs: TransformerInputs,
+  config: ModelConfig,
+  { imageShapes: need }: { readonly imageShapes: 'required' | 'optional' },
+): void {
   const { batch, imageTokens, textTokens, imageShapes } = inputs;
   const invalid = (tensor: string, summary: string, found: string, expected: string) =>
     new ContiguaError('inputs-invalid', summary, { tensor, found, expected });
   const expectLength = (tensor: string, found: number, shape: readonly number[]) => {
-    const expected = shape.reduce((product, n) => product * n, 1);
+    const expected = elementsOf(shape);
     if (found !== expected) {
       throw invalid(tensor, 'Wrong number of values', `${found}`, `${expected} for [${shape.join(', ')}]`);
     }
@@ -23,12 +30,22 @@ export function checkInputs(inputs: TransformerInputs, config: ModelConfig): voi
   expectLength('encoder_hidden_states', inputs.encoderHiddenStates.length, [batch, textTokens, config.textDim]);
   expectLength('timestep', inputs.timestep.length, [batch]);
   if (inputs.mask) expectLength('encoder_hidden_states_mask', inputs.mask.length, [batch, textTokens]);
+  for (const input of extraInputsOf(config)) {
+    const given = inputs.extra[input.name];
+    const shape = shapeOf(input, inputs);
+    if (!given) throw invalid(input.name, 'An input is missing', 'nothing', `[${shape.join(', ')}]`);
+    expectLength(input.name, given.values.length, shape);
+  }
+  if (!imageShapes) {
+    if (need === 'optional') return;
+    throw invalid('img_shapes', 'The image shapes are missing', 'nothing', 'frames, height and width in tokens');
+  }
   for (const shape of imageShapes) {
     if (shape.some((n) => !Number.isSafeInteger(n) || n < 1 || n > MAX_POSITIONS)) {
       throw invalid('img_shapes', 'Unusable image shape', JSON.stringify(shape), 'frames, height, width of at least 1');
     }
   }
-  const tokens = imageShapes.reduce((sum, [frames, height, width]) => sum + frames * height * width, 0);
+  const tokens = imageShapes.reduce((sum, shape) => sum + elementsOf(shape), 0);
   if (tokens !== imageTokens) {
     throw invalid(
       'img_shapes',
@@ -37,4 +54,89 @@ export function checkInputs(inputs: TransformerInputs, config: ModelConfig): voi
       `${imageTokens} tokens, as in hidden_states`,
     );
   }
+}
+
+export function extraInputsOf(config: ModelConfig): readonly ExtraInput[] {
+  return familyNamed(config.family).extraInputs(config);
+}
+
+/** Whether the guidance scale is an input, so that one pass a step does what classifier-free guidance takes two for. */
+export function embedsGuidance(config: ModelConfig): boolean {
+  return extraInputsOf(config).some(({ source }) => source === 'guidance');
+}
+
+/** Of the whole batch. */
+export function shapeOf(input: ExtraInput, inputs: Omit<TransformerInputs, 'extra'>): readonly number[] {
+  const shape = input.shape(inputs);
+  return input.perSample ? [inputs.batch, ...shape] : shape;
+}
+
+/** Values of an extra input that `checkInputs` has seen. */
+export function extraOf({ extra }: TransformerInputs, name: string): Float32Array {
+  const given = extra[name];
+  if (!given) throw new RangeError(`No input ${name}`);
+  return given.values;
+}
+
+export interface TextFacts {
+  /** Pooled text of each sample [B, width], for families that take it. */
+  readonly pooled: (width: number) => Float32Array;
+  /** Guidance scale of every sample, for models that take it as an input. */
+  readonly guidance: number;
+}
+
+/** Inputs with what the family wants beside them: positions from the image shapes, the pooled text, the guidance scale. */
+export function completeInputs(
+  inputs: Omit<TransformerInputs, 'extra'>,
+  config: ModelConfig,
+  { pooled, guidance }: TextFacts,
+): TransformerInputs {
+  const extra: Record<string, ExtraValues> = {};
+  for (const input of extraInputsOf(config)) {
+    const { name, source, perSample } = input;
+    const values =
+      source === 'positions'
+        ? input.positions?.(inputs)
+        : source === 'guidance'
+          ? new Float32Array(inputs.batch).fill(guidance)
+          : pooled(elementsOf(input.shape(inputs)));
+    if (!values) throw new RangeError(`The family says no positions for ${name}`);
+    extra[name] = { values, perSample };
+  }
+  // A family without a mask reads padded tokens as it reads all others.
+  const mask = familyNamed(config.family).takesMask ? inputs.mask : null;
+  return { ...inputs, mask, extra };
+}
+
+/** The samples at `places`, in that order, as inputs of their own. */
+export function pickSamples(inputs: TransformerInputs, places: ArrayLike<number>): TransformerInputs {
+  const { batch, mask } = inputs;
+  const picked = <A extends Float32Array | Uint8Array>(values: A): A => {
+    const size = values.length / batch;
+    const rows = new (values.constructor as new (length: number) => A)(places.length * size);
+    for (let i = 0; i < places.length; i++) {
+      rows.set(values.subarray(places[i]! * size, (places[i]! + 1) * size), i * size);
+    }
+    return rows;
+  };
+  const extra = Object.entries(inputs.extra).map(
+    ([name, { values, perSample }]) => [name, { values: perSample ? picked(values) : values, perSample }] as const,
+  );
+  return {
+    ...inputs,
+    batch: places.length,
+    hiddenStates: picked(inputs.hiddenStates),
+    encoderHiddenStates: picked(inputs.encoderHiddenStates),
+    timestep: picked(inputs.timestep),
+    mask: mask && picked(mask),
+    extra: Object.fromEntries(extra),
+  };
+}
+
+/** Samples `from` to `to − 1`. */
+export function sliceSamples(inputs: TransformerInputs, from: number, to: number): TransformerInputs {
+  return pickSamples(
+    inputs,
+    Array.from({ length: to - from }, (_, i) => from + i),
+  );
 }

@@ -45,6 +45,15 @@ export function modulations(conditioning: tf.Tensor2D, weights: LinearWeights): 
   ];
 }
 
+/** silu(temb) [B, D] → the one modulation of a single-stream block: shift, scale, gate. */
+export function singleModulation(conditioning: tf.Tensor2D, weights: LinearWeights): Modulation {
+  const [batch, width] = conditioning.shape;
+  const together = tf.reshape(linear(conditioning, weights), [batch, 3, width]) as tf.Tensor3D;
+  const [shift, scale, gate] = tf.split<tf.Tensor3D>(together, 3, 1);
+  if (!shift || !scale || !gate) throw new RangeError('Three parts were asked for');
+  return { shift, scale, gate };
+}
+
 /** LayerNorm without parameters, then ·(1 + scale) + shift. x [B, N, D]. */
 export function modulatedNorm(x: tf.Tensor3D, { shift, scale }: Pick<Modulation, 'shift' | 'scale'>): tf.Tensor3D {
   return normThenModulate(x, shift, scale);
@@ -96,4 +105,19 @@ export function attend(
     return tf.concat(parts, 1);
   });
   return tf.concat(samples, 0);
+}
+
+/**
+ * The output layer of every family here: norm_out.linear of the conditioning gives scale, then shift, unlike the blocks'
+ * order. image [B, Ni, D] → [B, Ni, p²·out]
+ */
+export function projectOutput(image: tf.Tensor3D, conditioning: tf.Tensor2D, globals: OutputWeights): tf.Tensor3D {
+  const [scale, shift] = tf.split(linear(conditioning, globals.linear('norm_out.linear')), 2, 1);
+  if (!scale || !shift) throw new RangeError('Two parts were asked for');
+  const modulation = { scale: tf.expandDims(scale, 1) as tf.Tensor3D, shift: tf.expandDims(shift, 1) as tf.Tensor3D };
+  return linear(modulatedNorm(image, modulation), globals.linear('proj_out'));
+}
+
+interface OutputWeights {
+  linear(name: string): LinearWeights;
 }

@@ -1,9 +1,11 @@
-/** From a parsed config and an open checkpoint to a transformer that runs; the only place that tells families apart. */
+/** From a parsed config and an open checkpoint to a transformer that runs. */
 import type { Checkpoint } from '../checkpoint/types.ts';
-import type { ModelConfig } from './config.ts';
-import { openQwenImage } from './qwen-image.ts';
+import type { ModelConfig } from './architecture.ts';
+import { checkWeights } from './check-weights.ts';
+import { architectureOf } from './counts.ts';
+import { familyNamed } from './families.ts';
 import type { Transformer } from './transformer.ts';
-import { checkWeights, WeightStore } from './weights.ts';
+import { WeightStore } from './weights.ts';
 
 export interface OpenOptions {
   /** Block weights that may stay on the engine, in float32 bytes; the rest is read again whenever it is needed. */
@@ -18,11 +20,6 @@ export async function openTransformer(
   { residentBytes = DEFAULT_RESIDENT_BYTES }: OpenOptions = {},
 ): Promise<Transformer> {
   checkWeights(checkpoint, config);
-  const weights = new WeightStore(checkpoint, config, residentBytes);
-  switch (config.family) {
-    case 'qwen-image':
-      return openQwenImage(config, weights);
-    default:
-      return config.family satisfies never;
-  }
+  const weights = new WeightStore(checkpoint, architectureOf(config), residentBytes);
+  return await familyNamed(config.family).open(config, weights);
 }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { goldenValue } from './golden-fill.ts';
-import { imageRotary, pairSwap, textRotary, timeFeatures } from './rotary.ts';
+import { imageRotary, textRotary } from './qwen-image/positions.ts';
+import { pairSwap, timeFeatures } from './rotary.ts';
 import { routeOf } from './route.ts';
 
 const AXES = [8, 4, 4] as const;
@@ -44,12 +45,12 @@ test('the pair swap turns a pair by a quarter', () => {
 });
 
 test('time features are the reference’s in float32', () => {
-  const features = timeFeatures(Float32Array.of(0.81, 0.37)).slice(256);
+  const features = timeFeatures(Float32Array.of(0.81, 0.37), 1000).slice(256);
   const expected = { 0: 0.7597075, 1: 0.3024385, 127: 0.9992096, 128: -0.6502649, 129: -0.9531689, 255: 0.03975001 };
   for (const [k, value] of Object.entries(expected)) expect(features[Number(k)]).toBeCloseTo(value, 6);
   // Where a frequency that is rounded once less would show.
-  expect(timeFeatures(Float32Array.of(0.81))[31]).toBeCloseTo(0.6047266, 6);
-  expect(timeFeatures(Float32Array.of(0.81))[159]).toBeCloseTo(-0.7964332, 6);
+  expect(timeFeatures(Float32Array.of(0.81), 1000)[31]).toBeCloseTo(0.6047266, 6);
+  expect(timeFeatures(Float32Array.of(0.81), 1000)[159]).toBeCloseTo(-0.7964332, 6);
 });
 
 test('the golden fill is the published hash', () => {

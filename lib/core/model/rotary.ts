@@ -1,8 +1,7 @@
 /**
- * Rotary position angles of the Qwen-Image family: interleaved pairs, three axes, image positions centred (rows and
- * columns −⌈n/2⌉ … ⌊n/2⌋−1), text on the diagonal from the largest half extent on. The rotation itself is
- * x∘cos + (x·P)∘sin with P the constant signed swap of pairs: a small matrix product is fast on every engine, and
- * slices of two elements are not.
+ * Rotary position tables over any number of axes, interleaved pairs; which positions tokens have is the families' own. The
+ * rotation itself is x∘cos + (x·P)∘sin with P the constant signed swap of pairs: a small matrix product is fast on every
+ * engine, and slices of two elements are not. Sinusoidal time features are here too.
  */
 const THETA = 10_000;
 
@@ -12,39 +11,9 @@ export interface RotaryTables {
   readonly sin: Float32Array;
 }
 
-export function imageRotary(
-  imageShapes: readonly (readonly [number, number, number])[],
-  axes: readonly [number, number, number],
-): RotaryTables {
-  const positions: [number, number, number][] = [];
-  imageShapes.forEach(([frames, height, width], image) => {
-    const [top, left] = [Math.floor(height / 2) - height, Math.floor(width / 2) - width];
-    for (let f = 0; f < frames; f++) {
-      for (let row = 0; row < height; row++) {
-        for (let column = 0; column < width; column++) positions.push([image + f, top + row, left + column]);
-      }
-    }
-  });
-  return tablesOf(positions, axes);
-}
-
-export function textRotary(
-  textTokens: number,
-  imageShapes: readonly (readonly [number, number, number])[],
-  axes: readonly [number, number, number],
-): RotaryTables {
-  const start = Math.max(...imageShapes.map(([, h, w]) => Math.max(Math.floor(h / 2), Math.floor(w / 2))));
-  return tablesOf(
-    Array.from({ length: textTokens }, (_, j) => [start + j, start + j, start + j]),
-    axes,
-  );
-}
-
-function tablesOf(
-  positions: readonly [number, number, number][],
-  axes: readonly [number, number, number],
-): RotaryTables {
-  const headDim = axes[0] + axes[1] + axes[2];
+/** `positions` [tokens][axes]; `axes` are the rotary dimensions of each axis, which add up to the size of a head. */
+export function rotaryTables(positions: readonly (readonly number[])[], axes: readonly number[]): RotaryTables {
+  const headDim = axes.reduce((sum, dims) => sum + dims, 0);
   const cos = new Float32Array(positions.length * headDim);
   const sin = new Float32Array(positions.length * headDim);
   let i = 0;
@@ -72,19 +41,18 @@ export function pairSwap(headDim: number): Float32Array {
 }
 
 const FREQUENCIES = 128;
-/** Model time is 0..1; the sinusoid's is 0..1000. */
-const TIME_SCALE = 1000;
 
 /**
- * Sinusoidal time features [B, 256], cosines first. Rounded to float32 at every step as the reference rounds: an angle
+ * Sinusoidal features [B, 256] of time steps or guidance scales, cosines first; angles are `angleScale` times value times
+ * frequency. Rounded to float32 at every step as the reference rounds: an angle
  * of 1000 rad keeps only four decimals, which would otherwise be the largest difference between the two.
  */
-export function timeFeatures(timestep: Float32Array): Float32Array {
-  const features = new Float32Array(timestep.length * 2 * FREQUENCIES);
-  timestep.forEach((t, sample) => {
+export function timeFeatures(values: Float32Array, angleScale: number): Float32Array {
+  const features = new Float32Array(values.length * 2 * FREQUENCIES);
+  values.forEach((t, sample) => {
     for (let k = 0; k < FREQUENCIES; k++) {
       const exponent = Math.fround(Math.fround(Math.fround(-Math.log(THETA)) * k) / FREQUENCIES);
-      const angle = Math.fround(TIME_SCALE * Math.fround(t * Math.fround(Math.exp(exponent))));
+      const angle = Math.fround(angleScale * Math.fround(t * Math.fround(Math.exp(exponent))));
       features[sample * 2 * FREQUENCIES + k] = Math.cos(angle);
       features[sample * 2 * FREQUENCIES + FREQUENCIES + k] = Math.sin(angle);
     }

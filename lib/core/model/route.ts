@@ -19,9 +19,11 @@ export interface StreamProbes {
 export type RouteStep =
   | { readonly kind: 'block'; readonly index: number }
   | { readonly kind: 'probe'; readonly probe: StreamProbes }
-  /** A block with weights of its own, owned by whoever made the route. */
-  | { readonly kind: 'student'; readonly weights: WeightSet };
+  /** Block `index` with weights of its own, owned by whoever made the route. */
+  | { readonly kind: 'student'; readonly index: number; readonly weights: WeightSet };
 export type Route = readonly RouteStep[];
+/** A step that runs a block, with the model's weights or its own. */
+export type StudentStep = Exclude<RouteStep, { readonly kind: 'probe' }>;
 
 /** Block `first` of each interval runs; the rest is left out or stands in as its probes. `probes` has one per block. */
 export function routeOf(
@@ -49,12 +51,12 @@ export function routeOf(
 export function routeWithStudents(
   numBlocks: number,
   students: readonly { readonly interval: BlockInterval; readonly weights: WeightSet }[],
-): Route {
-  const route: RouteStep[] = [];
+): StudentStep[] {
+  const route: StudentStep[] = [];
   for (let index = 0; index < numBlocks; index++) {
     const student = students.find(({ interval }) => interval.first <= index && index <= interval.last);
     if (!student) route.push({ kind: 'block', index });
-    else if (student.interval.first === index) route.push({ kind: 'student', weights: student.weights });
+    else if (student.interval.first === index) route.push({ kind: 'student', index, weights: student.weights });
   }
   return route;
 }

@@ -1,9 +1,9 @@
 /**
- * What every family's transformer looks like to the rest of the product: begin, run a block, project. One file per
- * family implements it; nobody outside this folder knows which. Tensors of a State are owned by whoever received them.
+ * What every family's transformer looks like to the rest of the product: begin, run a block, project. One folder per
+ * family implements it; nobody outside that folder knows which. Tensors of a State are owned by whoever received them.
  */
 import type * as tf from '@tensorflow/tfjs-core';
-import type { ModelConfig } from './config.ts';
+import type { Architecture, ModelConfig, StreamId } from './architecture.ts';
 import type { Route, RouteStep } from './route.ts';
 import type { WeightSet } from './weights.ts';
 
@@ -18,17 +18,21 @@ export interface TransformerInputs {
   readonly mask: Uint8Array | null;
   /** [B], 0..1. */
   readonly timestep: Float32Array;
-  /** Frames, height, width of each image of one sample, in tokens; the same for the whole batch. */
-  readonly imageShapes: readonly (readonly [number, number, number])[];
+  /** Frames, height, width of each image of one sample, in tokens; the same for the whole batch; null where positions are given instead. */
+  readonly imageShapes: readonly (readonly [number, number, number])[] | null;
   readonly batch: number;
+  /** The family's further arguments (`Family.extraInputs`), by diffusers' name; every one that the family declares. */
+  readonly extra: Readonly<Record<string, ExtraValues>>;
 }
 
-export interface State {
-  /** [B, Ni, D] */
-  readonly image: tf.Tensor3D;
-  /** [B, Nt, D] */
-  readonly text: tf.Tensor3D;
+export interface ExtraValues {
+  /** [B, …] where there is one slice per sample, else the same for the whole batch. */
+  readonly values: Float32Array;
+  readonly perSample: boolean;
 }
+
+/** Every stream that the model declares, [B, N, D] each. */
+export type State = Readonly<Record<StreamId, tf.Tensor3D>>;
 
 /** What all blocks of one forward share (conditioning, rotary tables, mask). Opaque; free with `disposeContext`. */
 export interface PassContext {
@@ -37,28 +41,29 @@ export interface PassContext {
   readonly textTokens: number;
 }
 
+/** Which streams a step computes: all that its block updates, or those alone that the output is made of. */
+export type WantedStreams = 'updated' | 'output';
+
 /** Calls must not overlap: await one before the next, as block weights may be exchanged in between. */
 export interface Transformer {
   readonly config: ModelConfig;
+  readonly architecture: Architecture;
   /** Embeds the inputs; rejects with `inputs-invalid` when they do not fit the model. */
   begin(inputs: TransformerInputs): Promise<{ state: State; context: PassContext }>;
   /** Reads the block's weights now, so that `runBlock` is compute alone. */
   loadBlock(index: number): Promise<void>;
-  /** New tensors, owned by the caller; the input is untouched. */
+  /** New tensors, owned by the caller; the input is untouched. A stream that the block does not update is returned as it came. */
   runBlock(index: number, state: State, context: PassContext): Promise<State>;
-  /**
-   * One step of a route: new tensors, owned by the caller; the input is untouched. Without text, only what the image
-   * stream needs is computed, and the text is returned as it came.
-   */
-  runStep(step: RouteStep, state: State, context: PassContext, withText?: boolean): Promise<State>;
+  /** One step of a route: new tensors, owned by the caller; the input is untouched. Streams that are not wanted are returned as they came. */
+  runStep(step: RouteStep, state: State, context: PassContext, wanted?: WantedStreams): Promise<State>;
   /** The block's weights as tensors of the caller's own: [in, out] matrices and vectors, by name without the block's prefix. */
   readBlock(index: number): Promise<WeightSet>;
-  /** A block with the weights given, differentiable in them and in the state. Call inside tf.tidy or a gradient. */
-  applyBlock(weights: WeightSet, state: State, context: PassContext, withText: boolean): State;
+  /** Block `index` with the weights given, differentiable in them and in the state. Call inside tf.tidy or a gradient. */
+  applyBlock(index: number, weights: WeightSet, state: State, context: PassContext, wanted: WantedStreams): State;
   /** Output tokens [B, Ni, p²·out], owned by the caller; differentiable in the state. */
   project(state: State, context: PassContext): tf.Tensor3D;
   disposeContext(context: PassContext): void;
-  /** Output tokens [B, Ni, p²·out] along `route`, by default every block. Text that no later block reads is not computed. */
+  /** Output tokens [B, Ni, p²·out] along `route`, by default every block. Streams that no later block reads are not computed. */
   forward(inputs: TransformerInputs, route?: Route): Promise<Float32Array>;
   dispose(): void;
 }

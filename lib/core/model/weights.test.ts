@@ -5,8 +5,8 @@ import { type TensorToWrite, writeSafetensors } from '../checkpoint/write.ts';
 import { ContiguaError } from '../errors.ts';
 import { fromFloat32 } from '../tensor/float.ts';
 import { startTestEngine } from '../tensor/test-engines.ts';
-import { goldenQ1 } from './golden-fill.ts';
 import { openTransformer } from './open.ts';
+import { goldenQ1 } from './qwen-image/goldens.ts';
 
 beforeAll(() => startTestEngine('cpu'));
 

@@ -1,80 +1,12 @@
 /**
- * Weights on the engine: checked against the config before anything runs, checked finite when first read, turned to
- * [in, out], and kept or let go by block so that a model far larger than memory still runs.
+ * Weights on the engine: checked finite when they are first read, turned to [in, out], and kept or dropped by block, so that a
+ * model far larger than memory still runs. check-weights.ts has compared names and shapes with the config before.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Checkpoint } from '../checkpoint/types.ts';
 import { ContiguaError } from '../errors.ts';
-import { isFloatDType } from '../tensor/float.ts';
-import type { ModelConfig } from './config.ts';
-import { type ExpectedTensor, expectedTensors } from './cost.ts';
+import type { Architecture } from './architecture.ts';
 import type { LinearWeights } from './layers.ts';
-
-/** Every expected tensor is there with its shape and a float dtype, and no block is left over. */
-export function checkWeights(checkpoint: Checkpoint, config: ModelConfig): void {
-  const file = checkpoint.files.map((f) => f.path).join(', ');
-  const expected = expectedTensors(config);
-  const missing = expected.filter(({ name }) => !checkpoint.tensors.has(name));
-  const [first] = missing;
-  if (first) {
-    throw new ContiguaError('weight-missing', 'A weight is missing', {
-      file,
-      tensor: first.name,
-      found: missing.length > 1 ? `${missing.length} of ${expected.length} tensors missing` : 'no such tensor',
-      expected: `[${first.shape.join(', ')}]`,
-      hint: 'Config and weights belong to different models, or the checkpoint is incomplete.',
-    });
-  }
-  for (const { name, shape } of expected) {
-    const info = checkpoint.tensors.get(name);
-    if (!info) continue;
-    if (info.shape.join() !== shape.join()) {
-      throw new ContiguaError('weight-misshapen', 'A weight has the wrong shape', {
-        file: info.file,
-        tensor: name,
-        found: `[${info.shape.join(', ')}]`,
-        expected: `[${shape.join(', ')}] by config.json`,
-        hint: 'Config and weights belong to different models.',
-      });
-    }
-    if (!isFloatDType(info.dtype)) {
-      throw new ContiguaError('checkpoint-unsupported', 'A weight is stored in a type that is not supported', {
-        file: info.file,
-        tensor: name,
-        found: info.dtype,
-        expected: 'BF16, F16, F32, F64 or plain F8_E4M3',
-        hint: 'Convert the checkpoint to BF16 first.',
-      });
-    }
-  }
-  refuseLeftovers(checkpoint, config, expected);
-}
-
-/** Tensors that would change the result if they were honoured; others are ignored, as diffusers ignores them. */
-function refuseLeftovers(checkpoint: Checkpoint, config: ModelConfig, expected: readonly ExpectedTensor[]): void {
-  const known = new Set(expected.map(({ name }) => name));
-  for (const { name, file } of checkpoint.tensors.values()) {
-    if (known.has(name)) continue;
-    const block = /^transformer_blocks\.(\d+)\./.exec(name)?.[1];
-    if (block !== undefined && Number(block) >= config.numBlocks) {
-      throw new ContiguaError('weight-misshapen', 'The checkpoint has more blocks than its config.json', {
-        file,
-        tensor: name,
-        found: `block ${block}`,
-        expected: `blocks 0 to ${config.numBlocks - 1} (num_layers = ${config.numBlocks})`,
-        hint: 'Config and weights belong to different models.',
-      });
-    }
-    if (/(^|\.)(scaled_fp8|scale_weight|weight_scale)$/.test(name)) {
-      throw new ContiguaError('checkpoint-unsupported', 'Scaled 8-bit weights are not supported', {
-        file,
-        tensor: name,
-        expected: 'BF16, F16, F32, or F8_E4M3 without scales',
-        hint: 'Use the BF16 version of the model.',
-      });
-    }
-  }
-}
 
 /** Tensors of one block or of the globals, by name without the block's prefix. Owns them; a set of a gradient's own tensors is left to it. */
 export class WeightSet {
@@ -118,7 +50,7 @@ export class WeightSet {
  * read when needed and let go for the next one. The globals always stay.
  */
 export class WeightStore {
-  readonly #expected: readonly ExpectedTensor[];
+  readonly #architecture: Architecture;
   readonly #resident = new Map<number | null, WeightSet>();
   readonly #residentBlocks: number;
   readonly #checkedFinite = new Set<string>();
@@ -126,14 +58,17 @@ export class WeightStore {
 
   constructor(
     readonly checkpoint: Checkpoint,
-    config: ModelConfig,
+    architecture: Architecture,
     residentBytes: number,
   ) {
-    this.#expected = expectedTensors(config);
-    const blockBytes = this.#expected
-      .filter(({ block }) => block === 0)
-      .reduce((sum, { shape }) => sum + 4 * shape.reduce((product, n) => product * n, 1), 0);
-    this.#residentBlocks = Math.min(config.numBlocks, Math.floor(residentBytes / blockBytes));
+    this.#architecture = architecture;
+    let bytes = 0;
+    // Blocks may differ in size.
+    const overflow = architecture.blocks.findIndex(({ parameters }) => {
+      bytes += 4 * parameters;
+      return bytes > residentBytes;
+    });
+    this.#residentBlocks = overflow < 0 ? architecture.blocks.length : overflow;
   }
 
   globals(): Promise<WeightSet> {
@@ -167,9 +102,11 @@ export class WeightStore {
   }
 
   async #read(block: number | null): Promise<WeightSet> {
-    const names = this.#expected.filter((tensor) => tensor.block === block).map(({ name }) => name);
-    if (names.length === 0) throw new RangeError(`No block ${block}`);
-    const prefix = block === null ? '' : `transformer_blocks.${block}.`;
+    const { blocks, globals } = this.#architecture;
+    const spec = block === null ? { prefix: '', tensors: globals } : blocks[block];
+    if (!spec) throw new RangeError(`No block ${block}`);
+    const { prefix, tensors } = spec;
+    const names = tensors.map(({ name }) => `${prefix}${name}`);
     const weights = new WeightSet();
     try {
       for await (const { info, values } of this.checkpoint.readEach(names)) {

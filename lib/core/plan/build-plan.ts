@@ -10,6 +10,7 @@ import {
   formatIntervalKey,
   intervalSetOf,
   removedCount,
+  sumOverRemoved,
 } from '../interval/index.ts';
 import type { AnalysisReport } from '../report/index.ts';
 import { blockMapOf } from './block-map.ts';
@@ -24,9 +25,18 @@ export interface PlannedModel {
   readonly className: string;
   readonly family: string;
   readonly numBlocks: number;
+  /** First blocks of every stack but the first. */
+  readonly seams: readonly number[];
   readonly width: number;
-  readonly blockParameters: number;
+  /** One per block. */
+  readonly blocks: readonly PlannedBlock[];
   readonly globalParameters: number;
+}
+
+export interface PlannedBlock {
+  readonly parameters: number;
+  /** Streams whose state it changes. */
+  readonly updates: readonly string[];
 }
 
 export interface PlanChoice {
@@ -56,7 +66,7 @@ export function assertReportFits(
 
 export function buildPlan({ model, report, intervals, replacement, detection, createdAt }: PlanChoice): Plan {
   if (report !== null) assertReportFits(report, model);
-  const set = intervalSetOf(intervals, model.numBlocks, 'the chosen intervals');
+  const set = intervalSetOf(intervals, model, 'the chosen intervals');
   const removed = removedCount(set);
   return {
     $schema: PLAN_SCHEMA_ID,
@@ -69,6 +79,7 @@ export function buildPlan({ model, report, intervals, replacement, detection, cr
       className: model.className,
       family: model.family,
       numBlocks: model.numBlocks,
+      ...(model.seams.length > 0 ? { seams: model.seams } : {}),
     },
     replacement,
     intervals: set.map(({ first, last }) => ({
@@ -78,7 +89,7 @@ export function buildPlan({ model, report, intervals, replacement, detection, cr
       removedError: report?.damage.find((d) => d.first === first && d.last === last)?.removedError ?? null,
     })),
     blocks: { before: model.numBlocks, after: model.numBlocks - removed },
-    parameters: parameterCost(model, removed, replacement),
+    parameters: parameterCost(model, set, replacement),
     blockMap: blockMapOf(model.numBlocks, set),
     calibration: report?.calibration ?? null,
     settings: report === null ? null : { ...detection, ...report.settings },
@@ -89,7 +100,7 @@ export function buildPlan({ model, report, intervals, replacement, detection, cr
  * What a run's plan becomes when some of its students are plugged in: their intervals alone, as the teacher's blocks are
  * back in all others. Throws `plan-invalid` for an interval that the plan has not.
  */
-export function pluggedPlan(plan: Plan, plugged: readonly BlockInterval[], blockParameters: number): Plan {
+export function pluggedPlan(plan: Plan, plugged: readonly BlockInterval[], blockParameters: readonly number[]): Plan {
   for (const interval of plugged) {
     if (containsInterval(plan.intervals, interval)) continue;
     throw new ContiguaError('plan-invalid', 'The plan has no such interval', {
@@ -98,7 +109,7 @@ export function pluggedPlan(plan: Plan, plugged: readonly BlockInterval[], block
     });
   }
   const { numBlocks } = plan.model;
-  const set = intervalSetOf(plugged, numBlocks, 'the plugged students');
+  const set = intervalSetOf(plugged, plan.model, 'the plugged students');
   const removed = removedCount(set);
   const { createdAt: _, ...rest } = plan;
   return {
@@ -107,7 +118,10 @@ export function pluggedPlan(plan: Plan, plugged: readonly BlockInterval[], block
     replacement: 'students',
     intervals: plan.intervals.filter((interval) => containsInterval(set, interval)),
     blocks: { before: numBlocks, after: numBlocks - removed },
-    parameters: { before: plan.parameters.before, after: plan.parameters.before - removed * blockParameters },
+    parameters: {
+      before: plan.parameters.before,
+      after: plan.parameters.before - sumOverRemoved(set, blockParameters),
+    },
     blockMap: blockMapOf(numBlocks, set),
   };
 }

@@ -1,7 +1,7 @@
 /** Against the published sizes of Qwen-Image and its operation counts (linear layers counted with torch's FlopCounter). */
 import { describe, expect, it } from 'vitest';
 import { NO_INTERVALS, parseLayerIndex } from '../interval/index.ts';
-import { countParameters, parseModelConfig } from '../model/config-index.ts';
+import { architectureOf, countParameters, parseModelConfig } from '../model/config-index.ts';
 import { type CostedModel, planCost } from './cost.ts';
 
 const CONFIG = {
@@ -21,11 +21,10 @@ const ONE_FORWARD = { steps: 1, forwardsPerStep: 1 };
 
 function qwenImage(tokensPerForward: CostedModel['tokensPerForward']): CostedModel {
   const config = parseModelConfig(JSON.stringify(CONFIG), 'config.json');
-  const { perBlock, globals, total } = countParameters(config);
+  const { globals, total } = countParameters(config);
   return {
-    numBlocks: config.numBlocks,
     width: config.width,
-    blockParameters: perBlock,
+    blocks: architectureOf(config).blocks,
     globalParameters: globals,
     sizeBytes: 2 * total,
     tokensPerForward,
@@ -33,7 +32,8 @@ function qwenImage(tokensPerForward: CostedModel['tokensPerForward']): CostedMod
   };
 }
 const model = qwenImage({ image: 4096, text: 128 });
-const costOf = (intervals: string) => planCost(model, parseLayerIndex(intervals, 60, 'test'), 'removed', ONE_FORWARD);
+const costOf = (intervals: string) =>
+  planCost(model, parseLayerIndex(intervals, { numBlocks: 60 }, 'test'), 'removed', ONE_FORWARD);
 
 describe('planCost', () => {
   it('counts the 20,430,401,088 parameters of Qwen-Image, 40.86 GB in bfloat16', () => {
@@ -80,7 +80,7 @@ describe('planCost', () => {
   });
 
   it('adds the probes where they stand in, and tells them apart', () => {
-    const set = parseLayerIndex('[[3,5]]', 60, 'test');
+    const set = parseLayerIndex('[[3,5]]', { numBlocks: 60 }, 'test');
     const removed = planCost(model, set, 'removed', ONE_FORWARD);
     const probed = planCost(model, set, 'probes', ONE_FORWARD);
     expect(probed.probes.count).toBe(4);

@@ -2,14 +2,14 @@
  * What a choice of intervals saves: blocks, parameters, file size and operations, from the model's config alone. Where
  * probes stand in for blocks they are counted, and also told apart. Forward time is measured, never computed.
  */
-import { type IntervalSet, removedCount } from '../interval/index.ts';
-import { countFlops, type ForwardTokens, parseModelConfig } from '../model/config-index.ts';
+import { type IntervalSet, removedBlocks, sumOverRemoved } from '../interval/index.ts';
+import { countFlops, parseModelConfig, type StreamTokens } from '../model/config-index.ts';
 import type { BeforeAfter, PlanReplacement } from './plan.ts';
 
 interface ParameterFacts {
-  readonly numBlocks: number;
   readonly width: number;
-  readonly blockParameters: number;
+  /** One per block. */
+  readonly blocks: readonly { readonly parameters: number; readonly updates: readonly string[] }[];
   readonly globalParameters: number;
 }
 
@@ -17,7 +17,7 @@ interface ParameterFacts {
 export interface CostedModel extends ParameterFacts {
   /** Of all files as stored. */
   readonly sizeBytes: number;
-  readonly tokensPerForward: ForwardTokens;
+  readonly tokensPerForward: StreamTokens;
   /** config.json */
   readonly config: Readonly<Record<string, unknown>>;
 }
@@ -47,23 +47,26 @@ export function planCost(
   replacement: PlanReplacement,
   { steps, forwardsPerStep }: ImageRun,
 ): PlanCost {
-  const { numBlocks, width: D, tokensPerForward: tokens } = model;
-  const removed = removedCount(intervals);
-  const probed = replacement === 'probes' ? removed : 0;
+  const { blocks, width: D, tokensPerForward: tokens } = model;
+  const removed = removedBlocks(intervals);
+  const probed = replacement === 'probes' ? removed.flatMap((index) => blocks[index]?.updates ?? []) : [];
   const probes = {
-    count: 2 * probed,
-    parameters: probeParameters(D, removed, replacement),
-    flopsPerForward: 2 * D * D * (tokens.image + tokens.text) * probed,
+    count: probed.length,
+    parameters: probed.length * (D * D + D),
+    flopsPerForward: probed.reduce(
+      (sum, stream) => sum + 2 * D * D * (stream === 'text' ? tokens.text : tokens.image),
+      0,
+    ),
   };
-  const parameters = parameterCost(model, removed, replacement);
   const flops = countFlops(parseModelConfig(JSON.stringify(model.config), 'config.json'), tokens);
   const flopsPerForward = {
     before: flops.total,
-    after: flops.total - removed * flops.perBlock + probes.flopsPerForward,
+    after: flops.total - sumOverRemoved(intervals, flops.blocks) + probes.flopsPerForward,
   };
+  const parameters = parameterCost(model, intervals, replacement);
   const forwards = steps * forwardsPerStep;
   return {
-    blocks: { before: numBlocks, after: numBlocks - removed },
+    blocks: { before: blocks.length, after: blocks.length - removed.length },
     parameters,
     sizeBytes: {
       before: model.sizeBytes,
@@ -75,16 +78,15 @@ export function planCost(
   };
 }
 
-/** A removed block has a probe per stream, each a matrix and a bias. */
+/** A removed block has a probe, a matrix and a bias, per stream that it updates. */
 export function parameterCost(
-  { numBlocks, width: D, blockParameters, globalParameters }: ParameterFacts,
-  removed: number,
+  { width: D, blocks, globalParameters }: ParameterFacts,
+  intervals: IntervalSet,
   replacement: PlanReplacement,
 ): BeforeAfter {
-  const before = globalParameters + numBlocks * blockParameters;
-  return { before, after: before - removed * blockParameters + probeParameters(D, removed, replacement) };
-}
-
-function probeParameters(D: number, removed: number, replacement: PlanReplacement): number {
-  return replacement === 'probes' ? 2 * removed * (D * D + D) : 0;
+  const parameters = blocks.map((block) => block.parameters);
+  const before = globalParameters + parameters.reduce((sum, n) => sum + n, 0);
+  const probes =
+    replacement === 'probes' ? removedBlocks(intervals).flatMap((index) => blocks[index]?.updates ?? []).length : 0;
+  return { before, after: before - sumOverRemoved(intervals, parameters) + probes * (D * D + D) };
 }

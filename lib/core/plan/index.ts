@@ -5,6 +5,7 @@ export {
   buildPlan,
   formatPlan,
   type PlanChoice,
+  type PlannedBlock,
   type PlannedModel,
   pluggedPlan,
 } from './build-plan.ts';

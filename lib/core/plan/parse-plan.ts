@@ -30,7 +30,7 @@ export function parsePlan(text: string, file: string): Plan {
       hint: HINT,
     });
   }
-  const set = intervalSetOf(plan.intervals, numBlocks, file);
+  const set = intervalSetOf(plan.intervals, plan.model, file);
   plan.intervals.forEach(({ first, last }, i) => {
     if (first === set[i]?.first) return;
     throw inconsistent(file, `intervals[${i}]`, `[${first},${last}]`, 'intervals in order of depth');

@@ -39,8 +39,9 @@ const model = {
   className: 'QwenImageTransformer2DModel',
   family: 'qwen-image',
   numBlocks: BLOCKS,
+  seams: [],
   width: 64,
-  blockParameters: 1000,
+  blocks: Array.from({ length: BLOCKS }, () => ({ parameters: 1000, updates: ['image', 'text'] })),
   globalParameters: 500,
 };
 const tokens = { image: 16, text: 8 };
@@ -150,8 +151,11 @@ describe('buildPlan', () => {
   });
 });
 
+/** Parameters of each block. */
+const SIZES = model.blocks.map(({ parameters }) => parameters);
+
 describe('pluggedPlan', () => {
-  const plugged = pluggedPlan({ ...plan, createdAt: '2026-11-23T04:00:00Z' }, [{ first: 4, last: 5 }], 1000);
+  const plugged = pluggedPlan({ ...plan, createdAt: '2026-11-23T04:00:00Z' }, [{ first: 4, last: 5 }], SIZES);
 
   it('keeps the plugged intervals with their figures, and gives the other blocks back', () => {
     expect(plugged.replacement).toBe('students');
@@ -165,13 +169,13 @@ describe('pluggedPlan', () => {
 
   it('is a plan that reads back, and the whole model where nothing is plugged in', () => {
     expect(parsePlan(formatPlan(plugged), 'plan.json')).toEqual(plugged);
-    const nothing = pluggedPlan(plan, [], 1000);
+    const nothing = pluggedPlan(plan, [], SIZES);
     expect(nothing.blocks.after).toBe(6);
     expect(parsePlan(formatPlan(nothing), 'plan.json')).toEqual(nothing);
   });
 
   it('refuses a student for an interval that the plan has not', () => {
-    const error = refusalOf(() => pluggedPlan(plan, [{ first: 1, last: 2 }], 1000));
+    const error = refusalOf(() => pluggedPlan(plan, [{ first: 1, last: 2 }], SIZES));
     expect(error.code).toBe('plan-invalid');
     expect(error.message).toMatch(/found 1-2; expected 1-3, 4-5/);
   });

@@ -54,6 +54,8 @@ export interface Plan {
     readonly className: string;
     readonly family: string;
     readonly numBlocks: number;
+    /** First blocks of every stack but the first; left out where all blocks are one stack. */
+    readonly seams?: readonly number[];
   };
   readonly replacement: PlanReplacement;
   /** In order of depth, disjoint. */

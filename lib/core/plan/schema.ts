@@ -68,6 +68,7 @@ export const planSchema = z.object({
     className: told(z.string(), '`_class_name` of the diffusers config.'),
     family: z.string(),
     numBlocks: z.int().check(z.minimum(1)),
+    seams: z.optional(told(z.array(block), 'First blocks of every stack but the first; no interval crosses one.')),
   }),
   replacement: told(
     z.enum(['removed', 'probes', 'students']),

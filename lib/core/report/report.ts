@@ -66,6 +66,8 @@ export interface AnalysisReport {
     readonly fingerprint: string;
     readonly family: string;
     readonly numBlocks: number;
+    /** First blocks of every stack but the first; left out where all blocks are one stack. */
+    readonly seams?: readonly number[];
   };
   readonly calibration: CalibrationFacts;
   readonly settings: { readonly ridge: number; readonly heldOutShare: number };

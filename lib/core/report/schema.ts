@@ -60,6 +60,7 @@ export const reportSchema = z.object({
     fingerprint: z.string(),
     family: z.string(),
     numBlocks: z.int().check(z.minimum(1)),
+    seams: z.optional(z.array(whole)),
   }),
   calibration: calibrationSchema,
   settings: z.object({ ridge: z.number(), heldOutShare: z.number() }),

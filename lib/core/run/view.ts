@@ -80,9 +80,11 @@ export interface SubsetView {
 
 /** What the cost of any choice of students follows from. FLOPs are `countFlops`'s, of one forward of one sample. */
 export interface ModelCosts {
-  readonly blockParameters: number;
+  /** One per block. */
+  readonly blockParameters: readonly number[];
   readonly flopsPerForward: number;
-  readonly flopsPerBlock: number;
+  /** One per block. */
+  readonly flopsPerBlock: readonly number[];
 }
 
 export interface RunView {
@@ -95,6 +97,8 @@ export interface RunView {
     readonly name: string;
     readonly fingerprint: string;
     readonly numBlocks: number;
+    /** First blocks of every stack but the first; left out where all blocks are one stack. */
+    readonly seams?: readonly number[];
     readonly parameters: number;
     readonly costs: ModelCosts;
     /** It has the sample's grammar: pictures and the checker's facts are to be had. */

@@ -27,10 +27,11 @@ function modelOf(velocity: (x: number, sample: number, inputs: TransformerInputs
       headDim: 8,
       textDim: 2,
       inChannels: FEATURES,
-      outChannels: 1,
-      patchSize: 2,
-      ropeAxes: [2, 2, 4],
+      outputFeatures: FEATURES,
       raw: {},
+    },
+    get architecture() {
+      return unused();
     },
     begin: unused,
     loadBlock: unused,
@@ -56,8 +57,12 @@ function request(changes: Partial<PictureRequest> = {}): PictureRequest {
     steps: 5,
     guidance: 2,
     seed: 11,
-    conditional: { embeddings: Float32Array.of(1, 2, 3, 4), mask: Uint8Array.of(1, 1) },
-    unconditional: { embeddings: Float32Array.of(5, 6, 0, 0), mask: Uint8Array.of(1, 0) },
+    conditional: { embeddings: Float32Array.of(1, 2, 3, 4), mask: Uint8Array.of(1, 1), pooled: Float32Array.of(0, 0) },
+    unconditional: {
+      embeddings: Float32Array.of(5, 6, 0, 0),
+      mask: Uint8Array.of(1, 0),
+      pooled: Float32Array.of(0, 0),
+    },
     imageShapes: [[1, 2, 3]],
     ...changes,
   };

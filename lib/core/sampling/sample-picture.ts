@@ -5,6 +5,7 @@
  * whatever the route through the blocks, so that a pruned model's picture can stand beside the whole model's.
  */
 import { ContiguaError } from '../errors.ts';
+import { completeInputs, embedsGuidance } from '../model/inputs.ts';
 import type { Route } from '../model/route.ts';
 import type { Transformer, TransformerInputs } from '../model/transformer.ts';
 import { pause } from '../pause.ts';
@@ -17,15 +18,20 @@ export interface TextCondition {
   readonly embeddings: Float32Array;
   /** [Nt], 1 = valid. */
   readonly mask: Uint8Array;
+  /** Pooled text, for families that take it. */
+  readonly pooled: Float32Array;
 }
 
 export interface SamplingRequest {
   readonly scheduler: SchedulerConfig;
   readonly steps: number;
-  /** 1 switches guidance off and needs no `unconditional`. */
+  /**
+   * Classifier-free guidance with a second pass, which 1 switches off; the scale as an input where the model embeds it
+   * (FLUX.1-dev), with one pass.
+   */
   readonly guidance: number;
   readonly unconditional: TextCondition;
-  readonly imageShapes: TransformerInputs['imageShapes'];
+  readonly imageShapes: NonNullable<TransformerInputs['imageShapes']>;
   /** Blocks and probes to go through; by default every block. */
   readonly route?: Route;
   readonly signal?: AbortSignal;
@@ -53,10 +59,10 @@ export async function samplePictures(
   prompts: readonly SeededPrompt[],
   request: SamplingRequest,
 ): Promise<Float32Array[]> {
-  const { inChannels, outChannels, patchSize } = transformer.config;
-  if (outChannels * patchSize ** 2 !== inChannels) {
+  const { inChannels, outputFeatures } = transformer.config;
+  if (outputFeatures !== inChannels) {
     throw new ContiguaError('inputs-invalid', 'This model does not draw what it reads', {
-      found: `${inChannels} features in, ${outChannels * patchSize ** 2} out`,
+      found: `${inChannels} features in, ${outputFeatures} out`,
       expected: 'as many features out as in',
     });
   }
@@ -100,13 +106,13 @@ async function guidedVelocities(
   imageTokens: number,
   sigma: number,
 ): Promise<Float32Array> {
-  const guided = guidance !== 1;
+  const guided = guidance !== 1 && !embedsGuidance(transformer.config);
   const conditions = [
     ...prompts.map(({ conditional }) => conditional),
     ...(guided ? prompts.map(() => unconditional) : []),
   ];
   const batch = conditions.length;
-  const velocities = await transformer.forward(
+  const inputs = completeInputs(
     {
       hiddenStates: joined(guided ? [...pictures, ...pictures] : pictures),
       imageTokens,
@@ -117,8 +123,10 @@ async function guidedVelocities(
       imageShapes,
       batch,
     },
-    route,
+    transformer.config,
+    { pooled: () => joined(conditions.map(({ pooled }) => pooled)), guidance },
   );
+  const velocities = await transformer.forward(inputs, route);
   if (!guided) return velocities;
   const half = velocities.length / 2;
   const features = half / (imageTokens * prompts.length);

@@ -16,11 +16,13 @@ import {
   VOCABULARY,
 } from './vocabulary.ts';
 
-/** What the bundled text encoder is: a table with a row per word. */
+/** What a bundled text encoder is: a table with a row per word, and for models without text positions one with a row per place. */
 export interface SampleAssets {
   readonly vocabulary: readonly string[];
   /** [vocabulary, textDim] */
   readonly embeddings: Float32Array;
+  /** [13, textDim], added to the words' rows, or null. */
+  readonly positions: Float32Array | null;
   readonly textDim: number;
 }
 
@@ -65,14 +67,22 @@ function tokenOf(word: string): number {
   return token;
 }
 
-/** Rows of the embedding table for a caption's ids: [13, textDim]. */
-export function embedCaption(assets: SampleAssets, caption: EncodedCaption): Float32Array {
-  const { textDim } = assets;
+/** Text states of a caption: [13, textDim]. */
+export function embedCaption({ textDim, embeddings, positions }: SampleAssets, caption: EncodedCaption): Float32Array {
   const states = new Float32Array(caption.ids.length * textDim);
   caption.ids.forEach((id, token) => {
-    states.set(assets.embeddings.subarray(id * textDim, (id + 1) * textDim), token * textDim);
+    states.set(embeddings.subarray(id * textDim, (id + 1) * textDim), token * textDim);
   });
-  return states;
+  return positions ? states.map((value, i) => value + positions[i]!) : states;
+}
+
+/** Mean of the words' rows over the valid tokens [textDim]: what stands in for a pooled prompt. */
+export function pooledCaption({ textDim, embeddings }: SampleAssets, { ids, valid }: EncodedCaption): Float32Array {
+  return Float32Array.from({ length: textDim }, (_, feature) => {
+    let sum = 0;
+    for (let token = 0; token < valid; token++) sum += embeddings[ids[token]! * textDim + feature]!;
+    return sum / valid;
+  });
 }
 
 /** Whether a vocabulary is this grammar's, so that prompts, preview and checker mean something for its model. */

@@ -1,6 +1,6 @@
 /** The sample model's grammar: scenes, captions, prompts, pictures and the checker that reads them back. */
 export type { EncodedCaption, SampleAssets } from './caption.ts';
-export { captionOf, captionWords, embedCaption, encodeWords, isShapesVocabulary } from './caption.ts';
+export { captionOf, captionWords, embedCaption, encodeWords, isShapesVocabulary, pooledCaption } from './caption.ts';
 export type { FactVerdict, PictureReading } from './check.ts';
 export { checkPicture, readPicture } from './check.ts';
 export type { ParsedPrompt } from './prompt.ts';
@@ -12,6 +12,7 @@ export {
   BACKGROUNDS,
   CAPTION_TOKENS,
   COLOURS,
+  PATCH_SIZE,
   PICTURE_SIZE,
   POSITIONS,
   SHAPES,

@@ -40,8 +40,8 @@ beforeEach(async () => {
   backend = new MemoryBackend();
   backend.teacher = `${pathToFileURL(folder).href}/`;
   const { summary } = await openModel({ kind: 'url', url: backend.teacher, name: 'tiny' }, nodeFiles);
-  const { globalParameters, blockParameters, numBlocks, parameters, fingerprint } = summary;
-  const model = { ...summary, globalParameters, blockParameters };
+  const { numBlocks, parameters, fingerprint } = summary;
+  const model = summary;
   backend.view = exampleView({
     name: 'Nacht / 1',
     model: { ...exampleView().model, name: 'tiny', fingerprint, numBlocks, parameters },

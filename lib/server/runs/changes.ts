@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { ContiguaError } from '../../core/errors.ts';
-import { type BlockInterval, intervalSetOf, removedCount } from '../../core/interval/index.ts';
+import { type BlockInterval, intervalSetOf, removedCount, sumOverRemoved } from '../../core/interval/index.ts';
 import { assertPlanFits, blockMapOf, type Plan } from '../../core/plan/index.ts';
 import type { RunSettings } from '../../core/run/index.ts';
 import type { RunRequest, ServerModel } from '../backend.ts';
@@ -41,8 +41,7 @@ export async function createRun(
     throw new ContiguaError('plan-invalid', 'The plan names no interval', { hint: 'Choose at least one.' });
   }
   const id = newRunId();
-  const { fingerprint, numBlocks, parameters, costs, drawable } = model;
-  const facts = { name: model.name, fingerprint, numBlocks, parameters, costs, drawable };
+  const { id: _, tokensPerForward: __, ...facts } = model;
   await db.transaction(async (transaction) => {
     await transaction.change(
       `insert into contigua.runs (id, name, model_id, model, plan, settings, state)
@@ -231,9 +230,9 @@ export async function addInterval(context: RunContext, runId: string, interval: 
 }
 
 /** Not measured for the new interval: its similarity and damage belong to an analysis that is not at hand. */
-function withInterval(plan: Plan, blockParameters: number, { first, last }: BlockInterval): Plan {
+function withInterval(plan: Plan, blockParameters: readonly number[], { first, last }: BlockInterval): Plan {
   const { numBlocks } = plan.model;
-  const set = intervalSetOf([...plan.intervals, { first, last }], numBlocks, 'the new interval');
+  const set = intervalSetOf([...plan.intervals, { first, last }], plan.model, 'the new interval');
   const intervals = [...plan.intervals, { first, last, cka: null, removedError: null }].sort(
     (a, b) => a.first - b.first,
   );
@@ -241,7 +240,10 @@ function withInterval(plan: Plan, blockParameters: number, { first, last }: Bloc
     ...plan,
     intervals,
     blocks: { before: numBlocks, after: numBlocks - removedCount(set) },
-    parameters: { before: plan.parameters.before, after: plan.parameters.after - (last - first) * blockParameters },
+    parameters: {
+      before: plan.parameters.before,
+      after: plan.parameters.after - sumOverRemoved([{ first, last }], blockParameters),
+    },
     blockMap: blockMapOf(numBlocks, set),
   };
 }

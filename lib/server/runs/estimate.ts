@@ -5,10 +5,9 @@
  */
 import { z } from 'zod';
 import { asContiguaError, ContiguaError } from '../../core/errors.ts';
-import { blockCount } from '../../core/interval/index.ts';
+import { sumOverRemoved } from '../../core/interval/index.ts';
 import type { ModelConfig } from '../../core/model/config-index.ts';
-import type { RunEstimate, RunSettings } from '../../core/run/index.ts';
-import { CAPTION_TOKENS, PICTURE_SIZE } from '../../core/shapes/index.ts';
+import type { RunEstimate } from '../../core/run/index.ts';
 import type { RunRequest, ServerModel } from '../backend.ts';
 import { firstRow, type Queryable } from '../database/database.ts';
 import type { ServerModels } from '../models.ts';
@@ -49,14 +48,14 @@ export async function estimateRun(tools: EstimateTools, request: RunRequest): Pr
   const rounds = Math.ceil(plan.intervals.length / slots);
   const distilMs = rounds * settings.distil.steps * pace.stepMs;
   const { fineTune } = settings;
-  const blocks = plan.blocks.after;
+  const { flopsPerBlock } = model.costs;
+  const flopsLeft = totalOf(flopsPerBlock) - sumOverRemoved(plan.intervals, flopsPerBlock);
   const fineTuneMs = fineTune
-    ? (fineTune.steps * fineTune.batch * (model.costs.flopsPerForward + 3 * blocks * model.costs.flopsPerBlock)) /
-      pace.flopsPerMs
+    ? (fineTune.steps * fineTune.batch * (model.costs.flopsPerForward + 3 * flopsLeft)) / pace.flopsPerMs
     : 0;
   return {
     seconds: (distilMs + fineTuneMs) / 1000,
-    memoryBytes: slots * memoryOf(model, config, settings),
+    memoryBytes: slots * memoryOf(model, config, request),
     diskBytes: diskOf(model, config, request, slots),
     basis: pace.basis,
   };
@@ -115,11 +114,19 @@ async function stepPace(tools: EstimateTools, request: RunRequest, model: Server
 /** The teacher up to the interval's end, once for all intervals where its states are kept; the student three times. */
 function flopsPerStep({ costs }: ServerModel, { plan, settings }: RunRequest): number {
   const { intervals } = plan;
-  const deepest = Math.max(...intervals.map(({ last }) => last + 1));
-  const mean = intervals.reduce((sum, { last }) => sum + last + 1, 0) / intervals.length;
-  const teacherBlocks = settings.cacheBytes > 0 ? deepest / intervals.length : mean;
+  const upTo = (block: number) => totalOf(costs.flopsPerBlock.slice(0, block + 1));
+  const deepest = Math.max(...intervals.map(({ last }) => last));
+  const teacher =
+    settings.cacheBytes > 0
+      ? upTo(deepest) / intervals.length
+      : totalOf(intervals.map(({ last }) => upTo(last))) / intervals.length;
+  const student = totalOf(intervals.map(({ first }) => costs.flopsPerBlock[first] ?? 0)) / intervals.length;
   const { batch, accumulation } = settings.distil;
-  return batch * accumulation * (teacherBlocks + 3) * costs.flopsPerBlock;
+  return batch * accumulation * (teacher + 3 * student);
+}
+
+function totalOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0);
 }
 
 const rateRow = z.object({ flops_per_ms: z.number(), engine: z.string(), device: z.string() });
@@ -156,15 +163,20 @@ async function timeable(models: EstimateTools['models']): Promise<ServerModel | 
   return small.toSorted((a, b) => b.costs.flopsPerForward - a.costs.flopsPerForward)[0] ?? null;
 }
 
-/** Of one compute process: the teacher, the student with its optimizer, and what one batch's backward needs. */
-function memoryOf(model: ServerModel, config: ModelConfig, { distil, fineTune }: RunSettings): number {
+/** Of one compute process: the teacher, the largest student with its optimizer, and what one batch's backward needs. */
+function memoryOf(model: ServerModel, config: ModelConfig, { plan, settings }: RunRequest): number {
+  const { distil, fineTune } = settings;
   const { blockParameters } = model.costs;
-  const tokens = tokensOf(model, config);
+  const largest = Math.max(...plan.intervals.map(({ first }) => blockParameters[first] ?? 0));
+  const tokens = tokensOf(model);
   const attention = config.numHeads * tokens ** 2 * 2;
   const saved = tokens * config.width * SAVED_PER_FEATURE + attention;
   const optimizer = (settings: { ema: number | null }) => STATE + 1 + (settings.ema === null ? 0 : 1);
-  const distilling = optimizer(distil) * blockParameters + distil.batch * saved;
-  const trained = fineTune?.train === 'all' ? model.parameters : config.numBlocks * blockParameters;
+  const distilling = optimizer(distil) * largest + distil.batch * saved;
+  const trained =
+    fineTune?.train === 'all'
+      ? model.parameters
+      : totalOf(plan.intervals.map(({ first }) => blockParameters[first] ?? 0));
   const tuning = fineTune ? optimizer(fineTune) * trained + fineTune.batch * saved * config.numBlocks : 0;
   return FLOAT * (model.parameters + Math.max(distilling, tuning));
 }
@@ -174,20 +186,20 @@ function diskOf(model: ServerModel, config: ModelConfig, { plan, settings }: Run
   const { blockParameters } = model.costs;
   const { distil, fineTune, cacheBytes } = settings;
   const stateCount = (one: { ema: number | null }) => STATE + (one.ema === null ? 0 : 1);
-  const students = plan.intervals.length * blockParameters;
-  const checkpoints = slots * CHECKPOINTS * stateCount(distil) * blockParameters;
-  const whole = model.parameters - plan.intervals.reduce((sum, one) => sum + blockCount(one) - 1, 0) * blockParameters;
+  const sizes = plan.intervals.map(({ first }) => blockParameters[first] ?? 0);
+  const students = totalOf(sizes);
+  const checkpoints = slots * CHECKPOINTS * stateCount(distil) * Math.max(...sizes);
+  const whole = model.parameters - sumOverRemoved(plan.intervals, blockParameters);
   const trained = fineTune?.train === 'all' ? whole : students;
   const tuned = fineTune ? trained * (1 + CHECKPOINTS * stateCount(fineTune)) : 0;
   const boundaries = new Set(plan.intervals.flatMap(({ first, last }) => [first - 1, last])).size;
   const samples = distil.steps * distil.batch * distil.accumulation + distil.heldOutSamples;
-  const states = FLOAT * samples * tokensOf(model, config) * config.width * boundaries;
+  const states = FLOAT * samples * tokensOf(model) * config.width * boundaries;
   return FLOAT * (students + Math.max(checkpoints, tuned)) + Math.min(cacheBytes, states);
 }
 
-/** Image and text tokens of a sample; for models that do not draw here, those that costs are quoted for. */
-function tokensOf({ drawable }: ServerModel, { patchSize }: ModelConfig): number {
-  return drawable ? (PICTURE_SIZE / patchSize) ** 2 + CAPTION_TOKENS : 64 * 64 + 512;
+function tokensOf({ tokensPerForward: { image, text } }: ServerModel): number {
+  return image + text;
 }
 
 function round(value: number): string {

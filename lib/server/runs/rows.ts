@@ -77,14 +77,28 @@ export const jobRow = z
   );
 export type JobRow = z.infer<typeof jobRow>;
 
-const runModel = z.object({
-  name: z.string(),
-  fingerprint: z.string(),
-  numBlocks: z.int(),
-  parameters: z.number(),
-  costs: z.object({ blockParameters: z.number(), flopsPerForward: z.number(), flopsPerBlock: z.number() }),
-  drawable: z.boolean(),
-});
+/** One number per block; a run of version 0.1 stored one for all. */
+const perBlock = z.union([z.number(), z.array(z.number())]);
+
+const runModel = z
+  .object({
+    name: z.string(),
+    fingerprint: z.string(),
+    numBlocks: z.int(),
+    seams: z.array(z.int()).optional(),
+    parameters: z.number(),
+    costs: z.object({ blockParameters: perBlock, flopsPerForward: z.number(), flopsPerBlock: perBlock }),
+    drawable: z.boolean(),
+  })
+  .transform(({ costs, ...model }) => {
+    const spread = (value: z.infer<typeof perBlock>) =>
+      typeof value === 'number' ? new Array<number>(model.numBlocks).fill(value) : value;
+    const { blockParameters, flopsPerForward, flopsPerBlock } = costs;
+    return {
+      ...model,
+      costs: { blockParameters: spread(blockParameters), flopsPerForward, flopsPerBlock: spread(flopsPerBlock) },
+    };
+  });
 
 export const runRow = z
   .object({

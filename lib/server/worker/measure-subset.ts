@@ -1,6 +1,7 @@
 /** Measures what a choice of students gives: pictures and facts where the model draws, output error and time always. */
 import type { SubsetMeasurement } from '../../../workers/protocol.ts';
 import { ContiguaError } from '../../core/errors.ts';
+import { removedCount, sumOverRemoved } from '../../core/interval/index.ts';
 import type { SubsetView } from '../../core/run/index.ts';
 import { outlast } from '../outlast.ts';
 import type { JobRow, SubsetChoice } from '../runs/rows.ts';
@@ -50,17 +51,20 @@ export async function measureSubset(taken: TakenJob, tools: AttemptTools, end: A
 function viewOf(
   { plugged, fineTuned }: SubsetChoice,
   jobs: readonly JobRow[],
-  model: { readonly numBlocks: number; readonly parameters: number; readonly blockParameters: number },
+  model: {
+    readonly numBlocks: number;
+    readonly parameters: number;
+    readonly blocks: readonly { readonly parameters: number }[];
+  },
   { facts, outputError, timing, drawings }: SubsetMeasurement,
 ): SubsetView {
-  const removed = jobs
-    .filter(({ key }) => plugged.includes(key))
-    .reduce((sum, { interval }) => sum + (interval ? interval.last - interval.first : 0), 0);
+  const intervals = jobs.flatMap(({ key, interval }) => (interval && plugged.includes(key) ? [interval] : []));
+  const blockParameters = model.blocks.map(({ parameters }) => parameters);
   return {
     plugged,
     fineTuned,
-    parameters: model.parameters - removed * model.blockParameters,
-    blocks: model.numBlocks - removed,
+    parameters: model.parameters - sumOverRemoved(intervals, blockParameters),
+    blocks: model.numBlocks - removedCount(intervals),
     facts,
     outputError,
     wholeMs: timing.wholeMs,

@@ -3,8 +3,8 @@
  * which a student replaces blocks 1 and 2, and numbered batches with padded text. Both sides fill by hash, so the files
  * hold results alone.
  */
-import { parseModelConfig } from '../../model/config.ts';
-import { type GoldenCase, goldenCheckpoint, goldenQ1, goldenValue } from '../../model/golden-fill.ts';
+import { type GoldenModel, goldenModel, goldenValue } from '../../model/golden-fill.ts';
+import { goldenQ1 } from '../../model/qwen-image/goldens.ts';
 import type { TransformerInputs } from '../../model/transformer.ts';
 
 const BLOCKS = 4;
@@ -23,12 +23,8 @@ const VALID_TEXT_TOKENS = [5, 8, 3, 7];
 export const GOLDEN_INTERVAL = { first: 1, last: 2 } as const;
 
 /** The four-block teacher, with batch 0. */
-export function goldenDistil(): GoldenCase {
-  const config = parseModelConfig(
-    JSON.stringify({ ...goldenQ1().config.raw, num_layers: BLOCKS }),
-    'golden/config.json',
-  );
-  return { config, checkpoint: goldenCheckpoint(config), inputs: goldenBatch(0) };
+export function goldenDistil(): GoldenModel & { readonly inputs: TransformerInputs } {
+  return { ...goldenModel({ ...goldenQ1().config.raw, num_layers: BLOCKS }), inputs: goldenBatch(0) };
 }
 
 /**
@@ -49,6 +45,7 @@ export function goldenBatch(number: number, [from, to]: readonly [number, number
     ),
     hiddenStates: part(IMAGE_TOKENS * IMAGE_FEATURES, HIDDEN_INDEX + 2 * number),
     encoderHiddenStates: part(TEXT_TOKENS * TEXT_FEATURES, TEXT_INDEX + 2 * number),
+    extra: {},
   };
 }
 

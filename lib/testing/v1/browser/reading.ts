@@ -14,7 +14,7 @@ export function linkMeaning(address: string, numBlocks: number) {
   const { kind, samples, timesteps, seed: calibrationSeed } = calibration;
   return {
     model,
-    intervals: formatIntervalKeys(parseIntervalParam(cut, numBlocks, 'link')),
+    intervals: formatIntervalKeys(parseIntervalParam(cut, { numBlocks }, 'link')),
     ...settings,
     calibration: { kind, samples, timesteps, seed: calibrationSeed },
     prompt,

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { nodeFiles } from '../../../../workers/node-files.ts';
 import { openModel } from '../../../../workers/open-model.ts';
 import { fingerprintOf, openCheckpoint } from '../../../core/checkpoint/index.ts';
-import { parseModelConfig } from '../../../core/model/config-index.ts';
+import { familyNamed, parseModelConfig } from '../../../core/model/config-index.ts';
 import { shapesTiny, sixtyBlocks, textUnread } from '../models.ts';
 import { jsonOf } from '../read-fixture.ts';
 import { type FingerprintedModel, filesOf } from './checkpoints.ts';
@@ -16,8 +16,8 @@ const SAMPLE = new URL('../../../../public/models/shapes-mmdit/', import.meta.ur
 
 async function fingerprintOfFiles(files: Readonly<Record<string, Uint8Array<ArrayBuffer>>>): Promise<string> {
   const blobs = Object.entries(files).map(([path, bytes]) => ({ path, blob: new Blob([bytes]) }));
-  const { raw } = parseModelConfig(new TextDecoder().decode(files['config.json']), 'config.json');
-  return await fingerprintOf(raw, await openCheckpoint(blobs));
+  const { raw, family } = parseModelConfig(new TextDecoder().decode(files['config.json']), 'config.json');
+  return await fingerprintOf(familyNamed(family).identity, raw, await openCheckpoint(blobs));
 }
 
 const inTransformer = (files: Readonly<Record<string, Uint8Array<ArrayBuffer>>>) =>

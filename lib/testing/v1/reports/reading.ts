@@ -94,12 +94,11 @@ function detectionFacts(report: AnalysisReport, settings: DetectionSettings) {
 }
 
 function choiceFacts(report: AnalysisReport) {
-  const { numBlocks } = report.model;
   const detected = detectIntervals(report, DEFAULT_DETECTION);
   return DAMAGE_SCORES.map((score) => ({
     score,
     ranked: rankByDamage(report, detected, score).map((one) => [formatIntervalKeys([one.interval]), one.score]),
     budget: [1, 3, 8].map((count) => formatIntervalKeys(chooseByBudget(rankByDamage(report, detected, score), count))),
-    leastDamage: [1, 3, 8].map((count) => formatIntervalKeys(chooseLeastDamage(report, numBlocks, count, score))),
+    leastDamage: [1, 3, 8].map((count) => formatIntervalKeys(chooseLeastDamage(report, report.model, count, score))),
   }));
 }

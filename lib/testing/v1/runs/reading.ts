@@ -12,10 +12,11 @@ export type RunName = (typeof RUNS)[number];
 
 export async function runFacts(backend: Backend, id: string) {
   const view = await backend.viewRun(id);
-  const { plan, jobs, subsets, ...rest } = view;
+  const { plan, jobs, subsets, model, ...rest } = view;
   const events = await eventsOf(backend, view);
   return {
     ...rest,
+    model: { ...model, costs: costFacts(model.costs) },
     plan: factsOf(plan),
     jobs: await Promise.all(jobs.map(async (job) => ({ ...job, ...(await jobFacts(backend, id, job)) }))),
     subsets: subsets.map(({ pictures, ...subset }) => ({
@@ -27,6 +28,12 @@ export async function runFacts(backend: Backend, id: string) {
       numbers: events.map((one) => one.id).join(' '),
     },
   };
+}
+
+/** Version 1 stored one number for all blocks, which later versions read as one per block. */
+function costFacts({ blockParameters, flopsPerForward, flopsPerBlock }: RunView['model']['costs']) {
+  const ofAll = (values: readonly number[]) => (new Set(values).size === 1 ? values[0] : values);
+  return { blockParameters: ofAll(blockParameters), flopsPerForward, flopsPerBlock: ofAll(flopsPerBlock) };
 }
 
 async function jobFacts(backend: Backend, id: string, { key, state }: RunView['jobs'][number]) {

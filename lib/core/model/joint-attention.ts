@@ -1,13 +1,23 @@
 /**
- * Joint attention of a Qwen-Image block: both streams' queries, keys and values as one sequence [text, image], RMS norms
+ * Joint attention of a dual-stream block: both streams' queries, keys and values as one sequence [text, image], RMS norms
  * with gains per stream, rotary positions, then each stream's share of the result. Call inside tf.tidy.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import type { ModelConfig } from './config.ts';
-import { normThenRotate } from './fused-gradients.ts';
+import type { ModelConfig } from './architecture.ts';
+import { normThenRotate, type Rotation } from './fused-gradients.ts';
 import { attend, linear } from './layers.ts';
-import type { QwenContext } from './qwen-context.ts';
+import type { PassContext } from './transformer.ts';
 import type { WeightSet } from './weights.ts';
+
+export interface JointContext extends PassContext {
+  /** Of [text, image] as one sequence, and of the image alone. */
+  readonly jointRotation: Rotation;
+  readonly imageRotation: Rotation;
+  /** `streamMembership`. */
+  readonly streams: tf.Tensor2D;
+  /** Additive [B, 1, 1, Nt + Ni], or null. */
+  readonly mask: tf.Tensor4D | null;
+}
 
 /** image [B, Ni, D], text [B, Nt, D], normed and modulated → attention output per stream, before its projection. */
 export function jointAttention(
@@ -15,7 +25,7 @@ export function jointAttention(
   block: WeightSet,
   image: tf.Tensor3D,
   text: tf.Tensor3D,
-  context: QwenContext,
+  context: JointContext,
   withText: boolean,
 ): { image: tf.Tensor3D; text: tf.Tensor3D | null } {
   const { numHeads, headDim, width } = config;
@@ -28,17 +38,24 @@ export function jointAttention(
   const q = rotated(joined('add_q_proj', 'to_q', withText), block, 'q', context, withText, 1 / Math.sqrt(headDim));
   const k = rotated(joined('add_k_proj', 'to_k', true), block, 'k', context, true, 1);
   const v = joined('add_v_proj', 'to_v', true);
-  const mixed = attend(
-    tf.transpose(q, [0, 2, 1, 3]),
-    tf.transpose(k, [0, 2, 1, 3]),
-    tf.transpose(v, [0, 2, 1, 3]),
-    context.mask,
-  );
-  const merged = tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [batch, -1, width]) as tf.Tensor3D;
+  const merged = mergedHeads(q, k, v, context.mask, width);
   if (!withText) return { image: merged, text: null };
   const [ofText, ofImage] = tf.split<tf.Tensor3D>(merged, [textTokens, imageTokens], 1);
   if (!ofText || !ofImage) throw new RangeError('Two parts were asked for');
   return { image: ofImage, text: ofText };
+}
+
+/** softmax(q·kᵀ + mask)·v with heads in the third place, [B, N, H, h] each → [B, N, D]. */
+export function mergedHeads(
+  q: tf.Tensor4D,
+  k: tf.Tensor4D,
+  v: tf.Tensor4D,
+  mask: tf.Tensor4D | null,
+  width: number,
+): tf.Tensor3D {
+  const perHead = (x: tf.Tensor4D) => tf.transpose(x, [0, 2, 1, 3]);
+  const mixed = attend(perHead(q), perHead(k), perHead(v), mask);
+  return tf.reshape(perHead(mixed), [q.shape[0], -1, width]) as tf.Tensor3D;
 }
 
 /** RMS norm with its stream's gain, rotation and scale of x [B, N, H, h]. */
@@ -46,7 +63,7 @@ function rotated(
   x: tf.Tensor4D,
   block: WeightSet,
   which: 'q' | 'k',
-  { jointRotation, imageRotation, streams }: QwenContext,
+  { jointRotation, imageRotation, streams }: JointContext,
   withText: boolean,
   scale: number,
 ): tf.Tensor4D {

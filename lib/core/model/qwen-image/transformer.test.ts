@@ -1,13 +1,14 @@
 import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
-import { seededRandom } from '../random.ts';
-import { describePerEngine } from '../tensor/test-engines.ts';
-import { parseModelConfig } from './config.ts';
-import { type GoldenCase, goldenCheckpoint, goldenQ1, goldenQ2 } from './golden-fill.ts';
-import { openTransformer } from './open.ts';
-import { type AffineMap, routeOf, type StreamProbes } from './route.ts';
-import type { TransformerInputs } from './transformer.ts';
+import { seededRandom } from '../../random.ts';
+import { describePerEngine } from '../../tensor/test-engines.ts';
+import { parseModelConfig } from '../config.ts';
+import { type GoldenCase, goldenCheckpoint } from '../golden-fill.ts';
+import { openTransformer } from '../open.ts';
+import { type AffineMap, routeOf, type StreamProbes } from '../route.ts';
+import type { TransformerInputs } from '../transformer.ts';
+import { goldenQ1, goldenQ2 } from './goldens.ts';
 
 /** Outputs of diffusers; `python training/goldens.py` writes them anew. */
 interface Golden {
@@ -61,7 +62,8 @@ describePerEngine(['cpu', 'wasm', 'tensorflow'], 'the Qwen-Image forward pass', 
       }
       const expected = golden.states[index + 1]!;
       expectClose(await state.image.data(), expected.image, golden.tolerance);
-      expectClose(await state.text.data(), expected.text, golden.tolerance);
+      // Nothing reads the last block's text, so it is not computed.
+      if (index < config.numBlocks - 1) expectClose(await state.text.data(), expected.text, golden.tolerance);
     }
     const output = transformer.project(state, begun.context);
     expectClose(await output.data(), golden.output, golden.tolerance);

@@ -1,0 +1,126 @@
+/**
+ * A model taken apart, from its config alone: its streams, its stacks, and its blocks one by one with their tensors and
+ * costs. Types, and what a family needs to write its own description down.
+ */
+
+export type RawConfig = Readonly<Record<string, unknown>>;
+
+/** What every family's config says; each family adds its own. */
+export interface ModelConfig {
+  /** Name of the family. */
+  readonly family: string;
+  readonly className: string;
+  /** Of all stacks. */
+  readonly numBlocks: number;
+  /** D = numHeads · headDim. */
+  readonly width: number;
+  readonly numHeads: number;
+  readonly headDim: number;
+  readonly textDim: number;
+  /** Features of one image token as the transformer takes it. */
+  readonly inChannels: number;
+  /** Features of one image token as the transformer gives it. */
+  readonly outputFeatures: number;
+  /** config.json as it was. */
+  readonly raw: RawConfig;
+}
+
+/** Names a stream of tokens that runs through the depth: `image`, `text`. Declared by the model. */
+export type StreamId = 'image' | 'text';
+
+export interface StreamSpec {
+  readonly id: StreamId;
+  /** For labels: "image", "text". */
+  readonly label: string;
+}
+
+/** Tokens of each stream in one sample. */
+export type StreamTokens = Readonly<Record<StreamId, number>>;
+
+export interface TensorSpec {
+  /** Without the prefix of its block. */
+  readonly name: string;
+  /** As diffusers stores it: a matrix is [out, in]. */
+  readonly shape: readonly number[];
+}
+
+export interface BlockSpec {
+  /** Place on the depth axis, over all stacks, from 0. */
+  readonly index: number;
+  /** Blocks of one kind hold the same tensors and compute alike: `dual`, `single`. */
+  readonly kind: string;
+  /** Id of its stack. */
+  readonly stack: string;
+  /** Place in its stack, from 0. */
+  readonly indexInStack: number;
+  /** Of its tensors in a diffusers checkpoint, with the dot at the end. */
+  readonly prefix: string;
+  /** The streams whose state it changes, as far as anything after it reads them. */
+  readonly updates: readonly StreamId[];
+  readonly tensors: readonly TensorSpec[];
+  readonly parameters: number;
+  /** Operations of one forward of one sample; a multiply-add is two. */
+  flops(tokens: StreamTokens): number;
+}
+
+/** Consecutive blocks that one list of the checkpoint holds. An interval lies in one stack. */
+export interface StackSpec {
+  readonly id: string;
+  /** For labels: "dual-stream blocks". */
+  readonly label: string;
+  /** Of the checkpoint's names, without a block's number: `transformer_blocks.`. */
+  readonly prefix: string;
+  readonly first: number;
+  readonly last: number;
+}
+
+/** A model taken apart, from its config alone. */
+export interface Architecture {
+  readonly streams: readonly StreamSpec[];
+  /** The stream that the output is projected from. */
+  readonly output: StreamId;
+  readonly stacks: readonly StackSpec[];
+  /** In the order in which they run. */
+  readonly blocks: readonly BlockSpec[];
+  /** Embeddings, conditioning and output, by full name. */
+  readonly globals: readonly TensorSpec[];
+  /** Operations of everything that is no block, of one forward of one sample. */
+  globalFlops(tokens: StreamTokens): number;
+}
+
+export function parametersOf(tensors: readonly TensorSpec[]): number {
+  return tensors.reduce((sum, { shape }) => sum + elementsOf(shape), 0);
+}
+
+export function elementsOf(shape: readonly number[]): number {
+  return shape.reduce((product, n) => product * n, 1);
+}
+
+/** Weight and bias of a linear layer. */
+export function linearTensors(name: string, out: number, input: number): TensorSpec[] {
+  return [
+    { name: `${name}.weight`, shape: [out, input] },
+    { name: `${name}.bias`, shape: [out] },
+  ];
+}
+
+/** The blocks of one stack, from what differs between them. */
+export function stackOf(
+  { id, label, prefix, first }: Omit<StackSpec, 'last'>,
+  count: number,
+  blockAt: (indexInStack: number, index: number) => Pick<BlockSpec, 'kind' | 'updates' | 'tensors' | 'flops'>,
+): { readonly stack: StackSpec; readonly blocks: readonly BlockSpec[] } {
+  const blocks = Array.from({ length: count }, (_, indexInStack): BlockSpec => {
+    const index = first + indexInStack;
+    const block = blockAt(indexInStack, index);
+    return {
+      ...block,
+      index,
+      indexInStack,
+      stack: id,
+      prefix: `${prefix}${indexInStack}.`,
+      parameters: parametersOf(block.tensors),
+    };
+  });
+  return { stack: { id, label, prefix, first, last: first + count - 1 }, blocks };
+}

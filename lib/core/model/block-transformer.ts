@@ -1,0 +1,122 @@
+/**
+ * The half of a transformer that is the same for every family: which weights a step runs with, what it leaves as it came,
+ * and who frees what. A family brings the other half as `Layers`.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import type { Architecture, BlockSpec, ModelConfig, StreamId } from './architecture.ts';
+import { blockAt } from './counts.ts';
+import { applyProbe } from './layers.ts';
+import type { Route, StreamProbes } from './route.ts';
+import type { PassContext, State, Transformer, TransformerInputs, WantedStreams } from './transformer.ts';
+import type { WeightSet, WeightStore } from './weights.ts';
+
+/** Everything is called inside tf.tidy but `begin` and `dispose`. */
+export interface Layers<Context extends PassContext> {
+  /** Checks the inputs; the context's tensors are the caller's. */
+  begin(inputs: TransformerInputs): Context;
+  embed(inputs: TransformerInputs): State;
+  /** Only the streams in `updates` are computed; the others are returned as they came. */
+  runBlock(block: BlockSpec, weights: WeightSet, state: State, context: Context, updates: readonly StreamId[]): State;
+  project(state: State, context: Context): tf.Tensor3D;
+  dispose(context: Context): void;
+}
+
+export function createTransformer<Context extends PassContext>(
+  config: ModelConfig,
+  architecture: Architecture,
+  weights: WeightStore,
+  layers: Layers<Context>,
+): Transformer {
+  const contexts = new WeakMap<PassContext, Context>();
+  const contextOf = (context: PassContext): Context => {
+    const found = contexts.get(context);
+    if (!found) throw new RangeError('This context is not of this transformer, or was disposed');
+    return found;
+  };
+  const updatesOf = ({ updates }: BlockSpec, wanted: WantedStreams) =>
+    wanted === 'updated' ? updates : updates.filter((stream) => stream === architecture.output);
+
+  const transformer: Transformer = {
+    config,
+    architecture,
+    async begin(inputs) {
+      const context = layers.begin(inputs);
+      contexts.set(context, context);
+      return { state: owned(() => layers.embed(inputs)), context };
+    },
+    async loadBlock(index) {
+      await weights.block(index);
+    },
+    runBlock: (index, state, context) => transformer.runStep({ kind: 'block', index }, state, context),
+    async runStep(step, state, context, wanted = 'updated') {
+      if (step.kind === 'probe') return owned(() => probed(state, step.probe, wanted, architecture.output));
+      const set = step.kind === 'block' ? await weights.block(step.index) : step.weights;
+      return owned(() => transformer.applyBlock(step.index, set, state, context, wanted));
+    },
+    async readBlock(index) {
+      return (await weights.block(index)).clone();
+    },
+    applyBlock(index, set, state, context, wanted) {
+      const block = blockAt(architecture, index);
+      return layers.runBlock(block, set, state, contextOf(context), updatesOf(block, wanted));
+    },
+    project: (state, context) => tf.tidy(() => layers.project(state, contextOf(context))),
+    disposeContext(context) {
+      layers.dispose(contextOf(context));
+      contexts.delete(context);
+    },
+    async forward(inputs, route = wholeRoute(architecture)) {
+      const { state: first, context } = await transformer.begin(inputs);
+      let state = first;
+      const lastBlock = route.findLastIndex((step) => step.kind !== 'probe');
+      try {
+        for (const [position, step] of route.entries()) {
+          const next = await transformer.runStep(step, state, context, position < lastBlock ? 'updated' : 'output');
+          disposeState(state);
+          state = next;
+        }
+        const output = transformer.project(state, context);
+        try {
+          return Float32Array.from(await output.data());
+        } finally {
+          output.dispose();
+        }
+      } finally {
+        disposeState(state);
+        transformer.disposeContext(context);
+      }
+    },
+    dispose() {
+      weights.dispose();
+    },
+  };
+  return transformer;
+}
+
+/** A probe in place of a block, in the streams that it has a map for. */
+function probed(state: State, probes: StreamProbes, wanted: WantedStreams, output: StreamId): State {
+  const through = (stream: StreamId) =>
+    applyProbe(state[stream], wanted === 'updated' || stream === output ? probes[stream] : null);
+  return { image: through('image'), text: through('text') };
+}
+
+function wholeRoute({ blocks }: Architecture): Route {
+  return blocks.map(({ index }) => ({ kind: 'block', index }));
+}
+
+/** Handles of the caller's own, also where a stream is returned as it came. */
+function owned(make: () => State): State {
+  const [image, text] = tf.tidy(() => {
+    const state = make();
+    return [tf.clone(state.image), tf.clone(state.text)];
+  });
+  return { image, text };
+}
+
+export function disposeState(state: State): void {
+  tf.dispose(Object.values(state));
+}
+
+export function cloneState({ image, text }: State): State {
+  return { image: tf.clone(image), text: tf.clone(text) };
+}

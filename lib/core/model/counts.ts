@@ -1,0 +1,78 @@
+/**
+ * Lists and sums over a model's blocks. Parameters, tensors and operations of anything in the product come from here, block
+ * by block, so that models whose blocks differ need no special case.
+ */
+import {
+  type Architecture,
+  type BlockSpec,
+  type ModelConfig,
+  parametersOf,
+  type StreamTokens,
+} from './architecture.ts';
+import { familyNamed } from './families.ts';
+
+const known = new WeakMap<ModelConfig, Architecture>();
+
+export function architectureOf(config: ModelConfig): Architecture {
+  let architecture = known.get(config);
+  if (!architecture) {
+    architecture = familyNamed(config.family).describe(config);
+    known.set(config, architecture);
+  }
+  return architecture;
+}
+
+export function blockAt({ blocks }: Pick<Architecture, 'blocks'>, index: number): BlockSpec {
+  const block = blocks[index];
+  if (!block) throw new RangeError(`No block ${index} among ${blocks.length}`);
+  return block;
+}
+
+export interface ExpectedTensor {
+  /** Full name. */
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** Index of the block that it belongs to, or null. */
+  readonly block: number | null;
+  /** Name without its block's prefix. */
+  readonly local: string;
+}
+
+/** Every tensor that a checkpoint of this config must hold, and no other. */
+export function expectedTensors(config: ModelConfig): ExpectedTensor[] {
+  const { globals, blocks } = architectureOf(config);
+  return [
+    ...globals.map(({ name, shape }) => ({ name, shape, block: null, local: name })),
+    ...blocks.flatMap(({ index, prefix, tensors }) =>
+      tensors.map(({ name, shape }) => ({ name: `${prefix}${name}`, shape, block: index, local: name })),
+    ),
+  ];
+}
+
+/** A total and its parts; `blocks` has one number per block. */
+export interface BlockwiseCount {
+  readonly total: number;
+  readonly blocks: readonly number[];
+  readonly globals: number;
+}
+
+export function countParameters(config: ModelConfig): BlockwiseCount {
+  const { globals, blocks } = architectureOf(config);
+  return counted(
+    blocks.map(({ parameters }) => parameters),
+    parametersOf(globals),
+  );
+}
+
+/** Operations of one forward of one sample. Softmax, norms and other elementwise work are left out, as is usual. */
+export function countFlops(config: ModelConfig, tokens: StreamTokens): BlockwiseCount {
+  const architecture = architectureOf(config);
+  return counted(
+    architecture.blocks.map((block) => block.flops(tokens)),
+    architecture.globalFlops(tokens),
+  );
+}
+
+function counted(blocks: readonly number[], globals: number): BlockwiseCount {
+  return { total: globals + blocks.reduce((sum, n) => sum + n, 0), blocks, globals };
+}

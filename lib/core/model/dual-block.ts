@@ -1,0 +1,63 @@
+/**
+ * A dual-stream MMDiT block: each stream is modulated, both attend as one sequence, and each stream's result and MLP are added
+ * under gates. Qwen-Image and FLUX.1 differ in the tensors' names alone. Call inside tf.tidy.
+ */
+import type * as tf from '@tensorflow/tfjs-core';
+import type { ModelConfig, StreamId } from './architecture.ts';
+import { type JointContext, jointAttention } from './joint-attention.ts';
+import { feedForward, gatedResidual, linear, type Modulation, modulatedNorm, modulations } from './layers.ts';
+import type { State } from './transformer.ts';
+import type { WeightSet } from './weights.ts';
+
+/** Names of one stream's layers. */
+export interface StreamLayers {
+  readonly modulation: string;
+  readonly out: string;
+  readonly mlp: string;
+}
+
+export interface DualContext extends JointContext {
+  /** silu(time embedding) [B, D] */
+  readonly conditioning: tf.Tensor2D;
+}
+
+export function runDualBlock(
+  config: ModelConfig,
+  names: Readonly<Record<StreamId, StreamLayers>>,
+  block: WeightSet,
+  state: State,
+  context: DualContext,
+  updates: readonly StreamId[],
+): State {
+  const [imageAttention, imageMlp] = modulations(context.conditioning, block.linear(names.image.modulation));
+  const [textAttention, textMlp] = modulations(context.conditioning, block.linear(names.text.modulation));
+  const mixed = jointAttention(
+    config,
+    block,
+    modulatedNorm(state.image, imageAttention),
+    modulatedNorm(state.text, textAttention),
+    context,
+    updates.includes('text'),
+  );
+  return {
+    image: finished(state.image, mixed.image, block, names.image, imageAttention, imageMlp),
+    text: mixed.text ? finished(state.text, mixed.text, block, names.text, textAttention, textMlp) : state.text,
+  };
+}
+
+function finished(
+  x: tf.Tensor3D,
+  mixed: tf.Tensor3D,
+  block: WeightSet,
+  { out, mlp: name }: StreamLayers,
+  attention: Modulation,
+  mlp: Modulation,
+): tf.Tensor3D {
+  const attended = gatedResidual(x, attention.gate, linear(mixed, block.linear(out)));
+  const update = feedForward(
+    modulatedNorm(attended, mlp),
+    block.linear(`${name}.net.0.proj`),
+    block.linear(`${name}.net.2`),
+  );
+  return gatedResidual(attended, mlp.gate, update);
+}

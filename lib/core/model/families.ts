@@ -1,0 +1,21 @@
+/** The families that this product can open. Nothing else outside a family's folder names one (docs/families.md). */
+import { ContiguaError } from '../errors.ts';
+import type { Family } from './family.ts';
+import { flux } from './flux/family.ts';
+import { qwenImage } from './qwen-image/family.ts';
+
+export const FAMILIES: readonly Family[] = [qwenImage, flux];
+
+export function familyOfClass(className: string): Family | undefined {
+  return FAMILIES.find(({ classNames }) => classNames.includes(className));
+}
+
+/** Throws `checkpoint-unsupported` for a name that this version does not know, as a newer plan may hold one. */
+export function familyNamed(name: string): Family {
+  const family = FAMILIES.find((one) => one.name === name);
+  if (family) return family;
+  throw new ContiguaError('checkpoint-unsupported', 'This version does not know the model family', {
+    found: name,
+    expected: FAMILIES.map((one) => one.name).join(' or '),
+  });
+}

@@ -1,0 +1,76 @@
+/** FLUX.1 as a family: diffusers' FluxTransformer2DModel. */
+import type { Family, InputLayout } from '../family.ts';
+import { describeFlux } from './blocks.ts';
+import { type FluxConfig, parseFlux } from './config.ts';
+
+const AXES = 3;
+
+export const flux: Family<FluxConfig> = {
+  name: 'flux',
+  label: 'FLUX.1',
+  classNames: ['FluxTransformer2DModel'],
+  identity: {
+    version: 1,
+    configKeys: [
+      '_class_name',
+      'attention_head_dim',
+      'axes_dims_rope',
+      'guidance_embeds',
+      'in_channels',
+      'joint_attention_dim',
+      'num_attention_heads',
+      'num_layers',
+      'num_single_layers',
+      'out_channels',
+      'patch_size',
+      'pooled_projection_dim',
+    ],
+    tensors: ['x_embedder.weight', 'proj_out.weight'],
+    firstBlock: 'transformer_blocks.0.',
+  },
+  nominal: { tokens: { image: 64 * 64, text: 512 }, picture: '1024 × 1024' },
+  takesMask: false,
+  parse: parseFlux,
+  describe: describeFlux,
+  prunedKeys: (_, kept) => ({
+    num_layers: kept.filter(({ stack }) => stack === 'dual').length,
+    num_single_layers: kept.filter(({ stack }) => stack === 'single').length,
+  }),
+  extraInputs: ({ pooledDim, guidanceEmbeds }) => [
+    { name: 'pooled_projections', perSample: true, source: 'pooled-text', shape: () => [pooledDim] },
+    {
+      name: 'img_ids',
+      perSample: false,
+      source: 'positions',
+      shape: ({ imageTokens }) => [imageTokens, AXES],
+      positions: gridIds,
+    },
+    {
+      name: 'txt_ids',
+      perSample: false,
+      source: 'positions',
+      shape: ({ textTokens }) => [textTokens, AXES],
+      positions: ({ textTokens }) => new Float32Array(textTokens * AXES),
+    },
+    ...(guidanceEmbeds ? [{ name: 'guidance', perSample: true, source: 'guidance', shape: () => [] } as const] : []),
+  ],
+  async open(config, weights) {
+    const { openFlux } = await import('./transformer.ts');
+    return openFlux(config, weights);
+  },
+  async goldens() {
+    return (await import('./goldens.ts')).FLUX_GOLDENS;
+  },
+};
+
+/** (0, row, column) of every token, as FluxPipeline numbers its latents. */
+function gridIds({ imageShapes, imageTokens }: InputLayout): Float32Array<ArrayBuffer> {
+  const ids = new Float32Array(imageTokens * AXES);
+  let token = 0;
+  for (const [frames, height, width] of imageShapes ?? []) {
+    for (let i = 0; i < frames * height * width; i++, token++) {
+      ids.set([0, Math.floor(i / width) % height, i % width], token * AXES);
+    }
+  }
+  return ids;
+}

@@ -1,0 +1,42 @@
+/**
+ * The forward pass of Qwen-Image (diffusers' QwenImageTransformer2DModel, numerics of 0.37 and later): dual-stream blocks
+ * with joint attention over [text, image], centred three-axis rotary positions, keys-only text mask.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import { createTransformer } from '../block-transformer.ts';
+import { architectureOf } from '../counts.ts';
+import { type DualContext, runDualBlock } from '../dual-block.ts';
+import { inverseRms } from '../fused-gradients.ts';
+import { checkInputs } from '../inputs.ts';
+import { linear, projectOutput } from '../layers.ts';
+import type { State, Transformer, TransformerInputs } from '../transformer.ts';
+import type { WeightSet, WeightStore } from '../weights.ts';
+import type { QwenImageConfig } from './config.ts';
+import { beginContext, disposeContext } from './context.ts';
+
+const LAYERS = {
+  image: { modulation: 'img_mod.1', out: 'attn.to_out.0', mlp: 'img_mlp' },
+  text: { modulation: 'txt_mod.1', out: 'attn.to_add_out', mlp: 'txt_mlp' },
+};
+
+export async function openQwenImage(config: QwenImageConfig, weights: WeightStore): Promise<Transformer> {
+  const globals = await weights.globals();
+  return createTransformer<DualContext>(config, architectureOf(config), weights, {
+    begin(inputs) {
+      checkInputs(inputs, config, { imageShapes: 'required' });
+      return beginContext(inputs, config, globals);
+    },
+    embed: (inputs) => embed(inputs, config, globals),
+    runBlock: (_, block, state, context, updates) => runDualBlock(config, LAYERS, block, state, context, updates),
+    project: (state, { conditioning }) => projectOutput(state.image, conditioning, globals),
+    dispose: disposeContext,
+  });
+}
+
+function embed(inputs: TransformerInputs, config: QwenImageConfig, globals: WeightSet): State {
+  const { batch, imageTokens, textTokens } = inputs;
+  const hidden = tf.tensor3d(inputs.hiddenStates, [batch, imageTokens, config.inChannels]);
+  const prompt = tf.tensor3d(inputs.encoderHiddenStates, [batch, textTokens, config.textDim]);
+  const normed = tf.mul(tf.mul(prompt, inverseRms(prompt)), globals.vector('txt_norm')) as tf.Tensor3D;
+  return { image: linear(hidden, globals.linear('img_in')), text: linear(normed, globals.linear('txt_in')) };
+}
