@@ -15,6 +15,8 @@ export const INDEX = `${WEIGHTS}.index.json`;
 
 export interface FolderOptions {
   readonly blocks?: number;
+  /** A FluxTransformer2DModel with so many blocks of each stack, in place of a QwenImageTransformer2DModel. */
+  readonly flux?: { readonly dual: number; readonly single: number };
   readonly dtype?: 'F32' | 'F16' | 'BF16';
   readonly shards?: number;
   /** Keys of config.json that differ. */
@@ -36,9 +38,25 @@ const CONFIG = {
   axes_dims_rope: [8, 4, 4],
 };
 
+const FLUX_CONFIG = {
+  _class_name: 'FluxTransformer2DModel',
+  _diffusers_version: '0.35.0',
+  patch_size: 1,
+  in_channels: 16,
+  attention_head_dim: 8,
+  num_attention_heads: 2,
+  joint_attention_dim: 16,
+  pooled_projection_dim: 16,
+  axes_dims_rope: [4, 2, 2],
+  guidance_embeds: false,
+};
+
 export async function transformerFiles(options: FolderOptions = {}): Promise<Files> {
   const { blocks = 2, dtype = 'F32', shards = 1, change = (all: TensorToWrite[]) => all } = options;
-  const raw = { ...CONFIG, num_layers: blocks };
+  const { flux } = options;
+  const raw = flux
+    ? { ...FLUX_CONFIG, num_layers: flux.dual, num_single_layers: flux.single }
+    : { ...CONFIG, num_layers: blocks };
   const config = parseModelConfig(JSON.stringify(raw), 'config.json');
   const tensors = change(await tensorsOf(config, dtype));
   const files: Files = new Map([['config.json', json({ ...raw, ...options.config })]]);

@@ -5,19 +5,30 @@
  */
 import { type KeyboardEvent, type PointerEvent, useEffect, useId, useMemo, useRef, useState } from 'react';
 import type { BlockInterval } from '@/lib/core/interval/interval.ts';
-import { blockAt } from './block-axis.ts';
+import { type BlockAxis, blockAt, depthOf, placeInStack } from './block-axis.ts';
 import styles from './charts.module.css';
-import { drawCrossHair, drawHeatmapFrame, drawSquares, heatmapLayout, paintMatrix } from './draw-heatmap.ts';
+import {
+  drawCrossHair,
+  drawHeatmapFrame,
+  drawHeatmapSeams,
+  drawMissingCells,
+  drawRefusedSquare,
+  drawSquares,
+  heatmapLayout,
+  paintMatrix,
+} from './draw-heatmap.ts';
 import { Marks } from './marks-view.tsx';
-import { spanText, valueText } from './number-text.ts';
+import { similarityText, spanText } from './number-text.ts';
 import { PAGE_PALETTE } from './palette.ts';
-import { isInterval } from './strip-intents.ts';
+import { type BlockPart, whyNoPart } from './stream-part.ts';
+import { brushed, isInterval } from './strip-intents.ts';
 import { type CkaHeatmapProps, NO_HOVER } from './types.ts';
 
 interface Cell {
   readonly column: number;
   readonly row: number;
 }
+const UNKNOWN: readonly BlockPart[] = [];
 /** The diagonal interval that a drag from one cell to another spans. */
 const spanned = (from: Cell, to: Cell): BlockInterval => ({
   first: Math.min(from.column, from.row, to.column, to.row),
@@ -26,15 +37,19 @@ const spanned = (from: Cell, to: Cell): BlockInterval => ({
 
 export function CkaHeatmap(props: CkaHeatmapProps) {
   const { width, numBlocks, hovered, onHover, selection, detected, stream, matrix, estimator, domain, onAdd } = props;
-  const colours = props.colours ?? 'viridis';
-  const layout = useMemo(() => heatmapLayout(numBlocks, width), [numBlocks, width]);
+  const { stacks, blocks = UNKNOWN, colours = 'viridis' } = props;
+  const layout = useMemo(() => heatmapLayout(numBlocks, width, stacks), [numBlocks, width, stacks]);
   const gradientId = useId();
   const canvas = useRef<HTMLCanvasElement>(null);
   const [focused, setFocused] = useState(false);
   const [from, setFrom] = useState<Cell | null>(null);
   const [to, setTo] = useState<Cell | null>(null);
-  const draft = from && to ? spanned(from, to) : null;
+  const [notice, setNotice] = useState<string | null>(null);
   const { axis, side, top } = layout;
+  const depth = depthOf(axis);
+  const covered = from && to ? spanned(from, to) : null;
+  const { range: draft, refused } =
+    from && covered ? brushed(covered, spanned(from, from), depth) : { range: null, refused: null };
 
   useEffect(() => {
     const node = canvas.current;
@@ -43,15 +58,17 @@ export function CkaHeatmap(props: CkaHeatmapProps) {
     const sidePx = Math.round(side * window.devicePixelRatio);
     node.width = sidePx;
     node.height = sidePx;
-    if (matrix) paintMatrix(context, matrix, sidePx, domain, colours);
-  }, [matrix, side, domain, colours]);
+    if (matrix) paintMatrix(context, matrix, layout.axis, sidePx, domain, colours);
+  }, [matrix, layout.axis, side, domain, colours]);
 
   const frame = useMemo(
     () => drawHeatmapFrame(layout, domain, colours, PAGE_PALETTE, gradientId),
     [layout, domain, colours, gradientId],
   );
+  const missing = useMemo(() => (matrix ? drawMissingCells(matrix, layout, PAGE_PALETTE) : []), [matrix, layout]);
   const squares = useMemo(
     () => [
+      ...drawHeatmapSeams(layout, PAGE_PALETTE),
       ...drawSquares(detected, 'detected', layout, PAGE_PALETTE),
       ...drawSquares(selection, 'chosen', layout, PAGE_PALETTE),
     ],
@@ -61,15 +78,20 @@ export function CkaHeatmap(props: CkaHeatmapProps) {
 
   const column = hovered.block;
   const row = hovered.other ?? null;
-  const value = column === null ? undefined : matrix?.[row ?? column]?.[column];
-  const readout =
-    draft && isInterval(draft)
-      ? `Blocks ${spanText(draft)} · CKA of its ends ${valueText(matrix?.[draft.first]?.[draft.last])}`
-      : column !== null && matrix
-        ? `${row === null ? `Block ${column}` : `Blocks ${row} and ${column}`} · CKA ${valueText(value)}`
-        : matrix
-          ? 'Drag along the diagonal to choose an interval.'
-          : '';
+  const readout = () => {
+    if (refused) return isInterval(draft) ? `Blocks ${spanText(draft)} · ${refused.reason}` : refused.reason;
+    if (isInterval(draft)) {
+      return `Blocks ${spanText(draft)} · state CKA of its ends ${similarityText(matrix?.[draft.first]?.[draft.last])}`;
+    }
+    if (notice !== null) return notice;
+    if (!matrix) return '';
+    if (column === null) return 'Drag along the diagonal to choose an interval.';
+    const other = row ?? column;
+    const value = matrix[other]?.[column];
+    const reason = whyNoPart(blocks, stream, column) ?? whyNoPart(blocks, stream, other);
+    const why = value === null && reason ? `: ${reason}` : '';
+    return `${pairText(axis, other, column)} · state CKA ${similarityText(value)}${why}`;
+  };
 
   const cellUnder = (event: PointerEvent<HTMLElement>): Cell => {
     const box = event.currentTarget.getBoundingClientRect();
@@ -84,10 +106,12 @@ export function CkaHeatmap(props: CkaHeatmapProps) {
   };
   const commit = () => {
     if (isInterval(draft)) onAdd(draft);
+    setNotice(refused && !isInterval(draft) ? refused.reason : null);
     drop();
   };
   const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
+    setNotice(null);
     const move = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
     if (move) {
       const here: Cell = { column: column ?? 0, row: row ?? column ?? 0 };
@@ -103,7 +127,9 @@ export function CkaHeatmap(props: CkaHeatmapProps) {
       if (!draft && column !== null && row !== null) {
         const cell = { column, row };
         const interval = spanned(cell, cell);
-        if (isInterval(interval)) onAdd(interval);
+        const { range, refused: crossing } = brushed(interval, interval, depth);
+        if (isInterval(range)) onAdd(range);
+        else if (crossing) setNotice(crossing.reason);
       } else commit();
     } else if (event.key === 'Escape') drop();
     else return;
@@ -118,7 +144,9 @@ export function CkaHeatmap(props: CkaHeatmapProps) {
       </svg>
       <canvas ref={canvas} style={{ left: axis.left, top, width: side, height: side }} />
       <svg width={width} height={layout.height} className={styles.passive} aria-hidden="true">
+        <Marks marks={missing} />
         <Marks marks={squares} />
+        {refused && covered && <Marks marks={drawRefusedSquare(covered, isInterval(draft) ? draft : null, layout)} />}
         {isInterval(draft) && <Marks marks={drawSquares([draft], 'draft', layout, PAGE_PALETTE)} />}
         <Marks marks={drawCrossHair(column, row, layout)} />
       </svg>
@@ -146,6 +174,7 @@ export function CkaHeatmap(props: CkaHeatmapProps) {
           const cell = cellUnder(event);
           setFrom(cell);
           setTo(cell);
+          setNotice(null);
         }}
         onPointerMove={(event) => {
           const cell = cellUnder(event);
@@ -166,8 +195,17 @@ export function CkaHeatmap(props: CkaHeatmapProps) {
         style={{ top: layout.readoutTop, left: axis.left }}
         aria-live={focused ? 'polite' : 'off'}
       >
-        {readout}
+        {readout()}
       </div>
     </div>
   );
+}
+
+/** "Block 3", "Blocks 3 and 12"; where there are several stacks, with each block's place in its own. */
+function pairText(axis: BlockAxis, row: number, column: number): string {
+  const named = (block: number) => {
+    const place = placeInStack(axis, block);
+    return place ? `${block} (${place.replace(/^block /, '').replace(/ blocks$/, '')})` : `${block}`;
+  };
+  return row === column ? `Block ${named(column)}` : `Blocks ${named(row)} and ${named(column)}`;
 }

@@ -81,10 +81,12 @@ describe('probe rows', () => {
     expect(tags(marks, 'circle')).toHaveLength(4);
     expect(tags(marks, 'rect')).toHaveLength(0);
   });
-  it('show n/a as a dash, a pending value as a stub and a negative one as a triangle', () => {
+  it('hatch a block that does not update the stream, and show a pending value as a stub and a negative one as a triangle', () => {
     const marks = drawProbeRow([null, undefined, -0.4, 0.5], axis, { ...look, domain: [0, 1] });
-    expect(tags(marks, 'line')).toHaveLength(2);
-    expect(tags(marks, 'path')).toHaveLength(1);
+    expect(tags(marks, 'path').map(({ attributes }) => attributes.stroke)).toEqual([
+      PAPER_PALETTE.faint,
+      PAPER_PALETTE.image,
+    ]);
     expect(tags(marks, 'rect').map(({ attributes }) => attributes.height)).toEqual([2, 9]);
   });
 });
@@ -96,10 +98,11 @@ describe('the heatmap', () => {
     const withGap = matrix.map((row, i) => row.map((value, j) => (i === 2 && j === 3 ? null : value)));
     const rects: number[][] = [];
     const canvas: MatrixCanvas = { fillStyle: '', clearRect: () => {}, fillRect: (...rect) => rects.push(rect) };
-    paintMatrix(canvas, withGap, 101, [0, 1], 'viridis');
+    const { axis } = heatmapLayout(7, 140);
+    paintMatrix(canvas, withGap, axis, 101, [0, 1], 'viridis');
     expect(rects).toHaveLength(48);
     expect(rects.flat().every(Number.isInteger)).toBe(true);
-    paintMatrix(canvas, matrix, 101, [0, 1], 'viridis');
+    paintMatrix(canvas, matrix, axis, 101, [0, 1], 'viridis');
     const area = rects.slice(48).reduce((sum, [, , width = 0, height = 0]) => sum + width * height, 0);
     expect(area).toBe(101 * 101);
   });

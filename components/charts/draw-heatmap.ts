@@ -5,20 +5,33 @@
  */
 import type { BlockInterval } from '@/lib/core/interval/interval.ts';
 import type { Matrix } from '@/lib/core/report/report.ts';
-import { type BlockAxis, blockAxis, centreOf, labelledBlocks, startOf } from './block-axis.ts';
+import {
+  type AxisStack,
+  type BlockAxis,
+  blockAxis,
+  centreOf,
+  endOf,
+  labelledBlocks,
+  seamAt,
+  startOf,
+} from './block-axis.ts';
+import { hatchPath } from './hatch.ts';
 import { type Mark, mark } from './marks.ts';
-import { valueText } from './number-text.ts';
+import { similarityText } from './number-text.ts';
 import { type ChartPalette, colourRamp } from './palette.ts';
 import type { ColourMap, Domain } from './types.ts';
 
 export const HEATMAP_LEFT = 28;
 export const HEATMAP_RIGHT = 8;
 export const HEATMAP_TOP = 6;
+/** Between the quadrants of two stacks. */
+const HEATMAP_SEAM = 5;
 const NUMBERS_HEIGHT = 20;
 const LEGEND_HEIGHT = 24;
 const READOUT_HEIGHT = 20;
 /** Width of a legend character, generously. */
 const CHARACTER = 6.6;
+const NARROWEST_RAMP = 24;
 
 export interface HeatmapLayout {
   readonly axis: BlockAxis;
@@ -30,8 +43,8 @@ export interface HeatmapLayout {
   readonly height: number;
 }
 
-export function heatmapLayout(numBlocks: number, width: number): HeatmapLayout {
-  const axis = blockAxis(numBlocks, width, HEATMAP_LEFT, HEATMAP_RIGHT);
+export function heatmapLayout(numBlocks: number, width: number, stacks?: readonly AxisStack[]): HeatmapLayout {
+  const axis = blockAxis(numBlocks, width, { stacks, left: HEATMAP_LEFT, right: HEATMAP_RIGHT, gap: HEATMAP_SEAM });
   const side = axis.end - axis.left;
   const legendTop = HEATMAP_TOP + side + NUMBERS_HEIGHT;
   const readoutTop = legendTop + LEGEND_HEIGHT;
@@ -65,25 +78,32 @@ export type MatrixCanvas = Pick<CanvasRenderingContext2D, 'fillRect' | 'clearRec
   fillStyle: CanvasRenderingContext2D['fillStyle'];
 };
 
-/** Paints the matrix over `sidePx` device pixels; cell edges fall on whole pixels, so no seams show. n/a stays clear. */
+/**
+ * Paints the matrix over `sidePx` device pixels; cell edges fall on whole pixels, so that no lines show between cells.
+ * n/a and the gap between two stacks stay clear.
+ */
 export function paintMatrix(
   canvas: MatrixCanvas,
   matrix: Matrix,
+  axis: BlockAxis,
   sidePx: number,
   domain: Domain,
   colours: ColourMap,
 ): void {
   const ramp = colourRamp(colours);
-  const edges = Array.from({ length: matrix.length + 1 }, (_, index) => Math.round((index * sidePx) / matrix.length));
+  const scale = sidePx / (axis.end - axis.left);
+  const bands = matrix.map((_, block) => {
+    const from = Math.round((startOf(axis, block) - axis.left) * scale);
+    return { from, size: Math.round((endOf(axis, block) - axis.left) * scale) - from };
+  });
   canvas.clearRect(0, 0, sidePx, sidePx);
   matrix.forEach((row, i) => {
-    const top = edges[i] ?? 0;
-    const height = (edges[i + 1] ?? 0) - top;
+    const down = bands[i];
     row.forEach((value, j) => {
-      if (value === null) return;
-      const left = edges[j] ?? 0;
+      const across = bands[j];
+      if (value === null || !across || !down) return;
       canvas.fillStyle = ramp[rampStep(value, domain)] ?? '';
-      canvas.fillRect(left, top, (edges[j + 1] ?? 0) - left, height);
+      canvas.fillRect(across.from, down.from, across.size, down.size);
     });
   });
 }
@@ -96,11 +116,51 @@ export function drawMatrixCells(matrix: Matrix, layout: HeatmapLayout, domain: D
   matrix.forEach((row, i) => {
     row.forEach((value, j) => {
       if (value === null) return;
-      const place = { x: startOf(layout.axis, j), y: layout.top + i * step, width: step, height: step };
+      const place = { x: startOf(layout.axis, j), y: rowAt(layout, i), width: step, height: step };
       cells.push(mark('rect', { ...place, fill: ramp[rampStep(value, domain)] }));
     });
   });
   return [mark('g', { 'shape-rendering': 'crispEdges' }, ...cells)];
+}
+
+/** Top of row `block`. */
+const rowAt = ({ axis, top }: HeatmapLayout, block: number): number => top + startOf(axis, block) - axis.left;
+
+/** Hatching over every cell without a value: a block that does not update the stream takes no part. */
+export function drawMissingCells(matrix: Matrix, layout: HeatmapLayout, palette: ChartPalette): Mark[] {
+  const { axis } = layout;
+  const boxes = matrix.flatMap((row, i) => {
+    const y = rowAt(layout, i);
+    return runsOf(row, (value) => value === null).map(({ first, last }) => {
+      const x = startOf(axis, first);
+      return hatchPath({ x, y, width: endOf(axis, last) - x, height: axis.step });
+    });
+  });
+  return boxes.length === 0 ? [] : [mark('path', { d: boxes.join(''), fill: 'none', stroke: palette.faint })];
+}
+
+function runsOf<T>(row: readonly T[], belongs: (value: T) => boolean): BlockInterval[] {
+  const runs: BlockInterval[] = [];
+  row.forEach((value, at) => {
+    if (!belongs(value)) return;
+    const open = runs.at(-1);
+    if (open?.last === at - 1) runs[runs.length - 1] = { first: open.first, last: at };
+    else runs.push({ first: at, last: at });
+  });
+  return runs;
+}
+
+/** A line through the middle of every seam, both ways. */
+export function drawHeatmapSeams({ axis, top, side }: HeatmapLayout, palette: ChartPalette): Mark[] {
+  return axis.seams.flatMap((seam) => {
+    const x = seamAt(axis, seam);
+    const y = top + x - axis.left;
+    const look = { stroke: palette.muted, 'stroke-width': 1 };
+    return [
+      mark('line', { x1: x, x2: x, y1: top - 4, y2: top + side + 4, ...look }),
+      mark('line', { x1: axis.left - 4, x2: axis.end + 4, y1: y, y2: y, ...look }),
+    ];
+  });
 }
 
 /** Block numbers left and below, and the legend with its domain. */
@@ -113,9 +173,17 @@ export function drawHeatmapFrame(
 ): Mark[] {
   const { axis, top, side, legendTop } = layout;
   const small = { 'font-size': 11, fill: palette.muted };
-  const marks: Mark[] = [mark('rect', { x: axis.left, y: top, width: side, height: side, fill: palette.panel, rx: 3 })];
+  const ground = axis.seams.length === 0 ? palette.panel : palette.background;
+  const marks: Mark[] = [mark('rect', { x: axis.left, y: top, width: side, height: side, fill: ground, rx: 3 })];
+  for (const across of axis.stacks) {
+    for (const down of axis.stacks) {
+      const [x, y] = [startOf(axis, across.first), rowAt(layout, down.first)];
+      const size = { width: endOf(axis, across.last) - x, height: endOf(axis, down.last) - axis.left + top - y };
+      marks.push(mark('rect', { x, y, ...size, fill: palette.panel }));
+    }
+  }
   for (const block of labelledBlocks(axis)) {
-    const along = block * axis.step + axis.step / 2;
+    const along = centreOf(axis, block) - axis.left;
     const row = { x: axis.left - 6, y: top + along, dy: '0.35em', 'text-anchor': 'end' };
     const column = { x: axis.left + along, y: top + side + 14, 'text-anchor': 'middle' };
     marks.push(mark('text', { ...row, ...small }, String(block)), mark('text', { ...column, ...small }, String(block)));
@@ -125,15 +193,15 @@ export function drawHeatmapFrame(
     mark('stop', { offset: index / 16, 'stop-color': ramp[Math.round((index / 16) * 255)] }),
   );
   const [lowest, highest] = domain;
-  const low = valueText(lowest, lowest === 0 ? 0 : 3);
-  const high = valueText(highest, highest === 1 ? 0 : 3);
+  const low = similarityText(lowest, lowest === 0 ? 0 : 3);
+  const high = similarityText(highest, highest === 1 ? 0 : 3);
   const range = lowest === 0 && highest === 1 ? 'full range' : 'range of the data';
   const legend = { y: legendTop + 8, dy: '0.35em', ...small };
   const rampLeft = axis.left + low.length * CHARACTER + 6;
-  const words = `CKA, ${range}`;
   // What the texts leave, so that a narrow heatmap's legend still fits on one line.
-  const room = axis.end - rampLeft - (high.length + words.length) * CHARACTER - 16;
-  const width = Math.min(160, Math.max(24, room));
+  const roomBeside = (words: string) => axis.end - rampLeft - (high.length + words.length) * CHARACTER - 16;
+  const words = [`state CKA, ${range}`, 'state CKA'].find((each) => roomBeside(each) >= NARROWEST_RAMP) ?? 'CKA';
+  const width = Math.min(160, Math.max(NARROWEST_RAMP, roomBeside(words)));
   marks.push(
     mark('defs', {}, mark('linearGradient', { id: gradientId }, ...stops)),
     mark('text', { x: axis.left, ...legend }, low),
@@ -156,21 +224,44 @@ export function drawSquares(
   const dash = { chosen: undefined, detected: '3 3', draft: '5 3' }[kind];
   const stroke = kind === 'chosen' || kind === 'draft' ? palette.accent : '#ffffff';
   return intervals.flatMap((interval) => {
-    const length = (interval.last - interval.first + 1) * layout.axis.step;
-    const shape = {
-      x: startOf(layout.axis, interval.first),
-      y: layout.top + interval.first * layout.axis.step,
-      width: length,
-      height: length,
-      fill: 'none',
-      rx: 2,
-    };
+    const shape = { ...squareOf(interval, layout), fill: 'none', rx: 2 };
     const halo = kind === 'detected' ? 'rgb(0 0 0 / 0.45)' : '#ffffff';
     return [
       mark('rect', { ...shape, stroke: halo, 'stroke-width': kind === 'detected' ? 2.5 : 4.5 }),
       mark('rect', { ...shape, stroke, 'stroke-width': kind === 'detected' ? 1.25 : 2.5, 'stroke-dasharray': dash }),
     ];
   });
+}
+
+function squareOf({ first, last }: BlockInterval, layout: HeatmapLayout) {
+  const x = startOf(layout.axis, first);
+  const length = endOf(layout.axis, last) - x;
+  return { x, y: rowAt(layout, first), width: length, height: length };
+}
+
+/** What a brush covered and cannot become an interval: hatched around the part that can. */
+export function drawRefusedSquare(
+  covered: BlockInterval,
+  allowed: BlockInterval | null,
+  layout: HeatmapLayout,
+): Mark[] {
+  const whole = squareOf(covered, layout);
+  const inner = allowed ? squareOf(allowed, layout) : { ...whole, width: 0, height: 0 };
+  const [right, bottom] = [inner.x + inner.width, inner.y + inner.height];
+  const bands = [
+    { ...whole, width: inner.x - whole.x },
+    { ...whole, x: right, width: whole.x + whole.width - right },
+    { ...inner, y: whole.y, height: inner.y - whole.y },
+    { ...inner, y: bottom, height: whole.y + whole.height - bottom },
+  ];
+  const d = bands.map((band) => hatchPath(band, 6)).join('');
+  const frame = { ...whole, fill: 'none', rx: 2, 'stroke-dasharray': '2 3' };
+  return [
+    mark('path', { d, fill: 'none', stroke: 'rgb(0 0 0 / 0.5)', 'stroke-width': 3 }),
+    mark('path', { d, fill: 'none', stroke: '#ffffff', 'stroke-width': 1 }),
+    mark('rect', { ...frame, stroke: 'rgb(0 0 0 / 0.5)', 'stroke-width': 3 }),
+    mark('rect', { ...frame, stroke: '#ffffff', 'stroke-width': 1.25 }),
+  ];
 }
 
 /** Lines through a column and a row; with one block alone, through both its column and its row. */
@@ -181,7 +272,7 @@ export function drawCrossHair(column: number | null, row: number | null, layout:
   const down = row ?? column;
   if (across === null || down === null) return marks;
   const x = centreOf(axis, across);
-  const y = top + (down + 0.5) * axis.step;
+  const y = top + centreOf(axis, down) - axis.left;
   for (const [stroke, width] of [
     ['rgb(0 0 0 / 0.55)', 2.5],
     ['#ffffff', 1],

@@ -35,7 +35,8 @@ export interface HeldOutData {
 export const HELD_OUT_HEIGHT = 90;
 const TITLE = 14;
 const LABEL_GAP = 12;
-const TITLE_WIDTHS: Readonly<Record<HeldOutStream, number>> = { image: 37, text: 28 };
+/** Width of a character of the bold title. */
+const TITLE_CHARACTER = 6.4;
 const LABEL_WIDTH = 98;
 
 interface Line {
@@ -51,7 +52,7 @@ export function drawHeldOut(data: HeldOutData, width: number, palette: ChartPale
   const { metric, stream, baselines, points, steps, firstBlock } = data;
   const small = { 'font-size': 11, fill: palette.muted };
   const title = mark('text', { x: 0, y: 10, 'font-size': 11, 'font-weight': 600, fill: palette.text }, stream);
-  const about = mark('text', { x: TITLE_WIDTHS[stream], y: 10, ...small }, METRIC_WORDS[metric]);
+  const about = mark('text', { x: stream.length * TITLE_CHARACTER + 5, y: 10, ...small }, METRIC_WORDS[metric]);
   const right = Math.max(40, width - LABEL_WIDTH);
   const top = TITLE + 6;
   const bottom = HELD_OUT_HEIGHT - 6;

@@ -1,25 +1,53 @@
 /**
- * Where everything on the layer strip lies, shared by the page's DOM elements and the exported figure: bracket row,
- * cells, two rows of probe bars. Rows from top to bottom; x comes from the block axis.
+ * Where everything on the layer strip lies, shared by the page's DOM elements and the exported figure: the stacks'
+ * names, bracket row, cells, a row of probe bars per stream. Rows from top to bottom; x comes from the block axis.
  */
 import type { BlockInterval } from '@/lib/core/interval/interval.ts';
-import { type BlockAxis, blockAxis, centreOf, endOf, labelledBlocks, startOf } from './block-axis.ts';
+import { type BlockAxis, blockAxis, endOf, startOf } from './block-axis.ts';
 import { drawProbeRow, type ProbeDomain } from './draw-probe-row.ts';
+import { drawSeams, drawStackNames } from './draw-seams.ts';
 import { type Mark, mark } from './marks.ts';
 import type { ChartPalette } from './palette.ts';
+import { streamsOf } from './stream-part.ts';
+import { type StripNumber, stripNumbers } from './strip-numbers.ts';
 import type { LayerStripProps } from './types.ts';
 
-export const STRIP_ROWS = {
-  brackets: { top: 2, height: 16 },
-  cells: { top: 20, height: 34 },
-  image: { top: 64, height: 26 },
-  text: { top: 96, height: 26 },
+export interface StripRow {
+  readonly top: number;
+  readonly height: number;
+}
+export interface StripRows {
+  readonly brackets: StripRow;
+  readonly cells: StripRow;
+  /** One per stream. */
+  readonly probes: readonly StripRow[];
+  /** From the first probe row to the last. */
+  readonly allProbes: StripRow;
   /** The line of text under the strip that says what is under the pointer. */
-  readout: { top: 128, height: 20 },
-} as const;
-export const STRIP_HEIGHT = 150;
+  readonly readout: StripRow;
+  readonly height: number;
+}
+
+const NAMES_HEIGHT = 18;
+const PROBE_HEIGHT = 26;
+const PROBE_STEP = 32;
 /** A chosen span stays this far inside its blocks so that two touching intervals read as two. */
 const SPAN_INSET = 1.5;
+
+/** Only a model of several stacks has the line of their names. */
+export function stripRows({ stacks }: Pick<BlockAxis, 'stacks'>, streams: number): StripRows {
+  const top = stacks.length > 1 ? NAMES_HEIGHT : 0;
+  const firstProbe = top + 64;
+  const readout = { top: firstProbe + streams * PROBE_STEP, height: 20 };
+  return {
+    brackets: { top: top + 2, height: 16 },
+    cells: { top: top + 20, height: 34 },
+    probes: Array.from({ length: streams }, (_, row) => ({ top: firstProbe + row * PROBE_STEP, height: PROBE_HEIGHT })),
+    allProbes: { top: firstProbe, height: streams * PROBE_STEP - (PROBE_STEP - PROBE_HEIGHT) },
+    readout,
+    height: readout.top + readout.height + 2,
+  };
+}
 
 export interface Span {
   readonly left: number;
@@ -31,41 +59,46 @@ export function spanOf(axis: BlockAxis, { first, last }: BlockInterval, inset = 
 }
 
 /** A bracket opens downwards over its blocks: ┌──┐. */
-export function bracketPath(axis: BlockAxis, interval: BlockInterval): string {
+export function bracketPath(axis: BlockAxis, interval: BlockInterval, { top, height }: StripRow): string {
   const { left, width } = spanOf(axis, interval, 2);
-  const { top, height } = STRIP_ROWS.brackets;
   return `M${left} ${top + height}V${top + 5}H${left + width}V${top + height}`;
 }
 
-type StripData = Pick<LayerStripProps, 'numBlocks' | 'selection' | 'detected' | 'probeR2'>;
+/** The middle of a number's line of text in the row of cells. */
+export function numberMiddle({ row }: StripNumber, cells: StripRow): number {
+  return cells.top + cells.height * { upper: 0.29, middle: 0.5, lower: 0.71 }[row];
+}
+
+type StripData = Pick<LayerStripProps, 'numBlocks' | 'stacks' | 'selection' | 'detected' | 'probeR2'>;
 
 /** The whole strip as one figure, for export. */
 export function drawLayerStrip(data: StripData, width: number, domain: ProbeDomain, palette: ChartPalette): Mark[] {
-  const axis = blockAxis(data.numBlocks, width);
-  const { cells, image, text } = STRIP_ROWS;
-  const labelled = new Set(labelledBlocks(axis));
+  const axis = blockAxis(data.numBlocks, width, { stacks: data.stacks });
+  const streams = data.probeR2 ? streamsOf(data.probeR2) : [];
+  const { brackets, cells, probes, allProbes } = stripRows(axis, streams.length);
   const marks: Mark[] = data.selection.map((interval) => {
     const { left, width: span } = spanOf(axis, interval);
     return mark('rect', { x: left, y: cells.top, width: span, height: cells.height, rx: 4, fill: palette.accent });
   });
   for (const interval of data.detected) {
-    marks.push(mark('path', { d: bracketPath(axis, interval), fill: 'none', stroke: palette.detected }));
+    marks.push(mark('path', { d: bracketPath(axis, interval, brackets), fill: 'none', stroke: palette.detected }));
   }
   for (let block = 0; block < data.numBlocks; block++) {
-    const chosen = data.selection.some(({ first, last }) => first <= block && block <= last);
+    if (data.selection.some(({ first, last }) => first <= block && block <= last)) continue;
     const x = startOf(axis, block) + 1;
-    if (!chosen) {
-      const shape = { x, y: cells.top, width: Math.max(1, axis.step - 2), height: cells.height, rx: 3 };
-      marks.push(mark('rect', { ...shape, fill: palette.panel, stroke: palette.line }));
-    }
-    if (!labelled.has(block)) continue;
-    const fill = chosen ? palette.background : palette.muted;
-    const at = { x: centreOf(axis, block), y: cells.top + cells.height / 2, dy: '0.35em', 'text-anchor': 'middle' };
-    marks.push(mark('text', { ...at, 'font-size': 11, fill }, String(block)));
+    const shape = { x, y: cells.top, width: Math.max(1, axis.step - 2), height: cells.height, rx: 3 };
+    marks.push(mark('rect', { ...shape, fill: palette.panel, stroke: palette.line }));
   }
-  if (data.probeR2) {
-    marks.push(...drawProbeRow(data.probeR2.image, axis, { stream: 'image', ...image, domain, palette }));
-    marks.push(...drawProbeRow(data.probeR2.text, axis, { stream: 'text', ...text, domain, palette }));
+  for (const number of stripNumbers(axis, data.selection)) {
+    const at = { x: number.x, y: numberMiddle(number, cells), dy: '0.35em', 'text-anchor': 'middle' };
+    const fill = number.chosen ? palette.background : palette.muted;
+    marks.push(mark('text', { ...at, 'font-size': 11, fill }, String(number.block)));
   }
+  for (const [row, stream] of streams.entries()) {
+    const place = probes[row];
+    if (place) marks.push(...drawProbeRow(data.probeR2?.[stream] ?? [], axis, { stream, ...place, domain, palette }));
+  }
+  const bottom = streams.length > 0 ? allProbes.top + allProbes.height : cells.top + cells.height + 4;
+  marks.push(...drawSeams(axis, 0, bottom, palette), ...drawStackNames(axis, 0, palette));
   return marks;
 }

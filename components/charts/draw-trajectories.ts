@@ -6,11 +6,14 @@
 import type { BlockInterval } from '@/lib/core/interval/interval.ts';
 import type { Matrix } from '@/lib/core/report/report.ts';
 import { type BlockAxis, centreOf, endOf, labelledBlocks, startOf } from './block-axis.ts';
+import { drawSeams } from './draw-seams.ts';
+import { hatchPath } from './hatch.ts';
 import { linePath, type Mark, mark } from './marks.ts';
 import { type ChartPalette, STREAM_LOOKS } from './palette.ts';
-import { breakAfter } from './trajectory-curves.ts';
+import { whyNoPart } from './stream-part.ts';
+import { curveNames, runEnd } from './trajectory-curves.ts';
 import { TRAJECTORY_ROWS, type TrajectoryData, type TrajectoryScales } from './trajectory-scales.ts';
-import { TRAJECTORY_STREAMS, type TrajectoryStream } from './types.ts';
+import type { TrajectoryStream } from './types.ts';
 
 type Row = readonly (number | null)[];
 
@@ -41,7 +44,10 @@ export function drawTrajectoryBackground(
   for (const tick of scales.differenceTicks) grid(scales.difference(tick), scales.differenceText(tick));
   const zero = scales.difference(0);
   marks.push(mark('line', { x1: axis.left, x2: axis.end, y1: zero, y2: zero, stroke: palette.faint }));
-  marks.push(...drawBlockNumbers(axis, palette));
+  marks.push(
+    ...drawBlockNumbers(axis, palette),
+    ...drawSeams(axis, brackets.top, difference.top + difference.height, palette),
+  );
   return marks;
 }
 
@@ -70,7 +76,9 @@ export function drawEmptyTrajectories(axis: BlockAxis, palette: ChartPalette): M
   const panels = [TRAJECTORY_ROWS.cka, TRAJECTORY_ROWS.difference].map(({ top, height }) =>
     mark('rect', { x: axis.left, y: top, width: axis.end - axis.left, height, rx: 3, fill: palette.panel }),
   );
-  return [...panels, ...drawBlockNumbers(axis, palette)];
+  const { brackets, difference } = TRAJECTORY_ROWS;
+  const seams = drawSeams(axis, brackets.top, difference.top + difference.height, palette);
+  return [...panels, ...drawBlockNumbers(axis, palette), ...seams];
 }
 
 /** The deciding stream's curve from every other start, faint. */
@@ -82,7 +90,9 @@ export function drawOtherStarts(
   const opacity = Math.min(0.45, Math.max(0.2, 8 / numBlocks));
   const look = { fill: 'none', stroke: palette.faint, 'stroke-opacity': opacity };
   return curves.cka[curves.stream].flatMap((row, other) =>
-    other === start ? [] : [mark('path', { d: linePath(pointsOf(row, scales.axis, scales.cka)), ...look })],
+    other === start
+      ? []
+      : [mark('path', { d: linePath(withSeams(pointsOf(row, scales.axis, scales.cka), scales.axis)), ...look })],
   );
 }
 
@@ -107,19 +117,38 @@ export function drawTrajectory(
   const upper = drawOtherStarts(data, scales, palette);
   const lower: Mark[] = [];
   // The deciding stream is drawn last, on top.
-  const order = [...TRAJECTORY_STREAMS].sort((a, b) => Number(a === curves.stream) - Number(b === curves.stream));
+  const order = [...curveNames(curves)].sort((a, b) => Number(a === curves.stream) - Number(b === curves.stream));
   for (const stream of order) {
     const bold = stream === curves.stream;
     const shown = (matrix: Matrix): Row => (matrix[start] ?? []).slice(0, scales.lastSeen + 1);
     upper.push(...curve(shown(curves.cka[stream]), stream, bold, axis, scales.cka, palette));
     lower.push(...curve(shown(curves.differences[stream]), stream, bold, axis, scales.difference, palette));
   }
+  lower.push(...drawNoPart(data, axis, palette));
   const panels = [clipped('cka', id, axis, upper), clipped('difference', id, axis, lower)];
   return [...drawBreak(data, axis, palette), ...panels];
 }
 
 function pointsOf(row: Row, axis: BlockAxis, scale: (value: number) => number) {
   return row.map((value, k) => (value === null ? null : ([centreOf(axis, k), scale(value)] as const)));
+}
+
+/** The points with a null at every seam: no line runs across it. */
+function withSeams<T>(points: readonly T[], { seams }: BlockAxis): (T | null)[] {
+  return points.flatMap((point, k) => (seams.includes(k) ? [null, point] : [point]));
+}
+
+/** Hatched at the foot of Δ, in the stream's colour: a block whose curve has no value because it takes no part. */
+function drawNoPart({ curves, blocks = [], start }: TrajectoryData, axis: BlockAxis, palette: ChartPalette): Mark[] {
+  const { top, height } = TRAJECTORY_ROWS.difference;
+  return curveNames(curves).flatMap((stream) => {
+    if (stream === 'mean') return [];
+    const silent = blocks.flatMap((_, block) => (block >= start && whyNoPart(blocks, stream, block) ? [block] : []));
+    return silent.map((block) => {
+      const box = { x: startOf(axis, block) + 1, y: top + height - 12, width: Math.max(3, axis.step - 2), height: 12 };
+      return mark('path', { d: hatchPath(box, 4), fill: 'none', stroke: STREAM_LOOKS[stream].colour(palette) });
+    });
+  });
 }
 
 function curve(
@@ -133,7 +162,7 @@ function curve(
   const look = STREAM_LOOKS[stream];
   const colour = look.colour(palette);
   const points = pointsOf(row, axis, scale);
-  const line = { d: linePath(points), fill: 'none', stroke: colour, 'stroke-linejoin': 'round' };
+  const line = { d: linePath(withSeams(points, axis)), fill: 'none', stroke: colour, 'stroke-linejoin': 'round' };
   const marks = [
     mark('path', {
       ...line,
@@ -166,8 +195,9 @@ function drawBreak({ start, curves }: TrajectoryData, axis: BlockAxis, palette: 
   const bottom = difference.top + difference.height;
   const x1 = centreOf(axis, start);
   const marks = [mark('line', { x1, x2: x1, y1: cka.top, y2: bottom, stroke: palette.text, 'stroke-opacity': 0.5 })];
-  const after = breakAfter(curves, start);
-  if (after === null) return marks;
+  const end = runEnd(curves, start);
+  if (end?.by !== 'break') return marks;
+  const after = end.last;
   const x = endOf(axis, after);
   const nearEnd = x > axis.left + (axis.end - axis.left) * 0.8;
   const text = { x: x + (nearEnd ? -5 : 5), y: label.top + 12, 'text-anchor': nearEnd ? 'end' : 'start' };
@@ -184,16 +214,21 @@ function band(axis: BlockAxis, { first, last }: BlockInterval, y: number, height
 }
 
 /** Names of the two panels and the key of the three lines, in the label row and the gap between the panels. */
-export function drawTrajectoryLabels(data: TrajectoryData, axis: BlockAxis, palette: ChartPalette): Mark[] {
+export function drawTrajectoryLabels(data: TrajectoryData, scales: TrajectoryScales, palette: ChartPalette): Mark[] {
+  const { axis, nearOne } = scales;
   const { cka, difference } = TRAJECTORY_ROWS;
   const halo = { 'paint-order': 'stroke', stroke: palette.background, 'stroke-width': 4, 'stroke-linejoin': 'round' };
   const name = { 'font-size': 11, 'font-weight': 600, fill: palette.text, ...halo };
   const marks = [
-    mark('text', { x: axis.left + 4, y: cka.top + cka.height - 6, ...name }, `cka(${data.start}, k)`),
+    mark(
+      'text',
+      { x: axis.left + 4, y: cka.top + cka.height - 6, ...name },
+      `surrogate CKA(${data.start}, k)${nearOne ? ' − 1' : ''}`,
+    ),
     mark('text', { x: axis.left + 4, y: difference.top - 6, ...name }, `Δ(${data.start}, k)`),
   ];
   let x = axis.end;
-  for (const stream of [...TRAJECTORY_STREAMS].reverse()) {
+  for (const stream of [...curveNames(data.curves)].reverse()) {
     const look = STREAM_LOOKS[stream];
     const colour = look.colour(palette);
     const y = difference.top - 10;

@@ -1,8 +1,16 @@
 /** The charts as standalone SVG figures, from the same drawings as the page's, in print colours. */
 import type { BlockInterval } from '@/lib/core/interval/index.ts';
 import type { Matrix, Stream } from '@/lib/core/report/report.ts';
-import { drawHeatmapFrame, drawMatrixCells, drawSquares, heatmapLayout } from './draw-heatmap.ts';
-import { drawLayerStrip, STRIP_ROWS } from './draw-layer-strip.ts';
+import { blockAxis, stacksSentence } from './block-axis.ts';
+import {
+  drawHeatmapFrame,
+  drawHeatmapSeams,
+  drawMatrixCells,
+  drawMissingCells,
+  drawSquares,
+  heatmapLayout,
+} from './draw-heatmap.ts';
+import { drawLayerStrip, stripRows } from './draw-layer-strip.ts';
 import { probeDomain } from './draw-probe-row.ts';
 import {
   drawStartMarker,
@@ -13,9 +21,10 @@ import {
 import { calibrationSentence, estimatorSentence, figureSvg, samplesSentence } from './figure.ts';
 import { countText } from './number-text.ts';
 import { PAPER_PALETTE } from './palette.ts';
-import { breakAfter } from './trajectory-curves.ts';
+import { type BlockPart, streamsOf, whyNoPart } from './stream-part.ts';
+import { curveNames, runEnd } from './trajectory-curves.ts';
 import { TRAJECTORY_ROWS, type TrajectoryData, trajectoryScales } from './trajectory-scales.ts';
-import type { ColourMap, Domain, FigureFacts, LayerStripProps } from './types.ts';
+import type { ChartDepth, ColourMap, Domain, FigureFacts, LayerStripProps } from './types.ts';
 
 const STRIP_WIDTH = 900;
 const HEATMAP_WIDTH = 520;
@@ -24,36 +33,57 @@ const TRAJECTORIES_WIDTH = 900;
 const listed = (intervals: readonly BlockInterval[]): string =>
   intervals.length === 0 ? 'none' : intervals.map(({ first, last }) => `${first}–${last}`).join(', ');
 
+/** "a, b and c" */
+const listedWith = (words: readonly string[]): string =>
+  words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
+
 const intervalsSentence = (detected: readonly BlockInterval[], selection: readonly BlockInterval[]): string =>
   `Detected: ${listed(detected)}. Chosen: ${listed(selection)}.`;
 
 const settingsSentence = ({ settings }: FigureFacts): string[] =>
   settings && settings.length > 0 ? [`Settings: ${settings.join('; ')}.`] : [];
 
-export type StripFigureData = Pick<LayerStripProps, 'numBlocks' | 'selection' | 'detected' | 'probeR2'>;
+/** What the hatched places of a figure mean, and what its seam is. */
+function depthSentences({ stacks = [], blocks = [] }: Partial<ChartDepth>, streams: readonly Stream[]): string[] {
+  const silent = streams.flatMap((stream) => silentSentence(blocks, stream) ?? []);
+  return [stacksSentence(stacks) ?? [], ...silent].flat();
+}
+
+function silentSentence(blocks: readonly BlockPart[], stream: Stream): string | null {
+  const reasons = new Set(blocks.flatMap((_, block) => whyNoPart(blocks, stream, block) ?? []));
+  return reasons.size > 0 ? `Hatched: n/a, ${[...reasons].join(', ')}.` : null;
+}
+
+export type StripFigureData = Pick<
+  LayerStripProps,
+  'numBlocks' | 'stacks' | 'blocks' | 'selection' | 'detected' | 'probeR2'
+>;
 
 export function layerStripSvg(data: StripFigureData, facts: FigureFacts): string {
-  const { image, text } = STRIP_ROWS;
   const { fitTokens, heldOutTokens } = facts.calibration;
-  const domain = probeDomain(data.probeR2?.image ?? [], data.probeR2?.text ?? []);
-  const held = `${countText(heldOutTokens.image)} image and ${countText(heldOutTokens.text)} text tokens`;
-  const fitted = `${countText(fitTokens.image)} and ${countText(fitTokens.text)}`;
-  const probes = `R² of each block's linear residual probe on ${held} held out (fitted on ${fitted}), scale ${domain[0]} to 1; a dash: n/a.`;
+  const { probeR2 } = data;
+  const streams = probeR2 ? streamsOf(probeR2) : [];
+  const { probes, allProbes } = stripRows(blockAxis(data.numBlocks, STRIP_WIDTH, data), streams.length);
+  const domain = probeDomain(...streams.map((stream) => probeR2?.[stream] ?? []));
+  const held = `${listedWith(streams.map((stream) => `${countText(heldOutTokens[stream])} ${stream}`))} tokens`;
+  const fitted = listedWith(streams.map((stream) => countText(fitTokens[stream])));
+  const measured = `R² of each block's linear residual probe on ${held} held out (fitted on ${fitted}), scale ${domain[0]} to 1; hatched: n/a.`;
   return figureSvg({
     title: `Blocks of ${facts.model}: detected and chosen intervals, probe substitutability`,
     width: STRIP_WIDTH,
-    height: data.probeR2 ? text.top + text.height : image.top - 8,
+    height: probes.length > 0 ? allProbes.top + allProbes.height : allProbes.top - 8,
     body: drawLayerStrip(data, STRIP_WIDTH, domain, PAPER_PALETTE),
     caption: [
       `Brackets: detected intervals. Filled: chosen. ${intervalsSentence(data.detected, data.selection)}`,
-      ...(data.probeR2 ? [probes] : []),
+      ...(probeR2 ? [measured] : []),
+      ...depthSentences(data, streams),
       calibrationSentence(facts.calibration),
       ...settingsSentence(facts),
     ],
   });
 }
 
-export interface HeatmapFigureData {
+export interface HeatmapFigureData extends Partial<Pick<ChartDepth, 'stacks' | 'blocks'>> {
   readonly stream: Stream;
   readonly matrix: Matrix;
   readonly domain: Domain;
@@ -64,14 +94,16 @@ export interface HeatmapFigureData {
 
 export function heatmapSvg(data: HeatmapFigureData, facts: FigureFacts): string {
   const { stream, matrix, domain, colours = 'viridis', selection, detected } = data;
-  const layout = heatmapLayout(matrix.length, HEATMAP_WIDTH);
+  const layout = heatmapLayout(matrix.length, HEATMAP_WIDTH, data.stacks);
   return figureSvg({
-    title: `CKA between blocks of ${facts.model}, ${stream} stream`,
+    title: `State CKA between blocks of ${facts.model}, ${stream} stream`,
     width: HEATMAP_WIDTH,
     height: layout.readoutTop,
     body: [
       ...drawHeatmapFrame(layout, domain, colours, PAPER_PALETTE, 'ramp'),
       ...drawMatrixCells(matrix, layout, domain, colours),
+      ...drawMissingCells(matrix, layout, PAPER_PALETTE),
+      ...drawHeatmapSeams(layout, PAPER_PALETTE),
       ...drawSquares(detected, 'detected', layout, PAPER_PALETTE),
       ...drawSquares(selection, 'chosen', layout, PAPER_PALETTE),
     ],
@@ -79,6 +111,7 @@ export function heatmapSvg(data: HeatmapFigureData, facts: FigureFacts): string 
       `${estimatorSentence(facts.estimator)} ${samplesSentence(facts.calibration.tokens, [stream])}`,
       calibrationSentence(facts.calibration),
       `Dashed squares: detected intervals; solid squares: chosen. ${intervalsSentence(detected, selection)}`,
+      ...depthSentences(data, [stream]),
       ...settingsSentence(facts),
     ],
   });
@@ -86,8 +119,14 @@ export function heatmapSvg(data: HeatmapFigureData, facts: FigureFacts): string 
 
 export function trajectoriesSvg(data: TrajectoryData, facts: FigureFacts): string {
   const scales = trajectoryScales(data, TRAJECTORIES_WIDTH);
-  const after = breakAfter(data.curves, data.start);
-  const found = after === null ? 'No break before the last block.' : `Break after block ${after}.`;
+  const end = runEnd(data.curves, data.start);
+  const streams = curveNames(data.curves).filter((name) => name !== 'mean');
+  const found =
+    end?.by === 'break'
+      ? `Break after block ${end.last}.`
+      : end?.by === 'seam'
+        ? `No break before the seam after block ${end.last}.`
+        : 'No break before the last block.';
   return figureSvg({
     title: `Surrogate of ${facts.model} from block ${data.start}: similarity to the whole model`,
     width: TRAJECTORIES_WIDTH,
@@ -95,14 +134,15 @@ export function trajectoriesSvg(data: TrajectoryData, facts: FigureFacts): strin
     body: [
       ...drawTrajectoryBackground(data, scales, PAPER_PALETTE),
       ...drawTrajectory(data, scales, PAPER_PALETTE, 'panel'),
-      ...drawTrajectoryLabels(data, scales.axis, PAPER_PALETTE),
+      ...drawTrajectoryLabels(data, scales, PAPER_PALETTE),
       drawStartMarker(data.start, scales.axis, PAPER_PALETTE),
     ],
     caption: [
-      `Above: cka(${data.start}, k); below: Δ(${data.start}, k) = cka(${data.start}, k−1) − cka(${data.start}, k). ${found} Faint: other starts.`,
-      `${estimatorSentence(facts.estimator)} ${samplesSentence(facts.calibration.tokens, ['image', 'text'])}`,
+      `Above: surrogate CKA(${data.start}, k), written cka; below: Δ(${data.start}, k) = cka(${data.start}, k−1) − cka(${data.start}, k). ${found} Faint: other starts.`,
+      `${estimatorSentence(facts.estimator)} ${samplesSentence(facts.calibration.tokens, streams)}`,
       calibrationSentence(facts.calibration),
       `Shaded: chosen; brackets: detected. ${intervalsSentence(data.detected, data.selection)}`,
+      ...depthSentences(data, streams),
       ...settingsSentence(facts),
     ],
   });

@@ -5,7 +5,9 @@
 import { type BlockInterval, intervalAt } from '@/lib/core/interval/index.ts';
 import type { Matrix } from '@/lib/core/report/report.ts';
 import type { StripFigureData } from './export-figures.ts';
-import { type Measured, TRAJECTORY_STREAMS, type TrajectoryCurves } from './types.ts';
+import { streamsOf } from './stream-part.ts';
+import { curveNames } from './trajectory-curves.ts';
+import type { Measured, TrajectoryCurves } from './types.ts';
 
 type Field = Measured | string;
 
@@ -15,14 +17,27 @@ function csv(header: readonly string[], rows: readonly (readonly Field[])[]): st
 
 const spanField = (interval: BlockInterval | null): string => (interval ? `${interval.first}-${interval.last}` : '');
 
-export function layerStripCsv({ numBlocks, selection, detected, probeR2 }: StripFigureData): string {
+/** A model of several stacks also says which stack each block is in and where. */
+export function layerStripCsv({ numBlocks, stacks = [], selection, detected, probeR2 }: StripFigureData): string {
   const blocks = Array.from({ length: numBlocks }, (_, block) => block);
+  const streams = probeR2 ? streamsOf(probeR2) : [];
+  const several = stacks.length > 1;
+  const stackFields = (block: number): Field[] => {
+    const stack = stacks.find(({ first, last }) => first <= block && block <= last);
+    return several && stack ? [stack.label, block - stack.first] : [];
+  };
   return csv(
-    ['block', 'probe_r2_image', 'probe_r2_text', 'detected_interval', 'chosen_interval'],
+    [
+      'block',
+      ...(several ? ['stack', 'block_in_stack'] : []),
+      ...streams.map((stream) => `probe_r2_${stream}`),
+      'detected_interval',
+      'chosen_interval',
+    ],
     blocks.map((block) => [
       block,
-      probeR2?.image[block],
-      probeR2?.text[block],
+      ...stackFields(block),
+      ...streams.map((stream) => probeR2?.[stream][block]),
       spanField(intervalAt(detected, block)),
       spanField(intervalAt(selection, block)),
     ]),
@@ -31,19 +46,18 @@ export function layerStripCsv({ numBlocks, selection, detected, probeR2 }: Strip
 
 export function heatmapCsv(matrix: Matrix): string {
   return csv(
-    ['block_i', 'block_j', 'cka'],
+    ['block_i', 'block_j', 'state_cka'],
     matrix.flatMap((row, i) => row.map((value, j) => [i, j, value])),
   );
 }
 
 /** Every start, not the one in focus alone: rows with k ≥ u. */
 export function trajectoriesCsv({ cka, differences }: TrajectoryCurves): string {
-  const columns = TRAJECTORY_STREAMS.flatMap((stream) => [`cka_${stream}`, `difference_${stream}`]);
+  const names = curveNames({ cka });
+  const columns = names.flatMap((stream) => [`surrogate_cka_${stream}`, `difference_${stream}`]);
   const rows = cka.mean.flatMap((row, start) =>
     row.flatMap((_, k) =>
-      k < start
-        ? []
-        : [[start, k, ...TRAJECTORY_STREAMS.flatMap((s) => [cka[s][start]?.[k], differences[s][start]?.[k]])]],
+      k < start ? [] : [[start, k, ...names.flatMap((s) => [cka[s][start]?.[k], differences[s][start]?.[k]])]],
     ),
   );
   return csv(['start_u', 'block_k', ...columns], rows);

@@ -2,10 +2,13 @@
  * The charts of the page. Draw functions stay inside; figures and tables to take away are `export-figures.ts` and
  * `export-tables.ts`, which load when the first one is asked for.
  */
+
+export type { AxisStack } from './block-axis.ts';
 export { CkaHeatmap } from './cka-heatmap.tsx';
 export { ckaDomain } from './draw-heatmap.ts';
 export { LayerStrip } from './layer-strip.tsx';
+export type { BlockPart } from './stream-part.ts';
 export { Trajectories } from './trajectories.tsx';
-export { breakAfter, trajectoryCurves } from './trajectory-curves.ts';
+export { type RunEnd, runEnd, trajectoryCurves } from './trajectory-curves.ts';
 export * from './types.ts';
 export { useWidth } from './use-width.ts';

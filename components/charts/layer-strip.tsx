@@ -6,52 +6,64 @@
  */
 import { useId, useMemo } from 'react';
 import { containsInterval, intervalAt, sameInterval } from '@/lib/core/interval/index.ts';
-import { blockAxis, labelledBlocks } from './block-axis.ts';
+import { blockAxis, placeInStack } from './block-axis.ts';
 import styles from './charts.module.css';
-import { STRIP_HEIGHT, STRIP_ROWS, spanOf } from './draw-layer-strip.ts';
+import { numberMiddle, spanOf, stripRows } from './draw-layer-strip.ts';
 import { drawProbeRow, probeDomain } from './draw-probe-row.ts';
+import { drawSeams, drawStackNames } from './draw-seams.ts';
 import { HoverBands } from './hover-bands.tsx';
 import { Marks } from './marks-view.tsx';
 import { PAGE_PALETTE } from './palette.ts';
+import { type BlockPart, streamsOf, streamsUpdated } from './stream-part.ts';
 import { StripBracket } from './strip-bracket.tsx';
 import { StripCells } from './strip-cells.tsx';
 import { StripHandle } from './strip-handle.tsx';
 import { isInterval, refusalOf } from './strip-intents.ts';
+import { stripNumbers } from './strip-numbers.ts';
 import { StripReadout } from './strip-readout.tsx';
 import type { LayerStripProps } from './types.ts';
 import { useStripGestures } from './use-strip-gestures.ts';
 
 const NOTHING_IMPOSSIBLE: NonNullable<LayerStripProps['impossible']> = [];
+const UNKNOWN: readonly BlockPart[] = [];
 
 export function LayerStrip(props: LayerStripProps) {
-  const { width, numBlocks, hovered, onHover, selection, detected, probeR2, impossible = NOTHING_IMPOSSIBLE } = props;
-  const axis = useMemo(() => blockAxis(numBlocks, width), [numBlocks, width]);
+  const { width, numBlocks, stacks, blocks = UNKNOWN, hovered, onHover, selection, detected, probeR2 } = props;
+  const { impossible = NOTHING_IMPOSSIBLE } = props;
+  const axis = useMemo(() => blockAxis(numBlocks, width, { stacks }), [numBlocks, width, stacks]);
+  const streams = useMemo(() => (probeR2 ? streamsOf(probeR2) : streamsUpdated(blocks)), [probeR2, blocks]);
+  const rows = useMemo(() => stripRows(axis, streams.length), [axis, streams]);
   const hintId = useId();
   const gestures = useStripGestures(axis, { ...props, impossible });
-  const { marked, moving } = gestures;
+  const { marked, refused, moving } = gestures;
   // While an edge is dragged the strip shows where it would go; the owner hears of it once, on release.
   const shown = moving
     ? selection.map((interval) => (sameInterval(interval, moving.from) ? moving.to : interval))
     : selection;
-  const labelled = useMemo(() => new Set(labelledBlocks(axis)), [axis]);
-  const probeMarks = useMemo(() => {
-    const image = probeR2?.image ?? [];
-    const text = probeR2?.text ?? [];
-    const look = { domain: probeDomain(image, text), palette: PAGE_PALETTE };
+  const passive = useMemo(() => {
+    const values = streams.map((stream) => probeR2?.[stream] ?? []);
+    const look = { domain: probeDomain(...values), palette: PAGE_PALETTE };
+    const bottom = rows.allProbes.top + rows.allProbes.height;
     return [
-      ...drawProbeRow(image, axis, { stream: 'image', ...STRIP_ROWS.image, ...look }),
-      ...drawProbeRow(text, axis, { stream: 'text', ...STRIP_ROWS.text, ...look }),
+      ...drawStackNames(axis, 0, PAGE_PALETTE),
+      ...drawSeams(axis, 0, bottom, PAGE_PALETTE),
+      ...streams.flatMap((stream, row) => {
+        const place = rows.probes[row];
+        return place ? drawProbeRow(values[row] ?? [], axis, { stream, ...place, ...look }) : [];
+      }),
     ];
-  }, [axis, probeR2]);
-  if (width <= 0) return <div className={styles.strip} style={{ height: STRIP_HEIGHT }} />;
+  }, [axis, streams, rows, probeR2]);
+  if (width <= 0) return <div className={styles.strip} style={{ height: rows.height }} />;
 
-  const { brackets, cells } = STRIP_ROWS;
+  const { brackets, cells, allProbes } = rows;
   const draft = marked && spanOf(axis, marked);
+  const beyond = refused && spanOf(axis, refused);
+  const draftBox = { top: cells.top - 2, height: cells.height + 4 };
   return (
-    <div className={styles.strip} style={{ height: STRIP_HEIGHT, width }}>
-      <svg width={width} height={STRIP_HEIGHT} aria-hidden="true">
-        <HoverBands axis={axis} hovered={hovered} top={STRIP_ROWS.image.top - 4} height={66} />
-        <Marks marks={probeMarks} />
+    <div className={styles.strip} style={{ height: rows.height, width }}>
+      <svg width={width} height={rows.height} aria-hidden="true">
+        <HoverBands axis={axis} hovered={hovered} top={allProbes.top - 4} height={allProbes.height + 8} />
+        <Marks marks={passive} />
       </svg>
       {shown.map((interval) => {
         const { left, width: span } = spanOf(axis, interval);
@@ -60,27 +72,40 @@ export function LayerStrip(props: LayerStripProps) {
       })}
       <StripCells
         axis={axis}
-        labelled={labelled}
+        row={cells}
         hovered={hovered}
         selection={shown}
         impossible={impossible}
         gestures={gestures}
         hintId={hintId}
       />
+      {stripNumbers(axis, shown, hovered).map((number) => (
+        <span
+          key={number.block}
+          aria-hidden="true"
+          data-chosen={number.chosen}
+          data-lit={number.lit}
+          className={styles.number}
+          style={{ left: number.x, top: numberMiddle(number, cells) }}
+        >
+          {number.block}
+        </span>
+      ))}
       {draft && (gestures.drawing || isInterval(marked)) && (
         <div
           className={`${styles.marked} ${isInterval(marked) ? '' : styles.impossible}`}
-          style={{ left: draft.left, width: draft.width, top: cells.top - 2, height: cells.height + 4 }}
+          style={{ left: draft.left, width: draft.width, ...draftBox }}
         />
       )}
+      {beyond && <div className={styles.refused} style={{ left: beyond.left, width: beyond.width, ...draftBox }} />}
       {detected.map((interval) => {
         return (
           <StripBracket
             key={`${interval.first}-${interval.last}`}
             interval={interval}
-            span={spanOf(axis, interval, 2)}
-            top={brackets.top}
-            height={brackets.height}
+            span={spanOf(axis, interval, 0.5)}
+            top={brackets.top - 2}
+            height={cells.top - brackets.top + 2}
             pressed={containsInterval(selection, interval)}
             refusal={refusalOf(interval, impossible)}
             onToggle={props.onToggle}
@@ -96,6 +121,7 @@ export function LayerStrip(props: LayerStripProps) {
             axis={axis}
             interval={interval}
             edge={edge}
+            chosen={shown}
             taken={[...selection, ...impossible]}
             origin={selection[index] ?? interval}
             top={cells.top}
@@ -108,17 +134,23 @@ export function LayerStrip(props: LayerStripProps) {
         )),
       )}
       <StripReadout
+        row={rows.readout}
         block={hovered.block}
+        place={hovered.block === null ? null : placeInStack(axis, hovered.block)}
+        blocks={blocks}
         probeR2={probeR2}
         chosen={hovered.block === null ? null : intervalAt(shown, hovered.block)}
         detected={hovered.block === null ? null : intervalAt(detected, hovered.block)}
         marked={marked}
+        refusal={refused?.reason ?? null}
         notice={gestures.notice}
+        crossed={gestures.crossed}
         anyDetected={detected.length > 0}
       />
       <p id={hintId} className={styles.hidden}>
         Arrow keys move between blocks. Shift with an arrow key marks a range. Enter chooses the range, or the detected
         interval at the block, or lets go of a chosen one. Delete clears the chosen interval.
+        {axis.seams.length > 0 && ' A range ends where its stack of blocks ends.'}
       </p>
     </div>
   );

@@ -2,18 +2,15 @@
 /** The cells of the strip: a multi-selectable listbox whose options are the blocks, with one roving tab stop. */
 import { type CSSProperties, memo } from 'react';
 import { type BlockInterval, intervalAt } from '@/lib/core/interval/index.ts';
-import { type BlockAxis, startOf } from './block-axis.ts';
+import { type BlockAxis, placeInStack, startOf } from './block-axis.ts';
 import styles from './charts.module.css';
-import { STRIP_ROWS } from './draw-layer-strip.ts';
+import type { StripRow } from './draw-layer-strip.ts';
 import type { Hover, ImpossibleRange } from './types.ts';
 import type { StripGestures } from './use-strip-gestures.ts';
 
-/** Room that a two-digit number needs, in pixels. */
-const NUMBER_WIDTH = 17;
-
 interface StripCellsProps {
   readonly axis: BlockAxis;
-  readonly labelled: ReadonlySet<number>;
+  readonly row: StripRow;
   readonly hovered: Hover;
   readonly selection: readonly BlockInterval[];
   readonly impossible: readonly ImpossibleRange[];
@@ -21,8 +18,8 @@ interface StripCellsProps {
   readonly hintId: string;
 }
 
-export function StripCells({ axis, labelled, hovered, selection, impossible, gestures, hintId }: StripCellsProps) {
-  const { top, height } = STRIP_ROWS.cells;
+export function StripCells({ axis, row, hovered, selection, impossible, gestures, hintId }: StripCellsProps) {
+  const { top, height } = row;
   const blocks = Array.from({ length: axis.numBlocks }, (_, block) => block);
   return (
     <div
@@ -53,10 +50,6 @@ export function StripCells({ axis, labelled, hovered, selection, impossible, ges
     >
       {blocks.map((block) => {
         const lit = block === hovered.block || block === hovered.other;
-        // A lit block always shows its number; on narrow cells the regular numbers beside it give way.
-        const crowded = [hovered.block, hovered.other].some(
-          (other) => typeof other === 'number' && other !== block && Math.abs(other - block) * axis.step < NUMBER_WIDTH,
-        );
         return (
           <Cell
             key={block}
@@ -64,7 +57,7 @@ export function StripCells({ axis, labelled, hovered, selection, impossible, ges
             left={startOf(axis, block) - axis.left}
             width={axis.step}
             lit={lit}
-            numbered={lit || (labelled.has(block) && !crowded)}
+            place={placeInStack(axis, block)}
             chosen={intervalAt(selection, block) !== null}
             reason={impossible.find(({ first, last }) => first <= block && block <= last)?.reason}
             tabStop={block === gestures.cursor}
@@ -80,31 +73,30 @@ interface CellProps {
   readonly left: number;
   readonly width: number;
   readonly lit: boolean;
-  readonly numbered: boolean;
+  /** In its own stack. */
+  readonly place: string | null;
   readonly chosen: boolean;
   readonly reason: string | undefined;
   readonly tabStop: boolean;
 }
 
 /** Memoised: a hover over sixty blocks re-renders the two cells it concerns. */
-const Cell = memo(function Cell({ block, left, width, lit, numbered, chosen, reason, tabStop }: CellProps) {
-  const place: CSSProperties = { left, width };
+const Cell = memo(function Cell({ block, left, width, lit, place, chosen, reason, tabStop }: CellProps) {
+  const box: CSSProperties = { left, width };
   return (
     <div
       role="option"
       aria-label={`Block ${block}`}
+      aria-description={place ?? undefined}
       aria-selected={chosen}
       aria-disabled={reason === undefined ? undefined : true}
       title={reason}
       tabIndex={tabStop ? 0 : -1}
       data-block={block}
       data-lit={lit}
-      data-numbered={numbered}
       data-impossible={reason !== undefined}
       className={styles.cell}
-      style={place}
-    >
-      <span aria-hidden="true">{numbered ? block : ''}</span>
-    </div>
+      style={box}
+    />
   );
 });

@@ -1,15 +1,14 @@
 'use client';
 /** One edge of a chosen interval: drag it, or move it with the arrow keys; Delete clears the interval. */
-import { type KeyboardEvent, type PointerEvent, useRef } from 'react';
+import { type CSSProperties, type KeyboardEvent, type PointerEvent, useRef } from 'react';
 import type { BlockInterval } from '@/lib/core/interval/interval.ts';
-import { type BlockAxis, blockAt, endOf, startOf } from './block-axis.ts';
+import { type BlockAxis, blockAt, depthOf } from './block-axis.ts';
 import styles from './charts.module.css';
 import { spanText } from './number-text.ts';
-import { edgeLimits } from './strip-intents.ts';
+import { handlePlace } from './strip-handle-place.ts';
+import { edgeLimits, refusedBeyond } from './strip-intents.ts';
 import { type IntervalEdge, type LayerStripProps, NO_HOVER } from './types.ts';
 import type { StripGestures } from './use-strip-gestures.ts';
-
-const HANDLE_WIDTH = 7;
 
 interface StripHandleProps {
   readonly axis: BlockAxis;
@@ -18,6 +17,8 @@ interface StripHandleProps {
   /** As the owner knows it. */
   readonly origin: BlockInterval;
   readonly edge: IntervalEdge;
+  /** As shown. */
+  readonly chosen: readonly BlockInterval[];
   /** Every chosen interval and impossible range: none may be overrun. */
   readonly taken: readonly BlockInterval[];
   readonly top: number;
@@ -29,14 +30,13 @@ interface StripHandleProps {
 }
 
 export function StripHandle(props: StripHandleProps) {
-  const { axis, interval, origin, edge, taken, top, height, gestures, onMoveEdge, onRemove, onHover } = props;
+  const { axis, interval, origin, edge, chosen, taken, top, height, gestures, onMoveEdge, onRemove, onHover } = props;
   const dragged = useRef<number | null>(null);
-  const [lowest, highest] = edgeLimits(origin, edge, taken, axis.numBlocks);
+  const depth = depthOf(axis);
+  const [lowest, highest] = edgeLimits(origin, edge, taken, depth);
   const clamp = (block: number) => Math.min(highest, Math.max(lowest, block));
   const here = interval[edge];
-  const x = edge === 'first' ? startOf(axis, here) + 1 : endOf(axis, here) - HANDLE_WIDTH - 1;
-  // On narrow cells the two handles of a span must leave its middle free for clicks.
-  const width = Math.min(HANDLE_WIDTH, axis.step * 0.3);
+  const { left, width, grip, narrow } = handlePlace(axis, interval, edge, chosen);
 
   const onPointerDown = (event: PointerEvent<HTMLElement>) => {
     if (event.button !== 0) return;
@@ -49,19 +49,28 @@ export function StripHandle(props: StripHandleProps) {
   const onPointerMove = (event: PointerEvent<HTMLElement>) => {
     if (dragged.current === null) return;
     const left = event.currentTarget.parentElement?.getBoundingClientRect().left ?? 0;
-    const block = clamp(blockAt(axis, event.clientX - left));
+    const under = blockAt(axis, event.clientX - left);
+    const block = clamp(under);
     dragged.current = block;
     onHover({ block });
-    gestures.setMoving({ from: origin, to: { ...origin, [edge]: block } });
+    const refused = refusedBeyond(origin, edge, under, depth);
+    gestures.setMoving({ from: origin, to: { ...origin, [edge]: block }, refused });
+  };
+  const drop = () => {
+    dragged.current = null;
+    gestures.setMoving(null);
   };
   const onPointerUp = () => {
     const block = dragged.current;
-    dragged.current = null;
-    gestures.setMoving(null);
+    drop();
     if (block !== null && block !== origin[edge]) onMoveEdge(origin, edge, block);
   };
   const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === 'Escape') {
+      drop();
+      return;
+    }
     if (event.key === 'Delete' || event.key === 'Backspace') {
       event.preventDefault();
       // The edge goes with its interval; the focus stays on the strip.
@@ -75,10 +84,12 @@ export function StripHandle(props: StripHandleProps) {
     const target = step === undefined ? bounds[event.key] : clamp(here + step);
     if (target === undefined) return;
     event.preventDefault();
+    gestures.setNotice(step === undefined ? null : (refusedBeyond(origin, edge, here + step, depth)?.reason ?? null));
     if (target === here) return;
     onMoveEdge(origin, edge, target);
     onHover({ block: target });
   };
+  const place: CSSProperties & { '--grip': string } = { left, width, top, height, '--grip': `${grip}px` };
   return (
     <div
       role="slider"
@@ -88,20 +99,20 @@ export function StripHandle(props: StripHandleProps) {
       aria-valuemax={highest}
       aria-valuenow={here}
       aria-valuetext={`Block ${here}`}
-      data-narrow={width < HANDLE_WIDTH}
+      data-narrow={narrow}
       className={styles.handle}
-      style={{ left: edge === 'first' ? x : x + HANDLE_WIDTH - width, width, top, height }}
+      style={place}
       onPointerEnter={() => onHover({ block: here })}
       onPointerLeave={() => onHover(NO_HOVER)}
       onFocus={() => onHover({ block: here })}
-      onBlur={() => onHover(NO_HOVER)}
+      onBlur={() => {
+        gestures.setNotice(null);
+        onHover(NO_HOVER);
+      }}
       onPointerDown={onPointerDown}
       onPointerMove={onPointerMove}
       onPointerUp={onPointerUp}
-      onPointerCancel={() => {
-        dragged.current = null;
-        gestures.setMoving(null);
-      }}
+      onPointerCancel={drop}
       onKeyDown={onKeyDown}
     />
   );

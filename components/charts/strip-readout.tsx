@@ -2,37 +2,50 @@
 /** One line under the strip: the block under the pointer with its exact values, or why the last gesture did nothing. */
 import type { BlockInterval } from '@/lib/core/interval/interval.ts';
 import styles from './charts.module.css';
-import { STRIP_ROWS } from './draw-layer-strip.ts';
-import { spanText, valueText } from './number-text.ts';
+import type { StripRow } from './draw-layer-strip.ts';
+import { similarityText, spanText } from './number-text.ts';
+import { type BlockPart, streamsOf, whyNoPart } from './stream-part.ts';
 import { isInterval } from './strip-intents.ts';
 import type { LayerStripProps } from './types.ts';
 
 interface StripReadoutProps {
+  readonly row: StripRow;
   readonly block: number | null;
+  /** In its own stack. */
+  readonly place: string | null;
+  readonly blocks: readonly BlockPart[];
   readonly probeR2: LayerStripProps['probeR2'];
   readonly chosen: BlockInterval | null;
   readonly detected: BlockInterval | null;
   readonly marked: BlockInterval | null;
+  /** Why the blocks beyond the marked ones cannot be chosen with them. */
+  readonly refusal: string | null;
   readonly notice: string | null;
+  readonly crossed: string | null;
   readonly anyDetected: boolean;
 }
 
-export function StripReadout({ block, probeR2, chosen, detected, marked, notice, anyDetected }: StripReadoutProps) {
-  const { top, height } = STRIP_ROWS.readout;
+export function StripReadout(props: StripReadoutProps) {
+  const { row, block, place, blocks, probeR2, chosen, detected, marked, refusal, crossed, anyDetected } = props;
+  const { top, height } = row;
+  const notice = props.notice ?? (isInterval(marked) ? null : refusal);
   return (
     <div className={styles.readout} style={{ top, height }}>
       <span role="status">{notice}</span>
+      <span role="status" className={styles.hidden}>
+        {crossed}
+      </span>
       {notice === null && isInterval(marked) && (
         <>
-          <b>Blocks {spanText(marked)}</b> · {marked.last - marked.first + 1} blocks become 1 · Enter or release to
-          choose
+          <b>Blocks {spanText(marked)}</b> · {marked.last - marked.first + 1} blocks become 1 ·{' '}
+          {refusal ?? 'Enter or release to choose'}
         </>
       )}
       {notice === null && !isInterval(marked) && block !== null && (
         <>
           <b>Block {block}</b>
-          {probeR2 &&
-            ` · probe R², held out: image ${valueText(probeR2.image[block])}, text ${valueText(probeR2.text[block])}`}
+          {place && `, ${place}`}
+          {probeR2 && ` · probe R², held out: ${probeWords(probeR2, blocks, block)}`}
           {detected && ` · detected ${spanText(detected)}`}
           {chosen && ` · chosen ${spanText(chosen)}`}
         </>
@@ -45,4 +58,13 @@ export function StripReadout({ block, probeR2, chosen, detected, marked, notice,
       )}
     </div>
   );
+}
+
+function probeWords(probeR2: NonNullable<LayerStripProps['probeR2']>, blocks: readonly BlockPart[], block: number) {
+  return streamsOf(probeR2)
+    .map((stream) => {
+      const reason = probeR2[stream][block] === null ? whyNoPart(blocks, stream, block) : null;
+      return `${stream} ${similarityText(probeR2[stream][block])}${reason ? `: ${reason}` : ''}`;
+    })
+    .join(', ');
 }

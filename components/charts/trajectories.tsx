@@ -4,7 +4,7 @@
  * a block and click to start there; the slider `Start block` does the same with the arrow keys.
  */
 import { type KeyboardEvent, type PointerEvent, useId, useMemo } from 'react';
-import { blockAt, blockAxis, centreOf } from './block-axis.ts';
+import { blockAt, blockAxis, centreOf, placeInStack } from './block-axis.ts';
 import styles from './charts.module.css';
 import {
   drawEmptyTrajectories,
@@ -14,29 +14,44 @@ import {
 } from './draw-trajectories.ts';
 import { HoverBands } from './hover-bands.tsx';
 import { Marks } from './marks-view.tsx';
-import { valueText } from './number-text.ts';
+import { differenceText, similarityText } from './number-text.ts';
 import { PAGE_PALETTE } from './palette.ts';
-import { breakAfter } from './trajectory-curves.ts';
+import { type BlockPart, whyNoPart } from './stream-part.ts';
+import { curveNames, type RunEnd, runEnd } from './trajectory-curves.ts';
 import { TRAJECTORIES_HEIGHT, TRAJECTORY_ROWS, trajectoryScales } from './trajectory-scales.ts';
-import { NO_HOVER, type TrajectoriesProps } from './types.ts';
+import { NO_HOVER, type TrajectoriesProps, type TrajectoryStream } from './types.ts';
+
+const UNKNOWN: readonly BlockPart[] = [];
 
 export function Trajectories(props: TrajectoriesProps) {
-  const { width, numBlocks, hovered, onHover, selection, detected, curves, range, onStart } = props;
+  const {
+    width,
+    numBlocks,
+    stacks,
+    blocks = UNKNOWN,
+    hovered,
+    onHover,
+    selection,
+    detected,
+    curves,
+    range,
+    onStart,
+  } = props;
   const start = Math.min(Math.max(0, numBlocks - 1), props.start);
   const clipId = useId();
   const drawn = useMemo(() => {
     if (!curves || width <= 0) return null;
-    const data = { numBlocks, selection, detected, curves, start, range };
+    const data = { numBlocks, stacks, blocks, selection, detected, curves, start, range };
     const scales = trajectoryScales(data, width);
     return {
       axis: scales.axis,
       background: drawTrajectoryBackground(data, scales, PAGE_PALETTE),
       lines: drawTrajectory(data, scales, PAGE_PALETTE, clipId),
-      labels: drawTrajectoryLabels(data, scales.axis, PAGE_PALETTE),
+      labels: drawTrajectoryLabels(data, scales, PAGE_PALETTE),
     };
-  }, [numBlocks, selection, detected, curves, start, range, width, clipId]);
+  }, [numBlocks, stacks, blocks, selection, detected, curves, start, range, width, clipId]);
   if (!drawn || !curves) {
-    const empty = width > 0 ? drawEmptyTrajectories(blockAxis(numBlocks, width), PAGE_PALETTE) : [];
+    const empty = width > 0 ? drawEmptyTrajectories(blockAxis(numBlocks, width, { stacks }), PAGE_PALETTE) : [];
     return (
       <div className={styles.trajectories} style={{ height: TRAJECTORIES_HEIGHT }}>
         <svg width={width} height={TRAJECTORIES_HEIGHT} className={styles.passive} aria-hidden="true">
@@ -50,8 +65,14 @@ export function Trajectories(props: TrajectoriesProps) {
   const { cka: upper, difference: lower, start: handle, readout } = TRAJECTORY_ROWS;
   const plotHeight = lower.top + lower.height - upper.top;
   const { cka, differences, stream } = curves;
-  const after = breakAfter(curves, start);
+  const end = runEnd(curves, start);
   const k = hovered.block;
+  const valueAt = (name: TrajectoryStream) => {
+    const value = k === null ? undefined : cka[name][start]?.[k];
+    const silent = value === null && name !== 'mean' && k !== null;
+    const reason = silent ? (whyNoPart(blocks, name, k) ?? whyNoPart(blocks, name, start)) : null;
+    return `${name} ${similarityText(value)}${reason ? `: ${reason}` : ''}`;
+  };
   const blockUnder = (event: PointerEvent<HTMLElement>) => {
     const chart = event.currentTarget.parentElement;
     return blockAt(axis, event.clientX - (chart?.getBoundingClientRect().left ?? 0));
@@ -101,7 +122,7 @@ export function Trajectories(props: TrajectoriesProps) {
         aria-valuemin={0}
         aria-valuemax={numBlocks - 1}
         aria-valuenow={start}
-        aria-valuetext={`Block ${start}, ${after === null ? 'no break' : `break after block ${after}`}`}
+        aria-valuetext={`Block ${start}, ${endWords(end)}`}
         className={styles.startHandle}
         style={{ left: centreOf(axis, start) - 11, top: handle.top }}
         onKeyDown={onKeyDown}
@@ -121,9 +142,9 @@ export function Trajectories(props: TrajectoriesProps) {
             <b>
               u = {start}, k = {k}
             </b>
-            {` · cka(u, k): mean ${valueText(cka.mean[start]?.[k])}, image ${valueText(cka.image[start]?.[k])}, `}
-            {`text ${valueText(cka.text[start]?.[k])} · Δ of the ${stream === 'mean' ? 'mean' : `${stream} stream`} `}
-            {valueText(differences[stream][start]?.[k])}
+            {placeInStack(axis, k) && ` (${placeInStack(axis, k)})`}
+            {` · surrogate CKA: ${curveNames(curves).map(valueAt).join(', ')}`}
+            {` · Δ of the ${stream === 'mean' ? 'mean' : `${stream} stream`} ${differenceText(differences[stream][start]?.[k])}`}
           </>
         ) : (
           `Start u = ${start}. Click a block, or move the marker with the arrow keys, to start elsewhere.`
@@ -131,4 +152,9 @@ export function Trajectories(props: TrajectoriesProps) {
       </div>
     </div>
   );
+}
+
+function endWords(end: RunEnd | null): string {
+  if (end?.by === 'break') return `break after block ${end.last}`;
+  return end?.by === 'seam' ? `no break before the seam after block ${end.last}` : 'no break';
 }

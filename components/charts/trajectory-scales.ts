@@ -4,8 +4,9 @@
  */
 import { scaleLinear } from 'd3';
 import { type BlockAxis, blockAxis } from './block-axis.ts';
-import { breakAfter } from './trajectory-curves.ts';
-import { TRAJECTORY_STREAMS, type TrajectoriesProps, type TrajectoryCurves } from './types.ts';
+import { scientificText } from './number-text.ts';
+import { curveNames, runEnd } from './trajectory-curves.ts';
+import type { TrajectoriesProps, TrajectoryCurves } from './types.ts';
 
 export const TRAJECTORY_ROWS = {
   label: { top: 0, height: 16 },
@@ -17,10 +18,17 @@ export const TRAJECTORY_ROWS = {
   readout: { top: 326, height: 20 },
 } as const;
 export const TRAJECTORIES_HEIGHT = 348;
+/** Variations below this are rounding errors of the measurement: no scale zooms into them. */
+const LEAST_RANGE = 1e-5;
+/** When every similarity is this near one, the axis shows what is missing to one. */
+const NEAR_ONE = 0.998;
 /** How far past the break the zoomed scale looks. */
 const PAST_BREAK = 2;
 
-export type TrajectoryData = Pick<TrajectoriesProps, 'numBlocks' | 'start' | 'range' | 'selection' | 'detected'> & {
+export type TrajectoryData = Pick<
+  TrajectoriesProps,
+  'numBlocks' | 'stacks' | 'blocks' | 'start' | 'range' | 'selection' | 'detected'
+> & {
   readonly curves: TrajectoryCurves;
 };
 
@@ -32,6 +40,8 @@ export interface TrajectoryScales {
   readonly difference: (value: number) => number;
   readonly ckaTicks: readonly number[];
   readonly differenceTicks: readonly number[];
+  /** All similarities are so near one that the ticks say cka − 1. */
+  readonly nearOne: boolean;
   readonly ckaText: (value: number) => string;
   readonly differenceText: (value: number) => string;
 }
@@ -40,29 +50,39 @@ export function trajectoryScales(data: TrajectoryData, width: number): Trajector
   const { start, numBlocks, curves } = data;
   const zoomed = data.range === 'break';
   const lastBlock = numBlocks - 1;
-  const lastSeen = zoomed ? Math.min(lastBlock, (breakAfter(curves, start) ?? lastBlock) + PAST_BREAK) : lastBlock;
+  const lastSeen = zoomed ? Math.min(lastBlock, (runEnd(curves, start)?.last ?? lastBlock) + PAST_BREAK) : lastBlock;
   const seen = (matrices: TrajectoryCurves['cka']) =>
-    TRAJECTORY_STREAMS.flatMap((stream) => (zoomed ? [matrices[stream][start] ?? []] : [...matrices[stream]]))
+    curveNames(curves)
+      .flatMap((stream) => (zoomed ? [matrices[stream][start] ?? []] : [...matrices[stream]]))
       .flatMap((row) => row.slice(0, lastSeen + 1))
       .filter((value) => value !== null);
   const values = seen(curves.cka);
   const drops = seen(curves.differences);
   const { cka, difference } = TRAJECTORY_ROWS;
+  const lowest = Math.min(1 - LEAST_RANGE, ...values);
+  const nearOne = lowest > NEAR_ONE;
   const upper = scaleLinear()
-    .domain([Math.min(0.999, ...values), Math.max(1, ...values)])
+    .domain([lowest, Math.max(1, ...values)])
     .range([cka.top + cka.height, cka.top]);
   const lower = scaleLinear()
-    .domain([Math.min(0, ...drops), Math.max(0.001, ...drops)])
+    .domain([Math.min(0, ...drops), Math.max(LEAST_RANGE, ...drops)])
     .range([difference.top + difference.height, difference.top])
     .nice(3);
   return {
-    axis: blockAxis(numBlocks, width),
+    axis: blockAxis(numBlocks, width, { stacks: data.stacks }),
     lastSeen,
     cka: upper,
     difference: lower,
     ckaTicks: upper.ticks(4),
     differenceTicks: lower.ticks(3),
-    ckaText: upper.tickFormat(4),
-    differenceText: lower.tickFormat(3),
+    nearOne,
+    ckaText: nearOne ? (tick) => smallTick(tick - 1) : upper.tickFormat(4),
+    differenceText: Math.max(...lower.domain().map(Math.abs)) < 0.002 ? smallTick : lower.tickFormat(3),
   };
+}
+
+/** "−2e−4": ticks are round numbers, but for the error of their addition. */
+function smallTick(value: number): string {
+  const round = Number(value.toPrecision(3));
+  return Math.abs(round) < 1e-12 ? '0' : scientificText(round);
 }

@@ -5,6 +5,8 @@
 import type { ReportStreams } from '@/lib/core/detection/index.ts';
 import type { BlockInterval } from '@/lib/core/interval/interval.ts';
 import type { CalibrationFacts, CkaEstimator, Matrix, Stream } from '@/lib/core/report/report.ts';
+import type { AxisStack } from './block-axis.ts';
+import type { BlockPart } from './stream-part.ts';
 
 /** The block under the pointer or cursor anywhere on the page; in a heatmap `block` is the column and `other` the row. */
 export interface Hover {
@@ -13,10 +15,18 @@ export interface Hover {
 }
 export const NO_HOVER: Hover = { block: null, other: null };
 
-export interface LinkedChartProps {
+/** The model's depth, as every chart needs it. */
+export interface ChartDepth {
+  readonly numBlocks: number;
+  /** Left out where all blocks are one stack. */
+  readonly stacks?: readonly AxisStack[] | undefined;
+  /** What each block updates; left out where that is not known. Memoise it. */
+  readonly blocks?: readonly BlockPart[] | undefined;
+}
+
+export interface LinkedChartProps extends ChartDepth {
   /** Outer width in CSS pixels, from `useWidth`; 0 before the first measurement (the chart then keeps its height empty). */
   readonly width: number;
-  readonly numBlocks: number;
   readonly hovered: Hover;
   readonly onHover: (hover: Hover) => void;
   /** Chosen intervals, in any order, without overlap. */
@@ -62,17 +72,18 @@ export interface CkaHeatmapProps extends LinkedChartProps {
 }
 
 export type TrajectoryStream = 'mean' | Stream;
-export const TRAJECTORY_STREAMS: readonly TrajectoryStream[] = ['mean', 'image', 'text'];
 
 export type { ReportStreams };
 
-/** One reading of a report, [u][k], null for k < u and where a stream takes no part (see `trajectoryCurves`). */
+/** One reading of a report for the mean and for every stream, [u][k], null for k < u and where a stream takes no part (see `trajectoryCurves`). */
 export interface TrajectoryCurves {
   readonly cka: Readonly<Record<TrajectoryStream, Matrix>>;
   /** Δ(u, k), as the detection rule sees it. */
   readonly differences: Readonly<Record<TrajectoryStream, Matrix>>;
   /** The stream that decides where intervals end: its line is the bold one and its other starts are the faint ones. */
   readonly stream: TrajectoryStream;
+  /** First blocks of every stack but the first: runs end there. */
+  readonly seams?: readonly number[] | undefined;
 }
 
 export interface TrajectoriesProps extends LinkedChartProps {

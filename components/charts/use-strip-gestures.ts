@@ -4,26 +4,33 @@
  * ends in an intent to the owner; nothing here outlives the gesture.
  */
 import { type KeyboardEvent, type PointerEvent, useCallback, useRef, useState } from 'react';
-import { type BlockInterval, intervalAt } from '@/lib/core/interval/index.ts';
-import { type BlockAxis, blockAt } from './block-axis.ts';
-import { activation, freeRange, isInterval, refusalOf } from './strip-intents.ts';
+import { type BlockInterval, intervalAt, stackAround } from '@/lib/core/interval/index.ts';
+import { type BlockAxis, blockAt, depthOf, placeInStack } from './block-axis.ts';
+import { activation, drawnRange, isInterval } from './strip-intents.ts';
 import { type ImpossibleRange, type LayerStripProps, NO_HOVER } from './types.ts';
 
 export interface MovingEdge {
   readonly from: BlockInterval;
   readonly to: BlockInterval;
+  /** Where the pointer is beyond what the edge can reach. */
+  readonly refused: ImpossibleRange | null;
 }
 
 export interface StripGestures {
   /** The block that holds the roving tab stop. */
   readonly cursor: number;
   readonly marked: BlockInterval | null;
+  /** Blocks that the gesture covers and that cannot be chosen with the rest, with the reason. */
+  readonly refused: ImpossibleRange | null;
   /** A range is being drawn with the pointer. */
   readonly drawing: boolean;
   readonly moving: MovingEdge | null;
-  /** Why the last gesture did nothing, or null. */
+  /** Why the last gesture did nothing or stopped, or null. */
   readonly notice: string | null;
+  /** For screen readers: the cursor came into another stack. */
+  readonly crossed: string | null;
   readonly setMoving: (moving: MovingEdge | null) => void;
+  readonly setNotice: (notice: string | null) => void;
   readonly onKeyDown: (event: KeyboardEvent<HTMLElement>) => void;
   readonly onPointerDown: (event: PointerEvent<HTMLElement>) => void;
   readonly onPointerMove: (event: PointerEvent<HTMLElement>) => void;
@@ -40,15 +47,17 @@ type Options = LayerStripProps & { readonly impossible: readonly ImpossibleRange
 
 export function useStripGestures(axis: BlockAxis, options: Options): StripGestures {
   const { numBlocks, selection, detected, impossible, onHover } = options;
+  const depth = depthOf(axis);
   const [cursorState, setCursor] = useState(0);
   const [anchor, setAnchor] = useState<number | null>(null);
   const [reach, setReach] = useState(0);
   const [drawing, setDrawing] = useState(false);
   const [moving, setMoving] = useState<MovingEdge | null>(null);
   const [notice, setNotice] = useState<string | null>(null);
+  const [crossed, setCrossed] = useState<string | null>(null);
   const pressed = useRef<number | null>(null);
   const cursor = Math.min(cursorState, Math.max(0, numBlocks - 1));
-  const marked = anchor === null ? null : freeRange(anchor, reach, impossible);
+  const drawn = anchor === null ? null : drawnRange(anchor, reach, impossible, depth);
 
   const activate = (block: number, range: BlockInterval | null) => {
     const intent = activation(block, range, selection, detected, impossible);
@@ -59,23 +68,41 @@ export function useStripGestures(axis: BlockAxis, options: Options): StripGestur
   };
 
   const moveTo = (node: HTMLElement, block: number, extend: boolean) => {
-    const next = Math.min(numBlocks - 1, Math.max(0, block));
+    const wanted = Math.min(numBlocks - 1, Math.max(0, block));
+    const stack = stackAround(cursor, depth);
+    const crosses = wanted < stack.first || wanted > stack.last;
+    // A marked range ends at the seam, and so does the cursor that marks it.
+    const next = extend ? Math.min(stack.last, Math.max(stack.first, wanted)) : wanted;
     if (extend) {
-      if (anchor === null) setAnchor(cursor);
-      setReach(next);
-    } else setAnchor(null);
+      const from = anchor ?? cursor;
+      setAnchor(from);
+      setReach(wanted);
+      setNotice(crosses ? (drawnRange(from, wanted, impossible, depth).refused?.reason ?? null) : null);
+    } else {
+      setAnchor(null);
+      setNotice(null);
+      const place = crosses ? placeInStack(axis, next) : null;
+      setCrossed(place && `Past the seam: ${place}.`);
+    }
     setCursor(next);
-    setNotice(null);
     node.querySelector<HTMLElement>(`[data-block="${next}"]`)?.focus();
+  };
+
+  const release = () => {
+    pressed.current = null;
+    setDrawing(false);
+    setAnchor(null);
   };
 
   const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const target = { ArrowLeft: cursor - 1, ArrowRight: cursor + 1, Home: 0, End: numBlocks - 1 }[event.key];
     if (target !== undefined) moveTo(event.currentTarget, target, event.shiftKey);
-    else if (event.key === 'Enter' || event.key === ' ') activate(cursor, marked);
-    else if (event.key === 'Escape') setAnchor(null);
-    else if (event.key === 'Delete' || event.key === 'Backspace') {
+    else if (event.key === 'Enter' || event.key === ' ') activate(cursor, drawn?.range ?? null);
+    else if (event.key === 'Escape') {
+      release();
+      setNotice(null);
+    } else if (event.key === 'Delete' || event.key === 'Backspace') {
       const chosen = intervalAt(selection, cursor);
       if (chosen) options.onRemove(chosen);
     } else return;
@@ -108,32 +135,29 @@ export function useStripGestures(axis: BlockAxis, options: Options): StripGestur
     setReach(block);
   };
 
-  const release = () => {
-    pressed.current = null;
-    setDrawing(false);
-    setAnchor(null);
-  };
-
   const onPointerUp = (event: PointerEvent<HTMLElement>) => {
     const from = pressed.current;
     if (from === null) return;
     const block = blockUnder(event);
     release();
     if (!drawing && block === from) return activate(block, null);
-    const range = freeRange(from, block, impossible);
+    const { range, refused } = drawnRange(from, block, impossible, depth);
     if (isInterval(range)) options.onAdd(range);
-    else if (range) setNotice('An interval is two blocks or more.');
-    else setNotice(refusalOf({ first: from, last: from }, impossible));
+    if (refused) setNotice(refused.reason);
+    else if (!isInterval(range)) setNotice('An interval is two blocks or more.');
   };
 
   const setMovingEdge = useCallback((next: MovingEdge | null) => setMoving(next), []);
   return {
     cursor,
-    marked,
+    marked: drawn?.range ?? null,
+    refused: drawn?.refused ?? moving?.refused ?? null,
     drawing,
     moving,
     notice,
+    crossed,
     setMoving: setMovingEdge,
+    setNotice,
     onKeyDown,
     onPointerDown,
     onPointerMove,

@@ -9,6 +9,7 @@ import { heatmapCsv, layerStripCsv, trajectoriesCsv } from '@/components/charts/
 import { analysisStore } from '@/lib/client/analysis.ts';
 import { detectedIn } from '@/lib/client/detection.ts';
 import { saveCsv, savePng, saveSvg } from '@/lib/client/export-chart.ts';
+import { modelStore } from '@/lib/client/model.ts';
 import { selectionStore } from '@/lib/client/selection.ts';
 import { settingsStore } from '@/lib/client/settings.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
@@ -37,8 +38,11 @@ function figureOf(chart: ChartName, report: AnalysisReport): Figure {
   const { detection, startBlock, colours, scale } = settingsStore.getState();
   const { estimator, streams } = detection;
   const { numBlocks } = report.model;
+  const { summary } = modelStore.getState();
   const common = {
     numBlocks,
+    stacks: summary?.stacks,
+    blocks: summary?.blocks,
     selection: selectionStore.getState().selection.present,
     detected: detectedIn(report, detection),
   };

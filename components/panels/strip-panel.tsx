@@ -25,8 +25,8 @@ export function StripPanel({ width, detected }: { width: number; detected: reado
         <Help about="the layer strip">
           <p>
             One cell per block. The bars are the held-out R² of a <em>linear probe</em>: how much of what the block does
-            to a stream a plain linear map can do instead. 1 is all of it, 0 or less is nothing; a dash means the block
-            does not update that stream.
+            to a stream a plain linear map can do instead. 1 is all of it, 0 or less is nothing; hatched means that the
+            block does not update that stream.
           </p>
           <p>
             Brackets are detected intervals: runs of blocks that the detection rule finds redundant together. Filled

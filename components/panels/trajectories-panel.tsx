@@ -2,7 +2,7 @@
 /** How far a surrogate of linear probes keeps up with the model from a start block on, and where it breaks away. */
 import { useMemo } from 'react';
 import { useStore } from 'zustand';
-import { breakAfter, Trajectories, type TrajectoryCurves, trajectoryCurves } from '@/components/charts';
+import { type RunEnd, runEnd, Trajectories, type TrajectoryCurves, trajectoryCurves } from '@/components/charts';
 import { Choice } from '@/components/ui/choice';
 import { Help } from '@/components/ui/help';
 import { Panel } from '@/components/ui/panel';
@@ -20,8 +20,12 @@ export function TrajectoriesPanel({ width, detected }: { width: number; detected
   const start = useStore(settingsStore, (state) => state.startBlock);
   const report = useStore(analysisStore, (state) => state.report);
   const streams = report?.streams ?? null;
-  const curves = useMemo(() => streams && trajectoryCurves({ streams }, settings), [streams, settings]);
-  const breakBlock = curves && breakAfter(curves, start);
+  const model = report?.model;
+  const curves = useMemo(
+    () => streams && trajectoryCurves({ streams, ...(model ? { model } : {}) }, settings),
+    [streams, model, settings],
+  );
+  const end = curves && runEnd(curves, start);
   return (
     <Panel
       title="Where runs break"
@@ -41,12 +45,7 @@ export function TrajectoriesPanel({ width, detected }: { width: number; detected
       reading={
         !curves
           ? 'After Analyse: cka(u, k) above, its difference Δ(u, k) below, from any start block u.'
-          : syntheticMark(report) +
-            (breakBlock === null
-              ? `From block ${start} the difference never rises: the run reaches the last block.`
-              : breakBlock === start
-                ? `From block ${start} the difference rises at once: no run of two blocks starts here.`
-                : `From block ${start} the difference falls until block ${breakBlock}, then rises: blocks ${start} to ${breakBlock} are one run.`)
+          : syntheticMark(report) + endSentence(start, end)
       }
       tools={
         <>
@@ -98,6 +97,18 @@ export function TrajectoriesPanel({ width, detected }: { width: number; detected
       <Chart width={width} detected={detected} curves={curves} />
     </Panel>
   );
+}
+
+function endSentence(start: number, end: RunEnd | null): string {
+  if (end?.by === 'seam') {
+    return end.last === start
+      ? `Block ${start} is the last of its stack: no run of two blocks starts here.`
+      : `From block ${start} the difference never rises before the seam: blocks ${start} to ${end.last} are one run.`;
+  }
+  if (end?.by !== 'break') return `From block ${start} the difference never rises: the run reaches the last block.`;
+  return end.last === start
+    ? `From block ${start} the difference rises at once: no run of two blocks starts here.`
+    : `From block ${start} the difference falls until block ${end.last}, then rises: blocks ${start} to ${end.last} are one run.`;
 }
 
 interface ChartProps {

@@ -6,6 +6,7 @@ import type { LinkedChartProps } from '@/components/charts';
 import { analysisStore } from '@/lib/client/analysis.ts';
 import { detectedIn } from '@/lib/client/detection.ts';
 import { hoverStore, setHover } from '@/lib/client/hover.ts';
+import { modelStore } from '@/lib/client/model.ts';
 import { selectionStore } from '@/lib/client/selection.ts';
 import { settingsStore } from '@/lib/client/settings.ts';
 import type { BlockInterval } from '@/lib/core/interval/index.ts';
@@ -27,5 +28,7 @@ export function useLinked(width: number, detected: readonly BlockInterval[]): Li
   const hovered = useStore(hoverStore);
   const numBlocks = useStore(selectionStore, (state) => state.numBlocks);
   const selection = useStore(selectionStore, (state) => state.selection.present);
-  return { width, numBlocks, hovered, onHover: setHover, selection, detected };
+  const stacks = useStore(modelStore, ({ summary }) => summary?.stacks);
+  const blocks = useStore(modelStore, ({ summary }) => summary?.blocks);
+  return { width, numBlocks, stacks, blocks, hovered, onHover: setHover, selection, detected };
 }
