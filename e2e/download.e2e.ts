@@ -83,14 +83,14 @@ const CHARTS = [
     tools: 'Download similarity',
     label: 'Image stream',
     panel: 'Similarity of hidden states',
-    header: 'block_i,block_j,cka',
+    header: 'block_i,block_j,state_cka',
     rows: 256,
   },
   {
     tools: 'Download similarity',
     label: 'Text stream',
     panel: 'Similarity of hidden states',
-    header: 'block_i,block_j,cka',
+    header: 'block_i,block_j,state_cka',
     rows: 256,
   },
   // Every start with every later block, itself included.
@@ -98,7 +98,7 @@ const CHARTS = [
     tools: 'Download trajectories',
     label: 'Trajectories',
     panel: 'Where runs break',
-    header: 'start_u,block_k,cka_mean,difference_mean',
+    header: 'start_u,block_k,surrogate_cka_mean,difference_mean',
     rows: (16 * 17) / 2,
   },
 ] as const;

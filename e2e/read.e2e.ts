@@ -18,12 +18,12 @@ test('a block under the pointer lights up in every chart', async ({ page }) => {
   await blockOption(page, 6).hover();
   await expect(blockOption(page, 6)).toHaveAttribute('data-lit', 'true');
   const similarity = panel(page, 'Similarity of hidden states');
-  await expect(similarity.getByText(/^Block 6 · CKA /)).toHaveCount(2);
+  await expect(similarity.getByText(/^Block 6 · state CKA /)).toHaveCount(2);
   await expect(panel(page, 'Where runs break').getByText('u = 0, k = 6')).toBeVisible();
 
   const spot = await cellSpot(heatmap(page, 'text'), 9, 4, BLOCKS);
   await page.mouse.move(spot.x, spot.y);
-  await expect(similarity.getByText(/^Blocks 4 and 9 · CKA −?\d\.\d{4}$/)).toHaveCount(2);
+  await expect(similarity.getByText(/^Blocks 4 and 9 · state CKA −?\d\.\d{4}$/)).toHaveCount(2);
   await expect(blockOption(page, 4)).toHaveAttribute('data-lit', 'true');
   await expect(blockOption(page, 9)).toHaveAttribute('data-lit', 'true');
   await expect(blockOption(page, 6)).toHaveAttribute('data-lit', 'false');
@@ -91,7 +91,7 @@ async function pairValue(page: Page, stream: 'image' | 'text'): Promise<number> 
   const map = heatmap(page, stream);
   const spot = await cellSpot(map, 7, 2, BLOCKS);
   await page.mouse.move(spot.x, spot.y);
-  const readout = map.locator('xpath=..').getByText(/^Blocks 2 and 7 · CKA/);
+  const readout = map.locator('xpath=..').getByText(/^Blocks 2 and 7 · state CKA/);
   const text = (await readout.textContent()) ?? '';
   return Number(text.replace(/^.*CKA /, '').replace('−', '-'));
 }

@@ -92,6 +92,15 @@ export function placeInStack({ stacks }: Pick<BlockAxis, 'stacks'>, block: numbe
   return stack ? `block ${block - stack.first} of the ${stack.label}` : null;
 }
 
+/** The same in short, for a line that says more: "single-stream 4". */
+export function shortPlace({ stacks }: Pick<BlockAxis, 'stacks'>, block: number): string | null {
+  const stack = stacks.find(({ first, last }) => first <= block && block <= last);
+  return stack ? `${shortLabel(stack)} ${block - stack.first}` : null;
+}
+
+/** "single-stream" */
+export const shortLabel = ({ label }: Pick<AxisStack, 'label'>): string => label.replace(/ blocks$/, '');
+
 /** "dual-stream blocks 0–7": the stack's name with the numbers that its blocks have in the checkpoint. */
 export const stackName = ({ label, first, last }: AxisStack): string =>
   last > first ? `${label} 0–${last - first}` : `${label} 0`;

@@ -5,7 +5,7 @@
  */
 import { type KeyboardEvent, type PointerEvent, useEffect, useId, useMemo, useRef, useState } from 'react';
 import type { BlockInterval } from '@/lib/core/interval/interval.ts';
-import { type BlockAxis, blockAt, depthOf, placeInStack } from './block-axis.ts';
+import { type BlockAxis, blockAt, depthOf, shortPlace } from './block-axis.ts';
 import styles from './charts.module.css';
 import {
   drawCrossHair,
@@ -79,7 +79,7 @@ export function CkaHeatmap(props: CkaHeatmapProps) {
   const column = hovered.block;
   const row = hovered.other ?? null;
   const readout = () => {
-    if (refused) return isInterval(draft) ? `Blocks ${spanText(draft)} · ${refused.reason}` : refused.reason;
+    if (refused) return refused.reason;
     if (isInterval(draft)) {
       return `Blocks ${spanText(draft)} · state CKA of its ends ${similarityText(matrix?.[draft.first]?.[draft.last])}`;
     }
@@ -204,8 +204,8 @@ export function CkaHeatmap(props: CkaHeatmapProps) {
 /** "Block 3", "Blocks 3 and 12"; where there are several stacks, with each block's place in its own. */
 function pairText(axis: BlockAxis, row: number, column: number): string {
   const named = (block: number) => {
-    const place = placeInStack(axis, block);
-    return place ? `${block} (${place.replace(/^block /, '').replace(/ blocks$/, '')})` : `${block}`;
+    const place = shortPlace(axis, block);
+    return place ? `${block} (${place})` : `${block}`;
   };
   return row === column ? `Block ${named(column)}` : `Blocks ${named(row)} and ${named(column)}`;
 }

@@ -15,6 +15,7 @@ import {
   seamAt,
   startOf,
 } from './block-axis.ts';
+import { drawStackNames } from './draw-seams.ts';
 import { hatchPath } from './hatch.ts';
 import { type Mark, mark } from './marks.ts';
 import { similarityText } from './number-text.ts';
@@ -27,6 +28,10 @@ export const HEATMAP_TOP = 6;
 /** Between the quadrants of two stacks. */
 const HEATMAP_SEAM = 5;
 const NUMBERS_HEIGHT = 20;
+/** The line of the stacks' names. */
+const NAMES_HEIGHT = 14;
+/** How far the marks of a seam reach out of the matrix. */
+const TICK = 4;
 const LEGEND_HEIGHT = 24;
 const READOUT_HEIGHT = 20;
 /** Width of a legend character, generously. */
@@ -46,7 +51,7 @@ export interface HeatmapLayout {
 export function heatmapLayout(numBlocks: number, width: number, stacks?: readonly AxisStack[]): HeatmapLayout {
   const axis = blockAxis(numBlocks, width, { stacks, left: HEATMAP_LEFT, right: HEATMAP_RIGHT, gap: HEATMAP_SEAM });
   const side = axis.end - axis.left;
-  const legendTop = HEATMAP_TOP + side + NUMBERS_HEIGHT;
+  const legendTop = HEATMAP_TOP + side + NUMBERS_HEIGHT + (axis.stacks.length > 1 ? NAMES_HEIGHT : 0);
   const readoutTop = legendTop + LEGEND_HEIGHT;
   return { axis, side, top: HEATMAP_TOP, legendTop, readoutTop, height: readoutTop + READOUT_HEIGHT };
 }
@@ -92,9 +97,12 @@ export function paintMatrix(
 ): void {
   const ramp = colourRamp(colours);
   const scale = sidePx / (axis.end - axis.left);
+  const pixel = (x: number) => Math.round((x - axis.left) * scale);
   const bands = matrix.map((_, block) => {
-    const from = Math.round((startOf(axis, block) - axis.left) * scale);
-    return { from, size: Math.round((endOf(axis, block) - axis.left) * scale) - from };
+    // The next band's own edge: computed in another way it might round to another pixel.
+    const joined = block + 1 < matrix.length && !axis.seams.includes(block + 1);
+    const end = pixel(joined ? startOf(axis, block + 1) : endOf(axis, block));
+    return { from: pixel(startOf(axis, block)), size: end - pixel(startOf(axis, block)) };
   });
   canvas.clearRect(0, 0, sidePx, sidePx);
   matrix.forEach((row, i) => {
@@ -150,15 +158,18 @@ function runsOf<T>(row: readonly T[], belongs: (value: T) => boolean): BlockInte
   return runs;
 }
 
-/** A line through the middle of every seam, both ways. */
+/** Short marks at the matrix' edges, where the gap between two stacks meets them. */
 export function drawHeatmapSeams({ axis, top, side }: HeatmapLayout, palette: ChartPalette): Mark[] {
   return axis.seams.flatMap((seam) => {
     const x = seamAt(axis, seam);
     const y = top + x - axis.left;
-    const look = { stroke: palette.muted, 'stroke-width': 1 };
+    const vertical = { x1: x, x2: x, stroke: palette.text };
+    const horizontal = { y1: y, y2: y, stroke: palette.text };
     return [
-      mark('line', { x1: x, x2: x, y1: top - 4, y2: top + side + 4, ...look }),
-      mark('line', { x1: axis.left - 4, x2: axis.end + 4, y1: y, y2: y, ...look }),
+      mark('line', { ...vertical, y1: top - TICK, y2: top + 1 }),
+      mark('line', { ...vertical, y1: top + side - 1, y2: top + side + TICK + NUMBERS_HEIGHT }),
+      mark('line', { ...horizontal, x1: axis.left - TICK - 16, x2: axis.left + 1 }),
+      mark('line', { ...horizontal, x1: axis.end - 1, x2: axis.end + TICK }),
     ];
   });
 }
@@ -188,6 +199,7 @@ export function drawHeatmapFrame(
     const column = { x: axis.left + along, y: top + side + 14, 'text-anchor': 'middle' };
     marks.push(mark('text', { ...row, ...small }, String(block)), mark('text', { ...column, ...small }, String(block)));
   }
+  marks.push(...drawStackNames(axis, top + side + NUMBERS_HEIGHT - 2, palette));
   const ramp = colourRamp(colours);
   const stops = Array.from({ length: 17 }, (_, index) =>
     mark('stop', { offset: index / 16, 'stop-color': ramp[Math.round((index / 16) * 255)] }),
@@ -254,10 +266,10 @@ export function drawRefusedSquare(
     { ...inner, y: whole.y, height: inner.y - whole.y },
     { ...inner, y: bottom, height: whole.y + whole.height - bottom },
   ];
-  const d = bands.map((band) => hatchPath(band, 6)).join('');
+  const d = bands.map((band) => hatchPath(band, 10)).join('');
   const frame = { ...whole, fill: 'none', rx: 2, 'stroke-dasharray': '2 3' };
   return [
-    mark('path', { d, fill: 'none', stroke: 'rgb(0 0 0 / 0.5)', 'stroke-width': 3 }),
+    mark('path', { d, fill: 'none', stroke: 'rgb(0 0 0 / 0.45)', 'stroke-width': 2.5 }),
     mark('path', { d, fill: 'none', stroke: '#ffffff', 'stroke-width': 1 }),
     mark('rect', { ...frame, stroke: 'rgb(0 0 0 / 0.5)', 'stroke-width': 3 }),
     mark('rect', { ...frame, stroke: '#ffffff', 'stroke-width': 1.25 }),

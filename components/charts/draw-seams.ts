@@ -2,7 +2,7 @@
  * The seam between two stacks on the block axis, and the stacks' names above their blocks. The same lines on strip and
  * trajectories, so that the eye runs down from one to the other. Nothing where all blocks are one stack.
  */
-import { type AxisStack, type BlockAxis, endOf, seamAt, stackName, startOf } from './block-axis.ts';
+import { type AxisStack, type BlockAxis, endOf, seamAt, shortLabel, stackName, startOf } from './block-axis.ts';
 import { type Mark, mark } from './marks.ts';
 import type { ChartPalette } from './palette.ts';
 
@@ -26,7 +26,5 @@ export function drawStackNames(axis: BlockAxis, top: number, palette: ChartPalet
 }
 
 function fitting(stack: AxisStack, room: number): string | undefined {
-  return [stackName(stack), stack.label, stack.label.replace(/ blocks$/, '')].find(
-    (name) => name.length * CHARACTER <= room,
-  );
+  return [stackName(stack), stack.label, shortLabel(stack)].find((name) => name.length * CHARACTER <= room);
 }

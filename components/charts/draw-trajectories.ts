@@ -11,9 +11,9 @@ import { hatchPath } from './hatch.ts';
 import { linePath, type Mark, mark } from './marks.ts';
 import { type ChartPalette, STREAM_LOOKS } from './palette.ts';
 import { whyNoPart } from './stream-part.ts';
-import { curveNames, runEnd } from './trajectory-curves.ts';
+import { curveNames, runEnd, streamsInMean } from './trajectory-curves.ts';
 import { TRAJECTORY_ROWS, type TrajectoryData, type TrajectoryScales } from './trajectory-scales.ts';
-import type { TrajectoryStream } from './types.ts';
+import type { TrajectoryCurves, TrajectoryStream } from './types.ts';
 
 type Row = readonly (number | null)[];
 
@@ -89,11 +89,11 @@ export function drawOtherStarts(
 ): Mark[] {
   const opacity = Math.min(0.45, Math.max(0.2, 8 / numBlocks));
   const look = { fill: 'none', stroke: palette.faint, 'stroke-opacity': opacity };
-  return curves.cka[curves.stream].flatMap((row, other) =>
-    other === start
-      ? []
-      : [mark('path', { d: linePath(withSeams(pointsOf(row, scales.axis, scales.cka), scales.axis)), ...look })],
-  );
+  return curves.cka[curves.stream].flatMap((row, other) => {
+    if (other === start) return [];
+    const ends = lineEnds(curves, curves.stream, other, scales.axis);
+    return [mark('path', { d: linePath(brokenAt(ends, pointsOf(row, scales.axis, scales.cka))), ...look })];
+  });
 }
 
 /** One panel's curves, cut off at its edges: on a zoomed scale they run out of it. */
@@ -121,8 +121,9 @@ export function drawTrajectory(
   for (const stream of order) {
     const bold = stream === curves.stream;
     const shown = (matrix: Matrix): Row => (matrix[start] ?? []).slice(0, scales.lastSeen + 1);
-    upper.push(...curve(shown(curves.cka[stream]), stream, bold, axis, scales.cka, palette));
-    lower.push(...curve(shown(curves.differences[stream]), stream, bold, axis, scales.difference, palette));
+    const ends = lineEnds(curves, stream, start, axis);
+    upper.push(...curve(shown(curves.cka[stream]), stream, bold, axis, scales.cka, ends, palette));
+    lower.push(...curve(shown(curves.differences[stream]), stream, bold, axis, scales.difference, axis.seams, palette));
   }
   lower.push(...drawNoPart(data, axis, palette));
   const panels = [clipped('cka', id, axis, upper), clipped('difference', id, axis, lower)];
@@ -133,9 +134,17 @@ function pointsOf(row: Row, axis: BlockAxis, scale: (value: number) => number) {
   return row.map((value, k) => (value === null ? null : ([centreOf(axis, k), scale(value)] as const)));
 }
 
-/** The points with a null at every seam: no line runs across it. */
-function withSeams<T>(points: readonly T[], { seams }: BlockAxis): (T | null)[] {
-  return points.flatMap((point, k) => (seams.includes(k) ? [null, point] : [point]));
+/** The points with a null before each of the blocks, where a line is to end. */
+function brokenAt<T>(blocks: readonly number[], points: readonly T[]): (T | null)[] {
+  return points.flatMap((point, k) => (blocks.includes(k) ? [null, point] : [point]));
+}
+
+/** Blocks that no line runs up to: behind a seam, and where the mean is from there on a mean of other streams. */
+function lineEnds(curves: TrajectoryCurves, name: TrajectoryStream, start: number, { seams }: BlockAxis): number[] {
+  if (name !== 'mean') return [...seams];
+  const present = (k: number) => streamsInMean(curves, start, k).join();
+  const changes = curves.cka.mean.flatMap((_, k) => (k > start && present(k) !== present(k - 1) ? [k] : []));
+  return [...seams, ...changes];
 }
 
 /** Hatched at the foot of Δ, in the stream's colour: a block whose curve has no value because it takes no part. */
@@ -157,12 +166,13 @@ function curve(
   bold: boolean,
   axis: BlockAxis,
   scale: (value: number) => number,
+  ends: readonly number[],
   palette: ChartPalette,
 ): Mark[] {
   const look = STREAM_LOOKS[stream];
   const colour = look.colour(palette);
   const points = pointsOf(row, axis, scale);
-  const line = { d: linePath(withSeams(points, axis)), fill: 'none', stroke: colour, 'stroke-linejoin': 'round' };
+  const line = { d: linePath(brokenAt(ends, points)), fill: 'none', stroke: colour, 'stroke-linejoin': 'round' };
   const marks = [
     mark('path', {
       ...line,

@@ -6,7 +6,7 @@
  */
 import { useId, useMemo } from 'react';
 import { containsInterval, intervalAt, sameInterval } from '@/lib/core/interval/index.ts';
-import { blockAxis, placeInStack } from './block-axis.ts';
+import { blockAxis, shortPlace } from './block-axis.ts';
 import styles from './charts.module.css';
 import { numberMiddle, spanOf, stripRows } from './draw-layer-strip.ts';
 import { drawProbeRow, probeDomain } from './draw-probe-row.ts';
@@ -136,7 +136,7 @@ export function LayerStrip(props: LayerStripProps) {
       <StripReadout
         row={rows.readout}
         block={hovered.block}
-        place={hovered.block === null ? null : placeInStack(axis, hovered.block)}
+        place={hovered.block === null ? null : shortPlace(axis, hovered.block)}
         blocks={blocks}
         probeR2={probeR2}
         chosen={hovered.block === null ? null : intervalAt(shown, hovered.block)}

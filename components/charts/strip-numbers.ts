@@ -4,7 +4,7 @@
  * as those of a short interval among sixty blocks, stand one above the other.
  */
 import { type BlockInterval, intervalAt } from '@/lib/core/interval/index.ts';
-import { type BlockAxis, centreOf, labelledBlocks } from './block-axis.ts';
+import { type BlockAxis, centreOf, endOf, labelledBlocks, startOf } from './block-axis.ts';
 import type { Hover } from './types.ts';
 
 export interface StripNumber {
@@ -18,6 +18,8 @@ export interface StripNumber {
 
 /** Room for two digits of 11 px. */
 const PAIR_WIDTH = 17;
+/** Middle of a number beside the grip at a span's edge. */
+const GRIP_INSET = 16;
 /** A regular number keeps further away from one that must be there. */
 const REGULAR_GAP = 21;
 
@@ -37,8 +39,9 @@ export function stripNumbers(
     if (taken) return;
     numbers.push({ block: at, x, row, chosen: intervalAt(selection, at) !== null, lit: lit.has(at) });
   };
-  const placePair = (first: number, last: number) => {
-    const [from, to] = [centreOf(axis, first), centreOf(axis, last)];
+  const placePair = (first: number, last: number, inset = 0) => {
+    const from = Math.max(centreOf(axis, first), startOf(axis, first) + inset);
+    const to = Math.min(centreOf(axis, last), endOf(axis, last) - inset);
     if (to - from >= PAIR_WIDTH || first === last) {
       place(first, from, 'middle', PAIR_WIDTH);
       place(last, to, 'middle', PAIR_WIDTH);
@@ -48,9 +51,9 @@ export function stripNumbers(
     }
   };
   // The number under the pointer stays where it is when its block is an end of a chosen interval.
-  for (const { first, last } of selection) if (lit.has(first) || lit.has(last)) placePair(first, last);
+  for (const { first, last } of selection) if (lit.has(first) || lit.has(last)) placePair(first, last, GRIP_INSET);
   if (lit.size > 0) placePair(Math.min(...lit), Math.max(...lit));
-  for (const { first, last } of selection) placePair(first, last);
+  for (const { first, last } of selection) placePair(first, last, GRIP_INSET);
   for (const seam of axis.seams) place(seam, centreOf(axis, seam), 'middle', REGULAR_GAP);
   for (const each of labelledBlocks(axis)) place(each, centreOf(axis, each), 'middle', REGULAR_GAP);
   return numbers;

@@ -27,10 +27,9 @@ interface StripReadoutProps {
 
 export function StripReadout(props: StripReadoutProps) {
   const { row, block, place, blocks, probeR2, chosen, detected, marked, refusal, crossed, anyDetected } = props;
-  const { top, height } = row;
   const notice = props.notice ?? (isInterval(marked) ? null : refusal);
   return (
-    <div className={styles.readout} style={{ top, height }}>
+    <div className={styles.readout} style={{ top: row.top }}>
       <span role="status">{notice}</span>
       <span role="status" className={styles.hidden}>
         {crossed}
@@ -44,7 +43,7 @@ export function StripReadout(props: StripReadoutProps) {
       {notice === null && !isInterval(marked) && block !== null && (
         <>
           <b>Block {block}</b>
-          {place && `, ${place}`}
+          {place && ` (${place})`}
           {probeR2 && ` · probe R², held out: ${probeWords(probeR2, blocks, block)}`}
           {detected && ` · detected ${spanText(detected)}`}
           {chosen && ` · chosen ${spanText(chosen)}`}

@@ -4,7 +4,7 @@
  * a block and click to start there; the slider `Start block` does the same with the arrow keys.
  */
 import { type KeyboardEvent, type PointerEvent, useId, useMemo } from 'react';
-import { blockAt, blockAxis, centreOf, placeInStack } from './block-axis.ts';
+import { blockAt, blockAxis, centreOf, shortPlace } from './block-axis.ts';
 import styles from './charts.module.css';
 import {
   drawEmptyTrajectories,
@@ -17,7 +17,7 @@ import { Marks } from './marks-view.tsx';
 import { differenceText, similarityText } from './number-text.ts';
 import { PAGE_PALETTE } from './palette.ts';
 import { type BlockPart, whyNoPart } from './stream-part.ts';
-import { curveNames, type RunEnd, runEnd } from './trajectory-curves.ts';
+import { curveNames, type RunEnd, runEnd, streamsInMean } from './trajectory-curves.ts';
 import { TRAJECTORIES_HEIGHT, TRAJECTORY_ROWS, trajectoryScales } from './trajectory-scales.ts';
 import { NO_HOVER, type TrajectoriesProps, type TrajectoryStream } from './types.ts';
 
@@ -68,9 +68,13 @@ export function Trajectories(props: TrajectoriesProps) {
   const end = runEnd(curves, start);
   const k = hovered.block;
   const valueAt = (name: TrajectoryStream) => {
-    const value = k === null ? undefined : cka[name][start]?.[k];
-    const silent = value === null && name !== 'mean' && k !== null;
-    const reason = silent ? (whyNoPart(blocks, name, k) ?? whyNoPart(blocks, name, start)) : null;
+    if (k === null) return '';
+    const value = cka[name][start]?.[k];
+    if (name === 'mean') {
+      const [only, another] = streamsInMean(curves, start, k);
+      return `mean ${similarityText(value)}${only && !another ? ` (${only} alone)` : ''}`;
+    }
+    const reason = value === null ? (whyNoPart(blocks, name, k) ?? whyNoPart(blocks, name, start)) : null;
     return `${name} ${similarityText(value)}${reason ? `: ${reason}` : ''}`;
   };
   const blockUnder = (event: PointerEvent<HTMLElement>) => {
@@ -142,7 +146,7 @@ export function Trajectories(props: TrajectoriesProps) {
             <b>
               u = {start}, k = {k}
             </b>
-            {placeInStack(axis, k) && ` (${placeInStack(axis, k)})`}
+            {shortPlace(axis, k) && ` (${shortPlace(axis, k)})`}
             {` · surrogate CKA: ${curveNames(curves).map(valueAt).join(', ')}`}
             {` · Δ of the ${stream === 'mean' ? 'mean' : `${stream} stream`} ${differenceText(differences[stream][start]?.[k])}`}
           </>

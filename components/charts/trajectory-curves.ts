@@ -29,6 +29,12 @@ export function trajectoryCurves(report: DetectableReport, settings: DetectionSe
 /** The mean first, then the streams in the report's order. */
 export const curveNames = ({ cka }: Pick<TrajectoryCurves, 'cka'>): readonly TrajectoryStream[] => streamsOf(cka);
 
+/** The streams that have a value at (start, k): a stream that takes no part there is not in the mean either. */
+export function streamsInMean(curves: TrajectoryCurves, start: number, k: number): readonly Stream[] {
+  const streams = curveNames(curves).filter((name) => name !== 'mean');
+  return streams.filter((stream) => typeof curves.cka[stream][start]?.[k] === 'number');
+}
+
 /** Where the run that begins at `start` ends, and what ends it. */
 export interface RunEnd {
   readonly last: number;

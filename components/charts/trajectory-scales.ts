@@ -13,9 +13,9 @@ export const TRAJECTORY_ROWS = {
   brackets: { top: 17, height: 6 },
   cka: { top: 28, height: 138 },
   difference: { top: 190, height: 92 },
-  numbers: { top: 284, height: 20 },
-  start: { top: 302, height: 20 },
-  readout: { top: 326, height: 20 },
+  numbers: { top: 287, height: 20 },
+  start: { top: 304, height: 20 },
+  readout: { top: 327, height: 20 },
 } as const;
 export const TRAJECTORIES_HEIGHT = 348;
 /** Variations below this are rounding errors of the measurement: no scale zooms into them. */

@@ -56,6 +56,8 @@ export function useStripGestures(axis: BlockAxis, options: Options): StripGestur
   const [notice, setNotice] = useState<string | null>(null);
   const [crossed, setCrossed] = useState<string | null>(null);
   const pressed = useRef<number | null>(null);
+  /** Where the gesture ended that the notice is about. */
+  const noticed = useRef<number | null>(null);
   const cursor = Math.min(cursorState, Math.max(0, numBlocks - 1));
   const drawn = anchor === null ? null : drawnRange(anchor, reach, impossible, depth);
 
@@ -127,7 +129,10 @@ export function useStripGestures(axis: BlockAxis, options: Options): StripGestur
   const onPointerMove = (event: PointerEvent<HTMLElement>) => {
     const block = blockUnder(event);
     onHover({ block });
-    if (pressed.current === null) return;
+    if (pressed.current === null) {
+      if (block !== noticed.current) setNotice(null);
+      return;
+    }
     if (!drawing && block !== pressed.current) {
       setAnchor(pressed.current);
       setDrawing(true);
@@ -139,6 +144,7 @@ export function useStripGestures(axis: BlockAxis, options: Options): StripGestur
     const from = pressed.current;
     if (from === null) return;
     const block = blockUnder(event);
+    noticed.current = block;
     release();
     if (!drawing && block === from) return activate(block, null);
     const { range, refused } = drawnRange(from, block, impossible, depth);
