@@ -88,14 +88,13 @@ test('a stream that the last block does not update has no value there, with the 
   await expect(panel(page, 'Similarity of hidden states').getByText(NOT_READ)).toBeVisible();
   await expect(panel(page, 'Where runs break').getByText(`text ${NOT_READ}`)).toBeVisible();
 
-  const save = async (tools: string, file: string) => {
-    await page.getByRole('button', { name: tools, exact: true }).click();
-    return await textOf(await downloadBy(page, () => page.getByRole('button', { name: file, exact: true }).click()));
-  };
-  const [header, ...rows] = csvRows(await save('Download blocks', 'Blocks as CSV'));
+  await page.getByRole('button', { name: 'Download blocks', exact: true }).click();
+  const save = async (file: string) =>
+    await textOf(await downloadBy(page, () => page.getByRole('button', { name: file, exact: true }).click()));
+  const [header, ...rows] = csvRows(await save('Blocks as CSV'));
   expect(header?.slice(0, 3)).toEqual(['block', 'stack', 'block_in_stack']);
   expect(rows[SEAM]?.slice(0, 3)).toEqual(['5', 'single-stream blocks', '0']);
-  const figure = await save('Download blocks', 'Blocks as SVG');
+  const figure = await save('Blocks as SVG');
   expect(figure).toContain('Stacks: dual-stream blocks 0–4 (here 0–4), single-stream blocks 0–6 (here 5–11)');
   expect(figure.replace(/<[^>]+>/g, ' ').replace(/\s+/g, ' ')).toContain(
     'Hatched: n/a, nothing reads the text after the last block.',

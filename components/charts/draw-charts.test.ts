@@ -1,15 +1,43 @@
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '@/lib/core/random.ts';
-import { AXIS_LEFT, blockAt, blockAxis, centreOf, endOf, labelledBlocks, startOf } from './block-axis.ts';
-import { ckaDomain, heatmapLayout, type MatrixCanvas, paintMatrix, rampStep } from './draw-heatmap.ts';
+import {
+  AXIS_LEFT,
+  blockAt,
+  blockAxis,
+  centreOf,
+  endOf,
+  labelledBlocks,
+  placeInStack,
+  seamAt,
+  startOf,
+} from './block-axis.ts';
+import {
+  ckaDomain,
+  drawHeatmapFrame,
+  drawMissingCells,
+  drawRefusedSquare,
+  heatmapLayout,
+  type MatrixCanvas,
+  paintMatrix,
+  rampStep,
+} from './draw-heatmap.ts';
 import { spanOf } from './draw-layer-strip.ts';
 import { drawProbeRow, probeDomain } from './draw-probe-row.ts';
-import { drawTrajectory } from './draw-trajectories.ts';
+import { drawSeams, drawStackNames } from './draw-seams.ts';
+import { drawTrajectory, drawTrajectoryLabels } from './draw-trajectories.ts';
 import { linePath, type Mark, mark, markToXml } from './marks.ts';
-import { valueText } from './number-text.ts';
+import { differenceText, similarityText, valueText } from './number-text.ts';
 import { colourRamp, PAPER_PALETTE } from './palette.ts';
+import { handlePlace } from './strip-handle-place.ts';
+import { stripNumbers } from './strip-numbers.ts';
+import { runEnd } from './trajectory-curves.ts';
 import { TRAJECTORY_ROWS, trajectoryScales } from './trajectory-scales.ts';
 import type { TrajectoryCurves } from './types.ts';
+
+const TWO_STACKS = [
+  { label: 'dual-stream blocks', first: 0, last: 18 },
+  { label: 'single-stream blocks', first: 19, last: 56 },
+];
 
 describe('the block axis', () => {
   it('tiles its span with one band per block and finds each block again', () => {
@@ -26,6 +54,30 @@ describe('the block axis', () => {
   it('numbers every block where there is room and thins the numbers where there is none', () => {
     expect(labelledBlocks(blockAxis(16, 700))).toHaveLength(16);
     expect(labelledBlocks(blockAxis(60, 700))).toEqual([0, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 55]);
+  });
+  it('leaves a gap between two stacks, in which the nearer block is found', () => {
+    const axis = blockAxis(57, 700, { stacks: TWO_STACKS });
+    expect(axis.seams).toEqual([19]);
+    expect(startOf(axis, 19) - endOf(axis, 18)).toBeCloseTo(axis.gap, 9);
+    expect(endOf(axis, 56)).toBeCloseTo(axis.end, 9);
+    for (let block = 0; block < 57; block++) expect(blockAt(axis, centreOf(axis, block))).toBe(block);
+    expect(blockAt(axis, seamAt(axis, 19) - 1)).toBe(18);
+    expect(blockAt(axis, seamAt(axis, 19) + 1)).toBe(19);
+    expect(blockAxis(57, 700, { stacks: [{ label: 'blocks', first: 0, last: 56 }] }).seams).toEqual([]);
+  });
+  it('numbers the first block of every stack, whatever the stride, and says where a block is in its own', () => {
+    const axis = blockAxis(57, 560, { stacks: TWO_STACKS });
+    expect(labelledBlocks(axis)).toEqual([0, 5, 10, 15, 19, 25, 30, 35, 40, 45, 50, 55]);
+    expect(placeInStack(axis, 23)).toBe('block 4 of the single-stream blocks');
+    expect(placeInStack(blockAxis(57, 560), 23)).toBeNull();
+  });
+  it('takes any number of stacks', () => {
+    const stacks = [0, 4, 8].map((first) => ({ label: 'stack', first, last: first + 3 }));
+    const axis = blockAxis(12, 500, { stacks });
+    expect(axis.seams).toEqual([4, 8]);
+    for (let block = 0; block < 12; block++) expect(blockAt(axis, centreOf(axis, block))).toBe(block);
+    expect(drawSeams(axis, 0, 10, PAPER_PALETTE)).toHaveLength(2);
+    expect(drawStackNames(axis, 0, PAPER_PALETTE)).toHaveLength(3);
   });
   it('keeps two touching intervals apart', () => {
     const axis = blockAxis(16, 700);
@@ -52,6 +104,15 @@ describe('numbers', () => {
     expect(valueText(-0.25, 2)).toBe('−0.25');
     expect(valueText(-0.00001, 2)).toBe('0.00');
     expect(valueText(0.99824)).toBe('0.9982');
+  });
+  it('so near one that four decimals are alike are told apart by what is missing', () => {
+    expect(similarityText(0.9994)).toBe('0.9994');
+    expect(similarityText(0.99979)).toBe('1 − 2.1e−4');
+    expect(similarityText(0.999998)).toBe('1 − 2e−6');
+    expect([similarityText(1), similarityText(1 + 1e-12), similarityText(null)]).toEqual(['1.0000', '1.0000', 'n/a']);
+    expect(differenceText(0.0312)).toBe('0.0312');
+    expect(differenceText(-0.00021)).toBe('−2.1e−4');
+    expect(differenceText(0)).toBe('0.0000');
   });
 });
 
@@ -91,6 +152,49 @@ describe('probe rows', () => {
   });
 });
 
+describe('the strip of sixty blocks', () => {
+  const axis = blockAxis(60, 590);
+  const chosen = [
+    { first: 3, last: 4 },
+    { first: 5, last: 6 },
+    { first: 43, last: 44 },
+    { first: 48, last: 55 },
+  ];
+  it('numbers the ends of every chosen interval, one above the other where they cannot stand side by side', () => {
+    const numbers = stripNumbers(axis, chosen);
+    for (const { first, last } of chosen) {
+      for (const block of [first, last])
+        expect(numbers.some((number) => number.block === block && number.chosen)).toBe(true);
+    }
+    expect(numbers.filter(({ block }) => block === 43 || block === 44).map(({ row }) => row)).toEqual([
+      'upper',
+      'lower',
+    ]);
+    expect(numbers.find(({ block }) => block === 48)?.row).toBe('middle');
+  });
+  it.each([null, 0, 4, 44, 45, 50])('shows the number of hovered block %s, and no two numbers collide', (block) => {
+    const numbers = stripNumbers(axis, chosen, { block, other: null });
+    if (block !== null) expect(numbers.find((number) => number.block === block)?.lit).toBe(true);
+    for (const [i, a] of numbers.entries()) {
+      for (const b of numbers.slice(i + 1)) {
+        const sameRow = a.row === b.row || a.row === 'middle' || b.row === 'middle';
+        if (sameRow) expect(Math.abs(a.x - b.x)).toBeGreaterThanOrEqual(14);
+      }
+    }
+  });
+  it('has handles of at least 8 px that leave the middle of a span free and do not overlap', () => {
+    const places = chosen.flatMap((interval) =>
+      (['first', 'last'] as const).map((edge) => ({ ...handlePlace(axis, interval, edge, chosen), edge, interval })),
+    );
+    for (const { width } of places) expect(width).toBeGreaterThanOrEqual(8);
+    for (const [i, a] of places.entries()) {
+      for (const b of places.slice(i + 1)) {
+        expect(Math.min(a.left + a.width, b.left + b.width) - Math.max(a.left, b.left)).toBeLessThanOrEqual(1e-9);
+      }
+    }
+  });
+});
+
 describe('the heatmap', () => {
   it('paints every value once, on whole pixels that tile the square, and leaves n/a clear', () => {
     const random = seededRandom(5);
@@ -122,6 +226,61 @@ describe('the heatmap', () => {
   it('keeps values beyond the domain at the ends of the ramp, which brightens steadily', () => {
     expect([rampStep(-1, [0.2, 0.9]), rampStep(0.2, [0.2, 0.9]), rampStep(1, [0.2, 0.9])]).toEqual([0, 0, 255]);
     for (const map of ['viridis', 'cividis'] as const) expect(new Set(colourRamp(map)).size).toBeGreaterThan(200);
+  });
+  it('hatches what has no value, and leaves the gap between two stacks clear', () => {
+    const matrix = Array.from({ length: 4 }, (_, i) =>
+      Array.from({ length: 4 }, (_, j) => (i === 3 || j === 3 ? null : 0.9)),
+    );
+    const stacks = [
+      { label: 'dual-stream blocks', first: 0, last: 1 },
+      { label: 'single-stream blocks', first: 2, last: 3 },
+    ];
+    const layout = heatmapLayout(4, 200, stacks);
+    const { axis } = layout;
+    const xs: number[] = [];
+    const canvas: MatrixCanvas = {
+      fillStyle: '',
+      clearRect: () => {},
+      fillRect: (x, _y, width) => xs.push(x, x + width),
+    };
+    paintMatrix(canvas, matrix, axis, layout.side, [0, 1], 'viridis');
+    const gap = [endOf(axis, 1) - axis.left, startOf(axis, 2) - axis.left] as const;
+    expect(gap[1] - gap[0]).toBeGreaterThan(3);
+    expect(xs.every((x) => x <= gap[0] + 0.5 || x >= gap[1] - 0.5)).toBe(true);
+    const [hatching] = drawMissingCells(matrix, layout, PAPER_PALETTE);
+    expect(hatching?.attributes.d).toMatch(/^M/);
+    expect(
+      drawMissingCells(
+        matrix.map((row) => row.map(() => 1)),
+        layout,
+        PAPER_PALETTE,
+      ),
+    ).toEqual([]);
+    const names = drawHeatmapFrame(layout, [0, 1], 'viridis', PAPER_PALETTE, 'ramp').flatMap(
+      ({ children }) => children,
+    );
+    expect(names).toContain('dual-stream');
+  });
+  it('says in its legend what is missing to one when all values are near it', () => {
+    const layout = heatmapLayout(4, 340);
+    const words = drawHeatmapFrame(layout, [0.99979, 0.999998], 'viridis', PAPER_PALETTE, 'ramp').flatMap(
+      ({ children }) => children,
+    );
+    expect(words).toEqual(expect.arrayContaining(['1 − 2.1e−4', '1 − 2e−6']));
+  });
+  it('hatches only the part of a brush that cannot be chosen', () => {
+    const layout = heatmapLayout(8, 136 + 100);
+    const [hatching] = drawRefusedSquare({ first: 0, last: 3 }, { first: 0, last: 1 }, layout);
+    const { axis, top } = layout;
+    const points = [...String(hatching?.attributes.d).matchAll(/[ML]([\d.]+) ([\d.]+)/g)].map(([, x, y]) => [
+      Number(x),
+      Number(y),
+    ]);
+    expect(points.length).toBeGreaterThan(4);
+    const edge = endOf(axis, 1);
+    for (const [x, y] of points) {
+      expect((x ?? 0) >= edge - 0.01 || (y ?? 0) >= top + edge - axis.left - 0.01).toBe(true);
+    }
   });
   it('has square cells', () => {
     const { axis, side } = heatmapLayout(60, 340);
@@ -166,5 +325,48 @@ describe('trajectories', () => {
     expect(all.cka(0.5)).toBeCloseTo(top + height, 6);
     const zoomed = trajectoryScales({ ...data, numBlocks: 5, start: 1, range: 'break' }, 600);
     expect(zoomed.cka(0.6)).toBeGreaterThanOrEqual(top + height);
+  });
+  it('end a run at the seam, with no line across it', () => {
+    const stacks = [
+      { label: 'dual-stream blocks', first: 0, last: 1 },
+      { label: 'single-stream blocks', first: 2, last: 4 },
+    ];
+    const seamed = { ...data, stacks, curves: { ...curves, seams: [2] } };
+    expect(runEnd(seamed.curves, 0)).toEqual({ last: 1, by: 'seam' });
+    expect(runEnd(curves, 0)).toEqual({ last: 2, by: 'break' });
+    expect(runEnd(curves, 4)).toEqual({ last: 4, by: 'model' });
+    const scales = trajectoryScales(seamed, 600);
+    const lines = tags(drawTrajectory(seamed, scales, PAPER_PALETTE, 'x'), 'path').map(({ attributes }) => attributes);
+    const mean = lines.find((line) => line['stroke-width'] === 2)?.d;
+    expect(String(mean).match(/M/g)).toHaveLength(2);
+  });
+  it('break the mean where a stream drops out of it, and hatch the block that does not update the stream', () => {
+    const noText = cka.map((row) => row.map((value, k) => (k === 4 ? null : value)));
+    const partial = { ...curves, cka: { ...same(cka), text: noText } };
+    const blocks = Array.from({ length: 5 }, (_, k) => ({
+      updates: k === 4 ? (['image'] as const) : (['image', 'text'] as const),
+    }));
+    const draw = (of: TrajectoryCurves) =>
+      tags(drawTrajectory({ ...data, curves: of, blocks }, trajectoryScales(data, 600), PAPER_PALETTE, 'x'), 'path');
+    const mean = (of: TrajectoryCurves) =>
+      draw(of).find(({ attributes }) => attributes['stroke-width'] === 2)?.attributes.d;
+    expect(String(mean(curves)).match(/M/g)).toHaveLength(1);
+    expect(String(mean(partial)).match(/M/g)).toHaveLength(2);
+    const hatched = draw(partial).filter(({ attributes }) => attributes.stroke === PAPER_PALETTE.textStream);
+    expect(hatched.length).toBeGreaterThan(2);
+  });
+  it('whose values are all near one are drawn and numbered by what is missing', () => {
+    const near = cka.map((row) => row.map((value) => (value === null ? null : 1 - (1 - value) * 1e-3)));
+    const still = {
+      ...data,
+      curves: { ...curves, cka: same(near), differences: same(near.map((row) => row.map(() => 1e-4))) },
+    };
+    const scales = trajectoryScales(still, 600);
+    const { top, height } = TRAJECTORY_ROWS.cka;
+    expect(scales.cka(1 - 0.5e-3)).toBeCloseTo(top + height, 6);
+    expect(scales.ckaTicks.map(scales.ckaText)).toEqual(expect.arrayContaining(['0', '−2e−4']));
+    expect(scales.differenceTicks.map(scales.differenceText)).toEqual(expect.arrayContaining(['1e−4']));
+    const labels = drawTrajectoryLabels(still, scales, PAPER_PALETTE).flatMap(({ children }) => children);
+    expect(labels).toContain('surrogate CKA(0, k) − 1');
   });
 });

@@ -18,6 +18,7 @@ export interface StripNumber {
 
 /** Room for two digits of 11 px. */
 const PAIR_WIDTH = 17;
+const HALF = 8;
 /** Middle of a number beside the grip at a span's edge. */
 const GRIP_INSET = 16;
 /** A regular number keeps further away from one that must be there. */
@@ -54,7 +55,14 @@ export function stripNumbers(
   for (const { first, last } of selection) if (lit.has(first) || lit.has(last)) placePair(first, last, GRIP_INSET);
   if (lit.size > 0) placePair(Math.min(...lit), Math.max(...lit));
   for (const { first, last } of selection) placePair(first, last, GRIP_INSET);
-  for (const seam of axis.seams) place(seam, centreOf(axis, seam), 'middle', REGULAR_GAP);
-  for (const each of labelledBlocks(axis)) place(each, centreOf(axis, each), 'middle', REGULAR_GAP);
+  for (const regular of [...axis.seams, ...labelledBlocks(axis)]) {
+    const x = centreOf(axis, regular);
+    // Beside a chosen span, no number runs into it.
+    const overruns = selection.some(
+      ({ first, last }) =>
+        (regular < first && x + HALF > startOf(axis, first)) || (regular > last && x - HALF < endOf(axis, last)),
+    );
+    if (!overruns) place(regular, x, 'middle', REGULAR_GAP);
+  }
   return numbers;
 }
