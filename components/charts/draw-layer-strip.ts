@@ -5,7 +5,7 @@
 import type { BlockInterval } from '@/lib/core/interval/interval.ts';
 import { type BlockAxis, blockAxis, endOf, startOf } from './block-axis.ts';
 import { drawProbeRow, type ProbeDomain } from './draw-probe-row.ts';
-import { drawSeams, drawStackNames } from './draw-seams.ts';
+import { drawSeams, drawStackNames, namesHeight } from './draw-seams.ts';
 import { type Mark, mark } from './marks.ts';
 import type { ChartPalette } from './palette.ts';
 import { streamsOf } from './stream-part.ts';
@@ -28,7 +28,6 @@ export interface StripRows {
   readonly height: number;
 }
 
-const NAMES_HEIGHT = 18;
 const PROBE_HEIGHT = 26;
 const PROBE_STEP = 32;
 /** A chosen span stays this far inside its blocks so that two touching intervals read as two. */
@@ -36,7 +35,7 @@ const SPAN_INSET = 1.5;
 
 /** Only a model of several stacks has the line of their names. */
 export function stripRows({ stacks }: Pick<BlockAxis, 'stacks'>, streams: number): StripRows {
-  const top = stacks.length > 1 ? NAMES_HEIGHT : 0;
+  const top = namesHeight({ stacks });
   const firstProbe = top + 64;
   const readout = { top: firstProbe + streams * PROBE_STEP, height: 20 };
   return {

@@ -6,6 +6,10 @@ import { type AxisStack, type BlockAxis, endOf, seamAt, shortLabel, stackName, s
 import { type Mark, mark } from './marks.ts';
 import type { ChartPalette } from './palette.ts';
 
+/** Height of the line of the stacks' names above a chart. */
+const NAMES_HEIGHT = 18;
+export const namesHeight = ({ stacks }: Pick<BlockAxis, 'stacks'>): number => (stacks.length > 1 ? NAMES_HEIGHT : 0);
+
 /** Width of a character of a stack's name, generously. */
 const CHARACTER = 6;
 

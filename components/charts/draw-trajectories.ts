@@ -6,7 +6,7 @@
 import type { BlockInterval } from '@/lib/core/interval/interval.ts';
 import type { Matrix } from '@/lib/core/report/report.ts';
 import { type BlockAxis, centreOf, endOf, labelledBlocks, startOf } from './block-axis.ts';
-import { drawSeams } from './draw-seams.ts';
+import { drawSeams, namesHeight } from './draw-seams.ts';
 import { hatchPath } from './hatch.ts';
 import { linePath, type Mark, mark } from './marks.ts';
 import { type ChartPalette, STREAM_LOOKS } from './palette.ts';
@@ -46,7 +46,7 @@ export function drawTrajectoryBackground(
   marks.push(mark('line', { x1: axis.left, x2: axis.end, y1: zero, y2: zero, stroke: palette.faint }));
   marks.push(
     ...drawBlockNumbers(axis, palette),
-    ...drawSeams(axis, brackets.top, difference.top + difference.height, palette),
+    ...drawSeams(axis, 2 - namesHeight(axis), difference.top + difference.height, palette),
   );
   return marks;
 }
@@ -76,8 +76,8 @@ export function drawEmptyTrajectories(axis: BlockAxis, palette: ChartPalette): M
   const panels = [TRAJECTORY_ROWS.cka, TRAJECTORY_ROWS.difference].map(({ top, height }) =>
     mark('rect', { x: axis.left, y: top, width: axis.end - axis.left, height, rx: 3, fill: palette.panel }),
   );
-  const { brackets, difference } = TRAJECTORY_ROWS;
-  const seams = drawSeams(axis, brackets.top, difference.top + difference.height, palette);
+  const { difference } = TRAJECTORY_ROWS;
+  const seams = drawSeams(axis, 2 - namesHeight(axis), difference.top + difference.height, palette);
   return [...panels, ...drawBlockNumbers(axis, palette), ...seams];
 }
 

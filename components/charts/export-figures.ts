@@ -12,6 +12,7 @@ import {
 } from './draw-heatmap.ts';
 import { drawLayerStrip, stripRows } from './draw-layer-strip.ts';
 import { probeDomain } from './draw-probe-row.ts';
+import { drawStackNames, namesHeight } from './draw-seams.ts';
 import {
   drawStartMarker,
   drawTrajectory,
@@ -19,6 +20,7 @@ import {
   drawTrajectoryLabels,
 } from './draw-trajectories.ts';
 import { calibrationSentence, estimatorSentence, figureSvg, samplesSentence } from './figure.ts';
+import { mark } from './marks.ts';
 import { countText } from './number-text.ts';
 import { PAPER_PALETTE } from './palette.ts';
 import { type BlockPart, streamsOf, whyNoPart } from './stream-part.ts';
@@ -67,7 +69,7 @@ export function layerStripSvg(data: StripFigureData, facts: FigureFacts): string
   const domain = probeDomain(...streams.map((stream) => probeR2?.[stream] ?? []));
   const held = `${listedWith(streams.map((stream) => `${countText(heldOutTokens[stream])} ${stream}`))} tokens`;
   const fitted = listedWith(streams.map((stream) => countText(fitTokens[stream])));
-  const measured = `R² of each block's linear residual probe on ${held} held out (fitted on ${fitted}), scale ${domain[0]} to 1; hatched: n/a.`;
+  const measured = `R² of each block's linear residual probe on ${held} held out (fitted on ${fitted}), scale ${domain[0]} to 1${(data.blocks ?? []).length > 0 ? '' : '; hatched: n/a'}.`;
   return figureSvg({
     title: `Blocks of ${facts.model}: detected and chosen intervals, probe substitutability`,
     width: STRIP_WIDTH,
@@ -119,6 +121,7 @@ export function heatmapSvg(data: HeatmapFigureData, facts: FigureFacts): string 
 
 export function trajectoriesSvg(data: TrajectoryData, facts: FigureFacts): string {
   const scales = trajectoryScales(data, TRAJECTORIES_WIDTH);
+  const names = namesHeight(scales.axis);
   const end = runEnd(data.curves, data.start);
   const streams = curveNames(data.curves).filter((name) => name !== 'mean');
   const found =
@@ -130,12 +133,17 @@ export function trajectoriesSvg(data: TrajectoryData, facts: FigureFacts): strin
   return figureSvg({
     title: `Surrogate of ${facts.model} from block ${data.start}: similarity to the whole model`,
     width: TRAJECTORIES_WIDTH,
-    height: TRAJECTORY_ROWS.start.top + TRAJECTORY_ROWS.start.height,
+    height: names + TRAJECTORY_ROWS.start.top + TRAJECTORY_ROWS.start.height,
     body: [
-      ...drawTrajectoryBackground(data, scales, PAPER_PALETTE),
-      ...drawTrajectory(data, scales, PAPER_PALETTE, 'panel'),
-      ...drawTrajectoryLabels(data, scales, PAPER_PALETTE),
-      drawStartMarker(data.start, scales.axis, PAPER_PALETTE),
+      ...drawStackNames(scales.axis, 0, PAPER_PALETTE),
+      mark(
+        'g',
+        { transform: `translate(0 ${names})` },
+        ...drawTrajectoryBackground(data, scales, PAPER_PALETTE),
+        ...drawTrajectory(data, scales, PAPER_PALETTE, 'panel'),
+        ...drawTrajectoryLabels(data, scales, PAPER_PALETTE),
+        drawStartMarker(data.start, scales.axis, PAPER_PALETTE),
+      ),
     ],
     caption: [
       `Above: surrogate CKA(${data.start}, k), written cka; below: Δ(${data.start}, k) = cka(${data.start}, k−1) − cka(${data.start}, k). ${found} Faint: other starts.`,

@@ -1,4 +1,6 @@
 /** The data of a run's charts as CSV (RFC 4180, header first). Full precision; an empty field is "n/a" or not measured. */
+
+import { STREAMS } from '@/lib/core/report/report.ts';
 import type { Baselines, HeldOutPoint, StandInError, StepPoint, SubsetView } from '@/lib/core/run/index.ts';
 import { STAND_INS } from './draw-held-out.ts';
 
@@ -20,9 +22,16 @@ export interface JobCurve {
 
 export function lossesCsv(jobs: readonly JobCurve[]): string {
   return csv(
-    ['job', 'step', 'loss_image', 'loss_text', 'gradient_norm', 'learning_rate', 'duration_ms'],
+    ['job', 'step', ...STREAMS.map((stream) => `loss_${stream}`), 'gradient_norm', 'learning_rate', 'duration_ms'],
     jobs.flatMap(({ key, points }) =>
-      points.map((p) => [key, p.step, p.image, p.text, p.gradientNorm, p.learningRate, p.durationMs]),
+      points.map((p) => [
+        key,
+        p.step,
+        ...STREAMS.map((stream) => p[stream]),
+        p.gradientNorm,
+        p.learningRate,
+        p.durationMs,
+      ]),
     ),
   );
 }
@@ -33,7 +42,6 @@ export interface JobErrors {
   readonly heldOut: readonly HeldOutPoint[];
 }
 
-const STREAMS = ['image', 'text'] as const;
 const METRICS = ['direction', 'magnitude', 'relative'] as const;
 
 export function heldOutCsv(jobs: readonly JobErrors[]): string {

@@ -4,8 +4,9 @@
  * a block and click to start there; the slider `Start block` does the same with the arrow keys.
  */
 import { type KeyboardEvent, type PointerEvent, useId, useMemo } from 'react';
-import { blockAt, blockAxis, centreOf, shortPlace } from './block-axis.ts';
+import { type BlockAxis, blockAt, blockAxis, centreOf, shortPlace } from './block-axis.ts';
 import styles from './charts.module.css';
+import { drawStackNames, namesHeight } from './draw-seams.ts';
 import {
   drawEmptyTrajectories,
   drawTrajectory,
@@ -22,6 +23,8 @@ import { TRAJECTORIES_HEIGHT, TRAJECTORY_ROWS, trajectoryScales } from './trajec
 import { NO_HOVER, type TrajectoriesProps, type TrajectoryStream } from './types.ts';
 
 const UNKNOWN: readonly BlockPart[] = [];
+/** The stacks' names keep off the line above the chart. */
+const namesRoom = (axis: BlockAxis): number => (namesHeight(axis) > 0 ? namesHeight(axis) + 6 : 0);
 
 export function Trajectories(props: TrajectoriesProps) {
   const {
@@ -45,15 +48,17 @@ export function Trajectories(props: TrajectoriesProps) {
     const scales = trajectoryScales(data, width);
     return {
       axis: scales.axis,
+      names: drawStackNames(scales.axis, 0, PAGE_PALETTE),
       background: drawTrajectoryBackground(data, scales, PAGE_PALETTE),
       lines: drawTrajectory(data, scales, PAGE_PALETTE, clipId),
       labels: drawTrajectoryLabels(data, scales, PAGE_PALETTE),
     };
   }, [numBlocks, stacks, blocks, selection, detected, curves, start, range, width, clipId]);
   if (!drawn || !curves) {
-    const empty = width > 0 ? drawEmptyTrajectories(blockAxis(numBlocks, width, { stacks }), PAGE_PALETTE) : [];
+    const emptyAxis = blockAxis(numBlocks, width, { stacks });
+    const empty = width > 0 ? drawEmptyTrajectories(emptyAxis, PAGE_PALETTE) : [];
     return (
-      <div className={styles.trajectories} style={{ height: TRAJECTORIES_HEIGHT }}>
+      <div className={styles.trajectories} style={{ height: TRAJECTORIES_HEIGHT, marginTop: namesRoom(emptyAxis) }}>
         <svg width={width} height={TRAJECTORIES_HEIGHT} className={styles.passive} aria-hidden="true">
           <Marks marks={empty} />
         </svg>
@@ -101,7 +106,16 @@ export function Trajectories(props: TrajectoriesProps) {
     choose(target);
   };
   return (
-    <div className={styles.trajectories} style={{ width, height: TRAJECTORIES_HEIGHT }}>
+    <div className={styles.trajectories} style={{ width, height: TRAJECTORIES_HEIGHT, marginTop: namesRoom(axis) }}>
+      <svg
+        width={width}
+        height={namesHeight(axis)}
+        className={styles.passive}
+        style={{ top: -namesHeight(axis) }}
+        aria-hidden="true"
+      >
+        <Marks marks={drawn.names} />
+      </svg>
       <svg width={width} height={TRAJECTORIES_HEIGHT} className={styles.passive} aria-hidden="true">
         <HoverBands axis={axis} hovered={hovered} top={upper.top} height={plotHeight} />
         <Marks marks={drawn.background} />
