@@ -51,6 +51,6 @@ async function save(chart: ChartName, kind: FileKind): Promise<void> {
     const { saveChart } = await import('./chart-figures');
     await saveChart(chart, kind);
   } catch (thrown) {
-    showError(thrown);
+    showError('figure', thrown);
   }
 }

@@ -30,6 +30,7 @@ export function Dashboard() {
   return (
     <>
       <Header />
+      <Notices overCharts />
       <main className="grid grid-cols-1 md:grid-cols-[minmax(0,1fr)_minmax(0,1fr)] xl:grid-cols-[248px_minmax(0,1fr)_320px] 2xl:grid-cols-[272px_minmax(0,1fr)_376px]">
         <div
           className={`${SIDE} divide-y divide-line border-line md:col-span-2 md:grid md:grid-cols-2 md:divide-x md:divide-y-0 md:border-b xl:col-span-1 xl:block xl:divide-x-0 xl:divide-y xl:border-r xl:border-b-0`}
@@ -55,7 +56,6 @@ export function Dashboard() {
         </div>
       </main>
       <DropZone />
-      <Notices />
     </>
   );
 }

@@ -16,7 +16,7 @@ export function DistilButton() {
       const { DistilDialog } = await import('./distil-dialog');
       setOpen(() => DistilDialog);
     } catch (thrown) {
-      showError(thrown);
+      showError('run', thrown);
     }
   };
   return (

@@ -6,7 +6,6 @@ import { Dialog } from '@/components/ui/dialog';
 import { serverApi } from '@/lib/client/api.ts';
 import { type DistilForm, defaultForm, modelOf, requestOf } from '@/lib/client/distil-form.ts';
 import { modelStore } from '@/lib/client/model.ts';
-import { showError } from '@/lib/client/notices.ts';
 import { presentPlan } from '@/lib/client/plan-files.ts';
 import type { RunRequest, ServerModel } from '@/lib/client/run-api.ts';
 import { asContiguaError, type ContiguaError } from '@/lib/core/errors.ts';
@@ -25,6 +24,8 @@ export function DistilDialog({ onClose }: { onClose: () => void }) {
   const [looked, setLooked] = useState<Looked>({ kind: 'looking' });
   const [form, setForm] = useState<DistilForm | null>(null);
   const [starting, setStarting] = useState(false);
+  /** Why the run was not begun. */
+  const [refused, setRefused] = useState<ContiguaError | null>(null);
   const [tries, setTries] = useState(0);
   const [estimated, setEstimated] = useState(false);
   const answered = useCallback(() => setEstimated(true), []);
@@ -53,13 +54,13 @@ export function DistilDialog({ onClose }: { onClose: () => void }) {
   const request = model && form ? requestOf(form, model, plan) : null;
   const start = async (asked: RunRequest) => {
     setStarting(true);
+    setRefused(null);
     try {
       const id = await (await serverApi()).create(asked);
       window.location.assign(`/runs/${encodeURIComponent(id)}`);
     } catch (thrown) {
       setStarting(false);
-      onClose();
-      showError(thrown);
+      setRefused(asContiguaError(thrown));
     }
   };
   const intervals = plan.intervals.map(({ first, last }) => `${first}–${last}`).join(', ');
@@ -76,6 +77,11 @@ export function DistilDialog({ onClose }: { onClose: () => void }) {
       className="w-[600px]"
       foot={
         <>
+          {refused ? (
+            <p role="alert" className="mr-auto min-w-0 text-xs wrap-anywhere text-danger">
+              {refused.message}
+            </p>
+          ) : null}
           <Button onClick={onClose}>Close</Button>
           <Button
             look="primary"

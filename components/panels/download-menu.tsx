@@ -33,7 +33,7 @@ export function DownloadMenu<F extends string>({ name, figures, disabled, save }
                 key={kind}
                 small
                 aria-label={`${label} as ${kind.toUpperCase()}`}
-                onClick={() => void save(figure, kind).catch(showError)}
+                onClick={() => void save(figure, kind).catch((thrown) => showError('figure', thrown))}
               >
                 {kind.toUpperCase()}
               </Button>

@@ -2,7 +2,7 @@
 /** Anything dropped anywhere: a model folder, a plan, a calibration file. Shown only while something is held over. */
 import { useEffect, useState } from 'react';
 import { calibrationStore } from '@/lib/client/calibration.ts';
-import { showError, showInfo } from '@/lib/client/notices.ts';
+import { settle, showError, showPassing, showWarning } from '@/lib/client/notices.ts';
 import { pickedFromDrop } from '@/lib/client/picked-files.ts';
 import { loadPlan } from '@/lib/client/plan-files.ts';
 import { canSwitchModel, refuseDrop, switchModel } from '@/lib/client/session.ts';
@@ -55,16 +55,19 @@ async function take(items: DataTransferItemList): Promise<void> {
   try {
     const picked = await pickedFromDrop(items);
     if (picked?.kind === 'folder' && !canSwitchModel()) {
-      showInfo(`${picked.name} was not opened`, {
+      showWarning('model', `${picked.name} was not opened`, {
         hint: 'Another model or an analysis is under way: wait or stop it, then drop again.',
       });
     } else if (picked?.kind === 'folder') await switchModel({ kind: 'files', name: picked.name, files: picked.files });
     else if (picked?.file.name.endsWith('.json')) await loadPlan(picked.file);
     else if (picked?.file.name.endsWith('.safetensors')) {
       calibrationStore.setState({ kind: 'file', file: picked.file, fileDigits: null });
-      showInfo(`${picked.file.name} is the calibration now`, { hint: 'Press Analyse to measure on it.' });
+      settle('calibration');
+      showPassing('calibration', 'done', `${picked.file.name} is the calibration now`, {
+        hint: 'Press Analyse to measure on it.',
+      });
     } else if (picked) refuseDrop(picked.file.name);
   } catch (thrown) {
-    showError(thrown);
+    showError('model', thrown);
   }
 }

@@ -1,16 +1,24 @@
 'use client';
-/** Notices, newest last, over the lower left corner: they move nothing, and cover only settings until they are dismissed. */
+/**
+ * Notices, newest last. They cover no control that they are about: below 1280 px they stand in the page under the header
+ * and push its content down; from there on the dashboard shows them over the foot of its charts, whose controls are above.
+ */
+import type { ReactNode } from 'react';
 import { useStore } from 'zustand';
 import { Button, IconButton } from '@/components/ui/button';
-import { CheckIcon, CloseIcon, WarningIcon } from '@/components/ui/icons';
-import { dismissNotice, type Notice, noticeStore } from '@/lib/client/notices.ts';
+import { CheckIcon, CloseIcon, InfoIcon, WarningIcon } from '@/components/ui/icons';
+import { dismissNotice, type Notice, noticeStore, type Tone } from '@/lib/client/notices.ts';
 
-export function Notices() {
+/** In the page, or over the dashboard's middle column where there are three. */
+const OVER_CHARTS =
+  'xl:pointer-events-none xl:fixed xl:top-auto xl:right-[320px] xl:bottom-4 xl:left-[248px] xl:max-h-[calc(100dvh-120px)] xl:bg-transparent xl:py-0 2xl:right-[376px] 2xl:left-[272px]';
+
+export function Notices({ overCharts = false }: { overCharts?: boolean }) {
   const notices = useStore(noticeStore, (state) => state.notices);
   return (
     <section
       aria-label="Notices"
-      className="pointer-events-none fixed bottom-4 left-4 z-40 flex max-h-[calc(100vh-32px)] w-[min(440px,calc(100vw-32px))] flex-col gap-2"
+      className={`sticky top-12 z-20 flex max-h-[45dvh] flex-col items-center gap-2 overflow-y-auto bg-bg px-4 ${notices.length > 0 ? 'py-2' : ''} ${overCharts ? OVER_CHARTS : ''}`}
     >
       {notices.map((notice) => (
         <NoticeCard key={notice.id} notice={notice} />
@@ -19,9 +27,18 @@ export function Notices() {
   );
 }
 
+const LOOKS: Readonly<
+  Record<Tone, { readonly border: string; readonly mark: string; readonly Icon: () => ReactNode }>
+> = {
+  error: { border: 'border-danger', mark: 'text-danger', Icon: WarningIcon },
+  warning: { border: 'border-line-strong', mark: 'text-ink', Icon: WarningIcon },
+  info: { border: 'border-line', mark: 'text-muted', Icon: InfoIcon },
+  done: { border: 'border-line', mark: 'text-muted', Icon: CheckIcon },
+};
+
 function NoticeCard({ notice }: { notice: Notice }) {
   const { id, tone, title, code, details, action } = notice;
-  const isError = tone === 'error';
+  const { border, mark, Icon } = LOOKS[tone];
   const facts = [
     ['File', details.file],
     ['Tensor', details.tensor],
@@ -30,13 +47,14 @@ function NoticeCard({ notice }: { notice: Notice }) {
   ] as const;
   return (
     <div
-      role={isError ? 'alert' : 'status'}
+      role={tone === 'error' ? 'alert' : 'status'}
       data-code={code}
-      className={`pointer-events-auto max-h-[min(50vh,320px)] overflow-y-auto rounded-lg border bg-panel p-3 shadow-(--shadow) ${isError ? 'border-danger' : 'border-line'}`}
+      data-tone={tone}
+      className={`pointer-events-auto w-full max-w-[440px] max-h-[min(50vh,320px)] shrink-0 overflow-y-auto rounded-lg border bg-panel p-3 shadow-(--shadow) ${border}`}
     >
       <div className="flex items-start gap-2">
-        <span className={`mt-0.5 ${isError ? 'text-danger' : 'text-muted'}`}>
-          {isError ? <WarningIcon /> : <CheckIcon />}
+        <span className={`mt-0.5 ${mark}`}>
+          <Icon />
         </span>
         <p className="min-w-0 flex-1 font-medium wrap-anywhere">{title}</p>
         <IconButton name="Dismiss" className="-mt-1 -mr-1" onClick={() => dismissNotice(id)}>

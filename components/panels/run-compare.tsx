@@ -140,7 +140,7 @@ function useCompared(ids: readonly string[], asked: string | null) {
         setRuns(next);
         settled = allSettled(next);
       } catch (thrown) {
-        if (!stopped) showError(thrown);
+        if (!stopped) showError('run', thrown);
       }
       if (!stopped && !settled) timer = setTimeout(() => void read(), REFRESH_MS);
     };
@@ -160,7 +160,7 @@ function useCompared(ids: readonly string[], asked: string | null) {
         if (!stopped) setCurves(next);
       },
       (thrown) => {
-        if (!stopped) showError(thrown);
+        if (!stopped) showError('run', thrown);
       },
     );
     return () => {

@@ -29,6 +29,7 @@ export function RunList() {
   return (
     <>
       <RunBar here="list" />
+      <Notices />
       <main className="mx-auto min-h-[calc(100dvh-48px)] max-w-[1440px] divide-y divide-line border-line bg-panel 2xl:border-x">
         <h1 className="sr-only">Distillation runs</h1>
         <Panel
@@ -61,7 +62,6 @@ export function RunList() {
         </Panel>
         {compared.length > 0 ? <RunCompare ids={compared} /> : null}
       </main>
-      <Notices />
     </>
   );
 }

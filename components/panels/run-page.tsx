@@ -30,8 +30,8 @@ export function RunPage({ id }: { id: string }) {
   return (
     <RunContext value={page}>
       <Bar />
-      <Content />
       <Notices />
+      <Content />
     </RunContext>
   );
 }

@@ -77,6 +77,11 @@ export const WarningIcon = () => (
     <path d="M8 2.5 14 13H2zM8 6.5v3M8 11.2v.1" />
   </Icon>
 );
+export const InfoIcon = () => (
+  <Icon>
+    <path d="M8 2.4a5.6 5.6 0 1 0 0 11.2A5.6 5.6 0 0 0 8 2.4M8 7.4v3.4M8 5.1v.1" />
+  </Icon>
+);
 export const CheckIcon = () => (
   <Icon>
     <path d="m3.5 8.5 3 3 6-7" />

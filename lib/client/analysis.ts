@@ -18,7 +18,7 @@ import { ask, measureQuietly } from './compute.ts';
 import { engineWords } from './engine-words.ts';
 import { type KeptReport, keepReport, keptReports } from './kept-analyses.ts';
 import { modelStore } from './model.ts';
-import { dismissErrors, showError, showInfo } from './notices.ts';
+import { settle, showError, showPassing, showWarning } from './notices.ts';
 import { momentWords } from './number-words.ts';
 import { firstRunShares, type Shares } from './progress.ts';
 import { begunAt, type RunningAnalysis, type TimedProgress, withProgress } from './running-analysis.ts';
@@ -50,6 +50,7 @@ let stopRunning: AbortController | null = null;
 /** For another model: its predecessor's numbers must not stay on the page. */
 export function clearAnalysis(): void {
   stopRunning?.abort();
+  settle('analysis', 'damage', 'kept', 'timing');
   analysisStore.setState(NOTHING);
 }
 
@@ -58,7 +59,7 @@ export async function analyse(choice: CalibrationChoice): Promise<void> {
   if (!calibration || stopRunning) return;
   const own = new AbortController();
   stopRunning = own;
-  dismissErrors('calibration-invalid', 'not-ready');
+  settle('calibration', 'analysis', 'damage', 'kept');
   analysisStore.setState({
     running: begunAt(performance.now()),
     stopping: false,
@@ -71,8 +72,9 @@ export async function analyse(choice: CalibrationChoice): Promise<void> {
     analysisStore.setState({ report, restoredFrom: null, probesLive: true, running: null, stopping: false });
     await keep(choice, report);
   } catch (thrown) {
-    if (own.signal.aborted) showInfo('Analysis stopped', { hint: 'What was on the page before is still there.' });
-    else showError(thrown);
+    if (own.signal.aborted)
+      showPassing('analysis', 'info', 'Analysis stopped', { hint: 'What was on the page before is still there.' });
+    else showError('analysis', thrown);
   } finally {
     stopRunning = null;
     display.end();
@@ -133,7 +135,7 @@ export async function restoreAnalysis(fingerprint: string, { inputs, orNewest }:
   // Reading takes time: another model may be open by now, or an analysis begun.
   if (!newest || !canRestore(fingerprint)) return;
   if (wanted) return showKept(wanted);
-  showInfo('No analysis with these inputs is kept in this browser', {
+  showWarning('kept', 'No analysis with these inputs is kept in this browser', {
     hint: `The last one of ${newest.report.model.name} was measured on ${keptWords(newest)}.`,
     action: {
       label: 'Show that one',
@@ -141,7 +143,6 @@ export async function restoreAnalysis(fingerprint: string, { inputs, orNewest }:
         if (canRestore(fingerprint)) showKept(newest);
       },
     },
-    stays: true,
   });
 }
 
@@ -156,7 +157,7 @@ function showKept(kept: KeptReport): void {
   const choice = calibrationFrom(kept.inputs);
   if (choice && calibrationText(calibrationStore.getState()) !== kept.inputs) calibrationStore.setState(choice);
   analysisStore.setState({ report, restoredFrom: savedAtMs, probesLive: false });
-  showInfo(`Restored analysis of ${report.model.name}`, {
+  showPassing('kept', 'done', `Restored analysis of ${report.model.name}`, {
     hint: `Measured on ${keptWords(kept)}. Analyse measures again, and brings the probes for the preview.`,
   });
 }
@@ -186,7 +187,7 @@ export async function measureDamage(intervals: readonly BlockInterval[]): Promis
     const damage = await measureQuietly('damage', { intervals: missing });
     if (damage) addDamage(report.model.fingerprint, damage);
   } catch (thrown) {
-    showError(thrown);
+    showError('damage', thrown);
   } finally {
     if (analysisStore.getState().measuring === missing) analysisStore.setState({ measuring: [] });
   }

@@ -5,6 +5,7 @@
 import { createTRPCClient, httpBatchLink, httpSubscriptionLink, isTRPCClientError, splitLink } from '@trpc/client';
 import { ContiguaError } from '@/lib/core/errors.ts';
 import type { AppRouter } from '@/lib/server/routers/index.ts';
+import { settle } from './notices.ts';
 import type { RunApi } from './run-api.ts';
 import { type OpenStream, streamOver } from './run-stream.ts';
 
@@ -45,9 +46,13 @@ export function trpcApi(url: string, follow: RunApi['follow']): RunApi {
 
 async function asked<T>(answer: Promise<T>): Promise<T> {
   try {
-    return await answer;
+    const value = await answer;
+    settle('server');
+    return value;
   } catch (thrown) {
-    throw asServerError(thrown);
+    const error = asServerError(thrown);
+    if (error.code !== 'server-unreachable') settle('server');
+    throw error;
   }
 }
 

@@ -4,7 +4,7 @@ import { asContiguaError, ContiguaError } from '@/lib/core/errors.ts';
 import type { EngineName, EngineReport } from '@/lib/core/tensor/engine.ts';
 import type { Tasks } from '@/workers/protocol.ts';
 import { ask, onTrouble } from './compute.ts';
-import { dismissErrors, dismissNotice, showError, showInfo } from './notices.ts';
+import { settle, showError, showWarning } from './notices.ts';
 
 export type WantedEngine = EngineName | 'auto';
 export type EngineCheck = Tasks['verifyEngine']['result'] | 'running' | null;
@@ -34,13 +34,13 @@ export async function startEngine(wanted: WantedEngine): Promise<boolean> {
   engineStore.setState({ status: 'starting', wanted, check: null, problem: null });
   try {
     const report = await ask('startEngine', { wanted });
-    dismissErrors('engine-lost', 'engine-unavailable', 'worker-crashed');
+    settle('engine', 'silence');
     engineStore.setState({ status: 'ready', report });
     return true;
   } catch (thrown) {
     const problem = asContiguaError(thrown);
     engineStore.setState({ status: 'failed', problem });
-    showError(problem);
+    showError('engine', problem);
     return false;
   }
 }
@@ -53,6 +53,7 @@ export async function verifyEngine(): Promise<void> {
     engineStore.setState({ check });
     if (!(check.maxAbsError <= check.tolerance)) {
       showError(
+        'engine',
         new ContiguaError('engine-unavailable', 'The engine does not compute the reference numbers', {
           found: `largest difference ${check.maxAbsError.toExponential(1)}`,
           expected: `at most ${check.tolerance.toExponential(0)}`,
@@ -62,7 +63,7 @@ export async function verifyEngine(): Promise<void> {
     }
   } catch (thrown) {
     engineStore.setState({ check: null });
-    showError(thrown);
+    showError('engine', thrown);
   }
 }
 
@@ -70,9 +71,9 @@ export async function verifyEngine(): Promise<void> {
 export function watchEngine(recover: () => void): void {
   const trouble = (problem: ContiguaError) => {
     engineStore.setState({ status: 'lost', problem, check: null });
-    showError(problem, { label: 'Restart engine', run: recover });
+    showError('engine', problem, { label: 'Restart engine', run: recover });
   };
-  let notice: number | null = null;
+  let told = false;
   onTrouble({
     lost: (reason) =>
       trouble(
@@ -84,14 +85,16 @@ export function watchEngine(recover: () => void): void {
     silent(silentMs) {
       engineStore.setState({ silentMs });
       if (silentMs === null) {
-        if (notice !== null) dismissNotice(notice);
-        notice = null;
+        told = false;
+        settle('silence');
         return;
       }
-      notice ??= showInfo(silenceWords(silentMs), {
+      // Told once: dismissed, it stays away while the silence lasts.
+      if (told) return;
+      told = true;
+      showWarning('silence', silenceWords(silentMs), {
         hint: 'It may be busy with one long computation, or it may have stopped. Wait, or restart it: your choice, your settings and every finished analysis stay.',
         action: { label: 'Restart engine', run: recover },
-        stays: true,
       });
     },
   });

@@ -12,7 +12,7 @@ import {
   recordOf,
   sameAnalysis,
 } from './kept-records.ts';
-import { showInfo } from './notices.ts';
+import { showPassing, showWarning } from './notices.ts';
 
 const DATABASE = 'contigua';
 const STORE = 'analyses';
@@ -44,13 +44,13 @@ export async function keepReport(inputs: string, report: AnalysisReport): Promis
       return kept;
     });
   } catch (thrown) {
-    showInfo('This analysis could not be kept in the browser', {
+    showWarning('kept', 'This analysis could not be kept in the browser', {
       hint: `${reasonOf(thrown)}. It is gone after a reload.`,
     });
     return;
   }
   if (dropped > 0) {
-    showInfo('The oldest kept analysis of this model was removed', {
+    showPassing('kept', 'info', 'The oldest kept analysis of this model was removed', {
       hint: `This browser keeps the last ${MOST_KEPT} analyses of a model. Download a report to keep it for longer.`,
     });
   }
@@ -62,7 +62,7 @@ export async function keptReports(fingerprint: string): Promise<readonly KeptRep
   try {
     records = await within<KeptRecord[]>('readonly', (store) => store.index('fingerprint').getAll(fingerprint));
   } catch (thrown) {
-    showInfo('Analyses kept in this browser could not be read', { hint: `${reasonOf(thrown)}.` });
+    showWarning('kept', 'Analyses kept in this browser could not be read', { hint: `${reasonOf(thrown)}.` });
     return [];
   }
   if (records.length === 0) return [];

@@ -2,7 +2,7 @@
 import { createStore } from 'zustand/vanilla';
 import type { ModelSource, ModelSummary } from '@/workers/protocol.ts';
 import { ask } from './compute.ts';
-import { showError } from './notices.ts';
+import { settle, showError } from './notices.ts';
 
 export const SAMPLE_NAME = 'shapes-mmdit';
 
@@ -23,13 +23,14 @@ export function sampleSource(): ModelSource {
 /** The summary, or null when the folder was refused; the notice then says which file and why. */
 export async function openModel(source: ModelSource): Promise<ModelSummary | null> {
   modelStore.setState({ opening: source.name });
+  settle('model');
   try {
     const summary = await ask('openModel', { source });
     modelStore.setState({ opening: null, source, summary });
     return summary;
   } catch (thrown) {
     modelStore.setState({ opening: null });
-    showError(thrown);
+    showError('model', thrown);
     return null;
   }
 }

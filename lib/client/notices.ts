@@ -1,13 +1,36 @@
 /**
- * What the page has to say: errors with their file, tensor, found and expected, and short confirmations. A notice stays
- * until it is dismissed (errors) or its time is over (confirmations); it never replaces anything else on the page.
+ * What the page has to say: errors with their file, tensor, found and expected, warnings, and short confirmations. Every
+ * notice is about a subject. Errors and warnings stay until they are dismissed or their subject is settled: tried again,
+ * or well again. Confirmations go by themselves.
  */
 import { createStore } from 'zustand/vanilla';
 import { asContiguaError, type ErrorCode, type ErrorDetails } from '@/lib/core/errors.ts';
 
+/** What a notice is about; `settle` takes it away once that is no longer so. */
+export type Subject =
+  | 'engine'
+  | 'silence'
+  | 'model'
+  | 'link'
+  | 'calibration'
+  | 'analysis'
+  | 'damage'
+  | 'kept'
+  | 'timing'
+  | 'preview'
+  | 'plan'
+  | 'figure'
+  | 'copy'
+  | 'server'
+  | 'run';
+
+/** `done`: something the user asked for has happened; `info`: something that the page did by itself. */
+export type Tone = 'error' | 'warning' | 'info' | 'done';
+
 export interface Notice {
   readonly id: number;
-  readonly tone: 'error' | 'info';
+  readonly about: Subject;
+  readonly tone: Tone;
   readonly title: string;
   readonly code?: ErrorCode;
   readonly details: ErrorDetails;
@@ -16,7 +39,7 @@ export interface Notice {
 
 export const noticeStore = createStore<{ readonly notices: readonly Notice[] }>(() => ({ notices: [] }));
 
-const INFO_MS = 6_000;
+const PASSING_MS = 6_000;
 const MOST = 4;
 let nextId = 1;
 
@@ -33,30 +56,43 @@ function show(notice: Omit<Notice, 'id'>): number {
   return id;
 }
 
-/** Shows anything thrown. A cancelled call is the user's own doing and says nothing. */
-export function showError(thrown: unknown, action?: Notice['action']): void {
+/**
+ * Shows anything thrown. A cancelled call is the user's own doing and says nothing. A server that does not answer is a
+ * subject of its own, whatever was asked of it.
+ */
+export function showError(about: Subject, thrown: unknown, action?: Notice['action']): void {
   const error = asContiguaError(thrown);
   if (error.code === 'cancelled') return;
-  show({ tone: 'error', title: error.summary, code: error.code, details: error.details, action });
+  const { summary: title, code, details } = error;
+  show({ about: code === 'server-unreachable' ? 'server' : about, tone: 'error', title, code, details, action });
 }
 
-/** Returns the notice's id, to dismiss it by. */
-export function showInfo(
-  title: string,
-  options: { hint?: string; action?: Notice['action']; stays?: boolean } = {},
-): number {
-  const id = show({ tone: 'info', title, details: { hint: options.hint }, action: options.action });
-  if (!options.stays) setTimeout(() => dismissNotice(id), INFO_MS);
-  return id;
+interface Words {
+  readonly hint?: string;
+  readonly found?: string;
+  readonly expected?: string;
+  readonly action?: Notice['action'];
+}
+
+/** Something that the user should know or do; stays until its subject is settled. */
+export function showWarning(about: Subject, title: string, { action, ...details }: Words = {}): void {
+  show({ about, tone: 'warning', title, details, action });
+}
+
+/** Something that is as it should be; goes after a few seconds. */
+export function showPassing(about: Subject, tone: 'done' | 'info', title: string, { action, ...details }: Words = {}) {
+  const id = show({ about, tone, title, details, action });
+  setTimeout(() => dismissNotice(id), PASSING_MS);
 }
 
 export function dismissNotice(id: number): void {
   noticeStore.setState(({ notices }) => ({ notices: notices.filter((notice) => notice.id !== id) }));
 }
 
-/** Errors about something that is now being tried again. */
-export function dismissErrors(...codes: readonly ErrorCode[]): void {
-  noticeStore.setState(({ notices }) => ({
-    notices: notices.filter(({ code }) => code === undefined || !codes.includes(code)),
-  }));
+/** What was said about these no longer holds: it is being tried again, or it works. */
+export function settle(...subjects: readonly Subject[]): void {
+  noticeStore.setState((state) => {
+    const notices = state.notices.filter(({ about, tone }) => tone === 'done' || !subjects.includes(about));
+    return notices.length === state.notices.length ? state : { notices };
+  });
 }

@@ -5,7 +5,7 @@ import { CONFIG_FILE, layerIndexString, PLAN_FILE, prunedConfig } from '@/lib/co
 import { buildPlan, formatPlan, type Plan, type PlanSettings } from '@/lib/core/plan/index.ts';
 import { analysisStore } from './analysis.ts';
 import { modelStore } from './model.ts';
-import { showError, showInfo } from './notices.ts';
+import { settle, showError, showPassing } from './notices.ts';
 import { copyText, saveText } from './save-file.ts';
 import { choose, selectionStore } from './selection.ts';
 import { settingsStore } from './settings.ts';
@@ -33,7 +33,7 @@ export function downloadPlan(): void {
     const plan = presentPlan();
     if (plan) saveText(PLAN_FILE, formatPlan(plan), JSON_TYPE);
   } catch (thrown) {
-    showError(thrown);
+    showError('plan', thrown);
   }
 }
 
@@ -43,7 +43,7 @@ export function downloadConfig(): void {
   try {
     saveText(CONFIG_FILE, prunedConfig(summary, selectionStore.getState().selection.present), JSON_TYPE);
   } catch (thrown) {
-    showError(thrown);
+    showError('plan', thrown);
   }
 }
 
@@ -51,14 +51,15 @@ export async function copyLayerIndex(): Promise<void> {
   const text = layerIndexString(selectionStore.getState().selection.present);
   try {
     await copyText(text);
-    showInfo('layer_index copied', { hint: text });
+    showPassing('copy', 'done', 'layer_index copied', { hint: text });
   } catch (thrown) {
-    showError(thrown);
+    showError('copy', thrown);
   }
 }
 
 /** Takes a plan's choice and settings. A plan for another model, or no plan at all, changes nothing. */
 export async function loadPlan(file: File): Promise<void> {
+  settle('plan');
   try {
     const { assertPlanFits, MAX_JSON_BYTES, parsePlan, readText } = await import('./file-readers.ts');
     const text = await readText(
@@ -77,11 +78,11 @@ export async function loadPlan(file: File): Promise<void> {
     choose({ type: 'choose', intervals });
     const students =
       plan.replacement === 'students' ? ' Its students are not in the plan: blocks are just removed.' : '';
-    showInfo(`${file.name} loaded`, {
+    showPassing('plan', 'done', `${file.name} loaded`, {
       hint: `${intervals.length} ${intervals.length === 1 ? 'interval' : 'intervals'} chosen; Undo brings the former choice back.${students}`,
     });
   } catch (thrown) {
-    showError(thrown);
+    showError('plan', thrown);
   }
 }
 

@@ -4,7 +4,7 @@ import type { BlockInterval } from '@/lib/core/interval/interval.ts';
 import type { Replacement } from '@/lib/core/plan/plan.ts';
 import type { Drawing } from '@/workers/protocol.ts';
 import { ask } from './compute.ts';
-import { dismissErrors, showError } from './notices.ts';
+import { settle, showError } from './notices.ts';
 
 /** As the sample model was trained and measured. */
 export const STEPS = 20;
@@ -58,7 +58,7 @@ export async function drawBoth(
   if (stopDrawing) return;
   const own = new AbortController();
   stopDrawing = own;
-  dismissErrors('prompt-invalid', 'not-ready');
+  settle('preview');
   const { prompt, seed, whole } = previewStore.getState();
   const key = wholeKey(fingerprint, prompt, seed);
   const draw = (which: 'whole' | 'pruned', cut: readonly BlockInterval[]) => {
@@ -76,7 +76,7 @@ export async function drawBoth(
       previewStore.setState({ pruned: { key: prunedKey(key, intervals, replacement), drawing } });
     }
   } catch (thrown) {
-    showError(thrown);
+    showError('preview', thrown);
   } finally {
     stopDrawing = null;
     previewStore.setState({ drawing: null });

@@ -6,7 +6,7 @@ import { createStore, type StoreApi } from 'zustand/vanilla';
 import { asContiguaError, type ContiguaError } from '@/lib/core/errors.ts';
 import type { RunEvent } from '@/lib/core/run/index.ts';
 import { serverApi } from './api.ts';
-import { showError } from './notices.ts';
+import { settle, showError } from './notices.ts';
 import type { RunApi } from './run-api.ts';
 import { type FollowedRun, foldEvent, followedFrom, withCurve } from './run-events.ts';
 
@@ -61,7 +61,10 @@ export function openRun(id: string, connect: () => Promise<RunApi> = serverApi):
         if (stopped) return;
         store.setState(({ run }) => ({ run: followedFrom(view, run?.curves), refused: null, lostSinceMs: null }));
         stopStream = api.follow(id, view.lastEventId, {
-          onLive: () => store.setState({ lostSinceMs: null }),
+          onLive: () => {
+            settle('server');
+            store.setState({ lostSinceMs: null });
+          },
           onLost: lost,
           onRefused: (refused) => store.setState({ refused }),
           onEvent: (number, event) => {
@@ -97,11 +100,12 @@ export function openRun(id: string, connect: () => Promise<RunApi> = serverApi):
 
   const ask: OpenRun['ask'] = async (question) => {
     store.setState({ asking: true });
+    settle('run');
     try {
       await question(await connect());
       return true;
     } catch (thrown) {
-      showError(thrown);
+      showError('run', thrown);
       return false;
     } finally {
       store.setState({ asking: false });

@@ -11,7 +11,7 @@ import { calibrationStore, calibrationText } from './calibration.ts';
 import { ask, busyStore, restartWorker } from './compute.ts';
 import { engineStore, startEngine, verifyEngine, type WantedEngine, watchEngine } from './engine.ts';
 import { modelStore, openModel, sampleSource } from './model.ts';
-import { showError, showInfo } from './notices.ts';
+import { settle, showError, showWarning } from './notices.ts';
 import { clearPreview } from './preview.ts';
 import { measureWhenIdle } from './quiet-measurements.ts';
 import { beginSelection } from './selection.ts';
@@ -88,9 +88,10 @@ async function reopenModel(): Promise<boolean> {
   if (!source) return false;
   try {
     await ask('openModel', { source });
+    settle('model');
     return true;
   } catch (thrown) {
-    showError(thrown);
+    showError('model', thrown);
     return false;
   }
 }
@@ -107,17 +108,17 @@ function linkedChoice(summary: ModelSummary): IntervalSet {
   if (!waiting) return NO_INTERVALS;
   const { model, cut } = waiting;
   if (!linkFits(model, summary.fingerprint)) {
-    showInfo('This link was made for another model', {
+    showWarning('link', 'This link was made for another model', {
       hint: `It names the model sha256:${model}…; open is ${summary.name} (${summary.fingerprint.slice(0, 19)}…). Open that model's folder and its choice of blocks appears.`,
-      stays: true,
     });
     return NO_INTERVALS;
   }
+  settle('link');
   waiting = null;
   try {
     return parseIntervalParam(cut, summary, 'link');
   } catch (thrown) {
-    showError(thrown);
+    showError('link', thrown);
     return NO_INTERVALS;
   }
 }
@@ -132,6 +133,7 @@ function fitCalibration(summary: ModelSummary, before: ModelSummary | null): voi
 /** Something was dropped that is none of model folder, plan or calibration file. */
 export function refuseDrop(name: string): void {
   showError(
+    'model',
     new ContiguaError('usage', 'This kind of file has no use here', {
       file: name,
       expected: 'a transformer folder, a plan (.json) or a calibration file (.safetensors)',

@@ -1,13 +1,13 @@
 /** The state of the page as a link on the clipboard. */
 import { presentLink } from './address.ts';
-import { showError, showInfo } from './notices.ts';
+import { showError, showPassing } from './notices.ts';
 import { copyText } from './save-file.ts';
 
 export async function copyLink(): Promise<void> {
   try {
     await copyText(presentLink());
-    showInfo('Link copied', { hint: 'It restores the choice and every setting on this model.' });
+    showPassing('copy', 'done', 'Link copied', { hint: 'It restores the choice and every setting on this model.' });
   } catch (thrown) {
-    showError(thrown);
+    showError('copy', thrown);
   }
 }

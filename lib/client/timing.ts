@@ -39,7 +39,7 @@ export async function measureTiming(
     if (result) timingStore.setState({ key, result });
   } catch (thrown) {
     timingStore.setState({ failed: key });
-    showError(thrown);
+    showError('timing', thrown);
   } finally {
     if (timingStore.getState().measuring === key) timingStore.setState({ measuring: null });
   }
