@@ -3,6 +3,7 @@
 import { useRef } from 'react';
 import { useStore } from 'zustand';
 import { Button } from '@/components/ui/button';
+import { FieldGroup, useFieldProblems } from '@/components/ui/field-group';
 import { Help } from '@/components/ui/help';
 import { NumberField } from '@/components/ui/number-field';
 import { Panel } from '@/components/ui/panel';
@@ -14,7 +15,13 @@ import { modelStore } from '@/lib/client/model.ts';
 import { bytesWords } from '@/lib/client/number-words.ts';
 import { AnalysisProgress } from './analysis-progress';
 
-export function CapturePanel() {
+export const CapturePanel = () => (
+  <FieldGroup>
+    <Capture />
+  </FieldGroup>
+);
+
+function Capture() {
   const choice = useStore(calibrationStore);
   const summary = useStore(modelStore, (state) => state.summary);
   const opening = useStore(modelStore, (state) => state.opening);
@@ -23,7 +30,9 @@ export function CapturePanel() {
   const stopping = useStore(analysisStore, (state) => state.stopping);
   const report = useStore(analysisStore, (state) => state.report);
   const picker = useRef<HTMLInputElement>(null);
-  const ready = engineReady && summary !== null && opening === null && requestOf(choice) !== null;
+  const problems = useFieldProblems();
+  const ready =
+    engineReady && summary !== null && opening === null && requestOf(choice) !== null && problems.length === 0;
   return (
     <Panel
       title="Calibration"
@@ -125,6 +134,7 @@ export function CapturePanel() {
             look={report ? 'plain' : 'primary'}
             className="w-full"
             disabled={!ready}
+            title={problems[0]}
             onClick={() => void analyse(choice)}
           >
             Analyse

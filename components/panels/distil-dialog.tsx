@@ -3,6 +3,7 @@
 import { useCallback, useEffect, useState } from 'react';
 import { Button } from '@/components/ui/button';
 import { Dialog } from '@/components/ui/dialog';
+import { FieldGroup, useFieldProblems } from '@/components/ui/field-group';
 import { serverApi } from '@/lib/client/api.ts';
 import { type DistilForm, defaultForm, modelOf, requestOf } from '@/lib/client/distil-form.ts';
 import { modelStore } from '@/lib/client/model.ts';
@@ -19,7 +20,14 @@ type Looked =
   | { readonly kind: 'absent' }
   | { readonly kind: 'found'; readonly model: ServerModel };
 
-export function DistilDialog({ onClose }: { onClose: () => void }) {
+export const DistilDialog = ({ onClose }: { onClose: () => void }) => (
+  <FieldGroup>
+    <Distil onClose={onClose} />
+  </FieldGroup>
+);
+
+function Distil({ onClose }: { onClose: () => void }) {
+  const problems = useFieldProblems();
   const [plan] = useState<Plan | null>(() => presentPlan());
   const [looked, setLooked] = useState<Looked>({ kind: 'looking' });
   const [form, setForm] = useState<DistilForm | null>(null);
@@ -77,15 +85,15 @@ export function DistilDialog({ onClose }: { onClose: () => void }) {
       className="w-[600px]"
       foot={
         <>
-          {refused ? (
-            <p role="alert" className="mr-auto min-w-0 text-xs wrap-anywhere text-danger">
-              {refused.message}
+          {refused || problems.length > 0 ? (
+            <p role={refused ? 'alert' : undefined} className="mr-auto min-w-0 text-xs wrap-anywhere text-danger">
+              {refused?.message ?? problems[0]}
             </p>
           ) : null}
           <Button onClick={onClose}>Close</Button>
           <Button
             look="primary"
-            disabled={!request || !estimated || starting}
+            disabled={!request || !estimated || starting || problems.length > 0}
             onClick={() => request && void start(request)}
           >
             {starting ? 'Starting…' : 'Start distilling'}

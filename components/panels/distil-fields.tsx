@@ -3,12 +3,11 @@
 import { type ReactNode, useId, useRef, useState } from 'react';
 import { Button } from '@/components/ui/button';
 import { Choice } from '@/components/ui/choice';
-import { DecimalField } from '@/components/ui/decimal-field';
 import { Help } from '@/components/ui/help';
-import { NumberField } from '@/components/ui/number-field';
+import { DecimalField, NumberField } from '@/components/ui/number-field';
 import { Select } from '@/components/ui/select';
 import { Switch } from '@/components/ui/switch';
-import { type DistilForm, withDistil, withFineTune } from '@/lib/client/distil-form.ts';
+import { type DistilForm, warmupOf, withDistil, withFineTune } from '@/lib/client/distil-form.ts';
 import type { ServerModel } from '@/lib/client/run-api.ts';
 import { LOSS_WORDS, START_WORDS } from '@/lib/client/run-settings.ts';
 import { uploadCalibration } from '@/lib/client/upload-calibration.ts';
@@ -169,7 +168,7 @@ function Advanced({ form, onChange }: { form: DistilForm; onChange: (form: Disti
       <div className="grid grid-cols-2 gap-3 sm:grid-cols-4">
         <NumberField
           label="Warm-up steps"
-          value={distil.warmupSteps}
+          value={warmupOf(distil)}
           min={0}
           max={distil.steps}
           onChange={(warmupSteps) => change({ warmupSteps })}

@@ -3,7 +3,9 @@
 import { useStore } from 'zustand';
 import { Button } from '@/components/ui/button';
 import { Choice } from '@/components/ui/choice';
+import { FieldGroup, useFieldProblems } from '@/components/ui/field-group';
 import { Help } from '@/components/ui/help';
+import { NumberField } from '@/components/ui/number-field';
 import { Panel } from '@/components/ui/panel';
 import { analysisStore } from '@/lib/client/analysis.ts';
 import { busyStore } from '@/lib/client/compute.ts';
@@ -26,7 +28,14 @@ import { FactTable, Picture } from './preview-pictures';
 /** Several times the longest caption of the grammar; without an end the page's address would outgrow what servers read. */
 const MOST_PROMPT_CHARACTERS = 500;
 
-export function PreviewPanel() {
+export const PreviewPanel = () => (
+  <FieldGroup>
+    <Preview />
+  </FieldGroup>
+);
+
+function Preview() {
+  const problems = useFieldProblems();
   const summary = useStore(modelStore, (state) => state.summary);
   const preview = useStore(previewStore);
   const chosen = useStore(selectionStore, (state) => state.selection.present);
@@ -76,7 +85,7 @@ export function PreviewPanel() {
         className="space-y-2"
         onSubmit={(event) => {
           event.preventDefault();
-          if (summary) void drawBoth(summary.fingerprint, chosen, replacement);
+          if (summary && problems.length === 0) void drawBoth(summary.fingerprint, chosen, replacement);
         }}
       >
         <textarea
@@ -96,19 +105,15 @@ export function PreviewPanel() {
           className="block w-full resize-none rounded-md border border-line bg-panel px-2 py-1.5 text-xs leading-4 disabled:opacity-50"
         />
         <div className="flex items-center gap-2">
-          <label className="flex items-center gap-2 text-xs text-muted">
-            Seed
-            <input
-              inputMode="numeric"
-              value={seed}
-              disabled={!drawable}
-              onChange={(event) => {
-                const next = Number(event.target.value);
-                if (Number.isInteger(next) && next >= 0 && next <= 999_999) previewStore.setState({ seed: next });
-              }}
-              className="h-7 w-20 rounded-md border border-line bg-panel px-2 text-right text-xs text-ink disabled:opacity-50"
-            />
-          </label>
+          <NumberField
+            inline
+            label="Seed"
+            value={seed}
+            min={0}
+            max={999_999}
+            disabled={!drawable}
+            onChange={(next) => previewStore.setState({ seed: next })}
+          />
           {drawing ? (
             <Button className="ml-auto" onClick={stopDraw}>
               Stop drawing
@@ -117,7 +122,7 @@ export function PreviewPanel() {
             <Button
               type="submit"
               className="ml-auto min-w-20"
-              disabled={!summary || !drawable || !engineReady || analysing || needsProbes}
+              disabled={!summary || !drawable || !engineReady || analysing || needsProbes || problems.length > 0}
             >
               Draw
             </Button>

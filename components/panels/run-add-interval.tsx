@@ -2,6 +2,7 @@
 /** One more interval for this run; the students that it has stay as they are. */
 import { useState } from 'react';
 import { Button } from '@/components/ui/button';
+import { FieldGroup, useFieldProblems } from '@/components/ui/field-group';
 import { NumberField } from '@/components/ui/number-field';
 import { Popover } from '@/components/ui/popover';
 import { jobName } from '@/lib/client/run-progress.ts';
@@ -19,7 +20,11 @@ export function RunAddInterval() {
       panelClass="w-72"
       buttonClass="inline-flex h-7 items-center rounded-md border border-line bg-panel px-2 text-xs hover:bg-panel-2 disabled:opacity-45"
     >
-      {view ? <AddForm view={view} /> : null}
+      {view ? (
+        <FieldGroup>
+          <AddForm view={view} />
+        </FieldGroup>
+      ) : null}
     </Popover>
   );
 }
@@ -27,6 +32,7 @@ export function RunAddInterval() {
 function AddForm({ view }: { view: RunView }) {
   const { open } = useRunPage();
   const asking = useOpenRun((state) => state.asking);
+  const problems = useFieldProblems();
   const { numBlocks } = view.model;
   const [first, setFirst] = useState(() => firstFree(view));
   const [last, setLast] = useState(() => Math.min(numBlocks - 1, firstFree(view) + 1));
@@ -38,7 +44,7 @@ function AddForm({ view }: { view: RunView }) {
       className="space-y-3"
       onSubmit={(event) => {
         event.preventDefault();
-        if (!reason) void open.ask((api) => api.addInterval(open.id, interval));
+        if (!reason && problems.length === 0) void open.ask((api) => api.addInterval(open.id, interval));
       }}
     >
       <div className="grid grid-cols-2 gap-2">
@@ -48,7 +54,7 @@ function AddForm({ view }: { view: RunView }) {
       <p className="min-h-8 text-xs text-muted">
         {reason ?? 'Trained with the settings of this run. Finished students are not trained again.'}
       </p>
-      <Button type="submit" small className="w-full" disabled={reason !== null || asking}>
+      <Button type="submit" small className="w-full" disabled={reason !== null || problems.length > 0 || asking}>
         Add and train
       </Button>
     </form>

@@ -1,50 +1,61 @@
 'use client';
 /**
- * A whole number within bounds. What is typed is held until it is one, so that half-typed values do no harm; a whole
- * number beyond a bound becomes that bound when the field is left.
+ * A number within bounds. What is typed stays; where it cannot be taken, the field says what may stand there, the value
+ * stays as it was, and the field's group knows (see field-group.tsx).
  */
 import { useEffect, useId, useState } from 'react';
+import { useFieldProblem } from './field-group';
+import { boundsWords, type NumberBounds, typedNumber } from './typed-number.ts';
 
-interface NumberFieldProps {
+interface NumberFieldProps extends Omit<NumberBounds, 'whole'> {
   label: string;
   value: number;
-  min: number;
-  max: number;
   onChange: (value: number) => void;
   disabled?: boolean;
+  /** The label stands before the field, not above it. */
+  inline?: boolean;
 }
 
-export function NumberField({ label, value, min, max, onChange, disabled }: NumberFieldProps) {
+/** A whole number. */
+export const NumberField = (props: NumberFieldProps) => <Field {...props} whole />;
+/** A number that may be small or have decimals ("0.001", "1e-3"). */
+export const DecimalField = (props: NumberFieldProps) => <Field {...props} />;
+
+function Field({ label, value, onChange, disabled, inline = false, ...bounds }: NumberFieldProps & NumberBounds) {
   const id = useId();
   const [typed, setTyped] = useState(String(value));
-  useEffect(() => setTyped(String(value)), [value]);
-  const number = typed.trim() === '' ? Number.NaN : Number(typed);
-  const within = (candidate: number) => Math.min(max, Math.max(min, candidate));
-  const valid = Number.isInteger(number) && number === within(number);
+  // Another value from outside takes the place of what was typed; "1e-3" stays for 0.001.
+  useEffect(() => setTyped((now) => (typedNumber(now, EVERY).value === value ? now : String(value))), [value]);
+  const { problem } = typedNumber(typed, bounds);
+  useFieldProblem(problem && !disabled ? `${label}: ${problem}` : null);
   return (
-    <div className="min-w-0">
-      <label htmlFor={id} className="mb-1 block text-xs text-muted">
+    <div className={inline ? 'flex min-w-0 flex-wrap items-center gap-x-2' : 'min-w-0'}>
+      <label htmlFor={id} className={`text-xs text-muted ${inline ? '' : 'mb-1 block'}`}>
         {label}
       </label>
       <input
         id={id}
-        inputMode="numeric"
+        inputMode={bounds.whole ? 'numeric' : 'decimal'}
+        autoComplete="off"
         value={typed}
         disabled={disabled}
-        aria-invalid={!valid}
-        title={`${min} to ${max}`}
+        aria-invalid={problem !== null}
+        aria-describedby={problem === null ? undefined : `${id}-problem`}
+        title={boundsWords(bounds)}
         onChange={(event) => {
           setTyped(event.target.value);
-          const next = Number(event.target.value);
-          if (event.target.value.trim() !== '' && Number.isInteger(next) && next === within(next)) onChange(next);
+          const { value: next } = typedNumber(event.target.value, bounds);
+          if (next !== null) onChange(next);
         }}
-        onBlur={() => {
-          const kept = Number.isInteger(number) ? within(number) : value;
-          setTyped(String(kept));
-          if (kept !== value) onChange(kept);
-        }}
-        className="h-7 w-full rounded-md border border-line bg-panel px-2 text-right text-xs aria-invalid:border-danger disabled:opacity-50"
+        className={`h-7 rounded-md border border-line bg-panel px-2 text-right text-xs text-ink aria-invalid:border-danger disabled:opacity-50 ${inline ? 'w-20' : 'w-full'}`}
       />
+      {problem === null ? null : (
+        <p id={`${id}-problem`} role="alert" className={`text-2xs text-danger ${inline ? 'basis-full' : 'mt-0.5'}`}>
+          {problem}
+        </p>
+      )}
     </div>
   );
 }
+
+const EVERY: NumberBounds = { min: Number.NEGATIVE_INFINITY, max: Number.POSITIVE_INFINITY };

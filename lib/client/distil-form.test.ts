@@ -48,6 +48,13 @@ describe('asking for a run', () => {
   });
 
   it('never warms up for longer than it trains', () => {
-    expect(withDistil(defaultForm(model, 96), { steps: 20 }).distil.warmupSteps).toBe(20);
+    const form = withDistil(defaultForm(model, 96), { steps: 20 });
+    expect(requestOf(form, model, examplePlan)?.settings.distil.warmupSteps).toBe(20);
+  });
+
+  it('keeps the warm-up while a number of steps is typed digit by digit', () => {
+    const form = defaultForm(model, 96);
+    const typed = [3, 30, 300, 3000].reduce((now, steps) => withDistil(now, { steps }), form);
+    expect(requestOf(typed, model, examplePlan)?.settings.distil.warmupSteps).toBe(form.distil.warmupSteps);
   });
 });

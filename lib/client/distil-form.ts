@@ -53,23 +53,29 @@ export function defaultForm(model: ServerModel, width: number): DistilForm {
   };
 }
 
-/** With some of the distillation's settings changed; what must not exceed the steps follows them. */
 export function withDistil(form: DistilForm, change: Partial<DistilSettings>): DistilForm {
-  const distil = { ...form.distil, ...change };
-  return { ...form, distil: { ...distil, warmupSteps: Math.min(distil.warmupSteps, distil.steps) } };
+  return { ...form, distil: { ...form.distil, ...change } };
 }
 
 export function withFineTune(form: DistilForm, change: Partial<FineTuneSettings>): DistilForm {
-  const fineTune = { ...form.fineTune, ...change };
-  return { ...form, fineTune: { ...fineTune, warmupSteps: Math.min(fineTune.warmupSteps, fineTune.steps) } };
+  return { ...form, fineTune: { ...form.fineTune, ...change } };
+}
+
+/**
+ * Steps of warm-up that a run of these settings has: never more than it trains. The form keeps what was asked for, so that
+ * "30" on the way to "3000" steps shortens nothing for good.
+ */
+export function warmupOf({ warmupSteps, steps }: Pick<DistilSettings, 'warmupSteps' | 'steps'>): number {
+  return Math.min(warmupSteps, steps);
 }
 
 export function requestOf(form: DistilForm, model: ServerModel, plan: Plan): RunRequest | null {
   const data = dataOf(form);
   if (!data) return null;
-  const { distil, fineTuned, engine, cacheBytes } = form;
+  const { fineTuned, engine, cacheBytes } = form;
+  const distil = { ...form.distil, warmupSteps: warmupOf(form.distil) };
   // One seed for everything that is drawn by chance.
-  const fineTune = fineTuned ? { ...form.fineTune, seed: distil.seed } : null;
+  const fineTune = fineTuned ? { ...form.fineTune, warmupSteps: warmupOf(form.fineTune), seed: distil.seed } : null;
   const name = form.name.trim();
   return {
     ...(name === '' ? {} : { name }),
