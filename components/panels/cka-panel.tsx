@@ -7,8 +7,9 @@ import { Choice } from '@/components/ui/choice';
 import { Help } from '@/components/ui/help';
 import { Panel } from '@/components/ui/panel';
 import { analysisStore } from '@/lib/client/analysis.ts';
+import { setDetection } from '@/lib/client/ranking.ts';
 import { choose } from '@/lib/client/selection.ts';
-import { setDetection, settingsStore } from '@/lib/client/settings.ts';
+import { settingsStore } from '@/lib/client/settings.ts';
 import type { BlockInterval } from '@/lib/core/interval/index.ts';
 import { type CkaEstimator, STREAMS, type Stream } from '@/lib/core/report/report.ts';
 import { ChartDownload } from './chart-download';
@@ -57,7 +58,7 @@ export function CkaPanel({ width, detected }: { width: number; detected: readonl
           <Choice<CkaEstimator>
             name="CKA estimator"
             value={estimator}
-            onChange={(next) => setDetection({ estimator: next })}
+            onChange={(next) => setDetection(report, { estimator: next })}
             options={[
               { value: 'debiased', label: 'Debiased' },
               { value: 'biased', label: 'Biased' },

@@ -13,6 +13,7 @@ import { saveCsv } from '@/lib/client/export-chart.ts';
 import { setHover } from '@/lib/client/hover.ts';
 import { intervalCsv } from '@/lib/client/interval-table.ts';
 import { percentWords, scoreWords } from '@/lib/client/number-words.ts';
+import { setRanking, takeBlocks } from '@/lib/client/ranking.ts';
 import { choose, gestureName, selectionStore } from '@/lib/client/selection.ts';
 import { settingsStore } from '@/lib/client/settings.ts';
 import {
@@ -111,9 +112,7 @@ export function IntervalPanel() {
       <BudgetSlider
         most={most}
         removed={removed}
-        take={(count) =>
-          choose({ type: 'choose', intervals: chooseByBudget(ranked, count), gesture: gestureName('budget') })
-        }
+        take={(count) => report && takeBlocks(report, count)}
         asRanked={sameIntervals(chosen, chooseByBudget(ranked, removed))}
       />
       <div className="my-2 flex items-center justify-between gap-1">
@@ -121,7 +120,7 @@ export function IntervalPanel() {
           label="Rank by"
           value={score}
           options={SCORES}
-          onChange={(next) => settingsStore.setState({ score: next })}
+          onChange={(next) => setRanking(report, { score: next })}
         />
         <Button
           look="ghost"

@@ -2,14 +2,16 @@
 /** How far a surrogate of linear probes keeps up with the model from a start block on, and where it breaks away. */
 import { useMemo } from 'react';
 import { useStore } from 'zustand';
-import { type RunEnd, runEnd, Trajectories, type TrajectoryCurves, trajectoryCurves } from '@/components/charts';
+import { Trajectories, type TrajectoryCurves, trajectoryCurves } from '@/components/charts';
 import { Choice } from '@/components/ui/choice';
 import { Help } from '@/components/ui/help';
 import { Panel } from '@/components/ui/panel';
 import { Popover } from '@/components/ui/popover';
 import { Select } from '@/components/ui/select';
 import { analysisStore } from '@/lib/client/analysis.ts';
-import { setDetection, settingsStore } from '@/lib/client/settings.ts';
+import { setDetection } from '@/lib/client/ranking.ts';
+import { runWords } from '@/lib/client/run-words.ts';
+import { settingsStore } from '@/lib/client/settings.ts';
 import type { BlockInterval } from '@/lib/core/interval/index.ts';
 import { ChartDownload } from './chart-download';
 import { syntheticMark } from './synthetic-mark';
@@ -25,7 +27,7 @@ export function TrajectoriesPanel({ width, detected }: { width: number; detected
     () => streams && trajectoryCurves({ streams, ...(model ? { model } : {}) }, settings),
     [streams, model, settings],
   );
-  const end = curves && runEnd(curves, start);
+  const differences = curves?.differences[curves.stream][start];
   return (
     <Panel
       title="Where runs break"
@@ -43,16 +45,16 @@ export function TrajectoriesPanel({ width, detected }: { width: number; detected
         </Help>
       }
       reading={
-        !curves
-          ? 'After Analyse: cka(u, k) above, its difference Δ(u, k) below, from any start block u.'
-          : syntheticMark(report) + endSentence(start, end)
+        differences
+          ? syntheticMark(report) + runWords(differences, start, curves?.seams)
+          : 'After Analyse: surrogate CKA(u, k) above, its difference Δ(u, k) below, from any start block u.'
       }
       tools={
         <>
           <Choice
             name="Streams"
             value={settings.streams}
-            onChange={(streams) => setDetection({ streams })}
+            onChange={(streams) => setDetection(report, { streams })}
             options={[
               { value: 'mean', label: 'Mean' },
               { value: 'image', label: 'Image' },
@@ -73,7 +75,7 @@ export function TrajectoriesPanel({ width, detected }: { width: number; detected
               <Select
                 label="Block u"
                 value={settings.start}
-                onChange={(next) => setDetection({ start: next })}
+                onChange={(next) => setDetection(report, { start: next })}
                 options={[
                   { value: 'block-u', label: 'runs, probes follow' },
                   { value: 'probe-u', label: 'is a probe too' },
@@ -82,7 +84,7 @@ export function TrajectoriesPanel({ width, detected }: { width: number; detected
               <Select
                 label="Compare with the model after"
                 value={settings.target}
-                onChange={(target) => setDetection({ target })}
+                onChange={(target) => setDetection(report, { target })}
                 options={[
                   { value: 'teacher-after-k', label: 'block k' },
                   { value: 'teacher-after-u', label: 'block u' },
@@ -97,18 +99,6 @@ export function TrajectoriesPanel({ width, detected }: { width: number; detected
       <Chart width={width} detected={detected} curves={curves} />
     </Panel>
   );
-}
-
-function endSentence(start: number, end: RunEnd | null): string {
-  if (end?.by === 'seam') {
-    return end.last === start
-      ? `Block ${start} is the last of its stack: no run of two blocks starts here.`
-      : `From block ${start} the difference never rises before the seam: blocks ${start} to ${end.last} are one run.`;
-  }
-  if (end?.by !== 'break') return `From block ${start} the difference never rises: the run reaches the last block.`;
-  return end.last === start
-    ? `From block ${start} the difference rises at once: no run of two blocks starts here.`
-    : `From block ${start} the difference falls until block ${end.last}, then rises: blocks ${start} to ${end.last} are one run.`;
 }
 
 interface ChartProps {

@@ -21,6 +21,7 @@ import { modelStore } from './model.ts';
 import { settle, showError, showPassing, showWarning } from './notices.ts';
 import { momentWords } from './number-words.ts';
 import { firstRunShares, type Shares } from './progress.ts';
+import { followRanking } from './ranking.ts';
 import { begunAt, type RunningAnalysis, type TimedProgress, withProgress } from './running-analysis.ts';
 
 export interface AnalysisState {
@@ -70,6 +71,7 @@ export async function analyse(choice: CalibrationChoice): Promise<void> {
     const report = await ask('analyse', { calibration }, { signal: own.signal, onProgress: display.note });
     display.end();
     analysisStore.setState({ report, restoredFrom: null, probesLive: true, running: null, stopping: false });
+    followRanking(report);
     await keep(choice, report);
   } catch (thrown) {
     if (own.signal.aborted)
@@ -199,6 +201,8 @@ function addDamage(fingerprint: string, measured: readonly IntervalDamage[]): vo
     const fresh = measured.filter((damage) => !damageOf(report, damage));
     return fresh.length === 0 ? {} : { report: { ...report, damage: [...report.damage, ...fresh] } };
   });
+  const { report } = analysisStore.getState();
+  if (report) followRanking(report);
 }
 
 function sameIntervals(a: readonly BlockInterval[], b: readonly BlockInterval[]): boolean {

@@ -32,4 +32,13 @@ describe('where a run ends, in words', () => {
   it('starts no run on the last block', () => {
     expect(runWords([null, null, null], 2)).toBe('Block 2 is the last one: no run starts here.');
   });
+
+  it('ends a run at a seam, whatever comes behind it', () => {
+    expect(runWords([null, 0.3, 0.2, 0.9], 0, [3])).toBe(
+      'From block 0 the difference never rises: blocks 0 to 2 are one run, up to the seam between two stacks.',
+    );
+    expect(runWords([null, null, null, 0.9], 2, [3])).toBe(
+      'Block 2 is the last one before the seam between two stacks: no run starts here.',
+    );
+  });
 });

@@ -30,7 +30,3 @@ export const DEFAULT_SETTINGS: Settings = {
 };
 
 export const settingsStore = createStore<Settings>(() => DEFAULT_SETTINGS);
-
-export function setDetection(change: Partial<DetectionSettings>): void {
-  settingsStore.setState(({ detection }) => ({ detection: { ...detection, ...change } }));
-}
