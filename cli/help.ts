@@ -52,7 +52,7 @@ Writes plan.json: what every block becomes. An interval [first, last] keeps bloc
   --intervals JSON    [[first, last], …], both ends inclusive, counted from 0
   --report FILE       of \`contigua analyse\` on this model: adds its figures to the plan
   --remove N          takes the detected intervals, least damage first, until N blocks go; needs --report
-  --choice KIND       what --remove takes from: detected (default), or least-damage: of all intervals, those of least total 1 − cka
+  --choice KIND       what --remove takes from: detected (default), or least-damage: of all intervals, those of least total 1 − surrogate CKA
   --replacement KIND  what stands in for removed blocks: removed (default, nothing) or probes
   --out FILE          the plan; without it, stdout
   --config-out FILE   the diffusers config.json of the pruned model`,

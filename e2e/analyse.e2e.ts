@@ -74,7 +74,7 @@ test('a finished analysis fills every chart', async ({ page }) => {
   expect(intervals.length).toBeGreaterThan(0);
   for (const { first, last } of intervals) expect(last).toBeGreaterThan(first);
   await expect(panel(page, 'Similarity of hidden states')).toContainText(
-    /Linear CKA, debiased, n = 1,024 image and \d+ text tokens/,
+    /State CKA between blocks: linear, debiased, n = 1,024 image and \d+ text tokens/,
   );
   await expect(panel(page, 'Blocks')).toContainText(/Probe R² on 256 image and \d+ text tokens held out/);
   await blockOption(page, 0).hover();

@@ -188,17 +188,24 @@ test('one slider takes N blocks in the order of predicted damage, and one button
   await expect(planLine(page, 'Blocks')).toContainText('16 → 16');
 });
 
-test('as many blocks can go by the intervals of least total damage, detected or not, and undone', async ({ page }) => {
+test('as many blocks can go by the intervals of least total 1 − surrogate CKA, detected or not, and undone', async ({
+  page,
+}) => {
   const slider = page.getByRole('slider', { name: 'Remove N blocks' });
-  const best = page.getByRole('button', { name: 'Least damage' });
+  const best = page.getByRole('button', { name: 'Minimise 1 − surrogate CKA' });
+  const total = page.getByTitle('1 − surrogate CKA, summed over the chosen intervals');
+  const sum = async () => Number((await total.textContent())?.replace('total ', ''));
   await expect(best).toBeDisabled();
   await slider.fill('8');
   const switches = page.getByRole('switch', { name: /^Take out interval /, checked: true });
   const taken = async () => (await switches.evaluateAll((all) => all.map((one) => one.ariaLabel))).sort();
   const ranked = await taken();
+  const before = await sum();
   await best.click();
   await expect(planLine(page, 'Blocks')).toContainText('16 → 8');
   expect(await taken()).not.toEqual(ranked);
+  // What the button names is what falls.
+  expect(await sum()).toBeLessThan(before);
   await page.getByRole('button', { name: 'Undo' }).click();
   expect(await taken()).toEqual(ranked);
 });
@@ -219,6 +226,26 @@ test('intervals are ranked by similarity, and by any other score when asked', as
   await page.getByRole('combobox', { name: 'Rank by' }).selectOption('removed');
   const damages = await column(2);
   expect(damages).toEqual(damages.toSorted((a, b) => a - b));
+});
+
+test('the slider’s choice follows the ranking; a choice of one’s own stays', async ({ page }) => {
+  const slider = page.getByRole('slider', { name: 'Remove N blocks' });
+  const rank = page.getByRole('combobox', { name: 'Rank by' });
+  const switches = page.getByRole('switch', { name: /^Take out interval / });
+  const first = async () => intervalIn(await switches.first().getAttribute('aria-label'));
+  await slider.fill('1');
+  const bySimilarity = await first();
+  await rank.selectOption('direction');
+  await expect.poll(first).not.toEqual(bySimilarity);
+  const byDirection = await first();
+  await expectChosen(page, [[byDirection.first, byDirection.first + 1]]);
+  await expect(page.getByText('your own choice')).toHaveCount(0);
+
+  await page.getByRole('button', { name: 'Clear', exact: true }).click();
+  await dragBlocks(page, 3, 5);
+  await rank.selectOption('cka');
+  await expectChosen(page, [[3, 5]]);
+  await expect(page.getByText('your own choice')).toBeVisible();
 });
 
 async function press(page: Page, key: string, times: number): Promise<void> {

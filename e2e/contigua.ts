@@ -86,7 +86,7 @@ export const brackets = (page: Page): Locator => page.getByRole('button', { name
 export const blockOption = (page: Page, block: number): Locator =>
   page.getByRole('option', { name: `Block ${block}`, exact: true });
 export const heatmap = (page: Page, stream: 'image' | 'text'): Locator =>
-  page.getByRole('application', { name: new RegExp(`^CKA between blocks, ${stream} stream`) });
+  page.getByRole('application', { name: new RegExp(`^State CKA between blocks, ${stream} stream`) });
 export const panel = (page: Page, title: string): Locator => page.getByRole('region', { name: title, exact: true });
 /** Errors that the page shows; the framework keeps an empty alert of its own for screen readers. */
 export const alerts = (page: Page): Locator => panel(page, 'Notices').getByRole('alert');

@@ -137,6 +137,6 @@ for (const chart of CHARTS) {
 test('the interval table is downloaded as CSV with every score', async ({ page }) => {
   const file = await downloadBy(page, () => page.getByRole('button', { name: 'Download intervals as CSV' }).click());
   const [header, ...rows] = csvRows(await textOf(file));
-  expect(header).toEqual(expect.arrayContaining(['first', 'last', 'cka', 'damage_removed', 'damage_probed']));
+  expect(header).toEqual(expect.arrayContaining(['first', 'last', 'surrogate_cka', 'damage_removed', 'damage_probed']));
   expect(rows).toHaveLength(await brackets(page).count());
 });

@@ -37,7 +37,7 @@ test('the estimator switch changes the values, the captions and the detection to
   // Fewer text tokens than image tokens, so the biased estimator is inflated where it shows.
   const debiased = await pairValue(page, 'text');
   await similarity.getByRole('radio', { name: 'Biased', exact: true }).check();
-  await expect(similarity).toContainText('Linear CKA, biased, n = 1,024 image');
+  await expect(similarity).toContainText('State CKA between blocks: linear, biased, n = 1,024 image');
   const biased = await pairValue(page, 'text');
   expect(biased).toBeGreaterThan(debiased);
   await expect(page).toHaveURL(/[?&]cka=biased/);

@@ -156,7 +156,7 @@ export function trajectoriesSvg(data: TrajectoryData, facts: FigureFacts): strin
   });
 }
 
-/** `contigua-shapes-mmdit-cka-image-debiased.svg`: lower case, safe on every file system. */
+/** `contigua-shapes-mmdit-state-cka-image-debiased.svg`: lower case, safe on every file system. */
 export function figureName(model: string, chart: readonly string[], extension: 'svg' | 'png' | 'csv'): string {
   const words = ['contigua', model, ...chart].join('-').toLowerCase();
   return `${words.replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '')}.${extension}`;

@@ -72,7 +72,7 @@ function figureOf(chart: ChartName, report: AnalysisReport): Figure {
       );
       const data = { ...common, stream, matrix, domain, colours } as const;
       return {
-        words: ['cka', stream, estimator],
+        words: ['state-cka', stream, estimator],
         svg: () => heatmapSvg(data, facts),
         csv: () => heatmapCsv(matrix),
       };

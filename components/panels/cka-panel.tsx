@@ -38,9 +38,9 @@ export function CkaPanel({ width, detected }: { width: number; detected: readonl
       help={
         <Help about="CKA">
           <p>
-            Centered kernel alignment compares what two blocks leave behind, on the same tokens: 1 means the same up to
-            rotation and scale, 0 means unrelated. A bright square on the diagonal is a run of blocks that change
-            little.
+            <em>State CKA</em>, centered kernel alignment, compares what two blocks leave behind, on the same tokens: 1
+            means the same up to rotation and scale, 0 means unrelated. A bright square on the diagonal is a run of
+            blocks that change little.
           </p>
           <p>
             The <em>debiased</em> estimator is the honest one: the biased one is inflated when features outnumber
@@ -50,7 +50,7 @@ export function CkaPanel({ width, detected }: { width: number; detected: readonl
       }
       reading={
         report && tokens
-          ? `${syntheticMark(report)}Linear CKA, ${estimator}, n = ${tokens.image.toLocaleString('en-US')} image and ${tokens.text.toLocaleString('en-US')} text tokens, one colour scale.`
+          ? `${syntheticMark(report)}State CKA between blocks: linear, ${estimator}, n = ${tokens.image.toLocaleString('en-US')} image and ${tokens.text.toLocaleString('en-US')} text tokens, one colour scale.`
           : 'After Analyse: bright squares along the diagonal are runs of blocks whose states stay alike.'
       }
       tools={

@@ -12,7 +12,7 @@ import { analysisStore } from '@/lib/client/analysis.ts';
 import { saveCsv } from '@/lib/client/export-chart.ts';
 import { setHover } from '@/lib/client/hover.ts';
 import { intervalCsv } from '@/lib/client/interval-table.ts';
-import { percentWords, scoreWords } from '@/lib/client/number-words.ts';
+import { percentWords, SURROGATE_CKA, scoreWords } from '@/lib/client/number-words.ts';
 import { setRanking, takeBlocks } from '@/lib/client/ranking.ts';
 import { choose, gestureName, selectionStore } from '@/lib/client/selection.ts';
 import { settingsStore } from '@/lib/client/settings.ts';
@@ -24,20 +24,37 @@ import {
   damageScore,
   rankByDamage,
   similarityOf,
+  totalScore,
 } from '@/lib/core/detection/index.ts';
 import { type BlockInterval, containsInterval, removedCount, sameIntervals } from '@/lib/core/interval/index.ts';
 import { BudgetSlider } from './budget-slider';
 import { useDetected } from './use-linked';
 
-const SCORES: readonly { readonly value: DamageScore; readonly label: string }[] = [
-  { value: 'cka', label: '1 − cka' },
-  { value: 'removed', label: 'error, removed' },
-  { value: 'probed', label: 'error, probes' },
-  { value: 'probe', label: 'probe error' },
-  { value: 'direction', label: 'direction error' },
+const SCORES: readonly { readonly value: DamageScore; readonly label: string; readonly about: string }[] = [
+  {
+    value: 'cka',
+    label: `1 − ${SURROGATE_CKA}`,
+    about: 'How unlike the true and the probe-replaced states are after the last block of the interval',
+  },
+  {
+    value: 'removed',
+    label: 'output error, removed',
+    about: "Relative error of the model's output on held-out samples with the later blocks of the interval left out",
+  },
+  {
+    value: 'probed',
+    label: 'output error, probes',
+    about: "Relative error of the model's output on held-out samples with probes in place of the later blocks",
+  },
+  { value: 'probe', label: 'probe error', about: "The held-out errors of the later blocks' probes, summed" },
+  {
+    value: 'direction',
+    label: 'direction error',
+    about: 'How far the state after the first block alone points away from the state after the last one',
+  },
 ];
 /** Six rows and the head at least; more where the window is tall. */
-const LIST_HEIGHT = 'clamp(170px, 100dvh - 720px, 290px)';
+const LIST_HEIGHT = 'clamp(184px, 100dvh - 748px, 304px)';
 
 export function IntervalPanel() {
   const report = useStore(analysisStore, (state) => state.report);
@@ -60,6 +77,7 @@ export function IntervalPanel() {
 
   // Similarity has a column of its own.
   const shown = score === 'cka' ? 'removed' : score;
+  const column = SCORES.find(({ value }) => value === shown);
   const most = removedCount(detected);
   const removed = removedCount(chosen);
   return (
@@ -72,14 +90,16 @@ export function IntervalPanel() {
             go.
           </p>
           <p>
-            <em>cka</em>: how alike the true and the probe-replaced states are after its last block. <em>Damage</em>:
-            the relative error of the model's output on held-out samples when the blocks are taken out, or the score
-            that you rank by. Detection proposes nearly the whole depth, so the ranking decides; of five candidates 1 −
-            cka predicted best what happens to the sample's pictures.
+            <em>Surrogate CKA</em>: how alike the true and the probe-replaced states are after its last block. (The map
+            shows <em>state CKA</em>, which compares the true states of two blocks.) The column beside it is the score
+            that you rank by, or the error of the model's output when the blocks are taken out. Detection proposes
+            nearly the whole depth, so the ranking decides; of five candidates 1 − surrogate CKA predicted best what
+            happens to the sample's pictures.
           </p>
           <p>
-            <em>Least damage</em> takes as many blocks out, by those of all intervals, detected or not, whose 1 − cka is
-            least in total. Near half the depth that kept far more of the sample's pictures than the detected ones.
+            <em>Minimise 1 − surrogate CKA</em> takes as many blocks out, by those of all intervals, detected or not,
+            whose 1 − surrogate CKA is least in total; other scores may rise. Near half the depth that kept far more of
+            the sample's pictures than the detected ones.
           </p>
         </Help>
       }
@@ -115,18 +135,20 @@ export function IntervalPanel() {
         take={(count) => report && takeBlocks(report, count)}
         asRanked={sameIntervals(chosen, chooseByBudget(ranked, removed))}
       />
-      <div className="my-2 flex items-center justify-between gap-1">
+      <div className="mt-2">
         <Select
           label="Rank by"
           value={score}
           options={SCORES}
           onChange={(next) => setRanking(report, { score: next })}
         />
+      </div>
+      <div className="mb-2 flex items-center justify-between gap-1">
         <Button
           look="ghost"
           small
-          className="-mr-2"
-          title="As many blocks out, by the intervals of least total 1 − cka, whether detected or not"
+          className="-ml-2"
+          title={`As many blocks out, by the intervals whose 1 − ${SURROGATE_CKA} is least in total, detected or not`}
           disabled={!report || removed === 0}
           onClick={() => {
             if (!report) return;
@@ -134,8 +156,13 @@ export function IntervalPanel() {
             choose({ type: 'choose', intervals, gesture: gestureName('least-damage') });
           }}
         >
-          Least damage
+          Minimise 1 − {SURROGATE_CKA}
         </Button>
+        <span className="text-2xs text-muted" title={`1 − ${SURROGATE_CKA}, summed over the chosen intervals`}>
+          {report && removed > 0
+            ? `total ${scoreWords(totalScore(report, chosen, DEFAULT_DAMAGE_SCORE, settings))}`
+            : ''}
+        </span>
       </div>
       <section
         aria-label="Intervals by predicted damage"
@@ -153,25 +180,29 @@ export function IntervalPanel() {
         ) : (
           <table className="w-full text-xs">
             <thead className="sticky top-0 bg-panel text-muted">
-              <tr className="h-6">
-                <th scope="col" className="text-left font-normal">
+              <tr className="h-10 align-bottom">
+                <th scope="col" className="pb-1 text-left font-normal">
                   Blocks
                 </th>
                 <th
                   scope="col"
-                  className="text-right font-normal"
+                  className="w-20 pb-1 text-right font-normal"
+                  title="How alike the true and the probe-replaced states are after the last block of the interval"
                   aria-sort={score === 'cka' ? 'descending' : undefined}
                 >
-                  cka{score === 'cka' ? ' ↓' : ''}
+                  {SURROGATE_CKA}
+                  {score === 'cka' ? ' ↓' : ''}
                 </th>
                 <th
                   scope="col"
-                  className="text-right font-normal"
+                  className="w-24 pb-1 text-right font-normal"
+                  title={column?.about}
                   aria-sort={score === 'cka' ? undefined : 'ascending'}
                 >
-                  damage{score === 'cka' ? '' : ' ↑'}
+                  {column?.label}
+                  {score === 'cka' ? '' : ' ↑'}
                 </th>
-                <th scope="col" className="w-12 text-right font-normal">
+                <th scope="col" className="w-12 pb-1 text-right font-normal">
                   out
                 </th>
               </tr>

@@ -34,9 +34,9 @@ export function TrajectoriesPanel({ width, detected }: { width: number; detected
       help={
         <Help about="a difference trajectory">
           <p>
-            From a start block <i>u</i> on, every block is replaced by its linear probe. <i>cka(u, k)</i> says how alike
-            the true and the replaced states still are after block <i>k</i>; <i>Δ(u, k)</i> is what each further block
-            costs.
+            From a start block <i>u</i> on, every block is replaced by its linear probe. <i>Surrogate CKA(u, k)</i> says
+            how alike the true and the replaced states still are after block <i>k</i>; <i>Δ(u, k)</i> is what each
+            further block costs.
           </p>
           <p>
             While Δ keeps falling the blocks belong together. The first rise is a break: the run ends one block before

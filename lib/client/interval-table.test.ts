@@ -54,12 +54,13 @@ describe('the interval table as CSV', () => {
       chosen: [{ first: 1, last: 2 }],
     });
     const [header, drawn, detected] = table.split('\r\n').map((line) => line.split(','));
-    expect(header?.slice(0, 6)).toEqual(['first', 'last', 'removed_blocks', 'detected', 'chosen', 'cka']);
+    expect(header?.slice(0, 6)).toEqual(['first', 'last', 'removed_blocks', 'detected', 'chosen', 'surrogate_cka']);
     const column = (name: string) => header?.indexOf(name) ?? -1;
     expect(drawn?.slice(0, 6)).toEqual(['1', '2', '1', 'false', 'true', '0.8']);
     expect(drawn?.[column('damage_removed')]).toBe('');
     expect(detected?.slice(0, 6)).toEqual(['0', '1', '1', 'true', 'false', '0.9']);
     expect(detected?.[column('damage_removed')]).toBe('0.125');
     expect(detected?.[column('damage_probe')]).toBe('0.25');
+    expect(Number(detected?.[column('damage_1_minus_surrogate_cka')])).toBeCloseTo(0.1, 12);
   });
 });

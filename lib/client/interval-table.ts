@@ -19,8 +19,8 @@ export function intervalCsv({ report, settings, intervals, detected, chosen }: I
     'removed_blocks',
     'detected',
     'chosen',
-    'cka',
-    ...DAMAGE_SCORES.map((s) => `damage_${s}`),
+    'surrogate_cka',
+    ...DAMAGE_SCORES.map((score) => (score === 'cka' ? 'damage_1_minus_surrogate_cka' : `damage_${score}`)),
   ];
   const rows = intervals.map((interval) => [
     interval.first,

@@ -68,6 +68,13 @@ export function percentWords(share: number | null): string {
   return `${percent >= 10 ? percent.toFixed(0) : percent >= 1 ? percent.toFixed(1) : percent.toFixed(2)} %`;
 }
 
+/**
+ * The two similarities of the page. State CKA compares the true states after two blocks (the map); surrogate CKA compares,
+ * after one block, the true state with the one that probes make of it (trajectories, intervals).
+ */
+export const STATE_CKA = 'state CKA';
+export const SURROGATE_CKA = 'surrogate CKA';
+
 /** CKA and R²: four decimals; null is "n/a". */
 export function scoreWords(score: number | null): string {
   return score === null ? 'n/a' : score.toFixed(4).replace('-', '−');

@@ -81,6 +81,22 @@ export function chooseByBudget(ranked: readonly RankedInterval[], removeCount: n
   return chosen.sort((a, b) => a.first - b.first);
 }
 
+/** Scores of disjoint intervals, summed; null where the report cannot say one of them. */
+export function totalScore(
+  report: RankableReport,
+  intervals: readonly BlockInterval[],
+  score: DamageScore,
+  settings: DetectionSettings = DEFAULT_DETECTION,
+): number | null {
+  let total = 0;
+  for (const interval of intervals) {
+    const one = damageScore(report, interval, score, settings);
+    if (one === null) return null;
+    total += one;
+  }
+  return total;
+}
+
 function measuredDamage(report: RankableReport, interval: BlockInterval): IntervalDamage | undefined {
   return report.damage.find((damage) => damage.first === interval.first && damage.last === interval.last);
 }

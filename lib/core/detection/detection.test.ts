@@ -9,6 +9,7 @@ import {
   lastBeforeBreak,
   rankByDamage,
   similarityOf,
+  totalScore,
   trajectoryOf,
 } from './index.ts';
 
@@ -198,6 +199,12 @@ describe('ranking by damage', () => {
     expect(rankByDamage(measured, intervals, 'probe').map(({ score }) => score)).toEqual([
       0.1, 0.2, 0.6000000000000001,
     ]);
+  });
+
+  it('sums a score over chosen intervals, and says nothing where one of them was not measured', () => {
+    expect(totalScore(measured, intervals.slice(0, 2), 'removed')).toBeCloseTo(0.3, 12);
+    expect(totalScore(measured, intervals, 'removed')).toBeNull();
+    expect(totalScore(measured, [], 'removed')).toBe(0);
   });
 
   it('removes exactly as many blocks as asked for, shortening the last interval at its end', () => {

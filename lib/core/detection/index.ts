@@ -7,6 +7,7 @@ export {
   type RankableReport,
   type RankedInterval,
   rankByDamage,
+  totalScore,
 } from './damage.ts';
 export { chooseLeastDamage, leastDamage } from './partition.ts';
 export { type DetectableReport, type DetectionRule, detectIntervals, lastBeforeBreak } from './rule.ts';
