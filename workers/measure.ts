@@ -1,9 +1,10 @@
 /**
  * How long a forward pass takes, whole and pruned. The two alternate, so that a change in the machine's load meets both,
- * and medians are compared; the first run of each is not counted, because engines compile and pack weights in it.
+ * and medians are compared, with their interquartile ranges; the first run of each is not counted, because engines compile and pack weights in it.
  */
 import { type Route, sliceSamples, type Transformer, type TransformerInputs } from '../lib/core/model/index.ts';
 import { pause } from '../lib/core/pause.ts';
+import { spreadOf } from '../lib/core/run/forward-times.ts';
 import type { ForwardTiming } from './protocol.ts';
 import type { CallContext } from './serve.ts';
 
@@ -31,16 +32,19 @@ export async function measureForward(
     onProgress({ stage: 'measure', done: run, total: RUNS });
     await pause(signal);
   }
-  return { wholeMs: median(wholeTimes), prunedMs: median(prunedTimes), samples: inputs.batch, runs: RUNS };
+  const [whole, short] = [spreadOf(wholeTimes), spreadOf(prunedTimes)];
+  return {
+    wholeMs: whole.median,
+    prunedMs: short.median,
+    wholeQuartilesMs: whole.quartiles,
+    prunedQuartilesMs: short.quartiles,
+    samples: inputs.batch,
+    runs: RUNS,
+  };
 }
 
 async function timed(run: () => Promise<unknown>): Promise<number> {
   const startedAt = performance.now();
   await run();
   return performance.now() - startedAt;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? 0;
 }

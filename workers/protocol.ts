@@ -10,6 +10,7 @@ import type { ErrorCode, ErrorDetails } from '../lib/core/errors.ts';
 import type { BlockInterval, Replacement } from '../lib/core/interval/interval.ts';
 import type { StackSpec, StreamId, StreamTokens } from '../lib/core/model/architecture.ts';
 import type { AnalysisReport, IntervalDamage } from '../lib/core/report/report.ts';
+import type { Quartiles } from '../lib/core/run/forward-times.ts';
 import type { DistilProgress, DistilResult, SavedFile, StepPoint } from '../lib/core/run/progress.ts';
 import type { DistilSettings, FineTuneSettings } from '../lib/core/run/settings.ts';
 import type { EngineName, EngineReport } from '../lib/core/tensor/engine.ts';
@@ -115,6 +116,9 @@ export interface ForwardTiming {
   /** Medians of interleaved runs, milliseconds per forward of `samples` samples. */
   readonly wholeMs: number;
   readonly prunedMs: number;
+  /** Lower and upper quartile of the same runs. */
+  readonly wholeQuartilesMs: Quartiles;
+  readonly prunedQuartilesMs: Quartiles;
   readonly samples: number;
   readonly runs: number;
 }

@@ -99,6 +99,9 @@ describe('the dispatcher', () => {
     const timing = await measure({ intervals: [INTERVAL], replacement: 'probes' }, context());
     expect(timing.samples).toBe(2);
     expect(timing.wholeMs).toBeGreaterThan(0);
+    const { lower, upper } = timing.wholeQuartilesMs;
+    expect(lower).toBeLessThanOrEqual(timing.wholeMs);
+    expect(upper).toBeGreaterThanOrEqual(timing.wholeMs);
     // Each interval is measured alone: asking for overlapping ones is no mistake.
     const [here, again] = await damage({ intervals: [INTERVAL, INTERVAL] }, context());
     expect(again).toEqual(here);

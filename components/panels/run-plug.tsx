@@ -7,7 +7,14 @@ import { Panel } from '@/components/ui/panel';
 import { Progress } from '@/components/ui/progress';
 import { Switch } from '@/components/ui/switch';
 import { measure } from '@/lib/client/measure-subsets.ts';
-import { changeWords, countWords, durationWords, flopsWords, percentWords } from '@/lib/client/number-words.ts';
+import {
+  changeWords,
+  countWords,
+  durationWords,
+  flopsWords,
+  percentWords,
+  rangeWords,
+} from '@/lib/client/number-words.ts';
 import {
   hasFineTuned,
   measuredSubset,
@@ -21,6 +28,7 @@ import { type FollowedRun, subsetKey } from '@/lib/client/run-events.ts';
 import { jobName, STATE_WORDS } from '@/lib/client/run-progress.ts';
 import { sumOverRemoved } from '@/lib/core/interval/index.ts';
 import type { RunView, SubsetView } from '@/lib/core/run/index.ts';
+import { isWithinNoise } from '@/lib/core/run/index.ts';
 import { factShare } from './pareto-points';
 import { useRun, useRunPage } from './run-context';
 import { usePlugged } from './use-plugged';
@@ -199,11 +207,7 @@ function Results({ run, subset }: { run: FollowedRun; subset: Subset }) {
             after={flopsWords(cost.flopsPerForward)}
             change={changeWords(whole.flops, cost.flopsPerForward)}
           />
-          <Line
-            name="Forward time"
-            title="Median of forwards of both, taken in turn on the worker"
-            {...timeLine(known)}
-          />
+          <Line name="Forward time" {...timeLine(known)} />
           {model.drawable ? <FactsLine known={known} teacher={teacher} /> : null}
           <Line
             name="Output error"
@@ -220,11 +224,22 @@ function Results({ run, subset }: { run: FollowedRun; subset: Subset }) {
 }
 
 function timeLine(known: SubsetView | null) {
-  if (!known) return { before: null, after: null, change: '' };
+  const title = 'Medians of forwards of both, taken in turn on the worker';
+  if (!known) return { before: null, after: null, change: '', title };
+  const { wholeQuartilesMs, subsetQuartilesMs } = known;
+  const isNoise =
+    wholeQuartilesMs !== undefined &&
+    subsetQuartilesMs !== undefined &&
+    known.wholeMs !== known.subsetMs &&
+    isWithinNoise(wholeQuartilesMs, subsetQuartilesMs);
   return {
     before: durationWords(known.wholeMs),
     after: durationWords(known.subsetMs),
-    change: changeWords(known.wholeMs, known.subsetMs),
+    change: isNoise ? 'noise' : changeWords(known.wholeMs, known.subsetMs),
+    title:
+      wholeQuartilesMs && subsetQuartilesMs
+        ? `${title}. Half of the runs took ${rangeWords(wholeQuartilesMs)} and ${rangeWords(subsetQuartilesMs)}${isNoise ? '; the ranges overlap, so the difference is within the noise' : ''}.`
+        : title,
   };
 }
 

@@ -1,4 +1,6 @@
 /** Quantities as the page writes them: three significant figures, SI prefixes, a true minus, "n/a" for nothing to say. */
+import type { Quartiles } from '@/lib/core/run/index.ts';
+
 const SCALES = [
   [1e12, 'T'],
   [1e9, 'B'],
@@ -39,6 +41,12 @@ export function durationWords(milliseconds: number): string {
   if (milliseconds < 100_000) return `${(milliseconds / 1_000).toFixed(1)} s`;
   const minutes = Math.floor(milliseconds / 60_000);
   return `${minutes} min ${Math.round((milliseconds - minutes * 60_000) / 1_000)} s`;
+}
+
+/** "29.1–33.4 ms" */
+export function rangeWords({ lower, upper }: Quartiles): string {
+  if (upper >= 1_000) return `${durationWords(lower)}–${durationWords(upper)}`;
+  return `${threeFigures(lower)}–${threeFigures(upper)} ms`;
 }
 
 /** Time that is left: never falsely exact. */

@@ -1,4 +1,5 @@
 /** Distillation runs as data: settings, progress, views. No tensors, so that pages and servers can import it. */
+export { isWithinNoise, type Quartiles } from './forward-times.ts';
 export type {
   Baselines,
   DistilProgress,

@@ -4,6 +4,7 @@
  */
 import type { BlockInterval } from '../interval/interval.ts';
 import type { Plan } from '../plan/plan.ts';
+import type { Quartiles } from './forward-times.ts';
 import type { Baselines, HeldOutPoint, StepPoint } from './progress.ts';
 import type { RunSettings } from './settings.ts';
 
@@ -69,6 +70,9 @@ export interface SubsetView {
   /** Median milliseconds of a forward, whole model and this one, taken in turn in one run. */
   readonly wholeMs: number;
   readonly subsetMs: number;
+  /** Their quartiles; runs of earlier versions did not keep them. */
+  readonly wholeQuartilesMs?: Quartiles;
+  readonly subsetQuartilesMs?: Quartiles;
   /** The first pictures, as PNG data URLs, with their captions and whether every fact held. */
   readonly pictures: readonly {
     readonly caption: string;

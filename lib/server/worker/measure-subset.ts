@@ -69,6 +69,8 @@ function viewOf(
     outputError,
     wholeMs: timing.wholeMs,
     subsetMs: timing.prunedMs,
+    wholeQuartilesMs: timing.wholeQuartilesMs,
+    subsetQuartilesMs: timing.prunedQuartilesMs,
     pictures: drawings.map(({ caption, drawing }) => ({
       caption,
       png: pngDataUrl(drawing.rgba, drawing.width, drawing.height),
