@@ -36,13 +36,13 @@ test('the same seed draws the same picture, another seed another', async ({ page
   const first = await pixelsOf(picture(page, 'Whole'));
   const seed = panel(page, 'Preview').getByRole('textbox', { name: 'Seed' });
   await seed.fill('2');
-  await expect(panel(page, 'Preview').getByText('outdated: draw again')).toBeVisible();
+  await expect(panel(page, 'Preview').getByText('outdated, seed changed: draw again')).toBeVisible();
   await draw(page, PROMPT);
-  await expect(panel(page, 'Preview').getByText('outdated: draw again')).toHaveCount(0);
+  await expect(panel(page, 'Preview').getByText(/^outdated, .*: draw again$/)).toHaveCount(0);
   expect(await pixelsOf(picture(page, 'Whole'))).not.toEqual(first);
   await seed.fill('1');
   await draw(page, PROMPT);
-  await expect(panel(page, 'Preview').getByText('outdated: draw again')).toHaveCount(0);
+  await expect(panel(page, 'Preview').getByText(/^outdated, .*: draw again$/)).toHaveCount(0);
   expect(await pixelsOf(picture(page, 'Whole'))).toEqual(first);
 });
 
@@ -59,7 +59,7 @@ test('probes in place of the blocks need an analysis, and then draw another pict
   await expect(preview.getByRole('button', { name: 'Draw', exact: true })).toBeDisabled();
   await analyse(page);
   await draw(page, PROMPT);
-  await expect(preview.getByText('outdated: draw again')).toHaveCount(0);
+  await expect(preview.getByText(/^outdated, .*: draw again$/)).toHaveCount(0);
   expect(await pixelsOf(picture(page, 'Pruned'))).not.toEqual(removed);
 });
 

@@ -10,6 +10,7 @@ import { engineWords } from '@/lib/client/engine-words.ts';
 import { durationWords, momentWords, remainingWords } from '@/lib/client/number-words.ts';
 import { pacePerSecond, remainingMs, shareDone } from '@/lib/client/progress.ts';
 import { selectionStore } from '@/lib/client/selection.ts';
+import { useCalibrationChanges } from './use-report-mark';
 
 const STAGES: readonly (readonly [stage: string, words: string])[] = [
   ['capture', 'Capture hidden states'],
@@ -25,6 +26,7 @@ export function AnalysisProgress() {
   const report = useStore(analysisStore, (state) => state.report);
   const restoredFrom = useStore(analysisStore, (state) => state.restoredFrom);
   const silentMs = useStore(engineStore, (state) => state.silentMs);
+  const changes = useCalibrationChanges();
   const nowMs = useNow(running !== null);
   const numBlocks = useStore(selectionStore, (state) => state.numBlocks);
   const share = running ? shareDone(running.stages, expectedShares(report, numBlocks)) : 0;
@@ -80,6 +82,12 @@ export function AnalysisProgress() {
       <p className="mt-2 min-h-16 text-2xs text-muted">
         {report ? (
           <>
+            {changes.length > 0 ? (
+              <strong className="block font-medium text-ink">
+                Outdated: {changes.join(', ')}. Analyse measures again.
+              </strong>
+            ) : null}
+            {changes.length > 0 ? 'Measured on ' : ''}
             {report.calibration.kind === 'synthetic' ? (
               <strong className="font-medium text-accent">{report.calibration.label}</strong>
             ) : (

@@ -14,6 +14,7 @@ import { engineStore } from '@/lib/client/engine.ts';
 import { modelStore } from '@/lib/client/model.ts';
 import { bytesWords } from '@/lib/client/number-words.ts';
 import { AnalysisProgress } from './analysis-progress';
+import { useCalibrationChanges } from './use-report-mark';
 
 export const CapturePanel = () => (
   <FieldGroup>
@@ -31,6 +32,7 @@ function Capture() {
   const report = useStore(analysisStore, (state) => state.report);
   const picker = useRef<HTMLInputElement>(null);
   const problems = useFieldProblems();
+  const changes = useCalibrationChanges();
   const ready =
     engineReady && summary !== null && opening === null && requestOf(choice) !== null && problems.length === 0;
   return (
@@ -131,7 +133,7 @@ function Capture() {
           </Button>
         ) : (
           <Button
-            look={report ? 'plain' : 'primary'}
+            look={report && changes.length === 0 ? 'plain' : 'primary'}
             className="w-full"
             disabled={!ready}
             title={problems[0]}

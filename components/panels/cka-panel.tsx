@@ -13,8 +13,8 @@ import { settingsStore } from '@/lib/client/settings.ts';
 import type { BlockInterval } from '@/lib/core/interval/index.ts';
 import { type CkaEstimator, STREAMS, type Stream } from '@/lib/core/report/report.ts';
 import { ChartDownload } from './chart-download';
-import { syntheticMark } from './synthetic-mark';
 import { useLinked } from './use-linked';
+import { useReportMark } from './use-report-mark';
 
 const SIDE_BY_SIDE_PX = 560;
 const GAP_PX = 16;
@@ -23,6 +23,7 @@ const BESIDE_SQUARE_PX = 34;
 
 export function CkaPanel({ width, detected }: { width: number; detected: readonly BlockInterval[] }) {
   const report = useStore(analysisStore, (state) => state.report);
+  const mark = useReportMark();
   const estimator = useStore(settingsStore, (state) => state.detection.estimator);
   const scale = useStore(settingsStore, (state) => state.scale);
   const colours = useStore(settingsStore, (state) => state.colours);
@@ -50,7 +51,7 @@ export function CkaPanel({ width, detected }: { width: number; detected: readonl
       }
       reading={
         report && tokens
-          ? `${syntheticMark(report)}State CKA between blocks: linear, ${estimator}, n = ${tokens.image.toLocaleString('en-US')} image and ${tokens.text.toLocaleString('en-US')} text tokens, one colour scale.`
+          ? `${mark}State CKA between blocks: linear, ${estimator}, n = ${tokens.image.toLocaleString('en-US')} image and ${tokens.text.toLocaleString('en-US')} text tokens, one colour scale.`
           : 'After Analyse: bright squares along the diagonal are runs of blocks whose states stay alike.'
       }
       tools={

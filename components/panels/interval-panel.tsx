@@ -29,6 +29,7 @@ import {
 import { type BlockInterval, containsInterval, removedCount, sameIntervals } from '@/lib/core/interval/index.ts';
 import { BudgetSlider } from './budget-slider';
 import { useDetected } from './use-linked';
+import { useCalibrationChanges } from './use-report-mark';
 
 const SCORES: readonly { readonly value: DamageScore; readonly label: string; readonly about: string }[] = [
   {
@@ -62,6 +63,7 @@ export function IntervalPanel() {
   const { detection: settings, score } = useStore(settingsStore);
   const chosen = useStore(selectionStore, (state) => state.selection.present);
   const detected = useDetected();
+  const changes = useCalibrationChanges();
 
   const ranked = useMemo(
     () => (report ? rankByDamage(report, detected, score, settings) : []),
@@ -103,6 +105,7 @@ export function IntervalPanel() {
           </p>
         </Help>
       }
+      reading={changes.length > 0 ? `Outdated (${changes.join(', ')}).` : undefined}
       tools={
         <>
           <IconButton

@@ -6,16 +6,25 @@ import { Help } from '@/components/ui/help';
 import { Panel } from '@/components/ui/panel';
 import { analysisStore } from '@/lib/client/analysis.ts';
 import { engineStore } from '@/lib/client/engine.ts';
+import { changedSince, changedWords, isSame } from '@/lib/client/made-of.ts';
 import { modelStore } from '@/lib/client/model.ts';
-import { bytesWords, changeWords, countWords, durationWords, flopsWords } from '@/lib/client/number-words.ts';
+import {
+  bytesWords,
+  changeWords,
+  countWords,
+  durationWords,
+  flopsWords,
+  rangeWords,
+} from '@/lib/client/number-words.ts';
 import { STEPS } from '@/lib/client/preview.ts';
-import { isQuickModel, measureForward, presentTimingKey } from '@/lib/client/quiet-measurements.ts';
+import { isQuickModel, measureForward, presentTiming } from '@/lib/client/quiet-measurements.ts';
 import { selectionStore } from '@/lib/client/selection.ts';
 import { settingsStore } from '@/lib/client/settings.ts';
 import { timingStore } from '@/lib/client/timing.ts';
 import { type BeforeAfter, planCost } from '@/lib/core/plan/index.ts';
 import type { CalibrationFacts } from '@/lib/core/report/report.ts';
-import type { ModelSummary } from '@/workers/protocol.ts';
+import { isWithinNoise, type Quartiles } from '@/lib/core/run/index.ts';
+import type { ForwardTiming, ModelSummary } from '@/workers/protocol.ts';
 import { DistilButton } from './distil-button';
 
 /** Classifier-free guidance runs the prompt and the null caption at every step, unless the model embeds the scale. */
@@ -104,41 +113,91 @@ function ForwardTime() {
   useStore(modelStore, (state) => state.summary);
   useStore(engineStore, (state) => state.report);
   useStore(analysisStore, (state) => state.probesLive);
+  useStore(analysisStore, (state) => state.report);
   const replacement = useStore(settingsStore, (state) => state.replacement);
-  const { key, result, measuring, failed } = useStore(timingStore);
-  const present = presentTimingKey();
-  const known = present !== null && key === present ? result : null;
-  const each = known && { before: known.wholeMs / known.samples, after: known.prunedMs / known.samples };
+  const { of, result, measuring, failed } = useStore(timingStore);
+  const present = presentTiming()?.of ?? null;
+  if (result && isSame(of, present)) return <MeasuredTime timing={result} />;
   const estimate = present === null ? null : blockTimeWords();
-  const title = known
-    ? `Median of ${known.runs} interleaved runs, per forward of one sample, measured in batches of ${known.samples}`
-    : estimate
-      ? "The sum of the blocks' times in the analysis, until the whole forward has been measured"
-      : 'Measured on the engine in use once a choice rests';
-  if (each) return <Line name="Forward time" pair={each} words={durationWords} title={title} />;
-  return (
-    <Row name="Forward time" title={title}>
-      {present === null ? (
-        <span className="text-muted">
-          {replacement === 'probes' && selectionStore.getState().selection.present.length > 0
-            ? 'needs an analysis'
-            : 'measured per choice'}
-        </span>
-      ) : measuring === present || (isQuickModel() && failed !== present) ? (
+  const title = estimate
+    ? "The sum of the blocks' times in the analysis, until the whole forward has been measured"
+    : 'Measured on the engine in use once a choice rests';
+  if (present === null) {
+    const needsProbes = replacement === 'probes' && selectionStore.getState().selection.present.length > 0;
+    return (
+      <Row name="Forward time" title={title}>
+        <span className="text-muted">{needsProbes ? 'needs an analysis' : 'measured per choice'}</span>
+      </Row>
+    );
+  }
+  const hasFailed = isSame(failed, present);
+  if (isSame(measuring, present) || (isQuickModel() && !hasFailed)) {
+    return (
+      <Row name="Forward time" title={title}>
         <span className="text-muted">{estimate ? `≈ ${estimate}, measuring…` : 'measuring…'}</span>
-      ) : failed === present ? (
-        <span className="text-muted">n/a</span>
-      ) : (
-        <button
-          type="button"
-          className="h-5 rounded border border-line px-2 hover:bg-panel-2"
-          onClick={() => void measureForward()}
-        >
-          Measure
-        </button>
-      )}
-    </Row>
+      </Row>
+    );
+  }
+  // Of the model on the page, a time of before still says something; a slow model is timed only when asked.
+  const outdated = result && of && of.model === present.model ? { result, changed: changedSince(of, present) } : null;
+  return (
+    <>
+      <Row name="Forward time" title={title}>
+        {outdated ? <span className="mr-2 text-muted">{timeWords(outdated.result)}</span> : null}
+        {hasFailed ? (
+          <span className="text-muted">n/a</span>
+        ) : (
+          <button
+            type="button"
+            className="h-5 rounded border border-line px-2 hover:bg-panel-2"
+            onClick={() => void measureForward()}
+          >
+            {outdated ? 'Measure again' : 'Measure'}
+          </button>
+        )}
+      </Row>
+      {outdated ? <Note>Outdated: {changedWords(outdated.changed)}.</Note> : null}
+    </>
   );
+}
+
+/** Medians of runs in turn with the range of the middle half; a difference smaller than the ranges is not called one. */
+function MeasuredTime({ timing }: { timing: ForwardTiming }) {
+  const { wholeMs, prunedMs, wholeQuartilesMs, prunedQuartilesMs, samples, runs } = timing;
+  const perSample = ({ lower, upper }: Quartiles): Quartiles => ({ lower: lower / samples, upper: upper / samples });
+  const [whole, pruned] = [perSample(wholeQuartilesMs), perSample(prunedQuartilesMs)];
+  const isNoise = isWithinNoise(whole, pruned);
+  return (
+    <>
+      <Line
+        name="Forward time"
+        pair={{ before: wholeMs / samples, after: prunedMs / samples }}
+        words={durationWords}
+        change={isNoise ? 'noise' : undefined}
+        title={`Medians of ${runs} interleaved runs, per forward of one sample, measured in batches of ${samples}`}
+      />
+      <Note>
+        Half of the runs: {rangeWords(whole)} → {rangeWords(pruned)}
+        {isNoise ? '; they overlap, so the difference is within the noise.' : '.'}
+      </Note>
+    </>
+  );
+}
+
+function Note({ children }: { children: ReactNode }) {
+  return (
+    <tr>
+      <td colSpan={3} className="pb-1 text-right text-2xs text-muted">
+        {children}
+      </td>
+    </tr>
+  );
+}
+
+/** "36.1 → 29.4 ms" */
+function timeWords({ wholeMs, prunedMs, samples }: ForwardTiming): string {
+  const after = durationWords(prunedMs / samples);
+  return `${withoutUnit(durationWords(wholeMs / samples), after)} → ${after}`;
 }
 
 /** "36.1 → 29.4 ms" by the blocks' own times; null where none were measured. */
@@ -160,9 +219,11 @@ interface LineProps {
   pair: BeforeAfter | undefined;
   words: (value: number) => string;
   title?: string;
+  /** In place of the relative change. */
+  change?: string;
 }
 
-function Line({ name, pair, words, title }: LineProps) {
+function Line({ name, pair, words, title, change }: LineProps) {
   if (!pair) {
     return (
       <Row name={name}>
@@ -182,7 +243,7 @@ function Line({ name, pair, words, title }: LineProps) {
         <span className="font-medium">{words(pair.after)}</span>
       </td>
       <td className={`w-14 text-right whitespace-nowrap ${same ? 'text-muted' : ''}`}>
-        {same ? '–' : changeWords(pair.before, pair.after)}
+        {change ?? (same ? '–' : changeWords(pair.before, pair.after))}
       </td>
     </tr>
   );

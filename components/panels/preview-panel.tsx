@@ -10,16 +10,17 @@ import { Panel } from '@/components/ui/panel';
 import { analysisStore } from '@/lib/client/analysis.ts';
 import { busyStore } from '@/lib/client/compute.ts';
 import { engineStore } from '@/lib/client/engine.ts';
+import { changedSince } from '@/lib/client/made-of.ts';
 import { modelStore } from '@/lib/client/model.ts';
 import {
   drawBoth,
   GUIDANCE,
   isPrunedOf,
   previewStore,
-  prunedKey,
+  prunedOf,
   STEPS,
   stopDraw,
-  wholeKey,
+  wholeOf,
 } from '@/lib/client/preview.ts';
 import { selectionStore } from '@/lib/client/selection.ts';
 import { settingsStore } from '@/lib/client/settings.ts';
@@ -44,7 +45,12 @@ function Preview() {
   const analysing = useStore(busyStore, ({ tasks }) => tasks.includes('analyse'));
   const engineReady = useStore(engineStore, ({ status }) => status === 'ready');
   const { prompt, seed, drawing, whole, pruned, share } = preview;
-  const key = summary ? wholeKey(summary.fingerprint, prompt, seed) : '';
+  const number = useStore(analysisStore, (state) => state.number);
+  const wholeNow = wholeOf(summary?.fingerprint ?? '', prompt, seed);
+  const prunedNow = prunedOf(wholeNow, chosen, replacement, number);
+  const wholeChanged = whole ? changedSince(whole.of, wholeNow) : [];
+  const prunedChanged = pruned ? changedSince(pruned.of, prunedNow) : [];
+  const outdated = wholeChanged.length > 0 || (prunedChanged.length > 0 && chosen.length > 0);
   const drawable = summary?.drawable ?? true;
   const needsProbes = replacement === 'probes' && chosen.length > 0 && !probesLive;
   const reason = !drawable
@@ -85,7 +91,7 @@ function Preview() {
         className="space-y-2"
         onSubmit={(event) => {
           event.preventDefault();
-          if (summary && problems.length === 0) void drawBoth(summary.fingerprint, chosen, replacement);
+          if (summary && problems.length === 0) void drawBoth(summary.fingerprint, chosen, replacement, number);
         }}
       >
         <textarea
@@ -121,6 +127,7 @@ function Preview() {
           ) : (
             <Button
               type="submit"
+              look={outdated ? 'primary' : 'plain'}
               className="ml-auto min-w-20"
               disabled={!summary || !drawable || !engineReady || analysing || needsProbes || problems.length > 0}
             >
@@ -130,23 +137,14 @@ function Preview() {
         </div>
       </form>
       <div className="mt-3 grid max-w-md grid-cols-2 gap-3">
-        <Picture
-          title="Whole"
-          drawn={whole}
-          stale={whole !== null && whole.key !== key}
-          share={drawing === 'whole' ? share : null}
-        />
-        <Picture
-          title="Pruned"
-          drawn={pruned}
-          stale={pruned !== null && pruned.key !== prunedKey(key, chosen, replacement)}
-          share={drawing === 'pruned' ? share : null}
-        />
+        <Picture title="Whole" drawn={whole} changed={wholeChanged} share={drawing === 'whole' ? share : null} />
+        <Picture title="Pruned" drawn={pruned} changed={prunedChanged} share={drawing === 'pruned' ? share : null} />
       </div>
       <p className="mt-1 min-h-8 text-2xs text-muted">{reason}</p>
       <FactTable
         whole={whole?.drawing.facts ?? []}
-        pruned={whole && pruned && isPrunedOf(pruned.key, whole.key) ? pruned.drawing.facts : null}
+        pruned={whole && pruned && isPrunedOf(pruned.of, whole.of) ? pruned.drawing.facts : null}
+        outdated={[wholeChanged.length > 0, prunedChanged.length > 0]}
       />
     </Panel>
   );

@@ -2,6 +2,7 @@
 /** The two pictures and, fact by fact, what the checker reads in each. */
 import { useEffect, useRef } from 'react';
 import { CheckIcon, CrossIcon } from '@/components/ui/icons';
+import { changedWords } from '@/lib/client/made-of.ts';
 import { durationWords } from '@/lib/client/number-words.ts';
 import type { Drawn } from '@/lib/client/preview.ts';
 import type { Drawing } from '@/workers/protocol.ts';
@@ -9,13 +10,14 @@ import type { Drawing } from '@/workers/protocol.ts';
 interface PictureProps {
   title: string;
   drawn: Drawn | null;
-  /** Drawn for another prompt, seed or choice than the present one. */
-  stale: boolean;
+  /** What has changed since it was drawn: prompt, seed, choice of blocks … */
+  changed: readonly string[];
   /** 0…1 while it is being drawn. */
   share: number | null;
 }
 
-export function Picture({ title, drawn, stale, share }: PictureProps) {
+export function Picture({ title, drawn, changed, share }: PictureProps) {
+  const stale = changed.length > 0;
   const canvas = useRef<HTMLCanvasElement>(null);
   const figure = useRef<HTMLElement>(null);
   useEffect(() => {
@@ -49,7 +51,7 @@ export function Picture({ title, drawn, stale, share }: PictureProps) {
         ) : null}
         {stale && share === null ? (
           <span className="absolute inset-x-0 bottom-0 bg-panel/90 px-2 py-0.5 text-center text-2xs text-muted">
-            outdated: draw again
+            outdated, {changedWords(changed)}: draw again
           </span>
         ) : null}
       </div>
@@ -77,22 +79,29 @@ function revealInColumn(figure: HTMLElement): void {
 
 type Fact = Drawing['facts'][number];
 
+interface FactTableProps {
+  whole: readonly Fact[];
+  pruned: readonly Fact[] | null;
+  /** Whole and pruned: the picture is not of what the page says now. */
+  outdated: readonly [whole: boolean, pruned: boolean];
+}
+
 /** `pruned` is null when the right picture belongs to another prompt or was not drawn. */
-export function FactTable({ whole, pruned }: { whole: readonly Fact[]; pruned: readonly Fact[] | null }) {
+export function FactTable({ whole, pruned, outdated }: FactTableProps) {
   if (whole.length === 0) return null;
   return (
     <table className="mt-2 w-full text-xs">
       <caption className="sr-only">What the checker reads in the pictures</caption>
-      <thead className="text-left text-muted">
+      <thead className="text-left align-bottom text-muted">
         <tr className="h-6">
           <th scope="col" className="font-normal">
             Fact
           </th>
           <th scope="col" className="w-22 font-normal">
-            Whole
+            Whole{outdated[0] ? <Outdated /> : null}
           </th>
           <th scope="col" className="w-22 font-normal">
-            Pruned
+            Pruned{pruned && outdated[1] ? <Outdated /> : null}
           </th>
         </tr>
       </thead>
@@ -120,6 +129,8 @@ export function FactTable({ whole, pruned }: { whole: readonly Fact[]; pruned: r
     </table>
   );
 }
+
+const Outdated = () => <span className="block text-2xs">outdated</span>;
 
 const PLACES: Readonly<Record<string, string>> = {
   'top-left': '↖',

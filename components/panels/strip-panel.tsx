@@ -9,11 +9,12 @@ import { choose, gestureName } from '@/lib/client/selection.ts';
 import type { BlockInterval } from '@/lib/core/interval/index.ts';
 import { ChartDownload } from './chart-download';
 import { Placeholder } from './placeholder';
-import { syntheticMark } from './synthetic-mark';
 import { useLinked } from './use-linked';
+import { useReportMark } from './use-report-mark';
 
 export function StripPanel({ width, detected }: { width: number; detected: readonly BlockInterval[] }) {
   const report = useStore(analysisStore, (state) => state.report);
+  const mark = useReportMark();
   const running = useStore(analysisStore, (state) => state.running !== null);
   const captured = useStore(analysisStore, (state) => state.running?.captured ?? 0);
   const partial = useStore(analysisStore, (state) => state.running?.probeR2 ?? null);
@@ -42,7 +43,7 @@ export function StripPanel({ width, detected }: { width: number; detected: reado
         running && captured > 0
           ? `Measuring: hidden states of ${captured} blocks captured.`
           : report && held
-            ? `${syntheticMark(report)}Probe R² on ${held.image.toLocaleString('en-US')} image and ${held.text.toLocaleString('en-US')} text tokens held out. Brackets: detected; filled: chosen.`
+            ? `${mark}Probe R² on ${held.image.toLocaleString('en-US')} image and ${held.text.toLocaleString('en-US')} text tokens held out. Brackets: detected; filled: chosen.`
             : 'Drag over blocks to choose a run; Analyse shows which runs are redundant.'
       }
       tools={<ChartDownload name="blocks" charts={[{ chart: 'strip', label: 'Blocks' }]} />}

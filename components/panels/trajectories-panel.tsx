@@ -14,13 +14,14 @@ import { runWords } from '@/lib/client/run-words.ts';
 import { settingsStore } from '@/lib/client/settings.ts';
 import type { BlockInterval } from '@/lib/core/interval/index.ts';
 import { ChartDownload } from './chart-download';
-import { syntheticMark } from './synthetic-mark';
 import { useLinked } from './use-linked';
+import { useReportMark } from './use-report-mark';
 
 export function TrajectoriesPanel({ width, detected }: { width: number; detected: readonly BlockInterval[] }) {
   const settings = useStore(settingsStore, (state) => state.detection);
   const start = useStore(settingsStore, (state) => state.startBlock);
   const report = useStore(analysisStore, (state) => state.report);
+  const mark = useReportMark();
   const streams = report?.streams ?? null;
   const model = report?.model;
   const curves = useMemo(
@@ -46,7 +47,7 @@ export function TrajectoriesPanel({ width, detected }: { width: number; detected
       }
       reading={
         differences
-          ? syntheticMark(report) + runWords(differences, start, curves?.seams)
+          ? mark + runWords(differences, start, curves?.seams)
           : 'After Analyse: surrogate CKA(u, k) above, its difference Δ(u, k) below, from any start block u.'
       }
       tools={

@@ -28,10 +28,14 @@ export interface AnalysisState {
   readonly running: RunningAnalysis | null;
   readonly stopping: boolean;
   readonly report: AnalysisReport | null;
+  /** What the report was measured on; null while there is none. */
+  readonly measuredOn: CalibrationChoice | null;
   /** When the report was measured, if it was restored from this browser; null when it was measured in this visit. */
   readonly restoredFrom: number | null;
   /** The worker still has the probes of the report: previews with probes and new damage can be computed. */
   readonly probesLive: boolean;
+  /** Counts analyses, so that what was computed with the probes of one is told from the next one's. */
+  readonly number: number;
   /** Intervals whose damage is being measured. */
   readonly measuring: readonly BlockInterval[];
 }
@@ -40,8 +44,10 @@ const NOTHING: AnalysisState = {
   running: null,
   stopping: false,
   report: null,
+  measuredOn: null,
   restoredFrom: null,
   probesLive: false,
+  number: 0,
   measuring: [],
 };
 
@@ -52,7 +58,7 @@ let stopRunning: AbortController | null = null;
 export function clearAnalysis(): void {
   stopRunning?.abort();
   settle('analysis', 'damage', 'kept', 'timing');
-  analysisStore.setState(NOTHING);
+  analysisStore.setState(({ number }) => ({ ...NOTHING, number }));
 }
 
 export async function analyse(choice: CalibrationChoice): Promise<void> {
@@ -70,7 +76,15 @@ export async function analyse(choice: CalibrationChoice): Promise<void> {
   try {
     const report = await ask('analyse', { calibration }, { signal: own.signal, onProgress: display.note });
     display.end();
-    analysisStore.setState({ report, restoredFrom: null, probesLive: true, running: null, stopping: false });
+    analysisStore.setState(({ number }) => ({
+      report,
+      measuredOn: choice,
+      restoredFrom: null,
+      probesLive: true,
+      number: number + 1,
+      running: null,
+      stopping: false,
+    }));
     followRanking(report);
     await keep(choice, report);
   } catch (thrown) {
@@ -116,6 +130,7 @@ async function keep(choice: CalibrationChoice, report: AnalysisReport): Promise<
   if (choice.kind !== 'file' || !choice.file) return keepReport(calibrationText(choice), report);
   const named = { ...choice, fileDigits: await fileDigits(choice.file) };
   if (calibrationStore.getState().file === choice.file) calibrationStore.setState({ fileDigits: named.fileDigits });
+  if (analysisStore.getState().measuredOn === choice) analysisStore.setState({ measuredOn: named });
   await keepReport(calibrationText(named), report);
 }
 
@@ -158,7 +173,7 @@ function showKept(kept: KeptReport): void {
   const { report, savedAtMs } = kept;
   const choice = calibrationFrom(kept.inputs);
   if (choice && calibrationText(calibrationStore.getState()) !== kept.inputs) calibrationStore.setState(choice);
-  analysisStore.setState({ report, restoredFrom: savedAtMs, probesLive: false });
+  analysisStore.setState({ report, measuredOn: choice, restoredFrom: savedAtMs, probesLive: false });
   showPassing('kept', 'done', `Restored analysis of ${report.model.name}`, {
     hint: `Measured on ${keptWords(kept)}. Analyse measures again, and brings the probes for the preview.`,
   });

@@ -48,6 +48,26 @@ export function calibrationFrom(text: string): CalibrationChoice | null {
   return { ...DEFAULT_CALIBRATION, kind, ...numbers };
 }
 
+const KIND_WORDS: Readonly<Record<CalibrationChoice['kind'], string>> = {
+  shapes: 'sample prompts',
+  file: 'a calibration file',
+  synthetic: 'synthetic noise',
+};
+
+/** What differs between the calibration of a measurement and another one, each with both values: "samples 64 → 128". */
+export function calibrationChanges(measured: CalibrationChoice, now: CalibrationChoice): readonly string[] {
+  if (measured.kind !== now.kind) return [`inputs: ${KIND_WORDS[measured.kind]} → ${KIND_WORDS[now.kind]}`];
+  if (now.kind !== 'file') {
+    const changed = (['samples', 'timesteps', 'seed'] as const).filter((name) => measured[name] !== now[name]);
+    return changed.map((name) => `${name} ${measured[name]} → ${now[name]}`);
+  }
+  const same = measured.file !== null && now.file !== null ? measured.file === now.file : false;
+  const sameContent = measured.fileDigits !== null && measured.fileDigits === now.fileDigits;
+  return same || sameContent
+    ? []
+    : [['file', measured.file?.name, '→', now.file?.name ?? 'none'].filter(Boolean).join(' ')];
+}
+
 /** "16 captioned pictures at 4 noise levels, seed 2" */
 export function calibrationWords({ kind, label, seed }: Pick<CalibrationFacts, 'kind' | 'label' | 'seed'>): string {
   // The label of synthetic inputs states the seed already.

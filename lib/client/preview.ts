@@ -1,9 +1,10 @@
 /** The same prompt and seed drawn by the whole model and by the pruned one. The whole picture is drawn once per prompt. */
 import { createStore } from 'zustand/vanilla';
-import type { BlockInterval } from '@/lib/core/interval/interval.ts';
+import { type BlockInterval, formatIntervalParam } from '@/lib/core/interval/index.ts';
 import type { Replacement } from '@/lib/core/plan/plan.ts';
 import type { Drawing } from '@/workers/protocol.ts';
 import { ask } from './compute.ts';
+import { isSame, type MadeOf } from './made-of.ts';
 import { settle, showError } from './notices.ts';
 
 /** As the sample model was trained and measured. */
@@ -11,7 +12,7 @@ export const STEPS = 20;
 export const GUIDANCE = 2;
 
 export interface Drawn {
-  readonly key: string;
+  readonly of: MadeOf;
   readonly drawing: Drawing;
 }
 export interface PreviewState {
@@ -37,30 +38,39 @@ export const previewStore = createStore<PreviewState>(() => ({
 
 let stopDrawing: AbortController | null = null;
 
-export function wholeKey(fingerprint: string, prompt: string, seed: number): string {
-  return JSON.stringify([fingerprint, prompt, seed]);
+/** What the whole model's picture is made of. */
+export function wholeOf(model: string, prompt: string, seed: number): MadeOf {
+  return { model, prompt, seed: String(seed) };
 }
 
-export function prunedKey(whole: string, intervals: readonly BlockInterval[], replacement: Replacement): string {
-  return JSON.stringify([whole, replacement, intervals.map(({ first, last }) => [first, last])]);
+/** `analysis` numbers the one whose probes stand in for blocks; it means nothing where they are just removed. */
+export function prunedOf(
+  whole: MadeOf,
+  intervals: readonly BlockInterval[],
+  replacement: Replacement,
+  analysis: number,
+): MadeOf {
+  const probes = replacement === 'probes' ? String(analysis) : '';
+  return { ...whole, 'choice of blocks': formatIntervalParam(intervals), replacement, probes };
 }
 
 /** True when both pictures follow the same prompt and seed on the same model. */
-export function isPrunedOf(pruned: string, whole: string): boolean {
-  return pruned.startsWith(JSON.stringify([whole]).slice(0, -1));
+export function isPrunedOf(pruned: MadeOf, whole: MadeOf): boolean {
+  return isSame(pruned, whole);
 }
 
 export async function drawBoth(
   fingerprint: string,
   intervals: readonly BlockInterval[],
   replacement: Replacement,
+  analysis: number,
 ): Promise<void> {
   if (stopDrawing) return;
   const own = new AbortController();
   stopDrawing = own;
   settle('preview');
   const { prompt, seed, whole } = previewStore.getState();
-  const key = wholeKey(fingerprint, prompt, seed);
+  const of = wholeOf(fingerprint, prompt, seed);
   const draw = (which: 'whole' | 'pruned', cut: readonly BlockInterval[]) => {
     previewStore.setState({ drawing: which, share: 0 });
     const input = { prompt, seed, steps: STEPS, guidance: GUIDANCE, intervals: cut, replacement };
@@ -70,10 +80,10 @@ export async function drawBoth(
     });
   };
   try {
-    if (whole?.key !== key) previewStore.setState({ whole: { key, drawing: await draw('whole', []) } });
+    if (!isSame(whole?.of ?? null, of)) previewStore.setState({ whole: { of, drawing: await draw('whole', []) } });
     if (intervals.length > 0) {
       const drawing = await draw('pruned', intervals);
-      previewStore.setState({ pruned: { key: prunedKey(key, intervals, replacement), drawing } });
+      previewStore.setState({ pruned: { of: prunedOf(of, intervals, replacement, analysis), drawing } });
     }
   } catch (thrown) {
     showError('preview', thrown);

@@ -6,10 +6,11 @@ import { analysisStore, measureDamage } from './analysis.ts';
 import { busyStore } from './compute.ts';
 import { detectedIn } from './detection.ts';
 import { engineStore } from './engine.ts';
+import type { MadeOf } from './made-of.ts';
 import { modelStore } from './model.ts';
 import { selectionStore } from './selection.ts';
 import { settingsStore } from './settings.ts';
-import { measureTiming, timingKey } from './timing.ts';
+import { measureTiming, type TimedChoice, timingOf } from './timing.ts';
 
 const REST_MS = 500;
 /** A model slower than this per forward of one sample is timed only when asked (button "Measure"). */
@@ -48,19 +49,30 @@ export function isQuickModel(): boolean {
   return summary !== null && (known === undefined || known === 0 ? summary.drawable : known <= QUIET_FORWARD_MS);
 }
 
-/** The key of the present choice's timing, or null when it cannot be measured now. */
-export function presentTimingKey(): string | null {
+/** What a forward time would be of now, or null when none can be measured. */
+export function presentTiming(): { readonly of: MadeOf; readonly choice: TimedChoice } | null {
   const { summary } = modelStore.getState();
   const engine = engineStore.getState().report;
-  const { selection } = selectionStore.getState();
+  const intervals = selectionStore.getState().selection.present;
   const { replacement } = settingsStore.getState();
-  if (!summary || !engine || selection.present.length === 0) return null;
-  if (replacement === 'probes' && !analysisStore.getState().probesLive) return null;
-  return timingKey(`${engine.name} ${engine.device}`, summary.fingerprint, selection.present, replacement);
+  const { report, probesLive } = analysisStore.getState();
+  if (!summary || !engine || intervals.length === 0) return null;
+  if (replacement === 'probes' && !probesLive) return null;
+  // The worker times on the calibration of its analysis, and on a nominal one while it has none.
+  const calibration = probesLive ? report?.calibration : null;
+  const each = (tokens: number) => Math.round(tokens / (calibration?.samples ?? 1));
+  const inputs = calibration ? `${each(calibration.tokens.image)} + ${each(calibration.tokens.text)}` : 'nominal';
+  const choice = {
+    engine: `${engine.name} ${engine.device}`,
+    model: summary.fingerprint,
+    intervals,
+    replacement,
+    inputs,
+  };
+  return { of: timingOf(choice), choice };
 }
 
 export async function measureForward(): Promise<void> {
-  const key = presentTimingKey();
-  if (key === null) return;
-  await measureTiming(key, selectionStore.getState().selection.present, settingsStore.getState().replacement);
+  const present = presentTiming();
+  if (present) await measureTiming(present.of, present.choice);
 }

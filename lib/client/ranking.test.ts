@@ -59,7 +59,7 @@ const chosen = () => selectionStore.getState().selection.present;
 describe('the slider’s choice', () => {
   beforeEach(() => {
     settingsStore.setState(DEFAULT_SETTINGS);
-    beginSelection(BLOCKS, []);
+    beginSelection({ numBlocks: BLOCKS }, []);
   });
 
   it('follows the ranking when another score is chosen, and comes back by one undo', () => {

@@ -36,7 +36,7 @@ export function followRanking(report: AnalysisReport): void {
 
 function take(report: AnalysisReport, count: number, gesture: string): void {
   const { detection, score } = settingsStore.getState();
-  const ranked = rankByDamage(report, detectedIn(report.streams, detection), score, detection);
+  const ranked = rankByDamage(report, detectedIn(report, detection), score, detection);
   taken = chooseByBudget(ranked, count);
   choose({ type: 'choose', intervals: taken, gesture });
 }

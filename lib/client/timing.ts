@@ -1,46 +1,57 @@
 /** Forward time of the whole and the pruned model, measured on the engine in use whenever the choice rests. */
 import { createStore } from 'zustand/vanilla';
-import type { BlockInterval } from '@/lib/core/interval/interval.ts';
+import { type BlockInterval, formatIntervalParam } from '@/lib/core/interval/index.ts';
 import type { Replacement } from '@/lib/core/plan/plan.ts';
 import type { ForwardTiming } from '@/workers/protocol.ts';
 import { measureQuietly } from './compute.ts';
-import { showError } from './notices.ts';
+import { isSame, type MadeOf } from './made-of.ts';
+import { settle, showError } from './notices.ts';
 
 export interface TimingState {
-  /** The choice that `result` belongs to. */
-  readonly key: string | null;
-  readonly measuring: string | null;
+  /** What `result` was measured of. */
+  readonly of: MadeOf | null;
+  readonly measuring: MadeOf | null;
   readonly result: ForwardTiming | null;
-  /** The choice whose measurement failed, so that it is not tried for ever. */
-  readonly failed: string | null;
+  /** What could not be measured, so that it is not tried for ever. */
+  readonly failed: MadeOf | null;
 }
 
-export const timingStore = createStore<TimingState>(() => ({ key: null, measuring: null, result: null, failed: null }));
+export const timingStore = createStore<TimingState>(() => ({ of: null, measuring: null, result: null, failed: null }));
 
-export function timingKey(
-  engine: string,
-  fingerprint: string,
-  intervals: readonly BlockInterval[],
-  replacement: Replacement,
-): string {
-  return `${engine} ${fingerprint} ${replacement} ${intervals.map(({ first, last }) => `${first}-${last}`).join('.')}`;
+export interface TimedChoice {
+  /** Name and device. */
+  readonly engine: string;
+  /** Fingerprint. */
+  readonly model: string;
+  readonly intervals: readonly BlockInterval[];
+  readonly replacement: Replacement;
+  /** Tokens of one forward, as text. */
+  readonly inputs: string;
 }
 
-export async function measureTiming(
-  key: string,
-  intervals: readonly BlockInterval[],
-  replacement: Replacement,
-): Promise<void> {
-  const { key: known, measuring, failed } = timingStore.getState();
-  if (known === key || measuring === key || failed === key) return;
-  timingStore.setState({ measuring: key });
+export function timingOf({ engine, model, intervals, replacement, inputs }: TimedChoice): MadeOf {
+  return {
+    engine,
+    model,
+    'choice of blocks': formatIntervalParam(intervals),
+    replacement,
+    'tokens per forward': inputs,
+  };
+}
+
+export async function measureTiming(of: MadeOf, choice: TimedChoice): Promise<void> {
+  const { of: known, measuring, failed } = timingStore.getState();
+  if (isSame(known, of) || isSame(measuring, of) || isSame(failed, of)) return;
+  settle('timing');
+  timingStore.setState({ measuring: of });
   try {
+    const { intervals, replacement } = choice;
     const result = await measureQuietly('measure', { intervals, replacement });
-    if (result) timingStore.setState({ key, result });
+    if (result) timingStore.setState({ of, result, failed: null });
   } catch (thrown) {
-    timingStore.setState({ failed: key });
+    timingStore.setState({ failed: of });
     showError('timing', thrown);
   } finally {
-    if (timingStore.getState().measuring === key) timingStore.setState({ measuring: null });
+    if (timingStore.getState().measuring === of) timingStore.setState({ measuring: null });
   }
 }
