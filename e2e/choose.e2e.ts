@@ -41,6 +41,33 @@ test('dragging over cells chooses them in either direction; a click on a chosen 
   await expectChosen(page, [[9, 11]]);
 });
 
+test('Escape gives a drag up: nothing is chosen or moved when the pointer is let go', async ({ page }) => {
+  await dragBlocks(page, 9, 11);
+  const middle = async (name: string, role: 'option' | 'slider') => {
+    const box = await page.getByRole(role, { name, exact: true }).boundingBox();
+    if (!box) throw new Error(`${name} has no box`);
+    return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+  };
+  const giveUp = async (from: { x: number; y: number }, to: { x: number; y: number }) => {
+    await page.mouse.move(from.x, from.y);
+    await page.mouse.down();
+    await page.mouse.move(to.x, to.y, { steps: 6 });
+    await page.keyboard.press('Escape');
+    await page.mouse.up();
+    await expectChosen(page, [[9, 11]]);
+  };
+  await giveUp(await middle('Block 3', 'option'), await middle('Block 5', 'option'));
+  await giveUp(await middle('Last block of interval 9 to 11', 'slider'), await middle('Block 14', 'option'));
+  const map = heatmap(page, 'image');
+  await giveUp(await cellSpot(map, 3, 3, BLOCKS), await cellSpot(map, 5, 5, BLOCKS));
+  // And the next gesture is a gesture again.
+  await dragBlocks(page, 3, 5);
+  await expectChosen(page, [
+    [3, 5],
+    [9, 11],
+  ]);
+});
+
 test('overlaps are impossible: a new interval takes its blocks from the old ones', async ({ page }) => {
   await dragBlocks(page, 2, 6);
   await dragBlocks(page, 8, 10);

@@ -61,6 +61,13 @@ export function useStripGestures(axis: BlockAxis, options: Options): StripGestur
   const cursor = Math.min(cursorState, Math.max(0, numBlocks - 1));
   const drawn = anchor === null ? null : drawnRange(anchor, reach, impossible, depth);
 
+  /** Ends a gesture without an intent: given up with Escape, the pointer's release later means nothing. */
+  const release = () => {
+    pressed.current = null;
+    setDrawing(false);
+    setAnchor(null);
+  };
+
   const activate = (block: number, range: BlockInterval | null) => {
     const intent = activation(block, range, selection, detected, impossible);
     if (intent.kind === 'add') options.onAdd(intent.interval);
@@ -88,12 +95,6 @@ export function useStripGestures(axis: BlockAxis, options: Options): StripGestur
     }
     setCursor(next);
     node.querySelector<HTMLElement>(`[data-block="${next}"]`)?.focus();
-  };
-
-  const release = () => {
-    pressed.current = null;
-    setDrawing(false);
-    setAnchor(null);
   };
 
   const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {

@@ -38,6 +38,9 @@ export function RunPage({ id }: { id: string }) {
 
 function Bar() {
   const name = useRun((run) => run.view.name);
+  useEffect(() => {
+    if (name) document.title = `${name} · Contigua`;
+  }, [name]);
   return <RunBar here="run">{name}</RunBar>;
 }
 
