@@ -2,10 +2,11 @@
  * Starts a compute process with an engine and a model for the length of one command, and ends it in any case. A process,
  * not a thread: native libraries do not survive the end of their thread, nor does the command then end with its own code.
  */
-import { basename, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { EngineName } from '../lib/core/tensor/index.ts';
 import type { WorkerClient } from '../workers/client.ts';
+import { nameInPath } from '../workers/model-name.ts';
 import { startComputeProcess } from '../workers/node-process.ts';
 import type { LinkedFile, ModelSource, ModelSummary } from '../workers/protocol.ts';
 import { tell } from './output.ts';
@@ -42,17 +43,11 @@ export async function withModel<T>(
 
 export function modelSource(folder: string): ModelSource {
   const path = resolve(folder);
-  return { kind: 'url', url: pathToFileURL(path).href, name: nameOf(path) };
+  return { kind: 'url', url: pathToFileURL(path).href, name: nameInPath(path) ?? path };
 }
 
 /** The engine of commands that only read a model, unless another is named: the one that starts at once everywhere. */
 export const HEADERS_ONLY = 'cpu';
-
-/** `…/Qwen-Image/transformer` is called Qwen-Image. */
-function nameOf(path: string): string {
-  const name = basename(path);
-  return name === 'transformer' ? basename(resolve(path, '..')) : name;
-}
 
 export function linkedFile(path: string): LinkedFile {
   return { path, url: pathToFileURL(resolve(path)).href };

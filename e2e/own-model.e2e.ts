@@ -87,11 +87,20 @@ test('the same weights in one file or in shards are the same model', async ({ pa
   await expect(page).toHaveURL(new RegExp(`[?&]model=${whole?.slice(7, 19)}`));
 });
 
+test('a folder called transformer is named by what its config.json comes from', async ({ page }) => {
+  const files = await transformerFiles({ blocks: 3, config: { _name_or_path: 'acme/half-size' } });
+  await open(page);
+  await openFolder(page, await writeFolder('transformer', files), 'acme/half-size');
+  await dragBlocks(page, 0, 1);
+  const plan = await downloadBy(page, () => page.getByRole('button', { name: 'Download plan' }).click());
+  expect(JSON.parse(await textOf(plan)).model.name).toBe('acme/half-size');
+});
+
 test('a folder, a calibration file and a plan can be dropped anywhere on the page', async ({ page }) => {
   const folder = await writeFolder('transformer', await transformerFiles({ blocks: 3 }));
   await open(page);
   await drop(page, folder);
-  await expect(panel(page, 'Model').getByText('transformer', { exact: true })).toBeVisible();
+  await expect(panel(page, 'Model').getByText('unnamed qwen-image model', { exact: true })).toBeVisible();
   await expect(fact(page, 'Blocks')).toHaveText('3');
 
   await dragBlocks(page, 1, 2);
@@ -124,10 +133,14 @@ testAnalysed('the sample comes back with its analysis after a look at another mo
   await expect(brackets).toHaveCount(before);
 });
 
-async function openFolder(page: Page, folder: string): Promise<void> {
+async function openFolder(page: Page, folder: string, name = nameOf(folder)): Promise<void> {
   await pick(page, () => page.getByRole('button', { name: 'Open folder', exact: true }).click(), folder);
-  await expect(panel(page, 'Model').getByText(basename(folder), { exact: true })).toBeVisible();
+  await expect(panel(page, 'Model').getByText(name, { exact: true })).toBeVisible();
 }
+
+/** Every model's weights lie in a folder called transformer: that names none. */
+const nameOf = (folder: string): string =>
+  basename(folder) === 'transformer' ? 'unnamed qwen-image model' : basename(folder);
 
 /** A drop from outside the browser, which no synthetic event can carry a folder in. */
 async function drop(page: Page, path: string): Promise<void> {

@@ -11,6 +11,7 @@ import {
   readText,
 } from '../lib/core/checkpoint/index.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
+import { isRecord } from '../lib/core/is-record.ts';
 import { MAX_JSON_BYTES, parseJson } from '../lib/core/json-text.ts';
 import {
   architectureOf,
@@ -30,6 +31,7 @@ import {
 } from '../lib/core/shapes/index.ts';
 import type { FileHost } from './files.ts';
 import { type Companion, locateModel } from './model-files.ts';
+import { nameOfPicked } from './model-name.ts';
 import type { ModelSource, ModelSummary } from './protocol.ts';
 
 /** What a model of the sample's grammar needs to draw. */
@@ -53,7 +55,30 @@ export async function openModel(source: ModelSource, host: FileHost): Promise<Op
   const config = await readModelConfig(configFile);
   const checkpoint = await openCheckpoint([...weights]);
   const drawer = await openDrawer(companions, config);
-  return { config, checkpoint, drawer, summary: await summarise(source.name, config, checkpoint, drawer) };
+  const name = source.kind === 'url' ? source.name : await pickedName(source, configFile, config);
+  return { config, checkpoint, drawer, summary: await summarise(name, config, checkpoint, drawer) };
+}
+
+async function pickedName(
+  { name, files }: Extract<ModelSource, { kind: 'files' }>,
+  { path }: NamedBlob,
+  { raw, family }: ModelConfig,
+): Promise<string> {
+  const pipeline = files.find((file) => /^([^/]+\/)?model_index\.json$/.test(file.path));
+  const origins = [raw._name_or_path, pipeline && (await originIn(pipeline))];
+  return nameOfPicked(`${name}/${path.replace(/[^/]*$/, '')}`, origins, family);
+}
+
+/** `_name_or_path` of a JSON file; none in one that cannot be read: a name is not worth refusing a model for. */
+async function originIn(file: NamedBlob): Promise<unknown> {
+  const [code, maxBytes] = ['config-invalid', MAX_JSON_BYTES.config] as const;
+  try {
+    const json = { file: file.path, code, notJson: 'This is not JSON', expected: 'a pipeline of diffusers', maxBytes };
+    const parsed = parseJson(await readText(file, { code, maxBytes }), json);
+    return isRecord(parsed) ? parsed._name_or_path : null;
+  } catch {
+    return null;
+  }
 }
 
 async function summarise(

@@ -4,8 +4,9 @@
  * Face are folders of links into a `blobs` folder of the same root, which that allows.)
  */
 import { readdir, realpath, stat } from 'node:fs/promises';
-import { basename, dirname, join, sep } from 'node:path';
+import { basename, join, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { nameInPath } from '../../workers/model-name.ts';
 import { nodeFiles } from '../../workers/node-files.ts';
 import { openModel } from '../../workers/open-model.ts';
 import type { LinkedFile } from '../../workers/protocol.ts';
@@ -83,7 +84,7 @@ export class ServerModels {
     const { folder, looks } = await this.files(id);
     const known = this.known.get(id);
     if (known?.looks === looks) return { ...known, folder };
-    const name = nameOf(folder);
+    const name = nameInPath(folder) ?? basename(folder);
     const { config, summary } = await openModel(
       { kind: 'url', url: `${pathToFileURL(folder).href}/`, name },
       nodeFiles,
@@ -217,11 +218,4 @@ async function isFile(path: string): Promise<boolean> {
 function costsOf(config: ModelConfig, tokens: StreamTokens): ServerModel['costs'] {
   const { total, blocks } = countFlops(config, tokens);
   return { blockParameters: countParameters(config).blocks, flopsPerForward: total, flopsPerBlock: blocks };
-}
-
-/** "Qwen/Qwen-Image" for a Hugging Face cache, else the folder's name. */
-function nameOf(folder: string): string {
-  const cached = /^models--(.+)$/.exec(basename(dirname(dirname(folder))));
-  if (cached?.[1] && basename(dirname(folder)) === 'snapshots') return cached[1].split('--').join('/');
-  return basename(folder) === 'transformer' ? basename(dirname(folder)) : basename(folder);
 }
