@@ -73,6 +73,34 @@ test('a calibration.safetensors takes the place of synthetic inputs', async ({ p
   await expect(page.getByText(/SYNTHETIC/)).toHaveCount(0);
 });
 
+test('a calibration file is put aside, and said so, when a model is opened that it does not fit', async ({ page }) => {
+  await open(page);
+  await openFolder(page, await writeFolder('mine', await transformerFiles({ blocks: 3 })));
+  const inputs = page.getByRole('combobox', { name: 'Inputs' });
+  const pickFile = (buffer: Buffer) =>
+    pick(page, () => page.getByRole('button', { name: /^(Pick calibration|Another file)/ }).click(), {
+      name: 'mine.safetensors',
+      mimeType: 'application/octet-stream',
+      buffer,
+    });
+  await inputs.selectOption('file');
+  await pickFile(Buffer.from(calibrationFile(8)));
+  // It fits a model of the same features.
+  await openFolder(page, await writeFolder('deeper', await transformerFiles({ blocks: 4 })));
+  await expect(inputs).toHaveValue('file');
+  await expect(panel(page, 'Calibration')).toContainText('mine.safetensors');
+
+  await page.getByRole('button', { name: 'Sample', exact: true }).click();
+  await expect(fact(page, 'Blocks')).toHaveText('16');
+  await expect(inputs).toHaveValue('shapes');
+  const warning = panel(page, 'Notices').getByRole('status').filter({ hasText: 'is not the calibration any more' });
+  await expect(warning).toContainText('hidden_states [8, 16, 16]');
+  await expect(warning).toHaveAttribute('data-tone', 'warning');
+  await page.getByRole('textbox', { name: 'Samples' }).fill('8');
+  await analyse(page);
+  await expect(alerts(page)).toHaveCount(0);
+});
+
 test('the same weights in one file or in shards are the same model', async ({ page }) => {
   await open(page);
   const fingerprint = panel(page, 'Model').getByTitle(/^sha256:/);

@@ -11,7 +11,7 @@ import { calibrationStore, calibrationText } from './calibration.ts';
 import { ask, busyStore, restartWorker } from './compute.ts';
 import { engineStore, startEngine, verifyEngine, type WantedEngine, watchEngine } from './engine.ts';
 import { modelStore, openModel, sampleSource } from './model.ts';
-import { settle, showError, showWarning } from './notices.ts';
+import { settle, showError, showPassing, showWarning } from './notices.ts';
 import { clearPreview } from './preview.ts';
 import { measureWhenIdle } from './quiet-measurements.ts';
 import { beginSelection } from './selection.ts';
@@ -55,11 +55,11 @@ export async function switchModel(source: ModelSource): Promise<boolean> {
   const before = modelStore.getState().summary;
   const summary = await openModel(source);
   if (!summary) return false;
-  fitCalibration(summary, before);
   if (summary.fingerprint === before?.fingerprint) {
     probesGone();
     return true;
   }
+  await fitCalibration(summary, before);
   const wanted = wantedAnalysis(summary);
   clearAnalysis();
   clearPreview();
@@ -123,11 +123,36 @@ function linkedChoice(summary: ModelSummary): IntervalSet {
   }
 }
 
-/** Sample prompts exist only for the sample's grammar; another model starts with synthetic inputs, labelled as such. */
-function fitCalibration(summary: ModelSummary, before: ModelSummary | null): void {
-  const { kind } = calibrationStore.getState();
-  if (!summary.drawable && kind === 'shapes') calibrationStore.setState({ kind: 'synthetic' });
-  if (summary.drawable && before && !before.drawable) calibrationStore.setState({ kind: 'shapes' });
+/**
+ * Sample prompts exist only for the sample's grammar; another model starts with synthetic inputs, labelled as such. A file
+ * stays where it can be one of the new model: dropped first, it may have waited for it. Else it is put aside, and said so.
+ */
+async function fitCalibration(summary: ModelSummary, before: ModelSummary | null): Promise<void> {
+  const { kind, file } = calibrationStore.getState();
+  const byDefault = summary.drawable ? 'shapes' : 'synthetic';
+  if (kind === 'shapes') calibrationStore.setState({ kind: byDefault });
+  if (kind === 'synthetic' && before && summary.drawable) calibrationStore.setState({ kind: byDefault });
+  if (!before || (kind !== 'file' && !file)) return;
+  const { misfitOf } = await import('./file-readers.ts');
+  const misfit = file && (await misfitOf(file, summary));
+  // Another file may have been picked meanwhile.
+  if (calibrationStore.getState().file !== file) return;
+  if (file && !misfit) {
+    if (kind === 'file') {
+      showPassing('calibration', 'info', `${file.name} stays the calibration`, {
+        hint: `By its shapes it can be one of ${summary.name} too.`,
+      });
+    }
+    return;
+  }
+  settle('calibration');
+  calibrationStore.setState({ file: null, fileDigits: null, ...(kind === 'file' ? { kind: byDefault } : {}) });
+  if (file && misfit && kind === 'file') {
+    showWarning('calibration', `${file.name} is not the calibration any more`, {
+      ...misfit,
+      hint: `It was picked for ${before.name} and does not fit ${summary.name}. Pick one that was made for this model.`,
+    });
+  }
 }
 
 /** Something was dropped that is none of model folder, plan or calibration file. */
