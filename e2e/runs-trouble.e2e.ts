@@ -1,4 +1,6 @@
 /** Distillation when things go wrong: the host dies, the server is away, the model is not there. Said, and survived. */
+import { cp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { alerts, dragBlocks, expect, fact, open, panel, pick, test } from './contigua.ts';
 import { calibrationFile, transformerFiles, writeFolder } from './model-folder.ts';
 import { bar, hostIsUp, hostPid, interval, openDistil, runIsDone, startRun, TRAINING_MS } from './runs.ts';
@@ -35,8 +37,18 @@ test('a model that the server does not have: the dialog says so and what to do',
   await page.getByRole('button', { name: 'Distil', exact: true }).click();
   const dialog = page.getByRole('dialog', { name: 'Distil', exact: true });
   await expect(dialog.getByRole('alert')).toContainText('The server does not have this model');
-  await expect(dialog.getByRole('alert')).toContainText('contigua distil MODEL --plan plan.json');
-  await expect(dialog.getByRole('button', { name: 'Start distilling' })).toBeDisabled();
+  await expect(dialog).toContainText('contigua distil MODEL --plan plan.json');
+  await expect(dialog.getByText(/^sha256:[0-9a-f]{64}$/)).toBeVisible();
+  await expect(dialog.getByRole('list', { name: 'Model roots' })).toContainText(/models.*[1-9] models?/);
+  const start = dialog.getByRole('button', { name: 'Start distilling' });
+  await expect(start).toBeDisabled();
+
+  const root = process.env.E2E_MODELS;
+  test.skip(root === undefined, 'a server of someone else’s has its own roots');
+  await cp(folder, join(root ?? '', 'copied'), { recursive: true });
+  await dialog.getByRole('button', { name: 'Look again' }).click();
+  await expect(start).toBeEnabled({ timeout: 60_000 });
+  await rm(join(root ?? '', 'copied'), { recursive: true });
 });
 
 test.describe('a server that does not answer', () => {

@@ -42,6 +42,7 @@ test('the dialog says what a run will take before it starts', async ({ page }) =
 
 test('a plan becomes a run that is followed live, survives a reload, pauses, goes on and ends', async ({ page }) => {
   run = await startRun(page, { cut: '3-4.9-10', steps: 12, name: 'First run' });
+  await expect(page).toHaveTitle('First run · Contigua');
   const first = interval(page, 3, 4);
   await expect(first.getByText(/^Step \d+/)).toBeVisible({ timeout: TRAINING_MS });
   await page.reload();

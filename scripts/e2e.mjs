@@ -8,7 +8,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { ensureChromium } from './chromium.mjs';
 
 async function freePort() {
@@ -29,6 +29,9 @@ if (!env.E2E_BASE_URL) {
   }
   env.E2E_PORT = String(await freePort());
   env.CONTIGUA_DATA = await mkdtemp(join(tmpdir(), 'contigua-e2e-'));
+  // A second root, for a model that is put where the server looks while it runs.
+  env.E2E_MODELS = join(env.CONTIGUA_DATA, 'models');
+  env.CONTIGUA_MODELS = [`bundled=${join('public', 'models')}`, `added=${env.E2E_MODELS}`].join(delimiter);
 }
 const cli = join('node_modules', '@playwright', 'test', 'cli.js');
 const child = spawn(process.execPath, [cli, 'test', '--config', 'e2e/playwright.config.ts', ...process.argv.slice(2)], {

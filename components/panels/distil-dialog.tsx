@@ -8,16 +8,17 @@ import { serverApi } from '@/lib/client/api.ts';
 import { type DistilForm, defaultForm, modelOf, requestOf } from '@/lib/client/distil-form.ts';
 import { modelStore } from '@/lib/client/model.ts';
 import { presentPlan } from '@/lib/client/plan-files.ts';
-import type { RunRequest, ServerModel } from '@/lib/client/run-api.ts';
+import type { ModelPlaces, RunRequest, ServerModel } from '@/lib/client/run-api.ts';
 import { asContiguaError, type ContiguaError } from '@/lib/core/errors.ts';
 import type { Plan } from '@/lib/core/plan/plan.ts';
+import { DistilAbsent } from './distil-absent';
 import { DistilEstimate } from './distil-estimate';
 import { DistilFields } from './distil-fields';
 
 type Looked =
   | { readonly kind: 'looking' }
   | { readonly kind: 'unreachable'; readonly problem: ContiguaError }
-  | { readonly kind: 'absent' }
+  | { readonly kind: 'absent'; readonly places: ModelPlaces }
   | { readonly kind: 'found'; readonly model: ServerModel };
 
 export const DistilDialog = ({ onClose }: { onClose: () => void }) => (
@@ -36,17 +37,21 @@ function Distil({ onClose }: { onClose: () => void }) {
   const [refused, setRefused] = useState<ContiguaError | null>(null);
   const [tries, setTries] = useState(0);
   const [estimated, setEstimated] = useState(false);
+  const again = useCallback(() => setTries((count) => count + 1), []);
   const answered = useCallback(() => setEstimated(true), []);
   // biome-ignore lint/correctness/useExhaustiveDependencies: `tries` asks again
   useEffect(() => {
     if (!plan) return;
     let stopped = false;
     const look = async () => {
-      setLooked({ kind: 'looking' });
+      // The places stay in sight while they are looked at again.
+      setLooked((before) => (before.kind === 'absent' ? before : { kind: 'looking' }));
       try {
-        const model = modelOf(await (await serverApi()).models(), plan);
+        const api = await serverApi();
+        const model = modelOf(await api.models(), plan);
+        const next: Looked = model ? { kind: 'found', model } : { kind: 'absent', places: await api.places() };
         if (stopped) return;
-        setLooked(model ? { kind: 'found', model } : { kind: 'absent' });
+        setLooked(next);
         setForm((before) => before ?? (model && defaultForm(model, modelStore.getState().summary?.width ?? 96)));
       } catch (thrown) {
         if (!stopped) setLooked({ kind: 'unreachable', problem: asContiguaError(thrown) });
@@ -104,13 +109,9 @@ function Distil({ onClose }: { onClose: () => void }) {
       <div className="min-h-[380px]">
         {looked.kind === 'looking' && !form ? <Looking /> : null}
         {looked.kind === 'unreachable' ? (
-          <Trouble
-            title="The server cannot be reached"
-            message={looked.problem.message}
-            onAgain={() => setTries((count) => count + 1)}
-          />
+          <Trouble title="The server cannot be reached" message={looked.problem.message} onAgain={again} />
         ) : null}
-        {looked.kind === 'absent' ? <Absent plan={plan} onAgain={() => setTries((count) => count + 1)} /> : null}
+        {looked.kind === 'absent' ? <DistilAbsent plan={plan} places={looked.places} onAgain={again} /> : null}
         {model && form ? (
           <>
             <DistilEstimate request={request} onAnswered={answered} />
@@ -142,25 +143,6 @@ function Trouble({ title, message, onAgain }: { title: string; message: string; 
       <p className="text-sm font-medium">{title}</p>
       <p className="mt-1 break-words">{message}</p>
       <Button small className="mt-2" onClick={onAgain}>
-        Try again
-      </Button>
-    </div>
-  );
-}
-
-function Absent({ plan, onAgain }: { plan: Plan; onAgain: () => void }) {
-  return (
-    <div role="alert" className="rounded-md border border-line bg-panel-2 p-3 text-xs">
-      <p className="text-sm font-medium">The server does not have this model</p>
-      <p className="mt-1 break-words">
-        It trains models from its own folders; none of them has the fingerprint of {plan.model.name} (
-        {plan.model.fingerprint.slice(0, 19)}…). The files on this page are read by your browser alone and are not
-        uploaded.
-      </p>
-      <p className="mt-2">Put the model's folder under one of the server's model roots and try again, or run</p>
-      <code className="mt-1 block rounded bg-panel px-2 py-1">contigua distil MODEL --plan plan.json</code>
-      <p className="mt-2">where the model is, with the plan that Download plan gives.</p>
-      <Button small className="mt-3" onClick={onAgain}>
         Try again
       </Button>
     </div>

@@ -27,6 +27,7 @@ export function trpcApi(url: string, follow: RunApi['follow']): RunApi {
   return {
     status: () => asked(server.status.query()),
     models: () => asked(models.list.query()),
+    places: () => asked(models.places.query()),
     // The router's input type is mutable; what the page holds is not. Both are the same JSON.
     estimate: (request) => asked(runs.estimate.mutate(structuredClone(request))),
     create: (request) => asked(runs.create.mutate(structuredClone(request))),

@@ -5,9 +5,9 @@
 import type { ContiguaError } from '@/lib/core/errors.ts';
 import type { BlockInterval } from '@/lib/core/interval/interval.ts';
 import type { RunEstimate, RunEvent, RunView, StepPoint } from '@/lib/core/run/index.ts';
-import type { RunRequest, RunSummary, ServerModel, ServerStatus } from '@/lib/server/backend.ts';
+import type { ModelPlaces, RunRequest, RunSummary, ServerModel, ServerStatus } from '@/lib/server/backend.ts';
 
-export type { RunRequest, RunSummary, ServerModel, ServerStatus };
+export type { ModelPlaces, RunRequest, RunSummary, ServerModel, ServerStatus };
 
 export interface RunFollower {
   onEvent(id: number, event: RunEvent): void;
@@ -22,6 +22,7 @@ export interface RunFollower {
 export interface RunApi {
   status(): Promise<ServerStatus>;
   models(): Promise<readonly ServerModel[]>;
+  places(): Promise<ModelPlaces>;
   estimate(request: RunRequest): Promise<RunEstimate>;
   /** The new run's id. */
   create(request: RunRequest): Promise<string>;

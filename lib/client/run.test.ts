@@ -25,6 +25,7 @@ function fakeServer(view: () => RunView) {
   const api: RunApi = {
     status: refuse,
     models: refuse,
+    places: refuse,
     estimate: refuse,
     create: refuse,
     list: refuse,

@@ -53,6 +53,20 @@ export interface ServerModel {
   readonly drawable: boolean;
 }
 
+/** Where the server looks for models, and what it found there. */
+export interface ModelPlaces {
+  readonly roots: readonly {
+    readonly name: string;
+    readonly folder: string;
+    /** Null where there is no such folder. */
+    readonly models: number | null;
+  }[];
+  /** How many folders below a root are looked into. */
+  readonly depth: number;
+  /** What looks like a model and is none, one sentence each with the reason. */
+  readonly leftOut: readonly string[];
+}
+
 /** A process that takes jobs from the queue. */
 export interface WorkerView {
   readonly id: string;
@@ -92,6 +106,7 @@ export interface TrainedWeights extends StoredContent {
 /** Every method rejects with a ContiguaError: `run-missing`, `run-conflict` (not possible in its state), `settings-invalid`, … */
 export interface Backend {
   models(): Promise<readonly ServerModel[]>;
+  modelPlaces(): Promise<ModelPlaces>;
   status(): Promise<ServerStatus>;
   estimate(request: RunRequest): Promise<RunEstimate>;
   createRun(request: RunRequest): Promise<string>;

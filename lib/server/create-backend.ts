@@ -101,6 +101,7 @@ function backendOf({ env, context, store, models, timing, worker, report, end }:
   };
   return {
     models: () => models.list(),
+    modelPlaces: () => models.places(),
     status: () => serverStatus(context, store, env.dataFolder),
     estimate: (request) => estimateRun({ context, models, worker, signal: closed.signal }, request),
     async createRun(request) {

@@ -78,6 +78,18 @@ describe('the models of a server', () => {
     expect(await models.list()).toMatchObject([{ id: 'lab/huge', drawable: false }]);
   });
 
+  it('are looked for in roots that can be told, with how many each holds and which of them is not there', async () => {
+    await writeModel('lab/alone');
+    expect(await models.places()).toEqual({
+      roots: [
+        { name: 'lab', folder: join(folder, 'lab'), models: 1 },
+        { name: 'hub', folder: join(folder, 'hub'), models: null },
+      ],
+      depth: 4,
+      leftOut: [],
+    });
+  });
+
   it('may be a cache of Hugging Face: links into a folder of the same root', async () => {
     const cached = 'hub/models--Qwen--Qwen-Image';
     const snapshot = `${cached}/snapshots/0123abcd`;
@@ -96,6 +108,7 @@ describe('the models of a server', () => {
     await writeModel('lab/cut', { ...tiny.files, 'diffusion_pytorch_model.safetensors': new Uint8Array(20) });
     expect(await ids()).toEqual(['lab/whole']);
     expect(await ids()).toEqual(['lab/whole']);
+    expect((await models.places()).leftOut).toEqual(sentences);
     expect(sentences).toHaveLength(1);
     expect(sentences[0]).toMatch(/^lab\/cut is left out of the models: /);
     await expect(models.read('lab/cut')).rejects.toMatchObject({ code: 'safetensors-invalid' });

@@ -12,7 +12,7 @@ import { openModel } from '../../workers/open-model.ts';
 import type { LinkedFile } from '../../workers/protocol.ts';
 import { asContiguaError, ContiguaError } from '../core/errors.ts';
 import { countFlops, countParameters, type ModelConfig, type StreamTokens } from '../core/model/config-index.ts';
-import type { ServerModel } from './backend.ts';
+import type { ModelPlaces, ServerModel } from './backend.ts';
 import type { ModelRoot } from './env.ts';
 
 /** A cache of Hugging Face has its models three folders down: models--Qwen--Qwen-Image/snapshots/<revision>. */
@@ -44,14 +44,39 @@ export class ServerModels {
 
   async list(): Promise<readonly ServerModel[]> {
     const found = [];
-    for (const root of this.roots) {
-      if (root.name === UPLOADS) continue;
-      for (const id of await this.search(root)) {
-        const model = await this.read(id).catch((thrown: unknown) => this.leaveOut(id, thrown));
-        if (model) found.push(model);
+    for (const root of this.ownRoots()) found.push(...(await this.below(root)).models);
+    return found;
+  }
+
+  /** For someone whose model is in none of them. */
+  async places(): Promise<ModelPlaces> {
+    const roots = [];
+    const leftOut = [];
+    for (const root of this.ownRoots()) {
+      const isThere = (await stat(root.folder).catch(() => null))?.isDirectory() ?? false;
+      const below = await this.below(root);
+      roots.push({ ...root, models: isThere ? below.models.length : null });
+      leftOut.push(...below.leftOut);
+    }
+    return { roots, depth: MAX_DEPTH, leftOut };
+  }
+
+  /** Those that models are looked for in; what was uploaded holds calibrations alone. */
+  private ownRoots(): readonly ModelRoot[] {
+    return this.roots.filter(({ name }) => name !== UPLOADS);
+  }
+
+  private async below(root: ModelRoot): Promise<{ models: readonly ServerModel[]; leftOut: readonly string[] }> {
+    const models: ServerModel[] = [];
+    const leftOut: string[] = [];
+    for (const id of await this.search(root)) {
+      try {
+        models.push(await this.read(id));
+      } catch (thrown) {
+        leftOut.push(this.leaveOut(id, thrown));
       }
     }
-    return found;
+    return { models, leftOut };
   }
 
   /** Rejects with `path-forbidden`, or with what is wrong with the model. */
@@ -101,11 +126,11 @@ export class ServerModels {
   }
 
   /** One unreadable folder does not hide the others. */
-  private leaveOut(id: string, thrown: unknown): null {
+  private leaveOut(id: string, thrown: unknown): string {
     const sentence = `${id} is left out of the models: ${asContiguaError(thrown).message}`;
     if (!this.told.has(sentence)) this.report(sentence);
     this.told.add(sentence);
-    return null;
+    return sentence;
   }
 
   /** A folder below a root and all that `nodeFiles` would read in it, every link followed and judged. */

@@ -88,6 +88,7 @@ export class MemoryBackend implements Backend {
   }
 
   models = () => this.answer(['models'], []);
+  modelPlaces = () => this.answer(['modelPlaces'], { roots: [], depth: 4, leftOut: [] });
   status = () =>
     this.answer(['status'], { database: 'memory', artifacts: 'memory', workers: [], queued: 0, freeDiskBytes: 1 });
   estimate = (request: RunRequest) =>

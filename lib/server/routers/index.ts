@@ -5,7 +5,10 @@ import { procedure, router } from './trpc.ts';
 
 export const appRouter = router({
   server: router({ status: procedure.query(({ ctx }) => ctx.backend.status()) }),
-  models: router({ list: procedure.query(({ ctx }) => ctx.backend.models()) }),
+  models: router({
+    list: procedure.query(({ ctx }) => ctx.backend.models()),
+    places: procedure.query(({ ctx }) => ctx.backend.modelPlaces()),
+  }),
   runs,
 });
 

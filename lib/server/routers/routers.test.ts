@@ -46,6 +46,7 @@ describe('the routers', () => {
     const request = exampleRequest();
     expect(await about.status.query()).toMatchObject({ database: 'memory' });
     expect(await models.list.query()).toEqual([]);
+    expect(await models.places.query()).toMatchObject({ roots: [] });
     expect(await runs.create.mutate(request)).toBe('7');
     expect(await runs.estimate.mutate(request)).toMatchObject({ basis: 'a guess' });
     expect((await runs.view.query({ id: '7' })).plan).toEqual(request.plan);
@@ -60,6 +61,7 @@ describe('the routers', () => {
     expect(backend.calls).toEqual([
       ['status'],
       ['models'],
+      ['modelPlaces'],
       ['createRun', request],
       ['estimate', request],
       ['viewRun', '7'],
