@@ -46,7 +46,7 @@ for (const [width, height] of [
     await openBroken(page);
     await expectUncovered(openButton(page));
     await expectUncovered(analyseButton(page));
-    await expectUncovered(page.getByRole('button', { name: 'Download plan' }));
+    await expectUncovered(page.getByRole('button', { name: 'Load plan', exact: true }));
   });
 }
 

@@ -17,7 +17,7 @@ export function Header() {
   const summary = useStore(modelStore, (state) => state.summary);
   const selection = useStore(selectionStore, (state) => state.selection);
   return (
-    <header className="sticky top-0 z-30 flex h-12 items-center gap-3 border-b border-line bg-panel px-4">
+    <header className="sticky top-0 z-30 flex h-12 items-center gap-2 border-b border-line bg-panel px-3 sm:gap-3 sm:px-4">
       <h1 className="flex items-center gap-2 text-base font-semibold tracking-tight">
         <Logo />
       </h1>
@@ -34,7 +34,7 @@ export function Header() {
       </p>
       <div className="ml-auto flex min-w-0 items-center gap-1">
         <EnginePanel />
-        <span aria-hidden className="mx-1 h-4 w-px bg-line" />
+        <span aria-hidden className="mx-1 hidden h-4 w-px bg-line sm:block" />
         <IconButton
           name="Undo"
           aria-keyshortcuts="Control+Z"
@@ -52,9 +52,16 @@ export function Header() {
           <RedoIcon />
         </IconButton>
         <ThemeButton />
-        <Button small className="ml-1" disabled={!summary} onClick={() => void copyLink()}>
+        <Button
+          small
+          className="sm:ml-1"
+          aria-label="Copy link"
+          title="Copy link"
+          disabled={!summary}
+          onClick={() => void copyLink()}
+        >
           <LinkIcon />
-          Copy link
+          <span className="hidden sm:inline">Copy link</span>
         </Button>
       </div>
     </header>

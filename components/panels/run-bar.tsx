@@ -8,7 +8,7 @@ import { ThemeButton } from './theme-button';
 
 export function RunBar({ here, children }: { here: 'list' | 'run'; children?: ReactNode }) {
   return (
-    <header className="sticky top-0 z-30 flex h-12 items-center gap-3 border-b border-line bg-panel px-4">
+    <header className="sticky top-0 z-30 flex h-12 items-center gap-2 border-b border-line bg-panel px-3 sm:gap-3 sm:px-4">
       <p className="flex items-center gap-2 text-base font-semibold tracking-tight">
         <Logo />
       </p>
@@ -21,7 +21,7 @@ export function RunBar({ here, children }: { here: 'list' | 'run'; children?: Re
       <div className="min-w-0 truncate text-xs text-muted">{children}</div>
       <div className="ml-auto flex min-w-0 items-center gap-1">
         <RunServer />
-        <span aria-hidden className="mx-1 h-4 w-px bg-line" />
+        <span aria-hidden className="mx-1 hidden h-4 w-px bg-line sm:block" />
         <ThemeButton />
       </div>
     </header>

@@ -7,7 +7,8 @@ export function Logo() {
         <rect x="6.5" y="2" width="7" height="16" rx="1.5" className="fill-accent" />
         <rect x="15" y="2" width="4" height="16" rx="1.5" fill="currentColor" />
       </svg>
-      Contigua
+      {/* A narrow bar has room for the mark alone. */}
+      <span className="max-sm:sr-only">Contigua</span>
     </>
   );
 }
