@@ -231,6 +231,7 @@ test('as many blocks can go by the intervals of least total 1 − surrogate CKA,
   await best.click();
   await expect(planLine(page, 'Blocks')).toContainText('16 → 8');
   expect(await taken()).not.toEqual(ranked);
+  await expect(page.getByText('of least 1 − surrogate CKA')).toBeVisible();
   // What the button names is what falls.
   expect(await sum()).toBeLessThan(before);
   await page.getByRole('button', { name: 'Undo' }).click();

@@ -1,16 +1,17 @@
 'use client';
 /** One slider, "remove N blocks": takes detected intervals in the order of their predicted damage. */
 import { type CSSProperties, useId } from 'react';
+import { SURROGATE_CKA } from '@/lib/client/number-words.ts';
 
 interface BudgetProps {
   most: number;
   removed: number;
   take: (count: number) => void;
-  /** The choice is just what the slider would take. */
-  asRanked: boolean;
+  /** The choice is just what the slider would take, or that of least total, or neither. */
+  origin: 'ranked' | 'least' | 'own';
 }
 
-export function BudgetSlider({ most, removed, take, asRanked }: BudgetProps) {
+export function BudgetSlider({ most, removed, take, origin }: BudgetProps) {
   const id = useId();
   const words = `Remove ${removed} ${removed === 1 ? 'block' : 'blocks'}`;
   const top = Math.max(most, removed, 1);
@@ -21,7 +22,7 @@ export function BudgetSlider({ most, removed, take, asRanked }: BudgetProps) {
           {words}
         </label>
         <span className="text-2xs text-muted">
-          {most === 0 ? '' : asRanked || removed === 0 ? `of ${most} in detected intervals` : 'your own choice'}
+          {most === 0 ? '' : originWords(removed === 0 ? 'ranked' : origin, most)}
         </span>
       </div>
       <input
@@ -40,4 +41,9 @@ export function BudgetSlider({ most, removed, take, asRanked }: BudgetProps) {
       />
     </div>
   );
+}
+
+function originWords(origin: BudgetProps['origin'], most: number): string {
+  if (origin === 'least') return `of least 1 − ${SURROGATE_CKA}`;
+  return origin === 'ranked' ? `of ${most} in detected intervals` : 'your own choice';
 }

@@ -32,8 +32,13 @@ export function EnginePanel() {
       label={
         <>
           <span aria-hidden className={`size-2 shrink-0 rounded-full ${dot}`} />
-          <span className="truncate">Engine: {words}</span>
-          <ChevronIcon />
+          <span className="truncate">
+            <span className="max-sm:hidden">Engine: </span>
+            {words}
+          </span>
+          <span className="shrink-0">
+            <ChevronIcon />
+          </span>
         </>
       }
     >

@@ -13,12 +13,11 @@ import { saveCsv } from '@/lib/client/export-chart.ts';
 import { setHover } from '@/lib/client/hover.ts';
 import { intervalCsv } from '@/lib/client/interval-table.ts';
 import { percentWords, SURROGATE_CKA, scoreWords } from '@/lib/client/number-words.ts';
-import { setRanking, takeBlocks } from '@/lib/client/ranking.ts';
-import { choose, gestureName, selectionStore } from '@/lib/client/selection.ts';
+import { setRanking, takeBlocks, takeLeast, takenStore } from '@/lib/client/ranking.ts';
+import { choose, selectionStore } from '@/lib/client/selection.ts';
 import { settingsStore } from '@/lib/client/settings.ts';
 import {
   chooseByBudget,
-  chooseLeastDamage,
   type DamageScore,
   DEFAULT_DAMAGE_SCORE,
   damageScore,
@@ -64,6 +63,7 @@ export function IntervalPanel() {
   const chosen = useStore(selectionStore, (state) => state.selection.present);
   const detected = useDetected();
   const changes = useCalibrationChanges();
+  const taken = useStore(takenStore);
 
   const ranked = useMemo(
     () => (report ? rankByDamage(report, detected, score, settings) : []),
@@ -136,7 +136,13 @@ export function IntervalPanel() {
         most={most}
         removed={removed}
         take={(count) => report && takeBlocks(report, count)}
-        asRanked={sameIntervals(chosen, chooseByBudget(ranked, removed))}
+        origin={
+          sameIntervals(chosen, chooseByBudget(ranked, removed))
+            ? 'ranked'
+            : taken.by === 'least' && sameIntervals(chosen, taken.intervals)
+              ? 'least'
+              : 'own'
+        }
       />
       <div className="mt-2">
         <Select
@@ -154,9 +160,7 @@ export function IntervalPanel() {
           title={`As many blocks out, by the intervals whose 1 − ${SURROGATE_CKA} is least in total, detected or not`}
           disabled={!report || removed === 0}
           onClick={() => {
-            if (!report) return;
-            const intervals = chooseLeastDamage(report, report.model, removed, DEFAULT_DAMAGE_SCORE, settings);
-            choose({ type: 'choose', intervals, gesture: gestureName('least-damage') });
+            if (report) takeLeast(report);
           }}
         >
           Minimise 1 − {SURROGATE_CKA}
@@ -189,7 +193,7 @@ export function IntervalPanel() {
                 </th>
                 <th
                   scope="col"
-                  className="w-20 pb-1 text-right font-normal"
+                  className="w-17 pb-1 text-right font-normal"
                   title="How alike the true and the probe-replaced states are after the last block of the interval"
                   aria-sort={score === 'cka' ? 'descending' : undefined}
                 >
@@ -198,7 +202,7 @@ export function IntervalPanel() {
                 </th>
                 <th
                   scope="col"
-                  className="w-24 pb-1 text-right font-normal"
+                  className="w-20 pb-1 text-right font-normal"
                   title={column?.about}
                   aria-sort={score === 'cka' ? undefined : 'ascending'}
                 >
@@ -250,7 +254,7 @@ function Row({ interval, cka, damage, isChosen, origin }: RowProps) {
       onPointerEnter={() => setHover({ block: first, other: last })}
       onPointerLeave={() => setHover({ block: null })}
     >
-      <td>
+      <td className="whitespace-nowrap">
         <span className={isChosen ? 'font-medium text-accent' : ''}>
           {first}–{last}
         </span>

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { AnalysisReport, IntervalDamage, Matrix, StreamAnalysis } from '@/lib/core/report/report.ts';
-import { followRanking, setDetection, setRanking, takeBlocks } from './ranking.ts';
+import { followRanking, setDetection, setRanking, takeBlocks, takeLeast } from './ranking.ts';
 import { beginSelection, choose, selectionStore } from './selection.ts';
 import { DEFAULT_SETTINGS, settingsStore } from './settings.ts';
 
@@ -87,6 +87,17 @@ describe('the slider’s choice', () => {
     expect(chosen()).toEqual([{ first: 2, last: 3 }]);
     setDetection(both, { streams: 'text' });
     expect(chosen()).toEqual([{ first: 0, last: 1 }]);
+  });
+
+  it('of least total stays that choice when another score ranks, and follows another reading', () => {
+    takeBlocks(report, 2);
+    takeLeast(report);
+    const least = chosen();
+    setRanking(report, { score: 'removed' });
+    expect(chosen()).toEqual(least);
+    const text = { ...stream, trajectories: { debiased: flat(0.5), biased: flat(0.5) } };
+    setDetection({ ...report, streams: { image: stream, text } }, { streams: 'text' });
+    expect(chosen()).not.toEqual(least);
   });
 
   it('is told from a choice of one’s own, which stays, even if the slider would have made the same', () => {

@@ -1,21 +1,39 @@
 /**
- * The slider's choice: so many blocks, by detected intervals in the order of their predicted damage. When the ranking
- * changes, by another score or reading or by damage that has been measured since, the slider's choice is made anew by the
- * new ranking. A choice that was made in any other way stays, even where the slider would have made the same.
+ * Choices by a number of blocks: the slider's, of detected intervals in the order of their predicted damage, and the one of
+ * least total. When the ranking changes, by another score or reading or by damage that has been measured since, such a
+ * choice is made anew. A choice that was made in any other way stays, even where the slider would have made the same.
  */
-import { chooseByBudget, type DetectionSettings, rankByDamage } from '@/lib/core/detection/index.ts';
+import { createStore } from 'zustand/vanilla';
+import {
+  chooseByBudget,
+  chooseLeastDamage,
+  DEFAULT_DAMAGE_SCORE,
+  type DetectionSettings,
+  rankByDamage,
+} from '@/lib/core/detection/index.ts';
 import { type IntervalSet, NO_INTERVALS, removedCount, sameIntervals } from '@/lib/core/interval/index.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
 import { detectedIn } from './detection.ts';
 import { choose, gestureName, selectionStore } from './selection.ts';
 import { type Settings, settingsStore } from './settings.ts';
 
-/** What the slider took last; the present choice is the slider's while it is this one. */
-let taken: IntervalSet = NO_INTERVALS;
+interface Taken {
+  /** `budget`: detected intervals in the order of the ranking; `least`: of all intervals, those of least total. */
+  readonly by: 'budget' | 'least';
+  readonly intervals: IntervalSet;
+}
+
+/** What was taken last; the present choice is of that making while it is these intervals. */
+export const takenStore = createStore<Taken>(() => ({ by: 'budget', intervals: NO_INTERVALS }));
 
 /** Takes so many blocks out by the present ranking. */
 export function takeBlocks(report: AnalysisReport, count: number): void {
-  take(report, count, gestureName('budget'));
+  take(report, count, 'budget', gestureName('budget'));
+}
+
+/** As many blocks as are chosen, by the intervals of least total 1 − surrogate CKA, detected or not. */
+export function takeLeast(report: AnalysisReport): void {
+  take(report, removedCount(selectionStore.getState().selection.present), 'least', gestureName('least'));
 }
 
 /** Another score, or another reading of the report: intervals are found and ranked anew. */
@@ -31,12 +49,16 @@ export function setDetection(report: AnalysisReport | null, change: Partial<Dete
 /** The report ranks intervals otherwise than it did, or than the one before it. */
 export function followRanking(report: AnalysisReport): void {
   const chosen = selectionStore.getState().selection.present;
-  if (chosen.length > 0 && sameIntervals(chosen, taken)) take(report, removedCount(chosen), 'ranking');
+  const { by, intervals } = takenStore.getState();
+  if (chosen.length > 0 && sameIntervals(chosen, intervals)) take(report, removedCount(chosen), by, 'ranking');
 }
 
-function take(report: AnalysisReport, count: number, gesture: string): void {
+function take(report: AnalysisReport, count: number, by: Taken['by'], gesture: string): void {
   const { detection, score } = settingsStore.getState();
-  const ranked = rankByDamage(report, detectedIn(report, detection), score, detection);
-  taken = chooseByBudget(ranked, count);
-  choose({ type: 'choose', intervals: taken, gesture });
+  const intervals =
+    by === 'least'
+      ? chooseLeastDamage(report, report.model, count, DEFAULT_DAMAGE_SCORE, detection)
+      : chooseByBudget(rankByDamage(report, detectedIn(report, detection), score, detection), count);
+  takenStore.setState({ by, intervals });
+  choose({ type: 'choose', intervals, gesture });
 }

@@ -3,7 +3,11 @@ import { lastBeforeBreak } from '@/lib/core/detection/index.ts';
 import { stackAround } from '@/lib/core/interval/index.ts';
 
 /** `differences` is Δ(start, ·), one value per block; null up to the start and where no stream has one. A seam ends a run. */
-export function runWords(differences: readonly (number | null)[], start: number, seams: readonly number[] = []): string {
+export function runWords(
+  differences: readonly (number | null)[],
+  start: number,
+  seams: readonly number[] = [],
+): string {
   const { last: final } = stackAround(start, { numBlocks: differences.length, seams });
   const end = final === differences.length - 1 ? 'the last block' : 'the seam between two stacks';
   if (start >= final) {
