@@ -28,7 +28,7 @@ export function EnginePanel() {
       name={`Engine: ${words}`}
       title="Engine"
       panelClass="w-[400px]"
-      buttonClass="inline-flex h-7 min-w-0 max-w-[320px] items-center gap-2 rounded-full border border-line bg-panel pr-1.5 pl-3 text-xs hover:bg-panel-2"
+      buttonClass="inline-flex h-7 min-w-0 max-w-[320px] items-center gap-1 rounded-full border border-line bg-panel px-1.5 text-xs hover:bg-panel-2 sm:gap-2 sm:pl-3"
       label={
         <>
           <span aria-hidden className={`size-2 shrink-0 rounded-full ${dot}`} />
