@@ -13,6 +13,8 @@ const INSIDE = 7;
 const OUTSIDE = 4;
 /** What the two handles leave of a span for a click on its blocks. */
 const MIDDLE = 6;
+/** A shorter span has no room for two grips beside its numbers. */
+const NARROW = 30;
 
 export interface HandlePlace {
   readonly left: number;
@@ -40,7 +42,7 @@ export function handlePlace(
   const outside = Math.min(OUTSIDE, room / 2);
   const wanted = Math.min(INSIDE, Math.max(2, (span.width - MIDDLE) / 2));
   const inside = Math.min(span.width / 2, Math.max(wanted, TARGET - outside));
-  const narrow = wanted < INSIDE;
+  const narrow = span.width < NARROW;
   const fromEdge = narrow ? 1.75 : 3.5;
   return edge === 'first'
     ? { left: span.left - outside, width: inside + outside, grip: outside + fromEdge, narrow }
