@@ -7,11 +7,19 @@ import { Fact } from '@/components/ui/fact';
 import { Help } from '@/components/ui/help';
 import { FolderIcon } from '@/components/ui/icons';
 import { Panel } from '@/components/ui/panel';
+import { Select } from '@/components/ui/select';
 import { busyStore } from '@/lib/client/compute.ts';
-import { modelStore, SAMPLE_NAME, sampleSource } from '@/lib/client/model.ts';
+import { modelStore } from '@/lib/client/model.ts';
 import { bytesWords, countWords } from '@/lib/client/number-words.ts';
 import { pickedFromInput } from '@/lib/client/picked-files.ts';
+import { SAMPLES, sampleOf, sampleSource } from '@/lib/client/samples.ts';
 import { switchModel } from '@/lib/client/session.ts';
+import { FAMILIES } from '@/lib/core/model/config-index.ts';
+import type { ModelSummary } from '@/workers/protocol.ts';
+
+/** No sample's name: the open model is somebody's own. */
+const OWN = '';
+const FAMILY_NAMES = FAMILIES.map(({ label }) => label).join(', ');
 
 export function ModelPanel() {
   const { opening, source, summary } = useStore(modelStore);
@@ -19,7 +27,7 @@ export function ModelPanel() {
   const picker = useRef<HTMLInputElement>(null);
   // React knows no type for this attribute.
   useEffect(() => picker.current?.setAttribute('webkitdirectory', ''), []);
-  const isSample = source?.kind === 'url' && source.name === SAMPLE_NAME;
+  const sample = sampleOf(source);
   return (
     <Panel
       title="Model"
@@ -30,9 +38,9 @@ export function ModelPanel() {
             the image being drawn and the text that describes it.
           </p>
           <p>
-            The bundled sample is small and trained, so its redundancy is real. Your own model can be a diffusers
-            <code> transformer</code> folder of the Qwen-Image family: <code>config.json</code> with safetensors. It is
-            read in place, block by block, and never uploaded.
+            The bundled samples are small and trained, so their redundancy is real. Your own model can be a diffusers
+            <code> transformer</code> folder of these families: {FAMILY_NAMES}. It holds <code>config.json</code> with
+            safetensors, is read in place, block by block, and is never uploaded.
           </p>
         </Help>
       }
@@ -42,7 +50,7 @@ export function ModelPanel() {
       </p>
       <dl className="text-xs">
         <Fact name="Family" value={summary?.family} title={summary?.className} />
-        <Fact name="Blocks" value={summary?.numBlocks} />
+        <Fact name="Blocks" value={summary && blocksOf(summary)} />
         <Fact
           name="Width"
           value={summary && `${summary.width} = ${summary.numHeads} heads × ${summary.headDim}`}
@@ -87,11 +95,28 @@ export function ModelPanel() {
           <FolderIcon />
           Open folder
         </Button>
-        <Button disabled={opening !== null || analysing || isSample} onClick={() => void switchModel(sampleSource())}>
-          Sample
-        </Button>
+        <Select
+          label="Sample"
+          value={sample?.name ?? OWN}
+          disabled={opening !== null || analysing}
+          options={[
+            ...(sample ? [] : [{ value: OWN, label: 'none', disabled: true }]),
+            ...SAMPLES.map(({ name, family }) => ({ value: name, label: family })),
+          ]}
+          onChange={(chosen) => {
+            const next = SAMPLES.find(({ name }) => name === chosen);
+            if (next) void switchModel(sampleSource(next));
+          }}
+        />
       </div>
       <p className="mt-2 text-2xs text-muted">Or drop a folder, a plan or a calibration file anywhere.</p>
     </Panel>
   );
+}
+
+/** "16", or "24 = 8 dual-stream + 16 single-stream" where there are several stacks. */
+function blocksOf({ numBlocks, stacks }: ModelSummary): string {
+  if (stacks.length === 1) return String(numBlocks);
+  const parts = stacks.map(({ first, last, label }) => `${last - first + 1} ${label.replace(/ blocks$/, '')}`);
+  return `${numBlocks} = ${parts.join(' + ')}`;
 }

@@ -4,8 +4,6 @@ import type { ModelSource, ModelSummary } from '@/workers/protocol.ts';
 import { ask } from './compute.ts';
 import { settle, showError } from './notices.ts';
 
-export const SAMPLE_NAME = 'shapes-mmdit';
-
 export interface ModelState {
   /** Name of the folder being opened. */
   readonly opening: string | null;
@@ -15,10 +13,6 @@ export interface ModelState {
 }
 
 export const modelStore = createStore<ModelState>(() => ({ opening: null, source: null, summary: null }));
-
-export function sampleSource(): ModelSource {
-  return { kind: 'url', url: new URL(`/models/${SAMPLE_NAME}/`, window.location.href).href, name: SAMPLE_NAME };
-}
 
 /** The summary, or null when the folder was refused; the notice then says which file and why. */
 export async function openModel(source: ModelSource): Promise<ModelSummary | null> {

@@ -10,10 +10,11 @@ import { clearAnalysis, probesGone, restoreAnalysis, type WantedAnalysis } from 
 import { calibrationStore, calibrationText } from './calibration.ts';
 import { ask, busyStore, restartWorker } from './compute.ts';
 import { engineStore, startEngine, verifyEngine, type WantedEngine, watchEngine } from './engine.ts';
-import { modelStore, openModel, sampleSource } from './model.ts';
+import { modelStore, openModel } from './model.ts';
 import { settle, showError, showPassing, showWarning } from './notices.ts';
 import { clearPreview } from './preview.ts';
 import { measureWhenIdle } from './quiet-measurements.ts';
+import { linkedSample, sampleSource } from './samples.ts';
 import { beginSelection } from './selection.ts';
 import { settingsStore } from './settings.ts';
 import { linkFits } from './url-state.ts';
@@ -41,7 +42,7 @@ export async function startSession(): Promise<void> {
   measureWhenIdle();
   followAddress();
   if (!(await startEngine('auto'))) return;
-  await switchModel(sampleSource());
+  await switchModel(sampleSource(linkedSample(model)));
   await verifyEngine();
 }
 
