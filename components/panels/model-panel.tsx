@@ -50,7 +50,7 @@ export function ModelPanel() {
       </p>
       <dl className="text-xs">
         <Fact name="Family" value={summary?.family} title={summary?.className} />
-        <Fact name="Blocks" value={summary && blocksOf(summary)} />
+        <Fact name="Blocks" value={summary && blocksOf(summary)} title={summary ? blocksOf(summary) : undefined} />
         <Fact
           name="Width"
           value={summary && `${summary.width} = ${summary.numHeads} heads × ${summary.headDim}`}

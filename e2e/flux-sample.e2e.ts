@@ -1,0 +1,72 @@
+/** The second bundled sample, a FLUX.1 model of two stacks, in a short form of the first one's journeys. */
+import type { Page } from '@playwright/test';
+import { z } from 'zod';
+import { parsePlan } from '../lib/core/plan/index.ts';
+import {
+  alerts,
+  analyse,
+  brackets,
+  detectedIntervals,
+  downloadBy,
+  expect,
+  fact,
+  intervalIn,
+  open,
+  panel,
+  planLine,
+  test,
+  textOf,
+} from './contigua.ts';
+
+const SEAM = 8;
+const config = z.object({ num_layers: z.number(), num_single_layers: z.number(), guidance_embeds: z.boolean() });
+
+test('the FLUX.1 sample is opened, analysed, cut, drawn and taken away', async ({ page }) => {
+  await openSample(page);
+  await expect(fact(page, 'Family')).toHaveText('flux');
+  await expect(fact(page, 'Blocks')).toHaveText('24 = 8 dual-stream + 16 single-stream');
+  await analyse(page);
+  for (const { first, last } of await detectedIntervals(page)) expect(first < SEAM && last >= SEAM).toBe(false);
+
+  const { first, last } = intervalIn(await brackets(page).last().getAttribute('aria-label'));
+  await brackets(page).last().click();
+  await expect(planLine(page, 'Blocks')).toContainText(String(24 - (last - first)));
+
+  const plan = parsePlan(await textOf(await downloadBy(page, () => download(page, 'Download plan'))), 'plan.json');
+  expect(plan.model).toMatchObject({ name: 'shapes-flux', family: 'flux', numBlocks: 24, seams: [SEAM] });
+  expect(plan.intervals.map((one) => [one.first, one.last])).toEqual([[first, last]]);
+
+  const preview = panel(page, 'Preview');
+  await preview
+    .getByRole('textbox', { name: 'Prompt' })
+    .fill('large red circle top-left, small blue square bottom-right, white');
+  await preview.getByRole('button', { name: 'Draw', exact: true }).click();
+  for (const which of ['Whole', 'Pruned']) {
+    const picture = preview.getByRole('img', { name: new RegExp(`^${which} model's picture`) });
+    await expect(picture).toBeVisible({ timeout: 60_000 });
+  }
+  await expect(alerts(page)).toHaveCount(0);
+});
+
+test('its link opens it again with the choice, and its config says what stays of each stack', async ({ page }) => {
+  await openSample(page);
+  await page.goto(`${page.url()}&cut=2-3.10-13`);
+  await expect(fact(page, 'Family')).toHaveText('flux', { timeout: 30_000 });
+  await expect(planLine(page, 'Blocks')).toContainText('20');
+  const file = await downloadBy(page, () => download(page, 'Download config'));
+  expect(config.parse(JSON.parse(await textOf(file)))).toEqual({
+    num_layers: 7,
+    num_single_layers: 13,
+    guidance_embeds: true,
+  });
+});
+
+async function openSample(page: Page): Promise<void> {
+  await open(page, '/?inputs=shapes-16-4-1');
+  await page.getByLabel('Sample').selectOption('shapes-flux');
+  await expect(fact(page, 'Family')).toHaveText('flux', { timeout: 30_000 });
+}
+
+async function download(page: Page, name: string): Promise<void> {
+  await page.getByRole('button', { name, exact: true }).click();
+}
