@@ -45,7 +45,7 @@ export async function startEngine(wanted: WantedEngine): Promise<boolean> {
   }
 }
 
-/** Compares the engine with golden cases Q1 and Q2; a difference beyond the tolerance is an error the user sees. */
+/** Compares the engine with the golden cases of every family; a difference beyond the tolerance is an error the user sees. */
 export async function verifyEngine(): Promise<void> {
   engineStore.setState({ check: 'running' });
   try {
