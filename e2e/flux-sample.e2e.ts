@@ -63,7 +63,7 @@ test('its link opens it again with the choice, and its config says what stays of
 
 async function openSample(page: Page): Promise<void> {
   await open(page, '/?inputs=shapes-16-4-1');
-  await page.getByLabel('Sample').selectOption('shapes-flux');
+  await page.getByLabel('Sample', { exact: true }).selectOption('shapes-flux');
   await expect(fact(page, 'Family')).toHaveText('flux', { timeout: 30_000 });
 }
 

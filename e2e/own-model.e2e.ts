@@ -90,7 +90,7 @@ test('a calibration file is put aside, and said so, when a model is opened that 
   await expect(inputs).toHaveValue('file');
   await expect(panel(page, 'Calibration')).toContainText('mine.safetensors');
 
-  await page.getByLabel('Sample').selectOption('shapes-mmdit');
+  await page.getByLabel('Sample', { exact: true }).selectOption('shapes-mmdit');
   await expect(fact(page, 'Blocks')).toHaveText('16');
   await expect(inputs).toHaveValue('shapes');
   const warning = panel(page, 'Notices').getByRole('status').filter({ hasText: 'is not the calibration any more' });
@@ -156,7 +156,7 @@ testAnalysed('the sample comes back with its analysis after a look at another mo
   const before = await brackets.count();
   await openFolder(page, await writeFolder('transformer', await transformerFiles({ blocks: 3 })));
   await expect(brackets).toHaveCount(0);
-  await page.getByLabel('Sample').selectOption('shapes-mmdit');
+  await page.getByLabel('Sample', { exact: true }).selectOption('shapes-mmdit');
   await expect(fact(page, 'Blocks')).toHaveText('16');
   await expect(brackets).toHaveCount(before);
 });
