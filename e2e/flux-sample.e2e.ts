@@ -24,7 +24,7 @@ const config = z.object({ num_layers: z.number(), num_single_layers: z.number(),
 test('the FLUX.1 sample is opened, analysed, cut, drawn and taken away', async ({ page }) => {
   await openSample(page);
   await expect(fact(page, 'Family')).toHaveText('flux');
-  await expect(fact(page, 'Blocks')).toHaveText('24 = 8 dual-stream + 16 single-stream');
+  await expect(fact(page, 'Blocks')).toHaveText('24 = 8 dual + 16 single');
   await analyse(page);
   for (const { first, last } of await detectedIntervals(page)) expect(first < SEAM && last >= SEAM).toBe(false);
 

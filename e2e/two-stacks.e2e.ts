@@ -109,5 +109,5 @@ async function openFlux(page: Page): Promise<void> {
   await open(page);
   await pick(page, () => page.getByRole('button', { name: 'Open folder', exact: true }).click(), folder);
   await expect(panel(page, 'Model').getByText(basename(folder), { exact: true })).toBeVisible();
-  await expect(fact(page, 'Blocks')).toHaveText(`${BLOCKS} = ${SEAM} dual-stream + ${BLOCKS - SEAM} single-stream`);
+  await expect(fact(page, 'Blocks')).toHaveText(`${BLOCKS} = ${SEAM} dual + ${BLOCKS - SEAM} single`);
 }

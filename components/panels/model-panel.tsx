@@ -85,9 +85,9 @@ export function ModelPanel() {
           if (folder) void switchModel({ kind: 'files', name: folder.name, files: folder.files });
         }}
       />
-      <div className="mt-2 flex gap-2">
+      <div className="mt-2 space-y-2">
         <Button
-          className="flex-1"
+          className="w-full"
           disabled={opening !== null || analysing}
           title="A diffusers transformer folder: config.json and safetensors, read in place"
           onClick={() => picker.current?.click()}
@@ -114,9 +114,9 @@ export function ModelPanel() {
   );
 }
 
-/** "16", or "24 = 8 dual-stream + 16 single-stream" where there are several stacks. */
+/** "16", or "24 = 8 dual + 16 single" where there are several stacks. */
 function blocksOf({ numBlocks, stacks }: ModelSummary): string {
   if (stacks.length === 1) return String(numBlocks);
-  const parts = stacks.map(({ first, last, label }) => `${last - first + 1} ${label.replace(/ blocks$/, '')}`);
+  const parts = stacks.map(({ first, last, id }) => `${last - first + 1} ${id}`);
   return `${numBlocks} = ${parts.join(' + ')}`;
 }
