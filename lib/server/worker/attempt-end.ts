@@ -13,6 +13,7 @@ export class AttemptEnd {
   private readonly soon = new AbortController();
   private timer: NodeJS.Timeout | undefined;
   private hasWork = false;
+  private isTrained = false;
 
   /** Ends everything that the attempt does; the reason says why. */
   readonly signal = this.now.signal;
@@ -28,9 +29,15 @@ export class AttemptEnd {
     this.now.abort(reason);
   }
 
-  /** At once where nothing has begun that would be lost, and after `patienceMs` in any case. */
+  /** The student is there: storing it, which has a patience of its own, loses less than training its last steps again. */
+  trained(): void {
+    this.isTrained = true;
+    clearTimeout(this.timer);
+  }
+
+  /** At once where nothing has begun that would be lost, and after `patienceMs` unless the student is being stored by then. */
   inOrder(patienceMs: number): void {
-    if (this.stop.aborted) return;
+    if (this.stop.aborted || this.isTrained) return;
     const reason = new GivenBack('the worker ends, or the run pauses');
     this.soon.abort(reason);
     if (this.hasWork) this.timer = setTimeout(() => this.now.abort(reason), patienceMs);

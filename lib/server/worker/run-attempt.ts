@@ -106,6 +106,7 @@ async function train(taken: TakenJob, tools: AttemptTools, folder: string, end: 
       const cache = cacheBytes > 0 ? { url: cacheUrl(tools), sizeBytes: cacheBytes, keep } : null;
       const input = { interval, settings, data, cache, precededBy: [], resume, saveTo };
       const { student, steps, heldOut } = await slot.call('distil', input, options);
+      end.trained();
       await report.settle();
       const stored = await report.store(student);
       await outlast(timing.patience, signal, () => finishJob(context, attempt, stored, steps, heldOut));
@@ -115,6 +116,7 @@ async function train(taken: TakenJob, tools: AttemptTools, folder: string, end: 
       const students = await studentFiles(taken.jobs, tools, signal);
       const input = { students, settings, data, resume, saveTo };
       const { student, steps } = await slot.call('fineTune', input, options);
+      end.trained();
       await report.settle();
       const stored = await report.store(student);
       await outlast(timing.patience, signal, () => finishJob(context, attempt, stored, steps, null));
