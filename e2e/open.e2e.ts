@@ -87,7 +87,7 @@ test('every chart says what is being looked at', async ({ page }) => {
   await open(page);
   for (const [about, words] of [
     ['the layer strip', 'held-out R²'],
-    ['CKA', 'Centered kernel alignment'],
+    ['CKA', 'centered kernel alignment'],
     ['a difference trajectory', 'linear probe'],
     ['an interval', 'counts both ends'],
     ['the plan', 'Before → after'],

@@ -34,7 +34,7 @@ test('forward time is measured on the engine in use once the choice rests', asyn
   await expect(planLine(page, 'Forward time')).toContainText('measured per choice');
   await dragBlocks(page, 2, 9);
   await expect(planLine(page, 'Forward time')).toContainText(/\d → \d+(\.\d+)? m?s/, { timeout: 60_000 });
-  await expect(planLine(page, 'Forward time')).toHaveAttribute('title', /^Median of \d+ interleaved runs/);
+  await expect(planLine(page, 'Forward time')).toHaveAttribute('title', /^Medians of \d+ interleaved runs/);
 });
 
 test('probes count in the cost when they stand in for blocks', async ({ page }) => {
