@@ -52,7 +52,7 @@ test('trajectories start where the user points, and the break is marked and said
   await start.focus();
   for (let i = 0; i < 4; i++) await page.keyboard.press('ArrowRight');
   await expect(start).toHaveAttribute('aria-valuenow', '4');
-  await expect(runs).toContainText('From block 4 the difference');
+  await expect(runs).toContainText('From block 4, Δ(4, 6) is already above Δ(4, 5)');
   await expect(page).toHaveURL(/[?&]u=4/);
 
   // By pointer: where block 9 stands, at the height of the curves.
