@@ -18,9 +18,10 @@ export async function inspect(argv: readonly string[], { signal }: CommandContex
 function blocksOf({ numBlocks, blocks, stacks }: ModelSummary): string {
   const parts = stacks.map(({ first, last, label }) => {
     const sizes = [...new Set(blocks.slice(first, last + 1).map(({ parameters }) => grouped(parameters)))];
-    return `${last - first + 1} ${label}, of ${sizes.join(' or ')} parameters each`;
+    const count = stacks.length > 1 ? `${last - first + 1} ${label}` : String(numBlocks);
+    return `${count}, of ${sizes.join(' or ')} parameters each`;
   });
-  return parts.length === 1 ? (parts[0] ?? '') : `${numBlocks}: ${parts.join('; ')}`;
+  return stacks.length > 1 ? `${numBlocks}: ${parts.join('; ')}` : parts.join();
 }
 
 function tableOf(model: ModelSummary): string {
