@@ -56,10 +56,10 @@ test('trajectories start where the user points, and the break is marked and said
   await expect(page).toHaveURL(/[?&]u=4/);
 
   // By pointer: where block 9 stands, at the height of the curves.
-  await runs.scrollIntoViewIfNeeded();
   const { x } = (await blockOption(page, 9).boundingBox()) ?? { x: 0 };
   const handle = await start.boundingBox();
-  await page.mouse.click(x + 5, (handle?.y ?? 0) - 60);
+  // Above the foot of the charts, over which a notice may lie.
+  await page.mouse.click(x + 5, (handle?.y ?? 0) - 240);
   await expect(start).toHaveAttribute('aria-valuenow', '9');
 
   const words = (await start.getAttribute('aria-valuetext')) ?? '';
