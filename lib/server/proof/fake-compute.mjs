@@ -70,7 +70,7 @@ const tasks = {
     fingerprint: FAKE_FINGERPRINT,
     numBlocks: Number(FAKE_BLOCKS),
     parameters: 16_000,
-    blocks: Array.from({ length: Number(process.env.FAKE_BLOCKS) }, () => ({ parameters: 900 })),
+    blocks: Array.from({ length: Number(FAKE_BLOCKS) }, () => ({ parameters: 900 })),
   }),
   measure: () => ({ wholeMs: 20, prunedMs: 20, samples: 2, runs: 3 }),
   distil: ({ interval, settings, resume, saveTo }, id) =>
