@@ -50,6 +50,8 @@ test('the FLUX.1 sample is opened, analysed, cut, drawn and taken away', async (
 
 test('its link opens it again with the choice, and its config says what stays of each stack', async ({ page }) => {
   await openSample(page);
+  // The address follows the page a moment later.
+  await expect(page).toHaveURL(/[?&]model=(?!8f93af2a728e)[0-9a-f]{12}/);
   await page.goto(`${page.url()}&cut=2-3.10-13`);
   await expect(fact(page, 'Family')).toHaveText('flux', { timeout: 30_000 });
   await expect(planLine(page, 'Blocks')).toContainText('20');
