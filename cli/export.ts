@@ -1,6 +1,12 @@
 /** `contigua export`: any subset of a run's finished students, plugged into their teacher, as a diffusers folder. */
 import { ContiguaError } from '../lib/core/errors.ts';
-import { type Depth, formatIntervalKey, type IntervalSet, parseIntervalKeys } from '../lib/core/interval/index.ts';
+import {
+  type Depth,
+  formatIntervalKey,
+  type IntervalSet,
+  parseIntervalKeys,
+  removedCount,
+} from '../lib/core/interval/index.ts';
 import type { RunView } from '../lib/core/run/index.ts';
 import { onlyOne, parseOptions, usage } from './arguments.ts';
 import type { CommandContext } from './command.ts';
@@ -38,7 +44,7 @@ export async function exportModel(argv: readonly string[], { signal }: CommandCo
       .catch((thrown: unknown) => {
         throw withModelHint(thrown);
       });
-    const removed = plugged.reduce((sum, { first, last }) => sum + last - first, 0);
+    const removed = removedCount(plugged);
     tell(`wrote ${out}: ${run.model.numBlocks} → ${run.model.numBlocks - removed} blocks`);
   });
 }

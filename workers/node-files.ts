@@ -2,7 +2,7 @@
 import { open, readdir, stat } from 'node:fs/promises';
 import { relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { NamedBlob } from '../lib/core/checkpoint/index.ts';
+import { allocated, type NamedBlob } from '../lib/core/checkpoint/index.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
 import type { FileHost } from './files.ts';
 import { saveFile } from './node-save-file.ts';
@@ -75,15 +75,4 @@ async function readRange(path: string, shownAs: string, start: number, end: numb
     await file.close();
   }
   return bytes.buffer;
-}
-
-function allocated(size: number, file: string): Uint8Array<ArrayBuffer> {
-  try {
-    return new Uint8Array(size);
-  } catch {
-    throw new ContiguaError('too-large', 'The memory does not hold this part of the file', {
-      file,
-      found: `${size.toLocaleString('en-US')} bytes`,
-    });
-  }
 }

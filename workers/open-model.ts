@@ -20,6 +20,7 @@ import {
   familyNamed,
   type ModelConfig,
   parseModelConfig,
+  seamsOf,
 } from '../lib/core/model/config-index.ts';
 import { parseSchedulerConfig, type SchedulerConfig } from '../lib/core/sampling/index.ts';
 import {
@@ -111,7 +112,7 @@ async function summarise(
       parameters: own,
     })),
     stacks,
-    seams: stacks.slice(1).map(({ first }) => first),
+    seams: seamsOf({ stacks }),
     embedsGuidance: embedsGuidance(config),
     dtypes: dtypesOf(checkpoint),
     sizeBytes: checkpoint.files.reduce((sum, file) => sum + file.sizeBytes, 0),

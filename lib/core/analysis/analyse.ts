@@ -6,7 +6,7 @@
 import { type Calibration, captureStates } from '../capture/index.ts';
 import { DEFAULT_DETECTION, detectIntervals } from '../detection/index.ts';
 import type { BlockInterval } from '../interval/interval.ts';
-import type { AffineMap, BlockSpec, StreamProbes, Transformer } from '../model/index.ts';
+import { type AffineMap, type BlockSpec, type StreamProbes, seamsOf, type Transformer } from '../model/index.ts';
 import type { AnalysisReport, IntervalDamage, Stream, StreamAnalysis } from '../report/report.ts';
 import { REPORT_VERSION, STREAMS } from '../report/report.ts';
 import { outputErrors } from './damage.ts';
@@ -104,7 +104,7 @@ export async function analyse(
       directionError: directions[first]?.[last] ?? 0,
     }));
   };
-  const seams = transformer.architecture.stacks.slice(1).map(({ first }) => first);
+  const seams = seamsOf(transformer.architecture);
   const detected = detectIntervals({ streams, model: { seams } }, DEFAULT_DETECTION);
   const damage = await evaluate(detected, {
     ...(signal && { signal }),

@@ -22,7 +22,8 @@ export async function readRange(
   return bytes;
 }
 
-function allocated(size: number, file: string): Uint8Array<ArrayBuffer> {
+/** Zeros. Throws `too-large` where the memory does not hold them. */
+export function allocated(size: number, file: string): Uint8Array<ArrayBuffer> {
   try {
     return new Uint8Array(size);
   } catch {

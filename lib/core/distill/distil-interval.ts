@@ -8,7 +8,7 @@ import type { NamedBlob } from '../checkpoint/index.ts';
 import { TRAINED_METADATA } from '../export/index.ts';
 import type { BlockInterval } from '../interval/index.ts';
 import { formatIntervalKeys } from '../interval/index.ts';
-import { type Route, type Transformer, WeightSet } from '../model/index.ts';
+import { disposeState, type Route, type Transformer, WeightSet } from '../model/index.ts';
 import type { DistilProgress, DistilResult, SavedFile } from '../run/progress.ts';
 import type { DistilSettings } from '../run/settings.ts';
 import { lossAndGradients } from './gradients.ts';
@@ -143,7 +143,7 @@ function differentiator(options: DistilOptions, layoutNow: () => ParameterLayout
         };
       });
     } finally {
-      if (before !== batch.before) tf.dispose([before.image, before.text]);
+      if (before !== batch.before) disposeState(before);
       tokens?.dispose();
       releaseBatch(transformer, batch);
     }

@@ -88,6 +88,11 @@ export interface Architecture {
   globalFlops(tokens: StreamTokens): number;
 }
 
+/** First blocks of every stack but the first. */
+export function seamsOf({ stacks }: Pick<Architecture, 'stacks'>): number[] {
+  return stacks.slice(1).map(({ first }) => first);
+}
+
 export function parametersOf(tensors: readonly TensorSpec[]): number {
   return tensors.reduce((sum, { shape }) => sum + elementsOf(shape), 0);
 }

@@ -10,7 +10,7 @@ export type {
   StreamTokens,
   TensorSpec,
 } from './architecture.ts';
-export { elementsOf } from './architecture.ts';
+export { elementsOf, seamsOf } from './architecture.ts';
 export { parseModelConfig } from './config.ts';
 export { MAX_BLOCKS } from './config-values.ts';
 export {
