@@ -60,7 +60,7 @@ class QwenSample(torch.nn.Module):
         return {"weight": self.embeddings.weight}
 
     def forward(self, x, ids, lengths, t, guidance=None):
-        mask = torch.arange(ids.shape[1])[None] < lengths[:, None]
+        mask = torch.arange(ids.shape[1], device=ids.device)[None] < lengths[:, None]
         return self.transformer(
             hidden_states=x, encoder_hidden_states=self.embeddings(ids), encoder_hidden_states_mask=mask, timestep=t,
             img_shapes=[(1, GRID, GRID)] * len(x), return_dict=False,
@@ -104,9 +104,9 @@ class FluxSample(torch.nn.Module):
 
     def forward(self, x, ids, lengths, t, guidance=None):
         words = self.embeddings(ids)
-        valid = (torch.arange(ids.shape[1])[None] < lengths[:, None]).float()[..., None]
+        valid = (torch.arange(ids.shape[1], device=ids.device)[None] < lengths[:, None]).float()[..., None]
         if guidance is None:
-            guidance = torch.ones(len(x))
+            guidance = torch.ones(len(x), device=x.device)
         return self.transformer(
             hidden_states=x, encoder_hidden_states=words + self.positions.weight, timestep=t, guidance=guidance,
             pooled_projections=(words * valid).sum(1) / valid.sum(1), img_ids=self.img_ids, txt_ids=self.txt_ids, return_dict=False,

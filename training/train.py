@@ -60,23 +60,33 @@ class Muon(torch.optim.Optimizer):
             torch._foreach_add_(params, list(update.unbind(0)), alpha=-group["lr"])
 
 
-class SceneStream:
-    """Training batches: scenes that are not held out, with captions in a random order of objects."""
+class Batches(torch.utils.data.Dataset):
+    """Batch `step`: scenes that are not held out, captions in a random order of objects, noise, sigma and guidance scale.
 
-    def __init__(self, seed, step, batch):
-        self.rng = np.random.default_rng([seed, step])
-        self.batch = batch
+    Everything random is a function of (seed, step), so a resumed run and any number of loader processes see the same data.
+    """
 
-    def __next__(self):
-        scenes = [shapes.random_scene(self.rng, held_out=False) for _ in range(self.batch)]
+    def __init__(self, seed, batch, first, last):
+        self.seed, self.batch, self.steps = seed, batch, range(first, last)
+
+    def __len__(self):
+        return len(self.steps)
+
+    def __getitem__(self, index):
+        step = self.steps[index]
+        rng = np.random.default_rng([self.seed, step])
+        scenes = [shapes.random_scene(rng, held_out=False) for _ in range(self.batch)]
         images = np.stack([shapes.render(s) for s in scenes])
         coded = [
-            shapes.encode([] if self.rng.random() < 0.1 else shapes.caption_words(s, self.rng.permutation(4)))
-            for s in scenes
+            shapes.encode([] if rng.random() < 0.1 else shapes.caption_words(s, rng.permutation(4))) for s in scenes
         ]
         ids, lengths = zip(*coded)
         x = torch.from_numpy(shapes.pack(images)).float()
-        return x, torch.tensor(ids), torch.tensor(lengths)
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
+        noise = torch.randn(x.shape, generator=generator)
+        t = torch.sigmoid(torch.randn(len(x), generator=generator))
+        scale = 1 + 3 * torch.rand(len(x), generator=generator)
+        return x, torch.tensor(ids), torch.tensor(lengths), noise, t, scale
 
 
 def guided(cond, uncond, scale):
@@ -88,8 +98,8 @@ def guided(cond, uncond, scale):
 def both_velocities(model, x, ids, lengths, t):
     """The velocities with the caption and with the null caption, from one batch of twice the size."""
     null_ids, null_length = shapes.encode([])
-    ids2 = torch.cat([ids, torch.tensor([null_ids]).expand(len(ids), -1)])
-    lengths2 = torch.cat([lengths, torch.full((len(ids),), null_length)])
+    ids2 = torch.cat([ids, ids.new_tensor([null_ids]).expand(len(ids), -1)])
+    lengths2 = torch.cat([lengths, torch.full_like(lengths, null_length)])
     return model(torch.cat([x, x]), ids2, lengths2, torch.cat([t, t])).chunk(2)
 
 
@@ -99,9 +109,9 @@ def draw(model, ids, lengths, noise, steps=20, guidance=2.0, embedded=False):
     sigmas = np.append(np.linspace(1, 1 / steps, steps), 0)
     x = noise
     for now, then in zip(sigmas[:-1], sigmas[1:]):
-        t = torch.full((len(x),), now, dtype=torch.float32)
+        t = torch.full((len(x),), now, dtype=torch.float32, device=x.device)
         if embedded:
-            v = model(x, ids, lengths, t, torch.full((len(x),), guidance, dtype=torch.float32))
+            v = model(x, ids, lengths, t, torch.full_like(t, guidance))
         else:
             v = guided(*both_velocities(model, x, ids, lengths, t), guidance)
         x = x + float(then - now) * v
@@ -112,12 +122,14 @@ def measure(model, captions, seed=20251123, batch=50, steps=20, guidance=2.0, em
     """Share of caption facts that hold on `captions` held-out scenes, overall and by kind of fact."""
     rng = np.random.default_rng(seed)
     generator = torch.Generator().manual_seed(seed)
+    device = next(model.parameters()).device
     verdicts, perfect, pictures = {}, 0, []
     for start in range(0, captions, batch):
         scenes = [shapes.random_scene(rng, held_out=True) for _ in range(min(batch, captions - start))]
         ids, lengths = zip(*[shapes.encode(shapes.caption_words(s, rng.permutation(4))) for s in scenes])
         noise = torch.randn(len(scenes), GRID * GRID, FEATURES, generator=generator)
-        images = shapes.unpack(draw(model, torch.tensor(ids), torch.tensor(lengths), noise, steps, guidance, embedded).numpy())
+        inputs = (v.to(device) for v in (torch.tensor(ids), torch.tensor(lengths), noise))
+        images = shapes.unpack(draw(model, *inputs, steps, guidance, embedded).cpu().numpy())
         pictures.append(images)
         for image, scene in zip(images, scenes):
             facts = shapes.check(image, scene)
@@ -142,15 +154,18 @@ def main():
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--optimizer", choices=["muon", "adamw"], default="muon")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--loaders", type=int, default=0, help="processes that make the batches; 0 makes them between steps")
     parser.add_argument("--minutes", type=float, default=1e9, help="stop after this long, for comparisons")
     parser.add_argument("--evaluate-every", type=int, default=500)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
+    torch.backends.cuda.matmul.allow_tf32 = True
     args.out.mkdir(parents=True, exist_ok=True)
 
     Sample = SAMPLES[args.model]
-    model, ema, teacher = Sample(), Sample(), None
+    model, ema, teacher = Sample().to(args.device), Sample().to(args.device), None
     ema.load_state_dict(model.state_dict())
     matrices = model.matrices() if args.optimizer == "muon" else []
     chosen = set(map(id, matrices))
@@ -161,14 +176,14 @@ def main():
     first, elapsed = 0, 0.0
     checkpoint = args.out / "checkpoint.pt"
     if checkpoint.exists():
-        saved = torch.load(checkpoint, weights_only=True)
+        saved = torch.load(checkpoint, weights_only=True, map_location=args.device)
         model.load_state_dict(saved["model"])
         ema.load_state_dict(saved["ema"])
         for o, s in zip(optimizers, saved["optimizers"]):
             o.load_state_dict(s)
         first, elapsed = saved["step"], saved["elapsed"]
         if saved.get("teacher"):
-            teacher = Sample()
+            teacher = Sample().to(args.device)
             teacher.load_state_dict(saved["teacher"])
     for block in model.blocks():
         block.compile()
@@ -185,7 +200,11 @@ def main():
 
     started, losses, last_save = time.time(), [], time.time()
     total = args.steps + args.guidance_steps
-    for step in range(first, total):
+    batches = torch.utils.data.DataLoader(
+        Batches(args.seed, args.batch, first, total), batch_size=None, num_workers=args.loaders,
+        pin_memory=args.device != "cpu", prefetch_factor=8 if args.loaders else None,
+    )  # fmt: skip
+    for step, batch in zip(range(first, total), batches):
         distilling = step >= args.steps
         if distilling and teacher is None:
             teacher = copy.deepcopy(ema).eval().requires_grad_(False)
@@ -197,13 +216,9 @@ def main():
         for o in optimizers:
             for group in o.param_groups:
                 group["lr"] = lr
-        x, ids, lengths = next(SceneStream(args.seed, step, args.batch))
-        generator = torch.Generator().manual_seed(args.seed * 1_000_003 + step)
-        noise = torch.randn(x.shape, generator=generator)
-        t = torch.sigmoid(torch.randn(len(x), generator=generator))
+        x, ids, lengths, noise, t, scale = (v.to(args.device, non_blocking=True) for v in batch)
         noisy = (1 - t[:, None, None]) * x + t[:, None, None] * noise
         if distilling:
-            scale = 1 + 3 * torch.rand(len(x), generator=generator)
             with torch.no_grad():
                 target = guided(*both_velocities(teacher, noisy, ids, lengths, t), scale[:, None, None])
             v = model(noisy, ids, lengths, t, scale)
@@ -217,22 +232,23 @@ def main():
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for o in optimizers:
             o.step()
-        losses.append(loss.item())
+        losses.append(loss.detach())
         with torch.no_grad():
             weight = 1 - min(0.999, (step + 1) / (step + 10))
             torch._foreach_lerp_(list(ema.parameters()), list(model.parameters()), weight)
         done = step + 1
         if done % 50 == 0:
-            row = dict(step=done, loss=float(np.mean(losses)), lr=lr, seconds=round(elapsed + time.time() - started, 1))
+            row = dict(step=done, loss=torch.stack(losses).mean().item(), lr=lr, seconds=round(elapsed + time.time() - started, 1))
             losses = []
             print(json.dumps(row), file=log, flush=True)
         if done % args.evaluate_every == 0:
             facts, perfect, by_kind, _ = measure(ema, 50, embedded=distilling and Sample.embedded_guidance)
             print(json.dumps(dict(step=done, facts=facts, perfect=perfect, by_kind=by_kind)), file=log, flush=True)
-        if done in (args.steps, total) or time.time() - last_save > 180:
+        out_of_time = time.time() - started > 60 * args.minutes
+        if done in (args.steps, total) or out_of_time or time.time() - last_save > 180:
             save(done)
             last_save = time.time()
-        if time.time() - started > 60 * args.minutes:
+        if out_of_time:
             break
 
 
