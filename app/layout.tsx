@@ -5,7 +5,7 @@
 import type { Metadata, Viewport } from 'next';
 import { cookies } from 'next/headers';
 import type { ReactNode } from 'react';
-import { THEME_COOKIE, themeOf } from '@/lib/client/theme.ts';
+import { THEME_COOKIE, themeOf } from '@/lib/page/browser/theme.ts';
 import '@fontsource-variable/inter/index.css';
 import './globals.css';
 

@@ -8,6 +8,8 @@
 import { writeFile } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
+import { startNodeWorker } from '../lib/compute/node-thread.ts';
+import type { Drawing } from '../lib/compute/protocol.ts';
 import {
   chooseByBudget,
   DAMAGE_SCORES,
@@ -20,8 +22,6 @@ import {
 import { type BlockInterval, formatLayerIndex, type Replacement, removedCount } from '../lib/core/interval/index.ts';
 import { seededRandom } from '../lib/core/random.ts';
 import { captionOf, randomScene } from '../lib/core/shapes/index.ts';
-import { startNodeWorker } from '../workers/node.ts';
-import type { Drawing } from '../workers/protocol.ts';
 
 const { values } = parseArgs({ options: { pictures: { type: 'string', default: '6' }, out: { type: 'string' } } });
 const PICTURES = Number(values.pictures);

@@ -4,6 +4,7 @@
  */
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
+import { startNodeWorker } from '../lib/compute/node-thread.ts';
 import {
   chooseByBudget,
   DEFAULT_DAMAGE_SCORE,
@@ -14,7 +15,6 @@ import {
 import { formatLayerIndex, type Replacement } from '../lib/core/interval/index.ts';
 import { seededRandom } from '../lib/core/random.ts';
 import { captionOf, randomScene } from '../lib/core/shapes/index.ts';
-import { startNodeWorker } from '../workers/node.ts';
 
 const { values } = parseArgs({
   options: { captions: { type: 'string', default: '100' }, remove: { type: 'string', default: '0,2,4,6,8' } },

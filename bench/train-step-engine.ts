@@ -1,7 +1,7 @@
 /** The contestant of bench/train-step.ts that runs this product's training step on one engine: `engine width [--kernels]`. */
 import { createInterface } from 'node:readline';
 import * as tf from '@tensorflow/tfjs-core';
-import { nodeEngines } from '../workers/engines-node.ts';
+import { nodeEngines } from '../lib/compute/engines/node-engines.ts';
 import { SIZES } from './train-step-sizes.ts';
 import { trainingBlock } from './training-block.ts';
 

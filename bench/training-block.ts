@@ -11,7 +11,7 @@ import {
   streamLoss,
   unflatten,
   weightSetOf,
-} from '../lib/core/distill/index.ts';
+} from '../lib/core/distil/index.ts';
 import { goldenCheckpoint } from '../lib/core/model/golden-fill.ts';
 import { openTransformer, parseModelConfig } from '../lib/core/model/index.ts';
 import { DEFAULT_DISTIL } from '../lib/core/run/index.ts';

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openFile, type TensorToWrite } from '../lib/core/checkpoint/index.ts';
 import { parsePlan } from '../lib/core/plan/index.ts';
 import { parseReport } from '../lib/core/report/index.ts';
-import { type TinyModel, tinyModel } from '../workers/tiny-model.ts';
+import { type TinyModel, tinyModel } from '../lib/testing/tiny-model.ts';
 
 const BIN = fileURLToPath(new URL('../bin/contigua.mjs', import.meta.url));
 

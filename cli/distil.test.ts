@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { parsePlan } from '../lib/core/plan/index.ts';
-import { tinyModel } from '../workers/tiny-model.ts';
+import { tinyModel } from '../lib/testing/tiny-model.ts';
 import { distil } from './distil.ts';
 import { engines } from './engines.ts';
 import { exportModel } from './export.ts';

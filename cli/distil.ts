@@ -3,6 +3,10 @@
  * its first moment: the same command finds its run again, by model, plan and settings, and goes on. Ctrl-C and SIGTERM
  * store a checkpoint first; a crash or a power cut costs the steps since the last one.
  */
+
+import { nodeFiles } from '../lib/compute/folder/node-files.ts';
+import { openModel } from '../lib/compute/folder/open-model.ts';
+import type { ModelSummary } from '../lib/compute/protocol.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
 import { formatIntervalKey, sameIntervals } from '../lib/core/interval/index.ts';
 import { MAX_JSON_BYTES } from '../lib/core/json-text.ts';
@@ -10,9 +14,6 @@ import { assertPlanFits, type Plan, parsePlan } from '../lib/core/plan/index.ts'
 import type { RunEstimate, RunSettings, RunView, TrainingData } from '../lib/core/run/index.ts';
 import type { Backend, RunRequest } from '../lib/server/backend.ts';
 import { DEFAULT_TIMING } from '../lib/server/runs/context.ts';
-import { nodeFiles } from '../workers/node-files.ts';
-import { openModel } from '../workers/open-model.ts';
-import type { ModelSummary } from '../workers/protocol.ts';
 import { type Arguments, parseArguments, usage } from './arguments.ts';
 import type { CommandContext } from './command.ts';
 import { DISTIL_OPTIONS, settingsFor } from './distil-settings.ts';

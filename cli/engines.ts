@@ -1,6 +1,7 @@
 /** `contigua engines`: what can compute here, on which device, and why or why not; the first line is what `auto` takes. */
+
+import { startComputeProcess } from '../lib/compute/node-process.ts';
 import { printable } from '../lib/core/printable.ts';
-import { startComputeProcess } from '../workers/node-process.ts';
 import { ENGINE_OPTION, ENGINES, parseOptions, usage } from './arguments.ts';
 import type { CommandContext } from './command.ts';
 import { environmentFor } from './model-worker.ts';

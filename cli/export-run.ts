@@ -4,15 +4,15 @@
  */
 import { readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { nodeFiles } from '../lib/compute/folder/node-files.ts';
+import { openTeacher } from '../lib/compute/folder/open-teacher.ts';
+import type { Progress } from '../lib/compute/protocol.ts';
 import { asContiguaError, ContiguaError } from '../lib/core/errors.ts';
 import { METRICS_FILE, PLAN_FILE, type StudentFolderFile, studentFolder } from '../lib/core/export/index.ts';
 import { formatIntervalKey, type IntervalSet } from '../lib/core/interval/index.ts';
 import { MAX_JSON_BYTES } from '../lib/core/json-text.ts';
 import type { RunView } from '../lib/core/run/index.ts';
 import type { Backend } from '../lib/server/backend.ts';
-import { nodeFiles } from '../workers/node-files.ts';
-import { openTeacher } from '../workers/open-teacher.ts';
-import type { Progress } from '../workers/protocol.ts';
 import { readText } from './read-text.ts';
 import { makeResultFolder, openResult } from './result-files.ts';
 

@@ -1,7 +1,8 @@
 /** `contigua inspect`: what a model is, as a table for people or JSON for programs. */
+
+import type { ModelSummary } from '../lib/compute/protocol.ts';
 import { countFlops, parseModelConfig } from '../lib/core/model/config-index.ts';
 import { printable } from '../lib/core/printable.ts';
-import type { ModelSummary } from '../workers/protocol.ts';
 import { ENGINE_OPTION, ENGINES, parseArguments } from './arguments.ts';
 import type { CommandContext } from './command.ts';
 import { HEADERS_ONLY, withModel } from './model-worker.ts';

@@ -4,11 +4,11 @@
  */
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type { WorkerClient } from '../lib/compute/client.ts';
+import { startComputeProcess } from '../lib/compute/node-process.ts';
+import type { LinkedFile, ModelSource, ModelSummary } from '../lib/compute/protocol.ts';
+import { nameInPath } from '../lib/core/folder/model-name.ts';
 import type { EngineName } from '../lib/core/tensor/index.ts';
-import type { WorkerClient } from '../workers/client.ts';
-import { nameInPath } from '../workers/model-name.ts';
-import { startComputeProcess } from '../workers/node-process.ts';
-import type { LinkedFile, ModelSource, ModelSummary } from '../workers/protocol.ts';
 import { tell } from './output.ts';
 
 export interface OpenedModel {

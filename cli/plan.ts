@@ -1,4 +1,6 @@
 /** `contigua plan`: from intervals, or from a report and a number of blocks, to plan.json and the pruned config. */
+
+import type { ModelSummary } from '../lib/compute/protocol.ts';
 import {
   chooseByBudget,
   chooseLeastDamage,
@@ -19,7 +21,6 @@ import {
 import { MAX_JSON_BYTES } from '../lib/core/json-text.ts';
 import { assertReportFits, buildPlan, formatPlan, type Replacement } from '../lib/core/plan/index.ts';
 import { type AnalysisReport, parseReport } from '../lib/core/report/index.ts';
-import type { ModelSummary } from '../workers/protocol.ts';
 import { type Arguments, ENGINE_OPTION, ENGINES, parseArguments, usage } from './arguments.ts';
 import type { CommandContext } from './command.ts';
 import { HEADERS_ONLY, withModel } from './model-worker.ts';

@@ -1,6 +1,7 @@
 /** Progress on stderr: one line that redraws itself on a terminal, a line per stage and quarter anywhere else. */
+
+import type { Progress } from '../lib/compute/protocol.ts';
 import { printable } from '../lib/core/printable.ts';
-import type { Progress } from '../workers/protocol.ts';
 
 const BAR_CELLS = 24;
 

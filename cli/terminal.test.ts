@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openEmbedded } from '../lib/server/database/embedded.ts';
 import { migrate } from '../lib/server/database/migrations.ts';
 import { exampleRequest } from '../lib/server/testing.ts';
-import { tinyModel } from '../workers/tiny-model.ts';
+import { tinyModel } from '../lib/testing/tiny-model.ts';
 
 const BIN = fileURLToPath(new URL('../bin/contigua.mjs', import.meta.url));
 /** Clears the screen, sets the title, forges a line, reverses the order. */

@@ -11,11 +11,11 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, test } from '@playwright/test';
+import { nodeFiles } from '../lib/compute/folder/node-files.ts';
+import { openModel } from '../lib/compute/folder/open-model.ts';
 import { DEFAULT_DETECTION } from '../lib/core/detection/index.ts';
 import { buildPlan } from '../lib/core/plan/index.ts';
 import { DEFAULT_CACHE_BYTES, DEFAULT_DISTIL, type JobView, type RunView } from '../lib/core/run/index.ts';
-import { nodeFiles } from '../workers/node-files.ts';
-import { openModel } from '../workers/open-model.ts';
 
 const PATIENCE = { timeout: 240_000 };
 const CHECKPOINT_EVERY = 5;

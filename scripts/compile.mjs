@@ -14,7 +14,7 @@ const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const ENTRIES = {
   contigua: 'cli/main.ts',
   host: 'lib/server/host.ts',
-  worker: 'lib/server/worker/main.ts',
+  worker: 'lib/server/jobs/main.ts',
   access: 'lib/server/http/access.ts',
   'guard-next': 'lib/server/http/guard-next.ts',
   'compute-process': 'workers/node-process-entry.ts',

@@ -266,7 +266,7 @@ async function shareCore(folder) {
 async function tryOut(folder) {
   const script = `
     await import(${JSON.stringify(import.meta.resolve('./sources.mjs'))});
-    const { loadTensorflow } = await import(${JSON.stringify(new URL('../workers/engine-tensorflow.ts', import.meta.url).href)});
+    const { loadTensorflow } = await import(${JSON.stringify(new URL('../lib/compute/engines/tensorflow.ts', import.meta.url).href)});
     const tf = await import(${JSON.stringify(import.meta.resolve('@tensorflow/tfjs-core'))});
     await loadTensorflow(${JSON.stringify(join(folder, 'package'))});
     await tf.setBackend('tensorflow');

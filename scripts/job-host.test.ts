@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { nodeFiles } from '../lib/compute/folder/node-files.ts';
+import { openModel } from '../lib/compute/folder/open-model.ts';
 import { DEFAULT_DETECTION } from '../lib/core/detection/index.ts';
 import { buildPlan } from '../lib/core/plan/index.ts';
 import { DEFAULT_CACHE_BYTES, DEFAULT_DISTIL } from '../lib/core/run/index.ts';
 import { forward, hostAddress } from '../lib/server/http/forward.ts';
-import { nodeFiles } from '../workers/node-files.ts';
-import { openModel } from '../workers/open-model.ts';
 import { type KeptJobHost, keepJobHost } from './job-host.mjs';
 
 /** A host reads TensorFlow.js and a database before it answers: seconds, on a busy machine minutes. */

@@ -5,13 +5,13 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type { WorkerClient } from '../lib/compute/client.ts';
+import { type ComputeProcess, startComputeProcess } from '../lib/compute/node-process.ts';
+import type { StudentFile } from '../lib/compute/protocol.ts';
 import { type BlockInterval, formatIntervalKeys } from '../lib/core/interval/index.ts';
 import type { AnalysisReport } from '../lib/core/report/index.ts';
 import type { DistilResult, DistilSettings, FineTuneSettings, SavedFile } from '../lib/core/run/index.ts';
 import type { EngineName } from '../lib/core/tensor/index.ts';
-import type { WorkerClient } from '../workers/client.ts';
-import { type ComputeProcess, startComputeProcess } from '../workers/node-process.ts';
-import type { StudentFile } from '../workers/protocol.ts';
 import { Ledger } from './ledger.ts';
 
 export interface LabOptions {

@@ -4,7 +4,7 @@ The teacher is a four-block QwenImageTransformer2DModel of diffusers, filled as 
 its block 1 and replaces blocks 1 and 2. Autograd, torch.optim.AdamW and torch.nn.utils.clip_grad_norm_ do the work: only the
 losses, the schedule and the moving average are written out here. Everything is computed in float64, so that a test measures the
 trainer's rounding alone; a second pass in float32, with diffusers untouched, tells what rounding costs PyTorch itself.
-lib/core/distill/goldens/README.md says what the files hold.
+lib/core/distil/goldens/README.md says what the files hold.
 
   python training/distil_goldens.py        # torch, diffusers >= 0.37, numpy; a few seconds
 """
@@ -21,7 +21,7 @@ import torch
 
 import goldens
 
-FOLDER = Path(__file__).resolve().parent.parent / "lib/core/distill/goldens"
+FOLDER = Path(__file__).resolve().parent.parent / "lib/core/distil/goldens"
 FIRST, LAST, BLOCKS = 1, 2, 4
 CASE = dict(
     blocks=BLOCKS, interval=[FIRST, LAST], batch=4, imageTokens=15, textTokens=8, imageShape=[1, 3, 5],

@@ -1,8 +1,8 @@
 /** Entry of the page's compute worker: joins the port to the dispatcher with the browser's engines and HTTP files. */
-import { browserEngines } from './engines-browser.ts';
-import { httpFiles } from './http-files.ts';
-import { serve } from './serve.ts';
-import { createTasks } from './tasks.ts';
+import { browserEngines } from '../lib/compute/engines/browser-engines.ts';
+import { httpFiles } from '../lib/compute/folder/http-files.ts';
+import { serve } from '../lib/compute/serve.ts';
+import { createTasks } from '../lib/compute/tasks.ts';
 
 const engines = browserEngines();
 const tasks = createTasks({ engines, files: httpFiles() });

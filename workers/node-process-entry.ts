@@ -1,12 +1,12 @@
 /** A compute process (started by node-process.worker.mjs): the page's dispatcher with Node's engines and files. */
-import { nodeEngines } from './engines-node.ts';
-import { nodeFiles } from './node-files.ts';
-import { endWithParent } from './node-process-parent.ts';
-import { serve } from './serve.ts';
-import { createTasks } from './tasks.ts';
+import { nodeEngines } from '../lib/compute/engines/node-engines.ts';
+import { nodeFiles } from '../lib/compute/folder/node-files.ts';
+import { endWithParent } from '../lib/compute/node-process-parent.ts';
+import { serve } from '../lib/compute/serve.ts';
+import { createTasks } from '../lib/compute/tasks.ts';
 
 if (!process.send)
-  throw new Error('This file is the entry of a compute process; start it through workers/node-process.ts');
+  throw new Error('This file is the entry of a compute process; start it through lib/compute/node-process.ts');
 endWithParent(Number(process.argv[2]));
 
 // A terminal's Ctrl-C reaches the whole group: the parent decides what becomes of the work, and this process ends with it.

@@ -1,12 +1,12 @@
 /** The terminal's compute thread (started by node.worker.mjs): the page's dispatcher with Node's engines and files. */
 import { parentPort } from 'node:worker_threads';
-import { nodeEngines } from './engines-node.ts';
-import { nodeFiles } from './node-files.ts';
-import { serve } from './serve.ts';
-import { createTasks } from './tasks.ts';
+import { nodeEngines } from '../lib/compute/engines/node-engines.ts';
+import { nodeFiles } from '../lib/compute/folder/node-files.ts';
+import { serve } from '../lib/compute/serve.ts';
+import { createTasks } from '../lib/compute/tasks.ts';
 
 const port = parentPort;
-if (!port) throw new Error('This file is the entry of a worker thread; start it through workers/node.ts');
+if (!port) throw new Error('This file is the entry of a worker thread; start it through lib/compute/node-thread.ts');
 
 const engines = nodeEngines();
 const server = serve(

@@ -1,6 +1,6 @@
 /** Every distillation run on this server. */
 import type { Metadata } from 'next';
-import { RunList } from '@/components/panels/run-list';
+import { RunList } from '@/components/runs/run-list';
 
 export const metadata: Metadata = { title: 'Runs · Contigua' };
 

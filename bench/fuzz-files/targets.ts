@@ -6,6 +6,11 @@ import { mkdir, mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { httpFiles } from '../../lib/compute/folder/http-files.ts';
+import { nodeFiles } from '../../lib/compute/folder/node-files.ts';
+import { openModel } from '../../lib/compute/folder/open-model.ts';
+import { openTeacher } from '../../lib/compute/folder/open-teacher.ts';
+import { openStateCache } from '../../lib/compute/stores/disk-state-cache.ts';
 import { checkCalibration, fileCalibration, readForwardInputs } from '../../lib/core/capture/index.ts';
 import { type BlobLike, type NamedBlob, openCheckpoint, openFile } from '../../lib/core/checkpoint/index.ts';
 import { sparseBlob } from '../../lib/core/checkpoint/testing.ts';
@@ -16,11 +21,6 @@ import { assertPlanFits, parsePlan } from '../../lib/core/plan/index.ts';
 import type { SeededRandom } from '../../lib/core/random.ts';
 import { parseReport } from '../../lib/core/report/index.ts';
 import { ServerModels } from '../../lib/server/models.ts';
-import { httpFiles } from '../../workers/http-files.ts';
-import { nodeFiles } from '../../workers/node-files.ts';
-import { openModel } from '../../workers/open-model.ts';
-import { openTeacher } from '../../workers/open-teacher.ts';
-import { openStateCache } from '../../workers/state-cache.ts';
 import { mutateBytes, mutateJsonFile, mutateSafetensors, pick } from './mutate.ts';
 import * as seeds from './seeds.ts';
 

@@ -1,7 +1,7 @@
 /**
  * The one error class a user may see. Every rejected input becomes a ContiguaError whose message says what happened,
  * to which file or tensor, what was found, what was expected and what to do. `code` is stable: tests and callers
- * switch on it, never on the words. It crosses the worker boundary as plain data (see workers/protocol.ts). Names and
+ * switch on it, never on the words. It crosses the worker boundary as plain data (see lib/compute/protocol.ts). Names and
  * values in it come from files and requests, so that every part is bounded in length and made printable.
  */
 import { printable } from './printable.ts';

@@ -4,13 +4,15 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { startComputeProcess } from '../../workers/node-process.ts';
+import { startComputeProcess } from '../compute/node-process.ts';
 import { ContiguaError } from '../core/errors.ts';
 import { openArtifactStore } from './artifacts/index.ts';
 import type { ArtifactStore } from './artifacts/store.ts';
 import type { Backend } from './backend.ts';
 import { firstRow } from './database/database.ts';
 import type { ServerEnv } from './env.ts';
+import type { StartCompute } from './jobs/compute-slot.ts';
+import { type RunningWorker, startWorker } from './jobs/job-runner.ts';
 import { logLine } from './log.ts';
 import { ServerModels } from './models.ts';
 import { withRoom } from './room.ts';
@@ -26,7 +28,6 @@ import {
   roomFor,
 } from './runs/changes.ts';
 import { DEFAULT_TIMING, type RunContext, type Timing } from './runs/context.ts';
-import { openTrainedFile } from './runs/damage.ts';
 import { estimateRun } from './runs/estimate.ts';
 import { jobsOf, runMissing } from './runs/events.ts';
 import { curve, follow, listRuns, viewRun } from './runs/follow.ts';
@@ -34,10 +35,9 @@ import { openRuns } from './runs/open.ts';
 import { runRow } from './runs/rows.ts';
 import { trySubset } from './runs/subsets.ts';
 import { MAX_LOSSES, recoverAlone } from './runs/sweep.ts';
+import { openTrainedFile } from './runs/trained-files.ts';
 import { serverStatus } from './status.ts';
 import { assertStorable } from './storable.ts';
-import type { StartCompute } from './worker/compute-slot.ts';
-import { type RunningWorker, startWorker } from './worker/worker.ts';
 
 export interface BackendOptions {
   readonly timing?: Partial<Timing>;

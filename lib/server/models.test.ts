@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { tinyModel } from '../../workers/tiny-model.ts';
+import { tinyModel } from '../testing/tiny-model.ts';
 import { ServerModels, shelfOf } from './models.ts';
 
 const tiny = await tinyModel();

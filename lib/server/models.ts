@@ -6,11 +6,11 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, join, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { nameInPath } from '../../workers/model-name.ts';
-import { nodeFiles } from '../../workers/node-files.ts';
-import { openModel } from '../../workers/open-model.ts';
-import type { LinkedFile } from '../../workers/protocol.ts';
+import { nodeFiles } from '../compute/folder/node-files.ts';
+import { openModel } from '../compute/folder/open-model.ts';
+import type { LinkedFile } from '../compute/protocol.ts';
 import { asContiguaError, ContiguaError } from '../core/errors.ts';
+import { nameInPath } from '../core/folder/model-name.ts';
 import { countFlops, countParameters, type ModelConfig, type StreamTokens } from '../core/model/config-index.ts';
 import type { ModelPlaces, ServerModel } from './backend.ts';
 import type { ModelRoot } from './env.ts';

@@ -1,6 +1,6 @@
 /** One distillation run. */
 import type { Metadata } from 'next';
-import { RunPage } from '@/components/panels/run-page';
+import { RunPage } from '@/components/run/run-page';
 
 export const metadata: Metadata = { title: 'Run · Contigua' };
 

@@ -7,9 +7,9 @@ import { openTransformer, parseModelConfig, routeOf, type Transformer } from '..
 import { goldenQ1 } from '../model/qwen-image/goldens.ts';
 import { describePerEngine } from '../tensor/test-engines.ts';
 import { type Analysed, analyse } from './analyse.ts';
-import { outputErrors } from './damage.ts';
 import { splitRows } from './held-out.ts';
 import { inputsOfSamples } from './held-out-inputs.ts';
+import { outputErrors } from './output-errors.ts';
 import { Pace } from './pace.ts';
 import type { AnalysisProgress } from './progress.ts';
 

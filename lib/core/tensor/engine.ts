@@ -1,6 +1,6 @@
 /**
  * Which TensorFlow.js backend computes, and why. The choice itself is pure; probing the host for adapters, threads and
- * bindings is the worker's business (workers/engines*.ts). Nothing here switches silently: a refusal is a reason shown.
+ * bindings is the worker's business (lib/compute/engines). Nothing here switches silently: a refusal is a reason shown.
  */
 import { ContiguaError } from '../errors.ts';
 

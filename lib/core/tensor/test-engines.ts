@@ -9,7 +9,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe } from 'vitest';
-import { findTensorflow, loadTensorflow } from '../../../workers/engine-tensorflow.ts';
+import { findTensorflow, loadTensorflow } from '../../compute/engines/tensorflow.ts';
 import { registerFastWasmKernels } from './fast-wasm-kernels.ts';
 
 export type TestEngine = 'cpu' | 'wasm' | 'tensorflow';

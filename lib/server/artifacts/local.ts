@@ -6,8 +6,8 @@
 import { link, mkdir, open, readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { nodeFiles } from '../../../workers/node-files.ts';
-import { saveFile } from '../../../workers/node-save-file.ts';
+import { nodeFiles } from '../../compute/folder/node-files.ts';
+import { saveFile } from '../../compute/folder/node-save-file.ts';
 import { ContiguaError } from '../../core/errors.ts';
 import { assertKey, assertPrefix } from './key.ts';
 import type { ArtifactStore, StoredArtifact, StoredContent } from './store.ts';

@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { tinyModel } from '../../../workers/tiny-model.ts';
+import { tinyModel } from '../../testing/tiny-model.ts';
 import { ServerModels } from '../models.ts';
 import { addressOf, ask, closed, listening, MemoryBackend } from '../testing.ts';
 import { accessPolicy } from './access.ts';

@@ -5,8 +5,8 @@
  * Trained weights are compared with their checksums as they are read, so the bytes of an ETag are sent or none.
  */
 import { createHash } from 'node:crypto';
-import { nodeFiles } from '../../../workers/node-files.ts';
-import { openTeacher } from '../../../workers/open-teacher.ts';
+import { nodeFiles } from '../../compute/folder/node-files.ts';
+import { openTeacher } from '../../compute/folder/open-teacher.ts';
 import { ContiguaError } from '../../core/errors.ts';
 import { exportMetrics, type StudentFolderFile, studentFolder } from '../../core/export/index.ts';
 import { formatPlan } from '../../core/plan/index.ts';

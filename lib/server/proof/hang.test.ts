@@ -1,11 +1,11 @@
 /** Compute processes that are there but do not work: stopped with SIGSTOP, which looks from outside like any deadlock. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { startComputeProcess } from '../../../workers/node-process.ts';
-import { tinyModel } from '../../../workers/tiny-model.ts';
+import { startComputeProcess } from '../../compute/node-process.ts';
+import { tinyModel } from '../../testing/tiny-model.ts';
 import type { Backend, RunRequest } from '../backend.ts';
 import { createBackend } from '../create-backend.ts';
+import type { StartCompute } from '../jobs/compute-slot.ts';
 import type { Timing } from '../runs/context.ts';
-import type { StartCompute } from '../worker/compute-slot.ts';
 import { checksums, isDone, makeSetting, type Setting, startFake, until } from './setting.ts';
 
 const LONG = { timeout: 300_000 };

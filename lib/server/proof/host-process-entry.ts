@@ -1,6 +1,6 @@
 /** The backend in a process of its own: answers its parent's calls and streams a run's events to it. Ends with its parent. */
 import { z } from 'zod';
-import { startComputeProcess } from '../../../workers/node-process.ts';
+import { startComputeProcess } from '../../compute/node-process.ts';
 import { asContiguaError } from '../../core/errors.ts';
 import { LocalArtifacts } from '../artifacts/local.ts';
 import { createBackend } from '../create-backend.ts';

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { findTensorflow } from '../../../workers/engine-tensorflow.ts';
-import { startComputeProcess } from '../../../workers/node-process.ts';
-import { tinyModel } from '../../../workers/tiny-model.ts';
+import { findTensorflow } from '../../compute/engines/tensorflow.ts';
+import { startComputeProcess } from '../../compute/node-process.ts';
 import { seededRandom } from '../../core/random.ts';
 import type { RunView, StepPoint } from '../../core/run/index.ts';
+import { tinyModel } from '../../testing/tiny-model.ts';
 import { createBackend } from '../create-backend.ts';
 import { startHost } from './host-process.ts';
 import { checksums, killOne, makeSetting, type Setting, until } from './setting.ts';

@@ -7,9 +7,9 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } fr
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { nodeFiles } from '../../../workers/node-files.ts';
-import { startComputeProcess } from '../../../workers/node-process.ts';
-import { openModel } from '../../../workers/open-model.ts';
+import { nodeFiles } from '../../compute/folder/node-files.ts';
+import { openModel } from '../../compute/folder/open-model.ts';
+import { startComputeProcess } from '../../compute/node-process.ts';
 import { DEFAULT_DETECTION } from '../../core/detection/index.ts';
 import type { BlockInterval } from '../../core/interval/index.ts';
 import { buildPlan, type Plan } from '../../core/plan/index.ts';
@@ -18,9 +18,9 @@ import { DEFAULT_DISTIL, DEFAULT_FINE_TUNE, type DistilSettings, type RunView } 
 import type { Backend, RunRequest } from '../backend.ts';
 import type { BackendOptions } from '../create-backend.ts';
 import { readEnv, type ServerEnv } from '../env.ts';
+import type { StartCompute } from '../jobs/compute-slot.ts';
 import type { Timing } from '../runs/context.ts';
 import { openRuns } from '../runs/open.ts';
-import type { StartCompute } from '../worker/compute-slot.ts';
 import { smallDisk } from './small-disk.ts';
 
 /** A fraction of the real durations, with a lease that a busy machine's pauses do not use up. */

@@ -7,7 +7,7 @@ import { LocalArtifacts } from '../artifacts/local.ts';
 import type { ArtifactStore } from '../artifacts/store.ts';
 import type { Backend, RunRequest } from '../backend.ts';
 import { type BackendOptions, createBackend } from '../create-backend.ts';
-import type { Compute, StartCompute } from '../worker/compute-slot.ts';
+import type { Compute, StartCompute } from '../jobs/compute-slot.ts';
 import { startHost } from './host-process.ts';
 import { checksums, isDone, makeSetting, type Setting, startFake, until } from './setting.ts';
 import { fillDisk, smallDisk } from './small-disk.ts';

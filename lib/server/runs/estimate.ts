@@ -10,8 +10,8 @@ import type { ModelConfig } from '../../core/model/config-index.ts';
 import type { RunEstimate } from '../../core/run/index.ts';
 import type { RunRequest, ServerModel } from '../backend.ts';
 import { firstRow, type Queryable } from '../database/database.ts';
+import type { RunningWorker } from '../jobs/job-runner.ts';
 import type { ServerModels } from '../models.ts';
-import type { RunningWorker } from '../worker/worker.ts';
 import type { RunContext } from './context.ts';
 
 const FLOAT = 4;

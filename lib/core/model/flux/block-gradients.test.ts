@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
-import { asStored, deviationOf, type GoldenTensors } from '../../distill/goldens/compare.ts';
+import { asStored, deviationOf, type GoldenTensors } from '../../distil/goldens/compare.ts';
 import '../../tensor/gradients.ts';
 import { describePerEngine } from '../../tensor/test-engines.ts';
 import { disposeState } from '../block-transformer.ts';

@@ -1,7 +1,7 @@
 /** What version 1's page left in a browser: analyses kept under a model's fingerprint, and addresses in links and histories. */
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { keepReport, keptReports } from '../../../client/kept-analyses.ts';
-import { linkFits } from '../../../client/url-state.ts';
+import { keepReport, keptReports } from '../../../page/explorer/kept-analyses.ts';
+import { linkFits } from '../../../page/explorer/url-state.ts';
 import { planFacts } from '../plans/reading.ts';
 import { jsonOf, textOf } from '../read-fixture.ts';
 import { reportFacts } from '../reports/reading.ts';

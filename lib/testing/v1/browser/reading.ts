@@ -1,7 +1,8 @@
 /** What an address of the page means, as plain facts. Where its types change, this file alone follows; the facts stay. */
-import { readPlugged } from '../../../client/plugged.ts';
-import { readLink } from '../../../client/url-state.ts';
+
 import { formatIntervalKeys, parseIntervalParam } from '../../../core/interval/index.ts';
+import { readLink } from '../../../page/explorer/url-state.ts';
+import { readPlugged } from '../../../page/run/plugged.ts';
 
 export interface LinkFacts {
   readonly address: string;

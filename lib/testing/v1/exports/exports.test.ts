@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { assertExportable } from '../../../../cli/export-run.ts';
-import { openTeacher } from '../../../../workers/open-teacher.ts';
+import { openTeacher } from '../../../compute/folder/open-teacher.ts';
 import { openFile } from '../../../core/checkpoint/index.ts';
 import { studentFolder } from '../../../core/export/index.ts';
 import { parsePlan } from '../../../core/plan/index.ts';

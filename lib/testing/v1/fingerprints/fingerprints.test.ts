@@ -3,8 +3,8 @@
  * list holds every key that takes part, present, absent and null, and every way of storing the same weights.
  */
 import { describe, expect, it } from 'vitest';
-import { nodeFiles } from '../../../../workers/node-files.ts';
-import { openModel } from '../../../../workers/open-model.ts';
+import { nodeFiles } from '../../../compute/folder/node-files.ts';
+import { openModel } from '../../../compute/folder/open-model.ts';
 import { fingerprintOf, openCheckpoint } from '../../../core/checkpoint/index.ts';
 import { familyNamed, parseModelConfig } from '../../../core/model/config-index.ts';
 import { shapesTiny, sixtyBlocks, textUnread } from '../models.ts';

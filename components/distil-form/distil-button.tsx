@@ -1,0 +1,36 @@
+'use client';
+/** From the plan to a run: opens the dialog, which is loaded when it is first asked for. */
+import { type ComponentType, useState } from 'react';
+import { useStore } from 'zustand';
+import { Button } from '@/components/ui/button';
+import { showError } from '@/lib/page/browser/notices.ts';
+import { modelStore } from '@/lib/page/explorer/model.ts';
+import { selectionStore } from '@/lib/page/explorer/selection.ts';
+
+export function DistilButton() {
+  const ready = useStore(modelStore, (state) => state.summary !== null);
+  const empty = useStore(selectionStore, (state) => state.selection.present.length === 0);
+  const [Open, setOpen] = useState<ComponentType<{ onClose: () => void }> | null>(null);
+  const open = async () => {
+    try {
+      const { DistilDialog } = await import('./distil-dialog');
+      setOpen(() => DistilDialog);
+    } catch (thrown) {
+      showError('run', thrown);
+    }
+  };
+  return (
+    <>
+      <Button
+        small
+        look="primary"
+        disabled={!ready || empty}
+        title={empty ? 'Choose intervals first' : 'Train one student block per chosen interval, on the server'}
+        onClick={() => void open()}
+      >
+        Distil
+      </Button>
+      {Open ? <Open onClose={() => setOpen(null)} /> : null}
+    </>
+  );
+}

@@ -1,0 +1,117 @@
+'use client';
+/** The stages of an analysis: how far each is, at what pace, how long is left; afterwards, how long each took. */
+import { useEffect, useState } from 'react';
+import { useStore } from 'zustand';
+import { Progress } from '@/components/ui/progress';
+import { engineWords } from '@/lib/page/browser/engine-words.ts';
+import { durationWords, momentWords, remainingWords } from '@/lib/page/browser/number-words.ts';
+import { analysisStore, expectedShares } from '@/lib/page/explorer/analysis.ts';
+import { calibrationWords } from '@/lib/page/explorer/calibration.ts';
+import { engineStore, silenceWords } from '@/lib/page/explorer/engine.ts';
+import { pacePerSecond, remainingMs, shareDone } from '@/lib/page/explorer/progress.ts';
+import { selectionStore } from '@/lib/page/explorer/selection.ts';
+import { useCalibrationChanges } from './use-report-mark';
+
+const STAGES: readonly (readonly [stage: string, words: string])[] = [
+  ['capture', 'Capture hidden states'],
+  ['probes', 'Fit linear probes'],
+  ['cka', 'Compare states (CKA)'],
+  ['trajectories', 'Follow surrogates'],
+  ['damage', 'Measure damage'],
+];
+const TICK_MS = 500;
+
+export function AnalysisProgress() {
+  const running = useStore(analysisStore, (state) => state.running);
+  const report = useStore(analysisStore, (state) => state.report);
+  const restoredFrom = useStore(analysisStore, (state) => state.restoredFrom);
+  const silentMs = useStore(engineStore, (state) => state.silentMs);
+  const changes = useCalibrationChanges();
+  const nowMs = useNow(running !== null);
+  const numBlocks = useStore(selectionStore, (state) => state.numBlocks);
+  const share = running ? shareDone(running.stages, expectedShares(report, numBlocks)) : 0;
+  const elapsedMs = running ? Math.max(0, nowMs - running.startedAtMs) : 0;
+  const left = running ? remainingMs(elapsedMs, share) : null;
+  const totalMs = report ? Object.values(report.stagesMs).reduce((sum, ms) => sum + ms, 0) : 0;
+  const outlook =
+    silentMs !== null ? silenceWords(silentMs) : left === null ? 'estimating' : `about ${remainingWords(left)} left`;
+  const headline = running
+    ? `${Math.round(share * 100)} % · ${outlook}`
+    : report
+      ? `Took ${durationWords(totalMs)} on ${engineWords(report.engine.name)}`
+      : 'Not run yet';
+  return (
+    <div className="pt-1 text-xs">
+      <p className="mb-1.5 h-4 text-muted" aria-live="off">
+        {headline}
+      </p>
+      <Progress name="Analysis" share={share} text={headline} />
+      <ol className="mt-2">
+        {STAGES.map(([stage, words]) => {
+          const progress = running?.stages.find((entry) => entry.stage === stage);
+          const tookMs = running ? undefined : report?.stagesMs[stage];
+          const pace = progress && pacePerSecond(progress, nowMs);
+          const finished = progress !== undefined && progress.done >= progress.total;
+          return (
+            <li key={stage} className="flex h-6 flex-col justify-center">
+              <div className="flex justify-between gap-2">
+                <span className={`truncate ${progress && !finished ? 'text-ink' : 'text-muted'}`}>{words}</span>
+                <span className="whitespace-nowrap text-muted">
+                  {progress
+                    ? `${progress.done}/${progress.total}${finished || !pace ? '' : ` · ${Number(pace.toPrecision(2))}/s`}`
+                    : tookMs === undefined
+                      ? ''
+                      : durationWords(tookMs)}
+                </span>
+              </div>
+              <div className="h-0.5">
+                {progress ? (
+                  <Progress
+                    slim
+                    name={words}
+                    share={progress.total > 0 ? progress.done / progress.total : 0}
+                    text={`${progress.done} of ${progress.total}`}
+                  />
+                ) : null}
+              </div>
+            </li>
+          );
+        })}
+      </ol>
+      {/* What the numbers on the page come from; its place is kept while there are none. */}
+      <p className="mt-2 min-h-16 text-2xs text-muted">
+        {report ? (
+          <>
+            {changes.length > 0 ? (
+              <strong className="block font-medium text-ink">
+                Outdated: {changes.join(', ')}. Analyse measures again.
+              </strong>
+            ) : null}
+            {changes.length > 0 ? 'Measured on ' : ''}
+            {report.calibration.kind === 'synthetic' ? (
+              <strong className="font-medium text-accent">{report.calibration.label}</strong>
+            ) : (
+              calibrationWords(report.calibration)
+            )}
+            , n = {report.calibration.tokens.image.toLocaleString('en-US')} image and{' '}
+            {report.calibration.tokens.text.toLocaleString('en-US')} text tokens.
+            {restoredFrom === null ? null : ` Restored, measured ${momentWords(restoredFrom)}; Analyse measures again.`}
+          </>
+        ) : null}
+      </p>
+    </div>
+  );
+}
+
+/** A clock that ticks only while something runs. */
+function useNow(ticking: boolean): number {
+  const [nowMs, setNowMs] = useState(0);
+  useEffect(() => {
+    if (!ticking) return;
+    const tick = () => setNowMs(performance.now());
+    tick();
+    const timer = setInterval(tick, TICK_MS);
+    return () => clearInterval(timer);
+  }, [ticking]);
+  return nowMs;
+}

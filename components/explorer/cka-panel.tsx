@@ -1,0 +1,139 @@
+'use client';
+/** All blocks against all blocks, both streams, on one colour scale. */
+import { useMemo } from 'react';
+import { useStore } from 'zustand';
+import { CkaHeatmap, ckaDomain } from '@/components/charts';
+import { Choice } from '@/components/ui/choice';
+import { Help } from '@/components/ui/help';
+import { Panel } from '@/components/ui/panel';
+import type { BlockInterval } from '@/lib/core/interval/index.ts';
+import { type CkaEstimator, STREAMS, type Stream } from '@/lib/core/report/report.ts';
+import { analysisStore } from '@/lib/page/explorer/analysis.ts';
+import { setDetection } from '@/lib/page/explorer/ranking.ts';
+import { choose } from '@/lib/page/explorer/selection.ts';
+import { settingsStore } from '@/lib/page/explorer/settings.ts';
+import { ChartDownload } from './chart-download';
+import { useLinked } from './use-linked';
+import { useReportMark } from './use-report-mark';
+
+const SIDE_BY_SIDE_PX = 560;
+const GAP_PX = 16;
+/** A heatmap is this much taller than wide: numbers, legend and readout below, less the margins at its sides. */
+const BESIDE_SQUARE_PX = 34;
+
+export function CkaPanel({ width, detected }: { width: number; detected: readonly BlockInterval[] }) {
+  const report = useStore(analysisStore, (state) => state.report);
+  const mark = useReportMark();
+  const estimator = useStore(settingsStore, (state) => state.detection.estimator);
+  const scale = useStore(settingsStore, (state) => state.scale);
+  const colours = useStore(settingsStore, (state) => state.colours);
+  const each = width >= SIDE_BY_SIDE_PX ? Math.floor((width - GAP_PX) / 2) : width;
+  const domain = useMemo(
+    () => ckaDomain(report ? STREAMS.map((stream) => report.streams[stream].cka[estimator]) : [], scale),
+    [report, estimator, scale],
+  );
+  const tokens = report?.calibration.tokens;
+  return (
+    <Panel
+      title="Similarity of hidden states"
+      help={
+        <Help about="CKA">
+          <p>
+            <em>State CKA</em>, centered kernel alignment, compares what two blocks leave behind, on the same tokens: 1
+            means the same up to rotation and scale, 0 means unrelated. A bright square on the diagonal is a run of
+            blocks that change little.
+          </p>
+          <p>
+            The <em>debiased</em> estimator is the honest one: the biased one is inflated when features outnumber
+            samples. Drag along the diagonal to choose a run.
+          </p>
+        </Help>
+      }
+      reading={
+        report && tokens
+          ? `${mark}State CKA between blocks: linear, ${estimator}, n = ${tokens.image.toLocaleString('en-US')} image and ${tokens.text.toLocaleString('en-US')} text tokens, one colour scale.`
+          : 'After Analyse: bright squares along the diagonal are runs of blocks whose states stay alike.'
+      }
+      tools={
+        <>
+          <Choice<CkaEstimator>
+            name="CKA estimator"
+            value={estimator}
+            onChange={(next) => setDetection(report, { estimator: next })}
+            options={[
+              { value: 'debiased', label: 'Debiased' },
+              { value: 'biased', label: 'Biased' },
+            ]}
+          />
+          <Choice
+            name="Colour scale"
+            value={scale}
+            onChange={(next) => settingsStore.setState({ scale: next })}
+            options={[
+              { value: 'data', label: 'Data range', title: 'From the smallest to the largest value off the diagonal' },
+              { value: 'full', label: '0–1', title: 'The whole range of CKA' },
+            ]}
+          />
+          <Choice
+            name="Colours"
+            value={colours}
+            onChange={(next) => settingsStore.setState({ colours: next })}
+            options={[
+              { value: 'viridis', label: 'Viridis' },
+              { value: 'cividis', label: 'Cividis' },
+            ]}
+          />
+          <ChartDownload
+            name="similarity"
+            charts={[
+              { chart: 'cka-image', label: 'Image stream' },
+              { chart: 'cka-text', label: 'Text stream' },
+            ]}
+          />
+        </>
+      }
+    >
+      <div className="flex flex-wrap" style={{ gap: GAP_PX }}>
+        {STREAMS.map((stream) => (
+          <div key={stream} style={{ width: each || `calc(50% - ${GAP_PX / 2}px)` }}>
+            <h3 className="mb-1 flex items-center gap-2 text-xs font-medium">
+              <span
+                aria-hidden
+                className={`h-0.5 w-3 rounded-full ${stream === 'image' ? 'bg-image' : 'bg-text-stream'}`}
+              />
+              {stream === 'image' ? 'Image stream' : 'Text stream'}
+            </h3>
+            {/* Until the column is measured, the square's place by the browser's own arithmetic. */}
+            {each === 0 ? <div aria-hidden style={{ paddingBottom: `calc(100% + ${BESIDE_SQUARE_PX}px)` }} /> : null}
+            <Heatmap width={each} stream={stream} detected={detected} domain={domain} />
+          </div>
+        ))}
+      </div>
+    </Panel>
+  );
+}
+
+interface HeatmapProps {
+  width: number;
+  stream: Stream;
+  detected: readonly BlockInterval[];
+  domain: readonly [number, number];
+}
+
+function Heatmap({ width, stream, detected, domain }: HeatmapProps) {
+  const linked = useLinked(width, detected);
+  const report = useStore(analysisStore, (state) => state.report);
+  const estimator = useStore(settingsStore, (state) => state.detection.estimator);
+  const colours = useStore(settingsStore, (state) => state.colours);
+  return (
+    <CkaHeatmap
+      {...linked}
+      stream={stream}
+      estimator={estimator}
+      domain={domain}
+      colours={colours}
+      matrix={report?.streams[stream].cka[estimator] ?? null}
+      onAdd={(interval) => choose({ type: 'add', interval })}
+    />
+  );
+}

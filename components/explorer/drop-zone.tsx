@@ -1,0 +1,73 @@
+'use client';
+/** Anything dropped anywhere: a model folder, a plan, a calibration file. Shown only while something is held over. */
+import { useEffect, useState } from 'react';
+import { settle, showError, showPassing, showWarning } from '@/lib/page/browser/notices.ts';
+import { pickedFromDrop } from '@/lib/page/browser/picked-files.ts';
+import { calibrationStore } from '@/lib/page/explorer/calibration.ts';
+import { loadPlan } from '@/lib/page/explorer/plan-files.ts';
+import { canSwitchModel, refuseDrop, switchModel } from '@/lib/page/explorer/start-and-switch.ts';
+
+export function DropZone() {
+  const [over, setOver] = useState(false);
+  useEffect(() => {
+    let depth = 0;
+    const holdsFiles = (event: DragEvent) => event.dataTransfer?.types.includes('Files') ?? false;
+    const onEnter = (event: DragEvent) => {
+      if (!holdsFiles(event)) return;
+      depth++;
+      setOver(true);
+    };
+    const onLeave = () => {
+      depth = Math.max(0, depth - 1);
+      if (depth === 0) setOver(false);
+    };
+    const onOver = (event: DragEvent) => {
+      if (holdsFiles(event)) event.preventDefault();
+    };
+    const onDrop = (event: DragEvent) => {
+      depth = 0;
+      setOver(false);
+      if (!holdsFiles(event) || !event.dataTransfer) return;
+      event.preventDefault();
+      void take(event.dataTransfer.items);
+    };
+    window.addEventListener('dragenter', onEnter);
+    window.addEventListener('dragleave', onLeave);
+    window.addEventListener('dragover', onOver);
+    window.addEventListener('drop', onDrop);
+    return () => {
+      window.removeEventListener('dragenter', onEnter);
+      window.removeEventListener('dragleave', onLeave);
+      window.removeEventListener('dragover', onOver);
+      window.removeEventListener('drop', onDrop);
+    };
+  }, []);
+  if (!over) return null;
+  return (
+    <div className="pointer-events-none fixed inset-0 z-50 grid place-content-center border-4 border-dashed border-accent bg-panel/85 text-center">
+      <p className="text-base font-semibold">Drop to open</p>
+      <p className="text-muted">A transformer folder, a plan (.json) or a calibration file (.safetensors)</p>
+    </div>
+  );
+}
+
+async function take(items: DataTransferItemList): Promise<void> {
+  try {
+    const picked = await pickedFromDrop(items);
+    if (picked?.kind === 'folder' && !canSwitchModel()) {
+      showWarning('model', `${picked.name} was not opened`, {
+        hint: 'Another model or an analysis is under way: wait or stop it, then drop again.',
+      });
+    } else if (picked?.kind === 'folder') await switchModel({ kind: 'files', name: picked.name, files: picked.files });
+    else if (picked?.file.name.endsWith('.json')) await loadPlan(picked.file);
+    else if (picked?.file.name.endsWith('.safetensors')) {
+      calibrationStore.setState({ kind: 'file', file: picked.file, fileDigits: null });
+      settle('calibration');
+      showPassing('calibration', 'done', `${picked.file.name} is the calibration now`, {
+        hint: 'Press Analyse to measure on it.',
+      });
+    } else if (picked) refuseDrop(picked.file.name);
+  } catch (thrown) {
+    showError('model', thrown);
+  }
+}

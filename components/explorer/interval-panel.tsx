@@ -1,0 +1,288 @@
+'use client';
+/** Detected and chosen intervals, least predicted damage first, and the slider that takes them in that order. */
+import { useMemo } from 'react';
+import { useStore } from 'zustand';
+import { Button, IconButton } from '@/components/ui/button';
+import { Help } from '@/components/ui/help';
+import { DownloadIcon } from '@/components/ui/icons';
+import { Panel } from '@/components/ui/panel';
+import { Select } from '@/components/ui/select';
+import { Switch } from '@/components/ui/switch';
+import {
+  chooseByBudget,
+  type DamageScore,
+  DEFAULT_DAMAGE_SCORE,
+  damageScore,
+  rankByDamage,
+  similarityOf,
+  totalScore,
+} from '@/lib/core/detection/index.ts';
+import { type BlockInterval, containsInterval, removedCount, sameIntervals } from '@/lib/core/interval/index.ts';
+import { saveCsv } from '@/lib/page/browser/export-chart.ts';
+import { percentWords, SURROGATE_CKA, scoreWords } from '@/lib/page/browser/number-words.ts';
+import { analysisStore } from '@/lib/page/explorer/analysis.ts';
+import { setHover } from '@/lib/page/explorer/hover.ts';
+import { intervalCsv } from '@/lib/page/explorer/interval-table.ts';
+import { setRanking, takeBlocks, takeLeast, takenStore } from '@/lib/page/explorer/ranking.ts';
+import { choose, selectionStore } from '@/lib/page/explorer/selection.ts';
+import { settingsStore } from '@/lib/page/explorer/settings.ts';
+import { BudgetSlider } from './budget-slider';
+import { useDetected } from './use-linked';
+import { useCalibrationChanges } from './use-report-mark';
+
+const SCORES: readonly { readonly value: DamageScore; readonly label: string; readonly about: string }[] = [
+  {
+    value: 'cka',
+    label: `1 − ${SURROGATE_CKA}`,
+    about: 'How unlike the true and the probe-replaced states are after the last block of the interval',
+  },
+  {
+    value: 'removed',
+    label: 'output error, removed',
+    about: "Relative error of the model's output on held-out samples with the later blocks of the interval left out",
+  },
+  {
+    value: 'probed',
+    label: 'output error, probes',
+    about: "Relative error of the model's output on held-out samples with probes in place of the later blocks",
+  },
+  { value: 'probe', label: 'probe error', about: "The held-out errors of the later blocks' probes, summed" },
+  {
+    value: 'direction',
+    label: 'direction error',
+    about: 'How far the state after the first block alone points away from the state after the last one',
+  },
+];
+/** Six rows and the head at least; more where the window is tall. */
+const LIST_HEIGHT = 'clamp(184px, 100dvh - 748px, 304px)';
+
+export function IntervalPanel() {
+  const report = useStore(analysisStore, (state) => state.report);
+  const measuring = useStore(analysisStore, (state) => state.measuring);
+  const { detection: settings, score } = useStore(settingsStore);
+  const chosen = useStore(selectionStore, (state) => state.selection.present);
+  const detected = useDetected();
+  const changes = useCalibrationChanges();
+  const taken = useStore(takenStore);
+
+  const ranked = useMemo(
+    () => (report ? rankByDamage(report, detected, score, settings) : []),
+    [report, detected, score, settings],
+  );
+  const rows = useMemo(() => {
+    const own = chosen.filter((interval) => !containsInterval(detected, interval));
+    const all = [...detected, ...own];
+    return report
+      ? rankByDamage(report, all, score, settings)
+      : all.map((interval) => ({ interval, score: null as number | null }));
+  }, [report, detected, chosen, score, settings]);
+
+  // Similarity has a column of its own.
+  const shown = score === 'cka' ? 'removed' : score;
+  const column = SCORES.find(({ value }) => value === shown);
+  const most = removedCount(detected);
+  const removed = removedCount(chosen);
+  return (
+    <Panel
+      title="Intervals"
+      help={
+        <Help about="an interval">
+          <p>
+            An interval [u, v] counts both ends. Its first block stays and stands for all of it; the other v − u blocks
+            go.
+          </p>
+          <p>
+            <em>Surrogate CKA</em>: how alike the true and the probe-replaced states are after its last block. (The map
+            shows <em>state CKA</em>, which compares the true states of two blocks.) The column beside it is the score
+            that you rank by, or the error of the model's output when the blocks are taken out. Detection proposes
+            nearly the whole depth, so the ranking decides; of five candidates 1 − surrogate CKA predicted best what
+            happens to the sample's pictures.
+          </p>
+          <p>
+            <em>Minimise 1 − surrogate CKA</em> takes as many blocks out, by those of all intervals, detected or not,
+            whose 1 − surrogate CKA is least in total; other scores may rise. Near half the depth that kept far more of
+            the sample's pictures than the detected ones.
+          </p>
+        </Help>
+      }
+      reading={changes.length > 0 ? `Outdated (${changes.join(', ')}).` : undefined}
+      tools={
+        <>
+          <IconButton
+            name="Download intervals as CSV"
+            disabled={!report || rows.length === 0}
+            onClick={() => {
+              if (!report) return;
+              const intervals = rows.map(({ interval }) => interval);
+              const table = intervalCsv({ report, settings, intervals, detected, chosen });
+              saveCsv(`contigua-${report.model.name}-intervals.csv`, table);
+            }}
+          >
+            <DownloadIcon />
+          </IconButton>
+          <Button
+            look="ghost"
+            small
+            className="-mr-2"
+            disabled={chosen.length === 0}
+            onClick={() => choose({ type: 'clear' })}
+          >
+            Clear
+          </Button>
+        </>
+      }
+    >
+      <BudgetSlider
+        most={most}
+        removed={removed}
+        take={(count) => report && takeBlocks(report, count)}
+        origin={
+          sameIntervals(chosen, chooseByBudget(ranked, removed))
+            ? 'ranked'
+            : taken.by === 'least' && sameIntervals(chosen, taken.intervals)
+              ? 'least'
+              : 'own'
+        }
+      />
+      <div className="mt-2">
+        <Select
+          label="Rank by"
+          value={score}
+          options={SCORES}
+          onChange={(next) => setRanking(report, { score: next })}
+        />
+      </div>
+      <div className="mb-2 flex items-center justify-between gap-1">
+        <Button
+          look="ghost"
+          small
+          className="-ml-2"
+          title={`As many blocks out, by the intervals whose 1 − ${SURROGATE_CKA} is least in total, detected or not`}
+          disabled={!report || removed === 0}
+          onClick={() => {
+            if (report) takeLeast(report);
+          }}
+        >
+          Minimise 1 − {SURROGATE_CKA}
+        </Button>
+        <span className="text-2xs text-muted" title={`1 − ${SURROGATE_CKA}, summed over the chosen intervals`}>
+          {report && removed > 0
+            ? `total ${scoreWords(totalScore(report, chosen, DEFAULT_DAMAGE_SCORE, settings))}`
+            : ''}
+        </span>
+      </div>
+      <section
+        aria-label="Intervals by predicted damage"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard
+        tabIndex={0}
+        className="-mx-4 overflow-y-auto border-y border-line px-4"
+        style={{ height: LIST_HEIGHT }}
+      >
+        {rows.length === 0 ? (
+          <p className="grid h-full place-content-center text-center text-xs text-muted">
+            {report
+              ? 'No interval is detected under these settings. Draw one on the strip.'
+              : 'Analyse finds intervals; or drag over blocks to draw one.'}
+          </p>
+        ) : (
+          <table className="w-full text-xs">
+            <thead className="sticky top-0 bg-panel text-muted">
+              <tr className="h-10 align-bottom">
+                <th scope="col" className="pb-1 text-left font-normal">
+                  Blocks
+                </th>
+                <th
+                  scope="col"
+                  className="w-17 pb-1 text-right font-normal"
+                  title="How alike the true and the probe-replaced states are after the last block of the interval"
+                  aria-sort={score === 'cka' ? 'descending' : undefined}
+                >
+                  {SURROGATE_CKA}
+                  {score === 'cka' ? ' ↓' : ''}
+                </th>
+                <th
+                  scope="col"
+                  className="w-20 pb-1 text-right font-normal"
+                  title={column?.about}
+                  aria-sort={score === 'cka' ? undefined : 'ascending'}
+                >
+                  {column?.label}
+                  {score === 'cka' ? '' : ' ↑'}
+                </th>
+                <th scope="col" className="w-12 pb-1 text-right font-normal">
+                  out
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {rows.map((row) => (
+                <Row
+                  key={`${row.interval.first}-${row.interval.last}`}
+                  interval={row.interval}
+                  cka={report ? similarityOf(report, settings, row.interval) : null}
+                  damage={damageWords(
+                    report ? damageScore(report, row.interval, shown, settings) : null,
+                    shown,
+                    measuring.some(({ first, last }) => first === row.interval.first && last === row.interval.last),
+                  )}
+                  isChosen={containsInterval(chosen, row.interval)}
+                  origin={originOf(row.interval, detected)}
+                />
+              ))}
+            </tbody>
+          </table>
+        )}
+      </section>
+    </Panel>
+  );
+}
+
+interface RowProps {
+  interval: BlockInterval;
+  cka: number | null;
+  damage: string;
+  isChosen: boolean;
+  /** Where it comes from, unless it was detected as it is. */
+  origin: string | null;
+}
+
+function Row({ interval, cka, damage, isChosen, origin }: RowProps) {
+  const { first, last } = interval;
+  return (
+    <tr
+      className="h-6 hover:bg-panel-2"
+      onPointerEnter={() => setHover({ block: first, other: last })}
+      onPointerLeave={() => setHover({ block: null })}
+    >
+      <td className="whitespace-nowrap">
+        <span className={isChosen ? 'font-medium text-accent' : ''}>
+          {first}–{last}
+        </span>
+        {origin ? <span className="ml-1.5 text-2xs text-muted">{origin}</span> : null}
+      </td>
+      <td className="text-right">{scoreWords(cka)}</td>
+      <td className="text-right">{damage}</td>
+      <td>
+        <div className="flex justify-end">
+          <Switch
+            name={`Take out interval ${first} to ${last}`}
+            on={isChosen}
+            onChange={() => choose({ type: 'toggle', interval })}
+          />
+        </div>
+      </td>
+    </tr>
+  );
+}
+
+function originOf({ first, last }: BlockInterval, detected: readonly BlockInterval[]): string | null {
+  const around = detected.find((found) => found.first <= first && last <= found.last);
+  if (!around) return 'drawn';
+  return around.first === first && around.last === last ? null : `of ${around.first}–${around.last}`;
+}
+
+/** Errors as percent of the output; sums and differences, which have no such meaning, as plain numbers. */
+function damageWords(value: number | null, score: DamageScore, measuring: boolean): string {
+  if (value === null) return measuring ? '…' : 'n/a';
+  return score === 'removed' || score === 'probed' ? percentWords(value) : value.toFixed(4);
+}

@@ -1,0 +1,269 @@
+'use client';
+/** What the choice makes of the model: before → after, each number with its unit and its change. */
+import type { ReactNode } from 'react';
+import { useStore } from 'zustand';
+import { Help } from '@/components/ui/help';
+import { Panel } from '@/components/ui/panel';
+import type { ForwardTiming, ModelSummary } from '@/lib/compute/protocol.ts';
+import { type BeforeAfter, planCost } from '@/lib/core/plan/index.ts';
+import type { CalibrationFacts } from '@/lib/core/report/report.ts';
+import { isWithinNoise, type Quartiles } from '@/lib/core/run/index.ts';
+import {
+  bytesWords,
+  changeWords,
+  countWords,
+  durationWords,
+  flopsWords,
+  rangeWords,
+} from '@/lib/page/browser/number-words.ts';
+import { analysisStore } from '@/lib/page/explorer/analysis.ts';
+import { engineStore } from '@/lib/page/explorer/engine.ts';
+import { changedSince, changedWords, isSame } from '@/lib/page/explorer/made-of.ts';
+import { modelStore } from '@/lib/page/explorer/model.ts';
+import { STEPS } from '@/lib/page/explorer/preview.ts';
+import { isQuickModel, measureForward, presentTiming } from '@/lib/page/explorer/quiet-measurements.ts';
+import { selectionStore } from '@/lib/page/explorer/selection.ts';
+import { settingsStore } from '@/lib/page/explorer/settings.ts';
+import { timingStore } from '@/lib/page/explorer/timing.ts';
+import { DistilButton } from '../distil-form/distil-button';
+
+/** Classifier-free guidance runs the prompt and the null caption at every step, unless the model embeds the scale. */
+const drawingOf = ({ embedsGuidance }: ModelSummary) => ({ steps: STEPS, forwardsPerStep: embedsGuidance ? 1 : 2 });
+
+export function PlanPanel() {
+  const summary = useStore(modelStore, (state) => state.summary);
+  const intervals = useStore(selectionStore, (state) => state.selection.present);
+  const replacement = useStore(settingsStore, (state) => state.replacement);
+  const calibration = useStore(analysisStore, ({ report }) => report?.calibration ?? null);
+  const tokensPerForward = summary && tokensOf(summary, calibration);
+  const cost =
+    summary &&
+    tokensPerForward &&
+    planCost({ ...summary, tokensPerForward }, intervals, replacement, drawingOf(summary));
+  return (
+    <Panel
+      title="Plan"
+      help={
+        <Help about="the plan">
+          <p>
+            Before → after, for the whole transformer. Of every chosen interval the first block stays. Parameters, file
+            size and operations are computed from the config; the forward time is measured on the engine in use.
+          </p>
+          <p>
+            FLOPs per image count {STEPS} steps at {summary?.picture ?? 'the model’s nominal size'}, with{' '}
+            {summary?.embedsGuidance
+              ? 'one forward each, since the model takes the guidance scale as an input'
+              : 'guidance, so two forwards each'}
+            : matrix products and attention, a multiply-add as two.
+          </p>
+        </Help>
+      }
+      tools={<DistilButton />}
+    >
+      <table className="w-full text-xs">
+        <caption className="sr-only">Cost of the model before and after pruning</caption>
+        <tbody>
+          <Line name="Blocks" pair={cost?.blocks} words={String} />
+          <Line
+            name="Parameters"
+            pair={cost?.parameters}
+            words={countWords}
+            title={cost ? `${cost.parameters.after.toLocaleString('en-US')} parameters left` : undefined}
+          />
+          <Line
+            name="File size"
+            pair={cost?.sizeBytes}
+            words={bytesWords}
+            title="At the bytes per parameter of the open files"
+          />
+          <Line
+            name="FLOPs per image"
+            pair={cost?.flopsPerImage}
+            words={flopsWords}
+            title={
+              tokensPerForward
+                ? `At ${tokensPerForward.image} image and ${tokensPerForward.text} text tokens (${summary?.picture}), ${STEPS} steps of ${summary?.embedsGuidance ? 'one forward' : 'two forwards'}`
+                : undefined
+            }
+          />
+          <ForwardTime />
+        </tbody>
+      </table>
+      <p className="mt-1 min-h-4 text-2xs text-muted">
+        {cost && cost.probes.count > 0
+          ? `Counts ${cost.probes.count} linear probes, ${countWords(cost.probes.parameters)} parameters.`
+          : ''}
+      </p>
+    </Panel>
+  );
+}
+
+/** A calibration file holds forwards as the model is used; without one, what the model's summary assumes. */
+function tokensOf({ tokensPerForward }: ModelSummary, calibration: CalibrationFacts | null): ForwardTokens {
+  if (calibration?.kind !== 'file') return tokensPerForward;
+  const { samples, tokens } = calibration;
+  return { image: Math.round(tokens.image / samples), text: Math.round(tokens.text / samples) };
+}
+
+type ForwardTokens = ModelSummary['tokensPerForward'];
+
+function ForwardTime() {
+  // Each of these decides which timing belongs here, so a change of any draws the line anew.
+  useStore(selectionStore, (state) => state.selection.present);
+  useStore(modelStore, (state) => state.summary);
+  useStore(engineStore, (state) => state.report);
+  useStore(analysisStore, (state) => state.probesLive);
+  useStore(analysisStore, (state) => state.report);
+  const replacement = useStore(settingsStore, (state) => state.replacement);
+  const { of, result, measuring, failed } = useStore(timingStore);
+  const present = presentTiming()?.of ?? null;
+  if (result && isSame(of, present)) return <MeasuredTime timing={result} />;
+  const estimate = present === null ? null : blockTimeWords();
+  const title = estimate
+    ? "The sum of the blocks' times in the analysis, until the whole forward has been measured"
+    : 'Measured on the engine in use once a choice rests';
+  if (present === null) {
+    const needsProbes = replacement === 'probes' && selectionStore.getState().selection.present.length > 0;
+    return (
+      <Row name="Forward time" title={title}>
+        <span className="text-muted">{needsProbes ? 'needs an analysis' : 'measured per choice'}</span>
+      </Row>
+    );
+  }
+  const hasFailed = isSame(failed, present);
+  if (isSame(measuring, present) || (isQuickModel() && !hasFailed)) {
+    return (
+      <Row name="Forward time" title={title}>
+        <span className="text-muted">{estimate ? `≈ ${estimate}, measuring…` : 'measuring…'}</span>
+      </Row>
+    );
+  }
+  // Of the model on the page, a time of before still says something; a slow model is timed only when asked.
+  const outdated = result && of && of.model === present.model ? { result, changed: changedSince(of, present) } : null;
+  return (
+    <>
+      <Row name="Forward time" title={title}>
+        {outdated ? <span className="mr-2 text-muted">{timeWords(outdated.result)}</span> : null}
+        {hasFailed ? (
+          <span className="text-muted">n/a</span>
+        ) : (
+          <button
+            type="button"
+            className="h-5 rounded border border-line px-2 hover:bg-panel-2"
+            onClick={() => void measureForward()}
+          >
+            {outdated ? 'Measure again' : 'Measure'}
+          </button>
+        )}
+      </Row>
+      {outdated ? <Note>Outdated: {changedWords(outdated.changed)}.</Note> : null}
+    </>
+  );
+}
+
+/** Medians of runs in turn with the range of the middle half; a difference smaller than the ranges is not called one. */
+function MeasuredTime({ timing }: { timing: ForwardTiming }) {
+  const { wholeMs, prunedMs, wholeQuartilesMs, prunedQuartilesMs, samples, runs } = timing;
+  const perSample = ({ lower, upper }: Quartiles): Quartiles => ({ lower: lower / samples, upper: upper / samples });
+  const [whole, pruned] = [perSample(wholeQuartilesMs), perSample(prunedQuartilesMs)];
+  const isNoise = isWithinNoise(whole, pruned);
+  return (
+    <>
+      <Line
+        name="Forward time"
+        pair={{ before: wholeMs / samples, after: prunedMs / samples }}
+        words={durationWords}
+        change={isNoise ? 'noise' : undefined}
+        title={`Medians of ${runs} interleaved runs, per forward of one sample, measured in batches of ${samples}`}
+      />
+      <Note>
+        Half of the runs: {rangeWords(whole)} → {rangeWords(pruned)}
+        {isNoise ? '; they overlap, so the difference is within the noise.' : '.'}
+      </Note>
+    </>
+  );
+}
+
+function Note({ children }: { children: ReactNode }) {
+  return (
+    <tr>
+      <td colSpan={3} className="pb-1 text-right text-2xs text-muted">
+        {children}
+      </td>
+    </tr>
+  );
+}
+
+/** "36.1 → 29.4 ms" */
+function timeWords({ wholeMs, prunedMs, samples }: ForwardTiming): string {
+  const after = durationWords(prunedMs / samples);
+  return `${withoutUnit(durationWords(wholeMs / samples), after)} → ${after}`;
+}
+
+/** "36.1 → 29.4 ms" by the blocks' own times; null where none were measured. */
+function blockTimeWords(): string | null {
+  const { report } = analysisStore.getState();
+  // Times of another engine say nothing about this one.
+  const blockMs = report && report.engine.name === engineStore.getState().report?.name ? report.blockMs : [];
+  const chosen = selectionStore.getState().selection.present;
+  const sum = (times: readonly number[]) => times.reduce((total, ms) => total + ms, 0);
+  const before = sum(blockMs);
+  if (before === 0) return null;
+  const kept = blockMs.filter((_, block) => !chosen.some(({ first, last }) => block > first && block <= last));
+  const after = durationWords(sum(kept));
+  return `${withoutUnit(durationWords(before), after)} → ${after}`;
+}
+
+interface LineProps {
+  name: string;
+  pair: BeforeAfter | undefined;
+  words: (value: number) => string;
+  title?: string;
+  /** In place of the relative change. */
+  change?: string;
+}
+
+function Line({ name, pair, words, title, change }: LineProps) {
+  if (!pair) {
+    return (
+      <Row name={name}>
+        <span className="skeleton inline-block h-3 w-32 align-middle" />
+      </Row>
+    );
+  }
+  const same = pair.before === pair.after;
+  return (
+    <tr className="h-6" title={title}>
+      <th scope="row" className="text-left font-normal whitespace-nowrap text-muted">
+        {name}
+      </th>
+      <td className="text-right whitespace-nowrap">
+        <span className="text-muted">{withoutUnit(words(pair.before), words(pair.after))}</span>
+        <span className="text-muted"> → </span>
+        <span className="font-medium">{words(pair.after)}</span>
+      </td>
+      <td className={`w-14 text-right whitespace-nowrap ${same ? 'text-muted' : ''}`}>
+        {change ?? (same ? '–' : changeWords(pair.before, pair.after))}
+      </td>
+    </tr>
+  );
+}
+
+/** "12.6 GFLOP" before "8.65 GFLOP" is just "12.6". */
+function withoutUnit(before: string, after: string): string {
+  const unit = before.slice(before.lastIndexOf(' '));
+  return before.includes(' ') && after.endsWith(unit) ? before.slice(0, -unit.length) : before;
+}
+
+function Row({ name, title, children }: { name: string; title?: string; children: ReactNode }) {
+  return (
+    <tr className="h-6" title={title}>
+      <th scope="row" className="text-left font-normal whitespace-nowrap text-muted">
+        {name}
+      </th>
+      <td className="text-right" colSpan={2}>
+        {children}
+      </td>
+    </tr>
+  );
+}

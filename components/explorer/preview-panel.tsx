@@ -1,0 +1,151 @@
+'use client';
+/** The same prompt and seed, whole and pruned, side by side, with what the checker reads in each picture. */
+import { useStore } from 'zustand';
+import { Button } from '@/components/ui/button';
+import { Choice } from '@/components/ui/choice';
+import { FieldGroup, useFieldProblems } from '@/components/ui/field-group';
+import { Help } from '@/components/ui/help';
+import { NumberField } from '@/components/ui/number-field';
+import { Panel } from '@/components/ui/panel';
+import { analysisStore } from '@/lib/page/explorer/analysis.ts';
+import { busyStore } from '@/lib/page/explorer/compute.ts';
+import { engineStore } from '@/lib/page/explorer/engine.ts';
+import { changedSince } from '@/lib/page/explorer/made-of.ts';
+import { modelStore } from '@/lib/page/explorer/model.ts';
+import {
+  drawBoth,
+  GUIDANCE,
+  isPrunedOf,
+  previewStore,
+  prunedOf,
+  STEPS,
+  stopDraw,
+  wholeOf,
+} from '@/lib/page/explorer/preview.ts';
+import { selectionStore } from '@/lib/page/explorer/selection.ts';
+import { settingsStore } from '@/lib/page/explorer/settings.ts';
+import { FactTable, Picture } from './preview-pictures';
+
+/** Several times the longest caption of the grammar; without an end the page's address would outgrow what servers read. */
+const MOST_PROMPT_CHARACTERS = 500;
+
+export const PreviewPanel = () => (
+  <FieldGroup>
+    <Preview />
+  </FieldGroup>
+);
+
+function Preview() {
+  const problems = useFieldProblems();
+  const summary = useStore(modelStore, (state) => state.summary);
+  const preview = useStore(previewStore);
+  const chosen = useStore(selectionStore, (state) => state.selection.present);
+  const replacement = useStore(settingsStore, (state) => state.replacement);
+  const probesLive = useStore(analysisStore, (state) => state.probesLive);
+  const analysing = useStore(busyStore, ({ tasks }) => tasks.includes('analyse'));
+  const engineReady = useStore(engineStore, ({ status }) => status === 'ready');
+  const { prompt, seed, drawing, whole, pruned, share } = preview;
+  const number = useStore(analysisStore, (state) => state.number);
+  const wholeNow = wholeOf(summary?.fingerprint ?? '', prompt, seed);
+  const prunedNow = prunedOf(wholeNow, chosen, replacement, number);
+  const wholeChanged = whole ? changedSince(whole.of, wholeNow) : [];
+  const prunedChanged = pruned ? changedSince(pruned.of, prunedNow) : [];
+  const outdated = wholeChanged.length > 0 || (prunedChanged.length > 0 && chosen.length > 0);
+  const drawable = summary?.drawable ?? true;
+  const needsProbes = replacement === 'probes' && chosen.length > 0 && !probesLive;
+  const reason = !drawable
+    ? 'Drawing needs the captions and grammar of the sample model; this model has none.'
+    : needsProbes
+      ? 'Probes are fitted by an analysis: press Analyse, or preview with the blocks just removed.'
+      : chosen.length === 0
+        ? 'Choose intervals to see what the pruned model draws.'
+        : `${STEPS} steps, guidance ${GUIDANCE}. The checker reads each picture and compares it with the prompt.`;
+  return (
+    <Panel
+      title="Preview"
+      help={
+        <Help about="the preview">
+          <p>
+            Both pictures start from the same noise and follow the same prompt. Left: the whole model. Right: the model
+            with the chosen intervals shortened, their later blocks replaced by linear probes or just left out.
+          </p>
+          <p>
+            A checker reads shapes, colours, sizes, places and the background from the pixels and says which facts of
+            the prompt hold. Pruned models are drawn before any distillation, so they show the worst case.
+          </p>
+        </Help>
+      }
+      tools={
+        <Choice
+          name="Replace chosen blocks by"
+          value={replacement}
+          onChange={(next) => settingsStore.setState({ replacement: next })}
+          options={[
+            { value: 'removed', label: 'Removed' },
+            { value: 'probes', label: 'Probes' },
+          ]}
+        />
+      }
+    >
+      <form
+        className="space-y-2"
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (summary && problems.length === 0) void drawBoth(summary.fingerprint, chosen, replacement, number);
+        }}
+      >
+        <textarea
+          aria-label="Prompt"
+          rows={2}
+          maxLength={MOST_PROMPT_CHARACTERS}
+          value={prompt}
+          disabled={!drawable}
+          spellCheck={false}
+          onChange={(event) => previewStore.setState({ prompt: event.target.value })}
+          onKeyDown={(event) => {
+            if (event.key === 'Enter' && !event.shiftKey) {
+              event.preventDefault();
+              event.currentTarget.form?.requestSubmit();
+            }
+          }}
+          className="block w-full resize-none rounded-md border border-line bg-panel px-2 py-1.5 text-xs leading-4 disabled:opacity-50"
+        />
+        <div className="flex items-center gap-2">
+          <NumberField
+            inline
+            label="Seed"
+            value={seed}
+            min={0}
+            max={999_999}
+            disabled={!drawable}
+            onChange={(next) => previewStore.setState({ seed: next })}
+          />
+          {drawing ? (
+            <Button className="ml-auto" onClick={stopDraw}>
+              Stop drawing
+            </Button>
+          ) : (
+            <Button
+              type="submit"
+              look={outdated ? 'primary' : 'plain'}
+              className="ml-auto min-w-20"
+              disabled={!summary || !drawable || !engineReady || analysing || needsProbes || problems.length > 0}
+            >
+              Draw
+            </Button>
+          )}
+        </div>
+      </form>
+      <div className="mt-3 grid max-w-md grid-cols-2 gap-3">
+        <Picture title="Whole" drawn={whole} changed={wholeChanged} share={drawing === 'whole' ? share : null} />
+        <Picture title="Pruned" drawn={pruned} changed={prunedChanged} share={drawing === 'pruned' ? share : null} />
+      </div>
+      <p className="mt-1 min-h-8 text-2xs text-muted">{reason}</p>
+      <FactTable
+        whole={whole?.drawing.facts ?? []}
+        pruned={whole && pruned && isPrunedOf(pruned.of, whole.of) ? pruned.drawing.facts : null}
+        outdated={[wholeChanged.length > 0, prunedChanged.length > 0]}
+      />
+    </Panel>
+  );
+}

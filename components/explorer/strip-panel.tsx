@@ -1,0 +1,83 @@
+'use client';
+/** The layer strip: every block, how well a linear probe stands in for it, what was detected and what is chosen. */
+import { useStore } from 'zustand';
+import { LayerStrip } from '@/components/charts';
+import { Help } from '@/components/ui/help';
+import { Panel } from '@/components/ui/panel';
+import type { BlockInterval } from '@/lib/core/interval/index.ts';
+import { analysisStore } from '@/lib/page/explorer/analysis.ts';
+import { choose, gestureName } from '@/lib/page/explorer/selection.ts';
+import { ChartDownload } from './chart-download';
+import { Placeholder } from './placeholder';
+import { useLinked } from './use-linked';
+import { useReportMark } from './use-report-mark';
+
+export function StripPanel({ width, detected }: { width: number; detected: readonly BlockInterval[] }) {
+  const report = useStore(analysisStore, (state) => state.report);
+  const mark = useReportMark();
+  const running = useStore(analysisStore, (state) => state.running !== null);
+  const captured = useStore(analysisStore, (state) => state.running?.captured ?? 0);
+  const partial = useStore(analysisStore, (state) => state.running?.probeR2 ?? null);
+  const held = report?.calibration.heldOutTokens;
+  return (
+    <Panel
+      title="Blocks"
+      help={
+        <Help about="the layer strip">
+          <p>
+            One cell per block. The bars are the held-out R² of a <em>linear probe</em>: how much of what the block does
+            to a stream a plain linear map can do instead. 1 is all of it, 0 or less is nothing; hatched means that the
+            block does not update that stream.
+          </p>
+          <p>
+            Brackets are detected intervals: runs of blocks that the detection rule finds redundant together. Filled
+            runs are your choice. Of a chosen run the first block stays; the others go.
+          </p>
+          <p>
+            Click a bracket, drag over cells, or use the keyboard: arrows move, Shift extends, Enter chooses, Delete
+            clears.
+          </p>
+        </Help>
+      }
+      reading={
+        running && captured > 0
+          ? `Measuring: hidden states of ${captured} blocks captured.`
+          : report && held
+            ? `${mark}Probe R² on ${held.image.toLocaleString('en-US')} image and ${held.text.toLocaleString('en-US')} text tokens held out. Brackets: detected; filled: chosen.`
+            : 'Drag over blocks to choose a run; Analyse shows which runs are redundant.'
+      }
+      tools={<ChartDownload name="blocks" charts={[{ chart: 'strip', label: 'Blocks' }]} />}
+    >
+      <Strip
+        width={width}
+        detected={detected}
+        probeR2={
+          running && partial && (partial.image.length > 0 || partial.text.length > 0)
+            ? partial
+            : report
+              ? { image: report.streams.image.probeR2, text: report.streams.text.probeR2 }
+              : null
+        }
+      />
+    </Panel>
+  );
+}
+
+type ProbeR2 = React.ComponentProps<typeof LayerStrip>['probeR2'];
+
+function Strip({ width, detected, probeR2 }: { width: number; detected: readonly BlockInterval[]; probeR2: ProbeR2 }) {
+  const linked = useLinked(width, detected);
+  if (linked.numBlocks === 0) return <Placeholder height={150} />;
+  return (
+    <LayerStrip
+      {...linked}
+      probeR2={probeR2}
+      onAdd={(interval) => choose({ type: 'add', interval })}
+      onToggle={(interval) => choose({ type: 'toggle', interval })}
+      onRemove={(interval) => choose({ type: 'remove', interval })}
+      onMoveEdge={(interval, edge, block) =>
+        choose({ type: 'move-edge', interval, edge, block, gesture: gestureName(`move ${edge}`) })
+      }
+    />
+  );
+}

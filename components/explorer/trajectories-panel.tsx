@@ -1,0 +1,122 @@
+'use client';
+/** How far a surrogate of linear probes keeps up with the model from a start block on, and where it breaks away. */
+import { useMemo } from 'react';
+import { useStore } from 'zustand';
+import { Trajectories, type TrajectoryCurves, trajectoryCurves } from '@/components/charts';
+import { Choice } from '@/components/ui/choice';
+import { Help } from '@/components/ui/help';
+import { Panel } from '@/components/ui/panel';
+import { Popover } from '@/components/ui/popover';
+import { Select } from '@/components/ui/select';
+import type { BlockInterval } from '@/lib/core/interval/index.ts';
+import { analysisStore } from '@/lib/page/explorer/analysis.ts';
+import { runWords } from '@/lib/page/explorer/break-words.ts';
+import { setDetection } from '@/lib/page/explorer/ranking.ts';
+import { settingsStore } from '@/lib/page/explorer/settings.ts';
+import { ChartDownload } from './chart-download';
+import { useLinked } from './use-linked';
+import { useReportMark } from './use-report-mark';
+
+export function TrajectoriesPanel({ width, detected }: { width: number; detected: readonly BlockInterval[] }) {
+  const settings = useStore(settingsStore, (state) => state.detection);
+  const start = useStore(settingsStore, (state) => state.startBlock);
+  const report = useStore(analysisStore, (state) => state.report);
+  const mark = useReportMark();
+  const streams = report?.streams ?? null;
+  const model = report?.model;
+  const curves = useMemo(
+    () => streams && trajectoryCurves({ streams, ...(model ? { model } : {}) }, settings),
+    [streams, model, settings],
+  );
+  const differences = curves?.differences[curves.stream][start];
+  return (
+    <Panel
+      title="Where runs break"
+      help={
+        <Help about="a difference trajectory">
+          <p>
+            From a start block <i>u</i> on, every block is replaced by its linear probe. <i>Surrogate CKA(u, k)</i> says
+            how alike the true and the replaced states still are after block <i>k</i>; <i>Δ(u, k)</i> is what each
+            further block costs.
+          </p>
+          <p>
+            While Δ keeps falling the blocks belong together. The first rise is a break: the run ends one block before
+            it, and the next run starts there.
+          </p>
+        </Help>
+      }
+      reading={
+        differences
+          ? mark + runWords(differences, start, curves?.seams)
+          : 'After Analyse: surrogate CKA(u, k) above, its difference Δ(u, k) below, from any start block u.'
+      }
+      tools={
+        <>
+          <Choice
+            name="Streams"
+            value={settings.streams}
+            onChange={(streams) => setDetection(report, { streams })}
+            options={[
+              { value: 'mean', label: 'Mean' },
+              { value: 'image', label: 'Image' },
+              { value: 'text', label: 'Text' },
+            ]}
+          />
+          <Popover
+            name="Detection settings"
+            label="Settings"
+            buttonClass="inline-flex h-7 items-center rounded-md border border-line px-2 text-xs hover:bg-panel-2"
+          >
+            <h2 className="mb-2 text-sm font-semibold">Detection settings</h2>
+            <p className="mb-3 text-xs text-muted">
+              The paper leaves these readings open; the first option of each is its own. Detected intervals follow at
+              once.
+            </p>
+            <div className="space-y-2">
+              <Select
+                label="Block u"
+                value={settings.start}
+                onChange={(next) => setDetection(report, { start: next })}
+                options={[
+                  { value: 'block-u', label: 'runs, probes follow' },
+                  { value: 'probe-u', label: 'is a probe too' },
+                ]}
+              />
+              <Select
+                label="Compare with the model after"
+                value={settings.target}
+                onChange={(target) => setDetection(report, { target })}
+                options={[
+                  { value: 'teacher-after-k', label: 'block k' },
+                  { value: 'teacher-after-u', label: 'block u' },
+                ]}
+              />
+            </div>
+          </Popover>
+          <ChartDownload name="trajectories" charts={[{ chart: 'trajectories', label: 'Trajectories' }]} />
+        </>
+      }
+    >
+      <Chart width={width} detected={detected} curves={curves} />
+    </Panel>
+  );
+}
+
+interface ChartProps {
+  width: number;
+  detected: readonly BlockInterval[];
+  curves: TrajectoryCurves | null;
+}
+
+function Chart({ width, detected, curves }: ChartProps) {
+  const linked = useLinked(width, detected);
+  const start = useStore(settingsStore, (state) => state.startBlock);
+  return (
+    <Trajectories
+      {...linked}
+      curves={curves}
+      start={start}
+      onStart={(startBlock) => settingsStore.setState({ startBlock })}
+    />
+  );
+}

@@ -1,0 +1,34 @@
+'use client';
+/** What every chart shares: the block axis' length, hover, choice and detection. Only charts subscribe to the hover. */
+import { useMemo } from 'react';
+import { useStore } from 'zustand';
+import type { LinkedChartProps } from '@/components/charts';
+import type { BlockInterval } from '@/lib/core/interval/index.ts';
+import { analysisStore } from '@/lib/page/explorer/analysis.ts';
+import { detectedIn } from '@/lib/page/explorer/detection.ts';
+import { hoverStore, setHover } from '@/lib/page/explorer/hover.ts';
+import { modelStore } from '@/lib/page/explorer/model.ts';
+import { selectionStore } from '@/lib/page/explorer/selection.ts';
+import { settingsStore } from '@/lib/page/explorer/settings.ts';
+
+const NONE: readonly BlockInterval[] = [];
+
+/** Detected intervals under the present settings; none before any analysis. */
+export function useDetected(): readonly BlockInterval[] {
+  const streams = useStore(analysisStore, ({ report }) => report?.streams ?? null);
+  const model = useStore(analysisStore, ({ report }) => report?.model ?? null);
+  const settings = useStore(settingsStore, ({ detection }) => detection);
+  return useMemo(
+    () => (streams && model ? detectedIn({ streams, model }, settings) : NONE),
+    [streams, model, settings],
+  );
+}
+
+export function useLinked(width: number, detected: readonly BlockInterval[]): LinkedChartProps {
+  const hovered = useStore(hoverStore);
+  const numBlocks = useStore(selectionStore, (state) => state.numBlocks);
+  const selection = useStore(selectionStore, (state) => state.selection.present);
+  const stacks = useStore(modelStore, ({ summary }) => summary?.stacks);
+  const blocks = useStore(modelStore, ({ summary }) => summary?.blocks);
+  return { width, numBlocks, stacks, blocks, hovered, onHover: setHover, selection, detected };
+}

@@ -1,0 +1,38 @@
+/** The tried subsets of a run as points of the Pareto chart, and in words. Pure. */
+import type { ParetoPoint, ParetoQuality } from '@/components/charts/draw-pareto.ts';
+import type { RunView, SubsetView } from '@/lib/core/run/index.ts';
+import { countWords, percentWords } from '@/lib/page/browser/number-words.ts';
+import { students, subsetCost, subsetWords } from '@/lib/page/run/plugged.ts';
+import { subsetKey } from '@/lib/page/run/run-events.ts';
+
+/** Facts where the model draws, the output error where it can not. */
+export const qualityFor = ({ model }: Pick<RunView, 'model'>): ParetoQuality => (model.drawable ? 'facts' : 'error');
+
+export function paretoPoints(subsets: readonly SubsetView[], quality: ParetoQuality): ParetoPoint[] {
+  return subsets.flatMap((subset) => {
+    const value = quality === 'facts' ? factShare(subset) : subset.outputError;
+    if (value === null || !Number.isFinite(value)) return [];
+    const kind = subset.fineTuned ? 'fine-tuned' : subset.plugged.length === 0 ? 'teacher' : 'subset';
+    return [{ key: subsetKey(subset), kind, parameters: subset.parameters, value }] satisfies ParetoPoint[];
+  });
+}
+
+export function factShare({ facts }: SubsetView): number | null {
+  return facts && facts.total > 0 ? facts.held / facts.total : null;
+}
+
+/** Of the run with every student plugged in: the left end of the axis. */
+export function fewestParameters(view: RunView): number {
+  const all = view.jobs.filter(({ interval }) => interval !== null).map(({ key }) => key);
+  return subsetCost(view, { plugged: all, fineTuned: false }).parameters;
+}
+
+/** "3–4, 7–10: 4.02 M parameters, facts 88 %, output error 3.2 %". */
+export function pointWords(view: RunView, subset: SubsetView): string {
+  const share = factShare(subset);
+  const all = !subset.fineTuned && subset.plugged.length > 1 && subset.plugged.length === students(view).length;
+  const parts = [`${countWords(subset.parameters)} parameters`];
+  if (share !== null) parts.push(`facts ${percentWords(share)}`);
+  parts.push(`output error ${percentWords(subset.outputError)}`);
+  return `${all ? 'all students' : subsetWords(subset)}: ${parts.join(', ')}`;
+}

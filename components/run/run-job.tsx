@@ -1,0 +1,171 @@
+'use client';
+/** One job of a run: how far, how fast, on what, its losses and what its student is worth so far. */
+import { memo, useState } from 'react';
+import {
+  HELD_OUT_TOTAL_HEIGHT,
+  HeldOut,
+  type LogDomain,
+  LossCurve,
+  type LossSeries,
+} from '@/components/charts/run-charts.ts';
+import { Button } from '@/components/ui/button';
+import { Popover } from '@/components/ui/popover';
+import { Progress } from '@/components/ui/progress';
+import type { JobView, StepPoint } from '@/lib/core/run/index.ts';
+import { engineWords } from '@/lib/page/browser/engine-words.ts';
+import { remainingWords } from '@/lib/page/browser/number-words.ts';
+import { isSettled, jobName, jobRemainingMs, jobShare, jobTitle } from '@/lib/page/run/run-progress.ts';
+import { useOpenRun, useRunPage } from './run-context';
+import { RunStateMark } from './run-state';
+
+interface RunJobProps {
+  job: JobView;
+  points: readonly StepPoint[];
+  series: readonly LossSeries[];
+  domain: LogDomain | null;
+  width: number;
+}
+
+const GAP = 32;
+/** Below this the two charts lie under one another. */
+const SIDE_BY_SIDE = 600;
+
+export const RunJob = memo(function RunJob({ job, points, series, domain, width }: RunJobProps) {
+  const title = jobTitle(job);
+  const beside = width >= SIDE_BY_SIDE && job.interval !== null;
+  const half = beside ? Math.floor((width - GAP) / 2) : width;
+  const words = `${job.step.toLocaleString('en-US')} of ${job.steps.toLocaleString('en-US')} steps`;
+  return (
+    <li aria-label={title} className="px-4 py-3">
+      <div className="grid grid-cols-[72px_84px_minmax(60px,1fr)_auto_auto] items-center gap-x-3 gap-y-1 text-xs lg:grid-cols-[88px_84px_minmax(60px,1fr)_112px_92px_104px_auto]">
+        <h3 className="truncate text-sm font-semibold" title={title}>
+          {jobName(job)}
+        </h3>
+        <RunStateMark state={job.state} pausing={job.pausing} />
+        <Progress name={title} share={jobShare(job)} text={words} />
+        <span className="text-right whitespace-nowrap" title={words}>
+          {job.step.toLocaleString('en-US')} / {job.steps.toLocaleString('en-US')}
+        </span>
+        <span className="hidden text-right whitespace-nowrap text-muted lg:block">{paceWords(job)}</span>
+        <span className="hidden text-right whitespace-nowrap text-muted lg:block">{leftWords(job)}</span>
+        <JobMenu job={job} />
+      </div>
+      <p className="mt-0.5 mb-2 min-h-4 text-2xs text-muted">
+        <span className="lg:hidden">{narrowWords(job)}</span>
+        {originWords(job)}
+      </p>
+      {job.error ? (
+        <p role="alert" className="mb-2 rounded-md border border-danger bg-danger-soft px-3 py-2 text-xs">
+          {job.error}
+        </p>
+      ) : null}
+      <div
+        className={beside ? 'grid items-start' : 'space-y-3'}
+        style={beside ? { gridTemplateColumns: `${half}px ${half}px`, columnGap: GAP } : undefined}
+      >
+        <LossCurve
+          name={title}
+          width={half}
+          steps={job.steps}
+          series={series}
+          domain={domain}
+          points={points}
+          empty={emptyWords(job)}
+        />
+        {job.interval ? (
+          <div style={{ minHeight: HELD_OUT_TOTAL_HEIGHT }}>
+            <HeldOut
+              name={title}
+              width={half}
+              steps={job.steps}
+              baselines={job.baselines}
+              points={job.heldOut}
+              firstBlock={job.interval.first}
+            />
+          </div>
+        ) : null}
+      </div>
+    </li>
+  );
+});
+
+const paceWords = ({ state, stepsPerSecond }: JobView): string =>
+  state !== 'running' ? '' : stepsPerSecond === null ? '' : `${Number(stepsPerSecond.toPrecision(2))} steps/s`;
+
+function leftWords(job: JobView): string {
+  if (job.state !== 'running') return '';
+  const left = jobRemainingMs(job);
+  return left === null ? 'estimating' : `${remainingWords(left)} left`;
+}
+
+/** Pace and time left before the origin, where they have no column of their own. */
+function narrowWords(job: JobView): string {
+  return [paceWords(job), leftWords(job)]
+    .filter((words) => words !== '')
+    .map((words) => `${words} · `)
+    .join('');
+}
+
+/** Engine, worker, attempt and what happened on the way, in one line. */
+function originWords({ worker, attempt, startBlock, note, interval, state, pausing }: JobView): string {
+  const parts: string[] = pausing ? ['Finishes its step and stores a checkpoint, then pauses'] : [];
+  if (worker)
+    parts.push(`${engineWords(worker.engine)} · ${worker.device}, worker ${worker.id}: ${sentenceStart(worker.why)}`);
+  else if (state === 'queued') parts.push('Waits for a worker');
+  if (attempt > 1) parts.push(`attempt ${attempt}`);
+  if (startBlock !== null && interval) parts.push(`started from block ${startBlock}`);
+  if (note) parts.push(note);
+  return parts.join(' · ');
+}
+
+const sentenceStart = (text: string): string => text.replace(/\.$/, '');
+
+function emptyWords({ state }: JobView): string {
+  if (state === 'running') return 'Preparing: no step yet.';
+  if (state === 'queued') return 'Waits for a worker.';
+  return 'No step was taken.';
+}
+
+function JobMenu({ job }: { job: JobView }) {
+  const { open } = useRunPage();
+  const asking = useOpenRun((state) => state.asking);
+  const [afresh, setAfresh] = useState(false);
+  const retry = (fromStart: boolean) => void open.ask((api) => api.retry(open.id, job.key, fromStart));
+  const canGoOn = job.state === 'failed' || job.state === 'cancelled';
+  return (
+    <Popover
+      name={`Retry ${jobTitle(job).toLowerCase()}`}
+      label="Retry"
+      disabled={asking || !isSettled(job.state)}
+      panelClass="w-72"
+      buttonClass="inline-flex h-7 items-center rounded-md border border-transparent px-2 text-xs text-muted hover:bg-panel-2 hover:text-ink disabled:pointer-events-none disabled:opacity-45"
+    >
+      <div className="space-y-2 text-xs">
+        {canGoOn ? (
+          <>
+            <Button small className="w-full" onClick={() => retry(false)}>
+              Go on from the last checkpoint
+            </Button>
+            <Button small className="w-full" onClick={() => retry(true)}>
+              Begin afresh
+            </Button>
+            <p className="text-muted">Afresh forgets its steps so far. The other intervals are not touched.</p>
+          </>
+        ) : (
+          <>
+            <p className="text-muted">
+              This student is finished. Training it again replaces it, and every subset with it is measured anew.
+            </p>
+            <label className="flex items-center gap-2">
+              <input type="checkbox" checked={afresh} onChange={(event) => setAfresh(event.target.checked)} />
+              Yes, train it again
+            </label>
+            <Button small className="w-full" disabled={!afresh} onClick={() => retry(true)}>
+              Begin afresh
+            </Button>
+          </>
+        )}
+      </div>
+    </Popover>
+  );
+}

@@ -1,0 +1,339 @@
+'use client';
+/** One switch per student: what the plugged ones make of the model, at once by arithmetic, then as measured. */
+import type { ReactNode } from 'react';
+import { Button } from '@/components/ui/button';
+import { Help } from '@/components/ui/help';
+import { Panel } from '@/components/ui/panel';
+import { Progress } from '@/components/ui/progress';
+import { Switch } from '@/components/ui/switch';
+import { sumOverRemoved } from '@/lib/core/interval/index.ts';
+import type { RunView, SubsetView } from '@/lib/core/run/index.ts';
+import { isWithinNoise } from '@/lib/core/run/index.ts';
+import {
+  changeWords,
+  countWords,
+  durationWords,
+  flopsWords,
+  percentWords,
+  rangeWords,
+} from '@/lib/page/browser/number-words.ts';
+import { measure } from '@/lib/page/run/measure-subsets.ts';
+import {
+  hasFineTuned,
+  measuredSubset,
+  presentSubset,
+  type Subset,
+  students,
+  subsetCost,
+  withStudent,
+} from '@/lib/page/run/plugged.ts';
+import { type FollowedRun, subsetKey } from '@/lib/page/run/run-events.ts';
+import { jobName, STATE_WORDS } from '@/lib/page/run/run-progress.ts';
+import { factShare } from './pareto-points';
+import { useRun, useRunPage } from './run-context';
+import { usePlugged } from './use-plugged';
+
+export function RunPlug() {
+  const { plugged } = useRunPage();
+  const run = useRun((state) => state);
+  const choice = usePlugged();
+  const view = run?.view ?? null;
+  const subset = view ? presentSubset(view, choice) : null;
+  const trained = view ? students(view).length : 0;
+  return (
+    <Panel
+      title="Plug and play"
+      help={
+        <Help about="plugging students">
+          <p>
+            A student stands for its whole interval. It was trained on the teacher's states, not on other students', so
+            any of them can be plugged in or taken out and the rest need no training again.
+          </p>
+          <p>
+            Blocks, parameters and operations follow at once: they are arithmetic. Facts, error, time and pictures are
+            measured by the server once per subset and kept.
+          </p>
+          <p>
+            The <em>joint fine-tune</em> trains the whole student model against the teacher's output. It is one model of
+            its own: with it on, every student is in.
+          </p>
+        </Help>
+      }
+      tools={
+        <>
+          <Button
+            look="ghost"
+            small
+            disabled={trained === 0 || (subset?.plugged.length === trained && !subset.fineTuned)}
+            onClick={() => plugged.setState({ keys: null, fineTuned: false })}
+          >
+            All
+          </Button>
+          <Button
+            look="ghost"
+            small
+            className="-mr-2"
+            disabled={trained === 0 || subset?.plugged.length === 0}
+            onClick={() => plugged.setState({ keys: [], fineTuned: false })}
+          >
+            None
+          </Button>
+        </>
+      }
+    >
+      {run && view && subset ? (
+        <>
+          <Switches view={view} subset={subset} />
+          <Results run={run} subset={subset} />
+        </>
+      ) : (
+        // As high as three students and the table below them.
+        <div aria-hidden="true" className="h-[360px] space-y-2 overflow-hidden">
+          {Array.from({ length: 12 }, (_, row) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: places, not items
+            <div key={row} className="skeleton h-5 w-full" />
+          ))}
+        </div>
+      )}
+    </Panel>
+  );
+}
+
+function Switches({ view, subset }: { view: RunView; subset: Subset }) {
+  const { plugged } = useRunPage();
+  const choice = usePlugged();
+  return (
+    <table className="w-full text-xs">
+      <caption className="sr-only">Students, and which of them are plugged in</caption>
+      <thead className="text-muted">
+        <tr className="h-6">
+          <th scope="col" className="text-left font-normal">
+            Blocks
+          </th>
+          <th scope="col" className="text-right font-normal">
+            saves
+          </th>
+          <th scope="col" className="w-20 text-right font-normal">
+            plugged
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {view.jobs.map((job) => {
+          const { interval, key, state } = job;
+          const removed = interval ? interval.last - interval.first : 0;
+          const on = interval ? subset.plugged.includes(key) && !subset.fineTuned : subset.fineTuned;
+          return (
+            <tr key={key} className="h-7 hover:bg-panel-2">
+              <th scope="row" className={`text-left ${on ? 'font-medium text-accent' : 'font-normal'}`}>
+                {interval ? jobName(job) : 'Joint fine-tune'}
+              </th>
+              <td className="text-right text-muted">
+                {interval
+                  ? `${removed} ${removed === 1 ? 'block' : 'blocks'}, ${countWords(sumOverRemoved([interval], view.model.costs.blockParameters))}`
+                  : 'as all students'}
+              </td>
+              <td>
+                <div className="flex h-5 items-center justify-end">
+                  {state === 'done' ? (
+                    <Switch
+                      name={
+                        interval
+                          ? `Plug in student ${interval.first} to ${interval.last}`
+                          : 'Plug in the fine-tuned whole'
+                      }
+                      on={on}
+                      onChange={(next) =>
+                        plugged.setState(
+                          interval ? withStudent(view, choice, key, next) : { keys: null, fineTuned: next },
+                        )
+                      }
+                    />
+                  ) : (
+                    <span className="text-muted">{STATE_WORDS[state].toLowerCase()}</span>
+                  )}
+                </div>
+              </td>
+            </tr>
+          );
+        })}
+      </tbody>
+    </table>
+  );
+}
+
+function Results({ run, subset }: { run: FollowedRun; subset: Subset }) {
+  const { view } = run;
+  const cost = subsetCost(view, subset);
+  const known = measuredSubset(view, subset);
+  const teacher = measuredSubset(view, { plugged: [], fineTuned: false });
+  const { model } = view;
+  const whole = { blocks: model.numBlocks, parameters: model.parameters, flops: model.costs.flopsPerForward };
+  return (
+    <>
+      <table className="mt-3 w-full border-t border-line text-xs">
+        <caption className="sr-only">The teacher and the model with the plugged students</caption>
+        <thead>
+          <tr className="h-7 text-muted">
+            <td />
+            <th scope="col" className="text-right font-normal">
+              teacher
+            </th>
+            <th scope="col" className="text-right font-normal">
+              plugged
+            </th>
+            <th scope="col" className="w-14 text-right font-normal">
+              change
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          <Line
+            name="Blocks"
+            before={String(whole.blocks)}
+            after={String(cost.blocks)}
+            change={changeWords(whole.blocks, cost.blocks)}
+          />
+          <Line
+            name="Parameters"
+            before={countWords(whole.parameters)}
+            after={countWords(cost.parameters)}
+            change={changeWords(whole.parameters, cost.parameters)}
+          />
+          <Line
+            name="Operations"
+            title="FLOPs of one forward: what a forward would cost if time followed the operations alone"
+            before={flopsWords(whole.flops)}
+            after={flopsWords(cost.flopsPerForward)}
+            change={changeWords(whole.flops, cost.flopsPerForward)}
+          />
+          <Line name="Forward time" {...timeLine(known)} />
+          {model.drawable ? <FactsLine known={known} teacher={teacher} /> : null}
+          <Line
+            name="Output error"
+            title="‖v̂ − v‖ / ‖v‖ of one forward against the teacher's, on held-out samples"
+            before={percentWords(0)}
+            after={known ? percentWords(known.outputError) : null}
+            change=""
+          />
+        </tbody>
+      </table>
+      <MeasureState run={run} subset={subset} known={known} />
+    </>
+  );
+}
+
+function timeLine(known: SubsetView | null) {
+  const title = 'Medians of forwards of both, taken in turn on the worker';
+  if (!known) return { before: null, after: null, change: '', title };
+  const { wholeQuartilesMs, subsetQuartilesMs } = known;
+  const isNoise =
+    wholeQuartilesMs !== undefined &&
+    subsetQuartilesMs !== undefined &&
+    known.wholeMs !== known.subsetMs &&
+    isWithinNoise(wholeQuartilesMs, subsetQuartilesMs);
+  return {
+    before: durationWords(known.wholeMs),
+    after: durationWords(known.subsetMs),
+    change: isNoise ? 'noise' : changeWords(known.wholeMs, known.subsetMs),
+    title:
+      wholeQuartilesMs && subsetQuartilesMs
+        ? `${title}. Half of the runs took ${rangeWords(wholeQuartilesMs)} and ${rangeWords(subsetQuartilesMs)}${isNoise ? '; the ranges overlap, so the difference is within the noise' : ''}.`
+        : title,
+  };
+}
+
+function FactsLine({ known, teacher }: { known: SubsetView | null; teacher: SubsetView | null }) {
+  const before = teacher ? factShare(teacher) : null;
+  const after = known ? factShare(known) : null;
+  const points = before !== null && after !== null ? (after - before) * 100 : null;
+  const sign = points === null || Math.abs(points) < 0.05 ? '±' : points < 0 ? '−' : '+';
+  return (
+    <Line
+      name="Facts held"
+      title={
+        known?.facts
+          ? `${known.facts.held} of ${known.facts.total} facts in ${known.facts.pictures} pictures, read by the checker`
+          : 'Facts of the captions that the checker finds in the pictures drawn'
+      }
+      before={teacher ? percentWords(before) : null}
+      after={known ? percentWords(after) : null}
+      change={points === null ? '' : `${sign}${Math.abs(points).toFixed(1)} pp`}
+    />
+  );
+}
+
+interface LineProps {
+  name: string;
+  title?: string;
+  /** Null while it is not known. */
+  before: string | null;
+  after: string | null;
+  change: string;
+}
+
+function Line({ name, title, before, after, change }: LineProps) {
+  return (
+    <tr className="h-6" title={title}>
+      <th scope="row" className="text-left font-normal whitespace-nowrap text-muted">
+        {name}
+      </th>
+      <td className="text-right whitespace-nowrap text-muted">{before ?? <Unknown />}</td>
+      <td className="text-right font-medium whitespace-nowrap">{after ?? <Unknown />}</td>
+      <td className="text-right whitespace-nowrap">{change === '±0 %' ? '–' : change}</td>
+    </tr>
+  );
+}
+
+const Unknown = (): ReactNode => (
+  <span title="Not measured yet" className="font-normal text-muted">
+    …
+  </span>
+);
+
+/** How the measurement of the plugged subset stands; always of one height. */
+function MeasureState({ run, subset, known }: { run: FollowedRun; subset: Subset; known: SubsetView | null }) {
+  const { open } = useRunPage();
+  const measuring = run.measuring[subsetKey(subset)];
+  const trained = students(run.view).length;
+  const done = hasFineTuned(run.view) || trained > 0;
+  return (
+    <div className="mt-2 h-12 text-xs text-muted">
+      {!done ? (
+        <p>Switches come as students are finished.</p>
+      ) : known ? (
+        <p>
+          Measured{known.facts ? ` on ${known.facts.pictures} pictures` : ''} and on held-out samples; kept with the
+          run.
+        </p>
+      ) : measuring?.error ? (
+        <div className="flex items-start justify-between gap-2">
+          <p role="alert" className="min-w-0 text-danger">
+            {measuring.error}
+          </p>
+          <Button small onClick={() => void measure(open, subset)}>
+            Measure again
+          </Button>
+        </div>
+      ) : measuring ? (
+        <>
+          <p className="mb-1.5">
+            {measuring.total > 0 ? `Measuring ${measuring.done}/${measuring.total}` : 'Asked for: waits for a worker'}
+          </p>
+          <Progress
+            name="Measuring the plugged subset"
+            share={measuring.total > 0 ? measuring.done / measuring.total : 0}
+            text={measuring.total > 0 ? `${measuring.done} of ${measuring.total}` : 'waits for a worker'}
+          />
+        </>
+      ) : (
+        <div className="flex items-start justify-between gap-2">
+          <p>Not measured yet.</p>
+          <Button small onClick={() => void measure(open, subset)}>
+            Measure
+          </Button>
+        </div>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,50 @@
+/**
+ * How long a forward pass takes, whole and pruned. The two alternate, so that a change in the machine's load meets both,
+ * and medians are compared, with their interquartile ranges; the first run of each is not counted, because engines compile and pack weights in it.
+ */
+import { type Route, sliceSamples, type Transformer, type TransformerInputs } from '../core/model/index.ts';
+import { pause } from '../core/pause.ts';
+import { spreadOf } from '../core/run/forward-times.ts';
+import type { ForwardTiming } from './protocol.ts';
+import type { CallContext } from './serve.ts';
+
+const RUNS = 15;
+/** A drawing step's batch: one prompt, conditional and unconditional. Larger ones say the same and keep the worker longer. */
+const SAMPLES = 2;
+
+export async function measureForward(
+  transformer: Transformer,
+  calibration: TransformerInputs,
+  pruned: Route | undefined,
+  { signal, onProgress }: CallContext<never>,
+): Promise<ForwardTiming> {
+  const inputs = sliceSamples(calibration, 0, Math.min(SAMPLES, calibration.batch));
+  const wholeTimes: number[] = [];
+  const prunedTimes: number[] = [];
+  for (let run = 0; run <= RUNS; run++) {
+    const whole = await timed(() => transformer.forward(inputs));
+    // The same route twice would only measure noise.
+    const short = pruned ? await timed(() => transformer.forward(inputs, pruned)) : whole;
+    if (run > 0) {
+      wholeTimes.push(whole);
+      prunedTimes.push(short);
+    }
+    onProgress({ stage: 'measure', done: run, total: RUNS });
+    await pause(signal);
+  }
+  const [whole, short] = [spreadOf(wholeTimes), spreadOf(prunedTimes)];
+  return {
+    wholeMs: whole.median,
+    prunedMs: short.median,
+    wholeQuartilesMs: whole.quartiles,
+    prunedQuartilesMs: short.quartiles,
+    samples: inputs.batch,
+    runs: RUNS,
+  };
+}
+
+async function timed(run: () => Promise<unknown>): Promise<number> {
+  const startedAt = performance.now();
+  await run();
+  return performance.now() - startedAt;
+}

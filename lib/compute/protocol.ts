@@ -1,0 +1,255 @@
+/**
+ * The one protocol between a host (page, CLI, job process) and a compute worker. A call carries an id; the worker
+ * answers with any number of `progress` and exactly one `result` or `error`. `cancel` makes the call end with the
+ * error code `cancelled` at once; `stop` does so in order: training finishes its step, saves a checkpoint and tells it
+ * first. Tensors never cross: values are JSON and typed arrays (transferred, see `transferablesOf`).
+ */
+import type { AnalysisPartial } from '../core/analysis/progress.ts';
+import type { NamedBlob } from '../core/checkpoint/types.ts';
+import type { ErrorCode, ErrorDetails } from '../core/errors.ts';
+import type { BlockInterval, Replacement } from '../core/interval/interval.ts';
+import type { StackSpec, StreamId, StreamTokens } from '../core/model/architecture.ts';
+import type { AnalysisReport, IntervalDamage } from '../core/report/report.ts';
+import type { Quartiles } from '../core/run/forward-times.ts';
+import type { DistilProgress, DistilResult, SavedFile, StepPoint } from '../core/run/progress.ts';
+import type { DistilSettings, FineTuneSettings } from '../core/run/settings.ts';
+import type { EngineName, EngineReport } from '../core/tensor/engine.ts';
+
+/** A file the worker opens itself by URL (`file:` in Node, `http(s):` with byte ranges): file-backed Node Blobs cannot be cloned. */
+export interface LinkedFile {
+  readonly path: string;
+  readonly url: string;
+}
+export type FileSource = NamedBlob | LinkedFile;
+
+/** Where a model's files are: a folder URL (served with byte ranges, or `file:`), or blobs the user picked (read in place). */
+export type ModelSource =
+  | { readonly kind: 'url'; readonly url: string; readonly name: string }
+  | { readonly kind: 'files'; readonly files: readonly NamedBlob[]; readonly name: string };
+
+export interface ModelSummary {
+  readonly name: string;
+  readonly fingerprint: string;
+  readonly className: string;
+  readonly family: string;
+  readonly numBlocks: number;
+  readonly width: number;
+  readonly numHeads: number;
+  readonly headDim: number;
+  readonly textDim: number;
+  readonly inChannels: number;
+  readonly parameters: number;
+  readonly globalParameters: number;
+  /** In the order in which they run. */
+  readonly blocks: readonly BlockFacts[];
+  readonly stacks: readonly StackSpec[];
+  /** First blocks of every stack but the first. */
+  readonly seams: readonly number[];
+  /** The guidance scale is an input: one pass a step instead of two. */
+  readonly embedsGuidance: boolean;
+  /** Dtypes present, most elements first. */
+  readonly dtypes: readonly string[];
+  readonly sizeBytes: number;
+  readonly files: number;
+  /** The raw config.json, so that exports keep keys this product does not know. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** The bundled sample's grammar is present: prompts, preview and the checker work. */
+  readonly drawable: boolean;
+  /** Tokens of one forward that costs are quoted for, and the picture that they are: "1024 × 1024". */
+  readonly tokensPerForward: StreamTokens;
+  readonly picture: string;
+}
+
+/** A block as the page and plans see it. */
+export interface BlockFacts {
+  readonly kind: string;
+  readonly stack: string;
+  readonly indexInStack: number;
+  /** Streams whose state it changes, as far as anything reads them. */
+  readonly updates: readonly StreamId[];
+  readonly parameters: number;
+}
+
+export type CalibrationRequest =
+  | { readonly kind: 'shapes'; readonly samples: number; readonly timesteps: number; readonly seed: number }
+  | { readonly kind: 'synthetic'; readonly samples: number; readonly timesteps: number; readonly seed: number }
+  | { readonly kind: 'file'; readonly file: FileSource };
+
+/** `lib/core/run`'s TrainingData with its file opened or openable. */
+export type TrainingSource =
+  | { readonly kind: 'shapes' }
+  | { readonly kind: 'file'; readonly file: FileSource }
+  | { readonly kind: 'synthetic' };
+
+/** A trained student and the interval that it stands for. */
+export interface StudentFile {
+  readonly interval: BlockInterval;
+  readonly file: FileSource;
+}
+
+export interface SubsetMeasurement {
+  /** Null for models that cannot draw. */
+  readonly facts: { readonly held: number; readonly total: number; readonly pictures: number } | null;
+  /** ‖v̂ − v‖_F / ‖v‖_F of one forward against the teacher's, over held-out samples. */
+  readonly outputError: number;
+  readonly timing: ForwardTiming;
+  /** The first pictures drawn. */
+  readonly drawings: readonly { readonly caption: string; readonly drawing: Drawing }[];
+}
+
+export interface Drawing {
+  /** 32 × 32 × RGBA. */
+  readonly rgba: Uint8ClampedArray<ArrayBuffer>;
+  readonly width: number;
+  readonly height: number;
+  /** The checker's verdict per caption fact; null for captions that state none. */
+  readonly facts: readonly {
+    readonly name: string;
+    readonly expected: string;
+    readonly seen: string;
+    readonly holds: boolean;
+  }[];
+  readonly durationMs: number;
+}
+
+export interface ForwardTiming {
+  /** Medians of interleaved runs, milliseconds per forward of `samples` samples. */
+  readonly wholeMs: number;
+  readonly prunedMs: number;
+  /** Lower and upper quartile of the same runs. */
+  readonly wholeQuartilesMs: Quartiles;
+  readonly prunedQuartilesMs: Quartiles;
+  readonly samples: number;
+  readonly runs: number;
+}
+
+/** Every task a worker can do: its input, its result and what its progress carries besides the numbers. */
+export interface Tasks {
+  startEngine: { input: { wanted: EngineName | 'auto'; threads?: number }; result: EngineReport; partial: never };
+  /** The golden cases of every family (see lib/core/model/golden-fill.ts), run on the engine in use: the largest absolute difference, to be shown. */
+  verifyEngine: { input: Record<never, never>; result: { maxAbsError: number; tolerance: number }; partial: never };
+  openModel: { input: { source: ModelSource }; result: ModelSummary; partial: never };
+  analyse: { input: { calibration: CalibrationRequest }; result: AnalysisReport; partial: AnalysisPartial };
+  damage: {
+    input: { intervals: readonly BlockInterval[] };
+    result: readonly IntervalDamage[];
+    partial: IntervalDamage;
+  };
+  measure: {
+    input: { intervals: readonly BlockInterval[]; replacement: Replacement };
+    result: ForwardTiming;
+    partial: never;
+  };
+  /** One whole forward pass on a file of diffusers' forward arguments; `sample` is [B, Ni, p²·out], C order. */
+  forward: {
+    input: { inputs: FileSource };
+    result: { readonly sample: Float32Array<ArrayBuffer>; readonly shape: readonly number[] };
+    partial: never;
+  };
+  draw: {
+    input: {
+      prompt: string;
+      seed: number;
+      steps: number;
+      guidance: number;
+      intervals: readonly BlockInterval[];
+      replacement: Replacement;
+    };
+    result: Drawing;
+    partial: never;
+  };
+  /**
+   * Trains one interval's student on teacher states (non-sequential; with `precededBy`, sequential: the student sees what
+   * the students before it make of the input). Writes checkpoints and the student under the folder URL `saveTo`, whole or not
+   * at all. `resume` is a checkpoint of the same task: the run goes on bit for bit.
+   */
+  distil: {
+    input: {
+      interval: BlockInterval;
+      settings: DistilSettings;
+      data: TrainingSource;
+      /**
+       * Folder URL and budget of cached teacher states, shared by processes of one machine; null for none. `keep` are the
+       * blocks whose states after them some interval of the run asks for (each interval's `first − 1` and `last`).
+       */
+      cache: { url: string; sizeBytes: number; keep: readonly number[] } | null;
+      precededBy: readonly StudentFile[];
+      resume: FileSource | null;
+      saveTo: string;
+    };
+    result: DistilResult;
+    partial: DistilProgress;
+  };
+  /** The joint fine-tune of the whole student against the teacher's output. The result is the weights that were trained. */
+  fineTune: {
+    input: {
+      students: readonly StudentFile[];
+      settings: FineTuneSettings;
+      data: TrainingSource;
+      resume: FileSource | null;
+      saveTo: string;
+    };
+    result: { readonly student: SavedFile; readonly steps: number };
+    partial: DistilProgress;
+  };
+  /** What a subset of students gives when plugged in; `fineTuned` replaces weights of the whole that they make. */
+  tryStudents: {
+    input: {
+      students: readonly StudentFile[];
+      fineTuned: FileSource | null;
+      /** Blocks left out with nothing in their place, for comparison. */
+      removed?: readonly number[];
+      pictures: number;
+      steps: number;
+      guidance: number;
+      seed: number;
+      data: TrainingSource;
+    };
+    result: SubsetMeasurement;
+    partial: never;
+  };
+}
+export type TaskName = keyof Tasks;
+
+export type { AnalysisPartial, DistilProgress, DistilResult, SavedFile, StepPoint };
+
+export interface Progress<P = unknown> {
+  /** `read`, `capture`, `probes`, `cka`, `trajectories`, `damage`, `draw`, `measure`, `teacher`, `distil`, `fine-tune`. */
+  readonly stage: string;
+  readonly done: number;
+  readonly total: number;
+  readonly partial?: P;
+}
+
+export type Request =
+  | {
+      readonly [K in TaskName]: {
+        readonly type: 'call';
+        readonly id: number;
+        readonly task: K;
+        readonly input: Tasks[K]['input'];
+      };
+    }[TaskName]
+  | { readonly type: 'cancel'; readonly id: number }
+  /** Answered with `pong` as soon as the worker's event loop turns. */
+  | { readonly type: 'ping'; readonly id: number }
+  | { readonly type: 'stop'; readonly id: number };
+
+export type Reply =
+  | { readonly type: 'progress'; readonly id: number; readonly progress: Progress }
+  | { readonly type: 'result'; readonly id: number; readonly value: unknown }
+  | { readonly type: 'error'; readonly id: number; readonly error: WireError }
+  | { readonly type: 'pong'; readonly id: number }
+  /** From compute processes, about once a second while a call runs: the event loop turns, and the work has paused so often. */
+  | { readonly type: 'alive'; readonly id: number; readonly turns: number }
+  /** Unasked: the device went away (GPU device loss). Every later call fails with `engine-lost` until `startEngine`. */
+  | { readonly type: 'engine-lost'; readonly reason: string };
+
+/** `id` is -1 when the offending message carried none. */
+export interface WireError {
+  readonly code: ErrorCode;
+  readonly summary: string;
+  readonly details: ErrorDetails;
+  /** Where a defect was thrown; only with the code `internal`. */
+  readonly stack?: string;
+}

@@ -1,0 +1,108 @@
+/**
+ * What one worker holds between calls: the engine, the model, its transformer on that engine, and the last analysis.
+ * Replacing one part lets go of what was built on it; a failed replacement leaves the old part as it was.
+ */
+import { type Analysed, analyse } from '../core/analysis/index.ts';
+import type { Calibration } from '../core/capture/index.ts';
+import { ContiguaError } from '../core/errors.ts';
+import { openTransformer, type Transformer } from '../core/model/index.ts';
+import type { EngineName, EngineReport } from '../core/tensor/index.ts';
+import type { EngineHost } from './engines/engine-host.ts';
+import type { OpenModel } from './folder/open-model.ts';
+
+export interface Analysis extends Analysed {
+  readonly calibration: Calibration;
+}
+
+/** Checkpoints up to this size are read whole when they are opened. */
+const READ_WHOLE_BYTES = 128 * 2 ** 20;
+
+export class Session {
+  private report: EngineReport | null = null;
+  private opened: OpenModel | null = null;
+  private running: Transformer | null = null;
+  private analysed: Analysis | null = null;
+
+  constructor(private readonly engines: EngineHost) {}
+
+  /** Tensors live on one engine: they go with it, and the transformer is opened anew when it is next needed. */
+  async startEngine(wanted: EngineName | 'auto', threads?: number): Promise<EngineReport> {
+    this.report = await this.engines.start(wanted, threads, () => {
+      this.release();
+      this.report = null;
+    });
+    return this.report;
+  }
+
+  get engine(): EngineReport {
+    if (this.engines.isLost()) {
+      throw new ContiguaError('engine-lost', 'The engine was lost', { hint: 'Start an engine again to go on.' });
+    }
+    if (!this.report) {
+      throw new ContiguaError('not-ready', 'No engine is running', { hint: 'Start an engine first.' });
+    }
+    return this.report;
+  }
+
+  /**
+   * Opens the transformer at once, so that every weight is checked while the old model is still there: presence, dtype
+   * and shape always, values too where reading all of them takes a moment. Larger models have theirs checked block by
+   * block, when they are read.
+   */
+  async setModel(model: OpenModel, signal: AbortSignal): Promise<void> {
+    const transformer = await this.open(model);
+    try {
+      const { numBlocks } = model.config;
+      if (model.summary.sizeBytes <= READ_WHOLE_BYTES) {
+        for (let block = 0; block < numBlocks; block++) await transformer.loadBlock(block);
+      }
+      // Who was told that the call was stopped goes on with the old model.
+      if (signal.aborted) throw new ContiguaError('cancelled', 'Stopped');
+    } catch (thrown) {
+      transformer.dispose();
+      throw thrown;
+    }
+    this.release();
+    this.analysed = null;
+    this.opened = model;
+    this.running = transformer;
+  }
+
+  get model(): OpenModel {
+    if (!this.opened) throw new ContiguaError('not-ready', 'No model is open', { hint: 'Open a model first.' });
+    return this.opened;
+  }
+
+  async transformer(): Promise<Transformer> {
+    void this.engine; // throws where none runs, or where it was lost
+    this.running ??= await this.open(this.model);
+    return this.running;
+  }
+
+  /** The last analysis of the open model. It holds numbers alone and outlives a change of engine. */
+  get analysis(): Analysis | null {
+    return this.analysed;
+  }
+
+  async analyse(calibration: Calibration, options: Parameters<typeof analyse>[2]): Promise<Analysis> {
+    const transformer = await this.transformer();
+    this.analysed = { ...(await analyse(transformer, calibration, options)), calibration };
+    return this.analysed;
+  }
+
+  private async open({ config, checkpoint }: OpenModel): Promise<Transformer> {
+    void this.engine;
+    return await openTransformer(config, checkpoint);
+  }
+
+  private release(): void {
+    const transformer = this.running;
+    this.running = null;
+    try {
+      transformer?.dispose();
+    } catch (thrown) {
+      // A lost device throws at whatever touches it, its own release included.
+      if (!this.engines.isLost()) throw thrown;
+    }
+  }
+}

@@ -1,0 +1,205 @@
+/** A model of two stacks (FLUX.1) goes the whole way: opened, analysed, chosen from, distilled, plugged, tuned, exported. */
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type TensorToWrite, writeSafetensors } from '../core/checkpoint/index.ts';
+import { DEFAULT_DETECTION, detectIntervals } from '../core/detection/index.ts';
+import { studentFolder } from '../core/export/index.ts';
+import { FLUX_GOLDENS } from '../core/model/flux/goldens.ts';
+import { type GoldenCase, goldenCase } from '../core/model/index.ts';
+import { buildPlan } from '../core/plan/index.ts';
+import { DEFAULT_DISTIL, DEFAULT_FINE_TUNE } from '../core/run/index.ts';
+import { forwardFile, type TinyModel, tinyModel } from '../testing/tiny-model.ts';
+import { nodeEngines } from './engines/node-engines.ts';
+import { openSource } from './folder/file-host.ts';
+import { nodeFiles } from './folder/node-files.ts';
+import { openModel } from './folder/open-model.ts';
+import { openTeacher } from './folder/open-teacher.ts';
+import type { ModelSource, ModelSummary } from './protocol.ts';
+import { createTasks } from './tasks.ts';
+
+const DEEP = FLUX_GOLDENS.find(({ name }) => name === 'F2')!;
+const golden: GoldenCase = goldenCase({ ...DEEP, config: { ...DEEP.config, num_layers: 3, num_single_layers: 4 } });
+const DUAL = { first: 0, last: 1 };
+const SINGLE = { first: 4, last: 6 };
+const quiet = { signal: new AbortController().signal, stop: new AbortController().signal, onProgress: () => {} };
+const settings = { ...DEFAULT_DISTIL, steps: 3, batch: 2, warmupSteps: 1, heldOutSamples: 2, checkpointEvery: 2 };
+
+let folder: string;
+let tiny: TinyModel;
+let summary: ModelSummary;
+let tasks: ReturnType<typeof createTasks>;
+const sourceOf = (files: TinyModel['files']): Extract<ModelSource, { kind: 'files' }> => ({
+  kind: 'files',
+  name: 'two stacks',
+  files: Object.entries(files).map(([path, bytes]) => ({ path: `transformer/${path}`, blob: new Blob([bytes]) })),
+});
+const urlOf = (name: string) => pathToFileURL(join(folder, name)).href;
+const studentOf = (name: string, interval: typeof DUAL) => ({
+  interval,
+  file: { path: `${name}.safetensors`, url: `${urlOf(name)}/student.safetensors` },
+});
+const studentsNow = () => [studentOf('dual', DUAL), studentOf('single', SINGLE)];
+const tried = { pictures: 0, steps: 1, guidance: 1, seed: 1, data: { kind: 'synthetic' } } as const;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'contigua-two-stacks-'));
+  for (const name of ['dual', 'single', 'tuned']) await mkdir(join(folder, name));
+  tasks = createTasks({ engines: nodeEngines(), files: nodeFiles });
+  await tasks.startEngine({ wanted: 'wasm' }, quiet);
+  tiny = await tinyModel((all) => all, golden);
+  summary = await tasks.openModel({ source: sourceOf(tiny.files) }, quiet);
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+test('its blocks are told one by one, with the seam between the stacks', () => {
+  expect(summary).toMatchObject({ family: 'flux', numBlocks: 7, seams: [3], embedsGuidance: true });
+  expect(summary.blocks.map(({ kind }) => kind).join(' ')).toBe('dual dual dual single single single single');
+  expect(summary.blocks.map(({ updates }) => updates.length)).toEqual([2, 2, 2, 2, 2, 2, 1]);
+  expect(summary.globalParameters + summary.blocks.reduce((sum, { parameters }) => sum + parameters, 0)).toBe(
+    summary.parameters,
+  );
+});
+
+test('an analysis detects no interval across the seam, and the last text takes no part', async () => {
+  const calibration = { kind: 'synthetic', samples: 4, timesteps: 2, seed: 1 } as const;
+  const report = await tasks.analyse({ calibration }, quiet);
+  expect(report.model.seams).toEqual([3]);
+  for (const { first, last } of detectIntervals(report, DEFAULT_DETECTION)) expect(first < 3 && last >= 3).toBe(false);
+  expect(report.streams.text.probeR2.map((r2) => r2 === null)).toEqual([0, 0, 0, 0, 0, 0, 1].map(Boolean));
+  await expect(tasks.damage({ intervals: [{ first: 2, last: 3 }] }, quiet)).rejects.toMatchObject({
+    code: 'plan-invalid',
+    details: { hint: expect.stringContaining('different stacks') },
+  });
+  const [damage] = await tasks.damage({ intervals: [SINGLE] }, quiet);
+  expect(damage!.removedError).toBeGreaterThan(0);
+});
+
+test('students of both stacks are trained, plugged in, tuned together and exported', async () => {
+  for (const [name, interval] of [
+    ['dual', DUAL],
+    ['single', SINGLE],
+  ] as const) {
+    const result = await tasks.distil(
+      {
+        interval,
+        settings,
+        data: { kind: 'synthetic' },
+        cache: null,
+        precededBy: [],
+        resume: null,
+        saveTo: urlOf(name),
+      },
+      quiet,
+    );
+    // The interval that ends the model has no text to compare.
+    expect(result.heldOut.student.text === null).toBe(name === 'single');
+  }
+  const students = studentsNow();
+  const teacher = await tasks.tryStudents({ students: [], fineTuned: null, ...tried }, quiet);
+  expect(teacher.outputError).toBe(0);
+  const plugged = await tasks.tryStudents({ students, fineTuned: null, ...tried }, quiet);
+  expect(plugged.outputError).toBeGreaterThan(0);
+  const tuning = { ...DEFAULT_FINE_TUNE, steps: 30, batch: 2, warmupSteps: 1 };
+  const tuned = await tasks.fineTune(
+    { students, settings: tuning, data: { kind: 'synthetic' }, resume: null, saveTo: urlOf('tuned') },
+    quiet,
+  );
+  const fineTuned = { path: 'tuned.safetensors', url: tuned.student.url };
+  const after = await tasks.tryStudents({ students, fineTuned, ...tried }, quiet);
+  expect(after.outputError).toBeLessThan(plugged.outputError);
+
+  const opened = await openModel(sourceOf(tiny.files), nodeFiles);
+  const plan = buildPlan({
+    model: opened.summary,
+    report: null,
+    intervals: [DUAL, SINGLE],
+    replacement: 'removed',
+    detection: DEFAULT_DETECTION,
+  });
+  expect(plan.blocks).toEqual({ before: 7, after: 4 });
+  const files = await studentFolder({
+    teacher: await openTeacher(sourceOf(tiny.files).files, 'two stacks'),
+    plan,
+    students: await Promise.all(
+      students.map(async ({ interval, file }) => ({ interval, file: await openSource(file, nodeFiles) })),
+    ),
+    fineTuned: null,
+    run: null,
+  });
+  const exported = await openModel({ kind: 'files', name: 'student', files }, nodeFiles);
+  expect(exported.config.raw).toMatchObject({ num_layers: 2, num_single_layers: 2 });
+  expect(exported.summary.parameters).toBe(plan.parameters.after);
+});
+
+describe('bad input of its own', () => {
+  const refused = async (change: (tensors: TensorToWrite[]) => TensorToWrite[]) => {
+    const { files } = await tinyModel(change, golden);
+    return await tasks.openModel({ source: sourceOf(files) }, quiet).catch((thrown: unknown) => thrown);
+  };
+  const reshaped = (target: string, shape: number[]) => (tensors: TensorToWrite[]) =>
+    tensors.map((tensor) => (tensor.name === target ? { ...tensor, shape } : tensor));
+
+  test.each([
+    ['transformer_blocks.1.ff_context.net.2.weight', [128, 32], '[32, 128]'],
+    ['single_transformer_blocks.2.proj_out.weight', [160, 32], '[32, 160]'],
+  ])('a wrong shape of %s is named with both shapes', async (tensor, shape, expected) => {
+    expect(await refused(reshaped(tensor, shape))).toMatchObject({
+      code: 'weight-misshapen',
+      details: { tensor, found: `[${shape.join(', ')}]`, expected: expect.stringContaining(expected) },
+    });
+  });
+
+  test('a block too many in either stack is named', async () => {
+    for (const tensor of ['transformer_blocks.3.norm1.linear.bias', 'single_transformer_blocks.4.proj_mlp.bias']) {
+      const extra = { name: tensor, dtype: 'F32', shape: [1], bytes: new Uint8Array(4) } as const;
+      expect(await refused((all) => [...all, extra])).toMatchObject({ code: 'weight-misshapen', details: { tensor } });
+    }
+  });
+
+  test('an index that names a tensor in the wrong shard is refused, naming both', async () => {
+    const name = 'single_transformer_blocks.0.proj_mlp.bias';
+    const { files } = await tinyModel((all) => all, golden);
+    const all = files['diffusion_pytorch_model.safetensors']!;
+    const lying = 'diffusion_pytorch_model-00002-of-00002.safetensors';
+    const tensor = { name: 'other', dtype: 'F32', shape: [1], bytes: new Uint8Array(4) } as const;
+    const names = [...golden.checkpoint.tensors.keys()];
+    const first = 'diffusion_pytorch_model-00001-of-00002.safetensors';
+    const weight_map = Object.fromEntries([
+      ...names.map((one) => [one, one === name ? lying : first]),
+      ['other', lying],
+    ]);
+    const sharded = {
+      'config.json': files['config.json']!,
+      [first]: all,
+      [lying]: new Uint8Array(writeSafetensors([tensor])),
+      'diffusion_pytorch_model.safetensors.index.json': new TextEncoder().encode(JSON.stringify({ weight_map })),
+    };
+    await expect(tasks.openModel({ source: sourceOf(sharded) }, quiet)).rejects.toMatchObject({
+      code: 'checkpoint-incomplete',
+      details: { tensor: name, found: expect.stringContaining(first), expected: expect.stringContaining(lying) },
+    });
+  });
+
+  test.each([
+    ['guidance', (all: TensorToWrite[]) => all.filter(({ name }) => name !== 'guidance'), '[1]'],
+    [
+      'pooled_projections',
+      (all: TensorToWrite[]) => all.filter(({ name }) => name !== 'pooled_projections'),
+      '[1, 32]',
+    ],
+    ['img_ids', reshaped('img_ids', [45]), '[15, 3]'],
+    ['txt_ids', reshaped('txt_ids', [7, 1, 3]), '[7, 3]'],
+  ])('inputs without a usable %s are refused, naming what is expected', async (tensor, change, expected) => {
+    const inputs = { path: 'in.safetensors', blob: new Blob([forwardFile(golden, change)]) };
+    await expect(tasks.forward({ inputs }, quiet)).rejects.toMatchObject({
+      code: 'inputs-invalid',
+      details: { file: 'in.safetensors', tensor, expected },
+    });
+    // Nothing is lost: the next file runs.
+    const sound = { path: 'in.safetensors', blob: new Blob([forwardFile(golden)]) };
+    expect((await tasks.forward({ inputs: sound }, quiet)).shape).toEqual([1, 15, 4]);
+  });
+});

@@ -1,0 +1,93 @@
+/** What the next analysis will be measured on, and the text that names it in the address and among kept analyses. */
+import { createStore } from 'zustand/vanilla';
+import type { CalibrationRequest } from '@/lib/compute/protocol.ts';
+import type { CalibrationFacts } from '@/lib/core/report/report.ts';
+
+export interface CalibrationChoice {
+  readonly kind: CalibrationRequest['kind'];
+  readonly samples: number;
+  readonly timesteps: number;
+  readonly seed: number;
+  readonly file: File | null;
+  /** Names the file's content (`fileDigits`); null until an analysis has read it. */
+  readonly fileDigits: string | null;
+}
+
+export const DEFAULT_CALIBRATION: CalibrationChoice = {
+  kind: 'shapes',
+  samples: 64,
+  timesteps: 8,
+  seed: 1,
+  file: null,
+  fileDigits: null,
+};
+
+export const calibrationStore = createStore<CalibrationChoice>(() => DEFAULT_CALIBRATION);
+
+/** Null while a file is asked for and none is given. */
+export function requestOf(choice: CalibrationChoice): CalibrationRequest | null {
+  if (choice.kind === 'file')
+    return choice.file && { kind: 'file', file: { path: choice.file.name, blob: choice.file } };
+  const { kind, samples, timesteps, seed } = choice;
+  return { kind, samples, timesteps, seed };
+}
+
+/** Two choices with the same text measure the same thing; the text `file` alone names no file in particular. */
+export function calibrationText({ kind, samples, timesteps, seed, fileDigits }: CalibrationChoice): string {
+  if (kind === 'file') return fileDigits === null ? 'file' : `file-${fileDigits}`;
+  return `${kind}-${samples}-${timesteps}-${seed}`;
+}
+
+/** Null for text that names no calibration. */
+export function calibrationFrom(text: string): CalibrationChoice | null {
+  const [isFile, fileDigits = null] = /^file(?:-([0-9a-f]{16}))?$/.exec(text) ?? [];
+  if (isFile !== undefined) return { ...DEFAULT_CALIBRATION, kind: 'file', fileDigits };
+  const [, kind, samples, timesteps, seed] = /^(shapes|synthetic)-(\d{1,4})-(\d{1,2})-(\d{1,6})$/.exec(text) ?? [];
+  if ((kind !== 'shapes' && kind !== 'synthetic') || !samples || !timesteps || !seed) return null;
+  const numbers = { samples: Number(samples), timesteps: Number(timesteps), seed: Number(seed) };
+  return { ...DEFAULT_CALIBRATION, kind, ...numbers };
+}
+
+const KIND_WORDS: Readonly<Record<CalibrationChoice['kind'], string>> = {
+  shapes: 'sample prompts',
+  file: 'a calibration file',
+  synthetic: 'synthetic noise',
+};
+
+/** What differs between the calibration of a measurement and another one, each with both values: "samples 64 → 128". */
+export function calibrationChanges(measured: CalibrationChoice, now: CalibrationChoice): readonly string[] {
+  if (measured.kind !== now.kind) return [`inputs: ${KIND_WORDS[measured.kind]} → ${KIND_WORDS[now.kind]}`];
+  if (now.kind !== 'file') {
+    const changed = (['samples', 'timesteps', 'seed'] as const).filter((name) => measured[name] !== now[name]);
+    return changed.map((name) => `${name} ${measured[name]} → ${now[name]}`);
+  }
+  const same = measured.file !== null && now.file !== null ? measured.file === now.file : false;
+  const sameContent = measured.fileDigits !== null && measured.fileDigits === now.fileDigits;
+  return same || sameContent
+    ? []
+    : [['file', measured.file?.name, '→', now.file?.name ?? 'none'].filter(Boolean).join(' ')];
+}
+
+/** "16 captioned pictures at 4 noise levels, seed 2" */
+export function calibrationWords({ kind, label, seed }: Pick<CalibrationFacts, 'kind' | 'label' | 'seed'>): string {
+  // The label of synthetic inputs states the seed already.
+  return kind === 'shapes' && seed !== null ? `${label}, seed ${seed}` : label;
+}
+
+const PIECE_BYTES = 16 * 2 ** 20;
+const FILE_DIGITS = 16;
+
+/**
+ * Leading hex digits of a SHA-256 over the SHA-256 of each piece: Web Crypto cannot hash a stream, and a calibration
+ * file may be larger than memory. Rejects when the file cannot be read any more.
+ */
+export async function fileDigits(file: Blob, pieceBytes = PIECE_BYTES): Promise<string> {
+  const digests: ArrayBuffer[] = [];
+  for (let start = 0; start < file.size; start += pieceBytes) {
+    const piece = await file.slice(start, start + pieceBytes).arrayBuffer();
+    digests.push(await crypto.subtle.digest('SHA-256', piece));
+  }
+  const whole = await crypto.subtle.digest('SHA-256', await new Blob(digests).arrayBuffer());
+  const hex = [...new Uint8Array(whole)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  return hex.slice(0, FILE_DIGITS);
+}

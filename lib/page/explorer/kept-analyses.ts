@@ -1,0 +1,116 @@
+/**
+ * Finished analyses, kept in this browser (IndexedDB): several per model, each under everything that made it (see
+ * kept-records.ts). Stored as the report's JSON text and parsed again on the way out, like any file.
+ */
+import type { AnalysisReport } from '@/lib/core/report/report.ts';
+import { showPassing, showWarning } from '../browser/notices.ts';
+import {
+  beyondLimit,
+  inputsOf,
+  type KeptRecord,
+  MOST_KEPT,
+  newestFirst,
+  recordOf,
+  sameAnalysis,
+} from './kept-records.ts';
+
+const DATABASE = 'contigua';
+const STORE = 'analyses';
+
+export interface KeptReport {
+  readonly report: AnalysisReport;
+  /** The text of the calibration that it was measured on. */
+  readonly inputs: string;
+  readonly savedAtMs: number;
+}
+
+export async function keepReport(inputs: string, report: AnalysisReport): Promise<void> {
+  const record = recordOf(inputs, report, Date.now());
+  let dropped = 0;
+  try {
+    const read = await reader();
+    await within('readwrite', (store) => {
+      store.put(record);
+      const kept: IDBRequest<KeptRecord[]> = store.index('fingerprint').getAll(record.fingerprint);
+      kept.onsuccess = () => {
+        const same = sameAnalysis(kept.result, record, read);
+        const oldest = beyondLimit(
+          kept.result.filter((other) => !same.includes(other)),
+          record,
+        );
+        for (const { key } of [...same, ...oldest]) store.delete(key);
+        dropped = oldest.length;
+      };
+      return kept;
+    });
+  } catch (thrown) {
+    showWarning('kept', 'This analysis could not be kept in the browser', {
+      hint: `${reasonOf(thrown)}. It is gone after a reload.`,
+    });
+    return;
+  }
+  if (dropped > 0) {
+    showPassing('kept', 'info', 'The oldest kept analysis of this model was removed', {
+      hint: `This browser keeps the last ${MOST_KEPT} analyses of a model. Download a report to keep it for longer.`,
+    });
+  }
+}
+
+/** The kept analyses of a model that can be read, newest first; none where the browser refuses. */
+export async function keptReports(fingerprint: string): Promise<readonly KeptReport[]> {
+  let records: KeptRecord[];
+  try {
+    records = await within<KeptRecord[]>('readonly', (store) => store.index('fingerprint').getAll(fingerprint));
+  } catch (thrown) {
+    showWarning('kept', 'Analyses kept in this browser could not be read', { hint: `${reasonOf(thrown)}.` });
+    return [];
+  }
+  if (records.length === 0) return [];
+  const read = await reader();
+  return newestFirst(records).flatMap((record) => {
+    const report = read(record.text);
+    return report ? { report, inputs: inputsOf(record), savedAtMs: record.savedAtMs } : [];
+  });
+}
+
+/** Null for what a newer version wrote, which may still want it: it stays until it is the oldest. */
+async function reader(): Promise<(text: string) => AnalysisReport | null> {
+  const { parseReport } = await import('./file-readers.ts');
+  return (text) => {
+    try {
+      return parseReport(text, 'kept analysis');
+    } catch {
+      return null;
+    }
+  };
+}
+
+async function within<T>(mode: IDBTransactionMode, work: (store: IDBObjectStore) => IDBRequest): Promise<T> {
+  const database = await open();
+  try {
+    return await new Promise<T>((resolve, reject) => {
+      const transaction = database.transaction(STORE, mode);
+      const request = work(transaction.objectStore(STORE));
+      transaction.oncomplete = () => resolve(request.result);
+      transaction.onerror = () => reject(transaction.error);
+      transaction.onabort = () => reject(transaction.error);
+    });
+  } finally {
+    database.close();
+  }
+}
+
+function open(): Promise<IDBDatabase> {
+  return new Promise((resolve, reject) => {
+    const request = indexedDB.open(DATABASE, 1);
+    request.onupgradeneeded = () => {
+      request.result.createObjectStore(STORE, { keyPath: 'key' }).createIndex('fingerprint', 'fingerprint');
+    };
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}
+
+function reasonOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : 'The browser gave no reason';
+}

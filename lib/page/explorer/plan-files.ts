@@ -1,0 +1,91 @@
+/** Plans and configs to and from files: what `Download plan`, `Download config`, `Copy layer_index` and `Load plan` do. */
+
+import { ContiguaError } from '@/lib/core/errors.ts';
+import { CONFIG_FILE, layerIndexString, PLAN_FILE, prunedConfig } from '@/lib/core/export/index.ts';
+import { buildPlan, formatPlan, type Plan, type PlanSettings } from '@/lib/core/plan/index.ts';
+import { settle, showError, showPassing } from '../browser/notices.ts';
+import { copyText, saveText } from '../browser/save-file.ts';
+import { analysisStore } from './analysis.ts';
+import { modelStore } from './model.ts';
+import { choose, selectionStore } from './selection.ts';
+import { settingsStore } from './settings.ts';
+
+const JSON_TYPE = 'application/json';
+const MODEL_FIRST = 'A plan is read for the model on the page: load it again once one is open.';
+
+/** The choice on the page as a plan; null while no model is open. */
+export function presentPlan(): Plan | null {
+  const { summary } = modelStore.getState();
+  if (!summary) return null;
+  const { replacement, detection } = settingsStore.getState();
+  return buildPlan({
+    model: summary,
+    report: analysisStore.getState().report,
+    intervals: selectionStore.getState().selection.present,
+    replacement,
+    detection,
+    createdAt: new Date().toISOString(),
+  });
+}
+
+export function downloadPlan(): void {
+  try {
+    const plan = presentPlan();
+    if (plan) saveText(PLAN_FILE, formatPlan(plan), JSON_TYPE);
+  } catch (thrown) {
+    showError('plan', thrown);
+  }
+}
+
+export function downloadConfig(): void {
+  const { summary } = modelStore.getState();
+  if (!summary) return;
+  try {
+    saveText(CONFIG_FILE, prunedConfig(summary, selectionStore.getState().selection.present), JSON_TYPE);
+  } catch (thrown) {
+    showError('plan', thrown);
+  }
+}
+
+export async function copyLayerIndex(): Promise<void> {
+  const text = layerIndexString(selectionStore.getState().selection.present);
+  try {
+    await copyText(text);
+    showPassing('copy', 'done', 'layer_index copied', { hint: text });
+  } catch (thrown) {
+    showError('copy', thrown);
+  }
+}
+
+/** Takes a plan's choice and settings. A plan for another model, or no plan at all, changes nothing. */
+export async function loadPlan(file: File): Promise<void> {
+  settle('plan');
+  try {
+    const { assertPlanFits, MAX_JSON_BYTES, parsePlan, readText } = await import('./file-readers.ts');
+    const text = await readText(
+      { path: file.name, blob: file },
+      { code: 'plan-invalid', maxBytes: MAX_JSON_BYTES.plan },
+    );
+    const plan = parsePlan(text, file.name);
+    const { summary } = modelStore.getState();
+    if (!summary) throw new ContiguaError('not-ready', 'No model is open', { file: file.name, hint: MODEL_FIRST });
+    assertPlanFits(plan, summary, file.name);
+    const intervals = plan.intervals.map(({ first, last }) => ({ first, last }));
+    settingsStore.setState(({ detection }) => ({
+      replacement: plan.replacement === 'students' ? 'removed' : plan.replacement,
+      detection: plan.settings ? detectionOfPlan(plan.settings) : detection,
+    }));
+    choose({ type: 'choose', intervals });
+    const students =
+      plan.replacement === 'students' ? ' Its students are not in the plan: blocks are just removed.' : '';
+    showPassing('plan', 'done', `${file.name} loaded`, {
+      hint: `${intervals.length} ${intervals.length === 1 ? 'interval' : 'intervals'} chosen; Undo brings the former choice back.${students}`,
+    });
+  } catch (thrown) {
+    showError('plan', thrown);
+  }
+}
+
+function detectionOfPlan({ estimator, start, target, streams }: PlanSettings) {
+  return { estimator, start, target, streams };
+}

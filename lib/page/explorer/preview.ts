@@ -1,0 +1,103 @@
+/** The same prompt and seed drawn by the whole model and by the pruned one. The whole picture is drawn once per prompt. */
+import { createStore } from 'zustand/vanilla';
+import type { Drawing } from '@/lib/compute/protocol.ts';
+import { type BlockInterval, formatIntervalParam } from '@/lib/core/interval/index.ts';
+import type { Replacement } from '@/lib/core/plan/plan.ts';
+import { settle, showError } from '../browser/notices.ts';
+import { ask } from './compute.ts';
+import { isSame, type MadeOf } from './made-of.ts';
+
+/** As the sample model was trained and measured. */
+export const STEPS = 20;
+export const GUIDANCE = 2;
+
+export interface Drawn {
+  readonly of: MadeOf;
+  readonly drawing: Drawing;
+}
+export interface PreviewState {
+  readonly prompt: string;
+  readonly seed: number;
+  readonly drawing: 'whole' | 'pruned' | null;
+  /** 0…1 of the picture being drawn. */
+  readonly share: number;
+  readonly whole: Drawn | null;
+  readonly pruned: Drawn | null;
+}
+
+export const DEFAULT_PROMPT = 'a large red circle top left and a small blue square bottom right on white';
+
+export const previewStore = createStore<PreviewState>(() => ({
+  prompt: DEFAULT_PROMPT,
+  seed: 1,
+  drawing: null,
+  share: 0,
+  whole: null,
+  pruned: null,
+}));
+
+let stopDrawing: AbortController | null = null;
+
+/** What the whole model's picture is made of. */
+export function wholeOf(model: string, prompt: string, seed: number): MadeOf {
+  return { model, prompt, seed: String(seed) };
+}
+
+/** `analysis` numbers the one whose probes stand in for blocks; it means nothing where they are just removed. */
+export function prunedOf(
+  whole: MadeOf,
+  intervals: readonly BlockInterval[],
+  replacement: Replacement,
+  analysis: number,
+): MadeOf {
+  const probes = replacement === 'probes' ? String(analysis) : '';
+  return { ...whole, 'choice of blocks': formatIntervalParam(intervals), replacement, probes };
+}
+
+/** True when both pictures follow the same prompt and seed on the same model. */
+export function isPrunedOf(pruned: MadeOf, whole: MadeOf): boolean {
+  return isSame(pruned, whole);
+}
+
+export async function drawBoth(
+  fingerprint: string,
+  intervals: readonly BlockInterval[],
+  replacement: Replacement,
+  analysis: number,
+): Promise<void> {
+  if (stopDrawing) return;
+  const own = new AbortController();
+  stopDrawing = own;
+  settle('preview');
+  const { prompt, seed, whole } = previewStore.getState();
+  const of = wholeOf(fingerprint, prompt, seed);
+  const draw = (which: 'whole' | 'pruned', cut: readonly BlockInterval[]) => {
+    previewStore.setState({ drawing: which, share: 0 });
+    const input = { prompt, seed, steps: STEPS, guidance: GUIDANCE, intervals: cut, replacement };
+    return ask('draw', input, {
+      signal: own.signal,
+      onProgress: ({ done, total }) => previewStore.setState({ share: total > 0 ? done / total : 0 }),
+    });
+  };
+  try {
+    if (!isSame(whole?.of ?? null, of)) previewStore.setState({ whole: { of, drawing: await draw('whole', []) } });
+    if (intervals.length > 0) {
+      const drawing = await draw('pruned', intervals);
+      previewStore.setState({ pruned: { of: prunedOf(of, intervals, replacement, analysis), drawing } });
+    }
+  } catch (thrown) {
+    showError('preview', thrown);
+  } finally {
+    stopDrawing = null;
+    previewStore.setState({ drawing: null });
+  }
+}
+
+export function stopDraw(): void {
+  stopDrawing?.abort();
+}
+
+export function clearPreview(): void {
+  stopDrawing?.abort();
+  previewStore.setState({ whole: null, pruned: null });
+}

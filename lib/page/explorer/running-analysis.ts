@@ -1,0 +1,40 @@
+/** What is known of an analysis while it runs: stages and partial results, folded from progress reports. Pure. */
+
+import type { AnalysisPartial } from '@/lib/compute/protocol.ts';
+import type { Stream } from '@/lib/core/report/report.ts';
+import { type RunningStage, type StageProgress, withStage } from './progress.ts';
+
+type Values = readonly (number | null | undefined)[];
+
+export interface RunningAnalysis {
+  readonly startedAtMs: number;
+  readonly stages: readonly RunningStage[];
+  /** Blocks captured so far. */
+  readonly captured: number;
+  /** R² of the probes fitted so far; undefined where none is yet. */
+  readonly probeR2: Readonly<Record<Stream, Values>>;
+}
+
+/** One report and when it came. */
+export interface TimedProgress extends StageProgress {
+  readonly partial?: AnalysisPartial;
+  readonly atMs: number;
+}
+
+export function begunAt(startedAtMs: number): RunningAnalysis {
+  return { startedAtMs, stages: [], captured: 0, probeR2: { image: [], text: [] } };
+}
+
+export function withProgress(running: RunningAnalysis, progress: TimedProgress): RunningAnalysis {
+  const { partial, atMs } = progress;
+  const next = { ...running, stages: withStage(running.stages, progress, atMs) };
+  if (partial?.kind === 'captured') return { ...next, captured: Math.max(running.captured, partial.block + 1) };
+  if (partial?.kind !== 'probe') return next;
+  const { image, text } = running.probeR2;
+  const { block, r2 } = partial;
+  return { ...next, probeR2: { image: placed(image, block, r2.image), text: placed(text, block, r2.text) } };
+}
+
+function placed(values: Values, index: number, value: number | null): Values {
+  return Array.from({ length: Math.max(values.length, index + 1) }, (_, i) => (i === index ? value : values[i]));
+}

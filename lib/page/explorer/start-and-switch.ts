@@ -1,0 +1,169 @@
+/**
+ * What happens across owners: the page's start, another engine, another model. Each store keeps its own state; this
+ * file only orders the steps, so that a reader finds every "and then" of the page in one place.
+ */
+
+import type { ModelSource, ModelSummary } from '@/lib/compute/protocol.ts';
+import { ContiguaError } from '@/lib/core/errors.ts';
+import { type IntervalSet, NO_INTERVALS, parseIntervalParam } from '@/lib/core/interval/index.ts';
+import { settle, showError, showPassing, showWarning } from '../browser/notices.ts';
+import { followAddress, openingLink } from './address.ts';
+import { clearAnalysis, probesGone, restoreAnalysis, type WantedAnalysis } from './analysis.ts';
+import { calibrationStore, calibrationText } from './calibration.ts';
+import { ask, busyStore, restartWorker } from './compute.ts';
+import { engineStore, startEngine, verifyEngine, type WantedEngine, watchEngine } from './engine.ts';
+import { modelStore, openModel } from './model.ts';
+import { clearPreview } from './preview.ts';
+import { measureWhenIdle } from './quiet-measurements.ts';
+import { linkedSample, sampleSource } from './samples.ts';
+import { beginSelection } from './selection.ts';
+import { settingsStore } from './settings.ts';
+import { linkFits } from './url-state.ts';
+
+let started = false;
+/** What the address asks for, waiting for its model; a link for another model keeps waiting until that one is opened. */
+let waiting: LinkedWishes | null = null;
+
+interface LinkedWishes {
+  readonly model: string | null;
+  readonly cut: string;
+  readonly analysis: WantedAnalysis;
+}
+
+/** Once per page: engine, then the sample model with what the address asks for, then the check of the engine. */
+export async function startSession(): Promise<void> {
+  if (started) return;
+  started = true;
+  const link = openingLink();
+  const { model, cut, statesInputs } = link;
+  // Version 1 left the default inputs out of its addresses; one without a model was written by nobody.
+  const inputs = statesInputs || model !== null ? calibrationText(link.calibration) : null;
+  waiting = { model, cut, analysis: { inputs, orNewest: !statesInputs } };
+  watchEngine(() => void restartEngine());
+  measureWhenIdle();
+  followAddress();
+  if (!(await startEngine('auto'))) return;
+  await switchModel(sampleSource(linkedSample(model)));
+  await verifyEngine();
+}
+
+/** The worker takes one thing after another: a model asked for during an analysis would wait unseen and then wipe it. */
+export function canSwitchModel(): boolean {
+  return modelStore.getState().opening === null && !busyStore.getState().tasks.includes('analyse');
+}
+
+/** Opens another model. If it is refused, the open one stays with everything on the page. */
+export async function switchModel(source: ModelSource): Promise<boolean> {
+  const before = modelStore.getState().summary;
+  const summary = await openModel(source);
+  if (!summary) return false;
+  if (summary.fingerprint === before?.fingerprint) {
+    probesGone();
+    return true;
+  }
+  await fitCalibration(summary, before);
+  const wanted = wantedAnalysis(summary);
+  clearAnalysis();
+  clearPreview();
+  settingsStore.setState(({ startBlock }) => ({ startBlock: Math.min(startBlock, summary.numBlocks - 1) }));
+  beginSelection(summary, linkedChoice(summary));
+  await restoreAnalysis(summary.fingerprint, wanted);
+  return true;
+}
+
+/** Another engine in the same worker; the model is opened again on it, reports stay. */
+export async function switchEngine(wanted: WantedEngine): Promise<void> {
+  if ((await startEngine(wanted)) && (await reopenModel())) await verifyEngine();
+}
+
+/** After a crash or a lost device: a fresh worker, the engine that was wanted, the model that was open. */
+export async function restartEngine(): Promise<void> {
+  restartWorker();
+  if (!(await startEngine(engineStore.getState().wanted))) return;
+  const opened = modelStore.getState().summary ? await reopenModel() : await switchModel(sampleSource());
+  if (opened) await verifyEngine();
+}
+
+async function reopenModel(): Promise<boolean> {
+  probesGone();
+  const { source } = modelStore.getState();
+  if (!source) return false;
+  try {
+    await ask('openModel', { source });
+    settle('model');
+    return true;
+  } catch (thrown) {
+    showError('model', thrown);
+    return false;
+  }
+}
+
+/** A model opened by hand comes with its newest analysis, unless a calibration file waits for it. */
+function wantedAnalysis({ fingerprint }: ModelSummary): WantedAnalysis {
+  const choice = calibrationStore.getState();
+  if (choice.file) return { inputs: calibrationText(choice), orNewest: false };
+  if (waiting && linkFits(waiting.model, fingerprint)) return waiting.analysis;
+  return { inputs: null, orNewest: true };
+}
+
+function linkedChoice(summary: ModelSummary): IntervalSet {
+  if (!waiting) return NO_INTERVALS;
+  const { model, cut } = waiting;
+  if (!linkFits(model, summary.fingerprint)) {
+    showWarning('link', 'This link was made for another model', {
+      hint: `It names the model sha256:${model}…; open is ${summary.name} (${summary.fingerprint.slice(0, 19)}…). Open that model's folder and its choice of blocks appears.`,
+    });
+    return NO_INTERVALS;
+  }
+  settle('link');
+  waiting = null;
+  try {
+    return parseIntervalParam(cut, summary, 'link');
+  } catch (thrown) {
+    showError('link', thrown);
+    return NO_INTERVALS;
+  }
+}
+
+/**
+ * Sample prompts exist only for the sample's grammar; another model starts with synthetic inputs, labelled as such. A file
+ * stays where it can be one of the new model: dropped first, it may have waited for it. Else it is put aside, and said so.
+ */
+async function fitCalibration(summary: ModelSummary, before: ModelSummary | null): Promise<void> {
+  const { kind, file } = calibrationStore.getState();
+  const byDefault = summary.drawable ? 'shapes' : 'synthetic';
+  if (kind === 'shapes') calibrationStore.setState({ kind: byDefault });
+  if (kind === 'synthetic' && before && summary.drawable) calibrationStore.setState({ kind: byDefault });
+  if (!before || (kind !== 'file' && !file)) return;
+  const { misfitOf } = await import('./file-readers.ts');
+  const misfit = file && (await misfitOf(file, summary));
+  // Another file may have been picked meanwhile.
+  if (calibrationStore.getState().file !== file) return;
+  if (file && !misfit) {
+    if (kind === 'file') {
+      showPassing('calibration', 'info', `${file.name} stays the calibration`, {
+        hint: `By its shapes it can be one of ${summary.name} too.`,
+      });
+    }
+    return;
+  }
+  settle('calibration');
+  calibrationStore.setState({ file: null, fileDigits: null, ...(kind === 'file' ? { kind: byDefault } : {}) });
+  if (file && misfit && kind === 'file') {
+    showWarning('calibration', `${file.name} is not the calibration any more`, {
+      ...misfit,
+      hint: `It was picked for ${before.name} and does not fit ${summary.name}. Pick one that was made for this model.`,
+    });
+  }
+}
+
+/** Something was dropped that is none of model folder, plan or calibration file. */
+export function refuseDrop(name: string): void {
+  showError(
+    'model',
+    new ContiguaError('usage', 'This kind of file has no use here', {
+      file: name,
+      expected: 'a transformer folder, a plan (.json) or a calibration file (.safetensors)',
+    }),
+  );
+}

@@ -1,0 +1,81 @@
+/** Measures what a choice of students gives: pictures and facts where the model draws, output error and time always. */
+import type { SubsetMeasurement } from '../../compute/protocol.ts';
+import { ContiguaError } from '../../core/errors.ts';
+import { removedCount, sumOverRemoved } from '../../core/interval/index.ts';
+import type { SubsetView } from '../../core/run/index.ts';
+import { outlast } from '../outlast.ts';
+import type { JobRow, SubsetChoice } from '../runs/rows.ts';
+import { finishMeasurement, subsetKey, tellMeasuring } from '../runs/subsets.ts';
+import type { TakenJob } from '../runs/take.ts';
+import type { AttemptEnd } from './attempt-end.ts';
+import { pngDataUrl } from './png.ts';
+import { type AttemptTools, modelOf, studentFiles, trainedFile, trainingSource, wantedEngine } from './run-attempt.ts';
+
+/** The same for every choice, so that they compare: captions and noise follow from the seed. */
+const DRAWN = { pictures: 32, steps: 20, guidance: 2, seed: 1_000_003 };
+const TOLD_EVERY_MS = 1_000;
+
+export async function measureSubset(taken: TakenJob, tools: AttemptTools, end: AttemptEnd): Promise<void> {
+  const { attempt, job, jobs, run } = taken;
+  const { context, timing, slot, models } = tools;
+  const { signal } = end;
+  const { choice } = job;
+  if (!choice) throw new ContiguaError('internal', 'A measurement of no choice');
+  await slot.startEngine(wantedEngine(taken, tools), signal);
+  const summary = await slot.openModel(await modelOf(taken, models), signal);
+  const students = await studentFiles(jobs, tools, signal, choice.plugged);
+  const tuned = choice.fineTuned ? jobs.find(({ kind }) => kind === 'fine-tune') : null;
+  const fineTuned = tuned?.student ? await trainedFile(tuned, tools, signal) : null;
+  const data = await trainingSource(run.settings.data, models);
+  let toldAt = 0;
+  let telling = Promise.resolve();
+  const measured = await slot.call(
+    'tryStudents',
+    { students, fineTuned, ...DRAWN, data },
+    {
+      signal,
+      onProgress({ done, total }) {
+        if (Date.now() - toldAt < TOLD_EVERY_MS) return;
+        toldAt = Date.now();
+        telling = telling
+          .then(() => outlast(timing.patience, signal, () => tellMeasuring(context, attempt, done, total)))
+          .catch((thrown: unknown) => end.atOnce(thrown));
+      },
+    },
+  );
+  await telling;
+  const subset = viewOf(choice, jobs, summary, measured);
+  await outlast(timing.patience, signal, () => finishMeasurement(context, attempt, subsetKey(choice), subset));
+}
+
+function viewOf(
+  { plugged, fineTuned }: SubsetChoice,
+  jobs: readonly JobRow[],
+  model: {
+    readonly numBlocks: number;
+    readonly parameters: number;
+    readonly blocks: readonly { readonly parameters: number }[];
+  },
+  { facts, outputError, timing, drawings }: SubsetMeasurement,
+): SubsetView {
+  const intervals = jobs.flatMap(({ key, interval }) => (interval && plugged.includes(key) ? [interval] : []));
+  const blockParameters = model.blocks.map(({ parameters }) => parameters);
+  return {
+    plugged,
+    fineTuned,
+    parameters: model.parameters - sumOverRemoved(intervals, blockParameters),
+    blocks: model.numBlocks - removedCount(intervals),
+    facts,
+    outputError,
+    wholeMs: timing.wholeMs,
+    subsetMs: timing.prunedMs,
+    wholeQuartilesMs: timing.wholeQuartilesMs,
+    subsetQuartilesMs: timing.prunedQuartilesMs,
+    pictures: drawings.map(({ caption, drawing }) => ({
+      caption,
+      png: pngDataUrl(drawing.rgba, drawing.width, drawing.height),
+      held: drawing.facts.filter(({ holds }) => holds).length,
+      facts: drawing.facts.length,
+    })),
+  };
+}

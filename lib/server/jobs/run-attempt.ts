@@ -1,0 +1,217 @@
+/**
+ * One attempt at one job, from its checkpoint to its student. However it ends, the job says so: done; failed with what
+ * its user must know; paused, or waiting again because the worker ends, its process died or hung, the store stayed away or
+ * a disk stayed full; or, where the attempt was fenced or the database stays silent, not at all, because the job is another's
+ * then or will be when the lease is over.
+ */
+import { pathToFileURL } from 'node:url';
+import type { LinkedFile, StudentFile, TrainingSource } from '../../compute/protocol.ts';
+import { asContiguaError, ContiguaError } from '../../core/errors.ts';
+import type { JobWorker, TrainingData } from '../../core/run/index.ts';
+import type { EngineReport } from '../../core/tensor/engine.ts';
+import type { ArtifactStore } from '../artifacts/store.ts';
+import type { ServerModels } from '../models.ts';
+import { outlast } from '../outlast.ts';
+import { asDiskFull } from '../room.ts';
+import { Fenced } from '../runs/attempt.ts';
+import type { RunContext, Timing } from '../runs/context.ts';
+import { allStudentsThere } from '../runs/events.ts';
+import type { JobRow } from '../runs/rows.ts';
+import { failJob, giveBack, loseAttempt, storeWorker, type TakenJob } from '../runs/take.ts';
+import { copyTrainedFile } from '../runs/trained-files.ts';
+import { finishJob } from '../runs/training.ts';
+import { type AttemptEnd, GivenBack } from './attempt-end.ts';
+import type { ComputeSlot } from './compute-slot.ts';
+import { measureSubset } from './measure-subset.ts';
+import { notePace } from './measured-times.ts';
+import { ProgressReport } from './report.ts';
+import { usableCheckpoint } from './resume.ts';
+import type { Scratch } from './scratch.ts';
+
+export interface AttemptTools {
+  readonly context: RunContext;
+  readonly store: ArtifactStore;
+  readonly models: Pick<ServerModels, 'modelFolder' | 'calibrationFile'>;
+  readonly timing: Timing;
+  readonly scratch: Scratch;
+  readonly cacheFolder: string;
+  readonly slot: ComputeSlot;
+  /** Who computes, but for the engine, which each job's process reports. */
+  readonly worker: JobWorker;
+  readonly host: string;
+  readonly slots: number;
+  readonly maxLosses: number;
+  /** Hears of what the job cannot say. */
+  report(sentence: string): void;
+  /** The job went back because the store or a disk takes nothing: the next one would fare no better. */
+  rest(): void;
+}
+
+/** Never rejects. `end` ends it from outside. */
+export async function runAttempt(taken: TakenJob, tools: AttemptTools, end: AttemptEnd): Promise<void> {
+  const { attempt } = taken;
+  const { scratch, slot, timing } = tools;
+  let folder: string | null = null;
+  let ended = false;
+  try {
+    folder = await outlast(timing.patience, end.signal, () => scratch.folder(`${attempt.jobId}-${attempt.number}`));
+    if (taken.job.kind === 'measure') await measureSubset(taken, tools, end);
+    else await train(taken, tools, folder, end);
+    ended = true;
+  } catch (thrown) {
+    // First the process, so that nothing computes or writes for an attempt that is over.
+    await slot.end();
+    await endAttempt(taken, tools, reasonOf(end, thrown));
+  } finally {
+    end.done();
+    if (!ended) await slot.end();
+    if (folder !== null) await scratch.remove(folder);
+  }
+}
+
+/** A process that was asked to stop in order says `cancelled`. */
+function reasonOf({ signal, stop }: AttemptEnd, thrown: unknown): unknown {
+  if (signal.aborted) return signal.reason;
+  return stop.aborted && asContiguaError(thrown).code === 'cancelled' ? stop.reason : thrown;
+}
+
+async function train(taken: TakenJob, tools: AttemptTools, folder: string, end: AttemptEnd): Promise<void> {
+  const { attempt, job, run } = taken;
+  const { context, store, timing, slot, models } = tools;
+  const { signal, stop } = end;
+  const engine = await slot.startEngine(wantedEngine(taken, tools), signal);
+  const { name, device, why } = engine;
+  if (name !== tools.worker.engine) {
+    const worker = { id: tools.worker.id, engine: name, device, why };
+    await outlast(timing.patience, signal, () => storeWorker(context, attempt, worker));
+  }
+  await slot.openModel(await modelOf(taken, models), signal);
+  const resume = await outlast(timing.patience, signal, () => usableCheckpoint(context, store, taken, engine.name));
+  const report = new ProgressReport({ context, store, timing, attempt, jobKey: job.key, engine: engine.name, end });
+  const data = await trainingSource(run.settings.data, models);
+  const saveTo = `${pathToFileURL(folder).href}/`;
+  const options = {
+    signal,
+    stop,
+    onProgress: ({ partial }: { partial?: Parameters<ProgressReport['accept']>[0] }) => {
+      if (partial) report.accept(partial);
+    },
+  };
+  end.beginWork();
+  try {
+    if (job.interval) {
+      const { interval } = job;
+      const { distil: settings, cacheBytes } = run.settings;
+      const keep = taken.jobs.flatMap(({ interval: one }) => (one ? [one.first - 1, one.last] : []));
+      const cache = cacheBytes > 0 ? { url: cacheUrl(tools), sizeBytes: cacheBytes, keep } : null;
+      const input = { interval, settings, data, cache, precededBy: [], resume, saveTo };
+      const { student, steps, heldOut } = await slot.call('distil', input, options);
+      end.trained();
+      await report.settle();
+      const stored = await report.store(student);
+      await outlast(timing.patience, signal, () => finishJob(context, attempt, stored, steps, heldOut));
+    } else {
+      const settings = run.settings.fineTune;
+      if (!settings) throw new ContiguaError('internal', 'A fine-tune without settings');
+      const students = await studentFiles(taken.jobs, tools, signal);
+      const input = { students, settings, data, resume, saveTo };
+      const { student, steps } = await slot.call('fineTune', input, options);
+      end.trained();
+      await report.settle();
+      const stored = await report.store(student);
+      await outlast(timing.patience, signal, () => finishJob(context, attempt, stored, steps, null));
+    }
+    await notePace(taken, tools, engine);
+  } catch (thrown) {
+    // What was trained up to here is worth seeing, above all where the loss went wrong.
+    if (!signal.aborted) await report.settle();
+    throw thrown;
+  } finally {
+    await report.stop();
+  }
+}
+
+/** The run's choice, and where that is `auto` the worker's. */
+export function wantedEngine({ run }: TakenJob, { worker }: Pick<AttemptTools, 'worker'>) {
+  const { engine } = run.settings;
+  return engine === 'auto' ? engineName(worker.engine) : engine;
+}
+
+const engineName = (name: string): EngineReport['name'] => {
+  if (name === 'tensorflow' || name === 'webgpu' || name === 'wasm' || name === 'cpu') return name;
+  throw new ContiguaError('internal', 'A worker runs on an engine of no known name', { found: name });
+};
+
+export async function modelOf({ run }: TakenJob, models: AttemptTools['models']) {
+  const { name, fingerprint } = run.model;
+  return { url: await models.modelFolder(run.modelId), name, fingerprint };
+}
+
+export async function trainingSource(data: TrainingData, models: AttemptTools['models']): Promise<TrainingSource> {
+  return data.kind === 'file' ? { kind: 'file', file: await models.calibrationFile(data.path) } : data;
+}
+
+/** Local copies of the trained students, of all intervals or of the keys asked for. */
+export async function studentFiles(
+  jobs: readonly JobRow[],
+  tools: Pick<AttemptTools, 'context' | 'store' | 'timing' | 'report'>,
+  signal: AbortSignal,
+  keys?: readonly string[],
+): Promise<StudentFile[]> {
+  const wanted = jobs.filter(({ kind, key }) => kind === 'interval' && (keys?.includes(key) ?? true));
+  if (!allStudentsThere(wanted)) throw new Fenced('a student of the run is being trained again');
+  const files: StudentFile[] = [];
+  for (const job of wanted) {
+    if (!job.interval) throw new ContiguaError('internal', 'A finished interval without its blocks');
+    files.push({ interval: job.interval, file: await trainedFile(job, tools, signal) });
+  }
+  return files;
+}
+
+/** A local copy of what a finished job trained. */
+export async function trainedFile(
+  job: JobRow,
+  { context, store, timing, report }: Pick<AttemptTools, 'context' | 'store' | 'timing' | 'report'>,
+  signal: AbortSignal,
+): Promise<LinkedFile> {
+  const { student } = job;
+  if (!student) throw new ContiguaError('internal', 'A finished job without its trained file');
+  const copy = () => copyTrainedFile(context, store, { ...job, student }, report);
+  const path = await outlast(timing.patience, signal, copy);
+  return { path: student.key, url: pathToFileURL(path).href };
+}
+
+function cacheUrl({ cacheFolder }: AttemptTools): string {
+  return `${pathToFileURL(cacheFolder).href}/`;
+}
+
+/** Says how the job stands after `reason` ended the attempt. */
+async function endAttempt({ attempt, job }: TakenJob, tools: AttemptTools, reason: unknown): Promise<void> {
+  const { context, timing, maxLosses } = tools;
+  if (reason instanceof Fenced) return;
+  const error = asContiguaError(asDiskFull(reason));
+  const name = `${job.key}, attempt ${attempt.number}`;
+  if (error.code === 'database-unreachable') {
+    tools.report(`${name}: ${error.message}`);
+    return;
+  }
+  try {
+    // Its own patience: the attempt's signal may have fired.
+    await outlast(timing.patience, new AbortController().signal, async () => {
+      if (reason instanceof GivenBack) return await giveBack(context, attempt);
+      if (error.code === 'disk-full' || error.code === 'store-unreachable') {
+        tools.rest();
+        tools.report(`${name} waits: ${error.message}`);
+        return await giveBack(context, attempt, `It waits: ${error.message}`);
+      }
+      if (error.code === 'worker-crashed' || error.code === 'engine-lost') {
+        const sentence = `Attempt ${attempt.number} lost its compute process (${error.summary}).`;
+        return await loseAttempt(context, attempt, sentence, maxLosses);
+      }
+      if (error.code === 'internal' && reason instanceof Error) tools.report(`${name}: ${reason.stack ?? reason}`);
+      return await failJob(context, attempt, error.message);
+    });
+  } catch (thrown) {
+    if (!(thrown instanceof Fenced)) tools.report(`${name}: ${asContiguaError(thrown).message}`);
+  }
+}
