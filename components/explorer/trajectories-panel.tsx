@@ -10,7 +10,7 @@ import { Popover } from '@/components/ui/popover';
 import { Select } from '@/components/ui/select';
 import type { BlockInterval } from '@/lib/core/interval/index.ts';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
-import { runWords } from '@/lib/page/explorer/break-words.ts';
+import { breakWords } from '@/lib/page/explorer/break-words.ts';
 import { setDetection } from '@/lib/page/explorer/ranking.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { ChartDownload } from './chart-download';
@@ -47,7 +47,7 @@ export function TrajectoriesPanel({ width, detected }: { width: number; detected
       }
       reading={
         differences
-          ? mark + runWords(differences, start, curves?.seams)
+          ? mark + breakWords(differences, start, curves?.seams)
           : 'After Analyse: surrogate CKA(u, k) above, its difference Δ(u, k) below, from any start block u.'
       }
       tools={

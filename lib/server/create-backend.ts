@@ -1,6 +1,6 @@
 /**
- * Puts the durable backend together: database, queue, store, models, and, unless this process is to take no jobs, a worker.
- * `close` leaves nothing behind: no process, timer, connection or scratch file.
+ * Puts the durable backend together: database, queue, store, models, and, unless this process is to take no jobs, a job
+ * runner. `close` leaves nothing behind: no process, timer, connection or scratch file.
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import type { Backend } from './backend.ts';
 import { firstRow } from './database/database.ts';
 import type { ServerEnv } from './env.ts';
 import type { StartCompute } from './jobs/compute-slot.ts';
-import { type RunningWorker, startWorker } from './jobs/job-runner.ts';
+import { type JobRunner, startJobRunner } from './jobs/job-runner.ts';
 import { logLine } from './log.ts';
 import { ServerModels } from './models.ts';
 import { withRoom } from './room.ts';
@@ -62,22 +62,22 @@ async function openBackend(env: ServerEnv, options: BackendOptions): Promise<Bac
   const models = new ServerModels(env.modelRoots, join(dataFolder, 'uploads'), report);
   const store = options.store ?? openArtifactStore(env);
   const { context, close } = await openRuns(env, report);
-  let worker: RunningWorker | null = null;
+  let runner: JobRunner | null = null;
   try {
     if (context.db.embedded) await recoverAlone(context, maxLosses);
     if (env.slots > 0) {
       const startCompute = options.startCompute ?? startComputeProcess;
-      worker = await startWorker({ context, store, models, env, timing, startCompute, maxLosses, report });
+      runner = await startJobRunner({ context, store, models, env, timing, startCompute, maxLosses, report });
     }
   } catch (thrown) {
     await close();
     throw thrown;
   }
   const end = async () => {
-    await worker?.close();
+    await runner?.close();
     await close();
   };
-  return backendOf({ env, context, store, models, timing, worker, report, end });
+  return backendOf({ env, context, store, models, timing, runner, report, end });
 }
 
 interface Parts {
@@ -86,12 +86,12 @@ interface Parts {
   readonly store: ArtifactStore;
   readonly models: ServerModels;
   readonly timing: Timing;
-  readonly worker: RunningWorker | null;
+  readonly runner: JobRunner | null;
   report(sentence: string): void;
   end(): Promise<void>;
 }
 
-function backendOf({ env, context, store, models, timing, worker, report, end }: Parts): Backend {
+function backendOf({ env, context, store, models, timing, runner, report, end }: Parts): Backend {
   const room = roomFor(context, env.queueLimit);
   const closed = new AbortController();
   const runOf = async (id: string) => {
@@ -103,7 +103,7 @@ function backendOf({ env, context, store, models, timing, worker, report, end }:
     models: () => models.list(),
     modelPlaces: () => models.places(),
     status: () => serverStatus(context, store, env.dataFolder),
-    estimate: (request) => estimateRun({ context, models, worker, signal: closed.signal }, request),
+    estimate: (request) => estimateRun({ context, models, runner, signal: closed.signal }, request),
     async createRun(request) {
       assertRunName(request.name);
       assertStorable(request);

@@ -1,7 +1,7 @@
 /** Trying again while a database or a store does not answer or a disk is full: an outage that passes costs a run nothing but its length. */
 import { asContiguaError, type ErrorCode } from '../core/errors.ts';
 import { asDiskFull } from './room.ts';
-import { pause } from './runs/context.ts';
+import { sleep } from './sleep.ts';
 
 const PASSING: ReadonlySet<ErrorCode> = new Set(['database-unreachable', 'store-unreachable', 'disk-full']);
 const FIRST_WAIT_MS = 100;
@@ -18,6 +18,6 @@ export async function outlast<T>(patienceMs: number, signal: AbortSignal, work: 
       const thrown = asDiskFull(raw);
       if (!PASSING.has(asContiguaError(thrown).code) || Date.now() - since > patienceMs) throw thrown;
     }
-    await pause(wait, signal);
+    await sleep(wait, signal);
   }
 }

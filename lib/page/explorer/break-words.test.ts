@@ -1,43 +1,43 @@
 import { describe, expect, it } from 'vitest';
-import { runWords } from './break-words.ts';
+import { breakWords } from './break-words.ts';
 
 describe('where a run ends, in words', () => {
   it('says that the difference falls where there are two or more to compare', () => {
-    expect(runWords([null, 0.4, 0.3, 0.2, 0.5], 0)).toBe(
+    expect(breakWords([null, 0.4, 0.3, 0.2, 0.5], 0)).toBe(
       'From block 0 the difference falls until block 3, then rises: blocks 0 to 3 are one run.',
     );
   });
 
   it('does not let the first difference fall: of a run of two blocks it says that the second is larger', () => {
-    expect(runWords([null, 0.1, 0.3, 0.2], 0)).toBe(
+    expect(breakWords([null, 0.1, 0.3, 0.2], 0)).toBe(
       'From block 0, Δ(0, 2) is already above Δ(0, 1): blocks 0 and 1 are one run.',
     );
   });
 
   it('names the differences that are there where blocks without one lie between', () => {
-    expect(runWords([null, null, 0.1, null, 0.3], 0)).toBe(
+    expect(breakWords([null, null, 0.1, null, 0.3], 0)).toBe(
       'From block 0, Δ(0, 4) is already above Δ(0, 2): blocks 0 to 3 are one run.',
     );
   });
 
   it('says so where nothing rises up to the last block', () => {
-    expect(runWords([null, null, 0.3, 0.2], 1)).toBe(
+    expect(breakWords([null, null, 0.3, 0.2], 1)).toBe(
       'From block 1 the difference never rises: blocks 1 to 3 are one run, up to the last block.',
     );
-    expect(runWords([null, null, null, 0.2], 2)).toBe(
+    expect(breakWords([null, null, null, 0.2], 2)).toBe(
       'From block 2 there is no second difference to rise: blocks 2 and 3 are one run, up to the last block.',
     );
   });
 
   it('starts no run on the last block', () => {
-    expect(runWords([null, null, null], 2)).toBe('Block 2 is the last one: no run starts here.');
+    expect(breakWords([null, null, null], 2)).toBe('Block 2 is the last one: no run starts here.');
   });
 
   it('ends a run at a seam, whatever comes behind it', () => {
-    expect(runWords([null, 0.3, 0.2, 0.9], 0, [3])).toBe(
+    expect(breakWords([null, 0.3, 0.2, 0.9], 0, [3])).toBe(
       'From block 0 the difference never rises: blocks 0 to 2 are one run, up to the seam between two stacks.',
     );
-    expect(runWords([null, null, null, 0.9], 2, [3])).toBe(
+    expect(breakWords([null, null, null, 0.9], 2, [3])).toBe(
       'Block 2 is the last one before the seam between two stacks: no run starts here.',
     );
   });

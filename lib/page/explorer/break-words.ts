@@ -3,7 +3,7 @@ import { lastBeforeBreak } from '@/lib/core/detection/index.ts';
 import { stackAround } from '@/lib/core/interval/index.ts';
 
 /** `differences` is Δ(start, ·), one value per block; null up to the start and where no stream has one. A seam ends a run. */
-export function runWords(
+export function breakWords(
   differences: readonly (number | null)[],
   start: number,
   seams: readonly number[] = [],

@@ -1,6 +1,6 @@
 /**
- * How an attempt is ended from outside: at once (its job is another's or its user's), or in order (a pause, a worker that
- * ends), which lets it finish its step and store a checkpoint, yet not for ever.
+ * How an attempt is ended from outside: at once (its job is another's or its user's), or in order (a pause, a job runner
+ * that ends), which lets it finish its step and store a checkpoint, yet not for ever.
  */
 
 /** The job goes back, to the queue or to its user who paused it. */
@@ -38,7 +38,7 @@ export class AttemptEnd {
   /** At once where nothing has begun that would be lost, and after `patienceMs` unless the student is being stored by then. */
   inOrder(patienceMs: number): void {
     if (this.stop.aborted || this.isTrained) return;
-    const reason = new GivenBack('the worker ends, or the run pauses');
+    const reason = new GivenBack('the job runner ends, or the run pauses');
     this.soon.abort(reason);
     if (this.hasWork) this.timer = setTimeout(() => this.now.abort(reason), patienceMs);
     else this.now.abort(reason);

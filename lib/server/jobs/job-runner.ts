@@ -1,6 +1,6 @@
 /**
- * The worker: takes waiting jobs for its free slots, keeps its leases, and puts right what dead workers left. The same
- * loop runs inside the job host and alone on any machine (`npm run worker`). Training fills `slots` compute processes;
+ * The job runner: takes waiting jobs for its free slots, keeps its leases, and puts right what dead job runners left. The
+ * same loop runs inside the job host and alone on any machine (`npm run worker`). Training fills `slots` compute processes;
  * one more, started when it is needed, measures choices of students meanwhile.
  */
 import { randomBytes } from 'node:crypto';
@@ -17,16 +17,17 @@ import type { ServerModels } from '../models.ts';
 import { ENGINE_NAMES, type Lane, type WantedEngine } from '../queue.ts';
 import { withRoom } from '../room.ts';
 import { type Attempt, Fenced } from '../runs/attempt.ts';
-import { pause, type RunContext, type Timing } from '../runs/context.ts';
+import type { RunContext, Timing } from '../runs/context.ts';
 import { collectGarbage } from '../runs/garbage.ts';
 import { sweep } from '../runs/sweep.ts';
 import { heartbeat, takeJob } from '../runs/take.ts';
+import { sleep } from '../sleep.ts';
 import { AttemptEnd } from './attempt-end.ts';
 import { ComputeSlot, type SlotModel, type StartCompute } from './compute-slot.ts';
 import { type AttemptTools, runAttempt } from './run-attempt.ts';
 import { openScratch, type Scratch } from './scratch.ts';
 
-export interface WorkerOptions {
+export interface JobRunnerOptions {
   readonly context: RunContext;
   readonly store: ArtifactStore;
   readonly models: Pick<ServerModels, 'modelFolder' | 'calibrationFile'>;
@@ -38,9 +39,9 @@ export interface WorkerOptions {
   report(sentence: string): void;
 }
 
-export interface RunningWorker {
+export interface JobRunner {
   readonly id: string;
-  /** Times a forward of the model on this worker's engine, in a process of its own; null where there is no engine. */
+  /** Times a forward of the model on this job runner's engine, in a process of its own; null where there is no engine. */
   calibrate(model: SlotModel, signal: AbortSignal): Promise<Calibrated | null>;
   /** Its jobs store checkpoints and wait again; its processes and files are gone when this resolves. */
   close(): Promise<void>;
@@ -65,7 +66,7 @@ const IDLE_MS = 60_000;
 const FIRST_RETRY_MS = 200;
 const LAST_RETRY_MS = 10_000;
 
-export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
+export async function startJobRunner(options: JobRunnerOptions): Promise<JobRunner> {
   const id = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`;
   const { dataFolder } = options.env;
   const scratch = await withRoom(dataFolder, () => openScratch(dataFolder));
@@ -97,7 +98,7 @@ class Work {
 
   constructor(
     private readonly id: string,
-    private readonly options: WorkerOptions,
+    private readonly options: JobRunnerOptions,
     private readonly scratch: Scratch,
     private readonly stopped: AbortSignal,
   ) {
@@ -130,7 +131,7 @@ class Work {
   }
 
   /**
-   * Tells which engine there is, and why; without one it takes no jobs and says so in the list of workers. A process that
+   * Tells which engine there is, and why; without one it takes no jobs and says so in the list of job runners. A process that
    * dies while it starts may do better next time, an engine that is not there will not.
    */
   private async startEngine(): Promise<void> {
@@ -149,7 +150,7 @@ class Work {
         this.say(`This worker takes no jobs: ${message}`);
         await this.sayFailures(() => this.register());
         if (code === 'engine-unavailable') return;
-        await pause(wait, this.stopped);
+        await sleep(wait, this.stopped);
       }
     }
   }
@@ -189,8 +190,8 @@ class Work {
 
   private async takeJobs(): Promise<void> {
     const { context, timing } = this.options;
-    const worker = this.worker();
-    if (!worker || !this.report) return await aborted(this.stopped);
+    const runner = this.identity();
+    if (!runner || !this.report) return await aborted(this.stopped);
     const available = this.report.candidates.filter((one) => one.available).map(({ name }) => name);
     const engines: WantedEngine[] = ['auto', ...available];
     const idle = new Map<Place, number>();
@@ -204,18 +205,18 @@ class Work {
         for (const place of this.places) {
           if (place.busy || this.stopped.aborted) continue;
           const order = await this.inOrder(engines);
-          const taken = await takeJob(context, place.lane, order, worker, timing.lease);
+          const taken = await takeJob(context, place.lane, order, runner, timing.lease);
           if (taken) this.begin(place, taken);
         }
       });
       await this.endIdle(idle);
       unlisten();
-      if (!woken) await pause(timing.poll, this.stopped, (wake) => context.wakeups.listen('queue', wake));
+      if (!woken) await sleep(timing.poll, this.stopped, (wake) => context.wakeups.listen('queue', wake));
     }
   }
 
   /**
-   * The queue of the job that lost its worker first, then another one each time, so that none is left waiting behind a
+   * The queue of the job that lost its job runner first, then another one each time, so that none is left waiting behind a
    * long one.
    */
   private async inOrder(engines: readonly WantedEngine[]): Promise<WantedEngine[]> {
@@ -242,8 +243,8 @@ class Work {
 
   private begin(place: Place, taken: Parameters<typeof runAttempt>[0]): void {
     const { context, store, models, timing, env, maxLosses, report } = this.options;
-    const worker = this.worker();
-    if (!worker) return;
+    const runner = this.identity();
+    if (!runner) return;
     const tools: AttemptTools = {
       context,
       store,
@@ -252,7 +253,7 @@ class Work {
       scratch: this.scratch,
       cacheFolder: join(env.dataFolder, 'cache'),
       slot: place.slot,
-      worker,
+      runner,
       host: hostname(),
       slots: env.slots,
       maxLosses,
@@ -271,7 +272,7 @@ class Work {
     place.busy = { attempt: taken.attempt, end, over };
   }
 
-  private worker(): JobWorker | null {
+  private identity(): JobWorker | null {
     if (!this.report) return null;
     const { name, device, why } = this.report;
     return { id: this.id, engine: name, device, why };
@@ -329,7 +330,7 @@ class Work {
       });
       await this.sayFailures(work);
       unlisten();
-      if (!woken) await pause(milliseconds, signal, listen);
+      if (!woken) await sleep(milliseconds, signal, listen);
     }
   }
 

@@ -1,7 +1,7 @@
 /**
- * `npm run worker`: a worker alone, on any machine that reaches the PostgreSQL server and the store of the others. It ends
- * with SIGTERM or Ctrl-C in order: its jobs store checkpoints and wait again at once. A second signal ends it at once; its
- * jobs are taken over from their last checkpoints when its leases are over.
+ * `npm run worker`: a job runner alone, on any machine that reaches the PostgreSQL server and the store of the others. It
+ * ends with SIGTERM or Ctrl-C in order: its jobs store checkpoints and wait again at once. A second signal ends it at once;
+ * its jobs are taken over from their last checkpoints when its leases are over.
  */
 import { join } from 'node:path';
 import { startComputeProcess } from '../../compute/node-process.ts';
@@ -14,7 +14,7 @@ import { ServerModels } from '../models.ts';
 import { DEFAULT_TIMING } from '../runs/context.ts';
 import { openRuns } from '../runs/open.ts';
 import { MAX_LOSSES } from '../runs/sweep.ts';
-import { startWorker } from './job-runner.ts';
+import { startJobRunner } from './job-runner.ts';
 
 /** Could not start, and would not the next moment either: sysexits' EX_CONFIG. */
 const CANNOT_START = 78;
@@ -22,13 +22,13 @@ const CANNOT_START = 78;
 async function main(): Promise<void> {
   const env = readEnv();
   if (env.databaseUrl === null) {
-    throw new ContiguaError('usage', 'A worker of its own needs PostgreSQL', {
+    throw new ContiguaError('usage', 'A job runner of its own needs PostgreSQL', {
       expected: 'DATABASE_URL=postgres://user:password@host:port/name, the same as the server’s',
       hint: 'The embedded database belongs to one process, `npm start`, which works by itself (CONTIGUA_SLOTS).',
     });
   }
   if (env.slots === 0) {
-    throw new ContiguaError('usage', 'A worker without slots does nothing', {
+    throw new ContiguaError('usage', 'A job runner without slots does nothing', {
       found: 'CONTIGUA_SLOTS=0',
       expected: '1 or more',
     });
@@ -37,7 +37,7 @@ async function main(): Promise<void> {
   const { context, close } = await openRuns(env, report);
   const models = new ServerModels(env.modelRoots, join(env.dataFolder, 'uploads'), report);
   const store = openArtifactStore(env);
-  const worker = await startWorker({
+  const runner = await startJobRunner({
     context,
     store,
     models,
@@ -47,7 +47,7 @@ async function main(): Promise<void> {
     maxLosses: MAX_LOSSES,
     report,
   });
-  console.log(`Worker ${worker.id} takes jobs from ${context.db.where}; artifacts in ${store.where}`);
+  console.log(`Worker ${runner.id} takes jobs from ${context.db.where}; artifacts in ${store.where}`);
   await new Promise<void>((resolve) => {
     const inOrder = () => {
       console.error('Ending: running jobs store checkpoints first … (a second signal ends at once)');
@@ -55,7 +55,7 @@ async function main(): Promise<void> {
     };
     onEndSignal(['SIGINT', 'SIGTERM', 'SIGHUP'], inOrder, () => process.exit(1));
   });
-  await worker.close();
+  await runner.close();
   await close();
 }
 

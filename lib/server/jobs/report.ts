@@ -10,9 +10,10 @@ import type { ArtifactStore, StoredArtifact } from '../artifacts/store.ts';
 import { outlast } from '../outlast.ts';
 import type { Attempt } from '../runs/attempt.ts';
 import { storeCheckpoint } from '../runs/checkpoints.ts';
-import { pause, type RunContext, type Timing } from '../runs/context.ts';
+import type { RunContext, Timing } from '../runs/context.ts';
 import { attemptFolder } from '../runs/garbage.ts';
 import { storeMilestone, storeSteps } from '../runs/training.ts';
+import { sleep } from '../sleep.ts';
 import type { AttemptEnd } from './attempt-end.ts';
 
 export interface ReportTo {
@@ -132,7 +133,7 @@ export class ProgressReport {
         this.to.end.atOnce(thrown);
       }
       // A turn for what the trainer has said meanwhile.
-      await pause(0, this.to.end.signal);
+      await sleep(0, this.to.end.signal);
     }
     this.uploading = null;
   }

@@ -1,8 +1,8 @@
 /**
  * One attempt at one job, from its checkpoint to its student. However it ends, the job says so: done; failed with what
- * its user must know; paused, or waiting again because the worker ends, its process died or hung, the store stayed away or
- * a disk stayed full; or, where the attempt was fenced or the database stays silent, not at all, because the job is another's
- * then or will be when the lease is over.
+ * its user must know; paused, or waiting again because the job runner ends, its process died or hung, the store stayed away
+ * or a disk stayed full; or, where the attempt was fenced or the database stays silent, not at all, because the job is
+ * another's then or will be when the lease is over.
  */
 import { pathToFileURL } from 'node:url';
 import type { LinkedFile, StudentFile, TrainingSource } from '../../compute/protocol.ts';
@@ -37,7 +37,7 @@ export interface AttemptTools {
   readonly cacheFolder: string;
   readonly slot: ComputeSlot;
   /** Who computes, but for the engine, which each job's process reports. */
-  readonly worker: JobWorker;
+  readonly runner: JobWorker;
   readonly host: string;
   readonly slots: number;
   readonly maxLosses: number;
@@ -81,9 +81,9 @@ async function train(taken: TakenJob, tools: AttemptTools, folder: string, end: 
   const { signal, stop } = end;
   const engine = await slot.startEngine(wantedEngine(taken, tools), signal);
   const { name, device, why } = engine;
-  if (name !== tools.worker.engine) {
-    const worker = { id: tools.worker.id, engine: name, device, why };
-    await outlast(timing.patience, signal, () => storeWorker(context, attempt, worker));
+  if (name !== tools.runner.engine) {
+    const runner = { id: tools.runner.id, engine: name, device, why };
+    await outlast(timing.patience, signal, () => storeWorker(context, attempt, runner));
   }
   await slot.openModel(await modelOf(taken, models), signal);
   const resume = await outlast(timing.patience, signal, () => usableCheckpoint(context, store, taken, engine.name));
@@ -131,15 +131,15 @@ async function train(taken: TakenJob, tools: AttemptTools, folder: string, end: 
   }
 }
 
-/** The run's choice, and where that is `auto` the worker's. */
-export function wantedEngine({ run }: TakenJob, { worker }: Pick<AttemptTools, 'worker'>) {
+/** The run's choice, and where that is `auto` the job runner's. */
+export function wantedEngine({ run }: TakenJob, { runner }: Pick<AttemptTools, 'runner'>) {
   const { engine } = run.settings;
-  return engine === 'auto' ? engineName(worker.engine) : engine;
+  return engine === 'auto' ? engineName(runner.engine) : engine;
 }
 
 const engineName = (name: string): EngineReport['name'] => {
   if (name === 'tensorflow' || name === 'webgpu' || name === 'wasm' || name === 'cpu') return name;
-  throw new ContiguaError('internal', 'A worker runs on an engine of no known name', { found: name });
+  throw new ContiguaError('internal', 'A job runner uses an engine of no known name', { found: name });
 };
 
 export async function modelOf({ run }: TakenJob, models: AttemptTools['models']) {

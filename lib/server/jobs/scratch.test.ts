@@ -36,7 +36,7 @@ const canUnshare = spawnSync('unshare', [...inNamespace.slice(1), 'true']).statu
 if (!canUnshare)
   console.warn('PID namespaces cannot be made here: scratch folders of other containers are not tested.');
 
-describe('the scratch folder of a worker', () => {
+describe('the scratch folder of a job runner', () => {
   it('is gone once it is closed', async () => {
     const scratch = await openScratch(data);
     await scratch.folder('1-1');
@@ -45,7 +45,7 @@ describe('the scratch folder of a worker', () => {
   });
 
   it.skipIf(!canUnshare)(
-    'stays while its worker lives in another PID namespace, and goes when that is killed',
+    'stays while its job runner lives in another PID namespace, and goes when that is killed',
     async () => {
       const { child, name } = await worker(inNamespace);
       const first = await openScratch(data);

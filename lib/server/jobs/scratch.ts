@@ -1,8 +1,9 @@
 /**
- * Folders in which compute processes write what is then stored: one per worker, one in it per attempt. What a killed worker
- * left is removed by the next one that starts on the data folder. Beside each folder lies a file that its worker keeps
- * locked (kernel-lock.ts), which says across PID namespaces and machines whether it lives. Folders without one, of earlier
- * versions or on a file system that cannot lock, are judged by host name and pid, which says nothing in another container.
+ * Folders in which compute processes write what is then stored: one per job runner, one in it per attempt. What a killed job
+ * runner left is removed by the next one that starts on the data folder. Beside each folder lies a file that its job runner
+ * keeps locked (kernel-lock.ts), which says across PID namespaces and machines whether it lives. Folders without one, of
+ * earlier versions or on a file system that cannot lock, are judged by host name and pid, which says nothing in another
+ * container.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
@@ -12,7 +13,7 @@ import { processStart } from '../database/folder-lock.ts';
 import { isLocalFileSystem, type KernelLock, tryKernelLock } from '../database/kernel-lock.ts';
 
 export interface Scratch {
-  /** A fresh folder, by a name that no other attempt of this worker has. */
+  /** A fresh folder, by a name that no other attempt of this job runner has. */
   folder(name: string): Promise<string>;
   remove(folder: string): Promise<void>;
   close(): Promise<void>;
@@ -52,10 +53,10 @@ async function nameOf(pid: number): Promise<string> {
 /** The lock comes before the folder, which would be judged by the pid without it. */
 async function lockedName(root: string): Promise<{ own: string; lock: KernelLock | 'impossible' }> {
   for (;;) {
-    // Two containers may have the same host name, pid and start, and one process several workers, as in tests.
+    // Two containers may have the same host name, pid and start, and one process several job runners, as in tests.
     const own = join(root, `${await nameOf(process.pid)}-${randomBytes(4).readUInt32BE()}`);
     const lock = await lockOf(own);
-    // Another worker may have found the file before it was locked, and have removed it.
+    // Another job runner may have found the file before it was locked, and have removed it.
     if (lock === 'impossible' || (lock !== null && (await exists(own + LOCK)))) return { own, lock };
     lock?.release();
   }
@@ -81,9 +82,9 @@ async function removeLeftBehind(root: string): Promise<void> {
   }
 }
 
-/** Null where its worker, or another one that is just removing it, has it. */
+/** Null where its job runner, or another one that is just removing it, has it. */
 async function lockOf(folder: string): Promise<KernelLock | 'impossible' | null> {
-  // The data folder of workers on PostgreSQL may lie where nothing can be locked.
+  // The data folder of job runners on PostgreSQL may lie where nothing can be locked.
   return await tryKernelLock(folder + LOCK).catch(() => 'impossible' as const);
 }
 

@@ -7,7 +7,8 @@ import { assertPlanFits, blockMapOf, type Plan } from '../../core/plan/index.ts'
 import type { RunSettings } from '../../core/run/index.ts';
 import type { RunRequest, ServerModel } from '../backend.ts';
 import { firstRow, json, type Queryable } from '../database/database.ts';
-import { pause, type RunContext } from './context.ts';
+import { sleep } from '../sleep.ts';
+import type { RunContext } from './context.ts';
 import { changeRun, jobsOf, type LockedRun, runMissing } from './events.ts';
 import { discard, discardFolder, runFolder } from './garbage.ts';
 import { type JobRow, jobRow } from './rows.ts';
@@ -139,7 +140,7 @@ export async function pauseRun(context: RunContext, runId: string): Promise<void
   const { signal } = new AbortController();
   for (const until = Date.now() + PAUSE_ANSWER_MS; Date.now() < until; ) {
     if (!(await jobsOf(context.db, runId)).some(({ pausing }) => pausing)) return;
-    await pause(PAUSE_LOOK_MS, signal, (wake) => context.wakeups.listen({ run: runId }, wake));
+    await sleep(PAUSE_LOOK_MS, signal, (wake) => context.wakeups.listen({ run: runId }, wake));
   }
 }
 

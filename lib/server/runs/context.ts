@@ -77,19 +77,3 @@ export class Wakeups {
 function nameOf(topic: Topic): string {
   return typeof topic === 'string' ? topic : `run ${topic.run}`;
 }
-
-/** Resolves after so long, or at once when woken or when the signal fires. */
-export function pause(milliseconds: number, signal: AbortSignal, listen?: (wake: () => void) => () => void) {
-  return new Promise<void>((resolve) => {
-    if (signal.aborted) return resolve();
-    const wake = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', wake);
-      stop?.();
-      resolve();
-    };
-    const timer = setTimeout(wake, milliseconds);
-    signal.addEventListener('abort', wake, { once: true });
-    const stop = listen?.(wake);
-  });
-}

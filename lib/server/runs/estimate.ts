@@ -10,7 +10,7 @@ import type { ModelConfig } from '../../core/model/config-index.ts';
 import type { RunEstimate } from '../../core/run/index.ts';
 import type { RunRequest, ServerModel } from '../backend.ts';
 import { firstRow, type Queryable } from '../database/database.ts';
-import type { RunningWorker } from '../jobs/job-runner.ts';
+import type { JobRunner } from '../jobs/job-runner.ts';
 import type { ServerModels } from '../models.ts';
 import type { RunContext } from './context.ts';
 
@@ -29,7 +29,7 @@ const ASSUMED_FLOPS_PER_MS = 1e7;
 export interface EstimateTools {
   readonly context: RunContext;
   readonly models: Pick<ServerModels, 'read' | 'config' | 'list' | 'modelFolder'>;
-  readonly worker: RunningWorker | null;
+  readonly runner: JobRunner | null;
   readonly signal: AbortSignal;
 }
 
@@ -133,7 +133,7 @@ const rateRow = z.object({ flops_per_ms: z.number(), engine: z.string(), device:
 
 /** Timed once and kept. */
 async function forwardRate(
-  { context: { db }, models, worker, signal }: EstimateTools,
+  { context: { db }, models, runner, signal }: EstimateTools,
   model: ServerModel,
 ): Promise<{ flopsPerMs: number; engine: string; device: string } | null> {
   const timed = model.costs.flopsPerForward <= MAX_TIMED_FLOPS ? model : await timeable(models);
@@ -144,9 +144,9 @@ async function forwardRate(
     [timed?.fingerprint ?? model.fingerprint],
   );
   if (known) return { flopsPerMs: known.flops_per_ms, engine: known.engine, device: known.device };
-  if (!timed || !worker) return null;
+  if (!timed || !runner) return null;
   const { id, name, fingerprint } = timed;
-  const found = await worker.calibrate({ url: await models.modelFolder(id), name, fingerprint }, signal);
+  const found = await runner.calibrate({ url: await models.modelFolder(id), name, fingerprint }, signal);
   if (!found) return null;
   const { host, engine, device, forwardMs } = found;
   const flopsPerMs = timed.costs.flopsPerForward / forwardMs;

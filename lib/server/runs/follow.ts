@@ -4,7 +4,8 @@ import { asContiguaError } from '../../core/errors.ts';
 import type { RunView, StepPoint } from '../../core/run/index.ts';
 import type { NumberedEvent, RunSummary } from '../backend.ts';
 import { firstRow } from '../database/database.ts';
-import { pause, type RunContext, type Timing } from './context.ts';
+import { sleep } from '../sleep.ts';
+import type { RunContext, Timing } from './context.ts';
 import { jobsOf, jobView, runMissing } from './events.ts';
 import { eventRow, jobState, pointRow, runRow } from './rows.ts';
 import { subsetsOf } from './subsets.ts';
@@ -113,6 +114,6 @@ export async function* follow(
     } finally {
       stop();
     }
-    if (!woken) await pause(timing.follow, signal, (wake) => wakeups.listen({ run: id }, wake));
+    if (!woken) await sleep(timing.follow, signal, (wake) => wakeups.listen({ run: id }, wake));
   }
 }
