@@ -1,4 +1,4 @@
-/** Scratch folders of workers that live, were killed, or are in another PID namespace; each worker is a process of its own. */
+/** Scratch folders of job runners that live, were killed, or are in another PID namespace; each is a process of its own. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
@@ -17,8 +17,8 @@ afterEach(async () => {
   await rm(data, { recursive: true });
 });
 
-/** A worker that has opened its scratch folder; the name of that. */
-async function worker(before: readonly string[] = []): Promise<{ child: ChildProcess; name: string }> {
+/** A job runner that has opened its scratch folder; the name of that. */
+async function jobRunner(before: readonly string[] = []): Promise<{ child: ChildProcess; name: string }> {
   const script = `
     const { openScratch } = await import(${JSON.stringify(new URL('./scratch.ts', import.meta.url).href)});
     const folder = await (await openScratch(${JSON.stringify(data)})).folder('1-1');
@@ -47,7 +47,7 @@ describe('the scratch folder of a job runner', () => {
   it.skipIf(!canUnshare)(
     'stays while its job runner lives in another PID namespace, and goes when that is killed',
     async () => {
-      const { child, name } = await worker(inNamespace);
+      const { child, name } = await jobRunner(inNamespace);
       const first = await openScratch(data);
       expect(await readdir(join(data, 'scratch', name))).toEqual(['1-1']);
       child.kill('SIGKILL');
@@ -67,7 +67,7 @@ describe('the scratch folder of a job runner', () => {
   );
 
   it('goes with the next start where a version without locks left it', async () => {
-    const { child, name } = await worker();
+    const { child, name } = await jobRunner();
     child.kill('SIGKILL');
     await once(child, 'exit');
     await rm(join(data, 'scratch', `${name}.lock`));
