@@ -113,9 +113,8 @@ BF16 weights, computed in float32, read by the checker (`training/shapes.py`; th
 
 Flow matching, v = noise - x, sigma = sigmoid(N(0, 1)), 10 % dropped captions. Muon on the blocks' attention and MLP matrices,
 AdamW on the rest, rate {lr}, constant, then linear decay to zero from step {decay_from}; EMA 0.999; batch {batch}; seed {seed}.
-{distilled}{trained_steps:,} steps, {samples:,} pictures drawn on the fly, {minutes:.0f} minutes on two CPU cores shared with other work. Last loss {loss:.4f}.
-The run was resumed from its checkpoint; the command below is the whole run in one go, equal up to floating-point rounding. Curve:
-`loss.csv`, `loss.svg`. Command:
+{distilled}{trained_steps:,} steps, {samples:,} pictures drawn on the fly, {minutes:.0f} minutes on {hardware}. Last loss {loss:.4f}.
+Curve: `loss.csv`, `loss.svg`. Command (a run that is cut off goes on from its checkpoint, equal up to floating-point rounding):
 
 ```
 pip install torch diffusers safetensors numpy
@@ -139,11 +138,6 @@ def main():
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--captions", type=int, default=500)
-    parser.add_argument("--batch", type=int, default=48, help="training batch, for the card")
-    parser.add_argument("--decay-from", type=int, default=0, help="first step of the decay, for the card")
-    parser.add_argument("--lr", type=float, default=2e-3)
-    parser.add_argument("--guidance-from", type=int, default=0, help="first step of the guidance distillation, for the card")
-    parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -158,10 +152,13 @@ def main():
     config = model.transformer.config
     single = getattr(config, "num_single_layers", 0)
     blocks = f"{config.num_layers} dual-stream and {single} single-stream blocks" if single else f"{config.num_layers} MMDiT blocks"
-    distilling = saved["step"] - args.guidance_from if args.guidance_from else 0
-    train = f"python training/train.py --model {args.model} --out {args.run} --batch {args.batch} --steps {saved['step'] - distilling} --decay-from {args.decay_from}"
+    settings = saved["settings"]
+    distilling = settings["guidance_steps"]
+    train = f"python training/train.py --model {args.model} --out {args.run} --batch {settings['batch']} --steps {settings['steps']} --decay-from {settings['decay_from']}"
     if distilling:
         train += f" --guidance-steps {distilling}"
+    if settings["device"] != "cpu":
+        train += f" --device {settings['device']} --loaders {settings['loaders']}"
     export = f"python training/export.py --model {args.model} --run {args.run} --out {args.out} --captions {args.captions}"
     text = CARD.format(
         name=Sample.NAME, class_name=Sample.TRANSFORMER.__name__, family="FLUX.1" if single else "Qwen-Image", blocks=blocks,
@@ -170,9 +167,9 @@ def main():
         width=config.num_attention_heads * config.attention_head_dim, heads=config.num_attention_heads,
         head_dim=config.attention_head_dim, parameters=sum(p.numel() for p in model.transformer.parameters()),
         captions=args.captions, held_out=shapes.HELD_OUT_EVERY, steps=steps, guidance=guidance,
-        facts=facts, perfect=perfect, kinds="\n".join(f"| {k} | {v:.2%} |" for k, v in by_kind.items()), lr=args.lr,
-        decay_from=args.decay_from, batch=args.batch, seed=args.seed, trained_steps=saved["step"], samples=saved["step"] * args.batch,
-        minutes=saved["elapsed"] / 60, loss=rows[-1]["loss"], command=f"{train}\n{export}",
+        facts=facts, perfect=perfect, kinds="\n".join(f"| {k} | {v:.2%} |" for k, v in by_kind.items()), lr=settings["lr"],
+        decay_from=settings["decay_from"], batch=settings["batch"], seed=settings["seed"], trained_steps=saved["step"],
+        samples=saved["step"] * settings["batch"], minutes=saved["elapsed"] / 60, hardware=saved["hardware"], loss=rows[-1]["loss"], command=f"{train}\n{export}",
         distilled=f"The last {distilling} steps distil classifier-free guidance (scales 1 to 4) of the model itself into its guidance input.\n" if distilling else "",
     )  # fmt: skip
     (args.out / "README.md").write_text(text)

@@ -188,12 +188,18 @@ def main():
     for block in model.blocks():
         block.compile()
 
+    if args.device == "cpu":
+        hardware = f"{args.threads} CPU core{'s' if args.threads > 1 else ''}"
+    else:
+        hardware = f"one {torch.cuda.get_device_name(args.device)} and {args.loaders} loader processes"
+
     log = open(args.out / "loss.jsonl", "a")
 
     def save(step):
         state = dict(
             model=model.state_dict(), ema=ema.state_dict(), optimizers=[o.state_dict() for o in optimizers],
             step=step, elapsed=elapsed + time.time() - started, teacher=teacher.state_dict() if teacher else None,
+            settings=dict(vars(args), out=str(args.out)), hardware=hardware,
         )
         torch.save(state, args.out / "checkpoint.tmp")
         os.replace(args.out / "checkpoint.tmp", checkpoint)
