@@ -1,32 +1,35 @@
-import { EventEmitter } from 'node:events';
-import { describe, expect, it } from 'vitest';
+import { spawn } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { onEndSignal } from './end-signals.ts';
 
 function listening() {
   const emitter = new EventEmitter();
   const heard: string[] = [];
-  let at = 0;
   onEndSignal(
     ['SIGINT', 'SIGTERM'],
     () => heard.push('in order'),
     () => heard.push('at once'),
-    { emitter, now: () => at },
+    emitter,
   );
   return {
     heard,
-    signal(name: NodeJS.Signals, atMs: number) {
-      at = atMs;
+    signal(name: NodeJS.Signals, laterMs: number) {
+      vi.advanceTimersByTime(laterMs);
       emitter.emit(name);
     },
   };
 }
 
 describe('a signal that asks a process to end', () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
   it('is one request where npm passes on what the terminal sent already', () => {
     const { heard, signal } = listening();
     signal('SIGINT', 0);
     signal('SIGINT', 3);
-    signal('SIGTERM', 900);
+    signal('SIGTERM', 897);
     expect(heard).toEqual(['in order']);
   });
 
@@ -36,4 +39,28 @@ describe('a signal that asks a process to end', () => {
     signal('SIGTERM', 1_500);
     expect(heard).toEqual(['in order', 'at once']);
   });
+});
+
+it('is one request as well where the process was too busy to hear the second signal in time', async () => {
+  // The second signal comes within milliseconds, while the process computes for longer than two requests are apart.
+  const script = `
+    const { onEndSignal } = await import(${JSON.stringify(new URL('./end-signals.ts', import.meta.url).href)});
+    const alive = setTimeout(() => {}, 60_000);
+    onEndSignal(['SIGTERM', 'SIGINT'], () => {
+      console.log('in order');
+      for (const until = Date.now() + 1_500; Date.now() < until; );
+      setTimeout(() => clearTimeout(alive), 500);
+    }, () => console.log('at once'));
+    console.log('listens');`;
+  const argv = ['--import', './scripts/sources.mjs', '--input-type=module', '-e', script];
+  const child = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const ended = once(child, 'close');
+  let said = '';
+  child.stdout.on('data', (chunk) => {
+    said += chunk;
+    if (said === 'listens\n') child.kill('SIGTERM');
+    if (said === 'listens\nin order\n') child.kill('SIGINT');
+  });
+  await ended;
+  expect(said).toBe('listens\nin order\n');
 });

@@ -14,17 +14,29 @@ export function onEndSignal(
   signals: readonly NodeJS.Signals[],
   inOrder: () => void,
   atOnce: () => void,
-  { emitter = process, now = Date.now }: { readonly emitter?: Emitter; readonly now?: () => number } = {},
+  emitter: Emitter = process,
 ): void {
-  let askedAt: number | null = null;
+  let isAsked = false;
+  let mayAskAgain = false;
   for (const signal of signals) {
     emitter.on(signal, () => {
-      if (askedAt === null) {
-        askedAt = now();
-        inOrder();
-      } else if (now() - askedAt >= SAME_REQUEST_MS) {
-        atOnce();
+      if (isAsked) {
+        if (mayAskAgain) atOnce();
+        return;
       }
+      isAsked = true;
+      afterHeard(SAME_REQUEST_MS, () => {
+        mayAskAgain = true;
+      });
+      inOrder();
     });
   }
+}
+
+/**
+ * After so long, and after every signal that came within it: an event loop that was blocked for longer runs its timers
+ * first, then tells the signals that came meanwhile, then runs what `setImmediate` was given.
+ */
+function afterHeard(milliseconds: number, work: () => void): void {
+  setTimeout(() => setImmediate(work), milliseconds).unref();
 }
