@@ -174,7 +174,10 @@ describe('contigua distil', () => {
       begun.kill(signal);
       // npm passes the terminal's signal on to its child, which has it already.
       setTimeout(() => begun.kill(signal), 100);
-      const paused = await begun.ended;
+      await begun.says(/is paused/);
+      // Signals that arrive while the process ends do not replace its exit code.
+      const again = setInterval(() => begun.kill(signal), 1);
+      const paused = await begun.ended.finally(() => clearInterval(again));
       expect(paused.stderr).toMatch(/is paused \(0-1 at step \d+\)\. The same command goes on with it/);
       expect(paused.code).toBe(130);
       const [{ id } = { id: '' }] = await runsIn(data);

@@ -36,6 +36,9 @@ export async function main(argv: readonly string[]): Promise<void> {
     if (error.code === 'EPIPE') process.exit(EXIT.done);
     throw error;
   });
+  // A process that ends by itself has no signal listeners left while Node.js frees its memory, which takes long with a
+  // database in it: a signal that came then would end it instead of the exit code. `exit` keeps them to the end.
+  process.once('beforeExit', () => process.exit());
   process.exitCode = await run(argv, stop.signal);
 }
 
