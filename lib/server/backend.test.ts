@@ -1,5 +1,5 @@
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunView } from '../core/run/index.ts';
 import type { Backend, NumberedEvent, RunRequest } from './backend.ts';
@@ -45,6 +45,19 @@ async function eventsOf(id: string, after = 0): Promise<NumberedEvent[]> {
     if (event.id >= lastEventId) stop.abort();
   }
   return events;
+}
+
+/** A folder that is not there, or goes while it is read, holds nothing. */
+async function filesBelow(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch((thrown: NodeJS.ErrnoException) => {
+    if (thrown.code === 'ENOENT') return [];
+    throw thrown;
+  });
+  const found = entries.map((entry) => {
+    const path = join(folder, entry.name);
+    return entry.isDirectory() ? filesBelow(path) : [path];
+  });
+  return (await Promise.all(found)).flat();
 }
 
 const states = ({ jobs }: RunView) => jobs.map(({ state }) => state);
@@ -234,14 +247,13 @@ describe('the backend', { timeout: 300_000 }, () => {
 
   it('leaves no scratch file behind, and deletes what no run needs', async () => {
     for (const { id } of await backend.listRuns()) await backend.deleteRun(id);
-    const artifacts = join(setting.env.dataFolder, 'artifacts');
-    const scratch = join(setting.env.dataFolder, 'scratch');
-    // A folder may go while it is read.
-    const filesIn = async (folder: string): Promise<number> =>
-      (await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => null))?.filter((entry) =>
-        entry.isFile(),
-      ).length ?? 1;
-    while ((await filesIn(artifacts)) + (await filesIn(scratch)) > 0) await new Promise((go) => setTimeout(go, 50));
+    const { dataFolder } = setting.env;
+    const left = async () => {
+      const files = await Promise.all(['artifacts', 'scratch'].map((name) => filesBelow(join(dataFolder, name))));
+      // The job runner keeps this one locked for as long as it lives.
+      return files.flat().filter((path) => !/^scratch.[\w-]+\.lock$/.test(relative(dataFolder, path)));
+    };
+    await expect.poll(left, { timeout: 240_000, interval: 50 }).toEqual([]);
     expect(setting.sentences).toEqual([]);
   });
 });
