@@ -16,6 +16,7 @@ import { asDiskFull } from '../room.ts';
 import { Fenced } from '../runs/attempt.ts';
 import type { RunContext, Timing } from '../runs/context.ts';
 import { allStudentsThere } from '../runs/events.ts';
+import { discardIfDeleted } from '../runs/garbage.ts';
 import type { JobRow } from '../runs/rows.ts';
 import { failJob, giveBack, loseAttempt, storeWorker, type TakenJob } from '../runs/take.ts';
 import { copyTrainedFile } from '../runs/trained-files.ts';
@@ -185,10 +186,9 @@ function cacheUrl({ cacheFolder }: AttemptTools): string {
   return `${pathToFileURL(cacheFolder).href}/`;
 }
 
-/** Says how the job stands after `reason` ended the attempt. */
+/** Says how the job stands after `reason` ended the attempt, which stores nothing more. */
 async function endAttempt({ attempt, job }: TakenJob, tools: AttemptTools, reason: unknown): Promise<void> {
   const { context, timing, maxLosses } = tools;
-  if (reason instanceof Fenced) return;
   const error = asContiguaError(asDiskFull(reason));
   const name = `${job.key}, attempt ${attempt.number}`;
   if (error.code === 'database-unreachable') {
@@ -198,6 +198,8 @@ async function endAttempt({ attempt, job }: TakenJob, tools: AttemptTools, reaso
   try {
     // Its own patience: the attempt's signal may have fired.
     await outlast(timing.patience, new AbortController().signal, async () => {
+      await discardIfDeleted(context.db, attempt.runId);
+      if (reason instanceof Fenced) return;
       if (reason instanceof GivenBack) return await giveBack(context, attempt);
       if (error.code === 'disk-full' || error.code === 'store-unreachable') {
         tools.rest();

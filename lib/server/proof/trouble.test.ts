@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -8,6 +9,8 @@ import type { ArtifactStore } from '../artifacts/store.ts';
 import type { Backend, RunRequest } from '../backend.ts';
 import { type BackendOptions, createBackend } from '../create-backend.ts';
 import type { Compute, StartCompute } from '../jobs/compute-slot.ts';
+import { collectGarbage } from '../runs/garbage.ts';
+import { openRuns } from '../runs/open.ts';
 import { startHost } from './host-process.ts';
 import { checksums, isDone, makeSetting, type Setting, startFake, until } from './setting.ts';
 import { fillDisk, smallDisk } from './small-disk.ts';
@@ -186,6 +189,42 @@ describe('a store that does not answer', LONG, () => {
     const after = await until(impatient, id, isDone);
     expect(await checksums(impatient, after)).toEqual(calm);
     expect((await setting.log()).filter(({ begins }) => begins).at(-1)?.step).toBe(10);
+  });
+});
+
+describe('a run that is deleted while a checkpoint is stored', LONG, () => {
+  it('leaves no file, even where storing takes longer than the second look for such files', async () => {
+    const setting = await made();
+    const files = new LocalArtifacts(join(setting.folder, 'store'));
+    const told = new EventEmitter();
+    const [storing, collected, stored] = ['storing', 'collected', 'stored'].map((name) => once(told, name));
+    const store: ArtifactStore = {
+      ...fragile(files),
+      async put(...args) {
+        told.emit('storing');
+        await collected;
+        const artifact = await files.put(...args);
+        told.emit('stored');
+        return artifact;
+      },
+      async *list(prefix) {
+        yield* files.list(prefix);
+        told.emit('collected');
+      },
+    };
+    const backend = await createBackend(setting.env, { ...setting.options, store });
+    const id = await backend.createRun(oneInterval(setting));
+    await storing;
+    await backend.deleteRun(id);
+    await stored;
+    await backend.close();
+    const { context, close } = await openRuns(setting.env, () => {});
+    ended.push(close);
+    // The second look is not due yet.
+    await collectGarbage(context, files);
+    const left: string[] = [];
+    for await (const key of files.list('')) left.push(key);
+    expect(left).toEqual([]);
   });
 });
 

@@ -34,6 +34,18 @@ export async function discardFolder(db: Queryable, prefix: string): Promise<void
   );
 }
 
+/**
+ * For an attempt that stores nothing more: where its run was deleted meanwhile, what it stored since then goes too. An
+ * upload may take longer than stragglers are waited for.
+ */
+export async function discardIfDeleted(db: Queryable, runId: string): Promise<void> {
+  await db.change(
+    `insert into contigua.garbage (key, is_folder)
+     select $1::text, true where not exists (select 1 from contigua.runs where id = $2)`,
+    [runFolder(runId), runId],
+  );
+}
+
 const garbageRow = z.object({ id: z.int(), key: z.string(), is_folder: z.boolean() });
 
 /** Deletes what is due. Rejects with the store's error, after which the files stay noted for later. */
