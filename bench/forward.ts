@@ -2,18 +2,17 @@
  * Forward time of the sample model on WASM: 64 samples through 16 blocks, captured as the analysis does, and where the
  * time goes per kernel. `node --import ./scripts/sources.mjs bench/forward.ts [model folder] [--kernels] [--plain]`
  */
-import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import { captureStates, syntheticCalibration } from '../lib/core/capture/index.ts';
-import { openCheckpoint } from '../lib/core/checkpoint/index.ts';
-import { countFlops, openTransformer, parseModelConfig } from '../lib/core/model/index.ts';
+import { countFlops } from '../lib/core/model/index.ts';
 import { registerFastWasmKernels } from '../lib/core/tensor/index.ts';
+import { openSample, SAMPLE_FOLDERS } from './sample-model.ts';
 
 const flags = process.argv.slice(2).filter((a) => a.startsWith('--'));
-const folder = process.argv.slice(2).find((a) => !a.startsWith('--')) ?? 'public/models/shapes-mmdit/transformer';
+const folder = process.argv.slice(2).find((a) => !a.startsWith('--')) ?? SAMPLE_FOLDERS[0];
 const SAMPLES = 64;
 const RUNS = 3;
 
@@ -22,10 +21,8 @@ if (!flags.includes('--plain')) registerFastWasmKernels();
 await tf.setBackend('wasm');
 await tf.ready();
 
-const config = parseModelConfig(await readFile(join(folder, 'config.json'), 'utf8'), 'config.json');
-const path = 'diffusion_pytorch_model.safetensors';
-const checkpoint = await openCheckpoint([{ path, blob: new Blob([await readFile(join(folder, path))]) }]);
-const transformer = await openTransformer(config, checkpoint);
+const transformer = await openSample(folder);
+const { config } = transformer;
 const calibration = syntheticCalibration(config, { samples: SAMPLES, timesteps: 8, seed: 7 });
 const tokens = { image: 64, text: 16 };
 const flops = countFlops(config, tokens).total * SAMPLES;

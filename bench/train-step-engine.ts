@@ -1,17 +1,14 @@
-/** The contestant of bench/train-step.ts that runs this product's training step on one engine: `engine width [--kernels]`. */
-import { createInterface } from 'node:readline';
+/** The contestant of bench/train-step.ts and bench/gpu.ts that runs this product's training step: `engine size [--kernels]`. */
 import * as tf from '@tensorflow/tfjs-core';
-import { nodeEngines } from '../lib/compute/engines/node-engines.ts';
+import { answerTurns, startEngine } from './answer-turns.ts';
 import { SIZES } from './train-step-sizes.ts';
 import { trainingBlock } from './training-block.ts';
 
 const PROFILED_STEPS = 9;
 const [engine, width, kernels] = process.argv.slice(2);
 const size = SIZES[width ?? ''];
-if (!size || (engine !== 'tensorflow' && engine !== 'wasm' && engine !== 'cpu'))
-  throw new Error('engine width [--kernels]');
-const report = await nodeEngines().start(engine);
-console.error(`${engine}: ${report.device}`);
+if (!size) throw new Error('engine size [--kernels]');
+await startEngine(engine);
 const block = await trainingBlock(size);
 
 /** Every call's shortest time of several steps, as the steps make the same calls. */
@@ -37,16 +34,4 @@ async function printKernels(): Promise<void> {
   }
 }
 
-for await (const line of createInterface({ input: process.stdin })) {
-  const times = { wallMs: [] as number[], cpuMs: [] as number[] };
-  for (let i = 0; i < Number(line); i++) {
-    const startedAt = performance.now();
-    const cpuBefore = process.cpuUsage();
-    await block.step();
-    const { user, system } = process.cpuUsage(cpuBefore);
-    times.wallMs.push(performance.now() - startedAt);
-    times.cpuMs.push((user + system) / 1000);
-  }
-  if (kernels) await printKernels();
-  console.log(JSON.stringify(times));
-}
+await answerTurns(() => block.step(), kernels ? printKernels : undefined);

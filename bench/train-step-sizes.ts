@@ -1,5 +1,5 @@
-/** The shapes at which bench/train-step.ts measures: a batch that keeps a step under a second. */
-import type { BlockSize } from './training-block.ts';
+/** The shapes at which bench/train-step.ts and bench/gpu.ts measure. */
+import type { BlockSize, BlockTokens } from './training-block.ts';
 
 export interface Size extends BlockSize {
   /** Steps of one turn. */
@@ -8,8 +8,39 @@ export interface Size extends BlockSize {
   readonly fitsWasm: boolean;
 }
 
+/** As many as a sample of the bundled model has. */
+const TOKENS: BlockTokens = { image: 64, text: 13, side: 8 };
+/** A 512 × 512 picture of a full-width model. */
+const PICTURE: BlockTokens = { image: 1024, text: 64, side: 32 };
+
+/** By width and, where they are not the sample's, tokens. The first three have a batch that keeps a step under a second on two cores. */
 export const SIZES: Readonly<Record<string, Size>> = {
   96: { heads: 3, headDim: 32, ropeAxes: [8, 12, 12], batch: 32, steps: 10, fitsWasm: true },
   512: { heads: 8, headDim: 64, ropeAxes: [16, 24, 24], batch: 8, steps: 3, fitsWasm: true },
   1536: { heads: 12, headDim: 128, ropeAxes: [16, 56, 56], batch: 2, steps: 2, fitsWasm: false },
+  '1536@1088': {
+    heads: 12,
+    headDim: 128,
+    ropeAxes: [16, 56, 56],
+    batch: 1,
+    tokens: PICTURE,
+    steps: 2,
+    fitsWasm: false,
+  },
+  '3072@1088': {
+    heads: 24,
+    headDim: 128,
+    ropeAxes: [16, 56, 56],
+    batch: 1,
+    tokens: PICTURE,
+    steps: 2,
+    fitsWasm: false,
+  },
 };
+
+/** Measured where no sizes are named. */
+export const CPU_SIZES = ['96', '512', '1536'] as const;
+
+export function tokensOf({ tokens = TOKENS }: BlockSize): BlockTokens {
+  return tokens;
+}

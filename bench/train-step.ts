@@ -5,21 +5,22 @@
  * as workers train. All take turns in one run, as a noisy machine is noisy for all of them: what counts are the ratios,
  * and where other work runs beside, those of processor time.
  *
- * `node --import ./scripts/sources.mjs bench/train-step.ts [--python PATH] [--diffusers SRC] [--no-pytorch] [--engines tensorflow,wasm]
+ * `node --import ./scripts/sources.mjs bench/train-step.ts [--python PATH] [--diffusers SRC] [--device cpu] [--no-pytorch] [--engines tensorflow,wasm]
  * [--sizes 96,512,1536] [--threads N] [--turns 9] [--workers] [--kernels]`
  */
-import { availableParallelism, loadavg } from 'node:os';
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { type Contestant, engineContestant, pytorchContestant, type Times } from './train-step-contestants.ts';
-import { SIZES } from './train-step-sizes.ts';
-import { TOKENS } from './training-block.ts';
+import { type Contestant, engineTraining, pytorchTraining } from './contestants.ts';
+import { CPU_SIZES, SIZES, tokensOf } from './train-step-sizes.ts';
+import { among, load, shown, takeTurns } from './turns.ts';
 
 const { values: options } = parseArgs({
   options: {
     python: { type: 'string', default: 'python3' },
     diffusers: { type: 'string' },
+    device: { type: 'string', default: 'cpu' },
     engines: { type: 'string', default: 'tensorflow,wasm' },
-    sizes: { type: 'string', default: Object.keys(SIZES).join(',') },
+    sizes: { type: 'string', default: CPU_SIZES.join(',') },
     threads: { type: 'string', default: String(availableParallelism()) },
     turns: { type: 'string', default: '9' },
     workers: { type: 'boolean', default: false },
@@ -30,47 +31,19 @@ const { values: options } = parseArgs({
 const threads = Number(options.threads);
 const turns = Number(options.turns);
 
-const spread = (values: readonly number[]) => {
-  const sorted = values.toSorted((x, y) => x - y);
-  const at = (quantile: number) => sorted[Math.round(quantile * (sorted.length - 1))] ?? Number.NaN;
-  return { median: at(0.5), low: at(0.25), high: at(0.75) };
-};
-const shown = (values: readonly number[], digits: number) => {
-  const { median, low, high } = spread(values);
-  return `${median.toFixed(digits)} [${low.toFixed(digits)}–${high.toFixed(digits)}]`;
-};
-const load = () => `load ${loadavg()[0]?.toFixed(1)} on ${availableParallelism()} cores`;
-
-/** Medians of every turn, by contestant. */
-async function takeTurns(contestants: readonly Contestant[], steps: number): Promise<Map<Contestant, Times>> {
-  const taken = new Map(
-    contestants.map((contestant) => [contestant, { wallMs: [] as number[], cpuMs: [] as number[] }]),
-  );
-  try {
-    // The first steps read weights, fill caches and compile.
-    for (const contestant of contestants) await contestant.run(3);
-    for (let turn = 0; turn < turns; turn++) {
-      for (const [contestant, times] of taken) {
-        const { wallMs, cpuMs } = await contestant.run(steps);
-        times.wallMs.push(spread(wallMs).median);
-        times.cpuMs.push(spread(cpuMs).median);
-      }
-    }
-  } finally {
-    for (const contestant of contestants) contestant.end();
-  }
-  return taken;
-}
-
 async function againstPytorch(width: string): Promise<void> {
   const size = SIZES[width];
   if (!size) throw new Error(`No size ${width}; there are ${Object.keys(SIZES).join(', ')}`);
   const engines = options.engines.split(',').filter((name) => size.fitsWasm || name !== 'wasm');
-  const reference = options['no-pytorch'] ? null : pytorchContestant(options.python, options.diffusers, size, threads);
-  const ours = engines.map((name) => engineContestant(name, width, threads, options.kernels));
-  const taken = await takeTurns(reference ? [reference, ...ours] : ours, size.steps);
+  const reference = options['no-pytorch']
+    ? null
+    : pytorchTraining({ python: options.python, diffusers: options.diffusers, threads, device: options.device }, size);
+  const ours = engines.map((name) => engineTraining(name, width, threads, options.kernels));
+  const all = reference ? [reference, ...ours] : ours;
+  const taken = await among(all, () => takeTurns(all, { turns, steps: size.steps }));
+  const tokens = tokensOf(size);
   console.log(
-    `\nd = ${width}, ${size.heads} heads × ${size.headDim}, ${TOKENS.image} + ${TOKENS.text} tokens, batch ${size.batch}; ${load()}`,
+    `\nd = ${width}, ${size.heads} heads × ${size.headDim}, ${tokens.image} + ${tokens.text} tokens, batch ${size.batch}; ${load()}`,
   );
   for (const [{ name }, { wallMs, cpuMs }] of taken) {
     const peer = reference && name !== reference.name ? taken.get(reference) : undefined;
@@ -98,8 +71,8 @@ async function workersAgainstThreads(name: string, width: string): Promise<void>
   const size = SIZES[width];
   if (!size) throw new Error(`No size ${width}`);
   const cores = availableParallelism();
-  const alone = engineContestant(name, width, cores, false);
-  const many = Array.from({ length: cores }, () => engineContestant(name, width, 1, false));
+  const alone = engineTraining(name, width, cores);
+  const many = Array.from({ length: cores }, () => engineTraining(name, width, 1));
   const together: Contestant = {
     name: `${cores} processes, 1 thread each`,
     async run(steps) {
@@ -113,7 +86,8 @@ async function workersAgainstThreads(name: string, width: string): Promise<void>
       for (const worker of many) worker.end();
     },
   };
-  const taken = await takeTurns([alone, together], 2 * size.steps);
+  const both = [alone, together];
+  const taken = await among(both, () => takeTurns(both, { turns, steps: 2 * size.steps }));
   console.log(`\n${name}, d = ${width}, batch ${size.batch}: steps per second; ${load()}`);
   for (const [contestant, { wallMs }] of taken) {
     const label = contestant === alone ? `1 process, ${name === 'wasm' ? 1 : cores} threads` : contestant.name;

@@ -12,28 +12,37 @@ import {
   unflatten,
   weightSetOf,
 } from '../lib/core/distil/index.ts';
-import { goldenCheckpoint } from '../lib/core/model/golden-fill.ts';
 import { openTransformer, parseModelConfig } from '../lib/core/model/index.ts';
 import { DEFAULT_DISTIL } from '../lib/core/run/index.ts';
+import { noiseCheckpoint } from './noise-checkpoint.ts';
+import { tokensOf } from './train-step-sizes.ts';
 
-/** As many as a sample of the bundled model has. */
-export const TOKENS = { image: 64, text: 13, side: 8 } as const;
+/** Of one sample; `side` is that of the square grid of its image tokens. */
+export interface BlockTokens {
+  readonly image: number;
+  readonly text: number;
+  readonly side: number;
+}
 
 export interface BlockSize {
   readonly heads: number;
   readonly headDim: number;
   readonly ropeAxes: readonly [number, number, number];
   readonly batch: number;
+  /** By default those of the bundled model. */
+  readonly tokens?: BlockTokens;
 }
 
 export interface TrainingBlock {
-  /** Forward, gradients of all weights, clipping, AdamW; resolves when it is done. */
-  step(): Promise<void>;
+  /** Forward, gradients of all weights, clipping, AdamW; resolves when it is done, to the streams' losses and the gradients' norm. */
+  step(): Promise<readonly number[]>;
   /** Still the block's own. */
   weights(): readonly tf.Tensor1D[];
 }
 
-export async function trainingBlock({ heads, headDim, ropeAxes, batch }: BlockSize): Promise<TrainingBlock> {
+export async function trainingBlock(size: BlockSize): Promise<TrainingBlock> {
+  const { heads, headDim, ropeAxes, batch } = size;
+  const tokens = tokensOf(size);
   const config = parseModelConfig(
     JSON.stringify({
       _class_name: 'QwenImageTransformer2DModel',
@@ -49,23 +58,23 @@ export async function trainingBlock({ heads, headDim, ropeAxes, batch }: BlockSi
     }),
     'config.json',
   );
-  const transformer = await openTransformer(config, goldenCheckpoint(config));
+  const transformer = await openTransformer(config, noiseCheckpoint(config));
   const { state, context } = await transformer.begin({
-    hiddenStates: new Float32Array(batch * TOKENS.image * config.inChannels).fill(0.5),
-    imageTokens: TOKENS.image,
-    encoderHiddenStates: new Float32Array(batch * TOKENS.text * config.textDim).fill(0.5),
-    textTokens: TOKENS.text,
+    hiddenStates: new Float32Array(batch * tokens.image * config.inChannels).fill(0.5),
+    imageTokens: tokens.image,
+    encoderHiddenStates: new Float32Array(batch * tokens.text * config.textDim).fill(0.5),
+    textTokens: tokens.text,
     mask: null,
     timestep: new Float32Array(batch).fill(0.5),
-    imageShapes: [[1, TOKENS.side, TOKENS.side]],
+    imageShapes: [[1, tokens.side, tokens.side]],
     batch,
     extra: {},
   });
   tf.dispose([state.image, state.text]);
-  const normals = (tokens: number, seed: number) =>
-    tf.randomNormal<tf.Rank.R3>([batch, tokens, config.width], 0, 1, 'float32', seed);
-  const before = { image: normals(TOKENS.image, 1), text: normals(TOKENS.text, 2) };
-  const after = { image: normals(TOKENS.image, 3), text: normals(TOKENS.text, 4) };
+  const normals = (count: number, seed: number) =>
+    tf.randomNormal<tf.Rank.R3>([batch, count, config.width], 0, 1, 'float32', seed);
+  const before = { image: normals(tokens.image, 1), text: normals(tokens.text, 2) };
+  const after = { image: normals(tokens.image, 3), text: normals(tokens.text, 4) };
 
   const block = await transformer.readBlock(0);
   const layout = layoutOf(block.entries());
@@ -86,9 +95,11 @@ export async function trainingBlock({ heads, headDim, ropeAxes, batch }: BlockSi
         };
       });
       const norm = optimizer.step(gradients, ++done, 1e-4);
-      await norm.data();
-      tf.dispose([image, norm]);
-      text?.dispose();
+      const numbers = tf.stack(text ? [image, text, norm] : [image, norm]);
+      tf.dispose(text ? [image, text, norm] : [image, norm]);
+      const values = await numbers.data();
+      numbers.dispose();
+      return Array.from(values);
     },
     weights: () => optimizer.vectors.weights,
   };

@@ -1,14 +1,16 @@
-"""The PyTorch contestant of bench/train-step.ts: one training step of diffusers' own Qwen-Image block, eager.
+"""The PyTorch contestant of bench/train-step.ts and bench/gpu.ts: one training step of diffusers' own Qwen-Image block, eager.
 
-Reads the shapes as JSON from the command line, then numbers of steps from standard input, and answers each with a JSON
-object of the milliseconds that each took, by the clock and of the processor. The same loss, clipping and AdamW as DEFAULT_DISTIL in lib/core/run/settings.ts.
+  python training/bench_train_step.py SHAPE [--device cuda] [--threads N]
+
+SHAPE is a `Size` of bench/train-step-sizes.ts with its tokens, as JSON. Steps are asked for on standard input (answer_turns.py).
+The same loss, clipping and AdamW as DEFAULT_DISTIL in lib/core/run/settings.ts, in float32.
 """
 
+import argparse
 import json
-import sys
-import time
 
 import torch
+from answer_turns import answer_turns, arguments
 from diffusers.models.transformers.transformer_qwenimage import QwenEmbedRope, QwenImageTransformerBlock
 
 MAGNITUDE_WEIGHT = 0.1
@@ -24,16 +26,19 @@ def stream_loss(student, teacher):
 
 
 def main():
-    shape = json.loads(sys.argv[1])
-    torch.set_num_threads(shape["threads"])
+    parser = argparse.ArgumentParser()
+    parser.add_argument("shape", type=json.loads)
+    args = arguments(parser)
+    shape, device = args.shape, torch.device(args.device)
     torch.manual_seed(0)
     width, batch, side = shape["heads"] * shape["headDim"], shape["batch"], shape["side"]
-    block = QwenImageTransformerBlock(width, shape["heads"], shape["headDim"])
+    block = QwenImageTransformerBlock(width, shape["heads"], shape["headDim"]).to(device)
     rope = QwenEmbedRope(theta=10000, axes_dim=shape["ropeAxes"], scale_rope=True)
-    rotary = rope([(1, side, side)], max_txt_seq_len=shape["text"], device=torch.device("cpu"))
-    conditioning = torch.randn(batch, width)
-    image, text = (torch.randn(batch, shape[stream], width) for stream in ("image", "text"))
-    image_after, text_after = (torch.randn(batch, shape[stream], width) for stream in ("image", "text"))
+    rotary = rope([(1, side, side)], max_txt_seq_len=shape["text"], device=device)
+    conditioning = torch.randn(batch, width, device=device)
+    streams = ("image", "text")
+    image, text = (torch.randn(batch, shape[stream], width, device=device) for stream in streams)
+    image_after, text_after = (torch.randn(batch, shape[stream], width, device=device) for stream in streams)
     parameters = list(block.parameters())
     optimizer = torch.optim.AdamW(parameters, lr=1e-4, betas=(0.9, 0.95), eps=1e-8, weight_decay=0.02)
 
@@ -51,14 +56,7 @@ def main():
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
 
-    for line in sys.stdin:
-        times = {"wallMs": [], "cpuMs": []}
-        for _ in range(int(line)):
-            started, started_cpu = time.perf_counter(), time.process_time()
-            step()
-            times["wallMs"].append(1000 * (time.perf_counter() - started))
-            times["cpuMs"].append(1000 * (time.process_time() - started_cpu))
-        print(json.dumps(times), flush=True)
+    answer_turns(step, device)
 
 
 if __name__ == "__main__":

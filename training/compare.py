@@ -58,15 +58,15 @@ def qwen_inputs(config, generator):
     return {"encoder_hidden_states_mask": mask}, {"img_shapes": [(1, SIDE, SIDE)] * 3}
 
 
-def flux_inputs(config, generator):
-    rows, columns = torch.meshgrid(torch.arange(SIDE), torch.arange(SIDE), indexing="ij")
+def flux_inputs(config, generator, batch=3, side=SIDE, text_tokens=TEXT_TOKENS):
+    rows, columns = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
     tensors = {
-        "pooled_projections": torch.randn(3, config.pooled_projection_dim, generator=generator),
-        "img_ids": torch.stack([torch.zeros(SIDE, SIDE), rows, columns], -1).reshape(-1, 3).float(),
-        "txt_ids": torch.zeros(TEXT_TOKENS, 3),
+        "pooled_projections": torch.randn(batch, config.pooled_projection_dim, generator=generator),
+        "img_ids": torch.stack([torch.zeros(side, side), rows, columns], -1).reshape(-1, 3).float(),
+        "txt_ids": torch.zeros(text_tokens, 3),
     }
     if config.guidance_embeds:
-        tensors["guidance"] = torch.tensor([1.0, 2.0, 3.5])
+        tensors["guidance"] = torch.linspace(1.0, 3.5, batch)
     return tensors, {}
 
 
