@@ -5,6 +5,9 @@
 import type { EngineCandidate } from '../../core/tensor/index.ts';
 import { freshBackend } from './engine-host.ts';
 
+type AdapterNames = Pick<GPUAdapterInfo, 'description' | 'device' | 'vendor' | 'architecture'>;
+
+const PCI_NUMBER = /^0x[0-9a-f]+$/i;
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|basic render|software/i;
 
 export async function webgpuCandidate(gpu: GPU | undefined): Promise<EngineCandidate> {
@@ -33,9 +36,13 @@ export async function webgpuCandidate(gpu: GPU | undefined): Promise<EngineCandi
   }
 }
 
-/** Browsers hide parts of the name for privacy: the best that is told. */
-function adapterName({ description, device, vendor, architecture }: GPUAdapterInfo): string {
-  return description || device || [vendor, architecture].filter(Boolean).join(' ') || 'unnamed adapter';
+/**
+ * The best that is told. Browsers hide parts for privacy. In Node, Dawn names the processor in `device` and its driver in
+ * `description`; Chromium has a PCI number and the processor there.
+ */
+export function adapterName({ description, device, vendor, architecture }: AdapterNames): string {
+  const named = [PCI_NUMBER.test(device) ? '' : device, description].filter(Boolean).join(', ');
+  return named || [vendor, architecture].filter(Boolean).join(' ') || 'unnamed adapter';
 }
 
 function isSoftware(adapter: GPUAdapter, name: string): boolean {
