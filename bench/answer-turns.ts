@@ -42,6 +42,8 @@ export async function answerTurns(
       await afterwards();
       console.log(JSON.stringify({ wallMs, cpuMs, values: [...values] } satisfies Times));
     }
+    // Dawn keeps a process alive that has nothing left to do.
+    process.exit();
   } catch (thrown) {
     stop(thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown));
   }
