@@ -13,7 +13,7 @@ const FILE = 'noise.safetensors';
 const BYTES = Float32Array.BYTES_PER_ELEMENT;
 const AMPLITUDE = 0.2;
 /** Values before the noise comes again: a prime, so that no row of a matrix equals another. */
-const PERIOD = 1_000_003;
+export const PERIOD = 1_000_003;
 
 export function noiseCheckpoint(config: ModelConfig): Checkpoint {
   const noise = Float32Array.from({ length: PERIOD }, (_, k) => AMPLITUDE * goldenValue(k, 0));
