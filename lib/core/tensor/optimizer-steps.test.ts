@@ -69,4 +69,16 @@ describePerEngine(['cpu', 'wasm', 'tensorflow'], 'an optimizer step', () => {
     expect((await sum.data())[0]! / (length * Math.fround(0.1) ** 2)).toBeCloseTo(1, 4);
     tf.dispose([x, sum]);
   });
+
+  test('adds up squares without an empty tensor, which WebGPU has no buffer for', async () => {
+    // Of a matrix of 1536 by 1536, as of any full-width model, whole rows of the sum leave no rest.
+    for (const length of [4096, 8192, 4096 + 5, 5]) {
+      const x = tf.fill([length], 0.5) as tf.Tensor1D;
+      const { kernels } = await tf.profile(() => sumOfSquares(x));
+      expect(kernels.flatMap(({ inputShapes }) => inputShapes).filter((shape) => shape?.includes(0))).toEqual([]);
+      const sum = sumOfSquares(x);
+      expect((await sum.data())[0]).toBeCloseTo(length / 4, 3);
+      tf.dispose([x, sum]);
+    }
+  });
 });

@@ -38,10 +38,12 @@ const ROW = 4096;
 
 function sumByRows(vector: tf.Tensor1D): tf.Scalar {
   const rows = Math.floor(vector.size / ROW);
-  const rest = tf.sum(tf.slice(vector, rows * ROW)) as tf.Scalar;
-  if (rows === 0) return rest;
-  const byRow = tf.sum(tf.reshape(tf.slice(vector, 0, rows * ROW), [rows, ROW]), 1);
-  return tf.add(tf.sum(byRow), rest);
+  const whole = rows * ROW;
+  const sumOfRest = () => tf.sum(tf.slice(vector, whole)) as tf.Scalar;
+  if (rows === 0) return sumOfRest();
+  const sumOfRows = tf.sum(tf.sum(tf.reshape(tf.slice(vector, 0, whole), [rows, ROW]), 1)) as tf.Scalar;
+  // WebGPU has no buffer for an empty rest.
+  return whole === vector.size ? sumOfRows : tf.add(sumOfRows, sumOfRest());
 }
 
 function adamByOperations(
