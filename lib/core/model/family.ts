@@ -5,8 +5,7 @@
  */
 import type { FingerprintParts } from '../checkpoint/fingerprint.ts';
 import type { Architecture, BlockSpec, ModelConfig, RawConfig, StreamTokens } from './architecture.ts';
-import type { GoldenSpec } from './golden-fill.ts';
-import type { Transformer } from './transformer.ts';
+import type { Transformer, TransformerInputs } from './transformer.ts';
 import type { WeightStore } from './weights.ts';
 
 /** An argument of diffusers' forward that not every family has; calibration and input files name it alike. */
@@ -57,4 +56,17 @@ export interface Family<C extends ModelConfig = ModelConfig> {
   open(config: C, weights: WeightStore): Promise<Transformer>;
   /** Small models with known outputs, which the engine check runs. */
   goldens(): Promise<readonly GoldenSpec[]>;
+}
+
+/** A small model with a known output, which golden-fill.ts makes. */
+export interface GoldenSpec {
+  /** "Q1" */
+  readonly name: string;
+  readonly config: RawConfig;
+  readonly inputs: Pick<
+    TransformerInputs,
+    'batch' | 'imageTokens' | 'textTokens' | 'mask' | 'timestep' | 'imageShapes'
+  > & { readonly guidance: number };
+  /** diffusers' output. */
+  readonly expected: readonly number[];
 }

@@ -8,6 +8,7 @@ import type { Checkpoint, TensorInfo } from '../checkpoint/types.ts';
 import { elementsOf, type ModelConfig, type RawConfig } from './architecture.ts';
 import { parseModelConfig } from './config.ts';
 import { expectedTensors } from './counts.ts';
+import type { GoldenSpec } from './family.ts';
 import { completeInputs } from './inputs.ts';
 import type { TransformerInputs } from './transformer.ts';
 
@@ -48,19 +49,6 @@ export function goldenCheckpoint(config: ModelConfig): Checkpoint {
       position += 4 * length;
     });
   return checkpointOf(new Map([[file, new Blob(parts)]]), tensors, new Map());
-}
-
-/** A case as its family writes it down. */
-export interface GoldenSpec {
-  /** "Q1" */
-  readonly name: string;
-  readonly config: RawConfig;
-  readonly inputs: Pick<
-    TransformerInputs,
-    'batch' | 'imageTokens' | 'textTokens' | 'mask' | 'timestep' | 'imageShapes'
-  > & { readonly guidance: number };
-  /** diffusers' output. */
-  readonly expected: readonly number[];
 }
 
 export interface GoldenModel {

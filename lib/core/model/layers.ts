@@ -5,13 +5,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { affine, gelu, normThenModulate, softmaxAttention } from './fused-gradients.ts';
 import type { AffineMap } from './route.ts';
-
-export interface LinearWeights {
-  /** [in, out]: transposed against the checkpoint, as products are fastest untransposed. */
-  readonly weight: tf.Tensor2D;
-  /** [out] */
-  readonly bias: tf.Tensor1D;
-}
+import type { LinearWeights } from './weights.ts';
 
 /** [..., in] → [..., out] */
 export function linear<T extends tf.Tensor>(x: T, { weight, bias }: LinearWeights): T {

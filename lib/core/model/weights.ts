@@ -6,7 +6,13 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Checkpoint } from '../checkpoint/types.ts';
 import { ContiguaError } from '../errors.ts';
 import type { Architecture } from './architecture.ts';
-import type { LinearWeights } from './layers.ts';
+
+export interface LinearWeights {
+  /** [in, out]: transposed against the checkpoint, as products are fastest untransposed. */
+  readonly weight: tf.Tensor2D;
+  /** [out] */
+  readonly bias: tf.Tensor1D;
+}
 
 /** Tensors of one block or of the globals, by name without the block's prefix. Owns them; a set of a gradient's own tensors is left to it. */
 export class WeightSet {

@@ -1,5 +1,5 @@
 /** Golden cases of FLUX.1: without and with guidance, and two samples of a model with extra input channels, as -Fill has them. */
-import type { GoldenSpec } from '../golden-fill.ts';
+import type { GoldenSpec } from '../family.ts';
 import { GOLDEN_F1_OUTPUT } from './golden-f1-output.ts';
 import { GOLDEN_F2_OUTPUT } from './golden-f2-output.ts';
 import { GOLDEN_F3_OUTPUT } from './golden-f3-output.ts';

@@ -1,5 +1,6 @@
 /** Golden cases of Qwen-Image: one sample, and two samples with odd sides and a mask. */
-import { type GoldenCase, type GoldenModel, type GoldenSpec, goldenCase } from '../golden-fill.ts';
+import type { GoldenSpec } from '../family.ts';
+import { type GoldenCase, type GoldenModel, goldenCase } from '../golden-fill.ts';
 import { GOLDEN_Q1_OUTPUT } from './golden-q1-output.ts';
 import { GOLDEN_Q2_OUTPUT } from './golden-q2-output.ts';
 
