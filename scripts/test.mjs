@@ -1,8 +1,8 @@
 /**
- * `npm test`: types, lint, unit tests (per engine) and the journeys in a real Chromium, one after the other, and one
- * closing line with the counts of all of them. Each of types and lint counts as one test. A stage that fails does not
- * hide the next ones. `npm test -- unit` runs only the named stages. Numeric tests run on the engine tensorflow as well
- * where it is set up; the closing lines say whether it was.
+ * `npm test`: types, lint, import rules, unit tests (per engine) and the journeys in a real Chromium, one after the other,
+ * and one closing line with the counts of all of them. Each of the first three counts as one test. A stage that fails does
+ * not hide the next ones. `npm test -- unit` runs only the named stages. Numeric tests run on the engine tensorflow as
+ * well where it is set up; the closing lines say whether it was.
  */
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -17,6 +17,7 @@ const bin = (name) => join('node_modules', '.bin', name);
 const stages = {
   types: { command: [bin('tsc'), '--noEmit'] },
   lint: { command: [bin('biome'), 'ci', '--error-on-warnings', '.'] },
+  arrows: { command: [bin('depcruise'), '--output-type', 'err-long', '.'] },
   unit: {
     command: [bin('vitest'), 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${reports}/unit.json`],
     // TensorFlow's library would speak of instruction sets between the tests.
