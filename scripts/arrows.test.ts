@@ -293,6 +293,27 @@ describe('the arrows between rooms', () => {
   });
 });
 
+describe('the table of rooms', () => {
+  it('has the rooms that docs/architecture.md describes, in the same order', async () => {
+    const page = await readFile(join(ROOT, 'docs/architecture.md'), 'utf8');
+    const described = [...page.matchAll(/^\| `([^`]+)` \|/gm)].map(([, room]) => room);
+    expect(described.slice(0, rooms.length)).toEqual(rooms);
+  });
+
+  it('names every package of package.json in docs/architecture.md', async () => {
+    const page = await readFile(join(ROOT, 'docs/architecture.md'), 'utf8');
+    const { dependencies, devDependencies } = z
+      .object({ dependencies: z.record(z.string(), z.string()), devDependencies: z.record(z.string(), z.string()) })
+      .parse(JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')));
+    const table = page.slice(page.indexOf('## Dependencies'));
+    const short = (name: string) => name.replace('@tensorflow/tfjs-backend', '-backend');
+    const missing = Object.keys({ ...dependencies, ...devDependencies }).filter(
+      (name) => !name.startsWith('@types/') && !table.includes(`\`${short(name)}\``),
+    );
+    expect(missing).toEqual([]);
+  });
+});
+
 describe('the other import rules', () => {
   it('refuse a circle, also of types, but for one that an import() closes', () => {
     const circles = named('circle')
