@@ -29,7 +29,7 @@ export const ROOMS = [
     report: '. model/architecture.ts model/config-index.ts interval edit npm:zod',
     detection: '. model/config-index.ts interval edit report',
     plan: '. model/config-index.ts interval edit report detection npm:zod',
-    run: '. interval edit report plan',
+    run: '. tensor/engine.ts interval edit report plan',
     export: '. tensor/dtype.ts tensor/float.ts checkpoint model/config-index.ts interval edit plan run',
     // With tensors, in a compute worker:
     capture: '. tensor checkpoint model shapes report npm:@tensorflow/tfjs-core',
@@ -50,11 +50,11 @@ export const ROOMS = [
 
   // It computes nothing itself: compute processes do. It knows no page and no terminal.
   ...group('lib/server', {
-    '{end-signals,env,log,outlast,room,sleep,storable}.ts': 'lib/core npm:zod node:',
+    '{end-signals,env,log,outlast,room,sleep,storable}.ts': 'lib/core lib/core/tensor/engine.ts npm:zod node:',
     artifacts: `${DATA} lib/compute/folder env.ts npm:@aws-sdk/* node:`,
     database:
       'lib/core lib/core/plan env.ts sleep.ts storable.ts npm:@electric-sql/pglite npm:pg npm:pg-boss npm:fs-native-extensions npm:zod node:',
-    'queue.ts': 'database npm:pg-boss npm:zod',
+    'queue.ts': 'lib/core/tensor/engine.ts database npm:pg-boss npm:zod',
     'backend.ts': `${DATA} artifacts`,
     'models.ts': `${DATA} lib/compute/protocol.ts lib/compute/folder env.ts backend.ts node:`,
     runs: `${DATA} env.ts outlast.ts sleep.ts artifacts database queue.ts backend.ts models.ts npm:zod node:`,

@@ -1,7 +1,7 @@
 /** The command line as typed values; whatever does not fit is a `usage` error that says what was expected. */
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { ContiguaError } from '../lib/core/errors.ts';
-import type { EngineName } from '../lib/core/tensor/index.ts';
+import { WANTED_ENGINES } from '../lib/core/tensor/engine.ts';
 
 export type OptionSpec = NonNullable<ParseArgsConfig['options']>;
 export interface Options {
@@ -20,7 +20,8 @@ export interface Arguments extends Options {
 }
 
 export const ENGINE_OPTION = { engine: { type: 'string' } } as const;
-export const ENGINES: readonly (EngineName | 'auto')[] = ['auto', 'tensorflow', 'webgpu', 'wasm', 'cpu'];
+/** What `--engine` takes. */
+export const ENGINES = WANTED_ENGINES;
 
 export function parseArguments(command: string, argv: readonly string[], options: OptionSpec): Arguments {
   const { positionals, ...args } = parseOptions(command, argv, options);

@@ -1,7 +1,8 @@
 /** The words of `--help`, per command and for all of them. */
 import { DEFAULT_DISTIL, DEFAULT_FINE_TUNE } from '../lib/core/run/index.ts';
+import { ENGINE_NAMES } from '../lib/core/tensor/engine.ts';
 
-const ENGINE = `  --engine NAME       auto (default), tensorflow, webgpu, wasm or cpu`;
+const ENGINE = `  --engine NAME       auto (default), ${ENGINE_NAMES.slice(0, -1).join(', ')} or ${ENGINE_NAMES.at(-1)}`;
 
 export const HELP: Readonly<Record<string, string>> = {
   all: `contigua: find contiguous redundant blocks of a diffusion transformer, and distil them into fewer

@@ -8,7 +8,7 @@ import type { WorkerClient } from '../lib/compute/client.ts';
 import { startComputeProcess } from '../lib/compute/node-process.ts';
 import type { LinkedFile, ModelSource, ModelSummary } from '../lib/compute/protocol.ts';
 import { nameInPath } from '../lib/core/folder/model-name.ts';
-import type { EngineName } from '../lib/core/tensor/index.ts';
+import type { WantedEngine } from '../lib/core/tensor/engine.ts';
 import { tell } from './output.ts';
 
 export interface OpenedModel {
@@ -20,13 +20,13 @@ export interface OpenedModel {
  * Every engine is looked at before one is chosen, and TensorFlow announces its oneDNN kernels on stderr when it is loaded.
  * Where another engine was named it will not compute: with those kernels off it says nothing.
  */
-export function environmentFor(engine: EngineName | 'auto'): Record<string, string> {
+export function environmentFor(engine: WantedEngine): Record<string, string> {
   return engine === 'auto' || engine === 'tensorflow' ? {} : { TF_ENABLE_ONEDNN_OPTS: '0' };
 }
 
 export async function withModel<T>(
   folder: string,
-  engine: EngineName | 'auto',
+  engine: WantedEngine,
   signal: AbortSignal,
   use: (opened: OpenedModel) => Promise<T>,
 ): Promise<T> {

@@ -11,13 +11,13 @@ import type { StudentFile } from '../lib/compute/protocol.ts';
 import { type BlockInterval, formatIntervalKeys } from '../lib/core/interval/index.ts';
 import type { AnalysisReport } from '../lib/core/report/index.ts';
 import type { DistilResult, DistilSettings, FineTuneSettings, SavedFile } from '../lib/core/run/index.ts';
-import type { EngineName } from '../lib/core/tensor/index.ts';
+import type { WantedEngine } from '../lib/core/tensor/engine.ts';
 import { Ledger } from './ledger.ts';
 
 export interface LabOptions {
   readonly model: string;
   readonly folder: string;
-  readonly engine: EngineName | 'auto';
+  readonly engine: WantedEngine;
   readonly processes: number;
   readonly threads: number;
   readonly cacheBytes: number;

@@ -3,6 +3,7 @@
  * the folder's ledger and writes the tables of docs/study.md. Cut off, it goes on where it was.
  */
 import { parseArgs } from 'node:util';
+import { WANTED_ENGINES } from '../lib/core/tensor/engine.ts';
 import { Study, type StudySettings } from './experiments.ts';
 import { Lab } from './lab.ts';
 import { NOTHING_YET, type StudyTables, writeTables } from './tables.ts';
@@ -39,9 +40,8 @@ const settings: StudySettings = {
   pictures: Number(values.pictures),
   fewPictures: Number(values['few-pictures']),
 };
-const ENGINES = ['auto', 'tensorflow', 'webgpu', 'wasm', 'cpu'] as const;
-const engine = ENGINES.find((name) => name === values.engine);
-if (!engine) throw new RangeError(`--engine is one of ${ENGINES.join(', ')}`);
+const engine = WANTED_ENGINES.find((name) => name === values.engine);
+if (!engine) throw new RangeError(`--engine is one of ${WANTED_ENGINES.join(', ')}`);
 
 const lab = await Lab.open({
   model: values.model,

@@ -13,7 +13,7 @@ import type { AnalysisReport, IntervalDamage } from '../core/report/report.ts';
 import type { Quartiles } from '../core/run/forward-times.ts';
 import type { DistilProgress, DistilResult, SavedFile, StepPoint } from '../core/run/progress.ts';
 import type { DistilSettings, FineTuneSettings } from '../core/run/settings.ts';
-import type { EngineName, EngineReport } from '../core/tensor/engine.ts';
+import type { EngineReport, WantedEngine } from '../core/tensor/engine.ts';
 
 /** A file the worker opens itself by URL (`file:` in Node, `http(s):` with byte ranges): file-backed Node Blobs cannot be cloned. */
 export interface LinkedFile {
@@ -125,7 +125,7 @@ export interface ForwardTiming {
 
 /** Every task a worker can do: its input, its result and what its progress carries besides the numbers. */
 export interface Tasks {
-  startEngine: { input: { wanted: EngineName | 'auto'; threads?: number }; result: EngineReport; partial: never };
+  startEngine: { input: { wanted: WantedEngine; threads?: number }; result: EngineReport; partial: never };
   /** The golden cases of every family (see lib/core/model/golden-fill.ts), run on the engine in use: the largest absolute difference, to be shown. */
   verifyEngine: { input: Record<never, never>; result: { maxAbsError: number; tolerance: number }; partial: never };
   openModel: { input: { source: ModelSource }; result: ModelSummary; partial: never };

@@ -6,7 +6,7 @@ import { type Analysed, analyse } from '../core/analysis/index.ts';
 import type { Calibration } from '../core/capture/index.ts';
 import { ContiguaError } from '../core/errors.ts';
 import { openTransformer, type Transformer } from '../core/model/index.ts';
-import type { EngineName, EngineReport } from '../core/tensor/index.ts';
+import type { EngineReport, WantedEngine } from '../core/tensor/index.ts';
 import type { EngineHost } from './engines/engine-host.ts';
 import type { OpenModel } from './folder/open-model.ts';
 
@@ -26,7 +26,7 @@ export class Session {
   constructor(private readonly engines: EngineHost) {}
 
   /** Tensors live on one engine: they go with it, and the transformer is opened anew when it is next needed. */
-  async startEngine(wanted: EngineName | 'auto', threads?: number): Promise<EngineReport> {
+  async startEngine(wanted: WantedEngine, threads?: number): Promise<EngineReport> {
     this.report = await this.engines.start(wanted, threads, () => {
       this.release();
       this.report = null;

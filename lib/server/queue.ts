@@ -9,12 +9,11 @@
  */
 import { PgBoss } from 'pg-boss';
 import { z } from 'zod';
+import { WANTED_ENGINES, type WantedEngine } from '../core/tensor/engine.ts';
 import type { Database, Queryable } from './database/database.ts';
 
 /** Training fills a worker's slots for hours; measuring a choice of students must not wait for that. */
 export type Lane = 'train' | 'measure';
-export const ENGINE_NAMES = ['auto', 'tensorflow', 'webgpu', 'wasm', 'cpu'] as const;
-export type WantedEngine = (typeof ENGINE_NAMES)[number];
 
 const SCHEMA = 'contigua_queue';
 /** Another number than the one in database/migrations.ts. */
@@ -43,7 +42,9 @@ export async function openQueue(db: Database, onError: (error: Error) => void): 
   boss.on('error', onError);
   await oneAtATime(db, async () => {
     await boss.start();
-    const names = (['train', 'measure'] as const).flatMap((lane) => ENGINE_NAMES.map((engine) => nameOf(lane, engine)));
+    const names = (['train', 'measure'] as const).flatMap((lane) =>
+      WANTED_ENGINES.map((engine) => nameOf(lane, engine)),
+    );
     for (const name of names) {
       await boss.createQueue(name, { retentionSeconds: TEN_YEARS_S });
       // Known before the first transaction: on the embedded database a look-up inside one would wait for itself.

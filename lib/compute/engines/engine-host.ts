@@ -4,14 +4,20 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { ContiguaError } from '../../core/errors.ts';
-import { chooseEngine, type EngineCandidate, type EngineName, type EngineReport } from '../../core/tensor/index.ts';
+import {
+  chooseEngine,
+  type EngineCandidate,
+  type EngineName,
+  type EngineReport,
+  type WantedEngine,
+} from '../../core/tensor/index.ts';
 
 export interface EngineHost {
   /**
    * Probes, chooses and starts. Throws `engine-unavailable`; never takes another engine than the one reported. `letGo` is
    * called once the choice stands and the running engine is about to be dropped: until then a refusal changes nothing.
    */
-  start(wanted: EngineName | 'auto', threads?: number, letGo?: () => void): Promise<EngineReport>;
+  start(wanted: WantedEngine, threads?: number, letGo?: () => void): Promise<EngineReport>;
   isLost(): boolean;
   onLost(listener: (reason: string) => void): void;
 }

@@ -2,6 +2,7 @@
  * What a distillation run is asked to do (paper, section 3.3; the official trainers' numbers are named where they
  * differ). Numbers and names only: the page, the server and the trainer all read this, the trainer alone has tensors.
  */
+import type { WantedEngine } from '../tensor/engine.ts';
 
 /**
  * Per stream, over valid tokens, ĥ the student's and h the teacher's state:
@@ -78,7 +79,7 @@ export interface RunSettings {
   readonly distil: DistilSettings;
   readonly fineTune: FineTuneSettings | null;
   /** Engine of the compute processes; `auto` lets each worker choose by capability. */
-  readonly engine: 'auto' | 'tensorflow' | 'webgpu' | 'wasm' | 'cpu';
+  readonly engine: WantedEngine;
   /** Teacher states kept on disk; 0 keeps none, and every interval runs the teacher for itself. */
   readonly cacheBytes: number;
 }

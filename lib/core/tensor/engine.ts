@@ -4,7 +4,11 @@
  */
 import { ContiguaError } from '../errors.ts';
 
-export type EngineName = 'webgpu' | 'wasm' | 'tensorflow' | 'cpu';
+export const ENGINE_NAMES = ['tensorflow', 'webgpu', 'wasm', 'cpu'] as const;
+export type EngineName = (typeof ENGINE_NAMES)[number];
+/** What can be asked for; `auto` chooses by capability. */
+export const WANTED_ENGINES = ['auto', ...ENGINE_NAMES] as const;
+export type WantedEngine = (typeof WANTED_ENGINES)[number];
 
 export interface EngineCandidate {
   readonly name: EngineName;
@@ -27,7 +31,7 @@ export interface EngineReport {
 }
 
 /** The user's choice if it can run, else the first preferred candidate, else the first that can run at all. */
-export function chooseEngine(wanted: EngineName | 'auto', candidates: readonly EngineCandidate[]): EngineReport {
+export function chooseEngine(wanted: WantedEngine, candidates: readonly EngineCandidate[]): EngineReport {
   const refusals = candidates.map((c) => `${c.name}: ${c.reason}`).join('; ') || 'none was probed';
   if (wanted !== 'auto') {
     const named = candidates.find((c) => c.name === wanted);

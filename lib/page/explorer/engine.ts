@@ -2,11 +2,11 @@
 import { createStore } from 'zustand/vanilla';
 import type { Tasks } from '@/lib/compute/protocol.ts';
 import { asContiguaError, ContiguaError } from '@/lib/core/errors.ts';
-import type { EngineName, EngineReport } from '@/lib/core/tensor/engine.ts';
+import type { EngineReport, WantedEngine } from '@/lib/core/tensor/engine.ts';
 import { settle, showError, showWarning } from '../browser/notices.ts';
 import { ask, onTrouble } from './compute.ts';
 
-export type WantedEngine = EngineName | 'auto';
+export type { WantedEngine };
 export type EngineCheck = Tasks['verifyEngine']['result'] | 'running' | null;
 
 export interface EngineState {

@@ -8,8 +8,7 @@ import type { CallOptions, WorkerClient } from '../../compute/client.ts';
 import type { ModelSummary, Progress, TaskName, Tasks } from '../../compute/protocol.ts';
 import { ContiguaError } from '../../core/errors.ts';
 import type { DistilProgress } from '../../core/run/index.ts';
-import type { EngineReport } from '../../core/tensor/engine.ts';
-import type { WantedEngine } from '../queue.ts';
+import type { EngineReport, WantedEngine } from '../../core/tensor/engine.ts';
 import { type Allowance, Watch } from './watch.ts';
 
 /** As much of `lib/compute/node-process.ts` as is needed, so that tests may bring a process of their own. */

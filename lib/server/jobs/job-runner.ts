@@ -9,12 +9,12 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { asContiguaError } from '../../core/errors.ts';
 import type { JobWorker } from '../../core/run/index.ts';
-import type { EngineReport } from '../../core/tensor/engine.ts';
+import { type EngineReport, WANTED_ENGINES, type WantedEngine } from '../../core/tensor/engine.ts';
 import type { ArtifactStore } from '../artifacts/store.ts';
 import { firstRow, json } from '../database/database.ts';
 import type { ServerEnv } from '../env.ts';
 import type { ServerModels } from '../models.ts';
-import { ENGINE_NAMES, type Lane, type WantedEngine } from '../queue.ts';
+import type { Lane } from '../queue.ts';
 import { withRoom } from '../room.ts';
 import { type Attempt, Fenced } from '../runs/attempt.ts';
 import type { RunContext, Timing } from '../runs/context.ts';
@@ -222,7 +222,7 @@ class Work {
   private async inOrder(engines: readonly WantedEngine[]): Promise<WantedEngine[]> {
     const begun = await firstRow(
       this.options.context.db,
-      z.object({ engine: z.enum(ENGINE_NAMES) }),
+      z.object({ engine: z.enum(WANTED_ENGINES) }),
       `select r.settings ->> 'engine' as engine from contigua.jobs j join contigua.runs r on r.id = j.run_id
        where j.state = 'queued' and j.attempt > 0 and j.kind <> 'measure' order by j.queued_at, j.id limit 1`,
     );

@@ -8,7 +8,7 @@ import { pathToFileURL } from 'node:url';
 import type { LinkedFile, StudentFile, TrainingSource } from '../../compute/protocol.ts';
 import { asContiguaError, ContiguaError } from '../../core/errors.ts';
 import type { JobWorker, TrainingData } from '../../core/run/index.ts';
-import type { EngineReport } from '../../core/tensor/engine.ts';
+import { ENGINE_NAMES, type EngineName } from '../../core/tensor/engine.ts';
 import type { ArtifactStore } from '../artifacts/store.ts';
 import type { ServerModels } from '../models.ts';
 import { outlast } from '../outlast.ts';
@@ -138,8 +138,9 @@ export function wantedEngine({ run }: TakenJob, { runner }: Pick<AttemptTools, '
   return engine === 'auto' ? engineName(runner.engine) : engine;
 }
 
-const engineName = (name: string): EngineReport['name'] => {
-  if (name === 'tensorflow' || name === 'webgpu' || name === 'wasm' || name === 'cpu') return name;
+const engineName = (name: string): EngineName => {
+  const known = ENGINE_NAMES.find((one) => one === name);
+  if (known) return known;
   throw new ContiguaError('internal', 'A job runner uses an engine of no known name', { found: name });
 };
 

@@ -14,6 +14,7 @@ import {
   STUDENT_STARTS,
   type TrainingData,
 } from '../../core/run/index.ts';
+import { WANTED_ENGINES } from '../../core/tensor/engine.ts';
 import type { RunRequest } from '../backend.ts';
 
 const MAX_STEPS = 1_000_000;
@@ -88,7 +89,7 @@ export const runSettings = z.object({
   data: trainingData,
   distil: distilSettings,
   fineTune: fineTuneSettings.nullable(),
-  engine: z.enum(['auto', 'tensorflow', 'webgpu', 'wasm', 'cpu']),
+  engine: z.enum(WANTED_ENGINES),
   cacheBytes: z.int().min(0).max(MAX_CACHE_BYTES),
 }) satisfies z.ZodType<RunSettings>;
 

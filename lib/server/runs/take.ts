@@ -1,8 +1,9 @@
 /** Taking jobs, keeping them, and letting go of them: what a worker does but for the training itself. */
 import { z } from 'zod';
 import type { JobWorker } from '../../core/run/index.ts';
+import type { WantedEngine } from '../../core/tensor/engine.ts';
 import { firstRow, json } from '../database/database.ts';
-import type { Lane, WantedEngine } from '../queue.ts';
+import type { Lane } from '../queue.ts';
 import { type Attempt, addNote, asAttempt, Fenced, type Held } from './attempt.ts';
 import { checkpointsOf, goBackTo } from './checkpoints.ts';
 import type { RunContext } from './context.ts';
