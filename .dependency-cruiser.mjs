@@ -15,7 +15,7 @@ const TEST = ['\\.(test|e2e)\\.tsx?$', '^e2e/', '^lib/testing/'];
 const TEST_HELPER = [
   '/(damage-)?testing\\.ts$',
   '/test-engines\\.ts$',
-  '/run-fixtures\\.ts$',
+  'fixtures\\.ts$',
   '^lib/core/distil/goldens/',
   '^lib/core/plan/json-schema\\.ts$',
 ];

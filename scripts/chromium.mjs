@@ -31,7 +31,7 @@ function install() {
     console.error(`Installing Chromium: ${command} ${args.join(' ')}`);
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
     const { status } = spawnSync(command, args, { stdio: ['ignore', 'ignore', 'inherit'], env });
-    if (status !== 0) throw new Error(`${command} failed; install Chromium yourself and name it in CHROMIUM`);
+    if (status !== 0) throw new Error(`${command} failed; install Chromium yourself and set CHROMIUM to its path`);
   }
 }
 
@@ -40,6 +40,6 @@ export function ensureChromium() {
   if (found) return found;
   install();
   const installed = find();
-  if (!installed) throw new Error('Chromium was installed but is not where it is looked for; name it in CHROMIUM');
+  if (!installed) throw new Error('Chromium was installed but not found; set CHROMIUM to its path');
   return installed;
 }

@@ -64,7 +64,7 @@ describe('a temporary folder that others can write to', () => {
       const argv = entry === 'scripts/start.mjs' ? [entry, '--no-build', '--host'] : [entry];
       const { code, output } = await run(argv, { env });
       expect(code, entry).not.toBe(0);
-      expect(output, entry).toMatch(/CONTIGUA_SLOTS|--host wants a value/);
+      expect(output, entry).toMatch(/CONTIGUA_SLOTS|--host needs a value/);
       expect(output, entry).not.toContain(POISON);
     }
     const compute = await run(['workers/node-process.worker.mjs'], { env });

@@ -115,7 +115,7 @@ function option(name) {
   const at = process.argv.indexOf(name);
   if (at < 0) return null;
   const value = process.argv[at + 1];
-  if (value === undefined || value.startsWith('--')) throw new Error(`${name} wants a value.`);
+  if (value === undefined || value.startsWith('--')) throw new Error(`${name} needs a value.`);
   return value;
 }
 
@@ -153,7 +153,7 @@ async function main() {
     const url = `http://${reached.includes(':') ? `[${reached}]` : reached}:${port}`;
     console.log(`Contigua is ready: ${url}   (Ctrl-C stops it)`);
     if (policy.token !== null)
-      console.log('It asks for CONTIGUA_TOKEN once; ?token=… in the address gives it as well.');
+      console.log('The page asks for CONTIGUA_TOKEN once; ?token=… in the address works as well.');
   }
   await stopped;
   return 0;

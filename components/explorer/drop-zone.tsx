@@ -56,7 +56,7 @@ async function take(items: DataTransferItemList): Promise<void> {
     const picked = await pickedFromDrop(items);
     if (picked?.kind === 'folder' && !canSwitchModel()) {
       showWarning('model', `${picked.name} was not opened`, {
-        hint: 'Another model or an analysis is under way: wait or stop it, then drop again.',
+        hint: 'Another model is being opened or an analysis is running: wait or stop it, then drop again.',
       });
     } else if (picked?.kind === 'folder') await switchModel({ kind: 'files', name: picked.name, files: picked.files });
     else if (picked?.file.name.endsWith('.json')) await loadPlan(picked.file);

@@ -8,7 +8,7 @@ export const CPU_CANDIDATE: EngineCandidate = {
   name: 'cpu',
   available: true,
   device: DEVICE,
-  reason: 'Some 30 times slower than WASM: a last resort, used only when asked for by name.',
+  reason: 'About 30 times slower than WASM: used only when it is asked for by name.',
   preferred: false,
 };
 

@@ -23,7 +23,7 @@ export function checkpointOf(
       file: [...blobs.keys()].join(', '),
       tensor: name,
       found: `${tensors.size} other tensors`,
-      hint: 'The checkpoint does not fit its config.json, or is incomplete.',
+      hint: 'The checkpoint does not match its config.json, or is incomplete.',
     });
   };
   const read = (file: string, start: number, end: number) => {

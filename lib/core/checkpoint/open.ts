@@ -61,7 +61,7 @@ function chooseWeights(files: readonly NamedBlob[]): Candidate {
     throw new ContiguaError('checkpoint-unsupported', 'Several sets of weights in one folder', {
       found: candidates.map((c) => c.file.path).join(', '),
       expected: 'one',
-      hint: 'Remove or leave out all but the one to be opened.',
+      hint: 'Remove all but the one to open.',
     });
   }
   if (!best) throw new RangeError('No candidate');

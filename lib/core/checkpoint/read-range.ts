@@ -27,7 +27,7 @@ export function allocated(size: number, file: string): Uint8Array<ArrayBuffer> {
   try {
     return new Uint8Array(size);
   } catch {
-    throw new ContiguaError('too-large', 'The memory does not hold this part of the file', {
+    throw new ContiguaError('too-large', 'There is not enough memory for this part of the file', {
       file,
       found: `${size.toLocaleString('en-US')} bytes`,
     });
@@ -52,7 +52,7 @@ async function readPiece(blob: BlobLike, file: string, start: number, end: numbe
       file,
       found: `${buffer.byteLength} bytes at ${start}`,
       expected: `${end - start} bytes`,
-      hint: 'Pick the file again or download it anew.',
+      hint: 'Pick the file again or download it again.',
     });
   }
   return new Uint8Array(buffer);

@@ -62,7 +62,7 @@ export function fileBatches(
   const heldOutCount = Math.floor(all.batch * HELD_OUT_SHARE);
   const trained = all.batch - heldOutCount;
   if (heldOutCount === 0) {
-    throw new ContiguaError('calibration-invalid', 'Too few samples to train on and to measure', {
+    throw new ContiguaError('calibration-invalid', 'Too few samples for training and measuring', {
       found: `${all.batch} samples`,
       expected: `at least ${Math.ceil(1 / HELD_OUT_SHARE)}`,
       hint: 'Capture more prompts and time steps.',

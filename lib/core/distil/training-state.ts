@@ -44,11 +44,11 @@ export async function readState(
 ): Promise<TrainingState> {
   const checkpoint = await openFile(file);
   const invalid = (found: string, expected: string) =>
-    new ContiguaError('training-state-invalid', 'This is no checkpoint of this training', {
+    new ContiguaError('training-state-invalid', 'This is not a checkpoint of this training', {
       file: file.path,
       found,
       expected,
-      hint: 'Start the interval afresh.',
+      hint: 'Start the interval again from the beginning.',
     });
   const kind = checkpoint.metadata.get(KIND);
   if (kind !== 'training-state') throw invalid(`${KIND}: ${kind ?? 'nothing'}`, 'training-state');

@@ -64,7 +64,7 @@ export function asServerError(thrown: unknown): ContiguaError {
   if (said) return new ContiguaError(said.code, said.summary, said.details);
   return new ContiguaError('server-unreachable', 'The server does not answer', {
     found: thrown instanceof Error ? thrown.message : String(thrown),
-    hint: 'Runs go on without this page as long as the server does. If it was stopped, start it again with npm start.',
+    hint: 'Runs continue without this page as long as the server runs. If it was stopped, start it again with npm start.',
   });
 }
 

@@ -57,7 +57,7 @@ export async function verifyEngine(): Promise<void> {
         new ContiguaError('engine-unavailable', 'The engine does not compute the reference numbers', {
           found: `largest difference ${check.maxAbsError.toExponential(1)}`,
           expected: `at most ${check.tolerance.toExponential(0)}`,
-          hint: 'Pick another engine at the top of the page; do not trust results of this one.',
+          hint: 'Choose another engine at the top of the page; do not trust results of this one.',
         }),
       );
     }
@@ -78,7 +78,7 @@ export function watchEngine(recover: () => void): void {
     lost: (reason) =>
       trouble(
         new ContiguaError('engine-lost', `The engine's device went away: ${reason}`, {
-          hint: 'Restart the engine to go on; your choice and every finished analysis stay.',
+          hint: 'Restart the engine to continue; your choice and every finished analysis are kept.',
         }),
       ),
     crashed: trouble,
@@ -93,7 +93,7 @@ export function watchEngine(recover: () => void): void {
       if (told) return;
       told = true;
       showWarning('silence', silenceWords(silentMs), {
-        hint: 'It may be busy with one long computation, or it may have stopped. Wait, or restart it: your choice, your settings and every finished analysis stay.',
+        hint: 'It may be busy with one long computation, or it may have stopped. Wait, or restart it: your choice, your settings and every finished analysis are kept.',
         action: { label: 'Restart engine', run: recover },
       });
     },

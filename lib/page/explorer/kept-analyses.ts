@@ -51,7 +51,7 @@ export async function keepReport(inputs: string, report: AnalysisReport): Promis
   }
   if (dropped > 0) {
     showPassing('kept', 'info', 'The oldest kept analysis of this model was removed', {
-      hint: `This browser keeps the last ${MOST_KEPT} analyses of a model. Download a report to keep it for longer.`,
+      hint: `This browser keeps the last ${MOST_KEPT} analyses of a model.`,
     });
   }
 }

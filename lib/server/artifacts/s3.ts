@@ -180,11 +180,11 @@ export class S3Artifacts implements ArtifactStore {
 
   private assertSame(there: { sizeBytes: number; sha256: string | null }, wanted: StoredArtifact): StoredArtifact {
     if (there.sizeBytes === wanted.sizeBytes && there.sha256 === wanted.sha256) return wanted;
-    throw new ContiguaError('artifact-corrupt', 'Another content is stored under this key', {
+    throw new ContiguaError('artifact-corrupt', 'Different content is stored under this key', {
       file: wanted.key,
       found: `${there.sizeBytes} bytes, sha256 ${there.sha256 ?? 'unknown'}`,
       expected: `${wanted.sizeBytes} bytes, sha256 ${wanted.sha256}`,
-      hint: 'Delete it from the bucket if nobody needs it.',
+      hint: 'Delete it from the bucket if it is not needed.',
     });
   }
 
@@ -200,7 +200,7 @@ export class S3Artifacts implements ArtifactStore {
         throw new ContiguaError('artifact-corrupt', 'The object changed while it was read', { file: key });
       }
       const answer = [code ?? name, status].filter((part) => part !== undefined).join(' ');
-      throw new ContiguaError('store-unreachable', `The ${this.where} does not do what it is asked`, {
+      throw new ContiguaError('store-unreachable', `The ${this.where} refused the request`, {
         file: key,
         found: answer || 'no answer',
         hint: 'Check address, bucket, keys (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) and network; nothing stored is lost.',

@@ -34,7 +34,7 @@ export function notAsStored({ key, sizeBytes, sha256 }: StoredArtifact, found: s
     file: key,
     found,
     expected: `${sizeBytes} bytes, sha256 ${sha256}`,
-    hint: 'Check the disk it lies on. Put the file back from a copy, or retry the job, which makes it again.',
+    hint: 'Check the disk that holds it. Restore the file from a copy, or retry the job, which creates it again.',
   });
 }
 

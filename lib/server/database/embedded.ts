@@ -93,6 +93,6 @@ function unreadable(folder: string, thrown: unknown): ContiguaError {
   return new ContiguaError('database-unreachable', 'The embedded database does not open', {
     file: folder,
     found: thrown instanceof Error ? thrown.message : String(thrown),
-    hint: 'Is the disk full, or the folder of another version? It is left as it is; put a copy aside before you change it.',
+    hint: 'The disk may be full, or the folder may be from another version. It was not changed; make a copy before you change it.',
   });
 }

@@ -112,7 +112,7 @@ describe('a process whose parent is gone', () => {
     await ended;
     const said: string[] = [];
     await (await lockFolder(lock, folder, (sentence) => said.push(sentence))).release();
-    expect(said).toEqual([expect.stringMatching(/^Waiting for process \d+, which ends, to let go of /)]);
+    expect(said).toEqual([expect.stringMatching(/^Waiting for process \d+, which is ending, to release /)]);
   });
 });
 

@@ -53,7 +53,7 @@ export async function lockFolder(
 ): Promise<FolderLock> {
   await mkdir(lockPath, { recursive: true, mode: 0o700 });
   const kernel = await kernelLock(lockPath, (pid) =>
-    report(`Waiting for process ${pid}, which ends, to let go of ${what}.`),
+    report(`Waiting for process ${pid}, which is ending, to release ${what}.`),
   );
   if (!kernel) throw inUse(what, await currentOwner(lockPath), lockPath);
   try {
@@ -110,7 +110,7 @@ async function takeNumber(lockPath: string, what: string): Promise<number> {
     await removeBelow(lockPath, number);
     return number;
   }
-  throw new ContiguaError('database-in-use', 'Several processes want this folder at once', {
+  throw new ContiguaError('database-in-use', 'Several processes opened this folder at the same time', {
     file: what,
     hint: 'Start one of them again.',
   });

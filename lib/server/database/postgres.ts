@@ -107,6 +107,6 @@ function unreachable(where: string, thrown: unknown): ContiguaError {
   const message = thrown instanceof AggregateError ? String(thrown.errors[0]) : String(thrown);
   return new ContiguaError('database-unreachable', `${where} does not answer`, {
     found: message.replace(/\/\/[^@/\s]*@/g, '//'),
-    hint: 'Everything acknowledged is kept; work goes on when it is back. Check DATABASE_URL if it never was there.',
+    hint: 'Everything acknowledged is kept, and work continues when the database is back. If it was never reachable, check DATABASE_URL.',
   });
 }

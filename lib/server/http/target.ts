@@ -12,7 +12,7 @@ export function whyNoTarget(request: Pick<IncomingMessage, 'url' | 'rawHeaders'>
   if (/\p{Cc}/u.test(path)) return refused('The address has a control character', target);
   // Node itself takes the first of several, and others the last.
   const hosts = request.rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === 'host').length;
-  return hosts === 1 ? null : refused('The request has not one Host', `${hosts} Host headers`);
+  return hosts === 1 ? null : refused('The request must have exactly one Host header', `${hosts} Host headers`);
 }
 
 /** Not resolved against a base: `//name/path` would become another host's address. */

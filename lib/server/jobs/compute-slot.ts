@@ -94,10 +94,10 @@ export class ComputeSlot {
         : await this.call('openModel', { source: { kind: 'url', url, name } }, { signal });
     this.model = { url, summary };
     if (summary.fingerprint === fingerprint) return summary;
-    throw new ContiguaError('plan-mismatch', `The model ${name} is another one by now`, {
+    throw new ContiguaError('plan-mismatch', `The model ${name} has changed since the run was made`, {
       found: summary.fingerprint,
       expected: fingerprint,
-      hint: 'Put the files back that the run was made with, or make a new run.',
+      hint: 'Restore the files that the run was made with, or start a new run.',
     });
   }
 

@@ -22,7 +22,7 @@ const CANNOT_START = 78;
 async function main(): Promise<void> {
   const env = readEnv();
   if (env.databaseUrl === null) {
-    throw new ContiguaError('usage', 'A job runner of its own needs PostgreSQL', {
+    throw new ContiguaError('usage', 'A separate job runner needs PostgreSQL', {
       expected: 'DATABASE_URL=postgres://user:password@host:port/name, the same as the server’s',
       hint: 'The embedded database belongs to one process, `npm start`, which works by itself (CONTIGUA_SLOTS).',
     });
@@ -47,7 +47,7 @@ async function main(): Promise<void> {
     maxLosses: MAX_LOSSES,
     report,
   });
-  console.log(`Worker ${runner.id} takes jobs from ${context.db.where}; artifacts in ${store.where}`);
+  console.log(`Job runner ${runner.id} takes jobs from ${context.db.where}; artifacts in ${store.where}`);
   await new Promise<void>((resolve) => {
     const inOrder = () => {
       console.error('Ending: running jobs store checkpoints first … (a second signal ends at once)');
