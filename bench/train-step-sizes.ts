@@ -1,5 +1,19 @@
 /** The shapes at which bench/train-step.ts and bench/gpu.ts measure. */
-import type { BlockSize, BlockTokens } from './training-block.ts';
+/** Of one sample; `side` is that of the square grid of its image tokens. */
+export interface BlockTokens {
+  readonly image: number;
+  readonly text: number;
+  readonly side: number;
+}
+
+export interface BlockSize {
+  readonly heads: number;
+  readonly headDim: number;
+  readonly ropeAxes: readonly [number, number, number];
+  readonly batch: number;
+  /** By default those of the bundled model. */
+  readonly tokens?: BlockTokens;
+}
 
 export interface Size extends BlockSize {
   /** Steps of one turn. */

@@ -15,23 +15,7 @@ import {
 import { openTransformer, parseModelConfig } from '../lib/core/model/index.ts';
 import { DEFAULT_DISTIL } from '../lib/core/run/index.ts';
 import { noiseCheckpoint } from './noise-checkpoint.ts';
-import { tokensOf } from './train-step-sizes.ts';
-
-/** Of one sample; `side` is that of the square grid of its image tokens. */
-export interface BlockTokens {
-  readonly image: number;
-  readonly text: number;
-  readonly side: number;
-}
-
-export interface BlockSize {
-  readonly heads: number;
-  readonly headDim: number;
-  readonly ropeAxes: readonly [number, number, number];
-  readonly batch: number;
-  /** By default those of the bundled model. */
-  readonly tokens?: BlockTokens;
-}
+import { type BlockSize, tokensOf } from './train-step-sizes.ts';
 
 export interface TrainingBlock {
   /** Forward, gradients of all weights, clipping, AdamW; resolves when it is done, to the streams' losses and the gradients' norm. */
