@@ -2,6 +2,9 @@
 import type { Calibration } from '../capture/index.ts';
 import { pickSamples, type TransformerInputs } from '../model/index.ts';
 
+/** Samples that go through the whole model for each measured edit. */
+export const DAMAGE_SAMPLES = 8;
+
 /**
  * At most `limit` of the named samples, evenly spread over them, still in their batches. Any sample will do when none is
  * named: a calibration of one sample has none to hold out.
@@ -15,7 +18,7 @@ export function inputsOfSamples(
   let imageRow = 0;
   const places = batches.flatMap((inputs, batch) =>
     Array.from({ length: inputs.batch }, (_, element) => {
-      const sample = rows.image[imageRow] ?? -1;
+      const sample = rows.image?.[imageRow] ?? -1;
       imageRow += inputs.imageTokens;
       return { batch, element, sample };
     }),

@@ -84,7 +84,7 @@ export async function studentFolder(options: StudentFolderOptions): Promise<read
     students.map(({ interval }) => interval),
     countParameters(config).blocks,
   );
-  const plugged = exported.intervals.map(({ first, last }) => ({ first, last }));
+  const plugged = exported.edits.map(({ first, last }) => ({ first, last }));
   const tensors = await studentWeights({
     config,
     fingerprint,

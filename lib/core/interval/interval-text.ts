@@ -67,7 +67,7 @@ function parsePairs(text: string, separator: string, like: string, depth: Depth,
 }
 
 /** Intervals from outside, in any order, as a set; throws on the first that is none, or on two that share a block. */
-export function intervalSetOf(intervals: readonly BlockInterval[], depth: Depth, where: string): IntervalSet {
+export function intervalSetOf<I extends BlockInterval>(intervals: readonly I[], depth: Depth, where: string): readonly I[] {
   for (const interval of intervals) {
     const reason = whyNoInterval(interval, depth);
     if (reason !== null) {
@@ -89,7 +89,7 @@ export function intervalSetOf(intervals: readonly BlockInterval[], depth: Depth,
       expected: 'intervals that do not overlap',
     });
   });
-  return set.map(({ first, last }) => ({ first, last }));
+  return set;
 }
 
 function unreadable(found: string, expected: string, where: string): ContiguaError {

@@ -3,22 +3,29 @@
  * (`plan-mismatch` names both).
  */
 import { ContiguaError } from '../errors.ts';
-import { formatLayerIndex, intervalSetOf, removedCount } from '../interval/index.ts';
+import { editSetOf } from '../edit/index.ts';
+import { formatLayerIndex, removedCount } from '../interval/index.ts';
 import { MAX_JSON_BYTES } from '../json-text.ts';
 import { MAX_BLOCKS } from '../model/config-index.ts';
-import { parseJsonFile } from '../report/index.ts';
+import { type JsonFileVersion, parseJsonFile } from '../report/index.ts';
 import { blockMapOf } from './block-map.ts';
 import { PLAN_VERSION, type Plan } from './plan.ts';
 import { planSchema } from './schema.ts';
+import { planV1 } from './schema-v1.ts';
+import { upgradePlan } from './upgrade.ts';
 
 const HINT = 'Write one with Download plan or `contigua plan`.';
 
+const VERSIONS: readonly JsonFileVersion<Plan>[] = [
+  { version: 1, read: (value, check) => upgradePlan(check(value, planV1)) },
+  { version: PLAN_VERSION, read: (value, check) => check(value, planSchema) },
+];
+
 export function parsePlan(text: string, file: string): Plan {
-  const plan = parseJsonFile(text, file, planSchema, {
+  const plan = parseJsonFile(text, file, VERSIONS, {
     code: 'plan-invalid',
     expected: 'a plan.json of Contigua',
     hint: HINT,
-    version: PLAN_VERSION,
     maxBytes: MAX_JSON_BYTES.plan,
   });
   const { numBlocks } = plan.model;
@@ -30,10 +37,11 @@ export function parsePlan(text: string, file: string): Plan {
       hint: HINT,
     });
   }
-  const set = intervalSetOf(plan.intervals, plan.model, file);
-  plan.intervals.forEach(({ first, last }, i) => {
+  checkStacks(plan, file);
+  const set = editSetOf(plan.edits, plan.model, file);
+  plan.edits.forEach(({ first, last }, i) => {
     if (first === set[i]?.first) return;
-    throw inconsistent(file, `intervals[${i}]`, `[${first},${last}]`, 'intervals in order of depth');
+    throw inconsistent(file, `edits[${i}]`, `[${first},${last}]`, 'edits in order of depth');
   });
   const after = numBlocks - removedCount(set);
   if (plan.blocks.before !== numBlocks || plan.blocks.after !== after) {
@@ -47,7 +55,7 @@ export function parsePlan(text: string, file: string): Plan {
   map.forEach((entry, i) => {
     const found = plan.blockMap[i];
     if (found?.old === entry.old && found.new === entry.new && found.fate === entry.fate) return;
-    throw inconsistent(file, `blockMap[${i}]`, JSON.stringify(found), `${JSON.stringify(entry)}, as the intervals say`);
+    throw inconsistent(file, `blockMap[${i}]`, JSON.stringify(found), `${JSON.stringify(entry)}, as the edits say`);
   });
   return plan;
 }
@@ -62,15 +70,27 @@ export function assertPlanFits(
   if (planned.fingerprint === model.fingerprint && planned.numBlocks === model.numBlocks) return;
   const factsOf = ({ name, numBlocks, fingerprint }: typeof model): string =>
     `${name}, ${numBlocks} blocks, fingerprint ${fingerprint}`;
-  const fits = plan.intervals.every(({ last }) => last < model.numBlocks);
+  const fits = plan.edits.every(({ last }) => last < model.numBlocks);
   throw new ContiguaError('plan-mismatch', 'The plan is for another model', {
     file,
     found: factsOf(planned),
     expected: factsOf(model),
     hint: fits
-      ? `Open ${planned.name}, or choose the intervals ${formatLayerIndex(plan.intervals)} here by hand.`
+      ? `Open ${planned.name}, or choose the intervals ${formatLayerIndex(plan.edits)} here by hand.`
       : `Open ${planned.name} to use it.`,
   });
+}
+
+/** Stacks follow each other without a gap, from the first block to the last. */
+function checkStacks({ model: { numBlocks, stacks } }: Plan, file: string): void {
+  let next = 0;
+  for (const [i, { first, last }] of stacks.entries()) {
+    if (first !== next || last < first) {
+      throw inconsistent(file, `model.stacks[${i}]`, `${first} to ${last}`, `a stack that begins at block ${next}`);
+    }
+    next = last + 1;
+  }
+  if (next !== numBlocks) throw inconsistent(file, 'model.stacks', `${next} blocks`, `${numBlocks}`);
 }
 
 function inconsistent(file: string, path: string, found: string, expected: string): ContiguaError {

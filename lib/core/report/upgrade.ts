@@ -1,0 +1,70 @@
+/**
+ * Reports of version 1 as today's. They named no blocks, had two fixed streams, and measured each interval by nothing and
+ * by probes in one entry. Where they did not say something, it is null, or one name for all blocks.
+ */
+import { runEdit } from '../edit/index.ts';
+import type { DeclaredStack, StreamSpec } from '../model/config-index.ts';
+import { type AnalysisReport, type CalibrationFacts, REPORT_VERSION, type ReportModel } from './report.ts';
+import type { CalibrationV1, ReportV1 } from './schema-v1.ts';
+
+/** The streams of every model that version 1 could open. */
+export const STREAMS_V1: readonly StreamSpec[] = [
+  { id: 'image', label: 'image' },
+  { id: 'text', label: 'text' },
+];
+/** Held-out samples of every measured interval in version 1. */
+export const DAMAGE_SAMPLES_V1 = 8;
+
+export function upgradeReport(v1: ReportV1): AnalysisReport {
+  const { model, calibration, settings, damage, ...rest } = v1;
+  const directionErrors = Array.from({ length: model.numBlocks }, () =>
+    new Array<number | null>(model.numBlocks).fill(null),
+  );
+  for (const { first, last, directionError } of damage) {
+    const row = directionErrors[first];
+    if (row && last < row.length) row[last] = directionError;
+  }
+  return {
+    ...rest,
+    version: REPORT_VERSION,
+    model: upgradeModel(model),
+    calibration: upgradeCalibration(calibration),
+    settings: { ...settings, split: 'golden-ratio', damageSamples: DAMAGE_SAMPLES_V1 },
+    damage: damage.flatMap(({ first, last, removedError, probedError }) => [
+      { edit: runEdit({ first, last }, 'nothing'), outputError: removedError },
+      { edit: runEdit({ first, last }, 'probes'), outputError: probedError },
+    ]),
+    directionErrors,
+  };
+}
+
+function upgradeModel({ name, fingerprint, family, numBlocks, seams }: ReportV1['model']): ReportModel {
+  const stacks = stacksOfSeams(numBlocks, seams ?? []);
+  return {
+    name,
+    fingerprint,
+    className: null,
+    family,
+    numBlocks,
+    streams: STREAMS_V1,
+    stacks,
+    blocks: stacks.flatMap(({ id, first, last }) =>
+      Array.from({ length: last - first + 1 }, () => ({ kind: 'block', stack: id, updates: ['image', 'text'] })),
+    ),
+  };
+}
+
+export function upgradeCalibration(calibration: CalibrationV1): CalibrationFacts {
+  return { ...calibration, file: null };
+}
+
+/** Stacks without names, from the first blocks of every one but the first. */
+export function stacksOfSeams(numBlocks: number, seams: readonly number[]): DeclaredStack[] {
+  const firsts = [0, ...seams];
+  return firsts.map((first, i) => ({
+    id: `stack-${i + 1}`,
+    label: 'blocks',
+    first,
+    last: (firsts[i + 1] ?? numBlocks) - 1,
+  }));
+}
