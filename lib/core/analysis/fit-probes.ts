@@ -50,7 +50,11 @@ export async function fitProbes(
     signal,
     ridge = DEFAULT_RIDGE,
     onBlock = () => {},
-  }: { readonly signal?: AbortSignal; readonly ridge?: number; readonly onBlock?: (done: number, total: number) => void } = {},
+  }: {
+    readonly signal?: AbortSignal;
+    readonly ridge?: number;
+    readonly onBlock?: (done: number, total: number) => void;
+  } = {},
 ): Promise<StreamProbes[]> {
   const { blocks, streams } = transformer.architecture;
   const split = splitRows(calibration.rows);

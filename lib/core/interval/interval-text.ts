@@ -67,7 +67,11 @@ function parsePairs(text: string, separator: string, like: string, depth: Depth,
 }
 
 /** Intervals from outside, in any order, as a set; throws on the first that is none, or on two that share a block. */
-export function intervalSetOf<I extends BlockInterval>(intervals: readonly I[], depth: Depth, where: string): readonly I[] {
+export function intervalSetOf<I extends BlockInterval>(
+  intervals: readonly I[],
+  depth: Depth,
+  where: string,
+): readonly I[] {
   for (const interval of intervals) {
     const reason = whyNoInterval(interval, depth);
     if (reason !== null) {

@@ -2,7 +2,16 @@ export { cloneState, disposeState, mapState } from './block-transformer.ts';
 export * from './config-index.ts';
 export type { ExtraInput } from './family.ts';
 export { type GoldenCase, goldenCase, goldenCheckpoint } from './golden-fill.ts';
-export { completeInputs, extraInputsOf, pickSamples, shapeOf, sliceSamples, streamMask, streamTokens, type TextFacts } from './inputs.ts';
+export {
+  completeInputs,
+  extraInputsOf,
+  pickSamples,
+  shapeOf,
+  sliceSamples,
+  streamMask,
+  streamTokens,
+  type TextFacts,
+} from './inputs.ts';
 export { applyProbe } from './layers.ts';
 export { type OpenOptions, openTransformer } from './open.ts';
 export {

@@ -49,7 +49,11 @@ export function routeOf(numBlocks: number, edits: readonly RunEdit[], parts: Edi
 }
 
 /** What runs at block `index` inside `edit`, or null for nothing. */
-function editedStep(index: number, { first, last, by }: RunEdit, { probes = [], students = [] }: EditParts): RouteStep | null {
+function editedStep(
+  index: number,
+  { first, last, by }: RunEdit,
+  { probes = [], students = [] }: EditParts,
+): RouteStep | null {
   if (index > first && by !== 'probes') return null;
   if (index > first) {
     const probe = probes[index];

@@ -42,11 +42,7 @@ export interface PlanCost {
 }
 
 /** `edits` are a valid set of the model. */
-export function planCost(
-  model: CostedModel,
-  edits: EditSet,
-  { steps, forwardsPerStep }: ImageRun,
-): PlanCost {
+export function planCost(model: CostedModel, edits: EditSet, { steps, forwardsPerStep }: ImageRun): PlanCost {
   const { blocks, width: D, tokensPerForward: tokens } = model;
   const probed = probedBlocks(edits).flatMap((index) => blocks[index]?.updates ?? []);
   const probes = {
@@ -75,10 +71,7 @@ export function planCost(
 }
 
 /** A probe is a matrix and a bias per stream that its block updates. */
-export function parameterCost(
-  { width: D, blocks, globalParameters }: ParameterFacts,
-  edits: EditSet,
-): BeforeAfter {
+export function parameterCost({ width: D, blocks, globalParameters }: ParameterFacts, edits: EditSet): BeforeAfter {
   const parameters = blocks.map((block) => block.parameters);
   const before = globalParameters + parameters.reduce((sum, n) => sum + n, 0);
   const probes = probedBlocks(edits).flatMap((index) => blocks[index]?.updates ?? []).length;

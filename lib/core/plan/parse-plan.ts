@@ -2,8 +2,9 @@
  * Reads a plan.json back: right shape (`plan-invalid` names the place), consistent in itself, and of the model at hand
  * (`plan-mismatch` names both).
  */
-import { ContiguaError } from '../errors.ts';
+
 import { editSetOf } from '../edit/index.ts';
+import { ContiguaError } from '../errors.ts';
 import { formatLayerIndex, removedCount } from '../interval/index.ts';
 import { MAX_JSON_BYTES } from '../json-text.ts';
 import { MAX_BLOCKS } from '../model/config-index.ts';

@@ -13,9 +13,7 @@ export const planV1 = z.object({
   createdAt: z.optional(z.iso.datetime({ offset: true, error: 'a date and time in ISO 8601' })),
   model: z.object({
     name: z.string(),
-    fingerprint: z
-      .string()
-      .check(z.regex(/^sha256:[0-9a-f]{64}$/, { error: '"sha256:" and 64 hexadecimal digits' })),
+    fingerprint: z.string().check(z.regex(/^sha256:[0-9a-f]{64}$/, { error: '"sha256:" and 64 hexadecimal digits' })),
     className: z.string(),
     family: z.string(),
     numBlocks: z.int().check(z.minimum(1)),
@@ -25,9 +23,7 @@ export const planV1 = z.object({
   intervals: z.array(z.object({ first: block, last: block, cka: measured, removedError: measured })),
   blocks: beforeAfter,
   parameters: beforeAfter,
-  blockMap: z.array(
-    z.object({ old: block, new: z.nullable(block), fate: z.enum(['kept', 'replaced', 'removed']) }),
-  ),
+  blockMap: z.array(z.object({ old: block, new: z.nullable(block), fate: z.enum(['kept', 'replaced', 'removed']) })),
   calibration: z.nullable(calibrationV1),
   settings: z.nullable(
     z.object({

@@ -17,4 +17,11 @@ export type {
   TrajectoryReading,
 } from './report.ts';
 export { outputErrorOf, REPORT_VERSION } from './report.ts';
-export { calibrationSchema, perStream, reportSettingsSchema, runEditSchema, stackSchema, streamSpecSchema } from './schema.ts';
+export {
+  calibrationSchema,
+  perStream,
+  reportSettingsSchema,
+  runEditSchema,
+  stackSchema,
+  streamSpecSchema,
+} from './schema.ts';
