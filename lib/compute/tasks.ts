@@ -11,7 +11,7 @@ import {
   syntheticCalibration,
 } from '../core/capture/index.ts';
 import { fileDigits } from '../core/checkpoint/index.ts';
-import { editSetOf } from '../core/edit/index.ts';
+import { editKey, editSetOf } from '../core/edit/index.ts';
 import { ContiguaError } from '../core/errors.ts';
 import { FAMILIES, goldenCase, openTransformer, type Route, routeOf } from '../core/model/index.ts';
 import { type EditDamage, REPORT_VERSION } from '../core/report/report.ts';
@@ -46,6 +46,13 @@ export function createTasks({ engines, files }: TaskHost): TaskRunner {
     });
   }
 
+  async function probesAskedFor(source: ProbeSource | null, context: CallContext<never>) {
+    if (source) return (await probesOf(source, context)).probes;
+    throw new ContiguaError('not-ready', 'Probes come from an analysis, and none was named', {
+      hint: 'Run Analyse first.',
+    });
+  }
+
   /** The model with edits in place; undefined is the whole model. Disposing the weights is the caller's. */
   async function editedRoute(
     edits: readonly EditSource[],
@@ -55,9 +62,7 @@ export function createTasks({ engines, files }: TaskHost): TaskRunner {
     const { summary } = session.model;
     const set = editSetOf(edits, summary, CHOICE);
     if (set.length === 0) return { route: undefined, dispose() {} };
-    const wantsProbes = set.some(({ by }) => by === 'probes');
-    if (wantsProbes && !source) throw needsAnalysis('Probes');
-    const probes = wantsProbes && source ? (await probesOf(source, context)).probes : [];
+    const probes = set.some(({ by }) => by === 'probes') ? await probesAskedFor(source, context) : [];
     const sources = edits.filter((edit) => edit.by === 'student');
     const students = sources.length > 0 ? await (await training()).openStudents(session.model, sources, files) : [];
     return {
@@ -125,7 +130,14 @@ export function createTasks({ engines, files }: TaskHost): TaskRunner {
 
     async damage({ edits, probes }, context) {
       // Each is measured alone, so that they may overlap.
-      for (const edit of edits) editSetOf([edit], session.model.summary, CHOICE);
+      for (const edit of edits) {
+        editSetOf([edit], session.model.summary, CHOICE);
+        if (edit.by !== 'student') continue;
+        throw new ContiguaError('plan-invalid', 'The damage of a student is measured with its file', {
+          found: editKey(edit),
+          expected: 'a run that is replaced by nothing or by its probes',
+        });
+      }
       const inputs = await probesOf(probes, context);
       const transformer = await session.transformer();
       const { signal, onProgress } = context;
@@ -170,29 +182,33 @@ export function createTasks({ engines, files }: TaskHost): TaskRunner {
       }
       const { words, scene } = parsePrompt(prompt);
       const { route, dispose } = await editedRoute(edits, probes, context);
-      const startedAt = performance.now();
-      const tokens = await samplePicture(await session.transformer(), {
-        scheduler: drawer.scheduler,
-        steps,
-        guidance,
-        seed,
-        conditional: conditionFor(drawer.assets, words),
-        unconditional: conditionFor(drawer.assets, []),
-        imageShapes: [[1, drawer.gridSize, drawer.gridSize]],
-        route,
-        signal,
-        onStep: (done, total) => onProgress({ stage: 'draw', done, total }),
-      }).finally(dispose);
-      const durationMs = performance.now() - startedAt;
-      const pixels = unpackPicture(tokens);
-      const side = Math.sqrt(pixels.length / 3);
-      return {
-        rgba: pictureRgba(pixels),
-        width: side,
-        height: side,
-        facts: scene ? checkPicture(pixels, scene) : [],
-        durationMs,
-      };
+      try {
+        const startedAt = performance.now();
+        const tokens = await samplePicture(await session.transformer(), {
+          scheduler: drawer.scheduler,
+          steps,
+          guidance,
+          seed,
+          conditional: conditionFor(drawer.assets, words),
+          unconditional: conditionFor(drawer.assets, []),
+          imageShapes: [[1, drawer.gridSize, drawer.gridSize]],
+          route,
+          signal,
+          onStep: (done, total) => onProgress({ stage: 'draw', done, total }),
+        });
+        const durationMs = performance.now() - startedAt;
+        const pixels = unpackPicture(tokens);
+        const side = Math.sqrt(pixels.length / 3);
+        return {
+          rgba: pictureRgba(pixels),
+          width: side,
+          height: side,
+          facts: scene ? checkPicture(pixels, scene) : [],
+          durationMs,
+        };
+      } finally {
+        dispose();
+      }
     },
 
     // Loaded when first asked for: a page that only analyses needs no gradients.
@@ -228,13 +244,10 @@ async function calibrationFor(
 
 /** Names an analysis by what its probes follow from: what the calibration holds, and the ridge. */
 async function probesKey(request: CalibrationRequest, ridge: number, files: FileHost): Promise<string> {
-  if (request.kind !== 'file') return JSON.stringify({ ...request, ridge });
+  if (request.kind !== 'file') {
+    const { kind, samples, timesteps, seed } = request;
+    return JSON.stringify({ kind, samples, timesteps, seed, ridge });
+  }
   const { blob } = await openSource(request.file, files);
   return JSON.stringify({ kind: 'file', digits: await fileDigits(blob), ridge });
-}
-
-function needsAnalysis(what: string): ContiguaError {
-  return new ContiguaError('not-ready', `${what} come from an analysis, and none has been made of this model`, {
-    hint: 'Run Analyse first.',
-  });
 }

@@ -15,7 +15,7 @@ import type { CalibrationFacts, PerStream } from '../report/report.ts';
 export interface Calibration {
   readonly facts: Pick<CalibrationFacts, 'kind' | 'label' | 'seed' | 'file' | 'samples' | 'timesteps'>;
   readonly batches: readonly TransformerInputs[];
-  /** Sample that each captured row of a stream comes from, in the order in which rows are captured; padded text has no row. */
+  /** Sample (counted over the batches) that each captured row of a stream comes from, in the order in which rows are captured; padded tokens have no row. */
   readonly rows: PerStream<Uint32Array>;
 }
 

@@ -8,6 +8,7 @@ import {
   type ModelStream,
   type PassContext,
   type State,
+  type StreamId,
   streamMask,
   type Transformer,
   type TransformerInputs,
@@ -67,15 +68,15 @@ export async function* captureStates(
 }
 
 /** The values of every stream, read back together. */
-async function valuesOf(state: State): Promise<PerStream<ArrayLike<number>>> {
-  const read = Object.entries(state).map(async ([stream, x]) => [stream, await x.data()] as const);
+async function valuesOf(state: State): Promise<PerStream<Float32Array>> {
+  const read = Object.entries(state).map(async ([stream, x]) => [stream, await x.data<'float32'>()] as const);
   return Object.fromEntries(await Promise.all(read));
 }
 
 /** Gathers batches' states into one matrix per stream, leaving out padded tokens. */
 class RowBuffers {
   readonly states: PerStream<Float32Array>;
-  readonly #filled: Record<string, number> = {};
+  readonly #filled: Record<StreamId, number> = {};
 
   constructor(
     { rows }: Calibration,
@@ -87,16 +88,24 @@ class RowBuffers {
     );
   }
 
-  append(values: PerStream<ArrayLike<number>>, inputs: TransformerInputs): void {
+  append(values: PerStream<Float32Array>, inputs: TransformerInputs): void {
     for (const stream of this.streams) {
-      const [from, to, mask] = [values[stream.id]!, this.states[stream.id]!, streamMask(inputs, stream)];
-      let at = this.#filled[stream.id] ?? 0;
-      for (let token = 0; token < from.length / this.width; token++) {
-        if (mask && !mask[token]) continue;
-        for (let i = 0; i < this.width; i++) to[at++] = from[token * this.width + i]!;
+      const mask = streamMask(inputs, stream);
+      const from = values[stream.id]!;
+      if (!mask) {
+        this.#add(stream.id, from);
+        continue;
       }
-      this.#filled[stream.id] = at;
+      for (let token = 0; token < from.length / this.width; token++) {
+        if (mask[token]) this.#add(stream.id, from.subarray(token * this.width, (token + 1) * this.width));
+      }
     }
+  }
+
+  #add(stream: StreamId, rows: Float32Array): void {
+    const at = this.#filled[stream] ?? 0;
+    this.states[stream]!.set(rows, at);
+    this.#filled[stream] = at + rows.length;
   }
 }
 

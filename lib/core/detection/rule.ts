@@ -5,7 +5,7 @@
  * with (and beats) is here too.
  */
 import type { BlockInterval } from '../interval/interval.ts';
-import { seamsOf } from '../model/architecture.ts';
+import { seamsOf } from '../model/config-index.ts';
 import type { AnalysisReport } from '../report/report.ts';
 import type { DetectionSettings } from './settings.ts';
 import { differencesOf, type ReportStreams, trajectoryOf } from './trajectory.ts';

@@ -2,13 +2,12 @@
  * Reads a plan.json back: right shape (`plan-invalid` names the place), consistent in itself, and of the model at hand
  * (`plan-mismatch` names both).
  */
-
 import { editSetOf } from '../edit/index.ts';
 import { ContiguaError } from '../errors.ts';
-import { formatLayerIndex, removedCount } from '../interval/index.ts';
+import { type BlockInterval, formatLayerIndex, removedCount } from '../interval/index.ts';
 import { MAX_JSON_BYTES } from '../json-text.ts';
 import { MAX_BLOCKS } from '../model/config-index.ts';
-import { type JsonFileVersion, parseJsonFile } from '../report/index.ts';
+import { checkSeamsV1, checkStacks, type JsonFileVersion, parseJsonFile } from '../report/index.ts';
 import { blockMapOf } from './block-map.ts';
 import { PLAN_VERSION, type Plan } from './plan.ts';
 import { planSchema } from './schema.ts';
@@ -17,33 +16,40 @@ import { upgradePlan } from './upgrade.ts';
 
 const HINT = 'Write one with Download plan or `contigua plan`.';
 
+const TOLD = { code: 'plan-invalid', hint: HINT } as const;
+
 const VERSIONS: readonly JsonFileVersion<Plan>[] = [
-  { version: 1, read: (value, check) => upgradePlan(check(value, planV1)) },
-  { version: PLAN_VERSION, read: (value, check) => check(value, planSchema) },
+  {
+    version: 1,
+    read(value, check, file) {
+      const plan = check(value, planV1);
+      // Before the upgrade, so that what is wrong is named as version 1 names it.
+      checkSize(plan, file);
+      checkSeamsV1(plan.model, file, TOLD);
+      checkOrder(plan.intervals, 'intervals', file);
+      return upgradePlan(plan);
+    },
+  },
+  {
+    version: PLAN_VERSION,
+    read(value, check, file) {
+      const plan = check(value, planSchema);
+      checkSize(plan, file);
+      checkStacks(plan.model, file, TOLD);
+      checkOrder(plan.edits, 'edits', file);
+      return plan;
+    },
+  },
 ];
 
 export function parsePlan(text: string, file: string): Plan {
   const plan = parseJsonFile(text, file, VERSIONS, {
-    code: 'plan-invalid',
+    ...TOLD,
     expected: 'a plan.json of Contigua',
-    hint: HINT,
     maxBytes: MAX_JSON_BYTES.plan,
   });
   const { numBlocks } = plan.model;
-  if (numBlocks > MAX_BLOCKS) {
-    throw new ContiguaError('plan-invalid', '`model.numBlocks` is more than any model has', {
-      file,
-      found: String(numBlocks),
-      expected: `at most ${MAX_BLOCKS}`,
-      hint: HINT,
-    });
-  }
-  checkStacks(plan, file);
   const set = editSetOf(plan.edits, plan.model, file);
-  plan.edits.forEach(({ first, last }, i) => {
-    if (first === set[i]?.first) return;
-    throw inconsistent(file, `edits[${i}]`, `[${first},${last}]`, 'edits in order of depth');
-  });
   const after = numBlocks - removedCount(set);
   if (plan.blocks.before !== numBlocks || plan.blocks.after !== after) {
     const { before: foundBefore, after: foundAfter } = plan.blocks;
@@ -56,7 +62,7 @@ export function parsePlan(text: string, file: string): Plan {
   map.forEach((entry, i) => {
     const found = plan.blockMap[i];
     if (found?.old === entry.old && found.new === entry.new && found.fate === entry.fate) return;
-    throw inconsistent(file, `blockMap[${i}]`, JSON.stringify(found), `${JSON.stringify(entry)}, as the edits say`);
+    throw inconsistent(file, `blockMap[${i}]`, JSON.stringify(found), `${JSON.stringify(entry)}, as the chosen runs say`);
   });
   return plan;
 }
@@ -82,16 +88,22 @@ export function assertPlanFits(
   });
 }
 
-/** Stacks follow each other without a gap, from the first block to the last. */
-function checkStacks({ model: { numBlocks, stacks } }: Plan, file: string): void {
-  let next = 0;
-  for (const [i, { first, last }] of stacks.entries()) {
-    if (first !== next || last < first) {
-      throw inconsistent(file, `model.stacks[${i}]`, `${first} to ${last}`, `a stack that begins at block ${next}`);
-    }
-    next = last + 1;
-  }
-  if (next !== numBlocks) throw inconsistent(file, 'model.stacks', `${next} blocks`, `${numBlocks}`);
+function checkSize({ model: { numBlocks } }: { readonly model: { readonly numBlocks: number } }, file: string): void {
+  if (numBlocks <= MAX_BLOCKS) return;
+  throw new ContiguaError('plan-invalid', '`model.numBlocks` is more than any model has', {
+    file,
+    found: String(numBlocks),
+    expected: `at most ${MAX_BLOCKS}`,
+    hint: HINT,
+  });
+}
+
+function checkOrder(runs: readonly BlockInterval[], path: string, file: string): void {
+  const ordered = runs.toSorted((a, b) => a.first - b.first);
+  runs.forEach(({ first, last }, i) => {
+    if (first === ordered[i]?.first) return;
+    throw inconsistent(file, `${path}[${i}]`, `[${first},${last}]`, `${path} in order of depth`);
+  });
 }
 
 function inconsistent(file: string, path: string, found: string, expected: string): ContiguaError {

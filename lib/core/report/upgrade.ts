@@ -3,6 +3,7 @@
  * by probes in one entry. Where they did not say something, it is null, or one name for all blocks.
  */
 import { runEdit } from '../edit/index.ts';
+import { stackAround } from '../interval/index.ts';
 import type { DeclaredStack, StreamSpec } from '../model/config-index.ts';
 import { type AnalysisReport, type CalibrationFacts, REPORT_VERSION, type ReportModel } from './report.ts';
 import type { CalibrationV1, ReportV1 } from './schema-v1.ts';
@@ -27,7 +28,7 @@ export function upgradeReport(v1: ReportV1): AnalysisReport {
   return {
     ...rest,
     version: REPORT_VERSION,
-    model: upgradeModel(model),
+    model: upgradeModel(v1),
     calibration: upgradeCalibration(calibration),
     settings: { ...settings, split: 'golden-ratio', damageSamples: DAMAGE_SAMPLES_V1 },
     damage: damage.flatMap(({ first, last, removedError, probedError }) => [
@@ -38,7 +39,8 @@ export function upgradeReport(v1: ReportV1): AnalysisReport {
   };
 }
 
-function upgradeModel({ name, fingerprint, family, numBlocks, seams }: ReportV1['model']): ReportModel {
+function upgradeModel({ model, streams }: ReportV1): ReportModel {
+  const { name, fingerprint, family, numBlocks, seams } = model;
   const stacks = stacksOfSeams(numBlocks, seams ?? []);
   return {
     name,
@@ -48,9 +50,14 @@ function upgradeModel({ name, fingerprint, family, numBlocks, seams }: ReportV1[
     numBlocks,
     streams: STREAMS_V1,
     stacks,
-    blocks: stacks.flatMap(({ id, first, last }) =>
-      Array.from({ length: last - first + 1 }, () => ({ kind: 'block', stack: id, updates: ['image', 'text'] })),
-    ),
+    blocks: Array.from({ length: numBlocks }, (_, block) => ({
+      kind: 'block',
+      stack: stackAround(block, stacks).id,
+      // A block that leaves a stream as it is has no probe there, and so no similarity of one.
+      updates: (['image', 'text'] as const).filter(
+        (id) => (streams[id].trajectories.biased['probe-u/teacher-after-k'][block]?.[block] ?? null) !== null,
+      ),
+    })),
   };
 }
 
