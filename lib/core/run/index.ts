@@ -25,6 +25,7 @@ export {
   type StudentStart,
   type TrainingData,
 } from './settings.ts';
+export { subsetKey } from './subset-key.ts';
 export type {
   JobState,
   JobView,
