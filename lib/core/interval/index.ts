@@ -26,6 +26,7 @@ export {
   formatIntervalParam,
   formatLayerIndex,
   intervalSetOf,
+  parseIntervalKey,
   parseIntervalKeys,
   parseIntervalParam,
   parseLayerIndex,
