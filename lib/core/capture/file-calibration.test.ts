@@ -68,7 +68,7 @@ describe('a calibration file', () => {
     const mask: TensorToWrite = { name: 'encoder_hidden_states_mask', dtype, shape: [SAMPLES, 4], bytes };
     const { batches, rows } = await fileCalibration(file({ ...good(), mask }), config);
     expect([...batches[0]!.mask!]).toEqual(values);
-    expect([...rows.text]).toEqual([0, 0, 1, 1, 1, 1, 2]);
+    expect([...rows.text!]).toEqual([0, 0, 1, 1, 1, 1, 2]);
   });
 
   test.each(['[[1,2,3]]', '[[1,2,3],[1,2,3],[1,2,3]]', '[[[1,2,3]]]', '[[[1,1,3],[1,1,3]]]'])(
