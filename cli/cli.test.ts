@@ -104,13 +104,13 @@ describe('contigua', () => {
     const plan = parsePlan(typed.stdout, 'plan.json');
     expect(plan.blocks).toEqual({ before: 2, after: 1 });
     expect(plan.model.fingerprint).toBe(report.model.fingerprint);
-    expect(plan.intervals[0]?.cka).not.toBeNull();
+    expect(plan.edits[0]?.cka).not.toBeNull();
     expect(JSON.parse(await read('config.json'))).toMatchObject({ num_layers: 1, attention_head_dim: 16 });
     expect(tooMany).toMatchObject({ code: 1, stdout: '' });
     expect(tooMany.stderr).toMatch(/--remove 2; expected at most [01]/);
 
     const best = await contigua('plan tiny --report report.json --remove 1 --choice least-damage'.split(' '));
-    expect(parsePlan(best.stdout, 'plan.json').intervals).toMatchObject([{ first: 0, last: 1 }]);
+    expect(parsePlan(best.stdout, 'plan.json').edits).toMatchObject([{ first: 0, last: 1 }]);
 
     const retrained = await tinyModel((tensors) =>
       tensors.map((tensor) =>

@@ -30,10 +30,10 @@ function request(
   more = {},
 ): RunRequest {
   const whole = setting.request(steps, more);
-  const kept = whole.plan.intervals.filter(({ first, last }, i) =>
+  const kept = whole.plan.edits.filter(({ first, last }, i) =>
     typeof intervals === 'number' ? i < intervals : intervals.includes(`${first}-${last}`),
   );
-  return { ...whole, plan: { ...whole.plan, intervals: kept } };
+  return { ...whole, plan: { ...whole.plan, edits: kept } };
 }
 
 async function eventsOf(id: string, after = 0): Promise<NumberedEvent[]> {
@@ -60,7 +60,7 @@ describe('a run', { timeout: 300_000 }, () => {
       if (event.event.type === 'run' && event.event.state === 'done') stop.abort();
     }
     const view = await backend.viewRun(id);
-    expect(view).toMatchObject({ state: 'done', name: 'shapes-mmdit, 16 → 10 blocks', lastEventId: events.length });
+    expect(view).toMatchObject({ state: 'done', name: 'shapes-mmdit, 16 → 13 blocks', lastEventId: events.length });
     expect(view.jobs.map(({ key, state, step, attempt }) => [key, state, step, attempt])).toEqual([
       ['2-3', 'done', 30, 1],
       ['4-6', 'done', 30, 1],
@@ -135,9 +135,9 @@ describe('a run', { timeout: 300_000 }, () => {
     ]);
     expect(after['2-3']).toBe(before['2-3']);
     expect(after['fine-tune']).not.toBe(before['fine-tune']);
-    expect(view.plan.intervals.map(({ first, last }) => [first, last])).toEqual([
-      [2, 3],
-      [4, 6],
+    expect(view.plan.edits.map(({ first, last, by }) => [first, last, by])).toEqual([
+      [2, 3, 'student'],
+      [4, 6, 'student'],
     ]);
     expect(view.plan.blocks).toEqual({ before: 16, after: 13 });
   });

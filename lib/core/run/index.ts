@@ -19,6 +19,7 @@ export {
   type DistilSettings,
   defaultLearningRate,
   type FineTuneSettings,
+  MAX_RUN_NAME,
   type OptimizerSettings,
   type RunSettings,
   STUDENT_STARTS,

@@ -157,7 +157,7 @@ const STEPS: readonly Step[] = [
 const LOOK_MS = 200;
 
 /** `report` hears of tables that are brought up to date, which may take a while. */
-export async function migrate(db: Database, report: (sentence: string) => void): Promise<void> {
+export async function migrate(db: Database, report: (sentence: string) => void = () => {}): Promise<void> {
   await db.transaction(async (transaction) => {
     await lock(transaction);
     await transaction.change('create schema if not exists contigua');

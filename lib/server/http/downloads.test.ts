@@ -9,6 +9,7 @@ import { nodeFiles } from '../../compute/folder/node-files.ts';
 import { openModel } from '../../compute/folder/open-model.ts';
 import { type BlobLike, openFile, writeSafetensors } from '../../core/checkpoint/index.ts';
 import { DEFAULT_DETECTION } from '../../core/detection/index.ts';
+import { runEdit } from '../../core/edit/index.ts';
 import { TRAINED_METADATA } from '../../core/export/index.ts';
 import { buildPlan } from '../../core/plan/index.ts';
 import type { JobView } from '../../core/run/index.ts';
@@ -48,8 +49,7 @@ beforeEach(async () => {
     plan: buildPlan({
       model,
       report: null,
-      intervals: [INTERVAL],
-      replacement: 'removed',
+      edits: [runEdit(INTERVAL, 'student')],
       detection: DEFAULT_DETECTION,
     }),
     jobs: [job('done')],
@@ -88,7 +88,8 @@ function weightsOf(blob: BlobLike, sha256: string): TrainedWeights {
 function job(state: JobView['state']): JobView {
   return {
     key: '0-1',
-    interval: INTERVAL,
+    kind: 'student',
+    edit: runEdit(INTERVAL, 'student'),
     state,
     attempt: 1,
     step: 10,
@@ -268,8 +269,8 @@ describe('a download', () => {
   it('of metrics, plan and curve is text that other programs read', async () => {
     expect(JSON.parse((await get('/files/runs/7/metrics.json')).text)).toMatchObject({ run: { id: '7' } });
     expect(JSON.parse((await get('/files/runs/7/plan.json')).text)).toEqual(backend.view.plan);
-    const point = { step: 1, image: 0.5, text: null, gradientNorm: 2, learningRate: 1e-3, durationMs: 4 };
-    backend.curves.set('0-1', [point, { ...point, step: 2, text: 0.25 }]);
+    const point = { step: 1, losses: { image: 0.5 }, gradientNorm: 2, learningRate: 1e-3, durationMs: 4 };
+    backend.curves.set('0-1', [point, { ...point, step: 2, losses: { text: 0.25, image: 0.5 } }]);
     const csv = await get('/files/runs/7/curves/0-1.csv');
     expect(csv.text).toBe(
       'step,image_loss,text_loss,gradient_norm,learning_rate,duration_ms\n1,0.5,,2,0.001,4\n2,0.5,0.25,2,0.001,4\n',

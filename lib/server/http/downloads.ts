@@ -169,7 +169,6 @@ function fileName(name: string): string {
   const plain = name
     .normalize('NFC')
     .replace(/[^\p{L}\p{N}._ -]+/gu, '-')
-    .replace(/^[. -]+|[. -]+$/g, '')
-    .slice(0, 80);
-  return plain === '' ? 'model' : plain;
+    .replace(/^[. -]+|[. -]+$/g, '');
+  return plain === '' ? 'model' : elided(plain, 80);
 }

@@ -232,7 +232,7 @@ describe('following a run', () => {
     ({
       type: 'steps',
       key: '1-3',
-      points: [{ step: n, image: 1 / n, text: null, gradientNorm: 1, learningRate: 1e-3, durationMs: 5 }],
+      points: [{ step: n, losses: { image: 1 / n }, gradientNorm: 1, learningRate: 1e-3, durationMs: 5 }],
     }) as const;
   const url = (after?: number) =>
     `${addressOf(server)}/trpc/runs.follow?input=${encodeURIComponent(JSON.stringify({ id: '7', lastEventId: after }))}`;
