@@ -23,7 +23,7 @@ export function factShare({ facts }: SubsetView): number | null {
 
 /** Of the run with every student plugged in: the left end of the axis. */
 export function fewestParameters(view: RunView): number {
-  const all = view.jobs.filter(({ interval }) => interval !== null).map(({ key }) => key);
+  const all = view.jobs.filter(({ kind }) => kind === 'student').map(({ key }) => key);
   return subsetCost(view, { plugged: all, fineTuned: false }).parameters;
 }
 

@@ -120,17 +120,17 @@ function Switches({ view, subset }: { view: RunView; subset: Subset }) {
       </thead>
       <tbody>
         {view.jobs.map((job) => {
-          const { interval, key, state } = job;
-          const removed = interval ? interval.last - interval.first : 0;
-          const on = interval ? subset.plugged.includes(key) && !subset.fineTuned : subset.fineTuned;
+          const { edit, key, state } = job;
+          const removed = edit ? edit.last - edit.first : 0;
+          const on = edit ? subset.plugged.includes(key) && !subset.fineTuned : subset.fineTuned;
           return (
             <tr key={key} className="h-7 hover:bg-panel-2">
               <th scope="row" className={`text-left ${on ? 'font-medium text-accent' : 'font-normal'}`}>
-                {interval ? jobName(job) : 'Joint fine-tune'}
+                {edit ? jobName(job) : 'Joint fine-tune'}
               </th>
               <td className="text-right text-muted">
-                {interval
-                  ? `${removed} ${removed === 1 ? 'block' : 'blocks'}, ${countWords(sumOverRemoved([interval], view.model.costs.blockParameters))}`
+                {edit
+                  ? `${removed} ${removed === 1 ? 'block' : 'blocks'}, ${countWords(sumOverRemoved([edit], view.model.costs.blockParameters))}`
                   : 'as all students'}
               </td>
               <td>
@@ -138,14 +138,14 @@ function Switches({ view, subset }: { view: RunView; subset: Subset }) {
                   {state === 'done' ? (
                     <Switch
                       name={
-                        interval
-                          ? `Plug in student ${interval.first} to ${interval.last}`
+                        edit
+                          ? `Plug in student ${edit.first} to ${edit.last}`
                           : 'Plug in the fine-tuned whole'
                       }
                       on={on}
                       onChange={(next) =>
                         plugged.setState(
-                          interval ? withStudent(view, choice, key, next) : { keys: null, fineTuned: next },
+                          edit ? withStudent(view, choice, key, next) : { keys: null, fineTuned: next },
                         )
                       }
                     />

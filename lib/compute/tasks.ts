@@ -46,6 +46,14 @@ export function createTasks({ engines, files }: TaskHost): TaskRunner {
     });
   }
 
+  /** What an analysis was measured on; where none is named, enough for a timing. */
+  async function inputsOf(source: ProbeSource | null): Promise<Calibration> {
+    if (!source) return await calibrationFor(session.model, SMALL_CALIBRATION, files);
+    const key = await probesKey(source.calibration, source.ridge, files);
+    const known = session.probes?.key === key ? session.probes.calibration : null;
+    return known ?? (await calibrationFor(session.model, source.calibration, files));
+  }
+
   async function probesAskedFor(source: ProbeSource | null, context: CallContext<never>) {
     if (source) return (await probesOf(source, context)).probes;
     throw new ContiguaError('not-ready', 'Probes come from an analysis, and none was named', {
@@ -155,9 +163,7 @@ export function createTasks({ engines, files }: TaskHost): TaskRunner {
       const { route, dispose } = await editedRoute(edits, probes, context);
       try {
         const transformer = await session.transformer();
-        const calibration =
-          session.probes?.calibration ?? (await calibrationFor(session.model, SMALL_CALIBRATION, files));
-        const inputs = calibration.batches[0];
+        const inputs = (await inputsOf(probes)).batches[0];
         if (!inputs) throw new ContiguaError('internal', 'The calibration holds no batch');
         return await measureForward(transformer, inputs, route, context);
       } finally {

@@ -34,11 +34,11 @@ export function writePlugged({ keys, fineTuned }: PluggedChoice): string | null 
 
 /** Intervals whose students can be plugged in, in order of depth. */
 export const students = (view: Pick<RunView, 'jobs'>): readonly JobView[] =>
-  view.jobs.filter(({ interval, state }) => interval !== null && state === 'done');
+  view.jobs.filter(({ kind, state }) => kind === 'student' && state === 'done');
 
 /** The fine-tuned whole is made of every student, so it exists once its job is done. */
 export const hasFineTuned = (view: Pick<RunView, 'jobs'>): boolean =>
-  view.jobs.some(({ interval, state }) => interval === null && state === 'done');
+  view.jobs.some(({ kind, state }) => kind === 'fine-tune' && state === 'done');
 
 /** What is really plugged in: of the choice, the students that there are. */
 export function presentSubset(view: Pick<RunView, 'jobs'>, { keys, fineTuned }: PluggedChoice): Subset {
@@ -78,11 +78,11 @@ export interface SubsetCost {
 /** Each plugged student stands for its whole interval: the others of its blocks go. */
 export function subsetCost({ model, jobs }: Pick<RunView, 'model' | 'jobs'>, { plugged }: Subset): SubsetCost {
   const { blockParameters, flopsPerForward, flopsPerBlock } = model.costs;
-  const intervals = jobs.flatMap(({ key, interval }) => (interval && plugged.includes(key) ? [interval] : []));
+  const edits = jobs.flatMap(({ key, edit }) => (edit && plugged.includes(key) ? [edit] : []));
   return {
-    blocks: model.numBlocks - removedCount(intervals),
-    parameters: model.parameters - sumOverRemoved(intervals, blockParameters),
-    flopsPerForward: flopsPerForward - sumOverRemoved(intervals, flopsPerBlock),
+    blocks: model.numBlocks - removedCount(edits),
+    parameters: model.parameters - sumOverRemoved(edits, blockParameters),
+    flopsPerForward: flopsPerForward - sumOverRemoved(edits, flopsPerBlock),
   };
 }
 

@@ -68,7 +68,7 @@ function withJob(run: FollowedRun, job: JobView): FollowedRun {
 }
 
 /** In order of depth, the joint fine-tune last. */
-const depthOf = ({ interval }: JobView): number => interval?.first ?? Number.POSITIVE_INFINITY;
+const depthOf = ({ edit }: JobView): number => edit?.first ?? Number.POSITIVE_INFINITY;
 
 const stepsBefore = (points: readonly StepPoint[], step: number): readonly StepPoint[] =>
   points.at(-1) === undefined || points[points.length - 1]!.step < step ? points : points.filter((p) => p.step < step);
