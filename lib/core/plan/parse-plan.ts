@@ -7,6 +7,7 @@ import { ContiguaError } from '../errors.ts';
 import { type BlockInterval, formatLayerIndex, removedCount } from '../interval/index.ts';
 import { MAX_JSON_BYTES } from '../json-text.ts';
 import { MAX_BLOCKS } from '../model/config-index.ts';
+import { printable } from '../printable.ts';
 import { checkSeamsV1, checkStacks, type JsonFileVersion, parseJsonFile } from '../report/index.ts';
 import { blockMapOf } from './block-map.ts';
 import { PLAN_VERSION, type Plan } from './plan.ts';
@@ -37,6 +38,7 @@ const VERSIONS: readonly JsonFileVersion<Plan>[] = [
       checkSize(plan, file);
       checkStacks(plan.model, file, TOLD);
       checkOrder(plan.edits, 'edits', file);
+      checkStreamChoice(plan, file);
       return plan;
     },
   },
@@ -62,7 +64,12 @@ export function parsePlan(text: string, file: string): Plan {
   map.forEach((entry, i) => {
     const found = plan.blockMap[i];
     if (found?.old === entry.old && found.new === entry.new && found.fate === entry.fate) return;
-    throw inconsistent(file, `blockMap[${i}]`, JSON.stringify(found), `${JSON.stringify(entry)}, as the chosen runs say`);
+    throw inconsistent(
+      file,
+      `blockMap[${i}]`,
+      JSON.stringify(found),
+      `${JSON.stringify(entry)}, as the chosen runs say`,
+    );
   });
   return plan;
 }
@@ -104,6 +111,17 @@ function checkOrder(runs: readonly BlockInterval[], path: string, file: string):
     if (first === ordered[i]?.first) return;
     throw inconsistent(file, `${path}[${i}]`, `[${first},${last}]`, `${path} in order of depth`);
   });
+}
+
+function checkStreamChoice({ model: { streams }, settings }: Plan, file: string): void {
+  const choices = ['mean', ...streams.map(({ id }) => id)];
+  if (settings === null || choices.includes(settings.streams)) return;
+  throw inconsistent(
+    file,
+    'settings.streams',
+    printable(settings.streams),
+    choices.map((id) => printable(id)).join(' or '),
+  );
 }
 
 function inconsistent(file: string, path: string, found: string, expected: string): ContiguaError {

@@ -57,7 +57,7 @@ function checkStreams({ model, streams }: AnalysisReport, file: string): void {
   const wrong = (path: string, is: string, found: readonly string[], expected: string) =>
     new ContiguaError('inputs-invalid', `\`${path}\` ${is}`, {
       file,
-      found: found.map(printable).join(', ') || 'none',
+      found: found.map((id) => printable(id)).join(', ') || 'none',
       expected,
       hint: HINT,
     });
@@ -66,7 +66,7 @@ function checkStreams({ model, streams }: AnalysisReport, file: string): void {
     const expected = 'every stream that `model.streams` declares';
     throw wrong(`streams.${printable(id)}`, 'is missing', Object.keys(streams), expected);
   }
-  const known = declared.map(printable).join(', ');
+  const known = declared.map((id) => printable(id)).join(', ');
   for (const id of Object.keys(streams)) {
     if (declared.includes(id)) continue;
     throw wrong(`streams.${printable(id)}`, 'is not declared', [id], `the streams of \`model.streams\`: ${known}`);
@@ -111,7 +111,12 @@ function checkLengths(report: Lengths, file: string): void {
   }
 }
 
-function* lengthsOf({ blockMs, model, directionErrors, streams }: Lengths): Generator<{ path: string; length: number }> {
+function* lengthsOf({
+  blockMs,
+  model,
+  directionErrors,
+  streams,
+}: Lengths): Generator<{ path: string; length: number }> {
   yield { path: 'blockMs', length: blockMs.length };
   if (model.blocks) yield { path: 'model.blocks', length: model.blocks.length };
   if (directionErrors) yield* rowsOf('directionErrors', directionErrors);

@@ -3,7 +3,6 @@
  * by probes in one entry. Where they did not say something, it is null, or one name for all blocks.
  */
 import { runEdit } from '../edit/index.ts';
-import { stackAround } from '../interval/index.ts';
 import type { DeclaredStack, StreamSpec } from '../model/config-index.ts';
 import { type AnalysisReport, type CalibrationFacts, REPORT_VERSION, type ReportModel } from './report.ts';
 import type { CalibrationV1, ReportV1 } from './schema-v1.ts';
@@ -50,15 +49,22 @@ function upgradeModel({ model, streams }: ReportV1): ReportModel {
     numBlocks,
     streams: STREAMS_V1,
     stacks,
-    blocks: Array.from({ length: numBlocks }, (_, block) => ({
-      kind: 'block',
-      stack: stackAround(block, stacks).id,
-      // A block that leaves a stream as it is has no probe there, and so no similarity of one.
-      updates: (['image', 'text'] as const).filter(
-        (id) => (streams[id].trajectories.biased['probe-u/teacher-after-k'][block]?.[block] ?? null) !== null,
-      ),
-    })),
+    blocks: stacks.flatMap(({ id, first, last }) =>
+      Array.from({ length: last - first + 1 }, (_, i) => ({
+        kind: 'block',
+        stack: id,
+        // A block that leaves a stream as it is has no probe there, and so no similarity of one.
+        updates: (['image', 'text'] as const).filter(
+          (stream) => (probed(streams[stream])[first + i]?.[first + i] ?? null) !== null,
+        ),
+      })),
+    ),
   };
+}
+
+/** Similarities of a surrogate whose first block is a probe too, so that each diagonal value is of one probe alone. */
+function probed({ trajectories }: ReportV1['streams']['image']) {
+  return trajectories.biased['probe-u/teacher-after-k'];
 }
 
 export function upgradeCalibration(calibration: CalibrationV1): CalibrationFacts {
