@@ -1,4 +1,5 @@
 /** A short name for what a file holds, so that the same inputs are found again whatever the file is called. */
+import { hexOf, sha256, sha256OfAll } from '../sha256.ts';
 import type { BlobLike } from './types.ts';
 
 const PIECE_BYTES = 16 * 2 ** 20;
@@ -9,12 +10,9 @@ const DIGITS = 16;
  * file may be larger than memory. Rejects when the file cannot be read any more.
  */
 export async function fileDigits(file: BlobLike, pieceBytes = PIECE_BYTES): Promise<string> {
-  const digests: ArrayBuffer[] = [];
+  const digests: Uint8Array<ArrayBuffer>[] = [];
   for (let start = 0; start < file.size; start += pieceBytes) {
-    const piece = await file.slice(start, start + pieceBytes).arrayBuffer();
-    digests.push(await crypto.subtle.digest('SHA-256', piece));
+    digests.push(await sha256(new Uint8Array(await file.slice(start, start + pieceBytes).arrayBuffer())));
   }
-  const whole = await crypto.subtle.digest('SHA-256', await new Blob(digests).arrayBuffer());
-  const hex = [...new Uint8Array(whole)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-  return hex.slice(0, DIGITS);
+  return hexOf(await sha256OfAll(digests)).slice(0, DIGITS);
 }
