@@ -120,7 +120,9 @@ describe('contigua distil', () => {
     expect(stdout).toContain('0-1 plugged in: relative output error');
     const inspected = await contigua('inspect small --json');
     expect(JSON.parse(inspected.stdout)).toMatchObject({ numBlocks: 1 });
-    expect(parsePlan(String(await read('small/plan.json')), 'plan.json').edits.map(({ by }) => by)).toEqual(['student']);
+    expect(parsePlan(String(await read('small/plan.json')), 'plan.json').edits.map(({ by }) => by)).toEqual([
+      'student',
+    ]);
     expect(JSON.parse(String(await read('small/metrics.json')))).toMatchObject({ measured: { plugged: ['0-1'] } });
   });
 

@@ -51,9 +51,7 @@ export async function exportModel(argv: readonly string[], { signal }: CommandCo
 
 /** All students that are there. */
 function finished({ jobs }: RunView): IntervalSet {
-  return jobs
-    .flatMap(({ edit, state }) => (edit && state === 'done' ? [edit] : []))
-    .sort((x, y) => x.first - y.first);
+  return jobs.flatMap(({ edit, state }) => (edit && state === 'done' ? [edit] : [])).sort((x, y) => x.first - y.first);
 }
 
 function chosen(keys: string, { model, jobs }: RunView): IntervalSet {

@@ -18,8 +18,8 @@ export async function toEditsAndStreams(db: Queryable): Promise<void> {
   await db.change('lock table contigua.runs, contigua.jobs, contigua.events, contigua.points in access exclusive mode');
   await upgradeRuns(db);
   await upgradeJobs(db);
-  await upgradePoints(db);
   await upgradeEvents(db);
+  await upgradePoints(db);
 }
 
 /** Version 0.1 stored one number for all blocks. */
@@ -55,10 +55,11 @@ async function upgradeRuns(db: Queryable): Promise<void> {
         parsePlan(JSON.stringify(plan), `the stored plan of run ${id}`),
         costs.blockParameters,
       );
-      await db.change(
-        'update contigua.runs set model = $2::text::jsonb, plan = $3::text::jsonb where id = $1',
-        [id, json({ ...facts, costs }), json(upgraded)],
-      );
+      await db.change('update contigua.runs set model = $2::text::jsonb, plan = $3::text::jsonb where id = $1', [
+        id,
+        json({ ...facts, costs }),
+        json(upgraded),
+      ]);
       last = id;
     }
     if (runs.length < RUNS_AT_ONCE) return;
@@ -89,9 +90,7 @@ async function upgradePoints(db: Queryable): Promise<void> {
       );
     }
   }
-  await db.change(
-    'alter table contigua.points alter column losses set not null, drop column image, drop column text',
-  );
+  await db.change('alter table contigua.points alter column losses set not null, drop column image, drop column text');
 }
 
 async function upgradeEvents(db: Queryable): Promise<void> {

@@ -73,8 +73,7 @@ const tasks = {
     blocks: Array.from({ length: Number(FAKE_BLOCKS) }, () => ({ parameters: 900 })),
   }),
   measure: () => ({ wholeMs: 20, prunedMs: 20, samples: 2, runs: 3 }),
-  distil: ({ edit, settings, resume, saveTo }, id) =>
-    train(`${edit.first}-${edit.last}`, settings, resume, saveTo, id),
+  distil: ({ edit, settings, resume, saveTo }, id) => train(`${edit.first}-${edit.last}`, settings, resume, saveTo, id),
   fineTune: ({ edits, settings, resume, saveTo }, id) => {
     const from = edits.map(({ file }) => sha256(readFileSync(fileURLToPath(file.url)))).join(' ');
     return train('fine-tune', { ...settings, seed: `${settings.seed} ${from}` }, resume, saveTo, id);

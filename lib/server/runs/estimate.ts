@@ -174,9 +174,7 @@ function memoryOf(model: ServerModel, config: ModelConfig, { plan, settings }: R
   const optimizer = (settings: { ema: number | null }) => STATE + 1 + (settings.ema === null ? 0 : 1);
   const distilling = optimizer(distil) * largest + distil.batch * saved;
   const trained =
-    fineTune?.train === 'all'
-      ? model.parameters
-      : totalOf(plan.edits.map(({ first }) => blockParameters[first] ?? 0));
+    fineTune?.train === 'all' ? model.parameters : totalOf(plan.edits.map(({ first }) => blockParameters[first] ?? 0));
   const tuning = fineTune ? optimizer(fineTune) * trained + fineTune.batch * saved * config.numBlocks : 0;
   return FLOAT * (model.parameters + Math.max(distilling, tuning));
 }
