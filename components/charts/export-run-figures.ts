@@ -86,11 +86,7 @@ export interface HeldOutPanel {
   readonly firstBlock: number;
 }
 
-export function heldOutSvg(
-  panels: readonly HeldOutPanel[],
-  streams: readonly StreamSpec[],
-  facts: RunFacts,
-): string {
+export function heldOutSvg(panels: readonly HeldOutPanel[], streams: readonly StreamSpec[], facts: RunFacts): string {
   const each = (PANEL_WIDTH - 20 * (streams.length - 1)) / Math.max(1, streams.length);
   const height = 2 * HELD_OUT_HEIGHT + NAME_HEIGHT + 8;
   return figureSvg({

@@ -58,7 +58,9 @@ export function trajectoriesCsv(curves: TrajectoryCurves): string {
   const columns = names.flatMap((stream) => [`surrogate_cka_${stream}`, `difference_${stream}`]);
   const rows = cka.mean.flatMap((row, start) =>
     row.flatMap((_, k) =>
-      k < start ? [] : [[start, k, ...names.flatMap((s) => [curveRow(cka, s, start)[k], curveRow(differences, s, start)[k]])]],
+      k < start
+        ? []
+        : [[start, k, ...names.flatMap((s) => [curveRow(cka, s, start)[k], curveRow(differences, s, start)[k]])]],
     ),
   );
   return csv(['start_u', 'block_k', ...columns], rows);

@@ -16,7 +16,10 @@ export function symbolMark(
     case 'square':
       return mark('rect', { x: x - 0.92 * r, y: y - 0.92 * r, width: 1.84 * r, height: 1.84 * r, ...look });
     case 'diamond':
-      return mark('path', { d: `M${x} ${y - 1.2 * r}l${1.2 * r} ${1.2 * r}l${-1.2 * r} ${1.2 * r}l${-1.2 * r} ${-1.2 * r}z`, ...look });
+      return mark('path', {
+        d: `M${x} ${y - 1.2 * r}l${1.2 * r} ${1.2 * r}l${-1.2 * r} ${1.2 * r}l${-1.2 * r} ${-1.2 * r}z`,
+        ...look,
+      });
     case 'triangle':
       return mark('path', { d: `M${x} ${y - 1.1 * r}l${1.15 * r} ${2 * r}h${-2.3 * r}z`, ...look });
     default:

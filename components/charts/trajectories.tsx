@@ -80,8 +80,7 @@ export function Trajectories(props: TrajectoriesProps) {
       return `mean ${similarityText(value)}${only && !another ? ` (${only.label} alone)` : ''}`;
     }
     const spec = curves.streams.find(({ id }) => id === name);
-    const reason =
-      value === null && spec ? (whyNoPart(blocks, spec, k) ?? whyNoPart(blocks, spec, start)) : null;
+    const reason = value === null && spec ? (whyNoPart(blocks, spec, k) ?? whyNoPart(blocks, spec, start)) : null;
     return `${curveLabel(curves, name)} ${similarityText(value)}${reason ? `: ${reason}` : ''}`;
   };
   const blockUnder = (event: PointerEvent<HTMLElement>) => {

@@ -1,10 +1,5 @@
 /** The curves that the trajectories chart draws, one reading of a report: per stream and for their mean. */
-import {
-  type DetectionSettings,
-  differencesOf,
-  lastBeforeBreak,
-  trajectoryOf,
-} from '@/lib/core/detection/index.ts';
+import { type DetectionSettings, differencesOf, lastBeforeBreak, trajectoryOf } from '@/lib/core/detection/index.ts';
 import { stackAround } from '@/lib/core/interval/index.ts';
 import type { StreamSpec } from '@/lib/core/model/architecture.ts';
 import type { AnalysisReport, Matrix, ReportModel } from '@/lib/core/report/report.ts';

@@ -4,7 +4,13 @@
  */
 import type { FigureFacts } from '@/components/charts';
 import { ckaDomain, trajectoryCurves } from '@/components/charts';
-import { figureName, type HeatmapFigureData, heatmapSvg, layerStripSvg, trajectoriesSvg } from '@/components/charts/export-figures.ts';
+import {
+  figureName,
+  type HeatmapFigureData,
+  heatmapSvg,
+  layerStripSvg,
+  trajectoriesSvg,
+} from '@/components/charts/export-figures.ts';
 import { heatmapCsv, layerStripCsv, trajectoriesCsv } from '@/components/charts/export-tables.ts';
 import type { StreamChoice } from '@/lib/core/detection/index.ts';
 import { ContiguaError } from '@/lib/core/errors.ts';

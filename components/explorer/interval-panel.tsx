@@ -32,8 +32,8 @@ import { percentWords, SURROGATE_CKA, scoreWords } from '@/lib/page/browser/numb
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { setHover } from '@/lib/page/explorer/hover.ts';
 import { intervalCsv } from '@/lib/page/explorer/interval-table.ts';
-import { setRanking, takeBlocks, takeLeast, takenStore } from '@/lib/page/explorer/ranking.ts';
 import { wantedFile } from '@/lib/page/explorer/probe-source.ts';
+import { setRanking, takeBlocks, takeLeast, takenStore } from '@/lib/page/explorer/ranking.ts';
 import { refitStore, refitWords } from '@/lib/page/explorer/refitting.ts';
 import { choose, newEdit, selectionStore } from '@/lib/page/explorer/selection.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';

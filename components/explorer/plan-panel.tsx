@@ -38,10 +38,7 @@ export function PlanPanel() {
   const edits = useStore(selectionStore, (state) => state.selection.present);
   const calibration = useStore(analysisStore, ({ report }) => report?.calibration ?? null);
   const tokensPerForward = summary && tokensOf(summary, calibration);
-  const cost =
-    summary &&
-    tokensPerForward &&
-    planCost({ ...summary, tokensPerForward }, edits, drawingOf(summary));
+  const cost = summary && tokensPerForward && planCost({ ...summary, tokensPerForward }, edits, drawingOf(summary));
   return (
     <Panel
       title="Plan"
@@ -104,7 +101,9 @@ function editsWords(edits: EditSet): string {
   const present = counts.filter(([, count]) => count > 0);
   if (present.length < 2) return '';
   const words = present.map(([by, count]) =>
-    by === 'nothing' ? `${count} ${count === 1 ? 'block' : 'blocks'} removed` : `${count} replaced by ${replacementWord(by)}`,
+    by === 'nothing'
+      ? `${count} ${count === 1 ? 'block' : 'blocks'} removed`
+      : `${count} replaced by ${replacementWord(by)}`,
   );
   return `${words.join(', ')}.`;
 }

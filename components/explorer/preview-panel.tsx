@@ -77,8 +77,8 @@ function Preview() {
       : drawing && refit
         ? `${refitWords(refit)}.`
         : chosen.length === 0
-        ? 'Choose intervals to see what the pruned model draws.'
-        : `${STEPS} steps, guidance ${GUIDANCE}. The checker reads each picture and compares it with the prompt.`;
+          ? 'Choose intervals to see what the pruned model draws.'
+          : `${STEPS} steps, guidance ${GUIDANCE}. The checker reads each picture and compares it with the prompt.`;
   return (
     <Panel
       title="Preview"

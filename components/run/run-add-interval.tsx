@@ -38,7 +38,8 @@ function AddForm({ view }: { view: RunView }) {
   const [last, setLast] = useState(() => Math.min(numBlocks - 1, firstFree(view) + 1));
   const interval = { first, last };
   const taken = view.jobs.find(({ edit }) => edit && overlap(edit, interval));
-  const reason = whyNoInterval(interval, view.plan.model) ?? (taken ? `It shares blocks with ${jobName(taken)}.` : null);
+  const reason =
+    whyNoInterval(interval, view.plan.model) ?? (taken ? `It shares blocks with ${jobName(taken)}.` : null);
   return (
     <form
       className="space-y-3"

@@ -101,18 +101,15 @@ function useLossLines(run: FollowedRun | null) {
     if (!run) return null;
     return run.view.jobs.map(({ key, kind }) => {
       const points = run.curves[key] ?? NO_POINTS;
-      const known = cache.get(points) ?? linesOf(points, run.view.plan.model.streams, kind === 'student' ? 'streams' : 'output');
+      const known =
+        cache.get(points) ?? linesOf(points, run.view.plan.model.streams, kind === 'student' ? 'streams' : 'output');
       cache.set(points, known);
       return known;
     });
   }, [run, cache]);
 }
 
-function linesOf(
-  points: FollowedRun['curves'][string],
-  streams: readonly StreamSpec[],
-  of: 'streams' | 'output',
-) {
+function linesOf(points: FollowedRun['curves'][string], streams: readonly StreamSpec[], of: 'streams' | 'output') {
   const series = seriesOf(points, streams, (values) => smoothed(values, smoothingWindow(points)), of);
   return { series, domain: logDomain(series.flatMap(({ raw }) => raw)) };
 }

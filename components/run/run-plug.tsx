@@ -137,16 +137,10 @@ function Switches({ view, subset }: { view: RunView; subset: Subset }) {
                 <div className="flex h-5 items-center justify-end">
                   {state === 'done' ? (
                     <Switch
-                      name={
-                        edit
-                          ? `Plug in student ${edit.first} to ${edit.last}`
-                          : 'Plug in the fine-tuned whole'
-                      }
+                      name={edit ? `Plug in student ${edit.first} to ${edit.last}` : 'Plug in the fine-tuned whole'}
                       on={on}
                       onChange={(next) =>
-                        plugged.setState(
-                          edit ? withStudent(view, choice, key, next) : { keys: null, fineTuned: next },
-                        )
+                        plugged.setState(edit ? withStudent(view, choice, key, next) : { keys: null, fineTuned: next })
                       }
                     />
                   ) : (

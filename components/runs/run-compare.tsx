@@ -92,7 +92,10 @@ export function RunCompare({ ids }: { ids: readonly string[] }) {
             figures={[{ figure: 'comparison' as const, label: 'Comparison' }]}
             save={async (_, kind) => {
               const { saveComparison } = await import('./compare-figures');
-              await saveComparison({ runs: runs ?? [], curves, key: key ?? '', stream, streams, metric, ...lines }, kind);
+              await saveComparison(
+                { runs: runs ?? [], curves, key: key ?? '', stream, streams, metric, ...lines },
+                kind,
+              );
             }}
           />
         </>
@@ -251,7 +254,15 @@ function RunLine({ index }: { index: number }) {
 }
 
 /** What each run's student of this interval came to. */
-function Outcomes({ runs, jobKey, stream }: { runs: readonly ComparedRun[]; jobKey: string | null; stream: StreamSpec }) {
+function Outcomes({
+  runs,
+  jobKey,
+  stream,
+}: {
+  runs: readonly ComparedRun[];
+  jobKey: string | null;
+  stream: StreamSpec;
+}) {
   return (
     <div className="overflow-x-auto">
       <table className="w-full min-w-[560px] text-xs">

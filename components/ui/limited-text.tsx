@@ -45,7 +45,11 @@ export function useLimitedText({ label, value, most, onChange }: LimitedText): L
     },
     note:
       words === null ? null : (
-        <p id={id} role={problem ? 'alert' : undefined} className={`text-2xs ${problem ? 'text-danger' : 'text-muted'}`}>
+        <p
+          id={id}
+          role={problem ? 'alert' : undefined}
+          className={`text-2xs ${problem ? 'text-danger' : 'text-muted'}`}
+        >
           {words}
         </p>
       ),

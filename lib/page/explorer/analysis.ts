@@ -19,8 +19,8 @@ import {
 import { ask, measureQuietly } from './compute.ts';
 import { type KeptReport, keepReport, keptReports } from './kept-analyses.ts';
 import { modelStore } from './model.ts';
-import { firstRunShares, type Shares } from './progress.ts';
 import { choiceOfReport, reportProbes, wantedFile } from './probe-source.ts';
+import { firstRunShares, type Shares } from './progress.ts';
 import { followRanking } from './ranking.ts';
 import { showingRefit } from './refitting.ts';
 import { begunAt, type RunningAnalysis, type TimedProgress, withProgress } from './running-analysis.ts';

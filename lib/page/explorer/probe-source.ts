@@ -15,10 +15,7 @@ export interface ReportProbes {
 }
 
 /** Null before any report, and while the calibration file that it was measured on is not at hand. */
-export function reportProbes(
-  report: MeasuredReport | null,
-  measuredOn: CalibrationChoice | null,
-): ReportProbes | null {
+export function reportProbes(report: MeasuredReport | null, measuredOn: CalibrationChoice | null): ReportProbes | null {
   if (!report) return null;
   const choice = measuredOn ?? choiceOfReport(report);
   const calibration = requestOf(choice);

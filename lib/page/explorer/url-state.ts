@@ -71,8 +71,7 @@ export function readLink(params: URLSearchParams): LinkState {
         target: one<DetectionSettings['target']>('target', ['teacher-after-k', 'teacher-after-u'], detection.target),
       },
       score: one<DamageScore>('rank', DAMAGE_SCORES, DEFAULT_SETTINGS.score),
-      replaceBy:
-        PAGE_REPLACEMENTS.find((by) => replacementWord(by) === params.get('by')) ?? DEFAULT_SETTINGS.replaceBy,
+      replaceBy: PAGE_REPLACEMENTS.find((by) => replacementWord(by) === params.get('by')) ?? DEFAULT_SETTINGS.replaceBy,
       startBlock: wholeNumber(params.get('u')) ?? DEFAULT_SETTINGS.startBlock,
       colours: one<Settings['colours']>('colours', ['viridis', 'cividis'], DEFAULT_SETTINGS.colours),
       scale: one<Settings['scale']>('scale', ['full', 'data'], DEFAULT_SETTINGS.scale),

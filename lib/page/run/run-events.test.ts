@@ -5,8 +5,7 @@ import { jobView, runView } from './run-fixtures.ts';
 
 const point = (step: number, image = 1 / step): StepPoint => ({
   step,
-  image,
-  text: null,
+  losses: { image },
   gradientNorm: 1,
   learningRate: 1e-3,
   durationMs: 10,
@@ -59,7 +58,7 @@ describe('following a run', () => {
   it('takes repeated steps as the ones that count', () => {
     const again: RunEvent = { type: 'steps', key: '3-4', points: [point(2, 7), point(3, 7)] };
     const run = fold(start(), steps('3-4', 1, 2, 3, 4), again);
-    expect(run.curves['3-4']?.map(({ image }) => image)).toEqual([1, 7, 7]);
+    expect(run.curves['3-4']?.map(({ losses }) => losses.image)).toEqual([1, 7, 7]);
   });
 
   it('forgets the steps after the checkpoint from which a job is begun again', () => {
@@ -120,7 +119,7 @@ describe('following a run', () => {
       '3-4',
       [1, 2, 3, 4, 5].map((n) => point(n, 9)),
     );
-    expect(run.curves['3-4']?.map(({ step, image }) => [step, image])).toEqual([
+    expect(run.curves['3-4']?.map(({ step, losses }) => [step, losses.image])).toEqual([
       [1, 9],
       [2, 9],
       [3, 9],

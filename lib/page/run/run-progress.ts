@@ -62,8 +62,7 @@ export function runRemaining(jobs: readonly JobView[]): RunRemaining | null {
   };
 }
 
-export const jobName = ({ edit }: Pick<JobView, 'edit'>): string =>
-  edit ? `${edit.first}–${edit.last}` : 'Fine-tune';
+export const jobName = ({ edit }: Pick<JobView, 'edit'>): string => (edit ? `${edit.first}–${edit.last}` : 'Fine-tune');
 
 /** "Interval 3 to 4", spoken. */
 export const jobTitle = ({ edit }: Pick<JobView, 'edit'>): string =>
