@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { DEFAULT_RIDGE } from '../core/analysis/index.ts';
 import { outputErrorOf, parseReport } from '../core/report/index.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
+import { shapesTiny } from '../testing/v1/models.ts';
 import { createEngineHost, type EngineHost, freshBackend } from './engines/engine-host.ts';
 import { nodeEngines } from './engines/node-engines.ts';
 import { nodeFiles } from './folder/node-files.ts';
@@ -27,6 +28,10 @@ function sourceOf(files: Readonly<Record<string, Uint8Array<ArrayBuffer>>>, name
     blob: new Blob([bytes]),
   }));
   return { kind: 'files', files: blobs, name };
+}
+
+function filesOf(files: Readonly<Record<string, Uint8Array<ArrayBuffer>>>) {
+  return Object.entries(files).map(([path, bytes]) => ({ path, blob: new Blob([bytes]) }));
 }
 
 let tiny: Awaited<ReturnType<typeof tinyModel>>;
@@ -176,6 +181,35 @@ describe('the dispatcher', () => {
     expect(fitted()).toEqual([1, 2, 1, 2]);
     expect(other[0]).toEqual(measured[0]);
     expect(other[1]).not.toEqual(measured[1]);
+  });
+
+  it('draws with probes when it is started anew, what it drew with those of its analysis', async () => {
+    const calibration = { kind: 'shapes', samples: 8, timesteps: 2, seed: 1 } as const;
+    const probes = { calibration, ridge: DEFAULT_RIDGE };
+    const source = { kind: 'files', name: 'drawer', files: filesOf(shapesTiny()) } as const;
+    const opened = async () => {
+      const tasks = session();
+      await tasks.startEngine({ wanted: 'wasm' }, context());
+      expect(await tasks.openModel({ source }, context())).toMatchObject({ drawable: true, numBlocks: 6 });
+      return tasks;
+    };
+    const edits = [
+      { on: 'run', first: 0, last: 1, by: 'nothing' },
+      { on: 'run', first: 2, last: 4, by: 'probes' },
+    ] as const;
+    const asked = { prompt: 'large red circle top-left on white', seed: 3, steps: 2, guidance: 2 };
+    const first = await opened();
+    await first.analyse({ calibration }, context());
+    const drawn = await first.draw({ ...asked, edits, probes }, context());
+
+    const fresh = await opened();
+    const progress = context();
+    const again = await fresh.draw({ ...asked, edits, probes }, progress);
+    expect(again.rgba).toEqual(drawn.rgba);
+    expect(new Set(progress.seen.map(({ stage }) => stage))).toEqual(new Set(['probes', 'draw']));
+    expect((await fresh.draw({ ...asked, edits: [], probes: null }, context())).rgba).not.toEqual(drawn.rgba);
+    const removedAll = edits.map((edit) => ({ ...edit, by: 'nothing' }) as const);
+    expect((await fresh.draw({ ...asked, edits: removedAll, probes: null }, context())).rgba).not.toEqual(drawn.rgba);
   });
 
   it('knows the probes of a file by what it holds, whatever it is called', async () => {

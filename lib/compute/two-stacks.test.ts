@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DEFAULT_RIDGE } from '../core/analysis/index.ts';
 import { type TensorToWrite, writeSafetensors } from '../core/checkpoint/index.ts';
@@ -114,6 +115,7 @@ test('students of both stacks are trained, plugged in, tuned together and export
   expect(teacher.outputError).toBe(0);
   const plugged = await tasks.tryEdits({ edits: students, fineTuned: null, ...tried }, quiet);
   expect(plugged.outputError).toBeGreaterThan(0);
+  await expectMixed(plugged.outputError);
   const tuning = { ...DEFAULT_FINE_TUNE, steps: 30, batch: 2, warmupSteps: 1 };
   const tuned = await tasks.fineTune(
     { edits: students, settings: tuning, data: { kind: 'synthetic' }, resume: null, saveTo: urlOf('tuned') },
@@ -147,6 +149,42 @@ test('students of both stacks are trained, plugged in, tuned together and export
   expect(exported.config.raw).toMatchObject({ num_layers: 2, num_single_layers: 2 });
   expect(exported.summary.parameters).toBe(plan.parameters.after);
 });
+
+/** A student beside probes and beside nothing, in whatever order they are named. */
+async function expectMixed(bothPlugged: number) {
+  const dual = studentOf('dual', DUAL);
+  const probes = {
+    calibration: { kind: 'synthetic', samples: 4, timesteps: 2, seed: 1 },
+    ridge: DEFAULT_RIDGE,
+  } as const;
+  const by = <R extends 'nothing' | 'probes'>(replacement: R) => ({ ...SINGLE, on: 'run', by: replacement }) as const;
+  const errorOf = async (edits: Parameters<typeof tasks.tryEdits>[0]['edits']) =>
+    (await tasks.tryEdits({ ...tried, edits, probes, fineTuned: null }, quiet)).outputError;
+  const before = tf.memory().numTensors;
+  const errors = {
+    alone: await errorOf([dual]),
+    besideProbes: await errorOf([by('probes'), dual]),
+    besideNothing: await errorOf([dual, by('nothing')]),
+    probesAlone: await errorOf([by('probes')]),
+    bothPlugged,
+  };
+  expect(new Set(Object.values(errors)).size).toBe(5);
+  for (const error of Object.values(errors)) expect(error).toBeGreaterThan(0);
+  expect(await errorOf([dual, by('probes')])).toBe(errors.besideProbes);
+  expect(tf.memory().numTensors).toBe(before);
+
+  await expect(tasks.tryEdits({ ...tried, edits: [dual, by('probes')], fineTuned: null }, quiet)).rejects.toMatchObject(
+    { code: 'not-ready' },
+  );
+  const fineTuned = { path: 'tuned', url: urlOf('tuned') };
+  await expect(
+    tasks.tryEdits({ ...tried, edits: [dual, by('probes')], probes, fineTuned }, quiet),
+  ).rejects.toMatchObject({ code: 'plan-invalid', details: { found: '0-1 student, 4-6 probes' } });
+  // The times of the same edits are measured too.
+  const timing = await tasks.measure({ edits: [dual, by('probes')], probes }, quiet);
+  expect(timing.prunedMs).toBeGreaterThan(0);
+  expect(tf.memory().numTensors).toBe(before);
+}
 
 describe('bad input of its own', () => {
   const refused = async (change: (tensors: TensorToWrite[]) => TensorToWrite[]) => {
