@@ -13,7 +13,7 @@ import {
   weightSetOf,
 } from '../lib/core/distil/index.ts';
 import { goldenCheckpoint } from '../lib/core/model/golden-fill.ts';
-import { openTransformer, parseModelConfig } from '../lib/core/model/index.ts';
+import { disposeState, openTransformer, parseModelConfig } from '../lib/core/model/index.ts';
 import { DEFAULT_DISTIL } from '../lib/core/run/index.ts';
 
 /** As many as a sample of the bundled model has. */
@@ -61,7 +61,7 @@ export async function trainingBlock({ heads, headDim, ropeAxes, batch }: BlockSi
     batch,
     extra: {},
   });
-  tf.dispose([state.image, state.text]);
+  disposeState(state);
   const normals = (tokens: number, seed: number) =>
     tf.randomNormal<tf.Rank.R3>([batch, tokens, config.width], 0, 1, 'float32', seed);
   const before = { image: normals(TOKENS.image, 1), text: normals(TOKENS.text, 2) };
@@ -77,18 +77,17 @@ export async function trainingBlock({ heads, headDim, ropeAxes, batch }: BlockSi
   let done = 0;
   return {
     async step() {
-      const { image, text, gradients } = lossAndGradients(optimizer.vectors.weights, (vectors) => {
+      const { losses, gradients } = lossAndGradients(optimizer.vectors.weights, (vectors) => {
         const weights = weightSetOf(unflatten(vectors, layout));
         const student = transformer.applyBlock(0, weights, before, context, 'updated');
         return {
-          image: streamLoss(student.image, after.image, null, DEFAULT_DISTIL),
-          text: streamLoss(student.text, after.text, null, DEFAULT_DISTIL),
+          image: streamLoss(student.image!, after.image, null, DEFAULT_DISTIL),
+          text: streamLoss(student.text!, after.text, null, DEFAULT_DISTIL),
         };
       });
       const norm = optimizer.step(gradients, ++done, 1e-4);
       await norm.data();
-      tf.dispose([image, norm]);
-      text?.dispose();
+      tf.dispose([norm, ...Object.values(losses)]);
     },
     weights: () => optimizer.vectors.weights,
   };
