@@ -32,7 +32,28 @@ export function measureWhenIdle(): void {
   });
 }
 
+let measuring = false;
+let again = false;
+
+/**
+ * One measurement after the other: whoever asks for one while another goes on waits for its end. A quiet call stops the
+ * quiet one before it, so the second would take away what the first has done, probes that were fitted again included.
+ */
 async function measureNow(): Promise<void> {
+  again = measuring;
+  if (measuring) return;
+  measuring = true;
+  try {
+    do {
+      again = false;
+      await measureOnce();
+    } while (again);
+  } finally {
+    measuring = false;
+  }
+}
+
+async function measureOnce(): Promise<void> {
   if (document.hidden || busyStore.getState().tasks.length > 0 || engineStore.getState().status !== 'ready') return;
   const { report } = analysisStore.getState();
   const chosen = selectionStore.getState().selection.present;
@@ -42,7 +63,7 @@ async function measureNow(): Promise<void> {
     const intervals = [...detected, ...chosen];
     await measureDamage(PAGE_REPLACEMENTS.flatMap((by) => runEdits(intervals, by)));
   }
-  if (isQuickModel()) await measureForward();
+  if (isQuickModel()) await timeChoice();
 }
 
 /** True when timing a few forwards goes unnoticed: a small model, and no engine of last resort. */
@@ -85,7 +106,13 @@ function tokensPerSample({ calibration: { tokens, samples }, model: { streams } 
   return streams.map(({ id }) => Math.round((tokens[id] ?? 0) / samples)).join(' + ');
 }
 
+/** Asked for by hand: it stops what is being measured, which goes on afterwards. */
 export async function measureForward(): Promise<void> {
+  await timeChoice();
+  await measureNow();
+}
+
+async function timeChoice(): Promise<void> {
   const present = presentTiming();
   if (present) await measureTiming(present.of, present.choice);
 }
