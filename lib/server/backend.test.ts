@@ -52,7 +52,8 @@ const isRunning = ({ jobs }: RunView) => jobs.some(({ state, step }) => state ==
 
 describe('a run', { timeout: 300_000 }, () => {
   it('trains every interval once, then the whole, and tells it in numbered events', async () => {
-    const id = await backend.createRun(request(2, FEW, { fineTune: FINE_TUNE }));
+    const asked = request(2, FEW, { fineTune: FINE_TUNE });
+    const id = await backend.createRun(asked);
     const stop = new AbortController();
     const events: NumberedEvent[] = [];
     for await (const event of backend.follow(id, 0, stop.signal)) {
@@ -61,11 +62,21 @@ describe('a run', { timeout: 300_000 }, () => {
     }
     const view = await backend.viewRun(id);
     expect(view).toMatchObject({ state: 'done', name: 'shapes-mmdit, 16 → 13 blocks', lastEventId: events.length });
-    expect(view.jobs.map(({ key, state, step, attempt }) => [key, state, step, attempt])).toEqual([
-      ['2-3', 'done', 30, 1],
-      ['4-6', 'done', 30, 1],
-      ['fine-tune', 'done', 30, 1],
+    expect(view.jobs.map(({ key, kind, state, step, attempt }) => [key, kind, state, step, attempt])).toEqual([
+      ['2-3', 'student', 'done', 30, 1],
+      ['4-6', 'student', 'done', 30, 1],
+      ['fine-tune', 'fine-tune', 'done', 30, 1],
     ]);
+    // The plan says what the run did, whatever it was asked to put there.
+    expect(asked.plan.edits.map(({ by }) => by)).toEqual(['nothing', 'nothing']);
+    expect(view.plan.edits.map(({ first, last, by }) => ({ on: 'run', first, last, by }))).toEqual(
+      view.jobs.flatMap(({ edit }) => edit ?? []),
+    );
+    expect(view.plan.edits.map(({ by, outputError }) => [by, outputError])).toEqual([
+      ['student', null],
+      ['student', null],
+    ]);
+    expect(view.plan.blocks).toEqual({ before: 16, after: 13 });
     expect(view.jobs[0]).toMatchObject({ startBlock: 0, worker: { engine: 'wasm', device: 'fake' }, error: null });
     expect(view.jobs[0]?.heldOut.map(({ step }) => step)).toEqual([0, 10, 20, 30]);
     expect(events.map((event) => event.id)).toEqual(events.map((_, i) => i + 1));
