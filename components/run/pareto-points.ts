@@ -1,9 +1,8 @@
 /** The tried subsets of a run as points of the Pareto chart, and in words. Pure. */
 import type { ParetoPoint, ParetoQuality } from '@/components/charts/draw-pareto.ts';
-import type { RunView, SubsetView } from '@/lib/core/run/index.ts';
+import { type RunView, type SubsetView, subsetKey } from '@/lib/core/run/index.ts';
 import { countWords, percentWords } from '@/lib/page/browser/number-words.ts';
 import { students, subsetCost, subsetWords } from '@/lib/page/run/plugged.ts';
-import { subsetKey } from '@/lib/page/run/run-events.ts';
 
 /** Facts where the model draws, the output error where it can not. */
 export const qualityFor = ({ model }: Pick<RunView, 'model'>): ParetoQuality => (model.drawable ? 'facts' : 'error');

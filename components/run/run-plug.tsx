@@ -7,8 +7,7 @@ import { Panel } from '@/components/ui/panel';
 import { Progress } from '@/components/ui/progress';
 import { Switch } from '@/components/ui/switch';
 import { sumOverRemoved } from '@/lib/core/interval/index.ts';
-import type { RunView, SubsetView } from '@/lib/core/run/index.ts';
-import { isWithinNoise } from '@/lib/core/run/index.ts';
+import { isWithinNoise, type RunView, type SubsetView, subsetKey } from '@/lib/core/run/index.ts';
 import {
   changeWords,
   countWords,
@@ -27,7 +26,7 @@ import {
   subsetCost,
   withStudent,
 } from '@/lib/page/run/plugged.ts';
-import { type FollowedRun, subsetKey } from '@/lib/page/run/run-events.ts';
+import type { FollowedRun } from '@/lib/page/run/run-events.ts';
 import { jobName, STATE_WORDS } from '@/lib/page/run/run-progress.ts';
 import { factShare } from './pareto-points';
 import { useRun, useRunPage } from './run-context';

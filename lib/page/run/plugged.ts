@@ -3,8 +3,8 @@
  * and travels in a link; by default every student there is. Costs follow by arithmetic, quality is looked up. Pure.
  */
 import { removedCount, sumOverRemoved } from '@/lib/core/interval/index.ts';
-import type { JobView, RunView, SubsetView } from '@/lib/core/run/index.ts';
-import { pluggedKey, type Subset, subsetKey } from './run-events.ts';
+import { type JobView, type RunView, type SubsetView, subsetKey } from '@/lib/core/run/index.ts';
+import type { Subset } from './run-events.ts';
 
 export type { Subset };
 
@@ -29,7 +29,7 @@ export function readPlugged(param: string | null): PluggedChoice {
 export function writePlugged({ keys, fineTuned }: PluggedChoice): string | null {
   if (fineTuned) return FINE_TUNED;
   if (keys === null) return null;
-  return keys.length === 0 ? NONE : pluggedKey(keys);
+  return keys.length === 0 ? NONE : keys.join('.');
 }
 
 /** Intervals whose students can be plugged in, in order of depth. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { JobView, RunEvent, StepPoint, SubsetView } from '@/lib/core/run/index.ts';
-import { type FollowedRun, foldEvent, followedFrom, subsetKey, withCurve } from './run-events.ts';
+import { type JobView, type RunEvent, type StepPoint, type SubsetView, subsetKey } from '@/lib/core/run/index.ts';
+import { type FollowedRun, foldEvent, followedFrom, withCurve } from './run-events.ts';
 import { jobView, runView } from './run-fixtures.ts';
 
 const point = (step: number, image = 1 / step): StepPoint => ({
@@ -109,8 +109,8 @@ describe('following a run', () => {
 
   it('tells the fine-tuned whole from the same students as they were trained', () => {
     const plain = subset(['3-4', '7-10'], 0.1);
-    expect(subsetKey(plain)).toBe('3-4.7-10');
-    expect(subsetKey({ ...plain, fineTuned: true })).toBe('fine-tuned');
+    expect(subsetKey(plain)).toBe('3-4+7-10');
+    expect(subsetKey({ ...plain, fineTuned: true })).toBe('fine-tuned:3-4+7-10');
   });
 
   it('keeps the steps that came while the stored ones were being read', () => {
