@@ -6,7 +6,7 @@ const HOST = 'http://contigua.test';
 test.use({
   tolerated: [
     [/^request: http:\/\/contigua\.test\//, /Cross-Origin-Opener-Policy header has been ignored/],
-    { option: true },
+    { scope: 'test' },
   ],
 });
 
@@ -26,4 +26,5 @@ test('opens a model, names it by its fingerprint and analyses it', async ({ page
   await expect(fact(page, 'Fingerprint')).toContainText('sha256:8f93af2a728e');
   await analyse(page);
   await expect(page.getByRole('button', { name: /^Detected interval / }).first()).toBeVisible();
+  await context.unrouteAll({ behavior: 'ignoreErrors' });
 });

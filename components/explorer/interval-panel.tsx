@@ -205,7 +205,7 @@ export function IntervalPanel() {
                 </th>
                 <th
                   scope="col"
-                  className="w-17 pb-1 text-right font-normal"
+                  className="w-16 pb-1 text-right font-normal"
                   title="How alike the true and the probe-replaced states are after the last block of the interval"
                   aria-sort={score === 'cka' ? 'descending' : undefined}
                 >
@@ -214,14 +214,14 @@ export function IntervalPanel() {
                 </th>
                 <th
                   scope="col"
-                  className="w-18 pb-1 text-right font-normal"
+                  className="w-19 pb-1 pl-1.5 text-right font-normal"
                   title={column?.about}
                   aria-sort={score === 'cka' ? undefined : 'ascending'}
                 >
                   {column?.label}
                   {score === 'cka' ? '' : ' ↑'}
                 </th>
-                <th scope="col" className="w-9 pb-1 text-right font-normal">
+                <th scope="col" className="w-8 pb-1 text-right font-normal">
                   out
                 </th>
               </tr>
@@ -293,12 +293,12 @@ function Row({ interval, cka, damage, chosen, origin }: RowProps) {
   const { first, last } = interval;
   return (
     <tr
-      className="h-6 align-top hover:bg-panel-2 [&>td]:pt-0.5"
+      className="h-6 align-top leading-5 hover:bg-panel-2 [&>td]:pt-0.5"
       onPointerEnter={() => setHover({ block: first, other: last })}
       onPointerLeave={() => setHover({ block: null })}
     >
       <td className="whitespace-nowrap">
-        <span className="flex h-5 items-center gap-1.5">
+        <span className="flex h-5 items-center gap-1">
           <span className={chosen ? 'font-medium text-accent' : ''}>
             {first}–{last}
           </span>

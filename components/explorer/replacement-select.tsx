@@ -17,7 +17,7 @@ export function ReplacementSelect({ edit }: { edit: RunEdit }) {
           const by = PAGE_REPLACEMENTS.find((one) => one === event.target.value);
           if (by) choose({ type: 'replace-by', by, interval: { first, last } });
         }}
-        className="h-5 appearance-none rounded border border-line bg-panel py-0 pr-4 pl-1.5 text-2xs hover:bg-panel-2"
+        className="h-5 appearance-none rounded border border-line bg-panel py-0 pr-3.5 pl-1 text-2xs hover:bg-panel-2"
       >
         {PAGE_REPLACEMENTS.map((by) => (
           <option key={by} value={by}>
@@ -25,7 +25,7 @@ export function ReplacementSelect({ edit }: { edit: RunEdit }) {
           </option>
         ))}
       </select>
-      <span className="pointer-events-none absolute right-0 scale-75 text-muted">
+      <span className="pointer-events-none absolute -right-0.5 scale-75 text-muted">
         <ChevronIcon />
       </span>
     </span>
