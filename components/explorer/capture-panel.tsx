@@ -50,7 +50,7 @@ function Capture() {
           </p>
           <p>
             Every token is one sample row. A quarter of the samples is held out: probes are judged on rows they were not
-            fitted on. Padded text tokens never count.
+            fitted on. Padded tokens never count.
           </p>
         </Help>
       }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { streamTitle, tokensWords } from './stream-words.ts';
+import { streamList, streamTitle, tokensWords } from './stream-words.ts';
 
 const [image, text, audio] = [
   { id: 'image', label: 'image' },
@@ -15,5 +15,6 @@ describe('streams in words', () => {
     expect(tokensWords(tokens, [audio, text, image])).toBe('7 audio, 256 text and 1,024 image tokens');
     expect(tokensWords(tokens, [image])).toBe('1,024 image tokens');
     expect(streamTitle(audio)).toBe('Audio');
+    expect(streamList([audio, text])).toBe('audio and text');
   });
 });

@@ -10,5 +10,8 @@ export function tokensWords(tokens: PerStream<number>, streams: readonly StreamS
   return `${list.format(counts)} tokens`;
 }
 
+/** "image and text" */
+export const streamList = (streams: readonly StreamSpec[]): string => list.format(streams.map(({ label }) => label));
+
 /** "Image" */
 export const streamTitle = ({ label }: StreamSpec): string => label.charAt(0).toUpperCase() + label.slice(1);
