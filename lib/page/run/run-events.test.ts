@@ -92,7 +92,7 @@ describe('following a run', () => {
     );
     expect(run.measuring).toEqual({});
     const failed = fold(run, { type: 'measuring', plugged: ['3-4'], fineTuned: true, done: 3, total: 40, error: 'No' });
-    expect(failed.measuring).toEqual({ 'fine-tuned': { done: 3, total: 40, error: 'No' } });
+    expect(failed.measuring).toEqual({ 'fine-tuned:3-4': { done: 3, total: 40, error: 'No' } });
     expect(run.view.subsets.map(({ outputError }) => outputError)).toEqual([0, 0.1]);
   });
 
