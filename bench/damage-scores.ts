@@ -9,7 +9,8 @@ import { writeFile } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { startNodeWorker } from '../lib/compute/node-thread.ts';
-import type { Drawing } from '../lib/compute/protocol.ts';
+import type { Drawing, ProbeSource } from '../lib/compute/protocol.ts';
+import { DEFAULT_RIDGE } from '../lib/core/analysis/index.ts';
 import {
   chooseByBudget,
   DAMAGE_SCORES,
@@ -19,7 +20,8 @@ import {
   detectIntervals,
   rankByDamage,
 } from '../lib/core/detection/index.ts';
-import { type BlockInterval, formatLayerIndex, type Replacement, removedCount } from '../lib/core/interval/index.ts';
+import { runEdit, runEdits } from '../lib/core/edit/index.ts';
+import { type BlockInterval, formatLayerIndex, removedCount } from '../lib/core/interval/index.ts';
 import { seededRandom } from '../lib/core/random.ts';
 import { captionOf, randomScene } from '../lib/core/shapes/index.ts';
 
@@ -33,27 +35,30 @@ const client = startNodeWorker();
 await client.call('startEngine', { wanted: 'wasm' });
 const url = pathToFileURL('public/models/shapes-mmdit').href;
 const { numBlocks } = await client.call('openModel', { source: { kind: 'url', url, name: 'shapes-mmdit' } });
-const report = await client.call('analyse', {
+const probes: ProbeSource = {
   calibration: { kind: 'shapes', samples: 64, timesteps: 8, seed: 7 },
-});
+  ridge: DEFAULT_RIDGE,
+};
+const report = await client.call('analyse', { calibration: probes.calibration });
+type Untrained = 'nothing' | 'probes';
 
 const random = seededRandom(2026);
 const prompts = Array.from({ length: PICTURES }, () => captionOf(randomScene(random, true)));
 
-async function drawAll(intervals: readonly BlockInterval[], replacement: Replacement): Promise<Drawing[]> {
+async function drawAll(intervals: readonly BlockInterval[], by: Untrained): Promise<Drawing[]> {
+  const edits = intervals.map((interval) => ({ ...runEdit(interval, by), by }));
   const drawings: Drawing[] = [];
   for (const [i, prompt] of prompts.entries()) {
-    const request = { prompt, seed: 100 + i, steps: STEPS, guidance: 2, intervals, replacement };
-    drawings.push(await client.call('draw', request));
+    drawings.push(await client.call('draw', { prompt, seed: 100 + i, steps: STEPS, guidance: 2, edits, probes }));
   }
   return drawings;
 }
 
-const whole = await drawAll([], 'removed');
+const whole = await drawAll([], 'nothing');
 
 /** Root mean square difference of the pictures, in units of 0 to 255, and the share of facts that hold. */
-async function truthOf(intervals: readonly BlockInterval[], replacement: Replacement) {
-  const drawings = await drawAll(intervals, replacement);
+async function truthOf(intervals: readonly BlockInterval[], by: Untrained) {
+  const drawings = await drawAll(intervals, by);
   let squares = 0;
   let values = 0;
   for (const [i, { rgba }] of drawings.entries()) {
@@ -84,8 +89,8 @@ const intervals: BlockInterval[] = [];
 for (let length = 2; length <= LONGEST; length++) {
   for (let first = 0; first + length <= numBlocks; first++) intervals.push({ first, last: first + length - 1 });
 }
-const damage = await client.call('damage', { intervals });
-const measured = { ...report, damage: [...damage] };
+const edits = (['nothing', 'probes'] as const).flatMap((by) => runEdits(intervals, by));
+const measured = { ...report, damage: await client.call('damage', { edits, probes }) };
 const scores = Object.fromEntries(
   DAMAGE_SCORES.map((score) => [score, intervals.map((i) => damageScore(measured, i, score) ?? Number.NaN)]),
 ) as Record<DamageScore, number[]>;
@@ -97,7 +102,7 @@ const say = (line: string) => {
 };
 const wholeFacts = whole.flatMap((d) => d.facts);
 say(
-  `Model ${report.model.fingerprint.slice(0, 19)}, ${report.calibration.label}; ${intervals.length} intervals of 2 to ${LONGEST} blocks,`,
+  `Model ${report.model.fingerprint?.slice(0, 19)}, ${report.calibration.label}; ${intervals.length} intervals of 2 to ${LONGEST} blocks,`,
 );
 say(
   `${PICTURES} held-out captions, ${STEPS} steps, guidance 2. The whole model: ${percent(wholeFacts.filter((f) => f.holds).length / wholeFacts.length)} of facts.`,
@@ -107,19 +112,19 @@ say('Spearman correlation of each score with what happened to the pictures, bloc
 say('');
 say('| score | picture distance, removed | facts lost, removed | picture distance, probes | facts lost, probes |');
 say('|---|---|---|---|---|');
-const truths: Record<Replacement, { distance: number; facts: number }[]> = { removed: [], probes: [] };
-for (const replacement of ['removed', 'probes'] as const) {
-  for (const interval of intervals) truths[replacement].push(await truthOf([interval], replacement));
+const truths: Record<Untrained, { distance: number; facts: number }[]> = { nothing: [], probes: [] };
+for (const by of ['nothing', 'probes'] as const) {
+  for (const interval of intervals) truths[by].push(await truthOf([interval], by));
 }
 for (const score of DAMAGE_SCORES) {
-  const cells = (['removed', 'probes'] as const).flatMap((replacement) => [
+  const cells = (['nothing', 'probes'] as const).flatMap((by) => [
     spearman(
       scores[score],
-      truths[replacement].map((t) => t.distance),
+      truths[by].map((t) => t.distance),
     ),
     spearman(
       scores[score],
-      truths[replacement].map((t) => 1 - t.facts),
+      truths[by].map((t) => 1 - t.facts),
     ),
   ]);
   say(`| ${score} | ${cells.map((c) => c.toFixed(3)).join(' | ')} |`);
@@ -144,9 +149,9 @@ for (const score of DAMAGE_SCORES) {
     const cells: string[] = [];
     for (const budget of BUDGETS) {
       const chosen = chooseByBudget(ranked, budget);
-      const [removed, probes] = [await truthOf(chosen, 'removed'), await truthOf(chosen, 'probes')];
+      const [removed, probed] = [await truthOf(chosen, 'nothing'), await truthOf(chosen, 'probes')];
       const short = removedCount(chosen) < budget ? ` (only ${removedCount(chosen)})` : '';
-      cells.push(`${percent(removed.facts)} / ${percent(probes.facts)}${short}`);
+      cells.push(`${percent(removed.facts)} / ${percent(probed.facts)}${short}`);
     }
     say(`| ${name} | ${cells.join(' | ')} |`);
   }

@@ -5,6 +5,7 @@
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { startNodeWorker } from '../lib/compute/node-thread.ts';
+import { DEFAULT_RIDGE } from '../lib/core/analysis/index.ts';
 import {
   chooseByBudget,
   DEFAULT_DAMAGE_SCORE,
@@ -12,7 +13,8 @@ import {
   detectIntervals,
   rankByDamage,
 } from '../lib/core/detection/index.ts';
-import { formatLayerIndex, type Replacement } from '../lib/core/interval/index.ts';
+import { runEdit } from '../lib/core/edit/index.ts';
+import { formatLayerIndex } from '../lib/core/interval/index.ts';
 import { seededRandom } from '../lib/core/random.ts';
 import { captionOf, randomScene } from '../lib/core/shapes/index.ts';
 
@@ -23,7 +25,9 @@ const client = startNodeWorker();
 await client.call('startEngine', { wanted: 'wasm' });
 const url = pathToFileURL('public/models/shapes-mmdit').href;
 await client.call('openModel', { source: { kind: 'url', url, name: 'shapes-mmdit' } });
-const report = await client.call('analyse', { calibration: { kind: 'shapes', samples: 64, timesteps: 8, seed: 7 } });
+const calibration = { kind: 'shapes', samples: 64, timesteps: 8, seed: 7 } as const;
+const report = await client.call('analyse', { calibration });
+const probes = { calibration, ridge: DEFAULT_RIDGE };
 const ranked = rankByDamage(report, detectIntervals(report, DEFAULT_DETECTION), DEFAULT_DAMAGE_SCORE);
 const random = seededRandom(11);
 const prompts = Array.from({ length: Number(values.captions) }, () => captionOf(randomScene(random, true)));
@@ -32,10 +36,11 @@ console.log(`| blocks taken out | intervals | facts right, removed | facts right
 for (const remove of values.remove.split(',').map(Number)) {
   const intervals = chooseByBudget(ranked, remove);
   const shares: string[] = [];
-  for (const replacement of ['removed', 'probes'] satisfies Replacement[]) {
+  for (const by of ['nothing', 'probes'] as const) {
+    const edits = intervals.map((interval) => ({ ...runEdit(interval, by), by }));
     let [right, all] = [0, 0];
     for (const [i, prompt] of prompts.entries()) {
-      const drawing = await client.call('draw', { prompt, seed: i, steps: 20, guidance: 2, intervals, replacement });
+      const drawing = await client.call('draw', { prompt, seed: i, steps: 20, guidance: 2, edits, probes });
       right += drawing.facts.filter(({ holds }) => holds).length;
       all += drawing.facts.length;
     }

@@ -36,7 +36,7 @@ async function measure(name: string, variables: Record<string, string>, elsewher
     });
   }
   const request = setting.request({ steps: 1 });
-  const one = { ...request, plan: { ...request.plan, intervals: request.plan.intervals.slice(0, 1) } };
+  const one = { ...request, plan: { ...request.plan, edits: request.plan.edits.slice(0, 1) } };
   const latencies: number[] = [];
   for (let run = 0; run < RUNS; run++) {
     const startedAt = performance.now();

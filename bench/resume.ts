@@ -25,7 +25,7 @@ for (const trainer of ['fake', 'real'] as const) {
   };
   let host: HostProcess = await startHost(options);
   const request = setting.request({ steps: 100_000, batch: 4, checkpointEvery: 2, heldOutSamples: 2 });
-  const plan = { ...request.plan, intervals: request.plan.intervals.slice(0, 1) };
+  const plan = { ...request.plan, edits: request.plan.edits.slice(0, 1) };
   const id = await host.createRun({ ...request, plan });
   const trainedAgain = (attempt: number) =>
     until(

@@ -12,7 +12,7 @@ import {
   unflatten,
   weightSetOf,
 } from '../lib/core/distil/index.ts';
-import { openTransformer, parseModelConfig } from '../lib/core/model/index.ts';
+import { disposeState, openTransformer, parseModelConfig } from '../lib/core/model/index.ts';
 import { DEFAULT_DISTIL } from '../lib/core/run/index.ts';
 import { noiseCheckpoint } from './noise-checkpoint.ts';
 import { type BlockSize, tokensOf } from './train-step-sizes.ts';
@@ -54,7 +54,7 @@ export async function trainingBlock(size: BlockSize): Promise<TrainingBlock> {
     batch,
     extra: {},
   });
-  tf.dispose([state.image, state.text]);
+  disposeState(state);
   const normals = (count: number, seed: number) =>
     tf.randomNormal<tf.Rank.R3>([batch, count, config.width], 0, 1, 'float32', seed);
   const before = { image: normals(tokens.image, 1), text: normals(tokens.text, 2) };
@@ -70,17 +70,18 @@ export async function trainingBlock(size: BlockSize): Promise<TrainingBlock> {
   let done = 0;
   return {
     async step() {
-      const { image, text, gradients } = lossAndGradients(optimizer.vectors.weights, (vectors) => {
+      const { losses, gradients } = lossAndGradients(optimizer.vectors.weights, (vectors) => {
         const weights = weightSetOf(unflatten(vectors, layout));
         const student = transformer.applyBlock(0, weights, before, context, 'updated');
         return {
-          image: streamLoss(student.image, after.image, null, DEFAULT_DISTIL),
-          text: streamLoss(student.text, after.text, null, DEFAULT_DISTIL),
+          image: streamLoss(student.image!, after.image, null, DEFAULT_DISTIL),
+          text: streamLoss(student.text!, after.text, null, DEFAULT_DISTIL),
         };
       });
       const norm = optimizer.step(gradients, ++done, 1e-4);
-      const numbers = tf.stack(text ? [image, text, norm] : [image, norm]);
-      tf.dispose(text ? [image, text, norm] : [image, norm]);
+      const scalars = [...Object.values(losses), norm];
+      const numbers = tf.stack(scalars);
+      tf.dispose(scalars);
       const values = await numbers.data();
       numbers.dispose();
       return Array.from(values);

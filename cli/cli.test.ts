@@ -104,13 +104,34 @@ describe('contigua', () => {
     const plan = parsePlan(typed.stdout, 'plan.json');
     expect(plan.blocks).toEqual({ before: 2, after: 1 });
     expect(plan.model.fingerprint).toBe(report.model.fingerprint);
-    expect(plan.intervals[0]?.cka).not.toBeNull();
+    expect(plan.edits[0]?.cka).not.toBeNull();
     expect(JSON.parse(await read('config.json'))).toMatchObject({ num_layers: 1, attention_head_dim: 16 });
     expect(tooMany).toMatchObject({ code: 1, stdout: '' });
     expect(tooMany.stderr).toMatch(/--remove 2; expected at most [01]/);
 
     const best = await contigua('plan tiny --report report.json --remove 1 --choice least-damage'.split(' '));
-    expect(parsePlan(best.stdout, 'plan.json').intervals).toMatchObject([{ first: 0, last: 1 }]);
+    expect(parsePlan(best.stdout, 'plan.json').edits).toMatchObject([{ first: 0, last: 1 }]);
+
+    const planned = (options: string) => contigua(['plan', 'tiny', ...options.split(' ')]);
+    const [removed, probes, students, earlier, letters, over] = await Promise.all([
+      planned('--intervals [[0,1]]'),
+      planned('--intervals [[0,1]] --by probes --report report.json'),
+      planned('--remove 1 --choice least-damage --report report.json --by student'),
+      planned('--intervals [[0,1]] --replacement probes --report report.json'),
+      planned('--intervals 0-1p --by student --report report.json'),
+      planned('--intervals 0-1 --by student'),
+    ]);
+    const by = ({ stdout }: { stdout: string }) => parsePlan(stdout, 'plan.json').edits.map((edit) => edit.by);
+    expect([removed, probes, students, earlier, letters, over].flatMap(by)).toEqual([
+      'nothing',
+      'probes',
+      'student',
+      'probes',
+      'probes',
+      'student',
+    ]);
+    // The words of version 1 mean the same, and so does a letter.
+    expect([earlier.stdout, letters.stdout]).toEqual([probes.stdout, probes.stdout]);
 
     const retrained = await tinyModel((tensors) =>
       tensors.map((tensor) =>
@@ -156,6 +177,18 @@ describe('contigua', () => {
     ['a count that is none', 'analyse tiny --samples many', /--samples does not fit; found many/],
     ['more samples than fit', 'analyse tiny --samples 99999999', /found 99999999; expected .* from 2 to 16384/],
     ['two ways to choose', 'plan tiny --intervals [[0,1]] --remove 1', /exclude each other/],
+    ['two words for one', 'plan tiny --intervals [[0,1]] --by probes --replacement removed', /say the same/],
+    [
+      'a word of no version',
+      'plan tiny --intervals [[0,1]] --by removed',
+      /--by.*found removed; expected nothing, probes, student/,
+    ],
+    [
+      'an earlier word that was none',
+      'plan tiny --intervals [[0,1]] --replacement student',
+      /--replacement.*expected removed, probes/,
+    ],
+    ['a letter that is none', 'plan tiny --intervals 0-1x', /--intervals: Intervals are not readable; found 0-1x/],
     ['a budget without a report', 'plan tiny --remove 1', /needs the --report/],
     ['intervals that are none', 'plan tiny --intervals [[0,7]]', /--intervals: Not an interval of this model.*\[0,7\]/],
   ])('ends with 2 for %s', async (_, line, message) => {

@@ -115,12 +115,14 @@ describe('contigua distil', () => {
     const { code, stdout, stderr } = await contigua(`${TRAIN} --steps 4 --data-folder data --out small`);
     expect(stderr).toMatch(/0-1: 4 of 4 {2}done[\s\S]*wrote small: 2 → 1 blocks/);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/interval +steps +student +first block +probes +removal/);
-    expect(stdout).toMatch(/\n0-1 +4 +\d/);
+    expect(stdout).toMatch(/interval +stream +steps +student +first block +probes +removal +relative/);
+    expect(stdout).toMatch(/\n0-1 +image +4 +\d/);
     expect(stdout).toContain('0-1 plugged in: relative output error');
     const inspected = await contigua('inspect small --json');
     expect(JSON.parse(inspected.stdout)).toMatchObject({ numBlocks: 1 });
-    expect(parsePlan(String(await read('small/plan.json')), 'plan.json').replacement).toBe('students');
+    expect(parsePlan(String(await read('small/plan.json')), 'plan.json').edits.map(({ by }) => by)).toEqual([
+      'student',
+    ]);
     expect(JSON.parse(String(await read('small/metrics.json')))).toMatchObject({ measured: { plugged: ['0-1'] } });
   });
 

@@ -47,7 +47,7 @@ export async function distil(argv: readonly string[], { signal }: CommandContext
   const plan = parsePlan(await readText(planPath, MAX_JSON_BYTES.plan), planPath);
   const { summary: model } = await openModel(modelSource(args.model), nodeFiles);
   assertPlanFits(plan, model, planPath);
-  if (plan.intervals.length === 0) {
+  if (plan.edits.length === 0) {
     throw new ContiguaError('plan-invalid', 'The plan has no interval to distil', { file: planPath });
   }
   const out = args.text('out') ?? `${model.name.replaceAll('/', '-')}-${plan.blocks.after}-blocks`;
@@ -74,7 +74,7 @@ export async function distil(argv: readonly string[], { signal }: CommandContext
     if (!known) tell(`run ${id}`);
     await finish(backend, id, signal);
     const run = await measured(backend, id, signal);
-    const choice: ExportChoice = { plugged: run.plan.intervals, fineTuned: run.settings.fineTune !== null, dtype };
+    const choice: ExportChoice = { plugged: run.plan.edits, fineTuned: run.settings.fineTune !== null, dtype };
     const display = progressOn(process.stderr);
     await exportRun(backend, run, choice, out, { signal, onProgress: display.show }).finally(display.end);
     await writeText(undefined, errorTable(run));
@@ -104,7 +104,7 @@ function dataOf(args: Arguments, { drawable }: ModelSummary): TrainingData {
 function estimateText(plan: Plan, { seconds, memoryBytes, diskBytes, basis }: RunEstimate): string[] {
   const gigabytes = (bytes: number) => `${(bytes / 1e9).toPrecision(2)} GB`;
   return [
-    `${plan.intervals.length} ${plan.intervals.length === 1 ? 'interval' : 'intervals'} (${plan.intervals.map(formatIntervalKey).join(', ')}), ${plan.blocks.before} → ${plan.blocks.after} blocks`,
+    `${plan.edits.length} ${plan.edits.length === 1 ? 'interval' : 'intervals'} (${plan.edits.map(formatIntervalKey).join(', ')}), ${plan.blocks.before} → ${plan.blocks.after} blocks`,
     `estimate: ${clock(seconds)}, ${gigabytes(memoryBytes)} of memory, ${gigabytes(diskBytes)} of disk (${basis})`,
   ];
 }
@@ -117,14 +117,14 @@ async function goOn(backend: Backend, { id, jobs, state }: RunView): Promise<str
   return id;
 }
 
-/** A run of the same model, intervals and settings that was not given up. */
+/** A run of the same model, intervals and settings that was not given up. Whatever the plan puts in their place, a run trains students. */
 async function sameRun(backend: Backend, request: RunRequest, model: ModelSummary): Promise<RunView | null> {
   for (const { id, state, modelName } of await backend.listRuns()) {
     if (state === 'cancelled' || modelName !== model.name) continue;
     const run = await backend.viewRun(id);
     if (
       run.model.fingerprint === model.fingerprint &&
-      sameIntervals(run.plan.intervals, request.plan.intervals) &&
+      sameIntervals(run.plan.edits, request.plan.edits) &&
       sameSettings(run.settings, request.settings)
     ) {
       return run;
@@ -184,7 +184,7 @@ async function pause(backend: Backend, id: string): Promise<void> {
 async function measured(backend: Backend, id: string, signal: AbortSignal): Promise<RunView> {
   const { plan, settings } = await backend.viewRun(id);
   try {
-    await measureSubset(backend, id, plan.intervals.map(formatIntervalKey), settings.fineTune !== null, signal);
+    await measureSubset(backend, id, plan.edits.map(formatIntervalKey), settings.fineTune !== null, signal);
   } catch (thrown) {
     if (!(thrown instanceof ContiguaError)) throw thrown;
     tell(`The model is exported unmeasured: ${thrown.message}`);

@@ -1,11 +1,13 @@
-/** Held-out errors of a run's students against what they have to beat, as a table for a terminal. */
+/** Held-out errors of a run's students against what they have to beat, a row for each stream of the model, for a terminal. */
+import type { StreamSpec } from '../lib/core/model/config-index.ts';
 import type { JobView, RunView, StandInError } from '../lib/core/run/index.ts';
 
-const COLUMNS = ['interval', 'steps', 'student', 'first block', 'probes', 'removal', 'text', 'relative', ''];
+const COLUMNS = ['interval', 'stream', 'steps', 'student', 'first block', 'probes', 'removal', 'relative', ''];
 
-/** Direction errors of the image stream unless the column says otherwise; a line of words under it. */
-export function errorTable({ jobs, subsets }: Pick<RunView, 'jobs' | 'subsets'>): string {
-  const rows = jobs.filter(({ interval }) => interval !== null).map(rowOf);
+/** Direction errors unless the column says otherwise; a line of words above them. */
+export function errorTable({ jobs, subsets, plan }: Pick<RunView, 'jobs' | 'subsets' | 'plan'>): string {
+  const { streams } = plan.model;
+  const rows = jobs.filter(({ kind }) => kind === 'student').flatMap((job) => streams.map((one) => rowOf(job, one)));
   const widths = COLUMNS.map((name, i) => Math.max(name.length, ...rows.map((row) => row[i]?.length ?? 0)));
   const lines = [COLUMNS, ...rows].map((cells) =>
     cells
@@ -14,7 +16,7 @@ export function errorTable({ jobs, subsets }: Pick<RunView, 'jobs' | 'subsets'>)
       .trimEnd(),
   );
   return [
-    'held-out direction error of the image stream (text: of the text stream; relative: ‖ĥ − h‖/‖h‖ of the image stream)',
+    'held-out direction error of each stream (relative: ‖ĥ − h‖/‖h‖ of the student)',
     ...lines,
     ...subsets.map(({ plugged, fineTuned, outputError, facts }) => {
       const name = `${plugged.join(', ') || 'nothing'} plugged in${fineTuned ? ', fine-tuned' : ''}`;
@@ -25,20 +27,24 @@ export function errorTable({ jobs, subsets }: Pick<RunView, 'jobs' | 'subsets'>)
   ].join('\n');
 }
 
-function rowOf({ key, state, step, heldOut, baselines }: JobView): string[] {
-  const student = heldOut.at(-1)?.student ?? null;
-  const others = [baselines?.firstBlock, baselines?.probes, baselines?.removal];
-  const beaten = others.every((other) => other && student && student.image.direction < other.image.direction);
+function rowOf({ key, state, step, heldOut, baselines }: JobView, { id, label }: StreamSpec): string[] {
+  const of = (error: StandInError | null | undefined) => error?.[id] ?? null;
+  const student = of(heldOut.at(-1)?.student);
+  const others = [of(baselines?.firstBlock), of(baselines?.probes), of(baselines?.removal)];
   return [
     key,
+    label,
     String(step),
-    ...[student, ...others].map((error) => direction(error)),
-    student?.text ? student.text.direction.toPrecision(3) : 'n/a',
-    student ? student.image.relative.toPrecision(3) : 'n/a',
-    state !== 'done' ? state : beaten ? 'beats all three' : 'DOES NOT BEAT ALL THREE',
+    ...[student, ...others].map((error) => error?.direction.toPrecision(3) ?? 'n/a'),
+    student?.relative.toPrecision(3) ?? 'n/a',
+    verdict(),
   ];
-}
 
-function direction(error: StandInError | null | undefined): string {
-  return error ? error.image.direction.toPrecision(3) : 'n/a';
+  function verdict(): string {
+    if (state !== 'done') return state;
+    // Measured, and left out: the interval's last block does not update the stream, or nothing reads it.
+    if (student === null) return heldOut.length > 0 ? 'takes no part' : '';
+    const beaten = others.every((other) => other !== null && student.direction < other.direction);
+    return beaten ? 'beats all three' : 'DOES NOT BEAT ALL THREE';
+  }
 }

@@ -11,6 +11,7 @@ import { asContiguaError, ContiguaError } from '../lib/core/errors.ts';
 import { METRICS_FILE, PLAN_FILE, type StudentFolderFile, studentFolder } from '../lib/core/export/index.ts';
 import { formatIntervalKey, type IntervalSet } from '../lib/core/interval/index.ts';
 import { MAX_JSON_BYTES } from '../lib/core/json-text.ts';
+import { parsePlan } from '../lib/core/plan/index.ts';
 import type { RunView } from '../lib/core/run/index.ts';
 import type { Backend } from '../lib/server/backend.ts';
 import { readText } from './read-text.ts';
@@ -60,11 +61,18 @@ export async function assertExportable(out: string): Promise<void> {
   throw unwritable(out, `${names.length} other ${names.length === 1 ? 'file' : 'files'} in it`);
 }
 
+/** Its plan opens, of whatever version, and its metrics are ours: nothing else has both. */
 async function isExport(folder: string): Promise<boolean> {
-  const [plan, metrics] = await Promise.all(
-    [PLAN_FILE, METRICS_FILE].map((name) => readText(join(folder, name), MAX_JSON_BYTES.plan).catch(() => '')),
-  );
-  return (plan ?? '').includes('"urn:contigua:plan:v1"') && (metrics ?? '').includes('"createdWith": "contigua ');
+  try {
+    const [plan, metrics] = await Promise.all(
+      [PLAN_FILE, METRICS_FILE].map((name) => readText(join(folder, name), MAX_JSON_BYTES.plan)),
+    );
+    parsePlan(plan ?? '', PLAN_FILE);
+    return (metrics ?? '').includes('"createdWith": "contigua ');
+  } catch (thrown) {
+    if (thrown instanceof ContiguaError) return false;
+    throw thrown;
+  }
 }
 
 async function writeFolder(

@@ -51,14 +51,12 @@ export async function exportModel(argv: readonly string[], { signal }: CommandCo
 
 /** All students that are there. */
 function finished({ jobs }: RunView): IntervalSet {
-  return jobs
-    .flatMap(({ interval, state }) => (interval && state === 'done' ? [interval] : []))
-    .sort((x, y) => x.first - y.first);
+  return jobs.flatMap(({ edit, state }) => (edit && state === 'done' ? [edit] : [])).sort((x, y) => x.first - y.first);
 }
 
 function chosen(keys: string, { model, jobs }: RunView): IntervalSet {
   const set = typed(keys, model);
-  const students = jobs.filter(({ interval }) => interval !== null);
+  const students = jobs.filter(({ kind }) => kind === 'student');
   const unknown = set.map(formatIntervalKey).find((key) => !students.some((one) => one.key === key));
   if (unknown === undefined) return set;
   throw new ContiguaError('run-missing', 'The run has no student of that name', {

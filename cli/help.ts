@@ -11,7 +11,7 @@ export const HELP: Readonly<Record<string, string>> = {
   contigua forward MODEL --inputs IN.safetensors --out OUT.safetensors
   contigua analyse MODEL [--calibration FILE | --samples N --timesteps N --seed N] [--out REPORT.json]
   contigua plan    MODEL (--intervals '[[3,4],[5,7]]' | --report REPORT.json --remove N)
-                         [--out PLAN.json] [--config-out config.json]
+                         [--by probes] [--out PLAN.json] [--config-out config.json]
   contigua distil  MODEL --plan PLAN.json [--out FOLDER] [--estimate] [options]
   contigua runs    [RUN] [--json]
   contigua export  RUN --out FOLDER [--plugged 3-4,7-9]
@@ -47,19 +47,22 @@ pictures and captions of the sample grammar for the bundled model, or seeded noi
   --out FILE          the report; without it, stdout
 ${ENGINE}`,
 
-  plan: `contigua plan MODEL (--intervals JSON | --report FILE --remove N) [options]
-Writes plan.json: what every block becomes. An interval [first, last] keeps block \`first\` and removes the rest.
+  plan: `contigua plan MODEL (--intervals LIST | --report FILE --remove N) [options]
+Writes plan.json: what is done to the model, and what every block becomes. An interval [first, last] keeps block \`first\`
+and removes the rest.
 
-  --intervals JSON    [[first, last], …], both ends inclusive, counted from 0
+  --intervals LIST    [[first, last], …], both ends inclusive, counted from 0; or as in the page's address, 3-4.7-9p,
+                      where a letter says what stands in for that interval: r (nothing), p (probes) or s (student)
   --report FILE       of \`contigua analyse\` on this model: adds its figures to the plan
   --remove N          takes the detected intervals, least damage first, until N blocks go; needs --report
   --choice KIND       what --remove takes from: detected (default), or least-damage: of all intervals, those of least total 1 − surrogate CKA
-  --replacement KIND  what stands in for removed blocks: removed (default, nothing) or probes
+  --by KIND           what stands in for the blocks that go: nothing (default), probes, or student (to be distilled,
+                      for the whole interval); --replacement removed or probes, the words of version 1, mean nothing and probes
   --out FILE          the plan; without it, stdout
   --config-out FILE   the diffusers config.json of the pruned model`,
 
   distil: `contigua distil MODEL --plan PLAN.json [options]
-Trains one block for each interval of the plan, on the teacher's states, and writes the smaller model as a diffusers folder.
+Trains one block for each interval of the plan, whatever the plan puts there, on the teacher's states, and writes the smaller model as a diffusers folder.
 Tells first what it will take. Ctrl-C stores a checkpoint and pauses; the same command goes on, after a crash from the last checkpoint.
 
   --plan FILE         required; of \`contigua plan\` or the page

@@ -9,6 +9,14 @@ import {
   detectIntervals,
   rankByDamage,
 } from '../lib/core/detection/index.ts';
+import {
+  type EditSet,
+  editSetOf,
+  parseEditParam,
+  RUN_REPLACEMENTS,
+  type RunReplacement,
+  runEdits,
+} from '../lib/core/edit/index.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
 import { layerIndexString, prunedConfig } from '../lib/core/export/index.ts';
 import {
@@ -19,7 +27,7 @@ import {
   removedCount,
 } from '../lib/core/interval/index.ts';
 import { MAX_JSON_BYTES } from '../lib/core/json-text.ts';
-import { assertReportFits, buildPlan, formatPlan, type Replacement } from '../lib/core/plan/index.ts';
+import { assertReportFits, buildPlan, formatPlan } from '../lib/core/plan/index.ts';
 import { type AnalysisReport, parseReport } from '../lib/core/report/index.ts';
 import { type Arguments, ENGINE_OPTION, ENGINES, parseArguments, usage } from './arguments.ts';
 import type { CommandContext } from './command.ts';
@@ -28,7 +36,8 @@ import { assertWritable, tell, writeFileWhole, writeText } from './output.ts';
 import { readText } from './read-text.ts';
 
 const CHOICES = ['detected', 'least-damage'] as const;
-const REPLACEMENTS: readonly Replacement[] = ['removed', 'probes'];
+/** Words of version 1, for scripts that have them. */
+const EARLIER: readonly ('removed' | 'probes')[] = ['removed', 'probes'];
 
 export async function plan(argv: readonly string[], { signal }: CommandContext): Promise<void> {
   const args = parseArguments('plan', argv, {
@@ -36,13 +45,13 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
     report: { type: 'string' },
     remove: { type: 'string' },
     choice: { type: 'string' },
+    by: { type: 'string' },
     replacement: { type: 'string' },
     out: { type: 'string' },
     'config-out': { type: 'string' },
     ...ENGINE_OPTION,
   });
-  const choose = chooser(args);
-  const replacement = args.oneOf('replacement', REPLACEMENTS, 'removed');
+  const choose = chooser(args, replacementOf(args));
   const engine = args.oneOf('engine', ENGINES, HEADERS_ONLY);
   const out = args.text('out');
   const configOut = args.text('config-out');
@@ -53,20 +62,28 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
 
   const model = await withModel(args.model, engine, signal, async (opened) => opened.model);
   if (report !== null) assertReportFits(report, model, reportPath);
-  const intervals = choose(model, report);
-  const built = buildPlan({ model, report, intervals, replacement, detection: DEFAULT_DETECTION });
+  const edits = choose(model, report);
+  const built = buildPlan({ model, report, edits, detection: DEFAULT_DETECTION });
   await writeText(out, formatPlan(built));
   if (configOut !== undefined) {
-    await writeFileWhole(configOut, prunedConfig(model, intervals));
+    await writeFileWhole(configOut, prunedConfig(model, edits));
     tell(`wrote ${configOut}`);
   }
   tell(`${built.blocks.before} → ${built.blocks.after} blocks`);
-  tell(`layer_index of the PPCL trainer: ${layerIndexString(intervals)}`);
+  tell(`layer_index of the PPCL trainer: ${layerIndexString(edits)}`);
 }
 
-type Choose = (model: ModelSummary, report: AnalysisReport | null) => IntervalSet;
+type Choose = (model: ModelSummary, report: AnalysisReport | null) => EditSet;
 
-function chooser(args: Arguments): Choose {
+/** What stands in for every chosen run of blocks that does not say so itself. */
+function replacementOf(args: Arguments): RunReplacement {
+  if (args.text('replacement') === undefined) return args.oneOf('by', RUN_REPLACEMENTS, 'nothing');
+  if (args.text('by') !== undefined) throw usage('plan', '--by and --replacement say the same: give one of them');
+  const word = args.oneOf('replacement', EARLIER, 'removed');
+  return word === 'removed' ? 'nothing' : word;
+}
+
+function chooser(args: Arguments, by: RunReplacement): Choose {
   const text = args.text('intervals');
   const wantsBudget = args.text('remove') !== undefined;
   if ((text !== undefined) === wantsBudget) {
@@ -75,18 +92,19 @@ function chooser(args: Arguments): Choose {
       wantsBudget ? '--intervals and --remove exclude each other' : '--intervals or --remove is needed',
     );
   }
-  if (text !== undefined) return (model) => typedIntervals(text, model);
+  if (text !== undefined) return (model) => typedEdits(text, by, model);
   if (args.text('report') === undefined) throw usage('plan', '--remove needs the --report that it chooses from');
   const count = args.count('remove', 0, 1);
   const choice = args.oneOf('choice', CHOICES, 'detected');
   return (model, report) =>
-    choice === 'detected' ? chooseFrom(report, count, model) : leastDamageOf(report, count, model);
+    runEdits(choice === 'detected' ? chooseFrom(report, count, model) : leastDamageOf(report, count, model), by);
 }
 
-/** What is wrong with them is the command line's fault, not the model's. */
-function typedIntervals(text: string, depth: Depth): IntervalSet {
+/** `[[3,4],[7,9]]`, or `3-4.7-9p` as in the page's address. What is wrong with them is the command line's fault, not the model's. */
+function typedEdits(text: string, by: RunReplacement, depth: Depth): EditSet {
   try {
-    return parseLayerIndex(text, depth, '--intervals');
+    if (/^\s*\d/.test(text)) return parseEditParam(text, by, depth, '--intervals');
+    return editSetOf(runEdits(parseLayerIndex(text, depth, '--intervals'), by), depth, '--intervals');
   } catch (thrown) {
     if (thrown instanceof ContiguaError) throw new ContiguaError('usage', thrown.summary, thrown.details);
     throw thrown;

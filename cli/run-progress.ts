@@ -43,8 +43,8 @@ export function runDisplay(stream: NodeJS.WriteStream, jobs: readonly JobView[])
 
 function after(points: readonly StepPoint[], { loss, step }: Line): Pick<Line, 'loss' | 'step'> {
   let smoothed = loss;
-  for (const { image, text } of points) {
-    const value = image + (text ?? 0);
+  for (const { losses } of points) {
+    const value = Object.values(losses).reduce((sum, loss) => sum + loss, 0);
     smoothed = smoothed === null ? value : SMOOTHING * smoothed + (1 - SMOOTHING) * value;
   }
   return { loss: smoothed, step: points.at(-1)?.step ?? step };
@@ -67,11 +67,16 @@ function redrawing(stream: NodeJS.WriteStream): Drawing {
       const told = lines.map((line) => [barOf(line), tellingOf(line), line.job.note ?? ''].join('  '));
       if (event.type === 'measuring' && !event.error) told.push(`measuring: ${event.done} of ${event.total}`);
       const width = Math.max(20, (stream.columns ?? 80) - 1);
-      for (const line of told) stream.write(`${printable(line).slice(0, width)}\n`);
+      for (const line of told) stream.write(`${fitting(printable(line), width)}\n`);
       drawn = told.length;
     },
     end: clear,
   };
+}
+
+/** One line of the terminal: a longer one would wrap, and clearing would leave its rest behind. */
+function fitting(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
 }
 
 function barOf({ job, step }: Line): string {

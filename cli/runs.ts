@@ -42,7 +42,7 @@ function pageOf(run: RunView): string {
   const { distil } = settings;
   return [
     `${run.name} (${run.id}), ${run.state}`,
-    `  model       ${model.name}, ${plan.blocks.before} → ${plan.blocks.after} blocks, ${plan.intervals.map(formatIntervalKey).join(', ')}`,
+    `  model       ${model.name}, ${plan.blocks.before} → ${plan.blocks.after} blocks, ${plan.edits.map(formatIntervalKey).join(', ')}`,
     `  data        ${settings.data.kind === 'file' ? settings.data.path : settings.data.kind}, engine ${settings.engine}`,
     `  training    ${distil.loss}, ${distil.steps} steps of ${distil.batch * distil.accumulation}, rate ${distil.learningRate}, seed ${distil.seed}`,
     ...run.jobs.map(({ key, state, pausing, step, steps, worker, error, note }) => {

@@ -24,7 +24,8 @@ beforeAll(async () => {
   await migrate(db);
   const { plan, settings } = exampleRequest();
   const model = { name: EVIL, fingerprint: 'f', numBlocks: 6, parameters: 1, drawable: false };
-  const costs = { blockParameters: 1, flopsPerForward: 1, flopsPerBlock: 1 };
+  const each = new Array(6).fill(1);
+  const costs = { blockParameters: each, flopsPerForward: 1, flopsPerBlock: each };
   await db.change(
     `insert into contigua.runs (id, name, model_id, model, plan, settings, state)
      values ('7', $1, 'm', $2::text::jsonb, $3::text::jsonb, $4::text::jsonb, 'failed')`,
@@ -32,7 +33,7 @@ beforeAll(async () => {
   );
   await db.change(
     `insert into contigua.jobs (run_id, key, kind, first_block, last_block, state, steps, error, note)
-     values ('7', '1-3', 'interval', 1, 3, 'failed', 10, $1, $1)`,
+     values ('7', '1-3', 'student', 1, 3, 'failed', 10, $1, $1)`,
     [EVIL],
   );
   await db.close();

@@ -17,7 +17,7 @@ import {
 
 const PUBLIC = new URL('../public/', import.meta.url);
 const CONFIG = new URL('models/shapes-mmdit/transformer/config.json', PUBLIC);
-const SCHEMA = new URL('schema/plan-v1.schema.json', PUBLIC);
+const SCHEMA = new URL('schema/plan-v2.schema.json', PUBLIC);
 
 test('plan.json holds the choice, the block map, the fingerprint and how it was measured', async ({
   page,
@@ -34,10 +34,11 @@ test('plan.json holds the choice, the block map, the fingerprint and how it was 
     .getByTitle(/^sha256:[0-9a-f]{64}$/)
     .getAttribute('title');
   expect(plan.model).toMatchObject({ name: 'shapes-mmdit', fingerprint, numBlocks: 16, family: 'qwen-image' });
-  expect(plan.intervals.map((interval) => [interval.first, interval.last])).toEqual([[first, last]]);
-  expect(plan.intervals[0]?.cka).toBeGreaterThan(0);
+  expect(plan.model.streams.map(({ id }) => id)).toEqual(['image', 'text']);
+  expect(plan.edits).toMatchObject([{ on: 'run', first, last, by: 'nothing' }]);
+  expect(plan.edits[0]?.cka).toBeGreaterThan(0);
+  expect(plan.edits[0]?.outputError).toBe(plan.edits[0]?.removedError);
   expect(plan.blocks).toEqual({ before: 16, after: 16 - (last - first) });
-  expect(plan.replacement).toBe('removed');
   expect(plan.calibration).toMatchObject({ kind: 'shapes', seed: 1, samples: 16, tokens: { image: 1024 } });
   expect(plan.settings).toMatchObject({ estimator: 'debiased', start: 'block-u', target: 'teacher-after-k' });
   expect(plan.blockMap).toHaveLength(16);
@@ -48,11 +49,11 @@ test('plan.json holds the choice, the block map, the fingerprint and how it was 
   }
 
   // The published schema, as the page's own server hands it out, accepts it, and a change of version it does not.
-  const published: unknown = await (await request.get('/schema/plan-v1.schema.json')).json();
+  const published: unknown = await (await request.get('/schema/plan-v2.schema.json')).json();
   expect(published).toEqual(JSON.parse(await readFile(SCHEMA, 'utf8')));
   const schema = z.fromJSONSchema(published as Parameters<typeof z.fromJSONSchema>[0]);
   expect(schema.safeParse(JSON.parse(text)).error).toBeUndefined();
-  expect(schema.safeParse({ ...JSON.parse(text), version: 2 }).success).toBe(false);
+  expect(schema.safeParse({ ...JSON.parse(text), version: 3 }).success).toBe(false);
 });
 
 test('config.json is the model’s own with fewer layers, as diffusers reads it', async ({ page }) => {

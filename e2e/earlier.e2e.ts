@@ -1,7 +1,8 @@
-/** A browser and an address that version 1 left: the page restores the analysis and the choice, and says so. */
+/** A browser, an address and a plan that version 1 left: the page restores the analysis and the choice, and says so. */
 import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
-import { brackets, expect, expectChosen, open, panel, planLine, test } from './contigua.ts';
+import { brackets, expect, expectChosen, open, panel, pick, planLine, test } from './contigua.ts';
 
 const FIXTURE = new URL('../lib/testing/v1/browser/kept-analyses.json.gz', import.meta.url);
 
@@ -43,5 +44,14 @@ test('an analysis kept by version 1 is restored, with the choice of its address'
   await expectChosen(page, [[0, 2]]);
   await expect(planLine(page, 'Blocks')).toContainText('16 → 14');
   await expect(page.getByRole('radio', { name: 'Biased', exact: true })).toBeChecked();
+  await expect(panel(page, 'Preview').getByRole('radio', { name: 'Probes', exact: true })).toBeChecked();
+});
+
+test('a plan of version 1 is loaded with the replacement that it had', async ({ page }) => {
+  await open(page);
+  const plan = fileURLToPath(new URL('../lib/testing/v1/plans/page-biased.json', import.meta.url));
+  await pick(page, () => page.getByRole('button', { name: 'Load plan', exact: true }).click(), plan);
+  await expectChosen(page, [[0, 2]]);
+  await expect(page.getByRole('combobox', { name: 'Interval 0 to 2 replaced by', exact: true })).toHaveValue('probes');
   await expect(panel(page, 'Preview').getByRole('radio', { name: 'Probes', exact: true })).toBeChecked();
 });

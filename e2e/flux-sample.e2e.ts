@@ -33,8 +33,9 @@ test('the FLUX.1 sample is opened, analysed, cut, drawn and taken away', async (
   await expect(planLine(page, 'Blocks')).toContainText(String(24 - (last - first)));
 
   const plan = parsePlan(await textOf(await downloadBy(page, () => download(page, 'Download plan'))), 'plan.json');
-  expect(plan.model).toMatchObject({ name: 'shapes-flux', family: 'flux', numBlocks: 24, seams: [SEAM] });
-  expect(plan.intervals.map((one) => [one.first, one.last])).toEqual([[first, last]]);
+  expect(plan.model).toMatchObject({ name: 'shapes-flux', family: 'flux', numBlocks: 24 });
+  expect(plan.model.stacks.map((stack) => stack.first)).toEqual([0, SEAM]);
+  expect(plan.edits).toMatchObject([{ first, last, by: 'nothing' }]);
 
   const preview = panel(page, 'Preview');
   await preview

@@ -14,6 +14,7 @@ import { expect, test } from '@playwright/test';
 import { nodeFiles } from '../lib/compute/folder/node-files.ts';
 import { openModel } from '../lib/compute/folder/open-model.ts';
 import { DEFAULT_DETECTION } from '../lib/core/detection/index.ts';
+import { runEdits } from '../lib/core/edit/index.ts';
 import { buildPlan } from '../lib/core/plan/index.ts';
 import { DEFAULT_CACHE_BYTES, DEFAULT_DISTIL, type JobView, type RunView } from '../lib/core/run/index.ts';
 
@@ -120,7 +121,7 @@ async function call(url: string, procedure: string, input: unknown, method: 'GET
 async function createRun(url: string): Promise<string> {
   const model = { kind: 'url', url: `${pathToFileURL(resolve('public/models/shapes-mmdit')).href}/` } as const;
   const { summary } = await openModel({ ...model, name: 'shapes-mmdit' }, nodeFiles);
-  const intervals = [{ first: 2, last: 3 }];
+  const edits = runEdits([{ first: 2, last: 3 }], 'nothing');
   const detection = DEFAULT_DETECTION;
   const distil = { ...DEFAULT_DISTIL, steps: 100_000, batch: 2, heldOutSamples: 2, heldOutEvery: 50_000 };
   return await call(
@@ -128,7 +129,7 @@ async function createRun(url: string): Promise<string> {
     'runs.create',
     {
       modelId: 'bundled/shapes-mmdit',
-      plan: buildPlan({ model: summary, report: null, intervals, replacement: 'removed', detection }),
+      plan: buildPlan({ model: summary, report: null, edits, detection }),
       settings: {
         data: { kind: 'shapes' },
         distil: { ...distil, checkpointEvery: CHECKPOINT_EVERY },

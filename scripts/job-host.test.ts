@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { nodeFiles } from '../lib/compute/folder/node-files.ts';
 import { openModel } from '../lib/compute/folder/open-model.ts';
 import { DEFAULT_DETECTION } from '../lib/core/detection/index.ts';
+import { runEdits } from '../lib/core/edit/index.ts';
 import { buildPlan } from '../lib/core/plan/index.ts';
 import { DEFAULT_CACHE_BYTES, DEFAULT_DISTIL } from '../lib/core/run/index.ts';
 import { forward, hostAddress } from '../lib/server/http/forward.ts';
@@ -61,7 +62,12 @@ async function request() {
   ];
   return {
     modelId: 'bundled/shapes-mmdit',
-    plan: buildPlan({ model: summary, report: null, intervals, replacement: 'removed', detection: DEFAULT_DETECTION }),
+    plan: buildPlan({
+      model: summary,
+      report: null,
+      edits: runEdits(intervals, 'nothing'),
+      detection: DEFAULT_DETECTION,
+    }),
     settings: {
       data: { kind: 'shapes' },
       distil: DEFAULT_DISTIL,

@@ -7,9 +7,12 @@ import {
   detectIntervals,
   rankByDamage,
 } from '../lib/core/detection/index.ts';
+import { type RunEdit, runEdit } from '../lib/core/edit/index.ts';
 import type { BlockInterval } from '../lib/core/interval/index.ts';
 import { seededRandom } from '../lib/core/random.ts';
 import type { AnalysisReport } from '../lib/core/report/index.ts';
+
+type Model = Pick<AnalysisReport['model'], 'numBlocks' | 'stacks'>;
 
 export function removedBy(intervals: readonly BlockInterval[]): number {
   return intervals.reduce((sum, { first, last }) => sum + last - first, 0);
@@ -39,22 +42,41 @@ export function byThreshold(
   throw new RangeError(`No threshold removes ${remove} blocks`);
 }
 
-/**
- * Sensitivity ranking, as pruning works without detection: the `remove` blocks whose removal alone changes the output
- * least go (never block 0), and each run of them is taken over by the block before it.
- */
-export function bySensitivity(outputErrors: readonly number[], remove: number): BlockInterval[] {
-  const leastFirst = outputErrors.map((error, block) => ({ error, block })).slice(1);
-  leastFirst.sort((x, y) => x.error - y.error);
-  const gone = new Set(leastFirst.slice(0, remove).map(({ block }) => block));
+/** A run of blocks with nothing in the place of all but the first. */
+export type RemovedRun = RunEdit & { readonly by: 'nothing' };
+
+export function removed(intervals: readonly BlockInterval[]): RemovedRun[] {
+  return intervals.map((interval) => ({ ...runEdit(interval, 'nothing'), by: 'nothing' }));
+}
+
+/** The model without these blocks, ascending: each run of them goes with the block before it, which stays as it is. */
+export function without(blocks: readonly number[]): RemovedRun[] {
   const intervals: BlockInterval[] = [];
-  for (let block = 1; block < outputErrors.length; block++) {
-    if (!gone.has(block)) continue;
+  for (const block of blocks) {
     const run = intervals.at(-1);
-    if (run && run.last === block - 1) intervals[intervals.length - 1] = { first: run.first, last: block };
+    if (run?.last === block - 1) intervals[intervals.length - 1] = { first: run.first, last: block };
     else intervals.push({ first: block - 1, last: block });
   }
-  return intervals;
+  return removed(intervals);
+}
+
+/**
+ * Whether `without` can say it: the first block of a stack, block 0 above all, has no block of its stack before it that a
+ * run could begin with, and is left out of what the study removes.
+ */
+export function canGo(block: number, stacks: readonly BlockInterval[]): boolean {
+  return stacks.every(({ first }) => first !== block);
+}
+
+/**
+ * Sensitivity ranking, as pruning works without detection: the `remove` blocks whose removal alone changes the output
+ * least go, and each run of them is taken over by the block before it. Null for blocks that cannot go.
+ */
+export function bySensitivity(outputErrors: readonly (number | null)[], remove: number): BlockInterval[] {
+  const leastFirst = outputErrors.flatMap((error, block) => (error === null ? [] : [{ error, block }]));
+  leastFirst.sort((x, y) => x.error - y.error);
+  const gone = leastFirst.slice(0, remove).map(({ block }) => block);
+  return without(gone.sort((x, y) => x - y)).map(({ first, last }) => ({ first, last }));
 }
 
 /** As many contiguous intervals, of the same lengths, anywhere: what detection has to beat. */
@@ -81,20 +103,23 @@ export function randomIntervals(like: readonly BlockInterval[], numBlocks: numbe
   });
 }
 
-/** Every contiguous run of `length` blocks. */
-export function contiguousRuns(numBlocks: number, length: number): number[][] {
-  return Array.from({ length: numBlocks - length + 1 }, (_, start) => Array.from({ length }, (__, i) => start + i));
+/** Every contiguous run of `length` blocks that can go. */
+export function contiguousRuns({ numBlocks, stacks }: Model, length: number): number[][] {
+  const runs = Array.from({ length: numBlocks - length + 1 }, (_, start) =>
+    Array.from({ length }, (__, i) => start + i),
+  );
+  return runs.filter((blocks) => blocks.every((block) => canGo(block, stacks)));
 }
 
-/** `count` sets of `size` blocks of which no two are neighbours. */
-export function scatteredBlocks(numBlocks: number, size: number, count: number, seed: number): number[][] {
+/** `count` sets of `size` blocks that can go, of which no two are neighbours. */
+export function scatteredBlocks({ numBlocks, stacks }: Model, size: number, count: number, seed: number): number[][] {
   const random = seededRandom(seed);
   const sets: number[][] = [];
   while (sets.length < count) {
     const chosen = new Set<number>();
     for (let tries = 0; chosen.size < size && tries < 200; tries++) {
       const block = random.integer(numBlocks);
-      if (!chosen.has(block - 1) && !chosen.has(block + 1)) chosen.add(block);
+      if (canGo(block, stacks) && !chosen.has(block - 1) && !chosen.has(block + 1)) chosen.add(block);
     }
     if (chosen.size === size) sets.push([...chosen].sort((x, y) => x - y));
   }

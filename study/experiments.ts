@@ -1,5 +1,6 @@
 /** The study's experiments, each a table of measured rows. What is trained or drawn is remembered by the lab. */
-import { type BlockInterval, formatLayerIndex } from '../lib/core/interval/index.ts';
+import type { StudentSource } from '../lib/compute/protocol.ts';
+import { type BlockInterval, formatLayerIndex, removedBlocks } from '../lib/core/interval/index.ts';
 import type { AnalysisReport } from '../lib/core/report/index.ts';
 import {
   DEFAULT_DISTIL,
@@ -10,13 +11,17 @@ import {
 import {
   bySensitivity,
   byThreshold,
+  canGo,
   contiguousRuns,
   detected,
   partitioned,
+  type RemovedRun,
   randomIntervals,
+  removed,
   removedBy,
   scatteredBlocks,
   subsetsOf,
+  without,
 } from './arms.ts';
 import type { Lab, Quality, Trained } from './lab.ts';
 
@@ -77,25 +82,26 @@ export class Study {
   }
 
   teacher(): Promise<Quality> {
-    return this.lab.measure('teacher', this.settings.pictures, {});
+    return this.lab.measure('teacher', this.settings.pictures, []);
   }
 
-  /** Figure 2: blocks left out with nothing in their place. */
+  /**
+   * Figure 2: blocks left out with nothing in their place. Every edit leaves the first block of its run, so that block 0
+   * and the first block of a further stack cannot be left out, and have no row.
+   */
   async removal(): Promise<Row[]> {
     const { fewPictures } = this.settings;
-    const single = contiguousRuns(this.numBlocks, 1).map((removed) => ({ arm: 'single', removed }));
-    const pairs = contiguousRuns(this.numBlocks, 2).map((removed) => ({ arm: 'contiguous', removed }));
-    const apart = scatteredBlocks(this.numBlocks, 2, pairs.length, 2).map((removed) => ({
-      arm: 'non-contiguous',
-      removed,
-    }));
+    const { model } = this.report;
+    const single = contiguousRuns(model, 1).map((blocks) => ({ arm: 'single', blocks }));
+    const pairs = contiguousRuns(model, 2).map((blocks) => ({ arm: 'contiguous', blocks }));
+    const apart = scatteredBlocks(model, 2, pairs.length, 2).map((blocks) => ({ arm: 'non-contiguous', blocks }));
     return await Promise.all(
-      [...single, ...pairs, ...apart].map(async ({ arm, removed }) => ({
+      [...single, ...pairs, ...apart].map(async ({ arm, blocks }) => ({
         arm,
-        removed: removed.length,
-        intervals: removed.join(', '),
+        removed: blocks.length,
+        intervals: blocks.join(', '),
         seed: null,
-        quality: await this.lab.measure(`without ${removed.join(',')}`, fewPictures, { removed }),
+        quality: await this.#measureWithout(without(blocks), fewPictures),
       })),
     );
   }
@@ -111,8 +117,7 @@ export class Study {
     );
     const removal = depths.map(async (depth): Promise<Row> => {
       const intervals = detected(this.report, depth);
-      const removed = goneWithoutStudents(intervals);
-      const quality = await this.lab.measure(`without ${removed.join(',')}`, pictures, { removed });
+      const quality = await this.#measureWithout(removed(intervals), pictures);
       return { arm: 'removed', removed: depth, intervals: formatLayerIndex(intervals), seed: null, quality };
     });
     return await Promise.all([...students, ...partitions, ...removal]);
@@ -130,7 +135,7 @@ export class Study {
       const quality = await this.lab.measure(
         `sequential ${name}, seed ${seed}, ${steps} steps`,
         this.settings.pictures,
-        { students },
+        editsOf(students),
       );
       return { arm: `${ranking}, sequential`, removed: half, intervals: name, seed, quality };
     };
@@ -161,7 +166,7 @@ export class Study {
     const students = await this.students(partitioned(this.report, this.numBlocks / 2), seed, this.settings.steps);
     return await Promise.all(
       subsetsOf(students).map(async (subset) => {
-        const intervals = subset.map(({ interval }) => interval);
+        const intervals = subset.map(({ edit }) => edit);
         const name = formatLayerIndex(intervals);
         return {
           arm: 'subset',
@@ -171,7 +176,7 @@ export class Study {
           quality: await this.lab.measure(
             `students ${name}, seed ${seed}, ${this.settings.steps} steps`,
             this.settings.fewPictures,
-            { students: subset },
+            editsOf(subset),
           ),
         };
       }),
@@ -189,8 +194,9 @@ export class Study {
           const students = await this.students(intervals, seed, this.settings.steps);
           const settings = this.fineTune(seed);
           const key = `${name}, seed ${seed}, ${this.settings.steps} + ${settings.steps} steps, ${settings.train}, lr ${settings.learningRate}`;
-          const fineTuned = await this.lab.fineTuned(students, settings, key);
-          const quality = await this.lab.measure(`fine-tuned ${key}`, this.settings.pictures, { students, fineTuned });
+          const fineTuned = await this.lab.fineTuned(editsOf(students), settings, key);
+          const { pictures } = this.settings;
+          const quality = await this.lab.measure(`fine-tuned ${key}`, pictures, editsOf(students), fineTuned);
           return { arm: `fine-tuned, ${choice}`, removed: removedBy(intervals), intervals: name, seed, quality };
         }),
       ),
@@ -199,22 +205,28 @@ export class Study {
 
   /** Blocks in order of what their removal alone does to the output. */
   async sensitive(remove: number): Promise<BlockInterval[]> {
-    const errors: number[] = [];
+    const errors: (number | null)[] = [];
     for (let block = 0; block < this.numBlocks; block++) {
-      const { outputError } = await this.lab.measure(`without ${block}`, this.settings.fewPictures, {
-        removed: [block],
-      });
-      errors.push(outputError);
+      const measured = canGo(block, this.report.model.stacks)
+        ? await this.#measureWithout(without([block]), this.settings.fewPictures)
+        : null;
+      errors.push(measured?.outputError ?? null);
     }
     return bySensitivity(errors, remove);
+  }
+
+  #measureWithout(runs: readonly RemovedRun[], pictures: number): Promise<Quality> {
+    return this.lab.measure(`without ${removedBlocks(runs).join(',')}`, pictures, runs);
   }
 
   private async plugged(arm: string, intervals: readonly BlockInterval[], seed: number, steps: number): Promise<Row> {
     const students = await this.students(intervals, seed, steps);
     const name = formatLayerIndex([...intervals]);
-    const quality = await this.lab.measure(`students ${name}, seed ${seed}, ${steps} steps`, this.settings.pictures, {
-      students,
-    });
+    const quality = await this.lab.measure(
+      `students ${name}, seed ${seed}, ${steps} steps`,
+      this.settings.pictures,
+      editsOf(students),
+    );
     return { arm, removed: removedBy(intervals), intervals: name, seed, quality };
   }
 
@@ -227,7 +239,8 @@ export class Study {
   private async sequential(intervals: readonly BlockInterval[], seed: number, steps: number): Promise<Trained[]> {
     const students: Trained[] = [];
     for (const interval of intervals) {
-      students.push(await this.lab.student(interval, this.distil(seed, steps), this.#everyBlock(), [...students]));
+      const settings = this.distil(seed, steps);
+      students.push(await this.lab.student(interval, settings, this.#everyBlock(), editsOf(students)));
     }
     return students;
   }
@@ -238,7 +251,6 @@ export class Study {
   }
 }
 
-/** What is gone when an interval's first block stays and stands for all of it. */
-function goneWithoutStudents(intervals: readonly BlockInterval[]): number[] {
-  return intervals.flatMap(({ first, last }) => Array.from({ length: last - first }, (_, i) => first + 1 + i));
+function editsOf(students: readonly Trained[]): StudentSource[] {
+  return students.map(({ edit }) => edit);
 }

@@ -7,9 +7,10 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { WorkerClient } from '../lib/compute/client.ts';
 import { type ComputeProcess, startComputeProcess } from '../lib/compute/node-process.ts';
-import type { StudentFile } from '../lib/compute/protocol.ts';
+import type { EditSource, StudentSource } from '../lib/compute/protocol.ts';
+import { runEdit } from '../lib/core/edit/index.ts';
 import { type BlockInterval, formatIntervalKeys } from '../lib/core/interval/index.ts';
-import type { AnalysisReport } from '../lib/core/report/index.ts';
+import { type AnalysisReport, parseReport } from '../lib/core/report/index.ts';
 import type { DistilResult, DistilSettings, FineTuneSettings, SavedFile } from '../lib/core/run/index.ts';
 import type { WantedEngine } from '../lib/core/tensor/engine.ts';
 import { Ledger } from './ledger.ts';
@@ -30,7 +31,9 @@ export interface Quality {
   readonly outputError: number;
 }
 
-export interface Trained extends StudentFile {
+export interface Trained {
+  /** The student in its run's place. */
+  readonly edit: StudentSource;
   readonly result: DistilResult;
 }
 
@@ -69,12 +72,14 @@ export class Lab {
     for (const { client } of this.#processes) client.close();
   }
 
-  analyse(): Promise<AnalysisReport> {
-    return this.ledger.once('analysis', () =>
+  async analyse(): Promise<AnalysisReport> {
+    const stored: unknown = await this.ledger.once('analysis', () =>
       this.#with((client) =>
         client.call('analyse', { calibration: { kind: 'shapes', samples: 64, timesteps: 8, seed: 7 } }),
       ),
     );
+    // An earlier version may have stored it.
+    return parseReport(JSON.stringify(stored), 'results.jsonl');
   }
 
   /** `keep` are the blocks whose states some arm asks for. */
@@ -82,9 +87,8 @@ export class Lab {
     interval: BlockInterval,
     settings: DistilSettings,
     keep: readonly number[],
-    precededBy: readonly Trained[] = [],
+    before: readonly StudentSource[] = [],
   ): Promise<Trained> {
-    const after = precededBy.map(({ interval: before }) => before);
     const name = [
       `seed ${settings.seed}`,
       `${settings.steps} steps`,
@@ -92,7 +96,7 @@ export class Lab {
       settings.start,
       `lr ${settings.learningRate}`,
       `${settings.distinctBatches} batches`,
-      ...(after.length > 0 ? [`after ${formatIntervalKeys(after)}`] : []),
+      ...(before.length > 0 ? [`after ${formatIntervalKeys(before)}`] : []),
       formatIntervalKeys([interval]),
     ].join(', ');
     const folder = join(this.options.folder, 'students', name.replaceAll(/[^\w.-]+/g, '_'));
@@ -103,18 +107,19 @@ export class Lab {
       return await this.#with(async (client) => {
         console.error(`training ${name}`);
         return await client.call('distil', {
-          interval,
+          edit: runEdit(interval, 'student'),
           settings,
           data: { kind: 'shapes' },
           cache: { url: pathToFileURL(cache).href, sizeBytes: this.options.cacheBytes, keep },
-          precededBy: precededBy.map(({ interval: before, file }) => ({ interval: before, file })),
+          before,
           resume: null,
           saveTo: pathToFileURL(folder).href,
         });
       });
     });
     const path = join(folder, 'student.safetensors');
-    return { interval, file: { path, url: pathToFileURL(path).href }, result };
+    const file = { path, url: pathToFileURL(path).href };
+    return { edit: { ...runEdit(interval, 'student'), by: 'student', file }, result };
   }
 
   /** States of a seed are of no use once its students are trained. */
@@ -122,14 +127,14 @@ export class Lab {
     await rm(join(this.options.folder, 'states'), { recursive: true, force: true });
   }
 
-  async fineTuned(students: readonly Trained[], settings: FineTuneSettings, name: string): Promise<SavedFile> {
+  async fineTuned(edits: readonly StudentSource[], settings: FineTuneSettings, name: string): Promise<SavedFile> {
     const folder = join(this.options.folder, 'fine-tuned', name.replaceAll(/[^\w.-]+/g, '_'));
     const { student } = await this.ledger.once(`fine-tuned ${name}`, async () => {
       await mkdir(folder, { recursive: true });
       return await this.#with(async (client) => {
         console.error(`fine-tuning ${name}`);
         return await client.call('fineTune', {
-          students: students.map(({ interval, file }) => ({ interval, file })),
+          edits,
           settings,
           data: { kind: 'shapes' },
           resume: null,
@@ -140,23 +145,20 @@ export class Lab {
     return { ...student, url: pathToFileURL(join(folder, 'student.safetensors')).href };
   }
 
+  /** Of the model with edits, or of the whole model without any. */
   measure(
     name: string,
     pictures: number,
-    what: {
-      readonly students?: readonly Trained[];
-      readonly removed?: readonly number[];
-      readonly fineTuned?: SavedFile;
-    },
+    edits: readonly EditSource[],
+    fineTuned: SavedFile | null = null,
   ): Promise<Quality> {
-    const { students = [], removed = [], fineTuned } = what;
     return this.ledger.once(`quality ${name}, ${pictures} pictures`, () =>
       this.#with(async (client) => {
-        const { facts, outputError } = await client.call('tryStudents', {
+        const { facts, outputError } = await client.call('tryEdits', {
           ...DRAWING,
-          students: students.map(({ interval, file }) => ({ interval, file })),
-          fineTuned: fineTuned ? { path: 'fine-tuned', url: fineTuned.url } : null,
-          removed,
+          edits,
+          probes: null,
+          fineTuned: fineTuned && { path: 'fine-tuned', url: fineTuned.url },
           pictures,
           data: { kind: 'shapes' },
         });

@@ -10,6 +10,7 @@ import {
   writeSafetensors,
 } from '../../lib/core/checkpoint/index.ts';
 import { DEFAULT_DETECTION } from '../../lib/core/detection/index.ts';
+import { runEdit } from '../../lib/core/edit/index.ts';
 import { TRAINED_METADATA } from '../../lib/core/export/index.ts';
 import {
   architectureOf,
@@ -23,6 +24,7 @@ import { seededRandom } from '../../lib/core/random.ts';
 import type { AnalysisReport, Matrix, StreamAnalysis } from '../../lib/core/report/index.ts';
 import { VOCABULARY } from '../../lib/core/shapes/vocabulary.ts';
 import { fromFloat32 } from '../../lib/core/tensor/float.ts';
+import { bytesOf as fixtureOf } from '../../lib/testing/v1/read-fixture.ts';
 
 export type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -88,17 +90,17 @@ export const planned = buildPlan({
     className: config.className,
     family: config.family,
     numBlocks: BLOCKS,
-    seams: [],
     width: config.width,
-    blocks: architectureOf(config).blocks,
+    ...architectureOf(config),
     globalParameters: counts.globals,
   },
   report: null,
-  intervals: [interval],
-  replacement: 'removed',
+  edits: [runEdit(interval, 'nothing')],
   detection: DEFAULT_DETECTION,
 });
 export const plan: Bytes = new TextEncoder().encode(formatPlan(planned));
+export const planV1: Bytes = new Uint8Array(fixtureOf('plans/detected.json'));
+export const reportV1: Bytes = new Uint8Array(fixtureOf('reports/text-unread.json'));
 
 const square: Matrix = Array.from({ length: BLOCKS }, (_, u) =>
   Array.from({ length: BLOCKS }, (_, k) => (k < u ? null : 1 - 0.125 * (k - u))),
@@ -117,21 +119,32 @@ const stream: StreamAnalysis = {
 };
 const tokens = { image: 64, text: 13 };
 export const report: Bytes = bytesOf({
-  version: 1,
-  model: { name: 'tiny', fingerprint, family: 'qwen-image', numBlocks: BLOCKS },
+  version: 2,
+  model: {
+    name: 'tiny',
+    fingerprint,
+    className: config.className,
+    family: 'qwen-image',
+    numBlocks: BLOCKS,
+    streams: planned.model.streams,
+    stacks: planned.model.stacks,
+    blocks: architectureOf(config).blocks.map(({ kind, stack, updates }) => ({ kind, stack, updates })),
+  },
   calibration: {
     kind: 'synthetic',
     label: 'SYNTHETIC inputs, seed 7',
     seed: 7,
+    file: null,
     samples: 1,
     timesteps: [0.5],
     tokens,
     fitTokens: tokens,
     heldOutTokens: tokens,
   },
-  settings: { ridge: 1e-6, heldOutShare: 0.25 },
+  settings: { ridge: 1e-6, heldOutShare: 0.25, split: 'golden-ratio', damageSamples: 1 },
   streams: { image: stream, text: stream },
-  damage: [{ first: 0, last: 1, removedError: 0.1, probedError: 0.05, directionError: 0.2 }],
+  damage: [{ edit: runEdit({ first: 0, last: 1 }, 'probes'), outputError: 0.05 }],
+  directionErrors: square,
   blockMs: [1, 2, 3],
   engine: { name: 'wasm', device: '1 thread, SIMD' },
   stagesMs: { capture: 12 },

@@ -14,6 +14,7 @@ import { openStateCache } from '../../lib/compute/stores/disk-state-cache.ts';
 import { checkCalibration, fileCalibration, readForwardInputs } from '../../lib/core/capture/index.ts';
 import { type BlobLike, type NamedBlob, openCheckpoint, openFile } from '../../lib/core/checkpoint/index.ts';
 import { sparseBlob } from '../../lib/core/checkpoint/testing.ts';
+import { parseEditParam } from '../../lib/core/edit/index.ts';
 import { studentFolder } from '../../lib/core/export/index.ts';
 import { checkTrainedValues, openFineTuned, openStudent } from '../../lib/core/export/trained-file.ts';
 import { parseIntervalKeys, parseIntervalParam, parseLayerIndex } from '../../lib/core/interval/index.ts';
@@ -85,7 +86,7 @@ async function onDisk(files: Files, random: SeededRandom, read: (folder: string)
   }
 }
 
-const { intervals } = seeds.planned;
+const intervals = seeds.planned.edits.map(({ first, last }) => ({ first, last }));
 const wanted = { fingerprint: seeds.fingerprint, family: seeds.config.family };
 const WEIGHTS = 'transformer/diffusion_pytorch_model.safetensors';
 
@@ -141,6 +142,8 @@ export const TARGETS: readonly Target[] = [
     assertPlanFits(parsePlan(text, 'plan.json'), seeds.planned.model, 'plan.json'),
   ),
   json('report.json', seeds.report, (text) => parseReport(text, 'report.json')),
+  json('plan.json of version 1', seeds.planV1, (text) => parsePlan(text, 'plan.json')),
+  json('report.json of version 1', seeds.reportV1, (text) => parseReport(text, 'report.json')),
   {
     ...safetensors('calibration.safetensors', seeds.calibration, (file) => fileCalibration(file, seeds.config)),
     share: 2,
@@ -177,6 +180,11 @@ export const TARGETS: readonly Target[] = [
       const read = pick(random, [parseLayerIndex, parseIntervalKeys, parseIntervalParam]);
       read(textOf(files), { numBlocks: 10 }, '--intervals');
     },
+  },
+  {
+    kind: 'edits as text',
+    damage: (random) => ({ text: mutateBytes(random, new TextEncoder().encode('3-4r.5-7p.8-9s')) }),
+    read: async (files) => parseEditParam(textOf(files), 'student', { numBlocks: 10 }, 'the address'),
   },
   {
     kind: 'cached states',

@@ -73,7 +73,7 @@ export function blockAt(axis: BlockAxis, x: number): number {
 }
 
 /** What intervals on this axis may be. */
-export const depthOf = ({ numBlocks, seams }: BlockAxis): Depth => ({ numBlocks, seams });
+export const depthOf = ({ numBlocks, stacks }: BlockAxis): Depth => ({ numBlocks, stacks });
 
 /** The blocks whose numbers fit side by side: the first of every stack and every one, second, fifth, tenth, … block. */
 export function labelledBlocks(axis: BlockAxis, gap = LABEL_GAP): readonly number[] {

@@ -136,7 +136,7 @@ export function CkaHeatmap(props: CkaHeatmapProps) {
     event.preventDefault();
   };
 
-  const name = `State CKA between blocks, ${stream} stream, ${estimator} estimator`;
+  const name = `State CKA between blocks, ${stream.label} stream, ${estimator} estimator`;
   return (
     <div className={styles.heatmap} style={{ width, height: layout.height }}>
       <svg width={width} height={layout.height} className={styles.passive} aria-hidden="true">

@@ -27,13 +27,17 @@ import { drawSeams, drawStackNames } from './draw-seams.ts';
 import { drawTrajectory, drawTrajectoryLabels } from './draw-trajectories.ts';
 import { linePath, type Mark, mark, markToXml } from './marks.ts';
 import { differenceText, similarityText, valueText } from './number-text.ts';
-import { colourRamp, PAPER_PALETTE } from './palette.ts';
+import { colourRamp, PAPER_PALETTE, streamLook } from './palette.ts';
 import { handlePlace } from './strip-handle-place.ts';
 import { stripNumbers } from './strip-numbers.ts';
 import { runEnd } from './trajectory-curves.ts';
 import { TRAJECTORY_ROWS, trajectoryScales } from './trajectory-scales.ts';
 import type { TrajectoryCurves } from './types.ts';
 
+const STREAMS = [
+  { id: 'image', label: 'image' },
+  { id: 'text', label: 'text' },
+];
 const TWO_STACKS = [
   { label: 'dual-stream blocks', first: 0, last: 18 },
   { label: 'single-stream blocks', first: 19, last: 56 },
@@ -127,7 +131,7 @@ const tags = (marks: readonly Mark[], tag: string): Mark[] =>
 
 describe('probe rows', () => {
   const axis = blockAxis(4, 400);
-  const look = { stream: 'image', top: 0, height: 20, palette: PAPER_PALETTE } as const;
+  const look = { name: 'image', look: streamLook(0), top: 0, height: 20, palette: PAPER_PALETTE };
   it('start bars at zero when values are low', () => {
     expect(probeDomain([0.2, 0.9], [0.95, null])).toEqual([0, 1]);
     expect(probeDomain([], [null, undefined])).toEqual([0, 1]);
@@ -142,11 +146,21 @@ describe('probe rows', () => {
     expect(tags(marks, 'circle')).toHaveLength(4);
     expect(tags(marks, 'rect')).toHaveLength(0);
   });
+  it('tell streams apart by shape as well as by colour, in the order in which a model declares them', () => {
+    const shapes = [0, 1, 2, 3].map((index) => {
+      const marks = drawProbeRow([0.9], blockAxis(1, 400), { ...look, look: streamLook(index), domain: [0.8, 1] });
+      const { tag, attributes } = marks.at(-1)!;
+      return `${tag} ${tag === 'path' ? String(attributes.d).replace(/[\d.-]+/g, 'n') : ''} ${attributes.fill}`;
+    });
+    expect(new Set(shapes.map((shape) => shape.replace(/#\w+$/, ''))).size).toBe(4);
+    expect(new Set(shapes.map((shape) => shape.slice(-7)))).toEqual(new Set(PAPER_PALETTE.streams));
+    expect(new Set([0, 1, 2, 3].map((index) => streamLook(index).dash)).size).toBe(4);
+  });
   it('hatch a block that does not update the stream, and show a pending value as a stub and a negative one as a triangle', () => {
     const marks = drawProbeRow([null, undefined, -0.4, 0.5], axis, { ...look, domain: [0, 1] });
     expect(tags(marks, 'path').map(({ attributes }) => attributes.stroke)).toEqual([
       PAPER_PALETTE.faint,
-      PAPER_PALETTE.image,
+      PAPER_PALETTE.streams[0],
     ]);
     expect(tags(marks, 'rect').map(({ attributes }) => attributes.height)).toEqual([2, 9]);
   });
@@ -303,7 +317,7 @@ describe('trajectories', () => {
     }),
   );
   const same = <T>(value: T) => ({ mean: value, image: value, text: value });
-  const curves: TrajectoryCurves = { cka: same(cka), differences: same(differences), stream: 'mean' };
+  const curves: TrajectoryCurves = { cka: same(cka), differences: same(differences), streams: STREAMS, stream: 'mean' };
   const data = { numBlocks: 5, start: 0, selection: [], detected: [], curves };
 
   it('mark the break between the run and the block that broke it', () => {
@@ -331,7 +345,7 @@ describe('trajectories', () => {
       { label: 'dual-stream blocks', first: 0, last: 1 },
       { label: 'single-stream blocks', first: 2, last: 4 },
     ];
-    const seamed = { ...data, stacks, curves: { ...curves, seams: [2] } };
+    const seamed = { ...data, stacks, curves: { ...curves, stacks } };
     expect(runEnd(seamed.curves, 0)).toEqual({ last: 1, by: 'seam' });
     expect(runEnd(curves, 0)).toEqual({ last: 2, by: 'break' });
     expect(runEnd(curves, 4)).toEqual({ last: 4, by: 'model' });
@@ -352,7 +366,7 @@ describe('trajectories', () => {
       draw(of).find(({ attributes }) => attributes['stroke-width'] === 2)?.attributes.d;
     expect(String(mean(curves)).match(/M/g)).toHaveLength(1);
     expect(String(mean(partial)).match(/M/g)).toHaveLength(2);
-    const hatched = draw(partial).filter(({ attributes }) => attributes.stroke === PAPER_PALETTE.textStream);
+    const hatched = draw(partial).filter(({ attributes }) => attributes.stroke === PAPER_PALETTE.streams[1]);
     expect(hatched.length).toBeGreaterThan(2);
   });
   it('whose values are all near one are drawn and numbered by what is missing', () => {

@@ -4,14 +4,14 @@
  * its name and value, so that the chart is its own table. Pure.
  */
 import { scaleLinear } from 'd3';
-import type { Baselines, HeldOutPoint, StandInError, StreamError } from '@/lib/core/run/index.ts';
+import type { StreamSpec } from '@/lib/core/model/architecture.ts';
+import type { Baselines, HeldOutPoint, StreamError } from '@/lib/core/run/index.ts';
 import { logDomain, logScale, smallText } from './log-scale.ts';
 import { linePath, type Mark, mark } from './marks.ts';
 import type { ChartPalette } from './palette.ts';
 
 export const HELD_OUT_METRICS = ['direction', 'magnitude'] as const;
 export type HeldOutMetric = keyof StreamError;
-export type HeldOutStream = keyof StandInError;
 
 export const METRIC_WORDS: Readonly<Record<HeldOutMetric, string>> = {
   direction: 'direction error',
@@ -27,7 +27,7 @@ export interface HeldOutData {
   readonly baselines: Baselines | null;
   readonly points: readonly HeldOutPoint[];
   readonly metric: HeldOutMetric;
-  readonly stream: HeldOutStream;
+  readonly stream: StreamSpec;
   /** Block u, by number, for its label. */
   readonly firstBlock: number;
 }
@@ -51,8 +51,8 @@ const DASHES: Readonly<Record<StandIn, string>> = { firstBlock: '6 3', probes: '
 export function drawHeldOut(data: HeldOutData, width: number, palette: ChartPalette): Mark[] {
   const { metric, stream, baselines, points, steps, firstBlock } = data;
   const small = { 'font-size': 11, fill: palette.muted };
-  const title = mark('text', { x: 0, y: 10, 'font-size': 11, 'font-weight': 600, fill: palette.text }, stream);
-  const about = mark('text', { x: stream.length * TITLE_CHARACTER + 5, y: 10, ...small }, METRIC_WORDS[metric]);
+  const title = mark('text', { x: 0, y: 10, 'font-size': 11, 'font-weight': 600, fill: palette.text }, stream.label);
+  const about = mark('text', { x: stream.label.length * TITLE_CHARACTER + 5, y: 10, ...small }, METRIC_WORDS[metric]);
   const right = Math.max(40, width - LABEL_WIDTH);
   const top = TITLE + 6;
   const bottom = HELD_OUT_HEIGHT - 6;
@@ -65,11 +65,11 @@ export function drawHeldOut(data: HeldOutData, width: number, palette: ChartPale
     fill: palette.panel,
   });
   const curve = points.flatMap(({ step, student }) => {
-    const value = student[stream]?.[metric];
+    const value = student[stream.id]?.[metric];
     return value === undefined ? [] : [{ step, value }];
   });
   const level = STAND_INS.flatMap((standIn): Line[] => {
-    const value = baselines?.[standIn][stream]?.[metric];
+    const value = baselines?.[standIn][stream.id]?.[metric];
     const name = standIn === 'firstBlock' ? `block ${firstBlock}` : standIn === 'probes' ? 'probes' : 'removed';
     return value === undefined ? [] : [{ name, value, student: false, dash: DASHES[standIn] }];
   });

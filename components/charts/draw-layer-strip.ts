@@ -7,8 +7,7 @@ import { type BlockAxis, blockAxis, endOf, startOf } from './block-axis.ts';
 import { drawProbeRow, type ProbeDomain } from './draw-probe-row.ts';
 import { drawSeams, drawStackNames, namesHeight } from './draw-seams.ts';
 import { type Mark, mark } from './marks.ts';
-import type { ChartPalette } from './palette.ts';
-import { streamsOf } from './stream-part.ts';
+import { type ChartPalette, streamLook } from './palette.ts';
 import { type StripNumber, stripNumbers } from './strip-numbers.ts';
 import type { LayerStripProps } from './types.ts';
 
@@ -68,12 +67,12 @@ export function numberMiddle({ row }: StripNumber, cells: StripRow): number {
   return cells.top + cells.height * { upper: 0.29, middle: 0.5, lower: 0.71 }[row];
 }
 
-type StripData = Pick<LayerStripProps, 'numBlocks' | 'stacks' | 'selection' | 'detected' | 'probeR2'>;
+type StripData = Pick<LayerStripProps, 'numBlocks' | 'stacks' | 'streams' | 'selection' | 'detected' | 'probeR2'>;
 
 /** The whole strip as one figure, for export. */
 export function drawLayerStrip(data: StripData, width: number, domain: ProbeDomain, palette: ChartPalette): Mark[] {
   const axis = blockAxis(data.numBlocks, width, { stacks: data.stacks });
-  const streams = data.probeR2 ? streamsOf(data.probeR2) : [];
+  const streams = data.probeR2 ? data.streams : [];
   const { brackets, cells, probes, allProbes } = stripRows(axis, streams.length);
   const marks: Mark[] = data.selection.map((interval) => {
     const { left, width: span } = spanOf(axis, interval);
@@ -95,7 +94,9 @@ export function drawLayerStrip(data: StripData, width: number, domain: ProbeDoma
   }
   for (const [row, stream] of streams.entries()) {
     const place = probes[row];
-    if (place) marks.push(...drawProbeRow(data.probeR2?.[stream] ?? [], axis, { stream, ...place, domain, palette }));
+    if (!place) continue;
+    const look = { name: stream.label, look: streamLook(row), ...place, domain, palette };
+    marks.push(...drawProbeRow(data.probeR2?.[stream.id] ?? [], axis, look));
   }
   const bottom = streams.length > 0 ? allProbes.top + allProbes.height : cells.top + cells.height + 4;
   marks.push(...drawSeams(axis, 0, bottom, palette), ...drawStackNames(axis, 0, palette));

@@ -3,11 +3,12 @@
  * it. The step axis has its full length from the start, so that nothing moves while the job runs. Pure: data in, marks out.
  */
 import { scaleLinear } from 'd3';
+import type { StreamSpec } from '@/lib/core/model/architecture.ts';
 import type { StepPoint } from '@/lib/core/run/index.ts';
 import { type LogDomain, type LogScale, logScale, tickText } from './log-scale.ts';
 import { linePath, type Mark, mark } from './marks.ts';
 import { countText } from './number-text.ts';
-import type { ChartPalette } from './palette.ts';
+import { type ChartPalette, streamLook } from './palette.ts';
 
 export const LOSS_ROWS = {
   plot: { top: 8, height: 132 },
@@ -17,12 +18,6 @@ export const LOSS_ROWS = {
 export const LOSS_HEIGHT = 188;
 const LEFT = 44;
 const RIGHT = 8;
-
-export type LossStream = 'image' | 'text';
-export const LOSS_LOOKS = {
-  image: { name: 'image', colour: (palette: ChartPalette) => palette.image, dash: undefined },
-  text: { name: 'text', colour: (palette: ChartPalette) => palette.textStream, dash: '5 2.5' },
-} as const;
 
 export interface LossSeries {
   readonly name: string;
@@ -167,17 +162,18 @@ export function drawLossKey(series: readonly LossSeries[], scales: LossScales, p
   return marks;
 }
 
-/** The streams of one job's steps; a stream that is never updated has no line. The fine-tune's one loss is the output's. */
+/** The streams of one job's steps; a stream that takes no part has no line. The fine-tune's one loss is the output's. */
 export function seriesOf(
   points: readonly StepPoint[],
+  streams: readonly StreamSpec[],
   smooth: (values: readonly (number | null)[]) => readonly (number | null)[],
   of: 'streams' | 'output' = 'streams',
 ): LossSeries[] {
   const steps = points.map(({ step }) => step);
-  return (['image', 'text'] as const).flatMap((stream) => {
-    const raw = points.map((point) => point[stream]);
+  return streams.flatMap(({ id, label }, index) => {
+    const raw = points.map(({ losses }) => losses[id] ?? null);
     if (raw.every((value) => value === null)) return [];
-    const { name, colour, dash } = LOSS_LOOKS[stream];
-    return [{ name: of === 'output' ? 'output' : name, colour, dash, steps, raw, smooth: smooth(raw) }];
+    const { colour, lossDash } = streamLook(index);
+    return [{ name: of === 'output' ? 'output' : label, colour, dash: lossDash, steps, raw, smooth: smooth(raw) }];
   });
 }

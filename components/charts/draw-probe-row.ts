@@ -3,12 +3,12 @@
  * at zero to be honest, so when every value is high the row zooms and draws dots on a labelled scale instead. A hatched
  * place is "n/a" (the block does not update the stream); a value below the domain is a small triangle at the floor.
  */
-import type { Stream } from '@/lib/core/report/report.ts';
 import { type BlockAxis, centreOf, endOf, startOf } from './block-axis.ts';
 import { hatchPath } from './hatch.ts';
 import { type Mark, mark } from './marks.ts';
 import { scientificText } from './number-text.ts';
-import { type ChartPalette, STREAM_LOOKS } from './palette.ts';
+import type { ChartPalette, StreamLook } from './palette.ts';
+import { symbolMark } from './stream-symbol.ts';
 import type { Measured } from './types.ts';
 
 /** Low end of the scale; the high end is 1, which R² never exceeds. */
@@ -24,7 +24,9 @@ export function probeDomain(...rows: readonly (readonly Measured[])[]): ProbeDom
 }
 
 export interface ProbeRowOptions {
-  readonly stream: Stream;
+  /** Of the stream. */
+  readonly name: string;
+  readonly look: StreamLook;
   readonly top: number;
   readonly height: number;
   readonly domain: ProbeDomain;
@@ -34,17 +36,17 @@ export interface ProbeRowOptions {
 export function drawProbeRow(
   values: readonly Measured[],
   axis: BlockAxis,
-  { stream, top, height, domain, palette }: ProbeRowOptions,
+  { name, look, top, height, domain, palette }: ProbeRowOptions,
 ): Mark[] {
   const [low, high] = domain;
   const bottom = top + height;
-  const colour = STREAM_LOOKS[stream].colour(palette);
+  const colour = look.colour(palette);
   const thickness = Math.max(3, Math.min(14, axis.step * 0.55));
   // Dots of neighbours do not touch.
   const dot = Math.max(3, Math.min(6, axis.step * 0.7));
   const label = { x: axis.left - 8, 'text-anchor': 'end', 'font-size': 11 };
   const marks: Mark[] = [
-    mark('text', { ...label, y: top + height / 2, dy: '0.35em', fill: colour }, STREAM_LOOKS[stream].name),
+    mark('text', { ...label, y: top + height / 2, dy: '0.35em', fill: colour }, name),
     ...groundLines(axis).map(([x1, x2]) =>
       mark('line', { x1, x2, y1: bottom - 0.5, y2: bottom - 0.5, stroke: palette.line }),
     ),
@@ -69,7 +71,7 @@ export function drawProbeRow(
         const bar = { x: x - thickness / 2, y: bottom - rise, width: thickness, height: rise, rx: 1 };
         marks.push(mark('rect', { ...bar, fill: colour }));
       } else {
-        marks.push(...lollipop(x, bottom, bottom - Math.max(3, rise), dot, stream, colour));
+        marks.push(...lollipop(x, bottom, bottom - Math.max(3, rise), dot, look, colour));
       }
     }
   }
@@ -87,13 +89,8 @@ function lowText(low: number): string {
   return low > 0.995 ? `1−${scientificText(Number((1 - low).toPrecision(2)), 0)}` : String(low);
 }
 
-/** Circle for image, square for text, on a thin stem: a position on a scale, not an amount. */
-function lollipop(x: number, bottom: number, y: number, size: number, stream: Stream, colour: string): Mark[] {
+/** The stream's symbol on a thin stem: a position on a scale, not an amount. */
+function lollipop(x: number, bottom: number, y: number, size: number, { symbol }: StreamLook, colour: string): Mark[] {
   const stem = mark('line', { x1: x, x2: x, y1: bottom, y2: y, stroke: colour, 'stroke-opacity': 0.35 });
-  return stream === 'image'
-    ? [stem, mark('circle', { cx: x, cy: y, r: size / 2, fill: colour })]
-    : [
-        stem,
-        mark('rect', { x: x - 0.46 * size, y: y - 0.46 * size, width: 0.92 * size, height: 0.92 * size, fill: colour }),
-      ];
+  return [stem, symbolMark(symbol, x, y, size / 2, { fill: colour })];
 }

@@ -8,6 +8,10 @@ import { type Mark, markToXml } from './marks.ts';
 import { PAPER_PALETTE } from './palette.ts';
 import { paretoFront } from './pareto-front.ts';
 
+const IMAGE = { id: 'image', label: 'image' };
+const TEXT = { id: 'text', label: 'text' };
+const STREAMS = [IMAGE, TEXT];
+
 const xml = (marks: readonly Mark[]): string => marks.map(markToXml).join('');
 
 describe('a log axis', () => {
@@ -35,25 +39,36 @@ describe('a log axis', () => {
 });
 
 describe('loss curves', () => {
-  const point = (step: number, image: number, text: number | null) => ({
+  const point = (step: number, image: number) => ({
     step,
-    image,
-    text,
+    losses: { image },
     gradientNorm: 1,
     learningRate: 1,
     durationMs: 1,
   });
 
   it('have no line for a stream that is never updated', () => {
-    const series = seriesOf([point(1, 0.5, null), point(2, 0.4, null)], (values) => values);
+    const series = seriesOf([point(1, 0.5), point(2, 0.4)], STREAMS, (values) => values);
     expect(series.map(({ name }) => name)).toEqual(['image']);
-    const tuned = seriesOf([point(1, 0.5, null)], (values) => values, 'output');
+    const tuned = seriesOf([point(1, 0.5)], STREAMS, (values) => values, 'output');
     expect(tuned.map(({ name }) => name)).toEqual(['output']);
   });
 
+  it('are one per stream that the model declares, in that order', () => {
+    const three = [{ id: 'b', label: 'body' }, { id: 'a', label: 'audio' }, IMAGE];
+    const losses = [{ ...point(1, 0.5), losses: { image: 0.5, a: 0.25, b: 0.125 } }];
+    const series = seriesOf(losses, three, (values) => values);
+    expect(series.map(({ name, raw }) => [name, raw[0]])).toEqual([
+      ['body', 0.125],
+      ['audio', 0.25],
+      ['image', 0.5],
+    ]);
+    expect(new Set(series.map(({ dash }) => dash)).size).toBe(3);
+  });
+
   it('keep the least and the greatest of steps that share a pixel, and few points of very many steps', () => {
-    const points = Array.from({ length: 50_000 }, (_, i) => point(i + 1, i % 2 === 0 ? 0.1 : 1, null));
-    const series = seriesOf(points, (values) => values);
+    const points = Array.from({ length: 50_000 }, (_, i) => point(i + 1, i % 2 === 0 ? 0.1 : 1));
+    const series = seriesOf(points, STREAMS, (values) => values);
     const scales = lossScales({ steps: 50_000, domain: [0.1, 1] }, 400);
     const [raw] = drawLossSeries({ steps: 50_000, series, domain: [0.1, 1] }, scales, PAPER_PALETTE);
     const path = String(raw?.attributes.d);
@@ -73,14 +88,14 @@ describe('held-out errors', () => {
   const data = { steps: 100, baselines, points: [{ step: 0, student: error(0.3) }], firstBlock: 3 } as const;
 
   it('name every line with its value', () => {
-    const drawn = xml(drawHeldOut({ ...data, metric: 'direction', stream: 'image' }, 240, PAPER_PALETTE));
+    const drawn = xml(drawHeldOut({ ...data, metric: 'direction', stream: IMAGE }, 240, PAPER_PALETTE));
     for (const words of ['block 3', 'probes', 'removed', 'student', '0.3', '0.1', '0.9'])
       expect(drawn).toContain(words);
   });
   it('say n/a for a stream that is not updated, and that nothing was measured before', () => {
-    expect(xml(drawHeldOut({ ...data, metric: 'direction', stream: 'text' }, 240, PAPER_PALETTE))).toContain('n/a');
+    expect(xml(drawHeldOut({ ...data, metric: 'direction', stream: TEXT }, 240, PAPER_PALETTE))).toContain('n/a');
     const nothing = { ...data, baselines: null, points: [] };
-    expect(xml(drawHeldOut({ ...nothing, metric: 'direction', stream: 'image' }, 240, PAPER_PALETTE))).toContain(
+    expect(xml(drawHeldOut({ ...nothing, metric: 'direction', stream: IMAGE }, 240, PAPER_PALETTE))).toContain(
       'not measured yet',
     );
   });

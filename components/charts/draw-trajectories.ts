@@ -4,16 +4,16 @@
  * Pure: data and width in, marks out.
  */
 import type { BlockInterval } from '@/lib/core/interval/interval.ts';
-import type { Matrix } from '@/lib/core/report/report.ts';
 import { type BlockAxis, centreOf, endOf, labelledBlocks, startOf } from './block-axis.ts';
 import { drawSeams, namesHeight } from './draw-seams.ts';
 import { hatchPath } from './hatch.ts';
 import { linePath, type Mark, mark } from './marks.ts';
-import { type ChartPalette, STREAM_LOOKS } from './palette.ts';
+import { type ChartPalette, type StreamLook, streamLook } from './palette.ts';
 import { whyNoPart } from './stream-part.ts';
-import { curveNames, runEnd, streamsInMean } from './trajectory-curves.ts';
+import { symbolMark } from './stream-symbol.ts';
+import { curveLabel, curveNames, curveRow, runEnd, streamsInMean } from './trajectory-curves.ts';
 import { TRAJECTORY_ROWS, type TrajectoryData, type TrajectoryScales } from './trajectory-scales.ts';
-import type { TrajectoryCurves, TrajectoryStream } from './types.ts';
+import type { CurveMatrices, TrajectoryCurves, TrajectoryStream } from './types.ts';
 
 type Row = readonly (number | null)[];
 
@@ -89,7 +89,7 @@ export function drawOtherStarts(
 ): Mark[] {
   const opacity = Math.min(0.45, Math.max(0.2, 8 / numBlocks));
   const look = { fill: 'none', stroke: palette.faint, 'stroke-opacity': opacity };
-  return curves.cka[curves.stream].flatMap((row, other) => {
+  return (curves.cka[curves.stream] ?? []).flatMap((row, other) => {
     if (other === start) return [];
     const ends = lineEnds(curves, curves.stream, other, scales.axis);
     return [mark('path', { d: linePath(brokenAt(ends, pointsOf(row, scales.axis, scales.cka))), ...look })];
@@ -120,10 +120,11 @@ export function drawTrajectory(
   const order = [...curveNames(curves)].sort((a, b) => Number(a === curves.stream) - Number(b === curves.stream));
   for (const stream of order) {
     const bold = stream === curves.stream;
-    const shown = (matrix: Matrix): Row => (matrix[start] ?? []).slice(0, scales.lastSeen + 1);
+    const shown = (matrices: CurveMatrices): Row => curveRow(matrices, stream, start).slice(0, scales.lastSeen + 1);
+    const look = lookOf(curves, stream);
     const ends = lineEnds(curves, stream, start, axis);
-    upper.push(...curve(shown(curves.cka[stream]), stream, bold, axis, scales.cka, ends, palette));
-    lower.push(...curve(shown(curves.differences[stream]), stream, bold, axis, scales.difference, axis.seams, palette));
+    upper.push(...curve(shown(curves.cka), look, bold, axis, scales.cka, ends, palette));
+    lower.push(...curve(shown(curves.differences), look, bold, axis, scales.difference, axis.seams, palette));
   }
   lower.push(...drawNoPart(data, axis, palette));
   const panels = [clipped('cka', id, axis, upper), clipped('difference', id, axis, lower)];
@@ -142,7 +143,10 @@ function brokenAt<T>(blocks: readonly number[], points: readonly T[]): (T | null
 /** Blocks that no line runs up to: behind a seam, and where the mean is from there on a mean of other streams. */
 function lineEnds(curves: TrajectoryCurves, name: TrajectoryStream, start: number, { seams }: BlockAxis): number[] {
   if (name !== 'mean') return [...seams];
-  const present = (k: number) => streamsInMean(curves, start, k).join();
+  const present = (k: number) =>
+    streamsInMean(curves, start, k)
+      .map(({ id }) => id)
+      .join();
   const changes = curves.cka.mean.flatMap((_, k) => (k > start && present(k) !== present(k - 1) ? [k] : []));
   return [...seams, ...changes];
 }
@@ -150,26 +154,24 @@ function lineEnds(curves: TrajectoryCurves, name: TrajectoryStream, start: numbe
 /** Hatched at the foot of Δ, in the stream's colour: a block whose curve has no value because it takes no part. */
 function drawNoPart({ curves, blocks = [], start }: TrajectoryData, axis: BlockAxis, palette: ChartPalette): Mark[] {
   const { top, height } = TRAJECTORY_ROWS.difference;
-  return curveNames(curves).flatMap((stream) => {
-    if (stream === 'mean') return [];
+  return curves.streams.flatMap((stream, index) => {
     const silent = blocks.flatMap((_, block) => (block >= start && whyNoPart(blocks, stream, block) ? [block] : []));
     return silent.map((block) => {
       const box = { x: startOf(axis, block) + 1, y: top + height - 12, width: Math.max(3, axis.step - 2), height: 12 };
-      return mark('path', { d: hatchPath(box, 4), fill: 'none', stroke: STREAM_LOOKS[stream].colour(palette) });
+      return mark('path', { d: hatchPath(box, 4), fill: 'none', stroke: streamLook(index).colour(palette) });
     });
   });
 }
 
 function curve(
   row: Row,
-  stream: TrajectoryStream,
+  look: CurveLook,
   bold: boolean,
   axis: BlockAxis,
   scale: (value: number) => number,
   ends: readonly number[],
   palette: ChartPalette,
 ): Mark[] {
-  const look = STREAM_LOOKS[stream];
   const colour = look.colour(palette);
   const points = pointsOf(row, axis, scale);
   const line = { d: linePath(brokenAt(ends, points)), fill: 'none', stroke: colour, 'stroke-linejoin': 'round' };
@@ -182,22 +184,24 @@ function curve(
     }),
   ];
   const radius = Math.min(bold ? 3 : 2.25, axis.step * 0.22);
-  for (const point of points) if (point) marks.push(symbol(stream, point[0], point[1], radius, colour, palette));
+  for (const point of points) if (point) marks.push(symbol(look, point[0], point[1], radius, palette));
   return marks;
 }
 
-/** Mean: filled circle; image: open circle; text: square. */
-function symbol(
-  stream: TrajectoryStream,
-  x: number,
-  y: number,
-  r: number,
-  colour: string,
-  palette: ChartPalette,
-): Mark {
-  if (stream === 'text') return mark('rect', { x: x - r, y: y - r, width: 2 * r, height: 2 * r, fill: colour });
-  if (stream === 'mean') return mark('circle', { cx: x, cy: y, r, fill: colour });
-  return mark('circle', { cx: x, cy: y, r, fill: palette.background, stroke: colour, 'stroke-width': 1.25 });
+/** The mean has a filled circle and a solid line of its own. */
+type CurveLook = Pick<StreamLook, 'colour' | 'dash'> & { readonly symbol: StreamLook['symbol'] | 'mean' };
+const MEAN_LOOK: CurveLook = { colour: (palette) => palette.text, dash: undefined, symbol: 'mean' };
+
+function lookOf({ streams }: TrajectoryCurves, name: TrajectoryStream): CurveLook {
+  return name === 'mean' ? MEAN_LOOK : streamLook(streams.findIndex(({ id }) => id === name));
+}
+
+function symbol({ symbol: shape, colour }: CurveLook, x: number, y: number, r: number, palette: ChartPalette): Mark {
+  const own = colour(palette);
+  if (shape === 'mean') return symbolMark('circle', x, y, r, { fill: own });
+  // A circle in colour alone would pass for the mean's.
+  const look = shape === 'circle' ? { fill: palette.background, stroke: own, 'stroke-width': 1.25 } : { fill: own };
+  return symbolMark(shape, x, y, r, look);
 }
 
 function drawBreak({ start, curves }: TrajectoryData, axis: BlockAxis, palette: ChartPalette): Mark[] {
@@ -239,14 +243,15 @@ export function drawTrajectoryLabels(data: TrajectoryData, scales: TrajectorySca
   ];
   let x = axis.end;
   for (const stream of [...curveNames(data.curves)].reverse()) {
-    const look = STREAM_LOOKS[stream];
+    const look = lookOf(data.curves, stream);
     const colour = look.colour(palette);
     const y = difference.top - 10;
-    const text = stream === data.curves.stream ? `${look.name} (decides)` : look.name;
+    const name = curveLabel(data.curves, stream);
+    const text = stream === data.curves.stream ? `${name} (decides)` : name;
     x -= text.length * 6 + 4;
     marks.push(mark('text', { x, y, dy: '0.35em', 'font-size': 11, fill: palette.muted }, text));
     const line = { x1: x - 26, x2: x - 5, y1: y, y2: y, stroke: colour, 'stroke-dasharray': look.dash };
-    marks.push(mark('line', { ...line, 'stroke-width': 1.75 }), symbol(stream, x - 15.5, y, 2.5, colour, palette));
+    marks.push(mark('line', { ...line, 'stroke-width': 1.75 }), symbol(look, x - 15.5, y, 2.5, palette));
     x -= 38;
   }
   return marks;

@@ -1,6 +1,7 @@
 /** The charts as standalone SVG figures, from the same drawings as the page's, in print colours. */
 import type { BlockInterval } from '@/lib/core/interval/index.ts';
-import type { Matrix, Stream } from '@/lib/core/report/report.ts';
+import type { StreamSpec } from '@/lib/core/model/architecture.ts';
+import type { Matrix } from '@/lib/core/report/report.ts';
 import { blockAxis, stacksSentence } from './block-axis.ts';
 import {
   drawHeatmapFrame,
@@ -23,8 +24,8 @@ import { calibrationSentence, estimatorSentence, figureSvg, samplesSentence } fr
 import { mark } from './marks.ts';
 import { countText } from './number-text.ts';
 import { PAPER_PALETTE } from './palette.ts';
-import { type BlockPart, streamsOf, whyNoPart } from './stream-part.ts';
-import { curveNames, runEnd } from './trajectory-curves.ts';
+import { type BlockPart, whyNoPart } from './stream-part.ts';
+import { runEnd } from './trajectory-curves.ts';
 import { TRAJECTORY_ROWS, type TrajectoryData, trajectoryScales } from './trajectory-scales.ts';
 import type { ChartDepth, ColourMap, Domain, FigureFacts, LayerStripProps } from './types.ts';
 
@@ -36,8 +37,7 @@ const listed = (intervals: readonly BlockInterval[]): string =>
   intervals.length === 0 ? 'none' : intervals.map(({ first, last }) => `${first}–${last}`).join(', ');
 
 /** "a, b and c" */
-const listedWith = (words: readonly string[]): string =>
-  words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
+const list = new Intl.ListFormat('en-GB');
 
 const intervalsSentence = (detected: readonly BlockInterval[], selection: readonly BlockInterval[]): string =>
   `Detected: ${listed(detected)}. Chosen: ${listed(selection)}.`;
@@ -46,29 +46,29 @@ const settingsSentence = ({ settings }: FigureFacts): string[] =>
   settings && settings.length > 0 ? [`Settings: ${settings.join('; ')}.`] : [];
 
 /** What the hatched places of a figure mean, and what its seam is. */
-function depthSentences({ stacks = [], blocks = [] }: Partial<ChartDepth>, streams: readonly Stream[]): string[] {
+function depthSentences({ stacks = [], blocks = [] }: Partial<ChartDepth>, streams: readonly StreamSpec[]): string[] {
   const silent = streams.flatMap((stream) => silentSentence(blocks, stream) ?? []);
   return [stacksSentence(stacks) ?? [], ...silent].flat();
 }
 
-function silentSentence(blocks: readonly BlockPart[], stream: Stream): string | null {
+function silentSentence(blocks: readonly BlockPart[], stream: StreamSpec): string | null {
   const reasons = new Set(blocks.flatMap((_, block) => whyNoPart(blocks, stream, block) ?? []));
   return reasons.size > 0 ? `Hatched: n/a, ${[...reasons].join(', ')}.` : null;
 }
 
 export type StripFigureData = Pick<
   LayerStripProps,
-  'numBlocks' | 'stacks' | 'blocks' | 'selection' | 'detected' | 'probeR2'
+  'numBlocks' | 'stacks' | 'streams' | 'blocks' | 'selection' | 'detected' | 'probeR2'
 >;
 
 export function layerStripSvg(data: StripFigureData, facts: FigureFacts): string {
   const { fitTokens, heldOutTokens } = facts.calibration;
   const { probeR2 } = data;
-  const streams = probeR2 ? streamsOf(probeR2) : [];
+  const streams = probeR2 ? data.streams : [];
   const { probes, allProbes } = stripRows(blockAxis(data.numBlocks, STRIP_WIDTH, data), streams.length);
-  const domain = probeDomain(...streams.map((stream) => probeR2?.[stream] ?? []));
-  const held = `${listedWith(streams.map((stream) => `${countText(heldOutTokens[stream])} ${stream}`))} tokens`;
-  const fitted = listedWith(streams.map((stream) => countText(fitTokens[stream])));
+  const domain = probeDomain(...streams.map(({ id }) => probeR2?.[id] ?? []));
+  const held = `${list.format(streams.map(({ id, label }) => `${countText(heldOutTokens[id] ?? 0)} ${label}`))} tokens`;
+  const fitted = list.format(streams.map(({ id }) => countText(fitTokens[id] ?? 0)));
   const measured = `R² of each block's linear residual probe on ${held} held out (fitted on ${fitted}), scale ${domain[0]} to 1${(data.blocks ?? []).length > 0 ? '' : '; hatched: n/a'}.`;
   return figureSvg({
     title: `Blocks of ${facts.model}: detected and chosen intervals, probe substitutability`,
@@ -86,7 +86,7 @@ export function layerStripSvg(data: StripFigureData, facts: FigureFacts): string
 }
 
 export interface HeatmapFigureData extends Partial<Pick<ChartDepth, 'stacks' | 'blocks'>> {
-  readonly stream: Stream;
+  readonly stream: StreamSpec;
   readonly matrix: Matrix;
   readonly domain: Domain;
   readonly colours?: ColourMap;
@@ -98,7 +98,7 @@ export function heatmapSvg(data: HeatmapFigureData, facts: FigureFacts): string 
   const { stream, matrix, domain, colours = 'viridis', selection, detected } = data;
   const layout = heatmapLayout(matrix.length, HEATMAP_WIDTH, data.stacks);
   return figureSvg({
-    title: `State CKA between blocks of ${facts.model}, ${stream} stream`,
+    title: `State CKA between blocks of ${facts.model}, ${stream.label} stream`,
     width: HEATMAP_WIDTH,
     height: layout.readoutTop,
     body: [
@@ -123,7 +123,7 @@ export function trajectoriesSvg(data: TrajectoryData, facts: FigureFacts): strin
   const scales = trajectoryScales(data, TRAJECTORIES_WIDTH);
   const names = namesHeight(scales.axis);
   const end = runEnd(data.curves, data.start);
-  const streams = curveNames(data.curves).filter((name) => name !== 'mean');
+  const { streams } = data.curves;
   const found =
     end?.by === 'break'
       ? `Break after block ${end.last}.`

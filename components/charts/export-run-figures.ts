@@ -1,5 +1,6 @@
 /** The charts of a run as standalone SVG figures, from the same drawings as the page's, in print colours. */
 
+import type { StreamSpec } from '@/lib/core/model/architecture.ts';
 import type { Baselines, HeldOutPoint } from '@/lib/core/run/index.ts';
 import { drawHeldOut, HELD_OUT_HEIGHT, HELD_OUT_METRICS } from './draw-held-out.ts';
 import {
@@ -85,8 +86,8 @@ export interface HeldOutPanel {
   readonly firstBlock: number;
 }
 
-export function heldOutSvg(panels: readonly HeldOutPanel[], facts: RunFacts): string {
-  const each = (PANEL_WIDTH - 20) / 2;
+export function heldOutSvg(panels: readonly HeldOutPanel[], streams: readonly StreamSpec[], facts: RunFacts): string {
+  const each = (PANEL_WIDTH - 20 * (streams.length - 1)) / Math.max(1, streams.length);
   const height = 2 * HELD_OUT_HEIGHT + NAME_HEIGHT + 8;
   return figureSvg({
     title: `Held-out errors of the students of ${facts.model}`,
@@ -95,7 +96,7 @@ export function heldOutSvg(panels: readonly HeldOutPanel[], facts: RunFacts): st
     body: inColumns(panels, height, ({ name, ...panel }) => [
       nameMark(name),
       ...HELD_OUT_METRICS.flatMap((metric, row) =>
-        (['image', 'text'] as const).map((stream, column) =>
+        streams.map((stream, column) =>
           mark(
             'g',
             { transform: `translate(${column * (each + 20)} ${NAME_HEIGHT + row * HELD_OUT_HEIGHT})` },

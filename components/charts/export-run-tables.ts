@@ -1,6 +1,6 @@
 /** The data of a run's charts as CSV (RFC 4180, header first). Full precision; an empty field is "n/a" or not measured. */
 
-import { STREAMS } from '@/lib/core/report/report.ts';
+import type { StreamSpec } from '@/lib/core/model/architecture.ts';
 import type { Baselines, HeldOutPoint, StandInError, StepPoint, SubsetView } from '@/lib/core/run/index.ts';
 import { STAND_INS } from './draw-held-out.ts';
 
@@ -20,14 +20,14 @@ export interface JobCurve {
   readonly points: readonly StepPoint[];
 }
 
-export function lossesCsv(jobs: readonly JobCurve[]): string {
+export function lossesCsv(jobs: readonly JobCurve[], streams: readonly StreamSpec[]): string {
   return csv(
-    ['job', 'step', ...STREAMS.map((stream) => `loss_${stream}`), 'gradient_norm', 'learning_rate', 'duration_ms'],
+    ['job', 'step', ...streams.map(({ id }) => `loss_${id}`), 'gradient_norm', 'learning_rate', 'duration_ms'],
     jobs.flatMap(({ key, points }) =>
       points.map((p) => [
         key,
         p.step,
-        ...STREAMS.map((stream) => p[stream]),
+        ...streams.map(({ id }) => p.losses[id]),
         p.gradientNorm,
         p.learningRate,
         p.durationMs,
@@ -44,10 +44,10 @@ export interface JobErrors {
 
 const METRICS = ['direction', 'magnitude', 'relative'] as const;
 
-export function heldOutCsv(jobs: readonly JobErrors[]): string {
-  const columns = STREAMS.flatMap((stream) => METRICS.map((metric) => `${metric}_${stream}`));
+export function heldOutCsv(jobs: readonly JobErrors[], streams: readonly StreamSpec[]): string {
+  const columns = streams.flatMap(({ id }) => METRICS.map((metric) => `${metric}_${id}`));
   const fields = (error: StandInError | undefined) =>
-    STREAMS.flatMap((stream) => METRICS.map((metric) => error?.[stream]?.[metric]));
+    streams.flatMap(({ id }) => METRICS.map((metric) => error?.[id]?.[metric]));
   return csv(
     ['interval', 'stand_in', 'step', ...columns],
     jobs.flatMap(({ key, baselines, heldOut }) => [

@@ -5,8 +5,7 @@
 import { type BlockInterval, intervalAt } from '@/lib/core/interval/index.ts';
 import type { Matrix } from '@/lib/core/report/report.ts';
 import type { StripFigureData } from './export-figures.ts';
-import { streamsOf } from './stream-part.ts';
-import { curveNames } from './trajectory-curves.ts';
+import { curveNames, curveRow } from './trajectory-curves.ts';
 import type { Measured, TrajectoryCurves } from './types.ts';
 
 type Field = Measured | string;
@@ -18,9 +17,10 @@ function csv(header: readonly string[], rows: readonly (readonly Field[])[]): st
 const spanField = (interval: BlockInterval | null): string => (interval ? `${interval.first}-${interval.last}` : '');
 
 /** A model of several stacks also says which stack each block is in and where. */
-export function layerStripCsv({ numBlocks, stacks = [], selection, detected, probeR2 }: StripFigureData): string {
+export function layerStripCsv(data: StripFigureData): string {
+  const { numBlocks, stacks = [], selection, detected, probeR2 } = data;
   const blocks = Array.from({ length: numBlocks }, (_, block) => block);
-  const streams = probeR2 ? streamsOf(probeR2) : [];
+  const streams = probeR2 ? data.streams.map(({ id }) => id) : [];
   const several = stacks.length > 1;
   const stackFields = (block: number): Field[] => {
     const stack = stacks.find(({ first, last }) => first <= block && block <= last);
@@ -37,7 +37,7 @@ export function layerStripCsv({ numBlocks, stacks = [], selection, detected, pro
     blocks.map((block) => [
       block,
       ...stackFields(block),
-      ...streams.map((stream) => probeR2?.[stream][block]),
+      ...streams.map((stream) => probeR2?.[stream]?.[block]),
       spanField(intervalAt(detected, block)),
       spanField(intervalAt(selection, block)),
     ]),
@@ -52,12 +52,15 @@ export function heatmapCsv(matrix: Matrix): string {
 }
 
 /** Every start, not the one in focus alone: rows with k ≥ u. */
-export function trajectoriesCsv({ cka, differences }: TrajectoryCurves): string {
-  const names = curveNames({ cka });
+export function trajectoriesCsv(curves: TrajectoryCurves): string {
+  const { cka, differences } = curves;
+  const names = curveNames(curves);
   const columns = names.flatMap((stream) => [`surrogate_cka_${stream}`, `difference_${stream}`]);
   const rows = cka.mean.flatMap((row, start) =>
     row.flatMap((_, k) =>
-      k < start ? [] : [[start, k, ...names.flatMap((s) => [cka[s][start]?.[k], differences[s][start]?.[k]])]],
+      k < start
+        ? []
+        : [[start, k, ...names.flatMap((s) => [curveRow(cka, s, start)[k], curveRow(differences, s, start)[k]])]],
     ),
   );
   return csv(['start_u', 'block_k', ...columns], rows);

@@ -8,6 +8,7 @@ const calibration: CalibrationFacts = {
   kind: 'synthetic',
   label: 'SYNTHETIC inputs, seed 7',
   seed: 7,
+  file: null,
   samples: 8,
   timesteps: [0.25, 0.75],
   tokens: { image: 4096, text: 702 },
@@ -27,7 +28,17 @@ const matrix = [
 ];
 const selection = [{ first: 1, last: 2 }];
 const detected = [{ first: 0, last: 1 }];
-const strip = { numBlocks: 3, selection, detected, probeR2: { image: [0.5, 0.75, 1], text: [0.25, undefined, null] } };
+const streams = [
+  { id: 'image', label: 'image' },
+  { id: 'text', label: 'text' },
+];
+const strip = {
+  numBlocks: 3,
+  streams,
+  selection,
+  detected,
+  probeR2: { image: [0.5, 0.75, 1], text: [0.25, undefined, null] },
+};
 const three = <T>(value: T) => ({ mean: value, image: value, text: value });
 const curves: TrajectoryCurves = {
   cka: three([
@@ -40,6 +51,7 @@ const curves: TrajectoryCurves = {
     [null, null, 0.25],
     [null, null, null],
   ]),
+  streams,
   stream: 'image',
 };
 
@@ -65,7 +77,7 @@ describe('an exported figure', () => {
   const trajectories = { numBlocks: 3, start: 0, selection, detected, curves };
   const figures = {
     strip: layerStripSvg(strip, facts),
-    heatmap: heatmapSvg({ stream: 'text', matrix, domain: [0, 1], selection, detected }, facts),
+    heatmap: heatmapSvg({ stream: { id: 'text', label: 'text' }, matrix, domain: [0, 1], selection, detected }, facts),
     trajectories: trajectoriesSvg(trajectories, facts),
   };
   it.each(Object.entries(figures))('%s stands alone and says model, calibration and settings', (_, svg) => {

@@ -2,7 +2,8 @@
  * A chart as a standalone SVG, fit for a paper: white ground, title above, and below it a caption that says which model,
  * which calibration, how many samples and which estimator the numbers come from. Pure: marks in, text out.
  */
-import type { CalibrationFacts, CkaEstimator, Stream } from '@/lib/core/report/report.ts';
+import type { StreamSpec } from '@/lib/core/model/architecture.ts';
+import type { CalibrationFacts, CkaEstimator } from '@/lib/core/report/report.ts';
 import { type Mark, mark, markToXml } from './marks.ts';
 import { countText } from './number-text.ts';
 import { PAPER_PALETTE } from './palette.ts';
@@ -62,8 +63,8 @@ export function calibrationSentence({ label }: CalibrationFacts): string {
   return `Calibration: ${label}.`;
 }
 
-export function samplesSentence(tokens: CalibrationFacts['tokens'], streams: readonly Stream[]): string {
-  return `n = ${streams.map((stream) => `${countText(tokens[stream])} ${stream} tokens`).join(', ')}.`;
+export function samplesSentence(tokens: CalibrationFacts['tokens'], streams: readonly StreamSpec[]): string {
+  return `n = ${streams.map(({ id, label }) => `${countText(tokens[id] ?? 0)} ${label} tokens`).join(', ')}.`;
 }
 
 export const estimatorSentence = (estimator: CkaEstimator): string =>

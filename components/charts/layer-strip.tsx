@@ -13,8 +13,8 @@ import { drawProbeRow, probeDomain } from './draw-probe-row.ts';
 import { drawSeams, drawStackNames } from './draw-seams.ts';
 import { HoverBands } from './hover-bands.tsx';
 import { Marks } from './marks-view.tsx';
-import { PAGE_PALETTE } from './palette.ts';
-import { type BlockPart, streamsOf, streamsUpdated } from './stream-part.ts';
+import { PAGE_PALETTE, streamLook } from './palette.ts';
+import { type BlockPart, streamsUpdated } from './stream-part.ts';
 import { StripBracket } from './strip-bracket.tsx';
 import { StripCells } from './strip-cells.tsx';
 import { StripHandle } from './strip-handle.tsx';
@@ -29,9 +29,9 @@ const UNKNOWN: readonly BlockPart[] = [];
 
 export function LayerStrip(props: LayerStripProps) {
   const { width, numBlocks, stacks, blocks = UNKNOWN, hovered, onHover, selection, detected, probeR2 } = props;
-  const { impossible = NOTHING_IMPOSSIBLE } = props;
+  const { impossible = NOTHING_IMPOSSIBLE, streams: declared } = props;
   const axis = useMemo(() => blockAxis(numBlocks, width, { stacks }), [numBlocks, width, stacks]);
-  const streams = useMemo(() => (probeR2 ? streamsOf(probeR2) : streamsUpdated(blocks)), [probeR2, blocks]);
+  const streams = useMemo(() => (probeR2 ? declared : streamsUpdated(declared, blocks)), [declared, probeR2, blocks]);
   const rows = useMemo(() => stripRows(axis, streams.length), [axis, streams]);
   const hintId = useId();
   const gestures = useStripGestures(axis, { ...props, impossible });
@@ -41,7 +41,7 @@ export function LayerStrip(props: LayerStripProps) {
     ? selection.map((interval) => (sameInterval(interval, moving.from) ? moving.to : interval))
     : selection;
   const passive = useMemo(() => {
-    const values = streams.map((stream) => probeR2?.[stream] ?? []);
+    const values = streams.map(({ id }) => probeR2?.[id] ?? []);
     const look = { domain: probeDomain(...values), palette: PAGE_PALETTE };
     const bottom = rows.allProbes.top + rows.allProbes.height;
     return [
@@ -49,10 +49,11 @@ export function LayerStrip(props: LayerStripProps) {
       ...drawSeams(axis, 0, bottom, PAGE_PALETTE),
       ...streams.flatMap((stream, row) => {
         const place = rows.probes[row];
-        return place ? drawProbeRow(values[row] ?? [], axis, { stream, ...place, ...look }) : [];
+        const of = { name: stream.label, look: streamLook(declared.indexOf(stream)) };
+        return place ? drawProbeRow(values[row] ?? [], axis, { ...of, ...place, ...look }) : [];
       }),
     ];
-  }, [axis, streams, rows, probeR2]);
+  }, [axis, streams, declared, rows, probeR2]);
   if (width <= 0) return <div className={styles.strip} style={{ height: rows.height }} />;
 
   const { brackets, cells, allProbes } = rows;
@@ -138,6 +139,7 @@ export function LayerStrip(props: LayerStripProps) {
         block={hovered.block}
         place={hovered.block === null ? null : shortPlace(axis, hovered.block)}
         blocks={blocks}
+        streams={streams}
         probeR2={probeR2}
         chosen={hovered.block === null ? null : intervalAt(shown, hovered.block)}
         detected={hovered.block === null ? null : intervalAt(detected, hovered.block)}

@@ -3,7 +3,7 @@
  * dark enough for print on white. Streams differ by shape and dash as well, never by colour alone.
  */
 import { interpolateCividis, interpolateViridis } from 'd3';
-import type { ColourMap, TrajectoryStream } from './types.ts';
+import type { ColourMap } from './types.ts';
 
 export interface ChartPalette {
   readonly background: string;
@@ -15,8 +15,8 @@ export interface ChartPalette {
   readonly accent: string;
   readonly accentSoft: string;
   readonly detected: string;
-  readonly image: string;
-  readonly textStream: string;
+  /** Of streams in the order in which the model declares them; with the dashes and symbols of `streamLook`. */
+  readonly streams: readonly string[];
   /** Of runs over each other; with the dashes of RUN_DASHES. */
   readonly runs: readonly string[];
 }
@@ -31,8 +31,12 @@ export const PAGE_PALETTE: ChartPalette = {
   accent: 'var(--accent, #b9480a)',
   accentSoft: 'var(--accent-soft, #fbe6d8)',
   detected: 'var(--detected, #5b616e)',
-  image: 'var(--image, #2360c8)',
-  textStream: 'var(--text-stream, #0a7a70)',
+  streams: [
+    'var(--stream-1, #2360c8)',
+    'var(--stream-2, #0a7a70)',
+    'var(--stream-3, #8a3fb5)',
+    'var(--stream-4, #8a5a00)',
+  ],
   runs: ['var(--run-1)', 'var(--run-2)', 'var(--run-3)', 'var(--run-4)', 'var(--run-5)', 'var(--run-6)'],
 };
 
@@ -46,24 +50,36 @@ export const PAPER_PALETTE: ChartPalette = {
   accent: '#b9480a',
   accentSoft: '#fbe6d8',
   detected: '#444a54',
-  image: '#2360c8',
-  textStream: '#0a7a70',
+  streams: ['#2360c8', '#0a7a70', '#8a3fb5', '#8a5a00'],
   runs: ['#2360c8', '#0a7a70', '#8a3fb5', '#8a5a00', '#b8195a', '#5a5c66'],
 };
 
 export const RUN_DASHES: readonly (string | undefined)[] = [undefined, '7 3', '2 3', '9 3 2 3', '4 2', '1.5 2'];
 
+export type StreamSymbol = 'circle' | 'square' | 'diamond' | 'triangle';
+
 export interface StreamLook {
-  readonly name: string;
   readonly colour: (palette: ChartPalette) => string;
-  /** SVG dash pattern; undefined is a solid line. */
+  /** SVG dash pattern of its trajectory, beside the mean's solid line. */
   readonly dash: string | undefined;
+  /** Of its loss, where there is no mean: undefined is a solid line. */
+  readonly lossDash: string | undefined;
+  readonly symbol: StreamSymbol;
 }
-export const STREAM_LOOKS: Readonly<Record<TrajectoryStream, StreamLook>> = {
-  mean: { name: 'mean', colour: (palette) => palette.text, dash: undefined },
-  image: { name: 'image', colour: (palette) => palette.image, dash: '5 3' },
-  text: { name: 'text', colour: (palette) => palette.textStream, dash: '1.5 3' },
-};
+
+const SHAPES: readonly Omit<StreamLook, 'colour'>[] = [
+  { symbol: 'circle', dash: '5 3', lossDash: undefined },
+  { symbol: 'square', dash: '1.5 3', lossDash: '5 2.5' },
+  { symbol: 'diamond', dash: '8 3 2 3', lossDash: '1.5 2.5' },
+  { symbol: 'triangle', dash: '3 2', lossDash: '8 2 2 2' },
+];
+const LOOKS: readonly StreamLook[] = SHAPES.map((shape, index) => ({
+  ...shape,
+  colour: (palette) => palette.streams[index] ?? palette.text,
+}));
+
+/** The look of the stream that a model declares at this place; a fifth one has the first one's again. */
+export const streamLook = (index: number): StreamLook => LOOKS[index % LOOKS.length]!;
 
 const INTERPOLATORS = { viridis: interpolateViridis, cividis: interpolateCividis } satisfies Record<
   ColourMap,

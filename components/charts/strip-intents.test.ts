@@ -6,7 +6,13 @@ const chosen = [
   { first: 9, last: 11 },
 ];
 const depth = { numBlocks: 16 };
-const seamed = { numBlocks: 16, seams: [6] };
+const seamed = {
+  numBlocks: 16,
+  stacks: [
+    { first: 0, last: 5 },
+    { first: 6, last: 15 },
+  ],
+};
 const impossible = [{ first: 12, last: 13, reason: 'Block 12 feeds another.' }];
 
 describe('a range drawn on the strip', () => {

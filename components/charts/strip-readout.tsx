@@ -4,7 +4,7 @@ import type { BlockInterval } from '@/lib/core/interval/interval.ts';
 import styles from './charts.module.css';
 import type { StripRow } from './draw-layer-strip.ts';
 import { similarityText, spanText } from './number-text.ts';
-import { type BlockPart, streamsOf, whyNoPart } from './stream-part.ts';
+import { type BlockPart, whyNoPart } from './stream-part.ts';
 import { isInterval } from './strip-intents.ts';
 import type { LayerStripProps } from './types.ts';
 
@@ -14,6 +14,7 @@ interface StripReadoutProps {
   /** In its own stack. */
   readonly place: string | null;
   readonly blocks: readonly BlockPart[];
+  readonly streams: LayerStripProps['streams'];
   readonly probeR2: LayerStripProps['probeR2'];
   readonly chosen: BlockInterval | null;
   readonly detected: BlockInterval | null;
@@ -26,7 +27,7 @@ interface StripReadoutProps {
 }
 
 export function StripReadout(props: StripReadoutProps) {
-  const { row, block, place, blocks, probeR2, chosen, detected, marked, refusal, crossed, anyDetected } = props;
+  const { row, block, place, probeR2, chosen, detected, marked, refusal, crossed, anyDetected } = props;
   const notice = props.notice ?? (isInterval(marked) ? null : refusal);
   return (
     <div className={styles.readout} style={{ top: row.top }}>
@@ -44,7 +45,7 @@ export function StripReadout(props: StripReadoutProps) {
         <>
           <b>Block {block}</b>
           {place && ` (${place})`}
-          {probeR2 && ` · probe R², held out: ${probeWords(probeR2, blocks, block)}`}
+          {probeR2 && ` · probe R², held out: ${probeWords(props, probeR2, block)}`}
           {detected && ` · detected ${spanText(detected)}`}
           {chosen && ` · chosen ${spanText(chosen)}`}
         </>
@@ -59,11 +60,16 @@ export function StripReadout(props: StripReadoutProps) {
   );
 }
 
-function probeWords(probeR2: NonNullable<LayerStripProps['probeR2']>, blocks: readonly BlockPart[], block: number) {
-  return streamsOf(probeR2)
+function probeWords(
+  { streams, blocks }: Pick<StripReadoutProps, 'streams' | 'blocks'>,
+  probeR2: NonNullable<LayerStripProps['probeR2']>,
+  block: number,
+) {
+  return streams
     .map((stream) => {
-      const reason = probeR2[stream][block] === null ? whyNoPart(blocks, stream, block) : null;
-      return `${stream} ${similarityText(probeR2[stream][block])}${reason ? `: ${reason}` : ''}`;
+      const value = probeR2[stream.id]?.[block];
+      const reason = value === null ? whyNoPart(blocks, stream, block) : null;
+      return `${stream.label} ${similarityText(value)}${reason ? `: ${reason}` : ''}`;
     })
     .join(', ');
 }

@@ -18,7 +18,7 @@ import { Marks } from './marks-view.tsx';
 import { differenceText, similarityText } from './number-text.ts';
 import { PAGE_PALETTE } from './palette.ts';
 import { type BlockPart, whyNoPart } from './stream-part.ts';
-import { curveNames, type RunEnd, runEnd, streamsInMean } from './trajectory-curves.ts';
+import { curveLabel, curveNames, curveRow, type RunEnd, runEnd, streamsInMean } from './trajectory-curves.ts';
 import { TRAJECTORIES_HEIGHT, TRAJECTORY_ROWS, trajectoryScales } from './trajectory-scales.ts';
 import { NO_HOVER, type TrajectoriesProps, type TrajectoryStream } from './types.ts';
 
@@ -74,13 +74,14 @@ export function Trajectories(props: TrajectoriesProps) {
   const k = hovered.block;
   const valueAt = (name: TrajectoryStream) => {
     if (k === null) return '';
-    const value = cka[name][start]?.[k];
+    const value = curveRow(cka, name, start)[k];
     if (name === 'mean') {
       const [only, another] = streamsInMean(curves, start, k);
-      return `mean ${similarityText(value)}${only && !another ? ` (${only} alone)` : ''}`;
+      return `mean ${similarityText(value)}${only && !another ? ` (${only.label} alone)` : ''}`;
     }
-    const reason = value === null ? (whyNoPart(blocks, name, k) ?? whyNoPart(blocks, name, start)) : null;
-    return `${name} ${similarityText(value)}${reason ? `: ${reason}` : ''}`;
+    const spec = curves.streams.find(({ id }) => id === name);
+    const reason = value === null && spec ? (whyNoPart(blocks, spec, k) ?? whyNoPart(blocks, spec, start)) : null;
+    return `${curveLabel(curves, name)} ${similarityText(value)}${reason ? `: ${reason}` : ''}`;
   };
   const blockUnder = (event: PointerEvent<HTMLElement>) => {
     const chart = event.currentTarget.parentElement;
@@ -162,7 +163,7 @@ export function Trajectories(props: TrajectoriesProps) {
             </b>
             {shortPlace(axis, k) && ` (${shortPlace(axis, k)})`}
             {` · surrogate CKA: ${curveNames(curves).map(valueAt).join(', ')}`}
-            {` · Δ of the ${stream === 'mean' ? 'mean' : `${stream} stream`} ${differenceText(differences[stream][start]?.[k])}`}
+            {` · Δ of the ${stream === 'mean' ? 'mean' : `${curveLabel(curves, stream)} stream`} ${differenceText(curveRow(differences, stream, start)[k])}`}
           </>
         ) : (
           `Start u = ${start}. Click a block, or move the marker with the arrow keys, to start elsewhere.`

@@ -1,38 +1,46 @@
 /** The curves that the trajectories chart draws, one reading of a report: per stream and for their mean. */
-import {
-  type DetectableReport,
-  type DetectionSettings,
-  differencesOf,
-  lastBeforeBreak,
-  trajectoryOf,
-} from '@/lib/core/detection/index.ts';
+import { type DetectionSettings, differencesOf, lastBeforeBreak, trajectoryOf } from '@/lib/core/detection/index.ts';
 import { stackAround } from '@/lib/core/interval/index.ts';
-import type { Matrix, Stream } from '@/lib/core/report/report.ts';
-import { streamsOf } from './stream-part.ts';
-import type { ReportStreams, TrajectoryCurves, TrajectoryStream } from './types.ts';
+import type { StreamSpec } from '@/lib/core/model/architecture.ts';
+import type { AnalysisReport, Matrix, ReportModel } from '@/lib/core/report/report.ts';
+import type { CurveMatrices, ReportStreams, TrajectoryCurves, TrajectoryStream } from './types.ts';
 
 /** The mean and every stream under the same estimator, start and target; `settings.streams` is the one that decides. */
-export function trajectoryCurves(report: DetectableReport, settings: DetectionSettings): TrajectoryCurves {
-  const perStream = (read: (report: ReportStreams, settings: DetectionSettings) => Matrix) => {
-    const of = (streams: TrajectoryStream) => read(report, { ...settings, streams });
-    const each = Object.fromEntries(streamsOf(report.streams).map((stream) => [stream, of(stream)]));
-    return { mean: of('mean'), ...(each as Record<Stream, Matrix>) };
+export function trajectoryCurves(
+  report: Pick<AnalysisReport, 'streams'> & { readonly model: Pick<ReportModel, 'streams' | 'stacks'> },
+  settings: DetectionSettings,
+): TrajectoryCurves {
+  const { streams, stacks } = report.model;
+  const perStream = (read: (report: ReportStreams, settings: DetectionSettings) => Matrix): CurveMatrices => {
+    const of = (choice: TrajectoryStream) => read(report, { ...settings, streams: choice });
+    return { mean: of('mean'), ...Object.fromEntries(streams.map(({ id }) => [id, of(id)])) };
   };
   return {
     cka: perStream(trajectoryOf),
     differences: perStream(differencesOf),
+    streams,
     stream: settings.streams,
-    seams: report.model?.seams,
+    stacks,
   };
 }
 
-/** The mean first, then the streams in the report's order. */
-export const curveNames = ({ cka }: Pick<TrajectoryCurves, 'cka'>): readonly TrajectoryStream[] => streamsOf(cka);
+/** The mean first, then the streams in the order in which the model declares them. */
+export const curveNames = ({ streams }: Pick<TrajectoryCurves, 'streams'>): readonly TrajectoryStream[] => [
+  'mean',
+  ...streams.map(({ id }) => id),
+];
+
+/** "mean", or the stream's label. */
+export const curveLabel = ({ streams }: Pick<TrajectoryCurves, 'streams'>, name: TrajectoryStream): string =>
+  streams.find(({ id }) => id === name)?.label ?? name;
+
+/** Δ or cka from a start block on; empty where the reading has no such curve. */
+export const curveRow = (matrices: CurveMatrices, name: TrajectoryStream, start: number): Matrix[number] =>
+  matrices[name]?.[start] ?? [];
 
 /** The streams that have a value at (start, k): a stream that takes no part there is not in the mean either. */
-export function streamsInMean(curves: TrajectoryCurves, start: number, k: number): readonly Stream[] {
-  const streams = curveNames(curves).filter((name) => name !== 'mean');
-  return streams.filter((stream) => typeof curves.cka[stream][start]?.[k] === 'number');
+export function streamsInMean({ cka, streams }: TrajectoryCurves, start: number, k: number): readonly StreamSpec[] {
+  return streams.filter(({ id }) => typeof cka[id]?.[start]?.[k] === 'number');
 }
 
 /** Where the run that begins at `start` ends, and what ends it. */
@@ -41,10 +49,10 @@ export interface RunEnd {
   readonly by: 'break' | 'seam' | 'model';
 }
 
-export function runEnd({ differences, stream, seams }: TrajectoryCurves, start: number): RunEnd | null {
-  const row = differences[stream][start];
+export function runEnd({ differences, stream, stacks }: TrajectoryCurves, start: number): RunEnd | null {
+  const row = differences[stream]?.[start];
   if (!row) return null;
-  const stack = stackAround(start, { numBlocks: row.length, seams });
+  const stack = stackAround(start, { numBlocks: row.length, stacks: stacks ?? [] });
   const last = lastBeforeBreak(row.slice(0, stack.last + 1), start);
   if (last < stack.last) return { last, by: 'break' };
   return { last, by: stack.last === row.length - 1 ? 'model' : 'seam' };

@@ -5,7 +5,7 @@
 import { scaleLinear } from 'd3';
 import { type BlockAxis, blockAxis } from './block-axis.ts';
 import { scientificText } from './number-text.ts';
-import { curveNames, runEnd } from './trajectory-curves.ts';
+import { curveNames, curveRow, runEnd } from './trajectory-curves.ts';
 import type { TrajectoriesProps, TrajectoryCurves } from './types.ts';
 
 export const TRAJECTORY_ROWS = {
@@ -53,7 +53,7 @@ export function trajectoryScales(data: TrajectoryData, width: number): Trajector
   const lastSeen = zoomed ? Math.min(lastBlock, (runEnd(curves, start)?.last ?? lastBlock) + PAST_BREAK) : lastBlock;
   const seen = (matrices: TrajectoryCurves['cka']) =>
     curveNames(curves)
-      .flatMap((stream) => (zoomed ? [matrices[stream][start] ?? []] : [...matrices[stream]]))
+      .flatMap((stream) => (zoomed ? [curveRow(matrices, stream, start)] : [...(matrices[stream] ?? [])]))
       .flatMap((row) => row.slice(0, lastSeen + 1))
       .filter((value) => value !== null);
   const values = seen(curves.cka);

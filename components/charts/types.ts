@@ -4,7 +4,8 @@
  */
 import type { ReportStreams } from '@/lib/core/detection/index.ts';
 import type { BlockInterval } from '@/lib/core/interval/interval.ts';
-import type { CalibrationFacts, CkaEstimator, Matrix, Stream } from '@/lib/core/report/report.ts';
+import type { StreamId, StreamSpec } from '@/lib/core/model/architecture.ts';
+import type { CalibrationFacts, CkaEstimator, Matrix, PerStream } from '@/lib/core/report/report.ts';
 import type { AxisStack } from './block-axis.ts';
 import type { BlockPart } from './stream-part.ts';
 
@@ -20,6 +21,8 @@ export interface ChartDepth {
   readonly numBlocks: number;
   /** Left out where all blocks are one stack. */
   readonly stacks?: readonly AxisStack[] | undefined;
+  /** As the model declares them: their order decides colours and rows. Memoise it. */
+  readonly streams: readonly StreamSpec[];
   /** What each block updates; left out where that is not known. Memoise it. */
   readonly blocks?: readonly BlockPart[] | undefined;
 }
@@ -44,8 +47,8 @@ export interface ImpossibleRange extends BlockInterval {
 }
 
 export interface LayerStripProps extends LinkedChartProps {
-  /** Held-out R² of each block's probe; null before any analysis. Short or sparse arrays are partial results. */
-  readonly probeR2: Readonly<Record<Stream, readonly Measured[]>> | null;
+  /** Held-out R² of each block's probe; null before any analysis. Short, sparse or missing arrays are partial results. */
+  readonly probeR2: PerStream<readonly Measured[]> | null;
   /** Blocks that may not be chosen, hatched, with the reason on hover. */
   readonly impossible?: readonly ImpossibleRange[];
   /** A new interval of at least two blocks, ends in order; it may overlap chosen ones, which then give way. */
@@ -62,7 +65,7 @@ export type ColourMap = 'viridis' | 'cividis';
 export type Domain = readonly [low: number, high: number];
 
 export interface CkaHeatmapProps extends LinkedChartProps {
-  readonly stream: Stream;
+  readonly stream: StreamSpec;
   /** CKA between the states after blocks i and j, [M][M]; null before it is measured. */
   readonly matrix: Matrix | null;
   readonly estimator: CkaEstimator;
@@ -71,20 +74,24 @@ export interface CkaHeatmapProps extends LinkedChartProps {
   readonly onAdd: (interval: BlockInterval) => void;
 }
 
-export type TrajectoryStream = 'mean' | Stream;
+/** `mean`, or a stream by its id. */
+export type TrajectoryStream = 'mean' | StreamId;
 
 export type { ReportStreams };
 
 /** One reading of a report for the mean and for every stream, [u][k], null for k < u and where a stream takes no part (see `trajectoryCurves`). */
 export interface TrajectoryCurves {
-  readonly cka: Readonly<Record<TrajectoryStream, Matrix>>;
+  readonly cka: CurveMatrices;
   /** Δ(u, k), as the detection rule sees it. */
-  readonly differences: Readonly<Record<TrajectoryStream, Matrix>>;
+  readonly differences: CurveMatrices;
+  /** As the model declares them. */
+  readonly streams: readonly StreamSpec[];
   /** The stream that decides where intervals end: its line is the bold one and its other starts are the faint ones. */
   readonly stream: TrajectoryStream;
-  /** First blocks of every stack but the first: runs end there. */
-  readonly seams?: readonly number[] | undefined;
+  /** Runs end where their stack ends; left out where all blocks are one stack. */
+  readonly stacks?: readonly BlockInterval[] | undefined;
 }
+export type CurveMatrices = { readonly mean: Matrix } & PerStream<Matrix>;
 
 export interface TrajectoriesProps extends LinkedChartProps {
   /** Null before any analysis. Memoise it: a new object redraws the whole chart. */

@@ -76,7 +76,7 @@ function Distil({ onClose }: { onClose: () => void }) {
       setRefused(asContiguaError(thrown));
     }
   };
-  const intervals = plan.intervals.map(({ first, last }) => `${first}–${last}`).join(', ');
+  const intervals = plan.edits.map(({ first, last }) => `${first}–${last}`).join(', ');
   return (
     <Dialog
       title="Distil"

@@ -4,6 +4,7 @@ import { type ReactNode, useId, useRef, useState } from 'react';
 import { Button } from '@/components/ui/button';
 import { Choice } from '@/components/ui/choice';
 import { Help } from '@/components/ui/help';
+import { useLimitedText } from '@/components/ui/limited-text';
 import { DecimalField, NumberField } from '@/components/ui/number-field';
 import { Select } from '@/components/ui/select';
 import { Switch } from '@/components/ui/switch';
@@ -294,8 +295,12 @@ function FineTuneFields({ form, onChange }: { form: DistilForm; onChange: (form:
   );
 }
 
+/** As the server takes them. */
+const MOST_NAME_CHARACTERS = 200;
+
 function RunName({ name, onChange }: { name: string; onChange: (name: string) => void }) {
   const id = useId();
+  const { field, note } = useLimitedText({ label: 'Name', value: name, most: MOST_NAME_CHARACTERS, onChange });
   return (
     <div>
       <label htmlFor={id} className="mb-1 block text-xs text-muted">
@@ -303,13 +308,12 @@ function RunName({ name, onChange }: { name: string; onChange: (name: string) =>
       </label>
       <input
         id={id}
-        value={name}
-        maxLength={200}
+        {...field}
         autoComplete="off"
         placeholder="After the model and its blocks"
-        onChange={(event) => onChange(event.target.value)}
-        className="h-7 w-full rounded-md border border-line bg-panel px-2 text-xs placeholder:text-muted"
+        className="h-7 w-full rounded-md border border-line bg-panel px-2 text-xs placeholder:text-muted aria-invalid:border-danger"
       />
+      {note}
     </div>
   );
 }

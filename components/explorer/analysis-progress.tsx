@@ -10,6 +10,7 @@ import { calibrationWords } from '@/lib/page/explorer/calibration.ts';
 import { engineStore, silenceWords } from '@/lib/page/explorer/engine.ts';
 import { pacePerSecond, remainingMs, shareDone } from '@/lib/page/explorer/progress.ts';
 import { selectionStore } from '@/lib/page/explorer/selection.ts';
+import { tokensWords } from '@/lib/page/explorer/stream-words.ts';
 import { useCalibrationChanges } from './use-report-mark';
 
 const STAGES: readonly (readonly [stage: string, words: string])[] = [
@@ -38,7 +39,7 @@ export function AnalysisProgress() {
   const headline = running
     ? `${Math.round(share * 100)} % · ${outlook}`
     : report
-      ? `Took ${durationWords(totalMs)} on ${engineWords(report.engine.name)}`
+      ? `Took ${durationWords(totalMs)}${report.engine ? ` on ${engineWords(report.engine.name)}` : ''}`
       : 'Not run yet';
   return (
     <div className="pt-1 text-xs">
@@ -93,8 +94,7 @@ export function AnalysisProgress() {
             ) : (
               calibrationWords(report.calibration)
             )}
-            , n = {report.calibration.tokens.image.toLocaleString('en-US')} image and{' '}
-            {report.calibration.tokens.text.toLocaleString('en-US')} text tokens.
+            , n = {tokensWords(report.calibration.tokens, report.model.streams)}.
             {restoredFrom === null ? null : ` Restored, measured ${momentWords(restoredFrom)}; Analyse measures again.`}
           </>
         ) : null}

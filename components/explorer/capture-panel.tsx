@@ -13,6 +13,8 @@ import { analyse, analysisStore, stopAnalysis } from '@/lib/page/explorer/analys
 import { calibrationStore, requestOf } from '@/lib/page/explorer/calibration.ts';
 import { engineStore } from '@/lib/page/explorer/engine.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
+import { type WantedFile, wantedFile } from '@/lib/page/explorer/probe-source.ts';
+import { tokensWords } from '@/lib/page/explorer/stream-words.ts';
 import { AnalysisProgress } from './analysis-progress';
 import { useCalibrationChanges } from './use-report-mark';
 
@@ -33,6 +35,8 @@ function Capture() {
   const picker = useRef<HTMLInputElement>(null);
   const problems = useFieldProblems();
   const changes = useCalibrationChanges();
+  const measuredOn = useStore(analysisStore, (state) => state.measuredOn);
+  const missing = wantedFile(report, measuredOn);
   const ready =
     engineReady && summary !== null && opening === null && requestOf(choice) !== null && problems.length === 0;
   return (
@@ -46,7 +50,7 @@ function Capture() {
           </p>
           <p>
             Every token is one sample row. A quarter of the samples is held out: probes are judged on rows they were not
-            fitted on. Padded text tokens never count.
+            fitted on. Padded tokens never count.
           </p>
         </Help>
       }
@@ -82,6 +86,7 @@ function Capture() {
               <Button className="w-full" disabled={running} onClick={() => picker.current?.click()}>
                 {choice.file ? 'Another file' : 'Pick calibration.safetensors'}
               </Button>
+              {missing ? <MissingFile {...missing} /> : null}
               <p className="mt-2 text-muted">
                 {choice.file
                   ? `${choice.file.name}, ${bytesWords(choice.file.size)}`
@@ -123,7 +128,7 @@ function Capture() {
                 decision.
               </strong>
             ) : choice.kind === 'shapes' && summary ? (
-              `${choice.samples} pictures with captions × ${summary.tokensPerForward.image} image tokens = ${(choice.samples * summary.tokensPerForward.image).toLocaleString('en-US')} rows, spread over ${choice.timesteps} timesteps.`
+              `${choice.samples} pictures with captions, up to ${tokensWords(summary.tokensPerForward, summary.streams)} each, spread over ${choice.timesteps} timesteps.`
             ) : null}
           </p>
         </div>
@@ -145,5 +150,16 @@ function Capture() {
         <AnalysisProgress />
       </div>
     </Panel>
+  );
+}
+
+/** A browser cannot open a file again by itself after a reload. */
+function MissingFile({ name, digits }: WantedFile) {
+  return (
+    <p className="mt-2 wrap-anywhere">
+      {digits === null
+        ? `The analysis on the page was measured on ${name}. Analyse the file again to measure further intervals or to preview with probes.`
+        : `The analysis on the page was measured on ${name} (content ${digits}). Choose that file again to measure further intervals or to preview with probes.`}
+    </p>
   );
 }

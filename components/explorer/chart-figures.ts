@@ -4,10 +4,18 @@
  */
 import type { FigureFacts } from '@/components/charts';
 import { ckaDomain, trajectoryCurves } from '@/components/charts';
-import { figureName, heatmapSvg, layerStripSvg, trajectoriesSvg } from '@/components/charts/export-figures.ts';
+import {
+  figureName,
+  type HeatmapFigureData,
+  heatmapSvg,
+  layerStripSvg,
+  trajectoriesSvg,
+} from '@/components/charts/export-figures.ts';
 import { heatmapCsv, layerStripCsv, trajectoriesCsv } from '@/components/charts/export-tables.ts';
+import type { StreamChoice } from '@/lib/core/detection/index.ts';
+import { ContiguaError } from '@/lib/core/errors.ts';
+import type { StreamId, StreamSpec } from '@/lib/core/model/config-index.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
-import { STREAMS } from '@/lib/core/report/report.ts';
 import { saveCsv, savePng, saveSvg } from '@/lib/page/browser/export-chart.ts';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { detectedIn } from '@/lib/page/explorer/detection.ts';
@@ -15,7 +23,7 @@ import { modelStore } from '@/lib/page/explorer/model.ts';
 import { selectionStore } from '@/lib/page/explorer/selection.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
 
-export type ChartName = 'strip' | 'cka-image' | 'cka-text' | 'trajectories';
+export type ChartName = 'strip' | 'trajectories' | `cka-${StreamId}`;
 export type FileKind = 'svg' | 'png' | 'csv';
 
 interface Figure {
@@ -35,13 +43,14 @@ export async function saveChart(chart: ChartName, kind: FileKind): Promise<void>
 }
 
 function figureOf(chart: ChartName, report: AnalysisReport): Figure {
-  const { detection, startBlock, colours, scale } = settingsStore.getState();
+  const { detection, startBlock } = settingsStore.getState();
   const { estimator, streams } = detection;
   const { numBlocks } = report.model;
   const { summary } = modelStore.getState();
   const common = {
     numBlocks,
     stacks: summary?.stacks,
+    streams: report.model.streams,
     blocks: summary?.blocks,
     selection: selectionStore.getState().selection.present,
     detected: detectedIn(report, detection),
@@ -51,31 +60,16 @@ function figureOf(chart: ChartName, report: AnalysisReport): Figure {
     calibration: report.calibration,
     estimator,
     settings: [
-      streams === 'mean' ? 'mean of both streams decides' : `${streams} stream decides`,
+      decidingWords(streams, report.model.streams),
       detection.start === 'block-u' ? 'surrogate: block u, then probes' : 'surrogate: probes from block u on',
       detection.target === 'teacher-after-k' ? 'compared with the model after k' : 'compared with the model after u',
     ],
   };
   switch (chart) {
     case 'strip': {
-      const { image, text } = report.streams;
-      const data = { ...common, probeR2: { image: image.probeR2, text: text.probeR2 } };
+      const probeR2 = Object.fromEntries(Object.entries(report.streams).map(([id, one]) => [id, one.probeR2]));
+      const data = { ...common, probeR2 };
       return { words: ['blocks'], svg: () => layerStripSvg(data, facts), csv: () => layerStripCsv(data) };
-    }
-    case 'cka-image':
-    case 'cka-text': {
-      const stream = chart === 'cka-image' ? 'image' : 'text';
-      const matrix = report.streams[stream].cka[estimator];
-      const domain = ckaDomain(
-        STREAMS.map((each) => report.streams[each].cka[estimator]),
-        scale,
-      );
-      const data = { ...common, stream, matrix, domain, colours } as const;
-      return {
-        words: ['state-cka', stream, estimator],
-        svg: () => heatmapSvg(data, facts),
-        csv: () => heatmapCsv(matrix),
-      };
     }
     case 'trajectories': {
       const curves = trajectoryCurves(report, detection);
@@ -87,6 +81,33 @@ function figureOf(chart: ChartName, report: AnalysisReport): Figure {
       };
     }
     default:
-      return chart satisfies never;
+      return heatmapFigure(chart, report, common, facts);
   }
+}
+
+function heatmapFigure(
+  chart: `cka-${StreamId}`,
+  report: AnalysisReport,
+  common: Omit<HeatmapFigureData, 'stream' | 'matrix' | 'domain'>,
+  facts: FigureFacts,
+): Figure {
+  const { colours, scale } = settingsStore.getState();
+  const { estimator } = facts;
+  const stream = report.model.streams.find(({ id }) => chart === `cka-${id}`);
+  const matrix = stream && report.streams[stream.id]?.cka[estimator];
+  if (!matrix) throw new ContiguaError('internal', `There is no chart ${chart}`);
+  const domain = ckaDomain(
+    Object.values(report.streams).map(({ cka }) => cka[estimator]),
+    scale,
+  );
+  return {
+    words: ['state-cka', stream.id, estimator],
+    svg: () => heatmapSvg({ ...common, stream, matrix, domain, colours }, facts),
+    csv: () => heatmapCsv(matrix),
+  };
+}
+
+function decidingWords(choice: StreamChoice, streams: readonly StreamSpec[]): string {
+  if (choice !== 'mean') return `${streams.find(({ id }) => id === choice)?.label ?? choice} stream decides`;
+  return `mean of ${streams.length === 2 ? 'both' : 'all'} streams decides`;
 }

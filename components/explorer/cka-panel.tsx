@@ -1,19 +1,21 @@
 'use client';
-/** All blocks against all blocks, both streams, on one colour scale. */
+/** All blocks against all blocks, each stream, on one colour scale. */
 import { useMemo } from 'react';
 import { useStore } from 'zustand';
-import { CkaHeatmap, ckaDomain } from '@/components/charts';
+import { CkaHeatmap, ckaDomain, PAGE_PALETTE, streamLook } from '@/components/charts';
 import { Choice } from '@/components/ui/choice';
 import { Help } from '@/components/ui/help';
 import { Panel } from '@/components/ui/panel';
 import type { BlockInterval } from '@/lib/core/interval/index.ts';
-import { type CkaEstimator, STREAMS, type Stream } from '@/lib/core/report/report.ts';
+import type { StreamSpec } from '@/lib/core/model/config-index.ts';
+import type { CkaEstimator } from '@/lib/core/report/report.ts';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { setDetection } from '@/lib/page/explorer/ranking.ts';
-import { choose } from '@/lib/page/explorer/selection.ts';
+import { choose, newEdit } from '@/lib/page/explorer/selection.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
+import { streamTitle, tokensWords } from '@/lib/page/explorer/stream-words.ts';
 import { ChartDownload } from './chart-download';
-import { useLinked } from './use-linked';
+import { useLinked, useStreams } from './use-linked';
 import { useReportMark } from './use-report-mark';
 
 const SIDE_BY_SIDE_PX = 560;
@@ -27,12 +29,13 @@ export function CkaPanel({ width, detected }: { width: number; detected: readonl
   const estimator = useStore(settingsStore, (state) => state.detection.estimator);
   const scale = useStore(settingsStore, (state) => state.scale);
   const colours = useStore(settingsStore, (state) => state.colours);
-  const each = width >= SIDE_BY_SIDE_PX ? Math.floor((width - GAP_PX) / 2) : width;
+  const streams = useStreams();
+  const beside = width > 0 && width < SIDE_BY_SIDE_PX ? 1 : streams.length === 1 ? 1 : 2;
+  const each = Math.floor((width - GAP_PX * (beside - 1)) / beside);
   const domain = useMemo(
-    () => ckaDomain(report ? STREAMS.map((stream) => report.streams[stream].cka[estimator]) : [], scale),
+    () => ckaDomain(report ? Object.values(report.streams).map(({ cka }) => cka[estimator]) : [], scale),
     [report, estimator, scale],
   );
-  const tokens = report?.calibration.tokens;
   return (
     <Panel
       title="Similarity of hidden states"
@@ -50,8 +53,8 @@ export function CkaPanel({ width, detected }: { width: number; detected: readonl
         </Help>
       }
       reading={
-        report && tokens
-          ? `${mark}State CKA between blocks: linear, ${estimator}, n = ${tokens.image.toLocaleString('en-US')} image and ${tokens.text.toLocaleString('en-US')} text tokens, one colour scale.`
+        report
+          ? `${mark}State CKA between blocks: linear, ${estimator}, n = ${tokensWords(report.calibration.tokens, report.model.streams)}, one colour scale.`
           : 'After Analyse: bright squares along the diagonal are runs of blocks whose states stay alike.'
       }
       tools={
@@ -85,27 +88,29 @@ export function CkaPanel({ width, detected }: { width: number; detected: readonl
           />
           <ChartDownload
             name="similarity"
-            charts={[
-              { chart: 'cka-image', label: 'Image stream' },
-              { chart: 'cka-text', label: 'Text stream' },
-            ]}
+            charts={streams.map((stream) => ({
+              chart: `cka-${stream.id}` as const,
+              label: `${streamTitle(stream)} stream`,
+            }))}
           />
         </>
       }
     >
       <div className="flex flex-wrap" style={{ gap: GAP_PX }}>
-        {STREAMS.map((stream) => (
-          <div key={stream} style={{ width: each || `calc(50% - ${GAP_PX / 2}px)` }}>
+        {streams.length === 0 ? <Expected beside={beside} /> : null}
+        {streams.map((stream, index) => (
+          <div key={stream.id} style={{ width: width > 0 ? each : shareOf(beside) }}>
             <h3 className="mb-1 flex items-center gap-2 text-xs font-medium">
               <span
                 aria-hidden
-                className={`h-0.5 w-3 rounded-full ${stream === 'image' ? 'bg-image' : 'bg-text-stream'}`}
+                className="h-0.5 w-3 rounded-full"
+                style={{ background: streamLook(index).colour(PAGE_PALETTE) }}
               />
-              {stream === 'image' ? 'Image stream' : 'Text stream'}
+              {streamTitle(stream)} stream
             </h3>
             {/* Until the column is measured, the square's place by the browser's own arithmetic. */}
-            {each === 0 ? <div aria-hidden style={{ paddingBottom: `calc(100% + ${BESIDE_SQUARE_PX}px)` }} /> : null}
-            <Heatmap width={each} stream={stream} detected={detected} domain={domain} />
+            {width === 0 ? <Square /> : null}
+            <Heatmap width={width > 0 ? each : 0} stream={stream} detected={detected} domain={domain} />
           </div>
         ))}
       </div>
@@ -113,9 +118,26 @@ export function CkaPanel({ width, detected }: { width: number; detected: readonl
   );
 }
 
+/** The places of two streams, as most models have, until a model is open. */
+const Expected = ({ beside }: { beside: number }) => (
+  <>
+    {[0, 1].map((place) => (
+      <div key={place} aria-hidden style={{ width: shareOf(beside) }}>
+        <div className="mb-1 h-4" />
+        <Square />
+      </div>
+    ))}
+  </>
+);
+
+const shareOf = (beside: number): string =>
+  beside === 1 ? '100%' : `calc(${100 / beside}% - ${(GAP_PX * (beside - 1)) / beside}px)`;
+
+const Square = () => <div aria-hidden style={{ paddingBottom: `calc(100% + ${BESIDE_SQUARE_PX}px)` }} />;
+
 interface HeatmapProps {
   width: number;
-  stream: Stream;
+  stream: StreamSpec;
   detected: readonly BlockInterval[];
   domain: readonly [number, number];
 }
@@ -132,8 +154,8 @@ function Heatmap({ width, stream, detected, domain }: HeatmapProps) {
       estimator={estimator}
       domain={domain}
       colours={colours}
-      matrix={report?.streams[stream].cka[estimator] ?? null}
-      onAdd={(interval) => choose({ type: 'add', interval })}
+      matrix={report?.streams[stream.id]?.cka[estimator] ?? null}
+      onAdd={(interval) => choose({ type: 'add', edit: newEdit(interval) })}
     />
   );
 }

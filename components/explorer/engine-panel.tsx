@@ -19,7 +19,7 @@ export function EnginePanel() {
   const answers = silentMs === null;
   const dot =
     answers && status === 'ready'
-      ? 'bg-text-stream'
+      ? 'bg-well'
       : answers && status === 'starting'
         ? 'border border-line-strong'
         : 'bg-danger';

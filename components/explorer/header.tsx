@@ -4,7 +4,7 @@ import { useStore } from 'zustand';
 import { Button, IconButton } from '@/components/ui/button';
 import { LinkIcon, RedoIcon, UndoIcon } from '@/components/ui/icons';
 import { Logo } from '@/components/ui/logo';
-import { canRedo, canUndo } from '@/lib/core/interval/index.ts';
+import { canRedo, canUndo } from '@/lib/core/edit/index.ts';
 import { countWords } from '@/lib/page/browser/number-words.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import { choose, selectionStore } from '@/lib/page/explorer/selection.ts';

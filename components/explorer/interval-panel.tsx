@@ -2,10 +2,12 @@
 /** Detected and chosen intervals, least predicted damage first, and the slider that takes them in that order. */
 import { useMemo } from 'react';
 import { useStore } from 'zustand';
+import { similarityText } from '@/components/charts';
 import { Button, IconButton } from '@/components/ui/button';
 import { Help } from '@/components/ui/help';
 import { DownloadIcon } from '@/components/ui/icons';
 import { Panel } from '@/components/ui/panel';
+import { Progress } from '@/components/ui/progress';
 import { Select } from '@/components/ui/select';
 import { Switch } from '@/components/ui/switch';
 import {
@@ -17,16 +19,26 @@ import {
   similarityOf,
   totalScore,
 } from '@/lib/core/detection/index.ts';
-import { type BlockInterval, containsInterval, removedCount, sameIntervals } from '@/lib/core/interval/index.ts';
+import { type Edit, type RunEdit, runEdit, sameEdit } from '@/lib/core/edit/index.ts';
+import {
+  type BlockInterval,
+  containsInterval,
+  removedCount,
+  sameInterval,
+  sameIntervals,
+} from '@/lib/core/interval/index.ts';
 import { saveCsv } from '@/lib/page/browser/export-chart.ts';
 import { percentWords, SURROGATE_CKA, scoreWords } from '@/lib/page/browser/number-words.ts';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { setHover } from '@/lib/page/explorer/hover.ts';
 import { intervalCsv } from '@/lib/page/explorer/interval-table.ts';
+import { wantedFile } from '@/lib/page/explorer/probe-source.ts';
 import { setRanking, takeBlocks, takeLeast, takenStore } from '@/lib/page/explorer/ranking.ts';
-import { choose, selectionStore } from '@/lib/page/explorer/selection.ts';
+import { refitStore, refitWords } from '@/lib/page/explorer/refitting.ts';
+import { choose, newEdit, selectionStore } from '@/lib/page/explorer/selection.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { BudgetSlider } from './budget-slider';
+import { ReplacementSelect } from './replacement-select';
 import { useDetected } from './use-linked';
 import { useCalibrationChanges } from './use-report-mark';
 
@@ -89,7 +101,7 @@ export function IntervalPanel() {
         <Help about="an interval">
           <p>
             An interval [u, v] counts both ends. Its first block stays and stands for all of it; the other v − u blocks
-            go.
+            go: just <em>removed</em>, or replaced by their linear <em>probes</em>.
           </p>
           <p>
             <em>Surrogate CKA</em>: how alike the true and the probe-replaced states are after its last block. (The map
@@ -193,7 +205,7 @@ export function IntervalPanel() {
                 </th>
                 <th
                   scope="col"
-                  className="w-17 pb-1 text-right font-normal"
+                  className="w-16 pb-1 text-right font-normal"
                   title="How alike the true and the probe-replaced states are after the last block of the interval"
                   aria-sort={score === 'cka' ? 'descending' : undefined}
                 >
@@ -202,14 +214,14 @@ export function IntervalPanel() {
                 </th>
                 <th
                   scope="col"
-                  className="w-20 pb-1 text-right font-normal"
+                  className="w-19 pb-1 pl-1.5 text-right font-normal"
                   title={column?.about}
                   aria-sort={score === 'cka' ? undefined : 'ascending'}
                 >
                   {column?.label}
                   {score === 'cka' ? '' : ' ↑'}
                 </th>
-                <th scope="col" className="w-12 pb-1 text-right font-normal">
+                <th scope="col" className="w-8 pb-1 text-right font-normal">
                   out
                 </th>
               </tr>
@@ -223,9 +235,9 @@ export function IntervalPanel() {
                   damage={damageWords(
                     report ? damageScore(report, row.interval, shown, settings) : null,
                     shown,
-                    measuring.some(({ first, last }) => first === row.interval.first && last === row.interval.last),
+                    isMeasuring(measuring, row.interval, shown),
                   )}
-                  isChosen={containsInterval(chosen, row.interval)}
+                  chosen={chosen.find((edit) => sameInterval(edit, row.interval)) ?? null}
                   origin={originOf(row.interval, detected)}
                 />
               ))}
@@ -233,41 +245,75 @@ export function IntervalPanel() {
           </table>
         )}
       </section>
+      <Measuring />
     </Panel>
   );
+}
+
+/** How far probes are that are fitted again before anything can be measured, or the file that it takes; always of one height. */
+function Measuring() {
+  const refit = useStore(refitStore, ({ progress }) => progress);
+  const report = useStore(analysisStore, (state) => state.report);
+  const measuredOn = useStore(analysisStore, (state) => state.measuredOn);
+  const missing = wantedFile(report, measuredOn);
+  const words = refit
+    ? refitWords(refit)
+    : missing
+      ? `To measure further intervals, choose ${missing.name} again under Calibration.`
+      : '';
+  return (
+    <div className="mt-1.5 min-h-5 text-2xs text-muted">
+      <p className="truncate" title={words}>
+        {words}
+      </p>
+      {refit ? (
+        <Progress slim name="Probes" share={refit.total > 0 ? refit.done / refit.total : 0} text={words} />
+      ) : null}
+    </div>
+  );
+}
+
+/** The error that the column shows is on its way. */
+function isMeasuring(measuring: readonly Edit[], interval: BlockInterval, score: DamageScore): boolean {
+  const by = score === 'removed' ? 'nothing' : score === 'probed' ? 'probes' : null;
+  return by !== null && measuring.some((edit) => sameEdit(edit, runEdit(interval, by)));
 }
 
 interface RowProps {
   interval: BlockInterval;
   cka: number | null;
   damage: string;
-  isChosen: boolean;
+  /** Null unless it is chosen. */
+  chosen: RunEdit | null;
   /** Where it comes from, unless it was detected as it is. */
   origin: string | null;
 }
 
-function Row({ interval, cka, damage, isChosen, origin }: RowProps) {
+function Row({ interval, cka, damage, chosen, origin }: RowProps) {
   const { first, last } = interval;
   return (
     <tr
-      className="h-6 hover:bg-panel-2"
+      className="h-6 align-top leading-5 hover:bg-panel-2 [&>td]:pt-0.5"
       onPointerEnter={() => setHover({ block: first, other: last })}
       onPointerLeave={() => setHover({ block: null })}
     >
       <td className="whitespace-nowrap">
-        <span className={isChosen ? 'font-medium text-accent' : ''}>
-          {first}–{last}
+        <span className="flex h-5 items-center gap-1">
+          <span className={chosen ? 'font-medium text-accent' : ''}>
+            {first}–{last}
+          </span>
+          {chosen ? <ReplacementSelect edit={chosen} /> : null}
         </span>
-        {origin ? <span className="ml-1.5 text-2xs text-muted">{origin}</span> : null}
+        {origin ? <span className="block text-2xs text-muted">{origin}</span> : null}
       </td>
-      <td className="text-right">{scoreWords(cka)}</td>
+      <td className="text-right">{similarityText(cka)}</td>
       <td className="text-right">{damage}</td>
       <td>
-        <div className="flex justify-end">
+        <div className="flex h-5 items-center justify-end">
           <Switch
             name={`Take out interval ${first} to ${last}`}
-            on={isChosen}
-            onChange={() => choose({ type: 'toggle', interval })}
+            on={chosen !== null}
+            onChange={() => choose({ type: 'toggle', edit: newEdit(interval) })}
           />
         </div>
       </td>

@@ -16,6 +16,7 @@ import { busyStore } from '@/lib/page/explorer/compute.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import { SAMPLES, sampleOf, sampleSource } from '@/lib/page/explorer/samples.ts';
 import { switchModel } from '@/lib/page/explorer/start-and-switch.ts';
+import { streamList } from '@/lib/page/explorer/stream-words.ts';
 
 /** No sample's name: the open model is somebody's own. */
 const OWN = '';
@@ -34,8 +35,8 @@ export function ModelPanel() {
       help={
         <Help about="the model">
           <p>
-            A diffusion transformer is a stack of <em>blocks</em>. Every block reads and updates two streams of tokens:
-            the image being drawn and the text that describes it.
+            A diffusion transformer is a stack of <em>blocks</em>. They read and update <em>streams</em> of tokens
+            {summary ? `, in this model ${streamList(summary.streams)}` : ''}.
           </p>
           <p>
             The bundled samples are small and trained, so their redundancy is real. Your own model can be a diffusers

@@ -5,7 +5,9 @@ import { useStore } from 'zustand';
 import { Help } from '@/components/ui/help';
 import { Panel } from '@/components/ui/panel';
 import type { ForwardTiming, ModelSummary } from '@/lib/compute/protocol.ts';
-import { type BeforeAfter, planCost } from '@/lib/core/plan/index.ts';
+import { type EditSet, replacementWord } from '@/lib/core/edit/index.ts';
+import { removedCount } from '@/lib/core/interval/index.ts';
+import { type BeforeAfter, type PlanCost, planCost } from '@/lib/core/plan/index.ts';
 import type { CalibrationFacts } from '@/lib/core/report/report.ts';
 import { isWithinNoise, type Quartiles } from '@/lib/core/run/index.ts';
 import {
@@ -17,13 +19,14 @@ import {
   rangeWords,
 } from '@/lib/page/browser/number-words.ts';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
+import { needsProbes, PAGE_REPLACEMENTS } from '@/lib/page/explorer/edits.ts';
 import { engineStore } from '@/lib/page/explorer/engine.ts';
 import { changedSince, changedWords, isSame } from '@/lib/page/explorer/made-of.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import { STEPS } from '@/lib/page/explorer/preview.ts';
 import { isQuickModel, measureForward, presentTiming } from '@/lib/page/explorer/quiet-measurements.ts';
 import { selectionStore } from '@/lib/page/explorer/selection.ts';
-import { settingsStore } from '@/lib/page/explorer/settings.ts';
+import { tokensWords } from '@/lib/page/explorer/stream-words.ts';
 import { timingStore } from '@/lib/page/explorer/timing.ts';
 import { DistilButton } from '../distil-form/distil-button';
 
@@ -32,14 +35,10 @@ const drawingOf = ({ embedsGuidance }: ModelSummary) => ({ steps: STEPS, forward
 
 export function PlanPanel() {
   const summary = useStore(modelStore, (state) => state.summary);
-  const intervals = useStore(selectionStore, (state) => state.selection.present);
-  const replacement = useStore(settingsStore, (state) => state.replacement);
+  const edits = useStore(selectionStore, (state) => state.selection.present);
   const calibration = useStore(analysisStore, ({ report }) => report?.calibration ?? null);
   const tokensPerForward = summary && tokensOf(summary, calibration);
-  const cost =
-    summary &&
-    tokensPerForward &&
-    planCost({ ...summary, tokensPerForward }, intervals, replacement, drawingOf(summary));
+  const cost = summary && tokensPerForward && planCost({ ...summary, tokensPerForward }, edits, drawingOf(summary));
   return (
     <Panel
       title="Plan"
@@ -82,7 +81,7 @@ export function PlanPanel() {
             words={flopsWords}
             title={
               tokensPerForward
-                ? `At ${tokensPerForward.image} image and ${tokensPerForward.text} text tokens (${summary?.picture}), ${STEPS} steps of ${summary?.embedsGuidance ? 'one forward' : 'two forwards'}`
+                ? `At ${tokensWords(tokensPerForward, summary?.streams ?? [])} (${summary?.picture}), ${STEPS} steps of ${summary?.embedsGuidance ? 'one forward' : 'two forwards'}`
                 : undefined
             }
           />
@@ -90,19 +89,33 @@ export function PlanPanel() {
         </tbody>
       </table>
       <p className="mt-1 min-h-4 text-2xs text-muted">
-        {cost && cost.probes.count > 0
-          ? `Counts ${cost.probes.count} linear probes, ${countWords(cost.probes.parameters)} parameters.`
-          : ''}
+        {[editsWords(edits), cost && probesWords(cost)].filter(Boolean).join(' ')}
       </p>
     </Panel>
   );
 }
 
+/** "4 blocks removed, 2 replaced by probes.": what becomes of the blocks that go, where there is more than one answer. */
+function editsWords(edits: EditSet): string {
+  const counts = PAGE_REPLACEMENTS.map((by) => [by, removedCount(edits.filter((edit) => edit.by === by))] as const);
+  const present = counts.filter(([, count]) => count > 0);
+  if (present.length < 2) return '';
+  const words = present.map(([by, count]) =>
+    by === 'nothing'
+      ? `${count} ${count === 1 ? 'block' : 'blocks'} removed`
+      : `${count} replaced by ${replacementWord(by)}`,
+  );
+  return `${words.join(', ')}.`;
+}
+
+const probesWords = ({ probes }: PlanCost): string =>
+  probes.count > 0 ? `Counts ${probes.count} linear probes, ${countWords(probes.parameters)} parameters.` : '';
+
 /** A calibration file holds forwards as the model is used; without one, what the model's summary assumes. */
 function tokensOf({ tokensPerForward }: ModelSummary, calibration: CalibrationFacts | null): ForwardTokens {
   if (calibration?.kind !== 'file') return tokensPerForward;
   const { samples, tokens } = calibration;
-  return { image: Math.round(tokens.image / samples), text: Math.round(tokens.text / samples) };
+  return Object.fromEntries(Object.entries(tokens).map(([stream, count]) => [stream, Math.round(count / samples)]));
 }
 
 type ForwardTokens = ModelSummary['tokensPerForward'];
@@ -112,9 +125,8 @@ function ForwardTime() {
   useStore(selectionStore, (state) => state.selection.present);
   useStore(modelStore, (state) => state.summary);
   useStore(engineStore, (state) => state.report);
-  useStore(analysisStore, (state) => state.probesLive);
+  useStore(analysisStore, (state) => state.measuredOn);
   useStore(analysisStore, (state) => state.report);
-  const replacement = useStore(settingsStore, (state) => state.replacement);
   const { of, result, measuring, failed } = useStore(timingStore);
   const present = presentTiming()?.of ?? null;
   if (result && isSame(of, present)) return <MeasuredTime timing={result} />;
@@ -123,10 +135,13 @@ function ForwardTime() {
     ? "The sum of the blocks' times in the analysis, until the whole forward has been measured"
     : 'Measured on the engine in use once a choice rests';
   if (present === null) {
-    const needsProbes = replacement === 'probes' && selectionStore.getState().selection.present.length > 0;
+    const { report } = analysisStore.getState();
+    const lacking = report ? 'needs its calibration file' : 'needs an analysis';
     return (
       <Row name="Forward time" title={title}>
-        <span className="text-muted">{needsProbes ? 'needs an analysis' : 'measured per choice'}</span>
+        <span className="text-muted">
+          {needsProbes(selectionStore.getState().selection.present) ? lacking : 'measured per choice'}
+        </span>
       </Row>
     );
   }
@@ -204,9 +219,9 @@ function timeWords({ wholeMs, prunedMs, samples }: ForwardTiming): string {
 function blockTimeWords(): string | null {
   const { report } = analysisStore.getState();
   // Times of another engine say nothing about this one.
-  const blockMs = report && report.engine.name === engineStore.getState().report?.name ? report.blockMs : [];
+  const blockMs = report?.engine && report.engine.name === engineStore.getState().report?.name ? report.blockMs : [];
   const chosen = selectionStore.getState().selection.present;
-  const sum = (times: readonly number[]) => times.reduce((total, ms) => total + ms, 0);
+  const sum = (times: readonly (number | null)[]) => times.reduce((total: number, ms) => total + (ms ?? 0), 0);
   const before = sum(blockMs);
   if (before === 0) return null;
   const kept = blockMs.filter((_, block) => !chosen.some(({ first, last }) => block > first && block <= last));

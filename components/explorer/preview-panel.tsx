@@ -1,14 +1,17 @@
 'use client';
 /** The same prompt and seed, whole and pruned, side by side, with what the checker reads in each picture. */
+import { useMemo } from 'react';
 import { useStore } from 'zustand';
 import { Button } from '@/components/ui/button';
 import { Choice } from '@/components/ui/choice';
 import { FieldGroup, useFieldProblems } from '@/components/ui/field-group';
 import { Help } from '@/components/ui/help';
+import { useLimitedText } from '@/components/ui/limited-text';
 import { NumberField } from '@/components/ui/number-field';
 import { Panel } from '@/components/ui/panel';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { busyStore } from '@/lib/page/explorer/compute.ts';
+import { needsProbes, pageEdits } from '@/lib/page/explorer/edits.ts';
 import { engineStore } from '@/lib/page/explorer/engine.ts';
 import { changedSince } from '@/lib/page/explorer/made-of.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
@@ -22,7 +25,9 @@ import {
   stopDraw,
   wholeOf,
 } from '@/lib/page/explorer/preview.ts';
-import { selectionStore } from '@/lib/page/explorer/selection.ts';
+import { reportProbes, wantedFile } from '@/lib/page/explorer/probe-source.ts';
+import { refitStore, refitWords } from '@/lib/page/explorer/refitting.ts';
+import { replaceAllBy, selectionStore } from '@/lib/page/explorer/selection.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { FactTable, Picture } from './preview-pictures';
 
@@ -37,29 +42,43 @@ export const PreviewPanel = () => (
 
 function Preview() {
   const problems = useFieldProblems();
+  const limited = useLimitedText({
+    label: 'Prompt',
+    value: useStore(previewStore, (state) => state.prompt),
+    most: MOST_PROMPT_CHARACTERS,
+    onChange: (prompt) => previewStore.setState({ prompt }),
+  });
   const summary = useStore(modelStore, (state) => state.summary);
   const preview = useStore(previewStore);
-  const chosen = useStore(selectionStore, (state) => state.selection.present);
-  const replacement = useStore(settingsStore, (state) => state.replacement);
-  const probesLive = useStore(analysisStore, (state) => state.probesLive);
+  const selected = useStore(selectionStore, (state) => state.selection.present);
+  const chosen = useMemo(() => pageEdits(selected), [selected]);
+  const replaceBy = useStore(settingsStore, (state) => state.replaceBy);
+  const report = useStore(analysisStore, (state) => state.report);
+  const measuredOn = useStore(analysisStore, (state) => state.measuredOn);
+  const refit = useStore(refitStore, ({ progress }) => progress);
   const analysing = useStore(busyStore, ({ tasks }) => tasks.includes('analyse'));
   const engineReady = useStore(engineStore, ({ status }) => status === 'ready');
   const { prompt, seed, drawing, whole, pruned, share } = preview;
-  const number = useStore(analysisStore, (state) => state.number);
+  const probes = reportProbes(report, measuredOn);
+  const missing = wantedFile(report, measuredOn);
   const wholeNow = wholeOf(summary?.fingerprint ?? '', prompt, seed);
-  const prunedNow = prunedOf(wholeNow, chosen, replacement, number);
+  const prunedNow = prunedOf(wholeNow, chosen, probes);
   const wholeChanged = whole ? changedSince(whole.of, wholeNow) : [];
   const prunedChanged = pruned ? changedSince(pruned.of, prunedNow) : [];
   const outdated = wholeChanged.length > 0 || (prunedChanged.length > 0 && chosen.length > 0);
   const drawable = summary?.drawable ?? true;
-  const needsProbes = replacement === 'probes' && chosen.length > 0 && !probesLive;
+  const lacksProbes = needsProbes(chosen) && !probes;
   const reason = !drawable
     ? 'Drawing needs the captions and grammar of the sample model; this model has none.'
-    : needsProbes
-      ? 'Probes are fitted by an analysis: press Analyse, or preview with the blocks just removed.'
-      : chosen.length === 0
-        ? 'Choose intervals to see what the pruned model draws.'
-        : `${STEPS} steps, guidance ${GUIDANCE}. The checker reads each picture and compares it with the prompt.`;
+    : lacksProbes
+      ? missing
+        ? `Probes are fitted on ${missing.name}: choose that file again under Calibration, or preview with the blocks just removed.`
+        : 'Probes are fitted by an analysis: press Analyse, or preview with the blocks just removed.'
+      : drawing && refit
+        ? `${refitWords(refit)}.`
+        : chosen.length === 0
+          ? 'Choose intervals to see what the pruned model draws.'
+          : `${STEPS} steps, guidance ${GUIDANCE}. The checker reads each picture and compares it with the prompt.`;
   return (
     <Panel
       title="Preview"
@@ -67,7 +86,8 @@ function Preview() {
         <Help about="the preview">
           <p>
             Both pictures start from the same noise and follow the same prompt. Left: the whole model. Right: the model
-            with the chosen intervals shortened, their later blocks replaced by linear probes or just left out.
+            with the chosen intervals shortened, their later blocks replaced by linear probes or just left out: all of
+            them by the switch above, one by one in the table of intervals.
           </p>
           <p>
             A checker reads shapes, colours, sizes, places and the background from the pixels and says which facts of
@@ -78,10 +98,10 @@ function Preview() {
       tools={
         <Choice
           name="Replace chosen blocks by"
-          value={replacement}
-          onChange={(next) => settingsStore.setState({ replacement: next })}
+          value={chosen.every(({ by }) => by === replaceBy) ? replaceBy : null}
+          onChange={replaceAllBy}
           options={[
-            { value: 'removed', label: 'Removed' },
+            { value: 'nothing', label: 'Removed' },
             { value: 'probes', label: 'Probes' },
           ]}
         />
@@ -91,25 +111,24 @@ function Preview() {
         className="space-y-2"
         onSubmit={(event) => {
           event.preventDefault();
-          if (summary && problems.length === 0) void drawBoth(summary.fingerprint, chosen, replacement, number);
+          if (summary && problems.length === 0) void drawBoth(summary.fingerprint, chosen, probes);
         }}
       >
         <textarea
           aria-label="Prompt"
           rows={2}
-          maxLength={MOST_PROMPT_CHARACTERS}
-          value={prompt}
+          {...limited.field}
           disabled={!drawable}
           spellCheck={false}
-          onChange={(event) => previewStore.setState({ prompt: event.target.value })}
           onKeyDown={(event) => {
             if (event.key === 'Enter' && !event.shiftKey) {
               event.preventDefault();
               event.currentTarget.form?.requestSubmit();
             }
           }}
-          className="block w-full resize-none rounded-md border border-line bg-panel px-2 py-1.5 text-xs leading-4 disabled:opacity-50"
+          className="block w-full resize-none rounded-md border border-line bg-panel px-2 py-1.5 text-xs leading-4 aria-invalid:border-danger disabled:opacity-50"
         />
+        {limited.note}
         <div className="flex items-center gap-2">
           <NumberField
             inline
@@ -129,7 +148,7 @@ function Preview() {
               type="submit"
               look={outdated ? 'primary' : 'plain'}
               className="ml-auto min-w-20"
-              disabled={!summary || !drawable || !engineReady || analysing || needsProbes || problems.length > 0}
+              disabled={!summary || !drawable || !engineReady || analysing || lacksProbes || problems.length > 0}
             >
               Draw
             </Button>

@@ -1,12 +1,15 @@
 'use client';
 /** The layer strip: every block, how well a linear probe stands in for it, what was detected and what is chosen. */
+import { useMemo } from 'react';
 import { useStore } from 'zustand';
 import { LayerStrip } from '@/components/charts';
 import { Help } from '@/components/ui/help';
 import { Panel } from '@/components/ui/panel';
 import type { BlockInterval } from '@/lib/core/interval/index.ts';
+import type { AnalysisReport } from '@/lib/core/report/report.ts';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
-import { choose, gestureName } from '@/lib/page/explorer/selection.ts';
+import { choose, gestureName, newEdit } from '@/lib/page/explorer/selection.ts';
+import { tokensWords } from '@/lib/page/explorer/stream-words.ts';
 import { ChartDownload } from './chart-download';
 import { Placeholder } from './placeholder';
 import { useLinked } from './use-linked';
@@ -18,7 +21,7 @@ export function StripPanel({ width, detected }: { width: number; detected: reado
   const running = useStore(analysisStore, (state) => state.running !== null);
   const captured = useStore(analysisStore, (state) => state.running?.captured ?? 0);
   const partial = useStore(analysisStore, (state) => state.running?.probeR2 ?? null);
-  const held = report?.calibration.heldOutTokens;
+  const ofReport = useMemo(() => (report ? probeR2Of(report) : null), [report]);
   return (
     <Panel
       title="Blocks"
@@ -42,8 +45,8 @@ export function StripPanel({ width, detected }: { width: number; detected: reado
       reading={
         running && captured > 0
           ? `Measuring: hidden states of ${captured} blocks captured.`
-          : report && held
-            ? `${mark}Probe R² on ${held.image.toLocaleString('en-US')} image and ${held.text.toLocaleString('en-US')} text tokens held out. Brackets: detected; filled: chosen.`
+          : report
+            ? `${mark}Probe R² on ${tokensWords(report.calibration.heldOutTokens, report.model.streams)} held out. Brackets: detected; filled: chosen.`
             : 'Drag over blocks to choose a run; Analyse shows which runs are redundant.'
       }
       tools={<ChartDownload name="blocks" charts={[{ chart: 'strip', label: 'Blocks' }]} />}
@@ -51,19 +54,17 @@ export function StripPanel({ width, detected }: { width: number; detected: reado
       <Strip
         width={width}
         detected={detected}
-        probeR2={
-          running && partial && (partial.image.length > 0 || partial.text.length > 0)
-            ? partial
-            : report
-              ? { image: report.streams.image.probeR2, text: report.streams.text.probeR2 }
-              : null
-        }
+        probeR2={running && partial && Object.keys(partial).length > 0 ? partial : ofReport}
       />
     </Panel>
   );
 }
 
 type ProbeR2 = React.ComponentProps<typeof LayerStrip>['probeR2'];
+
+function probeR2Of({ streams }: AnalysisReport): NonNullable<ProbeR2> {
+  return Object.fromEntries(Object.entries(streams).map(([id, { probeR2 }]) => [id, probeR2]));
+}
 
 function Strip({ width, detected, probeR2 }: { width: number; detected: readonly BlockInterval[]; probeR2: ProbeR2 }) {
   const linked = useLinked(width, detected);
@@ -72,8 +73,8 @@ function Strip({ width, detected, probeR2 }: { width: number; detected: readonly
     <LayerStrip
       {...linked}
       probeR2={probeR2}
-      onAdd={(interval) => choose({ type: 'add', interval })}
-      onToggle={(interval) => choose({ type: 'toggle', interval })}
+      onAdd={(interval) => choose({ type: 'add', edit: newEdit(interval) })}
+      onToggle={(interval) => choose({ type: 'toggle', edit: newEdit(interval) })}
       onRemove={(interval) => choose({ type: 'remove', interval })}
       onMoveEdge={(interval, edge, block) =>
         choose({ type: 'move-edge', interval, edge, block, gesture: gestureName(`move ${edge}`) })

@@ -13,8 +13,9 @@ import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { breakWords } from '@/lib/page/explorer/break-words.ts';
 import { setDetection } from '@/lib/page/explorer/ranking.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
+import { streamTitle } from '@/lib/page/explorer/stream-words.ts';
 import { ChartDownload } from './chart-download';
-import { useLinked } from './use-linked';
+import { useLinked, useStreams } from './use-linked';
 import { useReportMark } from './use-report-mark';
 
 export function TrajectoriesPanel({ width, detected }: { width: number; detected: readonly BlockInterval[] }) {
@@ -23,12 +24,13 @@ export function TrajectoriesPanel({ width, detected }: { width: number; detected
   const report = useStore(analysisStore, (state) => state.report);
   const mark = useReportMark();
   const streams = report?.streams ?? null;
-  const model = report?.model;
+  const model = report?.model ?? null;
   const curves = useMemo(
-    () => streams && trajectoryCurves({ streams, ...(model ? { model } : {}) }, settings),
+    () => (streams && model ? trajectoryCurves({ streams, model }, settings) : null),
     [streams, model, settings],
   );
-  const differences = curves?.differences[curves.stream][start];
+  const differences = curves?.differences[curves.stream]?.[start];
+  const declared = useStreams();
   return (
     <Panel
       title="Where runs break"
@@ -47,7 +49,7 @@ export function TrajectoriesPanel({ width, detected }: { width: number; detected
       }
       reading={
         differences
-          ? mark + breakWords(differences, start, curves?.seams)
+          ? mark + breakWords(differences, start, model?.stacks)
           : 'After Analyse: surrogate CKA(u, k) above, its difference Δ(u, k) below, from any start block u.'
       }
       tools={
@@ -58,8 +60,7 @@ export function TrajectoriesPanel({ width, detected }: { width: number; detected
             onChange={(streams) => setDetection(report, { streams })}
             options={[
               { value: 'mean', label: 'Mean' },
-              { value: 'image', label: 'Image' },
-              { value: 'text', label: 'Text' },
+              ...declared.map((stream) => ({ value: stream.id, label: streamTitle(stream) })),
             ]}
           />
           <Popover

@@ -12,6 +12,11 @@ import { selectionStore } from '@/lib/page/explorer/selection.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
 
 const NONE: readonly BlockInterval[] = [];
+const NO_STREAMS: LinkedChartProps['streams'] = [];
+
+/** As the open model declares them; none before one is open. */
+export const useStreams = (): LinkedChartProps['streams'] =>
+  useStore(modelStore, ({ summary }) => summary?.streams ?? NO_STREAMS);
 
 /** Detected intervals under the present settings; none before any analysis. */
 export function useDetected(): readonly BlockInterval[] {
@@ -29,6 +34,7 @@ export function useLinked(width: number, detected: readonly BlockInterval[]): Li
   const numBlocks = useStore(selectionStore, (state) => state.numBlocks);
   const selection = useStore(selectionStore, (state) => state.selection.present);
   const stacks = useStore(modelStore, ({ summary }) => summary?.stacks);
+  const streams = useStreams();
   const blocks = useStore(modelStore, ({ summary }) => summary?.blocks);
-  return { width, numBlocks, stacks, blocks, hovered, onHover: setHover, selection, detected };
+  return { width, numBlocks, stacks, streams, blocks, hovered, onHover: setHover, selection, detected };
 }

@@ -29,7 +29,7 @@ export function RunServer() {
         <>
           <span
             aria-hidden
-            className={`size-2 shrink-0 rounded-full ${well ? 'bg-text-stream' : answer || problem ? 'bg-danger' : 'border border-line-strong'}`}
+            className={`size-2 shrink-0 rounded-full ${well ? 'bg-well' : answer || problem ? 'bg-danger' : 'border border-line-strong'}`}
           />
           <span className="truncate">Server: {words}</span>
           <ChevronIcon />

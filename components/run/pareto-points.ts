@@ -1,9 +1,8 @@
 /** The tried subsets of a run as points of the Pareto chart, and in words. Pure. */
 import type { ParetoPoint, ParetoQuality } from '@/components/charts/draw-pareto.ts';
-import type { RunView, SubsetView } from '@/lib/core/run/index.ts';
+import { type RunView, type SubsetView, subsetKey } from '@/lib/core/run/index.ts';
 import { countWords, percentWords } from '@/lib/page/browser/number-words.ts';
 import { students, subsetCost, subsetWords } from '@/lib/page/run/plugged.ts';
-import { subsetKey } from '@/lib/page/run/run-events.ts';
 
 /** Facts where the model draws, the output error where it can not. */
 export const qualityFor = ({ model }: Pick<RunView, 'model'>): ParetoQuality => (model.drawable ? 'facts' : 'error');
@@ -23,7 +22,7 @@ export function factShare({ facts }: SubsetView): number | null {
 
 /** Of the run with every student plugged in: the left end of the axis. */
 export function fewestParameters(view: RunView): number {
-  const all = view.jobs.filter(({ interval }) => interval !== null).map(({ key }) => key);
+  const all = view.jobs.filter(({ kind }) => kind === 'student').map(({ key }) => key);
   return subsetCost(view, { plugged: all, fineTuned: false }).parameters;
 }
 

@@ -37,8 +37,9 @@ function AddForm({ view }: { view: RunView }) {
   const [first, setFirst] = useState(() => firstFree(view));
   const [last, setLast] = useState(() => Math.min(numBlocks - 1, firstFree(view) + 1));
   const interval = { first, last };
-  const taken = view.jobs.find((job) => job.interval && overlap(job.interval, interval));
-  const reason = whyNoInterval(interval, view.model) ?? (taken ? `It shares blocks with ${jobName(taken)}.` : null);
+  const taken = view.jobs.find(({ edit }) => edit && overlap(edit, interval));
+  const reason =
+    whyNoInterval(interval, view.plan.model) ?? (taken ? `It shares blocks with ${jobName(taken)}.` : null);
   return (
     <form
       className="space-y-3"
@@ -65,7 +66,7 @@ function AddForm({ view }: { view: RunView }) {
 function firstFree({ jobs, model }: RunView): number {
   for (let block = 0; block + 1 < model.numBlocks; block++) {
     const pair = { first: block, last: block + 1 };
-    if (!jobs.some(({ interval }) => interval && overlap(interval, pair))) return block;
+    if (!jobs.some(({ edit }) => edit && overlap(edit, pair))) return block;
   }
   return model.numBlocks - 2;
 }

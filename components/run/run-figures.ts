@@ -3,9 +3,10 @@ import { seriesOf } from '@/components/charts/draw-loss-curve.ts';
 import { figureName } from '@/components/charts/export-figures.ts';
 import { heldOutSvg, lossesSvg, paretoSvg, type RunFacts } from '@/components/charts/export-run-figures.ts';
 import { heldOutCsv, lossesCsv, subsetsCsv } from '@/components/charts/export-run-tables.ts';
+import { subsetKey } from '@/lib/core/run/index.ts';
 import { saveCsv, savePng, saveSvg } from '@/lib/page/browser/export-chart.ts';
 import type { Subset } from '@/lib/page/run/plugged.ts';
-import { type FollowedRun, subsetKey } from '@/lib/page/run/run-events.ts';
+import type { FollowedRun } from '@/lib/page/run/run-events.ts';
 import { jobTitle, smoothed, smoothingWindow } from '@/lib/page/run/run-progress.ts';
 import { settingLines } from '@/lib/page/run/run-settings.ts';
 import type { FileKind } from '../frame/download-menu';
@@ -27,11 +28,15 @@ export async function saveRunFigure(
 }
 
 function tableOf({ view, curves }: FollowedRun, figure: RunFigure): string {
+  const { streams } = view.plan.model;
   switch (figure) {
     case 'losses':
-      return lossesCsv(view.jobs.map(({ key }) => ({ key, points: curves[key] ?? [] })));
+      return lossesCsv(
+        view.jobs.map(({ key }) => ({ key, points: curves[key] ?? [] })),
+        streams,
+      );
     case 'held-out':
-      return heldOutCsv(view.jobs);
+      return heldOutCsv(view.jobs, streams);
     case 'pareto':
       return subsetsCsv(view.subsets);
     default:
@@ -41,6 +46,7 @@ function tableOf({ view, curves }: FollowedRun, figure: RunFigure): string {
 
 function figureOf({ view, curves }: FollowedRun, figure: RunFigure, current: Subset | null): string {
   const facts = factsOf(view);
+  const { streams } = view.plan.model;
   switch (figure) {
     case 'losses':
       return lossesSvg(
@@ -48,8 +54,9 @@ function figureOf({ view, curves }: FollowedRun, figure: RunFigure, current: Sub
           const points = curves[job.key] ?? [];
           const series = seriesOf(
             points,
+            streams,
             (values) => smoothed(values, smoothingWindow(points)),
-            job.interval ? 'streams' : 'output',
+            job.kind === 'student' ? 'streams' : 'output',
           );
           return { name: jobTitle(job), steps: job.steps, series };
         }),
@@ -58,18 +65,19 @@ function figureOf({ view, curves }: FollowedRun, figure: RunFigure, current: Sub
     case 'held-out':
       return heldOutSvg(
         view.jobs.flatMap((job) =>
-          job.interval
+          job.edit
             ? [
                 {
                   name: jobTitle(job),
                   steps: job.steps,
                   baselines: job.baselines,
                   points: job.heldOut,
-                  firstBlock: job.interval.first,
+                  firstBlock: job.edit.first,
                 },
               ]
             : [],
         ),
+        streams,
         facts,
       );
     case 'pareto': {

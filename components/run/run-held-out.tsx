@@ -5,17 +5,18 @@ import { type HeldOutMetric, smallText } from '@/components/charts/run-charts.ts
 import { Choice } from '@/components/ui/choice';
 import { Help } from '@/components/ui/help';
 import { Panel } from '@/components/ui/panel';
+import type { StreamId } from '@/lib/core/model/config-index.ts';
 import type { JobView } from '@/lib/core/run/index.ts';
 import { jobName } from '@/lib/page/run/run-progress.ts';
 import { useRun } from './run-context';
 
-const STREAMS = ['image', 'text'] as const;
 const COLUMNS = ['student', 'block u', 'probes', 'removed'] as const;
 
 export function RunHeldOut() {
   const view = useRun((run) => run.view);
   const [metric, setMetric] = useState<HeldOutMetric>('direction');
-  const jobs = view?.jobs.filter(({ interval }) => interval !== null) ?? [];
+  const jobs = view?.jobs.filter(({ kind }) => kind === 'student') ?? [];
+  const streams = view?.plan.model.streams ?? [];
   return (
     <Panel
       title="Held-out errors"
@@ -57,21 +58,21 @@ export function RunHeldOut() {
               <th scope="col" rowSpan={2} className="text-left align-bottom font-normal">
                 Interval
               </th>
-              {STREAMS.map((stream) => (
+              {streams.map(({ id, label }) => (
                 <th
-                  key={stream}
+                  key={id}
                   scope="colgroup"
                   colSpan={4}
                   className="border-b border-line text-right font-medium text-ink"
                 >
-                  {stream}
+                  {label}
                 </th>
               ))}
             </tr>
             <tr className="h-6">
-              {STREAMS.flatMap((stream) =>
+              {streams.flatMap(({ id }) =>
                 COLUMNS.map((column) => (
-                  <th key={`${stream} ${column}`} scope="col" className="text-right font-normal">
+                  <th key={`${id} ${column}`} scope="col" className="text-right font-normal">
                     {column}
                   </th>
                 )),
@@ -84,10 +85,10 @@ export function RunHeldOut() {
                 <th scope="row" className="text-left font-normal whitespace-nowrap">
                   {jobName(job)} <span className="ml-2 text-2xs text-muted">{stepWords(job)}</span>
                 </th>
-                {STREAMS.flatMap((stream) =>
-                  cellsOf(job, stream, metric).map(({ column, value, best }) => (
+                {streams.flatMap(({ id }) =>
+                  cellsOf(job, id, metric).map(({ column, value, best }) => (
                     <td
-                      key={`${stream} ${column}`}
+                      key={`${id} ${column}`}
                       className={`text-right ${column === 'student' ? (best ? 'font-semibold' : '') : 'text-muted'}`}
                     >
                       {value}
@@ -99,7 +100,7 @@ export function RunHeldOut() {
             ))}
             {jobs.length === 0 ? (
               <tr className="h-12">
-                <td colSpan={9} className="text-center text-muted">
+                <td colSpan={1 + streams.length * COLUMNS.length} className="text-center text-muted">
                   {view ? 'This run has no interval.' : <span className="skeleton inline-block h-3 w-64" />}
                 </td>
               </tr>
@@ -119,7 +120,7 @@ function stepWords({ heldOut }: JobView): string {
   return step === undefined ? 'not measured yet' : `at step ${step.toLocaleString('en-US')}`;
 }
 
-function cellsOf({ heldOut, baselines }: JobView, stream: (typeof STREAMS)[number], metric: HeldOutMetric) {
+function cellsOf({ heldOut, baselines }: JobView, stream: StreamId, metric: HeldOutMetric) {
   const last = heldOut.at(-1);
   // Undefined is yet to come, null is nothing to say.
   const values = [

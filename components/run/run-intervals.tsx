@@ -5,6 +5,7 @@ import { logDomain, seriesOf, useWidth } from '@/components/charts/run-charts.ts
 import { Choice } from '@/components/ui/choice';
 import { Help } from '@/components/ui/help';
 import { Panel } from '@/components/ui/panel';
+import type { StreamSpec } from '@/lib/core/model/config-index.ts';
 import type { FollowedRun } from '@/lib/page/run/run-events.ts';
 import { smoothed, smoothingWindow } from '@/lib/page/run/run-progress.ts';
 import { RunAddInterval } from './run-add-interval';
@@ -68,6 +69,7 @@ export function RunIntervals() {
               <RunJob
                 key={job.key}
                 job={job}
+                streams={run.view.plan.model.streams}
                 points={run.curves[job.key] ?? NO_POINTS}
                 series={lines[i]?.series ?? []}
                 domain={scale === 'shared' ? shared : (lines[i]?.domain ?? null)}
@@ -97,17 +99,18 @@ function useLossLines(run: FollowedRun | null) {
   const [cache] = useState(() => new WeakMap<object, ReturnType<typeof linesOf>>());
   return useMemo(() => {
     if (!run) return null;
-    return run.view.jobs.map(({ key, interval }) => {
+    return run.view.jobs.map(({ key, kind }) => {
       const points = run.curves[key] ?? NO_POINTS;
-      const known = cache.get(points) ?? linesOf(points, interval ? 'streams' : 'output');
+      const known =
+        cache.get(points) ?? linesOf(points, run.view.plan.model.streams, kind === 'student' ? 'streams' : 'output');
       cache.set(points, known);
       return known;
     });
   }, [run, cache]);
 }
 
-function linesOf(points: FollowedRun['curves'][string], of: 'streams' | 'output') {
-  const series = seriesOf(points, (values) => smoothed(values, smoothingWindow(points)), of);
+function linesOf(points: FollowedRun['curves'][string], streams: readonly StreamSpec[], of: 'streams' | 'output') {
+  const series = seriesOf(points, streams, (values) => smoothed(values, smoothingWindow(points)), of);
   return { series, domain: logDomain(series.flatMap(({ raw }) => raw)) };
 }
 

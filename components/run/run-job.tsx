@@ -11,6 +11,7 @@ import {
 import { Button } from '@/components/ui/button';
 import { Popover } from '@/components/ui/popover';
 import { Progress } from '@/components/ui/progress';
+import type { StreamSpec } from '@/lib/core/model/config-index.ts';
 import type { JobView, StepPoint } from '@/lib/core/run/index.ts';
 import { engineWords } from '@/lib/page/browser/engine-words.ts';
 import { remainingWords } from '@/lib/page/browser/number-words.ts';
@@ -20,6 +21,8 @@ import { RunStateMark } from './run-state';
 
 interface RunJobProps {
   job: JobView;
+  /** As the model declares them. */
+  streams: readonly StreamSpec[];
   points: readonly StepPoint[];
   series: readonly LossSeries[];
   domain: LogDomain | null;
@@ -30,9 +33,9 @@ const GAP = 32;
 /** Below this the two charts lie under one another. */
 const SIDE_BY_SIDE = 600;
 
-export const RunJob = memo(function RunJob({ job, points, series, domain, width }: RunJobProps) {
+export const RunJob = memo(function RunJob({ job, streams, points, series, domain, width }: RunJobProps) {
   const title = jobTitle(job);
-  const beside = width >= SIDE_BY_SIDE && job.interval !== null;
+  const beside = width >= SIDE_BY_SIDE && job.edit !== null;
   const half = beside ? Math.floor((width - GAP) / 2) : width;
   const words = `${job.step.toLocaleString('en-US')} of ${job.steps.toLocaleString('en-US')} steps`;
   return (
@@ -72,7 +75,7 @@ export const RunJob = memo(function RunJob({ job, points, series, domain, width 
           points={points}
           empty={emptyWords(job)}
         />
-        {job.interval ? (
+        {job.edit ? (
           <div style={{ minHeight: HELD_OUT_TOTAL_HEIGHT }}>
             <HeldOut
               name={title}
@@ -80,7 +83,8 @@ export const RunJob = memo(function RunJob({ job, points, series, domain, width 
               steps={job.steps}
               baselines={job.baselines}
               points={job.heldOut}
-              firstBlock={job.interval.first}
+              firstBlock={job.edit.first}
+              streams={streams}
             />
           </div>
         ) : null}
@@ -107,13 +111,13 @@ function narrowWords(job: JobView): string {
 }
 
 /** Engine, worker, attempt and what happened on the way, in one line. */
-function originWords({ worker, attempt, startBlock, note, interval, state, pausing }: JobView): string {
+function originWords({ worker, attempt, startBlock, note, edit, state, pausing }: JobView): string {
   const parts: string[] = pausing ? ['Finishes its step and stores a checkpoint, then pauses'] : [];
   if (worker)
     parts.push(`${engineWords(worker.engine)} · ${worker.device}, worker ${worker.id}: ${sentenceStart(worker.why)}`);
   else if (state === 'queued') parts.push('Waits for a worker');
   if (attempt > 1) parts.push(`attempt ${attempt}`);
-  if (startBlock !== null && interval) parts.push(`started from block ${startBlock}`);
+  if (startBlock !== null && edit) parts.push(`started from block ${startBlock}`);
   if (note) parts.push(note);
   return parts.join(' · ');
 }

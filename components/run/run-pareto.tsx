@@ -5,8 +5,8 @@ import { Pareto, type ParetoQuality, useWidth } from '@/components/charts/run-ch
 import { Choice } from '@/components/ui/choice';
 import { Help } from '@/components/ui/help';
 import { Panel } from '@/components/ui/panel';
+import { subsetKey } from '@/lib/core/run/index.ts';
 import { choiceOf, presentSubset } from '@/lib/page/run/plugged.ts';
-import { subsetKey } from '@/lib/page/run/run-events.ts';
 import { fewestParameters, paretoPoints, pointWords, qualityFor } from './pareto-points';
 import { FigureMenu } from './run-chart-download';
 import { useRun, useRunPage } from './run-context';

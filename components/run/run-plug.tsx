@@ -7,8 +7,7 @@ import { Panel } from '@/components/ui/panel';
 import { Progress } from '@/components/ui/progress';
 import { Switch } from '@/components/ui/switch';
 import { sumOverRemoved } from '@/lib/core/interval/index.ts';
-import type { RunView, SubsetView } from '@/lib/core/run/index.ts';
-import { isWithinNoise } from '@/lib/core/run/index.ts';
+import { isWithinNoise, type RunView, type SubsetView, subsetKey } from '@/lib/core/run/index.ts';
 import {
   changeWords,
   countWords,
@@ -27,7 +26,7 @@ import {
   subsetCost,
   withStudent,
 } from '@/lib/page/run/plugged.ts';
-import { type FollowedRun, subsetKey } from '@/lib/page/run/run-events.ts';
+import type { FollowedRun } from '@/lib/page/run/run-events.ts';
 import { jobName, STATE_WORDS } from '@/lib/page/run/run-progress.ts';
 import { factShare } from './pareto-points';
 import { useRun, useRunPage } from './run-context';
@@ -120,33 +119,27 @@ function Switches({ view, subset }: { view: RunView; subset: Subset }) {
       </thead>
       <tbody>
         {view.jobs.map((job) => {
-          const { interval, key, state } = job;
-          const removed = interval ? interval.last - interval.first : 0;
-          const on = interval ? subset.plugged.includes(key) && !subset.fineTuned : subset.fineTuned;
+          const { edit, key, state } = job;
+          const removed = edit ? edit.last - edit.first : 0;
+          const on = edit ? subset.plugged.includes(key) && !subset.fineTuned : subset.fineTuned;
           return (
             <tr key={key} className="h-7 hover:bg-panel-2">
               <th scope="row" className={`text-left ${on ? 'font-medium text-accent' : 'font-normal'}`}>
-                {interval ? jobName(job) : 'Joint fine-tune'}
+                {edit ? jobName(job) : 'Joint fine-tune'}
               </th>
               <td className="text-right text-muted">
-                {interval
-                  ? `${removed} ${removed === 1 ? 'block' : 'blocks'}, ${countWords(sumOverRemoved([interval], view.model.costs.blockParameters))}`
+                {edit
+                  ? `${removed} ${removed === 1 ? 'block' : 'blocks'}, ${countWords(sumOverRemoved([edit], view.model.costs.blockParameters))}`
                   : 'as all students'}
               </td>
               <td>
                 <div className="flex h-5 items-center justify-end">
                   {state === 'done' ? (
                     <Switch
-                      name={
-                        interval
-                          ? `Plug in student ${interval.first} to ${interval.last}`
-                          : 'Plug in the fine-tuned whole'
-                      }
+                      name={edit ? `Plug in student ${edit.first} to ${edit.last}` : 'Plug in the fine-tuned whole'}
                       on={on}
                       onChange={(next) =>
-                        plugged.setState(
-                          interval ? withStudent(view, choice, key, next) : { keys: null, fineTuned: next },
-                        )
+                        plugged.setState(edit ? withStudent(view, choice, key, next) : { keys: null, fineTuned: next })
                       }
                     />
                   ) : (

@@ -85,7 +85,7 @@ export function RunTitle() {
 }
 
 function intervalsWords({ jobs }: RunView): string {
-  const intervals = jobs.filter(({ interval }) => interval !== null).length;
+  const intervals = jobs.filter(({ kind }) => kind === 'student').length;
   const tuned = jobs.length > intervals ? ' and a joint fine-tune' : '';
   return `${intervals} ${intervals === 1 ? 'interval' : 'intervals'}${tuned}`;
 }

@@ -3,6 +3,7 @@ import type { LossSeries } from '@/components/charts/draw-loss-curve.ts';
 import { figureName } from '@/components/charts/export-figures.ts';
 import { comparisonSvg } from '@/components/charts/export-run-figures.ts';
 import { lossesCsv } from '@/components/charts/export-run-tables.ts';
+import type { StreamSpec } from '@/lib/core/model/config-index.ts';
 import type { StepPoint } from '@/lib/core/run/index.ts';
 import { saveCsv, savePng, saveSvg } from '@/lib/page/browser/export-chart.ts';
 import { settingDifferences } from '@/lib/page/run/run-settings.ts';
@@ -13,7 +14,8 @@ export interface Comparison {
   readonly runs: readonly ComparedRun[];
   readonly curves: readonly (readonly StepPoint[])[];
   readonly key: string;
-  readonly stream: string;
+  readonly stream: StreamSpec;
+  readonly streams: readonly StreamSpec[];
   readonly metric: string;
   readonly losses: readonly LossSeries[];
   readonly errors: readonly LossSeries[];
@@ -21,19 +23,22 @@ export interface Comparison {
 }
 
 export async function saveComparison(comparison: Comparison, kind: FileKind): Promise<void> {
-  const { runs, curves, key, stream, metric } = comparison;
+  const { runs, curves, key, stream, streams, metric } = comparison;
   const views = runs.flatMap(({ view }) => view ?? []);
   const name = figureName(views[0]?.model.name ?? 'runs', ['comparison', key], kind);
   if (kind === 'csv') {
-    const table = lossesCsv(runs.map(({ id }, i) => ({ key: `${id} ${key}`, points: curves[i] ?? [] })));
+    const table = lossesCsv(
+      runs.map(({ id }, i) => ({ key: `${id} ${key}`, points: curves[i] ?? [] })),
+      streams,
+    );
     return saveCsv(name, table);
   }
   const differences = settingDifferences(views.map(({ settings }) => settings));
   const { losses, errors, steps } = comparison;
   const svg = comparisonSvg(
     [
-      { name: `Loss, ${stream} stream`, steps, series: losses },
-      { name: `Held-out ${metric} error, ${stream} stream`, steps, series: errors },
+      { name: `Loss, ${stream.label} stream`, steps, series: losses },
+      { name: `Held-out ${metric} error, ${stream.label} stream`, steps, series: errors },
     ],
     {
       model: views[0]?.model.name ?? '',

@@ -14,30 +14,42 @@ import {
 import { Choice } from '@/components/ui/choice';
 import { Panel } from '@/components/ui/panel';
 import { Select } from '@/components/ui/select';
+import type { StreamId, StreamSpec } from '@/lib/core/model/config-index.ts';
 import type { RunView, StepPoint } from '@/lib/core/run/index.ts';
 import { showError } from '@/lib/page/browser/notices.ts';
+import { streamTitle } from '@/lib/page/explorer/stream-words.ts';
 import { smoothed, smoothingWindow } from '@/lib/page/run/run-progress.ts';
 import { settingDifferences } from '@/lib/page/run/run-settings.ts';
-import { allSettled, type ComparedRun, comparableKeys, readCurves, readRuns } from '@/lib/page/runs/run-compare.ts';
+import {
+  allSettled,
+  type ComparedRun,
+  comparableKeys,
+  comparedStreams,
+  readCurves,
+  readRuns,
+} from '@/lib/page/runs/run-compare.ts';
 import { DownloadMenu } from '../frame/download-menu';
 import { RunStateMark } from '../run/run-state';
 
 const REFRESH_MS = 4_000;
-type Stream = 'image' | 'text';
+/** Before a run is read. */
+const NO_STREAM: StreamSpec = { id: '', label: '' };
 type Metric = Exclude<HeldOutMetric, 'relative'>;
 
 export function RunCompare({ ids }: { ids: readonly string[] }) {
   const [asked, setKey] = useState<string | null>(null);
-  const [stream, setStream] = useState<Stream>('image');
+  const [askedStream, setStream] = useState<StreamId | null>(null);
   const [metric, setMetric] = useState<Metric>('direction');
   const { runs, curves, key } = useCompared(ids, asked);
   const [ref, width] = useWidth();
   const views = useMemo(() => runs?.flatMap(({ view }) => view ?? []) ?? [], [runs]);
   const keys = comparableKeys(views);
+  const streams = useMemo(() => comparedStreams(views), [views]);
+  const stream = streams.find(({ id }) => id === askedStream) ?? streams[0] ?? NO_STREAM;
   const half = width >= 640 ? Math.floor((width - 32) / 2) : width;
   const lines = useMemo(
-    () => seriesOfRuns(runs ?? [], curves, key, stream, metric),
-    [runs, curves, key, stream, metric],
+    () => seriesOfRuns(runs ?? [], curves, key, stream.id, metric),
+    [runs, curves, key, stream.id, metric],
   );
   return (
     <Panel
@@ -61,12 +73,9 @@ export function RunCompare({ ids }: { ids: readonly string[] }) {
           />
           <Choice
             name="Stream"
-            value={stream}
+            value={stream.id}
             onChange={setStream}
-            options={[
-              { value: 'image', label: 'Image' },
-              { value: 'text', label: 'Text' },
-            ]}
+            options={streams.map((each) => ({ value: each.id, label: streamTitle(each) }))}
           />
           <Choice
             name="Held-out error"
@@ -83,7 +92,10 @@ export function RunCompare({ ids }: { ids: readonly string[] }) {
             figures={[{ figure: 'comparison' as const, label: 'Comparison' }]}
             save={async (_, kind) => {
               const { saveComparison } = await import('./compare-figures');
-              await saveComparison({ runs: runs ?? [], curves, key: key ?? '', stream, metric, ...lines }, kind);
+              await saveComparison(
+                { runs: runs ?? [], curves, key: key ?? '', stream, streams, metric, ...lines },
+                kind,
+              );
             }}
           />
         </>
@@ -93,9 +105,9 @@ export function RunCompare({ ids }: { ids: readonly string[] }) {
         <Legend runs={runs ?? ids.map((id) => ({ id, view: null, problem: null }))} />
         <div className={half < width ? 'grid grid-cols-2 gap-x-8' : 'space-y-4'}>
           <div>
-            <h3 className="mb-1 text-xs font-medium">Loss, {stream} stream</h3>
+            <h3 className="mb-1 text-xs font-medium">Loss, {stream.label} stream</h3>
             <LossCurve
-              name={`${stream} loss of the compared runs`}
+              name={`${stream.label} loss of the compared runs`}
               width={half}
               steps={lines.steps}
               series={lines.losses}
@@ -105,7 +117,7 @@ export function RunCompare({ ids }: { ids: readonly string[] }) {
           </div>
           <div>
             <h3 className="mb-1 text-xs font-medium">
-              Held-out {metric} error, {stream} stream
+              Held-out {metric} error, {stream.label} stream
             </h3>
             <LossCurve
               name={`${metric} error of the compared runs`}
@@ -174,7 +186,7 @@ function seriesOfRuns(
   runs: readonly ComparedRun[],
   curves: readonly (readonly StepPoint[])[],
   key: string | null,
-  stream: Stream,
+  stream: StreamId,
   metric: Metric,
 ) {
   const losses: LossSeries[] = [];
@@ -186,7 +198,7 @@ function seriesOfRuns(
     steps = Math.max(steps, job.steps);
     const look = runLook(i);
     const points = curves[i] ?? [];
-    const raw = points.map((point) => point[stream]);
+    const raw = points.map(({ losses: each }) => each[stream] ?? null);
     const smooth = smoothed(raw, smoothingWindow(points));
     losses.push({ ...look, steps: points.map(({ step }) => step), raw: [], smooth });
     const values = job.heldOut.map(({ student }) => student[stream]?.[metric] ?? null);
@@ -242,12 +254,20 @@ function RunLine({ index }: { index: number }) {
 }
 
 /** What each run's student of this interval came to. */
-function Outcomes({ runs, jobKey, stream }: { runs: readonly ComparedRun[]; jobKey: string | null; stream: Stream }) {
+function Outcomes({
+  runs,
+  jobKey,
+  stream,
+}: {
+  runs: readonly ComparedRun[];
+  jobKey: string | null;
+  stream: StreamSpec;
+}) {
   return (
     <div className="overflow-x-auto">
       <table className="w-full min-w-[560px] text-xs">
         <caption className="mb-1 text-left text-xs font-medium">
-          Interval {jobKey?.replace('-', '–') ?? '–'}, {stream} stream
+          Interval {jobKey?.replace('-', '–') ?? '–'}, {stream.label} stream
         </caption>
         <thead className="text-muted">
           <tr className="h-6 border-b border-line">
@@ -274,7 +294,7 @@ function Outcomes({ runs, jobKey, stream }: { runs: readonly ComparedRun[]; jobK
         <tbody>
           {runs.map(({ id, view }, i) => {
             const job = view?.jobs.find(({ key }) => key === jobKey);
-            const last = job?.heldOut.at(-1)?.student[stream];
+            const last = job?.heldOut.at(-1)?.student[stream.id];
             return (
               <tr key={id} className="h-6 border-b border-line last:border-b-0">
                 <th scope="row" className="max-w-0 truncate text-left font-normal">

@@ -1,10 +1,10 @@
 'use client';
-/** One of a few options, all visible: a radio group drawn as one control. */
+/** One of a few options, all visible: a radio group drawn as one control. Null is none of them, shown as mixed. */
 import { useId } from 'react';
 
 interface ChoiceProps<T extends string> {
   name: string;
-  value: T;
+  value: T | null;
   options: readonly {
     readonly value: T;
     readonly label: string;
@@ -23,7 +23,12 @@ export function Choice<T extends string>({ name, value, options, onChange, disab
       disabled={disabled}
       className={`inline-flex h-7 shrink-0 rounded-md border border-line bg-panel-2 p-0.5 ${className}`}
     >
-      <legend className="sr-only">{name}</legend>
+      <legend className="sr-only">{value === null ? `${name} (mixed)` : name}</legend>
+      {value === null ? (
+        <span aria-hidden className="self-center px-2 text-2xs text-muted">
+          mixed
+        </span>
+      ) : null}
       {options.map((option) => (
         <label
           key={option.value}

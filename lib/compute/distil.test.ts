@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { runEdit } from '../core/edit/index.ts';
 import { DEFAULT_DISTIL, DEFAULT_FINE_TUNE, type DistilProgress } from '../core/run/index.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
 import { nodeEngines } from './engines/node-engines.ts';
@@ -25,18 +26,20 @@ const context = {
 };
 const urlOf = (name: string) => pathToFileURL(join(folder, name)).href;
 const student = (name = 'trained') => ({
-  interval: INTERVAL,
+  ...INTERVAL,
+  on: 'run' as const,
+  by: 'student' as const,
   file: { path: 'student.safetensors', url: `${urlOf(name)}/student.safetensors` },
 });
 
 async function distilInto(name: string, changes: Partial<Tasks['distil']['input']> = {}) {
   return await tasks.distil(
     {
-      interval: INTERVAL,
+      edit: runEdit(INTERVAL, 'student'),
       settings: distil,
       data: { kind: 'synthetic' },
       cache: { url: urlOf('states'), sizeBytes: 1 << 24, keep: [1] },
-      precededBy: [],
+      before: [],
       resume: null,
       saveTo: urlOf(name),
       ...changes,
@@ -45,10 +48,11 @@ async function distilInto(name: string, changes: Partial<Tasks['distil']['input'
   );
 }
 
-async function tried(changes: Partial<Tasks['tryStudents']['input']>) {
-  return await tasks.tryStudents(
+async function tried(changes: Partial<Tasks['tryEdits']['input']>) {
+  return await tasks.tryEdits(
     {
-      students: [],
+      edits: [],
+      probes: null,
       fineTuned: null,
       pictures: 2,
       steps: 2,
@@ -123,20 +127,22 @@ test('a checkpoint of another training is refused, naming both', async () => {
 test('plugged students change the output, the teacher alone does not, and a model that cannot draw has no facts', async () => {
   const teacher = await tried({});
   expect(teacher).toMatchObject({ outputError: 0, facts: null, drawings: [] });
-  const plugged = await tried({ students: [student()] });
+  const plugged = await tried({ edits: [student()] });
   expect(plugged.outputError).toBeGreaterThan(0);
-  expect((await tried({ removed: [1] })).outputError).toBeGreaterThan(0);
+  const removed = await tried({ edits: [{ ...INTERVAL, on: 'run', by: 'nothing' }] });
+  expect(removed.outputError).toBeGreaterThan(0);
+  expect(removed.outputError).not.toBe(plugged.outputError);
 });
 
 test('the whole student is fine-tuned, and comes closer to the teacher than it was', async () => {
   const settings = { ...fineTune, steps: 40 };
   const tuned = await tasks.fineTune(
-    { students: [student()], settings, data: { kind: 'synthetic' }, resume: null, saveTo: urlOf('tuned') },
+    { edits: [student()], settings, data: { kind: 'synthetic' }, resume: null, saveTo: urlOf('tuned') },
     context,
   );
   const fineTuned = { path: 'fine-tuned.safetensors', url: tuned.student.url };
-  const before = await tried({ students: [student()] });
-  const after = await tried({ students: [student()], fineTuned });
+  const before = await tried({ edits: [student()] });
+  const after = await tried({ edits: [student()], fineTuned });
   expect(after.outputError).toBeLessThan(before.outputError);
 });
 
@@ -151,5 +157,5 @@ test('a student of another teacher is refused', async () => {
     blob: new Blob([bytes]),
   }));
   await tasks.openModel({ source: { kind: 'files', name: 'other', files } }, { ...context, onProgress: () => {} });
-  await expect(tried({ students: [student()] })).rejects.toMatchObject({ code: 'plan-mismatch' });
+  await expect(tried({ edits: [student()] })).rejects.toMatchObject({ code: 'plan-mismatch' });
 });

@@ -1,5 +1,5 @@
 /**
- * The training tasks: a student per interval, the joint fine-tune, and what plugged students give. The core computes; here
+ * The training tasks: a student per interval, the joint fine-tune, and what a model with edits gives. The core computes; here
  * files are opened, data is made from what was asked for, and trained files become steps of a route.
  */
 
@@ -12,16 +12,16 @@ import {
   readStudent,
   shapesBatches,
   syntheticBatches,
-  type TrainedStudent,
   type TrainingBatches,
   weightSetOf,
 } from '../core/distil/index.ts';
+import { editKey, editSetOf } from '../core/edit/index.ts';
 import { ContiguaError } from '../core/errors.ts';
 import { openFineTuned, openStudent } from '../core/export/trained-file.ts';
 import { digestOfFile } from '../core/folder/digest.ts';
-import { formatIntervalKeys, intervalSetOf } from '../core/interval/index.ts';
+import { formatIntervalKeys, removedCount } from '../core/interval/index.ts';
 import { architectureOf, blockAt, expectedTensors, prunedModel } from '../core/model/config-index.ts';
-import { type Route, routeWithStudents, type Transformer, type WeightSet } from '../core/model/index.ts';
+import { type Route, routeOf, routeWithStudents, type StudentWeights, type Transformer } from '../core/model/index.ts';
 import { pause } from '../core/pause.ts';
 import { seededRandom } from '../core/random.ts';
 import { samplePictures } from '../core/sampling/index.ts';
@@ -30,27 +30,41 @@ import { conditionFor } from './drawing.ts';
 import { type FileHost, openSource } from './folder/file-host.ts';
 import type { OpenModel } from './folder/open-model.ts';
 import { measureForward } from './measure.ts';
-import type { FileSource, StudentFile, SubsetMeasurement, TrainingSource } from './protocol.ts';
-import type { TaskRunner } from './serve.ts';
+import type {
+  EditSource,
+  FileSource,
+  ProbeSource,
+  StudentSource,
+  SubsetMeasurement,
+  TrainingSource,
+} from './protocol.ts';
+import type { CallContext, TaskRunner } from './serve.ts';
 import type { Session } from './session.ts';
 
-type TrainingTasks = Pick<TaskRunner, 'distil' | 'fineTune' | 'tryStudents'>;
+type TrainingTasks = Pick<TaskRunner, 'distil' | 'fineTune' | 'tryEdits'>;
 
-export function createTrainingTasks(session: Session, files: FileHost): TrainingTasks {
+/** The model with edits in place; undefined is the whole model. */
+type EditedRoute = (
+  edits: readonly EditSource[],
+  probes: ProbeSource | null,
+  context: CallContext<never>,
+) => Promise<{ readonly route: Route | undefined; dispose(): void }>;
+
+export function createTrainingTasks(session: Session, files: FileHost, editedRoute: EditedRoute): TrainingTasks {
   return {
-    async distil({ interval, settings, data, cache, precededBy, resume, saveTo }, { signal, stop, onProgress }) {
+    async distil({ edit, settings, data, cache, before, resume, saveTo }, { signal, stop, onProgress }) {
       const { model, engine } = session;
-      const [checked] = intervalSetOf([interval], model.summary, 'the interval to distil');
-      if (!checked) throw new ContiguaError('internal', 'No interval to distil');
+      editSetOf([edit], model.summary, 'the interval to distil');
+      const interval = { first: edit.first, last: edit.last };
       const transformer = await session.transformer();
       const batches = await batchesFor(model, data, settings, files);
-      const leading = await openStudents(model, precededBy, files);
+      const leading = await openStudents(model, before, files);
       try {
         const { fingerprint } = model.summary;
         return await distilInterval({
           transformer,
           fingerprint,
-          interval: checked,
+          interval,
           settings,
           batches,
           shared: cache && {
@@ -64,8 +78,8 @@ export function createTrainingTasks(session: Session, files: FileHost): Training
           leading:
             leading.length > 0
               ? {
-                  route: routeBefore(checked.first, model.config.numBlocks, leading),
-                  key: await digestOf(precededBy, files),
+                  route: routeBefore(interval.first, model.config.numBlocks, leading),
+                  key: await digestOf(before, files),
                 }
               : null,
           resume: resume && (await openSource(resume, files)),
@@ -79,7 +93,7 @@ export function createTrainingTasks(session: Session, files: FileHost): Training
       }
     },
 
-    async fineTune({ students: sources, settings, data, resume, saveTo }, { signal, stop, onProgress }) {
+    async fineTune({ edits: sources, settings, data, resume, saveTo }, { signal, stop, onProgress }) {
       const { model } = session;
       const transformer = await session.transformer();
       const batches = await batchesFor(model, data, settings, files);
@@ -103,21 +117,18 @@ export function createTrainingTasks(session: Session, files: FileHost): Training
       }
     },
 
-    async tryStudents({ students: sources, fineTuned, removed = [], pictures, steps, guidance, seed, data }, context) {
+    async tryEdits({ edits, probes, fineTuned, pictures, steps, guidance, seed, data }, context) {
       const { model } = session;
       const { signal } = context;
       const transformer = await session.transformer();
-      const { numBlocks } = model.config;
-      const students = await openStudents(model, sources, files);
-      let whole: Awaited<ReturnType<typeof openWhole>> | null = null;
+      const { route: edited, dispose } = fineTuned
+        ? await openWhole(model, edits, fineTuned, files)
+        : await editedRoute(edits, probes, context);
       try {
-        whole = fineTuned ? await openWhole(model, students, fineTuned, files) : null;
-        const route = (whole?.route ?? routeWithStudents(numBlocks, students)).filter(
-          (step) => step.kind !== 'block' || !removed.includes(step.index),
-        );
         const heldOut = (await batchesFor(model, data, MEASURED, files)).heldOut(MEASURED.samples);
         const [firstBatch] = heldOut;
         if (!firstBatch) throw new ContiguaError('calibration-invalid', 'No samples to measure on');
+        const route = edited ?? routeOf(model.config.numBlocks, []);
         const outputError = await relativeOutputError(transformer, heldOut, route, signal);
         const timing = await measureForward(transformer, firstBatch, route, { signal, onProgress: () => {} });
         const drawn = model.drawer
@@ -125,8 +136,7 @@ export function createTrainingTasks(session: Session, files: FileHost): Training
           : { facts: null, drawings: [] };
         return { ...drawn, outputError, timing };
       } finally {
-        for (const { weights } of students) weights.dispose();
-        for (const weights of whole?.owned ?? []) weights.dispose();
+        dispose();
       }
     },
   };
@@ -157,24 +167,20 @@ async function batchesFor(
 }
 
 /** The students' weights on the engine, the caller's own. */
-async function openStudents(
+export async function openStudents(
   { config, summary }: OpenModel,
-  sources: readonly StudentFile[],
+  sources: readonly StudentSource[],
   files: FileHost,
-): Promise<TrainedStudent[]> {
-  intervalSetOf(
-    sources.map(({ interval }) => interval),
-    summary,
-    'the students',
-  );
+): Promise<StudentWeights[]> {
   const architecture = architectureOf(config);
-  const opened: TrainedStudent[] = [];
+  const opened: StudentWeights[] = [];
   try {
-    for (const { interval, file } of sources.toSorted((x, y) => x.interval.first - y.interval.first)) {
+    for (const { first, last, file } of editSetOf(sources, summary, 'the students') as readonly StudentSource[]) {
       const { fingerprint, family } = summary;
-      const block = blockAt(architecture, interval.first).tensors;
-      const tensors = await openStudent(await openSource(file, files), { fingerprint, family, interval }, block);
-      opened.push({ interval, weights: await readStudent(tensors) });
+      const block = blockAt(architecture, first).tensors;
+      const teacher = { fingerprint, family, interval: { first, last } };
+      const tensors = await openStudent(await openSource(file, files), teacher, block);
+      opened.push({ first, last, weights: await readStudent(tensors) });
     }
     return opened;
   } catch (thrown) {
@@ -183,50 +189,64 @@ async function openStudents(
   }
 }
 
-/** The fine-tuned whole as a route of blocks with weights of their own, where it trained them. */
+/** The fine-tuned whole as a route: blocks that it trained have weights of their own, others those of students or of the teacher. */
 async function openWhole(
-  { config, summary }: OpenModel,
-  students: readonly TrainedStudent[],
+  model: OpenModel,
+  edits: readonly EditSource[],
   source: FileSource,
   files: FileHost,
-): Promise<{ readonly route: Route; readonly owned: readonly WeightSet[] }> {
-  const plain = routeWithStudents(config.numBlocks, students);
-  const student = prunedModel(
-    config,
-    plain.map(({ index }) => index),
-  );
-  const { blocks } = architectureOf(student);
+): Promise<{ readonly route: Route; dispose(): void }> {
+  const { config, summary } = model;
   const { fingerprint, family } = summary;
-  const intervals = students.map(({ interval }) => interval);
-  const tensors = await openFineTuned(
-    await openSource(source, files),
-    { fingerprint, family, intervals },
-    expectedTensors(student),
-  );
-  const all = await readStudent(tensors);
-  const owned: WeightSet[] = [];
+  const sources = edits.filter((edit) => edit.by === 'student');
+  if (sources.length < edits.length) {
+    throw new ContiguaError('plan-invalid', 'A fine-tuned model has students alone', {
+      found: edits.map(editKey).join(', '),
+      expected: 'a student in the place of every run',
+    });
+  }
+  const students = await openStudents(model, sources, files);
+  const owned = students.map(({ weights }) => weights);
+  const dispose = () => {
+    for (const weights of owned) weights.dispose();
+  };
   try {
-    const route: Route = await Promise.all(
-      plain.map(async (step, position) => {
-        const { prefix } = blockAt({ blocks }, position);
-        const own = [...all.entries()].filter(([name]) => name.startsWith(prefix));
-        if (own.length === 0) return step;
-        const weights = weightSetOf(new Map(own.map(([name, tensor]) => [name.slice(prefix.length), tensor])));
-        return { kind: 'student', index: step.index, weights: weights.clone() } as const;
-      }),
+    const plain = routeWithStudents(config.numBlocks, students);
+    const student = prunedModel(
+      config,
+      plain.map(({ index }) => index),
     );
-    owned.push(...route.flatMap((step) => (step.kind === 'student' ? [step.weights] : [])));
-    return { route, owned: owned.filter((weights) => !students.some((student) => student.weights === weights)) };
-  } finally {
-    all.dispose();
+    const { blocks } = architectureOf(student);
+    const tensors = await openFineTuned(
+      await openSource(source, files),
+      { fingerprint, family, intervals: students.map(({ first, last }) => ({ first, last })) },
+      expectedTensors(student),
+    );
+    const all = await readStudent(tensors);
+    try {
+      const route = plain.map((step, position) => {
+        const { prefix } = blockAt({ blocks }, position);
+        const trained = [...all.entries()].filter(([name]) => name.startsWith(prefix));
+        if (trained.length === 0) return step;
+        const named = new Map(trained.map(([name, tensor]) => [name.slice(prefix.length), tensor]));
+        const weights = weightSetOf(named).clone();
+        owned.push(weights);
+        return { kind: 'student', index: step.index, weights } as const;
+      });
+      return { route, dispose };
+    } finally {
+      all.dispose();
+    }
+  } catch (thrown) {
+    dispose();
+    throw thrown;
   }
 }
 
 /** The way from the input to block `first`, students in their places. */
-function routeBefore(first: number, numBlocks: number, students: readonly TrainedStudent[]): Route {
-  const before = students.filter(({ interval }) => interval.last < first);
-  const removed = before.reduce((sum, { interval }) => sum + interval.last - interval.first, 0);
-  return routeWithStudents(numBlocks, before).slice(0, first - removed);
+function routeBefore(first: number, numBlocks: number, students: readonly StudentWeights[]): Route {
+  const before = students.filter(({ last }) => last < first);
+  return routeWithStudents(numBlocks, before).slice(0, first - removedCount(before));
 }
 
 async function relativeOutputError(
@@ -257,7 +277,7 @@ async function drawHeldOut(
   transformer: Transformer,
   { drawer }: OpenModel,
   asked: { route: Route; pictures: number; steps: number; guidance: number; seed: number },
-  { signal, onProgress }: Parameters<TrainingTasks['tryStudents']>[1],
+  { signal, onProgress }: Parameters<TrainingTasks['tryEdits']>[1],
 ): Promise<Pick<SubsetMeasurement, 'facts' | 'drawings'>> {
   if (!drawer) return { facts: null, drawings: [] };
   const random = seededRandom(asked.seed);
@@ -299,10 +319,10 @@ async function drawHeldOut(
 }
 
 /** Tells students of the same intervals apart: their intervals and what their files hold. */
-async function digestOf(sources: readonly StudentFile[], files: FileHost): Promise<string> {
+async function digestOf(sources: readonly StudentSource[], files: FileHost): Promise<string> {
   const digests: string[] = [];
   for (const { file } of sources) digests.push((await digestOfFile(await openSource(file, files))).slice(0, 16));
-  return `${formatIntervalKeys(sources.map(({ interval }) => interval))} ${digests.join(' ')}`;
+  return `${formatIntervalKeys(sources)} ${digests.join(' ')}`;
 }
 
 function withSlash(folder: string): string {

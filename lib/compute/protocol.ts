@@ -6,10 +6,10 @@
  */
 import type { AnalysisPartial } from '../core/analysis/progress.ts';
 import type { NamedBlob } from '../core/checkpoint/types.ts';
+import type { Edit, RunEdit } from '../core/edit/edit.ts';
 import type { ErrorCode, ErrorDetails } from '../core/errors.ts';
-import type { BlockInterval, Replacement } from '../core/interval/interval.ts';
-import type { StackSpec, StreamId, StreamTokens } from '../core/model/architecture.ts';
-import type { AnalysisReport, IntervalDamage } from '../core/report/report.ts';
+import type { StackSpec, StreamId, StreamSpec, StreamTokens } from '../core/model/architecture.ts';
+import type { AnalysisReport, EditDamage } from '../core/report/report.ts';
 import type { Quartiles } from '../core/run/forward-times.ts';
 import type { DistilProgress, DistilResult, SavedFile, StepPoint } from '../core/run/progress.ts';
 import type { DistilSettings, FineTuneSettings } from '../core/run/settings.ts';
@@ -42,9 +42,8 @@ export interface ModelSummary {
   readonly globalParameters: number;
   /** In the order in which they run. */
   readonly blocks: readonly BlockFacts[];
+  readonly streams: readonly StreamSpec[];
   readonly stacks: readonly StackSpec[];
-  /** First blocks of every stack but the first. */
-  readonly seams: readonly number[];
   /** The guidance scale is an input: one pass a step instead of two. */
   readonly embedsGuidance: boolean;
   /** Dtypes present, most elements first. */
@@ -81,10 +80,15 @@ export type TrainingSource =
   | { readonly kind: 'file'; readonly file: FileSource }
   | { readonly kind: 'synthetic' };
 
-/** A trained student and the interval that it stands for. */
-export interface StudentFile {
-  readonly interval: BlockInterval;
-  readonly file: FileSource;
+/** A student in a run's place, with the file that holds it. */
+export type StudentSource = RunEdit & { readonly by: 'student'; readonly file: FileSource };
+/** An edit as it crosses to a worker. */
+export type EditSource = (RunEdit & { readonly by: 'nothing' | 'probes' }) | StudentSource;
+
+/** Which analysis probes are of. A worker that does not hold them (a fresh one, another engine) fits them again. */
+export interface ProbeSource {
+  readonly calibration: CalibrationRequest;
+  readonly ridge: number;
 }
 
 export interface SubsetMeasurement {
@@ -131,12 +135,12 @@ export interface Tasks {
   openModel: { input: { source: ModelSource }; result: ModelSummary; partial: never };
   analyse: { input: { calibration: CalibrationRequest }; result: AnalysisReport; partial: AnalysisPartial };
   damage: {
-    input: { intervals: readonly BlockInterval[] };
-    result: readonly IntervalDamage[];
-    partial: IntervalDamage;
+    input: { edits: readonly Edit[]; probes: ProbeSource };
+    result: readonly EditDamage[];
+    partial: EditDamage;
   };
   measure: {
-    input: { intervals: readonly BlockInterval[]; replacement: Replacement };
+    input: { edits: readonly EditSource[]; probes: ProbeSource | null };
     result: ForwardTiming;
     partial: never;
   };
@@ -152,20 +156,20 @@ export interface Tasks {
       seed: number;
       steps: number;
       guidance: number;
-      intervals: readonly BlockInterval[];
-      replacement: Replacement;
+      edits: readonly EditSource[];
+      probes: ProbeSource | null;
     };
     result: Drawing;
     partial: never;
   };
   /**
-   * Trains one interval's student on teacher states (non-sequential; with `precededBy`, sequential: the student sees what
-   * the students before it make of the input). Writes checkpoints and the student under the folder URL `saveTo`, whole or not
+   * Trains the student of one edit on teacher states (non-sequential; with edits `before` it, sequential: the student sees
+   * what they make of the input). Writes checkpoints and the student under the folder URL `saveTo`, whole or not
    * at all. `resume` is a checkpoint of the same task: the run goes on bit for bit.
    */
   distil: {
     input: {
-      interval: BlockInterval;
+      edit: RunEdit;
       settings: DistilSettings;
       data: TrainingSource;
       /**
@@ -173,7 +177,7 @@ export interface Tasks {
        * blocks whose states after them some interval of the run asks for (each interval's `first − 1` and `last`).
        */
       cache: { url: string; sizeBytes: number; keep: readonly number[] } | null;
-      precededBy: readonly StudentFile[];
+      before: readonly StudentSource[];
       resume: FileSource | null;
       saveTo: string;
     };
@@ -183,7 +187,7 @@ export interface Tasks {
   /** The joint fine-tune of the whole student against the teacher's output. The result is the weights that were trained. */
   fineTune: {
     input: {
-      students: readonly StudentFile[];
+      edits: readonly StudentSource[];
       settings: FineTuneSettings;
       data: TrainingSource;
       resume: FileSource | null;
@@ -192,13 +196,12 @@ export interface Tasks {
     result: { readonly student: SavedFile; readonly steps: number };
     partial: DistilProgress;
   };
-  /** What a subset of students gives when plugged in; `fineTuned` replaces weights of the whole that they make. */
-  tryStudents: {
+  /** What the model gives with these edits; `fineTuned` replaces weights of the whole that students make. */
+  tryEdits: {
     input: {
-      students: readonly StudentFile[];
+      edits: readonly EditSource[];
+      probes: ProbeSource | null;
       fineTuned: FileSource | null;
-      /** Blocks left out with nothing in their place, for comparison. */
-      removed?: readonly number[];
       pictures: number;
       steps: number;
       guidance: number;

@@ -1,8 +1,8 @@
 /**
- * What one worker holds between calls: the engine, the model, its transformer on that engine, and the last analysis.
+ * What one worker holds between calls: the engine, the model, its transformer on that engine, and the probes of the last analysis.
  * Replacing one part lets go of what was built on it; a failed replacement leaves the old part as it was.
  */
-import { type Analysed, analyse } from '../core/analysis/index.ts';
+import { type Analysed, analyse, type DamageInputs, damageInputsOf, fitProbes } from '../core/analysis/index.ts';
 import type { Calibration } from '../core/capture/index.ts';
 import { ContiguaError } from '../core/errors.ts';
 import { openTransformer, type Transformer } from '../core/model/index.ts';
@@ -10,7 +10,10 @@ import type { EngineReport, WantedEngine } from '../core/tensor/index.ts';
 import type { EngineHost } from './engines/engine-host.ts';
 import type { OpenModel } from './folder/open-model.ts';
 
-export interface Analysis extends Analysed {
+/** The probes of one analysis of the open model, and what further measurements are made on. Numbers alone: they outlive a change of engine. */
+export interface KnownProbes extends DamageInputs {
+  /** Tells apart analyses: inputs and settings. */
+  readonly key: string;
   readonly calibration: Calibration;
 }
 
@@ -21,7 +24,7 @@ export class Session {
   private report: EngineReport | null = null;
   private opened: OpenModel | null = null;
   private running: Transformer | null = null;
-  private analysed: Analysis | null = null;
+  private known: KnownProbes | null = null;
 
   constructor(private readonly engines: EngineHost) {}
 
@@ -63,7 +66,7 @@ export class Session {
       throw thrown;
     }
     this.release();
-    this.analysed = null;
+    this.known = null;
     this.opened = model;
     this.running = transformer;
   }
@@ -79,15 +82,28 @@ export class Session {
     return this.running;
   }
 
-  /** The last analysis of the open model. It holds numbers alone and outlives a change of engine. */
-  get analysis(): Analysis | null {
-    return this.analysed;
+  /** The probes that were last fitted; null before the first. */
+  get probes(): KnownProbes | null {
+    return this.known;
   }
 
-  async analyse(calibration: Calibration, options: Parameters<typeof analyse>[2]): Promise<Analysis> {
-    const transformer = await this.transformer();
-    this.analysed = { ...(await analyse(transformer, calibration, options)), calibration };
-    return this.analysed;
+  async analyse(key: string, calibration: Calibration, options: Parameters<typeof analyse>[2]): Promise<Analysed> {
+    const analysed = await analyse(await this.transformer(), calibration, options);
+    this.known = { key, calibration, ...damageInputsOf(calibration, analysed.probes) };
+    return analysed;
+  }
+
+  /** The probes of the analysis that `key` names, fitted anew from its calibration where they are not those at hand. */
+  async probesOf(
+    key: string,
+    calibration: () => Promise<Calibration>,
+    options: Parameters<typeof fitProbes>[2],
+  ): Promise<KnownProbes> {
+    if (this.known?.key === key) return this.known;
+    const [inputs, transformer] = [await calibration(), await this.transformer()];
+    const probes = await fitProbes(transformer, inputs, options);
+    this.known = { key, calibration: inputs, ...damageInputsOf(inputs, probes) };
+    return this.known;
   }
 
   private async open({ config, checkpoint }: OpenModel): Promise<Transformer> {

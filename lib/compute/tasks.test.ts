@@ -1,15 +1,21 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { DEFAULT_RIDGE } from '../core/analysis/index.ts';
+import { outputErrorOf, parseReport } from '../core/report/index.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
+import { shapesTiny } from '../testing/v1/models.ts';
 import { createEngineHost, type EngineHost, freshBackend } from './engines/engine-host.ts';
 import { nodeEngines } from './engines/node-engines.ts';
 import { nodeFiles } from './folder/node-files.ts';
-import type { CalibrationRequest, ModelSource, Progress } from './protocol.ts';
+import type { CalibrationRequest, ModelSource, ProbeSource, Progress } from './protocol.ts';
 import type { CallContext } from './serve.ts';
 import { createTasks } from './tasks.ts';
 
 const CALIBRATION: CalibrationRequest = { kind: 'synthetic', samples: 6, timesteps: 3, seed: 4 };
 const INTERVAL = { first: 0, last: 1 };
+const PROBES: ProbeSource = { calibration: CALIBRATION, ridge: DEFAULT_RIDGE };
+const removed = [{ ...INTERVAL, on: 'run', by: 'nothing' }] as const;
+const probed = [{ ...INTERVAL, on: 'run', by: 'probes' }] as const;
 
 function context(): CallContext<never> & { readonly seen: Progress[] } {
   const seen: Progress[] = [];
@@ -22,6 +28,10 @@ function sourceOf(files: Readonly<Record<string, Uint8Array<ArrayBuffer>>>, name
     blob: new Blob([bytes]),
   }));
   return { kind: 'files', files: blobs, name };
+}
+
+function filesOf(files: Readonly<Record<string, Uint8Array<ArrayBuffer>>>) {
+  return Object.entries(files).map(([path, bytes]) => ({ path, blob: new Blob([bytes]) }));
 }
 
 let tiny: Awaited<ReturnType<typeof tinyModel>>;
@@ -62,11 +72,12 @@ describe('the dispatcher', () => {
     await expect(verifyEngine({}, context())).rejects.toMatchObject({ code: 'not-ready' });
     await expect(openModel({ source }, context())).rejects.toThrow(/No engine is running/);
     await startEngine({ wanted: 'cpu' }, context());
-    await expect(measure({ intervals: [], replacement: 'removed' }, context())).rejects.toThrow(/No model is open/);
+    await expect(measure({ edits: [], probes: null }, context())).rejects.toThrow(/No model is open/);
     await ready();
-    await expect(damage({ intervals: [INTERVAL] }, context())).rejects.toThrow(/Run Analyse first/);
-    const choice = { intervals: [INTERVAL], replacement: 'probes' } as const;
+    const choice = { edits: probed, probes: null };
     await expect(measure(choice, context())).rejects.toThrow(/Run Analyse first/);
+    const student = [{ ...INTERVAL, on: 'run', by: 'student' } as const];
+    await expect(damage({ edits: student, probes: PROBES }, context())).rejects.toThrow(/0-1 student/);
     const request = { prompt: 'large red circle top-left on white', seed: 1, steps: 1, guidance: 1, ...choice };
     await expect(draw(request, context())).rejects.toThrow(/tiny cannot draw/);
   });
@@ -80,9 +91,8 @@ describe('the dispatcher', () => {
   ])('refuses intervals that a model of two blocks does not have', async (...intervals) => {
     const { ready, measure } = session();
     await ready('cpu');
-    await expect(measure({ intervals, replacement: 'removed' }, context())).rejects.toMatchObject({
-      code: 'plan-invalid',
-    });
+    const edits = intervals.map((interval) => ({ ...interval, on: 'run', by: 'nothing' }) as const);
+    await expect(measure({ edits, probes: null }, context())).rejects.toMatchObject({ code: 'plan-invalid' });
   });
 
   it('analyses, and goes on with the analysis on another engine', async () => {
@@ -91,23 +101,31 @@ describe('the dispatcher', () => {
     const progress = context();
     const report = await analyse({ calibration: CALIBRATION }, progress);
     expect(report.model).toMatchObject({ name: 'tiny', numBlocks: 2 });
-    expect(report.engine.name).toBe('wasm');
+    expect(report.engine?.name).toBe('wasm');
+    expect(report.model.streams.map(({ id }) => id)).toEqual(['image', 'text']);
+    expect(parseReport(JSON.stringify(report), 'report.json')).toEqual(report);
     expect(report.calibration.label).toContain('SYNTHETIC');
     expect(new Set(progress.seen.map(({ stage }) => stage))).toEqual(
       new Set(['capture', 'probes', 'cka', 'trajectories', 'damage']),
     );
-    const timing = await measure({ intervals: [INTERVAL], replacement: 'probes' }, context());
+    const timing = await measure({ edits: probed, probes: PROBES }, context());
     expect(timing.samples).toBe(2);
     expect(timing.wholeMs).toBeGreaterThan(0);
     const { lower, upper } = timing.wholeQuartilesMs;
     expect(lower).toBeLessThanOrEqual(timing.wholeMs);
     expect(upper).toBeGreaterThanOrEqual(timing.wholeMs);
-    // Each interval is measured alone: asking for overlapping ones is no mistake.
-    const [here, again] = await damage({ intervals: [INTERVAL, INTERVAL] }, context());
-    expect(again).toEqual(here);
+    // Each edit is measured alone: asking for overlapping ones is no mistake.
+    const edits = [...removed, ...probed, ...removed];
+    const here = await damage({ edits, probes: PROBES }, context());
+    expect(here.map(({ edit }) => edit)).toEqual(edits);
+    expect(here[2]).toEqual(here[0]);
+    expect(outputErrorOf(report, removed[0]!) ?? here[0]?.outputError).toBe(here[0]?.outputError);
     await startEngine({ wanted: 'cpu' }, context());
-    const [there] = await damage({ intervals: [INTERVAL] }, context());
-    expect(there?.removedError).toBeCloseTo(here?.removedError ?? Number.NaN, 4);
+    const progress2 = context();
+    const there = await damage({ edits, probes: PROBES }, progress2);
+    for (const i of [0, 1]) expect(there[i]?.outputError).toBeCloseTo(here[i]?.outputError ?? Number.NaN, 4);
+    // The probes are those of the analysis: none was fitted again.
+    expect(new Set(progress2.seen.map(({ stage }) => stage))).toEqual(new Set(['damage']));
   });
 
   it('keeps the model that is open when another cannot be opened', async () => {
@@ -139,12 +157,83 @@ describe('the dispatcher', () => {
     expect(await forwardError()).toBeLessThan(2e-4);
   });
 
-  it('forgets the analysis of a model that was replaced', async () => {
+  it('measures what it measured before when it is started anew, from the name of the analysis alone', async () => {
+    const first = session();
+    await first.ready();
+    await first.analyse({ calibration: CALIBRATION }, context());
+    const edits = [...removed, ...probed];
+    const measured = await first.damage({ edits, probes: PROBES }, context());
+
+    const fresh = session();
+    await fresh.ready();
+    const progress = context();
+    expect(await fresh.damage({ edits, probes: PROBES }, progress)).toEqual(measured);
+    const fitted = () => progress.seen.filter(({ stage }) => stage === 'probes').map(({ done }) => done);
+    expect(fitted()).toEqual([1, 2]);
+    // Once fitted they are kept, by what they are of and not by how it was asked for.
+    const again = {
+      ridge: DEFAULT_RIDGE,
+      calibration: { seed: 4, timesteps: 3, samples: 6, kind: 'synthetic' } as const,
+    };
+    expect(await fresh.damage({ edits, probes: again }, progress)).toEqual(measured);
+    expect(fitted()).toEqual([1, 2]);
+    const other = await fresh.damage({ edits, probes: { ...PROBES, ridge: 10 } }, progress);
+    expect(fitted()).toEqual([1, 2, 1, 2]);
+    expect(other[0]).toEqual(measured[0]);
+    expect(other[1]).not.toEqual(measured[1]);
+  });
+
+  it('draws with probes when it is started anew, what it drew with those of its analysis', async () => {
+    const calibration = { kind: 'shapes', samples: 8, timesteps: 2, seed: 1 } as const;
+    const probes = { calibration, ridge: DEFAULT_RIDGE };
+    const source = { kind: 'files', name: 'drawer', files: filesOf(shapesTiny()) } as const;
+    const opened = async () => {
+      const tasks = session();
+      await tasks.startEngine({ wanted: 'wasm' }, context());
+      expect(await tasks.openModel({ source }, context())).toMatchObject({ drawable: true, numBlocks: 6 });
+      return tasks;
+    };
+    const edits = [
+      { on: 'run', first: 0, last: 1, by: 'nothing' },
+      { on: 'run', first: 2, last: 4, by: 'probes' },
+    ] as const;
+    const asked = { prompt: 'large red circle top-left on white', seed: 3, steps: 2, guidance: 2 };
+    const first = await opened();
+    await first.analyse({ calibration }, context());
+    const drawn = await first.draw({ ...asked, edits, probes }, context());
+
+    const fresh = await opened();
+    const progress = context();
+    const again = await fresh.draw({ ...asked, edits, probes }, progress);
+    expect(again.rgba).toEqual(drawn.rgba);
+    expect(new Set(progress.seen.map(({ stage }) => stage))).toEqual(new Set(['probes', 'draw']));
+    expect((await fresh.draw({ ...asked, edits: [], probes: null }, context())).rgba).not.toEqual(drawn.rgba);
+    const removedAll = edits.map((edit) => ({ ...edit, by: 'nothing' }) as const);
+    expect((await fresh.draw({ ...asked, edits: removedAll, probes: null }, context())).rgba).not.toEqual(drawn.rgba);
+  });
+
+  it('knows the probes of a file by what it holds, whatever it is called', async () => {
+    const file = (path: string) => ({ kind: 'file', file: { path, blob: new Blob([tiny.inputs]) } }) as const;
+    const { ready, analyse, damage } = session();
+    await ready();
+    const report = await analyse({ calibration: file('one.safetensors') }, context());
+    expect(report.calibration.file).toEqual({
+      name: 'one.safetensors',
+      digits: expect.stringMatching(/^[0-9a-f]{16}$/),
+    });
+    const progress = context();
+    await damage({ edits: probed, probes: { calibration: file('two.safetensors'), ridge: DEFAULT_RIDGE } }, progress);
+    expect(progress.seen.some(({ stage }) => stage === 'probes')).toBe(false);
+  });
+
+  it('forgets the probes of a model that was replaced', async () => {
     const { ready, analyse, damage } = session();
     await ready();
     await analyse({ calibration: CALIBRATION }, context());
     await ready();
-    await expect(damage({ intervals: [INTERVAL] }, context())).rejects.toMatchObject({ code: 'not-ready' });
+    const progress = context();
+    await damage({ edits: probed, probes: PROBES }, progress);
+    expect(progress.seen.some(({ stage }) => stage === 'probes')).toBe(true);
   });
 
   it('stays with the open model and its analysis when the opening of another is stopped', async () => {
@@ -157,7 +246,9 @@ describe('the dispatcher', () => {
       code: 'cancelled',
     });
     expect(tf.memory().numTensors).toBe(before);
-    expect(await damage({ intervals: [INTERVAL] }, context())).toHaveLength(1);
+    const progress = context();
+    expect(await damage({ edits: probed, probes: PROBES }, progress)).toHaveLength(1);
+    expect(progress.seen.some(({ stage }) => stage === 'probes')).toBe(false);
   });
 
   it('names a calibration that does not fit', async () => {
@@ -176,7 +267,7 @@ describe('the dispatcher', () => {
     await ready();
     const once = async () => {
       await analyse({ calibration: CALIBRATION }, context());
-      await measure({ intervals: [INTERVAL], replacement: 'probes' }, context());
+      await measure({ edits: probed, probes: PROBES }, context());
       await forwardError();
       await openModel({ source: sourceOf(tiny.files) }, context());
       // The model's own weights are read when they are first needed.

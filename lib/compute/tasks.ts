@@ -2,6 +2,7 @@
  * The dispatcher: one function per task of the protocol, each a few calls into lib/core. What lasts between calls is in
  * session.ts; how a host finds engines and files is handed in. Nothing else in the product calls the core for a worker.
  */
+import { DEFAULT_RIDGE, editDamage } from '../core/analysis/index.ts';
 import {
   type Calibration,
   fileCalibration,
@@ -9,10 +10,11 @@ import {
   shapesCalibration,
   syntheticCalibration,
 } from '../core/capture/index.ts';
+import { fileDigits } from '../core/checkpoint/index.ts';
+import { editKey, editSetOf } from '../core/edit/index.ts';
 import { ContiguaError } from '../core/errors.ts';
-import { type BlockInterval, intervalSetOf, type Replacement } from '../core/interval/index.ts';
 import { FAMILIES, goldenCase, openTransformer, type Route, routeOf } from '../core/model/index.ts';
-import { REPORT_VERSION } from '../core/report/report.ts';
+import { type EditDamage, REPORT_VERSION } from '../core/report/report.ts';
 import { samplePicture } from '../core/sampling/index.ts';
 import { checkPicture, parsePrompt, pictureRgba, unpackPicture } from '../core/shapes/index.ts';
 import { conditionFor } from './drawing.ts';
@@ -20,8 +22,8 @@ import type { EngineHost } from './engines/engine-host.ts';
 import { type FileHost, openSource } from './folder/file-host.ts';
 import { type OpenModel, openModel } from './folder/open-model.ts';
 import { measureForward } from './measure.ts';
-import type { CalibrationRequest } from './protocol.ts';
-import type { TaskRunner } from './serve.ts';
+import type { CalibrationRequest, EditSource, ProbeSource } from './protocol.ts';
+import type { CallContext, TaskRunner } from './serve.ts';
 import { Session } from './session.ts';
 
 export interface TaskHost {
@@ -31,17 +33,52 @@ export interface TaskHost {
 
 export function createTasks({ engines, files }: TaskHost): TaskRunner {
   const session = new Session(engines);
-  const training = async () => (await import('./distil.ts')).createTrainingTasks(session, files);
+  const training = () => import('./distil.ts');
+  const trainingTasks = async () => (await training()).createTrainingTasks(session, files, editedRoute);
 
-  /** The way through the blocks for a choice of intervals; undefined is the whole model. */
-  function routeFor(intervals: readonly BlockInterval[], replacement: Replacement): Route | undefined {
+  /** The probes of an analysis; fitting them anew is told as the stage `probes`. */
+  async function probesOf({ calibration, ridge }: ProbeSource, { signal, onProgress }: CallContext<never>) {
+    const key = await probesKey(calibration, ridge, files);
+    return await session.probesOf(key, () => calibrationFor(session.model, calibration, files), {
+      signal,
+      ridge,
+      onBlock: (done, total) => onProgress({ stage: 'probes', done, total }),
+    });
+  }
+
+  /** What an analysis was measured on; where none is named, enough for a timing. */
+  async function inputsOf(source: ProbeSource | null): Promise<Calibration> {
+    if (!source) return await calibrationFor(session.model, SMALL_CALIBRATION, files);
+    const key = await probesKey(source.calibration, source.ridge, files);
+    const known = session.probes?.key === key ? session.probes.calibration : null;
+    return known ?? (await calibrationFor(session.model, source.calibration, files));
+  }
+
+  async function probesAskedFor(source: ProbeSource | null, context: CallContext<never>) {
+    if (source) return (await probesOf(source, context)).probes;
+    throw new ContiguaError('not-ready', 'Probes come from an analysis, and none was named', {
+      hint: 'Run Analyse first.',
+    });
+  }
+
+  /** The model with edits in place; undefined is the whole model. Disposing the weights is the caller's. */
+  async function editedRoute(
+    edits: readonly EditSource[],
+    source: ProbeSource | null,
+    context: CallContext<never>,
+  ): Promise<{ readonly route: Route | undefined; dispose(): void }> {
     const { summary } = session.model;
-    const { numBlocks } = summary;
-    const chosen = intervalSetOf(intervals, summary, CHOICE);
-    if (chosen.length === 0) return undefined;
-    const probes = session.analysis?.probes ?? [];
-    if (replacement === 'probes' && probes.length === 0) throw needsAnalysis('Probes');
-    return routeOf(numBlocks, chosen, replacement, probes);
+    const set = editSetOf(edits, summary, CHOICE);
+    if (set.length === 0) return { route: undefined, dispose() {} };
+    const probes = set.some(({ by }) => by === 'probes') ? await probesAskedFor(source, context) : [];
+    const sources = edits.filter((edit) => edit.by === 'student');
+    const students = sources.length > 0 ? await (await training()).openStudents(session.model, sources, files) : [];
+    return {
+      route: routeOf(summary.numBlocks, set, { probes, students }),
+      dispose() {
+        for (const { weights } of students) weights.dispose();
+      },
+    };
   }
 
   return {
@@ -78,40 +115,60 @@ export function createTasks({ engines, files }: TaskHost): TaskRunner {
     async analyse({ calibration: request }, { signal, onProgress }) {
       const { summary } = session.model;
       const calibration = await calibrationFor(session.model, request, files);
-      const { analysis } = await session.analyse(calibration, { signal, onProgress });
-      const { name, fingerprint, family, numBlocks, seams } = summary;
+      const key = await probesKey(request, DEFAULT_RIDGE, files);
+      const { analysis } = await session.analyse(key, calibration, { signal, onProgress });
+      const { name, fingerprint, className, family, numBlocks, streams, stacks, blocks } = summary;
       const { engine } = session;
       return {
         ...analysis,
         version: REPORT_VERSION,
-        model: { name, fingerprint, family, numBlocks, ...(seams.length > 0 ? { seams } : {}) },
+        model: {
+          name,
+          fingerprint,
+          className,
+          family,
+          numBlocks,
+          streams,
+          stacks: stacks.map(({ id, label, first, last }) => ({ id, label, first, last })),
+          blocks: blocks.map(({ kind, stack, updates }) => ({ kind, stack, updates })),
+        },
         engine: { name: engine.name, device: engine.device },
       };
     },
 
-    async damage({ intervals }, { signal, onProgress }) {
+    async damage({ edits, probes }, context) {
       // Each is measured alone, so that they may overlap.
-      for (const interval of intervals) intervalSetOf([interval], session.model.summary, CHOICE);
-      if (!session.analysis) throw needsAnalysis('Damage');
+      for (const edit of edits) {
+        editSetOf([edit], session.model.summary, CHOICE);
+        if (edit.by !== 'student') continue;
+        throw new ContiguaError('plan-invalid', 'The damage of a student is measured with its file', {
+          found: editKey(edit),
+          expected: 'a run that is replaced by nothing or by its probes',
+        });
+      }
+      const inputs = await probesOf(probes, context);
       const transformer = await session.transformer();
-      const measured = [];
-      for (const interval of intervals) {
-        const [damage] = await session.analysis.evaluate([interval], { signal, transformer });
-        if (!damage) throw new ContiguaError('internal', 'The analysis returned no damage for an interval');
+      const { signal, onProgress } = context;
+      const measured: EditDamage[] = [];
+      for (const edit of edits) {
+        const [damage] = await editDamage(transformer, inputs, [edit], { signal });
+        if (!damage) throw new ContiguaError('internal', 'No damage was measured for an edit');
         measured.push(damage);
-        onProgress({ stage: 'damage', done: measured.length, total: intervals.length, partial: damage });
+        onProgress({ stage: 'damage', done: measured.length, total: edits.length, partial: damage });
       }
       return measured;
     },
 
-    async measure({ intervals, replacement }, { signal, onProgress }) {
-      const pruned = routeFor(intervals, replacement);
-      const transformer = await session.transformer();
-      const calibration =
-        session.analysis?.calibration ?? (await calibrationFor(session.model, SMALL_CALIBRATION, files));
-      const inputs = calibration.batches[0];
-      if (!inputs) throw new ContiguaError('internal', 'The calibration holds no batch');
-      return await measureForward(transformer, inputs, pruned, { signal, onProgress });
+    async measure({ edits, probes }, context) {
+      const { route, dispose } = await editedRoute(edits, probes, context);
+      try {
+        const transformer = await session.transformer();
+        const inputs = (await inputsOf(probes)).batches[0];
+        if (!inputs) throw new ContiguaError('internal', 'The calibration holds no batch');
+        return await measureForward(transformer, inputs, route, context);
+      } finally {
+        dispose();
+      }
     },
 
     async forward({ inputs: source }) {
@@ -121,7 +178,8 @@ export function createTasks({ engines, files }: TaskHost): TaskRunner {
       return { sample: new Float32Array(sample), shape: [inputs.batch, inputs.imageTokens, config.outputFeatures] };
     },
 
-    async draw({ prompt, seed, steps, guidance, intervals, replacement }, { signal, onProgress }) {
+    async draw({ prompt, seed, steps, guidance, edits, probes }, context) {
+      const { signal, onProgress } = context;
       const { drawer, summary } = session.model;
       if (!drawer) {
         throw new ContiguaError('not-ready', `${summary.name} cannot draw here`, {
@@ -129,40 +187,44 @@ export function createTasks({ engines, files }: TaskHost): TaskRunner {
         });
       }
       const { words, scene } = parsePrompt(prompt);
-      const route = routeFor(intervals, replacement);
-      const startedAt = performance.now();
-      const tokens = await samplePicture(await session.transformer(), {
-        scheduler: drawer.scheduler,
-        steps,
-        guidance,
-        seed,
-        conditional: conditionFor(drawer.assets, words),
-        unconditional: conditionFor(drawer.assets, []),
-        imageShapes: [[1, drawer.gridSize, drawer.gridSize]],
-        route,
-        signal,
-        onStep: (done, total) => onProgress({ stage: 'draw', done, total }),
-      });
-      const durationMs = performance.now() - startedAt;
-      const pixels = unpackPicture(tokens);
-      const side = Math.sqrt(pixels.length / 3);
-      return {
-        rgba: pictureRgba(pixels),
-        width: side,
-        height: side,
-        facts: scene ? checkPicture(pixels, scene) : [],
-        durationMs,
-      };
+      const { route, dispose } = await editedRoute(edits, probes, context);
+      try {
+        const startedAt = performance.now();
+        const tokens = await samplePicture(await session.transformer(), {
+          scheduler: drawer.scheduler,
+          steps,
+          guidance,
+          seed,
+          conditional: conditionFor(drawer.assets, words),
+          unconditional: conditionFor(drawer.assets, []),
+          imageShapes: [[1, drawer.gridSize, drawer.gridSize]],
+          route,
+          signal,
+          onStep: (done, total) => onProgress({ stage: 'draw', done, total }),
+        });
+        const durationMs = performance.now() - startedAt;
+        const pixels = unpackPicture(tokens);
+        const side = Math.sqrt(pixels.length / 3);
+        return {
+          rgba: pictureRgba(pixels),
+          width: side,
+          height: side,
+          facts: scene ? checkPicture(pixels, scene) : [],
+          durationMs,
+        };
+      } finally {
+        dispose();
+      }
     },
 
     // Loaded when first asked for: a page that only analyses needs no gradients.
-    distil: async (input, context) => await (await training()).distil(input, context),
-    fineTune: async (input, context) => await (await training()).fineTune(input, context),
-    tryStudents: async (input, context) => await (await training()).tryStudents(input, context),
+    distil: async (input, context) => await (await trainingTasks()).distil(input, context),
+    fineTune: async (input, context) => await (await trainingTasks()).fineTune(input, context),
+    tryEdits: async (input, context) => await (await trainingTasks()).tryEdits(input, context),
   };
 }
 
-/** Where intervals come from, in the words of an error about them. */
+/** Where edits come from, in the words of an error about them. */
 const CHOICE = 'the chosen intervals';
 
 /** Enough for a timing where nothing has been analysed yet. */
@@ -186,8 +248,12 @@ async function calibrationFor(
   }
 }
 
-function needsAnalysis(what: string): ContiguaError {
-  return new ContiguaError('not-ready', `${what} come from an analysis, and none has been made of this model`, {
-    hint: 'Run Analyse first.',
-  });
+/** Names an analysis by what its probes follow from: what the calibration holds, and the ridge. */
+async function probesKey(request: CalibrationRequest, ridge: number, files: FileHost): Promise<string> {
+  if (request.kind !== 'file') {
+    const { kind, samples, timesteps, seed } = request;
+    return JSON.stringify({ kind, samples, timesteps, seed, ridge });
+  }
+  const { blob } = await openSource(request.file, files);
+  return JSON.stringify({ kind: 'file', digits: await fileDigits(blob), ridge });
 }

@@ -3,13 +3,17 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { DEFAULT_RIDGE } from '../core/analysis/index.ts';
 import { type TensorToWrite, writeSafetensors } from '../core/checkpoint/index.ts';
 import { DEFAULT_DETECTION, detectIntervals } from '../core/detection/index.ts';
+import { runEdit } from '../core/edit/index.ts';
 import { studentFolder } from '../core/export/index.ts';
 import { FLUX_GOLDENS } from '../core/model/flux/goldens.ts';
-import { type GoldenCase, goldenCase } from '../core/model/index.ts';
+import { type GoldenCase, goldenCase, seamsOf } from '../core/model/index.ts';
 import { buildPlan } from '../core/plan/index.ts';
+import { parseReport } from '../core/report/index.ts';
 import { DEFAULT_DISTIL, DEFAULT_FINE_TUNE } from '../core/run/index.ts';
 import { forwardFile, type TinyModel, tinyModel } from '../testing/tiny-model.ts';
 import { nodeEngines } from './engines/node-engines.ts';
@@ -38,11 +42,12 @@ const sourceOf = (files: TinyModel['files']): Extract<ModelSource, { kind: 'file
 });
 const urlOf = (name: string) => pathToFileURL(join(folder, name)).href;
 const studentOf = (name: string, interval: typeof DUAL) => ({
-  interval,
+  ...runEdit(interval, 'student'),
+  by: 'student' as const,
   file: { path: `${name}.safetensors`, url: `${urlOf(name)}/student.safetensors` },
 });
 const studentsNow = () => [studentOf('dual', DUAL), studentOf('single', SINGLE)];
-const tried = { pictures: 0, steps: 1, guidance: 1, seed: 1, data: { kind: 'synthetic' } } as const;
+const tried = { probes: null, pictures: 0, steps: 1, guidance: 1, seed: 1, data: { kind: 'synthetic' } } as const;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'contigua-two-stacks-'));
@@ -55,7 +60,11 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 test('its blocks are told one by one, with the seam between the stacks', () => {
-  expect(summary).toMatchObject({ family: 'flux', numBlocks: 7, seams: [3], embedsGuidance: true });
+  expect(summary).toMatchObject({ family: 'flux', numBlocks: 7, embedsGuidance: true });
+  expect(summary.stacks.map(({ id, first, last }) => [id, first, last])).toEqual([
+    ['dual', 0, 2],
+    ['single', 3, 6],
+  ]);
   expect(summary.blocks.map(({ kind }) => kind).join(' ')).toBe('dual dual dual single single single single');
   expect(summary.blocks.map(({ updates }) => updates.length)).toEqual([2, 2, 2, 2, 2, 2, 1]);
   expect(summary.globalParameters + summary.blocks.reduce((sum, { parameters }) => sum + parameters, 0)).toBe(
@@ -65,16 +74,20 @@ test('its blocks are told one by one, with the seam between the stacks', () => {
 
 test('an analysis detects no interval across the seam, and the last text takes no part', async () => {
   const calibration = { kind: 'synthetic', samples: 4, timesteps: 2, seed: 1 } as const;
+  const probes = { calibration, ridge: DEFAULT_RIDGE };
   const report = await tasks.analyse({ calibration }, quiet);
-  expect(report.model.seams).toEqual([3]);
+  expect(seamsOf(report.model.stacks)).toEqual([3]);
+  expect(parseReport(JSON.stringify(report), 'report.json')).toEqual(report);
   for (const { first, last } of detectIntervals(report, DEFAULT_DETECTION)) expect(first < 3 && last >= 3).toBe(false);
-  expect(report.streams.text.probeR2.map((r2) => r2 === null)).toEqual([0, 0, 0, 0, 0, 0, 1].map(Boolean));
-  await expect(tasks.damage({ intervals: [{ first: 2, last: 3 }] }, quiet)).rejects.toMatchObject({
+  expect(report.streams.text!.probeR2.map((r2) => r2 === null)).toEqual([0, 0, 0, 0, 0, 0, 1].map(Boolean));
+  await expect(
+    tasks.damage({ edits: [runEdit({ first: 2, last: 3 }, 'nothing')], probes }, quiet),
+  ).rejects.toMatchObject({
     code: 'plan-invalid',
     details: { hint: expect.stringContaining('different stacks') },
   });
-  const [damage] = await tasks.damage({ intervals: [SINGLE] }, quiet);
-  expect(damage!.removedError).toBeGreaterThan(0);
+  const [damage] = await tasks.damage({ edits: [runEdit(SINGLE, 'nothing')], probes }, quiet);
+  expect(damage!.outputError).toBeGreaterThan(0);
 });
 
 test('students of both stacks are trained, plugged in, tuned together and exported', async () => {
@@ -84,11 +97,11 @@ test('students of both stacks are trained, plugged in, tuned together and export
   ] as const) {
     const result = await tasks.distil(
       {
-        interval,
+        edit: runEdit(interval, 'student'),
         settings,
         data: { kind: 'synthetic' },
         cache: null,
-        precededBy: [],
+        before: [],
         resume: null,
         saveTo: urlOf(name),
       },
@@ -98,25 +111,25 @@ test('students of both stacks are trained, plugged in, tuned together and export
     expect(result.heldOut.student.text === null).toBe(name === 'single');
   }
   const students = studentsNow();
-  const teacher = await tasks.tryStudents({ students: [], fineTuned: null, ...tried }, quiet);
+  const teacher = await tasks.tryEdits({ edits: [], fineTuned: null, ...tried }, quiet);
   expect(teacher.outputError).toBe(0);
-  const plugged = await tasks.tryStudents({ students, fineTuned: null, ...tried }, quiet);
+  const plugged = await tasks.tryEdits({ edits: students, fineTuned: null, ...tried }, quiet);
   expect(plugged.outputError).toBeGreaterThan(0);
+  await expectMixed(plugged.outputError);
   const tuning = { ...DEFAULT_FINE_TUNE, steps: 30, batch: 2, warmupSteps: 1 };
   const tuned = await tasks.fineTune(
-    { students, settings: tuning, data: { kind: 'synthetic' }, resume: null, saveTo: urlOf('tuned') },
+    { edits: students, settings: tuning, data: { kind: 'synthetic' }, resume: null, saveTo: urlOf('tuned') },
     quiet,
   );
   const fineTuned = { path: 'tuned.safetensors', url: tuned.student.url };
-  const after = await tasks.tryStudents({ students, fineTuned, ...tried }, quiet);
+  const after = await tasks.tryEdits({ edits: students, fineTuned, ...tried }, quiet);
   expect(after.outputError).toBeLessThan(plugged.outputError);
 
   const opened = await openModel(sourceOf(tiny.files), nodeFiles);
   const plan = buildPlan({
     model: opened.summary,
     report: null,
-    intervals: [DUAL, SINGLE],
-    replacement: 'removed',
+    edits: students,
     detection: DEFAULT_DETECTION,
   });
   expect(plan.blocks).toEqual({ before: 7, after: 4 });
@@ -124,7 +137,10 @@ test('students of both stacks are trained, plugged in, tuned together and export
     teacher: await openTeacher(sourceOf(tiny.files).files, 'two stacks'),
     plan,
     students: await Promise.all(
-      students.map(async ({ interval, file }) => ({ interval, file: await openSource(file, nodeFiles) })),
+      students.map(async ({ first, last, file }) => ({
+        interval: { first, last },
+        file: await openSource(file, nodeFiles),
+      })),
     ),
     fineTuned: null,
     run: null,
@@ -133,6 +149,42 @@ test('students of both stacks are trained, plugged in, tuned together and export
   expect(exported.config.raw).toMatchObject({ num_layers: 2, num_single_layers: 2 });
   expect(exported.summary.parameters).toBe(plan.parameters.after);
 });
+
+/** A student beside probes and beside nothing, in whatever order they are named. */
+async function expectMixed(bothPlugged: number) {
+  const dual = studentOf('dual', DUAL);
+  const probes = {
+    calibration: { kind: 'synthetic', samples: 4, timesteps: 2, seed: 1 },
+    ridge: DEFAULT_RIDGE,
+  } as const;
+  const by = <R extends 'nothing' | 'probes'>(replacement: R) => ({ ...SINGLE, on: 'run', by: replacement }) as const;
+  const errorOf = async (edits: Parameters<typeof tasks.tryEdits>[0]['edits']) =>
+    (await tasks.tryEdits({ ...tried, edits, probes, fineTuned: null }, quiet)).outputError;
+  const before = tf.memory().numTensors;
+  const errors = {
+    alone: await errorOf([dual]),
+    besideProbes: await errorOf([by('probes'), dual]),
+    besideNothing: await errorOf([dual, by('nothing')]),
+    probesAlone: await errorOf([by('probes')]),
+    bothPlugged,
+  };
+  expect(new Set(Object.values(errors)).size).toBe(5);
+  for (const error of Object.values(errors)) expect(error).toBeGreaterThan(0);
+  expect(await errorOf([dual, by('probes')])).toBe(errors.besideProbes);
+  expect(tf.memory().numTensors).toBe(before);
+
+  await expect(tasks.tryEdits({ ...tried, edits: [dual, by('probes')], fineTuned: null }, quiet)).rejects.toMatchObject(
+    { code: 'not-ready' },
+  );
+  const fineTuned = { path: 'tuned', url: urlOf('tuned') };
+  await expect(
+    tasks.tryEdits({ ...tried, edits: [dual, by('probes')], probes, fineTuned }, quiet),
+  ).rejects.toMatchObject({ code: 'plan-invalid', details: { found: '0-1 student, 4-6 probes' } });
+  // The times of the same edits are measured too.
+  const timing = await tasks.measure({ edits: [dual, by('probes')], probes }, quiet);
+  expect(timing.prunedMs).toBeGreaterThan(0);
+  expect(tf.memory().numTensors).toBe(before);
+}
 
 describe('bad input of its own', () => {
   const refused = async (change: (tensors: TensorToWrite[]) => TensorToWrite[]) => {

@@ -30,10 +30,10 @@ function request(
   more = {},
 ): RunRequest {
   const whole = setting.request(steps, more);
-  const kept = whole.plan.intervals.filter(({ first, last }, i) =>
+  const kept = whole.plan.edits.filter(({ first, last }, i) =>
     typeof intervals === 'number' ? i < intervals : intervals.includes(`${first}-${last}`),
   );
-  return { ...whole, plan: { ...whole.plan, intervals: kept } };
+  return { ...whole, plan: { ...whole.plan, edits: kept } };
 }
 
 async function eventsOf(id: string, after = 0): Promise<NumberedEvent[]> {
@@ -65,7 +65,8 @@ const isRunning = ({ jobs }: RunView) => jobs.some(({ state, step }) => state ==
 
 describe('a run', { timeout: 300_000 }, () => {
   it('trains every interval once, then the whole, and tells it in numbered events', async () => {
-    const id = await backend.createRun(request(2, FEW, { fineTune: FINE_TUNE }));
+    const asked = request(2, FEW, { fineTune: FINE_TUNE });
+    const id = await backend.createRun(asked);
     const stop = new AbortController();
     const events: NumberedEvent[] = [];
     for await (const event of backend.follow(id, 0, stop.signal)) {
@@ -73,12 +74,22 @@ describe('a run', { timeout: 300_000 }, () => {
       if (event.event.type === 'run' && event.event.state === 'done') stop.abort();
     }
     const view = await backend.viewRun(id);
-    expect(view).toMatchObject({ state: 'done', name: 'shapes-mmdit, 16 → 10 blocks', lastEventId: events.length });
-    expect(view.jobs.map(({ key, state, step, attempt }) => [key, state, step, attempt])).toEqual([
-      ['2-3', 'done', 30, 1],
-      ['4-6', 'done', 30, 1],
-      ['fine-tune', 'done', 30, 1],
+    expect(view).toMatchObject({ state: 'done', name: 'shapes-mmdit, 16 → 13 blocks', lastEventId: events.length });
+    expect(view.jobs.map(({ key, kind, state, step, attempt }) => [key, kind, state, step, attempt])).toEqual([
+      ['2-3', 'student', 'done', 30, 1],
+      ['4-6', 'student', 'done', 30, 1],
+      ['fine-tune', 'fine-tune', 'done', 30, 1],
     ]);
+    // The plan says what the run did, whatever it was asked to put there.
+    expect(asked.plan.edits.map(({ by }) => by)).toEqual(['nothing', 'nothing']);
+    expect(view.plan.edits.map(({ first, last, by }) => ({ on: 'run', first, last, by }))).toEqual(
+      view.jobs.flatMap(({ edit }) => edit ?? []),
+    );
+    expect(view.plan.edits.map(({ by, outputError }) => [by, outputError])).toEqual([
+      ['student', null],
+      ['student', null],
+    ]);
+    expect(view.plan.blocks).toEqual({ before: 16, after: 13 });
     expect(view.jobs[0]).toMatchObject({ startBlock: 0, worker: { engine: 'wasm', device: 'fake' }, error: null });
     expect(view.jobs[0]?.heldOut.map(({ step }) => step)).toEqual([0, 10, 20, 30]);
     expect(events.map((event) => event.id)).toEqual(events.map((_, i) => i + 1));
@@ -148,9 +159,9 @@ describe('a run', { timeout: 300_000 }, () => {
     ]);
     expect(after['2-3']).toBe(before['2-3']);
     expect(after['fine-tune']).not.toBe(before['fine-tune']);
-    expect(view.plan.intervals.map(({ first, last }) => [first, last])).toEqual([
-      [2, 3],
-      [4, 6],
+    expect(view.plan.edits.map(({ first, last, by }) => [first, last, by])).toEqual([
+      [2, 3, 'student'],
+      [4, 6, 'student'],
     ]);
     expect(view.plan.blocks).toEqual({ before: 16, after: 13 });
   });

@@ -41,8 +41,6 @@ export interface ServerModel {
   readonly name: string;
   readonly fingerprint: string;
   readonly numBlocks: number;
-  /** First blocks of every stack but the first. */
-  readonly seams: readonly number[];
   readonly parameters: number;
   readonly costs: ModelCosts;
   /** What the costs are of. */

@@ -115,7 +115,7 @@ function backendOf({ env, context, store, models, timing, runner, report, end }:
           hint: 'Train on a calibration file, or on synthetic inputs.',
         });
       }
-      await room(plan.intervals.length + (settings.fineTune ? 1 : 0));
+      await room(plan.edits.length + (settings.fineTune ? 1 : 0));
       return await createRun(context, request, model);
     },
     listRuns: () => listRuns(context),

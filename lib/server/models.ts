@@ -114,11 +114,11 @@ export class ServerModels {
       { kind: 'url', url: `${pathToFileURL(folder).href}/`, name },
       nodeFiles,
     );
-    const { fingerprint, numBlocks, seams, parameters, drawable, tokensPerForward } = summary;
+    const { fingerprint, numBlocks, parameters, drawable, tokensPerForward } = summary;
     const costs = costsOf(config, tokensPerForward);
     const read = {
       looks,
-      model: { id, name, fingerprint, numBlocks, seams, parameters, costs, tokensPerForward, drawable },
+      model: { id, name, fingerprint, numBlocks, parameters, costs, tokensPerForward, drawable },
       config,
     };
     this.known.set(id, read);

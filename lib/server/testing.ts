@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { request as requestHttp, type Server } from 'node:http';
 import { connect } from 'node:net';
 import { DEFAULT_DETECTION } from '../core/detection/index.ts';
+import { runEdits } from '../core/edit/index.ts';
 import { ContiguaError } from '../core/errors.ts';
 import type { BlockInterval } from '../core/interval/index.ts';
 import { buildPlan } from '../core/plan/index.ts';
@@ -15,7 +16,11 @@ const MODEL = {
   className: 'QwenImageTransformer2DModel',
   family: 'qwen-image',
   numBlocks: 6,
-  seams: [],
+  streams: [
+    { id: 'image', label: 'image' },
+    { id: 'text', label: 'text' },
+  ],
+  stacks: [{ id: 'blocks', label: 'blocks', first: 0, last: 5 }],
   width: 64,
   blocks: Array.from({ length: 6 }, () => ({ parameters: 1000, updates: ['image', 'text'] })),
   globalParameters: 500,
@@ -25,7 +30,12 @@ export function exampleRequest(intervals: readonly BlockInterval[] = [{ first: 1
   return {
     name: 'Night run',
     modelId: 'bundled/tiny',
-    plan: buildPlan({ model: MODEL, report: null, intervals, replacement: 'removed', detection: DEFAULT_DETECTION }),
+    plan: buildPlan({
+      model: MODEL,
+      report: null,
+      edits: runEdits(intervals, 'nothing'),
+      detection: DEFAULT_DETECTION,
+    }),
     settings: {
       data: { kind: 'shapes' },
       distil: DEFAULT_DISTIL,

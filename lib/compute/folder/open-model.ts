@@ -22,7 +22,6 @@ import {
   familyNamed,
   type ModelConfig,
   parseModelConfig,
-  seamsOf,
 } from '../../core/model/config-index.ts';
 import { parseSchedulerConfig, type SchedulerConfig } from '../../core/sampling/index.ts';
 import {
@@ -89,7 +88,7 @@ async function summarise(
   drawer: Drawer | null,
 ): Promise<ModelSummary> {
   const parameters = countParameters(config);
-  const { blocks, stacks } = architectureOf(config);
+  const { blocks, stacks, streams } = architectureOf(config);
   const { identity, nominal } = familyNamed(config.family);
   return {
     name,
@@ -112,7 +111,7 @@ async function summarise(
       parameters: own,
     })),
     stacks,
-    seams: seamsOf({ stacks }),
+    streams: streams.map(({ id, label }) => ({ id, label })),
     embedsGuidance: embedsGuidance(config),
     dtypes: dtypesOf(checkpoint),
     sizeBytes: checkpoint.files.reduce((sum, file) => sum + file.sizeBytes, 0),

@@ -2,15 +2,16 @@ import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Calibration, syntheticCalibration } from '../capture/index.ts';
 import { DEFAULT_DETECTION, detectIntervals } from '../detection/index.ts';
+import { type RunEdit, type RunReplacement, runEdit, runEdits } from '../edit/index.ts';
 import { goldenCheckpoint } from '../model/golden-fill.ts';
 import { openTransformer, parseModelConfig, routeOf, type Transformer } from '../model/index.ts';
 import { goldenQ1 } from '../model/qwen-image/goldens.ts';
 import { describePerEngine } from '../tensor/test-engines.ts';
 import { type Analysed, analyse } from './analyse.ts';
+import { damageInputsOf, editDamage } from './edit-damage.ts';
+import { fitProbes } from './fit-probes.ts';
 import { splitRows } from './held-out.ts';
 import { inputsOfSamples } from './held-out-inputs.ts';
-import { outputErrors } from './output-errors.ts';
-import { Pace } from './pace.ts';
 import type { AnalysisProgress } from './progress.ts';
 
 const BLOCKS = 4;
@@ -36,6 +37,8 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis', () => {
   const progress: AnalysisProgress[] = [];
   let tensorsBefore = 0;
   let tensorsAfter = 0;
+  const damageOf = (edits: readonly RunEdit[], model = transformer, { probes } = analysed) =>
+    editDamage(model, damageInputsOf(calibration, probes), edits);
 
   beforeAll(async () => {
     transformer = await openSmall();
@@ -68,9 +71,9 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis', () => {
     const { tokens, fitTokens, heldOutTokens, samples } = analysed.analysis.calibration;
     expect(samples).toBe(6);
     expect(tokens).toEqual({ image: 6 * 64, text: 6 * 16 });
-    expect(heldOutTokens.image + fitTokens.image).toBe(tokens.image);
-    expect(heldOutTokens.image % 64).toBe(0);
-    expect(heldOutTokens.text).toBe(heldOutTokens.image / 4);
+    expect(heldOutTokens.image! + fitTokens.image!).toBe(tokens.image);
+    expect(heldOutTokens.image! % 64).toBe(0);
+    expect(heldOutTokens.text).toBe(heldOutTokens.image! / 4);
     expect(heldOutTokens.image).toBeGreaterThan(0);
   });
 
@@ -88,14 +91,14 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis', () => {
       expect(steps.at(-1)!.done).toBe(steps.at(-1)!.total);
     }
     const partials = progress.flatMap(({ partial }) => (partial?.kind === 'probe' ? [partial.r2.image] : []));
-    expect(partials).toEqual(analysed.analysis.streams.image.probeR2);
+    expect(partials).toEqual(analysed.analysis.streams.image!.probeR2);
     expect(Object.keys(analysed.analysis.stagesMs)).toEqual(['capture', 'probes', 'cka', 'trajectories', 'damage']);
   });
 
   it('leaves no tensors behind, run after run', async () => {
     expect(tensorsAfter).toBe(tensorsBefore);
     await analyse(transformer, calibration);
-    await analysed.evaluate([{ first: 0, last: 1 }]);
+    await damageOf(runEdits([{ first: 0, last: 1 }], 'probes'));
     expect(tf.memory().numTensors).toBe(tensorsBefore);
   });
 
@@ -105,34 +108,56 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis', () => {
       { first: 1, last: 2 },
       { first: 2, last: 3 },
     ];
-    const measured = await analysed.evaluate(intervals);
+    const edits = (['nothing', 'probes'] as const).flatMap((by) => runEdits(intervals, by));
+    const measured = await damageOf(edits);
+    expect(measured.map(({ edit }) => edit)).toEqual(edits);
     const { heldOutSamples } = splitRows(calibration.rows);
     const inputs = inputsOfSamples(calibration, heldOutSamples, 8);
     expect(inputs.reduce((sum, { batch }) => sum + batch, 0)).toBe(heldOutSamples.length);
-    for (const [i, interval] of intervals.entries()) {
-      for (const [replacement, key] of [
-        ['removed', 'removedError'],
-        ['probes', 'probedError'],
-      ] as const) {
-        const route = routeOf(BLOCKS, [interval], replacement, analysed.probes);
-        let [difference, size] = [0, 0];
-        for (const batch of inputs) {
-          const whole = await transformer.forward(batch);
-          difference += squareOf(await transformer.forward(batch, route), whole);
-          size += squareOf(whole);
-        }
-        expect(measured[i]![key]).toBeCloseTo(Math.sqrt(difference / size), 5);
-        expect(measured[i]![key]).toBeGreaterThan(0.001);
+    for (const { edit, outputError } of measured) {
+      const route = routeOf(BLOCKS, [edit], { probes: analysed.probes });
+      let [difference, size] = [0, 0];
+      for (const batch of inputs) {
+        const whole = await transformer.forward(batch);
+        difference += squareOf(await transformer.forward(batch, route), whole);
+        size += squareOf(whole);
       }
-      expect(measured[i]!.directionError).toBeGreaterThan(0);
-      expect(measured[i]!.directionError).toBeLessThan(8);
+      expect(outputError).toBeCloseTo(Math.sqrt(difference / size), 5);
+      expect(outputError).toBeGreaterThan(0.001);
+    }
+  });
+
+  it('measures each edit alone, whatever is measured beside it and had been measured before', async () => {
+    const edits = [runEdit({ first: 0, last: 2 }, 'probes'), runEdit({ first: 1, last: 3 }, 'nothing')];
+    const together = await damageOf(edits);
+    const inputs = damageInputsOf(calibration, analysed.probes);
+    const one = await editDamage(transformer, inputs, edits.slice(1));
+    expect(inputs.wholeOutputs).toHaveLength(inputs.batches.length);
+    // From here on the whole model's output is known.
+    expect([...(await editDamage(transformer, inputs, edits.slice(0, 1))), ...one]).toEqual(together);
+  });
+
+  it('refuses to measure a student, which it does not have', async () => {
+    const before = tf.memory().numTensors;
+    await expect(damageOf([runEdit({ first: 0, last: 2 }, 'student')])).rejects.toThrow(/No student for block 1/);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('has the direction error of every pair of blocks', () => {
+    const { directionErrors } = analysed.analysis;
+    for (const [u, row] of directionErrors.entries()) {
+      expect(row.map((error) => error === null)).toEqual(row.map((_, k) => k <= u));
+      for (const error of row.slice(u + 1)) {
+        expect(error).toBeGreaterThan(0);
+        expect(error).toBeLessThan(8);
+      }
     }
   });
 
   it('has measured what the default rule detects', () => {
     const { streams, damage } = analysed.analysis;
     const detected = detectIntervals({ streams }, DEFAULT_DETECTION);
-    expect(damage.map(({ first, last }) => ({ first, last }))).toEqual(detected);
+    expect(damage.map(({ edit }) => edit)).toEqual([...runEdits(detected, 'nothing'), ...runEdits(detected, 'probes')]);
     expect(detected.length).toBeGreaterThan(0);
   });
 
@@ -141,15 +166,27 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis', () => {
     const fresh = await openSmall();
     const other = await analyse(own, calibration);
     own.dispose();
-    const [here] = await analysed.evaluate([{ first: 1, last: 2 }]);
-    const [there] = await other.evaluate([{ first: 1, last: 2 }], { transformer: fresh });
-    expect(there!.probedError).toBeCloseTo(here!.probedError!, 5);
+    const edits = runEdits([{ first: 1, last: 2 }], 'probes');
+    const [here] = await damageOf(edits);
+    const [there] = await damageOf(edits, fresh, other);
+    expect(there!.outputError).toBeCloseTo(here!.outputError!, 5);
     fresh.dispose();
+  });
+
+  it('has probes that can be fitted again from its calibration alone, bit for bit', async () => {
+    const done: number[] = [];
+    const again = await fitProbes(transformer, calibration, { onBlock: (count) => done.push(count) });
+    expect(again).toEqual(analysed.probes);
+    expect(done).toEqual([1, 2, 3, 4]);
+    expect(tf.memory().numTensors).toBe(tensorsBefore);
+    expect(await fitProbes(transformer, calibration, { ridge: 1 })).not.toEqual(analysed.probes);
+    const stopped = fitProbes(transformer, calibration, { signal: AbortSignal.abort() });
+    await expect(stopped).rejects.toMatchObject({ code: 'cancelled' });
   });
 
   it('reports n/a, never NaN, for a stream that a block does not update, whatever its weights are', async () => {
     const { analysis, probes } = await analyse(transformer, calibration);
-    const { text, image } = analysis.streams;
+    const [image, text] = [analysis.streams.image!, analysis.streams.text!];
     const last = BLOCKS - 1;
     expect(probes[last]!.text).toBeNull();
     expect(probes[last]!.image).not.toBeNull();
@@ -166,8 +203,8 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis', () => {
     const single = syntheticCalibration(transformer.config, { samples: 1, timesteps: 1, seed: 5 });
     const { analysis } = await analyse(transformer, single);
     expect(analysis.calibration.heldOutTokens).toEqual({ image: 0, text: 0 });
-    expect(analysis.streams.image.probeR2).toEqual(Array(BLOCKS).fill(null));
-    expect(analysis.damage.every(({ removedError }) => removedError! > 0)).toBe(true);
+    expect(analysis.streams.image!.probeR2).toEqual(Array(BLOCKS).fill(null));
+    expect(analysis.damage.every(({ outputError }) => outputError! > 0)).toBe(true);
   });
 
   it('gives no number for a pruned model that overflows', async () => {
@@ -175,9 +212,10 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis', () => {
     const map = { weight: new Float32Array(width * width).fill(3e38), bias: new Float32Array(width) };
     const probes = Array.from({ length: BLOCKS }, () => ({ image: map, text: null }));
     const inputs = { batches: calibration.batches, probes, wholeOutputs: [] };
-    const [errors] = await outputErrors(transformer, inputs, [{ first: 1, last: 2 }], new Pace());
-    expect(errors!.probed).toBeNull();
-    expect(errors!.removed).toBeGreaterThan(0);
+    const by = (replacement: RunReplacement) => runEdit({ first: 1, last: 2 }, replacement);
+    const [probed, removed] = await editDamage(transformer, inputs, [by('probes'), by('nothing')]);
+    expect(probed!.outputError).toBeNull();
+    expect(removed!.outputError).toBeGreaterThan(0);
   });
 
   describe('when it is stopped', () => {

@@ -1,25 +1,23 @@
 /**
  * One analysis from beginning to end: capture the states, fit and judge the probes, compare states, follow surrogates,
  * detect with the default rule, and measure what the detected intervals cost. Reports progress per stage, hears its signal
- * between steps, and keeps no tensors: what it returns can measure further intervals on any engine.
+ * between steps, and keeps no tensors.
  */
 import { type Calibration, captureStates } from '../capture/index.ts';
 import { DEFAULT_DETECTION, detectIntervals } from '../detection/index.ts';
-import type { BlockInterval } from '../interval/interval.ts';
-import { type AffineMap, type BlockSpec, type StreamProbes, seamsOf, type Transformer } from '../model/index.ts';
-import type { AnalysisReport, IntervalDamage, Stream, StreamAnalysis } from '../report/report.ts';
-import { REPORT_VERSION, STREAMS } from '../report/report.ts';
+import { runEdits } from '../edit/index.ts';
+import type { BlockSpec, StreamProbes, Transformer } from '../model/index.ts';
+import type { AnalysisReport, Matrix, PerStream, StreamAnalysis } from '../report/report.ts';
+import { REPORT_VERSION } from '../report/report.ts';
 import { directionError } from './direction.ts';
+import { damageInputsOf, editDamage } from './edit-damage.ts';
+import { fitBlockProbe } from './fit-probes.ts';
 import { HELD_OUT_SHARE, type RowSplit, splitRows } from './held-out.ts';
-import { inputsOfSamples } from './held-out-inputs.ts';
-import { outputErrors } from './output-errors.ts';
+import { DAMAGE_SAMPLES } from './held-out-inputs.ts';
 import { Pace } from './pace.ts';
-import { asAffineMap, DEFAULT_RIDGE, fitProbe, measureProbe } from './probe.ts';
+import { DEFAULT_RIDGE } from './probe.ts';
 import type { AnalysisProgress, AnalysisStage } from './progress.ts';
 import { StreamSimilarity } from './similarity.ts';
-
-/** Samples that go through the whole model for each measured interval. */
-const DAMAGE_SAMPLES = 8;
 
 export interface AnalyseOptions {
   readonly signal?: AbortSignal;
@@ -27,24 +25,14 @@ export interface AnalyseOptions {
   readonly ridge?: number;
 }
 
-export interface EvaluateOptions {
-  readonly signal?: AbortSignal;
-  /** Blocks done, of all batches. */
-  readonly onProgress?: (done: number, total: number) => void;
-  /** The same model on another engine; by default the transformer that was analysed. */
-  readonly transformer?: Transformer;
-}
-
 export interface Analysed {
   readonly analysis: Omit<AnalysisReport, 'model' | 'engine'>;
-  /** One per block, for routes through the model. */
+  /** One per block, for routes through the model and further measurements (`editDamage`). */
   readonly probes: readonly StreamProbes[];
-  /** Damage of further intervals, each taken alone, on any engine: nothing here holds tensors. */
-  evaluate(intervals: readonly BlockInterval[], options?: EvaluateOptions): Promise<IntervalDamage[]>;
 }
 
-/** States of one stream, [n, d] each: the embedded input, then after each block. */
-type States = Readonly<Record<Stream, Float32Array[]>>;
+/** States of every stream, [n, d] each: the embedded input, then after each block. */
+type States = PerStream<Float32Array[]>;
 
 export async function analyse(
   transformer: Transformer,
@@ -52,119 +40,72 @@ export async function analyse(
   { signal, onProgress = () => {}, ridge = DEFAULT_RIDGE }: AnalyseOptions = {},
 ): Promise<Analysed> {
   const { numBlocks, width } = transformer.config;
-  const { blocks } = transformer.architecture;
+  const { blocks, stacks, streams: declared } = transformer.architecture;
   const pace = new Pace(signal);
   const split = splitRows(calibration.rows);
   const clock = new StageClock();
 
   clock.start('capture');
-  const states: States = { image: [], text: [] };
+  const states: States = Object.fromEntries(declared.map(({ id }) => [id, []]));
   const blockMs: number[] = [];
-  for await (const { index, image, text, blockMs: durationMs } of captureStates(transformer, calibration, { signal })) {
-    states.image.push(image);
-    states.text.push(text);
-    if (index < 0) continue;
-    blockMs.push(durationMs);
-    onProgress({ stage: 'capture', done: index + 1, total: numBlocks, partial: { kind: 'captured', block: index } });
+  for await (const captured of captureStates(transformer, calibration, { signal })) {
+    for (const { id } of declared) states[id]!.push(captured.states[id]!);
+    if (captured.index < 0) continue;
+    blockMs.push(captured.blockMs);
+    const partial = { kind: 'captured', block: captured.index } as const;
+    onProgress({ stage: 'capture', done: blockMs.length, total: numBlocks, partial });
   }
 
   clock.start('probes');
-  const fitted = await fitProbes(states, blocks, width, split, ridge, pace, onProgress);
-  const probes: StreamProbes[] = Array.from({ length: numBlocks }, (_, block) => ({
-    image: fitted.image[block]?.map ?? null,
-    text: fitted.text[block]?.map ?? null,
-  }));
+  const fitted: Awaited<ReturnType<typeof fitBlockProbe>>[] = [];
+  for (const block of blocks) {
+    const around = (id: string) => [states[id]![block.index]!, states[id]![block.index + 1]!] as const;
+    const probe = await fitBlockProbe(block, declared, around, width, split, ridge, pace);
+    fitted.push(probe);
+    const partial = { kind: 'probe', block: block.index, r2: probe.r2 } as const;
+    onProgress({ stage: 'probes', done: fitted.length, total: numBlocks, partial });
+  }
+  const probes = fitted.map(({ maps }) => maps);
 
   const similarities = await compareStreams(states, blocks, calibration, width, probes, pace, clock, onProgress);
-  const streams = { image: streamAnalysis('image'), text: streamAnalysis('text') };
-  function streamAnalysis(stream: Stream): StreamAnalysis {
-    const quality = fitted[stream];
-    return {
-      probeR2: quality.map(({ r2 }) => r2),
-      probeError: quality.map(({ error }) => error),
-      ...similarities[stream],
-    };
-  }
+  const streams: PerStream<StreamAnalysis> = Object.fromEntries(
+    declared.map(({ id }) => [
+      id,
+      {
+        probeR2: fitted.map(({ r2 }) => r2[id] ?? null),
+        probeError: fitted.map(({ error }) => error[id] ?? null),
+        ...similarities[id]!,
+      },
+    ]),
+  );
 
   clock.start('damage');
-  const directions = await directionErrors(states, blocks, width, split, pace);
-  const batches = inputsOfSamples(calibration, split.heldOutSamples, DAMAGE_SAMPLES);
-  const damageInputs = { batches, probes, wholeOutputs: [] };
-  const evaluate: Analysed['evaluate'] = async (intervals, options = {}) => {
-    const model = options.transformer ?? transformer;
-    const total = numBlocks * batches.length;
-    let done = 0;
-    const onBlock = () => options.onProgress?.(++done, total);
-    const errors = await outputErrors(model, damageInputs, intervals, new Pace(options.signal), onBlock);
-    return intervals.map(({ first, last }, i) => ({
-      first,
-      last,
-      removedError: errors[i]!.removed,
-      probedError: errors[i]!.probed,
-      directionError: directions[first]?.[last] ?? 0,
-    }));
-  };
-  const seams = seamsOf(transformer.architecture);
-  const detected = detectIntervals({ streams, model: { seams } }, DEFAULT_DETECTION);
-  const damage = await evaluate(detected, {
-    ...(signal && { signal }),
-    onProgress: (done, total) => onProgress({ stage: 'damage', done, total }),
-  });
+  const directionErrors = await allDirectionErrors(states, blocks, width, split, pace);
+  const detected = detectIntervals({ streams, model: { stacks } }, DEFAULT_DETECTION);
+  const damage = await editDamage(
+    transformer,
+    damageInputsOf(calibration, probes),
+    [...runEdits(detected, 'nothing'), ...runEdits(detected, 'probes')],
+    { signal, onProgress: (done, total) => onProgress({ stage: 'damage', done, total }) },
+  );
   clock.stop();
 
   return {
     analysis: {
       version: REPORT_VERSION,
       calibration: { ...calibration.facts, ...tokenCounts(calibration, split) },
-      settings: { ridge, heldOutShare: HELD_OUT_SHARE },
+      settings: { ridge, heldOutShare: HELD_OUT_SHARE, split: 'golden-ratio', damageSamples: DAMAGE_SAMPLES },
       streams,
       damage,
+      directionErrors,
       blockMs,
       stagesMs: clock.stagesMs,
     },
     probes,
-    evaluate,
   };
 }
 
-interface BlockProbe {
-  readonly map: AffineMap | null;
-  readonly r2: number | null;
-  readonly error: number | null;
-}
-
-async function fitProbes(
-  states: States,
-  blocks: readonly BlockSpec[],
-  width: number,
-  split: RowSplit,
-  ridge: number,
-  pace: Pace,
-  onProgress: (progress: AnalysisProgress) => void,
-): Promise<Record<Stream, BlockProbe[]>> {
-  const fitted: Record<Stream, BlockProbe[]> = { image: [], text: [] };
-  const numBlocks = blocks.length;
-  for (const { index: block, updates } of blocks) {
-    for (const stream of STREAMS) {
-      if (!updates.includes(stream)) {
-        fitted[stream].push({ map: null, r2: null, error: null });
-        continue;
-      }
-      const data = { input: states[stream][block]!, output: states[stream][block + 1]!, width };
-      const probe = await fitProbe({ ...data, rows: split.fit[stream] }, ridge, pace);
-      const quality = probe
-        ? await measureProbe(probe, { ...data, rows: split.heldOut[stream] }, pace)
-        : { r2: null, error: null };
-      fitted[stream].push({ map: probe && asAffineMap(probe), ...quality });
-      await pace.breathe();
-    }
-    const r2 = { image: fitted.image[block]!.r2, text: fitted.text[block]!.r2 };
-    onProgress({ stage: 'probes', done: block + 1, total: numBlocks, partial: { kind: 'probe', block, r2 } });
-  }
-  return fitted;
-}
-
-/** CKA of both streams, then their trajectories. */
+/** CKA of every stream, then their trajectories. */
 async function compareStreams(
   states: States,
   blocks: readonly BlockSpec[],
@@ -174,51 +115,57 @@ async function compareStreams(
   pace: Pace,
   clock: StageClock,
   onProgress: (progress: AnalysisProgress) => void,
-): Promise<Record<Stream, Pick<StreamAnalysis, 'cka' | 'trajectories'>>> {
+): Promise<PerStream<Pick<StreamAnalysis, 'cka' | 'trajectories'>>> {
+  const streams = Object.keys(states);
   const counter = (stage: AnalysisStage) => {
     let done = 0;
-    const total = STREAMS.length * states.image.length;
+    const total = streams.length * (blocks.length + 1);
     return () => onProgress({ stage, done: ++done, total });
   };
-  const of = (stream: Stream) => {
+  const similarities = streams.map((stream) => {
     const updated = blocks.map(({ updates }) => updates.includes(stream));
-    return new StreamSimilarity(states[stream], calibration.rows[stream].length, width, { updated });
-  };
-  const similarity = { image: of('image'), text: of('text') };
-  const along = (stream: Stream) => probes.map((probe) => probe[stream]);
+    const rows = calibration.rows[stream]?.length ?? 0;
+    return { stream, similarity: new StreamSimilarity(states[stream]!, rows, width, { updated }) };
+  });
   try {
     clock.start('cka');
     const onRow = counter('cka');
-    const imageCka = await similarity.image.compareStates(pace, onRow);
-    const textCka = await similarity.text.compareStates(pace, onRow);
+    const cka = [];
+    for (const { similarity } of similarities) cka.push(await similarity.compareStates(pace, onRow));
     clock.start('trajectories');
     const onStart = counter('trajectories');
-    return {
-      image: { cka: imageCka, trajectories: await similarity.image.followSurrogates(along('image'), pace, onStart) },
-      text: { cka: textCka, trajectories: await similarity.text.followSurrogates(along('text'), pace, onStart) },
-    };
+    const compared: [string, Pick<StreamAnalysis, 'cka' | 'trajectories'>][] = [];
+    for (const [i, { stream, similarity }] of similarities.entries()) {
+      const along = probes.map((probe) => probe[stream] ?? null);
+      const trajectories = await similarity.followSurrogates(along, pace, onStart);
+      compared.push([stream, { cka: cka[i]!, trajectories }]);
+    }
+    return Object.fromEntries(compared);
   } finally {
-    similarity.image.dispose();
-    similarity.text.dispose();
+    for (const { similarity } of similarities) similarity.dispose();
   }
 }
 
-/** `[first][last]` of every pair of blocks, summed over the streams that `last` updates, on held-out tokens (on all where none are held out). */
-async function directionErrors(
+/**
+ * `[u][k]` of every pair u < k, summed over the streams that block k updates, on held-out tokens (on all where none are
+ * held out).
+ */
+async function allDirectionErrors(
   states: States,
   blocks: readonly BlockSpec[],
   width: number,
   { heldOut, fit }: RowSplit,
   pace: Pace,
-): Promise<number[][]> {
-  const numBlocks = blocks.length;
-  const errors = Array.from({ length: numBlocks }, () => new Array<number>(numBlocks).fill(0));
-  for (let first = 0; first < numBlocks; first++) {
-    for (let last = first + 1; last < numBlocks; last++) {
+): Promise<Matrix> {
+  const errors = blocks.map(() => new Array<number | null>(blocks.length).fill(null));
+  for (let first = 0; first < blocks.length; first++) {
+    for (let last = first + 1; last < blocks.length; last++) {
+      let sum = 0;
       for (const stream of blocks[last]!.updates) {
-        const rows = heldOut[stream].length > 0 ? heldOut[stream] : fit[stream];
-        errors[first]![last]! += directionError(states[stream][first + 1]!, states[stream][last + 1]!, width, rows);
+        const rows = heldOut[stream]!.length > 0 ? heldOut[stream]! : fit[stream]!;
+        sum += directionError(states[stream]![first + 1]!, states[stream]![last + 1]!, width, rows);
       }
+      errors[first]![last] = sum;
       await pace.breathe();
     }
   }
@@ -226,7 +173,8 @@ async function directionErrors(
 }
 
 function tokenCounts({ rows }: Calibration, { fit, heldOut }: RowSplit) {
-  const count = (of: Readonly<Record<Stream, Uint32Array>>) => ({ image: of.image.length, text: of.text.length });
+  const count = (of: PerStream<Uint32Array>): PerStream<number> =>
+    Object.fromEntries(Object.entries(of).map(([stream, values]) => [stream, values.length]));
   return { tokens: count(rows), fitTokens: count(fit), heldOutTokens: count(heldOut) };
 }
 

@@ -2,23 +2,22 @@
 import type { Calibration } from '../capture/index.ts';
 import { pickSamples, type TransformerInputs } from '../model/index.ts';
 
+/** Samples that go through the whole model for each measured edit. */
+export const DAMAGE_SAMPLES = 8;
+
 /**
  * At most `limit` of the named samples, evenly spread over them, still in their batches. Any sample will do when none is
  * named: a calibration of one sample has none to hold out.
  */
 export function inputsOfSamples(
-  { batches, rows }: Calibration,
+  { batches }: Pick<Calibration, 'batches'>,
   samples: readonly number[],
   limit: number,
 ): TransformerInputs[] {
   const named = new Set(samples);
-  let imageRow = 0;
+  let next = 0;
   const places = batches.flatMap((inputs, batch) =>
-    Array.from({ length: inputs.batch }, (_, element) => {
-      const sample = rows.image[imageRow] ?? -1;
-      imageRow += inputs.imageTokens;
-      return { batch, element, sample };
-    }),
+    Array.from({ length: inputs.batch }, (_, element) => ({ batch, element, sample: next++ })),
   );
   const allowed = places.filter(({ sample }) => named.size === 0 || named.has(sample));
   const count = Math.min(limit, allowed.length);

@@ -10,8 +10,8 @@ describe('holding out samples', () => {
     expect(heldOutSamples).toHaveLength(16);
     expect(heldOut.image).toHaveLength(80);
     expect(fit.image).toHaveLength(240);
-    expect(new Set([...heldOut.text].map((row) => Math.floor(row / 3)))).toEqual(new Set(heldOutSamples));
-    expect([...fit.text, ...heldOut.text].sort((a, b) => a - b)).toEqual([...rowsOf(192, 1).keys()]);
+    expect(new Set([...heldOut.text!].map((row) => Math.floor(row / 3)))).toEqual(new Set(heldOutSamples));
+    expect([...fit.text!, ...heldOut.text!].sort((a, b) => a - b)).toEqual([...rowsOf(192, 1).keys()]);
   });
 
   it.each([2, 3, 4, 5, 8, 16])('holds out every residue when samples cycle through %i timesteps', (cycle) => {
@@ -26,7 +26,7 @@ describe('holding out samples', () => {
     expect(splitRows({ image: rowsOf(2, 4), text: rowsOf(2, 1) }).heldOutSamples).toHaveLength(1);
     const single = splitRows({ image: rowsOf(1, 4), text: rowsOf(1, 1) });
     expect(single.heldOutSamples).toEqual([]);
-    expect([...single.fit.image]).toEqual([0, 1, 2, 3]);
+    expect([...single.fit.image!]).toEqual([0, 1, 2, 3]);
   });
 
   it('reads sample numbers as labels, whatever they are', () => {

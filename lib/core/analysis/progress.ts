@@ -1,14 +1,12 @@
+import type { PerStream } from '../report/report.ts';
+
 /** What a running analysis tells besides its result. Stages come in this order; each counts its own steps. */
 export type AnalysisStage = 'capture' | 'probes' | 'cka' | 'trajectories' | 'damage';
 
 /** Numbers that are already final, so that a view can fill as they come. */
 export type AnalysisPartial =
   | { readonly kind: 'captured'; readonly block: number }
-  | {
-      readonly kind: 'probe';
-      readonly block: number;
-      readonly r2: { readonly image: number | null; readonly text: number | null };
-    };
+  | { readonly kind: 'probe'; readonly block: number; readonly r2: PerStream<number | null> };
 
 export interface AnalysisProgress {
   readonly stage: AnalysisStage;

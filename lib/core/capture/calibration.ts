@@ -2,23 +2,28 @@
  * The inputs that an analysis is measured on, cut into batches. Which samples they are (the sample's grammar, a user's
  * file, seeded noise) is fixed when a Calibration is made and told in `facts`; everything after treats them alike.
  */
-import { type ModelConfig, sliceSamples, type TransformerInputs } from '../model/index.ts';
-import type { CalibrationFacts, Stream } from '../report/report.ts';
+import {
+  architectureOf,
+  type ModelConfig,
+  sliceSamples,
+  streamMask,
+  streamTokens,
+  type TransformerInputs,
+} from '../model/index.ts';
+import type { CalibrationFacts, PerStream } from '../report/report.ts';
 
 export interface Calibration {
-  readonly facts: Pick<CalibrationFacts, 'kind' | 'label' | 'seed' | 'samples' | 'timesteps'>;
+  readonly facts: Pick<CalibrationFacts, 'kind' | 'label' | 'seed' | 'file' | 'samples' | 'timesteps'>;
   readonly batches: readonly TransformerInputs[];
-  /** Sample that each captured row comes from, in the order in which rows are captured; padded text has no row. */
-  readonly rows: Readonly<Record<Stream, Uint32Array>>;
+  /** Sample (counted over the batches) that each captured row of a stream comes from, in the order in which rows are captured; padded tokens have no row. */
+  readonly rows: PerStream<Uint32Array>;
 }
 
 export interface CapturedBlock {
   /** −1 is the embedded input, i the state after block i. */
   readonly index: number;
-  /** [image rows, d] */
-  readonly image: Float32Array;
-  /** [text rows, d], valid tokens only. */
-  readonly text: Float32Array;
+  /** [rows, d] of every stream, valid tokens only. */
+  readonly states: PerStream<Float32Array>;
   /** Median over batches, per sample; 0 for the embedding. Reading weights is not counted. */
   readonly blockMs: number;
 }
@@ -31,22 +36,25 @@ const MAX_BATCH_VALUES = 2 ** 24;
 /** Cuts one large batch, as a whole, into batches that an engine runs at once. */
 export function calibrationOf(
   all: TransformerInputs,
-  about: Pick<CalibrationFacts, 'kind' | 'label' | 'seed'>,
+  about: Pick<CalibrationFacts, 'kind' | 'label' | 'seed' | 'file'>,
   config: ModelConfig,
 ): Calibration {
-  const { imageTokens, textTokens, mask } = all;
+  const { imageTokens, textTokens } = all;
   const fitting = Math.floor(MAX_BATCH_VALUES / ((imageTokens + textTokens) * config.width));
   const size = Math.max(1, Math.min(MAX_BATCH, fitting));
   const batches: TransformerInputs[] = [];
   for (let from = 0; from < all.batch; from += size) {
     batches.push(sliceSamples(all, from, Math.min(all.batch, from + size)));
   }
-  const image = Uint32Array.from({ length: all.batch * imageTokens }, (_, row) => Math.floor(row / imageTokens));
-  const text = Uint32Array.from({ length: all.batch * textTokens }, (_, row) => Math.floor(row / textTokens));
+  const rows = architectureOf(config).streams.map((stream) => {
+    const [tokens, mask] = [streamTokens(all, stream), streamMask(all, stream)];
+    const samples = Uint32Array.from({ length: all.batch * tokens }, (_, row) => Math.floor(row / tokens));
+    return [stream.id, mask ? samples.filter((_, row) => mask[row]) : samples] as const;
+  });
   return {
     facts: { ...about, samples: all.batch, timesteps: [...new Set(all.timestep)].sort((x, y) => x - y) },
     batches,
-    rows: { image, text: mask ? text.filter((_, row) => mask[row]) : text },
+    rows: Object.fromEntries(rows),
   };
 }
 

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { goldenCheckpoint } from '../model/golden-fill.ts';
-import { openTransformer, parseModelConfig } from '../model/index.ts';
+import { disposeState, openTransformer, parseModelConfig } from '../model/index.ts';
 import { goldenQ1 } from '../model/qwen-image/goldens.ts';
 import { seededRandom } from '../random.ts';
 import { describePerEngine } from '../tensor/test-engines.ts';
@@ -27,7 +27,7 @@ const calibration = (() => {
     mask: Uint8Array.from({ length: 18 * 8 }, (_, i) => (i % 8 <= Math.floor(i / 8) % 5 ? 1 : 0)),
     extra: {},
   };
-  return calibrationOf(all, { kind: 'synthetic', label: 'masked', seed: 4 }, config);
+  return calibrationOf(all, { kind: 'synthetic', label: 'masked', seed: 4, file: null }, config);
 })();
 
 async function capture(residentBytes?: number): Promise<CapturedBlock[]> {
@@ -45,11 +45,11 @@ describePerEngine(['cpu', 'wasm', 'tensorflow'], 'capturing hidden states', () =
     const validTokens = 18 * 3 - 3; // 1 to 5 tokens in turn, over 18 samples
     expect(calibration.rows.text).toHaveLength(validTokens);
     expect(calibration.rows.image).toHaveLength(18 * IMAGE_TOKENS);
-    expect([...calibration.rows.text.slice(0, 7)]).toEqual([0, 1, 1, 2, 2, 2, 3]);
+    expect([...calibration.rows.text!.slice(0, 7)]).toEqual([0, 1, 1, 2, 2, 2, 3]);
     for (const block of blocks) {
-      expect(block.image).toHaveLength(18 * IMAGE_TOKENS * config.width);
-      expect(block.text).toHaveLength(validTokens * config.width);
-      expect(block.image.every(Number.isFinite)).toBe(true);
+      expect(block.states.image).toHaveLength(18 * IMAGE_TOKENS * config.width);
+      expect(block.states.text).toHaveLength(validTokens * config.width);
+      expect(block.states.image!.every(Number.isFinite)).toBe(true);
     }
     expect(blocks[1]!.blockMs).toBeGreaterThan(0);
   });
@@ -60,18 +60,19 @@ describePerEngine(['cpu', 'wasm', 'tensorflow'], 'capturing hidden states', () =
     const batch = calibration.batches[1]!;
     const { state, context } = await transformer.begin(batch);
     const next = await transformer.runBlock(0, state, context);
-    const alone = await next.image.data();
-    expect([...blocks[1]!.image.slice(16 * IMAGE_TOKENS * config.width)]).toEqual([...alone]);
+    const alone = await next.image!.data();
+    expect([...blocks[1]!.states.image!.slice(16 * IMAGE_TOKENS * config.width)]).toEqual([...alone]);
     // Sample 17 has three valid tokens; they are the last rows.
-    const text = (await next.text.data()).slice(8 * config.width, 11 * config.width);
-    expect([...blocks[1]!.text.slice(-3 * config.width)]).toEqual([...text]);
-    tf.dispose([state.image, state.text, next.image, next.text]);
+    const text = (await next.text!.data()).slice(8 * config.width, 11 * config.width);
+    expect([...blocks[1]!.states.text!.slice(-3 * config.width)]).toEqual([...text]);
+    disposeState(state);
+    disposeState(next);
     transformer.disposeContext(context);
     transformer.dispose();
   });
 
   test('is the same whether weights stay resident or are read block by block', async () => {
-    const states = (blocks: CapturedBlock[]) => blocks.map(({ image, text }) => [image, text]);
+    const states = (blocks: CapturedBlock[]) => blocks.map((block) => block.states);
     expect(states(await capture(0))).toEqual(states(await capture()));
   });
 
@@ -154,6 +155,6 @@ test('a wide model gets small batches', () => {
     mask: null,
     extra: {},
   };
-  const about = { kind: 'file', label: 'wide', seed: null } as const;
+  const about = { kind: 'file', label: 'wide', seed: null, file: null } as const;
   expect(calibrationOf(all, about, wide).batches.map((b) => b.batch)).toEqual([1, 1, 1]);
 });

@@ -1,17 +1,20 @@
 /**
- * Hidden states of both streams before and after every block. Blocks are the outer loop and batches the inner one, so
+ * Hidden states of every stream before and after every block. Blocks are the outer loop and batches the inner one, so
  * that each block's weights are read once, whatever the model's size; only the batches' states wait on the engine.
  */
 import { ContiguaError } from '../errors.ts';
 import {
   disposeState,
+  type ModelStream,
   type PassContext,
   type State,
+  type StreamId,
+  streamMask,
   type Transformer,
   type TransformerInputs,
 } from '../model/index.ts';
 import { pause } from '../pause.ts';
-import { STREAMS } from '../report/report.ts';
+import type { PerStream } from '../report/report.ts';
 import type { Calibration, CapturedBlock } from './calibration.ts';
 
 export interface CaptureOptions {
@@ -36,9 +39,10 @@ export async function* captureStates(
       await pause(signal);
       passes.push({ inputs, ...(await transformer.begin(inputs)) });
     }
+    const { streams } = transformer.architecture;
     for (let index = -1; index < transformer.config.numBlocks; index++) {
       if (index >= 0) await transformer.loadBlock(index);
-      const rows = new RowBuffers(calibration, transformer.config.width);
+      const rows = new RowBuffers(calibration, streams, transformer.config.width);
       const sampleMs: number[] = [];
       for (const pass of passes) {
         await pause(signal);
@@ -48,12 +52,12 @@ export async function* captureStates(
           disposeState(pass.state);
           pass.state = next;
         }
-        const [image, text] = await Promise.all([pass.state.image.data(), pass.state.text.data()]);
+        const values = await valuesOf(pass.state);
         if (index >= 0) sampleMs.push((performance.now() - started) / pass.inputs.batch);
-        rows.append(image, text, pass.inputs.mask);
+        rows.append(values, pass.inputs);
       }
-      for (const stream of STREAMS) checkFinite(rows[stream], stream, index);
-      yield { index, image: rows.image, text: rows.text, blockMs: median(sampleMs) };
+      for (const { id, label } of streams) checkFinite(rows.states[id]!, label, index);
+      yield { index, states: rows.states, blockMs: median(sampleMs) };
     }
   } finally {
     for (const { state, context } of passes) {
@@ -63,28 +67,45 @@ export async function* captureStates(
   }
 }
 
-/** Gathers batches' states into one matrix per stream, leaving out padded text. */
-class RowBuffers {
-  readonly image: Float32Array;
-  readonly text: Float32Array;
-  #imageAt = 0;
-  #textAt = 0;
-  readonly #width: number;
+/** The values of every stream, read back together. */
+async function valuesOf(state: State): Promise<PerStream<Float32Array>> {
+  const read = Object.entries(state).map(async ([stream, x]) => [stream, await x.data<'float32'>()] as const);
+  return Object.fromEntries(await Promise.all(read));
+}
 
-  constructor({ rows }: Calibration, width: number) {
-    this.image = new Float32Array(rows.image.length * width);
-    this.text = new Float32Array(rows.text.length * width);
-    this.#width = width;
+/** Gathers batches' states into one matrix per stream, leaving out padded tokens. */
+class RowBuffers {
+  readonly states: PerStream<Float32Array>;
+  readonly #filled: Record<StreamId, number> = {};
+
+  constructor(
+    { rows }: Calibration,
+    private readonly streams: readonly ModelStream[],
+    private readonly width: number,
+  ) {
+    this.states = Object.fromEntries(
+      streams.map(({ id }) => [id, new Float32Array((rows[id]?.length ?? 0) * width)] as const),
+    );
   }
 
-  append(image: ArrayLike<number>, text: Float32Array | Int32Array | Uint8Array, mask: Uint8Array | null): void {
-    this.image.set(image, this.#imageAt);
-    this.#imageAt += image.length;
-    for (let token = 0; token < text.length / this.#width; token++) {
-      if (mask && !mask[token]) continue;
-      this.text.set(text.subarray(token * this.#width, (token + 1) * this.#width), this.#textAt);
-      this.#textAt += this.#width;
+  append(values: PerStream<Float32Array>, inputs: TransformerInputs): void {
+    for (const stream of this.streams) {
+      const mask = streamMask(inputs, stream);
+      const from = values[stream.id]!;
+      if (!mask) {
+        this.#add(stream.id, from);
+        continue;
+      }
+      for (let token = 0; token < from.length / this.width; token++) {
+        if (mask[token]) this.#add(stream.id, from.subarray(token * this.width, (token + 1) * this.width));
+      }
     }
+  }
+
+  #add(stream: StreamId, rows: Float32Array): void {
+    const at = this.#filled[stream] ?? 0;
+    this.states[stream]!.set(rows, at);
+    this.#filled[stream] = at + rows.length;
   }
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { safetensorsLayout, type TensorToWrite, writeSafetensors } from '../checkpoint/index.ts';
+import { fileDigits, safetensorsLayout, type TensorToWrite, writeSafetensors } from '../checkpoint/index.ts';
 import { countingReads, named, sparseBlob } from '../checkpoint/testing.ts';
 import { ContiguaError } from '../errors.ts';
 import { goldenQ1 } from '../model/qwen-image/goldens.ts';
@@ -45,11 +45,13 @@ const file = (
 
 describe('a calibration file', () => {
   test('is read with its dtypes, and its facts are told', async () => {
-    const { facts, batches, rows } = await fileCalibration(file(good()), config);
+    const source = file(good());
+    const { facts, batches, rows } = await fileCalibration(source, config);
     expect(facts).toEqual({
       kind: 'file',
       label: 'calibration.safetensors: 3 samples at 2 time steps',
       seed: null,
+      file: { name: 'calibration.safetensors', digits: await fileDigits(source.blob) },
       samples: 3,
       timesteps: [0.25, 0.75],
     });
@@ -68,7 +70,7 @@ describe('a calibration file', () => {
     const mask: TensorToWrite = { name: 'encoder_hidden_states_mask', dtype, shape: [SAMPLES, 4], bytes };
     const { batches, rows } = await fileCalibration(file({ ...good(), mask }), config);
     expect([...batches[0]!.mask!]).toEqual(values);
-    expect([...rows.text]).toEqual([0, 0, 1, 1, 1, 1, 2]);
+    expect([...rows.text!]).toEqual([0, 0, 1, 1, 1, 1, 2]);
   });
 
   test.each(['[[1,2,3]]', '[[1,2,3],[1,2,3],[1,2,3]]', '[[[1,2,3]]]', '[[[1,1,3],[1,1,3]]]'])(

@@ -32,7 +32,7 @@ export function shapesCalibration(
   const timestep = Float32Array.from({ length: samples }, (_, i) => levels[i % timesteps]!);
   return calibrationOf(
     shapesInputs(assets, config, seededRandom(seed), timestep),
-    { kind: 'shapes', label: `${samples} captioned pictures at ${timesteps} noise levels`, seed },
+    { kind: 'shapes', label: `${samples} captioned pictures at ${timesteps} noise levels`, seed, file: null },
     config,
   );
 }

@@ -25,7 +25,7 @@ export function syntheticCalibration(config: ModelConfig, { samples, timesteps, 
     syntheticInputs(config, seededRandom(seed), samples, () =>
       Float32Array.from({ length: samples }, (_, i) => levels[i % timesteps]!),
     ),
-    { kind: 'synthetic', label: `SYNTHETIC inputs, seed ${seed}`, seed },
+    { kind: 'synthetic', label: `SYNTHETIC inputs, seed ${seed}`, seed, file: null },
     config,
   );
 }

@@ -4,6 +4,7 @@
  * bytes of a few small tensors, so that a 40 GB checkpoint is recognised by reading less than a megabyte.
  */
 import { ContiguaError } from '../errors.ts';
+import { hexOf, sha256, sha256OfAll } from '../sha256.ts';
 import type { Checkpoint } from './types.ts';
 
 /** What a family counts as a model's identity (model/family.ts). Keys that change the arithmetic without changing any shape are why the config takes part. */
@@ -35,13 +36,11 @@ export async function fingerprintOf(
     return [name, info?.dtype, info?.shape];
   });
   const known = identity.configKeys.map((key) => [key, config[key] ?? null]);
-  const digestOf = (bytes: Uint8Array<ArrayBuffer>) => crypto.subtle.digest('SHA-256', bytes);
-  const digests = [await digestOf(new TextEncoder().encode(JSON.stringify({ config: known, inventory })))];
+  const digests = [await sha256(new TextEncoder().encode(JSON.stringify({ config: known, inventory })))];
   for (const name of sampledNames(names, checkpoint, identity)) {
-    digests.push(await digestOf(new Uint8Array(await checkpoint.readBytes(name))));
+    digests.push(await sha256(new Uint8Array(await checkpoint.readBytes(name))));
   }
-  const whole = await crypto.subtle.digest('SHA-256', await new Blob(digests).arrayBuffer());
-  return `sha256:${[...new Uint8Array(whole)].map((byte) => byte.toString(16).padStart(2, '0')).join('')}`;
+  return `sha256:${hexOf(await sha256OfAll(digests))}`;
 }
 
 function sampledNames(

@@ -1,3 +1,4 @@
+export { fileDigits } from './file-digits.ts';
 export { fingerprintOf } from './fingerprint.ts';
 export { readSafetensorsHeader, type SafetensorsHeader } from './header.ts';
 export { openCheckpoint, openFile } from './open.ts';

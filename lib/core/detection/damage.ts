@@ -3,9 +3,9 @@
  * included. Five candidate scores, all "smaller is safer"; which one predicts best is for a trained model to say.
  * Scores need not be comparable with each other, only within themselves.
  */
+import { runEdit } from '../edit/edit.ts';
 import type { BlockInterval } from '../interval/interval.ts';
-import type { AnalysisReport, IntervalDamage } from '../report/report.ts';
-import { STREAMS } from '../report/report.ts';
+import { type AnalysisReport, outputErrorOf } from '../report/report.ts';
 import { DEFAULT_DETECTION, type DetectionSettings } from './settings.ts';
 import { similarityOf } from './trajectory.ts';
 
@@ -20,7 +20,7 @@ export const DAMAGE_SCORES: readonly DamageScore[] = ['removed', 'probed', 'cka'
 /** Predicted best what pruning does to the sample model's pictures (docs/damage-scores.md, bench/damage-scores.ts). */
 export const DEFAULT_DAMAGE_SCORE: DamageScore = 'cka';
 
-export type RankableReport = Pick<AnalysisReport, 'streams' | 'damage'>;
+export type RankableReport = Pick<AnalysisReport, 'streams' | 'damage' | 'directionErrors'>;
 export interface RankedInterval {
   readonly interval: BlockInterval;
   /** Null where the report cannot say: such intervals come last. */
@@ -35,11 +35,11 @@ export function damageScore(
 ): number | null {
   switch (score) {
     case 'removed':
-      return measuredDamage(report, interval)?.removedError ?? null;
+      return outputErrorOf(report, runEdit(interval, 'nothing')) ?? null;
     case 'probed':
-      return measuredDamage(report, interval)?.probedError ?? null;
+      return outputErrorOf(report, runEdit(interval, 'probes')) ?? null;
     case 'direction':
-      return measuredDamage(report, interval)?.directionError ?? null;
+      return report.directionErrors[interval.first]?.[interval.last] ?? null;
     case 'cka': {
       const cka = similarityOf(report, settings, interval);
       return cka === null ? null : 1 - cka;
@@ -97,15 +97,13 @@ export function totalScore(
   return total;
 }
 
-function measuredDamage(report: RankableReport, interval: BlockInterval): IntervalDamage | undefined {
-  return report.damage.find((damage) => damage.first === interval.first && damage.last === interval.last);
-}
-
 function accumulatedProbeError(report: RankableReport, { first, last }: BlockInterval): number | null {
   let sum = 0;
   let blocks = 0;
   for (let block = first + 1; block <= last; block++) {
-    const errors = STREAMS.map((stream) => report.streams[stream].probeError[block] ?? null).filter((e) => e !== null);
+    const errors = Object.values(report.streams)
+      .map(({ probeError }) => probeError[block] ?? null)
+      .filter((e) => e !== null);
     if (errors.length === 0) continue;
     sum += errors.reduce((a, b) => a + b, 0) / errors.length;
     blocks++;

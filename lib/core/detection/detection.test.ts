@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { CkaEstimator, IntervalDamage, Matrix, StreamAnalysis, TrajectoryReading } from '../report/report.ts';
+import { runEdit } from '../edit/index.ts';
+import type { AnalysisReport, CkaEstimator, Matrix, StreamAnalysis, TrajectoryReading } from '../report/report.ts';
 import {
   chooseByBudget,
   DEFAULT_DETECTION,
@@ -40,8 +41,11 @@ function stream(matrix: Matrix, probeError: (number | null)[] = matrix.map(() =>
   return { probeR2: probeError.map(() => 0.5), probeError, cka: both(matrix), trajectories: both(readings) };
 }
 
-function report(image: StreamAnalysis, text: StreamAnalysis = image, damage: IntervalDamage[] = []) {
-  return { streams: { image, text }, damage };
+type Measured = Pick<AnalysisReport, 'damage' | 'directionErrors'>;
+const UNMEASURED: Measured = { damage: [], directionErrors: [] };
+
+function report(image: StreamAnalysis, text: StreamAnalysis = image, measured = UNMEASURED) {
+  return { streams: { image, text }, ...measured };
 }
 
 const STEP = 2 ** -10; // exact in binary, so that ties are ties
@@ -108,6 +112,49 @@ describe('the first-difference rule', () => {
     expect(detectIntervals(both, { ...DEFAULT_DETECTION, streams: 'image' })[0]).toEqual({ first: 0, last: 2 });
     expect(detectIntervals(both, { ...DEFAULT_DETECTION, streams: 'text' })[0]).toEqual({ first: 0, last: 1 });
     expect(detectIntervals(both, { ...DEFAULT_DETECTION, start: 'probe-u' })).toEqual([]);
+  });
+
+  it('ends an interval at the seam between two stacks', () => {
+    const stacks = [
+      { id: 'dual', label: 'dual-stream blocks', first: 0, last: 2 },
+      { id: 'single', label: 'single-stream blocks', first: 3, last: 7 },
+    ];
+    const found = detectIntervals(
+      { ...report(stream(trajectories(8, fallingExceptAt()))), model: { stacks } },
+      DEFAULT_DETECTION,
+    );
+    expect(found).toEqual([
+      { first: 0, last: 2 },
+      { first: 3, last: 7 },
+    ]);
+  });
+});
+
+describe('the streams of a model', () => {
+  const image = stream(trajectories(6, fallingExceptAt(3)), [0, 0.1, 0.1, 0.1, 0.1, 0.1]);
+  const other = stream(trajectories(6, fallingExceptAt(2)), [0, 0.4, 0.4, 0.4, 0.4, 0.4]);
+
+  it('may be one', () => {
+    const one = { ...UNMEASURED, streams: { latent: image } };
+    expect(detectIntervals(one, DEFAULT_DETECTION)).toEqual(
+      detectIntervals(report(image), { ...DEFAULT_DETECTION, streams: 'image' }),
+    );
+    expect(rankByDamage(one, [{ first: 0, last: 2 }], 'probe')[0]?.score).toBeCloseTo(0.2, 12);
+  });
+
+  it('may be three: all have a part in the mean, and each can decide alone', () => {
+    const three = { ...UNMEASURED, streams: { image, text: image, audio: other } };
+    const value = (streams: string) => trajectoryOf(three, { ...DEFAULT_DETECTION, streams })[0]![2]!;
+    expect(value('mean')).toBeCloseTo((value('image') + value('text') + value('audio')) / 3, 12);
+    expect(value('audio')).not.toBe(value('image'));
+    expect(detectIntervals(three, { ...DEFAULT_DETECTION, streams: 'audio' })[0]).toEqual({ first: 0, last: 1 });
+    expect(rankByDamage(three, [{ first: 0, last: 2 }], 'probe')[0]?.score).toBeCloseTo(0.4, 12);
+  });
+
+  it('are named where one is asked for that the analysis has not', () => {
+    expect(() => detectIntervals(report(image), { ...DEFAULT_DETECTION, streams: 'audio' })).toThrow(
+      /no such stream; found audio; expected mean, image, text/,
+    );
   });
 });
 
@@ -178,10 +225,14 @@ describe('ranking by damage', () => {
     { first: 2, last: 5 },
     { first: 6, last: 8 },
   ];
-  const damage = [
-    { first: 0, last: 1, removedError: 0.2, probedError: 0.05, directionError: 0.3 },
-    { first: 2, last: 5, removedError: 0.1, probedError: 0.06, directionError: 0.1 },
+  const by = (first: number, last: number, nothing: number, probes: number) => [
+    { edit: runEdit({ first, last }, 'nothing'), outputError: nothing },
+    { edit: runEdit({ first, last }, 'probes'), outputError: probes },
   ];
+  const directionErrors = Array.from({ length: 9 }, () => new Array<number | null>(9).fill(null));
+  directionErrors[0]![1] = 0.3;
+  directionErrors[2]![5] = 0.1;
+  const damage = { damage: [...by(0, 1, 0.2, 0.05), ...by(2, 5, 0.1, 0.06)], directionErrors };
   const probeError = [0.9, 0.1, null, 0.2, 0.2, 0.2, 0.1, 0.1, 0.1];
   const measured = report(stream(trajectories(9, fallingExceptAt(2, 6)), probeError), undefined, damage);
   const order = (score: Parameters<typeof rankByDamage>[2]) =>
@@ -190,6 +241,7 @@ describe('ranking by damage', () => {
   it('puts the least measured damage first and unmeasured intervals last', () => {
     expect(order('removed')).toEqual([2, 0, 6]);
     expect(order('probed')).toEqual([0, 2, 6]);
+    expect(order('direction')).toEqual([2, 0, 6]);
     expect(rankByDamage(measured, intervals, 'removed')[2]?.score).toBeNull();
   });
 

@@ -5,11 +5,12 @@
  * with (and beats) is here too.
  */
 import type { BlockInterval } from '../interval/interval.ts';
+import { seamsOf } from '../model/config-index.ts';
 import type { AnalysisReport } from '../report/report.ts';
 import type { DetectionSettings } from './settings.ts';
 import { differencesOf, type ReportStreams, trajectoryOf } from './trajectory.ts';
 
-export type DetectableReport = ReportStreams & { readonly model?: Pick<AnalysisReport['model'], 'seams'> };
+export type DetectableReport = ReportStreams & { readonly model?: Pick<AnalysisReport['model'], 'stacks'> };
 
 export type DetectionRule =
   | { readonly kind: 'difference' }
@@ -23,7 +24,7 @@ export function detectIntervals(
   rule: DetectionRule = { kind: 'difference' },
 ): BlockInterval[] {
   const rows = rule.kind === 'difference' ? differencesOf(report, settings) : trajectoryOf(report, settings);
-  const seams = report.model?.seams ?? [];
+  const seams = seamsOf(report.model?.stacks ?? []);
   const intervals: BlockInterval[] = [];
   for (let first = 0; first < rows.length; ) {
     const end = seams.find((seam) => seam > first) ?? rows.length;

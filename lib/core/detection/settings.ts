@@ -4,8 +4,8 @@
  */
 import type { CkaEstimator, CkaTarget, SurrogateStart } from '../report/report.ts';
 
-/** Which stream decides: the mean of both (the default), or one alone. */
-export type StreamChoice = 'mean' | 'image' | 'text';
+/** Which stream decides: `mean` of all (the default), or one alone, by its id. */
+export type StreamChoice = string;
 
 export interface DetectionSettings {
   readonly estimator: CkaEstimator;

@@ -1,11 +1,11 @@
 /**
  * From a report to the two curves the rule looks at, for every start block u: `cka(u, k)` and its first difference with
- * the sign turned, `Δ(u, k) = cka(u, k−1) − cka(u, k)`. Two streams share one axis: their mean decides by default.
- * A stream that block k does not update has null at k and takes no part there: the mean is then the other stream's, and
+ * the sign turned, `Δ(u, k) = cka(u, k−1) − cka(u, k)`. All streams share one axis: their mean decides by default.
+ * A stream that block k does not update has null at k and takes no part there: the mean is then that of the others, and
  * so is the difference (each stream is differenced before the mean, so that a stream dropping out makes no jump).
  */
-import type { AnalysisReport, Matrix, Stream } from '../report/report.ts';
-import { STREAMS } from '../report/report.ts';
+import { ContiguaError } from '../errors.ts';
+import type { AnalysisReport, Matrix, StreamAnalysis } from '../report/report.ts';
 import type { DetectionSettings } from './settings.ts';
 
 export type ReportStreams = Pick<AnalysisReport, 'streams'>;
@@ -46,10 +46,17 @@ export function similarityOf(
 }
 
 function matricesOf(report: ReportStreams, settings: DetectionSettings): Matrix[] {
-  const chosen: readonly Stream[] = settings.streams === 'mean' ? STREAMS : [settings.streams];
-  return chosen.map(
-    (stream) => report.streams[stream].trajectories[settings.estimator][`${settings.start}/${settings.target}`],
-  );
+  const chosen = settings.streams === 'mean' ? Object.values(report.streams) : [streamOf(report, settings.streams)];
+  return chosen.map(({ trajectories }) => trajectories[settings.estimator][`${settings.start}/${settings.target}`]);
+}
+
+function streamOf({ streams }: ReportStreams, id: string): StreamAnalysis {
+  const found = streams[id];
+  if (found) return found;
+  throw new ContiguaError('settings-invalid', 'The analysis has no such stream', {
+    found: id,
+    expected: ['mean', ...Object.keys(streams)].join(', '),
+  });
 }
 
 function meanOf(matrices: readonly Matrix[]): Matrix {

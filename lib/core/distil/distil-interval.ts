@@ -8,14 +8,14 @@ import type { NamedBlob } from '../checkpoint/index.ts';
 import { TRAINED_METADATA } from '../export/index.ts';
 import type { BlockInterval } from '../interval/index.ts';
 import { formatIntervalKeys } from '../interval/index.ts';
-import { disposeState, type Route, type Transformer, WeightSet } from '../model/index.ts';
+import { disposeState, type Route, streamMask, streamTokens, type Transformer, WeightSet } from '../model/index.ts';
 import type { DistilProgress, DistilResult, SavedFile } from '../run/progress.ts';
 import type { DistilSettings } from '../run/settings.ts';
 import { lossAndGradients } from './gradients.ts';
 import { streamLoss, tokenWeights } from './losses.ts';
 import { optimise, whenThereIsRoom } from './optimise.ts';
 import { cutUp, type FlatParameters, flatten, layoutOf, type ParameterLayout, unflatten } from './parameters.ts';
-import { HeldOut, textCounts } from './stand-in-errors.ts';
+import { HeldOut, streamsAfter } from './stand-in-errors.ts';
 import { startBlockOf, trainedFileParts } from './student.ts';
 import { alongRoute, releaseBatch, type SharedStates, TeacherStates } from './teacher-states.ts';
 import type { TrainingBatches } from './training-data.ts';
@@ -119,32 +119,29 @@ function differentiator(options: DistilOptions, layoutNow: () => ParameterLayout
   const { transformer, interval, settings, batches, leading, signal } = options;
   const states = new TeacherStates(transformer, batches, options.shared);
   const boundary = { before: interval.first - 1, after: interval.last };
-  const withText = textCounts(transformer, interval);
+  const streams = streamsAfter(transformer, interval);
+  const { output } = transformer.architecture;
   return async (weights: FlatParameters, index: number) => {
     const layout = layoutNow();
     const batch = await states.at(index, boundary, signal);
     const { inputs, context, after } = batch;
     let before = batch.before;
-    const tokens = tokenWeights(inputs.mask, inputs.batch, inputs.textTokens);
+    const tokenShares = streams.map((stream) =>
+      tokenWeights(streamMask(inputs, stream), inputs.batch, streamTokens(inputs, stream)),
+    );
     try {
       if (leading) before = await alongRoute(transformer, inputs, context, leading.route);
       return lossAndGradients(weights, (vectors) => {
         const weightSet = weightSetOf(unflatten(vectors, layout));
-        const student = transformer.applyBlock(
-          interval.first,
-          weightSet,
-          before,
-          context,
-          withText ? 'updated' : 'output',
+        const wanted = streams.every(({ id }) => id === output) ? 'output' : 'updated';
+        const student = transformer.applyBlock(interval.first, weightSet, before, context, wanted);
+        return Object.fromEntries(
+          streams.map(({ id }, i) => [id, streamLoss(student[id]!, after[id]!, tokenShares[i] ?? null, settings)]),
         );
-        return {
-          image: streamLoss(student.image, after.image, null, settings),
-          text: withText ? streamLoss(student.text, after.text, tokens, settings) : null,
-        };
       });
     } finally {
       if (before !== batch.before) disposeState(before);
-      tokens?.dispose();
+      for (const ofTokens of tokenShares) ofTokens?.dispose();
       releaseBatch(transformer, batch);
     }
   };

@@ -25,7 +25,7 @@ async function run(
     await fineTune({
       transformer,
       fingerprint: 'golden',
-      students: [{ interval: { first: 0, last: 1 }, weights: student }],
+      students: [{ first: 0, last: 1, weights: student }],
       studentsKey: 'one',
       settings: { ...settings, ...changes },
       batches: syntheticBatches(golden.config, { batch: 2, seed: 0 }),
@@ -37,7 +37,7 @@ async function run(
         return { url: name, sizeBytes: 0, sha256: '' };
       },
       onProgress(progress: DistilProgress, done) {
-        if (progress.kind === 'steps') losses.push(...progress.points.map(({ image }) => image));
+        if (progress.kind === 'steps') losses.push(...progress.points.map((point) => point.losses.image!));
         if (done >= stopAfter) stop.abort();
       },
       signal: stop.signal,

@@ -6,7 +6,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { NamedBlob } from '../checkpoint/index.ts';
 import { TRAINED_METADATA } from '../export/index.ts';
-import { type BlockInterval, formatIntervalKeys } from '../interval/index.ts';
+import { formatIntervalKeys } from '../interval/index.ts';
 import {
   architectureOf,
   disposeState,
@@ -15,6 +15,7 @@ import {
   routeWithStudents,
   type State,
   type StudentStep,
+  type StudentWeights,
   type Transformer,
   type WeightSet,
 } from '../model/index.ts';
@@ -29,17 +30,12 @@ import { trainedFileParts } from './student.ts';
 import type { TrainingBatches } from './training-data.ts';
 import { readState } from './training-state.ts';
 
-export interface TrainedStudent {
-  readonly interval: BlockInterval;
-  /** Stays the caller's. */
-  readonly weights: WeightSet;
-}
-
 export interface FineTuneOptions {
   readonly transformer: Transformer;
   /** Of the teacher. */
   readonly fingerprint: string;
-  readonly students: readonly TrainedStudent[];
+  /** Their weights stay the caller's. */
+  readonly students: readonly StudentWeights[];
   /** Tells apart students of the same intervals: a checkpoint of other students is refused. */
   readonly studentsKey: string;
   readonly settings: FineTuneSettings;
@@ -67,7 +63,7 @@ export async function fineTune(
     ),
   );
   const prefixAt = (position: number) => blocks[position]!.prefix;
-  const plugged = formatIntervalKeys(students.map(({ interval }) => interval));
+  const plugged = formatIntervalKeys(students);
   const task = `${fingerprint} fine-tune of ${plugged} (${options.studentsKey}), ${batches.key}, ${JSON.stringify(settings)}`;
   /** Blocks that stay as they are, by position: read once, as a gradient cannot wait for a file. */
   const fixed = new Map<number, WeightSet>();
@@ -88,10 +84,8 @@ export async function fineTune(
           return lossAndGradients(weights, (vectors) => {
             const tensors = unflatten(vectors, layout);
             const weightsAt = (position: number) => fixed.get(position) ?? blockOf(tensors, prefixAt(position));
-            return {
-              image: velocityLoss(runRoute(transformer, route, state, context, weightsAt), wanted),
-              text: null,
-            };
+            const output = runRoute(transformer, route, state, context, weightsAt);
+            return { [transformer.architecture.output]: velocityLoss(output, wanted) };
           });
         } finally {
           disposeState(state);

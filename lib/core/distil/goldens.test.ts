@@ -6,7 +6,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openFile } from '../checkpoint/index.ts';
-import { openTransformer, routeWithStudents, type Transformer } from '../model/index.ts';
+import { disposeState, openTransformer, routeWithStudents, type Transformer } from '../model/index.ts';
 import type { DistilProgress, HeldOutPoint, StepPoint } from '../run/progress.ts';
 import { DEFAULT_DISTIL, DEFAULT_FINE_TUNE, DISTIL_LOSSES, type DistilSettings } from '../run/settings.ts';
 import { describePerEngine } from '../tensor/test-engines.ts';
@@ -50,8 +50,8 @@ const CHANGE_TOLERANCE = 2e-3;
 function expectWithin({ value, where }: Deviation, tolerance: number, of: string) {
   expect(value, `${of}: ${where}; ${HOW_TO_REGENERATE}`).toBeLessThanOrEqual(tolerance);
 }
-function expectClose(found: number | null, expected: number, of: string, tolerance = LOSS_TOLERANCE) {
-  const value = found === null ? Number.NaN : Math.abs(found / expected - 1);
+function expectClose(found: number, expected: number, of: string, tolerance = LOSS_TOLERANCE) {
+  const value = Math.abs(found / expected - 1);
   expectWithin({ value, where: `${found}, not ${expected}` }, tolerance, of);
 }
 
@@ -84,10 +84,10 @@ describePerEngine(['tensorflow', 'wasm', 'cpu'], 'the trainer against PyTorch', 
     const { mask } = teacher.inputs;
     for (const [name, state] of Object.entries({ input: batch.before, target: batch.after, student })) {
       const golden = losses.states[name as keyof typeof losses.states];
-      expectWithin(tensorDeviation(await rows(state.image, null), golden.image), STATE_TOLERANCE, `${name}, image`);
-      expectWithin(tensorDeviation(await rows(state.text, mask), golden.text), STATE_TOLERANCE, `${name}, text`);
+      expectWithin(tensorDeviation(await rows(state.image!, null), golden.image), STATE_TOLERANCE, `${name}, image`);
+      expectWithin(tensorDeviation(await rows(state.text!, mask), golden.text), STATE_TOLERANCE, `${name}, text`);
     }
-    tf.dispose([student.image, student.text]);
+    disposeState(student);
   });
 
   test.each(DISTIL_LOSSES)('has the loss %s of both streams and its gradient by every weight', async (loss) => {
@@ -98,7 +98,7 @@ describePerEngine(['tensorflow', 'wasm', 'cpu'], 'the trainer against PyTorch', 
     const layout = layoutOf(block.entries());
     const weights = flatten(new Map(block.entries()), layout);
     const tokens = tokenWeights(inputs.mask, inputs.batch, inputs.textTokens);
-    const { image, text, gradients } = lossAndGradients(weights, (vectors) => {
+    const { losses: found, gradients } = lossAndGradients(weights, (vectors) => {
       const student = transformer.applyBlock(
         GOLDEN_INTERVAL.first,
         weightSetOf(unflatten(vectors, layout)),
@@ -107,15 +107,15 @@ describePerEngine(['tensorflow', 'wasm', 'cpu'], 'the trainer against PyTorch', 
         'updated',
       );
       return {
-        image: streamLoss(student.image, after.image, null, settings),
-        text: streamLoss(student.text, after.text, tokens, settings),
+        image: streamLoss(student.image!, after.image!, null, settings),
+        text: streamLoss(student.text!, after.text!, tokens, settings),
       };
     });
-    expectClose((await image.data())[0]!, golden.image, 'image');
-    expectClose((await text!.data())[0]!, golden.text, 'text');
+    expectClose((await found.image!.data())[0]!, golden.image, 'image');
+    expectClose((await found.text!.data())[0]!, golden.text, 'text');
     const byName = unflatten(gradients, layout);
     expectWithin(deviationOf(await asStored(byName), golden.gradient), GRADIENT_TOLERANCE, 'gradient');
-    tf.dispose([image, text!, tokens!, ...weights, ...gradients, ...byName.values()]);
+    tf.dispose([...Object.values(found), tokens!, ...weights, ...gradients, ...byName.values()]);
     block.dispose();
   });
 
@@ -178,10 +178,10 @@ describePerEngine(['tensorflow', 'wasm', 'cpu'], 'the trainer against PyTorch', 
   function expectCurve(found: readonly StepPoint[], golden: (typeof tenSteps.variants)['direction']['curve']) {
     expect(found.map(({ step }) => step)).toEqual(golden.map((_, i) => i + 1));
     golden.forEach((expected, i) => {
-      const { step, image, text, gradientNorm, learningRate: rate } = found[i]!;
+      const { step, losses, gradientNorm, learningRate: rate } = found[i]!;
       expect(rate, `rate of step ${step}; ${HOW_TO_REGENERATE}`).toBeCloseTo(expected.lr, 11);
-      expectClose(image, expected.image, `image loss of step ${step}`);
-      expectClose(text, expected.text, `text loss of step ${step}`);
+      expectClose(losses.image!, expected.image, `image loss of step ${step}`);
+      expectClose(losses.text!, expected.text, `text loss of step ${step}`);
       expectClose(gradientNorm, expected.gradientNorm, `gradient norm of step ${step}`);
     });
   }
@@ -209,7 +209,7 @@ describePerEngine(['tensorflow', 'wasm', 'cpu'], 'the trainer against PyTorch', 
     expectWithin(deviationOf(change, golden.change), CHANGE_TOLERANCE, 'change of the weights');
     // Measured on batch 0 before the first step, the direction error is the loss of that name.
     const { student } = run.heldOut.find(({ step }) => step === 0)!;
-    expectClose(student.image.direction, losses.losses.direction.image, 'held-out image error');
+    expectClose(student.image!.direction, losses.losses.direction.image, 'held-out image error');
     expectClose(student.text!.direction, losses.losses.direction.text, 'held-out text error');
   });
 
@@ -218,7 +218,7 @@ describePerEngine(['tensorflow', 'wasm', 'cpu'], 'the trainer against PyTorch', 
 
   test('plugs a student in, and has the output of the student model', async () => {
     const weights = await transformer.readBlock(GOLDEN_INTERVAL.first);
-    const route = routeWithStudents(teacher.config.numBlocks, [{ interval: GOLDEN_INTERVAL, weights }]);
+    const route = routeWithStudents(teacher.config.numBlocks, [{ ...GOLDEN_INTERVAL, weights }]);
     const { shape } = fineTuneGolden.output.student;
     const ofTeacher = { shape, values: await transformer.forward(teacher.inputs) };
     const ofStudent = { shape, values: await transformer.forward(teacher.inputs, route) };
@@ -237,13 +237,13 @@ describePerEngine(['tensorflow', 'wasm', 'cpu'], 'the trainer against PyTorch', 
     const plain = { learningRate: 1e9, epsilon: 1e6, warmupSteps: 0, weightDecay: 0, clipNorm: null, ema: null };
     await fineTune({
       ...run.given,
-      students: [{ interval: GOLDEN_INTERVAL, weights }],
+      students: [{ ...GOLDEN_INTERVAL, weights }],
       studentsKey: 'golden',
       settings: { ...DEFAULT_FINE_TUNE, ...plain, schedule: 'constant', train, steps: 1, batch: tenSteps.case.batch },
     });
     weights.dispose();
     const golden = gradientOf(positions);
-    expectClose(run.points[0]!.image, fineTuneGolden.loss, 'velocity error');
+    expectClose(run.points[0]!.losses.image!, fineTuneGolden.loss, 'velocity error');
     expectClose(run.points[0]!.gradientNorm, golden.norm, 'gradient norm');
     const change = await run.change((name) =>
       name.replace(/(?<=^transformer_blocks\.)\d+/, (position) => String(TEACHER_BLOCKS[Number(position)])),

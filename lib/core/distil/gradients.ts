@@ -1,12 +1,14 @@
 /** Loss and gradients of flat parameters. */
 import * as tf from '@tensorflow/tfjs-core';
+import type { StreamId } from '../model/index.ts';
 import '../tensor/gradients.ts';
 import type { FlatParameters } from './parameters.ts';
 
+export type StreamLosses = Readonly<Record<StreamId, tf.Scalar>>;
+
 export interface LossAndGradients {
-  /** Per stream; null where the stream takes no part. */
-  readonly image: tf.Scalar;
-  readonly text: tf.Scalar | null;
+  /** Of each stream that takes part, by its id. */
+  readonly losses: StreamLosses;
   readonly gradients: FlatParameters;
 }
 
@@ -16,16 +18,15 @@ export interface LossAndGradients {
  */
 export function lossAndGradients(
   parameters: FlatParameters,
-  losses: (parameters: FlatParameters) => { readonly image: tf.Scalar; readonly text: tf.Scalar | null },
+  losses: (parameters: FlatParameters) => StreamLosses,
 ): LossAndGradients {
-  const kept: tf.Scalar[] = [];
+  const kept: Record<StreamId, tf.Scalar> = {};
   try {
     const { value, grads } = tf.engine().gradients(
       () => {
-        const { image, text } = losses(parameters);
-        kept.push(tf.keep(tf.clone(image)));
-        if (text) kept.push(tf.keep(tf.clone(text)));
-        return text ? tf.add(image, text) : image;
+        const found = Object.entries(losses(parameters));
+        for (const [stream, loss] of found) kept[stream] = tf.keep(tf.clone(loss));
+        return found.map(([, loss]) => loss).reduce((sum, loss) => tf.add(sum, loss));
       },
       [...parameters],
       undefined,
@@ -34,9 +35,9 @@ export function lossAndGradients(
     value.dispose();
     const found: readonly (tf.Tensor | null)[] = grads;
     const gradients = found.map((gradient, group) => gradient ?? tf.zerosLike(parameters[group]!)) as tf.Tensor1D[];
-    return { image: kept[0]!, text: kept[1] ?? null, gradients };
+    return { losses: kept, gradients };
   } catch (thrown) {
-    tf.dispose(kept);
+    tf.dispose(Object.values(kept));
     throw thrown;
   }
 }

@@ -1,7 +1,7 @@
 /** Distillation: one student per interval on the teacher's states, and the joint fine-tune of the whole student. */
 export { AdamW, type OptimizerVectors } from './adamw.ts';
 export { type DistilOptions, distilInterval, weightSetOf } from './distil-interval.ts';
-export { type FineTuneOptions, fineTune, type TrainedStudent } from './fine-tune.ts';
+export { type FineTuneOptions, fineTune } from './fine-tune.ts';
 export { lossAndGradients } from './gradients.ts';
 export { streamLoss, tokenWeights, velocityLoss } from './losses.ts';
 export { cutUp, flatten, layoutOf, type ParameterLayout, unflatten } from './parameters.ts';

@@ -28,7 +28,7 @@ export function streamLoss(
   return tf.tidy(() => overTokens(perToken(student, teacher, loss, magnitudeWeight), weights));
 }
 
-/** Weights of a batch's text tokens for `streamLoss`: 1/n at the n valid ones; null when every token is valid. */
+/** Weights of a batch's tokens of one stream for `streamLoss`: 1/n at the n valid ones; null when every token is valid. */
 export function tokenWeights(mask: Uint8Array | null, batch: number, tokens: number): tf.Tensor2D | null {
   if (!mask || mask.every(Boolean)) return null;
   const valid = mask.reduce((sum, m) => sum + (m ? 1 : 0), 0);

@@ -123,25 +123,24 @@ async function runStep(
     sum = null;
     const learningRate = learningRateAt(settings, step, steps);
     const norm = optimizer.step(gradients, step, learningRate);
+    const streams = Object.keys(parts[0]?.losses ?? {});
     const numbers = tf.tidy(() =>
-      tf.stack([norm, ...parts.flatMap(({ image, text }) => (text ? [image, text] : [image]))]),
+      tf.stack([norm, ...parts.flatMap(({ losses }) => streams.map((stream) => losses[stream]!))]),
     );
     norm.dispose();
-    const [gradientNorm, ...losses] = await numbers.data();
+    const [gradientNorm, ...values] = await numbers.data();
     numbers.dispose();
-    const streams = parts[0]?.text ? 2 : 1;
     const mean = (stream: number) =>
-      losses.reduce((total, loss, i) => (i % streams === stream ? total + loss : total), 0) / accumulation;
+      values.reduce((total, loss, i) => (i % streams.length === stream ? total + loss : total), 0) / accumulation;
     return {
       step,
-      image: mean(0),
-      text: streams === 2 ? mean(1) : null,
+      losses: Object.fromEntries(streams.map((stream, i) => [stream, mean(i)])),
       gradientNorm: gradientNorm ?? Number.NaN,
       learningRate,
       durationMs: performance.now() - startedAt,
     };
   } finally {
-    for (const { image, text } of parts) tf.dispose([image, ...(text ? [text] : [])]);
+    for (const { losses } of parts) tf.dispose(Object.values(losses));
     if (sum) tf.dispose([...sum]);
   }
 }
@@ -158,11 +157,10 @@ function scaleInPlaceOf(vectors: FlatParameters, factor: number): FlatParameters
   return scaled;
 }
 
-function assertFinite({ step, image, text, gradientNorm }: StepPoint): void {
-  const found = [image, text ?? 0, gradientNorm];
-  if (found.every(Number.isFinite)) return;
+function assertFinite({ step, losses, gradientNorm }: StepPoint): void {
+  if ([...Object.values(losses), gradientNorm].every(Number.isFinite)) return;
   throw new ContiguaError('training-diverged', 'The training diverged', {
-    found: `loss ${image}${text === null ? '' : ` and ${text}`}, gradient norm ${gradientNorm} at step ${step}`,
+    found: `loss ${Object.values(losses).join(' and ')}, gradient norm ${gradientNorm} at step ${step}`,
     expected: 'finite numbers',
     hint: 'Retry with a lower learning rate, a longer warm-up or clipping.',
   });

@@ -1,6 +1,6 @@
 /**
  * How well something stands in for an interval, on samples that nothing was fitted to: direction, magnitude and relative
- * error of both streams against the teacher, of the student and of what it has to beat (first block alone, linear probes,
+ * error of every stream against the teacher, of the student and of what it has to beat (first block alone, linear probes,
  * removal).
  */
 import type * as tf from '@tensorflow/tfjs-core';
@@ -8,17 +8,21 @@ import { asAffineMap, DEFAULT_RIDGE, fitProbe } from '../analysis/index.ts';
 import { Pace } from '../analysis/pace.ts';
 import type { BlockInterval } from '../interval/index.ts';
 import {
+  type AffineMap,
   blockAt,
   cloneState,
   disposeState,
+  type ModelStream,
   type PassContext,
   type Route,
   type State,
   type StreamProbes,
+  streamMask,
   type Transformer,
   type TransformerInputs,
 } from '../model/index.ts';
 import { pause } from '../pause.ts';
+import type { PerStream } from '../report/report.ts';
 import type { Baselines, StandInError, StreamError } from '../run/progress.ts';
 import { advance, alongRoute, releaseBatch, type TeacherBatch, teacherBatch } from './teacher-states.ts';
 import type { TrainingBatches } from './training-data.ts';
@@ -61,19 +65,22 @@ export class HeldOut {
   }
 
   async errorOf(standIn: StandIn, signal?: AbortSignal): Promise<StandInError> {
-    const image = new ErrorSums();
-    const text = new ErrorSums();
+    const { config, architecture } = this.transformer;
+    const counted = streamsAfter(this.transformer, this.interval).map((stream) => ({ stream, sums: new ErrorSums() }));
     for (const { inputs, context, before, after } of this.batches) {
       await pause(signal);
       const state = await standIn(before, context);
       try {
-        image.add(await asRows(state.image), await asRows(after.image), this.transformer.config.width, null);
-        text.add(await asRows(state.text), await asRows(after.text), this.transformer.config.width, inputs.mask);
+        for (const { stream, sums } of counted) {
+          const [found, wanted] = [await asRows(state[stream.id]!), await asRows(after[stream.id]!)];
+          sums.add(found, wanted, config.width, streamMask(inputs, stream));
+        }
       } finally {
         disposeState(state);
       }
     }
-    return { image: image.error(), text: textCounts(this.transformer, this.interval) ? text.error() : null };
+    const errorOf = (id: string) => counted.find(({ stream }) => stream.id === id)?.sums.error() ?? null;
+    return Object.fromEntries(architecture.streams.map(({ id }) => [id, errorOf(id)]));
   }
 
   /** `training` gives the samples that the probes are fitted on. */
@@ -96,15 +103,15 @@ export class HeldOut {
     };
   }
 
-  /** The block of the interval that, run alone, has the least squared error over both streams, relative to their states. */
+  /** The block of the interval that, run alone, has the least squared error over its streams, relative to their states. */
   async bestBlock(signal?: AbortSignal): Promise<number> {
     let [best, least] = [this.interval.first, Number.POSITIVE_INFINITY];
     for (let index = this.interval.first; index <= this.interval.last; index++) {
-      const { image, text } = await this.errorOf(
+      const errors = await this.errorOf(
         (state, context) => this.transformer.runStep({ kind: 'block', index }, state, context),
         signal,
       );
-      const error = image.relative ** 2 + (text?.relative ?? 0) ** 2;
+      const error = Object.values(errors).reduce((sum, of) => sum + (of?.relative ?? 0) ** 2, 0);
       if (error < least) [best, least] = [index, error];
     }
     return best;
@@ -115,9 +122,10 @@ export class HeldOut {
   }
 }
 
-/** Where the interval's last block does not update the text, the stream takes no part. */
-export function textCounts({ architecture }: Transformer, { last }: BlockInterval): boolean {
-  return blockAt(architecture, last).updates.includes('text');
+/** The streams that take part in replacing an interval: those that its last block updates. */
+export function streamsAfter({ architecture }: Transformer, { last }: BlockInterval): readonly ModelStream[] {
+  const { updates } = blockAt(architecture, last);
+  return architecture.streams.filter(({ id }) => updates.includes(id));
 }
 
 /** Samples that probes are fitted on, as in an analysis. */
@@ -131,14 +139,18 @@ async function fitProbes(
   signal?: AbortSignal,
 ): Promise<StreamProbes[]> {
   const { width } = transformer.config;
-  const batches: { readonly mask: Uint8Array | null; readonly context: PassContext; state: State }[] = [];
-  const rowsNow = async () => {
-    const rows = { image: new RowList(), text: new RowList() };
-    for (const { state, mask } of batches) {
-      rows.image.append(await asRows(state.image), width, null);
-      rows.text.append(await asRows(state.text), width, mask);
+  const { streams } = transformer.architecture;
+  const batches: { readonly inputs: TransformerInputs; readonly context: PassContext; state: State }[] = [];
+  const rowsNow = async (): Promise<PerStream<Float32Array>> => {
+    const all: [string, Float32Array][] = [];
+    for (const stream of streams) {
+      const rows = new RowList();
+      for (const { state, inputs } of batches) {
+        rows.append(await asRows(state[stream.id]!), width, streamMask(inputs, stream));
+      }
+      all.push([stream.id, rows.values(width)]);
     }
-    return { image: rows.image.values(width), text: rows.text.values(width) };
+    return Object.fromEntries(all);
   };
   try {
     for (let index = 0; index * training.batch < PROBE_SAMPLES; index++) {
@@ -146,7 +158,7 @@ async function fitProbes(
       const inputs = training.inputs(index);
       const batch = await teacherBatch(transformer, inputs, { before: first - 1, after: first });
       disposeState(batch.before);
-      batches.push({ mask: inputs.mask, context: batch.context, state: batch.after });
+      batches.push({ inputs, context: batch.context, state: batch.after });
     }
     const probes: StreamProbes[] = [];
     let input = await rowsNow();
@@ -158,14 +170,14 @@ async function fitProbes(
         batch.state = next;
       }
       const output = await rowsNow();
-      const fitted = async (stream: 'image' | 'text') => {
-        const rows = Uint32Array.from({ length: input[stream].length / width }, (_, row) => row);
-        if (rows.length === 0) return null;
-        const data = { input: input[stream], output: output[stream], width, rows };
-        const probe = await fitProbe(data, DEFAULT_RIDGE, new Pace(signal));
-        return probe && asAffineMap(probe);
-      };
-      probes.push({ image: await fitted('image'), text: await fitted('text') });
+      const maps: Record<string, AffineMap | null> = {};
+      for (const { id } of streams) {
+        const data = { input: input[id]!, output: output[id]!, width };
+        const rows = Uint32Array.from({ length: data.input.length / width }, (_, row) => row);
+        const probe = rows.length > 0 ? await fitProbe({ ...data, rows }, DEFAULT_RIDGE, new Pace(signal)) : null;
+        maps[id] = probe && asAffineMap(probe);
+      }
+      probes.push(maps);
       input = output;
     }
     return probes;

@@ -51,7 +51,7 @@ async function counted(): Promise<{ transformer: Transformer; runs: () => number
 async function valuesOf(transformer: Transformer, batch: TeacherBatch): Promise<Float32Array[]> {
   const { before, after } = batch;
   const values = await Promise.all(
-    [before.image, before.text, after.image, after.text].map((t) => t.data<'float32'>()),
+    [before.image, before.text, after.image, after.text].map((t) => t!.data<'float32'>()),
   );
   releaseBatch(transformer, batch);
   return values.map((part) => Float32Array.from(part));

@@ -7,9 +7,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import {
   disposeState,
+  elementsOf,
   type PassContext,
   type Route,
   type State,
+  streamTokens,
   type Transformer,
   type TransformerInputs,
 } from '../model/index.ts';
@@ -133,21 +135,29 @@ export class TeacherStates {
     return `${this.batches.numberOf(index)}-${block}`;
   }
 
-  /** Image, then text. */
-  async #values({ image, text }: State): Promise<Float32Array> {
-    const values = new Float32Array(image.size + text.size);
-    values.set(await image.data());
-    values.set(await text.data(), image.size);
+  /** Every stream in the order in which the model declares them. */
+  async #values(state: State): Promise<Float32Array> {
+    const parts = this.transformer.architecture.streams.map(({ id }) => state[id]!);
+    const values = new Float32Array(parts.reduce((sum, { size }) => sum + size, 0));
+    let at = 0;
+    for (const part of parts) {
+      values.set(await part.data(), at);
+      at += part.size;
+    }
     return values;
   }
 
-  #state(values: Float32Array, { batch, imageTokens, textTokens }: TransformerInputs): State {
-    const { width } = this.transformer.config;
-    const imageSize = batch * imageTokens * width;
-    return {
-      image: tf.tensor3d(values.subarray(0, imageSize), [batch, imageTokens, width]),
-      text: tf.tensor3d(values.subarray(imageSize), [batch, textTokens, width]),
-    };
+  #state(values: Float32Array, inputs: TransformerInputs): State {
+    const { config, architecture } = this.transformer;
+    let at = 0;
+    return Object.fromEntries(
+      architecture.streams.map((stream) => {
+        const shape: [number, number, number] = [inputs.batch, streamTokens(inputs, stream), config.width];
+        const size = elementsOf(shape);
+        at += size;
+        return [stream.id, tf.tensor3d(values.subarray(at - size, at), shape)];
+      }),
+    );
   }
 }
 

@@ -44,7 +44,7 @@ export function exportMetrics(
     run: run && { id: run.id, name: run.name, createdAt: run.createdAt },
     settings: run?.settings ?? null,
     fineTuned,
-    intervals: plan.intervals.map(({ first, last }) => {
+    intervals: plan.edits.map(({ first, last }) => {
       const job = jobOf(run, { first, last });
       return {
         first,
@@ -61,7 +61,7 @@ export function exportMetrics(
 }
 
 function jobOf(run: ExportedRun | null, interval: BlockInterval): JobView | undefined {
-  return run?.jobs.find((job) => job.interval !== null && sameInterval(job.interval, interval));
+  return run?.jobs.find(({ edit }) => edit !== null && sameInterval(edit, interval));
 }
 
 function measurementOf(run: ExportedRun | null, plugged: IntervalSet, fineTuned: boolean): ExportMetrics['measured'] {

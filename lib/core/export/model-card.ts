@@ -3,9 +3,10 @@
  * it is not. Base model's licence is passed on where its card names one; nothing is claimed that was not measured.
  */
 import { formatIntervalKey } from '../interval/index.ts';
+import type { StreamId, StreamSpec } from '../model/config-index.ts';
 import { type Plan, PRODUCT_VERSION } from '../plan/index.ts';
 import type { RunSettings, StreamError } from '../run/index.ts';
-import type { ExportMetrics, IntervalMetrics } from './metrics.ts';
+import type { ExportMetrics } from './metrics.ts';
 
 export interface ModelCardInput {
   readonly name: string;
@@ -16,6 +17,9 @@ export interface ModelCardInput {
   readonly folder: string;
   /** The result draws in Contigua, and its pipeline parts are here. */
   readonly hasCompanions: boolean;
+  readonly streams: readonly StreamSpec[];
+  /** The stream that the output is projected from. */
+  readonly output: StreamId;
   readonly plan: Plan;
   readonly metrics: ExportMetrics;
   readonly dtypes: { readonly teacher: string; readonly trained: string };
@@ -32,8 +36,7 @@ export function modelCard(input: ModelCardInput): string {
     `# ${name}, ${plan.blocks.before} → ${plan.blocks.after} blocks`,
     `${summary(input, plugged.length)}`,
     '## Replaced intervals',
-    plugged.length > 0 ? errorTable(metrics.intervals) : 'None: this is the teacher, block for block.',
-    ...(plugged.length > 0 ? [metrics.fineTuned ? `${LEGEND} ${BEFORE_FINE_TUNE}` : LEGEND] : []),
+    ...(plugged.length > 0 ? [errorTable(input), legend(input)] : ['None: this is the teacher, block for block.']),
     ...measured(input),
     '## Use',
     usage(input),
@@ -91,34 +94,33 @@ function summary({ name, className, plan, metrics }: ModelCardInput, plugged: nu
   return parts.join(' ');
 }
 
-const COLUMNS = [
-  'interval',
-  'in here',
-  'image direction',
-  'image relative',
-  'text direction',
-  'first block alone',
-  'probes',
-  'removal',
-];
+const BASELINES = ['first block alone', 'probes', 'removal'];
 
-function errorTable(intervals: readonly IntervalMetrics[]): string {
-  const rows = intervals.map(({ first, last, plugged, student, baselines }) => [
+/** Direction errors of every stream, the output stream's relative ones too, as it is what pictures are made of. */
+function errorTable({ metrics, streams, output }: ModelCardInput): string {
+  const measures = streams.flatMap(
+    ({ id, label }) =>
+      [{ id, kind: 'direction', label }, ...(id === output ? [{ id, kind: 'relative', label } as const] : [])] as const,
+  );
+  const columns = ['interval', 'in here', ...measures.map(({ kind, label }) => `${label} ${kind}`), ...BASELINES];
+  const rows = metrics.intervals.map(({ first, last, plugged, student, baselines }) => [
     formatIntervalKey({ first, last }),
     plugged ? 'student' : "teacher's blocks",
-    figure(student?.image, 'direction'),
-    figure(student?.image, 'relative'),
-    figure(student?.text, 'direction'),
+    ...measures.map(({ id, kind }) => figure(student?.[id], kind)),
     ...[baselines?.firstBlock, baselines?.probes, baselines?.removal].map((baseline) =>
-      figure(baseline?.image, 'direction'),
+      figure(baseline?.[output], 'direction'),
     ),
   ]);
-  return [COLUMNS, COLUMNS.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+  return [columns, columns.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
-const LEGEND = `On held-out samples, against the teacher's state after the interval. Direction: mean over tokens of ‖ĥ/‖ĥ‖ − h/‖h‖‖²; relative:
-‖ĥ − h‖ / ‖h‖. The last three columns are the image stream's direction errors of what a student has to beat: the interval's first
+function legend({ streams, output, metrics }: ModelCardInput): string {
+  const label = streams.find(({ id }) => id === output)?.label ?? output;
+  const text = `On held-out samples, against the teacher's state after the interval. Direction: mean over tokens of ‖ĥ/‖ĥ‖ − h/‖h‖‖²; relative:
+‖ĥ − h‖ / ‖h‖. The last three columns are the ${label} stream's direction errors of what a student has to beat: the interval's first
 block as it stands, that block and linear probes of the others, and nothing in the interval's place. n/a: not measured.`;
+  return metrics.fineTuned ? `${text} ${BEFORE_FINE_TUNE}` : text;
+}
 
 const BEFORE_FINE_TUNE = 'The students are those from before the joint fine-tune.';
 

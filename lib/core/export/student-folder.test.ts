@@ -10,6 +10,7 @@ import {
 } from '../checkpoint/index.ts';
 import { countingReads } from '../checkpoint/testing.ts';
 import { DEFAULT_DETECTION } from '../detection/index.ts';
+import { runEdit, runEdits } from '../edit/index.ts';
 import { ContiguaError } from '../errors.ts';
 import {
   architectureOf,
@@ -71,14 +72,12 @@ const plan = buildPlan({
     className: config.className,
     family: config.family,
     numBlocks: 6,
-    seams: [],
     width: config.width,
-    blocks: architectureOf(config).blocks,
+    ...architectureOf(config),
     globalParameters: counts.globals,
   },
   report: null,
-  intervals: INTERVALS,
-  replacement: 'removed',
+  edits: runEdits(INTERVALS, 'nothing'),
   detection: DEFAULT_DETECTION,
 });
 
@@ -414,7 +413,8 @@ describe('what goes along', () => {
   };
   const job: JobView = {
     key: '1-2',
-    interval: INTERVALS[0]!,
+    kind: 'student',
+    edit: runEdit(INTERVALS[0]!, 'student'),
     state: 'done',
     attempt: 1,
     step: 400,
@@ -467,8 +467,10 @@ describe('what goes along', () => {
   it('writes the plan of what is plugged in and the figures of what was trained and measured', async () => {
     const { text } = await exported(given);
     const written = parsePlan(await text('plan.json'), 'plan.json');
-    expect(written).toMatchObject({ replacement: 'students', blocks: { before: 6, after: 5 } });
-    expect(written.intervals).toEqual([{ ...INTERVALS[0], cka: null, removedError: null }]);
+    expect(written.blocks).toEqual({ before: 6, after: 5 });
+    expect(written.edits).toEqual([
+      { ...runEdit(INTERVALS[0]!, 'student'), cka: null, removedError: null, outputError: null },
+    ]);
     const metrics: unknown = JSON.parse(await text('metrics.json'));
     expect(metrics).toMatchObject({
       version: 1,

@@ -12,7 +12,7 @@ import {
   readRange,
 } from '../checkpoint/index.ts';
 import type { BlockInterval } from '../interval/index.ts';
-import { countParameters, familyNamed, type ModelConfig } from '../model/config-index.ts';
+import { architectureOf, countParameters, familyNamed, type ModelConfig } from '../model/config-index.ts';
 import { assertPlanFits, formatPlan, type Plan, pluggedPlan } from '../plan/index.ts';
 import { isFloatDType } from '../tensor/float.ts';
 import { trainedDType } from './cast-tensor.ts';
@@ -84,7 +84,7 @@ export async function studentFolder(options: StudentFolderOptions): Promise<read
     students.map(({ interval }) => interval),
     countParameters(config).blocks,
   );
-  const plugged = exported.intervals.map(({ first, last }) => ({ first, last }));
+  const plugged = exported.edits.map(({ first, last }) => ({ first, last }));
   const tensors = await studentWeights({
     config,
     fingerprint,
@@ -97,11 +97,14 @@ export async function studentFolder(options: StudentFolderOptions): Promise<read
     checkValues,
   });
   const metrics = exportMetrics(run, plan, plugged, fineTuned !== null);
+  const { streams, output } = architectureOf(config);
   const baseCard = companions.find(({ path }) => path === README);
   const card = modelCard({
     name,
     baseCard: baseCard ? await headOf(baseCard) : null,
     className: config.className,
+    streams,
+    output,
     folder,
     hasCompanions: companions.some(({ path }) => path === MODEL_INDEX),
     plan: exported,

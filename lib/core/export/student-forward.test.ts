@@ -2,6 +2,7 @@
 import { expect, it } from 'vitest';
 import { fingerprintOf, openCheckpoint, openFile, type TensorToWrite, writeSafetensors } from '../checkpoint/index.ts';
 import { DEFAULT_DETECTION } from '../detection/index.ts';
+import { runEdit } from '../edit/index.ts';
 import { parseModelConfig } from '../model/config-index.ts';
 import {
   architectureOf,
@@ -48,13 +49,11 @@ describePerEngine(['wasm', 'tensorflow'], 'an exported model', () => {
         ...config,
         name: 'q2',
         fingerprint,
-        seams: [],
-        blocks: architectureOf(config).blocks,
+        ...architectureOf(config),
         globalParameters: 1,
       },
       report: null,
-      intervals: [interval],
-      replacement: 'removed',
+      edits: [runEdit(interval, 'student')],
       detection: DEFAULT_DETECTION,
     });
     const file = { path: 'student', blob: new Blob([student]) };
@@ -78,7 +77,7 @@ describePerEngine(['wasm', 'tensorflow'], 'an exported model', () => {
     for (const { name, shape } of opened.tensors.values()) {
       plugged.add(name, toEngine(await opened.readFloat32(name), shape));
     }
-    const route = routeWithStudents(config.numBlocks, [{ interval, weights: plugged }]);
+    const route = routeWithStudents(config.numBlocks, [{ ...interval, weights: plugged }]);
     const expected = await teacher.forward(inputs, route);
     const whole = await teacher.forward(inputs);
     plugged.dispose();

@@ -1,6 +1,5 @@
-/** Intervals of blocks: sets that never overlap, their text forms, and the choice with undo and redo. */
-export { canRedo, canUndo } from './history.ts';
-export type { BlockInterval, Depth, Replacement } from './interval.ts';
+/** Intervals of blocks: sets that never overlap, and their text forms. */
+export type { BlockInterval, Depth } from './interval.ts';
 export type { Edge, IntervalSet } from './interval-set.ts';
 export {
   addInterval,
@@ -27,9 +26,8 @@ export {
   formatIntervalParam,
   formatLayerIndex,
   intervalSetOf,
+  parseIntervalKey,
   parseIntervalKeys,
   parseIntervalParam,
   parseLayerIndex,
 } from './interval-text.ts';
-export type { Selection, SelectionAction } from './selection.ts';
-export { reduceSelection, selectionOf } from './selection.ts';

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { seededRandom } from '../random.ts';
 import type { BlockInterval } from './interval.ts';
 import {
   addInterval,
@@ -13,7 +12,6 @@ import {
   whyNoInterval,
 } from './interval-set.ts';
 import { parseLayerIndex } from './interval-text.ts';
-import { reduceSelection, type SelectionAction, selectionOf } from './selection.ts';
 
 const BLOCKS = { numBlocks: 16 };
 const run = (first: number, last: number): BlockInterval => ({ first, last });
@@ -92,34 +90,16 @@ describe('a set of intervals', () => {
     expect(intervalAt([run(2, 4)], 4)).toEqual(run(2, 4));
     expect(intervalAt([run(2, 4)], 5)).toBeNull();
   });
-
-  it('is sorted, disjoint and of true intervals after any sequence of actions', () => {
-    const random = seededRandom(11);
-    let selection = selectionOf([]);
-    const anyRun = () => run(random.integer(BLOCKS.numBlocks + 4) - 2, random.integer(BLOCKS.numBlocks + 4) - 2);
-    for (let i = 0; i < 3000; i++) {
-      const chosen = selection.present[random.integer(selection.present.length + 1)] ?? anyRun();
-      const actions: SelectionAction[] = [
-        { type: 'add', interval: anyRun() },
-        { type: 'toggle', interval: random.uniform() < 0.5 ? chosen : anyRun() },
-        { type: 'remove', interval: chosen },
-        { type: 'shift', interval: chosen, by: random.integer(9) - 4 },
-        { type: 'move-edge', interval: chosen, edge: 'first', block: random.integer(BLOCKS.numBlocks) },
-        { type: 'move-edge', interval: chosen, edge: 'last', block: random.integer(BLOCKS.numBlocks) },
-        { type: 'undo' },
-        { type: 'redo' },
-      ];
-      selection = reduceSelection(selection, actions[random.integer(actions.length)]!, BLOCKS);
-      selection.present.forEach((interval, at) => {
-        expect(whyNoInterval(interval, BLOCKS)).toBeNull();
-        expect(interval.first).toBeGreaterThan(selection.present[at - 1]?.last ?? -1);
-      });
-    }
-  });
 });
 
 describe('a seam between two stacks', () => {
-  const depth = { numBlocks: 12, seams: [4] };
+  const depth = {
+    numBlocks: 12,
+    stacks: [
+      { first: 0, last: 3 },
+      { first: 4, last: 11 },
+    ],
+  };
 
   it('is crossed by no interval, with the reason', () => {
     expect(whyNoInterval(run(3, 4), depth)).toMatch(/Blocks 3 and 4 are of different stacks/);

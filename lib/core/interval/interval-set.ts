@@ -2,6 +2,7 @@
  * The chosen intervals: sorted, disjoint, each of at least two blocks and inside the model. Pure functions that return
  * a new set; none can make an overlap. The rule where a new interval meets old ones is "the last gesture gets its
  * blocks": it stands exactly as drawn, and of the old ones stays what is outside it, if that is still two blocks.
+ * Members may carry more than their ends (an edit says what replaces the run): pieces and moved intervals keep it.
  */
 import type { BlockInterval, Depth } from './interval.ts';
 
@@ -16,12 +17,12 @@ export function blockCount({ first, last }: BlockInterval): number {
 }
 
 /** Why `first..last` can not be an interval of the model, in one sentence, or null if it can. */
-export function whyNoInterval({ first, last }: BlockInterval, { numBlocks, seams = [] }: Depth): string | null {
+export function whyNoInterval({ first, last }: BlockInterval, { numBlocks, stacks = [] }: Depth): string | null {
   if (!Number.isSafeInteger(first) || !Number.isSafeInteger(last)) return 'Blocks are numbered in whole numbers.';
   if (first < 0 || last >= numBlocks) return `The model's blocks are 0 to ${numBlocks - 1}.`;
   if (last < first) return 'The first block comes after the last.';
   if (last === first) return 'One block alone is no interval: it would stand for itself.';
-  const seam = seams.find((one) => first < one && one <= last);
+  const seam = stacks.find((stack) => first < stack.first && stack.first <= last)?.first;
   if (seam !== undefined) {
     return `Blocks ${seam - 1} and ${seam} are of different stacks: no block of one can stand for a block of the other.`;
   }
@@ -44,7 +45,7 @@ export function containsInterval(set: IntervalSet, wanted: BlockInterval): boole
   return set.some((interval) => sameInterval(interval, wanted));
 }
 
-export function intervalAt(set: IntervalSet, block: number): BlockInterval | null {
+export function intervalAt<I extends BlockInterval>(set: readonly I[], block: number): I | null {
   return set.find(({ first, last }) => first <= block && block <= last) ?? null;
 }
 
@@ -67,17 +68,17 @@ export function sumOverRemoved(set: IntervalSet, perBlock: readonly number[]): n
  * With the drawn run in it, ends in either order, cut to the model and to the stack that it was begun in (`drawn.first`);
  * unchanged if no two blocks of it are inside.
  */
-export function addInterval(set: IntervalSet, drawn: BlockInterval, depth: Depth): IntervalSet {
+export function addInterval<I extends BlockInterval>(set: readonly I[], drawn: I, depth: Depth): readonly I[] {
   const stack = stackAround(clamp(drawn.first, 0, depth.numBlocks - 1), depth);
   const first = Math.max(stack.first, Math.min(drawn.first, drawn.last));
   const last = Math.min(stack.last, Math.max(drawn.first, drawn.last));
-  const added = { first, last };
+  const added: I = { ...drawn, first, last };
   if (whyNoInterval(added, depth) !== null || containsInterval(set, added)) return set;
   const rest = set.flatMap((old) =>
     overlap(old, added)
       ? [
-          { first: old.first, last: first - 1 },
-          { first: last + 1, last: old.last },
+          { ...old, last: first - 1 },
+          { ...old, first: last + 1 },
         ].filter((piece) => blockCount(piece) >= MIN_BLOCKS)
       : [old],
   );
@@ -85,11 +86,11 @@ export function addInterval(set: IntervalSet, drawn: BlockInterval, depth: Depth
 }
 
 /** Without the interval if exactly it is chosen, else with it. */
-export function toggleInterval(set: IntervalSet, interval: BlockInterval, depth: Depth): IntervalSet {
+export function toggleInterval<I extends BlockInterval>(set: readonly I[], interval: I, depth: Depth): readonly I[] {
   return containsInterval(set, interval) ? removeInterval(set, interval) : addInterval(set, interval, depth);
 }
 
-export function removeInterval(set: IntervalSet, interval: BlockInterval): IntervalSet {
+export function removeInterval<I extends BlockInterval>(set: readonly I[], interval: BlockInterval): readonly I[] {
   return containsInterval(set, interval) ? set.filter((old) => !sameInterval(old, interval)) : set;
 }
 
@@ -97,32 +98,38 @@ export function removeInterval(set: IntervalSet, interval: BlockInterval): Inter
  * One edge of a chosen interval to `block`, as far as the neighbours, the model's ends and the shortest length let it.
  * The interval is known by its other edge, so that a drag may go on naming it as it was when the drag began.
  */
-export function moveEdge(
-  set: IntervalSet,
+export function moveEdge<I extends BlockInterval>(
+  set: readonly I[],
   interval: BlockInterval,
   edge: Edge,
   block: number,
   depth: Depth,
-): IntervalSet {
+): readonly I[] {
   const fixed: Edge = edge === 'first' ? 'last' : 'first';
   const index = set.findIndex((old) => old[fixed] === interval[fixed]);
   const old = set[index];
   if (old === undefined) return set;
   const { from, to } = roomOf(set, index, depth);
-  const moved =
+  const moved: I =
     edge === 'first'
-      ? { first: clamp(block, from, old.last - 1), last: old.last }
-      : { first: old.first, last: clamp(block, old.first + 1, to) };
+      ? { ...old, first: clamp(block, from, old.last - 1) }
+      : { ...old, last: clamp(block, old.first + 1, to) };
   return sameInterval(old, moved) ? set : set.with(index, moved);
 }
 
 /** The whole interval by so many blocks, as far as there is room. */
-export function shiftInterval(set: IntervalSet, interval: BlockInterval, by: number, depth: Depth): IntervalSet {
+export function shiftInterval<I extends BlockInterval>(
+  set: readonly I[],
+  interval: BlockInterval,
+  by: number,
+  depth: Depth,
+): readonly I[] {
   const index = set.findIndex((old) => sameInterval(old, interval));
-  if (index < 0) return set;
+  const old = set[index];
+  if (old === undefined) return set;
   const { from, to } = roomOf(set, index, depth);
-  const step = clamp(Math.round(by), from - interval.first, to - interval.last);
-  return step === 0 ? set : set.with(index, { first: interval.first + step, last: interval.last + step });
+  const step = clamp(Math.round(by), from - old.first, to - old.last);
+  return step === 0 ? set : set.with(index, { ...old, first: old.first + step, last: old.last + step });
 }
 
 /** Blocks that the interval at `index` could reach without touching a neighbour or leaving its stack. */
@@ -135,17 +142,14 @@ function roomOf(set: IntervalSet, index: number, depth: Depth): { from: number; 
 }
 
 /** The stack that a block is in. */
-export function stackAround(block: number, { numBlocks, seams = [] }: Depth): BlockInterval {
-  return {
-    first: seams.findLast((seam) => seam <= block) ?? 0,
-    last: (seams.find((seam) => seam > block) ?? numBlocks) - 1,
-  };
+export function stackAround(block: number, { numBlocks, stacks = [] }: Depth): BlockInterval {
+  return stacks.find(({ first, last }) => first <= block && block <= last) ?? { first: 0, last: numBlocks - 1 };
 }
 
 function clamp(value: number, low: number, high: number): number {
   return Math.min(high, Math.max(low, Math.round(value)));
 }
 
-export function sorted(intervals: readonly BlockInterval[]): IntervalSet {
+export function sorted<I extends BlockInterval>(intervals: readonly I[]): readonly I[] {
   return [...intervals].sort((a, b) => a.first - b.first);
 }

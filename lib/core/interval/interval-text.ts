@@ -58,16 +58,24 @@ export function parseIntervalParam(text: string, depth: Depth, where: string): I
 }
 
 function parsePairs(text: string, separator: string, like: string, depth: Depth, where: string): IntervalSet {
-  const intervals = (text === '' ? [] : text.split(separator)).map((part) => {
-    const [, first, last] = /^\s*(\d{1,6})-(\d{1,6})\s*$/.exec(part) ?? [];
-    if (first === undefined || last === undefined) throw unreadable(part, `first-last, as in ${like}`, where);
-    return { first: Number(first), last: Number(last) };
-  });
+  const parts = text === '' ? [] : text.split(separator);
+  const intervals = parts.map((part) => parseIntervalKey(part, `first-last, as in ${like}`, where));
   return intervalSetOf(intervals, depth, where);
 }
 
+/** `3-4` back, spaces aside; whether a model has such an interval is for `intervalSetOf` to say. */
+export function parseIntervalKey(text: string, expected: string, where: string): BlockInterval {
+  const [, first, last] = /^\s*(\d{1,6})-(\d{1,6})\s*$/.exec(text) ?? [];
+  if (first === undefined || last === undefined) throw unreadable(text, expected, where);
+  return { first: Number(first), last: Number(last) };
+}
+
 /** Intervals from outside, in any order, as a set; throws on the first that is none, or on two that share a block. */
-export function intervalSetOf(intervals: readonly BlockInterval[], depth: Depth, where: string): IntervalSet {
+export function intervalSetOf<I extends BlockInterval>(
+  intervals: readonly I[],
+  depth: Depth,
+  where: string,
+): readonly I[] {
   for (const interval of intervals) {
     const reason = whyNoInterval(interval, depth);
     if (reason !== null) {
@@ -89,7 +97,7 @@ export function intervalSetOf(intervals: readonly BlockInterval[], depth: Depth,
       expected: 'intervals that do not overlap',
     });
   });
-  return set.map(({ first, last }) => ({ first, last }));
+  return set;
 }
 
 function unreadable(found: string, expected: string, where: string): ContiguaError {

@@ -7,12 +7,9 @@ export interface BlockInterval {
   readonly last: number;
 }
 
-/** The axis that intervals lie on. No interval crosses a seam: blocks of two stacks have different weights, so none can stand for the other. */
+/** The axis that intervals lie on. No interval crosses from one stack into the next: blocks of two stacks have different weights, so none can stand for the other. */
 export interface Depth {
   readonly numBlocks: number;
-  /** First blocks of every stack but the first; none where all blocks are one stack. */
-  readonly seams?: readonly number[];
+  /** Every block is in one of them; left out where all blocks are one stack. */
+  readonly stacks?: readonly BlockInterval[];
 }
-
-/** What stands in for blocks first+1..last: nothing, or their probes (a distilled student comes with a later version). */
-export type Replacement = 'removed' | 'probes';

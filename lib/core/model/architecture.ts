@@ -25,13 +25,18 @@ export interface ModelConfig {
   readonly raw: RawConfig;
 }
 
-/** Names a stream of tokens that runs through the depth: `image`, `text`. Declared by the model. */
-export type StreamId = 'image' | 'text';
+/** Names a stream of tokens that runs through the depth, such as `image` or `text`. Declared by the model. */
+export type StreamId = string;
 
 export interface StreamSpec {
   readonly id: StreamId;
   /** For labels: "image", "text". */
   readonly label: string;
+}
+
+/** A stream and the argument of diffusers' forward whose tokens it carries. */
+export interface ModelStream extends StreamSpec {
+  readonly input: 'hidden_states' | 'encoder_hidden_states';
 }
 
 /** Tokens of each stream in one sample. */
@@ -74,9 +79,16 @@ export interface StackSpec {
   readonly last: number;
 }
 
+/** A stack as files and the page name it. */
+export type DeclaredStack = Pick<StackSpec, 'id' | 'label' | 'first' | 'last'>;
+
+/** A block as files and the page know it. */
+export type DeclaredBlock = Pick<BlockSpec, 'kind' | 'stack' | 'updates'>;
+
 /** A model taken apart, from its config alone. */
 export interface Architecture {
-  readonly streams: readonly StreamSpec[];
+  /** In the order in which they are shown. */
+  readonly streams: readonly ModelStream[];
   /** The stream that the output is projected from. */
   readonly output: StreamId;
   readonly stacks: readonly StackSpec[];
@@ -89,7 +101,7 @@ export interface Architecture {
 }
 
 /** First blocks of every stack but the first. */
-export function seamsOf({ stacks }: Pick<Architecture, 'stacks'>): number[] {
+export function seamsOf(stacks: readonly Pick<StackSpec, 'first'>[]): number[] {
   return stacks.slice(1).map(({ first }) => first);
 }
 

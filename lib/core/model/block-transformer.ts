@@ -11,27 +11,33 @@ import type { PassContext, State, Transformer, TransformerInputs, WantedStreams 
 import type { WeightSet, WeightStore } from './weights.ts';
 
 /** Everything is called inside tf.tidy but `begin` and `dispose`. */
-export interface Layers<Context extends PassContext> {
+export interface Layers<Context extends PassContext, S extends State> {
   /** Checks the inputs; the context's tensors are the caller's. */
   begin(inputs: TransformerInputs): Context;
-  embed(inputs: TransformerInputs): State;
+  embed(inputs: TransformerInputs): S;
   /** Only the streams in `updates` are computed; the others are returned as they came. */
-  runBlock(block: BlockSpec, weights: WeightSet, state: State, context: Context, updates: readonly StreamId[]): State;
-  project(state: State, context: Context): tf.Tensor3D;
+  runBlock(block: BlockSpec, weights: WeightSet, state: S, context: Context, updates: readonly StreamId[]): S;
+  project(state: S, context: Context): tf.Tensor3D;
   dispose(context: Context): void;
 }
 
-export function createTransformer<Context extends PassContext>(
+/** `S` is the family's own state: the streams that its architecture declares, by name. */
+export function createTransformer<Context extends PassContext, S extends State>(
   config: ModelConfig,
   architecture: Architecture,
   weights: WeightStore,
-  layers: Layers<Context>,
+  layers: Layers<Context, S>,
 ): Transformer {
   const contexts = new WeakMap<PassContext, Context>();
   const contextOf = (context: PassContext): Context => {
     const found = contexts.get(context);
     if (!found) throw new RangeError('This context is not of this transformer, or was disposed');
     return found;
+  };
+  // States come from this transformer's own `embed`, by whatever way; what else has its streams is as good.
+  const ownState = (state: State): S => {
+    for (const { id } of architecture.streams) if (!state[id]) throw new RangeError(`The state has no ${id} stream`);
+    return state as S;
   };
   const updatesOf = ({ updates }: BlockSpec, wanted: WantedStreams) =>
     wanted === 'updated' ? updates : updates.filter((stream) => stream === architecture.output);
@@ -58,9 +64,9 @@ export function createTransformer<Context extends PassContext>(
     },
     applyBlock(index, set, state, context, wanted) {
       const block = blockAt(architecture, index);
-      return layers.runBlock(block, set, state, contextOf(context), updatesOf(block, wanted));
+      return layers.runBlock(block, set, ownState(state), contextOf(context), updatesOf(block, wanted));
     },
-    project: (state, context) => tf.tidy(() => layers.project(state, contextOf(context))),
+    project: (state, context) => tf.tidy(() => layers.project(ownState(state), contextOf(context))),
     disposeContext(context) {
       layers.dispose(contextOf(context));
       contexts.delete(context);
@@ -95,9 +101,9 @@ export function createTransformer<Context extends PassContext>(
 
 /** A probe in place of a block, in the streams that it has a map for. */
 function probed(state: State, probes: StreamProbes, wanted: WantedStreams, output: StreamId): State {
-  const through = (stream: StreamId) =>
-    applyProbe(state[stream], wanted === 'updated' || stream === output ? probes[stream] : null);
-  return { image: through('image'), text: through('text') };
+  return mapState(state, (x, stream) =>
+    applyProbe(x, wanted === 'updated' || stream === output ? (probes[stream] ?? null) : null),
+  );
 }
 
 function wholeRoute({ blocks }: Architecture): Route {
@@ -106,17 +112,18 @@ function wholeRoute({ blocks }: Architecture): Route {
 
 /** Handles of the caller's own, also where a stream is returned as it came. */
 function owned(make: () => State): State {
-  const [image, text] = tf.tidy(() => {
-    const state = make();
-    return [tf.clone(state.image), tf.clone(state.text)];
-  });
-  return { image, text };
+  return tf.tidy(() => cloneState(make()));
+}
+
+/** Every stream through `map`. */
+export function mapState(state: State, map: (x: tf.Tensor3D, stream: StreamId) => tf.Tensor3D): State {
+  return Object.fromEntries(Object.entries(state).map(([stream, x]) => [stream, map(x, stream)]));
 }
 
 export function disposeState(state: State): void {
   tf.dispose(Object.values(state));
 }
 
-export function cloneState({ image, text }: State): State {
-  return { image: tf.clone(image), text: tf.clone(text) };
+export function cloneState(state: State): State {
+  return mapState(state, (x) => tf.clone(x));
 }

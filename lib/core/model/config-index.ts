@@ -2,7 +2,10 @@
 export type {
   Architecture,
   BlockSpec,
+  DeclaredBlock,
+  DeclaredStack,
   ModelConfig,
+  ModelStream,
   RawConfig,
   StackSpec,
   StreamId,

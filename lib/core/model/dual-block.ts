@@ -4,9 +4,8 @@
  */
 import type * as tf from '@tensorflow/tfjs-core';
 import type { ModelConfig, StreamId } from './architecture.ts';
-import { type JointContext, jointAttention } from './joint-attention.ts';
+import { type JointContext, type JointState, jointAttention } from './joint-attention.ts';
 import { feedForward, gatedResidual, linear, type Modulation, modulatedNorm, modulations } from './layers.ts';
-import type { State } from './transformer.ts';
 import type { WeightSet } from './weights.ts';
 
 /** Names of one stream's layers. */
@@ -23,12 +22,12 @@ export interface DualContext extends JointContext {
 
 export function runDualBlock(
   config: ModelConfig,
-  names: Readonly<Record<StreamId, StreamLayers>>,
+  names: Readonly<Record<'image' | 'text', StreamLayers>>,
   block: WeightSet,
-  state: State,
+  state: JointState,
   context: DualContext,
   updates: readonly StreamId[],
-): State {
+): JointState {
   const [imageAttention, imageMlp] = modulations(context.conditioning, block.linear(names.image.modulation));
   const [textAttention, textMlp] = modulations(context.conditioning, block.linear(names.text.modulation));
   const mixed = jointAttention(

@@ -1,18 +1,29 @@
-export { cloneState, disposeState } from './block-transformer.ts';
+export { cloneState, disposeState, mapState } from './block-transformer.ts';
 export * from './config-index.ts';
 export type { ExtraInput } from './family.ts';
 export { type GoldenCase, goldenCase, goldenCheckpoint } from './golden-fill.ts';
-export { completeInputs, extraInputsOf, pickSamples, shapeOf, sliceSamples, type TextFacts } from './inputs.ts';
+export {
+  completeInputs,
+  extraInputsOf,
+  pickSamples,
+  shapeOf,
+  sliceSamples,
+  streamMask,
+  streamTokens,
+  type TextFacts,
+} from './inputs.ts';
 export { applyProbe } from './layers.ts';
 export { type OpenOptions, openTransformer } from './open.ts';
 export {
   type AffineMap,
+  type EditParts,
   type Route,
   type RouteStep,
   routeOf,
   routeWithStudents,
   type StreamProbes,
   type StudentStep,
+  type StudentWeights,
 } from './route.ts';
 export type { ExtraValues, PassContext, State, Transformer, TransformerInputs, WantedStreams } from './transformer.ts';
 export { checkFinite, toEngine, WeightSet } from './weights.ts';

@@ -1,6 +1,6 @@
 /** One forward's inputs: checked against the model before any tensor is made, completed where a family wants more, and cut by sample. */
 import { ContiguaError } from '../errors.ts';
-import { elementsOf, type ModelConfig } from './architecture.ts';
+import { elementsOf, type ModelConfig, type ModelStream } from './architecture.ts';
 import { familyNamed } from './families.ts';
 import type { ExtraInput } from './family.ts';
 import type { ExtraValues, TransformerInputs } from './transformer.ts';
@@ -54,6 +54,16 @@ export function checkInputs(
       `${imageTokens} tokens, as in hidden_states`,
     );
   }
+}
+
+/** Tokens of a stream in one sample. */
+export function streamTokens({ imageTokens, textTokens }: TransformerInputs, { input }: ModelStream): number {
+  return input === 'hidden_states' ? imageTokens : textTokens;
+}
+
+/** [B, N] of a stream's tokens, 1 = valid; null when every token is. */
+export function streamMask({ mask }: TransformerInputs, { input }: ModelStream): Uint8Array | null {
+  return input === 'encoder_hidden_states' ? mask : null;
 }
 
 export function extraInputsOf(config: ModelConfig): readonly ExtraInput[] {

@@ -6,10 +6,12 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { ModelConfig } from './architecture.ts';
 import { normThenRotate, type Rotation } from './fused-gradients.ts';
 import { attend, linear } from './layers.ts';
-import type { PassContext } from './transformer.ts';
+import type { PassContext, State } from './transformer.ts';
 import type { WeightSet } from './weights.ts';
 
 export interface JointContext extends PassContext {
+  readonly imageTokens: number;
+  readonly textTokens: number;
   /** Of [text, image] as one sequence, and of the image alone. */
   readonly jointRotation: Rotation;
   readonly imageRotation: Rotation;
@@ -17,6 +19,12 @@ export interface JointContext extends PassContext {
   readonly streams: tf.Tensor2D;
   /** Additive [B, 1, 1, Nt + Ni], or null. */
   readonly mask: tf.Tensor4D | null;
+}
+
+/** The streams of every family with joint attention. */
+export interface JointState extends State {
+  readonly image: tf.Tensor3D;
+  readonly text: tf.Tensor3D;
 }
 
 /** image [B, Ni, D], text [B, Nt, D], normed and modulated → attention output per stream, before its projection. */

@@ -2,7 +2,6 @@ import { expect, test } from 'vitest';
 import { goldenValue } from './golden-fill.ts';
 import { imageRotary, textRotary } from './qwen-image/positions.ts';
 import { pairSwap, timeFeatures } from './rotary.ts';
-import { routeOf } from './route.ts';
 
 const AXES = [8, 4, 4] as const;
 
@@ -59,18 +58,4 @@ test('the golden fill is the published hash', () => {
     expect(first[i]).toBeCloseTo(v, 8);
   });
   expect(goldenValue(0, 1000)).toBeCloseTo(-0.92010935, 8);
-});
-
-test('a route keeps the first block of each interval and leaves out the rest or puts probes there', () => {
-  const intervals = [
-    { first: 0, last: 1 },
-    { first: 3, last: 5 },
-  ];
-  const probes = Array.from({ length: 6 }, () => ({ image: null, text: null }));
-  const steps = (replacement: 'removed' | 'probes') =>
-    routeOf(6, intervals, replacement, probes).map((s) => (s.kind === 'block' ? s.index : 'probe'));
-  expect(steps('removed')).toEqual([0, 2, 3]);
-  expect(steps('probes')).toEqual([0, 'probe', 2, 3, 'probe', 'probe']);
-  expect(routeOf(6, intervals, 'probes', probes)[1]).toEqual({ kind: 'probe', probe: probes[1] });
-  expect(() => routeOf(6, intervals, 'probes', [])).toThrow(/No probe for block 1/);
 });

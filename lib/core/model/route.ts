@@ -1,5 +1,7 @@
-/** The way of a forward pass through the blocks: whole, with intervals removed, or with their probes in their place. */
-import type { BlockInterval, Replacement } from '../interval/interval.ts';
+/** The way of a forward pass through the blocks: whole, or with edits in place. */
+import type { RunEdit } from '../edit/edit.ts';
+import type { BlockInterval } from '../interval/interval.ts';
+import type { StreamId } from './architecture.ts';
 import type { WeightSet } from './weights.ts';
 
 /** Residual map x + x·weight + bias. */
@@ -10,11 +12,8 @@ export interface AffineMap {
   readonly bias: Float32Array;
 }
 
-/** The probe of one block; null leaves the stream as it is. */
-export interface StreamProbes {
-  readonly image: AffineMap | null;
-  readonly text: AffineMap | null;
-}
+/** The probe of one block, per stream of the model; null leaves the stream as it is. */
+export type StreamProbes = Readonly<Record<StreamId, AffineMap | null>>;
 
 export type RouteStep =
   | { readonly kind: 'block'; readonly index: number }
@@ -25,38 +24,55 @@ export type Route = readonly RouteStep[];
 /** A step that runs a block, with the model's weights or its own. */
 export type StudentStep = Exclude<RouteStep, { readonly kind: 'probe' }>;
 
-/** Block `first` of each interval runs; the rest is left out or stands in as its probes. `probes` has one per block. */
-export function routeOf(
-  numBlocks: number,
-  intervals: readonly BlockInterval[],
-  replacement: Replacement,
-  probes: readonly StreamProbes[],
-): Route {
-  const replaced = new Set<number>();
-  for (const { first, last } of intervals) for (let i = first + 1; i <= last; i++) replaced.add(i);
+/** A student's weights and the run of blocks that it stands for. */
+export interface StudentWeights extends BlockInterval {
+  readonly weights: WeightSet;
+}
+
+/** What edits put in place of blocks. */
+export interface EditParts {
+  /** One per block; needed where a run is replaced by its probes. */
+  readonly probes?: readonly StreamProbes[];
+  /** One per run that is replaced by a student. */
+  readonly students?: readonly StudentWeights[];
+}
+
+/** The model's blocks with `edits` (disjoint) in place; throws `RangeError` where a part that an edit needs is not given. */
+export function routeOf(numBlocks: number, edits: readonly RunEdit[], parts: EditParts = {}): Route {
   const route: RouteStep[] = [];
   for (let index = 0; index < numBlocks; index++) {
-    if (!replaced.has(index)) {
-      route.push({ kind: 'block', index });
-    } else if (replacement === 'probes') {
-      const probe = probes[index];
-      if (!probe) throw new RangeError(`No probe for block ${index}: ${probes.length} probes given`);
-      route.push({ kind: 'probe', probe });
-    }
+    const edit = edits.find(({ first, last }) => first <= index && index <= last);
+    const step = edit ? editedStep(index, edit, parts) : ({ kind: 'block', index } as const);
+    if (step) route.push(step);
   }
   return route;
 }
 
-/** Students by the interval that each stands for: in its place the student runs, and nothing else of the interval does. */
-export function routeWithStudents(
-  numBlocks: number,
-  students: readonly { readonly interval: BlockInterval; readonly weights: WeightSet }[],
-): StudentStep[] {
+/** What runs at block `index` inside `edit`, or null for nothing. */
+function editedStep(
+  index: number,
+  { first, last, by }: RunEdit,
+  { probes = [], students = [] }: EditParts,
+): RouteStep | null {
+  if (index > first && by !== 'probes') return null;
+  if (index > first) {
+    const probe = probes[index];
+    if (!probe) throw new RangeError(`No probe for block ${index}: ${probes.length} probes given`);
+    return { kind: 'probe', probe };
+  }
+  if (by !== 'student') return { kind: 'block', index };
+  const student = students.find((one) => one.first === first && one.last === last);
+  if (!student) throw new RangeError(`No student for blocks ${first} to ${last}`);
+  return { kind: 'student', index, weights: student.weights };
+}
+
+/** Students in place of their runs, and the model's own blocks elsewhere. */
+export function routeWithStudents(numBlocks: number, students: readonly StudentWeights[]): StudentStep[] {
   const route: StudentStep[] = [];
   for (let index = 0; index < numBlocks; index++) {
-    const student = students.find(({ interval }) => interval.first <= index && index <= interval.last);
+    const student = students.find(({ first, last }) => first <= index && index <= last);
     if (!student) route.push({ kind: 'block', index });
-    else if (student.interval.first === index) route.push({ kind: 'student', index, weights: student.weights });
+    else if (student.first === index) route.push({ kind: 'student', index, weights: student.weights });
   }
   return route;
 }

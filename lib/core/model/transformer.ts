@@ -31,14 +31,12 @@ export interface ExtraValues {
   readonly perSample: boolean;
 }
 
-/** Every stream that the model declares, [B, N, D] each. */
+/** The state of every stream that the model declares, [B, N, D] each. */
 export type State = Readonly<Record<StreamId, tf.Tensor3D>>;
 
 /** What all blocks of one forward share (conditioning, rotary tables, mask). Opaque; free with `disposeContext`. */
 export interface PassContext {
   readonly batch: number;
-  readonly imageTokens: number;
-  readonly textTokens: number;
 }
 
 /** Which streams a step computes: all that its block updates, or those alone that the output is made of. */

@@ -3,6 +3,7 @@
  * caller names a time.
  */
 import { type DetectionSettings, similarityOf } from '../detection/index.ts';
+import { type Edit, editSetOf, runEdit } from '../edit/index.ts';
 import { ContiguaError } from '../errors.ts';
 import {
   type BlockInterval,
@@ -12,10 +13,11 @@ import {
   removedCount,
   sumOverRemoved,
 } from '../interval/index.ts';
-import type { AnalysisReport } from '../report/index.ts';
+import type { DeclaredStack, StreamSpec } from '../model/config-index.ts';
+import { type AnalysisReport, outputErrorOf } from '../report/index.ts';
 import { blockMapOf } from './block-map.ts';
 import { parameterCost } from './cost.ts';
-import { PLAN_SCHEMA_ID, PLAN_VERSION, type Plan, type PlanReplacement } from './plan.ts';
+import { PLAN_SCHEMA_ID, PLAN_VERSION, type Plan } from './plan.ts';
 import { PRODUCT_VERSION } from './product-version.ts';
 
 /** What a plan says about its model; a worker's ModelSummary has it all. */
@@ -25,8 +27,8 @@ export interface PlannedModel {
   readonly className: string;
   readonly family: string;
   readonly numBlocks: number;
-  /** First blocks of every stack but the first. */
-  readonly seams: readonly number[];
+  readonly streams: readonly StreamSpec[];
+  readonly stacks: readonly DeclaredStack[];
   readonly width: number;
   /** One per block. */
   readonly blocks: readonly PlannedBlock[];
@@ -43,8 +45,7 @@ export interface PlanChoice {
   readonly model: PlannedModel;
   /** Of this very model, or null where nothing was analysed. */
   readonly report: AnalysisReport | null;
-  readonly intervals: readonly BlockInterval[];
-  readonly replacement: PlanReplacement;
+  readonly edits: readonly Edit[];
   readonly detection: DetectionSettings;
   readonly createdAt?: string;
 }
@@ -58,42 +59,47 @@ export function assertReportFits(
   if (report.model.fingerprint === model.fingerprint) return;
   throw new ContiguaError('plan-mismatch', 'The report is of another model', {
     file,
-    found: `${report.model.name} with fingerprint ${report.model.fingerprint}`,
+    found: `${report.model.name} with fingerprint ${report.model.fingerprint ?? 'unknown'}`,
     expected: `${model.name} with fingerprint ${model.fingerprint}`,
     hint: 'Analyse this model and plan with its own report.',
   });
 }
 
-export function buildPlan({ model, report, intervals, replacement, detection, createdAt }: PlanChoice): Plan {
+export function buildPlan({ model, report, edits, detection, createdAt }: PlanChoice): Plan {
   if (report !== null) assertReportFits(report, model);
-  const set = intervalSetOf(intervals, model, 'the chosen intervals');
-  const removed = removedCount(set);
+  const set = editSetOf(edits, model, 'the chosen intervals');
+  const { name, fingerprint, className, family, numBlocks, streams, stacks } = model;
   return {
     $schema: PLAN_SCHEMA_ID,
     version: PLAN_VERSION,
     createdWith: `contigua ${PRODUCT_VERSION}`,
     ...(createdAt === undefined ? {} : { createdAt }),
     model: {
-      name: model.name,
-      fingerprint: model.fingerprint,
-      className: model.className,
-      family: model.family,
-      numBlocks: model.numBlocks,
-      ...(model.seams.length > 0 ? { seams: model.seams } : {}),
+      name,
+      fingerprint,
+      className,
+      family,
+      numBlocks,
+      streams: streams.map(({ id, label }) => ({ id, label })),
+      stacks: stacks.map(({ id, label, first, last }) => ({ id, label, first, last })),
     },
-    replacement,
-    intervals: set.map(({ first, last }) => ({
-      first,
-      last,
-      cka: report === null ? null : similarityOf(report, detection, { first, last }),
-      removedError: report?.damage.find((d) => d.first === first && d.last === last)?.removedError ?? null,
+    edits: set.map((edit) => ({
+      ...runEdit(edit, edit.by),
+      cka: report && similarityOf(report, detection, edit),
+      removedError: (report && outputErrorOf(report, runEdit(edit, 'nothing'))) ?? null,
+      outputError: (report && outputErrorOf(report, edit)) ?? null,
     })),
-    blocks: { before: model.numBlocks, after: model.numBlocks - removed },
-    parameters: parameterCost(model, set, replacement),
-    blockMap: blockMapOf(model.numBlocks, set),
+    blocks: { before: numBlocks, after: numBlocks - removedCount(set) },
+    parameters: parameterCost(model, set),
+    blockMap: blockMapOf(numBlocks, set),
     calibration: report?.calibration ?? null,
-    settings: report === null ? null : { ...detection, ...report.settings },
+    settings: report && { ...detection, ...report.settings },
   };
+}
+
+/** The plan with a student in the place of every run: what a run that trains them does to the model. */
+export function trainedPlan(plan: Plan, blockParameters: readonly number[]): Plan {
+  return pluggedPlan(plan, plan.edits, blockParameters);
 }
 
 /**
@@ -102,22 +108,22 @@ export function buildPlan({ model, report, intervals, replacement, detection, cr
  */
 export function pluggedPlan(plan: Plan, plugged: readonly BlockInterval[], blockParameters: readonly number[]): Plan {
   for (const interval of plugged) {
-    if (containsInterval(plan.intervals, interval)) continue;
+    if (containsInterval(plan.edits, interval)) continue;
     throw new ContiguaError('plan-invalid', 'The plan has no such interval', {
       found: formatIntervalKey(interval),
-      expected: plan.intervals.map(formatIntervalKey).join(', ') || 'none',
+      expected: plan.edits.map(formatIntervalKey).join(', ') || 'none',
     });
   }
   const { numBlocks } = plan.model;
   const set = intervalSetOf(plugged, plan.model, 'the plugged students');
-  const removed = removedCount(set);
   const { createdAt: _, ...rest } = plan;
   return {
     ...rest,
     createdWith: `contigua ${PRODUCT_VERSION}`,
-    replacement: 'students',
-    intervals: plan.intervals.filter((interval) => containsInterval(set, interval)),
-    blocks: { before: numBlocks, after: numBlocks - removed },
+    edits: plan.edits
+      .filter((edit) => containsInterval(set, edit))
+      .map((edit) => (edit.by === 'student' ? edit : { ...edit, by: 'student', outputError: null })),
+    blocks: { before: numBlocks, after: numBlocks - removedCount(set) },
     parameters: {
       before: plan.parameters.before,
       after: plan.parameters.before - sumOverRemoved(set, blockParameters),

@@ -1,10 +1,11 @@
 /**
- * What a choice of intervals saves: blocks, parameters, file size and operations, from the model's config alone. Where
+ * What a choice of edits saves: blocks, parameters, file size and operations, from the model's config alone. Where
  * probes stand in for blocks they are counted, and also told apart. Forward time is measured, never computed.
  */
-import { type IntervalSet, removedBlocks, sumOverRemoved } from '../interval/index.ts';
+import { type EditSet, probedBlocks } from '../edit/index.ts';
+import { removedCount, sumOverRemoved } from '../interval/index.ts';
 import { countFlops, parseModelConfig, type StreamTokens } from '../model/config-index.ts';
-import type { BeforeAfter, PlanReplacement } from './plan.ts';
+import type { BeforeAfter } from './plan.ts';
 
 interface ParameterFacts {
   readonly width: number;
@@ -40,33 +41,24 @@ export interface PlanCost {
   readonly probes: { readonly count: number; readonly parameters: number; readonly flopsPerForward: number };
 }
 
-/** `intervals` are a valid set of the model. */
-export function planCost(
-  model: CostedModel,
-  intervals: IntervalSet,
-  replacement: PlanReplacement,
-  { steps, forwardsPerStep }: ImageRun,
-): PlanCost {
+/** `edits` are a valid set of the model. */
+export function planCost(model: CostedModel, edits: EditSet, { steps, forwardsPerStep }: ImageRun): PlanCost {
   const { blocks, width: D, tokensPerForward: tokens } = model;
-  const removed = removedBlocks(intervals);
-  const probed = replacement === 'probes' ? removed.flatMap((index) => blocks[index]?.updates ?? []) : [];
+  const probed = probedBlocks(edits).flatMap((index) => blocks[index]?.updates ?? []);
   const probes = {
     count: probed.length,
     parameters: probed.length * (D * D + D),
-    flopsPerForward: probed.reduce(
-      (sum, stream) => sum + 2 * D * D * (stream === 'text' ? tokens.text : tokens.image),
-      0,
-    ),
+    flopsPerForward: probed.reduce((sum, stream) => sum + 2 * D * D * (tokens[stream] ?? 0), 0),
   };
   const flops = countFlops(parseModelConfig(JSON.stringify(model.config), 'config.json'), tokens);
   const flopsPerForward = {
     before: flops.total,
-    after: flops.total - sumOverRemoved(intervals, flops.blocks) + probes.flopsPerForward,
+    after: flops.total - sumOverRemoved(edits, flops.blocks) + probes.flopsPerForward,
   };
-  const parameters = parameterCost(model, intervals, replacement);
+  const parameters = parameterCost(model, edits);
   const forwards = steps * forwardsPerStep;
   return {
-    blocks: { before: blocks.length, after: blocks.length - removed.length },
+    blocks: { before: blocks.length, after: blocks.length - removedCount(edits) },
     parameters,
     sizeBytes: {
       before: model.sizeBytes,
@@ -78,15 +70,10 @@ export function planCost(
   };
 }
 
-/** A removed block has a probe, a matrix and a bias, per stream that it updates. */
-export function parameterCost(
-  { width: D, blocks, globalParameters }: ParameterFacts,
-  intervals: IntervalSet,
-  replacement: PlanReplacement,
-): BeforeAfter {
+/** A probe is a matrix and a bias per stream that its block updates. */
+export function parameterCost({ width: D, blocks, globalParameters }: ParameterFacts, edits: EditSet): BeforeAfter {
   const parameters = blocks.map((block) => block.parameters);
   const before = globalParameters + parameters.reduce((sum, n) => sum + n, 0);
-  const probes =
-    replacement === 'probes' ? removedBlocks(intervals).flatMap((index) => blocks[index]?.updates ?? []).length : 0;
-  return { before, after: before - sumOverRemoved(intervals, parameters) + probes * (D * D + D) };
+  const probes = probedBlocks(edits).flatMap((index) => blocks[index]?.updates ?? []).length;
+  return { before, after: before - sumOverRemoved(edits, parameters) + probes * (D * D + D) };
 }

@@ -1,4 +1,4 @@
-/** Plans: what a choice of intervals makes of every block and what it costs, as a file that can be kept and shared. */
+/** Plans: what a choice of edits makes of every block and what it costs, as a file that can be kept and shared. */
 export { blockMapOf } from './block-map.ts';
 export {
   assertReportFits,
@@ -8,6 +8,7 @@ export {
   type PlannedBlock,
   type PlannedModel,
   pluggedPlan,
+  trainedPlan,
 } from './build-plan.ts';
 export { type CostedModel, type ImageRun, type PlanCost, planCost } from './cost.ts';
 export { assertPlanFits, parsePlan } from './parse-plan.ts';
@@ -16,10 +17,8 @@ export type {
   BlockFate,
   BlockMapEntry,
   Plan,
-  PlannedInterval,
-  PlanReplacement,
+  PlannedEdit,
   PlanSettings,
-  Replacement,
 } from './plan.ts';
 export { PLAN_SCHEMA_ID, PLAN_VERSION } from './plan.ts';
 export { PRODUCT_VERSION } from './product-version.ts';

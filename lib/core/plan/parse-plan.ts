@@ -2,39 +2,56 @@
  * Reads a plan.json back: right shape (`plan-invalid` names the place), consistent in itself, and of the model at hand
  * (`plan-mismatch` names both).
  */
+import { editSetOf } from '../edit/index.ts';
 import { ContiguaError } from '../errors.ts';
-import { formatLayerIndex, intervalSetOf, removedCount } from '../interval/index.ts';
+import { type BlockInterval, formatLayerIndex, removedCount } from '../interval/index.ts';
 import { MAX_JSON_BYTES } from '../json-text.ts';
 import { MAX_BLOCKS } from '../model/config-index.ts';
-import { parseJsonFile } from '../report/index.ts';
+import { printable } from '../printable.ts';
+import { checkSeamsV1, checkStacks, type JsonFileVersion, parseJsonFile } from '../report/index.ts';
 import { blockMapOf } from './block-map.ts';
 import { PLAN_VERSION, type Plan } from './plan.ts';
 import { planSchema } from './schema.ts';
+import { planV1 } from './schema-v1.ts';
+import { upgradePlan } from './upgrade.ts';
 
 const HINT = 'Write one with Download plan or `contigua plan`.';
 
-export function parsePlan(text: string, file: string): Plan {
-  const plan = parseJsonFile(text, file, planSchema, {
-    code: 'plan-invalid',
-    expected: 'a plan.json of Contigua',
-    hint: HINT,
+const TOLD = { code: 'plan-invalid', hint: HINT } as const;
+
+const VERSIONS: readonly JsonFileVersion<Plan>[] = [
+  {
+    version: 1,
+    read(value, check, file) {
+      const plan = check(value, planV1);
+      // Before the upgrade, so that what is wrong is named as version 1 names it.
+      checkSize(plan, file);
+      checkSeamsV1(plan.model, file, TOLD);
+      checkOrder(plan.intervals, 'intervals', file);
+      return upgradePlan(plan);
+    },
+  },
+  {
     version: PLAN_VERSION,
+    read(value, check, file) {
+      const plan = check(value, planSchema);
+      checkSize(plan, file);
+      checkStacks(plan.model, file, TOLD);
+      checkOrder(plan.edits, 'edits', file);
+      checkStreamChoice(plan, file);
+      return plan;
+    },
+  },
+];
+
+export function parsePlan(text: string, file: string): Plan {
+  const plan = parseJsonFile(text, file, VERSIONS, {
+    ...TOLD,
+    expected: 'a plan.json of Contigua',
     maxBytes: MAX_JSON_BYTES.plan,
   });
   const { numBlocks } = plan.model;
-  if (numBlocks > MAX_BLOCKS) {
-    throw new ContiguaError('plan-invalid', '`model.numBlocks` is more than any model has', {
-      file,
-      found: String(numBlocks),
-      expected: `at most ${MAX_BLOCKS}`,
-      hint: HINT,
-    });
-  }
-  const set = intervalSetOf(plan.intervals, plan.model, file);
-  plan.intervals.forEach(({ first, last }, i) => {
-    if (first === set[i]?.first) return;
-    throw inconsistent(file, `intervals[${i}]`, `[${first},${last}]`, 'intervals in order of depth');
-  });
+  const set = editSetOf(plan.edits, plan.model, file);
   const after = numBlocks - removedCount(set);
   if (plan.blocks.before !== numBlocks || plan.blocks.after !== after) {
     const { before: foundBefore, after: foundAfter } = plan.blocks;
@@ -47,7 +64,12 @@ export function parsePlan(text: string, file: string): Plan {
   map.forEach((entry, i) => {
     const found = plan.blockMap[i];
     if (found?.old === entry.old && found.new === entry.new && found.fate === entry.fate) return;
-    throw inconsistent(file, `blockMap[${i}]`, JSON.stringify(found), `${JSON.stringify(entry)}, as the intervals say`);
+    throw inconsistent(
+      file,
+      `blockMap[${i}]`,
+      JSON.stringify(found),
+      `${JSON.stringify(entry)}, as the chosen runs say`,
+    );
   });
   return plan;
 }
@@ -62,15 +84,44 @@ export function assertPlanFits(
   if (planned.fingerprint === model.fingerprint && planned.numBlocks === model.numBlocks) return;
   const factsOf = ({ name, numBlocks, fingerprint }: typeof model): string =>
     `${name}, ${numBlocks} blocks, fingerprint ${fingerprint}`;
-  const fits = plan.intervals.every(({ last }) => last < model.numBlocks);
+  const fits = plan.edits.every(({ last }) => last < model.numBlocks);
   throw new ContiguaError('plan-mismatch', 'The plan is for another model', {
     file,
     found: factsOf(planned),
     expected: factsOf(model),
     hint: fits
-      ? `Open ${planned.name}, or choose the intervals ${formatLayerIndex(plan.intervals)} here by hand.`
+      ? `Open ${planned.name}, or choose the intervals ${formatLayerIndex(plan.edits)} here by hand.`
       : `Open ${planned.name} to use it.`,
   });
+}
+
+function checkSize({ model: { numBlocks } }: { readonly model: { readonly numBlocks: number } }, file: string): void {
+  if (numBlocks <= MAX_BLOCKS) return;
+  throw new ContiguaError('plan-invalid', '`model.numBlocks` is more than any model has', {
+    file,
+    found: String(numBlocks),
+    expected: `at most ${MAX_BLOCKS}`,
+    hint: HINT,
+  });
+}
+
+function checkOrder(runs: readonly BlockInterval[], path: string, file: string): void {
+  const ordered = runs.toSorted((a, b) => a.first - b.first);
+  runs.forEach(({ first, last }, i) => {
+    if (first === ordered[i]?.first) return;
+    throw inconsistent(file, `${path}[${i}]`, `[${first},${last}]`, `${path} in order of depth`);
+  });
+}
+
+function checkStreamChoice({ model: { streams }, settings }: Plan, file: string): void {
+  const choices = ['mean', ...streams.map(({ id }) => id)];
+  if (settings === null || choices.includes(settings.streams)) return;
+  throw inconsistent(
+    file,
+    'settings.streams',
+    printable(settings.streams),
+    choices.map((id) => printable(id)).join(' or '),
+  );
 }
 
 function inconsistent(file: string, path: string, found: string, expected: string): ContiguaError {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_DETECTION } from '../detection/index.ts';
+import { runEdit, runEdits } from '../edit/index.ts';
 import { ContiguaError } from '../errors.ts';
 import type { AnalysisReport, Matrix, StreamAnalysis } from '../report/index.ts';
 import {
@@ -12,8 +13,10 @@ import {
   PRODUCT_VERSION,
   parsePlan,
   pluggedPlan,
+  trainedPlan,
 } from './index.ts';
 import { planJsonSchema } from './json-schema.ts';
+import { planV1 } from './schema-v1.ts';
 
 const BLOCKS = 6;
 const FINGERPRINT = `sha256:${'ab'.repeat(32)}`;
@@ -33,34 +36,54 @@ const stream: StreamAnalysis = {
     'probe-u/teacher-after-u': square,
   }),
 };
+const STREAMS = [
+  { id: 'image', label: 'image' },
+  { id: 'text', label: 'text' },
+];
+const ONE_STACK = [{ id: 'dual', label: 'dual-stream blocks', first: 0, last: BLOCKS - 1 }];
 const model = {
   name: 'tiny',
   fingerprint: FINGERPRINT,
   className: 'QwenImageTransformer2DModel',
   family: 'qwen-image',
   numBlocks: BLOCKS,
-  seams: [],
+  streams: STREAMS,
+  stacks: ONE_STACK,
   width: 64,
   blocks: Array.from({ length: BLOCKS }, () => ({ parameters: 1000, updates: ['image', 'text'] })),
   globalParameters: 500,
 };
 const tokens = { image: 16, text: 8 };
 const report: AnalysisReport = {
-  version: 1,
-  model: { name: 'tiny', fingerprint: FINGERPRINT, family: 'qwen-image', numBlocks: BLOCKS },
+  version: 2,
+  model: {
+    name: 'tiny',
+    fingerprint: FINGERPRINT,
+    className: model.className,
+    family: 'qwen-image',
+    numBlocks: BLOCKS,
+    streams: STREAMS,
+    stacks: ONE_STACK,
+    blocks: model.blocks.map(({ updates }) => ({ kind: 'dual', stack: 'dual', updates })),
+  },
   calibration: {
     kind: 'synthetic',
     label: 'SYNTHETIC inputs, seed 7',
     seed: 7,
+    file: null,
     samples: 1,
     timesteps: [0.5],
     tokens,
     fitTokens: tokens,
     heldOutTokens: tokens,
   },
-  settings: { ridge: 1e-6, heldOutShare: 0.25 },
+  settings: { ridge: 1e-6, heldOutShare: 0.25, split: 'golden-ratio', damageSamples: 1 },
   streams: { image: stream, text: stream },
-  damage: [{ first: 1, last: 3, removedError: 0.0625, probedError: 0.03, directionError: 0.2 }],
+  damage: [
+    { edit: runEdit({ first: 1, last: 3 }, 'nothing'), outputError: 0.0625 },
+    { edit: runEdit({ first: 1, last: 3 }, 'probes'), outputError: 0.03125 },
+  ],
+  directionErrors: square,
   blockMs: [1, 1, 1, 1, 1, 1],
   engine: { name: 'wasm', device: '1 thread' },
   stagesMs: {},
@@ -68,11 +91,7 @@ const report: AnalysisReport = {
 const choice: PlanChoice = {
   model,
   report,
-  intervals: [
-    { first: 4, last: 5 },
-    { first: 1, last: 3 },
-  ],
-  replacement: 'removed',
+  edits: [runEdit({ first: 4, last: 5 }, 'nothing'), runEdit({ first: 1, last: 3 }, 'nothing')],
   detection: DEFAULT_DETECTION,
 };
 const plan = buildPlan(choice);
@@ -87,6 +106,8 @@ function refusalOf(read: () => unknown): ContiguaError {
   throw new Error('was accepted');
 }
 const spoilt = (change: object): string => JSON.stringify({ ...plan, ...change });
+const stacksOf = (...runs: [number, number][]) =>
+  runs.map(([first, last], i) => ({ id: `${i}`, label: 'blocks', first, last }));
 
 describe('buildPlan', () => {
   it('maps every old block to its new place and fate', () => {
@@ -102,22 +123,45 @@ describe('buildPlan', () => {
     expect(plan.parameters).toEqual({ before: 6500, after: 3500 });
   });
 
-  it('orders intervals by depth, each with its similarity and its damage where measured', () => {
-    expect(plan.intervals).toEqual([
-      { first: 1, last: 3, cka: 0.75, removedError: 0.0625 },
-      { first: 4, last: 5, cka: 0.875, removedError: null },
+  it('orders edits by depth, each with its similarity and its damage where measured', () => {
+    expect(plan.edits).toEqual([
+      { on: 'run', first: 1, last: 3, by: 'nothing', cka: 0.75, removedError: 0.0625, outputError: 0.0625 },
+      { on: 'run', first: 4, last: 5, by: 'nothing', cka: 0.875, removedError: null, outputError: null },
     ]);
   });
 
+  it('says of each edit what it puts in place, and what that was measured to do', () => {
+    const mixed = buildPlan({
+      ...choice,
+      edits: [runEdit({ first: 1, last: 3 }, 'probes'), runEdit({ first: 4, last: 5 }, 'student')],
+    });
+    expect(mixed.edits).toEqual([
+      { on: 'run', first: 1, last: 3, by: 'probes', cka: 0.75, removedError: 0.0625, outputError: 0.03125 },
+      { on: 'run', first: 4, last: 5, by: 'student', cka: 0.875, removedError: null, outputError: null },
+    ]);
+    // Two blocks are replaced by their probes, of both streams each; what the student replaces is gone.
+    expect(mixed.parameters.after).toBe(3500 + 4 * (64 ** 2 + 64));
+    expect(mixed.blocks).toEqual(plan.blocks);
+    expect(mixed.blockMap).toEqual(plan.blockMap);
+    expect(parsePlan(formatPlan(mixed), 'plan.json')).toEqual(mixed);
+  });
+
+  it('takes over nothing of an edit beside what it is', () => {
+    const file = { path: 'student.safetensors' };
+    const edits = [{ ...runEdit({ first: 1, last: 3 }, 'student'), file }];
+    expect(buildPlan({ ...choice, edits }).edits[0]).not.toHaveProperty('file');
+  });
+
   it('keeps where the numbers come from', () => {
-    expect(plan.model).toMatchObject({ fingerprint: FINGERPRINT, numBlocks: BLOCKS });
+    expect(plan.model).toMatchObject({ fingerprint: FINGERPRINT, numBlocks: BLOCKS, streams: STREAMS });
+    expect(plan.model.stacks).toEqual(ONE_STACK);
     expect(plan.calibration).toEqual(report.calibration);
-    expect(plan.settings).toEqual({ ...DEFAULT_DETECTION, ridge: 1e-6, heldOutShare: 0.25 });
+    expect(plan.settings).toEqual({ ...DEFAULT_DETECTION, ...report.settings });
     expect(plan.createdWith).toBe(`contigua ${PRODUCT_VERSION}`);
   });
 
   it('counts the probes where they stand in', () => {
-    const probed = buildPlan({ ...choice, replacement: 'probes' });
+    const probed = buildPlan({ ...choice, edits: runEdits(choice.edits, 'probes') });
     expect(probed.parameters.after).toBe(3500 + 6 * (64 ** 2 + 64));
   });
 
@@ -125,7 +169,9 @@ describe('buildPlan', () => {
     const blind = buildPlan({ ...choice, report: null });
     expect(blind.calibration).toBeNull();
     expect(blind.settings).toBeNull();
-    expect(blind.intervals.every(({ cka, removedError }) => cka === null && removedError === null)).toBe(true);
+    expect(blind.edits.map(({ cka, removedError, outputError }) => [cka, removedError, outputError])).toEqual(
+      plan.edits.map(() => [null, null, null]),
+    );
     expect(parsePlan(formatPlan(blind), 'plan.json')).toEqual(blind);
   });
 
@@ -136,11 +182,8 @@ describe('buildPlan', () => {
   });
 
   it('refuses overlapping intervals and a report of another model', () => {
-    const overlapping = [
-      { first: 1, last: 3 },
-      { first: 3, last: 4 },
-    ];
-    expect(refusalOf(() => buildPlan({ ...choice, intervals: overlapping })).code).toBe('plan-invalid');
+    const overlapping = [runEdit({ first: 1, last: 3 }, 'nothing'), runEdit({ first: 3, last: 4 }, 'student')];
+    expect(refusalOf(() => buildPlan({ ...choice, edits: overlapping })).code).toBe('plan-invalid');
     const foreign = { ...report, model: { ...report.model, fingerprint: `sha256:${'cd'.repeat(32)}` } };
     expect(refusalOf(() => buildPlan({ ...choice, report: foreign })).code).toBe('plan-mismatch');
   });
@@ -157,9 +200,10 @@ const SIZES = model.blocks.map(({ parameters }) => parameters);
 describe('pluggedPlan', () => {
   const plugged = pluggedPlan({ ...plan, createdAt: '2026-11-23T04:00:00Z' }, [{ first: 4, last: 5 }], SIZES);
 
-  it('keeps the plugged intervals with their figures, and gives the other blocks back', () => {
-    expect(plugged.replacement).toBe('students');
-    expect(plugged.intervals).toEqual([{ first: 4, last: 5, cka: 0.875, removedError: null }]);
+  it('keeps the plugged runs with the figures of removing them, and gives the other blocks back', () => {
+    expect(plugged.edits).toEqual([
+      { on: 'run', first: 4, last: 5, by: 'student', cka: 0.875, removedError: null, outputError: null },
+    ]);
     expect(plugged.blocks).toEqual({ before: 6, after: 5 });
     expect(plugged.parameters).toEqual({ before: 6500, after: 5500 });
     expect(plugged.blockMap[2]).toEqual({ old: 2, new: 2, fate: 'kept' });
@@ -181,6 +225,21 @@ describe('pluggedPlan', () => {
   });
 });
 
+describe('trainedPlan', () => {
+  it('puts a student in the place of every run, whatever was planned there', () => {
+    const edits = [runEdit({ first: 1, last: 3 }, 'probes'), runEdit({ first: 4, last: 5 }, 'nothing')];
+    const trained = trainedPlan(buildPlan({ ...choice, edits }), SIZES);
+    expect(trained).toEqual(pluggedPlan(plan, plan.edits, SIZES));
+    expect(trained.edits.map(({ by, removedError, outputError }) => [by, removedError, outputError])).toEqual([
+      ['student', 0.0625, null],
+      ['student', null, null],
+    ]);
+    // No probes are left in the count.
+    expect(trained.parameters).toEqual({ before: 6500, after: 3500 });
+    expect(trained.blockMap).toEqual(plan.blockMap);
+  });
+});
+
 const DEEP = '['.repeat(20_000) + ']'.repeat(20_000);
 
 describe('parsePlan', () => {
@@ -195,31 +254,66 @@ describe('parsePlan', () => {
     ['a cut file', formatPlan(plan).slice(0, 300), /The file is not JSON/],
     ['another JSON', '"hello"', /holds something else; found "hello"/],
     ['a config.json', '{"_class_name":"X"}', /holds something else; found \{"_class_name":"X"\}, without a `version`/],
-    ['a plan without its schema', spoilt({ $schema: undefined }), /`\$schema` is wrong; found nothing; expected "urn/],
-    ['a newer version', spoilt({ version: 2 }), /newer Contigua; found version 2; expected version 1/],
-    ['a word for a version', spoilt({ version: '1' }), /`version` is wrong; found "1"; expected 1/],
     [
-      'a wrong block',
-      spoilt({ intervals: [{ ...plan.intervals[0], first: -1 }] }),
-      /`intervals\[0\]\.first` is wrong; found -1/,
+      'a plan without its schema',
+      spoilt({ $schema: undefined }),
+      /`\$schema` is wrong; found nothing; expected "urn:contigua:plan:v2"/,
     ],
+    ['a newer version', spoilt({ version: 3 }), /newer Contigua; found version 3; expected version 2/],
+    ['a word for a version', spoilt({ version: '2' }), /`version` is wrong; found "2"; expected 1 or 2/],
+    ['a wrong block', spoilt({ edits: [{ ...plan.edits[0], first: -1 }] }), /`edits\[0\]\.first` is wrong; found -1/],
     [
       'half a block',
-      spoilt({ intervals: [{ ...plan.intervals[0], last: 2.5 }] }),
-      /`intervals\[0\]\.last` is wrong; found 2\.5; expected a whole number/,
+      spoilt({ edits: [{ ...plan.edits[0], last: 2.5 }] }),
+      /`edits\[0\]\.last` is wrong; found 2\.5; expected a whole number/,
     ],
     [
       'a block beyond the model',
-      spoilt({ intervals: [{ ...plan.intervals[0], last: 6 }] }),
+      spoilt({ edits: [{ ...plan.edits[0], last: 6 }] }),
       /found \[1,6\]; expected 0 ≤ first < last ≤ 5/,
     ],
-    ['one block alone', spoilt({ intervals: [{ ...plan.intervals[0], last: 1 }] }), /found \[1,1\]/],
+    ['one block alone', spoilt({ edits: [{ ...plan.edits[0], last: 1 }] }), /found \[1,1\]/],
     [
       'overlap',
-      spoilt({ intervals: [plan.intervals[0], { ...plan.intervals[1], first: 3 }] }),
+      spoilt({ edits: [plan.edits[0], { ...plan.edits[1], first: 3 }] }),
       /share blocks; found \[1,3\] and \[3,5\]/,
     ],
-    ['disorder', spoilt({ intervals: [...plan.intervals].reverse() }), /`intervals\[0\]` contradicts/],
+    ['disorder', spoilt({ edits: [...plan.edits].reverse() }), /`edits\[0\]` contradicts/],
+    [
+      'an unknown replacement',
+      spoilt({ edits: [{ ...plan.edits[0], by: 'magic' }] }),
+      /`edits\[0\]\.by` is wrong; found "magic"; expected "nothing" or "probes" or "student"/,
+    ],
+    [
+      'stacks with a gap',
+      spoilt({ model: { ...plan.model, stacks: stacksOf([0, 2], [4, 5]) } }),
+      /`model\.stacks\[1\]` does not fit.*found blocks 4 to 5; expected a stack from block 3 on/,
+    ],
+    [
+      'stacks that overlap',
+      spoilt({ model: { ...plan.model, stacks: stacksOf([0, 3], [3, 5]) } }),
+      /`model\.stacks\[1\]` does not fit.*found blocks 3 to 5/,
+    ],
+    [
+      'stacks that are too few',
+      spoilt({ model: { ...plan.model, stacks: stacksOf([0, 3]) } }),
+      /`model\.stacks` does not fit.*found 4 blocks; expected 6/,
+    ],
+    [
+      'a stack beyond the model',
+      spoilt({ model: { ...plan.model, stacks: stacksOf([0, 7]) } }),
+      /`model\.stacks\[0\]` does not fit.*found blocks 0 to 7; .* inside blocks 0 to 5/,
+    ],
+    [
+      'a stream that is not declared',
+      spoilt({ settings: { ...plan.settings, streams: 'audio' } }),
+      /`settings\.streams` contradicts.*found audio; expected mean or image or text/,
+    ],
+    [
+      'a run across the seam',
+      spoilt({ model: { ...plan.model, stacks: stacksOf([0, 1], [2, 5]) } }),
+      /found \[1,3\].*Blocks 1 and 2 are of different stacks/s,
+    ],
     ['a wrong count', spoilt({ blocks: { before: 6, after: 4 } }), /`blocks` contradicts.*found 6 → 4; expected 6 → 3/],
     [
       'a short map',
@@ -235,7 +329,7 @@ describe('parsePlan', () => {
       'more blocks than any model has',
       spoilt({
         model: { ...plan.model, numBlocks: 2 ** 40 },
-        intervals: [],
+        edits: [],
         blocks: { before: 2 ** 40, after: 2 ** 40 },
       }),
       /`model\.numBlocks` is more than any model has; found 1099511627776; expected at most 1024/,
@@ -280,6 +374,89 @@ describe('the published JSON Schema', () => {
   // After a deliberate change: npx vitest run lib/core/plan -u
   it('is what the reader checks', async () => {
     const text = `${JSON.stringify(planJsonSchema(), null, 2)}\n`;
-    await expect(text).toMatchFileSnapshot('../../../public/schema/plan-v1.schema.json');
+    await expect(text).toMatchFileSnapshot('../../../public/schema/plan-v2.schema.json');
+  });
+
+  it('of version 1 stays published, for the files that name it', () => {
+    const text = readFileSync(new URL('../../../public/schema/plan-v1.schema.json', import.meta.url), 'utf8');
+    const { $id, properties, required } = JSON.parse(text);
+    expect($id).toBe('urn:contigua:plan:v1');
+    expect(Object.keys(properties)).toEqual(Object.keys(planV1.shape));
+    expect(required).toEqual(Object.keys(planV1.shape).filter((key) => key !== 'createdAt'));
+    expect(properties.model.properties).toHaveProperty('seams');
+  });
+});
+
+describe('a plan of version 1', () => {
+  const v1 = {
+    $schema: 'urn:contigua:plan:v1',
+    version: 1,
+    createdWith: 'contigua 0.1.0',
+    model: { name: 'tiny', fingerprint: FINGERPRINT, className: 'X', family: 'qwen-image', numBlocks: BLOCKS },
+    replacement: 'removed',
+    intervals: [
+      { first: 1, last: 3, cka: 0.75, removedError: 0.0625 },
+      { first: 4, last: 5, cka: 0.875, removedError: null },
+    ],
+    blocks: plan.blocks,
+    parameters: plan.parameters,
+    blockMap: plan.blockMap,
+    calibration: null,
+    settings: { ...DEFAULT_DETECTION, ridge: 1e-6, heldOutShare: 0.25 },
+  };
+  const read = (change: object) => parsePlan(JSON.stringify({ ...v1, ...change }), 'old.json');
+
+  it.each([
+    ['removed', 'nothing', 0.0625],
+    ['probes', 'probes', null],
+    ['students', 'student', null],
+  ])('had one replacement, %s, for all its runs: each edit is by %s now', (replacement, by, outputError) => {
+    const { edits, settings } = read({ replacement });
+    expect(edits).toEqual([
+      { on: 'run', first: 1, last: 3, by, cka: 0.75, removedError: 0.0625, outputError },
+      { on: 'run', first: 4, last: 5, by, cka: 0.875, removedError: null, outputError: null },
+    ]);
+    expect(settings).toEqual({ ...v1.settings, split: 'golden-ratio', damageSamples: 8 });
+  });
+
+  it('had image and text, and named seams where there are stacks now', () => {
+    expect(read({}).model).toMatchObject({ streams: STREAMS, stacks: [{ first: 0, last: 5 }] });
+    const { model: read4 } = read({ model: { ...v1.model, seams: [4] } });
+    expect(read4.stacks.map(({ first, last }) => [first, last])).toEqual([
+      [0, 3],
+      [4, 5],
+    ]);
+    expect(read4).not.toHaveProperty('seams');
+  });
+
+  it('reads back as what it is written as', () => {
+    const upgraded = read({});
+    expect(parsePlan(formatPlan(upgraded), 'new.json')).toEqual(upgraded);
+  });
+
+  const [one, two] = v1.intervals;
+  const three = { first: 4, last: 4.5, cka: null, removedError: null };
+  it.each<[string, object, RegExp]>([
+    ['half a block', { intervals: [one, two, three] }, /`intervals\[2\]\.last` is wrong; found 4\.5/],
+    ['disorder', { intervals: [two, one] }, /`intervals\[0\]` contradicts.*expected intervals in order of depth/],
+    [
+      'an unknown replacement',
+      { replacement: 'magic' },
+      /`replacement` is wrong; found "magic"; expected "removed" or/,
+    ],
+    ['a seam beyond the model', { model: { ...v1.model, seams: [4, 6] } }, /`model\.seams\[1\]` does not fit.*found 6/],
+    ['a seam at block 0', { model: { ...v1.model, seams: [0] } }, /`model\.seams\[0\]` does not fit.*found 0/],
+    ['seams in disorder', { model: { ...v1.model, seams: [4, 2] } }, /`model\.seams\[1\]` does not fit.*found 2/],
+    [
+      'more blocks than any model has',
+      { model: { ...v1.model, numBlocks: 2 ** 40, seams: [7] } },
+      /`model\.numBlocks` is more than any model has/,
+    ],
+    ['a run of the new language', { intervals: undefined, edits: plan.edits }, /`intervals` is wrong; found nothing/],
+  ])('with %s is refused at a place that the file has', (_, change, message) => {
+    const error = refusalOf(() => read(change));
+    expect(error.code).toBe('plan-invalid');
+    expect(error.message).toMatch(message);
+    expect(error.message).not.toMatch(/`(edits|model\.stacks)/);
   });
 });

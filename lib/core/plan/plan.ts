@@ -1,32 +1,32 @@
 /**
- * A chosen set of intervals, what it makes of every block, and where it came from: the `plan.json` that users keep,
- * share and feed to the trainer. Pure data; no tensors. schema.ts checks it, docs/plan-format.md explains it.
+ * A chosen set of edits, what it makes of every block, and where it came from: the `plan.json` that users keep, share and
+ * feed to the trainer. Pure data; no tensors. schema.ts checks it, upgrade.ts reads what version 1 wrote,
+ * docs/plan-format.md explains it.
  */
 import type { DetectionSettings } from '../detection/index.ts';
-import type { BlockInterval, Replacement } from '../interval/index.ts';
-import type { CalibrationFacts } from '../report/index.ts';
+import type { RunEdit } from '../edit/index.ts';
+import type { DeclaredStack, StreamSpec } from '../model/config-index.ts';
+import type { CalibrationFacts, ReportSettings } from '../report/index.ts';
 
-export const PLAN_VERSION = 1;
-/** Identity of the published JSON Schema (public/schema/plan-v1.schema.json). */
-export const PLAN_SCHEMA_ID = 'urn:contigua:plan:v1';
+export const PLAN_VERSION = 2;
+/** Identity of the published JSON Schema (public/schema/plan-v2.schema.json). */
+export const PLAN_SCHEMA_ID = 'urn:contigua:plan:v2';
 
-export type { Replacement };
-/** What a plan's removed blocks are replaced by. `students`: the first block of each interval is a trained one, for all of it. */
-export type PlanReplacement = Replacement | 'students';
-
-export interface PlannedInterval extends BlockInterval {
+export type PlannedEdit = RunEdit & {
   /** The surrogate's similarity `cka(first, last)` under the plan's settings, or null where it was not measured. */
   readonly cka: number | null;
-  /** Relative output error on held-out samples with the blocks removed, or null where it was not measured. */
+  /** Relative output error on held-out samples with the blocks removed and nothing in their place, or null where it was not measured. */
   readonly removedError: number | null;
-}
+  /** The same with what the edit puts in their place; null where it was not measured. */
+  readonly outputError: number | null;
+};
 
 export type BlockFate = 'kept' | 'replaced' | 'removed';
 export interface BlockMapEntry {
   readonly old: number;
   /** Index in the pruned model, or null when the block goes. */
   readonly new: number | null;
-  /** `kept`: untouched; `replaced`: first of an interval, stands for all of it; `removed`: the rest of an interval. */
+  /** `kept`: untouched; `replaced`: first of a run, stands for all of it; `removed`: the rest of a run. */
   readonly fate: BlockFate;
 }
 
@@ -36,10 +36,7 @@ export interface BeforeAfter {
 }
 
 /** How the similarities were measured and read. */
-export interface PlanSettings extends DetectionSettings {
-  readonly ridge: number;
-  readonly heldOutShare: number;
-}
+export interface PlanSettings extends DetectionSettings, ReportSettings {}
 
 export interface Plan {
   readonly $schema: typeof PLAN_SCHEMA_ID;
@@ -54,12 +51,12 @@ export interface Plan {
     readonly className: string;
     readonly family: string;
     readonly numBlocks: number;
-    /** First blocks of every stack but the first; left out where all blocks are one stack. */
-    readonly seams?: readonly number[];
+    readonly streams: readonly StreamSpec[];
+    /** In the order in which they run; no run of blocks crosses from one into the next. */
+    readonly stacks: readonly DeclaredStack[];
   };
-  readonly replacement: PlanReplacement;
   /** In order of depth, disjoint. */
-  readonly intervals: readonly PlannedInterval[];
+  readonly edits: readonly PlannedEdit[];
   readonly blocks: BeforeAfter;
   /** Of the whole transformer; `after` counts the probes where they stand in. */
   readonly parameters: BeforeAfter;

@@ -1,16 +1,17 @@
 /**
  * The schema of plan.json, the single source of both the reader's checks and the published JSON Schema. What it cannot
- * say (intervals do not overlap, the map follows from them) parse-plan.ts checks.
+ * say (runs do not overlap, the map follows from them) parse-plan.ts checks.
  */
 import * as z from 'zod/mini';
-import { calibrationSchema } from '../report/index.ts';
+import { RUN_REPLACEMENTS } from '../edit/index.ts';
+import { calibrationSchema, reportSettingsSchema, stackSchema, streamSpecSchema } from '../report/index.ts';
 import {
   type BeforeAfter,
   type BlockMapEntry,
   PLAN_SCHEMA_ID,
   PLAN_VERSION,
   type Plan,
-  type PlannedInterval,
+  type PlannedEdit,
   type PlanSettings,
 } from './plan.ts';
 
@@ -26,22 +27,28 @@ function told<T extends z.ZodMiniType>(schema: T, description: string): T {
   return schema.check(z.describe(description));
 }
 
-const intervalSchema = z.object({
-  first: told(block, 'First block, 0-based; it stays and stands for the whole interval.'),
+const editSchema = z.object({
+  on: told(z.literal('run'), 'A contiguous run of blocks.'),
+  first: told(block, 'First block, 0-based.'),
   last: told(block, 'Last block, inclusive.'),
+  by: told(
+    z.enum(RUN_REPLACEMENTS),
+    'What stands in for blocks first+1..last: nothing, their linear probes, or a student trained for the whole run, which takes the place of block first too.',
+  ),
   cka: told(measured, "The surrogate's similarity cka(first, last) under `settings`; null where not measured."),
   removedError: told(
     measured,
     'Relative output error on held-out samples with blocks first+1..last removed; null where not measured.',
   ),
-}) satisfies z.ZodMiniType<PlannedInterval>;
+  outputError: told(measured, 'The same with what the edit puts in their place; null where not measured.'),
+}) satisfies z.ZodMiniType<PlannedEdit>;
 
 const blockMapEntrySchema = z.object({
   old: told(block, 'Index in the whole model.'),
   new: told(z.nullable(block), 'Index in the pruned model; null when the block goes.'),
   fate: told(
     z.enum(['kept', 'replaced', 'removed']),
-    'kept: untouched; replaced: first of an interval, stands for all of it; removed: the rest of an interval.',
+    'kept: untouched; replaced: first of a run, stands for all of it; removed: the rest of a run.',
   ),
 }) satisfies z.ZodMiniType<BlockMapEntry>;
 
@@ -49,9 +56,8 @@ const settingsSchema = z.object({
   estimator: told(z.enum(['debiased', 'biased']), 'Estimator of linear CKA.'),
   start: told(z.enum(['block-u', 'probe-u']), 'Whether the first block itself runs in the surrogate, or its probe.'),
   target: told(z.enum(['teacher-after-k', 'teacher-after-u']), 'Which state of the whole model is compared with.'),
-  streams: told(z.enum(['mean', 'image', 'text']), 'Stream that decides.'),
-  ridge: told(z.number(), 'Relative ridge of the probes.'),
-  heldOutShare: told(z.number(), 'Share of the samples that probes are judged on.'),
+  streams: told(z.string(), 'Stream that decides, or `mean` for the mean of all.'),
+  ...reportSettingsSchema.shape,
 }) satisfies z.ZodMiniType<PlanSettings>;
 
 export const planSchema = z.object({
@@ -68,13 +74,13 @@ export const planSchema = z.object({
     className: told(z.string(), '`_class_name` of the diffusers config.'),
     family: z.string(),
     numBlocks: z.int().check(z.minimum(1)),
-    seams: z.optional(told(z.array(block), 'First blocks of every stack but the first; no interval crosses one.')),
+    streams: told(z.array(streamSpecSchema), 'Streams of tokens that run through the depth.'),
+    stacks: told(
+      z.array(stackSchema),
+      'Consecutive blocks of one kind, in the order in which they run; no run of blocks crosses from one into the next.',
+    ),
   }),
-  replacement: told(
-    z.enum(['removed', 'probes', 'students']),
-    'What stands in for blocks first+1..last: nothing, their linear probes, or a student trained for the whole interval, which takes the place of block first too.',
-  ),
-  intervals: told(z.array(intervalSchema), 'In order of depth, without overlap, two blocks or more each.'),
+  edits: told(z.array(editSchema), 'In order of depth, without overlap, two blocks or more each.'),
   blocks: beforeAfter,
   parameters: told(beforeAfter, 'Of the whole transformer; `after` counts the probes where they stand in.'),
   blockMap: told(z.array(blockMapEntrySchema), 'One entry per block of the whole model, in order.'),

@@ -1,17 +1,28 @@
 /** What one analysis measured, as plain JSON, and how it is read back. */
-export { type JsonFileKind, parseJsonFile } from './json-file.ts';
+export { checkSeamsV1, checkStacks } from './check-stacks.ts';
+export { type CheckJson, type JsonFileKind, type JsonFileVersion, parseJsonFile } from './json-file.ts';
 export { parseReport } from './parse-report.ts';
 export type {
   AnalysisReport,
   CalibrationFacts,
+  CalibrationFile,
   CkaEstimator,
   CkaTarget,
-  IntervalDamage,
+  EditDamage,
   Matrix,
-  Stream,
+  PerStream,
+  ReportModel,
+  ReportSettings,
   StreamAnalysis,
   SurrogateStart,
   TrajectoryReading,
 } from './report.ts';
-export { REPORT_VERSION, STREAMS } from './report.ts';
-export { calibrationSchema } from './schema.ts';
+export { outputErrorOf, REPORT_VERSION } from './report.ts';
+export {
+  calibrationSchema,
+  perStream,
+  reportSettingsSchema,
+  runEditSchema,
+  stackSchema,
+  streamSpecSchema,
+} from './schema.ts';

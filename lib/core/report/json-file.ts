@@ -11,23 +11,36 @@ export interface JsonFileKind {
   /** "a plan.json of Contigua" */
   readonly expected: string;
   readonly hint: string;
-  /** The only `version` that can be read. */
-  readonly version: number;
   /** See MAX_JSON_BYTES. */
   readonly maxBytes: number;
 }
 
-export function parseJsonFile<T>(text: string, file: string, schema: z.ZodMiniType<T>, kind: JsonFileKind): T {
+/** How one `version` of a file is read. */
+export interface JsonFileVersion<T> {
+  readonly version: number;
+  /** Checks the file as that version wrote it; throws on the first thing wrong. */
+  read(value: unknown, check: CheckJson, file: string): T;
+}
+export type CheckJson = <S>(value: unknown, schema: z.ZodMiniType<S>) => S;
+
+/** `versions` are all that can be read; the newest is the present one. */
+export function parseJsonFile<T>(
+  text: string,
+  file: string,
+  versions: readonly JsonFileVersion<T>[],
+  kind: JsonFileKind,
+): T {
   const { code, expected, hint, maxBytes } = kind;
   if (text.trim() === '')
     throw new ContiguaError(code, 'The file is empty', { file, found: '0 bytes', expected, hint });
   const value = parseJson(text, { file, code, notJson: 'The file is not JSON', expected, hint, maxBytes });
   const version = valueAt(value, ['version']);
-  if (typeof version === 'number' && Number.isInteger(version) && version > kind.version) {
+  const newest = Math.max(...versions.map((one) => one.version));
+  if (typeof version === 'number' && Number.isInteger(version) && version > newest) {
     throw new ContiguaError(code, 'The file was written by a newer Contigua', {
       file,
       found: `version ${version}`,
-      expected: `version ${kind.version}`,
+      expected: `version ${newest} or older`,
       hint: 'Update Contigua and open the file again.',
     });
   }
@@ -35,6 +48,16 @@ export function parseJsonFile<T>(text: string, file: string, schema: z.ZodMiniTy
     const found = `${shown(value)}, without a \`version\``;
     throw new ContiguaError(code, 'The file holds something else', { file, found, expected, hint });
   }
+  const reader = versions.find((one) => one.version === version);
+  if (reader === undefined) {
+    const known = versions.map((one) => one.version).join(' or ');
+    throw new ContiguaError(code, '`version` is wrong', { file, found: shown(version), expected: known, hint });
+  }
+  return reader.read(value, (part, schema) => checkedJson(part, schema, file, kind), file);
+}
+
+function checkedJson<S>(value: unknown, schema: z.ZodMiniType<S>, file: string, kind: JsonFileKind): S {
+  const { code, expected, hint } = kind;
   const parsed = checked(value, schema);
   if (parsed === null) {
     const found = 'more than 100,000 wrong values';

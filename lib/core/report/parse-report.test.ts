@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { type RunReplacement, runEdit } from '../edit/index.ts';
 import { ContiguaError } from '../errors.ts';
 import { parseReport } from './parse-report.ts';
-import type { AnalysisReport, Matrix, StreamAnalysis } from './report.ts';
+import { type AnalysisReport, type Matrix, outputErrorOf, type StreamAnalysis } from './report.ts';
 
 const BLOCKS = 3;
 const square: Matrix = Array.from({ length: BLOCKS }, (_, u) =>
@@ -21,21 +22,42 @@ const stream: StreamAnalysis = {
 };
 const tokens = { image: 64, text: 13 };
 const report: AnalysisReport = {
-  version: 1,
-  model: { name: 'tiny', fingerprint: 'sha256:00', family: 'qwen-image', numBlocks: BLOCKS },
+  version: 2,
+  model: {
+    name: 'tiny',
+    fingerprint: 'sha256:00',
+    className: 'QwenImageTransformer2DModel',
+    family: 'qwen-image',
+    numBlocks: BLOCKS,
+    streams: [
+      { id: 'image', label: 'image' },
+      { id: 'text', label: 'text' },
+    ],
+    stacks: [{ id: 'dual', label: 'dual-stream blocks', first: 0, last: 2 }],
+    blocks: [['image', 'text'], ['image', 'text'], ['image']].map((updates) => ({
+      kind: 'dual',
+      stack: 'dual',
+      updates,
+    })),
+  },
   calibration: {
     kind: 'synthetic',
     label: 'SYNTHETIC inputs, seed 7',
     seed: 7,
+    file: null,
     samples: 1,
     timesteps: [0.5],
     tokens,
     fitTokens: tokens,
     heldOutTokens: tokens,
   },
-  settings: { ridge: 1e-6, heldOutShare: 0.25 },
+  settings: { ridge: 1e-6, heldOutShare: 0.25, split: 'golden-ratio', damageSamples: 1 },
   streams: { image: stream, text: stream },
-  damage: [{ first: 0, last: 1, removedError: 0.1, probedError: 0.05, directionError: 0.2 }],
+  damage: [
+    { edit: runEdit({ first: 0, last: 1 }, 'nothing'), outputError: 0.125 },
+    { edit: runEdit({ first: 0, last: 1 }, 'probes'), outputError: null },
+  ],
+  directionErrors: square,
   blockMs: [1, 2, 3],
   engine: { name: 'wasm', device: '1 thread, SIMD' },
   stagesMs: { capture: 12 },
@@ -46,7 +68,9 @@ type Json = { [key: string]: Json } | Json[] | string | number | boolean | null;
 function spoilt(path: readonly (string | number)[], value: Json | undefined): string {
   const replace = (inner: unknown, [key, ...rest]: readonly (string | number)[]): unknown => {
     if (key === undefined) return value;
-    if (Array.isArray(inner)) return inner.map((item, i) => (i === key ? replace(item, rest) : item));
+    if (Array.isArray(inner) && typeof key === 'number') {
+      return key < inner.length ? inner.with(key, replace(inner[key], rest)) : [...inner, replace(undefined, rest)];
+    }
     if (typeof inner !== 'object' || inner === null) throw new Error(`no ${key}`);
     return { ...inner, [key]: replace(Reflect.get(inner, key), rest) };
   };
@@ -67,6 +91,46 @@ describe('parseReport', () => {
     expect(parseReport(JSON.stringify(report), 'report.json')).toEqual(report);
   });
 
+  it('takes one of a model that was not at hand, timed by nobody', () => {
+    const trace: AnalysisReport = {
+      ...report,
+      model: { ...report.model, fingerprint: null, className: null, family: null },
+      engine: null,
+      blockMs: [null, 2, null],
+      settings: { ...report.settings, damageSamples: null },
+      damage: [],
+    };
+    expect(parseReport(JSON.stringify(trace), 'report.json')).toEqual(trace);
+  });
+
+  it.each([1, 3])('takes one of a model of %i streams', (count) => {
+    const ids = ['latent', 'caption', 'audio'].slice(0, count);
+    const perStream = <T>(value: T) => Object.fromEntries(ids.map((id) => [id, value]));
+    const other: AnalysisReport = {
+      ...report,
+      model: {
+        ...report.model,
+        streams: ids.map((id) => ({ id, label: `the ${id}` })),
+        blocks: report.model.blocks.map((block) => ({ ...block, updates: ids })),
+      },
+      calibration: {
+        ...report.calibration,
+        tokens: perStream(4),
+        fitTokens: perStream(3),
+        heldOutTokens: perStream(1),
+      },
+      streams: perStream(stream),
+    };
+    expect(parseReport(JSON.stringify(other), 'report.json')).toEqual(other);
+  });
+
+  it('tells an edit that overflows from one that was not measured', () => {
+    const read = parseReport(JSON.stringify(report), 'report.json');
+    const by = (replacement: RunReplacement) => outputErrorOf(read, runEdit({ first: 0, last: 1 }, replacement));
+    expect([by('nothing'), by('probes'), by('student')]).toEqual([0.125, null, undefined]);
+    expect(outputErrorOf(read, runEdit({ first: 0, last: 2 }, 'nothing'))).toBeUndefined();
+  });
+
   it('ignores fields that it does not know', () => {
     expect(parseReport(spoilt(['note'], 'mine'), 'report.json')).toEqual(report);
   });
@@ -82,7 +146,7 @@ describe('parseReport', () => {
     ],
     ['65 MiB', `"${' '.repeat(65 * 2 ** 20)}"`, /report\.json: The file is too large; found 68,157,442 bytes/],
     ['an array', '[]', /holds something else; found \[\], without a `version`; expected a report\.json of Contigua/],
-    ['a newer version', spoilt(['version'], 2), /newer Contigua; found version 2; expected version 1/],
+    ['a newer version', spoilt(['version'], 3), /newer Contigua; found version 3; expected version 2/],
     ['a missing part', spoilt(['calibration'], undefined), /`calibration` is wrong; found nothing; expected object/],
     ['a word for a number', spoilt(['blockMs', 1], 'fast'), /`blockMs\[1\]` is wrong; found "fast"; expected number/],
     [
@@ -100,11 +164,119 @@ describe('parseReport', () => {
       spoilt(['streams', 'text', 'cka', 'biased', 1], [1]),
       /`streams\.text\.cka\.biased\[1\]` does not fit/,
     ],
-    ['an interval outside the model', spoilt(['damage', 0, 'last'], 3), /`damage\[0\]` is no interval.*found \[0,3\]/],
+    [
+      'a run outside the model',
+      spoilt(['damage', 0, 'edit', 'last'], 3),
+      /`damage\[0\]` is no interval.*found \[0,3\]/,
+    ],
+    [
+      'an unknown replacement',
+      spoilt(['damage', 1, 'edit', 'by'], 'magic'),
+      /`damage\[1\]\.edit\.by` is wrong; found "magic"; expected "nothing" or "probes" or "student"/,
+    ],
+    ['a short row of direction errors', spoilt(['directionErrors', 2], [1]), /`directionErrors\[2\]` does not fit/],
+    ['too few blocks', spoilt(['model', 'blocks'], []), /`model\.blocks` does not fit.*found 0 values; expected 3/],
+    [
+      'stacks that end early',
+      spoilt(['model', 'stacks', 0, 'last'], 1),
+      /`model\.stacks` does not fit the number of blocks; found 2 blocks; expected 3/,
+    ],
+    [
+      'stacks that begin late',
+      spoilt(['model', 'stacks', 0, 'first'], 1),
+      /`model\.stacks\[0\]` does not fit.*found blocks 1 to 2; expected a stack from block 0 on/,
+    ],
+    [
+      'a declared stream that was not analysed',
+      spoilt(['model', 'streams', 2], { id: 'audio', label: 'sound' }),
+      /`streams\.audio` is missing; found image, text; expected every stream/,
+    ],
+    [
+      'an analysed stream that is not declared',
+      spoilt(['streams', 'audio'], JSON.parse(JSON.stringify(stream))),
+      /`streams\.audio` is not declared; found audio; .*image, text/,
+    ],
+    [
+      'a block that updates an unknown stream',
+      spoilt(['model', 'blocks', 1, 'updates'], ['image', 'audio']),
+      /`model\.blocks\[1\]\.updates` names another stream; found audio; expected image, text/,
+    ],
   ])('refuses %s, naming the place, what is there and what should be', (_, text, message) => {
     const error = refusalOf(text);
     expect(error.code).toBe('inputs-invalid');
     expect(error.message).toMatch(message);
     expect(error.message).toContain('report.json');
+  });
+});
+
+describe('a report of version 1', () => {
+  const withoutLast: Matrix = square.map((row) => row.with(2, null));
+  const lastLeftAlone = {
+    ...stream,
+    trajectories: both({ ...stream.trajectories.debiased, 'probe-u/teacher-after-k': withoutLast }),
+  };
+  const { file: _, ...calibration } = report.calibration;
+  const v1 = {
+    version: 1,
+    model: { name: 'tiny', fingerprint: 'sha256:00', family: 'qwen-image', numBlocks: BLOCKS, seams: [1] },
+    calibration,
+    settings: { ridge: 1e-6, heldOutShare: 0.25 },
+    streams: { image: stream, text: lastLeftAlone },
+    damage: [
+      { first: 0, last: 1, removedError: 0.1, probedError: null, directionError: 0.2 },
+      { first: 1, last: 2, removedError: 0.3, probedError: 0.2, directionError: 0.4 },
+    ],
+    blockMs: [1, 2, 3],
+    engine: { name: 'wasm', device: '1 thread, SIMD' },
+    stagesMs: { capture: 12 },
+  };
+  const read = (change: object) => parseReport(JSON.stringify({ ...v1, ...change }), 'report.json');
+
+  it('measured every interval by nothing and by probes', () => {
+    const { damage, directionErrors } = read({});
+    expect(damage).toEqual([
+      { edit: runEdit({ first: 0, last: 1 }, 'nothing'), outputError: 0.1 },
+      { edit: runEdit({ first: 0, last: 1 }, 'probes'), outputError: null },
+      { edit: runEdit({ first: 1, last: 2 }, 'nothing'), outputError: 0.3 },
+      { edit: runEdit({ first: 1, last: 2 }, 'probes'), outputError: 0.2 },
+    ]);
+    expect(directionErrors).toEqual([
+      [null, 0.2, null],
+      [null, null, 0.4],
+      [null, null, null],
+    ]);
+  });
+
+  it('had image and text, two unnamed stacks at a seam, and no probe where a block leaves a stream alone', () => {
+    const { model, settings } = read({});
+    expect(model).toMatchObject({ className: null, family: 'qwen-image', streams: report.model.streams });
+    expect(model.stacks.map(({ first, last }) => [first, last])).toEqual([
+      [0, 0],
+      [1, 2],
+    ]);
+    expect(model.blocks.map(({ stack }) => stack)).toEqual([0, 1, 1].map((i) => model.stacks[i]?.id));
+    expect(model.blocks.map(({ updates }) => updates)).toEqual([['image', 'text'], ['image', 'text'], ['image']]);
+    expect(settings).toEqual({ ...v1.settings, split: 'golden-ratio', damageSamples: 8 });
+  });
+
+  it('reads back as what it is written as', () => {
+    const upgraded = read({});
+    expect(parseReport(JSON.stringify(upgraded), 'report.json')).toEqual(upgraded);
+  });
+
+  it.each<[string, object, RegExp]>([
+    ['a wrong interval', { damage: [v1.damage[0], { ...v1.damage[1], last: 3 }] }, /`damage\[1\]` is no interval/],
+    ['half a block', { damage: [{ ...v1.damage[0], last: 1.5 }] }, /`damage\[0\]\.last` is wrong; found 1\.5/],
+    ['a seam beyond the model', { model: { ...v1.model, seams: [1, 3] } }, /`model\.seams\[1\]` does not fit.*found 3/],
+    ['no text', { streams: { image: stream } }, /`streams\.text` is wrong; found nothing/],
+    [
+      'a billion blocks and a seam',
+      { model: { ...v1.model, numBlocks: 1e9 } },
+      /`blockMs` does not fit the number of blocks; found 3 values; expected 1000000000/,
+    ],
+  ])('with %s is refused at a place that the file has', (_, change, message) => {
+    const error = refusalOf(JSON.stringify({ ...v1, ...change }));
+    expect(error.code).toBe('inputs-invalid');
+    expect(error.message).toMatch(message);
   });
 });

@@ -1,20 +1,104 @@
-/** Reads a report.json (or a report kept in the browser) back: right shape, and as many blocks everywhere as it says. */
+/** Reads a report.json (or a report kept in the browser) back: right shape, as many blocks everywhere as it says, and the streams that it declares. */
 import { ContiguaError } from '../errors.ts';
+import type { BlockInterval } from '../interval/interval.ts';
 import { MAX_JSON_BYTES } from '../json-text.ts';
-import { parseJsonFile } from './json-file.ts';
-import { type AnalysisReport, type Matrix, REPORT_VERSION, STREAMS } from './report.ts';
+import { printable } from '../printable.ts';
+import { checkSeamsV1, checkStacks } from './check-stacks.ts';
+import { type JsonFileVersion, parseJsonFile } from './json-file.ts';
+import { type AnalysisReport, type Matrix, type PerStream, REPORT_VERSION, type StreamAnalysis } from './report.ts';
 import { reportSchema } from './schema.ts';
+import { reportV1 } from './schema-v1.ts';
+import { upgradeReport } from './upgrade.ts';
 
 const HINT = 'Write one with `contigua analyse MODEL --out report.json`.';
 
-export function parseReport(text: string, file: string): AnalysisReport {
-  const report = parseJsonFile(text, file, reportSchema, {
-    code: 'inputs-invalid',
-    expected: 'a report.json of Contigua',
-    hint: HINT,
+const TOLD = { code: 'inputs-invalid', hint: HINT } as const;
+
+const VERSIONS: readonly JsonFileVersion<AnalysisReport>[] = [
+  {
+    version: 1,
+    read(value, check, file) {
+      const report = check(value, reportV1);
+      // Before the upgrade, so that what is wrong is named as version 1 names it.
+      checkLengths(report, file);
+      checkSeamsV1(report.model, file, TOLD);
+      checkIntervals(report.damage, report.model.numBlocks, file);
+      return upgradeReport(report);
+    },
+  },
+  {
     version: REPORT_VERSION,
+    read(value, check, file) {
+      const report = check(value, reportSchema);
+      checkLengths(report, file);
+      checkStacks(report.model, file, TOLD);
+      checkStreams(report, file);
+      checkIntervals(
+        report.damage.map(({ edit }) => edit),
+        report.model.numBlocks,
+        file,
+      );
+      return report;
+    },
+  },
+];
+
+export function parseReport(text: string, file: string): AnalysisReport {
+  return parseJsonFile(text, file, VERSIONS, {
+    ...TOLD,
+    expected: 'a report.json of Contigua',
     maxBytes: MAX_JSON_BYTES.report,
   });
+}
+
+/** Every declared stream was analysed and no other, and blocks name none but those. */
+function checkStreams({ model, streams }: AnalysisReport, file: string): void {
+  const declared = model.streams.map(({ id }) => id);
+  const wrong = (path: string, is: string, found: readonly string[], expected: string) =>
+    new ContiguaError('inputs-invalid', `\`${path}\` ${is}`, {
+      file,
+      found: found.map((id) => printable(id)).join(', ') || 'none',
+      expected,
+      hint: HINT,
+    });
+  for (const id of declared) {
+    if (Object.hasOwn(streams, id)) continue;
+    const expected = 'every stream that `model.streams` declares';
+    throw wrong(`streams.${printable(id)}`, 'is missing', Object.keys(streams), expected);
+  }
+  const known = declared.map((id) => printable(id)).join(', ');
+  for (const id of Object.keys(streams)) {
+    if (declared.includes(id)) continue;
+    throw wrong(`streams.${printable(id)}`, 'is not declared', [id], `the streams of \`model.streams\`: ${known}`);
+  }
+  for (const [block, { updates }] of model.blocks.entries()) {
+    const other = updates.find((id) => !declared.includes(id));
+    if (other === undefined) continue;
+    throw wrong(`model.blocks[${block}].updates`, 'names another stream', [other], known);
+  }
+}
+
+function checkIntervals(measured: readonly BlockInterval[], numBlocks: number, file: string): void {
+  measured.forEach(({ first, last }, i) => {
+    if (first < last && last < numBlocks) return;
+    throw new ContiguaError('inputs-invalid', `\`damage[${i}]\` is no interval of the model`, {
+      file,
+      found: `[${first},${last}]`,
+      expected: `0 ≤ first < last ≤ ${numBlocks - 1}`,
+      hint: HINT,
+    });
+  });
+}
+
+/** What reports of every version have one of per block. */
+interface Lengths {
+  readonly model: { readonly numBlocks: number; readonly blocks?: readonly unknown[] };
+  readonly blockMs: readonly unknown[];
+  readonly directionErrors?: Matrix;
+  readonly streams: PerStream<StreamAnalysis>;
+}
+
+function checkLengths(report: Lengths, file: string): void {
   const { numBlocks } = report.model;
   for (const { path, length } of lengthsOf(report)) {
     if (length === numBlocks) continue;
@@ -25,23 +109,19 @@ export function parseReport(text: string, file: string): AnalysisReport {
       hint: HINT,
     });
   }
-  report.damage.forEach(({ first, last }, i) => {
-    if (first < last && last < numBlocks) return;
-    throw new ContiguaError('inputs-invalid', `\`damage[${i}]\` is no interval of the model`, {
-      file,
-      found: `[${first},${last}]`,
-      expected: `0 ≤ first < last ≤ ${numBlocks - 1}`,
-      hint: HINT,
-    });
-  });
-  return report;
 }
 
-function* lengthsOf(report: AnalysisReport): Generator<{ path: string; length: number }> {
-  yield { path: 'blockMs', length: report.blockMs.length };
-  for (const stream of STREAMS) {
-    const { probeR2, probeError, cka, trajectories } = report.streams[stream];
-    const at = `streams.${stream}`;
+function* lengthsOf({
+  blockMs,
+  model,
+  directionErrors,
+  streams,
+}: Lengths): Generator<{ path: string; length: number }> {
+  yield { path: 'blockMs', length: blockMs.length };
+  if (model.blocks) yield { path: 'model.blocks', length: model.blocks.length };
+  if (directionErrors) yield* rowsOf('directionErrors', directionErrors);
+  for (const [stream, { probeR2, probeError, cka, trajectories }] of Object.entries(streams)) {
+    const at = `streams.${printable(stream)}`;
     yield { path: `${at}.probeR2`, length: probeR2.length };
     yield { path: `${at}.probeError`, length: probeError.length };
     for (const [estimator, matrix] of Object.entries(cka)) yield* rowsOf(`${at}.cka.${estimator}`, matrix);

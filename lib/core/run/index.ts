@@ -19,12 +19,14 @@ export {
   type DistilSettings,
   defaultLearningRate,
   type FineTuneSettings,
+  MAX_RUN_NAME,
   type OptimizerSettings,
   type RunSettings,
   STUDENT_STARTS,
   type StudentStart,
   type TrainingData,
 } from './settings.ts';
+export { subsetKey } from './subset-key.ts';
 export type {
   JobState,
   JobView,

@@ -1,15 +1,12 @@
 /** What a trainer reports while it works, and what it leaves: numbers and the names of files, never tensors. */
+import type { PerStream } from '../report/report.ts';
 
-/**
- * One optimizer step. Means over samples and valid tokens of a batch, and over the step's batches; text is null where
- * nothing reads the stream after the interval.
- */
+/** One optimizer step. Means over samples and valid tokens of a batch, and over the step's batches. */
 export interface StepPoint {
   /** 1 for the first. */
   readonly step: number;
-  /** The loss of each stream; their sum is what is trained on. */
-  readonly image: number;
-  readonly text: number | null;
+  /** The loss of each stream that takes part, by its id; their sum is what is trained on. */
+  readonly losses: PerStream<number>;
   /** Before clipping. */
   readonly gradientNorm: number;
   readonly learningRate: number;
@@ -26,11 +23,8 @@ export interface StreamError {
   readonly relative: number;
 }
 
-export interface StandInError {
-  readonly image: StreamError;
-  /** Null where the stream is not updated by the interval's last block, or has no reader. */
-  readonly text: StreamError | null;
-}
+/** By stream; null for one that the interval's last block does not update, or that nothing reads. */
+export type StandInError = PerStream<StreamError | null>;
 
 /** What the student has to beat, measured once on the same held-out samples. */
 export interface Baselines {

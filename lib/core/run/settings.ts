@@ -134,3 +134,6 @@ export function defaultLearningRate(width: number): number {
 }
 
 export const DEFAULT_CACHE_BYTES = 8 * 2 ** 30;
+
+/** Characters of a run's name; a longer one is refused. */
+export const MAX_RUN_NAME = 200;

@@ -2,7 +2,7 @@
  * A run as everyone but the trainer sees it: states, curves and measured subsets, in JSON. The server keeps it in its
  * database, the page and the terminal show it.
  */
-import type { BlockInterval } from '../interval/interval.ts';
+import type { RunEdit } from '../edit/edit.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Quartiles } from './forward-times.ts';
 import type { Baselines, HeldOutPoint, StepPoint } from './progress.ts';
@@ -25,11 +25,13 @@ export interface JobWorker {
   readonly why: string;
 }
 
-/** One interval's student in the making, or the joint fine-tune (`interval` null). */
+/** One edit's student in the making, or the joint fine-tune of all of them. */
 export interface JobView {
   /** "3-4", or "fine-tune". */
   readonly key: string;
-  readonly interval: BlockInterval | null;
+  readonly kind: 'student' | 'fine-tune';
+  /** Null for the fine-tune, which belongs to no edit in particular. */
+  readonly edit: RunEdit | null;
   readonly state: JobState;
   /** Asked to pause while it runs: it finishes its step and stores a checkpoint first. */
   readonly pausing?: true;
@@ -101,8 +103,6 @@ export interface RunView {
     readonly name: string;
     readonly fingerprint: string;
     readonly numBlocks: number;
-    /** First blocks of every stack but the first; left out where all blocks are one stack. */
-    readonly seams?: readonly number[];
     readonly parameters: number;
     readonly costs: ModelCosts;
     /** It has the sample's grammar: pictures and the checker's facts are to be had. */

@@ -9,7 +9,6 @@ const model: ServerModel = {
   fingerprint: examplePlan.model.fingerprint,
   numBlocks: 16,
   parameters: 5_000_000,
-  seams: [],
   tokensPerForward: { image: 64, text: 13 },
   costs: { blockParameters: [300_000], flopsPerForward: 10, flopsPerBlock: [1] },
   calibrations: [],

@@ -1,5 +1,5 @@
 /** Keeps the address bar and the stores in step: read once at the start, replaced (never pushed) on every change. */
-import { formatIntervalParam } from '@/lib/core/interval/index.ts';
+import { formatEditParam } from '@/lib/core/edit/index.ts';
 import { calibrationStore } from './calibration.ts';
 import { modelStore } from './model.ts';
 import { DEFAULT_PROMPT, previewStore } from './preview.ts';
@@ -25,10 +25,11 @@ export function openingLink(): LinkState & { readonly statesInputs: boolean } {
 export function presentLink(): string {
   const { summary } = modelStore.getState();
   const { prompt, seed } = previewStore.getState();
+  const settings = settingsStore.getState();
   const params = writeLink({
     model: summary && modelDigits(summary.fingerprint),
-    cut: formatIntervalParam(selectionStore.getState().selection.present),
-    settings: settingsStore.getState(),
+    cut: formatEditParam(selectionStore.getState().selection.present, settings.replaceBy),
+    settings,
     calibration: calibrationStore.getState(),
     prompt: prompt === DEFAULT_PROMPT ? null : prompt,
     seed: seed === 1 ? null : seed,

@@ -3,8 +3,8 @@
  * damage measured since. A new run leaves the last report in place until it has finished, so stopping loses nothing.
  */
 import { createStore } from 'zustand/vanilla';
-import type { BlockInterval } from '@/lib/core/interval/interval.ts';
-import type { AnalysisReport, IntervalDamage } from '@/lib/core/report/report.ts';
+import { type Edit, type EditSet, editKey, sameEdit, sameEdits } from '@/lib/core/edit/index.ts';
+import { type AnalysisReport, type EditDamage, outputErrorOf } from '@/lib/core/report/report.ts';
 import { engineWords } from '../browser/engine-words.ts';
 import { settle, showError, showPassing, showWarning } from '../browser/notices.ts';
 import { momentWords } from '../browser/number-words.ts';
@@ -14,30 +14,28 @@ import {
   calibrationStore,
   calibrationText,
   calibrationWords,
-  fileDigits,
   requestOf,
 } from './calibration.ts';
 import { ask, measureQuietly } from './compute.ts';
 import { type KeptReport, keepReport, keptReports } from './kept-analyses.ts';
 import { modelStore } from './model.ts';
+import { choiceOfReport, reportProbes, wantedFile } from './probe-source.ts';
 import { firstRunShares, type Shares } from './progress.ts';
 import { followRanking } from './ranking.ts';
+import { showingRefit } from './refitting.ts';
 import { begunAt, type RunningAnalysis, type TimedProgress, withProgress } from './running-analysis.ts';
+import { tokensWords } from './stream-words.ts';
 
 export interface AnalysisState {
   readonly running: RunningAnalysis | null;
   readonly stopping: boolean;
   readonly report: AnalysisReport | null;
-  /** What the report was measured on; null while there is none. */
+  /** What the report was measured on, with the calibration file where it is at hand; null while there is no report. */
   readonly measuredOn: CalibrationChoice | null;
   /** When the report was measured, if it was restored from this browser; null when it was measured in this visit. */
   readonly restoredFrom: number | null;
-  /** The worker still has the probes of the report: previews with probes and new damage can be computed. */
-  readonly probesLive: boolean;
-  /** Counts analyses, so that what was computed with the probes of one is told from the next one's. */
-  readonly number: number;
-  /** Intervals whose damage is being measured. */
-  readonly measuring: readonly BlockInterval[];
+  /** Edits whose damage is being measured. */
+  readonly measuring: EditSet;
 }
 
 const NOTHING: AnalysisState = {
@@ -46,8 +44,6 @@ const NOTHING: AnalysisState = {
   report: null,
   measuredOn: null,
   restoredFrom: null,
-  probesLive: false,
-  number: 0,
   measuring: [],
 };
 
@@ -58,7 +54,7 @@ let stopRunning: AbortController | null = null;
 export function clearAnalysis(): void {
   stopRunning?.abort();
   settle('analysis', 'damage', 'kept', 'timing');
-  analysisStore.setState(({ number }) => ({ ...NOTHING, number }));
+  analysisStore.setState(NOTHING);
 }
 
 export async function analyse(choice: CalibrationChoice): Promise<void> {
@@ -76,15 +72,7 @@ export async function analyse(choice: CalibrationChoice): Promise<void> {
   try {
     const report = await ask('analyse', { calibration }, { signal: own.signal, onProgress: display.note });
     display.end();
-    analysisStore.setState(({ number }) => ({
-      report,
-      measuredOn: choice,
-      restoredFrom: null,
-      probesLive: true,
-      number: number + 1,
-      running: null,
-      stopping: false,
-    }));
+    analysisStore.setState({ report, measuredOn: choice, restoredFrom: null, running: null, stopping: false });
     followRanking(report);
     await keep(choice, report);
   } catch (thrown) {
@@ -128,7 +116,7 @@ function progressDisplay(): { note(progress: Omit<TimedProgress, 'atMs'>): void;
 /** Keeps a report under what it was measured on; the address then names a file by its content, so that a reload finds it. */
 async function keep(choice: CalibrationChoice, report: AnalysisReport): Promise<void> {
   if (choice.kind !== 'file' || !choice.file) return keepReport(calibrationText(choice), report);
-  const named = { ...choice, fileDigits: await fileDigits(choice.file) };
+  const named = { ...choice, fileDigits: report.calibration.file?.digits ?? null };
   if (calibrationStore.getState().file === choice.file) calibrationStore.setState({ fileDigits: named.fileDigits });
   if (analysisStore.getState().measuredOn === choice) analysisStore.setState({ measuredOn: named });
   await keepReport(calibrationText(named), report);
@@ -171,38 +159,73 @@ function canRestore(fingerprint: string): boolean {
 /** The inputs in the panel and in the address become those of the report. */
 function showKept(kept: KeptReport): void {
   const { report, savedAtMs } = kept;
-  const choice = calibrationFrom(kept.inputs);
-  if (choice && calibrationText(calibrationStore.getState()) !== kept.inputs) calibrationStore.setState(choice);
-  analysisStore.setState({ report, measuredOn: choice, restoredFrom: savedAtMs, probesLive: false });
+  const choice = calibrationFrom(kept.inputs) ?? choiceOfReport(report);
+  const present = calibrationStore.getState();
+  if (calibrationText(present) !== calibrationText(choice)) calibrationStore.setState(choice);
+  analysisStore.setState({ report, measuredOn: choice, restoredFrom: savedAtMs });
   showPassing('kept', 'done', `Restored analysis of ${report.model.name}`, {
-    hint: `Measured on ${keptWords(kept)}. Analyse measures again, and brings the probes for the preview.`,
+    hint: `Measured on ${keptWords(kept)}. Analyse measures again.`,
   });
 }
 
-function keptWords({ report: { calibration, engine }, savedAtMs }: KeptReport): string {
-  const tokens = `n = ${calibration.tokens.image.toLocaleString('en-US')} image tokens`;
-  return `${calibrationWords(calibration)}, ${tokens}, ${momentWords(savedAtMs)} on ${engineWords(engine.name)}`;
+/**
+ * A file that is picked while the report's own is missing: with the same content it takes its place, and what needs
+ * probes can be measured again. Returns how to stop.
+ */
+export function watchCalibrationFile(): () => void {
+  return calibrationStore.subscribe(({ file }, before) => {
+    if (file && file !== before.file) void acceptFile(file);
+  });
 }
 
-/** The worker lost its probes (another engine, a fresh worker); the report stays. */
-export function probesGone(): void {
-  analysisStore.setState({ probesLive: false });
+async function acceptFile(file: File): Promise<void> {
+  const wanted = () => {
+    const { report, measuredOn } = analysisStore.getState();
+    return wantedFile(report, measuredOn);
+  };
+  if (!wanted()?.digits) return;
+  try {
+    const { fileDigits } = await import('./file-readers.ts');
+    const digits = await fileDigits(file);
+    const missing = wanted();
+    // Reading takes time: another file may have been picked, or another analysis be on the page.
+    if (calibrationStore.getState().file !== file || !missing?.digits) return;
+    calibrationStore.setState({ fileDigits: digits });
+    if (digits !== missing.digits) {
+      showWarning('calibration', `${file.name} is not the file that this analysis was measured on`, {
+        found: digits,
+        expected: `${missing.digits} (${missing.name})`,
+        hint: 'Analyse measures on the new file; to go on with this analysis, choose the file that it names.',
+      });
+      return;
+    }
+    settle('calibration');
+    analysisStore.setState(({ measuredOn }) => ({ measuredOn: measuredOn && { ...measuredOn, file } }));
+  } catch (thrown) {
+    showError('calibration', thrown);
+  }
 }
 
-export function damageOf(report: AnalysisReport | null, { first, last }: BlockInterval): IntervalDamage | null {
-  return report?.damage.find((damage) => damage.first === first && damage.last === last) ?? null;
+function keptWords({ report: { calibration, engine, model }, savedAtMs }: KeptReport): string {
+  const on = engine ? ` on ${engineWords(engine.name)}` : '';
+  const inputs = `${calibrationWords(calibration)}, n = ${tokensWords(calibration.tokens, model.streams)}`;
+  return `${inputs}, ${momentWords(savedAtMs)}${on}`;
 }
 
-/** Measures the damage of intervals that have none yet, when the worker is free and still has the probes. */
-export async function measureDamage(intervals: readonly BlockInterval[]): Promise<void> {
-  const { report, probesLive, measuring } = analysisStore.getState();
-  if (!report || !probesLive) return;
-  const missing = intervals.filter((interval) => !damageOf(report, interval));
-  if (missing.length === 0 || sameIntervals(missing, measuring)) return;
+export const isMeasured = (report: AnalysisReport, edit: Edit): boolean => outputErrorOf(report, edit) !== undefined;
+
+/** Measures the damage of edits that have none yet, when the worker is free. */
+export async function measureDamage(edits: readonly Edit[]): Promise<void> {
+  const { report, measuredOn, measuring } = analysisStore.getState();
+  const probes = reportProbes(report, measuredOn)?.source;
+  if (!report || !probes) return;
+  const byKey = new Map(edits.filter((edit) => !isMeasured(report, edit)).map((edit) => [editKey(edit), edit]));
+  const missing = [...byKey.values()];
+  if (missing.length === 0 || sameEdits(missing, measuring)) return;
   analysisStore.setState({ measuring: missing });
   try {
-    const damage = await measureQuietly('damage', { intervals: missing });
-    if (damage) addDamage(report.model.fingerprint, damage);
+    const damage = await showingRefit((onProgress) => measureQuietly('damage', { edits: missing, probes }, onProgress));
+    if (damage) addDamage(report, damage);
   } catch (thrown) {
     showError('damage', thrown);
   } finally {
@@ -210,18 +233,15 @@ export async function measureDamage(intervals: readonly BlockInterval[]): Promis
   }
 }
 
-function addDamage(fingerprint: string, measured: readonly IntervalDamage[]): void {
-  analysisStore.setState(({ report }) => {
-    if (report?.model.fingerprint !== fingerprint) return {};
-    const fresh = measured.filter((damage) => !damageOf(report, damage));
-    return fresh.length === 0 ? {} : { report: { ...report, damage: [...report.damage, ...fresh] } };
-  });
-  const { report } = analysisStore.getState();
-  if (report) followRanking(report);
-}
-
-function sameIntervals(a: readonly BlockInterval[], b: readonly BlockInterval[]): boolean {
-  return a.length === b.length && a.every(({ first, last }, i) => b[i]?.first === first && b[i]?.last === last);
+/** To the analysis that was measured for, which may have made room for another one meanwhile. */
+function addDamage(of: AnalysisReport, measured: readonly EditDamage[]): void {
+  const { report: present } = analysisStore.getState();
+  if (present?.streams !== of.streams) return;
+  const fresh = measured.filter(({ edit }) => !present.damage.some((known) => sameEdit(known.edit, edit)));
+  if (fresh.length === 0) return;
+  const report = { ...present, damage: [...present.damage, ...fresh] };
+  analysisStore.setState({ report });
+  followRanking(report);
 }
 
 /** Where the time of the next run will go: as in the last one, or as expected for a first run. */

@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { breakWords } from './break-words.ts';
 
+const STACKS = [
+  { first: 0, last: 2 },
+  { first: 3, last: 3 },
+];
+
 describe('where a run ends, in words', () => {
   it('says that the difference falls where there are two or more to compare', () => {
     expect(breakWords([null, 0.4, 0.3, 0.2, 0.5], 0)).toBe(
@@ -34,10 +39,10 @@ describe('where a run ends, in words', () => {
   });
 
   it('ends a run at a seam, whatever comes behind it', () => {
-    expect(breakWords([null, 0.3, 0.2, 0.9], 0, [3])).toBe(
+    expect(breakWords([null, 0.3, 0.2, 0.9], 0, STACKS)).toBe(
       'From block 0 the difference never rises: blocks 0 to 2 are one run, up to the seam between two stacks.',
     );
-    expect(breakWords([null, null, null, 0.9], 2, [3])).toBe(
+    expect(breakWords([null, null, null, 0.9], 2, STACKS)).toBe(
       'Block 2 is the last one before the seam between two stacks: no run starts here.',
     );
   });

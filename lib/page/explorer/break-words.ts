@@ -1,14 +1,14 @@
 /** Where the run of blocks from a start ends, in one sentence that a reader can check on the curve of differences. Pure. */
 import { lastBeforeBreak } from '@/lib/core/detection/index.ts';
-import { stackAround } from '@/lib/core/interval/index.ts';
+import { type BlockInterval, stackAround } from '@/lib/core/interval/index.ts';
 
 /** `differences` is Δ(start, ·), one value per block; null up to the start and where no stream has one. A seam ends a run. */
 export function breakWords(
   differences: readonly (number | null)[],
   start: number,
-  seams: readonly number[] = [],
+  stacks: readonly BlockInterval[] = [],
 ): string {
-  const { last: final } = stackAround(start, { numBlocks: differences.length, seams });
+  const { last: final } = stackAround(start, { numBlocks: differences.length, stacks });
   const end = final === differences.length - 1 ? 'the last block' : 'the seam between two stacks';
   if (start >= final) {
     return final === differences.length - 1

@@ -1,5 +1,5 @@
 /**
- * Whether a calibration file can be one of a model, told by its header alone: the features per token of both streams have to
+ * Whether a calibration file can be one of a model, told by its header alone: the features per token of both inputs have to
  * be the model's. What else may be wrong with it, the analysis says. Loaded when a file waits while the model changes.
  */
 import { openFile } from '@/lib/core/checkpoint/index.ts';

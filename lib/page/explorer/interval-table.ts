@@ -1,6 +1,10 @@
-/** The interval table as CSV: every score of every interval, full precision, empty where nothing was measured. */
+/**
+ * The interval table as CSV: every score of every interval, full precision, empty where nothing was measured. What
+ * replaces a chosen run is in the last column, as earlier versions' columns keep their places.
+ */
 import { DAMAGE_SCORES, type DetectionSettings, damageScore, similarityOf } from '@/lib/core/detection/index.ts';
-import { type BlockInterval, containsInterval } from '@/lib/core/interval/index.ts';
+import { type EditSet, replacementWord } from '@/lib/core/edit/index.ts';
+import { type BlockInterval, containsInterval, sameInterval } from '@/lib/core/interval/index.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
 
 export interface IntervalTable {
@@ -9,7 +13,7 @@ export interface IntervalTable {
   /** In the order of the rows. */
   readonly intervals: readonly BlockInterval[];
   readonly detected: readonly BlockInterval[];
-  readonly chosen: readonly BlockInterval[];
+  readonly chosen: EditSet;
 }
 
 export function intervalCsv({ report, settings, intervals, detected, chosen }: IntervalTable): string {
@@ -21,6 +25,7 @@ export function intervalCsv({ report, settings, intervals, detected, chosen }: I
     'chosen',
     'surrogate_cka',
     ...DAMAGE_SCORES.map((score) => (score === 'cka' ? 'damage_1_minus_surrogate_cka' : `damage_${score}`)),
+    'replaced_by',
   ];
   const rows = intervals.map((interval) => [
     interval.first,
@@ -30,6 +35,12 @@ export function intervalCsv({ report, settings, intervals, detected, chosen }: I
     containsInterval(chosen, interval),
     similarityOf(report, settings, interval),
     ...DAMAGE_SCORES.map((score) => damageScore(report, interval, score, settings)),
+    replacementOf(chosen, interval),
   ]);
   return [header, ...rows].map((row) => `${row.map((field) => field ?? '').join(',')}\r\n`).join('');
+}
+
+function replacementOf(chosen: EditSet, interval: BlockInterval): string | null {
+  const edit = chosen.find((one) => sameInterval(one, interval));
+  return edit ? replacementWord(edit.by) : null;
 }

@@ -20,7 +20,8 @@ export interface KeptRecord {
 export function recordOf(inputs: string, report: AnalysisReport, savedAtMs: number): KeptRecord {
   const { model, settings, version } = report;
   const made = Object.entries({ version, ...settings }).map(([name, value]) => `${name}=${value}`);
-  const { fingerprint } = model;
+  // Analyses of the page are of an open model, whose fingerprint is known.
+  const fingerprint = model.fingerprint ?? '';
   return {
     key: [fingerprint, inputs, ...made.sort()].join(' '),
     fingerprint,

@@ -1,10 +1,14 @@
 import { describe, expect, it } from 'vitest';
+import { runEdit } from '@/lib/core/edit/index.ts';
 import { calibrationChanges, DEFAULT_CALIBRATION } from './calibration.ts';
+import { type PageReplacement, pageEdits } from './edits.ts';
 import { changedSince, changedWords, isSame } from './made-of.ts';
 import { isPrunedOf, prunedOf, wholeOf } from './preview.ts';
 import { timingOf } from './timing.ts';
 
-const cut = [{ first: 3, last: 5 }];
+const cut = (by: PageReplacement, last = 5) => pageEdits([runEdit({ first: 3, last }, by)]);
+const probes = (name: string) =>
+  ({ name, source: { calibration: { kind: 'synthetic', samples: 8, timesteps: 1, seed: 0 }, ridge: 1 } }) as const;
 
 describe('what a result was made of', () => {
   it('is the same while nothing of it differs, and says what does', () => {
@@ -21,17 +25,19 @@ describe('a picture', () => {
   const whole = wholeOf('sha256:ab', 'a large red circle top left on white', 1);
 
   it('belongs to another when both follow the same prompt and seed on the same model', () => {
-    const pruned = prunedOf(whole, cut, 'removed', 0);
+    const pruned = prunedOf(whole, cut('nothing'), null);
     expect(isPrunedOf(pruned, whole)).toBe(true);
     expect(isPrunedOf(pruned, { ...whole, seed: '2' })).toBe(false);
     expect(isPrunedOf(pruned, { ...whole, model: 'sha256:cd' })).toBe(false);
   });
 
-  it('is outdated by another choice, another replacement, and by probes fitted anew where it was drawn with probes', () => {
-    const drawn = prunedOf(whole, cut, 'probes', 1);
-    expect(changedSince(drawn, prunedOf(whole, [{ first: 3, last: 4 }], 'probes', 1))).toEqual(['choice of blocks']);
-    expect(changedSince(drawn, prunedOf(whole, cut, 'probes', 2))).toEqual(['probes']);
-    expect(changedSince(prunedOf(whole, cut, 'removed', 1), prunedOf(whole, cut, 'removed', 2))).toEqual([]);
+  it('is outdated by another choice, another replacement, and by probes of another analysis where it was drawn with probes', () => {
+    const drawn = prunedOf(whole, cut('probes'), probes('one'));
+    expect(changedSince(drawn, prunedOf(whole, cut('probes', 4), probes('one')))).toEqual(['choice of blocks']);
+    expect(changedSince(drawn, prunedOf(whole, cut('nothing'), probes('one')))).toEqual(['replacement', 'probes']);
+    expect(changedSince(drawn, prunedOf(whole, cut('probes'), probes('two')))).toEqual(['probes']);
+    const removed = (name: string) => prunedOf(whole, cut('nothing'), probes(name));
+    expect(changedSince(removed('one'), removed('two'))).toEqual([]);
   });
 });
 
@@ -39,8 +45,7 @@ describe('a forward time', () => {
   const now = {
     engine: 'wasm',
     model: 'sha256:ab',
-    intervals: cut,
-    replacement: 'removed',
+    edits: cut('nothing'),
     inputs: '64 + 13',
   } as const;
 

@@ -6,9 +6,10 @@ import { buildPlan, formatPlan, type Plan, type PlanSettings } from '@/lib/core/
 import { settle, showError, showPassing } from '../browser/notices.ts';
 import { copyText, saveText } from '../browser/save-file.ts';
 import { analysisStore } from './analysis.ts';
+import { commonReplacement, pageEdits } from './edits.ts';
 import { modelStore } from './model.ts';
 import { choose, selectionStore } from './selection.ts';
-import { settingsStore } from './settings.ts';
+import { settingsStore, withKnownStream } from './settings.ts';
 
 const JSON_TYPE = 'application/json';
 const MODEL_FIRST = 'A plan is read for the model on the page: load it again once one is open.';
@@ -17,13 +18,11 @@ const MODEL_FIRST = 'A plan is read for the model on the page: load it again onc
 export function presentPlan(): Plan | null {
   const { summary } = modelStore.getState();
   if (!summary) return null;
-  const { replacement, detection } = settingsStore.getState();
   return buildPlan({
     model: summary,
     report: analysisStore.getState().report,
-    intervals: selectionStore.getState().selection.present,
-    replacement,
-    detection,
+    edits: selectionStore.getState().selection.present,
+    detection: settingsStore.getState().detection,
     createdAt: new Date().toISOString(),
   });
 }
@@ -70,16 +69,17 @@ export async function loadPlan(file: File): Promise<void> {
     const { summary } = modelStore.getState();
     if (!summary) throw new ContiguaError('not-ready', 'No model is open', { file: file.name, hint: MODEL_FIRST });
     assertPlanFits(plan, summary, file.name);
-    const intervals = plan.intervals.map(({ first, last }) => ({ first, last }));
-    settingsStore.setState(({ detection }) => ({
-      replacement: plan.replacement === 'students' ? 'removed' : plan.replacement,
-      detection: plan.settings ? detectionOfPlan(plan.settings) : detection,
+    const edits = pageEdits(plan.edits);
+    settingsStore.setState(({ detection, replaceBy }) => ({
+      replaceBy: commonReplacement(edits) ?? replaceBy,
+      detection: plan.settings ? withKnownStream(detectionOfPlan(plan.settings), summary.streams) : detection,
     }));
-    choose({ type: 'choose', intervals });
-    const students =
-      plan.replacement === 'students' ? ' Its students are not in the plan: blocks are just removed.' : '';
+    choose({ type: 'choose', edits });
+    const students = plan.edits.some(({ by }) => by === 'student')
+      ? ' Its students are not in the plan: blocks are just removed.'
+      : '';
     showPassing('plan', 'done', `${file.name} loaded`, {
-      hint: `${intervals.length} ${intervals.length === 1 ? 'interval' : 'intervals'} chosen; Undo brings the former choice back.${students}`,
+      hint: `${edits.length} ${edits.length === 1 ? 'interval' : 'intervals'} chosen; Undo brings the former choice back.${students}`,
     });
   } catch (thrown) {
     showError('plan', thrown);

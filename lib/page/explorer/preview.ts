@@ -1,11 +1,12 @@
 /** The same prompt and seed drawn by the whole model and by the pruned one. The whole picture is drawn once per prompt. */
 import { createStore } from 'zustand/vanilla';
 import type { Drawing } from '@/lib/compute/protocol.ts';
-import { type BlockInterval, formatIntervalParam } from '@/lib/core/interval/index.ts';
-import type { Replacement } from '@/lib/core/plan/plan.ts';
 import { settle, showError } from '../browser/notices.ts';
 import { ask } from './compute.ts';
+import { editsMadeOf, needsProbes, type PageEdit } from './edits.ts';
 import { isSame, type MadeOf } from './made-of.ts';
+import type { ReportProbes } from './probe-source.ts';
+import { showingRefit } from './refitting.ts';
 
 /** As the sample model was trained and measured. */
 export const STEPS = 20;
@@ -43,15 +44,9 @@ export function wholeOf(model: string, prompt: string, seed: number): MadeOf {
   return { model, prompt, seed: String(seed) };
 }
 
-/** `analysis` numbers the one whose probes stand in for blocks; it means nothing where they are just removed. */
-export function prunedOf(
-  whole: MadeOf,
-  intervals: readonly BlockInterval[],
-  replacement: Replacement,
-  analysis: number,
-): MadeOf {
-  const probes = replacement === 'probes' ? String(analysis) : '';
-  return { ...whole, 'choice of blocks': formatIntervalParam(intervals), replacement, probes };
+/** `probes` is the analysis whose probes stand in for blocks; it means nothing where all are just removed. */
+export function prunedOf(whole: MadeOf, edits: readonly PageEdit[], probes: ReportProbes | null): MadeOf {
+  return { ...whole, ...editsMadeOf(edits), probes: needsProbes(edits) ? (probes?.name ?? '') : '' };
 }
 
 /** True when both pictures follow the same prompt and seed on the same model. */
@@ -61,9 +56,8 @@ export function isPrunedOf(pruned: MadeOf, whole: MadeOf): boolean {
 
 export async function drawBoth(
   fingerprint: string,
-  intervals: readonly BlockInterval[],
-  replacement: Replacement,
-  analysis: number,
+  edits: readonly PageEdit[],
+  probes: ReportProbes | null,
 ): Promise<void> {
   if (stopDrawing) return;
   const own = new AbortController();
@@ -71,19 +65,19 @@ export async function drawBoth(
   settle('preview');
   const { prompt, seed, whole } = previewStore.getState();
   const of = wholeOf(fingerprint, prompt, seed);
-  const draw = (which: 'whole' | 'pruned', cut: readonly BlockInterval[]) => {
+  const draw = (which: 'whole' | 'pruned', present: readonly PageEdit[]) => {
     previewStore.setState({ drawing: which, share: 0 });
-    const input = { prompt, seed, steps: STEPS, guidance: GUIDANCE, intervals: cut, replacement };
-    return ask('draw', input, {
-      signal: own.signal,
-      onProgress: ({ done, total }) => previewStore.setState({ share: total > 0 ? done / total : 0 }),
-    });
+    const input = { prompt, seed, steps: STEPS, guidance: GUIDANCE, edits: present, probes: probes?.source ?? null };
+    return showingRefit(
+      (onProgress) => ask('draw', input, { signal: own.signal, onProgress }),
+      ({ done, total }) => previewStore.setState({ share: total > 0 ? done / total : 0 }),
+    );
   };
   try {
     if (!isSame(whole?.of ?? null, of)) previewStore.setState({ whole: { of, drawing: await draw('whole', []) } });
-    if (intervals.length > 0) {
-      const drawing = await draw('pruned', intervals);
-      previewStore.setState({ pruned: { of: prunedOf(of, intervals, replacement, analysis), drawing } });
+    if (edits.length > 0) {
+      const drawing = await draw('pruned', edits);
+      previewStore.setState({ pruned: { of: prunedOf(of, edits, probes), drawing } });
     }
   } catch (thrown) {
     showError('preview', thrown);

@@ -2,12 +2,16 @@
  * What the page measures on its own account once the user's hands and the worker rest: the damage of intervals that
  * have none yet, then the forward time of the choice. Stopped at once by anything the user asks for.
  */
+import { runEdits } from '@/lib/core/edit/index.ts';
+import type { AnalysisReport } from '@/lib/core/report/report.ts';
 import { analysisStore, measureDamage } from './analysis.ts';
 import { busyStore } from './compute.ts';
 import { detectedIn } from './detection.ts';
+import { needsProbes, PAGE_REPLACEMENTS, pageEdits } from './edits.ts';
 import { engineStore } from './engine.ts';
 import type { MadeOf } from './made-of.ts';
 import { modelStore } from './model.ts';
+import { reportProbes } from './probe-source.ts';
 import { selectionStore } from './selection.ts';
 import { settingsStore } from './settings.ts';
 import { measureTiming, type TimedChoice, timingOf } from './timing.ts';
@@ -28,15 +32,38 @@ export function measureWhenIdle(): void {
   });
 }
 
+let measuring = false;
+let again = false;
+
+/**
+ * One measurement after the other: whoever asks for one while another goes on waits for its end. A quiet call stops the
+ * quiet one before it, so the second would take away what the first has done, probes that were fitted again included.
+ */
 async function measureNow(): Promise<void> {
-  if (document.hidden || busyStore.getState().tasks.length > 0 || engineStore.getState().status !== 'ready') return;
-  const { report, probesLive } = analysisStore.getState();
-  const chosen = selectionStore.getState().selection.present;
-  if (report && probesLive) {
-    const detected = detectedIn(report, settingsStore.getState().detection);
-    await measureDamage([...detected, ...chosen]);
+  again = measuring;
+  if (measuring) return;
+  measuring = true;
+  try {
+    do {
+      again = false;
+      await measureOnce();
+    } while (again);
+  } finally {
+    measuring = false;
   }
-  if (isQuickModel()) await measureForward();
+}
+
+async function measureOnce(): Promise<void> {
+  if (document.hidden || busyStore.getState().tasks.length > 0 || engineStore.getState().status !== 'ready') return;
+  const { report } = analysisStore.getState();
+  const chosen = selectionStore.getState().selection.present;
+  if (report) {
+    const detected = detectedIn(report, settingsStore.getState().detection);
+    // By both replacements, so that the ranking by either has a value for every row of the table.
+    const intervals = [...detected, ...chosen];
+    await measureDamage(PAGE_REPLACEMENTS.flatMap((by) => runEdits(intervals, by)));
+  }
+  if (isQuickModel()) await timeChoice();
 }
 
 /** True when timing a few forwards goes unnoticed: a small model, and no engine of last resort. */
@@ -45,34 +72,47 @@ export function isQuickModel(): boolean {
   if (!engine?.candidates.some(({ name, preferred }) => name === engine.name && preferred)) return false;
   const { summary } = modelStore.getState();
   const { report } = analysisStore.getState();
-  const known = report?.blockMs.reduce((sum, ms) => sum + ms, 0);
-  return summary !== null && (known === undefined || known === 0 ? summary.drawable : known <= QUIET_FORWARD_MS);
+  const known = report ? forwardMs(report) : 0;
+  return summary !== null && (known === 0 ? summary.drawable : known <= QUIET_FORWARD_MS);
 }
 
 /** What a forward time would be of now, or null when none can be measured. */
 export function presentTiming(): { readonly of: MadeOf; readonly choice: TimedChoice } | null {
   const { summary } = modelStore.getState();
   const engine = engineStore.getState().report;
-  const intervals = selectionStore.getState().selection.present;
-  const { replacement } = settingsStore.getState();
-  const { report, probesLive } = analysisStore.getState();
-  if (!summary || !engine || intervals.length === 0) return null;
-  if (replacement === 'probes' && !probesLive) return null;
-  // The worker times on the calibration of its analysis, and on a nominal one while it has none.
-  const calibration = probesLive ? report?.calibration : null;
-  const each = (tokens: number) => Math.round(tokens / (calibration?.samples ?? 1));
-  const inputs = calibration ? `${each(calibration.tokens.image)} + ${each(calibration.tokens.text)}` : 'nominal';
+  const edits = pageEdits(selectionStore.getState().selection.present);
+  const { report, measuredOn } = analysisStore.getState();
+  if (!summary || !engine || edits.length === 0) return null;
+  // On the inputs of the analysis where there is one, on nominal ones otherwise.
+  const probes = reportProbes(report, measuredOn)?.source ?? null;
+  if (needsProbes(edits) && !probes) return null;
   const choice = {
     engine: `${engine.name} ${engine.device}`,
     model: summary.fingerprint,
-    intervals,
-    replacement,
-    inputs,
+    edits,
+    probes,
+    inputs: probes && report ? tokensPerSample(report) : 'nominal',
   };
   return { of: timingOf(choice), choice };
 }
 
+/** Milliseconds of all blocks as the analysis measured them; 0 where it did not. */
+function forwardMs({ blockMs }: AnalysisReport): number {
+  return blockMs.reduce((sum: number, ms) => sum + (ms ?? 0), 0);
+}
+
+/** "64 + 13", stream by stream. */
+function tokensPerSample({ calibration: { tokens, samples }, model: { streams } }: AnalysisReport): string {
+  return streams.map(({ id }) => Math.round((tokens[id] ?? 0) / samples)).join(' + ');
+}
+
+/** Asked for by hand: it stops what is being measured, which goes on afterwards. */
 export async function measureForward(): Promise<void> {
+  await timeChoice();
+  await measureNow();
+}
+
+async function timeChoice(): Promise<void> {
   const present = presentTiming();
   if (present) await measureTiming(present.of, present.choice);
 }

@@ -1,7 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { AnalysisReport, IntervalDamage, Matrix, StreamAnalysis } from '@/lib/core/report/report.ts';
-import { followRanking, setDetection, setRanking, takeBlocks, takeLeast } from './ranking.ts';
-import { beginSelection, choose, selectionStore } from './selection.ts';
+import { runEdit } from '@/lib/core/edit/index.ts';
+import type { Matrix } from '@/lib/core/report/report.ts';
+import { followRanking, setDetection, setRanking, takeBlocks, takeLeast, takenStore } from './ranking.ts';
+import { exampleReport, streamWith } from './report-fixtures.ts';
+import { beginSelection, choose, newEdit, replaceAllBy, selectionStore } from './selection.ts';
 import { DEFAULT_SETTINGS, settingsStore } from './settings.ts';
 
 const BLOCKS = 6;
@@ -14,52 +16,21 @@ const similarity: Matrix = [
   [null, null, null, null, 1, 0.9],
   [null, null, null, null, null, 1],
 ];
-const readings = {
-  'block-u/teacher-after-k': similarity,
-  'block-u/teacher-after-u': similarity,
-  'probe-u/teacher-after-k': similarity,
-  'probe-u/teacher-after-u': similarity,
-};
 const blocks = Array.from({ length: BLOCKS }, () => 0.5);
-const stream: StreamAnalysis = {
-  probeR2: blocks,
-  probeError: blocks,
-  cka: { debiased: similarity, biased: similarity },
-  trajectories: { debiased: readings, biased: readings },
-};
-const error = (first: number, removedError: number): IntervalDamage => ({
-  first,
-  last: first + 1,
-  removedError,
-  probedError: 0,
-  directionError: 0,
+const stream = streamWith(similarity, blocks);
+const error = (first: number, outputError: number) => ({
+  edit: runEdit({ first, last: first + 1 }, 'nothing'),
+  outputError,
 });
-const report: AnalysisReport = {
-  version: 1,
-  model: { name: 'six blocks', fingerprint: 'sha256:00', family: 'qwen-image', numBlocks: BLOCKS },
-  calibration: {
-    kind: 'synthetic',
-    label: 'SYNTHETIC',
-    seed: 1,
-    samples: 8,
-    timesteps: [0.5],
-    tokens: { image: 8, text: 8 },
-    fitTokens: { image: 6, text: 6 },
-    heldOutTokens: { image: 2, text: 2 },
-  },
-  settings: { ridge: 1e-6, heldOutShare: 0.25 },
-  streams: { image: stream, text: stream },
-  damage: [error(0, 0.3), error(2, 0.2), error(4, 0.1)],
-  blockMs: blocks,
-  engine: { name: 'cpu', device: 'test' },
-  stagesMs: {},
-};
-const chosen = () => selectionStore.getState().selection.present;
+const report = exampleReport(stream, { damage: [error(0, 0.3), error(2, 0.2), error(4, 0.1)] });
+const edits = () => selectionStore.getState().selection.present;
+const chosen = () => edits().map(({ first, last }) => ({ first, last }));
 
 describe('the slider’s choice', () => {
   beforeEach(() => {
     settingsStore.setState(DEFAULT_SETTINGS);
     beginSelection({ numBlocks: BLOCKS }, []);
+    takenStore.setState({ by: 'budget', intervals: [] });
   });
 
   it('follows the ranking when another score is chosen, and comes back by one undo', () => {
@@ -80,7 +51,7 @@ describe('the slider’s choice', () => {
   });
 
   it('follows another reading of the report', () => {
-    const text = { ...stream, trajectories: { debiased: flat(0.5), biased: flat(0.5) } };
+    const text = { ...stream, trajectories: flat(0.5) };
     const both = { ...report, streams: { image: stream, text } };
     setDetection(both, { streams: 'image' });
     takeBlocks(both, 1);
@@ -95,13 +66,27 @@ describe('the slider’s choice', () => {
     const least = chosen();
     setRanking(report, { score: 'removed' });
     expect(chosen()).toEqual(least);
-    const text = { ...stream, trajectories: { debiased: flat(0.5), biased: flat(0.5) } };
+    const text = { ...stream, trajectories: flat(0.5) };
     setDetection({ ...report, streams: { image: stream, text } }, { streams: 'text' });
     expect(chosen()).not.toEqual(least);
   });
 
+  it('keeps what replaces a run as it grows, and gives new runs the default', () => {
+    takeBlocks(report, 1);
+    choose({ type: 'replace-by', by: 'probes', interval: { first: 2, last: 3 } });
+    takeBlocks(report, 2);
+    expect(edits().map(({ first, by }) => [first, by])).toEqual([
+      [0, 'nothing'],
+      [2, 'probes'],
+    ]);
+    choose({ type: 'clear' });
+    replaceAllBy('probes');
+    takeBlocks(report, 1);
+    expect(edits()).toEqual([runEdit({ first: 2, last: 3 }, 'probes')]);
+  });
+
   it('is told from a choice of one’s own, which stays, even if the slider would have made the same', () => {
-    choose({ type: 'add', interval: { first: 2, last: 3 } });
+    choose({ type: 'add', edit: newEdit({ first: 2, last: 3 }) });
     setRanking(report, { score: 'removed' });
     expect(chosen()).toEqual([{ first: 2, last: 3 }]);
   });
@@ -110,10 +95,5 @@ describe('the slider’s choice', () => {
 /** Every block alike from every start: one interval over the whole depth. */
 function flat(value: number) {
   const matrix = similarity.map((row) => row.map((entry) => (entry === null ? null : value)));
-  return {
-    'block-u/teacher-after-k': matrix,
-    'block-u/teacher-after-u': matrix,
-    'probe-u/teacher-after-k': matrix,
-    'probe-u/teacher-after-u': matrix,
-  };
+  return streamWith(matrix, blocks).trajectories;
 }

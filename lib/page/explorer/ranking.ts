@@ -11,7 +11,8 @@ import {
   type DetectionSettings,
   rankByDamage,
 } from '@/lib/core/detection/index.ts';
-import { type IntervalSet, NO_INTERVALS, removedCount, sameIntervals } from '@/lib/core/interval/index.ts';
+import { runEdit } from '@/lib/core/edit/index.ts';
+import { type IntervalSet, intervalAt, NO_INTERVALS, removedCount, sameIntervals } from '@/lib/core/interval/index.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
 import { detectedIn } from './detection.ts';
 import { choose, gestureName, selectionStore } from './selection.ts';
@@ -54,11 +55,14 @@ export function followRanking(report: AnalysisReport): void {
 }
 
 function take(report: AnalysisReport, count: number, by: Taken['by'], gesture: string): void {
-  const { detection, score } = settingsStore.getState();
+  const { detection, score, replaceBy } = settingsStore.getState();
   const intervals =
     by === 'least'
       ? chooseLeastDamage(report, report.model, count, DEFAULT_DAMAGE_SCORE, detection)
       : chooseByBudget(rankByDamage(report, detectedIn(report, detection), score, detection), count);
   takenStore.setState({ by, intervals });
-  choose({ type: 'choose', intervals, gesture });
+  // A run that grows, shrinks or stays keeps what replaces it.
+  const before = selectionStore.getState().selection.present;
+  const edits = intervals.map((interval) => runEdit(interval, intervalAt(before, interval.first)?.by ?? replaceBy));
+  choose({ type: 'choose', edits, gesture });
 }

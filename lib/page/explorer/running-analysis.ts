@@ -1,7 +1,7 @@
 /** What is known of an analysis while it runs: stages and partial results, folded from progress reports. Pure. */
 
 import type { AnalysisPartial } from '@/lib/compute/protocol.ts';
-import type { Stream } from '@/lib/core/report/report.ts';
+import type { PerStream } from '@/lib/core/report/report.ts';
 import { type RunningStage, type StageProgress, withStage } from './progress.ts';
 
 type Values = readonly (number | null | undefined)[];
@@ -11,8 +11,8 @@ export interface RunningAnalysis {
   readonly stages: readonly RunningStage[];
   /** Blocks captured so far. */
   readonly captured: number;
-  /** R² of the probes fitted so far; undefined where none is yet. */
-  readonly probeR2: Readonly<Record<Stream, Values>>;
+  /** R² of the probes fitted so far; undefined where none is yet. A stream has no entry before its first probe. */
+  readonly probeR2: PerStream<Values>;
 }
 
 /** One report and when it came. */
@@ -22,7 +22,7 @@ export interface TimedProgress extends StageProgress {
 }
 
 export function begunAt(startedAtMs: number): RunningAnalysis {
-  return { startedAtMs, stages: [], captured: 0, probeR2: { image: [], text: [] } };
+  return { startedAtMs, stages: [], captured: 0, probeR2: {} };
 }
 
 export function withProgress(running: RunningAnalysis, progress: TimedProgress): RunningAnalysis {
@@ -30,9 +30,11 @@ export function withProgress(running: RunningAnalysis, progress: TimedProgress):
   const next = { ...running, stages: withStage(running.stages, progress, atMs) };
   if (partial?.kind === 'captured') return { ...next, captured: Math.max(running.captured, partial.block + 1) };
   if (partial?.kind !== 'probe') return next;
-  const { image, text } = running.probeR2;
   const { block, r2 } = partial;
-  return { ...next, probeR2: { image: placed(image, block, r2.image), text: placed(text, block, r2.text) } };
+  const placedIn = Object.entries(r2).map(([stream, value]) => {
+    return [stream, placed(running.probeR2[stream] ?? [], block, value)] as const;
+  });
+  return { ...next, probeR2: { ...running.probeR2, ...Object.fromEntries(placedIn) } };
 }
 
 function placed(values: Values, index: number, value: number | null): Values {

@@ -1,15 +1,30 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { beginSelection, choose, gestureName, selectionStore, watchGestures } from './selection.ts';
+import { runEdit } from '@/lib/core/edit/index.ts';
+import {
+  beginSelection,
+  choose,
+  gestureName,
+  newEdit,
+  replaceAllBy,
+  selectionStore,
+  watchGestures,
+} from './selection.ts';
+import { DEFAULT_SETTINGS, settingsStore } from './settings.ts';
 
-const chosen = () => selectionStore.getState().selection.present;
+const edits = () => selectionStore.getState().selection.present;
+const chosen = () => edits().map(({ first, last }) => ({ first, last }));
+const replacements = () => edits().map(({ by }) => by);
 const target = new EventTarget();
 
 describe('the choice on the page', () => {
-  beforeEach(() => beginSelection({ numBlocks: 16 }, []));
+  beforeEach(() => {
+    settingsStore.setState(DEFAULT_SETTINGS);
+    beginSelection({ numBlocks: 16 }, []);
+  });
 
   it('undoes one drag of an edge in one step, and the next drag in its own', () => {
     const stop = watchGestures(target);
-    choose({ type: 'add', interval: { first: 3, last: 5 } });
+    choose({ type: 'add', edit: newEdit({ first: 3, last: 5 }) });
     const drag = (block: number) => {
       const interval = { first: 3, last: chosen()[0]?.last ?? 0 };
       choose({ type: 'move-edge', interval, edge: 'last', block, gesture: gestureName('move last') });
@@ -28,14 +43,40 @@ describe('the choice on the page', () => {
   });
 
   it('begins anew with another model: its past is not the other one’s', () => {
-    choose({ type: 'add', interval: { first: 3, last: 5 } });
-    beginSelection({ numBlocks: 8 }, [{ first: 0, last: 1 }]);
+    choose({ type: 'add', edit: newEdit({ first: 3, last: 5 }) });
+    beginSelection({ numBlocks: 8 }, [runEdit({ first: 0, last: 1 }, 'nothing')]);
     choose({ type: 'undo' });
     expect(chosen()).toEqual([{ first: 0, last: 1 }]);
-    choose({ type: 'add', interval: { first: 6, last: 12 } });
+    choose({ type: 'add', edit: newEdit({ first: 6, last: 12 }) });
     expect(chosen()).toEqual([
       { first: 0, last: 1 },
       { first: 6, last: 7 },
     ]);
+  });
+
+  it('gives each run a replacement of its own, and all of them one by the page’s switch, undone in one step', () => {
+    choose({ type: 'add', edit: newEdit({ first: 3, last: 5 }) });
+    choose({ type: 'add', edit: newEdit({ first: 9, last: 11 }) });
+    choose({ type: 'replace-by', by: 'probes', interval: { first: 3, last: 5 } });
+    expect(replacements()).toEqual(['probes', 'nothing']);
+    replaceAllBy('probes');
+    expect(replacements()).toEqual(['probes', 'probes']);
+    expect(newEdit({ first: 0, last: 1 }).by).toBe('probes');
+    choose({ type: 'undo' });
+    expect(replacements()).toEqual(['probes', 'nothing']);
+  });
+
+  it('takes the default back with the switch that set it', () => {
+    choose({ type: 'add', edit: newEdit({ first: 3, last: 5 }) });
+    replaceAllBy('probes');
+    choose({ type: 'undo' });
+    expect([replacements(), newEdit({ first: 0, last: 1 }).by]).toEqual([['nothing'], 'nothing']);
+    choose({ type: 'redo' });
+    expect([replacements(), newEdit({ first: 0, last: 1 }).by]).toEqual([['probes'], 'probes']);
+    // Another step says nothing of the default.
+    choose({ type: 'replace-by', by: 'nothing', interval: { first: 3, last: 5 } });
+    choose({ type: 'add', edit: newEdit({ first: 9, last: 11 }) });
+    choose({ type: 'undo' });
+    expect(newEdit({ first: 0, last: 1 }).by).toBe('probes');
   });
 });

@@ -6,13 +6,15 @@ import {
   DEFAULT_DETECTION,
   type DetectionSettings,
 } from '@/lib/core/detection/index.ts';
-import type { Replacement } from '@/lib/core/plan/plan.ts';
+import type { StreamSpec } from '@/lib/core/model/config-index.ts';
+import type { PageReplacement } from './edits.ts';
 
 export interface Settings {
   readonly detection: DetectionSettings;
   /** Ranks detected intervals for the slider. */
   readonly score: DamageScore;
-  readonly replacement: Replacement;
+  /** What replaces runs that are newly chosen. */
+  readonly replaceBy: PageReplacement;
   /** Block u that the trajectories start from. */
   readonly startBlock: number;
   readonly colours: 'viridis' | 'cividis';
@@ -23,10 +25,16 @@ export interface Settings {
 export const DEFAULT_SETTINGS: Settings = {
   detection: DEFAULT_DETECTION,
   score: DEFAULT_DAMAGE_SCORE,
-  replacement: 'removed',
+  replaceBy: 'nothing',
   startBlock: 0,
   colours: 'viridis',
   scale: 'data',
 };
 
 export const settingsStore = createStore<Settings>(() => DEFAULT_SETTINGS);
+
+/** Links and plans name streams before the model is known; one that the model has not leaves the decision to the mean. */
+export function withKnownStream(detection: DetectionSettings, streams: readonly StreamSpec[]): DetectionSettings {
+  const isKnown = streams.some(({ id }) => id === detection.streams);
+  return isKnown ? detection : { ...detection, streams: DEFAULT_DETECTION.streams };
+}

@@ -4,20 +4,21 @@
  */
 
 import type { ModelSource, ModelSummary } from '@/lib/compute/protocol.ts';
+import { type EditSet, NO_EDITS, parseEditParam } from '@/lib/core/edit/index.ts';
 import { ContiguaError } from '@/lib/core/errors.ts';
-import { type IntervalSet, NO_INTERVALS, parseIntervalParam } from '@/lib/core/interval/index.ts';
 import { settle, showError, showPassing, showWarning } from '../browser/notices.ts';
 import { followAddress, openingLink } from './address.ts';
-import { clearAnalysis, probesGone, restoreAnalysis, type WantedAnalysis } from './analysis.ts';
+import { clearAnalysis, restoreAnalysis, type WantedAnalysis, watchCalibrationFile } from './analysis.ts';
 import { calibrationStore, calibrationText } from './calibration.ts';
 import { ask, busyStore, restartWorker } from './compute.ts';
+import { type PageReplacement, pageEdits } from './edits.ts';
 import { engineStore, startEngine, verifyEngine, type WantedEngine, watchEngine } from './engine.ts';
 import { modelStore, openModel } from './model.ts';
 import { clearPreview } from './preview.ts';
 import { measureWhenIdle } from './quiet-measurements.ts';
 import { linkedSample, sampleSource } from './samples.ts';
 import { beginSelection } from './selection.ts';
-import { settingsStore } from './settings.ts';
+import { settingsStore, withKnownStream } from './settings.ts';
 import { linkFits } from './url-state.ts';
 
 let started = false;
@@ -27,6 +28,8 @@ let waiting: LinkedWishes | null = null;
 interface LinkedWishes {
   readonly model: string | null;
   readonly cut: string;
+  /** What replaces the runs of `cut` that say nothing of their own. */
+  readonly replaceBy: PageReplacement;
   readonly analysis: WantedAnalysis;
 }
 
@@ -38,8 +41,9 @@ export async function startSession(): Promise<void> {
   const { model, cut, statesInputs } = link;
   // Version 1 left the default inputs out of its addresses; one without a model was written by nobody.
   const inputs = statesInputs || model !== null ? calibrationText(link.calibration) : null;
-  waiting = { model, cut, analysis: { inputs, orNewest: !statesInputs } };
+  waiting = { model, cut, replaceBy: link.settings.replaceBy, analysis: { inputs, orNewest: !statesInputs } };
   watchEngine(() => void restartEngine());
+  watchCalibrationFile();
   measureWhenIdle();
   followAddress();
   if (!(await startEngine('auto'))) return;
@@ -57,15 +61,15 @@ export async function switchModel(source: ModelSource): Promise<boolean> {
   const before = modelStore.getState().summary;
   const summary = await openModel(source);
   if (!summary) return false;
-  if (summary.fingerprint === before?.fingerprint) {
-    probesGone();
-    return true;
-  }
+  if (summary.fingerprint === before?.fingerprint) return true;
   await fitCalibration(summary, before);
   const wanted = wantedAnalysis(summary);
   clearAnalysis();
   clearPreview();
-  settingsStore.setState(({ startBlock }) => ({ startBlock: Math.min(startBlock, summary.numBlocks - 1) }));
+  settingsStore.setState(({ startBlock, detection }) => ({
+    startBlock: Math.min(startBlock, summary.numBlocks - 1),
+    detection: withKnownStream(detection, summary.streams),
+  }));
   beginSelection(summary, linkedChoice(summary));
   await restoreAnalysis(summary.fingerprint, wanted);
   return true;
@@ -85,7 +89,6 @@ export async function restartEngine(): Promise<void> {
 }
 
 async function reopenModel(): Promise<boolean> {
-  probesGone();
   const { source } = modelStore.getState();
   if (!source) return false;
   try {
@@ -106,22 +109,22 @@ function wantedAnalysis({ fingerprint }: ModelSummary): WantedAnalysis {
   return { inputs: null, orNewest: true };
 }
 
-function linkedChoice(summary: ModelSummary): IntervalSet {
-  if (!waiting) return NO_INTERVALS;
-  const { model, cut } = waiting;
+function linkedChoice(summary: ModelSummary): EditSet {
+  if (!waiting) return NO_EDITS;
+  const { model, cut, replaceBy } = waiting;
   if (!linkFits(model, summary.fingerprint)) {
     showWarning('link', 'This link was made for another model', {
       hint: `It names the model sha256:${model}…; open is ${summary.name} (${summary.fingerprint.slice(0, 19)}…). Open that model's folder and its choice of blocks appears.`,
     });
-    return NO_INTERVALS;
+    return NO_EDITS;
   }
   settle('link');
   waiting = null;
   try {
-    return parseIntervalParam(cut, summary, 'link');
+    return pageEdits(parseEditParam(cut, replaceBy, summary, 'link'));
   } catch (thrown) {
     showError('link', thrown);
-    return NO_INTERVALS;
+    return NO_EDITS;
   }
 }
 

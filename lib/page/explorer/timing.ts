@@ -1,11 +1,11 @@
 /** Forward time of the whole and the pruned model, measured on the engine in use whenever the choice rests. */
 import { createStore } from 'zustand/vanilla';
-import type { ForwardTiming } from '@/lib/compute/protocol.ts';
-import { type BlockInterval, formatIntervalParam } from '@/lib/core/interval/index.ts';
-import type { Replacement } from '@/lib/core/plan/plan.ts';
+import type { ForwardTiming, ProbeSource } from '@/lib/compute/protocol.ts';
 import { settle, showError } from '../browser/notices.ts';
 import { measureQuietly } from './compute.ts';
+import { editsMadeOf, type PageEdit } from './edits.ts';
 import { isSame, type MadeOf } from './made-of.ts';
+import { showingRefit } from './refitting.ts';
 
 export interface TimingState {
   /** What `result` was measured of. */
@@ -23,20 +23,15 @@ export interface TimedChoice {
   readonly engine: string;
   /** Fingerprint. */
   readonly model: string;
-  readonly intervals: readonly BlockInterval[];
-  readonly replacement: Replacement;
+  readonly edits: readonly PageEdit[];
+  /** Where edits need probes. */
+  readonly probes: ProbeSource | null;
   /** Tokens of one forward, as text. */
   readonly inputs: string;
 }
 
-export function timingOf({ engine, model, intervals, replacement, inputs }: TimedChoice): MadeOf {
-  return {
-    engine,
-    model,
-    'choice of blocks': formatIntervalParam(intervals),
-    replacement,
-    'tokens per forward': inputs,
-  };
+export function timingOf({ engine, model, edits, inputs }: Omit<TimedChoice, 'probes'>): MadeOf {
+  return { engine, model, ...editsMadeOf(edits), 'tokens per forward': inputs };
 }
 
 export async function measureTiming(of: MadeOf, choice: TimedChoice): Promise<void> {
@@ -45,8 +40,8 @@ export async function measureTiming(of: MadeOf, choice: TimedChoice): Promise<vo
   settle('timing');
   timingStore.setState({ measuring: of });
   try {
-    const { intervals, replacement } = choice;
-    const result = await measureQuietly('measure', { intervals, replacement });
+    const { edits, probes } = choice;
+    const result = await showingRefit((onProgress) => measureQuietly('measure', { edits, probes }, onProgress));
     if (result) timingStore.setState({ of, result, failed: null });
   } catch (thrown) {
     timingStore.setState({ failed: of });

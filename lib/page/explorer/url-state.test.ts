@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_CALIBRATION } from './calibration.ts';
-import { DEFAULT_SETTINGS } from './settings.ts';
+import { DEFAULT_SETTINGS, withKnownStream } from './settings.ts';
 import { type LinkState, linkFits, modelDigits, readLink, statedInputs, writeLink } from './url-state.ts';
 
 const plain: LinkState = {
@@ -27,11 +27,11 @@ describe('a link', () => {
   it('brings back every setting that it was written from', () => {
     const link: LinkState = {
       model: 'abcdef',
-      cut: '3-4.7-10',
+      cut: '3-4.7-10r',
       settings: {
         detection: { estimator: 'biased', start: 'probe-u', target: 'teacher-after-u', streams: 'text' },
         score: 'probe',
-        replacement: 'probes',
+        replaceBy: 'probes',
         startBlock: 7,
         colours: 'cividis',
         scale: 'full',
@@ -56,7 +56,19 @@ describe('a link', () => {
     const link = readLink(
       new URLSearchParams('cka=magic&stream=audio&u=-3&inputs=shapes-0x10-8-1&model=nothex!&seed=1.5'),
     );
-    expect(link).toEqual({ ...plain, model: null });
+    // Which streams there are is the model's to say.
+    expect(link.settings.detection.streams).toBe('audio');
+    const { streams } = withKnownStream(link.settings.detection, [{ id: 'image', label: 'image' }]);
+    expect(streams).toBe('mean');
+    expect({ ...link, settings: { ...link.settings, detection: DEFAULT_SETTINGS.detection } }).toEqual({
+      ...plain,
+      model: null,
+    });
+  });
+
+  it('keeps a stream that the model has', () => {
+    const { detection } = readLink(new URLSearchParams('stream=audio')).settings;
+    expect(withKnownStream(detection, [{ id: 'audio', label: 'sound' }]).streams).toBe('audio');
   });
 
   it('knows its model by the leading digits of the fingerprint', () => {

@@ -4,7 +4,9 @@
  */
 import type { DamageScore, DetectionSettings } from '@/lib/core/detection/index.ts';
 import { DAMAGE_SCORES } from '@/lib/core/detection/index.ts';
+import { replacementWord } from '@/lib/core/edit/index.ts';
 import { type CalibrationChoice, calibrationFrom, calibrationText, DEFAULT_CALIBRATION } from './calibration.ts';
+import { PAGE_REPLACEMENTS } from './edits.ts';
 import { DEFAULT_SETTINGS, type Settings } from './settings.ts';
 
 /** Hex digits of the fingerprint in a link: enough that no two models a person has will share them. */
@@ -13,7 +15,7 @@ const MODEL_DIGITS = 12;
 export interface LinkState {
   /** Leading hex digits of the fingerprint, or null in a link that names no model. */
   readonly model: string | null;
-  /** Chosen intervals as text (`3-4.5-7`), to be read once the model's number of blocks is known. */
+  /** Chosen edits as text (`3-4.5-7p`), to be read once the model's number of blocks is known. */
   readonly cut: string;
   readonly settings: Settings;
   /** A file cannot travel in a link, only the digits that name its content. */
@@ -41,7 +43,7 @@ export function writeLink(link: LinkState): URLSearchParams {
   set('start', detection.start, DEFAULT_SETTINGS.detection.start);
   set('target', detection.target, DEFAULT_SETTINGS.detection.target);
   set('rank', settings.score, DEFAULT_SETTINGS.score);
-  set('by', settings.replacement, DEFAULT_SETTINGS.replacement);
+  set('by', replacementWord(settings.replaceBy), replacementWord(DEFAULT_SETTINGS.replaceBy));
   set('u', String(settings.startBlock), String(DEFAULT_SETTINGS.startBlock));
   set('colours', settings.colours, DEFAULT_SETTINGS.colours);
   set('scale', settings.scale, DEFAULT_SETTINGS.scale);
@@ -63,12 +65,13 @@ export function readLink(params: URLSearchParams): LinkState {
     settings: {
       detection: {
         estimator: one<DetectionSettings['estimator']>('cka', ['debiased', 'biased'], detection.estimator),
-        streams: one<DetectionSettings['streams']>('stream', ['mean', 'image', 'text'], detection.streams),
+        // Which streams there are, the model says (see withKnownStream).
+        streams: params.get('stream') ?? detection.streams,
         start: one<DetectionSettings['start']>('start', ['block-u', 'probe-u'], detection.start),
         target: one<DetectionSettings['target']>('target', ['teacher-after-k', 'teacher-after-u'], detection.target),
       },
       score: one<DamageScore>('rank', DAMAGE_SCORES, DEFAULT_SETTINGS.score),
-      replacement: one<Settings['replacement']>('by', ['removed', 'probes'], DEFAULT_SETTINGS.replacement),
+      replaceBy: PAGE_REPLACEMENTS.find((by) => replacementWord(by) === params.get('by')) ?? DEFAULT_SETTINGS.replaceBy,
       startBlock: wholeNumber(params.get('u')) ?? DEFAULT_SETTINGS.startBlock,
       colours: one<Settings['colours']>('colours', ['viridis', 'cividis'], DEFAULT_SETTINGS.colours),
       scale: one<Settings['scale']>('scale', ['full', 'data'], DEFAULT_SETTINGS.scale),

@@ -30,7 +30,7 @@ describe('what is still to be measured', () => {
   it('is nothing that has been measured, is being measured or failed', () => {
     const run = followedFrom(runView({ jobs, subsets: [measured([])] }));
     expect(toMeasure(run, ALL_PLUGGED).map(({ plugged }) => plugged)).toEqual([['3-4', '7-10']]);
-    const busy = { ...run, measuring: { '3-4.7-10': { done: 1, total: 9, error: null } } };
+    const busy = { ...run, measuring: { '3-4+7-10': { done: 1, total: 9, error: null } } };
     expect(toMeasure(busy, ALL_PLUGGED)).toEqual([]);
   });
 

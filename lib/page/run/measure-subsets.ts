@@ -6,9 +6,10 @@
 
 import type { StoreApi } from 'zustand/vanilla';
 import { asContiguaError } from '@/lib/core/errors.ts';
+import { subsetKey } from '@/lib/core/run/index.ts';
 import { measuredSubset, type PluggedChoice, presentSubset, type Subset, students } from './plugged.ts';
 import type { OpenRun } from './run.ts';
-import { type FollowedRun, subsetKey, withAsked } from './run-events.ts';
+import { type FollowedRun, withAsked } from './run-events.ts';
 
 const REST_MS = 700;
 const TEACHER: Subset = { plugged: [], fineTuned: false };

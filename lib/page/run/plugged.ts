@@ -3,8 +3,8 @@
  * and travels in a link; by default every student there is. Costs follow by arithmetic, quality is looked up. Pure.
  */
 import { removedCount, sumOverRemoved } from '@/lib/core/interval/index.ts';
-import type { JobView, RunView, SubsetView } from '@/lib/core/run/index.ts';
-import { pluggedKey, type Subset, subsetKey } from './run-events.ts';
+import { type JobView, type RunView, type SubsetView, subsetKey } from '@/lib/core/run/index.ts';
+import type { Subset } from './run-events.ts';
 
 export type { Subset };
 
@@ -29,16 +29,16 @@ export function readPlugged(param: string | null): PluggedChoice {
 export function writePlugged({ keys, fineTuned }: PluggedChoice): string | null {
   if (fineTuned) return FINE_TUNED;
   if (keys === null) return null;
-  return keys.length === 0 ? NONE : pluggedKey(keys);
+  return keys.length === 0 ? NONE : keys.join('.');
 }
 
 /** Intervals whose students can be plugged in, in order of depth. */
 export const students = (view: Pick<RunView, 'jobs'>): readonly JobView[] =>
-  view.jobs.filter(({ interval, state }) => interval !== null && state === 'done');
+  view.jobs.filter(({ kind, state }) => kind === 'student' && state === 'done');
 
 /** The fine-tuned whole is made of every student, so it exists once its job is done. */
 export const hasFineTuned = (view: Pick<RunView, 'jobs'>): boolean =>
-  view.jobs.some(({ interval, state }) => interval === null && state === 'done');
+  view.jobs.some(({ kind, state }) => kind === 'fine-tune' && state === 'done');
 
 /** What is really plugged in: of the choice, the students that there are. */
 export function presentSubset(view: Pick<RunView, 'jobs'>, { keys, fineTuned }: PluggedChoice): Subset {
@@ -78,11 +78,11 @@ export interface SubsetCost {
 /** Each plugged student stands for its whole interval: the others of its blocks go. */
 export function subsetCost({ model, jobs }: Pick<RunView, 'model' | 'jobs'>, { plugged }: Subset): SubsetCost {
   const { blockParameters, flopsPerForward, flopsPerBlock } = model.costs;
-  const intervals = jobs.flatMap(({ key, interval }) => (interval && plugged.includes(key) ? [interval] : []));
+  const edits = jobs.flatMap(({ key, edit }) => (edit && plugged.includes(key) ? [edit] : []));
   return {
-    blocks: model.numBlocks - removedCount(intervals),
-    parameters: model.parameters - sumOverRemoved(intervals, blockParameters),
-    flopsPerForward: flopsPerForward - sumOverRemoved(intervals, flopsPerBlock),
+    blocks: model.numBlocks - removedCount(edits),
+    parameters: model.parameters - sumOverRemoved(edits, blockParameters),
+    flopsPerForward: flopsPerForward - sumOverRemoved(edits, flopsPerBlock),
   };
 }
 

@@ -1,12 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import type { JobView, RunEvent, StepPoint, SubsetView } from '@/lib/core/run/index.ts';
-import { type FollowedRun, foldEvent, followedFrom, subsetKey, withCurve } from './run-events.ts';
+import { type JobView, type RunEvent, type StepPoint, type SubsetView, subsetKey } from '@/lib/core/run/index.ts';
+import { type FollowedRun, foldEvent, followedFrom, withCurve } from './run-events.ts';
 import { jobView, runView } from './run-fixtures.ts';
 
 const point = (step: number, image = 1 / step): StepPoint => ({
   step,
-  image,
-  text: null,
+  losses: { image },
   gradientNorm: 1,
   learningRate: 1e-3,
   durationMs: 10,
@@ -59,7 +58,7 @@ describe('following a run', () => {
   it('takes repeated steps as the ones that count', () => {
     const again: RunEvent = { type: 'steps', key: '3-4', points: [point(2, 7), point(3, 7)] };
     const run = fold(start(), steps('3-4', 1, 2, 3, 4), again);
-    expect(run.curves['3-4']?.map(({ image }) => image)).toEqual([1, 7, 7]);
+    expect(run.curves['3-4']?.map(({ losses }) => losses.image)).toEqual([1, 7, 7]);
   });
 
   it('forgets the steps after the checkpoint from which a job is begun again', () => {
@@ -93,7 +92,7 @@ describe('following a run', () => {
     );
     expect(run.measuring).toEqual({});
     const failed = fold(run, { type: 'measuring', plugged: ['3-4'], fineTuned: true, done: 3, total: 40, error: 'No' });
-    expect(failed.measuring).toEqual({ 'fine-tuned': { done: 3, total: 40, error: 'No' } });
+    expect(failed.measuring).toEqual({ 'fine-tuned:3-4': { done: 3, total: 40, error: 'No' } });
     expect(run.view.subsets.map(({ outputError }) => outputError)).toEqual([0, 0.1]);
   });
 
@@ -110,8 +109,8 @@ describe('following a run', () => {
 
   it('tells the fine-tuned whole from the same students as they were trained', () => {
     const plain = subset(['3-4', '7-10'], 0.1);
-    expect(subsetKey(plain)).toBe('3-4.7-10');
-    expect(subsetKey({ ...plain, fineTuned: true })).toBe('fine-tuned');
+    expect(subsetKey(plain)).toBe('3-4+7-10');
+    expect(subsetKey({ ...plain, fineTuned: true })).toBe('fine-tuned:3-4+7-10');
   });
 
   it('keeps the steps that came while the stored ones were being read', () => {
@@ -120,7 +119,7 @@ describe('following a run', () => {
       '3-4',
       [1, 2, 3, 4, 5].map((n) => point(n, 9)),
     );
-    expect(run.curves['3-4']?.map(({ step, image }) => [step, image])).toEqual([
+    expect(run.curves['3-4']?.map(({ step, losses }) => [step, losses.image])).toEqual([
       [1, 9],
       [2, 9],
       [3, 9],

@@ -2,7 +2,14 @@
  * A run as the page follows it: the server's view, moved on by the events that come after it. Pure; what an event does
  * not touch keeps its identity, so that only its row is drawn anew. An event that comes twice changes nothing.
  */
-import type { JobView, RunEvent, RunView, StepPoint, SubsetView } from '@/lib/core/run/index.ts';
+import {
+  type JobView,
+  type RunEvent,
+  type RunView,
+  type StepPoint,
+  type SubsetView,
+  subsetKey,
+} from '@/lib/core/run/index.ts';
 
 /** A subset that is being measured: steps of that work done, of how many. */
 export interface Measuring {
@@ -24,10 +31,7 @@ export function followedFrom(view: RunView, curves: FollowedRun['curves'] = {}):
   return { view, curves, measuring: {} };
 }
 
-/** "3-4.7-10"; the teacher is the empty string. */
-export const pluggedKey = (plugged: readonly string[]): string => plugged.join('.');
 export type Subset = Pick<SubsetView, 'plugged' | 'fineTuned'>;
-export const subsetKey = ({ plugged, fineTuned }: Subset): string => (fineTuned ? 'fine-tuned' : pluggedKey(plugged));
 
 export function foldEvent(run: FollowedRun, id: number, event: RunEvent): FollowedRun {
   if (id <= run.view.lastEventId) return run;
@@ -68,7 +72,7 @@ function withJob(run: FollowedRun, job: JobView): FollowedRun {
 }
 
 /** In order of depth, the joint fine-tune last. */
-const depthOf = ({ interval }: JobView): number => interval?.first ?? Number.POSITIVE_INFINITY;
+const depthOf = ({ edit }: JobView): number => edit?.first ?? Number.POSITIVE_INFINITY;
 
 const stepsBefore = (points: readonly StepPoint[], step: number): readonly StepPoint[] =>
   points.at(-1) === undefined || points[points.length - 1]!.step < step ? points : points.filter((p) => p.step < step);

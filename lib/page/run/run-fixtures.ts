@@ -1,5 +1,5 @@
 /** Runs as the server would show them, for tests alone. */
-import { NO_INTERVALS } from '@/lib/core/interval/index.ts';
+import { runEdit } from '@/lib/core/edit/index.ts';
 import { PLAN_SCHEMA_ID, PLAN_VERSION, type Plan } from '@/lib/core/plan/index.ts';
 import { DEFAULT_CACHE_BYTES, DEFAULT_DISTIL, type JobView, type RunView } from '@/lib/core/run/index.ts';
 
@@ -15,9 +15,13 @@ export const examplePlan: Plan = {
     className: 'QwenImageTransformer2DModel',
     family: 'qwen-image',
     numBlocks: MODEL.numBlocks,
+    streams: [
+      { id: 'image', label: 'image' },
+      { id: 'text', label: 'text' },
+    ],
+    stacks: [{ id: 'blocks', label: 'blocks', first: 0, last: MODEL.numBlocks - 1 }],
   },
-  replacement: 'removed',
-  intervals: NO_INTERVALS.map((interval) => ({ ...interval, cka: null, removedError: null })),
+  edits: [],
   blocks: { before: 16, after: 16 },
   parameters: { before: MODEL.parameters, after: MODEL.parameters },
   blockMap: [],
@@ -29,7 +33,8 @@ export function jobView(key: string, change: Partial<JobView> = {}): JobView {
   const [, first, last] = /^(\d+)-(\d+)$/.exec(key) ?? [];
   return {
     key,
-    interval: first === undefined ? null : { first: Number(first), last: Number(last) },
+    kind: first === undefined ? 'fine-tune' : 'student',
+    edit: first === undefined ? null : runEdit({ first: Number(first), last: Number(last) }, 'student'),
     state: 'queued',
     attempt: 1,
     step: 0,

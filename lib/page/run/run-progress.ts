@@ -49,9 +49,9 @@ export interface RunRemaining {
 export function runRemaining(jobs: readonly JobView[]): RunRemaining | null {
   const running = jobs.filter((job) => jobRemainingMs(job) !== null);
   if (running.length === 0) return null;
-  const fineTune = jobs.find(({ interval }) => interval === null);
-  const fineTuning = running.some(({ interval }) => interval === null);
-  const counted = jobs.filter(({ interval, state }) => (interval === null) === fineTuning && !isSettled(state));
+  const fineTune = jobs.find(({ kind }) => kind === 'fine-tune');
+  const fineTuning = running.some(({ kind }) => kind === 'fine-tune');
+  const counted = jobs.filter(({ kind, state }) => (kind === 'fine-tune') === fineTuning && !isSettled(state));
   const open = counted.reduce((sum, { step, steps }) => sum + steps - step, 0);
   const pace = running.reduce((sum, { stepsPerSecond }) => sum + (stepsPerSecond ?? 0), 0);
   // Parallel jobs end together at best: the slowest of those that run sets the least time.
@@ -62,12 +62,11 @@ export function runRemaining(jobs: readonly JobView[]): RunRemaining | null {
   };
 }
 
-export const jobName = ({ interval }: Pick<JobView, 'interval'>): string =>
-  interval ? `${interval.first}–${interval.last}` : 'Fine-tune';
+export const jobName = ({ edit }: Pick<JobView, 'edit'>): string => (edit ? `${edit.first}–${edit.last}` : 'Fine-tune');
 
 /** "Interval 3 to 4", spoken. */
-export const jobTitle = ({ interval }: Pick<JobView, 'interval'>): string =>
-  interval ? `Interval ${interval.first} to ${interval.last}` : 'Joint fine-tune';
+export const jobTitle = ({ edit }: Pick<JobView, 'edit'>): string =>
+  edit ? `Interval ${edit.first} to ${edit.last}` : 'Joint fine-tune';
 
 /**
  * Exponential moving average of the logarithm, weighted as if all steps before the first had been the first few:

@@ -8,8 +8,7 @@ import { jobView, runView } from './run-fixtures.ts';
 
 const point = (step: number): StepPoint => ({
   step,
-  image: 1,
-  text: 1,
+  losses: { image: 1, text: 1 },
   gradientNorm: 1,
   learningRate: 1,
   durationMs: 1,

@@ -1,5 +1,6 @@
 /** Several runs side by side: which ones (in the address), their views and the steps of one interval, read again while any goes on. */
 import { asContiguaError, type ContiguaError } from '@/lib/core/errors.ts';
+import type { StreamSpec } from '@/lib/core/model/config-index.ts';
 import type { RunView, StepPoint } from '@/lib/core/run/index.ts';
 import { serverApi } from '../api/api.ts';
 import { isSettled } from '../run/run-progress.ts';
@@ -37,6 +38,12 @@ export function comparableKeys(views: readonly RunView[]): readonly string[] {
   for (const { jobs } of views) for (const { key } of jobs) counts.set(key, (counts.get(key) ?? 0) + 1);
   const depth = (key: string) => (/^\d+/.test(key) ? Number.parseInt(key, 10) : Number.POSITIVE_INFINITY);
   return [...counts.keys()].sort((a, b) => (counts.get(b) ?? 0) - (counts.get(a) ?? 0) || depth(a) - depth(b));
+}
+
+/** The streams of every run's model, in the order in which they are declared; of two with one id the first. */
+export function comparedStreams(views: readonly RunView[]): readonly StreamSpec[] {
+  const all = views.flatMap(({ plan }) => plan.model.streams);
+  return all.filter(({ id }, i) => all.findIndex((other) => other.id === id) === i);
 }
 
 export async function readRuns(ids: readonly string[]): Promise<readonly ComparedRun[]> {

@@ -1,5 +1,6 @@
 /** Keys of artifacts: plain path segments, so that a key is the same place in a folder and in a bucket. */
 import { ContiguaError } from '../../core/errors.ts';
+import { elided } from '../../core/printable.ts';
 
 const MAX_LENGTH = 512;
 /** No leading dot: neither `..` nor the temporary names of files being written. */
@@ -9,7 +10,7 @@ const SEGMENT = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 export function assertKey(key: string): void {
   if (key.length <= MAX_LENGTH && key.split('/').every((segment) => SEGMENT.test(segment))) return;
   throw new ContiguaError('path-forbidden', 'This is no key of an artifact', {
-    found: JSON.stringify(key.slice(0, 80)),
+    found: JSON.stringify(elided(key, 80)),
     expected: 'names of letters, digits, ".", "_" and "-", joined by "/"',
   });
 }

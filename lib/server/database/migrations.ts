@@ -1,15 +1,20 @@
 /**
  * The tables, as numbered steps that are applied once each, in one transaction under a lock, so that any number of
- * processes may start together. A step that has been released is never edited; the next change is a further step.
+ * processes may start together. A step that has been released is never edited; the next change is a further step. Steps
+ * that SQL alone cannot take are functions.
  */
 import { z } from 'zod';
 import { ContiguaError } from '../../core/errors.ts';
-import { type Database, firstRow } from './database.ts';
+import { sleep } from '../sleep.ts';
+import { type Database, firstRow, type Queryable } from './database.ts';
+import { toEditsAndStreams } from './edits-and-streams.ts';
 
 /** Any fixed number: it names the lock among those of this database. */
 const LOCK = 7_215_034;
 
-const STEPS: readonly string[] = [
+type Step = string | ((transaction: Queryable) => Promise<void>);
+
+const STEPS: readonly Step[] = [
   `
   create table contigua.runs (
     id text primary key,
@@ -145,11 +150,16 @@ const STEPS: readonly string[] = [
   -- Asked to pause while it runs: its attempt stores a checkpoint first.
   alter table contigua.jobs add column pausing boolean not null default false;
   `,
+  toEditsAndStreams,
 ];
 
-export async function migrate(db: Database): Promise<void> {
+/** Between two looks whether another process has done it. */
+const LOOK_MS = 200;
+
+/** `report` hears of tables that are brought up to date, which may take a while. */
+export async function migrate(db: Database, report: (sentence: string) => void = () => {}): Promise<void> {
   await db.transaction(async (transaction) => {
-    await transaction.rows(z.unknown(), 'select pg_advisory_xact_lock($1)', [LOCK]);
+    await lock(transaction);
     await transaction.change('create schema if not exists contigua');
     await transaction.change('create table if not exists contigua.migrations (step int primary key)');
     const row = await firstRow(
@@ -159,12 +169,30 @@ export async function migrate(db: Database): Promise<void> {
     );
     const done = row?.done ?? 0;
     if (done > STEPS.length) throw newer(db.where, done);
+    if (done > 0 && done < STEPS.length) {
+      report(`${db.where} is of an earlier version: its tables are brought from step ${done} to ${STEPS.length}.`);
+    }
     for (const [i, step] of STEPS.entries()) {
       if (i < done) continue;
-      await transaction.change(step);
+      if (typeof step === 'string') await transaction.change(step);
+      else await step(transaction);
       await transaction.change('insert into contigua.migrations (step) values ($1)', [i + 1]);
     }
   });
+}
+
+/** Asked for again and again: a statement that waited for a long migration of another process would run into its time limit. */
+async function lock(transaction: Queryable): Promise<void> {
+  for (;;) {
+    const row = await firstRow(
+      transaction,
+      z.object({ locked: z.boolean() }),
+      'select pg_try_advisory_xact_lock($1) as locked',
+      [LOCK],
+    );
+    if (row?.locked) return;
+    await sleep(LOOK_MS, new AbortController().signal);
+  }
 }
 
 function newer(where: string, done: number): ContiguaError {

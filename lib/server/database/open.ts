@@ -17,7 +17,7 @@ export async function openDatabase(
   await closeToOthers(dataFolder, report);
   const db: Database = databaseUrl === null ? await openEmbedded(dataFolder, report) : openPostgres(databaseUrl);
   try {
-    await migrate(db);
+    await migrate(db, report);
     return db;
   } catch (thrown) {
     await db.close();

@@ -7,6 +7,7 @@
 import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
 import { ContiguaError } from '../../core/errors.ts';
+import { elided } from '../../core/printable.ts';
 import { keyedDigest, sameSecret } from './secrets.ts';
 import type { Attempt } from './token-limit.ts';
 
@@ -56,7 +57,7 @@ export function whyNotOurs(request: RequestFacts, policy: AccessPolicy): Contigu
   const host = hostOf(request.header('host'));
   if (host !== null && isOurs(host.hostname, policy)) return null;
   return new ContiguaError('path-forbidden', 'This server does not go by that name', {
-    found: request.header('host')?.slice(0, 100) ?? 'no Host',
+    found: elided(request.header('host') ?? 'no Host', 100),
     expected: policy.loopback ? 'localhost or 127.0.0.1' : 'its address, or a name in CONTIGUA_ALLOWED_HOSTS',
     hint: 'Name it in CONTIGUA_ALLOWED_HOSTS if it is yours.',
   });

@@ -6,6 +6,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { nodeHTTPRequestHandler } from '@trpc/server/adapters/node-http';
 import { asContiguaError, ContiguaError } from '../../core/errors.ts';
+import { elided } from '../../core/printable.ts';
 import type { Backend } from '../backend.ts';
 import { appRouter, SUBSCRIPTIONS } from '../routers/index.ts';
 import {
@@ -97,7 +98,7 @@ export function createApiServer(options: ApiOptions): Server {
     }
     if (isFiles) return await options.files(request, response, url);
     if (url.pathname.startsWith('/trpc/')) return await callProcedure(request, response, url);
-    throw new ContiguaError('artifact-missing', 'There is nothing here', { file: url.pathname.slice(0, 200) });
+    throw new ContiguaError('artifact-missing', 'There is nothing here', { file: elided(url.pathname, 200) });
   }
 
   async function assertToken(facts: RequestFacts, source: string, response: ServerResponse): Promise<void> {

@@ -11,6 +11,7 @@ import { nodeFiles } from '../../compute/folder/node-files.ts';
 import { saveFile } from '../../compute/folder/node-save-file.ts';
 import { checkCalibration } from '../../core/capture/index.ts';
 import { ContiguaError } from '../../core/errors.ts';
+import { elided } from '../../core/printable.ts';
 import { type ServerModels, shelfOf, UPLOADS } from '../models.ts';
 import { pathId } from '../routers/run-request.ts';
 import { send } from './answers.ts';
@@ -43,7 +44,7 @@ export class Calibrations {
     const name = query.get('name') ?? '';
     if (!model.success || !name.endsWith(SUFFIX)) {
       throw new ContiguaError('calibration-invalid', 'This cannot be a calibration file', {
-        file: name.slice(0, 100),
+        file: elided(name, 100),
         expected: 'a model’s id and the name of a .safetensors file',
       });
     }

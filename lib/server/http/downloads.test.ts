@@ -9,8 +9,9 @@ import { nodeFiles } from '../../compute/folder/node-files.ts';
 import { openModel } from '../../compute/folder/open-model.ts';
 import { type BlobLike, openFile, writeSafetensors } from '../../core/checkpoint/index.ts';
 import { DEFAULT_DETECTION } from '../../core/detection/index.ts';
+import { runEdit } from '../../core/edit/index.ts';
 import { TRAINED_METADATA } from '../../core/export/index.ts';
-import { buildPlan } from '../../core/plan/index.ts';
+import { buildPlan, parsePlan } from '../../core/plan/index.ts';
 import type { JobView } from '../../core/run/index.ts';
 import { tinyModel } from '../../testing/tiny-model.ts';
 import { flipBit } from '../artifacts/damage-testing.ts';
@@ -48,8 +49,7 @@ beforeEach(async () => {
     plan: buildPlan({
       model,
       report: null,
-      intervals: [INTERVAL],
-      replacement: 'removed',
+      edits: [runEdit(INTERVAL, 'student')],
       detection: DEFAULT_DETECTION,
     }),
     jobs: [job('done')],
@@ -88,7 +88,8 @@ function weightsOf(blob: BlobLike, sha256: string): TrainedWeights {
 function job(state: JobView['state']): JobView {
   return {
     key: '0-1',
-    interval: INTERVAL,
+    kind: 'student',
+    edit: runEdit(INTERVAL, 'student'),
     state,
     attempt: 1,
     step: 10,
@@ -267,13 +268,36 @@ describe('a download', () => {
 
   it('of metrics, plan and curve is text that other programs read', async () => {
     expect(JSON.parse((await get('/files/runs/7/metrics.json')).text)).toMatchObject({ run: { id: '7' } });
-    expect(JSON.parse((await get('/files/runs/7/plan.json')).text)).toEqual(backend.view.plan);
-    const point = { step: 1, image: 0.5, text: null, gradientNorm: 2, learningRate: 1e-3, durationMs: 4 };
-    backend.curves.set('0-1', [point, { ...point, step: 2, text: 0.25 }]);
+    const { text } = await get('/files/runs/7/plan.json');
+    expect(parsePlan(text, 'plan.json')).toEqual(backend.view.plan);
+    expect(JSON.parse(text)).toMatchObject({ version: 2, edits: [{ ...INTERVAL, by: 'student' }] });
+    const point = { step: 1, losses: { image: 0.5 }, gradientNorm: 2, learningRate: 1e-3, durationMs: 4 };
+    backend.curves.set('0-1', [point, { ...point, step: 2, losses: { text: 0.25, image: 0.5 } }]);
     const csv = await get('/files/runs/7/curves/0-1.csv');
     expect(csv.text).toBe(
       'step,image_loss,text_loss,gradient_norm,learning_rate,duration_ms\n1,0.5,,2,0.001,4\n2,0.5,0.25,2,0.001,4\n',
     );
+  });
+
+  it('of a curve has a column for each stream of the model, and an empty cell where the stream took no part', async () => {
+    const streams = ['video', 'image', 'audio'].map((id) => ({ id, label: id }));
+    const { plan } = backend.view;
+    backend.view = { ...backend.view, plan: { ...plan, model: { ...plan.model, streams } } };
+    backend.curves.set('0-1', [
+      { step: 1, losses: { audio: 3, video: 0 }, gradientNorm: 2, learningRate: 1e-3, durationMs: 4 },
+    ]);
+    expect((await get('/files/runs/7/curves/0-1.csv')).text).toBe(
+      'step,video_loss,image_loss,audio_loss,gradient_norm,learning_rate,duration_ms\n1,0,,3,2,0.001,4\n',
+    );
+  });
+
+  it('of a model says in its plan that students are in it', async () => {
+    const { bytes } = await get(MODEL_ZIP);
+    const text = bytes.toString('latin1');
+    const plan = /\{\s+"\$schema": "urn:contigua:plan:v2"[\s\S]*?\n\}\n/.exec(text)?.[0] ?? '';
+    expect(parsePlan(plan, 'plan.json').edits.map(({ first, last, by }) => [first, last, by])).toEqual([
+      [0, 1, 'student'],
+    ]);
   });
 
   it.each([

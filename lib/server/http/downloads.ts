@@ -7,10 +7,13 @@
 import { createHash } from 'node:crypto';
 import { nodeFiles } from '../../compute/folder/node-files.ts';
 import { openTeacher } from '../../compute/folder/open-teacher.ts';
+import type { RunEdit } from '../../core/edit/index.ts';
 import { ContiguaError } from '../../core/errors.ts';
 import { exportMetrics, type StudentFolderFile, studentFolder } from '../../core/export/index.ts';
+import type { StreamSpec } from '../../core/model/config-index.ts';
 import { formatPlan } from '../../core/plan/index.ts';
-import type { JobView, RunView, StepPoint } from '../../core/run/index.ts';
+import { elided } from '../../core/printable.ts';
+import type { RunView, StepPoint } from '../../core/run/index.ts';
 import type { Backend } from '../backend.ts';
 import { intervalKey, jobKey, runId } from '../routers/runs.ts';
 import type { Download } from './serve-blob.ts';
@@ -38,7 +41,10 @@ export class Downloads {
     const key = name.replace(/\.(safetensors|csv)$/, '');
     if (rest.length !== 2 || !jobKey.safeParse(key).success) return null;
     if (folder === 'students' && name.endsWith('.safetensors')) return await this.student(id, key);
-    if (folder === 'curves' && name.endsWith('.csv')) return curveFile(key, await this.backend.curve(id, key));
+    if (folder === 'curves' && name.endsWith('.csv')) {
+      const { plan } = await this.backend.viewRun(id);
+      return curveFile(key, plan.model.streams, await this.backend.curve(id, key));
+    }
     return null;
   }
 
@@ -70,7 +76,7 @@ export class Downloads {
       return { file: { path: `${key}.safetensors`, blob }, sha256 };
     };
     const students = await Promise.all(
-      plugged.map(async ({ key, interval }) => ({ interval, ...(await trained(key)) })),
+      plugged.map(async ({ key, edit }) => ({ interval: edit, ...(await trained(key)) })),
     );
     const fineTune = fineTuned ? await trained(FINE_TUNE) : null;
     const folder = await nodeFiles.openFolder(await this.backend.teacherFolder(view.id));
@@ -94,28 +100,28 @@ export class Downloads {
 }
 
 interface Choice {
-  readonly plugged: readonly { readonly key: string; readonly interval: NonNullable<JobView['interval']> }[];
+  readonly plugged: readonly { readonly key: string; readonly edit: RunEdit }[];
   readonly fineTuned: boolean;
   readonly dtype: 'teacher' | 'F32';
 }
 
 /** `plugged=3-4,7-9` (all finished students where it is left out), `fineTuned=1`, `dtype=F32`. */
 function choiceOf({ jobs }: RunView, query: URLSearchParams): Choice {
-  const students = jobs.flatMap(({ key, interval, state }) => (interval ? [{ key, interval, state }] : []));
+  const students = jobs.flatMap(({ key, edit, state }) => (edit ? [{ key, edit, state }] : []));
   const asked = query.get('plugged');
   const keys = asked?.split(',').filter((key) => key !== '');
   const unknown = keys?.find((key) => !intervalKey.safeParse(key).success || !students.some((one) => one.key === key));
   if (unknown !== undefined) {
     throw new ContiguaError('run-missing', 'The run has no student of that name', {
-      found: unknown.slice(0, 40),
+      found: elided(unknown, 40),
       expected: students.map(({ key }) => key).join(', '),
     });
   }
   return {
     plugged: students
       .filter(({ key, state }) => (keys ? keys.includes(key) : state === 'done'))
-      .map(({ key, interval }) => ({ key, interval }))
-      .sort((a, b) => a.interval.first - b.interval.first),
+      .map(({ key, edit }) => ({ key, edit }))
+      .sort((a, b) => a.edit.first - b.edit.first),
     fineTuned: query.get('fineTuned') === '1',
     dtype: query.get('dtype') === 'F32' ? 'F32' : 'teacher',
   };
@@ -131,7 +137,7 @@ async function contentTag(files: readonly StudentFolderFile[], known: readonly s
 }
 
 function metricsFile(view: RunView): Download {
-  const done = view.jobs.flatMap(({ interval, state }) => (interval && state === 'done' ? [interval] : []));
+  const done = view.jobs.flatMap(({ edit, state }) => (edit && state === 'done' ? [edit] : []));
   const metrics = exportMetrics(view, view.plan, done, false);
   return textFile(`${JSON.stringify(metrics, null, 2)}\n`, 'application/json', `${fileName(view.name)}-metrics.json`);
 }
@@ -140,12 +146,18 @@ function planFile(view: RunView): Download {
   return textFile(formatPlan(view.plan), 'application/json', `${fileName(view.name)}-plan.json`);
 }
 
-function curveFile(key: string, points: readonly StepPoint[]): Download {
-  const rows = points.map(({ step, image, text, gradientNorm, learningRate, durationMs }) =>
-    [step, image, text ?? '', gradientNorm, learningRate, durationMs].join(','),
-  );
-  const head = 'step,image_loss,text_loss,gradient_norm,learning_rate,duration_ms';
-  return textFile(`${[head, ...rows].join('\n')}\n`, 'text/csv; charset=utf-8', `curve-${key}.csv`);
+/** A loss column for each stream of the model, empty where the stream took no part. */
+function curveFile(key: string, streams: readonly StreamSpec[], points: readonly StepPoint[]): Download {
+  const head = ['step', ...streams.map(({ id }) => `${id}_loss`), 'gradient_norm', 'learning_rate', 'duration_ms'];
+  const rows = points.map(({ step, losses, gradientNorm, learningRate, durationMs }) => [
+    step,
+    ...streams.map(({ id }) => losses[id] ?? ''),
+    gradientNorm,
+    learningRate,
+    durationMs,
+  ]);
+  const text = [head, ...rows].map((cells) => `${cells.join(',')}\n`).join('');
+  return textFile(text, 'text/csv; charset=utf-8', `curve-${key}.csv`);
 }
 
 function textFile(text: string, type: string, name: string): Download {
@@ -157,7 +169,6 @@ function fileName(name: string): string {
   const plain = name
     .normalize('NFC')
     .replace(/[^\p{L}\p{N}._ -]+/gu, '-')
-    .replace(/^[. -]+|[. -]+$/g, '')
-    .slice(0, 80);
-  return plain === '' ? 'model' : plain;
+    .replace(/^[. -]+|[. -]+$/g, '');
+  return plain === '' ? 'model' : elided(plain, 80);
 }

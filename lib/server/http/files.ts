@@ -1,5 +1,6 @@
 /** The routes below `/files/`: who knows a file sends it, and what is not known is missing. */
 import { ContiguaError } from '../../core/errors.ts';
+import { elided } from '../../core/printable.ts';
 import type { Backend } from '../backend.ts';
 import { isSafe } from './access.ts';
 import type { FileRoutes } from './api-server.ts';
@@ -25,6 +26,6 @@ export function fileRoutes({ backend, calibrations }: FileOptions): FileRoutes {
     const path = url.pathname.startsWith(RUNS) && isRead ? url.pathname.slice(RUNS.length) : null;
     const download = path === null ? null : await downloads.find(path, url.searchParams);
     if (download) return await serveBlob(request, response, download);
-    throw new ContiguaError('artifact-missing', 'There is no such file', { file: url.pathname.slice(0, 200) });
+    throw new ContiguaError('artifact-missing', 'There is no such file', { file: elided(url.pathname, 200) });
   };
 }

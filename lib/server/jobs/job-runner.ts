@@ -171,7 +171,7 @@ class Work {
       if (!this.report) return null;
       const { name, device } = await slot.startEngine(this.report.name, signal);
       await slot.openModel(model, signal);
-      const { wholeMs, samples } = await slot.call('measure', { intervals: [], replacement: 'removed' }, { signal });
+      const { wholeMs, samples } = await slot.call('measure', { edits: [], probes: null }, { signal });
       return { host: hostname(), engine: name, device, forwardMs: wholeMs / samples };
     } finally {
       await slot.end();

@@ -2,14 +2,21 @@
 import type { SubsetMeasurement } from '../../compute/protocol.ts';
 import { ContiguaError } from '../../core/errors.ts';
 import { removedCount, sumOverRemoved } from '../../core/interval/index.ts';
-import type { SubsetView } from '../../core/run/index.ts';
+import { type SubsetView, subsetKey } from '../../core/run/index.ts';
 import { outlast } from '../outlast.ts';
 import type { JobRow, SubsetChoice } from '../runs/rows.ts';
-import { finishMeasurement, subsetKey, tellMeasuring } from '../runs/subsets.ts';
+import { finishMeasurement, tellMeasuring } from '../runs/subsets.ts';
 import type { TakenJob } from '../runs/take.ts';
 import type { AttemptEnd } from './attempt-end.ts';
 import { pngDataUrl } from './png.ts';
-import { type AttemptTools, modelOf, studentFiles, trainedFile, trainingSource, wantedEngine } from './run-attempt.ts';
+import {
+  type AttemptTools,
+  modelOf,
+  studentSources,
+  trainedFile,
+  trainingSource,
+  wantedEngine,
+} from './run-attempt.ts';
 
 /** The same for every choice, so that they compare: captions and noise follow from the seed. */
 const DRAWN = { pictures: 32, steps: 20, guidance: 2, seed: 1_000_003 };
@@ -23,15 +30,15 @@ export async function measureSubset(taken: TakenJob, tools: AttemptTools, end: A
   if (!choice) throw new ContiguaError('internal', 'A measurement of no choice');
   await slot.startEngine(wantedEngine(taken, tools), signal);
   const summary = await slot.openModel(await modelOf(taken, models), signal);
-  const students = await studentFiles(jobs, tools, signal, choice.plugged);
+  const edits = await studentSources(jobs, tools, signal, choice.plugged);
   const tuned = choice.fineTuned ? jobs.find(({ kind }) => kind === 'fine-tune') : null;
   const fineTuned = tuned?.student ? await trainedFile(tuned, tools, signal) : null;
   const data = await trainingSource(run.settings.data, models);
   let toldAt = 0;
   let telling = Promise.resolve();
   const measured = await slot.call(
-    'tryStudents',
-    { students, fineTuned, ...DRAWN, data },
+    'tryEdits',
+    { edits, probes: null, fineTuned, ...DRAWN, data },
     {
       signal,
       onProgress({ done, total }) {
@@ -58,13 +65,13 @@ function viewOf(
   },
   { facts, outputError, timing, drawings }: SubsetMeasurement,
 ): SubsetView {
-  const intervals = jobs.flatMap(({ key, interval }) => (interval && plugged.includes(key) ? [interval] : []));
+  const edits = jobs.flatMap(({ key, edit }) => (edit && plugged.includes(key) ? [edit] : []));
   const blockParameters = model.blocks.map(({ parameters }) => parameters);
   return {
     plugged,
     fineTuned,
-    parameters: model.parameters - sumOverRemoved(intervals, blockParameters),
-    blocks: model.numBlocks - removedCount(intervals),
+    parameters: model.parameters - sumOverRemoved(edits, blockParameters),
+    blocks: model.numBlocks - removedCount(edits),
     facts,
     outputError,
     wholeMs: timing.wholeMs,

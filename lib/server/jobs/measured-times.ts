@@ -9,7 +9,7 @@ export async function notePace(
   { context, host, slots }: Pick<AttemptTools, 'context' | 'host' | 'slots'>,
   { name, device }: EngineReport,
 ): Promise<void> {
-  if (job.kind !== 'interval') return;
+  if (job.kind !== 'student') return;
   const { batch, accumulation } = run.settings.distil;
   await context.db.change(
     `insert into contigua.paces (host, engine, device, fingerprint, batch, slots, step_ms)

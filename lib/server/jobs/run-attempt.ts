@@ -5,7 +5,7 @@
  * another's then or will be when the lease is over.
  */
 import { pathToFileURL } from 'node:url';
-import type { LinkedFile, StudentFile, TrainingSource } from '../../compute/protocol.ts';
+import type { LinkedFile, StudentSource, TrainingSource } from '../../compute/protocol.ts';
 import { asContiguaError, ContiguaError } from '../../core/errors.ts';
 import type { JobWorker, TrainingData } from '../../core/run/index.ts';
 import { ENGINE_NAMES, type EngineName } from '../../core/tensor/engine.ts';
@@ -100,12 +100,12 @@ async function train(taken: TakenJob, tools: AttemptTools, folder: string, end: 
   };
   end.beginWork();
   try {
-    if (job.interval) {
-      const { interval } = job;
+    if (job.edit) {
+      const { edit } = job;
       const { distil: settings, cacheBytes } = run.settings;
-      const keep = taken.jobs.flatMap(({ interval: one }) => (one ? [one.first - 1, one.last] : []));
+      const keep = taken.jobs.flatMap(({ edit: one }) => (one ? [one.first - 1, one.last] : []));
       const cache = cacheBytes > 0 ? { url: cacheUrl(tools), sizeBytes: cacheBytes, keep } : null;
-      const input = { interval, settings, data, cache, precededBy: [], resume, saveTo };
+      const input = { edit, settings, data, cache, before: [], resume, saveTo };
       const { student, steps, heldOut } = await slot.call('distil', input, options);
       end.trained();
       await report.settle();
@@ -114,8 +114,8 @@ async function train(taken: TakenJob, tools: AttemptTools, folder: string, end: 
     } else {
       const settings = run.settings.fineTune;
       if (!settings) throw new ContiguaError('internal', 'A fine-tune without settings');
-      const students = await studentFiles(taken.jobs, tools, signal);
-      const input = { students, settings, data, resume, saveTo };
+      const edits = await studentSources(taken.jobs, tools, signal);
+      const input = { edits, settings, data, resume, saveTo };
       const { student, steps } = await slot.call('fineTune', input, options);
       end.trained();
       await report.settle();
@@ -153,21 +153,21 @@ export async function trainingSource(data: TrainingData, models: AttemptTools['m
   return data.kind === 'file' ? { kind: 'file', file: await models.calibrationFile(data.path) } : data;
 }
 
-/** Local copies of the trained students, of all intervals or of the keys asked for. */
-export async function studentFiles(
+/** The run's edits with local copies of their students, all of them or those of the keys asked for. */
+export async function studentSources(
   jobs: readonly JobRow[],
   tools: Pick<AttemptTools, 'context' | 'store' | 'timing' | 'report'>,
   signal: AbortSignal,
   keys?: readonly string[],
-): Promise<StudentFile[]> {
-  const wanted = jobs.filter(({ kind, key }) => kind === 'interval' && (keys?.includes(key) ?? true));
+): Promise<StudentSource[]> {
+  const wanted = jobs.filter(({ kind, key }) => kind === 'student' && (keys?.includes(key) ?? true));
   if (!allStudentsThere(wanted)) throw new Fenced('a student of the run is being trained again');
-  const files: StudentFile[] = [];
+  const sources: StudentSource[] = [];
   for (const job of wanted) {
-    if (!job.interval) throw new ContiguaError('internal', 'A finished interval without its blocks');
-    files.push({ interval: job.interval, file: await trainedFile(job, tools, signal) });
+    if (!job.edit) throw new ContiguaError('internal', 'A finished student without its blocks');
+    sources.push({ ...job.edit, by: 'student', file: await trainedFile(job, tools, signal) });
   }
-  return files;
+  return sources;
 }
 
 /** A local copy of what a finished job trained. */

@@ -73,14 +73,13 @@ const tasks = {
     blocks: Array.from({ length: Number(FAKE_BLOCKS) }, () => ({ parameters: 900 })),
   }),
   measure: () => ({ wholeMs: 20, prunedMs: 20, samples: 2, runs: 3 }),
-  distil: ({ interval, settings, resume, saveTo }, id) =>
-    train(`${interval.first}-${interval.last}`, settings, resume, saveTo, id),
-  fineTune: ({ students, settings, resume, saveTo }, id) => {
-    const from = students.map(({ file }) => sha256(readFileSync(fileURLToPath(file.url)))).join(' ');
+  distil: ({ edit, settings, resume, saveTo }, id) => train(`${edit.first}-${edit.last}`, settings, resume, saveTo, id),
+  fineTune: ({ edits, settings, resume, saveTo }, id) => {
+    const from = edits.map(({ file }) => sha256(readFileSync(fileURLToPath(file.url)))).join(' ');
     return train('fine-tune', { ...settings, seed: `${settings.seed} ${from}` }, resume, saveTo, id);
   },
-  async tryStudents({ students, fineTuned, pictures }, id) {
-    for (const { file } of students) readFileSync(fileURLToPath(file.url));
+  async tryEdits({ edits, fineTuned, pictures }, id) {
+    for (const { file } of edits) readFileSync(fileURLToPath(file.url));
     if (fineTuned) readFileSync(fileURLToPath(fineTuned.url));
     for (let done = 1; done <= 4; done++) {
       await pace(id);
@@ -91,8 +90,8 @@ const tasks = {
     const drawing = { rgba, width: 2, height: 2, facts: [fact(true), fact(false)], durationMs: 1 };
     return {
       facts: { held: 3 * pictures, total: 4 * pictures, pictures },
-      outputError: students.length / 100,
-      timing: { wholeMs: 10, prunedMs: 10 - students.length, samples: 1, runs: 3 },
+      outputError: edits.length / 100,
+      timing: { wholeMs: 10, prunedMs: 10 - edits.length, samples: 1, runs: 3 },
       drawings: [{ caption: 'a red circle', drawing }],
     };
   },
@@ -128,7 +127,7 @@ async function train(key, settings, resume, saveTo, id) {
     state = sha256(`${state} ${step}`);
     log(`${key} ${step} ${process.pid}`);
     const image = Number.parseInt(state.slice(0, 8), 16) / 2 ** 32;
-    const point = { step, image, text: null, gradientNorm: 1, learningRate: 1e-3, durationMs: Number(FAKE_STEP_MS) };
+    const point = { step, losses: { image }, gradientNorm: 1, learningRate: 1e-3, durationMs: Number(FAKE_STEP_MS) };
     progress(id, { kind: 'steps', points: [point] });
     if (step % settings.heldOutEvery === 0 && step < settings.steps && key !== 'fine-tune') {
       progress(id, { kind: 'held-out', point: heldOut(step, state) });

@@ -50,7 +50,7 @@ async function watched(timing: Partial<Timing>, real = false): Promise<Watched> 
     oneInterval() {
       const steps = { steps: 60, checkpointEvery: 10, heldOutEvery: 30, heldOutSamples: 2, batch: 2 };
       const request = setting.request(steps, real ? { engine: 'wasm', data: { kind: 'synthetic' } } : {});
-      return { ...request, plan: { ...request.plan, intervals: request.plan.intervals.slice(0, 1) } };
+      return { ...request, plan: { ...request.plan, edits: request.plan.edits.slice(0, 1) } };
     },
   };
 }

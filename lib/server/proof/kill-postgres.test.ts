@@ -111,7 +111,7 @@ describe.skipIf(reason !== null)('PostgreSQL', () => {
     const calm = await setting({});
     const STEPS = { steps: 200, checkpointEvery: 15, heldOutEvery: 50 };
     const request = calm.request(STEPS);
-    const plan = { ...request.plan, intervals: request.plan.intervals.slice(0, 1) };
+    const plan = { ...request.plan, edits: request.plan.edits.slice(0, 1) };
     const reference = await trainUndisturbed(calm, { ...request, plan });
     const made = await setting({ stepMs: 10 });
     const url = await postgres.database('stopped');
@@ -154,7 +154,7 @@ describe.skipIf(reason !== null)('PostgreSQL', () => {
     const machines = await Promise.all([machine(made, url, 'one'), machine(made, url, 'two')]);
     const oneInterval = () => {
       const request = made.request({ steps: 200, checkpointEvery: 10 });
-      return { ...request, plan: { ...request.plan, intervals: request.plan.intervals.slice(0, 1) } };
+      return { ...request, plan: { ...request.plan, edits: request.plan.edits.slice(0, 1) } };
     };
     await made.hold(25);
     const [host] = machines;
@@ -190,8 +190,7 @@ describe.skipIf(reason !== null)('PostgreSQL', () => {
     const machines = await Promise.all([machine(made, url, 'one', true), machine(made, url, 'two', true)]);
     const [first, second] = machines;
     const request = made.request({ steps: 100_000, checkpointEvery: 5 });
-    const [interval] = request.plan.intervals;
-    const plan = { ...request.plan, intervals: interval ? [interval] : [] };
+    const plan = { ...request.plan, edits: request.plan.edits.slice(0, 1) };
     const id = await first.createRun({ ...request, plan });
     const view = await until(first, id, ({ jobs }) => (jobs[0]?.checkpointStep ?? 0) > 0);
     const { workers } = await first.status();

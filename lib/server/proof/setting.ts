@@ -11,6 +11,7 @@ import { nodeFiles } from '../../compute/folder/node-files.ts';
 import { openModel } from '../../compute/folder/open-model.ts';
 import { startComputeProcess } from '../../compute/node-process.ts';
 import { DEFAULT_DETECTION } from '../../core/detection/index.ts';
+import { runEdits } from '../../core/edit/index.ts';
 import type { BlockInterval } from '../../core/interval/index.ts';
 import { buildPlan, type Plan } from '../../core/plan/index.ts';
 import type { SeededRandom } from '../../core/random.ts';
@@ -45,7 +46,12 @@ const FAKE_ENTRY = new URL('./fake-compute.mjs', import.meta.url);
 
 const CACHE = resolve('node_modules', '.cache', 'contigua');
 /** What an empty database is made from: another one is made where any of these has changed. */
-const INGREDIENTS = ['lib/server/database/migrations.ts', 'lib/server/queue.ts', 'package-lock.json'];
+const INGREDIENTS = [
+  'lib/server/database/migrations.ts',
+  'lib/server/database/edits-and-streams.ts',
+  'lib/server/queue.ts',
+  'package-lock.json',
+];
 
 /** A data folder with an empty database, kept like a build's cache: making one takes seconds, copying it does not. */
 async function freshDatabase(): Promise<string> {
@@ -155,8 +161,7 @@ export async function makeSetting(
   const plan = buildPlan({
     model: summary,
     report: null,
-    intervals,
-    replacement: 'removed',
+    edits: runEdits(intervals, 'nothing'),
     detection: DEFAULT_DETECTION,
   });
   const sentences: string[] = [];

@@ -36,7 +36,7 @@ async function started(setting: Setting, options: BackendOptions = {}): Promise<
 
 function oneInterval(setting: Setting): RunRequest {
   const request = setting.request(STEPS);
-  return { ...request, plan: { ...request.plan, intervals: request.plan.intervals.slice(0, 1) } };
+  return { ...request, plan: { ...request.plan, edits: request.plan.edits.slice(0, 1) } };
 }
 
 /** The trained weights of a run that nothing happened to. */

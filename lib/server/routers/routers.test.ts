@@ -2,6 +2,9 @@ import type { Server } from 'node:http';
 import { createTRPCClient, httpBatchLink, TRPCClientError } from '@trpc/client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ContiguaError } from '../../core/errors.ts';
+import { parsePlan } from '../../core/plan/index.ts';
+import { MAX_RUN_NAME } from '../../core/run/index.ts';
+import { textOf } from '../../testing/v1/read-fixture.ts';
 import { accessPolicy } from '../http/access.ts';
 import { createApiServer } from '../http/api-server.ts';
 import {
@@ -163,6 +166,15 @@ describe('the routers', () => {
     expect(() => assertRunName(name)).toThrow(/cannot be the name of a run/);
   });
 
+  it('say how long a run’s name may be, and cut none', async () => {
+    const name = 'x'.repeat(MAX_RUN_NAME);
+    expect((await postJson('/trpc/runs.create', JSON.stringify({ ...exampleRequest(), name }))).status).toBe(200);
+    expect(backend.calls).toEqual([['createRun', { ...exampleRequest(), name }]]);
+    const reply = await postJson('/trpc/runs.create', JSON.stringify({ ...exampleRequest(), name: `${name}x` }));
+    expect(JSON.parse(reply.text).error.message).toBe('`name` is wrong; expected a name of at most 200 characters');
+    expect(() => assertRunName(`${name}x`)).toThrow(/found x{39,} … x+; expected a name of at most 200 characters/);
+  });
+
   it('take names as people write them', async () => {
     for (const name of ['Nacht 3 → 4', '模型', '👩‍💻 run', 'می‌خواهم']) {
       expect((await postJson('/trpc/runs.create', JSON.stringify({ ...exampleRequest(), name }))).status).toBe(200);
@@ -196,6 +208,20 @@ describe('the routers', () => {
     expect(failure.message).toMatch(/`blocks` contradicts/);
     const none = await postJson('/trpc/runs.create', JSON.stringify({ ...request, plan: undefined }));
     expect(JSON.parse(none.text).error.data.contigua.code).toBe('plan-invalid');
+  });
+
+  it('take a plan of version 1, as a page that was open before an update sends it, and give the backend today’s', async () => {
+    const v1 = textOf('plans/detected-probes.json');
+    const body = JSON.stringify({ ...exampleRequest(), plan: JSON.parse(v1) });
+    for (const path of ['/trpc/runs.create', '/trpc/runs.estimate']) {
+      expect((await postJson(path, body)).status).toBe(200);
+    }
+    const plan = parsePlan(v1, 'plan.json');
+    expect([plan.version, plan.edits.map(({ by }) => by)]).toEqual([2, ['probes', 'probes', 'probes']]);
+    expect(backend.calls).toEqual([
+      ['createRun', { ...exampleRequest(), plan }],
+      ['estimate', { ...exampleRequest(), plan }],
+    ]);
   });
 
   it.each(['../7', '7/../8', '', 'a b', '7.zip', 'x'.repeat(65)])('refuse the run id %j', async (id) => {
@@ -232,7 +258,7 @@ describe('following a run', () => {
     ({
       type: 'steps',
       key: '1-3',
-      points: [{ step: n, image: 1 / n, text: null, gradientNorm: 1, learningRate: 1e-3, durationMs: 5 }],
+      points: [{ step: n, losses: { image: 1 / n }, gradientNorm: 1, learningRate: 1e-3, durationMs: 5 }],
     }) as const;
   const url = (after?: number) =>
     `${addressOf(server)}/trpc/runs.follow?input=${encodeURIComponent(JSON.stringify({ id: '7', lastEventId: after }))}`;

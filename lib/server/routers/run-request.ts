@@ -5,10 +5,12 @@
 import { z } from 'zod';
 import { ContiguaError } from '../../core/errors.ts';
 import { type Plan, parsePlan } from '../../core/plan/index.ts';
+import { elided } from '../../core/printable.ts';
 import {
   DISTIL_LOSSES,
   type DistilSettings,
   type FineTuneSettings,
+  MAX_RUN_NAME,
   type OptimizerSettings,
   type RunSettings,
   STUDENT_STARTS,
@@ -93,7 +95,7 @@ export const runSettings = z.object({
   cacheBytes: z.int().min(0).max(MAX_CACHE_BYTES),
 }) satisfies z.ZodType<RunSettings>;
 
-/** The plan's own reader, which names the place of a fault as it does for a file; throws `plan-invalid`. */
+/** The plan's own reader, which takes every version of the format and names the place of a fault as it does for a file; throws `plan-invalid`. */
 const plan = z.custom<Plan>().transform((value): Plan => parsePlan(JSON.stringify(value ?? null), 'plan.json'));
 
 /** Control characters, line and paragraph separators, halves of pairs, and what reverses the reading order. */
@@ -102,7 +104,7 @@ export const runName = z
   .string()
   .trim()
   .min(1)
-  .max(200)
+  .max(MAX_RUN_NAME, `a name of at most ${MAX_RUN_NAME} characters`)
   .refine((name) => !UNREADABLE.test(name), 'a name without control characters or invisible ones');
 
 export const runRequest = z.object({
@@ -117,7 +119,7 @@ export function assertRunName(name: string | undefined): void {
   const checked = runName.optional().safeParse(name);
   if (checked.success) return;
   throw new ContiguaError('settings-invalid', 'This cannot be the name of a run', {
-    found: name,
+    found: name && elided(name, 80),
     expected: checked.error.issues[0]?.message,
   });
 }

@@ -58,8 +58,10 @@ const MAX_NOTE = 1000;
 /** The newest sentences, each once: a job that is taken over every minute says so a few times, not a thousand. */
 export async function addNote(db: Queryable, jobId: number, note: string): Promise<void> {
   await db.change(
-    `update contigua.jobs set note = right(case when note is null then $2 when position($2 in note) > 0 then note
-       else note || ' ' || $2 end, $3) where id = $1`,
+    `update contigua.jobs set note = case when length(told) > $3 then '… ' || right(told, $3) else told end
+     from (select id, case when note is null then $2 when position($2 in note) > 0 then note
+       else note || ' ' || $2 end as told from contigua.jobs where id = $1) as newest
+     where jobs.id = newest.id`,
     [jobId, note, MAX_NOTE],
   );
 }

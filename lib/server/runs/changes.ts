@@ -1,10 +1,11 @@
 /** What a user does to a run: begin, pause, resume, cancel, delete, retry one job, add an interval. One transaction each. */
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
+import { runEdit } from '../../core/edit/index.ts';
 import { ContiguaError } from '../../core/errors.ts';
-import { type BlockInterval, intervalSetOf, removedCount, sumOverRemoved } from '../../core/interval/index.ts';
-import { assertPlanFits, blockMapOf, type Plan } from '../../core/plan/index.ts';
-import type { RunSettings } from '../../core/run/index.ts';
+import { type BlockInterval, intervalSetOf } from '../../core/interval/index.ts';
+import { assertPlanFits, type Plan, type PlannedEdit, trainedPlan } from '../../core/plan/index.ts';
+import type { RunSettings, RunView } from '../../core/run/index.ts';
 import type { RunRequest, ServerModel } from '../backend.ts';
 import { firstRow, json, type Queryable } from '../database/database.ts';
 import { sleep } from '../sleep.ts';
@@ -32,25 +33,28 @@ export function roomFor({ db }: RunContext, limit: number): (jobs: number) => Pr
   };
 }
 
+/** The run's plan is what it will have done: a student in the place of every run of blocks that it was asked for. */
 export async function createRun(
   { db, queue, wakeups }: RunContext,
   { name, plan, settings }: RunRequest,
   model: ServerModel,
 ): Promise<string> {
   assertPlanFits(plan, model, 'the plan');
-  if (plan.intervals.length === 0) {
+  if (plan.edits.length === 0) {
     throw new ContiguaError('plan-invalid', 'The plan names no interval', { hint: 'Choose at least one.' });
   }
   const id = newRunId();
-  const { id: _, tokensPerForward: __, ...facts } = model;
+  const { fingerprint, numBlocks, parameters, costs, drawable } = model;
+  const facts: RunView['model'] = { name: model.name, fingerprint, numBlocks, parameters, costs, drawable };
+  const trained = trainedPlan(plan, costs.blockParameters);
   await db.transaction(async (transaction) => {
     await transaction.change(
       `insert into contigua.runs (id, name, model_id, model, plan, settings, state)
        values ($1, $2, $3, $4::text::jsonb, $5::text::jsonb, $6::text::jsonb, 'queued')`,
-      [id, name ?? defaultName(model, plan), model.id, json(facts), json(plan), json(settings)],
+      [id, name ?? defaultName(model, trained), model.id, json(facts), json(trained), json(settings)],
     );
-    for (const interval of plan.intervals) {
-      const job = await insertInterval(transaction, id, interval, settings);
+    for (const edit of trained.edits) {
+      const job = await insertStudent(transaction, id, edit, settings);
       await queue.send(transaction, 'train', settings.engine, job.id);
     }
     if (settings.fineTune) {
@@ -74,7 +78,7 @@ function defaultName({ name }: ServerModel, { blocks }: Plan): string {
   return `${name}, ${blocks.before} → ${blocks.after} blocks`;
 }
 
-async function insertInterval(
+async function insertStudent(
   db: Queryable,
   runId: string,
   { first, last }: BlockInterval,
@@ -84,7 +88,7 @@ async function insertInterval(
     db,
     jobRow,
     `insert into contigua.jobs (run_id, key, kind, first_block, last_block, state, steps)
-     values ($1, $2, 'interval', $3, $4, 'queued', $5) returning *`,
+     values ($1, $2, 'student', $3, $4, 'queued', $5) returning *`,
     [runId, `${first}-${last}`, first, last, distil.steps],
   );
   if (!job) throw new ContiguaError('internal', 'The database inserted a job and returned none');
@@ -178,8 +182,8 @@ export async function retryJob(context: RunContext, runId: string, key: string, 
       });
     }
     await beginAgain(locked, job, afresh || job.state === 'done');
-    if (job.kind === 'interval') await beginFineTuneAgain(locked);
-    await forgetSubsets(locked, { key: job.kind === 'interval' ? job.key : null });
+    if (job.kind === 'student') await beginFineTuneAgain(locked);
+    await forgetSubsets(locked, { key: job.kind === 'student' ? job.key : null });
   });
 }
 
@@ -220,9 +224,9 @@ async function beginFineTuneAgain(locked: LockedRun): Promise<void> {
 export async function addInterval(context: RunContext, runId: string, interval: BlockInterval): Promise<void> {
   await changeRun(context, runId, async (locked) => {
     const { db, run, enqueue, tellJob } = locked;
-    const plan = withInterval(run.plan, run.model.costs.blockParameters, interval);
+    const plan = withStudent(run.plan, run.model.costs.blockParameters, interval);
     await db.change('update contigua.runs set plan = $2::text::jsonb where id = $1', [runId, json(plan)]);
-    const job = await insertInterval(db, runId, interval, run.settings);
+    const job = await insertStudent(db, runId, interval, run.settings);
     await enqueue(job);
     await tellJob(job.id);
     await beginFineTuneAgain(locked);
@@ -231,20 +235,8 @@ export async function addInterval(context: RunContext, runId: string, interval: 
 }
 
 /** Not measured for the new interval: its similarity and damage belong to an analysis that is not at hand. */
-function withInterval(plan: Plan, blockParameters: readonly number[], { first, last }: BlockInterval): Plan {
-  const { numBlocks } = plan.model;
-  const set = intervalSetOf([...plan.intervals, { first, last }], plan.model, 'the new interval');
-  const intervals = [...plan.intervals, { first, last, cka: null, removedError: null }].sort(
-    (a, b) => a.first - b.first,
-  );
-  return {
-    ...plan,
-    intervals,
-    blocks: { before: numBlocks, after: numBlocks - removedCount(set) },
-    parameters: {
-      before: plan.parameters.before,
-      after: plan.parameters.after - sumOverRemoved([{ first, last }], blockParameters),
-    },
-    blockMap: blockMapOf(numBlocks, set),
-  };
+function withStudent(plan: Plan, blockParameters: readonly number[], interval: BlockInterval): Plan {
+  const added: PlannedEdit = { ...runEdit(interval, 'student'), cka: null, removedError: null, outputError: null };
+  const edits = intervalSetOf([...plan.edits, added], plan.model, 'the new interval');
+  return trainedPlan({ ...plan, edits }, blockParameters);
 }

@@ -37,19 +37,19 @@ export async function estimateRun(tools: EstimateTools, request: RunRequest): Pr
   const { plan, settings, modelId } = request;
   const model = await tools.models.read(modelId);
   const config = await tools.models.config(modelId);
-  if (plan.model.fingerprint !== model.fingerprint || plan.intervals.length === 0) {
+  if (plan.model.fingerprint !== model.fingerprint || plan.edits.length === 0) {
     throw new ContiguaError('plan-mismatch', 'The plan is for another model, or names no interval', {
       found: plan.model.name,
       expected: model.name,
     });
   }
-  const slots = Math.max(1, Math.min(await livingSlots(tools.context.db), plan.intervals.length));
+  const slots = Math.max(1, Math.min(await livingSlots(tools.context.db), plan.edits.length));
   const pace = await stepPace(tools, request, model);
-  const rounds = Math.ceil(plan.intervals.length / slots);
+  const rounds = Math.ceil(plan.edits.length / slots);
   const distilMs = rounds * settings.distil.steps * pace.stepMs;
   const { fineTune } = settings;
   const { flopsPerBlock } = model.costs;
-  const flopsLeft = totalOf(flopsPerBlock) - sumOverRemoved(plan.intervals, flopsPerBlock);
+  const flopsLeft = totalOf(flopsPerBlock) - sumOverRemoved(plan.edits, flopsPerBlock);
   const fineTuneMs = fineTune
     ? (fineTune.steps * fineTune.batch * (model.costs.flopsPerForward + 3 * flopsLeft)) / pace.flopsPerMs
     : 0;
@@ -113,14 +113,14 @@ async function stepPace(tools: EstimateTools, request: RunRequest, model: Server
 
 /** The teacher up to the interval's end, once for all intervals where its states are kept; the student three times. */
 function flopsPerStep({ costs }: ServerModel, { plan, settings }: RunRequest): number {
-  const { intervals } = plan;
+  const { edits } = plan;
   const upTo = (block: number) => totalOf(costs.flopsPerBlock.slice(0, block + 1));
-  const deepest = Math.max(...intervals.map(({ last }) => last));
+  const deepest = Math.max(...edits.map(({ last }) => last));
   const teacher =
     settings.cacheBytes > 0
-      ? upTo(deepest) / intervals.length
-      : totalOf(intervals.map(({ last }) => upTo(last))) / intervals.length;
-  const student = totalOf(intervals.map(({ first }) => costs.flopsPerBlock[first] ?? 0)) / intervals.length;
+      ? upTo(deepest) / edits.length
+      : totalOf(edits.map(({ last }) => upTo(last))) / edits.length;
+  const student = totalOf(edits.map(({ first }) => costs.flopsPerBlock[first] ?? 0)) / edits.length;
   const { batch, accumulation } = settings.distil;
   return batch * accumulation * (teacher + 3 * student);
 }
@@ -167,16 +167,14 @@ async function timeable(models: EstimateTools['models']): Promise<ServerModel | 
 function memoryOf(model: ServerModel, config: ModelConfig, { plan, settings }: RunRequest): number {
   const { distil, fineTune } = settings;
   const { blockParameters } = model.costs;
-  const largest = Math.max(...plan.intervals.map(({ first }) => blockParameters[first] ?? 0));
+  const largest = Math.max(...plan.edits.map(({ first }) => blockParameters[first] ?? 0));
   const tokens = tokensOf(model);
   const attention = config.numHeads * tokens ** 2 * 2;
   const saved = tokens * config.width * SAVED_PER_FEATURE + attention;
   const optimizer = (settings: { ema: number | null }) => STATE + 1 + (settings.ema === null ? 0 : 1);
   const distilling = optimizer(distil) * largest + distil.batch * saved;
   const trained =
-    fineTune?.train === 'all'
-      ? model.parameters
-      : totalOf(plan.intervals.map(({ first }) => blockParameters[first] ?? 0));
+    fineTune?.train === 'all' ? model.parameters : totalOf(plan.edits.map(({ first }) => blockParameters[first] ?? 0));
   const tuning = fineTune ? optimizer(fineTune) * trained + fineTune.batch * saved * config.numBlocks : 0;
   return FLOAT * (model.parameters + Math.max(distilling, tuning));
 }
@@ -186,20 +184,21 @@ function diskOf(model: ServerModel, config: ModelConfig, { plan, settings }: Run
   const { blockParameters } = model.costs;
   const { distil, fineTune, cacheBytes } = settings;
   const stateCount = (one: { ema: number | null }) => STATE + (one.ema === null ? 0 : 1);
-  const sizes = plan.intervals.map(({ first }) => blockParameters[first] ?? 0);
+  const sizes = plan.edits.map(({ first }) => blockParameters[first] ?? 0);
   const students = totalOf(sizes);
   const checkpoints = slots * CHECKPOINTS * stateCount(distil) * Math.max(...sizes);
-  const whole = model.parameters - sumOverRemoved(plan.intervals, blockParameters);
+  const whole = model.parameters - sumOverRemoved(plan.edits, blockParameters);
   const trained = fineTune?.train === 'all' ? whole : students;
   const tuned = fineTune ? trained * (1 + CHECKPOINTS * stateCount(fineTune)) : 0;
-  const boundaries = new Set(plan.intervals.flatMap(({ first, last }) => [first - 1, last])).size;
+  const boundaries = new Set(plan.edits.flatMap(({ first, last }) => [first - 1, last])).size;
   const samples = distil.steps * distil.batch * distil.accumulation + distil.heldOutSamples;
   const states = FLOAT * samples * tokensOf(model) * config.width * boundaries;
   return FLOAT * (students + Math.max(checkpoints, tuned)) + Math.min(cacheBytes, states);
 }
 
-function tokensOf({ tokensPerForward: { image, text } }: ServerModel): number {
-  return image + text;
+/** Of all streams. */
+function tokensOf({ tokensPerForward }: ServerModel): number {
+  return totalOf(Object.values(tokensPerForward));
 }
 
 function round(value: number): string {

@@ -96,13 +96,14 @@ export async function jobsOf(db: Queryable, runId: string): Promise<JobRow[]> {
 }
 
 export function allStudentsThere(jobs: readonly JobRow[]): boolean {
-  return jobs.every(({ kind, state }) => kind !== 'interval' || state === 'done');
+  return jobs.every(({ kind, state }) => kind !== 'student' || state === 'done');
 }
 
+/** `job` is no measurement: those are told as subsets. */
 export function jobView(job: JobRow): JobView {
   const {
     key,
-    interval,
+    edit,
     state,
     attempt,
     step,
@@ -117,7 +118,8 @@ export function jobView(job: JobRow): JobView {
   } = job;
   return {
     key,
-    interval,
+    kind: job.kind === 'student' ? 'student' : 'fine-tune',
+    edit,
     state,
     ...(job.pausing && { pausing: true as const }),
     attempt,
@@ -139,10 +141,10 @@ const ORDER: readonly RunState[] = ['running', 'queued', 'paused', 'failed', 'ca
 
 /** What its jobs make of a run. A fine-tune whose students will not come by themselves keeps nobody waiting. */
 export function stateOf(jobs: readonly JobRow[]): RunState {
-  const intervals = jobs.filter(({ kind }) => kind === 'interval');
-  const coming = intervals.every(({ state }) => state !== 'failed' && state !== 'cancelled');
+  const students = jobs.filter(({ kind }) => kind === 'student');
+  const coming = students.every(({ state }) => state !== 'failed' && state !== 'cancelled');
   const counted = jobs.filter(
-    ({ kind, state }) => kind === 'interval' || (kind === 'fine-tune' && (coming || state !== 'queued')),
+    ({ kind, state }) => kind === 'student' || (kind === 'fine-tune' && (coming || state !== 'queued')),
   );
   return ORDER.find((state) => counted.some((job) => job.state === state)) ?? 'done';
 }

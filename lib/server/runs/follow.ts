@@ -55,7 +55,7 @@ export async function listRuns({ db }: RunContext): Promise<RunSummary[]> {
     summaryRow,
     `select r.id, r.name, r.created_at, r.state, r.model ->> 'name' as model_name,
        count(j.id)::int as intervals, (count(j.id) filter (where j.state = 'done'))::int as done
-     from contigua.runs r left join contigua.jobs j on j.run_id = r.id and j.kind = 'interval'
+     from contigua.runs r left join contigua.jobs j on j.run_id = r.id and j.kind = 'student'
      group by r.id order by r.created_at desc, r.id`,
   );
 }
@@ -70,7 +70,7 @@ export async function curve({ db }: RunContext, id: string, key: string): Promis
   if (!job) throw runMissing(`${id}, ${key}`);
   return await db.rows(
     pointRow,
-    `select step, image, text, gradient_norm, learning_rate, duration_ms from contigua.points
+    `select step, losses, gradient_norm, learning_rate, duration_ms from contigua.points
      where job_id = $1 order by step`,
     [job.id],
   );

@@ -1,8 +1,18 @@
 /** Rows of the tables as typed values: every one that is read is parsed here, JSON columns included. */
 import { z } from 'zod';
+import { runEdit } from '../../core/edit/index.ts';
 import type { Plan } from '../../core/plan/index.ts';
 import { planSchema } from '../../core/plan/schema.ts';
-import type { Baselines, HeldOutPoint, JobState, JobWorker, RunEvent, StandInError } from '../../core/run/index.ts';
+import type {
+  Baselines,
+  HeldOutPoint,
+  JobState,
+  JobWorker,
+  ModelCosts,
+  RunEvent,
+  StandInError,
+  StepPoint,
+} from '../../core/run/index.ts';
 import { runSettings } from '../routers/run-request.ts';
 
 export const jobState = z.enum([
@@ -15,10 +25,8 @@ export const jobState = z.enum([
 ]) satisfies z.ZodType<JobState>;
 
 const streamError = z.object({ direction: z.number(), magnitude: z.number(), relative: z.number() });
-const standInError = z.object({
-  image: streamError,
-  text: streamError.nullable(),
-}) satisfies z.ZodType<StandInError>;
+/** By stream of the model. */
+const standInError = z.record(z.string(), streamError.nullable()) satisfies z.ZodType<StandInError>;
 const baselines = z.object({
   firstBlock: standInError,
   probes: standInError,
@@ -44,7 +52,7 @@ export const jobRow = z
     id: z.int(),
     run_id: z.string(),
     key: z.string(),
-    kind: z.enum(['interval', 'fine-tune', 'measure']),
+    kind: z.enum(['student', 'fine-tune', 'measure']),
     first_block: z.int().nullable(),
     last_block: z.int().nullable(),
     choice: subsetChoice.nullable(),
@@ -68,7 +76,11 @@ export const jobRow = z
     ({ run_id, first_block, last_block, steps_per_second, start_block, held_out, checkpoint_step, ...row }) => ({
       ...row,
       runId: run_id,
-      interval: first_block === null || last_block === null ? null : { first: first_block, last: last_block },
+      /** What its student does to the model; null for a job that trains none. */
+      edit:
+        first_block === null || last_block === null
+          ? null
+          : runEdit({ first: first_block, last: last_block }, 'student'),
       checkpointStep: checkpoint_step,
       stepsPerSecond: steps_per_second,
       startBlock: start_block,
@@ -77,28 +89,18 @@ export const jobRow = z
   );
 export type JobRow = z.infer<typeof jobRow>;
 
-/** One number per block; a run of version 0.1 stored one for all. */
-const perBlock = z.union([z.number(), z.array(z.number())]);
-
-const runModel = z
-  .object({
-    name: z.string(),
-    fingerprint: z.string(),
-    numBlocks: z.int(),
-    seams: z.array(z.int()).optional(),
-    parameters: z.number(),
-    costs: z.object({ blockParameters: perBlock, flopsPerForward: z.number(), flopsPerBlock: perBlock }),
-    drawable: z.boolean(),
-  })
-  .transform(({ costs, ...model }) => {
-    const spread = (value: z.infer<typeof perBlock>) =>
-      typeof value === 'number' ? new Array<number>(model.numBlocks).fill(value) : value;
-    const { blockParameters, flopsPerForward, flopsPerBlock } = costs;
-    return {
-      ...model,
-      costs: { blockParameters: spread(blockParameters), flopsPerForward, flopsPerBlock: spread(flopsPerBlock) },
-    };
-  });
+const runModel = z.object({
+  name: z.string(),
+  fingerprint: z.string(),
+  numBlocks: z.int(),
+  parameters: z.number(),
+  costs: z.object({
+    blockParameters: z.array(z.number()),
+    flopsPerForward: z.number(),
+    flopsPerBlock: z.array(z.number()),
+  }) satisfies z.ZodType<ModelCosts>,
+  drawable: z.boolean(),
+});
 
 export const runRow = z
   .object({
@@ -139,20 +141,20 @@ export type CheckpointRow = z.infer<typeof checkpointRow>;
 export const pointRow = z
   .object({
     step: z.int(),
-    image: z.number(),
-    text: z.number().nullable(),
+    losses: z.record(z.string(), z.number()),
     gradient_norm: z.number(),
     learning_rate: z.number(),
     duration_ms: z.number(),
   })
-  .transform(({ step, image, text, gradient_norm, learning_rate, duration_ms }) => ({
-    step,
-    image,
-    text,
-    gradientNorm: gradient_norm,
-    learningRate: learning_rate,
-    durationMs: duration_ms,
-  }));
+  .transform(
+    ({ step, losses, gradient_norm, learning_rate, duration_ms }): StepPoint => ({
+      step,
+      losses,
+      gradientNorm: gradient_norm,
+      learningRate: learning_rate,
+      durationMs: duration_ms,
+    }),
+  );
 
 /** Written by this server alone and handed on unread; its shape is checked where it is made. */
 export const eventRow = z.object({ id: z.int(), event: z.custom<RunEvent>((value) => typeof value === 'object') });

@@ -1,7 +1,7 @@
 /** Choices of students that were tried: asked for once each, measured as a job of their own, kept with the run. */
 import { z } from 'zod';
 import { ContiguaError } from '../../core/errors.ts';
-import type { SubsetView } from '../../core/run/index.ts';
+import { type SubsetView, subsetKey } from '../../core/run/index.ts';
 import { firstRow, json, type Queryable } from '../database/database.ts';
 import { type Attempt, asAttempt, Fenced } from './attempt.ts';
 import type { RunContext } from './context.ts';
@@ -17,11 +17,6 @@ export async function subsetsOf(db: Queryable, runId: string): Promise<SubsetVie
     [runId],
   );
   return rows.map(({ subset }) => subset);
-}
-
-/** "3-4+5-7", with "fine-tuned:" before it for the jointly trained one; "" is the whole teacher. */
-export function subsetKey({ plugged, fineTuned }: SubsetChoice): string {
-  return `${fineTuned ? 'fine-tuned:' : ''}${plugged.join('+')}`;
 }
 
 export async function trySubset(
@@ -59,7 +54,7 @@ export async function trySubset(
 
 /** In order of depth, each with a student; all of them where they were fine-tuned together. */
 function checked({ plugged, fineTuned }: SubsetChoice, jobs: readonly JobRow[]): SubsetChoice {
-  const intervals = jobs.filter(({ kind }) => kind === 'interval');
+  const intervals = jobs.filter(({ kind }) => kind === 'student');
   const unknown = plugged.find((key) => !intervals.some((job) => job.key === key));
   if (unknown !== undefined) {
     throw new ContiguaError('run-missing', 'The run has no such interval', {

@@ -22,11 +22,11 @@ export async function storeSteps(
   if (!last) return;
   await asAttempt(context, attempt, async ({ db, job, tell }) => {
     await db.change(
-      `insert into contigua.points (job_id, step, attempt, image, text, gradient_norm, learning_rate, duration_ms)
-       select $1, step, $2, image, text, "gradientNorm", "learningRate", "durationMs"
-       from jsonb_to_recordset($3::text::jsonb) as p (step int, image float8, text float8, "gradientNorm" float8,
+      `insert into contigua.points (job_id, step, attempt, losses, gradient_norm, learning_rate, duration_ms)
+       select $1, step, $2, losses, "gradientNorm", "learningRate", "durationMs"
+       from jsonb_to_recordset($3::text::jsonb) as p (step int, losses jsonb, "gradientNorm" float8,
          "learningRate" float8, "durationMs" float8)
-       on conflict (job_id, step) do update set attempt = excluded.attempt, image = excluded.image, text = excluded.text,
+       on conflict (job_id, step) do update set attempt = excluded.attempt, losses = excluded.losses,
          gradient_norm = excluded.gradient_norm, learning_rate = excluded.learning_rate, duration_ms = excluded.duration_ms`,
       [job.id, attempt.number, json(points)],
     );

@@ -50,13 +50,14 @@ describePerEngine(['cpu', 'wasm', 'tensorflow'], 'gradients of FLUX.1 blocks', (
         const after = transformer.applyBlock(index, own, entering, begun.context, 'updated');
         return tf.addN(
           streams.map((stream) => {
-            const size = after[stream].size;
+            const found = after[stream]!;
+            const size = found.size;
             const factors = Float32Array.from({ length: size }, (_, k) => goldenValue(k, LOSS_WEIGHTS[stream]));
-            return tf.sum(tf.mul(after[stream], tf.tensor(factors, after[stream].shape))) as tf.Scalar;
+            return tf.sum(tf.mul(found, tf.tensor(factors, found.shape))) as tf.Scalar;
           }),
         );
       };
-      const parameters = [state.image, state.text, ...[...block.entries()].map(([, tensor]) => tensor)];
+      const parameters = [state.image!, state.text!, ...[...block.entries()].map(([, tensor]) => tensor)];
       const { value, grads } = tf.valueAndGrads(lossOf as (...args: tf.Tensor[]) => tf.Scalar)(parameters);
       const [byImage, byText, ...byWeight] = grads;
       expect(Math.abs((await value.data())[0]! - loss)).toBeLessThan(TOLERANCE * Math.max(1, Math.abs(loss)));

@@ -22,7 +22,7 @@ export function describeFlux(config: FluxConfig): Architecture {
       kind: 'dual',
       updates: updates(index),
       tensors: dualTensors,
-      flops: ({ image, text }) => 24 * D * D * (image + text) + attention(image + text) + 24 * D * D,
+      flops: ({ image = 0, text = 0 }) => 24 * D * D * (image + text) + attention(image + text) + 24 * D * D,
     }),
   );
   const singleTensors = singleBlock(config);
@@ -33,14 +33,14 @@ export function describeFlux(config: FluxConfig): Architecture {
       kind: 'single',
       updates: updates(index),
       tensors: singleTensors,
-      flops: ({ image, text }) => 24 * D * D * (image + text) + attention(image + text) + 6 * D * D,
+      flops: ({ image = 0, text = 0 }) => 24 * D * D * (image + text) + attention(image + text) + 6 * D * D,
     }),
   );
   const embedders = config.guidanceEmbeds ? 2 : 1;
   return {
     streams: [
-      { id: 'image', label: 'image' },
-      { id: 'text', label: 'text' },
+      { id: 'image', label: 'image', input: 'hidden_states' },
+      { id: 'text', label: 'text', input: 'encoder_hidden_states' },
     ],
     output: 'image',
     stacks: numSingle > 0 ? [dual.stack, single.stack] : [dual.stack],
@@ -54,7 +54,7 @@ export function describeFlux(config: FluxConfig): Architecture {
       ...linearTensors('norm_out.linear', 2 * D, D),
       ...linearTensors('proj_out', outputFeatures, D),
     ],
-    globalFlops: ({ image, text }: StreamTokens) =>
+    globalFlops: ({ image = 0, text = 0 }: StreamTokens) =>
       2 * image * inChannels * D +
       2 * text * textDim * D +
       2 * embedders * (TIME_FREQUENCIES * D + D * D) +

@@ -44,9 +44,9 @@ describePerEngine(['cpu', 'wasm', 'tensorflow'], 'the FLUX.1 forward pass', () =
           state = next;
         }
         const expected = golden.states[index + 1]!;
-        expectClose(await state.image.data(), expected.image, golden.tolerance);
+        expectClose(await state.image!.data(), expected.image, golden.tolerance);
         // Nothing reads the last block's text, so it is not computed.
-        if (index < config.numBlocks - 1) expectClose(await state.text.data(), expected.text, golden.tolerance);
+        if (index < config.numBlocks - 1) expectClose(await state.text!.data(), expected.text, golden.tolerance);
       }
       disposeState(state);
       transformer.disposeContext(begun.context);

@@ -10,10 +10,10 @@ import { architectureOf } from '../counts.ts';
 import { type DualContext, runDualBlock } from '../dual-block.ts';
 import { gelu, normThenRotate } from '../fused-gradients.ts';
 import { checkInputs, extraOf } from '../inputs.ts';
-import { mergedHeads } from '../joint-attention.ts';
+import { type JointState, mergedHeads } from '../joint-attention.ts';
 import { gatedResidual, linear, modulatedNorm, projectOutput, silu, singleModulation } from '../layers.ts';
 import { rotaryTables } from '../rotary.ts';
-import type { State, Transformer, TransformerInputs } from '../transformer.ts';
+import type { Transformer, TransformerInputs } from '../transformer.ts';
 import type { WeightSet, WeightStore } from '../weights.ts';
 import type { FluxConfig } from './config.ts';
 
@@ -24,7 +24,7 @@ const LAYERS = {
 
 export async function openFlux(config: FluxConfig, weights: WeightStore): Promise<Transformer> {
   const globals = await weights.globals();
-  return createTransformer<DualContext>(config, architectureOf(config), weights, {
+  return createTransformer<DualContext, JointState>(config, architectureOf(config), weights, {
     begin(inputs) {
       checkInputs(inputs, config, { imageShapes: 'optional' });
       return beginContext(inputs, config, globals);
@@ -97,10 +97,10 @@ function thousandfold(values: Float32Array): Float32Array {
 function runSingleBlock(
   { numHeads, headDim, width }: FluxConfig,
   block: WeightSet,
-  state: State,
+  state: JointState,
   { batch, textTokens, imageTokens, conditioning, jointRotation, imageRotation }: DualContext,
   updates: readonly StreamId[],
-): State {
+): JointState {
   const withText = updates.includes('text');
   const modulation = singleModulation(conditioning, block.linear('norm.linear'));
   const whole = tf.concat([state.text, state.image], 1);

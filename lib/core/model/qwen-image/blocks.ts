@@ -11,7 +11,7 @@ const NORMS = ['norm_q', 'norm_k', 'norm_added_q', 'norm_added_k'];
 export function describeQwenImage(config: QwenImageConfig): Architecture {
   const { width: D, textDim, inChannels, outputFeatures, numBlocks } = config;
   const tensors = blockTensors(config);
-  const flops = ({ image, text }: StreamTokens) => {
+  const flops = ({ image = 0, text = 0 }: StreamTokens) => {
     const N = image + text;
     return 24 * D * D * N + 4 * N * N * D + 24 * D * D;
   };
@@ -28,8 +28,8 @@ export function describeQwenImage(config: QwenImageConfig): Architecture {
   );
   return {
     streams: [
-      { id: 'image', label: 'image' },
-      { id: 'text', label: 'text' },
+      { id: 'image', label: 'image', input: 'hidden_states' },
+      { id: 'text', label: 'text', input: 'encoder_hidden_states' },
     ],
     output: 'image',
     stacks: [stack],
@@ -43,7 +43,7 @@ export function describeQwenImage(config: QwenImageConfig): Architecture {
       ...linearTensors('norm_out.linear', 2 * D, D),
       ...linearTensors('proj_out', outputFeatures, D),
     ],
-    globalFlops: ({ image, text }) =>
+    globalFlops: ({ image = 0, text = 0 }) =>
       2 * image * inChannels * D +
       2 * text * textDim * D +
       2 * (TIME_FREQUENCIES * D + D * D) +

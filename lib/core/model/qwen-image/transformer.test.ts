@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
+import { runEdit } from '../../edit/index.ts';
 import { seededRandom } from '../../random.ts';
 import { describePerEngine } from '../../tensor/test-engines.ts';
+import { disposeState } from '../block-transformer.ts';
 import { parseModelConfig } from '../config.ts';
 import { type GoldenCase, goldenCheckpoint } from '../golden-fill.ts';
 import { openTransformer } from '../open.ts';
@@ -57,17 +59,18 @@ describePerEngine(['cpu', 'wasm', 'tensorflow'], 'the Qwen-Image forward pass', 
     for (let index = -1; index < config.numBlocks; index++) {
       if (index >= 0) {
         const next = await transformer.runBlock(index, state, begun.context);
-        tf.dispose([state.image, state.text]);
+        disposeState(state);
         state = next;
       }
       const expected = golden.states[index + 1]!;
-      expectClose(await state.image.data(), expected.image, golden.tolerance);
+      expectClose(await state.image!.data(), expected.image, golden.tolerance);
       // Nothing reads the last block's text, so it is not computed.
-      if (index < config.numBlocks - 1) expectClose(await state.text.data(), expected.text, golden.tolerance);
+      if (index < config.numBlocks - 1) expectClose(await state.text!.data(), expected.text, golden.tolerance);
     }
     const output = transformer.project(state, begun.context);
     expectClose(await output.data(), golden.output, golden.tolerance);
-    tf.dispose([state.image, state.text, output]);
+    disposeState(state);
+    output.dispose();
     transformer.disposeContext(begun.context);
     transformer.dispose();
   });
@@ -124,18 +127,19 @@ describePerEngine(['cpu', 'wasm', 'tensorflow'], 'the Qwen-Image forward pass', 
   test('along a route with an interval removed equals the same blocks in a row', async () => {
     const { inputs } = goldenQ2();
     const transformer = await openSmall(4);
-    const pruned = await transformer.forward(inputs, routeOf(4, [{ first: 1, last: 2 }], 'removed', []));
+    const pruned = await transformer.forward(inputs, routeOf(4, [runEdit({ first: 1, last: 2 }, 'nothing')]));
     const { state, context } = await transformer.begin(inputs);
     let current = state;
     for (const index of [0, 1, 3]) {
       const next = await transformer.runBlock(index, current, context);
-      tf.dispose([current.image, current.text]);
+      disposeState(current);
       current = next;
     }
     const output = transformer.project(current, context);
     expectClose(pruned, [...(await output.data())], 1e-5);
     expect(pruned).not.toEqual(await transformer.forward(inputs));
-    tf.dispose([current.image, current.text, output]);
+    disposeState(current);
+    output.dispose();
     transformer.disposeContext(context);
     transformer.dispose();
   });
@@ -151,11 +155,12 @@ describePerEngine(['cpu', 'wasm', 'tensorflow'], 'the Qwen-Image forward pass', 
     });
     const nothing: StreamProbes[] = Array.from({ length: 4 }, () => ({ image: null, text: null }));
     const probes = nothing.map(() => ({ image: map(), text: map() }));
-    const interval = [{ first: 1, last: 2 }];
-    const removed = await transformer.forward(inputs, routeOf(4, interval, 'removed', []));
-    expect(await transformer.forward(inputs, routeOf(4, interval, 'probes', nothing))).toEqual(removed);
+    const interval = { first: 1, last: 2 };
+    const byProbes = [runEdit(interval, 'probes')];
+    const removed = await transformer.forward(inputs, routeOf(4, [runEdit(interval, 'nothing')]));
+    expect(await transformer.forward(inputs, routeOf(4, byProbes, { probes: nothing }))).toEqual(removed);
 
-    const found = await transformer.forward(inputs, routeOf(4, interval, 'probes', probes));
+    const found = await transformer.forward(inputs, routeOf(4, byProbes, { probes }));
     const begun = await transformer.begin(inputs);
     const context = begun.context;
     let state = await transformer.runBlock(0, begun.state, context);
@@ -172,7 +177,7 @@ describePerEngine(['cpu', 'wasm', 'tensorflow'], 'the Qwen-Image forward pass', 
       }
       return tf.tensor3d(Float32Array.from(out), x.shape);
     };
-    const [image, text] = [await mapped(state.image, probes[2]!.image), await mapped(state.text, probes[2]!.text)];
+    const [image, text] = [await mapped(state.image!, probes[2]!.image), await mapped(state.text!, probes[2]!.text)];
     const last = await transformer.runBlock(3, { image, text }, context);
     expectClose(found, [...(await transformer.project(last, context).data())], 1e-4);
     transformer.disposeContext(context);

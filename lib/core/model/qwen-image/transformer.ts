@@ -8,8 +8,9 @@ import { architectureOf } from '../counts.ts';
 import { type DualContext, runDualBlock } from '../dual-block.ts';
 import { inverseRms } from '../fused-gradients.ts';
 import { checkInputs } from '../inputs.ts';
+import type { JointState } from '../joint-attention.ts';
 import { linear, projectOutput } from '../layers.ts';
-import type { State, Transformer, TransformerInputs } from '../transformer.ts';
+import type { Transformer, TransformerInputs } from '../transformer.ts';
 import type { WeightSet, WeightStore } from '../weights.ts';
 import type { QwenImageConfig } from './config.ts';
 import { beginContext, disposeContext } from './context.ts';
@@ -21,7 +22,7 @@ const LAYERS = {
 
 export async function openQwenImage(config: QwenImageConfig, weights: WeightStore): Promise<Transformer> {
   const globals = await weights.globals();
-  return createTransformer<DualContext>(config, architectureOf(config), weights, {
+  return createTransformer<DualContext, JointState>(config, architectureOf(config), weights, {
     begin(inputs) {
       checkInputs(inputs, config, { imageShapes: 'required' });
       return beginContext(inputs, config, globals);
@@ -33,7 +34,7 @@ export async function openQwenImage(config: QwenImageConfig, weights: WeightStor
   });
 }
 
-function embed(inputs: TransformerInputs, config: QwenImageConfig, globals: WeightSet): State {
+function embed(inputs: TransformerInputs, config: QwenImageConfig, globals: WeightSet): JointState {
   const { batch, imageTokens, textTokens } = inputs;
   const hidden = tf.tensor3d(inputs.hiddenStates, [batch, imageTokens, config.inChannels]);
   const prompt = tf.tensor3d(inputs.encoderHiddenStates, [batch, textTokens, config.textDim]);

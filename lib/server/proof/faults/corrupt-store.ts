@@ -70,8 +70,8 @@ export const corruptStore = {
 
 function request(setting: Setting): ReturnType<Setting['request']> {
   const wanted = setting.request(STEPS);
-  const intervals = wanted.plan.intervals.slice(0, 1).map((one) => ({ ...one, ...INTERVAL }));
-  return { ...wanted, plan: { ...wanted.plan, intervals } };
+  const edits = wanted.plan.edits.slice(0, 1).map((one) => ({ ...one, ...INTERVAL }));
+  return { ...wanted, plan: { ...wanted.plan, edits } };
 }
 
 async function trained(setting: Setting, host: HostProcess): Promise<string> {

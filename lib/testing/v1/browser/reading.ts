@@ -1,6 +1,9 @@
 /** What an address of the page means, as plain facts. Where its types change, this file alone follows; the facts stay. */
 
-import { formatIntervalKeys, parseIntervalParam } from '../../../core/interval/index.ts';
+import { parseEditParam, replacementWord } from '../../../core/edit/index.ts';
+import { formatIntervalKeys } from '../../../core/interval/index.ts';
+import { STREAMS_V1 } from '../../../core/report/upgrade.ts';
+import { withKnownStream } from '../../../page/explorer/settings.ts';
 import { readLink } from '../../../page/explorer/url-state.ts';
 import { readPlugged } from '../../../page/run/plugged.ts';
 
@@ -12,11 +15,18 @@ export interface LinkFacts {
 /** Of the explorer's address, on a model of so many blocks. */
 export function linkMeaning(address: string, numBlocks: number) {
   const { model, cut, settings, calibration, prompt, seed } = readLink(new URLSearchParams(address));
+  const { replaceBy, detection, ...rest } = settings;
+  const edits = parseEditParam(cut, replaceBy, { numBlocks }, 'link');
+  // Version 1 had one replacement for all of them.
+  if (edits.some(({ by }) => by !== replaceBy))
+    throw new Error('a link of version 1 has runs of different replacements');
   const { kind, samples, timesteps, seed: calibrationSeed } = calibration;
   return {
     model,
-    intervals: formatIntervalKeys(parseIntervalParam(cut, { numBlocks }, 'link')),
-    ...settings,
+    intervals: formatIntervalKeys(edits),
+    ...rest,
+    detection: withKnownStream(detection, STREAMS_V1),
+    replacement: replacementWord(replaceBy),
     calibration: { kind, samples, timesteps, seed: calibrationSeed },
     prompt,
     seed,

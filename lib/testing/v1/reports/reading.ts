@@ -12,8 +12,11 @@ import {
   rankByDamage,
   similarityOf,
 } from '../../../core/detection/index.ts';
+import { runEdit } from '../../../core/edit/index.ts';
 import { formatIntervalKeys } from '../../../core/interval/index.ts';
-import { type AnalysisReport, parseReport } from '../../../core/report/index.ts';
+import { seamsOf } from '../../../core/model/config-index.ts';
+import { type AnalysisReport, outputErrorOf, parseReport } from '../../../core/report/index.ts';
+import { factsOfCalibration, factsOfSettings } from '../plans/reading.ts';
 import { digestOf } from '../read-fixture.ts';
 
 export const REPORTS = [
@@ -32,12 +35,14 @@ const TARGETS = ['teacher-after-k', 'teacher-after-u'] as const;
 
 export function reportFacts(text: string, file: string) {
   const report = parseReport(text, file);
-  const { model, calibration, settings, damage, blockMs, engine, stagesMs } = report;
+  const { model, calibration, settings, blockMs, engine, stagesMs } = report;
+  const { name, fingerprint, family, numBlocks, stacks } = model;
+  const seams = seamsOf(stacks);
   return {
-    model,
-    calibration,
-    settings,
-    damage,
+    model: { name, fingerprint, family, numBlocks, ...(seams.length > 0 ? { seams } : {}) },
+    calibration: factsOfCalibration(calibration),
+    settings: factsOfSettings(settings),
+    damage: damageFacts(report),
     blockMs,
     engine,
     stagesMs,
@@ -47,8 +52,20 @@ export function reportFacts(text: string, file: string) {
   };
 }
 
+/** Version 1 measured each interval by nothing and by probes, and told the direction error beside. */
+function damageFacts(report: AnalysisReport) {
+  const removed = report.damage.filter(({ edit }) => edit.by === 'nothing');
+  return removed.map(({ edit: { first, last }, outputError }) => ({
+    first,
+    last,
+    removedError: outputError,
+    probedError: outputErrorOf(report, runEdit({ first, last }, 'probes')),
+    directionError: report.directionErrors[first]?.[last],
+  }));
+}
+
 function streamFacts(report: AnalysisReport, stream: (typeof STREAMS)[number]) {
-  const { probeR2, probeError, cka, trajectories } = report.streams[stream];
+  const { probeR2, probeError, cka, trajectories } = report.streams[stream]!;
   return {
     probeR2,
     probeError,

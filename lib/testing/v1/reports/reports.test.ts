@@ -59,11 +59,18 @@ describe('a report of version 1', () => {
     const report = JSON.parse(textOf('reports/text-unread.json'));
     report.damage[0].removedError = null;
     report.damage[0].probedError = null;
-    expect(parseReport(JSON.stringify(report), 'report.json').damage[0]).toMatchObject({
-      first: 0,
-      last: 2,
-      removedError: null,
-      probedError: null,
+    const { damage } = reportFacts(JSON.stringify(report), 'report.json');
+    expect(damage[0]).toMatchObject({ first: 0, last: 2, removedError: null, probedError: null });
+  });
+
+  it('says now which streams its blocks updated, read off its probes', () => {
+    const updates = REPORTS.map((name) => {
+      const { model } = parseReport(textOf(`reports/${name}`), name);
+      expect(model.streams.map(({ id }) => id)).toEqual(['image', 'text']);
+      expect(model.blocks.slice(0, -1).every((block) => block.updates.join() === 'image,text')).toBe(true);
+      return model.blocks.at(-1)?.updates.join();
     });
+    // The text of the last block counted as updated wherever its weights did so.
+    expect(updates).toEqual(['image', 'image', 'image,text', 'image,text', 'image', 'image,text']);
   });
 });

@@ -2,7 +2,7 @@
  * What a stored run means, as plain facts: all that the page and the terminal can ask the backend about it. Where the types
  * of runs change, this file alone follows; facts.json stays as version 1's code made it.
  */
-import type { RunView } from '../../../core/run/index.ts';
+import type { JobView, RunView, StepPoint } from '../../../core/run/index.ts';
 import type { Backend } from '../../../server/backend.ts';
 import { factsOf } from '../plans/reading.ts';
 import { digestOf } from '../read-fixture.ts';
@@ -18,7 +18,13 @@ export async function runFacts(backend: Backend, id: string) {
     ...rest,
     model: { ...model, costs: costFacts(model.costs) },
     plan: factsOf(plan),
-    jobs: await Promise.all(jobs.map(async (job) => ({ ...job, ...(await jobFacts(backend, id, job)) }))),
+    jobs: await Promise.all(
+      jobs.map(async ({ kind: _, edit, ...job }) => ({
+        ...job,
+        interval: edit && { first: edit.first, last: edit.last },
+        ...(await jobFacts(backend, id, job)),
+      })),
+    ),
     subsets: subsets.map(({ pictures, ...subset }) => ({
       ...subset,
       pictures: pictures.map(({ png, ...picture }) => ({ ...picture, png: digestOf(png) })),
@@ -36,8 +42,13 @@ function costFacts({ blockParameters, flopsPerForward, flopsPerBlock }: RunView[
   return { blockParameters: ofAll(blockParameters), flopsPerForward, flopsPerBlock: ofAll(flopsPerBlock) };
 }
 
-async function jobFacts(backend: Backend, id: string, { key, state }: RunView['jobs'][number]) {
-  const curve = await backend.curve(id, key);
+/** Version 1 had two streams, and no text loss where the text took no part. */
+function pointFacts({ step, losses, gradientNorm, learningRate, durationMs }: StepPoint) {
+  return { step, image: losses.image, text: losses.text ?? null, gradientNorm, learningRate, durationMs };
+}
+
+async function jobFacts(backend: Backend, id: string, { key, state }: Pick<JobView, 'key' | 'state'>) {
+  const curve = (await backend.curve(id, key)).map(pointFacts);
   return {
     curve: { steps: curve.length, first: curve[0] ?? null, last: curve.at(-1) ?? null, digest: digestOf(curve) },
     trained: state === 'done' ? (await backend.openTrained(id, key)).sha256 : null,

@@ -74,7 +74,9 @@ describe.each([
 
   it.skipIf(reason !== null).each(RUNS)('has the same run: %s', async (name) => {
     const read: unknown = JSON.parse(JSON.stringify(await runFacts(backend, ids[name])));
-    expect(read).toEqual(facts[name]);
+    // Version 1 kept the plan that the run was asked for. A run's plan says what the run does: it trains students.
+    expect(facts[name].plan.replacement).toBe('removed');
+    expect(read).toEqual({ ...facts[name], plan: { ...facts[name].plan, replacement: 'students' } });
   });
 
   it.skipIf(reason !== null)('has the models that its runs were made with', async () => {

@@ -1,25 +1,28 @@
 /**
- * The choice on the page and everything that can be done to it: one pure reducer over the history of an IntervalSet.
+ * The choice on the page and everything that can be done to it: one pure reducer over the history of an EditSet.
  * Every handle (click, drag, keys, slider, link, plan file) becomes one of these actions.
  */
-import { type History, historyOf, record, redo, undo } from './history.ts';
-import type { BlockInterval, Depth } from './interval.ts';
 import {
   addInterval,
+  type BlockInterval,
+  type Depth,
   type Edge,
-  type IntervalSet,
   moveEdge,
-  NO_INTERVALS,
   removeInterval,
-  sameIntervals,
+  sameInterval,
   shiftInterval,
   toggleInterval,
-} from './interval-set.ts';
+} from '../interval/index.ts';
+import { type EditSet, NO_EDITS, type RunEdit, type RunReplacement, runEdit, sameEdits } from './edit.ts';
+import { type History, historyOf, record, redo, undo } from './history.ts';
 
-export type Selection = History<IntervalSet>;
+export type Selection = History<EditSet>;
 
 export type SelectionAction =
-  | { readonly type: 'add' | 'toggle' | 'remove'; readonly interval: BlockInterval }
+  | { readonly type: 'add' | 'toggle'; readonly edit: RunEdit }
+  | { readonly type: 'remove'; readonly interval: BlockInterval }
+  /** Another replacement for one run, or for every run. */
+  | { readonly type: 'replace-by'; readonly by: RunReplacement; readonly interval?: BlockInterval }
   | { readonly type: 'shift'; readonly interval: BlockInterval; readonly by: number; readonly gesture?: string }
   | {
       readonly type: 'move-edge';
@@ -30,33 +33,37 @@ export type SelectionAction =
       readonly gesture?: string;
     }
   /** A whole choice at once, already a valid set: the slider, a link, a plan. */
-  | { readonly type: 'choose'; readonly intervals: IntervalSet; readonly gesture?: string }
+  | { readonly type: 'choose'; readonly edits: EditSet; readonly gesture?: string }
   | { readonly type: 'clear' | 'undo' | 'redo' };
 
 /** A choice without a past, for a model just opened. */
-export function selectionOf(intervals: IntervalSet): Selection {
-  return historyOf(intervals);
+export function selectionOf(edits: EditSet): Selection {
+  return historyOf(edits);
 }
 
 export function reduceSelection(selection: Selection, action: SelectionAction, depth: Depth): Selection {
   const set = selection.present;
-  const step = (next: IntervalSet, gesture?: string): Selection =>
-    sameIntervals(set, next) ? selection : record(selection, next, gesture ?? null);
+  const step = (next: EditSet, gesture?: string): Selection =>
+    sameEdits(set, next) ? selection : record(selection, next, gesture ?? null);
   switch (action.type) {
     case 'add':
-      return step(addInterval(set, action.interval, depth));
+      return step(addInterval(set, action.edit, depth));
     case 'toggle':
-      return step(toggleInterval(set, action.interval, depth));
+      return step(toggleInterval(set, action.edit, depth));
     case 'remove':
       return step(removeInterval(set, action.interval));
+    case 'replace-by': {
+      const { by, interval } = action;
+      return step(set.map((edit) => (interval && !sameInterval(edit, interval) ? edit : runEdit(edit, by))));
+    }
     case 'shift':
       return step(shiftInterval(set, action.interval, action.by, depth), action.gesture);
     case 'move-edge':
       return step(moveEdge(set, action.interval, action.edge, action.block, depth), action.gesture);
     case 'choose':
-      return step(action.intervals, action.gesture);
+      return step(action.edits, action.gesture);
     case 'clear':
-      return step(NO_INTERVALS);
+      return step(NO_EDITS);
     case 'undo':
       return undo(selection);
     case 'redo':

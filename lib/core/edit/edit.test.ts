@@ -1,0 +1,125 @@
+import { describe, expect, it } from 'vitest';
+import { ContiguaError } from '../errors.ts';
+import {
+  editKey,
+  editSetOf,
+  formatEditParam,
+  parseEditParam,
+  probedBlocks,
+  RUN_REPLACEMENTS,
+  replacementWord,
+  runEdit,
+  runEdits,
+  sameEdit,
+  sameEdits,
+} from './index.ts';
+
+const DEPTH = {
+  numBlocks: 16,
+  stacks: [
+    { first: 0, last: 9 },
+    { first: 10, last: 15 },
+  ],
+};
+const MIXED = [
+  runEdit({ first: 3, last: 4 }, 'nothing'),
+  runEdit({ first: 7, last: 9 }, 'probes'),
+  runEdit({ first: 10, last: 12 }, 'student'),
+];
+
+function refusalOf(read: () => unknown): ContiguaError {
+  try {
+    read();
+  } catch (error) {
+    if (error instanceof ContiguaError) return error;
+    throw error;
+  }
+  throw new Error('was accepted');
+}
+
+describe('edits', () => {
+  it('are the same where run and replacement are', () => {
+    const [edit] = MIXED;
+    expect(sameEdit(edit!, { ...edit! })).toBe(true);
+    expect(sameEdit(edit!, { ...edit!, last: 5 })).toBe(false);
+    expect(sameEdit(edit!, { ...edit!, by: 'probes' })).toBe(false);
+    expect(
+      sameEdits(
+        MIXED,
+        MIXED.map((one) => ({ ...one })),
+      ),
+    ).toBe(true);
+    expect(sameEdits(MIXED, MIXED.slice(1))).toBe(false);
+    expect(sameEdits(runEdits(MIXED, 'probes'), MIXED)).toBe(false);
+  });
+
+  it('have keys that tell apart replacements of one run', () => {
+    const [run] = MIXED;
+    expect(new Set(RUN_REPLACEMENTS.map((by) => editKey(runEdit(run!, by)))).size).toBe(3);
+    expect(MIXED.map(editKey)).toEqual(['3-4 nothing', '7-9 probes', '10-12 student']);
+    expect(RUN_REPLACEMENTS.map(replacementWord)).toEqual(['removed', 'probes', 'student']);
+  });
+
+  it('put a probe only where a run by probes has one, and none at its first block', () => {
+    expect(probedBlocks(MIXED)).toEqual([8, 9]);
+    expect(probedBlocks(runEdits(MIXED, 'nothing'))).toEqual([]);
+  });
+});
+
+describe('a set of edits', () => {
+  it('is in order of depth, each with its replacement', () => {
+    expect(editSetOf([...MIXED].reverse(), DEPTH, 'here')).toEqual(MIXED);
+  });
+
+  it.each([
+    ['beyond the model', [runEdit({ first: 14, last: 16 }, 'nothing')], /here: .*found \[14,16\]/],
+    ['across the seam', [runEdit({ first: 9, last: 10 }, 'student')], /different stacks/],
+    ['of one block', [runEdit({ first: 2, last: 2 }, 'probes')], /One block alone/],
+    ['that share a block', [...MIXED, runEdit({ first: 4, last: 5 }, 'student')], /found \[3,4\] and \[4,5\]/],
+  ])('refuses runs %s, naming where they come from', (_, edits, message) => {
+    const error = refusalOf(() => editSetOf(edits, DEPTH, 'here'));
+    expect(error.code).toBe('plan-invalid');
+    expect(error.message).toMatch(message);
+  });
+});
+
+describe('edits as text', () => {
+  it.each([
+    ['nothing', '3-4.7-9p.10-12s'],
+    ['probes', '3-4r.7-9.10-12s'],
+    ['student', '3-4r.7-9p.10-12'],
+  ] as const)(
+    'are written without a letter where the replacement is the default, %s, and read back',
+    (byDefault, text) => {
+      expect(formatEditParam(MIXED, byDefault)).toBe(text);
+      expect(parseEditParam(text, byDefault, DEPTH, 'the link')).toEqual(MIXED);
+    },
+  );
+
+  it('are an empty text where nothing is chosen', () => {
+    expect(formatEditParam([], 'probes')).toBe('');
+    expect(parseEditParam('', 'probes', DEPTH, 'the link')).toEqual([]);
+  });
+
+  it('read the links of version 1, which had one replacement for all runs', () => {
+    expect(parseEditParam('3-4.7-9', 'probes', DEPTH, 'the link').map(({ by }) => by)).toEqual(['probes', 'probes']);
+  });
+
+  it('are read in any order, each letter with its own run', () => {
+    expect(parseEditParam('10-12s.3-4.07-9p', 'nothing', DEPTH, 'the link')).toEqual(MIXED);
+  });
+
+  it.each([
+    ['3-4x', '3-4x'],
+    ['3-4pp', '3-4p'],
+    ['3p', '3'],
+    ['p', 'nothing'],
+    ['3-4p.', 'nothing'],
+    ['3-4P', '3-4P'],
+  ])('refuse %j, naming what was found and the link', (text, found) => {
+    const error = refusalOf(() => parseEditParam(text, 'nothing', DEPTH, 'the link'));
+    expect(error.code).toBe('plan-invalid');
+    expect(error.details.file).toBe('the link');
+    expect(error.details.found).toBe(found);
+  });
+});

@@ -1,0 +1,35 @@
+/** Plans of version 1 as today's: one replacement for all intervals becomes the replacement of each edit. */
+import { type RunReplacement, runEdit } from '../edit/index.ts';
+import { DAMAGE_SAMPLES_V1, STREAMS_V1, stacksOfSeams, upgradeCalibration } from '../report/upgrade.ts';
+import { PLAN_SCHEMA_ID, PLAN_VERSION, type Plan } from './plan.ts';
+import type { PlanV1 } from './schema-v1.ts';
+
+const REPLACEMENTS: Readonly<Record<PlanV1['replacement'], RunReplacement>> = {
+  removed: 'nothing',
+  probes: 'probes',
+  students: 'student',
+};
+
+export function upgradePlan(v1: PlanV1): Plan {
+  const { model, replacement, intervals, calibration, settings, createdWith, createdAt, ...rest } = v1;
+  const { seams = [], ...named } = model;
+  const by = REPLACEMENTS[replacement];
+  return {
+    $schema: PLAN_SCHEMA_ID,
+    version: PLAN_VERSION,
+    createdWith,
+    ...(createdAt === undefined ? {} : { createdAt }),
+    model: { ...named, streams: STREAMS_V1, stacks: stacksOfSeams(model.numBlocks, seams) },
+    edits: intervals.map(({ first, last, cka, removedError }) => ({
+      ...runEdit({ first, last }, by),
+      cka,
+      removedError,
+      outputError: by === 'nothing' ? removedError : null,
+    })),
+    blocks: rest.blocks,
+    parameters: rest.parameters,
+    blockMap: rest.blockMap,
+    calibration: calibration && upgradeCalibration(calibration),
+    settings: settings && { ...settings, split: 'golden-ratio', damageSamples: DAMAGE_SAMPLES_V1 },
+  };
+}

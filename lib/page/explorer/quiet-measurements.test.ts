@@ -1,0 +1,69 @@
+/** What the page measures by itself, with a worker that answers when the test lets it. */
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Tasks } from '@/lib/compute/protocol.ts';
+import { runEdit } from '@/lib/core/edit/index.ts';
+import { analysisStore } from './analysis.ts';
+import { engineStore } from './engine.ts';
+import { measureWhenIdle } from './quiet-measurements.ts';
+import { exampleReport, streamWith } from './report-fixtures.ts';
+import { beginSelection, choose, selectionStore } from './selection.ts';
+import { settingsStore } from './settings.ts';
+
+const asked = vi.hoisted(() => [] as { task: string; input: Tasks['damage']['input']; answer(value: unknown): void }[]);
+vi.mock('./compute.ts', async () => {
+  const { createStore } = await import('zustand/vanilla');
+  return {
+    busyStore: createStore(() => ({ tasks: [] })),
+    ask: vi.fn(),
+    measureQuietly: (task: string, input: Tasks['damage']['input']) =>
+      new Promise((answer) => {
+        asked.push({ task, input, answer });
+      }),
+  };
+});
+
+const similarity = Array.from({ length: 4 }, (_, i) =>
+  Array.from({ length: 4 }, (_, k) => (k < i ? null : 1 - (k - i) / 10)),
+);
+const rested = () => vi.advanceTimersByTimeAsync(600);
+
+describe('what the page measures by itself', () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+    vi.stubGlobal('document', { hidden: false });
+    engineStore.setState({ status: 'ready' });
+    beginSelection({ numBlocks: 4 }, []);
+    analysisStore.setState({ report: exampleReport(streamWith(similarity, [0.5, 0.5, 0.5, 0.5])), measuredOn: null });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.unstubAllGlobals();
+  });
+
+  it('is measured by both replacements, and is not begun anew while it goes on', async () => {
+    measureWhenIdle();
+    choose({ type: 'add', edit: runEdit({ first: 1, last: 2 }, 'probes') });
+    await rested();
+    expect(asked.map(({ task }) => task)).toEqual(['damage']);
+    const { edits = [], probes } = asked[0]?.input ?? {};
+    expect(edits).toContainEqual(runEdit({ first: 1, last: 2 }, 'nothing'));
+    expect(edits).toContainEqual(runEdit({ first: 1, last: 2 }, 'probes'));
+    expect(probes).toEqual({
+      calibration: { kind: 'synthetic', samples: 8, timesteps: 1, seed: 1 },
+      ridge: 1e-6,
+    });
+    // Whatever changes meanwhile waits: a second call would stop the first one.
+    settingsStore.setState({ score: 'probed' });
+    choose({ type: 'move-edge', interval: selectionStore.getState().selection.present[0]!, edge: 'last', block: 3 });
+    await rested();
+    expect(asked).toHaveLength(1);
+    asked[0]?.answer(edits.map((edit) => ({ edit, outputError: 0.25 })));
+    await rested();
+    expect(analysisStore.getState().report?.damage).toHaveLength(edits.length);
+    // Then what was chosen since.
+    expect(asked).toHaveLength(2);
+    expect(asked[1]?.input.edits).toContainEqual(runEdit({ first: 1, last: 3 }, 'probes'));
+    asked[1]?.answer([]);
+    await rested();
+  });
+});
