@@ -17,7 +17,7 @@ const DATA = `lib/core lib/core/tensor/dtype.ts lib/core/tensor/float.ts lib/cor
 export const ROOMS = [
   // Bytes and numbers in, values out: no Node, no React, no alias, and a stage imports earlier stages.
   ...group('lib/core', {
-    '.': '',
+    '.': 'npm:@noble/hashes',
     tensor: '. npm:@tensorflow/tfjs-core npm:@tensorflow/tfjs-backend-wasm',
     checkpoint: '. tensor/dtype.ts tensor/float.ts',
     folder: '. checkpoint',
@@ -61,7 +61,7 @@ export const ROOMS = [
     jobs: `${DATA} lib/compute lib/compute/protocol.ts end-signals.ts env.ts log.ts outlast.ts room.ts sleep.ts
       artifacts database queue.ts models.ts runs npm:zod node:`,
     routers: `${DATA} storable.ts backend.ts runs npm:@trpc/server npm:zod`,
-    http: `${DATA} lib/core/capture lib/compute/folder backend.ts models.ts routers npm:@trpc/server node:`,
+    http: `${DATA} lib/core/capture lib/compute/folder backend.ts models.ts runs routers npm:@trpc/server node:`,
     '.': `${DATA} lib/compute env.ts log.ts room.ts storable.ts artifacts database queue.ts backend.ts models.ts runs jobs routers
       http npm:zod node:`,
   }),

@@ -3,6 +3,8 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { startComputeProcess } from '../lib/compute/node-process.ts';
+import { DEFAULT_DETECTION, detectIntervals } from '../lib/core/detection/index.ts';
+import { formatLayerIndex } from '../lib/core/interval/index.ts';
 import type { AnalysisReport } from '../lib/core/report/report.ts';
 import type { EngineName } from '../lib/core/tensor/index.ts';
 import { type GpuOptions, type SectionPlan, shownDifference } from './gpu-section.ts';
@@ -40,7 +42,7 @@ export function analysisSection({ engine, others, threads, samples }: GpuOptions
       const seconds = ({ stagesMs }: AnalysisReport, stage: string) =>
         `${((stagesMs[stage] ?? 0) / 1000).toFixed(2)} s`;
       const total = ({ stagesMs }: AnalysisReport) => Object.values(stagesMs).reduce((sum, ms) => sum + ms, 0);
-      const intervals = ({ damage }: AnalysisReport) => JSON.stringify(damage.map(({ first, last }) => [first, last]));
+      const intervals = (report: AnalysisReport) => formatLayerIndex(detectIntervals(report, DEFAULT_DETECTION));
       const same = intervals(ours.first) === intervals(reference.first);
       return {
         columns: ['stage', ...runs.map(({ name }) => name)],

@@ -5,12 +5,12 @@ import { useStore } from 'zustand';
 import { Progress } from '@/components/ui/progress';
 import { engineWords } from '@/lib/page/browser/engine-words.ts';
 import { durationWords, momentWords, remainingWords } from '@/lib/page/browser/number-words.ts';
+import { tokensWords } from '@/lib/page/browser/stream-words.ts';
 import { analysisStore, expectedShares } from '@/lib/page/explorer/analysis.ts';
 import { calibrationWords } from '@/lib/page/explorer/calibration.ts';
 import { engineStore, silenceWords } from '@/lib/page/explorer/engine.ts';
 import { pacePerSecond, remainingMs, shareDone } from '@/lib/page/explorer/progress.ts';
 import { selectionStore } from '@/lib/page/explorer/selection.ts';
-import { tokensWords } from '@/lib/page/explorer/stream-words.ts';
 import { useCalibrationChanges } from './use-report-mark';
 
 const STAGES: readonly (readonly [stage: string, words: string])[] = [

@@ -9,12 +9,12 @@ import { NumberField } from '@/components/ui/number-field';
 import { Panel } from '@/components/ui/panel';
 import { Select } from '@/components/ui/select';
 import { bytesWords } from '@/lib/page/browser/number-words.ts';
+import { tokensWords } from '@/lib/page/browser/stream-words.ts';
 import { analyse, analysisStore, stopAnalysis } from '@/lib/page/explorer/analysis.ts';
 import { calibrationStore, requestOf } from '@/lib/page/explorer/calibration.ts';
 import { engineStore } from '@/lib/page/explorer/engine.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import { type WantedFile, wantedFile } from '@/lib/page/explorer/probe-source.ts';
-import { tokensWords } from '@/lib/page/explorer/stream-words.ts';
 import { AnalysisProgress } from './analysis-progress';
 import { useCalibrationChanges } from './use-report-mark';
 

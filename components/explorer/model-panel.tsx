@@ -12,11 +12,11 @@ import type { ModelSummary } from '@/lib/compute/protocol.ts';
 import { FAMILIES } from '@/lib/core/model/config-index.ts';
 import { bytesWords, countWords } from '@/lib/page/browser/number-words.ts';
 import { pickedFromInput } from '@/lib/page/browser/picked-files.ts';
+import { streamList } from '@/lib/page/browser/stream-words.ts';
 import { busyStore } from '@/lib/page/explorer/compute.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import { SAMPLES, sampleOf, sampleSource } from '@/lib/page/explorer/samples.ts';
 import { switchModel } from '@/lib/page/explorer/start-and-switch.ts';
-import { streamList } from '@/lib/page/explorer/stream-words.ts';
 
 /** No sample's name: the open model is somebody's own. */
 const OWN = '';

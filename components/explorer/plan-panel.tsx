@@ -18,6 +18,7 @@ import {
   flopsWords,
   rangeWords,
 } from '@/lib/page/browser/number-words.ts';
+import { tokensWords } from '@/lib/page/browser/stream-words.ts';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { needsProbes, PAGE_REPLACEMENTS } from '@/lib/page/explorer/edits.ts';
 import { engineStore } from '@/lib/page/explorer/engine.ts';
@@ -26,7 +27,6 @@ import { modelStore } from '@/lib/page/explorer/model.ts';
 import { STEPS } from '@/lib/page/explorer/preview.ts';
 import { isQuickModel, measureForward, presentTiming } from '@/lib/page/explorer/quiet-measurements.ts';
 import { selectionStore } from '@/lib/page/explorer/selection.ts';
-import { tokensWords } from '@/lib/page/explorer/stream-words.ts';
 import { timingStore } from '@/lib/page/explorer/timing.ts';
 import { DistilButton } from '../distil-form/distil-button';
 

@@ -17,7 +17,7 @@ import { Select } from '@/components/ui/select';
 import type { StreamId, StreamSpec } from '@/lib/core/model/config-index.ts';
 import type { RunView, StepPoint } from '@/lib/core/run/index.ts';
 import { showError } from '@/lib/page/browser/notices.ts';
-import { streamTitle } from '@/lib/page/explorer/stream-words.ts';
+import { streamTitle } from '@/lib/page/browser/stream-words.ts';
 import { smoothed, smoothingWindow } from '@/lib/page/run/run-progress.ts';
 import { settingDifferences } from '@/lib/page/run/run-settings.ts';
 import {

@@ -16,7 +16,6 @@ import { type JobRunner, startJobRunner } from './jobs/job-runner.ts';
 import { logLine } from './log.ts';
 import { ServerModels } from './models.ts';
 import { withRoom } from './room.ts';
-import { assertRunName } from './routers/run-request.ts';
 import {
   addInterval,
   cancelRun,
@@ -33,6 +32,7 @@ import { jobsOf, runMissing } from './runs/events.ts';
 import { curve, follow, listRuns, viewRun } from './runs/follow.ts';
 import { openRuns } from './runs/open.ts';
 import { runRow } from './runs/rows.ts';
+import { assertRunName } from './runs/run-request.ts';
 import { trySubset } from './runs/subsets.ts';
 import { MAX_LOSSES, recoverAlone } from './runs/sweep.ts';
 import { openTrainedFile } from './runs/trained-files.ts';

@@ -8,6 +8,7 @@ import { type AnalysisReport, type EditDamage, outputErrorOf } from '@/lib/core/
 import { engineWords } from '../browser/engine-words.ts';
 import { settle, showError, showPassing, showWarning } from '../browser/notices.ts';
 import { momentWords } from '../browser/number-words.ts';
+import { tokensWords } from '../browser/stream-words.ts';
 import {
   type CalibrationChoice,
   calibrationFrom,
@@ -24,7 +25,6 @@ import { firstRunShares, type Shares } from './progress.ts';
 import { followRanking } from './ranking.ts';
 import { showingRefit } from './refitting.ts';
 import { begunAt, type RunningAnalysis, type TimedProgress, withProgress } from './running-analysis.ts';
-import { tokensWords } from './stream-words.ts';
 
 export interface AnalysisState {
   readonly running: RunningAnalysis | null;

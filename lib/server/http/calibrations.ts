@@ -13,7 +13,7 @@ import { checkCalibration } from '../../core/capture/index.ts';
 import { ContiguaError } from '../../core/errors.ts';
 import { elided } from '../../core/printable.ts';
 import { type ServerModels, shelfOf, UPLOADS } from '../models.ts';
-import { pathId } from '../routers/run-request.ts';
+import { pathId } from '../runs/run-request.ts';
 import { send } from './answers.ts';
 
 export interface UploadLimits {

@@ -18,13 +18,15 @@ import type { Lane } from '../queue.ts';
 import { withRoom } from '../room.ts';
 import { type Attempt, Fenced } from '../runs/attempt.ts';
 import type { RunContext, Timing } from '../runs/context.ts';
+import type { Calibrated, TimesForwards } from '../runs/estimate.ts';
 import { collectGarbage } from '../runs/garbage.ts';
 import { sweep } from '../runs/sweep.ts';
 import { heartbeat, takeJob } from '../runs/take.ts';
 import { sleep } from '../sleep.ts';
 import { AttemptEnd } from './attempt-end.ts';
+import type { AttemptTools } from './attempt-tools.ts';
 import { ComputeSlot, type SlotModel, type StartCompute } from './compute-slot.ts';
-import { type AttemptTools, runAttempt } from './run-attempt.ts';
+import { runAttempt } from './run-attempt.ts';
 import { openScratch, type Scratch } from './scratch.ts';
 
 export interface JobRunnerOptions {
@@ -39,20 +41,10 @@ export interface JobRunnerOptions {
   report(sentence: string): void;
 }
 
-export interface JobRunner {
+export interface JobRunner extends TimesForwards {
   readonly id: string;
-  /** Times a forward of the model on this job runner's engine, in a process of its own; null where there is no engine. */
-  calibrate(model: SlotModel, signal: AbortSignal): Promise<Calibrated | null>;
   /** Its jobs store checkpoints and wait again; its processes and files are gone when this resolves. */
   close(): Promise<void>;
-}
-
-export interface Calibrated {
-  readonly host: string;
-  readonly engine: string;
-  readonly device: string;
-  /** Milliseconds of a forward of one sample. */
-  readonly forwardMs: number;
 }
 
 interface Place {

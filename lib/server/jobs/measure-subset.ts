@@ -8,7 +8,6 @@ import type { JobRow, SubsetChoice } from '../runs/rows.ts';
 import { finishMeasurement, tellMeasuring } from '../runs/subsets.ts';
 import type { TakenJob } from '../runs/take.ts';
 import type { AttemptEnd } from './attempt-end.ts';
-import { pngDataUrl } from './png.ts';
 import {
   type AttemptTools,
   modelOf,
@@ -16,7 +15,8 @@ import {
   trainedFile,
   trainingSource,
   wantedEngine,
-} from './run-attempt.ts';
+} from './attempt-tools.ts';
+import { pngDataUrl } from './png.ts';
 
 /** The same for every choice, so that they compare: captions and noise follow from the seed. */
 const DRAWN = { pictures: 32, steps: 20, guidance: 2, seed: 1_000_003 };

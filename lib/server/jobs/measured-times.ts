@@ -1,7 +1,7 @@
 /** What a finished job took, kept for the estimates of later runs on the same machine (runs/estimate.ts). */
 import type { EngineReport } from '../../core/tensor/engine.ts';
 import type { TakenJob } from '../runs/take.ts';
-import type { AttemptTools } from './run-attempt.ts';
+import type { AttemptTools } from './attempt-tools.ts';
 
 /** Median of the steps that this attempt made; nothing where there were none. */
 export async function notePace(

@@ -5,48 +5,19 @@
  * another's then or will be when the lease is over.
  */
 import { pathToFileURL } from 'node:url';
-import type { LinkedFile, StudentSource, TrainingSource } from '../../compute/protocol.ts';
 import { asContiguaError, ContiguaError } from '../../core/errors.ts';
-import type { JobWorker, TrainingData } from '../../core/run/index.ts';
-import { ENGINE_NAMES, type EngineName } from '../../core/tensor/engine.ts';
-import type { ArtifactStore } from '../artifacts/store.ts';
-import type { ServerModels } from '../models.ts';
 import { outlast } from '../outlast.ts';
 import { asDiskFull } from '../room.ts';
 import { Fenced } from '../runs/attempt.ts';
-import type { RunContext, Timing } from '../runs/context.ts';
-import { allStudentsThere } from '../runs/events.ts';
 import { discardIfDeleted } from '../runs/garbage.ts';
-import type { JobRow } from '../runs/rows.ts';
 import { failJob, giveBack, loseAttempt, storeWorker, type TakenJob } from '../runs/take.ts';
-import { copyTrainedFile } from '../runs/trained-files.ts';
 import { finishJob } from '../runs/training.ts';
 import { type AttemptEnd, GivenBack } from './attempt-end.ts';
-import type { ComputeSlot } from './compute-slot.ts';
+import { type AttemptTools, modelOf, studentSources, trainingSource, wantedEngine } from './attempt-tools.ts';
 import { measureSubset } from './measure-subset.ts';
 import { notePace } from './measured-times.ts';
 import { ProgressReport } from './report.ts';
 import { usableCheckpoint } from './resume.ts';
-import type { Scratch } from './scratch.ts';
-
-export interface AttemptTools {
-  readonly context: RunContext;
-  readonly store: ArtifactStore;
-  readonly models: Pick<ServerModels, 'modelFolder' | 'calibrationFile'>;
-  readonly timing: Timing;
-  readonly scratch: Scratch;
-  readonly cacheFolder: string;
-  readonly slot: ComputeSlot;
-  /** Who computes, but for the engine, which each job's process reports. */
-  readonly runner: JobWorker;
-  readonly host: string;
-  readonly slots: number;
-  readonly maxLosses: number;
-  /** Hears of what the job cannot say. */
-  report(sentence: string): void;
-  /** The job went back because the store or a disk takes nothing: the next one would fare no better. */
-  rest(): void;
-}
 
 /** Never rejects. `end` ends it from outside. */
 export async function runAttempt(taken: TakenJob, tools: AttemptTools, end: AttemptEnd): Promise<void> {
@@ -130,57 +101,6 @@ async function train(taken: TakenJob, tools: AttemptTools, folder: string, end: 
   } finally {
     await report.stop();
   }
-}
-
-/** The run's choice, and where that is `auto` the job runner's. */
-export function wantedEngine({ run }: TakenJob, { runner }: Pick<AttemptTools, 'runner'>) {
-  const { engine } = run.settings;
-  return engine === 'auto' ? engineName(runner.engine) : engine;
-}
-
-const engineName = (name: string): EngineName => {
-  const known = ENGINE_NAMES.find((one) => one === name);
-  if (known) return known;
-  throw new ContiguaError('internal', 'A job runner uses an engine of no known name', { found: name });
-};
-
-export async function modelOf({ run }: TakenJob, models: AttemptTools['models']) {
-  const { name, fingerprint } = run.model;
-  return { url: await models.modelFolder(run.modelId), name, fingerprint };
-}
-
-export async function trainingSource(data: TrainingData, models: AttemptTools['models']): Promise<TrainingSource> {
-  return data.kind === 'file' ? { kind: 'file', file: await models.calibrationFile(data.path) } : data;
-}
-
-/** The run's edits with local copies of their students, all of them or those of the keys asked for. */
-export async function studentSources(
-  jobs: readonly JobRow[],
-  tools: Pick<AttemptTools, 'context' | 'store' | 'timing' | 'report'>,
-  signal: AbortSignal,
-  keys?: readonly string[],
-): Promise<StudentSource[]> {
-  const wanted = jobs.filter(({ kind, key }) => kind === 'student' && (keys?.includes(key) ?? true));
-  if (!allStudentsThere(wanted)) throw new Fenced('a student of the run is being trained again');
-  const sources: StudentSource[] = [];
-  for (const job of wanted) {
-    if (!job.edit) throw new ContiguaError('internal', 'A finished student without its blocks');
-    sources.push({ ...job.edit, by: 'student', file: await trainedFile(job, tools, signal) });
-  }
-  return sources;
-}
-
-/** A local copy of what a finished job trained. */
-export async function trainedFile(
-  job: JobRow,
-  { context, store, timing, report }: Pick<AttemptTools, 'context' | 'store' | 'timing' | 'report'>,
-  signal: AbortSignal,
-): Promise<LinkedFile> {
-  const { student } = job;
-  if (!student) throw new ContiguaError('internal', 'A finished job without its trained file');
-  const copy = () => copyTrainedFile(context, store, { ...job, student }, report);
-  const path = await outlast(timing.patience, signal, copy);
-  return { path: student.key, url: pathToFileURL(path).href };
 }
 
 function cacheUrl({ cacheFolder }: AttemptTools): string {

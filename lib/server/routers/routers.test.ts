@@ -7,6 +7,7 @@ import { MAX_RUN_NAME } from '../../core/run/index.ts';
 import { textOf } from '../../testing/v1/read-fixture.ts';
 import { accessPolicy } from '../http/access.ts';
 import { createApiServer } from '../http/api-server.ts';
+import { assertRunName } from '../runs/run-request.ts';
 import {
   addressOf,
   ask,
@@ -18,7 +19,6 @@ import {
   type ServerSentEvent,
 } from '../testing.ts';
 import { type AppRouter, appRouter, SUBSCRIPTIONS } from './index.ts';
-import { assertRunName } from './run-request.ts';
 
 const SECRET = { 'x-contigua-secret': 's' };
 let backend: MemoryBackend;

@@ -1,8 +1,8 @@
 /** Runs over the wire: each procedure checks its input, calls the backend and returns what it gave. */
 import { tracked } from '@trpc/server';
 import { z } from 'zod';
+import { runRequest } from '../runs/run-request.ts';
 import { followRuns, MOST_FOLLOWED } from './follow-runs.ts';
-import { runRequest } from './run-request.ts';
 import { procedure, router } from './trpc.ts';
 
 const MAX_BLOCK = 9999;

@@ -10,7 +10,6 @@ import type { ModelConfig } from '../../core/model/config-index.ts';
 import type { RunEstimate } from '../../core/run/index.ts';
 import type { RunRequest, ServerModel } from '../backend.ts';
 import { firstRow, type Queryable } from '../database/database.ts';
-import type { JobRunner } from '../jobs/job-runner.ts';
 import type { ServerModels } from '../models.ts';
 import type { RunContext } from './context.ts';
 
@@ -26,10 +25,31 @@ const MAX_TIMED_FLOPS = 1e11;
 /** Where nothing was ever measured: one thread of WASM on one core. */
 const ASSUMED_FLOPS_PER_MS = 1e7;
 
+/** What an estimate asks of a job runner. */
+export interface TimesForwards {
+  /** Times a forward of the model on this job runner's engine, in a process of its own; null where there is no engine. */
+  calibrate(model: TimedModel, signal: AbortSignal): Promise<Calibrated | null>;
+}
+
+export interface TimedModel {
+  /** Of its folder. */
+  readonly url: string;
+  readonly name: string;
+  readonly fingerprint: string;
+}
+
+export interface Calibrated {
+  readonly host: string;
+  readonly engine: string;
+  readonly device: string;
+  /** Milliseconds of a forward of one sample. */
+  readonly forwardMs: number;
+}
+
 export interface EstimateTools {
   readonly context: RunContext;
   readonly models: Pick<ServerModels, 'read' | 'config' | 'list' | 'modelFolder'>;
-  readonly runner: JobRunner | null;
+  readonly runner: TimesForwards | null;
   readonly signal: AbortSignal;
 }
 

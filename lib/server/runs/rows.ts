@@ -13,7 +13,7 @@ import type {
   StandInError,
   StepPoint,
 } from '../../core/run/index.ts';
-import { runSettings } from '../routers/run-request.ts';
+import { runSettings } from './run-request.ts';
 
 export const jobState = z.enum([
   'queued',
