@@ -10,7 +10,7 @@ export interface Sample {
 
 export const SAMPLES: readonly [Sample, ...Sample[]] = [
   { name: 'shapes-mmdit', family: 'Qwen-Image', digits: '8f93af2a728e' },
-  { name: 'shapes-flux', family: 'FLUX.1', digits: '0812707f13d9' },
+  { name: 'shapes-flux', family: 'FLUX.1', digits: '4ea49f2875d5' },
 ];
 
 export function sampleSource({ name }: Sample = SAMPLES[0]): ModelSource {
