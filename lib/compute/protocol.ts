@@ -144,7 +144,7 @@ export interface Tasks {
     result: ForwardTiming;
     partial: never;
   };
-  /** One whole forward pass on a file of diffusers' forward arguments; `sample` is [B, Ni, p²·out], C order. */
+  /** One whole forward pass on a file of diffusers' forward arguments; `sample` is [B, Ni, p²·out] or [B, C, H, W], C order. */
   forward: {
     input: { inputs: FileSource };
     result: { readonly sample: Float32Array<ArrayBuffer>; readonly shape: readonly number[] };

@@ -13,7 +13,7 @@ import {
 import { fileDigits } from '../core/checkpoint/index.ts';
 import { editKey, editSetOf } from '../core/edit/index.ts';
 import { ContiguaError } from '../core/errors.ts';
-import { FAMILIES, goldenCase, openTransformer, type Route, routeOf } from '../core/model/index.ts';
+import { FAMILIES, goldenCase, openTransformer, type Route, routeOf, sampleOf } from '../core/model/index.ts';
 import { type EditDamage, REPORT_VERSION } from '../core/report/report.ts';
 import { samplePicture } from '../core/sampling/index.ts';
 import { checkPicture, parsePrompt, pictureRgba, unpackPicture } from '../core/shapes/index.ts';
@@ -92,8 +92,8 @@ export function createTasks({ engines, files }: TaskHost): TaskRunner {
           const golden = goldenCase(spec);
           const transformer = await openTransformer(golden.config, golden.checkpoint);
           try {
-            const output = await transformer.forward(golden.inputs);
-            const errors = golden.expected.map((value, i) => Math.abs(value - (output[i] ?? Number.NaN)));
+            const output = sampleOf(await transformer.forward(golden.inputs), golden.inputs, golden.config);
+            const errors = golden.expected.map((value, i) => Math.abs(value - (output.values[i] ?? Number.NaN)));
             maxAbsError = Math.max(maxAbsError, ...errors);
             tolerance = Math.min(tolerance, golden.tolerance);
           } finally {
@@ -174,8 +174,8 @@ export function createTasks({ engines, files }: TaskHost): TaskRunner {
     async forward({ inputs: source }) {
       const { config } = session.model;
       const inputs = await readForwardInputs(await openSource(source, files), config);
-      const sample = await (await session.transformer()).forward(inputs);
-      return { sample: new Float32Array(sample), shape: [inputs.batch, inputs.imageTokens, config.outputFeatures] };
+      const { values, shape } = sampleOf(await (await session.transformer()).forward(inputs), inputs, config);
+      return { sample: new Float32Array(values), shape };
     },
 
     async draw({ prompt, seed, steps, guidance, edits, probes }, context) {

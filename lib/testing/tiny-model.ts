@@ -3,7 +3,7 @@
  * tests of the worker and the terminal run on. Its output on these inputs is golden case Q1.
  */
 import { type TensorToWrite, writeSafetensors } from '../core/checkpoint/index.ts';
-import { extraInputsOf, type GoldenCase, shapeOf } from '../core/model/index.ts';
+import { extraInputsOf, type GoldenCase, hiddenStatesOf, shapeOf } from '../core/model/index.ts';
 import { goldenQ1 } from '../core/model/qwen-image/goldens.ts';
 import { fromFloat32 } from '../core/tensor/index.ts';
 
@@ -39,7 +39,8 @@ export function forwardFile(
   { config, inputs }: Pick<GoldenCase, 'config' | 'inputs'>,
   change: (tensors: TensorToWrite[]) => TensorToWrite[] = (all) => all,
 ): Uint8Array<ArrayBuffer> {
-  const { batch, imageTokens, textTokens, extra, imageShapes } = inputs;
+  const { batch, textTokens, extra, imageShapes } = inputs;
+  const hidden = hiddenStatesOf(inputs, config);
   const input = (name: string, shape: readonly number[], values: Float32Array): TensorToWrite => ({
     name,
     dtype: 'F32',
@@ -47,7 +48,7 @@ export function forwardFile(
     bytes: fromFloat32(values, 'F32'),
   });
   const tensors = [
-    input('hidden_states', [batch, imageTokens, config.inChannels], inputs.hiddenStates),
+    input('hidden_states', hidden.shape, hidden.values),
     input('encoder_hidden_states', [batch, textTokens, config.textDim], inputs.encoderHiddenStates),
     input('timestep', [batch], inputs.timestep),
     ...extraInputsOf(config).map((one) => input(one.name, shapeOf(one, inputs), extra[one.name]!.values)),

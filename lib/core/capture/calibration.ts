@@ -4,6 +4,7 @@
  */
 import {
   architectureOf,
+  familyNamed,
   type ModelConfig,
   sliceSamples,
   streamMask,
@@ -46,13 +47,15 @@ export function calibrationOf(
   for (let from = 0; from < all.batch; from += size) {
     batches.push(sliceSamples(all, from, Math.min(all.batch, from + size)));
   }
+  const { timeScale } = familyNamed(config.family);
+  const levels = [...new Set(all.timestep)].map((time) => time / timeScale);
   const rows = architectureOf(config).streams.map((stream) => {
     const [tokens, mask] = [streamTokens(all, stream), streamMask(all, stream)];
     const samples = Uint32Array.from({ length: all.batch * tokens }, (_, row) => Math.floor(row / tokens));
     return [stream.id, mask ? samples.filter((_, row) => mask[row]) : samples] as const;
   });
   return {
-    facts: { ...about, samples: all.batch, timesteps: [...new Set(all.timestep)].sort((x, y) => x - y) },
+    facts: { ...about, samples: all.batch, timesteps: levels.sort((x, y) => x - y) },
     batches,
     rows: Object.fromEntries(rows),
   };

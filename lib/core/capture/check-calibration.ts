@@ -12,7 +12,7 @@ import {
   writeSafetensors,
 } from '../checkpoint/index.ts';
 import { ContiguaError } from '../errors.ts';
-import { type ExtraInput, extraInputsOf, type ModelConfig } from '../model/index.ts';
+import { type ExtraInput, extraInputsOf, fitsHiddenStates, type ModelConfig, tokenCounts } from '../model/index.ts';
 import { FORWARD_TENSORS, readForwardFile, refuseTooManySamples } from './forward-file.ts';
 
 const PORTION_BYTES = 8 * 2 ** 20;
@@ -30,7 +30,9 @@ export async function checkCalibration(
   const checkpoint = await openFile(file);
   const extras = extraInputsOf(config);
   const tensors = tensorsOf(checkpoint, extras);
-  const [samples = 0, imageTokens = 0] = checkpoint.tensors.get('hidden_states')?.shape ?? [];
+  const shape = checkpoint.tensors.get('hidden_states')?.shape ?? [];
+  const fits = fitsHiddenStates(shape, config);
+  const { batch: samples, imageTokens } = fits ? tokenCounts(shape, config) : { batch: shape[0] ?? 0, imageTokens: 0 };
   const [, textTokens = 0] = checkpoint.tensors.get('encoder_hidden_states')?.shape ?? [];
   if (imageTokens + textTokens > 0) {
     const counts = { batch: samples, imageTokens, textTokens };

@@ -1,6 +1,6 @@
 /**
- * Reads a safetensors file whose tensors are named like diffusers' forward arguments: hidden_states [B, Ni, in],
- * encoder_hidden_states [B, Nt, text], encoder_hidden_states_mask [B, Nt] (optional), timestep [B] in 0..1, and
+ * Reads a safetensors file whose tensors are named like diffusers' forward arguments: hidden_states [B, Ni, in] or
+ * [B, C, H, W], encoder_hidden_states [B, Nt, text], encoder_hidden_states_mask [B, Nt] (optional), timestep [B] or [1], and
  * `img_shapes` as JSON in the file's metadata. Everything is checked, values included, before anything is computed.
  */
 import { type Checkpoint, type NamedBlob, openFile, type TensorInfo } from '../checkpoint/index.ts';
@@ -11,9 +11,16 @@ import {
   type ExtraValues,
   elementsOf,
   extraInputsOf,
+  familyNamed,
+  fitsHiddenStates,
+  gridProblem,
+  hiddenStatesShape,
   type ModelConfig,
+  packedTokens,
+  pictureLayout,
   shapeOf,
   type TransformerInputs,
+  tokenCounts,
 } from '../model/index.ts';
 import { isFloatDType } from '../tensor/index.ts';
 
@@ -52,15 +59,30 @@ export async function readForwardFile(
     );
   };
 
-  const hiddenShape = shapeOf('hidden_states', `[samples, image tokens, ${config.inChannels}]`);
-  const [batch = 0, imageTokens = 0] = hiddenShape;
-  expectShape('hidden_states', hiddenShape, [batch, imageTokens, config.inChannels], invalid);
+  const pictures = pictureLayout(config);
+  const hiddenShape = shapeOf('hidden_states', shown(hiddenStatesShape(config)));
+  if (!fitsHiddenStates(hiddenShape, config)) {
+    throw invalid(
+      'Wrong shape',
+      'hidden_states',
+      shown(hiddenShape),
+      shown(hiddenStatesShape(config, hiddenShape.length > 0 ? hiddenShape[0] : undefined)),
+    );
+  }
+  const { batch, imageTokens, grid } = tokenCounts(hiddenShape, config);
   const textShape = shapeOf('encoder_hidden_states', `[${batch}, text tokens, ${config.textDim}]`);
   const [, textTokens = 0] = textShape;
   expectShape('encoder_hidden_states', textShape, [batch, textTokens, config.textDim], invalid);
-  expectShape('timestep', shapeOf('timestep', `[${batch}]`), [batch], invalid);
+  const timeShape = shapeOf('timestep', `[${batch}]`);
+  // One time step is that of every sample.
+  if (timeShape.join() !== '1') expectShape('timestep', timeShape, [batch], invalid);
   if (batch * imageTokens * textTokens === 0) {
     throw invalid('There are no samples or no tokens', 'hidden_states', shown(hiddenShape), 'at least one of each');
+  }
+  const tooLarge = pictures && grid && gridProblem(grid, pictures);
+  if (tooLarge) {
+    const found = `${shown(hiddenShape)}, ${tooLarge.found}`;
+    throw invalid('The picture is too large for the model', 'hidden_states', found, tooLarge.expected, VALUES);
   }
   refuseTooManySamples({ batch, imageTokens, textTokens }, config, use, invalid);
   const extras = extraInputsOf(config);
@@ -69,17 +91,22 @@ export async function readForwardFile(
   const hasPositions = extras.some(({ source }) => source === 'positions');
   const positionsGiven =
     hasPositions && extras.every(({ name, source }) => source !== 'positions' || checkpoint.tensors.has(name));
-  const imageShapes =
-    shapesText === undefined && positionsGiven ? null : parseImageShapes(shapesText, imageTokens, file, code, invalid);
+  const imageShapes = grid
+    ? [grid]
+    : shapesText === undefined && positionsGiven
+      ? null
+      : parseImageShapes(shapesText, imageTokens, file, code, invalid);
 
-  const timestep = await readFinite(checkpoint, 'timestep', invalid);
-  const outside = timestep.find((t) => t < 0 || t > 1);
+  const { timeScale } = familyNamed(config.family);
+  const times = await readTimes(checkpoint, invalid);
+  const timestep = times.length === batch ? times : new Float32Array(batch).fill(times[0] ?? 0);
+  const outside = timestep.find((t) => t < 0 || t > timeScale);
   if (outside !== undefined) {
     throw invalid(
-      'A time step lies outside 0..1',
+      `A time step lies outside 0..${timeScale}`,
       'timestep',
       String(outside),
-      'the scheduler’s time step divided by 1000',
+      timeScale === 1 ? 'the scheduler’s time step divided by 1000' : 'the scheduler’s time step',
       VALUES,
     );
   }
@@ -88,7 +115,10 @@ export async function readForwardFile(
     imageTokens,
     textTokens,
     imageShapes,
-    hiddenStates: await readFinite(checkpoint, 'hidden_states', invalid),
+    hiddenStates: packedTokens(
+      { values: await readFinite(checkpoint, 'hidden_states', invalid), shape: hiddenShape },
+      config,
+    ),
     encoderHiddenStates: await readFinite(checkpoint, 'encoder_hidden_states', invalid),
     timestep,
     mask: await readMask(checkpoint, batch, textTokens, invalid),
@@ -169,6 +199,19 @@ async function readFinite(checkpoint: Checkpoint, tensor: string, invalid: Inval
   }
   return values;
 }
+
+/** Time steps as numbers, whatever whole or real numbers they are stored as. */
+async function readTimes(checkpoint: Checkpoint, invalid: Invalid): Promise<Float32Array> {
+  const info = checkpoint.tensors.get('timestep');
+  const read = info && INTEGERS[info.dtype];
+  return read ? read(await checkpoint.readBytes('timestep')) : await readFinite(checkpoint, 'timestep', invalid);
+}
+
+/** Pipelines pass whole time steps as int64 or int32. */
+const INTEGERS: Readonly<Record<string, (bytes: Uint8Array) => Float32Array>> = {
+  I64: (bytes) => Float32Array.from(new BigInt64Array(bytes.slice().buffer), Number),
+  I32: (bytes) => Float32Array.from(new Int32Array(bytes.slice().buffer)),
+};
 
 /** null when the file has no mask: then every token is valid. */
 async function readMask(
@@ -252,6 +295,6 @@ function isTriple(value: unknown): value is [number, number, number] {
   return Array.isArray(value) && value.length === 3 && value.every((n) => Number.isSafeInteger(n) && n > 0);
 }
 
-function shown(shape: readonly number[]): string {
+function shown(shape: readonly (number | string)[]): string {
   return `[${shape.join(', ')}]`;
 }

@@ -2,7 +2,7 @@
  * Seeded noise in place of real inputs, for a model that comes without any. It exercises every block, but what it shows
  * about redundancy is not what real pictures and prompts would show: the label says so wherever a number from it appears.
  */
-import { completeInputs, type ModelConfig, type TransformerInputs } from '../model/index.ts';
+import { completeInputs, type ModelConfig, pictureLayout, type TransformerInputs } from '../model/index.ts';
 import { type SeededRandom, seededRandom } from '../random.ts';
 import { type Calibration, calibrationOf, noiseLevels } from './calibration.ts';
 
@@ -13,8 +13,8 @@ export interface SyntheticRequest {
   readonly seed: number;
 }
 
-/** Image tokens are an 8 × 8 grid. */
-const GRID = 8;
+/** Image tokens are an 8 × 8 grid, or the largest that the model takes. */
+const LARGEST_GRID = 8;
 const TEXT_TOKENS = 16;
 /** What FLUX.1-dev is run with by default, for models that take the scale as an input. */
 const TYPICAL_GUIDANCE = 3.5;
@@ -37,13 +37,14 @@ export function syntheticInputs(
   samples: number,
   timesteps: () => Float32Array,
 ): TransformerInputs {
+  const grid = Math.min(LARGEST_GRID, pictureLayout(config)?.maxPatches ?? LARGEST_GRID);
   const normals = (length: number) => Float32Array.from({ length }, () => random.normal());
   const inputs = {
     batch: samples,
-    imageTokens: GRID * GRID,
+    imageTokens: grid * grid,
     textTokens: TEXT_TOKENS,
-    imageShapes: [[1, GRID, GRID]] as const,
-    hiddenStates: normals(samples * GRID * GRID * config.inChannels),
+    imageShapes: [[1, grid, grid]] as const,
+    hiddenStates: normals(samples * grid * grid * config.inChannels),
     encoderHiddenStates: normals(samples * TEXT_TOKENS * config.textDim),
     mask: null,
     timestep: timesteps(),

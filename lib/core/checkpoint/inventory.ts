@@ -56,7 +56,7 @@ export function checkpointOf(
     tensors,
     metadata,
     readBytes,
-    readFloat32: async (name) => await readFloat32(find(name)),
+    readFloat32: async (name, from, to) => await readFloat32(elementsOf(find(name), from, to)),
     async *readEach(names) {
       for (const group of neighbours(names.map(find))) {
         const [only] = group;
@@ -73,6 +73,16 @@ export function checkpointOf(
       }
     },
   };
+}
+
+/** A part of a tensor, as if it were a tensor of its own. */
+function elementsOf(info: TensorInfo, from = 0, to?: number): TensorInfo {
+  if (from === 0 && to === undefined) return info;
+  const elementBytes = DTYPE_BITS[info.dtype] / 8;
+  const end = to === undefined ? info.end : info.start + to * elementBytes;
+  const start = info.start + from * elementBytes;
+  if (start >= info.start && start <= end && end <= info.end && Number.isInteger(start)) return { ...info, start, end };
+  throw new RangeError(`Elements ${from} to ${to ?? 'the end'} are not all in ${info.name}`);
 }
 
 function refuseLarge(info: TensorInfo, bytes: number): void {

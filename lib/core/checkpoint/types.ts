@@ -28,8 +28,11 @@ export interface Checkpoint {
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   /** `__metadata__` of the (first) file. */
   readonly metadata: ReadonlyMap<string, string>;
-  /** Values as float32, C order. Throws `weight-missing`; dtypes without a float meaning throw `checkpoint-unsupported`. */
-  readFloat32(name: string): Promise<Float32Array>;
+  /**
+   * Values as float32, C order; elements `from` to `to`, exclusive, where they are given. Throws `weight-missing`; dtypes
+   * without a float meaning throw `checkpoint-unsupported`.
+   */
+  readFloat32(name: string, from?: number, to?: number): Promise<Float32Array>;
   /** Bytes as stored. */
   readBytes(name: string): Promise<Uint8Array>;
   /** Several tensors in the order in which they are stored, neighbours in one read (a block is one or a few reads). */

@@ -47,6 +47,11 @@ export interface TensorSpec {
   readonly name: string;
   /** As diffusers stores it: a matrix is [out, in]. */
   readonly shape: readonly number[];
+  /**
+   * Of a table that the class computes and stores with the weights: elements `start` to `end`, exclusive, as they are where a
+   * checkpoint leaves the table out. It is no parameter, and is not read with the globals.
+   */
+  readonly buffer?: (start: number, end: number) => Float32Array<ArrayBuffer>;
 }
 
 export interface BlockSpec {
@@ -66,6 +71,8 @@ export interface BlockSpec {
   readonly parameters: number;
   /** Operations of one forward of one sample; a multiply-add is two. */
   flops(tokens: StreamTokens): number;
+  /** What the model loses with the block, where that is more than the block's own: the block that becomes the last sheds tensors. */
+  readonly saves?: { readonly parameters: number; flops(tokens: StreamTokens): number };
 }
 
 /** Consecutive blocks that one list of the checkpoint holds. An interval lies in one stack. */
@@ -106,7 +113,7 @@ export function seamsOf(stacks: readonly Pick<StackSpec, 'first'>[]): number[] {
 }
 
 export function parametersOf(tensors: readonly TensorSpec[]): number {
-  return tensors.reduce((sum, { shape }) => sum + elementsOf(shape), 0);
+  return tensors.reduce((sum, { shape, buffer }) => sum + (buffer ? 0 : elementsOf(shape)), 0);
 }
 
 export function elementsOf(shape: readonly number[]): number {
@@ -125,7 +132,7 @@ export function linearTensors(name: string, out: number, input: number): TensorS
 export function stackOf(
   { id, label, prefix, first }: Omit<StackSpec, 'last'>,
   count: number,
-  blockAt: (indexInStack: number, index: number) => Pick<BlockSpec, 'kind' | 'updates' | 'tensors' | 'flops'>,
+  blockAt: (indexInStack: number, index: number) => Pick<BlockSpec, 'kind' | 'updates' | 'tensors' | 'flops' | 'saves'>,
 ): { readonly stack: StackSpec; readonly blocks: readonly BlockSpec[] } {
   const blocks = Array.from({ length: count }, (_, indexInStack): BlockSpec => {
     const index = first + indexInStack;

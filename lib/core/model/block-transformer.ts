@@ -13,8 +13,8 @@ import type { WeightSet, WeightStore } from './weights.ts';
 /** Everything is called inside tf.tidy but `begin` and `dispose`. */
 export interface Layers<Context extends PassContext, S extends State> {
   /** Checks the inputs; the context's tensors are the caller's. */
-  begin(inputs: TransformerInputs): Context;
-  embed(inputs: TransformerInputs): S;
+  begin(inputs: TransformerInputs): Context | Promise<Context>;
+  embed(inputs: TransformerInputs, context: Context): S;
   /** Only the streams in `updates` are computed; the others are returned as they came. */
   runBlock(block: BlockSpec, weights: WeightSet, state: S, context: Context, updates: readonly StreamId[]): S;
   project(state: S, context: Context): tf.Tensor3D;
@@ -46,9 +46,9 @@ export function createTransformer<Context extends PassContext, S extends State>(
     config,
     architecture,
     async begin(inputs) {
-      const context = layers.begin(inputs);
+      const context = await layers.begin(inputs);
       contexts.set(context, context);
-      return { state: owned(() => layers.embed(inputs)), context };
+      return { state: owned(() => layers.embed(inputs, context)), context };
     },
     async loadBlock(index) {
       await weights.block(index);

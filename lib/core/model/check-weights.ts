@@ -5,11 +5,11 @@ import { isFloatDType } from '../tensor/float.ts';
 import type { ModelConfig } from './architecture.ts';
 import { architectureOf, type ExpectedTensor, expectedTensors } from './counts.ts';
 
-/** Every expected tensor is there with its shape and a float dtype, and no block is left over. */
+/** Every expected tensor but buffers is there, each has its shape and a float dtype, and no block is left over. */
 export function checkWeights(checkpoint: Checkpoint, config: ModelConfig): void {
   const file = checkpoint.files.map((f) => f.path).join(', ');
   const expected = expectedTensors(config);
-  const missing = expected.filter(({ name }) => !checkpoint.tensors.has(name));
+  const missing = expected.filter(({ name, buffer }) => !buffer && !checkpoint.tensors.has(name));
   const [first] = missing;
   if (first) {
     throw new ContiguaError('weight-missing', 'A weight is missing', {

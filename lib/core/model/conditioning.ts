@@ -36,8 +36,8 @@ export function rotationOf(parts: readonly RotaryTables[], headDim: number): Rot
   };
 }
 
-export function disposeRotation({ cos, sin, turn }: Rotation): void {
-  tf.dispose([cos, sin, turn]);
+export function disposeRotation(rotation: Rotation | null): void {
+  if (rotation) tf.dispose([rotation.cos, rotation.sin, rotation.turn]);
 }
 
 /** Which stream a token of the sequence [text, image] belongs to: [Nt + Ni, 2], (1, 0) for text and (0, 1) for image. */

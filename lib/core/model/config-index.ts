@@ -26,6 +26,7 @@ export {
   expectedTensors,
 } from './counts.ts';
 export { FAMILIES, familyNamed } from './families.ts';
-export type { Family } from './family.ts';
+export type { BlockConversion, Family, RowSource } from './family.ts';
 export { embedsGuidance } from './inputs.ts';
-export { prunedModel } from './pruned.ts';
+export { fitsHiddenStates, hiddenStatesShape } from './latents.ts';
+export { conversionOf, prunedModel, studentBlock } from './pruned.ts';

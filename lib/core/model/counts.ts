@@ -8,6 +8,7 @@ import {
   type ModelConfig,
   parametersOf,
   type StreamTokens,
+  type TensorSpec,
 } from './architecture.ts';
 import { familyNamed } from './families.ts';
 
@@ -28,32 +29,33 @@ export function blockAt({ blocks }: Pick<Architecture, 'blocks'>, index: number)
   return block;
 }
 
-export interface ExpectedTensor {
-  /** Full name. */
-  readonly name: string;
-  readonly shape: readonly number[];
+/** `name` is the full name. */
+export interface ExpectedTensor extends TensorSpec {
   /** Index of the block that it belongs to, or null. */
   readonly block: number | null;
   /** Name without its block's prefix. */
   readonly local: string;
 }
 
-/** Every tensor that a checkpoint of this config must hold, and no other. */
+/** Every tensor that a checkpoint of this config holds, and no other; it may lack those with a `buffer`. */
 export function expectedTensors(config: ModelConfig): ExpectedTensor[] {
   const { globals, blocks } = architectureOf(config);
   return [
-    ...globals.map(({ name, shape }) => ({ name, shape, block: null, local: name })),
+    ...globals.map((tensor) => ({ ...tensor, block: null, local: tensor.name })),
     ...blocks.flatMap(({ index, prefix, tensors }) =>
-      tensors.map(({ name, shape }) => ({ name: `${prefix}${name}`, shape, block: index, local: name })),
+      tensors.map((tensor) => ({ ...tensor, name: `${prefix}${tensor.name}`, block: index, local: tensor.name })),
     ),
   ];
 }
 
-/** A total and its parts; `blocks` has one number per block. */
+/** A total and its parts. */
 export interface BlockwiseCount {
   readonly total: number;
+  /** One number per block. */
   readonly blocks: readonly number[];
   readonly globals: number;
+  /** What the total loses when a block goes, one number per block. */
+  readonly saved: readonly number[];
 }
 
 export function countParameters(config: ModelConfig): BlockwiseCount {
@@ -61,6 +63,7 @@ export function countParameters(config: ModelConfig): BlockwiseCount {
   return counted(
     blocks.map(({ parameters }) => parameters),
     parametersOf(globals),
+    blocks.map(({ parameters, saves }) => saves?.parameters ?? parameters),
   );
 }
 
@@ -70,9 +73,10 @@ export function countFlops(config: ModelConfig, tokens: StreamTokens): Blockwise
   return counted(
     architecture.blocks.map((block) => block.flops(tokens)),
     architecture.globalFlops(tokens),
+    architecture.blocks.map(({ saves, ...block }) => (saves ?? block).flops(tokens)),
   );
 }
 
-function counted(blocks: readonly number[], globals: number): BlockwiseCount {
-  return { total: globals + blocks.reduce((sum, n) => sum + n, 0), blocks, globals };
+function counted(blocks: readonly number[], globals: number, saved: readonly number[]): BlockwiseCount {
+  return { total: globals + blocks.reduce((sum, n) => sum + n, 0), blocks, globals, saved };
 }

@@ -24,6 +24,26 @@ export interface ExtraInput {
   positions?(layout: InputLayout): Float32Array<ArrayBuffer>;
 }
 
+/** Pictures that `hidden_states` and the output are, [B, channels, height, width], and that the model cuts into patches itself. */
+export interface PictureLayout {
+  readonly channels: number;
+  readonly outChannels: number;
+  /** Side of a patch, which is one token; what is left over at the right and at the bottom is not read. */
+  readonly patchSize: number;
+  /** Patches along a side, at most. */
+  readonly maxPatches: number;
+  /** The config key that says so. */
+  readonly limitedBy: string;
+}
+
+/** Rows of a stored tensor, [out, in] or a vector, from `from` to `to`, exclusive; or rows of zeros. */
+export type RowSource =
+  | { readonly tensor: string; readonly from: number; readonly to: number }
+  | { readonly zeros: number };
+
+/** Where the rows of a tensor come from when a block becomes one of another kind; a tensor that is not named is taken as it is. */
+export type BlockConversion = ReadonlyMap<string, readonly RowSource[]>;
+
 /** Sizes of one sample. */
 export interface InputLayout {
   readonly imageTokens: number;
@@ -48,10 +68,19 @@ export interface Family<C extends ModelConfig = ModelConfig> {
   describe(config: C): Architecture;
   /** The keys of config.json that change when only `kept` blocks stay (indices, ascending). */
   prunedKeys(config: C, kept: readonly BlockSpec[]): RawConfig;
+  /**
+   * How a block becomes one of another kind, for families whose blocks of a stack differ: where the last block goes, another
+   * takes its place, and a student may start as a block of another kind. Throws RangeError for what cannot be done.
+   */
+  convertBlock?(config: C, from: BlockSpec, to: BlockSpec): BlockConversion;
   /** What a forward takes beside hidden states, text states, their mask and time steps. */
   extraInputs(config: C): readonly ExtraInput[];
   /** Whether diffusers' forward takes `encoder_hidden_states_mask`. */
   readonly takesMask: boolean;
+  /** What the largest noise level is to diffusers' `timestep`: 1, or 1000. */
+  readonly timeScale: number;
+  /** For families whose `hidden_states` are pictures; those of the others are packed tokens [B, Ni, inChannels]. */
+  pictures?(config: C): PictureLayout;
   /** The checked weights become a transformer; the caller disposes it. */
   open(config: C, weights: WeightStore): Promise<Transformer>;
   /** Small models with known outputs, which the engine check runs. */

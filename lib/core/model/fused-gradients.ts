@@ -95,13 +95,13 @@ export interface Rotation {
 }
 
 /**
- * RMS norm with its gain and `scale`, then the rotary rotation n∘cos + (n·turn)∘sin. x [B, N, H, h]; gain [1, N, 1, h], or
- * [1, 1, 1, h] where it is the same for all tokens.
+ * RMS norm with its gain and `scale`, then the rotary rotation n∘cos + (n·turn)∘sin, or none. x [B, N, H, h]; gain
+ * [1, N, 1, h], or [1, 1, 1, h] where it is the same for all tokens.
  */
 export function normThenRotate(
   x: tf.Tensor4D,
   gain: tf.Tensor4D,
-  { cos, sin, turn }: Rotation,
+  rotation: Rotation | null,
   scale: number,
 ): tf.Tensor4D {
   const { shape } = x;
@@ -115,12 +115,18 @@ export function normThenRotate(
       const plainInverse = inverseRms(x);
       const inverse = scale === 1 ? plainInverse : tf.mul(plainInverse, scale);
       const normed = tf.mul(x, inverse);
+      const weighted = tf.mul(normed, gain) as tf.Tensor4D;
+      if (!rotation) {
+        save(normed, inverse, gain);
+        return weighted;
+      }
+      const { cos, sin, turn } = rotation;
       save(normed, inverse, gain, cos, sin, turn);
-      const weighted = tf.mul(normed, gain);
       return tf.add(tf.mul(weighted, cos), tf.mul(times(weighted, turn, false), sin));
     },
     (dy, normed, inverse, savedGain, cosines, sines, back) => {
-      const dWeighted = tf.add(tf.mul(dy, cosines!), times(tf.mul(dy, sines!), back!, true));
+      const isRotated = cosines && sines && back;
+      const dWeighted = isRotated ? tf.add(tf.mul(dy, cosines), times(tf.mul(dy, sines), back, true)) : dy;
       const alongNormed = tf.mul(dWeighted, normed!);
       // Over samples first: that sum runs along memory.
       const dGain = tf.sum(tf.sum(alongNormed, 0, true), sameForTokens ? [1, 2] : 2, true);

@@ -10,6 +10,7 @@ import { parseModelConfig } from './config.ts';
 import { expectedTensors } from './counts.ts';
 import type { GoldenSpec } from './family.ts';
 import { completeInputs } from './inputs.ts';
+import { packedTokens, pictureLayout } from './latents.ts';
 import type { TransformerInputs } from './transformer.ts';
 
 const HIDDEN_INDEX = 1000;
@@ -41,10 +42,14 @@ export function goldenCheckpoint(config: ModelConfig): Checkpoint {
   let position = 0;
   expectedTensors(config)
     .toSorted((x, y) => (x.name < y.name ? -1 : 1))
-    .forEach(({ name, shape }, index) => {
+    .forEach(({ name, shape, buffer }, index) => {
       const length = elementsOf(shape);
       const base = CENTRED_ON_ONE.has(name.split('.').at(-2) ?? '') ? 1 : 0;
-      parts.push(Float32Array.from({ length }, (_, k) => base + Math.fround(WEIGHT_AMPLITUDE * goldenValue(k, index))));
+      // A table that the class computes keeps its values.
+      parts.push(
+        buffer?.(0, length) ??
+          Float32Array.from({ length }, (_, k) => base + Math.fround(WEIGHT_AMPLITUDE * goldenValue(k, index))),
+      );
       tensors.set(name, { name, dtype: 'F32', shape, file, start: position, end: position + 4 * length });
       position += 4 * length;
     });
@@ -56,7 +61,7 @@ export interface GoldenModel {
   readonly checkpoint: Checkpoint;
 }
 
-/** Compare with `expected` to `tolerance`·max(1, |expected|). */
+/** Compare `sampleOf` the output with `expected` to `tolerance`·max(1, |expected|). */
 export interface GoldenCase extends GoldenModel {
   readonly name: string;
   readonly inputs: TransformerInputs;
@@ -66,6 +71,19 @@ export interface GoldenCase extends GoldenModel {
 /** float32 and float64 runs of the reference differ by up to 5e-5. */
 const TOLERANCE = 2e-4;
 
+/** Pictures are filled as diffusers takes them, and cut into tokens then. */
+function goldenHiddenStates(
+  { batch, imageTokens, imageShapes }: Omit<GoldenSpec['inputs'], 'guidance'>,
+  config: ModelConfig,
+): Float32Array {
+  const values = goldenInput(batch * imageTokens * config.inChannels, HIDDEN_INDEX);
+  const pictures = pictureLayout(config);
+  const [, height = 0, width = 0] = imageShapes?.[0] ?? [];
+  if (!pictures) return values;
+  const { channels, patchSize } = pictures;
+  return packedTokens({ values, shape: [batch, channels, height * patchSize, width * patchSize] }, config);
+}
+
 export function goldenModel(raw: RawConfig): GoldenModel {
   const config = parseModelConfig(JSON.stringify(raw), 'golden/config.json');
   return { config, checkpoint: goldenCheckpoint(config) };
@@ -74,12 +92,12 @@ export function goldenModel(raw: RawConfig): GoldenModel {
 /** `model` may be handed in where several cases share one, so that its weights are made once. */
 export function goldenCase(spec: GoldenSpec, model: GoldenModel = goldenModel(spec.config)): GoldenCase {
   const { guidance, ...layout } = spec.inputs;
-  const { batch, imageTokens, textTokens } = layout;
+  const { batch, textTokens } = layout;
   const { config } = model;
   const inputs = completeInputs(
     {
       ...layout,
-      hiddenStates: goldenInput(batch * imageTokens * config.inChannels, HIDDEN_INDEX),
+      hiddenStates: goldenHiddenStates(layout, config),
       encoderHiddenStates: goldenInput(batch * textTokens * config.textDim, TEXT_INDEX),
     },
     config,

@@ -1,5 +1,6 @@
 export { cloneState, disposeState, mapState } from './block-transformer.ts';
 export * from './config-index.ts';
+export { convertedWeights } from './convert-block.ts';
 export type { ExtraInput } from './family.ts';
 export { type GoldenCase, goldenCase, goldenCheckpoint } from './golden-fill.ts';
 export {
@@ -12,6 +13,15 @@ export {
   streamTokens,
   type TextFacts,
 } from './inputs.ts';
+export {
+  gridProblem,
+  hiddenStatesOf,
+  packedTokens,
+  pictureLayout,
+  type ShapedValues,
+  sampleOf,
+  tokenCounts,
+} from './latents.ts';
 export { applyProbe } from './layers.ts';
 export { type OpenOptions, openTransformer } from './open.ts';
 export {

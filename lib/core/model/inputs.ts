@@ -3,6 +3,7 @@ import { ContiguaError } from '../errors.ts';
 import { elementsOf, type ModelConfig, type ModelStream } from './architecture.ts';
 import { familyNamed } from './families.ts';
 import type { ExtraInput } from './family.ts';
+import { gridProblem, pictureLayout } from './latents.ts';
 import type { ExtraValues, TransformerInputs } from './transformer.ts';
 
 /** Positions that Qwen-Image's rotary tables hold in each direction, and far above any picture of other families. */
@@ -44,6 +45,11 @@ export function checkInputs(
     if (shape.some((n) => !Number.isSafeInteger(n) || n < 1 || n > MAX_POSITIONS)) {
       throw invalid('img_shapes', 'Unusable image shape', JSON.stringify(shape), 'frames, height, width of at least 1');
     }
+  }
+  const pictures = pictureLayout(config);
+  for (const shape of pictures ? imageShapes : []) {
+    const problem = pictures && gridProblem(shape, pictures);
+    if (problem) throw invalid('hidden_states', 'Unusable picture size', problem.found, problem.expected);
   }
   const tokens = imageShapes.reduce((sum, shape) => sum + elementsOf(shape), 0);
   if (tokens !== imageTokens) {
@@ -95,7 +101,10 @@ export interface TextFacts {
   readonly guidance: number;
 }
 
-/** Inputs with what the family wants beside them: positions from the image shapes, the pooled text, the guidance scale. */
+/**
+ * Inputs at noise levels, which `timestep` holds, as the family takes them: time in its units, positions from the image shapes,
+ * the pooled text, the guidance scale.
+ */
 export function completeInputs(
   inputs: Omit<TransformerInputs, 'extra'>,
   config: ModelConfig,
@@ -114,8 +123,13 @@ export function completeInputs(
     extra[name] = { values, perSample };
   }
   // A family without a mask reads padded tokens as it reads all others.
-  const mask = familyNamed(config.family).takesMask ? inputs.mask : null;
-  return { ...inputs, mask, extra };
+  const { takesMask, timeScale } = familyNamed(config.family);
+  return {
+    ...inputs,
+    mask: takesMask ? inputs.mask : null,
+    timestep: inputs.timestep.map((level) => level * timeScale),
+    extra,
+  };
 }
 
 /** The samples at `places`, in that order, as inputs of their own. */

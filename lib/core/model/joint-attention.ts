@@ -1,6 +1,7 @@
 /**
  * Joint attention of a dual-stream block: both streams' queries, keys and values as one sequence [text, image], RMS norms
- * with gains per stream, rotary positions, then each stream's share of the result. Call inside tf.tidy.
+ * with gains per stream where the block has any, rotary positions where the family has any, then each stream's share of the
+ * result. Call inside tf.tidy.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { ModelConfig } from './architecture.ts';
@@ -12,9 +13,9 @@ import type { WeightSet } from './weights.ts';
 export interface JointContext extends PassContext {
   readonly imageTokens: number;
   readonly textTokens: number;
-  /** Of [text, image] as one sequence, and of the image alone. */
-  readonly jointRotation: Rotation;
-  readonly imageRotation: Rotation;
+  /** Of [text, image] as one sequence, and of the image alone; null where nothing is rotated. */
+  readonly jointRotation: Rotation | null;
+  readonly imageRotation: Rotation | null;
   /** `streamMembership`. */
   readonly streams: tf.Tensor2D;
   /** Additive [B, 1, 1, Nt + Ni], or null. */
@@ -66,7 +67,33 @@ export function mergedHeads(
   return tf.reshape(perHead(mixed), [q.shape[0], -1, width]) as tf.Tensor3D;
 }
 
-/** RMS norm with its stream's gain, rotation and scale of x [B, N, H, h]. */
+/** Attention of the image alone, without rotation: x [B, Ni, D], normed and modulated → [B, Ni, D] before its projection. */
+export function selfAttention(
+  { numHeads, headDim, width }: ModelConfig,
+  block: WeightSet,
+  name: string,
+  x: tf.Tensor3D,
+): tf.Tensor3D {
+  const heads = (projection: string, norm: string | null, scale: number) => {
+    const y = tf.reshape(linear(x, block.linear(`${name}.${projection}`)), [x.shape[0], -1, numHeads, headDim]);
+    const isNormed = norm !== null && block.has(`${name}.${norm}.weight`);
+    if (!isNormed) return scaled(y as tf.Tensor4D, scale);
+    return normThenRotate(
+      y as tf.Tensor4D,
+      tf.reshape(block.vector(`${name}.${norm}`), [1, 1, 1, headDim]),
+      null,
+      scale,
+    );
+  };
+  const q = heads('to_q', 'norm_q', 1 / Math.sqrt(headDim));
+  return mergedHeads(q, heads('to_k', 'norm_k', 1), heads('to_v', null, 1), null, width);
+}
+
+function scaled(x: tf.Tensor4D, scale: number): tf.Tensor4D {
+  return scale === 1 ? x : tf.mul(x, scale);
+}
+
+/** RMS norm with its stream's gain and rotation, each where there is one, and scale of x [B, N, H, h]. */
 function rotated(
   x: tf.Tensor4D,
   block: WeightSet,
@@ -76,6 +103,8 @@ function rotated(
   scale: number,
 ): tf.Tensor4D {
   const [, tokens, , headDim] = x.shape;
+  // No family rotates what it does not norm.
+  if (!block.has(`attn.norm_${which}.weight`)) return scaled(x, scale);
   const ofImage = block.vector(`attn.norm_${which}`);
   if (!withText) return normThenRotate(x, tf.reshape(ofImage, [1, 1, 1, headDim]), imageRotation, scale);
   const gains = tf.matMul(streams, tf.stack([block.vector(`attn.norm_added_${which}`), ofImage]) as tf.Tensor2D);

@@ -29,23 +29,29 @@ export interface Modulation {
 
 /** silu(temb) [B, D] → the modulations of attention and MLP. Order: shift, scale, gate of attention, then of the MLP. */
 export function modulations(conditioning: tf.Tensor2D, weights: LinearWeights): [Modulation, Modulation] {
-  const [batch, width] = conditioning.shape;
-  const together = tf.reshape(linear(conditioning, weights), [batch, 6, width]) as tf.Tensor3D;
-  const [shift1, scale1, gate1, shift2, scale2, gate2] = tf.split<tf.Tensor3D>(together, 6, 1);
-  if (!shift1 || !scale1 || !gate1 || !shift2 || !scale2 || !gate2) throw new RangeError('Six parts were asked for');
-  return [
-    { shift: shift1, scale: scale1, gate: gate1 },
-    { shift: shift2, scale: scale2, gate: gate2 },
-  ];
+  const [attention, mlp] = modulationTriples(conditioning, weights);
+  if (!attention || !mlp) throw new RangeError('Six parts were asked for');
+  return [attention, mlp];
 }
 
 /** silu(temb) [B, D] → the one modulation of a single-stream block: shift, scale, gate. */
 export function singleModulation(conditioning: tf.Tensor2D, weights: LinearWeights): Modulation {
+  const [only] = modulationTriples(conditioning, weights);
+  if (!only) throw new RangeError('Three parts were asked for');
+  return only;
+}
+
+/** silu(temb) [B, D] → as many triples of shift, scale, gate as the layer gives. */
+export function modulationTriples(conditioning: tf.Tensor2D, weights: LinearWeights): Modulation[] {
   const [batch, width] = conditioning.shape;
-  const together = tf.reshape(linear(conditioning, weights), [batch, 3, width]) as tf.Tensor3D;
-  const [shift, scale, gate] = tf.split<tf.Tensor3D>(together, 3, 1);
-  if (!shift || !scale || !gate) throw new RangeError('Three parts were asked for');
-  return { shift, scale, gate };
+  const parts = weights.bias.shape[0] / width;
+  const together = tf.reshape(linear(conditioning, weights), [batch, parts, width]) as tf.Tensor3D;
+  const split = tf.split<tf.Tensor3D>(together, parts, 1);
+  return Array.from({ length: parts / 3 }, (_, i) => {
+    const [shift, scale, gate] = split.slice(3 * i);
+    if (!shift || !scale || !gate) throw new RangeError('Three parts were asked for');
+    return { shift, scale, gate };
+  });
 }
 
 /** LayerNorm without parameters, then ·(1 + scale) + shift. x [B, N, D]. */
@@ -101,15 +107,19 @@ export function attend(
   return tf.concat(samples, 0);
 }
 
-/**
- * The output layer of every family here: norm_out.linear of the conditioning gives scale, then shift, unlike the blocks'
- * order. image [B, Ni, D] → [B, Ni, p²·out]
- */
+/** The output layer of every family here. image [B, Ni, D] → [B, Ni, p²·out] */
 export function projectOutput(image: tf.Tensor3D, conditioning: tf.Tensor2D, globals: OutputWeights): tf.Tensor3D {
-  const [scale, shift] = tf.split(linear(conditioning, globals.linear('norm_out.linear')), 2, 1);
+  return linear(continuousNorm(image, conditioning, globals.linear('norm_out.linear')), globals.linear('proj_out'));
+}
+
+/** diffusers' AdaLayerNormContinuous: the layer gives scale, then shift, unlike the blocks' modulations. x [B, N, D]. */
+export function continuousNorm(x: tf.Tensor3D, conditioning: tf.Tensor2D, weights: LinearWeights): tf.Tensor3D {
+  const [scale, shift] = tf.split(linear(conditioning, weights), 2, 1);
   if (!scale || !shift) throw new RangeError('Two parts were asked for');
-  const modulation = { scale: tf.expandDims(scale, 1) as tf.Tensor3D, shift: tf.expandDims(shift, 1) as tf.Tensor3D };
-  return linear(modulatedNorm(image, modulation), globals.linear('proj_out'));
+  return modulatedNorm(x, {
+    scale: tf.expandDims(scale, 1) as tf.Tensor3D,
+    shift: tf.expandDims(shift, 1) as tf.Tensor3D,
+  });
 }
 
 interface OutputWeights {

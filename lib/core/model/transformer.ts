@@ -8,7 +8,7 @@ import type { Route, RouteStep } from './route.ts';
 import type { WeightSet } from './weights.ts';
 
 export interface TransformerInputs {
-  /** Packed image tokens [B, Ni, inChannels]. */
+  /** Packed image tokens [B, Ni, inChannels], also where diffusers takes pictures (latents.ts). */
   readonly hiddenStates: Float32Array;
   readonly imageTokens: number;
   /** Text embeddings [B, Nt, textDim]. */
@@ -16,7 +16,7 @@ export interface TransformerInputs {
   readonly textTokens: number;
   /** [B, Nt], 1 = valid; null when every token is. */
   readonly mask: Uint8Array | null;
-  /** [B], 0..1. */
+  /** [B], as diffusers takes it: 0 to the family's `timeScale`. */
   readonly timestep: Float32Array;
   /** Frames, height, width of each image of one sample, in tokens; the same for the whole batch; null where positions are given instead. */
   readonly imageShapes: readonly (readonly [number, number, number])[] | null;

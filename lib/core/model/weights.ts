@@ -30,6 +30,10 @@ export class WeightSet {
       bias: this.#find(`${name}.bias`) as tf.Tensor1D,
     };
   }
+  /** Full name, `attn.norm_q.weight`. */
+  has(name: string): boolean {
+    return this.#tensors.has(name);
+  }
   /** In the order in which they were added. */
   entries(): IterableIterator<[string, tf.Tensor]> {
     return this.#tensors.entries();
@@ -112,7 +116,7 @@ export class WeightStore {
     const spec = block === null ? { prefix: '', tensors: globals } : blocks[block];
     if (!spec) throw new RangeError(`No block ${block}`);
     const { prefix, tensors } = spec;
-    const names = tensors.map(({ name }) => `${prefix}${name}`);
+    const names = tensors.filter(({ buffer }) => !buffer).map(({ name }) => `${prefix}${name}`);
     const weights = new WeightSet();
     try {
       for await (const { info, values } of this.checkpoint.readEach(names)) {

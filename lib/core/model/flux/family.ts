@@ -30,6 +30,7 @@ export const flux: Family<FluxConfig> = {
   },
   nominal: { tokens: { image: 64 * 64, text: 512 }, picture: '1024 × 1024' },
   takesMask: false,
+  timeScale: 1,
   parse: parseFlux,
   describe: describeFlux,
   prunedKeys: (_, kept) => ({

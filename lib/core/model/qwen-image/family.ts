@@ -25,6 +25,7 @@ export const qwenImage: Family<QwenImageConfig> = {
   },
   nominal: { tokens: { image: 64 * 64, text: 512 }, picture: '1024 × 1024' },
   takesMask: true,
+  timeScale: 1,
   parse: parseQwenImage,
   describe: describeQwenImage,
   prunedKeys: (_, kept) => ({ num_layers: kept.length }),
