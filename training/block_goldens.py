@@ -1,6 +1,6 @@
 """Writes the gradients that the TypeScript blocks are held to, one block of each kind of a family, from PyTorch.
 
-The model is golden case F2 (goldens.py). The loss of a block is the sum of its output states times hashed values, of the
+The models are golden cases F2, S3 and S4 (goldens.py). The loss of a block is the sum of its output states times hashed values, of the
 streams that anything reads; its gradients by every weight and by the states that enter come from autograd in float64.
 
   python training/block_goldens.py        # torch, diffusers, numpy; a few seconds
@@ -17,7 +17,7 @@ from distil_goldens import summary
 WEIGHT_OF = {"image": 4000, "text": 4001}  # tensor indices of the values that the states are multiplied with
 
 
-def block_case(model, index, blocks, arguments, streams):
+def block_case(index, blocks, arguments, streams):
     block, kwargs = blocks[index], dict(arguments[index])
     image = kwargs["hidden_states"].detach().clone().requires_grad_(True)
     text = kwargs["encoder_hidden_states"].detach().clone().requires_grad_(True)
@@ -27,6 +27,9 @@ def block_case(model, index, blocks, arguments, streams):
     names = [name for name, _ in block.named_parameters()]
     gradients = torch.autograd.grad(loss, [*block.parameters(), image, text], allow_unused=True)
     found = {n: torch.zeros_like(p) if g is None else g for n, p, g in zip([*names, "image", "text"], [*block.parameters(), image, text], gradients)}
+    # A bias of all keys changes no attention: what float64 gives for it is rounding.
+    largest = max(gradient.norm() for gradient in found.values())
+    found = {n: torch.zeros_like(g) if g.norm() < 1e-12 * largest else g for n, g in found.items()}
     return dict(
         block=index,
         streams=list(streams),
@@ -36,14 +39,25 @@ def block_case(model, index, blocks, arguments, streams):
     )
 
 
+def watched(blocks, run):
+    """The arguments that each block is called with."""
+    arguments = []
+    hooks = [b.register_forward_pre_hook(lambda _, args, kwargs: arguments.append(kwargs), with_kwargs=True) for b in blocks]
+    run()
+    for hook in hooks:
+        hook.remove()
+    return arguments
+
+
+BOTH = ("image", "text")
+
+
 def flux_cases():
     config = {**goldens.FLUX, "num_layers": 2, "num_single_layers": 3, "guidance_embeds": True}
     model = goldens.golden_model("FluxTransformer2DModel", config).double()
     blocks = [*model.transformer_blocks, *model.single_transformer_blocks]
-    arguments = []
-    hooks = [b.register_forward_pre_hook(lambda _, args, kwargs: arguments.append(kwargs), with_kwargs=True) for b in blocks]
     rows, columns = torch.meshgrid(torch.arange(3), torch.arange(5), indexing="ij")
-    model(
+    inputs = dict(
         hidden_states=goldens.hashed(goldens.HIDDEN, 1, 15, 4).double(),
         encoder_hidden_states=goldens.hashed(goldens.TEXT, 1, 7, 32).double(),
         pooled_projections=goldens.hashed(goldens.POOLED, 1, 32).double(),
@@ -51,23 +65,44 @@ def flux_cases():
         timestep=torch.tensor([0.37]), img_ids=torch.stack([torch.zeros(3, 5), rows, columns], -1).reshape(-1, 3).float(),
         txt_ids=torch.zeros(7, 3), guidance=torch.tensor([3.5]), return_dict=False,
     )  # fmt: skip
-    for hook in hooks:
-        hook.remove()
-    both = ("image", "text")
-    return [block_case(model, index, blocks, arguments, streams) for index, streams in [(0, both), (2, both), (4, ("image",))]]
+    arguments = watched(blocks, lambda: model(**inputs))
+    return [block_case(index, blocks, arguments, streams) for index, streams in [(0, BOTH), (2, BOTH), (4, ("image",))]]
+
+
+def sd3_cases(name):
+    case = dict(goldens.CASES[name][2])
+    sizes = {key: case.pop(key) for key in ("batch", "height", "width", "text_tokens", "timestep")}
+    config = {**goldens.SD3, **case}
+    model = goldens.golden_model("SD3Transformer2DModel", config).double()
+    inputs = goldens.sd3_inputs(**sizes, **config)
+    # Time steps stay float32, as the TypeScript rounds the sinusoid's arguments.
+    inputs = {key: value if key == "timestep" else value.double() for key, value in inputs.items()}
+    model.time_text_embed.timestep_embedder.double()
+    arguments = watched(model.transformer_blocks, lambda: model(**inputs))
+    return [
+        block_case(index, model.transformer_blocks, arguments, streams)
+        for index, streams in [(0, BOTH), (1, BOTH), (3, ("image",))]
+    ]
+
+
+MADE = {
+    "flux/goldens/block-gradients.json": ("F2", flux_cases),
+    "sd3/goldens/block-gradients-s3.json": ("S3", lambda: sd3_cases("s3")),
+    "sd3/goldens/block-gradients-s4.json": ("S4", lambda: sd3_cases("s4")),
+}
 
 
 def main():
-    golden = dict(
-        generator="python training/block_goldens.py",
-        reference=f"diffusers {diffusers.__version__}, torch {torch.__version__.split('+')[0]}, float64, CPU",
-        case="F2",
-        blocks=flux_cases(),
-    )
-    path = goldens.MODEL / "flux" / "goldens" / "block-gradients.json"
-    path.write_text(json.dumps(golden) + "\n")
-    for case in golden["blocks"]:
-        print(case["block"], case["streams"], case["loss"], case["weights"]["norm"])
+    for path, (case, make) in MADE.items():
+        golden = dict(
+            generator="python training/block_goldens.py",
+            reference=f"diffusers {diffusers.__version__}, torch {torch.__version__.split('+')[0]}, float64, CPU",
+            case=case,
+            blocks=make(),
+        )
+        (goldens.MODEL / path).write_text(json.dumps(golden) + "\n")
+        for block in golden["blocks"]:
+            print(case, block["block"], block["streams"], block["loss"], block["weights"]["norm"])
 
 
 if __name__ == "__main__":

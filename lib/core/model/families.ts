@@ -3,8 +3,9 @@ import { ContiguaError } from '../errors.ts';
 import type { Family } from './family.ts';
 import { flux } from './flux/family.ts';
 import { qwenImage } from './qwen-image/family.ts';
+import { sd3 } from './sd3/family.ts';
 
-export const FAMILIES: readonly Family[] = [qwenImage, flux];
+export const FAMILIES: readonly Family[] = [qwenImage, flux, sd3];
 
 export function familyOfClass(className: string): Family | undefined {
   return FAMILIES.find(({ classNames }) => classNames.includes(className));

@@ -1,0 +1,140 @@
+/**
+ * The blocks of an SD3 transformer: one stack of joint blocks, some with a second attention of the image alone, and a last one
+ * without the text's output. Kinds: `joint`, `dual attention`, `last`, `last dual attention`.
+ */
+import {
+  type Architecture,
+  type BlockSpec,
+  linearTensors,
+  parametersOf,
+  type StreamTokens,
+  stackOf,
+  type TensorSpec,
+} from '../architecture.ts';
+import type { SD3Config } from './config.ts';
+import { positionTable } from './positions.ts';
+
+const TIME_FREQUENCIES = 256;
+const MLP_RATIO = 4;
+/** Of one head's queries and keys, in the image and in the text. */
+const JOINT_NORMS = ['norm_q', 'norm_k', 'norm_added_q', 'norm_added_k'];
+const PROJECTIONS = ['to_q', 'to_k', 'to_v', 'to_out.0', 'add_q_proj', 'add_k_proj', 'add_v_proj'];
+
+/** What makes a kind. */
+export interface BlockKind {
+  /** The image also attends to itself alone. */
+  readonly isDual: boolean;
+  /** Gives no text. */
+  readonly isLast: boolean;
+}
+
+const KINDS: Readonly<Record<string, BlockKind>> = {
+  joint: { isDual: false, isLast: false },
+  'dual attention': { isDual: true, isLast: false },
+  last: { isDual: false, isLast: true },
+  'last dual attention': { isDual: true, isLast: true },
+};
+
+export function kindOf({ kind }: Pick<BlockSpec, 'kind'>): BlockKind {
+  const found = KINDS[kind];
+  if (!found) throw new RangeError(`No block of SD3 is of the kind ${kind}`);
+  return found;
+}
+
+function nameOf(wanted: BlockKind): string {
+  const found = Object.entries(KINDS).find(
+    ([, kind]) => kind.isDual === wanted.isDual && kind.isLast === wanted.isLast,
+  );
+  if (!found) throw new RangeError('Every combination has a name');
+  return found[0];
+}
+
+export function describeSD3(config: SD3Config): Architecture {
+  const { width: D, textDim, pooledDim, inChannels, outputFeatures, patchSize, channels, maxPatches } = config;
+  const { stack, blocks } = stackOf(
+    { id: 'blocks', label: 'blocks', prefix: 'transformer_blocks.', first: 0 },
+    config.numBlocks,
+    (index) => {
+      const isLast = index === config.numBlocks - 1;
+      const isDual = config.dualAttention.has(index);
+      // Where the last block goes, the one before it loses its text's output: the model loses as much as with any other.
+      const whole = { isDual, isLast: false };
+      return {
+        kind: nameOf({ isDual, isLast }),
+        updates: isLast ? ['image'] : ['image', 'text'],
+        tensors: blockTensors(config, { isDual, isLast }),
+        flops: (tokens) => blockFlops(D, { isDual, isLast }, tokens),
+        saves: {
+          parameters: parametersOf(blockTensors(config, whole)),
+          flops: (tokens) => blockFlops(D, whole, tokens),
+        },
+      };
+    },
+  );
+  return {
+    streams: [
+      { id: 'image', label: 'image', input: 'hidden_states' },
+      { id: 'text', label: 'text', input: 'encoder_hidden_states' },
+    ],
+    output: 'image',
+    stacks: [stack],
+    blocks,
+    globals: [
+      { name: 'pos_embed.pos_embed', shape: [1, maxPatches ** 2, D], buffer: positionTable(config) },
+      { name: 'pos_embed.proj.weight', shape: [D, channels, patchSize, patchSize] },
+      { name: 'pos_embed.proj.bias', shape: [D] },
+      ...embedder('timestep_embedder', TIME_FREQUENCIES, D),
+      ...embedder('text_embedder', pooledDim, D),
+      ...linearTensors('context_embedder', D, textDim),
+      ...linearTensors('norm_out.linear', 2 * D, D),
+      ...linearTensors('proj_out', outputFeatures, D),
+    ],
+    globalFlops: ({ image = 0, text = 0 }: StreamTokens) =>
+      2 * image * inChannels * D +
+      2 * text * textDim * D +
+      2 * (TIME_FREQUENCIES * D + D * D) +
+      2 * (pooledDim * D + D * D) +
+      4 * D * D +
+      2 * image * D * outputFeatures,
+  };
+}
+
+function blockFlops(D: number, { isDual, isLast }: BlockKind, { image = 0, text = 0 }: StreamTokens): number {
+  const N = image + text;
+  // The last block makes queries, keys and values of the text, and two parts of modulation.
+  const ofText = isLast ? 6 * D * D * text + 16 * D * D : 24 * D * D * text + 24 * D * D;
+  const ofSecondAttention = isDual ? 8 * D * D * image + 4 * image * image * D + 6 * D * D : 0;
+  return 24 * D * D * image + 4 * N * N * D + ofText + ofSecondAttention;
+}
+
+function embedder(name: string, input: number, D: number): TensorSpec[] {
+  return [
+    ...linearTensors(`time_text_embed.${name}.linear_1`, D, input),
+    ...linearTensors(`time_text_embed.${name}.linear_2`, D, D),
+  ];
+}
+
+/** Numbers of D that modulate a stream. */
+export const MODULATIONS = { image: 6, imageDual: 9, text: 6, textLast: 2 } as const;
+
+function blockTensors({ width: D, headDim, qkNorm }: SD3Config, { isDual, isLast }: BlockKind): TensorSpec[] {
+  const mlp = (name: string) => [
+    ...linearTensors(`${name}.net.0.proj`, MLP_RATIO * D, D),
+    ...linearTensors(`${name}.net.2`, D, MLP_RATIO * D),
+  ];
+  const norms = (attention: string, names: readonly string[]) =>
+    qkNorm ? names.map((name) => ({ name: `${attention}.${name}.weight`, shape: [headDim] })) : [];
+  const projections = (attention: string, names: readonly string[]) =>
+    names.flatMap((name) => linearTensors(`${attention}.${name}`, D, D));
+  return [
+    ...linearTensors('norm1.linear', (isDual ? MODULATIONS.imageDual : MODULATIONS.image) * D, D),
+    ...linearTensors('norm1_context.linear', (isLast ? MODULATIONS.textLast : MODULATIONS.text) * D, D),
+    ...norms('attn', JOINT_NORMS),
+    ...projections('attn', isLast ? PROJECTIONS : [...PROJECTIONS, 'to_add_out']),
+    ...(isDual ? [...norms('attn2', ['norm_q', 'norm_k']), ...projections('attn2', SECOND_PROJECTIONS)] : []),
+    ...mlp('ff'),
+    ...(isLast ? [] : mlp('ff_context')),
+  ];
+}
+
+export const SECOND_PROJECTIONS = ['to_q', 'to_k', 'to_v', 'to_out.0'];

@@ -1,0 +1,60 @@
+/** Stable Diffusion 3 and 3.5 as a family: diffusers' SD3Transformer2DModel. */
+import type { Family } from '../family.ts';
+import { describeSD3, kindOf } from './blocks.ts';
+import { parseSD3, type SD3Config } from './config.ts';
+import { convertSD3 } from './convert.ts';
+
+export const sd3: Family<SD3Config> = {
+  name: 'sd3',
+  label: 'Stable Diffusion 3 and 3.5',
+  classNames: ['SD3Transformer2DModel'],
+  identity: {
+    version: 1,
+    configKeys: [
+      '_class_name',
+      'attention_head_dim',
+      'caption_projection_dim',
+      'dual_attention_layers',
+      'in_channels',
+      'joint_attention_dim',
+      'num_attention_heads',
+      'num_layers',
+      'out_channels',
+      'patch_size',
+      'pooled_projection_dim',
+      'pos_embed_max_size',
+      'qk_norm',
+      'sample_size',
+    ],
+    tensors: ['context_embedder.bias', 'proj_out.weight'],
+    firstBlock: 'transformer_blocks.0.',
+  },
+  // 77 tokens of CLIP and 256 of T5, as the pipeline encodes by default.
+  nominal: { tokens: { image: 64 * 64, text: 77 + 256 }, picture: '1024 × 1024' },
+  takesMask: false,
+  timeScale: 1000,
+  parse: parseSD3,
+  describe: describeSD3,
+  pictures: ({ channels, outChannels, patchSize, maxPatches }) => ({
+    channels,
+    outChannels,
+    patchSize,
+    maxPatches,
+    limitedBy: 'pos_embed_max_size',
+  }),
+  prunedKeys: (_, kept) => ({
+    num_layers: kept.length,
+    dual_attention_layers: kept.flatMap((block, index) => (kindOf(block).isDual ? [index] : [])),
+  }),
+  convertBlock: convertSD3,
+  extraInputs: ({ pooledDim }) => [
+    { name: 'pooled_projections', perSample: true, source: 'pooled-text', shape: () => [pooledDim] },
+  ],
+  async open(config, weights) {
+    const { openSD3 } = await import('./transformer.ts');
+    return openSD3(config, weights);
+  },
+  async goldens() {
+    return (await import('./goldens.ts')).SD3_GOLDENS;
+  },
+};
