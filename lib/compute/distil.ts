@@ -20,7 +20,7 @@ import { ContiguaError } from '../core/errors.ts';
 import { openFineTuned, openStudent } from '../core/export/trained-file.ts';
 import { digestOfFile } from '../core/folder/digest.ts';
 import { formatIntervalKeys, removedCount } from '../core/interval/index.ts';
-import { architectureOf, blockAt, expectedTensors, prunedModel } from '../core/model/config-index.ts';
+import { architectureOf, blockAt, expectedTensors, prunedModel, studentBlock } from '../core/model/config-index.ts';
 import { type Route, routeOf, routeWithStudents, type StudentWeights, type Transformer } from '../core/model/index.ts';
 import { pause } from '../core/pause.ts';
 import { seededRandom } from '../core/random.ts';
@@ -172,12 +172,11 @@ export async function openStudents(
   sources: readonly StudentSource[],
   files: FileHost,
 ): Promise<StudentWeights[]> {
-  const architecture = architectureOf(config);
   const opened: StudentWeights[] = [];
   try {
     for (const { first, last, file } of editSetOf(sources, summary, 'the students') as readonly StudentSource[]) {
       const { fingerprint, family } = summary;
-      const block = blockAt(architecture, first).tensors;
+      const block = studentBlock(config, { first, last }).tensors;
       const teacher = { fingerprint, family, interval: { first, last } };
       const tensors = await openStudent(await openSource(file, files), teacher, block);
       opened.push({ first, last, weights: await readStudent(tensors) });

@@ -67,6 +67,8 @@ export interface BlockFacts {
   /** Streams whose state it changes, as far as anything reads them. */
   readonly updates: readonly StreamId[];
   readonly parameters: number;
+  /** What the model loses with it, where that is not its own. */
+  readonly saves?: { readonly parameters: number };
 }
 
 export type CalibrationRequest =

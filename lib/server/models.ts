@@ -241,6 +241,6 @@ async function isFile(path: string): Promise<boolean> {
 }
 
 function costsOf(config: ModelConfig, tokens: StreamTokens): ServerModel['costs'] {
-  const { total, blocks } = countFlops(config, tokens);
-  return { blockParameters: countParameters(config).blocks, flopsPerForward: total, flopsPerBlock: blocks };
+  const { total, saved } = countFlops(config, tokens);
+  return { blockParameters: countParameters(config).saved, flopsPerForward: total, flopsPerBlock: saved };
 }

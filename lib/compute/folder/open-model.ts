@@ -103,12 +103,13 @@ async function summarise(
     inChannels: config.inChannels,
     parameters: parameters.total,
     globalParameters: parameters.globals,
-    blocks: blocks.map(({ kind, stack, indexInStack, updates, parameters: own }) => ({
+    blocks: blocks.map(({ kind, stack, indexInStack, updates, parameters: own, saves }) => ({
       kind,
       stack,
       indexInStack,
       updates,
       parameters: own,
+      ...(saves ? { saves: { parameters: saves.parameters } } : {}),
     })),
     stacks,
     streams: streams.map(({ id, label }) => ({ id, label })),

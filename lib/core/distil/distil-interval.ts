@@ -16,7 +16,7 @@ import { streamLoss, tokenWeights } from './losses.ts';
 import { optimise, whenThereIsRoom } from './optimise.ts';
 import { cutUp, type FlatParameters, flatten, layoutOf, type ParameterLayout, unflatten } from './parameters.ts';
 import { HeldOut, streamsAfter } from './stand-in-errors.ts';
-import { startBlockOf, trainedFileParts } from './student.ts';
+import { startBlockOf, startWeights, trainedFileParts } from './student.ts';
 import { alongRoute, releaseBatch, type SharedStates, TeacherStates } from './teacher-states.ts';
 import type { TrainingBatches } from './training-data.ts';
 import { readState } from './training-state.ts';
@@ -63,7 +63,7 @@ export async function distilInterval(options: DistilOptions): Promise<DistilResu
     const startBlock = await startBlockOf({ ...options, signal: before });
     // Who resumes may have told this before; whoever lost it hears it again.
     onProgress({ kind: 'baselines', baselines: await heldOut.baselines(batches, before), startBlock }, 0);
-    const block = await transformer.readBlock(startBlock);
+    const block = await startWeights(transformer, interval, startBlock);
     let start: Parameters<typeof optimise>[0]['start'];
     try {
       layout = layoutOf(block.entries());

@@ -6,7 +6,15 @@ import * as tf from '@tensorflow/tfjs-core';
 import { readRange, safetensorsLayout } from '../checkpoint/index.ts';
 import type { TrainedTensors } from '../export/trained-file.ts';
 import type { BlockInterval } from '../interval/index.ts';
-import { checkFinite, type Transformer, toEngine, WeightSet } from '../model/index.ts';
+import {
+  blockAt,
+  checkFinite,
+  convertedWeights,
+  studentBlock,
+  type Transformer,
+  toEngine,
+  WeightSet,
+} from '../model/index.ts';
 import type { StudentStart } from '../run/settings.ts';
 import { HeldOut } from './stand-in-errors.ts';
 import type { TrainingBatches } from './training-data.ts';
@@ -41,6 +49,23 @@ export async function startBlockOf({
         sample.dispose();
       }
     }
+  }
+}
+
+/**
+ * The weights of teacher block `startBlock`, as those of the block that the student is: blocks of a stack may be of several
+ * kinds. The caller's own.
+ */
+export async function startWeights(
+  { config, architecture, readBlock }: Transformer,
+  interval: BlockInterval,
+  startBlock: number,
+): Promise<WeightSet> {
+  const weights = await readBlock(startBlock);
+  try {
+    return convertedWeights(config, weights, blockAt(architecture, startBlock), studentBlock(config, interval));
+  } finally {
+    weights.dispose();
   }
 }
 

@@ -82,7 +82,7 @@ export async function studentFolder(options: StudentFolderOptions): Promise<read
   const exported = pluggedPlan(
     plan,
     students.map(({ interval }) => interval),
-    countParameters(config).blocks,
+    countParameters(config).saved,
   );
   const plugged = exported.edits.map(({ first, last }) => ({ first, last }));
   const tensors = await studentWeights({

@@ -1,21 +1,27 @@
 /**
  * Where each tensor of the student model comes from: the fine-tune if it trained it, else the student of its interval,
- * else the teacher, whose bytes are copied as they are.
+ * else the teacher, whose bytes are copied as they are. A teacher's block that is of another kind in its new place (the last
+ * one, where the old last block goes) gives the rows that its family says.
  */
-import type { Checkpoint, NamedBlob, TensorInfo } from '../checkpoint/index.ts';
+import { type Checkpoint, type NamedBlob, type TensorInfo, tensorBytes } from '../checkpoint/index.ts';
 import { ContiguaError } from '../errors.ts';
 import type { BlockInterval } from '../interval/index.ts';
 import {
   architectureOf,
   blockAt,
+  conversionOf,
   type ExpectedTensor,
+  elementsOf,
   expectedTensors,
   type ModelConfig,
   prunedModel,
+  type RowSource,
+  studentBlock,
+  type TensorSpec,
 } from '../model/config-index.ts';
 import type { BlockMapEntry } from '../plan/index.ts';
 import { castTensor, trainedDType } from './cast-tensor.ts';
-import { lazyBlob } from './lazy-blob.ts';
+import { joinedBlob, lazyBlob } from './lazy-blob.ts';
 import {
   checkTrainedValues,
   openFineTuned,
@@ -43,17 +49,66 @@ export async function studentWeights(input: StudentWeightsInput): Promise<readon
   const { config, blockMap, checkpoint } = input;
   const teacherTensors = teacherInventory(checkpoint, config);
   const oldOf = blockMap.filter((entry) => entry.new !== null).map(({ old }) => old);
-  const model = expectedTensors(prunedModel(config, oldOf));
+  const student = prunedModel(config, oldOf);
+  const model = expectedTensors(student);
   const trained = await openAllTrained(input, model);
-  const { blocks } = architectureOf(config);
-  return model.map(({ name, local, shape, block }): LazyTensor => {
-    const old = block === null ? null : oldOf[block];
-    if (old === undefined) throw new RangeError(`Block ${block} comes from nowhere`);
-    const stored = teacherTensors(old === null ? name : `${blocks[old]!.prefix}${local}`);
-    const replacing = trained.fineTuned.get(name) ?? (old === null ? undefined : trained.students.get(old)?.get(local));
-    if (replacing) return { name, shape, ...castOf(replacing, stored, input.dtype) };
+  const teacher = architectureOf(config);
+  const places = architectureOf(student).blocks.map((to, place) => {
+    const old = oldOf[place];
+    if (old === undefined) throw new RangeError(`Block ${place} comes from nowhere`);
+    const from = blockAt(teacher, old);
+    return { old, prefix: from.prefix, conversion: conversionOf(config, from, to) };
+  });
+  return model.map(({ name, local, shape, block, buffer }): LazyTensor => {
+    const place = block === null ? null : places[block]!;
+    const trainedHere =
+      trained.fineTuned.get(name) ?? (place ? trained.students.get(place.old)?.get(local) : undefined);
+    const storedAs = (tensor: string) => teacherTensors(`${place?.prefix ?? ''}${tensor}`);
+    if (trainedHere) return { name, shape, ...castOf(trainedHere, storedAs(local), input.dtype) };
+    if (buffer && !checkpoint.tensors.has(name)) return { name, shape, ...computed(name, shape, buffer, checkpoint) };
+    const rows = place?.conversion?.get(local);
+    if (rows) return { name, shape, ...joinedRows(rows, shape, storedAs, input.files) };
+    const stored = storedAs(local);
     return { name, shape, dtype: stored.dtype, blob: rangeOf(stored, input.files) };
   });
+}
+
+/** Rows of stored tensors, one after the other; all of one type. */
+function joinedRows(
+  sources: readonly RowSource[],
+  shape: readonly number[],
+  storedAs: (tensor: string) => TensorInfo,
+  files: readonly NamedBlob[],
+) {
+  const first = sources.find((source) => 'tensor' in source);
+  if (!first) throw new RangeError('Some rows have to be stored');
+  const { dtype } = storedAs(first.tensor);
+  const rowBytes = tensorBytes({ dtype, shape: [1, ...shape.slice(1)] });
+  const parts = sources.map((source) => {
+    if ('zeros' in source) {
+      return lazyBlob(source.zeros * rowBytes, async (from, to) => new Uint8Array(to - from));
+    }
+    const stored = storedAs(source.tensor);
+    if (stored.dtype !== dtype) throw new RangeError(`${stored.name} is not stored as ${dtype}`);
+    return rangeOf(stored, files).slice(source.from * rowBytes, source.to * rowBytes);
+  });
+  return { dtype, blob: joinedBlob(parts) };
+}
+
+/** A table that the teacher's file leaves out and that diffusers looks for, in the type of the weights. */
+function computed(
+  tensor: string,
+  shape: readonly number[],
+  buffer: NonNullable<TensorSpec['buffer']>,
+  checkpoint: Checkpoint,
+) {
+  const [stored] = checkpoint.tensors.values();
+  const dtype = trainedDType(stored?.dtype ?? 'F32');
+  const values = lazyBlob(4 * elementsOf(shape), async (start, end) => {
+    const [from, to] = [Math.floor(start / 4), Math.ceil(end / 4)];
+    return new Uint8Array(buffer(from, to).buffer).subarray(start - 4 * from, end - 4 * from);
+  });
+  return { dtype, blob: castTensor(values, dtype, { file: 'computed from config.json', tensor }) };
 }
 
 async function openAllTrained(
@@ -61,12 +116,11 @@ async function openAllTrained(
   model: readonly ExpectedTensor[],
 ): Promise<{ readonly students: ReadonlyMap<number, TrainedTensors>; readonly fineTuned: TrainedTensors }> {
   const { family } = config;
-  const architecture = architectureOf(config);
   const byFirst = new Map<number, TrainedTensors>();
   for (const { interval, file } of students) {
     byFirst.set(
       interval.first,
-      await openStudent(file, { fingerprint, family, interval }, blockAt(architecture, interval.first).tensors),
+      await openStudent(file, { fingerprint, family, interval }, studentBlock(config, interval).tensors),
     );
   }
   const whole: TrainedTensors = fineTuned
@@ -97,9 +151,9 @@ function rangeOf({ file, start, end, name }: TensorInfo, files: readonly NamedBl
 
 /** Looks a tensor up, all of them checked before: present, and of the shape that the config says. */
 function teacherInventory({ tensors }: Checkpoint, config: ModelConfig): (name: string) => TensorInfo {
-  for (const { name, shape } of expectedTensors(config)) {
+  for (const { name, shape, buffer } of expectedTensors(config)) {
     const found = tensors.get(name);
-    if (found?.shape.join() === shape.join()) continue;
+    if (found ? found.shape.join() === shape.join() : buffer) continue;
     throw new ContiguaError(found ? 'weight-misshapen' : 'weight-missing', 'The model does not fit its config.json', {
       file: found?.file,
       tensor: name,

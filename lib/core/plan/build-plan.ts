@@ -16,7 +16,7 @@ import {
 import type { DeclaredStack, StreamSpec } from '../model/config-index.ts';
 import { type AnalysisReport, outputErrorOf } from '../report/index.ts';
 import { blockMapOf } from './block-map.ts';
-import { parameterCost } from './cost.ts';
+import { type CostedBlock, parameterCost } from './cost.ts';
 import { PLAN_SCHEMA_ID, PLAN_VERSION, type Plan } from './plan.ts';
 import { PRODUCT_VERSION } from './product-version.ts';
 
@@ -31,14 +31,8 @@ export interface PlannedModel {
   readonly stacks: readonly DeclaredStack[];
   readonly width: number;
   /** One per block. */
-  readonly blocks: readonly PlannedBlock[];
+  readonly blocks: readonly CostedBlock[];
   readonly globalParameters: number;
-}
-
-export interface PlannedBlock {
-  readonly parameters: number;
-  /** Streams whose state it changes. */
-  readonly updates: readonly string[];
 }
 
 export interface PlanChoice {
@@ -98,15 +92,15 @@ export function buildPlan({ model, report, edits, detection, createdAt }: PlanCh
 }
 
 /** The plan with a student in the place of every run: what a run that trains them does to the model. */
-export function trainedPlan(plan: Plan, blockParameters: readonly number[]): Plan {
-  return pluggedPlan(plan, plan.edits, blockParameters);
+export function trainedPlan(plan: Plan, savedParameters: readonly number[]): Plan {
+  return pluggedPlan(plan, plan.edits, savedParameters);
 }
 
 /**
  * What a run's plan becomes when some of its students are plugged in: their intervals alone, as the teacher's blocks are
- * back in all others. Throws `plan-invalid` for an interval that the plan has not.
+ * back in all others. `savedParameters` are what the model loses with each block. Throws `plan-invalid` for an interval that the plan has not.
  */
-export function pluggedPlan(plan: Plan, plugged: readonly BlockInterval[], blockParameters: readonly number[]): Plan {
+export function pluggedPlan(plan: Plan, plugged: readonly BlockInterval[], savedParameters: readonly number[]): Plan {
   for (const interval of plugged) {
     if (containsInterval(plan.edits, interval)) continue;
     throw new ContiguaError('plan-invalid', 'The plan has no such interval', {
@@ -126,7 +120,7 @@ export function pluggedPlan(plan: Plan, plugged: readonly BlockInterval[], block
     blocks: { before: numBlocks, after: numBlocks - removedCount(set) },
     parameters: {
       before: plan.parameters.before,
-      after: plan.parameters.before - sumOverRemoved(set, blockParameters),
+      after: plan.parameters.before - sumOverRemoved(set, savedParameters),
     },
     blockMap: blockMapOf(numBlocks, set),
   };

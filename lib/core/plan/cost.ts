@@ -7,10 +7,24 @@ import { removedCount, sumOverRemoved } from '../interval/index.ts';
 import { countFlops, parseModelConfig, type StreamTokens } from '../model/config-index.ts';
 import type { BeforeAfter } from './plan.ts';
 
+/** A block as costs know it. */
+export interface CostedBlock {
+  readonly parameters: number;
+  /** What the model loses with it, where that is not its own. */
+  readonly saves?: { readonly parameters: number };
+  /** Streams whose state it changes. */
+  readonly updates: readonly string[];
+}
+
+/** Parameters that the model loses with each block. */
+export function savedParameters(blocks: readonly Pick<CostedBlock, 'parameters' | 'saves'>[]): number[] {
+  return blocks.map(({ parameters, saves }) => saves?.parameters ?? parameters);
+}
+
 interface ParameterFacts {
   readonly width: number;
   /** One per block. */
-  readonly blocks: readonly { readonly parameters: number; readonly updates: readonly string[] }[];
+  readonly blocks: readonly CostedBlock[];
   readonly globalParameters: number;
 }
 
@@ -53,7 +67,7 @@ export function planCost(model: CostedModel, edits: EditSet, { steps, forwardsPe
   const flops = countFlops(parseModelConfig(JSON.stringify(model.config), 'config.json'), tokens);
   const flopsPerForward = {
     before: flops.total,
-    after: flops.total - sumOverRemoved(edits, flops.blocks) + probes.flopsPerForward,
+    after: flops.total - sumOverRemoved(edits, flops.saved) + probes.flopsPerForward,
   };
   const parameters = parameterCost(model, edits);
   const forwards = steps * forwardsPerStep;
@@ -72,8 +86,7 @@ export function planCost(model: CostedModel, edits: EditSet, { steps, forwardsPe
 
 /** A probe is a matrix and a bias per stream that its block updates. */
 export function parameterCost({ width: D, blocks, globalParameters }: ParameterFacts, edits: EditSet): BeforeAfter {
-  const parameters = blocks.map((block) => block.parameters);
-  const before = globalParameters + parameters.reduce((sum, n) => sum + n, 0);
+  const before = globalParameters + blocks.reduce((sum, { parameters }) => sum + parameters, 0);
   const probes = probedBlocks(edits).flatMap((index) => blocks[index]?.updates ?? []).length;
-  return { before, after: before - sumOverRemoved(edits, parameters) + probes * (D * D + D) };
+  return { before, after: before - sumOverRemoved(edits, savedParameters(blocks)) + probes * (D * D + D) };
 }

@@ -5,12 +5,11 @@ export {
   buildPlan,
   formatPlan,
   type PlanChoice,
-  type PlannedBlock,
   type PlannedModel,
   pluggedPlan,
   trainedPlan,
 } from './build-plan.ts';
-export { type CostedModel, type ImageRun, type PlanCost, planCost } from './cost.ts';
+export { type CostedBlock, type CostedModel, type ImageRun, type PlanCost, planCost, savedParameters } from './cost.ts';
 export { assertPlanFits, parsePlan } from './parse-plan.ts';
 export type {
   BeforeAfter,

@@ -86,10 +86,10 @@ export interface SubsetView {
 
 /** What the cost of any choice of students follows from. FLOPs are `countFlops`'s, of one forward of one sample. */
 export interface ModelCosts {
-  /** One per block. */
+  /** What the model loses with each block. */
   readonly blockParameters: readonly number[];
   readonly flopsPerForward: number;
-  /** One per block. */
+  /** What a forward loses with each block. */
   readonly flopsPerBlock: readonly number[];
 }
 

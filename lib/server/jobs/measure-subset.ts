@@ -2,6 +2,7 @@
 import type { SubsetMeasurement } from '../../compute/protocol.ts';
 import { ContiguaError } from '../../core/errors.ts';
 import { removedCount, sumOverRemoved } from '../../core/interval/index.ts';
+import { savedParameters } from '../../core/plan/index.ts';
 import { type SubsetView, subsetKey } from '../../core/run/index.ts';
 import { outlast } from '../outlast.ts';
 import type { JobRow, SubsetChoice } from '../runs/rows.ts';
@@ -61,16 +62,15 @@ function viewOf(
   model: {
     readonly numBlocks: number;
     readonly parameters: number;
-    readonly blocks: readonly { readonly parameters: number }[];
+    readonly blocks: Parameters<typeof savedParameters>[0];
   },
   { facts, outputError, timing, drawings }: SubsetMeasurement,
 ): SubsetView {
   const edits = jobs.flatMap(({ key, edit }) => (edit && plugged.includes(key) ? [edit] : []));
-  const blockParameters = model.blocks.map(({ parameters }) => parameters);
   return {
     plugged,
     fineTuned,
-    parameters: model.parameters - sumOverRemoved(edits, blockParameters),
+    parameters: model.parameters - sumOverRemoved(edits, savedParameters(model.blocks)),
     blocks: model.numBlocks - removedCount(edits),
     facts,
     outputError,
