@@ -70,7 +70,22 @@ def flux_inputs(config, generator, batch=3, side=SIDE, text_tokens=TEXT_TOKENS):
     return tensors, {}
 
 
-FAMILIES = {"QwenImageTransformer2DModel": qwen_inputs, "FluxTransformer2DModel": flux_inputs}
+def sd3_inputs(config, generator):
+    # More than a whole number of patches in one direction; the pipeline's time steps are integers.
+    height, width = SIDE * config.patch_size, (SIDE + 1) * config.patch_size + config.patch_size // 2
+    tensors = {
+        "hidden_states": torch.randn(3, config.in_channels, height, width, generator=generator),
+        "pooled_projections": torch.randn(3, config.pooled_projection_dim, generator=generator),
+        "timestep": torch.tensor([50, 500, 950]),
+    }
+    return tensors, {}
+
+
+FAMILIES = {
+    "QwenImageTransformer2DModel": qwen_inputs,
+    "FluxTransformer2DModel": flux_inputs,
+    "SD3Transformer2DModel": sd3_inputs,
+}
 
 
 def inputs_for(model):

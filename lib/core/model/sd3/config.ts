@@ -74,7 +74,7 @@ export function parseSD3(raw: RawConfig, className: string, file: string): SD3Co
     patchSize,
     pooledDim: number('pooled_projection_dim', 2048),
     maxPatches: wholeNumber(raw, 'pos_embed_max_size', 96, file, { maximum: MAX_PATCHES }),
-    basePatches: Math.floor(number('sample_size', 128) / patchSize),
+    basePatches: Math.floor(wholeNumber(raw, 'sample_size', 128, file, { minimum: patchSize }) / patchSize),
     qkNorm: hasNorm(raw, className, file),
     dualAttention: dualAttentionOf(raw, file),
     raw,
