@@ -60,6 +60,17 @@ describe('a calibration file', () => {
     expect(rows.text).toHaveLength(12);
   });
 
+  test.each([
+    ['I64', new Uint8Array(BigInt64Array.of(1n).buffer)],
+    ['I32', new Uint8Array(Int32Array.of(1).buffer)],
+    ['F32', fromFloat32(Float32Array.of(1), 'F32')],
+  ] as const)('may have one time step for all samples, of %s', async (dtype, bytes) => {
+    const timestep: TensorToWrite = { name: 'timestep', dtype, shape: [1], bytes };
+    const { facts, batches } = await fileCalibration(file({ ...good(), timestep }), config);
+    expect(facts.timesteps).toEqual([1]);
+    expect([...batches[0]!.timestep]).toEqual([1, 1, 1]);
+  });
+
   test.each(['BOOL', 'I64', 'F32'] as const)('may have a mask of %s', async (dtype) => {
     const values = [1, 1, 0, 0, 1, 1, 1, 1, 0, 0, 0, 1];
     const bytes = {
@@ -135,8 +146,14 @@ describe('a calibration file', () => {
     ],
     [
       'integers where floats belong',
-      () => file({ ...good(), timestep: { name: 'timestep', dtype: 'I32', shape: [3], bytes: new Uint8Array(12) } }),
-      /› timestep: .*I32/,
+      () => {
+        const bytes = new Uint8Array(4 * SAMPLES * 4 * 16);
+        return file({
+          ...good(),
+          text: { name: 'encoder_hidden_states', dtype: 'I32', shape: [SAMPLES, 4, 16], bytes },
+        });
+      },
+      /› encoder_hidden_states: .*I32/,
     ],
     [
       'a sample without a valid token',

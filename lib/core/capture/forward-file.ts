@@ -62,12 +62,7 @@ export async function readForwardFile(
   const pictures = pictureLayout(config);
   const hiddenShape = shapeOf('hidden_states', shown(hiddenStatesShape(config)));
   if (!fitsHiddenStates(hiddenShape, config)) {
-    throw invalid(
-      'Wrong shape',
-      'hidden_states',
-      shown(hiddenShape),
-      shown(hiddenStatesShape(config, hiddenShape.length > 0 ? hiddenShape[0] : undefined)),
-    );
+    throw invalid('Wrong shape', 'hidden_states', shown(hiddenShape), shown(hiddenStatesShape(config, hiddenShape)));
   }
   const { batch, imageTokens, grid } = tokenCounts(hiddenShape, config);
   const textShape = shapeOf('encoder_hidden_states', `[${batch}, text tokens, ${config.textDim}]`);

@@ -55,6 +55,7 @@ describe('the cost model', () => {
       total: 20_430_401_088,
       blocks: new Array(60).fill(339_831_296),
       globals: 40_523_328,
+      saved: new Array(60).fill(339_831_296),
     });
     expect(countParameters(parse({ num_layers: 35 })).total).toBe(11_934_618_688);
     const tiny = { ...small, in_channels: 16, out_channels: 4, joint_attention_dim: 16 };

@@ -22,10 +22,13 @@ export function pictureLayout(config: ModelConfig): PictureLayout | null {
   return familyNamed(config.family).pictures?.(config) ?? null;
 }
 
-/** Shape of `hidden_states`, for people; a size that the model leaves open has its name. */
-export function hiddenStatesShape(config: ModelConfig, samples: number | string = 'samples'): (number | string)[] {
+/** Shape of `hidden_states`, for people: a size that the model leaves open is that of `found`, if it has as many, or its name. */
+export function hiddenStatesShape(config: ModelConfig, found: readonly number[] = []): (number | string)[] {
   const pictures = pictureLayout(config);
-  return pictures ? [samples, pictures.channels, 'height', 'width'] : [samples, 'image tokens', config.inChannels];
+  const shape = pictures
+    ? ['samples', pictures.channels, 'height', 'width']
+    : ['samples', 'image tokens', config.inChannels];
+  return shape.map((size, i) => (typeof size === 'string' && found.length === shape.length ? found[i]! : size));
 }
 
 /** Whether a tensor of this shape can be the model's `hidden_states`. */
