@@ -2,7 +2,7 @@
  * Golden cases of SD3: as SD3-medium is built, as SD3.5 is, with dual attention in two blocks of patches of four pixels, and with
  * a last block of dual attention that gives fewer channels than go in.
  */
-import type { GoldenSpec } from '../golden-fill.ts';
+import type { GoldenSpec } from '../family.ts';
 import { GOLDEN_S1_OUTPUT } from './golden-s1-output.ts';
 import { GOLDEN_S2_OUTPUT } from './golden-s2-output.ts';
 import { GOLDEN_S3_OUTPUT } from './golden-s3-output.ts';

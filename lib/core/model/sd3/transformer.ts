@@ -15,7 +15,6 @@ import {
   continuousNorm,
   feedForward,
   gatedResidual,
-  type LinearWeights,
   linear,
   type Modulation,
   modulatedNorm,
@@ -24,7 +23,7 @@ import {
   silu,
 } from '../layers.ts';
 import type { Transformer, TransformerInputs } from '../transformer.ts';
-import { checkFinite, toEngine, type WeightSet, type WeightStore } from '../weights.ts';
+import { checkFinite, type LinearWeights, toEngine, type WeightSet, type WeightStore } from '../weights.ts';
 import type { SD3Config } from './config.ts';
 import { middleOf, positionTable } from './positions.ts';
 
