@@ -54,6 +54,17 @@ describe('notices', () => {
     expect(shown()).toEqual([]);
   });
 
+  it('tell the loss of an engine once, with the way out, whatever fails with it before or after', () => {
+    const restart = { label: 'Restart engine', run: () => {} };
+    const asked = new ContiguaError('engine-lost', 'The engine was lost', { hint: 'Start an engine again to go on.' });
+    showError('damage', asked);
+    showError('engine', lost, restart);
+    showError('timing', asked);
+    expect(shown()).toMatchObject([{ about: 'engine', title: 'The device went away', action: restart }]);
+    settle('engine');
+    expect(shown()).toEqual([]);
+  });
+
   it('mark what went well, what the page did and what should be known apart', () => {
     showPassing('copy', 'done', 'Link copied');
     showPassing('analysis', 'info', 'Analysis stopped');

@@ -57,15 +57,23 @@ function show(notice: Omit<Notice, 'id'>): number {
 }
 
 /**
- * Shows anything thrown. A cancelled call is the user's own doing and says nothing. A server that does not answer is a
- * subject of its own, whatever was asked of it.
+ * Shows anything thrown. A cancelled call is the user's own doing and says nothing. A server that does not answer and an
+ * engine that was lost are subjects of their own, whatever was asked of them.
  */
 export function showError(about: Subject, thrown: unknown, action?: Notice['action']): void {
   const error = asContiguaError(thrown);
   if (error.code === 'cancelled') return;
   const { summary: title, code, details } = error;
-  show({ about: code === 'server-unreachable' ? 'server' : about, tone: 'error', title, code, details, action });
+  if (code === 'engine-lost') {
+    // Every call that was under way fails with it: one notice is enough, the one that offers a way out.
+    const known = noticeStore.getState().notices.find((notice) => notice.code === code);
+    if (known?.action && !action) return;
+    settle('engine');
+  }
+  show({ about: OWN_SUBJECTS[code] ?? about, tone: 'error', title, code, details, action });
 }
+
+const OWN_SUBJECTS: Partial<Record<ErrorCode, Subject>> = { 'server-unreachable': 'server', 'engine-lost': 'engine' };
 
 interface Words {
   readonly hint?: string;
