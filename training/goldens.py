@@ -74,19 +74,24 @@ QWEN = dict(
 )  # fmt: skip
 
 
-@torch.no_grad()
-def run_qwen(batch, image_tokens, text_tokens, timestep, image_shape, mask):
-    model = golden_model("QwenImageTransformer2DModel", QWEN)
-    states = watch(model.transformer_blocks)
-    out = model(
+def qwen_arguments(batch, image_tokens, text_tokens, timestep, image_shapes, mask=None, condition=None):
+    """`image_shapes` has a list of images for each sample."""
+    return dict(
         hidden_states=hashed(HIDDEN, batch, image_tokens, QWEN["in_channels"]),
         encoder_hidden_states=hashed(TEXT, batch, text_tokens, QWEN["joint_attention_dim"]),
         encoder_hidden_states_mask=None if mask is None else torch.tensor(mask, dtype=torch.bool),
         timestep=torch.tensor(timestep),
-        img_shapes=[image_shape] * batch,
+        img_shapes=[[tuple(shape) for shape in images] for images in image_shapes],
+        additional_t_cond=None if condition is None else torch.tensor(condition),
         return_dict=False,
-    )[0]
-    return out, states
+    )
+
+
+@torch.no_grad()
+def run_qwen(changes=None, **case):
+    model = golden_model("QwenImageTransformer2DModel", {**QWEN, **(changes or {})})
+    states = watch(model.transformer_blocks)
+    return model(**qwen_arguments(**case))[0], states
 
 
 FLUX = dict(
@@ -141,13 +146,54 @@ def run_sd3(batch, height, width, text_tokens, timestep, skip_layers=None, **cha
 
 
 CASES = {
-    "q1": ("qwen-image", run_qwen, dict(batch=1, image_tokens=16, text_tokens=8, timestep=[0.37], image_shape=(1, 4, 4), mask=None)),
+    "q1": (
+        "qwen-image",
+        run_qwen,
+        dict(batch=1, image_tokens=16, text_tokens=8, timestep=[0.37], image_shapes=[[[1, 4, 4]]]),
+    ),
     "q2": (
         "qwen-image",
         run_qwen,
         dict(
-            batch=2, image_tokens=15, text_tokens=8, timestep=[0.37, 0.81], image_shape=(1, 3, 5),
+            batch=2, image_tokens=15, text_tokens=8, timestep=[0.37, 0.81], image_shapes=[[[1, 3, 5]]] * 2,
             mask=[[1] * 5 + [0] * 3, [1] * 8],
+        ),
+    ),
+    # Edit: references at time 0, other sizes in the second sample, whose positions are those of the first.
+    "q3": (
+        "qwen-image",
+        run_qwen,
+        dict(
+            changes=dict(zero_cond_t=True), batch=2, image_tokens=19, text_tokens=6, timestep=[0.37, 0.81],
+            image_shapes=[[[1, 3, 4], [1, 2, 2], [1, 1, 3]], [[1, 2, 2], [1, 3, 4], [1, 1, 3]]],
+            mask=[[1, 0, 1, 1, 0, 1], [1] * 6],
+        ),
+    ),
+    # Layered: three layers and a condition image of another size.
+    "q4": (
+        "qwen-image",
+        run_qwen,
+        dict(
+            changes=dict(use_layer3d_rope=True, use_additional_t_cond=True), batch=2, image_tokens=22, text_tokens=5,
+            timestep=[0.37, 0.81], image_shapes=[[[1, 2, 3]] * 3 + [[1, 4, 1]]] * 2, condition=[0, 1],
+        ),
+    ),
+    # What diffusers runs as well: several images, times outside 0 to 1, a sample whose text is masked as a whole, and
+    # `guidance_embeds`, which changes nothing.
+    "q5": (
+        "qwen-image",
+        run_qwen,
+        dict(
+            changes=dict(guidance_embeds=True), batch=2, image_tokens=13, text_tokens=6, timestep=[1.25, -0.5],
+            image_shapes=[[[1, 3, 3], [2, 1, 2]]] * 2, mask=[[0] * 6, [0, 1, 1, 0, 1, 0]],
+        ),
+    ),
+    "q6": (
+        "qwen-image",
+        run_qwen,
+        dict(
+            changes=dict(zero_cond_t=True, use_layer3d_rope=True, use_additional_t_cond=True), batch=1, image_tokens=14,
+            text_tokens=5, timestep=[0.81], image_shapes=[[[1, 2, 3], [1, 1, 4], [1, 2, 2]]], condition=[1],
         ),
     ),
     "f1": ("flux", run_flux, dict(batch=1, image_tokens=15, text_tokens=7, timestep=[0.37], image_shape=(1, 3, 5), guidance=None)),
@@ -220,7 +266,7 @@ def main():
             generator="python training/goldens.py",
             reference=f"diffusers {diffusers.__version__}, torch {torch.__version__.split('+')[0]}, float32, CPU",
             tolerance=2e-4,
-            case={key: list(value) if isinstance(value, tuple) else value for key, value in case.items()},
+            case=json.loads(json.dumps(case)),
             output=numbers(out),
             # embedded input first, then the state after each block
             states=[dict(image=numbers(image), text=[] if text is None else numbers(text)) for image, text in states],

@@ -89,10 +89,11 @@ async function summarise(
 ): Promise<ModelSummary> {
   const parameters = countParameters(config);
   const { blocks, stacks, streams } = architectureOf(config);
-  const { identity, nominal } = familyNamed(config.family);
+  const family = familyNamed(config.family);
+  const nominal = family.nominal(config);
   return {
     name,
-    fingerprint: await fingerprintOf(identity, config.raw, checkpoint),
+    fingerprint: await fingerprintOf(family.identity, config.raw, checkpoint),
     className: config.className,
     family: config.family,
     numBlocks: config.numBlocks,

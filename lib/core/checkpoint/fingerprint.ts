@@ -11,6 +11,8 @@ import type { Checkpoint } from './types.ts';
 export interface FingerprintParts {
   readonly version: 1;
   readonly configKeys: readonly string[];
+  /** Keys that take part only where they are true: a model whose config denies, nulls or lacks them has the fingerprint that it had before they were known. */
+  readonly switches?: readonly string[];
   /** Tensors whose bytes take part, beside the vectors of the first block. */
   readonly tensors: readonly string[];
   /** Prefix of the first block's tensors. */
@@ -35,7 +37,11 @@ export async function fingerprintOf(
     const info = checkpoint.tensors.get(name);
     return [name, info?.dtype, info?.shape];
   });
-  const known = identity.configKeys.map((key) => [key, config[key] ?? null]);
+  const switchedOn = (identity.switches ?? []).filter((key) => config[key] === true);
+  const known = [
+    ...identity.configKeys.map((key) => [key, config[key] ?? null]),
+    ...switchedOn.map((key) => [key, true]),
+  ];
   const digests = [await sha256(new TextEncoder().encode(JSON.stringify({ config: known, inventory })))];
   for (const name of sampledNames(names, checkpoint, identity)) {
     digests.push(await sha256(new Uint8Array(await checkpoint.readBytes(name))));

@@ -63,23 +63,3 @@ export function flag(raw: RawConfig, key: string, file: string): boolean {
     expected: 'true or false',
   });
 }
-
-/** Refuses options that change the arithmetic and that the family does not implement. */
-export function refuseOptions(
-  raw: RawConfig,
-  options: readonly string[],
-  className: string,
-  file: string,
-  hint: string,
-): void {
-  for (const option of options) {
-    const value = raw[option];
-    if (value === undefined || value === null || value === false) continue;
-    throw new ContiguaError('checkpoint-unsupported', `The variant \`${option}\` of ${className} is not supported`, {
-      file,
-      found: `${option} = ${JSON.stringify(value)}`,
-      expected: 'false or absent',
-      hint,
-    });
-  }
-}

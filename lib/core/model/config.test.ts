@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseModelConfig } from './config.ts';
 import { countFlops, countParameters, expectedTensors } from './counts.ts';
+import { familyNamed } from './families.ts';
 
 const parse = (over: Record<string, unknown>) =>
   parseModelConfig(JSON.stringify({ _class_name: 'QwenImageTransformer2DModel', ...over }), 'transformer/config.json');
@@ -21,6 +22,13 @@ describe('a config', () => {
   test('of null output channels has as many as it takes in', () => {
     expect(parse({ out_channels: null, in_channels: 32 }).outputFeatures).toBe(4 * 32);
   });
+  test('says which form of the model it is', () => {
+    const plain = { zeroTimeReferences: false, layered: false, additionalTimeCondition: false };
+    expect(parse({ guidance_embeds: true, zero_cond_t: null })).toMatchObject(plain);
+    expect(parse({ zero_cond_t: true })).toMatchObject({ ...plain, zeroTimeReferences: true });
+    const layered = { use_layer3d_rope: true, use_additional_t_cond: true };
+    expect(parse(layered)).toMatchObject({ ...plain, layered: true, additionalTimeCondition: true });
+  });
   test.each([
     [
       { _class_name: 'SanaTransformer2DModel' },
@@ -29,10 +37,8 @@ describe('a config', () => {
     ],
     [{ _class_name: undefined }, 'checkpoint-unsupported', /no `_class_name`/],
     [{ _class_name: 'constructor' }, 'checkpoint-unsupported', /Unknown model class/],
-    [{ guidance_embeds: true }, 'checkpoint-unsupported', /guidance_embeds/],
-    [{ zero_cond_t: true }, 'checkpoint-unsupported', /zero_cond_t/],
-    [{ use_layer3d_rope: true }, 'checkpoint-unsupported', /use_layer3d_rope/],
-    [{ use_additional_t_cond: true }, 'checkpoint-unsupported', /use_additional_t_cond/],
+    [{ zero_cond_t: 'yes' }, 'config-invalid', /zero_cond_t.*true or false/],
+    [{ use_layer3d_rope: 1 }, 'config-invalid', /use_layer3d_rope/],
     [{ num_layers: 0 }, 'config-invalid', /num_layers.*found 0/],
     [{ num_layers: 1e6 }, 'config-invalid', /num_layers.*from 1 to 1024/],
     [{ single_stream_index: [1, 2] }, 'checkpoint-unsupported', /PPCL.*single_stream_index = \[1,2\]/],
@@ -67,6 +73,36 @@ describe('the cost model', () => {
     expect(new Set(tensors.map((t) => t.name)).size).toBe(1933);
     const held = tensors.reduce((sum, t) => sum + t.shape.reduce((product, n) => product * n, 1), 0);
     expect(held).toBe(20_430_401_088);
+  });
+  test('counts the modulation of the image and the embedded time twice where references take time 0', () => {
+    const [plain, edit] = [parse(small), parse({ ...small, zero_cond_t: true })];
+    const tokens = { image: 20, text: 8 };
+    expect(countParameters(edit)).toEqual(countParameters(plain));
+    const modulation = 2 * 64 * 6 * 64;
+    const embedder = 2 * (256 * 64 + 64 * 64);
+    const [less, more] = [countFlops(plain, tokens), countFlops(edit, tokens)];
+    expect(more.blocks).toEqual(less.blocks.map((flops) => flops + modulation));
+    expect(more.globals).toBe(less.globals + embedder);
+  });
+  test('counts the two rows of a layered model’s additional condition', () => {
+    const [plain, layered] = [parse(small), parse({ ...small, use_additional_t_cond: true })];
+    expect(countParameters(layered).total).toBe(countParameters(plain).total + 2 * 64);
+    expect(expectedTensors(layered)).toContainEqual({
+      name: 'time_text_embed.addition_t_embedding.weight',
+      local: 'time_text_embed.addition_t_embedding.weight',
+      shape: [2, 64],
+      block: null,
+    });
+  });
+  test('quotes each form at the picture that its pipeline draws', () => {
+    const nominal = (over: Record<string, unknown>) => familyNamed('qwen-image').nominal(parse(over));
+    expect(nominal({})).toEqual({ tokens: { image: 4096, text: 512 }, picture: '1024 × 1024' });
+    expect(nominal({ zero_cond_t: true })).toMatchObject({
+      tokens: { image: 8192 },
+      picture: expect.stringMatching('reference'),
+    });
+    // The whole picture, four layers and the condition image, of 40 × 40 tokens each.
+    expect(nominal({ use_layer3d_rope: true })).toMatchObject({ tokens: { image: 9600 } });
   });
   test('counts the operations of Qwen-Image at 1024 and 1328 pixels', () => {
     const tera = (image: number, text: number) => countFlops(parse({}), { image, text }).total / 1e12;

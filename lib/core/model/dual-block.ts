@@ -6,6 +6,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import type { ModelConfig, StreamId } from './architecture.ts';
 import { type JointContext, type JointState, jointAttention } from './joint-attention.ts';
 import { feedForward, gatedResidual, linear, type Modulation, modulatedNorm, modulations } from './layers.ts';
+import { type TokenTimes, tokenModulations } from './token-times.ts';
 import type { WeightSet } from './weights.ts';
 
 /** Names of one stream's layers. */
@@ -18,6 +19,8 @@ export interface StreamLayers {
 export interface DualContext extends JointContext {
   /** silu(time embedding) [B, D] */
   readonly conditioning: tf.Tensor2D;
+  /** Where image tokens are at different times, in place of `conditioning`. */
+  readonly imageTimes?: TokenTimes | null;
 }
 
 export function runDualBlock(
@@ -28,7 +31,10 @@ export function runDualBlock(
   context: DualContext,
   updates: readonly StreamId[],
 ): JointState {
-  const [imageAttention, imageMlp] = modulations(context.conditioning, block.linear(names.image.modulation));
+  const imageModulation = block.linear(names.image.modulation);
+  const [imageAttention, imageMlp] = context.imageTimes
+    ? tokenModulations(context.imageTimes, imageModulation)
+    : modulations(context.conditioning, imageModulation);
   const [textAttention, textMlp] = modulations(context.conditioning, block.linear(names.text.modulation));
   const mixed = jointAttention(
     config,

@@ -8,6 +8,9 @@ import type { Architecture, BlockSpec, ModelConfig, RawConfig, StreamTokens } fr
 import type { Transformer, TransformerInputs } from './transformer.ts';
 import type { WeightStore } from './weights.ts';
 
+/** Frames, height and width of an image, in tokens. */
+export type ImageShape = readonly [number, number, number];
+
 /** An argument of diffusers' forward that not every family has; calibration and input files name it alike. */
 export interface ExtraInput {
   readonly name: string;
@@ -17,9 +20,11 @@ export interface ExtraInput {
   shape(layout: InputLayout): readonly number[];
   /**
    * Where its values come from when no file gives them: `positions` follow from the layout, `pooled-text` comes from the text
-   * encoder, `guidance` is the scale that is asked for.
+   * encoder, `guidance` is the scale that is asked for, `category` is a row of an embedding, of which pipelines pass the first.
    */
-  readonly source: 'positions' | 'pooled-text' | 'guidance';
+  readonly source: 'positions' | 'pooled-text' | 'guidance' | 'category';
+  /** Of `category`: rows of the embedding. Values are whole numbers from 0. */
+  readonly categories?: number;
   /** Of `positions`, for pictures of the layout's shapes. */
   positions?(layout: InputLayout): Float32Array<ArrayBuffer>;
 }
@@ -49,7 +54,29 @@ export interface InputLayout {
   readonly imageTokens: number;
   readonly textTokens: number;
   /** Frames, height, width of each image, in tokens; null where a file gives positions alone. */
-  readonly imageShapes: readonly (readonly [number, number, number])[] | null;
+  readonly imageShapes: readonly ImageShape[] | null;
+}
+
+/** Sizes of a batch. */
+export interface BatchLayout extends InputLayout {
+  readonly batch: number;
+  /** Image shapes of each sample, where they are not all alike. */
+  readonly shapesOfSamples?: readonly (readonly ImageShape[])[] | undefined;
+}
+
+/** An input that diffusers refuses as well. */
+export interface InputProblem {
+  readonly tensor: string;
+  readonly summary: string;
+  readonly found: string;
+  readonly expected: string;
+}
+
+/** Inputs of the size that a family's pipeline makes. */
+export interface NominalLayout {
+  readonly tokens: StreamTokens;
+  /** The pictures that they are: "1024 × 1024". */
+  readonly picture: string;
 }
 
 export interface Family<C extends ModelConfig = ModelConfig> {
@@ -61,8 +88,10 @@ export interface Family<C extends ModelConfig = ModelConfig> {
   readonly classNames: readonly string[];
   /** Never changed: an absent key counts as null, and a new need is a new version. */
   readonly identity: FingerprintParts;
-  /** Tokens that costs are quoted for where nothing else says how many there are, and the picture that they are. */
-  readonly nominal: { readonly tokens: StreamTokens; readonly picture: string };
+  /** What costs are quoted for where nothing else says how many tokens there are. */
+  nominal(config: C): NominalLayout;
+  /** The images of one sample of seeded noise, by the token grid of the first; without it, that one alone. */
+  syntheticImages?(config: C, side: number): { readonly shapes: readonly ImageShape[]; readonly label: string };
   /** Throws `config-invalid` or `checkpoint-unsupported`, naming `file` and the key. */
   parse(raw: RawConfig, className: string, file: string): C;
   describe(config: C): Architecture;
@@ -75,6 +104,12 @@ export interface Family<C extends ModelConfig = ModelConfig> {
   convertBlock?(config: C, from: BlockSpec, to: BlockSpec): BlockConversion;
   /** What a forward takes beside hidden states, text states, their mask and time steps. */
   extraInputs(config: C): readonly ExtraInput[];
+  /** Arguments of the class's forward with which diffusers raises an error, and why. */
+  refusedInputs?(config: C): Readonly<Record<string, string>>;
+  /** What diffusers cannot run with sizes like these, beside what holds for every family; null where nothing is. */
+  layoutProblem?(config: C, layout: BatchLayout): InputProblem | null;
+  /** What diffusers runs and no pipeline passes: such a file says nothing about the model in use. */
+  calibrationProblem?(config: C, layout: BatchLayout): InputProblem | null;
   /** Whether diffusers' forward takes `encoder_hidden_states_mask`. */
   readonly takesMask: boolean;
   /** What the largest noise level is to diffusers' `timestep`: 1, or 1000. */
@@ -94,8 +129,12 @@ export interface GoldenSpec {
   readonly config: RawConfig;
   readonly inputs: Pick<
     TransformerInputs,
-    'batch' | 'imageTokens' | 'textTokens' | 'mask' | 'timestep' | 'imageShapes'
-  > & { readonly guidance: number };
+    'batch' | 'imageTokens' | 'textTokens' | 'mask' | 'timestep' | 'imageShapes' | 'shapesOfSamples'
+  > & {
+    readonly guidance: number;
+    /** Values of inputs that are no hash, by name. */
+    readonly extra?: Readonly<Record<string, readonly number[]>>;
+  };
   /** diffusers' output. */
   readonly expected: readonly number[];
 }

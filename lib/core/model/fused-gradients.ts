@@ -41,8 +41,9 @@ function asRows(x: tf.Tensor, width: number): tf.Tensor2D {
   return (x.rank === 2 ? x : tf.reshape(x, [-1, width])) as tf.Tensor2D;
 }
 
-/** LayerNorm without parameters, then ·(1 + scale) + shift. x [B, N, D]; shift, scale [B, 1, D]. */
+/** LayerNorm without parameters, then ·(1 + scale) + shift. x [B, N, D]; shift, scale [B, 1, D], or [B, N, D] where tokens differ. */
 export function normThenModulate(x: tf.Tensor3D, shift: tf.Tensor3D, scale: tf.Tensor3D): tf.Tensor3D {
+  const overTokens = (dy: tf.Tensor) => (shift.shape[1] === 1 ? tf.sum(dy, 1, true) : dy);
   return withGradient<tf.Tensor3D>(
     [x, shift, scale],
     (save) => {
@@ -58,7 +59,7 @@ export function normThenModulate(x: tf.Tensor3D, shift: tf.Tensor3D, scale: tf.T
       const dNormed = tf.mul(dy, gain!);
       const alongNormed = tf.mean(tf.mul(weighted, gain!), -1, true);
       const across = tf.sub(tf.sub(dNormed, tf.mean(dNormed, -1, true)), tf.mul(normed!, alongNormed));
-      return [tf.mul(across, inverse!), tf.sum(dy, 1, true), tf.sum(weighted, 1, true)];
+      return [tf.mul(across, inverse!), overTokens(dy), overTokens(weighted)];
     },
   );
 }

@@ -91,7 +91,7 @@ export function goldenModel(raw: RawConfig): GoldenModel {
 
 /** `model` may be handed in where several cases share one, so that its weights are made once. */
 export function goldenCase(spec: GoldenSpec, model: GoldenModel = goldenModel(spec.config)): GoldenCase {
-  const { guidance, ...layout } = spec.inputs;
+  const { guidance, extra: given = {}, ...layout } = spec.inputs;
   const { batch, textTokens } = layout;
   const { config } = model;
   const inputs = completeInputs(
@@ -103,5 +103,17 @@ export function goldenCase(spec: GoldenSpec, model: GoldenModel = goldenModel(sp
     config,
     { pooled: (width) => goldenInput(batch * width, POOLED_INDEX), guidance },
   );
-  return { ...model, name: spec.name, inputs, expected: Float32Array.from(spec.expected), tolerance: TOLERANCE };
+  const extra = Object.fromEntries(
+    Object.entries(inputs.extra).map(([name, one]) => [
+      name,
+      given[name] ? { ...one, values: Float32Array.from(given[name]) } : one,
+    ]),
+  );
+  return {
+    ...model,
+    name: spec.name,
+    inputs: { ...inputs, extra },
+    expected: Float32Array.from(spec.expected),
+    tolerance: TOLERANCE,
+  };
 }

@@ -4,8 +4,10 @@ export { convertedWeights } from './convert-block.ts';
 export type { ExtraInput } from './family.ts';
 export { type GoldenCase, goldenCase, goldenCheckpoint } from './golden-fill.ts';
 export {
+  categoryProblem,
   completeInputs,
   extraInputsOf,
+  layoutProblem,
   pickSamples,
   shapeOf,
   sliceSamples,

@@ -2,12 +2,12 @@
 import { ContiguaError } from '../errors.ts';
 import { elementsOf, type ModelConfig, type ModelStream } from './architecture.ts';
 import { familyNamed } from './families.ts';
-import type { ExtraInput } from './family.ts';
+import type { BatchLayout, ExtraInput, InputProblem } from './family.ts';
 import { gridProblem, pictureLayout } from './latents.ts';
 import type { ExtraValues, TransformerInputs } from './transformer.ts';
 
-/** Positions that Qwen-Image's rotary tables hold in each direction, and far above any picture of other families. */
-const MAX_POSITIONS = 4096;
+/** Qwen-Image's rotary tables hold as many rows, half of them on each side of the centre; far above any picture of other families. */
+const MAX_SIDE = 8192;
 
 /** `imageShapes`: whether positions follow from them alone. */
 export function checkInputs(
@@ -36,14 +36,21 @@ export function checkInputs(
     const shape = shapeOf(input, inputs);
     if (!given) throw invalid(input.name, 'An input is missing', 'nothing', `[${shape.join(', ')}]`);
     expectLength(input.name, given.values.length, shape);
+    const problem = categoryProblem(input, given.values);
+    if (problem) throw invalid(input.name, problem.summary, problem.found, problem.expected);
   }
   if (!imageShapes) {
     if (need === 'optional') return;
     throw invalid('img_shapes', 'The image shapes are missing', 'nothing', 'frames, height and width in tokens');
   }
   for (const shape of imageShapes) {
-    if (shape.some((n) => !Number.isSafeInteger(n) || n < 1 || n > MAX_POSITIONS)) {
-      throw invalid('img_shapes', 'Unusable image shape', JSON.stringify(shape), 'frames, height, width of at least 1');
+    if (shape.some((n) => !Number.isSafeInteger(n) || n < 1 || n > MAX_SIDE)) {
+      throw invalid(
+        'img_shapes',
+        'Unusable image shape',
+        JSON.stringify(shape),
+        `frames, height, width from 1 to ${MAX_SIDE}`,
+      );
     }
   }
   const pictures = pictureLayout(config);
@@ -60,6 +67,26 @@ export function checkInputs(
       `${imageTokens} tokens, as in hidden_states`,
     );
   }
+  const problem = layoutProblem(config, inputs);
+  if (problem) throw invalid(problem.tensor, problem.summary, problem.found, problem.expected);
+}
+
+/** What the family says against the sizes of the inputs. */
+export function layoutProblem(config: ModelConfig, layout: BatchLayout): InputProblem | null {
+  return familyNamed(config.family).layoutProblem?.(config, layout) ?? null;
+}
+
+/** A value of an input that names rows of an embedding, and names none. */
+export function categoryProblem({ name, categories }: ExtraInput, values: Float32Array): InputProblem | null {
+  if (categories === undefined) return null;
+  const at = values.findIndex((value) => !Number.isInteger(value) || value < 0 || value >= categories);
+  if (at < 0) return null;
+  return {
+    tensor: name,
+    summary: 'The embedding has no such row',
+    found: `${values[at]} at element ${at}`,
+    expected: `whole numbers from 0 to ${categories - 1}`,
+  };
 }
 
 /** Tokens of a stream in one sample. */
@@ -113,12 +140,12 @@ export function completeInputs(
   const extra: Record<string, ExtraValues> = {};
   for (const input of extraInputsOf(config)) {
     const { name, source, perSample } = input;
-    const values =
-      source === 'positions'
-        ? input.positions?.(inputs)
-        : source === 'guidance'
-          ? new Float32Array(inputs.batch).fill(guidance)
-          : pooled(elementsOf(input.shape(inputs)));
+    const values = {
+      positions: () => input.positions?.(inputs),
+      guidance: () => new Float32Array(inputs.batch).fill(guidance),
+      'pooled-text': () => pooled(elementsOf(input.shape(inputs))),
+      category: () => new Float32Array(elementsOf(shapeOf(input, inputs))),
+    }[source]();
     if (!values) throw new RangeError(`The family says no positions for ${name}`);
     extra[name] = { values, perSample };
   }
@@ -146,9 +173,11 @@ export function pickSamples(inputs: TransformerInputs, places: ArrayLike<number>
   const extra = Object.entries(inputs.extra).map(
     ([name, { values, perSample }]) => [name, { values: perSample ? picked(values) : values, perSample }] as const,
   );
+  const shapes = inputs.shapesOfSamples;
   return {
     ...inputs,
     batch: places.length,
+    ...(shapes ? { shapesOfSamples: Array.from(places, (place) => shapes[place]!) } : {}),
     hiddenStates: picked(inputs.hiddenStates),
     encoderHiddenStates: picked(inputs.encoderHiddenStates),
     timestep: picked(inputs.timestep),

@@ -21,7 +21,7 @@ export function applyProbe(x: tf.Tensor3D, probe: AffineMap | null): tf.Tensor3D
 }
 
 export interface Modulation {
-  /** Each [B, 1, D]. */
+  /** Each [B, 1, D], or [B, N, D] where tokens differ (token-times.ts). */
   readonly shift: tf.Tensor3D;
   readonly scale: tf.Tensor3D;
   readonly gate: tf.Tensor3D;

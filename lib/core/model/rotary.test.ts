@@ -3,7 +3,7 @@ import { goldenValue } from './golden-fill.ts';
 import { imageRotary, textRotary } from './qwen-image/positions.ts';
 import { pairSwap, timeFeatures } from './rotary.ts';
 
-const AXES = [8, 4, 4] as const;
+const PLAIN = { ropeAxes: [8, 4, 4], layered: false };
 
 /** Angles of one token, from its cosines and sines; each comes twice. */
 function angles({ cos, sin }: { cos: Float32Array; sin: Float32Array }, token: number): number[] {
@@ -20,11 +20,11 @@ const expectAngles = (found: number[], expected: number[]) => {
 };
 
 test('image positions are centred, odd sizes included, and text starts at the larger half extent', () => {
-  const image = imageRotary([[1, 3, 5]], AXES);
+  const image = imageRotary([[1, 3, 5]], PLAIN);
   expectAngles(angles(image, 0), [0, 0, 0, 0, -2, -0.02, -3, -0.03]);
   expectAngles(angles(image, 14), [0, 0, 0, 0, 0, 0, 1, 0.01]);
-  expectAngles(angles(textRotary(3, [[1, 3, 5]], AXES), 0), [2, 0.2, 0.02, 0.002, 2, 0.02, 2, 0.02]);
-  expectAngles(angles(textRotary(3, [[1, 3, 5]], AXES), 1), [3, 0.3, 0.03, 0.003, 3, 0.03, 3, 0.03]);
+  expectAngles(angles(textRotary(3, [[1, 3, 5]], PLAIN), 0), [2, 0.2, 0.02, 0.002, 2, 0.02, 2, 0.02]);
+  expectAngles(angles(textRotary(3, [[1, 3, 5]], PLAIN), 1), [3, 0.3, 0.03, 0.003, 3, 0.03, 3, 0.03]);
 });
 
 test('a further image is a further frame', () => {
@@ -32,9 +32,24 @@ test('a further image is a further frame', () => {
     [1, 2, 2],
     [2, 1, 1],
   ] as const;
-  const both = imageRotary(images, AXES);
+  const both = imageRotary(images, PLAIN);
   expectAngles(angles(both, 4), [1, 0.1, 0.01, 0.001, -1, -0.01, -1, -0.01]);
   expectAngles(angles(both, 5), [2, 0.2, 0.02, 0.002, -1, -0.01, -1, -0.01]);
+});
+
+test('the last image of a layered model lies at frame −1, and its text behind all layers', () => {
+  const layered = { ...PLAIN, layered: true };
+  const layers = [
+    [1, 1, 2],
+    [1, 1, 2],
+    [1, 1, 2],
+    [1, 2, 1],
+  ] as const;
+  const image = imageRotary(layers, layered);
+  expectAngles(angles(image, 4), [2, 0.2, 0.02, 0.002, -1, -0.01, -1, -0.01]);
+  expectAngles(angles(image, 6), [-1, -0.1, -0.01, -0.001, -1, -0.01, -1, -0.01]);
+  expectAngles(angles(textRotary(1, layers, layered), 0), [3, 0.3, 0.03, 0.003, 3, 0.03, 3, 0.03]);
+  expectAngles(angles(textRotary(1, layers, PLAIN), 0), [1, 0.1, 0.01, 0.001, 1, 0.01, 1, 0.01]);
 });
 
 test('the pair swap turns a pair by a quarter', () => {

@@ -4,6 +4,7 @@
  */
 import type * as tf from '@tensorflow/tfjs-core';
 import type { Architecture, ModelConfig, StreamId } from './architecture.ts';
+import type { ImageShape } from './family.ts';
 import type { Route, RouteStep } from './route.ts';
 import type { WeightSet } from './weights.ts';
 
@@ -16,10 +17,15 @@ export interface TransformerInputs {
   readonly textTokens: number;
   /** [B, Nt], 1 = valid; null when every token is. */
   readonly mask: Uint8Array | null;
-  /** [B], as diffusers takes it: 0 to the family's `timeScale`. */
+  /** [B], as diffusers takes it; pipelines pass 0 to the family's `timeScale`. */
   readonly timestep: Float32Array;
-  /** Frames, height, width of each image of one sample, in tokens; the same for the whole batch; null where positions are given instead. */
-  readonly imageShapes: readonly (readonly [number, number, number])[] | null;
+  /**
+   * The images of one sample, whose positions hold for the whole batch: diffusers reads positions from the first sample's alone.
+   * Null where positions are given instead.
+   */
+  readonly imageShapes: readonly ImageShape[] | null;
+  /** The images of each sample, where a file says that they differ. */
+  readonly shapesOfSamples?: readonly (readonly ImageShape[])[] | undefined;
   readonly batch: number;
   /** The family's further arguments (`Family.extraInputs`), by diffusers' name; every one that the family declares. */
   readonly extra: Readonly<Record<string, ExtraValues>>;

@@ -1,78 +1,18 @@
 import { readFileSync } from 'node:fs';
-import * as tf from '@tensorflow/tfjs-core';
-import { expect, test } from 'vitest';
-import { asStored, deviationOf, type GoldenTensors } from '../../distil/goldens/compare.ts';
+import { test } from 'vitest';
+import { type BlockGolden, expectGoldenGradients } from '../../distil/goldens/block-gradients.ts';
 import '../../tensor/gradients.ts';
 import { describePerEngine } from '../../tensor/test-engines.ts';
-import { disposeState } from '../block-transformer.ts';
-import { goldenCase, goldenValue } from '../golden-fill.ts';
-import { openTransformer } from '../open.ts';
-import type { State } from '../transformer.ts';
-import { WeightSet } from '../weights.ts';
+import { goldenCase } from '../golden-fill.ts';
 import { FLUX_GOLDENS } from './goldens.ts';
 
-/** PyTorch's autograd in float64; `python training/block_goldens.py` writes it anew. */
-interface BlockGolden {
-  readonly block: number;
-  readonly streams: readonly ('image' | 'text')[];
-  readonly loss: number;
-  readonly weights: GoldenTensors;
-  readonly inputs: GoldenTensors;
-}
 const golden: { readonly blocks: readonly BlockGolden[] } = JSON.parse(
   readFileSync(new URL('./goldens/block-gradients.json', import.meta.url), 'utf8'),
 );
-/** Relative to the root mean square: ten times what float32 costs PyTorch itself on such blocks. */
-const TOLERANCE = 2e-4;
-const LOSS_WEIGHTS = { image: 4000, text: 4001 };
 
 describePerEngine(['cpu', 'wasm', 'tensorflow'], 'gradients of FLUX.1 blocks', () => {
   test.each(golden.blocks.map((one) => [one.block, one.streams.join(' and '), one] as const))(
     'of block %i by every weight and by its input agree with autograd (%s)',
-    async (index, _, { streams, loss, weights: expected, inputs: expectedInputs }) => {
-      const { config, checkpoint, inputs } = goldenCase(FLUX_GOLDENS.find(({ name }) => name === 'F2')!);
-      const transformer = await openTransformer(config, checkpoint);
-      const begun = await transformer.begin(inputs);
-      let state: State = begun.state;
-      for (let block = 0; block < index; block++) {
-        const next = await transformer.runBlock(block, state, begun.context);
-        disposeState(state);
-        state = next;
-      }
-      const block = await transformer.readBlock(index);
-      const names = [...block.entries()].map(([name]) => name);
-      const lossOf = (image: tf.Tensor, text: tf.Tensor, ...tensors: tf.Tensor[]): tf.Scalar => {
-        const own = new WeightSet();
-        names.forEach((name, i) => {
-          own.add(name, tensors[i]!);
-        });
-        const entering = { image: image as tf.Tensor3D, text: text as tf.Tensor3D };
-        const after = transformer.applyBlock(index, own, entering, begun.context, 'updated');
-        return tf.addN(
-          streams.map((stream) => {
-            const found = after[stream]!;
-            const size = found.size;
-            const factors = Float32Array.from({ length: size }, (_, k) => goldenValue(k, LOSS_WEIGHTS[stream]));
-            return tf.sum(tf.mul(found, tf.tensor(factors, found.shape))) as tf.Scalar;
-          }),
-        );
-      };
-      const parameters = [state.image!, state.text!, ...[...block.entries()].map(([, tensor]) => tensor)];
-      const { value, grads } = tf.valueAndGrads(lossOf as (...args: tf.Tensor[]) => tf.Scalar)(parameters);
-      const [byImage, byText, ...byWeight] = grads;
-      expect(Math.abs((await value.data())[0]! - loss)).toBeLessThan(TOLERANCE * Math.max(1, Math.abs(loss)));
-      const weights = await asStored(new Map(names.map((name, i) => [name, byWeight[i]!])));
-      expect(deviationOf(weights, expected)).toMatchObject({ value: expect.toSatisfy((v) => v < TOLERANCE) });
-      const entering = new Map<string, { shape: number[]; values: Float32Array | Int32Array | Uint8Array }>();
-      for (const [name, gradient] of [['image', byImage!] as const, ['text', byText!] as const]) {
-        entering.set(name, { shape: gradient.shape, values: await gradient.data() });
-      }
-      expect(deviationOf(entering, expectedInputs)).toMatchObject({ value: expect.toSatisfy((v) => v < TOLERANCE) });
-      tf.dispose([value, ...grads]);
-      block.dispose();
-      disposeState(state);
-      transformer.disposeContext(begun.context);
-      transformer.dispose();
-    },
+    (_, __, block) => expectGoldenGradients(goldenCase(FLUX_GOLDENS.find(({ name }) => name === 'F2')!), block),
   );
 });

@@ -43,7 +43,7 @@ export function describeFlux(config: FluxConfig): Architecture {
       { id: 'text', label: 'text', input: 'encoder_hidden_states' },
     ],
     output: 'image',
-    stacks: numSingle > 0 ? [dual.stack, single.stack] : [dual.stack],
+    stacks: [dual.stack, single.stack].filter(({ first, last }) => first <= last),
     blocks: [...dual.blocks, ...single.blocks],
     globals: [
       ...embedder('timestep_embedder', TIME_FREQUENCIES, D),

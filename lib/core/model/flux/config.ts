@@ -21,8 +21,9 @@ export function parseFlux(raw: RawConfig, className: string, file: string): Flux
   const headDim = number('attention_head_dim', 128);
   const inChannels = number('in_channels', 64);
   const outChannels = number('out_channels', inChannels);
-  const numDual = blockNumber(raw, 'num_layers', 19, file);
-  const numSingle = blockNumber(raw, 'num_single_layers', 38, file, { minimum: 0, others: numDual });
+  // Either stack may be empty.
+  const numDual = blockNumber(raw, 'num_layers', 19, file, { minimum: 0 });
+  const numSingle = blockNumber(raw, 'num_single_layers', 38, file, { minimum: numDual > 0 ? 0 : 1, others: numDual });
   return {
     family: 'flux',
     className,

@@ -28,7 +28,7 @@ export const flux: Family<FluxConfig> = {
     tensors: ['x_embedder.weight', 'proj_out.weight'],
     firstBlock: 'transformer_blocks.0.',
   },
-  nominal: { tokens: { image: 64 * 64, text: 512 }, picture: '1024 × 1024' },
+  nominal: () => ({ tokens: { image: 64 * 64, text: 512 }, picture: '1024 × 1024' }),
   takesMask: false,
   timeScale: 1,
   parse: parseFlux,
@@ -55,6 +55,13 @@ export const flux: Family<FluxConfig> = {
     },
     ...(guidanceEmbeds ? [{ name: 'guidance', perSample: true, source: 'guidance', shape: () => [] } as const] : []),
   ],
+  refusedInputs: ({ guidanceEmbeds }): Readonly<Record<string, string>> =>
+    guidanceEmbeds
+      ? {}
+      : {
+          guidance:
+            'This model has no guidance embedder (`guidance_embeds`): with a guidance diffusers raises a TypeError.',
+        },
   async open(config, weights) {
     const { openFlux } = await import('./transformer.ts');
     return openFlux(config, weights);

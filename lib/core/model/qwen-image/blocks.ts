@@ -1,7 +1,7 @@
-/** The blocks of a Qwen-Image transformer: one stack of equal dual-stream blocks, the last of which updates the image alone. */
+/** The blocks of a Qwen-Image transformer, the same in all its forms: one stack of equal dual-stream blocks, the last of which updates the image alone. */
 import { type Architecture, linearTensors, type StreamTokens, stackOf, type TensorSpec } from '../architecture.ts';
-
 import type { QwenImageConfig } from './config.ts';
+import { TIME_CONDITION } from './time-condition.ts';
 
 const TIME_FREQUENCIES = 256;
 const MLP_RATIO = 4;
@@ -11,9 +11,11 @@ const NORMS = ['norm_q', 'norm_k', 'norm_added_q', 'norm_added_k'];
 export function describeQwenImage(config: QwenImageConfig): Architecture {
   const { width: D, textDim, inChannels, outputFeatures, numBlocks } = config;
   const tensors = blockTensors(config);
+  // The image's modulation and the time embedding are computed for time t, and for time 0 where references take it.
+  const times = config.zeroTimeReferences ? 2 : 1;
   const flops = ({ image = 0, text = 0 }: StreamTokens) => {
     const N = image + text;
-    return 24 * D * D * N + 4 * N * N * D + 24 * D * D;
+    return 24 * D * D * N + 4 * N * N * D + 12 * D * D * (times + 1);
   };
   const { stack, blocks } = stackOf(
     { id: 'blocks', label: 'blocks', prefix: 'transformer_blocks.', first: 0 },
@@ -37,6 +39,9 @@ export function describeQwenImage(config: QwenImageConfig): Architecture {
     globals: [
       ...linearTensors('time_text_embed.timestep_embedder.linear_1', D, TIME_FREQUENCIES),
       ...linearTensors('time_text_embed.timestep_embedder.linear_2', D, D),
+      ...(config.additionalTimeCondition
+        ? [{ name: `${TIME_CONDITION.layer}.weight`, shape: [TIME_CONDITION.rows, D] }]
+        : []),
       { name: 'txt_norm.weight', shape: [textDim] },
       ...linearTensors('img_in', D, inChannels),
       ...linearTensors('txt_in', D, textDim),
@@ -46,7 +51,7 @@ export function describeQwenImage(config: QwenImageConfig): Architecture {
     globalFlops: ({ image = 0, text = 0 }) =>
       2 * image * inChannels * D +
       2 * text * textDim * D +
-      2 * (TIME_FREQUENCIES * D + D * D) +
+      2 * times * (TIME_FREQUENCIES * D + D * D) +
       4 * D * D +
       2 * image * D * outputFeatures,
   };

@@ -1,15 +1,20 @@
 /**
- * What all blocks of one Qwen-Image forward share: the time conditioning, the rotary tables of both streams and the
- * additive text mask. Made once per forward, whatever the number of blocks; the transformer that made it disposes it.
+ * What all blocks of one Qwen-Image forward share: the time conditioning (two where reference images take time 0), the rotary
+ * tables of both streams and the additive text mask. Made once per forward, whatever the number of blocks; the transformer that made it disposes it.
  */
 import * as tf from '@tensorflow/tfjs-core';
+import { elementsOf } from '../architecture.ts';
 import { additiveMask, disposeRotation, embedded, rotationOf, sinusoid, streamMembership } from '../conditioning.ts';
 import type { DualContext } from '../dual-block.ts';
+import type { ImageShape } from '../family.ts';
+import { extraOf } from '../inputs.ts';
 import { silu } from '../layers.ts';
+import type { TokenTimes } from '../token-times.ts';
 import type { TransformerInputs } from '../transformer.ts';
 import type { WeightSet } from '../weights.ts';
 import type { QwenImageConfig } from './config.ts';
 import { imageRotary, textRotary } from './positions.ts';
+import { TIME_CONDITION } from './time-condition.ts';
 
 /** Model time is 0..1. diffusers multiplies the angle, not the time, which rounds differently. */
 const TIME_SCALE = 1000;
@@ -17,15 +22,14 @@ const TIME_SCALE = 1000;
 export function beginContext(inputs: TransformerInputs, config: QwenImageConfig, globals: WeightSet): DualContext {
   const { batch, imageTokens, textTokens } = inputs;
   const imageShapes = inputs.imageShapes ?? [];
-  const { headDim, ropeAxes } = config;
-  const [ofText, ofImage] = [textRotary(textTokens, imageShapes, ropeAxes), imageRotary(imageShapes, ropeAxes)];
+  const { headDim } = config;
+  const [ofText, ofImage] = [textRotary(textTokens, imageShapes, config), imageRotary(imageShapes, config)];
   return {
     batch,
     imageTokens,
     textTokens,
-    conditioning: tf.tidy(() =>
-      silu(embedded(sinusoid(inputs.timestep, TIME_SCALE), globals, 'time_text_embed.timestep_embedder')),
-    ),
+    conditioning: tf.tidy(() => silu(timeEmbedding(inputs.timestep, inputs, config, globals))),
+    imageTimes: imageTimes(inputs, config, globals),
     jointRotation: rotationOf([ofText, ofImage], headDim),
     imageRotation: rotationOf([ofImage], headDim),
     streams: streamMembership(textTokens, imageTokens),
@@ -33,8 +37,56 @@ export function beginContext(inputs: TransformerInputs, config: QwenImageConfig,
   };
 }
 
-export function disposeContext({ conditioning, jointRotation, imageRotation, streams, mask }: DualContext): void {
+/** [T, D] of `times`, as many or `batch` times as many as there are samples; each sample's additional condition is added to all of its times. */
+function timeEmbedding(
+  times: Float32Array,
+  inputs: TransformerInputs,
+  { additionalTimeCondition }: QwenImageConfig,
+  globals: WeightSet,
+): tf.Tensor2D {
+  const ofTime = embedded(sinusoid(times, TIME_SCALE), globals, 'time_text_embed.timestep_embedder');
+  if (!additionalTimeCondition) return ofTime;
+  const perSample = times.length / inputs.batch;
+  const rows = extraOf(inputs, TIME_CONDITION.input);
+  const choice = new Float32Array(times.length * TIME_CONDITION.rows);
+  for (let i = 0; i < times.length; i++) choice[i * TIME_CONDITION.rows + rows[Math.floor(i / perSample)]!] = 1;
+  const chosen = tf.tensor2d(choice, [times.length, TIME_CONDITION.rows]);
+  // Matrices are [in, out] on the engine, and an embedding is stored [rows, D].
+  return tf.add(
+    ofTime,
+    tf.matMul(chosen, globals.vector(TIME_CONDITION.layer) as tf.Tensor, false, true),
+  ) as tf.Tensor2D;
+}
+
+/** Time t for the tokens of each sample's first image and time 0 for those of its others; null where there are no others. */
+function imageTimes(inputs: TransformerInputs, config: QwenImageConfig, globals: WeightSet): TokenTimes | null {
+  const { batch, imageTokens, timestep } = inputs;
+  if (!config.zeroTimeReferences) return null;
+  const shapes = inputs.shapesOfSamples ?? new Array<readonly ImageShape[]>(batch).fill(inputs.imageShapes ?? []);
+  const drawn = shapes.map(([first]) => (first ? elementsOf(first) : 0));
+  if (drawn.every((tokens) => tokens === imageTokens)) return null;
+  const times = Float32Array.from({ length: 2 * batch }, (_, i) => (i % 2 === 0 ? timestep[i / 2]! : 0));
+  const choice = Float32Array.from({ length: 2 * batch * imageTokens }, (_, i) => {
+    const token = Math.floor(i / 2);
+    const isDrawn = token % imageTokens < drawn[Math.floor(token / imageTokens)]!;
+    return (i % 2 === 0) === isDrawn ? 1 : 0;
+  });
+  return {
+    conditioning: tf.tidy(() => silu(timeEmbedding(times, inputs, config, globals))),
+    choice: tf.tensor3d(choice, [batch, imageTokens, 2]),
+  };
+}
+
+export function disposeContext({
+  conditioning,
+  imageTimes,
+  jointRotation,
+  imageRotation,
+  streams,
+  mask,
+}: DualContext): void {
   tf.dispose([conditioning, streams]);
+  if (imageTimes) tf.dispose([imageTimes.conditioning, imageTimes.choice]);
   disposeRotation(jointRotation);
   disposeRotation(imageRotation);
   mask?.dispose();

@@ -1,7 +1,9 @@
-/** Qwen-Image as a family: diffusers' QwenImageTransformer2DModel (numerics of 0.37 and later). */
+/** Qwen-Image, Qwen-Image-Edit and Qwen-Image-Layered as a family: diffusers' QwenImageTransformer2DModel (numerics of 0.37 and later). */
 import type { Family } from '../family.ts';
 import { describeQwenImage } from './blocks.ts';
 import { parseQwenImage, type QwenImageConfig } from './config.ts';
+import { calibrationProblem, layoutProblem, nominalLayout, syntheticImages } from './layout.ts';
+import { TIME_CONDITION } from './time-condition.ts';
 
 export const qwenImage: Family<QwenImageConfig> = {
   name: 'qwen-image',
@@ -20,16 +22,35 @@ export const qwenImage: Family<QwenImageConfig> = {
       'out_channels',
       'patch_size',
     ],
+    switches: ['use_additional_t_cond', 'use_layer3d_rope', 'zero_cond_t'],
     tensors: ['img_in.weight', 'proj_out.weight'],
     firstBlock: 'transformer_blocks.0.',
   },
-  nominal: { tokens: { image: 64 * 64, text: 512 }, picture: '1024 × 1024' },
+  nominal: nominalLayout,
+  syntheticImages,
   takesMask: true,
   timeScale: 1,
   parse: parseQwenImage,
   describe: describeQwenImage,
   prunedKeys: (_, kept) => ({ num_layers: kept.length }),
-  extraInputs: () => [],
+  extraInputs: ({ additionalTimeCondition }) =>
+    additionalTimeCondition
+      ? [
+          {
+            name: TIME_CONDITION.input,
+            perSample: true,
+            source: 'category',
+            categories: TIME_CONDITION.rows,
+            shape: () => [],
+          },
+        ]
+      : [],
+  refusedInputs: () => ({
+    guidance:
+      'The class stores no guidance embedder, whatever `guidance_embeds` says: with a guidance diffusers raises a TypeError.',
+  }),
+  layoutProblem,
+  calibrationProblem,
   async open(config, weights) {
     const { openQwenImage } = await import('./transformer.ts');
     return openQwenImage(config, weights);

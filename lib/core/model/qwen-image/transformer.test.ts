@@ -6,11 +6,11 @@ import { seededRandom } from '../../random.ts';
 import { describePerEngine } from '../../tensor/test-engines.ts';
 import { disposeState } from '../block-transformer.ts';
 import { parseModelConfig } from '../config.ts';
-import { type GoldenCase, goldenCheckpoint } from '../golden-fill.ts';
+import { type GoldenCase, goldenCase, goldenCheckpoint } from '../golden-fill.ts';
 import { openTransformer } from '../open.ts';
 import { type AffineMap, routeOf, type StreamProbes } from '../route.ts';
 import type { TransformerInputs } from '../transformer.ts';
-import { goldenQ1, goldenQ2 } from './goldens.ts';
+import { goldenQ1, goldenQ2, QWEN_IMAGE_GOLDENS } from './goldens.ts';
 
 /** Outputs of diffusers; `python training/goldens.py` writes them anew. */
 interface Golden {
@@ -38,10 +38,10 @@ const openSmall = (numBlocks: number, residentBytes?: number) => {
 };
 
 describePerEngine(['cpu', 'wasm', 'tensorflow'], 'the Qwen-Image forward pass', () => {
-  const cases: [string, () => GoldenCase][] = [
-    ['q1', goldenQ1],
-    ['q2', goldenQ2],
-  ];
+  const cases = QWEN_IMAGE_GOLDENS.map((spec): [string, () => GoldenCase] => [
+    spec.name.toLowerCase(),
+    () => goldenCase(spec),
+  ]);
   test.each(cases)('gives the reference output of golden case %s', async (name, make) => {
     const golden = readGolden(name);
     const { config, checkpoint, inputs } = make();

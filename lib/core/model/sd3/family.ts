@@ -30,7 +30,7 @@ export const sd3: Family<SD3Config> = {
     firstBlock: 'transformer_blocks.0.',
   },
   // 77 tokens of CLIP and 256 of T5, as the pipeline encodes by default.
-  nominal: { tokens: { image: 64 * 64, text: 77 + 256 }, picture: '1024 × 1024' },
+  nominal: () => ({ tokens: { image: 64 * 64, text: 77 + 256 }, picture: '1024 × 1024' }),
   takesMask: false,
   timeScale: 1000,
   parse: parseSD3,

@@ -44,6 +44,16 @@ describe('a fingerprint of version 1', () => {
     },
   );
 
+  it('is not changed by switches of later forms that are off, and is another model’s where one is on', async () => {
+    const { fingerprint, ...whole } = models.whole!;
+    const withKeys = (keys: object) =>
+      fingerprintOfFiles(filesOf({ ...whole, config: JSON.stringify({ ...JSON.parse(whole.config), ...keys }) }));
+    const off = { zero_cond_t: false, use_layer3d_rope: null, use_additional_t_cond: false, guidance_embeds: true };
+    expect(await withKeys(off)).toBe(fingerprint);
+    const on = await Promise.all([{ zero_cond_t: true }, { use_layer3d_rope: true }].map(withKeys));
+    expect(new Set([fingerprint, ...on]).size).toBe(3);
+  });
+
   it('tells what changes it from what does not', () => {
     const whole = models.whole?.fingerprint;
     const same = Object.entries(models).flatMap(([name, { fingerprint }]) => (fingerprint === whole ? [name] : []));
