@@ -113,7 +113,7 @@ test('calibrated with noise, every reading says so', async ({ page }) => {
   await expect(panel(page, 'Calibration')).toContainText('SYNTHETIC inputs: seeded noise');
   await analyse(page);
   for (const title of ['Blocks', 'Similarity of hidden states', 'Where runs break']) {
-    await expect(panel(page, title)).toContainText('SYNTHETIC inputs, seed 7.');
+    await expect(panel(page, title)).toContainText('SYNTHETIC inputs, seed 7: 8 × 8 tokens.');
   }
 });
 

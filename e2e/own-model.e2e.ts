@@ -45,13 +45,13 @@ for (const { words, stored, ...options } of LAYOUTS) {
 
     await page.getByRole('textbox', { name: 'Samples' }).fill('8');
     await analyse(page);
-    await expect(panel(page, 'Blocks')).toContainText('SYNTHETIC inputs, seed 1. Probe R²');
+    await expect(panel(page, 'Blocks')).toContainText('SYNTHETIC inputs, seed 1: 8 × 8 tokens. Probe R²');
     await dragBlocks(page, 1, 3);
     await expect(planLine(page, 'Blocks')).toContainText('4 → 2');
     const file = await downloadBy(page, () => page.getByRole('button', { name: 'Download config' }).click());
     expect(JSON.parse(await textOf(file))).toMatchObject({ num_layers: 2, joint_attention_dim: 16 });
     const plan = await downloadBy(page, () => page.getByRole('button', { name: 'Download plan' }).click());
-    expect(JSON.parse(await textOf(plan)).calibration.label).toBe('SYNTHETIC inputs, seed 1');
+    expect(JSON.parse(await textOf(plan)).calibration.label).toBe('SYNTHETIC inputs, seed 1: 8 × 8 tokens');
     expect(sent, 'nothing is uploaded').toEqual([]);
   });
 }

@@ -134,7 +134,7 @@ test('an overflow is told by block and stream, and leaves no tensor behind', asy
 test('synthetic inputs say so, are seeded, and spread their time steps inside (0, 1)', () => {
   const make = (seed: number) => syntheticCalibration(config, { samples: 20, timesteps: 4, seed });
   const { facts, batches } = make(7);
-  expect(facts.label).toBe('SYNTHETIC inputs, seed 7');
+  expect(facts.label).toBe('SYNTHETIC inputs, seed 7: 8 × 8 tokens');
   expect(facts).toMatchObject({ kind: 'synthetic', seed: 7, samples: 20, timesteps: [0.125, 0.375, 0.625, 0.875] });
   expect(batches.map((b) => b.batch)).toEqual([16, 4]);
   expect(make(7).batches).toEqual(batches);

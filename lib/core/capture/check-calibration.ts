@@ -46,7 +46,7 @@ export async function checkCalibration(
   for (let from = 0; from < samples; from += portion) {
     const to = Math.min(samples, from + portion);
     const part = await samplesOf(checkpoint, file, extras, samples, from, to);
-    await readForwardFile(part, config, CODE, 'inputs').catch((thrown: unknown) => {
+    await readForwardFile(part, config, CODE, 'inputs', { from, to }).catch((thrown: unknown) => {
       if (!(thrown instanceof ContiguaError)) throw thrown;
       const found = `${thrown.details.found ?? 'this'} (samples ${from} to ${to - 1} of ${samples})`;
       throw new ContiguaError(thrown.code, thrown.summary, { ...thrown.details, found });
@@ -54,7 +54,7 @@ export async function checkCalibration(
   }
 }
 
-/** A file of these samples alone, with what is the same for all of them; of a tensor without a row per sample no values, so that its shape is refused as it is. */
+/** A file of these samples alone, with what is the same for all of them, one row for every sample included; of a tensor without a row per sample no values, so that its shape is refused as it is. */
 async function samplesOf(
   checkpoint: Checkpoint,
   { path, blob }: NamedBlob,
@@ -64,7 +64,7 @@ async function samplesOf(
   to: number,
 ): Promise<NamedBlob> {
   const parts = tensorsOf(checkpoint, extras).map(async ({ name, dtype, shape, start, end }: TensorInfo) => {
-    const ofBatch = extras.some((extra) => extra.name === name && !extra.perSample);
+    const ofBatch = shape[0] === 1 || extras.some((extra) => extra.name === name && !extra.perSample);
     if (ofBatch) return { name, dtype, shape, bytes: await readRange(blob, path, start, end) };
     const rowBytes = tensorBytes({ dtype, shape: [1, ...shape.slice(1)] });
     const isPerSample = shape[0] === samples && Number.isInteger(rowBytes) && rowBytes * samples === end - start;

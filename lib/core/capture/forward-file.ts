@@ -1,12 +1,14 @@
 /**
  * Reads a safetensors file whose tensors are named like diffusers' forward arguments: hidden_states [B, Ni, in] or
- * [B, C, H, W], encoder_hidden_states [B, Nt, text], encoder_hidden_states_mask [B, Nt] (optional), timestep [B] or [1], and
- * `img_shapes` as JSON in the file's metadata. Everything is checked, values included, before anything is computed.
+ * [B, C, H, W], encoder_hidden_states [B, Nt, text], encoder_hidden_states_mask [B, Nt] (optional), timestep [B], the family's own
+ * inputs, and `img_shapes` as JSON in the file's metadata. An input of one row holds for every sample, as it does in diffusers.
+ * Everything is checked, values included, before anything is computed. Inputs of one forward may be whatever diffusers runs; a
+ * calibration must be what a pipeline passes.
  */
 import { type Checkpoint, type NamedBlob, openFile, type TensorInfo } from '../checkpoint/index.ts';
 import { ContiguaError, type ErrorCode } from '../errors.ts';
-import { MAX_JSON_BYTES, parseJson } from '../json-text.ts';
 import {
+  categoryProblem,
   type ExtraInput,
   type ExtraValues,
   elementsOf,
@@ -15,6 +17,7 @@ import {
   fitsHiddenStates,
   gridProblem,
   hiddenStatesShape,
+  layoutProblem,
   type ModelConfig,
   packedTokens,
   pictureLayout,
@@ -22,7 +25,8 @@ import {
   type TransformerInputs,
   tokenCounts,
 } from '../model/index.ts';
-import { isFloatDType } from '../tensor/index.ts';
+import { type DType, isFloatDType } from '../tensor/index.ts';
+import { type ImageShapes, parseImageShapes } from './image-shapes.ts';
 
 const HINT =
   'Name the tensors as the arguments of diffusers’ forward call and put img_shapes as JSON into the metadata.';
@@ -38,12 +42,22 @@ const MAX_INPUT_BYTES = 2 ** 32;
 const MAX_STATE_BYTES = 2 ** 33;
 const MAX_SAMPLES = 2 ** 17;
 
-/** `use`: `states` are captured after each block, all samples at once; `inputs` are only passed on. */
+/** Samples `from` to `to` − 1 of a file, which a file of these alone holds. */
+export interface Portion {
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * `use`: `states` are captured after each block, all samples at once; `inputs` are only passed on. `portion`: the samples that
+ * the tensors of this file are, where its metadata is that of all of them.
+ */
 export async function readForwardFile(
   { path: file, blob }: NamedBlob,
   config: ModelConfig,
   code: ErrorCode & ('calibration-invalid' | 'inputs-invalid'),
   use: 'states' | 'inputs',
+  portion?: Portion,
 ): Promise<TransformerInputs> {
   const checkpoint = await openFile({ path: file, blob });
   const invalid: Invalid = (summary, tensor, found, expected, hint = HINT) =>
@@ -64,13 +78,16 @@ export async function readForwardFile(
   if (!fitsHiddenStates(hiddenShape, config)) {
     throw invalid('Wrong shape', 'hidden_states', shown(hiddenShape), shown(hiddenStatesShape(config, hiddenShape)));
   }
-  const { batch, imageTokens, grid } = tokenCounts(hiddenShape, config);
+  const { batch: rows, imageTokens, grid } = tokenCounts(hiddenShape, config);
+  const steps = checkpoint.tensors.get('timestep')?.shape ?? [];
+  // Several time steps make samples of one row of states.
+  const batch = rows === 1 && steps.length === 1 ? Math.max(rows, steps[0] ?? 0) : rows;
   const textShape = shapeOf('encoder_hidden_states', `[${batch}, text tokens, ${config.textDim}]`);
   const [, textTokens = 0] = textShape;
-  expectShape('encoder_hidden_states', textShape, [batch, textTokens, config.textDim], invalid);
+  const textRow = [textTokens, config.textDim];
+  if (!isOneRow(textShape, textRow)) expectShape('encoder_hidden_states', textShape, [batch, ...textRow], invalid);
   const timeShape = shapeOf('timestep', `[${batch}]`);
-  // One time step is that of every sample.
-  if (timeShape.join() !== '1') expectShape('timestep', timeShape, [batch], invalid);
+  if (!isOneRow(timeShape, [])) expectShape('timestep', timeShape, [batch], invalid);
   if (batch * imageTokens * textTokens === 0) {
     throw invalid('There are no samples or no tokens', 'hidden_states', shown(hiddenShape), 'at least one of each');
   }
@@ -80,22 +97,33 @@ export async function readForwardFile(
     throw invalid('The picture is too large for the model', 'hidden_states', found, tooLarge.expected, VALUES);
   }
   refuseTooManySamples({ batch, imageTokens, textTokens }, config, use, invalid);
+  const family = familyNamed(config.family);
+  for (const [name, why] of Object.entries(family.refusedInputs?.(config) ?? {})) {
+    if (!checkpoint.tensors.has(name)) continue;
+    throw invalid('The model takes no such input', name, 'a tensor of that name', 'none', why);
+  }
   const extras = extraInputsOf(config);
   const shapesText = checkpoint.metadata.get('img_shapes');
   // Where every position is a tensor of the file, shapes are not needed.
   const hasPositions = extras.some(({ source }) => source === 'positions');
   const positionsGiven =
     hasPositions && extras.every(({ name, source }) => source !== 'positions' || checkpoint.tensors.has(name));
-  const imageShapes = grid
-    ? [grid]
+  const shapes: ImageShapes = grid
+    ? { first: [grid], perSample: undefined }
     : shapesText === undefined && positionsGiven
-      ? null
+      ? { first: null, perSample: undefined }
       : parseImageShapes(shapesText, imageTokens, file, code, invalid);
+  const perSample = portion ? shapes.perSample?.slice(portion.from, portion.to) : shapes.perSample;
+  const layout = { batch, imageTokens, textTokens, imageShapes: shapes.first };
+  const sizes = { ...layout, shapesOfSamples: perSample };
+  const problem =
+    layoutProblem(config, sizes) ??
+    (code === 'calibration-invalid' ? (family.calibrationProblem?.(config, sizes) ?? null) : null);
+  if (problem) throw invalid(problem.summary, problem.tensor, problem.found, problem.expected, VALUES);
 
-  const { timeScale } = familyNamed(config.family);
-  const times = await readTimes(checkpoint, invalid);
-  const timestep = times.length === batch ? times : new Float32Array(batch).fill(times[0] ?? 0);
-  const outside = timestep.find((t) => t < 0 || t > timeScale);
+  const { timeScale } = family;
+  const timestep = perSampleRows(await readNumbers(checkpoint, 'timestep', invalid), batch, 1);
+  const outside = code === 'calibration-invalid' ? timestep.find((t) => t < 0 || t > timeScale) : undefined;
   if (outside !== undefined) {
     throw invalid(
       `A time step lies outside 0..${timeScale}`,
@@ -106,17 +134,21 @@ export async function readForwardFile(
     );
   }
   const inputs = {
-    batch,
-    imageTokens,
-    textTokens,
-    imageShapes,
-    hiddenStates: packedTokens(
-      { values: await readFinite(checkpoint, 'hidden_states', invalid), shape: hiddenShape },
-      config,
+    ...layout,
+    // As many as there are samples, or the family has no use for them.
+    ...(perSample?.length === batch ? { shapesOfSamples: perSample } : {}),
+    hiddenStates: perSampleRows(
+      packedTokens({ values: await readFinite(checkpoint, 'hidden_states', invalid), shape: hiddenShape }, config),
+      batch,
+      imageTokens * config.inChannels,
     ),
-    encoderHiddenStates: await readFinite(checkpoint, 'encoder_hidden_states', invalid),
+    encoderHiddenStates: perSampleRows(
+      await readFinite(checkpoint, 'encoder_hidden_states', invalid),
+      batch,
+      textTokens * config.textDim,
+    ),
     timestep,
-    mask: await readMask(checkpoint, batch, textTokens, invalid),
+    mask: family.takesMask ? await readMask(checkpoint, batch, textTokens, code, invalid) : null,
   };
   const extra: Record<string, ExtraValues> = {};
   for (const input of extras) {
@@ -140,11 +172,47 @@ async function readExtra(
     if (positions) return positions;
     throw invalid('A tensor is missing', name, `only ${[...checkpoint.tensors.keys()].join(', ')}`, shown(expected));
   }
+  if (input.perSample && isOneRow(info.shape, expected.slice(1))) {
+    return perSampleRows(
+      await readExtraValues(checkpoint, input, invalid),
+      inputs.batch,
+      elementsOf(expected.slice(1)),
+    );
+  }
   // Older pipelines give positions a batch dimension, of which diffusers reads the first sample.
   const perBatch = !input.perSample && info.shape.length === expected.length + 1;
   expectShape(name, perBatch ? info.shape.slice(1) : info.shape, expected, invalid);
-  const values = await readFinite(checkpoint, name, invalid);
+  const values = await readExtraValues(checkpoint, input, invalid);
   return perBatch ? values.subarray(0, elementsOf(expected)) : values;
+}
+
+async function readExtraValues(checkpoint: Checkpoint, input: ExtraInput, invalid: Invalid): Promise<Float32Array> {
+  const { name, source } = input;
+  // Layers take floats alone; positions and the guidance are cast.
+  if (source === 'pooled-text') return await readFinite(checkpoint, name, invalid);
+  if (source !== 'category') return await readNumbers(checkpoint, name, invalid);
+  const info = checkpoint.tensors.get(name);
+  if (info && !INDICES.includes(info.dtype)) throw invalid('Wrong dtype', name, info.dtype, INDICES.join(' or '));
+  const values = await readNumbers(checkpoint, name, invalid);
+  const problem = categoryProblem(input, values);
+  if (problem) throw invalid(problem.summary, name, problem.found, problem.expected, VALUES);
+  return values;
+}
+
+/** What PyTorch looks an embedding up with. */
+const INDICES: readonly DType[] = ['I64', 'I32'];
+
+/** Whether a tensor holds one row that is meant for every sample: [1, …row]. */
+function isOneRow(shape: readonly number[], row: readonly number[]): boolean {
+  return shape.join() === [1, ...row].join();
+}
+
+/** One row of `width` values for every sample, where there is only one. */
+function perSampleRows(values: Float32Array, batch: number, width: number): Float32Array {
+  if (values.length !== width || batch === 1) return values;
+  const rows = new Float32Array(batch * width);
+  for (let sample = 0; sample < batch; sample++) rows.set(values, sample * width);
+  return rows;
 }
 
 export type Invalid = (
@@ -195,17 +263,24 @@ async function readFinite(checkpoint: Checkpoint, tensor: string, invalid: Inval
   return values;
 }
 
-/** Time steps as numbers, whatever whole or real numbers they are stored as. */
-async function readTimes(checkpoint: Checkpoint, invalid: Invalid): Promise<Float32Array> {
-  const info = checkpoint.tensors.get('timestep');
+/** Numbers that may be stored as integers, which PyTorch casts: pipelines pass whole time steps as int64. */
+async function readNumbers(checkpoint: Checkpoint, tensor: string, invalid: Invalid): Promise<Float32Array> {
+  const info = checkpoint.tensors.get(tensor);
   const read = info && INTEGERS[info.dtype];
-  return read ? read(await checkpoint.readBytes('timestep')) : await readFinite(checkpoint, 'timestep', invalid);
+  return read
+    ? read((await checkpoint.readBytes(tensor)).slice().buffer)
+    : await readFinite(checkpoint, tensor, invalid);
 }
 
-/** Pipelines pass whole time steps as int64 or int32. */
-const INTEGERS: Readonly<Record<string, (bytes: Uint8Array) => Float32Array>> = {
-  I64: (bytes) => Float32Array.from(new BigInt64Array(bytes.slice().buffer), Number),
-  I32: (bytes) => Float32Array.from(new Int32Array(bytes.slice().buffer)),
+const INTEGERS: Readonly<Partial<Record<DType, (buffer: ArrayBuffer) => Float32Array>>> = {
+  I64: (buffer) => Float32Array.from(new BigInt64Array(buffer), Number),
+  U64: (buffer) => Float32Array.from(new BigUint64Array(buffer), Number),
+  I32: (buffer) => Float32Array.from(new Int32Array(buffer)),
+  U32: (buffer) => Float32Array.from(new Uint32Array(buffer)),
+  I16: (buffer) => Float32Array.from(new Int16Array(buffer)),
+  U16: (buffer) => Float32Array.from(new Uint16Array(buffer)),
+  I8: (buffer) => Float32Array.from(new Int8Array(buffer)),
+  U8: (buffer) => Float32Array.from(new Uint8Array(buffer)),
 };
 
 /** null when the file has no mask: then every token is valid. */
@@ -213,6 +288,7 @@ async function readMask(
   checkpoint: Checkpoint,
   batch: number,
   textTokens: number,
+  code: ErrorCode,
   invalid: Invalid,
 ): Promise<Uint8Array | null> {
   const info = checkpoint.tensors.get(MASK);
@@ -221,7 +297,8 @@ async function readMask(
   const mask = isFloatDType(info.dtype)
     ? Uint8Array.from(await readFinite(checkpoint, MASK, invalid), (value) => (value === 0 ? 0 : 1))
     : nonZeroElements(await checkpoint.readBytes(MASK), info);
-  for (let sample = 0; sample < batch; sample++) {
+  // The image of such a sample attends to itself alone; an analysis would have no state of its text.
+  for (let sample = 0; code === 'calibration-invalid' && sample < batch; sample++) {
     if (!mask.subarray(sample * textTokens, (sample + 1) * textTokens).some(Boolean)) {
       throw invalid(
         'A sample has no valid text token',
@@ -242,52 +319,6 @@ function nonZeroElements(bytes: Uint8Array, { shape }: TensorInfo): Uint8Array {
   return Uint8Array.from({ length: count }, (_, i) =>
     bytes.subarray(i * width, (i + 1) * width).some(Boolean) ? 1 : 0,
   );
-}
-
-/**
- * `[[f, h, w], …]`, one image per sample, or `[[[f, h, w], …], …]`, a list of images per sample. As in diffusers, one
- * layout holds for the whole batch; a file whose samples differ is refused rather than read by its first.
- */
-function parseImageShapes(
-  json: string | undefined,
-  imageTokens: number,
-  file: string,
-  code: ErrorCode,
-  invalid: Invalid,
-): TransformerInputs['imageShapes'] {
-  const expected = 'JSON such as [[1, 8, 8]]: frames, height and width in tokens';
-  if (json === undefined) throw invalid('The metadata has no img_shapes', 'img_shapes', 'nothing', expected);
-  const parsed = parseJson(json, {
-    file,
-    tensor: 'img_shapes',
-    code,
-    notJson: 'img_shapes is not JSON',
-    expected,
-    hint: HINT,
-    maxBytes: MAX_JSON_BYTES.index,
-  });
-  const samples = Array.isArray(parsed) ? parsed.map((entry: unknown) => (isTriple(entry) ? [entry] : entry)) : [];
-  const [first] = samples;
-  if (!Array.isArray(first) || first.length === 0 || !first.every(isTriple)) {
-    throw invalid('img_shapes is unusable', 'img_shapes', json.slice(0, 80), expected);
-  }
-  if (samples.some((sample) => JSON.stringify(sample) !== JSON.stringify(first))) {
-    throw invalid(
-      'Samples of different sizes',
-      'img_shapes',
-      json.slice(0, 80),
-      'the same image shapes for each sample',
-    );
-  }
-  const tokens = first.reduce((sum, [frames, height, width]) => sum + frames * height * width, 0);
-  if (tokens !== imageTokens) {
-    throw invalid('img_shapes do not add up', 'img_shapes', `${tokens} tokens`, `${imageTokens}, as in hidden_states`);
-  }
-  return first;
-}
-
-function isTriple(value: unknown): value is [number, number, number] {
-  return Array.isArray(value) && value.length === 3 && value.every((n) => Number.isSafeInteger(n) && n > 0);
 }
 
 function shown(shape: readonly (number | string)[]): string {

@@ -2,7 +2,14 @@
  * Seeded noise in place of real inputs, for a model that comes without any. It exercises every block, but what it shows
  * about redundancy is not what real pictures and prompts would show: the label says so wherever a number from it appears.
  */
-import { completeInputs, type ModelConfig, pictureLayout, type TransformerInputs } from '../model/index.ts';
+import {
+  completeInputs,
+  elementsOf,
+  familyNamed,
+  type ModelConfig,
+  pictureLayout,
+  type TransformerInputs,
+} from '../model/index.ts';
 import { type SeededRandom, seededRandom } from '../random.ts';
 import { type Calibration, calibrationOf, noiseLevels } from './calibration.ts';
 
@@ -13,7 +20,7 @@ export interface SyntheticRequest {
   readonly seed: number;
 }
 
-/** Image tokens are an 8 × 8 grid, or the largest that the model takes. */
+/** Tokens along a side of the (first) image, or the most that the model takes. */
 const LARGEST_GRID = 8;
 const TEXT_TOKENS = 16;
 /** What FLUX.1-dev is run with by default, for models that take the scale as an input. */
@@ -25,9 +32,16 @@ export function syntheticCalibration(config: ModelConfig, { samples, timesteps, 
     syntheticInputs(config, seededRandom(seed), samples, () =>
       Float32Array.from({ length: samples }, (_, i) => levels[i % timesteps]!),
     ),
-    { kind: 'synthetic', label: `SYNTHETIC inputs, seed ${seed}`, seed, file: null },
+    { kind: 'synthetic', label: `SYNTHETIC inputs, seed ${seed}: ${syntheticImages(config).label}`, seed, file: null },
     config,
   );
+}
+
+/** The images of one sample, as the family's pipeline lays them out. */
+function syntheticImages(config: ModelConfig) {
+  const grid = Math.min(LARGEST_GRID, pictureLayout(config)?.maxPatches ?? LARGEST_GRID);
+  const own = familyNamed(config.family).syntheticImages?.(config, grid);
+  return own ?? { shapes: [[1, grid, grid]] as const, label: `${grid} × ${grid} tokens` };
 }
 
 /** Noise for every input of the family, drawn from `random` in a fixed order; `timesteps` is called after image and text. */
@@ -37,14 +51,15 @@ export function syntheticInputs(
   samples: number,
   timesteps: () => Float32Array,
 ): TransformerInputs {
-  const grid = Math.min(LARGEST_GRID, pictureLayout(config)?.maxPatches ?? LARGEST_GRID);
+  const { shapes } = syntheticImages(config);
+  const imageTokens = shapes.reduce((sum, shape) => sum + elementsOf(shape), 0);
   const normals = (length: number) => Float32Array.from({ length }, () => random.normal());
   const inputs = {
     batch: samples,
-    imageTokens: grid * grid,
+    imageTokens,
     textTokens: TEXT_TOKENS,
-    imageShapes: [[1, grid, grid]] as const,
-    hiddenStates: normals(samples * grid * grid * config.inChannels),
+    imageShapes: shapes,
+    hiddenStates: normals(samples * imageTokens * config.inChannels),
     encoderHiddenStates: normals(samples * TEXT_TOKENS * config.textDim),
     mask: null,
     timestep: timesteps(),
