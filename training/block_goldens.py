@@ -1,6 +1,6 @@
 """Writes the gradients that the TypeScript blocks are held to, one block of each kind of a family, from PyTorch.
 
-The models are golden cases F2, S3 and S4 (goldens.py). The loss of a block is the sum of its output states times hashed values, of the
+The models are golden cases F2, S3, S4 and Q3 (goldens.py). The loss of a block is the sum of its output states times hashed values, of the
 streams that anything reads; its gradients by every weight and by the states that enter come from autograd in float64.
 
   python training/block_goldens.py        # torch, diffusers, numpy; a few seconds
@@ -12,7 +12,7 @@ import diffusers
 import torch
 
 import goldens
-from distil_goldens import summary
+from distil_goldens import float64_rotation, summary
 
 WEIGHT_OF = {"image": 4000, "text": 4001}  # tensor indices of the values that the states are multiplied with
 
@@ -85,10 +85,22 @@ def sd3_cases(name):
     ]
 
 
+def qwen_cases(name):
+    case = dict(goldens.CASES[name][2])
+    model = goldens.golden_model("QwenImageTransformer2DModel", {**goldens.QWEN, **case.pop("changes")}).double()
+    # Time steps stay float32, as the TypeScript rounds the sinusoid's arguments; the model would cast them.
+    inputs = {k: v.double() if k.endswith("hidden_states") else v for k, v in goldens.qwen_arguments(**case).items()}
+    blocks = model.transformer_blocks
+    with float64_rotation():
+        arguments = watched(blocks, lambda: model(**inputs))
+        return [block_case(index, blocks, arguments, streams) for index, streams in [(0, BOTH), (1, ("image",))]]
+
+
 MADE = {
     "flux/goldens/block-gradients.json": ("F2", flux_cases),
     "sd3/goldens/block-gradients-s3.json": ("S3", lambda: sd3_cases("s3")),
     "sd3/goldens/block-gradients-s4.json": ("S4", lambda: sd3_cases("s4")),
+    "qwen-image/goldens/block-gradients.json": ("Q3", lambda: qwen_cases("q3")),
 }
 
 

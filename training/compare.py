@@ -12,6 +12,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from math import prod
 from pathlib import Path
 
 import diffusers
@@ -55,7 +56,17 @@ def load(folder):
 def qwen_inputs(config, generator):
     lengths = torch.tensor([[1], [9], [TEXT_TOKENS]])
     mask = (torch.arange(TEXT_TOKENS)[None] < lengths).to(torch.int64)
-    return {"encoder_hidden_states_mask": mask}, {"img_shapes": [(1, SIDE, SIDE)] * 3}
+    image, reference = (1, SIDE, SIDE), (1, SIDE - 1, SIDE + 1)
+    images = [image]
+    if config.zero_cond_t:
+        images.append(reference)
+    if config.use_layer3d_rope:
+        images += [image, reference]
+    tensors = {"encoder_hidden_states_mask": mask}
+    if config.use_additional_t_cond:
+        # Where both options are on, diffusers runs one value for all samples alone.
+        tensors["additional_t_cond"] = torch.tensor([1] if config.zero_cond_t else [0, 1, 0])
+    return tensors, {"img_shapes": [images] * 3}
 
 
 def flux_inputs(config, generator, batch=3, side=SIDE, text_tokens=TEXT_TOKENS):
@@ -91,12 +102,13 @@ FAMILIES = {
 def inputs_for(model):
     """Tensors, and the arguments that a file carries as metadata."""
     config, generator = model.config, torch.Generator().manual_seed(7)
+    own, others = FAMILIES[type(model).__name__](config, generator)
+    tokens = sum(prod(shape) for shape in others["img_shapes"][0]) if "img_shapes" in others else SIDE * SIDE
     common = {
-        "hidden_states": torch.randn(3, SIDE * SIDE, config.in_channels, generator=generator),
+        "hidden_states": torch.randn(3, tokens, config.in_channels, generator=generator),
         "encoder_hidden_states": torch.randn(3, TEXT_TOKENS, config.joint_attention_dim, generator=generator),
         "timestep": torch.tensor([0.05, 0.5, 0.95]),
     }
-    own, others = FAMILIES[type(model).__name__](config, generator)
     return common | own, others
 
 

@@ -9,6 +9,7 @@ lib/core/distil/goldens/README.md says what the files hold.
   python training/distil_goldens.py        # torch, diffusers >= 0.37, numpy; a few seconds
 """
 
+import contextlib
 import copy
 import functools
 import json
@@ -33,10 +34,13 @@ SAMPLES, SAMPLE_INDEX = 8, 3000
 STATE_SAMPLES = 64
 FULL = ("attn.norm_q.weight", "attn.norm_added_k.weight", "attn.to_out.0.bias", "txt_mlp.net.2.bias")
 OPTIMIZER = dict(learningRate=1e-3, warmupSteps=3, steps=10, beta1=0.9, beta2=0.95, epsilon=1e-8, weightDecay=0.02, clipNorm=1.0)
+# Changes to the config, and the images of a sample: an edit model's second one is a reference, at time 0.
+FORMS = {"plain": (dict(), [CASE["imageShape"]]), "edit": (dict(zero_cond_t=True), [[1, 3, 3], [1, 2, 3]])}
 VARIANTS = {
     "direction": dict(loss="direction", accumulation=1, ema=None),
     "accumulated": dict(loss="direction-magnitude", accumulation=2, ema=None),
     "averaged": dict(loss="mse", accumulation=1, ema=0.9),
+    "edit": dict(loss="direction-magnitude", accumulation=1, ema=None, form="edit"),
 }
 
 
@@ -51,14 +55,22 @@ def set_precision(dtype):
     qwen.ROPE_PER_DEVICE["cuda"] = own if dtype == torch.float32 else rotary_float64
 
 
+@contextlib.contextmanager
+def float64_rotation():
+    set_precision(torch.float64)
+    yield
+    set_precision(torch.float32)
+
+
 CONFIG = {**goldens.QWEN, "num_layers": BLOCKS}
 
 
-def teacher_model(dtype):
-    return goldens.golden_model("QwenImageTransformer2DModel", CONFIG).to(dtype).requires_grad_(False)
+def teacher_model(dtype, form="plain"):
+    config = {**CONFIG, **FORMS[form][0]}
+    return goldens.golden_model("QwenImageTransformer2DModel", config).to(dtype).requires_grad_(False)
 
 
-def batch_inputs(number, dtype, samples=slice(None)):
+def batch_inputs(number, dtype, samples=slice(None), form="plain"):
     """Batch 0 is that of the losses; batches 1 to 10 are those of the ten steps. Each has two tensor indices of its own."""
     batch, image, text = CASE["batch"], CASE["imageTokens"], CASE["textTokens"]
     values = lambda count, index: torch.from_numpy(goldens.fill(count, index)).float().to(dtype)
@@ -71,7 +83,8 @@ def batch_inputs(number, dtype, samples=slice(None)):
         encoder_hidden_states_mask=mask[samples],
         timestep=torch.tensor(CASE["timestep"])[samples],
     )
-    return inputs | dict(img_shapes=[tuple(CASE["imageShape"])] * len(inputs["timestep"]), return_dict=False)
+    images = [tuple(shape) for shape in FORMS[form][1]]
+    return inputs | dict(img_shapes=[images] * len(inputs["timestep"]), return_dict=False)
 
 
 @torch.no_grad()
@@ -206,9 +219,11 @@ def learning_rate(step):
     return peak / 2 * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup)))
 
 
-def steps_golden(dtype, loss, accumulation, ema):
-    teacher = teacher_model(dtype)
+def steps_golden(dtype, loss, accumulation, ema, form="plain"):
+    teacher = teacher_model(dtype, form)
     student = new_student(teacher)
+    with torch.no_grad():
+        held_out = losses_of("direction", student, teacher, batch_inputs(0, dtype, form=form))
     weights = dict(student.named_parameters())
     averaged = {name: w.detach().clone() for name, w in weights.items()}
     matrices = [w for w in weights.values() if w.dim() == 2]
@@ -226,7 +241,7 @@ def steps_golden(dtype, loss, accumulation, ema):
         optimizer.zero_grad()
         means = dict(image=0.0, text=0.0)
         for part in range(accumulation):
-            inputs = batch_inputs(step, dtype, slice(part * size, (part + 1) * size))
+            inputs = batch_inputs(step, dtype, slice(part * size, (part + 1) * size), form)
             losses = losses_of(loss, student, teacher, inputs)
             (sum(losses.values()) / accumulation).backward()
             means = {stream: means[stream] + float(losses[stream].detach()) / accumulation for stream in means}
@@ -241,7 +256,16 @@ def steps_golden(dtype, loss, accumulation, ema):
         curve.append({k: number(v) for k, v in dict(lr=learning_rate(step), **means, gradientNorm=norm).items()})
     start = teacher.transformer_blocks[FIRST]
     change = lambda now: summary({name: w.detach() - start.get_parameter(name) for name, w in now.items()}, FULL)
-    return dict(loss=loss, accumulation=accumulation, ema=ema, curve=curve, change=change(weights if ema is None else averaged))
+    return dict(
+        loss=loss,
+        accumulation=accumulation,
+        ema=ema,
+        images=FORMS[form][1],
+        # Direction errors of batch 0 before the first step.
+        heldOut={k: number(v) for k, v in held_out.items()},
+        curve=curve,
+        change=change(weights if ema is None else averaged),
+    )
 
 
 KINDS = ("states", "gradient", "gradients", "curve", "change", "output")

@@ -22,23 +22,43 @@ const VALID_TEXT_TOKENS = [5, 8, 3, 7];
 /** Inclusive; the student starts as a copy of `first`. */
 export const GOLDEN_INTERVAL = { first: 1, last: 2 } as const;
 
+/** Which form of the model is distilled: an edit model's second image is a reference, at time 0. */
+export type GoldenForm = 'plain' | 'edit';
+const FORMS: Readonly<
+  Record<GoldenForm, { readonly changes: object; readonly images: TransformerInputs['imageShapes'] }>
+> = {
+  plain: { changes: {}, images: [[1, 3, 5]] },
+  edit: {
+    changes: { zero_cond_t: true },
+    images: [
+      [1, 3, 3],
+      [1, 2, 3],
+    ],
+  },
+};
+
 /** The four-block teacher, with batch 0. */
-export function goldenDistil(): GoldenModel & { readonly inputs: TransformerInputs } {
-  return { ...goldenModel({ ...goldenQ1().config.raw, num_layers: BLOCKS }), inputs: goldenBatch(0) };
+export function goldenDistil(form: GoldenForm = 'plain'): GoldenModel & { readonly inputs: TransformerInputs } {
+  const raw = { ...goldenQ1().config.raw, num_layers: BLOCKS, ...FORMS[form].changes };
+  return { ...goldenModel(raw), inputs: goldenBatch(0, [0, BATCH], form) };
 }
 
 /**
  * Batch 0 is that of the losses and of the fine-tune, batches 1 to 10 are those of the ten steps; each has two tensor
  * indices of its own. With `samples`, the part [from, to) of it.
  */
-export function goldenBatch(number: number, [from, to]: readonly [number, number] = [0, BATCH]): TransformerInputs {
+export function goldenBatch(
+  number: number,
+  [from, to]: readonly [number, number] = [0, BATCH],
+  form: GoldenForm = 'plain',
+): TransformerInputs {
   const part = (features: number, tensor: number) =>
     Float32Array.from({ length: (to - from) * features }, (_, k) => goldenValue(from * features + k, tensor));
   return {
     batch: to - from,
     imageTokens: IMAGE_TOKENS,
     textTokens: TEXT_TOKENS,
-    imageShapes: [[1, 3, 5]],
+    imageShapes: FORMS[form].images,
     timestep: Float32Array.from(TIMESTEPS.slice(from, to)),
     mask: Uint8Array.from({ length: (to - from) * TEXT_TOKENS }, (_, i) =>
       i % TEXT_TOKENS < VALID_TEXT_TOKENS[from + Math.floor(i / TEXT_TOKENS)]! ? 1 : 0,
