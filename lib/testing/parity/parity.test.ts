@@ -1,0 +1,45 @@
+/**
+ * Cases of tools/fuzz-parity with diffusers' output, so that every engine is held to them without Python: stored types, shards, and
+ * arguments that diffusers runs and no pipeline passes. Each folder's golden.json names the command that wrote it.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { nodeFiles } from '../../compute/folder/node-files.ts';
+import { openModel } from '../../compute/folder/open-model.ts';
+import { readForwardInputs } from '../../core/capture/index.ts';
+import { openFile } from '../../core/checkpoint/index.ts';
+import { openTransformer } from '../../core/model/index.ts';
+import { describePerEngine } from '../../core/tensor/test-engines.ts';
+
+interface Golden {
+  readonly generator: string;
+  readonly tolerance: number;
+  readonly traits: readonly string[];
+}
+const here = new URL('./', import.meta.url);
+const goldens = readdirSync(here, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map(({ name }) => {
+    const folder = new URL(`${name}/`, here);
+    const golden: Golden = JSON.parse(readFileSync(new URL('golden.json', folder), 'utf8'));
+    return [name, golden.traits.join(', '), folder, golden] as const;
+  });
+
+describePerEngine(['cpu', 'wasm', 'tensorflow'], 'the forward pass', () => {
+  test.each(goldens)('of %s gives diffusers’ output (%s)', async (name, _, folder, { tolerance, generator }) => {
+    const file = (path: string) => nodeFiles.openFile(new URL(path, folder).href, path);
+    const { config, checkpoint } = await openModel(
+      { kind: 'url', url: new URL('model/', folder).href, name },
+      nodeFiles,
+    );
+    const inputs = await readForwardInputs(await file('inputs.safetensors'), config);
+    const expected = await (await openFile(await file('expected.safetensors'))).readFloat32('sample');
+    const transformer = await openTransformer(config, checkpoint);
+    const found = await transformer.forward(inputs);
+    transformer.dispose();
+    const size = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    const worst = expected.reduce((most, value, i) => Math.max(most, Math.abs(found[i]! - value)), 0);
+    expect(found).toHaveLength(expected.length);
+    expect(worst / size, `written by \`${generator}\``).toBeLessThanOrEqual(tolerance);
+  });
+});

@@ -1,0 +1,107 @@
+/**
+ * Contigua's side of tools/fuzz-parity: one engine, many small models, so that a case does not cost the start of a process. Reads
+ * requests as lines of JSON on stdin and writes one line of JSON for each on stdout. The way of a request is that of
+ * `contigua forward`; edits and the exported folder are the product's own too.
+ *
+ *   node --import ./scripts/sources.mjs tools/fuzz-parity/engine.ts wasm
+ */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { pathToFileURL } from 'node:url';
+import { openStudents } from '../../lib/compute/distil.ts';
+import { nodeEngines } from '../../lib/compute/engines/node-engines.ts';
+import { nodeFiles } from '../../lib/compute/folder/node-files.ts';
+import { openModel } from '../../lib/compute/folder/open-model.ts';
+import { openTeacher } from '../../lib/compute/folder/open-teacher.ts';
+import type { EditSource, StudentSource } from '../../lib/compute/protocol.ts';
+import { createTasks } from '../../lib/compute/tasks.ts';
+import { readForwardInputs } from '../../lib/core/capture/index.ts';
+import { writeSafetensors } from '../../lib/core/checkpoint/index.ts';
+import { DEFAULT_DETECTION } from '../../lib/core/detection/index.ts';
+import { ContiguaError } from '../../lib/core/errors.ts';
+import { studentFolder } from '../../lib/core/export/index.ts';
+import { openTransformer, routeOf } from '../../lib/core/model/index.ts';
+import { buildPlan } from '../../lib/core/plan/index.ts';
+import { fromFloat32 } from '../../lib/core/tensor/index.ts';
+
+interface Request {
+  readonly model: string;
+  readonly inputs: string;
+  /** Where `sample` goes. */
+  readonly out: string;
+  readonly edits?: readonly { readonly first: number; readonly last: number; readonly student: string | null }[];
+  /** Writes the model with its students as a folder. */
+  readonly exportTo?: string;
+  /** Answers with the fingerprint, which students name, and computes nothing. */
+  readonly fingerprint?: true;
+}
+
+const url = (path: string) => pathToFileURL(resolve(path)).href;
+const engine = process.argv[2] as 'wasm' | 'cpu' | 'tensorflow';
+const tasks = createTasks({ engines: nodeEngines(), files: nodeFiles });
+const quiet = { signal: new AbortController().signal, onProgress() {} };
+await tasks.startEngine({ wanted: engine }, quiet);
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const request: Request = JSON.parse(line);
+  const answer = await answerTo(request).catch((thrown: unknown) => {
+    if (thrown instanceof ContiguaError) return { refused: thrown.code, message: thrown.message };
+    return { failed: String(thrown instanceof Error ? (thrown.stack ?? thrown) : thrown) };
+  });
+  console.log(JSON.stringify(answer));
+}
+process.exit(0);
+
+async function answerTo(request: Request): Promise<object> {
+  const model = await openModel({ kind: 'url', url: `${url(request.model)}/`, name: 'fuzz' }, nodeFiles);
+  if (request.fingerprint) return { fingerprint: model.summary.fingerprint };
+  const inputs = await readForwardInputs(
+    await nodeFiles.openFile(url(request.inputs), 'inputs.safetensors'),
+    model.config,
+  );
+  const edits = (request.edits ?? []).map(({ first, last, student }): EditSource => {
+    if (student === null) return { on: 'run', first, last, by: 'nothing' };
+    return { on: 'run', first, last, by: 'student', file: { url: url(student), path: 'student.safetensors' } };
+  });
+  const sources = edits.filter((edit): edit is StudentSource => edit.by === 'student');
+  const students = await openStudents(model, sources, nodeFiles);
+  const transformer = await openTransformer(model.config, model.checkpoint);
+  try {
+    const route = edits.length > 0 ? routeOf(model.config.numBlocks, edits, { students }) : undefined;
+    const sample = await transformer.forward(inputs, route);
+    const shape = [inputs.batch, inputs.imageTokens, model.config.outputFeatures];
+    const bytes = fromFloat32(sample, 'F32');
+    await writeFile(request.out, writeSafetensors([{ name: 'sample', dtype: 'F32', shape, bytes }]));
+  } finally {
+    transformer.dispose();
+    for (const { weights } of students) weights.dispose();
+  }
+  if (request.exportTo) await exported(request, model, sources, request.exportTo);
+  return { done: true };
+}
+
+async function exported(
+  { model: folder }: Request,
+  { summary }: Awaited<ReturnType<typeof openModel>>,
+  sources: readonly StudentSource[],
+  to: string,
+): Promise<void> {
+  const files = await nodeFiles.openFolder(`${url(folder)}/`);
+  const written = await studentFolder({
+    teacher: await openTeacher(files, 'fuzz'),
+    plan: buildPlan({ model: summary, report: null, edits: sources, detection: DEFAULT_DETECTION }),
+    students: await Promise.all(
+      sources.map(async ({ first, last, file }) => {
+        if (!('url' in file)) throw new RangeError('A student is a file');
+        return { interval: { first, last }, file: await nodeFiles.openFile(file.url, 'student.safetensors') };
+      }),
+    ),
+    fineTuned: null,
+    run: null,
+  });
+  for (const { path, blob } of written) {
+    await mkdir(dirname(join(to, path)), { recursive: true });
+    await writeFile(join(to, path), new Uint8Array(await blob.arrayBuffer()));
+  }
+}
