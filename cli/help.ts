@@ -29,8 +29,10 @@ Reads config and headers, checks every weight's presence, dtype and shape, and p
 
   forward: `contigua forward MODEL --inputs IN.safetensors --out OUT.safetensors
 One forward pass. IN holds tensors named as diffusers' forward arguments: hidden_states [B, Ni, in_channels],
-encoder_hidden_states [B, Nt, joint_attention_dim], encoder_hidden_states_mask [B, Nt] (optional), timestep [B] in 0..1,
-and \`img_shapes\` as JSON in its metadata, as in [[1, 8, 8]]. OUT gets \`sample\` [B, Ni, patch_size² · out_channels].
+encoder_hidden_states [B, Nt, joint_attention_dim], encoder_hidden_states_mask [B, Nt] (optional), timestep [B] or [1],
+what else the model takes (pooled_projections, img_ids, txt_ids, guidance, additional_t_cond), and \`img_shapes\` as JSON in
+its metadata, as in [[1, 8, 8]] or, for several images per sample, [[[1, 8, 8], [1, 6, 8]]]. OUT gets \`sample\`
+[B, Ni, patch_size² · out_channels].
 
   --inputs FILE       required
   --out FILE          required
