@@ -21,7 +21,7 @@ const TEST_HELPER = [
 ];
 /** Started by a path or by a tool, so that no import leads to them. */
 const ENTRY = [
-  '^(app|bin|scripts|workers|bench|lib/server/proof)/',
+  '^(app|bin|scripts|workers|bench|tools|lib/server/proof)/',
   '^[^/]+$',
   '\\.d\\.m?ts$',
   '^(cli|study|lib/server/jobs)/main\\.ts$',

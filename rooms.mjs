@@ -98,6 +98,7 @@ export const ROOMS = [
     workers: 'lib/compute/* scripts node:',
     cli: 'lib/core/* lib/compute/* lib/server/* npm:zod node:',
     study: 'lib/core/* lib/compute/* npm:zod node:',
+    'tools/fuzz-parity': 'lib/core/* lib/compute/* node:',
     'lib/server/proof': 'lib/core/* lib/compute/* lib/server/* scripts npm:pg npm:zod node:',
     bench: `lib/core/* lib/compute/* lib/server/* lib/server/proof lib/testing/* scripts npm:@tensorflow/* npm:@playwright/test npm:zod
       node:`,

@@ -26,7 +26,7 @@ import {
   tokenCounts,
 } from '../model/index.ts';
 import { type DType, isFloatDType } from '../tensor/index.ts';
-import { type ImageShapes, parseImageShapes } from './image-shapes.ts';
+import { type ImageShapes, type Invalid, parseImageShapes } from './image-shapes.ts';
 
 const HINT =
   'Name the tensors as the arguments of diffusers’ forward call and put img_shapes as JSON into the metadata.';
@@ -214,14 +214,6 @@ function perSampleRows(values: Float32Array, batch: number, width: number): Floa
   for (let sample = 0; sample < batch; sample++) rows.set(values, sample * width);
   return rows;
 }
-
-export type Invalid = (
-  summary: string,
-  tensor: string,
-  found: string,
-  expected: string,
-  hint?: string,
-) => ContiguaError;
 
 /** Refuses what the memory cannot hold before any of it is read. */
 export function refuseTooManySamples(

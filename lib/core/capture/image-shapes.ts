@@ -1,8 +1,16 @@
 /** `img_shapes` of a forward file: JSON in its metadata, of one image per sample or of a list of images per sample. */
-import type { ErrorCode } from '../errors.ts';
+import type { ContiguaError, ErrorCode } from '../errors.ts';
 import { MAX_JSON_BYTES, parseJson } from '../json-text.ts';
 import type { TransformerInputs } from '../model/index.ts';
-import type { Invalid } from './forward-file.ts';
+
+/** Makes the error about one input of a file. */
+export type Invalid = (
+  summary: string,
+  tensor: string,
+  found: string,
+  expected: string,
+  hint?: string,
+) => ContiguaError;
 
 export interface ImageShapes {
   /** Of the first sample: diffusers takes every sample's positions from these. */

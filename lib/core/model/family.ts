@@ -5,11 +5,8 @@
  */
 import type { FingerprintParts } from '../checkpoint/fingerprint.ts';
 import type { Architecture, BlockSpec, ModelConfig, RawConfig, StreamTokens } from './architecture.ts';
-import type { Transformer, TransformerInputs } from './transformer.ts';
+import type { ImageShape, Transformer, TransformerInputs } from './transformer.ts';
 import type { WeightStore } from './weights.ts';
-
-/** Frames, height and width of an image, in tokens. */
-export type ImageShape = readonly [number, number, number];
 
 /** An argument of diffusers' forward that not every family has; calibration and input files name it alike. */
 export interface ExtraInput {

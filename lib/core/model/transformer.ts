@@ -4,9 +4,11 @@
  */
 import type * as tf from '@tensorflow/tfjs-core';
 import type { Architecture, ModelConfig, StreamId } from './architecture.ts';
-import type { ImageShape } from './family.ts';
 import type { Route, RouteStep } from './route.ts';
 import type { WeightSet } from './weights.ts';
+
+/** Frames, height and width of an image, in tokens. */
+export type ImageShape = readonly [number, number, number];
 
 export interface TransformerInputs {
   /** Packed image tokens [B, Ni, inChannels], also where diffusers takes pictures (latents.ts). */

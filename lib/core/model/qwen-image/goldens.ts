@@ -2,8 +2,9 @@
  * Golden cases of Qwen-Image in all its forms: one sample; two samples with odd sides and a mask; Edit; Layered; a plain model on
  * whatever else diffusers runs; and both forms' options at once.
  */
-import type { GoldenSpec, ImageShape } from '../family.ts';
+import type { GoldenSpec } from '../family.ts';
 import { type GoldenCase, type GoldenModel, goldenCase } from '../golden-fill.ts';
+import type { ImageShape } from '../transformer.ts';
 import { GOLDEN_Q1_OUTPUT } from './golden-q1-output.ts';
 import { GOLDEN_Q2_OUTPUT } from './golden-q2-output.ts';
 import { GOLDEN_Q3_OUTPUT } from './golden-q3-output.ts';

@@ -4,7 +4,8 @@
  * condition image.
  */
 import { elementsOf } from '../architecture.ts';
-import type { BatchLayout, ImageShape, InputProblem, NominalLayout } from '../family.ts';
+import type { BatchLayout, InputProblem, NominalLayout } from '../family.ts';
+import type { ImageShape } from '../transformer.ts';
 import type { QwenImageConfig } from './config.ts';
 import { textStart } from './positions.ts';
 

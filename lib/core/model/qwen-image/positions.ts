@@ -2,8 +2,9 @@
  * Positions of Qwen-Image's tokens: images centred (rows and columns −⌈n/2⌉ … ⌊n/2⌋−1), one frame after the other from the image's
  * place in the list; text on the diagonal from the largest half extent on. Layered puts the last image, the condition, at frame −1.
  */
-import type { ImageShape } from '../family.ts';
+
 import { type RotaryTables, rotaryTables } from '../rotary.ts';
+import type { ImageShape } from '../transformer.ts';
 import type { QwenImageConfig } from './config.ts';
 
 type PositionConfig = Pick<QwenImageConfig, 'ropeAxes' | 'layered'>;
