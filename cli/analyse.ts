@@ -1,5 +1,6 @@
 /** `contigua analyse`: the whole analysis of a model, as the report that the page, the planner and notebooks read. */
-import type { CalibrationRequest, ModelSummary } from '../lib/compute/protocol.ts';
+import type { CalibrationRequest } from '../lib/compute/protocol.ts';
+import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
 import { type Arguments, ENGINE_OPTION, ENGINES, parseArguments, usage } from './arguments.ts';
 import type { CommandContext } from './command.ts';
 import { linkedFile, withModel } from './model-worker.ts';

@@ -4,10 +4,11 @@
  * store a checkpoint first; a crash or a power cut costs the steps since the last one.
  */
 
+import { openModelFolder } from '../lib/compute/folder/file-host.ts';
 import { nodeFiles } from '../lib/compute/folder/node-files.ts';
-import { openModel } from '../lib/compute/folder/open-model.ts';
-import type { ModelSummary } from '../lib/compute/protocol.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
+import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
+import { openModel } from '../lib/core/folder/open-model.ts';
 import { formatIntervalKey, sameIntervals } from '../lib/core/interval/index.ts';
 import { MAX_JSON_BYTES } from '../lib/core/json-text.ts';
 import { assertPlanFits, type Plan, parsePlan } from '../lib/core/plan/index.ts';
@@ -45,7 +46,7 @@ export async function distil(argv: readonly string[], { signal }: CommandContext
   const dtype = args.oneOf('dtype', DTYPES, 'teacher');
   const planPath = args.required('plan');
   const plan = parsePlan(await readText(planPath, MAX_JSON_BYTES.plan), planPath);
-  const { summary: model } = await openModel(modelSource(args.model), nodeFiles);
+  const { summary: model } = await openModel(await openModelFolder(modelSource(args.model), nodeFiles));
   assertPlanFits(plan, model, planPath);
   if (plan.edits.length === 0) {
     throw new ContiguaError('plan-invalid', 'The plan has no interval to distil', { file: planPath });

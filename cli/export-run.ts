@@ -5,10 +5,10 @@
 import { readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { nodeFiles } from '../lib/compute/folder/node-files.ts';
-import { openTeacher } from '../lib/compute/folder/open-teacher.ts';
 import type { Progress } from '../lib/compute/protocol.ts';
 import { asContiguaError, ContiguaError } from '../lib/core/errors.ts';
 import { METRICS_FILE, PLAN_FILE, type StudentFolderFile, studentFolder } from '../lib/core/export/index.ts';
+import { openTeacher } from '../lib/core/export/open-teacher.ts';
 import { formatIntervalKey, type IntervalSet } from '../lib/core/interval/index.ts';
 import { MAX_JSON_BYTES } from '../lib/core/json-text.ts';
 import { parsePlan } from '../lib/core/plan/index.ts';

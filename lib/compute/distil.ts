@@ -19,6 +19,7 @@ import { editKey, editSetOf } from '../core/edit/index.ts';
 import { ContiguaError } from '../core/errors.ts';
 import { openFineTuned, openStudent } from '../core/export/trained-file.ts';
 import { digestOfFile } from '../core/folder/digest.ts';
+import type { OpenModel } from '../core/folder/open-model.ts';
 import { formatIntervalKeys, removedCount } from '../core/interval/index.ts';
 import { architectureOf, blockAt, expectedTensors, prunedModel, studentBlock } from '../core/model/config-index.ts';
 import { type Route, routeOf, routeWithStudents, type StudentWeights, type Transformer } from '../core/model/index.ts';
@@ -28,7 +29,6 @@ import { samplePictures } from '../core/sampling/index.ts';
 import { captionWords, checkPicture, pictureRgba, randomScene, unpackPicture } from '../core/shapes/index.ts';
 import { conditionFor } from './drawing.ts';
 import { type FileHost, openSource } from './folder/file-host.ts';
-import type { OpenModel } from './folder/open-model.ts';
 import { measureForward } from './measure.ts';
 import type {
   EditSource,

@@ -8,7 +8,7 @@ import type { AnalysisPartial } from '../core/analysis/progress.ts';
 import type { NamedBlob } from '../core/checkpoint/types.ts';
 import type { Edit, RunEdit } from '../core/edit/edit.ts';
 import type { ErrorCode, ErrorDetails } from '../core/errors.ts';
-import type { StackSpec, StreamId, StreamSpec, StreamTokens } from '../core/model/architecture.ts';
+import type { ModelSummary } from '../core/folder/model-summary.ts';
 import type { AnalysisReport, EditDamage } from '../core/report/report.ts';
 import type { Quartiles } from '../core/run/forward-times.ts';
 import type { DistilProgress, DistilResult, SavedFile, StepPoint } from '../core/run/progress.ts';
@@ -26,50 +26,6 @@ export type FileSource = NamedBlob | LinkedFile;
 export type ModelSource =
   | { readonly kind: 'url'; readonly url: string; readonly name: string }
   | { readonly kind: 'files'; readonly files: readonly NamedBlob[]; readonly name: string };
-
-export interface ModelSummary {
-  readonly name: string;
-  readonly fingerprint: string;
-  readonly className: string;
-  readonly family: string;
-  readonly numBlocks: number;
-  readonly width: number;
-  readonly numHeads: number;
-  readonly headDim: number;
-  readonly textDim: number;
-  readonly inChannels: number;
-  readonly parameters: number;
-  readonly globalParameters: number;
-  /** In the order in which they run. */
-  readonly blocks: readonly BlockFacts[];
-  readonly streams: readonly StreamSpec[];
-  readonly stacks: readonly StackSpec[];
-  /** The guidance scale is an input: one pass a step instead of two. */
-  readonly embedsGuidance: boolean;
-  /** Dtypes present, most elements first. */
-  readonly dtypes: readonly string[];
-  readonly sizeBytes: number;
-  readonly files: number;
-  /** The raw config.json, so that exports keep keys this product does not know. */
-  readonly config: Readonly<Record<string, unknown>>;
-  /** The bundled sample's grammar is present: prompts, preview and the checker work. */
-  readonly drawable: boolean;
-  /** Tokens of one forward that costs are quoted for, and the picture that they are: "1024 × 1024". */
-  readonly tokensPerForward: StreamTokens;
-  readonly picture: string;
-}
-
-/** A block as the page and plans see it. */
-export interface BlockFacts {
-  readonly kind: string;
-  readonly stack: string;
-  readonly indexInStack: number;
-  /** Streams whose state it changes, as far as anything reads them. */
-  readonly updates: readonly StreamId[];
-  readonly parameters: number;
-  /** What the model loses with it, where that is not its own. */
-  readonly saves?: { readonly parameters: number };
-}
 
 export type CalibrationRequest =
   | { readonly kind: 'shapes'; readonly samples: number; readonly timesteps: number; readonly seed: number }

@@ -5,10 +5,10 @@
 import { type Analysed, analyse, type DamageInputs, damageInputsOf, fitProbes } from '../core/analysis/index.ts';
 import type { Calibration } from '../core/capture/index.ts';
 import { ContiguaError } from '../core/errors.ts';
+import type { OpenModel } from '../core/folder/open-model.ts';
 import { openTransformer, type Transformer } from '../core/model/index.ts';
 import type { EngineReport, WantedEngine } from '../core/tensor/index.ts';
 import type { EngineHost } from './engines/engine-host.ts';
-import type { OpenModel } from './folder/open-model.ts';
 
 /** The probes of one analysis of the open model, and what further measurements are made on. Numbers alone: they outlive a change of engine. */
 export interface KnownProbes extends DamageInputs {

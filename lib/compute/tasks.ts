@@ -13,14 +13,14 @@ import {
 import { fileDigits } from '../core/checkpoint/index.ts';
 import { editKey, editSetOf } from '../core/edit/index.ts';
 import { ContiguaError } from '../core/errors.ts';
+import { type OpenModel, openModel } from '../core/folder/open-model.ts';
 import { FAMILIES, goldenCase, openTransformer, type Route, routeOf, sampleOf } from '../core/model/index.ts';
 import { type EditDamage, REPORT_VERSION } from '../core/report/report.ts';
 import { samplePicture } from '../core/sampling/index.ts';
 import { checkPicture, parsePrompt, pictureRgba, unpackPicture } from '../core/shapes/index.ts';
 import { conditionFor } from './drawing.ts';
 import type { EngineHost } from './engines/engine-host.ts';
-import { type FileHost, openSource } from './folder/file-host.ts';
-import { type OpenModel, openModel } from './folder/open-model.ts';
+import { type FileHost, openModelFolder, openSource } from './folder/file-host.ts';
 import { measureForward } from './measure.ts';
 import type { CalibrationRequest, EditSource, ProbeSource } from './protocol.ts';
 import type { CallContext, TaskRunner } from './serve.ts';
@@ -106,7 +106,7 @@ export function createTasks({ engines, files }: TaskHost): TaskRunner {
 
     async openModel({ source }, { signal, onProgress }) {
       onProgress({ stage: 'read', done: 0, total: 1 });
-      const model = await openModel(source, files);
+      const model = await openModel(await openModelFolder(source, files));
       await session.setModel(model, signal);
       onProgress({ stage: 'read', done: 1, total: 1 });
       return model.summary;

@@ -1,8 +1,9 @@
 /** How a host opens what the protocol only names (a model's folder, one file given by URL), and keeps what a task makes. */
 import type { NamedBlob } from '../../core/checkpoint/index.ts';
 import type { StateCache } from '../../core/distil/state-cache.ts';
+import type { ModelFolder } from '../../core/folder/open-model.ts';
 import type { SavedFile } from '../../core/run/progress.ts';
-import type { FileSource } from '../protocol.ts';
+import type { FileSource, ModelSource } from '../protocol.ts';
 
 export interface FileHost {
   /** The files of a model, paths relative to its root. Files that are not there are simply missing from the list. */
@@ -19,4 +20,11 @@ export interface FileHost {
 
 export async function openSource(source: FileSource, host: FileHost): Promise<NamedBlob> {
   return 'blob' in source ? source : await host.openFile(source.url, source.path);
+}
+
+export async function openModelFolder(source: ModelSource, host: FileHost): Promise<ModelFolder> {
+  const { kind, name } = source;
+  return kind === 'url'
+    ? { files: await host.openFolder(source.url), name }
+    : { files: source.files, name, isPicked: true };
 }

@@ -23,7 +23,7 @@ import { prunedConfig } from './pruned-config.ts';
 import { studentWeights } from './student-weights.ts';
 import { MAX_SHARD_BYTES, weightFiles } from './weight-files.ts';
 
-/** The whole model that students were distilled from; `lib/compute/folder/open-teacher.ts` makes one of a folder's files. */
+/** The whole model that students were distilled from; `openTeacher` makes one of a folder's files. */
 export interface Teacher {
   readonly name: string;
   readonly config: ModelConfig;

@@ -6,10 +6,10 @@
  */
 import { createHash } from 'node:crypto';
 import { nodeFiles } from '../../compute/folder/node-files.ts';
-import { openTeacher } from '../../compute/folder/open-teacher.ts';
 import type { RunEdit } from '../../core/edit/index.ts';
 import { ContiguaError } from '../../core/errors.ts';
 import { exportMetrics, type StudentFolderFile, studentFolder } from '../../core/export/index.ts';
+import { openTeacher } from '../../core/export/open-teacher.ts';
 import type { StreamSpec } from '../../core/model/config-index.ts';
 import { formatPlan } from '../../core/plan/index.ts';
 import { elided } from '../../core/printable.ts';
