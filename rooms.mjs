@@ -33,9 +33,10 @@ export const ROOMS = [
     run: '. tensor/engine.ts interval edit report plan',
     export: '. tensor/dtype.ts tensor/float.ts checkpoint model/config-index.ts folder interval edit plan run',
     // With tensors, in a compute worker:
-    capture: '. tensor checkpoint model shapes report npm:@tensorflow/tfjs-core',
-    analysis: '. tensor model interval edit report detection capture npm:@tensorflow/tfjs-core',
-    distil: `. tensor checkpoint model shapes interval edit report detection plan run export capture analysis
+    capture: '. tensor checkpoint model shapes folder report npm:@tensorflow/tfjs-core',
+    analysis: '. tensor model interval edit folder report detection capture npm:@tensorflow/tfjs-core',
+    'edited-model': '. checkpoint model interval edit shapes sampling folder run export npm:@tensorflow/tfjs-core',
+    distil: `. tensor checkpoint model shapes interval edit folder report detection plan run export capture analysis
       npm:@tensorflow/tfjs-core`,
   }),
 

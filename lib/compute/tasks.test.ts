@@ -7,11 +7,11 @@ import { shapesTiny } from '../testing/v1/models.ts';
 import { createEngineHost, type EngineHost, freshBackend } from './engines/engine-host.ts';
 import { nodeEngines } from './engines/node-engines.ts';
 import { nodeFiles } from './folder/node-files.ts';
-import type { CalibrationRequest, ModelSource, ProbeSource, Progress } from './protocol.ts';
+import type { CalibrationSource, ModelSource, ProbeSource, Progress } from './protocol.ts';
 import type { CallContext } from './serve.ts';
 import { createTasks } from './tasks.ts';
 
-const CALIBRATION: CalibrationRequest = { kind: 'synthetic', samples: 6, timesteps: 3, seed: 4 };
+const CALIBRATION: CalibrationSource = { kind: 'synthetic', samples: 6, timesteps: 3, seed: 4 };
 const INTERVAL = { first: 0, last: 1 };
 const PROBES: ProbeSource = { calibration: CALIBRATION, ridge: DEFAULT_RIDGE };
 const removed = [{ ...INTERVAL, on: 'run', by: 'nothing' }] as const;

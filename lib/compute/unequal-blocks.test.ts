@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openFile, type TensorToWrite } from '../core/checkpoint/index.ts';
 import { DEFAULT_DETECTION, detectIntervals } from '../core/detection/index.ts';
 import { runEdit, runEdits } from '../core/edit/index.ts';
+import { openStudents } from '../core/edited-model/index.ts';
 import { studentFolder } from '../core/export/index.ts';
 import { openTeacher } from '../core/export/open-teacher.ts';
 import type { ModelSummary } from '../core/folder/model-summary.ts';
@@ -16,9 +17,8 @@ import { SD3_GOLDENS } from '../core/model/sd3/goldens.ts';
 import { buildPlan, planCost } from '../core/plan/index.ts';
 import { DEFAULT_DISTIL, DEFAULT_FINE_TUNE } from '../core/run/index.ts';
 import { forwardFile, type TinyModel, tinyModel } from '../testing/tiny-model.ts';
-import { openStudents } from './distil.ts';
 import { nodeEngines } from './engines/node-engines.ts';
-import { openSource } from './folder/file-host.ts';
+import { openFilesOf, openSource } from './folder/file-host.ts';
 import { nodeFiles } from './folder/node-files.ts';
 import type { ModelSource, StudentSource } from './protocol.ts';
 import { createTasks } from './tasks.ts';
@@ -68,7 +68,7 @@ const distilled = (name: string, interval: typeof END, start: 'first' | 'last' |
 /** What the teacher gives with the students in their places. */
 async function pluggedSample({ config, checkpoint, ...model }: OpenModel, sources: readonly StudentSource[]) {
   const teacher = await openTransformer(config, checkpoint);
-  const students = await openStudents({ config, checkpoint, ...model }, sources, nodeFiles);
+  const students = await openStudents({ config, checkpoint, ...model }, await openFilesOf(sources, nodeFiles));
   const { inputs } = golden;
   const output = await teacher.forward(inputs, routeWithStudents(config.numBlocks, students));
   for (const { weights } of students) weights.dispose();

@@ -28,3 +28,15 @@ export async function openModelFolder(source: ModelSource, host: FileHost): Prom
     ? { files: await host.openFolder(source.url), name }
     : { files: source.files, name, isPicked: true };
 }
+
+type Opened<S> = S extends { readonly file: FileSource } ? Omit<S, 'file'> & { readonly file: NamedBlob } : S;
+
+/** What was asked for (an edit, a calibration, training data), with the file that it names, if any, opened. */
+export async function openFileOf<S extends object>(asked: S, host: FileHost): Promise<Opened<S>>;
+export async function openFileOf(asked: { readonly file?: FileSource }, host: FileHost): Promise<unknown> {
+  return asked.file ? { ...asked, file: await openSource(asked.file, host) } : asked;
+}
+
+export async function openFilesOf<S extends object>(asked: readonly S[], host: FileHost): Promise<Opened<S>[]> {
+  return await Promise.all(asked.map((one) => openFileOf(one, host)));
+}
