@@ -10,7 +10,7 @@ import {
   calibrationKey,
   readForwardInputs,
 } from '../core/capture/index.ts';
-import { editKey, editSetOf } from '../core/edit/index.ts';
+import { type Edit, editKey, editSetOf } from '../core/edit/index.ts';
 import { drawerOf, drawPrompt, type EditedRoute, measureForward, openEdits } from '../core/edited-model/index.ts';
 import { ContiguaError } from '../core/errors.ts';
 import { openModel } from '../core/folder/open-model.ts';
@@ -32,23 +32,34 @@ export function createTasks({ engines, files }: TaskHost): TaskRunner {
   const session = new Session(engines);
   const trainingTasks = async () => (await import('./distil.ts')).createTrainingTasks(session, files, editedRoute);
 
-  /** The probes of an analysis; fitting them anew is told as the stage `probes`. */
-  async function probesOf({ calibration, ridge }: ProbeSource, { signal, onProgress }: CallContext<never>) {
+  /** What names an analysis, and how its calibration is made again. */
+  async function analysisOf({ calibration, ridge }: ProbeSource) {
     const request = await openFileOf(calibration, files);
-    return await session.probesOf(await probesKey(request, ridge), () => calibrationFor(session.model, request), {
+    return { key: await probesKey(request, ridge), calibration: () => calibrationFor(session.model, request) };
+  }
+
+  /** Fitting probes anew is told as the stage `probes`. */
+  async function probesOf(source: ProbeSource, { signal, onProgress }: CallContext<never>) {
+    const { key, calibration } = await analysisOf(source);
+    return await session.probesOf(key, calibration, {
       signal,
-      ridge,
+      ridge: source.ridge,
       onBlock: (done, total) => onProgress({ stage: 'probes', done, total }),
     });
   }
 
+  /** What edits are measured on; probes are fitted where one of the edits needs them. */
+  async function inputsFor(edits: readonly Edit[], source: ProbeSource, context: CallContext<never>) {
+    if (edits.some(({ by }) => by === 'probes')) return await probesOf(source, context);
+    const { key, calibration } = await analysisOf(source);
+    return await session.inputsOf(key, calibration);
+  }
+
   /** What an analysis was measured on; where none is named, enough for a timing. */
-  async function inputsOf(source: ProbeSource | null): Promise<Calibration> {
+  async function calibrationOf(source: ProbeSource | null): Promise<Calibration> {
     if (!source) return await calibrationFor(session.model, SMALL_CALIBRATION);
-    const request = await openFileOf(source.calibration, files);
-    const key = await probesKey(request, source.ridge);
-    const known = session.probes?.key === key ? session.probes.calibration : null;
-    return known ?? (await calibrationFor(session.model, request));
+    const { key, calibration } = await analysisOf(source);
+    return await session.calibrationOf(key, calibration);
   }
 
   async function probesAskedFor(source: ProbeSource | null, context: CallContext<never>) {
@@ -101,7 +112,7 @@ export function createTasks({ engines, files }: TaskHost): TaskRunner {
           expected: 'a run that is replaced by nothing or by its probes',
         });
       }
-      const inputs = await probesOf(probes, context);
+      const inputs = await inputsFor(edits, probes, context);
       const transformer = await session.transformer();
       const { signal, onProgress } = context;
       const measured: EditDamage[] = [];
@@ -118,7 +129,7 @@ export function createTasks({ engines, files }: TaskHost): TaskRunner {
       const { route, dispose } = await editedRoute(edits, probes, context);
       try {
         const transformer = await session.transformer();
-        const inputs = (await inputsOf(probes)).batches[0];
+        const inputs = (await calibrationOf(probes)).batches[0];
         if (!inputs) throw new ContiguaError('internal', 'The calibration holds no batch');
         const { signal, onProgress } = context;
         return await measureForward(transformer, inputs, route, {

@@ -9,7 +9,12 @@ import { type SyntheticRequest, syntheticCalibration } from './synthetic-calibra
 
 export type CalibrationRequest<File = NamedBlob> =
   | ({ readonly kind: 'shapes' | 'synthetic' } & SyntheticRequest)
-  | { readonly kind: 'file'; readonly file: File };
+  | {
+      readonly kind: 'file';
+      readonly file: File;
+      /** `fileDigits` of the file, where the caller knows them: then it is not read only to be named. */
+      readonly digits?: string | null;
+    };
 
 /** Throws `calibration-invalid` where it does not fit the model. */
 export async function calibrationFor(
@@ -18,7 +23,7 @@ export async function calibrationFor(
 ): Promise<Calibration> {
   switch (request.kind) {
     case 'file':
-      return await fileCalibration(request.file, config);
+      return expectedFile(await fileCalibration(request.file, config), request);
     case 'synthetic':
       return syntheticCalibration(config, request);
     case 'shapes':
@@ -31,7 +36,21 @@ export async function calibrationFor(
 
 /** The same for requests of the same inputs, whatever their file is called. */
 export async function calibrationKey(request: CalibrationRequest): Promise<string> {
-  if (request.kind === 'file') return `file ${await fileDigits(request.file.blob)}`;
+  if (request.kind === 'file') return `file ${request.digits ?? (await fileDigits(request.file.blob))}`;
   const { kind, samples, timesteps, seed } = request;
   return JSON.stringify({ kind, samples, timesteps, seed });
+}
+
+function expectedFile(
+  calibration: Calibration,
+  { file, digits }: Extract<CalibrationRequest, { kind: 'file' }>,
+): Calibration {
+  const found = calibration.facts.file?.digits;
+  if (!digits || found === digits) return calibration;
+  throw new ContiguaError('calibration-invalid', 'The file does not hold what it held when it was named', {
+    file: file.path,
+    found: found ?? 'no digits',
+    expected: digits,
+    hint: 'Choose the file again.',
+  });
 }

@@ -26,8 +26,10 @@ export const calibrationStore = createStore<CalibrationChoice>(() => DEFAULT_CAL
 
 /** Null while a file is asked for and none is given. */
 export function requestOf(choice: CalibrationChoice): CalibrationSource | null {
-  if (choice.kind === 'file')
-    return choice.file && { kind: 'file', file: { path: choice.file.name, blob: choice.file } };
+  if (choice.kind === 'file') {
+    const { file, fileDigits: digits } = choice;
+    return file && { kind: 'file', file: { path: file.name, blob: file }, digits };
+  }
   const { kind, samples, timesteps, seed } = choice;
   return { kind, samples, timesteps, seed };
 }
