@@ -1,4 +1,5 @@
 /** The words of `--help`, per command and for all of them. */
+import { DEFAULT_DAMAGE_SCORE, scoreNamed } from '../lib/core/detection/index.ts';
 import { DEFAULT_DISTIL, DEFAULT_FINE_TUNE } from '../lib/core/run/index.ts';
 import { ENGINE_NAMES } from '../lib/core/tensor/engine.ts';
 
@@ -55,7 +56,7 @@ and removes the rest.
                       where a letter says what stands in for that interval: r (nothing), p (probes) or s (student)
   --report FILE       of \`contigua analyse\` on this model: adds its figures to the plan
   --remove N          takes the detected intervals, least damage first, until N blocks go; needs --report
-  --choice KIND       what --remove takes from: detected (default), or least-damage: of all intervals, those of least total 1 − surrogate CKA
+  --choice KIND       what --remove takes from: detected (default), or least-damage: of all intervals, those of least total ${scoreNamed(DEFAULT_DAMAGE_SCORE).label}
   --by KIND           what stands in for the blocks that go: nothing (default), probes, or student (to be distilled,
                       for the whole interval); --replacement removed or probes, the words of version 1, mean nothing and probes
   --out FILE          the plan; without it, stdout
