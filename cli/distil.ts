@@ -7,6 +7,7 @@
 import { openModelFolder } from '../lib/compute/folder/file-host.ts';
 import { nodeFiles } from '../lib/compute/folder/node-files.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
+import { DEFAULT_EXPORTER } from '../lib/core/export/index.ts';
 import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
 import { openModel } from '../lib/core/folder/open-model.ts';
 import { formatIntervalKey, sameIntervals } from '../lib/core/interval/index.ts';
@@ -75,7 +76,12 @@ export async function distil(argv: readonly string[], { signal }: CommandContext
     if (!known) tell(`run ${id}`);
     await finish(backend, id, signal);
     const run = await measured(backend, id, signal);
-    const choice: ExportChoice = { plugged: run.plan.edits, fineTuned: run.settings.fineTune !== null, dtype };
+    const choice: ExportChoice = {
+      plugged: run.plan.edits,
+      fineTuned: run.settings.fineTune !== null,
+      dtype,
+      exporter: DEFAULT_EXPORTER,
+    };
     const display = progressOn(process.stderr);
     await exportRun(backend, run, choice, out, { signal, onProgress: display.show }).finally(display.end);
     await writeText(undefined, errorTable(run));

@@ -1,5 +1,6 @@
 /** The words of `--help`, per command and for all of them. */
 import { DEFAULT_DAMAGE_SCORE, scoreNamed } from '../lib/core/detection/index.ts';
+import { DEFAULT_EXPORTER, EXPORTERS } from '../lib/core/export/index.ts';
 import { DEFAULT_DISTIL, DEFAULT_FINE_TUNE } from '../lib/core/run/index.ts';
 import { ENGINE_NAMES } from '../lib/core/tensor/engine.ts';
 
@@ -102,6 +103,7 @@ Writes a run's model as a diffusers folder: the teacher with finished students p
   --plugged KEYS      students to plug in, as in 3-4,7-9 (all finished ones); "" for none
   --fine-tuned        the jointly fine-tuned whole, with all students
   --dtype TYPE        of trained weights: teacher (default, the teacher's) or F32
+  --format NAME       ${EXPORTERS.map(({ name, label }) => (name === DEFAULT_EXPORTER.name ? `${name} (default, a ${label})` : `${name} (a ${label})`)).join(', ')}
   --model FOLDER      the teacher, where it lies under none of the model roots (CONTIGUA_MODELS)
   --data-folder PATH  as for \`distil\``,
 

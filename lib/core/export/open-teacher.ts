@@ -5,7 +5,7 @@
 import type { NamedBlob } from '../checkpoint/index.ts';
 import { COMPANIONS, locateModel } from '../folder/model-files.ts';
 import { readModelConfig } from '../folder/open-model.ts';
-import type { Teacher } from './student-folder.ts';
+import type { Teacher } from './trained-model.ts';
 
 /** What a card says and what the sample's own loader wants; a text encoder or VAE of gigabytes stays with the base model. */
 const ALWAYS = ['README.md', 'LICENSE', 'LICENSE.md', 'LICENSE.txt'];
