@@ -20,22 +20,23 @@ export const ROOMS = [
     '.': 'npm:@noble/hashes',
     tensor: '. npm:@tensorflow/tfjs-core npm:@tensorflow/tfjs-backend-wasm',
     checkpoint: '. tensor/dtype.ts tensor/float.ts',
-    folder: '. checkpoint',
     interval: '.',
     edit: '. interval',
     shapes: '.',
     model: '. tensor checkpoint interval edit npm:@tensorflow/tfjs-core',
+    sampling: '. model npm:@tensorflow/tfjs-core npm:zod',
     // Without tensors, so that the page uses them without TensorFlow.js:
+    folder: '. checkpoint model/architecture.ts model/config-index.ts shapes sampling/scheduler.ts',
     report: '. model/architecture.ts model/config-index.ts interval edit npm:zod',
     detection: '. model/config-index.ts interval edit report',
     plan: '. model/config-index.ts interval edit report detection npm:zod',
     run: '. tensor/engine.ts interval edit report plan',
-    export: '. tensor/dtype.ts tensor/float.ts checkpoint model/config-index.ts interval edit plan run',
+    export: '. tensor/dtype.ts tensor/float.ts checkpoint model/config-index.ts folder interval edit plan run',
     // With tensors, in a compute worker:
-    capture: '. tensor checkpoint model shapes report npm:@tensorflow/tfjs-core',
-    sampling: '. model npm:@tensorflow/tfjs-core npm:zod',
-    analysis: '. tensor model interval edit report detection capture npm:@tensorflow/tfjs-core',
-    distil: `. tensor checkpoint model shapes interval edit report detection plan run export capture analysis
+    capture: '. tensor checkpoint model shapes folder report npm:@tensorflow/tfjs-core',
+    analysis: '. tensor model interval edit folder report detection capture npm:@tensorflow/tfjs-core',
+    'edited-model': '. checkpoint model interval edit shapes sampling folder run export npm:@tensorflow/tfjs-core',
+    distil: `. tensor checkpoint model shapes interval edit folder report detection plan run export capture analysis
       npm:@tensorflow/tfjs-core`,
   }),
 

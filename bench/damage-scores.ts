@@ -92,7 +92,7 @@ for (let length = 2; length <= LONGEST; length++) {
 const edits = (['nothing', 'probes'] as const).flatMap((by) => runEdits(intervals, by));
 const measured = { ...report, damage: await client.call('damage', { edits, probes }) };
 const scores = Object.fromEntries(
-  DAMAGE_SCORES.map((score) => [score, intervals.map((i) => damageScore(measured, i, score) ?? Number.NaN)]),
+  DAMAGE_SCORES.map(({ name: score }) => [score, intervals.map((i) => damageScore(measured, i, score) ?? Number.NaN)]),
 ) as Record<DamageScore, number[]>;
 
 const lines: string[] = [];
@@ -116,7 +116,7 @@ const truths: Record<Untrained, { distance: number; facts: number }[]> = { nothi
 for (const by of ['nothing', 'probes'] as const) {
   for (const interval of intervals) truths[by].push(await truthOf([interval], by));
 }
-for (const score of DAMAGE_SCORES) {
+for (const { name: score } of DAMAGE_SCORES) {
   const cells = (['nothing', 'probes'] as const).flatMap((by) => [
     spearman(
       scores[score],
@@ -141,7 +141,7 @@ const perBlock = (score: DamageScore) =>
   rankByDamage(measured, detected, score)
     .map((r) => ({ ...r, score: r.score === null ? null : r.score / (r.interval.last - r.interval.first) }))
     .sort((a, b) => (a.score ?? Infinity) - (b.score ?? Infinity));
-for (const score of DAMAGE_SCORES) {
+for (const { name: score } of DAMAGE_SCORES) {
   for (const [name, ranked] of [
     [score, rankByDamage(measured, detected, score)],
     [`${score} per block`, perBlock(score)],

@@ -1,5 +1,6 @@
 /** `contigua analyse`: the whole analysis of a model, as the report that the page, the planner and notebooks read. */
-import type { CalibrationRequest, ModelSummary } from '../lib/compute/protocol.ts';
+import type { CalibrationSource } from '../lib/compute/protocol.ts';
+import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
 import { type Arguments, ENGINE_OPTION, ENGINES, parseArguments, usage } from './arguments.ts';
 import type { CommandContext } from './command.ts';
 import { linkedFile, withModel } from './model-worker.ts';
@@ -37,7 +38,7 @@ export async function analyse(argv: readonly string[], { signal }: CommandContex
 }
 
 /** Checked before the model is opened, so that a wrong command line costs nothing. */
-function calibrationRequest(args: Arguments): (model: ModelSummary) => CalibrationRequest {
+function calibrationRequest(args: Arguments): (model: ModelSummary) => CalibrationSource {
   const file = args.text('calibration');
   if (file !== undefined) {
     const surplus = MADE_INPUTS.filter((name) => args.text(name) !== undefined);

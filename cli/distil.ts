@@ -4,10 +4,12 @@
  * store a checkpoint first; a crash or a power cut costs the steps since the last one.
  */
 
+import { openModelFolder } from '../lib/compute/folder/file-host.ts';
 import { nodeFiles } from '../lib/compute/folder/node-files.ts';
-import { openModel } from '../lib/compute/folder/open-model.ts';
-import type { ModelSummary } from '../lib/compute/protocol.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
+import { DEFAULT_EXPORTER } from '../lib/core/export/index.ts';
+import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
+import { openModel } from '../lib/core/folder/open-model.ts';
 import { formatIntervalKey, sameIntervals } from '../lib/core/interval/index.ts';
 import { MAX_JSON_BYTES } from '../lib/core/json-text.ts';
 import { assertPlanFits, type Plan, parsePlan } from '../lib/core/plan/index.ts';
@@ -45,7 +47,7 @@ export async function distil(argv: readonly string[], { signal }: CommandContext
   const dtype = args.oneOf('dtype', DTYPES, 'teacher');
   const planPath = args.required('plan');
   const plan = parsePlan(await readText(planPath, MAX_JSON_BYTES.plan), planPath);
-  const { summary: model } = await openModel(modelSource(args.model), nodeFiles);
+  const { summary: model } = await openModel(await openModelFolder(modelSource(args.model), nodeFiles));
   assertPlanFits(plan, model, planPath);
   if (plan.edits.length === 0) {
     throw new ContiguaError('plan-invalid', 'The plan has no interval to distil', { file: planPath });
@@ -74,7 +76,12 @@ export async function distil(argv: readonly string[], { signal }: CommandContext
     if (!known) tell(`run ${id}`);
     await finish(backend, id, signal);
     const run = await measured(backend, id, signal);
-    const choice: ExportChoice = { plugged: run.plan.edits, fineTuned: run.settings.fineTune !== null, dtype };
+    const choice: ExportChoice = {
+      plugged: run.plan.edits,
+      fineTuned: run.settings.fineTune !== null,
+      dtype,
+      exporter: DEFAULT_EXPORTER,
+    };
     const display = progressOn(process.stderr);
     await exportRun(backend, run, choice, out, { signal, onProgress: display.show }).finally(display.end);
     await writeText(undefined, errorTable(run));

@@ -5,10 +5,10 @@
 import { readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { nodeFiles } from '../lib/compute/folder/node-files.ts';
-import { openTeacher } from '../lib/compute/folder/open-teacher.ts';
 import type { Progress } from '../lib/compute/protocol.ts';
 import { asContiguaError, ContiguaError } from '../lib/core/errors.ts';
-import { METRICS_FILE, PLAN_FILE, type StudentFolderFile, studentFolder } from '../lib/core/export/index.ts';
+import { type Exporter, exportModel, METRICS_FILE, type OutputFile, PLAN_FILE } from '../lib/core/export/index.ts';
+import { openTeacher } from '../lib/core/export/open-teacher.ts';
 import { formatIntervalKey, type IntervalSet } from '../lib/core/interval/index.ts';
 import { MAX_JSON_BYTES } from '../lib/core/json-text.ts';
 import { parsePlan } from '../lib/core/plan/index.ts';
@@ -21,6 +21,7 @@ export interface ExportChoice {
   readonly plugged: IntervalSet;
   readonly fineTuned: boolean;
   readonly dtype: 'teacher' | 'F32';
+  readonly exporter: Exporter;
 }
 
 const FINE_TUNE = 'fine-tune';
@@ -29,7 +30,7 @@ const PORTION_BYTES = 16 * 2 ** 20;
 export async function exportRun(
   backend: Backend,
   run: RunView,
-  { plugged, fineTuned, dtype }: ExportChoice,
+  { plugged, fineTuned, dtype, exporter }: ExportChoice,
   out: string,
   { signal, onProgress }: { readonly signal: AbortSignal; readonly onProgress: (progress: Progress) => void },
 ): Promise<void> {
@@ -40,7 +41,7 @@ export async function exportRun(
   const students = await Promise.all(
     plugged.map(async (interval) => ({ interval, file: await trained(formatIntervalKey(interval)) })),
   );
-  const files = await studentFolder({
+  const files = await exportModel(exporter, {
     teacher: await openTeacher(await nodeFiles.openFolder(await backend.teacherFolder(run.id)), run.model.name),
     plan: run.plan,
     students,
@@ -76,7 +77,7 @@ async function isExport(folder: string): Promise<boolean> {
 }
 
 async function writeFolder(
-  files: readonly StudentFolderFile[],
+  files: readonly OutputFile[],
   out: string,
   { signal, onProgress }: { readonly signal: AbortSignal; readonly onProgress: (progress: Progress) => void },
 ): Promise<void> {

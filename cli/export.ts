@@ -1,5 +1,6 @@
 /** `contigua export`: any subset of a run's finished students, plugged into their teacher, as a diffusers folder. */
 import { ContiguaError } from '../lib/core/errors.ts';
+import { DEFAULT_EXPORTER, EXPORTERS, exporterNamed } from '../lib/core/export/index.ts';
 import {
   type Depth,
   formatIntervalKey,
@@ -23,6 +24,7 @@ export async function exportModel(argv: readonly string[], { signal }: CommandCo
     plugged: { type: 'string' },
     'fine-tuned': { type: 'boolean' },
     dtype: { type: 'string' },
+    format: { type: 'string' },
     model: { type: 'string' },
     'data-folder': BACKEND_OPTIONS['data-folder'],
   });
@@ -30,6 +32,12 @@ export async function exportModel(argv: readonly string[], { signal }: CommandCo
   const out = args.required('out');
   const wanted = args.text('plugged');
   const dtype = args.oneOf('dtype', DTYPES, 'teacher');
+  const format = args.oneOf(
+    'format',
+    EXPORTERS.map(({ name }) => name),
+    DEFAULT_EXPORTER.name,
+  );
+  const exporter = exporterNamed(format);
   const fineTuned = args.flag('fine-tuned');
   if (fineTuned && wanted !== undefined) throw usage('export', '--fine-tuned is of all students, --plugged of some');
   await assertExportable(out);
@@ -39,7 +47,7 @@ export async function exportModel(argv: readonly string[], { signal }: CommandCo
     const run = await backend.viewRun(id);
     const plugged = wanted === undefined ? finished(run) : chosen(wanted, run);
     const display = progressOn(process.stderr);
-    await exportRun(backend, run, { plugged, fineTuned, dtype }, out, { signal, onProgress: display.show })
+    await exportRun(backend, run, { plugged, fineTuned, dtype, exporter }, out, { signal, onProgress: display.show })
       .finally(display.end)
       .catch((thrown: unknown) => {
         throw withModelHint(thrown);

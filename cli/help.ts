@@ -1,4 +1,6 @@
 /** The words of `--help`, per command and for all of them. */
+import { DEFAULT_DAMAGE_SCORE, scoreNamed } from '../lib/core/detection/index.ts';
+import { DEFAULT_EXPORTER, EXPORTERS } from '../lib/core/export/index.ts';
 import { DEFAULT_DISTIL, DEFAULT_FINE_TUNE } from '../lib/core/run/index.ts';
 import { ENGINE_NAMES } from '../lib/core/tensor/engine.ts';
 
@@ -57,7 +59,7 @@ and removes the rest.
                       where a letter says what stands in for that interval: r (nothing), p (probes) or s (student)
   --report FILE       of \`contigua analyse\` on this model: adds its figures to the plan
   --remove N          takes the detected intervals, least damage first, until N blocks go; needs --report
-  --choice KIND       what --remove takes from: detected (default), or least-damage: of all intervals, those of least total 1 − surrogate CKA
+  --choice KIND       what --remove takes from: detected (default), or least-damage: of all intervals, those of least total ${scoreNamed(DEFAULT_DAMAGE_SCORE).label}
   --by KIND           what stands in for the blocks that go: nothing (default), probes, or student (to be distilled,
                       for the whole interval); --replacement removed or probes, the words of version 1, mean nothing and probes
   --out FILE          the plan; without it, stdout
@@ -103,6 +105,7 @@ Writes a run's model as a diffusers folder: the teacher with finished students p
   --plugged KEYS      students to plug in, as in 3-4,7-9 (all finished ones); "" for none
   --fine-tuned        the jointly fine-tuned whole, with all students
   --dtype TYPE        of trained weights: teacher (default, the teacher's) or F32
+  --format NAME       ${EXPORTERS.map(({ name, label }) => (name === DEFAULT_EXPORTER.name ? `${name} (default, a ${label})` : `${name} (a ${label})`)).join(', ')}
   --model FOLDER      the teacher, where it lies under none of the model roots (CONTIGUA_MODELS)
   --data-folder PATH  as for \`distil\``,
 

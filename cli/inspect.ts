@@ -1,6 +1,6 @@
 /** `contigua inspect`: what a model is, as a table for people or JSON for programs. */
 
-import type { ModelSummary } from '../lib/compute/protocol.ts';
+import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
 import { countFlops, parseModelConfig } from '../lib/core/model/config-index.ts';
 import { printable } from '../lib/core/printable.ts';
 import { ENGINE_OPTION, ENGINES, parseArguments } from './arguments.ts';

@@ -6,8 +6,9 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { WorkerClient } from '../lib/compute/client.ts';
 import { startComputeProcess } from '../lib/compute/node-process.ts';
-import type { LinkedFile, ModelSource, ModelSummary } from '../lib/compute/protocol.ts';
+import type { LinkedFile, ModelSource } from '../lib/compute/protocol.ts';
 import { nameInPath } from '../lib/core/folder/model-name.ts';
+import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
 import type { WantedEngine } from '../lib/core/tensor/engine.ts';
 import { tell } from './output.ts';
 

@@ -1,6 +1,5 @@
 /** `contigua plan`: from intervals, or from a report and a number of blocks, to plan.json and the pruned config. */
 
-import type { ModelSummary } from '../lib/compute/protocol.ts';
 import {
   chooseByBudget,
   chooseLeastDamage,
@@ -19,6 +18,7 @@ import {
 } from '../lib/core/edit/index.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
 import { layerIndexString, prunedConfig } from '../lib/core/export/index.ts';
+import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
 import {
   type Depth,
   type IntervalSet,

@@ -11,10 +11,11 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, test } from '@playwright/test';
+import { openModelFolder } from '../lib/compute/folder/file-host.ts';
 import { nodeFiles } from '../lib/compute/folder/node-files.ts';
-import { openModel } from '../lib/compute/folder/open-model.ts';
 import { DEFAULT_DETECTION } from '../lib/core/detection/index.ts';
 import { runEdits } from '../lib/core/edit/index.ts';
+import { openModel } from '../lib/core/folder/open-model.ts';
 import { buildPlan } from '../lib/core/plan/index.ts';
 import { DEFAULT_CACHE_BYTES, DEFAULT_DISTIL, type JobView, type RunView } from '../lib/core/run/index.ts';
 
@@ -119,8 +120,12 @@ async function call(url: string, procedure: string, input: unknown, method: 'GET
 }
 
 async function createRun(url: string): Promise<string> {
-  const model = { kind: 'url', url: `${pathToFileURL(resolve('public/models/shapes-mmdit')).href}/` } as const;
-  const { summary } = await openModel({ ...model, name: 'shapes-mmdit' }, nodeFiles);
+  const model = {
+    kind: 'url',
+    url: `${pathToFileURL(resolve('public/models/shapes-mmdit')).href}/`,
+    name: 'shapes-mmdit',
+  } as const;
+  const { summary } = await openModel(await openModelFolder(model, nodeFiles));
   const edits = runEdits([{ first: 2, last: 3 }], 'nothing');
   const detection = DEFAULT_DETECTION;
   const distil = { ...DEFAULT_DISTIL, steps: 100_000, batch: 2, heldOutSamples: 2, heldOutEvery: 50_000 };

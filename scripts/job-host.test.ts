@@ -5,9 +5,9 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { nodeFiles } from '../lib/compute/folder/node-files.ts';
-import { openModel } from '../lib/compute/folder/open-model.ts';
 import { DEFAULT_DETECTION } from '../lib/core/detection/index.ts';
 import { runEdits } from '../lib/core/edit/index.ts';
+import { openModel } from '../lib/core/folder/open-model.ts';
 import { buildPlan } from '../lib/core/plan/index.ts';
 import { DEFAULT_CACHE_BYTES, DEFAULT_DISTIL } from '../lib/core/run/index.ts';
 import { forward, hostAddress } from '../lib/server/http/forward.ts';
@@ -55,7 +55,7 @@ type Started = Awaited<ReturnType<typeof start>>;
 
 async function request() {
   const url = `${pathToFileURL(resolve('public/models/shapes-mmdit')).href}/`;
-  const { summary } = await openModel({ kind: 'url', url, name: 'shapes-mmdit' }, nodeFiles);
+  const { summary } = await openModel({ files: await nodeFiles.openFolder(url), name: 'shapes-mmdit' });
   const intervals = [
     { first: 2, last: 3 },
     { first: 6, last: 8 },

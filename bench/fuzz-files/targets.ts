@@ -8,15 +8,15 @@ import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { httpFiles } from '../../lib/compute/folder/http-files.ts';
 import { nodeFiles } from '../../lib/compute/folder/node-files.ts';
-import { openModel } from '../../lib/compute/folder/open-model.ts';
-import { openTeacher } from '../../lib/compute/folder/open-teacher.ts';
 import { openStateCache } from '../../lib/compute/stores/disk-state-cache.ts';
 import { checkCalibration, fileCalibration, readForwardInputs } from '../../lib/core/capture/index.ts';
 import { type BlobLike, type NamedBlob, openCheckpoint, openFile } from '../../lib/core/checkpoint/index.ts';
 import { sparseBlob } from '../../lib/core/checkpoint/testing.ts';
 import { parseEditParam } from '../../lib/core/edit/index.ts';
 import { studentFolder } from '../../lib/core/export/index.ts';
+import { openTeacher } from '../../lib/core/export/open-teacher.ts';
 import { checkTrainedValues, openFineTuned, openStudent } from '../../lib/core/export/trained-file.ts';
+import { openModel } from '../../lib/core/folder/open-model.ts';
 import { parseIntervalKeys, parseIntervalParam, parseLayerIndex } from '../../lib/core/interval/index.ts';
 import { assertPlanFits, parsePlan } from '../../lib/core/plan/index.ts';
 import type { SeededRandom } from '../../lib/core/random.ts';
@@ -103,20 +103,20 @@ export const TARGETS: readonly Target[] = [
     kind: 'config.json',
     share: 2,
     damage: (random) => damagedModel(random, seeds.model, 'transformer/config.json'),
-    read: async (files) => await openModel({ kind: 'files', files: named(files), name: 'tiny' }, nodeFiles),
+    read: async (files) => await openModel({ files: named(files), name: 'tiny', isPicked: true }),
   },
   {
     kind: 'scheduler, vocabulary, embeddings',
     share: 2,
     damage: (random) => damagedModel(random, seeds.model, pick(random, ['scheduler/', 'vocab', 'embeddings'])),
-    read: async (files) => await openModel({ kind: 'files', files: named(files), name: 'tiny' }, nodeFiles),
+    read: async (files) => await openModel({ files: named(files), name: 'tiny', isPicked: true }),
   },
   {
     kind: 'model folder on disk',
     damage: (random) => damagedModel(random, pick(random, [seeds.model, seeds.sharded])),
     read: async (files, random) =>
-      await onDisk(files, random, (folder) =>
-        openModel({ kind: 'url', url: `${pathToFileURL(folder).href}/`, name: 'tiny' }, nodeFiles),
+      await onDisk(files, random, async (folder) =>
+        openModel({ files: await nodeFiles.openFolder(`${pathToFileURL(folder).href}/`), name: 'tiny' }),
       ),
   },
   {
@@ -135,7 +135,7 @@ export const TARGETS: readonly Target[] = [
       random.integer(2) === 0 ? damagedModel(random, pick(random, [seeds.model, seeds.sharded])) : seeds.model,
     read: async (files, random) => {
       const host = httpFiles(async (url, init) => badResponse(random, files[new URL(url).pathname.slice(1)], init));
-      await openModel({ kind: 'url', url: 'http://host/', name: 'tiny' }, host);
+      await openModel({ files: await host.openFolder('http://host/'), name: 'tiny' });
     },
   },
   json('plan.json', seeds.plan, (text) =>
@@ -215,7 +215,7 @@ async function readLarge(random: SeededRandom): Promise<unknown> {
     const files = named(seeds.sharded).map((file) =>
       file.path === path ? { path, blob: large(seeds.sharded[path]) } : file,
     );
-    return await openModel({ kind: 'files', files, name: 'tiny' }, nodeFiles);
+    return await openModel({ files, name: 'tiny', isPicked: true });
   }
   const samples = 2 ** random.integer(26);
   const { head, size: claimed } = seeds.largeCalibration(samples, Math.ceil(size / samples / 192));

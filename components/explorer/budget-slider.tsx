@@ -1,7 +1,7 @@
 'use client';
 /** One slider, "remove N blocks": takes detected intervals in the order of their predicted damage. */
 import { type CSSProperties, useId } from 'react';
-import { SURROGATE_CKA } from '@/lib/page/browser/number-words.ts';
+import { DEFAULT_DAMAGE_SCORE, scoreNamed } from '@/lib/core/detection/index.ts';
 
 interface BudgetProps {
   most: number;
@@ -44,6 +44,6 @@ export function BudgetSlider({ most, removed, take, origin }: BudgetProps) {
 }
 
 function originWords(origin: BudgetProps['origin'], most: number): string {
-  if (origin === 'least') return `of least 1 − ${SURROGATE_CKA}`;
+  if (origin === 'least') return `of least ${scoreNamed(DEFAULT_DAMAGE_SCORE).label}`;
   return origin === 'ranked' ? `of ${most} in detected intervals` : 'your own choice';
 }

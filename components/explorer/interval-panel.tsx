@@ -12,10 +12,11 @@ import { Select } from '@/components/ui/select';
 import { Switch } from '@/components/ui/switch';
 import {
   chooseByBudget,
-  type DamageScore,
+  DAMAGE_SCORES,
   DEFAULT_DAMAGE_SCORE,
-  damageScore,
   rankByDamage,
+  type Score,
+  scoreNamed,
   similarityOf,
   totalScore,
 } from '@/lib/core/detection/index.ts';
@@ -42,29 +43,12 @@ import { ReplacementSelect } from './replacement-select';
 import { useDetected } from './use-linked';
 import { useCalibrationChanges } from './use-report-mark';
 
-const SCORES: readonly { readonly value: DamageScore; readonly label: string; readonly about: string }[] = [
-  {
-    value: 'cka',
-    label: `1 − ${SURROGATE_CKA}`,
-    about: 'How unlike the true and the probe-replaced states are after the last block of the interval',
-  },
-  {
-    value: 'removed',
-    label: 'output error, removed',
-    about: "Relative error of the model's output on held-out samples with the later blocks of the interval left out",
-  },
-  {
-    value: 'probed',
-    label: 'output error, probes',
-    about: "Relative error of the model's output on held-out samples with probes in place of the later blocks",
-  },
-  { value: 'probe', label: 'probe error', about: "The held-out errors of the later blocks' probes, summed" },
-  {
-    value: 'direction',
-    label: 'direction error',
-    about: 'How far the state after the first block alone points away from the state after the last one',
-  },
-];
+/** The one that predicts best first. */
+const SCORES = DAMAGE_SCORES.toSorted(
+  (a, b) => Number(b.name === DEFAULT_DAMAGE_SCORE) - Number(a.name === DEFAULT_DAMAGE_SCORE),
+).map((score) => ({ value: score.name, label: score.label }));
+/** What "least" is least of. */
+const LEAST = scoreNamed(DEFAULT_DAMAGE_SCORE).label;
 /** Six rows and the head at least; more where the window is tall. */
 const LIST_HEIGHT = 'clamp(184px, 100dvh - 748px, 304px)';
 
@@ -90,8 +74,8 @@ export function IntervalPanel() {
   }, [report, detected, chosen, score, settings]);
 
   // Similarity has a column of its own.
-  const shown = score === 'cka' ? 'removed' : score;
-  const column = SCORES.find(({ value }) => value === shown);
+  const bySimilarity = scoreNamed(score).isSimilarity;
+  const shown = scoreNamed(bySimilarity ? 'removed' : score);
   const most = removedCount(detected);
   const removed = removedCount(chosen);
   return (
@@ -169,15 +153,15 @@ export function IntervalPanel() {
           look="ghost"
           small
           className="-ml-2"
-          title={`As many blocks out, by the intervals whose 1 − ${SURROGATE_CKA} is least in total, detected or not`}
+          title={`As many blocks out, by the intervals whose ${LEAST} is least in total, detected or not`}
           disabled={!report || removed === 0}
           onClick={() => {
             if (report) takeLeast(report);
           }}
         >
-          Minimise 1 − {SURROGATE_CKA}
+          Minimise {LEAST}
         </Button>
-        <span className="text-2xs text-muted" title={`1 − ${SURROGATE_CKA}, summed over the chosen intervals`}>
+        <span className="text-2xs text-muted" title={`${LEAST}, summed over the chosen intervals`}>
           {report && removed > 0
             ? `total ${scoreWords(totalScore(report, chosen, DEFAULT_DAMAGE_SCORE, settings))}`
             : ''}
@@ -207,19 +191,19 @@ export function IntervalPanel() {
                   scope="col"
                   className="w-16 pb-1 text-right font-normal"
                   title="How alike the true and the probe-replaced states are after the last block of the interval"
-                  aria-sort={score === 'cka' ? 'descending' : undefined}
+                  aria-sort={bySimilarity ? 'descending' : undefined}
                 >
                   {SURROGATE_CKA}
-                  {score === 'cka' ? ' ↓' : ''}
+                  {bySimilarity ? ' ↓' : ''}
                 </th>
                 <th
                   scope="col"
                   className="w-19 pb-1 pl-1.5 text-right font-normal"
-                  title={column?.about}
-                  aria-sort={score === 'cka' ? undefined : 'ascending'}
+                  title={shown.about}
+                  aria-sort={bySimilarity ? undefined : 'ascending'}
                 >
-                  {column?.label}
-                  {score === 'cka' ? '' : ' ↑'}
+                  {shown.label}
+                  {bySimilarity ? '' : ' ↑'}
                 </th>
                 <th scope="col" className="w-8 pb-1 text-right font-normal">
                   out
@@ -233,7 +217,7 @@ export function IntervalPanel() {
                   interval={row.interval}
                   cka={report ? similarityOf(report, settings, row.interval) : null}
                   damage={damageWords(
-                    report ? damageScore(report, row.interval, shown, settings) : null,
+                    report ? shown.of(report, row.interval, settings) : null,
                     shown,
                     isMeasuring(measuring, row.interval, shown),
                   )}
@@ -274,8 +258,7 @@ function Measuring() {
 }
 
 /** The error that the column shows is on its way. */
-function isMeasuring(measuring: readonly Edit[], interval: BlockInterval, score: DamageScore): boolean {
-  const by = score === 'removed' ? 'nothing' : score === 'probed' ? 'probes' : null;
+function isMeasuring(measuring: readonly Edit[], interval: BlockInterval, { needs: by }: Score): boolean {
   return by !== null && measuring.some((edit) => sameEdit(edit, runEdit(interval, by)));
 }
 
@@ -328,7 +311,7 @@ function originOf({ first, last }: BlockInterval, detected: readonly BlockInterv
 }
 
 /** Errors as percent of the output; sums and differences, which have no such meaning, as plain numbers. */
-function damageWords(value: number | null, score: DamageScore, measuring: boolean): string {
+function damageWords(value: number | null, score: Score, measuring: boolean): string {
   if (value === null) return measuring ? '…' : 'n/a';
-  return score === 'removed' || score === 'probed' ? percentWords(value) : value.toFixed(4);
+  return score.isShare ? percentWords(value) : value.toFixed(4);
 }

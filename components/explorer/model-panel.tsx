@@ -8,7 +8,7 @@ import { Help } from '@/components/ui/help';
 import { FolderIcon } from '@/components/ui/icons';
 import { Panel } from '@/components/ui/panel';
 import { Select } from '@/components/ui/select';
-import type { ModelSummary } from '@/lib/compute/protocol.ts';
+import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import { FAMILIES } from '@/lib/core/model/config-index.ts';
 import { bytesWords, countWords } from '@/lib/page/browser/number-words.ts';
 import { pickedFromInput } from '@/lib/page/browser/picked-files.ts';

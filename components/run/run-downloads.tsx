@@ -2,6 +2,7 @@
 /** What a run gives to take away: plain links, so that the browser itself streams and resumes large ones. */
 import { DownloadIcon } from '@/components/ui/icons';
 import { Popover } from '@/components/ui/popover';
+import { EXPORTERS } from '@/lib/core/export/index.ts';
 import { bytesWords } from '@/lib/page/browser/number-words.ts';
 import { presentSubset, students, subsetWords } from '@/lib/page/run/plugged.ts';
 import { fileAddress, modelAddress } from '@/lib/page/run/run-files.ts';
@@ -31,11 +32,18 @@ export function RunDownloads() {
     >
       <h2 className="text-sm font-semibold">Student model</h2>
       <p className="mt-1 text-xs text-muted">
-        A diffusers folder as it is plugged now ({subsetWords(subset)}
+        The model as it is plugged now ({subsetWords(subset)}
         {subset.fineTuned ? '' : `: ${subset.plugged.length} of ${students(view).length} students`}), with its model
         card.
       </p>
-      <FileLink href={modelAddress(view.id, subset)} name="Student model" detail="model.zip" />
+      {EXPORTERS.map(({ name, label }) => (
+        <FileLink
+          key={name}
+          href={modelAddress(view.id, subset, name)}
+          name="Student model"
+          detail={`${label}, model.zip`}
+        />
+      ))}
       <h2 className="mt-4 text-sm font-semibold">About the run</h2>
       <FileLink href={fileAddress(view.id, 'plan.json')} name="Plan" detail="plan.json" />
       <FileLink href={fileAddress(view.id, 'metrics.json')} name="Curves and errors" detail="metrics.json" />

@@ -5,12 +5,19 @@
  * first. Tensors never cross: values are JSON and typed arrays (transferred, see `transferablesOf`).
  */
 import type { AnalysisPartial } from '../core/analysis/progress.ts';
+import type { CalibrationRequest } from '../core/capture/calibration-request.ts';
 import type { NamedBlob } from '../core/checkpoint/types.ts';
+import type { TrainingInputs } from '../core/distil/batches-for.ts';
 import type { Edit, RunEdit } from '../core/edit/edit.ts';
+import type { Drawing } from '../core/edited-model/draw-prompt.ts';
+import type { HeldOutPictures } from '../core/edited-model/held-out-pictures.ts';
+import type { ForwardTiming } from '../core/edited-model/measure-forward.ts';
+import type { EditWithFile } from '../core/edited-model/open-edits.ts';
+import type { StudentEdit } from '../core/edited-model/students.ts';
 import type { ErrorCode, ErrorDetails } from '../core/errors.ts';
-import type { StackSpec, StreamId, StreamSpec, StreamTokens } from '../core/model/architecture.ts';
+import type { ModelSummary } from '../core/folder/model-summary.ts';
+import type { SelfCheck } from '../core/model/self-check.ts';
 import type { AnalysisReport, EditDamage } from '../core/report/report.ts';
-import type { Quartiles } from '../core/run/forward-times.ts';
 import type { DistilProgress, DistilResult, SavedFile, StepPoint } from '../core/run/progress.ts';
 import type { DistilSettings, FineTuneSettings } from '../core/run/settings.ts';
 import type { EngineReport, WantedEngine } from '../core/tensor/engine.ts';
@@ -27,115 +34,35 @@ export type ModelSource =
   | { readonly kind: 'url'; readonly url: string; readonly name: string }
   | { readonly kind: 'files'; readonly files: readonly NamedBlob[]; readonly name: string };
 
-export interface ModelSummary {
-  readonly name: string;
-  readonly fingerprint: string;
-  readonly className: string;
-  readonly family: string;
-  readonly numBlocks: number;
-  readonly width: number;
-  readonly numHeads: number;
-  readonly headDim: number;
-  readonly textDim: number;
-  readonly inChannels: number;
-  readonly parameters: number;
-  readonly globalParameters: number;
-  /** In the order in which they run. */
-  readonly blocks: readonly BlockFacts[];
-  readonly streams: readonly StreamSpec[];
-  readonly stacks: readonly StackSpec[];
-  /** The guidance scale is an input: one pass a step instead of two. */
-  readonly embedsGuidance: boolean;
-  /** Dtypes present, most elements first. */
-  readonly dtypes: readonly string[];
-  readonly sizeBytes: number;
-  readonly files: number;
-  /** The raw config.json, so that exports keep keys this product does not know. */
-  readonly config: Readonly<Record<string, unknown>>;
-  /** The bundled sample's grammar is present: prompts, preview and the checker work. */
-  readonly drawable: boolean;
-  /** Tokens of one forward that costs are quoted for, and the picture that they are: "1024 × 1024". */
-  readonly tokensPerForward: StreamTokens;
-  readonly picture: string;
-}
-
-/** A block as the page and plans see it. */
-export interface BlockFacts {
-  readonly kind: string;
-  readonly stack: string;
-  readonly indexInStack: number;
-  /** Streams whose state it changes, as far as anything reads them. */
-  readonly updates: readonly StreamId[];
-  readonly parameters: number;
-  /** What the model loses with it, where that is not its own. */
-  readonly saves?: { readonly parameters: number };
-}
-
-export type CalibrationRequest =
-  | { readonly kind: 'shapes'; readonly samples: number; readonly timesteps: number; readonly seed: number }
-  | { readonly kind: 'synthetic'; readonly samples: number; readonly timesteps: number; readonly seed: number }
-  | { readonly kind: 'file'; readonly file: FileSource };
-
-/** `lib/core/run`'s TrainingData with its file opened or openable. */
-export type TrainingSource =
-  | { readonly kind: 'shapes' }
-  | { readonly kind: 'file'; readonly file: FileSource }
-  | { readonly kind: 'synthetic' };
-
-/** A student in a run's place, with the file that holds it. */
-export type StudentSource = RunEdit & { readonly by: 'student'; readonly file: FileSource };
+export type CalibrationSource = CalibrationRequest<FileSource>;
+export type TrainingSource = TrainingInputs<FileSource>;
+export type StudentSource = StudentEdit<FileSource>;
 /** An edit as it crosses to a worker. */
-export type EditSource = (RunEdit & { readonly by: 'nothing' | 'probes' }) | StudentSource;
+export type EditSource = EditWithFile<FileSource>;
 
 /** Which analysis probes are of. A worker that does not hold them (a fresh one, another engine) fits them again. */
 export interface ProbeSource {
-  readonly calibration: CalibrationRequest;
+  readonly calibration: CalibrationSource;
   readonly ridge: number;
 }
 
 export interface SubsetMeasurement {
   /** Null for models that cannot draw. */
-  readonly facts: { readonly held: number; readonly total: number; readonly pictures: number } | null;
+  readonly facts: HeldOutPictures['facts'] | null;
   /** ‖v̂ − v‖_F / ‖v‖_F of one forward against the teacher's, over held-out samples. */
   readonly outputError: number;
   readonly timing: ForwardTiming;
   /** The first pictures drawn. */
-  readonly drawings: readonly { readonly caption: string; readonly drawing: Drawing }[];
-}
-
-export interface Drawing {
-  /** 32 × 32 × RGBA. */
-  readonly rgba: Uint8ClampedArray<ArrayBuffer>;
-  readonly width: number;
-  readonly height: number;
-  /** The checker's verdict per caption fact; null for captions that state none. */
-  readonly facts: readonly {
-    readonly name: string;
-    readonly expected: string;
-    readonly seen: string;
-    readonly holds: boolean;
-  }[];
-  readonly durationMs: number;
-}
-
-export interface ForwardTiming {
-  /** Medians of interleaved runs, milliseconds per forward of `samples` samples. */
-  readonly wholeMs: number;
-  readonly prunedMs: number;
-  /** Lower and upper quartile of the same runs. */
-  readonly wholeQuartilesMs: Quartiles;
-  readonly prunedQuartilesMs: Quartiles;
-  readonly samples: number;
-  readonly runs: number;
+  readonly drawings: HeldOutPictures['drawings'];
 }
 
 /** Every task a worker can do: its input, its result and what its progress carries besides the numbers. */
 export interface Tasks {
   startEngine: { input: { wanted: WantedEngine; threads?: number }; result: EngineReport; partial: never };
-  /** The golden cases of every family (see lib/core/model/golden-fill.ts), run on the engine in use: the largest absolute difference, to be shown. */
-  verifyEngine: { input: Record<never, never>; result: { maxAbsError: number; tolerance: number }; partial: never };
+  /** Runs every family's golden cases on the engine in use; the largest difference is shown. */
+  verifyEngine: { input: Record<never, never>; result: SelfCheck; partial: never };
   openModel: { input: { source: ModelSource }; result: ModelSummary; partial: never };
-  analyse: { input: { calibration: CalibrationRequest }; result: AnalysisReport; partial: AnalysisPartial };
+  analyse: { input: { calibration: CalibrationSource }; result: AnalysisReport; partial: AnalysisPartial };
   damage: {
     input: { edits: readonly Edit[]; probes: ProbeSource };
     result: readonly EditDamage[];
@@ -216,7 +143,7 @@ export interface Tasks {
 }
 export type TaskName = keyof Tasks;
 
-export type { AnalysisPartial, DistilProgress, DistilResult, SavedFile, StepPoint };
+export type { AnalysisPartial, DistilProgress, DistilResult, Drawing, ForwardTiming, SavedFile, StepPoint };
 
 export interface Progress<P = unknown> {
   /** `read`, `capture`, `probes`, `cka`, `trajectories`, `damage`, `draw`, `measure`, `teacher`, `distil`, `fine-tune`. */

@@ -5,13 +5,16 @@
 import { type Analysed, analyse, type DamageInputs, damageInputsOf, fitProbes } from '../core/analysis/index.ts';
 import type { Calibration } from '../core/capture/index.ts';
 import { ContiguaError } from '../core/errors.ts';
+import type { OpenModel } from '../core/folder/open-model.ts';
 import { openTransformer, type Transformer } from '../core/model/index.ts';
 import type { EngineReport, WantedEngine } from '../core/tensor/index.ts';
 import type { EngineHost } from './engines/engine-host.ts';
-import type { OpenModel } from './folder/open-model.ts';
 
-/** The probes of one analysis of the open model, and what further measurements are made on. Numbers alone: they outlive a change of engine. */
-export interface KnownProbes extends DamageInputs {
+/**
+ * What further measurements of one analysis of the open model are made on, and its probes: none until something needs them.
+ * Numbers alone: they outlive a change of engine.
+ */
+export interface KnownInputs extends DamageInputs {
   /** Tells apart analyses: inputs and settings. */
   readonly key: string;
   readonly calibration: Calibration;
@@ -24,7 +27,7 @@ export class Session {
   private report: EngineReport | null = null;
   private opened: OpenModel | null = null;
   private running: Transformer | null = null;
-  private known: KnownProbes | null = null;
+  private known: KnownInputs | null = null;
 
   constructor(private readonly engines: EngineHost) {}
 
@@ -82,27 +85,35 @@ export class Session {
     return this.running;
   }
 
-  /** The probes that were last fitted; null before the first. */
-  get probes(): KnownProbes | null {
-    return this.known;
-  }
-
   async analyse(key: string, calibration: Calibration, options: Parameters<typeof analyse>[2]): Promise<Analysed> {
     const analysed = await analyse(await this.transformer(), calibration, options);
     this.known = { key, calibration, ...damageInputsOf(calibration, analysed.probes) };
     return analysed;
   }
 
-  /** The probes of the analysis that `key` names, fitted anew from its calibration where they are not those at hand. */
+  /** The calibration of the analysis that `key` names, made where it is not the one at hand. */
+  async calibrationOf(key: string, calibration: () => Promise<Calibration>): Promise<Calibration> {
+    return this.known?.key === key ? this.known.calibration : await calibration();
+  }
+
+  /** What the analysis that `key` names was measured on; its probes are those at hand, if any. */
+  async inputsOf(key: string, calibration: () => Promise<Calibration>): Promise<KnownInputs> {
+    if (this.known?.key === key) return this.known;
+    const inputs = await calibration();
+    this.known = { key, calibration: inputs, ...damageInputsOf(inputs, []) };
+    return this.known;
+  }
+
+  /** With the analysis's probes, fitted anew from its calibration where they are not at hand. */
   async probesOf(
     key: string,
     calibration: () => Promise<Calibration>,
     options: Parameters<typeof fitProbes>[2],
-  ): Promise<KnownProbes> {
-    if (this.known?.key === key) return this.known;
-    const [inputs, transformer] = [await calibration(), await this.transformer()];
-    const probes = await fitProbes(transformer, inputs, options);
-    this.known = { key, calibration: inputs, ...damageInputsOf(inputs, probes) };
+  ): Promise<KnownInputs> {
+    const inputs = await this.inputsOf(key, calibration);
+    if (inputs.probes.length > 0) return inputs;
+    const probes = await fitProbes(await this.transformer(), inputs.calibration, options);
+    this.known = { ...inputs, probes };
     return this.known;
   }
 

@@ -1,17 +1,18 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { DEFAULT_RIDGE } from '../core/analysis/index.ts';
+import { RangeBlob } from '../core/folder/range-blob.ts';
 import { outputErrorOf, parseReport } from '../core/report/index.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
 import { shapesTiny } from '../testing/v1/models.ts';
 import { createEngineHost, type EngineHost, freshBackend } from './engines/engine-host.ts';
 import { nodeEngines } from './engines/node-engines.ts';
 import { nodeFiles } from './folder/node-files.ts';
-import type { CalibrationRequest, ModelSource, ProbeSource, Progress } from './protocol.ts';
+import type { CalibrationSource, ModelSource, ProbeSource, Progress } from './protocol.ts';
 import type { CallContext } from './serve.ts';
 import { createTasks } from './tasks.ts';
 
-const CALIBRATION: CalibrationRequest = { kind: 'synthetic', samples: 6, timesteps: 3, seed: 4 };
+const CALIBRATION: CalibrationSource = { kind: 'synthetic', samples: 6, timesteps: 3, seed: 4 };
 const INTERVAL = { first: 0, last: 1 };
 const PROBES: ProbeSource = { calibration: CALIBRATION, ridge: DEFAULT_RIDGE };
 const removed = [{ ...INTERVAL, on: 'run', by: 'nothing' }] as const;
@@ -167,6 +168,9 @@ describe('the dispatcher', () => {
     const fresh = session();
     await fresh.ready();
     const progress = context();
+    // What needs no probes is measured without fitting any.
+    expect(await fresh.damage({ edits: removed, probes: PROBES }, progress)).toEqual(measured.slice(0, 1));
+    expect(progress.seen.map(({ stage }) => stage)).toEqual(['damage']);
     expect(await fresh.damage({ edits, probes: PROBES }, progress)).toEqual(measured);
     const fitted = () => progress.seen.filter(({ stage }) => stage === 'probes').map(({ done }) => done);
     expect(fitted()).toEqual([1, 2]);
@@ -224,6 +228,42 @@ describe('the dispatcher', () => {
     const progress = context();
     await damage({ edits: probed, probes: { calibration: file('two.safetensors'), ridge: DEFAULT_RIDGE } }, progress);
     expect(progress.seen.some(({ stage }) => stage === 'probes')).toBe(false);
+  });
+
+  it('reads a calibration file once per opened file, and not at all where the caller knows its digits', async () => {
+    let bytesRead = 0;
+    const whole = new Blob([tiny.inputs]);
+    const read = async (start: number, end: number) => {
+      bytesRead += end - start;
+      return await whole.slice(start, end).arrayBuffer();
+    };
+    const source = (digits: string | null) =>
+      ({
+        kind: 'file',
+        file: { path: 'inputs.safetensors', blob: new RangeBlob(read, 0, whole.size) },
+        digits,
+      }) as const;
+    const asked = (digits: string | null) => ({ calibration: source(digits), ridge: DEFAULT_RIDGE });
+    const { ready, analyse, damage, forward } = session();
+    await ready();
+    await forward({ inputs: source(null).file }, context());
+    const valuesRead = bytesRead;
+    bytesRead = 0;
+    const report = await analyse({ calibration: source(null) }, context());
+    // Its values, and once all of it for its name.
+    expect(bytesRead).toBe(valuesRead + whole.size);
+    const digits = report.calibration.file?.digits ?? '';
+    bytesRead = 0;
+    await damage({ edits: probed, probes: asked(digits) }, context());
+    expect(bytesRead).toBe(0);
+    const unnamed = { edits: probed, probes: asked(null) };
+    await damage(unnamed, context());
+    await damage(unnamed, context());
+    expect(bytesRead).toBe(whole.size);
+    await expect(damage({ edits: probed, probes: asked('0'.repeat(16)) }, context())).rejects.toMatchObject({
+      code: 'calibration-invalid',
+      details: { file: 'inputs.safetensors', found: digits },
+    });
   });
 
   it('forgets the probes of a model that was replaced', async () => {

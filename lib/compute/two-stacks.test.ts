@@ -10,6 +10,9 @@ import { type TensorToWrite, writeSafetensors } from '../core/checkpoint/index.t
 import { DEFAULT_DETECTION, detectIntervals } from '../core/detection/index.ts';
 import { runEdit } from '../core/edit/index.ts';
 import { studentFolder } from '../core/export/index.ts';
+import { openTeacher } from '../core/export/open-teacher.ts';
+import type { ModelSummary } from '../core/folder/model-summary.ts';
+import { openModel } from '../core/folder/open-model.ts';
 import { FLUX_GOLDENS } from '../core/model/flux/goldens.ts';
 import { type GoldenCase, goldenCase, seamsOf } from '../core/model/index.ts';
 import { buildPlan } from '../core/plan/index.ts';
@@ -19,9 +22,7 @@ import { forwardFile, type TinyModel, tinyModel } from '../testing/tiny-model.ts
 import { nodeEngines } from './engines/node-engines.ts';
 import { openSource } from './folder/file-host.ts';
 import { nodeFiles } from './folder/node-files.ts';
-import { openModel } from './folder/open-model.ts';
-import { openTeacher } from './folder/open-teacher.ts';
-import type { ModelSource, ModelSummary } from './protocol.ts';
+import type { ModelSource } from './protocol.ts';
 import { createTasks } from './tasks.ts';
 
 const DEEP = FLUX_GOLDENS.find(({ name }) => name === 'F2')!;
@@ -125,7 +126,7 @@ test('students of both stacks are trained, plugged in, tuned together and export
   const after = await tasks.tryEdits({ edits: students, fineTuned, ...tried }, quiet);
   expect(after.outputError).toBeLessThan(plugged.outputError);
 
-  const opened = await openModel(sourceOf(tiny.files), nodeFiles);
+  const opened = await openModel({ ...sourceOf(tiny.files), isPicked: true });
   const plan = buildPlan({
     model: opened.summary,
     report: null,
@@ -145,7 +146,7 @@ test('students of both stacks are trained, plugged in, tuned together and export
     fineTuned: null,
     run: null,
   });
-  const exported = await openModel({ kind: 'files', name: 'student', files }, nodeFiles);
+  const exported = await openModel({ name: 'student', files, isPicked: true });
   expect(exported.config.raw).toMatchObject({ num_layers: 2, num_single_layers: 2 });
   expect(exported.summary.parameters).toBe(plan.parameters.after);
 });

@@ -7,19 +7,20 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openFile, type TensorToWrite } from '../core/checkpoint/index.ts';
 import { DEFAULT_DETECTION, detectIntervals } from '../core/detection/index.ts';
 import { runEdit, runEdits } from '../core/edit/index.ts';
+import { openStudents } from '../core/edited-model/index.ts';
 import { studentFolder } from '../core/export/index.ts';
+import { openTeacher } from '../core/export/open-teacher.ts';
+import type { ModelSummary } from '../core/folder/model-summary.ts';
+import { type OpenModel, openModel } from '../core/folder/open-model.ts';
 import { type GoldenCase, goldenCase, openTransformer, routeWithStudents, sampleOf } from '../core/model/index.ts';
 import { SD3_GOLDENS } from '../core/model/sd3/goldens.ts';
 import { buildPlan, planCost } from '../core/plan/index.ts';
 import { DEFAULT_DISTIL, DEFAULT_FINE_TUNE } from '../core/run/index.ts';
 import { forwardFile, type TinyModel, tinyModel } from '../testing/tiny-model.ts';
-import { openStudents } from './distil.ts';
 import { nodeEngines } from './engines/node-engines.ts';
-import { openSource } from './folder/file-host.ts';
+import { openFilesOf, openSource } from './folder/file-host.ts';
 import { nodeFiles } from './folder/node-files.ts';
-import { type OpenModel, openModel } from './folder/open-model.ts';
-import { openTeacher } from './folder/open-teacher.ts';
-import type { ModelSource, ModelSummary, StudentSource } from './protocol.ts';
+import type { ModelSource, StudentSource } from './protocol.ts';
 import { createTasks } from './tasks.ts';
 
 const S3 = SD3_GOLDENS.find(({ name }) => name === 'S3')!;
@@ -67,7 +68,7 @@ const distilled = (name: string, interval: typeof END, start: 'first' | 'last' |
 /** What the teacher gives with the students in their places. */
 async function pluggedSample({ config, checkpoint, ...model }: OpenModel, sources: readonly StudentSource[]) {
   const teacher = await openTransformer(config, checkpoint);
-  const students = await openStudents({ config, checkpoint, ...model }, sources, nodeFiles);
+  const students = await openStudents({ config, checkpoint, ...model }, await openFilesOf(sources, nodeFiles));
   const { inputs } = golden;
   const output = await teacher.forward(inputs, routeWithStudents(config.numBlocks, students));
   for (const { weights } of students) weights.dispose();
@@ -171,7 +172,7 @@ describe('students', () => {
     const after = await tasks.tryEdits({ edits: students, fineTuned, ...tried }, quiet);
     expect(after.outputError).toBeLessThan(plugged.outputError);
 
-    const opened = await openModel(sourceOf(tiny.files), nodeFiles);
+    const opened = await openModel(sourceOf(tiny.files));
     const edits = runEdits([ACROSS, END], 'student');
     const plan = buildPlan({ model: opened.summary, report: null, edits, detection: DEFAULT_DETECTION });
     const cost = planCost(opened.summary, edits, { steps: 1, forwardsPerStep: 1 });
@@ -190,7 +191,7 @@ describe('students', () => {
         run: null,
       });
       const source = { kind: 'files', name: 'student', files } as const;
-      const exported = await openModel(source, nodeFiles);
+      const exported = await openModel(source);
       expect(exported.config.raw).toMatchObject({ num_layers: 4, dual_attention_layers: [0, 1] });
       expect(exported.summary.blocks.map(({ kind }) => kind)).toEqual([
         'dual attention',

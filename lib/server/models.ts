@@ -7,10 +7,10 @@ import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, join, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { nodeFiles } from '../compute/folder/node-files.ts';
-import { openModel } from '../compute/folder/open-model.ts';
 import type { LinkedFile } from '../compute/protocol.ts';
 import { asContiguaError, ContiguaError } from '../core/errors.ts';
 import { nameInPath } from '../core/folder/model-name.ts';
+import { openModel } from '../core/folder/open-model.ts';
 import { countFlops, countParameters, type ModelConfig, type StreamTokens } from '../core/model/config-index.ts';
 import type { ModelPlaces, ServerModel } from './backend.ts';
 import type { ModelRoot } from './env.ts';
@@ -110,10 +110,10 @@ export class ServerModels {
     const known = this.known.get(id);
     if (known?.looks === looks) return { ...known, folder };
     const name = nameInPath(folder) ?? basename(folder);
-    const { config, summary } = await openModel(
-      { kind: 'url', url: `${pathToFileURL(folder).href}/`, name },
-      nodeFiles,
-    );
+    const { config, summary } = await openModel({
+      files: await nodeFiles.openFolder(`${pathToFileURL(folder).href}/`),
+      name,
+    });
     const { fingerprint, numBlocks, parameters, drawable, tokensPerForward } = summary;
     const costs = costsOf(config, tokensPerForward);
     const read = {

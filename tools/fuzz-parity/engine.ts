@@ -9,18 +9,18 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
-import { openStudents } from '../../lib/compute/distil.ts';
 import { nodeEngines } from '../../lib/compute/engines/node-engines.ts';
 import { nodeFiles } from '../../lib/compute/folder/node-files.ts';
-import { openModel } from '../../lib/compute/folder/open-model.ts';
-import { openTeacher } from '../../lib/compute/folder/open-teacher.ts';
-import type { EditSource, StudentSource } from '../../lib/compute/protocol.ts';
 import { createTasks } from '../../lib/compute/tasks.ts';
 import { readForwardInputs } from '../../lib/core/capture/index.ts';
 import { writeSafetensors } from '../../lib/core/checkpoint/index.ts';
 import { DEFAULT_DETECTION } from '../../lib/core/detection/index.ts';
+import type { RunEdit } from '../../lib/core/edit/index.ts';
+import { openStudents, type StudentEdit } from '../../lib/core/edited-model/index.ts';
 import { ContiguaError } from '../../lib/core/errors.ts';
 import { studentFolder } from '../../lib/core/export/index.ts';
+import { openTeacher } from '../../lib/core/export/open-teacher.ts';
+import { type OpenModel, openModel } from '../../lib/core/folder/open-model.ts';
 import { openTransformer, routeOf } from '../../lib/core/model/index.ts';
 import { buildPlan } from '../../lib/core/plan/index.ts';
 import { fromFloat32 } from '../../lib/core/tensor/index.ts';
@@ -54,18 +54,22 @@ for await (const line of createInterface({ input: process.stdin })) {
 process.exit(0);
 
 async function answerTo(request: Request): Promise<object> {
-  const model = await openModel({ kind: 'url', url: `${url(request.model)}/`, name: 'fuzz' }, nodeFiles);
+  const model = await openModel({ files: await nodeFiles.openFolder(`${url(request.model)}/`), name: 'fuzz' });
   if (request.fingerprint) return { fingerprint: model.summary.fingerprint };
   const inputs = await readForwardInputs(
     await nodeFiles.openFile(url(request.inputs), 'inputs.safetensors'),
     model.config,
   );
-  const edits = (request.edits ?? []).map(({ first, last, student }): EditSource => {
-    if (student === null) return { on: 'run', first, last, by: 'nothing' };
-    return { on: 'run', first, last, by: 'student', file: { url: url(student), path: 'student.safetensors' } };
-  });
-  const sources = edits.filter((edit): edit is StudentSource => edit.by === 'student');
-  const students = await openStudents(model, sources, nodeFiles);
+  const edits: (RunEdit | StudentEdit)[] = [];
+  for (const { first, last, student } of request.edits ?? []) {
+    if (student === null) edits.push({ on: 'run', first, last, by: 'nothing' });
+    else {
+      const file = await nodeFiles.openFile(url(student), 'student.safetensors');
+      edits.push({ on: 'run', first, last, by: 'student', file });
+    }
+  }
+  const sources = edits.filter((edit): edit is StudentEdit => 'file' in edit);
+  const students = await openStudents(model, sources);
   const transformer = await openTransformer(model.config, model.checkpoint);
   try {
     const route = edits.length > 0 ? routeOf(model.config.numBlocks, edits, { students }) : undefined;
@@ -83,20 +87,15 @@ async function answerTo(request: Request): Promise<object> {
 
 async function exported(
   { model: folder }: Request,
-  { summary }: Awaited<ReturnType<typeof openModel>>,
-  sources: readonly StudentSource[],
+  { summary }: OpenModel,
+  sources: readonly StudentEdit[],
   to: string,
 ): Promise<void> {
   const files = await nodeFiles.openFolder(`${url(folder)}/`);
   const written = await studentFolder({
     teacher: await openTeacher(files, 'fuzz'),
     plan: buildPlan({ model: summary, report: null, edits: sources, detection: DEFAULT_DETECTION }),
-    students: await Promise.all(
-      sources.map(async ({ first, last, file }) => {
-        if (!('url' in file)) throw new RangeError('A student is a file');
-        return { interval: { first, last }, file: await nodeFiles.openFile(file.url, 'student.safetensors') };
-      }),
-    ),
+    students: sources.map(({ first, last, file }) => ({ interval: { first, last }, file })),
     fineTuned: null,
     run: null,
   });

@@ -1,8 +1,9 @@
 /** How a host opens what the protocol only names (a model's folder, one file given by URL), and keeps what a task makes. */
 import type { NamedBlob } from '../../core/checkpoint/index.ts';
 import type { StateCache } from '../../core/distil/state-cache.ts';
+import type { ModelFolder } from '../../core/folder/open-model.ts';
 import type { SavedFile } from '../../core/run/progress.ts';
-import type { FileSource } from '../protocol.ts';
+import type { FileSource, ModelSource } from '../protocol.ts';
 
 export interface FileHost {
   /** The files of a model, paths relative to its root. Files that are not there are simply missing from the list. */
@@ -19,4 +20,23 @@ export interface FileHost {
 
 export async function openSource(source: FileSource, host: FileHost): Promise<NamedBlob> {
   return 'blob' in source ? source : await host.openFile(source.url, source.path);
+}
+
+export async function openModelFolder(source: ModelSource, host: FileHost): Promise<ModelFolder> {
+  const { kind, name } = source;
+  return kind === 'url'
+    ? { files: await host.openFolder(source.url), name }
+    : { files: source.files, name, isPicked: true };
+}
+
+type Opened<S> = S extends { readonly file: FileSource } ? Omit<S, 'file'> & { readonly file: NamedBlob } : S;
+
+/** What was asked for (an edit, a calibration, training data), with the file that it names, if any, opened. */
+export async function openFileOf<S extends object>(asked: S, host: FileHost): Promise<Opened<S>>;
+export async function openFileOf(asked: { readonly file?: FileSource }, host: FileHost): Promise<unknown> {
+  return asked.file ? { ...asked, file: await openSource(asked.file, host) } : asked;
+}
+
+export async function openFilesOf<S extends object>(asked: readonly S[], host: FileHost): Promise<Opened<S>[]> {
+  return await Promise.all(asked.map((one) => openFileOf(one, host)));
 }

@@ -6,4 +6,5 @@ export { HELD_OUT_SHARE, type RowSplit, splitRows } from './held-out.ts';
 export type { BlockRows } from './normal-equations.ts';
 export { asAffineMap, DEFAULT_RIDGE, type FittedProbe, fitProbe, measureProbe, type ProbeQuality } from './probe.ts';
 export type { AnalysisPartial, AnalysisProgress, AnalysisStage } from './progress.ts';
+export { reportOf } from './report-of.ts';
 export { linearCka, StreamSimilarity } from './similarity.ts';

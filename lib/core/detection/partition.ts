@@ -6,7 +6,9 @@
  */
 import type { BlockInterval, Depth } from '../interval/interval.ts';
 import { stackAround } from '../interval/interval-set.ts';
-import { type DamageScore, damageScore, type RankableReport } from './damage.ts';
+import { damageScore } from './damage.ts';
+import type { DamageScore } from './scores/index.ts';
+import type { RankableReport } from './scores/score.ts';
 import { DEFAULT_DETECTION, type DetectionSettings } from './settings.ts';
 
 /**

@@ -1,5 +1,6 @@
 /** Distillation: one student per interval on the teacher's states, and the joint fine-tune of the whole student. */
 export { AdamW, type OptimizerVectors } from './adamw.ts';
+export { batchesFor, measuredInputs, type TrainingInputs } from './batches-for.ts';
 export { type DistilOptions, distilInterval, weightSetOf } from './distil-interval.ts';
 export { type FineTuneOptions, fineTune } from './fine-tune.ts';
 export { lossAndGradients } from './gradients.ts';
@@ -7,7 +8,6 @@ export { streamLoss, tokenWeights, velocityLoss } from './losses.ts';
 export { cutUp, flatten, layoutOf, type ParameterLayout, unflatten } from './parameters.ts';
 export { learningRateAt } from './schedule.ts';
 export type { StateCache } from './state-cache.ts';
-export { readStudent } from './student.ts';
 export type { SharedStates } from './teacher-states.ts';
 export {
   type BatchRequest,

@@ -1,20 +1,11 @@
 /**
- * A student on the engine: one block's weights, started from one of the teacher's blocks, read from or written to a file of
- * its own (docs/student-format.md). Whoever asks for one owns it.
+ * A student in training: one block's weights, started from one of the teacher's blocks and written to a file of its own
+ * (docs/student-format.md).
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { readRange, safetensorsLayout } from '../checkpoint/index.ts';
-import type { TrainedTensors } from '../export/trained-file.ts';
+import { safetensorsLayout } from '../checkpoint/index.ts';
 import type { BlockInterval } from '../interval/index.ts';
-import {
-  blockAt,
-  checkFinite,
-  convertedWeights,
-  studentBlock,
-  type Transformer,
-  toEngine,
-  WeightSet,
-} from '../model/index.ts';
+import { blockAt, convertedWeights, studentBlock, type Transformer, type WeightSet } from '../model/index.ts';
 import type { StudentStart } from '../run/settings.ts';
 import { HeldOut } from './stand-in-errors.ts';
 import type { TrainingBatches } from './training-data.ts';
@@ -66,22 +57,6 @@ export async function startWeights(
     return convertedWeights(config, weights, blockAt(architecture, startBlock), studentBlock(config, interval));
   } finally {
     weights.dispose();
-  }
-}
-
-/** Weights of a trained file, checked finite. The caller's own. */
-export async function readStudent(tensors: TrainedTensors): Promise<WeightSet> {
-  const weights = new WeightSet();
-  try {
-    for (const [name, { info, file, blob }] of tensors) {
-      const values = new Float32Array((await readRange(blob, file, 0, blob.size)).buffer);
-      checkFinite(values, file, name);
-      weights.add(name, toEngine(values, info.shape));
-    }
-    return weights;
-  } catch (thrown) {
-    weights.dispose();
-    throw thrown;
   }
 }
 

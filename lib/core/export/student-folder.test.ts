@@ -23,13 +23,7 @@ import { buildPlan, parsePlan } from '../plan/index.ts';
 import { seededRandom } from '../random.ts';
 import { DEFAULT_DISTIL, type JobView, type StandInError } from '../run/index.ts';
 import { fromFloat32 } from '../tensor/float.ts';
-import {
-  type PluggedStudent,
-  type StudentFolderOptions,
-  studentFolder,
-  type Teacher,
-  TRAINED_METADATA,
-} from './index.ts';
+import { type PluggedStudent, studentFolder, type Teacher, TRAINED_METADATA, type TrainedModel } from './index.ts';
 
 const RAW = {
   _class_name: 'QwenImageTransformer2DModel',
@@ -125,7 +119,7 @@ function fineTuned(names: readonly { name: string; shape: readonly number[] }[],
   return { path: 'fine-tuned.safetensors', blob: trainedFile(names, metadata, spoilt) };
 }
 
-const optionsOf = (more: Partial<StudentFolderOptions> = {}): StudentFolderOptions => ({
+const optionsOf = (more: Partial<TrainedModel> = {}): TrainedModel => ({
   teacher: teacherOf(new Blob([teacherFile])),
   plan,
   students: [],
@@ -134,7 +128,7 @@ const optionsOf = (more: Partial<StudentFolderOptions> = {}): StudentFolderOptio
   ...more,
 });
 
-async function exported(more: Partial<StudentFolderOptions> = {}) {
+async function exported(more: Partial<TrainedModel> = {}) {
   const files = await studentFolder(optionsOf(more));
   const find = (path: string) => {
     const file = files.find((one) => one.path === path);
@@ -151,7 +145,7 @@ async function exported(more: Partial<StudentFolderOptions> = {}) {
   return { files, find, text, weights };
 }
 
-async function refusal(more: Partial<StudentFolderOptions>): Promise<ContiguaError> {
+async function refusal(more: Partial<TrainedModel>): Promise<ContiguaError> {
   const thrown = await studentFolder(optionsOf(more)).then(
     () => new Error('was accepted'),
     (error: unknown) => error,
@@ -284,7 +278,7 @@ describe('studentFolder', () => {
     expect(JSON.parse(await text('metrics.json'))).toMatchObject({ fineTuned: true });
   });
 
-  it.each<[string, Partial<StudentFolderOptions>, string, RegExp]>([
+  it.each<[string, Partial<TrainedModel>, string, RegExp]>([
     [
       'a student of another teacher',
       { students: [student(0, { metadata: { [TRAINED_METADATA.teacher]: `sha256:${'0'.repeat(64)}` } })] },
@@ -457,7 +451,7 @@ describe('what goes along', () => {
         pictures: [{ caption: 'x', png: 'data:', held: 1, facts: 1 }],
       },
     ],
-  } satisfies StudentFolderOptions['run'];
+  } satisfies TrainedModel['run'];
   const companions = [
     { path: 'README.md', blob: new Blob(['---\nlicense: mit\nlibrary_name: other\ntags:\n- x\n---\n\n# tiny\n']) },
     { path: 'scheduler/scheduler_config.json', blob: new Blob(['{"shift": 1}']) },

@@ -11,67 +11,25 @@ import {
   openCheckpoint,
   readRange,
 } from '../checkpoint/index.ts';
-import type { BlockInterval } from '../interval/index.ts';
-import { architectureOf, countParameters, familyNamed, type ModelConfig } from '../model/config-index.ts';
-import { assertPlanFits, formatPlan, type Plan, pluggedPlan } from '../plan/index.ts';
+import { architectureOf, countParameters, familyNamed } from '../model/config-index.ts';
+import { assertPlanFits, formatPlan, pluggedPlan } from '../plan/index.ts';
 import { isFloatDType } from '../tensor/float.ts';
 import { trainedDType } from './cast-tensor.ts';
+import type { OutputFile } from './exporter.ts';
 import { CONFIG_FILE, METRICS_FILE, PLAN_FILE } from './file-names.ts';
-import { type ExportedRun, exportMetrics } from './metrics.ts';
+import { exportMetrics } from './metrics.ts';
 import { modelCard } from './model-card.ts';
 import { prunedConfig } from './pruned-config.ts';
 import { studentWeights } from './student-weights.ts';
+import type { TrainedModel } from './trained-model.ts';
 import { MAX_SHARD_BYTES, weightFiles } from './weight-files.ts';
-
-/** The whole model that students were distilled from; `lib/compute/folder/open-teacher.ts` makes one of a folder's files. */
-export interface Teacher {
-  readonly name: string;
-  readonly config: ModelConfig;
-  /** Safetensors files and their index, paths relative to the transformer's folder. */
-  readonly weights: readonly NamedBlob[];
-  /** Path of the transformer's folder below the model's root: `transformer`, or empty where the model is one folder. */
-  readonly folder: string;
-  /** Small files of the model to go along, paths below the root: scheduler, vocabulary, embeddings, README.md, LICENSE. */
-  readonly companions: readonly NamedBlob[];
-}
-
-export interface PluggedStudent {
-  readonly interval: BlockInterval;
-  /** Safetensors, see docs/student-format.md. */
-  readonly file: NamedBlob;
-}
-
-export interface StudentFolderOptions {
-  readonly teacher: Teacher;
-  /** The run's plan, all of its intervals. */
-  readonly plan: Plan;
-  /** Students to plug in, any subset of the plan's; the other intervals keep the teacher's blocks. None gives the teacher. */
-  readonly students: readonly PluggedStudent[];
-  /** Weights of the joint fine-tune of exactly these students; they replace both theirs and the teacher's. */
-  readonly fineTuned: NamedBlob | null;
-  /** What metrics.json and the card tell; a RunView has it all. Null where nothing is known. */
-  readonly run: ExportedRun | null;
-  /** Element type of trained weights: the teacher's of the same tensor (rounded to nearest even), or F32 as trained. */
-  readonly dtype?: 'teacher' | 'F32';
-  /** Weights above this are split in shards with an index (10 GB, as diffusers does). */
-  readonly maxShardBytes?: number;
-  /** Reads every trained weight once, so that a NaN is told before the first byte leaves. On unless false. */
-  readonly checkValues?: boolean;
-}
-
-export interface StudentFolderFile {
-  /** Below the folder, with forward slashes. */
-  readonly path: string;
-  /** Size known, bytes read by range when asked for. */
-  readonly blob: BlobLike;
-}
 
 /**
  * Same options, same bytes. Rejects with `plan-mismatch` (student, fine-tune or plan of another teacher, or a fine-tune of
  * other students), `plan-invalid` (an interval that is not the plan's), `weight-missing`, `weight-misshapen`,
  * `weight-not-finite` and `checkpoint-unsupported` (no student file), naming file and tensor.
  */
-export async function studentFolder(options: StudentFolderOptions): Promise<readonly StudentFolderFile[]> {
+export async function studentFolder(options: TrainedModel): Promise<readonly OutputFile[]> {
   const { teacher, plan, fineTuned, run, dtype = 'teacher', checkValues = true } = options;
   const { config, weights, folder, companions, name } = teacher;
   const checkpoint = await openCheckpoint(weights);

@@ -37,5 +37,6 @@ export {
   type StudentStep,
   type StudentWeights,
 } from './route.ts';
+export { type SelfCheck, selfCheck } from './self-check.ts';
 export type { ExtraValues, PassContext, State, Transformer, TransformerInputs, WantedStreams } from './transformer.ts';
 export { checkFinite, toEngine, WeightSet } from './weights.ts';

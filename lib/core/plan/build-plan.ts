@@ -20,7 +20,7 @@ import { type CostedBlock, parameterCost } from './cost.ts';
 import { PLAN_SCHEMA_ID, PLAN_VERSION, type Plan } from './plan.ts';
 import { PRODUCT_VERSION } from './product-version.ts';
 
-/** What a plan says about its model; a worker's ModelSummary has it all. */
+/** What a plan says about its model; a ModelSummary has it all. */
 export interface PlannedModel {
   readonly name: string;
   readonly fingerprint: string;

@@ -28,7 +28,7 @@ interface ParameterFacts {
   readonly globalParameters: number;
 }
 
-/** The facts of an opened model that costs depend on; a worker's ModelSummary has them all. */
+/** The facts of an opened model that costs depend on; a ModelSummary has them all. */
 export interface CostedModel extends ParameterFacts {
   /** Of all files as stored. */
   readonly sizeBytes: number;

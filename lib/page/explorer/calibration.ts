@@ -1,10 +1,10 @@
 /** What the next analysis will be measured on, and the text that names it in the address and among kept analyses. */
 import { createStore } from 'zustand/vanilla';
-import type { CalibrationRequest } from '@/lib/compute/protocol.ts';
+import type { CalibrationSource } from '@/lib/compute/protocol.ts';
 import type { CalibrationFacts } from '@/lib/core/report/report.ts';
 
 export interface CalibrationChoice {
-  readonly kind: CalibrationRequest['kind'];
+  readonly kind: CalibrationSource['kind'];
   readonly samples: number;
   readonly timesteps: number;
   readonly seed: number;
@@ -25,9 +25,11 @@ export const DEFAULT_CALIBRATION: CalibrationChoice = {
 export const calibrationStore = createStore<CalibrationChoice>(() => DEFAULT_CALIBRATION);
 
 /** Null while a file is asked for and none is given. */
-export function requestOf(choice: CalibrationChoice): CalibrationRequest | null {
-  if (choice.kind === 'file')
-    return choice.file && { kind: 'file', file: { path: choice.file.name, blob: choice.file } };
+export function requestOf(choice: CalibrationChoice): CalibrationSource | null {
+  if (choice.kind === 'file') {
+    const { file, fileDigits: digits } = choice;
+    return file && { kind: 'file', file: { path: file.name, blob: file }, digits };
+  }
   const { kind, samples, timesteps, seed } = choice;
   return { kind, samples, timesteps, seed };
 }

@@ -2,7 +2,7 @@
  * The interval table as CSV: every score of every interval, full precision, empty where nothing was measured. What
  * replaces a chosen run is in the last column, as earlier versions' columns keep their places.
  */
-import { DAMAGE_SCORES, type DetectionSettings, damageScore, similarityOf } from '@/lib/core/detection/index.ts';
+import { DAMAGE_SCORES, type DetectionSettings, similarityOf } from '@/lib/core/detection/index.ts';
 import { type EditSet, replacementWord } from '@/lib/core/edit/index.ts';
 import { type BlockInterval, containsInterval, sameInterval } from '@/lib/core/interval/index.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
@@ -24,7 +24,7 @@ export function intervalCsv({ report, settings, intervals, detected, chosen }: I
     'detected',
     'chosen',
     'surrogate_cka',
-    ...DAMAGE_SCORES.map((score) => (score === 'cka' ? 'damage_1_minus_surrogate_cka' : `damage_${score}`)),
+    ...DAMAGE_SCORES.map(({ column }) => column),
     'replaced_by',
   ];
   const rows = intervals.map((interval) => [
@@ -34,7 +34,7 @@ export function intervalCsv({ report, settings, intervals, detected, chosen }: I
     containsInterval(detected, interval),
     containsInterval(chosen, interval),
     similarityOf(report, settings, interval),
-    ...DAMAGE_SCORES.map((score) => damageScore(report, interval, score, settings)),
+    ...DAMAGE_SCORES.map((score) => score.of(report, interval, settings)),
     replacementOf(chosen, interval),
   ]);
   return [header, ...rows].map((row) => `${row.map((field) => field ?? '').join(',')}\r\n`).join('');

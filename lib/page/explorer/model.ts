@@ -1,6 +1,7 @@
 /** The model the page is about, and the opening of another one. A folder that is refused leaves the open one in place. */
 import { createStore } from 'zustand/vanilla';
-import type { ModelSource, ModelSummary } from '@/lib/compute/protocol.ts';
+import type { ModelSource } from '@/lib/compute/protocol.ts';
+import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import { settle, showError } from '../browser/notices.ts';
 import { ask } from './compute.ts';
 

@@ -45,6 +45,7 @@ describe('the probes of a report', () => {
     expect(reportProbes(onFile, { ...choice, file })?.source.calibration).toEqual({
       kind: 'file',
       file: { path: 'renamed.safetensors', blob: file },
+      digits: '0123456789abcdef',
     });
     expect([wantedFile(null, null), wantedFile(onShapes, null)]).toEqual([null, null]);
   });

@@ -3,9 +3,10 @@
  * file only orders the steps, so that a reader finds every "and then" of the page in one place.
  */
 
-import type { ModelSource, ModelSummary } from '@/lib/compute/protocol.ts';
+import type { ModelSource } from '@/lib/compute/protocol.ts';
 import { type EditSet, NO_EDITS, parseEditParam } from '@/lib/core/edit/index.ts';
 import { ContiguaError } from '@/lib/core/errors.ts';
+import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import { settle, showError, showPassing, showWarning } from '../browser/notices.ts';
 import { followAddress, openingLink } from './address.ts';
 import { clearAnalysis, restoreAnalysis, type WantedAnalysis, watchCalibrationFile } from './analysis.ts';

@@ -2,7 +2,7 @@
  * The choice and how it is read, as search parameters: what a reload or a shared link restores. The model goes by the
  * first digits of its fingerprint, so a link opened on another model can say so. Default settings are left out. Pure.
  */
-import type { DamageScore, DetectionSettings } from '@/lib/core/detection/index.ts';
+import type { DetectionSettings } from '@/lib/core/detection/index.ts';
 import { DAMAGE_SCORES } from '@/lib/core/detection/index.ts';
 import { replacementWord } from '@/lib/core/edit/index.ts';
 import { type CalibrationChoice, calibrationFrom, calibrationText, DEFAULT_CALIBRATION } from './calibration.ts';
@@ -70,7 +70,11 @@ export function readLink(params: URLSearchParams): LinkState {
         start: one<DetectionSettings['start']>('start', ['block-u', 'probe-u'], detection.start),
         target: one<DetectionSettings['target']>('target', ['teacher-after-k', 'teacher-after-u'], detection.target),
       },
-      score: one<DamageScore>('rank', DAMAGE_SCORES, DEFAULT_SETTINGS.score),
+      score: one(
+        'rank',
+        DAMAGE_SCORES.map(({ name }) => name),
+        DEFAULT_SETTINGS.score,
+      ),
       replaceBy: PAGE_REPLACEMENTS.find((by) => replacementWord(by) === params.get('by')) ?? DEFAULT_SETTINGS.replaceBy,
       startBlock: wholeNumber(params.get('u')) ?? DEFAULT_SETTINGS.startBlock,
       colours: one<Settings['colours']>('colours', ['viridis', 'cividis'], DEFAULT_SETTINGS.colours),

@@ -5,7 +5,8 @@ import type { Subset } from './plugged.ts';
 export const fileAddress = (run: string, name: string): string =>
   `/api/files/runs/${[run, ...name.split('/')].map(encodeURIComponent).join('/')}`;
 
-/** The student model with these students in it; with none it is the teacher. */
-export function modelAddress(run: string, { plugged, fineTuned }: Subset): string {
-  return `${fileAddress(run, 'model.zip')}?plugged=${plugged.join(',')}${fineTuned ? '&fineTuned=1' : ''}`;
+/** The student model with these students in it, in the form of an exporter; with none it is the teacher. */
+export function modelAddress(run: string, { plugged, fineTuned }: Subset, format: string): string {
+  const choice = `plugged=${plugged.join(',')}${fineTuned ? '&fineTuned=1' : ''}`;
+  return `${fileAddress(run, 'model.zip')}?${choice}&format=${format}`;
 }

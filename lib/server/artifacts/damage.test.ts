@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { exportRun } from '../../../cli/export-run.ts';
 import { startComputeProcess } from '../../compute/node-process.ts';
+import { DEFAULT_EXPORTER } from '../../core/export/index.ts';
 import type { RunView } from '../../core/run/index.ts';
 import { tinyModel } from '../../testing/tiny-model.ts';
 import type { Backend } from '../backend.ts';
@@ -120,7 +121,9 @@ describe.each(['local', 's3'])('a damaged file in the %s store', { timeout: LONG
     it('is not exported by the terminal, and nothing of an export is left', async () => {
       await damage(key, position);
       const out = join(setting.folder, 'exported');
-      const choice = { plugged: [{ first: 0, last: 1 }], fineTuned: key === 'fine-tune', dtype: 'teacher' } as const;
+      const plugged = [{ first: 0, last: 1 }];
+      const fineTuned = key === 'fine-tune';
+      const choice = { plugged, fineTuned, dtype: 'teacher', exporter: DEFAULT_EXPORTER } as const;
       const exporting = exportRun(backend, await backend.viewRun(id), choice, out, {
         signal: new AbortController().signal,
         onProgress: () => {},

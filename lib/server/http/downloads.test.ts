@@ -6,11 +6,11 @@ import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { nodeFiles } from '../../compute/folder/node-files.ts';
-import { openModel } from '../../compute/folder/open-model.ts';
 import { type BlobLike, openFile, writeSafetensors } from '../../core/checkpoint/index.ts';
 import { DEFAULT_DETECTION } from '../../core/detection/index.ts';
 import { runEdit } from '../../core/edit/index.ts';
 import { TRAINED_METADATA } from '../../core/export/index.ts';
+import { openModel } from '../../core/folder/open-model.ts';
 import { buildPlan, parsePlan } from '../../core/plan/index.ts';
 import type { JobView } from '../../core/run/index.ts';
 import { tinyModel } from '../../testing/tiny-model.ts';
@@ -40,7 +40,7 @@ beforeEach(async () => {
   }
   backend = new MemoryBackend();
   backend.teacher = `${pathToFileURL(folder).href}/`;
-  const { summary } = await openModel({ kind: 'url', url: backend.teacher, name: 'tiny' }, nodeFiles);
+  const { summary } = await openModel({ files: await nodeFiles.openFolder(backend.teacher), name: 'tiny' });
   const { numBlocks, parameters, fingerprint } = summary;
   const model = summary;
   backend.view = exampleView({

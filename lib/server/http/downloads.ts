@@ -6,10 +6,17 @@
  */
 import { createHash } from 'node:crypto';
 import { nodeFiles } from '../../compute/folder/node-files.ts';
-import { openTeacher } from '../../compute/folder/open-teacher.ts';
 import type { RunEdit } from '../../core/edit/index.ts';
 import { ContiguaError } from '../../core/errors.ts';
-import { exportMetrics, type StudentFolderFile, studentFolder } from '../../core/export/index.ts';
+import {
+  DEFAULT_EXPORTER,
+  type Exporter,
+  exporterNamed,
+  exportMetrics,
+  exportModel,
+  type OutputFile,
+} from '../../core/export/index.ts';
+import { openTeacher } from '../../core/export/open-teacher.ts';
 import type { StreamSpec } from '../../core/model/config-index.ts';
 import { formatPlan } from '../../core/plan/index.ts';
 import { elided } from '../../core/printable.ts';
@@ -70,7 +77,7 @@ export class Downloads {
     return await download;
   }
 
-  private async openModel(view: RunView, { plugged, fineTuned, dtype }: Choice): Promise<Download> {
+  private async openModel(view: RunView, { plugged, fineTuned, dtype, exporter }: Choice): Promise<Download> {
     const trained = async (key: string) => {
       const { blob, sha256 } = await this.backend.openTrained(view.id, key);
       return { file: { path: `${key}.safetensors`, blob }, sha256 };
@@ -80,7 +87,7 @@ export class Downloads {
     );
     const fineTune = fineTuned ? await trained(FINE_TUNE) : null;
     const folder = await nodeFiles.openFolder(await this.backend.teacherFolder(view.id));
-    const files = await studentFolder({
+    const files = await exportModel(exporter, {
       teacher: await openTeacher(folder, view.model.name),
       plan: view.plan,
       students,
@@ -92,7 +99,7 @@ export class Downloads {
     const name = fileName(view.name);
     return {
       blob: zipBlob(files.map(({ path, blob }) => ({ path: `${name}/${path}`, blob }))),
-      etag: await contentTag(files, [name, ...weights]),
+      etag: await contentTag(files, [name, exporter.name, ...weights]),
       type: 'application/zip',
       name: `${name}.zip`,
     };
@@ -103,9 +110,10 @@ interface Choice {
   readonly plugged: readonly { readonly key: string; readonly edit: RunEdit }[];
   readonly fineTuned: boolean;
   readonly dtype: 'teacher' | 'F32';
+  readonly exporter: Exporter;
 }
 
-/** `plugged=3-4,7-9` (all finished students where it is left out), `fineTuned=1`, `dtype=F32`. */
+/** `plugged=3-4,7-9` (all finished students where it is left out), `fineTuned=1`, `dtype=F32`, `format=NAME` of an exporter. */
 function choiceOf({ jobs }: RunView, query: URLSearchParams): Choice {
   const students = jobs.flatMap(({ key, edit, state }) => (edit ? [{ key, edit, state }] : []));
   const asked = query.get('plugged');
@@ -124,10 +132,11 @@ function choiceOf({ jobs }: RunView, query: URLSearchParams): Choice {
       .sort((a, b) => a.edit.first - b.edit.first),
     fineTuned: query.get('fineTuned') === '1',
     dtype: query.get('dtype') === 'F32' ? 'F32' : 'teacher',
+    exporter: exporterNamed(query.get('format') ?? DEFAULT_EXPORTER.name),
   };
 }
 
-async function contentTag(files: readonly StudentFolderFile[], known: readonly string[]): Promise<string> {
+async function contentTag(files: readonly OutputFile[], known: readonly string[]): Promise<string> {
   const hash = createHash('sha256').update(JSON.stringify(known));
   for (const { path, blob } of files) {
     hash.update(`\n${path} ${blob.size}\n`);

@@ -5,8 +5,9 @@
  */
 
 import type { CallOptions, WorkerClient } from '../../compute/client.ts';
-import type { ModelSummary, Progress, TaskName, Tasks } from '../../compute/protocol.ts';
+import type { Progress, TaskName, Tasks } from '../../compute/protocol.ts';
 import { ContiguaError } from '../../core/errors.ts';
+import type { ModelSummary } from '../../core/folder/model-summary.ts';
 import type { DistilProgress } from '../../core/run/index.ts';
 import type { EngineReport, WantedEngine } from '../../core/tensor/engine.ts';
 import { type Allowance, Watch } from './watch.ts';

@@ -8,10 +8,10 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { nodeFiles } from '../../compute/folder/node-files.ts';
-import { openModel } from '../../compute/folder/open-model.ts';
 import { startComputeProcess } from '../../compute/node-process.ts';
 import { DEFAULT_DETECTION } from '../../core/detection/index.ts';
 import { runEdits } from '../../core/edit/index.ts';
+import { openModel } from '../../core/folder/open-model.ts';
 import type { BlockInterval } from '../../core/interval/index.ts';
 import { buildPlan, type Plan } from '../../core/plan/index.ts';
 import type { SeededRandom } from '../../core/random.ts';
@@ -145,7 +145,7 @@ export async function makeSetting(
     await writeFile(join(models, model, path), bytes);
   }
   const url = `${pathToFileURL(join(models, model)).href}/`;
-  const { summary } = await openModel({ kind: 'url', url, name: model }, nodeFiles);
+  const { summary } = await openModel({ files: await nodeFiles.openFolder(url), name: model });
   const fakeEnv = ({ stepMs = 1, bytes = 2000, engines = 'wasm', crashAt = '', failAt = '' }: FakeWork = work) => ({
     FAKE_LOG: logPath,
     FAKE_FINGERPRINT: summary.fingerprint,

@@ -5,9 +5,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { nodeFiles } from '../../compute/folder/node-files.ts';
-import { openModel } from '../../compute/folder/open-model.ts';
 import { readForwardInputs } from '../../core/capture/index.ts';
 import { openFile } from '../../core/checkpoint/index.ts';
+import { openModel } from '../../core/folder/open-model.ts';
 import { openTransformer } from '../../core/model/index.ts';
 import { describePerEngine } from '../../core/tensor/test-engines.ts';
 
@@ -28,10 +28,8 @@ const goldens = readdirSync(here, { withFileTypes: true })
 describePerEngine(['cpu', 'wasm', 'tensorflow'], 'the forward pass', () => {
   test.each(goldens)('of %s gives diffusers’ output (%s)', async (name, _, folder, { tolerance, generator }) => {
     const file = (path: string) => nodeFiles.openFile(new URL(path, folder).href, path);
-    const { config, checkpoint } = await openModel(
-      { kind: 'url', url: new URL('model/', folder).href, name },
-      nodeFiles,
-    );
+    const files = await nodeFiles.openFolder(new URL('model/', folder).href);
+    const { config, checkpoint } = await openModel({ files, name });
     const inputs = await readForwardInputs(await file('inputs.safetensors'), config);
     const expected = await (await openFile(await file('expected.safetensors'))).readFloat32('sample');
     const transformer = await openTransformer(config, checkpoint);

@@ -4,8 +4,8 @@
  */
 import { describe, expect, it } from 'vitest';
 import { nodeFiles } from '../../../compute/folder/node-files.ts';
-import { openModel } from '../../../compute/folder/open-model.ts';
 import { fingerprintOf, openCheckpoint } from '../../../core/checkpoint/index.ts';
+import { openModel } from '../../../core/folder/open-model.ts';
 import { familyNamed, parseModelConfig } from '../../../core/model/config-index.ts';
 import { shapesTiny, sixtyBlocks, textUnread } from '../models.ts';
 import { jsonOf } from '../read-fixture.ts';
@@ -25,7 +25,7 @@ const inTransformer = (files: Readonly<Record<string, Uint8Array<ArrayBuffer>>>)
 
 describe('a fingerprint of version 1', () => {
   it('is the bundled sample’s', async () => {
-    const { summary } = await openModel({ kind: 'url', url: SAMPLE.href, name: 'shapes-mmdit' }, nodeFiles);
+    const { summary } = await openModel({ files: await nodeFiles.openFolder(SAMPLE.href), name: 'shapes-mmdit' });
     expect(summary.fingerprint).toBe('sha256:8f93af2a728eb8cf41415a8805ae743b14c6ad6459473042e43d2988f7ad6a5c');
   });
 

@@ -112,7 +112,7 @@ function detectionFacts(report: AnalysisReport, settings: DetectionSettings) {
 
 function choiceFacts(report: AnalysisReport) {
   const detected = detectIntervals(report, DEFAULT_DETECTION);
-  return DAMAGE_SCORES.map((score) => ({
+  return DAMAGE_SCORES.map(({ name: score }) => ({
     score,
     ranked: rankByDamage(report, detected, score).map((one) => [formatIntervalKeys([one.interval]), one.score]),
     budget: [1, 3, 8].map((count) => formatIntervalKeys(chooseByBudget(rankByDamage(report, detected, score), count))),

@@ -1,6 +1,6 @@
 /** Words of a prompt as the text condition of a picture. */
-import type { TextCondition } from '../core/sampling/index.ts';
-import { embedCaption, encodeWords, pooledCaption, type SampleAssets } from '../core/shapes/index.ts';
+import type { TextCondition } from '../sampling/index.ts';
+import { embedCaption, encodeWords, pooledCaption, type SampleAssets } from '../shapes/index.ts';
 
 export function conditionFor(assets: SampleAssets, words: readonly string[]): TextCondition {
   const caption = encodeWords(words);

@@ -2,11 +2,25 @@
  * How long a forward pass takes, whole and pruned. The two alternate, so that a change in the machine's load meets both,
  * and medians are compared, with their interquartile ranges; the first run of each is not counted, because engines compile and pack weights in it.
  */
-import { type Route, sliceSamples, type Transformer, type TransformerInputs } from '../core/model/index.ts';
-import { pause } from '../core/pause.ts';
-import { spreadOf } from '../core/run/forward-times.ts';
-import type { ForwardTiming } from './protocol.ts';
-import type { CallContext } from './serve.ts';
+import { type Route, sliceSamples, type Transformer, type TransformerInputs } from '../model/index.ts';
+import { pause } from '../pause.ts';
+import { type Quartiles, spreadOf } from '../run/forward-times.ts';
+
+export interface ForwardTiming {
+  /** Medians of interleaved runs, milliseconds per forward of `samples` samples. */
+  readonly wholeMs: number;
+  readonly prunedMs: number;
+  /** Lower and upper quartile of the same runs. */
+  readonly wholeQuartilesMs: Quartiles;
+  readonly prunedQuartilesMs: Quartiles;
+  readonly samples: number;
+  readonly runs: number;
+}
+
+export interface MeasureOptions {
+  readonly signal: AbortSignal;
+  readonly onRun?: (done: number, total: number) => void;
+}
 
 const RUNS = 15;
 /** A drawing step's batch: one prompt, conditional and unconditional. Larger ones say the same and keep the worker longer. */
@@ -16,7 +30,7 @@ export async function measureForward(
   transformer: Transformer,
   calibration: TransformerInputs,
   pruned: Route | undefined,
-  { signal, onProgress }: CallContext<never>,
+  { signal, onRun }: MeasureOptions,
 ): Promise<ForwardTiming> {
   const inputs = sliceSamples(calibration, 0, Math.min(SAMPLES, calibration.batch));
   const wholeTimes: number[] = [];
@@ -29,7 +43,7 @@ export async function measureForward(
       wholeTimes.push(whole);
       prunedTimes.push(short);
     }
-    onProgress({ stage: 'measure', done: run, total: RUNS });
+    onRun?.(run, RUNS);
     await pause(signal);
   }
   const [whole, short] = [spreadOf(wholeTimes), spreadOf(prunedTimes)];

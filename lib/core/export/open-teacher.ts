@@ -1,8 +1,11 @@
-/** The files of a model's folder as the teacher of an export: which of them go along, and where the transformer lies. */
-import type { NamedBlob } from '../../core/checkpoint/index.ts';
-import type { Teacher } from '../../core/export/index.ts';
-import { COMPANIONS, locateModel } from '../../core/folder/model-files.ts';
-import { readModelConfig } from './open-model.ts';
+/**
+ * The files of a model folder as the teacher of an export: which of them go along, and where the transformer lies. Not in
+ * index.ts, because pages do not open models.
+ */
+import type { NamedBlob } from '../checkpoint/index.ts';
+import { COMPANIONS, locateModel } from '../folder/model-files.ts';
+import { readModelConfig } from '../folder/open-model.ts';
+import type { Teacher } from './trained-model.ts';
 
 /** What a card says and what the sample's own loader wants; a text encoder or VAE of gigabytes stays with the base model. */
 const ALWAYS = ['README.md', 'LICENSE', 'LICENSE.md', 'LICENSE.txt'];

@@ -1,0 +1,22 @@
+/** The damage scores, one file each: a new one is a file and a line here. Columns of tables keep this order. */
+import { cka } from './cka.ts';
+import { direction } from './direction.ts';
+import { probe } from './probe.ts';
+import { probed } from './probed.ts';
+import { removed } from './removed.ts';
+import type { Score } from './score.ts';
+
+const ALL = [removed, probed, cka, probe, direction] as const;
+
+/** A score by its name. */
+export type DamageScore = (typeof ALL)[number]['name'];
+export type NamedScore = Score & { readonly name: DamageScore };
+export const DAMAGE_SCORES: readonly NamedScore[] = ALL;
+/** Predicted best what pruning does to the sample model's pictures (docs/damage-scores.md, bench/damage-scores.ts). */
+export const DEFAULT_DAMAGE_SCORE: DamageScore = cka.name;
+
+export function scoreNamed(name: DamageScore): NamedScore {
+  const score = DAMAGE_SCORES.find((one) => one.name === name);
+  if (!score) throw new RangeError(`No damage score is called ${name}`);
+  return score;
+}

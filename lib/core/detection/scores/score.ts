@@ -1,0 +1,26 @@
+/** What a damage score is: a prediction from a report of how much a model loses with an interval. Smaller is safer. */
+import type { RunReplacement } from '../../edit/edit.ts';
+import type { BlockInterval } from '../../interval/interval.ts';
+import type { AnalysisReport } from '../../report/report.ts';
+import type { DetectionSettings } from '../settings.ts';
+
+export type RankableReport = Pick<AnalysisReport, 'streams' | 'damage' | 'directionErrors'>;
+
+export interface Score {
+  /** In links and settings: never changed. */
+  readonly name: string;
+  /** For people: "output error, removed". */
+  readonly label: string;
+  /** One sentence on what it says, without a full stop. */
+  readonly about: string;
+  /** Of tables that are taken away: never changed. */
+  readonly column: string;
+  /** The replacement whose output error has to have been measured on the interval; null for what every report says. */
+  readonly needs: RunReplacement | null;
+  /** A share of the output, which is written in percent. */
+  readonly isShare: boolean;
+  /** 1 − surrogate CKA, which tables of intervals show as it is. */
+  readonly isSimilarity: boolean;
+  /** Null where the report cannot say. Values need not be comparable with those of another score. */
+  of(report: RankableReport, interval: BlockInterval, settings: DetectionSettings): number | null;
+}

@@ -1,0 +1,8 @@
+/** A model with edits in place: the route through it, and what it gives. */
+export { type Drawing, type DrawOptions, drawerOf, drawPrompt } from './draw-prompt.ts';
+export { openFineTunedRoute } from './fine-tuned.ts';
+export { drawHeldOut, type HeldOutPictures } from './held-out-pictures.ts';
+export { type ForwardTiming, type MeasureOptions, measureForward } from './measure-forward.ts';
+export { type EditedRoute, type EditWithFile, openEdits } from './open-edits.ts';
+export { relativeOutputError } from './output-error.ts';
+export { disposeStudents, openStudents, routeBefore, type StudentEdit, studentsKey } from './students.ts';

@@ -1,0 +1,42 @@
+/** A trained model before it leaves: its teacher, the students in their places, and how it is to be written. */
+import type { NamedBlob } from '../checkpoint/index.ts';
+import type { BlockInterval } from '../interval/index.ts';
+import type { ModelConfig } from '../model/config-index.ts';
+import type { Plan } from '../plan/index.ts';
+import type { ExportedRun } from './metrics.ts';
+
+/** The whole model that students were distilled from; `openTeacher` makes one of a folder's files. */
+export interface Teacher {
+  readonly name: string;
+  readonly config: ModelConfig;
+  /** Safetensors files and their index, paths relative to the transformer's folder. */
+  readonly weights: readonly NamedBlob[];
+  /** Path of the transformer's folder below the model's root: `transformer`, or empty where the model is one folder. */
+  readonly folder: string;
+  /** Small files of the model to go along, paths below the root: scheduler, vocabulary, embeddings, README.md, LICENSE. */
+  readonly companions: readonly NamedBlob[];
+}
+
+export interface PluggedStudent {
+  readonly interval: BlockInterval;
+  /** Safetensors, see docs/student-format.md. */
+  readonly file: NamedBlob;
+}
+
+export interface TrainedModel {
+  readonly teacher: Teacher;
+  /** The run's plan, all of its intervals. */
+  readonly plan: Plan;
+  /** Students to plug in, any subset of the plan's; the other intervals keep the teacher's blocks. None gives the teacher. */
+  readonly students: readonly PluggedStudent[];
+  /** Weights of the joint fine-tune of exactly these students; they replace both theirs and the teacher's. */
+  readonly fineTuned: NamedBlob | null;
+  /** What metrics.json and the card tell; a RunView has it all. Null where nothing is known. */
+  readonly run: ExportedRun | null;
+  /** Element type of trained weights: the teacher's of the same tensor (rounded to nearest even), or F32 as trained. */
+  readonly dtype?: 'teacher' | 'F32';
+  /** Weights above this are split in shards with an index (10 GB, as diffusers does). */
+  readonly maxShardBytes?: number;
+  /** Reads every trained weight once, so that a NaN is told before the first byte leaves. On unless false. */
+  readonly checkValues?: boolean;
+}

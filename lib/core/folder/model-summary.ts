@@ -1,0 +1,108 @@
+/** What is known of a model once its files are open: names, counts and shapes as plain JSON. */
+import { type Checkpoint, fingerprintOf } from '../checkpoint/index.ts';
+import type { StackSpec, StreamId, StreamSpec, StreamTokens } from '../model/architecture.ts';
+import {
+  architectureOf,
+  countParameters,
+  embedsGuidance,
+  familyNamed,
+  type ModelConfig,
+} from '../model/config-index.ts';
+import { CAPTION_TOKENS, PICTURE_SIZE } from '../shapes/index.ts';
+import type { Drawer } from './drawer.ts';
+
+export interface ModelSummary {
+  readonly name: string;
+  readonly fingerprint: string;
+  readonly className: string;
+  readonly family: string;
+  readonly numBlocks: number;
+  readonly width: number;
+  readonly numHeads: number;
+  readonly headDim: number;
+  readonly textDim: number;
+  readonly inChannels: number;
+  readonly parameters: number;
+  readonly globalParameters: number;
+  /** In the order in which they run. */
+  readonly blocks: readonly BlockFacts[];
+  readonly streams: readonly StreamSpec[];
+  readonly stacks: readonly StackSpec[];
+  /** The guidance scale is an input: one pass a step instead of two. */
+  readonly embedsGuidance: boolean;
+  /** Dtypes present, most elements first. */
+  readonly dtypes: readonly string[];
+  readonly sizeBytes: number;
+  readonly files: number;
+  /** The raw config.json, so that exports keep keys this product does not know. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** The bundled sample's grammar is present: prompts, preview and the checker work. */
+  readonly drawable: boolean;
+  /** Tokens of one forward that costs are quoted for, and the picture that they are: "1024 × 1024". */
+  readonly tokensPerForward: StreamTokens;
+  readonly picture: string;
+}
+
+/** A block as the page and plans see it. */
+export interface BlockFacts {
+  readonly kind: string;
+  readonly stack: string;
+  readonly indexInStack: number;
+  /** Streams whose state it changes, as far as anything reads them. */
+  readonly updates: readonly StreamId[];
+  readonly parameters: number;
+  /** What the model loses with it, where that is not its own. */
+  readonly saves?: { readonly parameters: number };
+}
+
+export async function summaryOf(
+  name: string,
+  config: ModelConfig,
+  checkpoint: Checkpoint,
+  drawer: Drawer | null,
+): Promise<ModelSummary> {
+  const parameters = countParameters(config);
+  const { blocks, stacks, streams } = architectureOf(config);
+  const family = familyNamed(config.family);
+  const nominal = family.nominal(config);
+  return {
+    name,
+    fingerprint: await fingerprintOf(family.identity, config.raw, checkpoint),
+    className: config.className,
+    family: config.family,
+    numBlocks: config.numBlocks,
+    width: config.width,
+    numHeads: config.numHeads,
+    headDim: config.headDim,
+    textDim: config.textDim,
+    inChannels: config.inChannels,
+    parameters: parameters.total,
+    globalParameters: parameters.globals,
+    blocks: blocks.map(({ kind, stack, indexInStack, updates, parameters: own, saves }) => ({
+      kind,
+      stack,
+      indexInStack,
+      updates,
+      parameters: own,
+      ...(saves ? { saves: { parameters: saves.parameters } } : {}),
+    })),
+    stacks,
+    streams: streams.map(({ id, label }) => ({ id, label })),
+    embedsGuidance: embedsGuidance(config),
+    dtypes: dtypesOf(checkpoint),
+    sizeBytes: checkpoint.files.reduce((sum, file) => sum + file.sizeBytes, 0),
+    files: checkpoint.files.length,
+    config: config.raw,
+    drawable: drawer !== null,
+    tokensPerForward: drawer ? { image: drawer.gridSize ** 2, text: CAPTION_TOKENS } : nominal.tokens,
+    picture: drawer ? `${PICTURE_SIZE} × ${PICTURE_SIZE}` : nominal.picture,
+  };
+}
+
+function dtypesOf({ tensors }: Checkpoint): string[] {
+  const elements = new Map<string, number>();
+  for (const { dtype, shape } of tensors.values()) {
+    elements.set(dtype, (elements.get(dtype) ?? 0) + shape.reduce((product, side) => product * side, 1));
+  }
+  return [...elements].sort(([, a], [, b]) => b - a).map(([dtype]) => dtype);
+}

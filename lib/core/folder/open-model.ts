@@ -1,0 +1,62 @@
+/**
+ * From a model's files to a checkpoint that can be computed with: config parsed, inventory read, facts counted, and the
+ * companions (scheduler, vocabulary, embeddings) of a model that can draw. Weights themselves are read later, by block.
+ */
+import { type Checkpoint, type NamedBlob, openCheckpoint, readText } from '../checkpoint/index.ts';
+import { isRecord } from '../is-record.ts';
+import { MAX_JSON_BYTES, parseJson } from '../json-text.ts';
+import { type ModelConfig, parseModelConfig } from '../model/config-index.ts';
+import { type Drawer, openDrawer } from './drawer.ts';
+import { locateModel } from './model-files.ts';
+import { nameOfPicked } from './model-name.ts';
+import { type ModelSummary, summaryOf } from './model-summary.ts';
+
+export interface OpenModel {
+  readonly config: ModelConfig;
+  readonly checkpoint: Checkpoint;
+  readonly drawer: Drawer | null;
+  readonly summary: ModelSummary;
+}
+
+export interface ModelFolder {
+  /** Paths relative to the model's root. */
+  readonly files: readonly NamedBlob[];
+  readonly name: string;
+  /** The name is that of the folder that was picked. It may say nothing of the model, as `transformer` does. */
+  readonly isPicked?: boolean;
+}
+
+export async function openModel(folder: ModelFolder): Promise<OpenModel> {
+  const { config: configFile, weights, companions } = locateModel(folder.files, folder.name);
+  const config = await readModelConfig(configFile);
+  const checkpoint = await openCheckpoint([...weights]);
+  const drawer = await openDrawer(companions, config);
+  const name = folder.isPicked ? await pickedName(folder, configFile, config) : folder.name;
+  return { config, checkpoint, drawer, summary: await summaryOf(name, config, checkpoint, drawer) };
+}
+
+async function pickedName(
+  { name, files }: ModelFolder,
+  { path }: NamedBlob,
+  { raw, family }: ModelConfig,
+): Promise<string> {
+  const pipeline = files.find((file) => /^([^/]+\/)?model_index\.json$/.test(file.path));
+  const origins = [raw._name_or_path, pipeline && (await originIn(pipeline))];
+  return nameOfPicked(`${name}/${path.replace(/[^/]*$/, '')}`, origins, family);
+}
+
+/** `_name_or_path` of a JSON file; none in one that cannot be read: a name is not worth refusing a model for. */
+async function originIn(file: NamedBlob): Promise<unknown> {
+  const [code, maxBytes] = ['config-invalid', MAX_JSON_BYTES.config] as const;
+  try {
+    const json = { file: file.path, code, notJson: 'This is not JSON', expected: 'a pipeline of diffusers', maxBytes };
+    const parsed = parseJson(await readText(file, { code, maxBytes }), json);
+    return isRecord(parsed) ? parsed._name_or_path : null;
+  } catch {
+    return null;
+  }
+}
+
+export async function readModelConfig(file: NamedBlob): Promise<ModelConfig> {
+  return parseModelConfig(await readText(file, { code: 'config-invalid', maxBytes: MAX_JSON_BYTES.config }), file.path);
+}

@@ -1,0 +1,31 @@
+/** Whether an engine computes what diffusers does: the golden cases of every family (golden-fill.ts), run on the engine in use. */
+import { FAMILIES } from './families.ts';
+import { goldenCase } from './golden-fill.ts';
+import { sampleOf } from './latents.ts';
+import { openTransformer } from './open.ts';
+
+export interface SelfCheck {
+  /** The largest absolute difference of an output value. */
+  readonly maxAbsError: number;
+  /** The smallest tolerance of a case. */
+  readonly tolerance: number;
+}
+
+export async function selfCheck(): Promise<SelfCheck> {
+  let [maxAbsError, tolerance] = [0, Number.POSITIVE_INFINITY];
+  for (const family of FAMILIES) {
+    for (const spec of await family.goldens()) {
+      const golden = goldenCase(spec);
+      const transformer = await openTransformer(golden.config, golden.checkpoint);
+      try {
+        const { values } = sampleOf(await transformer.forward(golden.inputs), golden.inputs, golden.config);
+        const errors = golden.expected.map((value, i) => Math.abs(value - (values[i] ?? Number.NaN)));
+        maxAbsError = Math.max(maxAbsError, ...errors);
+        tolerance = Math.min(tolerance, golden.tolerance);
+      } finally {
+        transformer.dispose();
+      }
+    }
+  }
+  return { maxAbsError, tolerance };
+}
