@@ -21,7 +21,14 @@ import { openFineTuned, openStudent } from '../core/export/trained-file.ts';
 import { digestOfFile } from '../core/folder/digest.ts';
 import { formatIntervalKeys, removedCount } from '../core/interval/index.ts';
 import { architectureOf, blockAt, expectedTensors, prunedModel, studentBlock } from '../core/model/config-index.ts';
-import { type Route, routeOf, routeWithStudents, type StudentWeights, type Transformer } from '../core/model/index.ts';
+import {
+  type Route,
+  routeOf,
+  routeWithStudents,
+  type StudentWeights,
+  squarePicture,
+  type Transformer,
+} from '../core/model/index.ts';
 import { pause } from '../core/pause.ts';
 import { seededRandom } from '../core/random.ts';
 import { samplePictures } from '../core/sampling/index.ts';
@@ -296,7 +303,7 @@ async function drawHeldOut(
         ...asked,
         scheduler: drawer.scheduler,
         unconditional: conditionFor(drawer.assets, []),
-        imageShapes: [[1, drawer.gridSize, drawer.gridSize]],
+        imageShapes: squarePicture(drawer.gridSize),
         signal,
       },
     );

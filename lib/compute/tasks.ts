@@ -13,7 +13,15 @@ import {
 import { fileDigits } from '../core/checkpoint/index.ts';
 import { editKey, editSetOf } from '../core/edit/index.ts';
 import { ContiguaError } from '../core/errors.ts';
-import { FAMILIES, goldenCase, openTransformer, type Route, routeOf, sampleOf } from '../core/model/index.ts';
+import {
+  FAMILIES,
+  goldenCase,
+  openTransformer,
+  type Route,
+  routeOf,
+  sampleOf,
+  squarePicture,
+} from '../core/model/index.ts';
 import { type EditDamage, REPORT_VERSION } from '../core/report/report.ts';
 import { samplePicture } from '../core/sampling/index.ts';
 import { checkPicture, parsePrompt, pictureRgba, unpackPicture } from '../core/shapes/index.ts';
@@ -197,7 +205,7 @@ export function createTasks({ engines, files }: TaskHost): TaskRunner {
           seed,
           conditional: conditionFor(drawer.assets, words),
           unconditional: conditionFor(drawer.assets, []),
-          imageShapes: [[1, drawer.gridSize, drawer.gridSize]],
+          imageShapes: squarePicture(drawer.gridSize),
           route,
           signal,
           onStep: (done, total) => onProgress({ stage: 'draw', done, total }),

@@ -2,7 +2,14 @@
  * Seeded noise in place of real inputs, for a model that comes without any. It exercises every block, but what it shows
  * about redundancy is not what real pictures and prompts would show: the label says so wherever a number from it appears.
  */
-import { completeInputs, type ModelConfig, pictureLayout, type TransformerInputs } from '../model/index.ts';
+import {
+  completeInputs,
+  type ModelConfig,
+  NOMINAL_GUIDANCE,
+  pictureLayout,
+  squarePicture,
+  type TransformerInputs,
+} from '../model/index.ts';
 import { type SeededRandom, seededRandom } from '../random.ts';
 import { type Calibration, calibrationOf, noiseLevels } from './calibration.ts';
 
@@ -16,8 +23,6 @@ export interface SyntheticRequest {
 /** Image tokens are an 8 × 8 grid, or the largest that the model takes. */
 const LARGEST_GRID = 8;
 const TEXT_TOKENS = 16;
-/** What FLUX.1-dev is run with by default, for models that take the scale as an input. */
-const TYPICAL_GUIDANCE = 3.5;
 
 export function syntheticCalibration(config: ModelConfig, { samples, timesteps, seed }: SyntheticRequest): Calibration {
   const levels = noiseLevels(timesteps);
@@ -43,7 +48,7 @@ export function syntheticInputs(
     batch: samples,
     imageTokens: grid * grid,
     textTokens: TEXT_TOKENS,
-    imageShapes: [[1, grid, grid]] as const,
+    imageShapes: squarePicture(grid),
     hiddenStates: normals(samples * grid * grid * config.inChannels),
     encoderHiddenStates: normals(samples * TEXT_TOKENS * config.textDim),
     mask: null,
@@ -51,6 +56,6 @@ export function syntheticInputs(
   };
   return completeInputs(inputs, config, {
     pooled: (width) => normals(samples * width),
-    guidance: TYPICAL_GUIDANCE,
+    guidance: NOMINAL_GUIDANCE,
   });
 }

@@ -9,6 +9,7 @@ export {
   pickSamples,
   shapeOf,
   sliceSamples,
+  squarePicture,
   streamMask,
   streamTokens,
   type TextFacts,
@@ -23,6 +24,7 @@ export {
   tokenCounts,
 } from './latents.ts';
 export { applyProbe } from './layers.ts';
+export { NOMINAL_GUIDANCE } from './nominal.ts';
 export { type OpenOptions, openTransformer } from './open.ts';
 export {
   type AffineMap,

@@ -62,6 +62,11 @@ export function checkInputs(
   }
 }
 
+/** `imageShapes` of one square picture of `side` × `side` tokens. */
+export function squarePicture(side: number): readonly [readonly [frames: 1, height: number, width: number]] {
+  return [[1, side, side]];
+}
+
 /** Tokens of a stream in one sample. */
 export function streamTokens({ imageTokens, textTokens }: TransformerInputs, { input }: ModelStream): number {
   return input === 'hidden_states' ? imageTokens : textTokens;

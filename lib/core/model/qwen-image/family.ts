@@ -1,5 +1,6 @@
 /** Qwen-Image as a family: diffusers' QwenImageTransformer2DModel (numerics of 0.37 and later). */
 import type { Family } from '../family.ts';
+import { NOMINAL } from '../nominal.ts';
 import { describeQwenImage } from './blocks.ts';
 import { parseQwenImage, type QwenImageConfig } from './config.ts';
 
@@ -23,7 +24,7 @@ export const qwenImage: Family<QwenImageConfig> = {
     tensors: ['img_in.weight', 'proj_out.weight'],
     firstBlock: 'transformer_blocks.0.',
   },
-  nominal: { tokens: { image: 64 * 64, text: 512 }, picture: '1024 × 1024' },
+  nominal: NOMINAL,
   takesMask: true,
   timeScale: 1,
   parse: parseQwenImage,
