@@ -18,6 +18,8 @@ export async function hostIsUp(request: APIRequestContext): Promise<void> {
 }
 
 export interface ShortRun {
+  /** The sample's digits, as in links; the first sample unless given. */
+  readonly model?: string;
   readonly cut: string;
   readonly steps: number;
   readonly seed?: number;
@@ -25,8 +27,11 @@ export interface ShortRun {
 }
 
 /** Opens the dialog on a choice of intervals and makes the run short. */
-export async function openDistil(page: Page, { cut, steps, seed = 0, name = '' }: ShortRun): Promise<Locator> {
-  await open(page, `/?cut=${cut}`);
+export async function openDistil(
+  page: Page,
+  { model = '', cut, steps, seed = 0, name = '' }: ShortRun,
+): Promise<Locator> {
+  await open(page, `/?${model === '' ? '' : `model=${model}&`}cut=${cut}`);
   await page.getByRole('button', { name: 'Distil', exact: true }).click();
   const dialog = page.getByRole('dialog', { name: 'Distil', exact: true });
   const field = (name: string) => dialog.getByLabel(name, { exact: true });
