@@ -13,7 +13,7 @@ import { exportMetrics, type StudentFolderFile, studentFolder } from '../../core
 import type { StreamSpec } from '../../core/model/config-index.ts';
 import { formatPlan } from '../../core/plan/index.ts';
 import { elided } from '../../core/printable.ts';
-import type { RunView, StepPoint } from '../../core/run/index.ts';
+import { FINE_TUNE_KEY, type RunView, type StepPoint } from '../../core/run/index.ts';
 import type { Backend } from '../backend.ts';
 import { intervalKey, jobKey, runId } from '../routers/runs.ts';
 import type { Download } from './serve-blob.ts';
@@ -23,7 +23,6 @@ import { zipBlob } from './zip.ts';
 const KEPT = 8;
 /** Files up to this size are part of the ETag byte for byte; larger ones are weights, known by their checksums. */
 const SMALL_BYTES = 2 ** 20;
-const FINE_TUNE = 'fine-tune';
 
 export class Downloads {
   private readonly opened = new Map<string, Promise<Download>>();
@@ -78,7 +77,7 @@ export class Downloads {
     const students = await Promise.all(
       plugged.map(async ({ key, edit }) => ({ interval: edit, ...(await trained(key)) })),
     );
-    const fineTune = fineTuned ? await trained(FINE_TUNE) : null;
+    const fineTune = fineTuned ? await trained(FINE_TUNE_KEY) : null;
     const folder = await nodeFiles.openFolder(await this.backend.teacherFolder(view.id));
     const files = await studentFolder({
       teacher: await openTeacher(folder, view.model.name),
