@@ -51,7 +51,7 @@ export async function startRun(page: Page, run: ShortRun): Promise<string> {
   const dialog = await openDistil(page, run);
   const start = dialog.getByRole('button', { name: 'Start distilling' });
   // The estimate comes first; a model new to the server is timed for it.
-  await expect(start).toBeEnabled({ timeout: 60_000 });
+  await expect(start).toBeEnabled({ timeout: 180_000 });
   await start.click();
   await page.waitForURL(/\/runs\/[A-Za-z0-9_-]+$/, { timeout: 60_000 });
   await expect(page.getByRole('region', { name: 'Run', exact: true }).getByRole('heading', { level: 1 })).toBeVisible();
