@@ -217,7 +217,7 @@ function drawBreak({ start, curves }: TrajectoryData, axis: BlockAxis, palette: 
   const text = { x: x + (nearEnd ? -5 : 5), y: label.top + 12, 'text-anchor': nearEnd ? 'end' : 'start' };
   marks.push(
     mark('line', { x1: x, x2: x, y1: label.top + 4, y2: bottom, stroke: palette.text, 'stroke-dasharray': '4 3' }),
-    mark('text', { ...text, 'font-size': 11, 'font-weight': 600, fill: palette.text }, `break after block ${after}`),
+    mark('text', { ...text, ...nameOf(palette) }, `break after block ${after}`),
   );
   return marks;
 }
@@ -234,8 +234,7 @@ function band(axis: BlockAxis, { first, last }: BlockInterval, y: number, height
 export function drawTrajectoryLabels(data: TrajectoryData, scales: TrajectoryScales, palette: ChartPalette): Mark[] {
   const { axis, nearOne } = scales;
   const { cka, difference } = TRAJECTORY_ROWS;
-  const halo = { 'paint-order': 'stroke', stroke: palette.background, 'stroke-width': 4, 'stroke-linejoin': 'round' };
-  const name = { 'font-size': 11, 'font-weight': 600, fill: palette.text, ...halo };
+  const name = nameOf(palette);
   const delta = `Δ(${data.start}, k)`;
   const room = axis.end - axis.left - 4 - textWidth(delta) - KEY.gap;
   const names = curveNames(data.curves);
@@ -268,6 +267,12 @@ export function drawTrajectoryLabels(data: TrajectoryData, scales: TrajectorySca
     x -= KEY.line + KEY.gap;
   }
   return marks;
+}
+
+/** Looks of a name on the chart: bold, and readable over the lines that it crosses. */
+function nameOf(palette: ChartPalette) {
+  const halo = { 'paint-order': 'stroke', stroke: palette.background, 'stroke-width': 4, 'stroke-linejoin': 'round' };
+  return { 'font-size': 11, 'font-weight': 600, fill: palette.text, ...halo };
 }
 
 /** A key's line with its symbol, and the gap before the next name, in pixels. */
