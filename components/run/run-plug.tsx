@@ -273,7 +273,7 @@ function Line({ name, title, before, after, change }: LineProps) {
       </th>
       <td className="text-right whitespace-nowrap text-muted">{before ?? <Unknown />}</td>
       <td className="text-right font-medium whitespace-nowrap">{after ?? <Unknown />}</td>
-      <td className="text-right whitespace-nowrap">{change === '±0 %' ? '–' : change}</td>
+      <td className="pl-2 text-right whitespace-nowrap">{change === '±0 %' ? '–' : change}</td>
     </tr>
   );
 }
