@@ -77,7 +77,7 @@ export const ROOMS = [
     'distil-form': `${DATA} browser api npm:zod npm:zustand`,
   }),
   ...group('components', {
-    ui: 'npm:react',
+    ui: 'lib/core npm:react',
     charts: `${DATA} npm:react npm:d3`,
     frame: 'lib/page/browser lib/page/api lib/page/runs ui npm:react npm:zustand',
     'distil-form': `${DATA} lib/page/browser lib/page/api lib/page/explorer lib/page/run lib/page/distil-form ui

@@ -12,7 +12,7 @@ import {
   unflatten,
   weightSetOf,
 } from '../lib/core/distil/index.ts';
-import { disposeState, openTransformer, parseModelConfig } from '../lib/core/model/index.ts';
+import { disposeState, openTransformer, parseModelConfig, squarePicture } from '../lib/core/model/index.ts';
 import { DEFAULT_DISTIL } from '../lib/core/run/index.ts';
 import { noiseCheckpoint } from './noise-checkpoint.ts';
 import { type BlockSize, tokensOf } from './train-step-sizes.ts';
@@ -50,7 +50,7 @@ export async function trainingBlock(size: BlockSize): Promise<TrainingBlock> {
     textTokens: tokens.text,
     mask: null,
     timestep: new Float32Array(batch).fill(0.5),
-    imageShapes: [[1, tokens.side, tokens.side]],
+    imageShapes: squarePicture(tokens.side),
     batch,
     extra: {},
   });

@@ -1,6 +1,7 @@
 /** `contigua analyse`: the whole analysis of a model, as the report that the page, the planner and notebooks read. */
 import type { CalibrationSource } from '../lib/compute/protocol.ts';
 import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
+import { CALIBRATION_BOUNDS } from '../lib/core/report/index.ts';
 import { type Arguments, ENGINE_OPTION, ENGINES, parseArguments, usage } from './arguments.ts';
 import type { CommandContext } from './command.ts';
 import { linkedFile, withModel } from './model-worker.ts';
@@ -8,8 +9,6 @@ import { assertWritable, tell, writeText } from './output.ts';
 import { progressOn } from './progress.ts';
 
 const MADE_INPUTS = ['samples', 'timesteps', 'seed'] as const;
-/** All states of all samples are in memory at once: far beyond what is of use. */
-const MAX_SAMPLES = 16_384;
 const DEFAULTS = { samples: 64, timesteps: 8, seed: 1 } as const;
 
 export async function analyse(argv: readonly string[], { signal }: CommandContext): Promise<void> {
@@ -29,7 +28,7 @@ export async function analyse(argv: readonly string[], { signal }: CommandContex
   const report = await withModel(args.model, engine, signal, async ({ client, model }) => {
     const calibration = requestFor(model);
     if (calibration.kind === 'synthetic') {
-      tell('calibration: SYNTHETIC inputs. They show that the analysis runs, not what real pictures would show.');
+      tell('calibration: SYNTHETIC inputs. They test that the analysis runs; real pictures give other results.');
     }
     return await client.call('analyse', { calibration }, { signal, onProgress: display.show });
   }).finally(display.end);
@@ -37,7 +36,7 @@ export async function analyse(argv: readonly string[], { signal }: CommandContex
   await writeText(out, `${JSON.stringify(report)}\n`);
 }
 
-/** Checked before the model is opened, so that a wrong command line costs nothing. */
+/** Checked before the model is opened, so that a wrong command line fails at once. */
 function calibrationRequest(args: Arguments): (model: ModelSummary) => CalibrationSource {
   const file = args.text('calibration');
   if (file !== undefined) {
@@ -47,9 +46,9 @@ function calibrationRequest(args: Arguments): (model: ModelSummary) => Calibrati
     }
     return () => ({ kind: 'file', file: linkedFile(file) });
   }
-  const samples = args.count('samples', DEFAULTS.samples, 2, MAX_SAMPLES);
-  const timesteps = args.count('timesteps', Math.min(DEFAULTS.timesteps, samples), 1);
-  const seed = args.count('seed', DEFAULTS.seed, 0);
+  const samples = args.number('samples', DEFAULTS.samples, CALIBRATION_BOUNDS.samples);
+  const timesteps = args.number('timesteps', Math.min(DEFAULTS.timesteps, samples), CALIBRATION_BOUNDS.timesteps);
+  const seed = args.number('seed', DEFAULTS.seed, CALIBRATION_BOUNDS.seed);
   if (timesteps > samples) throw usage('analyse', 'There are fewer samples than time steps');
   return ({ drawable }) => ({ kind: drawable ? 'shapes' : 'synthetic', samples, timesteps, seed });
 }

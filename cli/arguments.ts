@@ -1,6 +1,7 @@
 /** The command line as typed values; whatever does not fit is a `usage` error that says what was expected. */
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { ContiguaError } from '../lib/core/errors.ts';
+import { isInRange, type NumberRange, rangeWords } from '../lib/core/number-range.ts';
 import { WANTED_ENGINES } from '../lib/core/tensor/engine.ts';
 
 export type OptionSpec = NonNullable<ParseArgsConfig['options']>;
@@ -8,10 +9,7 @@ export interface Options {
   text(name: string): string | undefined;
   required(name: string): string;
   flag(name: string): boolean;
-  /** A whole number of at least `minimum` and at most `maximum`. */
-  count(name: string, fallback: number, minimum: number, maximum?: number): number;
-  /** Above `above` and at most `atMost`. */
-  number(name: string, fallback: number, above: number, atMost: number): number;
+  number(name: string, fallback: number, range: NumberRange): number;
   oneOf<T extends string>(name: string, allowed: readonly T[], fallback: T): T;
 }
 
@@ -54,20 +52,13 @@ export function parseOptions(
       if (!value) throw usage(command, `--${name} is needed`);
       return value;
     },
-    count(name, fallback, minimum, maximum = Number.MAX_SAFE_INTEGER) {
+    number(name, fallback, range) {
       const value = text(name);
       if (value === undefined) return fallback;
       const number = Number(value);
-      if (value.trim() !== '' && Number.isSafeInteger(number) && number >= minimum && number <= maximum) return number;
-      const limits = maximum === Number.MAX_SAFE_INTEGER ? `of at least ${minimum}` : `from ${minimum} to ${maximum}`;
-      throw usage(command, `--${name} does not fit`, value, `a whole number ${limits}`);
-    },
-    number(name, fallback, above, atMost) {
-      const value = text(name);
-      if (value === undefined) return fallback;
-      const number = Number(value);
-      if (value.trim() !== '' && number > above && number <= atMost) return number;
-      throw usage(command, `--${name} does not fit`, value, `a number above ${above} and up to ${atMost}`);
+      if (value.trim() !== '' && isInRange(number, range)) return number;
+      const kind = range.whole ? 'a whole number' : 'a number';
+      throw usage(command, `--${name} does not fit`, value, `${kind}, ${rangeWords(range)}`);
     },
     oneOf(name, allowed, fallback) {
       const value = text(name);

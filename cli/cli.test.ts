@@ -175,7 +175,7 @@ describe('contigua', () => {
     ['a missing option', 'forward tiny --inputs in.safetensors', /--out is needed/],
     ['an unknown engine', 'forward tiny --inputs a --out b --engine cuda', /--engine.*found cuda; expected auto/],
     ['a count that is none', 'analyse tiny --samples many', /--samples does not fit; found many/],
-    ['more samples than fit', 'analyse tiny --samples 99999999', /found 99999999; expected .* from 2 to 16384/],
+    ['more samples than fit', 'analyse tiny --samples 99999999', /found 99999999; expected .* 2 to 16,384/],
     ['two ways to choose', 'plan tiny --intervals [[0,1]] --remove 1', /exclude each other/],
     ['two words for one', 'plan tiny --intervals [[0,1]] --by probes --replacement removed', /say the same/],
     [

@@ -3,12 +3,18 @@ import {
   DEFAULT_CACHE_BYTES,
   DEFAULT_DISTIL,
   DEFAULT_FINE_TUNE,
+  DISTIL_BOUNDS,
   DISTIL_LOSSES,
   type DistilSettings,
   defaultLearningRate,
+  FINE_TUNE_BOUNDS,
+  FINE_TUNED_WEIGHTS,
   type FineTuneSettings,
+  RUN_BOUNDS,
   type RunSettings,
+  SCHEDULES,
   STUDENT_STARTS,
+  warmupBounds,
 } from '../lib/core/run/index.ts';
 import { ENGINE_OPTION, ENGINES, type OptionSpec, type Options, usage } from './arguments.ts';
 
@@ -36,11 +42,8 @@ export const DISTIL_OPTIONS = {
   ...ENGINE_OPTION,
 } satisfies OptionSpec;
 
-const MAX_STEPS = 1_000_000;
-const MAX_BATCH = 4096;
-const MAX_SEED = 2 ** 32 - 1;
-const SCHEDULES = ['cosine', 'constant'] as const;
-const TRAINED = ['students', 'all'] as const;
+const GIBIBYTE = 2 ** 30;
+const CACHE_GIBIBYTES = { min: RUN_BOUNDS.cacheBytes.min / GIBIBYTE, max: RUN_BOUNDS.cacheBytes.max / GIBIBYTE };
 
 /** Checks everything at once; learning rates that were left out follow from the model's width, which is known later. */
 export function settingsFor(args: Options): (width: number) => Omit<RunSettings, 'data'> {
@@ -49,37 +52,37 @@ export function settingsFor(args: Options): (width: number) => Omit<RunSettings,
 }
 
 function settingsOf(args: Options, width: number): Omit<RunSettings, 'data'> {
-  const gigabytes = args.number('cache-gb', DEFAULT_CACHE_BYTES / 2 ** 30, -1e-9, 2 ** 14);
+  const gigabytes = args.number('cache-gb', DEFAULT_CACHE_BYTES / GIBIBYTE, CACHE_GIBIBYTES);
   const distil = distilOf(args, width);
   return {
     distil,
     fineTune: fineTuneOf(args, distil, width),
     engine: args.oneOf('engine', ENGINES, 'auto'),
-    cacheBytes: Math.max(0, Math.round(gigabytes * 2 ** 30)),
+    cacheBytes: Math.round(gigabytes * GIBIBYTE),
   };
 }
 
 function distilOf(args: Options, width: number): DistilSettings {
   const given = DEFAULT_DISTIL;
-  const steps = args.count('steps', given.steps, 1, MAX_STEPS);
+  const steps = args.number('steps', given.steps, DISTIL_BOUNDS.steps);
   return {
     ...given,
     loss: args.oneOf('loss', DISTIL_LOSSES, given.loss),
-    magnitudeWeight: args.number('magnitude-weight', given.magnitudeWeight, -1e-9, 1000),
+    magnitudeWeight: args.number('magnitude-weight', given.magnitudeWeight, DISTIL_BOUNDS.magnitudeWeight),
     start: args.oneOf('start', STUDENT_STARTS, given.start),
     steps,
-    batch: args.count('batch', given.batch, 1, MAX_BATCH),
-    accumulation: args.count('accumulation', given.accumulation, 1, 1024),
+    batch: args.number('batch', given.batch, DISTIL_BOUNDS.batch),
+    accumulation: args.number('accumulation', given.accumulation, DISTIL_BOUNDS.accumulation),
     distinctBatches:
       args.text('distinct-batches') === undefined
         ? given.distinctBatches
-        : args.count('distinct-batches', 1, 1, MAX_STEPS),
-    learningRate: args.number('learning-rate', Math.min(1, defaultLearningRate(width)), 0, 1),
-    warmupSteps: args.count('warm-up', warmUpFor(steps, given), 0, steps),
+        : args.number('distinct-batches', 1, DISTIL_BOUNDS.distinctBatches),
+    learningRate: args.number('learning-rate', Math.min(1, defaultLearningRate(width)), DISTIL_BOUNDS.learningRate),
+    warmupSteps: args.number('warm-up', warmUpFor(steps, given), warmupBounds(steps)),
     schedule: args.oneOf('schedule', SCHEDULES, given.schedule),
-    weightDecay: args.number('weight-decay', given.weightDecay, -1e-9, 10),
-    ema: args.text('ema') === undefined ? given.ema : args.number('ema', 0, 0, 1 - 1e-9),
-    seed: args.count('seed', given.seed, 0, MAX_SEED),
+    weightDecay: args.number('weight-decay', given.weightDecay, DISTIL_BOUNDS.weightDecay),
+    ema: args.text('ema') === undefined ? given.ema : args.number('ema', 0, DISTIL_BOUNDS.ema),
+    seed: args.number('seed', given.seed, DISTIL_BOUNDS.seed),
     ...oftenEnough(steps, given),
   };
 }
@@ -96,13 +99,13 @@ function fineTuneOf(args: Options, { seed }: DistilSettings, width: number): Fin
   const given = DEFAULT_FINE_TUNE;
   // As much slower than the students as the sample model's.
   const slower = defaultLearningRate(width) * (given.learningRate / DEFAULT_DISTIL.learningRate);
-  const steps = args.count('fine-tune-steps', given.steps, 1, MAX_STEPS);
+  const steps = args.number('fine-tune-steps', given.steps, FINE_TUNE_BOUNDS.steps);
   return {
     ...given,
-    train: args.oneOf('fine-tune', TRAINED, given.train),
+    train: args.oneOf('fine-tune', FINE_TUNED_WEIGHTS, given.train),
     steps,
-    batch: args.count('fine-tune-batch', given.batch, 1, MAX_BATCH),
-    learningRate: args.number('fine-tune-learning-rate', Math.min(1, slower), 0, 1),
+    batch: args.number('fine-tune-batch', given.batch, FINE_TUNE_BOUNDS.batch),
+    learningRate: args.number('fine-tune-learning-rate', Math.min(1, slower), FINE_TUNE_BOUNDS.learningRate),
     warmupSteps: warmUpFor(steps, given),
     seed,
     checkpointEvery: Math.min(given.checkpointEvery, tenthOf(steps)),

@@ -128,7 +128,7 @@ describe('contigua distil', () => {
 
   it('takes a finished run up again, and only exports it', { timeout: LONG_MS }, async () => {
     const { code, stderr } = await contigua(`${TRAIN} --steps 4 --data-folder data --out small`);
-    expect(stderr).toMatch(/goes on: 1 of 1 done/);
+    expect(stderr).toMatch(/resumes: 1 of 1 done/);
     expect(code).toBe(0);
     expect((await readdir(folder)).filter((name) => /part|old/.test(name))).toEqual([]);
     expect((await runsIn('data')).map(({ state }) => state)).toEqual(['done']);
@@ -171,7 +171,7 @@ describe('contigua distil', () => {
       await begun.says(/0-1: ([4-9]\d|\d{3}) of 400/);
       await expect(runs(['--data-folder', join(folder, data)], context)).rejects.toMatchObject({
         code: 'database-in-use',
-        message: expect.stringMatching(/Another process has this data folder; found process \d+ .*--data-folder/),
+        message: expect.stringMatching(/Another process uses this data folder; found process \d+ .*--data-folder/),
       });
       begun.kill(signal);
       // npm passes the terminal's signal on to its child, which has it already.
@@ -180,7 +180,7 @@ describe('contigua distil', () => {
       // Signals that arrive while the process ends do not replace its exit code.
       const again = setInterval(() => begun.kill(signal), 1);
       const paused = await begun.ended.finally(() => clearInterval(again));
-      expect(paused.stderr).toMatch(/is paused \(0-1 at step \d+\)\. The same command goes on with it/);
+      expect(paused.stderr).toMatch(/is paused \(0-1 at step \d+\)\. The same command resumes it/);
       expect(paused.code).toBe(130);
       const [{ id } = { id: '' }] = await runsIn(data);
       const shown = await contigua(`runs ${id} --json --data-folder ${data}`);
@@ -193,7 +193,7 @@ describe('contigua distil', () => {
 
       // To its end is another test's business: that it goes on from that checkpoint is this one's.
       const resumed = start(line.split(' '));
-      await resumed.says(/goes on: 0 of 1 done[\s\S]*\n0-1: [1-9]\d* of 400 .*wasm/);
+      await resumed.says(/resumes: 0 of 1 done[\s\S]*\n0-1: [1-9]\d* of 400 .*wasm/);
       resumed.kill(signal);
       const { code, stderr } = await resumed.ended;
       expect(Math.min(...toldSteps(stderr))).toBeGreaterThanOrEqual(job?.checkpointStep ?? 400);
@@ -211,7 +211,7 @@ describe('contigua distil', () => {
   it.each([
     ['no plan', '', /--plan is needed/],
     ['no data for a model without a grammar', '--plan plan.json', /--data is needed/],
-    ['the grammar for such a model', '--plan plan.json --data shapes', /has not the sample grammar/],
+    ['the grammar for such a model', '--plan plan.json --data shapes', /grammar does not fit this model/],
     ['an unknown loss', '--loss huber', /--loss.*found huber; expected direction, /],
     ['a learning rate that is none', '--learning-rate 0', /--learning-rate.*above 0/],
     ['warm-up beyond the end', '--steps 5 --warm-up 6', /--warm-up.*from 0 to 5/],

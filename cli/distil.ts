@@ -1,6 +1,6 @@
 /**
  * `contigua distil`: from a plan to a smaller model, on the durable backend in this process. The run is in the database from
- * its first moment: the same command finds its run again, by model, plan and settings, and goes on. Ctrl-C and SIGTERM
+ * its first moment: the same command finds its run again, by model, plan and settings, and resumes it. Ctrl-C and SIGTERM
  * store a checkpoint first; a crash or a power cut costs the steps since the last one.
  */
 
@@ -68,11 +68,11 @@ export async function distil(argv: readonly string[], { signal }: CommandContext
   };
   await withBackend(env, async (backend) => {
     const known = await sameRun(backend, request, model);
-    // A run that goes on was told about when it began, and measuring takes its time.
+    // A resumed run printed its estimate when it began, and measuring takes a while.
     if (!known || args.flag('estimate'))
       for (const line of estimateText(plan, await backend.estimate(request))) tell(line);
     if (args.flag('estimate')) return;
-    const id = known ? await goOn(backend, known) : await backend.createRun(request);
+    const id = known ? await resume(backend, known) : await backend.createRun(request);
     if (!known) tell(`run ${id}`);
     await finish(backend, id, signal);
     const run = await measured(backend, id, signal);
@@ -94,16 +94,21 @@ function dataOf(args: Arguments, { drawable }: ModelSummary): TrainingData {
   if (wanted === undefined) {
     throw usage(
       'distil',
-      '--data is needed: this model has no grammar of its own',
+      '--data is needed: the sample grammar does not fit this model',
       'none',
       'a calibration file, or synthetic',
     );
   }
   if (wanted === 'shapes' && !drawable) {
-    throw usage('distil', 'This model has not the sample grammar', '--data shapes', 'a calibration file, or synthetic');
+    throw usage(
+      'distil',
+      'The sample grammar does not fit this model',
+      '--data shapes',
+      'a calibration file, or synthetic',
+    );
   }
   if (wanted === 'synthetic') {
-    tell('data: SYNTHETIC inputs. They show that training runs, not what it would do for real pictures.');
+    tell('data: SYNTHETIC inputs. They test that training runs; the student is not usable for real pictures.');
   }
   return wanted === 'shapes' || wanted === 'synthetic' ? { kind: wanted } : { kind: 'file', path: wanted };
 }
@@ -116,9 +121,9 @@ function estimateText(plan: Plan, { seconds, memoryBytes, diskBytes, basis }: Ru
   ];
 }
 
-async function goOn(backend: Backend, { id, jobs, state }: RunView): Promise<string> {
+async function resume(backend: Backend, { id, jobs, state }: RunView): Promise<string> {
   const done = jobs.filter((job) => job.state === 'done').length;
-  tell(`run ${id} goes on: ${done} of ${jobs.length} done`);
+  tell(`run ${id} resumes: ${done} of ${jobs.length} done`);
   if (state === 'paused' || jobs.some((job) => job.state === 'paused')) await backend.resumeRun(id);
   for (const { key, state: jobState } of jobs) if (jobState === 'failed') await backend.retryJob(id, key, false);
   return id;
@@ -162,10 +167,10 @@ async function finish(backend: Backend, id: string, signal: AbortSignal): Promis
   const failed = run.jobs.filter(({ state }) => state !== 'done');
   if (failed.length === 0) return;
   for (const { key, state, error } of failed) tell(`${key}: ${state}${error ? `: ${error}` : ''}`);
-  throw new ContiguaError('run-conflict', 'Not every interval has its student', {
+  throw new ContiguaError('run-conflict', 'Some intervals have no student yet', {
     found: failed.map(({ key, state }) => `${key} ${state}`).join(', '),
     expected: 'all done',
-    hint: 'The same command tries failed intervals again, from their last checkpoints.',
+    hint: 'The same command retries failed intervals from their last checkpoints.',
   });
 }
 
@@ -176,25 +181,25 @@ async function pause(backend: Backend, id: string): Promise<void> {
   await backend.pauseRun(id);
   const { jobs, state: runState } = await followRun(backend, id, AbortSignal.timeout(PAUSE_MS));
   if (runState === 'running') {
-    tell(`Run ${id} has not paused; what runs goes on from its last checkpoint.`);
+    tell(`Run ${id} did not pause in time. The same command resumes it from its last checkpoints.`);
     return;
   }
   const stored = jobs.flatMap(({ key, state, checkpointStep }) =>
     state === 'paused' && checkpointStep > 0 ? [`${key} at step ${checkpointStep}`] : [],
   );
   tell(
-    `Run ${id} is paused${stored.length > 0 ? ` (${stored.join(', ')})` : ''}. The same command goes on with it; \`contigua runs ${id}\` shows it.`,
+    `Run ${id} is paused${stored.length > 0 ? ` (${stored.join(', ')})` : ''}. The same command resumes it; \`contigua runs ${id}\` shows it.`,
   );
 }
 
-/** Measuring is worth a figure in the card; where it fails the model is exported without one. */
+/** The measured errors go into the model card; where measuring fails, the model is exported without them. */
 async function measured(backend: Backend, id: string, signal: AbortSignal): Promise<RunView> {
   const { plan, settings } = await backend.viewRun(id);
   try {
     await measureSubset(backend, id, plan.edits.map(formatIntervalKey), settings.fineTune !== null, signal);
   } catch (thrown) {
     if (!(thrown instanceof ContiguaError)) throw thrown;
-    tell(`The model is exported unmeasured: ${thrown.message}`);
+    tell(`The student model could not be measured and is exported without figures: ${thrown.message}`);
   }
   signal.throwIfAborted();
   return await backend.viewRun(id);

@@ -12,7 +12,7 @@ import { openTeacher } from '../lib/core/export/open-teacher.ts';
 import { formatIntervalKey, type IntervalSet } from '../lib/core/interval/index.ts';
 import { MAX_JSON_BYTES } from '../lib/core/json-text.ts';
 import { parsePlan } from '../lib/core/plan/index.ts';
-import type { RunView } from '../lib/core/run/index.ts';
+import { FINE_TUNE_KEY, type RunView } from '../lib/core/run/index.ts';
 import type { Backend } from '../lib/server/backend.ts';
 import { readText } from './read-text.ts';
 import { makeResultFolder, openResult } from './result-files.ts';
@@ -24,7 +24,6 @@ export interface ExportChoice {
   readonly exporter: Exporter;
 }
 
-const FINE_TUNE = 'fine-tune';
 const PORTION_BYTES = 16 * 2 ** 20;
 
 export async function exportRun(
@@ -45,7 +44,7 @@ export async function exportRun(
     teacher: await openTeacher(await nodeFiles.openFolder(await backend.teacherFolder(run.id)), run.model.name),
     plan: run.plan,
     students,
-    fineTuned: fineTuned ? await trained(FINE_TUNE) : null,
+    fineTuned: fineTuned ? await trained(FINE_TUNE_KEY) : null,
     run,
     dtype,
   });

@@ -1,9 +1,11 @@
 /** The words of `--help`, per command and for all of them. */
 import { DEFAULT_DAMAGE_SCORE, scoreNamed } from '../lib/core/detection/index.ts';
 import { DEFAULT_EXPORTER, EXPORTERS } from '../lib/core/export/index.ts';
+import { FAMILIES } from '../lib/core/model/config-index.ts';
 import { DEFAULT_DISTIL, DEFAULT_FINE_TUNE } from '../lib/core/run/index.ts';
 import { ENGINE_NAMES } from '../lib/core/tensor/engine.ts';
 
+const FAMILY_NAMES = FAMILIES.map(({ label }) => label).join(', ');
 const ENGINE = `  --engine NAME       auto (default), ${ENGINE_NAMES.slice(0, -1).join(', ')} or ${ENGINE_NAMES.at(-1)}`;
 
 export const HELP: Readonly<Record<string, string>> = {
@@ -19,10 +21,10 @@ export const HELP: Readonly<Record<string, string>> = {
   contigua export  RUN --out FOLDER [--plugged 3-4,7-9]
   contigua engines [--json]
 
-MODEL is a diffusers model folder of the Qwen-Image family, or its \`transformer\` folder.
+MODEL is a diffusers model folder of one of these families, or its \`transformer\` folder: ${FAMILY_NAMES}.
 Data goes to stdout or files, progress to stderr.
-\`contigua COMMAND --help\` tells more; \`contigua --version\` tells the version.
-Exit codes: 0 done, 1 the model or an input is at fault, 2 the command line is, 130 stopped.`,
+\`contigua COMMAND --help\` shows the options of a command; \`contigua --version\` shows the version.
+Exit codes: 0 done, 1 error in the model or an input, 2 error in the command line, 130 stopped.`,
 
   inspect: `contigua inspect MODEL [--json]
 Reads config and headers, checks every weight's presence, dtype and shape, and prints what the model is.
@@ -41,7 +43,7 @@ its metadata, as in [[1, 8, 8]] or, for several images per sample, [[[1, 8, 8], 
 ${ENGINE}`,
 
   analyse: `contigua analyse MODEL [options]
-Fits linear probes, compares hidden states by CKA and measures what intervals are worth. Inputs: a calibration file, or
+Fits linear probes, compares hidden states by CKA and measures the damage of replacing intervals. Inputs: a calibration file, or
 pictures and captions of the sample grammar for the bundled model, or seeded noise, labelled as synthetic.
 
   --calibration FILE  safetensors named as for \`forward\`, many samples
@@ -67,11 +69,12 @@ and removes the rest.
 
   distil: `contigua distil MODEL --plan PLAN.json [options]
 Trains one block for each interval of the plan, whatever the plan puts there, on the teacher's states, and writes the smaller model as a diffusers folder.
-Tells first what it will take. Ctrl-C stores a checkpoint and pauses; the same command goes on, after a crash from the last checkpoint.
+Prints an estimate of time, memory and disk first. Ctrl-C stores a checkpoint and pauses. The same command resumes the run;
+after a crash, from the last checkpoint.
 
   --plan FILE         required; of \`contigua plan\` or the page
   --out FOLDER        the model (NAME-N-blocks); must be new, empty or an earlier export
-  --estimate          tells time, memory and disk, and ends
+  --estimate          prints the estimate of time, memory and disk, and exits
   --name TEXT         what the run is called in lists
 
   --data KIND         shapes (pictures of the sample grammar, its default), a calibration FILE.safetensors, or synthetic noise
@@ -110,7 +113,7 @@ Writes a run's model as a diffusers folder: the teacher with finished students p
   --data-folder PATH  as for \`distil\``,
 
   engines: `contigua engines [--json]
-Tells which engines this machine has, on which device and why, and checks the chosen one against the reference.
+Lists the engines of this machine with their devices, says which one is chosen and why, and checks it against the reference.
 
 ${ENGINE}`,
 };

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { ContiguaError } from '../lib/core/errors.ts';
 import type { Backend } from '../lib/server/backend.ts';
 import { createBackend } from '../lib/server/create-backend.ts';
-import { type ModelRoot, readEnv, type ServerEnv } from '../lib/server/env.ts';
+import { MAX_SLOTS, type ModelRoot, readEnv, type ServerEnv } from '../lib/server/env.ts';
 import type { OptionSpec, Options } from './arguments.ts';
 
 export const BACKEND_OPTIONS = {
@@ -50,7 +50,7 @@ export async function localPaths(args: Options, paths: Paths, takesJobs: boolean
       ...env,
       dataFolder: dataFolder === undefined ? env.dataFolder : resolve(dataFolder),
       modelRoots: roots,
-      slots: takesJobs ? args.count('slots', env.slots, 1, 64) : 0,
+      slots: takesJobs ? args.number('slots', env.slots, { min: 1, max: MAX_SLOTS, whole: true }) : 0,
     },
     modelId,
     dataId,

@@ -94,7 +94,7 @@ function chooser(args: Arguments, by: RunReplacement): Choose {
   }
   if (text !== undefined) return (model) => typedEdits(text, by, model);
   if (args.text('report') === undefined) throw usage('plan', '--remove needs the --report that it chooses from');
-  const count = args.count('remove', 0, 1);
+  const count = args.number('remove', 0, { min: 1, max: Number.POSITIVE_INFINITY, whole: true });
   const choice = args.oneOf('choice', CHOICES, 'detected');
   return (model, report) =>
     runEdits(choice === 'detected' ? chooseFrom(report, count, model) : leastDamageOf(report, count, model), by);
@@ -116,7 +116,7 @@ function leastDamageOf(report: AnalysisReport | null, count: number, depth: Dept
   if (!report) return [];
   const chosen = chooseLeastDamage(report, depth, count, DEFAULT_DAMAGE_SCORE);
   if (removedCount(chosen) === count) return chosen;
-  throw new ContiguaError('plan-invalid', 'That many blocks cannot go', {
+  throw new ContiguaError('plan-invalid', 'That many blocks cannot be removed', {
     found: `--remove ${count}`,
     expected: `at most ${removedCount(chosen)}`,
   });
@@ -132,7 +132,7 @@ function chooseFrom(report: AnalysisReport | null, count: number, depth: Depth):
   );
   const possible = removedCount(intervalSetOf(detected, depth, '--report'));
   if (removedCount(chosen) === count) return chosen;
-  throw new ContiguaError('plan-invalid', 'The detected intervals do not hold that many blocks', {
+  throw new ContiguaError('plan-invalid', 'The detected intervals do not contain that many blocks', {
     found: `--remove ${count}`,
     expected: `at most ${possible}`,
     hint: 'Remove fewer, choose with --choice least-damage, or by hand with --intervals.',

@@ -74,7 +74,7 @@ test('a plan of students is loaded without them, and the page says so', async ({
   const file = { name: 'run.json', mimeType: 'application/json', buffer: Buffer.from(JSON.stringify(students)) };
   await pick(page, () => page.getByRole('button', { name: 'Load plan', exact: true }).click(), file);
   await expect(page.getByRole('status').filter({ hasText: 'run.json loaded' })).toContainText(
-    'Its students are not in the plan: blocks are just removed.',
+    'A plan holds no students: their blocks are just removed here.',
   );
   await expect(replacementOf(page, 9, 10)).toHaveValue('nothing');
   await expect(planLine(page, 'Blocks')).toContainText('16 → 13');

@@ -68,10 +68,10 @@ test.describe('a server that does not answer', () => {
   test('leaves the list of runs saying so until it is back', async ({ page }) => {
     await page.route('**/api/trpc/**', (route) => route.abort());
     await page.goto('/runs');
-    await expect(page.getByText('The runs cannot be read now')).toBeVisible();
+    await expect(page.getByText('The runs could not be loaded')).toBeVisible();
     await expect(page.getByRole('button', { name: 'Server: not reachable' })).toBeVisible();
     await page.unroute('**/api/trpc/**');
-    await expect(page.getByText('The runs cannot be read now')).toHaveCount(0, { timeout: 30_000 });
+    await expect(page.getByText('The runs could not be loaded')).toHaveCount(0, { timeout: 30_000 });
     await expect(alerts(page)).toHaveCount(0);
   });
 });

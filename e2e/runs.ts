@@ -18,6 +18,8 @@ export async function hostIsUp(request: APIRequestContext): Promise<void> {
 }
 
 export interface ShortRun {
+  /** The sample's digits, as in links; the first sample unless given. */
+  readonly model?: string;
   readonly cut: string;
   readonly steps: number;
   readonly seed?: number;
@@ -25,8 +27,11 @@ export interface ShortRun {
 }
 
 /** Opens the dialog on a choice of intervals and makes the run short. */
-export async function openDistil(page: Page, { cut, steps, seed = 0, name = '' }: ShortRun): Promise<Locator> {
-  await open(page, `/?cut=${cut}`);
+export async function openDistil(
+  page: Page,
+  { model = '', cut, steps, seed = 0, name = '' }: ShortRun,
+): Promise<Locator> {
+  await open(page, `/?${model === '' ? '' : `model=${model}&`}cut=${cut}`);
   await page.getByRole('button', { name: 'Distil', exact: true }).click();
   const dialog = page.getByRole('dialog', { name: 'Distil', exact: true });
   const field = (name: string) => dialog.getByLabel(name, { exact: true });
@@ -46,7 +51,7 @@ export async function startRun(page: Page, run: ShortRun): Promise<string> {
   const dialog = await openDistil(page, run);
   const start = dialog.getByRole('button', { name: 'Start distilling' });
   // The estimate comes first; a model new to the server is timed for it.
-  await expect(start).toBeEnabled({ timeout: 60_000 });
+  await expect(start).toBeEnabled({ timeout: 180_000 });
   await start.click();
   await page.waitForURL(/\/runs\/[A-Za-z0-9_-]+$/, { timeout: 60_000 });
   await expect(page.getByRole('region', { name: 'Run', exact: true }).getByRole('heading', { level: 1 })).toBeVisible();

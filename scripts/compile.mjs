@@ -16,6 +16,7 @@ const ENTRIES = {
   host: 'lib/server/host.ts',
   worker: 'lib/server/jobs/main.ts',
   access: 'lib/server/http/access.ts',
+  'end-signals': 'lib/server/end-signals.ts',
   'guard-next': 'lib/server/http/guard-next.ts',
   'compute-process': 'workers/node-process-entry.ts',
   'compute-thread': 'workers/node-worker.ts',

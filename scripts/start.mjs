@@ -16,10 +16,10 @@ import { keepJobHost } from './job-host.mjs';
 import { keepRunning } from './supervise.mjs';
 
 const { accessPolicy } = await importCompiled('access');
+const { onEndSignal } = await importCompiled('end-signals');
 
 /** The web server waits for open answers, and those of followed runs never end. */
 const WEB_GRACE_MS = 5_000;
-const SAME_SIGNAL_MS = 1_000;
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const NEXT = 'scripts/next.mjs';
 /** What a build depends on; public/ is served as it lies, but Next lists its files when it builds. */
@@ -45,24 +45,20 @@ async function needsBuild() {
 
 /** What runs now, each with a `stop`. */
 const running = new Set();
-let stoppedAt = 0;
+let isStopping = false;
 let tellStopped;
 /** Resolves when a signal came and everything that ran has ended. */
 const stopped = new Promise((resolve) => {
   tellStopped = resolve;
 });
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, onSignal);
+onEndSignal(['SIGINT', 'SIGTERM', 'SIGHUP'], stopInOrder, () => stopAll({ now: true }).then(tellStopped));
 
-/** A second signal ends everything at once. npm passes on the Ctrl-C that this process has from the terminal already. */
-function onSignal() {
-  const again = stoppedAt > 0;
-  if (again && Date.now() - stoppedAt < SAME_SIGNAL_MS) return;
-  stoppedAt ||= Date.now();
-  const patience = setTimeout(() => {
-    if (!again) console.log('Waiting for training to store its checkpoints … (Ctrl-C again ends at once)');
-  }, WEB_GRACE_MS);
-  patience.unref();
-  void stopAll({ now: again }).then(tellStopped);
+function stopInOrder() {
+  isStopping = true;
+  setTimeout(() => {
+    console.log('Waiting for training to store its checkpoints … (Ctrl-C again ends at once)');
+  }, WEB_GRACE_MS).unref();
+  void stopAll().then(tellStopped);
 }
 
 async function stopAll({ now = false } = {}) {
@@ -128,7 +124,7 @@ async function main() {
   const development = process.argv.includes('--dev');
   if (!development && !process.argv.includes('--no-build')) {
     const built = await build();
-    if (stoppedAt > 0) return 0;
+    if (isStopping) return 0;
     if (built !== 0) return built;
   }
   const port = await freePort(wanted, address);
@@ -142,13 +138,13 @@ async function main() {
     quiet: !development,
   });
   running.add(host).add(web);
-  if (stoppedAt > 0) await stopAll().then(tellStopped);
+  if (isStopping) await stopAll().then(tellStopped);
   const ready = Promise.all([host.ready, web.ready]);
   await Promise.race([ready, stopped]).catch(async (error) => {
     await stopAll();
     throw error;
   });
-  if (stoppedAt === 0) {
+  if (!isStopping) {
     const reached = ['0.0.0.0', '::'].includes(address) ? '127.0.0.1' : address;
     const url = `http://${reached.includes(':') ? `[${reached}]` : reached}:${port}`;
     console.log(`Contigua is ready: ${url}   (Ctrl-C stops it)`);

@@ -12,6 +12,7 @@ import { runEdit } from '../lib/core/edit/index.ts';
 import { type BlockInterval, formatIntervalKeys } from '../lib/core/interval/index.ts';
 import { type AnalysisReport, parseReport } from '../lib/core/report/index.ts';
 import type { DistilResult, DistilSettings, FineTuneSettings, SavedFile } from '../lib/core/run/index.ts';
+import { DRAWING } from '../lib/core/shapes/index.ts';
 import type { WantedEngine } from '../lib/core/tensor/engine.ts';
 import { Ledger } from './ledger.ts';
 
@@ -39,7 +40,7 @@ export interface Trained {
 
 /** Held-out captions and their noise: the same for every arm and seed, so that differences are the arms'. */
 const CAPTION_SEED = 11;
-const DRAWING = { steps: 20, guidance: 2, seed: CAPTION_SEED } as const;
+const DRAWN = { ...DRAWING, seed: CAPTION_SEED } as const;
 
 export class Lab {
   readonly #idle: WorkerClient[] = [];
@@ -155,7 +156,7 @@ export class Lab {
     return this.ledger.once(`quality ${name}, ${pictures} pictures`, () =>
       this.#with(async (client) => {
         const { facts, outputError } = await client.call('tryEdits', {
-          ...DRAWING,
+          ...DRAWN,
           edits,
           probes: null,
           fineTuned: fineTuned && { path: 'fine-tuned', url: fineTuned.url },

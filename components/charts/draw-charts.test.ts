@@ -383,4 +383,21 @@ describe('trajectories', () => {
     const labels = drawTrajectoryLabels(still, scales, PAPER_PALETTE).flatMap(({ children }) => children);
     expect(labels).toContain('surrogate CKA(0, k) − 1');
   });
+  it('are named without one name over another, however narrow the chart is', () => {
+    const labelsAt = (width: number) => {
+      const scales = trajectoryScales(data, width);
+      const texts = tags(drawTrajectoryLabels(data, scales, PAPER_PALETTE), 'text');
+      const named = (name: string) => texts.find(({ children }) => String(children[0]).startsWith(name));
+      const place = (name: string) => ({ x: Number(named(name)?.attributes.x), y: Number(named(name)?.attributes.y) });
+      return { words: texts.map(({ children }) => children[0]), delta: place('Δ'), key: place('mean'), scales };
+    };
+    const wide = labelsAt(600);
+    expect(wide.words).toContain('mean (decides)');
+    expect(wide.delta.y).toBeLessThan(TRAJECTORY_ROWS.difference.top);
+    const phone = labelsAt(360);
+    expect(phone.words).toContain('mean');
+    expect(phone.key.x - 30).toBeGreaterThan(phone.delta.x + 45);
+    const narrow = labelsAt(260);
+    expect(narrow.delta.y).toBeGreaterThan(TRAJECTORY_ROWS.difference.top);
+  });
 });

@@ -37,7 +37,7 @@ const TITLE = 14;
 const LABEL_GAP = 12;
 /** Width of a character of the bold title. */
 const TITLE_CHARACTER = 6.4;
-const LABEL_WIDTH = 98;
+const LABEL_WIDTH = 108;
 
 interface Line {
   readonly name: string;

@@ -1,6 +1,6 @@
 /**
  * Every subset of students that was tried: parameters to the right, quality upwards, the front of those that no other
- * beats as a step line. The teacher is a diamond, the fine-tuned whole a square, the plugged one ringed. Pure.
+ * beats as a step line. The teacher is a diamond, the fine-tuned model a square, the plugged one ringed. Pure.
  */
 import { scaleLinear } from 'd3';
 import { logDomain, logScale, tickText } from './log-scale.ts';

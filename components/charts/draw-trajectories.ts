@@ -217,7 +217,7 @@ function drawBreak({ start, curves }: TrajectoryData, axis: BlockAxis, palette: 
   const text = { x: x + (nearEnd ? -5 : 5), y: label.top + 12, 'text-anchor': nearEnd ? 'end' : 'start' };
   marks.push(
     mark('line', { x1: x, x2: x, y1: label.top + 4, y2: bottom, stroke: palette.text, 'stroke-dasharray': '4 3' }),
-    mark('text', { ...text, 'font-size': 11, 'font-weight': 600, fill: palette.text }, `break after block ${after}`),
+    mark('text', { ...text, ...nameOf(palette) }, `break after block ${after}`),
   );
   return marks;
 }
@@ -227,32 +227,58 @@ function band(axis: BlockAxis, { first, last }: BlockInterval, y: number, height
   return mark('rect', { x, y, width: endOf(axis, last) - 1 - x, height, fill, 'fill-opacity': 0.6, rx: 3 });
 }
 
-/** Names of the two panels and the key of the three lines, in the label row and the gap between the panels. */
+/**
+ * Names of the two panels and the key of their lines, in the gap between the panels. Where the gap is too narrow for Δ's
+ * name and the key, the key leaves out the word "decides", and then the name goes into its panel.
+ */
 export function drawTrajectoryLabels(data: TrajectoryData, scales: TrajectoryScales, palette: ChartPalette): Mark[] {
   const { axis, nearOne } = scales;
   const { cka, difference } = TRAJECTORY_ROWS;
-  const halo = { 'paint-order': 'stroke', stroke: palette.background, 'stroke-width': 4, 'stroke-linejoin': 'round' };
-  const name = { 'font-size': 11, 'font-weight': 600, fill: palette.text, ...halo };
+  const name = nameOf(palette);
+  const delta = `Δ(${data.start}, k)`;
+  const room = axis.end - axis.left - 4 - textWidth(delta) - KEY.gap;
+  const names = curveNames(data.curves);
+  const labels = (word: string) =>
+    names.map((stream) => curveLabel(data.curves, stream) + (stream === data.curves.stream ? word : ''));
+  const keyWidth = (texts: readonly string[]) =>
+    texts.reduce((sum, text) => sum + textWidth(text) + KEY.line + KEY.gap, -KEY.gap);
+  const whole = labels(' (decides)');
+  const texts = keyWidth(whole) <= room ? whole : labels('');
+  const deltaY = keyWidth(texts) <= room ? difference.top - 6 : difference.top + 14;
   const marks = [
     mark(
       'text',
       { x: axis.left + 4, y: cka.top + cka.height - 6, ...name },
       `surrogate CKA(${data.start}, k)${nearOne ? ' − 1' : ''}`,
     ),
-    mark('text', { x: axis.left + 4, y: difference.top - 6, ...name }, `Δ(${data.start}, k)`),
+    mark('text', { x: axis.left + 4, y: deltaY, ...name }, delta),
   ];
   let x = axis.end;
-  for (const stream of [...curveNames(data.curves)].reverse()) {
+  for (const [index, stream] of [...names.entries()].reverse()) {
     const look = lookOf(data.curves, stream);
     const colour = look.colour(palette);
     const y = difference.top - 10;
-    const name = curveLabel(data.curves, stream);
-    const text = stream === data.curves.stream ? `${name} (decides)` : name;
-    x -= text.length * 6 + 4;
-    marks.push(mark('text', { x, y, dy: '0.35em', 'font-size': 11, fill: palette.muted }, text));
+    const text = texts[index] ?? '';
+    x -= textWidth(text);
+    const weight = stream === data.curves.stream ? { 'font-weight': 600, fill: palette.text } : { fill: palette.muted };
+    marks.push(mark('text', { x, y, dy: '0.35em', 'font-size': 11, ...weight }, text));
     const line = { x1: x - 26, x2: x - 5, y1: y, y2: y, stroke: colour, 'stroke-dasharray': look.dash };
     marks.push(mark('line', { ...line, 'stroke-width': 1.75 }), symbol(look, x - 15.5, y, 2.5, palette));
-    x -= 38;
+    x -= KEY.line + KEY.gap;
   }
   return marks;
+}
+
+/** Looks of a name on the chart: bold, and readable over the lines that it crosses. */
+function nameOf(palette: ChartPalette) {
+  const halo = { 'paint-order': 'stroke', stroke: palette.background, 'stroke-width': 4, 'stroke-linejoin': 'round' };
+  return { 'font-size': 11, 'font-weight': 600, fill: palette.text, ...halo };
+}
+
+/** A key's line with its symbol, and the gap before the next name, in pixels. */
+const KEY = { line: 26, gap: 12 };
+
+/** Of labels of 11 pixels, about. */
+function textWidth(text: string): number {
+  return text.length * 6 + 4;
 }

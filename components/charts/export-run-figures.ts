@@ -127,7 +127,7 @@ export function paretoSvg(data: ParetoData, current: string, facts: RunFacts): s
       ),
     ],
     caption: [
-      'Filled: undominated; diamond: the teacher; square: the fine-tuned whole; ringed: plugged in on the page.',
+      'Filled: undominated; diamond: the teacher; square: the fine-tuned model; ringed: plugged in on the page.',
       ...facts.settings,
     ],
   });

@@ -126,7 +126,7 @@ function Distil({ onClose }: { onClose: () => void }) {
 function Looking() {
   return (
     <div aria-busy="true">
-      <p className="mb-3 text-xs text-muted">Looking for this model on the server.</p>
+      <p className="mb-3 text-xs text-muted">Looking for this model on the server…</p>
       <div className="skeleton h-[76px] w-full" />
       <div className="mt-4 space-y-3">
         {[0, 1, 2, 3].map((row) => (

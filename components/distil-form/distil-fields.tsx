@@ -1,15 +1,25 @@
 'use client';
 /** The settings of a new run: what most people decide in sight, the rest folded. */
-import { type ReactNode, useId, useRef, useState } from 'react';
-import { Button } from '@/components/ui/button';
+import { type ReactNode, useId, useState } from 'react';
 import { Choice } from '@/components/ui/choice';
+import { FileButton } from '@/components/ui/file-button';
 import { Help } from '@/components/ui/help';
 import { useLimitedText } from '@/components/ui/limited-text';
-import { DecimalField, NumberField } from '@/components/ui/number-field';
+import { NumberField } from '@/components/ui/number-field';
 import { Select } from '@/components/ui/select';
 import { Switch } from '@/components/ui/switch';
 import { asContiguaError } from '@/lib/core/errors.ts';
-import { DISTIL_LOSSES, type DistilSettings, STUDENT_STARTS } from '@/lib/core/run/index.ts';
+import type { NumberRange } from '@/lib/core/number-range.ts';
+import {
+  DISTIL_BOUNDS,
+  DISTIL_LOSSES,
+  type DistilSettings,
+  FINE_TUNE_BOUNDS,
+  MAX_RUN_NAME,
+  RUN_BOUNDS,
+  STUDENT_STARTS,
+  warmupBounds,
+} from '@/lib/core/run/index.ts';
 import type { ServerModel } from '@/lib/page/api/run-api.ts';
 import { type DistilForm, warmupOf, withDistil, withFineTune } from '@/lib/page/distil-form/distil-form.ts';
 import { uploadCalibration } from '@/lib/page/distil-form/upload-calibration.ts';
@@ -21,7 +31,13 @@ interface FieldsProps {
   onChange: (form: DistilForm) => void;
 }
 
-const GIGABYTE = 2 ** 30;
+const GIBIBYTE = 2 ** 30;
+const CACHE_GIBIBYTES: NumberRange = { min: 0, max: RUN_BOUNDS.cacheBytes.max / GIBIBYTE, whole: true };
+
+/** With 0, which stands for "none" in a field. */
+function orNone(range: NumberRange): NumberRange {
+  return { ...range, min: 0, aboveMin: false };
+}
 
 export function DistilFields({ form, model, onChange }: FieldsProps) {
   const { distil } = form;
@@ -47,7 +63,7 @@ export function DistilFields({ form, model, onChange }: FieldsProps) {
               {
                 value: 'file',
                 label: 'Calibration file',
-                title: 'One that lies beside the model on the server, or one of yours',
+                title: 'One in the model’s folder on the server, or one of yours',
               },
               { value: 'synthetic', label: 'Synthetic' },
             ]}
@@ -76,20 +92,27 @@ export function DistilFields({ form, model, onChange }: FieldsProps) {
         <NumberField
           label="Steps"
           value={distil.steps}
-          min={1}
-          max={1_000_000}
+          range={DISTIL_BOUNDS.steps}
           onChange={(steps) => change({ steps })}
         />
-        <NumberField label="Batch" value={distil.batch} min={1} max={4_096} onChange={(batch) => change({ batch })} />
-        <DecimalField
+        <NumberField
+          label="Batch"
+          value={distil.batch}
+          range={DISTIL_BOUNDS.batch}
+          onChange={(batch) => change({ batch })}
+        />
+        <NumberField
           label="Learning rate"
           value={distil.learningRate}
-          min={0}
-          max={1}
-          open
+          range={DISTIL_BOUNDS.learningRate}
           onChange={(learningRate) => change({ learningRate })}
         />
-        <NumberField label="Seed" value={distil.seed} min={0} max={999_999} onChange={(seed) => change({ seed })} />
+        <NumberField
+          label="Seed"
+          value={distil.seed}
+          range={DISTIL_BOUNDS.seed}
+          onChange={(seed) => change({ seed })}
+        />
       </div>
       <Group title="Loss" help={<LossHelp />}>
         <div className="grid grid-cols-[minmax(0,1fr)_120px] items-end gap-3">
@@ -99,11 +122,10 @@ export function DistilFields({ form, model, onChange }: FieldsProps) {
             options={DISTIL_LOSSES.map((value) => ({ value, label: LOSS_WORDS[value] }))}
             onChange={(loss) => change({ loss })}
           />
-          <DecimalField
+          <NumberField
             label="Magnitude weight"
             value={distil.magnitudeWeight}
-            min={0}
-            max={1_000}
+            range={DISTIL_BOUNDS.magnitudeWeight}
             disabled={distil.loss !== 'direction-magnitude'}
             onChange={(magnitudeWeight) => change({ magnitudeWeight })}
           />
@@ -117,7 +139,9 @@ export function DistilFields({ form, model, onChange }: FieldsProps) {
             onChange={(fineTuned) => onChange({ ...form, fineTuned })}
           />
           <p className="text-xs text-muted">
-            {form.fineTuned ? 'After the students, the whole student model.' : 'Off: students as they are trained.'}
+            {form.fineTuned
+              ? 'After the students, trains the whole student model.'
+              : 'Off: students stay as they were trained.'}
           </p>
         </div>
         {form.fineTuned ? <FineTuneFields form={form} onChange={onChange} /> : null}
@@ -170,86 +194,74 @@ function Advanced({ form, onChange }: { form: DistilForm; onChange: (form: Disti
         <NumberField
           label="Warm-up steps"
           value={warmupOf(distil)}
-          min={0}
-          max={distil.steps}
+          range={warmupBounds(distil.steps)}
           onChange={(warmupSteps) => change({ warmupSteps })}
         />
         <NumberField
           label="Accumulation"
           value={distil.accumulation}
-          min={1}
-          max={1_024}
+          range={DISTIL_BOUNDS.accumulation}
           onChange={(accumulation) => change({ accumulation })}
         />
         <NumberField
           label="Batches (0: new)"
           value={distil.distinctBatches ?? 0}
-          min={0}
-          max={1_000_000}
+          range={orNone(DISTIL_BOUNDS.distinctBatches)}
           onChange={(batches) => change({ distinctBatches: batches === 0 ? null : batches })}
         />
-        <DecimalField
+        <NumberField
           label="Weight decay"
           value={distil.weightDecay}
-          min={0}
-          max={10}
+          range={DISTIL_BOUNDS.weightDecay}
           onChange={(weightDecay) => change({ weightDecay })}
         />
-        <DecimalField
+        <NumberField
           label="Clip norm (0: none)"
           value={distil.clipNorm ?? 0}
-          min={0}
-          max={1e6}
+          range={orNone(DISTIL_BOUNDS.clipNorm)}
           onChange={(norm) => change({ clipNorm: norm === 0 ? null : norm })}
         />
-        <DecimalField
+        <NumberField
           label="EMA decay (0: none)"
           value={distil.ema ?? 0}
-          min={0}
-          max={0.99999}
+          range={DISTIL_BOUNDS.ema}
           onChange={(ema) => change({ ema: ema === 0 ? null : ema })}
         />
-        <DecimalField
+        <NumberField
           label="Adam β₁"
           value={distil.beta1}
-          min={0}
-          max={0.99999}
+          range={DISTIL_BOUNDS.beta1}
           onChange={(beta1) => change({ beta1 })}
         />
-        <DecimalField
+        <NumberField
           label="Adam β₂"
           value={distil.beta2}
-          min={0}
-          max={0.999999}
+          range={DISTIL_BOUNDS.beta2}
           onChange={(beta2) => change({ beta2 })}
         />
         <NumberField
           label="Held-out samples"
           value={distil.heldOutSamples}
-          min={1}
-          max={4_096}
+          range={DISTIL_BOUNDS.heldOutSamples}
           onChange={(heldOutSamples) => change({ heldOutSamples })}
         />
         <NumberField
           label="Held-out every"
           value={distil.heldOutEvery}
-          min={1}
-          max={1_000_000}
+          range={DISTIL_BOUNDS.heldOutEvery}
           onChange={(heldOutEvery) => change({ heldOutEvery })}
         />
         <NumberField
           label="Checkpoint every"
           value={distil.checkpointEvery}
-          min={1}
-          max={1_000_000}
+          range={DISTIL_BOUNDS.checkpointEvery}
           onChange={(checkpointEvery) => change({ checkpointEvery })}
         />
         <NumberField
           label="State cache, GiB"
-          value={Math.round(form.cacheBytes / GIGABYTE)}
-          min={0}
-          max={16_384}
-          onChange={(gigabytes) => onChange({ ...form, cacheBytes: gigabytes * GIGABYTE })}
+          value={Math.round(form.cacheBytes / GIBIBYTE)}
+          range={CACHE_GIBIBYTES}
+          onChange={(gigabytes) => onChange({ ...form, cacheBytes: gigabytes * GIBIBYTE })}
         />
       </div>
     </>
@@ -263,23 +275,19 @@ function FineTuneFields({ form, onChange }: { form: DistilForm; onChange: (form:
       <NumberField
         label="Fine-tune steps"
         value={fineTune.steps}
-        min={1}
-        max={1_000_000}
+        range={FINE_TUNE_BOUNDS.steps}
         onChange={(steps) => onChange(withFineTune(form, { steps }))}
       />
       <NumberField
         label="Fine-tune batch"
         value={fineTune.batch}
-        min={1}
-        max={4_096}
+        range={FINE_TUNE_BOUNDS.batch}
         onChange={(batch) => onChange(withFineTune(form, { batch }))}
       />
-      <DecimalField
+      <NumberField
         label="Fine-tune rate"
         value={fineTune.learningRate}
-        min={0}
-        max={1}
-        open
+        range={FINE_TUNE_BOUNDS.learningRate}
         onChange={(learningRate) => onChange(withFineTune(form, { learningRate }))}
       />
       <Choice
@@ -295,12 +303,9 @@ function FineTuneFields({ form, onChange }: { form: DistilForm; onChange: (form:
   );
 }
 
-/** As the server takes them. */
-const MOST_NAME_CHARACTERS = 200;
-
 function RunName({ name, onChange }: { name: string; onChange: (name: string) => void }) {
   const id = useId();
-  const { field, note } = useLimitedText({ label: 'Name', value: name, most: MOST_NAME_CHARACTERS, onChange });
+  const { field, note } = useLimitedText({ label: 'Name', value: name, most: MAX_RUN_NAME, onChange });
   return (
     <div>
       <label htmlFor={id} className="mb-1 block text-xs text-muted">
@@ -336,7 +341,6 @@ interface UploadProps {
 }
 
 function CalibrationUpload({ model, onUploaded }: UploadProps) {
-  const picker = useRef<HTMLInputElement>(null);
   const [sending, setSending] = useState<string | null>(null);
   const [refused, setRefused] = useState<string | null>(null);
   const send = async (file: File) => {
@@ -352,22 +356,16 @@ function CalibrationUpload({ model, onUploaded }: UploadProps) {
   };
   return (
     <div className="text-xs">
-      <input
-        ref={picker}
-        type="file"
+      <FileButton
+        name="Calibration file for the server"
+        testId="upload-input"
         accept=".safetensors"
-        hidden
-        aria-label="Calibration file for the server"
-        data-testid="upload-input"
-        onChange={(event) => {
-          const file = event.target.files?.[0];
-          event.target.value = '';
-          if (file) void send(file);
-        }}
-      />
-      <Button small disabled={sending !== null} onClick={() => picker.current?.click()}>
+        small
+        disabled={sending !== null}
+        onPick={([file]) => void send(file)}
+      >
         {sending ? `Sending ${sending}…` : 'Send a file to the server'}
-      </Button>
+      </FileButton>
       {refused ? (
         <p role="alert" className="mt-1 break-words text-danger">
           {refused}
@@ -379,11 +377,11 @@ function CalibrationUpload({ model, onUploaded }: UploadProps) {
 
 function dataWords({ data, file }: DistilForm): ReactNode {
   if (data === 'shapes') return 'Fresh pictures, captions, noise and timesteps for every step.';
-  if (data === 'file' && file === null) return 'There is none on the server yet.';
+  if (data === 'file' && file === null) return 'The server has no calibration file for this model yet.';
   if (data === 'file') return "The file's samples, reshuffled each epoch; some are held out.";
   return (
     <strong className="font-medium text-accent">
-      SYNTHETIC inputs: seeded noise, not what the model sees in use. Fit for a trial, not for a student to keep.
+      SYNTHETIC inputs: seeded noise, not what the model sees in use. Good for a trial run, not for a usable student.
     </strong>
   );
 }
@@ -394,7 +392,7 @@ const DataHelp = () => (
       A student learns on the inputs that the teacher is run on. They have to be what the model sees in use; noise alone
       teaches little.
     </p>
-    <p>Calibration files are those that lie beside the model on the server.</p>
+    <p>The list shows the calibration files in the model’s folder on the server.</p>
   </Help>
 );
 const LossHelp = () => (

@@ -1,13 +1,14 @@
 'use client';
 /** What the model is run on to see its hidden states, and the one button that starts it all. */
-import { useRef } from 'react';
 import { useStore } from 'zustand';
 import { Button } from '@/components/ui/button';
 import { FieldGroup, useFieldProblems } from '@/components/ui/field-group';
+import { FileButton } from '@/components/ui/file-button';
 import { Help } from '@/components/ui/help';
 import { NumberField } from '@/components/ui/number-field';
 import { Panel } from '@/components/ui/panel';
 import { Select } from '@/components/ui/select';
+import { PAGE_CALIBRATION_BOUNDS } from '@/lib/core/report/index.ts';
 import { bytesWords } from '@/lib/page/browser/number-words.ts';
 import { tokensWords } from '@/lib/page/browser/stream-words.ts';
 import { analyse, analysisStore, stopAnalysis } from '@/lib/page/explorer/analysis.ts';
@@ -32,7 +33,6 @@ function Capture() {
   const running = useStore(analysisStore, (state) => state.running !== null);
   const stopping = useStore(analysisStore, (state) => state.stopping);
   const report = useStore(analysisStore, (state) => state.report);
-  const picker = useRef<HTMLInputElement>(null);
   const problems = useFieldProblems();
   const changes = useCalibrationChanges();
   const measuredOn = useStore(analysisStore, (state) => state.measuredOn);
@@ -70,22 +70,16 @@ function Capture() {
         <div className="flex min-h-[112px] flex-col gap-2">
           {choice.kind === 'file' ? (
             <div className="text-xs">
-              <input
-                ref={picker}
-                type="file"
+              <FileButton
+                name="Calibration file"
+                testId="calibration-input"
                 accept=".safetensors"
-                hidden
-                data-testid="calibration-input"
-                aria-label="Calibration file"
-                onChange={(event) => {
-                  const file = event.target.files?.[0];
-                  if (file) calibrationStore.setState({ file, fileDigits: null });
-                  event.target.value = '';
-                }}
-              />
-              <Button className="w-full" disabled={running} onClick={() => picker.current?.click()}>
+                className="w-full"
+                disabled={running}
+                onPick={([file]) => calibrationStore.setState({ file, fileDigits: null })}
+              >
                 {choice.file ? 'Another file' : 'Pick calibration.safetensors'}
-              </Button>
+              </FileButton>
               {missing ? <MissingFile {...missing} /> : null}
               <p className="mt-2 text-muted">
                 {choice.file
@@ -98,24 +92,21 @@ function Capture() {
               <NumberField
                 label="Samples"
                 value={choice.samples}
-                min={8}
-                max={1024}
+                range={PAGE_CALIBRATION_BOUNDS.samples}
                 disabled={running}
                 onChange={(samples) => calibrationStore.setState({ samples })}
               />
               <NumberField
                 label="Timesteps"
                 value={choice.timesteps}
-                min={1}
-                max={64}
+                range={PAGE_CALIBRATION_BOUNDS.timesteps}
                 disabled={running}
                 onChange={(timesteps) => calibrationStore.setState({ timesteps })}
               />
               <NumberField
                 label="Seed"
                 value={choice.seed}
-                min={0}
-                max={999_999}
+                range={PAGE_CALIBRATION_BOUNDS.seed}
                 disabled={running}
                 onChange={(seed) => calibrationStore.setState({ seed })}
               />
@@ -124,7 +115,7 @@ function Capture() {
           <p className="text-2xs text-muted">
             {choice.kind === 'synthetic' ? (
               <strong className="font-medium text-accent">
-                SYNTHETIC inputs: seeded noise, not what the model sees in use. Fit for a first look, not for a
+                SYNTHETIC inputs: seeded noise, not what the model sees in use. Good for a first look, not for a
                 decision.
               </strong>
             ) : choice.kind === 'shapes' && summary ? (

@@ -48,7 +48,7 @@ export function EnginePanel() {
           ? `${silenceWords(silentMs)}.`
           : problem
             ? problem.message
-            : (report?.why ?? 'Looking at what this browser can compute with.')}
+            : (report?.why ?? 'Checking which engines this browser has.')}
       </p>
       {report ? (
         <ul className="mt-3 space-y-2">

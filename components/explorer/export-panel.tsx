@@ -1,8 +1,8 @@
 'use client';
 /** The choice, to take away: always in reach at the foot of the column. */
-import { useRef } from 'react';
 import { useStore } from 'zustand';
 import { Button } from '@/components/ui/button';
+import { FileButton } from '@/components/ui/file-button';
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import { copyLayerIndex, downloadConfig, downloadPlan, loadPlan } from '@/lib/page/explorer/plan-files.ts';
 import { selectionStore } from '@/lib/page/explorer/selection.ts';
@@ -10,7 +10,6 @@ import { selectionStore } from '@/lib/page/explorer/selection.ts';
 export function ExportPanel() {
   const open = useStore(modelStore, (state) => state.summary !== null);
   const empty = useStore(selectionStore, (state) => state.selection.present.length === 0);
-  const picker = useRef<HTMLInputElement>(null);
   return (
     <section
       aria-label="Download"
@@ -36,22 +35,16 @@ export function ExportPanel() {
       >
         Copy layer_index
       </Button>
-      <Button small disabled={!open} onClick={() => picker.current?.click()}>
-        Load plan
-      </Button>
-      <input
-        ref={picker}
-        type="file"
+      <FileButton
+        name="Plan file"
+        testId="plan-input"
         accept=".json,application/json"
-        hidden
-        data-testid="plan-input"
-        aria-label="Plan file"
-        onChange={(event) => {
-          const file = event.target.files?.[0];
-          event.target.value = '';
-          if (file) void loadPlan(file);
-        }}
-      />
+        small
+        disabled={!open}
+        onPick={([file]) => void loadPlan(file)}
+      >
+        Load plan
+      </FileButton>
     </section>
   );
 }

@@ -1,9 +1,8 @@
 'use client';
 /** What the model is, and how to look at another one. Its files are read in place and never leave the machine. */
-import { useEffect, useRef } from 'react';
 import { useStore } from 'zustand';
-import { Button } from '@/components/ui/button';
 import { Fact } from '@/components/ui/fact';
+import { FileButton } from '@/components/ui/file-button';
 import { Help } from '@/components/ui/help';
 import { FolderIcon } from '@/components/ui/icons';
 import { Panel } from '@/components/ui/panel';
@@ -11,7 +10,7 @@ import { Select } from '@/components/ui/select';
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import { FAMILIES } from '@/lib/core/model/config-index.ts';
 import { bytesWords, countWords } from '@/lib/page/browser/number-words.ts';
-import { pickedFromInput } from '@/lib/page/browser/picked-files.ts';
+import { pickedFolder } from '@/lib/page/browser/picked-files.ts';
 import { streamList } from '@/lib/page/browser/stream-words.ts';
 import { busyStore } from '@/lib/page/explorer/compute.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
@@ -25,9 +24,6 @@ const FAMILY_NAMES = FAMILIES.map(({ label }) => label).join(', ');
 export function ModelPanel() {
   const { opening, source, summary } = useStore(modelStore);
   const analysing = useStore(busyStore, ({ tasks }) => tasks.includes('analyse'));
-  const picker = useRef<HTMLInputElement>(null);
-  // React knows no type for this attribute.
-  useEffect(() => picker.current?.setAttribute('webkitdirectory', ''), []);
   const sample = sampleOf(source);
   return (
     <Panel
@@ -73,29 +69,22 @@ export function ModelPanel() {
           title={summary?.fingerprint}
         />
       </dl>
-      <input
-        ref={picker}
-        type="file"
-        multiple
-        hidden
-        data-testid="folder-input"
-        aria-label="Model folder"
-        onChange={(event) => {
-          const folder = event.target.files && pickedFromInput(event.target.files);
-          event.target.value = '';
-          if (folder) void switchModel({ kind: 'files', name: folder.name, files: folder.files });
-        }}
-      />
       <div className="mt-2 space-y-2">
-        <Button
+        <FileButton
+          name="Model folder"
+          testId="folder-input"
+          folder
           className="w-full"
           disabled={opening !== null || analysing}
           title="A diffusers transformer folder: config.json and safetensors, read in place"
-          onClick={() => picker.current?.click()}
+          onPick={(picked) => {
+            const { name, files } = pickedFolder(picked);
+            void switchModel({ kind: 'files', name, files });
+          }}
         >
           <FolderIcon />
           Open folder
-        </Button>
+        </FileButton>
         <Select
           label="Sample"
           value={sample?.name ?? OWN}

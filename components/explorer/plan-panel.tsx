@@ -11,6 +11,7 @@ import { removedCount } from '@/lib/core/interval/index.ts';
 import { type BeforeAfter, type PlanCost, planCost } from '@/lib/core/plan/index.ts';
 import type { CalibrationFacts } from '@/lib/core/report/report.ts';
 import { isWithinNoise, type Quartiles } from '@/lib/core/run/index.ts';
+import { DRAWING } from '@/lib/core/shapes/index.ts';
 import {
   bytesWords,
   changeWords,
@@ -25,14 +26,16 @@ import { needsProbes, PAGE_REPLACEMENTS } from '@/lib/page/explorer/edits.ts';
 import { engineStore } from '@/lib/page/explorer/engine.ts';
 import { changedSince, changedWords, isSame } from '@/lib/page/explorer/made-of.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
-import { STEPS } from '@/lib/page/explorer/preview.ts';
 import { isQuickModel, measureForward, presentTiming } from '@/lib/page/explorer/quiet-measurements.ts';
 import { selectionStore } from '@/lib/page/explorer/selection.ts';
 import { timingStore } from '@/lib/page/explorer/timing.ts';
 import { DistilButton } from '../distil-form/distil-button';
 
 /** Classifier-free guidance runs the prompt and the null caption at every step, unless the model embeds the scale. */
-const drawingOf = ({ embedsGuidance }: ModelSummary) => ({ steps: STEPS, forwardsPerStep: embedsGuidance ? 1 : 2 });
+const drawingOf = ({ embedsGuidance }: ModelSummary) => ({
+  steps: DRAWING.steps,
+  forwardsPerStep: embedsGuidance ? 1 : 2,
+});
 
 export function PlanPanel() {
   const summary = useStore(modelStore, (state) => state.summary);
@@ -50,7 +53,7 @@ export function PlanPanel() {
             size and operations are computed from the config; the forward time is measured on the engine in use.
           </p>
           <p>
-            FLOPs per image count {STEPS} steps at {summary?.picture ?? 'the model’s nominal size'}, with{' '}
+            FLOPs per image count {DRAWING.steps} steps at {summary?.picture ?? 'the model’s nominal size'}, with{' '}
             {summary?.embedsGuidance
               ? 'one forward each, since the model takes the guidance scale as an input'
               : 'guidance, so two forwards each'}
@@ -82,7 +85,7 @@ export function PlanPanel() {
             words={flopsWords}
             title={
               tokensPerForward
-                ? `At ${tokensWords(tokensPerForward, summary?.streams ?? [])} (${summary?.picture}), ${STEPS} steps of ${summary?.embedsGuidance ? 'one forward' : 'two forwards'}`
+                ? `At ${tokensWords(tokensPerForward, summary?.streams ?? [])} (${summary?.picture}), ${DRAWING.steps} steps of ${summary?.embedsGuidance ? 'one forward' : 'two forwards'}`
                 : undefined
             }
           />

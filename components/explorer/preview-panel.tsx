@@ -9,22 +9,15 @@ import { Help } from '@/components/ui/help';
 import { useLimitedText } from '@/components/ui/limited-text';
 import { NumberField } from '@/components/ui/number-field';
 import { Panel } from '@/components/ui/panel';
+import { SEED_RANGE } from '@/lib/core/random.ts';
+import { DRAWING } from '@/lib/core/shapes/index.ts';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { busyStore } from '@/lib/page/explorer/compute.ts';
 import { needsProbes, pageEdits } from '@/lib/page/explorer/edits.ts';
 import { engineStore } from '@/lib/page/explorer/engine.ts';
 import { changedSince } from '@/lib/page/explorer/made-of.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
-import {
-  drawBoth,
-  GUIDANCE,
-  isPrunedOf,
-  previewStore,
-  prunedOf,
-  STEPS,
-  stopDraw,
-  wholeOf,
-} from '@/lib/page/explorer/preview.ts';
+import { drawBoth, isPrunedOf, previewStore, prunedOf, stopDraw, wholeOf } from '@/lib/page/explorer/preview.ts';
 import { reportProbes, wantedFile } from '@/lib/page/explorer/probe-source.ts';
 import { refitStore, refitWords } from '@/lib/page/explorer/refitting.ts';
 import { replaceAllBy, selectionStore } from '@/lib/page/explorer/selection.ts';
@@ -78,7 +71,7 @@ function Preview() {
         ? `${refitWords(refit)}.`
         : chosen.length === 0
           ? 'Choose intervals to see what the pruned model draws.'
-          : `${STEPS} steps, guidance ${GUIDANCE}. The checker reads each picture and compares it with the prompt.`;
+          : `${DRAWING.steps} steps, guidance ${DRAWING.guidance}. The checker reads each picture and compares it with the prompt.`;
   return (
     <Panel
       title="Preview"
@@ -134,8 +127,7 @@ function Preview() {
             inline
             label="Seed"
             value={seed}
-            min={0}
-            max={999_999}
+            range={SEED_RANGE}
             disabled={!drawable}
             onChange={(next) => previewStore.setState({ seed: next })}
           />

@@ -92,7 +92,7 @@ function WorkerEntry({ worker }: { worker: Worker }) {
         {worker.jobs.length > 0 ? ` · works on ${worker.jobs.map(({ key }) => jobWords(key)).join(', ')}` : ''}
       </p>
       <details className="mt-1 text-xs">
-        <summary className="w-fit rounded text-muted hover:text-ink">Engines it looked at</summary>
+        <summary className="w-fit rounded text-muted hover:text-ink">Engines found</summary>
         <ul className="mt-1 space-y-1">
           {worker.candidates.map(({ name, available, reason }) => (
             <li key={name} className="grid grid-cols-[92px_minmax(0,1fr)] gap-2">

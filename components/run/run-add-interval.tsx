@@ -34,6 +34,7 @@ function AddForm({ view }: { view: RunView }) {
   const asking = useOpenRun((state) => state.asking);
   const problems = useFieldProblems();
   const { numBlocks } = view.model;
+  const blocks = { min: 0, max: numBlocks - 1, whole: true };
   const [first, setFirst] = useState(() => firstFree(view));
   const [last, setLast] = useState(() => Math.min(numBlocks - 1, firstFree(view) + 1));
   const interval = { first, last };
@@ -49,8 +50,8 @@ function AddForm({ view }: { view: RunView }) {
       }}
     >
       <div className="grid grid-cols-2 gap-2">
-        <NumberField label="First block" value={first} min={0} max={numBlocks - 1} onChange={setFirst} />
-        <NumberField label="Last block" value={last} min={0} max={numBlocks - 1} onChange={setLast} />
+        <NumberField label="First block" value={first} range={blocks} onChange={setFirst} />
+        <NumberField label="Last block" value={last} range={blocks} onChange={setLast} />
       </div>
       <p className="min-h-8 text-xs text-muted">
         {reason ?? 'Trained with the settings of this run. Finished students are not trained again.'}

@@ -148,17 +148,17 @@ function JobMenu({ job }: { job: JobView }) {
         {canGoOn ? (
           <>
             <Button small className="w-full" onClick={() => retry(false)}>
-              Go on from the last checkpoint
+              Resume from the last checkpoint
             </Button>
             <Button small className="w-full" onClick={() => retry(true)}>
               Begin afresh
             </Button>
-            <p className="text-muted">Afresh forgets its steps so far. The other intervals are not touched.</p>
+            <p className="text-muted">Starting over discards its steps so far. The other intervals are not touched.</p>
           </>
         ) : (
           <>
             <p className="text-muted">
-              This student is finished. Training it again replaces it, and every subset with it is measured anew.
+              This student is finished. Training it again replaces it, and every subset with it is measured again.
             </p>
             <label className="flex items-center gap-2">
               <input type="checkbox" checked={afresh} onChange={(event) => setAfresh(event.target.checked)} />

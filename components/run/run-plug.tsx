@@ -136,7 +136,7 @@ function Switches({ view, subset }: { view: RunView; subset: Subset }) {
                 <div className="flex h-5 items-center justify-end">
                   {state === 'done' ? (
                     <Switch
-                      name={edit ? `Plug in student ${edit.first} to ${edit.last}` : 'Plug in the fine-tuned whole'}
+                      name={edit ? `Plug in student ${edit.first} to ${edit.last}` : 'Plug in the fine-tuned model'}
                       on={on}
                       onChange={(next) =>
                         plugged.setState(edit ? withStudent(view, choice, key, next) : { keys: null, fineTuned: next })
@@ -273,7 +273,7 @@ function Line({ name, title, before, after, change }: LineProps) {
       </th>
       <td className="text-right whitespace-nowrap text-muted">{before ?? <Unknown />}</td>
       <td className="text-right font-medium whitespace-nowrap">{after ?? <Unknown />}</td>
-      <td className="text-right whitespace-nowrap">{change === '±0 %' ? '–' : change}</td>
+      <td className="pl-2 text-right whitespace-nowrap">{change === '±0 %' ? '–' : change}</td>
     </tr>
   );
 }
@@ -293,7 +293,7 @@ function MeasureState({ run, subset, known }: { run: FollowedRun; subset: Subset
   return (
     <div className="mt-2 h-12 text-xs text-muted">
       {!done ? (
-        <p>Switches come as students are finished.</p>
+        <p>A switch appears here when a student is finished.</p>
       ) : known ? (
         <p>
           Measured{known.facts ? ` on ${known.facts.pictures} pictures` : ''} and on held-out samples; kept with the

@@ -62,7 +62,7 @@ export function RunTitle() {
           )}
           <Button
             disabled={asking || !(stops || resumes)}
-            title="Stops it for good; finished students stay, and every interval can be retried"
+            title="Stops the run; finished students stay, and every interval can be retried"
             onClick={() => void open.ask((api) => api.cancel(open.id))}
           >
             Cancel

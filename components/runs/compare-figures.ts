@@ -45,7 +45,7 @@ export async function saveComparison(comparison: Comparison, kind: FileKind): Pr
       settings: [
         `Interval ${key.replace('-', '–')}. ${views.map(({ name: run, id }, i) => `Run ${i + 1}: ${run} (${id})`).join('; ')}.`,
         differences.length === 0
-          ? 'All runs were set alike.'
+          ? 'All runs have the same settings.'
           : `Settings that differ: ${differences.map((d) => `${d.name.toLowerCase()} ${d.values.map((v) => v ?? 'n/a').join(' / ')}`).join('; ')}.`,
       ],
     },

@@ -56,7 +56,7 @@ export function RunCompare({ ids }: { ids: readonly string[] }) {
       title="Comparison"
       reading={
         views.length < 2
-          ? 'Check another run to see them over each other.'
+          ? 'Check another run to compare them.'
           : 'Smoothed losses on training batches; errors on held-out samples. Log scales.'
       }
       tools={
@@ -352,7 +352,7 @@ function Differences({ views }: { views: readonly RunView[] }) {
           {differences.length === 0 ? (
             <tr className="h-6">
               <td colSpan={views.length + 1} className="text-muted">
-                None: these runs were set alike.
+                None: these runs have the same settings.
               </td>
             </tr>
           ) : null}

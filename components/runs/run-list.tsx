@@ -170,7 +170,7 @@ function Empty() {
 function Unreachable({ message }: { message: string }) {
   return (
     <div role="alert" className="grid min-h-64 place-content-center justify-items-center gap-2 text-center">
-      <p className="font-medium">The runs cannot be read now</p>
+      <p className="font-medium">The runs could not be loaded</p>
       <p className="max-w-md text-xs text-muted">{message}</p>
       <p className="text-xs text-muted">This page asks again every few seconds.</p>
     </div>

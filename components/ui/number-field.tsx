@@ -4,29 +4,26 @@
  * stays as it was, and the field's group knows (see field-group.tsx).
  */
 import { useEffect, useId, useState } from 'react';
+import { type NumberRange, rangeWords } from '@/lib/core/number-range.ts';
 import { useFieldProblem } from './field-group';
-import { boundsWords, type NumberBounds, typedNumber } from './typed-number.ts';
+import { typedNumber } from './typed-number.ts';
 
-interface NumberFieldProps extends Omit<NumberBounds, 'whole'> {
+interface NumberFieldProps {
   label: string;
   value: number;
+  range: NumberRange;
   onChange: (value: number) => void;
   disabled?: boolean;
   /** The label stands before the field, not above it. */
   inline?: boolean;
 }
 
-/** A whole number. */
-export const NumberField = (props: NumberFieldProps) => <Field {...props} whole />;
-/** A number that may be small or have decimals ("0.001", "1e-3"). */
-export const DecimalField = (props: NumberFieldProps) => <Field {...props} />;
-
-function Field({ label, value, onChange, disabled, inline = false, ...bounds }: NumberFieldProps & NumberBounds) {
+export function NumberField({ label, value, range, onChange, disabled, inline = false }: NumberFieldProps) {
   const id = useId();
   const [typed, setTyped] = useState(String(value));
   // Another value from outside takes the place of what was typed; "1e-3" stays for 0.001.
   useEffect(() => setTyped((now) => (typedNumber(now, EVERY).value === value ? now : String(value))), [value]);
-  const { problem } = typedNumber(typed, bounds);
+  const { problem } = typedNumber(typed, range);
   useFieldProblem(problem && !disabled ? `${label}: ${problem}` : null);
   return (
     <div className={inline ? 'flex min-w-0 flex-wrap items-center gap-x-2' : 'min-w-0'}>
@@ -35,16 +32,16 @@ function Field({ label, value, onChange, disabled, inline = false, ...bounds }: 
       </label>
       <input
         id={id}
-        inputMode={bounds.whole ? 'numeric' : 'decimal'}
+        inputMode={range.whole ? 'numeric' : 'decimal'}
         autoComplete="off"
         value={typed}
         disabled={disabled}
         aria-invalid={problem !== null}
         aria-describedby={problem === null ? undefined : `${id}-problem`}
-        title={boundsWords(bounds)}
+        title={rangeWords(range)}
         onChange={(event) => {
           setTyped(event.target.value);
-          const { value: next } = typedNumber(event.target.value, bounds);
+          const { value: next } = typedNumber(event.target.value, range);
           if (next !== null) onChange(next);
         }}
         className={`h-7 rounded-md border border-line bg-panel px-2 text-right text-xs text-ink aria-invalid:border-danger disabled:opacity-50 ${inline ? 'w-20' : 'w-full'}`}
@@ -58,4 +55,4 @@ function Field({ label, value, onChange, disabled, inline = false, ...bounds }: 
   );
 }
 
-const EVERY: NumberBounds = { min: Number.NEGATIVE_INFINITY, max: Number.POSITIVE_INFINITY };
+const EVERY: NumberRange = { min: Number.NEGATIVE_INFINITY, max: Number.POSITIVE_INFINITY };

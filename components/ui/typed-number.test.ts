@@ -23,10 +23,10 @@ describe('a number that is typed', () => {
   });
 
   it('may have decimals where they mean something, and may have to be more than its lower bound', () => {
-    const rate = { min: 0, max: 1, open: true };
+    const rate = { min: 0, max: 1, aboveMin: true };
     expect(typedNumber('1e-3', rate).value).toBe(0.001);
     expect(typedNumber('0', rate).problem).toBe('more than 0, at most 1');
     expect(typedNumber('fast', rate).problem).toBe('a number, more than 0, at most 1');
-    expect(typedNumber('1', { min: 0, max: 0.999999 }).problem).toBe('0 to 0.999999');
+    expect(typedNumber('1', { min: 0, max: 1, belowMax: true }).problem).toBe('0 or more, less than 1');
   });
 });

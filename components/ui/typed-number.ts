@@ -1,12 +1,5 @@
 /** What a number field makes of the text in it: the number, or in a few words what may stand there. Pure. */
-export interface NumberBounds {
-  /** Both ends count, unless `open` leaves the lower one out. */
-  readonly min: number;
-  readonly max: number;
-  readonly open?: boolean;
-  /** Whole numbers alone. */
-  readonly whole?: boolean;
-}
+import { isInRange, type NumberRange, rangeWords } from '@/lib/core/number-range.ts';
 
 export interface TypedNumber {
   /** Null where the text cannot be taken. */
@@ -14,21 +7,10 @@ export interface TypedNumber {
   readonly problem: string | null;
 }
 
-export function typedNumber(text: string, bounds: NumberBounds): TypedNumber {
-  const { min, max, open = false, whole = false } = bounds;
+export function typedNumber(text: string, range: NumberRange): TypedNumber {
   const number = text.trim() === '' ? Number.NaN : Number(text);
-  const within = number <= max && (open ? number > min : number >= min);
-  if (within && (!whole || Number.isInteger(number))) return { value: number, problem: null };
-  const isKind = whole ? Number.isInteger(number) : Number.isFinite(number);
-  const kind = isKind ? '' : whole ? 'a whole number, ' : 'a number, ';
-  return { value: null, problem: kind + boundsWords(bounds) };
+  if (isInRange(number, range)) return { value: number, problem: null };
+  const isKind = range.whole ? Number.isInteger(number) : Number.isFinite(number);
+  const kind = isKind ? '' : range.whole ? 'a whole number, ' : 'a number, ';
+  return { value: null, problem: kind + rangeWords(range) };
 }
-
-/** "8 to 1,024", "more than 0, at most 1" */
-export function boundsWords({ min, max, open = false }: NumberBounds): string {
-  return open
-    ? `more than ${numberWords(min)}, at most ${numberWords(max)}`
-    : `${numberWords(min)} to ${numberWords(max)}`;
-}
-
-const numberWords = (value: number): string => value.toLocaleString('en-US', { maximumFractionDigits: 8 });

@@ -59,7 +59,7 @@ test('a lost device is said, nothing on the page goes, and the engine starts aga
 
   const alert = alerts(page);
   await expect(alert).toHaveAttribute('data-code', 'engine-lost');
-  await expect(alert).toContainText('went away');
+  await expect(alert).toContainText('The engine stopped');
   await expect(engine(page)).toHaveAccessibleName('Engine: lost');
   await expectChosen(page, [[3, 5]]);
   await alert.getByRole('button', { name: 'Restart engine' }).click();

@@ -3,6 +3,11 @@
  * through splitmix32, and Box–Muller for normals. Reproducible, not cryptographic. Streams of different seeds do not
  * overlap in practice.
  */
+import type { NumberRange } from './number-range.ts';
+
+/** Seeds that people may ask for, everywhere: 32 bits. */
+export const SEED_RANGE: NumberRange = { min: 0, max: 2 ** 32 - 1, whole: true };
+
 export interface SeededRandom {
   /** [0, 1), 32 bits of resolution. */
   uniform(): number;

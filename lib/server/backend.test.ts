@@ -178,7 +178,7 @@ describe('a run', { timeout: 300_000 }, () => {
     const id = await backend.createRun(request(['8-9'], { ...FEW, checkpointEvery: 20 }));
     const view = await until(backend, id, ({ state }) => state === 'failed');
     expect(view.jobs[0]).toMatchObject({ attempt: 3 });
-    expect(view.jobs[0]?.error).toMatch(/SIGKILL.*3 times without reaching a checkpoint/);
+    expect(view.jobs[0]?.error).toMatch(/SIGKILL.*3 times without reaching another checkpoint/);
     expect(view.jobs[0]?.note).toMatch(/Attempt 1 lost its compute process/);
   });
 

@@ -147,7 +147,7 @@ function backendOf({ env, context, store, models, timing, runner, report, end }:
       const { modelId, model } = await runOf(id);
       const now = await models.read(modelId);
       if (now.fingerprint === model.fingerprint) return await models.modelFolder(modelId);
-      throw new ContiguaError('plan-mismatch', `The model ${model.name} is another one by now`, {
+      throw new ContiguaError('plan-mismatch', `The model ${model.name} has changed since the run was made`, {
         found: now.fingerprint,
         expected: model.fingerprint,
       });

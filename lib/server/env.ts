@@ -58,6 +58,9 @@ const count = (low: number, high: number) =>
     .transform(Number)
     .pipe(z.number().min(low, `a number from ${low} to ${high}`).max(high, `a number from ${low} to ${high}`));
 
+/** Jobs that one process works on at once. */
+export const MAX_SLOTS = 64;
+
 const variables = z.object({
   CONTIGUA_DATA: optional(z.string()),
   DATABASE_URL: optional(z.string().regex(/^postgres(ql)?:\/\//, 'postgres://user:password@host:port/name')),
@@ -68,7 +71,7 @@ const variables = z.object({
   AWS_REGION: optional(z.string()),
   CONTIGUA_TOKEN: optional(z.string().min(16, '16 characters or more')),
   CONTIGUA_ENGINE: optional(z.enum(WANTED_ENGINES)),
-  CONTIGUA_SLOTS: optional(count(0, 64)),
+  CONTIGUA_SLOTS: optional(count(0, MAX_SLOTS)),
   CONTIGUA_THREADS: optional(count(1, 1024)),
   CONTIGUA_QUEUE_LIMIT: optional(count(1, 1_000_000)),
 });

@@ -99,7 +99,7 @@ export class ServerModels {
   async calibrationFile(id: string): Promise<LinkedFile> {
     const path = await this.resolve(id);
     if (id.endsWith('.safetensors') && (await stat(path)).isFile()) return { path: id, url: pathToFileURL(path).href };
-    throw new ContiguaError('calibration-invalid', 'This is no calibration file', {
+    throw new ContiguaError('calibration-invalid', 'This is not a calibration file', {
       file: id,
       expected: '.safetensors',
     });

@@ -18,7 +18,7 @@ export function asDiskFull(thrown: unknown, folder?: string): unknown {
   return new ContiguaError('disk-full', 'There is no room on this disk', {
     ...(file !== undefined && { file }),
     found: String(code),
-    hint: 'Free space on it; everything acknowledged before is kept, and jobs go on by themselves.',
+    hint: 'Free space on it; everything acknowledged before is kept, and jobs resume on their own.',
   });
 }
 

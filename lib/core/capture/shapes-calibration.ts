@@ -4,11 +4,12 @@
  */
 
 import { ContiguaError } from '../errors.ts';
-import { completeInputs, type ModelConfig, type TransformerInputs } from '../model/index.ts';
+import { completeInputs, type ModelConfig, squarePicture, type TransformerInputs } from '../model/index.ts';
 import { type SeededRandom, seededRandom } from '../random.ts';
 import {
   CAPTION_TOKENS,
   captionWords,
+  DRAWING,
   embedCaption,
   encodeWords,
   PATCH_SIZE,
@@ -36,9 +37,6 @@ export function shapesCalibration(
     config,
   );
 }
-
-/** What the sample's pictures are drawn with by default, for models that take the scale as an input. */
-const GUIDANCE = 2;
 
 /**
  * One sample per noise level of `timestep`, drawn from `random` in order; a share of `droppedCaptions` gets the null caption.
@@ -84,13 +82,13 @@ export function shapesInputs(
       batch: samples,
       imageTokens,
       textTokens: CAPTION_TOKENS,
-      imageShapes: [[1, grid, grid]],
+      imageShapes: squarePicture(grid),
       hiddenStates,
       encoderHiddenStates,
       mask,
       timestep,
     },
     config,
-    { pooled: () => pooled, guidance: GUIDANCE },
+    { pooled: () => pooled, guidance: DRAWING.guidance },
   );
 }

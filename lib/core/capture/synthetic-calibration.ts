@@ -7,7 +7,9 @@ import {
   elementsOf,
   familyNamed,
   type ModelConfig,
+  NOMINAL_GUIDANCE,
   pictureLayout,
+  squarePicture,
   type TransformerInputs,
 } from '../model/index.ts';
 import { type SeededRandom, seededRandom } from '../random.ts';
@@ -23,8 +25,6 @@ export interface SyntheticRequest {
 /** Tokens along a side of the (first) image, or the most that the model takes. */
 const LARGEST_GRID = 8;
 const TEXT_TOKENS = 16;
-/** What FLUX.1-dev is run with by default, for models that take the scale as an input. */
-const TYPICAL_GUIDANCE = 3.5;
 
 export function syntheticCalibration(config: ModelConfig, { samples, timesteps, seed }: SyntheticRequest): Calibration {
   const levels = noiseLevels(timesteps);
@@ -41,7 +41,7 @@ export function syntheticCalibration(config: ModelConfig, { samples, timesteps, 
 function syntheticImages(config: ModelConfig) {
   const grid = Math.min(LARGEST_GRID, pictureLayout(config)?.maxPatches ?? LARGEST_GRID);
   const own = familyNamed(config.family).syntheticImages?.(config, grid);
-  return own ?? { shapes: [[1, grid, grid]] as const, label: `${grid} × ${grid} tokens` };
+  return own ?? { shapes: squarePicture(grid), label: `${grid} × ${grid} tokens` };
 }
 
 /** Noise for every input of the family, drawn from `random` in a fixed order; `timesteps` is called after image and text. */
@@ -66,6 +66,6 @@ export function syntheticInputs(
   };
   return completeInputs(inputs, config, {
     pooled: (width) => normals(samples * width),
-    guidance: TYPICAL_GUIDANCE,
+    guidance: NOMINAL_GUIDANCE,
   });
 }

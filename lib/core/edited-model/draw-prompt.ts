@@ -2,7 +2,7 @@
 import { ContiguaError } from '../errors.ts';
 import type { Drawer } from '../folder/drawer.ts';
 import type { OpenModel } from '../folder/open-model.ts';
-import type { Route, Transformer } from '../model/index.ts';
+import { type Route, squarePicture, type Transformer } from '../model/index.ts';
 import { samplePicture } from '../sampling/index.ts';
 import { checkPicture, type ParsedPrompt, pictureRgba, type Scene, unpackPicture } from '../shapes/index.ts';
 import { conditionFor } from './text-condition.ts';
@@ -51,7 +51,7 @@ export async function drawPrompt(
     scheduler,
     conditional: conditionFor(assets, words),
     unconditional: conditionFor(assets, []),
-    imageShapes: [[1, gridSize, gridSize]],
+    imageShapes: squarePicture(gridSize),
   });
   const durationMs = performance.now() - startedAt;
   return drawingOf(unpackPicture(tokens), scene, durationMs);

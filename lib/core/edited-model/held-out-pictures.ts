@@ -1,6 +1,6 @@
 /** How many facts of captions that training never showed a model draws, and some of its pictures. */
 import type { Drawer } from '../folder/drawer.ts';
-import type { Route, Transformer } from '../model/index.ts';
+import { type Route, squarePicture, type Transformer } from '../model/index.ts';
 import { seededRandom } from '../random.ts';
 import { samplePictures } from '../sampling/index.ts';
 import { captionWords, randomScene, unpackPicture } from '../shapes/index.ts';
@@ -48,7 +48,7 @@ export async function drawHeldOut(
         ...asked,
         scheduler,
         unconditional: conditionFor(assets, []),
-        imageShapes: [[1, gridSize, gridSize]],
+        imageShapes: squarePicture(gridSize),
         signal,
       },
     );

@@ -1,5 +1,5 @@
 /**
- * What training leaves: a student (one block, names without a block's prefix) or the fine-tuned whole (names of the
+ * What training leaves: a student (one block, names without a block's prefix) or the fine-tuned model (names of the
  * student model). Checked against teacher, interval and shapes before anything is made from it; docs/student-format.md.
  */
 import {

@@ -11,6 +11,7 @@ export {
   pickSamples,
   shapeOf,
   sliceSamples,
+  squarePicture,
   streamMask,
   streamTokens,
   type TextFacts,
@@ -25,6 +26,7 @@ export {
   tokenCounts,
 } from './latents.ts';
 export { applyProbe } from './layers.ts';
+export { NOMINAL_GUIDANCE } from './nominal.ts';
 export { type OpenOptions, openTransformer } from './open.ts';
 export {
   type AffineMap,

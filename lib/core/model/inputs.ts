@@ -89,6 +89,11 @@ export function categoryProblem({ name, categories }: ExtraInput, values: Float3
   };
 }
 
+/** `imageShapes` of one square picture of `side` × `side` tokens. */
+export function squarePicture(side: number): readonly [readonly [frames: 1, height: number, width: number]] {
+  return [[1, side, side]];
+}
+
 /** Tokens of a stream in one sample. */
 export function streamTokens({ imageTokens, textTokens }: TransformerInputs, { input }: ModelStream): number {
   return input === 'hidden_states' ? imageTokens : textTokens;

@@ -1,5 +1,7 @@
 /** Distillation runs as data: settings, progress, views. No tensors, so that pages and servers can import it. */
+export { DISTIL_BOUNDS, FINE_TUNE_BOUNDS, RUN_BOUNDS, warmupBounds } from './bounds.ts';
 export { isWithinNoise, type Quartiles } from './forward-times.ts';
+export { FINE_TUNE_KEY } from './job-key.ts';
 export type {
   Baselines,
   DistilProgress,
@@ -18,10 +20,12 @@ export {
   type DistilLoss,
   type DistilSettings,
   defaultLearningRate,
+  FINE_TUNED_WEIGHTS,
   type FineTuneSettings,
   MAX_RUN_NAME,
   type OptimizerSettings,
   type RunSettings,
+  SCHEDULES,
   STUDENT_STARTS,
   type StudentStart,
   type TrainingData,

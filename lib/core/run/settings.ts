@@ -16,12 +16,15 @@ export const DISTIL_LOSSES = ['direction', 'direction-l1', 'mse', 'direction-mag
 export type StudentStart = 'first' | 'middle' | 'last' | 'best';
 export const STUDENT_STARTS = ['first', 'middle', 'last', 'best'] as const;
 
+/** Of the learning rate, after its warm-up. */
+export const SCHEDULES = ['cosine', 'constant'] as const;
+
 export interface OptimizerSettings {
   /** Peak of the schedule. */
   readonly learningRate: number;
   /** Steps of linear warm-up; then a cosine down to zero at the last step, or level. */
   readonly warmupSteps: number;
-  readonly schedule: 'cosine' | 'constant';
+  readonly schedule: (typeof SCHEDULES)[number];
   readonly beta1: number;
   readonly beta2: number;
   readonly epsilon: number;
@@ -56,9 +59,11 @@ export interface DistilSettings extends OptimizerSettings {
   readonly checkpointEvery: number;
 }
 
+export const FINE_TUNED_WEIGHTS = ['students', 'all'] as const;
+
 /** The paper's last stage: the whole student against the teacher's output (velocity), all of its weights or students alone. */
 export interface FineTuneSettings extends OptimizerSettings {
-  readonly train: 'students' | 'all';
+  readonly train: (typeof FINE_TUNED_WEIGHTS)[number];
   readonly steps: number;
   readonly batch: number;
   readonly seed: number;

@@ -27,7 +27,7 @@ export interface JobWorker {
 
 /** One edit's student in the making, or the joint fine-tune of all of them. */
 export interface JobView {
-  /** "3-4", or "fine-tune". */
+  /** "3-4", or FINE_TUNE_KEY. */
   readonly key: string;
   readonly kind: 'student' | 'fine-tune';
   /** Null for the fine-tune, which belongs to no edit in particular. */

@@ -19,11 +19,8 @@ export type Picked = PickedFolder | PickedFile;
 const MOST_FILES = 2_000;
 
 /** From `<input type="file" webkitdirectory>`. */
-export function pickedFromInput(list: FileList): PickedFolder | null {
-  const files = [...list];
-  const first = files[0];
-  if (!first) return null;
-  const name = first.webkitRelativePath.split('/')[0] || 'folder';
+export function pickedFolder(files: readonly [File, ...File[]]): PickedFolder {
+  const name = files[0].webkitRelativePath.split('/')[0] || 'folder';
   return {
     kind: 'folder',
     name,

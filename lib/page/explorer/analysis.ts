@@ -195,7 +195,7 @@ async function acceptFile(file: File): Promise<void> {
       showWarning('calibration', `${file.name} is not the file that this analysis was measured on`, {
         found: digits,
         expected: `${missing.digits} (${missing.name})`,
-        hint: 'Analyse measures on the new file; to go on with this analysis, choose the file that it names.',
+        hint: 'Analyse measures on the new file; to continue with this analysis, choose the file that it names.',
       });
       return;
     }

@@ -1,6 +1,8 @@
 /** What the next analysis will be measured on, and the text that names it in the address and among kept analyses. */
 import { createStore } from 'zustand/vanilla';
 import type { CalibrationSource } from '@/lib/compute/protocol.ts';
+import { isInRange } from '@/lib/core/number-range.ts';
+import { SEED_RANGE } from '@/lib/core/random.ts';
 import type { CalibrationFacts } from '@/lib/core/report/report.ts';
 
 export interface CalibrationChoice {
@@ -44,10 +46,10 @@ export function calibrationText({ kind, samples, timesteps, seed, fileDigits }: 
 export function calibrationFrom(text: string): CalibrationChoice | null {
   const [isFile, fileDigits = null] = /^file(?:-([0-9a-f]{16}))?$/.exec(text) ?? [];
   if (isFile !== undefined) return { ...DEFAULT_CALIBRATION, kind: 'file', fileDigits };
-  const [, kind, samples, timesteps, seed] = /^(shapes|synthetic)-(\d{1,4})-(\d{1,2})-(\d{1,6})$/.exec(text) ?? [];
+  const [, kind, samples, timesteps, seed] = /^(shapes|synthetic)-(\d{1,4})-(\d{1,2})-(\d{1,10})$/.exec(text) ?? [];
   if ((kind !== 'shapes' && kind !== 'synthetic') || !samples || !timesteps || !seed) return null;
   const numbers = { samples: Number(samples), timesteps: Number(timesteps), seed: Number(seed) };
-  return { ...DEFAULT_CALIBRATION, kind, ...numbers };
+  return isInRange(numbers.seed, SEED_RANGE) ? { ...DEFAULT_CALIBRATION, kind, ...numbers } : null;
 }
 
 const KIND_WORDS: Readonly<Record<CalibrationChoice['kind'], string>> = {

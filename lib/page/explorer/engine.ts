@@ -6,7 +6,6 @@ import type { EngineReport, WantedEngine } from '@/lib/core/tensor/engine.ts';
 import { settle, showError, showWarning } from '../browser/notices.ts';
 import { ask, onTrouble } from './compute.ts';
 
-export type { WantedEngine };
 export type EngineCheck = Tasks['verifyEngine']['result'] | 'running' | null;
 
 export interface EngineState {
@@ -77,7 +76,7 @@ export function watchEngine(recover: () => void): void {
   onTrouble({
     lost: (reason) =>
       trouble(
-        new ContiguaError('engine-lost', `The engine's device went away: ${reason}`, {
+        new ContiguaError('engine-lost', `The engine stopped: ${reason}`, {
           hint: 'Restart the engine to continue; your choice and every finished analysis are kept.',
         }),
       ),

@@ -45,7 +45,7 @@ export async function keepReport(inputs: string, report: AnalysisReport): Promis
     });
   } catch (thrown) {
     showWarning('kept', 'This analysis could not be kept in the browser', {
-      hint: `${reasonOf(thrown)}. It is gone after a reload.`,
+      hint: `${reasonOf(thrown)}. It is lost on reload.`,
     });
     return;
   }

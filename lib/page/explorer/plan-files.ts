@@ -12,7 +12,7 @@ import { choose, selectionStore } from './selection.ts';
 import { settingsStore, withKnownStream } from './settings.ts';
 
 const JSON_TYPE = 'application/json';
-const MODEL_FIRST = 'A plan is read for the model on the page: load it again once one is open.';
+const MODEL_FIRST = 'A plan needs an open model: open one, then load the plan again.';
 
 /** The choice on the page as a plan; null while no model is open. */
 export function presentPlan(): Plan | null {
@@ -76,7 +76,7 @@ export async function loadPlan(file: File): Promise<void> {
     }));
     choose({ type: 'choose', edits });
     const students = plan.edits.some(({ by }) => by === 'student')
-      ? ' Its students are not in the plan: blocks are just removed.'
+      ? ' A plan holds no students: their blocks are just removed here.'
       : '';
     showPassing('plan', 'done', `${file.name} loaded`, {
       hint: `${edits.length} ${edits.length === 1 ? 'interval' : 'intervals'} chosen; Undo brings the former choice back.${students}`,

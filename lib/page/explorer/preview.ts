@@ -1,16 +1,13 @@
 /** The same prompt and seed drawn by the whole model and by the pruned one. The whole picture is drawn once per prompt. */
 import { createStore } from 'zustand/vanilla';
 import type { Drawing } from '@/lib/compute/protocol.ts';
+import { DRAWING } from '@/lib/core/shapes/index.ts';
 import { settle, showError } from '../browser/notices.ts';
 import { ask } from './compute.ts';
 import { editsMadeOf, needsProbes, type PageEdit } from './edits.ts';
 import { isSame, type MadeOf } from './made-of.ts';
 import type { ReportProbes } from './probe-source.ts';
 import { showingRefit } from './refitting.ts';
-
-/** As the sample model was trained and measured. */
-export const STEPS = 20;
-export const GUIDANCE = 2;
 
 export interface Drawn {
   readonly of: MadeOf;
@@ -67,7 +64,7 @@ export async function drawBoth(
   const of = wholeOf(fingerprint, prompt, seed);
   const draw = (which: 'whole' | 'pruned', present: readonly PageEdit[]) => {
     previewStore.setState({ drawing: which, share: 0 });
-    const input = { prompt, seed, steps: STEPS, guidance: GUIDANCE, edits: present, probes: probes?.source ?? null };
+    const input = { prompt, seed, ...DRAWING, edits: present, probes: probes?.source ?? null };
     return showingRefit(
       (onProgress) => ask('draw', input, { signal: own.signal, onProgress }),
       ({ done, total }) => previewStore.setState({ share: total > 0 ? done / total : 0 }),

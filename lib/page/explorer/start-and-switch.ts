@@ -7,13 +7,14 @@ import type { ModelSource } from '@/lib/compute/protocol.ts';
 import { type EditSet, NO_EDITS, parseEditParam } from '@/lib/core/edit/index.ts';
 import { ContiguaError } from '@/lib/core/errors.ts';
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
+import type { WantedEngine } from '@/lib/core/tensor/engine.ts';
 import { settle, showError, showPassing, showWarning } from '../browser/notices.ts';
 import { followAddress, openingLink } from './address.ts';
 import { clearAnalysis, restoreAnalysis, type WantedAnalysis, watchCalibrationFile } from './analysis.ts';
 import { calibrationStore, calibrationText } from './calibration.ts';
 import { ask, busyStore, restartWorker } from './compute.ts';
 import { type PageReplacement, pageEdits } from './edits.ts';
-import { engineStore, startEngine, verifyEngine, type WantedEngine, watchEngine } from './engine.ts';
+import { engineStore, startEngine, verifyEngine, watchEngine } from './engine.ts';
 import { modelStore, openModel } from './model.ts';
 import { clearPreview } from './preview.ts';
 import { measureWhenIdle } from './quiet-measurements.ts';
@@ -165,7 +166,7 @@ async function fitCalibration(summary: ModelSummary, before: ModelSummary | null
 export function refuseDrop(name: string): void {
   showError(
     'model',
-    new ContiguaError('usage', 'This kind of file has no use here', {
+    new ContiguaError('usage', 'This kind of file cannot be opened', {
       file: name,
       expected: 'a transformer folder, a plan (.json) or a calibration file (.safetensors)',
     }),

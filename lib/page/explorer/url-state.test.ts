@@ -43,6 +43,15 @@ describe('a link', () => {
     expect(readLink(new URLSearchParams(writeLink(link).toString()))).toEqual(link);
   });
 
+  it('carries every seed that the server and the terminal take, and none beyond', () => {
+    const most = 2 ** 32 - 1;
+    const link = { ...plain, seed: most, calibration: { ...DEFAULT_CALIBRATION, seed: most } };
+    expect(readLink(writeLink(link))).toEqual(link);
+    const beyond = readLink(new URLSearchParams(`seed=${most + 1}&inputs=shapes-16-4-${most + 1}`));
+    expect(beyond.seed).toBeNull();
+    expect(beyond.calibration).toEqual(DEFAULT_CALIBRATION);
+  });
+
   it('names a calibration file by the digits of its content, where they are known', () => {
     const file = { ...DEFAULT_CALIBRATION, kind: 'file', fileDigits: '0123456789abcdef' } as const;
     for (const calibration of [file, { ...file, fileDigits: null }]) {

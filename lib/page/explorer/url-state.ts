@@ -5,12 +5,16 @@
 import type { DetectionSettings } from '@/lib/core/detection/index.ts';
 import { DAMAGE_SCORES } from '@/lib/core/detection/index.ts';
 import { replacementWord } from '@/lib/core/edit/index.ts';
+import { isInRange, type NumberRange } from '@/lib/core/number-range.ts';
+import { SEED_RANGE } from '@/lib/core/random.ts';
 import { type CalibrationChoice, calibrationFrom, calibrationText, DEFAULT_CALIBRATION } from './calibration.ts';
 import { PAGE_REPLACEMENTS } from './edits.ts';
 import { DEFAULT_SETTINGS, type Settings } from './settings.ts';
 
 /** Hex digits of the fingerprint in a link: enough that no two models a person has will share them. */
 const MODEL_DIGITS = 12;
+/** Which blocks there are, the model says. */
+const BLOCK_RANGE: NumberRange = { min: 0, max: 999_999, whole: true };
 
 export interface LinkState {
   /** Leading hex digits of the fingerprint, or null in a link that names no model. */
@@ -76,13 +80,13 @@ export function readLink(params: URLSearchParams): LinkState {
         DEFAULT_SETTINGS.score,
       ),
       replaceBy: PAGE_REPLACEMENTS.find((by) => replacementWord(by) === params.get('by')) ?? DEFAULT_SETTINGS.replaceBy,
-      startBlock: wholeNumber(params.get('u')) ?? DEFAULT_SETTINGS.startBlock,
+      startBlock: wholeNumber(params.get('u'), BLOCK_RANGE) ?? DEFAULT_SETTINGS.startBlock,
       colours: one<Settings['colours']>('colours', ['viridis', 'cividis'], DEFAULT_SETTINGS.colours),
       scale: one<Settings['scale']>('scale', ['full', 'data'], DEFAULT_SETTINGS.scale),
     },
     calibration: statedInputs(params) ?? DEFAULT_CALIBRATION,
     prompt: params.get('prompt'),
-    seed: wholeNumber(params.get('seed')),
+    seed: wholeNumber(params.get('seed'), SEED_RANGE),
   };
 }
 
@@ -96,6 +100,8 @@ export function linkFits(model: string | null, fingerprint: string): boolean {
   return model === null || fingerprint.replace(/^sha256:/, '').startsWith(model);
 }
 
-function wholeNumber(text: string | null): number | null {
-  return text !== null && /^\d{1,6}$/.test(text) ? Number(text) : null;
+/** Null where there is none, or one outside the range. */
+function wholeNumber(text: string | null, range: NumberRange): number | null {
+  const isInside = text !== null && /^\d{1,10}$/.test(text) && isInRange(Number(text), range);
+  return isInside ? Number(text) : null;
 }

@@ -33,7 +33,7 @@ describe('what is plugged in', () => {
     expect(readPlugged('<script>')).toEqual(ALL_PLUGGED);
   });
 
-  it('leaves out what has no student, and the fine-tuned whole while there is none', () => {
+  it('leaves out what has no student, and the fine-tuned model while there is none', () => {
     expect(presentSubset(view, { keys: ['7-10', '12-13', '1-2'], fineTuned: false }).plugged).toEqual(['7-10']);
     expect(presentSubset(view, { keys: null, fineTuned: true }).fineTuned).toBe(false);
     expect(presentSubset(fineTuned, { keys: null, fineTuned: true }).fineTuned).toBe(true);

@@ -47,7 +47,7 @@ export function presentSubset(view: Pick<RunView, 'jobs'>, { keys, fineTuned }: 
   return { plugged: keys === null ? all : all.filter((key) => keys.includes(key)), fineTuned: false };
 }
 
-/** With one student plugged in or taken out; the fine-tuned whole gives way to the students as they were trained. */
+/** With one student plugged in or taken out; the fine-tuned model gives way to the students as they were trained. */
 export function withStudent(
   view: Pick<RunView, 'jobs'>,
   choice: PluggedChoice,

@@ -107,7 +107,7 @@ describe('following a run', () => {
     expect(again.view.subsets.map(({ plugged }) => plugged)).toEqual([['7-10']]);
   });
 
-  it('tells the fine-tuned whole from the same students as they were trained', () => {
+  it('tells the fine-tuned model from the same students as they were trained', () => {
     const plain = subset(['3-4', '7-10'], 0.1);
     expect(subsetKey(plain)).toBe('3-4+7-10');
     expect(subsetKey({ ...plain, fineTuned: true })).toBe('fine-tuned:3-4+7-10');

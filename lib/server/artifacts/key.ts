@@ -9,7 +9,7 @@ const SEGMENT = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 /** Throws `path-forbidden` for what is no key. */
 export function assertKey(key: string): void {
   if (key.length <= MAX_LENGTH && key.split('/').every((segment) => SEGMENT.test(segment))) return;
-  throw new ContiguaError('path-forbidden', 'This is no key of an artifact', {
+  throw new ContiguaError('path-forbidden', 'This is not the key of an artifact', {
     found: JSON.stringify(elided(key, 80)),
     expected: 'names of letters, digits, ".", "_" and "-", joined by "/"',
   });

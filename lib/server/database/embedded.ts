@@ -90,7 +90,7 @@ function unreadable(folder: string, thrown: unknown): ContiguaError {
       hint: 'Free space on this disk; everything acknowledged before is kept.',
     });
   }
-  return new ContiguaError('database-unreachable', 'The embedded database does not open', {
+  return new ContiguaError('database-unreachable', 'The embedded database could not be opened', {
     file: folder,
     found: thrown instanceof Error ? thrown.message : String(thrown),
     hint: 'The disk may be full, or the folder may be from another version. It was not changed; make a copy before you change it.',

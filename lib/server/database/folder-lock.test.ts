@@ -74,7 +74,9 @@ describe('the lock of a folder', () => {
 
   it('is never taken from a process of another machine, which may well live', async () => {
     await heldBy({ pid: await deadPid(), host: 'elsewhere' });
-    await expect(lockFolder(lock, folder)).rejects.toThrow(/on elsewhere.*If elsewhere runs it no more, remove .*lock/);
+    await expect(lockFolder(lock, folder)).rejects.toThrow(
+      /on elsewhere.*If that process no longer runs on elsewhere, remove .*lock/,
+    );
   });
 
   it('is refused while a process of an earlier version has the folder', async () => {
@@ -149,7 +151,7 @@ describe('two processes in different PID namespaces', () => {
     const holder = await contender(first);
     expect(holder.said).toBe('held');
     const refused = await contender(second);
-    expect(refused.said).toMatch(/^the folder: Another process has this data folder; found process \d+ on/);
+    expect(refused.said).toMatch(/^the folder: Another process uses this data folder; found process \d+ on/);
     holder.child.kill('SIGKILL');
     // `unshare` itself may be gone a moment before the process in it.
     await expect.poll(async () => (await contender(second)).said, { timeout: 120_000 }).toBe('held');

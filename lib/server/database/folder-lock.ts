@@ -228,12 +228,12 @@ export async function processStart(pid: number): Promise<string | null> {
 /** `proof` is what says so; of another machine's old lock, it is what to remove where that machine is known to be off. */
 function inUse(what: string, owner: Owner | null, proof: string): ContiguaError {
   const mayBeGone = owner !== null && owner.host !== hostname() && proof.endsWith('.json');
-  return new ContiguaError('database-in-use', 'Another process has this data folder', {
+  return new ContiguaError('database-in-use', 'Another process uses this data folder', {
     file: what,
     found: owner === null ? 'its lock is held' : `process ${owner.pid} on ${owner.host}, since ${owner.since}`,
     hint: mayBeGone
-      ? `If ${owner.host} runs it no more, remove ${proof}; several machines need PostgreSQL (DATABASE_URL).`
-      : 'Use that one, stop it, or set CONTIGUA_DATA to another folder; several processes need PostgreSQL (DATABASE_URL).',
+      ? `If that process no longer runs on ${owner.host}, remove ${proof}; several machines need PostgreSQL (DATABASE_URL).`
+      : 'Use that process, stop it, or set CONTIGUA_DATA to another folder; several processes need PostgreSQL (DATABASE_URL).',
   });
 }
 

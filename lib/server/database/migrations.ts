@@ -170,7 +170,9 @@ export async function migrate(db: Database, report: (sentence: string) => void =
     const done = row?.done ?? 0;
     if (done > STEPS.length) throw newer(db.where, done);
     if (done > 0 && done < STEPS.length) {
-      report(`${db.where} is of an earlier version: its tables are brought from step ${done} to ${STEPS.length}.`);
+      report(
+        `${db.where} was written by an earlier version: migrating its tables from step ${done} to ${STEPS.length}.`,
+      );
     }
     for (const [i, step] of STEPS.entries()) {
       if (i < done) continue;

@@ -15,7 +15,7 @@ export interface AccessPolicy {
   /** Null where only this machine can connect. */
   readonly token: string | null;
   readonly loopback: boolean;
-  /** Names, in lower case, that the server goes by besides its addresses. */
+  /** Host names of the server, in lower case, besides its addresses. */
   readonly names: ReadonlySet<string>;
   /** What web process and job host share for the length of one start; empty where the page runs alone. */
   readonly secret: string;
@@ -34,14 +34,14 @@ export function accessPolicy(env: Readonly<Record<string, string | undefined>>):
   const loopback = isLoopback(bare(address));
   const token = env.CONTIGUA_TOKEN || null;
   if (!loopback && token === null) {
-    throw new ContiguaError('unauthorized', `Listening on ${address} lets other machines in`, {
+    throw new ContiguaError('unauthorized', `Listening on ${address} lets other machines connect`, {
       found: 'no token',
       expected: `CONTIGUA_TOKEN of ${MIN_TOKEN} characters or more`,
-      hint: 'Set one, for example to the output of `openssl rand -hex 16`, or leave the address away.',
+      hint: 'Set one, for example to the output of `openssl rand -hex 16`, or leave CONTIGUA_HOST and --host unset to listen on this machine only.',
     });
   }
   if (token !== null && token.length < MIN_TOKEN) {
-    throw new ContiguaError('settings-invalid', 'The token can be guessed', {
+    throw new ContiguaError('settings-invalid', 'The token is too short', {
       file: 'CONTIGUA_TOKEN',
       found: `${token.length} characters`,
       expected: `${MIN_TOKEN} or more`,
@@ -56,10 +56,10 @@ export function accessPolicy(env: Readonly<Record<string, string | undefined>>):
 export function whyNotOurs(request: RequestFacts, policy: AccessPolicy): ContiguaError | null {
   const host = hostOf(request.header('host'));
   if (host !== null && isOurs(host.hostname, policy)) return null;
-  return new ContiguaError('path-forbidden', 'This server does not go by that name', {
+  return new ContiguaError('path-forbidden', 'The host name in the request is not one of this server’s names', {
     found: elided(request.header('host') ?? 'no Host', 100),
     expected: policy.loopback ? 'localhost or 127.0.0.1' : 'its address, or a name in CONTIGUA_ALLOWED_HOSTS',
-    hint: 'Name it in CONTIGUA_ALLOWED_HOSTS if it is yours.',
+    hint: 'If the name is yours, add it to CONTIGUA_ALLOWED_HOSTS.',
   });
 }
 
@@ -119,8 +119,8 @@ function cookieKey(token: string): string {
 }
 
 export function notAuthorized(): ContiguaError {
-  return new ContiguaError('unauthorized', 'This server asks for its token', {
-    expected: 'the token that it was started with (CONTIGUA_TOKEN)',
+  return new ContiguaError('unauthorized', 'This server requires a token', {
+    expected: 'the token it was started with (CONTIGUA_TOKEN)',
     hint: 'Open the page and log in, or send `Authorization: Bearer …`.',
   });
 }

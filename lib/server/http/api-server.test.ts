@@ -139,8 +139,8 @@ describe('another site', () => {
 
 describe('the token', () => {
   it('is asked for beyond loopback, and a short one is refused', () => {
-    expect(() => accessPolicy({ CONTIGUA_HOST: '0.0.0.0' })).toThrow(/lets other machines in; found no token/);
-    expect(() => accessPolicy({ CONTIGUA_HOST: '::' })).toThrow(/lets other machines in/);
+    expect(() => accessPolicy({ CONTIGUA_HOST: '0.0.0.0' })).toThrow(/lets other machines connect; found no token/);
+    expect(() => accessPolicy({ CONTIGUA_HOST: '::' })).toThrow(/lets other machines connect/);
     expect(() => accessPolicy({ CONTIGUA_HOST: '0.0.0.0', CONTIGUA_TOKEN: 'short' })).toThrow(/5 characters/);
     for (const host of ['', '127.0.0.1', 'localhost', '::1']) {
       expect(accessPolicy({ CONTIGUA_HOST: host }).token).toBeNull();

@@ -98,7 +98,9 @@ export function createApiServer(options: ApiOptions): Server {
     }
     if (isFiles) return await options.files(request, response, url);
     if (url.pathname.startsWith('/trpc/')) return await callProcedure(request, response, url);
-    throw new ContiguaError('artifact-missing', 'There is nothing here', { file: elided(url.pathname, 200) });
+    throw new ContiguaError('artifact-missing', 'There is nothing at this address', {
+      file: elided(url.pathname, 200),
+    });
   }
 
   async function assertToken(facts: RequestFacts, source: string, response: ServerResponse): Promise<void> {
@@ -162,12 +164,14 @@ function tooLarge(bytes: number): ContiguaError {
 }
 
 function unspecific(): ContiguaError {
-  return new ContiguaError('internal', 'The server failed at this', { hint: 'The job host’s own output says more.' });
+  return new ContiguaError('internal', 'The server failed to handle the request', {
+    hint: 'See the job host’s log for details.',
+  });
 }
 
 function notAllowed(method: string, response: ServerResponse): ContiguaError {
   response.setHeader('Allow', 'GET, HEAD, POST');
-  return new ContiguaError('method-unknown', 'This method does nothing here', {
+  return new ContiguaError('method-unknown', 'The request method is not supported', {
     found: method,
     expected: 'GET, HEAD or POST',
   });

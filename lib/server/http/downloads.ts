@@ -20,7 +20,7 @@ import { openTeacher } from '../../core/export/open-teacher.ts';
 import type { StreamSpec } from '../../core/model/config-index.ts';
 import { formatPlan } from '../../core/plan/index.ts';
 import { elided } from '../../core/printable.ts';
-import type { RunView, StepPoint } from '../../core/run/index.ts';
+import { FINE_TUNE_KEY, type RunView, type StepPoint } from '../../core/run/index.ts';
 import type { Backend } from '../backend.ts';
 import { intervalKey, jobKey, runId } from '../routers/runs.ts';
 import type { Download } from './serve-blob.ts';
@@ -30,7 +30,6 @@ import { zipBlob } from './zip.ts';
 const KEPT = 8;
 /** Files up to this size are part of the ETag byte for byte; larger ones are weights, known by their checksums. */
 const SMALL_BYTES = 2 ** 20;
-const FINE_TUNE = 'fine-tune';
 
 export class Downloads {
   private readonly opened = new Map<string, Promise<Download>>();
@@ -85,7 +84,7 @@ export class Downloads {
     const students = await Promise.all(
       plugged.map(async ({ key, edit }) => ({ interval: edit, ...(await trained(key)) })),
     );
-    const fineTune = fineTuned ? await trained(FINE_TUNE) : null;
+    const fineTune = fineTuned ? await trained(FINE_TUNE_KEY) : null;
     const folder = await nodeFiles.openFolder(await this.backend.teacherFolder(view.id));
     const files = await exportModel(exporter, {
       teacher: await openTeacher(folder, view.model.name),

@@ -57,7 +57,7 @@ export async function forward(request: Request, host: HostAddress | null): Promi
   } catch {
     // Nobody reads this: the page went on.
     if (request.signal.aborted) return new Response(null, { status: 499 });
-    return refusal(request, 'The job host does not answer', 'It is started again by itself; try again in a moment.');
+    return refusal(request, 'The job host does not answer', 'It restarts on its own; try again in a moment.');
   }
 }
 

@@ -69,7 +69,7 @@ export function guardNext(env: Readonly<Record<string, string | undefined>>, lim
 function whyRefused(request: IncomingMessage): ContiguaError | null {
   const { method = 'GET', url = '/', headers } = request;
   if (!isSafe(method) && method !== 'POST') {
-    return new ContiguaError('method-unknown', 'This method does nothing here', {
+    return new ContiguaError('method-unknown', 'The request method is not supported', {
       found: method,
       expected: 'GET, HEAD or POST',
     });

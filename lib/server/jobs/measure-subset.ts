@@ -4,6 +4,7 @@ import { ContiguaError } from '../../core/errors.ts';
 import { removedCount, sumOverRemoved } from '../../core/interval/index.ts';
 import { savedParameters } from '../../core/plan/index.ts';
 import { type SubsetView, subsetKey } from '../../core/run/index.ts';
+import { DRAWING } from '../../core/shapes/index.ts';
 import { outlast } from '../outlast.ts';
 import type { JobRow, SubsetChoice } from '../runs/rows.ts';
 import { finishMeasurement, tellMeasuring } from '../runs/subsets.ts';
@@ -20,7 +21,7 @@ import {
 import { pngDataUrl } from './png.ts';
 
 /** The same for every choice, so that they compare: captions and noise follow from the seed. */
-const DRAWN = { pictures: 32, steps: 20, guidance: 2, seed: 1_000_003 };
+const DRAWN = { ...DRAWING, pictures: 32, seed: 1_000_003 };
 const TOLD_EVERY_MS = 1_000;
 
 export async function measureSubset(taken: TakenJob, tools: AttemptTools, end: AttemptEnd): Promise<void> {

@@ -28,7 +28,7 @@ export async function usableCheckpoint(
       if (code !== 'artifact-corrupt' && code !== 'artifact-missing') throw thrown;
       const older = checkpoints[i + 1];
       const from = older ? `from the checkpoint at step ${older.step}` : 'from the start';
-      const note = `The checkpoint at step ${checkpoint.step} cannot be used (${message}); it went on ${from}.`;
+      const note = `The checkpoint at step ${checkpoint.step} cannot be used (${message}); training resumed ${from}.`;
       await dropCheckpoint(context, attempt, checkpoint, note);
     }
   }

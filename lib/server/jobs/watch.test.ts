@@ -23,7 +23,7 @@ describe('a watch over a compute process', () => {
     expect(hung).not.toHaveBeenCalled();
     pass(400);
     expect(hung).toHaveBeenCalledExactlyOnceWith(
-      expect.stringMatching(/^said nothing for 1 s, where a step takes 0\.010 s/),
+      expect.stringMatching(/^sent nothing for 1 s, where a step takes 0\.010 s/),
     );
   });
 
@@ -42,7 +42,7 @@ describe('a watch over a compute process', () => {
     }
     expect(hung).not.toHaveBeenCalled();
     pass(10_500);
-    expect(hung).toHaveBeenCalledExactlyOnceWith(expect.stringMatching(/^said nothing for 10 s$/));
+    expect(hung).toHaveBeenCalledExactlyOnceWith(expect.stringMatching(/^sent nothing for 10 s$/));
   });
 
   it('takes a held-out measurement between steps for work, by its turns', () => {
@@ -60,7 +60,7 @@ describe('a watch over a compute process', () => {
       pass(900);
       watch.alive(7);
     }
-    expect(hung).toHaveBeenCalledExactlyOnceWith(expect.stringMatching(/its work stood still for 10 s/));
+    expect(hung).toHaveBeenCalledExactlyOnceWith(expect.stringMatching(/has made no progress for 10 s/));
   });
 
   it('does not count the time in which the watcher itself was stopped', () => {

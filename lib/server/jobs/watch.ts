@@ -66,10 +66,10 @@ export class Watch {
     const allowed = median === null ? quiet : Math.max(stepFloor, stepFactor * median);
     if (this.silentMs > allowed) {
       this.hung(
-        `said nothing for ${seconds(this.silentMs)}${median === null ? '' : `, where a step takes ${seconds(median)}`}`,
+        `sent nothing for ${seconds(this.silentMs)}${median === null ? '' : `, where a step takes ${seconds(median)}`}`,
       );
     } else if (this.idleMs > Math.max(quiet, allowed)) {
-      this.hung(`answers, but its work stood still for ${seconds(this.idleMs)}`);
+      this.hung(`responds, but has made no progress for ${seconds(this.idleMs)}`);
     }
   }
 

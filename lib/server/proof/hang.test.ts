@@ -74,7 +74,7 @@ describe.skipIf(process.platform === 'win32')('a compute process that hangs', LO
     const stopped = pid();
     process.kill(stopped, 'SIGSTOP');
     const again = await until(backend, id, ({ jobs }) => (jobs[0]?.attempt ?? 0) > 1);
-    expect(again.jobs[0]?.note).toMatch(/The compute process hangs: it said nothing for \d+ s, where a step takes/);
+    expect(again.jobs[0]?.note).toMatch(/The compute process hangs: it sent nothing for \d+ s, where a step takes/);
     expect(isThere(stopped)).toBe(false);
     await setting.letGo();
     const view = await until(backend, id, isDone);

@@ -134,7 +134,7 @@ describe.skipIf(reason !== null)('PostgreSQL', () => {
     await until(heir, id, ({ lastEventId }) => told.length >= lastEventId);
     expect(view.jobs[0]?.attempt).toBe(2);
     expect(view.jobs[0]?.worker?.id).toContain(`-${heir.pid}-`);
-    expect(view.jobs[0]?.note).toMatch(/heard of no more/);
+    expect(view.jobs[0]?.note).toMatch(/stopped responding/);
     const pids = await heir.computePids();
     const log = (await made.log()).filter(({ pid }) => pids.includes(pid));
     expect(log.find(({ begins }) => begins)?.step).toBe(30);
@@ -209,7 +209,7 @@ describe.skipIf(reason !== null)('PostgreSQL', () => {
     );
     console.log(`taken over and training again ${((Date.now() - killedAt) / 1000).toFixed(1)} s after the kill`);
     expect(after.jobs[0]?.checkpointStep).toBeGreaterThanOrEqual(view.jobs[0]?.checkpointStep ?? 0);
-    expect(after.jobs[0]?.note).toMatch(/heard of no more/);
+    expect(after.jobs[0]?.note).toMatch(/stopped responding/);
     await heir.cancelRun(id);
   });
 });

@@ -77,7 +77,7 @@ describe('a damaged checkpoint', LONG, () => {
     await backend.resumeRun(id);
     const fellBack = await until(backend, id, ({ jobs }) => jobs[0]?.note !== null);
     expect(fellBack.jobs[0]?.note).toContain('The checkpoint at step 25 cannot be used (');
-    expect(fellBack.jobs[0]?.note).toContain('it went on from the checkpoint at step 20.');
+    expect(fellBack.jobs[0]?.note).toContain('training resumed from the checkpoint at step 20.');
     await setting.letGo();
     await setting.hold(35);
     await until(backend, id, ({ jobs }) => jobs[0]?.checkpointStep === 30);
@@ -87,7 +87,7 @@ describe('a damaged checkpoint', LONG, () => {
     await setting.letGo();
     await backend.resumeRun(id);
     const view = await until(backend, id, isDone);
-    expect(view.jobs[0]?.note).toMatch(/it went on from the start\./);
+    expect(view.jobs[0]?.note).toMatch(/training resumed from the start\./);
     expect(await checksums(backend, view)).toEqual(calm);
     expect((await backend.curve(id, '2-3')).map(({ step }) => step)).toEqual(
       Array.from({ length: 60 }, (_, i) => i + 1),
@@ -246,7 +246,7 @@ describe('two hosts on one embedded folder', LONG, () => {
     const second = await started(setting);
     const view = await until(second, id, isDone);
     expect(view.jobs[0]).toMatchObject({ attempt: 2 });
-    expect(view.jobs[0]?.note).toMatch(/Attempt 1 ended about step \d+, with the process that ran it/);
+    expect(view.jobs[0]?.note).toMatch(/Attempt 1 ended near step \d+: the process that ran it has ended/);
     expect(await checksums(second, view)).toEqual(await calmWeights(second, setting));
   });
 });

@@ -67,8 +67,8 @@ function errorInJson(error: TRPCError): ErrorInJson {
   }
   return {
     code: 'internal',
-    summary: 'The server failed at this',
-    details: { hint: "The job host's own output says more." },
+    summary: 'The server failed to handle the request',
+    details: { hint: 'See the job host’s log for details.' },
   };
 }
 
@@ -77,7 +77,7 @@ function inputError({ issues }: ZodError): ErrorInJson {
   const place = issue?.path.map(String).join('.') ?? '';
   return {
     code: 'settings-invalid',
-    summary: place === '' ? 'The request is not understood' : `\`${place}\` is wrong`,
+    summary: place === '' ? 'The request could not be parsed' : `\`${place}\` is wrong`,
     details: { expected: issue?.message ?? 'something else' },
   };
 }

@@ -5,7 +5,7 @@ import { runEdit } from '../../core/edit/index.ts';
 import { ContiguaError } from '../../core/errors.ts';
 import { type BlockInterval, intervalSetOf } from '../../core/interval/index.ts';
 import { assertPlanFits, type Plan, type PlannedEdit, trainedPlan } from '../../core/plan/index.ts';
-import type { RunSettings, RunView } from '../../core/run/index.ts';
+import { FINE_TUNE_KEY, type RunSettings, type RunView } from '../../core/run/index.ts';
 import type { RunRequest, ServerModel } from '../backend.ts';
 import { firstRow, json, type Queryable } from '../database/database.ts';
 import { sleep } from '../sleep.ts';
@@ -59,8 +59,8 @@ export async function createRun(
     }
     if (settings.fineTune) {
       await transaction.change(
-        `insert into contigua.jobs (run_id, key, kind, state, steps) values ($1, 'fine-tune', 'fine-tune', 'queued', $2)`,
-        [id, settings.fineTune.steps],
+        `insert into contigua.jobs (run_id, key, kind, state, steps) values ($1, $2, 'fine-tune', 'queued', $3)`,
+        [id, FINE_TUNE_KEY, settings.fineTune.steps],
       );
     }
   });
@@ -138,7 +138,7 @@ const PAUSE_LOOK_MS = 200;
  */
 export async function pauseRun(context: RunContext, runId: string): Promise<void> {
   const changes: Partial<Record<JobRow['state'], Change>> = { queued: 'paused', running: 'pausing' };
-  const refusal = 'Nothing of this run waits or runs, so nothing can pause';
+  const refusal = 'No job of this run is queued or running, so there is nothing to pause';
   await changeJobs(context, runId, ({ state }) => changes[state] ?? null, refusal);
   context.wakeups.wake('pausing');
   const { signal } = new AbortController();
@@ -150,13 +150,13 @@ export async function pauseRun(context: RunContext, runId: string): Promise<void
 
 export async function resumeRun(context: RunContext, runId: string): Promise<void> {
   const changeOf = ({ state, pausing }: JobRow) => (state === 'paused' ? 'queued' : pausing ? 'not pausing' : null);
-  await changeJobs(context, runId, changeOf, 'Nothing of this run is paused');
+  await changeJobs(context, runId, changeOf, 'No job of this run is paused');
 }
 
 /** At once: nobody wants what is trained since the last checkpoint. */
 export async function cancelRun(context: RunContext, runId: string): Promise<void> {
   const given: ReadonlySet<JobRow['state']> = new Set(['queued', 'running', 'paused']);
-  const refusal = 'Nothing of this run waits, runs or is paused, so nothing can be cancelled';
+  const refusal = 'No job of this run is queued, running or paused, so there is nothing to cancel';
   await changeJobs(context, runId, ({ state }) => (given.has(state) ? 'cancelled' : null), refusal);
 }
 
@@ -175,7 +175,7 @@ export async function retryJob(context: RunContext, runId: string, key: string, 
     const job = (await locked.jobs()).find((one) => one.kind !== 'measure' && one.key === key);
     if (!job) throw new ContiguaError('run-missing', 'The run has no such job', { found: key });
     if (job.state !== 'failed' && job.state !== 'cancelled' && job.state !== 'done') {
-      throw new ContiguaError('run-conflict', `${key} is not over yet`, {
+      throw new ContiguaError('run-conflict', `${key} has not ended yet`, {
         found: job.state,
         expected: 'failed, cancelled or done',
         hint: 'Pause or cancel the run first.',

@@ -115,9 +115,9 @@ async function stepPace(tools: EstimateTools, request: RunRequest, model: Server
     const basis = `measured: ${round(stepMs)} ms per step of an earlier run on ${known.engine} (${device})`;
     return { stepMs, flopsPerMs: flops / stepMs, basis };
   }
-  let why = 'since no worker has measured anything yet';
+  let why = 'because this model has not been timed on any worker yet';
   const rate = await forwardRate(tools, model).catch((thrown: unknown) => {
-    why = `since timing a forward failed: ${asContiguaError(thrown).message}`;
+    why = `because timing a forward pass failed: ${asContiguaError(thrown).message}`;
     return null;
   });
   if (rate) {

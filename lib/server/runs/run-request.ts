@@ -1,35 +1,34 @@
 /**
- * What a request for a run may ask: every number finite and bounded, every name one of those that exist. The bounds
- * keep a typing error from queueing a year of work; they say nothing about what trains well.
+ * What a request for a run may ask: every number finite and within its bounds (lib/core/run/bounds.ts), every name one of
+ * those that exist.
  */
 import { z } from 'zod';
 import { ContiguaError } from '../../core/errors.ts';
+import { isInRange, type NumberRange, rangeWords } from '../../core/number-range.ts';
 import { type Plan, parsePlan } from '../../core/plan/index.ts';
 import { elided } from '../../core/printable.ts';
 import {
+  DISTIL_BOUNDS,
   DISTIL_LOSSES,
   type DistilSettings,
+  FINE_TUNE_BOUNDS,
+  FINE_TUNED_WEIGHTS,
   type FineTuneSettings,
   MAX_RUN_NAME,
   type OptimizerSettings,
+  RUN_BOUNDS,
   type RunSettings,
+  SCHEDULES,
   STUDENT_STARTS,
   type TrainingData,
 } from '../../core/run/index.ts';
 import { WANTED_ENGINES } from '../../core/tensor/engine.ts';
 import type { RunRequest } from '../backend.ts';
 
-const MAX_STEPS = 1_000_000;
-const MAX_BATCH = 4096;
-const MAX_CACHE_BYTES = 2 ** 44;
-
-const steps = z.int().min(1).max(MAX_STEPS);
-const batch = z.int().min(1).max(MAX_BATCH);
-const seed = z
-  .int()
-  .min(0)
-  .max(2 ** 32 - 1);
-const decay = z.number().min(0).lt(1);
+function numberIn(range: NumberRange) {
+  const kind = range.whole ? 'a whole number, ' : '';
+  return z.number().refine((value) => isInRange(value, range), kind + rangeWords(range));
+}
 
 /** "<root>/<path>", with forward slashes; what it names is looked up under the roots when it is used. */
 export const pathId = z
@@ -46,39 +45,46 @@ function isPlainPath(id: string): boolean {
 }
 
 const optimizer = {
-  learningRate: z.number().positive().max(1),
-  warmupSteps: z.int().min(0).max(MAX_STEPS),
-  schedule: z.enum(['cosine', 'constant']),
-  beta1: decay,
-  beta2: decay,
-  epsilon: z.number().positive().max(1),
-  weightDecay: z.number().min(0).max(10),
-  clipNorm: z.number().positive().max(1e6).nullable(),
-  ema: decay.nullable(),
+  learningRate: numberIn(DISTIL_BOUNDS.learningRate),
+  warmupSteps: numberIn(DISTIL_BOUNDS.warmupSteps),
+  schedule: z.enum(SCHEDULES),
+  beta1: numberIn(DISTIL_BOUNDS.beta1),
+  beta2: numberIn(DISTIL_BOUNDS.beta2),
+  epsilon: numberIn(DISTIL_BOUNDS.epsilon),
+  weightDecay: numberIn(DISTIL_BOUNDS.weightDecay),
+  clipNorm: numberIn(DISTIL_BOUNDS.clipNorm).nullable(),
+  ema: numberIn(DISTIL_BOUNDS.ema).nullable(),
 } satisfies { [K in keyof OptimizerSettings]: z.ZodType<OptimizerSettings[K]> };
 
-const WARM_UP = { path: ['warmupSteps'], error: 'no more steps of warm-up than steps' };
+const WARM_UP = { path: ['warmupSteps'], error: 'at most as many warm-up steps as steps' };
 const warmsUpInTime = (settings: { warmupSteps: number; steps: number }) => settings.warmupSteps <= settings.steps;
 
 export const distilSettings = z
   .object({
     ...optimizer,
     loss: z.enum(DISTIL_LOSSES),
-    magnitudeWeight: z.number().min(0).max(1000),
+    magnitudeWeight: numberIn(DISTIL_BOUNDS.magnitudeWeight),
     start: z.enum(STUDENT_STARTS),
-    steps,
-    batch,
-    accumulation: z.int().min(1).max(1024),
-    distinctBatches: z.int().min(1).max(MAX_STEPS).nullable(),
-    seed,
-    heldOutSamples: z.int().min(1).max(MAX_BATCH),
-    heldOutEvery: steps,
-    checkpointEvery: steps,
+    steps: numberIn(DISTIL_BOUNDS.steps),
+    batch: numberIn(DISTIL_BOUNDS.batch),
+    accumulation: numberIn(DISTIL_BOUNDS.accumulation),
+    distinctBatches: numberIn(DISTIL_BOUNDS.distinctBatches).nullable(),
+    seed: numberIn(DISTIL_BOUNDS.seed),
+    heldOutSamples: numberIn(DISTIL_BOUNDS.heldOutSamples),
+    heldOutEvery: numberIn(DISTIL_BOUNDS.heldOutEvery),
+    checkpointEvery: numberIn(DISTIL_BOUNDS.checkpointEvery),
   })
   .refine(warmsUpInTime, WARM_UP) satisfies z.ZodType<DistilSettings>;
 
 export const fineTuneSettings = z
-  .object({ ...optimizer, train: z.enum(['students', 'all']), steps, batch, seed, checkpointEvery: steps })
+  .object({
+    ...optimizer,
+    train: z.enum(FINE_TUNED_WEIGHTS),
+    steps: numberIn(FINE_TUNE_BOUNDS.steps),
+    batch: numberIn(FINE_TUNE_BOUNDS.batch),
+    seed: numberIn(FINE_TUNE_BOUNDS.seed),
+    checkpointEvery: numberIn(FINE_TUNE_BOUNDS.checkpointEvery),
+  })
   .refine(warmsUpInTime, WARM_UP) satisfies z.ZodType<FineTuneSettings>;
 
 const trainingData = z.discriminatedUnion('kind', [
@@ -92,7 +98,7 @@ export const runSettings = z.object({
   distil: distilSettings,
   fineTune: fineTuneSettings.nullable(),
   engine: z.enum(WANTED_ENGINES),
-  cacheBytes: z.int().min(0).max(MAX_CACHE_BYTES),
+  cacheBytes: numberIn(RUN_BOUNDS.cacheBytes),
 }) satisfies z.ZodType<RunSettings>;
 
 /** The plan's own reader, which takes every version of the format and names the place of a fault as it does for a file; throws `plan-invalid`. */

@@ -1,7 +1,7 @@
 /** Choices of students that were tried: asked for once each, measured as a job of their own, kept with the run. */
 import { z } from 'zod';
 import { ContiguaError } from '../../core/errors.ts';
-import { type SubsetView, subsetKey } from '../../core/run/index.ts';
+import { FINE_TUNE_KEY, type SubsetView, subsetKey } from '../../core/run/index.ts';
 import { firstRow, json, type Queryable } from '../database/database.ts';
 import { type Attempt, asAttempt, Fenced } from './attempt.ts';
 import type { RunContext } from './context.ts';
@@ -67,9 +67,9 @@ function checked({ plugged, fineTuned }: SubsetChoice, jobs: readonly JobRow[]):
   if (unready) throw noStudent(unready.key, unready.state);
   if (fineTuned) {
     const tuned = jobs.find(({ kind }) => kind === 'fine-tune');
-    if (tuned?.state !== 'done') throw noStudent('fine-tune', tuned?.state ?? 'not asked for');
+    if (tuned?.state !== 'done') throw noStudent(FINE_TUNE_KEY, tuned?.state ?? 'not asked for');
     if (chosen.length < intervals.length) {
-      throw new ContiguaError('settings-invalid', 'The fine-tuned student is one whole', {
+      throw new ContiguaError('settings-invalid', 'The fine-tuned students can only be plugged in together', {
         found: plugged.join(', '),
         expected: 'every interval plugged',
       });

@@ -1,6 +1,6 @@
 /**
- * Puts right what nobody else would: jobs whose worker is gone wait again, waiting jobs have their ticket, workers that
- * were not seen for long are forgotten. Every host and worker does this every few seconds; doing it twice changes nothing.
+ * Repairs the queue: jobs whose worker is gone are queued again, queued jobs without a ticket get one, and workers that have
+ * been silent for long are deleted. Every host and worker does this every few seconds; doing it twice changes nothing.
  */
 import { z } from 'zod';
 import type { Attempt } from './attempt.ts';
@@ -30,7 +30,7 @@ export async function sweep(context: RunContext, maxLosses: number): Promise<voi
      where state = 'running' and lease_until < clock_timestamp()`,
   );
   for (const { attempt, step, worker } of lost) {
-    const reason = `Attempt ${attempt.number} ended about step ${step}, when worker ${worker} was heard of no more.`;
+    const reason = `Attempt ${attempt.number} ended near step ${step}: worker ${worker} stopped responding.`;
     await loseAttempt(context, attempt, reason, maxLosses);
   }
   const waiting = await db.rows(
@@ -51,7 +51,7 @@ async function resend(context: RunContext, runId: string): Promise<void> {
   });
 }
 
-/** At the start of the one process that owns an embedded database: whoever else held jobs or was a worker is dead. */
+/** At the start of the one process that owns an embedded database: all other workers and holders of jobs have ended. */
 export async function recoverAlone(context: RunContext, maxLosses: number): Promise<void> {
   await context.db.change('delete from contigua.workers', []);
   const held = await context.db.rows(
@@ -59,7 +59,7 @@ export async function recoverAlone(context: RunContext, maxLosses: number): Prom
     `select id, run_id, attempt, step, worker_id from contigua.jobs where state = 'running'`,
   );
   for (const { attempt, step } of held) {
-    const reason = `Attempt ${attempt.number} ended about step ${step}, with the process that ran it.`;
+    const reason = `Attempt ${attempt.number} ended near step ${step}: the process that ran it has ended.`;
     await loseAttempt(context, attempt, reason, maxLosses);
   }
 }

@@ -161,7 +161,7 @@ export async function loseAttempt(
       const losses = job.losses + 1;
       await db.change('update contigua.jobs set losses = $2 where id = $1', [job.id, losses]);
       if (losses >= maxLosses) {
-        const tried = `It was tried ${losses} times without reaching a checkpoint between.`;
+        const tried = `It was tried ${losses} times without reaching another checkpoint.`;
         await endWithError(held, `${reason} ${tried} Retry it, perhaps with a smaller batch.`);
         return;
       }

@@ -1,5 +1,6 @@
 /** FLUX.1 as a family: diffusers' FluxTransformer2DModel. */
 import type { Family, InputLayout } from '../family.ts';
+import { NOMINAL } from '../nominal.ts';
 import { describeFlux } from './blocks.ts';
 import { type FluxConfig, parseFlux } from './config.ts';
 
@@ -28,7 +29,7 @@ export const flux: Family<FluxConfig> = {
     tensors: ['x_embedder.weight', 'proj_out.weight'],
     firstBlock: 'transformer_blocks.0.',
   },
-  nominal: () => ({ tokens: { image: 64 * 64, text: 512 }, picture: '1024 × 1024' }),
+  nominal: () => NOMINAL,
   takesMask: false,
   timeScale: 1,
   parse: parseFlux,

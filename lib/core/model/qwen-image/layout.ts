@@ -5,25 +5,25 @@
  */
 import { elementsOf } from '../architecture.ts';
 import type { BatchLayout, InputProblem, NominalLayout } from '../family.ts';
+import { NOMINAL } from '../nominal.ts';
 import type { ImageShape } from '../transformer.ts';
 import type { QwenImageConfig } from './config.ts';
 import { textStart } from './positions.ts';
 
 type Form = Pick<QwenImageConfig, 'zeroTimeReferences' | 'layered'>;
 
-const TEXT_TOKENS = 512;
 /** Of QwenImageLayeredPipeline by default. The model draws the whole picture as well. */
 const LAYERS = 4;
 
 /** As the pipelines do by default: 16 pixels a token; references are scaled to 1024 × 1024. */
 export function nominalLayout({ zeroTimeReferences, layered }: Form): NominalLayout {
   if (layered) {
-    const tokens = { image: (LAYERS + 2) * 40 * 40, text: TEXT_TOKENS };
+    const tokens = { ...NOMINAL.tokens, image: (LAYERS + 2) * 40 * 40 };
     return { tokens, picture: `640 × 640, ${LAYERS} layers and a condition image` };
   }
-  const image = 64 * 64;
-  if (!zeroTimeReferences) return { tokens: { image, text: TEXT_TOKENS }, picture: '1024 × 1024' };
-  return { tokens: { image: 2 * image, text: TEXT_TOKENS }, picture: '1024 × 1024 with a reference of that size' };
+  if (!zeroTimeReferences) return NOMINAL;
+  const { tokens, picture } = NOMINAL;
+  return { tokens: { ...tokens, image: 2 * (tokens.image ?? 0) }, picture: `${picture} with a reference of that size` };
 }
 
 /** Few enough tokens for a first look, and every kind of image that the form has. */

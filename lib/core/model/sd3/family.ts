@@ -1,5 +1,6 @@
 /** Stable Diffusion 3 and 3.5 as a family: diffusers' SD3Transformer2DModel. */
 import type { Family } from '../family.ts';
+import { NOMINAL } from '../nominal.ts';
 import { describeSD3, kindOf } from './blocks.ts';
 import { parseSD3, type SD3Config } from './config.ts';
 import { convertSD3 } from './convert.ts';
@@ -30,7 +31,7 @@ export const sd3: Family<SD3Config> = {
     firstBlock: 'transformer_blocks.0.',
   },
   // 77 tokens of CLIP and 256 of T5, as the pipeline encodes by default.
-  nominal: () => ({ tokens: { image: 64 * 64, text: 77 + 256 }, picture: '1024 × 1024' }),
+  nominal: () => ({ ...NOMINAL, tokens: { ...NOMINAL.tokens, text: 77 + 256 } }),
   takesMask: false,
   timeScale: 1000,
   parse: parseSD3,

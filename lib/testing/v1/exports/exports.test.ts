@@ -1,5 +1,5 @@
 /**
- * What version 1's training left, as files: students, the fine-tuned whole and a training state, and the model folders that
+ * What version 1's training left, as files: students, the fine-tuned model and a training state, and the model folders that
  * were exported from them. They open, and plugged into their teacher they give the same weights, tensor by tensor.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';

@@ -119,7 +119,7 @@ describe.each([
     const sentences: string[] = [];
     await migrate(db, (sentence) => sentences.push(sentence));
     expect(sentences).toEqual([
-      `${db.where} is of an earlier version: its tables are brought from step 2 to ${await stepOf(db)}.`,
+      `${db.where} was written by an earlier version: migrating its tables from step 2 to ${await stepOf(db)}.`,
     ]);
     expect(await db.rows(z.unknown(), points('losses'))).toEqual(pointsBefore.map(pointToday));
     expect(await db.rows(eventRow(z.unknown()), EVENTS)).toEqual(

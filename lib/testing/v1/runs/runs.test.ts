@@ -175,7 +175,7 @@ describe('a data folder of version 1', { timeout: LONG_MS }, () => {
     await mkdir(join(folder, 'plans'));
     await writeFile(join(folder, 'plans', 'calibration-file.json'), textOf('plans/calibration-file.json'));
     const { code, stderr } = await contigua(textOf('runs/distil-command.txt').trim(), folder, variables);
-    expect(stderr).toMatch(/goes on: 3 of 3 done/);
+    expect(stderr).toMatch(/resumes: 3 of 3 done/);
     expect(stderr).not.toMatch(/\brun tp\w+\n/);
     expect(code).toBe(0);
     const plan = planFacts(await readFile(join(folder, 'export', 'plan.json'), 'utf8'), 'plan.json');
