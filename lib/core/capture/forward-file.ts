@@ -22,6 +22,7 @@ import {
   type TransformerInputs,
   tokenCounts,
 } from '../model/index.ts';
+import type { DType } from '../tensor/dtype.ts';
 import { isFloatDType } from '../tensor/index.ts';
 
 const HINT =
@@ -127,7 +128,7 @@ export async function readForwardFile(
 
 /** One of the family's own inputs; positions that the file leaves out follow from its image shapes. */
 async function readExtra(
-  checkpoint: Checkpoint,
+  checkpoint: Checkpoint<DType>,
   input: ExtraInput,
   inputs: Omit<TransformerInputs, 'extra'>,
   invalid: Invalid,
@@ -184,7 +185,7 @@ function expectShape(tensor: string, found: readonly number[], expected: readonl
   if (found.join() !== expected.join()) throw invalid('Wrong shape', tensor, shown(found), shown(expected));
 }
 
-async function readFinite(checkpoint: Checkpoint, tensor: string, invalid: Invalid): Promise<Float32Array> {
+async function readFinite(checkpoint: Checkpoint<DType>, tensor: string, invalid: Invalid): Promise<Float32Array> {
   const info = checkpoint.tensors.get(tensor);
   if (info && !isFloatDType(info.dtype)) throw invalid('Wrong dtype', tensor, info.dtype, 'F32, BF16, F16 or F64');
   const values = await checkpoint.readFloat32(tensor);
@@ -210,7 +211,7 @@ const INTEGERS: Readonly<Record<string, (bytes: Uint8Array) => Float32Array>> = 
 
 /** null when the file has no mask: then every token is valid. */
 async function readMask(
-  checkpoint: Checkpoint,
+  checkpoint: Checkpoint<DType>,
   batch: number,
   textTokens: number,
   invalid: Invalid,
