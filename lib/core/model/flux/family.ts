@@ -2,6 +2,7 @@
 import type { Family, InputLayout } from '../family.ts';
 import { describeFlux } from './blocks.ts';
 import { type FluxConfig, parseFlux } from './config.ts';
+import { FLUX_LAYOUTS } from './original.ts';
 
 const AXES = 3;
 
@@ -32,6 +33,7 @@ export const flux: Family<FluxConfig> = {
   takesMask: false,
   timeScale: 1,
   parse: parseFlux,
+  originalLayouts: FLUX_LAYOUTS,
   describe: describeFlux,
   prunedKeys: (_, kept) => ({
     num_layers: kept.filter(({ stack }) => stack === 'dual').length,

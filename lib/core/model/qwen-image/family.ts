@@ -2,6 +2,7 @@
 import type { Family } from '../family.ts';
 import { describeQwenImage } from './blocks.ts';
 import { parseQwenImage, type QwenImageConfig } from './config.ts';
+import { QWEN_IMAGE_LAYOUTS } from './original.ts';
 
 export const qwenImage: Family<QwenImageConfig> = {
   name: 'qwen-image',
@@ -27,6 +28,7 @@ export const qwenImage: Family<QwenImageConfig> = {
   takesMask: true,
   timeScale: 1,
   parse: parseQwenImage,
+  originalLayouts: QWEN_IMAGE_LAYOUTS,
   describe: describeQwenImage,
   prunedKeys: (_, kept) => ({ num_layers: kept.length }),
   extraInputs: () => [],
