@@ -7,18 +7,24 @@ import {
   type BlobLike,
   type Checkpoint,
   fingerprintOf,
+  isPlainDType,
+  isReadable,
   type NamedBlob,
-  openCheckpoint,
   readRange,
 } from '../checkpoint/index.ts';
 import type { BlockInterval } from '../interval/index.ts';
-import { architectureOf, countParameters, familyNamed, type ModelConfig } from '../model/config-index.ts';
+import {
+  architectureOf,
+  countParameters,
+  expectedTensors,
+  familyNamed,
+  type ModelConfig,
+} from '../model/config-index.ts';
 import { assertPlanFits, formatPlan, type Plan, pluggedPlan } from '../plan/index.ts';
-import { isFloatDType } from '../tensor/float.ts';
-import { trainedDType } from './cast-tensor.ts';
+import { decodedDType, trainedDType } from './cast-tensor.ts';
 import { CONFIG_FILE, METRICS_FILE, PLAN_FILE } from './file-names.ts';
 import { type ExportedRun, exportMetrics } from './metrics.ts';
-import { modelCard } from './model-card.ts';
+import { type CardDTypes, modelCard } from './model-card.ts';
 import { prunedConfig } from './pruned-config.ts';
 import { studentWeights } from './student-weights.ts';
 import { MAX_SHARD_BYTES, weightFiles } from './weight-files.ts';
@@ -27,8 +33,8 @@ import { MAX_SHARD_BYTES, weightFiles } from './weight-files.ts';
 export interface Teacher {
   readonly name: string;
   readonly config: ModelConfig;
-  /** Safetensors files and their index, paths relative to the transformer's folder. */
-  readonly weights: readonly NamedBlob[];
+  /** Under diffusers' names, however the files are laid out. */
+  readonly checkpoint: Checkpoint;
   /** Path of the transformer's folder below the model's root: `transformer`, or empty where the model is one folder. */
   readonly folder: string;
   /** Small files of the model to go along, paths below the root: scheduler, vocabulary, embeddings, README.md, LICENSE. */
@@ -73,8 +79,7 @@ export interface StudentFolderFile {
  */
 export async function studentFolder(options: StudentFolderOptions): Promise<readonly StudentFolderFile[]> {
   const { teacher, plan, fineTuned, run, dtype = 'teacher', checkValues = true } = options;
-  const { config, weights, folder, companions, name } = teacher;
-  const checkpoint = await openCheckpoint(weights);
+  const { config, checkpoint, folder, companions, name } = teacher;
   const fingerprint = await fingerprintOf(familyNamed(config.family).identity, config.raw, checkpoint);
   const { numBlocks, raw } = config;
   assertPlanFits(plan, { name, fingerprint, numBlocks }, PLAN_FILE);
@@ -89,7 +94,6 @@ export async function studentFolder(options: StudentFolderOptions): Promise<read
     config,
     fingerprint,
     checkpoint,
-    files: weights,
     blockMap: exported.blockMap,
     students,
     fineTuned,
@@ -109,7 +113,7 @@ export async function studentFolder(options: StudentFolderOptions): Promise<read
     hasCompanions: companions.some(({ path }) => path === MODEL_INDEX),
     plan: exported,
     metrics,
-    dtypes: dtypesOf(checkpoint, dtype),
+    dtypes: dtypesOf(checkpoint, config, dtype),
   });
   const inFolder = (path: string) => (folder === '' ? path : `${folder}/${path}`);
   return [
@@ -140,8 +144,17 @@ function textBlob(text: string): BlobLike {
   return new Blob([text]);
 }
 
-function dtypesOf({ tensors }: Checkpoint, wanted: 'teacher' | 'F32') {
-  const stored = [...new Set([...tensors.values()].map(({ dtype }) => dtype))];
-  const trained = wanted === 'F32' ? ['F32'] : [...new Set(stored.filter(isFloatDType).map(trainedDType))];
-  return { teacher: stored.join(', '), trained: trained.join(', ') };
+function dtypesOf({ tensors }: Checkpoint, config: ModelConfig, wanted: 'teacher' | 'F32'): CardDTypes {
+  const stored = distinct(expectedTensors(config).flatMap(({ name }) => tensors.get(name)?.dtype ?? []));
+  const decoded = stored.filter((dtype) => !isPlainDType(dtype));
+  return {
+    teacher: stored.join(', '),
+    trained: wanted === 'F32' ? 'F32' : distinct(stored.filter(isReadable).map(trainedDType)).join(', '),
+    decoded: decoded.length > 0 ? { from: decoded.join(', '), to: decodedDType(wanted) } : null,
+    unchanged: distinct(stored.map((dtype) => (isPlainDType(dtype) ? dtype : decodedDType(wanted)))).join(', '),
+  };
+}
+
+function distinct<T>(values: readonly T[]): T[] {
+  return [...new Set(values)];
 }
