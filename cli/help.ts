@@ -17,7 +17,8 @@ export const HELP: Readonly<Record<string, string>> = {
   contigua export  RUN --out FOLDER [--plugged 3-4,7-9]
   contigua engines [--json]
 
-MODEL is a diffusers model folder of the Qwen-Image family, or its \`transformer\` folder.
+MODEL is a diffusers model folder of the Qwen-Image or FLUX.1 family, its \`transformer\` folder, or one file of a whole
+transformer: .safetensors or .gguf, as ComfyUI uses them (docs/formats.md).
 Data goes to stdout or files, progress to stderr.
 \`contigua COMMAND --help\` tells more; \`contigua --version\` tells the version.
 Exit codes: 0 done, 1 the model or an input is at fault, 2 the command line is, 130 stopped.`,
@@ -82,7 +83,8 @@ Tells first what it will take. Ctrl-C stores a checkpoint and pauses; the same c
   --seed N            (${DEFAULT_DISTIL.seed}); same seed and engine, same curve
   --fine-tune WHICH   then trains students or all weights together; --fine-tune-steps N (${DEFAULT_FINE_TUNE.steps}),
                       --fine-tune-batch N (${DEFAULT_FINE_TUNE.batch}), --fine-tune-learning-rate X (${DEFAULT_FINE_TUNE.learningRate} for the sample)
-  --dtype TYPE        of trained weights in the folder: teacher (default, the teacher's) or F32
+  --dtype TYPE        of trained and of decoded weights in the folder: teacher (default: the teacher's type; BF16 where
+                      that is quantised) or F32
 ${ENGINE}
   --slots N           intervals trained at once (CONTIGUA_SLOTS, or 2)
   --cache-gb X        teacher states kept on disk (8); 0 keeps none
@@ -100,7 +102,8 @@ Writes a run's model as a diffusers folder: the teacher with finished students p
   --out FOLDER        required; must be new, empty or an earlier export
   --plugged KEYS      students to plug in, as in 3-4,7-9 (all finished ones); "" for none
   --fine-tuned        the jointly fine-tuned whole, with all students
-  --dtype TYPE        of trained weights: teacher (default, the teacher's) or F32
+  --dtype TYPE        of trained and of decoded weights: teacher (default: the teacher's type; BF16 where that is
+                      quantised) or F32
   --model FOLDER      the teacher, where it lies under none of the model roots (CONTIGUA_MODELS)
   --data-folder PATH  as for \`distil\``,
 

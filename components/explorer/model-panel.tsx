@@ -11,7 +11,7 @@ import { Select } from '@/components/ui/select';
 import type { ModelSummary } from '@/lib/compute/protocol.ts';
 import { FAMILIES } from '@/lib/core/model/config-index.ts';
 import { bytesWords, countWords } from '@/lib/page/browser/number-words.ts';
-import { pickedFromInput } from '@/lib/page/browser/picked-files.ts';
+import { pickedFromFile, pickedFromInput } from '@/lib/page/browser/picked-files.ts';
 import { streamList } from '@/lib/page/browser/stream-words.ts';
 import { busyStore } from '@/lib/page/explorer/compute.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
@@ -26,6 +26,7 @@ export function ModelPanel() {
   const { opening, source, summary } = useStore(modelStore);
   const analysing = useStore(busyStore, ({ tasks }) => tasks.includes('analyse'));
   const picker = useRef<HTMLInputElement>(null);
+  const filePicker = useRef<HTMLInputElement>(null);
   // React knows no type for this attribute.
   useEffect(() => picker.current?.setAttribute('webkitdirectory', ''), []);
   const sample = sampleOf(source);
@@ -40,8 +41,9 @@ export function ModelPanel() {
           </p>
           <p>
             The bundled samples are small and trained, so their redundancy is real. Your own model can be a diffusers
-            <code> transformer</code> folder of these families: {FAMILY_NAMES}. It holds <code>config.json</code> with
-            safetensors, is read in place, block by block, and is never uploaded.
+            <code> transformer</code> folder of these families: {FAMILY_NAMES}; or one file as ComfyUI uses it, in
+            safetensors (BF16, F16, F32, 8-bit floats with or without scales) or GGUF (Q8_0, Q6_K, Q5_K, Q4_K, Q4_0). It
+            is read in place, block by block, and is never uploaded.
           </p>
         </Help>
       }
@@ -86,16 +88,38 @@ export function ModelPanel() {
           if (folder) void switchModel({ kind: 'files', name: folder.name, files: folder.files });
         }}
       />
+      <input
+        ref={filePicker}
+        type="file"
+        accept=".safetensors,.gguf"
+        hidden
+        data-testid="file-input"
+        aria-label="Model file"
+        onChange={(event) => {
+          const file = event.target.files?.[0];
+          const model = file && pickedFromFile(file);
+          event.target.value = '';
+          if (model) void switchModel({ kind: 'files', name: model.name, files: model.files });
+        }}
+      />
       <div className="mt-2 space-y-2">
-        <Button
-          className="w-full"
-          disabled={opening !== null || analysing}
-          title="A diffusers transformer folder: config.json and safetensors, read in place"
-          onClick={() => picker.current?.click()}
-        >
-          <FolderIcon />
-          Open folder
-        </Button>
+        <div className="grid grid-cols-2 gap-2">
+          <Button
+            disabled={opening !== null || analysing}
+            title="A diffusers transformer folder: config.json and its weights, read in place"
+            onClick={() => picker.current?.click()}
+          >
+            <FolderIcon />
+            Open folder
+          </Button>
+          <Button
+            disabled={opening !== null || analysing}
+            title="One file of a whole transformer: safetensors or GGUF, read in place"
+            onClick={() => filePicker.current?.click()}
+          >
+            Open file
+          </Button>
+        </div>
         <Select
           label="Sample"
           value={sample?.name ?? OWN}
@@ -110,7 +134,7 @@ export function ModelPanel() {
           }}
         />
       </div>
-      <p className="mt-2 text-2xs text-muted">Or drop a folder, a plan or a calibration file anywhere.</p>
+      <p className="mt-2 text-2xs text-muted">Or drop a folder, a file, a plan or a calibration anywhere.</p>
     </Panel>
   );
 }

@@ -33,9 +33,21 @@ describe('a model folder on disk', () => {
     expect([...bytes]).toEqual([15, 16, 17]);
   });
 
+  it('may be one file of weights, which comes with the config.json beside it', async () => {
+    const files = await nodeFiles.openFolder(urlOf('model/transformer/w.safetensors'));
+    expect(files.map(({ path }) => path)).toEqual(['w.safetensors', 'config.json']);
+    expect((await nodeFiles.openFolder(urlOf('kept.safetensors'))).map(({ path }) => path)).toEqual([
+      'kept.safetensors',
+    ]);
+  });
+
   it.each([
     ['a folder that is not there', 'nowhere', /no such folder/],
-    ['a file', 'kept.safetensors', /This is a file; expected a folder/],
+    [
+      'a file of another kind',
+      'model/model_index.json',
+      /This is a file; expected a folder, or a file of weights: \.gguf or/,
+    ],
   ])('refuses %s', async (_, path, message) => {
     await expect(nodeFiles.openFolder(urlOf(path))).rejects.toThrow(message);
   });

@@ -2,14 +2,7 @@
  * From a model's files to a checkpoint that can be computed with: config parsed, inventory read, facts counted, and the
  * companions (scheduler, vocabulary, embeddings) of a model that can draw. Weights themselves are read later, by block.
  */
-import {
-  type Checkpoint,
-  fingerprintOf,
-  type NamedBlob,
-  openCheckpoint,
-  openFile,
-  readText,
-} from '../../core/checkpoint/index.ts';
+import { type Checkpoint, fingerprintOf, type NamedBlob, openFile, readText } from '../../core/checkpoint/index.ts';
 import { ContiguaError } from '../../core/errors.ts';
 import { type Companion, locateModel } from '../../core/folder/model-files.ts';
 import { nameOfPicked } from '../../core/folder/model-name.ts';
@@ -21,7 +14,7 @@ import {
   embedsGuidance,
   familyNamed,
   type ModelConfig,
-  parseModelConfig,
+  openStoredModel,
 } from '../../core/model/config-index.ts';
 import { parseSchedulerConfig, type SchedulerConfig } from '../../core/sampling/index.ts';
 import {
@@ -51,22 +44,24 @@ export interface OpenModel {
 
 export async function openModel(source: ModelSource, host: FileHost): Promise<OpenModel> {
   const files = source.kind === 'url' ? await host.openFolder(source.url) : source.files;
-  const { config: configFile, weights, companions } = locateModel(files, source.name);
-  const config = await readModelConfig(configFile);
-  const checkpoint = await openCheckpoint([...weights]);
+  const { config: configFile, weights, folder, companions } = locateModel(files, source.name);
+  const { config, checkpoint } = await openStoredModel(configFile, weights);
   const drawer = await openDrawer(companions, config);
-  const name = source.kind === 'url' ? source.name : await pickedName(source, configFile, config);
+  const name =
+    source.kind === 'url'
+      ? source.name
+      : await pickedName(source, configFile ? folder : `${folder}/${weights[0]?.path}`, config);
   return { config, checkpoint, drawer, summary: await summarise(name, config, checkpoint, drawer) };
 }
 
 async function pickedName(
   { name, files }: Extract<ModelSource, { kind: 'files' }>,
-  { path }: NamedBlob,
+  path: string,
   { raw, family }: ModelConfig,
 ): Promise<string> {
   const pipeline = files.find((file) => /^([^/]+\/)?model_index\.json$/.test(file.path));
   const origins = [raw._name_or_path, pipeline && (await originIn(pipeline))];
-  return nameOfPicked(`${name}/${path.replace(/[^/]*$/, '')}`, origins, family);
+  return nameOfPicked(`${name}/${path}`, origins, family);
 }
 
 /** `_name_or_path` of a JSON file; none in one that cannot be read: a name is not worth refusing a model for. */
@@ -165,10 +160,6 @@ async function openDrawer(
     ),
     gridSize: PICTURE_SIZE / PATCH_SIZE,
   };
-}
-
-export async function readModelConfig(file: NamedBlob): Promise<ModelConfig> {
-  return parseModelConfig(await readText(file, { code: 'config-invalid', maxBytes: MAX_JSON_BYTES.config }), file.path);
 }
 
 /**

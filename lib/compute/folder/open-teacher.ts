@@ -2,7 +2,7 @@
 import type { NamedBlob } from '../../core/checkpoint/index.ts';
 import type { Teacher } from '../../core/export/index.ts';
 import { COMPANIONS, locateModel } from '../../core/folder/model-files.ts';
-import { readModelConfig } from './open-model.ts';
+import { openStoredModel } from '../../core/model/config-index.ts';
 
 /** What a card says and what the sample's own loader wants; a text encoder or VAE of gigabytes stays with the base model. */
 const ALWAYS = ['README.md', 'LICENSE', 'LICENSE.md', 'LICENSE.txt'];
@@ -10,16 +10,15 @@ const DRAWABLE = [...Object.values(COMPANIONS), 'model_index.json'];
 
 /** `files` are all of the folder's, paths relative to it. */
 export async function openTeacher(files: readonly NamedBlob[], name: string): Promise<Teacher> {
-  const { config, weights, companions } = locateModel(files, name);
-  const parsed = await readModelConfig(config);
-  const transformer = config.path.slice(0, Math.max(config.path.lastIndexOf('/'), 0));
+  const { config: configFile, weights, folder: transformer, companions } = locateModel(files, name);
+  const { config, checkpoint } = await openStoredModel(configFile, weights);
   const root = transformer.slice(0, Math.max(transformer.lastIndexOf('/') + 1, 0));
   const isDrawable = Object.values(companions).every((file) => file !== null);
   const wanted = isDrawable ? [...ALWAYS, ...DRAWABLE] : ALWAYS;
   return {
     name,
-    config: parsed,
-    weights,
+    config,
+    checkpoint,
     folder: transformer.slice(root.length),
     companions: wanted.flatMap((path) => {
       const file = files.find((one) => one.path === root + path);
