@@ -24,6 +24,7 @@ import { parseReport } from '../../lib/core/report/index.ts';
 import { ServerModels } from '../../lib/server/models.ts';
 import { mutateBytes, mutateJsonFile, mutateSafetensors, pick } from './mutate.ts';
 import * as seeds from './seeds.ts';
+import { STORED_TARGETS } from './stored-targets.ts';
 
 export type Files = Readonly<Record<string, seeds.Bytes>>;
 
@@ -91,6 +92,7 @@ const wanted = { fingerprint: seeds.fingerprint, family: seeds.config.family };
 const WEIGHTS = 'transformer/diffusion_pytorch_model.safetensors';
 
 export const TARGETS: readonly Target[] = [
+  ...STORED_TARGETS,
   { ...safetensors('weights.safetensors', seeds.model[WEIGHTS]!, readWhole), share: 3 },
   {
     kind: 'shards and index',
