@@ -103,6 +103,13 @@ describe('a model folder on a server', () => {
     expect(await list()).toEqual(['transformer/config.json', 'transformer/diffusion_pytorch_model.safetensors']);
   });
 
+  it('may be one file of weights, of which nothing else is asked for', async () => {
+    const { host, asked } = server({ 'flux1-dev-Q4_K_S.gguf': 'x' });
+    const files = await host.openFolder('http://h/models/m/flux1-dev-Q4_K_S.gguf?download=true');
+    expect(files.map(({ path }) => path)).toEqual(['flux1-dev-Q4_K_S.gguf']);
+    expect(new Set(asked)).toEqual(new Set(['flux1-dev-Q4_K_S.gguf']));
+  });
+
   it.each([
     ['nested 20,000 levels deep', '['.repeat(20_000), /index\.json: The JSON is nested too deeply/],
     [

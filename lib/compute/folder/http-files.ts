@@ -22,8 +22,9 @@ export function httpFiles(fetcher: Fetch = hostFetch): FileHost {
   }
   return {
     async openFolder(url) {
-      if (WEIGHT_EXTENSIONS.some((extension) => new URL(url, 'http://host').pathname.endsWith(extension))) {
-        return [await this.openFile(url, url.slice(url.lastIndexOf('/') + 1))];
+      const { pathname } = new URL(url, 'http://host');
+      if (WEIGHT_EXTENSIONS.some((extension) => pathname.endsWith(extension))) {
+        return [await this.openFile(url, pathname.slice(pathname.lastIndexOf('/') + 1))];
       }
       const found = await Promise.all([CONFIG, WEIGHTS, ...Object.values(COMPANIONS)].map((path) => open(url, path)));
       const index = found[1] ? null : await open(url, INDEX);
