@@ -4,8 +4,6 @@ export const OTHER_MODELS: readonly { readonly key: string; readonly name: strin
   { key: 'txt_in.individual_token_refiner.blocks.0.norm1.weight', name: 'HunyuanVideo' },
   { key: 'double_stream_modulation_img.lin.weight', name: 'FLUX.2' },
   { key: 'double_stream_modulation_img.linear.weight', name: 'FLUX.2' },
-  { key: 'joint_blocks.0.x_block.attn.qkv.weight', name: 'Stable Diffusion 3' },
-  { key: 'joint_blocks.0.context_block.attn.qkv.weight', name: 'Stable Diffusion 3' },
   { key: 'cap_embedder.1.weight', name: 'Lumina 2 or Z-Image' },
   { key: 'caption_projection.0.linear.weight', name: 'HiDream' },
   { key: 'double_layers.0.attn.w1q.weight', name: 'AuraFlow' },

@@ -13,9 +13,11 @@ import { goldenModel } from './golden-fill.ts';
 import { architectureOf, openTransformer } from './index.ts';
 import type { OriginalLayout } from './original-layout.ts';
 import { QWEN_IMAGE_LAYOUTS } from './qwen-image/original.ts';
+import { SD3_LAYOUTS } from './sd3/original.ts';
 import { openStoredModel } from './stored-model.ts';
 
 const [blackForestLabs, fluxOfDiffusers] = FLUX_LAYOUTS as [OriginalLayout, OriginalLayout];
+const [stabilityAI] = SD3_LAYOUTS as unknown as [OriginalLayout];
 const [qwenOfDiffusers] = QWEN_IMAGE_LAYOUTS as [OriginalLayout];
 /** What published configs have, with heads of the published size: a file implies all of it. */
 const FLUX: RawConfig = {
@@ -41,6 +43,24 @@ const QWEN: RawConfig = {
   num_layers: 2,
   out_channels: 4,
   patch_size: 2,
+};
+
+/** Two blocks with dual attention before a last one without the text's output. */
+const SD3: RawConfig = {
+  _class_name: 'SD3Transformer2DModel',
+  attention_head_dim: 8,
+  caption_projection_dim: 32,
+  dual_attention_layers: [0, 1],
+  in_channels: 4,
+  joint_attention_dim: 16,
+  num_attention_heads: 4,
+  num_layers: 3,
+  out_channels: 4,
+  patch_size: 2,
+  pooled_projection_dim: 24,
+  pos_embed_max_size: 12,
+  qk_norm: 'rms_norm',
+  sample_size: 128,
 };
 
 const configOf = (raw: RawConfig): NamedBlob => named('config.json', JSON.stringify(raw));
@@ -87,6 +107,8 @@ describe('single files', () => {
     ['FLUX.1 in a ComfyUI checkpoint', FLUX, blackForestLabs, 'model.diffusion_model.'],
     ['FLUX.1 under diffusers’ names', FLUX, fluxOfDiffusers, ''],
     ['Qwen-Image under diffusers’ names', QWEN, qwenOfDiffusers, ''],
+    ['SD3.5 of Stability AI', SD3, stabilityAI, ''],
+    ['SD3.5 in a ComfyUI checkpoint', SD3, stabilityAI, 'model.diffusion_model.'],
     ['Qwen-Image of ComfyUI', QWEN, qwenOfDiffusers, 'model.diffusion_model.'],
   ])(
     'of %s: every weight and the config are those of the diffusers folder, and so is the fingerprint',
@@ -199,6 +221,32 @@ describe('single files', () => {
 });
 
 describe('a folder', () => {
+  it('of an original layout opens with its config.json, though some names are those of diffusers', async () => {
+    const model = goldenModel(SD3);
+    const stored = await openStoredModel(configOf(SD3), file(await originalFile(model, stabilityAI)));
+    expect(stored.layout).toBe(stabilityAI.label);
+    expect([...stored.checkpoint.tensors.keys()].sort()).toEqual([...model.checkpoint.tensors.keys()].sort());
+  });
+
+  it('of SD3 maps the halves of the final layer and of the last block’s text swapped, as diffusers converts them', () => {
+    const { config } = goldenModel(SD3);
+    const swapped = [
+      [32, 64],
+      [0, 32],
+    ];
+    expect(stabilityAI.source('norm_out.linear.weight', config)).toEqual({
+      name: 'final_layer.adaLN_modulation.1.weight',
+      rows: swapped,
+    });
+    const text = (block: number) => stabilityAI.source(`transformer_blocks.${block}.norm1_context.linear.bias`, config);
+    expect(text(2)).toEqual({ name: 'joint_blocks.2.context_block.adaLN_modulation.1.bias', rows: swapped });
+    expect(text(1)).toEqual({ name: 'joint_blocks.1.context_block.adaLN_modulation.1.bias' });
+    expect(stabilityAI.source('transformer_blocks.1.attn2.to_k.weight', config)).toEqual({
+      name: 'joint_blocks.1.x_block.attn2.qkv.weight',
+      rows: [[32, 64]],
+    });
+  });
+
   it('with diffusers’ names stays as it is, tensors that nothing uses included', async () => {
     const { config, checkpoint } = goldenModel(QWEN);
     const tensors = [...(await originalTensors({ config, checkpoint }, qwenOfDiffusers)), empty('extra', [1])];

@@ -3,6 +3,7 @@ import type { Family } from '../family.ts';
 import { describeSD3, kindOf } from './blocks.ts';
 import { parseSD3, type SD3Config } from './config.ts';
 import { convertSD3 } from './convert.ts';
+import { SD3_LAYOUTS } from './original.ts';
 
 export const sd3: Family<SD3Config> = {
   name: 'sd3',
@@ -34,6 +35,7 @@ export const sd3: Family<SD3Config> = {
   takesMask: false,
   timeScale: 1000,
   parse: parseSD3,
+  originalLayouts: SD3_LAYOUTS,
   describe: describeSD3,
   pictures: ({ channels, outChannels, patchSize, maxPatches }) => ({
     channels,
