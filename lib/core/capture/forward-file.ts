@@ -197,7 +197,7 @@ async function readFinite(checkpoint: Checkpoint<DType>, tensor: string, invalid
 }
 
 /** Time steps as numbers, whatever whole or real numbers they are stored as. */
-async function readTimes(checkpoint: Checkpoint, invalid: Invalid): Promise<Float32Array> {
+async function readTimes(checkpoint: Checkpoint<DType>, invalid: Invalid): Promise<Float32Array> {
   const info = checkpoint.tensors.get('timestep');
   const read = info && INTEGERS[info.dtype];
   return read ? read(await checkpoint.readBytes('timestep')) : await readFinite(checkpoint, 'timestep', invalid);

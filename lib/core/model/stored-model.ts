@@ -86,7 +86,8 @@ export function inDiffusersNames(checkpoint: Checkpoint, known: ModelConfig | nu
 }
 
 function hasGlobals({ tensors }: Checkpoint, config: ModelConfig): boolean {
-  return architectureOf(config).globals.every(({ name }) => tensors.has(name));
+  // A table that can be computed may be left out of the file.
+  return architectureOf(config).globals.every(({ name, buffer }) => buffer || tensors.has(name));
 }
 
 interface Found {
