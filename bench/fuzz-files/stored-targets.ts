@@ -34,10 +34,11 @@ async function readModel(files: Files, random: SeededRandom): Promise<void> {
   await openModel({ kind: 'files', files: named(files), name: 'tiny' }, nodeFiles);
   const { config, checkpoint } = await openTeacher(named(files), 'tiny');
   checkWeights(checkpoint, config);
-  const names = expectedTensors(config).map(({ name }) => name);
+  const expected = expectedTensors(config);
+  const names = expected.map(({ name }) => name);
   for await (const { values } of checkpoint.readEach(names.slice(0, 200))) values.at(-1);
-  const name = pick(random, names);
-  await checkpoint.readFloat32(name, 0, random.integer(100));
+  const { name, shape } = pick(random, expected);
+  await checkpoint.readFloat32(name, 0, random.integer(shape.reduce((product, n) => product * n, 1) + 1));
 }
 
 /** Half of them stay well-formed. */
