@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openFile, type TensorToWrite } from '../lib/core/checkpoint/index.ts';
 import { parsePlan } from '../lib/core/plan/index.ts';
 import { parseReport } from '../lib/core/report/index.ts';
+import { storedBytes, storedCase } from '../lib/testing/stored/index.ts';
 import { type TinyModel, tinyModel } from '../lib/testing/tiny-model.ts';
 
 const BIN = fileURLToPath(new URL('../bin/contigua.mjs', import.meta.url));
@@ -59,6 +60,22 @@ describe('contigua', () => {
     expect(stdout).toMatch(/^tiny\n/);
     expect(stdout).toContain('2, of 149,');
     expect(stdout).toMatch(/fingerprint {2}sha256:[0-9a-f]{64}\n$/);
+  });
+
+  it('inspects one file of a model, with the config.json beside it', async () => {
+    const name = 'flux.gguf';
+    await mkdir(join(folder, 'single'));
+    await writeFile(join(folder, 'single', name), storedBytes(name));
+    await writeFile(join(folder, 'single', 'config.json'), JSON.stringify(storedCase(name).config.raw));
+    const { code, stdout } = await contigua(['inspect', `single/${name}`]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^flux\n/);
+    expect(stdout).toMatch(/weights +.*Q4_0.*in 1 file/);
+    const cut = storedBytes(name);
+    await writeFile(join(folder, 'cut.gguf'), cut.subarray(0, cut.length / 2));
+    const refused = await contigua(['inspect', 'cut.gguf']);
+    expect(refused).toMatchObject({ code: 1, stdout: '' });
+    expect(refused.stderr).toMatch(/cut\.gguf › .*: The file is cut short/);
   });
 
   it('inspects a model for programs, by its root or its transformer folder alike', async () => {

@@ -21,7 +21,8 @@ export const HELP: Readonly<Record<string, string>> = {
   contigua export  RUN --out FOLDER [--plugged 3-4,7-9]
   contigua engines [--json]
 
-MODEL is a diffusers model folder of one of these families, or its \`transformer\` folder: ${FAMILY_NAMES}.
+MODEL is a diffusers model folder of one of these families (${FAMILY_NAMES}), its \`transformer\` folder, or one file of a
+whole transformer: .safetensors or .gguf, as ComfyUI uses them (docs/formats.md).
 Data goes to stdout or files, progress to stderr.
 \`contigua COMMAND --help\` shows the options of a command; \`contigua --version\` shows the version.
 Exit codes: 0 done, 1 error in the model or an input, 2 error in the command line, 130 stopped.`,
@@ -89,7 +90,8 @@ after a crash, from the last checkpoint.
   --seed N            (${DEFAULT_DISTIL.seed}); same seed and engine, same curve
   --fine-tune WHICH   then trains students or all weights together; --fine-tune-steps N (${DEFAULT_FINE_TUNE.steps}),
                       --fine-tune-batch N (${DEFAULT_FINE_TUNE.batch}), --fine-tune-learning-rate X (${DEFAULT_FINE_TUNE.learningRate} for the sample)
-  --dtype TYPE        of trained weights in the folder: teacher (default, the teacher's) or F32
+  --dtype TYPE        of trained and of decoded weights in the folder: teacher (default: the teacher's type; BF16 where
+                      that is quantised) or F32
 ${ENGINE}
   --slots N           intervals trained at once (CONTIGUA_SLOTS, or 2)
   --cache-gb X        teacher states kept on disk (8); 0 keeps none
@@ -107,7 +109,8 @@ Writes a run's model as a diffusers folder: the teacher with finished students p
   --out FOLDER        required; must be new, empty or an earlier export
   --plugged KEYS      students to plug in, as in 3-4,7-9 (all finished ones); "" for none
   --fine-tuned        the jointly fine-tuned whole, with all students
-  --dtype TYPE        of trained weights: teacher (default, the teacher's) or F32
+  --dtype TYPE        of trained and of decoded weights: teacher (default: the teacher's type; BF16 where that is
+                      quantised) or F32
   --format NAME       ${EXPORTERS.map(({ name, label }) => (name === DEFAULT_EXPORTER.name ? `${name} (default, a ${label})` : `${name} (a ${label})`)).join(', ')}
   --model FOLDER      the teacher, where it lies under none of the model roots (CONTIGUA_MODELS)
   --data-folder PATH  as for \`distil\``,

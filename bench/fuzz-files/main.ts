@@ -1,14 +1,14 @@
 /**
  * Reads thousands of damaged files of every kind that the product reads, in a child process under watch: no crash, no hang,
  * no more memory than the limits say, and every refusal one that a person can read.
- * `npm run fuzz -- [--seed 1] [--count 10000] [--only INDEX] [--out fuzz-failures]`
+ * `npm run fuzz -- [--seed 1] [--count 10000] [--kind KIND] [--only INDEX] [--out fuzz-failures]`
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { filesOf, type Outcome } from './run-case.ts';
+import { filesOf, KINDS, type Outcome } from './run-case.ts';
 
 /** CPU time of one input, which a busy machine does not stretch as it does the wall time. */
 const MAX_CPU_MS = 2000;
@@ -22,9 +22,12 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     count: { type: 'string', default: '10000' },
     only: { type: 'string' },
+    kind: { type: 'string' },
     out: { type: 'string', default: 'fuzz-failures' },
   },
 });
+const { kind } = values;
+if (kind !== undefined && !KINDS.includes(kind)) throw new RangeError(`--kind is one of ${KINDS.join(', ')}`);
 const seed = Number(values.seed);
 const indices =
   values.only === undefined ? Array.from({ length: Number(values.count) }, (_, index) => index) : [Number(values.only)];
@@ -79,7 +82,7 @@ async function readInChild(index: number): Promise<Ended | string> {
     const watchdog = setTimeout(() => settle(`hang: nothing for ${MAX_WALL_MS} ms`), MAX_WALL_MS);
     running.on('message', settle);
     running.on('exit', crashed);
-    running.send({ seed, index });
+    running.send({ seed, index, ...(kind === undefined ? {} : { kind }) });
   });
 }
 
@@ -99,9 +102,9 @@ function stop(): void {
   child = null;
 }
 
-function record({ kind, ended, cpuMs, peakBytes: peak }: Ended): void {
-  const row = rows.get(kind) ?? { files: 0, read: 0, slowestMs: 0, codes: new Map<string, number>() };
-  rows.set(kind, row);
+function record({ kind: ofKind, ended, cpuMs, peakBytes: peak }: Ended): void {
+  const row = rows.get(ofKind) ?? { files: 0, read: 0, slowestMs: 0, codes: new Map<string, number>() };
+  rows.set(ofKind, row);
   row.files += 1;
   if (ended === 'read') row.read += 1;
   else row.codes.set(ended, (row.codes.get(ended) ?? 0) + 1);
@@ -115,7 +118,7 @@ async function fail(index: number, sentence: string): Promise<void> {
   failures.push(told);
   console.error(told.slice(0, 400));
   const folder = join(values.out, `${seed}-${index}`);
-  for (const [path, bytes] of Object.entries(filesOf(seed, index))) {
+  for (const [path, bytes] of Object.entries(filesOf(seed, index, kind))) {
     const target = join(folder, path.replaceAll('/', '_'));
     await mkdir(folder, { recursive: true });
     await writeFile(target, bytes);
@@ -124,9 +127,11 @@ async function fail(index: number, sentence: string): Promise<void> {
 
 function printTable(): void {
   console.log('| kind | files | read | refused | slowest, CPU ms | refusals |\n|---|---:|---:|---:|---:|---|');
-  for (const [kind, { files, read, slowestMs, codes }] of rows) {
+  for (const [rowKind, { files, read, slowestMs, codes }] of rows) {
     const told = [...codes].sort(([, x], [, y]) => y - x).map(([code, count]) => `${code} ${count}`);
-    console.log(`| ${kind} | ${files} | ${read} | ${files - read} | ${Math.round(slowestMs)} | ${told.join(', ')} |`);
+    console.log(
+      `| ${rowKind} | ${files} | ${read} | ${files - read} | ${Math.round(slowestMs)} | ${told.join(', ')} |`,
+    );
   }
   const seconds = Math.round((performance.now() - startedAt) / 1000);
   const peak = Math.round(peakBytes / 1e6);

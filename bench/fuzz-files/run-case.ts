@@ -1,7 +1,8 @@
 /** One input of a run, made and read in this process: what it was, how it ended, what is wrong with that. */
 import { ContiguaError } from '../../lib/core/errors.ts';
 import { seededRandom } from '../../lib/core/random.ts';
-import { type Files, TARGETS } from './targets.ts';
+import type { Files } from './target.ts';
+import { TARGETS } from './targets.ts';
 
 export interface Outcome {
   readonly index: number;
@@ -20,24 +21,26 @@ export interface Outcome {
 /** Characters; a refusal's parts are bounded one by one. */
 const MAX_MESSAGE = 2500;
 const CHOICES = TARGETS.flatMap((target) => Array.from({ length: target.share ?? 1 }, () => target));
+export const KINDS = TARGETS.map(({ kind }) => kind);
 
 /** The same seed and index make the same input, whatever was read before. */
-export function inputOf(seed: number, index: number) {
+export function inputOf(seed: number, index: number, kind?: string) {
   const random = seededRandom(seed * 2 ** 24 + index);
-  const target = CHOICES[index % CHOICES.length]!;
+  const target = TARGETS.find((one) => one.kind === kind) ?? CHOICES[index % CHOICES.length]!;
   return { target, files: target.damage(random), random };
 }
 
-export async function runCase(seed: number, index: number): Promise<Outcome> {
-  const { target, files, random } = inputOf(seed, index);
+/** `kind` makes every input of that kind. */
+export async function runCase(seed: number, index: number, kind?: string): Promise<Outcome> {
+  const { target, files, random } = inputOf(seed, index, kind);
   const before = process.cpuUsage();
   const result = await outcomeOf(target.read(files, random));
   const { user, system } = process.cpuUsage(before);
   return { index, kind: target.kind, ...result, cpuMs: (user + system) / 1000 };
 }
 
-export function filesOf(seed: number, index: number): Files {
-  return inputOf(seed, index).files;
+export function filesOf(seed: number, index: number, kind?: string): Files {
+  return inputOf(seed, index, kind).files;
 }
 
 async function outcomeOf(reading: Promise<unknown>): Promise<Pick<Outcome, 'ended' | 'message' | 'wrong' | 'unclear'>> {

@@ -24,16 +24,8 @@ import { parseReport } from '../../lib/core/report/index.ts';
 import { ServerModels } from '../../lib/server/models.ts';
 import { mutateBytes, mutateJsonFile, mutateSafetensors, pick } from './mutate.ts';
 import * as seeds from './seeds.ts';
-
-export type Files = Readonly<Record<string, seeds.Bytes>>;
-
-export interface Target {
-  readonly kind: string;
-  /** Of all inputs; others count 1. */
-  readonly share?: number;
-  damage(random: SeededRandom): Files;
-  read(files: Files, random: SeededRandom): Promise<unknown>;
-}
+import { STORED_TARGETS } from './stored-targets.ts';
+import type { Files, Target } from './target.ts';
 
 const named = (files: Files): NamedBlob[] =>
   Object.entries(files).map(([path, bytes]) => ({ path, blob: new Blob([bytes]) }));
@@ -91,6 +83,7 @@ const wanted = { fingerprint: seeds.fingerprint, family: seeds.config.family };
 const WEIGHTS = 'transformer/diffusion_pytorch_model.safetensors';
 
 export const TARGETS: readonly Target[] = [
+  ...STORED_TARGETS,
   { ...safetensors('weights.safetensors', seeds.model[WEIGHTS]!, readWhole), share: 3 },
   {
     kind: 'shards and index',

@@ -10,7 +10,7 @@ import { Select } from '@/components/ui/select';
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import { FAMILIES } from '@/lib/core/model/config-index.ts';
 import { bytesWords, countWords } from '@/lib/page/browser/number-words.ts';
-import { pickedFolder } from '@/lib/page/browser/picked-files.ts';
+import { pickedFolder, pickedFromFile } from '@/lib/page/browser/picked-files.ts';
 import { streamList } from '@/lib/page/browser/stream-words.ts';
 import { busyStore } from '@/lib/page/explorer/compute.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
@@ -36,8 +36,9 @@ export function ModelPanel() {
           </p>
           <p>
             The bundled samples are small and trained, so their redundancy is real. Your own model can be a diffusers
-            <code> transformer</code> folder of these families: {FAMILY_NAMES}. It holds <code>config.json</code> with
-            safetensors, is read in place, block by block, and is never uploaded.
+            <code> transformer</code> folder of these families: {FAMILY_NAMES}; or one file as ComfyUI uses it, in
+            safetensors (BF16, F16, F32, 8-bit floats with or without scales) or GGUF (Q8_0, Q6_K, Q5_K, Q4_K, Q4_0). It
+            is read in place, block by block, and is never uploaded.
           </p>
         </Help>
       }
@@ -70,21 +71,35 @@ export function ModelPanel() {
         />
       </dl>
       <div className="mt-2 space-y-2">
-        <FileButton
-          name="Model folder"
-          testId="folder-input"
-          folder
-          className="w-full"
-          disabled={opening !== null || analysing}
-          title="A diffusers transformer folder: config.json and safetensors, read in place"
-          onPick={(picked) => {
-            const { name, files } = pickedFolder(picked);
-            void switchModel({ kind: 'files', name, files });
-          }}
-        >
-          <FolderIcon />
-          Open folder
-        </FileButton>
+        <div className="grid grid-cols-2 gap-2">
+          <FileButton
+            name="Model folder"
+            testId="folder-input"
+            folder
+            disabled={opening !== null || analysing}
+            title="A diffusers transformer folder: config.json and its weights, read in place"
+            onPick={(picked) => {
+              const { name, files } = pickedFolder(picked);
+              void switchModel({ kind: 'files', name, files });
+            }}
+          >
+            <FolderIcon />
+            Open folder
+          </FileButton>
+          <FileButton
+            name="Model file"
+            testId="file-input"
+            accept=".safetensors,.gguf"
+            disabled={opening !== null || analysing}
+            title="One file of a whole transformer: safetensors or GGUF, read in place"
+            onPick={([file]) => {
+              const { name, files } = pickedFromFile(file);
+              void switchModel({ kind: 'files', name, files });
+            }}
+          >
+            Open file
+          </FileButton>
+        </div>
         <Select
           label="Sample"
           value={sample?.name ?? OWN}
@@ -99,7 +114,7 @@ export function ModelPanel() {
           }}
         />
       </div>
-      <p className="mt-2 text-2xs text-muted">Or drop a folder, a plan or a calibration file anywhere.</p>
+      <p className="mt-2 text-2xs text-muted">Or drop a folder, a file, a plan or a calibration anywhere.</p>
     </Panel>
   );
 }

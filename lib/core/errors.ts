@@ -8,6 +8,7 @@ import { printable } from './printable.ts';
 
 export type ErrorCode =
   | 'safetensors-invalid'
+  | 'gguf-invalid'
   | 'checkpoint-incomplete'
   | 'checkpoint-unsupported'
   | 'config-invalid'

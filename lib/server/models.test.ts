@@ -3,10 +3,26 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { writeSafetensors } from '../core/checkpoint/index.ts';
+import { FLUX_LAYOUTS } from '../core/model/flux/original.ts';
+import { goldenModel } from '../core/model/golden-fill.ts';
+import { originalFile } from '../testing/original-file.ts';
+import { storedBytes } from '../testing/stored/index.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
 import { ServerModels, shelfOf } from './models.ts';
 
 const tiny = await tinyModel();
+/** Heads of the published size, so that a file says all of it. */
+const SINGLE_FILE = {
+  _class_name: 'FluxTransformer2DModel',
+  attention_head_dim: 128,
+  in_channels: 4,
+  joint_attention_dim: 8,
+  num_attention_heads: 1,
+  num_layers: 1,
+  num_single_layers: 1,
+  pooled_projection_dim: 8,
+};
 let folder = '';
 let models: ServerModels;
 const sentences: string[] = [];
@@ -46,6 +62,27 @@ describe('the models of a server', () => {
     expect(alone).toMatchObject({ name: 'alone', numBlocks: 2, drawable: false, calibrations: [] });
     expect(alone?.fingerprint).toMatch(/^sha256:[0-9a-f]{64}$/);
     expect(await models.modelFolder('lab/alone')).toBe(`${pathToFileURL(join(folder, 'lab/alone')).href}/`);
+  });
+
+  it('are single files of weights too, by the names that links have; other files of weights are left alone', async () => {
+    const model = goldenModel(SINGLE_FILE);
+    const bytes = await originalFile(model, FLUX_LAYOUTS[0]!);
+    await write('lab/unet/flux1-tiny.safetensors', bytes);
+    await write('hub/blobs/0123', bytes);
+    await mkdir(join(folder, 'hub/snapshots/main'), { recursive: true });
+    await symlink('../../blobs/0123', join(folder, 'hub/snapshots/main/flux1-linked.safetensors'));
+    await write('lab/loras/style.safetensors', new Uint8Array(writeSafetensors([])));
+    await write('lab/unet/cut.gguf', new Uint8Array(storedBytes('flux.gguf').subarray(0, 20_000)));
+    await write('lab/unet/calibration.safetensors');
+    expect(await ids()).toEqual(['lab/unet/flux1-tiny.safetensors', 'hub/snapshots/main/flux1-linked.safetensors']);
+    const [one, linked] = await models.list();
+    expect(one).toMatchObject({ name: 'flux1-tiny', numBlocks: 2, calibrations: ['lab/unet/calibration.safetensors'] });
+    expect(linked?.fingerprint).toBe(one?.fingerprint);
+    expect(await models.modelFolder('lab/unet/flux1-tiny.safetensors')).toBe(
+      pathToFileURL(join(folder, 'lab/unet/flux1-tiny.safetensors')).href,
+    );
+    expect(sentences).toHaveLength(1);
+    expect(sentences[0]).toMatch(/lab\/unet\/cut\.gguf is left out.*cut short/);
   });
 
   it.each([

@@ -1,13 +1,15 @@
 /**
- * The models that this server may read: folders below configured roots, by ids of the form "<root>/<path>". A path is
+ * The models that this server may read: folders and single files of weights below configured roots, by ids of the form
+ * "<root>/<path>". A path is
  * judged after its links are followed, for every file in it: it has to end below one of the roots. (Downloads of Hugging
  * Face are folders of links into a `blobs` folder of the same root, which that allows.)
  */
 import { readdir, realpath, stat } from 'node:fs/promises';
-import { basename, join, sep } from 'node:path';
+import { basename, dirname, join, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { nodeFiles } from '../compute/folder/node-files.ts';
 import type { LinkedFile } from '../compute/protocol.ts';
+import { WEIGHT_EXTENSIONS } from '../core/checkpoint/index.ts';
 import { asContiguaError, ContiguaError } from '../core/errors.ts';
 import { nameInPath } from '../core/folder/model-name.ts';
 import { openModel } from '../core/folder/open-model.ts';
@@ -18,6 +20,8 @@ import type { ModelRoot } from './env.ts';
 /** A cache of Hugging Face has its models three folders down: models--Qwen--Qwen-Image/snapshots/<revision>. */
 const MAX_DEPTH = 4;
 const MAX_FOLDERS = 2000;
+/** Single files whose headers are looked at, in one root: a folder of LoRAs may hold hundreds of others. */
+const MAX_FILES = 200;
 /** Name of the root that holds what was uploaded. */
 export const UPLOADS = 'uploads';
 
@@ -73,7 +77,9 @@ export class ServerModels {
       try {
         models.push(await this.read(id));
       } catch (thrown) {
-        leftOut.push(this.leaveOut(id, thrown));
+        // LoRAs, VAEs and text encoders lie among the models, and are none.
+        const isOther = isWeights(id) && thrown instanceof ContiguaError && thrown.code === 'checkpoint-unsupported';
+        if (!isOther) leftOut.push(this.leaveOut(id, thrown));
       }
     }
     return { models, leftOut };
@@ -89,10 +95,9 @@ export class ServerModels {
     return (await this.describe(id)).config;
   }
 
-  /** `file:` URL of a model's folder, with no link left in it. */
+  /** `file:` URL of a model's folder, with no link left in it, or of its one file in such a folder. */
   async modelFolder(id: string): Promise<string> {
-    const { folder } = await this.files(id);
-    return `${pathToFileURL(folder).href}/`;
+    return urlOf(await this.files(id));
   }
 
   /** A calibration file, to be opened by a compute process. */
@@ -106,14 +111,13 @@ export class ServerModels {
   }
 
   private async describe(id: string): Promise<Known & { folder: string }> {
-    const { folder, looks } = await this.files(id);
+    const { folder, file, looks } = await this.files(id);
     const known = this.known.get(id);
     if (known?.looks === looks) return { ...known, folder };
-    const name = nameInPath(folder) ?? basename(folder);
-    const { config, summary } = await openModel({
-      files: await nodeFiles.openFolder(`${pathToFileURL(folder).href}/`),
-      name,
-    });
+    const path = file === null ? folder : join(folder, file);
+    const name = nameInPath(path) ?? basename(path);
+    const files = await nodeFiles.openFolder(urlOf({ folder, file }));
+    const { config, summary } = await openModel({ files, name });
     const { fingerprint, numBlocks, parameters, drawable, tokensPerForward } = summary;
     const costs = costsOf(config, tokensPerForward);
     const read = {
@@ -134,25 +138,39 @@ export class ServerModels {
   }
 
   /** A folder below a root and all that `nodeFiles` would read in it, every link followed and judged. */
-  private async files(id: string): Promise<{ folder: string; looks: string }> {
-    const folder = await this.resolve(id);
-    if (!(await stat(folder)).isDirectory()) {
-      throw new ContiguaError('checkpoint-incomplete', 'This is a file', { file: id, expected: 'a folder' });
+  private async files(id: string): Promise<Place & { looks: string }> {
+    const target = await this.resolve(id);
+    const isFolder = (await stat(target)).isDirectory();
+    if (!isFolder && !isWeights(id)) {
+      throw new ContiguaError('checkpoint-incomplete', 'This is a file', {
+        file: id,
+        expected: `a folder, or a file of weights: ${WEIGHT_EXTENSIONS.join(' or ')}`,
+      });
     }
+    // A file keeps its name: the one that a link leads to may have none that says what it is.
+    const folder = isFolder ? target : await this.insideFolder(dirname(id));
+    const file = isFolder ? null : basename(id);
+    const names = isFolder ? await namesIn(folder, 2) : await fileAndConfig(folder, basename(id));
     const looks = [];
-    for (const path of await namesIn(folder, 2)) {
+    for (const path of names) {
       const real = await this.inside(join(folder, path), `${id}/${path}`);
       const { size, mtimeMs } = await stat(real);
       looks.push(`${path} ${size} ${mtimeMs}`);
     }
-    return { folder, looks: looks.sort().join('\n') };
+    return { folder, file, looks: looks.sort().join('\n') };
+  }
+
+  private async insideFolder(id: string): Promise<string> {
+    const root = this.roots.find(({ name }) => name === id);
+    return root ? await this.inside(root.folder, id) : await this.resolve(id);
   }
 
   /** In a folder `calibration`, or with that word in their names; and what was uploaded for a model of these weights. */
   private async calibrations(id: string, folder: string, fingerprint: string): Promise<readonly string[]> {
+    const around = isWeights(id) ? dirname(id) : id;
     const beside = (await namesIn(folder, 2))
       .filter((path) => /^calibration\/[^/]+$|^[^/]*calibration[^/]*$/i.test(path))
-      .map((path) => `${id}/${path}`);
+      .map((path) => `${around}/${path}`);
     const shelf = shelfOf(fingerprint);
     const uploaded = (await namesIn(join(this.uploads, shelf), 1)).map((name) => `${UPLOADS}/${shelf}/${name}`);
     return [...beside, ...uploaded].filter((path) => path.endsWith('.safetensors')).sort();
@@ -161,6 +179,7 @@ export class ServerModels {
   private async search(root: ModelRoot): Promise<readonly string[]> {
     const ids: string[] = [];
     const seen = new Set<string>();
+    let files = 0;
     const visit = async (path: string, depth: number): Promise<void> => {
       const id = [root.name, ...path.split(sep).filter(Boolean)].join('/');
       const real = await this.inside(join(root.folder, path), id).catch(() => null);
@@ -168,10 +187,16 @@ export class ServerModels {
       seen.add(real);
       const entries = await readdir(real, { withFileTypes: true }).catch(() => []);
       const names = new Set(entries.map(({ name }) => name));
-      const weights = [...names].some((name) => name.endsWith('.safetensors'));
-      const isModel = names.has('config.json') ? weights : await isFile(join(real, 'transformer', 'config.json'));
+      const weights = [...names].filter(isWeights);
+      const isModel = names.has('config.json')
+        ? weights.length > 0
+        : await isFile(join(real, 'transformer', 'config.json'));
       if (isModel && path !== '') ids.push(id);
-      if (isModel || depth === MAX_DEPTH) return;
+      if (isModel) return;
+      for (const name of weights.filter((one) => !NO_MODEL.test(one))) {
+        if (files++ < MAX_FILES) ids.push(`${id}/${name}`);
+      }
+      if (depth === MAX_DEPTH) return;
       for (const entry of entries) {
         const isFolder = entry.isDirectory() || entry.isSymbolicLink();
         if (isFolder && !entry.name.startsWith('.')) await visit(join(path, entry.name), depth + 1);
@@ -212,6 +237,28 @@ export class ServerModels {
       hint: 'Copy the file, or name the folder that it lies in as a root in CONTIGUA_MODELS.',
     });
   }
+}
+
+interface Place {
+  readonly folder: string;
+  /** Of a model that is one file. */
+  readonly file: string | null;
+}
+
+function urlOf({ folder, file }: Place): string {
+  return file === null ? `${pathToFileURL(folder).href}/` : pathToFileURL(join(folder, file)).href;
+}
+
+/** Shards, calibrations, and what training leaves. */
+const NO_MODEL = /calibration|-\d{5}-of-\d{5}\.|^(student|fine-tuned|state-\d+)\.safetensors$/i;
+
+function isWeights(path: string): boolean {
+  return WEIGHT_EXTENSIONS.some((extension) => path.endsWith(extension));
+}
+
+/** What `nodeFiles` reads where a file is named. */
+async function fileAndConfig(folder: string, name: string): Promise<string[]> {
+  return (await isFile(join(folder, 'config.json'))) ? [name, 'config.json'] : [name];
 }
 
 /** Folder of the uploads for models of these weights. */

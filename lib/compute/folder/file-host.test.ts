@@ -33,9 +33,21 @@ describe('a model folder on disk', () => {
     expect([...bytes]).toEqual([15, 16, 17]);
   });
 
+  it('may be one file of weights, which comes with the config.json beside it', async () => {
+    const files = await nodeFiles.openFolder(urlOf('model/transformer/w.safetensors'));
+    expect(files.map(({ path }) => path)).toEqual(['w.safetensors', 'config.json']);
+    expect((await nodeFiles.openFolder(urlOf('kept.safetensors'))).map(({ path }) => path)).toEqual([
+      'kept.safetensors',
+    ]);
+  });
+
   it.each([
     ['a folder that is not there', 'nowhere', /no such folder/],
-    ['a file', 'kept.safetensors', /This is a file; expected a folder/],
+    [
+      'a file of another kind',
+      'model/model_index.json',
+      /This is a file; expected a folder, or a file of weights: \.gguf or/,
+    ],
   ])('refuses %s', async (_, path, message) => {
     await expect(nodeFiles.openFolder(urlOf(path))).rejects.toThrow(message);
   });
@@ -89,6 +101,13 @@ describe('a model folder on a server', () => {
   it('is found by the names of diffusers’ layout', async () => {
     const { list } = server({ ...config, 'transformer/diffusion_pytorch_model.safetensors': 'x' });
     expect(await list()).toEqual(['transformer/config.json', 'transformer/diffusion_pytorch_model.safetensors']);
+  });
+
+  it('may be one file of weights, of which nothing else is asked for', async () => {
+    const { host, asked } = server({ 'flux1-dev-Q4_K_S.gguf': 'x' });
+    const files = await host.openFolder('http://h/models/m/flux1-dev-Q4_K_S.gguf?download=true');
+    expect(files.map(({ path }) => path)).toEqual(['flux1-dev-Q4_K_S.gguf']);
+    expect(new Set(asked)).toEqual(new Set(['flux1-dev-Q4_K_S.gguf']));
   });
 
   it.each([

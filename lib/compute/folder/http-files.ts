@@ -1,8 +1,9 @@
 /**
  * A model's folder on a web server. HTTP has no listing, so the names of diffusers' layout are asked for: the config,
- * then either one weights file or an index and the shards it names, then the companions of a model that can draw.
+ * then either one weights file or an index and the shards it names, then the companions of a model that can draw. The URL
+ * of one file of weights is that file.
  */
-import { type NamedBlob, readJson } from '../../core/checkpoint/index.ts';
+import { type NamedBlob, readJson, WEIGHT_EXTENSIONS } from '../../core/checkpoint/index.ts';
 import { ContiguaError } from '../../core/errors.ts';
 import { COMPANIONS } from '../../core/folder/model-files.ts';
 import { isRecord } from '../../core/is-record.ts';
@@ -21,6 +22,10 @@ export function httpFiles(fetcher: Fetch = hostFetch): FileHost {
   }
   return {
     async openFolder(url) {
+      const { pathname } = new URL(url, 'http://host');
+      if (WEIGHT_EXTENSIONS.some((extension) => pathname.endsWith(extension))) {
+        return [await this.openFile(url, pathname.slice(pathname.lastIndexOf('/') + 1))];
+      }
       const found = await Promise.all([CONFIG, WEIGHTS, ...Object.values(COMPANIONS)].map((path) => open(url, path)));
       const index = found[1] ? null : await open(url, INDEX);
       const shards = index ? await shardNames(index) : [];

@@ -1,8 +1,8 @@
 /** A model's folder on disk, read in place: files of any size, by range, opened only while they are read. */
 import { open, readdir, stat } from 'node:fs/promises';
-import { relative, resolve, sep } from 'node:path';
+import { basename, dirname, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { allocated, type NamedBlob } from '../../core/checkpoint/index.ts';
+import { allocated, type NamedBlob, WEIGHT_EXTENSIONS } from '../../core/checkpoint/index.ts';
 import { ContiguaError } from '../../core/errors.ts';
 import { RangeBlob } from '../../core/folder/range-blob.ts';
 import { openStateCache } from '../stores/disk-state-cache.ts';
@@ -18,10 +18,11 @@ export const nodeFiles: FileHost = {
     const info = await stat(root).catch(() => null);
     if (!info) throw new ContiguaError('checkpoint-incomplete', 'There is no such folder', { file: root });
     if (!info.isDirectory()) {
+      if (WEIGHT_EXTENSIONS.some((extension) => root.endsWith(extension))) return await besideConfig(root);
       throw new ContiguaError('checkpoint-incomplete', 'This is a file', {
         file: root,
-        expected: 'a folder',
-        hint: 'Name the model folder, or its `transformer` folder.',
+        expected: `a folder, or a file of weights: ${WEIGHT_EXTENSIONS.join(' or ')}`,
+        hint: 'Name the model folder, its `transformer` folder, or one file of a whole transformer.',
       });
     }
     const paths = await listFiles(root, MAX_DEPTH);
@@ -33,6 +34,14 @@ export const nodeFiles: FileHost = {
   saveFile,
   openStateCache,
 };
+
+/** One file of weights, with the config.json of its folder if it has one. */
+async function besideConfig(path: string): Promise<readonly NamedBlob[]> {
+  const config = resolve(dirname(path), 'config.json');
+  const hasConfig = (await stat(config).catch(() => null))?.isFile() ?? false;
+  const paths = hasConfig ? [path, config] : [path];
+  return await Promise.all(paths.map((one) => fileBlob(one, basename(one))));
+}
 
 async function listFiles(folder: string, depth: number): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true });

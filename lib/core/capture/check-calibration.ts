@@ -13,6 +13,7 @@ import {
 } from '../checkpoint/index.ts';
 import { ContiguaError } from '../errors.ts';
 import { type ExtraInput, extraInputsOf, fitsHiddenStates, type ModelConfig, tokenCounts } from '../model/index.ts';
+import type { DType } from '../tensor/dtype.ts';
 import { FORWARD_TENSORS, readForwardFile, refuseTooManySamples } from './forward-file.ts';
 
 const PORTION_BYTES = 8 * 2 ** 20;
@@ -56,14 +57,14 @@ export async function checkCalibration(
 
 /** A file of these samples alone, with what is the same for all of them, one row for every sample included; of a tensor without a row per sample no values, so that its shape is refused as it is. */
 async function samplesOf(
-  checkpoint: Checkpoint,
+  checkpoint: Checkpoint<DType>,
   { path, blob }: NamedBlob,
   extras: readonly ExtraInput[],
   samples: number,
   from: number,
   to: number,
 ): Promise<NamedBlob> {
-  const parts = tensorsOf(checkpoint, extras).map(async ({ name, dtype, shape, start, end }: TensorInfo) => {
+  const parts = tensorsOf(checkpoint, extras).map(async ({ name, dtype, shape, start, end }: TensorInfo<DType>) => {
     const ofBatch = shape[0] === 1 || extras.some((extra) => extra.name === name && !extra.perSample);
     if (ofBatch) return { name, dtype, shape, bytes: await readRange(blob, path, start, end) };
     const rowBytes = tensorBytes({ dtype, shape: [1, ...shape.slice(1)] });
@@ -79,7 +80,7 @@ async function samplesOf(
 }
 
 /** Those that are read: a file may hold thousands of others, which no portion shall carry. */
-function tensorsOf({ tensors }: Checkpoint, extras: readonly ExtraInput[]): TensorInfo[] {
+function tensorsOf({ tensors }: Checkpoint<DType>, extras: readonly ExtraInput[]): TensorInfo<DType>[] {
   const names = [...FORWARD_TENSORS, ...extras.map(({ name }) => name)];
   return names.flatMap((name) => tensors.get(name) ?? []);
 }

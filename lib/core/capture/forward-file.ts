@@ -159,7 +159,7 @@ export async function readForwardFile(
 
 /** One of the family's own inputs; positions that the file leaves out follow from its image shapes. */
 async function readExtra(
-  checkpoint: Checkpoint,
+  checkpoint: Checkpoint<DType>,
   input: ExtraInput,
   inputs: Omit<TransformerInputs, 'extra'>,
   invalid: Invalid,
@@ -186,7 +186,11 @@ async function readExtra(
   return perBatch ? values.subarray(0, elementsOf(expected)) : values;
 }
 
-async function readExtraValues(checkpoint: Checkpoint, input: ExtraInput, invalid: Invalid): Promise<Float32Array> {
+async function readExtraValues(
+  checkpoint: Checkpoint<DType>,
+  input: ExtraInput,
+  invalid: Invalid,
+): Promise<Float32Array> {
   const { name, source } = input;
   // Layers take floats alone; positions and the guidance are cast.
   if (source === 'pooled-text') return await readFinite(checkpoint, name, invalid);
@@ -244,7 +248,7 @@ function expectShape(tensor: string, found: readonly number[], expected: readonl
   if (found.join() !== expected.join()) throw invalid('Wrong shape', tensor, shown(found), shown(expected));
 }
 
-async function readFinite(checkpoint: Checkpoint, tensor: string, invalid: Invalid): Promise<Float32Array> {
+async function readFinite(checkpoint: Checkpoint<DType>, tensor: string, invalid: Invalid): Promise<Float32Array> {
   const info = checkpoint.tensors.get(tensor);
   if (info && !isFloatDType(info.dtype)) throw invalid('Wrong dtype', tensor, info.dtype, 'F32, BF16, F16 or F64');
   const values = await checkpoint.readFloat32(tensor);
@@ -256,7 +260,7 @@ async function readFinite(checkpoint: Checkpoint, tensor: string, invalid: Inval
 }
 
 /** Numbers that may be stored as integers, which PyTorch casts: pipelines pass whole time steps as int64. */
-async function readNumbers(checkpoint: Checkpoint, tensor: string, invalid: Invalid): Promise<Float32Array> {
+async function readNumbers(checkpoint: Checkpoint<DType>, tensor: string, invalid: Invalid): Promise<Float32Array> {
   const info = checkpoint.tensors.get(tensor);
   const read = info && INTEGERS[info.dtype];
   return read
@@ -277,7 +281,7 @@ const INTEGERS: Readonly<Partial<Record<DType, (buffer: ArrayBuffer) => Float32A
 
 /** null when the file has no mask: then every token is valid. */
 async function readMask(
-  checkpoint: Checkpoint,
+  checkpoint: Checkpoint<DType>,
   batch: number,
   textTokens: number,
   code: ErrorCode,

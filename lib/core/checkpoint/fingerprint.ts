@@ -5,6 +5,7 @@
  */
 import { ContiguaError } from '../errors.ts';
 import { hexOf, sha256, sha256OfAll } from '../sha256.ts';
+import { storedBytes } from './inventory.ts';
 import type { Checkpoint } from './types.ts';
 
 /** What a family counts as a model's identity (model/family.ts). Keys that change the arithmetic without changing any shape are why the config takes part. */
@@ -62,7 +63,7 @@ function sampledNames(
   let bytes = 0;
   for (const name of sampled) {
     const info = tensors.get(name);
-    bytes += info ? info.end - info.start : 0;
+    bytes += info ? storedBytes(info) : 0;
     if (sampled.length <= MAX_SAMPLED && bytes <= MAX_SAMPLED_BYTES) continue;
     throw new ContiguaError('checkpoint-unsupported', 'The vectors of the first block are too many or too large', {
       file: info?.file,

@@ -7,20 +7,18 @@ import { ContiguaError } from '../errors.ts';
 import { isRecord } from '../is-record.ts';
 import { MAX_JSON_BYTES, parseJson } from '../json-text.ts';
 import { DTYPE_BITS, type DType } from '../tensor/dtype.ts';
-import { readRange } from './read-range.ts';
+import { FIRST_READ_BYTES, readRange } from './read-range.ts';
 import { scanJson } from './scan-json.ts';
 import type { BlobLike, TensorInfo } from './types.ts';
 
 export interface SafetensorsHeader {
-  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  readonly tensors: ReadonlyMap<string, TensorInfo<DType>>;
   readonly metadata: ReadonlyMap<string, string>;
 }
 
 const LENGTH_BYTES = 8;
 /** 1,024 blocks of 64 tensors; Qwen-Image has 60 of 32. */
 const MAX_TENSORS = 2 ** 16;
-/** Enough for the header of a model of a few hundred tensors, so that most files need one read. */
-const FIRST_READ_BYTES = 128 * 1024;
 const HINT = 'The file is damaged or no safetensors file; download or export it again.';
 
 export async function readSafetensorsHeader(blob: BlobLike, file: string): Promise<SafetensorsHeader> {
@@ -144,10 +142,10 @@ function placeTensors(
   fileBytes: number,
   file: string,
   invalid: Invalid,
-): Map<string, TensorInfo> {
+): Map<string, TensorInfo<DType>> {
   entries.sort((x, y) => x.begin - y.begin || x.end - y.end);
   let position = 0;
-  const tensors = new Map<string, TensorInfo>();
+  const tensors = new Map<string, TensorInfo<DType>>();
   for (const { name, dtype, shape, begin, end } of entries) {
     if (begin !== position || end < begin) {
       throw invalid('Data ranges overlap or leave a hole', `[${begin}, ${end}]`, `a range from ${position} on`, name);

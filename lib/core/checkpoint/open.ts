@@ -1,26 +1,31 @@
 /**
- * Opens a diffusers transformer folder: one safetensors file, or shards with their index. Other files in the folder
+ * Opens the weights of a transformer: one file of a known format, or safetensors shards with their index. Other files in the folder
  * (README, config, a calibration) are ignored. Stricter than diffusers: index and shards must agree in both directions,
  * as a key in the wrong shard or left out of the index means that somebody will load something else.
  */
 import { ContiguaError } from '../errors.ts';
 import { isRecord } from '../is-record.ts';
 import { MAX_JSON_BYTES } from '../json-text.ts';
+import type { DType } from '../tensor/dtype.ts';
+import { readInventory } from './formats.ts';
 import { readSafetensorsHeader, type SafetensorsHeader } from './header.ts';
 import { checkpointOf } from './inventory.ts';
+import { readRange } from './read-range.ts';
 import { readJson } from './read-text.ts';
+import { withScales } from './scaled-fp8.ts';
 import { scanJson } from './scan-json.ts';
 import type { BlobLike, Checkpoint, NamedBlob, TensorInfo } from './types.ts';
 
 const INDEX_NAME = /^(?<base>.+)\.safetensors\.index(?:\.(?<variant>[^.]+))?\.json$/;
 const SHARD_NAME = /-\d{5}-of-\d{5}\.safetensors$/;
-const FILE_NAME = /^(?<base>[^.]+)(?:\.(?<variant>.+))?\.safetensors$/;
+const FILE_NAME = /^(?<base>[^.]+)(?:\.(?<variant>.+))?\.(?<format>safetensors|gguf)$/;
+const SPLIT_GGUF = /-\d{5}-of-\d{5}\.gguf$/;
 /** Weights that diffusers itself would load, most wanted first. */
 const WEIGHT_BASES = ['diffusion_pytorch_model', 'model'];
 
 export async function openCheckpoint(files: readonly NamedBlob[]): Promise<Checkpoint> {
   const chosen = chooseWeights(files);
-  return chosen.kind === 'file' ? openFile(chosen.file) : openShards(chosen.file, files);
+  return chosen.kind === 'file' ? openWeightsFile(chosen.file) : openShards(chosen.file, files);
 }
 
 interface Candidate {
@@ -42,13 +47,21 @@ function chooseWeights(files: readonly NamedBlob[]): Candidate {
       : [];
   });
   const found = files.map((f) => f.path).join(', ') || 'no files';
+  const split = files.find((f) => SPLIT_GGUF.test(f.path));
+  if (split && !candidates.some(({ file }) => !SPLIT_GGUF.test(file.path))) {
+    throw new ContiguaError('checkpoint-unsupported', 'The GGUF file is split in parts', {
+      file: split.path,
+      expected: 'one file',
+      hint: 'Join the parts with `llama-gguf-split --merge`.',
+    });
+  }
   if (candidates.length === 0) {
     const hasShards = files.some((f) => SHARD_NAME.test(f.path));
     throw new ContiguaError('checkpoint-incomplete', hasShards ? 'Shards without their index' : 'No weights found', {
       found,
       expected: hasShards
         ? 'diffusion_pytorch_model.safetensors.index.json next to the shards'
-        : 'diffusion_pytorch_model.safetensors, or its shards and index',
+        : 'diffusion_pytorch_model.safetensors, its shards and index, or a GGUF file',
       hint: 'Pick the whole `transformer` folder of a diffusers model.',
     });
   }
@@ -68,8 +81,14 @@ function chooseWeights(files: readonly NamedBlob[]): Candidate {
   return best;
 }
 
-/** One safetensors file by itself, whatever its name. */
-export async function openFile({ path, blob }: NamedBlob): Promise<Checkpoint> {
+/** One file of weights by itself, of any known format. */
+export async function openWeightsFile(file: NamedBlob): Promise<Checkpoint> {
+  const { tensors, metadata } = await readInventory(file);
+  return checkpointOf(new Map([[file.path, file.blob]]), tensors, metadata);
+}
+
+/** One safetensors file by itself, whatever its name: calibrations, students, embeddings. */
+export async function openFile({ path, blob }: NamedBlob): Promise<Checkpoint<DType>> {
   const { tensors, metadata } = await readSafetensorsHeader(blob, path);
   return checkpointOf(new Map([[path, blob]]), tensors, metadata);
 }
@@ -117,7 +136,13 @@ async function openShards(index: NamedBlob, files: readonly NamedBlob[]): Promis
     }
   }
   const metadata = [...shards.values()][0]?.header.metadata ?? new Map<string, string>();
-  return checkpointOf(new Map([...shards].map(([name, { blob }]) => [name, blob])), tensors, metadata);
+  const blobs = new Map([...shards].map(([name, { blob }]) => [name, blob]));
+  const read = (file: string, start: number, end: number) => {
+    const blob = blobs.get(file);
+    if (!blob) throw new RangeError(`No blob for ${file}`);
+    return readRange(blob, file, start, end);
+  };
+  return checkpointOf(blobs, await withScales({ tensors, metadata }, read, index.path), metadata);
 }
 
 function disagreement(file: string, tensor: string, found: string, expected: string): ContiguaError {

@@ -8,6 +8,9 @@ import type { BlobLike } from './types.ts';
 /** Most bytes that are asked of a blob at once. */
 export const PIECE_BYTES = 2 ** 26;
 
+/** Enough for the header of a model of a few hundred tensors, so that most files need one read to be described. */
+export const FIRST_READ_BYTES = 128 * 1024;
+
 export async function readRange(
   blob: BlobLike,
   file: string,

@@ -1,5 +1,5 @@
 /** What a checkpoint is to the rest of the product: an inventory of tensors that are read one at a time from Blobs. */
-import type { DType } from '../tensor/dtype.ts';
+import type { StoredDType } from './stored-dtype.ts';
 
 /** A browser File, an HTTP-range blob or a Node file blob: only `size` and `slice().arrayBuffer()` are used. */
 export interface NamedBlob {
@@ -13,28 +13,50 @@ export interface BlobLike {
   arrayBuffer(): Promise<ArrayBuffer>;
 }
 
-export interface TensorInfo {
-  readonly name: string;
-  readonly dtype: DType;
-  readonly shape: readonly number[];
-  readonly file: string;
-  /** Absolute byte range in the file, end exclusive. */
+export interface ByteRange {
+  /** In the file. */
   readonly start: number;
+  /** Exclusive. */
   readonly end: number;
 }
 
-export interface Checkpoint {
+/** `D` is what its elements may be stored as: a file of data has the plain types alone. */
+export interface TensorInfo<D extends StoredDType = StoredDType> extends ByteRange {
+  readonly name: string;
+  readonly dtype: D;
+  readonly shape: readonly number[];
+  readonly file: string;
+  /** Ranges that follow the first, of a tensor whose rows are stored in another order. */
+  readonly then?: readonly ByteRange[];
+  /** Of the scaled types. */
+  readonly scale?: TensorScale;
+}
+
+/** What stored values are multiplied by: one number, or one for each row of the tensor. */
+export interface TensorScale extends ByteRange {
+  readonly dtype: StoredDType;
+  readonly file: string;
+  /** As `then` of the tensor. */
+  readonly then?: readonly ByteRange[];
+  readonly perRow: boolean;
+}
+
+export interface Checkpoint<D extends StoredDType = StoredDType> {
   readonly files: readonly { readonly path: string; readonly sizeBytes: number }[];
-  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  readonly tensors: ReadonlyMap<string, TensorInfo<D>>;
   /** `__metadata__` of the (first) file. */
   readonly metadata: ReadonlyMap<string, string>;
   /**
-   * Values as float32, C order; elements `from` to `to`, exclusive, where they are given. Throws `weight-missing`; dtypes
-   * without a float meaning throw `checkpoint-unsupported`.
+   * Values as float32, C order; elements `from` to `to`, exclusive, where they are given, from the blocks that they lie in and
+   * no more. Throws `weight-missing`; dtypes without a float meaning throw `checkpoint-unsupported`.
    */
   readFloat32(name: string, from?: number, to?: number): Promise<Float32Array>;
-  /** Bytes as stored. */
+  /** Bytes as stored; of a scaled type without the scale. */
   readBytes(name: string): Promise<Uint8Array>;
+  /** The bytes `from` to `to` (exclusive) of what `readBytes` gives. */
+  readByteRange(name: string, from: number, to: number): Promise<Uint8Array<ArrayBuffer>>;
+  /** The same files with other tensors: names of one's own for ranges of them. */
+  withTensors(tensors: ReadonlyMap<string, TensorInfo<D>>): Checkpoint<D>;
   /** Several tensors in the order in which they are stored, neighbours in one read (a block is one or a few reads). */
-  readEach(names: readonly string[]): AsyncGenerator<{ readonly info: TensorInfo; readonly values: Float32Array }>;
+  readEach(names: readonly string[]): AsyncGenerator<{ readonly info: TensorInfo<D>; readonly values: Float32Array }>;
 }

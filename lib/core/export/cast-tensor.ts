@@ -2,21 +2,28 @@
  * Trained weights in the type that the teacher stores. Students are F32; a BF16 model gets them rounded to nearest even,
  * as PyTorch casts. Every value is looked at on the way: what is not finite, or not in the narrower type, never leaves.
  */
-import type { BlobLike } from '../checkpoint/index.ts';
+import type { BlobLike, StoredDType } from '../checkpoint/index.ts';
 import { ContiguaError } from '../errors.ts';
-import { DTYPE_BITS, type DType } from '../tensor/dtype.ts';
+import { DTYPE_BITS } from '../tensor/dtype.ts';
 import { fromFloat32 } from '../tensor/float.ts';
 import { lazyBlob } from './lazy-blob.ts';
 
 export type TrainedDType = 'F32' | 'F16' | 'BF16';
 
-/** What a trained tensor is stored in where the teacher's is `teacher`: the same, F32 for F64 as nothing finer was trained, BF16 for 8 bits, which hold too little. */
-export function trainedDType(teacher: DType): TrainedDType {
+/** What a trained tensor is stored in where the teacher's is `teacher`: the same, F32 for F64 as nothing finer was trained, BF16 for 8 bits and fewer, which hold too little. */
+export function trainedDType(teacher: StoredDType): TrainedDType {
   if (teacher === 'F32' || teacher === 'F64') return 'F32';
   return teacher === 'F16' ? 'F16' : 'BF16';
 }
 
+/** What a teacher's weight is written in that diffusers cannot load as it is stored. */
+export function decodedDType(wanted: 'teacher' | 'F32'): TrainedDType {
+  return wanted === 'F32' ? 'F32' : 'BF16';
+}
+
 interface Place {
+  /** What the values are, for messages; trained weights unless it says otherwise. */
+  readonly decoded?: true;
   readonly file: string;
   readonly tensor: string;
 }
@@ -28,7 +35,8 @@ export function castTensor(source: BlobLike, dtype: TrainedDType, place: Place):
     const [first, last] = [Math.floor(start / itemBytes), Math.ceil(end / itemBytes)];
     const buffer = await source.slice(4 * first, 4 * last).arrayBuffer();
     if (buffer.byteLength !== 4 * (last - first)) {
-      throw new ContiguaError('checkpoint-incomplete', 'The file ended early', place);
+      const { file, tensor } = place;
+      throw new ContiguaError('checkpoint-incomplete', 'The file ended early', { file, tensor });
     }
     const values = new Float32Array(buffer);
     checkValues(values, dtype, first, place);
@@ -45,16 +53,20 @@ export function checkValues(values: Float32Array, dtype: TrainedDType, offset: n
     const value = values[i]!;
     if (Math.abs(value) < limit) continue;
     const isNumber = Number.isFinite(value);
+    const weight = place.decoded ? 'A decoded weight' : 'A trained weight';
     throw new ContiguaError(
       'weight-not-finite',
-      isNumber ? `A trained weight is too large for ${dtype}` : 'A trained weight is not a finite number',
+      isNumber ? `${weight} is too large for ${dtype}` : `${weight} is not a finite number`,
       {
-        ...place,
+        file: place.file,
+        tensor: place.tensor,
         found: `${value} at element ${offset + i}`,
         expected: isNumber ? `magnitudes below ${limit}` : 'finite numbers',
         hint: isNumber
-          ? 'Export the trained weights in F32.'
-          : 'The training diverged: train this interval again with a lower learning rate.',
+          ? 'Export in F32.'
+          : place.decoded
+            ? 'The model’s file is damaged; download it again.'
+            : 'The training diverged: train this interval again with a lower learning rate.',
       },
     );
   }

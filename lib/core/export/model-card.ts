@@ -22,7 +22,18 @@ export interface ModelCardInput {
   readonly output: StreamId;
   readonly plan: Plan;
   readonly metrics: ExportMetrics;
-  readonly dtypes: { readonly teacher: string; readonly trained: string };
+  readonly dtypes: CardDTypes;
+}
+
+/** Element types, each list separated by commas. */
+export interface CardDTypes {
+  /** As the teacher stores them. */
+  readonly teacher: string;
+  readonly trained: string;
+  /** Those of the teacher's that diffusers does not load as they are, and what they are written in; null where there are none. */
+  readonly decoded: { readonly from: string; readonly to: string } | null;
+  /** Of the teacher's weights as they are written. */
+  readonly unchanged: string;
 }
 
 /** Front matter that a derived model has in common with its base. */
@@ -80,7 +91,7 @@ function yamlText(text: string): string {
     : JSON.stringify(text);
 }
 
-function summary({ name, className, plan, metrics }: ModelCardInput, plugged: number): string {
+function summary({ name, className, plan, metrics, dtypes }: ModelCardInput, plugged: number): string {
   const { before, after } = plan.parameters;
   const share = (100 * (1 - after / before)).toFixed(1);
   const removed = plan.blocks.before - plan.blocks.after;
@@ -89,7 +100,9 @@ function summary({ name, className, plan, metrics }: ModelCardInput, plugged: nu
     `block each, ${count(removed, 'block')} fewer, ${grouped(before)} → ${grouped(after)} parameters (−${share} %).`,
     metrics.fineTuned
       ? 'Then fine-tuned as a whole against the teacher.'
-      : 'All other blocks are the teacher’s, byte for byte.',
+      : dtypes.decoded
+        ? `All other blocks are the teacher’s, decoded from ${dtypes.decoded.from} to ${dtypes.decoded.to}.`
+        : 'All other blocks are the teacher’s, byte for byte.',
   ];
   return parts.join(' ');
 }
@@ -150,7 +163,8 @@ function measured({ metrics: { measured: subset }, dtypes }: ModelCardInput): st
 
 function usage({ className, folder, hasCompanions, dtypes, metrics }: ModelCardInput): string {
   const isMixed =
-    dtypes.teacher !== dtypes.trained && (metrics.fineTuned || metrics.intervals.some(({ plugged }) => plugged));
+    (dtypes.decoded !== null && dtypes.unchanged.includes(',')) ||
+    (dtypes.unchanged !== dtypes.trained && (metrics.fineTuned || metrics.intervals.some(({ plugged }) => plugged)));
   // Loaded as they are, two types in one model do not compute together.
   const argument = (folder === '' ? '' : `, subfolder="${folder}"`) + (isMixed ? ', torch_dtype=torch.float32' : '');
   const rest = hasCompanions
@@ -173,9 +187,14 @@ function howMade({ plan, metrics, dtypes }: ModelCardInput): string {
   return [
     method,
     ...(settings ? [settingsList(settings)] : []),
-    `Trained weights are stored in ${dtypes.trained}; the teacher’s in ${dtypes.teacher}, as they were. \`plan.json\` holds the intervals and the` +
+    `Trained weights are stored in ${dtypes.trained}; the teacher’s in ${teachersWeights(dtypes)}. \`plan.json\` holds the intervals and the` +
       ` teacher’s fingerprint (\`${plan.model.fingerprint}\`), \`metrics.json\` all figures. Made with Contigua ${PRODUCT_VERSION}.`,
   ].join('\n\n');
+}
+
+function teachersWeights({ decoded, teacher, unchanged }: CardDTypes): string {
+  if (!decoded) return `${teacher}, as they were`;
+  return `${unchanged}: those in ${decoded.from} were decoded to ${decoded.to}, all others are as they were`;
 }
 
 function settingsList({ data, distil, fineTune }: RunSettings): string {

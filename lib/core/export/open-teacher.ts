@@ -4,7 +4,7 @@
  */
 import type { NamedBlob } from '../checkpoint/index.ts';
 import { COMPANIONS, locateModel } from '../folder/model-files.ts';
-import { readModelConfig } from '../folder/open-model.ts';
+import { openStoredModel } from '../model/config-index.ts';
 import type { Teacher } from './trained-model.ts';
 
 /** What a card says and what the sample's own loader wants; a text encoder or VAE of gigabytes stays with the base model. */
@@ -13,16 +13,15 @@ const DRAWABLE = [...Object.values(COMPANIONS), 'model_index.json'];
 
 /** `files` are all of the folder's, paths relative to it. */
 export async function openTeacher(files: readonly NamedBlob[], name: string): Promise<Teacher> {
-  const { config, weights, companions } = locateModel(files, name);
-  const parsed = await readModelConfig(config);
-  const transformer = config.path.slice(0, Math.max(config.path.lastIndexOf('/'), 0));
+  const { config: configFile, weights, folder: transformer, companions } = locateModel(files, name);
+  const { config, checkpoint } = await openStoredModel(configFile, weights);
   const root = transformer.slice(0, Math.max(transformer.lastIndexOf('/') + 1, 0));
   const isDrawable = Object.values(companions).every((file) => file !== null);
   const wanted = isDrawable ? [...ALWAYS, ...DRAWABLE] : ALWAYS;
   return {
     name,
-    config: parsed,
-    weights,
+    config,
+    checkpoint,
     folder: transformer.slice(root.length),
     companions: wanted.flatMap((path) => {
       const file = files.find((one) => one.path === root + path);

@@ -74,7 +74,7 @@ describePerEngine(['wasm'], 'a Qwen-Image model', () => {
         detection: DEFAULT_DETECTION,
       });
       const files = await studentFolder({
-        teacher: { name: 'form', config, weights, folder: '', companions: [] },
+        teacher: { name: 'form', config, checkpoint: await openCheckpoint(weights), folder: '', companions: [] },
         plan,
         students: [{ interval: INTERVAL, file }],
         fineTuned: null,

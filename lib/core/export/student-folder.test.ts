@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import {
   type BlobLike,
+  type Checkpoint,
   fingerprintOf,
   openCheckpoint,
   openFile,
@@ -45,14 +46,16 @@ const teacherTensors = expectedTensors(config).map(({ name, shape, block }): Ten
   return { name, shape, dtype, bytes: fromFloat32(filled(shape), dtype) };
 });
 const teacherFile = writeSafetensors(teacherTensors);
-const teacherOf = (blob: BlobLike): Teacher => ({
+const openWeights = async (blob: BlobLike) =>
+  await openCheckpoint([{ path: 'diffusion_pytorch_model.safetensors', blob }]);
+const checkpoint = await openWeights(new Blob([teacherFile]));
+const teacherOf = (opened: Checkpoint): Teacher => ({
   name: 'tiny',
   config,
-  weights: [{ path: 'diffusion_pytorch_model.safetensors', blob }],
+  checkpoint: opened,
   folder: 'transformer',
   companions: [],
 });
-const checkpoint = await openCheckpoint(teacherOf(new Blob([teacherFile])).weights);
 const fingerprint = await fingerprintOf(familyNamed(config.family).identity, RAW, checkpoint);
 const counts = countParameters(config);
 const INTERVALS = [
@@ -120,7 +123,7 @@ function fineTuned(names: readonly { name: string; shape: readonly number[] }[],
 }
 
 const optionsOf = (more: Partial<TrainedModel> = {}): TrainedModel => ({
-  teacher: teacherOf(new Blob([teacherFile])),
+  teacher: teacherOf(checkpoint),
   plan,
   students: [],
   fineTuned: null,
@@ -242,7 +245,10 @@ describe('studentFolder', () => {
 
   it('reads any range as a part of the whole, and of the teacher no more than the range needs', async () => {
     const { blob, reads } = countingReads(new Blob([teacherFile]));
-    const { find } = await exported({ teacher: teacherOf(blob), students: [student(0), student(1)] });
+    const { find } = await exported({
+      teacher: teacherOf(await openWeights(blob)),
+      students: [student(0), student(1)],
+    });
     const file = find('transformer/diffusion_pytorch_model.safetensors');
     const whole = Buffer.from(await file.arrayBuffer());
     expect(whole.length).toBe(file.size);
@@ -456,7 +462,7 @@ describe('what goes along', () => {
     { path: 'README.md', blob: new Blob(['---\nlicense: mit\nlibrary_name: other\ntags:\n- x\n---\n\n# tiny\n']) },
     { path: 'scheduler/scheduler_config.json', blob: new Blob(['{"shift": 1}']) },
   ];
-  const given = { students: [student(0)], run, teacher: { ...teacherOf(new Blob([teacherFile])), companions } };
+  const given = { students: [student(0)], run, teacher: { ...teacherOf(checkpoint), companions } };
 
   it('writes the plan of what is plugged in and the figures of what was trained and measured', async () => {
     const { text } = await exported(given);
@@ -499,7 +505,7 @@ describe('what goes along', () => {
   });
 
   it('says that the licence is unknown where the base model names none', async () => {
-    const { text } = await exported({ ...given, teacher: teacherOf(new Blob([teacherFile])) });
+    const { text } = await exported({ ...given, teacher: teacherOf(checkpoint) });
     expect(await text('README.md')).toContain('license: unknown\n');
   });
 

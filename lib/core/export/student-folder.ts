@@ -7,18 +7,24 @@ import {
   type BlobLike,
   type Checkpoint,
   fingerprintOf,
+  isPlainDType,
+  isReadable,
   type NamedBlob,
-  openCheckpoint,
   readRange,
 } from '../checkpoint/index.ts';
-import { architectureOf, countParameters, familyNamed } from '../model/config-index.ts';
+import {
+  architectureOf,
+  countParameters,
+  expectedTensors,
+  familyNamed,
+  type ModelConfig,
+} from '../model/config-index.ts';
 import { assertPlanFits, formatPlan, pluggedPlan } from '../plan/index.ts';
-import { isFloatDType } from '../tensor/float.ts';
-import { trainedDType } from './cast-tensor.ts';
+import { decodedDType, trainedDType } from './cast-tensor.ts';
 import type { OutputFile } from './exporter.ts';
 import { CONFIG_FILE, METRICS_FILE, PLAN_FILE } from './file-names.ts';
 import { exportMetrics } from './metrics.ts';
-import { modelCard } from './model-card.ts';
+import { type CardDTypes, modelCard } from './model-card.ts';
 import { prunedConfig } from './pruned-config.ts';
 import { studentWeights } from './student-weights.ts';
 import type { TrainedModel } from './trained-model.ts';
@@ -31,8 +37,7 @@ import { MAX_SHARD_BYTES, weightFiles } from './weight-files.ts';
  */
 export async function studentFolder(options: TrainedModel): Promise<readonly OutputFile[]> {
   const { teacher, plan, fineTuned, run, dtype = 'teacher', checkValues = true } = options;
-  const { config, weights, folder, companions, name } = teacher;
-  const checkpoint = await openCheckpoint(weights);
+  const { config, checkpoint, folder, companions, name } = teacher;
   const fingerprint = await fingerprintOf(familyNamed(config.family).identity, config.raw, checkpoint);
   const { numBlocks, raw } = config;
   assertPlanFits(plan, { name, fingerprint, numBlocks }, PLAN_FILE);
@@ -47,7 +52,6 @@ export async function studentFolder(options: TrainedModel): Promise<readonly Out
     config,
     fingerprint,
     checkpoint,
-    files: weights,
     blockMap: exported.blockMap,
     students,
     fineTuned,
@@ -67,7 +71,7 @@ export async function studentFolder(options: TrainedModel): Promise<readonly Out
     hasCompanions: companions.some(({ path }) => path === MODEL_INDEX),
     plan: exported,
     metrics,
-    dtypes: dtypesOf(checkpoint, dtype),
+    dtypes: dtypesOf(checkpoint, config, dtype),
   });
   const inFolder = (path: string) => (folder === '' ? path : `${folder}/${path}`);
   return [
@@ -98,8 +102,17 @@ function textBlob(text: string): BlobLike {
   return new Blob([text]);
 }
 
-function dtypesOf({ tensors }: Checkpoint, wanted: 'teacher' | 'F32') {
-  const stored = [...new Set([...tensors.values()].map(({ dtype }) => dtype))];
-  const trained = wanted === 'F32' ? ['F32'] : [...new Set(stored.filter(isFloatDType).map(trainedDType))];
-  return { teacher: stored.join(', '), trained: trained.join(', ') };
+function dtypesOf({ tensors }: Checkpoint, config: ModelConfig, wanted: 'teacher' | 'F32'): CardDTypes {
+  const stored = distinct(expectedTensors(config).flatMap(({ name }) => tensors.get(name)?.dtype ?? []));
+  const decoded = stored.filter((dtype) => !isPlainDType(dtype));
+  return {
+    teacher: stored.join(', '),
+    trained: wanted === 'F32' ? 'F32' : distinct(stored.filter(isReadable).map(trainedDType)).join(', '),
+    decoded: decoded.length > 0 ? { from: decoded.join(', '), to: decodedDType(wanted) } : null,
+    unchanged: distinct(stored.map((dtype) => (isPlainDType(dtype) ? dtype : decodedDType(wanted)))).join(', '),
+  };
+}
+
+function distinct<T>(values: readonly T[]): T[] {
+  return [...new Set(values)];
 }

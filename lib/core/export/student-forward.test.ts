@@ -58,7 +58,7 @@ describePerEngine(['wasm', 'tensorflow'], 'an exported model', () => {
     });
     const file = { path: 'student', blob: new Blob([student]) };
     const files = await studentFolder({
-      teacher: { name: 'q2', config, weights, folder: '', companions: [] },
+      teacher: { name: 'q2', config, checkpoint: await openCheckpoint(weights), folder: '', companions: [] },
       plan,
       students: [{ interval, file }],
       fineTuned: null,

@@ -1,9 +1,17 @@
 /**
  * Where each tensor of the student model comes from: the fine-tune if it trained it, else the student of its interval,
  * else the teacher, whose bytes are copied as they are. A teacher's block that is of another kind in its new place (the last
- * one, where the old last block goes) gives the rows that its family says.
+ * one, where the old last block goes) gives the rows that its family says. What diffusers does not load as it is stored
+ * (8-bit floats with scales, blocks of GGUF) is decoded, to BF16 unless F32 is asked for.
  */
-import { type Checkpoint, type NamedBlob, type TensorInfo, tensorBytes } from '../checkpoint/index.ts';
+import {
+  type Checkpoint,
+  isPlainDType,
+  type NamedBlob,
+  storedBytes,
+  type TensorInfo,
+  tensorBytes,
+} from '../checkpoint/index.ts';
 import { ContiguaError } from '../errors.ts';
 import type { BlockInterval } from '../interval/index.ts';
 import {
@@ -20,7 +28,8 @@ import {
   type TensorSpec,
 } from '../model/config-index.ts';
 import type { BlockMapEntry } from '../plan/index.ts';
-import { castTensor, trainedDType } from './cast-tensor.ts';
+import { fromFloat32 } from '../tensor/float.ts';
+import { castTensor, decodedDType, trainedDType } from './cast-tensor.ts';
 import { joinedBlob, lazyBlob } from './lazy-blob.ts';
 import {
   checkTrainedValues,
@@ -35,8 +44,6 @@ export interface StudentWeightsInput {
   readonly config: ModelConfig;
   readonly fingerprint: string;
   readonly checkpoint: Checkpoint;
-  /** The teacher's files, to read ranges of. */
-  readonly files: readonly NamedBlob[];
   readonly blockMap: readonly BlockMapEntry[];
   readonly students: readonly { readonly interval: BlockInterval; readonly file: NamedBlob }[];
   readonly fineTuned: NamedBlob | null;
@@ -67,9 +74,13 @@ export async function studentWeights(input: StudentWeightsInput): Promise<readon
     if (trainedHere) return { name, shape, ...castOf(trainedHere, storedAs(local), input.dtype) };
     if (buffer && !checkpoint.tensors.has(name)) return { name, shape, ...computed(name, shape, buffer, checkpoint) };
     const rows = place?.conversion?.get(local);
-    if (rows) return { name, shape, ...joinedRows(rows, shape, storedAs, input.files) };
-    const stored = storedAs(local);
-    return { name, shape, dtype: stored.dtype, blob: rangeOf(stored, input.files) };
+    if (rows)
+      return {
+        name,
+        shape,
+        ...joinedRows(rows, shape, (tensor) => unchanged(storedAs(tensor), checkpoint, input.dtype)),
+      };
+    return { name, shape, ...unchanged(storedAs(local), checkpoint, input.dtype) };
   });
 }
 
@@ -77,20 +88,19 @@ export async function studentWeights(input: StudentWeightsInput): Promise<readon
 function joinedRows(
   sources: readonly RowSource[],
   shape: readonly number[],
-  storedAs: (tensor: string) => TensorInfo,
-  files: readonly NamedBlob[],
+  written: (tensor: string) => Pick<LazyTensor, 'dtype' | 'blob'>,
 ) {
   const first = sources.find((source) => 'tensor' in source);
   if (!first) throw new RangeError('Some rows have to be stored');
-  const { dtype } = storedAs(first.tensor);
+  const { dtype } = written(first.tensor);
   const rowBytes = tensorBytes({ dtype, shape: [1, ...shape.slice(1)] });
   const parts = sources.map((source) => {
     if ('zeros' in source) {
       return lazyBlob(source.zeros * rowBytes, async (from, to) => new Uint8Array(to - from));
     }
-    const stored = storedAs(source.tensor);
-    if (stored.dtype !== dtype) throw new RangeError(`${stored.name} is not stored as ${dtype}`);
-    return rangeOf(stored, files).slice(source.from * rowBytes, source.to * rowBytes);
+    const rows = written(source.tensor);
+    if (rows.dtype !== dtype) throw new RangeError(`${source.tensor} is not written as ${dtype}`);
+    return rows.blob.slice(source.from * rowBytes, source.to * rowBytes);
   });
   return { dtype, blob: joinedBlob(parts) };
 }
@@ -139,14 +149,19 @@ function castOf({ blob, file, info }: TrainedTensor, stored: TensorInfo, wanted:
   return { dtype, blob: castTensor(blob, dtype, { file, tensor: info.name }) };
 }
 
-function rangeOf({ file, start, end, name }: TensorInfo, files: readonly NamedBlob[]) {
-  const blob = files.find(({ path }) => path === file)?.blob;
-  if (!blob) throw new RangeError(`${name} lies in ${file}, which is not among the files`);
-  return lazyBlob(end - start, async (from, to) => {
-    const bytes = new Uint8Array(await blob.slice(start + from, start + to).arrayBuffer());
-    if (bytes.length === to - from) return bytes;
-    throw new ContiguaError('checkpoint-incomplete', 'The file ended early', { file, tensor: name });
+function unchanged(stored: TensorInfo, checkpoint: Checkpoint, wanted: 'teacher' | 'F32') {
+  const { name, dtype, file, shape } = stored;
+  if (isPlainDType(dtype)) {
+    return { dtype, blob: lazyBlob(storedBytes(stored), (from, to) => checkpoint.readByteRange(name, from, to)) };
+  }
+  const elements = shape.reduce((product, n) => product * n, 1);
+  const values = lazyBlob(4 * elements, async (from, to) => {
+    const first = Math.floor(from / 4);
+    const bytes = fromFloat32(await checkpoint.readFloat32(name, first, Math.ceil(to / 4)), 'F32');
+    return bytes.subarray(from - 4 * first, to - 4 * first);
   });
+  const decoded = decodedDType(wanted);
+  return { dtype: decoded, blob: castTensor(values, decoded, { file, tensor: name, decoded: true }) };
 }
 
 /** Looks a tensor up, all of them checked before: present, and of the shape that the config says. */

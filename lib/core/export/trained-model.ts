@@ -1,5 +1,5 @@
 /** A trained model before it leaves: its teacher, the students in their places, and how it is to be written. */
-import type { NamedBlob } from '../checkpoint/index.ts';
+import type { Checkpoint, NamedBlob } from '../checkpoint/index.ts';
 import type { BlockInterval } from '../interval/index.ts';
 import type { ModelConfig } from '../model/config-index.ts';
 import type { Plan } from '../plan/index.ts';
@@ -9,8 +9,8 @@ import type { ExportedRun } from './metrics.ts';
 export interface Teacher {
   readonly name: string;
   readonly config: ModelConfig;
-  /** Safetensors files and their index, paths relative to the transformer's folder. */
-  readonly weights: readonly NamedBlob[];
+  /** Under diffusers' names, however the files are laid out. */
+  readonly checkpoint: Checkpoint;
   /** Path of the transformer's folder below the model's root: `transformer`, or empty where the model is one folder. */
   readonly folder: string;
   /** Small files of the model to go along, paths below the root: scheduler, vocabulary, embeddings, README.md, LICENSE. */

@@ -38,7 +38,6 @@ async function exported(
     config,
     fingerprint: '',
     checkpoint: await openCheckpoint(files),
-    files,
     blockMap: blockMapOf(config.numBlocks, intervals),
     students: [],
     fineTuned: null,

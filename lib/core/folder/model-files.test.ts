@@ -23,7 +23,7 @@ describe('finding the parts of a model', () => {
     ['a folder of another name', 'pruned/'],
   ])('works in %s', (_, prefix) => {
     const { config, weights } = locateModel(filesAt(`${prefix}config.json`, `${prefix}${WEIGHTS}`), 'My model');
-    expect(config.path).toBe(`${prefix}config.json`);
+    expect(config?.path).toBe(`${prefix}config.json`);
     expect(weights.map(({ path }) => path)).toEqual([WEIGHTS]);
   });
 
@@ -44,7 +44,7 @@ describe('finding the parts of a model', () => {
       ),
       'Q',
     );
-    expect(config.path).toBe('Q/transformer/config.json');
+    expect(config?.path).toBe('Q/transformer/config.json');
     expect(weights).toHaveLength(3);
     expect(companions.scheduler?.path).toBe('Q/scheduler/scheduler_config.json');
     expect(companions.vocabulary?.path).toBe('Q/text_encoder/vocab.json');
@@ -58,11 +58,26 @@ describe('finding the parts of a model', () => {
     expect(weights.map(({ path }) => path)).toEqual([WEIGHTS, variant, index]);
   });
 
+  it.each(['flux1-dev.safetensors', 'flux1-dev-Q4_K_S.gguf', 'unet/flux1-dev-Q4_K_S.gguf'])(
+    'takes %s alone, whose config comes from its tensors, and leaves a calibration beside it alone',
+    (path) => {
+      const { config, weights, folder } = locateModel(filesAt(path, 'calibration.safetensors', 'README.md'), 'mine');
+      expect(config).toBeNull();
+      expect(weights.map((file) => file.path)).toEqual([path.replace('unet/', '')]);
+      expect(folder).toBe(path.startsWith('unet') ? 'unet' : '');
+    },
+  );
+
+  it('takes a file that a config.json describes', () => {
+    const { config, weights } = locateModel(filesAt('m/config.json', 'm/model-Q8_0.gguf'), 'mine');
+    expect([config?.path, ...weights.map(({ path }) => path)]).toEqual(['m/config.json', 'model-Q8_0.gguf']);
+  });
+
   it.each<[string, NamedBlob[], string, RegExp]>([
     ['no files', [], 'checkpoint-incomplete', /My model: There are no files/],
     [
       'no config',
-      filesAt(WEIGHTS, 'notes.txt'),
+      filesAt('weights.bin', 'notes.txt'),
       'config-invalid',
       /no config\.json; found .*notes\.txt; expected config/,
     ],
@@ -76,7 +91,7 @@ describe('finding the parts of a model', () => {
       'pickled weights alone',
       filesAt('transformer/config.json', 'transformer/diffusion_pytorch_model.bin'),
       'checkpoint-unsupported',
-      /not in safetensors format; found diffusion_pytorch_model\.bin.*save_pretrained/,
+      /format that is not supported; found diffusion_pytorch_model\.bin.*save_pretrained/,
     ],
     [
       'a config without weights',
@@ -89,6 +104,18 @@ describe('finding the parts of a model', () => {
       filesAt('config.json', `${WEIGHTS}.index.json`),
       'checkpoint-incomplete',
       /no weights beside it/,
+    ],
+    [
+      'two files of weights without a config',
+      filesAt('a.safetensors', 'b.gguf'),
+      'config-invalid',
+      /more than one file of weights here, and no config\.json; found a\.safetensors, b\.gguf.*Pick one/,
+    ],
+    [
+      'an empty GGUF file',
+      [{ path: 'a.gguf', blob: new Blob([]) }],
+      'gguf-invalid',
+      /a\.gguf: The file is empty; found 0 bytes; expected a GGUF file/,
     ],
     [
       'an empty config',

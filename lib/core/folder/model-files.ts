@@ -1,8 +1,9 @@
 /**
- * Finds the parts of a model in whatever folder the user dropped: a `transformer` folder, a model's root with one inside,
- * or either below further folders. Decides by names alone; what is in the files is judged when they are read.
+ * Finds the parts of a model in whatever the user dropped: a `transformer` folder, a model's root with one inside, either
+ * below further folders, or one file of weights without a config.json. Decides by names alone; what is in the files is
+ * judged when they are read.
  */
-import type { NamedBlob } from '../checkpoint/index.ts';
+import { type NamedBlob, WEIGHT_EXTENSIONS } from '../checkpoint/index.ts';
 import { ContiguaError } from '../errors.ts';
 
 /** Files beside `transformer/` that make a model drawable, in diffusers' layout. */
@@ -14,40 +15,75 @@ export const COMPANIONS = {
 export type Companion = keyof typeof COMPANIONS;
 
 export interface ModelFiles {
-  readonly config: NamedBlob;
-  /** Safetensors files and their index, paths relative to the transformer folder. */
+  /** Null for a single file that came without one. */
+  readonly config: NamedBlob | null;
+  /** Files of weights and the index of shards, paths relative to the transformer folder. */
   readonly weights: readonly NamedBlob[];
+  /** Path of the transformer's folder; empty where that is what was given. */
+  readonly folder: string;
   readonly companions: Readonly<Record<Companion, NamedBlob | null>>;
 }
 
 const CONFIG = 'config.json';
-const OTHER_FORMATS = /\.(bin|pt|pth|ckpt|gguf|onnx|msgpack|h5)$/i;
-const HINT = 'Pick the `transformer` folder of a diffusers model, with config.json and its .safetensors files.';
+const OTHER_FORMATS = /\.(bin|pt|pth|ckpt|onnx|msgpack|h5)$/i;
+const WEIGHTS_OR_INDEX = /\.(gguf|safetensors(\.index(\.[\w-]+)?\.json)?)$/;
+const HINT =
+  'Pick the `transformer` folder of a diffusers model, with config.json and its .safetensors files, or one .safetensors or .gguf file of a whole transformer.';
 
 export function locateModel(files: readonly NamedBlob[], name: string): ModelFiles {
   if (files.length === 0) {
     throw new ContiguaError('checkpoint-incomplete', 'There are no files here', { file: name, hint: HINT });
   }
+  const single = singleFile(files, name);
+  if (single) return single;
   const folder = transformerFolder(files, name);
   const inFolder = files.filter(({ path }) => folderOf(path) === folder);
   const config = inFolder.find(({ path }) => nameOf(path) === CONFIG);
   if (!config) throw noConfig(files, name);
   const weights = inFolder
-    .filter(({ path }) => /\.safetensors(\.index(\.[\w-]+)?\.json)?$/.test(path))
+    .filter(({ path }) => WEIGHTS_OR_INDEX.test(path))
     .map(({ path, blob }) => ({ path: nameOf(path), blob }));
-  if (!weights.some(({ path }) => path.endsWith('.safetensors'))) throw noWeights(inFolder, folder || name);
+  if (!weights.some(({ path }) => holdsWeights(path))) throw noWeights(inFolder, folder || name);
   for (const file of [config, ...weights]) refuseEmpty(file);
   const root = folderOf(folder);
   const companion = (path: string) => files.find((file) => file.path === joined(root, path)) ?? null;
   return {
     config,
     weights,
+    folder,
     companions: {
       scheduler: companion(COMPANIONS.scheduler),
       vocabulary: companion(COMPANIONS.vocabulary),
       embeddings: companion(COMPANIONS.embeddings),
     },
   };
+}
+
+/** Where no folder is described by a config.json: the one file of weights, or null where there are none or shards. */
+function singleFile(files: readonly NamedBlob[], name: string): ModelFiles | null {
+  if (files.some(({ path }) => nameOf(path) === CONFIG || /\.index(\.[\w-]+)?\.json$/.test(path))) return null;
+  const weights = files.filter(({ path }) => holdsWeights(path) && !/calibration/i.test(nameOf(path)));
+  const [file] = weights;
+  if (!file) return null;
+  if (weights.length > 1) {
+    throw new ContiguaError('config-invalid', 'There is more than one file of weights here, and no config.json', {
+      file: name,
+      found: listed(weights.map(({ path }) => path)),
+      expected: 'one file of a whole transformer, or a `transformer` folder with its config.json',
+      hint: 'Pick one of the files.',
+    });
+  }
+  refuseEmpty(file);
+  return {
+    config: null,
+    weights: [{ path: nameOf(file.path), blob: file.blob }],
+    folder: folderOf(file.path),
+    companions: { scheduler: null, vocabulary: null, embeddings: null },
+  };
+}
+
+function holdsWeights(path: string): boolean {
+  return WEIGHT_EXTENSIONS.some((extension) => path.endsWith(extension));
 }
 
 /** A model's root holds several config.json, of text encoder and VAE too: the one in `transformer` counts. */
@@ -57,7 +93,7 @@ function transformerFolder(files: readonly NamedBlob[], name: string): string {
   const named = folders.filter((folder) => nameOf(folder) === 'transformer');
   if (named.length > 0) return only(named, name);
   const withWeights = folders.filter((folder) =>
-    files.some(({ path }) => folderOf(path) === folder && path.endsWith('.safetensors')),
+    files.some(({ path }) => folderOf(path) === folder && holdsWeights(path)),
   );
   return only(withWeights.length > 0 ? withWeights : folders, name);
 }
@@ -77,7 +113,7 @@ function noConfig(files: readonly NamedBlob[], name: string): ContiguaError {
   return new ContiguaError('config-invalid', 'There is no config.json', {
     file: name,
     found: listed(files.map(({ path }) => path)),
-    expected: CONFIG,
+    expected: `${CONFIG}, or one file of weights alone`,
     hint: HINT,
   });
 }
@@ -85,7 +121,7 @@ function noConfig(files: readonly NamedBlob[], name: string): ContiguaError {
 function noWeights(inFolder: readonly NamedBlob[], folder: string): ContiguaError {
   const others = inFolder.filter(({ path }) => OTHER_FORMATS.test(path)).map(({ path }) => nameOf(path));
   if (others.length > 0) {
-    return new ContiguaError('checkpoint-unsupported', 'The weights are not in safetensors format', {
+    return new ContiguaError('checkpoint-unsupported', 'The weights are in a format that is not supported', {
       file: folder,
       found: listed(others),
       expected: 'diffusion_pytorch_model.safetensors, or shards with their index',
@@ -102,10 +138,12 @@ function noWeights(inFolder: readonly NamedBlob[], folder: string): ContiguaErro
 
 function refuseEmpty({ path, blob }: NamedBlob): void {
   if (blob.size > 0) return;
-  throw new ContiguaError(path.endsWith(CONFIG) ? 'config-invalid' : 'safetensors-invalid', 'The file is empty', {
+  const isGguf = path.endsWith('.gguf');
+  const code = path.endsWith(CONFIG) ? 'config-invalid' : isGguf ? 'gguf-invalid' : 'safetensors-invalid';
+  throw new ContiguaError(code, 'The file is empty', {
     file: path,
     found: '0 bytes',
-    expected: path.endsWith('.json') ? 'JSON' : 'a safetensors file',
+    expected: path.endsWith('.json') ? 'JSON' : isGguf ? 'a GGUF file' : 'a safetensors file',
     hint: 'It may not have been downloaded completely.',
   });
 }

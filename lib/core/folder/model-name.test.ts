@@ -13,6 +13,11 @@ describe('the name of a model in a path', () => {
     expect(nameInPath(`/cache/models--Qwen--Qwen-Image/snapshots/${revision}/transformer`)).toBe('Qwen/Qwen-Image');
   });
 
+  it('is that of a file of weights without its extension', () => {
+    expect(nameInPath('/models/unet/flux1-dev-Q4_K_S.gguf')).toBe('flux1-dev-Q4_K_S');
+    expect(nameInPath('/models/my-model/transformer/diffusion_pytorch_model.safetensors')).toBe('my-model');
+  });
+
   it('is none where no folder tells the model from another', () => {
     expect(nameInPath('transformer')).toBeNull();
     expect(nameInPath('/')).toBeNull();

@@ -3,15 +3,23 @@
  * names its folders by revision: such names tell no model from another, so the next better one is taken. Pure.
  */
 
-const NAMELESS = /^(transformer|folder|dropped files|snapshots?|models?|main|[0-9a-f]{32,64}|\.{0,2})$/i;
+const NAMELESS =
+  /^(transformer|diffusion_pytorch_model|folder|dropped files|snapshots?|models?|main|[0-9a-f]{32,64}|\.{0,2})$/i;
 /** …/models--Qwen--Qwen-Image/snapshots/<revision>, and the transformer in it. */
 const CACHED = /(?:^|[\\/])models--([^\\/]+)[\\/]snapshots[\\/][^\\/]+(?:[\\/]transformer)?[\\/]*$/;
 
-/** "Qwen/Qwen-Image" for a path in a cache of Hugging Face, else the last folder that names something; null if none does. */
+/** Of files of weights, which are called as the model is where they stand alone. */
+const EXTENSION = /\.(safetensors|gguf)$/i;
+
+/**
+ * "Qwen/Qwen-Image" for a folder in a cache of Hugging Face, else the last folder, or file without its extension, that
+ * names something; null if none does.
+ */
 export function nameInPath(path: string): string | null {
   const cached = CACHED.exec(path)?.[1];
   if (cached !== undefined) return cached.split('--').join('/');
-  return path.split(/[\\/]+/).findLast((folder) => !NAMELESS.test(folder)) ?? null;
+  const parts = path.split(/[\\/]+/).map((part) => part.replace(EXTENSION, ''));
+  return parts.findLast((part) => !NAMELESS.test(part)) ?? null;
 }
 
 /**

@@ -2,10 +2,10 @@
  * From a model's files to a checkpoint that can be computed with: config parsed, inventory read, facts counted, and the
  * companions (scheduler, vocabulary, embeddings) of a model that can draw. Weights themselves are read later, by block.
  */
-import { type Checkpoint, type NamedBlob, openCheckpoint, readText } from '../checkpoint/index.ts';
+import { type Checkpoint, type NamedBlob, readText } from '../checkpoint/index.ts';
 import { isRecord } from '../is-record.ts';
 import { MAX_JSON_BYTES, parseJson } from '../json-text.ts';
-import { type ModelConfig, parseModelConfig } from '../model/config-index.ts';
+import { type ModelConfig, openStoredModel } from '../model/config-index.ts';
 import { type Drawer, openDrawer } from './drawer.ts';
 import { locateModel } from './model-files.ts';
 import { nameOfPicked } from './model-name.ts';
@@ -27,22 +27,18 @@ export interface ModelFolder {
 }
 
 export async function openModel(folder: ModelFolder): Promise<OpenModel> {
-  const { config: configFile, weights, companions } = locateModel(folder.files, folder.name);
-  const config = await readModelConfig(configFile);
-  const checkpoint = await openCheckpoint([...weights]);
+  const { config: configFile, weights, folder: inside, companions } = locateModel(folder.files, folder.name);
+  const { config, checkpoint } = await openStoredModel(configFile, weights);
   const drawer = await openDrawer(companions, config);
-  const name = folder.isPicked ? await pickedName(folder, configFile, config) : folder.name;
+  const path = configFile ? inside : `${inside}/${weights[0]?.path}`;
+  const name = folder.isPicked ? await pickedName(folder, path, config) : folder.name;
   return { config, checkpoint, drawer, summary: await summaryOf(name, config, checkpoint, drawer) };
 }
 
-async function pickedName(
-  { name, files }: ModelFolder,
-  { path }: NamedBlob,
-  { raw, family }: ModelConfig,
-): Promise<string> {
+async function pickedName({ name, files }: ModelFolder, path: string, { raw, family }: ModelConfig): Promise<string> {
   const pipeline = files.find((file) => /^([^/]+\/)?model_index\.json$/.test(file.path));
   const origins = [raw._name_or_path, pipeline && (await originIn(pipeline))];
-  return nameOfPicked(`${name}/${path.replace(/[^/]*$/, '')}`, origins, family);
+  return nameOfPicked(`${name}/${path}`, origins, family);
 }
 
 /** `_name_or_path` of a JSON file; none in one that cannot be read: a name is not worth refusing a model for. */
@@ -55,8 +51,4 @@ async function originIn(file: NamedBlob): Promise<unknown> {
   } catch {
     return null;
   }
-}
-
-export async function readModelConfig(file: NamedBlob): Promise<ModelConfig> {
-  return parseModelConfig(await readText(file, { code: 'config-invalid', maxBytes: MAX_JSON_BYTES.config }), file.path);
 }

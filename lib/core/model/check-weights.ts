@@ -1,7 +1,7 @@
 /** A checkpoint against its config, before anything runs: every tensor present, of its shape and a float dtype, no block left over. */
+import { isReadable, unreadable } from '../checkpoint/stored-dtype.ts';
 import type { Checkpoint } from '../checkpoint/types.ts';
 import { ContiguaError } from '../errors.ts';
-import { isFloatDType } from '../tensor/float.ts';
 import type { ModelConfig } from './architecture.ts';
 import { architectureOf, type ExpectedTensor, expectedTensors } from './counts.ts';
 
@@ -23,6 +23,8 @@ export function checkWeights(checkpoint: Checkpoint, config: ModelConfig): void 
   for (const { name, shape } of expected) {
     const info = checkpoint.tensors.get(name);
     if (!info) continue;
+    // First: a type that is not read may have a shape of its own.
+    if (!isReadable(info.dtype)) throw unreadable(info.dtype, { file: info.file, tensor: name });
     if (info.shape.join() !== shape.join()) {
       throw new ContiguaError('weight-misshapen', 'A weight has the wrong shape', {
         file: info.file,
@@ -30,15 +32,6 @@ export function checkWeights(checkpoint: Checkpoint, config: ModelConfig): void 
         found: `[${info.shape.join(', ')}]`,
         expected: `[${shape.join(', ')}] by config.json`,
         hint: 'Config and weights belong to different models.',
-      });
-    }
-    if (!isFloatDType(info.dtype)) {
-      throw new ContiguaError('checkpoint-unsupported', 'A weight is stored in a type that is not supported', {
-        file: info.file,
-        tensor: name,
-        found: info.dtype,
-        expected: 'BF16, F16, F32, F64 or plain F8_E4M3',
-        hint: 'Convert the checkpoint to BF16 first.',
       });
     }
   }
@@ -60,14 +53,6 @@ function refuseLeftovers(checkpoint: Checkpoint, config: ModelConfig, expected: 
         found: `block ${block} of ${stack.prefix}*`,
         expected: `blocks 0 to ${stack.last - stack.first}`,
         hint: 'Config and weights belong to different models.',
-      });
-    }
-    if (/(^|\.)(scaled_fp8|scale_weight|weight_scale)$/.test(name)) {
-      throw new ContiguaError('checkpoint-unsupported', 'Scaled 8-bit weights are not supported', {
-        file,
-        tensor: name,
-        expected: 'BF16, F16, F32, or F8_E4M3 without scales',
-        hint: 'Use the BF16 version of the model.',
       });
     }
   }

@@ -30,3 +30,4 @@ export type { BlockConversion, Family, RowSource } from './family.ts';
 export { embedsGuidance } from './inputs.ts';
 export { fitsHiddenStates, hiddenStatesShape } from './latents.ts';
 export { conversionOf, prunedModel, studentBlock } from './pruned.ts';
+export { inDiffusersNames, openStoredModel, readModelConfig, type StoredModel } from './stored-model.ts';

@@ -5,6 +5,7 @@
  */
 import type { FingerprintParts } from '../checkpoint/fingerprint.ts';
 import type { Architecture, BlockSpec, ModelConfig, RawConfig, StreamTokens } from './architecture.ts';
+import type { OriginalLayout } from './original-layout.ts';
 import type { ImageShape, Transformer, TransformerInputs } from './transformer.ts';
 import type { WeightStore } from './weights.ts';
 
@@ -91,6 +92,8 @@ export interface Family<C extends ModelConfig = ModelConfig> {
   syntheticImages?(config: C, side: number): { readonly shapes: readonly ImageShape[]; readonly label: string };
   /** Throws `config-invalid` or `checkpoint-unsupported`, naming `file` and the key. */
   parse(raw: RawConfig, className: string, file: string): C;
+  /** How single files of the model are laid out; none can be opened where there are none. */
+  readonly originalLayouts?: readonly OriginalLayout<C>[];
   describe(config: C): Architecture;
   /** The keys of config.json that change when only `kept` blocks stay (indices, ascending). */
   prunedKeys(config: C, kept: readonly BlockSpec[]): RawConfig;

@@ -5,6 +5,7 @@
  */
 import { checkpointOf } from '../checkpoint/inventory.ts';
 import type { Checkpoint, TensorInfo } from '../checkpoint/types.ts';
+import type { DType } from '../tensor/dtype.ts';
 import { elementsOf, type ModelConfig, type RawConfig } from './architecture.ts';
 import { parseModelConfig } from './config.ts';
 import { expectedTensors } from './counts.ts';
@@ -35,9 +36,9 @@ function goldenInput(length: number, tensor: number): Float32Array<ArrayBuffer> 
 }
 
 /** A whole checkpoint in memory; a tensor's index is its place among all names, sorted by code point. */
-export function goldenCheckpoint(config: ModelConfig): Checkpoint {
+export function goldenCheckpoint(config: ModelConfig): Checkpoint<DType> {
   const file = 'golden.safetensors';
-  const tensors = new Map<string, TensorInfo>();
+  const tensors = new Map<string, TensorInfo<DType>>();
   const parts: Float32Array<ArrayBuffer>[] = [];
   let position = 0;
   expectedTensors(config)
@@ -58,7 +59,7 @@ export function goldenCheckpoint(config: ModelConfig): Checkpoint {
 
 export interface GoldenModel {
   readonly config: ModelConfig;
-  readonly checkpoint: Checkpoint;
+  readonly checkpoint: Checkpoint<DType>;
 }
 
 /** Compare `sampleOf` the output with `expected` to `tolerance`·max(1, |expected|). */

@@ -108,7 +108,8 @@ function decodeTable(size: number, mantissaBits: number, exponentBits: number, h
 }
 
 let half: Float32Array | undefined;
-function halfTable(): Float32Array {
+/** Values of all 65,536 half-precision numbers, by their 16 bits. */
+export function halfTable(): Float32Array {
   half ??= decodeTable(65536, 10, 5, true);
   return half;
 }

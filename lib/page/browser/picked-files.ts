@@ -30,6 +30,11 @@ export function pickedFolder(files: readonly [File, ...File[]]): PickedFolder {
   };
 }
 
+/** One file of weights, as a model of its own. */
+export function pickedFromFile(file: File): PickedFolder {
+  return { kind: 'folder', name: 'dropped files', files: [{ path: file.name, blob: file }] };
+}
+
 /** From a drop. Call it within the event: the list of items is empty once the handler has returned. */
 export async function pickedFromDrop(items: DataTransferItemList): Promise<Picked | null> {
   const entries = [...items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);

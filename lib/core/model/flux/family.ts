@@ -3,6 +3,7 @@ import type { Family, InputLayout } from '../family.ts';
 import { NOMINAL } from '../nominal.ts';
 import { describeFlux } from './blocks.ts';
 import { type FluxConfig, parseFlux } from './config.ts';
+import { FLUX_LAYOUTS } from './original.ts';
 
 const AXES = 3;
 
@@ -33,6 +34,7 @@ export const flux: Family<FluxConfig> = {
   takesMask: false,
   timeScale: 1,
   parse: parseFlux,
+  originalLayouts: FLUX_LAYOUTS,
   describe: describeFlux,
   prunedKeys: (_, kept) => ({
     num_layers: kept.filter(({ stack }) => stack === 'dual').length,

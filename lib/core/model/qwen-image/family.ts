@@ -3,6 +3,7 @@ import type { Family } from '../family.ts';
 import { describeQwenImage } from './blocks.ts';
 import { parseQwenImage, type QwenImageConfig } from './config.ts';
 import { calibrationProblem, layoutProblem, nominalLayout, syntheticImages } from './layout.ts';
+import { QWEN_IMAGE_LAYOUTS } from './original.ts';
 import { TIME_CONDITION } from './time-condition.ts';
 
 export const qwenImage: Family<QwenImageConfig> = {
@@ -31,6 +32,7 @@ export const qwenImage: Family<QwenImageConfig> = {
   takesMask: true,
   timeScale: 1,
   parse: parseQwenImage,
+  originalLayouts: QWEN_IMAGE_LAYOUTS,
   describe: describeQwenImage,
   prunedKeys: (_, kept) => ({ num_layers: kept.length }),
   extraInputs: ({ additionalTimeCondition }) =>

@@ -4,6 +4,7 @@ import { NOMINAL } from '../nominal.ts';
 import { describeSD3, kindOf } from './blocks.ts';
 import { parseSD3, type SD3Config } from './config.ts';
 import { convertSD3 } from './convert.ts';
+import { SD3_LAYOUTS } from './original.ts';
 
 export const sd3: Family<SD3Config> = {
   name: 'sd3',
@@ -35,6 +36,7 @@ export const sd3: Family<SD3Config> = {
   takesMask: false,
   timeScale: 1000,
   parse: parseSD3,
+  originalLayouts: SD3_LAYOUTS,
   describe: describeSD3,
   pictures: ({ channels, outChannels, patchSize, maxPatches }) => ({
     channels,
