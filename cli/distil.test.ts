@@ -213,8 +213,8 @@ describe('contigua distil', () => {
     ['no data for a model without a grammar', '--plan plan.json', /--data is needed/],
     ['the grammar for such a model', '--plan plan.json --data shapes', /grammar does not fit this model/],
     ['an unknown loss', '--loss huber', /--loss.*found huber; expected direction, /],
-    ['a learning rate that is none', '--learning-rate 0', /--learning-rate.*above 0/],
-    ['warm-up beyond the end', '--steps 5 --warm-up 6', /--warm-up.*from 0 to 5/],
+    ['a learning rate that is none', '--learning-rate 0', /--learning-rate.*more than 0/],
+    ['warm-up beyond the end', '--steps 5 --warm-up 6', /--warm-up.*0 to 5/],
     ['half a fine-tune', '--fine-tune-steps 5', /--fine-tune-steps needs --fine-tune/],
     ['a type that is none', '--dtype int8', /--dtype.*expected teacher, F32/],
   ])('says how it is used for %s', async (_, line, message) => {
