@@ -52,9 +52,11 @@ export async function startWeights(
   interval: BlockInterval,
   startBlock: number,
 ): Promise<WeightSet> {
+  const start = blockAt(architecture, startBlock);
+  const isUniform = architecture.blocks.every(({ kind }) => kind === start.kind);
   const weights = await readBlock(startBlock);
   try {
-    return convertedWeights(config, weights, blockAt(architecture, startBlock), studentBlock(config, interval));
+    return convertedWeights(config, weights, start, isUniform ? start : studentBlock(config, interval));
   } finally {
     weights.dispose();
   }
