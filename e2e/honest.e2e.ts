@@ -69,7 +69,7 @@ test('a number beyond its bounds stays as typed, with the bounds beside it, and 
     ['Samples', '0', '2 to 1,024'],
     ['Samples', '1000000000', '2 to 1,024'],
     ['Timesteps', '65', '1 to 64'],
-    ['Seed', '-1', '0 to 999,999'],
+    ['Seed', '-1', '0 to 4,294,967,295'],
     ['Samples', 'many', 'a whole number, 2 to 1,024'],
   ] as const) {
     const field = panel(page, 'Calibration').getByRole('textbox', { name: label });
@@ -86,7 +86,7 @@ test('a number beyond its bounds stays as typed, with the bounds beside it, and 
   const seed = panel(page, 'Preview').getByRole('textbox', { name: 'Seed' });
   await seed.fill('1234567');
   await expect(seed).toHaveValue('1234567');
-  await expect(seed).toHaveAccessibleDescription('0 to 999,999');
+  await expect(seed).toHaveAccessibleDescription('0 to 4,294,967,295');
   await expect(panel(page, 'Preview').getByRole('button', { name: 'Draw', exact: true })).toBeDisabled();
 });
 
