@@ -296,7 +296,9 @@ describe('a full disk', LONG, () => {
     const backend = await started(setting);
     const calm = await calmWeights(backend, setting);
     await setting.hold(15);
-    const ids = await Promise.all([1, 2, 3].map(() => backend.createRun(oneInterval(setting))));
+    // One after the other, so that the first has a slot: those that have one hold it at step 15.
+    const ids: string[] = [];
+    for (let run = 0; run < 3; run++) ids.push(await backend.createRun(oneInterval(setting)));
     const [id = ''] = ids;
     await until(backend, id, ({ jobs }) => jobs[0]?.checkpointStep === 10);
     const makeRoom = await fillDisk(scratch);
