@@ -123,7 +123,7 @@ const BAD_FOLDERS: readonly BadFolder[] = [
     code: 'checkpoint-unsupported',
     file: 'config.json',
     found: '"UNet2DConditionModel"',
-    expected: 'QwenImageTransformer2DModel or FluxTransformer2DModel',
+    expected: 'QwenImageTransformer2DModel or FluxTransformer2DModel or SD3Transformer2DModel',
   },
   {
     what: 'no config.json',

@@ -93,7 +93,7 @@ export class Session {
 
   /** The calibration of the analysis that `key` names, made where it is not the one at hand. */
   async calibrationOf(key: string, calibration: () => Promise<Calibration>): Promise<Calibration> {
-    return this.known?.key === key ? this.known.calibration : await calibration();
+    return (await this.inputsOf(key, calibration)).calibration;
   }
 
   /** What the analysis that `key` names was measured on; its probes are those at hand, if any. */

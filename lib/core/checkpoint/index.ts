@@ -8,4 +8,5 @@ export { allocated, readRange } from './read-range.ts';
 export { readJson, readText } from './read-text.ts';
 export { isPlainDType, isReadable, type StoredDType, unreadable } from './stored-dtype.ts';
 export type { BlobLike, ByteRange, Checkpoint, NamedBlob, TensorInfo } from './types.ts';
+export { WRAPPERS } from './wrappers.ts';
 export { safetensorsLayout, type TensorLayout, type TensorToWrite, tensorBytes, writeSafetensors } from './write.ts';

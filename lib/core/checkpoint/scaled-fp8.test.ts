@@ -130,6 +130,20 @@ describe('8-bit floats', () => {
     );
   });
 
+  it('with scales by block under another name are refused instead of being read without them', async () => {
+    const blocks = numbers('l.weight_scale_inv', [1, 1], 2);
+    expect(await refusal([weight(), blocks])).toMatch(/› l\.weight_scale_inv: This kind of scale is not supported/);
+  });
+
+  it('are found behind any wrapper that a transformer has, and a layer that is not there is refused', async () => {
+    const layers = (layer: string) => ({
+      _quantization_metadata: JSON.stringify({ layers: { [layer]: 'float8_e4m3fn' } }),
+    });
+    const wrapped = weight('diffusion_model.l.weight');
+    expect(await refusal([wrapped], layers('l'))).toMatch(/diffusion_model\.l\.weight: .*lacks the scale/);
+    expect(await refusal([wrapped], layers('other'))).toMatch(/layer other, which has no weight here/);
+  });
+
   it('that are stored otherwise than the file says are refused', async () => {
     const scale = numbers('l.weight_scale', [], 2);
     expect(await refusal([weight(), scale, marker('float8_e5m2')])).toMatch(

@@ -8,10 +8,12 @@
 import { ContiguaError } from '../errors.ts';
 import { isRecord } from '../is-record.ts';
 import { parseJson } from '../json-text.ts';
+import { printable } from '../printable.ts';
 import { isFloatDType } from '../tensor/float.ts';
 import { neighbours } from './inventory.ts';
 import { isPlainDType, type StoredDType } from './stored-dtype.ts';
 import type { TensorInfo, TensorScale } from './types.ts';
+import { WRAPPERS } from './wrappers.ts';
 
 type Tensors = ReadonlyMap<string, TensorInfo>;
 type ReadFile = (file: string, start: number, end: number) => Promise<Uint8Array>;
@@ -27,8 +29,8 @@ const FORMATS: ReadonlyMap<string, 'F8_E4M3' | 'F8_E5M2'> = new Map([
   ['float8_e4m3fn', 'F8_E4M3'],
   ['float8_e5m2', 'F8_E5M2'],
 ]);
-/** Weights of a wrapped model; the names in the header's JSON sometimes lack it. */
-const WRAPPER = 'model.diffusion_model.';
+/** Scales of other schemes, by block or with a second scale: a weight read without them is wrong. */
+const OTHER_SCALES = ['weight_scale_inv', 'scale_inv', 'weight_scale_2'];
 
 /**
  * The tensors of a file or of shards, those of scaled layers with their scale. `file` is named where none of them can be.
@@ -53,6 +55,8 @@ export async function withScales(
       continue;
     }
     if (info.dtype !== 'F8_E4M3' && info.dtype !== 'F8_E5M2') continue;
+    const other = OTHER_SCALES.map((suffix) => tensors.get(`${layer}.${suffix}`)).find((one) => one !== undefined);
+    if (other) throw unsupportedScale(info, other);
     const scale = tensors.get(`${layer}.scale_weight`) ?? tensors.get(`${layer}.weight_scale`);
     const needsOne = info.shape.length > 1 && oldPrefixes.some((prefix) => name.startsWith(prefix));
     if (scale) scaled.set(name, withScale(info, info.dtype, scale));
@@ -84,15 +88,7 @@ function withScale(info: TensorInfo, dtype: 'F8_E4M3' | 'F8_E5M2', scale: Tensor
   const [rows = 1] = info.shape;
   const perRow = count > 1 && scale.shape.length === info.shape.length && count === rows && scale.shape[0] === rows;
   const isFloat = isPlainDType(scale.dtype) && isFloatDType(scale.dtype);
-  if ((count !== 1 && !perRow) || !isFloat) {
-    throw new ContiguaError('checkpoint-unsupported', 'This kind of scale is not supported', {
-      file: scale.file,
-      tensor: scale.name,
-      found: `${scale.dtype} [${scale.shape.join(', ')}] for [${info.shape.join(', ')}]`,
-      expected: 'one number, or one for each row',
-      hint: 'Take the BF16 or GGUF file of the same model.',
-    });
-  }
+  if ((count !== 1 && !perRow) || !isFloat) throw unsupportedScale(info, scale);
   const source: TensorScale = { dtype: scale.dtype, file: scale.file, start: scale.start, end: scale.end, perRow };
   const scaledDType: StoredDType = dtype === 'F8_E4M3' ? 'F8_E4M3 scaled' : 'F8_E5M2 scaled';
   return { ...info, dtype: scaledDType, scale: source };
@@ -112,8 +108,11 @@ async function layerFormats(
     const layers = isRecord(value) ? value.layers : undefined;
     if (!isRecord(layers)) throw unusable(file, METADATA, 'no `layers`');
     for (const [layer, entry] of Object.entries(layers)) {
-      const name = tensors.has(`${layer}.weight`) ? layer : WRAPPER + layer;
-      formats.set(name, formatIn(entry, file, METADATA));
+      // The names in the header's JSON sometimes lack what wraps the model.
+      const wrapper = WRAPPERS.find((one) => tensors.has(`${one}${layer}.weight`));
+      if (wrapper === undefined)
+        throw unusable(file, METADATA, `layer ${printable(layer, 80)}, which has no weight here`);
+      formats.set(wrapper + layer, formatIn(entry, file, METADATA));
     }
   }
   const markers = [...tensors.values()].filter(({ name }) => name.endsWith(LAYER_MARKER));
@@ -158,6 +157,16 @@ function unusable(file: string, tensor: string, found: string): ContiguaError {
     tensor,
     found,
     expected: 'an object with a `format` for each layer, as in ComfyUI’s QUANTIZATION.md',
+  });
+}
+
+function unsupportedScale(info: TensorInfo, scale: TensorInfo): ContiguaError {
+  return new ContiguaError('checkpoint-unsupported', 'This kind of scale is not supported', {
+    file: scale.file,
+    tensor: scale.name,
+    found: `${scale.dtype} [${scale.shape.join(', ')}] for [${info.shape.join(', ')}]`,
+    expected: 'a tensor `weight_scale` or `scale_weight` of one number, or one for each row',
+    hint: 'Take the BF16 or GGUF file of the same model.',
   });
 }
 

@@ -171,7 +171,12 @@ async function fitProbes(
       }
       const output = await rowsNow();
       const maps: Record<string, AffineMap | null> = {};
+      const { updates } = blockAt(transformer.architecture, block);
       for (const { id } of streams) {
+        if (!updates.includes(id)) {
+          maps[id] = null;
+          continue;
+        }
         const data = { input: input[id]!, output: output[id]!, width };
         const rows = Uint32Array.from({ length: data.input.length / width }, (_, row) => row);
         const probe = rows.length > 0 ? await fitProbe({ ...data, rows }, DEFAULT_RIDGE, new Pace(signal)) : null;

@@ -29,8 +29,11 @@ export async function openEdits(
     model,
     edits.filter((edit) => edit.by === 'student'),
   );
-  return {
-    route: routeOf(summary.numBlocks, set, { probes: fitted, students }),
-    dispose: () => disposeStudents(students),
-  };
+  const dispose = () => disposeStudents(students);
+  try {
+    return { route: routeOf(summary.numBlocks, set, { probes: fitted, students }), dispose };
+  } catch (thrown) {
+    dispose();
+    throw thrown;
+  }
 }

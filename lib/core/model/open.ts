@@ -21,5 +21,10 @@ export async function openTransformer(
 ): Promise<Transformer> {
   checkWeights(checkpoint, config);
   const weights = new WeightStore(checkpoint, architectureOf(config), residentBytes);
-  return await familyNamed(config.family).open(config, weights);
+  try {
+    return await familyNamed(config.family).open(config, weights);
+  } catch (thrown) {
+    weights.dispose();
+    throw thrown;
+  }
 }

@@ -9,6 +9,7 @@ import {
   openCheckpoint,
   readText,
   type TensorInfo,
+  WRAPPERS,
 } from '../checkpoint/index.ts';
 import { blockOf } from '../checkpoint/stored-dtype.ts';
 import { ContiguaError } from '../errors.ts';
@@ -27,9 +28,6 @@ export interface StoredModel {
   /** How the file was laid out, for people; null for a diffusers folder. */
   readonly layout: string | null;
 }
-
-/** Of what wraps a transformer in a checkpoint of several parts, as ComfyUI writes and reads it. */
-const WRAPPERS = ['', 'model.diffusion_model.', 'diffusion_model.', 'transformer.'];
 
 /** `config` is the config.json beside the weights, or null. */
 export async function openStoredModel(config: NamedBlob | null, weights: readonly NamedBlob[]): Promise<StoredModel> {

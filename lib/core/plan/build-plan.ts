@@ -93,7 +93,12 @@ export function buildPlan({ model, report, edits, detection, createdAt }: PlanCh
 
 /** The plan with a student in the place of every run: what a run that trains them does to the model. */
 export function trainedPlan(plan: Plan, savedParameters: readonly number[]): Plan {
-  return pluggedPlan(plan, plan.edits, savedParameters);
+  const { createdWith, createdAt } = plan;
+  return {
+    ...pluggedPlan(plan, plan.edits, savedParameters),
+    createdWith,
+    ...(createdAt === undefined ? {} : { createdAt }),
+  };
 }
 
 /**

@@ -234,6 +234,8 @@ describe('trainedPlan', () => {
       ['student', 0.0625, null],
       ['student', null, null],
     ]);
+    const dated = trainedPlan({ ...plan, createdAt: '2025-11-25T10:00:00Z', createdWith: 'contigua 0.0.9' }, SIZES);
+    expect(dated).toMatchObject({ createdAt: '2025-11-25T10:00:00Z', createdWith: 'contigua 0.0.9' });
     // No probes are left in the count.
     expect(trained.parameters).toEqual({ before: 6500, after: 3500 });
     expect(trained.blockMap).toEqual(plan.blockMap);

@@ -40,14 +40,14 @@ describe('what the page measures by itself', () => {
     vi.unstubAllGlobals();
   });
 
-  it('is measured by both replacements, and is not begun anew while it goes on', async () => {
+  it('is measured by nothing, then by probes where they are wanted, and is not begun anew while it goes on', async () => {
     measureWhenIdle();
     choose({ type: 'add', edit: runEdit({ first: 1, last: 2 }, 'probes') });
     await rested();
-    expect(asked.map(({ task }) => task)).toEqual(['damage']);
     const { edits = [], probes } = asked[0]?.input ?? {};
     expect(edits).toContainEqual(runEdit({ first: 1, last: 2 }, 'nothing'));
-    expect(edits).toContainEqual(runEdit({ first: 1, last: 2 }, 'probes'));
+    // No probes have to be fitted for it.
+    expect(edits.every(({ by }) => by === 'nothing')).toBe(true);
     expect(probes).toEqual({
       calibration: { kind: 'synthetic', samples: 8, timesteps: 1, seed: 1 },
       ridge: 1e-6,
@@ -60,10 +60,15 @@ describe('what the page measures by itself', () => {
     asked[0]?.answer(edits.map((edit) => ({ edit, outputError: 0.25 })));
     await rested();
     expect(analysisStore.getState().report?.damage).toHaveLength(edits.length);
-    // Then what was chosen since.
     expect(asked).toHaveLength(2);
-    expect(asked[1]?.input.edits).toContainEqual(runEdit({ first: 1, last: 3 }, 'probes'));
+    expect(asked[1]?.input.edits).toContainEqual(runEdit({ first: 1, last: 2 }, 'probes'));
     asked[1]?.answer([]);
+    await rested();
+    // Then what was chosen since.
+    expect(asked).toHaveLength(3);
+    expect(asked[2]?.input.edits).toContainEqual(runEdit({ first: 1, last: 3 }, 'nothing'));
+    expect(asked.map(({ task }) => task)).toEqual(['damage', 'damage', 'damage']);
+    asked[2]?.answer([]);
     await rested();
   });
 });

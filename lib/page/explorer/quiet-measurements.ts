@@ -7,7 +7,7 @@ import type { AnalysisReport } from '@/lib/core/report/report.ts';
 import { analysisStore, measureDamage } from './analysis.ts';
 import { busyStore } from './compute.ts';
 import { detectedIn } from './detection.ts';
-import { needsProbes, PAGE_REPLACEMENTS, pageEdits } from './edits.ts';
+import { needsProbes, pageEdits } from './edits.ts';
 import { engineStore } from './engine.ts';
 import type { MadeOf } from './made-of.ts';
 import { modelStore } from './model.ts';
@@ -59,9 +59,10 @@ async function measureOnce(): Promise<void> {
   const chosen = selectionStore.getState().selection.present;
   if (report) {
     const detected = detectedIn(report, settingsStore.getState().detection);
-    // By both replacements, so that the ranking by either has a value for every row of the table.
     const intervals = [...detected, ...chosen];
-    await measureDamage(PAGE_REPLACEMENTS.flatMap((by) => runEdits(intervals, by)));
+    // First what needs no probes: to fit them again takes a pass through the whole model.
+    await measureDamage(runEdits(intervals, 'nothing'));
+    if (isQuickModel() || chosen.some(({ by }) => by === 'probes')) await measureDamage(runEdits(intervals, 'probes'));
   }
   if (isQuickModel()) await timeChoice();
 }

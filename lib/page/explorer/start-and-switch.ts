@@ -162,13 +162,14 @@ async function fitCalibration(summary: ModelSummary, before: ModelSummary | null
   }
 }
 
-/** Something was dropped that is none of model folder, plan or calibration file. */
+/** Something was dropped that is none of model, plan or calibration file. */
 export function refuseDrop(name: string): void {
   showError(
     'model',
     new ContiguaError('usage', 'This kind of file cannot be opened', {
       file: name,
-      expected: 'a transformer folder, a plan (.json) or a calibration file (.safetensors)',
+      expected:
+        'a transformer folder, one file of weights (.safetensors or .gguf), a plan (.json) or a calibration file (.safetensors)',
     }),
   );
 }
