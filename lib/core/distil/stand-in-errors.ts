@@ -4,11 +4,10 @@
  * removal).
  */
 import type * as tf from '@tensorflow/tfjs-core';
-import { asAffineMap, DEFAULT_RIDGE, fitProbe } from '../analysis/index.ts';
+import { DEFAULT_RIDGE, fitBlockProbe } from '../analysis/index.ts';
 import { Pace } from '../analysis/pace.ts';
 import type { BlockInterval } from '../interval/index.ts';
 import {
-  type AffineMap,
   blockAt,
   cloneState,
   disposeState,
@@ -170,18 +169,21 @@ async function fitProbes(
         batch.state = next;
       }
       const output = await rowsNow();
-      const maps: Record<string, AffineMap | null> = {};
-      const { updates } = blockAt(transformer.architecture, block);
-      for (const { id } of streams) {
-        if (!updates.includes(id)) {
-          maps[id] = null;
-          continue;
-        }
-        const data = { input: input[id]!, output: output[id]!, width };
-        const rows = Uint32Array.from({ length: data.input.length / width }, (_, row) => row);
-        const probe = rows.length > 0 ? await fitProbe({ ...data, rows }, DEFAULT_RIDGE, new Pace(signal)) : null;
-        maps[id] = probe && asAffineMap(probe);
-      }
+      // A stream without valid tokens has no probe; nothing is held out, as the stand-ins are judged on other samples.
+      const withTokens = streams.filter(({ id }) => input[id]!.length > 0);
+      const rows = (count: (values: Float32Array) => number): PerStream<Uint32Array> =>
+        Object.fromEntries(
+          streams.map(({ id }) => [id, Uint32Array.from({ length: count(input[id]!) }, (_, row) => row)]),
+        );
+      const { maps } = await fitBlockProbe(
+        blockAt(transformer.architecture, block),
+        withTokens,
+        (id) => [input[id]!, output[id]!],
+        width,
+        { fit: rows(({ length }) => length / width), heldOut: rows(() => 0), heldOutSamples: [] },
+        DEFAULT_RIDGE,
+        new Pace(signal),
+      );
       probes.push(maps);
       input = output;
     }
