@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { runEdit } from '../../edit/index.ts';
@@ -9,27 +8,11 @@ import { parseModelConfig } from '../config.ts';
 import { type GoldenCase, goldenCase, goldenCheckpoint } from '../golden-fill.ts';
 import { openTransformer } from '../open.ts';
 import { type AffineMap, routeOf, type StreamProbes } from '../route.ts';
+import { expectClose, expectGoldenStates, readGolden } from '../testing.ts';
 import type { TransformerInputs } from '../transformer.ts';
 import { goldenQ1, goldenQ2, QWEN_IMAGE_GOLDENS } from './goldens.ts';
 
-/** Outputs of diffusers; `python training/goldens.py` writes them anew. */
-interface Golden {
-  readonly tolerance: number;
-  readonly output: number[];
-  /** Embedded input, then the state after each block. */
-  readonly states: { readonly image: number[]; readonly text: number[] }[];
-}
-const readGolden = (name: string): Golden =>
-  JSON.parse(readFileSync(new URL(`./goldens/${name}.json`, import.meta.url), 'utf8'));
-
-function expectClose(found: ArrayLike<number>, expected: readonly number[], tolerance: number) {
-  expect(found.length).toBe(expected.length);
-  let worst = 0;
-  expected.forEach((e, i) => {
-    worst = Math.max(worst, Math.abs(found[i]! - e) / Math.max(1, Math.abs(e)));
-  });
-  expect(worst).toBeLessThanOrEqual(tolerance);
-}
+const golden = (name: string) => readGolden(import.meta.url, name);
 
 const openSmall = (numBlocks: number, residentBytes?: number) => {
   const { config } = goldenQ1();
@@ -43,35 +26,19 @@ describePerEngine(['cpu', 'wasm', 'tensorflow'], 'the Qwen-Image forward pass', 
     () => goldenCase(spec),
   ]);
   test.each(cases)('gives the reference output of golden case %s', async (name, make) => {
-    const golden = readGolden(name);
+    const reference = golden(name);
     const { config, checkpoint, inputs } = make();
     const transformer = await openTransformer(config, checkpoint);
-    expectClose(await transformer.forward(inputs), golden.output, golden.tolerance);
+    expectClose(await transformer.forward(inputs), reference.output, reference.tolerance);
     transformer.dispose();
   });
 
   test.each(cases)('gives the reference state after every block of golden case %s', async (name, make) => {
-    const golden = readGolden(name);
+    const reference = golden(name);
     const { config, checkpoint, inputs } = make();
     const transformer = await openTransformer(config, checkpoint);
-    const begun = await transformer.begin(inputs);
-    let state = begun.state;
-    for (let index = -1; index < config.numBlocks; index++) {
-      if (index >= 0) {
-        const next = await transformer.runBlock(index, state, begun.context);
-        disposeState(state);
-        state = next;
-      }
-      const expected = golden.states[index + 1]!;
-      expectClose(await state.image!.data(), expected.image, golden.tolerance);
-      // Nothing reads the last block's text, so it is not computed.
-      if (index < config.numBlocks - 1) expectClose(await state.text!.data(), expected.text, golden.tolerance);
-    }
-    const output = transformer.project(state, begun.context);
-    expectClose(await output.data(), golden.output, golden.tolerance);
-    disposeState(state);
-    output.dispose();
-    transformer.disposeContext(begun.context);
+    const output = await expectGoldenStates(transformer, inputs, reference);
+    expectClose(output, reference.output, reference.tolerance);
     transformer.dispose();
   });
 

@@ -1,24 +1,11 @@
 import { readFileSync } from 'node:fs';
-import * as tf from '@tensorflow/tfjs-core';
-import { expect, test } from 'vitest';
-import { asStored, deviationOf, type GoldenTensors } from '../../distil/goldens/compare.ts';
+import { test } from 'vitest';
+import { type BlockGolden, expectGoldenGradients } from '../../distil/goldens/block-gradients.ts';
 import '../../tensor/gradients.ts';
 import { describePerEngine } from '../../tensor/test-engines.ts';
-import { disposeState } from '../block-transformer.ts';
-import { goldenCase, goldenValue } from '../golden-fill.ts';
-import { openTransformer } from '../open.ts';
-import type { State } from '../transformer.ts';
-import { WeightSet } from '../weights.ts';
+import { goldenCase } from '../golden-fill.ts';
 import { SD3_GOLDENS } from './goldens.ts';
 
-/** PyTorch's autograd in float64; `python training/block_goldens.py` writes it anew. */
-interface BlockGolden {
-  readonly block: number;
-  readonly streams: readonly ('image' | 'text')[];
-  readonly loss: number;
-  readonly weights: GoldenTensors;
-  readonly inputs: GoldenTensors;
-}
 interface Golden {
   readonly case: string;
   readonly blocks: readonly BlockGolden[];
@@ -30,61 +17,10 @@ const cases = ['s3', 's4'].flatMap((file) => {
   const { case: name, blocks } = read(file);
   return blocks.map((one) => [name, one.block, one.streams.join(' and '), one] as const);
 });
-/** Relative to the root mean square: ten times what float32 costs PyTorch itself on such blocks. */
-const TOLERANCE = 2e-4;
-const LOSS_WEIGHTS = { image: 4000, text: 4001 };
 
 describePerEngine(['cpu', 'wasm', 'tensorflow'], 'gradients of SD3 blocks', () => {
   test.each(cases)(
     'of case %s, block %i, by every weight and by its input agree with autograd (%s)',
-    async (name, index, _, { streams, loss, weights: expected, inputs: expectedInputs }) => {
-      const { config, checkpoint, inputs } = goldenCase(SD3_GOLDENS.find((spec) => spec.name === name)!);
-      const transformer = await openTransformer(config, checkpoint);
-      const begun = await transformer.begin(inputs);
-      let state: State = begun.state;
-      for (let block = 0; block < index; block++) {
-        const next = await transformer.runBlock(block, state, begun.context);
-        disposeState(state);
-        state = next;
-      }
-      const block = await transformer.readBlock(index);
-      const names = [...block.entries()].map(([name]) => name);
-      const lossOf = (image: tf.Tensor, text: tf.Tensor, ...tensors: tf.Tensor[]): tf.Scalar => {
-        const own = new WeightSet();
-        names.forEach((name, i) => {
-          own.add(name, tensors[i]!);
-        });
-        const entering = { image: image as tf.Tensor3D, text: text as tf.Tensor3D };
-        const after = transformer.applyBlock(index, own, entering, begun.context, 'updated');
-        return tf.addN(
-          streams.map((stream) => {
-            const found = after[stream]!;
-            const size = found.size;
-            const factors = Float32Array.from({ length: size }, (_, k) => goldenValue(k, LOSS_WEIGHTS[stream]));
-            return tf.sum(tf.mul(found, tf.tensor(factors, found.shape))) as tf.Scalar;
-          }),
-        );
-      };
-      const parameters = [state.image!, state.text!, ...[...block.entries()].map(([, tensor]) => tensor)];
-      // No loss depends on the text's queries of a last block: they have the gradient zero.
-      const { value, grads: found } = tf
-        .engine()
-        .gradients(() => lossOf(...(parameters as [tf.Tensor, tf.Tensor])), parameters, undefined, true);
-      const grads = (found as (tf.Tensor | null)[]).map((gradient, i) => gradient ?? tf.zerosLike(parameters[i]!));
-      const [byImage, byText, ...byWeight] = grads;
-      expect(Math.abs((await value.data())[0]! - loss)).toBeLessThan(TOLERANCE * Math.max(1, Math.abs(loss)));
-      const weights = await asStored(new Map(names.map((name, i) => [name, byWeight[i]!])));
-      expect(deviationOf(weights, expected)).toMatchObject({ value: expect.toSatisfy((v) => v < TOLERANCE) });
-      const entering = new Map<string, { shape: number[]; values: Float32Array | Int32Array | Uint8Array }>();
-      for (const [stream, gradient] of [['image', byImage!] as const, ['text', byText!] as const]) {
-        entering.set(stream, { shape: gradient.shape, values: await gradient.data() });
-      }
-      expect(deviationOf(entering, expectedInputs)).toMatchObject({ value: expect.toSatisfy((v) => v < TOLERANCE) });
-      tf.dispose([value, ...grads]);
-      block.dispose();
-      disposeState(state);
-      transformer.disposeContext(begun.context);
-      transformer.dispose();
-    },
+    (name, _, __, block) => expectGoldenGradients(goldenCase(SD3_GOLDENS.find((spec) => spec.name === name)!), block),
   );
 });

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { readForwardInputs } from '../../capture/index.ts';
@@ -6,32 +5,15 @@ import { writeSafetensors } from '../../checkpoint/index.ts';
 import { runEdit } from '../../edit/index.ts';
 import { fromFloat32 } from '../../tensor/float.ts';
 import { describePerEngine } from '../../tensor/test-engines.ts';
-import { disposeState } from '../block-transformer.ts';
 import { goldenCase, goldenModel, goldenValue } from '../golden-fill.ts';
 import { sampleOf } from '../latents.ts';
 import { openTransformer } from '../open.ts';
 import { routeOf } from '../route.ts';
+import { expectClose, expectGoldenStates, readGolden } from '../testing.ts';
 import { SD3_GOLDENS } from './goldens.ts';
 
-/** Outputs of diffusers; `python training/goldens.py` writes them anew. */
-interface Golden {
-  readonly tolerance: number;
-  readonly output: number[];
-  /** Embedded input, then the state after each block; the last block gives no text. */
-  readonly states: { readonly image: number[]; readonly text: number[] }[];
-}
-const readGolden = (name: string): Golden =>
-  JSON.parse(readFileSync(new URL(`./goldens/${name.toLowerCase()}.json`, import.meta.url), 'utf8'));
+const golden = (name: string) => readGolden(import.meta.url, name);
 const specOf = (name: string) => SD3_GOLDENS.find((spec) => spec.name === name)!;
-
-function expectClose(found: ArrayLike<number>, expected: readonly number[], tolerance: number) {
-  expect(found.length).toBe(expected.length);
-  let worst = 0;
-  expected.forEach((e, i) => {
-    worst = Math.max(worst, Math.abs(found[i]! - e) / Math.max(1, Math.abs(e)));
-  });
-  expect(worst).toBeLessThanOrEqual(tolerance);
-}
 
 /** A file of diffusers' arguments; values are the goldens'. */
 function argumentsFile(hidden: number[], textTokens: number, time: { dtype: 'I64' | 'F32'; values: number[] }) {
@@ -57,33 +39,20 @@ describePerEngine(['cpu', 'wasm', 'tensorflow'], 'the SD3 forward pass', () => {
   test.each(SD3_GOLDENS.map((spec) => [spec.name, spec] as const))(
     'gives the reference states and output of golden case %s, and leaves no tensor behind',
     async (name, spec) => {
-      const golden = readGolden(name);
+      const reference = golden(name);
       const before = tf.memory().numTensors;
       const { config, checkpoint, inputs } = goldenCase(spec);
       const transformer = await openTransformer(config, checkpoint);
       const { values } = sampleOf(await transformer.forward(inputs), inputs, config);
-      expectClose(values, golden.output, golden.tolerance);
-      const begun = await transformer.begin(inputs);
-      let state = begun.state;
-      for (let index = -1; index < config.numBlocks; index++) {
-        if (index >= 0) {
-          const next = await transformer.runBlock(index, state, begun.context);
-          disposeState(state);
-          state = next;
-        }
-        const expected = golden.states[index + 1]!;
-        expectClose(await state.image!.data(), expected.image, golden.tolerance);
-        if (index < config.numBlocks - 1) expectClose(await state.text!.data(), expected.text, golden.tolerance);
-      }
-      disposeState(state);
-      transformer.disposeContext(begun.context);
+      expectClose(values, reference.output, reference.tolerance);
+      await expectGoldenStates(transformer, inputs, reference);
       transformer.dispose();
       expect(tf.memory().numTensors).toBe(before);
     },
   );
 
   test('reads pictures that are no whole number of patches from a file, with a real time step', async () => {
-    const golden = readGolden('S5');
+    const reference = golden('S5');
     const { config, checkpoint } = goldenModel({
       ...specOf('S3').config,
       dual_attention_layers: [3],
@@ -96,20 +65,20 @@ describePerEngine(['cpu', 'wasm', 'tensorflow'], 'the SD3 forward pass', () => {
     const { values, shape } = sampleOf(await transformer.forward(inputs), inputs, config);
     transformer.dispose();
     expect(shape).toEqual([1, 4, 6, 10]);
-    expectClose(values, golden.output, golden.tolerance);
+    expectClose(values, reference.output, reference.tolerance);
   });
 
   test('reads whole time steps as integers, and one for all samples', async () => {
-    const golden = readGolden('S3');
+    const reference = golden('S3');
     const { config, checkpoint } = goldenModel(specOf('S3').config);
     const transformer = await openTransformer(config, checkpoint);
     const run = async (values: number[]) => {
       const inputs = await readForwardInputs(argumentsFile([2, 4, 6, 10], 7, { dtype: 'I64', values }), config);
       return sampleOf(await transformer.forward(inputs), inputs, config).values;
     };
-    expectClose(await run([370, 810]), golden.output, golden.tolerance);
-    const half = golden.output.length / 2;
-    expectClose((await run([370])).subarray(0, half), golden.output.slice(0, half), golden.tolerance);
+    expectClose(await run([370, 810]), reference.output, reference.tolerance);
+    const half = reference.output.length / 2;
+    expectClose((await run([370])).subarray(0, half), reference.output.slice(0, half), reference.tolerance);
     transformer.dispose();
   });
 
@@ -143,7 +112,7 @@ describePerEngine(['cpu', 'wasm', 'tensorflow'], 'the SD3 forward pass', () => {
   });
 
   test('leaves blocks out as diffusers skips them', async () => {
-    const golden = readGolden('S6');
+    const reference = golden('S6');
     const { config, checkpoint, inputs } = goldenCase({
       ...specOf('S2'),
       config: { ...specOf('S2').config, dual_attention_layers: [0, 1] },
@@ -152,6 +121,6 @@ describePerEngine(['cpu', 'wasm', 'tensorflow'], 'the SD3 forward pass', () => {
     const route = routeOf(config.numBlocks, [runEdit({ first: 1, last: 3 }, 'nothing')]);
     const { values } = sampleOf(await transformer.forward(inputs, route), inputs, config);
     transformer.dispose();
-    expectClose(values, golden.output, golden.tolerance);
+    expectClose(values, reference.output, reference.tolerance);
   });
 });
