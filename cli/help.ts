@@ -63,6 +63,8 @@ and removes the rest.
   --report FILE       of \`contigua analyse\` on this model: adds its figures to the plan
   --remove N          takes the detected intervals, least damage first, until N blocks go; needs --report
   --choice KIND       what --remove takes from: detected (default), or least-damage: of all intervals, those of least total ${scoreNamed(DEFAULT_DAMAGE_SCORE).label}
+  --rows ROWS         tokens that similarities are taken over: held-out (default), or all; reports of earlier versions
+                      have all alone
   --by KIND           what stands in for the blocks that go: nothing (default), probes, or student (to be distilled,
                       for the whole interval); --replacement removed or probes, the words of version 1, mean nothing and probes
   --out FILE          the plan; without it, stdout

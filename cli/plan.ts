@@ -5,7 +5,9 @@ import {
   chooseLeastDamage,
   DEFAULT_DAMAGE_SCORE,
   DEFAULT_DETECTION,
+  type DetectionSettings,
   detectIntervals,
+  hasRows,
   rankByDamage,
 } from '../lib/core/detection/index.ts';
 import {
@@ -28,13 +30,14 @@ import {
 } from '../lib/core/interval/index.ts';
 import { MAX_JSON_BYTES } from '../lib/core/json-text.ts';
 import { assertReportFits, buildPlan, formatPlan } from '../lib/core/plan/index.ts';
-import { type AnalysisReport, parseReport } from '../lib/core/report/index.ts';
+import { type AnalysisReport, parseReport, type Rows } from '../lib/core/report/index.ts';
 import { type Arguments, ENGINE_OPTION, ENGINES, parseArguments, usage } from './arguments.ts';
 import type { CommandContext } from './command.ts';
 import { HEADERS_ONLY, withModel } from './model-worker.ts';
 import { assertWritable, tell, writeFileWhole, writeText } from './output.ts';
 import { readText } from './read-text.ts';
 
+const ROWS = ['held-out', 'all'] as const satisfies readonly Rows[];
 const CHOICES = ['detected', 'least-damage'] as const;
 /** Words of version 1, for scripts that have them. */
 const EARLIER: readonly ('removed' | 'probes')[] = ['removed', 'probes'];
@@ -45,12 +48,14 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
     report: { type: 'string' },
     remove: { type: 'string' },
     choice: { type: 'string' },
+    rows: { type: 'string' },
     by: { type: 'string' },
     replacement: { type: 'string' },
     out: { type: 'string' },
     'config-out': { type: 'string' },
     ...ENGINE_OPTION,
   });
+  const rows = args.text('rows') === undefined ? null : args.oneOf('rows', ROWS, DEFAULT_DETECTION.rows);
   const choose = chooser(args, replacementOf(args));
   const engine = args.oneOf('engine', ENGINES, HEADERS_ONLY);
   const out = args.text('out');
@@ -62,8 +67,9 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
 
   const model = await withModel(args.model, engine, signal, async (opened) => opened.model);
   if (report !== null) assertReportFits(report, model, reportPath);
-  const edits = choose(model, report);
-  const built = buildPlan({ model, report, edits, detection: DEFAULT_DETECTION });
+  const detection = readingOf(report, rows, reportPath);
+  const edits = choose(model, report, detection);
+  const built = buildPlan({ model, report, edits, detection });
   await writeText(out, formatPlan(built));
   if (configOut !== undefined) {
     await writeFileWhole(configOut, prunedConfig(model, edits));
@@ -73,7 +79,25 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
   tell(`layer_index of the PPCL trainer: ${layerIndexString(edits)}`);
 }
 
-type Choose = (model: ModelSummary, report: AnalysisReport | null) => EditSet;
+type Choose = (model: ModelSummary, report: AnalysisReport | null, detection: DetectionSettings) => EditSet;
+
+/**
+ * The default reading over the rows that were asked for. Reports of earlier versions have similarities over all tokens
+ * alone: these are read where no rows were asked for, and the terminal says so.
+ */
+function readingOf(report: AnalysisReport | null, asked: Rows | null, file: string | undefined): DetectionSettings {
+  const detection = { ...DEFAULT_DETECTION, rows: asked ?? DEFAULT_DETECTION.rows };
+  if (report === null || hasRows(report, detection)) return detection;
+  if (asked === null && hasRows(report, { ...detection, rows: 'all' })) {
+    tell('The report has no similarities over held-out tokens: those over all tokens are read (--rows all).');
+    return { ...detection, rows: 'all' };
+  }
+  throw new ContiguaError('plan-invalid', `The report has no similarities over ${detection.rows} tokens`, {
+    file,
+    found: `a report whose samples were split by ${report.split.rule}`,
+    hint: 'Leave --rows out, or analyse the model again.',
+  });
+}
 
 /** What stands in for every chosen run of blocks that does not say so itself. */
 function replacementOf(args: Arguments): RunReplacement {
@@ -96,8 +120,8 @@ function chooser(args: Arguments, by: RunReplacement): Choose {
   if (args.text('report') === undefined) throw usage('plan', '--remove needs the --report that it chooses from');
   const count = args.number('remove', 0, { min: 1, max: Number.POSITIVE_INFINITY, whole: true });
   const choice = args.oneOf('choice', CHOICES, 'detected');
-  return (model, report) =>
-    runEdits(choice === 'detected' ? chooseFrom(report, count, model) : leastDamageOf(report, count, model), by);
+  return (model, report, detection) =>
+    runEdits((choice === 'detected' ? chooseFrom : leastDamageOf)(report, count, model, detection), by);
 }
 
 /** `[[3,4],[7,9]]`, or `3-4.7-9p` as in the page's address. What is wrong with them is the command line's fault, not the model's. */
@@ -112,9 +136,14 @@ function typedEdits(text: string, by: RunReplacement, depth: Depth): EditSet {
 }
 
 /** Of all intervals, detected or not. */
-function leastDamageOf(report: AnalysisReport | null, count: number, depth: Depth): IntervalSet {
+function leastDamageOf(
+  report: AnalysisReport | null,
+  count: number,
+  depth: Depth,
+  detection: DetectionSettings,
+): IntervalSet {
   if (!report) return [];
-  const chosen = chooseLeastDamage(report, depth, count, DEFAULT_DAMAGE_SCORE);
+  const chosen = chooseLeastDamage(report, depth, count, DEFAULT_DAMAGE_SCORE, detection);
   if (removedCount(chosen) === count) return chosen;
   throw new ContiguaError('plan-invalid', 'That many blocks cannot be removed', {
     found: `--remove ${count}`,
@@ -122,11 +151,16 @@ function leastDamageOf(report: AnalysisReport | null, count: number, depth: Dept
   });
 }
 
-function chooseFrom(report: AnalysisReport | null, count: number, depth: Depth): IntervalSet {
+function chooseFrom(
+  report: AnalysisReport | null,
+  count: number,
+  depth: Depth,
+  detection: DetectionSettings,
+): IntervalSet {
   if (!report) return [];
-  const detected = detectIntervals(report, DEFAULT_DETECTION);
+  const detected = detectIntervals(report, detection);
   const chosen = intervalSetOf(
-    chooseByBudget(rankByDamage(report, detected, DEFAULT_DAMAGE_SCORE), count),
+    chooseByBudget(rankByDamage(report, detected, DEFAULT_DAMAGE_SCORE, detection), count),
     depth,
     '--remove',
   );

@@ -17,7 +17,7 @@ import {
 
 const PUBLIC = new URL('../public/', import.meta.url);
 const CONFIG = new URL('models/shapes-mmdit/transformer/config.json', PUBLIC);
-const SCHEMA = new URL('schema/plan-v2.schema.json', PUBLIC);
+const SCHEMA = new URL('schema/plan-v3.schema.json', PUBLIC);
 
 test('plan.json holds the choice, the block map, the fingerprint and how it was measured', async ({
   page,
@@ -49,7 +49,7 @@ test('plan.json holds the choice, the block map, the fingerprint and how it was 
   }
 
   // The published schema, as the page's own server hands it out, accepts it, and a change of version it does not.
-  const published: unknown = await (await request.get('/schema/plan-v2.schema.json')).json();
+  const published: unknown = await (await request.get('/schema/plan-v3.schema.json')).json();
   expect(published).toEqual(JSON.parse(await readFile(SCHEMA, 'utf8')));
   const schema = z.fromJSONSchema(published as Parameters<typeof z.fromJSONSchema>[0]);
   expect(schema.safeParse(JSON.parse(text)).error).toBeUndefined();

@@ -4,7 +4,9 @@ import {
   chooseLeastDamage,
   DEFAULT_DAMAGE_SCORE,
   DEFAULT_DETECTION,
+  type DetectionSettings,
   detectIntervals,
+  hasRows,
   rankByDamage,
 } from '../lib/core/detection/index.ts';
 import { type RunEdit, runEdit } from '../lib/core/edit/index.ts';
@@ -18,14 +20,20 @@ export function removedBy(intervals: readonly BlockInterval[]): number {
   return intervals.reduce((sum, { first, last }) => sum + last - first, 0);
 }
 
+/** The default reading; a report of an earlier version, which the study may have stored, has similarities over all tokens alone. */
+const readingOf = (report: AnalysisReport): DetectionSettings =>
+  hasRows(report, DEFAULT_DETECTION) ? DEFAULT_DETECTION : { ...DEFAULT_DETECTION, rows: 'all' };
+
 /** The product's own choice: the difference rule, ranked by 1 − cka(u, v). */
 export function detected(report: AnalysisReport, remove: number): BlockInterval[] {
-  return chooseByBudget(rankByDamage(report, detectIntervals(report, DEFAULT_DETECTION), DEFAULT_DAMAGE_SCORE), remove);
+  const reading = readingOf(report);
+  const found = detectIntervals(report, reading);
+  return chooseByBudget(rankByDamage(report, found, DEFAULT_DAMAGE_SCORE, reading), remove);
 }
 
 /** Of all intervals, detected or not, those of least total 1 − cka(u, v). */
 export function partitioned(report: AnalysisReport, remove: number): BlockInterval[] {
-  return chooseLeastDamage(report, report.model, remove, DEFAULT_DAMAGE_SCORE);
+  return chooseLeastDamage(report, report.model, remove, DEFAULT_DAMAGE_SCORE, readingOf(report));
 }
 
 /** By CKA threshold: the highest (to 0.001) whose intervals hold enough blocks, ranked the same way. */
@@ -33,11 +41,12 @@ export function byThreshold(
   report: AnalysisReport,
   remove: number,
 ): { readonly atLeast: number; readonly intervals: BlockInterval[] } {
+  const reading = readingOf(report);
   for (let thousandths = 999; thousandths >= 0; thousandths--) {
     const atLeast = thousandths / 1000;
-    const found = detectIntervals(report, DEFAULT_DETECTION, { kind: 'threshold', atLeast });
+    const found = detectIntervals(report, reading, { kind: 'threshold', atLeast });
     if (removedBy(found) < remove) continue;
-    return { atLeast, intervals: chooseByBudget(rankByDamage(report, found, DEFAULT_DAMAGE_SCORE), remove) };
+    return { atLeast, intervals: chooseByBudget(rankByDamage(report, found, DEFAULT_DAMAGE_SCORE, reading), remove) };
   }
   throw new RangeError(`No threshold removes ${remove} blocks`);
 }

@@ -21,7 +21,8 @@ import {
 } from '../../lib/core/model/config-index.ts';
 import { buildPlan, formatPlan } from '../../lib/core/plan/index.ts';
 import { seededRandom } from '../../lib/core/random.ts';
-import type { AnalysisReport, Matrix, StreamAnalysis } from '../../lib/core/report/index.ts';
+import type { AnalysisReport, Matrix } from '../../lib/core/report/index.ts';
+import { damageOf, EXAMPLE_SPLIT, streamWith } from '../../lib/core/report/report-fixtures.ts';
 import { VOCABULARY } from '../../lib/core/shapes/vocabulary.ts';
 import { fromFloat32 } from '../../lib/core/tensor/float.ts';
 import { bytesOf as fixtureOf } from '../../lib/testing/v1/read-fixture.ts';
@@ -105,21 +106,10 @@ export const reportV1: Bytes = new Uint8Array(fixtureOf('reports/text-unread.jso
 const square: Matrix = Array.from({ length: BLOCKS }, (_, u) =>
   Array.from({ length: BLOCKS }, (_, k) => (k < u ? null : 1 - 0.125 * (k - u))),
 );
-const both = <T>(value: T) => ({ debiased: value, biased: value });
-const stream: StreamAnalysis = {
-  probeR2: [0.5, 0.75, null],
-  probeError: [0.5, 0.25, null],
-  cka: both(square),
-  trajectories: both({
-    'block-u/teacher-after-k': square,
-    'block-u/teacher-after-u': square,
-    'probe-u/teacher-after-k': square,
-    'probe-u/teacher-after-u': square,
-  }),
-};
+const stream = streamWith(square, [0.5, 0.25, null], [0.5, 0.75, null]);
 const tokens = { image: 64, text: 13 };
 export const report: Bytes = bytesOf({
-  version: 2,
+  version: 3,
   model: {
     name: 'tiny',
     fingerprint,
@@ -141,10 +131,15 @@ export const report: Bytes = bytesOf({
     fitTokens: tokens,
     heldOutTokens: tokens,
   },
-  settings: { ridge: 1e-6, heldOutShare: 0.25, split: 'golden-ratio', damageSamples: 1 },
+  settings: { ridge: 1e-6, damageSamples: 1 },
+  split: EXAMPLE_SPLIT,
+  bands: [],
+  confidence: null,
   streams: { image: stream, text: stream },
-  damage: [{ edit: runEdit({ first: 0, last: 1 }, 'probes'), outputError: 0.05 }],
+  damage: [damageOf(runEdit({ first: 0, last: 1 }, 'probes'), 0.05)],
   directionErrors: square,
+  proxies: null,
+  parts: [],
   blockMs: [1, 2, 3],
   engine: { name: 'wasm', device: '1 thread, SIMD' },
   stagesMs: { capture: 12 },

@@ -91,13 +91,13 @@ function heatmapFigure(
   common: Omit<HeatmapFigureData, 'stream' | 'matrix' | 'domain'>,
   facts: FigureFacts,
 ): Figure {
-  const { colours, scale } = settingsStore.getState();
+  const { colours, scale, detection } = settingsStore.getState();
   const { estimator } = facts;
   const stream = report.model.streams.find(({ id }) => chart === `cka-${id}`);
-  const matrix = stream && report.streams[stream.id]?.cka[estimator];
+  const matrix = stream && report.streams[stream.id]?.similarity[detection.rows]?.cka[estimator];
   if (!matrix) throw new ContiguaError('internal', `There is no chart ${chart}`);
   const domain = ckaDomain(
-    Object.values(report.streams).map(({ cka }) => cka[estimator]),
+    Object.values(report.streams).map(({ similarity }) => similarity[detection.rows]?.cka[estimator] ?? null),
     scale,
   );
   return {

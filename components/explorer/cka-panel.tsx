@@ -26,15 +26,19 @@ const BESIDE_SQUARE_PX = 34;
 export function CkaPanel({ width, detected }: { width: number; detected: readonly BlockInterval[] }) {
   const report = useStore(analysisStore, (state) => state.report);
   const mark = useReportMark();
-  const estimator = useStore(settingsStore, (state) => state.detection.estimator);
+  const { rows, estimator } = useStore(settingsStore, (state) => state.detection);
   const scale = useStore(settingsStore, (state) => state.scale);
   const colours = useStore(settingsStore, (state) => state.colours);
   const streams = useStreams();
   const beside = width > 0 && width < SIDE_BY_SIDE_PX ? 1 : streams.length === 1 ? 1 : 2;
   const each = Math.floor((width - GAP_PX * (beside - 1)) / beside);
   const domain = useMemo(
-    () => ckaDomain(report ? Object.values(report.streams).map(({ cka }) => cka[estimator]) : [], scale),
-    [report, estimator, scale],
+    () =>
+      ckaDomain(
+        Object.values(report?.streams ?? {}).map(({ similarity }) => similarity[rows]?.cka[estimator] ?? null),
+        scale,
+      ),
+    [report, rows, estimator, scale],
   );
   return (
     <Panel
@@ -145,7 +149,7 @@ interface HeatmapProps {
 function Heatmap({ width, stream, detected, domain }: HeatmapProps) {
   const linked = useLinked(width, detected);
   const report = useStore(analysisStore, (state) => state.report);
-  const estimator = useStore(settingsStore, (state) => state.detection.estimator);
+  const { rows, estimator } = useStore(settingsStore, (state) => state.detection);
   const colours = useStore(settingsStore, (state) => state.colours);
   return (
     <CkaHeatmap
@@ -154,7 +158,7 @@ function Heatmap({ width, stream, detected, domain }: HeatmapProps) {
       estimator={estimator}
       domain={domain}
       colours={colours}
-      matrix={report?.streams[stream.id]?.cka[estimator] ?? null}
+      matrix={report?.streams[stream.id]?.similarity[rows]?.cka[estimator] ?? null}
       onAdd={(interval) => choose({ type: 'add', edit: newEdit(interval) })}
     />
   );

@@ -59,8 +59,10 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis', () => {
       expect(stream.probeError).toHaveLength(BLOCKS);
       for (let i = 0; i < BLOCKS; i++) {
         // The last block does not update the text.
-        expect(stream.cka.debiased[i]![i]).toBe(name === 'text' && i === BLOCKS - 1 ? null : 1);
-        for (let j = 0; j < BLOCKS; j++) expect(stream.cka.debiased[i]![j]).toBe(stream.cka.debiased[j]![i]);
+        expect(stream.similarity.all!.cka.debiased[i]![i]).toBe(name === 'text' && i === BLOCKS - 1 ? null : 1);
+        for (let j = 0; j < BLOCKS; j++) {
+          expect(stream.similarity.all!.cka.debiased[i]![j]).toBe(stream.similarity.all!.cka.debiased[j]![i]);
+        }
       }
     }
     expect(numbersIn(analysis).every(Number.isFinite)).toBe(true);
@@ -191,11 +193,11 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis', () => {
     expect(probes[last]!.text).toBeNull();
     expect(probes[last]!.image).not.toBeNull();
     expect([text.probeR2[last], text.probeError[last]]).toEqual([null, null]);
-    expect(text.trajectories.debiased['block-u/teacher-after-k'][0]![last]).toBeNull();
-    expect(image.trajectories.debiased['block-u/teacher-after-k'][0]![last]).not.toBeNull();
-    expect(text.cka.debiased[last]).toEqual(new Array(BLOCKS).fill(null));
-    expect(text.cka.biased.map((row) => row[last])).toEqual(new Array(BLOCKS).fill(null));
-    expect(text.trajectories.debiased['block-u/teacher-after-k'][last]![last]).toBeNull();
+    expect(text.similarity.all!.trajectories.debiased['block-u/teacher-after-k'][0]![last]).toBeNull();
+    expect(image.similarity.all!.trajectories.debiased['block-u/teacher-after-k'][0]![last]).not.toBeNull();
+    expect(text.similarity.all!.cka.debiased[last]).toEqual(new Array(BLOCKS).fill(null));
+    expect(text.similarity.all!.cka.biased.map((row) => row[last])).toEqual(new Array(BLOCKS).fill(null));
+    expect(text.similarity.all!.trajectories.debiased['block-u/teacher-after-k'][last]![last]).toBeNull();
     expect(numbersIn(analysis).every(Number.isFinite)).toBe(true);
   });
 

@@ -7,7 +7,7 @@ import { type Calibration, captureStates } from '../capture/index.ts';
 import { DEFAULT_DETECTION, detectIntervals } from '../detection/index.ts';
 import { runEdits } from '../edit/index.ts';
 import type { BlockSpec, StreamProbes, Transformer } from '../model/index.ts';
-import type { AnalysisReport, Matrix, PerStream, StreamAnalysis } from '../report/report.ts';
+import type { AnalysisReport, Matrix, PerStream, Rows, Similarity, StreamAnalysis } from '../report/report.ts';
 import { REPORT_VERSION } from '../report/report.ts';
 import { directionError } from './direction.ts';
 import { damageInputsOf, editDamage } from './edit-damage.ts';
@@ -67,14 +67,16 @@ export async function analyse(
   }
   const probes = fitted.map(({ maps }) => maps);
 
-  const similarities = await compareStreams(states, blocks, calibration, width, probes, pace, clock, onProgress);
+  const similarities = await compareStreams(states, blocks, split, width, probes, pace, clock, onProgress);
   const streams: PerStream<StreamAnalysis> = Object.fromEntries(
     declared.map(({ id }) => [
       id,
       {
         probeR2: fitted.map(({ r2 }) => r2[id] ?? null),
         probeError: fitted.map(({ error }) => error[id] ?? null),
-        ...similarities[id]!,
+        probeBounds: null,
+        similarity: similarities[id]!,
+        bands: [],
       },
     ]),
   );
@@ -94,10 +96,15 @@ export async function analyse(
     analysis: {
       version: REPORT_VERSION,
       calibration: { ...calibration.facts, ...tokenCounts(calibration, split) },
-      settings: { ridge, heldOutShare: HELD_OUT_SHARE, split: 'golden-ratio', damageSamples: DAMAGE_SAMPLES },
+      settings: { ridge, damageSamples: DAMAGE_SAMPLES },
+      split: { rule: 'golden-ratio', share: HELD_OUT_SHARE },
+      bands: [],
+      confidence: null,
       streams,
       damage,
       directionErrors,
+      proxies: null,
+      parts: [],
       blockMs,
       stagesMs: clock.stagesMs,
     },
@@ -105,45 +112,62 @@ export async function analyse(
   };
 }
 
-/** CKA of every stream, then their trajectories. */
+/** CKA of every stream over held-out tokens and over all, then their trajectories. */
 async function compareStreams(
   states: States,
   blocks: readonly BlockSpec[],
-  calibration: Calibration,
+  split: RowSplit,
   width: number,
   probes: readonly StreamProbes[],
   pace: Pace,
   clock: StageClock,
   onProgress: (progress: AnalysisProgress) => void,
-): Promise<PerStream<Pick<StreamAnalysis, 'cka' | 'trajectories'>>> {
-  const streams = Object.keys(states);
+): Promise<PerStream<Record<Rows, Similarity | null>>> {
+  const compared: Record<string, Record<Rows, Similarity | null>> = Object.fromEntries(
+    Object.keys(states).map((stream) => [stream, { 'held-out': null, all: null }]),
+  );
+  const parts = Object.keys(states).flatMap((stream) =>
+    ROWS.map((over) => ({ stream, over, rows: rowsOf(split, stream, over) })).filter(({ rows }) => rows.length > 0),
+  );
   const counter = (stage: AnalysisStage) => {
     let done = 0;
-    const total = streams.length * (blocks.length + 1);
+    const total = parts.length * (blocks.length + 1);
     return () => onProgress({ stage, done: ++done, total });
   };
-  const similarities = streams.map((stream) => {
+  const onRow = counter('cka');
+  const onStart = counter('trajectories');
+  for (const { stream, over, rows } of parts) {
     const updated = blocks.map(({ updates }) => updates.includes(stream));
-    const rows = calibration.rows[stream]?.length ?? 0;
-    return { stream, similarity: new StreamSimilarity(states[stream]!, rows, width, { updated }) };
-  });
-  try {
-    clock.start('cka');
-    const onRow = counter('cka');
-    const cka = [];
-    for (const { similarity } of similarities) cka.push(await similarity.compareStates(pace, onRow));
-    clock.start('trajectories');
-    const onStart = counter('trajectories');
-    const compared: [string, Pick<StreamAnalysis, 'cka' | 'trajectories'>][] = [];
-    for (const [i, { stream, similarity }] of similarities.entries()) {
-      const along = probes.map((probe) => probe[stream] ?? null);
+    const along = probes.map((probe) => probe[stream] ?? null);
+    const picked = over === 'all' ? states[stream]! : states[stream]!.map((state) => pickRows(state, width, rows));
+    const similarity = new StreamSimilarity(picked, rows.length, width, { updated });
+    try {
+      clock.start('cka');
+      const cka = await similarity.compareStates(pace, onRow);
+      clock.start('trajectories');
       const trajectories = await similarity.followSurrogates(along, pace, onStart);
-      compared.push([stream, { cka: cka[i]!, trajectories }]);
+      compared[stream]![over] = { rows: rows.length, cka, trajectories, bounds: null };
+    } finally {
+      similarity.dispose();
     }
-    return Object.fromEntries(compared);
-  } finally {
-    for (const { similarity } of similarities) similarity.dispose();
   }
+  return compared;
+}
+
+const ROWS = ['held-out', 'all'] as const satisfies readonly Rows[];
+
+/** Ascending; none held out where the calibration has one sample alone. */
+function rowsOf({ fit, heldOut }: RowSplit, stream: string, rows: Rows): Uint32Array {
+  return rows === 'held-out' ? heldOut[stream]! : Uint32Array.from([...fit[stream]!, ...heldOut[stream]!]).sort();
+}
+
+/** [rows, width] of `state`, a copy. */
+function pickRows(state: Float32Array, width: number, rows: Uint32Array): Float32Array {
+  const picked = new Float32Array(rows.length * width);
+  rows.forEach((row, i) => {
+    picked.set(state.subarray(row * width, (row + 1) * width), i * width);
+  });
+  return picked;
 }
 
 /**
@@ -178,7 +202,7 @@ function tokenCounts({ rows }: Calibration, { fit, heldOut }: RowSplit) {
   return { tokens: count(rows), fitTokens: count(fit), heldOutTokens: count(heldOut) };
 }
 
-/** Wall time per stage. */
+/** Wall time per stage, which may come more than once. */
 class StageClock {
   readonly stagesMs: Record<string, number> = {};
   #stage: AnalysisStage | null = null;
@@ -191,7 +215,9 @@ class StageClock {
   }
 
   stop(): void {
-    if (this.#stage) this.stagesMs[this.#stage] = performance.now() - this.#startedAt;
+    if (this.#stage) {
+      this.stagesMs[this.#stage] = (this.stagesMs[this.#stage] ?? 0) + performance.now() - this.#startedAt;
+    }
     this.#stage = null;
   }
 }

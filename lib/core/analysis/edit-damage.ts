@@ -67,7 +67,7 @@ export async function editDamage(
   }
   return edits.map((edit, i) => {
     const error = Math.sqrt(squares[i]! / outputSquare);
-    return { edit, outputError: Number.isFinite(error) ? error : null };
+    return { edit, outputError: Number.isFinite(error) ? error : null, bounds: null, bands: [] };
   });
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { runEdit } from '../edit/index.ts';
-import type { AnalysisReport, CkaEstimator, Matrix, StreamAnalysis, TrajectoryReading } from '../report/report.ts';
+import type { AnalysisReport, Matrix, StreamAnalysis, TrajectoryReading } from '../report/report.ts';
+import { damageOf, streamWith } from '../report/report-fixtures.ts';
 import {
   chooseByBudget,
   DEFAULT_DETECTION,
@@ -37,8 +38,11 @@ function stream(matrix: Matrix, probeError: (number | null)[] = matrix.map(() =>
     'probe-u/teacher-after-k': [],
     'probe-u/teacher-after-u': [],
   };
-  const both = <T>(value: T): Record<CkaEstimator, T> => ({ debiased: value, biased: value });
-  return { probeR2: probeError.map(() => 0.5), probeError, cka: both(matrix), trajectories: both(readings) };
+  return streamWith(
+    readings,
+    probeError,
+    probeError.map(() => 0.5),
+  );
 }
 
 type Measured = Pick<AnalysisReport, 'damage' | 'directionErrors'>;
@@ -226,8 +230,8 @@ describe('ranking by damage', () => {
     { first: 6, last: 8 },
   ];
   const by = (first: number, last: number, nothing: number, probes: number) => [
-    { edit: runEdit({ first, last }, 'nothing'), outputError: nothing },
-    { edit: runEdit({ first, last }, 'probes'), outputError: probes },
+    damageOf(runEdit({ first, last }, 'nothing'), nothing),
+    damageOf(runEdit({ first, last }, 'probes'), probes),
   ];
   const directionErrors = Array.from({ length: 9 }, () => new Array<number | null>(9).fill(null));
   directionErrors[0]![1] = 0.3;

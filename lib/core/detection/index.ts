@@ -10,4 +10,4 @@ export { type DetectableReport, type DetectionRule, detectIntervals, lastBeforeB
 export { DAMAGE_SCORES, type DamageScore, DEFAULT_DAMAGE_SCORE, type NamedScore, scoreNamed } from './scores/index.ts';
 export type { RankableReport, Score } from './scores/score.ts';
 export { DEFAULT_DETECTION, type DetectionSettings, type StreamChoice } from './settings.ts';
-export { differences, differencesOf, type ReportStreams, similarityOf, trajectoryOf } from './trajectory.ts';
+export { differences, differencesOf, hasRows, type ReportStreams, similarityOf, trajectoryOf } from './trajectory.ts';

@@ -8,7 +8,7 @@ import type { BlockInterval } from '../interval/interval.ts';
 import { seamsOf } from '../model/config-index.ts';
 import type { AnalysisReport } from '../report/report.ts';
 import type { DetectionSettings } from './settings.ts';
-import { differencesOf, type ReportStreams, trajectoryOf } from './trajectory.ts';
+import { differencesOf, hasRows, type ReportStreams, trajectoryOf } from './trajectory.ts';
 
 export type DetectableReport = ReportStreams & { readonly model?: Pick<AnalysisReport['model'], 'stacks'> };
 
@@ -17,12 +17,13 @@ export type DetectionRule =
   /** The interval goes on while `cka(u, k) ≥ atLeast`. */
   | { readonly kind: 'threshold'; readonly atLeast: number };
 
-/** Intervals of two or more blocks that the rule finds, from block 0 on, in order and without overlap; a seam ends one. */
+/** Intervals of two or more blocks that the rule finds, from block 0 on, in order and without overlap; a seam ends one. None where the report has no such rows. */
 export function detectIntervals(
   report: DetectableReport,
   settings: DetectionSettings,
   rule: DetectionRule = { kind: 'difference' },
 ): BlockInterval[] {
+  if (!hasRows(report, settings)) return [];
   const rows = rule.kind === 'difference' ? differencesOf(report, settings) : trajectoryOf(report, settings);
   const seams = seamsOf(report.model?.stacks ?? []);
   const intervals: BlockInterval[] = [];

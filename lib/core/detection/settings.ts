@@ -2,12 +2,14 @@
  * How a trajectory is read before the rule looks at it. The paper leaves each of these open; the defaults are the
  * method's first reading, and the others stay available so that a study can compare them.
  */
-import type { CkaEstimator, CkaTarget, SurrogateStart } from '../report/report.ts';
+import type { CkaEstimator, CkaTarget, Rows, SurrogateStart } from '../report/report.ts';
 
 /** Which stream decides: `mean` of all (the default), or one alone, by its id. */
 export type StreamChoice = string;
 
 export interface DetectionSettings {
+  /** A surrogate is flattered on the tokens that its probes were fitted on: held-out ones are the default. */
+  readonly rows: Rows;
   readonly estimator: CkaEstimator;
   readonly start: SurrogateStart;
   readonly target: CkaTarget;
@@ -15,6 +17,7 @@ export interface DetectionSettings {
 }
 
 export const DEFAULT_DETECTION: DetectionSettings = {
+  rows: 'held-out',
   estimator: 'debiased',
   start: 'block-u',
   target: 'teacher-after-k',

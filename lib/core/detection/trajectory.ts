@@ -11,12 +11,12 @@ import type { DetectionSettings } from './settings.ts';
 export type ReportStreams = Pick<AnalysisReport, 'streams'>;
 type Row = readonly (number | null)[];
 
-/** `cka(u, k)` under the settings, [M][M]; null for k < u and where no stream has a value. */
+/** `cka(u, k)` under the settings, [M][M]; null for k < u, where no stream has a value, and everywhere where the report has no such rows. */
 export function trajectoryOf(report: ReportStreams, settings: DetectionSettings): Matrix {
   return meanOf(matricesOf(report, settings));
 }
 
-/** `Δ(u, k)` under the settings, [M][M]; null for k ≤ u and where no stream has a difference. */
+/** `Δ(u, k)` under the settings, [M][M]; null for k ≤ u, where no stream has a difference, and everywhere where the report has no such rows. */
 export function differencesOf(report: ReportStreams, settings: DetectionSettings): Matrix {
   return meanOf(matricesOf(report, settings).map((matrix) => matrix.map(differences)));
 }
@@ -45,10 +45,27 @@ export function similarityOf(
   return meanOfPresent(values);
 }
 
-function matricesOf(report: ReportStreams, settings: DetectionSettings): Matrix[] {
-  const chosen = settings.streams === 'mean' ? Object.values(report.streams) : [streamOf(report, settings.streams)];
-  return chosen.map(({ trajectories }) => trajectories[settings.estimator][`${settings.start}/${settings.target}`]);
+/** Whether the report has the similarities that the settings read: one of version 1 or 2 has none over held-out tokens. */
+export function hasRows(
+  report: ReportStreams,
+  { rows, streams }: Pick<DetectionSettings, 'rows' | 'streams'>,
+): boolean {
+  return chosenStreams(report, streams).every(({ similarity }) => similarity[rows] !== null);
 }
+
+function matricesOf(report: ReportStreams, settings: DetectionSettings): Matrix[] {
+  const { rows, estimator, start, target, streams } = settings;
+  return chosenStreams(report, streams).map(
+    ({ similarity, probeR2 }) =>
+      similarity[rows]?.trajectories[estimator][`${start}/${target}`] ?? unknown(probeR2.length),
+  );
+}
+
+const chosenStreams = (report: ReportStreams, streams: string): readonly StreamAnalysis[] =>
+  streams === 'mean' ? Object.values(report.streams) : [streamOf(report, streams)];
+
+const unknown = (blocks: number): Matrix =>
+  Array.from({ length: blocks }, () => new Array<number | null>(blocks).fill(null));
 
 function streamOf({ streams }: ReportStreams, id: string): StreamAnalysis {
   const found = streams[id];

@@ -100,7 +100,8 @@ describePerEngine(['wasm'], 'a model of declared streams', () => {
 
     // A stream has figures where its blocks update it, and none elsewhere.
     for (const id of ids) {
-      const { probeR2, cka, trajectories } = report.streams[id]!;
+      const { probeR2, similarity } = report.streams[id]!;
+      const { cka, trajectories } = similarity.all!;
       const updated = toy.updates.map((streams) => streams.includes(id));
       expect(probeR2.map((r2) => r2 !== null)).toEqual(updated);
       expect(cka.debiased.map((row, i) => row[i])).toEqual(updated.map((yes) => (yes ? 1 : null)));

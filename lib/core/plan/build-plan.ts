@@ -87,7 +87,7 @@ export function buildPlan({ model, report, edits, detection, createdAt }: PlanCh
     parameters: parameterCost(model, set),
     blockMap: blockMapOf(numBlocks, set),
     calibration: report?.calibration ?? null,
-    settings: report && { ...detection, ...report.settings },
+    settings: report && { ...detection, ...report.settings, split: report.split },
   };
 }
 

@@ -13,7 +13,9 @@ import { blockMapOf } from './block-map.ts';
 import { PLAN_VERSION, type Plan } from './plan.ts';
 import { planSchema } from './schema.ts';
 import { planV1 } from './schema-v1.ts';
-import { upgradePlan } from './upgrade.ts';
+import { planV2 } from './schema-v2.ts';
+import { upgradeToV2 } from './upgrade-v1.ts';
+import { upgradePlan } from './upgrade-v2.ts';
 
 const HINT = 'Write one with Download plan or `contigua plan`.';
 
@@ -28,17 +30,22 @@ const VERSIONS: readonly JsonFileVersion<Plan>[] = [
       checkSize(plan, file);
       checkSeamsV1(plan.model, file, TOLD);
       checkOrder(plan.intervals, 'intervals', file);
-      return upgradePlan(plan);
+      return upgradePlan(upgradeToV2(plan));
+    },
+  },
+  {
+    version: 2,
+    read(value, check, file) {
+      const plan = upgradePlan(check(value, planV2));
+      checkPlan(plan, file);
+      return plan;
     },
   },
   {
     version: PLAN_VERSION,
     read(value, check, file) {
       const plan = check(value, planSchema);
-      checkSize(plan, file);
-      checkStacks(plan.model, file, TOLD);
-      checkOrder(plan.edits, 'edits', file);
-      checkStreamChoice(plan, file);
+      checkPlan(plan, file);
       return plan;
     },
   },
@@ -103,6 +110,14 @@ function checkSize({ model: { numBlocks } }: { readonly model: { readonly numBlo
     expected: `at most ${MAX_BLOCKS}`,
     hint: HINT,
   });
+}
+
+/** Versions 2 and 3 name the same places. */
+function checkPlan(plan: Plan, file: string): void {
+  checkSize(plan, file);
+  checkStacks(plan.model, file, TOLD);
+  checkOrder(plan.edits, 'edits', file);
+  checkStreamChoice(plan, file);
 }
 
 function checkOrder(runs: readonly BlockInterval[], path: string, file: string): void {

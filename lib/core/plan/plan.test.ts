@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { DEFAULT_DETECTION } from '../detection/index.ts';
 import { runEdit, runEdits } from '../edit/index.ts';
 import { ContiguaError } from '../errors.ts';
-import type { AnalysisReport, Matrix, StreamAnalysis } from '../report/index.ts';
+import type { AnalysisReport, Matrix } from '../report/index.ts';
+import { damageOf, EXAMPLE_SPLIT, streamWith } from '../report/report-fixtures.ts';
 import {
   assertPlanFits,
   buildPlan,
@@ -17,25 +18,15 @@ import {
 } from './index.ts';
 import { planJsonSchema } from './json-schema.ts';
 import { planV1 } from './schema-v1.ts';
+import { planV2 } from './schema-v2.ts';
 
 const BLOCKS = 6;
 const FINGERPRINT = `sha256:${'ab'.repeat(32)}`;
 const square: Matrix = Array.from({ length: BLOCKS }, (_, u) =>
   Array.from({ length: BLOCKS }, (_, k) => (k < u ? null : 1 - (k - u) / 8)),
 );
-const both = <T>(value: T) => ({ debiased: value, biased: value });
 const nulls = new Array<null>(BLOCKS).fill(null);
-const stream: StreamAnalysis = {
-  probeR2: nulls,
-  probeError: nulls,
-  cka: both(square),
-  trajectories: both({
-    'block-u/teacher-after-k': square,
-    'block-u/teacher-after-u': square,
-    'probe-u/teacher-after-k': square,
-    'probe-u/teacher-after-u': square,
-  }),
-};
+const stream = streamWith(square, nulls);
 const STREAMS = [
   { id: 'image', label: 'image' },
   { id: 'text', label: 'text' },
@@ -55,7 +46,7 @@ const model = {
 };
 const tokens = { image: 16, text: 8 };
 const report: AnalysisReport = {
-  version: 2,
+  version: 3,
   model: {
     name: 'tiny',
     fingerprint: FINGERPRINT,
@@ -77,13 +68,18 @@ const report: AnalysisReport = {
     fitTokens: tokens,
     heldOutTokens: tokens,
   },
-  settings: { ridge: 1e-6, heldOutShare: 0.25, split: 'golden-ratio', damageSamples: 1 },
+  settings: { ridge: 1e-6, damageSamples: 1 },
+  split: EXAMPLE_SPLIT,
+  bands: [],
+  confidence: null,
   streams: { image: stream, text: stream },
   damage: [
-    { edit: runEdit({ first: 1, last: 3 }, 'nothing'), outputError: 0.0625 },
-    { edit: runEdit({ first: 1, last: 3 }, 'probes'), outputError: 0.03125 },
+    damageOf(runEdit({ first: 1, last: 3 }, 'nothing'), 0.0625),
+    damageOf(runEdit({ first: 1, last: 3 }, 'probes'), 0.03125),
   ],
   directionErrors: square,
+  proxies: null,
+  parts: [],
   blockMs: [1, 1, 1, 1, 1, 1],
   engine: { name: 'wasm', device: '1 thread' },
   stagesMs: {},
@@ -156,7 +152,7 @@ describe('buildPlan', () => {
     expect(plan.model).toMatchObject({ fingerprint: FINGERPRINT, numBlocks: BLOCKS, streams: STREAMS });
     expect(plan.model.stacks).toEqual(ONE_STACK);
     expect(plan.calibration).toEqual(report.calibration);
-    expect(plan.settings).toEqual({ ...DEFAULT_DETECTION, ...report.settings });
+    expect(plan.settings).toEqual({ ...DEFAULT_DETECTION, ...report.settings, split: report.split });
     expect(plan.createdWith).toBe(`contigua ${PRODUCT_VERSION}`);
   });
 
@@ -259,10 +255,10 @@ describe('parsePlan', () => {
     [
       'a plan without its schema',
       spoilt({ $schema: undefined }),
-      /`\$schema` is wrong; found nothing; expected "urn:contigua:plan:v2"/,
+      /`\$schema` is wrong; found nothing; expected "urn:contigua:plan:v3"/,
     ],
-    ['a newer version', spoilt({ version: 3 }), /newer Contigua; found version 3; expected version 2/],
-    ['a word for a version', spoilt({ version: '2' }), /`version` is wrong; found "2"; expected 1 or 2/],
+    ['a newer version', spoilt({ version: 4 }), /newer Contigua; found version 4; expected version 3/],
+    ['a word for a version', spoilt({ version: '2' }), /`version` is wrong; found "2"; expected 1 or 2 or 3/],
     ['a wrong block', spoilt({ edits: [{ ...plan.edits[0], first: -1 }] }), /`edits\[0\]\.first` is wrong; found -1/],
     [
       'half a block',
@@ -376,16 +372,62 @@ describe('the published JSON Schema', () => {
   // After a deliberate change: npx vitest run lib/core/plan -u
   it('is what the reader checks', async () => {
     const text = `${JSON.stringify(planJsonSchema(), null, 2)}\n`;
-    await expect(text).toMatchFileSnapshot('../../../public/schema/plan-v2.schema.json');
+    await expect(text).toMatchFileSnapshot('../../../public/schema/plan-v3.schema.json');
   });
 
-  it('of version 1 stays published, for the files that name it', () => {
-    const text = readFileSync(new URL('../../../public/schema/plan-v1.schema.json', import.meta.url), 'utf8');
-    const { $id, properties, required } = JSON.parse(text);
-    expect($id).toBe('urn:contigua:plan:v1');
-    expect(Object.keys(properties)).toEqual(Object.keys(planV1.shape));
-    expect(required).toEqual(Object.keys(planV1.shape).filter((key) => key !== 'createdAt'));
-    expect(properties.model.properties).toHaveProperty('seams');
+  it.each([
+    [1, planV1, 'seams'],
+    [2, planV2, 'stacks'],
+  ])('of version %i stays published, for the files that name it', (version, schema, ofModel) => {
+    const path = `../../../public/schema/plan-v${version}.schema.json`;
+    const { $id, properties, required } = JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'));
+    expect($id).toBe(`urn:contigua:plan:v${version}`);
+    expect(Object.keys(properties)).toEqual(Object.keys(schema.shape));
+    expect(required).toEqual(Object.keys(schema.shape).filter((key) => key !== 'createdAt'));
+    expect(properties.model.properties).toHaveProperty(ofModel);
+  });
+});
+
+/** What versions 1 and 2 said of a reading. */
+const READING = { estimator: 'debiased', start: 'block-u', target: 'teacher-after-k', streams: 'mean' };
+
+describe('a plan of version 2', () => {
+  const calibration = { ...report.calibration, label: 'from a file' };
+  const v2 = {
+    ...plan,
+    $schema: 'urn:contigua:plan:v2',
+    version: 2,
+    calibration,
+    settings: { ...READING, streams: 'text', ridge: 1e-6, heldOutShare: 0.25, split: 'golden-ratio', damageSamples: 4 },
+  };
+  const read = (change: object) => parsePlan(JSON.stringify({ ...v2, ...change }), 'old.json');
+
+  it('took similarities over all tokens, and held samples out by the golden ratio', () => {
+    expect(read({})).toEqual({
+      ...plan,
+      calibration,
+      settings: {
+        ...READING,
+        rows: 'all',
+        streams: 'text',
+        ridge: 1e-6,
+        damageSamples: 4,
+        split: { rule: 'golden-ratio', share: 0.25 },
+      },
+    });
+    expect(read({ settings: null }).settings).toBeNull();
+  });
+
+  it('reads back as what it is written as', () => {
+    const upgraded = read({});
+    expect(parsePlan(formatPlan(upgraded), 'new.json')).toEqual(upgraded);
+  });
+
+  it('is refused at a place that the file has', () => {
+    expect(refusalOf(() => read({ settings: { ...v2.settings, split: undefined } })).message).toMatch(
+      /`settings\.split` is wrong; found nothing/,
+    );
+    expect(refusalOf(() => read({ edits: [...v2.edits].reverse() })).message).toMatch(/`edits\[0\]` contradicts/);
   });
 });
 
@@ -404,7 +446,7 @@ describe('a plan of version 1', () => {
     parameters: plan.parameters,
     blockMap: plan.blockMap,
     calibration: null,
-    settings: { ...DEFAULT_DETECTION, ridge: 1e-6, heldOutShare: 0.25 },
+    settings: { ...READING, ridge: 1e-6, heldOutShare: 0.25 },
   };
   const read = (change: object) => parsePlan(JSON.stringify({ ...v1, ...change }), 'old.json');
 
@@ -418,7 +460,13 @@ describe('a plan of version 1', () => {
       { on: 'run', first: 1, last: 3, by, cka: 0.75, removedError: 0.0625, outputError },
       { on: 'run', first: 4, last: 5, by, cka: 0.875, removedError: null, outputError: null },
     ]);
-    expect(settings).toEqual({ ...v1.settings, split: 'golden-ratio', damageSamples: 8 });
+    expect(settings).toEqual({
+      ...READING,
+      rows: 'all',
+      ridge: 1e-6,
+      damageSamples: 8,
+      split: { rule: 'golden-ratio', share: 0.25 },
+    });
   });
 
   it('had image and text, and named seams where there are stacks now', () => {

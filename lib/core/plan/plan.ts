@@ -1,16 +1,16 @@
 /**
  * A chosen set of edits, what it makes of every block, and where it came from: the `plan.json` that users keep, share and
- * feed to the trainer. Pure data; no tensors. schema.ts checks it, upgrade.ts reads what version 1 wrote,
- * docs/plan-format.md explains it.
+ * feed to the trainer. Pure data; no tensors. schema.ts checks it, upgrade-v1.ts and upgrade-v2.ts read what
+ * earlier versions wrote, docs/plan-format.md explains it.
  */
 import type { DetectionSettings } from '../detection/index.ts';
 import type { RunEdit } from '../edit/index.ts';
 import type { DeclaredStack, StreamSpec } from '../model/config-index.ts';
-import type { CalibrationFacts, ReportSettings } from '../report/index.ts';
+import type { CalibrationFacts, ReportSettings, SplitFacts } from '../report/index.ts';
 
-export const PLAN_VERSION = 2;
-/** Identity of the published JSON Schema (public/schema/plan-v2.schema.json). */
-export const PLAN_SCHEMA_ID = 'urn:contigua:plan:v2';
+export const PLAN_VERSION = 3;
+/** Identity of the published JSON Schema (public/schema/plan-v3.schema.json). */
+export const PLAN_SCHEMA_ID = 'urn:contigua:plan:v3';
 
 export type PlannedEdit = RunEdit & {
   /** The surrogate's similarity `cka(first, last)` under the plan's settings, or null where it was not measured. */
@@ -36,7 +36,9 @@ export interface BeforeAfter {
 }
 
 /** How the similarities were measured and read. */
-export interface PlanSettings extends DetectionSettings, ReportSettings {}
+export interface PlanSettings extends DetectionSettings, ReportSettings {
+  readonly split: SplitFacts;
+}
 
 export interface Plan {
   readonly $schema: typeof PLAN_SCHEMA_ID;

@@ -4,7 +4,13 @@
  */
 import * as z from 'zod/mini';
 import { RUN_REPLACEMENTS } from '../edit/index.ts';
-import { calibrationSchema, reportSettingsSchema, stackSchema, streamSpecSchema } from '../report/index.ts';
+import {
+  calibrationSchema,
+  reportSettingsSchema,
+  splitSchema,
+  stackSchema,
+  streamSpecSchema,
+} from '../report/index.ts';
 import {
   type BeforeAfter,
   type BlockMapEntry,
@@ -53,11 +59,16 @@ const blockMapEntrySchema = z.object({
 }) satisfies z.ZodMiniType<BlockMapEntry>;
 
 const settingsSchema = z.object({
+  rows: told(
+    z.enum(['held-out', 'all']),
+    'Tokens that similarities were taken over: those that no probe was fitted on, or all of them.',
+  ),
   estimator: told(z.enum(['debiased', 'biased']), 'Estimator of linear CKA.'),
   start: told(z.enum(['block-u', 'probe-u']), 'Whether the first block itself runs in the surrogate, or its probe.'),
   target: told(z.enum(['teacher-after-k', 'teacher-after-u']), 'Which state of the whole model is compared with.'),
   streams: told(z.string(), 'Stream that decides, or `mean` for the mean of all.'),
   ...reportSettingsSchema.shape,
+  split: told(splitSchema, 'Which samples probes were fitted on and which they were judged on.'),
 }) satisfies z.ZodMiniType<PlanSettings>;
 
 export const planSchema = z.object({

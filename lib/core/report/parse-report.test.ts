@@ -2,27 +2,18 @@ import { describe, expect, it } from 'vitest';
 import { type RunReplacement, runEdit } from '../edit/index.ts';
 import { ContiguaError } from '../errors.ts';
 import { parseReport } from './parse-report.ts';
-import { type AnalysisReport, type Matrix, outputErrorOf, type StreamAnalysis } from './report.ts';
+import { type AnalysisReport, type Matrix, outputErrorOf } from './report.ts';
+import { damageOf, EXAMPLE_SPLIT, readingsOf, similarityWith, streamWith } from './report-fixtures.ts';
 
 const BLOCKS = 3;
 const square: Matrix = Array.from({ length: BLOCKS }, (_, u) =>
   Array.from({ length: BLOCKS }, (_, k) => (k < u ? null : 1 - 0.125 * (k - u))),
 );
 const both = <T>(value: T) => ({ debiased: value, biased: value });
-const stream: StreamAnalysis = {
-  probeR2: [0.5, 0.75, null],
-  probeError: [0.5, 0.25, null],
-  cka: both(square),
-  trajectories: both({
-    'block-u/teacher-after-k': square,
-    'block-u/teacher-after-u': square,
-    'probe-u/teacher-after-k': square,
-    'probe-u/teacher-after-u': square,
-  }),
-};
+const stream = streamWith(square, [0.5, 0.25, null], [0.5, 0.75, null]);
 const tokens = { image: 64, text: 13 };
 const report: AnalysisReport = {
-  version: 2,
+  version: 3,
   model: {
     name: 'tiny',
     fingerprint: 'sha256:00',
@@ -51,13 +42,18 @@ const report: AnalysisReport = {
     fitTokens: tokens,
     heldOutTokens: tokens,
   },
-  settings: { ridge: 1e-6, heldOutShare: 0.25, split: 'golden-ratio', damageSamples: 1 },
+  settings: { ridge: 1e-6, damageSamples: 1 },
+  split: EXAMPLE_SPLIT,
+  bands: [],
+  confidence: null,
   streams: { image: stream, text: stream },
   damage: [
-    { edit: runEdit({ first: 0, last: 1 }, 'nothing'), outputError: 0.125 },
-    { edit: runEdit({ first: 0, last: 1 }, 'probes'), outputError: null },
+    damageOf(runEdit({ first: 0, last: 1 }, 'nothing'), 0.125),
+    damageOf(runEdit({ first: 0, last: 1 }, 'probes'), null),
   ],
   directionErrors: square,
+  proxies: null,
+  parts: [],
   blockMs: [1, 2, 3],
   engine: { name: 'wasm', device: '1 thread, SIMD' },
   stagesMs: { capture: 12 },
@@ -146,7 +142,7 @@ describe('parseReport', () => {
     ],
     ['65 MiB', `"${' '.repeat(65 * 2 ** 20)}"`, /report\.json: The file is too large; found 68,157,442 bytes/],
     ['an array', '[]', /holds something else; found \[\], without a `version`; expected a report\.json of Contigua/],
-    ['a newer version', spoilt(['version'], 3), /newer Contigua; found version 3; expected version 2/],
+    ['a newer version', spoilt(['version'], 4), /newer Contigua; found version 4; expected version 3/],
     ['a missing part', spoilt(['calibration'], undefined), /`calibration` is wrong; found nothing; expected object/],
     ['a word for a number', spoilt(['blockMs', 1], 'fast'), /`blockMs\[1\]` is wrong; found "fast"; expected number/],
     [
@@ -161,8 +157,8 @@ describe('parseReport', () => {
     ],
     [
       'a short row',
-      spoilt(['streams', 'text', 'cka', 'biased', 1], [1]),
-      /`streams\.text\.cka\.biased\[1\]` does not fit/,
+      spoilt(['streams', 'text', 'similarity', 'all', 'cka', 'biased', 1], [1]),
+      /`streams\.text\.similarity\.all\.cka\.biased\[1\]` does not fit/,
     ],
     [
       'a run outside the model',
@@ -209,11 +205,76 @@ describe('parseReport', () => {
   });
 });
 
+/** What versions 1 and 2 said of a stream: all its tokens, those that the probes were fitted on included. */
+const streamV1 = {
+  probeR2: stream.probeR2,
+  probeError: stream.probeError,
+  cka: both(square),
+  trajectories: both(readingsOf(square)),
+};
+
+describe('a report of version 2', () => {
+  const v2 = {
+    version: 2,
+    model: report.model,
+    calibration: report.calibration,
+    settings: { ridge: 1e-6, heldOutShare: 0.25, split: 'golden-ratio', damageSamples: 4 },
+    streams: { image: streamV1, text: streamV1 },
+    damage: [{ edit: runEdit({ first: 0, last: 1 }, 'nothing'), outputError: 0.125 }],
+    directionErrors: square,
+    blockMs: [1, null, 3],
+    engine: null,
+    stagesMs: { capture: 12 },
+  };
+  const read = (change: object) => parseReport(JSON.stringify({ ...v2, ...change }), 'report.json');
+
+  it('took similarities over all tokens, and has none over held-out ones', () => {
+    const upgraded = read({});
+    const { rows: _, ...all } = similarityWith(square);
+    for (const [id, { similarity, ...rest }] of Object.entries(upgraded.streams)) {
+      expect(similarity).toEqual({ 'held-out': null, all: { ...all, rows: v2.calibration.tokens[id] } });
+      expect(rest).toEqual({ probeR2: stream.probeR2, probeError: stream.probeError, probeBounds: null, bands: [] });
+    }
+    expect(upgraded).toEqual({
+      ...report,
+      settings: { ridge: 1e-6, damageSamples: 4 },
+      split: { rule: 'golden-ratio', share: 0.25 },
+      streams: upgraded.streams,
+      damage: [damageOf(runEdit({ first: 0, last: 1 }, 'nothing'), 0.125)],
+      blockMs: [1, null, 3],
+      engine: null,
+    });
+  });
+
+  it('reads back as what it is written as', () => {
+    const upgraded = read({});
+    expect(parseReport(JSON.stringify(upgraded), 'report.json')).toEqual(upgraded);
+  });
+
+  it.each<[string, object, RegExp]>([
+    [
+      'a wrong interval',
+      { damage: [{ ...v2.damage[0], edit: runEdit({ first: 1, last: 3 }, 'nothing') }] },
+      /`damage\[0\]` is no interval/,
+    ],
+    ['no text', { streams: { image: streamV1 } }, /`streams\.text` is missing/],
+    [
+      'a short row',
+      { streams: { image: streamV1, text: { ...streamV1, cka: both([...square.slice(1), [1]]) } } },
+      /`streams\.text\.cka\.debiased\[2\]` does not fit/,
+    ],
+  ])('with %s is refused at a place that the file has', (_, change, message) => {
+    const error = refusalOf(JSON.stringify({ ...v2, ...change }));
+    expect(error.code).toBe('inputs-invalid');
+    expect(error.message).toMatch(message);
+  });
+});
+
 describe('a report of version 1', () => {
   const withoutLast: Matrix = square.map((row) => row.with(2, null));
   const lastLeftAlone = {
-    ...stream,
-    trajectories: both({ ...stream.trajectories.debiased, 'probe-u/teacher-after-k': withoutLast }),
+    ...streamV1,
+    trajectories: both({ ...readingsOf(square), 'probe-u/teacher-after-k': withoutLast }),
   };
   const { file: _, ...calibration } = report.calibration;
   const v1 = {
@@ -221,7 +282,7 @@ describe('a report of version 1', () => {
     model: { name: 'tiny', fingerprint: 'sha256:00', family: 'qwen-image', numBlocks: BLOCKS, seams: [1] },
     calibration,
     settings: { ridge: 1e-6, heldOutShare: 0.25 },
-    streams: { image: stream, text: lastLeftAlone },
+    streams: { image: streamV1, text: lastLeftAlone },
     damage: [
       { first: 0, last: 1, removedError: 0.1, probedError: null, directionError: 0.2 },
       { first: 1, last: 2, removedError: 0.3, probedError: 0.2, directionError: 0.4 },
@@ -235,10 +296,10 @@ describe('a report of version 1', () => {
   it('measured every interval by nothing and by probes', () => {
     const { damage, directionErrors } = read({});
     expect(damage).toEqual([
-      { edit: runEdit({ first: 0, last: 1 }, 'nothing'), outputError: 0.1 },
-      { edit: runEdit({ first: 0, last: 1 }, 'probes'), outputError: null },
-      { edit: runEdit({ first: 1, last: 2 }, 'nothing'), outputError: 0.3 },
-      { edit: runEdit({ first: 1, last: 2 }, 'probes'), outputError: 0.2 },
+      damageOf(runEdit({ first: 0, last: 1 }, 'nothing'), 0.1),
+      damageOf(runEdit({ first: 0, last: 1 }, 'probes'), null),
+      damageOf(runEdit({ first: 1, last: 2 }, 'nothing'), 0.3),
+      damageOf(runEdit({ first: 1, last: 2 }, 'probes'), 0.2),
     ]);
     expect(directionErrors).toEqual([
       [null, 0.2, null],
@@ -248,7 +309,7 @@ describe('a report of version 1', () => {
   });
 
   it('had image and text, two unnamed stacks at a seam, and no probe where a block leaves a stream alone', () => {
-    const { model, settings } = read({});
+    const { model, settings, split } = read({});
     expect(model).toMatchObject({ className: null, family: 'qwen-image', streams: report.model.streams });
     expect(model.stacks.map(({ first, last }) => [first, last])).toEqual([
       [0, 0],
@@ -256,7 +317,8 @@ describe('a report of version 1', () => {
     ]);
     expect(model.blocks.map(({ stack }) => stack)).toEqual([0, 1, 1].map((i) => model.stacks[i]?.id));
     expect(model.blocks.map(({ updates }) => updates)).toEqual([['image', 'text'], ['image', 'text'], ['image']]);
-    expect(settings).toEqual({ ...v1.settings, split: 'golden-ratio', damageSamples: 8 });
+    expect(settings).toEqual({ ridge: 1e-6, damageSamples: 8 });
+    expect(split).toEqual({ rule: 'golden-ratio', share: 0.25 });
   });
 
   it('reads back as what it is written as', () => {
@@ -268,7 +330,7 @@ describe('a report of version 1', () => {
     ['a wrong interval', { damage: [v1.damage[0], { ...v1.damage[1], last: 3 }] }, /`damage\[1\]` is no interval/],
     ['half a block', { damage: [{ ...v1.damage[0], last: 1.5 }] }, /`damage\[0\]\.last` is wrong; found 1\.5/],
     ['a seam beyond the model', { model: { ...v1.model, seams: [1, 3] } }, /`model\.seams\[1\]` does not fit.*found 3/],
-    ['no text', { streams: { image: stream } }, /`streams\.text` is wrong; found nothing/],
+    ['no text', { streams: { image: streamV1 } }, /`streams\.text` is wrong; found nothing/],
     [
       'a billion blocks and a seam',
       { model: { ...v1.model, numBlocks: 1e9 } },

@@ -5,10 +5,13 @@ import { MAX_JSON_BYTES } from '../json-text.ts';
 import { printable } from '../printable.ts';
 import { checkSeamsV1, checkStacks } from './check-stacks.ts';
 import { type JsonFileVersion, parseJsonFile } from './json-file.ts';
-import { type AnalysisReport, type Matrix, type PerStream, REPORT_VERSION, type StreamAnalysis } from './report.ts';
+import { lengthsOf, type OneOfBlocks } from './lengths.ts';
+import { type AnalysisReport, REPORT_VERSION } from './report.ts';
 import { reportSchema } from './schema.ts';
 import { reportV1 } from './schema-v1.ts';
-import { upgradeReport } from './upgrade.ts';
+import { reportV2 } from './schema-v2.ts';
+import { upgradeToV2 } from './upgrade-v1.ts';
+import { upgradeReport } from './upgrade-v2.ts';
 
 const HINT = 'Write one with `contigua analyse MODEL --out report.json`.';
 
@@ -23,6 +26,14 @@ const VERSIONS: readonly JsonFileVersion<AnalysisReport>[] = [
       checkLengths(report, file);
       checkSeamsV1(report.model, file, TOLD);
       checkIntervals(report.damage, report.model.numBlocks, file);
+      return upgradeReport(upgradeToV2(report));
+    },
+  },
+  {
+    version: 2,
+    read(value, check, file) {
+      const report = check(value, reportV2);
+      checkDeclared(report, file);
       return upgradeReport(report);
     },
   },
@@ -30,14 +41,7 @@ const VERSIONS: readonly JsonFileVersion<AnalysisReport>[] = [
     version: REPORT_VERSION,
     read(value, check, file) {
       const report = check(value, reportSchema);
-      checkLengths(report, file);
-      checkStacks(report.model, file, TOLD);
-      checkStreams(report, file);
-      checkIntervals(
-        report.damage.map(({ edit }) => edit),
-        report.model.numBlocks,
-        file,
-      );
+      checkDeclared(report, file);
       return report;
     },
   },
@@ -51,8 +55,25 @@ export function parseReport(text: string, file: string): AnalysisReport {
   });
 }
 
+/** What versions 2 and 3 share. */
+type Declared = Omit<OneOfBlocks, 'model'> &
+  Pick<AnalysisReport, 'model'> & {
+    readonly damage: readonly { readonly edit: BlockInterval }[];
+  };
+
+function checkDeclared(report: Declared, file: string): void {
+  checkLengths(report, file);
+  checkStacks(report.model, file, TOLD);
+  checkStreams(report, file);
+  checkIntervals(
+    report.damage.map(({ edit }) => edit),
+    report.model.numBlocks,
+    file,
+  );
+}
+
 /** Every declared stream was analysed and no other, and blocks name none but those. */
-function checkStreams({ model, streams }: AnalysisReport, file: string): void {
+function checkStreams({ model, streams }: Declared, file: string): void {
   const declared = model.streams.map(({ id }) => id);
   const wrong = (path: string, is: string, found: readonly string[], expected: string) =>
     new ContiguaError('inputs-invalid', `\`${path}\` ${is}`, {
@@ -90,15 +111,7 @@ function checkIntervals(measured: readonly BlockInterval[], numBlocks: number, f
   });
 }
 
-/** What reports of every version have one of per block. */
-interface Lengths {
-  readonly model: { readonly numBlocks: number; readonly blocks?: readonly unknown[] };
-  readonly blockMs: readonly unknown[];
-  readonly directionErrors?: Matrix;
-  readonly streams: PerStream<StreamAnalysis>;
-}
-
-function checkLengths(report: Lengths, file: string): void {
+function checkLengths(report: OneOfBlocks, file: string): void {
   const { numBlocks } = report.model;
   for (const { path, length } of lengthsOf(report)) {
     if (length === numBlocks) continue;
@@ -109,31 +122,4 @@ function checkLengths(report: Lengths, file: string): void {
       hint: HINT,
     });
   }
-}
-
-function* lengthsOf({
-  blockMs,
-  model,
-  directionErrors,
-  streams,
-}: Lengths): Generator<{ path: string; length: number }> {
-  yield { path: 'blockMs', length: blockMs.length };
-  if (model.blocks) yield { path: 'model.blocks', length: model.blocks.length };
-  if (directionErrors) yield* rowsOf('directionErrors', directionErrors);
-  for (const [stream, { probeR2, probeError, cka, trajectories }] of Object.entries(streams)) {
-    const at = `streams.${printable(stream)}`;
-    yield { path: `${at}.probeR2`, length: probeR2.length };
-    yield { path: `${at}.probeError`, length: probeError.length };
-    for (const [estimator, matrix] of Object.entries(cka)) yield* rowsOf(`${at}.cka.${estimator}`, matrix);
-    for (const [estimator, readings] of Object.entries(trajectories)) {
-      for (const [reading, matrix] of Object.entries<Matrix>(readings)) {
-        yield* rowsOf(`${at}.trajectories.${estimator}["${reading}"]`, matrix);
-      }
-    }
-  }
-}
-
-function* rowsOf(path: string, matrix: Matrix): Generator<{ path: string; length: number }> {
-  yield { path, length: matrix.length };
-  for (const [row, values] of matrix.entries()) yield { path: `${path}[${row}]`, length: values.length };
 }

@@ -7,11 +7,18 @@ import { RUN_REPLACEMENTS, type RunEdit } from '../edit/index.ts';
 import type { DeclaredBlock, DeclaredStack, StreamSpec } from '../model/config-index.ts';
 import {
   type AnalysisReport,
+  type Bounds,
   type CalibrationFacts,
+  type Confidence,
   type EditDamage,
+  type NoiseBand,
+  type PartDamage,
+  type Proxies,
   REPORT_VERSION,
   type ReportModel,
   type ReportSettings,
+  type Similarity,
+  type SplitFacts,
   type StreamAnalysis,
 } from './report.ts';
 
@@ -57,29 +64,84 @@ export const calibrationSchema = z.object({
 
 export const reportSettingsSchema = z.object({
   ridge: z.number(),
-  heldOutShare: z.number(),
-  split: z.enum(['golden-ratio']),
   damageSamples: z.nullable(whole),
 }) satisfies z.ZodMiniType<ReportSettings>;
 
+export const splitSchema = z.discriminatedUnion('rule', [
+  z.object({
+    rule: z.literal('prompt-groups'),
+    seed: whole,
+    share: z.number(),
+    groups: whole,
+    heldOutGroups: whole,
+    timesteps: z.array(z.object({ timestep: z.number(), samples: whole, heldOut: whole })),
+  }),
+  z.object({ rule: z.literal('golden-ratio'), share: z.number() }),
+]) satisfies z.ZodMiniType<SplitFacts>;
+
+const bandSchema = z.object({
+  id: z.enum(['early', 'middle', 'late']),
+  label: z.string(),
+  timesteps: z.array(z.number()),
+  heldOutSamples: whole,
+}) satisfies z.ZodMiniType<NoiseBand>;
+
+const share = z.number().check(z.minimum(0), z.maximum(1));
+const confidenceSchema = z.object({
+  level: z.literal(0.95),
+  resamples: whole,
+  seed: whole,
+  groups: whole,
+  detections: z.array(
+    z.object({
+      estimator: z.enum(['debiased', 'biased']),
+      start: z.enum(['block-u', 'probe-u']),
+      target: z.enum(['teacher-after-k', 'teacher-after-u']),
+      streams: z.string(),
+      intervals: z.array(z.object({ first: whole, last: whole, share })),
+      breaks: z.array(z.object({ start: whole, block: whole, share })),
+    }),
+  ),
+}) satisfies z.ZodMiniType<Confidence>;
+
+const boundsSchema = z.object({ low: z.number(), high: z.number() }) satisfies z.ZodMiniType<Bounds>;
+const matrixBounds = z.object({ low: matrix, high: matrix });
+const perReading = <T extends z.ZodMiniType>(value: T) =>
+  z.object({
+    'block-u/teacher-after-k': value,
+    'block-u/teacher-after-u': value,
+    'probe-u/teacher-after-k': value,
+    'probe-u/teacher-after-u': value,
+  });
+const similaritySchema = z.object({
+  rows: whole,
+  cka: perEstimator(matrix),
+  trajectories: perEstimator(perReading(matrix)),
+  bounds: z.nullable(
+    z.object({ cka: perEstimator(matrixBounds), trajectories: perEstimator(perReading(matrixBounds)) }),
+  ),
+}) satisfies z.ZodMiniType<Similarity>;
+
+const blockBounds = z.array(z.nullable(boundsSchema));
 const streamSchema = z.object({
   probeR2: values,
   probeError: values,
-  cka: perEstimator(matrix),
-  trajectories: perEstimator(
-    z.object({
-      'block-u/teacher-after-k': matrix,
-      'block-u/teacher-after-u': matrix,
-      'probe-u/teacher-after-k': matrix,
-      'probe-u/teacher-after-u': matrix,
-    }),
-  ),
+  probeBounds: z.nullable(z.object({ r2: blockBounds, error: blockBounds })),
+  similarity: z.object({ 'held-out': z.nullable(similaritySchema), all: z.nullable(similaritySchema) }),
+  bands: z.array(z.object({ probeR2: values, probeError: values, similarity: similaritySchema })),
 }) satisfies z.ZodMiniType<StreamAnalysis>;
 
-const damageSchema = z.object({
-  edit: runEditSchema,
-  outputError: z.nullable(z.number()),
-}) satisfies z.ZodMiniType<EditDamage>;
+const measured = { outputError: z.nullable(z.number()), bounds: z.nullable(boundsSchema), bands: values };
+const damageSchema = z.object({ edit: runEditSchema, ...measured }) satisfies z.ZodMiniType<EditDamage>;
+const partSchema = z.object({
+  block: whole,
+  part: z.enum(['attention', 'ffn']),
+  ...measured,
+}) satisfies z.ZodMiniType<PartDamage>;
+const proxiesSchema = z.object({
+  blockInfluence: perStream(values),
+  inputOutputMse: perStream(values),
+}) satisfies z.ZodMiniType<Proxies>;
 
 const modelSchema = z.object({
   name: z.string(),
@@ -97,9 +159,14 @@ export const reportSchema = z.object({
   model: modelSchema,
   calibration: calibrationSchema,
   settings: reportSettingsSchema,
+  split: splitSchema,
+  bands: z.array(bandSchema),
+  confidence: z.nullable(confidenceSchema),
   streams: perStream(streamSchema),
   damage: z.array(damageSchema),
   directionErrors: matrix,
+  proxies: z.nullable(proxiesSchema),
+  parts: z.array(partSchema),
   blockMs: values,
   engine: z.nullable(z.object({ name: z.string(), device: z.string() })),
   stagesMs: z.record(z.string(), z.number()),

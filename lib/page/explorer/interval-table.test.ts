@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { DEFAULT_DETECTION } from '@/lib/core/detection/index.ts';
 import { runEdit } from '@/lib/core/edit/index.ts';
 import { intervalCsv } from './interval-table.ts';
-import { exampleReport, streamWith } from './report-fixtures.ts';
+import { damageOf, exampleReport, streamWith } from './report-fixtures.ts';
 
 const cka = [
   [1, 0.9, 0.5],
@@ -10,7 +10,7 @@ const cka = [
   [null, null, 1],
 ];
 const report = exampleReport(streamWith(cka, [0.5, 0.25, null]), {
-  damage: [{ edit: runEdit({ first: 0, last: 1 }, 'nothing'), outputError: 0.125 }],
+  damage: [damageOf(runEdit({ first: 0, last: 1 }, 'nothing'), 0.125)],
 });
 
 describe('the interval table as CSV', () => {

@@ -4,9 +4,9 @@ import { calibrationFrom, calibrationText, DEFAULT_CALIBRATION } from './calibra
 import { beyondLimit, inputsOf, type KeptRecord, MOST_KEPT, newestFirst, recordOf } from './kept-records.ts';
 import { exampleReport, streamWith } from './report-fixtures.ts';
 
-const reportWith = (settings: Partial<AnalysisReport['settings']> = {}): AnalysisReport => {
+const reportWith = (settings: Partial<AnalysisReport['settings']> = {}, share = 0.25): AnalysisReport => {
   const report = exampleReport(streamWith([[1]], [0.5]));
-  return { ...report, settings: { ...report.settings, ...settings } };
+  return { ...report, settings: { ...report.settings, ...settings }, split: { ...report.split, share } };
 };
 /** As the version before wrote it. */
 const earlier = (inputs: string): KeptRecord => ({
@@ -23,7 +23,8 @@ describe('a kept analysis', () => {
       recordOf('shapes-64-8-2', reportWith(), 1),
       recordOf('file-0123456789abcdef', reportWith(), 1),
       recordOf('shapes-64-8-1', reportWith({ ridge: 1e-3 }), 1),
-      recordOf('shapes-64-8-1', reportWith({ heldOutShare: 0.5 }), 1),
+      recordOf('shapes-64-8-1', reportWith({}, 0.5), 1),
+      recordOf('shapes-64-8-1', { ...reportWith(), split: { rule: 'golden-ratio', share: 0.25 } }, 1),
     ].map(({ key }) => key);
     expect(new Set(keys).size).toBe(keys.length);
     expect(recordOf('shapes-64-8-1', reportWith(), 2).key).toBe(keys[0]);

@@ -18,8 +18,10 @@ export interface KeptRecord {
 
 /** `inputs` is the calibration's text (see calibration.ts). */
 export function recordOf(inputs: string, report: AnalysisReport, savedAtMs: number): KeptRecord {
-  const { model, settings, version } = report;
-  const made = Object.entries({ version, ...settings }).map(([name, value]) => `${name}=${value}`);
+  const { model, settings, split, version } = report;
+  // `heldOutShare` and `split` were settings in version 2, whose keys are still there.
+  const rule = { heldOutShare: split.share, split: split.rule };
+  const made = Object.entries({ version, ...settings, ...rule }).map(([name, value]) => `${name}=${value}`);
   // Analyses of the page are of an open model, whose fingerprint is known.
   const fingerprint = model.fingerprint ?? '';
   return {

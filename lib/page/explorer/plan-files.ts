@@ -86,6 +86,6 @@ export async function loadPlan(file: File): Promise<void> {
   }
 }
 
-function detectionOfPlan({ estimator, start, target, streams }: PlanSettings) {
-  return { estimator, start, target, streams };
+function detectionOfPlan({ rows, estimator, start, target, streams }: PlanSettings) {
+  return { rows, estimator, start, target, streams };
 }

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { runEdit } from '@/lib/core/edit/index.ts';
 import type { Matrix } from '@/lib/core/report/report.ts';
 import { followRanking, setDetection, setRanking, takeBlocks, takeLeast, takenStore } from './ranking.ts';
-import { exampleReport, streamWith } from './report-fixtures.ts';
+import { damageOf, exampleReport, streamWith } from './report-fixtures.ts';
 import { beginSelection, choose, newEdit, replaceAllBy, selectionStore } from './selection.ts';
 import { DEFAULT_SETTINGS, settingsStore } from './settings.ts';
 
@@ -18,10 +18,8 @@ const similarity: Matrix = [
 ];
 const blocks = Array.from({ length: BLOCKS }, () => 0.5);
 const stream = streamWith(similarity, blocks);
-const error = (first: number, outputError: number) => ({
-  edit: runEdit({ first, last: first + 1 }, 'nothing'),
-  outputError,
-});
+const error = (first: number, outputError: number) =>
+  damageOf(runEdit({ first, last: first + 1 }, 'nothing'), outputError);
 const report = exampleReport(stream, { damage: [error(0, 0.3), error(2, 0.2), error(4, 0.1)] });
 const edits = () => selectionStore.getState().selection.present;
 const chosen = () => edits().map(({ first, last }) => ({ first, last }));
@@ -51,7 +49,7 @@ describe('the slider’s choice', () => {
   });
 
   it('follows another reading of the report', () => {
-    const text = { ...stream, trajectories: flat(0.5) };
+    const text = flat(0.5);
     const both = { ...report, streams: { image: stream, text } };
     setDetection(both, { streams: 'image' });
     takeBlocks(both, 1);
@@ -66,7 +64,7 @@ describe('the slider’s choice', () => {
     const least = chosen();
     setRanking(report, { score: 'removed' });
     expect(chosen()).toEqual(least);
-    const text = { ...stream, trajectories: flat(0.5) };
+    const text = flat(0.5);
     setDetection({ ...report, streams: { image: stream, text } }, { streams: 'text' });
     expect(chosen()).not.toEqual(least);
   });
@@ -95,5 +93,5 @@ describe('the slider’s choice', () => {
 /** Every block alike from every start: one interval over the whole depth. */
 function flat(value: number) {
   const matrix = similarity.map((row) => row.map((entry) => (entry === null ? null : value)));
-  return streamWith(matrix, blocks).trajectories;
+  return streamWith(matrix, blocks);
 }

@@ -1,22 +1,9 @@
 /** Small reports, for tests alone. */
-import type { AnalysisReport, Matrix, StreamAnalysis } from '@/lib/core/report/report.ts';
+import type { AnalysisReport, StreamAnalysis } from '@/lib/core/report/report.ts';
 import { REPORT_VERSION } from '@/lib/core/report/report.ts';
+import { EXAMPLE_SPLIT } from '@/lib/core/report/report-fixtures.ts';
 
-/** Every reading of every estimator is the one matrix of similarities. */
-export function streamWith(similarity: Matrix, probeError: StreamAnalysis['probeError']): StreamAnalysis {
-  const readings = {
-    'block-u/teacher-after-k': similarity,
-    'block-u/teacher-after-u': similarity,
-    'probe-u/teacher-after-k': similarity,
-    'probe-u/teacher-after-u': similarity,
-  };
-  return {
-    probeR2: probeError,
-    probeError,
-    cka: { debiased: similarity, biased: similarity },
-    trajectories: { debiased: readings, biased: readings },
-  };
-}
+export { damageOf, streamWith } from '@/lib/core/report/report-fixtures.ts';
 
 /** A model of two streams, each with these numbers. */
 export function exampleReport(stream: StreamAnalysis, change: Partial<AnalysisReport> = {}): AnalysisReport {
@@ -47,10 +34,15 @@ export function exampleReport(stream: StreamAnalysis, change: Partial<AnalysisRe
       fitTokens: { image: 6, text: 6 },
       heldOutTokens: { image: 2, text: 2 },
     },
-    settings: { ridge: 1e-6, heldOutShare: 0.25, split: 'golden-ratio', damageSamples: 2 },
+    settings: { ridge: 1e-6, damageSamples: 2 },
+    split: EXAMPLE_SPLIT,
+    bands: [],
+    confidence: null,
     streams: { image: stream, text: stream },
     damage: [],
     directionErrors: Array.from({ length: numBlocks }, () => new Array<number | null>(numBlocks).fill(null)),
+    proxies: null,
+    parts: [],
     blockMs: new Array<number>(numBlocks).fill(1),
     engine: { name: 'cpu', device: 'test' },
     stagesMs: {},

@@ -14,7 +14,7 @@ const plain: LinkState = {
 
 describe('a link', () => {
   it('says nothing but the model and its inputs when all is as by default', () => {
-    expect(writeLink(plain).toString()).toBe('model=0123456789ab&inputs=shapes-64-8-1');
+    expect(writeLink(plain).toString()).toBe('model=0123456789ab&rows=held-out&inputs=shapes-64-8-1');
   });
 
   it('states no inputs where it was written without, and means the default ones', () => {
@@ -29,7 +29,7 @@ describe('a link', () => {
       model: 'abcdef',
       cut: '3-4.7-10r',
       settings: {
-        detection: { estimator: 'biased', start: 'probe-u', target: 'teacher-after-u', streams: 'text' },
+        detection: { rows: 'all', estimator: 'biased', start: 'probe-u', target: 'teacher-after-u', streams: 'text' },
         score: 'probe',
         replaceBy: 'probes',
         startBlock: 7,
@@ -41,6 +41,23 @@ describe('a link', () => {
       seed: 12,
     };
     expect(readLink(new URLSearchParams(writeLink(link).toString()))).toEqual(link);
+  });
+
+  it.each(['held-out', 'all'] as const)(
+    'says that similarities are over %s tokens, as earlier addresses did not',
+    (rows) => {
+      const { detection } = plain.settings;
+      const link = { ...plain, settings: { ...plain.settings, detection: { ...detection, rows } } };
+      expect(writeLink(link).get('rows')).toBe(rows);
+      expect(readLink(writeLink(link)).settings.detection.rows).toBe(rows);
+    },
+  );
+
+  it('of an earlier version means all tokens; one without a model was written by no version', () => {
+    const rowsOf = (address: string) => readLink(new URLSearchParams(address)).settings.detection.rows;
+    expect(rowsOf('model=0123456789ab&inputs=shapes-64-8-1')).toBe('all');
+    expect(rowsOf('model=0123456789ab')).toBe('all');
+    expect(rowsOf('cut=3-4')).toBe('held-out');
   });
 
   it('carries every seed that the server and the terminal take, and none beyond', () => {

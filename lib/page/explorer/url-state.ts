@@ -7,6 +7,7 @@ import { DAMAGE_SCORES } from '@/lib/core/detection/index.ts';
 import { replacementWord } from '@/lib/core/edit/index.ts';
 import { isInRange, type NumberRange } from '@/lib/core/number-range.ts';
 import { SEED_RANGE } from '@/lib/core/random.ts';
+import type { Rows } from '@/lib/core/report/report.ts';
 import { type CalibrationChoice, calibrationFrom, calibrationText, DEFAULT_CALIBRATION } from './calibration.ts';
 import { PAGE_REPLACEMENTS } from './edits.ts';
 import { DEFAULT_SETTINGS, type Settings } from './settings.ts';
@@ -41,6 +42,8 @@ export function writeLink(link: LinkState): URLSearchParams {
   const { settings, calibration } = link;
   const { detection } = settings;
   if (link.model) params.set('model', link.model);
+  // Always beside a model: earlier versions, whose addresses say nothing of it, took similarities over all tokens.
+  set('rows', detection.rows, link.model ? '' : DEFAULT_SETTINGS.detection.rows);
   set('cut', link.cut, '');
   set('cka', detection.estimator, DEFAULT_SETTINGS.detection.estimator);
   set('stream', detection.streams, DEFAULT_SETTINGS.detection.streams);
@@ -63,11 +66,13 @@ export function readLink(params: URLSearchParams): LinkState {
   const one = <T extends string>(name: string, values: readonly T[], byDefault: T): T =>
     values.find((value) => value === params.get(name)) ?? byDefault;
   const { detection } = DEFAULT_SETTINGS;
+  const model = params.get('model')?.match(/^[0-9a-f]{1,64}$/)?.[0] ?? null;
   return {
-    model: params.get('model')?.match(/^[0-9a-f]{1,64}$/)?.[0] ?? null,
+    model,
     cut: params.get('cut') ?? '',
     settings: {
       detection: {
+        rows: one<Rows>('rows', ['held-out', 'all'], model === null ? detection.rows : 'all'),
         estimator: one<DetectionSettings['estimator']>('cka', ['debiased', 'biased'], detection.estimator),
         // Which streams there are, the model says (see withKnownStream).
         streams: params.get('stream') ?? detection.streams,

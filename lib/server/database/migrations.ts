@@ -8,6 +8,7 @@ import { ContiguaError } from '../../core/errors.ts';
 import { sleep } from '../sleep.ts';
 import { type Database, firstRow, type Queryable } from './database.ts';
 import { toEditsAndStreams } from './edits-and-streams.ts';
+import { toPlansOfVersion3 } from './plans-of-version-3.ts';
 
 /** Any fixed number: it names the lock among those of this database. */
 const LOCK = 7_215_034;
@@ -151,6 +152,7 @@ const STEPS: readonly Step[] = [
   alter table contigua.jobs add column pausing boolean not null default false;
   `,
   toEditsAndStreams,
+  toPlansOfVersion3,
 ];
 
 /** Between two looks whether another process has done it. */

@@ -270,7 +270,7 @@ describe('a download', () => {
     expect(JSON.parse((await get('/files/runs/7/metrics.json')).text)).toMatchObject({ run: { id: '7' } });
     const { text } = await get('/files/runs/7/plan.json');
     expect(parsePlan(text, 'plan.json')).toEqual(backend.view.plan);
-    expect(JSON.parse(text)).toMatchObject({ version: 2, edits: [{ ...INTERVAL, by: 'student' }] });
+    expect(JSON.parse(text)).toMatchObject({ version: 3, edits: [{ ...INTERVAL, by: 'student' }] });
     const point = { step: 1, losses: { image: 0.5 }, gradientNorm: 2, learningRate: 1e-3, durationMs: 4 };
     backend.curves.set('0-1', [point, { ...point, step: 2, losses: { text: 0.25, image: 0.5 } }]);
     const csv = await get('/files/runs/7/curves/0-1.csv');
@@ -294,7 +294,7 @@ describe('a download', () => {
   it('of a model says in its plan that students are in it', async () => {
     const { bytes } = await get(MODEL_ZIP);
     const text = bytes.toString('latin1');
-    const plan = /\{\s+"\$schema": "urn:contigua:plan:v2"[\s\S]*?\n\}\n/.exec(text)?.[0] ?? '';
+    const plan = /\{\s+"\$schema": "urn:contigua:plan:v3"[\s\S]*?\n\}\n/.exec(text)?.[0] ?? '';
     expect(parsePlan(plan, 'plan.json').edits.map(({ first, last, by }) => [first, last, by])).toEqual([
       [0, 1, 'student'],
     ]);

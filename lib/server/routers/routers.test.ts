@@ -217,7 +217,7 @@ describe('the routers', () => {
       expect((await postJson(path, body)).status).toBe(200);
     }
     const plan = parsePlan(v1, 'plan.json');
-    expect([plan.version, plan.edits.map(({ by }) => by)]).toEqual([2, ['probes', 'probes', 'probes']]);
+    expect([plan.version, plan.edits.map(({ by }) => by)]).toEqual([3, ['probes', 'probes', 'probes']]);
     expect(backend.calls).toEqual([
       ['createRun', { ...exampleRequest(), plan }],
       ['estimate', { ...exampleRequest(), plan }],

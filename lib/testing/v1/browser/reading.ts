@@ -1,8 +1,9 @@
 /** What an address of the page means, as plain facts. Where its types change, this file alone follows; the facts stay. */
 
+import { DEFAULT_DETECTION, type DetectionSettings } from '../../../core/detection/index.ts';
 import { parseEditParam, replacementWord } from '../../../core/edit/index.ts';
 import { formatIntervalKeys } from '../../../core/interval/index.ts';
-import { STREAMS_V1 } from '../../../core/report/upgrade.ts';
+import { STREAMS_V1 } from '../../../core/report/upgrade-v1.ts';
 import { withKnownStream } from '../../../page/explorer/settings.ts';
 import { readLink } from '../../../page/explorer/url-state.ts';
 import { readPlugged } from '../../../page/run/plugged.ts';
@@ -25,12 +26,18 @@ export function linkMeaning(address: string, numBlocks: number) {
     model,
     intervals: formatIntervalKeys(edits),
     ...rest,
-    detection: withKnownStream(detection, STREAMS_V1),
+    detection: detectionFacts(withKnownStream(detection, STREAMS_V1), model),
     replacement: replacementWord(replaceBy),
     calibration: { kind, samples, timesteps, seed: calibrationSeed },
     prompt,
     seed,
   };
+}
+
+/** Version 1 took similarities over all tokens without saying so. It named the model in every address that it wrote. */
+function detectionFacts({ rows, ...detection }: DetectionSettings, model: string | null) {
+  if (rows !== (model === null ? DEFAULT_DETECTION.rows : 'all')) throw new Error(`Found ${rows} rows`);
+  return detection;
 }
 
 /** Of `plug` in a run's address: keys of the students that are plugged in, `null` for all that there are. */

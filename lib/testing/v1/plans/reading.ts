@@ -3,6 +3,7 @@ import { formatEditParam, type RunReplacement } from '../../../core/edit/index.t
 import { formatLayerIndex } from '../../../core/interval/index.ts';
 import { seamsOf } from '../../../core/model/config-index.ts';
 import { parsePlan } from '../../../core/plan/index.ts';
+import type { ReportSettings, Rows, SplitFacts } from '../../../core/report/index.ts';
 
 export function planFacts(text: string, file: string) {
   return factsOf(parsePlan(text, file));
@@ -47,9 +48,13 @@ export function factsOfCalibration<C extends { readonly file: unknown }>({ file,
   return rest;
 }
 
-/** How samples were held out and how many of them damage was measured on went without saying in version 1. */
-export function factsOfSettings<S extends { readonly split: string; readonly damageSamples: number | null }>(all: S) {
-  const { split, damageSamples, ...rest } = all;
-  if (split !== 'golden-ratio' || damageSamples !== 8) throw new Error(`Found ${split}, ${damageSamples} samples`);
-  return rest;
+/** How samples were held out, how many of them damage was measured on and over which tokens similarities were taken went without saying in version 1. */
+export function factsOfSettings<S extends ReportSettings & { readonly rows?: Rows; readonly split: SplitFacts }>(
+  all: S,
+) {
+  const { split, damageSamples, rows = 'all', ...rest } = all;
+  if (split.rule !== 'golden-ratio' || damageSamples !== 8 || rows !== 'all') {
+    throw new Error(`Found ${split.rule}, ${damageSamples} samples, ${rows} rows`);
+  }
+  return { ...rest, heldOutShare: split.share };
 }

@@ -28,6 +28,9 @@ export const REPORTS = [
   'sixty-blocks.json.gz',
 ] as const;
 
+/** The default reading of version 1. */
+const ALL_TOKENS: DetectionSettings = { ...DEFAULT_DETECTION, rows: 'all' };
+
 const STREAMS = ['image', 'text'] as const;
 const ESTIMATORS = ['debiased', 'biased'] as const;
 const STARTS = ['block-u', 'probe-u'] as const;
@@ -35,13 +38,13 @@ const TARGETS = ['teacher-after-k', 'teacher-after-u'] as const;
 
 export function reportFacts(text: string, file: string) {
   const report = parseReport(text, file);
-  const { model, calibration, settings, blockMs, engine, stagesMs } = report;
+  const { model, calibration, settings, split, blockMs, engine, stagesMs } = report;
   const { name, fingerprint, family, numBlocks, stacks } = model;
   const seams = seamsOf(stacks);
   return {
     model: { name, fingerprint, family, numBlocks, ...(seams.length > 0 ? { seams } : {}) },
     calibration: factsOfCalibration(calibration),
-    settings: factsOfSettings(settings),
+    settings: factsOfSettings({ ...settings, split }),
     damage: damageFacts(report),
     blockMs,
     engine,
@@ -65,7 +68,9 @@ function damageFacts(report: AnalysisReport) {
 }
 
 function streamFacts(report: AnalysisReport, stream: (typeof STREAMS)[number]) {
-  const { probeR2, probeError, cka, trajectories } = report.streams[stream]!;
+  const { probeR2, probeError, similarity } = report.streams[stream]!;
+  if (similarity['held-out'] !== null || similarity.all === null) throw new Error('Version 1 took all tokens alone');
+  const { cka, trajectories } = similarity.all;
   return {
     probeR2,
     probeError,
@@ -92,7 +97,13 @@ function readings(): DetectionSettings[] {
   return ESTIMATORS.flatMap((estimator) =>
     STARTS.flatMap((start) =>
       TARGETS.flatMap((target) =>
-        (['mean', 'image', 'text'] as const).map((streams) => ({ estimator, start, target, streams })),
+        (['mean', 'image', 'text'] as const).map((streams) => ({
+          rows: 'all' as const,
+          estimator,
+          start,
+          target,
+          streams,
+        })),
       ),
     ),
   );
@@ -111,11 +122,18 @@ function detectionFacts(report: AnalysisReport, settings: DetectionSettings) {
 }
 
 function choiceFacts(report: AnalysisReport) {
-  const detected = detectIntervals(report, DEFAULT_DETECTION);
+  const detected = detectIntervals(report, ALL_TOKENS);
   return DAMAGE_SCORES.map(({ name: score }) => ({
     score,
-    ranked: rankByDamage(report, detected, score).map((one) => [formatIntervalKeys([one.interval]), one.score]),
-    budget: [1, 3, 8].map((count) => formatIntervalKeys(chooseByBudget(rankByDamage(report, detected, score), count))),
-    leastDamage: [1, 3, 8].map((count) => formatIntervalKeys(chooseLeastDamage(report, report.model, count, score))),
+    ranked: rankByDamage(report, detected, score, ALL_TOKENS).map((one) => [
+      formatIntervalKeys([one.interval]),
+      one.score,
+    ]),
+    budget: [1, 3, 8].map((count) =>
+      formatIntervalKeys(chooseByBudget(rankByDamage(report, detected, score, ALL_TOKENS), count)),
+    ),
+    leastDamage: [1, 3, 8].map((count) =>
+      formatIntervalKeys(chooseLeastDamage(report, report.model, count, score, ALL_TOKENS)),
+    ),
   }));
 }

@@ -131,7 +131,7 @@ describe.each([
     for (const [i, { model, plan }] of (await runsOf(db)).entries()) {
       const before = runsBefore[i]!;
       const { numBlocks } = plan.model;
-      expect(plan).toMatchObject({ $schema: 'urn:contigua:plan:v2', version: 2 });
+      expect(plan).toMatchObject({ $schema: 'urn:contigua:plan:v3', version: 3 });
       expect([plan.model.streams, plan.model.stacks.length]).toEqual([STREAMS, 1]);
       const intervals: unknown = JSON.parse(JSON.stringify(before.plan)).intervals;
       expect(plan.edits.map(({ first, last, cka, removedError }) => ({ first, last, cka, removedError }))).toEqual(

@@ -1,8 +1,8 @@
-/** Plans of version 1 as today's: one replacement for all intervals becomes the replacement of each edit. */
+/** Plans of version 1 as those of version 2: one replacement for all intervals becomes the replacement of each edit. */
 import { type RunReplacement, runEdit } from '../edit/index.ts';
-import { DAMAGE_SAMPLES_V1, STREAMS_V1, stacksOfSeams, upgradeCalibration } from '../report/upgrade.ts';
-import { PLAN_SCHEMA_ID, PLAN_VERSION, type Plan } from './plan.ts';
+import { DAMAGE_SAMPLES_V1, STREAMS_V1, stacksOfSeams, upgradeCalibration } from '../report/upgrade-v1.ts';
 import type { PlanV1 } from './schema-v1.ts';
+import type { PlanV2 } from './schema-v2.ts';
 
 const REPLACEMENTS: Readonly<Record<PlanV1['replacement'], RunReplacement>> = {
   removed: 'nothing',
@@ -10,13 +10,13 @@ const REPLACEMENTS: Readonly<Record<PlanV1['replacement'], RunReplacement>> = {
   students: 'student',
 };
 
-export function upgradePlan(v1: PlanV1): Plan {
+export function upgradeToV2(v1: PlanV1): PlanV2 {
   const { model, replacement, intervals, calibration, settings, createdWith, createdAt, ...rest } = v1;
   const { seams = [], ...named } = model;
   const by = REPLACEMENTS[replacement];
   return {
-    $schema: PLAN_SCHEMA_ID,
-    version: PLAN_VERSION,
+    $schema: 'urn:contigua:plan:v2',
+    version: 2,
     createdWith,
     ...(createdAt === undefined ? {} : { createdAt }),
     model: { ...named, streams: STREAMS_V1, stacks: stacksOfSeams(model.numBlocks, seams) },

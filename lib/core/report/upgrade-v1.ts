@@ -1,21 +1,21 @@
 /**
- * Reports of version 1 as today's. They named no blocks, had two fixed streams, and measured each interval by nothing and
+ * Reports of version 1 as those of version 2. They named no blocks, had two fixed streams, and measured each interval by nothing and
  * by probes in one entry. Where they did not say something, it is null, or one name for all blocks.
  */
 import { runEdit } from '../edit/index.ts';
 import type { DeclaredStack, StreamSpec } from '../model/config-index.ts';
-import { type AnalysisReport, type CalibrationFacts, REPORT_VERSION, type ReportModel } from './report.ts';
 import type { CalibrationV1, ReportV1 } from './schema-v1.ts';
+import type { ReportV2 } from './schema-v2.ts';
 
 /** The streams of every model that version 1 could open. */
-export const STREAMS_V1: readonly StreamSpec[] = [
+export const STREAMS_V1: StreamSpec[] = [
   { id: 'image', label: 'image' },
   { id: 'text', label: 'text' },
 ];
 /** Held-out samples of every measured interval in version 1. */
 export const DAMAGE_SAMPLES_V1 = 8;
 
-export function upgradeReport(v1: ReportV1): AnalysisReport {
+export function upgradeToV2(v1: ReportV1): ReportV2 {
   const { model, calibration, settings, damage, ...rest } = v1;
   const directionErrors = Array.from({ length: model.numBlocks }, () =>
     new Array<number | null>(model.numBlocks).fill(null),
@@ -26,7 +26,7 @@ export function upgradeReport(v1: ReportV1): AnalysisReport {
   }
   return {
     ...rest,
-    version: REPORT_VERSION,
+    version: 2,
     model: upgradeModel(v1),
     calibration: upgradeCalibration(calibration),
     settings: { ...settings, split: 'golden-ratio', damageSamples: DAMAGE_SAMPLES_V1 },
@@ -38,7 +38,7 @@ export function upgradeReport(v1: ReportV1): AnalysisReport {
   };
 }
 
-function upgradeModel({ model, streams }: ReportV1): ReportModel {
+function upgradeModel({ model, streams }: ReportV1): ReportV2['model'] {
   const { name, fingerprint, family, numBlocks, seams } = model;
   const stacks = stacksOfSeams(numBlocks, seams ?? []);
   return {
@@ -67,7 +67,7 @@ function probed({ trajectories }: ReportV1['streams']['image']) {
   return trajectories.biased['probe-u/teacher-after-k'];
 }
 
-export function upgradeCalibration(calibration: CalibrationV1): CalibrationFacts {
+export function upgradeCalibration(calibration: CalibrationV1): ReportV2['calibration'] {
   return { ...calibration, file: null };
 }
 
