@@ -266,7 +266,7 @@ testAnalysed('a plan for another model, or no plan at all, is refused and change
   await load('{"version": 1, "intervals": [');
   await expectRefusal(page, { code: 'plan-invalid', file: 'theirs.json', found: /\S/, expected: /plan\.json/ });
   await load(JSON.stringify({ ...plan, version: 99 }));
-  await expectRefusal(page, { code: 'plan-invalid', file: 'theirs.json', found: /99/, expected: /version 2 or older/ });
+  await expectRefusal(page, { code: 'plan-invalid', file: 'theirs.json', found: /99/, expected: /version 3 or older/ });
   const beyond = { on: 'run', first: 3, last: 99, by: 'nothing', cka: null, removedError: null, outputError: null };
   await load(JSON.stringify({ ...plan, edits: [beyond] }));
   await expectRefusal(page, { code: 'plan-invalid', file: 'theirs.json', found: /99/, expected: /15/ });
