@@ -38,6 +38,7 @@ const { numBlocks } = await client.call('openModel', { source: { kind: 'url', ur
 const probes: ProbeSource = {
   calibration: { kind: 'shapes', samples: 64, timesteps: 8, seed: 7 },
   ridge: DEFAULT_RIDGE,
+  split: 'prompt-groups',
 };
 const report = await client.call('analyse', { calibration: probes.calibration });
 type Untrained = 'nothing' | 'probes';

@@ -27,7 +27,7 @@ const url = pathToFileURL('public/models/shapes-mmdit').href;
 await client.call('openModel', { source: { kind: 'url', url, name: 'shapes-mmdit' } });
 const calibration = { kind: 'shapes', samples: 64, timesteps: 8, seed: 7 } as const;
 const report = await client.call('analyse', { calibration });
-const probes = { calibration, ridge: DEFAULT_RIDGE };
+const probes = { calibration, ridge: DEFAULT_RIDGE, split: 'prompt-groups' } as const;
 const ranked = rankByDamage(report, detectIntervals(report, DEFAULT_DETECTION), DEFAULT_DAMAGE_SCORE);
 const random = seededRandom(11);
 const prompts = Array.from({ length: Number(values.captions) }, () => captionOf(randomScene(random, true)));

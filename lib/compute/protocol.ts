@@ -17,7 +17,7 @@ import type { StudentEdit } from '../core/edited-model/students.ts';
 import type { ErrorCode, ErrorDetails } from '../core/errors.ts';
 import type { ModelSummary } from '../core/folder/model-summary.ts';
 import type { SelfCheck } from '../core/model/self-check.ts';
-import type { AnalysisReport, EditDamage } from '../core/report/report.ts';
+import type { AnalysisReport, EditDamage, SplitRule } from '../core/report/report.ts';
 import type { DistilProgress, DistilResult, SavedFile, StepPoint } from '../core/run/progress.ts';
 import type { DistilSettings, FineTuneSettings } from '../core/run/settings.ts';
 import type { EngineReport, WantedEngine } from '../core/tensor/engine.ts';
@@ -44,6 +44,8 @@ export type EditSource = EditWithFile<FileSource>;
 export interface ProbeSource {
   readonly calibration: CalibrationSource;
   readonly ridge: number;
+  /** How its samples were held out. */
+  readonly split: SplitRule;
 }
 
 export interface SubsetMeasurement {

@@ -7,6 +7,7 @@ import type { Calibration } from '../core/capture/index.ts';
 import { ContiguaError } from '../core/errors.ts';
 import type { OpenModel } from '../core/folder/open-model.ts';
 import { openTransformer, type Transformer } from '../core/model/index.ts';
+import type { SplitRule } from '../core/report/report.ts';
 import type { EngineReport, WantedEngine } from '../core/tensor/index.ts';
 import type { EngineHost } from './engines/engine-host.ts';
 
@@ -92,15 +93,15 @@ export class Session {
   }
 
   /** The calibration of the analysis that `key` names, made where it is not the one at hand. */
-  async calibrationOf(key: string, calibration: () => Promise<Calibration>): Promise<Calibration> {
-    return (await this.inputsOf(key, calibration)).calibration;
+  async calibrationOf(key: string, calibration: () => Promise<Calibration>, rule: SplitRule): Promise<Calibration> {
+    return (await this.inputsOf(key, calibration, rule)).calibration;
   }
 
   /** What the analysis that `key` names was measured on; its probes are those at hand, if any. */
-  async inputsOf(key: string, calibration: () => Promise<Calibration>): Promise<KnownInputs> {
+  async inputsOf(key: string, calibration: () => Promise<Calibration>, rule: SplitRule): Promise<KnownInputs> {
     if (this.known?.key === key) return this.known;
     const inputs = await calibration();
-    this.known = { key, calibration: inputs, ...damageInputsOf(inputs, []) };
+    this.known = { key, calibration: inputs, ...damageInputsOf(inputs, [], rule) };
     return this.known;
   }
 
@@ -108,9 +109,9 @@ export class Session {
   async probesOf(
     key: string,
     calibration: () => Promise<Calibration>,
-    options: Parameters<typeof fitProbes>[2],
+    options: Parameters<typeof fitProbes>[2] & { readonly rule: SplitRule },
   ): Promise<KnownInputs> {
-    const inputs = await this.inputsOf(key, calibration);
+    const inputs = await this.inputsOf(key, calibration, options.rule);
     if (inputs.probes.length > 0) return inputs;
     const probes = await fitProbes(await this.transformer(), inputs.calibration, options);
     this.known = { ...inputs, probes };

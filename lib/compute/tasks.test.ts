@@ -14,7 +14,7 @@ import { createTasks } from './tasks.ts';
 
 const CALIBRATION: CalibrationSource = { kind: 'synthetic', samples: 6, timesteps: 3, seed: 4 };
 const INTERVAL = { first: 0, last: 1 };
-const PROBES: ProbeSource = { calibration: CALIBRATION, ridge: DEFAULT_RIDGE };
+const PROBES: ProbeSource = { calibration: CALIBRATION, ridge: DEFAULT_RIDGE, split: 'prompt-groups' };
 const removed = [{ ...INTERVAL, on: 'run', by: 'nothing' }] as const;
 const probed = [{ ...INTERVAL, on: 'run', by: 'probes' }] as const;
 
@@ -177,6 +177,7 @@ describe('the dispatcher', () => {
     // Once fitted they are kept, by what they are of and not by how it was asked for.
     const again = {
       ridge: DEFAULT_RIDGE,
+      split: 'prompt-groups' as const,
       calibration: { seed: 4, timesteps: 3, samples: 6, kind: 'synthetic' } as const,
     };
     expect(await fresh.damage({ edits, probes: again }, progress)).toEqual(measured);
@@ -189,7 +190,7 @@ describe('the dispatcher', () => {
 
   it('draws with probes when it is started anew, what it drew with those of its analysis', async () => {
     const calibration = { kind: 'shapes', samples: 8, timesteps: 2, seed: 1 } as const;
-    const probes = { calibration, ridge: DEFAULT_RIDGE };
+    const probes = { calibration, ridge: DEFAULT_RIDGE, split: 'prompt-groups' } as const;
     const source = { kind: 'files', name: 'drawer', files: filesOf(shapesTiny()) } as const;
     const opened = async () => {
       const tasks = session();
@@ -226,7 +227,10 @@ describe('the dispatcher', () => {
       digits: expect.stringMatching(/^[0-9a-f]{16}$/),
     });
     const progress = context();
-    await damage({ edits: probed, probes: { calibration: file('two.safetensors'), ridge: DEFAULT_RIDGE } }, progress);
+    await damage(
+      { edits: probed, probes: { calibration: file('two.safetensors'), ridge: DEFAULT_RIDGE, split: 'prompt-groups' } },
+      progress,
+    );
     expect(progress.seen.some(({ stage }) => stage === 'probes')).toBe(false);
   });
 
@@ -243,7 +247,8 @@ describe('the dispatcher', () => {
         file: { path: 'inputs.safetensors', blob: new RangeBlob(read, 0, whole.size) },
         digits,
       }) as const;
-    const asked = (digits: string | null) => ({ calibration: source(digits), ridge: DEFAULT_RIDGE });
+    const asked = (digits: string | null) =>
+      ({ calibration: source(digits), ridge: DEFAULT_RIDGE, split: 'prompt-groups' }) as const;
     const { ready, analyse, damage, forward } = session();
     await ready();
     await forward({ inputs: source(null).file }, context());

@@ -15,7 +15,7 @@ import { drawerOf, drawPrompt, type EditedRoute, measureForward, openEdits } fro
 import { ContiguaError } from '../core/errors.ts';
 import { openModel } from '../core/folder/open-model.ts';
 import { sampleOf, selfCheck } from '../core/model/index.ts';
-import type { EditDamage } from '../core/report/report.ts';
+import type { EditDamage, SplitRule } from '../core/report/report.ts';
 import { parsePrompt } from '../core/shapes/index.ts';
 import type { EngineHost } from './engines/engine-host.ts';
 import { type FileHost, openFileOf, openFilesOf, openModelFolder, openSource } from './folder/file-host.ts';
@@ -33,9 +33,9 @@ export function createTasks({ engines, files }: TaskHost): TaskRunner {
   const trainingTasks = async () => (await import('./distil.ts')).createTrainingTasks(session, files, editedRoute);
 
   /** What names an analysis, and how its calibration is made again. */
-  async function analysisOf({ calibration, ridge }: ProbeSource) {
+  async function analysisOf({ calibration, ridge, split }: ProbeSource) {
     const request = await openFileOf(calibration, files);
-    return { key: await probesKey(request, ridge), calibration: () => calibrationFor(session.model, request) };
+    return { key: await probesKey(request, ridge, split), calibration: () => calibrationFor(session.model, request) };
   }
 
   /** Fitting probes anew is told as the stage `probes`. */
@@ -44,6 +44,7 @@ export function createTasks({ engines, files }: TaskHost): TaskRunner {
     return await session.probesOf(key, calibration, {
       signal,
       ridge: source.ridge,
+      rule: source.split,
       onBlock: (done, total) => onProgress({ stage: 'probes', done, total }),
     });
   }
@@ -52,14 +53,14 @@ export function createTasks({ engines, files }: TaskHost): TaskRunner {
   async function inputsFor(edits: readonly Edit[], source: ProbeSource, context: CallContext<never>) {
     if (edits.some(({ by }) => by === 'probes')) return await probesOf(source, context);
     const { key, calibration } = await analysisOf(source);
-    return await session.inputsOf(key, calibration);
+    return await session.inputsOf(key, calibration, source.split);
   }
 
   /** What an analysis was measured on; where none is named, enough for a timing. */
   async function calibrationOf(source: ProbeSource | null): Promise<Calibration> {
     if (!source) return await calibrationFor(session.model, SMALL_CALIBRATION);
     const { key, calibration } = await analysisOf(source);
-    return await session.calibrationOf(key, calibration);
+    return await session.calibrationOf(key, calibration, source.split);
   }
 
   async function probesAskedFor(source: ProbeSource | null, context: CallContext<never>) {
@@ -98,7 +99,7 @@ export function createTasks({ engines, files }: TaskHost): TaskRunner {
       const { model, engine } = session;
       const asked = await openFileOf(request, files);
       const calibration = await calibrationFor(model, asked);
-      const key = await probesKey(asked, DEFAULT_RIDGE);
+      const key = await probesKey(asked, DEFAULT_RIDGE, 'prompt-groups');
       return reportOf(await session.analyse(key, calibration, { signal, onProgress }), model.summary, engine);
     },
 
@@ -177,7 +178,7 @@ export function createTasks({ engines, files }: TaskHost): TaskRunner {
 /** Enough for a timing where nothing has been analysed yet. */
 const SMALL_CALIBRATION: CalibrationRequest = { kind: 'synthetic', samples: 2, timesteps: 1, seed: 0 };
 
-/** Names an analysis by what its probes follow from: what the calibration holds, and the ridge. */
-async function probesKey(request: CalibrationRequest, ridge: number): Promise<string> {
-  return `${await calibrationKey(request)} ridge ${ridge}`;
+/** Names an analysis by what its probes follow from: what the calibration holds, the ridge and the split. */
+async function probesKey(request: CalibrationRequest, ridge: number, split: SplitRule): Promise<string> {
+  return `${await calibrationKey(request)} ridge ${ridge} split ${split}`;
 }

@@ -75,7 +75,7 @@ test('its blocks are told one by one, with the seam between the stacks', () => {
 
 test('an analysis detects no interval across the seam, and the last text takes no part', async () => {
   const calibration = { kind: 'synthetic', samples: 4, timesteps: 2, seed: 1 } as const;
-  const probes = { calibration, ridge: DEFAULT_RIDGE };
+  const probes = { calibration, ridge: DEFAULT_RIDGE, split: 'prompt-groups' } as const;
   const report = await tasks.analyse({ calibration }, quiet);
   expect(seamsOf(report.model.stacks)).toEqual([3]);
   expect(parseReport(JSON.stringify(report), 'report.json')).toEqual(report);
@@ -157,6 +157,7 @@ async function expectMixed(bothPlugged: number) {
   const probes = {
     calibration: { kind: 'synthetic', samples: 4, timesteps: 2, seed: 1 },
     ridge: DEFAULT_RIDGE,
+    split: 'prompt-groups',
   } as const;
   const by = <R extends 'nothing' | 'probes'>(replacement: R) => ({ ...SINGLE, on: 'run', by: replacement }) as const;
   const errorOf = async (edits: Parameters<typeof tasks.tryEdits>[0]['edits']) =>

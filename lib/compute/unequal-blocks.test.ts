@@ -33,7 +33,7 @@ const ACROSS = { first: 1, last: 2 };
 /** To the end of the model. */
 const END = { first: 4, last: 5 };
 const CALIBRATION = { kind: 'synthetic', samples: 4, timesteps: 2, seed: 1 } as const;
-const PROBES = { calibration: CALIBRATION, ridge: 1e-2 };
+const PROBES = { calibration: CALIBRATION, ridge: 1e-2, split: 'prompt-groups' } as const;
 const quiet = { signal: new AbortController().signal, stop: new AbortController().signal, onProgress: () => {} };
 const settings = { ...DEFAULT_DISTIL, steps: 3, batch: 2, warmupSteps: 1, heldOutSamples: 2, checkpointEvery: 2 };
 

@@ -125,5 +125,7 @@ export function toyCalibration({ architecture }: Transformer, samples: number): 
     facts: { kind: 'synthetic', label: 'toy inputs', seed: 1, file: null, samples, timesteps: [0.5] },
     batches: [inputs],
     rows: Object.fromEntries(architecture.streams.map((stream) => [stream.id, rowsOf(stream)])),
+    groups: Uint32Array.from({ length: samples }, (_, sample) => sample),
+    levels: new Float64Array(samples).fill(0.5),
   };
 }

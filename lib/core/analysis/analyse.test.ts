@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type Calibration, syntheticCalibration } from '../capture/index.ts';
+import { type Calibration, captureStates, syntheticCalibration } from '../capture/index.ts';
 import { DEFAULT_DETECTION, detectIntervals } from '../detection/index.ts';
 import { type RunEdit, type RunReplacement, runEdit, runEdits } from '../edit/index.ts';
 import { goldenCheckpoint } from '../model/golden-fill.ts';
@@ -8,6 +8,7 @@ import { openTransformer, parseModelConfig, routeOf, type Transformer } from '..
 import { goldenQ1 } from '../model/qwen-image/goldens.ts';
 import { describePerEngine } from '../tensor/test-engines.ts';
 import { type Analysed, analyse } from './analyse.ts';
+import { directionError } from './direction.ts';
 import { damageInputsOf, editDamage } from './edit-damage.ts';
 import { fitProbes } from './fit-probes.ts';
 import { splitRows } from './held-out.ts';
@@ -113,8 +114,8 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis', () => {
     const edits = (['nothing', 'probes'] as const).flatMap((by) => runEdits(intervals, by));
     const measured = await damageOf(edits);
     expect(measured.map(({ edit }) => edit)).toEqual(edits);
-    const { heldOutSamples } = splitRows(calibration.rows);
-    const inputs = inputsOfSamples(calibration, heldOutSamples, 8);
+    const { heldOutSamples } = splitRows(calibration);
+    const inputs = inputsOfSamples(calibration, heldOutSamples);
     expect(inputs.reduce((sum, { batch }) => sum + batch, 0)).toBe(heldOutSamples.length);
     for (const { edit, outputError } of measured) {
       const route = routeOf(BLOCKS, [edit], { probes: analysed.probes });
@@ -193,6 +194,14 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis', () => {
     expect(probes[last]!.text).toBeNull();
     expect(probes[last]!.image).not.toBeNull();
     expect([text.probeR2[last], text.probeError[last]]).toEqual([null, null]);
+    const imageStates: Float32Array[] = [];
+    for await (const { states } of captureStates(transformer, calibration)) {
+      imageStates.push(states.image!);
+    }
+    const rows = splitRows(calibration).heldOut.image!;
+    const { width } = transformer.config;
+    const ofImage = directionError(imageStates[1]!, imageStates[BLOCKS]!, width, rows);
+    expect(analysis.directionErrors[0]![last]).toBeCloseTo(ofImage, 6);
     expect(text.similarity.all!.trajectories.debiased['block-u/teacher-after-k'][0]![last]).toBeNull();
     expect(image.similarity.all!.trajectories.debiased['block-u/teacher-after-k'][0]![last]).not.toBeNull();
     expect(text.similarity.all!.cka.debiased[last]).toEqual(new Array(BLOCKS).fill(null));
@@ -213,7 +222,7 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis', () => {
     const { width } = transformer.config;
     const map = { weight: new Float32Array(width * width).fill(3e38), bias: new Float32Array(width) };
     const probes = Array.from({ length: BLOCKS }, () => ({ image: map, text: null }));
-    const inputs = { batches: calibration.batches, probes, wholeOutputs: [] };
+    const inputs = { ...damageInputsOf(calibration, probes), batches: calibration.batches };
     const by = (replacement: RunReplacement) => runEdit({ first: 1, last: 2 }, replacement);
     const [probed, removed] = await editDamage(transformer, inputs, [by('probes'), by('nothing')]);
     expect(probed!.outputError).toBeNull();
@@ -249,17 +258,17 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis', () => {
 });
 
 describe('picking samples to measure on', () => {
-  it('takes whole samples, evenly spread, out of their batches', async () => {
+  it('takes whole samples out of their batches', async () => {
     const { config } = goldenQ1();
     const calibration = syntheticCalibration(config, { samples: 6, timesteps: 2, seed: 5 });
     const [all] = calibration.batches;
-    const picked = inputsOfSamples(calibration, [1, 2, 4, 5], 2);
+    const picked = inputsOfSamples(calibration, [1, 4]);
     expect(picked).toHaveLength(1);
     expect(picked[0]!.batch).toBe(2);
     const size = all!.hiddenStates.length / 6;
     expect(picked[0]!.hiddenStates.subarray(0, size)).toEqual(all!.hiddenStates.subarray(size, 2 * size));
     expect(picked[0]!.hiddenStates.subarray(size)).toEqual(all!.hiddenStates.subarray(4 * size, 5 * size));
     expect([...picked[0]!.timestep]).toEqual([all!.timestep[1], all!.timestep[4]]);
-    expect(inputsOfSamples(calibration, [], 9)[0]!.batch).toBe(6);
+    expect(inputsOfSamples(calibration, [0, 1, 2, 3, 4, 5])[0]!.batch).toBe(6);
   });
 });

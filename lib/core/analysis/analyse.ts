@@ -12,7 +12,7 @@ import { REPORT_VERSION } from '../report/report.ts';
 import { directionError } from './direction.ts';
 import { damageInputsOf, editDamage } from './edit-damage.ts';
 import { fitBlockProbe } from './fit-probes.ts';
-import { HELD_OUT_SHARE, type RowSplit, splitRows } from './held-out.ts';
+import { type RowSplit, splitRows } from './held-out.ts';
 import { DAMAGE_SAMPLES } from './held-out-inputs.ts';
 import { Pace } from './pace.ts';
 import { DEFAULT_RIDGE } from './probe.ts';
@@ -42,7 +42,7 @@ export async function analyse(
   const { numBlocks, width } = transformer.config;
   const { blocks, stacks, streams: declared } = transformer.architecture;
   const pace = new Pace(signal);
-  const split = splitRows(calibration.rows);
+  const split = splitRows(calibration);
   const clock = new StageClock();
 
   clock.start('capture');
@@ -97,7 +97,7 @@ export async function analyse(
       version: REPORT_VERSION,
       calibration: { ...calibration.facts, ...tokenCounts(calibration, split) },
       settings: { ridge, damageSamples: DAMAGE_SAMPLES },
-      split: { rule: 'golden-ratio', share: HELD_OUT_SHARE },
+      split: split.facts,
       bands: [],
       confidence: null,
       streams,

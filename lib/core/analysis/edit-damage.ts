@@ -17,23 +17,35 @@ import {
   type Transformer,
   type TransformerInputs,
 } from '../model/index.ts';
-import type { EditDamage } from '../report/report.ts';
+import type { EditDamage, SplitRule } from '../report/report.ts';
+import { evenlySpread } from './golden-ratio.ts';
 import { splitRows } from './held-out.ts';
-import { DAMAGE_SAMPLES, inputsOfSamples } from './held-out-inputs.ts';
+import { DAMAGE_SAMPLES, inputsOfSamples, spreadSamples } from './held-out-inputs.ts';
 import { Pace } from './pace.ts';
 
 export interface DamageInputs {
   readonly batches: readonly TransformerInputs[];
+  /** Which samples of the calibration they are, in order. */
+  readonly samples: readonly number[];
   /** One per block; needed for edits by probes. */
   readonly probes: readonly StreamProbes[];
   /** The whole model's output per batch; filled at the first measurement, after which only what differs is computed. */
   readonly wholeOutputs: Float32Array[];
 }
 
-/** The held-out samples that edits are measured on. */
-export function damageInputsOf(calibration: Calibration, probes: readonly StreamProbes[]): DamageInputs {
-  const { heldOutSamples } = splitRows(calibration.rows);
-  return { batches: inputsOfSamples(calibration, heldOutSamples, DAMAGE_SAMPLES), probes, wholeOutputs: [] };
+/** The held-out samples that edits are measured on; any will do where none is held out. */
+export function damageInputsOf(
+  calibration: Calibration,
+  probes: readonly StreamProbes[],
+  rule: SplitRule = 'prompt-groups',
+): DamageInputs {
+  const { heldOutSamples } = splitRows(calibration, rule);
+  const allowed = heldOutSamples.length > 0 ? heldOutSamples : [...calibration.groups.keys()];
+  const samples =
+    rule === 'prompt-groups'
+      ? spreadSamples(calibration, allowed, DAMAGE_SAMPLES)
+      : evenlySpread(allowed, DAMAGE_SAMPLES);
+  return { batches: inputsOfSamples(calibration, samples), samples, probes, wholeOutputs: [] };
 }
 
 export interface EditDamageOptions {

@@ -4,7 +4,7 @@
  */
 import { type Calibration, captureStates } from '../capture/index.ts';
 import type { AffineMap, BlockSpec, ModelStream, StreamProbes, Transformer } from '../model/index.ts';
-import type { PerStream } from '../report/report.ts';
+import type { PerStream, SplitRule } from '../report/report.ts';
 import { type RowSplit, splitRows } from './held-out.ts';
 import { Pace } from './pace.ts';
 import { asAffineMap, DEFAULT_RIDGE, fitProbe, measureProbe } from './probe.ts';
@@ -22,7 +22,7 @@ export async function fitBlockProbe(
   streams: readonly ModelStream[],
   around: (stream: string) => readonly [Float32Array, Float32Array],
   width: number,
-  { fit, heldOut }: RowSplit,
+  { fit, heldOut }: Pick<RowSplit, 'fit' | 'heldOut'>,
   ridge: number,
   pace: Pace,
 ): Promise<BlockProbe> {
@@ -32,7 +32,9 @@ export async function fitBlockProbe(
   for (const { id } of streams) {
     const [input, output] = around(id);
     const data = { input, output, width };
-    const probe = updates.includes(id) ? await fitProbe({ ...data, rows: fit[id]! }, ridge, pace) : null;
+    // A stream that no sample has a token of has no probe.
+    const isThere = updates.includes(id) && fit[id]!.length > 0;
+    const probe = isThere ? await fitProbe({ ...data, rows: fit[id]! }, ridge, pace) : null;
     const quality = probe && (await measureProbe(probe, { ...data, rows: heldOut[id]! }, pace));
     maps[id] = probe && asAffineMap(probe);
     r2[id] = quality?.r2 ?? null;
@@ -49,15 +51,18 @@ export async function fitProbes(
   {
     signal,
     ridge = DEFAULT_RIDGE,
+    rule = 'prompt-groups',
     onBlock = () => {},
   }: {
     readonly signal?: AbortSignal;
     readonly ridge?: number;
+    /** Of the analysis that they are of. */
+    readonly rule?: SplitRule;
     readonly onBlock?: (done: number, total: number) => void;
   } = {},
 ): Promise<StreamProbes[]> {
   const { blocks, streams } = transformer.architecture;
-  const split = splitRows(calibration.rows);
+  const split = splitRows(calibration, rule);
   const pace = new Pace(signal);
   const probes: StreamProbes[] = [];
   let before: PerStream<Float32Array> | null = null;

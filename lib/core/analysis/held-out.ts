@@ -1,38 +1,64 @@
 /**
- * Which samples probes are judged on. Whole samples are held out, never single tokens: tokens of one picture resemble
- * each other, and a probe that has seen some of them would be flattered. The choice needs no seed and does not alias
- * with the order of timesteps or prompts: samples are taken by the fractional parts of multiples of the golden ratio.
+ * Which samples probes are judged on. Whole prompts are held out: a probe that has seen a prompt at one timestep knows its
+ * text states at all others, and would be flattered. Every timestep gives its share (balanced-groups.ts says how nearly).
+ * The choice is seeded and depends on prompts and timesteps alone, so that it is the same wherever it is made.
  */
-import type { PerStream } from '../report/report.ts';
+import type { Calibration } from '../capture/index.ts';
+import { seededRandom } from '../random.ts';
+import type { PerStream, SplitFacts, SplitRule } from '../report/report.ts';
+import { balancedGroups, type GroupedSamples } from './balanced-groups.ts';
+import { goldenRatioSamples } from './golden-ratio.ts';
 
 export const HELD_OUT_SHARE = 0.25;
+const SPLIT_SEED = 1;
 
 export interface RowSplit {
   readonly fit: PerStream<Uint32Array>;
   readonly heldOut: PerStream<Uint32Array>;
-  /** Samples held out, ascending; empty when there is only one sample, which then only serves the fit. */
+  /** Samples held out, ascending; empty where all samples are of one prompt, which then only serve the fit. */
   readonly heldOutSamples: readonly number[];
+  readonly facts: SplitFacts;
 }
 
-const GOLDEN_RATIO = (1 + Math.sqrt(5)) / 2;
+export type SplitSamples = Pick<Calibration, 'rows' | 'groups' | 'levels'>;
 
-/** `rows` gives the sample of each captured row. */
-export function splitRows(rows: PerStream<Uint32Array>, share: number = HELD_OUT_SHARE): RowSplit {
-  const samples = [...new Set(Object.values(rows).flatMap((of) => [...new Set(of)]))].sort((a, b) => a - b);
-  const count = samples.length < 2 ? 0 : Math.min(samples.length - 1, Math.max(1, Math.round(share * samples.length)));
-  const heldOutSamples = samples
-    .map((sample, index) => ({ sample, place: ((index + 1) * GOLDEN_RATIO) % 1 }))
-    .sort((a, b) => a.place - b.place)
-    .slice(0, count)
-    .map(({ sample }) => sample)
-    .sort((a, b) => a - b);
+/** The rows of every stream by the side that their sample is on. */
+export function splitRows(calibration: SplitSamples, rule: SplitRule = 'prompt-groups'): RowSplit {
+  const heldOutSamples =
+    rule === 'prompt-groups' ? heldOutOf(calibration) : goldenRatioSamples(calibration.groups.length, HELD_OUT_SHARE);
   const held = new Set(heldOutSamples);
   const pick = (wanted: boolean): PerStream<Uint32Array> =>
     Object.fromEntries(
-      Object.entries(rows).map(([stream, of]) => [
+      Object.entries(calibration.rows).map(([stream, of]) => [
         stream,
-        Uint32Array.from(of.keys()).filter((row) => held.has(of[row] ?? -1) === wanted),
+        Uint32Array.from(of.keys()).filter((row) => held.has(of[row]!) === wanted),
       ]),
     );
-  return { fit: pick(false), heldOut: pick(true), heldOutSamples };
+  const facts: SplitFacts =
+    rule === 'prompt-groups' ? factsOf(calibration, held) : { rule: 'golden-ratio', share: HELD_OUT_SHARE };
+  return { fit: pick(false), heldOut: pick(true), heldOutSamples, facts };
+}
+
+/** Held-out samples, ascending. */
+export function heldOutOf(samples: GroupedSamples): readonly number[] {
+  const held = balancedGroups(samples, HELD_OUT_SHARE, seededRandom(SPLIT_SEED));
+  return [...samples.groups.keys()].filter((sample) => held.has(samples.groups[sample]!));
+}
+
+function factsOf({ groups, levels }: GroupedSamples, held: ReadonlySet<number>): SplitFacts {
+  const timesteps = [...new Set(levels)].sort((a, b) => a - b);
+  const countAt = (timestep: number, counts: (sample: number) => boolean) =>
+    levels.reduce((sum, level, sample) => sum + (level === timestep && counts(sample) ? 1 : 0), 0);
+  return {
+    rule: 'prompt-groups',
+    seed: SPLIT_SEED,
+    share: HELD_OUT_SHARE,
+    groups: new Set(groups).size,
+    heldOutGroups: new Set(groups.filter((_, sample) => held.has(sample))).size,
+    timesteps: timesteps.map((timestep) => ({
+      timestep,
+      samples: countAt(timestep, () => true),
+      heldOut: countAt(timestep, (sample) => held.has(sample)),
+    })),
+  };
 }

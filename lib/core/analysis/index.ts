@@ -1,8 +1,10 @@
 export { type Analysed, type AnalyseOptions, analyse } from './analyse.ts';
+export type { GroupedSamples } from './balanced-groups.ts';
 export { type CkaValues, rbfCka } from './cka.ts';
 export { type DamageInputs, damageInputsOf, type EditDamageOptions, editDamage } from './edit-damage.ts';
 export { fitBlockProbe, fitProbes } from './fit-probes.ts';
-export { HELD_OUT_SHARE, type RowSplit, splitRows } from './held-out.ts';
+export { HELD_OUT_SHARE, heldOutOf, type RowSplit, splitRows } from './held-out.ts';
+export { spreadSamples } from './held-out-inputs.ts';
 export type { BlockRows } from './normal-equations.ts';
 export { asAffineMap, DEFAULT_RIDGE, type FittedProbe, fitProbe, measureProbe, type ProbeQuality } from './probe.ts';
 export type { AnalysisPartial, AnalysisProgress, AnalysisStage } from './progress.ts';

@@ -12,12 +12,17 @@ import {
   type TransformerInputs,
 } from '../model/index.ts';
 import type { CalibrationFacts, PerStream } from '../report/report.ts';
+import { promptGroups } from './prompt-groups.ts';
 
 export interface Calibration {
   readonly facts: Pick<CalibrationFacts, 'kind' | 'label' | 'seed' | 'file' | 'samples' | 'timesteps'>;
   readonly batches: readonly TransformerInputs[];
   /** Sample (counted over the batches) that each captured row of a stream comes from, in the order in which rows are captured; padded tokens have no row. */
   readonly rows: PerStream<Uint32Array>;
+  /** [samples], which prompt each sample is of (prompt-groups.ts). */
+  readonly groups: Uint32Array;
+  /** [samples], timesteps in [0, 1]. */
+  readonly levels: Float64Array;
 }
 
 export interface CapturedBlock {
@@ -34,11 +39,12 @@ const MAX_BATCH = 16;
 /** State values of one batch; keeps the widest intermediate (4·D) of a large model below a gigabyte. */
 const MAX_BATCH_VALUES = 2 ** 24;
 
-/** Cuts one large batch, as a whole, into batches that an engine runs at once. */
+/** Cuts one large batch, as a whole, into batches that an engine runs at once. `groups` are those that a file names. */
 export function calibrationOf(
   all: TransformerInputs,
   about: Pick<CalibrationFacts, 'kind' | 'label' | 'seed' | 'file'>,
   config: ModelConfig,
+  groups: Uint32Array | null = null,
 ): Calibration {
   const { imageTokens, textTokens } = all;
   const fitting = Math.floor(MAX_BATCH_VALUES / ((imageTokens + textTokens) * config.width));
@@ -48,16 +54,18 @@ export function calibrationOf(
     batches.push(sliceSamples(all, from, Math.min(all.batch, from + size)));
   }
   const { timeScale } = familyNamed(config.family);
-  const levels = [...new Set(all.timestep)].map((time) => time / timeScale);
+  const levels = Float64Array.from(all.timestep, (time) => time / timeScale);
   const rows = architectureOf(config).streams.map((stream) => {
     const [tokens, mask] = [streamTokens(all, stream), streamMask(all, stream)];
     const samples = Uint32Array.from({ length: all.batch * tokens }, (_, row) => Math.floor(row / tokens));
     return [stream.id, mask ? samples.filter((_, row) => mask[row]) : samples] as const;
   });
   return {
-    facts: { ...about, samples: all.batch, timesteps: levels.sort((x, y) => x - y) },
+    facts: { ...about, samples: all.batch, timesteps: [...new Set(levels)].sort((x, y) => x - y) },
     batches,
     rows: Object.fromEntries(rows),
+    groups: groups ?? promptGroups(all, config),
+    levels,
   };
 }
 

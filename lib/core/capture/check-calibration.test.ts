@@ -47,6 +47,14 @@ describe('checking a calibration', () => {
     await checkCalibration(file, config, PORTION);
     expect(largest()).toBeLessThan(file.blob.size / 5);
     await checkCalibration(file, config);
+    const numbers = {
+      name: 'prompt_group',
+      dtype: 'I64',
+      shape: [SAMPLES],
+      bytes: new Uint8Array(8 * SAMPLES),
+    } as const;
+    const grouped = fileOf(hidden(), text(), timestep(), numbers);
+    await checkCalibration(grouped.file, config, PORTION);
   });
 
   test.each<[string, () => TensorToWrite[], RegExp]>([
@@ -61,9 +69,9 @@ describe('checking a calibration', () => {
       /timestep: A time step lies outside 0..1; found 2 .*of 4000/,
     ],
     [
-      'a sample without text',
-      () => [hidden(), text(), timestep(), mask((i) => (i >= 80 && i < 84 ? 0 : 1))],
-      /mask: A sample has no valid text token/,
+      'prompt groups of another length',
+      () => [hidden(), text(), timestep(), { ...mask(undefined, [SAMPLES - 1]), name: 'prompt_group' }],
+      /prompt_group: Wrong shape/,
     ],
     ['a missing tensor', () => [hidden(), timestep()], /encoder_hidden_states: A tensor is missing/],
     [

@@ -30,6 +30,12 @@ const good = (): Record<string, TensorToWrite> => ({
   text: floats('encoder_hidden_states', [SAMPLES, 4, 16], (i) => i / 4),
   timestep: floats('timestep', [SAMPLES], (i) => [0.75, 0.25, 0.75][i]!),
 });
+const groupTensor = (dtype: 'I64' | 'I32' | 'U8', shape: number[], { buffer }: ArrayBufferView<ArrayBuffer>) => ({
+  name: 'prompt_group',
+  dtype,
+  shape,
+  bytes: new Uint8Array(buffer),
+});
 const DEEP = '['.repeat(20_000) + ']'.repeat(20_000);
 const file = (
   tensors: Record<string, TensorToWrite | undefined>,
@@ -186,14 +192,57 @@ describe('a calibration file', () => {
       () => file({ ...good(), timestep: floats('timestep', [3], () => 370) }),
       /› timestep: .*370.*divided by 1000/,
     ],
-    [
-      'a sample without a valid token',
-      () => file({ ...good(), mask: mask([1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1]) }),
-      /_mask: .*no valid text token.*sample 1/,
-    ],
   ])('with %s is refused by name, where the same inputs run', async (_, make, message) => {
     await expect(fileCalibration(make(), config)).rejects.toThrow(message);
     await expect(readForwardInputs(make(), config)).resolves.toMatchObject({ batch: 3 });
+  });
+
+  test('may have samples without text, which diffusers runs too', async () => {
+    const { rows } = await fileCalibration(
+      file({ ...good(), mask: mask([1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 0, 0]) }),
+      config,
+    );
+    expect([...rows.text!]).toEqual([0, 0, 0, 0, 2, 2]);
+    expect(rows.image).toHaveLength(18);
+  });
+
+  test('has its samples of equal text in one group, unless it names them', async () => {
+    const repeated = floats('encoder_hidden_states', [SAMPLES, 4, 16], (i) => (i >= 64 ? i - 64 : i) % 64);
+    expect([...(await fileCalibration(file({ ...good(), text: repeated }), config)).groups]).toEqual([0, 0, 0]);
+    expect([...(await fileCalibration(file(good()), config)).groups]).toEqual([0, 1, 2]);
+    const ids = (dtype: 'I64' | 'I32' | 'U8', array: ArrayBufferView<ArrayBuffer>) =>
+      file({ ...good(), prompt_group: groupTensor(dtype, [SAMPLES], array) });
+    // Beyond what a double holds exactly.
+    const large = 2n ** 60n;
+    for (const source of [
+      ids('I64', BigInt64Array.of(large, large + 1n, large)),
+      ids('I32', Int32Array.of(-7, 100, -7)),
+      ids('U8', Uint8Array.of(9, 0, 9)),
+    ]) {
+      expect([...(await fileCalibration(source, config)).groups]).toEqual([0, 1, 0]);
+    }
+  });
+
+  test.each<[string, TensorToWrite, RegExp]>([
+    [
+      'too few',
+      groupTensor('I64', [2], BigInt64Array.of(1n, 2n)),
+      /prompt_group: Wrong shape; found \[2\]; expected \[3\], one number per sample/,
+    ],
+    [
+      'a column of',
+      groupTensor('I32', [SAMPLES, 1], Int32Array.of(1, 2, 3)),
+      /prompt_group: Wrong shape; found \[3, 1\]/,
+    ],
+    [
+      'broken',
+      floats('prompt_group', [SAMPLES], () => 1.5),
+      /prompt_group: Wrong dtype; found F32; expected whole numbers.*leave prompt_group out/,
+    ],
+  ])('with %s group numbers is refused by name', async (_, prompt_group, message) => {
+    const source = file({ ...good(), prompt_group });
+    await expect(fileCalibration(source, config)).rejects.toThrow(message);
+    await expect(readForwardInputs(source, config)).rejects.toThrow(message);
   });
 
   test('of 0 bytes is refused by name', async () => {

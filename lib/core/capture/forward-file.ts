@@ -2,6 +2,7 @@
  * Reads a safetensors file whose tensors are named like diffusers' forward arguments: hidden_states [B, Ni, in] or
  * [B, C, H, W], encoder_hidden_states [B, Nt, text], encoder_hidden_states_mask [B, Nt] (optional), timestep [B], the family's own
  * inputs, and `img_shapes` as JSON in the file's metadata. An input of one row holds for every sample, as it does in diffusers.
+ * An integer tensor prompt_group [B] (optional) numbers the prompts.
  * Everything is checked, values included, before anything is computed. Inputs of one forward may be whatever diffusers runs; a
  * calibration must be what a pipeline passes.
  */
@@ -31,8 +32,16 @@ import { type ImageShapes, type Invalid, parseImageShapes } from './image-shapes
 const HINT =
   'Name the tensors as the arguments of diffusers’ forward call and put img_shapes as JSON into the metadata.';
 const MASK = 'encoder_hidden_states_mask';
+/** No argument of diffusers: says which samples are of one prompt, where equal text inputs do not. */
+const PROMPT_GROUP = 'prompt_group';
 /** All that is read of a file; further tensors are left alone. */
-export const FORWARD_TENSORS: readonly string[] = ['hidden_states', 'encoder_hidden_states', MASK, 'timestep'];
+export const FORWARD_TENSORS: readonly string[] = [
+  'hidden_states',
+  'encoder_hidden_states',
+  MASK,
+  'timestep',
+  PROMPT_GROUP,
+];
 /** The file is laid out well; what is in it is not what a pipeline passes. */
 const VALUES = 'Save the arguments of the forward call as the pipeline passes them.';
 
@@ -41,6 +50,12 @@ const MAX_INPUT_BYTES = 2 ** 32;
 /** Of one stream's states after one block, all samples: the largest array that Node makes holds 16 GiB. */
 const MAX_STATE_BYTES = 2 ** 33;
 const MAX_SAMPLES = 2 ** 17;
+
+export interface ForwardFile {
+  readonly inputs: TransformerInputs;
+  /** [B], the group of each sample, numbered from 0 in the order of the samples; null where the file names none. */
+  readonly promptGroups: Uint32Array | null;
+}
 
 /** Samples `from` to `to` − 1 of a file, which a file of these alone holds. */
 export interface Portion {
@@ -58,7 +73,7 @@ export async function readForwardFile(
   code: ErrorCode & ('calibration-invalid' | 'inputs-invalid'),
   use: 'states' | 'inputs',
   portion?: Portion,
-): Promise<TransformerInputs> {
+): Promise<ForwardFile> {
   const checkpoint = await openFile({ path: file, blob });
   const invalid: Invalid = (summary, tensor, found, expected, hint = HINT) =>
     new ContiguaError(code, summary, { file, tensor, found, expected, hint });
@@ -148,13 +163,13 @@ export async function readForwardFile(
       textTokens * config.textDim,
     ),
     timestep,
-    mask: family.takesMask ? await readMask(checkpoint, batch, textTokens, code, invalid) : null,
+    mask: family.takesMask ? await readMask(checkpoint, batch, textTokens, invalid) : null,
   };
   const extra: Record<string, ExtraValues> = {};
   for (const input of extras) {
     extra[input.name] = { values: await readExtra(checkpoint, input, inputs, invalid), perSample: input.perSample };
   }
-  return { ...inputs, extra };
+  return { inputs: { ...inputs, extra }, promptGroups: await readPromptGroups(checkpoint, batch, invalid) };
 }
 
 /** One of the family's own inputs; positions that the file leaves out follow from its image shapes. */
@@ -263,49 +278,56 @@ async function readFinite(checkpoint: Checkpoint<DType>, tensor: string, invalid
 async function readNumbers(checkpoint: Checkpoint<DType>, tensor: string, invalid: Invalid): Promise<Float32Array> {
   const info = checkpoint.tensors.get(tensor);
   const read = info && INTEGERS[info.dtype];
-  return read
-    ? read((await checkpoint.readBytes(tensor)).slice().buffer)
-    : await readFinite(checkpoint, tensor, invalid);
+  if (!read) return await readFinite(checkpoint, tensor, invalid);
+  return Float32Array.from(read((await checkpoint.readBytes(tensor)).slice().buffer), Number);
 }
 
-const INTEGERS: Readonly<Partial<Record<DType, (buffer: ArrayBuffer) => Float32Array>>> = {
-  I64: (buffer) => Float32Array.from(new BigInt64Array(buffer), Number),
-  U64: (buffer) => Float32Array.from(new BigUint64Array(buffer), Number),
-  I32: (buffer) => Float32Array.from(new Int32Array(buffer)),
-  U32: (buffer) => Float32Array.from(new Uint32Array(buffer)),
-  I16: (buffer) => Float32Array.from(new Int16Array(buffer)),
-  U16: (buffer) => Float32Array.from(new Uint16Array(buffer)),
-  I8: (buffer) => Float32Array.from(new Int8Array(buffer)),
-  U8: (buffer) => Float32Array.from(new Uint8Array(buffer)),
+const INTEGERS: Readonly<Partial<Record<DType, (buffer: ArrayBuffer) => ArrayLike<number | bigint>>>> = {
+  I64: (buffer) => new BigInt64Array(buffer),
+  U64: (buffer) => new BigUint64Array(buffer),
+  I32: (buffer) => new Int32Array(buffer),
+  U32: (buffer) => new Uint32Array(buffer),
+  I16: (buffer) => new Int16Array(buffer),
+  U16: (buffer) => new Uint16Array(buffer),
+  I8: (buffer) => new Int8Array(buffer),
+  U8: (buffer) => new Uint8Array(buffer),
 };
+
+async function readPromptGroups(
+  checkpoint: Checkpoint<DType>,
+  batch: number,
+  invalid: Invalid,
+): Promise<Uint32Array | null> {
+  const info = checkpoint.tensors.get(PROMPT_GROUP);
+  if (!info) return null;
+  const hint = `Give every sample the number of its prompt, or leave ${PROMPT_GROUP} out: then equal text inputs are one prompt.`;
+  if (info.shape.join() !== String(batch)) {
+    throw invalid('Wrong shape', PROMPT_GROUP, shown(info.shape), `${shown([batch])}, one number per sample`, hint);
+  }
+  const read = INTEGERS[info.dtype];
+  if (!read) throw invalid('Wrong dtype', PROMPT_GROUP, info.dtype, 'whole numbers, such as I64', hint);
+  const numbers = new Map<number | bigint, number>();
+  return Uint32Array.from(Array.from(read((await checkpoint.readBytes(PROMPT_GROUP)).slice().buffer)), (id) => {
+    const known = numbers.get(id) ?? numbers.size;
+    numbers.set(id, known);
+    return known;
+  });
+}
 
 /** null when the file has no mask: then every token is valid. */
 async function readMask(
   checkpoint: Checkpoint<DType>,
   batch: number,
   textTokens: number,
-  code: ErrorCode,
   invalid: Invalid,
 ): Promise<Uint8Array | null> {
   const info = checkpoint.tensors.get(MASK);
   if (!info) return null;
   expectShape(MASK, info.shape, [batch, textTokens], invalid);
-  const mask = isFloatDType(info.dtype)
+  // A row of zeros is a sample without text, whose image attends to itself alone, as in diffusers.
+  return isFloatDType(info.dtype)
     ? Uint8Array.from(await readFinite(checkpoint, MASK, invalid), (value) => (value === 0 ? 0 : 1))
     : nonZeroElements(await checkpoint.readBytes(MASK), info);
-  // The image of such a sample attends to itself alone; an analysis would have no state of its text.
-  for (let sample = 0; code === 'calibration-invalid' && sample < batch; sample++) {
-    if (!mask.subarray(sample * textTokens, (sample + 1) * textTokens).some(Boolean)) {
-      throw invalid(
-        'A sample has no valid text token',
-        MASK,
-        `only zeros for sample ${sample}`,
-        'at least one 1 per sample',
-        VALUES,
-      );
-    }
-  }
-  return mask;
 }
 
 /** An integer or boolean is true if any of its bytes is not zero. */

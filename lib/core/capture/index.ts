@@ -2,6 +2,6 @@ export type { Calibration, CapturedBlock } from './calibration.ts';
 export { type CalibrationRequest, calibrationFor, calibrationKey } from './calibration-request.ts';
 export { type CaptureOptions, captureStates } from './capture-states.ts';
 export { checkCalibration } from './check-calibration.ts';
-export { fileCalibration, readForwardInputs } from './file-calibration.ts';
+export { fileCalibration, readForwardInputs, readForwardSamples } from './file-calibration.ts';
 export { shapesCalibration, shapesInputs } from './shapes-calibration.ts';
 export { type SyntheticRequest, syntheticCalibration, syntheticInputs } from './synthetic-calibration.ts';

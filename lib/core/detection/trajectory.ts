@@ -45,12 +45,15 @@ export function similarityOf(
   return meanOfPresent(values);
 }
 
-/** Whether the report has the similarities that the settings read: one of version 1 or 2 has none over held-out tokens. */
+/**
+ * Whether the report has similarities for the settings to read: one of version 1 or 2 has none over held-out tokens. A
+ * stream without tokens has none and takes no part in the mean.
+ */
 export function hasRows(
   report: ReportStreams,
   { rows, streams }: Pick<DetectionSettings, 'rows' | 'streams'>,
 ): boolean {
-  return chosenStreams(report, streams).every(({ similarity }) => similarity[rows] !== null);
+  return chosenStreams(report, streams).some(({ similarity }) => similarity[rows] !== null);
 }
 
 function matricesOf(report: ReportStreams, settings: DetectionSettings): Matrix[] {

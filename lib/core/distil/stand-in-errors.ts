@@ -180,7 +180,7 @@ async function fitProbes(
         withTokens,
         (id) => [input[id]!, output[id]!],
         width,
-        { fit: rows(({ length }) => length / width), heldOut: rows(() => 0), heldOutSamples: [] },
+        { fit: rows(({ length }) => length / width), heldOut: rows(() => 0) },
         DEFAULT_RIDGE,
         new Pace(signal),
       );

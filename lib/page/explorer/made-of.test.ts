@@ -8,7 +8,10 @@ import { timingOf } from './timing.ts';
 
 const cut = (by: PageReplacement, last = 5) => pageEdits([runEdit({ first: 3, last }, by)]);
 const probes = (name: string) =>
-  ({ name, source: { calibration: { kind: 'synthetic', samples: 8, timesteps: 1, seed: 0 }, ridge: 1 } }) as const;
+  ({
+    name,
+    source: { calibration: { kind: 'synthetic', samples: 8, timesteps: 1, seed: 0 }, ridge: 1, split: 'prompt-groups' },
+  }) as const;
 
 describe('what a result was made of', () => {
   it('is the same while nothing of it differs, and says what does', () => {

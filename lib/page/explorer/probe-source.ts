@@ -6,7 +6,7 @@ import type { ProbeSource } from '@/lib/compute/protocol.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
 import { type CalibrationChoice, calibrationText, DEFAULT_CALIBRATION, requestOf } from './calibration.ts';
 
-export type MeasuredReport = Pick<AnalysisReport, 'calibration' | 'settings'>;
+export type MeasuredReport = Pick<AnalysisReport, 'calibration' | 'settings' | 'split'>;
 
 export interface ReportProbes {
   readonly source: ProbeSource;
@@ -20,7 +20,9 @@ export function reportProbes(report: MeasuredReport | null, measuredOn: Calibrat
   const choice = measuredOn ?? choiceOfReport(report);
   const calibration = requestOf(choice);
   const { ridge } = report.settings;
-  return calibration && { source: { calibration, ridge }, name: `${calibrationText(choice)} ridge ${ridge}` };
+  const { rule: split } = report.split;
+  const name = `${calibrationText(choice)} ridge ${ridge} split ${split}`;
+  return calibration && { source: { calibration, ridge, split }, name };
 }
 
 /** For a report that came without the choice it was measured on. */

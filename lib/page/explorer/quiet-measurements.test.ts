@@ -51,6 +51,7 @@ describe('what the page measures by itself', () => {
     expect(probes).toEqual({
       calibration: { kind: 'synthetic', samples: 8, timesteps: 1, seed: 1 },
       ridge: 1e-6,
+      split: 'prompt-groups',
     });
     // Whatever changes meanwhile waits: a second call would stop the first one.
     settingsStore.setState({ score: 'probed' });
