@@ -201,6 +201,17 @@ describe('a run', { timeout: 300_000 }, () => {
   });
 });
 
+describe('a run on a calibration file', { timeout: 300_000 }, () => {
+  it('says that it holds out whole prompts, as runs of earlier versions do not', async () => {
+    // No worker has that engine: nothing reads the file.
+    const asked = request(1, ENDLESS, { engine: 'tensorflow' });
+    const path = `${asked.modelId}/transformer/diffusion_pytorch_model.safetensors`;
+    const id = await backend.createRun({ ...asked, settings: { ...asked.settings, data: { kind: 'file', path } } });
+    expect((await backend.viewRun(id)).settings.data).toEqual({ kind: 'file', path, heldOutBy: 'prompt-groups' });
+    await backend.deleteRun(id);
+  });
+});
+
 describe('a choice of students', { timeout: 300_000 }, () => {
   it('is measured once, kept, and forgotten when one of its students is trained again', async () => {
     const id = await backend.createRun(request(2, FEW));

@@ -1,10 +1,11 @@
 /** Batches of what a training was asked to learn from: the sample's grammar, a file of forward inputs, or noise. */
-import { readForwardInputs } from '../capture/index.ts';
+import { readForwardSamples } from '../capture/index.ts';
 import type { NamedBlob } from '../checkpoint/index.ts';
 import { ContiguaError } from '../errors.ts';
 import { digestOfFile } from '../folder/digest.ts';
 import type { OpenModel } from '../folder/open-model.ts';
 import type { TransformerInputs } from '../model/index.ts';
+import type { HeldOutBy } from '../run/index.ts';
 import {
   type BatchRequest,
   fileBatches,
@@ -16,7 +17,7 @@ import {
 /** `lib/core/run`'s TrainingData with its file. */
 export type TrainingInputs<File = NamedBlob> =
   | { readonly kind: 'shapes' }
-  | { readonly kind: 'file'; readonly file: File }
+  | { readonly kind: 'file'; readonly file: File; readonly heldOutBy?: HeldOutBy | undefined }
   | { readonly kind: 'synthetic' };
 
 /** Throws `calibration-invalid` where the model cannot learn from it. */
@@ -27,7 +28,12 @@ export async function batchesFor(
 ): Promise<TrainingBatches> {
   switch (data.kind) {
     case 'file':
-      return fileBatches(await readForwardInputs(data.file, config), await digestOfFile(data.file), request);
+      return fileBatches(
+        await readForwardSamples(data.file, config),
+        await digestOfFile(data.file),
+        request,
+        data.heldOutBy,
+      );
     case 'synthetic':
       return syntheticBatches(config, request);
     case 'shapes':

@@ -2,10 +2,12 @@
  * Training batches by number: batch i of a seed is the same on every host, whenever and however often it is asked for,
  * so that a run that was cut off goes on with exactly the batches it would have seen, and needs no saved random state.
  */
+import { type GroupedSamples, heldOutOf, spreadSamples } from '../analysis/index.ts';
 import { shapesInputs, syntheticInputs } from '../capture/index.ts';
 import { ContiguaError } from '../errors.ts';
 import { type ModelConfig, pickSamples, type TransformerInputs } from '../model/index.ts';
 import { type SeededRandom, seededRandom } from '../random.ts';
+import type { HeldOutBy } from '../run/index.ts';
 import type { SampleAssets } from '../shapes/index.ts';
 
 export interface TrainingBatches {
@@ -47,44 +49,90 @@ export function syntheticBatches(config: ModelConfig, request: BatchRequest): Tr
   );
 }
 
-/** Share of a file's samples that are kept back for measuring, at most. */
-const HELD_OUT_SHARE = 0.25;
+/** A file's samples and the prompt of each. */
+export interface FileSamples {
+  readonly inputs: TransformerInputs;
+  /** [samples] */
+  readonly groups: Uint32Array;
+}
 
 /**
- * A file's samples, dealt once into held-out ones and batches of equal size, which come in a new order each epoch.
- * `fingerprint` tells files apart. Throws `calibration-invalid` when there are too few.
+ * A file's samples, dealt once into held-out ones and batches of equal size, which come in a new order each epoch. Whole
+ * prompts are held out, every timestep its share, as in an analysis; a run that an earlier version began (`heldOutBy`
+ * undefined) keeps the random samples that it held out. `fingerprint` tells files apart. Throws `calibration-invalid` when
+ * there are too few.
  */
 export function fileBatches(
-  all: TransformerInputs,
+  { inputs, groups }: FileSamples,
   fingerprint: string,
   { batch: asked, seed, distinctBatches }: BatchRequest,
+  heldOutBy: HeldOutBy | undefined,
 ): TrainingBatches {
-  const heldOutCount = Math.floor(all.batch * HELD_OUT_SHARE);
-  const trained = all.batch - heldOutCount;
+  const { trained, heldOut } =
+    heldOutBy === 'prompt-groups'
+      ? dealtByPrompts({ groups, levels: Float64Array.from(inputs.timestep) })
+      : dealtBySamples(inputs.batch);
+  // As many batches as the size asked for needs, of equal size, so that no more samples than batches are left over.
+  const full = Math.ceil(trained.length / asked);
+  const batch = Math.floor(trained.length / full);
+  const dealtBatches: TrainingBatches = {
+    key: `file ${fingerprint}${heldOutBy ? ` by ${heldOutBy}` : ''} batch ${batch}`,
+    label: `${full * batch} samples of a file`,
+    batch,
+    inputs: (index) => pickSamples(inputs, trained.subarray(index * batch, (index + 1) * batch)),
+    numberOf: (index) => index,
+    heldOut: (samples) => {
+      const measured = heldOut(samples);
+      return cut(measured.length, batch).map(({ from, size }) =>
+        pickSamples(inputs, measured.slice(from, from + size)),
+      );
+    },
+  };
+  return reordered(dealtBatches, Math.min(full, distinctBatches ?? full), seed);
+}
+
+/** Samples to train on in the order in which batches take them, and as many to measure on as are asked for and there are. */
+interface Deal {
+  readonly trained: Uint32Array;
+  heldOut(samples: number): ArrayLike<number> & { slice(from: number, to: number): ArrayLike<number> };
+}
+
+function dealtByPrompts(samples: GroupedSamples): Deal {
+  const heldOut = heldOutOf(samples);
+  if (heldOut.length === 0) {
+    throw new ContiguaError('calibration-invalid', 'All samples are of one prompt, so that none can be held out', {
+      found: `${samples.groups.length} samples of equal text`,
+      expected: 'samples of two prompts or more',
+      hint: 'Capture more prompts, or tell samples apart by an integer tensor prompt_group, one number per sample.',
+    });
+  }
+  const held = new Set(heldOut);
+  const order = shuffled(samples.groups.length, seededRandom(streamSeed(0, TRAINING, 0)));
+  return {
+    trained: order.filter((sample) => !held.has(sample)),
+    heldOut: (count) => spreadSamples(samples, heldOut, count),
+  };
+}
+
+/** Share of a file's samples that earlier versions kept back for measuring, at most. */
+const HELD_OUT_SHARE = 0.25;
+
+/** Prompts are on both sides. Never changed: runs resume with it. */
+function dealtBySamples(samples: number): Deal {
+  const heldOutCount = Math.floor(samples * HELD_OUT_SHARE);
+  const trained = samples - heldOutCount;
   if (heldOutCount === 0) {
     throw new ContiguaError('calibration-invalid', 'Too few samples for training and measuring', {
-      found: `${all.batch} samples`,
+      found: `${samples} samples`,
       expected: `at least ${Math.ceil(1 / HELD_OUT_SHARE)}`,
       hint: 'Capture more prompts and time steps.',
     });
   }
-  // As many batches as the size asked for needs, of equal size, so that no more samples than batches are left over.
-  const full = Math.ceil(trained / asked);
-  const batch = Math.floor(trained / full);
-  // Files are often in order of prompts or time steps: what is held out is spread over all of them.
-  const dealt = shuffled(all.batch, seededRandom(streamSeed(0, TRAINING, 0)));
-  const dealtBatches: TrainingBatches = {
-    key: `file ${fingerprint} batch ${batch}`,
-    label: `${full * batch} samples of a file`,
-    batch,
-    inputs: (index) => pickSamples(all, dealt.subarray(index * batch, (index + 1) * batch)),
-    numberOf: (index) => index,
-    heldOut: (samples) =>
-      cut(Math.min(samples, heldOutCount), batch).map(({ from, size }) =>
-        pickSamples(all, dealt.subarray(trained + from, trained + from + size)),
-      ),
+  const order = shuffled(samples, seededRandom(streamSeed(0, TRAINING, 0)));
+  return {
+    trained: order.subarray(0, trained),
+    heldOut: (count) => order.subarray(trained, trained + Math.min(count, heldOutCount)),
   };
-  return reordered(dealtBatches, Math.min(full, distinctBatches ?? full), seed);
 }
 
 function freshBatches(

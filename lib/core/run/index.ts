@@ -22,6 +22,7 @@ export {
   defaultLearningRate,
   FINE_TUNED_WEIGHTS,
   type FineTuneSettings,
+  type HeldOutBy,
   MAX_RUN_NAME,
   type OptimizerSettings,
   type RunSettings,

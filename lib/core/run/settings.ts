@@ -70,13 +70,16 @@ export interface FineTuneSettings extends OptimizerSettings {
   readonly checkpointEvery: number;
 }
 
+/** How a file's samples are held out: whole prompts. Random samples in runs that say nothing, which an earlier version began. */
+export type HeldOutBy = 'prompt-groups';
+
 /**
  * Where training batches come from. `shapes`: captions, pictures, noise and time steps made afresh for every step;
  * `file`: a calibration file's samples, dealt into batches that come in a new order each epoch; `synthetic`: seeded noise (says little about real inputs).
  */
 export type TrainingData =
   | { readonly kind: 'shapes' }
-  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'file'; readonly path: string; readonly heldOutBy?: HeldOutBy | undefined }
   | { readonly kind: 'synthetic' };
 
 export interface RunSettings {

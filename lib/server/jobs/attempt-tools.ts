@@ -53,7 +53,8 @@ export async function modelOf({ run }: TakenJob, models: AttemptTools['models'])
 }
 
 export async function trainingSource(data: TrainingData, models: AttemptTools['models']): Promise<TrainingSource> {
-  return data.kind === 'file' ? { kind: 'file', file: await models.calibrationFile(data.path) } : data;
+  if (data.kind !== 'file') return data;
+  return { kind: 'file', file: await models.calibrationFile(data.path), heldOutBy: data.heldOutBy };
 }
 
 /** The run's edits with local copies of their students, all of them or those of the keys asked for. */

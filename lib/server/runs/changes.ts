@@ -5,7 +5,7 @@ import { runEdit } from '../../core/edit/index.ts';
 import { ContiguaError } from '../../core/errors.ts';
 import { type BlockInterval, intervalSetOf } from '../../core/interval/index.ts';
 import { assertPlanFits, type Plan, type PlannedEdit, trainedPlan } from '../../core/plan/index.ts';
-import { FINE_TUNE_KEY, type RunSettings, type RunView } from '../../core/run/index.ts';
+import { FINE_TUNE_KEY, type RunSettings, type RunView, type TrainingData } from '../../core/run/index.ts';
 import type { RunRequest, ServerModel } from '../backend.ts';
 import { firstRow, json, type Queryable } from '../database/database.ts';
 import { sleep } from '../sleep.ts';
@@ -36,13 +36,14 @@ export function roomFor({ db }: RunContext, limit: number): (jobs: number) => Pr
 /** The run's plan is what it will have done: a student in the place of every run of blocks that it was asked for. */
 export async function createRun(
   { db, queue, wakeups }: RunContext,
-  { name, plan, settings }: RunRequest,
+  { name, plan, settings: asked }: RunRequest,
   model: ServerModel,
 ): Promise<string> {
   assertPlanFits(plan, model, 'the plan');
   if (plan.edits.length === 0) {
     throw new ContiguaError('plan-invalid', 'The plan names no interval', { hint: 'Choose at least one.' });
   }
+  const settings: RunSettings = { ...asked, data: withWholePrompts(asked.data) };
   const id = newRunId();
   const { fingerprint, numBlocks, parameters, costs, drawable } = model;
   const facts: RunView['model'] = { name: model.name, fingerprint, numBlocks, parameters, costs, drawable };
@@ -67,6 +68,10 @@ export async function createRun(
   wakeups.wake('queue');
   return id;
 }
+
+/** Runs of earlier versions say nothing of it and keep their random samples; a new one says that it holds out whole prompts. */
+const withWholePrompts = (data: TrainingData): TrainingData =>
+  data.kind === 'file' ? { ...data, heldOutBy: 'prompt-groups' } : data;
 
 /** Ten characters that sort by time of creation, roughly, and do not collide where databases share a bucket. */
 function newRunId(): string {

@@ -89,7 +89,7 @@ export const fineTuneSettings = z
 
 const trainingData = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('shapes') }),
-  z.object({ kind: z.literal('file'), path: pathId }),
+  z.object({ kind: z.literal('file'), path: pathId, heldOutBy: z.literal('prompt-groups').optional() }),
   z.object({ kind: z.literal('synthetic') }),
 ]) satisfies z.ZodType<TrainingData>;
 
