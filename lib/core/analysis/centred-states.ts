@@ -43,14 +43,19 @@ export class CentredStates {
     return !(this.traces[index]! > 1e-12 * this.rows * offset);
   }
 
-  /** Centred state [rows, width], owned by the caller. */
-  tensor(index: number): tf.Tensor2D {
+  /** Centred state [rows, width]. */
+  values(index: number): Float32Array {
     const { state, mean } = this.#at(index);
     const centred = new Float32Array(state.length);
     for (let at = 0; at < state.length; ) {
       for (let j = 0; j < this.width; j++, at++) centred[at] = state[at]! - mean[j]!;
     }
-    return tf.tensor2d(centred, [this.rows, this.width]);
+    return centred;
+  }
+
+  /** The same on the engine, owned by the caller. */
+  tensor(index: number): tf.Tensor2D {
+    return tf.tensor2d(this.values(index), [this.rows, this.width]);
   }
 
   /** Its transpose [width, rows], owned by the caller: untransposed products are the fast ones on wasm. */

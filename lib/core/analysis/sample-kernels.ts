@@ -66,7 +66,7 @@ class SampleSurrogate implements Surrogate {
 }
 
 /** X·Xᵀ [n, n] as values; `rows` stays the caller's. */
-async function kernelOf(rows: tf.Tensor2D): Promise<Float32Array> {
+export async function kernelOf(rows: tf.Tensor2D): Promise<Float32Array> {
   const product = tf.tidy(() => tf.matMul(rows, tf.transpose(rows)));
   const values = await product.data();
   product.dispose();
