@@ -3,7 +3,9 @@ import { seededRandom } from '../random.ts';
 import golden from './goldens/probe.json';
 import type { BlockRows } from './normal-equations.ts';
 import { Pace } from './pace.ts';
-import { asAffineMap, fitProbe, measureProbe } from './probe.ts';
+import { asAffineMap, fitProbe, measureProbe, sumProbeErrors } from './probe.ts';
+import { weightedProbeQuality } from './probe-bounds.ts';
+import { weightingsOf } from './weightings.ts';
 
 const REGENERATE = 'python lib/core/analysis/goldens/generate.py';
 
@@ -215,5 +217,35 @@ describe('measuring a probe on held-out rows', () => {
     const none = { ...data, rows: new Uint32Array() };
     expect(await measureProbe(probe!, none)).toEqual({ r2: null, error: null });
     expect(await measureProbe(probe!, { ...data, output: data.input })).toEqual({ r2: null, error: null });
+  });
+
+  it('is, for cells of rows, what it is for those rows written out, and has bounds around it', async () => {
+    const probe = await fitProbe(fit);
+    const cells = 6;
+    const cellOf = Uint32Array.from(heldOut.rows, (_, i) => i % cells);
+    const errors = await sumProbeErrors(probe!, heldOut, cellOf, cells, new Pace());
+    const drawn = [3, 0, 1, 0, 2, 0];
+    const written = heldOut.rows.filter((_, i) => drawn[i % cells]! > 0);
+    const copies = Uint32Array.from([...written].flatMap((row) => Array(drawn[(row - 600) % cells]).fill(row)));
+    const bands = Uint32Array.of(0, 0, 1, 1, 1, 1);
+    const groups = {
+      count: cells,
+      groups: cells,
+      groupOf: Uint32Array.from(drawn.keys()),
+      bandOf: bands,
+      ofSample: new Map(),
+    };
+    const weightings = weightingsOf(groups, 2, { resamples: 100, seed: 2 });
+    for (const [cell, weight] of drawn.entries()) weightings.values[cell * weightings.columns + 2] = weight;
+    const quality = weightedProbeQuality(errors, weightings);
+    const [whole, few] = [await measureProbe(probe!, heldOut), await measureProbe(probe!, { ...data, rows: copies })];
+    expect(quality.r2).toBeCloseTo(whole.r2!, 10);
+    expect(quality.error).toBeCloseTo(whole.error!, 10);
+    expect(quality.bands[1]!.r2).toBeCloseTo(few.r2!, 10);
+    expect(quality.bands[1]!.error).toBeCloseTo(few.error!, 10);
+    expect(quality.r2Bounds!.low).toBeLessThan(whole.r2!);
+    expect(quality.r2Bounds!.high).toBeGreaterThan(whole.r2!);
+    expect(quality.errorBounds!.low).toBeLessThan(whole.error!);
+    expect(quality.errorBounds!.high).toBeGreaterThan(whole.error!);
   });
 });

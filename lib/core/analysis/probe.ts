@@ -76,28 +76,85 @@ export async function measureProbe(
   data: BlockRows,
   pace: Pace = new Pace(),
 ): Promise<ProbeQuality> {
-  const { input, output, width: d, rows } = data;
-  if (rows.length === 0 || !updatesStream(data)) return { r2: null, error: null };
+  const sums = await sumProbeErrors(probe, data, new Uint32Array(data.rows.length), 1, pace);
+  return probeQuality(sums, [1]);
+}
+
+/** What the quality of a probe is made of, per cell of rows. */
+export interface ProbeErrors {
+  /** Rows of each cell [cells]. */
+  readonly rows: Float64Array;
+  /** Σ ‖u − û‖², Σ ‖u‖² and Σ ‖y‖² over the rows of each cell [cells], of updates u = y − x. */
+  readonly residuals: Float64Array;
+  readonly updates: Float64Array;
+  readonly outputs: Float64Array;
+  /** Σ ‖v‖² [cells] and Σ v [cells, d], where v is u less its mean over all rows. */
+  readonly deviations: Float64Array;
+  readonly sums: Float64Array;
+}
+
+/** `cellOf`: the cell of each of `data.rows`. */
+export async function sumProbeErrors(
+  probe: FittedProbe,
+  { input, output, width: d, rows }: BlockRows,
+  cellOf: Uint32Array,
+  cells: number,
+  pace: Pace,
+): Promise<ProbeErrors> {
   const updateMean = new Float64Array(d);
   for (const row of rows) {
     for (let j = 0; j < d; j++) updateMean[j] = updateMean[j]! + (output[row * d + j]! - input[row * d + j]!);
   }
   for (let j = 0; j < d; j++) updateMean[j] = updateMean[j]! / rows.length;
 
-  let [residual, deviation, update] = [0, 0, 0];
+  const of = () => new Float64Array(cells);
+  const errors = { rows: of(), residuals: of(), updates: of(), outputs: of(), deviations: of() };
+  const sums = new Float64Array(cells * d);
   const predicted = new Float64Array(d);
-  for (const row of rows) {
+  for (const [i, row] of rows.entries()) {
     const at = row * d;
+    const cell = cellOf[i]!;
     predicted.set(probe.bias);
     addProduct(predicted, input, at, probe.weight);
+    let [residual, deviation, update, square] = [0, 0, 0, 0];
     for (let j = 0; j < d; j++) {
-      const u = output[at + j]! - input[at + j]!;
+      const y = output[at + j]!;
+      const u = y - input[at + j]!;
+      const v = u - updateMean[j]!;
       residual += (u - predicted[j]!) ** 2;
-      deviation += (u - updateMean[j]!) ** 2;
+      deviation += v * v;
       update += u * u;
+      square += y * y;
+      sums[cell * d + j] = sums[cell * d + j]! + v;
     }
+    errors.rows[cell] = errors.rows[cell]! + 1;
+    errors.residuals[cell] = errors.residuals[cell]! + residual;
+    errors.updates[cell] = errors.updates[cell]! + update;
+    errors.outputs[cell] = errors.outputs[cell]! + square;
+    errors.deviations[cell] = errors.deviations[cell]! + deviation;
     if (pace.due()) await pace.rest();
   }
+  return { ...errors, sums };
+}
+
+/** Of rows that count as often as their cell's weight says. */
+export function probeQuality(errors: ProbeErrors, weights: ArrayLike<number>): ProbeQuality {
+  const d = errors.sums.length / errors.rows.length;
+  let [rows, residual, update, output, deviation] = [0, 0, 0, 0, 0];
+  const sum = new Float64Array(d);
+  for (let cell = 0; cell < errors.rows.length; cell++) {
+    const w = weights[cell]!;
+    if (w === 0) continue;
+    rows += w * errors.rows[cell]!;
+    residual += w * errors.residuals[cell]!;
+    update += w * errors.updates[cell]!;
+    output += w * errors.outputs[cell]!;
+    deviation += w * errors.deviations[cell]!;
+    for (let j = 0; j < d; j++) sum[j] = sum[j]! + w * errors.sums[cell * d + j]!;
+  }
+  if (!(update > NO_UPDATE ** 2 * output)) return { r2: null, error: null };
+  // About the mean of the weighted rows, which is not that of all rows.
+  for (const value of sum) deviation -= value ** 2 / rows;
   return {
     r2: deviation > NO_UPDATE ** 2 * update ? 1 - residual / deviation : null,
     error: Math.sqrt(residual / update),
