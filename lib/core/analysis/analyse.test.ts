@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Calibration, captureStates, syntheticCalibration } from '../capture/index.ts';
-import { DEFAULT_DETECTION, detectIntervals } from '../detection/index.ts';
+import { DEFAULT_DETECTION, type DetectionSettings, detectIntervals } from '../detection/index.ts';
 import { type RunEdit, type RunReplacement, runEdit, runEdits } from '../edit/index.ts';
 import { goldenCheckpoint } from '../model/golden-fill.ts';
 import { openTransformer, parseModelConfig, routeOf, type Transformer } from '../model/index.ts';
@@ -25,6 +25,9 @@ function openSmall(): Promise<Transformer> {
 function squareOf(values: Float32Array, other?: Float32Array): number {
   return values.reduce((sum, value, i) => sum + (value - (other?.[i] ?? 0)) ** 2, 0);
 }
+
+const detectionKey = ({ estimator, start, target }: Pick<DetectionSettings, 'estimator' | 'start' | 'target'>) =>
+  [estimator, start, target].join();
 
 function numbersIn(value: unknown): number[] {
   if (typeof value === 'number') return [value];
@@ -78,6 +81,33 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis', () => {
     expect(heldOutTokens.image! % 64).toBe(0);
     expect(heldOutTokens.text).toBe(heldOutTokens.image! / 4);
     expect(heldOutTokens.image).toBeGreaterThan(0);
+  });
+
+  it('says how much its figures depend on the held-out prompts, and how they differ by noise', () => {
+    const { bands, confidence, streams, split } = analysed.analysis;
+    expect(confidence).toMatchObject({ level: 0.95, resamples: 200, groups: 2 });
+    expect(split).toMatchObject({ rule: 'prompt-groups', heldOutGroups: confidence!.groups });
+    expect(bands.map(({ id, timesteps }) => [id, timesteps])).toEqual([
+      ['early', [0.75]],
+      ['late', [0.25]],
+    ]);
+    expect(bands.reduce((sum, { heldOutSamples }) => sum + heldOutSamples, 0)).toBe(2);
+    const image = streams.image!;
+    expect(image.bands.reduce((sum, { similarity }) => sum + similarity.rows, 0)).toBe(
+      image.similarity['held-out']!.rows,
+    );
+    const { low, high } = image.similarity['held-out']!.bounds!.cka.debiased;
+    expect(low[0]![1]!).toBeLessThan(high[0]![1]!);
+    expect(image.probeBounds!.error[0]!.low).toBeLessThan(image.probeBounds!.error[0]!.high);
+    expect(image.bands[0]!.probeError[0]).not.toBeCloseTo(image.bands[1]!.probeError[0]!, 3);
+    const mean = confidence!.detections.find(
+      ({ streams: choice, ...of }) => choice === 'mean' && detectionKey(of) === detectionKey(DEFAULT_DETECTION),
+    )!;
+    const detected = detectIntervals({ streams }, DEFAULT_DETECTION);
+    for (const { first, last } of detected) {
+      const share = mean.intervals.find((one) => one.first === first && one.last === last)?.share ?? 0;
+      expect(share).toBeGreaterThan(0);
+    }
   });
 
   it('counts its progress stage by stage to the end, with the numbers that are final', () => {
@@ -215,6 +245,8 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis', () => {
     const { analysis } = await analyse(transformer, single);
     expect(analysis.calibration.heldOutTokens).toEqual({ image: 0, text: 0 });
     expect(analysis.streams.image!.probeR2).toEqual(Array(BLOCKS).fill(null));
+    expect(analysis).toMatchObject({ confidence: null, bands: [] });
+    expect(analysis.streams.image!).toMatchObject({ probeBounds: null, bands: [], similarity: { 'held-out': null } });
     expect(analysis.damage.every(({ outputError }) => outputError! > 0)).toBe(true);
   });
 

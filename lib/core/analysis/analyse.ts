@@ -7,17 +7,20 @@ import { type Calibration, captureStates } from '../capture/index.ts';
 import { DEFAULT_DETECTION, detectIntervals } from '../detection/index.ts';
 import { runEdits } from '../edit/index.ts';
 import type { BlockSpec, StreamProbes, Transformer } from '../model/index.ts';
-import type { AnalysisReport, Matrix, PerStream, Rows, Similarity, StreamAnalysis } from '../report/report.ts';
+import type { AnalysisReport, Matrix, PerStream, StreamAnalysis } from '../report/report.ts';
 import { REPORT_VERSION } from '../report/report.ts';
+import { compareStreams, type States } from './compare-streams.ts';
 import { directionError } from './direction.ts';
 import { damageInputsOf, editDamage } from './edit-damage.ts';
 import { fitBlockProbe } from './fit-probes.ts';
 import { type RowSplit, splitRows } from './held-out.ts';
 import { DAMAGE_SAMPLES } from './held-out-inputs.ts';
+import { judgedRows } from './judged-rows.ts';
 import { Pace } from './pace.ts';
 import { DEFAULT_RIDGE } from './probe.ts';
-import type { AnalysisProgress, AnalysisStage } from './progress.ts';
-import { StreamSimilarity } from './similarity.ts';
+import type { AnalysisProgress } from './progress.ts';
+import { StageClock } from './stage-clock.ts';
+import { confidenceOf, streamAnalysis } from './stream-figures.ts';
 
 export interface AnalyseOptions {
   readonly signal?: AbortSignal;
@@ -31,9 +34,6 @@ export interface Analysed {
   readonly probes: readonly StreamProbes[];
 }
 
-/** States of every stream, [n, d] each: the embedded input, then after each block. */
-type States = PerStream<Float32Array[]>;
-
 export async function analyse(
   transformer: Transformer,
   calibration: Calibration,
@@ -43,6 +43,7 @@ export async function analyse(
   const { blocks, stacks, streams: declared } = transformer.architecture;
   const pace = new Pace(signal);
   const split = splitRows(calibration);
+  const judged = judgedRows(calibration, split);
   const clock = new StageClock();
 
   clock.start('capture');
@@ -60,26 +61,25 @@ export async function analyse(
   const fitted: Awaited<ReturnType<typeof fitBlockProbe>>[] = [];
   for (const block of blocks) {
     const around = (id: string) => [states[id]![block.index]!, states[id]![block.index + 1]!] as const;
-    const probe = await fitBlockProbe(block, declared, around, width, split, ridge, pace);
+    const probe = await fitBlockProbe(block, declared, around, width, split, ridge, pace, judged);
     fitted.push(probe);
-    const partial = { kind: 'probe', block: block.index, r2: probe.r2 } as const;
+    const r2 = Object.fromEntries(declared.map(({ id }) => [id, probe.quality[id]?.r2 ?? null]));
+    const partial = { kind: 'probe', block: block.index, r2 } as const;
     onProgress({ stage: 'probes', done: fitted.length, total: numBlocks, partial });
   }
   const probes = fitted.map(({ maps }) => maps);
 
-  const similarities = await compareStreams(states, blocks, split, width, probes, pace, clock, onProgress);
+  const compared = await compareStreams(states, { blocks, width, probes, judged }, pace, clock, onProgress);
   const streams: PerStream<StreamAnalysis> = Object.fromEntries(
     declared.map(({ id }) => [
       id,
-      {
-        probeR2: fitted.map(({ r2 }) => r2[id] ?? null),
-        probeError: fitted.map(({ error }) => error[id] ?? null),
-        probeBounds: null,
-        similarity: similarities[id]!,
-        bands: [],
-      },
+      streamAnalysis(
+        fitted.map(({ quality }) => quality[id] ?? null),
+        compared[id]!,
+      ),
     ]),
   );
+  const confidence = judged && confidenceOf(judged, compared, numBlocks, stacks);
 
   clock.start('damage');
   const directionErrors = await allDirectionErrors(states, blocks, width, split, pace);
@@ -98,8 +98,8 @@ export async function analyse(
       calibration: { ...calibration.facts, ...tokenCounts(calibration, split) },
       settings: { ridge, damageSamples: DAMAGE_SAMPLES },
       split: split.facts,
-      bands: [],
-      confidence: null,
+      bands: judged?.bands ?? [],
+      confidence,
       streams,
       damage,
       directionErrors,
@@ -110,64 +110,6 @@ export async function analyse(
     },
     probes,
   };
-}
-
-/** CKA of every stream over held-out tokens and over all, then their trajectories. */
-async function compareStreams(
-  states: States,
-  blocks: readonly BlockSpec[],
-  split: RowSplit,
-  width: number,
-  probes: readonly StreamProbes[],
-  pace: Pace,
-  clock: StageClock,
-  onProgress: (progress: AnalysisProgress) => void,
-): Promise<PerStream<Record<Rows, Similarity | null>>> {
-  const compared: Record<string, Record<Rows, Similarity | null>> = Object.fromEntries(
-    Object.keys(states).map((stream) => [stream, { 'held-out': null, all: null }]),
-  );
-  const parts = Object.keys(states).flatMap((stream) =>
-    ROWS.map((over) => ({ stream, over, rows: rowsOf(split, stream, over) })).filter(({ rows }) => rows.length > 0),
-  );
-  const counter = (stage: AnalysisStage) => {
-    let done = 0;
-    const total = parts.length * (blocks.length + 1);
-    return () => onProgress({ stage, done: ++done, total });
-  };
-  const onRow = counter('cka');
-  const onStart = counter('trajectories');
-  for (const { stream, over, rows } of parts) {
-    const updated = blocks.map(({ updates }) => updates.includes(stream));
-    const along = probes.map((probe) => probe[stream] ?? null);
-    const picked = over === 'all' ? states[stream]! : states[stream]!.map((state) => pickRows(state, width, rows));
-    const similarity = new StreamSimilarity(picked, rows.length, width, { updated });
-    try {
-      clock.start('cka');
-      const cka = await similarity.compareStates(pace, onRow);
-      clock.start('trajectories');
-      const trajectories = await similarity.followSurrogates(along, pace, onStart);
-      compared[stream]![over] = { rows: rows.length, cka, trajectories, bounds: null };
-    } finally {
-      similarity.dispose();
-    }
-  }
-  return compared;
-}
-
-const ROWS = ['held-out', 'all'] as const satisfies readonly Rows[];
-
-/** Ascending; none held out where the calibration has one sample alone. */
-function rowsOf({ fit, heldOut }: RowSplit, stream: string, rows: Rows): Uint32Array {
-  return rows === 'held-out' ? heldOut[stream]! : Uint32Array.from([...fit[stream]!, ...heldOut[stream]!]).sort();
-}
-
-/** [rows, width] of `state`, a copy. */
-function pickRows(state: Float32Array, width: number, rows: Uint32Array): Float32Array {
-  const picked = new Float32Array(rows.length * width);
-  rows.forEach((row, i) => {
-    picked.set(state.subarray(row * width, (row + 1) * width), i * width);
-  });
-  return picked;
 }
 
 /**
@@ -200,24 +142,4 @@ function tokenCounts({ rows }: Calibration, { fit, heldOut }: RowSplit) {
   const count = (of: PerStream<Uint32Array>): PerStream<number> =>
     Object.fromEntries(Object.entries(of).map(([stream, values]) => [stream, values.length]));
   return { tokens: count(rows), fitTokens: count(fit), heldOutTokens: count(heldOut) };
-}
-
-/** Wall time per stage, which may come more than once. */
-class StageClock {
-  readonly stagesMs: Record<string, number> = {};
-  #stage: AnalysisStage | null = null;
-  #startedAt = 0;
-
-  start(stage: AnalysisStage): void {
-    this.stop();
-    this.#stage = stage;
-    this.#startedAt = performance.now();
-  }
-
-  stop(): void {
-    if (this.#stage) {
-      this.stagesMs[this.#stage] = (this.stagesMs[this.#stage] ?? 0) + performance.now() - this.#startedAt;
-    }
-    this.#stage = null;
-  }
 }

@@ -6,42 +6,46 @@ import { type Calibration, captureStates } from '../capture/index.ts';
 import type { AffineMap, BlockSpec, ModelStream, StreamProbes, Transformer } from '../model/index.ts';
 import type { PerStream, SplitRule } from '../report/report.ts';
 import { type RowSplit, splitRows } from './held-out.ts';
+import type { JudgedRows } from './judged-rows.ts';
 import { Pace } from './pace.ts';
-import { asAffineMap, DEFAULT_RIDGE, fitProbe, measureProbe } from './probe.ts';
+import { asAffineMap, DEFAULT_RIDGE, fitProbe, sumProbeErrors } from './probe.ts';
+import { type WeightedProbeQuality, weightedProbeQuality } from './probe-bounds.ts';
 
 export interface BlockProbe {
   readonly maps: StreamProbes;
-  /** As of `measureProbe`, on held-out rows. */
-  readonly r2: PerStream<number | null>;
-  readonly error: PerStream<number | null>;
+  /** On held-out rows; null where the block does not update the stream, or there are none to judge on. */
+  readonly quality: PerStream<WeightedProbeQuality | null>;
 }
 
-/** `around` gives a stream's states before and after the block, [rows, width] each. */
+/** `around` gives a stream's states before and after the block, [rows, width] each. Without `judged` probes are only fitted. */
 export async function fitBlockProbe(
   { updates }: BlockSpec,
   streams: readonly ModelStream[],
   around: (stream: string) => readonly [Float32Array, Float32Array],
   width: number,
-  { fit, heldOut }: Pick<RowSplit, 'fit' | 'heldOut'>,
+  { fit }: Pick<RowSplit, 'fit'>,
   ridge: number,
   pace: Pace,
+  judged: Pick<JudgedRows, 'rows' | 'weightings'> | null = null,
 ): Promise<BlockProbe> {
   const maps: Record<string, AffineMap | null> = {};
-  const r2: Record<string, number | null> = {};
-  const errors: Record<string, number | null> = {};
+  const quality: Record<string, WeightedProbeQuality | null> = {};
   for (const { id } of streams) {
     const [input, output] = around(id);
     const data = { input, output, width };
     // A stream that no sample has a token of has no probe.
     const isThere = updates.includes(id) && fit[id]!.length > 0;
     const probe = isThere ? await fitProbe({ ...data, rows: fit[id]! }, ridge, pace) : null;
-    const quality = probe && (await measureProbe(probe, { ...data, rows: heldOut[id]! }, pace));
     maps[id] = probe && asAffineMap(probe);
-    r2[id] = quality?.r2 ?? null;
-    errors[id] = quality?.error ?? null;
+    quality[id] = null;
+    if (probe && judged) {
+      const { rows, cellOf, sizes } = judged.rows[id]!;
+      const errors = await sumProbeErrors(probe, { ...data, rows }, cellOf, sizes.length, pace);
+      quality[id] = weightedProbeQuality(errors, judged.weightings);
+    }
     await pace.breathe();
   }
-  return { maps, r2, error: errors };
+  return { maps, quality };
 }
 
 /** The probes that an analysis of this calibration fits, bit for bit on the same engine; two states are held at a time. */

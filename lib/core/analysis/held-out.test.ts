@@ -3,6 +3,7 @@ import { seededRandom } from '../random.ts';
 import type { SplitRule } from '../report/report.ts';
 import { fitBlockProbe } from './fit-probes.ts';
 import { type SplitSamples, splitRows } from './held-out.ts';
+import { judgedRows } from './judged-rows.ts';
 import { Pace } from './pace.ts';
 
 const rowsOf = (samples: number, tokens: number) =>
@@ -75,8 +76,10 @@ describe('a probe of text states that name the prompt and say nothing else', () 
     const streams = [{ id: 'text', label: 'text', input: 'encoder_hidden_states' }] as const;
     const block = { updates: ['text'] } as unknown as Parameters<typeof fitBlockProbe>[0];
     const around = () => [input, output] as const;
-    const probe = await fitBlockProbe(block, streams, around, WIDTH, splitRows(samples, rule), 1e-8, new Pace());
-    return probe.r2.text!;
+    const split = splitRows(samples, rule);
+    const judged = judgedRows(samples, split);
+    const probe = await fitBlockProbe(block, streams, around, WIDTH, split, 1e-8, new Pace(), judged);
+    return probe.quality.text!.r2!;
   };
 
   it('knows them all where prompts are on both sides', async () => {

@@ -169,18 +169,17 @@ async function fitProbes(
         batch.state = next;
       }
       const output = await rowsNow();
-      // A stream without valid tokens has no probe; nothing is held out, as the stand-ins are judged on other samples.
+      // A stream without valid tokens has no probe. The stand-ins are judged on other samples.
       const withTokens = streams.filter(({ id }) => input[id]!.length > 0);
-      const rows = (count: (values: Float32Array) => number): PerStream<Uint32Array> =>
-        Object.fromEntries(
-          streams.map(({ id }) => [id, Uint32Array.from({ length: count(input[id]!) }, (_, row) => row)]),
-        );
+      const fit = Object.fromEntries(
+        streams.map(({ id }) => [id, Uint32Array.from({ length: input[id]!.length / width }, (_, row) => row)]),
+      );
       const { maps } = await fitBlockProbe(
         blockAt(transformer.architecture, block),
         withTokens,
         (id) => [input[id]!, output[id]!],
         width,
-        { fit: rows(({ length }) => length / width), heldOut: rows(() => 0) },
+        { fit },
         DEFAULT_RIDGE,
         new Pace(signal),
       );
