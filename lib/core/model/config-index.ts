@@ -20,6 +20,7 @@ export {
   architectureOf,
   type BlockwiseCount,
   blockAt,
+  costNoteOf,
   countFlops,
   countParameters,
   type ExpectedTensor,

@@ -77,6 +77,11 @@ export function countFlops(config: ModelConfig, tokens: StreamTokens): Blockwise
   );
 }
 
+/** What costs by block do not show, in a sentence for people, or null. */
+export function costNoteOf(config: ModelConfig): string | null {
+  return familyNamed(config.family).costNote?.(config) ?? null;
+}
+
 function counted(blocks: readonly number[], globals: number, saved: readonly number[]): BlockwiseCount {
   return { total: globals + blocks.reduce((sum, n) => sum + n, 0), blocks, globals, saved };
 }

@@ -95,6 +95,8 @@ export interface Family<C extends ModelConfig = ModelConfig> {
   /** How single files of the model are laid out; none can be opened where there are none. */
   readonly originalLayouts?: readonly OriginalLayout<C>[];
   describe(config: C): Architecture;
+  /** What costs by block do not show, in a sentence for people; null where they show all. */
+  costNote?(config: C): string | null;
   /** The keys of config.json that change when only `kept` blocks stay (indices, ascending). */
   prunedKeys(config: C, kept: readonly BlockSpec[]): RawConfig;
   /**
