@@ -39,6 +39,15 @@ const cases: [string, Layer, Layer, number[][]][] = [
     [[2, 5, 3], [3, 4], [4]],
   ],
   [
+    'a linear map without a bias',
+    (x, w) => affine(as3(x), as2(w), null),
+    (x, w) => tf.reshape(tf.matMul(tf.reshape(x!, [10, 3]), w!), [2, 5, 4]),
+    [
+      [2, 5, 3],
+      [3, 4],
+    ],
+  ],
+  [
     'the modulated norm',
     (x, shift, scale) => normThenModulate(as3(x), as3(shift), as3(scale)),
     (x, shift, scale) => {

@@ -13,28 +13,32 @@ const EPSILON = 1e-6;
 const GELU_SLOPE = 2 * Math.sqrt(2 / Math.PI);
 const GELU_CUBIC = GELU_SLOPE * 0.044715;
 
-/** x·weight + bias: [..., in]·[in, out] + [out]. */
-export function affine<T extends tf.Tensor>(x: T, weight: tf.Tensor2D, bias: tf.Tensor1D): T {
+/** x·weight + bias: [..., in]·[in, out] + [out], or without a bias. */
+export function affine<T extends tf.Tensor>(x: T, weight: tf.Tensor2D, bias: tf.Tensor1D | null): T {
   const [inner, outer] = weight.shape;
   const { shape } = x;
   return withGradient<T>(
-    [x, weight, bias],
+    bias ? [x, weight, bias] : [x, weight],
     (save) => {
       const rows = asRows(x, inner);
       save(rows, weight);
-      // TensorFlow has no product with a bias that could be called, and each of the reshapes around this one is a call.
-      const y =
-        tf.getBackend() === 'tensorflow'
-          ? tf.add(tf.matMul(rows, weight), bias)
-          : tf.fused.matMul({ a: rows, b: weight, bias });
-      return tf.reshape(y, [...shape.slice(0, -1), outer]) as T;
+      return tf.reshape(productOf(rows, weight, bias), [...shape.slice(0, -1), outer]) as T;
     },
     (dy, rows, saved) => {
       const dRows = asRows(dy, outer);
       const dx = tf.matMul(dRows, saved as tf.Tensor2D, false, true);
-      return [tf.reshape(dx, shape), tf.matMul(rows as tf.Tensor2D, dRows, true), columnSums(dRows)];
+      const dWeight = tf.matMul(rows as tf.Tensor2D, dRows, true);
+      return [tf.reshape(dx, shape), dWeight, ...(bias ? [columnSums(dRows)] : [])];
     },
   );
+}
+
+function productOf(rows: tf.Tensor2D, weight: tf.Tensor2D, bias: tf.Tensor1D | null): tf.Tensor {
+  if (!bias) return tf.matMul(rows, weight);
+  // TensorFlow has no product with a bias that could be called, and each of the reshapes around this one is a call.
+  return tf.getBackend() === 'tensorflow'
+    ? tf.add(tf.matMul(rows, weight), bias)
+    : tf.fused.matMul({ a: rows, b: weight, bias });
 }
 
 function asRows(x: tf.Tensor, width: number): tf.Tensor2D {

@@ -44,7 +44,7 @@ export function singleModulation(conditioning: tf.Tensor2D, weights: LinearWeigh
 /** silu(temb) [B, D] → as many triples of shift, scale, gate as the layer gives. */
 export function modulationTriples(conditioning: tf.Tensor2D, weights: LinearWeights): Modulation[] {
   const [batch, width] = conditioning.shape;
-  const parts = weights.bias.shape[0] / width;
+  const parts = weights.weight.shape[1] / width;
   const together = tf.reshape(linear(conditioning, weights), [batch, parts, width]) as tf.Tensor3D;
   const split = tf.split<tf.Tensor3D>(together, parts, 1);
   return Array.from({ length: parts / 3 }, (_, i) => {

@@ -10,8 +10,8 @@ import type { Architecture } from './architecture.ts';
 export interface LinearWeights {
   /** [in, out]: transposed against the checkpoint, as products are fastest untransposed. */
   readonly weight: tf.Tensor2D;
-  /** [out] */
-  readonly bias: tf.Tensor1D;
+  /** [out]; null where the layer has none. */
+  readonly bias: tf.Tensor1D | null;
 }
 
 /** Tensors of one block or of the globals, by name without the block's prefix. Owns them; a set of a gradient's own tensors is left to it. */
@@ -24,10 +24,11 @@ export class WeightSet {
   vector(name: string): tf.Tensor1D {
     return this.#find(`${name}.weight`) as tf.Tensor1D;
   }
+  /** Whether a layer has a bias is the model's; check-weights.ts has seen that none is missing. */
   linear(name: string): LinearWeights {
     return {
       weight: this.#find(`${name}.weight`) as tf.Tensor2D,
-      bias: this.#find(`${name}.bias`) as tf.Tensor1D,
+      bias: (this.#tensors.get(`${name}.bias`) ?? null) as tf.Tensor1D | null,
     };
   }
   /** Full name, `attn.norm_q.weight`. */

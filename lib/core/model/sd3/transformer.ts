@@ -108,7 +108,8 @@ async function addPatchLayers(
     `${PATCHES_IN}.weight`,
     tf.tidy(() => tf.transpose(tf.reshape(convolution, [width, inChannels]))),
   );
-  globals.add(`${PATCHES_IN}.bias`, tf.clone(globals.linear('pos_embed.proj').bias));
+  const { bias } = globals.linear('pos_embed.proj');
+  if (bias) globals.add(`${PATCHES_IN}.bias`, tf.clone(bias));
 }
 
 /** Positions of a picture's patches, read from the middle of the stored table, or computed where none is stored. */
