@@ -14,9 +14,9 @@ export function embedded(x: tf.Tensor2D, globals: WeightSet, name: string): tf.T
   return linear(silu(linear(x, globals.linear(`${name}.linear_1`))), globals.linear(`${name}.linear_2`));
 }
 
-/** Sinusoid of each value [B] → [B, 256]; see `timeFeatures` for the scale. */
-export function sinusoid(values: Float32Array, angleScale: number): tf.Tensor2D {
-  const features = timeFeatures(values, angleScale);
+/** Sinusoid of each value [B] → [B, channels], by default 256; see `timeFeatures` for the scale. */
+export function sinusoid(values: Float32Array, angleScale: number, channels?: number): tf.Tensor2D {
+  const features = timeFeatures(values, angleScale, channels);
   return tf.tensor2d(features, [values.length, features.length / values.length]);
 }
 

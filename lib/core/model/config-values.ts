@@ -53,9 +53,9 @@ export function ropeAxes(
   });
 }
 
-/** A switch that is on or off; absent and null are off. */
-export function flag(raw: RawConfig, key: string, file: string): boolean {
-  const value = raw[key] ?? false;
+/** A switch that is on or off; an absent or null one takes the class's default. */
+export function flag(raw: RawConfig, key: string, file: string, byDefault = false): boolean {
+  const value = raw[key] ?? byDefault;
   if (typeof value === 'boolean') return value;
   throw new ContiguaError('config-invalid', `\`${key}\` is not usable`, {
     file,

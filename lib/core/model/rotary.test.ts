@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { goldenValue } from './golden-fill.ts';
 import { imageRotary, textRotary } from './qwen-image/positions.ts';
-import { pairSwap, timeFeatures } from './rotary.ts';
+import { pairSwap, rotaryTables, timeFeatures } from './rotary.ts';
 
 const PLAIN = { ropeAxes: [8, 4, 4], layered: false };
 
@@ -50,6 +50,17 @@ test('the last image of a layered model lies at frame −1, and its text behind 
   expectAngles(angles(image, 6), [-1, -0.1, -0.01, -0.001, -1, -0.01, -1, -0.01]);
   expectAngles(angles(textRotary(1, layers, layered), 0), [3, 0.3, 0.03, 0.003, 3, 0.03, 3, 0.03]);
   expectAngles(angles(textRotary(1, layers, PLAIN), 0), [1, 0.1, 0.01, 0.001, 1, 0.01, 1, 0.01]);
+});
+
+test('a model’s own theta sets the frequencies of its positions', () => {
+  const { cos, sin } = rotaryTables([[1, 3]], [4, 4], 2000);
+  const found = [0, 2, 4, 6].map((at) => Math.atan2(sin[at]!, cos[at]!));
+  expectAngles(found, [1, 1 / Math.sqrt(2000), 3, 3 / Math.sqrt(2000)]);
+});
+
+test('a sinusoid of fewer channels spreads its frequencies over them', () => {
+  const features = timeFeatures(Float32Array.of(2), 1, 4);
+  expectAngles([...features], [Math.cos(2), Math.cos(0.02), Math.sin(2), Math.sin(0.02)]);
 });
 
 test('the pair swap turns a pair by a quarter', () => {

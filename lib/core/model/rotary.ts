@@ -12,7 +12,11 @@ export interface RotaryTables {
 }
 
 /** `positions` [tokens][axes]; `axes` are the rotary dimensions of each axis, which add up to the size of a head. */
-export function rotaryTables(positions: readonly (readonly number[])[], axes: readonly number[]): RotaryTables {
+export function rotaryTables(
+  positions: readonly (readonly number[])[],
+  axes: readonly number[],
+  theta = THETA,
+): RotaryTables {
   const headDim = axes.reduce((sum, dims) => sum + dims, 0);
   const cos = new Float32Array(positions.length * headDim);
   const sin = new Float32Array(positions.length * headDim);
@@ -20,7 +24,7 @@ export function rotaryTables(positions: readonly (readonly number[])[], axes: re
   for (const position of positions) {
     axes.forEach((dims, axis) => {
       for (let k = 0; k < dims / 2; k++) {
-        const angle = (position[axis] ?? 0) * THETA ** ((-2 * k) / dims);
+        const angle = (position[axis] ?? 0) * theta ** ((-2 * k) / dims);
         cos[i] = cos[i + 1] = Math.cos(angle);
         sin[i] = sin[i + 1] = Math.sin(angle);
         i += 2;
@@ -40,21 +44,23 @@ export function pairSwap(headDim: number): Float32Array {
   return swap;
 }
 
-const FREQUENCIES = 128;
+/** Features of a sinusoid in every family, by default: half of them cosines. */
+const CHANNELS = 256;
 
 /**
- * Sinusoidal features [B, 256] of time steps or guidance scales, cosines first; angles are `angleScale` times value times
+ * Sinusoidal features [B, channels] of time steps or guidance scales, cosines first; angles are `angleScale` times value times
  * frequency. Rounded to float32 at every step as the reference rounds: an angle
  * of 1000 rad keeps only four decimals, which would otherwise be the largest difference between the two.
  */
-export function timeFeatures(values: Float32Array, angleScale: number): Float32Array {
-  const features = new Float32Array(values.length * 2 * FREQUENCIES);
+export function timeFeatures(values: Float32Array, angleScale: number, channels = CHANNELS): Float32Array {
+  const frequencies = channels / 2;
+  const features = new Float32Array(values.length * channels);
   values.forEach((t, sample) => {
-    for (let k = 0; k < FREQUENCIES; k++) {
-      const exponent = Math.fround(Math.fround(Math.fround(-Math.log(THETA)) * k) / FREQUENCIES);
+    for (let k = 0; k < frequencies; k++) {
+      const exponent = Math.fround(Math.fround(Math.fround(-Math.log(THETA)) * k) / frequencies);
       const angle = Math.fround(angleScale * Math.fround(t * Math.fround(Math.exp(exponent))));
-      features[sample * 2 * FREQUENCIES + k] = Math.cos(angle);
-      features[sample * 2 * FREQUENCIES + FREQUENCIES + k] = Math.sin(angle);
+      features[sample * channels + k] = Math.cos(angle);
+      features[sample * channels + frequencies + k] = Math.sin(angle);
     }
   });
   return features;
