@@ -145,6 +145,54 @@ def run_sd3(batch, height, width, text_tokens, timestep, skip_layers=None, **cha
     return model(**inputs, skip_layers=skip_layers, return_dict=False)[0], states
 
 
+FLUX2 = dict(
+    patch_size=1, in_channels=8, num_layers=2, num_single_layers=3, attention_head_dim=16, num_attention_heads=2,
+    joint_attention_dim=24, axes_dims_rope=(4, 4, 4, 4),
+)  # fmt: skip
+
+
+def flux2_inputs(batch, text_tokens, timestep, image_shapes, guidance, **config):
+    """Positions as the pipeline numbers them; references behind the picture that is drawn are 10 apart."""
+    grids = [
+        torch.cartesian_prod(torch.tensor([10 * i]), torch.arange(height), torch.arange(width), torch.arange(1))
+        for i, (_, height, width) in enumerate(image_shapes)
+    ]
+    image_ids = torch.cat(grids)
+    return dict(
+        hidden_states=hashed(HIDDEN, batch, len(image_ids), config["in_channels"]),
+        encoder_hidden_states=hashed(TEXT, batch, text_tokens, config["joint_attention_dim"]),
+        timestep=torch.tensor(timestep),
+        img_ids=image_ids,
+        txt_ids=torch.cartesian_prod(torch.arange(1), torch.arange(1), torch.arange(1), torch.arange(text_tokens)),
+        guidance=None if guidance is None else torch.full((batch,), guidance),
+        return_dict=False,
+    )
+
+
+def watch_flux2(model):
+    """As `watch`; single-stream blocks take and give text and image as one sequence."""
+    states = watch(model.transformer_blocks)
+    text_tokens = []
+    model.context_embedder.register_forward_hook(lambda _, args, out: text_tokens.append(out.shape[1]))
+    parts = lambda whole: (whole[:, text_tokens[-1] :], whole[:, : text_tokens[-1]])
+    for block in model.single_transformer_blocks:
+        block.register_forward_pre_hook(
+            lambda _, args, kwargs: states.append(parts(kwargs["hidden_states"])) if not states else None, with_kwargs=True
+        )
+        block.register_forward_hook(lambda _, args, out: states.append(parts(out)))
+    return states
+
+
+@torch.no_grad()
+def run_flux2(batch, text_tokens, timestep, image_shapes, guidance, bfloat16=False, **changes):
+    config = {**FLUX2, **changes}
+    model = golden_model("Flux2Transformer2DModel", config)
+    if bfloat16:  # weights that such a file stores; the arithmetic stays float32
+        model = model.bfloat16().float()
+    states = watch_flux2(model)
+    return model(**flux2_inputs(batch, text_tokens, timestep, image_shapes, guidance, **config))[0], states
+
+
 CASES = {
     "q1": (
         "qwen-image",
@@ -213,6 +261,39 @@ CASES = {
             num_layers=2, num_single_layers=2, guidance_embeds=True, in_channels=12, out_channels=4,
         ),
     ),
+    "fl2-1": ("flux2", run_flux2, dict(batch=1, text_tokens=7, timestep=[0.37], image_shapes=[[1, 3, 5]], guidance=4.0)),
+    # As klein, with an MLP width that is no multiple of anything.
+    "fl2-2": (
+        "flux2",
+        run_flux2,
+        dict(
+            batch=1, text_tokens=7, timestep=[0.37], image_shapes=[[1, 3, 5]], guidance=None,
+            guidance_embeds=False, mlp_ratio=2.7, timestep_guidance_channels=32, rope_theta=300,
+        ),
+    ),
+    # A reference image, two samples, channels that go in and do not come out.
+    "fl2-3": (
+        "flux2",
+        run_flux2,
+        dict(
+            batch=2, text_tokens=5, timestep=[0.37, 0.81], image_shapes=[[1, 3, 3], [1, 2, 4]], guidance=2.5,
+            num_single_layers=2, in_channels=12, out_channels=4, axes_dims_rope=[2, 6, 6, 2],
+        ),
+    ),
+    # One stack alone. A dual-stream block that is the last of all computes text that nothing reads.
+    "fl2-4": (
+        "flux2",
+        run_flux2,
+        dict(batch=2, text_tokens=3, timestep=[1.2, 0], image_shapes=[[1, 2, 3]], guidance=1.0, num_single_layers=0),
+    ),
+    "fl2-5": (
+        "flux2",
+        run_flux2,
+        dict(
+            batch=2, text_tokens=1, timestep=[0.5, 0.5], image_shapes=[[1, 1, 7]], guidance=None,
+            num_layers=0, num_single_layers=2, guidance_embeds=False, bfloat16=True,
+        ),
+    ),
     "s1": ("sd3", run_sd3, dict(batch=1, height=4, width=6, text_tokens=7, timestep=[370])),
     "s2": ("sd3", run_sd3, dict(batch=1, height=4, width=6, text_tokens=7, timestep=[370], **SD35)),
     "s3": (
@@ -252,7 +333,7 @@ CASES = {
 }  # fmt: skip
 
 
-TESTS_ONLY = ("s5", "s6")  # the others are in the engine check, which needs their outputs as a module
+TESTS_ONLY = ("s5", "s6", "fl2-4", "fl2-5")  # the others are in the engine check, which needs their outputs as a module
 
 
 def main():
@@ -278,9 +359,10 @@ def main():
         rows = numbers(out)
         lines = [", ".join(map(str, rows[i : i + 8])) for i in range(0, len(rows), 8)]
         shape, title = list(out.shape), name.upper()
+        constant = title.replace("-", "_")
         (folder / f"golden-{name}-output.ts").write_text(
             f"/** Output {shape} of golden case {title}, from diffusers in float32. Written by `python training/goldens.py`. */\n"
-            f"// biome-ignore format: a table\nexport const GOLDEN_{title}_OUTPUT: readonly number[] = [\n"
+            f"// biome-ignore format: a table\nexport const GOLDEN_{constant}_OUTPUT: readonly number[] = [\n"
             + "".join(f"  {line},\n" for line in lines)
             + "];\n"
         )

@@ -2,10 +2,11 @@
 import { ContiguaError } from '../errors.ts';
 import type { Family } from './family.ts';
 import { flux } from './flux/family.ts';
+import { flux2 } from './flux2/family.ts';
 import { qwenImage } from './qwen-image/family.ts';
 import { sd3 } from './sd3/family.ts';
 
-export const FAMILIES: readonly Family[] = [qwenImage, flux, sd3];
+export const FAMILIES: readonly Family[] = [qwenImage, flux, sd3, flux2];
 
 export function familyOfClass(className: string): Family | undefined {
   return FAMILIES.find(({ classNames }) => classNames.includes(className));

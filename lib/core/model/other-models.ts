@@ -2,8 +2,6 @@
 export const OTHER_MODELS: readonly { readonly key: string; readonly name: string }[] = [
   { key: 'distilled_guidance_layer.in_proj.weight', name: 'Chroma' },
   { key: 'txt_in.individual_token_refiner.blocks.0.norm1.weight', name: 'HunyuanVideo' },
-  { key: 'double_stream_modulation_img.lin.weight', name: 'FLUX.2' },
-  { key: 'double_stream_modulation_img.linear.weight', name: 'FLUX.2' },
   { key: 'cap_embedder.1.weight', name: 'Lumina 2 or Z-Image' },
   { key: 'caption_projection.0.linear.weight', name: 'HiDream' },
   { key: 'double_layers.0.attn.w1q.weight', name: 'AuraFlow' },

@@ -1,0 +1,103 @@
+/**
+ * A dual-stream and a single-stream block of FLUX.2. Both are modulated by what the context holds: the layers that give it are
+ * the same for all blocks, so it is computed once a forward. Call inside tf.tidy.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import type { StreamId } from '../architecture.ts';
+import { normThenRotate } from '../fused-gradients.ts';
+import { type JointContext, type JointState, jointAttention, mergedHeads } from '../joint-attention.ts';
+import { gatedResidual, linear, type Modulation, modulatedNorm } from '../layers.ts';
+import type { WeightSet } from '../weights.ts';
+import type { Flux2Config } from './config.ts';
+import { swiglu } from './swiglu.ts';
+
+interface BlockModulation {
+  readonly attention: Modulation;
+  readonly mlp: Modulation;
+}
+
+export interface Flux2Context extends JointContext {
+  /** silu(time embedding) [B, D], for the output's norm. */
+  readonly conditioning: tf.Tensor2D;
+  /** Of every dual-stream block. */
+  readonly image: BlockModulation;
+  readonly text: BlockModulation;
+  /** Of every single-stream block. */
+  readonly single: Modulation;
+}
+
+export function runDualBlock(
+  config: Flux2Config,
+  block: WeightSet,
+  state: JointState,
+  context: Flux2Context,
+  updates: readonly StreamId[],
+): JointState {
+  const mixed = jointAttention(
+    config,
+    block,
+    modulatedNorm(state.image, context.image.attention),
+    modulatedNorm(state.text, context.text.attention),
+    context,
+    updates.includes('text'),
+  );
+  return {
+    image: finished(state.image, mixed.image, block, { out: 'attn.to_out.0', mlp: 'ff' }, context.image),
+    text: mixed.text
+      ? finished(state.text, mixed.text, block, { out: 'attn.to_add_out', mlp: 'ff_context' }, context.text)
+      : state.text,
+  };
+}
+
+function finished(
+  x: tf.Tensor3D,
+  mixed: tf.Tensor3D,
+  block: WeightSet,
+  names: { readonly out: string; readonly mlp: string },
+  { attention, mlp }: BlockModulation,
+): tf.Tensor3D {
+  const attended = gatedResidual(x, attention.gate, linear(mixed, block.linear(names.out)));
+  const hidden = swiglu(linear(modulatedNorm(attended, mlp), block.linear(`${names.mlp}.linear_in`)));
+  return gatedResidual(attended, mlp.gate, linear(hidden, block.linear(`${names.mlp}.linear_out`)));
+}
+
+/**
+ * Attention and MLP side by side on [text, image]: one layer gives queries, keys, values and the MLP's halves, another takes
+ * both results. Without text, only the image's queries and MLP go on from the first.
+ */
+export function runSingleBlock(
+  { numHeads, headDim, width, mlpDim }: Flux2Config,
+  block: WeightSet,
+  state: JointState,
+  { batch, textTokens, imageTokens, single, jointRotation, imageRotation }: Flux2Context,
+  updates: readonly StreamId[],
+): JointState {
+  const withText = updates.includes('text');
+  const whole = tf.concat([state.text, state.image], 1);
+  const ofImage = (x: tf.Tensor3D) => tf.slice(x, [0, textTokens, 0], [batch, imageTokens, x.shape[2]]);
+  const wanted = (x: tf.Tensor3D) => (withText ? x : ofImage(x));
+  const [q, k, v, mlp] = tf.tidy(() =>
+    tf.split<tf.Tensor3D>(
+      linear(modulatedNorm(whole, single), block.linear('attn.to_qkv_mlp_proj')),
+      [width, width, width, 2 * mlpDim],
+      2,
+    ),
+  );
+  if (!q || !k || !v || !mlp) throw new RangeError('Four parts were asked for');
+  const heads = (x: tf.Tensor3D) => tf.reshape(x, [batch, -1, numHeads, headDim]) as tf.Tensor4D;
+  const gain = (name: string) => tf.reshape(block.vector(`attn.${name}`), [1, 1, 1, headDim]) as tf.Tensor4D;
+  const rotation = withText ? jointRotation : imageRotation;
+  const attended = mergedHeads(
+    normThenRotate(heads(wanted(q)), gain('norm_q'), rotation, 1 / Math.sqrt(headDim)),
+    normThenRotate(heads(k), gain('norm_k'), jointRotation, 1),
+    heads(v),
+    null,
+    width,
+  );
+  const update = linear(tf.concat([attended, swiglu(wanted(mlp))], 2), block.linear('attn.to_out'));
+  const next = gatedResidual(withText ? whole : state.image, single.gate, update);
+  if (!withText) return { image: next, text: state.text };
+  const [text, image] = tf.split<tf.Tensor3D>(next, [textTokens, imageTokens], 1);
+  if (!text || !image) throw new RangeError('Two parts were asked for');
+  return { image, text };
+}
