@@ -1,6 +1,6 @@
 """Writes the gradients that the TypeScript blocks are held to, one block of each kind of a family, from PyTorch.
 
-The models are golden cases F2, S3, S4 and Q3 (goldens.py). The loss of a block is the sum of its output states times hashed values, of the
+The models are golden cases F2, FL2-1, S3, S4 and Q3 (goldens.py). The loss of a block is the sum of its output states times hashed values, of the
 streams that anything reads; its gradients by every weight and by the states that enter come from autograd in float64.
 
   python training/block_goldens.py        # torch, diffusers, numpy; a few seconds
@@ -69,6 +69,32 @@ def flux_cases():
     return [block_case(index, blocks, arguments, streams) for index, streams in [(0, BOTH), (2, BOTH), (4, ("image",))]]
 
 
+class TwoStreams:
+    """A single-stream block of FLUX.2, given and giving text and image apart."""
+
+    def __init__(self, block):
+        self.block, self.parameters, self.named_parameters = block, block.parameters, block.named_parameters
+
+    def __call__(self, **kwargs):
+        return self.block(**kwargs, split_hidden_states=True)
+
+
+def flux2_cases(name):
+    case = dict(goldens.CASES[name][2])
+    sizes = {key: case.pop(key) for key in ("batch", "text_tokens", "timestep", "image_shapes", "guidance")}
+    config = {**goldens.FLUX2, **case}
+    model = goldens.golden_model("Flux2Transformer2DModel", config).double()
+    blocks = [*model.transformer_blocks, *model.single_transformer_blocks]
+    inputs = goldens.flux2_inputs(**sizes, **config)
+    inputs = {key: value.double() if key.endswith("hidden_states") else value for key, value in inputs.items()}
+    arguments = watched(blocks, lambda: model(**inputs))
+    for index in range(len(model.transformer_blocks), len(blocks)):
+        text, whole = sizes["text_tokens"], arguments[index]["hidden_states"]
+        arguments[index] |= dict(encoder_hidden_states=whole[:, :text], hidden_states=whole[:, text:])
+        blocks[index] = TwoStreams(blocks[index])
+    return [block_case(i, blocks, arguments, streams) for i, streams in [(0, BOTH), (1, BOTH), (2, BOTH), (4, ("image",))]]
+
+
 def sd3_cases(name):
     case = dict(goldens.CASES[name][2])
     sizes = {key: case.pop(key) for key in ("batch", "height", "width", "text_tokens", "timestep")}
@@ -98,6 +124,7 @@ def qwen_cases(name):
 
 MADE = {
     "flux/goldens/block-gradients.json": ("F2", flux_cases),
+    "flux2/goldens/block-gradients.json": ("FL2-1", lambda: flux2_cases("fl2-1")),
     "sd3/goldens/block-gradients-s3.json": ("S3", lambda: sd3_cases("s3")),
     "sd3/goldens/block-gradients-s4.json": ("S4", lambda: sd3_cases("s4")),
     "qwen-image/goldens/block-gradients.json": ("Q3", lambda: qwen_cases("q3")),
