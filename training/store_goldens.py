@@ -1,7 +1,7 @@
 """Writes small models the way people store them, and what diffusers computes from the weights that are in them.
 
 lib/testing/stored/goldens/ holds: every element type of GGUF that is read, with gguf-py's values (types.gguf, types.safetensors);
-FLUX.1 in its original layout as a mixed GGUF and as 8-bit floats in ComfyUI's old form; Qwen-Image as 8-bit floats in
+FLUX.1 in its original layout as a mixed GGUF and as 8-bit floats in ComfyUI's old form; FLUX.2 in its own as a mixed GGUF; Qwen-Image as 8-bit floats in
 ComfyUI's present form, by markers and by the header's metadata; and outputs.json, the outputs of diffusers' classes on
 the dequantised weights, with configs and inputs. Weights and inputs are hashes, as in goldens.py.
 
@@ -25,6 +25,10 @@ FOLDER = goldens.ROOT / "lib/testing/stored/goldens"
 FLUX = dict(
     patch_size=1, in_channels=4, num_layers=1, num_single_layers=1, attention_head_dim=16, num_attention_heads=2,
     joint_attention_dim=256, pooled_projection_dim=256, axes_dims_rope=(4, 4, 8), guidance_embeds=True,
+)  # fmt: skip
+FLUX2 = dict(
+    patch_size=1, in_channels=4, num_layers=1, num_single_layers=2, attention_head_dim=16, num_attention_heads=2,
+    joint_attention_dim=256, axes_dims_rope=(4, 4, 4, 4), guidance_embeds=True,
 )  # fmt: skip
 QWEN = dict(
     patch_size=2, in_channels=16, out_channels=4, num_layers=1, attention_head_dim=16, num_attention_heads=2,
@@ -114,6 +118,44 @@ def original_flux(state):
     return out
 
 
+def original_flux2(state):
+    """BFL's names of FLUX.2: what diffusers' converter turns back."""
+    out = {}
+
+    def take(to, *names):
+        out[to] = torch.cat([state[f"{name}.weight"] for name in names])
+
+    for to, name in (("time_in", "timestep"), ("guidance_in", "guidance")):
+        take(f"{to}.in_layer.weight", f"time_guidance_embed.{name}_embedder.linear_1")
+        take(f"{to}.out_layer.weight", f"time_guidance_embed.{name}_embedder.linear_2")
+    for name in ("double_stream_modulation_img", "double_stream_modulation_txt", "single_stream_modulation"):
+        take(f"{name}.lin.weight", f"{name}.linear")
+    take("txt_in.weight", "context_embedder")
+    take("img_in.weight", "x_embedder")
+    for i in range(FLUX2["num_layers"]):
+        a, b = f"double_blocks.{i}", f"transformer_blocks.{i}"
+        for side, qkv, proj, gains, ff in (
+            ("img", ("to_q", "to_k", "to_v"), "to_out.0", ("norm_q", "norm_k"), "ff"),
+            ("txt", ("add_q_proj", "add_k_proj", "add_v_proj"), "to_add_out", ("norm_added_q", "norm_added_k"), "ff_context"),
+        ):
+            take(f"{a}.{side}_attn.qkv.weight", *[f"{b}.attn.{n}" for n in qkv])
+            take(f"{a}.{side}_attn.proj.weight", f"{b}.attn.{proj}")
+            take(f"{a}.{side}_mlp.0.weight", f"{b}.{ff}.linear_in")
+            take(f"{a}.{side}_mlp.2.weight", f"{b}.{ff}.linear_out")
+            for gain, n in zip(("query_norm", "key_norm"), gains):
+                take(f"{a}.{side}_attn.norm.{gain}.scale", f"{b}.attn.{n}")
+    for i in range(FLUX2["num_single_layers"]):
+        a, b = f"single_blocks.{i}", f"single_transformer_blocks.{i}.attn"
+        take(f"{a}.linear1.weight", f"{b}.to_qkv_mlp_proj")
+        take(f"{a}.linear2.weight", f"{b}.to_out")
+        take(f"{a}.norm.query_norm.scale", f"{b}.norm_q")
+        take(f"{a}.norm.key_norm.scale", f"{b}.norm_k")
+    take("final_layer.linear.weight", "proj_out")
+    scale, shift = state["norm_out.linear.weight"].chunk(2)
+    out["final_layer.adaLN_modulation.1.weight"] = torch.cat([shift, scale])
+    return out
+
+
 def to_diffusers(original):
     """diffusers' own converter, for another width than the one that is written into it."""
     width = FLUX["attention_head_dim"] * FLUX["num_attention_heads"]
@@ -140,6 +182,14 @@ def flux_output(original):
         guidance=torch.tensor([3.5]),
         return_dict=False,
     )[0]
+
+
+@torch.no_grad()
+def flux2_output(original):
+    model = diffusers.Flux2Transformer2DModel(**FLUX2).eval()
+    model.load_state_dict(single_file_utils.convert_flux2_transformer_checkpoint_to_diffusers(dict(original)))
+    inputs = goldens.flux2_inputs(1, LAYOUT["text_tokens"], LAYOUT["timestep"], [LAYOUT["image_shape"]], 3.5, **FLUX2)
+    return model(**inputs)[0]
 
 
 @torch.no_grad()
@@ -235,6 +285,10 @@ def main():
     save_file(tensors, FOLDER / "flux-scaled.safetensors")
     case("flux-scaled.safetensors", "FluxTransformer2DModel", FLUX, flux_output(values))
     case("original", "FluxTransformer2DModel", FLUX, flux_output(flux))
+    flux2 = original_flux2(goldens.golden_model("Flux2Transformer2DModel", FLUX2).state_dict())
+    values = write_gguf(FOLDER / "flux2.gguf", mixed_gguf(flux2), "flux")
+    case("flux2.gguf", "Flux2Transformer2DModel", FLUX2, flux2_output(values))
+    case("flux2-original", "Flux2Transformer2DModel", FLUX2, flux2_output(flux2))
     qwen = goldens.golden_model("QwenImageTransformer2DModel", QWEN).state_dict()
     for file, by_metadata in (("qwen-scaled-markers.safetensors", False), ("qwen-scaled-metadata.safetensors", True)):
         tensors, values, metadata = scaled_qwen(qwen, by_metadata)

@@ -7,7 +7,7 @@ from cases import STACK_DEPTH
 from safetensors.torch import save_file
 
 # As `contigua.family` of a student names them.
-FAMILY_NAMES = {"QwenImageTransformer2DModel": "qwen-image", "FluxTransformer2DModel": "flux"}
+FAMILY_NAMES = {"QwenImageTransformer2DModel": "qwen-image", "FluxTransformer2DModel": "flux", "Flux2Transformer2DModel": "flux2"}
 
 
 def write_students(case, draw, model, folder, fingerprint):

@@ -9,6 +9,7 @@ import { describePerEngine } from '../tensor/test-engines.ts';
 import type { RawConfig } from './architecture.ts';
 import { familyNamed } from './families.ts';
 import { FLUX_LAYOUTS } from './flux/original.ts';
+import { FLUX2_LAYOUTS } from './flux2/original.ts';
 import { goldenModel } from './golden-fill.ts';
 import { architectureOf, openTransformer } from './index.ts';
 import type { OriginalLayout } from './original-layout.ts';
@@ -17,6 +18,7 @@ import { SD3_LAYOUTS } from './sd3/original.ts';
 import { openStoredModel } from './stored-model.ts';
 
 const [blackForestLabs, fluxOfDiffusers] = FLUX_LAYOUTS as [OriginalLayout, OriginalLayout];
+const [flux2OfBlackForestLabs, flux2OfDiffusers] = FLUX2_LAYOUTS as [OriginalLayout, OriginalLayout];
 const [stabilityAI] = SD3_LAYOUTS as unknown as [OriginalLayout];
 const [qwenOfDiffusers] = QWEN_IMAGE_LAYOUTS as [OriginalLayout];
 /** What published configs have, with heads of the published size: a file implies all of it. */
@@ -31,6 +33,22 @@ const FLUX: RawConfig = {
   num_single_layers: 2,
   patch_size: 1,
   pooled_projection_dim: 8,
+};
+const FLUX2: RawConfig = {
+  _class_name: 'Flux2Transformer2DModel',
+  attention_head_dim: 128,
+  axes_dims_rope: [32, 32, 32, 32],
+  eps: 1e-6,
+  guidance_embeds: true,
+  in_channels: 4,
+  joint_attention_dim: 24,
+  mlp_ratio: 3,
+  num_attention_heads: 1,
+  num_layers: 1,
+  num_single_layers: 2,
+  patch_size: 1,
+  rope_theta: 2000,
+  timestep_guidance_channels: 256,
 };
 const QWEN: RawConfig = {
   _class_name: 'QwenImageTransformer2DModel',
@@ -80,23 +98,28 @@ const empty = (name: string, shape: number[] = []) => {
 };
 
 describePerEngine(['cpu', 'wasm'], 'models as people store them', () => {
-  test.each([...STORED, 'original'] as const)('%s: gives the output of diffusers on the same weights', async (name) => {
-    const { config, inputs, expected, tolerance, checkpoint } = storedCase(name);
-    const content =
-      name === 'original' ? await originalFile({ config, checkpoint }, blackForestLabs) : storedBytes(name);
-    const stored = await openStoredModel(
-      configOf(config.raw),
-      file(content, name === 'original' ? 'model.safetensors' : name),
-    );
-    const before = tf.memory().numTensors;
-    const transformer = await openTransformer(stored.config, stored.checkpoint);
-    const output = await transformer.forward(inputs);
-    transformer.dispose();
-    expect(tf.memory().numTensors).toBe(before);
-    expect(output).toHaveLength(expected.length);
-    const worst = Math.max(...expected.map((value, i) => Math.abs(output[i]! - value) / Math.max(1, Math.abs(value))));
-    expect(worst).toBeLessThan(tolerance);
-  });
+  const ORIGINAL = { original: blackForestLabs, 'flux2-original': flux2OfBlackForestLabs };
+  test.each([...STORED, 'original', 'flux2-original'] as const)(
+    '%s: gives the output of diffusers on the same weights',
+    async (name) => {
+      const { config, inputs, expected, tolerance, checkpoint } = storedCase(name);
+      const [path, content] =
+        name === 'original' || name === 'flux2-original'
+          ? ['model.safetensors', await originalFile({ config, checkpoint }, ORIGINAL[name])]
+          : [name, storedBytes(name)];
+      const stored = await openStoredModel(configOf(config.raw), file(content, path));
+      const before = tf.memory().numTensors;
+      const transformer = await openTransformer(stored.config, stored.checkpoint);
+      const output = await transformer.forward(inputs);
+      transformer.dispose();
+      expect(tf.memory().numTensors).toBe(before);
+      expect(output).toHaveLength(expected.length);
+      const worst = Math.max(
+        ...expected.map((value, i) => Math.abs(output[i]! - value) / Math.max(1, Math.abs(value))),
+      );
+      expect(worst).toBeLessThan(tolerance);
+    },
+  );
 });
 
 describe('single files', () => {
@@ -106,6 +129,15 @@ describe('single files', () => {
     ['FLUX.1 of Black Forest Labs without guidance', { ...FLUX, guidance_embeds: false }, blackForestLabs, ''],
     ['FLUX.1 in a ComfyUI checkpoint', FLUX, blackForestLabs, 'model.diffusion_model.'],
     ['FLUX.1 under diffusers’ names', FLUX, fluxOfDiffusers, ''],
+    ['FLUX.2 of Black Forest Labs', FLUX2, flux2OfBlackForestLabs, ''],
+    [
+      'FLUX.2 klein in a ComfyUI checkpoint',
+      { ...FLUX2, guidance_embeds: false, mlp_ratio: 2.5 },
+      flux2OfBlackForestLabs,
+      'model.diffusion_model.',
+    ],
+    ['FLUX.2 without dual-stream blocks', { ...FLUX2, num_layers: 0 }, flux2OfBlackForestLabs, ''],
+    ['FLUX.2 under diffusers’ names', { ...FLUX2, out_channels: 2 }, flux2OfDiffusers, ''],
     ['Qwen-Image under diffusers’ names', QWEN, qwenOfDiffusers, ''],
     ['SD3.5 of Stability AI', SD3, stabilityAI, ''],
     ['SD3.5 in a ComfyUI checkpoint', SD3, stabilityAI, 'model.diffusion_model.'],
@@ -168,6 +200,16 @@ describe('single files', () => {
     const error = await refusal(file(new Uint8Array(both)));
     expect(error.code).toBe('checkpoint-unsupported');
     expect(error.message).toMatch(/more than one model; found Qwen-Image.*FLUX\.1.*expected one/);
+  });
+
+  it('of FLUX.1 and of FLUX.2 are told apart, though their blocks have the same names', async () => {
+    const names = async (raw: RawConfig, layout: OriginalLayout) =>
+      (await originalTensors(goldenModel(raw), layout)).map(({ name }) => name);
+    const [first, second] = [await names(FLUX, blackForestLabs), await names(FLUX2, flux2OfBlackForestLabs)];
+    const shared = second.filter((name) => first.includes(name));
+    expect(shared).toContain('double_blocks.0.img_attn.qkv.weight');
+    expect(blackForestLabs.keys.every((key) => second.includes(key))).toBe(false);
+    expect(flux2OfBlackForestLabs.keys.every((key) => first.includes(key))).toBe(false);
   });
 
   it.each<[string, string, RegExp]>([

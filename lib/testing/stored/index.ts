@@ -5,6 +5,7 @@ import { type GoldenCase, goldenCase } from '../../core/model/index.ts';
 
 export const STORED = [
   'flux.gguf',
+  'flux2.gguf',
   'flux-scaled.safetensors',
   'qwen-scaled-markers.safetensors',
   'qwen-scaled-metadata.safetensors',
@@ -15,7 +16,7 @@ export function storedBytes(file: string): Uint8Array<ArrayBuffer> {
 }
 
 /** Config, inputs and diffusers' output; its checkpoint holds the weights before they were quantised. */
-export function storedCase(file: (typeof STORED)[number] | 'original'): GoldenCase {
+export function storedCase(file: (typeof STORED)[number] | 'original' | 'flux2-original'): GoldenCase {
   const all: unknown = JSON.parse(new TextDecoder().decode(storedBytes('outputs.json')));
   const one = isRecord(all) ? all[file] : undefined;
   if (!isRecord(one) || !isRecord(one.config)) throw new RangeError(`No case ${file}`);

@@ -32,7 +32,7 @@ describePerEngine(['cpu', 'wasm', 'tensorflow'], 'gradients of FLUX.2 blocks', (
       return tf.mul(tf.div(gate, tf.add(tf.exp(tf.neg(gate)), 1)), value);
     };
     const of = (f: (whole: tf.Tensor3D) => tf.Tensor) =>
-      tf.tidy(() => [f(x), tf.grad((whole: tf.Tensor3D) => tf.sum(tf.mul(f(whole), weights)))(x)]);
+      tf.tidy(() => [f(x), tf.grad((whole) => tf.sum(tf.mul(f(whole as tf.Tensor3D), weights)))(x)]);
     const [found, expected] = [of(swiglu), of(plain)];
     for (const [i, tensor] of found.entries()) {
       const values = await tensor.data();
