@@ -33,6 +33,7 @@ class Case:
     stacks: tuple = ("transformer_blocks",)  # lists of blocks, in the order in which they run
     traits: list = field(default_factory=list)  # what is unusual about it, in words
     dtype: str = "f32"
+    spreads_rows: bool = True  # whether the class runs one row of states beside several time steps
     edits: list = field(default_factory=list)  # (stack, first, last, is a student), places in the stack
 
 
@@ -100,7 +101,7 @@ def drawn(class_name, seed):
     case.class_name = class_name
     batch = case.tensors["hidden_states"].shape[0]
     # The conditioning of several time steps spreads one row of states over them, where no mask has other rows.
-    if batch == case.tensors["timestep"].shape[0] > 1 and case.tensors.get("encoder_hidden_states_mask") is None and draw.chance(0.3):
+    if case.spreads_rows and batch == case.tensors["timestep"].shape[0] > 1 and case.tensors.get("encoder_hidden_states_mask") is None and draw.chance(0.3):
         name = draw.of("hidden_states", "encoder_hidden_states")
         case.tensors[name] = case.tensors[name][:1]
         case.traits.append(f"one row of {name}")

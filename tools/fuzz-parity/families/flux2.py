@@ -26,6 +26,8 @@ def flux2(draw):
     if config["num_layers"] + config["num_single_layers"] == 0:
         config["num_single_layers"] = 1
     case = Case("", config, {}, stacks=("transformer_blocks", "single_transformer_blocks"))
+    # Text and image are joined before the first modulation where there is no dual-stream block.
+    case.spreads_rows = config["num_layers"] > 0
     case.traits.append("guidance" if config["guidance_embeds"] else "no guidance")
     for stack in ("num_layers", "num_single_layers"):
         if config[stack] == 0:
