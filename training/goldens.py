@@ -184,11 +184,13 @@ def watch_flux2(model):
 
 
 @torch.no_grad()
-def run_flux2(batch, text_tokens, timestep, image_shapes, guidance, bfloat16=False, **changes):
+def run_flux2(batch, text_tokens, timestep, image_shapes, guidance, bfloat16=False, without=None, **changes):
     config = {**FLUX2, **changes}
     model = golden_model("Flux2Transformer2DModel", config)
     if bfloat16:  # weights that such a file stores; the arithmetic stays float32
         model = model.bfloat16().float()
+    for stack, places in (without or {}).items():  # what a pruned model gives
+        setattr(model, stack, torch.nn.ModuleList(b for i, b in enumerate(getattr(model, stack)) if i not in places))
     states = watch_flux2(model)
     return model(**flux2_inputs(batch, text_tokens, timestep, image_shapes, guidance, **config))[0], states
 
@@ -294,6 +296,15 @@ CASES = {
             num_layers=0, num_single_layers=2, guidance_embeds=False, bfloat16=True,
         ),
     ),
+    # FL2-1 without some of its blocks.
+    "fl2-6": (
+        "flux2",
+        run_flux2,
+        dict(
+            batch=1, text_tokens=7, timestep=[0.37], image_shapes=[[1, 3, 5]], guidance=4.0,
+            without=dict(transformer_blocks=[1], single_transformer_blocks=[1, 2]),
+        ),
+    ),
     "s1": ("sd3", run_sd3, dict(batch=1, height=4, width=6, text_tokens=7, timestep=[370])),
     "s2": ("sd3", run_sd3, dict(batch=1, height=4, width=6, text_tokens=7, timestep=[370], **SD35)),
     "s3": (
@@ -333,7 +344,7 @@ CASES = {
 }  # fmt: skip
 
 
-TESTS_ONLY = ("s5", "s6", "fl2-4", "fl2-5")  # the others are in the engine check, which needs their outputs as a module
+TESTS_ONLY = ("s5", "s6", "fl2-4", "fl2-5", "fl2-6")  # the others are in the engine check, which needs their outputs as a module
 
 
 def main():
