@@ -1,8 +1,9 @@
-/** Arguments that diffusers runs, in each form of Qwen-Image and in FLUX.1; what it runs them to is in the golden cases. */
+/** Arguments that diffusers runs, in each form of Qwen-Image, in FLUX.1 and in FLUX.2; what it runs them to is in the golden cases. */
 import { describe, expect, test } from 'vitest';
 import { type TensorToWrite, writeSafetensors } from '../checkpoint/index.ts';
 import { named } from '../checkpoint/testing.ts';
 import { FLUX_GOLDENS } from '../model/flux/goldens.ts';
+import { FLUX2_GOLDENS } from '../model/flux2/goldens.ts';
 import { goldenCase } from '../model/golden-fill.ts';
 import { type ModelConfig, parseModelConfig } from '../model/index.ts';
 import { goldenQ1 } from '../model/qwen-image/goldens.ts';
@@ -17,6 +18,7 @@ const plain = form({});
 const edit = form({ zero_cond_t: true });
 const layered = form({ use_layer3d_rope: true, use_additional_t_cond: true });
 const flux = goldenCase(FLUX_GOLDENS[1]!).config;
+const [flux2, klein] = FLUX2_GOLDENS.map((spec) => goldenCase(spec).config) as [ModelConfig, ModelConfig];
 
 function floats(name: string, shape: number[], value: (i: number) => number): TensorToWrite {
   const values = Float32Array.from({ length: shape.reduce((product, n) => product * n, 1) }, (_, i) => value(i));
@@ -108,6 +110,47 @@ describe('a forward file', () => {
         plain,
       ),
     ).resolves.toMatchObject({ imageShapes: SHAPE });
+  });
+
+  test('of FLUX.2 may leave positions out: they are those of the pipeline, references ten apart', async () => {
+    const own = [
+      floats('hidden_states', [1, 3, 8], () => 0),
+      floats('encoder_hidden_states', [1, 2, 24], () => 0),
+      integers('guidance', [4]),
+    ];
+    const shapes = [
+      [1, 1, 2],
+      [1, 1, 1],
+    ];
+    const { extra } = await readForwardInputs(file(1, [shapes], ...own), flux2);
+    expect([...extra.img_ids!.values]).toEqual([0, 0, 0, 0, 0, 0, 1, 0, 10, 0, 0, 0]);
+    expect([...extra.txt_ids!.values]).toEqual([0, 0, 0, 0, 0, 0, 0, 1]);
+    expect([...extra.guidance!.values]).toEqual([4]);
+  });
+
+  test('of FLUX.2 may have whole positions of every sample, of which the first count', async () => {
+    const own = [
+      floats('hidden_states', [2, 1, 8], () => 0),
+      floats('encoder_hidden_states', [2, 1, 24], () => 0),
+      integers('img_ids', [10, 1, 2, 0, 9, 9, 9, 9], [2, 1, 4]),
+      integers('txt_ids', [0, 0, 0, 5, 9, 9, 9, 9], [2, 1, 4]),
+    ];
+    // A guidance is left alone where nothing embeds it.
+    for (const guidance of [[], [floats('guidance', [2], () => 3)]]) {
+      const { extra } = await readForwardInputs(file(2, [[1, 1, 1]], ...own, ...guidance), klein);
+      expect(Object.keys(extra)).toEqual(['img_ids', 'txt_ids']);
+      expect([...extra.img_ids!.values]).toEqual([10, 1, 2, 0]);
+      expect([...extra.txt_ids!.values]).toEqual([0, 0, 0, 5]);
+    }
+    await expect(readForwardInputs(file(2, [[1, 1, 1]], ...own), flux2)).rejects.toMatchObject({
+      code: 'inputs-invalid',
+      details: { tensor: 'guidance', expected: '[2]' },
+    });
+    const threeAxes = integers('img_ids', [0, 1, 2], [1, 3]);
+    await expect(readForwardInputs(file(2, [[1, 1, 1]], ...own, threeAxes), klein)).rejects.toMatchObject({
+      code: 'inputs-invalid',
+      details: { tensor: 'img_ids', found: '[1, 3]', expected: '[1, 4]' },
+    });
   });
 
   test('may have one row of an input for all samples', async () => {
@@ -311,6 +354,7 @@ describe('synthetic inputs', () => {
       'a picture, 2 layers and a condition image of 8 × 8 tokens each',
     ],
     [flux, [[1, 8, 8]], '8 × 8 tokens'],
+    [flux2, [[1, 8, 8]], '8 × 8 tokens'],
   ])('are laid out as the pipeline of the form lays them out (%#)', (config, imageShapes, label) => {
     const { batches, facts } = syntheticCalibration(config, { samples: 2, timesteps: 2, seed: 3 });
     expect(batches[0]).toMatchObject({ imageShapes, imageTokens: imageShapes.reduce((n, [, h, w]) => n + h! * w!, 0) });
