@@ -123,7 +123,8 @@ const BAD_FOLDERS: readonly BadFolder[] = [
     code: 'checkpoint-unsupported',
     file: 'config.json',
     found: '"UNet2DConditionModel"',
-    expected: 'QwenImageTransformer2DModel or FluxTransformer2DModel or SD3Transformer2DModel',
+    expected:
+      'QwenImageTransformer2DModel or FluxTransformer2DModel or SD3Transformer2DModel or Flux2Transformer2DModel',
   },
   {
     // A file of a published model opens without one; what this one's positions are, no shape says.

@@ -92,9 +92,20 @@ def sd3_inputs(config, generator):
     return tensors, {}
 
 
+def flux2_inputs(config, generator, batch=3):
+    # Whole positions of every sample, as the pipeline passes them.
+    grid = torch.cartesian_prod(torch.arange(1), torch.arange(SIDE), torch.arange(SIDE), torch.arange(1))
+    text = torch.cartesian_prod(torch.arange(1), torch.arange(1), torch.arange(1), torch.arange(TEXT_TOKENS))
+    tensors = {"img_ids": grid.repeat(batch, 1, 1), "txt_ids": text.repeat(batch, 1, 1)}
+    if config.guidance_embeds:
+        tensors["guidance"] = torch.linspace(1.0, 4.0, batch)
+    return tensors, {}
+
+
 FAMILIES = {
     "QwenImageTransformer2DModel": qwen_inputs,
     "FluxTransformer2DModel": flux_inputs,
+    "Flux2Transformer2DModel": flux2_inputs,
     "SD3Transformer2DModel": sd3_inputs,
 }
 
