@@ -331,15 +331,14 @@ describe('trajectories', () => {
     const xml = drawTrajectory(last, trajectoryScales(last, 600), PAPER_PALETTE, 'x').map(markToXml).join('');
     expect(xml).not.toContain('break');
   });
-  it('keep one scale for every start, and zoom to the run when asked', () => {
+  it('keep one scale of similarities for every start', () => {
     const all = trajectoryScales(data, 600);
     const other = trajectoryScales({ ...data, start: 3 }, 600);
     expect(other.cka(0.9)).toBe(all.cka(0.9));
     const { top, height } = TRAJECTORY_ROWS.cka;
     expect(all.cka(0.5)).toBeCloseTo(top + height, 6);
-    const zoomed = trajectoryScales({ ...data, numBlocks: 5, start: 1, range: 'break' }, 600);
-    expect(zoomed.cka(0.6)).toBeGreaterThanOrEqual(top + height);
   });
+
   it('end a run at the seam, with no line across it', () => {
     const stacks = [
       { label: 'dual-stream blocks', first: 0, last: 1 },
@@ -347,7 +346,7 @@ describe('trajectories', () => {
     ];
     const seamed = { ...data, stacks, curves: { ...curves, stacks } };
     expect(runEnd(seamed.curves, 0)).toEqual({ last: 1, by: 'seam' });
-    expect(runEnd(curves, 0)).toEqual({ last: 2, by: 'break' });
+    expect(runEnd(curves, 0)).toMatchObject({ last: 2, by: 'break' });
     expect(runEnd(curves, 4)).toEqual({ last: 4, by: 'model' });
     const scales = trajectoryScales(seamed, 600);
     const lines = tags(drawTrajectory(seamed, scales, PAPER_PALETTE, 'x'), 'path').map(({ attributes }) => attributes);

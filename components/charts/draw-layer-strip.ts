@@ -22,7 +22,7 @@ export interface StripRows {
   readonly probes: readonly StripRow[];
   /** From the first probe row to the last. */
   readonly allProbes: StripRow;
-  /** The line of text under the strip that says what is under the pointer. */
+  /** The text under the strip that says what is under the pointer. */
   readonly readout: StripRow;
   readonly height: number;
 }
@@ -32,11 +32,24 @@ const PROBE_STEP = 32;
 /** A chosen span stays this far inside its blocks so that two touching intervals read as two. */
 const SPAN_INSET = 1.5;
 
+/** Of the text under the strip. */
+const READOUT_LINE = 16;
+const READOUT_CHARACTER = 6;
+/** There is room for a paragraph of this length before an analysis, so that nothing moves when there is one. */
+const RESERVED = 250;
+
+/** Lines that the longest paragraph about a block takes in `width` pixels. */
+export function readoutLines(findings: readonly string[] | null | undefined, width: number): number {
+  const longest = Math.max(RESERVED, ...(findings ?? []).map(({ length }) => length + 'Block 59 · '.length));
+  // A line seldom ends at its last pixel.
+  return Math.ceil(longest / Math.max(1, Math.floor(width / READOUT_CHARACTER) - 5));
+}
+
 /** Only a model of several stacks has the line of their names. */
-export function stripRows({ stacks }: Pick<BlockAxis, 'stacks'>, streams: number): StripRows {
+export function stripRows({ stacks }: Pick<BlockAxis, 'stacks'>, streams: number, lines = 1): StripRows {
   const top = namesHeight({ stacks });
   const firstProbe = top + 64;
-  const readout = { top: firstProbe + streams * PROBE_STEP, height: 20 };
+  const readout = { top: firstProbe + streams * PROBE_STEP, height: 4 + Math.max(1, lines) * READOUT_LINE };
   return {
     brackets: { top: top + 2, height: 16 },
     cells: { top: top + 20, height: 34 },

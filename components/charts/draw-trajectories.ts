@@ -1,10 +1,11 @@
 /**
  * How well block u and the probes after it follow the whole model: cka(u, k) above, its falling difference
- * Δ(u, k) = cka(u, k−1) − cka(u, k) below, over the shared block axis. A rise of Δ is a break (PPCL, stage 1.2).
- * Pure: data and width in, marks out.
+ * Δ(u, k) = cka(u, k−1) − cka(u, k) below, over the shared block axis. A rise of Δ is a break (PPCL, stage 1.2), which
+ * draw-decision.ts marks. Pure: data and width in, marks out.
  */
 import type { BlockInterval } from '@/lib/core/interval/interval.ts';
 import { type BlockAxis, centreOf, endOf, labelledBlocks, startOf } from './block-axis.ts';
+import { drawBeyond, drawBreak, drawDecision, lastOfDecision, nameOf } from './draw-decision.ts';
 import { drawSeams, namesHeight } from './draw-seams.ts';
 import { hatchPath } from './hatch.ts';
 import { linePath, type Mark, mark } from './marks.ts';
@@ -12,20 +13,25 @@ import { type ChartPalette, type StreamLook, streamLook } from './palette.ts';
 import { whyNoPart } from './stream-part.ts';
 import { symbolMark } from './stream-symbol.ts';
 import { curveLabel, curveNames, curveRow, runEnd, streamsInMean } from './trajectory-curves.ts';
-import { TRAJECTORY_ROWS, type TrajectoryData, type TrajectoryScales } from './trajectory-scales.ts';
-import type { CurveMatrices, TrajectoryCurves, TrajectoryStream } from './types.ts';
+import {
+  type DifferencesScale,
+  type SimilarityScale,
+  TRAJECTORY_ROWS,
+  type TrajectoryData,
+  type TrajectoryScales,
+} from './trajectory-scales.ts';
+import type { TrajectoryCurves, TrajectoryStream } from './types.ts';
 
 type Row = readonly (number | null)[];
 
-/** Grid, ticks, block numbers, the chosen and detected bands: all that lies behind the curves. */
+/** All that lies behind the curves and is the same for every start: bands, the upper grid, block numbers, other starts. */
 export function drawTrajectoryBackground(
-  data: TrajectoryData,
-  scales: TrajectoryScales,
+  data: Omit<TrajectoryData, 'start'>,
+  scale: SimilarityScale,
   palette: ChartPalette,
 ): Mark[] {
-  const { axis } = scales;
+  const { axis } = scale;
   const { brackets, cka, difference } = TRAJECTORY_ROWS;
-  const small = { 'font-size': 11, fill: palette.muted };
   const marks: Mark[] = [];
   const height = difference.top + difference.height - cka.top;
   for (const interval of data.selection) marks.push(band(axis, interval, cka.top, height, palette.accentSoft));
@@ -34,21 +40,34 @@ export function drawTrajectoryBackground(
     const path = `M${x1} ${brackets.top + brackets.height}V${brackets.top}H${endOf(axis, last) - 2}v${brackets.height}`;
     marks.push(mark('path', { d: path, fill: 'none', stroke: palette.detected, 'stroke-opacity': 0.7 }));
   }
-  const grid = (y: number, text: string) => {
-    marks.push(
-      mark('line', { x1: axis.left, x2: axis.end, y1: y, y2: y, stroke: palette.line }),
-      mark('text', { x: axis.left - 8, y, dy: '0.35em', 'text-anchor': 'end', ...small }, text.replace('-', '−')),
-    );
-  };
-  for (const tick of scales.ckaTicks) grid(scales.cka(tick), scales.ckaText(tick));
-  for (const tick of scales.differenceTicks) grid(scales.difference(tick), scales.differenceText(tick));
-  const zero = scales.difference(0);
-  marks.push(mark('line', { x1: axis.left, x2: axis.end, y1: zero, y2: zero, stroke: palette.faint }));
+  for (const tick of scale.ckaTicks) marks.push(...gridLine(scale.cka(tick), scale.ckaText(tick), axis, palette));
   marks.push(
     ...drawBlockNumbers(axis, palette),
     ...drawSeams(axis, 2 - namesHeight(axis), difference.top + difference.height, palette),
+    ...drawOtherStarts(data, scale, palette),
   );
   return marks;
+}
+
+/** The lower grid, which a run has of its own; zero is a darker line where the scale holds it. */
+export function drawDifferenceGrid(axis: BlockAxis, scale: DifferencesScale, palette: ChartPalette): Mark[] {
+  const { top, height } = TRAJECTORY_ROWS.difference;
+  const marks = scale.differenceTicks.flatMap((tick) =>
+    gridLine(scale.difference(tick), scale.differenceText(tick), axis, palette),
+  );
+  const zero = scale.difference(0);
+  if (zero >= top && zero <= top + height) {
+    marks.push(mark('line', { x1: axis.left, x2: axis.end, y1: zero, y2: zero, stroke: palette.faint }));
+  }
+  return marks;
+}
+
+function gridLine(y: number, text: string, axis: BlockAxis, palette: ChartPalette): Mark[] {
+  const small = { 'font-size': 11, fill: palette.muted };
+  return [
+    mark('line', { x1: axis.left, x2: axis.end, y1: y, y2: y, stroke: palette.line }),
+    mark('text', { x: axis.left - 8, y, dy: '0.35em', 'text-anchor': 'end', ...small }, text.replace('-', '−')),
+  ];
 }
 
 function drawBlockNumbers(axis: BlockAxis, palette: ChartPalette): Mark[] {
@@ -81,31 +100,29 @@ export function drawEmptyTrajectories(axis: BlockAxis, palette: ChartPalette): M
   return [...panels, ...drawBlockNumbers(axis, palette), ...seams];
 }
 
-/** The deciding stream's curve from every other start, faint. */
-export function drawOtherStarts(
-  { curves, start, numBlocks }: TrajectoryData,
-  scales: TrajectoryScales,
+/** The deciding stream's curve from every start, faint; that of the start in focus is drawn over its own. */
+function drawOtherStarts(
+  { curves, numBlocks }: Omit<TrajectoryData, 'start'>,
+  { axis, cka }: SimilarityScale,
   palette: ChartPalette,
 ): Mark[] {
   const opacity = Math.min(0.45, Math.max(0.2, 8 / numBlocks));
   const look = { fill: 'none', stroke: palette.faint, 'stroke-opacity': opacity };
-  return (curves.cka[curves.stream] ?? []).flatMap((row, other) => {
-    if (other === start) return [];
-    const ends = lineEnds(curves, curves.stream, other, scales.axis);
-    return [mark('path', { d: linePath(brokenAt(ends, pointsOf(row, scales.axis, scales.cka))), ...look })];
+  return (curves.cka[curves.stream] ?? []).map((row, start) => {
+    const ends = lineEnds(curves, curves.stream, start, axis);
+    return mark('path', { d: linePath(brokenAt(ends, pointsOf(row, axis, cka))), ...look });
   });
 }
 
-/** One panel's curves, cut off at its edges: on a zoomed scale they run out of it. */
-export function clipped(panel: 'cka' | 'difference', id: string, axis: BlockAxis, marks: readonly Mark[]): Mark {
-  const { top, height } = TRAJECTORY_ROWS[panel];
-  const clipId = `${id}-${panel}`;
-  const edge = { x: axis.left, y: top - 4, width: axis.end - axis.left, height: height + 8 };
-  const clip = mark('clipPath', { id: clipId }, mark('rect', edge));
-  return mark('g', {}, clip, mark('g', { 'clip-path': `url(#${clipId})` }, ...marks));
+/** The lower panel's curves, cut off at its edges: on a run's own scale they run out of it. */
+function clipped(id: string, axis: BlockAxis, marks: readonly Mark[]): Mark {
+  const { top, height } = TRAJECTORY_ROWS.difference;
+  const edge = { x: axis.left, y: top, width: axis.end - axis.left, height };
+  const clip = mark('clipPath', { id }, mark('rect', edge));
+  return mark('g', {}, clip, mark('g', { 'clip-path': `url(#${id})` }, ...marks));
 }
 
-/** The three lines of the start in focus in both panels, the other starts behind them, and the break. */
+/** The lines of the start in focus in both panels, and what ended its run. Δ is faint where it no longer counts. */
 export function drawTrajectory(
   data: TrajectoryData,
   scales: TrajectoryScales,
@@ -114,21 +131,33 @@ export function drawTrajectory(
 ): Mark[] {
   const { start, curves } = data;
   const { axis } = scales;
-  const upper = drawOtherStarts(data, scales, palette);
+  const upper: Mark[] = [];
   const lower: Mark[] = [];
+  const counts = lastOfDecision(runEnd(curves, start)) ?? data.numBlocks - 1;
   // The deciding stream is drawn last, on top.
   const order = [...curveNames(curves)].sort((a, b) => Number(a === curves.stream) - Number(b === curves.stream));
   for (const stream of order) {
     const bold = stream === curves.stream;
-    const shown = (matrices: CurveMatrices): Row => curveRow(matrices, stream, start).slice(0, scales.lastSeen + 1);
     const look = lookOf(curves, stream);
     const ends = lineEnds(curves, stream, start, axis);
-    upper.push(...curve(shown(curves.cka), look, bold, axis, scales.cka, ends, palette));
-    lower.push(...curve(shown(curves.differences), look, bold, axis, scales.difference, axis.seams, palette));
+    upper.push(...curve(curveRow(curves.cka, stream, start), look, bold, axis, scales.cka, ends, palette));
+    const row = curveRow(curves.differences, stream, start);
+    const drawn = (part: Row, strong: boolean) =>
+      curve(part, look, strong, axis, scales.difference, axis.seams, palette);
+    const beyond = drawn(
+      row.map((value, k) => (k >= counts ? value : null)),
+      false,
+    );
+    lower.push(mark('g', { opacity: 0.3 }, ...beyond), ...drawn(row.slice(0, counts + 1), bold));
   }
   lower.push(...drawNoPart(data, axis, palette));
-  const panels = [clipped('cka', id, axis, upper), clipped('difference', id, axis, lower)];
-  return [...drawBreak(data, axis, palette), ...panels];
+  return [
+    ...drawBreak(data, scales, palette),
+    ...upper,
+    clipped(`${id}-difference`, axis, lower),
+    ...drawBeyond(data, scales, palette),
+    ...drawDecision(data, scales, palette),
+  ];
 }
 
 function pointsOf(row: Row, axis: BlockAxis, scale: (value: number) => number) {
@@ -184,7 +213,12 @@ function curve(
     }),
   ];
   const radius = Math.min(bold ? 3 : 2.25, axis.step * 0.22);
-  for (const point of points) if (point) marks.push(symbol(look, point[0], point[1], radius, palette));
+  const { cka, difference } = TRAJECTORY_ROWS;
+  for (const point of points) {
+    // On a run's own scale most points are far outside.
+    if (!point || point[1] < cka.top - 8 || point[1] > difference.top + difference.height + 8) continue;
+    marks.push(symbol(look, point[0], point[1], radius, palette));
+  }
   return marks;
 }
 
@@ -202,24 +236,6 @@ function symbol({ symbol: shape, colour }: CurveLook, x: number, y: number, r: n
   // A circle in colour alone would pass for the mean's.
   const look = shape === 'circle' ? { fill: palette.background, stroke: own, 'stroke-width': 1.25 } : { fill: own };
   return symbolMark(shape, x, y, r, look);
-}
-
-function drawBreak({ start, curves }: TrajectoryData, axis: BlockAxis, palette: ChartPalette): Mark[] {
-  const { cka, difference, label } = TRAJECTORY_ROWS;
-  const bottom = difference.top + difference.height;
-  const x1 = centreOf(axis, start);
-  const marks = [mark('line', { x1, x2: x1, y1: cka.top, y2: bottom, stroke: palette.text, 'stroke-opacity': 0.5 })];
-  const end = runEnd(curves, start);
-  if (end?.by !== 'break') return marks;
-  const after = end.last;
-  const x = endOf(axis, after);
-  const nearEnd = x > axis.left + (axis.end - axis.left) * 0.8;
-  const text = { x: x + (nearEnd ? -5 : 5), y: label.top + 12, 'text-anchor': nearEnd ? 'end' : 'start' };
-  marks.push(
-    mark('line', { x1: x, x2: x, y1: label.top + 4, y2: bottom, stroke: palette.text, 'stroke-dasharray': '4 3' }),
-    mark('text', { ...text, ...nameOf(palette) }, `break after block ${after}`),
-  );
-  return marks;
 }
 
 function band(axis: BlockAxis, { first, last }: BlockInterval, y: number, height: number, fill: string): Mark {
@@ -267,12 +283,6 @@ export function drawTrajectoryLabels(data: TrajectoryData, scales: TrajectorySca
     x -= KEY.line + KEY.gap;
   }
   return marks;
-}
-
-/** Looks of a name on the chart: bold, and readable over the lines that it crosses. */
-function nameOf(palette: ChartPalette) {
-  const halo = { 'paint-order': 'stroke', stroke: palette.background, 'stroke-width': 4, 'stroke-linejoin': 'round' };
-  return { 'font-size': 11, 'font-weight': 600, fill: palette.text, ...halo };
 }
 
 /** A key's line with its symbol, and the gap before the next name, in pixels. */

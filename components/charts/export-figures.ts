@@ -15,6 +15,7 @@ import { drawLayerStrip, stripRows } from './draw-layer-strip.ts';
 import { probeDomain } from './draw-probe-row.ts';
 import { drawStackNames, namesHeight } from './draw-seams.ts';
 import {
+  drawDifferenceGrid,
   drawStartMarker,
   drawTrajectory,
   drawTrajectoryBackground,
@@ -140,6 +141,7 @@ export function trajectoriesSvg(data: TrajectoryData, facts: FigureFacts): strin
         'g',
         { transform: `translate(0 ${names})` },
         ...drawTrajectoryBackground(data, scales, PAPER_PALETTE),
+        ...drawDifferenceGrid(scales.axis, scales, PAPER_PALETTE),
         ...drawTrajectory(data, scales, PAPER_PALETTE, 'panel'),
         ...drawTrajectoryLabels(data, scales, PAPER_PALETTE),
         drawStartMarker(data.start, scales.axis, PAPER_PALETTE),

@@ -9,7 +9,7 @@ export { ckaDomain } from './draw-heatmap.ts';
 export { LayerStrip } from './layer-strip.tsx';
 export { similarityText } from './number-text.ts';
 export { PAGE_PALETTE, streamLook } from './palette.ts';
-export type { BlockPart } from './stream-part.ts';
+export { type BlockPart, whyNoPart } from './stream-part.ts';
 export { Trajectories } from './trajectories.tsx';
 export { type RunEnd, runEnd, trajectoryCurves } from './trajectory-curves.ts';
 export * from './types.ts';

@@ -8,7 +8,7 @@ import { useId, useMemo } from 'react';
 import { containsInterval, intervalAt, sameInterval } from '@/lib/core/interval/index.ts';
 import { blockAxis, shortPlace } from './block-axis.ts';
 import styles from './charts.module.css';
-import { numberMiddle, spanOf, stripRows } from './draw-layer-strip.ts';
+import { numberMiddle, readoutLines, spanOf, stripRows } from './draw-layer-strip.ts';
 import { drawProbeRow, probeDomain } from './draw-probe-row.ts';
 import { drawSeams, drawStackNames } from './draw-seams.ts';
 import { HoverBands } from './hover-bands.tsx';
@@ -29,10 +29,13 @@ const UNKNOWN: readonly BlockPart[] = [];
 
 export function LayerStrip(props: LayerStripProps) {
   const { width, numBlocks, stacks, blocks = UNKNOWN, hovered, onHover, selection, detected, probeR2 } = props;
-  const { impossible = NOTHING_IMPOSSIBLE, streams: declared } = props;
+  const { impossible = NOTHING_IMPOSSIBLE, streams: declared, findings } = props;
   const axis = useMemo(() => blockAxis(numBlocks, width, { stacks }), [numBlocks, width, stacks]);
   const streams = useMemo(() => (probeR2 ? declared : streamsUpdated(declared, blocks)), [declared, probeR2, blocks]);
-  const rows = useMemo(() => stripRows(axis, streams.length), [axis, streams]);
+  const rows = useMemo(
+    () => stripRows(axis, streams.length, readoutLines(findings, axis.end - axis.left)),
+    [axis, streams, findings],
+  );
   const hintId = useId();
   const gestures = useStripGestures(axis, { ...props, impossible });
   const { marked, refused, moving } = gestures;
@@ -77,6 +80,7 @@ export function LayerStrip(props: LayerStripProps) {
         hovered={hovered}
         selection={shown}
         impossible={impossible}
+        findings={findings}
         gestures={gestures}
         hintId={hintId}
       />
@@ -141,6 +145,7 @@ export function LayerStrip(props: LayerStripProps) {
         blocks={blocks}
         streams={streams}
         probeR2={probeR2}
+        finding={hovered.block === null ? null : (findings?.[hovered.block] ?? null)}
         chosen={hovered.block === null ? null : intervalAt(shown, hovered.block)}
         detected={hovered.block === null ? null : intervalAt(detected, hovered.block)}
         marked={marked}

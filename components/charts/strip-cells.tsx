@@ -5,7 +5,7 @@ import { type BlockInterval, intervalAt } from '@/lib/core/interval/index.ts';
 import { type BlockAxis, placeInStack, startOf } from './block-axis.ts';
 import styles from './charts.module.css';
 import type { StripRow } from './draw-layer-strip.ts';
-import type { Hover, ImpossibleRange } from './types.ts';
+import type { Hover, ImpossibleRange, LayerStripProps } from './types.ts';
 import type { StripGestures } from './use-strip-gestures.ts';
 
 interface StripCellsProps {
@@ -14,11 +14,13 @@ interface StripCellsProps {
   readonly hovered: Hover;
   readonly selection: readonly BlockInterval[];
   readonly impossible: readonly ImpossibleRange[];
+  readonly findings: LayerStripProps['findings'];
   readonly gestures: StripGestures;
   readonly hintId: string;
 }
 
-export function StripCells({ axis, row, hovered, selection, impossible, gestures, hintId }: StripCellsProps) {
+export function StripCells(props: StripCellsProps) {
+  const { axis, row, hovered, selection, impossible, findings, gestures, hintId } = props;
   const { top, height } = row;
   const blocks = Array.from({ length: axis.numBlocks }, (_, block) => block);
   return (
@@ -57,7 +59,7 @@ export function StripCells({ axis, row, hovered, selection, impossible, gestures
             left={startOf(axis, block) - axis.left}
             width={axis.step}
             lit={lit}
-            place={placeInStack(axis, block)}
+            description={[placeInStack(axis, block), findings?.[block]].filter(Boolean).join('. ')}
             chosen={intervalAt(selection, block) !== null}
             reason={impossible.find(({ first, last }) => first <= block && block <= last)?.reason}
             tabStop={block === gestures.cursor}
@@ -73,21 +75,21 @@ interface CellProps {
   readonly left: number;
   readonly width: number;
   readonly lit: boolean;
-  /** In its own stack. */
-  readonly place: string | null;
+  /** Its place in its own stack, and what an analysis found about it. */
+  readonly description: string;
   readonly chosen: boolean;
   readonly reason: string | undefined;
   readonly tabStop: boolean;
 }
 
 /** Memoised: a hover over sixty blocks re-renders the two cells it concerns. */
-const Cell = memo(function Cell({ block, left, width, lit, place, chosen, reason, tabStop }: CellProps) {
+const Cell = memo(function Cell({ block, left, width, lit, description, chosen, reason, tabStop }: CellProps) {
   const box: CSSProperties = { left, width };
   return (
     <div
       role="option"
       aria-label={`Block ${block}`}
-      aria-description={place ?? undefined}
+      aria-description={description || undefined}
       aria-selected={chosen}
       aria-disabled={reason === undefined ? undefined : true}
       title={reason}

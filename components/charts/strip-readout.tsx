@@ -1,5 +1,5 @@
 'use client';
-/** One line under the strip: the block under the pointer with its exact values, or why the last gesture did nothing. */
+/** The text under the strip: what was found about the block under the pointer, or why the last gesture did nothing. */
 import type { BlockInterval } from '@/lib/core/interval/interval.ts';
 import styles from './charts.module.css';
 import type { StripRow } from './draw-layer-strip.ts';
@@ -16,6 +16,8 @@ interface StripReadoutProps {
   readonly blocks: readonly BlockPart[];
   readonly streams: LayerStripProps['streams'];
   readonly probeR2: LayerStripProps['probeR2'];
+  /** What an analysis found about the block; null before one, when the values that are there are shown. */
+  readonly finding: string | null;
   readonly chosen: BlockInterval | null;
   readonly detected: BlockInterval | null;
   readonly marked: BlockInterval | null;
@@ -27,10 +29,10 @@ interface StripReadoutProps {
 }
 
 export function StripReadout(props: StripReadoutProps) {
-  const { row, block, place, probeR2, chosen, detected, marked, refusal, crossed, anyDetected } = props;
+  const { row, block, place, probeR2, finding, chosen, detected, marked, refusal, crossed, anyDetected } = props;
   const notice = props.notice ?? (isInterval(marked) ? null : refusal);
   return (
-    <div className={styles.readout} style={{ top: row.top }}>
+    <div className={styles.readout} style={{ top: row.top, maxHeight: row.height + 12 }}>
       <span role="status">{notice}</span>
       <span role="status" className={styles.hidden}>
         {crossed}
@@ -45,9 +47,10 @@ export function StripReadout(props: StripReadoutProps) {
         <>
           <b>Block {block}</b>
           {place && ` (${place})`}
-          {probeR2 && ` · probe R², held out: ${probeWords(props, probeR2, block)}`}
-          {detected && ` · detected ${spanText(detected)}`}
           {chosen && ` · chosen ${spanText(chosen)}`}
+          {finding !== null
+            ? ` · ${finding}`
+            : `${probeR2 ? ` · probe R², held out: ${probeWords(props, probeR2, block)}` : ''}${detected ? ` · detected ${spanText(detected)}` : ''}`}
         </>
       )}
       {notice === null && !isInterval(marked) && block === null && (

@@ -1,13 +1,17 @@
 'use client';
 /**
  * Similarity of the surrogate from a start block on, and its difference, under one another on the block axis. Point at
- * a block and click to start there; the slider `Start block` does the same with the arrow keys.
+ * a block and click to start there; the slider `Start block` does the same with the arrow keys. A start that is pointed
+ * at, in its row or by its detected interval anywhere on the page, shows its curves and what ends its run.
  */
-import { type KeyboardEvent, type PointerEvent, useId, useMemo } from 'react';
+import { type KeyboardEvent, type PointerEvent, useId, useMemo, useState } from 'react';
+import { containsInterval } from '@/lib/core/interval/index.ts';
 import { type BlockAxis, blockAt, blockAxis, centreOf, shortPlace } from './block-axis.ts';
 import styles from './charts.module.css';
+import { endWords } from './draw-decision.ts';
 import { drawStackNames, namesHeight } from './draw-seams.ts';
 import {
+  drawDifferenceGrid,
   drawEmptyTrajectories,
   drawTrajectory,
   drawTrajectoryBackground,
@@ -18,9 +22,9 @@ import { Marks } from './marks-view.tsx';
 import { differenceText, similarityText } from './number-text.ts';
 import { PAGE_PALETTE } from './palette.ts';
 import { type BlockPart, whyNoPart } from './stream-part.ts';
-import { curveLabel, curveNames, curveRow, type RunEnd, runEnd, streamsInMean } from './trajectory-curves.ts';
-import { TRAJECTORIES_HEIGHT, TRAJECTORY_ROWS, trajectoryScales } from './trajectory-scales.ts';
-import { NO_HOVER, type TrajectoriesProps, type TrajectoryStream } from './types.ts';
+import { curveLabel, curveNames, curveRow, streamsInMean } from './trajectory-curves.ts';
+import { differencesScale, similarityScale, TRAJECTORIES_HEIGHT, TRAJECTORY_ROWS } from './trajectory-scales.ts';
+import { type Hover, NO_HOVER, type TrajectoriesProps, type TrajectoryStream } from './types.ts';
 
 const UNKNOWN: readonly BlockPart[] = [];
 /** The stacks' names keep off the line above the chart. */
@@ -37,24 +41,36 @@ export function Trajectories(props: TrajectoriesProps) {
     selection,
     detected,
     curves,
-    range,
+    scale,
+    startWords,
     onStart,
   } = props;
-  const start = Math.min(Math.max(0, numBlocks - 1), props.start);
+  const chosen = Math.min(Math.max(0, numBlocks - 1), props.start);
+  const [pointed, setPointed] = useState<number | null>(null);
+  const start = pointed ?? startOfHovered(hovered, detected) ?? chosen;
   const clipId = useId();
-  const drawn = useMemo(() => {
+  const background = useMemo(() => {
     if (!curves || width <= 0) return null;
-    const data = { numBlocks, stacks, blocks, selection, detected, curves, start, range };
-    const scales = trajectoryScales(data, width);
+    const data = { numBlocks, stacks, blocks, selection, detected, curves };
+    const upper = similarityScale(data, width);
+    return {
+      upper,
+      names: drawStackNames(upper.axis, 0, PAGE_PALETTE),
+      marks: drawTrajectoryBackground(data, upper, PAGE_PALETTE),
+    };
+  }, [numBlocks, stacks, blocks, selection, detected, curves, width]);
+  const drawn = useMemo(() => {
+    if (!curves || !background) return null;
+    const data = { numBlocks, stacks, blocks, selection, detected, curves, start, scale };
+    const scales = { ...background.upper, ...differencesScale(data) };
     return {
       axis: scales.axis,
-      names: drawStackNames(scales.axis, 0, PAGE_PALETTE),
-      background: drawTrajectoryBackground(data, scales, PAGE_PALETTE),
+      grid: drawDifferenceGrid(scales.axis, scales, PAGE_PALETTE),
       lines: drawTrajectory(data, scales, PAGE_PALETTE, clipId),
       labels: drawTrajectoryLabels(data, scales, PAGE_PALETTE),
     };
-  }, [numBlocks, stacks, blocks, selection, detected, curves, start, range, width, clipId]);
-  if (!drawn || !curves) {
+  }, [background, numBlocks, stacks, blocks, selection, detected, curves, start, scale, clipId]);
+  if (!drawn || !background || !curves) {
     const emptyAxis = blockAxis(numBlocks, width, { stacks });
     const empty = width > 0 ? drawEmptyTrajectories(emptyAxis, PAGE_PALETTE) : [];
     return (
@@ -67,10 +83,10 @@ export function Trajectories(props: TrajectoriesProps) {
   }
 
   const { axis } = drawn;
-  const { cka: upper, difference: lower, start: handle, readout } = TRAJECTORY_ROWS;
+  const { cka: upper, difference: lower, numbers, start: handle, readout } = TRAJECTORY_ROWS;
+  const startRowHeight = handle.top + handle.height - numbers.top;
   const plotHeight = lower.top + lower.height - upper.top;
   const { cka, differences, stream } = curves;
-  const end = runEnd(curves, start);
   const k = hovered.block;
   const valueAt = (name: TrajectoryStream) => {
     if (k === null) return '';
@@ -89,15 +105,16 @@ export function Trajectories(props: TrajectoriesProps) {
   };
   const choose = (block: number) => {
     const next = Math.min(numBlocks - 1, Math.max(0, block));
-    if (next !== start) onStart(next);
+    setPointed(null);
+    if (next !== chosen) onStart(next);
   };
   const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const targets: Record<string, number> = {
-      ArrowLeft: start - 1,
-      ArrowDown: start - 1,
-      ArrowRight: start + 1,
-      ArrowUp: start + 1,
+      ArrowLeft: chosen - 1,
+      ArrowDown: chosen - 1,
+      ArrowRight: chosen + 1,
+      ArrowUp: chosen + 1,
       Home: 0,
       End: numBlocks - 1,
     };
@@ -115,11 +132,12 @@ export function Trajectories(props: TrajectoriesProps) {
         style={{ top: -namesHeight(axis) }}
         aria-hidden="true"
       >
-        <Marks marks={drawn.names} />
+        <Marks marks={background.names} />
       </svg>
       <svg width={width} height={TRAJECTORIES_HEIGHT} className={styles.passive} aria-hidden="true">
         <HoverBands axis={axis} hovered={hovered} top={upper.top} height={plotHeight} />
-        <Marks marks={drawn.background} />
+        <Marks marks={background.marks} />
+        <Marks marks={drawn.grid} />
         <Marks marks={drawn.lines} />
         <Marks marks={drawn.labels} />
       </svg>
@@ -134,16 +152,27 @@ export function Trajectories(props: TrajectoriesProps) {
           if (event.button === 0) choose(blockUnder(event));
         }}
       />
+      {/* The row of starts: pointing at one shows its run before it is chosen. */}
+      <div
+        aria-hidden="true"
+        className={`${styles.surface} ${styles.startRow}`}
+        style={{ left: axis.left, width: axis.end - axis.left, top: numbers.top, height: startRowHeight }}
+        onPointerMove={(event) => setPointed(blockUnder(event))}
+        onPointerLeave={() => setPointed(null)}
+        onPointerDown={(event) => {
+          if (event.button === 0) choose(blockUnder(event));
+        }}
+      />
       <div
         role="slider"
         tabIndex={0}
         aria-label="Start block"
         aria-valuemin={0}
         aria-valuemax={numBlocks - 1}
-        aria-valuenow={start}
-        aria-valuetext={`Block ${start}, ${endWords(end)}`}
+        aria-valuenow={chosen}
+        aria-valuetext={`Block ${chosen}, ${endWords(curves, chosen)}`}
         className={styles.startHandle}
-        style={{ left: centreOf(axis, start) - 11, top: handle.top }}
+        style={{ left: centreOf(axis, chosen) - 11, top: handle.top }}
         onKeyDown={onKeyDown}
         onPointerDown={(event) => {
           if (event.button !== 0) return;
@@ -156,7 +185,13 @@ export function Trajectories(props: TrajectoriesProps) {
         }}
       />
       <div className={styles.readout} style={{ top: readout.top }}>
-        {k !== null && k >= start ? (
+        {pointed !== null || (start !== chosen && k !== null) ? (
+          <>
+            <b>u = {start}</b>
+            {shortPlace(axis, start) && ` (${shortPlace(axis, start)})`}
+            {` · ${startWords?.[start] ?? endWords(curves, start)}`}
+          </>
+        ) : k !== null && k >= start ? (
           <>
             <b>
               u = {start}, k = {k}
@@ -166,14 +201,16 @@ export function Trajectories(props: TrajectoriesProps) {
             {` · Δ of the ${stream === 'mean' ? 'mean' : `${curveLabel(curves, stream)} stream`} ${differenceText(curveRow(differences, stream, start)[k])}`}
           </>
         ) : (
-          `Start u = ${start}. Click a block, or move the marker with the arrow keys, to start elsewhere.`
+          `Start u = ${start}. Point at a block number to see what ends its run; click it, or move the marker with the arrow keys, to start there.`
         )}
       </div>
     </div>
   );
 }
 
-function endWords(end: RunEnd | null): string {
-  if (end?.by === 'break') return `break after block ${end.last}`;
-  return end?.by === 'seam' ? `no break before the seam after block ${end.last}` : 'no break';
+/** The start of the detected interval that is pointed at or focused, as its bracket, its row or its square is. */
+function startOfHovered({ block, other }: Hover, detected: TrajectoriesProps['detected']): number | null {
+  if (block === null || other === null || other === undefined) return null;
+  const interval = { first: Math.min(block, other), last: Math.max(block, other) };
+  return containsInterval(detected, interval) ? interval.first : null;
 }

@@ -1,5 +1,11 @@
 /** The curves that the trajectories chart draws, one reading of a report: per stream and for their mean. */
-import { type DetectionSettings, differencesOf, lastBeforeBreak, trajectoryOf } from '@/lib/core/detection/index.ts';
+import {
+  type DetectionSettings,
+  differencesOf,
+  firstRise,
+  type Rise,
+  trajectoryOf,
+} from '@/lib/core/detection/index.ts';
 import { stackAround } from '@/lib/core/interval/index.ts';
 import type { StreamSpec } from '@/lib/core/model/architecture.ts';
 import type { AnalysisReport, Matrix, ReportModel } from '@/lib/core/report/report.ts';
@@ -43,17 +49,16 @@ export function streamsInMean({ cka, streams }: TrajectoryCurves, start: number,
   return streams.filter(({ id }) => typeof cka[id]?.[start]?.[k] === 'number');
 }
 
-/** Where the run that begins at `start` ends, and what ends it. */
-export interface RunEnd {
-  readonly last: number;
-  readonly by: 'break' | 'seam' | 'model';
-}
+/** Where the run that begins at a block ends, and what ends it. */
+export type RunEnd =
+  | { readonly last: number; readonly by: 'break'; readonly rise: Rise }
+  | { readonly last: number; readonly by: 'seam' | 'model' };
 
 export function runEnd({ differences, stream, stacks }: TrajectoryCurves, start: number): RunEnd | null {
   const row = differences[stream]?.[start];
   if (!row) return null;
   const stack = stackAround(start, { numBlocks: row.length, stacks: stacks ?? [] });
-  const last = lastBeforeBreak(row.slice(0, stack.last + 1), start);
-  if (last < stack.last) return { last, by: 'break' };
-  return { last, by: stack.last === row.length - 1 ? 'model' : 'seam' };
+  const rise = firstRise(row.slice(0, stack.last + 1), start);
+  if (rise) return { last: rise.block - 1, by: 'break', rise };
+  return { last: stack.last, by: stack.last === row.length - 1 ? 'model' : 'seam' };
 }

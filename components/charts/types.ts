@@ -49,6 +49,8 @@ export interface ImpossibleRange extends BlockInterval {
 export interface LayerStripProps extends LinkedChartProps {
   /** Held-out R² of each block's probe; null before any analysis. Short, sparse or missing arrays are partial results. */
   readonly probeR2: PerStream<readonly Measured[]> | null;
+  /** What an analysis found about each block, a paragraph [M]; said on hover and on focus. Memoise it. */
+  readonly findings?: readonly string[] | null | undefined;
   /** Blocks that may not be chosen, hatched, with the reason on hover. */
   readonly impossible?: readonly ImpossibleRange[];
   /** A new interval of at least two blocks, ends in order; it may overlap chosen ones, which then give way. */
@@ -90,7 +92,16 @@ export interface TrajectoryCurves {
   readonly stream: TrajectoryStream;
   /** Runs end where their stack ends; left out where all blocks are one stack. */
   readonly stacks?: readonly BlockInterval[] | undefined;
+  /** How often resampled prompts give the same break; left out or null where that was not computed. */
+  readonly found?: BreakShares | null | undefined;
 }
+export interface BreakShares {
+  readonly resamples: number;
+  /** For each start block the share of resamples whose run from there ends at the same block [u]; null where unknown. */
+  readonly shares: readonly (number | null)[];
+}
+/** `run`: the differences of the run in focus fill the panel; `all`: every difference on a symmetric logarithm. */
+export type DifferenceScale = 'run' | 'all';
 export type CurveMatrices = { readonly mean: Matrix } & PerStream<Matrix>;
 
 export interface TrajectoriesProps extends LinkedChartProps {
@@ -99,8 +110,10 @@ export interface TrajectoriesProps extends LinkedChartProps {
   /** The start block u in focus. */
   readonly start: number;
   readonly onStart: (block: number) => void;
-  /** `all` (default): one scale for every start; `break`: zoomed to the blocks up to just past the break. */
-  readonly range?: 'all' | 'break';
+  /** Of the panel of differences; `run` by default. */
+  readonly scale?: DifferenceScale | undefined;
+  /** What ended the run from each start, in a sentence [u]; said of a start that is pointed at. Memoise it. */
+  readonly startWords?: readonly string[] | undefined;
 }
 
 /** What an exported figure says below itself, so that it stands alone in a paper. */

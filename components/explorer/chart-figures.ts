@@ -43,7 +43,7 @@ export async function saveChart(chart: ChartName, kind: FileKind): Promise<void>
 }
 
 function figureOf(chart: ChartName, report: AnalysisReport): Figure {
-  const { detection, startBlock } = settingsStore.getState();
+  const { detection, startBlock, differences } = settingsStore.getState();
   const { estimator, streams } = detection;
   const { numBlocks } = report.model;
   const { summary } = modelStore.getState();
@@ -73,7 +73,7 @@ function figureOf(chart: ChartName, report: AnalysisReport): Figure {
     }
     case 'trajectories': {
       const curves = trajectoryCurves(report, detection);
-      const data = { ...common, curves, start: startBlock };
+      const data = { ...common, curves, start: startBlock, scale: differences };
       return {
         words: ['trajectories', streams, estimator],
         svg: () => trajectoriesSvg(data, facts),

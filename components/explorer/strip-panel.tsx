@@ -2,14 +2,16 @@
 /** The layer strip: every block, how well a linear probe stands in for it, what was detected and what is chosen. */
 import { useMemo } from 'react';
 import { useStore } from 'zustand';
-import { LayerStrip } from '@/components/charts';
+import { LayerStrip, whyNoPart } from '@/components/charts';
 import { Help } from '@/components/ui/help';
 import { Panel } from '@/components/ui/panel';
 import type { BlockInterval } from '@/lib/core/interval/index.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
 import { tokensWords } from '@/lib/page/browser/stream-words.ts';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
+import { blockWords } from '@/lib/page/explorer/block-words.ts';
 import { choose, gestureName, newEdit } from '@/lib/page/explorer/selection.ts';
+import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { ChartDownload } from './chart-download';
 import { Placeholder } from './placeholder';
 import { useLinked } from './use-linked';
@@ -68,11 +70,13 @@ function probeR2Of({ streams }: AnalysisReport): NonNullable<ProbeR2> {
 
 function Strip({ width, detected, probeR2 }: { width: number; detected: readonly BlockInterval[]; probeR2: ProbeR2 }) {
   const linked = useLinked(width, detected);
+  const findings = useFindings();
   if (linked.numBlocks === 0) return <Placeholder height={150} />;
   return (
     <LayerStrip
       {...linked}
       probeR2={probeR2}
+      findings={findings}
       onAdd={(interval) => choose({ type: 'add', edit: newEdit(interval) })}
       onToggle={(interval) => choose({ type: 'toggle', edit: newEdit(interval) })}
       onRemove={(interval) => choose({ type: 'remove', interval })}
@@ -80,5 +84,17 @@ function Strip({ width, detected, probeR2 }: { width: number; detected: readonly
         choose({ type: 'move-edge', interval, edge, block, gesture: gestureName(`move ${edge}`) })
       }
     />
+  );
+}
+
+/** None while an analysis runs: its partial values are those that count then. */
+function useFindings(): readonly string[] | null {
+  const report = useStore(analysisStore, (state) => (state.running ? null : state.report));
+  const settings = useStore(settingsStore, (state) => state.detection);
+  return useMemo(
+    () =>
+      report &&
+      blockWords(report, { settings, whyNoPart: (stream, block) => whyNoPart(report.model.blocks, stream, block) }),
+    [report, settings],
   );
 }

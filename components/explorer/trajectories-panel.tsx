@@ -29,7 +29,11 @@ export function TrajectoriesPanel({ width, detected }: { width: number; detected
     () => (streams && model ? trajectoryCurves({ streams, model }, settings) : null),
     [streams, model, settings],
   );
-  const differences = curves?.differences[curves.stream]?.[start];
+  const scale = useStore(settingsStore, (state) => state.differences);
+  const startWords = useMemo(
+    () => curves?.differences[curves.stream]?.map((row, u) => breakWords(row, u, model?.stacks)),
+    [curves, model],
+  );
   const declared = useStreams();
   return (
     <Panel
@@ -43,13 +47,18 @@ export function TrajectoriesPanel({ width, detected }: { width: number; detected
           </p>
           <p>
             While Δ keeps falling the blocks belong together. The first rise is a break: the run ends one block before
-            it, and the next run starts there.
+            it, and the next run starts there. The ring marks the difference that decides, the thin ring the one that it
+            is above; differences behind it, drawn faint, do not count for this run.
+          </p>
+          <p>
+            <em>Run</em> gives the differences of a run the whole height; <em>All</em> shows those of every start on one
+            symmetric logarithm.
           </p>
         </Help>
       }
       reading={
-        differences
-          ? mark + breakWords(differences, start, model?.stacks)
+        startWords?.[start]
+          ? mark + startWords[start]
           : 'After Analyse: surrogate CKA(u, k) above, its difference Δ(u, k) below, from any start block u.'
       }
       tools={
@@ -61,6 +70,15 @@ export function TrajectoriesPanel({ width, detected }: { width: number; detected
             options={[
               { value: 'mean', label: 'Mean' },
               ...declared.map((stream) => ({ value: stream.id, label: streamTitle(stream) })),
+            ]}
+          />
+          <Choice
+            name="Scale of Δ"
+            value={scale}
+            onChange={(differences) => settingsStore.setState({ differences })}
+            options={[
+              { value: 'run', label: 'Run', title: 'The differences of the run in focus fill the panel' },
+              { value: 'all', label: 'All', title: 'The differences of every start, on a symmetric logarithm' },
             ]}
           />
           <Popover
@@ -98,7 +116,7 @@ export function TrajectoriesPanel({ width, detected }: { width: number; detected
         </>
       }
     >
-      <Chart width={width} detected={detected} curves={curves} />
+      <Chart width={width} detected={detected} curves={curves} startWords={startWords} />
     </Panel>
   );
 }
@@ -107,16 +125,19 @@ interface ChartProps {
   width: number;
   detected: readonly BlockInterval[];
   curves: TrajectoryCurves | null;
+  startWords: readonly string[] | undefined;
 }
 
-function Chart({ width, detected, curves }: ChartProps) {
+function Chart({ width, detected, curves, startWords }: ChartProps) {
   const linked = useLinked(width, detected);
-  const start = useStore(settingsStore, (state) => state.startBlock);
+  const { startBlock: start, differences: scale } = useStore(settingsStore);
   return (
     <Trajectories
       {...linked}
       curves={curves}
       start={start}
+      scale={scale}
+      startWords={startWords}
       onStart={(startBlock) => settingsStore.setState({ startBlock })}
     />
   );

@@ -8,6 +8,7 @@ import {
   detectIntervals,
   differences,
   differencesOf,
+  firstRise,
   lastBeforeBreak,
   rankByDamage,
   similarityOf,
@@ -198,6 +199,25 @@ describe('streams that take no part', () => {
   it('compares with the last difference before a null', () => {
     expect(lastBeforeBreak([null, 0.3, null, 0.2, 0.4], 0)).toBe(3);
     expect(lastBeforeBreak([null, 0.3, null, 0.4, 0.1], 0)).toBe(2);
+  });
+});
+
+describe('the rise that ends a run', () => {
+  it('is told with the difference that it is above', () => {
+    expect(firstRise([null, 0.3, 0.2, 0.25, 0.9], 0)).toEqual({
+      block: 3,
+      delta: 0.25,
+      before: { block: 2, delta: 0.2 },
+    });
+  });
+
+  it('is compared with the last difference before a block that has none', () => {
+    expect(firstRise([null, 0.3, null, 0.4], 0)).toEqual({ block: 3, delta: 0.4, before: { block: 1, delta: 0.3 } });
+  });
+
+  it('is missing where differences fall or stay up to the end', () => {
+    expect(firstRise([null, 0.3, 0.3, 0.1], 0)).toBeNull();
+    expect(firstRise([null, null, 0.3], 1)).toBeNull();
   });
 });
 

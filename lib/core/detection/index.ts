@@ -6,7 +6,14 @@ export {
   totalScore,
 } from './damage.ts';
 export { chooseLeastDamage, leastDamage } from './partition.ts';
-export { type DetectableReport, type DetectionRule, detectIntervals, lastBeforeBreak } from './rule.ts';
+export {
+  type DetectableReport,
+  type DetectionRule,
+  detectIntervals,
+  firstRise,
+  lastBeforeBreak,
+  type Rise,
+} from './rule.ts';
 export { DAMAGE_SCORES, type DamageScore, DEFAULT_DAMAGE_SCORE, type NamedScore, scoreNamed } from './scores/index.ts';
 export type { RankableReport, Score } from './scores/score.ts';
 export { DEFAULT_DETECTION, type DetectionSettings, type StreamChoice } from './settings.ts';

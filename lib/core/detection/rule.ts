@@ -38,19 +38,33 @@ export function detectIntervals(
   return intervals;
 }
 
+/** The first rise of a row of differences: what ends a run, and what it is compared with. */
+export interface Rise {
+  /** The block k whose difference is above the one before it; the run ends at k − 1. */
+  readonly block: number;
+  readonly delta: number;
+  /** The last difference before it: at k − 1, or earlier where blocks between them have none. */
+  readonly before: { readonly block: number; readonly delta: number };
+}
+
 /**
- * The last block of the interval that starts at `first`, given its row of differences Δ(first, ·). Ties go on. A null is
- * no evidence: it neither breaks nor resets, and the next difference is compared with the last one before it.
+ * The first rise in the row of differences Δ(first, ·), or null where there is none. Ties go on. A null is no evidence: it
+ * neither breaks nor resets, and the next difference is compared with the last one before it.
  */
-export function lastBeforeBreak(deltas: readonly (number | null)[], first: number): number {
-  let before: number | null = null;
-  for (let k = first + 1; k < deltas.length; k++) {
-    const delta = deltas[k] ?? null;
+export function firstRise(deltas: readonly (number | null)[], first: number): Rise | null {
+  let before: Rise['before'] | null = null;
+  for (let block = first + 1; block < deltas.length; block++) {
+    const delta = deltas[block] ?? null;
     if (delta === null) continue;
-    if (before !== null && delta > before) return k - 1;
-    before = delta;
+    if (before !== null && delta > before.delta) return { block, delta, before };
+    before = { block, delta };
   }
-  return deltas.length - 1;
+  return null;
+}
+
+/** The last block of the interval that starts at `first`, given its row of differences Δ(first, ·). */
+export function lastBeforeBreak(deltas: readonly (number | null)[], first: number): number {
+  return (firstRise(deltas, first)?.block ?? deltas.length) - 1;
 }
 
 function lastAtLeast(cka: readonly (number | null)[], first: number, atLeast: number): number {

@@ -1,12 +1,23 @@
 /** Where the run of blocks from a start ends, in one sentence that a reader can check on the curve of differences. Pure. */
-import { lastBeforeBreak } from '@/lib/core/detection/index.ts';
+import { firstRise, type Rise } from '@/lib/core/detection/index.ts';
 import { type BlockInterval, stackAround } from '@/lib/core/interval/index.ts';
+import { pairText } from '@/lib/core/pair-text.ts';
+
+/** A rise below this is within the rounding errors of a measurement in single precision. */
+const ROUNDING = 1e-5;
+
+export interface BreakFinding {
+  /** How often resampled prompts break at the same block; null where that was not computed. */
+  readonly share: number | null;
+  readonly resamples: number;
+}
 
 /** `differences` is Δ(start, ·), one value per block; null up to the start and where no stream has one. A seam ends a run. */
 export function breakWords(
   differences: readonly (number | null)[],
   start: number,
   stacks: readonly BlockInterval[] = [],
+  found: BreakFinding | null = null,
 ): string {
   const { last: final } = stackAround(start, { numBlocks: differences.length, stacks });
   const end = final === differences.length - 1 ? 'the last block' : 'the seam between two stacks';
@@ -15,20 +26,33 @@ export function breakWords(
       ? `Block ${start} is the last one: no run starts here.`
       : `Block ${start} is the last one before the seam between two stacks: no run starts here.`;
   }
-  const last = lastBeforeBreak(differences.slice(0, final + 1), start);
-  const known = (from: number, to: number) =>
-    Array.from({ length: to - from + 1 }, (_, i) => from + i).filter((k) => typeof differences[k] === 'number');
-  const within = known(start + 1, last);
+  const rise = firstRise(differences.slice(0, final + 1), start);
+  const last = rise ? rise.block - 1 : final;
+  const within = Array.from({ length: last - start }, (_, i) => start + 1 + i).filter(
+    (k) => typeof differences[k] === 'number',
+  );
   const blocks = `blocks ${start} ${last === start + 1 ? 'and' : 'to'} ${last} are one run`;
-  if (last === final) {
+  if (!rise) {
     return within.length > 1
       ? `From block ${start} the difference never rises: ${blocks}, up to ${end}.`
       : `From block ${start} there is no second difference to rise: ${blocks}, up to ${end}.`;
   }
-  const [next = last + 1] = known(last + 1, final);
-  const [only] = within;
+  const [before, after] = pairText(rise.before.delta, rise.delta);
+  const compared = `Δ(${start}, ${rise.before.block}) = ${before}`;
+  const deciding = `Δ(${start}, ${rise.block}) = ${after}`;
+  const rest = foundSentence(found) + roundingSentence(rise);
   // A single difference has nothing before it to fall from.
-  if (within.length === 1)
-    return `From block ${start}, Δ(${start}, ${next}) is already above Δ(${start}, ${only}): ${blocks}.`;
-  return `From block ${start} the difference falls until block ${within.at(-1)}, then rises: ${blocks}.`;
+  if (within.length === 1) return `From block ${start}, ${deciding} is already above ${compared}: ${blocks}.${rest}`;
+  return `From block ${start} the difference falls to ${compared}, then rises to ${deciding}: ${blocks}.${rest}`;
+}
+
+function foundSentence(found: BreakFinding | null): string {
+  if (!found || found.share === null) return '';
+  return ` ${shareText(found.share)} of ${found.resamples} resamples break there.`;
+}
+
+export const shareText = (share: number): string => `${(share * 100).toFixed(0)} %`;
+
+export function roundingSentence({ delta, before }: Rise): string {
+  return delta - before.delta < ROUNDING ? ' So small a rise is within the rounding of the measurement.' : '';
 }

@@ -20,6 +20,8 @@ export interface Settings {
   readonly colours: 'viridis' | 'cividis';
   /** Colour ramp over 0…1, or over the values present in either heatmap. */
   readonly scale: 'full' | 'data';
+  /** Differences on a scale of their own for each run, or all of them on one symmetric logarithm. */
+  readonly differences: 'run' | 'all';
 }
 
 export const DEFAULT_SETTINGS: Settings = {
@@ -29,6 +31,7 @@ export const DEFAULT_SETTINGS: Settings = {
   startBlock: 0,
   colours: 'viridis',
   scale: 'data',
+  differences: 'run',
 };
 
 export const settingsStore = createStore<Settings>(() => DEFAULT_SETTINGS);

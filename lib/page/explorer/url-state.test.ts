@@ -35,6 +35,7 @@ describe('a link', () => {
         startBlock: 7,
         colours: 'cividis',
         scale: 'full',
+        differences: 'all',
       },
       calibration: { kind: 'synthetic', samples: 32, timesteps: 4, seed: 9, file: null, fileDigits: null },
       prompt: 'a large red circle top left on white',

@@ -54,6 +54,7 @@ export function writeLink(link: LinkState): URLSearchParams {
   set('u', String(settings.startBlock), String(DEFAULT_SETTINGS.startBlock));
   set('colours', settings.colours, DEFAULT_SETTINGS.colours);
   set('scale', settings.scale, DEFAULT_SETTINGS.scale);
+  set('delta', settings.differences, DEFAULT_SETTINGS.differences);
   // Always: a reload must find the analysis on these inputs among others that are kept.
   params.set('inputs', calibrationText(calibration));
   if (link.prompt !== null) params.set('prompt', link.prompt);
@@ -88,6 +89,7 @@ export function readLink(params: URLSearchParams): LinkState {
       startBlock: wholeNumber(params.get('u'), BLOCK_RANGE) ?? DEFAULT_SETTINGS.startBlock,
       colours: one<Settings['colours']>('colours', ['viridis', 'cividis'], DEFAULT_SETTINGS.colours),
       scale: one<Settings['scale']>('scale', ['full', 'data'], DEFAULT_SETTINGS.scale),
+      differences: one<Settings['differences']>('delta', ['run', 'all'], DEFAULT_SETTINGS.differences),
     },
     calibration: statedInputs(params) ?? DEFAULT_CALIBRATION,
     prompt: params.get('prompt'),
