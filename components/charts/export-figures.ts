@@ -2,7 +2,7 @@
 import type { BlockInterval } from '@/lib/core/interval/index.ts';
 import type { StreamSpec } from '@/lib/core/model/architecture.ts';
 import type { Matrix } from '@/lib/core/report/report.ts';
-import { blockAxis, stacksSentence } from './block-axis.ts';
+import { blockAxis, centreOf, labelledBlocks, stacksSentence } from './block-axis.ts';
 import {
   drawHeatmapFrame,
   drawHeatmapSeams,
@@ -12,6 +12,7 @@ import {
   heatmapLayout,
 } from './draw-heatmap.ts';
 import { drawLayerStrip, stripRows } from './draw-layer-strip.ts';
+import { drawNoiseLegend, drawNoiseRows, type NoiseRowsData, noiseLayout } from './draw-noise-rows.ts';
 import { probeDomain } from './draw-probe-row.ts';
 import { drawStackNames, namesHeight } from './draw-seams.ts';
 import {
@@ -80,6 +81,35 @@ export function layerStripSvg(data: StripFigureData, facts: FigureFacts): string
       `Brackets: detected intervals. Filled: chosen. ${intervalsSentence(data.detected, data.selection)}`,
       ...(probeR2 ? [measured] : []),
       ...depthSentences(data, streams),
+      calibrationSentence(facts.calibration),
+      ...settingsSentence(facts),
+    ],
+  });
+}
+
+export interface NoiseFigureData extends Pick<ChartDepth, 'numBlocks'>, Partial<Pick<ChartDepth, 'stacks'>> {
+  readonly data: NoiseRowsData;
+}
+
+export function noiseRowsSvg({ numBlocks, stacks, data }: NoiseFigureData, facts: FigureFacts): string {
+  const layout = noiseLayout(numBlocks, STRIP_WIDTH, data.rows.length, stacks);
+  const { axis, legendTop } = layout;
+  const numbers = labelledBlocks(axis).map((block) => {
+    const at = { x: centreOf(axis, block), y: layout.bottom + 14, 'text-anchor': 'middle', 'font-size': 11 };
+    return mark('text', { ...at, fill: PAPER_PALETTE.muted }, String(block));
+  });
+  return figureSvg({
+    title: `Blocks of ${facts.model} by noise level: ${data.measure}`,
+    width: STRIP_WIDTH,
+    height: legendTop + 30,
+    body: [
+      ...drawNoiseRows(data, layout, PAPER_PALETTE, ''),
+      ...numbers,
+      mark('g', { transform: 'translate(0 16)' }, ...drawNoiseLegend(data, layout, PAPER_PALETTE)),
+    ],
+    caption: [
+      `Rows: ${data.rows.map(({ label, words }) => (label === words ? words : `${label}, ${words}`)).join('; ')}. One colour scale.`,
+      ...depthSentences({ stacks }, []),
       calibrationSentence(facts.calibration),
       ...settingsSentence(facts),
     ],

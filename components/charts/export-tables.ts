@@ -4,6 +4,7 @@
  */
 import { type BlockInterval, intervalAt } from '@/lib/core/interval/index.ts';
 import type { Matrix } from '@/lib/core/report/report.ts';
+import type { NoiseRowsData } from './draw-noise-rows.ts';
 import type { StripFigureData } from './export-figures.ts';
 import { curveNames, curveRow } from './trajectory-curves.ts';
 import type { Measured, TrajectoryCurves } from './types.ts';
@@ -41,6 +42,15 @@ export function layerStripCsv(data: StripFigureData): string {
       spanField(intervalAt(detected, block)),
       spanField(intervalAt(selection, block)),
     ]),
+  );
+}
+
+/** A column for each noise level. */
+export function noiseRowsCsv({ rows }: NoiseRowsData): string {
+  const blocks = Math.max(0, ...rows.map(({ values }) => values.length));
+  return csv(
+    ['block', ...rows.map(({ id }) => id)],
+    Array.from({ length: blocks }, (_, block) => [block, ...rows.map(({ values }) => values[block])]),
   );
 }
 

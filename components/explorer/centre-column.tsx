@@ -2,13 +2,14 @@
 /** The charts over one block axis. The column is measured once, so that strip and trajectories line up exactly. */
 import { useWidth } from '@/components/charts';
 import { CkaPanel } from './cka-panel';
+import { NoisePanel } from './noise-panel';
 import { StripPanel } from './strip-panel';
 import { TrajectoriesPanel } from './trajectories-panel';
-import { useDetected } from './use-linked';
+import { useDetectedHere } from './use-reading';
 
 export function CentreColumn() {
   const [column, width] = useWidth<HTMLDivElement>();
-  const detected = useDetected();
+  const detected = useDetectedHere();
   return (
     <div className="divide-y divide-line">
       {/* Measures the width inside the panels' padding. */}
@@ -16,6 +17,7 @@ export function CentreColumn() {
         <div ref={column} className="h-0" />
       </div>
       <StripPanel width={width} detected={detected} />
+      <NoisePanel width={width} />
       <CkaPanel width={width} detected={detected} />
       <TrajectoriesPanel width={width} detected={detected} />
     </div>

@@ -9,21 +9,24 @@ import {
   type HeatmapFigureData,
   heatmapSvg,
   layerStripSvg,
+  noiseRowsSvg,
   trajectoriesSvg,
 } from '@/components/charts/export-figures.ts';
-import { heatmapCsv, layerStripCsv, trajectoriesCsv } from '@/components/charts/export-tables.ts';
+import { heatmapCsv, layerStripCsv, noiseRowsCsv, trajectoriesCsv } from '@/components/charts/export-tables.ts';
 import type { StreamChoice } from '@/lib/core/detection/index.ts';
 import { ContiguaError } from '@/lib/core/errors.ts';
 import type { StreamId, StreamSpec } from '@/lib/core/model/config-index.ts';
-import type { AnalysisReport } from '@/lib/core/report/report.ts';
+import type { AnalysisReport, Rows } from '@/lib/core/report/report.ts';
 import { saveCsv, savePng, saveSvg } from '@/lib/page/browser/export-chart.ts';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { detectedIn } from '@/lib/page/explorer/detection.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
+import { bandWords, type Reading, readingOf } from '@/lib/page/explorer/noise.ts';
 import { selectionStore } from '@/lib/page/explorer/selection.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
+import { noiseRowsData } from './noise-panel';
 
-export type ChartName = 'strip' | 'trajectories' | `cka-${StreamId}`;
+export type ChartName = 'strip' | 'noise' | 'trajectories' | `cka-${StreamId}`;
 export type FileKind = 'svg' | 'png' | 'csv';
 
 interface Figure {
@@ -35,15 +38,16 @@ interface Figure {
 export async function saveChart(chart: ChartName, kind: FileKind): Promise<void> {
   const { report } = analysisStore.getState();
   if (!report) return;
-  const figure = figureOf(chart, report);
+  const { detection, noise } = settingsStore.getState();
+  const figure = figureOf(chart, report, readingOf(report, detection, noise));
   const name = figureName(report.model.name, figure.words, kind);
   if (kind === 'csv') saveCsv(name, figure.csv());
   else if (kind === 'svg') saveSvg(name, figure.svg());
   else await savePng(name, figure.svg());
 }
 
-function figureOf(chart: ChartName, report: AnalysisReport): Figure {
-  const { detection, startBlock, differences } = settingsStore.getState();
+function figureOf(chart: ChartName, whole: AnalysisReport, { report, settings: detection, band }: Reading): Figure {
+  const { startBlock, differences, colours } = settingsStore.getState();
   const { estimator, streams } = detection;
   const { numBlocks } = report.model;
   const { summary } = modelStore.getState();
@@ -60,6 +64,7 @@ function figureOf(chart: ChartName, report: AnalysisReport): Figure {
     calibration: report.calibration,
     estimator,
     settings: [
+      ...(band ? [bandWords(band)] : []),
       decidingWords(streams, report.model.streams),
       detection.start === 'block-u' ? 'surrogate: block u, then probes' : 'surrogate: probes from block u on',
       detection.target === 'teacher-after-k' ? 'compared with the model after k' : 'compared with the model after u',
@@ -71,6 +76,16 @@ function figureOf(chart: ChartName, report: AnalysisReport): Figure {
       const data = { ...common, probeR2 };
       return { words: ['blocks'], svg: () => layerStripSvg(data, facts), csv: () => layerStripCsv(data) };
     }
+    case 'noise': {
+      const data = noiseRowsData(whole, colours);
+      if (!data) throw new ContiguaError('internal', 'The analysis holds no noise levels apart');
+      const ofWhole = { ...facts, calibration: whole.calibration, settings: [] };
+      return {
+        words: ['noise-levels'],
+        svg: () => noiseRowsSvg({ ...common, data }, ofWhole),
+        csv: () => noiseRowsCsv(data),
+      };
+    }
     case 'trajectories': {
       const curves = trajectoryCurves(report, detection);
       const data = { ...common, curves, start: startBlock, scale: differences };
@@ -81,23 +96,24 @@ function figureOf(chart: ChartName, report: AnalysisReport): Figure {
       };
     }
     default:
-      return heatmapFigure(chart, report, common, facts);
+      return heatmapFigure(chart, report, detection.rows, common, facts);
   }
 }
 
 function heatmapFigure(
   chart: `cka-${StreamId}`,
   report: AnalysisReport,
+  rows: Rows,
   common: Omit<HeatmapFigureData, 'stream' | 'matrix' | 'domain'>,
   facts: FigureFacts,
 ): Figure {
-  const { colours, scale, detection } = settingsStore.getState();
+  const { colours, scale } = settingsStore.getState();
   const { estimator } = facts;
   const stream = report.model.streams.find(({ id }) => chart === `cka-${id}`);
-  const matrix = stream && report.streams[stream.id]?.similarity[detection.rows]?.cka[estimator];
+  const matrix = stream && report.streams[stream.id]?.similarity[rows]?.cka[estimator];
   if (!matrix) throw new ContiguaError('internal', `There is no chart ${chart}`);
   const domain = ckaDomain(
-    Object.values(report.streams).map(({ similarity }) => similarity[detection.rows]?.cka[estimator] ?? null),
+    Object.values(report.streams).map(({ similarity }) => similarity[rows]?.cka[estimator] ?? null),
     scale,
   );
   return {

@@ -16,6 +16,7 @@ import { choose, newEdit } from '@/lib/page/explorer/selection.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { ChartDownload } from './chart-download';
 import { useLinked, useStreams } from './use-linked';
+import { bandMark, useReading } from './use-reading';
 import { useReportMark } from './use-report-mark';
 
 const SIDE_BY_SIDE_PX = 560;
@@ -24,9 +25,11 @@ const GAP_PX = 16;
 const BESIDE_SQUARE_PX = 34;
 
 export function CkaPanel({ width, detected }: { width: number; detected: readonly BlockInterval[] }) {
-  const report = useStore(analysisStore, (state) => state.report);
-  const mark = useReportMark();
-  const { rows, estimator } = useStore(settingsStore, (state) => state.detection);
+  const reading = useReading();
+  const report = reading?.report ?? null;
+  const mark = useReportMark() + bandMark(reading);
+  const detection = useStore(settingsStore, (state) => state.detection);
+  const { rows, estimator } = reading?.settings ?? detection;
   const scale = useStore(settingsStore, (state) => state.scale);
   const colours = useStore(settingsStore, (state) => state.colours);
   const streams = useStreams();
@@ -66,7 +69,7 @@ export function CkaPanel({ width, detected }: { width: number; detected: readonl
           <Choice<CkaEstimator>
             name="CKA estimator"
             value={estimator}
-            onChange={(next) => setDetection(report, { estimator: next })}
+            onChange={(next) => setDetection(analysisStore.getState().report, { estimator: next })}
             options={[
               { value: 'debiased', label: 'Debiased' },
               { value: 'biased', label: 'Biased' },
@@ -148,8 +151,9 @@ interface HeatmapProps {
 
 function Heatmap({ width, stream, detected, domain }: HeatmapProps) {
   const linked = useLinked(width, detected);
-  const report = useStore(analysisStore, (state) => state.report);
-  const { rows, estimator } = useStore(settingsStore, (state) => state.detection);
+  const reading = useReading();
+  const detection = useStore(settingsStore, (state) => state.detection);
+  const { rows, estimator } = reading?.settings ?? detection;
   const colours = useStore(settingsStore, (state) => state.colours);
   return (
     <CkaHeatmap
@@ -158,7 +162,7 @@ function Heatmap({ width, stream, detected, domain }: HeatmapProps) {
       estimator={estimator}
       domain={domain}
       colours={colours}
-      matrix={report?.streams[stream.id]?.similarity[rows]?.cka[estimator] ?? null}
+      matrix={reading?.report.streams[stream.id]?.similarity[rows]?.cka[estimator] ?? null}
       onAdd={(interval) => choose({ type: 'add', edit: newEdit(interval) })}
     />
   );

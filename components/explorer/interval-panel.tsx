@@ -41,6 +41,7 @@ import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { BudgetSlider } from './budget-slider';
 import { ReplacementSelect } from './replacement-select';
 import { useDetected } from './use-linked';
+import { useReading } from './use-reading';
 import { useCalibrationChanges } from './use-report-mark';
 
 /** The one that predicts best first. */
@@ -58,6 +59,7 @@ export function IntervalPanel() {
   const { detection: settings, score } = useStore(settingsStore);
   const chosen = useStore(selectionStore, (state) => state.selection.present);
   const detected = useDetected();
+  const here = useReading();
   const changes = useCalibrationChanges();
   const taken = useStore(takenStore);
 
@@ -101,7 +103,13 @@ export function IntervalPanel() {
           </p>
         </Help>
       }
-      reading={changes.length > 0 ? `Outdated (${changes.join(', ')}).` : undefined}
+      reading={
+        changes.length > 0
+          ? `Outdated (${changes.join(', ')}).`
+          : here?.band
+            ? `Values at ${here.band.id} noise; order and choice of all levels together.`
+            : undefined
+      }
       tools={
         <>
           <IconButton
@@ -215,9 +223,9 @@ export function IntervalPanel() {
                 <Row
                   key={`${row.interval.first}-${row.interval.last}`}
                   interval={row.interval}
-                  cka={report ? similarityOf(report, settings, row.interval) : null}
+                  cka={here ? similarityOf(here.report, here.settings, row.interval) : null}
                   damage={damageWords(
-                    report ? shown.of(report, row.interval, settings) : null,
+                    here ? shown.of(here.report, row.interval, here.settings) : null,
                     shown,
                     isMeasuring(measuring, row.interval, shown),
                   )}

@@ -6,20 +6,23 @@ import { LayerStrip, whyNoPart } from '@/components/charts';
 import { Help } from '@/components/ui/help';
 import { Panel } from '@/components/ui/panel';
 import type { BlockInterval } from '@/lib/core/interval/index.ts';
+import type { StreamSpec } from '@/lib/core/model/config-index.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
 import { tokensWords } from '@/lib/page/browser/stream-words.ts';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { blockWords } from '@/lib/page/explorer/block-words.ts';
+import { breakFindings } from '@/lib/page/explorer/break-words.ts';
 import { choose, gestureName, newEdit } from '@/lib/page/explorer/selection.ts';
-import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { ChartDownload } from './chart-download';
 import { Placeholder } from './placeholder';
 import { useLinked } from './use-linked';
+import { bandMark, useReading } from './use-reading';
 import { useReportMark } from './use-report-mark';
 
 export function StripPanel({ width, detected }: { width: number; detected: readonly BlockInterval[] }) {
-  const report = useStore(analysisStore, (state) => state.report);
-  const mark = useReportMark();
+  const reading = useReading();
+  const report = reading?.report ?? null;
+  const mark = useReportMark() + bandMark(reading);
   const running = useStore(analysisStore, (state) => state.running !== null);
   const captured = useStore(analysisStore, (state) => state.running?.captured ?? 0);
   const partial = useStore(analysisStore, (state) => state.running?.probeR2 ?? null);
@@ -70,7 +73,7 @@ function probeR2Of({ streams }: AnalysisReport): NonNullable<ProbeR2> {
 
 function Strip({ width, detected, probeR2 }: { width: number; detected: readonly BlockInterval[]; probeR2: ProbeR2 }) {
   const linked = useLinked(width, detected);
-  const findings = useFindings();
+  const findings = useFindings(detected);
   if (linked.numBlocks === 0) return <Placeholder height={150} />;
   return (
     <LayerStrip
@@ -88,13 +91,14 @@ function Strip({ width, detected, probeR2 }: { width: number; detected: readonly
 }
 
 /** None while an analysis runs: its partial values are those that count then. */
-function useFindings(): readonly string[] | null {
-  const report = useStore(analysisStore, (state) => (state.running ? null : state.report));
-  const settings = useStore(settingsStore, (state) => state.detection);
-  return useMemo(
-    () =>
-      report &&
-      blockWords(report, { settings, whyNoPart: (stream, block) => whyNoPart(report.model.blocks, stream, block) }),
-    [report, settings],
-  );
+function useFindings(detected: readonly BlockInterval[]): readonly string[] | null {
+  const running = useStore(analysisStore, (state) => state.running !== null);
+  const reading = useReading();
+  return useMemo(() => {
+    if (!reading || running) return null;
+    const { report, settings } = reading;
+    const found = breakFindings(report, settings);
+    const why = (stream: StreamSpec, block: number) => whyNoPart(report.model.blocks, stream, block);
+    return blockWords(report, { settings, detected, found, whyNoPart: why });
+  }, [reading, running, detected]);
 }

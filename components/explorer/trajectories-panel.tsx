@@ -11,28 +11,36 @@ import { Select } from '@/components/ui/select';
 import type { BlockInterval } from '@/lib/core/interval/index.ts';
 import { streamTitle } from '@/lib/page/browser/stream-words.ts';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
-import { breakWords } from '@/lib/page/explorer/break-words.ts';
+import { type BreakFinding, breakFindings, breakWords } from '@/lib/page/explorer/break-words.ts';
 import { setDetection } from '@/lib/page/explorer/ranking.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { ChartDownload } from './chart-download';
 import { useLinked, useStreams } from './use-linked';
+import { bandMark, useReading } from './use-reading';
 import { useReportMark } from './use-report-mark';
 
 export function TrajectoriesPanel({ width, detected }: { width: number; detected: readonly BlockInterval[] }) {
   const settings = useStore(settingsStore, (state) => state.detection);
   const start = useStore(settingsStore, (state) => state.startBlock);
-  const report = useStore(analysisStore, (state) => state.report);
-  const mark = useReportMark();
-  const streams = report?.streams ?? null;
-  const model = report?.model ?? null;
-  const curves = useMemo(
-    () => (streams && model ? trajectoryCurves({ streams, model }, settings) : null),
-    [streams, model, settings],
-  );
   const scale = useStore(settingsStore, (state) => state.differences);
+  const report = useStore(analysisStore, (state) => state.report);
+  const here = useReading();
+  const mark = useReportMark() + bandMark(here);
+  const streams = here?.report.streams ?? null;
+  const model = here?.report.model ?? null;
+  const confidence = here?.report.confidence ?? null;
+  const read = here?.settings ?? null;
+  const found = useMemo(
+    () => (streams && model && read ? breakFindings({ streams, model, confidence }, read) : null),
+    [streams, model, confidence, read],
+  );
+  const curves = useMemo(
+    () => (streams && model && read ? { ...trajectoryCurves({ streams, model }, read), found: sharesOf(found) } : null),
+    [streams, model, read, found],
+  );
   const startWords = useMemo(
-    () => curves?.differences[curves.stream]?.map((row, u) => breakWords(row, u, model?.stacks)),
-    [curves, model],
+    () => curves?.differences[curves.stream]?.map((row, u) => breakWords(row, u, model?.stacks, found?.[u])),
+    [curves, model, found],
   );
   const declared = useStreams();
   return (
@@ -119,6 +127,11 @@ export function TrajectoriesPanel({ width, detected }: { width: number; detected
       <Chart width={width} detected={detected} curves={curves} startWords={startWords} />
     </Panel>
   );
+}
+
+function sharesOf(found: readonly BreakFinding[] | null): TrajectoryCurves['found'] {
+  const [first] = found ?? [];
+  return found && first ? { resamples: first.resamples, shares: found.map(({ share }) => share) } : null;
 }
 
 interface ChartProps {

@@ -3,7 +3,8 @@ import { DEFAULT_DETECTION } from '@/lib/core/detection/index.ts';
 import { runEdit } from '@/lib/core/edit/index.ts';
 import type { AnalysisReport, Matrix } from '@/lib/core/report/report.ts';
 import { type BlockWordsOptions, blockWords } from './block-words.ts';
-import { exampleReport, streamWith } from './report-fixtures.ts';
+import { detectedIn } from './detection.ts';
+import { damageOf, exampleReport, streamWith } from './report-fixtures.ts';
 
 /** cka(u, k) with these differences Δ(u, ·). */
 function similarities(rows: readonly (readonly (number | null)[])[]): Matrix {
@@ -28,8 +29,11 @@ const MATRIX = similarities([
   [_, _, _, _, _, _],
 ]);
 const R2 = [0.9, 0.8, 0.7, 0.431, -0.25, _];
-const wordsOf = (change: Partial<AnalysisReport> = {}, options: Partial<BlockWordsOptions> = {}) =>
-  blockWords(exampleReport(streamWith(MATRIX, R2), change), { settings: DEFAULT_DETECTION, ...options });
+function wordsOf(change: Partial<AnalysisReport> = {}, options: Partial<BlockWordsOptions> = {}) {
+  const report = exampleReport(streamWith(MATRIX, R2), change);
+  const detected = detectedIn(report, DEFAULT_DETECTION);
+  return blockWords(report, { settings: DEFAULT_DETECTION, detected, ...options });
+}
 
 describe('what was found about a block', () => {
   it('begins with the held-out R² of its probes, and with the reason where there is none', () => {
@@ -46,7 +50,7 @@ describe('what was found about a block', () => {
   });
 
   it('says how often resampled prompts break there, where that is known', () => {
-    const words = wordsOf({}, { breakOf: (start) => ({ share: start === 0 ? 0.62 : null, resamples: 200 }) });
+    const words = wordsOf({}, { found: [{ share: 0.62, resamples: 200 }] });
     expect(words[3]).toContain('ends before it (as in 62 % of 200 resamples).');
     expect(wordsOf()[3]).not.toContain('resamples');
   });
@@ -63,15 +67,19 @@ describe('what was found about a block', () => {
   it('ends with what the output loses without the block, or without the rest of its interval', () => {
     const words = wordsOf({
       damage: [
-        { edit: runEdit({ first: 1, last: 2 }, 'nothing'), outputError: 0.131 },
-        { edit: runEdit({ first: 3, last: 5 }, 'nothing'), outputError: 0.5 },
-        { edit: runEdit({ first: 2, last: 3 }, 'nothing'), outputError: null },
+        { ...damageOf(runEdit({ first: 1, last: 2 }, 'nothing'), 0.131), bounds: { low: 0.11, high: 0.15 } },
+        damageOf(runEdit({ first: 3, last: 5 }, 'nothing'), 0.5),
+        damageOf(runEdit({ first: 2, last: 3 }, 'nothing'), null),
       ],
     });
-    expect(words[2]).toMatch(/ Removing it costs 13 % output error\.$/);
+    expect(words[2]).toMatch(/ Removing it costs 13 % output error \(11 % to 15 %\)\.$/);
     expect(words[3]).toMatch(/ Removing it makes the output overflow\.$/);
     expect(words[4]).toMatch(/ Removing blocks 4 to 5 costs 50 % output error\.$/);
     expect(words[1]).not.toContain('Removing');
+  });
+
+  it('says nothing of intervals where none are detected', () => {
+    expect(wordsOf({}, { detected: [] })[3]).toBe('Probe R², held out: image 0.43, text 0.43.');
   });
 
   it('says of a run that ends at a seam that the seam is before the next block', () => {

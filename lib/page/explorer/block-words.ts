@@ -8,17 +8,19 @@ import { runEdit } from '@/lib/core/edit/index.ts';
 import { type BlockInterval, stackAround } from '@/lib/core/interval/index.ts';
 import type { StreamSpec } from '@/lib/core/model/config-index.ts';
 import { pairText } from '@/lib/core/pair-text.ts';
-import type { AnalysisReport } from '@/lib/core/report/report.ts';
-import { outputErrorOf } from '@/lib/core/report/report.ts';
+import { type AnalysisReport, type Bounds, outputErrorOf } from '@/lib/core/report/report.ts';
 import { percentWords } from '../browser/number-words.ts';
 import { type BreakFinding, roundingSentence, shareText } from './break-words.ts';
+import { damageOfBlock } from './noise-measure.ts';
 
 type Row = readonly (number | null)[];
 
 export interface BlockWordsOptions {
   readonly settings: DetectionSettings;
-  /** How often the run from a start breaks at the same block when prompts are resampled; null where unknown. */
-  readonly breakOf?: (start: number) => BreakFinding | null;
+  /** Under these settings; where nothing is detected, nothing is said of intervals. */
+  readonly detected: readonly BlockInterval[];
+  /** How often the run from each start breaks at the same block when prompts are resampled [u]; null where unknown. */
+  readonly found?: readonly BreakFinding[] | null;
   /** Why a block has no value in a stream, or null. */
   readonly whyNoPart?: (stream: StreamSpec, block: number) => string | null;
 }
@@ -30,7 +32,7 @@ interface Run extends BlockInterval {
 
 /** A paragraph for each block, without its number. */
 export function blockWords(report: AnalysisReport, options: BlockWordsOptions): readonly string[] {
-  const rows = differencesOf(report, options.settings);
+  const rows = options.detected.length > 0 ? differencesOf(report, options.settings) : [];
   const runs = runsOf(rows, report.model.stacks);
   return Array.from({ length: report.model.numBlocks }, (_, block) => {
     const at = runs.findIndex(({ first, last }) => first <= block && block <= last);
@@ -94,10 +96,10 @@ function insideSentence(run: Run, block: number, row: Row): string {
 }
 
 /** Of the block after a run: what ended it. */
-function endSentence({ first, last, rise }: Run, block: number, { breakOf }: BlockWordsOptions): string {
+function endSentence({ first, last, rise }: Run, block: number, { found: all }: BlockWordsOptions): string {
   if (!rise) return `The seam between two stacks is before it.`;
   const [was, is] = pairText(rise.before.delta, rise.delta);
-  const found = breakOf?.(first) ?? null;
+  const found = all?.[first] ?? null;
   const share =
     found && found.share !== null ? ` (as in ${shareText(found.share)} of ${found.resamples} resamples)` : '';
   const after = rise.before.block === block - 1 ? `after ${was}` : `after ${was} at block ${rise.before.block}`;
@@ -108,13 +110,16 @@ const intervalName = ({ first, last }: BlockInterval): string => `the interval [
 
 /** The output error without the block; where that was not measured, without the later blocks of its interval. */
 function costSentence(report: AnalysisReport, block: number, run: Run | undefined): string {
-  const alone = outputErrorOf(report, runEdit({ first: block - 1, last: block }, 'nothing'));
-  if (alone !== undefined) return `Removing it ${costs(alone)}.`;
+  const alone = damageOfBlock(report, block);
+  if (alone) return `Removing it ${costs(alone.outputError, alone.bounds)}.`;
   if (!run || run.last === run.first || block === run.first) return '';
   const together = outputErrorOf(report, runEdit(run, 'nothing'));
   if (together === undefined) return '';
   return `Removing blocks ${run.first + 1} to ${run.last} ${costs(together)}.`;
 }
 
-const costs = (error: number | null): string =>
-  error === null ? 'makes the output overflow' : `costs ${percentWords(error)} output error`;
+function costs(error: number | null, bounds: Bounds | null = null): string {
+  if (error === null) return 'makes the output overflow';
+  const between = bounds ? ` (${percentWords(bounds.low)} to ${percentWords(bounds.high)})` : '';
+  return `costs ${percentWords(error)} output error${between}`;
+}

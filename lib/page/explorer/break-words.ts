@@ -1,7 +1,14 @@
 /** Where the run of blocks from a start ends, in one sentence that a reader can check on the curve of differences. Pure. */
-import { firstRise, type Rise } from '@/lib/core/detection/index.ts';
+import {
+  type DetectionSettings,
+  differencesOf,
+  firstRise,
+  lastBeforeBreak,
+  type Rise,
+} from '@/lib/core/detection/index.ts';
 import { type BlockInterval, stackAround } from '@/lib/core/interval/index.ts';
 import { pairText } from '@/lib/core/pair-text.ts';
+import type { AnalysisReport } from '@/lib/core/report/report.ts';
 
 /** A rise below this is within the rounding errors of a measurement in single precision. */
 const ROUNDING = 1e-5;
@@ -10,6 +17,32 @@ export interface BreakFinding {
   /** How often resampled prompts break at the same block; null where that was not computed. */
   readonly share: number | null;
   readonly resamples: number;
+}
+
+/** Of the run from every start, under these settings [u]; null where nothing was resampled for them. */
+export function breakFindings(
+  report: Pick<AnalysisReport, 'confidence' | 'streams' | 'model'>,
+  settings: DetectionSettings,
+): readonly BreakFinding[] | null {
+  const { confidence } = report;
+  // Held-out prompts alone are resampled.
+  if (!confidence || settings.rows !== 'held-out') return null;
+  const resampled = confidence.detections.find(
+    ({ estimator, start, target, streams }) =>
+      estimator === settings.estimator &&
+      start === settings.start &&
+      target === settings.target &&
+      streams === settings.streams,
+  );
+  if (!resampled) return null;
+  const { stacks } = report.model;
+  return differencesOf(report, settings).map((row, start) => {
+    const { last } = stackAround(start, { numBlocks: row.length, stacks });
+    const block = lastBeforeBreak(row.slice(0, last + 1), start);
+    const ofStart = resampled.breaks.filter((one) => one.start === start);
+    const share = ofStart.find((one) => one.block === block)?.share ?? (ofStart.length > 0 ? 0 : null);
+    return { share, resamples: confidence.resamples };
+  });
 }
 
 /** `differences` is Δ(start, ·), one value per block; null up to the start and where no stream has one. A seam ends a run. */

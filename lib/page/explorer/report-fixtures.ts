@@ -1,7 +1,7 @@
 /** Small reports, for tests alone. */
 import type { AnalysisReport, StreamAnalysis } from '@/lib/core/report/report.ts';
 import { REPORT_VERSION } from '@/lib/core/report/report.ts';
-import { EXAMPLE_SPLIT } from '@/lib/core/report/report-fixtures.ts';
+import { EXAMPLE_SPLIT, similarityWith } from '@/lib/core/report/report-fixtures.ts';
 
 export { damageOf, streamWith } from '@/lib/core/report/report-fixtures.ts';
 
@@ -47,5 +47,24 @@ export function exampleReport(stream: StreamAnalysis, change: Partial<AnalysisRe
     engine: { name: 'cpu', device: 'test' },
     stagesMs: {},
     ...change,
+  };
+}
+
+/** The same report with three noise levels of these streams, early first, each on its own timesteps. */
+export function withBands(report: AnalysisReport, bands: readonly StreamAnalysis[]): AnalysisReport {
+  const ids = ['early', 'middle', 'late'] as const;
+  const parts = bands.map(({ probeR2, probeError, similarity }, at) => {
+    const one = similarity['held-out'] ?? similarityWith([[1]]);
+    return { probeR2, probeError, similarity: { ...one, rows: 10 + at } };
+  });
+  return {
+    ...report,
+    bands: ids.slice(0, bands.length).map((id, at) => ({
+      id,
+      label: id,
+      timesteps: [0.7 - at * 0.3, 0.9 - at * 0.3],
+      heldOutSamples: 2,
+    })),
+    streams: Object.fromEntries(Object.entries(report.streams).map(([id, one]) => [id, { ...one, bands: parts }])),
   };
 }

@@ -8,6 +8,7 @@ import {
 } from '@/lib/core/detection/index.ts';
 import type { StreamSpec } from '@/lib/core/model/config-index.ts';
 import type { PageReplacement } from './edits.ts';
+import type { Noise } from './noise.ts';
 
 export interface Settings {
   readonly detection: DetectionSettings;
@@ -22,6 +23,8 @@ export interface Settings {
   readonly scale: 'full' | 'data';
   /** Differences on a scale of their own for each run, or all of them on one symmetric logarithm. */
   readonly differences: 'run' | 'all';
+  /** The timesteps whose figures are shown. */
+  readonly noise: Noise;
 }
 
 export const DEFAULT_SETTINGS: Settings = {
@@ -32,6 +35,7 @@ export const DEFAULT_SETTINGS: Settings = {
   colours: 'viridis',
   scale: 'data',
   differences: 'run',
+  noise: 'together',
 };
 
 export const settingsStore = createStore<Settings>(() => DEFAULT_SETTINGS);

@@ -36,6 +36,7 @@ describe('a link', () => {
         colours: 'cividis',
         scale: 'full',
         differences: 'all',
+        noise: 'early',
       },
       calibration: { kind: 'synthetic', samples: 32, timesteps: 4, seed: 9, file: null, fileDigits: null },
       prompt: 'a large red circle top left on white',

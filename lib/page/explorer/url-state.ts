@@ -10,6 +10,7 @@ import { SEED_RANGE } from '@/lib/core/random.ts';
 import type { Rows } from '@/lib/core/report/report.ts';
 import { type CalibrationChoice, calibrationFrom, calibrationText, DEFAULT_CALIBRATION } from './calibration.ts';
 import { PAGE_REPLACEMENTS } from './edits.ts';
+import { NOISES } from './noise.ts';
 import { DEFAULT_SETTINGS, type Settings } from './settings.ts';
 
 /** Hex digits of the fingerprint in a link: enough that no two models a person has will share them. */
@@ -55,6 +56,7 @@ export function writeLink(link: LinkState): URLSearchParams {
   set('colours', settings.colours, DEFAULT_SETTINGS.colours);
   set('scale', settings.scale, DEFAULT_SETTINGS.scale);
   set('delta', settings.differences, DEFAULT_SETTINGS.differences);
+  set('noise', settings.noise, DEFAULT_SETTINGS.noise);
   // Always: a reload must find the analysis on these inputs among others that are kept.
   params.set('inputs', calibrationText(calibration));
   if (link.prompt !== null) params.set('prompt', link.prompt);
@@ -90,6 +92,7 @@ export function readLink(params: URLSearchParams): LinkState {
       colours: one<Settings['colours']>('colours', ['viridis', 'cividis'], DEFAULT_SETTINGS.colours),
       scale: one<Settings['scale']>('scale', ['full', 'data'], DEFAULT_SETTINGS.scale),
       differences: one<Settings['differences']>('delta', ['run', 'all'], DEFAULT_SETTINGS.differences),
+      noise: one('noise', NOISES, DEFAULT_SETTINGS.noise),
     },
     calibration: statedInputs(params) ?? DEFAULT_CALIBRATION,
     prompt: params.get('prompt'),

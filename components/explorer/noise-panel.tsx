@@ -1,0 +1,120 @@
+'use client';
+/** Where blocks matter at each noise level, at once, and which level every other chart is read at. */
+import { useMemo } from 'react';
+import { useStore } from 'zustand';
+import { NoiseRows, type NoiseRowsData } from '@/components/charts';
+import { Choice } from '@/components/ui/choice';
+import { Help } from '@/components/ui/help';
+import { Panel } from '@/components/ui/panel';
+import type { AnalysisReport } from '@/lib/core/report/report.ts';
+import { analysisStore } from '@/lib/page/explorer/analysis.ts';
+import { bandWords, NOISES, type Noise, whyNoBands } from '@/lib/page/explorer/noise.ts';
+import { MEASURE_NAMES, measureText, noiseMeasure, noiseWords } from '@/lib/page/explorer/noise-measure.ts';
+import { settingsStore } from '@/lib/page/explorer/settings.ts';
+import { ChartDownload } from './chart-download';
+import { useLinked } from './use-linked';
+import { useReportMark } from './use-report-mark';
+
+const LABELS = { together: 'Together', early: 'Early', middle: 'Middle', late: 'Late' } as const satisfies Record<
+  Noise,
+  string
+>;
+
+export function NoisePanel({ width }: { width: number }) {
+  const report = useStore(analysisStore, (state) => state.report);
+  const noise = useStore(settingsStore, (state) => state.noise);
+  const mark = useReportMark();
+  const measured = useMemo(() => report && noiseMeasure(report), [report]);
+  const missing = whyNoBands(report);
+  const bands = report?.bands ?? [];
+  return (
+    <Panel
+      title="Noise levels"
+      help={
+        <Help about="a noise level">
+          <p>
+            A diffusion model runs at many timesteps. <em>Early</em> ones are nearly all noise and settle the layout;{' '}
+            <em>late</em> ones finish details. A block may matter at one and not at another.
+          </p>
+          <p>
+            A cell is the <em>output error without the block</em>, where it was measured for every block; otherwise the{' '}
+            <em>held-out error of the block’s linear probe</em>, as a share of what the block does: 0 means that a
+            linear map can stand in for it, 1 that the map is no better than leaving the block out.
+          </p>
+          <p>
+            A level shows the probes, similarities, trajectories, detected intervals and errors of its timesteps alone.
+            What you chose stays, and so does the order in which the slider takes intervals: that of all timesteps.
+          </p>
+        </Help>
+      }
+      reading={
+        missing ?? (measured ? `${mark}${sentence(MEASURE_NAMES[measured.measure])}. ${noiseWords(measured)}` : '')
+      }
+      tools={
+        <>
+          <Choice<Noise>
+            name="Noise level"
+            value={missing === null ? noise : 'together'}
+            disabled={missing !== null}
+            onChange={(next) => settingsStore.setState({ noise: next })}
+            options={NOISES.map((value) => {
+              const band = bands.find(({ id }) => id === value);
+              return {
+                value,
+                label: LABELS[value],
+                disabled: missing === null && value !== 'together' && !band,
+                title: band ? sentence(bandWords(band)) : value === 'together' ? 'All timesteps' : (missing ?? ''),
+              };
+            })}
+          />
+          {missing === null ? (
+            <ChartDownload name="noise levels" charts={[{ chart: 'noise', label: 'Noise levels' }]} />
+          ) : null}
+        </>
+      }
+    >
+      <Rows width={width} report={report} />
+    </Panel>
+  );
+}
+
+const sentence = (words: string): string => words.charAt(0).toUpperCase() + words.slice(1);
+
+function Rows({ width, report }: { width: number; report: AnalysisReport | null }) {
+  const { numBlocks, stacks, hovered, onHover } = useLinked(width, NOTHING_DETECTED);
+  const noise = useStore(settingsStore, (state) => state.noise);
+  const colours = useStore(settingsStore, (state) => state.colours);
+  const data = useMemo(() => report && noiseRowsData(report, colours), [report, colours]);
+  return (
+    <NoiseRows
+      width={width}
+      numBlocks={numBlocks}
+      stacks={stacks}
+      hovered={hovered}
+      onHover={onHover}
+      data={data}
+      selected={noise}
+      onSelect={(id) => settingsStore.setState({ noise: NOISES.find((one) => one === id) ?? 'together' })}
+    />
+  );
+}
+
+const NOTHING_DETECTED: Parameters<typeof useLinked>[1] = [];
+
+/** Null where the report has no levels. */
+export function noiseRowsData(report: AnalysisReport, colours: NoiseRowsData['colours']): NoiseRowsData | null {
+  const measured = noiseMeasure(report);
+  if (!measured) return null;
+  const { measure, rows } = measured;
+  return {
+    colours,
+    measure: MEASURE_NAMES[measure],
+    // Removal costs span decades; a probe's error seldom leaves 0 to 1.
+    scale: measure === 'removal' ? 'log' : 'linear',
+    text: (value) => measureText(measure, value),
+    rows: rows.map(({ id, values }) => {
+      const band = report.bands.find((one) => one.id === id);
+      return { id, values, label: band ? id : 'all', words: band ? bandWords(band) : 'all timesteps' };
+    }),
+  };
+}

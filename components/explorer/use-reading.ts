@@ -1,0 +1,36 @@
+'use client';
+/** The report as the charts read it: all timesteps together, or those of one noise level. */
+import { useMemo } from 'react';
+import { useStore } from 'zustand';
+import type { BlockInterval } from '@/lib/core/interval/index.ts';
+import { analysisStore } from '@/lib/page/explorer/analysis.ts';
+import { detectedIn } from '@/lib/page/explorer/detection.ts';
+import { bandWords, type Reading, readingOf } from '@/lib/page/explorer/noise.ts';
+import { settingsStore } from '@/lib/page/explorer/settings.ts';
+
+/** Null before any analysis. */
+export function useReading(): Reading | null {
+  const report = useStore(analysisStore, (state) => state.report);
+  const settings = useStore(settingsStore, (state) => state.detection);
+  const noise = useStore(settingsStore, (state) => state.noise);
+  return useMemo(() => report && readingOf(report, settings, noise), [report, settings, noise]);
+}
+
+const NONE: readonly BlockInterval[] = [];
+
+/** Detected at the noise level that the charts show; what the slider takes is detected on all timesteps together. */
+export function useDetectedHere(): readonly BlockInterval[] {
+  const reading = useReading();
+  const streams = reading?.report.streams ?? null;
+  const model = reading?.report.model ?? null;
+  const settings = reading?.settings ?? null;
+  return useMemo(
+    () => (streams && model && settings ? detectedIn({ streams, model }, settings) : NONE),
+    [streams, model, settings],
+  );
+}
+
+/** Before the reading of a panel: "At early noise, timesteps 0.69 to 0.94: "; nothing where all are read together. */
+export function bandMark(reading: Reading | null): string {
+  return reading?.band ? `At ${bandWords(reading.band)}: ` : '';
+}
