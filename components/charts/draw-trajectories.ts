@@ -148,7 +148,7 @@ export function drawTrajectory(
       row.map((value, k) => (k >= counts ? value : null)),
       false,
     );
-    lower.push(mark('g', { opacity: 0.3 }, ...beyond), ...drawn(row.slice(0, counts + 1), bold));
+    lower.push(mark('g', { opacity: 0.25 }, ...beyond), ...drawn(row.slice(0, counts + 1), bold));
   }
   lower.push(...drawNoPart(data, axis, palette));
   return [

@@ -1,11 +1,5 @@
 /** Where the run of blocks from a start ends, in one sentence that a reader can check on the curve of differences. Pure. */
-import {
-  type DetectionSettings,
-  differencesOf,
-  firstRise,
-  lastBeforeBreak,
-  type Rise,
-} from '@/lib/core/detection/index.ts';
+import { type DetectionSettings, differencesOf, firstRise, type Rise } from '@/lib/core/detection/index.ts';
 import { type BlockInterval, stackAround } from '@/lib/core/interval/index.ts';
 import { pairText } from '@/lib/core/pair-text.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
@@ -38,9 +32,10 @@ export function breakFindings(
   const { stacks } = report.model;
   return differencesOf(report, settings).map((row, start) => {
     const { last } = stackAround(start, { numBlocks: row.length, stacks });
-    const block = lastBeforeBreak(row.slice(0, last + 1), start);
-    const ofStart = resampled.breaks.filter((one) => one.start === start);
-    const share = ofStart.find((one) => one.block === block)?.share ?? (ofStart.length > 0 ? 0 : null);
+    const rise = firstRise(row.slice(0, last + 1), start);
+    if (!rise) return { share: null, resamples: confidence.resamples };
+    // Breaks that no resample has are not listed.
+    const share = resampled.breaks.find((one) => one.start === start && one.block === rise.block - 1)?.share ?? 0;
     return { share, resamples: confidence.resamples };
   });
 }

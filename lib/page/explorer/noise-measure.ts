@@ -3,7 +3,6 @@
  * is taken where it was measured for every block; otherwise the held-out error of the blocks' linear probes, which every
  * report has. Pure.
  */
-import { runEdit } from '@/lib/core/edit/index.ts';
 import { type BlockInterval, stackAround } from '@/lib/core/interval/index.ts';
 import type { AnalysisReport, EditDamage, NoiseBand } from '@/lib/core/report/report.ts';
 import { percentWords } from '../browser/number-words.ts';
@@ -56,11 +55,15 @@ function removalRows(report: AnalysisReport): readonly NoiseRow[] | null {
   ];
 }
 
-/** Of the edit that leaves out this block and no other. */
-export function damageOfBlock({ damage }: Pick<AnalysisReport, 'damage'>, block: number): EditDamage | undefined {
-  const alone = runEdit({ first: block - 1, last: block }, 'nothing');
-  return damage.find(
-    ({ edit }) => edit.on === 'run' && edit.by === 'nothing' && edit.first === alone.first && edit.last === alone.last,
+/** Of the edit that leaves out this block and no other; the first block of a stack, which no run takes out, is a part. */
+export function damageOfBlock(
+  { damage, parts }: Pick<AnalysisReport, 'damage' | 'parts'>,
+  block: number,
+): Omit<EditDamage, 'edit'> | undefined {
+  const { first, last } = { first: block - 1, last: block };
+  return (
+    parts.find((one) => one.block === block && String(one.part) === 'block') ??
+    damage.find(({ edit }) => edit.on === 'run' && edit.by === 'nothing' && edit.first === first && edit.last === last)
   );
 }
 
