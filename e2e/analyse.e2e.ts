@@ -79,12 +79,12 @@ test('a finished analysis fills every chart', async ({ page }) => {
   await expect(panel(page, 'Blocks')).toContainText(/Probe R² on 256 image and \d+ text tokens held out/);
   await blockOption(page, 0).hover();
   await expect(panel(page, 'Blocks')).toContainText(
-    /Block 0 · probe R², held out: image −?\d\.\d{4}, text −?\d\.\d{4}/,
+    /Block 0 · Probe R², held out: image −?\d\.\d+.*, text −?\d\.\d+.*It starts the interval \[0, \d+\]/,
   );
   // The last block's text update goes nowhere: nothing to say is not zero.
   await blockOption(page, 15).hover();
-  await expect(panel(page, 'Blocks')).toContainText(/Block 15 · probe R², held out: image −?\d\.\d{4}, text n\/a/);
-  await expect(panel(page, 'Where runs break')).toContainText(/From block 0, Δ\(0, 2\) is already above Δ\(0, 1\)/);
+  await expect(panel(page, 'Blocks')).toContainText(/Block 15 · Probe R², held out: image −?\d\.\d+.*, text n\/a/);
+  await expect(panel(page, 'Where runs break')).toContainText(/From block 0.*Δ\(0, \d+\) = −?\d.*are one run/);
   expect(await paintedColours(page, 'image')).toBeGreaterThan(8);
   expect(await paintedColours(page, 'text')).toBeGreaterThan(8);
 });

@@ -52,7 +52,7 @@ test('trajectories start where the user points, and the break is marked and said
   await start.focus();
   for (let i = 0; i < 4; i++) await page.keyboard.press('ArrowRight');
   await expect(start).toHaveAttribute('aria-valuenow', '4');
-  await expect(runs).toContainText('From block 4, Δ(4, 6) is already above Δ(4, 5)');
+  await expect(runs).toContainText(/From block 4.*Δ\(4, \d+\) = −?\d/);
   await expect(page).toHaveURL(/[?&]u=4/);
 
   // By pointer: where block 9 stands, at the height of the curves.
@@ -63,9 +63,34 @@ test('trajectories start where the user points, and the break is marked and said
   await expect(start).toHaveAttribute('aria-valuenow', '9');
 
   const words = (await start.getAttribute('aria-valuetext')) ?? '';
-  const [, after] = /^Block 9, break after block (\d+)$/.exec(words) ?? [];
+  const [, after] = /^Block 9, break after block (\d+), Δ rises from \S+ to \S+$/.exec(words) ?? [];
   if (after === undefined) expect(words).toBe('Block 9, no break');
-  else await expect(runs.getByText(`break after block ${after}`)).toHaveCount(1);
+  else await expect(runs.getByText(new RegExp(`^break after( block)? ${after}( ·|$)`))).toHaveCount(1);
+});
+
+test('a detected interval that is focused shows what ended it, and so does a start that is pointed at', async ({
+  page,
+}) => {
+  const runs = panel(page, 'Where runs break');
+  const second = page.getByRole('button', { name: /^Detected interval / }).nth(1);
+  const [, first] = /interval (\d+) to/.exec((await second.getAttribute('aria-label')) ?? '') ?? [];
+  await second.focus();
+  await expect(runs.getByText(`u = ${first}`, { exact: true })).toBeVisible();
+  await expect(runs.getByText(`Δ(${first}, k)`, { exact: true })).toBeVisible();
+  await second.blur();
+  await expect(runs.getByText('Δ(0, k)', { exact: true })).toBeVisible();
+
+  const slider = await page.getByRole('slider', { name: 'Start block' }).boundingBox();
+  const { x } = (await blockOption(page, 9).boundingBox()) ?? { x: 0 };
+  await page.mouse.move(x + 5, (slider?.y ?? 0) + 5);
+  await expect(runs.getByText('u = 9', { exact: true })).toBeVisible();
+  await expect(page.getByRole('slider', { name: 'Start block' })).toHaveAttribute('aria-valuenow', '0');
+});
+
+test('a block says what was found about it, to screen readers too', async ({ page }) => {
+  await blockOption(page, 6).focus();
+  await expect(panel(page, 'Blocks')).toContainText(/Block 6 · Probe R², held out: .* the interval \[\d+, \d+\]/);
+  await expect(blockOption(page, 6)).toHaveAttribute('aria-description', /Probe R², held out: /);
 });
 
 test('detection settings and the deciding stream redraw the brackets at once', async ({ page }) => {

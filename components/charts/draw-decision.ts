@@ -138,6 +138,7 @@ export function nameOf(palette: ChartPalette) {
   return { 'font-size': 11, 'font-weight': 600, fill: palette.text, ...halo(palette) };
 }
 
-function halo(palette: ChartPalette) {
+/** Keeps a text readable over lines. */
+export function halo(palette: ChartPalette) {
   return { 'paint-order': 'stroke', stroke: palette.background, 'stroke-width': 4, 'stroke-linejoin': 'round' };
 }

@@ -5,7 +5,8 @@
  */
 import type { BlockInterval } from '@/lib/core/interval/interval.ts';
 import { type BlockAxis, centreOf, endOf, labelledBlocks, startOf } from './block-axis.ts';
-import { drawBeyond, drawBreak, drawDecision, lastOfDecision, nameOf } from './draw-decision.ts';
+import { BOUNDS_OPACITY, drawBounds } from './draw-bounds.ts';
+import { drawBeyond, drawBreak, drawDecision, halo, lastOfDecision, nameOf } from './draw-decision.ts';
 import { drawSeams, namesHeight } from './draw-seams.ts';
 import { hatchPath } from './hatch.ts';
 import { linePath, type Mark, mark } from './marks.ts';
@@ -114,10 +115,12 @@ function drawOtherStarts(
   });
 }
 
-/** The lower panel's curves, cut off at its edges: on a run's own scale they run out of it. */
-function clipped(id: string, axis: BlockAxis, marks: readonly Mark[]): Mark {
-  const { top, height } = TRAJECTORY_ROWS.difference;
-  const edge = { x: axis.left, y: top, width: axis.end - axis.left, height };
+/** One panel's curves, cut off at its edges: on a run's own scale they run out of it, and bounds may anywhere. */
+function clipped(id: string, panel: 'cka' | 'difference', axis: BlockAxis, marks: readonly Mark[]): Mark {
+  const { top, height } = TRAJECTORY_ROWS[panel];
+  // A point at the edge of the upper panel is drawn whole.
+  const room = panel === 'cka' ? 4 : 0;
+  const edge = { x: axis.left, y: top - room, width: axis.end - axis.left, height: height + 2 * room };
   const clip = mark('clipPath', { id }, mark('rect', edge));
   return mark('g', {}, clip, mark('g', { 'clip-path': `url(#${id})` }, ...marks));
 }
@@ -140,6 +143,11 @@ export function drawTrajectory(
     const bold = stream === curves.stream;
     const look = lookOf(curves, stream);
     const ends = lineEnds(curves, stream, start, axis);
+    const bounds = curves.bounds?.[stream];
+    if (bounds) {
+      const [low, high] = [bounds.low[start] ?? [], bounds.high[start] ?? []];
+      upper.push(...drawBounds(low, high, axis, scales.cka, look.colour(palette), ends));
+    }
     upper.push(...curve(curveRow(curves.cka, stream, start), look, bold, axis, scales.cka, ends, palette));
     const row = curveRow(curves.differences, stream, start);
     const drawn = (part: Row, strong: boolean) =>
@@ -153,8 +161,8 @@ export function drawTrajectory(
   lower.push(...drawNoPart(data, axis, palette));
   return [
     ...drawBreak(data, scales, palette),
-    ...upper,
-    clipped(`${id}-difference`, axis, lower),
+    clipped(`${id}-cka`, 'cka', axis, upper),
+    clipped(`${id}-difference`, 'difference', axis, lower),
     ...drawBeyond(data, scales, palette),
     ...drawDecision(data, scales, palette),
   ];
@@ -268,6 +276,7 @@ export function drawTrajectoryLabels(data: TrajectoryData, scales: TrajectorySca
       `surrogate CKA(${data.start}, k)${nearOne ? ' − 1' : ''}`,
     ),
     mark('text', { x: axis.left + 4, y: deltaY, ...name }, delta),
+    ...boundsKey(data, axis, palette),
   ];
   let x = axis.end;
   for (const [index, stream] of [...names.entries()].reverse()) {
@@ -283,6 +292,23 @@ export function drawTrajectoryLabels(data: TrajectoryData, scales: TrajectorySca
     x -= KEY.line + KEY.gap;
   }
   return marks;
+}
+
+/** What the shades are, in the right corner of the upper panel; nothing where there are none. */
+function boundsKey({ curves }: TrajectoryData, axis: BlockAxis, palette: ChartPalette): Mark[] {
+  if (Object.values(curves.bounds ?? {}).every((bounds) => bounds === null)) return [];
+  const { cka } = TRAJECTORY_ROWS;
+  const text = '95 % of resamples';
+  const y = cka.top + cka.height - 6;
+  const box = { x: axis.end - textWidth(text) - 18, y: y - 8, width: 14, height: 9, fill: palette.text };
+  return [
+    mark('rect', { ...box, 'fill-opacity': BOUNDS_OPACITY }),
+    mark(
+      'text',
+      { x: axis.end, y, 'text-anchor': 'end', 'font-size': 11, fill: palette.muted, ...halo(palette) },
+      text,
+    ),
+  ];
 }
 
 /** A key's line with its symbol, and the gap before the next name, in pixels. */

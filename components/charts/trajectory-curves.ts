@@ -27,6 +27,13 @@ export function trajectoryCurves(
     streams,
     stream: settings.streams,
     stacks,
+    bounds: Object.fromEntries(
+      streams.map(({ id }) => {
+        const { rows, estimator, start, target } = settings;
+        const bounds = report.streams[id]?.similarity[rows]?.bounds ?? null;
+        return [id, bounds?.trajectories[estimator][`${start}/${target}`] ?? null];
+      }),
+    ),
   };
 }
 

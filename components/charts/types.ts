@@ -5,7 +5,7 @@
 import type { ReportStreams } from '@/lib/core/detection/index.ts';
 import type { BlockInterval } from '@/lib/core/interval/interval.ts';
 import type { StreamId, StreamSpec } from '@/lib/core/model/architecture.ts';
-import type { CalibrationFacts, CkaEstimator, Matrix, PerStream } from '@/lib/core/report/report.ts';
+import type { CalibrationFacts, CkaEstimator, Matrix, MatrixBounds, PerStream } from '@/lib/core/report/report.ts';
 import type { AxisStack } from './block-axis.ts';
 import type { BlockPart } from './stream-part.ts';
 
@@ -92,6 +92,8 @@ export interface TrajectoryCurves {
   readonly stream: TrajectoryStream;
   /** Runs end where their stack ends; left out where all blocks are one stack. */
   readonly stacks?: readonly BlockInterval[] | undefined;
+  /** Bounds of cka(u, k) of a stream, [u][k] each, drawn as a shade; left out or null where nothing was resampled. */
+  readonly bounds?: Readonly<Record<StreamId, MatrixBounds | null>> | undefined;
   /** How often resampled prompts give the same break; left out or null where that was not computed. */
   readonly found?: BreakShares | null | undefined;
 }

@@ -43,6 +43,16 @@ describe('what was found about a block', () => {
     expect(words[5]).toContain('image n/a (nothing reads the image)');
   });
 
+  it('gives the bounds of an R² that was resampled, and the digits that tell one from 1', () => {
+    const r2 = [0.9998, null, null, { low: 0.31, high: 0.52 }, null, null];
+    const { streams } = exampleReport(streamWith(MATRIX, R2.with(0, 0.9998)));
+    const probeBounds = { r2: r2.map((one) => (typeof one === 'number' ? null : one)), error: r2.map(() => null) };
+    const text = { ...streams.text!, probeBounds };
+    const words = wordsOf({ streams: { image: streams.image!, text } });
+    expect(words[3]).toMatch(/^Probe R², held out: image 0\.43, text 0\.43 \(0\.31 to 0\.52\)\. /);
+    expect(words[0]).toContain('image 0.9998, text 0.9998.');
+  });
+
   it('tells of the block that ends a run the rise that ends it, with both values', () => {
     expect(wordsOf()[3]).toContain(
       'From block 0 the difference rises here, 0.3000 after 0.1000, so the interval [0, 2] ends before it. It starts the interval [3, 5].',

@@ -59,16 +59,24 @@ function runsOf(rows: readonly Row[], stacks: readonly BlockInterval[]): Run[] {
   return runs;
 }
 
-/** "Probe R², held out: image 0.91, text 0.43." */
+/** "Probe R², held out: image 0.91, text 0.43 (0.31 to 0.52)." */
 function probeSentence({ streams, model }: AnalysisReport, { whyNoPart }: BlockWordsOptions, block: number): string {
   const values = model.streams.map((stream) => {
-    const value = streams[stream.id]?.probeR2[block] ?? null;
-    if (value !== null) return `${stream.label} ${value.toFixed(2).replace('-', '−')}`;
-    const reason = whyNoPart?.(stream, block) ?? null;
-    return `${stream.label} n/a${reason === null ? '' : ` (${reason})`}`;
+    const { probeR2, probeBounds } = streams[stream.id] ?? {};
+    const value = probeR2?.[block] ?? null;
+    if (value === null) {
+      const reason = whyNoPart?.(stream, block) ?? null;
+      return `${stream.label} n/a${reason === null ? '' : ` (${reason})`}`;
+    }
+    const bounds = probeBounds?.r2[block] ?? null;
+    const between = bounds ? ` (${r2Text(bounds.low)} to ${r2Text(bounds.high)})` : '';
+    return `${stream.label} ${r2Text(value)}${between}`;
   });
   return values.length === 0 ? '' : `Probe R², held out: ${values.join(', ')}.`;
 }
+
+/** Two decimals; more where these would read 1.00. */
+const r2Text = (value: number): string => value.toFixed(value >= 0.995 ? 4 : 2).replace('-', '−');
 
 function runSentences(
   run: Run,
