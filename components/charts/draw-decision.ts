@@ -31,8 +31,12 @@ export function drawBreak(
   if (end?.by !== 'break') return marks;
   const x = endOf(axis, end.last);
   const share = shareWords(curves.found, start);
-  const whole = `break after block ${end.last}${share && ` · ${share}`}`;
-  const { text, place } = besideLine(whole, `break after ${end.last}`, x, axis);
+  const texts = [
+    `break after block ${end.last}${share && ` · ${share}`}`,
+    `break after ${end.last}${share && ` · ${share.split(' of ')[0]}`}`,
+    `break after ${end.last}`,
+  ];
+  const { text, place } = besideLine(texts, x, axis);
   marks.push(
     mark('line', { x1: x, x2: x, y1: label.top + 4, y2: bottom, stroke: palette.text, 'stroke-dasharray': '4 3' }),
     mark('text', { ...place, y: label.top + 12, ...nameOf(palette) }, text),
@@ -47,15 +51,15 @@ export function shareWords(found: BreakShares | null | undefined, start: number)
   return `in ${(share * 100).toFixed(0)} % of ${found.resamples} resamples`;
 }
 
-/** On the side of the line where there is room; the shorter text where there is too little on either. */
-function besideLine(whole: string, short: string, x: number, { left, end }: TrajectoryScales['axis']) {
-  const room = { after: end - x - 5, before: x - left - 5 };
-  for (const text of [whole, short]) {
+/** On the side of the line where there is room for the longest of the texts that fits anywhere. */
+function besideLine(texts: readonly string[], x: number, { left, end }: TrajectoryScales['axis']) {
+  const after = { x: x + 5, 'text-anchor': 'start' };
+  for (const text of texts) {
     const width = text.length * CHARACTER;
-    if (width <= room.after) return { text, place: { x: x + 5, 'text-anchor': 'start' } };
-    if (width <= room.before) return { text, place: { x: x - 5, 'text-anchor': 'end' } };
+    if (width <= end - x - 5) return { text, place: after };
+    if (width <= x - left - 5) return { text, place: { x: x - 5, 'text-anchor': 'end' } };
   }
-  return { text: short, place: { x: x + 5, 'text-anchor': 'start' } };
+  return { text: texts.at(-1) ?? '', place: after };
 }
 
 /** Rings, values and step of the start in focus, over the curves; nothing where no difference rises. */

@@ -23,7 +23,7 @@ import { differenceText, similarityText } from './number-text.ts';
 import { PAGE_PALETTE } from './palette.ts';
 import { type BlockPart, whyNoPart } from './stream-part.ts';
 import { curveLabel, curveNames, curveRow, streamsInMean } from './trajectory-curves.ts';
-import { differencesScale, similarityScale, TRAJECTORIES_HEIGHT, TRAJECTORY_ROWS } from './trajectory-scales.ts';
+import { differencesScale, similarityScale, TRAJECTORY_ROWS, trajectoriesHeight } from './trajectory-scales.ts';
 import { type Hover, NO_HOVER, type TrajectoriesProps, type TrajectoryStream } from './types.ts';
 
 const UNKNOWN: readonly BlockPart[] = [];
@@ -49,6 +49,7 @@ export function Trajectories(props: TrajectoriesProps) {
   const [pointed, setPointed] = useState<number | null>(null);
   const start = pointed ?? startOfHovered(hovered, detected) ?? chosen;
   const clipId = useId();
+  const height = trajectoriesHeight(width);
   const background = useMemo(() => {
     if (!curves || width <= 0) return null;
     const data = { numBlocks, stacks, blocks, selection, detected, curves };
@@ -74,8 +75,8 @@ export function Trajectories(props: TrajectoriesProps) {
     const emptyAxis = blockAxis(numBlocks, width, { stacks });
     const empty = width > 0 ? drawEmptyTrajectories(emptyAxis, PAGE_PALETTE) : [];
     return (
-      <div className={styles.trajectories} style={{ height: TRAJECTORIES_HEIGHT, marginTop: namesRoom(emptyAxis) }}>
-        <svg width={width} height={TRAJECTORIES_HEIGHT} className={styles.passive} aria-hidden="true">
+      <div className={styles.trajectories} style={{ height, marginTop: namesRoom(emptyAxis) }}>
+        <svg width={width} height={height} className={styles.passive} aria-hidden="true">
           <Marks marks={empty} />
         </svg>
       </div>
@@ -124,7 +125,7 @@ export function Trajectories(props: TrajectoriesProps) {
     choose(target);
   };
   return (
-    <div className={styles.trajectories} style={{ width, height: TRAJECTORIES_HEIGHT, marginTop: namesRoom(axis) }}>
+    <div className={styles.trajectories} style={{ width, height, marginTop: namesRoom(axis) }}>
       <svg
         width={width}
         height={namesHeight(axis)}
@@ -134,7 +135,7 @@ export function Trajectories(props: TrajectoriesProps) {
       >
         <Marks marks={background.names} />
       </svg>
-      <svg width={width} height={TRAJECTORIES_HEIGHT} className={styles.passive} aria-hidden="true">
+      <svg width={width} height={height} className={styles.passive} aria-hidden="true">
         <HoverBands axis={axis} hovered={hovered} top={upper.top} height={plotHeight} />
         <Marks marks={background.marks} />
         <Marks marks={drawn.grid} />
@@ -184,7 +185,7 @@ export function Trajectories(props: TrajectoriesProps) {
           if (event.buttons === 1) choose(blockUnder(event));
         }}
       />
-      <div className={styles.readout} style={{ top: readout.top }}>
+      <div className={styles.readout} style={{ top: readout.top, maxHeight: height - readout.top + 12 }}>
         {pointed !== null || (start !== chosen && k !== null) ? (
           <>
             <b>u = {start}</b>
@@ -201,7 +202,7 @@ export function Trajectories(props: TrajectoriesProps) {
             {` · Δ of the ${stream === 'mean' ? 'mean' : `${curveLabel(curves, stream)} stream`} ${differenceText(curveRow(differences, stream, start)[k])}`}
           </>
         ) : (
-          `Start u = ${start}. Point at a block number to see what ends its run; click it, or move the marker with the arrow keys, to start there.`
+          `Start u = ${start}. Point at a block number to see what ends its run; click or arrow keys start there.`
         )}
       </div>
     </div>

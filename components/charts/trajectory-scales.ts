@@ -4,7 +4,7 @@
  * a scale of their own for each run: a break is a matter of thousandths, while all differences span tenths.
  */
 import { quantile, scaleLinear, scaleSymlog } from 'd3';
-import { type BlockAxis, blockAxis } from './block-axis.ts';
+import { AXIS_LEFT, type BlockAxis, blockAxis } from './block-axis.ts';
 import { scientificText } from './number-text.ts';
 import { curveNames, curveRow, runEnd } from './trajectory-curves.ts';
 import type { TrajectoriesProps, TrajectoryCurves } from './types.ts';
@@ -16,9 +16,17 @@ export const TRAJECTORY_ROWS = {
   difference: { top: 190, height: 116 },
   numbers: { top: 311, height: 20 },
   start: { top: 328, height: 20 },
-  readout: { top: 351, height: 32 },
+  readout: { top: 351, line: 16 },
 } as const;
-export const TRAJECTORIES_HEIGHT = 384;
+/** Room for the sentence about a start, in characters of about so many pixels. */
+const READOUT = { characters: 150, pixels: 6.2 };
+
+/** Of the whole chart: a narrow one has more lines of text below. */
+export function trajectoriesHeight(width: number): number {
+  const { top, line } = TRAJECTORY_ROWS.readout;
+  const perLine = Math.max(20, Math.floor((width - AXIS_LEFT) / READOUT.pixels) - 4);
+  return top + line * Math.max(2, Math.ceil(READOUT.characters / perLine)) + 1;
+}
 /** Variations below this are rounding errors of the measurement: no scale zooms into them. */
 export const LEAST_RANGE = 1e-5;
 /** When every similarity is this near one, the axis shows what is missing to one. */
