@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { centreOf } from './block-axis.ts';
 import { drawBeyond, drawBreak, drawDecision, endWords } from './draw-decision.ts';
-import { drawDifferenceGrid } from './draw-trajectories.ts';
+import { drawDifferenceGrid, drawTrajectory } from './draw-trajectories.ts';
 import type { Mark } from './marks.ts';
 import { PAPER_PALETTE } from './palette.ts';
 import { TRAJECTORY_ROWS, trajectoryScales } from './trajectory-scales.ts';
@@ -31,6 +31,11 @@ const dataOf = (curves: TrajectoryCurves, start = 0, scale: DifferenceScale = 'r
   detected: [],
   curves,
 });
+const groupsOf = (marks: readonly Mark[]): Mark[] =>
+  marks.flatMap((one) => [
+    ...(one.tag === 'g' ? [one] : []),
+    ...groupsOf(one.children.filter((child) => typeof child !== 'string')),
+  ]);
 const circles = (marks: readonly Mark[]) => marks.filter(({ tag }) => tag === 'circle');
 const texts = (marks: readonly Mark[]) => marks.filter(({ tag }) => tag === 'text').map(({ children }) => children[0]);
 
@@ -69,6 +74,19 @@ describe.each([16, 60])('the decision of %s blocks', (blocks) => {
       [centreOf(scales.axis, 6), scales.difference(0.0062)],
     ]);
     expect(texts(marks)).toEqual(['0.0031', '0.0062']);
+  });
+
+  it('draws three differences behind the run, faint, and no lines to later ones out of range', () => {
+    const data = dataOf(curvesOf(blocks, [0.0031, 0.0062, 0.0061, 0.006, 0.0059, 0.0058]), 4);
+    const scales = trajectoryScales(data, 700);
+    const lower = groupsOf(drawTrajectory(data, scales, PAPER_PALETTE, 'x')).filter(
+      ({ attributes }) => attributes.opacity !== undefined,
+    );
+    expect(lower).toHaveLength(2);
+    const xs = lower.map(({ children }) =>
+      children.flatMap((one) => (typeof one === 'string' ? [] : (one.attributes.cx ?? []))),
+    );
+    expect(xs[1]).toEqual([6, 7, 8, 9].map((k) => centreOf(scales.axis, k)));
   });
 
   it('keeps its values inside a narrow panel', () => {

@@ -25,6 +25,9 @@ import type { TrajectoryCurves, TrajectoryStream } from './types.ts';
 
 type Row = readonly (number | null)[];
 
+/** Differences that are drawn behind the run on its own scale. */
+const PAST_RUN = 3;
+
 /** All that lies behind the curves and is the same for every start: bands, the upper grid, block numbers, other starts. */
 export function drawTrajectoryBackground(
   data: Omit<TrajectoryData, 'start'>,
@@ -137,6 +140,8 @@ export function drawTrajectory(
   const upper: Mark[] = [];
   const lower: Mark[] = [];
   const counts = lastOfDecision(runEnd(curves, start)) ?? data.numBlocks - 1;
+  // On a run's own scale what comes later is out of range, and lines up to there and back would fill the panel.
+  const seen = data.scale === 'all' ? data.numBlocks - 1 : counts + PAST_RUN;
   // The deciding stream is drawn last, on top.
   const order = [...curveNames(curves)].sort((a, b) => Number(a === curves.stream) - Number(b === curves.stream));
   for (const stream of order) {
@@ -153,7 +158,7 @@ export function drawTrajectory(
     const drawn = (part: Row, strong: boolean) =>
       curve(part, look, strong, axis, scales.difference, axis.seams, palette);
     const beyond = drawn(
-      row.map((value, k) => (k >= counts ? value : null)),
+      row.map((value, k) => (k >= counts && k <= seen ? value : null)),
       false,
     );
     lower.push(mark('g', { opacity: 0.25 }, ...beyond), ...drawn(row.slice(0, counts + 1), bold));

@@ -72,6 +72,7 @@ describe('what was found about a block', () => {
       'It is in the interval [0, 2]: from block 0 the difference falls here, 0.1000 after 0.2000.',
     );
     expect(words[5]).toContain('falls here, 0.0003 after 0.0008.');
+    expect(words[4]).toContain('with the first difference from block 3, 0.0008.');
   });
 
   it('ends with what the output loses without the block, or without the rest of its interval', () => {

@@ -98,7 +98,7 @@ function insideSentence(run: Run, block: number, row: Row): string {
   const from = `from block ${run.first}`;
   if (delta === null) return `${inside}; ${from} it has no difference.`;
   const earlier = row.slice(run.first + 1, block).findLast((value) => value !== null) ?? null;
-  if (earlier === null) return `${inside}, with the first difference ${from}, ${pairText(delta, delta)[0]}.`;
+  if (earlier === null) return `${inside}, with the first difference ${from}, ${pairText(delta, 0)[0]}.`;
   const [was, is] = pairText(earlier, delta);
   return `${inside}: ${from} the difference ${delta < earlier ? 'falls' : 'stays'} here, ${is} after ${was}.`;
 }
