@@ -5,7 +5,7 @@ import { CkaPanel } from './cka-panel';
 import { NoisePanel } from './noise-panel';
 import { StripPanel } from './strip-panel';
 import { TrajectoriesPanel } from './trajectories-panel';
-import { useDetectedHere } from './use-reading';
+import { useDetectedHere } from './use-noise';
 
 export function CentreColumn() {
   const [column, width] = useWidth<HTMLDivElement>();

@@ -21,7 +21,7 @@ import { saveCsv, savePng, saveSvg } from '@/lib/page/browser/export-chart.ts';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { detectedIn } from '@/lib/page/explorer/detection.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
-import { bandWords, type Reading, readingOf } from '@/lib/page/explorer/noise.ts';
+import { bandWords, type NoiseReading, readingOf } from '@/lib/page/explorer/noise.ts';
 import { selectionStore } from '@/lib/page/explorer/selection.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { noiseRowsData } from './noise-panel';
@@ -46,7 +46,11 @@ export async function saveChart(chart: ChartName, kind: FileKind): Promise<void>
   else await savePng(name, figure.svg());
 }
 
-function figureOf(chart: ChartName, whole: AnalysisReport, { report, settings: detection, band }: Reading): Figure {
+function figureOf(
+  chart: ChartName,
+  whole: AnalysisReport,
+  { report, settings: detection, band }: NoiseReading,
+): Figure {
   const { startBlock, differences, colours } = settingsStore.getState();
   const { estimator, streams } = detection;
   const { numBlocks } = report.model;

@@ -16,7 +16,7 @@ import { choose, newEdit } from '@/lib/page/explorer/selection.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { ChartDownload } from './chart-download';
 import { useLinked, useStreams } from './use-linked';
-import { bandMark, useReading } from './use-reading';
+import { bandMark, useNoiseReading } from './use-noise';
 import { useReportMark } from './use-report-mark';
 
 const SIDE_BY_SIDE_PX = 560;
@@ -25,7 +25,7 @@ const GAP_PX = 16;
 const BESIDE_SQUARE_PX = 34;
 
 export function CkaPanel({ width, detected }: { width: number; detected: readonly BlockInterval[] }) {
-  const reading = useReading();
+  const reading = useNoiseReading();
   const report = reading?.report ?? null;
   const mark = useReportMark() + bandMark(reading);
   const detection = useStore(settingsStore, (state) => state.detection);
@@ -151,7 +151,7 @@ interface HeatmapProps {
 
 function Heatmap({ width, stream, detected, domain }: HeatmapProps) {
   const linked = useLinked(width, detected);
-  const reading = useReading();
+  const reading = useNoiseReading();
   const detection = useStore(settingsStore, (state) => state.detection);
   const { rows, estimator } = reading?.settings ?? detection;
   const colours = useStore(settingsStore, (state) => state.colours);

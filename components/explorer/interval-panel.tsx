@@ -41,7 +41,7 @@ import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { BudgetSlider } from './budget-slider';
 import { ReplacementSelect } from './replacement-select';
 import { useDetected } from './use-linked';
-import { useReading } from './use-reading';
+import { useNoiseReading } from './use-noise';
 import { useCalibrationChanges } from './use-report-mark';
 
 /** The one that predicts best first. */
@@ -59,7 +59,7 @@ export function IntervalPanel() {
   const { detection: settings, score } = useStore(settingsStore);
   const chosen = useStore(selectionStore, (state) => state.selection.present);
   const detected = useDetected();
-  const here = useReading();
+  const here = useNoiseReading();
   const changes = useCalibrationChanges();
   const taken = useStore(takenStore);
 

@@ -16,11 +16,11 @@ import { choose, gestureName, newEdit } from '@/lib/page/explorer/selection.ts';
 import { ChartDownload } from './chart-download';
 import { Placeholder } from './placeholder';
 import { useLinked } from './use-linked';
-import { bandMark, useReading } from './use-reading';
+import { bandMark, useNoiseReading } from './use-noise';
 import { useReportMark } from './use-report-mark';
 
 export function StripPanel({ width, detected }: { width: number; detected: readonly BlockInterval[] }) {
-  const reading = useReading();
+  const reading = useNoiseReading();
   const report = reading?.report ?? null;
   const mark = useReportMark() + bandMark(reading);
   const running = useStore(analysisStore, (state) => state.running !== null);
@@ -93,7 +93,7 @@ function Strip({ width, detected, probeR2 }: { width: number; detected: readonly
 /** None while an analysis runs: its partial values are those that count then. */
 function useFindings(detected: readonly BlockInterval[]): readonly string[] | null {
   const running = useStore(analysisStore, (state) => state.running !== null);
-  const reading = useReading();
+  const reading = useNoiseReading();
   return useMemo(() => {
     if (!reading || running) return null;
     const { report, settings } = reading;

@@ -16,7 +16,7 @@ import { setDetection } from '@/lib/page/explorer/ranking.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { ChartDownload } from './chart-download';
 import { useLinked, useStreams } from './use-linked';
-import { bandMark, useReading } from './use-reading';
+import { bandMark, useNoiseReading } from './use-noise';
 import { useReportMark } from './use-report-mark';
 
 export function TrajectoriesPanel({ width, detected }: { width: number; detected: readonly BlockInterval[] }) {
@@ -24,7 +24,7 @@ export function TrajectoriesPanel({ width, detected }: { width: number; detected
   const start = useStore(settingsStore, (state) => state.startBlock);
   const scale = useStore(settingsStore, (state) => state.differences);
   const report = useStore(analysisStore, (state) => state.report);
-  const here = useReading();
+  const here = useNoiseReading();
   const mark = useReportMark() + bandMark(here);
   const streams = here?.report.streams ?? null;
   const model = here?.report.model ?? null;

@@ -9,7 +9,7 @@ import type { AnalysisReport, NoiseBand } from '@/lib/core/report/report.ts';
 export type Noise = 'together' | NoiseBandId;
 export const NOISES: readonly Noise[] = ['together', 'early', 'middle', 'late'];
 
-export interface Reading {
+export interface NoiseReading {
   /** The whole report, or the part of a band. */
   readonly report: AnalysisReport;
   readonly settings: DetectionSettings;
@@ -20,7 +20,7 @@ export interface Reading {
 const read = new WeakMap<AnalysisReport, Map<NoiseBandId, AnalysisReport | null>>();
 
 /** A report without the band that is asked for is read together. The same report for the same question. */
-export function readingOf(report: AnalysisReport, settings: DetectionSettings, noise: Noise): Reading {
+export function readingOf(report: AnalysisReport, settings: DetectionSettings, noise: Noise): NoiseReading {
   const band = report.bands.find(({ id }) => id === noise);
   const part = band ? partOf(report, band.id) : null;
   if (!band || !part) return { report, settings, band: null };

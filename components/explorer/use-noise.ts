@@ -5,11 +5,11 @@ import { useStore } from 'zustand';
 import type { BlockInterval } from '@/lib/core/interval/index.ts';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { detectedIn } from '@/lib/page/explorer/detection.ts';
-import { bandWords, type Reading, readingOf } from '@/lib/page/explorer/noise.ts';
+import { bandWords, type NoiseReading, readingOf } from '@/lib/page/explorer/noise.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
 
 /** Null before any analysis. */
-export function useReading(): Reading | null {
+export function useNoiseReading(): NoiseReading | null {
   const report = useStore(analysisStore, (state) => state.report);
   const settings = useStore(settingsStore, (state) => state.detection);
   const noise = useStore(settingsStore, (state) => state.noise);
@@ -20,7 +20,7 @@ const NONE: readonly BlockInterval[] = [];
 
 /** Detected at the noise level that the charts show; what the slider takes is detected on all timesteps together. */
 export function useDetectedHere(): readonly BlockInterval[] {
-  const reading = useReading();
+  const reading = useNoiseReading();
   const streams = reading?.report.streams ?? null;
   const model = reading?.report.model ?? null;
   const settings = reading?.settings ?? null;
@@ -31,6 +31,6 @@ export function useDetectedHere(): readonly BlockInterval[] {
 }
 
 /** Before the reading of a panel: "At early noise, timesteps 0.69 to 0.94: "; nothing where all are read together. */
-export function bandMark(reading: Reading | null): string {
+export function bandMark(reading: NoiseReading | null): string {
   return reading?.band ? `At ${bandWords(reading.band)}: ` : '';
 }
