@@ -24,7 +24,7 @@ import { modelStore } from '@/lib/page/explorer/model.ts';
 import { bandWords, type NoiseReading, readingOf } from '@/lib/page/explorer/noise.ts';
 import { selectionStore } from '@/lib/page/explorer/selection.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
-import { noiseRowsData } from './noise-panel';
+import { noiseRowsData } from './noise-rows-data';
 
 export type ChartName = 'strip' | 'noise' | 'trajectories' | `cka-${StreamId}`;
 export type FileKind = 'svg' | 'png' | 'csv';

@@ -2,16 +2,17 @@
 /** Where blocks matter at each noise level, at once, and which level every other chart is read at. */
 import { useMemo } from 'react';
 import { useStore } from 'zustand';
-import { NoiseRows, type NoiseRowsData } from '@/components/charts';
+import { NoiseRows } from '@/components/charts';
 import { Choice } from '@/components/ui/choice';
 import { Help } from '@/components/ui/help';
 import { Panel } from '@/components/ui/panel';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { bandWords, NOISES, type Noise, whyNoBands } from '@/lib/page/explorer/noise.ts';
-import { MEASURE_NAMES, measureText, noiseMeasure, noiseWords } from '@/lib/page/explorer/noise-measure.ts';
+import { MEASURE_NAMES, noiseMeasure, noiseWords } from '@/lib/page/explorer/noise-measure.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { ChartDownload } from './chart-download';
+import { noiseRowsData } from './noise-rows-data';
 import { useLinked } from './use-linked';
 import { useReportMark } from './use-report-mark';
 
@@ -100,21 +101,3 @@ function Rows({ width, report }: { width: number; report: AnalysisReport | null 
 }
 
 const NOTHING_DETECTED: Parameters<typeof useLinked>[1] = [];
-
-/** Null where the report has no levels. */
-export function noiseRowsData(report: AnalysisReport, colours: NoiseRowsData['colours']): NoiseRowsData | null {
-  const measured = noiseMeasure(report);
-  if (!measured) return null;
-  const { measure, rows } = measured;
-  return {
-    colours,
-    measure: MEASURE_NAMES[measure],
-    // Removal costs span decades; a probe's error seldom leaves 0 to 1.
-    scale: measure === 'removal' ? 'log' : 'linear',
-    text: (value) => measureText(measure, value),
-    rows: rows.map(({ id, values }) => {
-      const band = report.bands.find((one) => one.id === id);
-      return { id, values, label: band ? id : 'all', words: band ? bandWords(band) : 'all timesteps' };
-    }),
-  };
-}
