@@ -15,7 +15,7 @@ export interface HeldOutPictures {
 
 /** Pictures drawn at once, twice that many samples in a forward. */
 const DRAWN_AT_ONCE = 16;
-/** Pictures that are handed on to be looked at. */
+/** Pictures that are handed on to be looked at, unless asked otherwise. */
 const SHOWN = 6;
 
 export async function drawHeldOut(
@@ -27,6 +27,7 @@ export async function drawHeldOut(
     readonly steps: number;
     readonly guidance: number;
     readonly seed: number;
+    readonly shown?: number;
   },
   signal: AbortSignal,
   onPicture: (done: number, total: number) => void,
@@ -57,7 +58,7 @@ export async function drawHeldOut(
       const drawing = drawingOf(unpackPicture(pictures[i]!), scene, durationMs);
       facts.held += drawing.facts.filter(({ holds }) => holds).length;
       facts.total += drawing.facts.length;
-      if (drawings.length < SHOWN) drawings.push({ caption: captionWords(scene).join(' '), drawing });
+      if (drawings.length < (asked.shown ?? SHOWN)) drawings.push({ caption: captionWords(scene).join(' '), drawing });
     }
     onPicture(Math.min(scenes.length, from + some.length), scenes.length);
   }

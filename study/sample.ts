@@ -1,0 +1,303 @@
+/**
+ * A sample model on the engine of this process, for measurements: students that are trained once, the output error of any
+ * route, and pictures beside the whole model's. Results are remembered in the folder's ledger, students in files beside it.
+ */
+import { createHash } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { nodeEngines } from '../lib/compute/engines/node-engines.ts';
+import { nodeFiles } from '../lib/compute/folder/node-files.ts';
+import { batchesFor, distilInterval, fineTune, type TrainingBatches } from '../lib/core/distil/index.ts';
+import { type RunEdit, runEdit } from '../lib/core/edit/index.ts';
+import {
+  disposeStudents,
+  drawHeldOut,
+  type EditWithFile,
+  openEdits,
+  openFineTunedRoute,
+  openStudents,
+  routeBefore,
+  type StudentEdit,
+  studentsKey,
+} from '../lib/core/edited-model/index.ts';
+import { type OpenModel, openModel } from '../lib/core/folder/open-model.ts';
+import { type BlockInterval, formatIntervalKey, formatIntervalKeys } from '../lib/core/interval/index.ts';
+import {
+  openTransformer,
+  type Route,
+  routeOf,
+  type Transformer,
+  type TransformerInputs,
+} from '../lib/core/model/index.ts';
+import type { Baselines, DistilSettings, FineTuneSettings, HeldOutPoint } from '../lib/core/run/index.ts';
+import { DRAWING } from '../lib/core/shapes/index.ts';
+import type { EngineReport, WantedEngine } from '../lib/core/tensor/engine.ts';
+import { Ledger } from './ledger.ts';
+
+export interface SampleOptions {
+  /** Folder of the model. */
+  readonly model: string;
+  /** Where results, students and cached states are kept: one folder per model. */
+  readonly folder: string;
+  readonly engine: WantedEngine;
+  readonly threads: number;
+  readonly cacheBytes: number;
+}
+
+/** What training one student found. */
+export interface Trained {
+  readonly baselines: Baselines;
+  readonly startBlock: number;
+  /** In order of step; the first is the student as it starts. */
+  readonly heldOut: readonly HeldOutPoint[];
+  readonly seconds: number;
+}
+
+/** What a model with edits draws, caption by caption, beside what the whole model draws from the same noise. */
+export interface Pictures {
+  readonly held: readonly number[];
+  readonly total: readonly number[];
+  /** Root mean square difference of the pictures, in units of 0 to 255. */
+  readonly distance: readonly number[];
+  readonly steps: number;
+}
+
+/** Held-out captions and their noise: the same for every arm and seed, so that differences are the arms'. */
+const CAPTION_SEED = 11;
+const MEASURED_SAMPLES = 128;
+
+export class Sample {
+  readonly #wholeOutputs: Float32Array[] = [];
+  readonly #wholePictures = new Map<string, Uint8ClampedArray[]>();
+  readonly #never = new AbortController().signal;
+
+  private constructor(
+    private readonly options: SampleOptions,
+    readonly ledger: Ledger,
+    readonly engine: EngineReport,
+    readonly model: OpenModel,
+    readonly transformer: Transformer,
+    private readonly measured: readonly TransformerInputs[],
+  ) {}
+
+  static async open(options: SampleOptions): Promise<Sample> {
+    const engine = await nodeEngines().start(options.engine, options.threads);
+    const files = await nodeFiles.openFolder(pathToFileURL(resolve(options.model)).href);
+    const model = await openModel({ files, name: options.model.replace(/.*\//, '') });
+    const transformer = await openTransformer(model.config, model.checkpoint);
+    const batches = await batchesFor(model, { kind: 'shapes' }, { batch: 16, seed: 0 });
+    const ledger = await Ledger.open(join(options.folder, 'results.jsonl'));
+    return new Sample(options, ledger, engine, model, transformer, batches.heldOut(MEASURED_SAMPLES));
+  }
+
+  get numBlocks(): number {
+    return this.model.summary.numBlocks;
+  }
+
+  get device(): string {
+    return `${this.engine.name} (${this.engine.device})`;
+  }
+
+  /** Trains the student unless that was done before. With students `before` it, on what they make of the input. */
+  async student(
+    interval: BlockInterval,
+    settings: DistilSettings,
+    before: readonly StudentEdit[] = [],
+  ): Promise<{ readonly edit: StudentEdit; readonly trained: Trained }> {
+    const after = before.length > 0 ? `, after ${await studentsKey(before)}` : '';
+    const key = `student ${formatIntervalKey(interval)}${after}, ${settingsText(settings)}`;
+    const name = `${formatIntervalKey(interval)}-${createHash('sha256').update(key).digest('hex').slice(0, 16)}.safetensors`;
+    const students = pathToFileURL(resolve(this.options.folder, 'students', name));
+    const trained = await this.ledger.once(key, () => this.#train(interval, settings, before, students.href));
+    const file = await nodeFiles.openFile(students.href, name);
+    return { edit: { ...runEdit(interval, 'student'), by: 'student', file }, trained };
+  }
+
+  async #train(
+    interval: BlockInterval,
+    settings: DistilSettings,
+    before: readonly StudentEdit[],
+    saveTo: string,
+  ): Promise<Trained> {
+    const startedAt = performance.now();
+    await mkdir(join(this.options.folder, 'students'), { recursive: true });
+    const batches = await batchesFor(this.model, { kind: 'shapes' }, settings);
+    const leading = await openStudents(this.model, before);
+    let found: Pick<Trained, 'baselines' | 'startBlock'> | null = null;
+    const heldOut: HeldOutPoint[] = [];
+    try {
+      const result = await distilInterval({
+        transformer: this.transformer,
+        fingerprint: this.model.summary.fingerprint,
+        interval,
+        settings,
+        batches,
+        shared: await this.#states(batches),
+        leading:
+          leading.length > 0
+            ? { route: routeBefore(interval.first, this.numBlocks, leading), key: await studentsKey(before) }
+            : null,
+        resume: null,
+        save: (_, parts) => nodeFiles.saveFile(saveTo, parts),
+        onProgress: (progress) => {
+          if (progress.kind === 'baselines') found = progress;
+          if (progress.kind === 'held-out') heldOut.push(progress.point);
+        },
+        signal: this.#never,
+      });
+      const { baselines, startBlock } = found!;
+      return { baselines, startBlock, heldOut: [...heldOut, result.heldOut], seconds: since(startedAt) };
+    } finally {
+      disposeStudents(leading);
+    }
+  }
+
+  /** Teacher states of every block: all intervals share them. */
+  async #states(batches: TrainingBatches) {
+    const folder = resolve(this.options.folder, 'states');
+    await mkdir(folder, { recursive: true });
+    const origin = `${this.device}, ${this.model.summary.fingerprint}, ${batches.key}`;
+    const cache = await nodeFiles.openStateCache(pathToFileURL(folder).href, this.options.cacheBytes, origin);
+    return { cache, keep: Array.from({ length: this.numBlocks }, (_, block) => block) };
+  }
+
+  /** Uses the model with edits in place; the route is the whole model's without any. */
+  async #along<T>(edits: readonly EditWithFile[], use: (route: Route) => Promise<T>): Promise<T> {
+    const { route, dispose } = await openEdits(this.model, edits, async () => []);
+    try {
+      return await use(route ?? routeOf(this.numBlocks, []));
+    } finally {
+      dispose();
+    }
+  }
+
+  /** ‖v̂ − v‖_F / ‖v‖_F of one forward pass over held-out samples. */
+  outputError(name: string, edits: readonly EditWithFile[]): Promise<number> {
+    return this.ledger.once(`output error ${name}, ${MEASURED_SAMPLES} samples`, () =>
+      this.#along(edits, (route) => this.#outputErrorOf(route)),
+    );
+  }
+
+  async #outputErrorOf(route: Route): Promise<number> {
+    let [difference, total] = [0, 0];
+    for (const [i, inputs] of this.measured.entries()) {
+      this.#wholeOutputs[i] ??= await this.transformer.forward(inputs);
+      const whole = this.#wholeOutputs[i];
+      const own = await this.transformer.forward(inputs, route);
+      for (let k = 0; k < whole.length; k++) {
+        difference += (own[k]! - whole[k]!) ** 2;
+        total += whole[k]! ** 2;
+      }
+    }
+    return Math.sqrt(difference / total);
+  }
+
+  pictures(
+    name: string,
+    edits: readonly EditWithFile[],
+    { captions, steps }: { readonly captions: number; readonly steps: number },
+  ): Promise<Pictures> {
+    return this.ledger.once(`pictures ${name}, ${captions} captions, ${steps} steps`, () =>
+      this.#along(edits, (route) => this.#picturesOf(route, captions, steps)),
+    );
+  }
+
+  async #picturesOf(route: Route, captions: number, steps: number): Promise<Pictures> {
+    const key = `${captions} ${steps}`;
+    const draw = async (along: Route) => {
+      const asked = { route: along, pictures: captions, steps, guidance: DRAWING.guidance, seed: CAPTION_SEED };
+      const drawer = this.model.drawer;
+      if (!drawer) throw new Error(`${this.model.summary.name} does not draw`);
+      return await drawHeldOut(this.transformer, drawer, { ...asked, shown: captions }, this.#never, () => {});
+    };
+    let whole = this.#wholePictures.get(key);
+    if (!whole) {
+      whole = (await draw(routeOf(this.numBlocks, []))).drawings.map(({ drawing }) => drawing.rgba);
+      this.#wholePictures.set(key, whole);
+    }
+    const { drawings } = await draw(route);
+    return {
+      held: drawings.map(({ drawing }) => drawing.facts.filter(({ holds }) => holds).length),
+      total: drawings.map(({ drawing }) => drawing.facts.length),
+      distance: drawings.map(({ drawing }, i) => distanceBetween(drawing.rgba, whole[i]!)),
+      steps,
+    };
+  }
+
+  /** The joint fine-tune of plugged students, trained once; `measure` is called with the route through it. */
+  async fineTuned(
+    students: readonly StudentEdit[],
+    settings: FineTuneSettings,
+  ): Promise<{ outputError: () => Promise<number>; pictures: (captions: number, steps: number) => Promise<Pictures> }> {
+    const name = `fine-tuned ${await studentsKey(students)}, ${settingsText(settings)}`;
+    const file = `fine-tuned-${createHash('sha256').update(name).digest('hex').slice(0, 16)}.safetensors`;
+    const url = pathToFileURL(resolve(this.options.folder, 'students', file)).href;
+    await this.ledger.once(name, async () => {
+      const startedAt = performance.now();
+      const opened = await openStudents(this.model, students);
+      try {
+        await fineTune({
+          transformer: this.transformer,
+          fingerprint: this.model.summary.fingerprint,
+          students: opened,
+          studentsKey: await studentsKey(students),
+          settings,
+          batches: await batchesFor(this.model, { kind: 'shapes' }, settings),
+          resume: null,
+          save: (_, parts) => nodeFiles.saveFile(url, parts),
+          onProgress: () => {},
+          signal: this.#never,
+        });
+      } finally {
+        disposeStudents(opened);
+      }
+      return { seconds: since(startedAt) };
+    });
+    const along = async <T>(use: (route: Route) => Promise<T>) => {
+      const { route, dispose } = await openFineTunedRoute(this.model, students, () => nodeFiles.openFile(url, file));
+      try {
+        return await use(route ?? routeOf(this.numBlocks, []));
+      } finally {
+        dispose();
+      }
+    };
+    return {
+      outputError: () =>
+        this.ledger.once(`output error ${name}, ${MEASURED_SAMPLES} samples`, () =>
+          along((route) => this.#outputErrorOf(route)),
+        ),
+      pictures: (captions, steps) =>
+        this.ledger.once(`pictures ${name}, ${captions} captions, ${steps} steps`, () =>
+          along((route) => this.#picturesOf(route, captions, steps)),
+        ),
+    };
+  }
+}
+
+/** Names a choice of trained students in the ledger. */
+export function choiceName(edits: readonly RunEdit[], settings: DistilSettings): string {
+  return `students ${formatIntervalKeys(edits)}, ${settingsText(settings)}`;
+}
+
+/** Everything that decides a training's result, in words; what only decides when it is looked at is left out. */
+export function settingsText(settings: DistilSettings | FineTuneSettings): string {
+  return Object.entries(settings)
+    .filter(([name]) => !['heldOutEvery', 'heldOutSamples', 'checkpointEvery'].includes(name))
+    .map(([name, value]) => `${name} ${value}`)
+    .join(', ');
+}
+
+function distanceBetween(a: Uint8ClampedArray, b: Uint8ClampedArray): number {
+  let [squares, values] = [0, 0];
+  for (let i = 0; i < a.length; i++) {
+    if (i % 4 === 3) continue;
+    squares += (a[i]! - b[i]!) ** 2;
+    values++;
+  }
+  return Math.sqrt(squares / values);
+}
+
+function since(startedAt: number): number {
+  return (performance.now() - startedAt) / 1000;
+}
