@@ -175,11 +175,12 @@ export class Sample {
   /** ‖v̂ − v‖_F / ‖v‖_F of one forward pass over held-out samples. */
   outputError(name: string, edits: readonly EditWithFile[]): Promise<number> {
     return this.ledger.once(`output error ${name}, ${MEASURED_SAMPLES} samples`, () =>
-      this.#along(edits, (route) => this.#outputErrorOf(route)),
+      this.#along(edits, (route) => this.outputErrorOf(route)),
     );
   }
 
-  async #outputErrorOf(route: Route): Promise<number> {
+  /** Of a route that is not remembered. */
+  async outputErrorOf(route: Route): Promise<number> {
     let [difference, total] = [0, 0];
     for (const [i, inputs] of this.measured.entries()) {
       this.#wholeOutputs[i] ??= await this.transformer.forward(inputs);
@@ -265,7 +266,7 @@ export class Sample {
     return {
       outputError: () =>
         this.ledger.once(`output error ${name}, ${MEASURED_SAMPLES} samples`, () =>
-          along((route) => this.#outputErrorOf(route)),
+          along((route) => this.outputErrorOf(route)),
         ),
       pictures: (captions, steps) =>
         this.ledger.once(`pictures ${name}, ${captions} captions, ${steps} steps`, () =>

@@ -1,0 +1,121 @@
+/**
+ * Scores that no report holds, to be judged beside those that it does: how well the interval's first block and the best
+ * linear map after it make the state after the interval (in the state, and in the output), and how far a student comes in
+ * a few steps. Fitted and judged on samples with captions of their own; remembered apart from what they are judged by.
+ */
+import { asAffineMap, DEFAULT_RIDGE, type FittedProbe, fitProbe } from '../lib/core/analysis/index.ts';
+import { calibrationFor, captureStates } from '../lib/core/capture/index.ts';
+import { type BlockInterval, formatIntervalKey } from '../lib/core/interval/index.ts';
+import { blockAt, type Route, type StreamProbes } from '../lib/core/model/index.ts';
+import type { StandInError } from '../lib/core/run/index.ts';
+import { everyInterval } from './intervals.ts';
+import { choiceName, type Sample } from './sample.ts';
+import { TRUTH_DISTIL } from './truths.ts';
+
+const FITTED = 128;
+const JUDGED = 64;
+const CALIBRATION = { kind: 'shapes', samples: FITTED + JUDGED, timesteps: 8, seed: 23 } as const;
+
+/** Steps after which a student is looked at, each in a run of its own, with its own schedule. */
+export const FEW_STEPS = [10, 30] as const;
+
+export interface Corrected {
+  /** ‖l(H_u) − H_v‖ / ‖H_v‖ on judged samples, mean over the streams that block v updates; l is the best affine map. */
+  readonly state: number;
+  /** Relative output error with blocks u+1 … v replaced by l. */
+  readonly output: number;
+}
+
+/** By interval key. */
+export async function correctedScores(sample: Sample): Promise<Map<string, Corrected>> {
+  const intervals = everyInterval(sample.model.summary.stacks);
+  const scores = await sample.ledger.once(
+    `corrected by the best linear map, ${FITTED} + ${JUDGED} samples of seed ${CALIBRATION.seed}`,
+    () => measureCorrected(sample, intervals),
+  );
+  return new Map(Object.entries(scores));
+}
+
+async function measureCorrected(
+  sample: Sample,
+  intervals: readonly BlockInterval[],
+): Promise<Record<string, Corrected>> {
+  const { transformer, model, numBlocks } = sample;
+  const width = transformer.config.width;
+  const calibration = await calibrationFor(model, CALIBRATION);
+  const states: Record<string, Float32Array>[] = [];
+  for await (const captured of captureStates(transformer, calibration)) states.push({ ...captured.states });
+  const scores: Record<string, Corrected> = {};
+  for (const interval of intervals) {
+    const { first, last } = interval;
+    // states[0] is the embedded input.
+    const [input, output] = [states[first + 1]!, states[last + 1]!];
+    const maps: Record<string, StreamProbes[string]> = {};
+    const errors: number[] = [];
+    for (const { id } of transformer.architecture.streams) {
+      const isUpdated = blockAt(transformer.architecture, last).updates.includes(id);
+      const samples = calibration.rows[id]!;
+      const rowsWhere = (is: (one: number) => boolean) =>
+        Uint32Array.from(samples.keys()).filter((row) => is(samples[row]!));
+      const data = { input: input[id]!, output: output[id]!, width };
+      const probe = isUpdated
+        ? await fitProbe({ ...data, rows: rowsWhere((one) => one < FITTED) }, DEFAULT_RIDGE)
+        : null;
+      maps[id] = probe && asAffineMap(probe);
+      if (probe) errors.push(relativeError(probe, { ...data, rows: rowsWhere((one) => one >= FITTED) }));
+    }
+    const route: Route = Array.from({ length: numBlocks }, (_, index) => index).flatMap((index): Route => {
+      if (index === first + 1) return [{ kind: 'probe', probe: maps }];
+      return index > first && index <= last ? [] : [{ kind: 'block', index }];
+    });
+    scores[formatIntervalKey(interval)] = {
+      state: errors.reduce((sum, error) => sum + error, 0) / errors.length,
+      output: await sample.outputErrorOf(route),
+    };
+  }
+  return scores;
+}
+
+function relativeError(
+  { weight, bias, width: d }: FittedProbe,
+  { input, output, rows }: { input: Float32Array; output: Float32Array; rows: Uint32Array },
+): number {
+  let [difference, total] = [0, 0];
+  const predicted = new Float64Array(d);
+  for (const row of rows) {
+    const at = row * d;
+    predicted.set(bias);
+    for (let i = 0; i < d; i++) {
+      const x = input[at + i]!;
+      for (let j = 0; j < d; j++) predicted[j] = predicted[j]! + x * weight[i * d + j]!;
+    }
+    for (let j = 0; j < d; j++) {
+      const wanted = output[at + j]!;
+      difference += (input[at + j]! + predicted[j]! - wanted) ** 2;
+      total += wanted ** 2;
+    }
+  }
+  return Math.sqrt(difference / total);
+}
+
+export interface FewSteps {
+  /** Held-out relative error of the state, mean over streams. */
+  readonly state: number;
+  readonly output: number;
+}
+
+/** How far a student of another seed comes in `steps` steps. */
+export async function afterFewSteps(sample: Sample, interval: BlockInterval, steps: number): Promise<FewSteps> {
+  const settings = { ...TRUTH_DISTIL, seed: 1, steps, warmupSteps: Math.ceil(steps / 5), heldOutEvery: steps };
+  const { edit, trained } = await sample.student(interval, settings);
+  return {
+    state: meanRelative(trained.heldOut.at(-1)!.student),
+    output: await sample.outputError(choiceName([edit], settings), [edit]),
+  };
+}
+
+/** Over the streams that take part. */
+export function meanRelative(error: StandInError): number {
+  const of = Object.values(error).flatMap((stream) => (stream ? [stream.relative] : []));
+  return of.reduce((sum, one) => sum + one, 0) / of.length;
+}
