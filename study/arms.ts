@@ -7,10 +7,11 @@ import {
   type DetectionSettings,
   detectIntervals,
   hasRows,
+  leastDamage,
   rankByDamage,
 } from '../lib/core/detection/index.ts';
 import { type RunEdit, runEdit } from '../lib/core/edit/index.ts';
-import type { BlockInterval } from '../lib/core/interval/index.ts';
+import { type BlockInterval, formatIntervalKey } from '../lib/core/interval/index.ts';
 import { seededRandom } from '../lib/core/random.ts';
 import type { AnalysisReport } from '../lib/core/report/index.ts';
 
@@ -31,9 +32,14 @@ export function detected(report: AnalysisReport, remove: number): BlockInterval[
   return chooseByBudget(rankByDamage(report, found, DEFAULT_DAMAGE_SCORE, reading), remove);
 }
 
-/** Of all intervals, detected or not, those of least total 1 − cka(u, v). */
+/** Of all intervals, detected or not, those of least total damage by the product's default score. */
 export function partitioned(report: AnalysisReport, remove: number): BlockInterval[] {
   return chooseLeastDamage(report, report.model, remove, DEFAULT_DAMAGE_SCORE, readingOf(report));
+}
+
+/** Of the intervals that `damages` knows, by key, those of least total damage; shorter of equal ones. */
+export function leastOf(damages: ReadonlyMap<string, number>, model: Model, remove: number): BlockInterval[] {
+  return leastDamage(model, remove, (interval) => damages.get(formatIntervalKey(interval)) ?? null);
 }
 
 /** By CKA threshold: the highest (to 0.001) whose intervals hold enough blocks, ranked the same way. */
@@ -86,30 +92,6 @@ export function bySensitivity(outputErrors: readonly (number | null)[], remove: 
   leastFirst.sort((x, y) => x.error - y.error);
   const gone = leastFirst.slice(0, remove).map(({ block }) => block);
   return without(gone.sort((x, y) => x - y)).map(({ first, last }) => ({ first, last }));
-}
-
-/** As many contiguous intervals, of the same lengths, anywhere: what detection has to beat. */
-export function randomIntervals(like: readonly BlockInterval[], numBlocks: number, seed: number): BlockInterval[] {
-  const random = seededRandom(seed);
-  const lengths = like.map(({ first, last }) => last - first + 1);
-  for (let i = lengths.length - 1; i > 0; i--) {
-    const j = random.integer(i + 1);
-    [lengths[i], lengths[j]] = [lengths[j]!, lengths[i]!];
-  }
-  // Spare blocks fall into the gaps before, between and after the intervals.
-  const gaps = new Array<number>(lengths.length + 1).fill(0);
-  const spare = numBlocks - lengths.reduce((sum, length) => sum + length, 0);
-  for (let block = 0; block < spare; block++) {
-    const gap = random.integer(gaps.length);
-    gaps[gap] = gaps[gap]! + 1;
-  }
-  let at = 0;
-  return lengths.map((length, i) => {
-    at += gaps[i]!;
-    const interval = { first: at, last: at + length - 1 };
-    at += length;
-    return interval;
-  });
 }
 
 /** Every contiguous run of `length` blocks that can go. */

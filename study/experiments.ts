@@ -1,43 +1,43 @@
-/** The study's experiments, each a table of measured rows. What is trained or drawn is remembered by the lab. */
-import type { StudentSource } from '../lib/compute/protocol.ts';
-import { type BlockInterval, formatLayerIndex, removedBlocks } from '../lib/core/interval/index.ts';
+/**
+ * The study's experiments on one sample model, each a list of measured rows. What is trained or drawn is remembered: arms
+ * share students, and a ledger that is only read gives the rows that are there.
+ */
+import type { StudentEdit } from '../lib/core/edited-model/index.ts';
+import { type BlockInterval, formatLayerIndex } from '../lib/core/interval/index.ts';
 import type { AnalysisReport } from '../lib/core/report/index.ts';
-import {
-  DEFAULT_DISTIL,
-  DEFAULT_FINE_TUNE,
-  type DistilSettings,
-  type FineTuneSettings,
-} from '../lib/core/run/index.ts';
+import type { DistilSettings, FineTuneSettings } from '../lib/core/run/index.ts';
 import {
   bySensitivity,
   byThreshold,
   canGo,
   contiguousRuns,
   detected,
+  leastOf,
   partitioned,
   type RemovedRun,
-  randomIntervals,
   removed,
   removedBy,
   scatteredBlocks,
   subsetsOf,
   without,
 } from './arms.ts';
-import type { Lab, Quality, Trained } from './lab.ts';
+import { randomPlans } from './intervals.ts';
+import { measuredOf } from './ledger.ts';
+import { choiceName, type Pictures, type Sample } from './sample.ts';
 
 export interface StudySettings {
+  /** Of arms that a claim rests on; others take the first. */
   readonly seeds: readonly number[];
+  /** Blocks out; half the blocks besides. */
   readonly depths: readonly number[];
-  readonly steps: number;
-  /** Of the arms of the ablation, sequential and not, which all get the same. */
-  readonly ablationSteps: number;
-  readonly learningRate: number;
-  readonly distinctBatches: number;
-  readonly fineTuneSteps: number;
-  readonly fineTuneLearningRate: number;
-  readonly pictures: number;
-  /** Per removal and per subset. */
-  readonly fewPictures: number;
+  /** Of every student, sequential or not. */
+  readonly distil: DistilSettings;
+  readonly fineTune: FineTuneSettings;
+  /** Pictures of arms that a claim rests on, of the others, and of removals and subsets. */
+  readonly captions: { readonly claim: number; readonly arm: number; readonly few: number };
+  readonly drawingSteps: number;
+  /** Choices of random intervals at each depth. */
+  readonly randomChoices: number;
 }
 
 export interface Row {
@@ -46,211 +46,224 @@ export interface Row {
   /** Of one seed; arms that differ by seed have one row each. */
   readonly intervals: string;
   readonly seed: number | null;
-  readonly quality: Quality;
+  readonly outputError: number;
+  readonly pictures: Pictures;
 }
 
-/** Seeds of random choices: this and the arm's own seed. */
-const RANDOM_CHOICES = 100;
+/** A way of choosing intervals. */
+export interface Choice {
+  readonly name: string;
+  of(remove: number): readonly (readonly BlockInterval[])[] | Promise<readonly (readonly BlockInterval[])[]>;
+}
+
+const RANDOM_SEED = 100;
 
 export class Study {
   constructor(
-    private readonly lab: Lab,
+    private readonly sample: Sample,
     private readonly report: AnalysisReport,
+    /** Damages by interval key of the score that predicted best; null before it is known. */
+    private readonly best: ReadonlyMap<string, number> | null,
     private readonly settings: StudySettings,
   ) {}
 
-  get numBlocks(): number {
-    return this.report.model.numBlocks;
+  get half(): number {
+    return this.report.model.numBlocks / 2;
   }
 
-  distil(seed: number, steps: number): DistilSettings {
-    const { learningRate, distinctBatches } = this.settings;
-    return {
-      ...DEFAULT_DISTIL,
-      learningRate,
-      distinctBatches,
-      steps,
-      seed,
-      heldOutEvery: steps,
-      checkpointEvery: steps,
-    };
+  get choices(): Choice[] {
+    const { report, best } = this;
+    const { model } = report;
+    return [
+      ...(best ? [{ name: 'best score', of: (remove: number) => [leastOf(best, model, remove)] }] : []),
+      { name: 'difference rule', of: (remove) => [detected(report, remove)] },
+      { name: 'threshold', of: (remove) => [byThreshold(report, remove).intervals] },
+      { name: 'least 1 − cka', of: (remove) => [partitioned(report, remove)] },
+      {
+        name: 'random',
+        of: (remove) => randomPlans(model.stacks, [remove], this.settings.randomChoices, RANDOM_SEED + remove),
+      },
+      { name: 'sensitivity', of: async (remove) => [await this.sensitive(remove)] },
+    ];
   }
 
-  fineTune(seed: number): FineTuneSettings {
-    const { fineTuneSteps: steps, fineTuneLearningRate: learningRate } = this.settings;
-    return { ...DEFAULT_FINE_TUNE, learningRate, steps, seed, checkpointEvery: steps };
+  choice(name: string): Choice | undefined {
+    return this.choices.find((one) => one.name === name);
   }
 
-  teacher(): Promise<Quality> {
-    return this.lab.measure('teacher', this.settings.pictures, []);
+  async teacher(captions: number): Promise<Row> {
+    return await this.#row({ arm: 'teacher', removed: 0, intervals: '[]', seed: null }, 'teacher', [], captions);
   }
 
-  /**
-   * Figure 2: blocks left out with nothing in their place. Every edit leaves the first block of its run, so that block 0
-   * and the first block of a further stack cannot be left out, and have no row.
-   */
-  async removal(): Promise<Row[]> {
-    const { fewPictures } = this.settings;
-    const { model } = this.report;
-    const single = contiguousRuns(model, 1).map((blocks) => ({ arm: 'single', blocks }));
-    const pairs = contiguousRuns(model, 2).map((blocks) => ({ arm: 'contiguous', blocks }));
-    const apart = scatteredBlocks(model, 2, pairs.length, 2).map((blocks) => ({ arm: 'non-contiguous', blocks }));
-    return await Promise.all(
-      [...single, ...pairs, ...apart].map(async ({ arm, blocks }) => ({
-        arm,
-        removed: blocks.length,
-        intervals: blocks.join(', '),
-        seed: null,
-        quality: await this.#measureWithout(without(blocks), fewPictures),
-      })),
-    );
+  /** Half the blocks, students plugged in and nothing else: what the goal is about. */
+  async half_(): Promise<Row[]> {
+    return await this.plugged(this.half, this.settings.seeds, this.settings.captions.claim);
   }
 
-  /** The detected choice at each depth, students plugged; then removal and nothing else, for comparison. */
+  /** The other depths, one seed. */
   async depths(): Promise<Row[]> {
-    const { seeds, depths, steps, pictures } = this.settings;
-    const students = seeds.flatMap((seed) =>
-      depths.map((depth) => this.plugged('students, detected', detected(this.report, depth), seed, steps)),
-    );
-    const partitions = seeds.flatMap((seed) =>
-      depths.map((depth) => this.plugged('students, least damage', partitioned(this.report, depth), seed, steps)),
-    );
-    const removal = depths.map(async (depth): Promise<Row> => {
-      const intervals = detected(this.report, depth);
-      const quality = await this.#measureWithout(removed(intervals), pictures);
-      return { arm: 'removed', removed: depth, intervals: formatLayerIndex(intervals), seed: null, quality };
-    });
-    return await Promise.all([...students, ...partitions, ...removal]);
+    const { depths, seeds, captions } = this.settings;
+    const rows: Row[] = [];
+    for (const depth of depths.filter((one) => one !== this.half)) {
+      rows.push(...(await this.plugged(depth, seeds.slice(0, 1), captions.arm)));
+    }
+    return rows;
   }
 
-  /** Sensitivity ranking with sequential distillation → probe detection → non-sequential, equal steps, half the blocks. */
-  async ablation(): Promise<Row[]> {
-    const { seeds, ablationSteps: steps } = this.settings;
-    const half = this.numBlocks / 2;
-    const chosen = { sensitivity: await this.sensitive(half), detection: detected(this.report, half) };
-    const sequential = async (ranking: keyof typeof chosen, seed: number): Promise<Row> => {
-      const intervals = chosen[ranking];
-      const students = await this.sequential(intervals, seed, steps);
-      const name = formatLayerIndex(intervals);
-      const quality = await this.lab.measure(
-        `sequential ${name}, seed ${seed}, ${steps} steps`,
-        this.settings.pictures,
-        editsOf(students),
-      );
-      return { arm: `${ranking}, sequential`, removed: half, intervals: name, seed, quality };
-    };
-    return await Promise.all([
-      ...seeds.map((seed) => sequential('sensitivity', seed)),
-      ...seeds.map((seed) => sequential('detection', seed)),
-      ...seeds.map((seed) => this.plugged('detection, non-sequential', chosen.detection, seed, steps)),
-    ]);
+  /** Every choice at one depth: non-sequential students; removal and nothing else beside the best of them. */
+  async plugged(depth: number, seeds: readonly number[], captions: number): Promise<Row[]> {
+    const rows: Row[] = [];
+    for (const { name, of } of this.choices) {
+      // What only compares with chance needs no seeds: its choices differ already.
+      const own = name === 'random' || name === 'sensitivity' ? seeds.slice(0, 1) : seeds;
+      const asked = (await measuredOf([async () => await of(depth)])).flat();
+      for (const seed of own) {
+        for (const intervals of asked) {
+          rows.push(...(await measuredOf([() => this.#plugged(name, intervals, seed, captions)])));
+        }
+      }
+      const [intervals] = asked;
+      if (name === 'random' || !intervals) continue;
+      const row = { arm: `${name}, removed`, removed: depth, intervals: formatLayerIndex([...intervals]), seed: null };
+      rows.push(...(await measuredOf([() => this.#without(row, removed(intervals), captions)])));
+    }
+    return rows;
   }
 
-  /** The rule against a threshold and against chance: non-sequential, the same number of blocks. */
-  async rules(remove: number): Promise<Row[]> {
-    const { seeds, ablationSteps: steps } = this.settings;
-    const ours = detected(this.report, remove);
-    const threshold = byThreshold(this.report, remove).intervals;
-    return await Promise.all([
-      ...seeds.map((seed) => this.plugged('difference rule', ours, seed, steps)),
-      ...seeds.map((seed) => this.plugged('threshold', threshold, seed, steps)),
-      ...seeds.map((seed) => this.plugged('least damage', partitioned(this.report, remove), seed, steps)),
-      ...seeds.map((seed) =>
-        this.plugged('random', randomIntervals(ours, this.numBlocks, RANDOM_CHOICES + seed), seed, steps),
-      ),
-    ]);
+  /** The same intervals and steps, each student on what the ones before it make of the input. */
+  async sequential(names: readonly string[]): Promise<Row[]> {
+    const rows: Row[] = [];
+    for (const seed of this.settings.seeds) {
+      for (const name of names) {
+        rows.push(
+          ...(await measuredOf([
+            async () => {
+              const intervals = (await this.choice(name)?.of(this.half))?.[0] ?? [];
+              const settings = this.distil(seed);
+              const students: StudentEdit[] = [];
+              for (const interval of intervals) {
+                students.push((await this.sample.student(interval, settings, students)).edit);
+              }
+              const about = {
+                arm: `${name}, sequential`,
+                removed: removedBy(intervals),
+                intervals: formatLayerIndex([...intervals]),
+                seed,
+              };
+              const { captions } = this.settings;
+              return await this.#row(about, `sequential ${choiceName(students, settings)}`, students, captions.claim);
+            },
+          ])),
+        );
+      }
+    }
+    return rows;
   }
 
-  /** Every subset of the half-depth students of least damage of one seed. */
-  async subsets(seed: number): Promise<Row[]> {
-    const students = await this.students(partitioned(this.report, this.numBlocks / 2), seed, this.settings.steps);
-    return await Promise.all(
-      subsetsOf(students).map(async (subset) => {
-        const intervals = subset.map(({ edit }) => edit);
-        const name = formatLayerIndex(intervals);
-        return {
-          arm: 'subset',
-          removed: removedBy(intervals),
-          intervals: name,
-          seed,
-          quality: await this.lab.measure(
-            `students ${name}, seed ${seed}, ${this.settings.steps} steps`,
-            this.settings.fewPictures,
-            editsOf(subset),
-          ),
-        };
+  /** The paper's last stage, at half the blocks. */
+  async jointly(names: readonly string[]): Promise<Row[]> {
+    const rows: Row[] = [];
+    const { captions, drawingSteps } = this.settings;
+    for (const seed of this.settings.seeds) {
+      for (const name of names) {
+        rows.push(
+          ...(await measuredOf([
+            async () => {
+              const intervals = (await this.choice(name)?.of(this.half))?.[0] ?? [];
+              const students = await this.#students(intervals, seed);
+              const tuned = await this.sample.fineTuned(students, { ...this.settings.fineTune, seed });
+              return {
+                arm: `${name}, fine-tuned`,
+                removed: removedBy(intervals),
+                intervals: formatLayerIndex([...intervals]),
+                seed,
+                outputError: await tuned.outputError(),
+                pictures: await tuned.pictures(captions.claim, drawingSteps),
+              };
+            },
+          ])),
+        );
+      }
+    }
+    return rows;
+  }
+
+  /** Figure 2: one to four blocks left out with nothing in their place. Block 0 and the first of a stack cannot go. */
+  async removal(): Promise<Row[]> {
+    const { model } = this.report;
+    const sets = [
+      ...contiguousRuns(model, 1).map((blocks) => ({ arm: 'single', blocks })),
+      ...[2, 3, 4].flatMap((size) => {
+        const runs = contiguousRuns(model, size);
+        return [
+          ...runs.map((blocks) => ({ arm: 'contiguous', blocks })),
+          ...scatteredBlocks(model, size, runs.length, size).map((blocks) => ({ arm: 'non-contiguous', blocks })),
+        ];
+      }),
+    ];
+    return await measuredOf(
+      sets.map(({ arm, blocks }) => () => {
+        const about = { arm, removed: blocks.length, intervals: blocks.join(', '), seed: null };
+        return this.#without(about, without(blocks), this.settings.captions.few);
       }),
     );
   }
 
-  /** The paper's last stage, at half the blocks. */
-  async jointly(): Promise<Row[]> {
-    const half = this.numBlocks / 2;
-    const chosen = { detected: detected(this.report, half), 'least damage': partitioned(this.report, half) };
-    return await Promise.all(
-      Object.entries(chosen).flatMap(([choice, intervals]) =>
-        this.settings.seeds.map(async (seed): Promise<Row> => {
-          const name = formatLayerIndex(intervals);
-          const students = await this.students(intervals, seed, this.settings.steps);
-          const settings = this.fineTune(seed);
-          const key = `${name}, seed ${seed}, ${this.settings.steps} + ${settings.steps} steps, ${settings.train}, lr ${settings.learningRate}`;
-          const fineTuned = await this.lab.fineTuned(editsOf(students), settings, key);
-          const { pictures } = this.settings;
-          const quality = await this.lab.measure(`fine-tuned ${key}`, pictures, editsOf(students), fineTuned);
-          return { arm: `fine-tuned, ${choice}`, removed: removedBy(intervals), intervals: name, seed, quality };
-        }),
-      ),
+  /** Every subset of the half-depth students of one seed. */
+  async subsets(name: string): Promise<Row[]> {
+    const [seed = 0] = this.settings.seeds;
+    const [students = []] = await measuredOf([
+      async () => await this.#students((await this.choice(name)?.of(this.half))?.[0] ?? [], seed),
+    ]);
+    return await measuredOf(
+      subsetsOf(students).map((subset) => () => {
+        const intervals = formatLayerIndex(subset);
+        const about = { arm: 'subset', removed: removedBy(subset), intervals, seed };
+        return this.#row(about, choiceName(subset, this.distil(seed)), subset, this.settings.captions.few);
+      }),
     );
   }
 
   /** Blocks in order of what their removal alone does to the output. */
   async sensitive(remove: number): Promise<BlockInterval[]> {
+    const { numBlocks, stacks } = this.report.model;
     const errors: (number | null)[] = [];
-    for (let block = 0; block < this.numBlocks; block++) {
-      const measured = canGo(block, this.report.model.stacks)
-        ? await this.#measureWithout(without([block]), this.settings.fewPictures)
-        : null;
-      errors.push(measured?.outputError ?? null);
+    for (let block = 0; block < numBlocks; block++) {
+      errors.push(canGo(block, stacks) ? await this.sample.outputError(`without ${block}`, without([block])) : null);
     }
     return bySensitivity(errors, remove);
   }
 
-  #measureWithout(runs: readonly RemovedRun[], pictures: number): Promise<Quality> {
-    return this.lab.measure(`without ${removedBlocks(runs).join(',')}`, pictures, runs);
+  distil(seed: number): DistilSettings {
+    return { ...this.settings.distil, seed };
   }
 
-  private async plugged(arm: string, intervals: readonly BlockInterval[], seed: number, steps: number): Promise<Row> {
-    const students = await this.students(intervals, seed, steps);
-    const name = formatLayerIndex([...intervals]);
-    const quality = await this.lab.measure(
-      `students ${name}, seed ${seed}, ${steps} steps`,
-      this.settings.pictures,
-      editsOf(students),
-    );
-    return { arm, removed: removedBy(intervals), intervals: name, seed, quality };
-  }
-
-  private students(intervals: readonly BlockInterval[], seed: number, steps: number): Promise<Trained[]> {
-    return Promise.all(
-      intervals.map((interval) => this.lab.student(interval, this.distil(seed, steps), this.#everyBlock())),
-    );
-  }
-
-  private async sequential(intervals: readonly BlockInterval[], seed: number, steps: number): Promise<Trained[]> {
-    const students: Trained[] = [];
-    for (const interval of intervals) {
-      const settings = this.distil(seed, steps);
-      students.push(await this.lab.student(interval, settings, this.#everyBlock(), editsOf(students)));
-    }
+  async #students(intervals: readonly BlockInterval[], seed: number): Promise<StudentEdit[]> {
+    const students: StudentEdit[] = [];
+    for (const interval of intervals) students.push((await this.sample.student(interval, this.distil(seed))).edit);
     return students;
   }
 
-  /** Arms ask for the states after all blocks, sooner or later. */
-  #everyBlock(): number[] {
-    return Array.from({ length: this.numBlocks }, (_, block) => block);
+  async #plugged(arm: string, intervals: readonly BlockInterval[], seed: number, captions: number): Promise<Row> {
+    const students = await this.#students(intervals, seed);
+    const about = { arm, removed: removedBy(intervals), intervals: formatLayerIndex([...intervals]), seed };
+    return await this.#row(about, choiceName(students, this.distil(seed)), students, captions);
   }
-}
 
-function editsOf(students: readonly Trained[]): StudentSource[] {
-  return students.map(({ edit }) => edit);
+  async #without(about: Omit<Row, 'outputError' | 'pictures'>, runs: readonly RemovedRun[], captions: number) {
+    return await this.#row(about, `without ${formatLayerIndex([...runs])}`, runs, captions);
+  }
+
+  async #row(
+    about: Omit<Row, 'outputError' | 'pictures'>,
+    name: string,
+    edits: Parameters<Sample['pictures']>[1],
+    captions: number,
+  ): Promise<Row> {
+    return {
+      ...about,
+      outputError: await this.sample.outputError(name, edits),
+      pictures: await this.sample.pictures(name, edits, { captions, steps: this.settings.drawingSteps }),
+    };
+  }
 }

@@ -43,6 +43,8 @@ export interface SampleOptions {
   readonly engine: WantedEngine;
   readonly threads: number;
   readonly cacheBytes: number;
+  /** Nothing is measured: what the ledger does not hold is missing. */
+  readonly onlyReads?: boolean;
 }
 
 /** What training one student found. */
@@ -87,7 +89,7 @@ export class Sample {
     const model = await openModel({ files, name: options.model.replace(/.*\//, '') });
     const transformer = await openTransformer(model.config, model.checkpoint);
     const batches = await batchesFor(model, { kind: 'shapes' }, { batch: 16, seed: 0 });
-    const ledger = await Ledger.open(join(options.folder, 'results.jsonl'));
+    const ledger = await Ledger.open(join(options.folder, 'results.jsonl'), options);
     return new Sample(options, ledger, engine, model, transformer, batches.heldOut(MEASURED_SAMPLES));
   }
 

@@ -10,6 +10,7 @@ const { values } = parseArgs({
     models: { type: 'string', default: 'shapes-mmdit,shapes-flux' },
     engine: { type: 'string', default: 'auto' },
     threads: { type: 'string', default: '1' },
+    from: { type: 'string', default: '0' },
   },
 });
 const engine = WANTED_ENGINES.find((name) => name === values.engine);
@@ -23,6 +24,6 @@ for (const name of values.models.split(',')) {
     cacheBytes: 20 * 2 ** 30,
   });
   console.error(`${name}: ${sample.device}`);
-  await intervalTruths(sample);
-  await planTruths(sample);
+  await intervalTruths(sample, Number(values.from));
+  await planTruths(sample, Number(values.from));
 }

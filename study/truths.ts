@@ -6,6 +6,7 @@ import type { StudentEdit } from '../lib/core/edited-model/index.ts';
 import { type BlockInterval, formatIntervalKey } from '../lib/core/interval/index.ts';
 import { DEFAULT_DISTIL, type DistilSettings } from '../lib/core/run/index.ts';
 import { everyInterval, randomPlans, shuffled } from './intervals.ts';
+import { measuredOf } from './ledger.ts';
 import { choiceName, type Pictures, type Sample, type Trained } from './sample.ts';
 
 export const TRUTH_STEPS = 200;
@@ -49,34 +50,35 @@ export function truthDepths(numBlocks: number): number[] {
   return [2, 4, 6, 8, 10].filter((depth) => depth < numBlocks - 4);
 }
 
-export async function intervalTruths(sample: Sample): Promise<IntervalTruth[]> {
-  const truths: IntervalTruth[] = [];
-  const all = shuffled(everyInterval(sample.model.summary.stacks), ORDER_SEED);
-  for (const [i, interval] of all.entries()) {
-    const startedAt = performance.now();
-    const { edit, trained } = await sample.student(interval, TRUTH_DISTIL);
-    const truth = await truthOf(sample, [edit]);
-    truths.push({ interval, trained, ...truth });
-    const seconds = (performance.now() - startedAt) / 1000;
-    if (seconds > 1) {
-      console.error(
-        `${sample.model.summary.name} ${i + 1}/${all.length} ${formatIntervalKey(interval)}: ${seconds.toFixed(0)} s, of which training ${trained.seconds.toFixed(0)} s; output error ${truth.outputError.toFixed(4)}`,
-      );
-    }
-  }
-  return truths;
+/** Processes that share a ledger begin at different shares of the way, so that none waits for another. */
+export async function intervalTruths(sample: Sample, from = 0): Promise<IntervalTruth[]> {
+  const all = begunAt(shuffled(everyInterval(sample.model.summary.stacks), ORDER_SEED), from);
+  return await measuredOf(
+    all.map((interval, i) => async () => {
+      const startedAt = performance.now();
+      const { edit, trained } = await sample.student(interval, TRUTH_DISTIL);
+      const truth = await truthOf(sample, [edit]);
+      const seconds = (performance.now() - startedAt) / 1000;
+      if (seconds > 1) {
+        console.error(
+          `${sample.model.summary.name} ${i + 1}/${all.length} ${formatIntervalKey(interval)}: ${seconds.toFixed(0)} s, of which training ${trained.seconds.toFixed(0)} s; output error ${truth.outputError.toFixed(4)}`,
+        );
+      }
+      return { interval, trained, ...truth };
+    }),
+  );
 }
 
-export async function planTruths(sample: Sample): Promise<PlanTruth[]> {
+export async function planTruths(sample: Sample, from = 0): Promise<PlanTruth[]> {
   const { stacks } = sample.model.summary;
   const plans = randomPlans(stacks, truthDepths(sample.numBlocks), PLANS_PER_DEPTH, PLAN_SEED);
-  const truths: PlanTruth[] = [];
-  for (const plan of shuffled(plans, ORDER_SEED)) {
-    const students: StudentEdit[] = [];
-    for (const interval of plan) students.push((await sample.student(interval, TRUTH_DISTIL)).edit);
-    truths.push({ plan, ...(await truthOf(sample, students)) });
-  }
-  return truths;
+  return await measuredOf(begunAt(shuffled(plans, ORDER_SEED), from).map((plan) => () => planTruth(sample, plan)));
+}
+
+export async function planTruth(sample: Sample, plan: readonly BlockInterval[]): Promise<PlanTruth> {
+  const students: StudentEdit[] = [];
+  for (const interval of plan) students.push((await sample.student(interval, TRUTH_DISTIL)).edit);
+  return { plan, ...(await truthOf(sample, students)) };
 }
 
 async function truthOf(sample: Sample, students: readonly StudentEdit[]): Promise<Truth> {
@@ -85,4 +87,9 @@ async function truthOf(sample: Sample, students: readonly StudentEdit[]): Promis
     outputError: await sample.outputError(name, students),
     pictures: await sample.pictures(name, students, TRUTH_DRAWING),
   };
+}
+
+function begunAt<T>(items: readonly T[], share: number): T[] {
+  const at = Math.floor(items.length * share);
+  return [...items.slice(at), ...items.slice(0, at)];
 }

@@ -1,0 +1,87 @@
+/**
+ * Spearman's rank correlation, which asks of a score only that it puts intervals in the right order. Equal values share the
+ * mean of their ranks, and the coefficient is Pearson's over the ranks: the formula from squared rank differences is wrong
+ * where there are ties. Its interval is a percentile bootstrap over the pairs.
+ */
+import { seededRandom } from '../random.ts';
+
+export interface RankCorrelation {
+  /** −1 … 1 */
+  readonly rho: number;
+  /** Pairs that both have a value. */
+  readonly n: number;
+  /** 95 % of the resamples lie between; null where too few of them have two different values on both sides. */
+  readonly bounds: { readonly low: number; readonly high: number } | null;
+}
+
+/** Fewer pairs say nothing: three can be in the right order by chance once in six. */
+export const LEAST_PAIRS = 4;
+const RESAMPLES = 1000;
+const LEVEL = 0.95;
+
+/** Pairs where one side is null take no part. Null below `LEAST_PAIRS`, and where one side is constant. */
+export function rankCorrelation(
+  a: readonly (number | null)[],
+  b: readonly (number | null)[],
+  { resamples = RESAMPLES, seed = 1 }: { readonly resamples?: number; readonly seed?: number } = {},
+): RankCorrelation | null {
+  const pairs = a.flatMap((x, i) => {
+    const y = b[i] ?? null;
+    return x === null || y === null ? [] : [[x, y] as const];
+  });
+  const n = pairs.length;
+  if (n < LEAST_PAIRS) return null;
+  const rho = spearman(pairs);
+  if (rho === null) return null;
+  const random = seededRandom(seed);
+  const found: number[] = [];
+  for (let i = 0; i < resamples; i++) {
+    const drawn = spearman(pairs.map(() => pairs[random.integer(n)]!));
+    if (drawn !== null) found.push(drawn);
+  }
+  found.sort((x, y) => x - y);
+  // A resample of equal values has no correlation; where that is common, the others say little.
+  const bounds =
+    found.length < resamples / 2
+      ? null
+      : { low: quantile(found, (1 - LEVEL) / 2), high: quantile(found, (1 + LEVEL) / 2) };
+  return { rho, n, bounds };
+}
+
+function spearman(pairs: readonly (readonly [number, number])[]): number | null {
+  return pearson(midRanks(pairs.map(([x]) => x)), midRanks(pairs.map(([, y]) => y)));
+}
+
+/** 1 for the least; equal values share the mean of their ranks. */
+export function midRanks(values: readonly number[]): number[] {
+  const order = values.map((value, place) => ({ value, place })).sort((a, b) => a.value - b.value);
+  const ranks = new Array<number>(values.length);
+  for (let from = 0; from < order.length; ) {
+    let to = from + 1;
+    while (to < order.length && order[to]!.value === order[from]!.value) to++;
+    for (const { place } of order.slice(from, to)) ranks[place] = (from + 1 + to) / 2;
+    from = to;
+  }
+  return ranks;
+}
+
+/** Null where one side is constant. */
+function pearson(a: readonly number[], b: readonly number[]): number | null {
+  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const [ma, mb] = [mean(a), mean(b)];
+  let [ab, aa, bb] = [0, 0, 0];
+  for (const [i, x] of a.entries()) {
+    const [da, db] = [x - ma, b[i]! - mb];
+    ab += da * db;
+    aa += da * da;
+    bb += db * db;
+  }
+  return aa === 0 || bb === 0 ? null : Math.max(-1, Math.min(1, ab / Math.sqrt(aa * bb)));
+}
+
+/** Linear interpolation between order statistics. */
+function quantile(sorted: readonly number[], share: number): number {
+  const place = share * (sorted.length - 1);
+  const [low, high] = [sorted[Math.floor(place)]!, sorted[Math.ceil(place)]!];
+  return low + (high - low) * (place - Math.floor(place));
+}

@@ -1,0 +1,35 @@
+import { appendFile, mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { Ledger, measuredOf, NotMeasured } from './ledger.ts';
+
+const never = () => Promise.reject(new Error('measured again'));
+async function path(): Promise<string> {
+  return join(await mkdtemp(join(tmpdir(), 'ledger-')), 'results.jsonl');
+}
+
+test('a result is measured once, by whichever process comes first', async () => {
+  const file = await path();
+  const [one, other] = [await Ledger.open(file), await Ledger.open(file)];
+  expect(await one.once('a', async () => 1)).toBe(1);
+  expect(await other.once('a', never)).toBe(1);
+  expect(await (await Ledger.open(file)).once('a', never)).toBe(1);
+});
+
+test('a line that a cut-off left half written is measured again', async () => {
+  const file = await path();
+  await appendFile(file, '{"key":"a","value":1}\n{"key":"b","val');
+  const ledger = await Ledger.open(file);
+  expect(await ledger.once('a', never)).toBe(1);
+  expect(await ledger.once('b', async () => 2)).toBe(2);
+  expect(await (await Ledger.open(file)).once('b', never)).toBe(2);
+});
+
+test('a ledger that is only read leaves out what was not measured', async () => {
+  const file = await path();
+  await (await Ledger.open(file)).once('a', async () => 1);
+  const ledger = await Ledger.open(file, { onlyReads: true });
+  await expect(ledger.once('b', async () => 2)).rejects.toThrow(NotMeasured);
+  expect(await measuredOf([() => ledger.once('b', never), () => ledger.once('a', never)])).toEqual([1]);
+});

@@ -1,0 +1,200 @@
+/**
+ * How well scores predict what pruning costs after distillation: their order of single intervals, their sums over random
+ * plans, and the plans that are least by them. Scores here, truths from the ledger: a changed analysis changes the former alone.
+ */
+import { analyse, damageInputsOf, editDamage, reportOf } from '../lib/core/analysis/index.ts';
+import { calibrationFor } from '../lib/core/capture/index.ts';
+import { DAMAGE_SCORES, damageScore } from '../lib/core/detection/index.ts';
+import { type RankCorrelation, rankCorrelation } from '../lib/core/detection/rank-correlation.ts';
+import { runEdits } from '../lib/core/edit/index.ts';
+import { type BlockInterval, formatIntervalKey, removedCount } from '../lib/core/interval/index.ts';
+import type { AnalysisReport } from '../lib/core/report/index.ts';
+import { leastOf } from './arms.ts';
+import { afterFewSteps, correctedScores, FEW_STEPS, meanRelative } from './candidates.ts';
+import { everyInterval } from './intervals.ts';
+import { measuredOf } from './ledger.ts';
+import type { Pictures, Sample } from './sample.ts';
+import { type IntervalTruth, intervalTruths, type PlanTruth, planTruth, planTruths } from './truths.ts';
+
+/** As the page analyses the samples by itself. */
+export const CALIBRATION = { kind: 'shapes', samples: 64, timesteps: 8, seed: 7 } as const;
+
+export interface ScoreValues {
+  readonly name: string;
+  readonly about: string;
+  /** By interval key; intervals that it cannot say are left out. */
+  readonly values: ReadonlyMap<string, number>;
+}
+
+/** The report with the damage of every short interval measured, whatever the ledger holds: analyses change. */
+export async function measuredReport(sample: Sample): Promise<AnalysisReport> {
+  const { transformer, model, engine } = sample;
+  const calibration = await calibrationFor(model, CALIBRATION);
+  const signal = new AbortController().signal;
+  const analysed = await analyse(transformer, calibration, { signal });
+  const report = reportOf(analysed, model.summary, engine);
+  const inputs = damageInputsOf(calibration, analysed.probes);
+  const intervals = everyInterval(model.summary.stacks);
+  const damage = [...report.damage];
+  for (const edit of [...runEdits(intervals, 'nothing'), ...runEdits(intervals, 'probes')]) {
+    damage.push(...(await editDamage(transformer, inputs, [edit], { signal })));
+  }
+  return { ...report, damage };
+}
+
+export async function scoresOf(
+  sample: Sample,
+  report: AnalysisReport,
+  truths: readonly IntervalTruth[],
+): Promise<ScoreValues[]> {
+  const intervals = everyInterval(sample.model.summary.stacks);
+  const valuesOf = (of: (interval: BlockInterval) => number | null) =>
+    new Map(
+      intervals.flatMap((interval) => {
+        const value = of(interval);
+        return value === null ? [] : [[formatIntervalKey(interval), value] as const];
+      }),
+    );
+  const scores: ScoreValues[] = [
+    {
+      name: 'blocks',
+      about: 'blocks removed, and nothing else',
+      values: valuesOf(({ first, last }) => last - first),
+    },
+    ...DAMAGE_SCORES.map(({ name, label }) => ({
+      name,
+      about: label,
+      values: valuesOf((interval) => damageScore(report, interval, name)),
+    })),
+  ];
+  const trained = new Map(truths.map(({ interval, trained }) => [formatIntervalKey(interval), trained]));
+  const ofTrained = (name: string, about: string, of: (one: IntervalTruth['trained']) => number) =>
+    scores.push({
+      name,
+      about,
+      values: new Map([...trained].map(([key, one]) => [key, of(one)])),
+    });
+  ofTrained('first block', 'held-out error of the first block alone in the interval’s place', ({ baselines }) =>
+    meanRelative(baselines.firstBlock),
+  );
+  const [corrected] = await measuredOf([() => correctedScores(sample)]);
+  if (corrected) {
+    const of = (pick: 'state' | 'output') => new Map([...corrected].map(([key, one]) => [key, one[pick]]));
+    scores.push(
+      {
+        name: 'linear, state',
+        about: 'held-out error of the first block and the best linear map after it',
+        values: of('state'),
+      },
+      {
+        name: 'linear, output',
+        about: 'output error of the first block and the best linear map after it',
+        values: of('output'),
+      },
+    );
+  }
+  for (const steps of FEW_STEPS) {
+    const found = await measuredOf(
+      intervals.map(
+        (interval) => async () => [formatIntervalKey(interval), await afterFewSteps(sample, interval, steps)] as const,
+      ),
+    );
+    if (found.length === 0) continue;
+    const of = (pick: 'state' | 'output') => new Map(found.map(([key, one]) => [key, one[pick]]));
+    scores.push(
+      { name: `${steps} steps, state`, about: `held-out error of a student after ${steps} steps`, values: of('state') },
+      { name: `${steps} steps, output`, about: `output error with a student of ${steps} steps`, values: of('output') },
+    );
+  }
+  return scores;
+}
+
+/** The same scores squared: errors of independent students add up in squares. */
+export function squared({ name, about, values }: ScoreValues): ScoreValues {
+  return {
+    name: `${name}²`,
+    about: `${about}, squared`,
+    values: new Map([...values].map(([key, value]) => [key, value ** 2])),
+  };
+}
+
+export const INTERVAL_TRUTHS: Readonly<Record<string, (truth: IntervalTruth) => number>> = {
+  'held-out error': ({ trained }) => meanRelative(trained.heldOut.at(-1)!.student),
+  'output error': ({ outputError }) => outputError,
+  'picture distance': ({ pictures }) => mean(pictures.distance),
+  'facts lost': ({ pictures }) => lost(pictures),
+};
+
+/** Of a score with each truth, over the intervals that were measured. */
+export function intervalCorrelations(score: ScoreValues, truths: readonly IntervalTruth[]): (RankCorrelation | null)[] {
+  const values = truths.map(({ interval }) => score.values.get(formatIntervalKey(interval)) ?? null);
+  return Object.values(INTERVAL_TRUTHS).map((of) => rankCorrelation(values, truths.map(of)));
+}
+
+export interface PlanCorrelations {
+  readonly outputError: RankCorrelation | null;
+  /** Means over depths of ρ among plans that remove as many blocks. */
+  readonly atEqualDepth: { readonly outputError: number; readonly distance: number; readonly facts: number } | null;
+}
+
+/** Of the sum of a score over a plan's intervals with what was measured of the plan. */
+export function planCorrelations(score: ScoreValues, truths: readonly PlanTruth[]): PlanCorrelations {
+  const sums = truths.map(({ plan }) => totalOf(score, plan));
+  const depths = [...new Set(truths.map(({ plan }) => removedCount(plan)))];
+  const meanRho = (of: (truth: PlanTruth) => number): number | null => {
+    const found = depths.flatMap((depth) => {
+      const places = truths.flatMap(({ plan }, i) => (removedCount(plan) === depth ? [i] : []));
+      const rho = rankCorrelation(
+        places.map((i) => sums[i]!),
+        places.map((i) => of(truths[i]!)),
+      );
+      return rho === null ? [] : [rho.rho];
+    });
+    return found.length === 0 ? null : mean(found);
+  };
+  const [outputError, distance, facts] = [
+    meanRho((truth) => truth.outputError),
+    meanRho(({ pictures }) => mean(pictures.distance)),
+    meanRho(({ pictures }) => lost(pictures)),
+  ];
+  return {
+    outputError: rankCorrelation(
+      sums,
+      truths.map((truth) => truth.outputError),
+    ),
+    atEqualDepth: outputError === null || distance === null || facts === null ? null : { outputError, distance, facts },
+  };
+}
+
+function totalOf(score: ScoreValues, plan: readonly BlockInterval[]): number | null {
+  let total = 0;
+  for (const interval of plan) {
+    const one = score.values.get(formatIntervalKey(interval));
+    if (one === undefined) return null;
+    total += one;
+  }
+  return total;
+}
+
+/** What the plan of least total score costs, with the same brief students. */
+export async function leastPlan(sample: Sample, score: ScoreValues, remove: number): Promise<PlanTruth | null> {
+  const plan = leastOf(score.values, sample.model.summary, remove);
+  if (removedCount(plan) < remove) return null;
+  return (await measuredOf([() => planTruth(sample, plan)]))[0] ?? null;
+}
+
+export async function truthsOf(sample: Sample): Promise<{ intervals: IntervalTruth[]; plans: PlanTruth[] }> {
+  return { intervals: await intervalTruths(sample), plans: await planTruths(sample) };
+}
+
+export function lost({ held, total }: Pictures): number {
+  return 1 - sum(held) / sum(total);
+}
+
+function mean(values: readonly number[]): number {
+  return sum(values) / values.length;
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
