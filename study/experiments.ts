@@ -96,7 +96,7 @@ export class Study {
   }
 
   /** Half the blocks, students plugged in and nothing else: what the goal is about. */
-  async half_(): Promise<Row[]> {
+  async atHalf(): Promise<Row[]> {
     return await this.plugged(this.half, this.settings.seeds, this.settings.captions.claim);
   }
 

@@ -1,77 +1,125 @@
 /**
- * `npm run study`: does this PPCL do on the sample model what the paper's does on large ones? Measures what is not yet in
- * the folder's ledger and writes the tables of docs/study.md. Cut off, it goes on where it was.
+ * `npm run study`: does this PPCL do on the sample models what the paper's does on large ones, and which score says
+ * beforehand what pruning will cost? Measures what is not yet in the folder's ledgers, part by part in order of what is
+ * wanted most, and writes the tables of docs/study.md and docs/damage-scores.md. Cut off, it goes on where it was;
+ * `--only-read` writes the tables of what is there. Several processes may share the work: give each its `--from`.
  */
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { parseIntervalKeys } from '../lib/core/interval/index.ts';
 import { WANTED_ENGINES } from '../lib/core/tensor/engine.ts';
-import { Study, type StudySettings } from './experiments.ts';
-import { Lab } from './lab.ts';
-import { NOTHING_YET, type StudyTables, writeTables } from './tables.ts';
+import { Study } from './experiments.ts';
+import { everyInterval } from './intervals.ts';
+import { measuredOf } from './ledger.ts';
+import { RECIPES, recipeRows } from './recipes.ts';
+import { Sample } from './sample.ts';
+import { measuredReport, type ScoreValues, scoresOf, truthsOf } from './score-quality.ts';
+import { choiceTable, intervalTable, measuredText, planTable } from './score-tables.ts';
+import { SETTINGS, settingsLines } from './settings.ts';
+import { armTable, removalTable, subsetTable } from './study-tables.ts';
+import { writeTables } from './tables.ts';
+import { truthDepths } from './truths.ts';
+
+const PARTS = ['truths', 'scores', 'half', 'sequential', 'fine-tune', 'depths', 'removal', 'subsets', 'recipes'];
 
 const { values } = parseArgs({
   options: {
     folder: { type: 'string', default: '.contigua/study' },
-    model: { type: 'string', default: 'public/models/shapes-mmdit' },
+    models: { type: 'string', default: 'shapes-mmdit,shapes-flux' },
     engine: { type: 'string', default: 'auto' },
-    processes: { type: 'string', default: '2' },
     threads: { type: 'string', default: '1' },
-    seeds: { type: 'string', default: '0,1,2' },
-    steps: { type: 'string', default: '1500' },
-    'ablation-steps': { type: 'string', default: '200' },
-    'learning-rate': { type: 'string', default: '1e-2' },
-    'distinct-batches': { type: 'string', default: '400' },
-    'fine-tune-learning-rate': { type: 'string', default: '1e-3' },
-    'fine-tune-steps': { type: 'string', default: '300' },
-    pictures: { type: 'string', default: '48' },
-    'few-pictures': { type: 'string', default: '12' },
-    parts: { type: 'string', default: 'depths,fine-tune,rules,ablation,subsets,removal' },
-    out: { type: 'string', default: 'docs/study.md' },
+    parts: { type: 'string', default: PARTS.slice(0, -1).join(',') },
+    from: { type: 'string', default: '0' },
+    'only-read': { type: 'boolean', default: false },
+    /** The score whose least total is an arm of the study; squared with ² at its end. */
+    best: { type: 'string', default: '' },
+    /** Of the part `recipes`. */
+    intervals: { type: 'string', default: '2-4,8-10,12-13' },
+    recipes: { type: 'string', default: Object.keys(RECIPES).join(';') },
+    docs: { type: 'string', default: 'docs' },
   },
 });
-const settings: StudySettings = {
-  seeds: values.seeds.split(',').map(Number),
-  depths: [2, 4, 6, 8],
-  steps: Number(values.steps),
-  ablationSteps: Number(values['ablation-steps']),
-  learningRate: Number(values['learning-rate']),
-  distinctBatches: Number(values['distinct-batches']),
-  fineTuneLearningRate: Number(values['fine-tune-learning-rate']),
-  fineTuneSteps: Number(values['fine-tune-steps']),
-  pictures: Number(values.pictures),
-  fewPictures: Number(values['few-pictures']),
-};
 const engine = WANTED_ENGINES.find((name) => name === values.engine);
 if (!engine) throw new RangeError(`--engine is one of ${WANTED_ENGINES.join(', ')}`);
+const parts = values.parts.split(',');
+const unknown = parts.find((part) => !PARTS.includes(part));
+if (unknown) throw new RangeError(`No part "${unknown}"; there are ${PARTS.join(', ')}`);
+const judgements = new WeakMap<Sample, ReturnType<typeof judge>>();
+const [studyPage, scoresPage] = [join(values.docs, 'study.md'), join(values.docs, 'damage-scores.md')];
 
-const lab = await Lab.open({
-  model: values.model,
-  folder: values.folder,
-  engine,
-  processes: Number(values.processes),
-  threads: Number(values.threads),
-  cacheBytes: 20 * 2 ** 30,
-});
-try {
-  console.error(`engine: ${lab.device}`);
-  const study = new Study(lab, await lab.analyse(), settings);
-  const parts = new Set(values.parts.split(','));
-  const teacher = await study.teacher();
-  const half = study.numBlocks / 2;
-  /** In order of what is wanted most, should the time not suffice. */
-  const experiments: Record<string, () => Promise<Partial<StudyTables>>> = {
-    depths: async () => ({ depths: await study.depths() }),
-    'fine-tune': async () => ({ fineTuned: await study.jointly() }),
-    rules: async () => ({ rules: await study.rules(half) }),
-    ablation: async () => ({ ablation: await study.ablation() }),
-    subsets: async () => ({ subsets: await study.subsets(settings.seeds[0] ?? 0) }),
-    removal: async () => ({ removal: await study.removal() }),
-  };
-  let tables: StudyTables = { settings, device: lab.device, teacher, ...NOTHING_YET };
-  for (const [name, measure] of Object.entries(experiments)) {
-    if (!parts.has(name)) continue;
-    tables = { ...tables, ...(await measure()) };
-    await writeTables(values.out, tables);
+for (const name of values.models.split(',')) {
+  const sample = await Sample.open({
+    model: `public/models/${name}`,
+    folder: join(values.folder, name),
+    engine,
+    threads: Number(values.threads),
+    cacheBytes: 20 * 2 ** 30,
+    onlyReads: values['only-read'],
+  });
+  console.error(`${name}: ${sample.device}`);
+  for (const part of parts) await runPart(sample, name, part);
+}
+
+async function runPart(sample: Sample, name: string, part: string): Promise<void> {
+  if (part === 'truths') {
+    await truthsOf(sample, Number(values.from));
+    return;
   }
-} finally {
-  lab.close();
+  if (part === 'recipes') {
+    const intervals = parseIntervalKeys(values.intervals, sample.model.summary, '--intervals');
+    await measuredOf([() => recipeRows(sample, values.recipes.split(';'), intervals)]);
+    return;
+  }
+  const { report, truths, scores } = await judged(sample);
+  if (part === 'scores') {
+    const depths = truthDepths(sample.numBlocks);
+    await writeTables(scoresPage, {
+      [`${name} measured`]: measuredText(truths, everyInterval(sample.model.summary.stacks).length),
+      [`${name} intervals`]: intervalTable(scores, truths),
+      [`${name} plans`]: planTable(scores, truths),
+      [`${name} choices`]: await choiceTable(sample, scores, depths),
+    });
+    return;
+  }
+  const study = new Study(sample, report, bestOf(scores), SETTINGS);
+  const { captions } = SETTINGS;
+  const teachers = new Map(
+    (await measuredOf([captions.claim, captions.arm, captions.few].map((count) => () => study.teacher(count)))).map(
+      (row) => [row.pictures.held.length, row] as const,
+    ),
+  );
+  const names = study.choices.slice(0, 2).map((choice) => choice.name);
+  const tables: Record<string, () => Promise<string>> = {
+    half: async () => armTable(await study.atHalf(), teachers),
+    sequential: async () => armTable(await study.sequential(names), teachers),
+    'fine-tune': async () => armTable(await study.jointly(names), teachers),
+    depths: async () => armTable(await study.depths(), teachers),
+    removal: async () => removalTable(await study.removal()),
+    subsets: async () => subsetTable(await study.subsets(names[0] ?? '')),
+  };
+  await writeTables(studyPage, {
+    [`${name} settings`]: settingsLines(sample.device),
+    [`${name} ${part}`]: await tables[part]!(),
+  });
+}
+
+/** The analysis of the day and what its scores are held against, once per model. */
+function judged(sample: Sample): ReturnType<typeof judge> {
+  const known = judgements.get(sample) ?? judge(sample);
+  judgements.set(sample, known);
+  return known;
+}
+
+async function judge(sample: Sample) {
+  const report = await measuredReport(sample);
+  const truths = await truthsOf(sample, Number(values.from));
+  return { report, truths, scores: await scoresOf(sample, report, truths.intervals) };
+}
+
+function bestOf(scores: readonly ScoreValues[]): ReadonlyMap<string, number> | null {
+  if (values.best === '') return null;
+  const isSquared = values.best.endsWith('²');
+  const score = scores.find((one) => one.name === values.best.replace(/²$/, ''));
+  if (!score) throw new RangeError(`No score "${values.best}"; there are ${scores.map((one) => one.name).join('; ')}`);
+  return isSquared ? new Map([...score.values].map(([key, value]) => [key, value ** 2])) : score.values;
 }

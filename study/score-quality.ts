@@ -183,8 +183,8 @@ export async function leastPlan(sample: Sample, score: ScoreValues, remove: numb
   return (await measuredOf([() => planTruth(sample, plan)]))[0] ?? null;
 }
 
-export async function truthsOf(sample: Sample): Promise<{ intervals: IntervalTruth[]; plans: PlanTruth[] }> {
-  return { intervals: await intervalTruths(sample), plans: await planTruths(sample) };
+export async function truthsOf(sample: Sample, from = 0): Promise<{ intervals: IntervalTruth[]; plans: PlanTruth[] }> {
+  return { intervals: await intervalTruths(sample, from), plans: await planTruths(sample, from) };
 }
 
 export function lost({ held, total }: Pictures): number {

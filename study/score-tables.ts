@@ -1,0 +1,77 @@
+/** How well scores predict, as the tables of docs/damage-scores.md. */
+import { removedCount } from '../lib/core/interval/index.ts';
+import type { Sample } from './sample.ts';
+import {
+  INTERVAL_TRUTHS,
+  intervalCorrelations,
+  leastPlan,
+  lost,
+  planCorrelations,
+  type ScoreValues,
+  squared,
+} from './score-quality.ts';
+import { percent, rhoText, tableOf, three } from './tables.ts';
+import type { IntervalTruth, PlanTruth } from './truths.ts';
+
+export interface Truths {
+  readonly intervals: readonly IntervalTruth[];
+  readonly plans: readonly PlanTruth[];
+}
+
+export function measuredText({ intervals, plans }: Truths, allIntervals: number): string {
+  const depths = [...new Set(plans.map(({ plan }) => removedCount(plan)))].sort((x, y) => x - y);
+  const [first] = intervals;
+  return [
+    `${intervals.length} of ${allIntervals} intervals of 2 to 5 blocks, a student of ${first?.trained.heldOut.at(-1)?.step ?? 0} steps for each;`,
+    `${plans.length} random plans that remove ${depths.join(', ')} blocks; ${first?.pictures.held.length ?? 0} held-out captions, ${first?.pictures.steps ?? 0} drawing steps.`,
+  ].join('\n');
+}
+
+export function intervalTable(scores: readonly ScoreValues[], truths: Truths): string {
+  const rows = scores.map((score) => [score.name, ...intervalCorrelations(score, truths.intervals).map(rhoText)]);
+  return tableOf(['score', ...Object.keys(INTERVAL_TRUTHS)], rows);
+}
+
+export function planTable(scores: readonly ScoreValues[], { plans }: Truths): string {
+  const rows = scores
+    .flatMap((score) => [score, squared(score)])
+    .map((score) => {
+      const { outputError, atEqualDepth } = planCorrelations(score, plans);
+      const two = (value: number | undefined) => value?.toFixed(2) ?? 'n/a';
+      return [
+        score.name,
+        rhoText(outputError),
+        two(atEqualDepth?.outputError),
+        two(atEqualDepth?.distance),
+        two(atEqualDepth?.facts),
+      ];
+    });
+  return tableOf(
+    [
+      'sum of',
+      'output error, all plans',
+      'output error, equal depth',
+      'picture distance, equal depth',
+      'facts lost, equal depth',
+    ],
+    rows,
+  );
+}
+
+/** The plan of least total score at each depth: what its brief students cost. */
+export async function choiceTable(
+  sample: Sample,
+  scores: readonly ScoreValues[],
+  depths: readonly number[],
+): Promise<string> {
+  const rows: string[][] = [];
+  for (const score of scores.flatMap((one) => [one, squared(one)])) {
+    const cells: string[] = [];
+    for (const depth of depths) {
+      const plan = await leastPlan(sample, score, depth);
+      cells.push(plan ? `${percent(lost(plan.pictures))}, ${three(plan.outputError)}` : 'n/a');
+    }
+    rows.push([score.name, ...cells]);
+  }
+  return tableOf(['least total', ...depths.map((depth) => `${depth} out: facts lost, output error`)], rows);
+}
