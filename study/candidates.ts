@@ -5,6 +5,7 @@
  */
 import { asAffineMap, DEFAULT_RIDGE, type FittedProbe, fitProbe } from '../lib/core/analysis/index.ts';
 import { calibrationFor, captureStates } from '../lib/core/capture/index.ts';
+import { runEdit } from '../lib/core/edit/index.ts';
 import { type BlockInterval, formatIntervalKey } from '../lib/core/interval/index.ts';
 import { blockAt, type Route, type StreamProbes } from '../lib/core/model/index.ts';
 import type { StandInError } from '../lib/core/run/index.ts';
@@ -14,6 +15,8 @@ import { TRUTH_DISTIL } from './truths.ts';
 
 const FITTED = 128;
 const JUDGED = 64;
+/** Captions and noise of their own: with those of the truths a score would know what it is judged by. */
+const DRAWN = { captions: 8, steps: 12, seed: 31 } as const;
 const CALIBRATION = { kind: 'shapes', samples: FITTED + JUDGED, timesteps: 8, seed: 23 } as const;
 
 /** Steps after which a student is looked at, each in a run of its own, with its own schedule. */
@@ -22,15 +25,17 @@ export const FEW_STEPS = [10, 30] as const;
 export interface Corrected {
   /** ‖l(H_u) − H_v‖ / ‖H_v‖ on judged samples, mean over the streams that block v updates; l is the best affine map. */
   readonly state: number;
-  /** Relative output error with blocks u+1 … v replaced by l. */
-  readonly output: number;
+  /** Relative output error with blocks u+1 … v replaced by l, at each noise level, the cleanest first. */
+  readonly output: readonly number[];
+  /** Distance of pictures, from a few captions. */
+  readonly pictures: number;
 }
 
 /** By interval key. */
 export async function correctedScores(sample: Sample): Promise<Map<string, Corrected>> {
   const intervals = everyInterval(sample.model.summary.stacks);
   const scores = await sample.ledger.once(
-    `corrected by the best linear map, ${FITTED} + ${JUDGED} samples of seed ${CALIBRATION.seed}`,
+    `corrected by the best linear map, ${FITTED} + ${JUDGED} samples of seed ${CALIBRATION.seed}, levels and pictures`,
     () => measureCorrected(sample, intervals),
   );
   return new Map(Object.entries(scores));
@@ -69,9 +74,11 @@ async function measureCorrected(
       return index > first && index <= last ? [] : [{ kind: 'block', index }];
     });
     scores[formatIntervalKey(interval)] = {
-      state: errors.reduce((sum, error) => sum + error, 0) / errors.length,
-      output: await sample.outputErrorOf(route),
+      state: mean(errors),
+      output: await sample.levelErrorsOf(route),
+      pictures: mean((await sample.picturesOf(route, DRAWN)).distance),
     };
+    console.error(`linear ${formatIntervalKey(interval)}: ${scores[formatIntervalKey(interval)]?.pictures.toFixed(1)}`);
   }
   return scores;
 }
@@ -101,21 +108,38 @@ function relativeError(
 export interface FewSteps {
   /** Held-out relative error of the state, mean over streams. */
   readonly state: number;
-  readonly output: number;
+  readonly output: readonly number[];
+  readonly pictures: number;
 }
 
 /** How far a student of another seed comes in `steps` steps. */
 export async function afterFewSteps(sample: Sample, interval: BlockInterval, steps: number): Promise<FewSteps> {
   const settings = { ...TRUTH_DISTIL, seed: 1, steps, warmupSteps: Math.ceil(steps / 5), heldOutEvery: steps };
   const { edit, trained } = await sample.student(interval, settings);
+  const name = choiceName([edit], settings);
   return {
     state: meanRelative(trained.heldOut.at(-1)!.student),
-    output: await sample.outputError(choiceName([edit], settings), [edit]),
+    output: await sample.levelErrors(name, [edit]),
+    pictures: mean((await sample.pictures(name, [edit], DRAWN)).distance),
+  };
+}
+
+/** The output with the later blocks of an interval left out. */
+export async function removedScores(sample: Sample, interval: BlockInterval): Promise<Omit<FewSteps, 'state'>> {
+  const edits = [{ ...runEdit(interval, 'nothing'), by: 'nothing' as const }];
+  const name = `without ${formatIntervalKey(interval)}`;
+  return {
+    output: await sample.levelErrors(name, edits),
+    pictures: mean((await sample.pictures(name, edits, DRAWN)).distance),
   };
 }
 
 /** Over the streams that take part. */
 export function meanRelative(error: StandInError): number {
   const of = Object.values(error).flatMap((stream) => (stream ? [stream.relative] : []));
-  return of.reduce((sum, one) => sum + one, 0) / of.length;
+  return mean(of);
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, one) => sum + one, 0) / values.length;
 }

@@ -178,7 +178,7 @@ export class Study {
                 intervals: formatLayerIndex([...intervals]),
                 seed,
                 outputError: await tuned.outputError(),
-                pictures: await tuned.pictures(captions.claim, drawingSteps),
+                pictures: await tuned.pictures({ captions: captions.claim, steps: drawingSteps }),
               };
             },
           ])),

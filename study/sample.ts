@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { nodeEngines } from '../lib/compute/engines/node-engines.ts';
 import { nodeFiles } from '../lib/compute/folder/node-files.ts';
+import { shapesInputs } from '../lib/core/capture/index.ts';
 import { batchesFor, distilInterval, fineTune, type TrainingBatches } from '../lib/core/distil/index.ts';
 import { type RunEdit, runEdit } from '../lib/core/edit/index.ts';
 import {
@@ -30,6 +31,7 @@ import {
   type Transformer,
   type TransformerInputs,
 } from '../lib/core/model/index.ts';
+import { seededRandom } from '../lib/core/random.ts';
 import type { Baselines, DistilSettings, FineTuneSettings, HeldOutPoint } from '../lib/core/run/index.ts';
 import { DRAWING } from '../lib/core/shapes/index.ts';
 import type { EngineReport, WantedEngine } from '../lib/core/tensor/engine.ts';
@@ -65,13 +67,25 @@ export interface Pictures {
   readonly steps: number;
 }
 
+export interface Drawn {
+  readonly captions: number;
+  readonly steps: number;
+  /** Of the captions and their noise; by default that of everything that is compared by facts. */
+  readonly seed?: number;
+}
+
 /** Held-out captions and their noise: the same for every arm and seed, so that differences are the arms'. */
 const CAPTION_SEED = 11;
 const MEASURED_SAMPLES = 128;
+/** Noise levels at (i + ½) / 8, as the calibration of the samples has them. */
+const LEVELS = 8;
+const LEVEL_SAMPLES = 16;
+const LEVEL_SEED = 29;
 
 export class Sample {
   readonly #wholeOutputs: Float32Array[] = [];
   readonly #wholePictures = new Map<string, Uint8ClampedArray[]>();
+  #levels: { readonly inputs: TransformerInputs; readonly whole: Float32Array }[] | null = null;
   readonly #never = new AbortController().signal;
 
   private constructor(
@@ -186,30 +200,55 @@ export class Sample {
     let [difference, total] = [0, 0];
     for (const [i, inputs] of this.measured.entries()) {
       this.#wholeOutputs[i] ??= await this.transformer.forward(inputs);
-      const whole = this.#wholeOutputs[i];
-      const own = await this.transformer.forward(inputs, route);
-      for (let k = 0; k < whole.length; k++) {
-        difference += (own[k]! - whole[k]!) ** 2;
-        total += whole[k]! ** 2;
-      }
+      const error = squaredError(await this.transformer.forward(inputs, route), this.#wholeOutputs[i]);
+      difference += error.difference;
+      total += error.total;
     }
     return Math.sqrt(difference / total);
   }
 
-  pictures(
-    name: string,
-    edits: readonly EditWithFile[],
-    { captions, steps }: { readonly captions: number; readonly steps: number },
-  ): Promise<Pictures> {
-    return this.ledger.once(`pictures ${name}, ${captions} captions, ${steps} steps`, () =>
-      this.#along(edits, (route) => this.#picturesOf(route, captions, steps)),
+  /** The output error at each of `LEVELS` noise levels, the cleanest first. */
+  levelErrors(name: string, edits: readonly EditWithFile[]): Promise<readonly number[]> {
+    return this.ledger.once(`level errors ${name}, ${LEVEL_SAMPLES} samples each`, () =>
+      this.#along(edits, (route) => this.levelErrorsOf(route)),
     );
   }
 
-  async #picturesOf(route: Route, captions: number, steps: number): Promise<Pictures> {
-    const key = `${captions} ${steps}`;
+  async levelErrorsOf(route: Route): Promise<readonly number[]> {
+    this.#levels ??= await this.#levelBatches();
+    const errors: number[] = [];
+    for (const { inputs, whole } of this.#levels) {
+      const { difference, total } = squaredError(await this.transformer.forward(inputs, route), whole);
+      errors.push(Math.sqrt(difference / total));
+    }
+    return errors;
+  }
+
+  async #levelBatches() {
+    const { drawer } = this.model;
+    if (!drawer) throw new Error(`${this.model.summary.name} does not draw`);
+    const random = seededRandom(LEVEL_SEED);
+    const batches: { readonly inputs: TransformerInputs; readonly whole: Float32Array }[] = [];
+    for (let level = 0; level < LEVELS; level++) {
+      const timestep = new Float32Array(LEVEL_SAMPLES).fill((level + 0.5) / LEVELS);
+      const inputs = shapesInputs(drawer.assets, this.model.config, random, timestep);
+      batches.push({ inputs, whole: await this.transformer.forward(inputs) });
+    }
+    return batches;
+  }
+
+  pictures(name: string, edits: readonly EditWithFile[], drawn: Drawn): Promise<Pictures> {
+    return this.ledger.once(`pictures ${name}, ${drawnText(drawn)}`, () =>
+      this.#along(edits, (route) => this.picturesOf(route, drawn)),
+    );
+  }
+
+  /** Of a route that is not remembered. */
+  async picturesOf(route: Route, drawn: Drawn): Promise<Pictures> {
+    const { captions, steps, seed = CAPTION_SEED } = drawn;
+    const key = drawnText(drawn);
     const draw = async (along: Route) => {
-      const asked = { route: along, pictures: captions, steps, guidance: DRAWING.guidance, seed: CAPTION_SEED };
+      const asked = { route: along, pictures: captions, steps, guidance: DRAWING.guidance, seed };
       const drawer = this.model.drawer;
       if (!drawer) throw new Error(`${this.model.summary.name} does not draw`);
       return await drawHeldOut(this.transformer, drawer, { ...asked, shown: captions }, this.#never, () => {});
@@ -232,7 +271,7 @@ export class Sample {
   async fineTuned(
     students: readonly StudentEdit[],
     settings: FineTuneSettings,
-  ): Promise<{ outputError: () => Promise<number>; pictures: (captions: number, steps: number) => Promise<Pictures> }> {
+  ): Promise<{ outputError: () => Promise<number>; pictures: (drawn: Drawn) => Promise<Pictures> }> {
     const name = `fine-tuned ${await studentsKey(students)}, ${settingsText(settings)}`;
     const file = `fine-tuned-${createHash('sha256').update(name).digest('hex').slice(0, 16)}.safetensors`;
     const url = pathToFileURL(resolve(this.options.folder, 'students', file)).href;
@@ -270,9 +309,9 @@ export class Sample {
         this.ledger.once(`output error ${name}, ${MEASURED_SAMPLES} samples`, () =>
           along((route) => this.outputErrorOf(route)),
         ),
-      pictures: (captions, steps) =>
-        this.ledger.once(`pictures ${name}, ${captions} captions, ${steps} steps`, () =>
-          along((route) => this.#picturesOf(route, captions, steps)),
+      pictures: (drawn) =>
+        this.ledger.once(`pictures ${name}, ${drawnText(drawn)}`, () =>
+          along((route) => this.picturesOf(route, drawn)),
         ),
     };
   }
@@ -289,6 +328,19 @@ export function settingsText(settings: DistilSettings | FineTuneSettings): strin
     .filter(([name]) => !['heldOutEvery', 'heldOutSamples', 'checkpointEvery'].includes(name))
     .map(([name, value]) => `${name} ${value}`)
     .join(', ');
+}
+
+function drawnText({ captions, steps, seed = CAPTION_SEED }: Drawn): string {
+  return `${captions} captions, ${steps} steps${seed === CAPTION_SEED ? '' : `, seed ${seed}`}`;
+}
+
+function squaredError(own: Float32Array, whole: Float32Array): { difference: number; total: number } {
+  let [difference, total] = [0, 0];
+  for (let k = 0; k < whole.length; k++) {
+    difference += (own[k]! - whole[k]!) ** 2;
+    total += whole[k]! ** 2;
+  }
+  return { difference, total };
 }
 
 function distanceBetween(a: Uint8ClampedArray, b: Uint8ClampedArray): number {

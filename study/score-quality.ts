@@ -10,7 +10,7 @@ import { runEdits } from '../lib/core/edit/index.ts';
 import { type BlockInterval, formatIntervalKey, removedCount } from '../lib/core/interval/index.ts';
 import type { AnalysisReport } from '../lib/core/report/index.ts';
 import { leastOf } from './arms.ts';
-import { afterFewSteps, correctedScores, FEW_STEPS, meanRelative } from './candidates.ts';
+import { afterFewSteps, correctedScores, FEW_STEPS, type FewSteps, meanRelative, removedScores } from './candidates.ts';
 import { everyInterval } from './intervals.ts';
 import { measuredOf } from './ledger.ts';
 import type { Pictures, Sample } from './sample.ts';
@@ -18,6 +18,11 @@ import { type IntervalTruth, intervalTruths, type PlanTruth, planTruth, planTrut
 
 /** As the page analyses the samples by itself. */
 export const CALIBRATION = { kind: 'shapes', samples: 64, timesteps: 8, seed: 7 } as const;
+
+/** Of the eight that output errors are measured at. */
+const EARLY_LEVELS = 3;
+
+type Measured = Omit<FewSteps, 'state'> & { readonly state?: number };
 
 export interface ScoreValues {
   readonly name: string;
@@ -78,35 +83,37 @@ export async function scoresOf(
     meanRelative(baselines.firstBlock),
   );
   const [corrected] = await measuredOf([() => correctedScores(sample)]);
-  if (corrected) {
-    const of = (pick: 'state' | 'output') => new Map([...corrected].map(([key, one]) => [key, one[pick]]));
-    scores.push(
-      {
-        name: 'linear, state',
-        about: 'held-out error of the first block and the best linear map after it',
-        values: of('state'),
-      },
-      {
-        name: 'linear, output',
-        about: 'output error of the first block and the best linear map after it',
-        values: of('output'),
-      },
-    );
-  }
+  const families: [string, string, ReadonlyMap<string, Measured>][] = [
+    ['removed', 'the later blocks left out', await measuredByKey((interval) => removedScores(sample, interval))],
+    ['linear', 'the best linear map in place of the later blocks', corrected ?? new Map()],
+  ];
   for (const steps of FEW_STEPS) {
-    const found = await measuredOf(
-      intervals.map(
-        (interval) => async () => [formatIntervalKey(interval), await afterFewSteps(sample, interval, steps)] as const,
-      ),
-    );
-    if (found.length === 0) continue;
-    const of = (pick: 'state' | 'output') => new Map(found.map(([key, one]) => [key, one[pick]]));
-    scores.push(
-      { name: `${steps} steps, state`, about: `held-out error of a student after ${steps} steps`, values: of('state') },
-      { name: `${steps} steps, output`, about: `output error with a student of ${steps} steps`, values: of('output') },
-    );
+    const found = await measuredByKey((interval) => afterFewSteps(sample, interval, steps));
+    families.push([`${steps} steps`, `a student of ${steps} steps`, found]);
+  }
+  for (const [name, about, found] of families) {
+    const add = (kind: string, what: string, of: (one: Measured) => number | undefined) => {
+      const values = new Map<string, number>();
+      for (const [key, one] of found) {
+        const value = of(one);
+        if (value !== undefined) values.set(key, value);
+      }
+      if (values.size > 0) scores.push({ name: `${name}, ${kind}`, about: `${what} with ${about}`, values });
+    };
+    add('state', 'held-out error of the state', ({ state }) => state);
+    add('output', 'output error, mean of eight noise levels', ({ output }) => mean(output));
+    add('early', 'output error, mean of the three noisiest levels', ({ output }) => mean(output.slice(-EARLY_LEVELS)));
+    add('pictures', 'distance of pictures of eight captions', ({ pictures }) => pictures);
   }
   return scores;
+
+  async function measuredByKey(of: (interval: BlockInterval) => Promise<Measured>): Promise<Map<string, Measured>> {
+    return new Map(
+      await measuredOf(
+        intervals.map((interval) => async () => [formatIntervalKey(interval), await of(interval)] as const),
+      ),
+    );
+  }
 }
 
 /** The same scores squared: errors of independent students add up in squares. */
