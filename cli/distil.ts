@@ -145,10 +145,10 @@ async function sameRun(backend: Backend, request: RunRequest, model: ModelSummar
   return null;
 }
 
-/** How samples are held out is the run's own: one that an earlier version began keeps its way. */
+/** How samples are held out and levels drawn is the run's own: one that an earlier version began keeps its way. */
 function sameSettings(a: RunSettings, b: RunSettings): boolean {
   const asked = ({ data, ...rest }: RunSettings) => {
-    return JSON.stringify(inOrder({ ...rest, data: { ...data, heldOutBy: undefined } }));
+    return JSON.stringify(inOrder({ ...rest, data: { ...data, heldOutBy: undefined, levels: undefined } }));
   };
   return asked(a) === asked(b);
 }

@@ -5,7 +5,6 @@
 import type { StudentEdit } from '../lib/core/edited-model/index.ts';
 import { type BlockInterval, formatLayerIndex } from '../lib/core/interval/index.ts';
 import type { AnalysisReport } from '../lib/core/report/index.ts';
-import type { DistilSettings, FineTuneSettings } from '../lib/core/run/index.ts';
 import {
   bySensitivity,
   byThreshold,
@@ -23,7 +22,7 @@ import {
 } from './arms.ts';
 import { randomPlans } from './intervals.ts';
 import { measuredOf } from './ledger.ts';
-import { choiceName, type Pictures, type Sample } from './sample.ts';
+import { choiceName, type JointSettings, type Pictures, type Sample, type StudentSettings } from './sample.ts';
 
 export interface StudySettings {
   /** Of arms that a claim rests on; others take the first. */
@@ -31,8 +30,8 @@ export interface StudySettings {
   /** Blocks out; half the blocks besides. */
   readonly depths: readonly number[];
   /** Of every student, sequential or not. */
-  readonly distil: DistilSettings;
-  readonly fineTune: FineTuneSettings;
+  readonly distil: StudentSettings;
+  readonly fineTune: JointSettings;
   /** Pictures of arms that a claim rests on, of the others, and of removals and subsets. */
   readonly captions: { readonly claim: number; readonly arm: number; readonly few: number };
   readonly drawingSteps: number;
@@ -234,7 +233,7 @@ export class Study {
     return bySensitivity(errors, remove);
   }
 
-  distil(seed: number): DistilSettings {
+  distil(seed: number): StudentSettings {
     return { ...this.settings.distil, seed };
   }
 

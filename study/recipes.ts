@@ -3,11 +3,11 @@
  * error and by the output error with the student alone plugged in: cheap, and enough to rule most of them out.
  */
 import { type BlockInterval, formatIntervalKey } from '../lib/core/interval/index.ts';
-import { DEFAULT_DISTIL, type DistilSettings } from '../lib/core/run/index.ts';
-import { choiceName, type Sample } from './sample.ts';
+import { DEFAULT_DISTIL } from '../lib/core/run/index.ts';
+import { choiceName, type Sample, type StudentSettings } from './sample.ts';
 
 /** What every variation starts from; written out, so that a changed default trains nothing again. */
-const PLAIN: DistilSettings = {
+const PLAIN: StudentSettings = {
   ...DEFAULT_DISTIL,
   loss: 'direction-magnitude',
   magnitudeWeight: 0.1,
@@ -29,8 +29,9 @@ const PLAIN: DistilSettings = {
   checkpointEvery: 500,
 };
 
-export const RECIPES: Readonly<Record<string, Partial<DistilSettings>>> = {
+export const RECIPES: Readonly<Record<string, Partial<StudentSettings>>> = {
   plain: {},
+  'uniform levels': { levels: 'uniform' },
   'seed 1': { seed: 1 },
   'lr 2e-2': { learningRate: 2e-2 },
   'lr 5e-3': { learningRate: 5e-3 },

@@ -32,7 +32,7 @@ import {
   type TransformerInputs,
 } from '../lib/core/model/index.ts';
 import { seededRandom } from '../lib/core/random.ts';
-import type { Baselines, DistilSettings, FineTuneSettings, HeldOutPoint } from '../lib/core/run/index.ts';
+import type { Baselines, DistilSettings, FineTuneSettings, HeldOutPoint, NoiseLevels } from '../lib/core/run/index.ts';
 import { DRAWING } from '../lib/core/shapes/index.ts';
 import type { EngineReport, WantedEngine } from '../lib/core/tensor/engine.ts';
 import { Ledger } from './ledger.ts';
@@ -48,6 +48,10 @@ export interface SampleOptions {
   /** Nothing is measured: what the ledger does not hold is missing. */
   readonly onlyReads?: boolean;
 }
+
+/** How to train, on which noise levels of captioned pictures; logit-normal ones where nothing is said. */
+export type StudentSettings = DistilSettings & { readonly levels?: NoiseLevels };
+export type JointSettings = FineTuneSettings & { readonly levels?: NoiseLevels };
 
 /** What training one student found. */
 export interface Trained {
@@ -118,7 +122,7 @@ export class Sample {
   /** Trains the student unless that was done before. With students `before` it, on what they make of the input. */
   async student(
     interval: BlockInterval,
-    settings: DistilSettings,
+    settings: StudentSettings,
     before: readonly StudentEdit[] = [],
   ): Promise<{ readonly edit: StudentEdit; readonly trained: Trained }> {
     const after = before.length > 0 ? `, after ${await studentsKey(before)}` : '';
@@ -132,13 +136,13 @@ export class Sample {
 
   async #train(
     interval: BlockInterval,
-    settings: DistilSettings,
+    { levels, ...settings }: StudentSettings,
     before: readonly StudentEdit[],
     saveTo: string,
   ): Promise<Trained> {
     const startedAt = performance.now();
     await mkdir(join(this.options.folder, 'students'), { recursive: true });
-    const batches = await batchesFor(this.model, { kind: 'shapes' }, settings);
+    const batches = await batchesFor(this.model, { kind: 'shapes', levels }, settings);
     const leading = await openStudents(this.model, before);
     let found: Pick<Trained, 'baselines' | 'startBlock'> | null = null;
     const heldOut: HeldOutPoint[] = [];
@@ -270,9 +274,10 @@ export class Sample {
   /** The joint fine-tune of plugged students, trained once; `measure` is called with the route through it. */
   async fineTuned(
     students: readonly StudentEdit[],
-    settings: FineTuneSettings,
+    asked: JointSettings,
   ): Promise<{ outputError: () => Promise<number>; pictures: (drawn: Drawn) => Promise<Pictures> }> {
-    const name = `fine-tuned ${await studentsKey(students)}, ${settingsText(settings)}`;
+    const name = `fine-tuned ${await studentsKey(students)}, ${settingsText(asked)}`;
+    const { levels, ...settings } = asked;
     const file = `fine-tuned-${createHash('sha256').update(name).digest('hex').slice(0, 16)}.safetensors`;
     const url = pathToFileURL(resolve(this.options.folder, 'students', file)).href;
     await this.ledger.once(name, async () => {
@@ -285,7 +290,7 @@ export class Sample {
           students: opened,
           studentsKey: await studentsKey(students),
           settings,
-          batches: await batchesFor(this.model, { kind: 'shapes' }, settings),
+          batches: await batchesFor(this.model, { kind: 'shapes', levels }, settings),
           resume: null,
           save: (_, parts) => nodeFiles.saveFile(url, parts),
           onProgress: () => {},
@@ -318,12 +323,12 @@ export class Sample {
 }
 
 /** Names a choice of trained students in the ledger. */
-export function choiceName(edits: readonly RunEdit[], settings: DistilSettings): string {
+export function choiceName(edits: readonly RunEdit[], settings: StudentSettings): string {
   return `students ${formatIntervalKeys(edits)}, ${settingsText(settings)}`;
 }
 
 /** Everything that decides a training's result, in words; what only decides when it is looked at is left out. */
-export function settingsText(settings: DistilSettings | FineTuneSettings): string {
+export function settingsText(settings: StudentSettings | JointSettings): string {
   return Object.entries(settings)
     .filter(([name]) => !['heldOutEvery', 'heldOutSamples', 'checkpointEvery'].includes(name))
     .map(([name, value]) => `${name} ${value}`)

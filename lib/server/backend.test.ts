@@ -201,6 +201,14 @@ describe('a run', { timeout: 300_000 }, () => {
   });
 });
 
+describe('a run on the sample grammar', { timeout: 300_000 }, () => {
+  it('says that its noise levels are uniform, as runs of earlier versions do not', async () => {
+    const id = await backend.createRun(request(1, ENDLESS, { engine: 'tensorflow', data: { kind: 'shapes' } }));
+    expect((await backend.viewRun(id)).settings.data).toEqual({ kind: 'shapes', levels: 'uniform' });
+    await backend.deleteRun(id);
+  });
+});
+
 describe('a run on a calibration file', { timeout: 300_000 }, () => {
   it('says that it holds out whole prompts, as runs of earlier versions do not', async () => {
     // No worker has that engine: nothing reads the file.

@@ -5,7 +5,7 @@ import { ContiguaError } from '../errors.ts';
 import { digestOfFile } from '../folder/digest.ts';
 import type { OpenModel } from '../folder/open-model.ts';
 import type { TransformerInputs } from '../model/index.ts';
-import type { HeldOutBy } from '../run/index.ts';
+import type { HeldOutBy, NoiseLevels } from '../run/index.ts';
 import {
   type BatchRequest,
   fileBatches,
@@ -16,7 +16,7 @@ import {
 
 /** `lib/core/run`'s TrainingData with its file. */
 export type TrainingInputs<File = NamedBlob> =
-  | { readonly kind: 'shapes' }
+  | { readonly kind: 'shapes'; readonly levels?: NoiseLevels | undefined }
   | { readonly kind: 'file'; readonly file: File; readonly heldOutBy?: HeldOutBy | undefined }
   | { readonly kind: 'synthetic' };
 
@@ -37,7 +37,7 @@ export async function batchesFor(
     case 'synthetic':
       return syntheticBatches(config, request);
     case 'shapes':
-      if (drawer) return shapesBatches(drawer.assets, config, request);
+      if (drawer) return shapesBatches(drawer.assets, config, request, data.levels);
       throw new ContiguaError('calibration-invalid', `${summary.name} is not a model of the sample grammar`, {
         hint: 'Train on a calibration file, or on synthetic inputs.',
       });

@@ -1,8 +1,31 @@
 import { expect, test } from 'vitest';
+import { parseModelConfig } from '../model/index.ts';
 import { goldenQ1 } from '../model/qwen-image/goldens.ts';
-import { fileBatches, syntheticBatches } from './training-data.ts';
+import { type SampleAssets, VOCABULARY } from '../shapes/index.ts';
+import { fileBatches, shapesBatches, syntheticBatches } from './training-data.ts';
 
 const { config } = goldenQ1();
+/** Of the sample models: they alone have the grammar. */
+const sample = parseModelConfig(
+  JSON.stringify({
+    _class_name: 'QwenImageTransformer2DModel',
+    patch_size: 4,
+    in_channels: 48,
+    out_channels: 3,
+    num_layers: 16,
+    attention_head_dim: 32,
+    num_attention_heads: 3,
+    joint_attention_dim: 2,
+    axes_dims_rope: [8, 12, 12],
+  }),
+  'config.json',
+);
+const assets: SampleAssets = {
+  positions: null,
+  vocabulary: VOCABULARY,
+  textDim: 2,
+  embeddings: new Float32Array(2 * VOCABULARY.length),
+};
 
 /** Samples whose every value is the sample's number. */
 function numberedOf(samples: number) {
@@ -37,6 +60,19 @@ test('a batch is the same whenever it is asked for, and others for another numbe
   expect(syntheticBatches(config, { batch: 2, seed: 5 }).inputs(3)).toEqual(third);
   expect(batches.inputs(4).hiddenStates).not.toEqual(third.hiddenStates);
   expect(syntheticBatches(config, { batch: 2, seed: 6 }).inputs(3).hiddenStates).not.toEqual(third.hiddenStates);
+});
+
+test('uniform levels reach the noise that a drawing begins with, which logit-normal ones of earlier runs hardly do', () => {
+  const request = { batch: 512, seed: 5 };
+  const noisiest = (levels?: 'uniform') => {
+    const { timestep } = shapesBatches(assets, sample, request, levels).inputs(0);
+    return timestep.filter((level) => level > 0.9).length / timestep.length;
+  };
+  expect(noisiest('uniform')).toBeGreaterThan(0.06);
+  expect(noisiest()).toBeLessThan(0.04);
+  // Checkpoints and cached states of a run that an earlier version began are found under the key that it had.
+  expect(shapesBatches(assets, sample, request).key).toBe('shapes seed 5 batch 512');
+  expect(shapesBatches(assets, sample, request, 'uniform').key).not.toBe('shapes seed 5 batch 512');
 });
 
 test('every seed is measured on the same held-out samples, which are no training batch', () => {

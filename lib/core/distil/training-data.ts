@@ -7,7 +7,7 @@ import { shapesInputs, syntheticInputs } from '../capture/index.ts';
 import { ContiguaError } from '../errors.ts';
 import { type ModelConfig, pickSamples, type TransformerInputs } from '../model/index.ts';
 import { type SeededRandom, seededRandom } from '../random.ts';
-import type { HeldOutBy } from '../run/index.ts';
+import type { HeldOutBy, NoiseLevels } from '../run/index.ts';
 import type { SampleAssets } from '../shapes/index.ts';
 
 export interface TrainingBatches {
@@ -34,18 +34,25 @@ export interface BatchRequest {
 /** As the sample was trained: one caption in ten is dropped, which classifier-free guidance needs to stay right. */
 const DROPPED_CAPTIONS = 0.1;
 
-/** Captions, pictures, noise and levels made afresh: σ = sigmoid(N(0, 1)), as the sample model was trained. */
-export function shapesBatches(assets: SampleAssets, config: ModelConfig, request: BatchRequest): TrainingBatches {
-  return freshBatches('shapes', 'captioned pictures', request, (random, samples) => {
-    const timestep = Float32Array.from({ length: samples }, () => logitNormal(random));
+/** Captions, pictures, noise and levels made afresh; without `levels` σ = sigmoid(N(0, 1)), as the sample model was trained. */
+export function shapesBatches(
+  assets: SampleAssets,
+  config: ModelConfig,
+  request: BatchRequest,
+  levels?: NoiseLevels,
+): TrainingBatches {
+  return freshBatches('shapes', 'captioned pictures', levels, request, (random, samples) => {
+    const timestep = Float32Array.from({ length: samples }, () => levelFrom(random, levels));
     return shapesInputs(assets, config, random, timestep, DROPPED_CAPTIONS);
   });
 }
 
 /** Seeded noise for a model that comes without data: a student of these knows nothing of real inputs. */
 export function syntheticBatches(config: ModelConfig, request: BatchRequest): TrainingBatches {
-  return freshBatches('synthetic', 'SYNTHETIC inputs', request, (random, samples) =>
-    syntheticInputs(config, random, samples, () => Float32Array.from({ length: samples }, () => logitNormal(random))),
+  return freshBatches('synthetic', 'SYNTHETIC inputs', undefined, request, (random, samples) =>
+    syntheticInputs(config, random, samples, () =>
+      Float32Array.from({ length: samples }, () => levelFrom(random, undefined)),
+    ),
   );
 }
 
@@ -138,13 +145,14 @@ function dealtBySamples(samples: number): Deal {
 function freshBatches(
   kind: string,
   label: string,
+  levels: NoiseLevels | undefined,
   { batch, seed, distinctBatches = null }: BatchRequest,
   make: (random: SeededRandom, samples: number) => TransformerInputs,
 ): TrainingBatches {
   // Batches that come again are the same for every seed, so that runs of different seeds share the teacher's states.
   const dataSeed = distinctBatches === null ? seed : 0;
   const fresh: TrainingBatches = {
-    key: `${kind} seed ${dataSeed} batch ${batch}`,
+    key: `${kind}${levels ? ` ${levels}` : ''} seed ${dataSeed} batch ${batch}`,
     label: distinctBatches === null ? `fresh ${label}` : `${distinctBatches * batch} ${label}`,
     batch,
     inputs: (index) => make(seededRandom(streamSeed(dataSeed, TRAINING, index)), batch),
@@ -179,7 +187,8 @@ function streamSeed(seed: number, purpose: number, index: number): number {
   return mixed * 2 ** 32 + index;
 }
 
-function logitNormal(random: SeededRandom): number {
+function levelFrom(random: SeededRandom, levels: NoiseLevels | undefined): number {
+  if (levels === 'uniform') return random.uniform();
   return 1 / (1 + Math.exp(-random.normal()));
 }
 

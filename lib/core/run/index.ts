@@ -24,6 +24,7 @@ export {
   type FineTuneSettings,
   type HeldOutBy,
   MAX_RUN_NAME,
+  type NoiseLevels,
   type OptimizerSettings,
   type RunSettings,
   SCHEDULES,

@@ -26,7 +26,14 @@ export function settingLines({ data, distil, fineTune, engine, cacheBytes }: Run
   const line = (name: string, value: string | number): SettingLine => ({ name, value: String(value) });
   const count = (value: number) => value.toLocaleString('en-US');
   return [
-    line('Data', data.kind === 'shapes' ? 'sample grammar' : data.kind === 'file' ? data.path : 'SYNTHETIC noise'),
+    line(
+      'Data',
+      data.kind === 'shapes'
+        ? `sample grammar${data.levels ? `, ${data.levels} noise levels` : ''}`
+        : data.kind === 'file'
+          ? data.path
+          : 'SYNTHETIC noise',
+    ),
     line('Steps', count(distil.steps)),
     line('Batch', distil.accumulation > 1 ? `${distil.batch} × ${distil.accumulation}` : distil.batch),
     line('Distinct batches', distil.distinctBatches === null ? 'new for every step' : count(distil.distinctBatches)),

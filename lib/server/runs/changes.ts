@@ -43,7 +43,7 @@ export async function createRun(
   if (plan.edits.length === 0) {
     throw new ContiguaError('plan-invalid', 'The plan names no interval', { hint: 'Choose at least one.' });
   }
-  const settings: RunSettings = { ...asked, data: withWholePrompts(asked.data) };
+  const settings: RunSettings = { ...asked, data: asTaughtToday(asked.data) };
   const id = newRunId();
   const { fingerprint, numBlocks, parameters, costs, drawable } = model;
   const facts: RunView['model'] = { name: model.name, fingerprint, numBlocks, parameters, costs, drawable };
@@ -69,9 +69,14 @@ export async function createRun(
   return id;
 }
 
-/** Runs of earlier versions say nothing of it and keep their random samples; a new one says that it holds out whole prompts. */
-const withWholePrompts = (data: TrainingData): TrainingData =>
-  data.kind === 'file' ? { ...data, heldOutBy: 'prompt-groups' } : data;
+/**
+ * Runs of earlier versions say nothing of it and keep the random samples that they held out and their logit-normal levels;
+ * a new one says that it holds out whole prompts, and that its levels are uniform.
+ */
+function asTaughtToday(data: TrainingData): TrainingData {
+  if (data.kind === 'file') return { ...data, heldOutBy: 'prompt-groups' };
+  return data.kind === 'shapes' ? { ...data, levels: 'uniform' } : data;
+}
 
 /** Ten characters that sort by time of creation, roughly, and do not collide where databases share a bucket. */
 function newRunId(): string {

@@ -88,7 +88,7 @@ export const fineTuneSettings = z
   .refine(warmsUpInTime, WARM_UP) satisfies z.ZodType<FineTuneSettings>;
 
 const trainingData = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('shapes') }),
+  z.object({ kind: z.literal('shapes'), levels: z.literal('uniform').optional() }),
   z.object({ kind: z.literal('file'), path: pathId, heldOutBy: z.literal('prompt-groups').optional() }),
   z.object({ kind: z.literal('synthetic') }),
 ]) satisfies z.ZodType<TrainingData>;
