@@ -3,6 +3,7 @@
  * mean of their ranks, and the coefficient is Pearson's over the ranks: the formula from squared rank differences is wrong
  * where there are ties. Its interval is a percentile bootstrap over the pairs.
  */
+import { percentileInterval } from '../quantile.ts';
 import { seededRandom } from '../random.ts';
 
 export interface RankCorrelation {
@@ -17,7 +18,6 @@ export interface RankCorrelation {
 /** Fewer pairs say nothing: three can be in the right order by chance once in six. */
 export const LEAST_PAIRS = 4;
 const RESAMPLES = 1000;
-const LEVEL = 0.95;
 
 /** Pairs where one side is null take no part. Null below `LEAST_PAIRS`, and where one side is constant. */
 export function rankCorrelation(
@@ -39,12 +39,8 @@ export function rankCorrelation(
     const drawn = spearman(pairs.map(() => pairs[random.integer(n)]!));
     if (drawn !== null) found.push(drawn);
   }
-  found.sort((x, y) => x - y);
   // A resample of equal values has no correlation; where that is common, the others say little.
-  const bounds =
-    found.length < resamples / 2
-      ? null
-      : { low: quantile(found, (1 - LEVEL) / 2), high: quantile(found, (1 + LEVEL) / 2) };
+  const bounds = found.length < resamples / 2 ? null : percentileInterval(found);
   return { rho, n, bounds };
 }
 
@@ -77,11 +73,4 @@ function pearson(a: readonly number[], b: readonly number[]): number | null {
     bb += db * db;
   }
   return aa === 0 || bb === 0 ? null : Math.max(-1, Math.min(1, ab / Math.sqrt(aa * bb)));
-}
-
-/** Linear interpolation between order statistics. */
-function quantile(sorted: readonly number[], share: number): number {
-  const place = share * (sorted.length - 1);
-  const [low, high] = [sorted[Math.floor(place)]!, sorted[Math.ceil(place)]!];
-  return low + (high - low) * (place - Math.floor(place));
 }

@@ -12,7 +12,7 @@ const ALL = [removed, probed, cka, probe, direction] as const;
 export type DamageScore = (typeof ALL)[number]['name'];
 export type NamedScore = Score & { readonly name: DamageScore };
 export const DAMAGE_SCORES: readonly NamedScore[] = ALL;
-/** Predicted best what pruning does to the sample model's pictures (docs/damage-scores.md, bench/damage-scores.ts). */
+/** Predicted best what pruning does to the sample model's pictures (docs/damage-scores.md, `npm run study`). */
 export const DEFAULT_DAMAGE_SCORE: DamageScore = cka.name;
 
 export function scoreNamed(name: DamageScore): NamedScore {

@@ -1,0 +1,69 @@
+import { expect, test } from 'vitest';
+import { everyInterval, randomPlans } from './intervals.ts';
+import { intervalCorrelations, planCorrelations, type ScoreValues, squared } from './score-quality.ts';
+import { intervalTable, planTable } from './score-tables.ts';
+import type { IntervalTruth, PlanTruth } from './truths.ts';
+
+const STACKS = [
+  { first: 0, last: 5 },
+  { first: 6, last: 11 },
+];
+const key = ({ first, last }: { first: number; last: number }) => `${first}-${last}`;
+/** An interval's true cost: its blocks count by depth, each in its own way. */
+const cost = ({ first, last }: { first: number; last: number }) => (last - first) * (1 + Math.sin(first) ** 2);
+const pictures = (error: number) => ({ held: [100 - error], total: [200], distance: [error], steps: 1 });
+const error = (relative: number) => ({ image: { direction: relative, magnitude: relative, relative }, text: null });
+
+const intervals: IntervalTruth[] = everyInterval(STACKS).map((interval) => ({
+  interval,
+  trained: {
+    baselines: { firstBlock: error(1), probes: error(1), removal: error(1) },
+    startBlock: interval.first,
+    heldOut: [{ step: 200, student: error(cost(interval)) }],
+    seconds: 1,
+  },
+  outputError: cost(interval),
+  pictures: pictures(cost(interval)),
+}));
+/** Independent errors add up in squares. */
+const plans: PlanTruth[] = randomPlans(STACKS, [3, 5], 12, 1).map((plan) => {
+  const total = Math.sqrt(plan.reduce((sum, interval) => sum + cost(interval) ** 2, 0));
+  return { plan, outputError: total, pictures: pictures(total) };
+});
+const scoreOf = (name: string, of: (interval: { first: number; last: number }) => number): ScoreValues => ({
+  name,
+  about: name,
+  values: new Map(intervals.map(({ interval }) => [key(interval), of(interval)])),
+});
+const exact = scoreOf('exact', cost);
+const length = scoreOf('blocks', ({ first, last }) => last - first);
+
+test('no interval crosses from one stack into the next, and a random plan is disjoint and removes what was asked', () => {
+  expect(everyInterval(STACKS)).toHaveLength(2 * (5 + 4 + 3 + 2));
+  for (const { plan } of plans) {
+    expect([3, 5]).toContain(plan.reduce((sum, { first, last }) => sum + last - first, 0));
+    for (const [i, { first, last }] of plan.entries()) {
+      expect(STACKS.some((stack) => stack.first <= first && last <= stack.last)).toBe(true);
+      expect(first).toBeGreaterThan(plan[i - 1]?.last ?? -1);
+    }
+  }
+});
+
+test('a score that is the cost orders intervals without a fault, the number of blocks does not', () => {
+  expect(intervalCorrelations(exact, intervals).map((found) => found?.rho)).toEqual([1, 1, 1, 1]);
+  for (const found of intervalCorrelations(length, intervals)) expect(found?.rho).toBeLessThan(0.99);
+});
+
+test('sums of squares order plans whose errors are independent; at equal depth the number of blocks says nothing', () => {
+  const best = planCorrelations(squared(exact), plans);
+  expect(best.outputError?.rho).toBeCloseTo(1, 12);
+  expect(best.atEqualDepth?.outputError).toBeCloseTo(1, 12);
+  expect(planCorrelations(length, plans).atEqualDepth).toBeNull();
+});
+
+test('a score that was not measured on every interval says nothing of a plan that holds another', () => {
+  const partial = { ...exact, values: new Map([...exact.values].slice(0, 4)) };
+  expect(planCorrelations(partial, plans).atEqualDepth).toBeNull();
+  expect(planTable([partial], { intervals, plans })).toContain('| exact | n/a | n/a | n/a | n/a |');
+  expect(intervalTable([exact], { intervals, plans })).toContain('| exact | 1.00 (1.00 to 1.00) |');
+});
