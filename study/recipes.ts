@@ -1,10 +1,11 @@
 /**
  * How should a student be trained? Variations of the settings on a few intervals of each length and depth, by the held-out
- * error and by the output error with the student alone plugged in: cheap, and enough to rule most of them out.
+ * error, and with the student alone plugged in by the output error and pictures: cheap, and enough to rule most of them out.
  */
 import { type BlockInterval, formatIntervalKey } from '../lib/core/interval/index.ts';
 import { DEFAULT_DISTIL } from '../lib/core/run/index.ts';
-import { choiceName, type Sample, type StudentSettings } from './sample.ts';
+import { choiceName, type Pictures, type Sample, type StudentSettings } from './sample.ts';
+import { mean, percent, shareOfFacts } from './tables.ts';
 
 /** What every variation starts from; written out, so that a changed default trains nothing again. */
 const PLAIN: StudentSettings = {
@@ -52,11 +53,14 @@ export const RECIPES: Readonly<Record<string, Partial<StudentSettings>>> = {
   '1500 steps, 1500 batches': { steps: 1500, distinctBatches: 1500 },
 };
 
+const DRAWN = { captions: 48, steps: 12 } as const;
+
 export interface RecipeRow {
   readonly recipe: string;
   readonly interval: BlockInterval;
   readonly relative: Readonly<Record<string, number>>;
   readonly outputError: number;
+  readonly pictures: Pictures;
   readonly seconds: number;
 }
 
@@ -72,15 +76,17 @@ export async function recipeRows(
     const settings = { ...PLAIN, ...changed };
     for (const interval of intervals) {
       const { edit, trained } = await sample.student(interval, settings);
-      const outputError = await sample.outputError(choiceName([edit], settings), [edit]);
+      const name = choiceName([edit], settings);
+      const outputError = await sample.outputError(name, [edit]);
+      const pictures = await sample.pictures(name, [edit], DRAWN);
       const last = trained.heldOut.at(-1)!.student;
       const relative = Object.fromEntries(
         Object.entries(last).flatMap(([stream, error]) => (error ? [[stream, error.relative]] : [])),
       );
-      rows.push({ recipe, interval, relative, outputError, seconds: trained.seconds });
+      rows.push({ recipe, interval, relative, outputError, pictures, seconds: trained.seconds });
       const streams = Object.entries(relative).map(([stream, error]) => `${stream} ${error.toFixed(4)}`);
       console.log(
-        `${recipe} ${formatIntervalKey(interval)}: ${streams.join(', ')}; output ${outputError.toFixed(4)}; ${trained.seconds.toFixed(0)} s`,
+        `${recipe} ${formatIntervalKey(interval)}: ${streams.join(', ')}; output ${outputError.toFixed(4)}; pictures ${mean(pictures.distance).toFixed(2)}, facts ${percent(shareOfFacts([pictures]))}; ${trained.seconds.toFixed(0)} s`,
       );
     }
   }
