@@ -93,9 +93,8 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis', () => {
     ]);
     expect(bands.reduce((sum, { heldOutSamples }) => sum + heldOutSamples, 0)).toBe(2);
     const image = streams.image!;
-    expect(image.bands.reduce((sum, { similarity }) => sum + similarity.rows, 0)).toBe(
-      image.similarity['held-out']!.rows,
-    );
+    // All of the 64 tokens of each held-out sample are few enough to be read.
+    expect(image.bands.map(({ similarity }) => similarity.rows)).toEqual([64, 64]);
     const { low, high } = image.similarity['held-out']!.bounds!.cka.debiased;
     expect(low[0]![1]!).toBeLessThan(high[0]![1]!);
     expect(image.probeBounds!.error[0]!.low).toBeLessThan(image.probeBounds!.error[0]!.high);

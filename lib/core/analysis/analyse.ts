@@ -76,6 +76,7 @@ export async function analyse(
       streamAnalysis(
         fitted.map(({ quality }) => quality[id] ?? null),
         compared[id]!,
+        judged !== null && judged.weightings.resamples > 0,
       ),
     ]),
   );

@@ -4,9 +4,10 @@ import { detectionShares } from '../detection/detection-shares.ts';
 import type { AffineMap } from '../model/route.ts';
 import { seededRandom } from '../random.ts';
 import { startTestEngine } from '../tensor/test-engines.ts';
-import { cellRows, cellsOf } from './held-out-cells.ts';
+import { cellRows, cellsOf, someOfEachCell } from './held-out-cells.ts';
 import { Pace } from './pace.ts';
-import { type WeightedComparison, WeightedStreamSimilarity } from './weighted-similarity.ts';
+import { resampleSimilarity } from './resampled-similarity.ts';
+import { StreamSimilarity } from './similarity.ts';
 import { weightingsOf } from './weightings.ts';
 
 const pace = new Pace();
@@ -16,22 +17,22 @@ async function analysed(
   states: readonly Float32Array[],
   groups: number,
   width: number,
-  probes: readonly AffineMap[],
-  seed = 1,
-): Promise<WeightedComparison & { resamples: number }> {
-  const samples = Array.from({ length: groups }, (_, i) => i);
-  const tokens = states[0]!.length / width / groups;
-  const cells = cellsOf(samples, (sample) => ({ group: sample, band: 0 }));
-  const rows = cellRows(
+  probes: readonly (AffineMap | null)[],
+) {
+  const count = states[0]!.length / width;
+  const cells = cellsOf([...Array(groups).keys()], (sample) => ({ group: sample, band: 0 }));
+  const all = cellRows(
     cells,
-    Uint32Array.from({ length: groups * tokens }, (_, row) => Math.floor(row / tokens)),
+    Uint32Array.from({ length: count }, (_, row) => Math.floor((row * groups) / count)),
   );
-  const weightings = weightingsOf(cells, 0, { seed });
-  const similarity = new WeightedStreamSimilarity(states, rows, width, weightings);
+  const similarity = new StreamSimilarity(states, count, width);
   const cka = await similarity.compareStates(pace);
-  const comparison = similarity.comparison(cka, await similarity.followSurrogates(probes, pace));
+  const trajectories = await similarity.followSurrogates(probes, pace);
   similarity.dispose();
-  return { ...comparison, resamples: weightings.resamples };
+  const rows = someOfEachCell(all, Math.ceil(256 / groups), seededRandom(1));
+  const weightings = weightingsOf(cells, 0, { seed: 1 });
+  const resampled = await resampleSimilarity(states, rows, width, weightings, probes, { cka, trajectories }, pace);
+  return { cka, resampled, resamples: weightings.resamples };
 }
 
 beforeAll(() => startTestEngine('wasm'));
@@ -66,9 +67,9 @@ describe('bounds of a resampled CKA', () => {
     let held = 0;
     for (let repetition = 0; repetition < 100; repetition++) {
       const [x, y] = draw(100 + repetition);
-      const { whole } = await analysed([x, x, y], GROUPS, WIDTH, []);
-      const [low, high] = [whole.bounds!.cka.debiased.low[0]![1]!, whole.bounds!.cka.debiased.high[0]![1]!];
-      const value = whole.cka.debiased[0]![1]!;
+      const { cka, resampled } = await analysed([x, x, y], GROUPS, WIDTH, [null, null]);
+      const [low, high] = [resampled.bounds.cka.debiased.low[0]![1]!, resampled.bounds.cka.debiased.high[0]![1]!];
+      const value = cka.debiased[0]![1]!;
       expect(low).toBeLessThan(value);
       expect(high).toBeGreaterThan(value);
       if (low <= TRUTH && TRUTH <= high) held++;
@@ -105,7 +106,7 @@ describe('how often a break is found in resamples', () => {
 
   it('is about half where the data do not decide, and nearly always where they do', async () => {
     const { resampled, resamples } = await analysed(states, GROUPS, WIDTH, probes);
-    const shares = detectionShares({ image: resampled }, 6, resamples).find(
+    const shares = detectionShares({ image: resampled.trajectories }, 6, resamples).find(
       ({ estimator, start, target, streams }) =>
         estimator === 'debiased' && start === 'block-u' && target === 'teacher-after-k' && streams === 'mean',
     )!;

@@ -1,15 +1,16 @@
 /**
- * CKA and trajectories of every stream: over its held-out tokens, with noise bands and resamples, and over all tokens.
- * One stream's kernels are kept at a time.
+ * CKA and trajectories of every stream: over its held-out tokens, over those of each noise band, over all tokens, and the
+ * bounds of the first from resamples. One stream's kernels are kept at a time.
  */
 import type { BlockSpec, StreamProbes } from '../model/index.ts';
 import type { PerStream, Similarity } from '../report/report.ts';
 import type { JudgedRows } from './judged-rows.ts';
 import type { Pace } from './pace.ts';
+import { pickRows } from './pick-rows.ts';
 import type { AnalysisProgress, AnalysisStage } from './progress.ts';
+import { type ResampledSimilarity, resampleSimilarity } from './resampled-similarity.ts';
 import { StreamSimilarity } from './similarity.ts';
 import type { StageClock } from './stage-clock.ts';
-import { type WeightedComparison, WeightedStreamSimilarity } from './weighted-similarity.ts';
 
 /** States of every stream, [n, d] each: the embedded input, then after each block. */
 export type States = PerStream<Float32Array[]>;
@@ -18,7 +19,8 @@ export interface ComparedStream {
   /** Null where the stream has no tokens at all. */
   readonly all: Similarity | null;
   /** Null where none of the stream's tokens are held out. */
-  readonly heldOut: WeightedComparison | null;
+  readonly heldOut: Similarity | null;
+  readonly resampled: ResampledSimilarity | null;
 }
 
 interface Comparing {
@@ -35,47 +37,29 @@ export async function compareStreams(
   clock: StageClock,
   onProgress: (progress: AnalysisProgress) => void,
 ): Promise<PerStream<ComparedStream>> {
-  const ids = Object.keys(states);
-  const heldOutRows = (id: string) => {
-    const rows = judged?.rows[id];
-    return rows && rows.rows.length > 0 ? rows : null;
-  };
-  const isEmpty = (id: string) => states[id]![0]!.length === 0;
-  const parts = ids.filter((id) => !isEmpty(id)).length + ids.filter(heldOutRows).length;
-  const counter = (stage: AnalysisStage) => {
+  const work = Object.entries(states).map(([id, of]) => {
+    const heldOut = judged?.rows[id]?.rows ?? new Uint32Array();
+    return { id, of, count: of[0]!.length / width, heldOut: heldOut.toSorted() };
+  });
+  const counter = (stage: AnalysisStage, sweepsOverHeldOut: number) => {
     let done = 0;
-    const total = parts * (blocks.length + 1);
+    const sweeps = work.reduce(
+      (sum, { count, heldOut }) => sum + (count > 0 ? 1 : 0) + (heldOut.length > 0 ? sweepsOverHeldOut : 0),
+      0,
+    );
+    const total = sweeps * (blocks.length + 1);
     return () => onProgress({ stage, done: ++done, total });
   };
-  const onState = counter('cka');
-  const onStart = counter('trajectories');
+  const onState = counter('cka', 1);
+  const onStart = counter('trajectories', 2);
+
   const compared: [string, ComparedStream][] = [];
-  for (const id of ids) {
+  for (const { id, of, count, heldOut: rows } of work) {
     const updated = blocks.map(({ updates }) => updates.includes(id));
     const along = probes.map((probe) => probe[id] ?? null);
-    const rows = heldOutRows(id);
-    const heldOut = judged && rows && (await compareHeldOut(judged, rows));
-    compared.push([id, { heldOut, all: isEmpty(id) ? null : await compareAll() }]);
-
-    async function compareHeldOut(
-      { weightings }: JudgedRows,
-      of: NonNullable<typeof rows>,
-    ): Promise<WeightedComparison> {
+    const compare = async (picked: readonly Float32Array[], rowCount: number): Promise<Similarity> => {
       clock.start('cka');
-      const similarity = new WeightedStreamSimilarity(states[id]!, of, width, weightings, { updated });
-      try {
-        const cka = await similarity.compareStates(pace, onState);
-        clock.start('trajectories');
-        return similarity.comparison(cka, await similarity.followSurrogates(along, pace, onStart));
-      } finally {
-        similarity.dispose();
-      }
-    }
-
-    async function compareAll(): Promise<Similarity> {
-      clock.start('cka');
-      const rowCount = states[id]![0]!.length / width;
-      const similarity = new StreamSimilarity(states[id]!, rowCount, width, { updated });
+      const similarity = new StreamSimilarity(picked, rowCount, width, { updated });
       try {
         const cka = await similarity.compareStates(pace, onState);
         clock.start('trajectories');
@@ -84,7 +68,15 @@ export async function compareStreams(
       } finally {
         similarity.dispose();
       }
-    }
+    };
+    const picked = () => of.map((state) => pickRows(state, width, rows));
+    const heldOut = rows.length > 0 ? await compare(picked(), rows.length) : null;
+    const resampled =
+      judged && heldOut
+        ? await resampleSimilarity(of, judged.someRows[id]!, width, judged.weightings, along, heldOut, pace, onStart)
+        : null;
+    const all = count > 0 ? await compare(of, count) : null;
+    compared.push([id, { all, heldOut, resampled }]);
   }
   return Object.fromEntries(compared);
 }

@@ -1,7 +1,8 @@
 /**
- * Held-out rows by cell: the rows of one prompt group in one noise band. A bootstrap draws whole groups and a band takes
- * some cells whole, so that every statistic of either is a weighted sum over cells; the rows themselves are read once.
+ * Held-out rows by cell: the rows of one prompt group, or those of one prompt group in one noise band. A bootstrap draws
+ * whole groups and a band takes some cells whole, so that statistics of either are weighted sums over cells.
  */
+import type { SeededRandom } from '../random.ts';
 
 /** What a held-out sample belongs to. */
 export interface SamplePlace {
@@ -15,7 +16,7 @@ export interface SamplePlace {
 export interface Cells {
   readonly count: number;
   readonly groups: number;
-  /** 0-based group and noise band of each cell [count]. */
+  /** 0-based group and noise band of each cell [count]. Groups are numbered in the order in which samples come. */
   readonly groupOf: Uint32Array;
   readonly bandOf: Uint32Array;
   /** Cell of a sample that is held out. */
@@ -60,17 +61,32 @@ export function cellsOf(samples: readonly number[], placeOf: (sample: number) =>
 
 /** `sampleOf` gives the sample of each captured row of the stream; rows of other samples are left out. */
 export function cellRows({ count, ofSample }: Cells, sampleOf: Uint32Array): CellRows {
-  const placed: { row: number; cell: number }[] = [];
+  const byCell: number[][] = Array.from({ length: count }, () => []);
   for (const [row, sample] of sampleOf.entries()) {
     const cell = ofSample.get(sample);
-    if (cell !== undefined) placed.push({ row, cell });
+    if (cell !== undefined) byCell[cell]!.push(row);
   }
-  placed.sort((a, b) => a.cell - b.cell || a.row - b.row);
-  const sizes = new Uint32Array(count);
-  for (const { cell } of placed) sizes[cell] = sizes[cell]! + 1;
+  return rowsOfCells(byCell);
+}
+
+/** At most `most` rows of each cell, chosen by `random`. */
+export function someOfEachCell({ rows, cellOf, sizes }: CellRows, most: number, random: SeededRandom): CellRows {
+  const byCell: number[][] = Array.from(sizes, () => []);
+  for (const [i, row] of rows.entries()) byCell[cellOf[i]!]!.push(row);
+  return rowsOfCells(
+    byCell.map((of) => {
+      const left = [...of];
+      const chosen: number[] = [];
+      while (chosen.length < most && left.length > 0) chosen.push(...left.splice(random.integer(left.length), 1));
+      return chosen.sort((a, b) => a - b);
+    }),
+  );
+}
+
+function rowsOfCells(byCell: readonly (readonly number[])[]): CellRows {
   return {
-    rows: Uint32Array.from(placed, ({ row }) => row),
-    cellOf: Uint32Array.from(placed, ({ cell }) => cell),
-    sizes,
+    rows: Uint32Array.from(byCell.flat()),
+    cellOf: Uint32Array.from(byCell.flatMap((of, cell) => of.map(() => cell))),
+    sizes: Uint32Array.from(byCell, ({ length }) => length),
   };
 }

@@ -25,6 +25,3 @@ function quantile(sorted: Float64Array, share: number): number {
 }
 
 export const sixDigits = (value: number): number => Number(value.toPrecision(6));
-
-/** As JSON has it: NaN is null. */
-export const sixDigitsOrNull = (value: number): number | null => (Number.isNaN(value) ? null : sixDigits(value));

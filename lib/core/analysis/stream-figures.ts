@@ -4,25 +4,27 @@ import type { DeclaredStack } from '../model/config-index.ts';
 import type { Confidence, PerStream, StreamAnalysis } from '../report/report.ts';
 import type { ComparedStream } from './compare-streams.ts';
 import { type JudgedRows, RESAMPLING_SEED } from './judged-rows.ts';
-import { CONFIDENCE_LEVEL, sixDigits } from './percentile-bounds.ts';
+import { CONFIDENCE_LEVEL } from './percentile-bounds.ts';
 import type { WeightedProbeQuality } from './probe-bounds.ts';
 
 /** `quality`: one per block. */
 export function streamAnalysis(
   quality: readonly (WeightedProbeQuality | null)[],
-  { all, heldOut }: ComparedStream,
+  { all, heldOut, resampled }: ComparedStream,
+  isResampled: boolean,
 ): StreamAnalysis {
-  const short = (value: number | null | undefined) => (typeof value === 'number' ? sixDigits(value) : null);
+  const bounds = isResampled && resampled ? resampled.bounds : null;
   return {
     probeR2: quality.map((of) => of?.r2 ?? null),
     probeError: quality.map((of) => of?.error ?? null),
-    probeBounds: heldOut?.whole.bounds
-      ? { r2: quality.map((of) => of?.r2Bounds ?? null), error: quality.map((of) => of?.errorBounds ?? null) }
-      : null,
-    similarity: { 'held-out': heldOut?.whole ?? null, all },
-    bands: (heldOut?.bands ?? []).map((similarity, band) => ({
-      probeR2: quality.map((of) => short(of?.bands[band]?.r2)),
-      probeError: quality.map((of) => short(of?.bands[band]?.error)),
+    probeBounds: bounds && {
+      r2: quality.map((of) => of?.r2Bounds ?? null),
+      error: quality.map((of) => of?.errorBounds ?? null),
+    },
+    similarity: { 'held-out': heldOut && { ...heldOut, bounds }, all },
+    bands: (resampled?.bands ?? []).map((similarity, band) => ({
+      probeR2: quality.map((of) => of?.bands[band]?.r2 ?? null),
+      probeError: quality.map((of) => of?.bands[band]?.error ?? null),
       similarity,
     })),
   };
@@ -38,7 +40,7 @@ export function confidenceOf(
   const { resamples } = weightings;
   if (resamples === 0) return null;
   const trajectories = Object.fromEntries(
-    Object.entries(compared).flatMap(([id, { heldOut }]) => (heldOut ? [[id, heldOut.resampled]] : [])),
+    Object.entries(compared).flatMap(([id, { resampled }]) => (resampled ? [[id, resampled.trajectories]] : [])),
   );
   return {
     level: CONFIDENCE_LEVEL,

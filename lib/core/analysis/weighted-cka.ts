@@ -82,32 +82,36 @@ export function cellKernel(
   const betweenCells = sumsOverCells(cellOf, cells, perCell, new Float64Array(cellOf.length).fill(1));
   const productSums = new Float64Array(cells * columns);
   for (let cell = 0; cell < cells; cell++) {
-    weigh(productSums.subarray(cell * columns, (cell + 1) * columns), values, betweenCells, cell, cells);
+    weigh(productSums.subarray(cell * columns, (cell + 1) * columns), values, columns, betweenCells, cell, cells);
   }
   return { diagonal, traces, perCell, products, productSums };
 }
 
-/** HSIC of kernels K and L. `between`: Σ KᵢⱼLᵢⱼ over the rows of each pair of cells [cells, cells], symmetric. */
+/**
+ * HSIC of kernels K and L under the first `count` weightings, by default all. `between`: Σ KᵢⱼLᵢⱼ over the rows of each pair
+ * of cells [cells, cells], symmetric.
+ */
 export function weightedHsic(
   { cellOf, weightings, totals, pairs, triples, quadruples }: WeightedRows,
   k: CellKernel,
   l: CellKernel,
   between: ArrayLike<number>,
+  count: number = weightings.columns,
 ): PerWeighting {
   const { cells, columns, squares } = weightings;
-  const sums = rowProducts(cellOf, k, l, cells, columns);
+  const sums = rowProducts(cellOf, k, l, cells, columns, count);
   // Sums over all tuples of rows, equal ones included, per weighting. Powers are those of the weights.
-  const of = () => new Float64Array(columns);
+  const of = () => new Float64Array(count);
   const [ww, ww2, w2w2, wr, wt] = [of(), of(), of(), of(), of()];
   const [wProducts, w2Products, w2Mixed, w3Mixed] = [of(), of(), of(), of()];
   const [w2Diagonals, w3Diagonals, w4Diagonals, w2k, w2l] = [of(), of(), of(), of(), of()];
   const [row, squaredRow, mixed] = [of(), of(), of()];
   for (let cell = 0; cell < cells; cell++) {
-    weigh(row, weightings.values, between, cell, cells);
-    weigh(squaredRow, squares, between, cell, cells);
-    weigh(mixed, weightings.values, sums.mixed, cell, cells);
+    weigh(row, weightings.values, columns, between, cell, cells);
+    weigh(squaredRow, squares, columns, between, cell, cells);
+    weigh(mixed, weightings.values, columns, sums.mixed, cell, cells);
     const diagonals = sums.diagonals[cell]!;
-    for (let column = 0; column < columns; column++) {
+    for (let column = 0; column < count; column++) {
       const at = cell * columns + column;
       const w = weightings.values[at]!;
       const w2 = squares[at]!;
@@ -159,15 +163,16 @@ function ratios(cross: Float64Array, a: Float64Array, b: Float64Array): Float64A
   });
 }
 
-/** target [columns] = row `cell` of `matrix` [cells, cells] times `weights` [cells, columns]. */
+/** target = row `cell` of `matrix` [cells, cells] times the first columns of `weights` [cells, columns]. */
 function weigh(
   target: Float64Array,
   weights: Float64Array,
+  columns: number,
   matrix: ArrayLike<number>,
   cell: number,
   cells: number,
 ): void {
-  const columns = target.length;
+  const count = target.length;
   const row = cell * cells;
   target.fill(0);
   let other = 0;
@@ -180,7 +185,7 @@ function weigh(
       matrix[row + other + 3]!,
     ];
     const at = other * columns;
-    for (let column = 0; column < columns; column++) {
+    for (let column = 0; column < count; column++) {
       const i = at + column;
       target[column] =
         target[column]! +
@@ -193,7 +198,7 @@ function weigh(
   for (; other < cells; other++) {
     const value = matrix[row + other]!;
     const from = other * columns;
-    for (let column = 0; column < columns; column++) target[column] = target[column]! + value * weights[from + column]!;
+    for (let column = 0; column < count; column++) target[column] = target[column]! + value * weights[from + column]!;
   }
 }
 
@@ -201,7 +206,7 @@ function weigh(
  * Sums over the rows of each cell: of (Kw)ᵢ(Lw)ᵢ [cells, columns] and KᵢᵢLᵢᵢ [cells], and what times w gives that of
  * (Kw)ᵢLᵢᵢ + Kᵢᵢ(Lw)ᵢ [cells, cells].
  */
-function rowProducts(cellOf: Uint32Array, k: CellKernel, l: CellKernel, cells: number, columns: number) {
+function rowProducts(cellOf: Uint32Array, k: CellKernel, l: CellKernel, cells: number, columns: number, count: number) {
   const products = new Float64Array(cells * columns);
   const diagonals = new Float64Array(cells);
   const [r, t] = [k.products, l.products];
@@ -213,7 +218,7 @@ function rowProducts(cellOf: Uint32Array, k: CellKernel, l: CellKernel, cells: n
     for (let i = row; i < end; i++) diagonals[cell] = diagonals[cell]! + k.diagonal[i]! * l.diagonal[i]!;
     for (; row + 3 < end; row += 4) {
       const from = row * columns;
-      for (let column = 0; column < columns; column++) {
+      for (let column = 0; column < count; column++) {
         const a = from + column;
         const b = a + columns;
         const c = b + columns;
@@ -223,7 +228,7 @@ function rowProducts(cellOf: Uint32Array, k: CellKernel, l: CellKernel, cells: n
     }
     for (; row < end; row++) {
       const from = row * columns;
-      for (let column = 0; column < columns; column++) {
+      for (let column = 0; column < count; column++) {
         products[to + column] = products[to + column]! + r[from + column]! * t[from + column]!;
       }
     }

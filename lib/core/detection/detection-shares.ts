@@ -14,7 +14,10 @@ import type {
   SurrogateStart,
 } from '../report/report.ts';
 
-/** `cka(u, k)` of each resample [M, M, resamples], per stream, estimator and reading; NaN where it has no value. */
+/**
+ * `cka(u, k)` of each resample [M, M, resamples], per stream, estimator and reading; NaN where it has no value, empty for a
+ * reading that was not resampled.
+ */
 export type ResampledTrajectories = PerStream<PerEstimator<PerReading<Float64Array>>>;
 
 const ESTIMATORS: readonly CkaEstimator[] = ['debiased', 'biased'];
@@ -31,10 +34,11 @@ export function detectionShares(
   return ESTIMATORS.flatMap((estimator) =>
     STARTS.flatMap((start) =>
       TARGETS.flatMap((target) =>
-        choices.map((streams): DetectionConfidence => {
+        choices.flatMap((streams): DetectionConfidence[] => {
           const chosen = streams === 'mean' ? Object.values(trajectories) : [trajectories[streams]!];
           const matrices = chosen.map((stream) => stream[estimator][`${start}/${target}`]);
-          return { estimator, start, target, streams, ...sharesOf(matrices, numBlocks, resamples, seamsOf(stacks)) };
+          if (matrices.some(({ length }) => length === 0)) return [];
+          return [{ estimator, start, target, streams, ...sharesOf(matrices, numBlocks, resamples, seamsOf(stacks)) }];
         }),
       ),
     ),
