@@ -1,9 +1,11 @@
 /** `contigua analyse`: the whole analysis of a model, as the report that the page, the planner and notebooks read. */
 import type { CalibrationSource } from '../lib/compute/protocol.ts';
+import { DEFAULT_DETECTION, detectIntervals } from '../lib/core/detection/index.ts';
 import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
 import { CALIBRATION_BOUNDS } from '../lib/core/report/index.ts';
 import { type Arguments, ENGINE_OPTION, ENGINES, parseArguments, usage } from './arguments.ts';
 import type { CommandContext } from './command.ts';
+import { foundWords } from './found-words.ts';
 import { linkedFile, withModel } from './model-worker.ts';
 import { assertWritable, tell, writeText } from './output.ts';
 import { progressOn } from './progress.ts';
@@ -33,6 +35,8 @@ export async function analyse(argv: readonly string[], { signal }: CommandContex
     return await client.call('analyse', { calibration }, { signal, onProgress: display.show });
   }).finally(display.end);
   tell(`calibration: ${report.calibration.label}`);
+  const found = foundWords(report, DEFAULT_DETECTION, detectIntervals(report, DEFAULT_DETECTION));
+  if (found) tell(found);
   await writeText(out, `${JSON.stringify(report)}\n`);
 }
 

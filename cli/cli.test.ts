@@ -126,6 +126,11 @@ describe('contigua', () => {
     expect(tooMany).toMatchObject({ code: 1, stdout: '' });
     expect(tooMany.stderr).toMatch(/--remove 2; expected at most [01]/);
 
+    expect(analysed.stderr).toMatch(/found in resamples \(200 of \d+ held-out prompt groups\): 0–1 \d+ %/);
+    const compared = await contigua(['compare', 'report.json', 'report.json']);
+    expect(compared.stdout).toMatch(/^interval {2}found by {2}A +B\n0–1 +2 of 2 +yes \(\d+ %\) +yes/);
+    expect(await contigua(['compare', 'report.json'])).toMatchObject({ code: 2, stdout: '' });
+
     const best = await contigua('plan tiny --report report.json --remove 1 --choice least-damage'.split(' '));
     expect(parsePlan(best.stdout, 'plan.json').edits).toMatchObject([{ first: 0, last: 1 }]);
 

@@ -14,6 +14,7 @@ export const HELP: Readonly<Record<string, string>> = {
   contigua inspect MODEL [--json]
   contigua forward MODEL --inputs IN.safetensors --out OUT.safetensors
   contigua analyse MODEL [--calibration FILE | --samples N --timesteps N --seed N] [--out REPORT.json]
+  contigua compare REPORT REPORT … [--rows all] [--json]
   contigua plan    MODEL (--intervals '[[3,4],[5,7]]' | --report REPORT.json --remove N)
                          [--by probes] [--out PLAN.json] [--config-out config.json]
   contigua distil  MODEL --plan PLAN.json [--out FOLDER] [--estimate] [options]
@@ -53,6 +54,13 @@ pictures and captions of the sample grammar for the bundled model, or seeded noi
   --seed N            (1)
   --out FILE          the report; without it, stdout
 ${ENGINE}`,
+
+  compare: `contigua compare REPORT REPORT … [options]
+Which intervals the default rule detects in each of several reports of one model (other seeds, other calibration files), and in
+which share of each report's resamples it finds them. Reports that split their samples by different rules are not compared.
+
+  --rows ROWS         tokens that similarities are taken over: held-out (default), or all
+  --json              machine-readable`,
 
   plan: `contigua plan MODEL (--intervals LIST | --report FILE --remove N) [options]
 Writes plan.json: what is done to the model, and what every block becomes. An interval [first, last] keeps block \`first\`

@@ -33,6 +33,7 @@ import { assertReportFits, buildPlan, formatPlan } from '../lib/core/plan/index.
 import { type AnalysisReport, parseReport, type Rows } from '../lib/core/report/index.ts';
 import { type Arguments, ENGINE_OPTION, ENGINES, parseArguments, usage } from './arguments.ts';
 import type { CommandContext } from './command.ts';
+import { foundWords } from './found-words.ts';
 import { HEADERS_ONLY, withModel } from './model-worker.ts';
 import { assertWritable, tell, writeFileWhole, writeText } from './output.ts';
 import { readText } from './read-text.ts';
@@ -76,6 +77,8 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
     tell(`wrote ${configOut}`);
   }
   tell(`${built.blocks.before} → ${built.blocks.after} blocks`);
+  const found = foundWords(report, detection, built.edits);
+  if (found) tell(found);
   tell(`layer_index of the PPCL trainer: ${layerIndexString(edits)}`);
 }
 

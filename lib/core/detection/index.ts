@@ -5,6 +5,8 @@ export {
   rankByDamage,
   totalScore,
 } from './damage.ts';
+export { confidenceUnder, foundIn, type ResampledReport } from './found-in.ts';
+export { assertComparable, type NamedReport, type OverlaidInterval, overlayDetections } from './overlay.ts';
 export { chooseLeastDamage, leastDamage } from './partition.ts';
 export {
   type DetectableReport,

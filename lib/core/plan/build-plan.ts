@@ -2,7 +2,7 @@
  * From a choice to its plan. Deterministic: the same model, report, choice and settings give the same bytes, unless the
  * caller names a time.
  */
-import { type DetectionSettings, similarityOf } from '../detection/index.ts';
+import { type DetectionSettings, foundIn, similarityOf } from '../detection/index.ts';
 import { type Edit, editSetOf, runEdit } from '../edit/index.ts';
 import { ContiguaError } from '../errors.ts';
 import {
@@ -77,12 +77,16 @@ export function buildPlan({ model, report, edits, detection, createdAt }: PlanCh
       streams: streams.map(({ id, label }) => ({ id, label })),
       stacks: stacks.map(({ id, label, first, last }) => ({ id, label, first, last })),
     },
-    edits: set.map((edit) => ({
-      ...runEdit(edit, edit.by),
-      cka: report && similarityOf(report, detection, edit),
-      removedError: (report && outputErrorOf(report, runEdit(edit, 'nothing'))) ?? null,
-      outputError: (report && outputErrorOf(report, edit)) ?? null,
-    })),
+    edits: set.map((edit) => {
+      const share = report && foundIn(report, detection, edit);
+      return {
+        ...runEdit(edit, edit.by),
+        cka: report && similarityOf(report, detection, edit),
+        removedError: (report && outputErrorOf(report, runEdit(edit, 'nothing'))) ?? null,
+        outputError: (report && outputErrorOf(report, edit)) ?? null,
+        ...(share === null ? {} : { foundIn: share }),
+      };
+    }),
     blocks: { before: numBlocks, after: numBlocks - removedCount(set) },
     parameters: parameterCost(model, set),
     blockMap: blockMapOf(numBlocks, set),

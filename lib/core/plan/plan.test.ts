@@ -126,6 +126,18 @@ describe('buildPlan', () => {
     ]);
   });
 
+  it('says in which share of the resamples the rule finds a run, where resamples were drawn', () => {
+    const { estimator, start, target, streams } = choice.detection;
+    const intervals = [{ first: 1, last: 3, share: 0.84 }];
+    const detections = [{ estimator, start, target, streams, intervals, breaks: [] }];
+    const confidence = { level: 0.95, resamples: 200, seed: 1, groups: 16, detections } as const;
+    const resampled = buildPlan({ ...choice, report: { ...choice.report!, confidence } });
+    expect(resampled.edits.map(({ foundIn }) => foundIn)).toEqual([0.84, 0]);
+    expect(parsePlan(formatPlan(resampled), 'plan.json')).toEqual(resampled);
+    expect(plan.edits.some((edit) => 'foundIn' in edit)).toBe(false);
+    expect(() => parsePlan(formatPlan(resampled).replace('0.84', '1.84'), 'plan.json')).toThrow(/foundIn/);
+  });
+
   it('says of each edit what it puts in place, and what that was measured to do', () => {
     const mixed = buildPlan({
       ...choice,

@@ -19,6 +19,8 @@ export type PlannedEdit = RunEdit & {
   readonly removedError: number | null;
   /** The same with what the edit puts in their place; null where it was not measured. */
   readonly outputError: number | null;
+  /** Share of the analysis' resamples of its prompts in which the rule detects this very run; left out where none were drawn. */
+  readonly foundIn?: number;
 };
 
 export type BlockFate = 'kept' | 'replaced' | 'removed';

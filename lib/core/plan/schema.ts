@@ -47,6 +47,12 @@ const editSchema = z.object({
     'Relative output error on held-out samples with blocks first+1..last removed; null where not measured.',
   ),
   outputError: told(measured, 'The same with what the edit puts in their place; null where not measured.'),
+  foundIn: z.optional(
+    told(
+      z.number().check(z.minimum(0), z.maximum(1)),
+      "Share of the resamples of the analysis' prompts in which the rule detects this very run under `settings`; left out where none were drawn.",
+    ),
+  ),
 }) satisfies z.ZodMiniType<PlannedEdit>;
 
 const blockMapEntrySchema = z.object({
