@@ -21,7 +21,7 @@ import {
   paintMatrix,
   rampStep,
 } from './draw-heatmap.ts';
-import { spanOf } from './draw-layer-strip.ts';
+import { drawLayerStrip, spanOf } from './draw-layer-strip.ts';
 import { drawProbeRow, probeDomain } from './draw-probe-row.ts';
 import { drawSeams, drawStackNames } from './draw-seams.ts';
 import { drawTrajectory, drawTrajectoryLabels } from './draw-trajectories.ts';
@@ -42,6 +42,25 @@ const TWO_STACKS = [
   { label: 'dual-stream blocks', first: 0, last: 18 },
   { label: 'single-stream blocks', first: 19, last: 56 },
 ];
+
+describe('brackets of detected intervals', () => {
+  it('are the fainter the fewer resamples find them, and full where none were drawn', () => {
+    const detected = [
+      { first: 0, last: 1 },
+      { first: 2, last: 5 },
+    ];
+    const shared = { numBlocks: 6, streams: [], selection: [], detected, probeR2: null };
+    const opacities = (foundIn?: (interval: { first: number }) => number | null) =>
+      drawLayerStrip({ ...shared, foundIn }, 700, [0, 1], PAPER_PALETTE)
+        .filter(({ attributes }) => attributes.stroke === PAPER_PALETTE.detected)
+        .map(({ attributes }) => attributes['stroke-opacity']);
+    const [sure, unsure] = opacities(({ first }) => (first === 0 ? 1 : 0.2)) as number[];
+    expect(sure).toBe(1);
+    expect(unsure).toBeLessThan(0.6);
+    expect(unsure).toBeGreaterThan(0.4);
+    expect(opacities(() => null)).toEqual([1, 1]);
+  });
+});
 
 describe('the block axis', () => {
   it('tiles its span with one band per block and finds each block again', () => {

@@ -75,12 +75,23 @@ export function bracketPath(axis: BlockAxis, interval: BlockInterval, { top, hei
   return `M${left} ${top + height}V${top + 5}H${left + width}V${top + height}`;
 }
 
+/** An interval that few resamples find is faint, but never too faint to be seen. */
+export function bracketOpacity(share: number | null): number {
+  return share === null ? 1 : 0.45 + 0.55 * share;
+}
+
 /** The middle of a number's line of text in the row of cells. */
 export function numberMiddle({ row }: StripNumber, cells: StripRow): number {
   return cells.top + cells.height * { upper: 0.29, middle: 0.5, lower: 0.71 }[row];
 }
 
-type StripData = Pick<LayerStripProps, 'numBlocks' | 'stacks' | 'streams' | 'selection' | 'detected' | 'probeR2'>;
+type StripData = Pick<
+  LayerStripProps,
+  'numBlocks' | 'stacks' | 'streams' | 'selection' | 'detected' | 'probeR2' | 'foundIn'
+>;
+
+const opacityOf = ({ foundIn }: StripData, interval: BlockInterval): number | undefined =>
+  foundIn && bracketOpacity(foundIn(interval));
 
 /** The whole strip as one figure, for export. */
 export function drawLayerStrip(data: StripData, width: number, domain: ProbeDomain, palette: ChartPalette): Mark[] {
@@ -92,7 +103,8 @@ export function drawLayerStrip(data: StripData, width: number, domain: ProbeDoma
     return mark('rect', { x: left, y: cells.top, width: span, height: cells.height, rx: 4, fill: palette.accent });
   });
   for (const interval of data.detected) {
-    marks.push(mark('path', { d: bracketPath(axis, interval, brackets), fill: 'none', stroke: palette.detected }));
+    const line = { fill: 'none', stroke: palette.detected, 'stroke-opacity': opacityOf(data, interval) };
+    marks.push(mark('path', { d: bracketPath(axis, interval, brackets), ...line }));
   }
   for (let block = 0; block < data.numBlocks; block++) {
     if (data.selection.some(({ first, last }) => first <= block && block <= last)) continue;

@@ -24,7 +24,7 @@ import {
 } from './draw-trajectories.ts';
 import { calibrationSentence, estimatorSentence, figureSvg, samplesSentence } from './figure.ts';
 import { mark } from './marks.ts';
-import { countText } from './number-text.ts';
+import { countText, shareText } from './number-text.ts';
 import { PAPER_PALETTE } from './palette.ts';
 import { type BlockPart, whyNoPart } from './stream-part.ts';
 import { runEnd } from './trajectory-curves.ts';
@@ -60,7 +60,7 @@ function silentSentence(blocks: readonly BlockPart[], stream: StreamSpec): strin
 
 export type StripFigureData = Pick<
   LayerStripProps,
-  'numBlocks' | 'stacks' | 'streams' | 'blocks' | 'selection' | 'detected' | 'probeR2'
+  'numBlocks' | 'stacks' | 'streams' | 'blocks' | 'selection' | 'detected' | 'probeR2' | 'foundIn'
 >;
 
 export function layerStripSvg(data: StripFigureData, facts: FigureFacts): string {
@@ -79,6 +79,7 @@ export function layerStripSvg(data: StripFigureData, facts: FigureFacts): string
     body: drawLayerStrip(data, STRIP_WIDTH, domain, PAPER_PALETTE),
     caption: [
       `Brackets: detected intervals. Filled: chosen. ${intervalsSentence(data.detected, data.selection)}`,
+      ...foundSentence(data),
       ...(probeR2 ? [measured] : []),
       ...depthSentences(data, streams),
       calibrationSentence(facts.calibration),
@@ -114,6 +115,14 @@ export function noiseRowsSvg({ numBlocks, stacks, data }: NoiseFigureData, facts
       ...settingsSentence(facts),
     ],
   });
+}
+
+function foundSentence({ detected, foundIn }: StripFigureData): string[] {
+  const shares = detected.flatMap((interval) => {
+    const share = foundIn?.(interval) ?? null;
+    return share === null ? [] : [`${interval.first}–${interval.last} ${shareText(share)}`];
+  });
+  return shares.length === 0 ? [] : [`Found in resamples of the held-out prompts: ${shares.join(', ')}.`];
 }
 
 export interface HeatmapFigureData extends Partial<Pick<ChartDepth, 'stacks' | 'blocks'>> {

@@ -9,7 +9,7 @@ export { ckaDomain } from './draw-heatmap.ts';
 export type { NoiseRowsData } from './draw-noise-rows.ts';
 export { LayerStrip } from './layer-strip.tsx';
 export { NoiseRows } from './noise-rows.tsx';
-export { similarityText } from './number-text.ts';
+export { shareText, similarityText } from './number-text.ts';
 export { PAGE_PALETTE, streamLook } from './palette.ts';
 export { type BlockPart, whyNoPart } from './stream-part.ts';
 export { Trajectories } from './trajectories.tsx';

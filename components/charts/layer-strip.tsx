@@ -113,6 +113,7 @@ export function LayerStrip(props: LayerStripProps) {
             height={cells.top - brackets.top + 2}
             pressed={containsInterval(selection, interval)}
             refusal={refusalOf(interval, impossible)}
+            share={props.foundIn?.(interval) ?? null}
             onToggle={props.onToggle}
             onHover={onHover}
           />

@@ -35,3 +35,11 @@ export const countText = (count: number): string => count.toLocaleString('en-US'
 
 /** "4 to 6", spoken and written the same. */
 export const spanText = ({ first, last }: BlockInterval): string => `${first} to ${last}`;
+
+/** How sure an interval is. Of a few hundred resamples, whole per cent, unless that would read as all or none. */
+export function shareText(share: number): string {
+  const percent = 100 * share;
+  const isNearEnd = (percent > 0 && percent < 1) || (percent > 99 && percent < 100);
+  return `${percent.toFixed(isNearEnd ? 1 : 0)} %`;
+}
+export const foundText = (share: number): string => `found in ${shareText(share)} of the resamples`;

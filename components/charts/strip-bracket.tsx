@@ -1,9 +1,10 @@
 'use client';
 /** A detected interval as a bracket over its blocks: a toggle button, hatched with the reason when it cannot be chosen. */
+import type { CSSProperties } from 'react';
 import type { BlockInterval } from '@/lib/core/interval/interval.ts';
 import styles from './charts.module.css';
-import type { Span } from './draw-layer-strip.ts';
-import { spanText } from './number-text.ts';
+import { bracketOpacity, type Span } from './draw-layer-strip.ts';
+import { foundText, spanText } from './number-text.ts';
 import { type Hover, NO_HOVER } from './types.ts';
 
 interface StripBracketProps {
@@ -13,23 +14,25 @@ interface StripBracketProps {
   readonly height: number;
   readonly pressed: boolean;
   readonly refusal: string | null;
+  /** Share of the resamples that find it; null where nothing was resampled. */
+  readonly share: number | null;
   readonly onToggle: (interval: BlockInterval) => void;
   readonly onHover: (hover: Hover) => void;
 }
 
 export function StripBracket(props: StripBracketProps) {
-  const { interval, span, top, height, pressed, refusal, onToggle, onHover } = props;
+  const { interval, span, top, height, pressed, refusal, share, onToggle, onHover } = props;
   const light = () => onHover({ block: interval.first, other: interval.last });
   const unlight = () => onHover(NO_HOVER);
   return (
     <button
       type="button"
-      aria-label={`Detected interval ${spanText(interval)}`}
+      aria-label={`Detected interval ${spanText(interval)}${share === null ? '' : `, ${foundText(share)}`}`}
       aria-pressed={pressed}
       aria-disabled={refusal === null ? undefined : true}
-      title={refusal ?? undefined}
+      title={refusal ?? (share === null ? undefined : capitalised(foundText(share)))}
       className={styles.bracket}
-      style={{ left: span.left, width: span.width, top, height }}
+      style={{ left: span.left, width: span.width, top, height, '--found': bracketOpacity(share) } as CSSProperties}
       onClick={() => {
         if (refusal === null) onToggle(interval);
       }}
@@ -40,3 +43,5 @@ export function StripBracket(props: StripBracketProps) {
     />
   );
 }
+
+const capitalised = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

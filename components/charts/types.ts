@@ -53,6 +53,8 @@ export interface LayerStripProps extends LinkedChartProps {
   readonly findings?: readonly string[] | null | undefined;
   /** Blocks that may not be chosen, hatched, with the reason on hover. */
   readonly impossible?: readonly ImpossibleRange[];
+  /** Share of the resamples that find a detected interval; null where nothing was resampled. */
+  readonly foundIn?: ((interval: BlockInterval) => number | null) | undefined;
   /** A new interval of at least two blocks, ends in order; it may overlap chosen ones, which then give way. */
   readonly onAdd: (interval: BlockInterval) => void;
   /** A detected interval to choose, or a chosen one to un-choose. */

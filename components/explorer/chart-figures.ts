@@ -13,8 +13,9 @@ import {
   trajectoriesSvg,
 } from '@/components/charts/export-figures.ts';
 import { heatmapCsv, layerStripCsv, noiseRowsCsv, trajectoriesCsv } from '@/components/charts/export-tables.ts';
-import type { StreamChoice } from '@/lib/core/detection/index.ts';
+import { foundIn, type StreamChoice } from '@/lib/core/detection/index.ts';
 import { ContiguaError } from '@/lib/core/errors.ts';
+import type { BlockInterval } from '@/lib/core/interval/index.ts';
 import type { StreamId, StreamSpec } from '@/lib/core/model/config-index.ts';
 import type { AnalysisReport, Rows } from '@/lib/core/report/report.ts';
 import { saveCsv, savePng, saveSvg } from '@/lib/page/browser/export-chart.ts';
@@ -77,7 +78,7 @@ function figureOf(
   switch (chart) {
     case 'strip': {
       const probeR2 = Object.fromEntries(Object.entries(report.streams).map(([id, one]) => [id, one.probeR2]));
-      const data = { ...common, probeR2 };
+      const data = { ...common, probeR2, foundIn: (interval: BlockInterval) => foundIn(report, detection, interval) };
       return { words: ['blocks'], svg: () => layerStripSvg(data, facts), csv: () => layerStripCsv(data) };
     }
     case 'noise': {

@@ -1,8 +1,8 @@
 'use client';
 /** Detected and chosen intervals, least predicted damage first, and the slider that takes them in that order. */
-import { useMemo } from 'react';
+import { useMemo, useState } from 'react';
 import { useStore } from 'zustand';
-import { similarityText } from '@/components/charts';
+import { shareText, similarityText } from '@/components/charts';
 import { Button, IconButton } from '@/components/ui/button';
 import { Help } from '@/components/ui/help';
 import { DownloadIcon } from '@/components/ui/icons';
@@ -40,7 +40,7 @@ import { choose, newEdit, selectionStore } from '@/lib/page/explorer/selection.t
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { BudgetSlider } from './budget-slider';
 import { ReplacementSelect } from './replacement-select';
-import { useDetected } from './use-linked';
+import { useDetected, useFoundIn } from './use-linked';
 import { useNoiseReading } from './use-noise';
 import { useCalibrationChanges } from './use-report-mark';
 
@@ -62,6 +62,8 @@ export function IntervalPanel() {
   const here = useNoiseReading();
   const changes = useCalibrationChanges();
   const taken = useStore(takenStore);
+  const foundIn = useFoundIn();
+  const [bySureness, setBySureness] = useState(false);
 
   const ranked = useMemo(
     () => (report ? rankByDamage(report, detected, score, settings) : []),
@@ -70,10 +72,11 @@ export function IntervalPanel() {
   const rows = useMemo(() => {
     const own = chosen.filter((interval) => !containsInterval(detected, interval));
     const all = [...detected, ...own];
-    return report
-      ? rankByDamage(report, all, score, settings)
-      : all.map((interval) => ({ interval, score: null as number | null }));
-  }, [report, detected, chosen, score, settings]);
+    if (!report) return all.map((interval) => ({ interval, score: null as number | null }));
+    const byDamage = rankByDamage(report, all, score, settings);
+    const share = ({ interval }: (typeof byDamage)[number]) => foundIn(interval) ?? -1;
+    return bySureness ? byDamage.toSorted((a, b) => share(b) - share(a)) : byDamage;
+  }, [report, detected, chosen, score, settings, bySureness, foundIn]);
 
   // Similarity has a column of its own.
   const bySimilarity = scoreNamed(score).isSimilarity;
@@ -95,6 +98,11 @@ export function IntervalPanel() {
             that you rank by, or the error of the model's output when the blocks are taken out. Detection proposes
             nearly the whole depth, so the ranking decides; of five candidates 1 − surrogate CKA predicted best what
             happens to the sample's pictures.
+          </p>
+          <p>
+            <em>Found in</em>: the share of 200 resamples of the held-out prompts in which the rule finds the very same
+            interval. Of an interval that half of them miss, the data do not say where it ends. Runs that you drew are
+            seldom found.
           </p>
           <p>
             <em>Minimise 1 − surrogate CKA</em> takes as many blocks out, by those of all intervals, detected or not,
@@ -199,19 +207,34 @@ export function IntervalPanel() {
                   scope="col"
                   className="w-16 pb-1 text-right font-normal"
                   title="How alike the true and the probe-replaced states are after the last block of the interval"
-                  aria-sort={bySimilarity ? 'descending' : undefined}
+                  aria-sort={bySimilarity && !bySureness ? 'descending' : undefined}
                 >
                   {SURROGATE_CKA}
-                  {bySimilarity ? ' ↓' : ''}
+                  {bySimilarity && !bySureness ? ' ↓' : ''}
                 </th>
                 <th
                   scope="col"
                   className="w-19 pb-1 pl-1.5 text-right font-normal"
                   title={shown.about}
-                  aria-sort={bySimilarity ? undefined : 'ascending'}
+                  aria-sort={bySimilarity || bySureness ? undefined : 'ascending'}
                 >
                   {shown.label}
-                  {bySimilarity ? '' : ' ↑'}
+                  {bySimilarity || bySureness ? '' : ' ↑'}
+                </th>
+                <th
+                  scope="col"
+                  className="w-11 pb-1 pl-1.5 text-right font-normal"
+                  aria-sort={bySureness ? 'descending' : undefined}
+                >
+                  <button
+                    type="button"
+                    className="text-right hover:text-text"
+                    aria-pressed={bySureness}
+                    title="Share of the resamples of the held-out prompts in which the rule finds the interval; click to sort by it, or by damage again"
+                    onClick={() => setBySureness(!bySureness)}
+                  >
+                    found in{bySureness ? ' ↓' : ''}
+                  </button>
                 </th>
                 <th scope="col" className="w-8 pb-1 text-right font-normal">
                   out
@@ -229,6 +252,7 @@ export function IntervalPanel() {
                     shown,
                     isMeasuring(measuring, row.interval, shown),
                   )}
+                  found={foundIn(row.interval)}
                   chosen={chosen.find((edit) => sameInterval(edit, row.interval)) ?? null}
                   origin={originOf(row.interval, detected)}
                 />
@@ -274,13 +298,15 @@ interface RowProps {
   interval: BlockInterval;
   cka: number | null;
   damage: string;
+  /** Null where nothing was resampled. */
+  found: number | null;
   /** Null unless it is chosen. */
   chosen: RunEdit | null;
   /** Where it comes from, unless it was detected as it is. */
   origin: string | null;
 }
 
-function Row({ interval, cka, damage, chosen, origin }: RowProps) {
+function Row({ interval, cka, damage, found, chosen, origin }: RowProps) {
   const { first, last } = interval;
   return (
     <tr
@@ -299,6 +325,7 @@ function Row({ interval, cka, damage, chosen, origin }: RowProps) {
       </td>
       <td className="text-right">{similarityText(cka)}</td>
       <td className="text-right">{damage}</td>
+      <td className="text-right">{found === null ? 'n/a' : shareText(found)}</td>
       <td>
         <div className="flex h-5 items-center justify-end">
           <Switch

@@ -15,7 +15,7 @@ import { breakFindings } from '@/lib/page/explorer/break-words.ts';
 import { choose, gestureName, newEdit } from '@/lib/page/explorer/selection.ts';
 import { ChartDownload } from './chart-download';
 import { Placeholder } from './placeholder';
-import { useLinked } from './use-linked';
+import { useFoundIn, useLinked } from './use-linked';
 import { bandMark, useNoiseReading } from './use-noise';
 import { useReportMark } from './use-report-mark';
 
@@ -39,7 +39,8 @@ export function StripPanel({ width, detected }: { width: number; detected: reado
           </p>
           <p>
             Brackets are detected intervals: runs of blocks that the detection rule finds redundant together. Filled
-            runs are your choice. Of a chosen run the first block stays; the others go.
+            runs are your choice. Of a chosen run the first block stays; the others go. The fainter a bracket, the fewer
+            resamples of the held-out prompts find it: the share is on hover and in the table of intervals.
           </p>
           <p>
             Click a bracket, drag over cells, or use the keyboard: arrows move, Shift extends, Enter chooses, Delete
@@ -74,12 +75,14 @@ function probeR2Of({ streams }: AnalysisReport): NonNullable<ProbeR2> {
 function Strip({ width, detected, probeR2 }: { width: number; detected: readonly BlockInterval[]; probeR2: ProbeR2 }) {
   const linked = useLinked(width, detected);
   const findings = useFindings(detected);
+  const foundIn = useFoundIn();
   if (linked.numBlocks === 0) return <Placeholder height={150} />;
   return (
     <LayerStrip
       {...linked}
       probeR2={probeR2}
       findings={findings}
+      foundIn={foundIn}
       onAdd={(interval) => choose({ type: 'add', edit: newEdit(interval) })}
       onToggle={(interval) => choose({ type: 'toggle', edit: newEdit(interval) })}
       onRemove={(interval) => choose({ type: 'remove', interval })}

@@ -1,8 +1,9 @@
 'use client';
 /** What every chart shares: the block axis' length, hover, choice and detection. Only charts subscribe to the hover. */
-import { useMemo } from 'react';
+import { useCallback, useMemo } from 'react';
 import { useStore } from 'zustand';
 import type { LinkedChartProps } from '@/components/charts';
+import { foundIn } from '@/lib/core/detection/index.ts';
 import type { BlockInterval } from '@/lib/core/interval/index.ts';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { detectedIn } from '@/lib/page/explorer/detection.ts';
@@ -27,6 +28,13 @@ export function useDetected(): readonly BlockInterval[] {
     () => (streams && model ? detectedIn({ streams, model }, settings) : NONE),
     [streams, model, settings],
   );
+}
+
+/** In which share of the resamples an interval is detected under the present settings; null where nothing was resampled. */
+export function useFoundIn(): (interval: BlockInterval) => number | null {
+  const confidence = useStore(analysisStore, ({ report }) => report?.confidence ?? null);
+  const settings = useStore(settingsStore, ({ detection }) => detection);
+  return useCallback((interval) => foundIn({ confidence }, settings, interval), [confidence, settings]);
 }
 
 export function useLinked(width: number, detected: readonly BlockInterval[]): LinkedChartProps {

@@ -37,4 +37,27 @@ describe('the interval table as CSV', () => {
     expect(detected?.[column('replaced_by')]).toBe('');
     expect(Number(detected?.[column('damage_1_minus_surrogate_cka')])).toBeCloseTo(0.1, 12);
   });
+
+  it('says in which share of the resamples each interval is found, where there are any', () => {
+    const { estimator, start, target, streams } = DEFAULT_DETECTION;
+    const intervals = [{ first: 0, last: 1, share: 0.84 }];
+    const detections = [{ estimator, start, target, streams, intervals, breaks: [] }];
+    const confidence = { level: 0.95, resamples: 200, seed: 1, groups: 16, detections } as const;
+    const found = (settings = DEFAULT_DETECTION) =>
+      intervalCsv({
+        report: { ...report, confidence },
+        settings,
+        intervals: [
+          { first: 0, last: 1 },
+          { first: 1, last: 2 },
+        ],
+        detected: [],
+        chosen: [],
+      })
+        .split('\r\n')
+        .map((line) => line.split(',').at(-1))
+        .slice(0, 3);
+    expect(found()).toEqual(['found_in_resamples', '0.84', '0']);
+    expect(found({ ...DEFAULT_DETECTION, rows: 'all' })).toEqual(['found_in_resamples', '', '']);
+  });
 });

@@ -1,8 +1,8 @@
 /**
  * The interval table as CSV: every score of every interval, full precision, empty where nothing was measured. What
- * replaces a chosen run is in the last column, as earlier versions' columns keep their places.
+ * replaces a chosen run and the share of resamples that find it come last, as earlier versions' columns keep their places.
  */
-import { DAMAGE_SCORES, type DetectionSettings, similarityOf } from '@/lib/core/detection/index.ts';
+import { DAMAGE_SCORES, type DetectionSettings, foundIn, similarityOf } from '@/lib/core/detection/index.ts';
 import { type EditSet, replacementWord } from '@/lib/core/edit/index.ts';
 import { type BlockInterval, containsInterval, sameInterval } from '@/lib/core/interval/index.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
@@ -26,6 +26,7 @@ export function intervalCsv({ report, settings, intervals, detected, chosen }: I
     'surrogate_cka',
     ...DAMAGE_SCORES.map(({ column }) => column),
     'replaced_by',
+    'found_in_resamples',
   ];
   const rows = intervals.map((interval) => [
     interval.first,
@@ -36,6 +37,7 @@ export function intervalCsv({ report, settings, intervals, detected, chosen }: I
     similarityOf(report, settings, interval),
     ...DAMAGE_SCORES.map((score) => score.of(report, interval, settings)),
     replacementOf(chosen, interval),
+    foundIn(report, settings, interval),
   ]);
   return [header, ...rows].map((row) => `${row.map((field) => field ?? '').join(',')}\r\n`).join('');
 }
