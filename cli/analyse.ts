@@ -1,6 +1,13 @@
 /** `contigua analyse`: the whole analysis of a model, as the report that the page, the planner and notebooks read. */
 import type { CalibrationSource } from '../lib/compute/protocol.ts';
-import { DEFAULT_DETECTION, detectIntervals } from '../lib/core/detection/index.ts';
+import {
+  DEFAULT_DETECTION,
+  detectIntervals,
+  problemWords,
+  readingProblem,
+  splitTable,
+  splitWords,
+} from '../lib/core/detection/index.ts';
 import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
 import { CALIBRATION_BOUNDS } from '../lib/core/report/index.ts';
 import { type Arguments, ENGINE_OPTION, ENGINES, parseArguments, usage } from './arguments.ts';
@@ -19,6 +26,7 @@ export async function analyse(argv: readonly string[], { signal }: CommandContex
     samples: { type: 'string' },
     timesteps: { type: 'string' },
     seed: { type: 'string' },
+    split: { type: 'boolean' },
     out: { type: 'string' },
     ...ENGINE_OPTION,
   });
@@ -35,6 +43,10 @@ export async function analyse(argv: readonly string[], { signal }: CommandContex
     return await client.call('analyse', { calibration }, { signal, onProgress: display.show });
   }).finally(display.end);
   tell(`calibration: ${report.calibration.label}`);
+  tell(splitWords(report.split));
+  if (args.flag('split')) for (const line of splitTable(report.split)) tell(line);
+  const problem = readingProblem(report, DEFAULT_DETECTION);
+  if (problem) tell(problemWords(problem, report));
   const found = foundWords(report, DEFAULT_DETECTION, detectIntervals(report, DEFAULT_DETECTION));
   if (found) tell(found);
   await writeText(out, `${JSON.stringify(report)}\n`);

@@ -52,6 +52,7 @@ pictures and captions of the sample grammar for the bundled model, or seeded noi
   --samples N         samples to make where no file is given (64)
   --timesteps N       noise levels to spread them over (8)
   --seed N            (1)
+  --split             says how many samples of each noise level probes were fitted on, and how many were held out
   --out FILE          the report; without it, stdout
 ${ENGINE}`,
 

@@ -8,7 +8,9 @@ import {
   type DetectionSettings,
   detectIntervals,
   hasRows,
+  problemWords,
   rankByDamage,
+  readingProblem,
 } from '../lib/core/detection/index.ts';
 import {
   type EditSet,
@@ -162,6 +164,12 @@ function chooseFrom(
 ): IntervalSet {
   if (!report) return [];
   const detected = detectIntervals(report, detection);
+  const problem = readingProblem(report, detection);
+  if (problem) {
+    throw new ContiguaError('plan-invalid', problemWords(problem, report), {
+      hint: 'Or read all tokens with --rows all, choose with --choice least-damage, or by hand with --intervals.',
+    });
+  }
   const chosen = intervalSetOf(
     chooseByBudget(rankByDamage(report, detected, DEFAULT_DAMAGE_SCORE, detection), count),
     depth,

@@ -116,6 +116,7 @@ export const report: Bytes = bytesOf({
     className: config.className,
     family: 'qwen-image',
     numBlocks: BLOCKS,
+    width: 8,
     streams: planned.model.streams,
     stacks: planned.model.stacks,
     blocks: architectureOf(config).blocks.map(({ kind, stack, updates }) => ({ kind, stack, updates })),

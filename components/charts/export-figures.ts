@@ -44,8 +44,10 @@ const list = new Intl.ListFormat('en-GB');
 const intervalsSentence = (detected: readonly BlockInterval[], selection: readonly BlockInterval[]): string =>
   `Detected: ${listed(detected)}. Chosen: ${listed(selection)}.`;
 
-const settingsSentence = ({ settings }: FigureFacts): string[] =>
-  settings && settings.length > 0 ? [`Settings: ${settings.join('; ')}.`] : [];
+const settingsSentence = ({ settings, caveat }: FigureFacts): string[] => [
+  ...(settings && settings.length > 0 ? [`Settings: ${settings.join('; ')}.`] : []),
+  ...(caveat ? [caveat] : []),
+];
 
 /** What the hatched places of a figure mean, and what its seam is. */
 function depthSentences({ stacks = [], blocks = [] }: Partial<ChartDepth>, streams: readonly StreamSpec[]): string[] {
@@ -150,7 +152,7 @@ export function heatmapSvg(data: HeatmapFigureData, facts: FigureFacts): string 
       ...drawSquares(selection, 'chosen', layout, PAPER_PALETTE),
     ],
     caption: [
-      `${estimatorSentence(facts.estimator)} ${samplesSentence(facts.calibration.tokens, [stream])}`,
+      `${estimatorSentence(facts.estimator)} ${samplesSentence(facts.tokens, [stream])}`,
       calibrationSentence(facts.calibration),
       `Dashed squares: detected intervals; solid squares: chosen. ${intervalsSentence(detected, selection)}`,
       ...depthSentences(data, [stream]),
@@ -169,7 +171,9 @@ export function trajectoriesSvg(data: TrajectoryData, facts: FigureFacts): strin
       ? `Break after block ${end.last}.`
       : end?.by === 'seam'
         ? `No break before the seam after block ${end.last}.`
-        : 'No break before the last block.';
+        : end
+          ? 'No break before the last block.'
+          : 'Breaks are not told.';
   return figureSvg({
     title: `Surrogate of ${facts.model} from block ${data.start}: similarity to the whole model`,
     width: TRAJECTORIES_WIDTH,
@@ -188,7 +192,7 @@ export function trajectoriesSvg(data: TrajectoryData, facts: FigureFacts): strin
     ],
     caption: [
       `Above: surrogate CKA(${data.start}, k), written cka; below: Δ(${data.start}, k) = cka(${data.start}, k−1) − cka(${data.start}, k). ${found} Faint: other starts.`,
-      `${estimatorSentence(facts.estimator)} ${samplesSentence(facts.calibration.tokens, streams)}`,
+      `${estimatorSentence(facts.estimator)} ${samplesSentence(facts.tokens, streams)}`,
       calibrationSentence(facts.calibration),
       `Shaded: chosen; brackets: detected. ${intervalsSentence(data.detected, data.selection)}`,
       ...depthSentences(data, streams),

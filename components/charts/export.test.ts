@@ -18,6 +18,7 @@ const calibration: CalibrationFacts = {
 const facts: FigureFacts = {
   model: 'tiny <&> model',
   calibration,
+  tokens: calibration.tokens,
   estimator: 'debiased',
   settings: ['surrogate: block u, then probes'],
 };

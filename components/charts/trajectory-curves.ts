@@ -4,6 +4,7 @@ import {
   differencesOf,
   firstRise,
   type Rise,
+  readingProblem,
   trajectoryOf,
 } from '@/lib/core/detection/index.ts';
 import { stackAround } from '@/lib/core/interval/index.ts';
@@ -13,7 +14,7 @@ import type { CurveMatrices, ReportStreams, TrajectoryCurves, TrajectoryStream }
 
 /** The mean and every stream under the same estimator, start and target; `settings.streams` is the one that decides. */
 export function trajectoryCurves(
-  report: Pick<AnalysisReport, 'streams'> & { readonly model: Pick<ReportModel, 'streams' | 'stacks'> },
+  report: Pick<AnalysisReport, 'streams'> & { readonly model: Pick<ReportModel, 'streams' | 'stacks' | 'width'> },
   settings: DetectionSettings,
 ): TrajectoryCurves {
   const { streams, stacks } = report.model;
@@ -27,6 +28,7 @@ export function trajectoryCurves(
     streams,
     stream: settings.streams,
     stacks,
+    undecided: readingProblem(report, settings) !== null,
     bounds: Object.fromEntries(
       streams.map(({ id }) => {
         const { rows, estimator, start, target } = settings;
@@ -61,9 +63,10 @@ export type RunEnd =
   | { readonly last: number; readonly by: 'break'; readonly rise: Rise }
   | { readonly last: number; readonly by: 'seam' | 'model' };
 
-export function runEnd({ differences, stream, stacks }: TrajectoryCurves, start: number): RunEnd | null {
+/** Null where there is no such curve, or where the reading cannot tell. */
+export function runEnd({ differences, stream, stacks, undecided }: TrajectoryCurves, start: number): RunEnd | null {
   const row = differences[stream]?.[start];
-  if (!row) return null;
+  if (!row || undecided) return null;
   const stack = stackAround(start, { numBlocks: row.length, stacks: stacks ?? [] });
   const rise = firstRise(row.slice(0, stack.last + 1), start);
   if (rise) return { last: rise.block - 1, by: 'break', rise };

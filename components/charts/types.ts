@@ -94,6 +94,8 @@ export interface TrajectoryCurves {
   readonly stream: TrajectoryStream;
   /** Runs end where their stack ends; left out where all blocks are one stack. */
   readonly stacks?: readonly BlockInterval[] | undefined;
+  /** The reading cannot tell where runs end (`readingProblem`): curves are drawn, breaks are not. */
+  readonly undecided?: boolean | undefined;
   /** Bounds of cka(u, k) of a stream, [u][k] each, drawn as a shade; left out or null where nothing was resampled. */
   readonly bounds?: Readonly<Record<StreamId, MatrixBounds | null>> | undefined;
   /** How often resampled prompts give the same break; left out or null where that was not computed. */
@@ -125,6 +127,10 @@ export interface FigureFacts {
   readonly model: string;
   readonly calibration: CalibrationFacts;
   readonly estimator: CkaEstimator;
+  /** That similarities are taken over. */
+  readonly tokens: PerStream<number>;
+  /** Why nothing is detected, or what to keep in mind, in sentences. */
+  readonly caveat?: string | null;
   /** Further settings, one short phrase each: "surrogate: block u, then probes". */
   readonly settings?: readonly string[];
 }

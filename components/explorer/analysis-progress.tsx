@@ -11,6 +11,7 @@ import { calibrationWords } from '@/lib/page/explorer/calibration.ts';
 import { engineStore, silenceWords } from '@/lib/page/explorer/engine.ts';
 import { pacePerSecond, remainingMs, shareDone } from '@/lib/page/explorer/progress.ts';
 import { selectionStore } from '@/lib/page/explorer/selection.ts';
+import { SplitDetails } from './split-details';
 import { useCalibrationChanges } from './use-report-mark';
 
 const STAGES: readonly (readonly [stage: string, words: string])[] = [
@@ -80,7 +81,7 @@ export function AnalysisProgress() {
         })}
       </ol>
       {/* What the numbers on the page come from; its place is kept while there are none. */}
-      <p className="mt-2 min-h-16 text-2xs text-muted">
+      <div className="mt-2 min-h-16 text-2xs text-muted">
         {report ? (
           <>
             {changes.length > 0 ? (
@@ -96,9 +97,10 @@ export function AnalysisProgress() {
             )}
             , n = {tokensWords(report.calibration.tokens, report.model.streams)}.
             {restoredFrom === null ? null : ` Restored, measured ${momentWords(restoredFrom)}; Analyse measures again.`}
+            <SplitDetails split={report.split} />
           </>
         ) : null}
-      </p>
+      </div>
     </div>
   );
 }

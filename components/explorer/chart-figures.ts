@@ -13,7 +13,7 @@ import {
   trajectoriesSvg,
 } from '@/components/charts/export-figures.ts';
 import { heatmapCsv, layerStripCsv, noiseRowsCsv, trajectoriesCsv } from '@/components/charts/export-tables.ts';
-import { foundIn, type StreamChoice } from '@/lib/core/detection/index.ts';
+import { foundIn, type StreamChoice, splitWords } from '@/lib/core/detection/index.ts';
 import { ContiguaError } from '@/lib/core/errors.ts';
 import type { BlockInterval } from '@/lib/core/interval/index.ts';
 import type { StreamId, StreamSpec } from '@/lib/core/model/config-index.ts';
@@ -23,6 +23,7 @@ import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { detectedIn } from '@/lib/page/explorer/detection.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import { bandWords, type NoiseReading, readingOf } from '@/lib/page/explorer/noise.ts';
+import { readingWords, rowsWords, tokensRead } from '@/lib/page/explorer/reading.ts';
 import { selectionStore } from '@/lib/page/explorer/selection.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { noiseRowsData } from './noise-rows-data';
@@ -68,7 +69,15 @@ function figureOf(
     model: report.model.name,
     calibration: report.calibration,
     estimator,
+    tokens: tokensRead(report, detection),
+    caveat: [
+      report.split.rule === 'golden-ratio' ? splitWords(report.split) : '',
+      readingWords(report, detection) ?? '',
+    ]
+      .join(' ')
+      .trim(),
     settings: [
+      `tokens: ${rowsWords(detection.rows)}`,
       ...(band ? [bandWords(band)] : []),
       decidingWords(streams, report.model.streams),
       detection.start === 'block-u' ? 'surrogate: block u, then probes' : 'surrogate: probes from block u on',
@@ -84,7 +93,7 @@ function figureOf(
     case 'noise': {
       const data = noiseRowsData(whole, colours);
       if (!data) throw new ContiguaError('internal', 'The analysis holds no noise levels apart');
-      const ofWhole = { ...facts, calibration: whole.calibration, settings: [] };
+      const ofWhole = { ...facts, calibration: whole.calibration, settings: [], caveat: null };
       return {
         words: ['noise-levels'],
         svg: () => noiseRowsSvg({ ...common, data }, ofWhole),

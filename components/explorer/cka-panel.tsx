@@ -12,11 +12,13 @@ import type { CkaEstimator } from '@/lib/core/report/report.ts';
 import { streamTitle, tokensWords } from '@/lib/page/browser/stream-words.ts';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { setDetection } from '@/lib/page/explorer/ranking.ts';
+import { rowsWords, tokensRead } from '@/lib/page/explorer/reading.ts';
 import { choose, newEdit } from '@/lib/page/explorer/selection.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { ChartDownload } from './chart-download';
 import { useLinked, useStreams } from './use-linked';
 import { bandMark, useNoiseReading } from './use-noise';
+import { useReading } from './use-reading';
 import { useReportMark } from './use-report-mark';
 
 const SIDE_BY_SIDE_PX = 560;
@@ -28,6 +30,7 @@ export function CkaPanel({ width, detected }: { width: number; detected: readonl
   const reading = useNoiseReading();
   const report = reading?.report ?? null;
   const mark = useReportMark() + bandMark(reading);
+  const caveat = useReading();
   const detection = useStore(settingsStore, (state) => state.detection);
   const { rows, estimator } = reading?.settings ?? detection;
   const scale = useStore(settingsStore, (state) => state.scale);
@@ -61,7 +64,7 @@ export function CkaPanel({ width, detected }: { width: number; detected: readonl
       }
       reading={
         report
-          ? `${mark}State CKA between blocks: linear, ${estimator}, n = ${tokensWords(report.calibration.tokens, report.model.streams)}, one colour scale.`
+          ? `${mark}State CKA between blocks: linear, ${estimator}, n = ${tokensWords(tokensRead(report, { rows }), report.model.streams)}, ${rowsWords(rows)}, one colour scale. ${caveat ?? ''}`
           : 'After Analyse: bright squares along the diagonal are runs of blocks whose states stay alike.'
       }
       tools={

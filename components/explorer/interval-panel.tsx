@@ -42,6 +42,7 @@ import { BudgetSlider } from './budget-slider';
 import { ReplacementSelect } from './replacement-select';
 import { useDetected, useFoundIn } from './use-linked';
 import { useNoiseReading } from './use-noise';
+import { useReading } from './use-reading';
 import { useCalibrationChanges } from './use-report-mark';
 
 /** The one that predicts best first. */
@@ -60,6 +61,7 @@ export function IntervalPanel() {
   const chosen = useStore(selectionStore, (state) => state.selection.present);
   const detected = useDetected();
   const here = useNoiseReading();
+  const caveat = useReading();
   const changes = useCalibrationChanges();
   const taken = useStore(takenStore);
   const foundIn = useFoundIn();
@@ -112,11 +114,13 @@ export function IntervalPanel() {
         </Help>
       }
       reading={
-        changes.length > 0
-          ? `Outdated (${changes.join(', ')}).`
-          : here?.band
-            ? `Values at ${here.band.id} noise; order and choice of all levels together.`
-            : undefined
+        [
+          changes.length > 0 ? `Outdated (${changes.join(', ')}).` : '',
+          here?.band ? `Values at ${here.band.id} noise; order and choice of all levels together.` : '',
+          caveat ?? '',
+        ]
+          .filter((sentence) => sentence !== '')
+          .join(' ') || undefined
       }
       tools={
         <>

@@ -17,12 +17,14 @@ import { ChartDownload } from './chart-download';
 import { Placeholder } from './placeholder';
 import { useFoundIn, useLinked } from './use-linked';
 import { bandMark, useNoiseReading } from './use-noise';
+import { useReading } from './use-reading';
 import { useReportMark } from './use-report-mark';
 
 export function StripPanel({ width, detected }: { width: number; detected: readonly BlockInterval[] }) {
   const reading = useNoiseReading();
   const report = reading?.report ?? null;
   const mark = useReportMark() + bandMark(reading);
+  const caveat = useReading();
   const running = useStore(analysisStore, (state) => state.running !== null);
   const captured = useStore(analysisStore, (state) => state.running?.captured ?? 0);
   const partial = useStore(analysisStore, (state) => state.running?.probeR2 ?? null);
@@ -52,7 +54,7 @@ export function StripPanel({ width, detected }: { width: number; detected: reado
         running && captured > 0
           ? `Measuring: hidden states of ${captured} blocks captured.`
           : report
-            ? `${mark}Probe R² on ${tokensWords(report.calibration.heldOutTokens, report.model.streams)} held out. Brackets: detected; filled: chosen.`
+            ? `${mark}Probe R² on ${tokensWords(report.calibration.heldOutTokens, report.model.streams)} held out. Brackets: detected; filled: chosen. ${caveat ?? ''}`
             : 'Drag over blocks to choose a run; Analyse shows which runs are redundant.'
       }
       tools={<ChartDownload name="blocks" charts={[{ chart: 'strip', label: 'Blocks' }]} />}

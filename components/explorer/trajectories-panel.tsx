@@ -9,6 +9,7 @@ import { Panel } from '@/components/ui/panel';
 import { Popover } from '@/components/ui/popover';
 import { Select } from '@/components/ui/select';
 import type { BlockInterval } from '@/lib/core/interval/index.ts';
+import type { Rows } from '@/lib/core/report/report.ts';
 import { streamTitle } from '@/lib/page/browser/stream-words.ts';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { type BreakFinding, breakFindings, breakWords } from '@/lib/page/explorer/break-words.ts';
@@ -17,6 +18,7 @@ import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { ChartDownload } from './chart-download';
 import { useLinked, useStreams } from './use-linked';
 import { bandMark, useNoiseReading } from './use-noise';
+import { useReading } from './use-reading';
 import { useReportMark } from './use-report-mark';
 
 export function TrajectoriesPanel({ width, detected }: { width: number; detected: readonly BlockInterval[] }) {
@@ -26,6 +28,7 @@ export function TrajectoriesPanel({ width, detected }: { width: number; detected
   const report = useStore(analysisStore, (state) => state.report);
   const here = useNoiseReading();
   const mark = useReportMark() + bandMark(here);
+  const caveat = useReading();
   const streams = here?.report.streams ?? null;
   const model = here?.report.model ?? null;
   const confidence = here?.report.confidence ?? null;
@@ -66,7 +69,7 @@ export function TrajectoriesPanel({ width, detected }: { width: number; detected
       }
       reading={
         startWords?.[start]
-          ? mark + startWords[start]
+          ? `${mark}${curves?.undecided ? '' : startWords[start]} ${caveat ?? ''}`.trim()
           : 'After Analyse: surrogate CKA(u, k) above, its difference Δ(u, k) below, from any start block u.'
       }
       tools={
@@ -96,10 +99,19 @@ export function TrajectoriesPanel({ width, detected }: { width: number; detected
           >
             <h2 className="mb-2 text-sm font-semibold">Detection settings</h2>
             <p className="mb-3 text-xs text-muted">
-              The paper leaves these readings open; the first option of each is its own. Detected intervals follow at
-              once.
+              The paper leaves these readings open; the first option of each is the default. Detected intervals follow
+              at once.
             </p>
             <div className="space-y-2">
+              <Select<Rows>
+                label="Tokens"
+                value={settings.rows}
+                onChange={(rows) => setDetection(report, { rows })}
+                options={[
+                  { value: 'held-out', label: 'held out' },
+                  { value: 'all', label: 'all' },
+                ]}
+              />
               <Select
                 label="Block u"
                 value={settings.start}

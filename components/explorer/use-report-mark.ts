@@ -1,5 +1,5 @@
 'use client';
-/** What stands before every number of the report that the settings no longer fit, or that was measured on seeded noise. */
+/** What stands before every number of the report that the settings no longer fit, that was measured on seeded noise, or on the split of an earlier version. */
 import { useStore } from 'zustand';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { calibrationChanges, calibrationStore } from '@/lib/page/explorer/calibration.ts';
@@ -13,7 +13,9 @@ export function useCalibrationChanges(): readonly string[] {
 
 export function useReportMark(): string {
   const calibration = useStore(analysisStore, (state) => state.report?.calibration ?? null);
+  const earlier = useStore(analysisStore, (state) => state.report?.split.rule === 'golden-ratio');
   const changes = useCalibrationChanges();
   const outdated = changes.length > 0 ? `Outdated (${changes.join(', ')}). ` : '';
-  return `${outdated}${calibration?.kind === 'synthetic' ? `${calibration.label}. ` : ''}`;
+  const noise = calibration?.kind === 'synthetic' ? `${calibration.label}. ` : '';
+  return `${outdated}${noise}${earlier ? 'Held-out figures of an earlier split. ' : ''}`;
 }

@@ -4,7 +4,7 @@
  * between steps, and keeps no tensors.
  */
 import { type Calibration, captureStates } from '../capture/index.ts';
-import { DEFAULT_DETECTION, detectIntervals } from '../detection/index.ts';
+import { DEFAULT_DETECTION, detectIntervals, readingProblem } from '../detection/index.ts';
 import { runEdits } from '../edit/index.ts';
 import type { BlockSpec, StreamProbes, Transformer } from '../model/index.ts';
 import type { AnalysisReport, Matrix, PerStream, StreamAnalysis } from '../report/report.ts';
@@ -84,7 +84,10 @@ export async function analyse(
 
   clock.start('damage');
   const directionErrors = await allDirectionErrors(states, blocks, width, split, pace);
-  const detected = detectIntervals({ streams, model: { stacks } }, DEFAULT_DETECTION);
+  const report = { streams, model: { stacks, width } };
+  // Where held-out tokens are too few to be read, all of them are what there is to choose.
+  const rows: Rows = readingProblem(report, DEFAULT_DETECTION) ? 'all' : DEFAULT_DETECTION.rows;
+  const detected = detectIntervals(report, { ...DEFAULT_DETECTION, rows });
   const damage = await editDamage(
     transformer,
     damageInputsOf(calibration, probes),

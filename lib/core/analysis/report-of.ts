@@ -6,7 +6,7 @@ import type { Analysed } from './analyse.ts';
 
 export function reportOf(
   { analysis }: Analysed,
-  { name, fingerprint, className, family, numBlocks, streams, stacks, blocks }: ModelSummary,
+  { name, fingerprint, className, family, numBlocks, width, streams, stacks, blocks }: ModelSummary,
   engine: EngineReport,
 ): AnalysisReport {
   return {
@@ -18,6 +18,7 @@ export function reportOf(
       className,
       family,
       numBlocks,
+      width,
       streams,
       stacks: stacks.map(({ id, label, first, last }) => ({ id, label, first, last })),
       blocks: blocks.map(({ kind, stack, updates }) => ({ kind, stack, updates })),

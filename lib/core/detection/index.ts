@@ -8,6 +8,9 @@ export {
 export { confidenceUnder, foundIn, type ResampledReport } from './found-in.ts';
 export { assertComparable, type NamedReport, type OverlaidInterval, overlayDetections } from './overlay.ts';
 export { chooseLeastDamage, leastDamage } from './partition.ts';
+export { type ReadingProblem, readingProblem, type ShortStream } from './reading.ts';
+export { caveatWords, problemReason, problemWords, splitTable, splitWords } from './reading-words.ts';
+export { type RowsNeeded, rowsNeeded } from './rows-needed.ts';
 export {
   type DetectableReport,
   type DetectionRule,

@@ -7,23 +7,26 @@
 import type { BlockInterval } from '../interval/interval.ts';
 import { seamsOf } from '../model/config-index.ts';
 import type { AnalysisReport } from '../report/report.ts';
+import { readingProblem } from './reading.ts';
 import type { DetectionSettings } from './settings.ts';
-import { differencesOf, hasRows, type ReportStreams, trajectoryOf } from './trajectory.ts';
+import { differencesOf, type ReportStreams, trajectoryOf } from './trajectory.ts';
 
-export type DetectableReport = ReportStreams & { readonly model?: Pick<AnalysisReport['model'], 'stacks'> };
+export type DetectableReport = ReportStreams & {
+  readonly model?: Partial<Pick<AnalysisReport['model'], 'stacks' | 'width'>>;
+};
 
 export type DetectionRule =
   | { readonly kind: 'difference' }
   /** The interval goes on while `cka(u, k) ≥ atLeast`. */
   | { readonly kind: 'threshold'; readonly atLeast: number };
 
-/** Intervals of two or more blocks that the rule finds, from block 0 on, in order and without overlap; a seam ends one. None where the report has no such rows. */
+/** Intervals of two or more blocks that the rule finds, from block 0 on, in order and without overlap; a seam ends one. None where the report cannot be read so (reading.ts). */
 export function detectIntervals(
   report: DetectableReport,
   settings: DetectionSettings,
   rule: DetectionRule = { kind: 'difference' },
 ): BlockInterval[] {
-  if (!hasRows(report, settings)) return [];
+  if (readingProblem(report, settings)) return [];
   const rows = rule.kind === 'difference' ? differencesOf(report, settings) : trajectoryOf(report, settings);
   const seams = seamsOf(report.model?.stacks ?? []);
   const intervals: BlockInterval[] = [];

@@ -53,19 +53,23 @@ export function hasRows(
   report: ReportStreams,
   { rows, streams }: Pick<DetectionSettings, 'rows' | 'streams'>,
 ): boolean {
-  return chosenStreams(report, streams).some(({ similarity }) => similarity[rows] !== null);
+  return chosenStreams(report, streams).some(([, { similarity }]) => similarity[rows] !== null);
 }
 
 function matricesOf(report: ReportStreams, settings: DetectionSettings): Matrix[] {
   const { rows, estimator, start, target, streams } = settings;
   return chosenStreams(report, streams).map(
-    ({ similarity, probeR2 }) =>
+    ([, { similarity, probeR2 }]) =>
       similarity[rows]?.trajectories[estimator][`${start}/${target}`] ?? unknown(probeR2.length),
   );
 }
 
-const chosenStreams = (report: ReportStreams, streams: string): readonly StreamAnalysis[] =>
-  streams === 'mean' ? Object.values(report.streams) : [streamOf(report, streams)];
+/** All streams, or the one that decides. */
+export const chosenStreams = (
+  report: ReportStreams,
+  streams: string,
+): readonly (readonly [string, StreamAnalysis])[] =>
+  streams === 'mean' ? Object.entries(report.streams) : [[streams, streamOf(report, streams)]];
 
 const unknown = (blocks: number): Matrix =>
   Array.from({ length: blocks }, () => new Array<number | null>(blocks).fill(null));

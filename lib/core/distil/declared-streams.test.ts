@@ -37,7 +37,7 @@ function modelOf({ config, architecture }: Transformer) {
 
 async function reportOf(transformer: Transformer): Promise<AnalysisReport> {
   const { analysis } = await analyse(transformer, toyCalibration(transformer, 24));
-  const { width: _, globalParameters: __, streams, stacks, blocks, ...model } = modelOf(transformer);
+  const { globalParameters: _, streams, stacks, blocks, ...model } = modelOf(transformer);
   return {
     ...analysis,
     model: {

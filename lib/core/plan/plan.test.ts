@@ -53,6 +53,7 @@ const report: AnalysisReport = {
     className: model.className,
     family: 'qwen-image',
     numBlocks: BLOCKS,
+    width: null,
     streams: STREAMS,
     stacks: ONE_STACK,
     blocks: model.blocks.map(({ updates }) => ({ kind: 'dual', stack: 'dual', updates })),

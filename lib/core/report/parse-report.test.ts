@@ -20,6 +20,7 @@ const report: AnalysisReport = {
     className: 'QwenImageTransformer2DModel',
     family: 'qwen-image',
     numBlocks: BLOCKS,
+    width: 96,
     streams: [
       { id: 'image', label: 'image' },
       { id: 'text', label: 'text' },
@@ -213,10 +214,12 @@ const streamV1 = {
   trajectories: both(readingsOf(square)),
 };
 
+const { width: __, ...modelV2 } = report.model;
+
 describe('a report of version 2', () => {
   const v2 = {
     version: 2,
-    model: report.model,
+    model: modelV2,
     calibration: report.calibration,
     settings: { ridge: 1e-6, heldOutShare: 0.25, split: 'golden-ratio', damageSamples: 4 },
     streams: { image: streamV1, text: streamV1 },
@@ -237,6 +240,7 @@ describe('a report of version 2', () => {
     }
     expect(upgraded).toEqual({
       ...report,
+      model: { ...report.model, width: null },
       settings: { ridge: 1e-6, damageSamples: 4 },
       split: { rule: 'golden-ratio', share: 0.25 },
       streams: upgraded.streams,

@@ -55,11 +55,11 @@ export function parseReport(text: string, file: string): AnalysisReport {
   });
 }
 
-/** What versions 2 and 3 share. */
-type Declared = Omit<OneOfBlocks, 'model'> &
-  Pick<AnalysisReport, 'model'> & {
-    readonly damage: readonly { readonly edit: BlockInterval }[];
-  };
+/** What versions 2 and 3 share; the width of the model is of version 3 alone. */
+type Declared = Omit<OneOfBlocks, 'model'> & {
+  readonly model: Omit<AnalysisReport['model'], 'width'>;
+  readonly damage: readonly { readonly edit: BlockInterval }[];
+};
 
 function checkDeclared(report: Declared, file: string): void {
   checkLengths(report, file);

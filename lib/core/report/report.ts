@@ -194,6 +194,8 @@ export interface ReportModel {
   readonly className: string | null;
   readonly family: string | null;
   readonly numBlocks: number;
+  /** Features of a token's state; null in reports of versions 1 and 2. */
+  readonly width: number | null;
   /** In the order in which they are shown. */
   readonly streams: readonly StreamSpec[];
   /** In the order in which they run; no interval crosses from one into the next. */
@@ -213,7 +215,10 @@ export interface AnalysisReport {
   /** Null where nothing was resampled. */
   readonly confidence: Confidence | null;
   readonly streams: PerStream<StreamAnalysis>;
-  /** For each interval that the default rule detects on the debiased mean, by nothing and by probes; further ones are measured when asked for. */
+  /**
+   * For each interval that the default rule detects on the debiased mean, by nothing and by probes; over all tokens where
+   * those held out are too few. Further ones are measured when asked for.
+   */
   readonly damage: readonly EditDamage[];
   /**
    * Direction error of block `u` alone against the state after `k`, summed over the streams that block k updates [M][M]

@@ -149,6 +149,7 @@ const modelSchema = z.object({
   className: z.nullable(z.string()),
   family: z.nullable(z.string()),
   numBlocks: z.int().check(z.minimum(1)),
+  width: z.nullable(z.int().check(z.minimum(1))),
   streams: z.array(streamSpecSchema),
   stacks: z.array(stackSchema),
   blocks: z.array(blockSchema),

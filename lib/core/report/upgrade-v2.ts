@@ -6,11 +6,12 @@
 import { type AnalysisReport, REPORT_VERSION, type ReportSettings, type SplitFacts } from './report.ts';
 import type { ReportV2 } from './schema-v2.ts';
 
-export function upgradeReport({ settings, streams, damage, calibration, ...rest }: ReportV2): AnalysisReport {
+export function upgradeReport({ model, settings, streams, damage, calibration, ...rest }: ReportV2): AnalysisReport {
   return {
     ...rest,
     ...upgradeSettings(settings),
     version: REPORT_VERSION,
+    model: { ...model, width: null },
     calibration,
     bands: [],
     confidence: null,

@@ -16,6 +16,7 @@ export function exampleReport(stream: StreamAnalysis, change: Partial<AnalysisRe
       className: 'QwenImageTransformer2DModel',
       family: 'qwen-image',
       numBlocks,
+      width: null,
       streams: [
         { id: 'image', label: 'image' },
         { id: 'text', label: 'text' },

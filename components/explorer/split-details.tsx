@@ -1,0 +1,40 @@
+/** How the samples of a report were split, in a line, and per timestep on demand. */
+import { splitWords } from '@/lib/core/detection/index.ts';
+import type { SplitFacts } from '@/lib/core/report/report.ts';
+
+export function SplitDetails({ split }: { split: SplitFacts }) {
+  const words = splitWords(split);
+  if (split.rule === 'golden-ratio' || split.heldOutGroups === 0) return <span className="block">{words}</span>;
+  return (
+    <details>
+      <summary className="cursor-pointer">{words}</summary>
+      <table className="mt-1 w-full text-right tabular-nums">
+        <caption className="sr-only">Samples of each timestep, fitted and held out</caption>
+        <thead>
+          <tr>
+            <th scope="col" className="text-left font-normal">
+              Timestep
+            </th>
+            <th scope="col" className="font-normal">
+              Fitted
+            </th>
+            <th scope="col" className="font-normal">
+              Held out
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {split.timesteps.map(({ timestep, samples, heldOut }) => (
+            <tr key={timestep}>
+              <th scope="row" className="text-left font-normal">
+                {Number(timestep.toPrecision(4))}
+              </th>
+              <td>{samples - heldOut}</td>
+              <td>{heldOut}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </details>
+  );
+}

@@ -1,0 +1,19 @@
+/** What the page says about the tokens that the present reading takes, beside every figure of it. Pure. */
+import { caveatWords, type DetectionSettings, problemWords, readingProblem } from '@/lib/core/detection/index.ts';
+import type { AnalysisReport, PerStream, Rows } from '@/lib/core/report/report.ts';
+
+/** Why nothing is detected, or what to keep in mind; null where there is neither. */
+export function readingWords(report: AnalysisReport, settings: DetectionSettings): string | null {
+  const problem = readingProblem(report, settings);
+  return problem ? problemWords(problem, report) : caveatWords(report, settings);
+}
+
+/** Tokens of each stream that similarities are taken over. */
+export function tokensRead(report: AnalysisReport, { rows }: Pick<DetectionSettings, 'rows'>): PerStream<number> {
+  return Object.fromEntries(
+    Object.entries(report.streams).map(([stream, { similarity }]) => [stream, similarity[rows]?.rows ?? 0]),
+  );
+}
+
+/** "held out", as figures and captions say which tokens they read. */
+export const rowsWords = (rows: Rows): string => (rows === 'held-out' ? 'held out' : 'all');
