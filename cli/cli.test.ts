@@ -105,16 +105,21 @@ describe('contigua', () => {
 
   it('analyses, and plans from the report and from intervals typed by hand', async () => {
     const analysed = await contigua(
-      'analyse tiny --samples 6 --timesteps 3 --seed 5 --out report.json --engine wasm'.split(' '),
+      'analyse tiny --samples 6 --timesteps 3 --seed 5 --split --out report.json --engine wasm'.split(' '),
     );
     expect(analysed.stderr).toMatch(/SYNTHETIC inputs[\s\S]*capture: 2 of 2[\s\S]*wrote report\.json/);
+    // Six prompts of noise, two of them held out: too few tokens of text.
+    expect(analysed.stderr).toMatch(
+      /Held out: 2 of 6 prompts, 2 of 6 samples\.\ntimestep +fitted +held out\n0\.1667 +\d +\d\n0\.5 +\d +\d\n0\.8333 +\d +\d\nNo intervals are detected: text has 64 of 128 fitted and 32 of 64 held-out tokens that width 64 needs\. About 12 samples/,
+    );
     expect({ code: analysed.code, stdout: analysed.stdout }).toEqual({ code: 0, stdout: '' });
     const report = parseReport(await read('report.json'), 'report.json');
     expect(report.calibration).toMatchObject({ kind: 'synthetic', samples: 6, seed: 5 });
 
-    const [typed, tooMany] = await Promise.all([
+    const [typed, unread, tooMany] = await Promise.all([
       contigua(['plan', 'tiny', '--intervals', '[[0,1]]', '--report', 'report.json', '--config-out', 'config.json']),
-      contigua('plan tiny --report report.json --remove 2'.split(' ')),
+      contigua('plan tiny --report report.json --remove 1'.split(' ')),
+      contigua('plan tiny --report report.json --remove 2 --rows all'.split(' ')),
     ]);
     expect(typed.code).toBe(0);
     expect(typed.stderr).toContain('layer_index of the PPCL trainer: [[0,1]]');
@@ -123,6 +128,8 @@ describe('contigua', () => {
     expect(plan.model.fingerprint).toBe(report.model.fingerprint);
     expect(plan.edits[0]?.cka).not.toBeNull();
     expect(JSON.parse(await read('config.json'))).toMatchObject({ num_layers: 1, attention_head_dim: 16 });
+    expect(unread).toMatchObject({ code: 1, stdout: '' });
+    expect(unread.stderr).toMatch(/No intervals are detected; found text has 64 of 128 fitted.*--rows all/);
     expect(tooMany).toMatchObject({ code: 1, stdout: '' });
     expect(tooMany.stderr).toMatch(/--remove 2; expected at most [01]/);
 

@@ -8,7 +8,7 @@ import {
   type DetectionSettings,
   detectIntervals,
   hasRows,
-  problemWords,
+  problemReason,
   rankByDamage,
   readingProblem,
 } from '../lib/core/detection/index.ts';
@@ -166,8 +166,10 @@ function chooseFrom(
   const detected = detectIntervals(report, detection);
   const problem = readingProblem(report, detection);
   if (problem) {
-    throw new ContiguaError('plan-invalid', problemWords(problem, report), {
-      hint: 'Or read all tokens with --rows all, choose with --choice least-damage, or by hand with --intervals.',
+    throw new ContiguaError('plan-invalid', 'No intervals are detected', {
+      found: problemReason(problem, report).replace(/\.$/, ''),
+      expected: 'tokens enough to tell where runs break',
+      hint: 'Read all tokens with --rows all, choose with --choice least-damage, or by hand with --intervals.',
     });
   }
   const chosen = intervalSetOf(

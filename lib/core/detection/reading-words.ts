@@ -7,20 +7,20 @@ type Told = Pick<AnalysisReport, 'streams' | 'model' | 'calibration' | 'split'>;
 type Settings = Pick<DetectionSettings, 'rows' | 'streams'>;
 
 /** "No intervals are detected: …" */
-export function problemWords(problem: ReadingProblem, { model, calibration, split }: Told): string {
-  return `No intervals are detected: ${why()}`;
+export const problemWords = (problem: ReadingProblem, report: Told): string =>
+  `No intervals are detected: ${problemReason(problem, report)}`;
 
-  function why(): string {
-    switch (problem.kind) {
-      case 'no-such-rows':
-        return split.rule === 'golden-ratio'
-          ? 'an earlier version took the similarities of this analysis over all tokens alone. Analyse again, or read all tokens.'
-          : `${heldOutNothingWords(split) ?? 'there are no tokens'} All tokens can be read instead.`;
-      case 'too-few-rows':
-        return `${shortWords(problem.short, model)}. ${enoughWords(problem.short, calibration.samples)}`;
-      case 'reproduced':
-        return `the probes reproduce the tokens that they were fitted on (${shortWords(problem.short, model)}), and what is left is rounding. ${enoughWords(problem.short, calibration.samples)}`;
-    }
+/** The reason alone, in lower case, and what would do. */
+export function problemReason(problem: ReadingProblem, { model, calibration, split }: Told): string {
+  switch (problem.kind) {
+    case 'no-such-rows':
+      return split.rule === 'golden-ratio'
+        ? 'an earlier version took the similarities of this analysis over all tokens alone. Analyse again, or read all tokens.'
+        : `${heldOutNothingWords(split) ?? 'there are no tokens'} All tokens can be read instead.`;
+    case 'too-few-rows':
+      return `${shortWords(problem.short, model)}. ${enoughWords(problem.short, calibration.samples)}`;
+    case 'reproduced':
+      return `the probes reproduce the tokens that they were fitted on (${shortWords(problem.short, model)}), and what is left is rounding. ${enoughWords(problem.short, calibration.samples)}`;
   }
 }
 
