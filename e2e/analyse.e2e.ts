@@ -53,7 +53,7 @@ test('Analyse shows its progress and leaves the page alive; Stop ends it and kee
   ]);
   await expect(page.getByRole('textbox', { name: 'Prompt' })).toHaveValue('small cyan ring top-right, black');
 
-  await page.getByRole('textbox', { name: 'Samples' }).fill('8');
+  await page.getByRole('textbox', { name: 'Samples' }).fill('48');
   await analyse(page);
   await expect(brackets(page).first()).toBeVisible();
   await expectChosen(page, [
@@ -74,9 +74,9 @@ test('a finished analysis fills every chart', async ({ page }) => {
   expect(intervals.length).toBeGreaterThan(0);
   for (const { first, last } of intervals) expect(last).toBeGreaterThan(first);
   await expect(panel(page, 'Similarity of hidden states')).toContainText(
-    /State CKA between blocks: linear, debiased, n = 1,024 image and \d+ text tokens/,
+    /State CKA between blocks: linear, debiased, n = 768 image and \d+ text tokens, held out/,
   );
-  await expect(panel(page, 'Blocks')).toContainText(/Probe R² on 256 image and \d+ text tokens held out/);
+  await expect(panel(page, 'Blocks')).toContainText(/Probe R² on 768 image and \d+ text tokens held out/);
   await blockOption(page, 0).hover();
   await expect(panel(page, 'Blocks')).toContainText(
     /Block 0 · Probe R², held out: image −?\d\.\d+.*, text −?\d\.\d+.*It starts the interval \[0, \d+\]/,

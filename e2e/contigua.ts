@@ -9,7 +9,7 @@ import { type BrowserContext, test as base, type Download, expect, type Locator,
 export { expect };
 
 /** Small enough for a slow machine, large enough for every chart: 16 pictures × 64 tokens. */
-export const QUICK = 'inputs=shapes-16-4-1';
+export const QUICK = 'inputs=shapes-48-4-1';
 /** An analysis may wait for other work on two cores. */
 export const ANALYSIS_MS = 90_000;
 

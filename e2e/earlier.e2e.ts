@@ -41,6 +41,9 @@ test('an analysis kept by version 1 is restored, with the choice of its address'
     '8 captioned pictures at 2 noise levels',
   );
   await expect(brackets(page).first()).toBeVisible();
+  // Its similarities are over all tokens, as its address means.
+  await expect(page).toHaveURL(/[?&]rows=all/);
+  await expect(panel(page, 'Blocks')).toContainText('Held-out figures of an earlier split.');
   await expectChosen(page, [[0, 2]]);
   await expect(planLine(page, 'Blocks')).toContainText('16 → 14');
   await expect(page.getByRole('radio', { name: 'Biased', exact: true })).toBeChecked();

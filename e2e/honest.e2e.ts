@@ -3,7 +3,20 @@
  * was typed, and results of other settings are marked as such.
  */
 import type { Locator, Page } from '@playwright/test';
-import { alerts, dragBlocks, expect, fact, open, panel, pick, planLine, test, testAnalysed } from './contigua.ts';
+import {
+  alerts,
+  analyse,
+  brackets,
+  dragBlocks,
+  expect,
+  fact,
+  open,
+  panel,
+  pick,
+  planLine,
+  test,
+  testAnalysed,
+} from './contigua.ts';
 import { transformerFiles, writeFolder } from './model-folder.ts';
 import { expectNoSidewaysScroll } from './runs.ts';
 
@@ -97,11 +110,11 @@ testAnalysed(
     const marked = page.getByText(/Outdated/);
     await expect(marked).toHaveCount(0);
     await samples.fill('32');
-    await expect(panel(page, 'Calibration')).toContainText('Outdated: samples 16 → 32. Analyse measures again.');
+    await expect(panel(page, 'Calibration')).toContainText('Outdated: samples 48 → 32. Analyse measures again.');
     for (const title of ['Blocks', 'Similarity of hidden states', 'Where runs break', 'Intervals']) {
-      await expect(panel(page, title)).toContainText('Outdated (samples 16 → 32).');
+      await expect(panel(page, title)).toContainText('Outdated (samples 48 → 32).');
     }
-    await samples.fill('16');
+    await samples.fill('48');
     await expect(marked).toHaveCount(0);
   },
 );
@@ -118,4 +131,21 @@ testAnalysed('a forward time comes with the spread of its runs', async ({ page }
   await dragBlocks(page, 3, 9);
   await expect(planLine(page, 'Forward time')).toContainText(/→ \d/, { timeout: 60_000 });
   await expect(panel(page, 'Plan')).toContainText(/Half of the runs: [\d.]+–[\d.]+ ms → [\d.]+–[\d.]+ ms/);
+});
+
+test('from too few samples nothing is detected, and every panel says how many are enough', async ({ page }) => {
+  await open(page, '/?inputs=shapes-8-4-1');
+  await analyse(page);
+  const few =
+    /No intervals are detected: text has \d+ of 192 fitted and \d+ of 96 held-out tokens that width 96 needs\. About \d+ samples instead of 8 are enough\./;
+  for (const title of ['Blocks', 'Similarity of hidden states', 'Where runs break', 'Intervals']) {
+    await expect(panel(page, title)).toContainText(few);
+  }
+  await expect(brackets(page)).toHaveCount(0);
+  await panel(page, 'Where runs break').getByRole('radio', { name: 'Image', exact: true }).check();
+  await expect(brackets(page).first()).toBeVisible();
+
+  const split = panel(page, 'Calibration').getByText('Held out: 2 of 8 prompts, 2 of 8 samples.');
+  await split.click();
+  await expect(panel(page, 'Calibration').getByRole('row').nth(1)).toContainText('0.125');
 });

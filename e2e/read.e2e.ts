@@ -37,7 +37,7 @@ test('the estimator switch changes the values, the captions and the detection to
   // Fewer text tokens than image tokens, so the biased estimator is inflated where it shows.
   const debiased = await pairValue(page, 'text');
   await similarity.getByRole('radio', { name: 'Biased', exact: true }).check();
-  await expect(similarity).toContainText('State CKA between blocks: linear, biased, n = 1,024 image');
+  await expect(similarity).toContainText('State CKA between blocks: linear, biased, n = 768 image');
   const biased = await pairValue(page, 'text');
   expect(biased).toBeGreaterThan(debiased);
   await expect(page).toHaveURL(/[?&]cka=biased/);
@@ -100,6 +100,11 @@ test('detection settings and the deciding stream redraw the brackets at once', a
     await expect(page.getByRole('button', { name: /^Detected interval / }).first()).toBeVisible();
   }
   await runs.getByRole('button', { name: 'Detection settings' }).click();
+  await page.getByRole('combobox', { name: 'Tokens' }).selectOption({ label: 'all' });
+  await expect(page).toHaveURL(/[?&]rows=all/);
+  for (const title of ['Blocks', 'Similarity of hidden states', 'Where runs break', 'Intervals']) {
+    await expect(panel(page, title)).toContainText('Over all tokens, those that the probes were fitted on included');
+  }
   await page.getByRole('combobox', { name: 'Block u' }).selectOption({ label: 'is a probe too' });
   await expect(page).toHaveURL(/[?&]start=probe-u/);
 });

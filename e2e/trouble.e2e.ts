@@ -36,7 +36,7 @@ testAnalysed.describe('a compute worker that crashes', () => {
     await expect(page.getByRole('button', { name: /^Engine: WASM/ })).toBeVisible({ timeout: 30_000 });
     await expect(alerts(page)).toHaveCount(0);
     await analyse(page);
-    await expect(panel(page, 'Similarity of hidden states')).toContainText('n = 512 image');
+    await expect(panel(page, 'Similarity of hidden states')).toContainText('n = 128 image');
     await expectChosen(page, [[3, 5]]);
   });
 });
