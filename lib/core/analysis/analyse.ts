@@ -7,7 +7,7 @@ import { type Calibration, captureStates } from '../capture/index.ts';
 import { DEFAULT_DETECTION, detectIntervals, readingProblem } from '../detection/index.ts';
 import { runEdits } from '../edit/index.ts';
 import type { BlockSpec, StreamProbes, Transformer } from '../model/index.ts';
-import type { AnalysisReport, Matrix, PerStream, StreamAnalysis } from '../report/report.ts';
+import type { AnalysisReport, Matrix, PerStream, Rows, StreamAnalysis } from '../report/report.ts';
 import { REPORT_VERSION } from '../report/report.ts';
 import { compareStreams, type States } from './compare-streams.ts';
 import { directionError } from './direction.ts';
