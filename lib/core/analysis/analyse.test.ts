@@ -52,7 +52,7 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis', () => {
     tensorsBefore = tf.memory().numTensors;
     analysed = await analyse(transformer, calibration, { onProgress: (step) => progress.push(step) });
     tensorsAfter = tf.memory().numTensors;
-  });
+  }, 120_000);
 
   it('reports every block of both streams', () => {
     const { analysis, probes } = analysed;

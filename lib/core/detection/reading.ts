@@ -55,8 +55,9 @@ export function shortStreams(report: ReadableReport, settings: Reading, width: n
 /** Tokens of every chosen stream that has any, by side. */
 function partsOf(report: ReadableReport, { streams }: Reading): Omit<ShortStream, 'needed'>[] {
   return chosenStreams(report, streams).flatMap(([stream, { similarity }]) => {
-    if (similarity.all === null) return [];
     const heldOut = similarity['held-out']?.rows ?? 0;
+    // A noise level alone holds held-out tokens alone; its probes are those of all levels.
+    if (similarity.all === null) return heldOut === 0 ? [] : [{ stream, part: 'held out' as const, rows: heldOut }];
     return [
       { stream, part: 'fitted' as const, rows: similarity.all.rows - heldOut },
       { stream, part: 'held out' as const, rows: heldOut },
