@@ -133,7 +133,11 @@ describe('contigua', () => {
     expect(tooMany).toMatchObject({ code: 1, stdout: '' });
     expect(tooMany.stderr).toMatch(/--remove 2; expected at most [01]/);
 
-    expect(analysed.stderr).toMatch(/found in resamples \(200 of \d+ held-out prompt groups\): 0–1 \d+ %/);
+    const enough = await contigua(
+      'analyse tiny --samples 16 --timesteps 2 --seed 5 --out report.json --engine wasm'.split(' '),
+    );
+    expect(enough.stderr).toContain('Held out: 4 of 16 prompts');
+    expect(enough.stderr).toMatch(/found in resamples \(200 of \d+ held-out prompt groups\): 0–1 \d+ %/);
     const compared = await contigua(['compare', 'report.json', 'report.json']);
     expect(compared.stdout).toMatch(/^interval {2}found by {2}A +B\n0–1 +2 of 2 +yes \(\d+ %\) +yes/);
     expect(await contigua(['compare', 'report.json'])).toMatchObject({ code: 2, stdout: '' });
