@@ -63,7 +63,7 @@ test('trajectories start where the user points, and the break is marked and said
   await expect(start).toHaveAttribute('aria-valuenow', '9');
 
   const words = (await start.getAttribute('aria-valuetext')) ?? '';
-  const [, after] = /^Block 9, break after block (\d+), Δ rises from \S+ to \S+$/.exec(words) ?? [];
+  const [, after] = /^Block 9, break after block (\d+), Δ rises from \S+ to \S+/.exec(words) ?? [];
   if (after === undefined) expect(words).toBe('Block 9, no break');
   else await expect(runs.getByText(new RegExp(`^break after( block)? ${after}( ·|$)`))).toHaveCount(1);
 });
@@ -80,11 +80,12 @@ test('a detected interval that is focused shows what ended it, and so does a sta
   await second.blur();
   await expect(runs.getByText('Δ(0, k)', { exact: true })).toBeVisible();
 
-  const slider = await page.getByRole('slider', { name: 'Start block' }).boundingBox();
+  const start = page.getByRole('slider', { name: 'Start block' });
+  const slider = await start.boundingBox();
   const { x } = (await blockOption(page, 9).boundingBox()) ?? { x: 0 };
   await page.mouse.move(x + 5, (slider?.y ?? 0) + 5);
   await expect(runs.getByText('u = 9', { exact: true })).toBeVisible();
-  await expect(page.getByRole('slider', { name: 'Start block' })).toHaveAttribute('aria-valuenow', '0');
+  await expect(start).toHaveAttribute('aria-valuenow', '0');
 });
 
 test('a block says what was found about it, to screen readers too', async ({ page }) => {

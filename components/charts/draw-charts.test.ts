@@ -358,6 +358,14 @@ describe('trajectories', () => {
     expect(all.cka(0.5)).toBeCloseTo(top + height, 6);
   });
 
+  it('have room for their bounds', () => {
+    const low = cka.map((row) => row.map((value) => (value === null ? null : value - 0.3)));
+    const bounded = { ...data, curves: { ...curves, bounds: { image: { low, high: cka }, text: null } } };
+    const { top, height } = TRAJECTORY_ROWS.cka;
+    expect(trajectoryScales(bounded, 600).cka(0.2)).toBeCloseTo(top + height, 6);
+    const xml = drawTrajectory(bounded, trajectoryScales(bounded, 600), PAPER_PALETTE, 'x').map(markToXml).join('');
+    expect(xml.match(/fill-opacity/g)).toHaveLength(1);
+  });
   it('end a run at the seam, with no line across it', () => {
     const stacks = [
       { label: 'dual-stream blocks', first: 0, last: 1 },

@@ -72,7 +72,10 @@ export function similarityScale(
   { numBlocks, stacks, curves }: Pick<TrajectoryData, 'numBlocks' | 'stacks' | 'curves'>,
   width: number,
 ): SimilarityScale {
-  const values = curveNames(curves).flatMap((stream) => present(curves.cka[stream]?.flat()));
+  const values = curveNames(curves).flatMap((stream) => {
+    const { low = [], high = [] } = curves.bounds?.[stream] ?? {};
+    return present([...(curves.cka[stream] ?? []), ...low, ...high].flat());
+  });
   const { cka } = TRAJECTORY_ROWS;
   const lowest = Math.min(1 - LEAST_RANGE, ...values);
   const nearOne = lowest > NEAR_ONE;
