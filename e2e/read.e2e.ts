@@ -81,6 +81,9 @@ test('a detected interval that is focused shows what ended it, and so does a sta
   await expect(runs.getByText('Δ(0, k)', { exact: true })).toBeVisible();
 
   const start = page.getByRole('slider', { name: 'Start block' });
+  // The row of starts is at the foot of the window, over which a passing notice may lie.
+  await expect(page.getByRole('button', { name: 'Dismiss' })).toHaveCount(0, { timeout: 30_000 });
+  await start.scrollIntoViewIfNeeded();
   const slider = await start.boundingBox();
   const { x } = (await blockOption(page, 9).boundingBox()) ?? { x: 0 };
   await page.mouse.move(x + 5, (slider?.y ?? 0) + 5);
