@@ -32,6 +32,7 @@ class Case:
     others: dict = field(default_factory=dict)  # arguments that a file carries as metadata
     stacks: tuple = ("transformer_blocks",)  # lists of blocks, in the order in which they run
     traits: list = field(default_factory=list)  # what is unusual about it, in words
+    left_out: list = field(default_factory=list)  # buffers that the file does not hold, and that are computed
     dtype: str = "f32"
     spreads_rows: bool = True  # whether the class runs one row of states beside several time steps
     edits: list = field(default_factory=list)  # (stack, first, last, is a student), places in the stack
@@ -128,6 +129,13 @@ def model_of(case, draw):
             flat = weight.view(-1)
             flat[draw.between(0, flat.numel() - 1)] *= draw.of(30.0, -100.0)
         weight.copy_(weight.to(DTYPES[case.dtype]).float())
+    for name, table in model.named_buffers():
+        if name not in model.state_dict() or name in case.left_out:
+            continue
+        if draw.chance(0.5):
+            case.traits.append(f"{name} not as computed")
+            table.add_(0.3 * draw.normal(*table.shape))
+        table.copy_(table.to(DTYPES[case.dtype]).float())
     return model
 
 
@@ -154,6 +162,9 @@ def save_case(case, draw, model, folder):
     stored = type(model)(**case.config)
     stored.load_state_dict(model.state_dict())
     stored = stored.to(DTYPES[case.dtype])
+    for name in case.left_out:
+        owner, _, buffer = name.rpartition(".")
+        stored.get_submodule(owner)._non_persistent_buffers_set.add(buffer)
     stored.save_pretrained(folder / "model", **({"max_shard_size": shard} if shard else {}))
     save_inputs(case, folder / "inputs.safetensors")
     (folder / "case.json").write_text(json.dumps(dict(config=case.config, traits=case.traits, edits=case.edits, others=case.others)))

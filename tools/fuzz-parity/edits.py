@@ -7,7 +7,28 @@ from cases import STACK_DEPTH
 from safetensors.torch import save_file
 
 # As `contigua.family` of a student names them.
-FAMILY_NAMES = {"QwenImageTransformer2DModel": "qwen-image", "FluxTransformer2DModel": "flux", "Flux2Transformer2DModel": "flux2"}
+FAMILY_NAMES = {
+    "QwenImageTransformer2DModel": "qwen-image",
+    "FluxTransformer2DModel": "flux",
+    "Flux2Transformer2DModel": "flux2",
+    "SD3Transformer2DModel": "sd3",
+}
+STUDENT_BLOCKS = {}
+
+
+def student_block(class_name):
+    """Registers `(model, first, last) -> block` where a student's block is not always of the kind of the interval's first block."""
+
+    def register(make):
+        STUDENT_BLOCKS[class_name] = make
+        return make
+
+    return register
+
+
+def new_student(model, stack, first, last):
+    make = STUDENT_BLOCKS.get(type(model).__name__)
+    return make(model, first, last) if make else copy.deepcopy(getattr(model, stack)[first])
 
 
 def write_students(case, draw, model, folder, fingerprint):
@@ -22,7 +43,7 @@ def write_students(case, draw, model, folder, fingerprint):
         path = None
         if is_student:
             path = folder / f"student-{at + first}-{at + last}.safetensors"
-            block = getattr(model, stack)[first].state_dict()
+            block = new_student(model, stack, first, last).state_dict()
             weights = {name: w + 0.05 * draw.normal(*w.shape) for name, w in block.items()}
             metadata = {
                 "format": "pt", "contigua.kind": "student", "contigua.interval": f"{at + first}-{at + last}",
@@ -41,6 +62,7 @@ def edited(model, edits, dtype=torch.float32):
     for stack, first, last, weights in sorted(edits, key=lambda edit: -edit[1]):
         blocks = getattr(changed, stack)
         if weights is not None:
+            blocks[first] = new_student(model, stack, first, last)
             blocks[first].load_state_dict({name: w.to(dtype).float() for name, w in weights.items()})
         setattr(changed, stack, torch.nn.ModuleList([b for i, b in enumerate(blocks) if not first < i <= last]))
     return changed

@@ -21,7 +21,7 @@ import { ContiguaError } from '../../lib/core/errors.ts';
 import { studentFolder } from '../../lib/core/export/index.ts';
 import { openTeacher } from '../../lib/core/export/open-teacher.ts';
 import { type OpenModel, openModel } from '../../lib/core/folder/open-model.ts';
-import { openTransformer, routeOf } from '../../lib/core/model/index.ts';
+import { openTransformer, routeOf, sampleOf } from '../../lib/core/model/index.ts';
 import { buildPlan } from '../../lib/core/plan/index.ts';
 import { fromFloat32 } from '../../lib/core/tensor/index.ts';
 
@@ -73,9 +73,8 @@ async function answerTo(request: Request): Promise<object> {
   const transformer = await openTransformer(model.config, model.checkpoint);
   try {
     const route = edits.length > 0 ? routeOf(model.config.numBlocks, edits, { students }) : undefined;
-    const sample = await transformer.forward(inputs, route);
-    const shape = [inputs.batch, inputs.imageTokens, model.config.outputFeatures];
-    const bytes = fromFloat32(sample, 'F32');
+    const { values, shape } = sampleOf(await transformer.forward(inputs, route), inputs, model.config);
+    const bytes = fromFloat32(new Float32Array(values), 'F32');
     await writeFile(request.out, writeSafetensors([{ name: 'sample', dtype: 'F32', shape, bytes }]));
   } finally {
     transformer.dispose();

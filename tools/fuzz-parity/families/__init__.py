@@ -1,3 +1,3 @@
 """Importing this registers every family's generator."""
 
-from . import flux, flux2, qwen_image  # noqa: F401
+from . import flux, flux2, qwen_image, sd3  # noqa: F401
