@@ -219,32 +219,26 @@ def learning_rate(step):
     return peak / 2 * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup)))
 
 
-def steps_golden(dtype, loss, accumulation, ema, form="plain"):
-    teacher = teacher_model(dtype, form)
-    student = new_student(teacher)
-    with torch.no_grad():
-        held_out = losses_of("direction", student, teacher, batch_inputs(0, dtype, form=form))
+def optimised(student, losses_at, accumulation=1, ema=None):
+    """Ten steps of AdamW on the mean of `losses_at(step, part)` over the parts of a batch: the curve, and the weights or their average."""
     weights = dict(student.named_parameters())
     averaged = {name: w.detach().clone() for name, w in weights.items()}
-    matrices = [w for w in weights.values() if w.dim() == 2]
     optimizer = torch.optim.AdamW(
         [
-            dict(params=matrices, weight_decay=OPTIMIZER["weightDecay"]),
+            dict(params=[w for w in weights.values() if w.dim() == 2], weight_decay=OPTIMIZER["weightDecay"]),
             dict(params=[w for w in weights.values() if w.dim() != 2], weight_decay=0.0),
         ],
         betas=(OPTIMIZER["beta1"], OPTIMIZER["beta2"]),
         eps=OPTIMIZER["epsilon"],
     )
-    size = CASE["batch"] // accumulation
     curve = []
     for step in range(1, OPTIMIZER["steps"] + 1):
         optimizer.zero_grad()
-        means = dict(image=0.0, text=0.0)
+        means = {}
         for part in range(accumulation):
-            inputs = batch_inputs(step, dtype, slice(part * size, (part + 1) * size), form)
-            losses = losses_of(loss, student, teacher, inputs)
+            losses = losses_at(step, part)
             (sum(losses.values()) / accumulation).backward()
-            means = {stream: means[stream] + float(losses[stream].detach()) / accumulation for stream in means}
+            means = {stream: means.get(stream, 0.0) + float(loss.detach()) / accumulation for stream, loss in losses.items()}
         norm = torch.nn.utils.clip_grad_norm_(weights.values(), OPTIMIZER["clipNorm"])
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step)
@@ -254,8 +248,21 @@ def steps_golden(dtype, loss, accumulation, ema, form="plain"):
                 for name, w in weights.items():
                     averaged[name].mul_(ema).add_(w, alpha=1 - ema)
         curve.append({k: number(v) for k, v in dict(lr=learning_rate(step), **means, gradientNorm=norm).items()})
+    return curve, weights if ema is None else averaged
+
+
+def steps_golden(dtype, loss, accumulation, ema, form="plain"):
+    teacher = teacher_model(dtype, form)
+    student = new_student(teacher)
+    with torch.no_grad():
+        held_out = losses_of("direction", student, teacher, batch_inputs(0, dtype, form=form))
+    size = CASE["batch"] // accumulation
+
+    def losses_at(step, part):
+        return losses_of(loss, student, teacher, batch_inputs(step, dtype, slice(part * size, (part + 1) * size), form))
+
+    curve, weights = optimised(student, losses_at, accumulation, ema)
     start = teacher.transformer_blocks[FIRST]
-    change = lambda now: summary({name: w.detach() - start.get_parameter(name) for name, w in now.items()}, FULL)
     return dict(
         loss=loss,
         accumulation=accumulation,
@@ -264,7 +271,7 @@ def steps_golden(dtype, loss, accumulation, ema, form="plain"):
         # Direction errors of batch 0 before the first step.
         heldOut={k: number(v) for k, v in held_out.items()},
         curve=curve,
-        change=change(weights if ema is None else averaged),
+        change=summary({name: w.detach() - start.get_parameter(name) for name, w in weights.items()}, FULL),
     )
 
 

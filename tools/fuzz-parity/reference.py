@@ -19,6 +19,17 @@ def forward(model, case):
         return None, f"{type(error).__name__}: {str(error).splitlines()[0][:100] if str(error) else ''}"
 
 
+def forward_spread(model, case):
+    """With one row of states repeated for every time step: what a single row means, where diffusers refuses to spread it itself."""
+    spread = copy.copy(case)
+    batch = case.tensors["timestep"].shape[0]
+    states = ("hidden_states", "encoder_hidden_states")
+    if batch == 1 or all(case.tensors[name].shape[0] == batch for name in states):
+        return None, "no single row"
+    spread.tensors = {n: t.expand(batch, *t.shape[1:]) if n in states and t.shape[0] == 1 else t for n, t in case.tensors.items()}
+    return forward(model, spread)
+
+
 def tuples(shapes):
     """A triple is one image; lists are lists of them."""
     return [tuple(s) if isinstance(s[0], int) else [tuple(image) for image in s] for s in shapes]

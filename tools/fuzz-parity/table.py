@@ -67,7 +67,7 @@ class Journal:
             "| family | engine | models | runs | forwards: worst error | edits of a plan | exported folders | refused |",
             "|---|---|---:|---:|---:|---:|---:|---:|",
         ]
-        for family, engine in sorted({key[:2] for key in count} | set(refused)):
+        for family, engine in sorted({key[:2] for key in count} | {key for key in refused if key[1] != "all"}):
             runs = sum(count[family, engine, kind] for kind in kinds)
             errors = [f"{worst[family, engine, kind]:.1e}" if count[family, engine, kind] else "–" for kind in kinds]
             lines.append(f"| {' | '.join(map(str, [family, engine, models[family], runs, *errors, refused[family, engine]]))} |")

@@ -4,56 +4,40 @@
  * itself on the same case (the files' `float32`), as sums in other orders and products in blocks round differently.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openFile } from '../checkpoint/index.ts';
+import { afterAll, beforeAll, test } from 'vitest';
 import { disposeState, openTransformer, routeWithStudents, type Transformer } from '../model/index.ts';
-import type { DistilProgress, HeldOutPoint, StepPoint } from '../run/progress.ts';
 import { DEFAULT_DISTIL, DEFAULT_FINE_TUNE, DISTIL_LOSSES, type DistilSettings } from '../run/settings.ts';
 import { describePerEngine } from '../tensor/test-engines.ts';
 import { distilInterval, weightSetOf } from './distil-interval.ts';
 import { fineTune } from './fine-tune.ts';
-import {
-  asStored,
-  type Deviation,
-  deviationOf,
-  type GoldenTensors,
-  tensorDeviation,
-  type Values,
-} from './goldens/compare.ts';
+import { asStored, deviationOf, type GoldenTensors, tensorDeviation, type Values } from './goldens/compare.ts';
 import fineTuneGolden from './goldens/fine-tune.json' with { type: 'json' };
 import { GOLDEN_INTERVAL, goldenBatch, goldenDistil } from './goldens/golden-distil.ts';
 import losses from './goldens/losses.json' with { type: 'json' };
+import {
+  expectClose,
+  expectCurve,
+  expectWithin,
+  GRADIENT_TOLERANCE,
+  recordedRun,
+  tensorsOf,
+} from './goldens/recorded-run.ts';
 import tenSteps from './goldens/ten-steps.json' with { type: 'json' };
 import { lossAndGradients } from './gradients.ts';
 import { streamLoss, tokenWeights } from './losses.ts';
 import { flatten, layoutOf, unflatten } from './parameters.ts';
 import { releaseBatch, type TeacherBatch, teacherBatch } from './teacher-states.ts';
-import type { TrainingBatches } from './training-data.ts';
-
-const HOW_TO_REGENERATE = 'the references come from `python training/distil_goldens.py`';
 
 /**
  * PyTorch's float32: 2.2e-6 of a state's root mean square. Every engine shows 1.1e-5: PyTorch's float32 exponential of two of
  * the 128 time frequencies is a step beside the correctly rounded one, which an angle of hundreds of radians makes large.
  */
 const STATE_TOLERANCE = 2e-5;
-/** PyTorch's float32: 3.5e-7, and 4e-7 over ten steps. */
-const LOSS_TOLERANCE = 1e-5;
-/** PyTorch's float32: 7.6e-6 of a gradient's root mean square. The largest are in the gains, which sum over all heads and tokens. */
-const GRADIENT_TOLERANCE = 1e-4;
 /**
  * PyTorch's float32: 2.9e-4 of the root mean square of ten steps' change, the largest in the average's: the gains are about 1, so
  * that their rounding alone is 6e-8 against a change of 3e-3.
  */
 const CHANGE_TOLERANCE = 2e-3;
-
-function expectWithin({ value, where }: Deviation, tolerance: number, of: string) {
-  expect(value, `${of}: ${where}; ${HOW_TO_REGENERATE}`).toBeLessThanOrEqual(tolerance);
-}
-function expectClose(found: number, expected: number, of: string, tolerance = LOSS_TOLERANCE) {
-  const value = Math.abs(found / expected - 1);
-  expectWithin({ value, where: `${found}, not ${expected}` }, tolerance, of);
-}
 
 /** Image rows, or text rows of the valid tokens alone. */
 async function rows(tensor: tf.Tensor3D, mask: Uint8Array | null): Promise<Values> {
@@ -129,63 +113,6 @@ describePerEngine(['tensorflow', 'wasm', 'cpu'], 'the trainer against PyTorch', 
     heldOutSamples: tenSteps.case.batch,
   };
 
-  /** What distillation and fine-tuning are given alike, and what they report and leave. */
-  function recorded(inputs: TrainingBatches['inputs'], batch: number, of = { transformer, teacher }) {
-    const points: StepPoint[] = [];
-    const heldOut: HeldOutPoint[] = [];
-    let file = new Blob();
-    return {
-      points,
-      heldOut,
-      given: {
-        transformer: of.transformer,
-        fingerprint: 'golden',
-        resume: null,
-        batches: {
-          key: 'golden',
-          label: 'golden batches',
-          batch,
-          inputs,
-          numberOf: (index: number) => index,
-          heldOut: () => [of.teacher.inputs],
-        },
-        async save(url: string, parts: AsyncIterable<Uint8Array>) {
-          const taken: Uint8Array<ArrayBuffer>[] = [];
-          for await (const part of parts) taken.push(Uint8Array.from(part));
-          file = new Blob(taken);
-          return { url, sizeBytes: file.size, sha256: '' };
-        },
-        onProgress(event: DistilProgress) {
-          if (event.kind === 'steps') points.push(...event.points);
-          if (event.kind === 'held-out') heldOut.push(event.point);
-        },
-        signal: new AbortController().signal,
-      },
-      /** Of the file that was saved last, against the teacher's tensor of the name that `startOf` gives. */
-      async change(startOf: (name: string) => string): Promise<Map<string, Values>> {
-        const saved = await openFile({ path: 'student.safetensors', blob: file });
-        const changes = new Map<string, Values>();
-        for (const [name, { shape }] of saved.tensors) {
-          const start = await of.teacher.checkpoint.readFloat32(startOf(name));
-          const now = await saved.readFloat32(name);
-          changes.set(name, { shape, values: Float64Array.from(now, (weight, i) => weight - start[i]!) });
-        }
-        return changes;
-      },
-    };
-  }
-
-  function expectCurve(found: readonly StepPoint[], golden: (typeof tenSteps.variants)['direction']['curve']) {
-    expect(found.map(({ step }) => step)).toEqual(golden.map((_, i) => i + 1));
-    golden.forEach((expected, i) => {
-      const { step, losses, gradientNorm, learningRate: rate } = found[i]!;
-      expect(rate, `rate of step ${step}; ${HOW_TO_REGENERATE}`).toBeCloseTo(expected.lr, 11);
-      expectClose(losses.image!, expected.image, `image loss of step ${step}`);
-      expectClose(losses.text!, expected.text, `text loss of step ${step}`);
-      expectClose(gradientNorm, expected.gradientNorm, `gradient norm of step ${step}`);
-    });
-  }
-
   const all = Object.entries(tenSteps.variants);
   // The slow engine takes the variant that has clipping and averaging in it.
   const variants = engine === 'cpu' ? all.filter(([name]) => name === 'averaged') : all;
@@ -195,13 +122,14 @@ describePerEngine(['tensorflow', 'wasm', 'cpu'], 'the trainer against PyTorch', 
     const own = form === 'plain' ? teacher : goldenDistil(form);
     const distilled = form === 'plain' ? transformer : await openTransformer(own.config, own.checkpoint);
     const size = tenSteps.case.batch / accumulation;
-    const run = recorded(
+    const run = recordedRun(
+      distilled,
+      own.inputs,
       (index) => {
         const part = index % accumulation;
         return goldenBatch(1 + Math.floor(index / accumulation), [part * size, (part + 1) * size], form);
       },
       size,
-      { transformer: distilled, teacher: own },
     );
     const loss = DISTIL_LOSSES.find((known) => known === golden.loss)!;
     await distilInterval({
@@ -212,7 +140,9 @@ describePerEngine(['tensorflow', 'wasm', 'cpu'], 'the trainer against PyTorch', 
       leading: null,
     });
     expectCurve(run.points, golden.curve);
-    const change = await run.change((name) => `transformer_blocks.${GOLDEN_INTERVAL.first}.${name}`);
+    const change = await run.change(
+      tensorsOf(own.checkpoint, (name) => `transformer_blocks.${GOLDEN_INTERVAL.first}.${name}`),
+    );
     expectWithin(deviationOf(change, golden.change), CHANGE_TOLERANCE, 'change of the weights');
     // Measured on batch 0 before the first step, the direction error is the loss of that name.
     const { student } = run.heldOut.find(({ step }) => step === 0)!;
@@ -240,7 +170,7 @@ describePerEngine(['tensorflow', 'wasm', 'cpu'], 'the trainer against PyTorch', 
     ['students', [1]],
   ] as const)('has the fine-tune loss and its gradient by every weight of %s', async (train, positions) => {
     const weights = await transformer.readBlock(GOLDEN_INTERVAL.first);
-    const run = recorded(() => teacher.inputs, tenSteps.case.batch);
+    const run = recordedRun(transformer, teacher.inputs, () => teacher.inputs, tenSteps.case.batch);
     // With an epsilon far above every gradient, the first step of AdamW takes off the gradient times rate/epsilon.
     const plain = { learningRate: 1e9, epsilon: 1e6, warmupSteps: 0, weightDecay: 0, clipNorm: null, ema: null };
     await fineTune({
@@ -253,8 +183,10 @@ describePerEngine(['tensorflow', 'wasm', 'cpu'], 'the trainer against PyTorch', 
     const golden = gradientOf(positions);
     expectClose(run.points[0]!.losses.image!, fineTuneGolden.loss, 'velocity error');
     expectClose(run.points[0]!.gradientNorm, golden.norm, 'gradient norm');
-    const change = await run.change((name) =>
-      name.replace(/(?<=^transformer_blocks\.)\d+/, (position) => String(TEACHER_BLOCKS[Number(position)])),
+    const change = await run.change(
+      tensorsOf(teacher.checkpoint, (name) =>
+        name.replace(/(?<=^transformer_blocks\.)\d+/, (position) => String(TEACHER_BLOCKS[Number(position)])),
+      ),
     );
     const gradient = new Map<string, Values>();
     for (const [name, { shape, values }] of change)

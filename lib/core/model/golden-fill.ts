@@ -76,8 +76,9 @@ const TOLERANCE = 2e-4;
 function goldenHiddenStates(
   { batch, imageTokens, imageShapes }: Omit<GoldenSpec['inputs'], 'guidance'>,
   config: ModelConfig,
+  number: number,
 ): Float32Array {
-  const values = goldenInput(batch * imageTokens * config.inChannels, HIDDEN_INDEX);
+  const values = goldenInput(batch * imageTokens * config.inChannels, HIDDEN_INDEX + 2 * number);
   const pictures = pictureLayout(config);
   const [, height = 0, width = 0] = imageShapes?.[0] ?? [];
   if (!pictures) return values;
@@ -90,19 +91,21 @@ export function goldenModel(raw: RawConfig): GoldenModel {
   return { config, checkpoint: goldenCheckpoint(config) };
 }
 
-/** `model` may be handed in where several cases share one, so that its weights are made once. */
-export function goldenCase(spec: GoldenSpec, model: GoldenModel = goldenModel(spec.config)): GoldenCase {
-  const { guidance, extra: given = {}, ...layout } = spec.inputs;
+/** The inputs of a layout, filled; batches of other numbers hold other values. */
+export function goldenInputs(
+  { guidance, extra: given = {}, ...layout }: GoldenSpec['inputs'],
+  config: ModelConfig,
+  number = 0,
+): TransformerInputs {
   const { batch, textTokens } = layout;
-  const { config } = model;
   const inputs = completeInputs(
     {
       ...layout,
-      hiddenStates: goldenHiddenStates(layout, config),
-      encoderHiddenStates: goldenInput(batch * textTokens * config.textDim, TEXT_INDEX),
+      hiddenStates: goldenHiddenStates(layout, config, number),
+      encoderHiddenStates: goldenInput(batch * textTokens * config.textDim, TEXT_INDEX + 2 * number),
     },
     config,
-    { pooled: (width) => goldenInput(batch * width, POOLED_INDEX), guidance },
+    { pooled: (width) => goldenInput(batch * width, POOLED_INDEX + 1000 * number), guidance },
   );
   const extra = Object.fromEntries(
     Object.entries(inputs.extra).map(([name, one]) => [
@@ -110,10 +113,15 @@ export function goldenCase(spec: GoldenSpec, model: GoldenModel = goldenModel(sp
       given[name] ? { ...one, values: Float32Array.from(given[name]) } : one,
     ]),
   );
+  return { ...inputs, extra };
+}
+
+/** `model` may be handed in where several cases share one, so that its weights are made once. */
+export function goldenCase(spec: GoldenSpec, model: GoldenModel = goldenModel(spec.config)): GoldenCase {
   return {
     ...model,
     name: spec.name,
-    inputs: { ...inputs, extra },
+    inputs: goldenInputs(spec.inputs, model.config),
     expected: Float32Array.from(spec.expected),
     tolerance: TOLERANCE,
   };
