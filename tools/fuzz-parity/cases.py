@@ -42,8 +42,13 @@ class Draw:
     """Seeded choices: everything about a case follows from its seed."""
 
     def __init__(self, seed):
+        self.seed = seed
         self.python = random.Random(seed)
-        self.torch = torch.Generator().manual_seed(seed)
+        self.torch = torch.Generator().manual_seed(seed if isinstance(seed, int) else self.python.getrandbits(63))
+
+    def apart(self, label):
+        """Choices of its own for a new question, so that the cases of a seed stay as they are where the answer is the old one."""
+        return Draw(f"{self.seed} {label}")
 
     def of(self, *options):
         return self.python.choice(options)

@@ -40,6 +40,12 @@ def flux(draw):
         image_ids, text_ids = image_ids.long(), text_ids.long() + draw.between(0, 5)
     if kind == "3-D":
         image_ids, text_ids = (ids[None].repeat(batch, 1, 1) for ids in (image_ids, text_ids))
+    apart = draw.apart("axes")
+    if apart.chance(0.1):
+        axes = apart.axes(apart.of(1, 2, 4))
+        case.traits.append(f"{len(axes)} axes")
+        config.update(axes_dims_rope=axes, attention_head_dim=sum(axes))
+        image_ids, text_ids = apart.normal(height * width, len(axes)), apart.normal(text, len(axes))
     one = lambda *shape: draw.normal(1 if draw.chance(0.15) else batch, *shape)
     case.tensors = dict(
         hidden_states=draw.normal(batch, height * width, config["in_channels"]),
