@@ -4,7 +4,7 @@ import { type TensorToWrite, writeSafetensors } from '../checkpoint/index.ts';
 import { named } from '../checkpoint/testing.ts';
 import { FLUX_GOLDENS } from '../model/flux/goldens.ts';
 import { FLUX2_GOLDENS } from '../model/flux2/goldens.ts';
-import { goldenCase } from '../model/golden-fill.ts';
+import { goldenCase, goldenInputs } from '../model/golden-fill.ts';
 import { type ModelConfig, parseModelConfig } from '../model/index.ts';
 import { goldenQ1 } from '../model/qwen-image/goldens.ts';
 import { fromFloat32 } from '../tensor/index.ts';
@@ -175,6 +175,27 @@ describe('a forward file', () => {
     ];
     const { extra } = await readForwardInputs(file(1, [[1, 1, 2]], ...tensors), flux);
     expect([...extra.img_ids!.values, ...extra.guidance!.values]).toEqual([0, 1, 2, 0, 1, -3, 4]);
+  });
+
+  test('of FLUX.1 with other axes than the pipeline’s gives the positions itself', async () => {
+    const raw = { ...flux.raw, axes_dims_rope: [4, 4, 4, 4] };
+    const fourAxes = parseModelConfig(JSON.stringify(raw), 'config.json');
+    const tensors = [
+      floats('hidden_states', [1, 2, 4], () => 0),
+      floats('encoder_hidden_states', [1, 1, 32], () => 0),
+      floats('pooled_projections', [1, 32], () => 0),
+      floats('guidance', [1], () => 3),
+    ];
+    const ids = [integers('img_ids', [0, 1, 2, 3, 4, 5, 6, 7], [2, 4]), integers('txt_ids', [0, 0, 0, 9], [1, 4])];
+    const { extra } = await readForwardInputs(file(1, [[1, 1, 2]], ...tensors, ...ids), fourAxes);
+    expect([...extra.img_ids!.values, ...extra.txt_ids!.values]).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 0, 0, 0, 9]);
+    await expect(readForwardInputs(file(1, [[1, 1, 2]], ...tensors), fourAxes)).rejects.toThrow(
+      /img_ids.*missing.*\[2, 4\]/,
+    );
+    const layout = { batch: 1, imageTokens: 2, textTokens: 1, mask: null, timestep: Float32Array.of(0), guidance: 1 };
+    expect(() => goldenInputs({ ...layout, imageShapes: [[1, 1, 2]] }, fourAxes)).toThrow(
+      /No pipeline says which positions.*contigua forward/,
+    );
   });
 
   test('of a family without a mask has none', async () => {

@@ -34,22 +34,23 @@ export function blockNumber(
   return wholeNumber(raw, key, byDefault, file, { minimum, maximum: MAX_BLOCKS - others });
 }
 
-/** Rotary dimensions of `count` axes: even numbers that add up to the size of a head. */
+/** Rotary dimensions of as many axes as the default has, or of any number: even numbers that add up to the size of a head. */
 export function ropeAxes(
   raw: RawConfig,
   byDefault: readonly number[],
   headDim: number,
   file: string,
+  { anyNumber = false }: { readonly anyNumber?: boolean } = {},
 ): readonly number[] {
   const axes = raw.axes_dims_rope ?? byDefault;
   const count = byDefault.length;
   const isEven = (n: unknown): n is number => typeof n === 'number' && Number.isSafeInteger(n) && n >= 0 && n % 2 === 0;
-  const fits = Array.isArray(axes) && axes.length === count && axes.every(isEven);
+  const fits = Array.isArray(axes) && (anyNumber || axes.length === count) && axes.every(isEven);
   if (fits && axes.reduce((sum: number, n: number) => sum + n, 0) === headDim) return axes;
   throw new ContiguaError('config-invalid', '`axes_dims_rope` does not fit `attention_head_dim`', {
     file,
     found: JSON.stringify(axes),
-    expected: `${['no', 'one', 'two', 'three', 'four'][count] ?? count} even numbers that add up to ${headDim}`,
+    expected: `${anyNumber ? '' : `${['no', 'one', 'two', 'three', 'four'][count] ?? count} `}even numbers that add up to ${headDim}`,
   });
 }
 

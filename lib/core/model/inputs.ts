@@ -151,7 +151,14 @@ export function completeInputs(
       'pooled-text': () => pooled(elementsOf(input.shape(inputs))),
       category: () => new Float32Array(elementsOf(shapeOf(input, inputs))),
     }[source]();
-    if (!values) throw new RangeError(`The family says no positions for ${name}`);
+    if (!values) {
+      throw new ContiguaError('checkpoint-unsupported', 'No pipeline says which positions this model’s tokens have', {
+        tensor: name,
+        found: `[tokens, ${input.shape(inputs).at(-1)}]`,
+        expected: 'a model whose positions have the published number of axes',
+        hint: 'Give the positions in a file of inputs to `contigua forward`.',
+      });
+    }
     extra[name] = { values, perSample };
   }
   // A family without a mask reads padded tokens as it reads all others.

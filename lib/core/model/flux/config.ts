@@ -38,7 +38,7 @@ export function parseFlux(raw: RawConfig, className: string, file: string): Flux
     inChannels,
     outputFeatures: number('patch_size', 1) ** 2 * outChannels,
     guidanceEmbeds: flag(raw, 'guidance_embeds', file),
-    ropeAxes: ropeAxes(raw, [16, 56, 56], headDim, file),
+    ropeAxes: ropeAxes(raw, [16, 56, 56], headDim, file, { anyNumber: true }),
     raw,
   };
 }

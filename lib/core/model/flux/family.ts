@@ -5,6 +5,7 @@ import { describeFlux } from './blocks.ts';
 import { type FluxConfig, parseFlux } from './config.ts';
 import { FLUX_LAYOUTS } from './original.ts';
 
+/** Axes of the ids that FluxPipeline makes. diffusers runs models of any number, with ids that a file has to give. */
 const AXES = 3;
 
 export const flux: Family<FluxConfig> = {
@@ -40,21 +41,21 @@ export const flux: Family<FluxConfig> = {
     num_layers: kept.filter(({ stack }) => stack === 'dual').length,
     num_single_layers: kept.filter(({ stack }) => stack === 'single').length,
   }),
-  extraInputs: ({ pooledDim, guidanceEmbeds }) => [
+  extraInputs: ({ pooledDim, guidanceEmbeds, ropeAxes }) => [
     { name: 'pooled_projections', perSample: true, source: 'pooled-text', shape: () => [pooledDim] },
     {
       name: 'img_ids',
       perSample: false,
       source: 'positions',
-      shape: ({ imageTokens }) => [imageTokens, AXES],
-      positions: gridIds,
+      shape: ({ imageTokens }) => [imageTokens, ropeAxes.length],
+      ...(ropeAxes.length === AXES ? { positions: gridIds } : {}),
     },
     {
       name: 'txt_ids',
       perSample: false,
       source: 'positions',
-      shape: ({ textTokens }) => [textTokens, AXES],
-      positions: ({ textTokens }) => new Float32Array(textTokens * AXES),
+      shape: ({ textTokens }) => [textTokens, ropeAxes.length],
+      ...(ropeAxes.length === AXES ? { positions: zeroIds } : {}),
     },
     ...(guidanceEmbeds ? [{ name: 'guidance', perSample: true, source: 'guidance', shape: () => [] } as const] : []),
   ],
@@ -73,6 +74,10 @@ export const flux: Family<FluxConfig> = {
     return (await import('./goldens.ts')).FLUX_GOLDENS;
   },
 };
+
+function zeroIds({ textTokens }: InputLayout): Float32Array<ArrayBuffer> {
+  return new Float32Array(textTokens * AXES);
+}
 
 /** (0, row, column) of every token, as FluxPipeline numbers its latents. */
 function gridIds({ imageShapes, imageTokens }: InputLayout): Float32Array<ArrayBuffer> {
