@@ -3,7 +3,7 @@ export { fingerprintOf } from './fingerprint.ts';
 export { WEIGHT_EXTENSIONS } from './formats.ts';
 export { readSafetensorsHeader, type SafetensorsHeader } from './header.ts';
 export { checkpointOf, storedBytes } from './inventory.ts';
-export { openCheckpoint, openFile, openWeightsFile } from './open.ts';
+export { openCheckpoint, openFile, openWeightsFile, SPLIT_GGUF } from './open.ts';
 export { allocated, readRange } from './read-range.ts';
 export { readJson, readText } from './read-text.ts';
 export { isPlainDType, isReadable, type StoredDType, unreadable } from './stored-dtype.ts';

@@ -19,7 +19,7 @@ import type { BlobLike, Checkpoint, NamedBlob, TensorInfo } from './types.ts';
 const INDEX_NAME = /^(?<base>.+)\.safetensors\.index(?:\.(?<variant>[^.]+))?\.json$/;
 const SHARD_NAME = /-\d{5}-of-\d{5}\.safetensors$/;
 const FILE_NAME = /^(?<base>[^.]+)(?:\.(?<variant>.+))?\.(?<format>safetensors|gguf)$/;
-const SPLIT_GGUF = /-\d{5}-of-\d{5}\.gguf$/;
+export const SPLIT_GGUF = /-\d{5}-of-\d{5}\.gguf$/;
 /** Weights that diffusers itself would load, most wanted first. */
 const WEIGHT_BASES = ['diffusion_pytorch_model', 'model'];
 
@@ -49,11 +49,7 @@ function chooseWeights(files: readonly NamedBlob[]): Candidate {
   const found = files.map((f) => f.path).join(', ') || 'no files';
   const split = files.find((f) => SPLIT_GGUF.test(f.path));
   if (split && !candidates.some(({ file }) => !SPLIT_GGUF.test(file.path))) {
-    throw new ContiguaError('checkpoint-unsupported', 'The GGUF file is split in parts', {
-      file: split.path,
-      expected: 'one file',
-      hint: 'Join the parts with `llama-gguf-split --merge`.',
-    });
+    throw splitGguf(split.path);
   }
   if (candidates.length === 0) {
     const hasShards = files.some((f) => SHARD_NAME.test(f.path));
@@ -84,7 +80,17 @@ function chooseWeights(files: readonly NamedBlob[]): Candidate {
 /** One file of weights by itself, of any known format. */
 export async function openWeightsFile(file: NamedBlob): Promise<Checkpoint> {
   const { tensors, metadata } = await readInventory(file);
+  // A part under another name.
+  if (Number(metadata.get('split.count')) > 1) throw splitGguf(file.path);
   return checkpointOf(new Map([[file.path, file.blob]]), tensors, metadata);
+}
+
+function splitGguf(file: string): ContiguaError {
+  return new ContiguaError('checkpoint-unsupported', 'The GGUF file is split in parts', {
+    file,
+    expected: 'one file',
+    hint: 'Join the parts with llama.cpp: `llama-gguf-split --merge PART-00001-of-0000N.gguf WHOLE.gguf`.',
+  });
 }
 
 /** One safetensors file by itself, whatever its name: calibrations, students, embeddings. */

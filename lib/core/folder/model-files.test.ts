@@ -68,6 +68,13 @@ describe('finding the parts of a model', () => {
     },
   );
 
+  it('hands on the parts of a GGUF file, which are refused as such when they are opened', () => {
+    const parts = ['flux1-dev-00001-of-00002.gguf', 'flux1-dev-00002-of-00002.gguf'];
+    const { weights } = locateModel(filesAt(...parts), 'mine');
+    expect(weights.map(({ path }) => path)).toEqual(parts);
+    expect(() => locateModel(filesAt(...parts, 'other.gguf'), 'mine')).toThrow(/more than one file of weights/);
+  });
+
   it('takes a file that a config.json describes', () => {
     const { config, weights } = locateModel(filesAt('m/config.json', 'm/model-Q8_0.gguf'), 'mine');
     expect([config?.path, ...weights.map(({ path }) => path)]).toEqual(['m/config.json', 'model-Q8_0.gguf']);

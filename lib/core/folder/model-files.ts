@@ -3,7 +3,7 @@
  * below further folders, or one file of weights without a config.json. Decides by names alone; what is in the files is
  * judged when they are read.
  */
-import { type NamedBlob, WEIGHT_EXTENSIONS } from '../checkpoint/index.ts';
+import { type NamedBlob, SPLIT_GGUF, WEIGHT_EXTENSIONS } from '../checkpoint/index.ts';
 import { ContiguaError } from '../errors.ts';
 
 /** Files beside `transformer/` that make a model drawable, in diffusers' layout. */
@@ -65,7 +65,9 @@ function singleFile(files: readonly NamedBlob[], name: string): ModelFiles | nul
   const weights = files.filter(({ path }) => holdsWeights(path) && !/calibration/i.test(nameOf(path)));
   const [file] = weights;
   if (!file) return null;
-  if (weights.length > 1) {
+  // Parts of one file, which are refused as such when they are opened.
+  const areParts = weights.every(({ path }) => SPLIT_GGUF.test(path));
+  if (weights.length > 1 && !areParts) {
     throw new ContiguaError('config-invalid', 'There is more than one file of weights here, and no config.json', {
       file: name,
       found: listed(weights.map(({ path }) => path)),
@@ -73,10 +75,10 @@ function singleFile(files: readonly NamedBlob[], name: string): ModelFiles | nul
       hint: 'Pick one of the files.',
     });
   }
-  refuseEmpty(file);
+  for (const one of weights) refuseEmpty(one);
   return {
     config: null,
-    weights: [{ path: nameOf(file.path), blob: file.blob }],
+    weights: weights.map(({ path, blob }) => ({ path: nameOf(path), blob })),
     folder: folderOf(file.path),
     companions: { scheduler: null, vocabulary: null, embeddings: null },
   };

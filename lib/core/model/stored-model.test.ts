@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it, test } from 'vitest';
 import { originalFile, originalTensors } from '../../testing/original-file.ts';
 import { STORED, storedBytes, storedCase } from '../../testing/stored/index.ts';
+import { ggufFile } from '../checkpoint/gguf/testing.ts';
 import { fingerprintOf, type NamedBlob, openCheckpoint, writeSafetensors } from '../checkpoint/index.ts';
 import { countingReads, named } from '../checkpoint/testing.ts';
 import { ContiguaError } from '../errors.ts';
@@ -161,6 +162,21 @@ describe('single files', () => {
     },
   );
 
+  it.each([
+    ['an empty tensor', [0], ''],
+    ['an empty tensor of a checkpoint', [0], 'model.diffusion_model.'],
+    ['a number, as scaled files have it', [], ''],
+  ])('of Qwen-Image are of Edit-2511 where ComfyUI’s mark says so: %s', async (_, shape, wrapper) => {
+    const marked = await originalFile(goldenModel(QWEN), qwenOfDiffusers, wrapper, (all) => [
+      ...all,
+      empty(`${wrapper}__index_timestep_zero__`, shape),
+    ]);
+    const { config, checkpoint } = await openStoredModel(null, file(marked));
+    expect(config.raw).toEqual({ ...QWEN, zero_cond_t: true });
+    expect(checkpoint.tensors.has('__index_timestep_zero__')).toBe(false);
+    await expect(openTransformer(config, checkpoint)).resolves.toBeDefined();
+  });
+
   it('with the other parts of a checkpoint open, and these are left alone', async () => {
     const others = [
       'vae.encoder.conv_in.weight',
@@ -210,6 +226,18 @@ describe('single files', () => {
     expect(shared).toContain('double_blocks.0.img_attn.qkv.weight');
     expect(blackForestLabs.keys.every((key) => second.includes(key))).toBe(false);
     expect(flux2OfBlackForestLabs.keys.every((key) => first.includes(key))).toBe(false);
+  });
+
+  it('of GGUF in parts are refused, whatever a part is called, with the command that joins them', async () => {
+    const part = 'flux1-dev-00001-of-00002.gguf';
+    const content = ggufFile({ numbers: [{ key: 'split.count', value: 2 }] });
+    for (const path of [part, 'renamed.gguf']) {
+      const error = await refusal(file(content, path));
+      expect(error.code).toBe('checkpoint-unsupported');
+      expect(error.message).toMatch(new RegExp(`^${path}: .*split in parts.*llama-gguf-split --merge`));
+    }
+    const both = [...file(content, part), ...file(content, part.replace('00001', '00002'))];
+    expect((await refusal(both)).message).toMatch(/split in parts/);
   });
 
   it.each<[string, string, RegExp]>([

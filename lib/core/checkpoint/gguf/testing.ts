@@ -12,6 +12,12 @@ interface Key {
   readonly nested?: number;
 }
 
+interface NumberKey {
+  readonly key: string;
+  /** Stored in 16 bits. */
+  readonly value: number;
+}
+
 interface Tensor {
   readonly name: string;
   /** Fastest first. */
@@ -26,6 +32,7 @@ export interface GgufContent {
   readonly version?: number;
   readonly alignment?: number;
   readonly keys?: readonly Key[];
+  readonly numbers?: readonly NumberKey[];
   readonly tensors?: readonly Tensor[];
   /** Lies. */
   readonly numTensors?: bigint;
@@ -34,9 +41,9 @@ export interface GgufContent {
 }
 
 export function ggufFile(content: GgufContent): Uint8Array<ArrayBuffer> {
-  const { version = 3, alignment, keys = [], tensors = [] } = content;
+  const { version = 3, alignment, keys = [], numbers = [], tensors = [] } = content;
   const parts: Uint8Array[] = [];
-  const numKeys = keys.length + (alignment === undefined ? 0 : 1);
+  const numKeys = keys.length + numbers.length + (alignment === undefined ? 0 : 1);
   const u32 = (value: number) => parts.push(new Uint8Array(new Uint32Array([value]).buffer));
   const u64 = (value: bigint) => parts.push(new Uint8Array(new BigUint64Array([value]).buffer));
   const text = (value: string, length?: bigint) => {
@@ -52,6 +59,11 @@ export function ggufFile(content: GgufContent): Uint8Array<ArrayBuffer> {
     text('general.alignment');
     u32(4);
     u32(alignment);
+  }
+  for (const { key, value } of numbers) {
+    text(key);
+    u32(2);
+    parts.push(new Uint8Array(new Uint16Array([value]).buffer));
   }
   for (const { key, words, length, wordLength, type = 9, nested = 0 } of keys) {
     text(key);
