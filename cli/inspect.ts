@@ -15,22 +15,36 @@ export async function inspect(argv: readonly string[], { signal }: CommandContex
   await writeText(undefined, args.flag('json') ? `${JSON.stringify(model, null, 2)}\n` : tableOf(model));
 }
 
-/** "60, of 339,831,296 parameters each"; stack by stack where there are several. */
-function blocksOf({ numBlocks, blocks, stacks }: ModelSummary): string {
-  const parts = stacks.map(({ first, last, label }) => {
-    const sizes = [...new Set(blocks.slice(first, last + 1).map(({ parameters }) => grouped(parameters)))];
-    const count = stacks.length > 1 ? `${last - first + 1} ${label}` : String(numBlocks);
-    return `${count}, of ${sizes.join(' or ')} parameters each`;
-  });
-  return stacks.length > 1 ? `${numBlocks}: ${parts.join('; ')}` : parts.join();
+type Row = readonly [label: string, value: string];
+
+/** "60, of 339,831,296 parameters each"; a line for each kind where there are several. */
+function blockRows({ numBlocks, blocks, stacks }: ModelSummary): readonly Row[] {
+  const kinds = new Map<string, { label: string; count: number; parameters: number }>();
+  for (const { kind, stack, parameters } of blocks) {
+    // Kinds of one stack are told apart by their names, a stack of one kind by its own.
+    const isUniform = blocks.every((other) => other.stack !== stack || other.kind === kind);
+    const stackLabel = stacks.find(({ id }) => id === stack)?.label ?? stack;
+    const label = isUniform ? stackLabel : kind;
+    const key = `${stack} ${kind} ${parameters}`;
+    const known = kinds.get(key) ?? { label, count: 0, parameters };
+    kinds.set(key, { ...known, count: known.count + 1 });
+  }
+  const [only, ...others] = kinds.values();
+  if (only && others.length === 0) return [['blocks', `${numBlocks}, of ${grouped(only.parameters)} parameters each`]];
+  return [
+    ['blocks', String(numBlocks)],
+    ...[...kinds.values()].map(({ label, count, parameters }): Row => {
+      return ['', `${count} ${label}, of ${grouped(parameters)} parameters${count > 1 ? ' each' : ''}`];
+    }),
+  ];
 }
 
 function tableOf(model: ModelSummary): string {
   const { tokensPerForward: tokens } = model;
   const flops = countFlops(parseModelConfig(JSON.stringify(model.config), 'config.json'), tokens);
-  const rows: readonly (readonly [string, string])[] = [
+  const rows: readonly Row[] = [
     ['class', `${model.className}, ${model.family} family`],
-    ['blocks', blocksOf(model)],
+    ...blockRows(model),
     ['width', `${model.width} = ${model.numHeads} heads × ${model.headDim}`],
     ['text width', grouped(model.textDim)],
     ['image token', `${model.inChannels} features in`],
