@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openFile, type TensorToWrite } from '../lib/core/checkpoint/index.ts';
+import { openFile, type TensorToWrite, writeSafetensors } from '../lib/core/checkpoint/index.ts';
+import { goldenModel } from '../lib/core/model/golden-fill.ts';
 import { parsePlan } from '../lib/core/plan/index.ts';
 import { parseReport } from '../lib/core/report/index.ts';
 import { storedBytes, storedCase } from '../lib/testing/stored/index.ts';
@@ -60,6 +61,28 @@ describe('contigua', () => {
     expect(stdout).toMatch(/^tiny\n/);
     expect(stdout).toContain('2, of 149,');
     expect(stdout).toMatch(/fingerprint {2}sha256:[0-9a-f]{64}\n$/);
+  });
+
+  it('inspects a model of several kinds of blocks, a line for each kind', async () => {
+    const small = {
+      attention_head_dim: 8,
+      num_attention_heads: 4,
+      caption_projection_dim: 32,
+      joint_attention_dim: 32,
+    };
+    const raw = { _class_name: 'SD3Transformer2DModel', ...small, num_layers: 4, pos_embed_max_size: 8 };
+    const { config, checkpoint } = goldenModel({ ...raw, dual_attention_layers: [0, 1] });
+    const tensors: TensorToWrite[] = [];
+    for (const { name, shape } of checkpoint.tensors.values()) {
+      tensors.push({ name, shape, dtype: 'F32', bytes: await checkpoint.readBytes(name) });
+    }
+    await mkdir(join(folder, 'sd3'));
+    await writeFile(join(folder, 'sd3', 'config.json'), JSON.stringify(config.raw));
+    await writeFile(join(folder, 'sd3', 'diffusion_pytorch_model.safetensors'), writeSafetensors(tensors));
+    const { stdout } = await contigua(['inspect', 'sd3']);
+    expect(stdout).toMatch(
+      /\n {2}blocks +4\n +2 dual attention, of [\d,]+ parameters each\n +1 joint, of [\d,]+ parameters\n +1 last, of [\d,]+ parameters\n/,
+    );
   });
 
   it('inspects one file of a model, with the config.json beside it', async () => {
@@ -188,15 +211,17 @@ describe('contigua', () => {
   });
 
   it('tells how it is used', async () => {
-    const [all, one, version] = await Promise.all([
+    const [all, one, forward, version] = await Promise.all([
       contigua(['--help']),
       contigua(['plan', '--help']),
+      contigua(['forward', '--help']),
       contigua(['--version']),
     ]);
-    expect([all.code, one.code, version.code]).toEqual([0, 0, 0]);
+    expect([all.code, one.code, forward.code, version.code]).toEqual([0, 0, 0, 0]);
     for (const command of ['inspect', 'forward', 'analyse', 'plan'])
       expect(all.stdout).toContain(`contigua ${command}`);
     expect(one.stdout).toContain('--config-out');
+    expect(forward.stdout).toMatch(/Stable Diffusion 3 .*\[B, in_channels, H, W\][^]*pooled_projections/);
     expect(version.stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 

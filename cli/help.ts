@@ -34,11 +34,16 @@ Reads config and headers, checks every weight's presence, dtype and shape, and p
   --json              machine-readable, with the model's fingerprint and its config`,
 
   forward: `contigua forward MODEL --inputs IN.safetensors --out OUT.safetensors
-One forward pass. IN holds tensors named as diffusers' forward arguments: hidden_states [B, Ni, in_channels],
-encoder_hidden_states [B, Nt, joint_attention_dim], encoder_hidden_states_mask [B, Nt] (optional), timestep [B] or [1],
-what else the model takes (pooled_projections, img_ids, txt_ids, guidance, additional_t_cond), and \`img_shapes\` as JSON in
-its metadata, as in [[1, 8, 8]] or, for several images per sample, [[[1, 8, 8], [1, 6, 8]]]. OUT gets \`sample\`
-[B, Ni, patch_size² · out_channels].
+One forward pass. IN holds tensors named as diffusers' forward arguments; OUT gets \`sample\`.
+
+  every model         hidden_states [B, Ni, in_channels], encoder_hidden_states [B, Nt, joint_attention_dim], timestep [B] or [1];
+                      sample [B, Ni, patch_size² · out_channels]
+  Qwen-Image          encoder_hidden_states_mask [B, Nt] (optional); additional_t_cond [B] of a layered model; \`img_shapes\` as
+                      JSON in the metadata, as in [[1, 8, 8]] or, for several images per sample, [[[1, 8, 8], [1, 6, 8]]]
+  FLUX.1              pooled_projections [B, pooled_projection_dim], img_ids [Ni, 3] and txt_ids [Nt, 3], or \`img_shapes\` instead
+                      of both; guidance [B] where the model embeds it
+  Stable Diffusion 3  latents: hidden_states [B, in_channels, H, W], sample [B, out_channels, H, W]; pooled_projections
+                      [B, pooled_projection_dim]; timestep from 0 to 1000
 
   --inputs FILE       required
   --out FILE          required
