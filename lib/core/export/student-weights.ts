@@ -72,7 +72,8 @@ export async function studentWeights(input: StudentWeightsInput): Promise<readon
       trained.fineTuned.get(name) ?? (place ? trained.students.get(place.old)?.get(local) : undefined);
     const storedAs = (tensor: string) => teacherTensors(`${place?.prefix ?? ''}${tensor}`);
     if (trainedHere) return { name, shape, ...castOf(trainedHere, storedAs(local), input.dtype) };
-    if (buffer && !checkpoint.tensors.has(name)) return { name, shape, ...computed(name, shape, buffer, checkpoint) };
+    if (buffer && !checkpoint.tensors.has(name))
+      return { name, shape, ...computed(name, shape, buffer, checkpoint, input.dtype) };
     const rows = place?.conversion?.get(local);
     if (rows)
       return {
@@ -105,15 +106,19 @@ function joinedRows(
   return { dtype, blob: joinedBlob(parts) };
 }
 
-/** A table that the teacher's file leaves out and that diffusers looks for, in the type of the weights. */
+/**
+ * A table that the teacher's file leaves out and that diffusers looks for. It is a persistent buffer of float32 that `.to(dtype)`
+ * casts with the weights, and `save_pretrained` writes: in the type of the weights, or in F32 where that is asked for.
+ */
 function computed(
   tensor: string,
   shape: readonly number[],
   buffer: NonNullable<TensorSpec['buffer']>,
   checkpoint: Checkpoint,
+  wanted: 'teacher' | 'F32',
 ) {
   const [stored] = checkpoint.tensors.values();
-  const dtype = trainedDType(stored?.dtype ?? 'F32');
+  const dtype = wanted === 'F32' ? 'F32' : trainedDType(stored?.dtype ?? 'F32');
   const values = lazyBlob(4 * elementsOf(shape), async (start, end) => {
     const [from, to] = [Math.floor(start / 4), Math.ceil(end / 4)];
     return new Uint8Array(buffer(from, to).buffer).subarray(start - 4 * from, end - 4 * from);

@@ -28,6 +28,7 @@ async function exported(
   { config, checkpoint }: GoldenCase,
   intervals: readonly { first: number; last: number }[],
   change: (tensors: TensorToWrite[]) => TensorToWrite[] = (all) => all,
+  dtype: 'teacher' | 'F32' = 'teacher',
 ) {
   const tensors: TensorToWrite[] = [];
   for (const { name, shape } of checkpoint.tensors.values()) {
@@ -41,7 +42,7 @@ async function exported(
     blockMap: blockMapOf(config.numBlocks, intervals),
     students: [],
     fineTuned: null,
-    dtype: 'teacher',
+    dtype,
     checkValues: true,
   });
   const written = await openCheckpoint(weightFiles(lazy, 10e9));
@@ -89,7 +90,7 @@ test('blocks of dual attention are numbered as they follow each other', async ()
   );
 });
 
-test('a table of positions that the teacher’s file leaves out is written, in the type of its weights', async () => {
+test('a table of positions that the teacher’s file leaves out is written, in the type of its weights or in F32', async () => {
   const POSITIONS = 'pos_embed.pos_embed';
   const narrow = (all: TensorToWrite[]) =>
     all
@@ -103,4 +104,9 @@ test('a table of positions that the teacher’s file leaves out is written, in t
   expect(checkpoint.tensors.get(POSITIONS)).toMatchObject({ dtype: 'BF16', shape });
   const computed = fromFloat32(buffer!(0, 96 * 96 * 32), 'BF16');
   expect(await checkpoint.readBytes(POSITIONS)).toEqual(new Uint8Array(computed));
+  const wide = await exported(golden, [], narrow, 'F32');
+  expect(wide.checkpoint.tensors.get(POSITIONS)).toMatchObject({ dtype: 'F32', shape });
+  expect(Buffer.compare(await wide.checkpoint.readBytes(POSITIONS), fromFloat32(buffer!(0, 96 * 96 * 32), 'F32'))).toBe(
+    0,
+  );
 });
