@@ -221,7 +221,7 @@ describe('contigua', () => {
     for (const command of ['inspect', 'forward', 'analyse', 'plan'])
       expect(all.stdout).toContain(`contigua ${command}`);
     expect(one.stdout).toContain('--config-out');
-    expect(forward.stdout).toMatch(/Stable Diffusion 3 .*\[B, in_channels, H, W\][^]*pooled_projections/);
+    expect(forward.stdout).toMatch(/Stable Diffusion 3 .*\[B, in_channels, H, W\][\s\S]*pooled_projections/);
     expect(version.stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 
