@@ -24,6 +24,7 @@ LOSSES = ("direction-magnitude", "mse")
 BOTH = ("image", "text")
 FLUX = {**goldens.FLUX, "num_layers": 3, "num_single_layers": 4, "guidance_embeds": True}
 SD3 = {**goldens.SD3, "num_layers": 5, "patch_size": 2, "qk_norm": "rms_norm", "dual_attention_layers": (0,)}
+FLUX2 = {**goldens.FLUX2, "num_layers": 3, "num_single_layers": 4}
 GUIDANCE = 3.5
 
 
@@ -43,6 +44,14 @@ def flux_inputs(number):
         img_ids=torch.stack([torch.zeros(GRID), rows, columns], -1).reshape(-1, 3).float(),
         txt_ids=torch.zeros(TEXT, 3),
         guidance=torch.full((BATCH,), GUIDANCE),
+    )
+
+
+def flux2_inputs(number):
+    inputs = goldens.flux2_inputs(BATCH, TEXT, LEVELS, [[1, *GRID]], GUIDANCE, **FLUX2)
+    return inputs | dict(
+        hidden_states=values(number, goldens.HIDDEN, BATCH, IMAGE, FLUX2["in_channels"]),
+        encoder_hidden_states=values(number, goldens.TEXT, BATCH, TEXT, FLUX2["joint_attention_dim"]),
     )
 
 
@@ -77,11 +86,14 @@ def sd3_last(blocks, first, last):
 
 # family, class, config, inputs, blocks in order, interval, streams that are learnt, the student where it is no copy
 FLUX_FAMILY = ("flux", "FluxTransformer2DModel", FLUX, flux_inputs, flux_blocks)
+FLUX2_FAMILY = ("flux2", "Flux2Transformer2DModel", FLUX2, flux2_inputs, flux_blocks)
 SD3_FAMILY = ("sd3", "SD3Transformer2DModel", SD3, sd3_inputs, sd3_blocks)
 KINDS = {
     "flux-dual": (*FLUX_FAMILY, (1, 2), BOTH, None),
     "flux-single": (*FLUX_FAMILY, (4, 5), BOTH, None),
     "flux-last-single": (*FLUX_FAMILY, (5, 6), ("image",), None),
+    "flux2-dual": (*FLUX2_FAMILY, (1, 2), BOTH, None),
+    "flux2-single": (*FLUX2_FAMILY, (4, 5), BOTH, None),
     "sd3-joint": (*SD3_FAMILY, (1, 2), BOTH, None),
     "sd3-dual-attention": (*SD3_FAMILY, (0, 1), BOTH, None),
     "sd3-last": (*SD3_FAMILY, (3, 4), ("image",), sd3_last),
@@ -120,14 +132,20 @@ class Kind:
         seen = {}
         hooks = [
             self.blocks[self.first].register_forward_pre_hook(lambda _, args, kwargs: seen.update(entering=kwargs), with_kwargs=True),
-            self.blocks[self.last].register_forward_hook(lambda _, args, out: seen.update(target=(out[1], out[0]))),
+            self.blocks[self.last].register_forward_hook(lambda _, args, out: seen.update(target=out)),
         ]
         # Time steps, positions and guidance stay float32, as the TypeScript rounds the sinusoid's arguments.
         wide = lambda name, tensor: tensor.to(self.dtype) if name.endswith(("states", "projections")) else tensor
         self.model(**{name: wide(name, tensor) for name, tensor in self.inputs(number).items()})
         for hook in hooks:
             hook.remove()
-        return seen["entering"], dict(zip(BOTH, seen["target"]))
+        entering, target = seen["entering"], seen["target"]
+        if isinstance(target, torch.Tensor):  # FLUX.2's single blocks take and give text and image as one sequence
+            target = target.split([TEXT, IMAGE], 1)
+            text, image = entering["hidden_states"].split([TEXT, IMAGE], 1)
+            entering = entering | dict(hidden_states=image, encoder_hidden_states=text, split_hidden_states=True)
+        text, image = target
+        return entering, dict(image=image, text=text)
 
     def losses(self, name, student, number):
         entering, target = self.states(number)
