@@ -42,6 +42,7 @@ One forward pass. IN holds tensors named as diffusers' forward arguments; OUT ge
                       JSON in the metadata, as in [[1, 8, 8]] or, for several images per sample, [[[1, 8, 8], [1, 6, 8]]]
   FLUX.1              pooled_projections [B, pooled_projection_dim], img_ids [Ni, 3] and txt_ids [Nt, 3], or \`img_shapes\` instead
                       of both; guidance [B] where the model embeds it
+  FLUX.2              img_ids [Ni, 4] and txt_ids [Nt, 4], or \`img_shapes\` instead of both; guidance [B] where the model embeds it
   Stable Diffusion 3  latents: hidden_states [B, in_channels, H, W], sample [B, out_channels, H, W]; pooled_projections
                       [B, pooled_projection_dim]; timestep from 0 to 1000
 
