@@ -19,15 +19,16 @@ def forward(model, case):
         return None, f"{type(error).__name__}: {str(error).splitlines()[0][:100] if str(error) else ''}"
 
 
-def forward_spread(model, case):
-    """With one row of states repeated for every time step: what a single row means, where diffusers refuses to spread it itself."""
-    spread = copy.copy(case)
+def spread(case):
+    """The case with one row of states repeated for every time step: what a single row means, where diffusers refuses to spread it."""
     batch = case.tensors["timestep"].shape[0]
-    states = ("hidden_states", "encoder_hidden_states")
-    if batch == 1 or all(case.tensors[name].shape[0] == batch for name in states):
-        return None, "no single row"
-    spread.tensors = {n: t.expand(batch, *t.shape[1:]) if n in states and t.shape[0] == 1 else t for n, t in case.tensors.items()}
-    return forward(model, spread)
+    whole = copy.copy(case)
+    whole.tensors = {
+        name: tensor.expand(batch, *tensor.shape[1:]) if name.endswith("hidden_states") and tensor.shape[0] == 1 else tensor
+        for name, tensor in case.tensors.items()
+        if tensor is not None
+    }
+    return whole
 
 
 def tuples(shapes):
