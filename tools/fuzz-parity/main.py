@@ -221,8 +221,8 @@ def main():
         write_golden(class_name, args.seed, args.only, args.golden)
         return
     setting = dict(seed=args.seed, engines=args.engines, commandEvery=args.command_every)
-    table = Table(args.journal, setting)
     indices = range(args.count) if args.only is None else [args.only]
+    table = Table(args.journal, setting, {(short(name), index) for name in chosen for index in indices})
     left = [(name, index) for index in indices for name in chosen if not table.has(short(name), index)]
     engines = [Engine(name) for name in args.engines] if left else []
     for done, (class_name, index) in enumerate(left, 1):

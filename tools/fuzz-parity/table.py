@@ -2,6 +2,7 @@
 case is done, so that a run that was stopped goes on behind the last whole case; the table is made from the entries alone."""
 
 import json
+import re
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -9,9 +10,9 @@ FORWARD, EDITS, EXPORTED = "forward", "edits of a plan", "exported"
 
 
 class Journal:
-    def __init__(self, path: Path | None, setting):
-        """`setting` is what results follow from besides a case; a journal of another one is refused."""
-        self.path, self.cases, self.entries = path, {}, []
+    def __init__(self, path: Path | None, setting, wanted):
+        """`setting` is what results follow from besides a case; a journal of another one is refused. Of its cases, `wanted` count."""
+        self.path, self.setting, self.cases, self.entries = path, setting, {}, []
         if path and path.exists():
             for line in path.read_text().splitlines():
                 try:
@@ -20,8 +21,8 @@ class Journal:
                     continue  # the line during which the run was stopped
                 if told["setting"] != setting:
                     raise SystemExit(f"{path} is of a run with {told['setting']}, not {setting}")
-                self.cases[told["family"], told["index"]] = told["entries"]
-        self.setting = setting
+                if (told["family"], told["index"]) in wanted:
+                    self.cases[told["family"], told["index"]] = told["entries"]
 
     def has(self, family, index):
         return (family, index) in self.cases
@@ -61,7 +62,8 @@ class Journal:
                     worst[key] = max(worst[key], entry["error"])
             if "refusal" in entry:
                 refused[family, entry["engine"]] += 1
-                reasons[family, entry["refusal"], entry["diffusers"]] += 1
+                # Sizes differ from case to case.
+                reasons[family, entry["refusal"], re.sub(r"\b\d+\b", "N", entry["diffusers"])] += 1
         kinds = (FORWARD, EDITS, EXPORTED)
         lines = [
             "| family | engine | models | runs | forwards: worst error | edits of a plan | exported folders | refused |",
