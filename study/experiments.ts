@@ -22,7 +22,14 @@ import {
 } from './arms.ts';
 import { randomPlans } from './intervals.ts';
 import { measuredOf } from './ledger.ts';
-import { choiceName, type JointSettings, type Pictures, type Sample, type StudentSettings } from './sample.ts';
+import {
+  choiceName,
+  type Drawn,
+  type JointSettings,
+  type Pictures,
+  type Sample,
+  type StudentSettings,
+} from './sample.ts';
 
 export interface StudySettings {
   /** Of arms that a claim rests on; others take the first. */
@@ -238,15 +245,11 @@ export class Study {
   }
 
   async #students(intervals: readonly BlockInterval[], seed: number): Promise<StudentEdit[]> {
-    const students: StudentEdit[] = [];
-    for (const interval of intervals) students.push((await this.sample.student(interval, this.distil(seed))).edit);
-    return students;
+    return await studentsOf(this.sample, intervals, this.distil(seed));
   }
 
   async #plugged(arm: string, intervals: readonly BlockInterval[], seed: number, captions: number): Promise<Row> {
-    const students = await this.#students(intervals, seed);
-    const about = { arm, removed: removedBy(intervals), intervals: formatLayerIndex([...intervals]), seed };
-    return await this.#row(about, choiceName(students, this.distil(seed)), students, captions);
+    return await pluggedRow(this.sample, this.settings, { arm, intervals, seed, captions });
   }
 
   async #without(about: Omit<Row, 'outputError' | 'pictures'>, runs: readonly RemovedRun[], captions: number) {
@@ -259,10 +262,49 @@ export class Study {
     edits: Parameters<Sample['pictures']>[1],
     captions: number,
   ): Promise<Row> {
-    return {
-      ...about,
-      outputError: await this.sample.outputError(name, edits),
-      pictures: await this.sample.pictures(name, edits, { captions, steps: this.settings.drawingSteps }),
-    };
+    return await rowOf(this.sample, about, name, edits, { captions, steps: this.settings.drawingSteps });
   }
+}
+
+/** Non-sequential students of any intervals, plugged in: for a choice that no arm makes. */
+export async function pluggedRow(
+  sample: Sample,
+  settings: StudySettings,
+  asked: {
+    readonly arm: string;
+    readonly intervals: readonly BlockInterval[];
+    readonly seed: number;
+    readonly captions: number;
+  },
+): Promise<Row> {
+  const { arm, intervals, seed, captions } = asked;
+  const distil = { ...settings.distil, seed };
+  const students = await studentsOf(sample, intervals, distil);
+  const about = { arm, removed: removedBy(intervals), intervals: formatLayerIndex([...intervals]), seed };
+  const drawn = { captions, steps: settings.drawingSteps };
+  return await rowOf(sample, about, choiceName(students, distil), students, drawn);
+}
+
+async function studentsOf(
+  sample: Sample,
+  intervals: readonly BlockInterval[],
+  settings: StudentSettings,
+): Promise<StudentEdit[]> {
+  const students: StudentEdit[] = [];
+  for (const interval of intervals) students.push((await sample.student(interval, settings)).edit);
+  return students;
+}
+
+async function rowOf(
+  sample: Sample,
+  about: Omit<Row, 'outputError' | 'pictures'>,
+  name: string,
+  edits: Parameters<Sample['pictures']>[1],
+  drawn: Drawn,
+): Promise<Row> {
+  return {
+    ...about,
+    outputError: await sample.outputError(name, edits),
+    pictures: await sample.pictures(name, edits, drawn),
+  };
 }

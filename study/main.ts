@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { parseIntervalKeys } from '../lib/core/interval/index.ts';
 import { WANTED_ENGINES } from '../lib/core/tensor/engine.ts';
-import { Study } from './experiments.ts';
+import { pluggedRow, Study } from './experiments.ts';
 import { everyInterval } from './intervals.ts';
 import { measuredOf } from './ledger.ts';
 import { RECIPES, recipeRows } from './recipes.ts';
@@ -20,7 +20,9 @@ import { armTable, removalTable, subsetTable } from './study-tables.ts';
 import { writeTables } from './tables.ts';
 import { truthDepths } from './truths.ts';
 
-const PARTS = ['truths', 'scores', 'half', 'sequential', 'fine-tune', 'depths', 'removal', 'subsets', 'recipes'];
+const PARTS = ['truths', 'scores', 'half', 'sequential', 'fine-tune', 'depths', 'removal', 'subsets'];
+/** Asked for by name; they write no page. */
+const TRIALS = ['recipes', 'given'];
 
 const { values } = parseArgs({
   options: {
@@ -28,11 +30,13 @@ const { values } = parseArgs({
     models: { type: 'string', default: 'shapes-mmdit,shapes-flux' },
     engine: { type: 'string', default: 'auto' },
     threads: { type: 'string', default: '1' },
-    parts: { type: 'string', default: PARTS.slice(0, -1).join(',') },
+    parts: { type: 'string', default: PARTS.join(',') },
     from: { type: 'string', default: '0' },
     'only-read': { type: 'boolean', default: false },
     /** The score whose least total is an arm of the study; squared with ² at its end. */
     best: { type: 'string', default: '' },
+    /** Of the part `given`: "0-3,4-6,12-15". */
+    plan: { type: 'string', default: '' },
     /** Of the part `recipes`. */
     intervals: { type: 'string', default: '2-4,8-10,12-13' },
     recipes: { type: 'string', default: Object.keys(RECIPES).join(';') },
@@ -42,8 +46,9 @@ const { values } = parseArgs({
 const engine = WANTED_ENGINES.find((name) => name === values.engine);
 if (!engine) throw new RangeError(`--engine is one of ${WANTED_ENGINES.join(', ')}`);
 const parts = values.parts.split(',');
-const unknown = parts.find((part) => !PARTS.includes(part));
-if (unknown) throw new RangeError(`No part "${unknown}"; there are ${PARTS.join(', ')}`);
+const known = [...PARTS, ...TRIALS];
+const unknown = parts.find((part) => !known.includes(part));
+if (unknown) throw new RangeError(`No part "${unknown}"; there are ${known.join(', ')}`);
 const judgements = new WeakMap<Sample, ReturnType<typeof judge>>();
 const [studyPage, scoresPage] = [join(values.docs, 'study.md'), join(values.docs, 'damage-scores.md')];
 
@@ -68,6 +73,13 @@ async function runPart(sample: Sample, name: string, part: string): Promise<void
   if (part === 'recipes') {
     const intervals = parseIntervalKeys(values.intervals, sample.model.summary, '--intervals');
     await measuredOf([() => recipeRows(sample, values.recipes.split(';'), intervals)]);
+    return;
+  }
+  if (part === 'given') {
+    const intervals = parseIntervalKeys(values.plan, sample.model.summary, '--plan');
+    const asked = { arm: 'given', intervals, seed: SETTINGS.seeds[0] ?? 0, captions: SETTINGS.captions.claim };
+    const rows = await measuredOf([() => pluggedRow(sample, SETTINGS, asked)]);
+    console.log(armTable(rows, new Map()));
     return;
   }
   const { report, truths, scores } = await judged(sample);
