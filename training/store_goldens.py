@@ -78,7 +78,7 @@ def element_types():
     save_file(write_gguf(FOLDER / "types.gguf", tensors, "flux"), FOLDER / "types.safetensors")
 
 
-def original_flux(state):
+def original_flux(state, config=FLUX):
     """BFL's names: what diffusers' converter turns back."""
     out = {}
 
@@ -91,7 +91,7 @@ def original_flux(state):
         take(f"{to}.out_layer", f"time_text_embed.{name}_embedder.linear_2")
     take("txt_in", "context_embedder")
     take("img_in", "x_embedder")
-    for i in range(FLUX["num_layers"]):
+    for i in range(config["num_layers"]):
         a, b = f"double_blocks.{i}", f"transformer_blocks.{i}"
         for side, norm, qkv, names, gains, ff in (
             ("img", "norm1", ("to_q", "to_k", "to_v"), "to_out.0", ("norm_q", "norm_k"), "ff"),
@@ -104,7 +104,7 @@ def original_flux(state):
             take(f"{a}.{side}_mlp.2", f"{b}.{ff}.net.2")
             for gain, n in zip(("query_norm", "key_norm"), gains):
                 out[f"{a}.{side}_attn.norm.{gain}.scale"] = state[f"{b}.attn.{n}.weight"]
-    for i in range(FLUX["num_single_layers"]):
+    for i in range(config["num_single_layers"]):
         a, b = f"single_blocks.{i}", f"single_transformer_blocks.{i}"
         take(f"{a}.modulation.lin", f"{b}.norm.linear")
         take(f"{a}.linear1", *[f"{b}.attn.{n}" for n in ("to_q", "to_k", "to_v")], f"{b}.proj_mlp")
@@ -156,9 +156,9 @@ def original_flux2(state):
     return out
 
 
-def to_diffusers(original):
+def to_diffusers(original, config=FLUX):
     """diffusers' own converter, for another width than the one that is written into it."""
-    width = FLUX["attention_head_dim"] * FLUX["num_attention_heads"]
+    width = config["attention_head_dim"] * config["num_attention_heads"]
     source = inspect.getsource(single_file_utils.convert_flux_transformer_checkpoint_to_diffusers)
     assert source.count("inner_dim = 3072") == 1
     scope = dict(vars(single_file_utils))
