@@ -3,7 +3,7 @@
  * their place, in one file or in shards, in any dtype, whole or broken in one place.
  */
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test } from '@playwright/test';
 import { type TensorToWrite, writeSafetensors } from '../lib/core/checkpoint/index.ts';
 import { type ModelConfig, parseModelConfig } from '../lib/core/model/config-index.ts';
@@ -117,7 +117,10 @@ export async function writeFolder(name: string, files: Files): Promise<string> {
   await mkdir(results, { recursive: true });
   const folder = join(await mkdtemp(join(results, 'model-')), name);
   await mkdir(folder);
-  for (const [path, bytes] of files) await writeFile(join(folder, path), bytes);
+  for (const [path, bytes] of files) {
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await writeFile(join(folder, path), bytes);
+  }
   return folder;
 }
 

@@ -17,21 +17,26 @@ export async function hostIsUp(request: APIRequestContext): Promise<void> {
   await expect.poll(status, { timeout: 120_000 }).toBe(200);
 }
 
-export interface ShortRun {
-  /** The sample's digits, as in links; the first sample unless given. */
-  readonly model?: string;
-  readonly cut: string;
+export interface RunOptions {
   readonly steps: number;
   readonly seed?: number;
   readonly name?: string;
 }
 
+export interface ShortRun extends RunOptions {
+  /** The sample's digits, as in links; the first sample unless given. */
+  readonly model?: string;
+  readonly cut: string;
+}
+
 /** Opens the dialog on a choice of intervals and makes the run short. */
-export async function openDistil(
-  page: Page,
-  { model = '', cut, steps, seed = 0, name = '' }: ShortRun,
-): Promise<Locator> {
+export async function openDistil(page: Page, { model = '', cut, ...options }: ShortRun): Promise<Locator> {
   await open(page, `/?${model === '' ? '' : `model=${model}&`}cut=${cut}`);
+  return await openDistilOfChoice(page, options);
+}
+
+/** The same on what the page has open and chosen. */
+export async function openDistilOfChoice(page: Page, { steps, seed = 0, name = '' }: RunOptions): Promise<Locator> {
   await page.getByRole('button', { name: 'Distil', exact: true }).click();
   const dialog = page.getByRole('dialog', { name: 'Distil', exact: true });
   const field = (name: string) => dialog.getByLabel(name, { exact: true });
@@ -48,7 +53,10 @@ export async function openDistil(
 
 /** Starts it and waits for its page. */
 export async function startRun(page: Page, run: ShortRun): Promise<string> {
-  const dialog = await openDistil(page, run);
+  return await startDistilling(page, await openDistil(page, run));
+}
+
+export async function startDistilling(page: Page, dialog: Locator): Promise<string> {
   const start = dialog.getByRole('button', { name: 'Start distilling' });
   // The estimate comes first; a model new to the server is timed for it.
   await expect(start).toBeEnabled({ timeout: 180_000 });
