@@ -1,7 +1,7 @@
 /** `contigua inspect`: what a model is, as a table for people or JSON for programs. */
 
 import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
-import { countFlops, parseModelConfig } from '../lib/core/model/config-index.ts';
+import { countFlops, parseModelConfig, traitPlaces } from '../lib/core/model/config-index.ts';
 import { printable } from '../lib/core/printable.ts';
 import { ENGINE_OPTION, ENGINES, parseArguments } from './arguments.ts';
 import type { CommandContext } from './command.ts';
@@ -45,10 +45,12 @@ function tableOf(model: ModelSummary): string {
   const rows: readonly Row[] = [
     ['class', `${model.className}, ${model.family} family`],
     ...blockRows(model),
+    ...traitPlaces(model.traits, model.blocks).map(({ trait, places }): Row => [trait.label, places]),
     ['width', `${model.width} = ${model.numHeads} heads × ${model.headDim}`],
     ['text width', grouped(model.textDim)],
     ['image token', `${model.inChannels} features in`],
     ['parameters', `${scaled(model.parameters, 1000, '')} (${grouped(model.parameters)})`],
+    ...(model.costNote ? [['shared', model.costNote] as const] : []),
     ['weights', `${model.dtypes.join(', ')}, ${scaled(model.sizeBytes, 1000, 'B')} in ${files(model.files)}`],
     [
       'one forward',

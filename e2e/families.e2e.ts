@@ -35,6 +35,8 @@ interface Journey {
   readonly blocks: readonly [before: string, after: string];
   readonly storedAs: string;
   readonly choose: readonly [first: number, last: number];
+  /** Blocks that differ from the others of their stack, before and after. */
+  readonly marks?: readonly [before: readonly string[], after: readonly string[]];
 }
 
 const JOURNEYS: readonly Journey[] = [
@@ -55,7 +57,17 @@ const JOURNEYS: readonly Journey[] = [
     choose: [0, 1],
   },
   // From a block of dual attention to one without.
-  { family: 'sd3', path: 'sd3', blocks: ['5', '3'], storedAs: 'BF16', choose: [1, 3] },
+  {
+    family: 'sd3',
+    path: 'sd3',
+    blocks: ['5', '3'],
+    storedAs: 'BF16',
+    choose: [1, 3],
+    marks: [
+      ['dual attention: blocks 0–1', 'no text output: block 4'],
+      ['dual attention: blocks 0–1', 'no text output: block 2'],
+    ],
+  },
   // The last block goes, and the one that becomes the last loses its text output.
   { family: 'sd3', path: 'sd3.5-tiny.safetensors', blocks: ['5', '3'], storedAs: 'F16', choose: [2, 4] },
 ];
@@ -66,7 +78,7 @@ test('every family has a journey', () => {
   expect(new Set(JOURNEYS.map(({ family }) => family))).toEqual(new Set(FAMILIES.map(({ name }) => name)));
 });
 
-for (const { family, path, blocks, storedAs, choose } of JOURNEYS) {
+for (const { family, path, blocks, storedAs, choose, marks } of JOURNEYS) {
   const [first, last] = choose;
   test(`${family} (${path}): opened, analysed, cut, distilled, downloaded, and opened again`, async ({
     page,
@@ -85,6 +97,7 @@ for (const { family, path, blocks, storedAs, choose } of JOURNEYS) {
     await expect(fact(page, 'Family')).toHaveText(family);
     await expect(fact(page, 'Blocks')).toHaveText(blocks[0]);
     await expect(fact(page, 'Stored as')).toHaveText(storedAs);
+    if (marks) await expectMarks(page, marks[0]);
     await page.getByRole('textbox', { name: 'Samples' }).fill('8');
     await analyse(page);
     await expect(panel(page, 'Blocks')).toContainText('SYNTHETIC inputs, seed 1');
@@ -105,10 +118,21 @@ for (const { family, path, blocks, storedAs, choose } of JOURNEYS) {
     await openStored(page, folder);
     await expect(fact(page, 'Family')).toHaveText(family);
     await expect(fact(page, 'Blocks')).toHaveText(blocks[1]);
+    if (marks) await expectMarks(page, marks[1]);
     await page.getByRole('textbox', { name: 'Samples' }).fill('8');
     await analyse(page);
     await expect(alerts(page)).toHaveCount(0);
   });
+}
+
+/** The legend, and the same in words for the block at the end. */
+async function expectMarks(page: Page, marks: readonly string[]): Promise<void> {
+  const legend = panel(page, 'Blocks').getByRole('list', { name: 'Marks of blocks' });
+  await expect(legend.getByRole('listitem')).toHaveText([...marks]);
+  const last = page.getByRole('option', { name: /^Block \d+$/ }).last();
+  await expect(last).toHaveAccessibleDescription('no text output');
+  await last.hover();
+  await expect(panel(page, 'Blocks').getByText(/^Block \d+ \(no text output\)/)).toBeVisible();
 }
 
 /** By the button for folders, or the one for files. */

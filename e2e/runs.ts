@@ -62,7 +62,9 @@ export async function startDistilling(page: Page, dialog: Locator): Promise<stri
   await expect(start).toBeEnabled({ timeout: 180_000 });
   await start.click();
   await page.waitForURL(/\/runs\/[A-Za-z0-9_-]+$/, { timeout: 60_000 });
-  await expect(page.getByRole('region', { name: 'Run', exact: true }).getByRole('heading', { level: 1 })).toBeVisible();
+  const title = page.getByRole('region', { name: 'Run', exact: true }).getByRole('heading', { level: 1 });
+  // On a busy machine the run's page waits for the server.
+  await expect(title).toBeVisible({ timeout: 60_000 });
   return page.url().slice(page.url().lastIndexOf('/') + 1);
 }
 

@@ -24,6 +24,7 @@ import {
 import { drawLayerStrip, spanOf } from './draw-layer-strip.ts';
 import { drawProbeRow, probeDomain } from './draw-probe-row.ts';
 import { drawSeams, drawStackNames } from './draw-seams.ts';
+import { drawTraits } from './draw-traits.ts';
 import { drawTrajectory, drawTrajectoryLabels } from './draw-trajectories.ts';
 import { linePath, type Mark, mark, markToXml } from './marks.ts';
 import { differenceText, similarityText, valueText } from './number-text.ts';
@@ -182,6 +183,41 @@ describe('probe rows', () => {
       PAPER_PALETTE.streams[0],
     ]);
     expect(tags(marks, 'rect').map(({ attributes }) => attributes.height)).toEqual([2, 9]);
+  });
+});
+
+describe('marks of traits', () => {
+  const traits = [
+    { id: 'dual', label: 'dual attention', about: '' },
+    { id: 'silent', label: 'no text output', about: '' },
+  ];
+  const blocks = Array.from({ length: 24 }, (_, i) => ({
+    traits: [...(i < 13 ? ['dual'] : []), ...(i === 23 ? ['silent'] : [])],
+  }));
+  const pathsAt = (width: number, stacks?: typeof TWO_STACKS) =>
+    drawTraits(blockAxis(24, width, { stacks }), traits, blocks, 0, PAPER_PALETTE).map(({ attributes }) =>
+      String(attributes.d),
+    );
+
+  it('are one line for each run of blocks, of another shape for each trait', () => {
+    const [dual = '', silent = '', ...more] = pathsAt(700);
+    expect(more).toEqual([]);
+    const axis = blockAxis(24, 700);
+    const numbers = dual.split(/[^\d.]+/).map(Number);
+    expect(Math.max(...numbers)).toBeCloseTo(endOf(axis, 12) - 1, 6);
+    expect(dual.match(/H/g)).toHaveLength(2);
+    expect(silent).toMatch(/^M[\d.]+ 3H[\d.]+M[\d.]+ 0V6$/);
+  });
+  it('keep to the blocks at any width, and end at a seam', () => {
+    expect(pathsAt(390)).toHaveLength(2);
+    const cut = [
+      { label: 'a', first: 0, last: 5 },
+      { label: 'b', first: 6, last: 23 },
+    ];
+    expect(pathsAt(390, cut)).toHaveLength(3);
+  });
+  it('are none where all blocks are alike', () => {
+    expect(drawTraits(blockAxis(24, 700), [], blocks, 0, PAPER_PALETTE)).toEqual([]);
   });
 });
 

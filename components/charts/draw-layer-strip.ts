@@ -6,6 +6,7 @@ import type { BlockInterval } from '@/lib/core/interval/interval.ts';
 import { type BlockAxis, blockAxis, endOf, startOf } from './block-axis.ts';
 import { drawProbeRow, type ProbeDomain } from './draw-probe-row.ts';
 import { drawSeams, drawStackNames, namesHeight } from './draw-seams.ts';
+import { drawTraits } from './draw-traits.ts';
 import { type Mark, mark } from './marks.ts';
 import { type ChartPalette, streamLook } from './palette.ts';
 import { type StripNumber, stripNumbers } from './strip-numbers.ts';
@@ -18,6 +19,8 @@ export interface StripRow {
 export interface StripRows {
   readonly brackets: StripRow;
   readonly cells: StripRow;
+  /** Where the marks of traits begin, between the cells and the probes. */
+  readonly traitsTop: number;
   /** One per stream. */
   readonly probes: readonly StripRow[];
   /** From the first probe row to the last. */
@@ -53,6 +56,7 @@ export function stripRows({ stacks }: Pick<BlockAxis, 'stacks'>, streams: number
   return {
     brackets: { top: top + 2, height: 16 },
     cells: { top: top + 20, height: 34 },
+    traitsTop: top + 56,
     probes: Array.from({ length: streams }, (_, row) => ({ top: firstProbe + row * PROBE_STEP, height: PROBE_HEIGHT })),
     allProbes: { top: firstProbe, height: streams * PROBE_STEP - (PROBE_STEP - PROBE_HEIGHT) },
     readout,
@@ -87,7 +91,7 @@ export function numberMiddle({ row }: StripNumber, cells: StripRow): number {
 
 type StripData = Pick<
   LayerStripProps,
-  'numBlocks' | 'stacks' | 'streams' | 'selection' | 'detected' | 'probeR2' | 'foundIn'
+  'numBlocks' | 'stacks' | 'streams' | 'blocks' | 'traits' | 'selection' | 'detected' | 'probeR2' | 'foundIn'
 >;
 
 const opacityOf = ({ foundIn }: StripData, interval: BlockInterval): number | undefined =>
@@ -97,7 +101,7 @@ const opacityOf = ({ foundIn }: StripData, interval: BlockInterval): number | un
 export function drawLayerStrip(data: StripData, width: number, domain: ProbeDomain, palette: ChartPalette): Mark[] {
   const axis = blockAxis(data.numBlocks, width, { stacks: data.stacks });
   const streams = data.probeR2 ? data.streams : [];
-  const { brackets, cells, probes, allProbes } = stripRows(axis, streams.length);
+  const { brackets, cells, traitsTop, probes, allProbes } = stripRows(axis, streams.length);
   const marks: Mark[] = data.selection.map((interval) => {
     const { left, width: span } = spanOf(axis, interval);
     return mark('rect', { x: left, y: cells.top, width: span, height: cells.height, rx: 4, fill: palette.accent });
@@ -117,6 +121,7 @@ export function drawLayerStrip(data: StripData, width: number, domain: ProbeDoma
     const fill = number.chosen ? palette.background : palette.muted;
     marks.push(mark('text', { ...at, 'font-size': 11, fill }, String(number.block)));
   }
+  marks.push(...drawTraits(axis, data.traits ?? [], data.blocks ?? [], traitsTop, palette));
   for (const [row, stream] of streams.entries()) {
     const place = probes[row];
     if (!place) continue;

@@ -1,6 +1,7 @@
 /** The charts as standalone SVG figures, from the same drawings as the page's, in print colours. */
 import type { BlockInterval } from '@/lib/core/interval/index.ts';
 import type { StreamSpec } from '@/lib/core/model/architecture.ts';
+import { traitPlaces } from '@/lib/core/model/config-index.ts';
 import type { Matrix } from '@/lib/core/report/report.ts';
 import { blockAxis, centreOf, labelledBlocks, stacksSentence } from './block-axis.ts';
 import {
@@ -15,6 +16,7 @@ import { drawLayerStrip, stripRows } from './draw-layer-strip.ts';
 import { drawNoiseLegend, drawNoiseRows, type NoiseRowsData, noiseLayout } from './draw-noise-rows.ts';
 import { probeDomain } from './draw-probe-row.ts';
 import { drawStackNames, namesHeight } from './draw-seams.ts';
+import { TRAIT_WORDS } from './draw-traits.ts';
 import {
   drawDifferenceGrid,
   drawStartMarker,
@@ -60,9 +62,17 @@ function silentSentence(blocks: readonly BlockPart[], stream: StreamSpec): strin
   return reasons.size > 0 ? `Hatched: n/a, ${[...reasons].join(', ')}.` : null;
 }
 
+/** What the marks under the cells mean. */
+function traitsSentence({ traits = [], blocks = [] }: Partial<ChartDepth>): string[] {
+  const named = traitPlaces(traits, blocks).map(
+    ({ trait, places }) => `${TRAIT_WORDS[traits.indexOf(trait)] ?? TRAIT_WORDS[0]}: ${trait.label} (${places})`,
+  );
+  return named.length > 0 ? [`Under the cells, ${named.join('; ')}.`] : [];
+}
+
 export type StripFigureData = Pick<
   LayerStripProps,
-  'numBlocks' | 'stacks' | 'streams' | 'blocks' | 'selection' | 'detected' | 'probeR2' | 'foundIn'
+  'numBlocks' | 'stacks' | 'streams' | 'blocks' | 'traits' | 'selection' | 'detected' | 'probeR2' | 'foundIn'
 >;
 
 export function layerStripSvg(data: StripFigureData, facts: FigureFacts): string {
@@ -83,6 +93,7 @@ export function layerStripSvg(data: StripFigureData, facts: FigureFacts): string
       `Brackets: detected intervals. Filled: chosen. ${intervalsSentence(data.detected, data.selection)}`,
       ...foundSentence(data),
       ...(probeR2 ? [measured] : []),
+      ...traitsSentence(data),
       ...depthSentences(data, streams),
       calibrationSentence(facts.calibration),
       ...settingsSentence(facts),

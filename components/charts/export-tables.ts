@@ -3,6 +3,7 @@
  * not measured.
  */
 import { type BlockInterval, intervalAt } from '@/lib/core/interval/index.ts';
+import { traitLabels } from '@/lib/core/model/config-index.ts';
 import type { Matrix } from '@/lib/core/report/report.ts';
 import type { NoiseRowsData } from './draw-noise-rows.ts';
 import type { StripFigureData } from './export-figures.ts';
@@ -17,9 +18,9 @@ function csv(header: readonly string[], rows: readonly (readonly Field[])[]): st
 
 const spanField = (interval: BlockInterval | null): string => (interval ? `${interval.first}-${interval.last}` : '');
 
-/** A model of several stacks also says which stack each block is in and where. */
+/** A model of several stacks also says which stack each block is in and where; one of unequal blocks, what each has. */
 export function layerStripCsv(data: StripFigureData): string {
-  const { numBlocks, stacks = [], selection, detected, probeR2 } = data;
+  const { numBlocks, stacks = [], blocks: declared = [], traits = [], selection, detected, probeR2 } = data;
   const blocks = Array.from({ length: numBlocks }, (_, block) => block);
   const streams = probeR2 ? data.streams.map(({ id }) => id) : [];
   const several = stacks.length > 1;
@@ -31,6 +32,7 @@ export function layerStripCsv(data: StripFigureData): string {
     [
       'block',
       ...(several ? ['stack', 'block_in_stack'] : []),
+      ...(traits.length > 0 ? ['traits'] : []),
       ...streams.map((stream) => `probe_r2_${stream}`),
       'detected_interval',
       'chosen_interval',
@@ -38,6 +40,7 @@ export function layerStripCsv(data: StripFigureData): string {
     blocks.map((block) => [
       block,
       ...stackFields(block),
+      ...(traits.length > 0 ? [traitLabels(traits, declared[block]).join('; ')] : []),
       ...streams.map((stream) => probeR2?.[stream]?.[block]),
       spanField(intervalAt(detected, block)),
       spanField(intervalAt(selection, block)),

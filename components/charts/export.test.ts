@@ -75,6 +75,26 @@ function expectStandalone(svg: string): void {
 const wordsOf = (svg: string): string => svg.replace(/<[^>]+>/g, ' ').replace(/\s+/g, ' ');
 
 describe('an exported figure', () => {
+  it('of unequal blocks says what the lines under the cells mean, and its table what each block has', () => {
+    const unequal = {
+      ...strip,
+      traits: [
+        { id: 'dual', label: 'dual attention', about: '' },
+        { id: 'silent', label: 'no text output', about: '' },
+      ],
+      blocks: [['dual'], ['dual'], ['silent']].map((traits) => ({ updates: ['image', 'text'], traits })),
+    };
+    expect(
+      layerStripSvg(unequal, facts)
+        .replace(/<[^>]+>/g, ' ')
+        .replace(/\s+/g, ' '),
+    ).toContain(
+      'Under the cells, two lines: dual attention (blocks 0–1); a line that ends in a bar: no text output (block 2).',
+    );
+    const rows = layerStripCsv(unequal).trim().split('\r\n');
+    expect(rows[0]).toBe('block,traits,probe_r2_image,probe_r2_text,detected_interval,chosen_interval');
+    expect(rows[3]).toBe('2,no text output,1,,,1-2');
+  });
   const trajectories = { numBlocks: 3, start: 0, selection, detected, curves };
   const figures = {
     strip: layerStripSvg(strip, facts),

@@ -12,6 +12,7 @@ export { NoiseRows } from './noise-rows.tsx';
 export { shareText, similarityText } from './number-text.ts';
 export { PAGE_PALETTE, streamLook } from './palette.ts';
 export { type BlockPart, whyNoPart } from './stream-part.ts';
+export { TraitLegend } from './trait-legend.tsx';
 export { Trajectories } from './trajectories.tsx';
 export { type RunEnd, runEnd, trajectoryCurves } from './trajectory-curves.ts';
 export * from './types.ts';

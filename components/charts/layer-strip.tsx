@@ -11,6 +11,7 @@ import styles from './charts.module.css';
 import { numberMiddle, readoutLines, spanOf, stripRows } from './draw-layer-strip.ts';
 import { drawProbeRow, probeDomain } from './draw-probe-row.ts';
 import { drawSeams, drawStackNames } from './draw-seams.ts';
+import { drawTraits } from './draw-traits.ts';
 import { HoverBands } from './hover-bands.tsx';
 import { Marks } from './marks-view.tsx';
 import { PAGE_PALETTE, streamLook } from './palette.ts';
@@ -26,10 +27,11 @@ import { useStripGestures } from './use-strip-gestures.ts';
 
 const NOTHING_IMPOSSIBLE: NonNullable<LayerStripProps['impossible']> = [];
 const UNKNOWN: readonly BlockPart[] = [];
+const ALL_ALIKE: NonNullable<LayerStripProps['traits']> = [];
 
 export function LayerStrip(props: LayerStripProps) {
   const { width, numBlocks, stacks, blocks = UNKNOWN, hovered, onHover, selection, detected, probeR2 } = props;
-  const { impossible = NOTHING_IMPOSSIBLE, streams: declared, findings } = props;
+  const { impossible = NOTHING_IMPOSSIBLE, streams: declared, traits = ALL_ALIKE, findings } = props;
   const axis = useMemo(() => blockAxis(numBlocks, width, { stacks }), [numBlocks, width, stacks]);
   const streams = useMemo(() => (probeR2 ? declared : streamsUpdated(declared, blocks)), [declared, probeR2, blocks]);
   const rows = useMemo(
@@ -50,13 +52,14 @@ export function LayerStrip(props: LayerStripProps) {
     return [
       ...drawStackNames(axis, 0, PAGE_PALETTE),
       ...drawSeams(axis, 0, bottom, PAGE_PALETTE),
+      ...drawTraits(axis, traits, blocks, rows.traitsTop, PAGE_PALETTE),
       ...streams.flatMap((stream, row) => {
         const place = rows.probes[row];
         const of = { name: stream.label, look: streamLook(declared.indexOf(stream)) };
         return place ? drawProbeRow(values[row] ?? [], axis, { ...of, ...place, ...look }) : [];
       }),
     ];
-  }, [axis, streams, declared, rows, probeR2]);
+  }, [axis, streams, declared, rows, probeR2, traits, blocks]);
   if (width <= 0) return <div className={styles.strip} style={{ height: rows.height }} />;
 
   const { brackets, cells, allProbes } = rows;
@@ -81,6 +84,8 @@ export function LayerStrip(props: LayerStripProps) {
         selection={shown}
         impossible={impossible}
         findings={findings}
+        blocks={blocks}
+        traits={traits}
         gestures={gestures}
         hintId={hintId}
       />
@@ -144,6 +149,7 @@ export function LayerStrip(props: LayerStripProps) {
         block={hovered.block}
         place={hovered.block === null ? null : shortPlace(axis, hovered.block)}
         blocks={blocks}
+        traits={traits}
         streams={streams}
         probeR2={probeR2}
         finding={hovered.block === null ? null : (findings?.[hovered.block] ?? null)}

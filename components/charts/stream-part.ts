@@ -8,6 +8,8 @@ import type { StreamId, StreamSpec } from '@/lib/core/model/architecture.ts';
 export interface BlockPart {
   /** Streams whose state it changes, as far as anything reads them. */
   readonly updates: readonly StreamId[];
+  /** Ids of its traits. */
+  readonly traits?: readonly string[];
 }
 
 /** Every stream that some block updates; all streams while nothing is known of the blocks. */

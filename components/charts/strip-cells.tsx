@@ -2,9 +2,11 @@
 /** The cells of the strip: a multi-selectable listbox whose options are the blocks, with one roving tab stop. */
 import { type CSSProperties, memo } from 'react';
 import { type BlockInterval, intervalAt } from '@/lib/core/interval/index.ts';
+import { type BlockTrait, traitLabels } from '@/lib/core/model/config-index.ts';
 import { type BlockAxis, placeInStack, startOf } from './block-axis.ts';
 import styles from './charts.module.css';
 import type { StripRow } from './draw-layer-strip.ts';
+import type { BlockPart } from './stream-part.ts';
 import type { Hover, ImpossibleRange, LayerStripProps } from './types.ts';
 import type { StripGestures } from './use-strip-gestures.ts';
 
@@ -15,12 +17,14 @@ interface StripCellsProps {
   readonly selection: readonly BlockInterval[];
   readonly impossible: readonly ImpossibleRange[];
   readonly findings: LayerStripProps['findings'];
+  readonly blocks: readonly BlockPart[];
+  readonly traits: readonly BlockTrait[];
   readonly gestures: StripGestures;
   readonly hintId: string;
 }
 
 export function StripCells(props: StripCellsProps) {
-  const { axis, row, hovered, selection, impossible, findings, gestures, hintId } = props;
+  const { axis, row, hovered, selection, impossible, traits, findings, gestures, hintId } = props;
   const { top, height } = row;
   const blocks = Array.from({ length: axis.numBlocks }, (_, block) => block);
   return (
@@ -59,7 +63,9 @@ export function StripCells(props: StripCellsProps) {
             left={startOf(axis, block) - axis.left}
             width={axis.step}
             lit={lit}
-            description={[placeInStack(axis, block), findings?.[block]].filter(Boolean).join('. ')}
+            description={[placeInStack(axis, block), ...traitLabels(traits, props.blocks[block]), findings?.[block]]
+              .filter(Boolean)
+              .join('. ')}
             chosen={intervalAt(selection, block) !== null}
             reason={impossible.find(({ first, last }) => first <= block && block <= last)?.reason}
             tabStop={block === gestures.cursor}
@@ -75,7 +81,7 @@ interface CellProps {
   readonly left: number;
   readonly width: number;
   readonly lit: boolean;
-  /** Its place in its own stack, and what an analysis found about it. */
+  /** Its place in its own stack, its traits, and what an analysis found about it. */
   readonly description: string;
   readonly chosen: boolean;
   readonly reason: string | undefined;

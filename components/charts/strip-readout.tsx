@@ -1,6 +1,7 @@
 'use client';
 /** The text under the strip: what was found about the block under the pointer, or why the last gesture did nothing. */
 import type { BlockInterval } from '@/lib/core/interval/interval.ts';
+import { type BlockTrait, traitLabels } from '@/lib/core/model/config-index.ts';
 import styles from './charts.module.css';
 import type { StripRow } from './draw-layer-strip.ts';
 import { similarityText, spanText } from './number-text.ts';
@@ -14,6 +15,7 @@ interface StripReadoutProps {
   /** In its own stack. */
   readonly place: string | null;
   readonly blocks: readonly BlockPart[];
+  readonly traits: readonly BlockTrait[];
   readonly streams: LayerStripProps['streams'];
   readonly probeR2: LayerStripProps['probeR2'];
   /** What an analysis found about the block; null before one, when the values that are there are shown. */
@@ -30,6 +32,7 @@ interface StripReadoutProps {
 
 export function StripReadout(props: StripReadoutProps) {
   const { row, block, place, probeR2, finding, chosen, detected, marked, refusal, crossed, anyDetected } = props;
+  const about = block === null ? [] : [place ?? [], traitLabels(props.traits, props.blocks[block])].flat();
   const notice = props.notice ?? (isInterval(marked) ? null : refusal);
   return (
     <div className={styles.readout} style={{ top: row.top, maxHeight: row.height + 12 }}>
@@ -46,7 +49,7 @@ export function StripReadout(props: StripReadoutProps) {
       {notice === null && !isInterval(marked) && block !== null && (
         <>
           <b>Block {block}</b>
-          {place && ` (${place})`}
+          {about.length > 0 && ` (${about.join(', ')})`}
           {chosen && ` · chosen ${spanText(chosen)}`}
           {finding !== null
             ? ` · ${finding}`

@@ -4,7 +4,7 @@
  */
 import type { ReportStreams } from '@/lib/core/detection/index.ts';
 import type { BlockInterval } from '@/lib/core/interval/interval.ts';
-import type { StreamId, StreamSpec } from '@/lib/core/model/architecture.ts';
+import type { BlockTrait, StreamId, StreamSpec } from '@/lib/core/model/architecture.ts';
 import type { CalibrationFacts, CkaEstimator, Matrix, MatrixBounds, PerStream } from '@/lib/core/report/report.ts';
 import type { AxisStack } from './block-axis.ts';
 import type { BlockPart } from './stream-part.ts';
@@ -25,6 +25,8 @@ export interface ChartDepth {
   readonly streams: readonly StreamSpec[];
   /** What each block updates; left out where that is not known. Memoise it. */
   readonly blocks?: readonly BlockPart[] | undefined;
+  /** What some blocks have and others have not, as the model declares it: the order decides the marks. */
+  readonly traits?: readonly BlockTrait[] | undefined;
 }
 
 export interface LinkedChartProps extends ChartDepth {

@@ -62,6 +62,7 @@ function figureOf(
     stacks: summary?.stacks,
     streams: report.model.streams,
     blocks: summary?.blocks,
+    traits: summary?.traits,
     selection: selectionStore.getState().selection.present,
     detected: detectedIn(report, detection),
   };

@@ -2,16 +2,17 @@
 /** The layer strip: every block, how well a linear probe stands in for it, what was detected and what is chosen. */
 import { useMemo } from 'react';
 import { useStore } from 'zustand';
-import { LayerStrip, whyNoPart } from '@/components/charts';
+import { LayerStrip, TraitLegend, whyNoPart } from '@/components/charts';
 import { Help } from '@/components/ui/help';
 import { Panel } from '@/components/ui/panel';
 import type { BlockInterval } from '@/lib/core/interval/index.ts';
-import type { StreamSpec } from '@/lib/core/model/config-index.ts';
+import { type StreamSpec, traitPlaces } from '@/lib/core/model/config-index.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
 import { tokensWords } from '@/lib/page/browser/stream-words.ts';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { blockWords } from '@/lib/page/explorer/block-words.ts';
 import { breakFindings } from '@/lib/page/explorer/break-words.ts';
+import { modelStore } from '@/lib/page/explorer/model.ts';
 import { choose, gestureName, newEdit } from '@/lib/page/explorer/selection.ts';
 import { ChartDownload } from './chart-download';
 import { Placeholder } from './placeholder';
@@ -28,6 +29,8 @@ export function StripPanel({ width, detected }: { width: number; detected: reado
   const running = useStore(analysisStore, (state) => state.running !== null);
   const captured = useStore(analysisStore, (state) => state.running?.captured ?? 0);
   const partial = useStore(analysisStore, (state) => state.running?.probeR2 ?? null);
+  const summary = useStore(modelStore, (state) => state.summary);
+  const marked = summary ? traitPlaces(summary.traits, summary.blocks) : [];
   const ofReport = useMemo(() => (report ? probeR2Of(report) : null), [report]);
   return (
     <Panel
@@ -39,6 +42,12 @@ export function StripPanel({ width, detected }: { width: number; detected: reado
             to a stream a plain linear map can do instead. 1 is all of it, 0 or less is nothing; hatched means that the
             block does not update that stream.
           </p>
+          {marked.length > 0 ? (
+            <p>
+              Lines under the cells mark blocks that differ from the others.{' '}
+              {marked.map(({ trait }) => trait.about).join(' ')}
+            </p>
+          ) : null}
           <p>
             Brackets are detected intervals: runs of blocks that the detection rule finds redundant together. Filled
             runs are your choice. Of a chosen run the first block stays; the others go. The fainter a bracket, the fewer
@@ -80,18 +89,21 @@ function Strip({ width, detected, probeR2 }: { width: number; detected: readonly
   const foundIn = useFoundIn();
   if (linked.numBlocks === 0) return <Placeholder height={150} />;
   return (
-    <LayerStrip
-      {...linked}
-      probeR2={probeR2}
-      findings={findings}
-      foundIn={foundIn}
-      onAdd={(interval) => choose({ type: 'add', edit: newEdit(interval) })}
-      onToggle={(interval) => choose({ type: 'toggle', edit: newEdit(interval) })}
-      onRemove={(interval) => choose({ type: 'remove', interval })}
-      onMoveEdge={(interval, edge, block) =>
-        choose({ type: 'move-edge', interval, edge, block, gesture: gestureName(`move ${edge}`) })
-      }
-    />
+    <>
+      <TraitLegend traits={linked.traits ?? []} blocks={linked.blocks ?? []} />
+      <LayerStrip
+        {...linked}
+        probeR2={probeR2}
+        findings={findings}
+        foundIn={foundIn}
+        onAdd={(interval) => choose({ type: 'add', edit: newEdit(interval) })}
+        onToggle={(interval) => choose({ type: 'toggle', edit: newEdit(interval) })}
+        onRemove={(interval) => choose({ type: 'remove', interval })}
+        onMoveEdge={(interval, edge, block) =>
+          choose({ type: 'move-edge', interval, edge, block, gesture: gestureName(`move ${edge}`) })
+        }
+      />
+    </>
   );
 }
 

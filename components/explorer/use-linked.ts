@@ -44,5 +44,6 @@ export function useLinked(width: number, detected: readonly BlockInterval[]): Li
   const stacks = useStore(modelStore, ({ summary }) => summary?.stacks);
   const streams = useStreams();
   const blocks = useStore(modelStore, ({ summary }) => summary?.blocks);
-  return { width, numBlocks, stacks, streams, blocks, hovered, onHover: setHover, selection, detected };
+  const traits = useStore(modelStore, ({ summary }) => summary?.traits);
+  return { width, numBlocks, stacks, streams, blocks, traits, hovered, onHover: setHover, selection, detected };
 }

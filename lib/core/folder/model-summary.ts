@@ -1,8 +1,9 @@
 /** What is known of a model once its files are open: names, counts and shapes as plain JSON. */
 import { type Checkpoint, fingerprintOf } from '../checkpoint/index.ts';
-import type { StackSpec, StreamId, StreamSpec, StreamTokens } from '../model/architecture.ts';
+import type { BlockTrait, StackSpec, StreamId, StreamSpec, StreamTokens } from '../model/architecture.ts';
 import {
   architectureOf,
+  costNoteOf,
   countParameters,
   embedsGuidance,
   familyNamed,
@@ -24,8 +25,12 @@ export interface ModelSummary {
   readonly inChannels: number;
   readonly parameters: number;
   readonly globalParameters: number;
+  /** What costs by block do not show, in a sentence, or null. */
+  readonly costNote: string | null;
   /** In the order in which they run. */
   readonly blocks: readonly BlockFacts[];
+  /** What some blocks have and others have not, in the order in which it is shown. */
+  readonly traits: readonly BlockTrait[];
   readonly streams: readonly StreamSpec[];
   readonly stacks: readonly StackSpec[];
   /** The guidance scale is an input: one pass a step instead of two. */
@@ -50,6 +55,8 @@ export interface BlockFacts {
   readonly indexInStack: number;
   /** Streams whose state it changes, as far as anything reads them. */
   readonly updates: readonly StreamId[];
+  /** Ids of its traits. */
+  readonly traits?: readonly string[];
   readonly parameters: number;
   /** What the model loses with it, where that is not its own. */
   readonly saves?: { readonly parameters: number };
@@ -62,7 +69,7 @@ export async function summaryOf(
   drawer: Drawer | null,
 ): Promise<ModelSummary> {
   const parameters = countParameters(config);
-  const { blocks, stacks, streams } = architectureOf(config);
+  const { blocks, stacks, streams, traits = [] } = architectureOf(config);
   const family = familyNamed(config.family);
   const nominal = family.nominal(config);
   return {
@@ -78,14 +85,17 @@ export async function summaryOf(
     inChannels: config.inChannels,
     parameters: parameters.total,
     globalParameters: parameters.globals,
-    blocks: blocks.map(({ kind, stack, indexInStack, updates, parameters: own, saves }) => ({
+    costNote: costNoteOf(config),
+    blocks: blocks.map(({ kind, stack, indexInStack, updates, traits: own = [], parameters: size, saves }) => ({
       kind,
       stack,
       indexInStack,
       updates,
-      parameters: own,
+      ...(own.length > 0 ? { traits: own } : {}),
+      parameters: size,
       ...(saves ? { saves: { parameters: saves.parameters } } : {}),
     })),
+    traits,
     stacks,
     streams: streams.map(({ id, label }) => ({ id, label })),
     embedsGuidance: embedsGuidance(config),

@@ -67,12 +67,23 @@ export interface BlockSpec {
   readonly prefix: string;
   /** The streams whose state it changes, as far as anything after it reads them. */
   readonly updates: readonly StreamId[];
+  /** Ids of its traits; none where it is like most of its stack. */
+  readonly traits?: readonly string[];
   readonly tensors: readonly TensorSpec[];
   readonly parameters: number;
   /** Operations of one forward of one sample; a multiply-add is two. */
   flops(tokens: StreamTokens): number;
   /** What the model loses with the block, where that is more than the block's own: the block that becomes the last sheds tensors. */
   readonly saves?: { readonly parameters: number; flops(tokens: StreamTokens): number };
+}
+
+/** What some blocks of a stack have and others have not, for marks and labels; what computes differently is told by the kind. */
+export interface BlockTrait {
+  readonly id: string;
+  /** "dual attention" */
+  readonly label: string;
+  /** One sentence for people. */
+  readonly about: string;
 }
 
 /** Consecutive blocks that one list of the checkpoint holds. An interval lies in one stack. */
@@ -101,6 +112,8 @@ export interface Architecture {
   readonly stacks: readonly StackSpec[];
   /** In the order in which they run. */
   readonly blocks: readonly BlockSpec[];
+  /** In the order in which they are shown; left out where all blocks of a stack are alike. */
+  readonly traits?: readonly BlockTrait[];
   /** Embeddings, conditioning and output, by full name. */
   readonly globals: readonly TensorSpec[];
   /** Operations of everything that is no block, of one forward of one sample. */
@@ -132,7 +145,10 @@ export function linearTensors(name: string, out: number, input: number): TensorS
 export function stackOf(
   { id, label, prefix, first }: Omit<StackSpec, 'last'>,
   count: number,
-  blockAt: (indexInStack: number, index: number) => Pick<BlockSpec, 'kind' | 'updates' | 'tensors' | 'flops' | 'saves'>,
+  blockAt: (
+    indexInStack: number,
+    index: number,
+  ) => Pick<BlockSpec, 'kind' | 'updates' | 'traits' | 'tensors' | 'flops' | 'saves'>,
 ): { readonly stack: StackSpec; readonly blocks: readonly BlockSpec[] } {
   const blocks = Array.from({ length: count }, (_, indexInStack): BlockSpec => {
     const index = first + indexInStack;

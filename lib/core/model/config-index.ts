@@ -2,6 +2,7 @@
 export type {
   Architecture,
   BlockSpec,
+  BlockTrait,
   DeclaredBlock,
   DeclaredStack,
   ModelConfig,
@@ -32,3 +33,4 @@ export { embedsGuidance } from './inputs.ts';
 export { fitsHiddenStates, hiddenStatesShape } from './latents.ts';
 export { conversionOf, prunedModel, studentBlock } from './pruned.ts';
 export { inDiffusersNames, openStoredModel, readModelConfig, type StoredModel } from './stored-model.ts';
+export { hasTrait, type TraitPlaces, traitLabels, traitPlaces } from './traits.ts';

@@ -5,6 +5,7 @@
 import {
   type Architecture,
   type BlockSpec,
+  type BlockTrait,
   linearTensors,
   parametersOf,
   type StreamTokens,
@@ -41,6 +42,17 @@ export function kindOf({ kind }: Pick<BlockSpec, 'kind'>): BlockKind {
   return found;
 }
 
+const DUAL: BlockTrait = {
+  id: 'dual-attention',
+  label: 'dual attention',
+  about: 'The image attends to itself once more, in a second attention beside the joint one.',
+};
+const NO_TEXT_OUTPUT: BlockTrait = {
+  id: 'no-text-output',
+  label: 'no text output',
+  about: 'The last block holds no layers for the text’s output (context_pre_only), as nothing reads the text after it.',
+};
+
 function nameOf(wanted: BlockKind): string {
   const found = Object.entries(KINDS).find(
     ([, kind]) => kind.isDual === wanted.isDual && kind.isLast === wanted.isLast,
@@ -62,6 +74,7 @@ export function describeSD3(config: SD3Config): Architecture {
       return {
         kind: nameOf({ isDual, isLast }),
         updates: isLast ? ['image'] : ['image', 'text'],
+        traits: [...(isDual ? [DUAL.id] : []), ...(isLast ? [NO_TEXT_OUTPUT.id] : [])],
         tensors: blockTensors(config, { isDual, isLast }),
         flops: (tokens) => blockFlops(D, { isDual, isLast }, tokens),
         saves: {
@@ -79,6 +92,7 @@ export function describeSD3(config: SD3Config): Architecture {
     output: 'image',
     stacks: [stack],
     blocks,
+    traits: [DUAL, NO_TEXT_OUTPUT],
     globals: [
       { name: 'pos_embed.pos_embed', shape: [1, maxPatches ** 2, D], buffer: positionTable(config) },
       { name: 'pos_embed.proj.weight', shape: [D, channels, patchSize, patchSize] },

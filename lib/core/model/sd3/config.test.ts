@@ -53,6 +53,16 @@ test.each([
   },
 );
 
+test('the blocks that attend twice, and the last one, say so', () => {
+  const { traits = [], blocks } = architectureOf(parse(SD35_MEDIUM));
+  expect(traits.map(({ label }) => label)).toEqual(['dual attention', 'no text output']);
+  expect(blocks.map((block) => block.traits)).toEqual([
+    ...Array.from({ length: 13 }, () => ['dual-attention']),
+    ...Array.from({ length: 10 }, () => []),
+    ['no-text-output'],
+  ]);
+});
+
 test('the table of positions is stored, and no parameter', () => {
   const [table] = expectedTensors(parse(SD35_MEDIUM));
   expect(table).toMatchObject({ name: 'pos_embed.pos_embed', shape: [1, 147_456, 1536] });
