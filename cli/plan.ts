@@ -81,6 +81,7 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
   tell(`${built.blocks.before} → ${built.blocks.after} blocks`);
   const found = foundWords(report, detection, built.edits);
   if (found) tell(found);
+  if (model.costNote) tell(model.costNote);
   tell(`layer_index of the PPCL trainer: ${layerIndexString(edits)}`);
 }
 

@@ -93,7 +93,7 @@ export function PlanPanel() {
         </tbody>
       </table>
       <p className="mt-1 min-h-4 text-2xs text-muted">
-        {[editsWords(edits), cost && probesWords(cost)].filter(Boolean).join(' ')}
+        {[editsWords(edits), cost && probesWords(cost), summary?.costNote].filter(Boolean).join(' ')}
       </p>
     </Panel>
   );
