@@ -40,7 +40,10 @@ for (const { words, stored, ...options } of LAYOUTS) {
     await expect(fact(page, 'Stored as')).toHaveText(stored);
     if (options.shards) await expect(fact(page, 'File size')).toContainText(`in ${options.shards} files`);
     await expect(page.getByRole('option', { name: /^Block \d+$/ })).toHaveCount(4);
-    await expect(page.getByRole('textbox', { name: 'Prompt' })).toBeDisabled();
+    await expect(panel(page, 'Preview')).toContainText(
+      'No preview. Contigua draws pictures only with its own sample models.',
+    );
+    await expect(page.getByRole('textbox', { name: 'Prompt' })).toHaveCount(0);
     await expect(page.getByRole('combobox', { name: 'Inputs' })).toHaveValue('synthetic');
 
     await page.getByRole('textbox', { name: 'Samples' }).fill('8');

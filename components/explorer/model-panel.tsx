@@ -7,8 +7,9 @@ import { Help } from '@/components/ui/help';
 import { FolderIcon } from '@/components/ui/icons';
 import { Panel } from '@/components/ui/panel';
 import { Select } from '@/components/ui/select';
+import { WEIGHT_EXTENSIONS, WEIGHT_FORMATS } from '@/lib/core/checkpoint/index.ts';
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
-import { FAMILIES } from '@/lib/core/model/config-index.ts';
+import { FAMILIES, familyNamed } from '@/lib/core/model/config-index.ts';
 import { bytesWords, countWords } from '@/lib/page/browser/number-words.ts';
 import { pickedFolder, pickedFromFile } from '@/lib/page/browser/picked-files.ts';
 import { streamList } from '@/lib/page/browser/stream-words.ts';
@@ -16,10 +17,14 @@ import { busyStore } from '@/lib/page/explorer/compute.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import { SAMPLES, sampleOf, sampleSource } from '@/lib/page/explorer/samples.ts';
 import { switchModel } from '@/lib/page/explorer/start-and-switch.ts';
+import { WhatOpens } from './what-opens';
 
 /** No sample's name: the open model is somebody's own. */
 const OWN = '';
 const FAMILY_NAMES = FAMILIES.map(({ label }) => label).join(', ');
+const FORMAT_NAMES = WEIGHT_FORMATS.map(({ label }) => label).join(' or ');
+/** Families that can be opened and have no sample. */
+const WITHOUT_SAMPLE = FAMILIES.filter(({ name }) => SAMPLES.every(({ family }) => family !== name));
 
 export function ModelPanel() {
   const { opening, source, summary } = useStore(modelStore);
@@ -35,10 +40,8 @@ export function ModelPanel() {
             {summary ? `, in this model ${streamList(summary.streams)}` : ''}.
           </p>
           <p>
-            The bundled samples are small and trained, so their redundancy is real. Your own model can be a diffusers
-            <code> transformer</code> folder of these families: {FAMILY_NAMES}; or one file as ComfyUI uses it, in
-            safetensors (BF16, F16, F32, 8-bit floats with or without scales) or GGUF (Q8_0, Q6_K, Q5_K, Q4_K, Q4_0). It
-            is read in place, block by block, and is never uploaded.
+            The bundled samples are small and trained, so their redundancy is real. Your own model is read in place,
+            block by block, and is never uploaded.
           </p>
         </Help>
       }
@@ -77,7 +80,7 @@ export function ModelPanel() {
             testId="folder-input"
             folder
             disabled={opening !== null || analysing}
-            title="A diffusers transformer folder: config.json and its weights, read in place"
+            title={`A diffusers transformer folder (${FAMILY_NAMES}): config.json and its weights, read in place`}
             onPick={(picked) => {
               const { name, files } = pickedFolder(picked);
               void switchModel({ kind: 'files', name, files });
@@ -89,9 +92,9 @@ export function ModelPanel() {
           <FileButton
             name="Model file"
             testId="file-input"
-            accept=".safetensors,.gguf"
+            accept={WEIGHT_EXTENSIONS.join(',')}
             disabled={opening !== null || analysing}
-            title="One file of a whole transformer: safetensors or GGUF, read in place"
+            title={`One file of a whole transformer (${FAMILY_NAMES}): ${FORMAT_NAMES}, read in place`}
             onPick={([file]) => {
               const { name, files } = pickedFromFile(file);
               void switchModel({ kind: 'files', name, files });
@@ -106,7 +109,12 @@ export function ModelPanel() {
           disabled={opening !== null || analysing}
           options={[
             ...(sample ? [] : [{ value: OWN, label: 'none', disabled: true }]),
-            ...SAMPLES.map(({ name, family }) => ({ value: name, label: family })),
+            ...SAMPLES.map(({ name, family }) => ({ value: name, label: familyNamed(family).label })),
+            ...WITHOUT_SAMPLE.map(({ name, label }) => ({
+              value: `no sample of ${name}`,
+              label: `${label}: open your own`,
+              disabled: true,
+            })),
           ]}
           onChange={(chosen) => {
             const next = SAMPLES.find(({ name }) => name === chosen);
@@ -114,7 +122,9 @@ export function ModelPanel() {
           }}
         />
       </div>
-      <p className="mt-2 text-2xs text-muted">Or drop a folder, a file, a plan or a calibration anywhere.</p>
+      <div className="mt-2 text-2xs text-muted">
+        Or drop a folder, a file, a plan or a calibration anywhere. <WhatOpens />
+      </div>
     </Panel>
   );
 }

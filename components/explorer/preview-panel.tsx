@@ -61,17 +61,15 @@ function Preview() {
   const outdated = wholeChanged.length > 0 || (prunedChanged.length > 0 && chosen.length > 0);
   const drawable = summary?.drawable ?? true;
   const lacksProbes = needsProbes(chosen) && !probes;
-  const reason = !drawable
-    ? 'Drawing needs the captions and grammar of the sample model; this model has none.'
-    : lacksProbes
-      ? missing
-        ? `Probes are fitted on ${missing.name}: choose that file again under Calibration, or preview with the blocks just removed.`
-        : 'Probes are fitted by an analysis: press Analyse, or preview with the blocks just removed.'
-      : drawing && refit
-        ? `${refitWords(refit)}.`
-        : chosen.length === 0
-          ? 'Choose intervals to see what the pruned model draws.'
-          : `${DRAWING.steps} steps, guidance ${DRAWING.guidance}. The checker reads each picture and compares it with the prompt.`;
+  const reason = lacksProbes
+    ? missing
+      ? `Probes are fitted on ${missing.name}: choose that file again under Calibration, or preview with the blocks just removed.`
+      : 'Probes are fitted by an analysis: press Analyse, or preview with the blocks just removed.'
+    : drawing && refit
+      ? `${refitWords(refit)}.`
+      : chosen.length === 0
+        ? 'Choose intervals to see what the pruned model draws.'
+        : `${DRAWING.steps} steps, guidance ${DRAWING.guidance}. The checker reads each picture and compares it with the prompt.`;
   return (
     <Panel
       title="Preview"
@@ -100,63 +98,79 @@ function Preview() {
         />
       }
     >
-      <form
-        className="space-y-2"
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (summary && problems.length === 0) void drawBoth(summary.fingerprint, chosen, probes);
-        }}
-      >
-        <textarea
-          aria-label="Prompt"
-          rows={2}
-          {...limited.field}
-          disabled={!drawable}
-          spellCheck={false}
-          onKeyDown={(event) => {
-            if (event.key === 'Enter' && !event.shiftKey) {
+      {drawable ? (
+        <>
+          <form
+            className="space-y-2"
+            onSubmit={(event) => {
               event.preventDefault();
-              event.currentTarget.form?.requestSubmit();
-            }
-          }}
-          className="block w-full resize-none rounded-md border border-line bg-panel px-2 py-1.5 text-xs leading-4 aria-invalid:border-danger disabled:opacity-50"
-        />
-        {limited.note}
-        <div className="flex items-center gap-2">
-          <NumberField
-            inline
-            label="Seed"
-            value={seed}
-            range={SEED_RANGE}
-            disabled={!drawable}
-            onChange={(next) => previewStore.setState({ seed: next })}
+              if (summary && problems.length === 0) void drawBoth(summary.fingerprint, chosen, probes);
+            }}
+          >
+            <textarea
+              aria-label="Prompt"
+              rows={2}
+              {...limited.field}
+              spellCheck={false}
+              onKeyDown={(event) => {
+                if (event.key === 'Enter' && !event.shiftKey) {
+                  event.preventDefault();
+                  event.currentTarget.form?.requestSubmit();
+                }
+              }}
+              className="block w-full resize-none rounded-md border border-line bg-panel px-2 py-1.5 text-xs leading-4 aria-invalid:border-danger disabled:opacity-50"
+            />
+            {limited.note}
+            <div className="flex items-center gap-2">
+              <NumberField
+                inline
+                label="Seed"
+                value={seed}
+                range={SEED_RANGE}
+                onChange={(next) => previewStore.setState({ seed: next })}
+              />
+              {drawing ? (
+                <Button className="ml-auto" onClick={stopDraw}>
+                  Stop drawing
+                </Button>
+              ) : (
+                <Button
+                  type="submit"
+                  look={outdated ? 'primary' : 'plain'}
+                  className="ml-auto min-w-20"
+                  disabled={!summary || !engineReady || analysing || lacksProbes || problems.length > 0}
+                >
+                  Draw
+                </Button>
+              )}
+            </div>
+          </form>
+          <div className="mt-3 grid max-w-md grid-cols-2 gap-3">
+            <Picture title="Whole" drawn={whole} changed={wholeChanged} share={drawing === 'whole' ? share : null} />
+            <Picture
+              title="Pruned"
+              drawn={pruned}
+              changed={prunedChanged}
+              share={drawing === 'pruned' ? share : null}
+            />
+          </div>
+          <p className="mt-1 min-h-8 text-2xs text-muted">{reason}</p>
+          <FactTable
+            whole={whole?.drawing.facts ?? []}
+            pruned={whole && pruned && isPrunedOf(pruned.of, whole.of) ? pruned.drawing.facts : null}
+            outdated={[wholeChanged.length > 0, prunedChanged.length > 0]}
           />
-          {drawing ? (
-            <Button className="ml-auto" onClick={stopDraw}>
-              Stop drawing
-            </Button>
-          ) : (
-            <Button
-              type="submit"
-              look={outdated ? 'primary' : 'plain'}
-              className="ml-auto min-w-20"
-              disabled={!summary || !drawable || !engineReady || analysing || lacksProbes || problems.length > 0}
-            >
-              Draw
-            </Button>
-          )}
-        </div>
-      </form>
-      <div className="mt-3 grid max-w-md grid-cols-2 gap-3">
-        <Picture title="Whole" drawn={whole} changed={wholeChanged} share={drawing === 'whole' ? share : null} />
-        <Picture title="Pruned" drawn={pruned} changed={prunedChanged} share={drawing === 'pruned' ? share : null} />
-      </div>
-      <p className="mt-1 min-h-8 text-2xs text-muted">{reason}</p>
-      <FactTable
-        whole={whole?.drawing.facts ?? []}
-        pruned={whole && pruned && isPrunedOf(pruned.of, whole.of) ? pruned.drawing.facts : null}
-        outdated={[wholeChanged.length > 0, prunedChanged.length > 0]}
-      />
+        </>
+      ) : (
+        <NoPreview />
+      )}
     </Panel>
   );
 }
+
+const NoPreview = () => (
+  <p className="rounded-md border border-dashed border-line px-3 py-3 text-xs leading-5 text-muted">
+    <span className="font-medium text-ink">No preview.</span> Contigua draws pictures only with its own sample models.
+    This one needs a text encoder and a VAE, which are not part of a transformer.
+  </p>
+);

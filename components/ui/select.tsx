@@ -18,7 +18,7 @@ export function Select<T extends string>({ label, value, options, onChange, disa
       <label htmlFor={id} className="text-xs whitespace-nowrap text-muted">
         {label}
       </label>
-      <span className="relative inline-flex items-center">
+      <span className="relative inline-flex min-w-0 items-center">
         <select
           id={id}
           value={value}
@@ -27,7 +27,7 @@ export function Select<T extends string>({ label, value, options, onChange, disa
             const chosen = options.find((option) => option.value === event.target.value);
             if (chosen) onChange(chosen.value);
           }}
-          className="h-7 appearance-none rounded-md border border-line bg-panel py-0 pr-6 pl-2 text-xs hover:bg-panel-2 disabled:opacity-50"
+          className="h-7 max-w-full min-w-0 appearance-none truncate rounded-md border border-line bg-panel py-0 pr-6 pl-2 text-xs hover:bg-panel-2 disabled:opacity-50"
         >
           {options.map((option) => (
             <option key={option.value} value={option.value} disabled={option.disabled}>

@@ -1,6 +1,6 @@
 export { fileDigits } from './file-digits.ts';
 export { fingerprintOf } from './fingerprint.ts';
-export { WEIGHT_EXTENSIONS } from './formats.ts';
+export { WEIGHT_EXTENSIONS, WEIGHT_FORMATS } from './formats.ts';
 export { readSafetensorsHeader, type SafetensorsHeader } from './header.ts';
 export { checkpointOf, storedBytes } from './inventory.ts';
 export { openCheckpoint, openFile, openWeightsFile, SPLIT_GGUF } from './open.ts';

@@ -24,3 +24,4 @@ export const DTYPE_BITS = {
   U64: 64,
 } as const;
 export type DType = keyof typeof DTYPE_BITS;
+export const DTYPE_NAMES = Object.keys(DTYPE_BITS) as readonly DType[];

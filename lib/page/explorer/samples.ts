@@ -3,14 +3,15 @@ import type { ModelSource } from '@/lib/compute/protocol.ts';
 
 export interface Sample {
   readonly name: string;
+  /** Name of the family. */
   readonly family: string;
   /** First hex digits of the fingerprint, as links carry them, so that a link opens its sample. */
   readonly digits: string;
 }
 
 export const SAMPLES: readonly [Sample, ...Sample[]] = [
-  { name: 'shapes-mmdit', family: 'Qwen-Image', digits: '8f93af2a728e' },
-  { name: 'shapes-flux', family: 'FLUX.1', digits: '4ea49f2875d5' },
+  { name: 'shapes-mmdit', family: 'qwen-image', digits: '8f93af2a728e' },
+  { name: 'shapes-flux', family: 'flux', digits: '4ea49f2875d5' },
 ];
 
 export function sampleSource({ name }: Sample = SAMPLES[0]): ModelSource {
