@@ -26,6 +26,8 @@ export interface TensorInfo<D extends StoredDType = StoredDType> extends ByteRan
   readonly dtype: D;
   readonly shape: readonly number[];
   readonly file: string;
+  /** Its name in the file, where the file has another layout. */
+  readonly storedAs?: string;
   /** Ranges that follow the first, of a tensor whose rows are stored in another order. */
   readonly then?: readonly ByteRange[];
   /** Of the scaled types. */

@@ -1,6 +1,6 @@
 /** A checkpoint against its config, before anything runs: every tensor present, of its shape and a float dtype, no block left over. */
 import { isReadable, unreadable } from '../checkpoint/stored-dtype.ts';
-import type { Checkpoint } from '../checkpoint/types.ts';
+import type { Checkpoint, TensorInfo } from '../checkpoint/types.ts';
 import { ContiguaError } from '../errors.ts';
 import type { ModelConfig } from './architecture.ts';
 import { architectureOf, type ExpectedTensor, expectedTensors } from './counts.ts';
@@ -24,11 +24,11 @@ export function checkWeights(checkpoint: Checkpoint, config: ModelConfig): void 
     const info = checkpoint.tensors.get(name);
     if (!info) continue;
     // First: a type that is not read may have a shape of its own.
-    if (!isReadable(info.dtype)) throw unreadable(info.dtype, { file: info.file, tensor: name });
+    if (!isReadable(info.dtype)) throw unreadable(info.dtype, { file: info.file, tensor: nameInFile(info) });
     if (info.shape.join() !== shape.join()) {
       throw new ContiguaError('weight-misshapen', 'A weight has the wrong shape', {
         file: info.file,
-        tensor: name,
+        tensor: nameInFile(info),
         found: `[${info.shape.join(', ')}]`,
         expected: `[${shape.join(', ')}] by config.json`,
         hint: 'Config and weights belong to different models.',
@@ -36,6 +36,11 @@ export function checkWeights(checkpoint: Checkpoint, config: ModelConfig): void 
     }
   }
   refuseLeftovers(checkpoint, config, expected);
+}
+
+/** "double_blocks.0.img_mlp.0.weight (transformer_blocks.0.ff.net.0.proj.weight)" */
+function nameInFile({ name, storedAs }: TensorInfo): string {
+  return storedAs === undefined ? name : `${storedAs} (${name})`;
 }
 
 /** Tensors that would change the result if they were honoured; others are ignored, as diffusers ignores them. */

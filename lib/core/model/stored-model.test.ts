@@ -8,6 +8,7 @@ import { countingReads, named } from '../checkpoint/testing.ts';
 import { ContiguaError } from '../errors.ts';
 import { describePerEngine } from '../tensor/test-engines.ts';
 import type { RawConfig } from './architecture.ts';
+import { checkWeights } from './check-weights.ts';
 import { familyNamed } from './families.ts';
 import { FLUX_LAYOUTS } from './flux/original.ts';
 import { FLUX2_LAYOUTS } from './flux2/original.ts';
@@ -206,6 +207,16 @@ describe('single files', () => {
     const read = reads.reduce((sum, [start, end]) => sum + end - start, 0);
     expect(bytes).toBe(4 * (block?.parameters ?? 0));
     expect(read).toBeLessThan(1.1 * bytes);
+  });
+
+  it('name a weight of a wrong shape or type as the file does, and as diffusers does', async () => {
+    const tensors = await originalTensors(goldenModel(FLUX), blackForestLabs);
+    const wrong = 'double_blocks.0.img_mlp.0.weight';
+    const content = writeSafetensors(
+      tensors.map((tensor) => (tensor.name === wrong ? { ...tensor, dtype: 'I32' as const } : tensor)),
+    );
+    const { config, checkpoint } = await openStoredModel(null, file(new Uint8Array(content)));
+    expect(() => checkWeights(checkpoint, config)).toThrow(`${wrong} (transformer_blocks.0.ff.net.0.proj.weight)`);
   });
 
   it('of two models are refused, both named', async () => {

@@ -70,7 +70,7 @@ export function inDiffusersNames(checkpoint: Checkpoint, known: ModelConfig | nu
     const info = checkpoint.tensors.get(wrapper + source.name);
     // What is missing is told with the shapes, by check-weights.ts.
     if (!info) continue;
-    tensors.set(name, { ...rowsOf(info, source), name });
+    tensors.set(name, { ...rowsOf(info, source), name, ...(info.name === name ? {} : { storedAs: info.name }) });
     const rows = source.rows?.reduce((sum, [from, to]) => sum + to - from, 0) ?? info.shape[0] ?? 1;
     usedRows.set(info, (usedRows.get(info) ?? 0) + rows);
   }
