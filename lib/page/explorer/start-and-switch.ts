@@ -61,20 +61,27 @@ export function canSwitchModel(): boolean {
 /** Opens another model. If it is refused, the open one stays with everything on the page. */
 export async function switchModel(source: ModelSource): Promise<boolean> {
   const before = modelStore.getState().summary;
-  const summary = await openModel(source);
+  let begun: Promise<WantedAnalysis> | null = null;
+  const summary = await openModel(source, (opened) => {
+    if (opened.fingerprint !== before?.fingerprint) begun = beginModel(opened, before);
+  });
   if (!summary) return false;
-  if (summary.fingerprint === before?.fingerprint) return true;
-  await fitCalibration(summary, before);
-  const wanted = wantedAnalysis(summary);
+  if (begun) await restoreAnalysis(summary.fingerprint, await begun);
+  return true;
+}
+
+/** Everything of the model before goes at once; the calibration file, which is read for that, may follow. */
+async function beginModel(summary: ModelSummary, before: ModelSummary | null): Promise<WantedAnalysis> {
   clearAnalysis();
   clearPreview();
   settingsStore.setState(({ startBlock, detection }) => ({
     startBlock: Math.min(startBlock, summary.numBlocks - 1),
     detection: withKnownStream(detection, summary.streams),
   }));
+  const linked = waiting && linkFits(waiting.model, summary.fingerprint) ? waiting.analysis : null;
   beginSelection(summary, linkedChoice(summary));
-  await restoreAnalysis(summary.fingerprint, wanted);
-  return true;
+  await fitCalibration(summary, before);
+  return wantedAnalysis(linked);
 }
 
 /** Another engine in the same worker; the model is opened again on it, reports stay. */
@@ -104,11 +111,10 @@ async function reopenModel(): Promise<boolean> {
 }
 
 /** A model opened by hand comes with its newest analysis, unless a calibration file waits for it. */
-function wantedAnalysis({ fingerprint }: ModelSummary): WantedAnalysis {
+function wantedAnalysis(linked: WantedAnalysis | null): WantedAnalysis {
   const choice = calibrationStore.getState();
   if (choice.file) return { inputs: calibrationText(choice), orNewest: false };
-  if (waiting && linkFits(waiting.model, fingerprint)) return waiting.analysis;
-  return { inputs: null, orNewest: true };
+  return linked ?? { inputs: null, orNewest: true };
 }
 
 function linkedChoice(summary: ModelSummary): EditSet {

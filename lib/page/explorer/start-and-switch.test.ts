@@ -1,0 +1,53 @@
+import { pathToFileURL } from 'node:url';
+import { beforeEach, expect, test, vi } from 'vitest';
+import { nodeFiles } from '@/lib/compute/folder/node-files.ts';
+import type { ModelSource } from '@/lib/compute/protocol.ts';
+import { runEdits } from '@/lib/core/edit/index.ts';
+import { openModel } from '@/lib/core/folder/open-model.ts';
+import { analysisStore } from './analysis.ts';
+import { calibrationStore } from './calibration.ts';
+import { modelStore } from './model.ts';
+import { exampleReport, streamWith } from './report-fixtures.ts';
+import { beginSelection, selectionStore } from './selection.ts';
+import { switchModel } from './start-and-switch.ts';
+
+const { summaries, misfit } = vi.hoisted(() => ({
+  summaries: new Map<string, unknown>(),
+  misfit: { answer: (_: null) => {} },
+}));
+vi.mock('./compute.ts', async (original) => ({
+  ...(await original<typeof import('./compute.ts')>()),
+  ask: async (_: string, { source }: { source: ModelSource }) => summaries.get(source.name),
+}));
+// Reading the calibration file takes as long as the test wants it to.
+vi.mock('./file-readers.ts', () => ({
+  misfitOf: () => new Promise((resolve) => Object.assign(misfit, { answer: resolve })),
+}));
+vi.mock('./kept-analyses.ts', () => ({ keptReports: async () => [], keepReport: async () => {} }));
+
+const sourceOf = (name: string): ModelSource => ({ kind: 'files', name, files: [] });
+
+beforeEach(async () => {
+  for (const name of ['shapes-mmdit', 'shapes-flux']) {
+    const url = `${pathToFileURL(`public/models/${name}`).href}/`;
+    const { summary } = await openModel({ files: await nodeFiles.openFolder(url), name });
+    summaries.set(name, summary);
+  }
+});
+
+test('the analysis and the choice of a model go in the same step in which another model comes', async () => {
+  await switchModel(sourceOf('shapes-mmdit'));
+  analysisStore.setState({ report: exampleReport(streamWith([[1]], [0])) });
+  beginSelection({ numBlocks: 16 }, runEdits([{ first: 3, last: 5 }], 'nothing'));
+  calibrationStore.setState({ kind: 'file', file: new File(['x'], 'mine.safetensors') });
+
+  const other = switchModel(sourceOf('shapes-flux'));
+  await vi.waitFor(() => expect(modelStore.getState().summary?.name).toBe('shapes-flux'));
+  // The calibration file of before is still being read.
+  expect(analysisStore.getState().report).toBeNull();
+  expect(selectionStore.getState().selection.present).toEqual([]);
+  expect(selectionStore.getState().numBlocks).toBe(modelStore.getState().summary?.numBlocks);
+  await vi.waitFor(() => expect(misfit.answer.name).not.toBe('answer'));
+  misfit.answer(null);
+  expect(await other).toBe(true);
+});
