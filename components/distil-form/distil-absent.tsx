@@ -50,9 +50,7 @@ export function DistilAbsent({ plan, places, onAgain }: AbsentProps) {
       </ul>
       {places.leftOut.length > 0 ? (
         <details>
-          <summary className="w-fit rounded">
-            {places.leftOut.length === 1 ? 'One folder was' : `${places.leftOut.length} folders were`} left out
-          </summary>
+          <summary className="w-fit rounded">Left out ({places.leftOut.length})</summary>
           <ul className="mt-1 list-disc space-y-1 pl-4 wrap-anywhere text-muted">
             {places.leftOut.map((sentence) => (
               <li key={sentence}>{sentence}</li>

@@ -2,7 +2,8 @@ import { mkdir, mkdtemp, rm, symlink, truncate, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { nodeFiles } from '../compute/folder/node-files.ts';
 import { writeSafetensors } from '../core/checkpoint/index.ts';
 import { FLUX_LAYOUTS } from '../core/model/flux/original.ts';
 import { goldenModel } from '../core/model/golden-fill.ts';
@@ -149,6 +150,29 @@ describe('the models of a server', () => {
     expect(sentences).toHaveLength(1);
     expect(sentences[0]).toMatch(/^lab\/cut is left out of the models: /);
     await expect(models.read('lab/cut')).rejects.toMatchObject({ code: 'safetensors-invalid' });
+  });
+
+  it('of which a root has too many are told of', async () => {
+    for (let i = 0; i < 203; i++) await write(`lab/many/${i}.gguf`, 'no model');
+    const { leftOut } = await models.places();
+    expect(leftOut[0]).toBe(
+      'lab: 3 more files of weights, after the first 200, were not looked at. Give the models a root of their own in CONTIGUA_MODELS.',
+    );
+    expect(sentences).toContain(leftOut[0]);
+  });
+
+  it('that were refused are not opened again until their files change', async () => {
+    const opened = vi.spyOn(nodeFiles, 'openFolder');
+    await writeModel('lab/cut', { ...tiny.files, 'config.json': new TextEncoder().encode('{') });
+    await write('lab/other.safetensors', writeSafetensors([]));
+    const before = [...(await models.places()).leftOut];
+    const times = opened.mock.calls.length;
+    expect(times).toBeGreaterThan(0);
+    expect((await models.places()).leftOut).toEqual(before);
+    expect(opened.mock.calls.length).toBe(times);
+    await writeModel('lab/cut');
+    expect(await ids()).toEqual(['lab/cut']);
+    opened.mockRestore();
   });
 
   it('are read again when their files change, and not before', async () => {

@@ -34,6 +34,8 @@ interface Known {
 
 export class ServerModels {
   private readonly known = new Map<string, Known>();
+  /** What was refused, by id, while its files look the same. */
+  private readonly refused = new Map<string, { readonly looks: string; readonly why: ContiguaError }>();
   private readonly told = new Set<string>();
   private readonly roots: readonly ModelRoot[];
 
@@ -72,8 +74,9 @@ export class ServerModels {
 
   private async below(root: ModelRoot): Promise<{ models: readonly ServerModel[]; leftOut: readonly string[] }> {
     const models: ServerModel[] = [];
-    const leftOut: string[] = [];
-    for (const id of await this.search(root)) {
+    const { ids, notLookedAt } = await this.search(root);
+    const leftOut = notLookedAt.map((sentence) => this.tell(sentence));
+    for (const id of ids) {
       try {
         models.push(await this.read(id));
       } catch (thrown) {
@@ -114,6 +117,17 @@ export class ServerModels {
     const { folder, file, looks } = await this.files(id);
     const known = this.known.get(id);
     if (known?.looks === looks) return { ...known, folder };
+    const refused = this.refused.get(id);
+    if (refused?.looks === looks) throw refused.why;
+    try {
+      return { ...(await this.open(id, { folder, file, looks })), folder };
+    } catch (thrown) {
+      if (thrown instanceof ContiguaError) this.refused.set(id, { looks, why: thrown });
+      throw thrown;
+    }
+  }
+
+  private async open(id: string, { folder, file, looks }: Place & { looks: string }): Promise<Known> {
     const path = file === null ? folder : join(folder, file);
     const name = nameInPath(path) ?? basename(path);
     const files = await nodeFiles.openFolder(urlOf({ folder, file }));
@@ -126,12 +140,16 @@ export class ServerModels {
       config,
     };
     this.known.set(id, read);
-    return { ...read, folder };
+    return read;
   }
 
   /** One unreadable folder does not hide the others. */
   private leaveOut(id: string, thrown: unknown): string {
-    const sentence = `${id} is left out of the models: ${asContiguaError(thrown).message}`;
+    return this.tell(`${id} is left out of the models: ${asContiguaError(thrown).message}`);
+  }
+
+  /** To the log once, and every time to who asks. */
+  private tell(sentence: string): string {
     if (!this.told.has(sentence)) this.report(sentence);
     this.told.add(sentence);
     return sentence;
@@ -176,14 +194,18 @@ export class ServerModels {
     return [...beside, ...uploaded].filter((path) => path.endsWith('.safetensors')).sort();
   }
 
-  private async search(root: ModelRoot): Promise<readonly string[]> {
+  private async search(root: ModelRoot): Promise<Found> {
     const ids: string[] = [];
     const seen = new Set<string>();
-    let files = 0;
+    let [files, foldersPast] = [0, 0];
     const visit = async (path: string, depth: number): Promise<void> => {
       const id = [root.name, ...path.split(sep).filter(Boolean)].join('/');
       const real = await this.inside(join(root.folder, path), id).catch(() => null);
-      if (real === null || seen.has(real) || seen.size >= MAX_FOLDERS) return;
+      if (real === null || seen.has(real)) return;
+      if (seen.size >= MAX_FOLDERS) {
+        foldersPast++;
+        return;
+      }
       seen.add(real);
       const entries = await readdir(real, { withFileTypes: true }).catch(() => []);
       const names = new Set(entries.map(({ name }) => name));
@@ -203,7 +225,13 @@ export class ServerModels {
       }
     };
     await visit('', 0);
-    return ids.sort();
+    const notLookedAt = [
+      ...(files > MAX_FILES
+        ? [notLooked(root, files - MAX_FILES, `files of weights, after the first ${MAX_FILES}`)]
+        : []),
+      ...(foldersPast > 0 ? [notLooked(root, foldersPast, `folders, after the first ${MAX_FOLDERS}`)] : []),
+    ];
+    return { ids: ids.sort(), notLookedAt };
   }
 
   private async resolve(id: string): Promise<string> {
@@ -237,6 +265,16 @@ export class ServerModels {
       hint: 'Copy the file, or name the folder that it lies in as a root in CONTIGUA_MODELS.',
     });
   }
+}
+
+interface Found {
+  readonly ids: readonly string[];
+  /** Sentences about what lies beyond the limits. */
+  readonly notLookedAt: readonly string[];
+}
+
+function notLooked({ name }: ModelRoot, count: number, what: string): string {
+  return `${name}: ${count.toLocaleString('en-US')} more ${what}, were not looked at. Give the models a root of their own in CONTIGUA_MODELS.`;
 }
 
 interface Place {
