@@ -136,30 +136,47 @@ function thinned(steps: readonly number[], values: readonly (number | null)[], {
   return points;
 }
 
-/** Names of the lines, at the upper right; most losses start high on the left and fall. */
-export function drawLossKey(series: readonly LossSeries[], scales: LossScales, palette: ChartPalette): Mark[] {
-  const marks: Mark[] = [];
-  const halo = { 'paint-order': 'stroke', stroke: palette.background, 'stroke-width': 4, 'stroke-linejoin': 'round' };
-  series.forEach(({ name, colour, dash }, i) => {
-    const y = LOSS_ROWS.plot.top + 8 + i * 15;
-    marks.push(
-      mark(
-        'text',
-        { x: scales.right - 26, y, dy: '0.35em', 'text-anchor': 'end', 'font-size': 11, fill: palette.muted, ...halo },
-        name,
-      ),
-      mark('line', {
-        x1: scales.right - 20,
-        x2: scales.right,
-        y1: y,
-        y2: y,
-        stroke: colour(palette),
-        'stroke-width': 1.75,
-        'stroke-dasharray': dash,
-      }),
-    );
+const KEY_ROW = 16;
+const KEY_GAP = 14;
+const KEY_LINE = 20;
+/** Mean width of a character of a name, generously. */
+const KEY_CHARACTER = 6.2;
+
+interface KeyEntry {
+  readonly series: LossSeries;
+  readonly text: string;
+  readonly x: number;
+  readonly row: number;
+}
+
+/** Names of the lines above the plot, where no curve can run through them; as many rows as they need. */
+function keyEntries(series: readonly LossSeries[], { left, right }: LossScales): readonly KeyEntry[] {
+  const most = Math.max(4, Math.floor((right - left - KEY_LINE - 6) / KEY_CHARACTER));
+  let [x, row] = [left, 0];
+  return series.map((one) => {
+    const text = one.name.length > most ? `${one.name.slice(0, most - 1)}…` : one.name;
+    const width = KEY_LINE + 6 + text.length * KEY_CHARACTER;
+    if (x > left && x + width > right) [x, row] = [left, row + 1];
+    const entry = { series: one, text, x, row };
+    x += width + KEY_GAP;
+    return entry;
   });
-  return marks;
+}
+
+/** One row is kept free before there are lines. */
+export function lossKeyHeight(series: readonly LossSeries[], scales: LossScales): number {
+  return KEY_ROW * (1 + Math.max(0, ...keyEntries(series, scales).map(({ row }) => row)));
+}
+
+export function drawLossKey(series: readonly LossSeries[], scales: LossScales, palette: ChartPalette): Mark[] {
+  return keyEntries(series, scales).flatMap(({ series: { colour, dash }, text, x, row }) => {
+    const y = KEY_ROW * (row + 0.5);
+    const line = { x1: x, x2: x + KEY_LINE, y1: y, y2: y, stroke: colour(palette) };
+    return [
+      mark('line', { ...line, 'stroke-width': 1.75, 'stroke-dasharray': dash }),
+      mark('text', { x: x + KEY_LINE + 6, y, dy: '0.35em', 'font-size': 11, fill: palette.muted }, text),
+    ];
+  });
 }
 
 /** The streams of one job's steps; a stream that takes no part has no line. The fine-tune's one loss is the output's. */

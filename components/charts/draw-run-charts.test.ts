@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Baselines, StandInError } from '@/lib/core/run/index.ts';
 import { drawHeldOut, spread } from './draw-held-out.ts';
-import { drawLossSeries, lossScales, seriesOf } from './draw-loss-curve.ts';
+import { drawLossKey, drawLossSeries, lossKeyHeight, lossScales, seriesOf } from './draw-loss-curve.ts';
 import { drawPareto, frontKeys, type ParetoPoint, paretoScales } from './draw-pareto.ts';
 import { logDomain, logScale, logTicks, smallText, tickText } from './log-scale.ts';
 import { type Mark, markToXml } from './marks.ts';
@@ -64,6 +64,22 @@ describe('loss curves', () => {
       ['image', 0.5],
     ]);
     expect(new Set(series.map(({ dash }) => dash)).size).toBe(3);
+  });
+
+  it('have their key above the plot, wrapped and shortened where it does not fit', () => {
+    const scales = lossScales({ steps: 10, domain: [0.1, 1] }, 260);
+    const named = (name: string) => ({ ...seriesOf([point(1, 0.5)], STREAMS, (values) => values)[0]!, name });
+    expect(lossKeyHeight([], scales)).toBe(16);
+    expect(lossKeyHeight([named('image'), named('text')], scales)).toBe(16);
+    const long = [
+      named('image'),
+      named('text'),
+      named('a run with a name that is longer than the whole chart is wide'),
+    ];
+    expect(lossKeyHeight(long, scales)).toBe(32);
+    const marks = drawLossKey(long, scales, PAPER_PALETTE);
+    for (const { attributes } of marks) expect(Number(attributes.y ?? attributes.y1)).toBeLessThan(32);
+    expect(String(marks.at(-1)?.children[0])).toMatch(/^a run .*…$/);
   });
 
   it('keep the least and the greatest of steps that share a pixel, and few points of very many steps', () => {

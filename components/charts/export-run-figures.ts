@@ -9,6 +9,7 @@ import {
   drawLossSeries,
   LOSS_ROWS,
   type LossSeries,
+  lossKeyHeight,
   lossScales,
 } from './draw-loss-curve.ts';
 import { drawPareto, drawParetoPoint, frontKeys, PARETO_HEIGHT, type ParetoData, paretoScales } from './draw-pareto.ts';
@@ -35,15 +36,22 @@ const LOSS_PANEL_HEIGHT = LOSS_ROWS.steps.top + LOSS_ROWS.steps.height;
 const NAME_HEIGHT = 22;
 const EMPTY_DOMAIN: LogDomain = [0.001, 1];
 
+/** Of the tallest panel, so that all are alike. */
+function lossPanelHeight(panels: readonly LossPanel[]): number {
+  const keys = panels.map(({ series }) =>
+    lossKeyHeight(series, lossScales({ steps: 1, domain: EMPTY_DOMAIN }, PANEL_WIDTH)),
+  );
+  return NAME_HEIGHT + Math.max(0, ...keys) + LOSS_PANEL_HEIGHT;
+}
+
 export function lossesSvg(panels: readonly LossPanel[], facts: RunFacts): string {
+  const each = lossPanelHeight(panels);
   const domain: LogDomain = logDomain(panels.flatMap(({ series }) => series.flatMap(({ raw }) => raw))) ?? EMPTY_DOMAIN;
   return figureSvg({
     title: `Distillation losses on ${facts.model}`,
     width: 2 * PANEL_WIDTH + COLUMN_GAP,
-    height: Math.ceil(panels.length / 2) * (LOSS_PANEL_HEIGHT + NAME_HEIGHT),
-    body: inColumns(panels, LOSS_PANEL_HEIGHT + NAME_HEIGHT, ({ name, steps, series }) =>
-      lossPanel(name, steps, series, domain),
-    ),
+    height: Math.ceil(panels.length / 2) * each,
+    body: inColumns(panels, each, ({ name, steps, series }) => lossPanel(name, steps, series, domain)),
     caption: [
       'Loss per optimizer step on training batches, log scale; faint: every step, bold: moving average of the logarithm.',
       ...facts.settings,
@@ -53,11 +61,12 @@ export function lossesSvg(panels: readonly LossPanel[], facts: RunFacts): string
 
 /** Runs over each other, each panel on a scale of its own: losses and errors have none in common. */
 export function comparisonSvg(panels: readonly LossPanel[], facts: RunFacts): string {
+  const each = lossPanelHeight(panels);
   return figureSvg({
     title: `Distillation runs on ${facts.model}`,
     width: 2 * PANEL_WIDTH + COLUMN_GAP,
-    height: Math.ceil(panels.length / 2) * (LOSS_PANEL_HEIGHT + NAME_HEIGHT),
-    body: inColumns(panels, LOSS_PANEL_HEIGHT + NAME_HEIGHT, ({ name, steps, series }) =>
+    height: Math.ceil(panels.length / 2) * each,
+    body: inColumns(panels, each, ({ name, steps, series }) =>
       lossPanel(name, steps, series, logDomain(series.flatMap(({ smooth }) => smooth)) ?? EMPTY_DOMAIN),
     ),
     caption: ['Log scales; losses are moving averages of the logarithm.', ...facts.settings],
@@ -66,14 +75,15 @@ export function comparisonSvg(panels: readonly LossPanel[], facts: RunFacts): st
 
 function lossPanel(name: string, steps: number, series: readonly LossSeries[], domain: LogDomain): Mark[] {
   const scales = lossScales({ steps, domain }, PANEL_WIDTH);
+  const below = NAME_HEIGHT - 6;
   return [
     nameMark(name),
+    mark('g', { transform: `translate(0 ${below})` }, ...drawLossKey(series, scales, PAPER_PALETTE)),
     mark(
       'g',
-      { transform: `translate(0 ${NAME_HEIGHT - 6})` },
+      { transform: `translate(0 ${below + lossKeyHeight(series, scales)})` },
       ...drawLossFrame({ steps }, scales, PAPER_PALETTE),
       ...drawLossSeries({ steps, series, domain }, scales, PAPER_PALETTE),
-      ...drawLossKey(series, scales, PAPER_PALETTE),
     ),
   ];
 }

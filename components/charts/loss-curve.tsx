@@ -10,6 +10,7 @@ import {
   LOSS_HEIGHT,
   LOSS_ROWS,
   type LossSeries,
+  lossKeyHeight,
   lossScales,
 } from './draw-loss-curve.ts';
 import { type LogDomain, smallText } from './log-scale.ts';
@@ -42,6 +43,8 @@ export function LossCurve({ name, width, steps, series, domain, points, empty }:
     [steps, series, domain, scales],
   );
   const key = useMemo(() => drawLossKey(series, scales, PAGE_PALETTE), [series, scales]);
+  const above = lossKeyHeight(series, scales);
+  const height = above + LOSS_HEIGHT;
   const { plot, readout } = LOSS_ROWS;
   const last = Math.max(0, ...series.map((line) => line.steps.at(-1) ?? 0));
   const step = hovered === null ? last : Math.min(hovered, last);
@@ -57,55 +60,57 @@ export function LossCurve({ name, width, steps, series, domain, points, empty }:
       : undefined;
   const words = values.map(({ line, index }) => `${line.name} ${smallText(line.smooth[index])}`).join(', ');
   return (
-    <div className={styles.trajectories} style={{ width, height: LOSS_HEIGHT }}>
+    <div className={styles.trajectories} style={{ width, height }}>
       <svg
         width={width}
-        height={LOSS_HEIGHT}
+        height={height}
         className={styles.passive}
         role="img"
         aria-label={`Loss of ${name}, log scale. ${last > 0 ? `Step ${last} of ${steps}: ${words}.` : empty}`}
       >
-        <Marks marks={frame} />
-        <Marks marks={lines} />
         <Marks marks={key} />
-        {hovered !== null && last > 0 ? (
-          <>
-            <line
-              x1={scales.x(step)}
-              x2={scales.x(step)}
-              y1={plot.top}
-              y2={plot.top + plot.height}
-              stroke={PAGE_PALETTE.text}
-              strokeOpacity={0.4}
-            />
-            {values.map(({ line, index }) => {
-              const value = line.smooth[index];
-              return value ? (
-                <circle
-                  key={line.name}
-                  cx={scales.x(step)}
-                  cy={scales.y(value)}
-                  r={3}
-                  fill={line.colour(PAGE_PALETTE)}
-                  stroke={PAGE_PALETTE.background}
-                />
-              ) : null;
-            })}
-          </>
-        ) : null}
+        <g transform={`translate(0 ${above})`}>
+          <Marks marks={frame} />
+          <Marks marks={lines} />
+          {hovered !== null && last > 0 ? (
+            <>
+              <line
+                x1={scales.x(step)}
+                x2={scales.x(step)}
+                y1={plot.top}
+                y2={plot.top + plot.height}
+                stroke={PAGE_PALETTE.text}
+                strokeOpacity={0.4}
+              />
+              {values.map(({ line, index }) => {
+                const value = line.smooth[index];
+                return value ? (
+                  <circle
+                    key={line.name}
+                    cx={scales.x(step)}
+                    cy={scales.y(value)}
+                    r={3}
+                    fill={line.colour(PAGE_PALETTE)}
+                    stroke={PAGE_PALETTE.background}
+                  />
+                ) : null;
+              })}
+            </>
+          ) : null}
+        </g>
       </svg>
       {/* For the mouse; the latest values stand below for everyone. */}
       <div
         aria-hidden="true"
         className={styles.surface}
-        style={{ left: scales.left, width: scales.right - scales.left, top: plot.top, height: plot.height }}
+        style={{ left: scales.left, width: scales.right - scales.left, top: above + plot.top, height: plot.height }}
         onPointerMove={({ clientX, currentTarget }) => {
           const { left } = currentTarget.getBoundingClientRect();
           setHovered(Math.max(1, Math.round(scales.stepAt(clientX - left + scales.left))));
         }}
         onPointerLeave={() => setHovered(null)}
       />
-      <div className={styles.readout} style={{ top: readout.top, left: scales.left, right: 0 }}>
+      <div className={styles.readout} style={{ top: above + readout.top, left: scales.left, right: 0 }}>
         {last > 0 ? (
           <>
             <b>Step {countText(step)}</b>

@@ -6,6 +6,8 @@ import { Choice } from '@/components/ui/choice';
 import { Help } from '@/components/ui/help';
 import { Panel } from '@/components/ui/panel';
 import type { StreamSpec } from '@/lib/core/model/config-index.ts';
+import type { JobView } from '@/lib/core/run/index.ts';
+import { engineWords } from '@/lib/page/browser/engine-words.ts';
 import type { FollowedRun } from '@/lib/page/run/run-events.ts';
 import { smoothed, smoothingWindow } from '@/lib/page/run/run-progress.ts';
 import { RunAddInterval } from './run-add-interval';
@@ -43,7 +45,7 @@ export function RunIntervals() {
       }
       reading={
         run
-          ? `Loss on training batches, log scale, ${scale === 'shared' ? 'one scale for all' : 'each on its own scale'}; errors on ${run.view.settings.distil.heldOutSamples} samples held out.`
+          ? `${engineReasons(run.view.jobs)}Loss on training batches, log scale, ${scale === 'shared' ? 'one scale for all' : 'each on its own scale'}; errors on ${run.view.settings.distil.heldOutSamples} samples held out.`
           : 'Reading the run.'
       }
       tools={
@@ -82,7 +84,7 @@ export function RunIntervals() {
             {[0, 1].map((row) => (
               <div key={row} className="px-4 py-3">
                 <div className="skeleton h-4 w-64" />
-                <div className="skeleton mt-4 h-[188px] w-full" />
+                <div className="skeleton mt-4 h-[204px] w-full" />
               </div>
             ))}
           </div>
@@ -90,6 +92,14 @@ export function RunIntervals() {
       </div>
     </Panel>
   );
+}
+
+/** Why each engine was taken, once for all jobs that it trained. */
+function engineReasons(jobs: readonly JobView[]): string {
+  const reasons = new Set(
+    jobs.flatMap(({ worker }) => (worker ? `${engineWords(worker.engine)}: ${worker.why.replace(/\.$/, '')}. ` : [])),
+  );
+  return [...reasons].join('');
 }
 
 const NO_POINTS: FollowedRun['curves'][string] = [];

@@ -113,16 +113,13 @@ function narrowWords(job: JobView): string {
 /** Engine, worker, attempt and what happened on the way, in one line. */
 function originWords({ worker, attempt, startBlock, note, edit, state, pausing }: JobView): string {
   const parts: string[] = pausing ? ['Finishes its step and stores a checkpoint, then pauses'] : [];
-  if (worker)
-    parts.push(`${engineWords(worker.engine)} · ${worker.device}, worker ${worker.id}: ${sentenceStart(worker.why)}`);
+  if (worker) parts.push(`${engineWords(worker.engine)} · ${worker.device}, worker ${worker.id}`);
   else if (state === 'queued') parts.push('Waits for a worker');
   if (attempt > 1) parts.push(`attempt ${attempt}`);
   if (startBlock !== null && edit) parts.push(`started from block ${startBlock}`);
   if (note) parts.push(note);
   return parts.join(' · ');
 }
-
-const sentenceStart = (text: string): string => text.replace(/\.$/, '');
 
 function emptyWords({ state }: JobView): string {
   if (state === 'running') return 'Preparing: no step yet.';
