@@ -35,6 +35,8 @@ interface Journey {
   readonly blocks: readonly [before: string, after: string];
   readonly storedAs: string;
   readonly choose: readonly [first: number, last: number];
+  /** What the plan says of its costs. */
+  readonly note?: string;
   /** Blocks that differ from the others of their stack, before and after. */
   readonly marks?: readonly [before: readonly string[], after: readonly string[]];
 }
@@ -55,6 +57,14 @@ const JOURNEYS: readonly Journey[] = [
     blocks: ['5 = 2 dual + 3 single', '4 = 1 dual + 3 single'],
     storedAs: 'Q8_0, F32, F16',
     choose: [0, 1],
+  },
+  {
+    family: 'flux2',
+    path: 'flux2',
+    blocks: ['7 = 3 dual + 4 single', '5 = 3 dual + 2 single'],
+    storedAs: 'BF16',
+    choose: [4, 6],
+    note: 'is shared by all blocks',
   },
   // From a block of dual attention to one without.
   {
@@ -78,7 +88,7 @@ test('every family has a journey', () => {
   expect(new Set(JOURNEYS.map(({ family }) => family))).toEqual(new Set(FAMILIES.map(({ name }) => name)));
 });
 
-for (const { family, path, blocks, storedAs, choose, marks } of JOURNEYS) {
+for (const { family, path, blocks, storedAs, choose, note, marks } of JOURNEYS) {
   const [first, last] = choose;
   test(`${family} (${path}): opened, analysed, cut, distilled, downloaded, and opened again`, async ({
     page,
@@ -105,6 +115,7 @@ for (const { family, path, blocks, storedAs, choose, marks } of JOURNEYS) {
     await expectChosen(page, [choose]);
     const before = Number(/^\d+/.exec(blocks[0]));
     await expect(planLine(page, 'Blocks')).toContainText(`${before} → ${before - (last - first)}`);
+    if (note) await expect(panel(page, 'Plan')).toContainText(note);
 
     await startDistilling(page, await openDistilOfChoice(page, { steps: 2 }));
     await runIsDone(page, 1);
