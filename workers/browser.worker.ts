@@ -5,13 +5,15 @@ import { serve } from '../lib/compute/serve.ts';
 import { createTasks } from '../lib/compute/tasks.ts';
 
 const engines = browserEngines();
-const tasks = createTasks({ engines, files: httpFiles() });
+const files = httpFiles();
+const tasks = createTasks({ engines, files });
 const server = serve(
   {
     postMessage: (reply, transfer) => self.postMessage(reply, { transfer }),
     onMessage: (listener) => self.addEventListener('message', ({ data }) => listener(data)),
   },
   tasks,
+  { onCall: (signal) => files.readUntil?.(signal) },
 );
 engines.onLost((reason) => server.engineLost(reason));
 

@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { httpFiles } from '../../lib/compute/folder/http-files.ts';
 import { nodeFiles } from '../../lib/compute/folder/node-files.ts';
+import { DEFAULT_RETRY } from '../../lib/compute/folder/retry.ts';
 import { openStateCache } from '../../lib/compute/stores/disk-state-cache.ts';
 import { checkCalibration, fileCalibration, readForwardInputs } from '../../lib/core/capture/index.ts';
 import { type BlobLike, type NamedBlob, openCheckpoint, openFile } from '../../lib/core/checkpoint/index.ts';
@@ -127,7 +128,9 @@ export const TARGETS: readonly Target[] = [
     damage: (random) =>
       random.integer(2) === 0 ? damagedModel(random, pick(random, [seeds.model, seeds.sharded])) : seeds.model,
     read: async (files, random) => {
-      const host = httpFiles(async (url, init) => badResponse(random, files[new URL(url).pathname.slice(1)], init));
+      const fetcher = async (url: string, init: RequestInit) =>
+        badResponse(random, files[new URL(url).pathname.slice(1)], init);
+      const host = httpFiles({ fetcher, retry: { ...DEFAULT_RETRY, firstDelayMs: 0 } });
       await openModel({ files: await host.openFolder('http://host/'), name: 'tiny' });
     },
   },

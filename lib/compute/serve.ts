@@ -36,6 +36,8 @@ interface QueuedCall {
 export interface ServeOptions {
   /** Milliseconds between two signs of life while a call runs; none by default. */
   readonly aliveEvery?: number;
+  /** Hears of each call before it runs. Calls run one at a time, so that the signal is that of whatever happens until the next. */
+  readonly onCall?: (signal: AbortSignal) => void;
 }
 
 /** Tasks that know how to end in order. */
@@ -45,7 +47,7 @@ const STOPPABLE: ReadonlySet<string> = new Set<TaskName>(['distil', 'fineTune'])
 export function serve(
   port: ServerPort,
   tasks: TaskRunner,
-  { aliveEvery }: ServeOptions = {},
+  { aliveEvery, onCall }: ServeOptions = {},
 ): { engineLost(reason: string): void } {
   const queue: QueuedCall[] = [];
   let running: QueuedCall | null = null;
@@ -76,6 +78,7 @@ export function serve(
     const withoutDevice = new Promise<void>((resolve) => {
       deviceGone = resolve;
     });
+    onCall?.(abort.signal);
     const work = runTask(
       tasks,
       call,

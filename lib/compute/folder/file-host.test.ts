@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, open, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, rm, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -77,22 +77,35 @@ describe('a model folder on disk', () => {
     await expect(blob.arrayBuffer()).rejects.toMatchObject({ code: 'too-large', details: { file: 'endless.bin' } });
   });
 
-  it('notices a file that became shorter', async () => {
-    await writeFile(join(root, 'short.bin'), new Uint8Array(50));
-    const { blob } = await nodeFiles.openFile(urlOf('short.bin'), 'short.bin');
-    await truncate(join(root, 'short.bin'), 10);
-    await expect(blob.arrayBuffer()).rejects.toThrow(/short\.bin: The file became shorter/);
+  it.each<[string, (path: string) => Promise<void>, RegExp]>([
+    ['became shorter', (path) => truncate(path, 10), /found 10 bytes, modified .*; expected 50 bytes, modified /],
+    ['was written anew, as long as it was', (path) => writeFile(path, new Uint8Array(50)), /found 50 bytes, modified /],
+    ['is gone', (path) => rm(path), /found no such file any more; expected 50 bytes/],
+  ])('notices a file that %s between two reads', async (_, change, message) => {
+    const path = join(root, 'changing.bin');
+    await writeFile(path, new Uint8Array(50));
+    // A file system may keep times to the second.
+    await utimes(path, 1_700_000_000, 1_700_000_000);
+    const { blob } = await nodeFiles.openFile(urlOf('changing.bin'), 'changing.bin');
+    await blob.slice(0, 10).arrayBuffer();
+    await change(path);
+    const reading = blob.slice(0, 10).arrayBuffer();
+    await expect(reading).rejects.toMatchObject({ code: 'source-changed' });
+    await expect(reading).rejects.toThrow(/changing\.bin: The file changed on the disk after it was opened/);
+    await expect(reading).rejects.toThrow(message);
   });
 });
 
 describe('a model folder on a server', () => {
   function server(files: Record<string, string>) {
     const asked: string[] = [];
-    const host = httpFiles(async (url) => {
-      const path = new URL(url).pathname.slice('/models/m/'.length);
-      asked.push(path);
-      const text = files[path];
-      return text === undefined ? new Response('', { status: 404 }) : new Response(text);
+    const host = httpFiles({
+      async fetcher(url) {
+        const path = new URL(url).pathname.slice('/models/m/'.length);
+        asked.push(path);
+        const text = files[path];
+        return text === undefined ? new Response('', { status: 404 }) : new Response(text);
+      },
     });
     return { host, asked, list: async () => (await host.openFolder('http://h/models/m/')).map(({ path }) => path) };
   }
@@ -101,6 +114,16 @@ describe('a model folder on a server', () => {
   it('is found by the names of diffusers’ layout', async () => {
     const { list } = server({ ...config, 'transformer/diffusion_pytorch_model.safetensors': 'x' });
     expect(await list()).toEqual(['transformer/config.json', 'transformer/diffusion_pytorch_model.safetensors']);
+  });
+
+  it('may be named by its transformer folder, and by an address with a query', async () => {
+    const { host, asked } = server({ ...config, 'transformer/diffusion_pytorch_model.safetensors': 'x' });
+    const files = await host.openFolder('http://h/models/m/transformer/?key=1');
+    expect(files.map(({ path }) => path)).toEqual([
+      'transformer/config.json',
+      'transformer/diffusion_pytorch_model.safetensors',
+    ]);
+    expect(asked.every((path) => !path.includes('?'))).toBe(true);
   });
 
   it('may be one file of weights, of which nothing else is asked for', async () => {

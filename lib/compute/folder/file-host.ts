@@ -16,6 +16,8 @@ export interface FileHost {
   saveFile(url: string, parts: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<SavedFile>;
   /** Teacher states of one origin (`key`) in a folder of at most `sizeBytes`. Rejects like `saveFile`. */
   openStateCache(url: string, sizeBytes: number, key: string): Promise<StateCache>;
+  /** Every reading that begins from now on ends with `cancelled` when the signal fires. A host of local files has none to end. */
+  readUntil?(signal: AbortSignal): void;
 }
 
 export async function openSource(source: FileSource, host: FileHost): Promise<NamedBlob> {

@@ -1,71 +1,80 @@
 /**
- * A file on a server as a Blob: its bytes are fetched by range when somebody slices them. A checkpoint is read in many
- * small pieces, so reads are rounded to pages that are kept, and neighbouring missing pages come in one request. A
- * server that ignores ranges sends the whole file once, which is then kept.
+ * A file on a server as a Blob. A checkpoint is read in many small pieces, so small reads are rounded to pages that are
+ * kept; missing neighbours come in one request, and reading on from the last page asks for ever more at a time. Pages are
+ * small, since a model is recognised by a few vectors that lie far apart. Whole weights are fetched as they are. With a page
+ * store, both are looked for there first.
  */
 import type { BlobLike } from '../../core/checkpoint/index.ts';
-import { ContiguaError } from '../../core/errors.ts';
 import { RangeBlob } from '../../core/folder/range-blob.ts';
+import type { HttpHost } from './http-exchange.ts';
+import { type FilePages, type PageStore, readPages, writePages } from './page-store.ts';
+import { RemoteFile, type RemoteFileOptions } from './remote-file.ts';
 
-const PAGE_BYTES = 2 ** 20;
-/** Reads above this are whole weights of a large model: fetched exactly, not kept. */
-const LARGE_READ_BYTES = 4 * PAGE_BYTES;
-const KEPT_PAGES = 32;
-/** A file that comes whole is kept in memory. */
-const MAX_WHOLE_BYTES = 2 ** 30;
+const PAGE_BYTES = 2 ** 16;
+/** As much as is read of a file of weights to describe it (`FIRST_READ_BYTES` of lib/core/checkpoint). */
+const HEAD_BYTES = 2 * PAGE_BYTES;
+/** A large page, of a store. */
+const LARGE_PAGE_BYTES = 2 ** 20;
+const MAX_AHEAD_PAGES = LARGE_PAGE_BYTES / PAGE_BYTES;
+/** Reads above this are whole weights of a large model: not kept in memory. */
+const LARGE_READ_BYTES = 2 ** 22;
+const KEPT_PAGES = 512;
 
-export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
-/** Browsers refuse `fetch` as a method of anything but their global. */
-export const hostFetch: Fetch = (url, init) => fetch(url, init);
-
-/** Null when the server has no such file. */
-export async function openHttpBlob(url: string, path: string, fetcher: Fetch = hostFetch): Promise<BlobLike | null> {
-  const file = new RemoteFile(url, path, fetcher);
-  return (await file.open()) ? new RangeBlob((start, end) => file.read(start, end), 0, file.sizeBytes) : null;
+export interface HttpBlobOptions extends RemoteFileOptions {
+  readonly host: HttpHost & { readonly pages?: PageStore };
 }
 
-class RemoteFile {
-  sizeBytes = 0;
-  private etag: string | null = null;
-  /** The file when the server ignored the range. */
-  private whole: Uint8Array | null = null;
+/** Null when the server has no such file. A file whose size is known is not asked for before it is read. */
+export async function openHttpBlob(options: HttpBlobOptions): Promise<BlobLike | null> {
+  const file = new PagedFile(new RemoteFile(options), options.host.pages);
+  return (await file.open(options.sizeBytes !== undefined))
+    ? new RangeBlob((start, end) => file.read(start, end), 0, file.sizeBytes)
+    : null;
+}
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+class PagedFile {
   /** In order of last use. */
-  private readonly pages = new Map<number, Promise<Uint8Array>>();
+  private readonly pages = new Map<number, Promise<Bytes>>();
+  private stored: FilePages | null = null;
+  /** The page after the last that was fetched, and how many were fetched at once. */
+  private ahead = { page: -1, count: 1 };
 
   constructor(
-    private readonly url: string,
-    private readonly path: string,
-    private readonly fetcher: Fetch,
+    private readonly file: RemoteFile,
+    private readonly store: PageStore | undefined,
   ) {}
 
-  /** One request tells the size and brings the first page, where the header of a checkpoint lies. */
-  async open(): Promise<boolean> {
-    const response = await this.request(0, PAGE_BYTES);
-    if (response.status === 404 || response.status === 410) return false;
-    if (response.status === 416) return true; // no first byte: an empty file
-    this.etag = response.headers.get('ETag');
-    const bytes = await this.bytesOf(response, PAGE_BYTES);
-    if (response.status === 206) {
-      this.sizeBytes = this.rangeOf(response, 0, bytes.length).total;
-      this.pages.set(0, Promise.resolve(bytes));
-    } else {
-      this.keepWhole(response, bytes);
-      this.sizeBytes = bytes.length;
+  get sizeBytes(): number {
+    return this.file.sizeBytes;
+  }
+
+  async open(isKnown: boolean): Promise<boolean> {
+    const head = isKnown ? new Uint8Array(0) : await this.file.open(HEAD_BYTES);
+    if (!head) return false;
+    for (let page = 0; page * PAGE_BYTES < head.length && !this.file.whole; page++) {
+      this.pages.set(page, Promise.resolve(head.slice(page * PAGE_BYTES, (page + 1) * PAGE_BYTES)));
     }
+    const { contentKey } = this.file;
+    this.stored = (contentKey !== null && this.store?.of(contentKey)) || null;
     return true;
   }
 
   async read(start: number, end: number): Promise<ArrayBuffer> {
     if (end <= start) return new ArrayBuffer(0);
-    if (!this.whole && end - start > LARGE_READ_BYTES) return exactBuffer(await this.fetchRange(start, end));
+    if (!this.file.whole && end - start > LARGE_READ_BYTES) return (await this.readLarge(start, end)).buffer;
     const first = Math.floor(start / PAGE_BYTES);
     const last = Math.floor((end - 1) / PAGE_BYTES);
-    if (!this.whole) this.fetchMissing(first, last);
+    if (!this.file.whole) this.fetchMissing(first, last);
     const pages = [];
     for (let page = first; page <= last; page++) pages.push(this.pages.get(page));
-    const loaded = this.whole ? [] : await Promise.all(pages);
+    const loaded = this.file.whole ? [] : await Promise.all(pages);
     // The server may have sent the whole file instead of the range asked for.
-    if (this.whole) return exactBuffer(this.whole.subarray(start, end));
+    if (this.file.whole) {
+      this.pages.clear();
+      return this.file.whole.slice(start, end).buffer;
+    }
     const target = new Uint8Array(end - start);
     loaded.forEach((page, index) => {
       const pageStart = (first + index) * PAGE_BYTES;
@@ -77,6 +86,7 @@ class RemoteFile {
 
   /** Makes sure that every page has a promise, with one request per run of missing pages. */
   private fetchMissing(first: number, last: number): void {
+    const pageCount = Math.ceil(this.sizeBytes / PAGE_BYTES);
     for (let page = first; page <= last; page++) {
       const kept = this.pages.get(page);
       if (kept) {
@@ -84,10 +94,13 @@ class RemoteFile {
         this.pages.set(page, kept);
         continue;
       }
+      const count = page === this.ahead.page ? Math.min(this.ahead.count * 2, MAX_AHEAD_PAGES) : 1;
+      const wanted = Math.min(Math.max(last + 1, page + count), pageCount);
       let runEnd = page + 1;
-      while (runEnd <= last && !this.pages.has(runEnd)) runEnd++;
+      while (runEnd < wanted && !this.pages.has(runEnd)) runEnd++;
+      this.ahead = { page: runEnd, count };
       const runStart = page;
-      const run = this.fetchRange(runStart * PAGE_BYTES, Math.min(runEnd * PAGE_BYTES, this.sizeBytes));
+      const run = this.fetchRun(runStart * PAGE_BYTES, Math.min(runEnd * PAGE_BYTES, this.sizeBytes));
       for (; page < runEnd; page++) {
         const offset = (page - runStart) * PAGE_BYTES;
         const bytes = run.then((all) => all.slice(offset, offset + PAGE_BYTES));
@@ -104,108 +117,46 @@ class RemoteFile {
     }
   }
 
-  private async fetchRange(start: number, end: number): Promise<Uint8Array> {
-    const response = await this.request(start, end);
-    if (response.status !== 206 && response.status !== 200)
-      throw this.failure(`the server answered ${response.status}`);
-    const etag = response.headers.get('ETag');
-    if (etag !== this.etag) throw this.failure('the file changed on the server while it was read');
-    const bytes = await this.bytesOf(response, end - start);
-    if (response.status === 200) {
-      this.keepWhole(response, bytes);
-      return bytes.subarray(start, end);
-    }
-    const { total } = this.rangeOf(response, start, bytes.length);
-    if (total !== this.sizeBytes) throw this.failure('the file changed on the server while it was read');
-    if (bytes.length !== end - start) {
-      throw this.failure('the server sent too little', `${bytes.length} bytes`, `${end - start} bytes`);
-    }
+  /** Of the store where all of it is there, in small pages or as part of a large one. */
+  private async fetchRun(start: number, end: number): Promise<Bytes> {
+    const { stored, sizeBytes } = this;
+    if (!stored) return await this.file.read(start, end);
+    const small = await readPages(stored, start, end, PAGE_BYTES);
+    if (small) return small;
+    const at = Math.floor(start / LARGE_PAGE_BYTES) * LARGE_PAGE_BYTES;
+    const large = await stored.read(at, Math.min(LARGE_PAGE_BYTES, sizeBytes - at));
+    if (large && end <= at + large.length) return large.slice(start - at, end - at);
+    const bytes = await this.file.read(start, end);
+    if (!this.file.whole) await writePages(stored, start, bytes, PAGE_BYTES);
     return bytes;
   }
 
-  private async request(start: number, end: number): Promise<Response> {
-    let response: Response;
-    try {
-      response = await this.fetcher(this.url, { headers: { Range: `bytes=${start}-${end - 1}` } });
-    } catch (cause) {
-      throw this.failure('the server cannot be reached', cause instanceof Error ? cause.message : String(cause));
+  /** With a store, in large pages: of those that are missing, neighbours come in one request. */
+  private async readLarge(start: number, end: number): Promise<Bytes> {
+    const { stored, sizeBytes } = this;
+    if (!stored) return await this.file.read(start, end);
+    const target = new Uint8Array(end - start);
+    const put = (bytes: Bytes, at: number) => {
+      const piece = bytes.subarray(Math.max(start - at, 0), Math.max(end - at, 0));
+      target.set(piece, Math.max(at - start, 0));
+    };
+    let missingFrom: number | null = null;
+    const fetchUpTo = async (to: number) => {
+      if (missingFrom === null) return;
+      const bytes = await this.file.read(missingFrom, to);
+      put(bytes, missingFrom);
+      if (!this.file.whole) await writePages(stored, missingFrom, bytes, LARGE_PAGE_BYTES);
+      missingFrom = null;
+    };
+    const first = Math.floor(start / LARGE_PAGE_BYTES) * LARGE_PAGE_BYTES;
+    for (let at = first; at < end; at += LARGE_PAGE_BYTES) {
+      const found = await stored.read(at, Math.min(LARGE_PAGE_BYTES, sizeBytes - at));
+      if (found) {
+        await fetchUpTo(at);
+        put(found, at);
+      } else missingFrom ??= at;
     }
-    if (response.status >= 400 && ![404, 410, 416].includes(response.status)) {
-      throw this.failure(`the server answered ${response.status} ${response.statusText}`.trim());
-    }
-    return response;
+    await fetchUpTo(Math.min(Math.ceil(end / LARGE_PAGE_BYTES) * LARGE_PAGE_BYTES, sizeBytes));
+    return target;
   }
-
-  /** A server that sends more than was asked for is stopped. */
-  private async bytesOf(response: Response, askedBytes: number): Promise<Uint8Array> {
-    const isWhole = response.status === 200;
-    const limit = isWhole ? MAX_WHOLE_BYTES : askedBytes;
-    const tooMuch = () =>
-      this.failure(
-        isWhole ? 'the server sends the whole file instead of parts, and it is too large' : 'the server sent too much',
-        'more',
-        `at most ${limit.toLocaleString('en-US')} bytes`,
-      );
-    if (Number(response.headers.get('Content-Length')) > limit) {
-      await response.body?.cancel();
-      throw tooMuch();
-    }
-    const chunks: Uint8Array<ArrayBuffer>[] = [];
-    let size = 0;
-    try {
-      const reader = response.body?.getReader();
-      for (let part = await reader?.read(); part?.value; part = await reader?.read()) {
-        size += part.value.length;
-        if (size > limit) {
-          await reader?.cancel();
-          throw tooMuch();
-        }
-        chunks.push(part.value);
-      }
-    } catch (cause) {
-      if (cause instanceof ContiguaError) throw cause;
-      throw this.failure('the connection broke', cause instanceof Error ? cause.message : String(cause));
-    }
-    const bytes = new Uint8Array(size);
-    let at = 0;
-    for (const chunk of chunks) {
-      bytes.set(chunk, at);
-      at += chunk.length;
-    }
-    return bytes;
-  }
-
-  /** `Content-Range: bytes 0-99/1234`, held against what was asked and what came. */
-  private rangeOf(response: Response, start: number, length: number): { total: number } {
-    const header = response.headers.get('Content-Range');
-    const [, from, to, total] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(header ?? '') ?? [];
-    const fits = Number(from) === start && Number(to) - start + 1 === length && Number(total) > Number(to);
-    if (!fits) {
-      throw this.failure('the server sent another range', header ?? 'no Content-Range', `bytes ${start}-…/size`);
-    }
-    return { total: Number(total) };
-  }
-
-  private keepWhole(response: Response, bytes: Uint8Array): void {
-    const declared = response.headers.get('Content-Length');
-    const encoded = response.headers.has('Content-Encoding'); // then the length is that of the encoded bytes
-    if (declared !== null && !encoded && Number(declared) !== bytes.length) {
-      throw this.failure('the server sent too little', `${bytes.length} bytes`, `${declared} bytes`);
-    }
-    this.whole = bytes;
-    this.pages.clear();
-  }
-
-  private failure(summary: string, found?: string, expected?: string): ContiguaError {
-    return new ContiguaError('checkpoint-incomplete', `Could not read the file: ${summary}`, {
-      file: this.path,
-      found,
-      expected,
-      hint: 'Check the connection to the server and try again.',
-    });
-  }
-}
-
-function exactBuffer(bytes: Uint8Array): ArrayBuffer {
-  return new Uint8Array(bytes).buffer;
 }

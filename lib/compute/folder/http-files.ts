@@ -9,15 +9,22 @@ import { COMPANIONS } from '../../core/folder/model-files.ts';
 import { isRecord } from '../../core/is-record.ts';
 import { MAX_JSON_BYTES } from '../../core/json-text.ts';
 import type { FileHost } from './file-host.ts';
-import { type Fetch, hostFetch, openHttpBlob } from './http-blob.ts';
+import { openHttpBlob } from './http-blob.ts';
+import { type HttpHost, hostFetch } from './http-exchange.ts';
+import type { PageStore } from './page-store.ts';
+import { DEFAULT_RETRY } from './retry.ts';
 
 const CONFIG = 'transformer/config.json';
 const WEIGHTS = 'transformer/diffusion_pytorch_model.safetensors';
 const INDEX = `${WEIGHTS}.index.json`;
 
-export function httpFiles(fetcher: Fetch = hostFetch): FileHost {
+export type HttpFilesOptions = Partial<HttpHost> & { readonly pages?: PageStore };
+
+export function httpFiles(options: HttpFilesOptions = {}): FileHost {
+  let signal: AbortSignal | undefined;
+  const host = { fetcher: hostFetch, retry: DEFAULT_RETRY, signal: () => signal, ...options };
   async function open(folder: string, path: string): Promise<NamedBlob | null> {
-    const blob = await openHttpBlob(joinUrl(folder, path), path, fetcher);
+    const blob = await openHttpBlob({ url: joinUrl(folder, path), path, host });
     return blob && { path, blob };
   }
   return {
@@ -33,9 +40,12 @@ export function httpFiles(fetcher: Fetch = hostFetch): FileHost {
       return [...found, index, ...opened].filter((file) => file !== null);
     },
     async openFile(url, path) {
-      const blob = await openHttpBlob(url, path, fetcher);
+      const blob = await openHttpBlob({ url, path, host });
       if (!blob) throw new ContiguaError('checkpoint-incomplete', 'The server has no such file', { file: path });
       return { path, blob };
+    },
+    readUntil(next) {
+      signal = next;
     },
     async openStateCache(url) {
       throw keepsNoFiles(url);
@@ -70,8 +80,10 @@ async function shardNames(index: NamedBlob): Promise<string[]> {
   return [...names].filter((name) => /^[\w.-]+$/.test(name));
 }
 
+/** A query stays behind the path: it may be what gives access. */
 function joinUrl(folder: string, path: string): string {
-  return `${folder.replace(/\/+$/, '')}/${path}`;
+  const [, address = '', query = ''] = /^([^?#]*)(\?[^#]*)?/.exec(folder) ?? [];
+  return `${address.replace(/\/+$/, '').replace(/\/transformer$/, '')}/${path}${query}`;
 }
 
 function keepsNoFiles(url: string): ContiguaError {

@@ -1,4 +1,5 @@
 /** A model's folder on disk, read in place: files of any size, by range, opened only while they are read. */
+import type { BigIntStats } from 'node:fs';
 import { open, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -59,29 +60,62 @@ async function listFiles(folder: string, depth: number): Promise<string[]> {
 }
 
 async function fileBlob(path: string, shownAs: string): Promise<NamedBlob> {
-  const info = await stat(path).catch(() => null);
+  const info = await stat(path, { bigint: true }).catch(() => null);
   if (!info?.isFile()) throw new ContiguaError('checkpoint-incomplete', 'There is no such file', { file: shownAs });
-  return { path: shownAs, blob: new RangeBlob((start, end) => readRange(path, shownAs, start, end), 0, info.size) };
+  const file = { path, shownAs, opened: { size: info.size, mtimeNs: info.mtimeNs } };
+  return { path: shownAs, blob: new RangeBlob((start, end) => readRange(file, start, end), 0, Number(info.size)) };
 }
+
+interface LocalFile {
+  readonly path: string;
+  readonly shownAs: string;
+  /** As it was when it was opened: a header and weights of two versions make no model. */
+  readonly opened: Looks;
+}
+type Looks = Pick<BigIntStats, 'size' | 'mtimeNs'>;
 
 /** Node ends the process at a single read of 2 GiB or more. */
 const MAX_READ_BYTES = 2 ** 28;
 
-async function readRange(path: string, shownAs: string, start: number, end: number): Promise<ArrayBuffer> {
-  const bytes = allocated(end - start, shownAs);
-  const file = await open(path, 'r');
+async function readRange(local: LocalFile, start: number, end: number): Promise<ArrayBuffer> {
+  const bytes = allocated(end - start, local.shownAs);
+  const file = await open(local.path, 'r').catch((thrown: unknown) => {
+    if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT') throw changed(local, null);
+    throw thrown;
+  });
   try {
-    for (let done = 0; done < bytes.length; ) {
+    assertSame(local, await file.stat({ bigint: true }));
+    let done = 0;
+    while (done < bytes.length) {
       const { bytesRead } = await file.read(bytes, done, Math.min(bytes.length - done, MAX_READ_BYTES), start + done);
-      if (bytesRead === 0) {
-        throw new ContiguaError('checkpoint-incomplete', 'The file became shorter while it was read', {
-          file: shownAs,
-        });
-      }
+      if (bytesRead === 0) break; // it became shorter, as its size says
       done += bytesRead;
     }
+    // Somebody may have written to it meanwhile.
+    const after = await file.stat({ bigint: true });
+    assertSame(local, after);
+    if (done < bytes.length) throw changed(local, after);
   } finally {
     await file.close();
   }
   return bytes.buffer;
+}
+
+function assertSame(local: LocalFile, now: Looks): void {
+  const { opened } = local;
+  if (now.size !== opened.size || now.mtimeNs !== opened.mtimeNs) throw changed(local, now);
+}
+
+function changed({ shownAs, opened }: LocalFile, now: Looks | null): ContiguaError {
+  return new ContiguaError('source-changed', 'The file changed on the disk after it was opened', {
+    file: shownAs,
+    found: now ? looksOf(now) : 'no such file any more',
+    expected: looksOf(opened),
+    hint: 'Open the model again. If another program is writing the file, wait until that is done.',
+  });
+}
+
+function looksOf({ size, mtimeNs }: Looks): string {
+  const modified = new Date(Number(mtimeNs / 1_000_000n)).toISOString();
+  return `${size.toLocaleString('en-US')} bytes, modified ${modified}`;
 }
