@@ -6,7 +6,7 @@ import { type Analysed, analyse, type DamageInputs, damageInputsOf, fitProbes } 
 import type { Calibration } from '../core/capture/index.ts';
 import { ContiguaError } from '../core/errors.ts';
 import type { OpenModel } from '../core/folder/open-model.ts';
-import { openTransformer, type Transformer } from '../core/model/index.ts';
+import { checkWeights, openTransformer, type Transformer } from '../core/model/index.ts';
 import type { SplitRule } from '../core/report/report.ts';
 import type { EngineReport, WantedEngine } from '../core/tensor/index.ts';
 import type { EngineHost } from './engines/engine-host.ts';
@@ -52,22 +52,15 @@ export class Session {
   }
 
   /**
-   * Opens the transformer at once, so that every weight is checked while the old model is still there: presence, dtype
-   * and shape always, values too where reading all of them takes a moment. Larger models have theirs checked block by
-   * block, when they are read.
+   * Every weight is checked while the old model is still there: presence, dtype and shape always, by the headers; values too
+   * where reading all of them takes a moment. Of larger models, which may lie on a server, no weight is read before one is
+   * needed, and its values are checked then.
    */
   async setModel(model: OpenModel, signal: AbortSignal): Promise<void> {
-    const transformer = await this.open(model);
-    try {
-      const { numBlocks } = model.config;
-      if (model.summary.sizeBytes <= READ_WHOLE_BYTES) {
-        for (let block = 0; block < numBlocks; block++) await transformer.loadBlock(block);
-      }
-      // Who was told that the call was stopped goes on with the old model.
-      if (signal.aborted) throw new ContiguaError('cancelled', 'Stopped');
-    } catch (thrown) {
-      transformer.dispose();
-      throw thrown;
+    const transformer = model.summary.sizeBytes <= READ_WHOLE_BYTES ? await this.readWhole(model, signal) : null;
+    if (!transformer) {
+      void this.engine;
+      checkWeights(model.checkpoint, model.config);
     }
     this.release();
     this.known = null;
@@ -121,6 +114,19 @@ export class Session {
   private async open({ config, checkpoint }: OpenModel): Promise<Transformer> {
     void this.engine;
     return await openTransformer(config, checkpoint);
+  }
+
+  private async readWhole(model: OpenModel, signal: AbortSignal): Promise<Transformer> {
+    const transformer = await this.open(model);
+    try {
+      for (let block = 0; block < model.config.numBlocks; block++) await transformer.loadBlock(block);
+      // Who was told that the call was stopped goes on with the old model.
+      if (signal.aborted) throw new ContiguaError('cancelled', 'Stopped');
+    } catch (thrown) {
+      transformer.dispose();
+      throw thrown;
+    }
+    return transformer;
   }
 
   private release(): void {

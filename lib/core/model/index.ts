@@ -1,4 +1,5 @@
 export { cloneState, disposeState, mapState } from './block-transformer.ts';
+export { checkWeights } from './check-weights.ts';
 export * from './config-index.ts';
 export { convertedWeights } from './convert-block.ts';
 export type { ExtraInput } from './family.ts';
