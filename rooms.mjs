@@ -45,7 +45,7 @@ export const ROOMS = [
     'protocol.ts': 'lib/core/*',
     stores: 'lib/core/* node:',
     engines: 'lib/core/* npm:@tensorflow/* node:',
-    folder: 'lib/core/* protocol.ts stores node:',
+    folder: 'lib/core/* protocol.ts stores npm:@huggingface/hub node:',
     '.': 'lib/core/* protocol.ts stores engines folder node:',
   }),
 

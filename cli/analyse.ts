@@ -13,7 +13,8 @@ import { CALIBRATION_BOUNDS } from '../lib/core/report/index.ts';
 import { type Arguments, ENGINE_OPTION, ENGINES, parseArguments, usage } from './arguments.ts';
 import type { CommandContext } from './command.ts';
 import { foundWords } from './found-words.ts';
-import { linkedFile, withModel } from './model-worker.ts';
+import { linkedFile, SOURCE_OPTIONS } from './model-source.ts';
+import { withModel } from './model-worker.ts';
 import { assertWritable, tell, writeText } from './output.ts';
 import { progressOn } from './progress.ts';
 
@@ -29,13 +30,14 @@ export async function analyse(argv: readonly string[], { signal }: CommandContex
     split: { type: 'boolean' },
     out: { type: 'string' },
     ...ENGINE_OPTION,
+    ...SOURCE_OPTIONS,
   });
   const requestFor = calibrationRequest(args);
   const engine = args.oneOf('engine', ENGINES, 'auto');
   const out = args.text('out');
   if (out !== undefined) await assertWritable(out);
   const display = progressOn(process.stderr);
-  const report = await withModel(args.model, engine, signal, async ({ client, model }) => {
+  const report = await withModel(args, engine, signal, async ({ client, model }) => {
     const calibration = requestFor(model);
     if (calibration.kind === 'synthetic') {
       tell('calibration: SYNTHETIC inputs. They test that the analysis runs; real pictures give other results.');

@@ -5,7 +5,7 @@
  */
 
 import { openModelFolder } from '../lib/compute/folder/file-host.ts';
-import { nodeFiles } from '../lib/compute/folder/node-files.ts';
+import { nodeSources } from '../lib/compute/folder/node-sources.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
 import { DEFAULT_EXPORTER } from '../lib/core/export/index.ts';
 import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
@@ -23,7 +23,7 @@ import { errorTable } from './error-table.ts';
 import { assertExportable, type ExportChoice, exportRun } from './export-run.ts';
 import { followRun, measureSubset } from './follow-run.ts';
 import { BACKEND_OPTIONS, localPaths, withBackend } from './local-backend.ts';
-import { modelSource } from './model-worker.ts';
+import { isRemote, modelSource } from './model-source.ts';
 import { tell, writeText } from './output.ts';
 import { progressOn } from './progress.ts';
 import { readText } from './read-text.ts';
@@ -47,7 +47,10 @@ export async function distil(argv: readonly string[], { signal }: CommandContext
   const dtype = args.oneOf('dtype', DTYPES, 'teacher');
   const planPath = args.required('plan');
   const plan = parsePlan(await readText(planPath, MAX_JSON_BYTES.plan), planPath);
-  const { summary: model } = await openModel(await openModelFolder(modelSource(args.model), nodeFiles));
+  const source = await modelSource(args.model, signal);
+  const sources = nodeSources();
+  sources.readUntil?.(signal);
+  const { summary: model } = await openModel(await openModelFolder(source, sources));
   assertPlanFits(plan, model, planPath);
   if (plan.edits.length === 0) {
     throw new ContiguaError('plan-invalid', 'The plan has no interval to distil', { file: planPath });
@@ -57,7 +60,7 @@ export async function distil(argv: readonly string[], { signal }: CommandContext
   const data = dataOf(args, model);
   const { env, modelId, dataId } = await localPaths(
     args,
-    { model: args.model, ...(data.kind === 'file' ? { data: data.path } : {}) },
+    { model: isRemote(args.model) ? source.url : args.model, ...(data.kind === 'file' ? { data: data.path } : {}) },
     !args.flag('estimate'),
   );
   const request: RunRequest = {

@@ -4,7 +4,7 @@
  */
 import { readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { nodeFiles } from '../lib/compute/folder/node-files.ts';
+import { nodeSources } from '../lib/compute/folder/node-sources.ts';
 import type { Progress } from '../lib/compute/protocol.ts';
 import { asContiguaError, ContiguaError } from '../lib/core/errors.ts';
 import { type Exporter, exportModel, METRICS_FILE, type OutputFile, PLAN_FILE } from '../lib/core/export/index.ts';
@@ -40,8 +40,10 @@ export async function exportRun(
   const students = await Promise.all(
     plugged.map(async (interval) => ({ interval, file: await trained(formatIntervalKey(interval)) })),
   );
+  const sources = nodeSources();
+  sources.readUntil?.(signal);
   const files = await exportModel(exporter, {
-    teacher: await openTeacher(await nodeFiles.openFolder(await backend.teacherFolder(run.id)), run.model.name),
+    teacher: await openTeacher(await sources.openFolder(await backend.teacherFolder(run.id)), run.model.name),
     plan: run.plan,
     students,
     fineTuned: fineTuned ? await trained(FINE_TUNE_KEY) : null,

@@ -13,6 +13,7 @@ import { onlyOne, parseOptions, usage } from './arguments.ts';
 import type { CommandContext } from './command.ts';
 import { assertExportable, exportRun } from './export-run.ts';
 import { BACKEND_OPTIONS, localPaths, withBackend } from './local-backend.ts';
+import { isRemote, modelSource } from './model-source.ts';
 import { tell } from './output.ts';
 import { progressOn } from './progress.ts';
 
@@ -42,7 +43,8 @@ export async function exportModel(argv: readonly string[], { signal }: CommandCo
   if (fineTuned && wanted !== undefined) throw usage('export', '--fine-tuned is of all students, --plugged of some');
   await assertExportable(out);
   const model = args.text('model');
-  const { env } = await localPaths(args, model === undefined ? {} : { model }, false);
+  const pinned = model !== undefined && isRemote(model) ? (await modelSource(model, signal)).url : model;
+  const { env } = await localPaths(args, pinned === undefined ? {} : { model: pinned }, false);
   await withBackend(env, async (backend) => {
     const run = await backend.viewRun(id);
     const plugged = wanted === undefined ? finished(run) : chosen(wanted, run);
@@ -84,6 +86,6 @@ function typed(keys: string, depth: Depth): IntervalSet {
 
 function withModelHint(thrown: unknown): unknown {
   if (!(thrown instanceof ContiguaError) || thrown.code !== 'path-forbidden') return thrown;
-  const hint = 'Name the folder that the run was made with: --model FOLDER.';
+  const hint = 'Name the folder, or the address, that the run was made with: --model FOLDER.';
   return new ContiguaError(thrown.code, thrown.summary, { ...thrown.details, hint });
 }

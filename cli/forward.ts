@@ -3,7 +3,8 @@ import { writeSafetensors } from '../lib/core/checkpoint/index.ts';
 import { fromFloat32 } from '../lib/core/tensor/index.ts';
 import { ENGINE_OPTION, ENGINES, parseArguments } from './arguments.ts';
 import type { CommandContext } from './command.ts';
-import { linkedFile, withModel } from './model-worker.ts';
+import { linkedFile, SOURCE_OPTIONS } from './model-source.ts';
+import { withModel } from './model-worker.ts';
 import { assertWritable, tell, writeFileWhole } from './output.ts';
 
 export async function forward(argv: readonly string[], { signal }: CommandContext): Promise<void> {
@@ -11,12 +12,13 @@ export async function forward(argv: readonly string[], { signal }: CommandContex
     inputs: { type: 'string' },
     out: { type: 'string' },
     ...ENGINE_OPTION,
+    ...SOURCE_OPTIONS,
   });
   const inputs = linkedFile(args.required('inputs'));
   const out = args.required('out');
   const engine = args.oneOf('engine', ENGINES, 'auto');
   await assertWritable(out);
-  const { sample, shape } = await withModel(args.model, engine, signal, ({ client }) =>
+  const { sample, shape } = await withModel(args, engine, signal, ({ client }) =>
     client.call('forward', { inputs }, { signal }),
   );
   const bytes = fromFloat32(sample, 'F32');

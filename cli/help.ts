@@ -6,6 +6,7 @@ import { DEFAULT_DISTIL, DEFAULT_FINE_TUNE } from '../lib/core/run/index.ts';
 import { ENGINE_NAMES } from '../lib/core/tensor/engine.ts';
 
 const FAMILY_NAMES = FAMILIES.map(({ label }) => label).join(', ');
+const REMOTE = `  --cache-dir DIR     keeps what is read of a remote model in DIR; --cache-gb N at most (20)`;
 const ENGINE = `  --engine NAME       auto (default), ${ENGINE_NAMES.slice(0, -1).join(', ')} or ${ENGINE_NAMES.at(-1)}`;
 
 export const HELP: Readonly<Record<string, string>> = {
@@ -23,7 +24,8 @@ export const HELP: Readonly<Record<string, string>> = {
   contigua engines [--json]
 
 MODEL is a diffusers model folder of one of these families (${FAMILY_NAMES}), its \`transformer\` folder, or one file of a
-whole transformer: .safetensors or .gguf, as ComfyUI uses them (docs/formats.md).
+whole transformer: .safetensors or .gguf, as ComfyUI uses them (docs/formats.md). It may lie on a server: hf:OWNER/NAME[@REVISION][/PATH]
+is a repository of Hugging Face (token in HF_TOKEN), https://HOST/PATH a folder or file (docs/terminal.md).
 Data goes to stdout or files, progress to stderr.
 \`contigua COMMAND --help\` shows the options of a command; \`contigua --version\` shows the version.
 Exit codes: 0 done, 1 error in the model or an input, 2 error in the command line, 130 stopped.`,
@@ -31,7 +33,8 @@ Exit codes: 0 done, 1 error in the model or an input, 2 error in the command lin
   inspect: `contigua inspect MODEL [--json]
 Reads config and headers, checks every weight's presence, dtype and shape, and prints what the model is.
 
-  --json              machine-readable, with the model's fingerprint and its config`,
+  --json              machine-readable, with the model's fingerprint and its config
+${REMOTE}`,
 
   forward: `contigua forward MODEL --inputs IN.safetensors --out OUT.safetensors
 One forward pass. IN holds tensors named as diffusers' forward arguments; OUT gets \`sample\`.
@@ -48,7 +51,8 @@ One forward pass. IN holds tensors named as diffusers' forward arguments; OUT ge
 
   --inputs FILE       required
   --out FILE          required
-${ENGINE}`,
+${ENGINE}
+${REMOTE}`,
 
   analyse: `contigua analyse MODEL [options]
 Fits linear probes, compares hidden states by CKA and measures the damage of replacing intervals. Inputs: a calibration file, or
@@ -60,7 +64,8 @@ pictures and captions of the sample grammar for the bundled model, or seeded noi
   --seed N            (1)
   --split             says how many samples of each noise level probes were fitted on, and how many were held out
   --out FILE          the report; without it, stdout
-${ENGINE}`,
+${ENGINE}
+${REMOTE}`,
 
   compare: `contigua compare REPORT REPORT … [options]
 Which intervals the default rule detects in each of several reports of one model (other seeds, other calibration files), and in
@@ -83,7 +88,8 @@ and removes the rest.
   --by KIND           what stands in for the blocks that go: nothing (default), probes, or student (to be distilled,
                       for the whole interval); --replacement removed or probes, the words of version 1, mean nothing and probes
   --out FILE          the plan; without it, stdout
-  --config-out FILE   the diffusers config.json of the pruned model`,
+  --config-out FILE   the diffusers config.json of the pruned model
+${REMOTE}`,
 
   distil: `contigua distil MODEL --plan PLAN.json [options]
 Trains one block for each interval of the plan, whatever the plan puts there, on the teacher's states, and writes the smaller model as a diffusers folder.
@@ -129,7 +135,7 @@ Writes a run's model as a diffusers folder: the teacher with finished students p
   --dtype TYPE        of trained and of decoded weights: teacher (default: the teacher's type; BF16 where that is
                       quantised) or F32
   --format NAME       ${EXPORTERS.map(({ name, label }) => (name === DEFAULT_EXPORTER.name ? `${name} (default, a ${label})` : `${name} (a ${label})`)).join(', ')}
-  --model FOLDER      the teacher, where it lies under none of the model roots (CONTIGUA_MODELS)
+  --model FOLDER      the teacher, where it lies under none of the model roots (CONTIGUA_MODELS); or its address, with the commit
   --data-folder PATH  as for \`distil\``,
 
   engines: `contigua engines [--json]

@@ -5,13 +5,14 @@ import { countFlops, parseModelConfig, traitPlaces } from '../lib/core/model/con
 import { printable } from '../lib/core/printable.ts';
 import { ENGINE_OPTION, ENGINES, parseArguments } from './arguments.ts';
 import type { CommandContext } from './command.ts';
+import { SOURCE_OPTIONS } from './model-source.ts';
 import { HEADERS_ONLY, withModel } from './model-worker.ts';
 import { writeText } from './output.ts';
 
 export async function inspect(argv: readonly string[], { signal }: CommandContext): Promise<void> {
-  const args = parseArguments('inspect', argv, { json: { type: 'boolean' }, ...ENGINE_OPTION });
+  const args = parseArguments('inspect', argv, { json: { type: 'boolean' }, ...ENGINE_OPTION, ...SOURCE_OPTIONS });
   const engine = args.oneOf('engine', ENGINES, HEADERS_ONLY);
-  const model = await withModel(args.model, engine, signal, async (opened) => opened.model);
+  const model = await withModel(args, engine, signal, async (opened) => opened.model);
   await writeText(undefined, args.flag('json') ? `${JSON.stringify(model, null, 2)}\n` : tableOf(model));
 }
 

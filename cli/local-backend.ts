@@ -11,6 +11,7 @@ import type { Backend } from '../lib/server/backend.ts';
 import { createBackend } from '../lib/server/create-backend.ts';
 import { MAX_SLOTS, type ModelRoot, readEnv, type ServerEnv } from '../lib/server/env.ts';
 import type { OptionSpec, Options } from './arguments.ts';
+import { isRemote } from './model-source.ts';
 
 export const BACKEND_OPTIONS = {
   'data-folder': { type: 'string' },
@@ -25,7 +26,7 @@ export interface LocalBackend {
 }
 
 export interface Paths {
-  /** Folder of a model, or its `transformer` folder. */
+  /** Folder of a model, or its `transformer` folder; or a remote address, pinned. */
   readonly model?: string;
   /** Calibration file. */
   readonly data?: string;
@@ -43,18 +44,30 @@ export async function localPaths(args: Options, paths: Paths, takesJobs: boolean
   const env = readEnv(process.env, BUNDLED_MODELS);
   const dataFolder = args.text('data-folder');
   const roots = [...env.modelRoots];
-  const modelId = paths.model === undefined ? null : await idUnder(roots, await modelFolder(paths.model));
+  const remote = paths.model !== undefined && isRemote(paths.model) ? paths.model : null;
+  if (remote !== null) assertRemembered(remote);
+  const local = remote === null && paths.model !== undefined ? await modelFolder(paths.model) : null;
+  const modelId = local === null ? remote : await idUnder(roots, local);
   const dataId = paths.data === undefined ? null : await idUnder(roots, resolve(paths.data));
   return {
     env: {
       ...env,
       dataFolder: dataFolder === undefined ? env.dataFolder : resolve(dataFolder),
       modelRoots: roots,
+      remoteModels: remote === null ? [] : [remote],
       slots: takesJobs ? args.number('slots', env.slots, { min: 1, max: MAX_SLOTS, whole: true }) : 0,
     },
     modelId,
     dataId,
   };
+}
+
+/** Runs remember the address of their model, for everybody who may see them. */
+function assertRemembered(address: string): void {
+  if (!/^https?:[^#]*\?/i.test(address)) return;
+  throw new ContiguaError('usage', 'A run cannot be of an address with a query, which may hold a secret', {
+    hint: 'Download the model, and name its folder.',
+  });
 }
 
 /** Closes the backend in any case. */

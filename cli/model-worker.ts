@@ -2,14 +2,12 @@
  * Starts a compute process with an engine and a model for the length of one command, and ends it in any case. A process,
  * not a thread: native libraries do not survive the end of their thread, nor does the command then end with its own code.
  */
-import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import type { WorkerClient } from '../lib/compute/client.ts';
 import { startComputeProcess } from '../lib/compute/node-process.ts';
-import type { LinkedFile, ModelSource } from '../lib/compute/protocol.ts';
-import { nameInPath } from '../lib/core/folder/model-name.ts';
 import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
 import type { WantedEngine } from '../lib/core/tensor/engine.ts';
+import type { Arguments } from './arguments.ts';
+import { modelSource, sourceEnvironment } from './model-source.ts';
 import { tell } from './output.ts';
 
 export interface OpenedModel {
@@ -26,30 +24,22 @@ export function environmentFor(engine: WantedEngine): Record<string, string> {
 }
 
 export async function withModel<T>(
-  folder: string,
+  args: Arguments,
   engine: WantedEngine,
   signal: AbortSignal,
   use: (opened: OpenedModel) => Promise<T>,
 ): Promise<T> {
-  const { client } = startComputeProcess({ env: environmentFor(engine) });
+  const source = await modelSource(args.model, signal);
+  const { client } = startComputeProcess({ env: { ...environmentFor(engine), ...sourceEnvironment(args) } });
   try {
     const report = await client.call('startEngine', { wanted: engine }, { signal });
     // Checking a model takes next to no computing: which engine idles meanwhile is of no interest.
     if (engine !== HEADERS_ONLY) tell(`engine: ${report.name} (${report.device}). ${report.why}`);
-    return await use({ client, model: await client.call('openModel', { source: modelSource(folder) }, { signal }) });
+    return await use({ client, model: await client.call('openModel', { source }, { signal }) });
   } finally {
     client.close();
   }
 }
 
-export function modelSource(folder: string): ModelSource {
-  const path = resolve(folder);
-  return { kind: 'url', url: pathToFileURL(path).href, name: nameInPath(path) ?? path };
-}
-
 /** The engine of commands that only read a model, unless another is named: the one that starts at once everywhere. */
 export const HEADERS_ONLY = 'cpu';
-
-export function linkedFile(path: string): LinkedFile {
-  return { path, url: pathToFileURL(resolve(path)).href };
-}

@@ -36,6 +36,7 @@ import { type AnalysisReport, parseReport, type Rows } from '../lib/core/report/
 import { type Arguments, ENGINE_OPTION, ENGINES, parseArguments, usage } from './arguments.ts';
 import type { CommandContext } from './command.ts';
 import { foundWords } from './found-words.ts';
+import { SOURCE_OPTIONS } from './model-source.ts';
 import { HEADERS_ONLY, withModel } from './model-worker.ts';
 import { assertWritable, tell, writeFileWhole, writeText } from './output.ts';
 import { readText } from './read-text.ts';
@@ -57,6 +58,7 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
     out: { type: 'string' },
     'config-out': { type: 'string' },
     ...ENGINE_OPTION,
+    ...SOURCE_OPTIONS,
   });
   const rows = args.text('rows') === undefined ? null : args.oneOf('rows', ROWS, DEFAULT_DETECTION.rows);
   const choose = chooser(args, replacementOf(args));
@@ -68,7 +70,7 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
   const report =
     reportPath === undefined ? null : parseReport(await readText(reportPath, MAX_JSON_BYTES.report), reportPath);
 
-  const model = await withModel(args.model, engine, signal, async (opened) => opened.model);
+  const model = await withModel(args, engine, signal, async (opened) => opened.model);
   if (report !== null) assertReportFits(report, model, reportPath);
   const detection = readingOf(report, rows, reportPath);
   const edits = choose(model, report, detection);

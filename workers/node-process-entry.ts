@@ -1,6 +1,6 @@
 /** A compute process (started by node-process.worker.mjs): the page's dispatcher with Node's engines and files. */
 import { nodeEngines } from '../lib/compute/engines/node-engines.ts';
-import { nodeFiles } from '../lib/compute/folder/node-files.ts';
+import { nodeSources } from '../lib/compute/folder/node-sources.ts';
 import { endWithParent } from '../lib/compute/node-process-parent.ts';
 import { serve } from '../lib/compute/serve.ts';
 import { createTasks } from '../lib/compute/tasks.ts';
@@ -15,13 +15,14 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 const ALIVE_EVERY_MS = 1_000;
 
 const engines = nodeEngines();
+const files = nodeSources();
 const server = serve(
   {
     // Copied, not handed over: the two processes share no memory.
     postMessage: (reply) => void process.send?.(reply),
     onMessage: (listener) => void process.on('message', listener),
   },
-  createTasks({ engines, files: nodeFiles }),
-  { aliveEvery: ALIVE_EVERY_MS },
+  createTasks({ engines, files }),
+  { aliveEvery: ALIVE_EVERY_MS, onCall: (signal) => files.readUntil?.(signal) },
 );
 engines.onLost((reason) => server.engineLost(reason));

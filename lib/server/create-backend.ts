@@ -59,7 +59,7 @@ async function openBackend(env: ServerEnv, options: BackendOptions): Promise<Bac
   const timing = { ...DEFAULT_TIMING, ...options.timing };
   const { dataFolder } = env;
   await mkdir(dataFolder, { recursive: true });
-  const models = new ServerModels(env.modelRoots, join(dataFolder, 'uploads'), report);
+  const models = new ServerModels(env.modelRoots, join(dataFolder, 'uploads'), report, env.remoteModels);
   const store = options.store ?? openArtifactStore(env);
   const { context, close } = await openRuns(env, report);
   let runner: JobRunner | null = null;

@@ -32,6 +32,8 @@ export interface ServerEnv {
   /** Null for the embedded database in the data folder. */
   readonly databaseUrl: string | null;
   readonly modelRoots: readonly ModelRoot[];
+  /** Addresses (`hf:…`, `https:…`) that this process may read models from, for runs of the terminal. None on a server. */
+  readonly remoteModels?: readonly string[];
   /** Null for a folder of this machine. */
   readonly s3: S3Settings | null;
   /** What a caller from beyond this machine must show. */

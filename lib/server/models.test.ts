@@ -8,6 +8,7 @@ import { writeSafetensors } from '../core/checkpoint/index.ts';
 import { FLUX_LAYOUTS } from '../core/model/flux/original.ts';
 import { goldenModel } from '../core/model/golden-fill.ts';
 import { originalFile } from '../testing/original-file.ts';
+import { servedBytes, startSourceServer } from '../testing/source-server.ts';
 import { storedBytes } from '../testing/stored/index.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
 import { ServerModels, shelfOf } from './models.ts';
@@ -268,5 +269,33 @@ describe('a path', () => {
       code: 'checkpoint-incomplete',
       details: { file: 'lab/none' },
     });
+  });
+});
+
+describe('remote models', () => {
+  it('are read where the process was told their address, and no other address is asked for', async () => {
+    const files = Object.entries(tiny.files).map(
+      ([path, bytes]) => [`m/transformer/${path}`, servedBytes(bytes)] as const,
+    );
+    const server = await startSourceServer(new Map(files));
+    try {
+      const address = `${server.url}/m`;
+      const told = new ServerModels([], join(folder, 'uploads'), () => {}, [address]);
+      expect(await told.read(address)).toMatchObject({ id: address, name: 'm', numBlocks: 2, calibrations: [] });
+      expect(await told.modelFolder(address)).toBe(address);
+      server.asked.length = 0;
+      for (const [one, id] of [
+        [told, `${address}2`],
+        [told, 'hf:lab/model'],
+        [models, address],
+      ] as const) {
+        await expect(one.read(id)).rejects.toMatchObject({ code: 'path-forbidden' });
+        await expect(one.modelFolder(id)).rejects.toThrow(/Only the terminal reads remote models/);
+      }
+      expect(server.asked).toEqual([]);
+      expect(await told.list()).toEqual([]);
+    } finally {
+      await server.close();
+    }
   });
 });

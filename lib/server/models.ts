@@ -7,10 +7,11 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { nodeFiles } from '../compute/folder/node-files.ts';
+import { nodeSources } from '../compute/folder/node-sources.ts';
 import type { LinkedFile } from '../compute/protocol.ts';
 import { WEIGHT_EXTENSIONS } from '../core/checkpoint/index.ts';
 import { asContiguaError, ContiguaError } from '../core/errors.ts';
+import { nameOfAddress, parseModelAddress } from '../core/folder/model-address.ts';
 import { nameInPath } from '../core/folder/model-name.ts';
 import { openModel } from '../core/folder/open-model.ts';
 import { countFlops, countParameters, type ModelConfig, type StreamTokens } from '../core/model/config-index.ts';
@@ -38,12 +39,15 @@ export class ServerModels {
   private readonly refused = new Map<string, { readonly looks: string; readonly why: ContiguaError }>();
   private readonly told = new Set<string>();
   private readonly roots: readonly ModelRoot[];
+  private readonly sources = nodeSources();
 
   /** `report` hears once why a folder that looks like a model is none. */
   constructor(
     roots: readonly ModelRoot[],
     private readonly uploads: string,
     private readonly report: (sentence: string) => void = () => {},
+    /** Addresses, which are their own ids. No other address is ever asked for, whatever a run or a request names. */
+    private readonly remote: readonly string[] = [],
   ) {
     this.roots = [...roots.filter(({ name }) => name !== UPLOADS), { name: UPLOADS, folder: uploads }];
   }
@@ -91,15 +95,18 @@ export class ServerModels {
   /** Rejects with `path-forbidden`, or with what is wrong with the model. */
   async read(id: string): Promise<ServerModel> {
     const { folder, model } = await this.describe(id);
-    return { ...model, calibrations: await this.calibrations(id, folder, model.fingerprint) };
+    const { fingerprint } = model;
+    const calibrations = folder === null ? this.uploaded(fingerprint) : this.calibrations(id, folder, fingerprint);
+    return { ...model, calibrations: await calibrations };
   }
 
   async config(id: string): Promise<ModelConfig> {
     return (await this.describe(id)).config;
   }
 
-  /** `file:` URL of a model's folder, with no link left in it, or of its one file in such a folder. */
+  /** `file:` URL of a model's folder, with no link left in it, or of its one file in such a folder; or a remote address. */
   async modelFolder(id: string): Promise<string> {
+    if (this.remote.includes(id)) return id;
     return urlOf(await this.files(id));
   }
 
@@ -113,25 +120,30 @@ export class ServerModels {
     });
   }
 
-  private async describe(id: string): Promise<Known & { folder: string }> {
+  /** `folder` is null for a remote model. */
+  private async describe(id: string): Promise<Known & { folder: string | null }> {
+    if (this.remote.includes(id)) {
+      // A repository is pinned to its commit. What another address holds, only its bytes say: they are read anew.
+      if (!id.startsWith('hf:')) this.known.delete(id);
+      return { ...(await this.opened(id, id, id, nameOfRemote(id))), folder: null };
+    }
     const { folder, file, looks } = await this.files(id);
-    const known = this.known.get(id);
-    if (known?.looks === looks) return { ...known, folder };
     const refused = this.refused.get(id);
     if (refused?.looks === looks) throw refused.why;
+    const path = file === null ? folder : join(folder, file);
+    const name = nameInPath(path) ?? basename(path);
     try {
-      return { ...(await this.open(id, { folder, file, looks })), folder };
+      return { ...(await this.opened(id, looks, urlOf({ folder, file }), name)), folder };
     } catch (thrown) {
       if (thrown instanceof ContiguaError) this.refused.set(id, { looks, why: thrown });
       throw thrown;
     }
   }
 
-  private async open(id: string, { folder, file, looks }: Place & { looks: string }): Promise<Known> {
-    const path = file === null ? folder : join(folder, file);
-    const name = nameInPath(path) ?? basename(path);
-    const files = await nodeFiles.openFolder(urlOf({ folder, file }));
-    const { config, summary } = await openModel({ files, name });
+  private async opened(id: string, looks: string, url: string, name: string): Promise<Known> {
+    const known = this.known.get(id);
+    if (known?.looks === looks) return known;
+    const { config, summary } = await openModel({ files: await this.sources.openFolder(url), name });
     const { fingerprint, numBlocks, parameters, drawable, tokensPerForward } = summary;
     const costs = costsOf(config, tokensPerForward);
     const read = {
@@ -189,9 +201,13 @@ export class ServerModels {
     const beside = (await namesIn(folder, 2))
       .filter((path) => /^calibration\/[^/]+$|^[^/]*calibration[^/]*$/i.test(path))
       .map((path) => `${around}/${path}`);
+    return [...beside.filter((path) => path.endsWith('.safetensors')), ...(await this.uploaded(fingerprint))].sort();
+  }
+
+  private async uploaded(fingerprint: string): Promise<readonly string[]> {
     const shelf = shelfOf(fingerprint);
-    const uploaded = (await namesIn(join(this.uploads, shelf), 1)).map((name) => `${UPLOADS}/${shelf}/${name}`);
-    return [...beside, ...uploaded].filter((path) => path.endsWith('.safetensors')).sort();
+    const names = (await namesIn(join(this.uploads, shelf), 1)).filter((name) => name.endsWith('.safetensors'));
+    return names.map((name) => `${UPLOADS}/${shelf}/${name}`).sort();
   }
 
   private async search(root: ModelRoot): Promise<Found> {
@@ -242,7 +258,9 @@ export class ServerModels {
       throw new ContiguaError('path-forbidden', 'This is not below one of the model roots', {
         file: id,
         expected: this.roots.map((candidate) => `${candidate.name}/…`).join(' or '),
-        hint: 'CONTIGUA_MODELS names the roots.',
+        hint: /^(hf|https?):/.test(id)
+          ? 'Only the terminal reads remote models, and only those that its command names.'
+          : 'CONTIGUA_MODELS names the roots.',
       });
     }
     return await this.inside(join(root.folder, ...parts), id);
@@ -275,6 +293,11 @@ interface Found {
 
 function notLooked({ name }: ModelRoot, count: number, what: string): string {
   return `${name}: ${count.toLocaleString('en-US')} more ${what}, were not looked at. Give the models a root of their own in CONTIGUA_MODELS.`;
+}
+
+function nameOfRemote(id: string): string {
+  const address = parseModelAddress(id);
+  return address.kind === 'path' ? id : nameOfAddress(address);
 }
 
 interface Place {
