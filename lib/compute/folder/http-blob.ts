@@ -1,7 +1,7 @@
 /**
  * A file on a server as a Blob. A checkpoint is read in many small pieces, so small reads are rounded to pages that are
  * kept; missing neighbours come in one request, and reading on from the last page asks for ever more at a time. Pages are
- * small, since a model is recognised by a few vectors that lie far apart. Whole weights are fetched as they are. With a page
+ * small, since a large model is recognised by a few vectors that lie far apart; of small files, many come at once. Whole weights are fetched as they are. With a page
  * store, both are looked for there first.
  */
 import type { BlobLike } from '../../core/checkpoint/index.ts';
@@ -18,6 +18,8 @@ const LARGE_PAGE_BYTES = 2 ** 20;
 const MAX_AHEAD_PAGES = LARGE_PAGE_BYTES / PAGE_BYTES;
 /** Reads above this are whole weights of a large model: not kept in memory. */
 const LARGE_READ_BYTES = 2 ** 22;
+/** Models up to this size are read whole when they are opened (lib/compute/session.ts): not worth many requests. */
+const SMALL_FILE_BYTES = 2 ** 27;
 const KEPT_PAGES = 512;
 
 export interface HttpBlobOptions extends RemoteFileOptions {
@@ -94,7 +96,9 @@ class PagedFile {
         this.pages.set(page, kept);
         continue;
       }
-      const count = page === this.ahead.page ? Math.min(this.ahead.count * 2, MAX_AHEAD_PAGES) : 1;
+      const isSmall = this.sizeBytes <= SMALL_FILE_BYTES;
+      const more = page === this.ahead.page ? Math.min(this.ahead.count * 2, MAX_AHEAD_PAGES) : 1;
+      const count = isSmall ? MAX_AHEAD_PAGES : more;
       const wanted = Math.min(Math.max(last + 1, page + count), pageCount);
       let runEnd = page + 1;
       while (runEnd < wanted && !this.pages.has(runEnd)) runEnd++;

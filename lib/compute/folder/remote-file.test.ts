@@ -245,6 +245,13 @@ describe('a file that redirects to another server', () => {
     expect(of(one, 'signed').map(({ authorization }) => authorization)).toEqual([undefined, undefined]);
   });
 
+  it('may be missing there', async () => {
+    const { opened } = await redirected(({ path: asked }) => (asked.includes('signed') ? { status: 404 } : undefined));
+    await expect(opened.read(0, 100)).rejects.toMatchObject({ code: 'source-changed' });
+    const missing = remote(server!, { url: server!.hubUrl }, { fetcher: async () => redirectedTo404() });
+    expect(await missing.open(10)).toBeNull();
+  });
+
   it('is given up where every fresh address is refused', async () => {
     const { one, opened } = await redirected(({ path: asked }) =>
       asked.includes('signed') ? { status: 403 } : undefined,
@@ -259,3 +266,8 @@ it('A file that the server refuses is not asked for twice', async () => {
   await expect(remote(one).open(10)).rejects.toMatchObject({ code: 'source-refused' });
   expect(one.asked).toHaveLength(1);
 });
+
+/** As after http → https, where the file is not there. */
+function redirectedTo404(): Response {
+  return Object.defineProperty(new Response(null, { status: 404 }), 'redirected', { value: true });
+}

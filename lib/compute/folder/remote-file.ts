@@ -118,8 +118,9 @@ export class RemoteFile {
       return answer;
     }
     const words = `${status} ${response.statusText}`.trim();
-    const isSigned = !isDirect || response.redirected;
-    if (isForLater(status) || (isSigned && isExpired(status))) {
+    // A fresh signature that is refused may be one of a clock or a cache. Anything else is said of the file itself.
+    const isExpiredNow = isDirect ? response.redirected && status === 403 : isExpired(status);
+    if (isForLater(status) || isExpiredNow) {
       answer.giveUp();
       // An expired address is resolved again at once; one that was refused when it was fresh, after a pause.
       const afterMs = isForLater(status) ? retryAfterOf(response.headers) : isDirect ? undefined : 0;
