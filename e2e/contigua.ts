@@ -108,7 +108,7 @@ export interface Interval {
 
 /** "Detected interval 4 to 6" and its like. */
 export function intervalIn(name: string | null): Interval {
-  const [, first, last] = /(\d+) to (\d+)$/.exec(name ?? '') ?? [];
+  const [, first, last] = /(\d+) to (\d+)\b/.exec(name ?? '') ?? [];
   if (first === undefined || last === undefined) throw new Error(`No interval in "${name}"`);
   return { first: Number(first), last: Number(last) };
 }
