@@ -45,6 +45,42 @@ test('each of two tabs comes back with its own analysis, and a third is offered 
   await expect(calibration(second)).toContainText('seed 2, n = 512 image', { timeout: 60_000 });
 });
 
+test('other analyses of the model are laid over the one on the page', async ({ page }) => {
+  for (const seed of [1, 2]) {
+    await open(page, address(seed));
+    await analyse(page);
+  }
+  const trajectories = panel(page, 'Where runs break');
+  await trajectories.getByRole('button', { name: 'Compare analyses' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Compare analyses' });
+  await expect(dialog.getByRole('listitem')).toContainText('seed 1');
+  await dialog.getByRole('switch', { name: 'Compare with 1 other analysis of this model' }).click();
+  await expect(dialog.getByRole('status')).toContainText('Of 2 analyses, ');
+  await expect(trajectories).toContainText('The thin line is another analysis of this model.');
+  await expect(trajectories.getByText('1 other analysis', { exact: true })).toBeVisible();
+  await expect(panel(page, 'Blocks')).toContainText('Of 2 analyses, ');
+
+  // A report that is none, then one of an analysis of another seed, as the terminal writes it.
+  const report = (buffer: string) => ({
+    name: 'third.json',
+    mimeType: 'application/json',
+    buffer: Buffer.from(buffer),
+  });
+  const choose = (buffer: string) =>
+    pick(page, () => dialog.getByRole('button', { name: 'Open report…' }).click(), report(buffer));
+  await choose('{}');
+  await expect(page.getByRole('alert')).toContainText('third.json');
+  const kept = await page.evaluate(newestRecord);
+  await choose(JSON.stringify({ ...kept, blockMs: kept.blockMs.map((ms: number) => ms + 1) }));
+  await expect(dialog.getByRole('status')).toContainText('Of 3 analyses, ');
+  await page.keyboard.press('Escape');
+  await expect(
+    panel(page, 'Blocks')
+      .getByRole('button', { name: /^Detected interval .*by \d of 3 analyses/ })
+      .first(),
+  ).toBeVisible();
+});
+
 test('an analysis on a calibration file is found again by what the file holds', async ({ page }) => {
   const folder = await writeFolder('transformer', await transformerFiles({ blocks: 3 }));
   await open(page);
@@ -73,6 +109,19 @@ test('an analysis on a calibration file is found again by what the file holds', 
 async function openFolder(page: Page, folder: string): Promise<void> {
   await pick(page, () => page.getByRole('button', { name: 'Open folder' }).click(), folder);
   await expect(fact(page, 'Blocks')).toHaveText('3');
+}
+
+/** Runs in the page: the report that was kept last. */
+async function newestRecord() {
+  const done = <T>(request: IDBRequest<T>) =>
+    new Promise<T>((resolve, reject) => {
+      request.onsuccess = () => resolve(request.result);
+      request.onerror = () => reject(request.error);
+    });
+  const database = await done(indexedDB.open('contigua'));
+  const records = await done(database.transaction('analyses').objectStore('analyses').getAll());
+  database.close();
+  return JSON.parse(records.toSorted((a, b) => b.savedAtMs - a.savedAtMs)[0].text);
 }
 
 /** Runs in the page: gives a kept record the key of an earlier version. */

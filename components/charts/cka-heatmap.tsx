@@ -18,7 +18,7 @@ import {
   paintMatrix,
 } from './draw-heatmap.ts';
 import { Marks } from './marks-view.tsx';
-import { similarityText, spanText } from './number-text.ts';
+import { boundsText, similarityText, spanText } from './number-text.ts';
 import { PAGE_PALETTE } from './palette.ts';
 import { type BlockPart, whyNoPart } from './stream-part.ts';
 import { brushed, isInterval } from './strip-intents.ts';
@@ -37,7 +37,7 @@ const spanned = (from: Cell, to: Cell): BlockInterval => ({
 
 export function CkaHeatmap(props: CkaHeatmapProps) {
   const { width, numBlocks, hovered, onHover, selection, detected, stream, matrix, estimator, domain, onAdd } = props;
-  const { stacks, blocks = UNKNOWN, colours = 'viridis' } = props;
+  const { stacks, blocks = UNKNOWN, colours = 'viridis', bounds = null } = props;
   const layout = useMemo(() => heatmapLayout(numBlocks, width, stacks), [numBlocks, width, stacks]);
   const gradientId = useId();
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -78,10 +78,15 @@ export function CkaHeatmap(props: CkaHeatmapProps) {
 
   const column = hovered.block;
   const row = hovered.other ?? null;
+  const valueAt = (i: number, j: number) => {
+    const [low, high] = [bounds?.low[i]?.[j] ?? null, bounds?.high[i]?.[j] ?? null];
+    const isKnown = i !== j && low !== null && high !== null;
+    return `${similarityText(matrix?.[i]?.[j])}${isKnown ? ` (95 % of resamples: ${boundsText(low, high)})` : ''}`;
+  };
   const readout = () => {
     if (refused) return refused.reason;
     if (isInterval(draft)) {
-      return `Blocks ${spanText(draft)} · state CKA of its ends ${similarityText(matrix?.[draft.first]?.[draft.last])}`;
+      return `Blocks ${spanText(draft)} · state CKA of its ends ${valueAt(draft.first, draft.last)}`;
     }
     if (notice !== null) return notice;
     if (!matrix) return '';
@@ -90,7 +95,7 @@ export function CkaHeatmap(props: CkaHeatmapProps) {
     const value = matrix[other]?.[column];
     const reason = whyNoPart(blocks, stream, column) ?? whyNoPart(blocks, stream, other);
     const why = value === null && reason ? `: ${reason}` : '';
-    return `${pairText(axis, other, column)} · state CKA ${similarityText(value)}${why}`;
+    return `${pairText(axis, other, column)} · state CKA ${valueAt(other, column)}${why}`;
   };
 
   const cellUnder = (event: PointerEvent<HTMLElement>): Cell => {

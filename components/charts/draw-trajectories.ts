@@ -25,6 +25,8 @@ import type { TrajectoryCurves, TrajectoryStream } from './types.ts';
 
 type Row = readonly (number | null)[];
 
+/** Of the thin lines of other analyses. */
+const OTHER_OPACITY = 0.5;
 /** Differences that are drawn behind the run on its own scale. */
 const PAST_RUN = 3;
 
@@ -142,6 +144,18 @@ export function drawTrajectory(
   const counts = lastOfDecision(runEnd(curves, start)) ?? data.numBlocks - 1;
   // On a run's own scale what comes later is out of range, and lines up to there and back would fill the panel.
   const seen = data.scale === 'all' ? data.numBlocks - 1 : counts + PAST_RUN;
+  for (const other of curves.others ?? []) {
+    const line = (row: Row, scale: (value: number) => number) =>
+      mark('path', {
+        d: linePath(brokenAt(axis.seams, pointsOf(row, axis, scale))),
+        fill: 'none',
+        stroke: lookOf(curves, curves.stream).colour(palette),
+        'stroke-opacity': OTHER_OPACITY,
+      });
+    const differences = (other.differences[start] ?? []).map((value, k) => (k <= seen ? value : null));
+    upper.push(line(other.cka[start] ?? [], scales.cka));
+    lower.push(line(differences, scales.difference));
+  }
   // The deciding stream is drawn last, on top.
   const order = [...curveNames(curves)].sort((a, b) => Number(a === curves.stream) - Number(b === curves.stream));
   for (const stream of order) {
@@ -299,21 +313,30 @@ export function drawTrajectoryLabels(data: TrajectoryData, scales: TrajectorySca
   return marks;
 }
 
-/** What the shades are, in the right corner of the upper panel; nothing where there are none. */
+/** What shades and thin lines are, in the right corner of the upper panel; nothing where there are none. */
 function boundsKey({ curves }: TrajectoryData, axis: BlockAxis, palette: ChartPalette): Mark[] {
-  if (Object.values(curves.bounds ?? {}).every((bounds) => bounds === null)) return [];
   const { cka } = TRAJECTORY_ROWS;
-  const text = '95 % of resamples';
   const y = cka.top + cka.height - 6;
-  const box = { x: axis.end - textWidth(text) - 18, y: y - 8, width: 14, height: 9, fill: palette.text };
-  return [
-    mark('rect', { ...box, 'fill-opacity': BOUNDS_OPACITY }),
-    mark(
-      'text',
-      { x: axis.end, y, 'text-anchor': 'end', 'font-size': 11, fill: palette.muted, ...halo(palette) },
-      text,
-    ),
-  ];
+  const marks: Mark[] = [];
+  let x = axis.end;
+  const name = (text: string) => {
+    const look = { 'text-anchor': 'end', 'font-size': 11, fill: palette.muted, ...halo(palette) };
+    marks.push(mark('text', { x, y, ...look }, text));
+    x -= textWidth(text) + 4;
+  };
+  if (Object.values(curves.bounds ?? {}).some((bounds) => bounds !== null)) {
+    name('95 % of resamples');
+    const box = { x: x - 14, y: y - 8, width: 14, height: 9, fill: palette.text };
+    marks.push(mark('rect', { ...box, 'fill-opacity': BOUNDS_OPACITY }));
+    x -= 14 + KEY.gap;
+  }
+  const others = curves.others?.length ?? 0;
+  if (others > 0) {
+    name(others === 1 ? '1 other analysis' : `${others} other analyses`);
+    const stroke = { stroke: lookOf(curves, curves.stream).colour(palette), 'stroke-opacity': OTHER_OPACITY };
+    marks.push(mark('line', { x1: x - 14, x2: x, y1: y - 4, y2: y - 4, ...stroke }));
+  }
+  return marks;
 }
 
 /** A key's line with its symbol, and the gap before the next name, in pixels. */

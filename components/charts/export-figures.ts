@@ -172,6 +172,11 @@ export function heatmapSvg(data: HeatmapFigureData, facts: FigureFacts): string 
   });
 }
 
+function othersSentence({ curves: { others = [] } }: TrajectoryData): string {
+  if (others.length === 0) return '';
+  return ` Thin: ${others.length === 1 ? 'another analysis' : `${others.length} other analyses`} of the model.`;
+}
+
 export function trajectoriesSvg(data: TrajectoryData, facts: FigureFacts): string {
   const scales = trajectoryScales(data, TRAJECTORIES_WIDTH);
   const names = namesHeight(scales.axis);
@@ -202,7 +207,7 @@ export function trajectoriesSvg(data: TrajectoryData, facts: FigureFacts): strin
       ),
     ],
     caption: [
-      `Above: surrogate CKA(${data.start}, k), written cka; below: Δ(${data.start}, k) = cka(${data.start}, k−1) − cka(${data.start}, k). ${found} Faint: other starts.`,
+      `Above: surrogate CKA(${data.start}, k), written cka; below: Δ(${data.start}, k) = cka(${data.start}, k−1) − cka(${data.start}, k). ${found} Faint: other starts.${othersSentence(data)}`,
       `${estimatorSentence(facts.estimator)} ${samplesSentence(facts.tokens, streams)}`,
       calibrationSentence(facts.calibration),
       `Shaded: chosen; brackets: detected. ${intervalsSentence(data.detected, data.selection)}`,

@@ -31,7 +31,7 @@ const ALL_ALIKE: NonNullable<LayerStripProps['traits']> = [];
 
 export function LayerStrip(props: LayerStripProps) {
   const { width, numBlocks, stacks, blocks = UNKNOWN, hovered, onHover, selection, detected, probeR2 } = props;
-  const { impossible = NOTHING_IMPOSSIBLE, streams: declared, traits = ALL_ALIKE, findings } = props;
+  const { impossible = NOTHING_IMPOSSIBLE, streams: declared, traits = ALL_ALIKE, findings, agreement = null } = props;
   const axis = useMemo(() => blockAxis(numBlocks, width, { stacks }), [numBlocks, width, stacks]);
   const streams = useMemo(() => (probeR2 ? declared : streamsUpdated(declared, blocks)), [declared, probeR2, blocks]);
   const rows = useMemo(
@@ -119,6 +119,7 @@ export function LayerStrip(props: LayerStripProps) {
             pressed={containsInterval(selection, interval)}
             refusal={refusalOf(interval, impossible)}
             share={props.foundIn?.(interval) ?? null}
+            agreement={agreement ? { count: agreement.countOf(interval), of: agreement.of } : null}
             onToggle={props.onToggle}
             onHover={onHover}
           />

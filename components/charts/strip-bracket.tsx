@@ -4,7 +4,7 @@ import type { CSSProperties } from 'react';
 import type { BlockInterval } from '@/lib/core/interval/interval.ts';
 import styles from './charts.module.css';
 import { bracketOpacity, type Span } from './draw-layer-strip.ts';
-import { foundText, spanText } from './number-text.ts';
+import { agreementText, foundText, spanText } from './number-text.ts';
 import { type Hover, NO_HOVER } from './types.ts';
 
 interface StripBracketProps {
@@ -16,21 +16,27 @@ interface StripBracketProps {
   readonly refusal: string | null;
   /** Share of the resamples that find it; null where nothing was resampled. */
   readonly share: number | null;
+  /** Of several analyses, how many detect it; null where one alone is shown. */
+  readonly agreement: { readonly count: number; readonly of: number } | null;
   readonly onToggle: (interval: BlockInterval) => void;
   readonly onHover: (hover: Hover) => void;
 }
 
 export function StripBracket(props: StripBracketProps) {
-  const { interval, span, top, height, pressed, refusal, share, onToggle, onHover } = props;
+  const { interval, span, top, height, pressed, refusal, share, agreement, onToggle, onHover } = props;
+  const sure = [
+    ...(share === null ? [] : [foundText(share)]),
+    ...(agreement ? [agreementText(agreement.count, agreement.of)] : []),
+  ].join(', ');
   const light = () => onHover({ block: interval.first, other: interval.last });
   const unlight = () => onHover(NO_HOVER);
   return (
     <button
       type="button"
-      aria-label={`Detected interval ${spanText(interval)}${share === null ? '' : `, ${foundText(share)}`}`}
+      aria-label={`Detected interval ${spanText(interval)}${sure === '' ? '' : `, ${sure}`}`}
       aria-pressed={pressed}
       aria-disabled={refusal === null ? undefined : true}
-      title={refusal ?? (share === null ? undefined : capitalised(foundText(share)))}
+      title={refusal ?? (sure === '' ? undefined : capitalised(sure))}
       className={styles.bracket}
       style={{ left: span.left, width: span.width, top, height, '--found': bracketOpacity(share) } as CSSProperties}
       onClick={() => {
@@ -40,7 +46,13 @@ export function StripBracket(props: StripBracketProps) {
       onPointerLeave={unlight}
       onFocus={light}
       onBlur={unlight}
-    />
+    >
+      {agreement && (
+        <span aria-hidden="true" className={styles.agreement}>
+          {agreement.count}/{agreement.of}
+        </span>
+      )}
+    </button>
   );
 }
 

@@ -72,10 +72,11 @@ export function similarityScale(
   { numBlocks, stacks, curves }: Pick<TrajectoryData, 'numBlocks' | 'stacks' | 'curves'>,
   width: number,
 ): SimilarityScale {
-  const values = curveNames(curves).flatMap((stream) => {
+  const own = curveNames(curves).flatMap((stream) => {
     const { low = [], high = [] } = curves.bounds?.[stream] ?? {};
     return present([...(curves.cka[stream] ?? []), ...low, ...high].flat());
   });
+  const values = [...own, ...(curves.others ?? []).flatMap(({ cka }) => present(cka.flat()))];
   const { cka } = TRAJECTORY_ROWS;
   const lowest = Math.min(1 - LEAST_RANGE, ...values);
   const nearOne = lowest > NEAR_ONE;
@@ -144,7 +145,9 @@ function widened(low: number, high: number): readonly [low: number, high: number
 /** Every difference of every start on a symmetric logarithm, linear below the smaller ones. */
 function everyScale(curves: TrajectoryCurves): DifferencesScale {
   const { top, height } = TRAJECTORY_ROWS.difference;
-  const values = curveNames(curves).flatMap((stream) => present(curves.differences[stream]?.flat()));
+  const ofOthers = (curves.others ?? []).flatMap(({ differences }) => present(differences.flat()));
+  const own = curveNames(curves).flatMap((stream) => present(curves.differences[stream]?.flat()));
+  const values = [...own, ...ofOthers];
   const small =
     quantile(
       values.map(Math.abs).filter((value) => value > 0),

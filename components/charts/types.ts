@@ -57,6 +57,8 @@ export interface LayerStripProps extends LinkedChartProps {
   readonly impossible?: readonly ImpossibleRange[];
   /** Share of the resamples that find a detected interval; null where nothing was resampled. */
   readonly foundIn?: ((interval: BlockInterval) => number | null) | undefined;
+  /** In how many of several analyses an interval is detected; left out or null where one alone is shown. */
+  readonly agreement?: Agreement | null | undefined;
   /** A new interval of at least two blocks, ends in order; it may overlap chosen ones, which then give way. */
   readonly onAdd: (interval: BlockInterval) => void;
   /** A detected interval to choose, or a chosen one to un-choose. */
@@ -64,6 +66,12 @@ export interface LayerStripProps extends LinkedChartProps {
   /** `block` is the new first or last block of a chosen interval, already inside its limits. */
   readonly onMoveEdge: (interval: BlockInterval, edge: IntervalEdge, block: number) => void;
   readonly onRemove: (interval: BlockInterval) => void;
+}
+
+export interface Agreement {
+  /** Analyses, that on the page included. */
+  readonly of: number;
+  readonly countOf: (interval: BlockInterval) => number;
 }
 
 export type ColourMap = 'viridis' | 'cividis';
@@ -74,6 +82,8 @@ export interface CkaHeatmapProps extends LinkedChartProps {
   readonly stream: StreamSpec;
   /** CKA between the states after blocks i and j, [M][M]; null before it is measured. */
   readonly matrix: Matrix | null;
+  /** Of `matrix`, from resampled prompts; left out or null where nothing was resampled. */
+  readonly bounds?: MatrixBounds | null | undefined;
   readonly estimator: CkaEstimator;
   readonly domain: Domain;
   readonly colours?: ColourMap;
@@ -100,8 +110,15 @@ export interface TrajectoryCurves {
   readonly undecided?: boolean | undefined;
   /** Bounds of cka(u, k) of a stream, [u][k] each, drawn as a shade; left out or null where nothing was resampled. */
   readonly bounds?: Readonly<Record<StreamId, MatrixBounds | null>> | undefined;
+  /** The deciding stream's curves in other analyses of the model, drawn thin; left out where there are none. */
+  readonly others?: readonly OtherCurves[] | undefined;
   /** How often resampled prompts give the same break; left out or null where that was not computed. */
   readonly found?: BreakShares | null | undefined;
+}
+/** cka(u, k) and Δ(u, k), [u][k] each. */
+export interface OtherCurves {
+  readonly cka: Matrix;
+  readonly differences: Matrix;
 }
 export interface BreakShares {
   readonly resamples: number;

@@ -20,9 +20,11 @@ import type { StreamId, StreamSpec } from '@/lib/core/model/config-index.ts';
 import type { AnalysisReport, Rows } from '@/lib/core/report/report.ts';
 import { saveCsv, savePng, saveSvg } from '@/lib/page/browser/export-chart.ts';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
+import { compareWith, curvesOf } from '@/lib/page/explorer/comparison.ts';
 import { detectedIn } from '@/lib/page/explorer/detection.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import { bandWords, type NoiseReading, readingOf } from '@/lib/page/explorer/noise.ts';
+import { allOthers, othersStore } from '@/lib/page/explorer/others.ts';
 import { readingWords, rowsWords, tokensRead } from '@/lib/page/explorer/reading.ts';
 import { selectionStore } from '@/lib/page/explorer/selection.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
@@ -102,7 +104,11 @@ function figureOf(
       };
     }
     case 'trajectories': {
-      const curves = trajectoryCurves(report, detection);
+      const { shown, ...known } = othersStore.getState();
+      const here = { report, settings: detection, band };
+      const { detection: wanted, noise } = settingsStore.getState();
+      const others = shown ? curvesOf(compareWith(here, allOthers(known), wanted, noise), detection) : [];
+      const curves = { ...trajectoryCurves(report, detection), others };
       const data = { ...common, curves, start: startBlock, scale: differences };
       return {
         words: ['trajectories', streams, estimator],

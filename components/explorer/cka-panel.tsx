@@ -158,6 +158,7 @@ function Heatmap({ width, stream, detected, domain }: HeatmapProps) {
   const detection = useStore(settingsStore, (state) => state.detection);
   const { rows, estimator } = reading?.settings ?? detection;
   const colours = useStore(settingsStore, (state) => state.colours);
+  const similarity = reading?.report.streams[stream.id]?.similarity[rows] ?? null;
   return (
     <CkaHeatmap
       {...linked}
@@ -165,7 +166,8 @@ function Heatmap({ width, stream, detected, domain }: HeatmapProps) {
       estimator={estimator}
       domain={domain}
       colours={colours}
-      matrix={reading?.report.streams[stream.id]?.similarity[rows]?.cka[estimator] ?? null}
+      matrix={similarity?.cka[estimator] ?? null}
+      bounds={similarity?.bounds?.cka[estimator] ?? null}
       onAdd={(interval) => choose({ type: 'add', edit: newEdit(interval) })}
     />
   );

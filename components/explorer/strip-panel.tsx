@@ -12,10 +12,12 @@ import { tokensWords } from '@/lib/page/browser/stream-words.ts';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { blockWords } from '@/lib/page/explorer/block-words.ts';
 import { breakFindings } from '@/lib/page/explorer/break-words.ts';
+import { agreementWords } from '@/lib/page/explorer/comparison.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import { choose, gestureName, newEdit } from '@/lib/page/explorer/selection.ts';
 import { ChartDownload } from './chart-download';
 import { Placeholder } from './placeholder';
+import { useAgreement, useComparison } from './use-comparison';
 import { useFoundIn, useLinked } from './use-linked';
 import { bandMark, useNoiseReading } from './use-noise';
 import { useReading } from './use-reading';
@@ -26,6 +28,7 @@ export function StripPanel({ width, detected }: { width: number; detected: reado
   const report = reading?.report ?? null;
   const mark = useReportMark() + bandMark(reading);
   const caveat = useReading();
+  const comparison = useComparison();
   const running = useStore(analysisStore, (state) => state.running !== null);
   const captured = useStore(analysisStore, (state) => state.running?.captured ?? 0);
   const partial = useStore(analysisStore, (state) => state.running?.probeR2 ?? null);
@@ -63,7 +66,7 @@ export function StripPanel({ width, detected }: { width: number; detected: reado
         running && captured > 0
           ? `Measuring: hidden states of ${captured} blocks captured.`
           : report
-            ? `${mark}Probe R² on ${tokensWords(report.calibration.heldOutTokens, report.model.streams)} held out. Brackets: detected; filled: chosen. ${caveat ?? ''}`
+            ? `${mark}Probe R² on ${tokensWords(report.calibration.heldOutTokens, report.model.streams)} held out. Brackets: detected; filled: chosen. ${caveat ?? ''} ${comparison ? agreementWords(comparison) : ''}`.trim()
             : 'Drag over blocks to choose a run; Analyse shows which runs are redundant.'
       }
       tools={<ChartDownload name="blocks" charts={[{ chart: 'strip', label: 'Blocks' }]} />}
@@ -87,6 +90,7 @@ function Strip({ width, detected, probeR2 }: { width: number; detected: readonly
   const linked = useLinked(width, detected);
   const findings = useFindings(detected);
   const foundIn = useFoundIn();
+  const agreement = useAgreement();
   if (linked.numBlocks === 0) return <Placeholder height={150} />;
   return (
     <>
@@ -96,6 +100,7 @@ function Strip({ width, detected, probeR2 }: { width: number; detected: readonly
         probeR2={probeR2}
         findings={findings}
         foundIn={foundIn}
+        agreement={agreement}
         onAdd={(interval) => choose({ type: 'add', edit: newEdit(interval) })}
         onToggle={(interval) => choose({ type: 'toggle', edit: newEdit(interval) })}
         onRemove={(interval) => choose({ type: 'remove', interval })}

@@ -13,9 +13,12 @@ import type { Rows } from '@/lib/core/report/report.ts';
 import { streamTitle } from '@/lib/page/browser/stream-words.ts';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { type BreakFinding, breakFindings, breakWords } from '@/lib/page/explorer/break-words.ts';
+import type { Comparison } from '@/lib/page/explorer/comparison.ts';
 import { setDetection } from '@/lib/page/explorer/ranking.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { ChartDownload } from './chart-download';
+import { ComparePopover } from './compare-popover';
+import { useComparison, useOtherCurves } from './use-comparison';
 import { useLinked, useStreams } from './use-linked';
 import { bandMark, useNoiseReading } from './use-noise';
 import { useReading } from './use-reading';
@@ -37,9 +40,14 @@ export function TrajectoriesPanel({ width, detected }: { width: number; detected
     () => (streams && model && read ? breakFindings({ streams, model, confidence }, read) : null),
     [streams, model, confidence, read],
   );
+  const comparison = useComparison();
+  const others = useOtherCurves();
   const curves = useMemo(
-    () => (streams && model && read ? { ...trajectoryCurves({ streams, model }, read), found: sharesOf(found) } : null),
-    [streams, model, read, found],
+    () =>
+      streams && model && read
+        ? { ...trajectoryCurves({ streams, model }, read), found: sharesOf(found), others }
+        : null,
+    [streams, model, read, found, others],
   );
   const startWords = useMemo(
     () => curves?.differences[curves.stream]?.map((row, u) => breakWords(row, u, model?.stacks, found?.[u])),
@@ -69,7 +77,7 @@ export function TrajectoriesPanel({ width, detected }: { width: number; detected
       }
       reading={
         startWords?.[start]
-          ? `${mark}${curves?.undecided ? '' : startWords[start]} ${caveat ?? ''}`.trim()
+          ? `${mark}${curves?.undecided ? '' : startWords[start]} ${caveat ?? ''} ${comparison ? othersWords(comparison) : ''}`.trim()
           : 'After Analyse: surrogate CKA(u, k) above, its difference Δ(u, k) below, from any start block u.'
       }
       tools={
@@ -132,6 +140,7 @@ export function TrajectoriesPanel({ width, detected }: { width: number; detected
               />
             </div>
           </Popover>
+          <ComparePopover />
           <ChartDownload name="trajectories" charts={[{ chart: 'trajectories', label: 'Trajectories' }]} />
         </>
       }
@@ -139,6 +148,13 @@ export function TrajectoriesPanel({ width, detected }: { width: number; detected
       <Chart width={width} detected={detected} curves={curves} startWords={startWords} />
     </Panel>
   );
+}
+
+function othersWords({ others }: Comparison): string {
+  if (others.length === 0) return '';
+  return others.length === 1
+    ? 'The thin line is another analysis of this model.'
+    : `Thin lines are ${others.length} other analyses of this model.`;
 }
 
 function sharesOf(found: readonly BreakFinding[] | null): TrajectoryCurves['found'] {

@@ -16,6 +16,7 @@ export type Subject =
   | 'analysis'
   | 'damage'
   | 'kept'
+  | 'others'
   | 'timing'
   | 'preview'
   | 'plan'

@@ -16,6 +16,7 @@ import { ask, busyStore, restartWorker } from './compute.ts';
 import { type PageReplacement, pageEdits } from './edits.ts';
 import { engineStore, startEngine, verifyEngine, watchEngine } from './engine.ts';
 import { modelStore, openModel } from './model.ts';
+import { watchOthers } from './others.ts';
 import { clearPreview } from './preview.ts';
 import { measureWhenIdle } from './quiet-measurements.ts';
 import { linkedSample, sampleSource } from './samples.ts';
@@ -46,6 +47,7 @@ export async function startSession(): Promise<void> {
   waiting = { model, cut, replaceBy: link.settings.replaceBy, analysis: { inputs, orNewest: !statesInputs } };
   watchEngine(() => void restartEngine());
   watchCalibrationFile();
+  watchOthers();
   measureWhenIdle();
   followAddress();
   if (!(await startEngine('auto'))) return;
