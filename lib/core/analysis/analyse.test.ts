@@ -8,7 +8,7 @@ import { openTransformer, parseModelConfig, routeOf, type Transformer } from '..
 import { goldenQ1 } from '../model/qwen-image/goldens.ts';
 import { describePerEngine } from '../tensor/test-engines.ts';
 import { type Analysed, analyse } from './analyse.ts';
-import { directionError } from './direction.ts';
+import { directedRows, directionError } from './direction.ts';
 import { damageInputsOf, editDamage } from './edit-damage.ts';
 import { fitProbes } from './fit-probes.ts';
 import { splitRows } from './held-out.ts';
@@ -232,7 +232,8 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis', () => {
     }
     const rows = splitRows(calibration).heldOut.image!;
     const { width } = transformer.config;
-    const ofImage = directionError(imageStates[1]!, imageStates[BLOCKS]!, width, rows);
+    const directed = (state: Float32Array) => directedRows(state, width, rows);
+    const ofImage = directionError(directed(imageStates[1]!), directed(imageStates[BLOCKS]!), width);
     expect(analysis.directionErrors[0]![last]).toBeCloseTo(ofImage, 6);
     expect(text.similarity.all!.trajectories.debiased['block-u/teacher-after-k'][0]![last]).toBeNull();
     expect(image.similarity.all!.trajectories.debiased['block-u/teacher-after-k'][0]![last]).not.toBeNull();

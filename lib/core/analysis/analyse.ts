@@ -10,7 +10,7 @@ import type { BlockSpec, StreamProbes, Transformer } from '../model/index.ts';
 import type { AnalysisReport, Matrix, PerStream, Rows, StreamAnalysis } from '../report/report.ts';
 import { REPORT_VERSION } from '../report/report.ts';
 import { compareStreams, type States } from './compare-streams.ts';
-import { directionError } from './direction.ts';
+import { directedRows, directionError } from './direction.ts';
 import { damageInputsOf, editDamage } from './edit-damage.ts';
 import { fitBlockProbe } from './fit-probes.ts';
 import { type RowSplit, splitRows } from './held-out.ts';
@@ -128,12 +128,17 @@ async function allDirectionErrors(
   pace: Pace,
 ): Promise<Matrix> {
   const errors = blocks.map(() => new Array<number | null>(blocks.length).fill(null));
+  const after = Object.fromEntries(
+    Object.entries(states).map(([stream, of]) => {
+      const rows = heldOut[stream]!.length > 0 ? heldOut[stream]! : fit[stream]!;
+      return [stream, of.slice(1).map((state) => directedRows(state, width, rows))];
+    }),
+  );
   for (let first = 0; first < blocks.length; first++) {
     for (let last = first + 1; last < blocks.length; last++) {
       let sum = 0;
       for (const stream of blocks[last]!.updates) {
-        const rows = heldOut[stream]!.length > 0 ? heldOut[stream]! : fit[stream]!;
-        sum += directionError(states[stream]![first + 1]!, states[stream]![last + 1]!, width, rows);
+        sum += directionError(after[stream]![first]!, after[stream]![last]!, width);
       }
       errors[first]![last] = sum;
       await pace.breathe();
