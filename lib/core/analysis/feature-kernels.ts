@@ -60,11 +60,16 @@ class FeatureSurrogate implements Surrogate {
   }
 
   async compare(states: readonly number[]): Promise<{ sums: KernelSums; inner: number[] }> {
-    const crosses = [this.start, ...states].map((state) => this.#cross(state));
+    // The start is among the states that it is compared with, and the first block's state is two of them.
+    const distinct = [...new Set([this.start, ...states])];
+    const crosses = distinct.map((state) => this.#cross(state));
     const self = this.#selfGram(crosses[0]!);
     const norms = tf.tidy(() => tf.sum(tf.square(this.#rows), 1));
-    const reads = Promise.all([norms.data(), squaredNorm(self), ...crosses.slice(1).map(squaredNorm)]);
-    const [rowNorms, selfSquare, ...inner] = await reads;
+    const [rowNorms, selfSquare, ...squares] = await Promise.all([
+      norms.data(),
+      squaredNorm(self),
+      ...crosses.map(squaredNorm),
+    ]);
     const diagonal = Float64Array.from(rowNorms);
     tf.dispose([...crosses, self, norms]);
     const sums = {
@@ -72,7 +77,7 @@ class FeatureSurrogate implements Surrogate {
       trace: diagonal.reduce((a, b) => a + b, 0),
       self: selfSquare,
     };
-    return { sums, inner };
+    return { sums, inner: states.map((state) => squares[distinct.indexOf(state)]!) };
   }
 
   /** YᵀS = (YᵀX)·A [d, d] for the state Y, owned by the caller. */
