@@ -76,7 +76,7 @@ export class CellKernels {
     const diagonal = Float64Array.from(cellOf, (_, i) => values[i * cellOf.length + i]!);
     const perCell = sumsPerCell(values, this.rows);
     const products = tf.tidy(() => tf.matMul(tf.tensor2d(perCell, [cellOf.length, weightings.cells]), this.#weights));
-    const weighted = Float32Array.from(await products.data());
+    const weighted = await products.data<'float32'>();
     products.dispose();
     return { values, kernel: cellKernel(this.rows, diagonal, perCell, weighted) };
   }
@@ -111,15 +111,21 @@ export class CellSurrogate {
 function sumsBetween(k: Float32Array, l: Float32Array, { cellOf, weightings: { cells } }: WeightedRows): Float64Array {
   const n = cellOf.length;
   const sums = new Float64Array(cells * cells);
+  // Kernels are symmetric: from the first row of the own cell on.
+  let begin = 0;
   for (let i = 0; i < n; i++) {
+    if (cellOf[i] !== cellOf[begin]) begin = i;
     const to = cellOf[i]! * cells;
     // Rows of one cell come together, so that each sum is written once.
-    for (let j = 0; j < n; ) {
+    for (let j = begin; j < n; ) {
       const cell = cellOf[j]!;
       let sum = 0;
       for (; j < n && cellOf[j] === cell; j++) sum += k[i * n + j]! * l[i * n + j]!;
       sums[to + cell] = sums[to + cell]! + sum;
     }
+  }
+  for (let cell = 0; cell < cells; cell++) {
+    for (let other = 0; other < cell; other++) sums[cell * cells + other] = sums[other * cells + cell]!;
   }
   return sums;
 }

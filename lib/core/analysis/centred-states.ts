@@ -13,6 +13,7 @@ export class CentredStates {
   readonly traces: readonly number[];
   readonly #states: readonly Float32Array[];
   readonly #means: readonly Float64Array[];
+  readonly #diagonals: readonly Float64Array[];
 
   /** `states`: [rows, width] each. */
   constructor(states: readonly Float32Array[], rows: number, width: number) {
@@ -21,18 +22,14 @@ export class CentredStates {
     this.width = width;
     this.count = states.length;
     this.#means = states.map((state) => columnMeans(state, rows, width));
-    this.traces = states.map((_, index) => this.diagonal(index).reduce((sum, value) => sum + value, 0));
+    this.#diagonals = states.map((state, index) => rowNorms(state, this.#means[index]!));
+    this.traces = this.#diagonals.map((norms) => norms.reduce((sum, value) => sum + value, 0));
   }
 
   /** ‖xᵢ‖² of each centred row [rows]. */
   diagonal(index: number): Float64Array {
-    const { state, mean } = this.#at(index);
-    const norms = new Float64Array(this.rows);
-    for (let row = 0; row < this.rows; row++) {
-      let sum = 0;
-      for (let j = 0; j < this.width; j++) sum += (state[row * this.width + j]! - mean[j]!) ** 2;
-      norms[row] = sum;
-    }
+    const norms = this.#diagonals[index];
+    if (!norms) throw new RangeError(`No state ${index} among ${this.count}`);
     return norms;
   }
 
@@ -76,6 +73,18 @@ export class CentredStates {
     if (!state || !mean) throw new RangeError(`No state ${index} among ${this.count}`);
     return { state, mean };
   }
+}
+
+/** Squared, of the centred rows. */
+function rowNorms(state: Float32Array, mean: Float64Array): Float64Array {
+  const width = mean.length;
+  const norms = new Float64Array(state.length / width);
+  for (let row = 0; row < norms.length; row++) {
+    let sum = 0;
+    for (let j = 0; j < width; j++) sum += (state[row * width + j]! - mean[j]!) ** 2;
+    norms[row] = sum;
+  }
+  return norms;
 }
 
 function columnMeans(state: Float32Array, rows: number, width: number): Float64Array {

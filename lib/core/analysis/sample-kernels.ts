@@ -68,9 +68,9 @@ class SampleSurrogate implements Surrogate {
 /** X·Xᵀ [n, n] as values; `rows` stays the caller's. */
 export async function kernelOf(rows: tf.Tensor2D): Promise<Float32Array> {
   const product = tf.tidy(() => tf.matMul(rows, tf.transpose(rows)));
-  const values = await product.data();
+  const values = await product.data<'float32'>();
   product.dispose();
-  return Float32Array.from(values);
+  return values;
 }
 
 function sumsOf(kernel: Float32Array, n: number): KernelSums {
