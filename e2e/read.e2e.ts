@@ -23,7 +23,9 @@ test('a block under the pointer lights up in every chart', async ({ page }) => {
 
   const spot = await cellSpot(heatmap(page, 'text'), 9, 4, BLOCKS);
   await page.mouse.move(spot.x, spot.y);
-  await expect(similarity.getByText(/^Blocks 4 and 9 · state CKA −?\d\.\d{4}$/)).toHaveCount(2);
+  await expect(
+    similarity.getByText(/^Blocks 4 and 9 · state CKA −?\d\.\d{4} \(95 % of resamples: \S+.* to .+\)$/),
+  ).toHaveCount(2);
   await expect(blockOption(page, 4)).toHaveAttribute('data-lit', 'true');
   await expect(blockOption(page, 9)).toHaveAttribute('data-lit', 'true');
   await expect(blockOption(page, 6)).toHaveAttribute('data-lit', 'false');

@@ -402,6 +402,27 @@ describe('trajectories', () => {
     const xml = drawTrajectory(bounded, trajectoryScales(bounded, 600), PAPER_PALETTE, 'x').map(markToXml).join('');
     expect(xml.match(/fill-opacity/g)).toHaveLength(1);
   });
+  it('lie over the thin lines of other analyses from the same start, on a scale that holds them', () => {
+    const lower = cka.map((row) => row.map((value) => (value === null ? null : value - 0.2)));
+    const other = { cka: lower, differences };
+    const beside = { ...data, start: 1, curves: { ...curves, others: [other, other] } };
+    const scales = trajectoryScales(beside, 600);
+    const { top, height } = TRAJECTORY_ROWS.cka;
+    expect(scales.cka(0.3)).toBeCloseTo(top + height, 6);
+    const thin = (of: typeof data) =>
+      tags(drawTrajectory(of, scales, PAPER_PALETTE, 'x'), 'path').filter(
+        ({ attributes }) => attributes['stroke-opacity'] === 0.5,
+      );
+    expect(thin(data)).toHaveLength(0);
+    expect(thin(beside)).toHaveLength(4);
+    // From block 1 on: four points.
+    expect(String(thin(beside)[0]?.attributes.d).match(/[ML]/g)).toHaveLength(4);
+    const named = (of: typeof data) =>
+      tags(drawTrajectoryLabels(of, scales, PAPER_PALETTE), 'text').map(({ children }) => children[0]);
+    expect(named(beside)).toContain('2 other analyses');
+    expect(named(data).join(' ')).not.toContain('analys');
+  });
+
   it('end a run at the seam, with no line across it', () => {
     const stacks = [
       { label: 'dual-stream blocks', first: 0, last: 1 },
