@@ -411,7 +411,7 @@ describe('trajectories', () => {
     expect(scales.cka(0.3)).toBeCloseTo(top + height, 6);
     const thin = (of: typeof data) =>
       tags(drawTrajectory(of, scales, PAPER_PALETTE, 'x'), 'path').filter(
-        ({ attributes }) => attributes['stroke-opacity'] === 0.5,
+        ({ attributes }) => attributes['stroke-opacity'] === 0.7,
       );
     expect(thin(data)).toHaveLength(0);
     expect(thin(beside)).toHaveLength(4);

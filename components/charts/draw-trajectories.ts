@@ -26,7 +26,7 @@ import type { TrajectoryCurves, TrajectoryStream } from './types.ts';
 type Row = readonly (number | null)[];
 
 /** Of the thin lines of other analyses. */
-const OTHER_OPACITY = 0.5;
+const OTHER_OPACITY = 0.7;
 /** Differences that are drawn behind the run on its own scale. */
 const PAST_RUN = 3;
 

@@ -60,7 +60,7 @@ function Others() {
           return (
             <li key={`${name} ${report.blockMs[0]}`} className="wrap-anywhere">
               {name}
-              {reason ? ` — left out: ${reason}` : ''}
+              {reason ? `. Left out: ${reason}` : ''}
             </li>
           );
         })}
