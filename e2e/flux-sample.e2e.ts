@@ -16,6 +16,7 @@ import {
   open,
   panel,
   planLine,
+  QUICK,
   test,
   textOf,
 } from './contigua.ts';
@@ -108,7 +109,7 @@ test('one interval of each stack is distilled, its students are plugged in, and 
 });
 
 async function openSample(page: Page): Promise<void> {
-  await open(page, '/?inputs=shapes-16-4-1');
+  await open(page, `/?${QUICK}`);
   await page.getByLabel('Sample', { exact: true }).selectOption('shapes-flux');
   await expect(fact(page, 'Family')).toHaveText('flux', { timeout: OPENING_MS });
 }
