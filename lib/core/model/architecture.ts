@@ -86,6 +86,13 @@ export interface BlockTrait {
   readonly about: string;
 }
 
+/**
+ * One half of a block, in all its streams: every attention that the block has, or its feed-forward layers. Where both share the
+ * output projection, as in FLUX's single-stream blocks, the projection's bias is of neither half.
+ */
+export type BlockHalf = 'attention' | 'ffn';
+export const BLOCK_HALVES: readonly BlockHalf[] = ['attention', 'ffn'];
+
 /** Consecutive blocks that one list of the checkpoint holds. An interval lies in one stack. */
 export interface StackSpec {
   readonly id: string;

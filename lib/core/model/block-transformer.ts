@@ -3,7 +3,7 @@
  * and who frees what. A family brings the other half as `Layers`.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import type { Architecture, BlockSpec, ModelConfig, StreamId } from './architecture.ts';
+import type { Architecture, BlockHalf, BlockSpec, ModelConfig, StreamId } from './architecture.ts';
 import { blockAt } from './counts.ts';
 import { applyProbe } from './layers.ts';
 import type { Route, StreamProbes } from './route.ts';
@@ -15,8 +15,18 @@ export interface Layers<Context extends PassContext, S extends State> {
   /** Checks the inputs; the context's tensors are the caller's. */
   begin(inputs: TransformerInputs): Context | Promise<Context>;
   embed(inputs: TransformerInputs, context: Context): S;
-  /** Only the streams in `updates` are computed; the others are returned as they came. */
-  runBlock(block: BlockSpec, weights: WeightSet, state: S, context: Context, updates: readonly StreamId[]): S;
+  /**
+   * Only the streams in `updates` are computed; the others are returned as they came. The half named by `without` adds nothing
+   * to any stream.
+   */
+  runBlock(
+    block: BlockSpec,
+    weights: WeightSet,
+    state: S,
+    context: Context,
+    updates: readonly StreamId[],
+    without: BlockHalf | null,
+  ): S;
   project(state: S, context: Context): tf.Tensor3D;
   dispose(context: Context): void;
 }
@@ -41,6 +51,17 @@ export function createTransformer<Context extends PassContext, S extends State>(
   };
   const updatesOf = ({ updates }: BlockSpec, wanted: WantedStreams) =>
     wanted === 'updated' ? updates : updates.filter((stream) => stream === architecture.output);
+  const applied = (
+    index: number,
+    set: WeightSet,
+    state: State,
+    context: PassContext,
+    wanted: WantedStreams,
+    without: BlockHalf | null,
+  ): S => {
+    const block = blockAt(architecture, index);
+    return layers.runBlock(block, set, ownState(state), contextOf(context), updatesOf(block, wanted), without);
+  };
 
   const transformer: Transformer = {
     config,
@@ -56,16 +77,15 @@ export function createTransformer<Context extends PassContext, S extends State>(
     runBlock: (index, state, context) => transformer.runStep({ kind: 'block', index }, state, context),
     async runStep(step, state, context, wanted = 'updated') {
       if (step.kind === 'probe') return owned(() => probed(state, step.probe, wanted, architecture.output));
-      const set = step.kind === 'block' ? await weights.block(step.index) : step.weights;
-      return owned(() => transformer.applyBlock(step.index, set, state, context, wanted));
+      if (step.kind === 'student')
+        return owned(() => transformer.applyBlock(step.index, step.weights, state, context, wanted));
+      const set = await weights.block(step.index);
+      return owned(() => applied(step.index, set, state, context, wanted, step.kind === 'half' ? step.without : null));
     },
     async readBlock(index) {
       return (await weights.block(index)).clone();
     },
-    applyBlock(index, set, state, context, wanted) {
-      const block = blockAt(architecture, index);
-      return layers.runBlock(block, set, ownState(state), contextOf(context), updatesOf(block, wanted));
-    },
+    applyBlock: (index, set, state, context, wanted) => applied(index, set, state, context, wanted, null),
     project: (state, context) => tf.tidy(() => layers.project(ownState(state), contextOf(context))),
     disposeContext(context) {
       layers.dispose(contextOf(context));

@@ -1,6 +1,7 @@
 /** The tensor-free half of this stage, for the page and the planner. */
 export type {
   Architecture,
+  BlockHalf,
   BlockSpec,
   BlockTrait,
   DeclaredBlock,
@@ -14,7 +15,7 @@ export type {
   StreamTokens,
   TensorSpec,
 } from './architecture.ts';
-export { elementsOf, seamsOf } from './architecture.ts';
+export { BLOCK_HALVES, elementsOf, seamsOf } from './architecture.ts';
 export { parseModelConfig } from './config.ts';
 export { MAX_BLOCKS } from './config-values.ts';
 export {

@@ -3,7 +3,7 @@
  * under gates. Qwen-Image and FLUX.1 differ in the tensors' names alone. Call inside tf.tidy.
  */
 import type * as tf from '@tensorflow/tfjs-core';
-import type { ModelConfig, StreamId } from './architecture.ts';
+import type { BlockHalf, ModelConfig, StreamId } from './architecture.ts';
 import { type JointContext, type JointState, jointAttention } from './joint-attention.ts';
 import { feedForward, gatedResidual, linear, type Modulation, modulatedNorm, modulations } from './layers.ts';
 import { type TokenTimes, tokenModulations } from './token-times.ts';
@@ -30,39 +30,37 @@ export function runDualBlock(
   state: JointState,
   context: DualContext,
   updates: readonly StreamId[],
+  without: BlockHalf | null,
 ): JointState {
   const imageModulation = block.linear(names.image.modulation);
   const [imageAttention, imageMlp] = context.imageTimes
     ? tokenModulations(context.imageTimes, imageModulation)
     : modulations(context.conditioning, imageModulation);
   const [textAttention, textMlp] = modulations(context.conditioning, block.linear(names.text.modulation));
-  const mixed = jointAttention(
-    config,
-    block,
-    modulatedNorm(state.image, imageAttention),
-    modulatedNorm(state.text, textAttention),
-    context,
-    updates.includes('text'),
-  );
-  return {
-    image: finished(state.image, mixed.image, block, names.image, imageAttention, imageMlp),
-    text: mixed.text ? finished(state.text, mixed.text, block, names.text, textAttention, textMlp) : state.text,
-  };
+  const withText = updates.includes('text');
+  let { image, text } = state;
+  if (without !== 'attention') {
+    const mixed = jointAttention(
+      config,
+      block,
+      modulatedNorm(image, imageAttention),
+      modulatedNorm(text, textAttention),
+      context,
+      withText,
+    );
+    const attended = (x: tf.Tensor3D, gate: tf.Tensor3D, own: tf.Tensor3D, { out }: StreamLayers) =>
+      gatedResidual(x, gate, linear(own, block.linear(out)));
+    image = attended(image, imageAttention.gate, mixed.image, names.image);
+    if (mixed.text) text = attended(text, textAttention.gate, mixed.text, names.text);
+  }
+  if (without !== 'ffn') {
+    image = throughMlp(image, block, names.image, imageMlp);
+    if (withText) text = throughMlp(text, block, names.text, textMlp);
+  }
+  return { image, text };
 }
 
-function finished(
-  x: tf.Tensor3D,
-  mixed: tf.Tensor3D,
-  block: WeightSet,
-  { out, mlp: name }: StreamLayers,
-  attention: Modulation,
-  mlp: Modulation,
-): tf.Tensor3D {
-  const attended = gatedResidual(x, attention.gate, linear(mixed, block.linear(out)));
-  const update = feedForward(
-    modulatedNorm(attended, mlp),
-    block.linear(`${name}.net.0.proj`),
-    block.linear(`${name}.net.2`),
-  );
-  return gatedResidual(attended, mlp.gate, update);
+function throughMlp(x: tf.Tensor3D, block: WeightSet, { mlp: name }: StreamLayers, mlp: Modulation): tf.Tensor3D {
+  const [up, down] = [block.linear(`${name}.net.0.proj`), block.linear(`${name}.net.2`)];
+  return gatedResidual(x, mlp.gate, feedForward(modulatedNorm(x, mlp), up, down));
 }

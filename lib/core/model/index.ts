@@ -31,6 +31,7 @@ export { NOMINAL_GUIDANCE } from './nominal.ts';
 export { type OpenOptions, openTransformer } from './open.ts';
 export {
   type AffineMap,
+  type BlockSteps,
   type EditParts,
   type Route,
   type RouteStep,
@@ -39,6 +40,7 @@ export {
   type StreamProbes,
   type StudentStep,
   type StudentWeights,
+  stepsOf,
 } from './route.ts';
 export { type SelfCheck, selfCheck } from './self-check.ts';
 export type { ExtraValues, PassContext, State, Transformer, TransformerInputs, WantedStreams } from './transformer.ts';

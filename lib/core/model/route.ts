@@ -1,7 +1,7 @@
 /** The way of a forward pass through the blocks: whole, or with edits in place. */
 import type { RunEdit } from '../edit/edit.ts';
 import type { BlockInterval } from '../interval/interval.ts';
-import type { StreamId } from './architecture.ts';
+import type { BlockHalf, StreamId } from './architecture.ts';
 import type { WeightSet } from './weights.ts';
 
 /** Residual map x + x·weight + bias. */
@@ -17,12 +17,14 @@ export type StreamProbes = Readonly<Record<StreamId, AffineMap | null>>;
 
 export type RouteStep =
   | { readonly kind: 'block'; readonly index: number }
+  /** Block `index` with the output of one half set to zero. */
+  | { readonly kind: 'half'; readonly index: number; readonly without: BlockHalf }
   | { readonly kind: 'probe'; readonly probe: StreamProbes }
   /** Block `index` with weights of its own, owned by whoever made the route. */
   | { readonly kind: 'student'; readonly index: number; readonly weights: WeightSet };
 export type Route = readonly RouteStep[];
 /** A step that runs a block, with the model's weights or its own. */
-export type StudentStep = Exclude<RouteStep, { readonly kind: 'probe' }>;
+export type StudentStep = Exclude<RouteStep, { readonly kind: 'probe' | 'half' }>;
 
 /** A student's weights and the run of blocks that it stands for. */
 export interface StudentWeights extends BlockInterval {
@@ -39,13 +41,18 @@ export interface EditParts {
 
 /** The model's blocks with `edits` (disjoint) in place; throws `RangeError` where a part that an edit needs is not given. */
 export function routeOf(numBlocks: number, edits: readonly RunEdit[], parts: EditParts = {}): Route {
-  const route: RouteStep[] = [];
-  for (let index = 0; index < numBlocks; index++) {
+  return stepsOf(numBlocks, edits, parts).filter((step) => step !== null);
+}
+
+/** What runs at the place of each block, or null where nothing does. */
+export type BlockSteps = readonly (RouteStep | null)[];
+
+/** `routeOf` by block. */
+export function stepsOf(numBlocks: number, edits: readonly RunEdit[], parts: EditParts = {}): BlockSteps {
+  return Array.from({ length: numBlocks }, (_, index) => {
     const edit = edits.find(({ first, last }) => first <= index && index <= last);
-    const step = edit ? editedStep(index, edit, parts) : ({ kind: 'block', index } as const);
-    if (step) route.push(step);
-  }
-  return route;
+    return edit ? editedStep(index, edit, parts) : { kind: 'block', index };
+  });
 }
 
 /** What runs at block `index` inside `edit`, or null for nothing. */

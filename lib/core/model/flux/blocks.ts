@@ -6,7 +6,7 @@ import { type Architecture, linearTensors, type StreamTokens, stackOf, type Tens
 import type { FluxConfig } from './config.ts';
 
 const TIME_FREQUENCIES = 256;
-const MLP_RATIO = 4;
+export const MLP_RATIO = 4;
 const DUAL_PROJECTIONS = ['to_q', 'to_k', 'to_v', 'to_out.0', 'add_q_proj', 'add_k_proj', 'add_v_proj', 'to_add_out'];
 
 export function describeFlux(config: FluxConfig): Architecture {

@@ -3,7 +3,7 @@
  * as one sequence; time, pooled text and, where the model has it, the guidance scale condition every block.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import type { StreamId } from '../architecture.ts';
+import type { BlockHalf, StreamId } from '../architecture.ts';
 import { createTransformer } from '../block-transformer.ts';
 import { disposeRotation, embedded, rotationOf, sinusoid, streamMembership } from '../conditioning.ts';
 import { architectureOf } from '../counts.ts';
@@ -15,6 +15,7 @@ import { gatedResidual, linear, modulatedNorm, projectOutput, silu, singleModula
 import { rotaryTables } from '../rotary.ts';
 import type { Transformer, TransformerInputs } from '../transformer.ts';
 import type { WeightSet, WeightStore } from '../weights.ts';
+import { MLP_RATIO } from './blocks.ts';
 import type { FluxConfig } from './config.ts';
 
 const LAYERS = {
@@ -38,10 +39,10 @@ export async function openFlux(config: FluxConfig, weights: WeightStore): Promis
         text: linear(prompt, globals.linear('context_embedder')),
       };
     },
-    runBlock: ({ kind }, block, state, context, updates) =>
+    runBlock: ({ kind }, block, state, context, updates, without) =>
       kind === 'single'
-        ? runSingleBlock(config, block, state, context, updates)
-        : runDualBlock(config, LAYERS, block, state, context, updates),
+        ? runSingleBlock(config, block, state, context, updates, without)
+        : runDualBlock(config, LAYERS, block, state, context, updates, without),
     project: (state, { conditioning }) => projectOutput(state.image, conditioning, globals),
     dispose({ conditioning, jointRotation, imageRotation, streams }) {
       tf.dispose([conditioning, streams]);
@@ -100,6 +101,7 @@ function runSingleBlock(
   state: JointState,
   { batch, textTokens, imageTokens, conditioning, jointRotation, imageRotation }: DualContext,
   updates: readonly StreamId[],
+  without: BlockHalf | null,
 ): JointState {
   const withText = updates.includes('text');
   const modulation = singleModulation(conditioning, block.linear('norm.linear'));
@@ -111,20 +113,25 @@ function runSingleBlock(
   const heads = (x: tf.Tensor3D, name: string) =>
     tf.reshape(linear(x, block.linear(`attn.${name}`)), [batch, -1, numHeads, headDim]) as tf.Tensor4D;
   const gain = (name: string) => tf.reshape(block.vector(`attn.${name}`), [1, 1, 1, headDim]) as tf.Tensor4D;
-  const attended = mergedHeads(
-    normThenRotate(
-      heads(queried, 'to_q'),
-      gain('norm_q'),
-      withText ? jointRotation : imageRotation,
-      1 / Math.sqrt(headDim),
-    ),
-    normThenRotate(heads(normed, 'to_k'), gain('norm_k'), jointRotation, 1),
-    heads(normed, 'to_v'),
-    null,
-    width,
-  );
-  const mlp = gelu(linear(queried, block.linear('proj_mlp')));
-  const update = linear(tf.concat([attended, mlp], 2), block.linear('proj_out'));
+  const attended = () =>
+    mergedHeads(
+      normThenRotate(
+        heads(queried, 'to_q'),
+        gain('norm_q'),
+        withText ? jointRotation : imageRotation,
+        1 / Math.sqrt(headDim),
+      ),
+      normThenRotate(heads(normed, 'to_k'), gain('norm_k'), jointRotation, 1),
+      heads(normed, 'to_v'),
+      null,
+      width,
+    );
+  const mlp = () => gelu(linear(queried, block.linear('proj_mlp')));
+  const halves = [
+    without === 'attention' ? tf.zerosLike(queried) : attended(),
+    without === 'ffn' ? tf.zeros<tf.Rank.R3>([batch, queried.shape[1], MLP_RATIO * width]) : mlp(),
+  ];
+  const update = linear(tf.concat(halves, 2), block.linear('proj_out'));
   const next = gatedResidual(residual, modulation.gate, update);
   if (!withText) return { image: next, text: state.text };
   const [text, image] = tf.split<tf.Tensor3D>(next, [textTokens, imageTokens], 1);

@@ -3,7 +3,7 @@
  * the same for all blocks, so it is computed once a forward. Call inside tf.tidy.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import type { StreamId } from '../architecture.ts';
+import type { BlockHalf, StreamId } from '../architecture.ts';
 import { normThenRotate } from '../fused-gradients.ts';
 import { type JointContext, type JointState, jointAttention, mergedHeads } from '../joint-attention.ts';
 import { gatedResidual, linear, type Modulation, modulatedNorm } from '../layers.ts';
@@ -32,33 +32,34 @@ export function runDualBlock(
   state: JointState,
   context: Flux2Context,
   updates: readonly StreamId[],
+  without: BlockHalf | null,
 ): JointState {
-  const mixed = jointAttention(
-    config,
-    block,
-    modulatedNorm(state.image, context.image.attention),
-    modulatedNorm(state.text, context.text.attention),
-    context,
-    updates.includes('text'),
-  );
-  return {
-    image: finished(state.image, mixed.image, block, { out: 'attn.to_out.0', mlp: 'ff' }, context.image),
-    text: mixed.text
-      ? finished(state.text, mixed.text, block, { out: 'attn.to_add_out', mlp: 'ff_context' }, context.text)
-      : state.text,
-  };
+  const withText = updates.includes('text');
+  let { image, text } = state;
+  if (without !== 'attention') {
+    const mixed = jointAttention(
+      config,
+      block,
+      modulatedNorm(image, context.image.attention),
+      modulatedNorm(text, context.text.attention),
+      context,
+      withText,
+    );
+    image = gatedResidual(image, context.image.attention.gate, linear(mixed.image, block.linear('attn.to_out.0')));
+    if (mixed.text) {
+      text = gatedResidual(text, context.text.attention.gate, linear(mixed.text, block.linear('attn.to_add_out')));
+    }
+  }
+  if (without !== 'ffn') {
+    image = throughMlp(image, block, 'ff', context.image.mlp);
+    if (withText) text = throughMlp(text, block, 'ff_context', context.text.mlp);
+  }
+  return { image, text };
 }
 
-function finished(
-  x: tf.Tensor3D,
-  mixed: tf.Tensor3D,
-  block: WeightSet,
-  names: { readonly out: string; readonly mlp: string },
-  { attention, mlp }: BlockModulation,
-): tf.Tensor3D {
-  const attended = gatedResidual(x, attention.gate, linear(mixed, block.linear(names.out)));
-  const hidden = swiglu(linear(modulatedNorm(attended, mlp), block.linear(`${names.mlp}.linear_in`)));
-  return gatedResidual(attended, mlp.gate, linear(hidden, block.linear(`${names.mlp}.linear_out`)));
+function throughMlp(x: tf.Tensor3D, block: WeightSet, name: string, mlp: Modulation): tf.Tensor3D {
+  const hidden = swiglu(linear(modulatedNorm(x, mlp), block.linear(`${name}.linear_in`)));
+  return gatedResidual(x, mlp.gate, linear(hidden, block.linear(`${name}.linear_out`)));
 }
 
 /**
@@ -71,6 +72,7 @@ export function runSingleBlock(
   state: JointState,
   { batch, textTokens, imageTokens, single, jointRotation, imageRotation }: Flux2Context,
   updates: readonly StreamId[],
+  without: BlockHalf | null,
 ): JointState {
   const withText = updates.includes('text');
   const whole = tf.concat([state.text, state.image], 1);
@@ -87,14 +89,19 @@ export function runSingleBlock(
   const heads = (x: tf.Tensor3D) => tf.reshape(x, [batch, -1, numHeads, headDim]) as tf.Tensor4D;
   const gain = (name: string) => tf.reshape(block.vector(`attn.${name}`), [1, 1, 1, headDim]) as tf.Tensor4D;
   const rotation = withText ? jointRotation : imageRotation;
-  const attended = mergedHeads(
-    normThenRotate(heads(wanted(q)), gain('norm_q'), rotation, 1 / Math.sqrt(headDim)),
-    normThenRotate(heads(k), gain('norm_k'), jointRotation, 1),
-    heads(v),
-    null,
-    width,
-  );
-  const update = linear(tf.concat([attended, swiglu(wanted(mlp))], 2), block.linear('attn.to_out'));
+  const attended = () =>
+    mergedHeads(
+      normThenRotate(heads(wanted(q)), gain('norm_q'), rotation, 1 / Math.sqrt(headDim)),
+      normThenRotate(heads(k), gain('norm_k'), jointRotation, 1),
+      heads(v),
+      null,
+      width,
+    );
+  const halves = [
+    without === 'attention' ? tf.zerosLike(wanted(q)) : attended(),
+    without === 'ffn' ? tf.zeros<tf.Rank.R3>([batch, wanted(q).shape[1], mlpDim]) : swiglu(wanted(mlp)),
+  ];
+  const update = linear(tf.concat(halves, 2), block.linear('attn.to_out'));
   const next = gatedResidual(withText ? whole : state.image, single.gate, update);
   if (!withText) return { image: next, text: state.text };
   const [text, image] = tf.split<tf.Tensor3D>(next, [textTokens, imageTokens], 1);

@@ -31,8 +31,8 @@ export async function openFlux2(config: Flux2Config, weights: WeightStore): Prom
         text: linear(prompt, globals.linear('context_embedder')),
       };
     },
-    runBlock: ({ kind }, block, state, context, updates) =>
-      (kind === 'single' ? runSingleBlock : runDualBlock)(config, block, state, context, updates),
+    runBlock: ({ kind }, block, state, context, updates, without) =>
+      (kind === 'single' ? runSingleBlock : runDualBlock)(config, block, state, context, updates, without),
     project: (state, { conditioning }) => projectOutput(state.image, conditioning, globals),
     dispose({ conditioning, image, text, single, streams, jointRotation, imageRotation }) {
       tf.dispose([conditioning, streams]);

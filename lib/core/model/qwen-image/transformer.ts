@@ -28,7 +28,8 @@ export async function openQwenImage(config: QwenImageConfig, weights: WeightStor
       return beginContext(inputs, config, globals);
     },
     embed: (inputs) => embed(inputs, config, globals),
-    runBlock: (_, block, state, context, updates) => runDualBlock(config, LAYERS, block, state, context, updates),
+    runBlock: (_, block, state, context, updates, without) =>
+      runDualBlock(config, LAYERS, block, state, context, updates, without),
     project: (state, { conditioning }) => projectOutput(state.image, conditioning, globals),
     dispose: disposeContext,
   });

@@ -4,7 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Checkpoint } from '../../checkpoint/types.ts';
-import type { StreamId } from '../architecture.ts';
+import type { BlockHalf, StreamId } from '../architecture.ts';
 import { createTransformer } from '../block-transformer.ts';
 import { embedded, sinusoid, streamMembership } from '../conditioning.ts';
 import { architectureOf } from '../counts.ts';
@@ -68,7 +68,8 @@ export async function openSD3(config: SD3Config, weights: WeightStore): Promise<
         text: linear(prompt, globals.linear('context_embedder')),
       };
     },
-    runBlock: (_, block, state, context, updates) => runJointBlock(config, block, state, context, updates),
+    runBlock: (_, block, state, context, updates, without) =>
+      runJointBlock(config, block, state, context, updates, without),
     project: (state, { conditioning }) => projectOutput(state.image, conditioning, output),
     dispose: ({ conditioning, streams }) => tf.dispose([conditioning, streams]),
   });
@@ -153,6 +154,7 @@ function runJointBlock(
   state: JointState,
   context: SD3Context,
   updates: readonly StreamId[],
+  without: BlockHalf | null,
 ): JointState {
   const { conditioning } = context;
   const [attention, mlp, second] = modulationTriples(conditioning, block.linear('norm1.linear'));
@@ -163,26 +165,26 @@ function runJointBlock(
   const prompt = textAttention
     ? modulatedNorm(state.text, textAttention)
     : continuousNorm(state.text, conditioning, block.linear('norm1_context.linear'));
-  const mixed = jointAttention(
-    config,
-    block,
-    modulatedNorm(state.image, attention),
-    prompt,
-    context,
-    givesText && updates.includes('text'),
-  );
-  let image = gatedResidual(state.image, attention.gate, linear(mixed.image, block.linear('attn.to_out.0')));
-  if (second) {
-    const own = selfAttention(config, block, 'attn2', modulatedNorm(state.image, second));
-    image = gatedResidual(image, second.gate, linear(own, block.linear('attn2.to_out.0')));
+  const withText = givesText && updates.includes('text');
+  let { image, text } = state;
+  if (without !== 'attention') {
+    const mixed = jointAttention(config, block, modulatedNorm(image, attention), prompt, context, withText);
+    image = gatedResidual(image, attention.gate, linear(mixed.image, block.linear('attn.to_out.0')));
+    if (second) {
+      const own = selfAttention(config, block, 'attn2', modulatedNorm(state.image, second));
+      image = gatedResidual(image, second.gate, linear(own, block.linear('attn2.to_out.0')));
+    }
+    if (mixed.text && textAttention) {
+      text = gatedResidual(text, textAttention.gate, linear(mixed.text, block.linear('attn.to_add_out')));
+    }
   }
-  image = throughMlp(image, mlp, block.linear('ff.net.0.proj'), block.linear('ff.net.2'));
-  if (!mixed.text || !textAttention || !textMlp) return { image, text: state.text };
-  const text = gatedResidual(state.text, textAttention.gate, linear(mixed.text, block.linear('attn.to_add_out')));
-  return {
-    image,
-    text: throughMlp(text, textMlp, block.linear('ff_context.net.0.proj'), block.linear('ff_context.net.2')),
-  };
+  if (without !== 'ffn') {
+    image = throughMlp(image, mlp, block.linear('ff.net.0.proj'), block.linear('ff.net.2'));
+    if (withText && textMlp) {
+      text = throughMlp(text, textMlp, block.linear('ff_context.net.0.proj'), block.linear('ff_context.net.2'));
+    }
+  }
+  return { image, text };
 }
 
 function throughMlp(x: tf.Tensor3D, mlp: Modulation, up: LinearWeights, down: LinearWeights): tf.Tensor3D {
