@@ -108,14 +108,15 @@ export function createTrainingTasks(session: Session, files: FileHost, editedRou
       try {
         const heldOut = await measuredInputs(model, await openFileOf(data, files));
         const route = edited ?? routeOf(model.config.numBlocks, []);
-        const outputError = await relativeOutputError(transformer, heldOut, route, signal);
+        const { error, bounds } = await relativeOutputError(transformer, heldOut, route, signal);
+        const measured = { outputError: error, outputErrorBounds: bounds };
         const timing = await measureForward(transformer, heldOut[0], route, { signal });
-        if (!model.drawer) return { facts: null, drawings: [], outputError, timing };
+        if (!model.drawer) return { facts: null, drawings: [], ...measured, timing };
         const asked = { route, pictures, steps, guidance, seed };
         const drawn = await drawHeldOut(transformer, model.drawer, asked, signal, (done, total) =>
           onProgress({ stage: 'draw', done, total }),
         );
-        return { ...drawn, outputError, timing };
+        return { ...drawn, ...measured, timing };
       } finally {
         dispose();
       }

@@ -4,9 +4,11 @@
  * error code `cancelled` at once; `stop` does so in order: training finishes its step, saves a checkpoint and tells it
  * first. Tensors never cross: values are JSON and typed arrays (transferred, see `transferablesOf`).
  */
+import type { Damage } from '../core/analysis/edit-damage.ts';
 import type { AnalysisPartial } from '../core/analysis/progress.ts';
 import type { CalibrationRequest } from '../core/capture/calibration-request.ts';
 import type { NamedBlob } from '../core/checkpoint/types.ts';
+import type { NamedPart } from '../core/detection/ablation.ts';
 import type { TrainingInputs } from '../core/distil/batches-for.ts';
 import type { Edit, RunEdit } from '../core/edit/edit.ts';
 import type { Drawing } from '../core/edited-model/draw-prompt.ts';
@@ -17,7 +19,8 @@ import type { StudentEdit } from '../core/edited-model/students.ts';
 import type { ErrorCode, ErrorDetails } from '../core/errors.ts';
 import type { ModelSummary } from '../core/folder/model-summary.ts';
 import type { SelfCheck } from '../core/model/self-check.ts';
-import type { AnalysisReport, EditDamage, SplitRule } from '../core/report/report.ts';
+import type { Interval } from '../core/quantile.ts';
+import type { AnalysisReport, EditDamage, PartDamage, SplitRule } from '../core/report/report.ts';
 import type { DistilProgress, DistilResult, SavedFile, StepPoint } from '../core/run/progress.ts';
 import type { DistilSettings, FineTuneSettings } from '../core/run/settings.ts';
 import type { EngineReport, WantedEngine } from '../core/tensor/engine.ts';
@@ -53,6 +56,7 @@ export interface SubsetMeasurement {
   readonly facts: HeldOutPictures['facts'] | null;
   /** ‖v̂ − v‖_F / ‖v‖_F of one forward against the teacher's, over held-out samples. */
   readonly outputError: number;
+  readonly outputErrorBounds: Interval | null;
   readonly timing: ForwardTiming;
   /** The first pictures drawn. */
   readonly drawings: HeldOutPictures['drawings'];
@@ -69,6 +73,28 @@ export interface Tasks {
     input: { edits: readonly Edit[]; probes: ProbeSource };
     result: readonly EditDamage[];
     partial: EditDamage;
+  };
+  /** Parts of blocks, each taken out alone. */
+  parts: {
+    input: { parts: readonly NamedPart[]; probes: ProbeSource };
+    result: readonly PartDamage[];
+    partial: PartDamage;
+  };
+  /** All edits together, which are no students. */
+  choice: { input: { edits: readonly Edit[]; probes: ProbeSource }; result: Damage; partial: never };
+  /** Facts of held-out captions in the pictures that the edited model draws: `pictures` of them, after the first `skip`. */
+  facts: {
+    input: {
+      edits: readonly EditSource[];
+      probes: ProbeSource | null;
+      pictures: number;
+      skip: number;
+      steps: number;
+      guidance: number;
+      seed: number;
+    };
+    result: HeldOutPictures['facts'];
+    partial: never;
   };
   measure: {
     input: { edits: readonly EditSource[]; probes: ProbeSource | null };

@@ -2,7 +2,7 @@
  * The dispatcher: one function per task of the protocol, each a few calls into lib/core. What lasts between calls is in
  * session.ts; how a host finds engines and files is handed in. Nothing else in the product calls the core for a worker.
  */
-import { DEFAULT_RIDGE, editDamage, reportOf } from '../core/analysis/index.ts';
+import { choiceDamage, DEFAULT_RIDGE, editDamage, partDamage, reportOf } from '../core/analysis/index.ts';
 import {
   type Calibration,
   type CalibrationRequest,
@@ -11,11 +11,18 @@ import {
   readForwardInputs,
 } from '../core/capture/index.ts';
 import { type Edit, editKey, editSetOf } from '../core/edit/index.ts';
-import { drawerOf, drawPrompt, type EditedRoute, measureForward, openEdits } from '../core/edited-model/index.ts';
+import {
+  drawerOf,
+  drawHeldOut,
+  drawPrompt,
+  type EditedRoute,
+  measureForward,
+  openEdits,
+} from '../core/edited-model/index.ts';
 import { ContiguaError } from '../core/errors.ts';
 import { openModel } from '../core/folder/open-model.ts';
 import { sampleOf, selfCheck } from '../core/model/index.ts';
-import type { EditDamage, SplitRule } from '../core/report/report.ts';
+import type { EditDamage, PartDamage, SplitRule } from '../core/report/report.ts';
 import { parsePrompt } from '../core/shapes/index.ts';
 import type { EngineHost } from './engines/engine-host.ts';
 import { type FileHost, openFileOf, openFilesOf, openModelFolder, openSource } from './folder/file-host.ts';
@@ -107,11 +114,7 @@ export function createTasks({ engines, files }: TaskHost): TaskRunner {
       // Each is measured alone, so that they may overlap.
       for (const edit of edits) {
         editSetOf([edit], session.model.summary, 'the chosen intervals');
-        if (edit.by !== 'student') continue;
-        throw new ContiguaError('plan-invalid', 'The damage of a student is measured with its file', {
-          found: editKey(edit),
-          expected: 'a run that is replaced by nothing or by its probes',
-        });
+        if (edit.by === 'student') throw damageOfStudent(edit);
       }
       const inputs = await inputsFor(edits, probes, context);
       const transformer = await session.transformer();
@@ -124,6 +127,53 @@ export function createTasks({ engines, files }: TaskHost): TaskRunner {
         onProgress({ stage: 'damage', done: measured.length, total: edits.length, partial: damage });
       }
       return measured;
+    },
+
+    async parts({ parts, probes }, context) {
+      const { numBlocks } = session.model.summary;
+      for (const { block } of parts) {
+        if (Number.isInteger(block) && block >= 0 && block < numBlocks) continue;
+        throw new ContiguaError('plan-invalid', 'The model has no such block', {
+          found: String(block),
+          expected: `0 to ${numBlocks - 1}`,
+        });
+      }
+      const inputs = await inputsFor([], probes, context);
+      const transformer = await session.transformer();
+      const { signal, onProgress } = context;
+      const measured: PartDamage[] = [];
+      for (const part of parts) {
+        measured.push(...(await partDamage(transformer, inputs, [part], { signal })));
+        onProgress({ stage: 'damage', done: measured.length, total: parts.length, partial: measured.at(-1)! });
+      }
+      return measured;
+    },
+
+    async choice({ edits, probes }, context) {
+      const set = editSetOf(edits, session.model.summary, 'the chosen intervals');
+      const student = set.find(({ by }) => by === 'student');
+      if (student) throw damageOfStudent(student);
+      const inputs = await inputsFor(set, probes, context);
+      const { signal, onProgress } = context;
+      return await choiceDamage(await session.transformer(), inputs, set, {
+        signal,
+        onProgress: (done, total) => onProgress({ stage: 'damage', done, total }),
+      });
+    },
+
+    async facts({ edits, probes, ...asked }, context) {
+      const drawer = drawerOf(session.model);
+      const { route, dispose } = await editedRoute(edits, probes, context);
+      const { signal, onProgress } = context;
+      try {
+        const transformer = await session.transformer();
+        const { facts } = await drawHeldOut(transformer, drawer, { ...asked, route }, signal, (done, total) =>
+          onProgress({ stage: 'draw', done, total }),
+        );
+        return facts;
+      } finally {
+        dispose();
+      }
     },
 
     async measure({ edits, probes }, context) {
@@ -173,6 +223,13 @@ export function createTasks({ engines, files }: TaskHost): TaskRunner {
     fineTune: async (input, context) => await (await trainingTasks()).fineTune(input, context),
     tryEdits: async (input, context) => await (await trainingTasks()).tryEdits(input, context),
   };
+}
+
+function damageOfStudent(edit: Edit): ContiguaError {
+  return new ContiguaError('plan-invalid', 'The damage of a student is measured with its file', {
+    found: editKey(edit),
+    expected: 'a run that is replaced by nothing or by its probes',
+  });
 }
 
 /** Enough for a timing where nothing has been analysed yet. */

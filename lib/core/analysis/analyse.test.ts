@@ -4,12 +4,19 @@ import { type Calibration, captureStates, syntheticCalibration } from '../captur
 import { DEFAULT_DETECTION, type DetectionSettings, detectIntervals, readingProblem } from '../detection/index.ts';
 import { type RunEdit, type RunReplacement, runEdit, runEdits } from '../edit/index.ts';
 import { goldenCheckpoint } from '../model/golden-fill.ts';
-import { openTransformer, parseModelConfig, routeOf, type Transformer } from '../model/index.ts';
+import {
+  BLOCK_HALVES,
+  openTransformer,
+  parseModelConfig,
+  type Route,
+  routeOf,
+  type Transformer,
+} from '../model/index.ts';
 import { goldenQ1 } from '../model/qwen-image/goldens.ts';
 import { describePerEngine } from '../tensor/test-engines.ts';
 import { type Analysed, analyse } from './analyse.ts';
 import { directedRows, directionError } from './direction.ts';
-import { damageInputsOf, editDamage } from './edit-damage.ts';
+import { choiceDamage, damageInputsOf, editDamage, partDamage } from './edit-damage.ts';
 import { fitProbes } from './fit-probes.ts';
 import { splitRows } from './held-out.ts';
 import { inputsOfSamples } from './held-out-inputs.ts';
@@ -169,9 +176,97 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis', () => {
     expect([...(await editDamage(transformer, inputs, edits.slice(0, 1))), ...one]).toEqual(together);
   });
 
+  it('measures a choice with all its edits in place, as one forward along its route does', async () => {
+    const edits = [runEdit({ first: 0, last: 1 }, 'probes'), runEdit({ first: 2, last: 3 }, 'nothing')];
+    const inputs = damageInputsOf(calibration, analysed.probes);
+    const { outputError, bounds } = await choiceDamage(transformer, inputs, edits);
+    const route = routeOf(BLOCKS, edits, { probes: analysed.probes });
+    let [difference, size] = [0, 0];
+    for (const batch of inputs.batches) {
+      const whole = await transformer.forward(batch);
+      difference += squareOf(await transformer.forward(batch, route), whole);
+      size += squareOf(whole);
+    }
+    expect(outputError).toBeCloseTo(Math.sqrt(difference / size), 5);
+    expect(bounds!.low).toBeLessThanOrEqual(outputError!);
+    expect(bounds!.high).toBeGreaterThanOrEqual(outputError!);
+    expect(await choiceDamage(transformer, inputs, [])).toMatchObject({ outputError: 0 });
+  });
+
+  it('tells the error of each noise band apart: together they are the whole', async () => {
+    const inputs = damageInputsOf(calibration, []);
+    const [measured] = await editDamage(transformer, inputs, [runEdit({ first: 0, last: 2 }, 'nothing')]);
+    expect(measured!.bands).toHaveLength(2);
+    const levels = [...new Set(calibration.levels)].sort((a, b) => b - a);
+    for (const [band, error] of measured!.bands.entries()) {
+      const samples = inputs.samples.filter((sample) => calibration.levels[sample] === levels[band]);
+      const route = routeOf(BLOCKS, [runEdit({ first: 0, last: 2 }, 'nothing')]);
+      let [difference, size] = [0, 0];
+      for (const batch of inputsOfSamples(calibration, samples)) {
+        const whole = await transformer.forward(batch);
+        difference += squareOf(await transformer.forward(batch, route), whole);
+        size += squareOf(whole);
+      }
+      if (samples.length === 0) expect(error).toBeNull();
+      else expect(error).toBeCloseTo(Math.sqrt(difference / size), 5);
+    }
+  });
+
+  it('measures a block left out as the run that ends with it, and the first block too', async () => {
+    const before = tf.memory().numTensors;
+    const inputs = damageInputsOf(calibration, []);
+    const parts = await partDamage(
+      transformer,
+      inputs,
+      [0, 2].map((block) => ({ block, part: 'block' as const })),
+    );
+    const [run] = await editDamage(transformer, inputs, [runEdit({ first: 1, last: 2 }, 'nothing')]);
+    expect(parts[1]).toMatchObject({ block: 2, part: 'block', outputError: run!.outputError, bounds: run!.bounds });
+    const route = routeOf(BLOCKS, []).slice(1);
+    let [difference, size] = [0, 0];
+    for (const batch of inputs.batches) {
+      const whole = await transformer.forward(batch);
+      difference += squareOf(await transformer.forward(batch, route), whole);
+      size += squareOf(whole);
+    }
+    expect(parts[0]!.outputError).toBeCloseTo(Math.sqrt(difference / size), 5);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('measures attention and feed-forward of a block apart', async () => {
+    const inputs = damageInputsOf(calibration, []);
+    const parts = await partDamage(
+      transformer,
+      inputs,
+      BLOCK_HALVES.map((part) => ({ block: 1, part })),
+    );
+    for (const [i, without] of BLOCK_HALVES.entries()) {
+      const route: Route = routeOf(BLOCKS, []).map((step, index) =>
+        index === 1 ? { kind: 'half', index, without } : step,
+      );
+      let [difference, size] = [0, 0];
+      for (const batch of inputs.batches) {
+        const whole = await transformer.forward(batch);
+        difference += squareOf(await transformer.forward(batch, route), whole);
+        size += squareOf(whole);
+      }
+      expect(parts[i]!.outputError).toBeCloseTo(Math.sqrt(difference / size), 5);
+    }
+    expect(parts[0]!.outputError).not.toBeCloseTo(parts[1]!.outputError!, 3);
+  });
+
+  it('tells the proxies of every block and interval', () => {
+    const { proxies, directionErrors } = analysed.analysis;
+    expect(proxies!.blockInfluence.text!.at(-1)).toBeNull();
+    expect(proxies!.blockInfluence.image!.every((value) => value! > 0)).toBe(true);
+    // The direction error of two states is 2 − 2 cos, summed over streams.
+    expect(proxies!.intervals.blockInfluence[0]![2]!).toBeCloseTo(directionErrors[0]![2]! / 4, 5);
+    expect(proxies!.intervals.blockInfluence[0]![3]!).toBeCloseTo(directionErrors[0]![3]! / 2, 5);
+  });
+
   it('refuses to measure a student, which it does not have', async () => {
     const before = tf.memory().numTensors;
-    await expect(damageOf([runEdit({ first: 0, last: 2 }, 'student')])).rejects.toThrow(/No student for block 1/);
+    await expect(damageOf([runEdit({ first: 0, last: 2 }, 'student')])).rejects.toThrow(/No student for blocks 0 to 2/);
     expect(tf.memory().numTensors).toBe(before);
   });
 

@@ -19,6 +19,7 @@ import { judgedRows } from './judged-rows.ts';
 import { Pace } from './pace.ts';
 import { DEFAULT_RIDGE } from './probe.ts';
 import type { AnalysisProgress } from './progress.ts';
+import { blockProxies } from './proxies.ts';
 import { StageClock } from './stage-clock.ts';
 import { confidenceOf, streamAnalysis } from './stream-figures.ts';
 
@@ -84,6 +85,7 @@ export async function analyse(
 
   clock.start('damage');
   const directionErrors = await allDirectionErrors(states, blocks, width, split, pace);
+  const proxies = await blockProxies(states, blocks, width, heldOutOrAll(split), pace);
   const report = { streams, model: { stacks, width } };
   // Where held-out tokens are too few to be read, all of them are what there is to choose.
   const rows: Rows = readingProblem(report, DEFAULT_DETECTION) ? 'all' : DEFAULT_DETECTION.rows;
@@ -107,7 +109,7 @@ export async function analyse(
       streams,
       damage,
       directionErrors,
-      proxies: null,
+      proxies,
       parts: [],
       blockMs,
       stagesMs: clock.stagesMs,
@@ -145,6 +147,13 @@ async function allDirectionErrors(
     }
   }
   return errors;
+}
+
+/** Held-out tokens, or all where none are held out. */
+function heldOutOrAll({ heldOut, fit }: RowSplit): PerStream<Uint32Array> {
+  return Object.fromEntries(
+    Object.entries(heldOut).map(([stream, rows]) => [stream, rows.length > 0 ? rows : fit[stream]!]),
+  );
 }
 
 function tokenCounts({ rows }: Calibration, { fit, heldOut }: RowSplit) {

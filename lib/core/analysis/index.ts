@@ -1,7 +1,15 @@
 export { type Analysed, type AnalyseOptions, analyse } from './analyse.ts';
 export type { GroupedSamples } from './balanced-groups.ts';
 export { type CkaValues, rbfCka } from './cka.ts';
-export { type DamageInputs, damageInputsOf, type EditDamageOptions, editDamage } from './edit-damage.ts';
+export {
+  choiceDamage,
+  type Damage,
+  type DamageInputs,
+  damageInputsOf,
+  type EditDamageOptions,
+  editDamage,
+  partDamage,
+} from './edit-damage.ts';
 export { fitBlockProbe, fitProbes } from './fit-probes.ts';
 export { HELD_OUT_SHARE, heldOutOf, type RowSplit, splitRows } from './held-out.ts';
 export { spreadSamples } from './held-out-inputs.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { runEdit } from '../edit/index.ts';
-import type { AnalysisReport, Matrix, StreamAnalysis, TrajectoryReading } from '../report/report.ts';
+import type { Matrix, StreamAnalysis, TrajectoryReading } from '../report/report.ts';
 import { damageOf, streamWith } from '../report/report-fixtures.ts';
 import {
   chooseByBudget,
@@ -10,6 +10,7 @@ import {
   differencesOf,
   firstRise,
   lastBeforeBreak,
+  type RankableReport,
   rankByDamage,
   similarityOf,
   totalScore,
@@ -46,8 +47,8 @@ function stream(matrix: Matrix, probeError: (number | null)[] = matrix.map(() =>
   );
 }
 
-type Measured = Pick<AnalysisReport, 'damage' | 'directionErrors'>;
-const UNMEASURED: Measured = { damage: [], directionErrors: [] };
+type Measured = Omit<RankableReport, 'streams'>;
+const UNMEASURED: Measured = { damage: [], directionErrors: [], proxies: null, bands: [] };
 
 function report(image: StreamAnalysis, text: StreamAnalysis = image, measured = UNMEASURED) {
   return { streams: { image, text }, ...measured };
@@ -256,7 +257,7 @@ describe('ranking by damage', () => {
   const directionErrors = Array.from({ length: 9 }, () => new Array<number | null>(9).fill(null));
   directionErrors[0]![1] = 0.3;
   directionErrors[2]![5] = 0.1;
-  const damage = { damage: [...by(0, 1, 0.2, 0.05), ...by(2, 5, 0.1, 0.06)], directionErrors };
+  const damage = { ...UNMEASURED, damage: [...by(0, 1, 0.2, 0.05), ...by(2, 5, 0.1, 0.06)], directionErrors };
   const probeError = [0.9, 0.1, null, 0.2, 0.2, 0.2, 0.1, 0.1, 0.1];
   const measured = report(stream(trajectories(9, fallingExceptAt(2, 6)), probeError), undefined, damage);
   const order = (score: Parameters<typeof rankByDamage>[2]) =>

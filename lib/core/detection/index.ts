@@ -1,4 +1,16 @@
 export {
+  ABLATIONS,
+  type Ablated,
+  type Ablation,
+  ablationsOf,
+  blockAblation,
+  LONGEST_ABLATION,
+  type NamedPart,
+  runsOf,
+  unmeasured,
+} from './ablation.ts';
+export { summedErrors } from './choice-estimate.ts';
+export {
   chooseByBudget,
   damageScore,
   type RankedInterval,
@@ -8,6 +20,7 @@ export {
 export { confidenceUnder, foundIn, type ResampledReport } from './found-in.ts';
 export { assertComparable, type NamedReport, type OverlaidInterval, overlayDetections } from './overlay.ts';
 export { chooseLeastDamage, leastDamage } from './partition.ts';
+export { LEAST_PAIRS, type RankCorrelation, rankCorrelation } from './rank-correlation.ts';
 export { type ReadingProblem, readingProblem, type ShortStream } from './reading.ts';
 export { caveatWords, problemReason, problemWords, splitTable, splitWords } from './reading-words.ts';
 export { type RowsNeeded, rowsNeeded } from './rows-needed.ts';
@@ -19,7 +32,15 @@ export {
   lastBeforeBreak,
   type Rise,
 } from './rule.ts';
-export { DAMAGE_SCORES, type DamageScore, DEFAULT_DAMAGE_SCORE, type NamedScore, scoreNamed } from './scores/index.ts';
+export { referenceIntervals, type ScoreCorrelation, scoreCorrelations } from './score-correlations.ts';
+export {
+  DAMAGE_SCORES,
+  type DamageScore,
+  DEFAULT_DAMAGE_SCORE,
+  type NamedScore,
+  REFERENCE_SCORE,
+  scoreNamed,
+} from './scores/index.ts';
 export type { RankableReport, Score } from './scores/score.ts';
 export { DEFAULT_DETECTION, type DetectionSettings, type StreamChoice } from './settings.ts';
 export { differences, differencesOf, hasRows, type ReportStreams, similarityOf, trajectoryOf } from './trajectory.ts';

@@ -22,8 +22,10 @@ export async function drawHeldOut(
   transformer: Transformer,
   { assets, scheduler, gridSize }: Drawer,
   asked: {
-    readonly route: Route;
+    readonly route: Route | undefined;
     readonly pictures: number;
+    /** Captions of the same seed that go before and are not drawn now. */
+    readonly skip?: number;
     readonly steps: number;
     readonly guidance: number;
     readonly seed: number;
@@ -33,7 +35,8 @@ export async function drawHeldOut(
   onPicture: (done: number, total: number) => void,
 ): Promise<HeldOutPictures> {
   const random = seededRandom(asked.seed);
-  const scenes = Array.from({ length: asked.pictures }, () => randomScene(random, true));
+  const { skip = 0 } = asked;
+  const scenes = Array.from({ length: skip + asked.pictures }, () => randomScene(random, true)).slice(skip);
   const facts = { held: 0, total: 0, pictures: asked.pictures };
   const drawings: HeldOutPictures['drawings'][number][] = [];
   for (let from = 0; from < scenes.length; from += DRAWN_AT_ONCE) {
@@ -43,7 +46,7 @@ export async function drawHeldOut(
       transformer,
       some.map((scene, i) => ({
         conditional: conditionFor(assets, captionWords(scene)),
-        seed: asked.seed + from + i,
+        seed: asked.seed + skip + from + i,
       })),
       {
         ...asked,

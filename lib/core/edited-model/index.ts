@@ -4,5 +4,5 @@ export { openFineTunedRoute } from './fine-tuned.ts';
 export { drawHeldOut, type HeldOutPictures } from './held-out-pictures.ts';
 export { type ForwardTiming, type MeasureOptions, measureForward } from './measure-forward.ts';
 export { type EditedRoute, type EditWithFile, openEdits } from './open-edits.ts';
-export { relativeOutputError } from './output-error.ts';
+export { type OutputError, relativeOutputError } from './output-error.ts';
 export { disposeStudents, openStudents, routeBefore, type StudentEdit, studentsKey } from './students.ts';

@@ -1,23 +1,31 @@
 /** How far an edited model's output is from the whole model's. */
 import type { Route, Transformer, TransformerInputs } from '../model/index.ts';
 import { pause } from '../pause.ts';
+import type { Interval } from '../quantile.ts';
+import { relativeErrorBounds, type SampleError, sampleErrors } from '../relative-error.ts';
 
-/** ‖v̂ − v‖_F / ‖v‖_F of one forward pass, over all batches. */
+export interface OutputError {
+  /** ‖v̂ − v‖_F / ‖v‖_F of one forward pass, over all batches. */
+  readonly error: number;
+  /** 95 % bootstrap over samples; null for one sample alone. */
+  readonly bounds: Interval | null;
+}
+
 export async function relativeOutputError(
   transformer: Transformer,
   batches: readonly TransformerInputs[],
   route: Route,
   signal: AbortSignal,
-): Promise<number> {
-  let [difference, total] = [0, 0];
+): Promise<OutputError> {
+  const samples: SampleError[] = [];
   for (const inputs of batches) {
     await pause(signal);
     const whole = await transformer.forward(inputs);
-    const own = await transformer.forward(inputs, route);
-    for (let i = 0; i < whole.length; i++) {
-      difference += (own[i]! - whole[i]!) ** 2;
-      total += whole[i]! ** 2;
-    }
+    samples.push(...sampleErrors(whole, await transformer.forward(inputs, route), inputs.batch));
   }
-  return Math.sqrt(difference / total);
+  const [difference, total] = [
+    samples.reduce((sum, s) => sum + s.difference, 0),
+    samples.reduce((sum, s) => sum + s.whole, 0),
+  ];
+  return { error: Math.sqrt(difference / total), bounds: relativeErrorBounds(samples) };
 }

@@ -9,7 +9,15 @@ export {
   pluggedPlan,
   trainedPlan,
 } from './build-plan.ts';
-export { type CostedBlock, type CostedModel, type ImageRun, type PlanCost, planCost, savedParameters } from './cost.ts';
+export {
+  type CostedBlock,
+  type CostedModel,
+  type ImageRun,
+  type PlanCost,
+  parameterCost,
+  planCost,
+  savedParameters,
+} from './cost.ts';
 export { assertPlanFits, parsePlan } from './parse-plan.ts';
 export type {
   BeforeAfter,

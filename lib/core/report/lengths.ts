@@ -1,6 +1,6 @@
 /** Every list of a report that has one entry per block, and every row of a matrix of blocks: its place and its length. */
 import { printable } from '../printable.ts';
-import type { Matrix, MatrixBounds, PerStream, StreamAnalysis } from './report.ts';
+import type { Matrix, MatrixBounds, PerStream, Proxies, StreamAnalysis } from './report.ts';
 
 /** What reports of every version have one of per block. */
 export interface OneOfBlocks {
@@ -9,7 +9,7 @@ export interface OneOfBlocks {
   readonly directionErrors?: Matrix;
   /** Versions 1 and 2 had the similarities beside the probes. */
   readonly streams: PerStream<Pick<StreamAnalysis, 'probeR2' | 'probeError'> & (Compared | StreamAnalysis)>;
-  readonly proxies?: Readonly<Record<string, PerStream<readonly unknown[]>>> | null;
+  readonly proxies?: Proxies | null;
 }
 
 interface Compared {
@@ -22,17 +22,22 @@ export function* lengthsOf({ blockMs, model, directionErrors, streams, proxies }
   yield { path: 'blockMs', length: blockMs.length };
   if (model.blocks) yield { path: 'model.blocks', length: model.blocks.length };
   if (directionErrors) yield* rowsOf('directionErrors', directionErrors);
-  for (const [name, perStream] of Object.entries(proxies ?? {})) {
-    for (const [stream, { length }] of Object.entries(perStream)) {
-      yield { path: `proxies.${name}.${printable(stream)}`, length };
-    }
-  }
+  if (proxies) yield* proxiesOf(proxies);
   for (const [stream, analysis] of Object.entries(streams)) {
     const at = `streams.${printable(stream)}`;
     yield* probesOf(at, analysis);
     if ('similarity' in analysis) yield* measuredOf(at, analysis);
     else yield* similarityOf(at, analysis);
   }
+}
+
+function* proxiesOf({ intervals, ...ofBlocks }: Proxies): Generator<Length> {
+  for (const [name, perStream] of Object.entries(ofBlocks)) {
+    for (const [stream, { length }] of Object.entries(perStream)) {
+      yield { path: `proxies.${name}.${printable(stream)}`, length };
+    }
+  }
+  for (const [name, matrix] of Object.entries(intervals)) yield* rowsOf(`proxies.intervals.${name}`, matrix);
 }
 
 function* measuredOf(at: string, { similarity, probeBounds, bands }: StreamAnalysis): Generator<Length> {

@@ -42,6 +42,7 @@ const VERSIONS: readonly JsonFileVersion<AnalysisReport>[] = [
     read(value, check, file) {
       const report = check(value, reportSchema);
       checkDeclared(report, file);
+      checkParts(report, file);
       return report;
     },
   },
@@ -109,6 +110,18 @@ function checkIntervals(measured: readonly BlockInterval[], numBlocks: number, f
       hint: HINT,
     });
   });
+}
+
+function checkParts({ parts, model: { numBlocks } }: AnalysisReport, file: string): void {
+  for (const [i, { block }] of parts.entries()) {
+    if (block < numBlocks) continue;
+    throw new ContiguaError('inputs-invalid', `\`parts[${i}].block\` is no block of the model`, {
+      file,
+      found: String(block),
+      expected: `0 to ${numBlocks - 1}`,
+      hint: HINT,
+    });
+  }
 }
 
 function checkLengths(report: OneOfBlocks, file: string): void {

@@ -5,7 +5,7 @@
  * model declares. upgrade-v1.ts and upgrade-v2.ts read what earlier versions wrote.
  */
 import type { Edit } from '../edit/index.ts';
-import type { DeclaredBlock, DeclaredStack, StreamId, StreamSpec } from '../model/config-index.ts';
+import type { BlockHalf, DeclaredBlock, DeclaredStack, StreamId, StreamSpec } from '../model/config-index.ts';
 
 export const REPORT_VERSION = 3;
 
@@ -108,18 +108,23 @@ export interface EditDamage {
   readonly bands: readonly (number | null)[];
 }
 
+/** A half of a block, or the whole of one: the first block of a stack can be left out, though no run of blocks says so. */
+export type BlockPart = BlockHalf | 'block';
+
 /** The same for one part of one block, taken out of every stream that the block updates. */
 export interface PartDamage extends Omit<EditDamage, 'edit'> {
   readonly block: number;
-  readonly part: 'attention' | 'ffn';
+  readonly part: BlockPart;
 }
 
-/** Cheap stand-ins for measured damage, from the states of the whole model alone [M]. */
+/** Cheap stand-ins for measured damage, from the states of the whole model alone [M], over held-out tokens. */
 export interface Proxies {
   /** 1 − mean cosine of a token's state before and after the block (ShortGPT). */
   readonly blockInfluence: PerStream<readonly (number | null)[]>;
   /** Mean squared difference of the states before and after the block (Flux.1 Lite). */
   readonly inputOutputMse: PerStream<readonly (number | null)[]>;
+  /** The same between the states after blocks `first` and `last` [M][M], mean over the streams that block `last` updates; null for last ≤ first. */
+  readonly intervals: { readonly blockInfluence: Matrix; readonly inputOutputMse: Matrix };
 }
 
 /** How the figures were measured. */
@@ -237,8 +242,22 @@ export interface AnalysisReport {
   readonly stagesMs: Readonly<Record<string, number>>;
 }
 
+/** What was measured of one part of one block alone; undefined where it was not measured. */
+export function partDamageOf(
+  { parts }: Pick<AnalysisReport, 'parts'>,
+  block: number,
+  part: BlockPart,
+): PartDamage | undefined {
+  return parts.find((one) => one.block === block && one.part === part);
+}
+
 /** What was measured of an edit: its error, null where the edited model overflows, undefined where it was not measured. */
-export function outputErrorOf({ damage }: Pick<AnalysisReport, 'damage'>, edit: Edit): number | null | undefined {
+export function outputErrorOf(report: Pick<AnalysisReport, 'damage'>, edit: Edit): number | null | undefined {
+  return damageOf(report, edit)?.outputError;
+}
+
+/** What was measured of an edit; undefined where it was not measured. */
+export function damageOf({ damage }: Pick<AnalysisReport, 'damage'>, edit: Edit): EditDamage | undefined {
   const { on, first, last, by } = edit;
-  return damage.find(({ edit: e }) => e.on === on && e.first === first && e.last === last && e.by === by)?.outputError;
+  return damage.find(({ edit: e }) => e.on === on && e.first === first && e.last === last && e.by === by);
 }

@@ -135,12 +135,13 @@ const measured = { outputError: z.nullable(z.number()), bounds: z.nullable(bound
 const damageSchema = z.object({ edit: runEditSchema, ...measured }) satisfies z.ZodMiniType<EditDamage>;
 const partSchema = z.object({
   block: whole,
-  part: z.enum(['attention', 'ffn']),
+  part: z.enum(['attention', 'ffn', 'block']),
   ...measured,
 }) satisfies z.ZodMiniType<PartDamage>;
 const proxiesSchema = z.object({
   blockInfluence: perStream(values),
   inputOutputMse: perStream(values),
+  intervals: z.object({ blockInfluence: matrix, inputOutputMse: matrix }),
 }) satisfies z.ZodMiniType<Proxies>;
 
 const modelSchema = z.object({

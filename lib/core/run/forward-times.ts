@@ -2,6 +2,8 @@
  * Two forward times that were measured in turn, and whether they differ by more than the machine's noise does. Medians
  * with interquartile ranges: a busy machine makes a few runs slow, which a mean would take over. Pure.
  */
+import { quantile } from '../quantile.ts';
+
 export interface Quartiles {
   readonly lower: number;
   readonly upper: number;
@@ -15,12 +17,7 @@ export interface TimeSpread {
 /** Median and quartiles (linear interpolation between order statistics) of one or more values. */
 export function spreadOf(values: readonly number[]): TimeSpread {
   const sorted = [...values].sort((a, b) => a - b);
-  const at = (share: number): number => {
-    const place = share * (sorted.length - 1);
-    const low = sorted[Math.floor(place)] ?? Number.NaN;
-    const high = sorted[Math.ceil(place)] ?? Number.NaN;
-    return low + (high - low) * (place - Math.floor(place));
-  };
+  const at = (share: number) => quantile(sorted, share);
   return { median: at(0.5), quartiles: { lower: at(0.25), upper: at(0.75) } };
 }
 

@@ -4,6 +4,7 @@
  */
 import type { RunEdit } from '../edit/edit.ts';
 import type { Plan } from '../plan/plan.ts';
+import type { Interval } from '../quantile.ts';
 import type { Quartiles } from './forward-times.ts';
 import type { Baselines, HeldOutPoint, StepPoint } from './progress.ts';
 import type { RunSettings } from './settings.ts';
@@ -69,6 +70,8 @@ export interface SubsetView {
   readonly facts: { readonly held: number; readonly total: number; readonly pictures: number } | null;
   /** ‖v̂ − v‖/‖v‖ of one forward against the teacher's, over held-out samples. */
   readonly outputError: number;
+  /** 95 % bootstrap over samples; runs of earlier versions did not take it. */
+  readonly outputErrorBounds?: Interval | null;
   /** Median milliseconds of a forward, whole model and this one, taken in turn in one run. */
   readonly wholeMs: number;
   readonly subsetMs: number;

@@ -3,7 +3,7 @@ export type { EncodedCaption, SampleAssets } from './caption.ts';
 export { captionOf, captionWords, embedCaption, encodeWords, isShapesVocabulary, pooledCaption } from './caption.ts';
 export type { FactVerdict, PictureReading } from './check.ts';
 export { checkPicture, readPicture } from './check.ts';
-export { DRAWING } from './drawing.ts';
+export { COUNTED_PICTURES, DRAWING } from './drawing.ts';
 export type { ParsedPrompt } from './prompt.ts';
 export { encodePrompt, parsePrompt } from './prompt.ts';
 export { packPicture, pictureRgba, renderScene, unpackPicture } from './render.ts';

@@ -1,11 +1,13 @@
 /**
- * The interval table as CSV: every score of every interval, full precision, empty where nothing was measured. What
- * replaces a chosen run and the share of resamples that find it come last, as earlier versions' columns keep their places.
+ * The interval table as CSV: every score of every interval, full precision, empty where nothing was measured. Columns of
+ * earlier versions keep their places: what replaces a chosen run, the share of resamples that find it and later scores follow.
  */
 import { DAMAGE_SCORES, type DetectionSettings, foundIn, similarityOf } from '@/lib/core/detection/index.ts';
 import { type EditSet, replacementWord } from '@/lib/core/edit/index.ts';
 import { type BlockInterval, containsInterval, sameInterval } from '@/lib/core/interval/index.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
+
+const [EARLIER, LATER] = [DAMAGE_SCORES.slice(0, 5), DAMAGE_SCORES.slice(5)];
 
 export interface IntervalTable {
   readonly report: AnalysisReport;
@@ -24,9 +26,10 @@ export function intervalCsv({ report, settings, intervals, detected, chosen }: I
     'detected',
     'chosen',
     'surrogate_cka',
-    ...DAMAGE_SCORES.map(({ column }) => column),
+    ...EARLIER.map(({ column }) => column),
     'replaced_by',
     'found_in_resamples',
+    ...LATER.map(({ column }) => column),
   ];
   const rows = intervals.map((interval) => [
     interval.first,
@@ -35,9 +38,10 @@ export function intervalCsv({ report, settings, intervals, detected, chosen }: I
     containsInterval(detected, interval),
     containsInterval(chosen, interval),
     similarityOf(report, settings, interval),
-    ...DAMAGE_SCORES.map((score) => score.of(report, interval, settings)),
+    ...EARLIER.map((score) => score.of(report, interval, settings)),
     replacementOf(chosen, interval),
     foundIn(report, settings, interval),
+    ...LATER.map((score) => score.of(report, interval, settings)),
   ]);
   return [header, ...rows].map((row) => `${row.map((field) => field ?? '').join(',')}\r\n`).join('');
 }

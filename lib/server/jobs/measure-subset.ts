@@ -4,7 +4,7 @@ import { ContiguaError } from '../../core/errors.ts';
 import { removedCount, sumOverRemoved } from '../../core/interval/index.ts';
 import { savedParameters } from '../../core/plan/index.ts';
 import { type SubsetView, subsetKey } from '../../core/run/index.ts';
-import { DRAWING } from '../../core/shapes/index.ts';
+import { COUNTED_PICTURES } from '../../core/shapes/index.ts';
 import { outlast } from '../outlast.ts';
 import type { JobRow, SubsetChoice } from '../runs/rows.ts';
 import { finishMeasurement, tellMeasuring } from '../runs/subsets.ts';
@@ -20,8 +20,6 @@ import {
 } from './attempt-tools.ts';
 import { pngDataUrl } from './png.ts';
 
-/** The same for every choice, so that they compare: captions and noise follow from the seed. */
-const DRAWN = { ...DRAWING, pictures: 32, seed: 1_000_003 };
 const TOLD_EVERY_MS = 1_000;
 
 export async function measureSubset(taken: TakenJob, tools: AttemptTools, end: AttemptEnd): Promise<void> {
@@ -40,7 +38,7 @@ export async function measureSubset(taken: TakenJob, tools: AttemptTools, end: A
   let telling = Promise.resolve();
   const measured = await slot.call(
     'tryEdits',
-    { edits, probes: null, fineTuned, ...DRAWN, data },
+    { edits, probes: null, fineTuned, ...COUNTED_PICTURES, data },
     {
       signal,
       onProgress({ done, total }) {
@@ -65,7 +63,7 @@ function viewOf(
     readonly parameters: number;
     readonly blocks: Parameters<typeof savedParameters>[0];
   },
-  { facts, outputError, timing, drawings }: SubsetMeasurement,
+  { facts, outputError, outputErrorBounds, timing, drawings }: SubsetMeasurement,
 ): SubsetView {
   const edits = jobs.flatMap(({ key, edit }) => (edit && plugged.includes(key) ? [edit] : []));
   return {
@@ -75,6 +73,7 @@ function viewOf(
     blocks: model.numBlocks - removedCount(edits),
     facts,
     outputError,
+    outputErrorBounds,
     wholeMs: timing.wholeMs,
     subsetMs: timing.prunedMs,
     wholeQuartilesMs: timing.wholeQuartilesMs,

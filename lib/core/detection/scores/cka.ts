@@ -8,6 +8,7 @@ export const cka = {
   about: 'How unlike the true and the probe-replaced states are after the last block of the interval',
   column: 'damage_1_minus_surrogate_cka',
   needs: null,
+  kind: 'predicted',
   isShare: false,
   isSimilarity: true,
   of(report, interval, settings) {

@@ -7,6 +7,7 @@ export const direction = {
   about: 'How far the state after the first block alone points away from the state after the last one',
   column: 'damage_direction',
   needs: null,
+  kind: 'predicted',
   isShare: false,
   isSimilarity: false,
   of: (report, { first, last }) => report.directionErrors[first]?.[last] ?? null,

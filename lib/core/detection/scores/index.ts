@@ -1,12 +1,17 @@
 /** The damage scores, one file each: a new one is a file and a line here. Columns of tables keep this order. */
 import { cka } from './cka.ts';
 import { direction } from './direction.ts';
+import { early } from './early.ts';
+import { influence } from './influence.ts';
+import { mse } from './mse.ts';
 import { probe } from './probe.ts';
 import { probed } from './probed.ts';
 import { removed } from './removed.ts';
 import type { Score } from './score.ts';
 
-const ALL = [removed, probed, cka, probe, direction] as const;
+const ALL = [removed, probed, cka, probe, direction, early, influence, mse] as const;
+/** What the others are held against: the blocks were taken out and the output compared. */
+export const REFERENCE_SCORE: DamageScore = removed.name;
 
 /** A score by its name. */
 export type DamageScore = (typeof ALL)[number]['name'];

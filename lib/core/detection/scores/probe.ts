@@ -7,6 +7,7 @@ export const probe = {
   about: "The held-out errors of the later blocks' probes, summed",
   column: 'damage_probe',
   needs: null,
+  kind: 'predicted',
   isShare: false,
   isSimilarity: false,
   of(report, { first, last }) {

@@ -9,6 +9,7 @@ export const probed = {
   about: "Relative error of the model's output on held-out samples with probes in place of the later blocks",
   column: 'damage_probed',
   needs: 'probes',
+  kind: 'measured',
   isShare: true,
   isSimilarity: false,
   of: (report, interval) => outputErrorOf(report, runEdit(interval, 'probes')) ?? null,

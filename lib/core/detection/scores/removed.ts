@@ -9,6 +9,7 @@ export const removed = {
   about: "Relative error of the model's output on held-out samples with the later blocks of the interval left out",
   column: 'damage_removed',
   needs: 'nothing',
+  kind: 'measured',
   isShare: true,
   isSimilarity: false,
   of: (report, interval) => outputErrorOf(report, runEdit(interval, 'nothing')) ?? null,

@@ -4,7 +4,7 @@ import type { BlockInterval } from '../../interval/interval.ts';
 import type { AnalysisReport } from '../../report/report.ts';
 import type { DetectionSettings } from '../settings.ts';
 
-export type RankableReport = Pick<AnalysisReport, 'streams' | 'damage' | 'directionErrors'>;
+export type RankableReport = Pick<AnalysisReport, 'streams' | 'damage' | 'directionErrors' | 'proxies' | 'bands'>;
 
 export interface Score {
   /** In links and settings: never changed. */
@@ -17,6 +17,11 @@ export interface Score {
   readonly column: string;
   /** The replacement whose output error has to have been measured on the interval; null for what every report says. */
   readonly needs: RunReplacement | null;
+  /**
+   * `measured`: the model ran with the interval taken out; `predicted`: from probes and similarities that an analysis fits and
+   * takes; `proxy`: from two states alone, as cheap as it gets.
+   */
+  readonly kind: 'measured' | 'predicted' | 'proxy';
   /** A share of the output, which is written in percent. */
   readonly isShare: boolean;
   /** 1 − surrogate CKA, which tables of intervals show as it is. */

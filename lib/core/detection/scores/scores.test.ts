@@ -8,6 +8,9 @@ test('names in links and columns of tables stay what they were, and tell scores 
     ['cka', 'damage_1_minus_surrogate_cka'],
     ['probe', 'damage_probe'],
     ['direction', 'damage_direction'],
+    ['early', 'damage_removed_early'],
+    ['influence', 'damage_block_influence'],
+    ['mse', 'damage_input_output_mse'],
   ]);
   expect(new Set(DAMAGE_SCORES.map(({ label }) => label)).size).toBe(DAMAGE_SCORES.length);
   expect(scoreNamed(DEFAULT_DAMAGE_SCORE).label).toBe('1 − surrogate CKA');

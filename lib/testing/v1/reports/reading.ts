@@ -6,6 +6,7 @@ import {
   chooseByBudget,
   chooseLeastDamage,
   DAMAGE_SCORES,
+  type DamageScore,
   DEFAULT_DETECTION,
   type DetectionSettings,
   detectIntervals,
@@ -30,6 +31,9 @@ export const REPORTS = [
 
 /** The default reading of version 1. */
 const ALL_TOKENS: DetectionSettings = { ...DEFAULT_DETECTION, rows: 'all' };
+
+/** Those of version 1. */
+const SCORES: readonly DamageScore[] = ['removed', 'probed', 'cka', 'probe', 'direction'];
 
 const STREAMS = ['image', 'text'] as const;
 const ESTIMATORS = ['debiased', 'biased'] as const;
@@ -123,7 +127,7 @@ function detectionFacts(report: AnalysisReport, settings: DetectionSettings) {
 
 function choiceFacts(report: AnalysisReport) {
   const detected = detectIntervals(report, ALL_TOKENS);
-  return DAMAGE_SCORES.map(({ name: score }) => ({
+  return DAMAGE_SCORES.filter(({ name }) => SCORES.includes(name)).map(({ name: score }) => ({
     score,
     ranked: rankByDamage(report, detected, score, ALL_TOKENS).map((one) => [
       formatIntervalKeys([one.interval]),
