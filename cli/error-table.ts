@@ -1,6 +1,7 @@
 /** Held-out errors of a run's students against what they have to beat, a row for each stream of the model, for a terminal. */
 import type { StreamSpec } from '../lib/core/model/config-index.ts';
 import type { JobView, RunView, StandInError } from '../lib/core/run/index.ts';
+import { wilsonInterval } from '../lib/core/wilson-interval.ts';
 
 const COLUMNS = ['interval', 'stream', 'steps', 'student', 'first block', 'probes', 'removal', 'relative', ''];
 
@@ -18,14 +19,21 @@ export function errorTable({ jobs, subsets, plan }: Pick<RunView, 'jobs' | 'subs
   return [
     'held-out direction error of each stream (relative: ‖ĥ − h‖/‖h‖ of the student)',
     ...lines,
-    ...subsets.map(({ plugged, fineTuned, outputError, facts }) => {
+    ...subsets.map(({ plugged, fineTuned, outputError, outputErrorBounds, facts }) => {
       const name = `${plugged.join(', ') || 'nothing'} plugged in${fineTuned ? ', fine-tuned' : ''}`;
-      const right = facts ? `, ${((100 * facts.held) / facts.total).toFixed(1)} % of the caption facts right` : '';
-      return `${name}: relative output error ${(100 * outputError).toFixed(2)} %${right}`;
+      const right = facts ? `, ${facts.held} of ${facts.total} caption facts right${factRange(facts)}` : '';
+      const range = outputErrorBounds ? ` (95 %: ${percents(outputErrorBounds)})` : '';
+      return `${name}: relative output error ${(100 * outputError).toFixed(2)} %${range}${right}`;
     }),
     '',
   ].join('\n');
 }
+
+const factRange = ({ held, total }: { readonly held: number; readonly total: number }): string =>
+  total > 0 ? ` (95 %: ${percents(wilsonInterval(held, total))})` : '';
+
+const percents = ({ low, high }: { readonly low: number; readonly high: number }): string =>
+  `${(100 * low).toFixed(1)} to ${(100 * high).toFixed(1)} %`;
 
 function rowOf({ key, state, step, heldOut, baselines }: JobView, { id, label }: StreamSpec): string[] {
   const of = (error: StandInError | null | undefined) => error?.[id] ?? null;

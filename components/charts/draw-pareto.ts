@@ -1,6 +1,6 @@
 /**
  * Every subset of students that was tried: parameters to the right, quality upwards, the front of those that no other
- * beats as a step line. The teacher is a diamond, the fine-tuned model a square, the plugged one ringed. Pure.
+ * beats as a step line, each with a whisker over its 95 % interval. The teacher is a diamond, the fine-tuned model a square, the plugged one ringed. Pure.
  */
 import { scaleLinear } from 'd3';
 import { logDomain, logScale, tickText } from './log-scale.ts';
@@ -12,6 +12,8 @@ export type ParetoQuality = 'facts' | 'error';
 export interface ParetoPoint {
   readonly key: string;
   readonly kind: 'teacher' | 'subset' | 'fine-tuned';
+  /** What the value is sure to lie between, at 95 %; null where that was not measured. */
+  readonly bounds: { readonly low: number; readonly high: number } | null;
   readonly parameters: number;
   /** Facts: 0…1. Error: relative output error, 0 for the teacher. */
   readonly value: number;
@@ -52,18 +54,20 @@ export function paretoScales({ points, quality, parameters, fewest }: ParetoData
     .range([left, right]);
   const common = { x, xTicks: x.ticks(right - left > 300 ? 5 : 4), left, right, top, bottom };
   if (quality === 'facts') {
-    const values = points.map(({ value }) => value);
+    const values = points.flatMap(endsOf);
     const low = Math.max(0, Math.floor((Math.min(0.9, ...values) - 0.02) * 10) / 10);
     const y = scaleLinear().domain([low, 1]).range([bottom, top]);
     return { ...common, y, yTicks: y.ticks(5).map((at) => ({ at, text: `${Math.round(at * 100)} %` })) };
   }
   // Less error is better, so it lies higher.
-  const domain = logDomain(points.map(({ value }) => value)) ?? DEFAULT_ERRORS;
+  const domain = logDomain(points.flatMap(endsOf)) ?? DEFAULT_ERRORS;
   const inner = logScale(domain, top + 12, bottom);
   const y = (value: number) => (value > 0 ? inner(value) : top);
   const ticks = inner.ticks.map((at) => ({ at, text: tickText(at) }));
   return { ...common, y, yTicks: [{ at: 0, text: '0' }, ...ticks] };
 }
+
+const endsOf = ({ value, bounds }: ParetoPoint): number[] => (bounds ? [bounds.low, value, bounds.high] : [value]);
 
 export const qualityOf = (value: number, quality: ParetoQuality): number => (quality === 'facts' ? value : -value);
 
@@ -137,9 +141,19 @@ export function drawParetoPoint(
       : point.kind === 'fine-tuned'
         ? mark('rect', { x: cx - r, y: cy - r, width: 2 * r, height: 2 * r, ...look })
         : mark('circle', { cx, cy, r, ...look });
+  const bar = errorBar(point, scales, current ? palette.accent : palette.text);
   return current
-    ? [mark('circle', { cx, cy, r: r + 4, fill: 'none', stroke: palette.accent, 'stroke-width': 1.5 }), shape]
-    : [shape];
+    ? [...bar, mark('circle', { cx, cy, r: r + 4, fill: 'none', stroke: palette.accent, 'stroke-width': 1.5 }), shape]
+    : [...bar, shape];
+}
+
+/** A whisker with ends, behind the point's own shape. */
+function errorBar({ parameters, bounds }: ParetoPoint, { x, y }: ParetoScales, stroke: string): Mark[] {
+  if (!bounds) return [];
+  const [cx, low, high] = [x(parameters), y(bounds.low), y(bounds.high)];
+  const look = { stroke, 'stroke-width': 1, 'stroke-opacity': 0.6 };
+  const end = (at: number) => mark('line', { x1: cx - 3, x2: cx + 3, y1: at, y2: at, ...look });
+  return [mark('line', { x1: cx, x2: cx, y1: low, y2: high, ...look }), end(low), end(high)];
 }
 
 export function frontKeys({ points, quality }: Pick<ParetoData, 'points' | 'quality'>): ReadonlySet<string> {

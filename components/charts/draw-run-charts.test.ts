@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Baselines, StandInError } from '@/lib/core/run/index.ts';
 import { drawHeldOut, spread } from './draw-held-out.ts';
 import { drawLossKey, drawLossSeries, lossKeyHeight, lossScales, seriesOf } from './draw-loss-curve.ts';
-import { drawPareto, frontKeys, type ParetoPoint, paretoScales } from './draw-pareto.ts';
+import { drawPareto, drawParetoPoint, frontKeys, type ParetoPoint, paretoScales } from './draw-pareto.ts';
 import { logDomain, logScale, logTicks, smallText, tickText } from './log-scale.ts';
 import { type Mark, markToXml } from './marks.ts';
 import { PAPER_PALETTE } from './palette.ts';
@@ -128,6 +128,7 @@ describe('the Pareto chart', () => {
     kind: 'subset',
     parameters,
     value,
+    bounds: null,
   });
 
   it('finds who is beaten by nobody', () => {
@@ -151,6 +152,18 @@ describe('the Pareto chart', () => {
     expect(scales.y(0)).toBeLessThan(scales.y(0.1));
     expect(scales.y(0.1)).toBeLessThan(scales.y(0.2));
     expect(xml(drawPareto(data, scales, PAPER_PALETTE))).toContain('output error');
+  });
+  it('draws a whisker over the interval of a value, inside the frame, and none where there is no interval', () => {
+    for (const quality of ['facts', 'error'] as const) {
+      const sure = { ...at('a', 1, 0.5), bounds: { low: 0.3, high: 0.95 } };
+      const scales = paretoScales({ points: [sure], quality, parameters: 2, fewest: 1 }, 400);
+      const lines = drawParetoPoint(sure, false, true, scales, PAPER_PALETTE).filter(({ tag }) => tag === 'line');
+      const ends = lines.flatMap(({ attributes: { y1, y2 } }) => [Number(y1), Number(y2)]);
+      expect(new Set(ends)).toEqual(new Set([scales.y(0.3), scales.y(0.95)]));
+      expect(Math.min(...ends)).toBeGreaterThanOrEqual(scales.top);
+      expect(Math.max(...ends)).toBeLessThanOrEqual(scales.bottom);
+      expect(drawParetoPoint(at('b', 1, 0.5), false, true, scales, PAPER_PALETTE)).toHaveLength(1);
+    }
   });
   it('holds the teacher and the smallest student model within its frame', () => {
     const scales = paretoScales({ points: [], quality: 'facts', parameters: 5e6, fewest: 3e6 }, 400);

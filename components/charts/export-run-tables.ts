@@ -2,6 +2,7 @@
 
 import type { StreamSpec } from '@/lib/core/model/architecture.ts';
 import type { Baselines, HeldOutPoint, StandInError, StepPoint, SubsetView } from '@/lib/core/run/index.ts';
+import { wilsonInterval } from '@/lib/core/wilson-interval.ts';
 import { STAND_INS } from './draw-held-out.ts';
 
 type Field = string | number | boolean | null | undefined;
@@ -59,6 +60,11 @@ export function heldOutCsv(jobs: readonly JobErrors[], streams: readonly StreamS
 
 const STAND_IN_FIELDS = { firstBlock: 'first_block', probes: 'probes', removal: 'removed' } as const;
 
+const ends = (bounds: { readonly low: number; readonly high: number } | null | undefined) => [
+  bounds?.low,
+  bounds?.high,
+];
+
 export function subsetsCsv(subsets: readonly SubsetView[]): string {
   return csv(
     [
@@ -72,6 +78,10 @@ export function subsetsCsv(subsets: readonly SubsetView[]): string {
       'output_error',
       'whole_ms',
       'subset_ms',
+      'facts_low',
+      'facts_high',
+      'output_error_low',
+      'output_error_high',
     ],
     subsets.map((s) => [
       s.plugged.join(' '),
@@ -84,6 +94,8 @@ export function subsetsCsv(subsets: readonly SubsetView[]): string {
       s.outputError,
       s.wholeMs,
       s.subsetMs,
+      ...ends(s.facts && wilsonInterval(s.facts.held, s.facts.total)),
+      ...ends(s.outputErrorBounds),
     ]),
   );
 }

@@ -1,7 +1,7 @@
 'use client';
 /**
- * The tried subsets as points to look at and to plug in: click, or Tab into the chart and move with the arrow keys
- * from the smallest to the largest, Enter to plug in.
+ * What was tried as points to look at and to take up again: click, or Tab into the chart and move with the arrow keys
+ * from the smallest to the largest, Enter to take it.
  */
 import { type KeyboardEvent, useMemo, useRef, useState } from 'react';
 import styles from './charts.module.css';
@@ -15,12 +15,23 @@ interface ParetoProps extends ParetoData {
   /** A point in words: its subset and its numbers. */
   readonly inWords: (key: string) => string;
   readonly onPlug: (key: string) => void;
+  readonly labels: ParetoLabels;
+}
+
+export interface ParetoLabels {
+  /** What the points are: "Tried subsets". */
+  readonly points: string;
+  /** What a click does with one: "Plug in". */
+  readonly take: string;
+  readonly none: string;
+  /** How the chart is read, while no point is pointed at. */
+  readonly reading: string;
 }
 
 const HIT = 20;
 
 export function Pareto(props: ParetoProps) {
-  const { width, current, inWords, onPlug, points, quality, parameters, fewest } = props;
+  const { width, current, inWords, onPlug, labels, points, quality, parameters, fewest } = props;
   const [hovered, setHovered] = useState<string | null>(null);
   const [stop, setStop] = useState<string | null>(null);
   const list = useRef<HTMLDivElement>(null);
@@ -62,7 +73,7 @@ export function Pareto(props: ParetoProps) {
         ))}
       </svg>
       {/* biome-ignore lint/a11y/useSemanticElements: no element groups the points of a chart */}
-      <div ref={list} role="group" aria-label="Tried subsets, smallest first" onKeyDown={onKeyDown}>
+      <div ref={list} role="group" aria-label={`${labels.points}, smallest first`} onKeyDown={onKeyDown}>
         {ordered.map((point) => (
           <button
             key={point.key}
@@ -70,7 +81,7 @@ export function Pareto(props: ParetoProps) {
             data-subset={point.key}
             tabIndex={point.key === focusable?.key ? 0 : -1}
             aria-pressed={point.key === current}
-            aria-label={`Plug in ${inWords(point.key)}`}
+            aria-label={`${labels.take} ${inWords(point.key)}`}
             className={styles.point}
             style={{ left: scales.x(point.parameters) - HIT / 2, top: scales.y(point.value) - HIT / 2 }}
             onPointerEnter={() => setHovered(point.key)}
@@ -85,11 +96,7 @@ export function Pareto(props: ParetoProps) {
         ))}
       </div>
       <p className={styles.note} style={{ top: PARETO_HEIGHT + 2 }}>
-        {hovered !== null
-          ? inWords(hovered)
-          : points.length === 0
-            ? 'No subset has been measured yet.'
-            : 'Filled: no other is smaller and better. ◆ the teacher. Click a point to plug it in.'}
+        {hovered !== null ? inWords(hovered) : points.length === 0 ? labels.none : labels.reading}
       </p>
     </div>
   );

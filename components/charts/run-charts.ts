@@ -6,5 +6,5 @@ export { HELD_OUT_TOTAL_HEIGHT, HeldOut } from './held-out.tsx';
 export { type LogDomain, logDomain, smallText } from './log-scale.ts';
 export { LossCurve } from './loss-curve.tsx';
 export { PAGE_PALETTE, RUN_DASHES } from './palette.ts';
-export { Pareto } from './pareto.tsx';
+export { Pareto, type ParetoLabels } from './pareto.tsx';
 export { useWidth } from './use-width.ts';

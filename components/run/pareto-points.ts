@@ -1,6 +1,8 @@
 /** The tried subsets of a run as points of the Pareto chart, and in words. Pure. */
 import type { ParetoPoint, ParetoQuality } from '@/components/charts/draw-pareto.ts';
 import { type RunView, type SubsetView, subsetKey } from '@/lib/core/run/index.ts';
+import { wilsonInterval } from '@/lib/core/wilson-interval.ts';
+import { countedRangeWords, countedWords, shareRangeWords } from '@/lib/page/browser/confidence-words.ts';
 import { countWords, percentWords } from '@/lib/page/browser/number-words.ts';
 import { students, subsetCost, subsetWords } from '@/lib/page/run/plugged.ts';
 
@@ -12,7 +14,9 @@ export function paretoPoints(subsets: readonly SubsetView[], quality: ParetoQual
     const value = quality === 'facts' ? factShare(subset) : subset.outputError;
     if (value === null || !Number.isFinite(value)) return [];
     const kind = subset.fineTuned ? 'fine-tuned' : subset.plugged.length === 0 ? 'teacher' : 'subset';
-    return [{ key: subsetKey(subset), kind, parameters: subset.parameters, value }] satisfies ParetoPoint[];
+    const { facts, outputErrorBounds = null, parameters } = subset;
+    const bounds = quality === 'error' ? outputErrorBounds : facts && wilsonInterval(facts.held, facts.total);
+    return [{ key: subsetKey(subset), kind, parameters, value, bounds }] satisfies ParetoPoint[];
   });
 }
 
@@ -26,12 +30,13 @@ export function fewestParameters(view: RunView): number {
   return subsetCost(view, { plugged: all, fineTuned: false }).parameters;
 }
 
-/** "3–4, 7–10: 4.02 M parameters, facts 88 %, output error 3.2 %". */
+/** "3–4, 7–10: 4.02 M parameters, 232 of 256 facts (86–94 %), output error 3.2 % (2.9–3.6 %)". */
 export function pointWords(view: RunView, subset: SubsetView): string {
-  const share = factShare(subset);
+  const { facts, outputErrorBounds } = subset;
   const all = !subset.fineTuned && subset.plugged.length > 1 && subset.plugged.length === students(view).length;
   const parts = [`${countWords(subset.parameters)} parameters`];
-  if (share !== null) parts.push(`facts ${percentWords(share)}`);
-  parts.push(`output error ${percentWords(subset.outputError)}`);
+  if (facts && facts.total > 0) parts.push(`${countedWords(facts)} facts (${countedRangeWords(facts)})`);
+  const range = outputErrorBounds ? ` (${shareRangeWords(outputErrorBounds)})` : '';
+  parts.push(`output error ${percentWords(subset.outputError)}${range}`);
   return `${all ? 'all students' : subsetWords(subset)}: ${parts.join(', ')}`;
 }

@@ -1,7 +1,7 @@
 'use client';
 /** Every subset that was tried, quality against parameters; a click plugs one in again. */
 import { useMemo, useState } from 'react';
-import { Pareto, type ParetoQuality, useWidth } from '@/components/charts/run-charts.ts';
+import { Pareto, type ParetoLabels, type ParetoQuality, useWidth } from '@/components/charts/run-charts.ts';
 import { Choice } from '@/components/ui/choice';
 import { Help } from '@/components/ui/help';
 import { Panel } from '@/components/ui/panel';
@@ -11,6 +11,13 @@ import { fewestParameters, paretoPoints, pointWords, qualityFor } from './pareto
 import { FigureMenu } from './run-chart-download';
 import { useRun, useRunPage } from './run-context';
 import { usePlugged } from './use-plugged';
+
+const LABELS: ParetoLabels = {
+  points: 'Tried subsets',
+  take: 'Plug in',
+  none: 'No subset has been measured yet.',
+  reading: 'Filled: no other is smaller and better. ◆ the teacher. Click a point to plug it in.',
+};
 
 export function RunPareto() {
   const { plugged } = useRunPage();
@@ -34,7 +41,8 @@ export function RunPareto() {
           </p>
           <p>
             <em>Facts</em>: share of the captions' facts that the checker finds in the pictures. <em>Error</em>:
-            relative error of one forward's output against the teacher's, on a log scale.
+            relative error of one forward's output against the teacher's, on a log scale. Whiskers are 95 % intervals:
+            Wilson's over facts, a bootstrap over samples for the error; runs of earlier versions have none for errors.
           </p>
         </Help>
       }
@@ -76,6 +84,7 @@ export function RunPareto() {
               const subset = view.subsets.find((known) => subsetKey(known) === key);
               return subset ? pointWords(view, subset) : key;
             }}
+            labels={LABELS}
             onPlug={(key) => {
               const subset = view.subsets.find((known) => subsetKey(known) === key);
               if (subset) plugged.setState(choiceOf(view, subset));

@@ -8,6 +8,7 @@ import { Progress } from '@/components/ui/progress';
 import { Switch } from '@/components/ui/switch';
 import { sumOverRemoved } from '@/lib/core/interval/index.ts';
 import { isWithinNoise, type RunView, type SubsetView, subsetKey } from '@/lib/core/run/index.ts';
+import { countedRangeWords, countedWords, shareRangeWords } from '@/lib/page/browser/confidence-words.ts';
 import {
   changeWords,
   countWords,
@@ -208,6 +209,7 @@ function Results({ run, subset }: { run: FollowedRun; subset: Subset }) {
             before={percentWords(0)}
             after={known ? percentWords(known.outputError) : null}
             change=""
+            detail={known?.outputErrorBounds ? shareRangeWords(known.outputErrorBounds) : undefined}
           />
         </tbody>
       </table>
@@ -249,9 +251,10 @@ function FactsLine({ known, teacher }: { known: SubsetView | null; teacher: Subs
           ? `${known.facts.held} of ${known.facts.total} facts in ${known.facts.pictures} pictures, read by the checker`
           : 'Facts of the captions that the checker finds in the pictures drawn'
       }
-      before={teacher ? percentWords(before) : null}
-      after={known ? percentWords(after) : null}
+      before={teacher?.facts ? countedWords(teacher.facts) : null}
+      after={known?.facts ? countedWords(known.facts) : null}
       change={points === null ? '' : `${sign}${Math.abs(points).toFixed(1)} pp`}
+      detail={known?.facts ? countedRangeWords(known.facts) : undefined}
     />
   );
 }
@@ -263,11 +266,13 @@ interface LineProps {
   before: string | null;
   after: string | null;
   change: string;
+  /** The interval of `after`. */
+  detail?: string | undefined;
 }
 
-function Line({ name, title, before, after, change }: LineProps) {
+function Line({ name, title, before, after, change, detail }: LineProps) {
   return (
-    <tr className="h-6" title={title}>
+    <tr className="h-6" title={detail ? `${title}; 95 % interval ${detail}` : title}>
       <th scope="row" className="text-left font-normal whitespace-nowrap text-muted">
         {name}
       </th>
