@@ -1,8 +1,10 @@
 'use client';
 /** The charts over one block axis. The column is measured once, so that strip and trajectories line up exactly. */
 import { useWidth } from '@/components/charts';
+import { ChoicesPanel } from './choices-panel';
 import { CkaPanel } from './cka-panel';
 import { NoisePanel } from './noise-panel';
+import { ScoresPanel } from './scores-panel';
 import { StripPanel } from './strip-panel';
 import { TrajectoriesPanel } from './trajectories-panel';
 import { useDetectedHere } from './use-noise';
@@ -20,6 +22,8 @@ export function CentreColumn() {
       <NoisePanel width={width} />
       <CkaPanel width={width} detected={detected} />
       <TrajectoriesPanel width={width} detected={detected} />
+      <ScoresPanel />
+      <ChoicesPanel />
     </div>
   );
 }

@@ -1,6 +1,5 @@
 'use client';
 /** What the choice makes of the model: before → after, each number with its unit and its change. */
-import type { ReactNode } from 'react';
 import { useStore } from 'zustand';
 import { Help } from '@/components/ui/help';
 import { Panel } from '@/components/ui/panel';
@@ -11,7 +10,7 @@ import { removedCount } from '@/lib/core/interval/index.ts';
 import { type BeforeAfter, type PlanCost, planCost } from '@/lib/core/plan/index.ts';
 import type { CalibrationFacts } from '@/lib/core/report/report.ts';
 import { isWithinNoise, type Quartiles } from '@/lib/core/run/index.ts';
-import { DRAWING } from '@/lib/core/shapes/index.ts';
+import { COUNTED_PICTURES, DRAWING } from '@/lib/core/shapes/index.ts';
 import {
   bytesWords,
   changeWords,
@@ -30,6 +29,8 @@ import { isQuickModel, measureForward, presentTiming } from '@/lib/page/explorer
 import { selectionStore } from '@/lib/page/explorer/selection.ts';
 import { timingStore } from '@/lib/page/explorer/timing.ts';
 import { DistilButton } from '../distil-form/distil-button';
+import { ChoiceQuality } from './choice-quality';
+import { Note, Row } from './plan-rows';
 
 /** Classifier-free guidance runs the prompt and the null caption at every step, unless the model embeds the scale. */
 const drawingOf = ({ embedsGuidance }: ModelSummary) => ({
@@ -51,6 +52,12 @@ export function PlanPanel() {
           <p>
             Before → after, for the whole transformer. Of every chosen interval the first block stays. Parameters, file
             size and operations are computed from the config; the forward time is measured on the engine in use.
+          </p>
+          <p>
+            <em>Output error</em> and <em>facts held</em> are of the whole choice, all intervals taken out together.
+            Until the error is measured, an estimate stands there: the sum of what each interval costs alone. Facts are
+            counted: of {COUNTED_PICTURES.pictures} captions that training never saw, drawn with the same noise each
+            time, how many statements the checker finds in the pictures.
           </p>
           <p>
             FLOPs per image count {DRAWING.steps} steps at {summary?.picture ?? 'the model’s nominal size'}, with{' '}
@@ -90,6 +97,7 @@ export function PlanPanel() {
             }
           />
           <ForwardTime />
+          <ChoiceQuality />
         </tbody>
       </table>
       <p className="mt-1 min-h-4 text-2xs text-muted">
@@ -203,16 +211,6 @@ function MeasuredTime({ timing }: { timing: ForwardTiming }) {
   );
 }
 
-function Note({ children }: { children: ReactNode }) {
-  return (
-    <tr>
-      <td colSpan={3} className="pb-1 text-right text-2xs text-muted">
-        {children}
-      </td>
-    </tr>
-  );
-}
-
 /** "36.1 → 29.4 ms" */
 function timeWords({ wholeMs, prunedMs, samples }: ForwardTiming): string {
   const after = durationWords(prunedMs / samples);
@@ -272,17 +270,4 @@ function Line({ name, pair, words, title, change }: LineProps) {
 function withoutUnit(before: string, after: string): string {
   const unit = before.slice(before.lastIndexOf(' '));
   return before.includes(' ') && after.endsWith(unit) ? before.slice(0, -unit.length) : before;
-}
-
-function Row({ name, title, children }: { name: string; title?: string; children: ReactNode }) {
-  return (
-    <tr className="h-6" title={title}>
-      <th scope="row" className="text-left font-normal whitespace-nowrap text-muted">
-        {name}
-      </th>
-      <td className="text-right" colSpan={2}>
-        {children}
-      </td>
-    </tr>
-  );
 }

@@ -4,7 +4,13 @@
  */
 import { createStore } from 'zustand/vanilla';
 import { type Edit, type EditSet, editKey, sameEdit, sameEdits } from '@/lib/core/edit/index.ts';
-import { type AnalysisReport, type EditDamage, outputErrorOf } from '@/lib/core/report/report.ts';
+import {
+  type AnalysisReport,
+  type EditDamage,
+  outputErrorOf,
+  type PartDamage,
+  partDamageOf,
+} from '@/lib/core/report/report.ts';
 import { engineWords } from '../browser/engine-words.ts';
 import { settle, showError, showPassing, showWarning } from '../browser/notices.ts';
 import { momentWords } from '../browser/number-words.ts';
@@ -234,7 +240,7 @@ export async function measureDamage(edits: readonly Edit[]): Promise<void> {
 }
 
 /** To the analysis that was measured for, which may have made room for another one meanwhile. */
-function addDamage(of: AnalysisReport, measured: readonly EditDamage[]): void {
+export function addDamage(of: AnalysisReport, measured: readonly EditDamage[]): void {
   const { report: present } = analysisStore.getState();
   if (present?.streams !== of.streams) return;
   const fresh = measured.filter(({ edit }) => !present.damage.some((known) => sameEdit(known.edit, edit)));
@@ -242,6 +248,20 @@ function addDamage(of: AnalysisReport, measured: readonly EditDamage[]): void {
   const report = { ...present, damage: [...present.damage, ...fresh] };
   analysisStore.setState({ report });
   followRanking(report);
+}
+
+/** The same for parts of blocks, which rank nothing. */
+export function addParts(of: AnalysisReport, measured: readonly PartDamage[]): void {
+  const { report: present } = analysisStore.getState();
+  if (present?.streams !== of.streams) return;
+  const fresh = measured.filter(({ block, part }) => !partDamageOf(present, block, part));
+  if (fresh.length > 0) analysisStore.setState({ report: { ...present, parts: [...present.parts, ...fresh] } });
+}
+
+/** Keeps the report with what has been measured since, so that a reload finds it. */
+export async function keepMeasured(of: AnalysisReport): Promise<void> {
+  const { report, measuredOn } = analysisStore.getState();
+  if (report && measuredOn && report.streams === of.streams) await keep(measuredOn, report);
 }
 
 /** Where the time of the next run will go: as in the last one, or as expected for a first run. */

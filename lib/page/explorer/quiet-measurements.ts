@@ -1,10 +1,11 @@
 /**
  * What the page measures on its own account once the user's hands and the worker rest: the damage of intervals that
- * have none yet, then the forward time of the choice. Stopped at once by anything the user asks for.
+ * have none yet, then the forward time of the choice, its output error as a whole and the facts that it still draws. Stopped at once by anything the user asks for.
  */
 import { runEdits } from '@/lib/core/edit/index.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
 import { analysisStore, measureDamage } from './analysis.ts';
+import { countFacts, measureChoiceError } from './choice-quality.ts';
 import { busyStore } from './compute.ts';
 import { detectedIn } from './detection.ts';
 import { needsProbes, pageEdits } from './edits.ts';
@@ -65,6 +66,14 @@ async function measureOnce(): Promise<void> {
     if (isQuickModel() || chosen.some(({ by }) => by === 'probes')) await measureDamage(runEdits(intervals, 'probes'));
   }
   if (isQuickModel()) await timeChoice();
+  await measureChoiceError();
+  if (isQuickModel()) await countFacts();
+}
+
+/** Asked for by hand, on a model that is too slow for it to go unnoticed. */
+export async function countNow(): Promise<void> {
+  await countFacts();
+  await measureNow();
 }
 
 /** True when timing a few forwards goes unnoticed: a small model, and no engine of last resort. */

@@ -9,9 +9,11 @@ import { ContiguaError } from '@/lib/core/errors.ts';
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import type { WantedEngine } from '@/lib/core/tensor/engine.ts';
 import { settle, showError, showPassing, showWarning } from '../browser/notices.ts';
+import { stopAblation } from './ablations.ts';
 import { followAddress, openingLink } from './address.ts';
 import { clearAnalysis, restoreAnalysis, type WantedAnalysis, watchCalibrationFile } from './analysis.ts';
 import { calibrationStore, calibrationText } from './calibration.ts';
+import { clearChoiceQuality } from './choice-quality.ts';
 import { ask, busyStore, restartWorker } from './compute.ts';
 import { type PageReplacement, pageEdits } from './edits.ts';
 import { engineStore, startEngine, verifyEngine, watchEngine } from './engine.ts';
@@ -74,8 +76,10 @@ export async function switchModel(source: ModelSource): Promise<boolean> {
 
 /** Everything of the model before goes at once; the calibration file, which is read for that, may follow. */
 async function beginModel(summary: ModelSummary, before: ModelSummary | null): Promise<WantedAnalysis> {
+  stopAblation();
   clearAnalysis();
   clearPreview();
+  clearChoiceQuality();
   settingsStore.setState(({ startBlock, detection }) => ({
     startBlock: Math.min(startBlock, summary.numBlocks - 1),
     detection: withKnownStream(detection, summary.streams),

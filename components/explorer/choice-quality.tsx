@@ -1,0 +1,113 @@
+'use client';
+/** What the whole choice costs: its output error and the facts that its pictures hold, an estimate until they are measured. */
+import { useStore } from 'zustand';
+import { summedErrors } from '@/lib/core/detection/index.ts';
+import { COUNTED_PICTURES } from '@/lib/core/shapes/index.ts';
+import { countedRangeWords, countedWords, shareRangeWords } from '@/lib/page/browser/confidence-words.ts';
+import { percentWords } from '@/lib/page/browser/number-words.ts';
+import { analysisStore } from '@/lib/page/explorer/analysis.ts';
+import {
+  choiceQualityStore,
+  isCounted,
+  knownOf,
+  presentChoice,
+  wholeFacts,
+} from '@/lib/page/explorer/choice-quality.ts';
+import { engineStore } from '@/lib/page/explorer/engine.ts';
+import { isSame } from '@/lib/page/explorer/made-of.ts';
+import { modelStore } from '@/lib/page/explorer/model.ts';
+import { countNow, isQuickModel } from '@/lib/page/explorer/quiet-measurements.ts';
+import { selectionStore } from '@/lib/page/explorer/selection.ts';
+import { Note, Row } from './plan-rows';
+
+export function ChoiceQuality() {
+  const chosen = useStore(selectionStore, (state) => state.selection.present);
+  const summary = useStore(modelStore, (state) => state.summary);
+  const report = useStore(analysisStore, (state) => state.report);
+  // They decide what can be measured of the choice, so a change of either draws the lines anew.
+  useStore(analysisStore, (state) => state.measuredOn);
+  useStore(engineStore, (state) => state.report);
+  const quality = useStore(choiceQualityStore);
+  const present = presentChoice();
+  const known = knownOf(quality, present?.of ?? null);
+  const hasFailed = isSame(quality.failed, present?.of ?? null);
+  if (chosen.length === 0 || !report || !present) {
+    const lacking =
+      chosen.length === 0 ? 'measured per choice' : report ? 'needs its calibration file' : 'needs an analysis';
+    return (
+      <>
+        <Row name="Output error" title={ERROR_TITLE}>
+          <span className="text-muted">{lacking}</span>
+        </Row>
+        {summary?.drawable ? (
+          <Row name="Facts held" title={FACTS_TITLE}>
+            <span className="text-muted">{lacking}</span>
+          </Row>
+        ) : null}
+      </>
+    );
+  }
+  const estimate = summedErrors(report, present.edits);
+  const { damage = null, facts = null } = known ?? {};
+  return (
+    <>
+      <Row name="Output error" title={ERROR_TITLE}>
+        {damage ? (
+          <>
+            <span className="font-medium">{percentWords(damage.outputError)}</span>
+            {damage.bounds ? <span className="ml-2 text-muted">{shareRangeWords(damage.bounds)}</span> : null}
+          </>
+        ) : (
+          <span className="text-muted">
+            {estimate === null ? '' : `≈ ${percentWords(estimate)}`}
+            {hasFailed ? (estimate === null ? 'n/a' : '') : `${estimate === null ? '' : ', '}measuring…`}
+          </span>
+        )}
+      </Row>
+      {estimate === null ? null : (
+        <Note>
+          {present.edits.length === 1
+            ? 'One interval: the same as its own error.'
+            : `The ${present.edits.length} intervals' own errors add up to ${percentWords(estimate)}.`}
+        </Note>
+      )}
+      {summary?.drawable ? (
+        <Row name="Facts held" title={FACTS_TITLE}>
+          {facts && facts.total > 0 ? (
+            <>
+              <span className={isCounted(facts) ? 'font-medium' : 'text-muted'}>
+                {countedWords(facts)}
+                {isCounted(facts) ? '' : ' so far'}
+              </span>
+              <span className="ml-2 text-muted">{countedRangeWords(facts)}</span>
+            </>
+          ) : isQuickModel() && !hasFailed ? (
+            <span className="text-muted">{quality.measuring?.what === 'facts' ? 'drawing…' : 'waiting…'}</span>
+          ) : hasFailed ? (
+            <span className="text-muted">n/a</span>
+          ) : (
+            <button
+              type="button"
+              className="h-5 rounded border border-line px-2 hover:bg-panel-2"
+              onClick={() => void countNow()}
+            >
+              Draw and count
+            </button>
+          )}
+        </Row>
+      ) : null}
+      {summary?.drawable && facts && facts.total > 0 ? (
+        <Note>{pictureWords(facts.pictures, wholeFacts(quality))}</Note>
+      ) : null}
+    </>
+  );
+}
+
+const ERROR_TITLE =
+  'Relative error of the output with all chosen intervals taken out together, on the held-out samples of the analysis; the range is a 95 % bootstrap over samples';
+const FACTS_TITLE = `Facts of ${COUNTED_PICTURES.pictures} held-out captions that the checker finds in the pictures drawn with the choice; the range is Wilson's 95 % interval, as if facts were independent`;
+
+function pictureWords(pictures: number, whole: { held: number; total: number } | null): string {
+  const drawn = `${pictures} of ${COUNTED_PICTURES.pictures} captions drawn`;
+  return whole ? `${drawn}; the whole model holds ${countedWords(whole)}.` : `${drawn}.`;
+}

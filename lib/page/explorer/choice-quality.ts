@@ -1,0 +1,157 @@
+/**
+ * What whole choices cost: the output error of all edits together and, where the model draws, how many facts of held-out
+ * captions its pictures hold. Measured quietly once a choice rests; pictures are drawn a few at a time, so that counting goes on
+ * where something that the user asked for stopped it. What has been measured stays, as points of the chart of choices.
+ */
+import { createStore } from 'zustand/vanilla';
+import type { ProbeSource, Tasks } from '@/lib/compute/protocol.ts';
+import { COUNTED_PICTURES } from '@/lib/core/shapes/index.ts';
+import { showError } from '../browser/notices.ts';
+import { analysisStore } from './analysis.ts';
+import { measureQuietly } from './compute.ts';
+import { editsMadeOf, needsProbes, type PageEdit, pageEdits } from './edits.ts';
+import { isSame, type MadeOf } from './made-of.ts';
+import { modelStore } from './model.ts';
+import { reportProbes } from './probe-source.ts';
+import { showingRefit } from './refitting.ts';
+import { selectionStore } from './selection.ts';
+
+export type ChoiceDamage = Tasks['choice']['result'];
+export type FactCount = Tasks['facts']['result'];
+
+export interface MeasuredChoice {
+  readonly of: MadeOf;
+  /** None for the whole model. */
+  readonly edits: readonly PageEdit[];
+  /** Null until it has been measured. */
+  readonly damage: ChoiceDamage | null;
+  /** Of the pictures that have been drawn so far. */
+  readonly facts: FactCount;
+}
+
+export interface ChoiceQualityState {
+  /** The newest last. */
+  readonly choices: readonly MeasuredChoice[];
+  readonly measuring: { readonly of: MadeOf; readonly what: 'error' | 'facts' } | null;
+  /** What could not be measured, so that it is not tried for ever. */
+  readonly failed: MadeOf | null;
+}
+
+const NOTHING: ChoiceQualityState = { choices: [], measuring: null, failed: null };
+const NO_FACTS: FactCount = { held: 0, total: 0, pictures: 0 };
+/** Pictures of one call: a few seconds on a small model, so that little is lost when it is stopped. */
+const DRAWN_PER_CALL = 4;
+/** Beyond any number that a person tries; the oldest go first. */
+const MOST_KEPT = 200;
+
+export const choiceQualityStore = createStore<ChoiceQualityState>(() => NOTHING);
+
+export function clearChoiceQuality(): void {
+  choiceQualityStore.setState(NOTHING);
+}
+
+export interface PresentChoice {
+  readonly of: MadeOf;
+  readonly edits: readonly PageEdit[];
+  readonly probes: ProbeSource;
+}
+
+/** The choice on the page, or null where nothing can be measured of it: nothing chosen, no analysis, or its file is missing. */
+export function presentChoice(): PresentChoice | null {
+  const edits = pageEdits(selectionStore.getState().selection.present);
+  return edits.length === 0 ? null : choiceOf(edits);
+}
+
+function choiceOf(edits: readonly PageEdit[]): PresentChoice | null {
+  const { summary } = modelStore.getState();
+  const { report, measuredOn } = analysisStore.getState();
+  const probes = reportProbes(report, measuredOn);
+  if (!summary || !probes) return null;
+  const of = { model: summary.fingerprint, ...editsMadeOf(edits), 'measured on': probes.name };
+  return { of, edits, probes: probes.source };
+}
+
+/** What is known of a choice; nothing yet of one that was never measured. */
+export function knownOf({ choices }: ChoiceQualityState, of: MadeOf | null): MeasuredChoice | null {
+  return choices.find((one) => isSame(one.of, of)) ?? null;
+}
+
+/** Facts of the whole model, which every choice is compared with. */
+export function wholeFacts(state: ChoiceQualityState): FactCount | null {
+  const facts = knownOf(state, choiceOf([])?.of ?? null)?.facts;
+  return facts && facts.total > 0 ? facts : null;
+}
+
+/** What was measured on the inputs of the analysis on the page, the whole model included once anything was. */
+export function measuredChoices(state: ChoiceQualityState): readonly MeasuredChoice[] {
+  const whole = choiceOf([]);
+  if (!whole) return [];
+  const same = (of: MadeOf) => of.model === whole.of.model && of['measured on'] === whole.of['measured on'];
+  const choices = state.choices.filter(({ of }) => same(of));
+  if (choices.length === 0 || choices.some(({ edits }) => edits.length === 0)) return choices;
+  return [{ ...whole, damage: null, facts: NO_FACTS }, ...choices];
+}
+
+export const isCounted = ({ pictures }: FactCount): boolean => pictures >= COUNTED_PICTURES.pictures;
+
+/** The output error of the present choice, where it is not known. */
+export async function measureChoiceError(): Promise<void> {
+  const present = presentChoice();
+  if (!present || knownOf(choiceQualityStore.getState(), present.of)?.damage) return;
+  const { of, edits, probes } = present;
+  const damage = await measured(of, 'error', (onProgress) => measureQuietly('choice', { edits, probes }, onProgress));
+  if (damage) keep(present, { damage });
+}
+
+/** The facts of the present choice, then those of the whole model, as far as they have not been counted. */
+export async function countFacts(): Promise<void> {
+  if (!modelStore.getState().summary?.drawable) return;
+  for (const wanted of [presentChoice(), presentChoice() && choiceOf([])]) {
+    if (wanted) await countOf(wanted);
+  }
+}
+
+async function countOf(wanted: PresentChoice): Promise<void> {
+  const { pictures: all, ...drawing } = COUNTED_PICTURES;
+  const chosen = presentChoice()?.of ?? null;
+  for (;;) {
+    const known = knownOf(choiceQualityStore.getState(), wanted.of)?.facts ?? NO_FACTS;
+    if (isCounted(known) || !isSame(presentChoice()?.of ?? null, chosen)) return;
+    const skip = known.pictures;
+    const probes = needsProbes(wanted.edits) ? wanted.probes : null;
+    const input = { ...drawing, edits: wanted.edits, probes, skip, pictures: Math.min(DRAWN_PER_CALL, all - skip) };
+    const more = await measured(wanted.of, 'facts', (onProgress) => measureQuietly('facts', input, onProgress));
+    if (!more) return;
+    keep(wanted, {
+      facts: { held: known.held + more.held, total: known.total + more.total, pictures: skip + more.pictures },
+    });
+  }
+}
+
+/** Null where it was stopped, or failed before. */
+async function measured<T>(
+  of: MadeOf,
+  what: 'error' | 'facts',
+  call: Parameters<typeof showingRefit<T | null>>[0],
+): Promise<T | null> {
+  if (isSame(choiceQualityStore.getState().failed, of)) return null;
+  const measuring = { of, what };
+  choiceQualityStore.setState({ measuring });
+  try {
+    return await showingRefit(call);
+  } catch (thrown) {
+    choiceQualityStore.setState({ failed: of });
+    showError('damage', thrown);
+    return null;
+  } finally {
+    if (choiceQualityStore.getState().measuring === measuring) choiceQualityStore.setState({ measuring: null });
+  }
+}
+
+function keep({ of, edits }: PresentChoice, found: Partial<Pick<MeasuredChoice, 'damage' | 'facts'>>): void {
+  choiceQualityStore.setState((state) => {
+    const before = knownOf(state, of) ?? { of, edits, damage: null, facts: NO_FACTS };
+    const others = state.choices.filter((one) => one !== before);
+    return { choices: [...others, { ...before, ...found }].slice(-MOST_KEPT) };
+  });
+}
