@@ -1,15 +1,21 @@
 /** `contigua analyse`: the whole analysis of a model, as the report that the page, the planner and notebooks read. */
-import type { CalibrationSource } from '../lib/compute/protocol.ts';
+import type { WorkerClient } from '../lib/compute/client.ts';
+import type { CalibrationSource, Progress } from '../lib/compute/protocol.ts';
 import {
+  ABLATIONS,
+  type Ablation,
+  ablationsOf,
   DEFAULT_DETECTION,
   detectIntervals,
   problemWords,
   readingProblem,
+  scoreCorrelations,
   splitTable,
   splitWords,
+  unmeasured,
 } from '../lib/core/detection/index.ts';
 import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
-import { CALIBRATION_BOUNDS } from '../lib/core/report/index.ts';
+import { type AnalysisReport, CALIBRATION_BOUNDS } from '../lib/core/report/index.ts';
 import { type Arguments, ENGINE_OPTION, ENGINES, parseArguments, usage } from './arguments.ts';
 import type { CommandContext } from './command.ts';
 import { foundWords } from './found-words.ts';
@@ -28,12 +34,14 @@ export async function analyse(argv: readonly string[], { signal }: CommandContex
     timesteps: { type: 'string' },
     seed: { type: 'string' },
     split: { type: 'boolean' },
+    ablation: { type: 'string' },
     out: { type: 'string' },
     ...ENGINE_OPTION,
     ...SOURCE_OPTIONS,
   });
   const requestFor = calibrationRequest(args);
   const engine = args.oneOf('engine', ENGINES, 'auto');
+  const ablations = ablationsAskedFor(args);
   const out = args.text('out');
   if (out !== undefined) await assertWritable(out);
   const display = progressOn(process.stderr);
@@ -42,7 +50,8 @@ export async function analyse(argv: readonly string[], { signal }: CommandContex
     if (calibration.kind === 'synthetic') {
       tell('calibration: SYNTHETIC inputs. They test that the analysis runs; real pictures give other results.');
     }
-    return await client.call('analyse', { calibration }, { signal, onProgress: display.show });
+    const measured = await client.call('analyse', { calibration }, { signal, onProgress: display.show });
+    return await withAblations(client, measured, calibration, ablations, { signal, onProgress: display.show });
   }).finally(display.end);
   tell(`calibration: ${report.calibration.label}`);
   tell(splitWords(report.split));
@@ -51,7 +60,58 @@ export async function analyse(argv: readonly string[], { signal }: CommandContex
   if (problem) tell(problemWords(problem, report));
   const found = foundWords(report, DEFAULT_DETECTION, detectIntervals(report, DEFAULT_DETECTION));
   if (found) tell(found);
+  for (const line of correlationLines(report)) tell(line);
   await writeText(out, `${JSON.stringify(report)}\n`);
+}
+
+/** "blocks,parts": any of them, with commas. */
+function ablationsAskedFor(args: Arguments): readonly Ablation[] {
+  const asked = args.text('ablation')?.split(',') ?? [];
+  return asked.map((word) => {
+    const found = ABLATIONS.find((name) => name === word.trim());
+    if (!found)
+      throw usage('analyse', '--ablation does not fit', word, `${ABLATIONS.join(', ')}, or several with commas`);
+    return found;
+  });
+}
+
+/** The report with every ablation that it does not have yet. */
+async function withAblations(
+  client: WorkerClient,
+  report: AnalysisReport,
+  calibration: CalibrationSource,
+  ablations: readonly Ablation[],
+  options: { readonly signal: AbortSignal; readonly onProgress: (progress: Progress) => void },
+): Promise<AnalysisReport> {
+  const probes = { calibration, ridge: report.settings.ridge, split: report.split.rule };
+  let measured = report;
+  for (const which of ablations) {
+    const { edits, parts } = unmeasured(measured, ablationsOf(which, measured.model));
+    if (edits.length > 0) {
+      const damage = await client.call('damage', { edits, probes }, options);
+      measured = { ...measured, damage: [...measured.damage, ...damage] };
+    }
+    if (parts.length > 0) {
+      const found = await client.call('parts', { parts, probes }, options);
+      measured = { ...measured, parts: [...measured.parts, ...found] };
+    }
+  }
+  return measured;
+}
+
+/** How well each score orders the intervals that were measured, the best first. */
+function correlationLines(report: AnalysisReport): string[] {
+  const found = scoreCorrelations(report)
+    .flatMap(({ score, correlation }) => (correlation ? [{ score, ...correlation }] : []))
+    .sort((a, b) => b.rho - a.rho);
+  if (found.length === 0) return [];
+  return [
+    'rank correlation with measured ablation (Spearman; 95 % bootstrap over intervals; n intervals):',
+    ...found.map(({ score, rho, bounds, n }) => {
+      const range = bounds ? ` (${bounds.low.toFixed(2)} to ${bounds.high.toFixed(2)})` : '';
+      return `  ${score.label}: ${rho.toFixed(2)}${range}, n = ${n}${score.kind === 'proxy' ? ', a cheap proxy' : ''}`;
+    }),
+  ];
 }
 
 /** Checked before the model is opened, so that a wrong command line fails at once. */

@@ -1,8 +1,9 @@
 /** The words of `--help`, per command and for all of them. */
-import { DEFAULT_DAMAGE_SCORE, scoreNamed } from '../lib/core/detection/index.ts';
+import { DEFAULT_DAMAGE_SCORE, LONGEST_ABLATION, scoreNamed } from '../lib/core/detection/index.ts';
 import { DEFAULT_EXPORTER, EXPORTERS } from '../lib/core/export/index.ts';
 import { FAMILIES } from '../lib/core/model/config-index.ts';
 import { DEFAULT_DISTIL, DEFAULT_FINE_TUNE } from '../lib/core/run/index.ts';
+import { COUNTED_PICTURES } from '../lib/core/shapes/index.ts';
 import { ENGINE_NAMES } from '../lib/core/tensor/engine.ts';
 
 const FAMILY_NAMES = FAMILIES.map(({ label }) => label).join(', ');
@@ -63,6 +64,8 @@ pictures and captions of the sample grammar for the bundled model, or seeded noi
   --timesteps N       noise levels to spread them over (8)
   --seed N            (1)
   --split             says how many samples of each noise level probes were fitted on, and how many were held out
+  --ablation LIST     also takes out and measures, one by one: \`blocks\` (each block), \`parts\` (attention and feed-forward of
+                      each) and \`intervals\` (every run of 2 to ${LONGEST_ABLATION} blocks); several with commas
   --out FILE          the report; without it, stdout
 ${ENGINE}
 ${REMOTE}`,
@@ -87,6 +90,8 @@ and removes the rest.
                       have all alone
   --by KIND           what stands in for the blocks that go: nothing (default), probes, or student (to be distilled,
                       for the whole interval); --replacement removed or probes, the words of version 1, mean nothing and probes
+  --measure           runs the model with the whole choice taken out: output error, and facts of ${COUNTED_PICTURES.pictures} captions where it draws
+  --calibration FILE  what --measure runs on, where the report was measured on a file
   --out FILE          the plan; without it, stdout
   --config-out FILE   the diffusers config.json of the pruned model
 ${REMOTE}`,

@@ -39,7 +39,9 @@ import { foundWords } from './found-words.ts';
 import { SOURCE_OPTIONS } from './model-source.ts';
 import { HEADERS_ONLY, withModel } from './model-worker.ts';
 import { assertWritable, tell, writeFileWhole, writeText } from './output.ts';
+import { progressOn } from './progress.ts';
 import { readText } from './read-text.ts';
+import { choiceLines, measureChoice, measuredOn } from './whole-choice.ts';
 
 const ROWS = ['held-out', 'all'] as const satisfies readonly Rows[];
 const CHOICES = ['detected', 'least-damage'] as const;
@@ -57,12 +59,17 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
     replacement: { type: 'string' },
     out: { type: 'string' },
     'config-out': { type: 'string' },
+    measure: { type: 'boolean' },
+    calibration: { type: 'string' },
     ...ENGINE_OPTION,
     ...SOURCE_OPTIONS,
   });
   const rows = args.text('rows') === undefined ? null : args.oneOf('rows', ROWS, DEFAULT_DETECTION.rows);
   const choose = chooser(args, replacementOf(args));
-  const engine = args.oneOf('engine', ENGINES, HEADERS_ONLY);
+  const measure = args.flag('measure');
+  const calibration = args.text('calibration');
+  if (calibration !== undefined && !measure) throw usage('plan', '--calibration is for --measure');
+  const engine = args.oneOf('engine', ENGINES, measure ? 'auto' : HEADERS_ONLY);
   const out = args.text('out');
   const configOut = args.text('config-out');
   for (const path of [out, configOut]) if (path !== undefined) await assertWritable(path);
@@ -70,10 +77,17 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
   const report =
     reportPath === undefined ? null : parseReport(await readText(reportPath, MAX_JSON_BYTES.report), reportPath);
 
-  const model = await withModel(args, engine, signal, async (opened) => opened.model);
-  if (report !== null) assertReportFits(report, model, reportPath);
-  const detection = readingOf(report, rows, reportPath);
-  const edits = choose(model, report, detection);
+  const display = progressOn(process.stderr);
+  const { model, detection, edits, measured } = await withModel(args, engine, signal, async (opened) => {
+    const { client, model } = opened;
+    if (report !== null) assertReportFits(report, model, reportPath);
+    const detection = readingOf(report, rows, reportPath);
+    const edits = choose(model, report, detection);
+    const measured = measure
+      ? await measureChoice(client, model, edits, measuredOn(report, model, calibration), signal, display)
+      : null;
+    return { model, detection, edits, measured };
+  }).finally(display.end);
   const built = buildPlan({ model, report, edits, detection });
   await writeText(out, formatPlan(built));
   if (configOut !== undefined) {
@@ -84,6 +98,7 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
   const found = foundWords(report, detection, built.edits);
   if (found) tell(found);
   if (model.costNote) tell(model.costNote);
+  for (const line of choiceLines(report, edits, measured)) tell(line);
   tell(`layer_index of the PPCL trainer: ${layerIndexString(edits)}`);
 }
 
