@@ -55,16 +55,20 @@ export class CentredStates {
     return tf.tensor2d(this.values(index), [this.rows, this.width]);
   }
 
-  /** Its transpose [width, rows], owned by the caller: untransposed products are the fast ones on wasm. */
-  transposed(index: number): tf.Tensor2D {
-    const { state, mean } = this.#at(index);
-    const centred = new Float32Array(state.length);
-    for (let j = 0; j < this.width; j++) {
-      for (let row = 0; row < this.rows; row++) {
-        centred[j * this.rows + row] = state[row * this.width + j]! - mean[j]!;
+  /**
+   * Transposes of `count` states under one another [count · width, rows], owned by the caller: untransposed products are
+   * the fast ones on wasm.
+   */
+  transposed(first: number, count = 1): tf.Tensor2D {
+    const centred = new Float32Array(count * this.width * this.rows);
+    for (let index = 0; index < count; index++) {
+      const { state, mean } = this.#at(first + index);
+      for (let j = 0; j < this.width; j++) {
+        const to = (index * this.width + j) * this.rows;
+        for (let row = 0; row < this.rows; row++) centred[to + row] = state[row * this.width + j]! - mean[j]!;
       }
     }
-    return tf.tensor2d(centred, [this.width, this.rows]);
+    return tf.tensor2d(centred, [count * this.width, this.rows]);
   }
 
   #at(index: number): { state: Float32Array; mean: Float64Array } {

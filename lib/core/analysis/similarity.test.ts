@@ -225,7 +225,15 @@ describePerEngine(['cpu', 'wasm', 'tensorflow'], 'CKA', () => {
     const states = new CentredStates([normals(60, 1), normals(60, 2), normals(60, 3)], 20, 3);
     const kept = featureKernels(states);
     const forgetful = featureKernels(states, 0);
-    expect(await forgetful.compare(0)).toEqual(await kept.compare(0));
+    const oneByOne = featureKernels(states, 2 ** 20, 0);
+    const twoByTwo = featureKernels(states, 0, 2 * 4 * 60);
+    for (let a = 0; a < states.count; a++) {
+      const expected = await kept.compare(a);
+      expect(expected.inner).toHaveLength(states.count - a);
+      for (const other of [forgetful, oneByOne, twoByTwo]) expect(await other.compare(a)).toEqual(expected);
+    }
+    oneByOne.dispose();
+    twoByTwo.dispose();
     const tensorsBetween = tf.memory().numTensors;
     const followed = [];
     for (const kernels of [kept, forgetful]) {
