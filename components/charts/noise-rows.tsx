@@ -140,29 +140,32 @@ export function NoiseRows({ width, numBlocks, stacks, hovered, onHover, data, se
 /** The text alternative: every cell, for screen readers. */
 const NoiseTable = memo(function NoiseTable({ data, numBlocks }: { data: NoiseRowsData; numBlocks: number }) {
   return (
-    <table className={styles.hidden}>
-      <caption>{data.measure}, by block and noise level</caption>
-      <thead>
-        <tr>
-          <th scope="col">Block</th>
-          {data.rows.map(({ id, words }) => (
-            <th key={id} scope="col">
-              {words}
-            </th>
-          ))}
-        </tr>
-      </thead>
-      <tbody>
-        {Array.from({ length: numBlocks }, (_, block) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: the index is the block
-          <tr key={block}>
-            <th scope="row">{block}</th>
-            {data.rows.map(({ id, values }) => (
-              <td key={id}>{data.text(values[block] ?? null)}</td>
+    // A table is never narrower than its content, so that the clipping box is around it.
+    <div className={styles.hidden}>
+      <table>
+        <caption>{data.measure}, by block and noise level</caption>
+        <thead>
+          <tr>
+            <th scope="col">Block</th>
+            {data.rows.map(({ id, words }) => (
+              <th key={id} scope="col">
+                {words}
+              </th>
             ))}
           </tr>
-        ))}
-      </tbody>
-    </table>
+        </thead>
+        <tbody>
+          {Array.from({ length: numBlocks }, (_, block) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: the index is the block
+            <tr key={block}>
+              <th scope="row">{block}</th>
+              {data.rows.map(({ id, values }) => (
+                <td key={id}>{data.text(values[block] ?? null)}</td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 });
