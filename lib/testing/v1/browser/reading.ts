@@ -4,7 +4,7 @@ import { DEFAULT_DETECTION, type DetectionSettings } from '../../../core/detecti
 import { parseEditParam, replacementWord } from '../../../core/edit/index.ts';
 import { formatIntervalKeys } from '../../../core/interval/index.ts';
 import { STREAMS_V1 } from '../../../core/report/upgrade-v1.ts';
-import { withKnownStream } from '../../../page/explorer/settings.ts';
+import { DEFAULT_SETTINGS, withKnownStream } from '../../../page/explorer/settings.ts';
 import { readLink } from '../../../page/explorer/url-state.ts';
 import { readPlugged } from '../../../page/run/plugged.ts';
 
@@ -16,7 +16,10 @@ export interface LinkFacts {
 /** Of the explorer's address, on a model of so many blocks. */
 export function linkMeaning(address: string, numBlocks: number) {
   const { model, cut, settings, calibration, prompt, seed } = readLink(new URLSearchParams(address));
-  const { replaceBy, detection, ...rest } = settings;
+  const { replaceBy, detection, noise, differences, ...rest } = settings;
+  // Version 1 had neither: an address without them shows what it showed.
+  if (noise !== DEFAULT_SETTINGS.noise || differences !== DEFAULT_SETTINGS.differences)
+    throw new Error(`Found ${noise}, ${differences}`);
   const edits = parseEditParam(cut, replaceBy, { numBlocks }, 'link');
   // Version 1 had one replacement for all of them.
   if (edits.some(({ by }) => by !== replaceBy))
