@@ -72,7 +72,7 @@ test('a calibration.safetensors takes the place of synthetic inputs', async ({ p
   });
   await analyse(page);
   await expect(panel(page, 'Calibration')).toContainText('calibration.safetensors: 12 samples at 2 time steps');
-  await expect(panel(page, 'Similarity of hidden states')).toContainText('n = 192 image and 72 text tokens');
+  await expect(panel(page, 'Similarity of hidden states')).toContainText('n = 48 image and 18 text tokens, held out');
   await expect(page.getByText(/SYNTHETIC/)).toHaveCount(0);
 });
 
