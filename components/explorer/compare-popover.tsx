@@ -1,6 +1,6 @@
 'use client';
-import { useEffect } from 'react';
 /** Whether other analyses of the open model are shown beside the one on the page, and which ones. */
+import { useEffect } from 'react';
 import { useStore } from 'zustand';
 import { FileButton } from '@/components/ui/file-button';
 import { Popover } from '@/components/ui/popover';

@@ -232,7 +232,7 @@ export function IntervalPanel() {
                 >
                   <button
                     type="button"
-                    className="text-right hover:text-text"
+                    className="text-right hover:text-ink"
                     aria-pressed={bySureness}
                     title="Share of the resamples of the held-out prompts in which the rule finds the interval; click to sort by it, or by damage again"
                     onClick={() => setBySureness(!bySureness)}
