@@ -14,7 +14,7 @@ export function BlockTable({ report }: { report: AnalysisReport }) {
   const streams = model.streams;
   const firsts = new Set(model.stacks.map(({ first }) => first));
   return (
-    <div className="min-w-0">
+    <>
       <section
         aria-label="Blocks taken out"
         // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard
@@ -102,7 +102,7 @@ export function BlockTable({ report }: { report: AnalysisReport }) {
           attention and FFN
         </MeasureButton>
       </div>
-    </div>
+    </>
   );
 }
 
@@ -117,10 +117,11 @@ function ErrorCell({ damage, note }: { damage: Damage | undefined; note?: string
   );
 }
 
-/** Three figures, whatever the size. */
+/** Three figures, so that columns line up; powers of ten where the number would be long. */
 function smallWords(value: number | null | undefined): string {
   if (value === null || value === undefined) return 'n/a';
-  return Math.abs(value) >= 0.001 || value === 0
-    ? String(Number(value.toPrecision(3)))
-    : value.toExponential(1).replace('e-', 'e−');
+  if (value === 0) return '0';
+  const size = Math.abs(value);
+  if (size >= 0.001 && size < 999.5) return value.toPrecision(3);
+  return value.toExponential(1).replace('e-', 'e−').replace('e+', 'e');
 }

@@ -13,17 +13,19 @@ export function CentreColumn() {
   const [column, width] = useWidth<HTMLDivElement>();
   const detected = useDetectedHere();
   return (
-    <div className="divide-y divide-line">
+    <>
       {/* Measures the width inside the panels' padding. */}
       <div className="px-4" aria-hidden="true">
         <div ref={column} className="h-0" />
       </div>
-      <StripPanel width={width} detected={detected} />
-      <NoisePanel width={width} />
-      <CkaPanel width={width} detected={detected} />
-      <TrajectoriesPanel width={width} detected={detected} />
-      <ScoresPanel />
-      <ChoicesPanel />
-    </div>
+      <div className="divide-y divide-line">
+        <StripPanel width={width} detected={detected} />
+        <NoisePanel width={width} />
+        <CkaPanel width={width} detected={detected} />
+        <TrajectoriesPanel width={width} detected={detected} />
+        <ScoresPanel />
+        <ChoicesPanel />
+      </div>
+    </>
   );
 }

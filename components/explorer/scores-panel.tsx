@@ -59,7 +59,7 @@ export function ScoresPanel() {
         <>
           <div className="grid grid-cols-1 gap-x-8 gap-y-4 2xl:grid-cols-[minmax(0,1fr)_minmax(0,1fr)]">
             <Correlations report={report} />
-            <BlockTable report={report} />
+            <Blocks report={report} />
           </div>
           <Measuring />
         </>
@@ -73,7 +73,7 @@ function Reading({ report }: { report: AnalysisReport }): ReactNode {
   const lengths = measured.map(({ first, last }) => last - first + 1);
   if (measured.length === 0) return 'No interval has been taken out yet.';
   const [least, most] = [Math.min(...lengths), Math.max(...lengths)];
-  return `Held against ${REFERENCE.label} over ${measured.length} measured intervals of ${
+  return `Each score against “${REFERENCE.label}”, over ${measured.length} measured intervals of ${
     least === most ? least : `${least} to ${most}`
   } blocks.`;
 }
@@ -138,6 +138,18 @@ function Correlations({ report }: { report: AnalysisReport }) {
         </MeasureButton>
       </div>
     </div>
+  );
+}
+
+/** Folded until it is asked for: as many rows as the model has blocks, and most of them not measured yet. */
+function Blocks({ report }: { report: AnalysisReport }) {
+  return (
+    <details className="min-w-0 text-xs">
+      <summary className="mb-1 w-fit cursor-pointer rounded text-muted hover:text-ink">
+        Block by block: whole, attention and FFN taken out
+      </summary>
+      <BlockTable report={report} />
+    </details>
   );
 }
 
