@@ -203,13 +203,13 @@ export function IntervalPanel() {
         ) : (
           <table className="w-full text-xs">
             <thead className="sticky top-0 bg-panel text-muted">
-              <tr className="h-10 align-bottom">
+              <tr className="h-10 align-bottom [&>th]:pt-1">
                 <th scope="col" className="pb-1 text-left font-normal">
                   Blocks
                 </th>
                 <th
                   scope="col"
-                  className="w-16 pb-1 text-right font-normal"
+                  className="w-14 pb-1 text-right font-normal"
                   title="How alike the true and the probe-replaced states are after the last block of the interval"
                   aria-sort={bySimilarity && !bySureness ? 'descending' : undefined}
                 >
@@ -218,7 +218,7 @@ export function IntervalPanel() {
                 </th>
                 <th
                   scope="col"
-                  className="w-19 pb-1 pl-1.5 text-right font-normal"
+                  className="w-16 pb-1 pl-1.5 text-right font-normal"
                   title={shown.about}
                   aria-sort={bySimilarity || bySureness ? undefined : 'ascending'}
                 >
@@ -227,7 +227,7 @@ export function IntervalPanel() {
                 </th>
                 <th
                   scope="col"
-                  className="w-11 pb-1 pl-1.5 text-right font-normal"
+                  className="w-12 pb-1 pl-1.5 text-right font-normal"
                   aria-sort={bySureness ? 'descending' : undefined}
                 >
                   <button
@@ -240,7 +240,7 @@ export function IntervalPanel() {
                     found in{bySureness ? ' ↓' : ''}
                   </button>
                 </th>
-                <th scope="col" className="w-8 pb-1 text-right font-normal">
+                <th scope="col" className="w-9 pb-1 text-right font-normal">
                   out
                 </th>
               </tr>
@@ -314,11 +314,11 @@ function Row({ interval, cka, damage, found, chosen, origin }: RowProps) {
   const { first, last } = interval;
   return (
     <tr
-      className="h-6 align-top leading-5 hover:bg-panel-2 [&>td]:pt-0.5"
+      className="h-6 align-top leading-5 hover:bg-panel-2 [&>td]:pt-0.5 [&>td]:whitespace-nowrap"
       onPointerEnter={() => setHover({ block: first, other: last })}
       onPointerLeave={() => setHover({ block: null })}
     >
-      <td className="whitespace-nowrap">
+      <td>
         <span className="flex h-5 items-center gap-1">
           <span className={chosen ? 'font-medium text-accent' : ''}>
             {first}–{last}
@@ -329,7 +329,9 @@ function Row({ interval, cka, damage, found, chosen, origin }: RowProps) {
       </td>
       <td className="text-right">{similarityText(cka)}</td>
       <td className="text-right">{damage}</td>
-      <td className="text-right">{found === null ? 'n/a' : shareText(found)}</td>
+      <td className="text-right" title={found === null ? undefined : `In ${shareText(found)} of the resamples`}>
+        {found === null ? 'n/a' : foundWords(found)}
+      </td>
       <td>
         <div className="flex h-5 items-center justify-end">
           <Switch
@@ -347,6 +349,12 @@ function originOf({ first, last }: BlockInterval, detected: readonly BlockInterv
   const around = detected.find((found) => found.first <= first && last <= found.last);
   if (!around) return 'drawn';
   return around.first === first && around.last === last ? null : `of ${around.first}–${around.last}`;
+}
+
+/** Whole percents for a narrow column; not all of them is never 100 %, and some of them never 0 %. */
+function foundWords(share: number): string {
+  if (share > 0 && share < 0.01) return '<1 %';
+  return `${Math.floor(share * 100 + 1e-9)} %`;
 }
 
 /** Errors as percent of the output; sums and differences, which have no such meaning, as plain numbers. */

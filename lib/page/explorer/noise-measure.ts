@@ -102,5 +102,5 @@ export function noiseWords({ measure, rows }: NoiseMeasure): string {
       );
       return [`${id} ${named.join(' and ')}`];
     });
-  return most.length === 0 ? '' : `Largest at ${most.join(', at ')}.`;
+  return most.length === 0 ? '' : `Blocks where it is largest: ${most.join('; ')}.`;
 }
