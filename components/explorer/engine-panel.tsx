@@ -36,7 +36,7 @@ export function EnginePanel() {
             <span className="max-sm:hidden">Engine: </span>
             {words}
           </span>
-          <span className="shrink-0">
+          <span className="shrink-0 max-sm:hidden">
             <ChevronIcon />
           </span>
         </>

@@ -40,36 +40,41 @@ export function RunTitle() {
             · begun {momentWords(Date.parse(view.createdAt))}
           </p>
         </div>
-        <div className="flex flex-wrap items-center gap-2">
-          <RunDownloads />
-          <Popover
-            name="Settings of this run"
-            title="Settings of this run"
-            panelClass="w-[440px]"
-            label="Settings"
-            buttonClass="inline-flex h-8 items-center rounded-md border border-line bg-panel px-3 hover:bg-panel-2"
-          >
-            <RunSettingsList view={view} />
-          </Popover>
-          {resumes ? (
-            <Button look="primary" disabled={asking} onClick={() => void open.ask((api) => api.resume(open.id))}>
-              Resume
+        {/* Two groups, so that no button is left alone on a line of a narrow page. */}
+        <div className="flex flex-wrap gap-2">
+          <div className="flex gap-2">
+            <RunDownloads />
+            <Popover
+              name="Settings of this run"
+              title="Settings of this run"
+              panelClass="w-[440px]"
+              label="Settings"
+              buttonClass="inline-flex h-8 items-center rounded-md border border-line bg-panel px-3 hover:bg-panel-2"
+            >
+              <RunSettingsList view={view} />
+            </Popover>
+          </div>
+          <div className="flex gap-2">
+            {resumes ? (
+              <Button look="primary" disabled={asking} onClick={() => void open.ask((api) => api.resume(open.id))}>
+                Resume
+              </Button>
+            ) : (
+              <Button disabled={asking || !stops} onClick={() => void open.ask((api) => api.pause(open.id))}>
+                Pause
+              </Button>
+            )}
+            <Button
+              disabled={asking || !(stops || resumes)}
+              title="Stops the run; finished students stay, and every interval can be retried"
+              onClick={() => void open.ask((api) => api.cancel(open.id))}
+            >
+              Cancel
             </Button>
-          ) : (
-            <Button disabled={asking || !stops} onClick={() => void open.ask((api) => api.pause(open.id))}>
-              Pause
+            <Button disabled={asking} onClick={() => setDeleting(true)}>
+              Delete
             </Button>
-          )}
-          <Button
-            disabled={asking || !(stops || resumes)}
-            title="Stops the run; finished students stay, and every interval can be retried"
-            onClick={() => void open.ask((api) => api.cancel(open.id))}
-          >
-            Cancel
-          </Button>
-          <Button disabled={asking} onClick={() => setDeleting(true)}>
-            Delete
-          </Button>
+          </div>
         </div>
       </div>
       <div className="mt-3">
