@@ -354,7 +354,7 @@ function originOf({ first, last }: BlockInterval, detected: readonly BlockInterv
 /** Whole percents for a narrow column; not all of them is never 100 %, and some of them never 0 %. */
 function foundWords(share: number): string {
   if (share > 0 && share < 0.01) return '<1 %';
-  return `${Math.floor(share * 100 + 1e-9)} %`;
+  return share > 0.99 && share < 1 ? '99 %' : `${Math.round(share * 100)} %`;
 }
 
 /** Errors as percent of the output; sums and differences, which have no such meaning, as plain numbers. */
