@@ -3,7 +3,13 @@
  * linear probe does the block's work, which interval it is in and which differences decided that, and what the model loses
  * without it. Pure.
  */
-import { type DetectionSettings, differencesOf, firstRise, type Rise } from '@/lib/core/detection/index.ts';
+import {
+  blockAblation,
+  type DetectionSettings,
+  differencesOf,
+  firstRise,
+  type Rise,
+} from '@/lib/core/detection/index.ts';
 import { runEdit } from '@/lib/core/edit/index.ts';
 import { type BlockInterval, stackAround } from '@/lib/core/interval/index.ts';
 import type { StreamSpec } from '@/lib/core/model/config-index.ts';
@@ -11,7 +17,6 @@ import { pairText } from '@/lib/core/pair-text.ts';
 import { type AnalysisReport, type Bounds, outputErrorOf } from '@/lib/core/report/report.ts';
 import { percentWords } from '../browser/number-words.ts';
 import { type BreakFinding, roundingSentence, shareText } from './break-words.ts';
-import { damageOfBlock } from './noise-measure.ts';
 
 type Row = readonly (number | null)[];
 
@@ -118,7 +123,7 @@ const intervalName = ({ first, last }: BlockInterval): string => `the interval [
 
 /** The output error without the block; where that was not measured, without the later blocks of its interval. */
 function costSentence(report: AnalysisReport, block: number, run: Run | undefined): string {
-  const alone = damageOfBlock(report, block);
+  const alone = blockAblation(report, block);
   if (alone) return `Removing it ${costs(alone.outputError, alone.bounds)}.`;
   if (!run || run.last === run.first || block === run.first) return '';
   const together = outputErrorOf(report, runEdit(run, 'nothing'));

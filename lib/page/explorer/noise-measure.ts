@@ -3,8 +3,9 @@
  * is taken where it was measured for every block; otherwise the held-out error of the blocks' linear probes, which every
  * report has. Pure.
  */
+import { blockAblation } from '@/lib/core/detection/index.ts';
 import { type BlockInterval, stackAround } from '@/lib/core/interval/index.ts';
-import type { AnalysisReport, EditDamage, NoiseBand } from '@/lib/core/report/report.ts';
+import type { AnalysisReport, NoiseBand } from '@/lib/core/report/report.ts';
 import { percentWords } from '../browser/number-words.ts';
 
 type Row = readonly (number | null)[];
@@ -44,7 +45,7 @@ export function noiseMeasure(report: AnalysisReport): NoiseMeasure | null {
 function removalRows(report: AnalysisReport): readonly NoiseRow[] | null {
   const { numBlocks, stacks } = report.model;
   const depth = { numBlocks, stacks };
-  const alone = Array.from({ length: numBlocks }, (_, block) => damageOfBlock(report, block));
+  const alone = Array.from({ length: numBlocks }, (_, block) => blockAblation(report, block));
   const complete = alone.every((damage, block) =>
     damage ? damage.bands.length === report.bands.length : !canGoAlone(block, depth),
   );
@@ -53,18 +54,6 @@ function removalRows(report: AnalysisReport): readonly NoiseRow[] | null {
     { id: 'together', values: alone.map((damage) => damage?.outputError ?? null) },
     ...report.bands.map(({ id }, at) => ({ id, values: alone.map((damage) => damage?.bands[at] ?? null) })),
   ];
-}
-
-/** Of the edit that leaves out this block and no other; the first block of a stack, which no run takes out, is a part. */
-export function damageOfBlock(
-  { damage, parts }: Pick<AnalysisReport, 'damage' | 'parts'>,
-  block: number,
-): Omit<EditDamage, 'edit'> | undefined {
-  const { first, last } = { first: block - 1, last: block };
-  return (
-    parts.find((one) => one.block === block && String(one.part) === 'block') ??
-    damage.find(({ edit }) => edit.on === 'run' && edit.by === 'nothing' && edit.first === first && edit.last === last)
-  );
 }
 
 /** The first block of a stack has no block before it that could stand for it. */
