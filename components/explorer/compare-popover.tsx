@@ -56,7 +56,7 @@ function Others() {
       )}
       <ul className="my-2 space-y-1 text-xs text-muted">
         {others.map(({ name, report }) => {
-          const reason = comparison?.refused.find((one) => one.name === name)?.reason;
+          const reason = comparison?.refused.find((one) => one.report === report)?.reason;
           return (
             <li key={`${name} ${report.blockMs[0]}`} className="wrap-anywhere">
               {name}

@@ -51,8 +51,19 @@ describe('an analysis beside others of its model', () => {
     const earlier = reportWith(3, { split: { rule: 'golden-ratio', share: 0.25 } });
     const { others, refused, count } = compare(reportWith(3), { new: reportWith(3), old: earlier });
     expect(others.map(({ name }) => name)).toEqual(['new']);
-    expect(refused).toEqual([{ name: 'old', reason: 'The reports split their samples by different rules.' }]);
+    expect(refused).toEqual([
+      { name: 'old', report: earlier, reason: 'The reports split their samples by different rules.' },
+    ]);
     expect(count).toBe(2);
+  });
+
+  it('is told from one that is left out under the same name', () => {
+    const earlier = reportWith(3, { split: { rule: 'golden-ratio', share: 0.25 } });
+    const reports = [reportWith(3), earlier].map((report) => ({ name: 'report.json', report }));
+    const { others, refused } = compareWith(here(reportWith(3)), reports, DEFAULT_DETECTION, 'together');
+    expect(others).toHaveLength(1);
+    expect(refused).toHaveLength(1);
+    expect(refused[0]?.report).toBe(earlier);
   });
 
   it('says nothing of agreement where it is alone', () => {

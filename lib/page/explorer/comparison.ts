@@ -19,8 +19,8 @@ import { type Noise, type NoiseReading, readingOf } from './noise.ts';
 export interface Comparison {
   /** Of those that can be read beside the one on the page, without it. */
   readonly others: readonly NamedReport[];
-  /** Why the rest cannot. */
-  readonly refused: readonly { readonly name: string; readonly reason: string }[];
+  /** Why the rest cannot; two of them may have one name. */
+  readonly refused: readonly (NamedReport & { readonly reason: string })[];
   /** Detected by any of the analyses, that on the page included: most analyses first. */
   readonly intervals: readonly OverlaidInterval[];
   /** Analyses that are compared, that on the page included. */
@@ -36,14 +36,14 @@ export function compareWith(
 ): Comparison {
   const own = { name: 'the analysis on the page', report: here.report };
   const compared: NamedReport[] = [];
-  const refused: { name: string; reason: string }[] = [];
+  const refused: (NamedReport & { readonly reason: string })[] = [];
   for (const other of others) {
     const reading = readingOf(other.report, settings, noise);
     const read = { name: other.name, report: reading.report };
     const reason =
       reading.band?.id === here.band?.id ? whyNot(own, read, here.settings) : 'It has no such noise level.';
     if (reason === null) compared.push(read);
-    else refused.push({ name: other.name, reason });
+    else refused.push({ ...other, reason });
   }
   const intervals = overlayDetections([own, ...compared], here.settings);
   return { others: compared, refused, intervals, count: compared.length + 1 };
