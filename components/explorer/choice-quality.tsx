@@ -104,7 +104,7 @@ export function ChoiceQuality() {
 }
 
 const ERROR_TITLE =
-  'Relative error of the output with all chosen intervals taken out together, on the held-out samples of the analysis; the range is a 95 % bootstrap over samples';
+  'Relative error of the output with all chosen intervals taken out together, on the held-out samples of the analysis; the range is a 95 % bootstrap over prompts';
 const FACTS_TITLE = `Facts of ${COUNTED_PICTURES.pictures} held-out captions that the checker finds in the pictures drawn with the choice; the range is Wilson's 95 % interval, as if facts were independent`;
 
 function pictureWords(pictures: number, whole: { held: number; total: number } | null): string {

@@ -48,7 +48,7 @@ export function ChoicesPanel() {
             choice is both smaller and at least as good.
           </p>
           <p>
-            Whiskers are 95 % intervals: a bootstrap over samples for the output error, Wilson’s over facts. Two choices
+            Whiskers are 95 % intervals: a bootstrap over prompts for the output error, Wilson’s over facts. Two choices
             whose whiskers overlap have not been told apart.
           </p>
         </Help>
