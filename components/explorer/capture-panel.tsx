@@ -11,11 +11,12 @@ import { Select } from '@/components/ui/select';
 import { PAGE_CALIBRATION_BOUNDS } from '@/lib/core/report/index.ts';
 import { bytesWords } from '@/lib/page/browser/number-words.ts';
 import { tokensWords } from '@/lib/page/browser/stream-words.ts';
-import { analyse, analysisStore, stopAnalysis } from '@/lib/page/explorer/analysis.ts';
+import { analysisStore, stopAnalysis } from '@/lib/page/explorer/analysis.ts';
 import { calibrationStore, requestOf } from '@/lib/page/explorer/calibration.ts';
 import { engineStore } from '@/lib/page/explorer/engine.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import { type WantedFile, wantedFile } from '@/lib/page/explorer/probe-source.ts';
+import { startAnalysis } from '@/lib/page/explorer/start-and-switch.ts';
 import { AnalysisProgress } from './analysis-progress';
 import { useCalibrationChanges } from './use-report-mark';
 
@@ -133,7 +134,7 @@ function Capture() {
             className="w-full"
             disabled={!ready}
             title={problems[0]}
-            onClick={() => void analyse(choice)}
+            onClick={() => void startAnalysis(choice)}
           >
             Analyse
           </Button>

@@ -1,23 +1,37 @@
 import { pathToFileURL } from 'node:url';
 import { beforeEach, expect, test, vi } from 'vitest';
+import type { CallOptions } from '@/lib/compute/client.ts';
 import { nodeFiles } from '@/lib/compute/folder/node-files.ts';
 import type { ModelSource } from '@/lib/compute/protocol.ts';
 import { runEdits } from '@/lib/core/edit/index.ts';
 import { openModel } from '@/lib/core/folder/open-model.ts';
+import { ablationStore, measureAblation } from './ablations.ts';
 import { analysisStore } from './analysis.ts';
-import { calibrationStore } from './calibration.ts';
+import { calibrationStore, DEFAULT_CALIBRATION } from './calibration.ts';
 import { modelStore } from './model.ts';
 import { exampleReport, streamWith } from './report-fixtures.ts';
 import { beginSelection, selectionStore } from './selection.ts';
-import { switchModel } from './start-and-switch.ts';
+import { startAnalysis, switchEngine, switchModel } from './start-and-switch.ts';
 
-const { summaries, misfit } = vi.hoisted(() => ({
+const { summaries, misfit, calls } = vi.hoisted(() => ({
   summaries: new Map<string, unknown>(),
   misfit: { answer: (_: null) => {} },
+  /** What the worker was asked for, and "stop" where a damage call was stopped. */
+  calls: [] as string[],
 }));
 vi.mock('./compute.ts', async (original) => ({
   ...(await original<typeof import('./compute.ts')>()),
-  ask: async (_: string, { source }: { source: ModelSource }) => summaries.get(source.name),
+  ask: async (task: string, { source }: { source?: ModelSource }, options?: CallOptions<'damage'>) => {
+    calls.push(task);
+    if (task !== 'damage') return summaries.get(source?.name ?? '');
+    // It ends only when it is stopped, as a worker that has thousands of intervals before it.
+    return new Promise((_, reject) => {
+      options?.signal?.addEventListener('abort', () => {
+        calls.push('stop');
+        reject(new Error('stopped'));
+      });
+    });
+  },
 }));
 // Reading the calibration file takes as long as the test wants it to.
 vi.mock('./file-readers.ts', () => ({
@@ -28,6 +42,7 @@ vi.mock('./kept-analyses.ts', () => ({ keptReports: async () => [], keepReport: 
 const sourceOf = (name: string): ModelSource => ({ kind: 'files', name, files: [] });
 
 beforeEach(async () => {
+  calibrationStore.setState(DEFAULT_CALIBRATION);
   for (const name of ['shapes-mmdit', 'shapes-flux']) {
     const url = `${pathToFileURL(`public/models/${name}`).href}/`;
     const { summary } = await openModel({ files: await nodeFiles.openFolder(url), name });
@@ -50,4 +65,21 @@ test('the analysis and the choice of a model go in the same step in which anothe
   await vi.waitFor(() => expect(misfit.answer.name).not.toBe('answer'));
   misfit.answer(null);
   expect(await other).toBe(true);
+});
+
+test.each([
+  ['another model', 'openModel', () => switchModel(sourceOf('shapes-flux'))],
+  ['another engine', 'startEngine', () => switchEngine('cpu')],
+  ['an analysis', 'analyse', () => startAnalysis({ ...DEFAULT_CALIBRATION, kind: 'synthetic' })],
+])('an ablation under way ends before %s is asked for', async (_, task, begin) => {
+  await switchModel(sourceOf('shapes-mmdit'));
+  const report = exampleReport(streamWith([[1]], [0, 0, 0]));
+  analysisStore.setState({ report, measuredOn: { ...DEFAULT_CALIBRATION, kind: 'synthetic' } });
+  calls.length = 0;
+  const ablation = measureAblation('intervals');
+  const begun = begin();
+  await ablation;
+  expect(calls.slice(0, 3)).toEqual(['damage', 'stop', task]);
+  expect(ablationStore.getState().running).toBeNull();
+  await begun.catch(() => {});
 });

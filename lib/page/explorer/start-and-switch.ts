@@ -11,8 +11,8 @@ import type { WantedEngine } from '@/lib/core/tensor/engine.ts';
 import { settle, showError, showPassing, showWarning } from '../browser/notices.ts';
 import { stopAblation } from './ablations.ts';
 import { followAddress, openingLink } from './address.ts';
-import { clearAnalysis, restoreAnalysis, type WantedAnalysis, watchCalibrationFile } from './analysis.ts';
-import { calibrationStore, calibrationText } from './calibration.ts';
+import { analyse, clearAnalysis, restoreAnalysis, type WantedAnalysis, watchCalibrationFile } from './analysis.ts';
+import { type CalibrationChoice, calibrationStore, calibrationText } from './calibration.ts';
 import { clearChoiceQuality } from './choice-quality.ts';
 import { ask, busyStore, restartWorker } from './compute.ts';
 import { type PageReplacement, pageEdits } from './edits.ts';
@@ -62,8 +62,9 @@ export function canSwitchModel(): boolean {
   return modelStore.getState().opening === null && !busyStore.getState().tasks.includes('analyse');
 }
 
-/** Opens another model. If it is refused, the open one stays with everything on the page. */
+/** Opens another model. If it is refused, the open one stays with everything on the page; only an ablation ends before. */
 export async function switchModel(source: ModelSource): Promise<boolean> {
+  stopAblation();
   const before = modelStore.getState().summary;
   let begun: Promise<WantedAnalysis> | null = null;
   const summary = await openModel(source, (opened) => {
@@ -76,7 +77,6 @@ export async function switchModel(source: ModelSource): Promise<boolean> {
 
 /** Everything of the model before goes at once; the calibration file, which is read for that, may follow. */
 async function beginModel(summary: ModelSummary, before: ModelSummary | null): Promise<WantedAnalysis> {
-  stopAblation();
   clearAnalysis();
   clearPreview();
   clearChoiceQuality();
@@ -90,9 +90,17 @@ async function beginModel(summary: ModelSummary, before: ModelSummary | null): P
   return wantedAnalysis(linked);
 }
 
+/** Analyses the open model. What an ablation has measured stays; the rest would keep the analysis waiting. */
+export async function startAnalysis(choice: CalibrationChoice): Promise<void> {
+  stopAblation();
+  await analyse(choice);
+}
+
 /** Another engine in the same worker; the model is opened again on it, reports stay. */
 export async function switchEngine(wanted: WantedEngine): Promise<void> {
-  if ((await startEngine(wanted)) && (await reopenModel())) await verifyEngine();
+  stopAblation();
+  if (!(await startEngine(wanted))) return;
+  if (await reopenModel()) await verifyEngine();
 }
 
 /** After a crash or a lost device: a fresh worker, the engine that was wanted, the model that was open. */
