@@ -7,14 +7,15 @@ import { countedRangeWords, countedWords, shareRangeWords } from '@/lib/page/bro
 import { percentWords } from '@/lib/page/browser/number-words.ts';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import {
+  canCount,
   choiceQualityStore,
+  hasFailed,
   isCounted,
   knownOf,
   presentChoice,
   wholeFacts,
 } from '@/lib/page/explorer/choice-quality.ts';
 import { engineStore } from '@/lib/page/explorer/engine.ts';
-import { isSame } from '@/lib/page/explorer/made-of.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import { countNow, isQuickModel } from '@/lib/page/explorer/quiet-measurements.ts';
 import { selectionStore } from '@/lib/page/explorer/selection.ts';
@@ -30,7 +31,6 @@ export function ChoiceQuality() {
   const quality = useStore(choiceQualityStore);
   const present = presentChoice();
   const known = knownOf(quality, present?.of ?? null);
-  const hasFailed = isSame(quality.failed, present?.of ?? null);
   if (chosen.length === 0 || !report || !present) {
     const lacking =
       chosen.length === 0 ? 'measured per choice' : report ? 'needs its calibration file' : 'needs an analysis';
@@ -49,6 +49,8 @@ export function ChoiceQuality() {
   }
   const estimate = summedErrors(report, present.edits);
   const { damage = null, facts = null } = known ?? {};
+  const failedError = hasFailed(quality, present.of, 'error');
+  const failedFacts = hasFailed(quality, present.of, 'facts');
   return (
     <>
       <Row name="Output error" title={ERROR_TITLE}>
@@ -60,7 +62,7 @@ export function ChoiceQuality() {
         ) : (
           <span className="text-muted">
             {estimate === null ? '' : `≈ ${percentWords(estimate)}`}
-            {hasFailed ? (estimate === null ? 'n/a' : '') : `${estimate === null ? '' : ', '}measuring…`}
+            {failedError ? (estimate === null ? 'n/a' : '') : `${estimate === null ? '' : ', '}measuring…`}
           </span>
         )}
       </Row>
@@ -81,19 +83,22 @@ export function ChoiceQuality() {
               </span>
               <span className="ml-2 text-muted">{countedRangeWords(facts)}</span>
             </>
-          ) : isQuickModel() && !hasFailed ? (
-            <span className="text-muted">{quality.measuring?.what === 'facts' ? 'drawing…' : 'waiting…'}</span>
-          ) : hasFailed ? (
+          ) : failedFacts ? (
             <span className="text-muted">n/a</span>
-          ) : (
+          ) : quality.measuring?.what === 'facts' ? (
+            <span className="text-muted">drawing…</span>
+          ) : isQuickModel() ? (
+            <span className="text-muted">waiting…</span>
+          ) : null}
+          {!isQuickModel() && canCount(quality, present.of) ? (
             <button
               type="button"
-              className="h-5 rounded border border-line px-2 hover:bg-panel-2"
+              className="h-5 rounded border border-line px-2 not-first:ml-2 hover:bg-panel-2"
               onClick={() => void countNow()}
             >
-              Draw and count
+              {facts && facts.total > 0 ? 'Draw the rest' : 'Draw and count'}
             </button>
-          )}
+          ) : null}
         </Row>
       ) : null}
       {summary?.drawable && facts && facts.total > 0 ? (

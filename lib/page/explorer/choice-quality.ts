@@ -32,12 +32,16 @@ export interface MeasuredChoice {
 export interface ChoiceQualityState {
   /** The newest last. */
   readonly choices: readonly MeasuredChoice[];
-  readonly measuring: { readonly of: MadeOf; readonly what: 'error' | 'facts' } | null;
-  /** What could not be measured, so that it is not tried for ever. */
-  readonly failed: MadeOf | null;
+  readonly measuring: Measurement | null;
+  /** What could not be measured on this engine, so that it is not tried for ever. */
+  readonly failed: readonly Measurement[];
+}
+interface Measurement {
+  readonly of: MadeOf;
+  readonly what: 'error' | 'facts';
 }
 
-const NOTHING: ChoiceQualityState = { choices: [], measuring: null, failed: null };
+const NOTHING: ChoiceQualityState = { choices: [], measuring: null, failed: [] };
 const NO_FACTS: FactCount = { held: 0, total: 0, pictures: 0 };
 /** Pictures of one call: a few seconds on a small model, so that little is lost when it is stopped. */
 const DRAWN_PER_CALL = 4;
@@ -48,6 +52,15 @@ export const choiceQualityStore = createStore<ChoiceQualityState>(() => NOTHING)
 
 export function clearChoiceQuality(): void {
   choiceQualityStore.setState(NOTHING);
+}
+
+/** What one engine could not measure, another may, or the same one once it runs again. */
+export function forgetFailures(): void {
+  choiceQualityStore.setState({ failed: [] });
+}
+
+export function hasFailed({ failed }: ChoiceQualityState, of: MadeOf | null, what: Measurement['what']): boolean {
+  return failed.some((one) => one.what === what && isSame(one.of, of));
 }
 
 export interface PresentChoice {
@@ -94,6 +107,14 @@ export function measuredChoices(state: ChoiceQualityState): readonly MeasuredCho
 
 export const isCounted = ({ pictures }: FactCount): boolean => pictures >= COUNTED_PICTURES.pictures;
 
+/** Whether to offer drawing by hand: pictures of the choice or of the whole model are missing, and none is being drawn. */
+export function canCount(state: ChoiceQualityState, choice: MadeOf): boolean {
+  if (state.measuring?.what === 'facts' || hasFailed(state, choice, 'facts')) return false;
+  return [choice, choiceOf([])?.of ?? null].some(
+    (of) => of !== null && !hasFailed(state, of, 'facts') && !isCounted(knownOf(state, of)?.facts ?? NO_FACTS),
+  );
+}
+
 /** The output error of the present choice, where it is not known. */
 export async function measureChoiceError(): Promise<void> {
   const present = presentChoice();
@@ -103,25 +124,27 @@ export async function measureChoiceError(): Promise<void> {
   if (damage) keep(present, { damage });
 }
 
-/** The facts of the present choice, then those of the whole model, as far as they have not been counted. */
+/** The facts of the present choice, then those of the whole model, as far as they have not been counted; whatever stops it stops both. */
 export async function countFacts(): Promise<void> {
   if (!modelStore.getState().summary?.drawable) return;
   for (const wanted of [presentChoice(), presentChoice() && choiceOf([])]) {
-    if (wanted) await countOf(wanted);
+    if (wanted && !(await countOf(wanted))) return;
   }
 }
 
-async function countOf(wanted: PresentChoice): Promise<void> {
+/** Whether all are counted. */
+async function countOf(wanted: PresentChoice): Promise<boolean> {
   const { pictures: all, ...drawing } = COUNTED_PICTURES;
   const chosen = presentChoice()?.of ?? null;
   for (;;) {
     const known = knownOf(choiceQualityStore.getState(), wanted.of)?.facts ?? NO_FACTS;
-    if (isCounted(known) || !isSame(presentChoice()?.of ?? null, chosen)) return;
+    if (isCounted(known)) return true;
+    if (!isSame(presentChoice()?.of ?? null, chosen)) return false;
     const skip = known.pictures;
     const probes = needsProbes(wanted.edits) ? wanted.probes : null;
     const input = { ...drawing, edits: wanted.edits, probes, skip, pictures: Math.min(DRAWN_PER_CALL, all - skip) };
     const more = await measured(wanted.of, 'facts', (onProgress) => measureQuietly('facts', input, onProgress));
-    if (!more) return;
+    if (!more) return false;
     keep(wanted, {
       facts: { held: known.held + more.held, total: known.total + more.total, pictures: skip + more.pictures },
     });
@@ -131,16 +154,16 @@ async function countOf(wanted: PresentChoice): Promise<void> {
 /** Null where it was stopped, or failed before. */
 async function measured<T>(
   of: MadeOf,
-  what: 'error' | 'facts',
+  what: Measurement['what'],
   call: Parameters<typeof showingRefit<T | null>>[0],
 ): Promise<T | null> {
-  if (isSame(choiceQualityStore.getState().failed, of)) return null;
+  if (hasFailed(choiceQualityStore.getState(), of, what)) return null;
   const measuring = { of, what };
   choiceQualityStore.setState({ measuring });
   try {
     return await showingRefit(call);
   } catch (thrown) {
-    choiceQualityStore.setState({ failed: of });
+    choiceQualityStore.setState(({ failed }) => ({ failed: [...failed, measuring] }));
     showError('damage', thrown);
     return null;
   } finally {

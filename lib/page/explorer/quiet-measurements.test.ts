@@ -2,9 +2,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Tasks } from '@/lib/compute/protocol.ts';
 import { runEdit } from '@/lib/core/edit/index.ts';
+import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import { analysisStore } from './analysis.ts';
+import { canCount, choiceQualityStore, presentChoice } from './choice-quality.ts';
 import { engineStore } from './engine.ts';
-import { measureWhenIdle } from './quiet-measurements.ts';
+import { modelStore } from './model.ts';
+import { countNow, measureWhenIdle } from './quiet-measurements.ts';
 import { exampleReport, streamWith } from './report-fixtures.ts';
 import { beginSelection, choose, selectionStore } from './selection.ts';
 import { settingsStore } from './settings.ts';
@@ -35,7 +38,13 @@ describe('what the page measures by itself', () => {
     beginSelection({ numBlocks: 4 }, []);
     analysisStore.setState({ report: exampleReport(streamWith(similarity, [0.5, 0.5, 0.5, 0.5])), measuredOn: null });
   });
-  afterEach(() => {
+  afterEach(async () => {
+    // What still waits for its answer would keep the next test waiting.
+    for (let done = 0; done < asked.length; done++) {
+      asked[done]?.answer(null);
+      await rested();
+    }
+    asked.length = 0;
     vi.useRealTimers();
     vi.unstubAllGlobals();
   });
@@ -71,5 +80,31 @@ describe('what the page measures by itself', () => {
     expect(asked.map(({ task }) => task)).toEqual(['damage', 'damage', 'damage']);
     asked[2]?.answer([]);
     await rested();
+  });
+
+  it('waits for pictures that were asked for by hand, which can be asked for again where they were stopped', async () => {
+    choose({ type: 'add', edit: runEdit({ first: 1, last: 2 }, 'nothing') });
+    const summary = { fingerprint: 'sha256:00', drawable: true } as ModelSummary;
+    modelStore.setState({ summary });
+    settingsStore.setState({ score: 'removed' });
+    await rested();
+    expect(asked.map(({ task }) => task)).toEqual(['damage']);
+    const { of } = presentChoice()!;
+    expect(canCount(choiceQualityStore.getState(), of)).toBe(true);
+
+    void countNow();
+    expect(canCount(choiceQualityStore.getState(), of)).toBe(false);
+    // The worker lets go of the quiet call; nothing else is asked while pictures are drawn.
+    asked[0]?.answer(null);
+    await rested();
+    expect(asked.map(({ task }) => task)).toEqual(['damage', 'facts']);
+    asked[1]?.answer({ held: 3, total: 8, pictures: 4 });
+    await rested();
+    expect(asked.map(({ task }) => task)).toEqual(['damage', 'facts', 'facts']);
+    // Stopped after four of them.
+    asked[2]?.answer(null);
+    await rested();
+    expect(canCount(choiceQualityStore.getState(), of)).toBe(true);
+    expect(asked.map(({ task }) => task)).toEqual(['damage', 'facts', 'facts', 'damage']);
   });
 });

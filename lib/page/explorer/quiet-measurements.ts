@@ -35,6 +35,8 @@ export function measureWhenIdle(): void {
 
 let measuring = false;
 let again = false;
+/** Measurements under way that were asked for by hand: what the page measures by itself would stop them. */
+let byHand = 0;
 
 /**
  * One measurement after the other: whoever asks for one while another goes on waits for its end. A quiet call stops the
@@ -55,7 +57,13 @@ async function measureNow(): Promise<void> {
 }
 
 async function measureOnce(): Promise<void> {
-  if (document.hidden || busyStore.getState().tasks.length > 0 || engineStore.getState().status !== 'ready') return;
+  if (
+    byHand > 0 ||
+    document.hidden ||
+    busyStore.getState().tasks.length > 0 ||
+    engineStore.getState().status !== 'ready'
+  )
+    return;
   const { report } = analysisStore.getState();
   const chosen = selectionStore.getState().selection.present;
   if (report) {
@@ -63,16 +71,28 @@ async function measureOnce(): Promise<void> {
     const intervals = [...detected, ...chosen];
     // First what needs no probes: to fit them again takes a pass through the whole model.
     await measureDamage(runEdits(intervals, 'nothing'));
+    if (byHand > 0) return;
     if (isQuickModel() || chosen.some(({ by }) => by === 'probes')) await measureDamage(runEdits(intervals, 'probes'));
   }
-  if (isQuickModel()) await timeChoice();
-  await measureChoiceError();
-  if (isQuickModel()) await countFacts();
+  // What was asked for by hand meanwhile goes first; this is begun anew once it is done.
+  if (byHand === 0 && isQuickModel()) await timeChoice();
+  if (byHand === 0) await measureChoiceError();
+  if (byHand === 0 && isQuickModel()) await countFacts();
 }
 
 /** Asked for by hand, on a model that is too slow for it to go unnoticed. */
 export async function countNow(): Promise<void> {
-  await countFacts();
+  await measureByHand(countFacts);
+}
+
+/** Stops what is being measured, which goes on afterwards. */
+async function measureByHand(measure: () => Promise<void>): Promise<void> {
+  byHand++;
+  try {
+    await measure();
+  } finally {
+    byHand--;
+  }
   await measureNow();
 }
 
@@ -116,10 +136,9 @@ function tokensPerSample({ calibration: { tokens, samples }, model: { streams } 
   return streams.map(({ id }) => Math.round((tokens[id] ?? 0) / samples)).join(' + ');
 }
 
-/** Asked for by hand: it stops what is being measured, which goes on afterwards. */
+/** Asked for by hand. */
 export async function measureForward(): Promise<void> {
-  await timeChoice();
-  await measureNow();
+  await measureByHand(timeChoice);
 }
 
 async function timeChoice(): Promise<void> {

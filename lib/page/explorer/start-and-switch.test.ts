@@ -8,6 +8,7 @@ import { openModel } from '@/lib/core/folder/open-model.ts';
 import { ablationStore, measureAblation } from './ablations.ts';
 import { analysisStore } from './analysis.ts';
 import { calibrationStore, DEFAULT_CALIBRATION } from './calibration.ts';
+import { choiceQualityStore } from './choice-quality.ts';
 import { modelStore } from './model.ts';
 import { exampleReport, streamWith } from './report-fixtures.ts';
 import { beginSelection, selectionStore } from './selection.ts';
@@ -82,4 +83,10 @@ test.each([
   expect(calls.slice(0, 3)).toEqual(['damage', 'stop', task]);
   expect(ablationStore.getState().running).toBeNull();
   await begun.catch(() => {});
+});
+
+test('another engine may measure what the one before could not', async () => {
+  choiceQualityStore.setState({ failed: [{ of: { model: 'sha256:00' }, what: 'error' }] });
+  await switchEngine('cpu');
+  expect(choiceQualityStore.getState().failed).toEqual([]);
 });

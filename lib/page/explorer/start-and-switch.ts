@@ -13,7 +13,7 @@ import { stopAblation } from './ablations.ts';
 import { followAddress, openingLink } from './address.ts';
 import { analyse, clearAnalysis, restoreAnalysis, type WantedAnalysis, watchCalibrationFile } from './analysis.ts';
 import { type CalibrationChoice, calibrationStore, calibrationText } from './calibration.ts';
-import { clearChoiceQuality } from './choice-quality.ts';
+import { clearChoiceQuality, forgetFailures } from './choice-quality.ts';
 import { ask, busyStore, restartWorker } from './compute.ts';
 import { type PageReplacement, pageEdits } from './edits.ts';
 import { engineStore, startEngine, verifyEngine, watchEngine } from './engine.ts';
@@ -100,6 +100,7 @@ export async function startAnalysis(choice: CalibrationChoice): Promise<void> {
 export async function switchEngine(wanted: WantedEngine): Promise<void> {
   stopAblation();
   if (!(await startEngine(wanted))) return;
+  forgetFailures();
   if (await reopenModel()) await verifyEngine();
 }
 
@@ -107,6 +108,7 @@ export async function switchEngine(wanted: WantedEngine): Promise<void> {
 export async function restartEngine(): Promise<void> {
   restartWorker();
   if (!(await startEngine(engineStore.getState().wanted))) return;
+  forgetFailures();
   const opened = modelStore.getState().summary ? await reopenModel() : await switchModel(sampleSource());
   if (opened) await verifyEngine();
 }
