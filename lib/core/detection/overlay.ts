@@ -1,12 +1,14 @@
 /**
  * Detections of several reports of one model side by side: other seeds or other calibrations. How far they agree says more
  * than the bounds of one report, whose probes are fitted once. Reports are compared only if they are of the same model,
- * split their samples by the same rule and have the similarities that the settings read.
+ * split their samples by the same rule and can be read as the settings ask: one that cannot does not say that there is nothing.
  */
 import { ContiguaError } from '../errors.ts';
 import type { BlockInterval } from '../interval/interval.ts';
 import type { AnalysisReport } from '../report/report.ts';
 import { foundIn } from './found-in.ts';
+import { readingProblem } from './reading.ts';
+import { problemReason } from './reading-words.ts';
 import { detectIntervals } from './rule.ts';
 import type { DetectionSettings } from './settings.ts';
 import { hasRows } from './trajectory.ts';
@@ -48,6 +50,16 @@ export function assertComparable(first: NamedReport, other: NamedReport, setting
       file: name,
       found: `a report whose samples were split by ${report.split.rule}`,
       hint: 'Compare over all tokens (--rows all).',
+    });
+  }
+  for (const { name, report } of [other, first]) {
+    const problem = readingProblem(report, settings);
+    if (!problem) continue;
+    const where = name === other.name ? '' : ` in ${name}`;
+    const reason = problemReason(problem, report).replace(/\.$/, '');
+    throw new ContiguaError('plan-mismatch', `No intervals are detected${where}: ${reason}`, {
+      file: other.name,
+      hint: 'Leave the report out, or analyse its model again on more samples.',
     });
   }
 }
