@@ -41,6 +41,9 @@ const share = (first: number, last: number, of: number): AnalysisReport['confide
   };
 };
 
+/** The same of a model so wide that the report's tokens are too few. */
+const short = (report: AnalysisReport): AnalysisReport => ({ ...report, model: { ...report.model, width: 96 } });
+
 describe('the share of resamples that find an interval', () => {
   const report = reportWith([3], { confidence: share(0, 2, 0.84) });
 
@@ -54,6 +57,10 @@ describe('the share of resamples that find an interval', () => {
     expect(foundIn(report, { ...DEFAULT_DETECTION, rows: 'all' }, interval)).toBeNull();
     expect(foundIn(report, { ...DEFAULT_DETECTION, start: 'probe-u' }, interval)).toBeNull();
     expect(foundIn(reportWith([3]), DEFAULT_DETECTION, interval)).toBeNull();
+  });
+
+  it('is unknown where the report has too few tokens to be read', () => {
+    expect(foundIn(short(report), DEFAULT_DETECTION, { first: 0, last: 2 })).toBeNull();
   });
 });
 
@@ -89,6 +96,10 @@ describe('reports of one model side by side', () => {
     const overlay = (report: AnalysisReport) => () =>
       overlayDetections([named('new.json', one), named('x.json', report)], DEFAULT_DETECTION);
     expect(overlay(other)).toThrow(/x\.json: The reports are of different models; found example.*11.*expected.*00/);
+    expect(overlay(short(one))).toThrow(/^x\.json: No intervals are detected: image has 0 of 192 fitted and 16 of 96/);
+    expect(() => overlayDetections([named('new.json', short(one)), named('x.json', one)], DEFAULT_DETECTION)).toThrow(
+      /No intervals are detected in new\.json: image has/,
+    );
     expect(overlay(earlier)).toThrow(/x\.json: .*different rules; found golden-ratio; expected prompt-groups, as new/);
   });
 });
