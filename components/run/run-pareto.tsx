@@ -42,7 +42,7 @@ export function RunPareto() {
           <p>
             <em>Facts</em>: share of the captions' facts that the checker finds in the pictures. <em>Error</em>:
             relative error of one forward's output against the teacher's, on a log scale. Whiskers are 95 % intervals:
-            Wilson's over facts, a bootstrap over samples for the error; runs of earlier versions have none for errors.
+            Wilson's over facts, a bootstrap over prompts for the error; runs of earlier versions have none for errors.
           </p>
         </Help>
       }

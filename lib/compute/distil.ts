@@ -110,7 +110,7 @@ export function createTrainingTasks(session: Session, files: FileHost, editedRou
         const route = edited ?? routeOf(model.config.numBlocks, []);
         const { error, bounds } = await relativeOutputError(transformer, heldOut, route, signal);
         const measured = { outputError: error, outputErrorBounds: bounds };
-        const timing = await measureForward(transformer, heldOut[0], route, { signal });
+        const timing = await measureForward(transformer, heldOut.batches[0], route, { signal });
         if (!model.drawer) return { facts: null, drawings: [], ...measured, timing };
         const asked = { route, pictures, steps, guidance, seed };
         const drawn = await drawHeldOut(transformer, model.drawer, asked, signal, (done, total) =>

@@ -47,12 +47,16 @@ export async function batchesFor(
 /** Samples that a trained model is measured on, and how many run at once. */
 const MEASURED = { batch: 16, seed: 0, samples: 32 };
 
+export interface MeasuredInputs {
+  readonly batches: readonly [TransformerInputs, ...TransformerInputs[]];
+  /** The prompt of each sample, over all batches. */
+  readonly groups: readonly number[];
+}
+
 /** Held-out samples to measure a trained model on, the same for every training on `data`; at least one batch. */
-export async function measuredInputs(
-  model: OpenModel,
-  data: TrainingInputs,
-): Promise<readonly [TransformerInputs, ...TransformerInputs[]]> {
-  const [first, ...rest] = (await batchesFor(model, data, MEASURED)).heldOut(MEASURED.samples);
+export async function measuredInputs(model: OpenModel, data: TrainingInputs): Promise<MeasuredInputs> {
+  const batches = await batchesFor(model, data, MEASURED);
+  const [first, ...rest] = batches.heldOut(MEASURED.samples);
   if (!first) throw new ContiguaError('calibration-invalid', 'No samples to measure on');
-  return [first, ...rest];
+  return { batches: [first, ...rest], groups: batches.heldOutGroups(MEASURED.samples) };
 }

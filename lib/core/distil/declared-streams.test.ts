@@ -57,6 +57,7 @@ const batches: TrainingBatches = {
   inputs: (index) => toyInputs(4, index + 10),
   numberOf: (index) => index,
   heldOut: (samples) => [toyInputs(samples, 2)],
+  heldOutGroups: () => [],
 };
 
 async function distilled(transformer: Transformer, interval: { first: number; last: number }) {

@@ -149,6 +149,7 @@ test('whole prompts of a file are held out, and every time step gives its share'
   expect(trained.filter((prompt) => measured.has(prompt))).toEqual([]);
   const steps = heldOut.flatMap(({ timestep }) => [...timestep]).toSorted();
   expect(steps).toEqual([0, 0.2, 0.4, 0.6, 0.8].flatMap((t) => [Math.fround(t), Math.fround(t)]));
+  expect(batches.heldOutGroups(100)).toEqual(promptsOf(heldOut));
   // As many as are asked for, spread over the time steps.
   const five = batches.heldOut(5).flatMap(({ timestep }) => [...timestep]);
   expect(new Set(five).size).toBe(5);

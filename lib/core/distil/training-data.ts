@@ -22,6 +22,8 @@ export interface TrainingBatches {
   numberOf(index: number): number;
   /** Samples that no batch holds, in batches of the same size (the last may be smaller). */
   heldOut(samples: number): readonly TransformerInputs[];
+  /** The prompt of each of those samples, as a number of its own. */
+  heldOutGroups(samples: number): readonly number[];
 }
 
 export interface BatchRequest {
@@ -94,6 +96,7 @@ export function fileBatches(
         pickSamples(inputs, measured.slice(from, from + size)),
       );
     },
+    heldOutGroups: (samples) => Array.from(heldOut(samples), (sample) => groups[sample]!),
   };
   return reordered(dealtBatches, Math.min(full, distinctBatches ?? full), seed);
 }
@@ -160,6 +163,8 @@ function freshBatches(
     // The same samples for every seed, so that runs of different seeds are measured alike.
     heldOut: (samples) =>
       cut(samples, batch).map(({ from, size }) => make(seededRandom(streamSeed(0, HELD_OUT, from)), size)),
+    // Each is made with a prompt of its own.
+    heldOutGroups: (samples) => Array.from({ length: samples }, (_, sample) => sample),
   };
   return distinctBatches === null ? fresh : reordered(fresh, distinctBatches, seed);
 }

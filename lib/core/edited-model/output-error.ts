@@ -7,13 +7,19 @@ import { relativeErrorBounds, type SampleError, sampleErrors } from '../relative
 export interface OutputError {
   /** ‖v̂ − v‖_F / ‖v‖_F of one forward pass, over all batches. */
   readonly error: number;
-  /** 95 % bootstrap over samples; null for one sample alone. */
+  /** 95 % bootstrap over prompts; null for one prompt alone. */
   readonly bounds: Interval | null;
+}
+
+export interface MeasuredSamples {
+  readonly batches: readonly TransformerInputs[];
+  /** The prompt of each sample, over all batches. */
+  readonly groups: readonly number[];
 }
 
 export async function relativeOutputError(
   transformer: Transformer,
-  batches: readonly TransformerInputs[],
+  { batches, groups }: MeasuredSamples,
   route: Route,
   signal: AbortSignal,
 ): Promise<OutputError> {
@@ -27,5 +33,5 @@ export async function relativeOutputError(
     samples.reduce((sum, s) => sum + s.difference, 0),
     samples.reduce((sum, s) => sum + s.whole, 0),
   ];
-  return { error: Math.sqrt(difference / total), bounds: relativeErrorBounds(samples) };
+  return { error: Math.sqrt(difference / total), bounds: relativeErrorBounds(samples, groups) };
 }

@@ -70,7 +70,7 @@ export interface SubsetView {
   readonly facts: { readonly held: number; readonly total: number; readonly pictures: number } | null;
   /** ‖v̂ − v‖/‖v‖ of one forward against the teacher's, over held-out samples. */
   readonly outputError: number;
-  /** 95 % bootstrap over samples; runs of earlier versions did not take it. */
+  /** 95 % bootstrap over prompts; runs of earlier versions did not take it. */
   readonly outputErrorBounds?: Interval | null;
   /** Median milliseconds of a forward, whole model and this one, taken in turn in one run. */
   readonly wholeMs: number;

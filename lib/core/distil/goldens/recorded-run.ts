@@ -67,6 +67,7 @@ export function recordedRun(
         inputs,
         numberOf: (index: number) => index,
         heldOut: () => [heldOutInputs],
+        heldOutGroups: () => [],
       },
       async save(url: string, parts: AsyncIterable<Uint8Array>) {
         const taken: Uint8Array<ArrayBuffer>[] = [];
