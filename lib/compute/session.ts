@@ -57,10 +57,15 @@ export class Session {
    * needed, and its values are checked then.
    */
   async setModel(model: OpenModel, signal: AbortSignal): Promise<void> {
-    const transformer = model.summary.sizeBytes <= READ_WHOLE_BYTES ? await this.readWhole(model, signal) : null;
+    const transformer = model.summary.sizeBytes <= READ_WHOLE_BYTES ? await this.readWhole(model) : null;
     if (!transformer) {
       void this.engine;
       checkWeights(model.checkpoint, model.config);
+    }
+    if (signal.aborted) {
+      // Who was told that the call was stopped goes on with the old model.
+      transformer?.dispose();
+      throw new ContiguaError('cancelled', 'Stopped');
     }
     this.release();
     this.known = null;
@@ -116,12 +121,10 @@ export class Session {
     return await openTransformer(config, checkpoint);
   }
 
-  private async readWhole(model: OpenModel, signal: AbortSignal): Promise<Transformer> {
+  private async readWhole(model: OpenModel): Promise<Transformer> {
     const transformer = await this.open(model);
     try {
       for (let block = 0; block < model.config.numBlocks; block++) await transformer.loadBlock(block);
-      // Who was told that the call was stopped goes on with the old model.
-      if (signal.aborted) throw new ContiguaError('cancelled', 'Stopped');
     } catch (thrown) {
       transformer.dispose();
       throw thrown;
