@@ -2,6 +2,7 @@
  * Percentile bounds of resampled values. Rounded to six digits, far below what resampling leaves open, so that reports of
  * deep models stay small.
  */
+import { quantile } from '../quantile.ts';
 import type { Bounds } from '../report/report.ts';
 
 export const CONFIDENCE_LEVEL = 0.95;
@@ -14,14 +15,6 @@ export function percentileBounds(values: Float64Array): Bounds | null {
   if (present.length === 0 || present.length < PRESENT * values.length) return null;
   const tail = (1 - CONFIDENCE_LEVEL) / 2;
   return { low: sixDigits(quantile(present, tail)), high: sixDigits(quantile(present, 1 - tail)) };
-}
-
-/** Linear between the two nearest order statistics, NumPy's default. */
-function quantile(sorted: Float64Array, share: number): number {
-  const at = share * (sorted.length - 1);
-  const below = Math.floor(at);
-  const value = sorted[below]!;
-  return value + (at - below) * ((sorted[below + 1] ?? value) - value);
 }
 
 export const sixDigits = (value: number): number => Number(value.toPrecision(6));
