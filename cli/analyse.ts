@@ -16,7 +16,7 @@ import {
 } from '../lib/core/detection/index.ts';
 import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
 import { type AnalysisReport, CALIBRATION_BOUNDS } from '../lib/core/report/index.ts';
-import { type Arguments, ENGINE_OPTION, ENGINES, parseArguments, usage } from './arguments.ts';
+import { type Arguments, CALIBRATION_DEFAULTS, ENGINE_OPTION, ENGINES, parseArguments, usage } from './arguments.ts';
 import type { CommandContext } from './command.ts';
 import { foundWords } from './found-words.ts';
 import { linkedFile, SOURCE_OPTIONS } from './model-source.ts';
@@ -25,7 +25,6 @@ import { assertWritable, tell, writeText } from './output.ts';
 import { progressOn } from './progress.ts';
 
 const MADE_INPUTS = ['samples', 'timesteps', 'seed'] as const;
-const DEFAULTS = { samples: 64, timesteps: 8, seed: 1 } as const;
 
 export async function analyse(argv: readonly string[], { signal }: CommandContext): Promise<void> {
   const args = parseArguments('analyse', argv, {
@@ -39,14 +38,14 @@ export async function analyse(argv: readonly string[], { signal }: CommandContex
     ...ENGINE_OPTION,
     ...SOURCE_OPTIONS,
   });
-  const requestFor = calibrationRequest(args);
+  const requestFor = calibrationRequest(args, signal);
   const engine = args.oneOf('engine', ENGINES, 'auto');
   const ablations = ablationsAskedFor(args);
   const out = args.text('out');
   if (out !== undefined) await assertWritable(out);
   const display = progressOn(process.stderr);
   const report = await withModel(args, engine, signal, async ({ client, model }) => {
-    const calibration = requestFor(model);
+    const calibration = await requestFor(model);
     if (calibration.kind === 'synthetic') {
       tell('calibration: SYNTHETIC inputs. They test that the analysis runs; real pictures give other results.');
     }
@@ -115,18 +114,25 @@ function correlationLines(report: AnalysisReport): string[] {
 }
 
 /** Checked before the model is opened, so that a wrong command line fails at once. */
-function calibrationRequest(args: Arguments): (model: ModelSummary) => CalibrationSource {
+function calibrationRequest(
+  args: Arguments,
+  signal: AbortSignal,
+): (model: ModelSummary) => CalibrationSource | Promise<CalibrationSource> {
   const file = args.text('calibration');
   if (file !== undefined) {
     const surplus = MADE_INPUTS.filter((name) => args.text(name) !== undefined);
     if (surplus.length > 0) {
       throw usage('analyse', `--${surplus[0]} does not go with --calibration, which brings its own samples`);
     }
-    return () => ({ kind: 'file', file: linkedFile(file) });
+    return async () => ({ kind: 'file', file: await linkedFile(file, signal) });
   }
-  const samples = args.number('samples', DEFAULTS.samples, CALIBRATION_BOUNDS.samples);
-  const timesteps = args.number('timesteps', Math.min(DEFAULTS.timesteps, samples), CALIBRATION_BOUNDS.timesteps);
-  const seed = args.number('seed', DEFAULTS.seed, CALIBRATION_BOUNDS.seed);
+  const samples = args.number('samples', CALIBRATION_DEFAULTS.samples, CALIBRATION_BOUNDS.samples);
+  const timesteps = args.number(
+    'timesteps',
+    Math.min(CALIBRATION_DEFAULTS.timesteps, samples),
+    CALIBRATION_BOUNDS.timesteps,
+  );
+  const seed = args.number('seed', CALIBRATION_DEFAULTS.seed, CALIBRATION_BOUNDS.seed);
   if (timesteps > samples) throw usage('analyse', 'There are fewer samples than time steps');
   return ({ drawable }) => ({ kind: drawable ? 'shapes' : 'synthetic', samples, timesteps, seed });
 }

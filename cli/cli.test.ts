@@ -139,19 +139,27 @@ describe('contigua', () => {
     const report = parseReport(await read('report.json'), 'report.json');
     expect(report.calibration).toMatchObject({ kind: 'synthetic', samples: 6, seed: 5 });
 
-    const [typed, unread, tooMany] = await Promise.all([
+    const [typed, unread, tooMany, least, uncounted] = await Promise.all([
       contigua(['plan', 'tiny', '--intervals', '[[0,1]]', '--report', 'report.json', '--config-out', 'config.json']),
       contigua('plan tiny --report report.json --remove 1'.split(' ')),
       contigua('plan tiny --report report.json --remove 2 --rows all'.split(' ')),
+      contigua('plan tiny --report report.json --remove 1 --choice least-damage'.split(' ')),
+      contigua(['compare', 'report.json', 'report.json']),
     ]);
     expect(typed.code).toBe(0);
     expect(typed.stderr).toContain('layer_index of the PPCL trainer: [[0,1]]');
+    expect(typed.stderr).toContain('No intervals are detected: text has 64 of 128');
     const plan = parsePlan(typed.stdout, 'plan.json');
     expect(plan.blocks).toEqual({ before: 2, after: 1 });
     expect(plan.model.fingerprint).toBe(report.model.fingerprint);
     expect(plan.edits[0]?.cka).not.toBeNull();
     expect(JSON.parse(await read('config.json'))).toMatchObject({ num_layers: 1, attention_head_dim: 16 });
     expect(unread).toMatchObject({ code: 1, stdout: '' });
+    expect(unread.stderr).not.toContain('least-damage');
+    expect(least.code).toBe(0);
+    expect(least.stderr).toContain('No intervals are detected: text has 64 of 128');
+    expect(uncounted).toMatchObject({ code: 1, stdout: '' });
+    expect(uncounted.stderr).toMatch(/report\.json: No intervals are detected: text has 64 of 128/);
     expect(unread.stderr).toMatch(/No intervals are detected; found text has 64 of 128 fitted.*--rows all/);
     expect(tooMany).toMatchObject({ code: 1, stdout: '' });
     expect(tooMany.stderr).toMatch(/--remove 2; expected at most [01]/);

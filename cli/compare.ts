@@ -1,13 +1,11 @@
 /** `contigua compare`: which intervals several reports of one model agree on. */
 import { DEFAULT_DETECTION, overlayDetections } from '../lib/core/detection/index.ts';
 import { MAX_JSON_BYTES } from '../lib/core/json-text.ts';
-import { parseReport, type Rows } from '../lib/core/report/index.ts';
-import { parseOptions, usage } from './arguments.ts';
+import { parseReport } from '../lib/core/report/index.ts';
+import { parseOptions, ROWS, usage } from './arguments.ts';
 import { shareWords } from './found-words.ts';
 import { tell, writeText } from './output.ts';
 import { readText } from './read-text.ts';
-
-const ROWS = ['held-out', 'all'] as const satisfies readonly Rows[];
 
 export async function compare(argv: readonly string[]): Promise<void> {
   const args = parseOptions('compare', argv, { rows: { type: 'string' }, json: { type: 'boolean' } });
@@ -21,6 +19,7 @@ export async function compare(argv: readonly string[]): Promise<void> {
     reports.push({ name, report: parseReport(await readText(name, MAX_JSON_BYTES.report), name) });
   }
   const overlaid = overlayDetections(reports, { ...DEFAULT_DETECTION, rows });
+  if (overlaid.length === 0) tell('No intervals are detected in any of the reports.');
   if (args.flag('json')) {
     const intervals = overlaid.map(({ interval, of, count }) => ({ ...interval, count, reports: of }));
     await writeText(undefined, `${JSON.stringify({ rows, reports: files, intervals }, null, 2)}\n`);

@@ -14,10 +14,11 @@ export async function forward(argv: readonly string[], { signal }: CommandContex
     ...ENGINE_OPTION,
     ...SOURCE_OPTIONS,
   });
-  const inputs = linkedFile(args.required('inputs'));
+  const given = args.required('inputs');
   const out = args.required('out');
   const engine = args.oneOf('engine', ENGINES, 'auto');
   await assertWritable(out);
+  const inputs = await linkedFile(given, signal);
   const { sample, shape } = await withModel(args, engine, signal, ({ client }) =>
     client.call('forward', { inputs }, { signal }),
   );

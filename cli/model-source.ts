@@ -35,15 +35,22 @@ export async function modelSource(text: string, signal: AbortSignal): Promise<Mo
     const path = resolve(text);
     return { kind: 'url', url: pathToFileURL(path).href, name: nameInPath(path) ?? path };
   }
-  const sources = nodeSources();
-  sources.readUntil?.(signal);
-  const url = await sources.pin(text);
+  const url = await pinned(text, signal);
   if (address.kind === 'hub') tell(`model: ${url}`);
   return { kind: 'url', url, name: nameOfAddress(address) };
 }
 
-export function linkedFile(text: string): LinkedFile {
+export async function linkedFile(text: string, signal: AbortSignal): Promise<LinkedFile> {
   const address = parseModelAddress(text);
   if (address.kind === 'path') return { path: text, url: pathToFileURL(resolve(text)).href };
-  return { path: address.kind === 'hub' ? text : new URL(address.url).pathname, url: text };
+  if (address.kind === 'http') return { path: new URL(address.url).pathname, url: text };
+  const url = await pinned(text, signal);
+  tell(`inputs: ${url}`);
+  return { path: text, url };
+}
+
+async function pinned(text: string, signal: AbortSignal): Promise<string> {
+  const sources = nodeSources();
+  sources.readUntil?.(signal);
+  return await sources.pin(text);
 }

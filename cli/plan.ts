@@ -9,6 +9,7 @@ import {
   detectIntervals,
   hasRows,
   problemReason,
+  problemWords,
   rankByDamage,
   readingProblem,
 } from '../lib/core/detection/index.ts';
@@ -33,7 +34,7 @@ import {
 import { MAX_JSON_BYTES } from '../lib/core/json-text.ts';
 import { assertReportFits, buildPlan, formatPlan } from '../lib/core/plan/index.ts';
 import { type AnalysisReport, parseReport, type Rows } from '../lib/core/report/index.ts';
-import { type Arguments, ENGINE_OPTION, ENGINES, parseArguments, usage } from './arguments.ts';
+import { type Arguments, ENGINE_OPTION, ENGINES, parseArguments, ROWS, usage } from './arguments.ts';
 import type { CommandContext } from './command.ts';
 import { foundWords } from './found-words.ts';
 import { SOURCE_OPTIONS } from './model-source.ts';
@@ -43,7 +44,6 @@ import { progressOn } from './progress.ts';
 import { readText } from './read-text.ts';
 import { choiceLines, measureChoice, measuredOn } from './whole-choice.ts';
 
-const ROWS = ['held-out', 'all'] as const satisfies readonly Rows[];
 const CHOICES = ['detected', 'least-damage'] as const;
 /** Words of version 1, for scripts that have them. */
 const EARLIER: readonly ('removed' | 'probes')[] = ['removed', 'probes'];
@@ -84,7 +84,7 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
     const detection = readingOf(report, rows, reportPath);
     const edits = choose(model, report, detection);
     const measured = measure
-      ? await measureChoice(client, model, edits, measuredOn(report, model, calibration), signal, display)
+      ? await measureChoice(client, model, edits, await measuredOn(report, model, calibration, signal), signal, display)
       : null;
     return { model, detection, edits, measured };
   }).finally(display.end);
@@ -95,6 +95,8 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
     tell(`wrote ${configOut}`);
   }
   tell(`${built.blocks.before} → ${built.blocks.after} blocks`);
+  const problem = report && readingProblem(report, detection);
+  if (problem) tell(problemWords(problem, report));
   const found = foundWords(report, detection, built.edits);
   if (found) tell(found);
   if (model.costNote) tell(model.costNote);
@@ -187,7 +189,7 @@ function chooseFrom(
     throw new ContiguaError('plan-invalid', 'No intervals are detected', {
       found: problemReason(problem, report).replace(/\.$/, ''),
       expected: 'tokens enough to tell where runs break',
-      hint: 'Read all tokens with --rows all, choose with --choice least-damage, or by hand with --intervals.',
+      hint: 'Analyse the model again on more samples, read all tokens with --rows all, or choose by hand with --intervals.',
     });
   }
   const chosen = intervalSetOf(

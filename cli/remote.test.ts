@@ -63,6 +63,7 @@ describe('contigua with a remote model', () => {
   it('runs it, with inputs from there too, as it runs a local one', async () => {
     const argv = ['forward', ADDRESS, '--inputs', `${ADDRESS}/in.safetensors`, '--out', 'out.safetensors'];
     const { code, stderr } = await contigua([...argv, '--engine', 'cpu']);
+    expect(stderr).toContain(`inputs: ${ADDRESS}@${COMMIT}/in.safetensors`);
     expect(stderr).toContain('wrote out.safetensors');
     expect(code).toBe(0);
     const out = await openFile({ path: 'out', blob: new Blob([await readFile(join(folder, 'out.safetensors'))]) });

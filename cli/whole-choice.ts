@@ -12,7 +12,7 @@ import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
 import type { AnalysisReport } from '../lib/core/report/index.ts';
 import { COUNTED_PICTURES } from '../lib/core/shapes/index.ts';
 import { wilsonInterval } from '../lib/core/wilson-interval.ts';
-import { usage } from './arguments.ts';
+import { CALIBRATION_DEFAULTS, usage } from './arguments.ts';
 import { linkedFile } from './model-source.ts';
 import type { ProgressDisplay } from './progress.ts';
 
@@ -20,28 +20,37 @@ export interface MeasuredChoice {
   readonly damage: Tasks['choice']['result'];
   /** Null for models that cannot draw. */
   readonly facts: Tasks['facts']['result'] | null;
+  /** The file that it was measured on, where the report was measured on something else. */
+  readonly on: string | null;
 }
 
-const DEFAULTS = { samples: 64, timesteps: 8, seed: 1 } as const;
-
 /** What the report was measured on, or what `contigua analyse` would measure on without one. `file` is `--calibration`'s. */
-export function measuredOn(report: AnalysisReport | null, model: ModelSummary, file: string | undefined): ProbeSource {
+export async function measuredOn(
+  report: AnalysisReport | null,
+  model: ModelSummary,
+  file: string | undefined,
+  signal: AbortSignal,
+): Promise<ProbeSource> {
   return {
-    calibration: calibrationOf(report, model, file),
+    calibration: await calibrationOf(report, model, file, signal),
     ridge: report?.settings.ridge ?? DEFAULT_RIDGE,
     split: report?.split.rule ?? 'prompt-groups',
   };
 }
 
-function calibrationOf(
+async function calibrationOf(
   report: AnalysisReport | null,
   { drawable }: ModelSummary,
   file: string | undefined,
-): CalibrationSource {
-  if (file !== undefined) return { kind: 'file', file: linkedFile(file) };
-  if (!report) return { kind: drawable ? 'shapes' : 'synthetic', ...DEFAULTS };
+  signal: AbortSignal,
+): Promise<CalibrationSource> {
+  // Another file than the report's is refused when it is read.
+  if (file !== undefined) {
+    return { kind: 'file', file: await linkedFile(file, signal), digits: report?.calibration.file?.digits ?? null };
+  }
+  if (!report) return { kind: drawable ? 'shapes' : 'synthetic', ...CALIBRATION_DEFAULTS };
   const { kind, samples, timesteps, seed, label } = report.calibration;
-  if (kind !== 'file') return { kind, samples, timesteps: timesteps.length, seed: seed ?? DEFAULTS.seed };
+  if (kind !== 'file') return { kind, samples, timesteps: timesteps.length, seed: seed ?? CALIBRATION_DEFAULTS.seed };
   throw new ContiguaError('usage', 'The report was measured on a file, which --measure needs again', {
     found: label,
     expected: '--calibration FILE',
@@ -65,11 +74,13 @@ export async function measureChoice(
     );
   }
   const options = { signal, onProgress: show };
+  const { calibration } = probes;
+  const on = calibration.kind === 'file' && !calibration.digits ? calibration.file.path : null;
   const damage = await client.call('choice', { edits, probes }, options);
-  if (!drawable) return { damage, facts: null };
+  if (!drawable) return { damage, facts: null, on };
   const untrained = edits.flatMap((edit) => (edit.by === 'student' ? [] : [{ ...edit, by: edit.by }]));
   const facts = await client.call('facts', { edits: untrained, probes, skip: 0, ...COUNTED_PICTURES }, options);
-  return { damage, facts };
+  return { damage, facts, on };
 }
 
 /** Lines for people. */
@@ -86,9 +97,11 @@ export function choiceLines(report: AnalysisReport | null, edits: EditSet, measu
     );
   }
   if (!measured) return lines;
-  const { damage, facts } = measured;
+  const { damage, facts, on } = measured;
   const error = damage.outputError === null ? 'n/a, the model overflows' : percent(damage.outputError);
-  lines.push(`measured output error: ${error}${damage.bounds ? ` (95 %: ${range(damage.bounds)})` : ''}`);
+  lines.push(
+    `measured output error${on === null ? '' : ` on ${on}`}: ${error}${damage.bounds ? ` (95 %: ${range(damage.bounds)})` : ''}`,
+  );
   if (facts) {
     lines.push(
       `facts held: ${facts.held} of ${facts.total} in ${facts.pictures} held-out captions (95 %: ${range(wilsonInterval(facts.held, facts.total))})`,
