@@ -41,7 +41,7 @@ export function ChoicesPanel() {
     <Panel
       title="Measured choices"
       help={
-        <Help about="the measured choices">
+        <Help about="a measured choice">
           <p>
             One point per choice of blocks that has been measured since the model was opened, all of its intervals taken
             out together. To the left is smaller, upwards is better. Filled points are the <em>front</em>: no other

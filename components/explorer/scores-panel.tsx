@@ -37,7 +37,7 @@ export function ScoresPanel() {
     <Panel
       title="Scores"
       help={
-        <Help about="the scores">
+        <Help about="a score">
           <p>
             <em>Measured ablation</em> is the reference: an interval or a block is taken out, and the output is compared
             with the whole model’s on held-out samples. Every other score predicts it. Here each is held against it for
