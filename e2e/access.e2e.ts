@@ -44,7 +44,7 @@ testAnalysed('whatever Tab reaches shows that it has the focus', async ({ page }
   await page.reload();
   await expect(brackets(page).first()).toBeVisible();
   const seen = new Set<string>();
-  for (let presses = 0; presses < 70; presses++) {
+  for (let presses = 0; presses < 120; presses++) {
     await page.keyboard.press('Tab');
     const stop = await focusOf(page);
     if (stop === null) break;

@@ -163,6 +163,7 @@ async function centreOf(locator: Locator): Promise<Spot> {
 }
 
 export async function dragBlocks(page: Page, from: number, to: number): Promise<void> {
+  await blockOption(page, from).scrollIntoViewIfNeeded();
   await drag(page, await centreOf(blockOption(page, from)), await centreOf(blockOption(page, to)));
 }
 

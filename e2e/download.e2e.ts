@@ -39,7 +39,7 @@ test('plan.json holds the choice, the block map, the fingerprint and how it was 
   expect(plan.edits[0]?.cka).toBeGreaterThan(0);
   expect(plan.edits[0]?.outputError).toBe(plan.edits[0]?.removedError);
   expect(plan.blocks).toEqual({ before: 16, after: 16 - (last - first) });
-  expect(plan.calibration).toMatchObject({ kind: 'shapes', seed: 1, samples: 16, tokens: { image: 1024 } });
+  expect(plan.calibration).toMatchObject({ kind: 'shapes', seed: 1, samples: 48, tokens: { image: 3072 } });
   expect(plan.settings).toMatchObject({ estimator: 'debiased', start: 'block-u', target: 'teacher-after-k' });
   expect(plan.blockMap).toHaveLength(16);
   for (const { old, new: next, fate } of plan.blockMap) {
@@ -121,7 +121,7 @@ for (const chart of CHARTS) {
     expect(drawn.shapes).toBeGreaterThan(16);
     // It stands alone: what it was measured on is written on it.
     expect(svg).toContain('shapes-mmdit');
-    expect(svg).toContain('16 captioned pictures');
+    expect(svg).toContain('48 captioned pictures');
 
     const png = await bytesOf(await save('PNG'));
     expect(png.subarray(0, 8)).toEqual(Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]));

@@ -1,5 +1,5 @@
 /** The page over plain HTTP from another host, where browsers have no Web Crypto and no shared memory. */
-import { analyse, expect, fact, open, test } from './contigua.ts';
+import { analyse, expect, fact, open, QUICK, test } from './contigua.ts';
 
 const HOST = 'http://contigua.test';
 
@@ -21,7 +21,7 @@ test('opens a model, names it by its fingerprint and analyses it', async ({ page
       response: await route.fetch({ url, headers: { ...route.request().headers(), host: new URL(url).host } }),
     });
   });
-  await open(page, `${HOST}/?inputs=shapes-8-2-1`);
+  await open(page, `${HOST}/?${QUICK}`);
   expect(await page.evaluate(() => [window.isSecureContext, typeof crypto.subtle])).toEqual([false, 'undefined']);
   await expect(fact(page, 'Fingerprint')).toContainText('sha256:8f93af2a728e');
   await analyse(page);

@@ -130,5 +130,5 @@ async function pairValue(page: Page, stream: 'image' | 'text'): Promise<number> 
   await page.mouse.move(spot.x, spot.y);
   const readout = map.locator('xpath=..').getByText(/^Blocks 2 and 7 · state CKA/);
   const text = (await readout.textContent()) ?? '';
-  return Number(text.replace(/^.*CKA /, '').replace('−', '-'));
+  return Number(/CKA (−?[\d.]+)/.exec(text)?.[1]?.replace('−', '-'));
 }
