@@ -9,6 +9,7 @@ import {
   noiseLayout,
 } from './draw-noise-rows.ts';
 import type { Mark } from './marks.ts';
+import { NOISE_ROWS_HEIGHT } from './noise-rows-height.ts';
 import { PAPER_PALETTE } from './palette.ts';
 
 const rows = (values: readonly (readonly (number | null)[])[]) =>
@@ -27,6 +28,10 @@ const layout = noiseLayout(3, 700, 2);
 const cells = (marks: readonly Mark[]) => marks.filter(({ tag }) => tag === 'rect');
 
 describe('rows of noise levels', () => {
+  it('take the height that is kept for four of them', () => {
+    expect(noiseLayout(16, 900, 4).height).toBe(NOISE_ROWS_HEIGHT);
+  });
+
   it('have a cell per value on the block axis, and hatch what has none', () => {
     const marks = drawNoiseRows(data, layout, PAPER_PALETTE, 'row-1');
     expect(cells(marks).map(({ attributes: { x } }) => x)).toEqual([1, 2, 1, 2].map((k) => startOf(layout.axis, k)));

@@ -9,7 +9,6 @@ export { ckaDomain } from './draw-heatmap.ts';
 export type { NoiseRowsData } from './draw-noise-rows.ts';
 export type { ParetoPoint, ParetoQuality } from './draw-pareto.ts';
 export { LayerStrip } from './layer-strip.tsx';
-export { NoiseRows } from './noise-rows.tsx';
 export { shareText, similarityText } from './number-text.ts';
 export { PAGE_PALETTE, streamLook } from './palette.ts';
 export { Pareto, type ParetoLabels } from './pareto.tsx';

@@ -7,7 +7,7 @@ import { Help } from '@/components/ui/help';
 import { FolderIcon } from '@/components/ui/icons';
 import { Panel } from '@/components/ui/panel';
 import { Select } from '@/components/ui/select';
-import { WEIGHT_EXTENSIONS, WEIGHT_FORMATS } from '@/lib/core/checkpoint/index.ts';
+import { WEIGHT_EXTENSIONS, WEIGHT_FORMATS } from '@/lib/core/checkpoint/weight-formats.ts';
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import { FAMILIES, familyNamed } from '@/lib/core/model/config-index.ts';
 import { bytesWords, countWords } from '@/lib/page/browser/number-words.ts';

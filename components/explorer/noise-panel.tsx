@@ -1,8 +1,8 @@
 'use client';
 /** Where blocks matter at each noise level, at once, and which level every other chart is read at. */
-import { useMemo } from 'react';
+import { lazy, Suspense, useMemo } from 'react';
 import { useStore } from 'zustand';
-import { NoiseRows } from '@/components/charts';
+import { NOISE_ROWS_HEIGHT } from '@/components/charts/noise-rows-height';
 import { Choice } from '@/components/ui/choice';
 import { Help } from '@/components/ui/help';
 import { Panel } from '@/components/ui/panel';
@@ -20,6 +20,9 @@ const LABELS = { together: 'Together', early: 'Early', middle: 'Middle', late: '
   Noise,
   string
 >;
+
+/** Drawn only after an analysis, so it is no part of the first load. */
+const NoiseRows = lazy(async () => ({ default: (await import('@/components/charts/noise-rows')).NoiseRows }));
 
 export function NoisePanel({ width }: { width: number }) {
   const report = useStore(analysisStore, (state) => state.report);
@@ -86,17 +89,21 @@ function Rows({ width, report }: { width: number; report: AnalysisReport | null 
   const noise = useStore(settingsStore, (state) => state.noise);
   const colours = useStore(settingsStore, (state) => state.colours);
   const data = useMemo(() => report && noiseRowsData(report, colours), [report, colours]);
+  const place = <div style={{ height: NOISE_ROWS_HEIGHT }} />;
+  if (!report) return place;
   return (
-    <NoiseRows
-      width={width}
-      numBlocks={numBlocks}
-      stacks={stacks}
-      hovered={hovered}
-      onHover={onHover}
-      data={data}
-      selected={noise}
-      onSelect={(id) => settingsStore.setState({ noise: NOISES.find((one) => one === id) ?? 'together' })}
-    />
+    <Suspense fallback={place}>
+      <NoiseRows
+        width={width}
+        numBlocks={numBlocks}
+        stacks={stacks}
+        hovered={hovered}
+        onHover={onHover}
+        data={data}
+        selected={noise}
+        onSelect={(id) => settingsStore.setState({ noise: NOISES.find((one) => one === id) ?? 'together' })}
+      />
+    </Suspense>
   );
 }
 

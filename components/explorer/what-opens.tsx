@@ -1,7 +1,7 @@
 'use client';
 /** Which models can be opened: families, and how their weights may be stored. All from the lists that open them. */
 import { Popover } from '@/components/ui/popover';
-import { WEIGHT_FORMATS } from '@/lib/core/checkpoint/index.ts';
+import { WEIGHT_FORMATS } from '@/lib/core/checkpoint/weight-formats.ts';
 import { FAMILIES } from '@/lib/core/model/config-index.ts';
 
 const LAYOUTS = FAMILIES.flatMap(({ originalLayouts = [] }) => originalLayouts.map(({ label }) => label));
