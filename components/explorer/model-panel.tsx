@@ -7,7 +7,7 @@ import { Help } from '@/components/ui/help';
 import { FolderIcon } from '@/components/ui/icons';
 import { Panel } from '@/components/ui/panel';
 import { Select } from '@/components/ui/select';
-import { WEIGHT_EXTENSIONS, WEIGHT_FORMATS } from '@/lib/core/checkpoint/weight-formats.ts';
+import { FORMAT_NAMES, WEIGHT_EXTENSIONS } from '@/lib/core/checkpoint/weight-formats.ts';
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import { FAMILIES, familyNamed } from '@/lib/core/model/config-index.ts';
 import { bytesWords, countWords } from '@/lib/page/browser/number-words.ts';
@@ -22,7 +22,7 @@ import { WhatOpens } from './what-opens';
 /** No sample's name: the open model is somebody's own. */
 const OWN = '';
 const FAMILY_NAMES = FAMILIES.map(({ label }) => label).join(', ');
-const FORMAT_NAMES = WEIGHT_FORMATS.map(({ label }) => label).join(' or ');
+const FORMATS = FORMAT_NAMES.map(({ label }) => label).join(' or ');
 /** Families that can be opened and have no sample. */
 const WITHOUT_SAMPLE = FAMILIES.filter(({ name }) => SAMPLES.every(({ family }) => family !== name));
 
@@ -94,7 +94,7 @@ export function ModelPanel() {
             testId="file-input"
             accept={WEIGHT_EXTENSIONS.join(',')}
             disabled={opening !== null || analysing}
-            title={`One file of a whole transformer (${FAMILY_NAMES}): ${FORMAT_NAMES}, read in place`}
+            title={`One file of a whole transformer (${FAMILY_NAMES}): ${FORMATS}, read in place`}
             onPick={([file]) => {
               const { name, files } = pickedFromFile(file);
               void switchModel({ kind: 'files', name, files });

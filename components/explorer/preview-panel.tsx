@@ -1,6 +1,6 @@
 'use client';
 /** The same prompt and seed, whole and pruned, side by side, with what the checker reads in each picture. */
-import { useMemo } from 'react';
+import { lazy, Suspense, useMemo } from 'react';
 import { useStore } from 'zustand';
 import { Button } from '@/components/ui/button';
 import { Choice } from '@/components/ui/choice';
@@ -22,7 +22,10 @@ import { reportProbes, wantedFile } from '@/lib/page/explorer/probe-source.ts';
 import { refitStore, refitWords } from '@/lib/page/explorer/refitting.ts';
 import { replaceAllBy, selectionStore } from '@/lib/page/explorer/selection.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
-import { FactTable, Picture } from './preview-pictures';
+import { Picture } from './preview-pictures';
+
+/** No part of the first load. */
+const FactTable = lazy(async () => ({ default: (await import('./fact-table')).FactTable }));
 
 /** Several times the longest caption of the grammar; without an end the page's address would outgrow what servers read. */
 const MOST_PROMPT_CHARACTERS = 500;
@@ -155,11 +158,15 @@ function Preview() {
             />
           </div>
           <p className="mt-1 min-h-8 text-2xs text-muted">{reason}</p>
-          <FactTable
-            whole={whole?.drawing.facts ?? []}
-            pruned={whole && pruned && isPrunedOf(pruned.of, whole.of) ? pruned.drawing.facts : null}
-            outdated={[wholeChanged.length > 0, prunedChanged.length > 0]}
-          />
+          {whole && whole.drawing.facts.length > 0 && (
+            <Suspense>
+              <FactTable
+                whole={whole.drawing.facts}
+                pruned={pruned && isPrunedOf(pruned.of, whole.of) ? pruned.drawing.facts : null}
+                outdated={[wholeChanged.length > 0, prunedChanged.length > 0]}
+              />
+            </Suspense>
+          )}
         </>
       ) : (
         <NoPreview />

@@ -3,7 +3,7 @@
  * A panel that opens under its button: the platform's `popover` (top layer, closes on Escape and on a click outside),
  * placed by hand so that it stays on screen in browsers without anchor positioning.
  */
-import { type ReactNode, useId, useRef, useState } from 'react';
+import { type ReactNode, useEffect, useId, useRef, useState } from 'react';
 
 const MARGIN_PX = 8;
 
@@ -39,6 +39,14 @@ export function Popover({ name, label, children, buttonClass, panelClass = 'w-80
     panel.current.style.left = `${Math.max(MARGIN_PX, left)}px`;
     panel.current.style.top = `${top}px`;
   };
+  // Content may be loaded when it is first shown, and grow the panel.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: place reads the elements as they are then
+  useEffect(() => {
+    if (!open || !panel.current) return;
+    const sizes = new ResizeObserver(place);
+    sizes.observe(panel.current);
+    return () => sizes.disconnect();
+  }, [open]);
 
   return (
     <>

@@ -3,12 +3,16 @@
  * lie; what a file of any other known kind needs is said by name.
  */
 import { ContiguaError } from '../errors.ts';
+import { DTYPE_NAMES } from '../tensor/dtype.ts';
+import { isFloatDType } from '../tensor/float.ts';
+import { ELEMENT_TYPES } from './gguf/element-types.ts';
 import { GGUF_MAGIC, readGgufHeader } from './gguf/header.ts';
 import { readSafetensorsHeader } from './header.ts';
 import { FIRST_READ_BYTES, readRange } from './read-range.ts';
 import { withScales } from './scaled-fp8.ts';
+import { blockOf, isReadable, type StoredDType } from './stored-dtype.ts';
 import type { BlobLike, NamedBlob, TensorInfo } from './types.ts';
-import { GGUF, SAFETENSORS, type WeightFormatFacts } from './weight-formats.ts';
+import { GGUF, SAFETENSORS, type WeightFormatName } from './weight-formats.ts';
 
 export interface WeightInventory {
   readonly tensors: ReadonlyMap<string, TensorInfo>;
@@ -18,25 +22,42 @@ export interface WeightInventory {
 /** The longest beginning that a format is recognised by. */
 const HEAD_BYTES = 16;
 
-interface WeightFormat extends WeightFormatFacts {
+interface WeightFormat extends WeightFormatName {
+  /** Element types that are read. */
+  readonly types: readonly string[];
+  readonly note?: string;
   /** `head` are the first bytes, fewer where the file has fewer. */
   matches(head: Uint8Array): boolean;
   inventory(blob: BlobLike, file: string): Promise<WeightInventory>;
 }
 
+/** By the bits of an element. */
+function largestFirst(types: readonly StoredDType[]): readonly StoredDType[] {
+  const bytes = (type: StoredDType) => {
+    const block = blockOf(type);
+    return block ? block.bytes / block.elements : 0;
+  };
+  return types.toSorted((a, b) => bytes(b) - bytes(a));
+}
+
 const gguf: WeightFormat = {
   ...GGUF,
+  types: largestFirst([...ELEMENT_TYPES.values()].filter(isReadable)),
   matches: (head) => head.length >= 4 && viewOf(head).getUint32(0, true) === GGUF_MAGIC,
   inventory: readGgufHeader,
 };
 
 const safetensors: WeightFormat = {
   ...SAFETENSORS,
+  types: largestFirst(DTYPE_NAMES.filter(isFloatDType)),
+  note: '8-bit floats also with the scales of ComfyUI',
   matches: (head) => head[8] === '{'.charCodeAt(0),
   inventory: safetensorsInventory,
 };
 
 const FORMATS: readonly WeightFormat[] = [gguf, safetensors];
+/** For lists of what can be opened. */
+export const WEIGHT_FORMATS: readonly Pick<WeightFormat, 'label' | 'extension' | 'types' | 'note'>[] = FORMATS;
 
 /** Kinds of files that are met in the place of weights, by their first bytes. */
 const OTHERS: readonly { readonly head: string; readonly name: string; readonly hint: string }[] = [

@@ -1,5 +1,6 @@
 export { fileDigits } from './file-digits.ts';
 export { fingerprintOf } from './fingerprint.ts';
+export { WEIGHT_FORMATS } from './formats.ts';
 export { readSafetensorsHeader, type SafetensorsHeader } from './header.ts';
 export { checkpointOf, storedBytes } from './inventory.ts';
 export { openCheckpoint, openFile, openWeightsFile, SPLIT_GGUF } from './open.ts';
@@ -7,6 +8,6 @@ export { allocated, readRange } from './read-range.ts';
 export { readJson, readText } from './read-text.ts';
 export { isPlainDType, isReadable, type StoredDType, unreadable } from './stored-dtype.ts';
 export type { BlobLike, ByteRange, Checkpoint, NamedBlob, TensorInfo } from './types.ts';
-export { WEIGHT_EXTENSIONS, WEIGHT_FORMATS } from './weight-formats.ts';
+export { WEIGHT_EXTENSIONS } from './weight-formats.ts';
 export { WRAPPERS } from './wrappers.ts';
 export { safetensorsLayout, type TensorLayout, type TensorToWrite, tensorBytes, writeSafetensors } from './write.ts';

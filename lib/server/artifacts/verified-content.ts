@@ -6,6 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { BlobLike } from '../../core/checkpoint/index.ts';
+import { ContiguaError } from '../../core/errors.ts';
 import { lazyBlob } from '../../core/export/index.ts';
 import type { StoredArtifact, StoredContent } from './store.ts';
 import { notAsStored } from './verified-file.ts';
@@ -115,7 +116,17 @@ async function* hashed(
 }
 
 async function bytesOf(source: BlobLike, artifact: StoredArtifact, start: number, end: number) {
-  const bytes = new Uint8Array(await source.slice(start, end).arrayBuffer());
+  const read = await source
+    .slice(start, end)
+    .arrayBuffer()
+    .catch((thrown: unknown) => {
+      // A stored file never changes, so one that does is no longer what was stored.
+      if (thrown instanceof ContiguaError && thrown.code === 'source-changed') {
+        throw notAsStored(artifact, thrown.details.found ?? 'a file that changes');
+      }
+      throw thrown;
+    });
+  const bytes = new Uint8Array(read);
   if (bytes.length === end - start) return bytes;
   throw notAsStored(artifact, `${bytes.length} bytes of the ${end - start} from ${start} on`);
 }
