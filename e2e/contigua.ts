@@ -163,7 +163,8 @@ async function centreOf(locator: Locator): Promise<Spot> {
 }
 
 export async function dragBlocks(page: Page, from: number, to: number): Promise<void> {
-  await blockOption(page, from).scrollIntoViewIfNeeded();
+  // Away from under the header, which covers what counts as in view.
+  await blockOption(page, from).evaluate((node) => node.scrollIntoView({ block: 'center' }));
   await drag(page, await centreOf(blockOption(page, from)), await centreOf(blockOption(page, to)));
 }
 
