@@ -53,7 +53,7 @@ test('plan.json holds the choice, the block map, the fingerprint and how it was 
   expect(published).toEqual(JSON.parse(await readFile(SCHEMA, 'utf8')));
   const schema = z.fromJSONSchema(published as Parameters<typeof z.fromJSONSchema>[0]);
   expect(schema.safeParse(JSON.parse(text)).error).toBeUndefined();
-  expect(schema.safeParse({ ...JSON.parse(text), version: 3 }).success).toBe(false);
+  expect(schema.safeParse({ ...JSON.parse(text), version: 4 }).success).toBe(false);
 });
 
 test('config.json is the model’s own with fewer layers, as diffusers reads it', async ({ page }) => {
