@@ -28,7 +28,7 @@ test('WebGPU is named with its adapter, computes the reference numbers and analy
   });
   await analyse(page);
   await expect(panel(page, 'Calibration').getByText(/^Took .+ on WebGPU$/)).toBeVisible();
-  await expect(panel(page, 'Similarity of hidden states')).toContainText('n = 128 image and 48 text tokens');
+  await expect(panel(page, 'Similarity of hidden states')).toContainText('n = 32 image and 12 text tokens, held out');
   await heatmap(page, 'image').focus();
   await page.keyboard.press('ArrowRight');
   await expect(
