@@ -20,6 +20,21 @@ export interface TensorSource {
   readonly rows?: readonly (readonly [from: number, to: number])[];
 }
 
+type Rows = NonNullable<TensorSource['rows']>;
+
+/** q, k or v (0, 1 or 2) of rows that are q, k, v one below the other, `width` each. */
+export function thirdOf(third: number, width: number): Rows {
+  return [[third * width, (third + 1) * width]];
+}
+
+/** Shift and scale, `width` rows each, in the order of diffusers' final layers: scale, shift. */
+export function swappedHalves(width: number): Rows {
+  return [
+    [width, 2 * width],
+    [0, width],
+  ];
+}
+
 export interface OriginalLayout<C extends ModelConfig = ModelConfig> {
   /** For people: "FLUX.1 in the layout of Black Forest Labs". */
   readonly label: string;

@@ -5,7 +5,13 @@
  */
 import type { RawConfig } from '../architecture.ts';
 import { blocksOf, headsOf, refuseHeadDim, sideOf } from '../layout-shapes.ts';
-import type { LayoutTensors, OriginalLayout, TensorSource } from '../original-layout.ts';
+import {
+  type LayoutTensors,
+  type OriginalLayout,
+  swappedHalves,
+  type TensorSource,
+  thirdOf,
+} from '../original-layout.ts';
 import type { FluxConfig } from './config.ts';
 
 const HEAD_DIM = 128;
@@ -82,14 +88,7 @@ const blackForestLabs: OriginalLayout<FluxConfig> = {
       /^(?:(transformer_blocks|single_transformer_blocks)\.(\d+)\.)?(.+)\.(weight|bias)$/.exec(name) ?? [];
     if (stack === undefined) {
       if (layer === 'norm_out.linear') {
-        // Halves swapped.
-        return {
-          name: `final_layer.adaLN_modulation.1.${kind}`,
-          rows: [
-            [D, 2 * D],
-            [0, D],
-          ],
-        };
+        return { name: `final_layer.adaLN_modulation.1.${kind}`, rows: swappedHalves(D) };
       }
       return { name: `${EMBEDDERS[layer] ?? layer}.${kind}` };
     }
@@ -101,7 +100,7 @@ const blackForestLabs: OriginalLayout<FluxConfig> = {
     const source = (isDual ? DUAL : SINGLE)[layer];
     if (source === undefined || typeof source === 'string') return { name: `${block}.${source ?? layer}.${kind}` };
     const [fused, third] = source;
-    return { name: `${block}.${fused}.${kind}`, rows: [[third * D, (third + 1) * D]] };
+    return { name: `${block}.${fused}.${kind}`, rows: thirdOf(third, D) };
   },
 };
 

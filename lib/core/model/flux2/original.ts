@@ -6,7 +6,13 @@
  */
 import type { RawConfig } from '../architecture.ts';
 import { blocksOf, headsOf, refuseHeadDim, sideOf } from '../layout-shapes.ts';
-import type { LayoutTensors, OriginalLayout, TensorSource } from '../original-layout.ts';
+import {
+  type LayoutTensors,
+  type OriginalLayout,
+  swappedHalves,
+  type TensorSource,
+  thirdOf,
+} from '../original-layout.ts';
 import type { Flux2Config } from './config.ts';
 
 const HEAD_DIM = 128;
@@ -69,15 +75,8 @@ const blackForestLabs: OriginalLayout<Flux2Config> = {
     });
   },
   source(name, { width: D }) {
-    // Halves swapped.
     if (name === 'norm_out.linear.weight') {
-      return {
-        name: 'final_layer.adaLN_modulation.1.weight',
-        rows: [
-          [D, 2 * D],
-          [0, D],
-        ],
-      };
+      return { name: 'final_layer.adaLN_modulation.1.weight', rows: swappedHalves(D) };
     }
     const [, stack, index, local = ''] =
       /^(transformer_blocks|single_transformer_blocks)\.(\d+)\.(.+)$/.exec(name) ?? [];
@@ -89,7 +88,7 @@ const blackForestLabs: OriginalLayout<Flux2Config> = {
     const source = DUAL[local] ?? local;
     if (typeof source === 'string') return { name: `double_blocks.${index}.${source}` };
     const [fused, third] = source;
-    return { name: `double_blocks.${index}.${fused}`, rows: [[third * D, (third + 1) * D]] };
+    return { name: `double_blocks.${index}.${fused}`, rows: thirdOf(third, D) };
   },
 };
 

@@ -4,7 +4,7 @@
  * same mapping as diffusers' single_file_utils.
  */
 import { blocksOf, headsOf, sideOf } from '../layout-shapes.ts';
-import type { OriginalLayout, TensorSource } from '../original-layout.ts';
+import { type OriginalLayout, swappedHalves, type TensorSource, thirdOf } from '../original-layout.ts';
 import type { SD3Config } from './config.ts';
 
 /** Of all published models; only those with normed queries have it in their shapes. */
@@ -87,22 +87,19 @@ export const SD3_LAYOUTS: readonly OriginalLayout<SD3Config>[] = [
       if (name === 'pos_embed.pos_embed') return { name: 'pos_embed' };
       const [, index, layer = name, kind = ''] =
         /^(?:transformer_blocks\.(\d+)\.)?(.+)\.(weight|bias)$/.exec(name) ?? [];
-      const swapped = [
-        [D, 2 * D],
-        [0, D],
-      ] as const;
       if (index === undefined) {
-        if (layer === 'norm_out.linear') return { name: `final_layer.adaLN_modulation.1.${kind}`, rows: swapped };
+        if (layer === 'norm_out.linear')
+          return { name: `final_layer.adaLN_modulation.1.${kind}`, rows: swappedHalves(D) };
         return { name: `${GLOBALS[layer] ?? layer}.${kind}` };
       }
       const block = `joint_blocks.${index}`;
       const source = BLOCK[layer] ?? layer;
       if (typeof source !== 'string') {
         const [fused, third] = source;
-        return { name: `${block}.${fused}.${kind}`, rows: [[third * D, (third + 1) * D]] };
+        return { name: `${block}.${fused}.${kind}`, rows: thirdOf(third, D) };
       }
       const isLastText = layer === 'norm1_context.linear' && Number(index) === numBlocks - 1;
-      return { name: `${block}.${source}.${kind}`, ...(isLastText ? { rows: swapped } : {}) };
+      return { name: `${block}.${source}.${kind}`, ...(isLastText ? { rows: swappedHalves(D) } : {}) };
     },
   },
 ];
