@@ -1,6 +1,8 @@
 /** What the families' forward passes begin with: sinusoids, embedders, rotary tables and the text mask as tensors. */
 import * as tf from '@tensorflow/tfjs-core';
+import type { ModelConfig } from './architecture.ts';
 import type { Rotation } from './fused-gradients.ts';
+import type { JointState } from './joint-attention.ts';
 import { linear, silu } from './layers.ts';
 import { pairSwap, type RotaryTables, timeFeatures } from './rotary.ts';
 import type { TransformerInputs } from './transformer.ts';
@@ -12,6 +14,20 @@ const MASKED_SCORE = -1e9;
 /** linear_2(silu(linear_1(x))) of diffusers' TimestepEmbedding and PixArtAlphaTextProjection. x [B, in] → [B, D]. */
 export function embedded(x: tf.Tensor2D, globals: WeightSet, name: string): tf.Tensor2D {
   return linear(silu(linear(x, globals.linear(`${name}.linear_1`))), globals.linear(`${name}.linear_2`));
+}
+
+/** Latents and prompt as FLUX projects them into the width: [B, N_img, D] and [B, N_txt, D], owned by the caller. */
+export function embedStreams(
+  { batch, imageTokens, textTokens, hiddenStates, encoderHiddenStates }: TransformerInputs,
+  { inChannels, textDim }: Pick<ModelConfig, 'inChannels' | 'textDim'>,
+  globals: WeightSet,
+): JointState {
+  const hidden = tf.tensor3d(hiddenStates, [batch, imageTokens, inChannels]);
+  const prompt = tf.tensor3d(encoderHiddenStates, [batch, textTokens, textDim]);
+  return {
+    image: linear(hidden, globals.linear('x_embedder')),
+    text: linear(prompt, globals.linear('context_embedder')),
+  };
 }
 
 /** Sinusoid of each value [B] → [B, channels], by default 256; see `timeFeatures` for the scale. */

@@ -5,7 +5,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { BlockHalf, StreamId } from '../architecture.ts';
 import { createTransformer } from '../block-transformer.ts';
-import { disposeRotation, embedded, rotationOf, sinusoid, streamMembership } from '../conditioning.ts';
+import { disposeRotation, embedded, embedStreams, rotationOf, sinusoid, streamMembership } from '../conditioning.ts';
 import { architectureOf } from '../counts.ts';
 import { type DualContext, runDualBlock } from '../dual-block.ts';
 import { gelu, normThenRotate } from '../fused-gradients.ts';
@@ -30,15 +30,7 @@ export async function openFlux(config: FluxConfig, weights: WeightStore): Promis
       checkInputs(inputs, config, { imageShapes: 'optional' });
       return beginContext(inputs, config, globals);
     },
-    embed(inputs) {
-      const { batch, imageTokens, textTokens } = inputs;
-      const hidden = tf.tensor3d(inputs.hiddenStates, [batch, imageTokens, config.inChannels]);
-      const prompt = tf.tensor3d(inputs.encoderHiddenStates, [batch, textTokens, config.textDim]);
-      return {
-        image: linear(hidden, globals.linear('x_embedder')),
-        text: linear(prompt, globals.linear('context_embedder')),
-      };
-    },
+    embed: (inputs) => embedStreams(inputs, config, globals),
     runBlock: ({ kind }, block, state, context, updates, without) =>
       kind === 'single'
         ? runSingleBlock(config, block, state, context, updates, without)

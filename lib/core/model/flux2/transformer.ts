@@ -4,11 +4,11 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { createTransformer } from '../block-transformer.ts';
-import { disposeRotation, embedded, rotationOf, sinusoid, streamMembership } from '../conditioning.ts';
+import { disposeRotation, embedded, embedStreams, rotationOf, sinusoid, streamMembership } from '../conditioning.ts';
 import { architectureOf } from '../counts.ts';
 import { checkInputs, extraOf } from '../inputs.ts';
 import type { JointState } from '../joint-attention.ts';
-import { linear, modulations, projectOutput, silu, singleModulation } from '../layers.ts';
+import { modulations, projectOutput, silu, singleModulation } from '../layers.ts';
 import { rotaryTables } from '../rotary.ts';
 import type { Transformer, TransformerInputs } from '../transformer.ts';
 import type { WeightSet, WeightStore } from '../weights.ts';
@@ -22,15 +22,7 @@ export async function openFlux2(config: Flux2Config, weights: WeightStore): Prom
       checkInputs(inputs, config, { imageShapes: 'optional' });
       return beginContext(inputs, config, globals);
     },
-    embed(inputs) {
-      const { batch, imageTokens, textTokens } = inputs;
-      const hidden = tf.tensor3d(inputs.hiddenStates, [batch, imageTokens, config.inChannels]);
-      const prompt = tf.tensor3d(inputs.encoderHiddenStates, [batch, textTokens, config.textDim]);
-      return {
-        image: linear(hidden, globals.linear('x_embedder')),
-        text: linear(prompt, globals.linear('context_embedder')),
-      };
-    },
+    embed: (inputs) => embedStreams(inputs, config, globals),
     runBlock: ({ kind }, block, state, context, updates, without) =>
       (kind === 'single' ? runSingleBlock : runDualBlock)(config, block, state, context, updates, without),
     project: (state, { conditioning }) => projectOutput(state.image, conditioning, globals),
