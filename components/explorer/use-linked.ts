@@ -3,7 +3,7 @@
 import { useCallback, useMemo } from 'react';
 import { useStore } from 'zustand';
 import type { LinkedChartProps } from '@/components/charts';
-import { foundIn } from '@/lib/core/detection/index.ts';
+import { confidenceUnder, shareIn } from '@/lib/core/detection/index.ts';
 import type { BlockInterval } from '@/lib/core/interval/index.ts';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { detectedIn } from '@/lib/page/explorer/detection.ts';
@@ -32,9 +32,10 @@ export function useDetected(): readonly BlockInterval[] {
 
 /** In which share of the resamples an interval is detected under the present settings; null where nothing was resampled. */
 export function useFoundIn(): (interval: BlockInterval) => number | null {
-  const confidence = useStore(analysisStore, ({ report }) => report?.confidence ?? null);
+  const report = useStore(analysisStore, (state) => state.report);
   const settings = useStore(settingsStore, ({ detection }) => detection);
-  return useCallback((interval) => foundIn({ confidence }, settings, interval), [confidence, settings]);
+  const found = useMemo(() => report && confidenceUnder(report, settings), [report, settings]);
+  return useCallback((interval) => shareIn(found, interval), [found]);
 }
 
 export function useLinked(width: number, detected: readonly BlockInterval[]): LinkedChartProps {

@@ -4,21 +4,17 @@ import type { AnalysisReport, DetectionConfidence } from '../report/report.ts';
 import { type ReadableReport, readingProblem } from './reading.ts';
 import type { DetectionSettings } from './settings.ts';
 
-/** Without its streams a report is taken as one that can be read: the caller has looked. */
-export type ResampledReport = Pick<AnalysisReport, 'confidence'> & Partial<ReadableReport>;
+export type ResampledReport = Pick<AnalysisReport, 'confidence'> & ReadableReport;
 
 /**
  * What the resamples give under these settings; null where none were drawn for them, as over all tokens, and where the
  * report cannot be read so: shares of intervals that no reading gives say nothing.
  */
-export function confidenceUnder(
-  { confidence, ...report }: ResampledReport,
-  settings: DetectionSettings,
-): DetectionConfidence | null {
+export function confidenceUnder(report: ResampledReport, settings: DetectionSettings): DetectionConfidence | null {
   const { rows, estimator, start, target, streams } = settings;
   if (rows !== 'held-out') return null;
-  if (report.streams && readingProblem({ ...report, streams: report.streams }, settings)) return null;
-  const found = confidence?.detections.find(
+  if (readingProblem(report, settings)) return null;
+  const found = report.confidence?.detections.find(
     (one) => one.estimator === estimator && one.start === start && one.target === target && one.streams === streams,
   );
   return found ?? null;
@@ -28,8 +24,12 @@ export function confidenceUnder(
 export function foundIn(
   report: ResampledReport,
   settings: DetectionSettings,
-  { first, last }: BlockInterval,
+  interval: BlockInterval,
 ): number | null {
-  const found = confidenceUnder(report, settings);
+  return shareIn(confidenceUnder(report, settings), interval);
+}
+
+/** The same of what `confidenceUnder` gave, for many intervals under the same settings. */
+export function shareIn(found: DetectionConfidence | null, { first, last }: BlockInterval): number | null {
   return found && (found.intervals.find((one) => one.first === first && one.last === last)?.share ?? 0);
 }

@@ -17,7 +17,7 @@ export {
   rankByDamage,
   totalScore,
 } from './damage.ts';
-export { confidenceUnder, foundIn, type ResampledReport } from './found-in.ts';
+export { confidenceUnder, foundIn, type ResampledReport, shareIn } from './found-in.ts';
 export { assertComparable, type NamedReport, type OverlaidInterval, overlayDetections } from './overlay.ts';
 export { chooseLeastDamage, leastDamage } from './partition.ts';
 export { LEAST_PAIRS, type RankCorrelation, rankCorrelation } from './rank-correlation.ts';
