@@ -21,11 +21,7 @@ export function confidenceUnder(report: ResampledReport, settings: DetectionSett
 }
 
 /** 0 for an interval that no resample has; null where nothing was resampled. */
-export function foundIn(
-  report: ResampledReport,
-  settings: DetectionSettings,
-  interval: BlockInterval,
-): number | null {
+export function foundIn(report: ResampledReport, settings: DetectionSettings, interval: BlockInterval): number | null {
   return shareIn(confidenceUnder(report, settings), interval);
 }
 
