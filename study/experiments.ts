@@ -118,80 +118,48 @@ export class Study {
 
   /** Every choice at one depth: non-sequential students; removal and nothing else beside the best of them. */
   async plugged(depth: number, seeds: readonly number[], captions: number): Promise<Row[]> {
-    const rows: Row[] = [];
+    const wanted: (() => Promise<Row>)[] = [];
     for (const { name, of } of this.choices) {
       // What only compares with chance needs no seeds: its choices differ already.
       const own = name === 'random' || name === 'sensitivity' ? seeds.slice(0, 1) : seeds;
-      const asked = (await measuredOf([async () => await of(depth)])).flat();
+      const choices = (await measuredOf([async () => await of(depth)])).flat();
       for (const seed of own) {
-        for (const intervals of asked) {
-          rows.push(...(await measuredOf([() => this.#plugged(name, intervals, seed, captions)])));
-        }
+        wanted.push(...choices.map((intervals) => () => this.#plugged(name, intervals, seed, captions)));
       }
-      const [intervals] = asked;
+      const [intervals] = choices;
       if (name === 'random' || !intervals) continue;
       const row = { arm: `${name}, removed`, removed: depth, intervals: formatLayerIndex([...intervals]), seed: null };
-      rows.push(...(await measuredOf([() => this.#without(row, removed(intervals), captions)])));
+      wanted.push(() => this.#without(row, removed(intervals), captions));
     }
-    return rows;
+    return await measuredOf(wanted);
   }
 
   /** The same intervals and steps, each student on what the ones before it make of the input. */
   async sequential(names: readonly string[]): Promise<Row[]> {
-    const rows: Row[] = [];
-    for (const seed of this.settings.seeds) {
-      for (const name of names) {
-        rows.push(
-          ...(await measuredOf([
-            async () => {
-              const intervals = (await this.choice(name)?.of(this.half))?.[0] ?? [];
-              const settings = this.distil(seed);
-              const students: StudentEdit[] = [];
-              for (const interval of intervals) {
-                students.push((await this.sample.student(interval, settings, students)).edit);
-              }
-              const about = {
-                arm: `${name}, sequential`,
-                removed: removedBy(intervals),
-                intervals: formatLayerIndex([...intervals]),
-                seed,
-              };
-              const { captions } = this.settings;
-              return await this.#row(about, `sequential ${choiceName(students, settings)}`, students, captions.claim);
-            },
-          ])),
-        );
-      }
-    }
-    return rows;
+    const { captions } = this.settings;
+    return await this.#ofEach(names, async (name, seed) => {
+      const intervals = await this.#halfOf(name);
+      const settings = this.distil(seed);
+      const students: StudentEdit[] = [];
+      for (const interval of intervals) students.push((await this.sample.student(interval, settings, students)).edit);
+      const about = aboutArm(`${name}, sequential`, intervals, seed);
+      return await this.#row(about, `sequential ${choiceName(students, settings)}`, students, captions.claim);
+    });
   }
 
   /** The paper's last stage, at half the blocks. */
   async jointly(names: readonly string[]): Promise<Row[]> {
-    const rows: Row[] = [];
     const { captions, drawingSteps } = this.settings;
-    for (const seed of this.settings.seeds) {
-      for (const name of names) {
-        rows.push(
-          ...(await measuredOf([
-            async () => {
-              const intervals = (await this.choice(name)?.of(this.half))?.[0] ?? [];
-              const students = await this.#students(intervals, seed);
-              const tuned = await this.sample.fineTuned(students, { ...this.settings.fineTune, seed });
-              return {
-                arm: `${name}, fine-tuned`,
-                removed: removedBy(intervals),
-                intervals: formatLayerIndex([...intervals]),
-                seed,
-                outputError: await tuned.outputError(),
-                pictures: await tuned.pictures({ captions: captions.claim, steps: drawingSteps }),
-              };
-            },
-          ])),
-        );
-      }
-    }
-    return rows;
+    return await this.#ofEach(names, async (name, seed) => {
+      const intervals = await this.#halfOf(name);
+      const students = await this.#students(intervals, seed);
+      const tuned = await this.sample.fineTuned(students, { ...this.settings.fineTune, seed });
+      return {
+        ...aboutArm(`${name}, fine-tuned`, intervals, seed),
+        outputError: await tuned.outputError(),
+        pictures: await tuned.pictures({ captions: captions.claim, steps: drawingSteps }),
+      };
+    });
   }
 
   /** Figure 2: one to four blocks left out with nothing in their place. Block 0 and the first of a stack cannot go. */
@@ -218,9 +186,7 @@ export class Study {
   /** Every subset of the half-depth students of one seed. */
   async subsets(name: string): Promise<Row[]> {
     const [seed = 0] = this.settings.seeds;
-    const [students = []] = await measuredOf([
-      async () => await this.#students((await this.choice(name)?.of(this.half))?.[0] ?? [], seed),
-    ]);
+    const [students = []] = await measuredOf([async () => await this.#students(await this.#halfOf(name), seed)]);
     return await measuredOf(
       subsetsOf(students).map((subset) => () => {
         const intervals = formatLayerIndex(subset);
@@ -238,6 +204,16 @@ export class Study {
       errors.push(canGo(block, stacks) ? await this.sample.outputError(`without ${block}`, without([block])) : null);
     }
     return bySensitivity(errors, remove);
+  }
+
+  /** Rows of every seed and choice, in this order. */
+  async #ofEach(names: readonly string[], row: (name: string, seed: number) => Promise<Row>): Promise<Row[]> {
+    return await measuredOf(this.settings.seeds.flatMap((seed) => names.map((name) => () => row(name, seed))));
+  }
+
+  /** The intervals that a choice takes at half the blocks. */
+  async #halfOf(name: string): Promise<readonly BlockInterval[]> {
+    return (await this.choice(name)?.of(this.half))?.[0] ?? [];
   }
 
   distil(seed: number): StudentSettings {
@@ -280,9 +256,13 @@ export async function pluggedRow(
   const { arm, intervals, seed, captions } = asked;
   const distil = { ...settings.distil, seed };
   const students = await studentsOf(sample, intervals, distil);
-  const about = { arm, removed: removedBy(intervals), intervals: formatLayerIndex([...intervals]), seed };
+  const about = aboutArm(arm, intervals, seed);
   const drawn = { captions, steps: settings.drawingSteps };
   return await rowOf(sample, about, choiceName(students, distil), students, drawn);
+}
+
+function aboutArm(arm: string, intervals: readonly BlockInterval[], seed: number) {
+  return { arm, removed: removedBy(intervals), intervals: formatLayerIndex([...intervals]), seed };
 }
 
 async function studentsOf(

@@ -1,8 +1,9 @@
-import { appendFile, mkdtemp } from 'node:fs/promises';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { appendFile, mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { Ledger, measuredOf, NotMeasured } from './ledger.ts';
+import { Claimed, claimName, Ledger, measuredOf, NotMeasured } from './ledger.ts';
 
 const never = () => Promise.reject(new Error('measured again'));
 async function path(): Promise<string> {
@@ -32,4 +33,39 @@ test('a ledger that is only read leaves out what was not measured', async () => 
   const ledger = await Ledger.open(file, { onlyReads: true });
   await expect(ledger.once('b', async () => 2)).rejects.toThrow(NotMeasured);
   expect(await measuredOf([() => ledger.once('b', never), () => ledger.once('a', never)])).toEqual([1]);
+});
+
+test('what another process measures is waited for, and not measured twice', async () => {
+  const file = await path();
+  const [one, other] = [await Ledger.open(file), await Ledger.open(file)];
+  let finish: (value: number) => void = () => {};
+  let first: Promise<number> | null = null;
+  await new Promise<void>((begun) => {
+    first = one.once('a', () => {
+      begun();
+      return new Promise<number>((resolve) => {
+        finish = resolve;
+      });
+    });
+  });
+  await expect(other.once('a', never)).rejects.toThrow(Claimed);
+  const both = measuredOf([() => other.once('a', never), () => other.once('b', async () => 2)]);
+  finish(1);
+  expect(await first).toBe(1);
+  expect(await both).toEqual([1, 2]);
+});
+
+test('the claim of a process that is gone counts for nothing, nor does one of a measurement that failed', async () => {
+  const file = await path();
+  const { pid, exitCode } = await new Promise<ChildProcess>((resolve) => {
+    const child = spawn(process.execPath, ['-e', '']).on('exit', () => resolve(child));
+  });
+  expect(exitCode).toBe(0);
+  const claims = join(dirname(file), 'claims');
+  await mkdir(claims, { recursive: true });
+  await writeFile(join(claims, claimName('a')), String(pid));
+  const ledger = await Ledger.open(file);
+  expect(await ledger.once('a', async () => 1)).toBe(1);
+  await expect(ledger.once('b', never)).rejects.toThrow('measured again');
+  expect(await ledger.once('b', async () => 2)).toBe(2);
 });

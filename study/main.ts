@@ -2,7 +2,7 @@
  * `npm run study`: does this PPCL do on the sample models what the paper's does on large ones, and which score says
  * beforehand what pruning will cost? Measures what is not yet in the folder's ledgers, part by part in order of what is
  * wanted most, and writes the tables of docs/study.md and docs/damage-scores.md. Cut off, it goes on where it was;
- * `--only-read` writes the tables of what is there. Several processes may share the work: give each its `--from`.
+ * `--only-read` writes the tables of what is there. Start it several times on one folder to share the work.
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -31,7 +31,6 @@ const { values } = parseArgs({
     engine: { type: 'string', default: 'auto' },
     threads: { type: 'string', default: '1' },
     parts: { type: 'string', default: PARTS.join(',') },
-    from: { type: 'string', default: '0' },
     'only-read': { type: 'boolean', default: false },
     /** The score whose least total is an arm of the study; squared with ² at its end. */
     best: { type: 'string', default: '' },
@@ -67,7 +66,7 @@ for (const name of values.models.split(',')) {
 
 async function runPart(sample: Sample, name: string, part: string): Promise<void> {
   if (part === 'truths') {
-    await truthsOf(sample, Number(values.from));
+    await truthsOf(sample);
     return;
   }
   if (part === 'recipes') {
@@ -124,7 +123,7 @@ function judged(sample: Sample): ReturnType<typeof judge> {
 
 async function judge(sample: Sample) {
   const report = await measuredReport(sample);
-  const truths = await truthsOf(sample, Number(values.from));
+  const truths = await truthsOf(sample);
   return { report, truths, scores: await scoresOf(sample, report, truths.intervals) };
 }
 

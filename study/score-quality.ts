@@ -183,15 +183,14 @@ function totalOf(score: ScoreValues, plan: readonly BlockInterval[]): number | n
   return total;
 }
 
-/** What the plan of least total score costs, with the same brief students. */
+/** What the plan of least total score costs, with the same brief students; null where the score knows no such plan. */
 export async function leastPlan(sample: Sample, score: ScoreValues, remove: number): Promise<PlanTruth | null> {
   const plan = leastOf(score.values, sample.model.summary, remove);
-  if (removedCount(plan) < remove) return null;
-  return (await measuredOf([() => planTruth(sample, plan)]))[0] ?? null;
+  return removedCount(plan) < remove ? null : await planTruth(sample, plan);
 }
 
-export async function truthsOf(sample: Sample, from = 0): Promise<{ intervals: IntervalTruth[]; plans: PlanTruth[] }> {
-  return { intervals: await intervalTruths(sample, from), plans: await planTruths(sample, from) };
+export async function truthsOf(sample: Sample): Promise<{ intervals: IntervalTruth[]; plans: PlanTruth[] }> {
+  return { intervals: await intervalTruths(sample), plans: await planTruths(sample) };
 }
 
 export function lost({ held, total }: Pictures): number {

@@ -1,5 +1,6 @@
 /** How well scores predict, as the tables of docs/damage-scores.md. */
 import { removedCount } from '../lib/core/interval/index.ts';
+import { measuredOf } from './ledger.ts';
 import type { Sample } from './sample.ts';
 import {
   INTERVAL_TRUTHS,
@@ -64,11 +65,14 @@ export async function choiceTable(
   scores: readonly ScoreValues[],
   depths: readonly number[],
 ): Promise<string> {
+  const both = scores.flatMap((one) => [one, squared(one)]);
+  // All of them first, so that processes that share the ledger share them.
+  await measuredOf(both.flatMap((score) => depths.map((depth) => () => leastPlan(sample, score, depth))));
   const rows: string[][] = [];
-  for (const score of scores.flatMap((one) => [one, squared(one)])) {
+  for (const score of both) {
     const cells: string[] = [];
     for (const depth of depths) {
-      const plan = await leastPlan(sample, score, depth);
+      const [plan] = await measuredOf([() => leastPlan(sample, score, depth)]);
       cells.push(plan ? `${percent(lost(plan.pictures))}, ${three(plan.outputError)}` : 'n/a');
     }
     rows.push([score.name, ...cells]);

@@ -50,9 +50,8 @@ export function truthDepths(numBlocks: number): number[] {
   return [2, 4, 6, 8, 10].filter((depth) => depth < numBlocks - 4);
 }
 
-/** Processes that share a ledger begin at different shares of the way, so that none waits for another. */
-export async function intervalTruths(sample: Sample, from = 0): Promise<IntervalTruth[]> {
-  const all = begunAt(shuffled(everyInterval(sample.model.summary.stacks), ORDER_SEED), from);
+export async function intervalTruths(sample: Sample): Promise<IntervalTruth[]> {
+  const all = shuffled(everyInterval(sample.model.summary.stacks), ORDER_SEED);
   return await measuredOf(
     all.map((interval, i) => async () => {
       const startedAt = performance.now();
@@ -69,10 +68,10 @@ export async function intervalTruths(sample: Sample, from = 0): Promise<Interval
   );
 }
 
-export async function planTruths(sample: Sample, from = 0): Promise<PlanTruth[]> {
+export async function planTruths(sample: Sample): Promise<PlanTruth[]> {
   const { stacks } = sample.model.summary;
   const plans = randomPlans(stacks, truthDepths(sample.numBlocks), PLANS_PER_DEPTH, PLAN_SEED);
-  return await measuredOf(begunAt(shuffled(plans, ORDER_SEED), from).map((plan) => () => planTruth(sample, plan)));
+  return await measuredOf(shuffled(plans, ORDER_SEED).map((plan) => () => planTruth(sample, plan)));
 }
 
 export async function planTruth(sample: Sample, plan: readonly BlockInterval[]): Promise<PlanTruth> {
@@ -87,9 +86,4 @@ async function truthOf(sample: Sample, students: readonly StudentEdit[]): Promis
     outputError: await sample.outputError(name, students),
     pictures: await sample.pictures(name, students, TRUTH_DRAWING),
   };
-}
-
-function begunAt<T>(items: readonly T[], share: number): T[] {
-  const at = Math.floor(items.length * share);
-  return [...items.slice(at), ...items.slice(0, at)];
 }
