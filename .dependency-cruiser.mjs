@@ -26,6 +26,7 @@ const ENTRY = [
   '\\.d\\.m?ts$',
   '^(cli|study|lib/server/jobs)/main\\.ts$',
   '^lib/server/(host|http/guard-next)\\.ts$',
+  '^lib/compute/stores/(disk|opfs)-states\\.ts$',
 ];
 
 const escaped = (text) => text.replace(/[.+^$()[\]\\]/g, '\\$&');

@@ -32,11 +32,12 @@ export const ROOMS = [
     plan: '. model/config-index.ts interval edit report detection npm:zod',
     run: '. tensor/engine.ts interval edit report plan',
     export: '. tensor/dtype.ts tensor/float.ts checkpoint model/config-index.ts folder interval edit plan run',
+    states: '.',
     // With tensors, in a compute worker:
-    capture: '. tensor checkpoint model shapes folder report npm:@tensorflow/tfjs-core',
-    analysis: '. tensor model interval edit folder report detection capture npm:@tensorflow/tfjs-core',
+    capture: '. tensor checkpoint model shapes folder report states npm:@tensorflow/tfjs-core',
+    analysis: '. tensor model interval edit folder report detection states capture npm:@tensorflow/tfjs-core',
     'edited-model': '. checkpoint model interval edit shapes sampling folder run export npm:@tensorflow/tfjs-core',
-    distil: `. tensor checkpoint model shapes interval edit folder report detection plan run export capture analysis
+    distil: `. tensor checkpoint model shapes interval edit folder report detection plan run export states capture analysis
       npm:@tensorflow/tfjs-core`,
   }),
 
