@@ -9,6 +9,7 @@ import { pathToFileURL } from 'node:url';
 import { nodeEngines } from '../lib/compute/engines/node-engines.ts';
 import { nodeFiles } from '../lib/compute/folder/node-files.ts';
 import { shapesInputs } from '../lib/core/capture/index.ts';
+import type { NamedBlob } from '../lib/core/checkpoint/index.ts';
 import { batchesFor, distilInterval, fineTune, type TrainingBatches } from '../lib/core/distil/index.ts';
 import { type RunEdit, runEdit } from '../lib/core/edit/index.ts';
 import {
@@ -130,7 +131,8 @@ export class Sample {
     const name = `${formatIntervalKey(interval)}-${createHash('sha256').update(key).digest('hex').slice(0, 16)}.safetensors`;
     const students = pathToFileURL(resolve(this.options.folder, 'students', name));
     const trained = await this.ledger.once(key, () => this.#train(interval, settings, before, students.href));
-    const file = await nodeFiles.openFile(students.href, name);
+    // A ledger may have been moved without its students: what was measured with them is still there.
+    const file = await nodeFiles.openFile(students.href, name).catch((): NamedBlob => missingFile(name));
     return { edit: { ...runEdit(interval, 'student'), by: 'student', file }, trained };
   }
 
@@ -320,6 +322,13 @@ export class Sample {
         ),
     };
   }
+}
+
+function missingFile(name: string): NamedBlob {
+  const arrayBuffer = () =>
+    Promise.reject(new Error(`students/${name} is missing: delete its line from the ledger to train it again`));
+  const blob: NamedBlob['blob'] = { size: 0, slice: () => blob, arrayBuffer };
+  return { path: name, blob };
 }
 
 /** Names a choice of trained students in the ledger. */
