@@ -3,7 +3,7 @@
  * linear map after it make the state after the interval (in the state, and in the output), and how far a student comes in
  * a few steps. Fitted and judged on samples with captions of their own; remembered apart from what they are judged by.
  */
-import { asAffineMap, DEFAULT_RIDGE, type FittedProbe, fitProbe } from '../lib/core/analysis/index.ts';
+import { asAffineMap, DEFAULT_RIDGE, type FittedProbe, fitProbe, probeWeight } from '../lib/core/analysis/index.ts';
 import { calibrationFor, captureStates } from '../lib/core/capture/index.ts';
 import { runEdit } from '../lib/core/edit/index.ts';
 import { type BlockInterval, formatIntervalKey } from '../lib/core/interval/index.ts';
@@ -64,7 +64,7 @@ async function measureCorrected(
         Uint32Array.from(samples.keys()).filter((row) => is(samples[row]!));
       const data = { input: input[id]!, output: output[id]!, width };
       const probe = isUpdated
-        ? await fitProbe({ ...data, rows: rowsWhere((one) => one < FITTED) }, DEFAULT_RIDGE)
+        ? await fitProbe({ ...data, rows: rowsWhere((one) => one < FITTED) }, { ridge: DEFAULT_RIDGE })
         : null;
       maps[id] = probe && asAffineMap(probe);
       if (probe) errors.push(relativeError(probe, { ...data, rows: rowsWhere((one) => one >= FITTED) }));
@@ -84,9 +84,11 @@ async function measureCorrected(
 }
 
 function relativeError(
-  { weight, bias, width: d }: FittedProbe,
+  probe: FittedProbe,
   { input, output, rows }: { input: Float32Array; output: Float32Array; rows: Uint32Array },
 ): number {
+  const { width: d, bias } = probe;
+  const weight = probeWeight(probe);
   let [difference, total] = [0, 0];
   const predicted = new Float64Array(d);
   for (const row of rows) {

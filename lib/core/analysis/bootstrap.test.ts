@@ -1,7 +1,7 @@
 /** What the bounds and shares of a resampled analysis are worth, on data whose answer is known. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { detectionShares } from '../detection/detection-shares.ts';
-import type { AffineMap } from '../model/route.ts';
+import type { DenseMap } from '../model/route.ts';
 import { seededRandom } from '../random.ts';
 import { startTestEngine } from '../tensor/test-engines.ts';
 import { cellRows, cellsOf, someOfEachCell } from './held-out-cells.ts';
@@ -17,7 +17,7 @@ async function analysed(
   states: readonly Float32Array[],
   groups: number,
   width: number,
-  probes: readonly (AffineMap | null)[],
+  probes: readonly (DenseMap | null)[],
 ) {
   const count = states[0]!.length / width;
   const cells = cellsOf([...Array(groups).keys()], (sample) => ({ group: sample, band: 0 }));

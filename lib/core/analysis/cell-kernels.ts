@@ -5,7 +5,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { AffineMap } from '../model/route.ts';
 import type { CentredStates } from './centred-states.ts';
-import { residualMatrix } from './kernels.ts';
+import { advanceRows } from './kernels.ts';
 import { kernelOf } from './sample-kernels.ts';
 import { type CellKernel, cellKernel, type WeightedRows, weightRows } from './weighted-cka.ts';
 import type { Weightings } from './weightings.ts';
@@ -95,7 +95,7 @@ export class CellSurrogate {
 
   apply(probe: AffineMap): void {
     const rows = this.#rows;
-    this.#rows = tf.tidy(() => tf.matMul(rows, residualMatrix(probe)));
+    this.#rows = advanceRows(rows, probe);
     rows.dispose();
   }
 

@@ -8,8 +8,9 @@ import type { PerStream, SplitRule } from '../report/report.ts';
 import { type RowSplit, splitRows } from './held-out.ts';
 import type { JudgedRows } from './judged-rows.ts';
 import { Pace } from './pace.ts';
-import { asAffineMap, DEFAULT_RIDGE, fitProbe, sumProbeErrors } from './probe.ts';
+import { asAffineMap, DEFAULT_RIDGE, fitProbe } from './probe.ts';
 import { type WeightedProbeQuality, weightedProbeQuality } from './probe-bounds.ts';
+import { sumProbeErrors } from './probe-quality.ts';
 
 export interface BlockProbe {
   readonly maps: StreamProbes;
@@ -35,7 +36,7 @@ export async function fitBlockProbe(
     const data = { input, output, width };
     // A stream that no sample has a token of has no probe.
     const isThere = updates.includes(id) && fit[id]!.length > 0;
-    const probe = isThere ? await fitProbe({ ...data, rows: fit[id]! }, ridge, pace) : null;
+    const probe = isThere ? await fitProbe({ ...data, rows: fit[id]! }, { ridge, pace }) : null;
     maps[id] = probe && asAffineMap(probe);
     quality[id] = null;
     if (probe && judged) {

@@ -4,7 +4,7 @@
  * `sample-kernels.ts` with n × n kernels X·Xᵀ when there are not. Products run on the engine in float32, sums in float64.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import type { AffineMap } from '../model/route.ts';
+import type { AffineMap, LowRankMap } from '../model/route.ts';
 import type { KernelSums } from './cka.ts';
 
 /** Indices are those of the CentredStates: 0 is the embedded input, i + 1 the state after block i. */
@@ -27,10 +27,30 @@ export interface Surrogate {
   dispose(): void;
 }
 
+/** S·(I + W) of the centred rows S [n, d], owned by the caller; two thin products where W is of low rank. */
+export function advanceRows(rows: tf.Tensor2D, probe: AffineMap): tf.Tensor2D {
+  if ('weight' in probe) return tf.tidy(() => tf.matMul(rows, residualMatrix(probe)));
+  return tf.tidy(() => {
+    const { left, right } = factorsOf(probe);
+    return tf.add<tf.Tensor2D>(rows, tf.matMul(tf.matMul(rows, left), right));
+  });
+}
+
 /** I + W [d, d] of a probe, owned by the caller. */
 export function residualMatrix(probe: AffineMap): tf.Tensor2D {
   const d = probe.bias.length;
-  const matrix = Float32Array.from(probe.weight);
-  for (let j = 0; j < d; j++) matrix[j * d + j] = matrix[j * d + j]! + 1;
-  return tf.tensor2d(matrix, [d, d]);
+  if ('weight' in probe) {
+    const matrix = Float32Array.from(probe.weight);
+    for (let j = 0; j < d; j++) matrix[j * d + j] = matrix[j * d + j]! + 1;
+    return tf.tensor2d(matrix, [d, d]);
+  }
+  return tf.tidy(() => {
+    const { left, right } = factorsOf(probe);
+    return tf.add<tf.Tensor2D>(tf.eye(d), tf.matMul(left, right));
+  });
+}
+
+function factorsOf({ left, right, bias }: LowRankMap): { left: tf.Tensor2D; right: tf.Tensor2D } {
+  const rank = right.length / bias.length;
+  return { left: tf.tensor2d(left, [bias.length, rank]), right: tf.tensor2d(right, [rank, bias.length]) };
 }

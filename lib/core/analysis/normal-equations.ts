@@ -1,9 +1,9 @@
 /**
  * The sums that a least-squares fit needs, in float64: centred, equilibrated Gram matrix of the inputs and its product
  * with the updates. Columns are centred and scaled to unit norm first, so that a few massive activations (1e3 times the
- * rest, common in diffusion transformers) do not cost the digits of all others. Rows come in panels, feature-major, and
- * products in 4 × 4 register tiles: what a plain loop leaves to memory is what makes it slow.
+ * rest, common in diffusion transformers) do not cost the digits of all others.
  */
+import type { Float64Algebra } from './float64.ts';
 import type { Pace } from './pace.ts';
 
 /** Chosen rows of one stream before and after one block. */
@@ -17,43 +17,52 @@ export interface BlockRows {
   readonly rows: Uint32Array;
 }
 
-export interface NormalEquations {
-  /** Correlations of the inputs [d, d], lower triangle; a constant column has 1 on the diagonal and 0 elsewhere. */
-  readonly gram: Float64Array;
-  /** Scaled inputs times centred updates [d, d]. */
-  readonly product: Float64Array;
+export interface ColumnMoments {
   readonly inputMean: Float64Array;
   readonly updateMean: Float64Array;
   /** Norm of each centred input column [d]; infinite for a constant column, whose weights are therefore 0. */
   readonly scale: Float64Array;
 }
 
-const PANEL_ROWS = 256;
+export interface NormalEquations extends ColumnMoments {
+  /** Correlations of the inputs [d, d]; a constant column has 1 on the diagonal and 0 elsewhere. */
+  readonly gram: Float64Array;
+  /** Centred updates times scaled inputs [d, d], row = output feature. */
+  readonly product: Float64Array;
+}
+
+/** Rows whose sums are added up at once. */
+const PANEL_ROWS = 2048;
+/** Features that are held in float64 at once. */
+const CHUNK_FEATURES = 512;
 /** A column whose deviations are below this share of its magnitude carries rounding only. */
 const CONSTANT_COLUMN = 1e-7;
 
-export async function sumNormalEquations(data: BlockRows, pace: Pace): Promise<NormalEquations> {
-  const { width: d } = data;
-  const { inputMean, updateMean, scale } = columnMoments(data);
-  const padded = (d + 3) & ~3;
-  const gram = new Float64Array(padded * padded);
-  const product = new Float64Array(padded * padded);
-  const x = new Float64Array(padded * PANEL_ROWS);
-  const u = new Float64Array(padded * PANEL_ROWS);
-  for (let start = 0; start < data.rows.length; start += PANEL_ROWS) {
-    fillPanel(data, start, inputMean, updateMean, scale, x, u);
-    for (let i = 0; i < padded; i += 4) {
-      for (let j = 0; j <= i; j += 4) addTile(gram, padded, x, x, i, j);
-      for (let j = 0; j < padded; j += 4) addTile(product, padded, x, u, i, j);
-      if (pace.due()) await pace.rest();
-    }
+export async function sumNormalEquations(
+  data: BlockRows,
+  algebra: Float64Algebra,
+  pace: Pace,
+): Promise<NormalEquations> {
+  const { width: d, rows } = data;
+  const moments = columnMoments(data);
+  const gram = new Float64Array(d * d);
+  const product = new Float64Array(d * d);
+  for (let start = 0; start < rows.length; start += PANEL_ROWS) {
+    const panel = { ...data, rows: rows.subarray(start, start + PANEL_ROWS) };
+    const chunks = new FeatureChunks(panel, moments);
+    const x = chunks.inputs(0, d);
+    addTo(gram, await algebra.productTransposed(x, x, d, d, panel.rows.length, pace));
+    addTo(product, await algebra.productTransposed(chunks.updates(0, d), x, d, d, panel.rows.length, pace));
   }
-  const unpaddedGram = unpad(gram, padded, d);
-  for (let j = 0; j < d; j++) if (unpaddedGram[j * d + j] === 0) unpaddedGram[j * d + j] = 1;
-  return { gram: unpaddedGram, product: unpad(product, padded, d), inputMean, updateMean, scale };
+  for (let j = 0; j < d; j++) if (gram[j * d + j] === 0) gram[j * d + j] = 1;
+  return { gram, product, ...moments };
 }
 
-function columnMoments({ input, output, width: d, rows }: BlockRows) {
+function addTo(sum: Float64Array, part: Float64Array): void {
+  for (let i = 0; i < part.length; i++) sum[i] = sum[i]! + part[i]!;
+}
+
+export function columnMoments({ input, output, width: d, rows }: BlockRows): ColumnMoments {
   const inputMean = new Float64Array(d);
   const updateMean = new Float64Array(d);
   for (const row of rows) {
@@ -79,82 +88,57 @@ function columnMoments({ input, output, width: d, rows }: BlockRows) {
   return { inputMean, updateMean, scale };
 }
 
-/** Rows beyond the last one are zero and add nothing. */
-function fillPanel(
-  { input, output, width: d, rows }: BlockRows,
-  start: number,
-  inputMean: Float64Array,
-  updateMean: Float64Array,
-  scale: Float64Array,
-  x: Float64Array,
-  u: Float64Array,
-): void {
-  const count = Math.min(PANEL_ROWS, rows.length - start);
-  for (let r = 0; r < count; r++) {
-    const at = rows[start + r]! * d;
-    for (let j = 0; j < d; j++) {
-      const value = input[at + j]!;
-      x[j * PANEL_ROWS + r] = (value - inputMean[j]!) / scale[j]!;
-      u[j * PANEL_ROWS + r] = output[at + j]! - value - updateMean[j]!;
+/** Centred, scaled inputs and centred updates of a few features at a time, feature-major [count, n]. */
+export class FeatureChunks implements Iterable<{ readonly from: number; readonly count: number }> {
+  constructor(
+    readonly data: BlockRows,
+    readonly moments: ColumnMoments,
+  ) {}
+
+  *[Symbol.iterator]() {
+    const { width } = this.data;
+    for (let from = 0; from < width; from += CHUNK_FEATURES)
+      yield { from, count: Math.min(CHUNK_FEATURES, width - from) };
+  }
+
+  inputs(from: number, count: number): Float64Array {
+    const { input, width: d, rows } = this.data;
+    const { inputMean, scale } = this.moments;
+    const values = new Float64Array(count * rows.length);
+    for (let j = 0; j < count; j++) {
+      const [mean, norm] = [inputMean[from + j]!, scale[from + j]!];
+      const to = j * rows.length;
+      for (let r = 0; r < rows.length; r++) values[to + r] = (input[rows[r]! * d + from + j]! - mean) / norm;
+    }
+    return values;
+  }
+
+  updates(from: number, count: number): Float64Array {
+    const { input, output, width: d, rows } = this.data;
+    const { updateMean } = this.moments;
+    const values = new Float64Array(count * rows.length);
+    for (let j = 0; j < count; j++) {
+      const mean = updateMean[from + j]!;
+      const to = j * rows.length;
+      for (let r = 0; r < rows.length; r++) {
+        const at = rows[r]! * d + from + j;
+        values[to + r] = output[at]! - input[at]! - mean;
+      }
+    }
+    return values;
+  }
+}
+
+/** [columns, rows] of a matrix [rows, columns]. In tiles, as one of both is read far apart. */
+export function transposed(matrix: Float64Array, rows: number, columns: number): Float64Array {
+  const result = new Float64Array(matrix.length);
+  for (let top = 0; top < rows; top += TILE) {
+    const bottom = Math.min(rows, top + TILE);
+    for (let j = 0; j < columns; j++) {
+      for (let i = top; i < bottom; i++) result[j * rows + i] = matrix[i * columns + j]!;
     }
   }
-  if (count === PANEL_ROWS) return;
-  for (let j = 0; j < d; j++) {
-    x.fill(0, j * PANEL_ROWS + count, (j + 1) * PANEL_ROWS);
-    u.fill(0, j * PANEL_ROWS + count, (j + 1) * PANEL_ROWS);
-  }
+  return result;
 }
 
-/** sums[i..i+3][j..j+3] += a[i..i+3] · b[j..j+3], rows of the feature-major panels. */
-function addTile(sums: Float64Array, stride: number, a: Float64Array, b: Float64Array, i: number, j: number): void {
-  const a0 = i * PANEL_ROWS;
-  const a1 = a0 + PANEL_ROWS;
-  const a2 = a1 + PANEL_ROWS;
-  const a3 = a2 + PANEL_ROWS;
-  const b0 = j * PANEL_ROWS;
-  const b1 = b0 + PANEL_ROWS;
-  const b2 = b1 + PANEL_ROWS;
-  const b3 = b2 + PANEL_ROWS;
-  let [s00, s01, s02, s03] = [0, 0, 0, 0];
-  let [s10, s11, s12, s13] = [0, 0, 0, 0];
-  let [s20, s21, s22, s23] = [0, 0, 0, 0];
-  let [s30, s31, s32, s33] = [0, 0, 0, 0];
-  for (let r = 0; r < PANEL_ROWS; r++) {
-    const x0 = a[a0 + r]!;
-    const x1 = a[a1 + r]!;
-    const x2 = a[a2 + r]!;
-    const x3 = a[a3 + r]!;
-    const y0 = b[b0 + r]!;
-    const y1 = b[b1 + r]!;
-    const y2 = b[b2 + r]!;
-    const y3 = b[b3 + r]!;
-    s00 += x0 * y0;
-    s01 += x0 * y1;
-    s02 += x0 * y2;
-    s03 += x0 * y3;
-    s10 += x1 * y0;
-    s11 += x1 * y1;
-    s12 += x1 * y2;
-    s13 += x1 * y3;
-    s20 += x2 * y0;
-    s21 += x2 * y1;
-    s22 += x2 * y2;
-    s23 += x2 * y3;
-    s30 += x3 * y0;
-    s31 += x3 * y1;
-    s32 += x3 * y2;
-    s33 += x3 * y3;
-  }
-  const tile = [s00, s01, s02, s03, s10, s11, s12, s13, s20, s21, s22, s23, s30, s31, s32, s33];
-  for (let row = 0; row < 4; row++) {
-    const at = (i + row) * stride + j;
-    for (let column = 0; column < 4; column++) sums[at + column] = sums[at + column]! + tile[row * 4 + column]!;
-  }
-}
-
-function unpad(padded: Float64Array, stride: number, d: number): Float64Array {
-  if (stride === d) return padded;
-  const matrix = new Float64Array(d * d);
-  for (let i = 0; i < d; i++) matrix.set(padded.subarray(i * stride, i * stride + d), i * d);
-  return matrix;
-}
+const TILE = 32;

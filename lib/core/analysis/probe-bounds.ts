@@ -1,7 +1,7 @@
 /** The quality of one probe over all held-out rows, in each noise band, and its bounds over the resamples. */
 import type { Bounds } from '../report/report.ts';
 import { percentileBounds } from './percentile-bounds.ts';
-import { type ProbeErrors, type ProbeQuality, probeQuality } from './probe.ts';
+import { type ProbeErrors, type ProbeQuality, probeQuality } from './probe-quality.ts';
 import { splitColumns, type Weightings } from './weightings.ts';
 
 export interface WeightedProbeQuality extends ProbeQuality {

@@ -3,8 +3,9 @@ import { seededRandom } from '../random.ts';
 import golden from './goldens/probe.json';
 import type { BlockRows } from './normal-equations.ts';
 import { Pace } from './pace.ts';
-import { asAffineMap, fitProbe, measureProbe, sumProbeErrors } from './probe.ts';
+import { asAffineMap, fitProbe, probeWeight } from './probe.ts';
 import { weightedProbeQuality } from './probe-bounds.ts';
+import { measureProbe, sumProbeErrors } from './probe-quality.ts';
 import { weightingsOf } from './weightings.ts';
 
 const REGENERATE = 'python lib/core/analysis/goldens/generate.py';
@@ -89,16 +90,71 @@ describe('fitting a residual probe', () => {
   it(`gives the golden least-squares solution with massive activations (${REGENERATE})`, async () => {
     const { x, y, width, weight, bias, condition } = golden.massive;
     expect(condition).toBeGreaterThan(1e4);
-    const probe = await fitProbe(allRows(Float32Array.from(x), Float32Array.from(y), width), 0);
-    expect(relativeError(probe!.weight, weight)).toBeLessThan(1e-6);
+    const probe = await fitProbe(allRows(Float32Array.from(x), Float32Array.from(y), width), { ridge: 0 });
+    expect(relativeError(probeWeight(probe!), weight)).toBeLessThan(1e-6);
     expect(relativeError(probe!.bias, bias)).toBeLessThan(1e-6);
   });
 
   it(`gives the golden ridge solution with fewer tokens than features (${REGENERATE})`, async () => {
     const { x, y, width, ridge, weight, bias } = golden.few;
-    const probe = await fitProbe(allRows(Float32Array.from(x), Float32Array.from(y), width), ridge);
-    expect(relativeError(probe!.weight, weight)).toBeLessThan(1e-6);
+    const probe = await fitProbe(allRows(Float32Array.from(x), Float32Array.from(y), width), { ridge });
+    expect(relativeError(probeWeight(probe!), weight)).toBeLessThan(1e-6);
     expect(relativeError(probe!.bias, bias)).toBeLessThan(1e-6);
+  });
+
+  it.each(['low-rank', 'dense'] as const)(
+    `gives the golden ridge solution with tokens that are nearly alike and massive activations, %s (${REGENERATE})`,
+    async (form) => {
+      const { x, y, width, ridge, weight, bias, condition } = golden.wide;
+      expect(condition).toBeGreaterThan(1e4);
+      const probe = await fitProbe(allRows(Float32Array.from(x), Float32Array.from(y), width), { ridge, form });
+      expect(relativeError(probeWeight(probe!), weight)).toBeLessThan(1e-6);
+      expect(relativeError(probe!.bias, bias)).toBeLessThan(1e-6);
+    },
+  );
+
+  it('is of low rank where there are fewer tokens than features, and the float32 map loses no digits', async () => {
+    const { x, y, rows, width, weight } = golden.wide;
+    const data = allRows(Float32Array.from(x), Float32Array.from(y), width);
+    const map = asAffineMap((await fitProbe(data))!);
+    if ('weight' in map) throw new Error('It is dense');
+    expect([map.left.length, map.right.length]).toEqual([width * rows, rows * width]);
+    const probe = {
+      width,
+      rank: rows,
+      left: Float64Array.from(map.left),
+      right: Float64Array.from(map.right),
+      bias: new Float64Array(width),
+    };
+    expect(relativeError(probeWeight(probe), weight)).toBeLessThan(1e-6);
+    const enough = await fitProbe(massiveStates(width, width, 0.1));
+    expect(enough).toHaveProperty('weight');
+  });
+
+  it.each([
+    { what: 'fewer tokens than features', n: 12, d: 20 },
+    { what: 'one token less than features', n: 19, d: 20 },
+    { what: 'as many tokens as features', n: 20, d: 20 },
+    { what: 'more tokens than features', n: 47, d: 20 },
+    { what: 'more features than are held at once', n: 9, d: 530 },
+    { what: 'one token', n: 1, d: 20 },
+    { what: 'two tokens', n: 2, d: 20 },
+  ])('gives the same figures in both forms with $what', async ({ n, d }) => {
+    for (const change of ['none', 'constant column', 'duplicated rows'] as const) {
+      const data = massiveStates(n + 40, d, 0.3);
+      const fit = { ...data, rows: data.rows.subarray(0, n) };
+      if (change === 'constant column') for (const row of data.rows) data.input[row * d + 3] = 7.3;
+      if (change === 'duplicated rows' && n > 1) {
+        for (const values of [data.input, data.output]) values.copyWithin(d, 0, d);
+        data.output[d] = data.output[d]! + 0.5;
+      }
+      const [dense, lowRank] = [await fitProbe(fit, { form: 'dense' }), await fitProbe(fit, { form: 'low-rank' })];
+      const judged = { ...data, rows: data.rows.subarray(n) };
+      const [a, b] = [await measureProbe(dense!, judged), await measureProbe(lowRank!, judged)];
+      expect(Math.abs(a.r2! - b.r2!), change).toBeLessThan(1e-5 * Math.max(1, Math.abs(a.r2!)));
+      expect(Math.abs(a.error! / b.error! - 1), change).toBeLessThan(1e-5);
+      expect(relativeError(lowRank!.bias, dense!.bias), change).toBeLessThan(1e-5);
+    }
   });
 
   it.each([
@@ -106,10 +162,10 @@ describe('fitting a residual probe', () => {
     { n: 301, d: 33 },
   ])('agrees with a QR solution of $n tokens and $d features, each weight row for itself', async ({ n, d }) => {
     const data = massiveStates(n, d, 0.01);
-    const probe = await fitProbe(data, 0);
+    const probe = await fitProbe(data, { ridge: 0 });
     const reference = leastSquaresByQr(data);
     for (let i = 0; i < d; i++) {
-      const row = probe!.weight.subarray(i * d, (i + 1) * d);
+      const row = probeWeight(probe!).subarray(i * d, (i + 1) * d);
       expect(relativeError(row, reference.weight.slice(i * d, (i + 1) * d))).toBeLessThan(1e-6);
     }
     expect(relativeError(probe!.bias, reference.bias)).toBeLessThan(1e-6);
@@ -118,7 +174,7 @@ describe('fitting a residual probe', () => {
   it('is unmoved at the default ridge where the tokens determine the probe', async () => {
     const data = massiveStates(700, 50, 0.01);
     const reference = leastSquaresByQr(data);
-    expect(relativeError((await fitProbe(data))!.weight, reference.weight)).toBeLessThan(1e-6);
+    expect(relativeError(probeWeight((await fitProbe(data))!), reference.weight)).toBeLessThan(1e-6);
   });
 
   it('uses the chosen rows only', async () => {
@@ -137,8 +193,8 @@ describe('fitting a residual probe', () => {
     const data = massiveStates(100, 8, 0.1);
     for (const row of data.rows) data.input[row * 8 + 3] = 7.3;
     const probe = await fitProbe(data);
-    expect([...probe!.weight.subarray(24, 32)]).toEqual(Array(8).fill(0));
-    expect([...probe!.weight, ...probe!.bias].every(Number.isFinite)).toBe(true);
+    expect([...probeWeight(probe!).subarray(24, 32)]).toEqual(Array(8).fill(0));
+    expect([...probeWeight(probe!), ...probe!.bias].every(Number.isFinite)).toBe(true);
   });
 
   it('is null for a stream that the block does not update, exactly or but for rounding', async () => {
@@ -151,14 +207,14 @@ describe('fitting a residual probe', () => {
 
   it('says so when the tokens do not determine it and there is no ridge', async () => {
     const data = massiveStates(6, 8, 0.1);
-    await expect(fitProbe(data, 0)).rejects.toMatchObject({ code: 'calibration-invalid' });
+    await expect(fitProbe(data, { ridge: 0 })).rejects.toMatchObject({ code: 'calibration-invalid' });
     expect(await fitProbe(data)).not.toBeNull();
   });
 
   it('stops when cancelled', async () => {
     const pace = new Pace(AbortSignal.abort());
     pace.due = () => true;
-    await expect(fitProbe(massiveStates(64, 8, 0.1), 0, pace)).rejects.toMatchObject({ code: 'cancelled' });
+    await expect(fitProbe(massiveStates(64, 8, 0.1), { ridge: 0, pace })).rejects.toMatchObject({ code: 'cancelled' });
   });
 });
 
@@ -171,13 +227,14 @@ describe('measuring a probe on held-out rows', () => {
     const probe = await fitProbe(fit);
     const { r2, error } = await measureProbe(probe!, heldOut);
     const map = asAffineMap(probe!);
+    const weight = probeWeight(probe!);
     const updates: number[][] = [];
     let residual = 0;
     for (const row of heldOut.rows) {
       const x = data.input.subarray(row * 12, row * 12 + 12);
       const u = Array.from(x, (value, j) => data.output[row * 12 + j]! - value);
       const predicted = u.map(
-        (_, j) => map.bias[j]! + x.reduce((sum, value, i) => sum + value * map.weight[i * 12 + j]!, 0),
+        (_, j) => map.bias[j]! + x.reduce((sum, value, i) => sum + value * weight[i * 12 + j]!, 0),
       );
       updates.push(u);
       residual += u.reduce((sum, value, j) => sum + (value - predicted[j]!) ** 2, 0);

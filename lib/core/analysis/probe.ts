@@ -2,14 +2,15 @@
  * The linear probe of one block and stream (PPCL, stage 1.1): `l(x) = x + x·W + b`, the ridge least-squares fit of the
  * block's update on its input, in float64 throughout. Probes of different blocks are independent of each other.
  *
- * Quality is told on rows the fit has not seen, and about the *update*: a residual stream changes little from block to
- * block, so that R² of the state would be close to 1 for a probe that does nothing. R² = 1 − ‖u − û‖² / ‖u − mean u‖² is
- * 0 for a probe that only knows the mean update, and may be negative.
+ * With Z the centred inputs, columns scaled to unit norm, and U the centred updates of n rows: for n ≥ d the normal equations
+ * (ZᵀZ + λI)·W = ZᵀU, d × d; for n < d their dual, W = Zᵀ(ZZᵀ + λI)⁻¹U, n × n, kept as two factors of rank n. With
+ * ZZᵀ + λI = L·Lᵀ they are (L⁻¹Z)ᵀ, whose columns are nearly orthonormal, and L⁻¹U, so that their product loses no digits in
+ * float32; Zᵀ and (ZZᵀ + λI)⁻¹U would cancel where tokens are nearly alike.
  */
 import { ContiguaError } from '../errors.ts';
 import type { AffineMap } from '../model/route.ts';
-import { factorCholesky, solveCholesky } from './cholesky.ts';
-import { type BlockRows, sumNormalEquations } from './normal-equations.ts';
+import { type Float64Algebra, float64Algebra } from './float64.ts';
+import { type BlockRows, columnMoments, FeatureChunks, sumNormalEquations, transposed } from './normal-equations.ts';
 import { Pace } from './pace.ts';
 
 /**
@@ -19,10 +20,10 @@ import { Pace } from './pace.ts';
 export const DEFAULT_RIDGE = 1e-8;
 
 /** An update below this share of the state is what rounding in float32 leaves of none. */
-const NO_UPDATE = 1e-6;
+export const NO_UPDATE = 1e-6;
 
-/** A residual probe in float64; `asAffineMap` is the form a route takes. */
-export interface FittedProbe {
+/** Residual probes in float64; `asAffineMap` is the form a route takes. */
+export interface DenseProbe {
   readonly width: number;
   /** [d, d], row = input feature. */
   readonly weight: Float64Array;
@@ -30,135 +31,145 @@ export interface FittedProbe {
   readonly bias: Float64Array;
 }
 
+/** W = left·right. */
+export interface LowRankProbe {
+  readonly width: number;
+  /** Rows that it was fitted on. */
+  readonly rank: number;
+  /** [d, rank] */
+  readonly left: Float64Array;
+  /** [rank, d] */
+  readonly right: Float64Array;
+  /** [d] */
+  readonly bias: Float64Array;
+}
+
+export type FittedProbe = DenseProbe | LowRankProbe;
+
+export type ProbeForm = 'dense' | 'low-rank';
+
+export interface ProbeOptions {
+  readonly ridge?: number;
+  readonly pace?: Pace;
+  /** The cheaper one by default; both give the same map. */
+  readonly form?: ProbeForm;
+  readonly algebra?: Float64Algebra;
+}
+
 /** Null when the block leaves these rows of the stream as they are. */
 export async function fitProbe(
   data: BlockRows,
-  ridge: number = DEFAULT_RIDGE,
-  pace: Pace = new Pace(),
+  {
+    ridge = DEFAULT_RIDGE,
+    pace = new Pace(),
+    form = data.rows.length < data.width ? 'low-rank' : 'dense',
+    algebra = float64Algebra(),
+  }: ProbeOptions = {},
 ): Promise<FittedProbe | null> {
-  const { width: d, rows } = data;
-  if (rows.length === 0) throw new ContiguaError('calibration-invalid', 'No tokens to fit a probe on');
+  if (data.rows.length === 0) throw new ContiguaError('calibration-invalid', 'No tokens to fit a probe on');
   if (!updatesStream(data)) return null;
-  const { gram, product, inputMean, updateMean, scale } = await sumNormalEquations(data, pace);
+  const probe = await (form === 'dense' ? fitDense : fitLowRank)(data, ridge, algebra, pace);
+  if (probe) return probe;
+  throw new ContiguaError('calibration-invalid', 'The tokens do not determine a probe', {
+    found: `${data.rows.length} tokens of ${data.width} features, ridge ${ridge}`,
+    expected: 'more tokens than features, or a larger ridge',
+  });
+}
+
+/** Null where the rows and the ridge do not determine it. */
+async function fitDense(
+  data: BlockRows,
+  ridge: number,
+  algebra: Float64Algebra,
+  pace: Pace,
+): Promise<DenseProbe | null> {
+  const { width: d } = data;
+  const { gram, product, inputMean, updateMean, scale } = await sumNormalEquations(data, algebra, pace);
   for (let j = 0; j < d; j++) gram[j * d + j] = gram[j * d + j]! + ridge;
-  if (!(await factorCholesky(gram, d, pace))) {
-    throw new ContiguaError('calibration-invalid', 'The tokens do not determine a probe', {
-      found: `${rows.length} tokens of ${d} features, ridge ${ridge}`,
-      expected: 'more tokens than features, or a larger ridge',
-    });
-  }
-  await solveCholesky(gram, d, product, d, pace);
+  const factor = await algebra.factor(gram, d, pace);
+  if (!factor) return null;
+  const solved = await factor.solve(product, d, pace).finally(() => factor.dispose());
+  const weight = transposed(solved, d, d);
   const bias = Float64Array.from(updateMean);
   for (let i = 0; i < d; i++) {
     for (let j = 0; j < d; j++) {
-      const weight = product[i * d + j]! / scale[i]!;
-      product[i * d + j] = weight;
-      bias[j] = bias[j]! - inputMean[i]! * weight;
+      const at = i * d + j;
+      weight[at] = weight[at]! / scale[i]!;
+      bias[j] = bias[j]! - inputMean[i]! * weight[at]!;
     }
   }
-  return { width: d, weight: product, bias };
+  return { width: d, weight, bias };
+}
+
+/** The same from the dual problem. */
+async function fitLowRank(
+  data: BlockRows,
+  ridge: number,
+  algebra: Float64Algebra,
+  pace: Pace,
+): Promise<LowRankProbe | null> {
+  const { width: d, rows } = data;
+  const rank = rows.length;
+  // Centred rows add up to zero.
+  if (!(ridge > 0)) return null;
+  const moments = columnMoments(data);
+  const chunks = new FeatureChunks(data, moments);
+  const kernel = new Float64Array(rank * rank);
+  for (const { from, count } of chunks) {
+    const z = transposed(chunks.inputs(from, count), count, rank);
+    const part = await algebra.productTransposed(z, z, rank, rank, count, pace);
+    for (let i = 0; i < part.length; i++) kernel[i] = kernel[i]! + part[i]!;
+  }
+  for (let i = 0; i < rank; i++) kernel[i * rank + i] = kernel[i * rank + i]! + ridge;
+  const factor = await algebra.factor(kernel, rank, pace);
+  if (!factor) return null;
+  const left = new Float64Array(d * rank);
+  const right = new Float64Array(rank * d);
+  const meanLeft = new Float64Array(rank);
+  try {
+    for (const { from, count } of chunks) {
+      const z = await factor.forward(chunks.inputs(from, count), count, pace);
+      for (let j = 0; j < count; j++) {
+        const scale = moments.scale[from + j]!;
+        const mean = moments.inputMean[from + j]!;
+        for (let i = 0; i < rank; i++) {
+          const value = z[j * rank + i]! / scale;
+          left[(from + j) * rank + i] = value;
+          meanLeft[i] = meanLeft[i]! + mean * value;
+        }
+      }
+      const u = await factor.forward(chunks.updates(from, count), count, pace);
+      for (let j = 0; j < count; j++) for (let i = 0; i < rank; i++) right[i * d + from + j] = u[j * rank + i]!;
+    }
+  } finally {
+    factor.dispose();
+  }
+  const bias = Float64Array.from(moments.updateMean);
+  for (let i = 0; i < rank; i++) {
+    for (let j = 0; j < d; j++) bias[j] = bias[j]! - meanLeft[i]! * right[i * d + j]!;
+  }
+  return { width: d, rank, left, right, bias };
+}
+
+/** W [d, d], row = input feature: of a low-rank probe only where d is small. */
+export function probeWeight(probe: FittedProbe): Float64Array {
+  if ('weight' in probe) return probe.weight;
+  const { width: d, rank, left, right } = probe;
+  const weight = new Float64Array(d * d);
+  for (let i = 0; i < d; i++) {
+    for (let k = 0; k < rank; k++) {
+      const factor = left[i * rank + k]!;
+      for (let j = 0; j < d; j++) weight[i * d + j] = weight[i * d + j]! + factor * right[k * d + j]!;
+    }
+  }
+  return weight;
 }
 
 export function asAffineMap(probe: FittedProbe): AffineMap {
-  return { weight: Float32Array.from(probe.weight), bias: Float32Array.from(probe.bias) };
-}
-
-export interface ProbeQuality {
-  /** Of the update; null when there is no update, or none that varies, to explain. */
-  readonly r2: number | null;
-  /** ‖l(x) − y‖ / ‖y − x‖; null when there is no update. */
-  readonly error: number | null;
-}
-
-/** How well the probe predicts these rows, which it should not have been fitted on. */
-export async function measureProbe(
-  probe: FittedProbe,
-  data: BlockRows,
-  pace: Pace = new Pace(),
-): Promise<ProbeQuality> {
-  const sums = await sumProbeErrors(probe, data, new Uint32Array(data.rows.length), 1, pace);
-  return probeQuality(sums, [1]);
-}
-
-/** What the quality of a probe is made of, per cell of rows. */
-export interface ProbeErrors {
-  /** Rows of each cell [cells]. */
-  readonly rows: Float64Array;
-  /** Σ ‖u − û‖², Σ ‖u‖² and Σ ‖y‖² over the rows of each cell [cells], of updates u = y − x. */
-  readonly residuals: Float64Array;
-  readonly updates: Float64Array;
-  readonly outputs: Float64Array;
-  /** Σ ‖v‖² [cells] and Σ v [cells, d], where v is u less its mean over all rows. */
-  readonly deviations: Float64Array;
-  readonly sums: Float64Array;
-}
-
-/** `cellOf`: the cell of each of `data.rows`. */
-export async function sumProbeErrors(
-  probe: FittedProbe,
-  { input, output, width: d, rows }: BlockRows,
-  cellOf: Uint32Array,
-  cells: number,
-  pace: Pace,
-): Promise<ProbeErrors> {
-  const updateMean = new Float64Array(d);
-  for (const row of rows) {
-    for (let j = 0; j < d; j++) updateMean[j] = updateMean[j]! + (output[row * d + j]! - input[row * d + j]!);
-  }
-  for (let j = 0; j < d; j++) updateMean[j] = updateMean[j]! / rows.length;
-
-  const of = () => new Float64Array(cells);
-  const errors = { rows: of(), residuals: of(), updates: of(), outputs: of(), deviations: of() };
-  const sums = new Float64Array(cells * d);
-  const predicted = new Float64Array(d);
-  for (const [i, row] of rows.entries()) {
-    const at = row * d;
-    const cell = cellOf[i]!;
-    predicted.set(probe.bias);
-    addProduct(predicted, input, at, probe.weight);
-    let [residual, deviation, update, square] = [0, 0, 0, 0];
-    for (let j = 0; j < d; j++) {
-      const y = output[at + j]!;
-      const u = y - input[at + j]!;
-      const v = u - updateMean[j]!;
-      residual += (u - predicted[j]!) ** 2;
-      deviation += v * v;
-      update += u * u;
-      square += y * y;
-      sums[cell * d + j] = sums[cell * d + j]! + v;
-    }
-    errors.rows[cell] = errors.rows[cell]! + 1;
-    errors.residuals[cell] = errors.residuals[cell]! + residual;
-    errors.updates[cell] = errors.updates[cell]! + update;
-    errors.outputs[cell] = errors.outputs[cell]! + square;
-    errors.deviations[cell] = errors.deviations[cell]! + deviation;
-    if (pace.due()) await pace.rest();
-  }
-  return { ...errors, sums };
-}
-
-/** Of rows that count as often as their cell's weight says. */
-export function probeQuality(errors: ProbeErrors, weights: ArrayLike<number>): ProbeQuality {
-  const d = errors.sums.length / errors.rows.length;
-  let [rows, residual, update, output, deviation] = [0, 0, 0, 0, 0];
-  const sum = new Float64Array(d);
-  for (let cell = 0; cell < errors.rows.length; cell++) {
-    const w = weights[cell]!;
-    if (w === 0) continue;
-    rows += w * errors.rows[cell]!;
-    residual += w * errors.residuals[cell]!;
-    update += w * errors.updates[cell]!;
-    output += w * errors.outputs[cell]!;
-    deviation += w * errors.deviations[cell]!;
-    for (let j = 0; j < d; j++) sum[j] = sum[j]! + w * errors.sums[cell * d + j]!;
-  }
-  if (!(update > NO_UPDATE ** 2 * output)) return { r2: null, error: null };
-  // About the mean of the weighted rows, which is not that of all rows.
-  for (const value of sum) deviation -= value ** 2 / rows;
-  return {
-    r2: deviation > NO_UPDATE ** 2 * update ? 1 - residual / deviation : null,
-    error: Math.sqrt(residual / update),
-  };
+  const bias = Float32Array.from(probe.bias);
+  return 'weight' in probe
+    ? { weight: Float32Array.from(probe.weight), bias }
+    : { left: Float32Array.from(probe.left), right: Float32Array.from(probe.right), bias };
 }
 
 function updatesStream({ input, output, width: d, rows }: BlockRows): boolean {
@@ -172,26 +183,4 @@ function updatesStream({ input, output, width: d, rows }: BlockRows): boolean {
     }
   }
   return update > NO_UPDATE ** 2 * state;
-}
-
-/** target [d] += x · matrix, for the row x of `input` that starts at `at`; four matrix rows at a time. */
-function addProduct(target: Float64Array, input: Float32Array, at: number, matrix: Float64Array): void {
-  const d = target.length;
-  const unrolled = d & ~3;
-  for (let i = 0; i < unrolled; i += 4) {
-    const x0 = input[at + i]!;
-    const x1 = input[at + i + 1]!;
-    const x2 = input[at + i + 2]!;
-    const x3 = input[at + i + 3]!;
-    const row = i * d;
-    for (let j = 0; j < d; j++) {
-      const m = row + j;
-      target[j] =
-        target[j]! + x0 * matrix[m]! + x1 * matrix[m + d]! + x2 * matrix[m + 2 * d]! + x3 * matrix[m + 3 * d]!;
-    }
-  }
-  for (let i = unrolled; i < d; i++) {
-    const x = input[at + i]!;
-    for (let j = 0; j < d; j++) target[j] = target[j]! + x * matrix[i * d + j]!;
-  }
 }

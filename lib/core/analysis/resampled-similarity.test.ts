@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
-import type { AffineMap } from '../model/route.ts';
+import type { DenseMap } from '../model/route.ts';
 import { seededRandom } from '../random.ts';
 import { describePerEngine } from '../tensor/test-engines.ts';
 import { type CellRows, cellRows, cellsOf, someOfEachCell } from './held-out-cells.ts';
@@ -26,7 +26,7 @@ function normals(length: number, seed: number): Float32Array {
 
 const states = Array.from({ length: BLOCKS + 1 }, (_, i) => normals(sampleOf.length * WIDTH, 40 + i));
 for (let i = 1; i <= BLOCKS; i++) states[i] = states[i]!.map((value, at) => 0.5 * value + states[i - 1]![at]!);
-const probes: AffineMap[] = Array.from({ length: BLOCKS }, (_, i) => ({
+const probes: DenseMap[] = Array.from({ length: BLOCKS }, (_, i) => ({
   weight: normals(WIDTH * WIDTH, 20 + i).map((value) => 0.3 * value),
   bias: normals(WIDTH, 30 + i),
 }));

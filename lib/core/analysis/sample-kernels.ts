@@ -7,7 +7,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { AffineMap } from '../model/route.ts';
 import type { CentredStates } from './centred-states.ts';
 import type { KernelSums } from './cka.ts';
-import { residualMatrix, type StateKernels, type Surrogate } from './kernels.ts';
+import { advanceRows, type StateKernels, type Surrogate } from './kernels.ts';
 
 export function sampleKernels(states: CentredStates): StateKernels {
   const kept = new Map<number, Float32Array>();
@@ -52,7 +52,7 @@ class SampleSurrogate implements Surrogate {
 
   apply(probe: AffineMap): void {
     const rows = this.#rows;
-    this.#rows = tf.tidy(() => tf.matMul(rows, residualMatrix(probe)));
+    this.#rows = advanceRows(rows, probe);
     rows.dispose();
   }
 

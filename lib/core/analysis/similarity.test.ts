@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { AffineMap } from '../model/route.ts';
+import type { DenseMap } from '../model/route.ts';
 import { seededRandom } from '../random.ts';
 import { describePerEngine } from '../tensor/test-engines.ts';
 import { CentredStates } from './centred-states.ts';
@@ -156,7 +156,7 @@ describePerEngine(['cpu', 'wasm', 'tensorflow'], 'CKA', () => {
 
   describe.each(FORMS)('trajectories from %s', (form) => {
     const [n, d, blocks] = [30, 5, 4];
-    const probes: (AffineMap | null)[] = Array.from({ length: blocks }, (_, i) => ({
+    const probes: (DenseMap | null)[] = Array.from({ length: blocks }, (_, i) => ({
       weight: normals(d * d, 20 + i).map((value) => 0.3 * value),
       bias: normals(d, 30 + i),
     }));

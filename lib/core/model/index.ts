@@ -32,7 +32,9 @@ export { type OpenOptions, openTransformer } from './open.ts';
 export {
   type AffineMap,
   type BlockSteps,
+  type DenseMap,
   type EditParts,
+  type LowRankMap,
   type Route,
   type RouteStep,
   routeOf,

@@ -12,12 +12,15 @@ export function linear<T extends tf.Tensor>(x: T, { weight, bias }: LinearWeight
   return affine(x, weight, bias);
 }
 
-/** x + x·weight + bias on [B, N, D], in a block's place; without a probe, x itself. */
+/** The probe's map of [B, N, D], in a block's place; without a probe, x itself. */
 export function applyProbe(x: tf.Tensor3D, probe: AffineMap | null): tf.Tensor3D {
   if (!probe) return x;
   const width = probe.bias.length;
-  const map = { weight: tf.tensor2d(probe.weight, [width, width]), bias: tf.tensor1d(probe.bias) };
-  return tf.add(x, linear(x, map));
+  const bias = tf.tensor1d(probe.bias);
+  if ('weight' in probe) return tf.add(x, linear(x, { weight: tf.tensor2d(probe.weight, [width, width]), bias }));
+  const rank = probe.right.length / width;
+  const inner = linear(x, { weight: tf.tensor2d(probe.left, [width, rank]), bias: null });
+  return tf.add(x, linear(inner, { weight: tf.tensor2d(probe.right, [rank, width]), bias }));
 }
 
 export interface Modulation {

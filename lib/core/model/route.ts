@@ -5,12 +5,27 @@ import type { BlockHalf, StreamId } from './architecture.ts';
 import type { WeightSet } from './weights.ts';
 
 /** Residual map x + x·weight + bias. */
-export interface AffineMap {
+export interface DenseMap {
   /** [d, d], row = input feature. */
   readonly weight: Float32Array;
   /** [d] */
   readonly bias: Float32Array;
 }
+
+/**
+ * Residual map x + (x·left)·right + bias: what a fit on r rows finds, where r is less than d. It is only ever applied as two
+ * thin products.
+ */
+export interface LowRankMap {
+  /** [d, r] */
+  readonly left: Float32Array;
+  /** [r, d] */
+  readonly right: Float32Array;
+  /** [d] */
+  readonly bias: Float32Array;
+}
+
+export type AffineMap = DenseMap | LowRankMap;
 
 /** The probe of one block, per stream of the model; null leaves the stream as it is. */
 export type StreamProbes = Readonly<Record<StreamId, AffineMap | null>>;

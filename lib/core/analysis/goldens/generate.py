@@ -7,7 +7,8 @@ cka.json    X = randn(100, 10), Y = randn(100, 10) + X of numpy's legacy generat
             RBF(0.5) CKA (bandwidth 0.5 of the median distance). Tolerance 1e-5; the printed values are 0.55761, 0.51346, 0.65483.
 probe.json  states of 160 tokens and 10 features with two massive columns (1e4 and 3e3 times the rest) and offsets,
             rounded to float32, and their least-squares solution (numpy.linalg.lstsq on centred data); and 6 tokens of 10
-            features with ridge, as an augmented least-squares problem. Tolerance 1e-6 relative.
+            features with ridge, as an augmented least-squares problem. Then 24 tokens of 40 features, massive columns and
+            tokens that are (nearly) the same, from the singular values of the inputs. Tolerance 1e-6 relative.
 """
 
 import json
@@ -95,7 +96,21 @@ def probe_golden():
     w = np.linalg.lstsq(augmented, np.vstack([uc, np.zeros((10, 10))]), rcond=None)[0] / scale[:, None]
     few = dict(rows=6, width=10, ridge=ridge, x=x.ravel().tolist(), y=y.ravel().tolist())
     few.update(weight=w.ravel().tolist(), bias=(mean_update - x64.mean(0) @ w).tolist())
-    return dict(massive=case, few=few)
+
+    # Tokens that are nearly alike, and massive columns: the dual's kernel is as ill-conditioned as the ridge lets it be.
+    ridge = 1e-8
+    x, y = states(rng, 24, 40, [(2, 1e4), (7, 3e3)])
+    x[20:22] = x[:2] * (1 + 1e-4 * rng.standard_normal((2, 40))).astype(np.float32)
+    x[22], y[20:23] = x[2], y[:3] + np.float32(1e-2)
+    x64, y64 = x.astype(np.float64), y.astype(np.float64)
+    xs, uc, scale, mean_update = equilibrated(x64, y64)
+    # (ZZ' + ridge) = Q diag(s² + ridge) Q' from the singular values of Z, which lose fewer digits than those of ZZ'.
+    q, s, v = np.linalg.svd(xs, full_matrices=False)
+    w = (v.T * (s / (s**2 + ridge))) @ (q.T @ uc) / scale[:, None]
+    wide = dict(rows=24, width=40, ridge=ridge, x=x.ravel().tolist(), y=y.ravel().tolist())
+    wide.update(weight=w.ravel().tolist(), bias=(mean_update - x64.mean(0) @ w).tolist(), condition=s[0] / s[s > 1e-10][-1])
+    print("condition of few rows", wide["condition"])
+    return dict(massive=case, few=few, wide=wide)
 
 
 for name, golden in dict(cka=cka_golden(), probe=probe_golden()).items():

@@ -7,7 +7,7 @@ import { disposeState } from '../block-transformer.ts';
 import { parseModelConfig } from '../config.ts';
 import { type GoldenCase, goldenCase, goldenCheckpoint } from '../golden-fill.ts';
 import { openTransformer } from '../open.ts';
-import { type AffineMap, routeOf, type StreamProbes } from '../route.ts';
+import { type DenseMap, routeOf, type StreamProbes } from '../route.ts';
 import { expectClose, expectGoldenStates, readGolden } from '../testing.ts';
 import type { TransformerInputs } from '../transformer.ts';
 import { goldenQ1, goldenQ2, QWEN_IMAGE_GOLDENS } from './goldens.ts';
@@ -116,7 +116,7 @@ describePerEngine(['cpu', 'wasm', 'tensorflow'], 'the Qwen-Image forward pass', 
     const transformer = await openSmall(4);
     const width = transformer.config.width;
     const random = seededRandom(5);
-    const map = (): AffineMap => ({
+    const map = (): DenseMap => ({
       weight: Float32Array.from({ length: width * width }, () => 0.05 * random.normal()),
       bias: Float32Array.from({ length: width }, () => random.normal()),
     });
@@ -132,7 +132,7 @@ describePerEngine(['cpu', 'wasm', 'tensorflow'], 'the Qwen-Image forward pass', 
     const context = begun.context;
     let state = await transformer.runBlock(0, begun.state, context);
     state = await transformer.runBlock(1, state, context);
-    const mapped = async (x: tf.Tensor3D, { weight, bias }: AffineMap) => {
+    const mapped = async (x: tf.Tensor3D, { weight, bias }: DenseMap) => {
       const values = await x.data();
       const out = Float64Array.from(values);
       for (let row = 0; row < values.length / width; row++) {
