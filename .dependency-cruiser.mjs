@@ -13,7 +13,7 @@ swc.parseFileSync = (path, options) => parseFileSync(path, { ...options, tsx: pa
 const TEST = ['\\.(test|e2e)\\.tsx?$', '^e2e/', '^lib/testing/'];
 /** Not tests themselves, and used by tests alone. */
 const TEST_HELPER = [
-  '/(damage-)?testing\\.ts$',
+  '/(damage-|float64-)?testing\\.ts$',
   '/test-engines\\.ts$',
   'fixtures\\.ts$',
   '^lib/core/distil/goldens/',

@@ -2,7 +2,7 @@
  * Products, Cholesky factors and solves of any size, from one kernel that adds products of blocks (float64-kernel.ts). Right
  * sides are rows, so that a solve is a product with the transposed factor too; diagonal blocks are inverted.
  */
-import type { Factored, Float64Algebra, Numbers } from './float64.ts';
+import type { Factored, Float64Algebra, Numbers } from './float64-algebra.ts';
 import type { ProductKernel } from './float64-kernel.ts';
 import type { Pace } from './pace.ts';
 

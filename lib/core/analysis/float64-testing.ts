@@ -1,7 +1,7 @@
 /** What every float64 algebra must do: the core's own and those that engines bring. */
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../random.ts';
-import type { Float64Algebra } from './float64.ts';
+import type { Float64Algebra } from './float64-algebra.ts';
 import { Pace } from './pace.ts';
 
 const pace = new Pace();

@@ -11,6 +11,7 @@ export {
   partDamage,
 } from './edit-damage.ts';
 export { fitBlockProbe, fitProbes } from './fit-probes.ts';
+export type { SweepGrams, SweepOf, SweepProgress, SweepRows, Swept } from './gram-sweep.ts';
 export { HELD_OUT_SHARE, heldOutOf, type RowSplit, splitRows } from './held-out.ts';
 export { spreadSamples } from './held-out-inputs.ts';
 export type { BlockRows } from './normal-equations.ts';

@@ -3,7 +3,7 @@
  * with the updates. Columns are centred and scaled to unit norm first, so that a few massive activations (1e3 times the
  * rest, common in diffusion transformers) do not cost the digits of all others.
  */
-import type { Float64Algebra } from './float64.ts';
+import type { Float64Algebra } from './float64-algebra.ts';
 import type { Pace } from './pace.ts';
 
 /** Chosen rows of one stream before and after one block. */

@@ -3,7 +3,8 @@
  * little from block to block, so that R² of the state would be close to 1 for a probe that does nothing.
  * R² = 1 − ‖u − û‖² / ‖u − mean u‖² is 0 for a probe that only knows the mean update, and may be negative.
  */
-import { type Float64Algebra, float64Algebra } from './float64.ts';
+import { float64Algebra } from './float64.ts';
+import type { Float64Algebra } from './float64-algebra.ts';
 import { type BlockRows, transposed } from './normal-equations.ts';
 import { Pace } from './pace.ts';
 import { pickRows } from './pick-rows.ts';

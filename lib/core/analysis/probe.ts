@@ -9,7 +9,8 @@
  */
 import { ContiguaError } from '../errors.ts';
 import type { AffineMap } from '../model/route.ts';
-import { type Float64Algebra, float64Algebra } from './float64.ts';
+import { float64Algebra } from './float64.ts';
+import type { Float64Algebra } from './float64-algebra.ts';
 import { type BlockRows, columnMoments, FeatureChunks, sumNormalEquations, transposed } from './normal-equations.ts';
 import { Pace } from './pace.ts';
 
