@@ -34,7 +34,10 @@ export interface OptimiseOptions {
   readonly afterStep: (step: number, result: FlatParameters) => Promise<void>;
   /** Ends it at once, with what was trained since the last checkpoint lost. */
   readonly signal: AbortSignal;
-  /** Ends it with `cancelled` after the step under way, once its checkpoint is saved and told. */
+  /**
+   * Ends it with `cancelled` after the step under way, once its checkpoint is saved and told. `differentiate` may end a step by
+   * throwing `cancelled` when it fires: then after the step before.
+   */
   readonly stop?: AbortSignal;
 }
 
@@ -60,15 +63,18 @@ export async function optimise(options: OptimiseOptions): Promise<FlatParameters
     savedStep = step;
     options.onCheckpoint(step, file);
   };
+  const stopAfter = async (step: number) => {
+    report();
+    if (savedStep < step) await save(step);
+    return new ContiguaError('cancelled', `Stopped after step ${step}`);
+  };
   try {
     for (let step = start.step + 1; step <= settings.steps; step++) {
       await pause(signal);
-      if (options.stop?.aborted) {
-        report();
-        if (savedStep < step - 1) await save(step - 1);
-        throw new ContiguaError('cancelled', `Stopped after step ${step - 1}`);
-      }
-      const point = await runStep(optimizer, step, options);
+      if (options.stop?.aborted) throw await stopAfter(step - 1);
+      const point = await runStep(optimizer, step, options).catch(async (thrown: unknown) => {
+        throw options.stop?.aborted && isCancelled(thrown) && !signal.aborted ? await stopAfter(step - 1) : thrown;
+      });
       unreported.push(point);
       assertFinite(point);
       const due = step % settings.checkpointEvery === 0 && step < settings.steps;
@@ -101,6 +107,10 @@ export async function whenThereIsRoom<T>(signal: AbortSignal, save: () => Promis
     await new Promise((resolve) => setTimeout(resolve, LOOK_FOR_ROOM_MS));
     await pause(signal);
   }
+}
+
+function isCancelled(thrown: unknown): boolean {
+  return thrown instanceof ContiguaError && thrown.code === 'cancelled';
 }
 
 async function runStep(
