@@ -13,6 +13,7 @@ import {
   RUN_BOUNDS,
   type RunSettings,
   SCHEDULES,
+  STATE_DTYPES,
   STUDENT_STARTS,
   warmupBounds,
 } from '../lib/core/run/index.ts';
@@ -39,10 +40,13 @@ export const DISTIL_OPTIONS = {
   'fine-tune-batch': text,
   'fine-tune-learning-rate': text,
   'cache-gb': text,
+  'sweep-gb': text,
+  states: text,
   ...ENGINE_OPTION,
 } satisfies OptionSpec;
 
 const GIBIBYTE = 2 ** 30;
+const SWEEP_GIBIBYTES = { min: RUN_BOUNDS.sweepBytes.min / GIBIBYTE, max: RUN_BOUNDS.sweepBytes.max / GIBIBYTE };
 const CACHE_GIBIBYTES = { min: RUN_BOUNDS.cacheBytes.min / GIBIBYTE, max: RUN_BOUNDS.cacheBytes.max / GIBIBYTE };
 
 /** Checks everything at once; learning rates that were left out follow from the model's width, which is known later. */
@@ -59,6 +63,9 @@ function settingsOf(args: Options, width: number): Omit<RunSettings, 'data'> {
     fineTune: fineTuneOf(args, distil, width),
     engine: args.oneOf('engine', ENGINES, 'auto'),
     cacheBytes: Math.round(gigabytes * GIBIBYTE),
+    ...(args.text('sweep-gb') === undefined
+      ? {}
+      : { sweepBytes: Math.round(args.number('sweep-gb', 1, SWEEP_GIBIBYTES) * GIBIBYTE) }),
   };
 }
 
@@ -77,6 +84,8 @@ function distilOf(args: Options, width: number): DistilSettings {
       args.text('distinct-batches') === undefined
         ? given.distinctBatches
         : args.number('distinct-batches', 1, DISTIL_BOUNDS.distinctBatches),
+    // Left out where it is the default, so that the run is the one that an earlier version began.
+    ...(args.oneOf('states', STATE_DTYPES, 'f32') === 'bf16' ? { stateDType: 'bf16' as const } : {}),
     learningRate: args.number('learning-rate', Math.min(1, defaultLearningRate(width)), DISTIL_BOUNDS.learningRate),
     warmupSteps: args.number('warm-up', warmUpFor(steps, given), warmupBounds(steps)),
     schedule: args.oneOf('schedule', SCHEDULES, given.schedule),

@@ -123,6 +123,7 @@ after a crash, from the last checkpoint.
 ${ENGINE}
   --slots N           intervals trained at once (CONTIGUA_SLOTS, or 2)
   --cache-gb X        teacher states kept on disk (8); 0 keeps none
+  --sweep-gb X        memory for teacher states that are computed together (1); --states bf16 rounds them (f32)
   --data-folder PATH  database and checkpoints (CONTIGUA_DATA, or .contigua); DATABASE_URL names PostgreSQL instead`,
 
   runs: `contigua runs [RUN] [options]

@@ -31,7 +31,7 @@ type OpenRoute = (
 
 export function createTrainingTasks(session: Session, files: FileHost, editedRoute: OpenRoute): TrainingTasks {
   return {
-    async distil({ edit, settings, data, cache, before, resume, saveTo }, { signal, stop, onProgress }) {
+    async distil({ edit, settings, data, cache, sweepBytes, before, resume, saveTo }, { signal, stop, onProgress }) {
       const { model, engine } = session;
       editSetOf([edit], model.summary, 'the interval to distil');
       const interval = { first: edit.first, last: edit.last };
@@ -52,9 +52,11 @@ export function createTrainingTasks(session: Session, files: FileHost, editedRou
               cache.url,
               cache.sizeBytes,
               `${engine.name} ${engine.device}, ${fingerprint}, ${batches.key}`,
+              settings.stateDType,
             ),
             keep: cache.keep,
           },
+          sweepBytes,
           leading:
             leading.length > 0
               ? {

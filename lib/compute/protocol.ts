@@ -134,6 +134,8 @@ export interface Tasks {
        * blocks whose states after them some interval of the run asks for (each interval's `first − 1` and `last`).
        */
       cache: { url: string; sizeBytes: number; keep: readonly number[] } | null;
+      /** Memory for teacher states that are computed together. */
+      sweepBytes?: number | undefined;
       before: readonly StudentSource[];
       resume: FileSource | null;
       saveTo: string;

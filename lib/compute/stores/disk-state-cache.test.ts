@@ -3,7 +3,8 @@ import { mkdtemp, readdir, readFile, rm, truncate, utimes, writeFile } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { roundedToBfloat } from '../../core/tensor/float.ts';
 import { openStateCache } from './disk-state-cache.ts';
 
 let root: string;
@@ -24,6 +25,32 @@ test('gives back the bits that were stored, to whoever opens the same origin', a
   expect(await cache.has('0-1')).toBe(true);
   expect(await cache.load('0-2')).toBeNull();
   expect(await (await openStateCache(url, BUDGET, 'b')).load('0-1')).toBeNull();
+});
+
+test('keeps bfloat16 in half the bytes, apart from the float32 of the same origin', async () => {
+  const rounded = roundedToBfloat(values);
+  const cache = await openStateCache(url, BUDGET, 'a', 'bf16');
+  await cache.store('0-1', rounded);
+  expect(cache.freeBytes).toBe(BUDGET - 2 * rounded.length - 4);
+  expect(await (await openStateCache(url, BUDGET, 'a', 'bf16')).load('0-1')).toEqual(rounded);
+  expect(await (await openStateCache(url, BUDGET, 'a')).has('0-1')).toBe(false);
+});
+
+test('a claim that is renewed outlives its age', async () => {
+  const cache = await openStateCache(url, BUDGET, 'a');
+  const clock = vi.spyOn(Date, 'now');
+  const start = Date.now();
+  clock.mockReturnValue(start);
+  const claim = await cache.claim('0-1');
+  clock.mockReturnValue(start + 3_600_000);
+  const [folder] = await readdir(root);
+  const path = join(root, folder!, '0-1.claim');
+  const longAgo = new Date(start - 3_600_000);
+  await utimes(path, longAgo, longAgo);
+  await claim?.renew();
+  clock.mockRestore();
+  expect(await cache.claim('0-1')).toBeNull();
+  await claim?.release();
 });
 
 test('a file larger than states ever are is gone, unread', async () => {
@@ -71,9 +98,9 @@ test('states with one bit flipped, wherever it lies, or with nothing but zeros l
 test('keeps nothing beyond its budget', async () => {
   const cache = await openStateCache(url, 24, 'a');
   await cache.store('0-1', values);
-  expect(cache.hasRoom).toBe(true);
-  await cache.store('1-1', values);
-  expect(cache.hasRoom).toBe(false);
+  expect(cache.freeBytes).toBe(4);
+  expect(await cache.store('1-1', values)).toBe(false);
+  expect(cache.freeBytes).toBe(0);
   expect(await cache.has('1-1')).toBe(false);
 });
 
@@ -86,7 +113,7 @@ test('is full, and opens, on a disk that has no room even for its folder', async
   }
   try {
     const cache = await openStateCache(url, BUDGET, 'a');
-    expect(cache.hasRoom).toBe(false);
+    expect(cache.freeBytes).toBe(0);
     expect(await cache.load('0-1')).toBeNull();
     await cache.store('0-1', values);
     expect(await cache.has('0-1')).toBe(false);
@@ -101,17 +128,17 @@ test('makes room by letting go of what nobody uses, and of nothing that is in us
   await (await openStateCache(url, BUDGET, 'busy')).store('0-1', values);
   const longAgo = new Date(Date.now() - 3_600_000);
   await utimes(join(root, old!, 'used'), longAgo, longAgo);
-  expect((await openStateCache(url, 36, 'new')).hasRoom).toBe(true);
+  expect((await openStateCache(url, 36, 'new')).freeBytes).toBeGreaterThan(0);
   expect(await (await openStateCache(url, BUDGET, 'old')).load('0-1')).toBeNull();
   expect(await (await openStateCache(url, BUDGET, 'busy')).load('0-1')).toEqual(values);
 });
 
 test('a batch is claimed by one at a time, and a dead process holds no claim', async () => {
   const cache = await openStateCache(url, BUDGET, 'a');
-  const release = await cache.claim('0-1');
-  expect(release).not.toBeNull();
+  const claim = await cache.claim('0-1');
+  expect(claim).not.toBeNull();
   expect(await cache.claim('0-1')).toBeNull();
-  await release?.();
+  await claim?.release();
   const [folder] = await readdir(root);
   // No process has a number this large.
   await writeFile(join(root, folder!, '0-1.claim'), '4194305');
@@ -121,10 +148,10 @@ test('a batch is claimed by one at a time, and a dead process holds no claim', a
   for (const text of [String(process.pid), '']) {
     await writeFile(join(root, folder!, '0-2.claim'), text);
     expect(await cache.claim('0-2')).toBeNull();
-    const longAgo = new Date(Date.now() - 600_000);
+    const longAgo = new Date(Date.now() - 3_600_000);
     await utimes(join(root, folder!, '0-2.claim'), longAgo, longAgo);
-    await (await cache.claim('0-2'))!();
+    await (await cache.claim('0-2'))!.release();
   }
-  await again?.();
+  await again?.release();
   expect((await readdir(join(root, folder!))).filter((name) => name.endsWith('.claim'))).toEqual([]);
 });

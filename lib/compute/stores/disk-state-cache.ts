@@ -1,8 +1,8 @@
 /**
  * Teacher states on disk: a folder per origin (engine, model, data, seed, batch), a file per batch and block, raw float32
- * and its checksum. Files come and go whole (temporary name, rename) but are not synced: one that a power cut tore fails
+ * or bfloat16 and its checksum. Files come and go whole (temporary name, rename) but are not synced: one that a power cut tore fails
  * its checksum, and is computed again. A claim is a file that names its process, and counts for nothing once that is gone
- * or the claim is old. Origins that nobody has used for a while make room for others; a disk that is full is a full cache.
+ * or the claim has not been renewed for long. Origins that nobody has used for a while make room for others; a disk that is full is a full cache.
  */
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
@@ -10,35 +10,48 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { crc32 } from 'node:zlib';
 import type { StateCache } from '../../core/distil/state-cache.ts';
+import type { StateDType } from '../../core/run/teacher-windows.ts';
 
-const VALUES = '.f32';
 const CLAIM = '.claim';
 const USED = 'used';
 const TEMPORARY = '.tmp';
 const TOUCH_EVERY_MS = 60_000;
 /** An origin is in use for this long after it was last opened or written to. */
 const IN_USE_MS = 10 * 60_000;
-/** No batch takes this long: whoever claimed it is gone, whatever process has its number now. */
-const CLAIM_AGE_MS = 120_000;
+/** A claim is renewed after every block of a batch; none takes this long: its process is gone, whoever has its number now. */
+const CLAIM_AGE_MS = 600_000;
+const RENEW_EVERY_MS = 10_000;
 /** A claim without a number is just being written, or was left so by a crash. */
 const EMPTY_CLAIM_AGE_MS = 5_000;
 const CHECKSUM_BYTES = 4;
-/** A file above this is none of ours: states of one batch take 64 MB or less. Node reads no file of 2 GiB at once. */
+const BYTES = { f32: 4, bf16: 2 } as const;
+/** A file above this is none of ours: states of a batch are smaller. Node reads no file of 2 GiB at once. */
 const MAX_FILE_BYTES = 2 ** 30;
 /** How often the folder is measured again, in files stored: others write to it as well. */
 const MEASURE_EVERY = 32;
 
-export async function openStateCache(url: string, sizeBytes: number, key: string): Promise<StateCache> {
+/** With `bf16` values are stored that are rounded to bfloat16 already; the halves of others are cut off. */
+export async function openStateCache(
+  url: string,
+  sizeBytes: number,
+  key: string,
+  dtype: StateDType = 'f32',
+): Promise<StateCache> {
   const root = fileURLToPath(url);
-  const origin = createHash('sha256').update(key).digest('hex').slice(0, 32);
+  const suffix = `.${dtype}`;
+  const origin = createHash('sha256')
+    .update(dtype === 'f32' ? key : `${key}, ${dtype}`)
+    .digest('hex')
+    .slice(0, 32);
   const folder = join(root, origin);
   let usedBytes = await opened(root, folder, origin, sizeBytes);
   let stored = 0;
   let touchedAt = Date.now();
-  const pathOf = (name: string, suffix: string) => join(folder, `${name}${suffix}`);
+  const pathOf = (name: string, ending: string) => join(folder, `${name}${ending}`);
   /** Full from now on, even where a smaller one would still fit. */
   const isFullNow = () => {
     usedBytes = sizeBytes;
+    return false;
   };
   const stayInUse = async () => {
     if (Date.now() - touchedAt < TOUCH_EVERY_MS) return;
@@ -49,47 +62,48 @@ export async function openStateCache(url: string, sizeBytes: number, key: string
   };
 
   return {
-    get hasRoom() {
-      return usedBytes < sizeBytes;
+    sizeBytes,
+    get freeBytes() {
+      return Math.max(0, sizeBytes - usedBytes);
     },
-    has: (name) => exists(pathOf(name, VALUES)),
+    has: (name) => exists(pathOf(name, suffix)),
     async load(name) {
       await stayInUse();
-      const path = pathOf(name, VALUES);
+      const path = pathOf(name, suffix);
       const size = (await stat(path).catch(absent))?.size ?? 0;
       const bytes = size > MAX_FILE_BYTES ? Buffer.alloc(0) : await readFile(path).catch(absent);
       if (bytes === null) return null;
       const end = bytes.length - CHECKSUM_BYTES;
-      if (end <= 0 || end % 4 !== 0 || crc32(bytes.subarray(0, end)) !== bytes.readUInt32LE(end)) {
+      if (end <= 0 || end % BYTES[dtype] !== 0 || crc32(bytes.subarray(0, end)) !== bytes.readUInt32LE(end)) {
         await rm(path, { force: true });
         return null;
       }
-      const values = new Float32Array(end / 4);
-      new Uint8Array(values.buffer).set(bytes.subarray(0, end));
-      return values;
+      return decoded(bytes.subarray(0, end), dtype);
     },
     async store(name, values) {
-      const size = values.byteLength + CHECKSUM_BYTES;
-      if (size > MAX_FILE_BYTES) return;
+      const content = encoded(values, dtype);
+      const size = content.length + CHECKSUM_BYTES;
+      if (size > MAX_FILE_BYTES) return false;
       if (usedBytes + size > sizeBytes) return isFullNow();
       const bytes = Buffer.alloc(size);
-      bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
-      bytes.writeUInt32LE(crc32(bytes.subarray(0, values.byteLength)), values.byteLength);
+      bytes.set(content);
+      bytes.writeUInt32LE(crc32(content), content.length);
       const temporary = pathOf(name, `.${process.pid}${TEMPORARY}`);
       try {
         await writeFile(temporary, bytes);
-        await rename(temporary, pathOf(name, VALUES));
+        await rename(temporary, pathOf(name, suffix));
       } catch (thrown) {
         await rm(temporary, { force: true });
         if (isFull(thrown)) return isFullNow();
         // Others have made room of this folder meanwhile.
         if (codeOf(thrown) !== 'ENOENT') throw thrown;
         await mkdir(folder, { recursive: true });
-        return;
+        return false;
       }
       usedBytes += size;
       stored += 1;
       if (stored % MEASURE_EVERY === 0) usedBytes = Math.max(usedBytes, await sizeOf(root));
+      return true;
     },
     async claim(name) {
       const path = pathOf(name, CLAIM);
@@ -102,9 +116,34 @@ export async function openStateCache(url: string, sizeBytes: number, key: string
         isFullNow();
         return null;
       }
-      return () => rm(path, { force: true });
+      let renewedAt = Date.now();
+      return {
+        async renew() {
+          await stayInUse();
+          if (Date.now() - renewedAt < RENEW_EVERY_MS) return;
+          renewedAt = Date.now();
+          const now = new Date();
+          // Who thought it abandoned may have taken it: then both compute, and store the same.
+          await utimes(path, now, now).catch(absent);
+        },
+        release: () => rm(path, { force: true }),
+      };
     },
   };
+}
+
+/** The upper half of each float32 is its bfloat16. */
+function encoded(values: Float32Array, dtype: StateDType): Uint8Array {
+  if (dtype === 'f32') return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  return new Uint8Array(Uint16Array.from(words, (word) => word >>> 16).buffer);
+}
+
+function decoded(bytes: Uint8Array, dtype: StateDType): Float32Array {
+  // Read files start anywhere in a larger buffer.
+  const { buffer } = new Uint8Array(bytes);
+  if (dtype === 'f32') return new Float32Array(buffer);
+  return new Float32Array(Uint32Array.from(new Uint16Array(buffer), (half) => half << 16).buffer);
 }
 
 /** Returns the bytes in use: all of the budget where the disk is full. */

@@ -55,6 +55,7 @@ const batches: TrainingBatches = {
   label: 'toy batches',
   batch: 4,
   inputs: (index) => toyInputs(4, index + 10),
+  distinct: null,
   numberOf: (index) => index,
   heldOut: (samples) => [toyInputs(samples, 2)],
   heldOutGroups: () => [],
@@ -163,10 +164,11 @@ describePerEngine(['wasm'], 'a model of declared streams', () => {
     const stored = new Map<string, Float32Array>();
     const cache: StateCache = {
       load: async (name) => stored.get(name) ?? null,
-      store: async (name, values) => void stored.set(name, values),
+      store: async (name, values) => Boolean(stored.set(name, values)),
       has: async (name) => stored.has(name),
-      hasRoom: true,
-      claim: async () => async () => {},
+      sizeBytes: 2 ** 30,
+      freeBytes: 2 ** 30,
+      claim: async () => ({ renew: async () => {}, release: async () => {} }),
     };
     const boundary = { before: 0, after: 2 };
     const signal = new AbortController().signal;

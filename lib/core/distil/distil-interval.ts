@@ -11,6 +11,7 @@ import { formatIntervalKeys } from '../interval/index.ts';
 import { disposeState, type Route, streamMask, streamTokens, type Transformer, WeightSet } from '../model/index.ts';
 import type { DistilProgress, DistilResult, SavedFile } from '../run/progress.ts';
 import type { DistilSettings } from '../run/settings.ts';
+import { DEFAULT_SWEEP_BYTES } from '../run/teacher-windows.ts';
 import { lossAndGradients } from './gradients.ts';
 import { streamLoss, tokenWeights } from './losses.ts';
 import { optimise, whenThereIsRoom } from './optimise.ts';
@@ -29,6 +30,8 @@ export interface DistilOptions {
   readonly settings: DistilSettings;
   readonly batches: TrainingBatches;
   readonly shared: SharedStates | null;
+  /** Memory for the teacher's states of one window. */
+  readonly sweepBytes?: number | undefined;
   /**
    * The way from the input to the interval, where it is not the teacher's own. The key tells apart students of the same
    * intervals on it: a checkpoint made behind others is refused.
@@ -116,14 +119,20 @@ export async function distilInterval(options: DistilOptions): Promise<DistilResu
 
 /** Loss and gradients of one batch; the teacher's states come from the cache where it has them. */
 function differentiator(options: DistilOptions, layoutNow: () => ParameterLayout) {
-  const { transformer, interval, settings, batches, leading, signal } = options;
-  const states = new TeacherStates(transformer, batches, options.shared);
+  const { transformer, interval, settings, batches, leading, signal, stop } = options;
+  const states = new TeacherStates(transformer, batches, options.shared, {
+    batches: settings.steps * settings.accumulation,
+    sweepBytes: options.sweepBytes ?? DEFAULT_SWEEP_BYTES,
+    dtype: settings.stateDType ?? 'f32',
+  });
+  // A sweep may take hours: it ends where it is, and what it has stored is found again.
+  const until = stop ? AbortSignal.any([signal, stop]) : signal;
   const boundary = { before: interval.first - 1, after: interval.last };
   const streams = streamsAfter(transformer, interval);
   const { output } = transformer.architecture;
   return async (weights: FlatParameters, index: number) => {
     const layout = layoutNow();
-    const batch = await states.at(index, boundary, signal);
+    const batch = await states.at(index, boundary, until);
     const { inputs, context, after } = batch;
     let before = batch.before;
     const tokenShares = streams.map((stream) =>

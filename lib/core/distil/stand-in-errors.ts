@@ -23,7 +23,8 @@ import {
 import { pause } from '../pause.ts';
 import type { PerStream } from '../report/report.ts';
 import type { Baselines, StandInError, StreamError } from '../run/progress.ts';
-import { advance, alongRoute, releaseBatch, type TeacherBatch, teacherBatch } from './teacher-states.ts';
+import { beginPass, endPass, type Pass, sweep } from './sweep.ts';
+import { advance, releaseBatch, type TeacherBatch } from './teacher-states.ts';
 import type { TrainingBatches } from './training-data.ts';
 
 /** What runs in the interval's place; its result is the caller's own, and not its argument. */
@@ -44,23 +45,40 @@ export class HeldOut {
     leadingRoute: Route | null = null,
     signal?: AbortSignal,
   ): Promise<HeldOut> {
-    const batches: TeacherBatch[] = [];
-    const heldOut = new HeldOut(transformer, batches, interval);
+    const passes: (Pass & { before: State | null })[] = [];
     try {
       for (const input of inputs) {
         await pause(signal);
-        const batch = await teacherBatch(transformer, input, { before: interval.first - 1, after: interval.last });
-        batches.push(batch);
-        if (!leadingRoute) continue;
-        const before = await alongRoute(transformer, input, batch.context, leadingRoute);
-        disposeState(batch.before);
-        batches[batches.length - 1] = { ...batch, before };
+        const pass = await beginPass(transformer, input);
+        passes.push({ ...pass, before: interval.first === 0 || leadingRoute ? cloneState(pass.state) : null });
       }
-      return heldOut;
+      // The route starts at the embedded input, as the teacher does.
+      for (const step of leadingRoute ?? []) {
+        for (const pass of passes) {
+          await pause(signal);
+          const next = await transformer.runStep(step, pass.before!, pass.context);
+          disposeState(pass.before!);
+          pass.before = next;
+        }
+      }
+      const keep = async (pass: (typeof passes)[number]) => {
+        if (pass.block === interval.first - 1 && !leadingRoute) pass.before = cloneState(pass.state);
+      };
+      await sweep(transformer, passes, interval.last, keep, signal);
     } catch (thrown) {
-      heldOut.dispose();
+      for (const pass of passes) {
+        endPass(transformer, pass);
+        if (pass.before) disposeState(pass.before);
+      }
       throw thrown;
     }
+    const batches = passes.map(({ inputs, context, before, state }) => ({
+      inputs,
+      context,
+      before: before!,
+      after: state,
+    }));
+    return new HeldOut(transformer, batches, interval);
   }
 
   async errorOf(standIn: StandIn, signal?: AbortSignal): Promise<StandInError> {
@@ -139,7 +157,7 @@ async function fitProbes(
 ): Promise<StreamProbes[]> {
   const { width } = transformer.config;
   const { streams } = transformer.architecture;
-  const batches: { readonly inputs: TransformerInputs; readonly context: PassContext; state: State }[] = [];
+  const batches: Pass[] = [];
   const rowsNow = async (): Promise<PerStream<Float32Array>> => {
     const all: [string, Float32Array][] = [];
     for (const stream of streams) {
@@ -154,20 +172,13 @@ async function fitProbes(
   try {
     for (let index = 0; index * training.batch < PROBE_SAMPLES; index++) {
       await pause(signal);
-      const inputs = training.inputs(index);
-      const batch = await teacherBatch(transformer, inputs, { before: first - 1, after: first });
-      disposeState(batch.before);
-      batches.push({ inputs, context: batch.context, state: batch.after });
+      batches.push(await beginPass(transformer, training.inputs(index)));
     }
+    await sweep(transformer, batches, first, async () => {}, signal);
     const probes: StreamProbes[] = [];
     let input = await rowsNow();
     for (let block = first + 1; block <= last; block++) {
-      for (const batch of batches) {
-        await pause(signal);
-        const next = await transformer.runBlock(block, batch.state, batch.context);
-        disposeState(batch.state);
-        batch.state = next;
-      }
+      await sweep(transformer, batches, block, async () => {}, signal);
       const output = await rowsNow();
       // A stream without valid tokens has no probe. The stand-ins are judged on other samples.
       const withTokens = streams.filter(({ id }) => input[id]!.length > 0);
@@ -188,10 +199,7 @@ async function fitProbes(
     }
     return probes;
   } finally {
-    for (const { state, context } of batches) {
-      disposeState(state);
-      transformer.disposeContext(context);
-    }
+    for (const batch of batches) endPass(transformer, batch);
   }
 }
 

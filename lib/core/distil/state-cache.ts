@@ -6,11 +6,19 @@
 export interface StateCache {
   /** Null when it is not there. */
   load(name: string): Promise<Float32Array | null>;
-  /** Keeps the values unless the budget is used up. */
-  store(name: string, values: Float32Array): Promise<void>;
+  /** Keeps the values unless the budget is used up; false where it did not. */
+  store(name: string, values: Float32Array): Promise<boolean>;
   has(name: string): Promise<boolean>;
-  /** False once the budget is used up: then computing more than one's own states serves nobody. */
-  readonly hasRoom: boolean;
-  /** Null while somebody else computes it; else the release of the claim, which ends by itself with its process. */
-  claim(name: string): Promise<(() => Promise<void>) | null>;
+  /** The budget. */
+  readonly sizeBytes: number;
+  /** What is left of it; 0 once something did not fit: then computing more than one's own states serves nobody. */
+  readonly freeBytes: number;
+  /** Null while somebody else computes what is named. */
+  claim(name: string): Promise<Claim | null>;
+}
+
+/** The right to compute something that others then find. Ends by itself with its process, or when it is not renewed for long. */
+export interface Claim {
+  renew(): Promise<void>;
+  release(): Promise<void>;
 }

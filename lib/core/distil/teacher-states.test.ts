@@ -11,25 +11,27 @@ const golden = goldenQ1();
 const batches = syntheticBatches(golden.config, { batch: 2, seed: 3 });
 const boundary = { before: 0, after: 1 };
 
-/** A cache in memory; `room` values at most. */
-function memoryCache(room = Number.POSITIVE_INFINITY) {
+/** A cache in memory; `room` bytes at most. */
+function memoryCache(room = 2 ** 30) {
   const held = new Map<string, Float32Array>();
   const claims = new Set<string>();
-  const used = () => [...held.values()].reduce((sum, values) => sum + values.length, 0);
+  const free = () => room - [...held.values()].reduce((sum, values) => sum + values.byteLength, 0);
   const cache: StateCache = {
-    get hasRoom() {
-      return used() < room;
+    sizeBytes: room,
+    get freeBytes() {
+      return free();
     },
     load: async (name) => held.get(name) ?? null,
     has: async (name) => held.has(name),
-    store: async (name, values) => {
-      if (used() + values.length <= room) held.set(name, values);
-    },
+    store: async (name, values) => values.byteLength <= free() && Boolean(held.set(name, values)),
     claim: async (name) => {
       if (claims.has(name)) return null;
       claims.add(name);
-      return async () => {
-        claims.delete(name);
+      return {
+        renew: async () => {},
+        release: async () => {
+          claims.delete(name);
+        },
       };
     },
   };

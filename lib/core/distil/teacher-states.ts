@@ -1,8 +1,9 @@
 /**
  * The teacher's states around an interval, batch by batch: what a student of non-sequential distillation sees and what it
- * should make of it. Runs the teacher only where the cache does not hold the states, and then leaves there what the run's
- * other intervals will ask for. Processes that share a cache share the work: who finds a batch being computed by another
- * computes one of the next batches meanwhile.
+ * should make of it. The teacher runs for a window of batches at once, block after block (sweep.ts), and only where the
+ * cache does not hold the states; it leaves there what the run's other intervals will ask for. Processes that share a cache
+ * share the work: who finds a window being computed by another computes the next one meanwhile. Where the cache has no room
+ * a window is kept in memory, for the one interval.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import {
@@ -16,7 +17,17 @@ import {
   type TransformerInputs,
 } from '../model/index.ts';
 import { pause } from '../pause.ts';
+import {
+  DEFAULT_SWEEP_BYTES,
+  keptBytes,
+  privateWindow,
+  type StateDType,
+  sharedWindow,
+  type WindowLimits,
+} from '../run/teacher-windows.ts';
+import { roundedToBfloat } from '../tensor/float.ts';
 import type { StateCache } from './state-cache.ts';
+import { beginPass, endPass, type Pass, sweep } from './sweep.ts';
 import type { TrainingBatches } from './training-data.ts';
 
 /** One batch around one interval. Owned by the caller: end it with `releaseBatch`. */
@@ -45,33 +56,97 @@ export interface SharedStates {
   readonly keep: readonly number[];
 }
 
-/** How far ahead of the batch that is waited for. */
+export interface SweepSettings {
+  /** Batches that the run asks for, of indices from 0 on. */
+  readonly batches: number;
+  /** Memory that a window's states may take. */
+  readonly sweepBytes: number;
+  readonly dtype: StateDType;
+}
+
+/** Of somebody who takes one batch after the other and does not say how many. */
+const OPEN_END: SweepSettings = { batches: Number.POSITIVE_INFINITY, sweepBytes: DEFAULT_SWEEP_BYTES, dtype: 'f32' };
+
+/** Indices of consecutive batches that go through the teacher together; `to` is exclusive. */
+interface Window {
+  readonly from: number;
+  readonly to: number;
+}
+
+interface NamedPass extends Pass {
+  readonly number: number;
+}
+
+/** How far ahead of the window that is waited for, in windows of one batch; of larger ones only the next is computed. */
 const LOOK_AHEAD = 4;
+/** Between two looks at what somebody else computes: the wait doubles from the first to the second. */
 const WAIT_MS = 10;
-/** Longer than any batch takes; then it is computed here, whoever has claimed it. */
-const MAX_WAIT_MS = 120_000;
+const LONGEST_WAIT_MS = 1_000;
 
 export class TeacherStates {
+  /** States of a window that is this process's alone, by the cache's names. */
+  readonly #memory = new Map<string, Float32Array>();
+
   constructor(
     private readonly transformer: Transformer,
     private readonly batches: TrainingBatches,
     private readonly shared: SharedStates | null,
+    private readonly settings: SweepSettings = OPEN_END,
   ) {}
 
   async at(index: number, boundary: Boundary, signal?: AbortSignal): Promise<TeacherBatch> {
     const inputs = this.batches.inputs(index);
-    const startedAt = performance.now();
-    while (this.shared?.cache.hasRoom) {
+    let waitMs = WAIT_MS;
+    while (this.shared && this.shared.cache.freeBytes > 0) {
       const cached = await this.#cached(index, inputs, boundary);
       if (cached) return cached;
       await pause(signal);
-      // Whoever computes it may have died in a way that its claim does not tell.
-      if (performance.now() - startedAt > MAX_WAIT_MS) break;
-      if (await this.#computeClaimed(index, inputs, boundary)) continue;
-      if (!(await this.#computeAhead(index, boundary))) await new Promise((resolve) => setTimeout(resolve, WAIT_MS));
+      const window = this.#windowOf(index, this.#sharedSize(inputs, boundary));
+      const found = await this.#sweepClaimed(window, index, boundary, signal);
+      if (found === 'no room') break;
+      if (found !== 'claimed' || (await this.#sweepAhead(window, boundary, signal))) {
+        waitMs = WAIT_MS;
+        continue;
+      }
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
+      waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS);
     }
     const cached = this.shared && (await this.#cached(index, inputs, boundary));
-    return cached ?? (await teacherBatch(this.transformer, inputs, boundary));
+    return cached ?? (await this.#own(index, inputs, boundary, signal));
+  }
+
+  /** Whole windows of an epoch, the last of which may be smaller. */
+  #windowOf(index: number, size: number): Window {
+    const { batches } = this.settings;
+    const epoch = this.batches.distinct ?? batches;
+    const epochFrom = Number.isFinite(epoch) ? index - (index % epoch) : 0;
+    const from = epochFrom + Math.floor((index - epochFrom) / size) * size;
+    return { from, to: Math.min(from + size, epochFrom + epoch) };
+  }
+
+  #limits(inputs: TransformerInputs, boundary: Boundary): WindowLimits {
+    const { batches, sweepBytes, dtype } = this.settings;
+    const { architecture, config, residentBlocks } = this.transformer;
+    const tokens = architecture.streams.reduce((sum, stream) => sum + streamTokens(inputs, stream), 0);
+    return {
+      stateBytes: 4 * inputs.batch * tokens * config.width,
+      dtype,
+      boundaries: this.#wanted(boundary).length,
+      cacheBytes: this.shared?.cache.sizeBytes ?? 0,
+      sweepBytes,
+      batches: Math.min(batches, this.batches.distinct ?? batches),
+      isResident: Math.max(...this.#wanted(boundary)) < residentBlocks,
+    };
+  }
+
+  #sharedSize(inputs: TransformerInputs, boundary: Boundary): number {
+    return sharedWindow(this.#limits(inputs, boundary));
+  }
+
+  /** In ascending order; the embedded input costs nothing and is not kept. */
+  #wanted({ before, after }: Boundary): number[] {
+    const all = new Set([...(this.shared?.keep ?? []), before, after]);
+    return [...all].filter((block) => block >= 0).sort((a, b) => a - b);
   }
 
   async #cached(index: number, inputs: TransformerInputs, { before, after }: Boundary): Promise<TeacherBatch | null> {
@@ -81,48 +156,142 @@ export class TeacherStates {
       cache.load(this.#name(index, after)),
     ]);
     if (!last || (!first && before >= 0)) return null;
+    return await this.#around(inputs, first, last);
+  }
+
+  /** The batch between these states, and its embedded input for the first where that is null. */
+  async #around(inputs: TransformerInputs, first: Float32Array | null, last: Float32Array): Promise<TeacherBatch> {
     const { state, context } = await this.transformer.begin(inputs);
     if (!first) return { inputs, context, before: state, after: this.#state(last, inputs) };
     disposeState(state);
     return { inputs, context, before: this.#state(first, inputs), after: this.#state(last, inputs) };
   }
 
-  /** True once the batch's states have been computed, and kept where there was room. */
-  async #computeClaimed(index: number, inputs: TransformerInputs, boundary: Boundary): Promise<boolean> {
-    const { cache, keep } = this.shared!;
-    // One claim for a batch, whatever the states that are wanted of it: intervals differ in those.
-    const release = await cache.claim(String(this.batches.numberOf(index)));
-    if (!release) return false;
+  /** Computes what is missing of a window, as far as there is room for it. */
+  async #sweepClaimed(
+    window: Window,
+    asked: number,
+    boundary: Boundary,
+    signal?: AbortSignal,
+  ): Promise<'held' | 'swept' | 'claimed' | 'no room'> {
+    const { cache } = this.shared!;
+    // One claim for a window, whatever the states that are wanted of it: intervals differ in those.
+    const claim = await cache.claim(this.#claimName(window));
+    if (!claim) return 'claimed';
     try {
       // Somebody may have finished it between the look and the claim.
-      if (await this.#holds(index, boundary)) return true;
-      const wanted = new Set([...keep, boundary.before, boundary.after]);
-      const deepest = Math.max(...wanted);
-      const { state: first, context } = await this.transformer.begin(inputs);
-      let state = first;
-      try {
-        for (let block = 0; block <= deepest; block++) {
-          const next = await this.transformer.runBlock(block, state, context);
-          disposeState(state);
-          state = next;
-          if (wanted.has(block)) await cache.store(this.#name(index, block), await this.#values(state));
-        }
-      } finally {
-        disposeState(state);
-        this.transformer.disposeContext(context);
+      const missing: number[] = [];
+      for (let index = window.from; index < window.to; index++) {
+        if (!(await this.#holds(index, boundary))) missing.push(index);
       }
-      return true;
+      if (!missing.includes(asked)) return 'held';
+      const perBatch = keptBytes(this.#limits(this.batches.inputs(asked), boundary));
+      const taken = missing.slice(0, Math.floor(cache.freeBytes / perBatch));
+      if (!taken.includes(asked)) return 'no room';
+      let isComplete = true;
+      await this.#sweep(taken, this.#wanted(boundary), true, signal, async (name, values) => {
+        await claim.renew();
+        if (!(await cache.store(name, values))) isComplete = false;
+      });
+      return isComplete ? 'swept' : 'no room';
     } finally {
-      await release();
+      await claim.release();
     }
   }
 
-  async #computeAhead(index: number, boundary: Boundary): Promise<boolean> {
-    for (let ahead = index + 1; ahead <= index + LOOK_AHEAD; ahead++) {
-      if (await this.#holds(ahead, boundary)) continue;
-      if (await this.#computeClaimed(ahead, this.batches.inputs(ahead), boundary)) return true;
+  /** True once a window after this one has been computed. */
+  async #sweepAhead(window: Window, boundary: Boundary, signal?: AbortSignal): Promise<boolean> {
+    const size = window.to - window.from;
+    const furthest = size === 1 ? LOOK_AHEAD : 1;
+    for (let ahead = 0, from = window.to; ahead < furthest && from < this.settings.batches; ahead++) {
+      const next = this.#windowOf(from, size);
+      if ((await this.#sweepClaimed(next, next.from, boundary, signal)) === 'swept') return true;
+      from = next.to;
     }
     return false;
+  }
+
+  /** Where no cache holds it: a window of one's own interval, held in memory until the next one. */
+  async #own(
+    index: number,
+    inputs: TransformerInputs,
+    boundary: Boundary,
+    signal?: AbortSignal,
+  ): Promise<TeacherBatch> {
+    const size = privateWindow(this.#limits(inputs, boundary));
+    // Nothing is gained by the detour over memory.
+    if (size === 1 && this.settings.dtype === 'f32') return await teacherBatch(this.transformer, inputs, boundary);
+    const { before, after } = boundary;
+    const held = () => {
+      const [first, last] = [this.#memory.get(this.#name(index, before)), this.#memory.get(this.#name(index, after))];
+      return last && (first || before < 0) ? { first: first ?? null, last } : null;
+    };
+    if (!held()) {
+      this.#memory.clear();
+      const { from, to } = this.#windowOf(index, size);
+      const missing: number[] = [];
+      for (let i = from; i < to; i++) {
+        if (i === index || !this.shared || !(await this.#holds(i, boundary))) missing.push(i);
+      }
+      const wanted = [before, after].filter((block) => block >= 0);
+      await this.#sweep(missing, wanted, false, signal, async (name, values) => {
+        this.#memory.set(name, values);
+      });
+    }
+    const { first, last } = held()!;
+    return await this.#around(inputs, first, last);
+  }
+
+  /** `keep` gets the state after each wanted block (ascending), rounded where the settings say so. */
+  async #sweep(
+    indices: readonly number[],
+    wanted: readonly number[],
+    resumes: boolean,
+    signal: AbortSignal | undefined,
+    keep: (name: string, values: Float32Array) => Promise<void>,
+  ): Promise<void> {
+    const passes: NamedPass[] = [];
+    try {
+      for (const index of indices) {
+        const pass = {
+          ...(await beginPass(this.transformer, this.batches.inputs(index))),
+          number: this.#number(index),
+        };
+        passes.push(pass);
+        if (resumes) await this.#takeUp(pass, wanted);
+      }
+      await sweep(
+        this.transformer,
+        passes,
+        wanted.at(-1)!,
+        async (pass) => {
+          if (!wanted.includes(pass.block)) return;
+          await keep(`${pass.number}-${pass.block}`, await this.#values(pass.state));
+        },
+        signal,
+      );
+    } finally {
+      for (const pass of passes) endPass(this.transformer, pass);
+    }
+  }
+
+  /**
+   * Goes on behind the deepest state that a sweep which was cut off has left, where everything before it is there as well.
+   * Rounded states are no start: what follows them would depend on where a sweep was cut off.
+   */
+  async #takeUp(pass: NamedPass, wanted: readonly number[]): Promise<void> {
+    if (this.settings.dtype !== 'f32') return;
+    const { cache } = this.shared!;
+    let deepest = -1;
+    for (const block of wanted) {
+      if (!(await cache.has(`${pass.number}-${block}`))) break;
+      deepest = block;
+    }
+    const values = deepest < 0 ? null : await cache.load(`${pass.number}-${deepest}`);
+    if (!values) return;
+    disposeState(pass.state);
+    pass.state = this.#state(values, pass.inputs);
+    pass.block = deepest;
   }
 
   async #holds(index: number, { before, after }: Boundary): Promise<boolean> {
@@ -131,8 +300,16 @@ export class TeacherStates {
     return (await Promise.all(blocks.map((block) => cache.has(this.#name(index, block))))).every(Boolean);
   }
 
+  #number(index: number): number {
+    return this.batches.numberOf(index);
+  }
+
   #name(index: number, block: number): string {
-    return `${this.batches.numberOf(index)}-${block}`;
+    return `${this.#number(index)}-${block}`;
+  }
+
+  #claimName({ from, to }: Window): string {
+    return to - from === 1 ? String(this.#number(from)) : `${this.#number(from)}-and-${to - from - 1}`;
   }
 
   /** Every stream in the order in which the model declares them. */
@@ -144,7 +321,7 @@ export class TeacherStates {
       values.set(await part.data(), at);
       at += part.size;
     }
-    return values;
+    return this.settings.dtype === 'f32' ? values : roundedToBfloat(values);
   }
 
   #state(values: Float32Array, inputs: TransformerInputs): State {

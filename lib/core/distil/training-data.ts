@@ -17,6 +17,8 @@ export interface TrainingBatches {
   readonly label: string;
   /** Samples of a batch. */
   readonly batch: number;
+  /** So many batches, each once an epoch; null where every index is a new one. */
+  readonly distinct: number | null;
   inputs(index: number): TransformerInputs;
   /** Batches of one number are one batch: it comes again where there are only so many distinct ones. */
   numberOf(index: number): number;
@@ -88,6 +90,7 @@ export function fileBatches(
     key: `file ${fingerprint}${heldOutBy ? ` by ${heldOutBy}` : ''} batch ${batch}`,
     label: `${full * batch} samples of a file`,
     batch,
+    distinct: full,
     inputs: (index) => pickSamples(inputs, trained.subarray(index * batch, (index + 1) * batch)),
     numberOf: (index) => index,
     heldOut: (samples) => {
@@ -158,6 +161,7 @@ function freshBatches(
     key: `${kind}${levels ? ` ${levels}` : ''} seed ${dataSeed} batch ${batch}`,
     label: distinctBatches === null ? `fresh ${label}` : `${distinctBatches * batch} ${label}`,
     batch,
+    distinct: null,
     inputs: (index) => make(seededRandom(streamSeed(dataSeed, TRAINING, index)), batch),
     numberOf: (index) => index,
     // The same samples for every seed, so that runs of different seeds are measured alike.
@@ -179,7 +183,7 @@ function reordered(batches: TrainingBatches, count: number, seed: number): Train
     }
     return known.order[index % count]!;
   };
-  return { ...batches, inputs: (index) => batches.inputs(numberOf(index)), numberOf };
+  return { ...batches, distinct: count, inputs: (index) => batches.inputs(numberOf(index)), numberOf };
 }
 
 const TRAINING = 1;

@@ -66,6 +66,7 @@ export function createTransformer<Context extends PassContext, S extends State>(
   const transformer: Transformer = {
     config,
     architecture,
+    residentBlocks: weights.residentBlocks,
     async begin(inputs) {
       const context = await layers.begin(inputs);
       contexts.set(context, context);

@@ -54,6 +54,8 @@ export type WantedStreams = 'updated' | 'output';
 export interface Transformer {
   readonly config: ModelConfig;
   readonly architecture: Architecture;
+  /** So many of the first blocks stay on the engine once they are read; the others are read whenever they run. */
+  readonly residentBlocks: number;
   /** Embeds the inputs; rejects with `inputs-invalid` when they do not fit the model. */
   begin(inputs: TransformerInputs): Promise<{ state: State; context: PassContext }>;
   /** Reads the block's weights now, so that `runBlock` is compute alone. */

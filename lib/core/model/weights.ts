@@ -63,7 +63,7 @@ export class WeightSet {
 export class WeightStore {
   readonly #architecture: Architecture;
   readonly #resident = new Map<number | null, WeightSet>();
-  readonly #residentBlocks: number;
+  readonly residentBlocks: number;
   readonly #checkedFinite = new Set<string>();
   #passing: { readonly block: number; readonly weights: WeightSet } | null = null;
 
@@ -79,7 +79,7 @@ export class WeightStore {
       bytes += 4 * parameters;
       return bytes > residentBytes;
     });
-    this.#residentBlocks = overflow < 0 ? architecture.blocks.length : overflow;
+    this.residentBlocks = overflow < 0 ? architecture.blocks.length : overflow;
   }
 
   globals(): Promise<WeightSet> {
@@ -87,7 +87,7 @@ export class WeightStore {
   }
 
   async block(index: number): Promise<WeightSet> {
-    if (index < this.#residentBlocks) return this.#keep(index);
+    if (index < this.residentBlocks) return this.#keep(index);
     if (this.#passing?.block === index) return this.#passing.weights;
     // Let go first: two large blocks at once may not fit.
     this.#passing?.weights.dispose();

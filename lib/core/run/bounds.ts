@@ -55,6 +55,8 @@ export const FINE_TUNE_BOUNDS = {
 export const RUN_BOUNDS = {
   /** Bytes; up to 16 TiB. */
   cacheBytes: { min: 0, max: 2 ** 44, whole: true },
+  /** Bytes, from 1 MiB. */
+  sweepBytes: { min: 2 ** 20, max: 2 ** 40, whole: true },
 } as const satisfies Numbers<RunSettings>;
 
 /** What `warmupSteps` may be in a run of so many steps. */

@@ -33,6 +33,15 @@ export {
   type TrainingData,
 } from './settings.ts';
 export { subsetKey } from './subset-key.ts';
+export {
+  DEFAULT_SWEEP_BYTES,
+  keptBytes,
+  privateWindow,
+  STATE_DTYPES,
+  type StateDType,
+  sharedWindow,
+  type WindowLimits,
+} from './teacher-windows.ts';
 export type {
   JobState,
   JobView,

@@ -3,6 +3,7 @@
  * differ). Numbers and names only: the page, the server and the trainer all read this, the trainer alone has tensors.
  */
 import type { WantedEngine } from '../tensor/engine.ts';
+import type { StateDType } from './teacher-windows.ts';
 
 /**
  * Per stream, over valid tokens, ĥ the student's and h the teacher's state:
@@ -51,6 +52,8 @@ export interface DistilSettings extends OptimizerSettings {
    * every step. A file has no more than its samples give.
    */
   readonly distinctBatches: number | null;
+  /** What the teacher's states around the interval are rounded to before the student sees them; f32 where nothing is said. */
+  readonly stateDType?: StateDType | undefined;
   readonly seed: number;
   /** Samples never trained on, on which the errors are measured. */
   readonly heldOutSamples: number;
@@ -96,6 +99,8 @@ export interface RunSettings {
   readonly engine: WantedEngine;
   /** Teacher states kept on disk; 0 keeps none, and every interval runs the teacher for itself. */
   readonly cacheBytes: number;
+  /** Memory of one compute process for teacher states that are computed together; a default where nothing is said. */
+  readonly sweepBytes?: number | undefined;
 }
 
 /** For the sample model; other widths want another learning rate (`defaultLearningRate`). */

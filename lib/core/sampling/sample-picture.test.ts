@@ -33,6 +33,7 @@ function modelOf(velocity: (x: number, sample: number, inputs: TransformerInputs
     get architecture() {
       return unused();
     },
+    residentBlocks: 2,
     begin: unused,
     loadBlock: unused,
     runBlock: unused,

@@ -54,6 +54,13 @@ export function fromFloat32(values: Float32Array, dtype: 'F32' | 'F16' | 'BF16')
   return new Uint8Array(halves.buffer);
 }
 
+/** The nearest values that fit in bfloat16, ties to even. */
+export function roundedToBfloat(values: Float32Array): Float32Array<ArrayBuffer> {
+  const words = new Uint32Array(new Float32Array(values).buffer);
+  for (let i = 0; i < words.length; i++) words[i] = roundToBfloat(words[i]!) << 16;
+  return new Float32Array(words.buffer);
+}
+
 /** A buffer that starts at these bytes, so that wider views may be laid over it. */
 function aligned(bytes: Uint8Array, bytesPerElement: number): ArrayBuffer {
   if (bytes.byteLength % bytesPerElement)

@@ -22,7 +22,7 @@ export const START_WORDS: Readonly<Record<StudentStart, string>> = {
   best: 'Best of the interval',
 };
 
-export function settingLines({ data, distil, fineTune, engine, cacheBytes }: RunSettings): SettingLine[] {
+export function settingLines({ data, distil, fineTune, engine, cacheBytes, sweepBytes }: RunSettings): SettingLine[] {
   const line = (name: string, value: string | number): SettingLine => ({ name, value: String(value) });
   const count = (value: number) => value.toLocaleString('en-US');
   return [
@@ -48,6 +48,8 @@ export function settingLines({ data, distil, fineTune, engine, cacheBytes }: Run
     line('Checkpoint', `every ${count(distil.checkpointEvery)} steps`),
     line('Engine', engine === 'auto' ? "worker's choice" : engineWords(engine)),
     line('Cache of teacher states', cacheBytes === 0 ? 'none' : `up to ${bytesWords(cacheBytes)}`),
+    ...(distil.stateDType === 'bf16' ? [line('Teacher states', 'rounded to bfloat16')] : []),
+    ...(sweepBytes === undefined ? [] : [line('Memory of a sweep', `up to ${bytesWords(sweepBytes)}`)]),
     ...(fineTune
       ? [
           line(

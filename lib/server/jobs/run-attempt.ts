@@ -73,10 +73,10 @@ async function train(taken: TakenJob, tools: AttemptTools, folder: string, end: 
   try {
     if (job.edit) {
       const { edit } = job;
-      const { distil: settings, cacheBytes } = run.settings;
+      const { distil: settings, cacheBytes, sweepBytes } = run.settings;
       const keep = taken.jobs.flatMap(({ edit: one }) => (one ? [one.first - 1, one.last] : []));
       const cache = cacheBytes > 0 ? { url: cacheUrl(tools), sizeBytes: cacheBytes, keep } : null;
-      const input = { edit, settings, data, cache, before: [], resume, saveTo };
+      const input = { edit, settings, data, cache, sweepBytes, before: [], resume, saveTo };
       const { student, steps, heldOut } = await slot.call('distil', input, options);
       end.trained();
       await report.settle();

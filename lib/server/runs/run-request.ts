@@ -19,6 +19,7 @@ import {
   RUN_BOUNDS,
   type RunSettings,
   SCHEDULES,
+  STATE_DTYPES,
   STUDENT_STARTS,
   type TrainingData,
 } from '../../core/run/index.ts';
@@ -69,6 +70,7 @@ export const distilSettings = z
     batch: numberIn(DISTIL_BOUNDS.batch),
     accumulation: numberIn(DISTIL_BOUNDS.accumulation),
     distinctBatches: numberIn(DISTIL_BOUNDS.distinctBatches).nullable(),
+    stateDType: z.enum(STATE_DTYPES).optional(),
     seed: numberIn(DISTIL_BOUNDS.seed),
     heldOutSamples: numberIn(DISTIL_BOUNDS.heldOutSamples),
     heldOutEvery: numberIn(DISTIL_BOUNDS.heldOutEvery),
@@ -99,6 +101,7 @@ export const runSettings = z.object({
   fineTune: fineTuneSettings.nullable(),
   engine: z.enum(WANTED_ENGINES),
   cacheBytes: numberIn(RUN_BOUNDS.cacheBytes),
+  sweepBytes: numberIn(RUN_BOUNDS.sweepBytes).optional(),
 }) satisfies z.ZodType<RunSettings>;
 
 /** The plan's own reader, which takes every version of the format and names the place of a fault as it does for a file; throws `plan-invalid`. */

@@ -65,6 +65,7 @@ export function recordedRun(
         label: 'golden batches',
         batch,
         inputs,
+        distinct: null,
         numberOf: (index: number) => index,
         heldOut: () => [heldOutInputs],
         heldOutGroups: () => [],
