@@ -11,6 +11,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import nodeUtil from 'node:util';
 import * as tf from '@tensorflow/tfjs-core';
+import { offerFloat64 } from '../../core/analysis/index.ts';
+import { isTensorflowBinding, TensorflowFloat64 } from './tensorflow-float64.ts';
 
 /** Made by scripts/engine-tensorflow.mjs: `package` beside a `node_modules` that stands for the union package. */
 const OWN_FOLDER = fileURLToPath(new URL('../../../.engines/tensorflow', import.meta.url));
@@ -61,6 +63,7 @@ export async function loadTensorflow(
   }
   const binding: unknown = require('./lib/napi-v8/tfjs_binding.node');
   tf.registerBackend('tensorflow', () => Reflect.construct(NodeJSKernelBackend, [binding, name]));
+  if (isTensorflowBinding(binding)) offerFloat64('tensorflow', new TensorflowFloat64(binding));
   loaded = { threads: count };
   return loaded;
 }

@@ -11,10 +11,13 @@ export {
   partDamage,
 } from './edit-damage.ts';
 export { fitBlockProbe, fitProbes } from './fit-probes.ts';
+export { offerFloat64 } from './float64.ts';
+export type { Factored, Float64Algebra, Numbers } from './float64-algebra.ts';
 export type { SweepGrams, SweepOf, SweepProgress, SweepRows, Swept } from './gram-sweep.ts';
 export { HELD_OUT_SHARE, heldOutOf, type RowSplit, splitRows } from './held-out.ts';
 export { spreadSamples } from './held-out-inputs.ts';
 export type { BlockRows } from './normal-equations.ts';
+export { Pace } from './pace.ts';
 export { asAffineMap, DEFAULT_RIDGE, type FittedProbe, fitProbe, probeWeight } from './probe.ts';
 export { measureProbe, type ProbeQuality } from './probe-quality.ts';
 export type { AnalysisPartial, AnalysisProgress, AnalysisStage } from './progress.ts';
