@@ -3,76 +3,29 @@
  * Kernels come from the engine in float32; sums over their entries are made here.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import type { AffineMap } from '../model/route.ts';
-import type { CentredStates } from './centred-states.ts';
-import { advanceRows } from './kernels.ts';
-import { kernelOf } from './sample-kernels.ts';
 import { type CellKernel, cellKernel, type WeightedRows, weightRows } from './weighted-cka.ts';
 import type { Weightings } from './weightings.ts';
 
-interface FullKernel {
+export interface FullKernel {
   /** K [n, n] */
   readonly values: Float32Array;
   readonly kernel: CellKernel;
 }
 
-/** Indices are those of the states: 0 is the embedded input, i + 1 the state after block i. */
 export class CellKernels {
   readonly rows: WeightedRows;
-  readonly #states: CentredStates;
   readonly #weights: tf.Tensor2D;
-  readonly #kept = new Map<number, FullKernel>();
 
-  /** `states`: rows of one cell after the other, `sizes` of them. */
-  constructor(states: CentredStates, sizes: Uint32Array, weightings: Weightings) {
+  /** `sizes`: rows of each cell, one cell after the other. */
+  constructor(sizes: Uint32Array, weightings: Weightings) {
     const cellOf = Uint32Array.from([...sizes].flatMap((size, cell) => Array<number>(size).fill(cell)));
     this.rows = weightRows(cellOf, sizes, weightings);
-    this.#states = states;
     this.#weights = tf.tensor2d(Float32Array.from(weightings.values), [weightings.cells, weightings.columns]);
   }
 
-  async kernel(state: number): Promise<CellKernel> {
-    return (await this.#ofState(state)).kernel;
-  }
-
-  /** Σ KᵢⱼLᵢⱼ over the rows of each pair of cells [cells, cells], of the kernels of two states. */
-  async between(a: number, b: number): Promise<Float64Array> {
-    return sumsBetween((await this.#ofState(a)).values, (await this.#ofState(b)).values, this.rows);
-  }
-
-  /** The surrogate that starts from state `start`; dispose it before the kernels. */
-  surrogateFrom(start: number): CellSurrogate {
-    return new CellSurrogate(this.#states.tensor(start), this);
-  }
-
-  /** Of X [n, d] with itself, then with each of the named states; X stays the caller's. */
-  async compare(
-    x: tf.Tensor2D,
-    states: readonly number[],
-  ): Promise<{ kernel: CellKernel; between: readonly Float64Array[] }> {
-    const { values, kernel } = await this.#full(x);
-    const between = [sumsBetween(values, values, this.rows)];
-    for (const state of states) between.push(sumsBetween(values, (await this.#ofState(state)).values, this.rows));
-    return { kernel, between };
-  }
-
-  dispose(): void {
-    this.#weights.dispose();
-    this.#kept.clear();
-  }
-
-  async #ofState(index: number): Promise<FullKernel> {
-    const known = this.#kept.get(index);
-    if (known) return known;
-    const x = this.#states.tensor(index);
-    const made = await this.#full(x).finally(() => x.dispose());
-    this.#kept.set(index, made);
-    return made;
-  }
-
-  async #full(x: tf.Tensor2D): Promise<FullKernel> {
+  /** `values`: K [n, n]. */
+  async kernel(values: Float32Array): Promise<FullKernel> {
     const { cellOf, weightings } = this.rows;
-    const values = await kernelOf(x);
     const diagonal = Float64Array.from(cellOf, (_, i) => values[i * cellOf.length + i]!);
     const perCell = sumsPerCell(values, this.rows);
     const products = tf.tidy(() => tf.matMul(tf.tensor2d(perCell, [cellOf.length, weightings.cells]), this.#weights));
@@ -80,35 +33,18 @@ export class CellKernels {
     products.dispose();
     return { values, kernel: cellKernel(this.rows, diagonal, perCell, weighted) };
   }
-}
-
-export class CellSurrogate {
-  /** S [n, d] */
-  #rows: tf.Tensor2D;
-
-  constructor(
-    start: tf.Tensor2D,
-    readonly kernels: CellKernels,
-  ) {
-    this.#rows = start;
-  }
-
-  apply(probe: AffineMap): void {
-    const rows = this.#rows;
-    this.#rows = advanceRows(rows, probe);
-    rows.dispose();
-  }
-
-  compare(states: readonly number[]): ReturnType<CellKernels['compare']> {
-    return this.kernels.compare(this.#rows, states);
-  }
 
   dispose(): void {
-    this.#rows.dispose();
+    this.#weights.dispose();
   }
 }
 
-function sumsBetween(k: Float32Array, l: Float32Array, { cellOf, weightings: { cells } }: WeightedRows): Float64Array {
+/** Σ KᵢⱼLᵢⱼ over the rows of each pair of cells [cells, cells], of kernels [n, n]. */
+export function sumsBetween(
+  k: Float32Array,
+  l: Float32Array,
+  { cellOf, weightings: { cells } }: WeightedRows,
+): Float64Array {
   const n = cellOf.length;
   const sums = new Float64Array(cells * cells);
   // Kernels are symmetric: from the first row of the own cell on.

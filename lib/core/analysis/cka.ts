@@ -28,10 +28,29 @@ const ROUNDING = 1e-6;
 
 /** `inner` is ⟨K, L⟩ = ‖XᵀY‖². Both estimators lie in [−1, 1] by Cauchy–Schwarz; rounding beyond is cut off. */
 export function ckaOf(inner: number, a: KernelSums, b: KernelSums): CkaValues {
-  const n = a.diagonal.length;
+  return ckaOfBatches([inner], [a], [b]);
+}
+
+/**
+ * Of rows in batches, each centred for itself: from sums of HSIC over the batches, in which the unbiased one stays unbiased
+ * (minibatch CKA, Nguyen et al. 2021, arXiv 2010.15327). The biased one has the bias of the batches' size.
+ */
+export function ckaOfBatches(inner: readonly number[], a: readonly KernelSums[], b: readonly KernelSums[]): CkaValues {
+  const sum = (of: (batch: number) => number) => inner.reduce((total, _, batch) => total + of(batch), 0);
+  const isDebiased = a.every(({ diagonal }) => diagonal.length >= MIN_DEBIASED_ROWS);
   return {
-    biased: ratio(inner, a.self, b.self),
-    debiased: n < MIN_DEBIASED_ROWS ? null : ratio(unbiasedHsic(inner, a, b), selfHsic(a), selfHsic(b)),
+    biased: ratio(
+      sum((i) => inner[i]!),
+      sum((i) => a[i]!.self),
+      sum((i) => b[i]!.self),
+    ),
+    debiased: isDebiased
+      ? ratio(
+          sum((i) => unbiasedHsic(inner[i]!, a[i]!, b[i]!)),
+          sum((i) => selfHsic(a[i]!)),
+          sum((i) => selfHsic(b[i]!)),
+        )
+      : null,
   };
 }
 

@@ -1,27 +1,32 @@
 /**
- * CKA, noise bands, resamples and trajectories of one stream from one centred Gram per state, for at most as many judged rows
- * as features. States and probes come one at a time from wherever they are kept; surrogates from all starts advance together,
- * so that each probe is read once.
+ * CKA, noise bands, resamples and trajectories of one stream from one centred Gram per state, for no more judged rows than
+ * features. States and probes come one at a time from wherever they are kept; surrogates from all starts advance together,
+ * so that each probe is read once. What is held is one state, one surrogate, one probe, and the Grams.
  */
+import * as tf from '@tensorflow/tfjs-core';
 import type { AffineMap } from '../model/route.ts';
 import type { Similarity } from '../report/report.ts';
+import { CentredStates } from './centred-states.ts';
+import { type CkaValues, ckaOfBatches, NO_CKA } from './cka.ts';
+import { type Grams, gramsOf, innerProducts, rowBatches } from './gram-batches.ts';
 import type { CellRows } from './held-out-cells.ts';
+import { type ProbeStep, probeStep } from './kernels.ts';
 import type { Pace } from './pace.ts';
-import type { ResampledSimilarity } from './resampled-similarity.ts';
+import { type ResampledSimilarity, ResampledSweep } from './resampled-similarity.ts';
+import { kernelOf } from './sample-kernels.ts';
+import { emptyMatrix, perEstimator, putValues, Trajectories } from './similarity-matrices.ts';
 import type { Weightings } from './weightings.ts';
 
 /** Where the rows of one stream are kept. Indices of states: 0 is the embedded input, i + 1 the state after block i. */
 export interface SweepRows {
-  /** The judged rows of a state [rows, width], as they were captured. Asked once for each, ascending, and once more in `follow`. */
+  /** The judged rows of a state [rows, width], as they were captured; ascending. Each is asked for twice, the last once. */
   state(index: number): Promise<Float32Array>;
   /** The probe of block k, or null where it does not update the stream. Asked once for each, ascending. */
   probe(block: number): Promise<AffineMap | null>;
-  /** The surrogate that starts from a state [rows, width], as last put. */
+  /** The surrogate that starts from a state [rows, width], as last put: bit for bit. */
   surrogate(start: number): Promise<Float32Array>;
   /** The array is the sweep's until the promise settles. */
   putSurrogate(start: number, rows: Float32Array): Promise<void>;
-  /** Called once when the surrogate is read no more. */
-  dropSurrogate?(start: number): Promise<void>;
 }
 
 export interface SweepOf {
@@ -44,11 +49,166 @@ export interface Swept {
 }
 
 export interface SweepProgress {
-  /** Called once per state compared (blocks + 1 times). */
+  /** Called once per state compared: blocks + 1 times. */
   readonly onState?: () => void;
-  /** Called once per block whose probe was applied to all surrogates before it. */
-  readonly onBlock?: () => void;
+  /** Called once per surrogate and block: blocks · (blocks + 1) / 2 times. */
+  readonly onSurrogate?: () => void;
 }
 
-/** Bytes held beyond the rows that are being read: one Gram per state, and the bands and resamples of each pair. */
-export type SweepGrams = (of: SweepOf, from: SweepRows, pace: Pace, progress?: SweepProgress) => Promise<Swept>;
+/** Rows beyond `mostRows` are compared in batches of about half as many (gram-batches.ts). */
+export async function sweepGrams(
+  of: SweepOf,
+  from: SweepRows,
+  pace: Pace,
+  { onState = () => {}, onSurrogate = () => {} }: SweepProgress = {},
+  mostRows?: number,
+): Promise<Swept> {
+  const sweep = new GramSweep(of, from, mostRows);
+  try {
+    for (let index = 0; index <= of.blocks; index++) {
+      await sweep.addState(index);
+      onState();
+      await pace.breathe();
+    }
+    for (let block = 0; block < of.blocks; block++) {
+      await sweep.advance(block, pace, onSurrogate);
+    }
+    return sweep.result();
+  } finally {
+    sweep.dispose();
+  }
+}
+
+class GramSweep {
+  readonly #of: SweepOf;
+  readonly #from: SweepRows;
+  readonly #batches: readonly Uint32Array[];
+  readonly #states: Grams[] = [];
+  readonly #isConstant: boolean[] = [];
+  readonly #cka: ReturnType<typeof emptyCka>;
+  readonly #trajectories: Trajectories;
+  readonly #resampled: ResampledSweep | null;
+
+  constructor(of: SweepOf, from: SweepRows, mostRows?: number) {
+    this.#of = of;
+    this.#from = from;
+    this.#batches = rowBatches(of.rows, mostRows);
+    this.#cka = emptyCka(of.blocks);
+    this.#trajectories = new Trajectories(of.blocks);
+    const figures = { cka: this.#cka, trajectories: this.#trajectories.values };
+    const { resampling } = of;
+    this.#resampled = resampling && new ResampledSweep(resampling.cells, resampling.weightings, figures);
+  }
+
+  async addState(index: number): Promise<void> {
+    const centred = await this.#centred(index);
+    this.#isConstant[index] = centred.isConstant(0);
+    const x = centred.tensor(0);
+    try {
+      const grams = await gramsOf(x, this.#batches);
+      this.#states.push(grams);
+      for (let other = 1; other <= index; other++) {
+        if (!this.#hasValue(index) || !this.#hasValue(other)) continue;
+        const values = other === index ? onesOf(grams) : this.#compared(grams, this.#states[other]!);
+        putValues(this.#cka, index - 1, other - 1, values);
+        putValues(this.#cka, other - 1, index - 1, values);
+      }
+      if (index > 0 && this.#hasValue(index)) this.#trajectories.putStart(index - 1);
+      await this.#resampled?.addState(await this.#cellKernel(x, grams));
+    } finally {
+      x.dispose();
+    }
+  }
+
+  /** Applies the probe of a block to the surrogates from all states before it. */
+  async advance(block: number, pace: Pace, onSurrogate: () => void): Promise<void> {
+    const probe = this.#of.updated[block] ? await this.#from.probe(block) : null;
+    const step = probe && probeStep(probe);
+    try {
+      for (let start = 0; start <= block; start++) {
+        if (step || start === block) await this.#advanceFrom(start, block, step);
+        onSurrogate();
+        await pace.breathe();
+      }
+    } finally {
+      step?.dispose();
+    }
+  }
+
+  result(): Swept {
+    const { rows } = this.#of;
+    return {
+      similarity: { rows, cka: this.#cka, trajectories: this.#trajectories.result(), bounds: null },
+      resampled: this.#resampled?.result() ?? null,
+    };
+  }
+
+  dispose(): void {
+    this.#resampled?.dispose();
+  }
+
+  /** The surrogate that starts from a state; it begins at the block after it. */
+  async #advanceFrom(start: number, block: number, step: ProbeStep | null): Promise<void> {
+    const { rows, width } = this.#of;
+    const values = start === block ? (await this.#centred(start)).values(0) : await this.#from.surrogate(start);
+    if (!step) return await this.#from.putSurrogate(start, values);
+    const next = tf.tidy(() => step.advance(tf.tensor2d(values, [rows, width])));
+    try {
+      const grams = await gramsOf(next, this.#batches);
+      const against = (state: number) => this.#against(state, grams);
+      this.#trajectories.put(start - 1, block, against(block + 1), against(start), against(start + 1));
+      await this.#resampled?.putSurrogate(start - 1, block, await this.#cellKernel(next, grams));
+      // After the last block nobody reads it.
+      if (block < this.#of.blocks - 1) await this.#from.putSurrogate(start, await next.data<'float32'>());
+    } finally {
+      next.dispose();
+    }
+  }
+
+  async #centred(index: number): Promise<CentredStates> {
+    const { rows, width } = this.#of;
+    return new CentredStates([await this.#from.state(index)], rows, width);
+  }
+
+  /** Whether a block changes the stream to a state that varies. */
+  #hasValue(state: number): boolean {
+    return this.#of.updated[state - 1] === true && !this.#isConstant[state];
+  }
+
+  #compared(a: Grams, b: Grams): CkaValues {
+    return ckaOfBatches(innerProducts(a, b), a.sums, b.sums);
+  }
+
+  #against(state: number, surrogate: Grams): CkaValues {
+    const grams = this.#states[state]!;
+    if (this.#isConstant[state] || !(traceOf(surrogate) > 1e-12 * traceOf(grams))) return NO_CKA;
+    return this.#compared(grams, surrogate);
+  }
+
+  /** The kernel of the rows that resamples are taken of: part of the Gram where that is whole. */
+  async #cellKernel(x: tf.Tensor2D, grams: Grams): Promise<Float32Array> {
+    const { rows } = this.#of.resampling!.cells;
+    if (grams.values.length === 1) return partOf(grams.values[0]!, rows, this.#of.rows);
+    const picked = tf.tidy(() => tf.gather(x, tf.tensor1d(Int32Array.from(rows), 'int32')));
+    return await kernelOf(picked).finally(() => picked.dispose());
+  }
+}
+
+const emptyCka = (blocks: number) => perEstimator(() => emptyMatrix(blocks));
+
+const traceOf = ({ sums }: Grams) => sums.reduce((total, { trace }) => total + trace, 0);
+
+/** Exactly 1 rather than 1 up to rounding, where it exists. */
+function onesOf(grams: Grams): CkaValues {
+  const { debiased, biased } = ckaOfBatches(innerProducts(grams, grams), grams.sums, grams.sums);
+  return { debiased: debiased && 1, biased: biased && 1 };
+}
+
+/** Named rows and columns of a matrix [n, n]. */
+function partOf(matrix: Float32Array, rows: Uint32Array, n: number): Float32Array {
+  const part = new Float32Array(rows.length ** 2);
+  for (const [i, row] of rows.entries()) {
+    for (const [j, column] of rows.entries()) part[i * rows.length + j] = matrix[row * n + column]!;
+  }
+  return part;
+}

@@ -13,7 +13,7 @@ export {
 export { fitBlockProbe, fitProbes } from './fit-probes.ts';
 export { offerFloat64 } from './float64.ts';
 export type { Factored, Float64Algebra, Numbers } from './float64-algebra.ts';
-export type { SweepGrams, SweepOf, SweepProgress, SweepRows, Swept } from './gram-sweep.ts';
+export { type SweepOf, type SweepProgress, type SweepRows, type Swept, sweepGrams } from './gram-sweep.ts';
 export { HELD_OUT_SHARE, heldOutOf, type RowSplit, splitRows } from './held-out.ts';
 export { spreadSamples } from './held-out-inputs.ts';
 export type { BlockRows } from './normal-equations.ts';

@@ -29,11 +29,33 @@ export interface Surrogate {
 
 /** S·(I + W) of the centred rows S [n, d], owned by the caller; two thin products where W is of low rank. */
 export function advanceRows(rows: tf.Tensor2D, probe: AffineMap): tf.Tensor2D {
-  if ('weight' in probe) return tf.tidy(() => tf.matMul(rows, residualMatrix(probe)));
-  return tf.tidy(() => {
-    const { left, right } = factorsOf(probe);
-    return tf.add<tf.Tensor2D>(rows, tf.matMul(tf.matMul(rows, left), right));
-  });
+  const step = probeStep(probe);
+  try {
+    return step.advance(rows);
+  } finally {
+    step.dispose();
+  }
+}
+
+/** A probe on the engine, for as many rows as want to be advanced by it. */
+export interface ProbeStep {
+  advance(rows: tf.Tensor2D): tf.Tensor2D;
+  dispose(): void;
+}
+
+export function probeStep(probe: AffineMap): ProbeStep {
+  if ('weight' in probe) {
+    const matrix = residualMatrix(probe);
+    return { advance: (rows) => tf.matMul(rows, matrix), dispose: () => matrix.dispose() };
+  }
+  const { left, right } = factorsOf(probe);
+  return {
+    advance: (rows) => tf.tidy(() => tf.add<tf.Tensor2D>(rows, tf.matMul(tf.matMul(rows, left), right))),
+    dispose: () => {
+      left.dispose();
+      right.dispose();
+    },
+  };
 }
 
 /** I + W [d, d] of a probe, owned by the caller. */

@@ -5,8 +5,9 @@ import { seededRandom } from '../random.ts';
 import { describePerEngine } from '../tensor/test-engines.ts';
 import { type CellRows, cellRows, cellsOf, someOfEachCell } from './held-out-cells.ts';
 import { Pace } from './pace.ts';
-import { ESTIMATORS, READINGS, resampleSimilarity } from './resampled-similarity.ts';
+import { resampleSimilarity } from './resampled-similarity.ts';
 import { StreamSimilarity } from './similarity.ts';
+import { ESTIMATORS, READINGS } from './similarity-matrices.ts';
 import { weightingsOf } from './weightings.ts';
 
 const [SAMPLES, WIDTH, BLOCKS] = [8, 5, 4];

@@ -8,32 +8,18 @@
  * taken per band but not resampled: they would double the cost of the sweep for what hardly anyone reads.
  */
 import type { AffineMap } from '../model/route.ts';
-import type {
-  CkaEstimator,
-  Matrix,
-  MatrixBounds,
-  PerEstimator,
-  PerReading,
-  Similarity,
-  SimilarityBounds,
-  TrajectoryReading,
-} from '../report/report.ts';
-import { CellKernels } from './cell-kernels.ts';
+import type { Matrix, MatrixBounds, PerEstimator, PerReading, Similarity, SimilarityBounds } from '../report/report.ts';
+import { CellKernels, type FullKernel, sumsBetween } from './cell-kernels.ts';
 import { CentredStates } from './centred-states.ts';
 import type { CellRows } from './held-out-cells.ts';
+import { advanceRows } from './kernels.ts';
 import type { Pace } from './pace.ts';
 import { percentileBounds, sixDigits } from './percentile-bounds.ts';
 import { pickRows } from './pick-rows.ts';
-import { type CellKernel, type PerWeighting, weightedCka, weightedHsic } from './weighted-cka.ts';
+import { kernelOf } from './sample-kernels.ts';
+import { ESTIMATORS, emptyMatrix, type MutableMatrix, perEstimator, perReading } from './similarity-matrices.ts';
+import { type PerWeighting, weightedCka, weightedHsic } from './weighted-cka.ts';
 import type { Weightings } from './weightings.ts';
-
-export const READINGS = [
-  'block-u/teacher-after-k',
-  'block-u/teacher-after-u',
-  'probe-u/teacher-after-k',
-  'probe-u/teacher-after-u',
-] as const satisfies readonly TrajectoryReading[];
-export const ESTIMATORS = ['debiased', 'biased'] as const satisfies readonly CkaEstimator[];
 
 export interface ResampledSimilarity {
   /** All null for readings that are not resampled. */
@@ -60,11 +46,17 @@ export async function resampleSimilarity(
   onState: () => void = () => {},
 ): Promise<ResampledSimilarity> {
   const picked = states.map((state) => pickRows(state, width, rows.rows));
-  const sweep = new Sweep(new CentredStates(picked, rows.rows.length, width), rows, weightings, figures);
+  const centred = new CentredStates(picked, rows.rows.length, width);
+  const sweep = new ResampledSweep(rows, weightings, figures);
   try {
-    await sweep.compareStates(pace);
-    for (let start = -1; start < states.length - 1; start++) {
-      await sweep.follow(start, probes, pace);
+    for (let index = 0; index < centred.count; index++) {
+      const x = centred.tensor(index);
+      const kernel = await kernelOf(x).finally(() => x.dispose());
+      await sweep.addState(kernel);
+      await pace.breathe();
+    }
+    for (let start = -1; start < probes.length; start++) {
+      await followSurrogate(start, probes, centred, sweep, pace);
       onState();
     }
     return sweep.result();
@@ -73,20 +65,45 @@ export async function resampleSimilarity(
   }
 }
 
-class Sweep {
+async function followSurrogate(
+  start: number,
+  probes: readonly (AffineMap | null)[],
+  states: CentredStates,
+  sweep: ResampledSweep,
+  pace: Pace,
+): Promise<void> {
+  let rows = states.tensor(start + 1);
+  try {
+    for (let k = start + 1; k < probes.length; k++) {
+      const probe = probes[k];
+      if (!probe) continue;
+      const before = rows;
+      rows = advanceRows(before, probe);
+      before.dispose();
+      await sweep.putSurrogate(start, k, await kernelOf(rows));
+      await pace.breathe();
+    }
+  } finally {
+    rows.dispose();
+  }
+}
+
+/** Fed with the centred kernels [n, n] of the rows, of states in order and of surrogates in any. */
+export class ResampledSweep {
   readonly #kernels: CellKernels;
   readonly #cka: Resampled;
   readonly #trajectories: PerReading<Resampled>;
-  /** HSIC of each state with itself. */
+  /** Of each state, and its HSIC with itself. */
+  readonly #states: FullKernel[] = [];
   readonly #selves: PerWeighting[] = [];
 
+  /** Each figure is read when its resamples are put: it may come to be until then. */
   constructor(
-    readonly states: CentredStates,
     readonly rows: CellRows,
     readonly weightings: Weightings,
     figures: Pick<Similarity, 'cka' | 'trajectories'>,
   ) {
-    this.#kernels = new CellKernels(states, rows.sizes, weightings);
+    this.#kernels = new CellKernels(rows.sizes, weightings);
     this.#cka = new Resampled(figures.cka, weightings);
     this.#trajectories = perReading(
       (reading) =>
@@ -98,52 +115,42 @@ class Sweep {
     );
   }
 
-  async compareStates(pace: Pace): Promise<void> {
-    for (let a = 0; a < this.states.count; a++) {
-      this.#selves.push(await this.#hsic(a, a));
-      for (let b = 1; b < a; b++) {
-        const values = weightedCka(await this.#hsic(a, b), this.#selves[a]!, this.#selves[b]!);
-        this.#cka.put(a - 1, b - 1, values);
-        this.#cka.put(b - 1, a - 1, values);
-      }
-      if (a > 0) this.#cka.putOnes(a - 1, this.#selves[a]!);
-      await pace.breathe();
+  /** The embedded input first, then after each block; compared with those that came before. */
+  async addState(values: Float32Array): Promise<void> {
+    const kernel = await this.#kernels.kernel(values);
+    const self = this.#hsic(kernel, kernel);
+    const a = this.#states.length;
+    this.#states.push(kernel);
+    this.#selves.push(self);
+    for (let b = 1; b < a; b++) {
+      const compared = weightedCka(this.#hsic(kernel, this.#states[b]!), self, this.#selves[b]!);
+      this.#cka.put(a - 1, b - 1, compared);
+      this.#cka.put(b - 1, a - 1, compared);
     }
+    if (a === 0) return;
+    this.#cka.putOnes(a - 1, self);
+    this.#trajectories['block-u/teacher-after-k'].putOnes(a - 1, self);
+    this.#trajectories['block-u/teacher-after-u'].putOnes(a - 1, self);
   }
 
-  async follow(start: number, probes: readonly (AffineMap | null)[], pace: Pace): Promise<void> {
-    const surrogate = this.#kernels.surrogateFrom(start + 1);
+  /** The surrogate that starts from the state after block `start` (−1: the embedded input) and has come to block k. */
+  async putSurrogate(start: number, k: number, values: Float32Array): Promise<void> {
+    const kernel = await this.#kernels.kernel(values);
+    const self = this.#hsic(kernel, kernel);
     const readings = this.#trajectories;
+    // The state after block i has index i + 1: after k, after u = start + 1, after u = start.
+    const against = new Map<number, PerWeighting>();
+    for (const state of new Set([k + 1, start + 2, ...(start >= 0 ? [start + 1] : [])])) {
+      const count = state === k + 1 ? this.weightings.columns : 1 + this.weightings.bands;
+      const cross = this.#hsic(this.#states[state]!, kernel, count);
+      against.set(state, weightedCka(cross, this.#selves[state]!, self));
+    }
     if (start >= 0) {
-      readings['block-u/teacher-after-k'].putOnes(start, this.#selves[start + 1]!);
-      readings['block-u/teacher-after-u'].putOnes(start, this.#selves[start + 1]!);
+      readings['block-u/teacher-after-k'].put(start, k, against.get(k + 1)!);
+      readings['block-u/teacher-after-u'].put(start, k, against.get(start + 1)!);
     }
-    try {
-      for (let k = start + 1; k < probes.length; k++) {
-        const probe = probes[k];
-        if (!probe) continue;
-        surrogate.apply(probe);
-        // The state after block i has index i + 1: after k, after u = start + 1, after u = start.
-        const targets = [...new Set([k + 1, start + 2, ...(start >= 0 ? [start + 1] : [])])];
-        const { kernel, between } = await surrogate.compare(targets);
-        const self = this.#hsicOf(kernel, kernel, between[0]!);
-        const against = new Map<number, PerWeighting>();
-        for (const [i, state] of targets.entries()) {
-          const count = state === k + 1 ? this.weightings.columns : 1 + this.weightings.bands;
-          const cross = this.#hsicOf(await this.#kernels.kernel(state), kernel, between[i + 1]!, count);
-          against.set(state, weightedCka(cross, this.#selves[state]!, self));
-        }
-        if (start >= 0) {
-          readings['block-u/teacher-after-k'].put(start, k, against.get(k + 1)!);
-          readings['block-u/teacher-after-u'].put(start, k, against.get(start + 1)!);
-        }
-        readings['probe-u/teacher-after-k'].put(start + 1, k, against.get(k + 1)!);
-        readings['probe-u/teacher-after-u'].put(start + 1, k, against.get(start + 2)!);
-        await pace.breathe();
-      }
-    } finally {
-      surrogate.dispose();
-    }
+    readings['probe-u/teacher-after-k'].put(start + 1, k, against.get(k + 1)!);
+    readings['probe-u/teacher-after-u'].put(start + 1, k, against.get(start + 2)!);
   }
 
   result(): ResampledSimilarity {
@@ -172,17 +179,11 @@ class Sweep {
     return this.rows.sizes.reduce((sum, size, cell) => sum + size * values[cell * columns + 1 + band]!, 0);
   }
 
-  async #hsic(a: number, b: number): Promise<PerWeighting> {
-    const between = await this.#kernels.between(a, b);
-    return this.#hsicOf(await this.#kernels.kernel(a), await this.#kernels.kernel(b), between);
-  }
-
-  #hsicOf(k: CellKernel, l: CellKernel, between: Float64Array, count?: number): PerWeighting {
-    return weightedHsic(this.#kernels.rows, k, l, between, count);
+  #hsic(k: FullKernel, l: FullKernel, count?: number): PerWeighting {
+    const { rows } = this.#kernels;
+    return weightedHsic(rows, k.kernel, l.kernel, sumsBetween(k.values, l.values, rows), count);
   }
 }
-
-type MutableMatrix = (number | null)[][];
 
 /** A matrix of blocks in every band and every resample. Where the figure is null, so is all else. */
 class Resampled {
@@ -196,7 +197,7 @@ class Resampled {
 
   constructor(figures: PerEstimator<Matrix>, weightings: Weightings, { keep = false } = {}) {
     const numBlocks = figures.debiased.length;
-    const empty = () => Array.from({ length: numBlocks }, () => Array<number | null>(numBlocks).fill(null));
+    const empty = () => emptyMatrix(numBlocks);
     this.#figures = figures;
     this.#weightings = weightings;
     this.#shifted = new Float64Array(weightings.resamples);
@@ -234,17 +235,4 @@ class Resampled {
     const ones = (of: Float64Array) => of.map((value) => (Number.isNaN(value) ? value : 1));
     this.put(i, i, { debiased: ones(self.debiased), biased: ones(self.biased) });
   }
-}
-
-function perEstimator<T>(of: (estimator: CkaEstimator) => T): PerEstimator<T> {
-  return { debiased: of('debiased'), biased: of('biased') };
-}
-
-function perReading<T>(of: (reading: TrajectoryReading) => T): PerReading<T> {
-  return {
-    'block-u/teacher-after-k': of('block-u/teacher-after-k'),
-    'block-u/teacher-after-u': of('block-u/teacher-after-u'),
-    'probe-u/teacher-after-k': of('probe-u/teacher-after-k'),
-    'probe-u/teacher-after-u': of('probe-u/teacher-after-u'),
-  };
 }

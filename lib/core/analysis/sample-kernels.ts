@@ -73,12 +73,12 @@ export async function kernelOf(rows: tf.Tensor2D): Promise<Float32Array> {
   return values;
 }
 
-function sumsOf(kernel: Float32Array, n: number): KernelSums {
+export function sumsOf(kernel: Float32Array, n: number): KernelSums {
   const diagonal = Float64Array.from({ length: n }, (_, i) => kernel[i * n + i]!);
   return { diagonal, trace: diagonal.reduce((a, b) => a + b, 0), self: innerProduct(kernel, kernel) };
 }
 
-function innerProduct(a: Float32Array, b: Float32Array): number {
+export function innerProduct(a: Float32Array, b: Float32Array): number {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
   return sum;

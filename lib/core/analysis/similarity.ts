@@ -4,17 +4,16 @@
  * from the state after block s and applies the probes of s+1 … k is `block-u` for u = s and `probe-u` for u = s+1.
  */
 import type { AffineMap } from '../model/route.ts';
-import type { CkaEstimator, Matrix, TrajectoryReading } from '../report/report.ts';
+import type { Matrix, PerEstimator, PerReading } from '../report/report.ts';
 import { CentredStates } from './centred-states.ts';
 import { type CkaValues, ckaOf, type KernelSums, NO_CKA } from './cka.ts';
 import { featureKernels } from './feature-kernels.ts';
 import type { StateKernels } from './kernels.ts';
 import { Pace } from './pace.ts';
 import { sampleKernels } from './sample-kernels.ts';
+import { emptyMatrix, perEstimator, putValues, Trajectories } from './similarity-matrices.ts';
 
 export type KernelForm = 'features' | 'samples';
-type MutableMatrix = (number | null)[][];
-type Estimates<T> = Readonly<Record<CkaEstimator, T>>;
 
 /** One stream's states and their kernels; `dispose` frees what the engine keeps between the stages. */
 export class StreamSimilarity {
@@ -45,7 +44,7 @@ export class StreamSimilarity {
   }
 
   /** CKA between the states after blocks i and j, [M][M]. `onRow` is called once per state, the embedded input included. */
-  async compareStates(pace: Pace, onRow: () => void = () => {}): Promise<Estimates<Matrix>> {
+  async compareStates(pace: Pace, onRow: () => void = () => {}): Promise<PerEstimator<Matrix>> {
     const inner: number[][] = [];
     this.#sums = [];
     for (let a = 0; a < this.#states.count; a++) {
@@ -55,13 +54,13 @@ export class StreamSimilarity {
       onRow();
       await pace.breathe();
     }
-    const matrices = emptyEstimates(this.numBlocks);
+    const matrices = perEstimator(() => emptyMatrix(this.numBlocks));
     for (let i = 0; i < this.numBlocks; i++) {
       for (let j = i; j < this.numBlocks; j++) {
         const [a, b] = [i + 1, j + 1];
         const values = this.#hasValue(i) && this.#hasValue(j) ? this.#cka(a, b, inner) : NO_CKA;
-        put(matrices, i, j, values);
-        put(matrices, j, i, values);
+        putValues(matrices, i, j, values);
+        putValues(matrices, j, i, values);
       }
     }
     return matrices;
@@ -75,28 +74,14 @@ export class StreamSimilarity {
     probes: readonly (AffineMap | null)[],
     pace: Pace,
     onStart: () => void = () => {},
-  ): Promise<Estimates<Record<TrajectoryReading, Matrix>>> {
-    const readings: Record<TrajectoryReading, Estimates<MutableMatrix>> = {
-      'block-u/teacher-after-k': emptyEstimates(this.numBlocks),
-      'block-u/teacher-after-u': emptyEstimates(this.numBlocks),
-      'probe-u/teacher-after-k': emptyEstimates(this.numBlocks),
-      'probe-u/teacher-after-u': emptyEstimates(this.numBlocks),
-    };
+  ): Promise<PerEstimator<PerReading<Matrix>>> {
+    const trajectories = new Trajectories(this.numBlocks);
     for (let start = -1; start < this.numBlocks; start++) {
-      if (start >= 0 && this.#hasValue(start)) {
-        put(readings['block-u/teacher-after-k'], start, start, { debiased: 1, biased: 1 });
-        put(readings['block-u/teacher-after-u'], start, start, { debiased: 1, biased: 1 });
-      }
-      await this.#follow(start, probes, readings, pace);
+      if (start >= 0 && this.#hasValue(start)) trajectories.putStart(start);
+      await this.#follow(start, probes, trajectories, pace);
       onStart();
     }
-    const pick = (estimator: CkaEstimator): Record<TrajectoryReading, Matrix> => ({
-      'block-u/teacher-after-k': readings['block-u/teacher-after-k'][estimator],
-      'block-u/teacher-after-u': readings['block-u/teacher-after-u'][estimator],
-      'probe-u/teacher-after-k': readings['probe-u/teacher-after-k'][estimator],
-      'probe-u/teacher-after-u': readings['probe-u/teacher-after-u'][estimator],
-    });
-    return { debiased: pick('debiased'), biased: pick('biased') };
+    return trajectories.result();
   }
 
   dispose(): void {
@@ -106,7 +91,7 @@ export class StreamSimilarity {
   async #follow(
     start: number,
     probes: readonly (AffineMap | null)[],
-    readings: Record<TrajectoryReading, Estimates<MutableMatrix>>,
+    trajectories: Trajectories,
     pace: Pace,
   ): Promise<void> {
     const surrogate = this.#kernels.surrogateFrom(start + 1);
@@ -119,12 +104,7 @@ export class StreamSimilarity {
         const targets = [k + 1, start + 1, start + 2];
         const { sums, inner } = await surrogate.compare(targets);
         const [afterK, afterStart, afterNext] = targets.map((state, i) => this.#against(state, inner[i]!, sums));
-        if (start >= 0) {
-          put(readings['block-u/teacher-after-k'], start, k, afterK!);
-          put(readings['block-u/teacher-after-u'], start, k, afterStart!);
-        }
-        put(readings['probe-u/teacher-after-k'], start + 1, k, afterK!);
-        put(readings['probe-u/teacher-after-u'], start + 1, k, afterNext!);
+        trajectories.put(start, k, afterK!, afterStart!, afterNext!);
         await pace.breathe();
       }
     } finally {
@@ -166,14 +146,4 @@ export async function linearCka(
   } finally {
     similarity.dispose();
   }
-}
-
-function emptyEstimates(size: number): Estimates<MutableMatrix> {
-  const empty = () => Array.from({ length: size }, () => Array<number | null>(size).fill(null));
-  return { debiased: empty(), biased: empty() };
-}
-
-function put(matrices: Estimates<MutableMatrix>, i: number, j: number, values: CkaValues): void {
-  matrices.debiased[i]![j] = values.debiased;
-  matrices.biased[i]![j] = values.biased;
 }
