@@ -19,6 +19,10 @@ export interface Calibration {
   readonly batches: readonly TransformerInputs[];
   /** Sample (counted over the batches) that each captured row of a stream comes from, in the order in which rows are captured; padded tokens have no row. */
   readonly rows: PerStream<Uint32Array>;
+  /** Which of the stream's valid tokens are captured, ascending (sample-tokens.ts); null for all of them. */
+  readonly taken?: PerStream<Uint32Array | null>;
+  /** Of each stream, where only some are captured. */
+  readonly validTokens?: PerStream<number>;
   /** [samples], which prompt each sample is of (prompt-groups.ts). */
   readonly groups: Uint32Array;
   /** [samples], timesteps in [0, 1]. */

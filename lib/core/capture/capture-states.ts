@@ -4,67 +4,106 @@
  */
 import { ContiguaError } from '../errors.ts';
 import {
-  disposeState,
   type ModelStream,
-  type PassContext,
   type State,
   type StreamId,
   streamMask,
+  streamTokens,
   type Transformer,
   type TransformerInputs,
 } from '../model/index.ts';
 import { pause } from '../pause.ts';
 import type { PerStream } from '../report/report.ts';
+import { FLOAT_BYTES, type StateStore } from '../states/index.ts';
 import type { Calibration, CapturedBlock } from './calibration.ts';
+import { Passes, storedPasses } from './passes.ts';
 
 export interface CaptureOptions {
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Where states of batches wait when there is no room for them on the engine, and what a later capture of the same model,
+   * calibration and engine goes on from. None by default.
+   */
+  readonly store?: StateStore | undefined;
+  /** States of all batches that may wait on the engine; more than that wait in the store. */
+  readonly engineBytes?: number | undefined;
+  /** The first index to yield (−1); earlier blocks run only as far as the store does not have their states. */
+  readonly from?: number | undefined;
+  /** Least time between two checkpoints of states that wait on the engine. */
+  readonly checkpointEveryMs?: number | undefined;
 }
 
-interface Pass {
-  readonly inputs: TransformerInputs;
-  readonly context: PassContext;
-  state: State;
-}
+const CHECKPOINT_EVERY_MS = 60_000;
 
 /** Yields −1 (the embedded input), then each block in order. Stopping early, by `signal` or by leaving the loop, frees everything. */
 export async function* captureStates(
   transformer: Transformer,
   calibration: Calibration,
-  { signal }: CaptureOptions = {},
+  {
+    signal,
+    store,
+    engineBytes = Number.POSITIVE_INFINITY,
+    from = -1,
+    checkpointEveryMs = CHECKPOINT_EVERY_MS,
+  }: CaptureOptions = {},
 ): AsyncGenerator<CapturedBlock> {
-  const passes: Pass[] = [];
+  const { config, architecture } = transformer;
+  const { streams } = architecture;
+  const spills = store !== undefined && passBytes(calibration, streams, config.width) > engineBytes;
+  const passes = new Passes(transformer, store ?? null, spills);
   try {
-    for (const inputs of calibration.batches) {
-      await pause(signal);
-      passes.push({ inputs, ...(await transformer.begin(inputs)) });
-    }
-    const { streams } = transformer.architecture;
-    for (let index = -1; index < transformer.config.numBlocks; index++) {
-      if (index >= 0) await transformer.loadBlock(index);
-      const rows = new RowBuffers(calibration, streams, transformer.config.width);
-      const sampleMs: number[] = [];
-      for (const pass of passes) {
+    const beginAll = async (keepsState: boolean) => {
+      for (const inputs of calibration.batches) {
         await pause(signal);
-        const started = performance.now();
-        if (index >= 0) {
-          const next = await transformer.runBlock(index, pass.state, pass.context);
-          disposeState(pass.state);
-          pass.state = next;
-        }
-        const values = await valuesOf(pass.state);
-        if (index >= 0) sampleMs.push((performance.now() - started) / pass.inputs.batch);
-        rows.append(values, pass.inputs);
+        await passes.begin(inputs, keepsState);
       }
+    };
+    const stored = store && from > 0 ? await storedPasses(store) : null;
+    let first = -1;
+    if (stored && stored.after < from) {
+      await beginAll(false);
+      if (await passes.restore(stored)) first = stored.after + 1;
+      else passes.dispose();
+    }
+    if (first < 0) await beginAll(true);
+    if (first < 0 && spills) await passes.checkpoint(-1);
+    let checkpointAt = performance.now();
+    for (let index = first; index < config.numBlocks; index++) {
+      if (index >= 0) await transformer.loadBlock(index);
+      const rows = index >= from ? new RowBuffers(calibration, streams, config.width) : null;
+      const sampleMs: number[] = [];
+      for (const [batch, pass] of passes.all.entries()) {
+        await pause(signal);
+        const state = await passes.load(batch);
+        const started = performance.now();
+        const next = index >= 0 ? await transformer.runBlock(index, state, pass.context) : state;
+        const values = rows && (await valuesOf(next));
+        if (index >= 0) sampleMs.push((performance.now() - started) / pass.inputs.batch);
+        if (values) rows.append(values, pass.inputs);
+        await passes.put(batch, next);
+      }
+      const isDue = store && index >= 0 && performance.now() - checkpointAt >= checkpointEveryMs;
+      if (spills || isDue) {
+        await passes.checkpoint(index);
+        checkpointAt = performance.now();
+      }
+      if (!rows) continue;
       for (const { id, label } of streams) checkFinite(rows.states[id]!, label, index);
       yield { index, states: rows.states, blockMs: median(sampleMs) };
     }
+    await passes.forget();
   } finally {
-    for (const { state, context } of passes) {
-      disposeState(state);
-      transformer.disposeContext(context);
-    }
+    passes.dispose();
   }
+}
+
+/** Of the states of all batches, padded tokens included. */
+export function passBytes({ batches }: Calibration, streams: readonly ModelStream[], width: number): number {
+  return batches.reduce(
+    (sum, inputs) =>
+      sum + streams.reduce((of, stream) => of + inputs.batch * streamTokens(inputs, stream) * width * FLOAT_BYTES, 0),
+    0,
+  );
 }
 
 /** The values of every stream, read back together. */
@@ -73,33 +112,45 @@ async function valuesOf(state: State): Promise<PerStream<Float32Array>> {
   return Object.fromEntries(await Promise.all(read));
 }
 
-/** Gathers batches' states into one matrix per stream, leaving out padded tokens. */
+/** Gathers batches' states into one matrix per stream, leaving out padded tokens and those that are not sampled. */
 class RowBuffers {
   readonly states: PerStream<Float32Array>;
   readonly #filled: Record<StreamId, number> = {};
+  /** Valid tokens seen of each stream. */
+  readonly #seen: Record<StreamId, number> = {};
 
   constructor(
-    { rows }: Calibration,
+    private readonly calibration: Calibration,
     private readonly streams: readonly ModelStream[],
     private readonly width: number,
   ) {
     this.states = Object.fromEntries(
-      streams.map(({ id }) => [id, new Float32Array((rows[id]?.length ?? 0) * width)] as const),
+      streams.map(({ id }) => [id, new Float32Array((calibration.rows[id]?.length ?? 0) * width)] as const),
     );
   }
 
   append(values: PerStream<Float32Array>, inputs: TransformerInputs): void {
     for (const stream of this.streams) {
       const mask = streamMask(inputs, stream);
+      const taken = this.calibration.taken?.[stream.id];
       const from = values[stream.id]!;
-      if (!mask) {
+      if (!mask && !taken) {
         this.#add(stream.id, from);
         continue;
       }
+      let seen = this.#seen[stream.id] ?? 0;
       for (let token = 0; token < from.length / this.width; token++) {
-        if (mask[token]) this.#add(stream.id, from.subarray(token * this.width, (token + 1) * this.width));
+        if (mask && !mask[token]) continue;
+        const isTaken = !taken || taken[this.#rowsOf(stream.id)] === seen;
+        if (isTaken) this.#add(stream.id, from.subarray(token * this.width, (token + 1) * this.width));
+        seen += 1;
       }
+      this.#seen[stream.id] = seen;
     }
+  }
+
+  #rowsOf(stream: StreamId): number {
+    return (this.#filled[stream] ?? 0) / this.width;
   }
 
   #add(stream: StreamId, rows: Float32Array): void {
