@@ -2,7 +2,14 @@
  * What one worker holds between calls: the engine, the model, its transformer on that engine, and the probes of the last analysis.
  * Replacing one part lets go of what was built on it; a failed replacement leaves the old part as it was.
  */
-import { type Analysed, analyse, type DamageInputs, damageInputsOf, fitProbes } from '../core/analysis/index.ts';
+import {
+  type Analysed,
+  analyse,
+  type DamageInputs,
+  damageInputsOf,
+  fitProbes,
+  listedProbes,
+} from '../core/analysis/index.ts';
 import type { Calibration } from '../core/capture/index.ts';
 import { ContiguaError } from '../core/errors.ts';
 import type { OpenModel } from '../core/folder/open-model.ts';
@@ -18,6 +25,7 @@ import type { EngineHost } from './engines/engine-host.ts';
 export interface KnownInputs extends DamageInputs {
   /** Tells apart analyses: inputs and settings. */
   readonly key: string;
+  readonly hasProbes: boolean;
   readonly calibration: Calibration;
 }
 
@@ -86,7 +94,7 @@ export class Session {
 
   async analyse(key: string, calibration: Calibration, options: Parameters<typeof analyse>[2]): Promise<Analysed> {
     const analysed = await analyse(await this.transformer(), calibration, options);
-    this.known = { key, calibration, ...damageInputsOf(calibration, analysed.probes) };
+    this.known = { key, calibration, hasProbes: true, ...damageInputsOf(calibration, analysed.probes) };
     return analysed;
   }
 
@@ -99,7 +107,7 @@ export class Session {
   async inputsOf(key: string, calibration: () => Promise<Calibration>, rule: SplitRule): Promise<KnownInputs> {
     if (this.known?.key === key) return this.known;
     const inputs = await calibration();
-    this.known = { key, calibration: inputs, ...damageInputsOf(inputs, [], rule) };
+    this.known = { key, calibration: inputs, hasProbes: false, ...damageInputsOf(inputs, [], rule) };
     return this.known;
   }
 
@@ -110,9 +118,9 @@ export class Session {
     options: Parameters<typeof fitProbes>[2] & { readonly rule: SplitRule },
   ): Promise<KnownInputs> {
     const inputs = await this.inputsOf(key, calibration, options.rule);
-    if (inputs.probes.length > 0) return inputs;
-    const probes = await fitProbes(await this.transformer(), inputs.calibration, options);
-    this.known = { ...inputs, probes };
+    if (inputs.hasProbes) return inputs;
+    const probes = listedProbes(await fitProbes(await this.transformer(), inputs.calibration, options));
+    this.known = { ...inputs, probes, hasProbes: true };
     return this.known;
   }
 

@@ -2,7 +2,14 @@
  * The dispatcher: one function per task of the protocol, each a few calls into lib/core. What lasts between calls is in
  * session.ts; how a host finds engines and files is handed in. Nothing else in the product calls the core for a worker.
  */
-import { choiceDamage, DEFAULT_RIDGE, editDamage, partDamage, reportOf } from '../core/analysis/index.ts';
+import {
+  choiceDamage,
+  DEFAULT_RIDGE,
+  editDamage,
+  partDamage,
+  probesOf as readProbes,
+  reportOf,
+} from '../core/analysis/index.ts';
 import {
   type Calibration,
   type CalibrationRequest,
@@ -10,7 +17,7 @@ import {
   calibrationKey,
   readForwardInputs,
 } from '../core/capture/index.ts';
-import { type Edit, editKey, editSetOf } from '../core/edit/index.ts';
+import { type Edit, editKey, editSetOf, probedBlocks } from '../core/edit/index.ts';
 import {
   drawerOf,
   drawHeldOut,
@@ -70,8 +77,8 @@ export function createTasks({ engines, files }: TaskHost): TaskRunner {
     return await session.calibrationOf(key, calibration, source.split);
   }
 
-  async function probesAskedFor(source: ProbeSource | null, context: CallContext<never>) {
-    if (source) return (await probesOf(source, context)).probes;
+  async function probesAskedFor(source: ProbeSource | null, edits: readonly Edit[], context: CallContext<never>) {
+    if (source) return await readProbes((await probesOf(source, context)).probes, probedBlocks(edits));
     throw new ContiguaError('not-ready', 'Probes come from an analysis, and none was named', {
       hint: 'Run Analyse first.',
     });
@@ -83,7 +90,7 @@ export function createTasks({ engines, files }: TaskHost): TaskRunner {
     context: CallContext<never>,
   ): Promise<EditedRoute> {
     const { model } = session;
-    return await openEdits(model, await openFilesOf(edits, files), () => probesAskedFor(probes, context));
+    return await openEdits(model, await openFilesOf(edits, files), () => probesAskedFor(probes, edits, context));
   }
 
   return {

@@ -10,17 +10,18 @@ import {
   parseModelConfig,
   type Route,
   routeOf,
+  type StreamProbes,
   type Transformer,
 } from '../model/index.ts';
 import { goldenQ1 } from '../model/qwen-image/goldens.ts';
 import { describePerEngine } from '../tensor/test-engines.ts';
 import { type Analysed, analyse } from './analyse.ts';
-import { directedRows, directionError } from './direction.ts';
 import { choiceDamage, damageInputsOf, editDamage, partDamage } from './edit-damage.ts';
 import { fitProbes } from './fit-probes.ts';
 import { splitRows } from './held-out.ts';
 import { inputsOfSamples } from './held-out-inputs.ts';
 import type { AnalysisProgress } from './progress.ts';
+import { probesOf } from './stored-probes.ts';
 
 const BLOCKS = 4;
 
@@ -45,6 +46,7 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis', () => {
   let transformer: Transformer;
   let calibration: Calibration;
   let analysed: Analysed;
+  let fitted: readonly StreamProbes[];
   const progress: AnalysisProgress[] = [];
   let tensorsBefore = 0;
   let tensorsAfter = 0;
@@ -59,11 +61,12 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis', () => {
     tensorsBefore = tf.memory().numTensors;
     analysed = await analyse(transformer, calibration, { onProgress: (step) => progress.push(step) });
     tensorsAfter = tf.memory().numTensors;
+    fitted = await probesOf(analysed.probes, Array(BLOCKS).keys());
   }, 120_000);
 
   it('reports every block of both streams', () => {
-    const { analysis, probes } = analysed;
-    expect(probes).toHaveLength(BLOCKS);
+    const { analysis } = analysed;
+    expect(fitted.map((probes) => Object.keys(probes))).toEqual(Array(BLOCKS).fill(['image', 'text']));
     expect(analysis.blockMs).toHaveLength(BLOCKS);
     for (const [name, stream] of Object.entries(analysis.streams)) {
       expect(stream.probeR2).toHaveLength(BLOCKS);
@@ -154,7 +157,7 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis', () => {
     const inputs = inputsOfSamples(calibration, heldOutSamples);
     expect(inputs.reduce((sum, { batch }) => sum + batch, 0)).toBe(heldOutSamples.length);
     for (const { edit, outputError } of measured) {
-      const route = routeOf(BLOCKS, [edit], { probes: analysed.probes });
+      const route = routeOf(BLOCKS, [edit], { probes: fitted });
       let [difference, size] = [0, 0];
       for (const batch of inputs) {
         const whole = await transformer.forward(batch);
@@ -176,11 +179,38 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis', () => {
     expect([...(await editDamage(transformer, inputs, edits.slice(0, 1))), ...one]).toEqual(together);
   });
 
+  it('measures many edits in sweeps of a few, each result as soon as it is final', async () => {
+    const edits = runEdits(
+      [
+        { first: 0, last: 1 },
+        { first: 0, last: 2 },
+        { first: 1, last: 3 },
+      ],
+      'probes',
+    );
+    const together = await damageOf(edits);
+    const inputs = damageInputsOf(calibration, analysed.probes);
+    const told: unknown[] = [];
+    const reads: number[] = [];
+    const counted = { ...transformer, loadBlock: async (block: number) => void reads.push(block) };
+    const measured = await editDamage(counted, inputs, edits, {
+      waysAtOnce: 2,
+      onProgress: (done, total) => told.push([done, total]),
+      onMeasured: (index, damage) => void told.push({ edit: edits[index], ...damage }),
+    });
+    expect(measured).toEqual(together);
+    const perSweep = BLOCKS * inputs.batches.length;
+    const progress = (from: number) => Array.from({ length: perSweep }, (_, i) => [from + i + 1, 2 * perSweep]);
+    expect(told).toEqual([...progress(0), ...measured.slice(0, 2), ...progress(perSweep), measured[2]]);
+    // Of the second sweep, which knows the whole model's output, only what leads up to the way or lies on it.
+    expect(reads).toEqual([0, 1, 2, 3, 0, 1]);
+  });
+
   it('measures a choice with all its edits in place, as one forward along its route does', async () => {
     const edits = [runEdit({ first: 0, last: 1 }, 'probes'), runEdit({ first: 2, last: 3 }, 'nothing')];
     const inputs = damageInputsOf(calibration, analysed.probes);
     const { outputError, bounds } = await choiceDamage(transformer, inputs, edits);
-    const route = routeOf(BLOCKS, edits, { probes: analysed.probes });
+    const route = routeOf(BLOCKS, edits, { probes: fitted });
     let [difference, size] = [0, 0];
     for (const batch of inputs.batches) {
       const whole = await transformer.forward(batch);
@@ -306,20 +336,21 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis', () => {
   it('has probes that can be fitted again from its calibration alone, bit for bit', async () => {
     const done: number[] = [];
     const again = await fitProbes(transformer, calibration, { onBlock: (count) => done.push(count) });
-    expect(again).toEqual(analysed.probes);
+    expect(again).toEqual(fitted);
     expect(done).toEqual([1, 2, 3, 4]);
     expect(tf.memory().numTensors).toBe(tensorsBefore);
-    expect(await fitProbes(transformer, calibration, { ridge: 1 })).not.toEqual(analysed.probes);
+    expect(await fitProbes(transformer, calibration, { ridge: 1 })).not.toEqual(fitted);
     const stopped = fitProbes(transformer, calibration, { signal: AbortSignal.abort() });
     await expect(stopped).rejects.toMatchObject({ code: 'cancelled' });
   });
 
   it('reports n/a, never NaN, for a stream that a block does not update, whatever its weights are', async () => {
     const { analysis, probes } = await analyse(transformer, calibration);
+    const ofLast = await probes.of(BLOCKS - 1);
     const [image, text] = [analysis.streams.image!, analysis.streams.text!];
     const last = BLOCKS - 1;
-    expect(probes[last]!.text).toBeNull();
-    expect(probes[last]!.image).not.toBeNull();
+    expect(ofLast.text).toBeNull();
+    expect(ofLast.image).not.toBeNull();
     expect([text.probeR2[last], text.probeError[last]]).toEqual([null, null]);
     const imageStates: Float32Array[] = [];
     for await (const { states } of captureStates(transformer, calibration)) {
@@ -327,8 +358,7 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis', () => {
     }
     const rows = splitRows(calibration).heldOut.image!;
     const { width } = transformer.config;
-    const directed = (state: Float32Array) => directedRows(state, width, rows);
-    const ofImage = directionError(directed(imageStates[1]!), directed(imageStates[BLOCKS]!), width);
+    const ofImage = directionErrorOf(imageStates[1]!, imageStates[BLOCKS]!, width, rows);
     expect(analysis.directionErrors[0]![last]).toBeCloseTo(ofImage, 6);
     expect(text.similarity.all!.trajectories.debiased['block-u/teacher-after-k'][0]![last]).toBeNull();
     expect(image.similarity.all!.trajectories.debiased['block-u/teacher-after-k'][0]![last]).not.toBeNull();
@@ -386,6 +416,21 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis', () => {
     });
   });
 });
+
+/** Mean over the rows of ‖ a/‖a‖ − b/‖b‖ ‖². */
+function directionErrorOf(a: Float32Array, b: Float32Array, width: number, rows: Uint32Array): number {
+  const unit = (of: Float32Array, row: number) => {
+    const values = of.slice(row * width, (row + 1) * width);
+    const norm = Math.sqrt(squareOf(values));
+    return Float64Array.from(values, (value) => value / norm);
+  };
+  let sum = 0;
+  for (const row of rows) {
+    const [left, right] = [unit(a, row), unit(b, row)];
+    sum += left.reduce((of, value, i) => of + (value - right[i]!) ** 2, 0);
+  }
+  return sum / rows.length;
+}
 
 describe('picking samples to measure on', () => {
   it('takes whole samples out of their batches', async () => {

@@ -1,81 +1,93 @@
 /**
- * One analysis from beginning to end: capture the states, fit and judge the probes, compare states, follow surrogates,
- * detect with the default rule, and measure what the detected intervals cost. Reports progress per stage, hears its signal
- * between steps, and keeps no tensors.
+ * One analysis from beginning to end: capture the states and fit the probes block by block, compare states, follow
+ * surrogates, detect with the default rule, and measure what the detected intervals cost. Reports progress per stage, hears
+ * its signal between steps, and keeps no tensors.
+ *
+ * States, probes and every finished piece are kept in a store. Where the store outlives the process, an analysis that was
+ * interrupted goes on from what is finished, and gives the same report to the bit on the same engine. Whoever brings a store
+ * brings one for this model, calibration, settings and engine alone.
  */
-import { type Calibration, captureStates } from '../capture/index.ts';
+import { type Calibration, countsOf } from '../capture/index.ts';
 import { DEFAULT_DETECTION, detectIntervals, readingProblem } from '../detection/index.ts';
-import { runEdits } from '../edit/index.ts';
-import type { BlockSpec, StreamProbes, Transformer } from '../model/index.ts';
-import type { AnalysisReport, Matrix, PerStream, Rows, StreamAnalysis } from '../report/report.ts';
+import { type RunEdit, runEdits } from '../edit/index.ts';
+import type { BlockInterval } from '../interval/index.ts';
+import type { Transformer } from '../model/index.ts';
+import type { AnalysisReport, EditDamage, Matrix, PerStream, Rows, StreamAnalysis } from '../report/report.ts';
 import { REPORT_VERSION } from '../report/report.ts';
-import { compareStreams, type States } from './compare-streams.ts';
-import { directedRows, directionError } from './direction.ts';
-import { damageInputsOf, editDamage } from './edit-damage.ts';
-import { fitBlockProbe } from './fit-probes.ts';
+import { jsonPiece, memoryStates, putJson, type StateStore } from '../states/index.ts';
+import { compareStreams } from './compare-streams.ts';
+import { type Damage, type DamageInputs, damageInputsOf, editDamage, waysWithin } from './edit-damage.ts';
 import { type RowSplit, splitRows } from './held-out.ts';
 import { DAMAGE_SAMPLES } from './held-out-inputs.ts';
 import { judgedRows } from './judged-rows.ts';
 import { Pace } from './pace.ts';
 import { DEFAULT_RIDGE } from './probe.ts';
+import { stateKey, sweepProbes } from './probe-sweep.ts';
 import type { AnalysisProgress } from './progress.ts';
-import { blockProxies } from './proxies.ts';
 import { StageClock } from './stage-clock.ts';
+import { comparePairs, type PairFigures } from './state-pairs.ts';
+import { type BlockProbes, storedProbes } from './stored-probes.ts';
 import { confidenceOf, streamAnalysis } from './stream-figures.ts';
 
 export interface AnalyseOptions {
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: AnalysisProgress) => void;
   readonly ridge?: number;
+  /** Where states and finished pieces outlive the process; by default they are in memory. The caller disposes it. */
+  readonly store?: StateStore | undefined;
+  /** States of batches and of ways that may wait on the engine; no limit by default. */
+  readonly engineBytes?: number | undefined;
+  readonly damage?: DamageBudget | undefined;
+}
+
+/** What the measurement of damage may cost. */
+export interface DamageBudget {
+  /** Held-out samples that go through the model for each edit. */
+  readonly samples?: number | undefined;
+  /** Of the detected intervals, those of the least direction error; all by default. */
+  readonly intervals?: number | undefined;
 }
 
 export interface Analysed {
   readonly analysis: Omit<AnalysisReport, 'model' | 'engine'>;
-  /** One per block, for routes through the model and further measurements (`editDamage`). */
-  readonly probes: readonly StreamProbes[];
+  /** For routes through the model and further measurements (`editDamage`); read from the store that the analysis was given. */
+  readonly probes: BlockProbes;
 }
 
 export async function analyse(
   transformer: Transformer,
   calibration: Calibration,
-  { signal, onProgress = () => {}, ridge = DEFAULT_RIDGE }: AnalyseOptions = {},
+  {
+    signal,
+    onProgress = () => {},
+    ridge = DEFAULT_RIDGE,
+    store: lasting,
+    engineBytes,
+    damage: budget = {},
+  }: AnalyseOptions = {},
 ): Promise<Analysed> {
   const { numBlocks, width } = transformer.config;
   const { blocks, stacks, streams: declared } = transformer.architecture;
+  const store = lasting ?? memoryStates();
   const pace = new Pace(signal);
   const split = splitRows(calibration);
   const judged = judgedRows(calibration, split);
   const clock = new StageClock();
 
-  clock.start('capture');
-  const states: States = Object.fromEntries(declared.map(({ id }) => [id, []]));
-  const blockMs: number[] = [];
-  for await (const captured of captureStates(transformer, calibration, { signal })) {
-    for (const { id } of declared) states[id]!.push(captured.states[id]!);
-    if (captured.index < 0) continue;
-    blockMs.push(captured.blockMs);
-    const partial = { kind: 'captured', block: captured.index } as const;
-    onProgress({ stage: 'capture', done: blockMs.length, total: numBlocks, partial });
-  }
+  const sweep = { split, judged, ridge, store, lasts: lasting !== undefined, engineBytes, signal };
+  const swept = await sweepProbes(transformer, calibration, sweep, pace, clock, onProgress);
+  const probes = storedProbes(
+    store,
+    declared.map(({ id }) => id),
+  );
 
-  clock.start('probes');
-  const fitted: Awaited<ReturnType<typeof fitBlockProbe>>[] = [];
-  for (const block of blocks) {
-    const around = (id: string) => [states[id]![block.index]!, states[id]![block.index + 1]!] as const;
-    const probe = await fitBlockProbe(block, declared, around, width, split, ridge, pace, judged);
-    fitted.push(probe);
-    const r2 = Object.fromEntries(declared.map(({ id }) => [id, probe.quality[id]?.r2 ?? null]));
-    const partial = { kind: 'probe', block: block.index, r2 } as const;
-    onProgress({ stage: 'probes', done: fitted.length, total: numBlocks, partial });
-  }
-  const probes = fitted.map(({ maps }) => maps);
-
-  const compared = await compareStreams(states, { blocks, width, probes, judged }, pace, clock, onProgress);
+  const rows = countsOf(calibration.rows);
+  const compared = await compareStreams({ store, rows, blocks, width, probes, judged }, pace, clock, onProgress);
   const streams: PerStream<StreamAnalysis> = Object.fromEntries(
     declared.map(({ id }) => [
       id,
       streamAnalysis(
-        fitted.map(({ quality }) => quality[id] ?? null),
+        swept.map(({ quality }) => quality[id] ?? null),
         compared[id]!,
         judged !== null && judged.weightings.resamples > 0,
       ),
@@ -84,69 +96,106 @@ export async function analyse(
   const confidence = judged && confidenceOf(judged, compared, numBlocks, stacks);
 
   clock.start('damage');
-  const directionErrors = await allDirectionErrors(states, blocks, width, split, pace);
-  const proxies = await blockProxies(states, blocks, width, heldOutOrAll(split), pace);
+  const pairs = await storedOr(store, 'pairs', () => {
+    const read = (stream: string, state: number, from: number, to: number) =>
+      store.read(stateKey(stream, state), from, to);
+    return comparePairs(read, blocks, width, heldOutOrAll(split), pace);
+  });
   const report = { streams, model: { stacks, width } };
   // Where held-out tokens are too few to be read, all of them are what there is to choose.
-  const rows: Rows = readingProblem(report, DEFAULT_DETECTION) ? 'all' : DEFAULT_DETECTION.rows;
-  const detected = detectIntervals(report, { ...DEFAULT_DETECTION, rows });
-  const damage = await editDamage(
+  const readable: Rows = readingProblem(report, DEFAULT_DETECTION) ? 'all' : DEFAULT_DETECTION.rows;
+  const detected = detectIntervals(report, { ...DEFAULT_DETECTION, rows: readable });
+  const measurable = leastDirected(detected, pairs.directionErrors, budget.intervals);
+  const samples = budget.samples ?? DAMAGE_SAMPLES;
+  const damage = await storedDamage(
     transformer,
-    damageInputsOf(calibration, probes),
-    [...runEdits(detected, 'nothing'), ...runEdits(detected, 'probes')],
-    { signal, onProgress: (done, total) => onProgress({ stage: 'damage', done, total }) },
+    damageInputsOf(calibration, probes, 'prompt-groups', samples),
+    [...runEdits(measurable, 'nothing'), ...runEdits(measurable, 'probes')],
+    store,
+    { signal, engineBytes, onProgress },
   );
   clock.stop();
 
   return {
     analysis: {
       version: REPORT_VERSION,
-      calibration: { ...calibration.facts, ...tokenCounts(calibration, split) },
-      settings: { ridge, damageSamples: DAMAGE_SAMPLES },
+      calibration: {
+        ...calibration.facts,
+        tokens: rows,
+        fitTokens: countsOf(split.fit),
+        heldOutTokens: countsOf(split.heldOut),
+        ...(calibration.validTokens ? { validTokens: calibration.validTokens } : {}),
+      },
+      settings: {
+        ridge,
+        damageSamples: samples,
+        ...(calibration.tokenLimit ? { tokens: calibration.tokenLimit } : {}),
+      },
       split: split.facts,
       bands: judged?.bands ?? [],
       confidence,
       streams,
       damage,
-      directionErrors,
-      proxies,
+      ...pairs,
       parts: [],
-      blockMs,
+      blockMs: swept.map(({ blockMs }) => blockMs),
       stagesMs: clock.stagesMs,
     },
     probes,
   };
 }
 
-/**
- * `[u][k]` of every pair u < k, summed over the streams that block k updates, on held-out tokens (on all where none are
- * held out).
- */
-async function allDirectionErrors(
-  states: States,
-  blocks: readonly BlockSpec[],
-  width: number,
-  { heldOut, fit }: RowSplit,
-  pace: Pace,
-): Promise<Matrix> {
-  const errors = blocks.map(() => new Array<number | null>(blocks.length).fill(null));
-  const after = Object.fromEntries(
-    Object.entries(states).map(([stream, of]) => {
-      const rows = heldOut[stream]!.length > 0 ? heldOut[stream]! : fit[stream]!;
-      return [stream, of.slice(1).map((state) => directedRows(state, width, rows))];
-    }),
-  );
-  for (let first = 0; first < blocks.length; first++) {
-    for (let last = first + 1; last < blocks.length; last++) {
-      let sum = 0;
-      for (const stream of blocks[last]!.updates) {
-        sum += directionError(after[stream]![first]!, after[stream]![last]!, width);
-      }
-      errors[first]![last] = sum;
-      await pace.breathe();
-    }
+async function storedOr(store: StateStore, key: string, make: () => Promise<PairFigures>): Promise<PairFigures> {
+  const found = await jsonPiece<PairFigures>(store, key);
+  if (found) return found;
+  const made = await make();
+  await putJson(store, key, made);
+  return made;
+}
+
+/** The intervals whose first block alone comes nearest to the state after the last, in order of depth. */
+function leastDirected(
+  intervals: readonly BlockInterval[],
+  errors: Matrix,
+  most: number = intervals.length,
+): readonly BlockInterval[] {
+  const errorOf = ({ first, last }: BlockInterval) => errors[first]?.[last] ?? Number.POSITIVE_INFINITY;
+  return intervals
+    .toSorted((a, b) => errorOf(a) - errorOf(b))
+    .slice(0, most)
+    .sort((a, b) => a.first - b.first);
+}
+
+/** Edits that were measured before are read; each of the others is stored when its sweep is done. */
+async function storedDamage(
+  transformer: Transformer,
+  inputs: DamageInputs,
+  edits: readonly RunEdit[],
+  store: StateStore,
+  {
+    signal,
+    engineBytes = Number.POSITIVE_INFINITY,
+    onProgress,
+  }: Pick<AnalyseOptions, 'signal' | 'engineBytes'> & Required<Pick<AnalyseOptions, 'onProgress'>>,
+): Promise<EditDamage[]> {
+  const keyOf = ({ first, last, by }: RunEdit) => `damage/${inputs.samples.length}-${first}-${last}-${by}`;
+  const damages = new Map<RunEdit, Damage>();
+  for (const edit of edits) {
+    const found = await jsonPiece<Damage>(store, keyOf(edit));
+    if (found) damages.set(edit, found);
   }
-  return errors;
+  const missing = edits.filter((edit) => !damages.has(edit));
+  await editDamage(transformer, inputs, missing, {
+    signal,
+    waysAtOnce: waysWithin(engineBytes, inputs, transformer),
+    onProgress: (done, total) => onProgress({ stage: 'damage', done, total }),
+    async onMeasured(index, damage) {
+      const edit = missing[index]!;
+      await putJson(store, keyOf(edit), damage);
+      damages.set(edit, damage);
+    },
+  });
+  return edits.map((edit) => ({ edit, ...damages.get(edit)! }));
 }
 
 /** Held-out tokens, or all where none are held out. */
@@ -154,10 +203,4 @@ function heldOutOrAll({ heldOut, fit }: RowSplit): PerStream<Uint32Array> {
   return Object.fromEntries(
     Object.entries(heldOut).map(([stream, rows]) => [stream, rows.length > 0 ? rows : fit[stream]!]),
   );
-}
-
-function tokenCounts({ rows }: Calibration, { fit, heldOut }: RowSplit) {
-  const count = (of: PerStream<Uint32Array>): PerStream<number> =>
-    Object.fromEntries(Object.entries(of).map(([stream, values]) => [stream, values.length]));
-  return { tokens: count(rows), fitTokens: count(fit), heldOutTokens: count(heldOut) };
 }

@@ -1,14 +1,16 @@
 /**
  * What edits, parts of blocks and whole choices do to the model's output, measured with the forward pass on held-out samples.
- * Each is a way through the depth (side-by-side.ts); its error is that of all samples together.
+ * Each is a way through the depth (side-by-side.ts); its error is that of all samples together. Many ways are measured in
+ * several sweeps over the blocks: each reads the weights once, and its results are final.
  */
 import type { Calibration } from '../capture/index.ts';
 import type { NamedPart } from '../detection/index.ts';
 import type { EditSet, RunEdit } from '../edit/index.ts';
 import {
-  type BlockSteps,
+  type ModelConfig,
   type StreamProbes,
   stepsOf,
+  streamTokens,
   type Transformer,
   type TransformerInputs,
 } from '../model/index.ts';
@@ -19,7 +21,8 @@ import { splitRows } from './held-out.ts';
 import { DAMAGE_SAMPLES, inputsOfSamples, spreadSamples } from './held-out-inputs.ts';
 import { noiseBands } from './noise-bands.ts';
 import { Pace } from './pace.ts';
-import { runSideBySide } from './side-by-side.ts';
+import { runSideBySide, type Way } from './side-by-side.ts';
+import { type BlockProbes, listedProbes } from './stored-probes.ts';
 
 export interface DamageInputs {
   readonly batches: readonly TransformerInputs[];
@@ -30,8 +33,8 @@ export interface DamageInputs {
   /** Noise band of each of them, and how many bands there are. */
   readonly bandOf: readonly number[];
   readonly bands: number;
-  /** One per block; needed for edits by probes. */
-  readonly probes: readonly StreamProbes[];
+  /** Needed for edits by probes. */
+  readonly probes: BlockProbes;
   /** The whole model's output per batch; filled at the first measurement, after which only what differs is computed. */
   readonly wholeOutputs: Float32Array[];
 }
@@ -39,15 +42,13 @@ export interface DamageInputs {
 /** The held-out samples that edits are measured on; any will do where none is held out. */
 export function damageInputsOf(
   calibration: Calibration,
-  probes: readonly StreamProbes[],
+  probes: BlockProbes | readonly StreamProbes[],
   rule: SplitRule = 'prompt-groups',
+  limit: number = DAMAGE_SAMPLES,
 ): DamageInputs {
   const { heldOutSamples } = splitRows(calibration, rule);
   const allowed = heldOutSamples.length > 0 ? heldOutSamples : [...calibration.groups.keys()];
-  const samples =
-    rule === 'prompt-groups'
-      ? spreadSamples(calibration, allowed, DAMAGE_SAMPLES)
-      : evenlySpread(allowed, DAMAGE_SAMPLES);
+  const samples = rule === 'prompt-groups' ? spreadSamples(calibration, allowed, limit) : evenlySpread(allowed, limit);
   const { bands, bandOf } = noiseBands(calibration.levels, heldOutSamples);
   return {
     batches: inputsOfSamples(calibration, samples),
@@ -55,15 +56,19 @@ export function damageInputsOf(
     groups: samples.map((sample) => calibration.groups[sample]!),
     bandOf: samples.map(bandOf),
     bands: bands.length,
-    probes,
+    probes: 'of' in probes ? probes : listedProbes(probes),
     wholeOutputs: [],
   };
 }
 
 export interface EditDamageOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Blocks done, of all batches. */
+  /** Blocks done, of all batches and sweeps. */
   readonly onProgress?: (done: number, total: number) => void;
+  /** Ways of one sweep over the blocks, at most. All by default. */
+  readonly waysAtOnce?: number | undefined;
+  /** As soon as the result of a way is final. */
+  readonly onMeasured?: (index: number, damage: Damage) => Promise<void> | void;
 }
 
 /** What is said of every way. */
@@ -76,8 +81,7 @@ export async function editDamage(
   edits: readonly RunEdit[],
   options: EditDamageOptions = {},
 ): Promise<EditDamage[]> {
-  const { numBlocks } = transformer.config;
-  const ways = edits.map((edit) => stepsOf(numBlocks, [edit], { probes: inputs.probes }));
+  const ways = edits.map((edit) => wayOf(transformer.config, [edit]));
   const measured = await damageOfWays(transformer, inputs, ways, options);
   return edits.map((edit, i) => ({ edit, ...measured[i]! }));
 }
@@ -89,8 +93,7 @@ export async function choiceDamage(
   edits: EditSet,
   options: EditDamageOptions = {},
 ): Promise<Damage> {
-  const way = stepsOf(transformer.config.numBlocks, edits, { probes: inputs.probes });
-  const [measured] = await damageOfWays(transformer, inputs, [way], options);
+  const [measured] = await damageOfWays(transformer, inputs, [wayOf(transformer.config, edits)], options);
   return measured!;
 }
 
@@ -101,36 +104,68 @@ export async function partDamage(
   parts: readonly NamedPart[],
   options: EditDamageOptions = {},
 ): Promise<PartDamage[]> {
-  const ways = parts.map(({ block, part }) =>
-    stepsOf(transformer.config.numBlocks, []).map((step, index) =>
-      index !== block ? step : part === 'block' ? null : ({ kind: 'half', index, without: part } as const),
-    ),
+  const ways = parts.map(
+    ({ block, part }): Way =>
+      stepsOf(transformer.config.numBlocks, []).map((step, index) =>
+        index !== block ? step : part === 'block' ? null : ({ kind: 'half', index, without: part } as const),
+      ),
   );
   const measured = await damageOfWays(transformer, inputs, ways, options);
   return parts.map((named, i) => ({ ...named, ...measured[i]! }));
 }
 
+/** Ways whose states wait on the engine at once within `bytes`, beside the whole model's; at least one. */
+export function waysWithin(
+  bytes: number,
+  { batches }: DamageInputs,
+  { config, architecture: { streams } }: Transformer,
+): number {
+  const stateBytes = batches.reduce((sum, inputs) => {
+    const tokens = streams.reduce((count, stream) => count + streamTokens(inputs, stream), 0);
+    return sum + 4 * inputs.batch * tokens * config.width;
+  }, 0);
+  return Math.max(1, Math.floor(bytes / Math.max(1, stateBytes)) - 1);
+}
+
+/** Fitted probes are looked up when their block is reached. */
+function wayOf({ numBlocks }: ModelConfig, edits: EditSet): Way {
+  const unknown: readonly StreamProbes[] = Array.from({ length: numBlocks }, () => ({}));
+  return stepsOf(numBlocks, edits, { probes: unknown }).map((step) =>
+    step?.kind === 'probe' ? { kind: 'fitted' } : step,
+  );
+}
+
 async function damageOfWays(
   transformer: Transformer,
-  { batches, wholeOutputs, groups, bandOf, bands }: DamageInputs,
-  ways: readonly BlockSteps[],
-  { signal, onProgress }: EditDamageOptions,
+  { batches, wholeOutputs, groups, bandOf, bands, probes }: DamageInputs,
+  ways: readonly Way[],
+  { signal, onProgress, waysAtOnce = Math.max(1, ways.length), onMeasured }: EditDamageOptions,
 ): Promise<Damage[]> {
   const pace = new Pace(signal);
-  const total = transformer.config.numBlocks * batches.length;
+  const sweeps = Math.max(1, Math.ceil(ways.length / waysAtOnce));
+  const total = transformer.config.numBlocks * batches.length * sweeps;
   let blocksDone = 0;
   const onBlock = () => onProgress?.(++blocksDone, total);
-  const samples: SampleError[][] = ways.map(() => []);
-  for (const [index, inputs] of batches.entries()) {
-    const pass = await runSideBySide(transformer, inputs, wholeOutputs[index] ?? null, ways, pace, onBlock);
-    wholeOutputs[index] = pass.whole;
-    for (const [i, output] of pass.edited.entries()) {
-      samples[i]!.push(...sampleErrors(pass.whole, output, inputs.batch));
+  const measured: Damage[] = [];
+  for (let from = 0; from < ways.length; from += waysAtOnce) {
+    const some = ways.slice(from, from + waysAtOnce);
+    const samples: SampleError[][] = some.map(() => []);
+    const passes = await runSideBySide(transformer, batches, wholeOutputs, some, probes, pace, onBlock);
+    for (const [batch, { whole, edited }] of passes.entries()) {
+      wholeOutputs[batch] = whole;
+      for (const [i, output] of edited.entries()) {
+        samples[i]!.push(...sampleErrors(whole, output, batches[batch]!.batch));
+      }
+    }
+    for (const of of samples) {
+      const damage = {
+        outputError: relativeError(of),
+        bounds: relativeErrorBounds(of, groups),
+        bands: Array.from({ length: bands }, (_, band) => relativeError(of.filter((_, i) => bandOf[i] === band))),
+      };
+      measured.push(damage);
+      await onMeasured?.(measured.length - 1, damage);
     }
   }
-  return samples.map((of) => ({
-    outputError: relativeError(of),
-    bounds: relativeErrorBounds(of, groups),
-    bands: Array.from({ length: bands }, (_, band) => relativeError(of.filter((_, i) => bandOf[i] === band))),
-  }));
+  return measured;
 }

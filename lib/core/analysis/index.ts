@@ -1,4 +1,4 @@
-export { type Analysed, type AnalyseOptions, analyse } from './analyse.ts';
+export { type Analysed, type AnalyseOptions, analyse, type DamageBudget } from './analyse.ts';
 export type { GroupedSamples } from './balanced-groups.ts';
 export { type CkaValues, rbfCka } from './cka.ts';
 export {
@@ -9,6 +9,7 @@ export {
   type EditDamageOptions,
   editDamage,
   partDamage,
+  waysWithin,
 } from './edit-damage.ts';
 export { fitBlockProbe, fitProbes } from './fit-probes.ts';
 export { offerFloat64 } from './float64.ts';
@@ -23,3 +24,4 @@ export { measureProbe, type ProbeQuality } from './probe-quality.ts';
 export type { AnalysisPartial, AnalysisProgress, AnalysisStage } from './progress.ts';
 export { reportOf } from './report-of.ts';
 export { linearCka, StreamSimilarity } from './similarity.ts';
+export { type BlockProbes, listedProbes, probesOf } from './stored-probes.ts';

@@ -1,24 +1,40 @@
 /**
- * Several ways through the depth side by side with the whole model: block weights are read once however many ways there are,
- * and a way costs only what it does otherwise, since up to its first own step it is the whole model.
+ * Several ways through the depth side by side with the whole model, over several batches: each block's weights are read once
+ * however many ways and batches there are, and a way costs only what it does otherwise, since up to its first own step it is
+ * the whole model.
  */
 import {
-  type BlockSteps,
   cloneState,
   disposeState,
   type PassContext,
+  type RouteStep,
   type State,
+  type StreamProbes,
   type Transformer,
   type TransformerInputs,
 } from '../model/index.ts';
 import type { Pace } from './pace.ts';
+import type { BlockProbes } from './stored-probes.ts';
+
+/** What runs in a block's place: its fitted probe is looked up when the block is reached; null is nothing. */
+export type WayStep = RouteStep | { readonly kind: 'fitted' } | null;
+/** One step per block. */
+export type Way = readonly WayStep[];
 
 interface Lane {
-  readonly steps: BlockSteps;
+  readonly steps: Way;
   /** The first block that it does not run as it is. */
   readonly leavesBefore: number;
   /** Null until the lane leaves the whole model. */
   state: State | null;
+}
+
+interface Pass {
+  readonly inputs: TransformerInputs;
+  readonly context: PassContext;
+  readonly lanes: readonly Lane[];
+  readonly known: Float32Array | null;
+  whole: State;
 }
 
 export interface Outputs {
@@ -27,45 +43,84 @@ export interface Outputs {
   readonly edited: readonly Float32Array[];
 }
 
-/** With the whole model's output known, the whole model only runs until the last way has left it. */
+/** Of each batch. With the whole model's output known, the whole model only runs until the last way has left it. */
 export async function runSideBySide(
   transformer: Transformer,
-  inputs: TransformerInputs,
-  knownOutput: Float32Array | null,
-  ways: readonly BlockSteps[],
+  batches: readonly TransformerInputs[],
+  knownOutputs: readonly (Float32Array | undefined)[],
+  ways: readonly Way[],
+  probes: BlockProbes,
   pace: Pace,
   onBlock: () => void,
-): Promise<Outputs> {
-  const begun = await transformer.begin(inputs);
-  const { context } = begun;
-  let whole = begun.state;
-  const lanes = ways.map((steps): Lane => ({ steps, leavesBefore: firstChange(steps), state: null }));
+): Promise<Outputs[]> {
+  const passes: Pass[] = [];
+  const leaving = ways.map(firstChange);
+  const lastLeft = Math.max(...leaving, 0);
   try {
-    for (let block = 0; block < transformer.config.numBlocks; block++) {
-      for (const lane of lanes) {
-        if (lane.leavesBefore > block) continue;
-        lane.state ??= cloneState(whole);
-        const step = lane.steps[block];
-        if (step) lane.state = replace(lane.state, await transformer.runStep(step, lane.state, context));
-        await pace.breathe();
-      }
-      if (!knownOutput || lanes.some(({ leavesBefore }) => leavesBefore > block)) {
-        whole = replace(whole, await transformer.runBlock(block, whole, context));
-      }
-      onBlock();
+    for (const [index, inputs] of batches.entries()) {
+      const { context, state } = await transformer.begin(inputs);
+      const lanes = ways.map((steps, way): Lane => ({ steps, leavesBefore: leaving[way]!, state: null }));
+      passes.push({ inputs, context, lanes, known: knownOutputs[index] ?? null, whole: state });
       await pace.breathe();
     }
-    const edited: Float32Array[] = [];
-    for (const { state } of lanes) edited.push(await project(transformer, context, state ?? whole));
-    return { whole: knownOutput ?? (await project(transformer, context, whole)), edited };
+    const everyOutputIsKnown = passes.every(({ known }) => known !== null);
+    for (let block = 0; block < transformer.config.numBlocks; block++) {
+      const left = ways.filter((_, way) => leaving[way]! <= block);
+      const fitted = left.some((steps) => steps[block]?.kind === 'fitted') ? await probes.of(block) : null;
+      const runsWhole = !everyOutputIsKnown || lastLeft > block;
+      if (runsWhole || left.some((steps) => steps[block]?.kind === 'block' || steps[block]?.kind === 'half')) {
+        await transformer.loadBlock(block);
+      }
+      for (const pass of passes) {
+        await advance(transformer, pass, block, fitted, pace);
+        onBlock();
+        await pace.breathe();
+      }
+    }
+    const outputs: Outputs[] = [];
+    for (const { context, lanes, known, whole } of passes) {
+      const edited: Float32Array[] = [];
+      for (const { state } of lanes) edited.push(await project(transformer, context, state ?? whole));
+      outputs.push({ whole: known ?? (await project(transformer, context, whole)), edited });
+    }
+    return outputs;
   } finally {
-    disposeState(whole);
-    for (const { state } of lanes) if (state) disposeState(state);
-    transformer.disposeContext(context);
+    for (const { whole, lanes, context } of passes) {
+      disposeState(whole);
+      for (const { state } of lanes) if (state) disposeState(state);
+      transformer.disposeContext(context);
+    }
   }
 }
 
-function firstChange(steps: BlockSteps): number {
+async function advance(
+  transformer: Transformer,
+  pass: Pass,
+  block: number,
+  fitted: StreamProbes | null,
+  pace: Pace,
+): Promise<void> {
+  const { lanes, context, known } = pass;
+  for (const lane of lanes) {
+    if (lane.leavesBefore > block) continue;
+    lane.state ??= cloneState(pass.whole);
+    const step = stepAt(lane.steps, block, fitted);
+    if (step) lane.state = replace(lane.state, await transformer.runStep(step, lane.state, context));
+    await pace.breathe();
+  }
+  if (!known || lanes.some(({ leavesBefore }) => leavesBefore > block)) {
+    pass.whole = replace(pass.whole, await transformer.runBlock(block, pass.whole, context));
+  }
+}
+
+function stepAt(steps: Way, block: number, fitted: StreamProbes | null): RouteStep | null {
+  const step = steps[block] ?? null;
+  if (step?.kind !== 'fitted') return step;
+  if (!fitted) throw new RangeError(`No probe for block ${block}`);
+  return { kind: 'probe', probe: fitted };
+}
+
+function firstChange(steps: Way): number {
   const found = steps.findIndex((step) => step?.kind !== 'block');
   return found < 0 ? steps.length : found;
 }

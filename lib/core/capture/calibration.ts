@@ -21,6 +21,8 @@ export interface Calibration {
   readonly rows: PerStream<Uint32Array>;
   /** Which of the stream's valid tokens are captured, ascending (sample-tokens.ts); null for all of them. */
   readonly taken?: PerStream<Uint32Array | null>;
+  /** Of each stream at most, where only some are captured. */
+  readonly tokenLimit?: number;
   /** Of each stream, where only some are captured. */
   readonly validTokens?: PerStream<number>;
   /** [samples], which prompt each sample is of (prompt-groups.ts). */

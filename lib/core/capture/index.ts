@@ -3,6 +3,6 @@ export { type CalibrationRequest, calibrationFor, calibrationKey } from './calib
 export { type CaptureOptions, captureStates, passBytes } from './capture-states.ts';
 export { checkCalibration } from './check-calibration.ts';
 export { fileCalibration, readForwardInputs, readForwardSamples } from './file-calibration.ts';
-export { defaultTokens, sampleTokens } from './sample-tokens.ts';
+export { countsOf, defaultTokens, sampleTokens } from './sample-tokens.ts';
 export { shapesCalibration, shapesInputs } from './shapes-calibration.ts';
 export { type SyntheticRequest, syntheticCalibration, syntheticInputs } from './synthetic-calibration.ts';

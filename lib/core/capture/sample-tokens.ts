@@ -28,7 +28,7 @@ export function sampleTokens(calibration: Calibration, tokens: number | null): C
     taken[stream] = chosen;
     rows[stream] = chosen ? chosen.map((row) => samples[row]!) : samples;
   }
-  return { ...calibration, rows, taken, validTokens: countsOf(calibration.rows) };
+  return { ...calibration, rows, taken, tokenLimit: tokens, validTokens: countsOf(calibration.rows) };
 }
 
 export function countsOf(rows: PerStream<Uint32Array>): PerStream<number> {

@@ -38,6 +38,8 @@ export interface CalibrationFacts {
   /** Tokens that the probes were fitted on and tested on; whole samples are held out, never single tokens. */
   readonly fitTokens: PerStream<number>;
   readonly heldOutTokens: PerStream<number>;
+  /** Tokens that there were, where only some of them were read; absent where all were. */
+  readonly validTokens?: PerStream<number> | undefined;
 }
 
 export interface CalibrationFile {
@@ -133,6 +135,8 @@ export interface ReportSettings {
   readonly ridge: number;
   /** Held-out samples that went through the whole model for each measured edit. */
   readonly damageSamples: number | null;
+  /** Tokens of each stream that were read at most; absent where all were. */
+  readonly tokens?: number | undefined;
 }
 
 /** Which samples probes were fitted on and which they were judged on. Whole samples are held out, never single tokens. */

@@ -60,11 +60,13 @@ export const calibrationSchema = z.object({
   tokens: perStream(whole),
   fitTokens: perStream(whole),
   heldOutTokens: perStream(whole),
+  validTokens: z.optional(perStream(whole)),
 }) satisfies z.ZodMiniType<CalibrationFacts>;
 
 export const reportSettingsSchema = z.object({
   ridge: z.number(),
   damageSamples: z.nullable(whole),
+  tokens: z.optional(whole),
 }) satisfies z.ZodMiniType<ReportSettings>;
 
 export const splitSchema = z.discriminatedUnion('rule', [

@@ -1,0 +1,126 @@
+/**
+ * The first sweep of an analysis: block after block, the sampled tokens' states are captured and stored, and the probe of the
+ * block is fitted and judged while the states around it are at hand. A block is finished once its figures are stored; a
+ * sweep that was interrupted goes on after the last finished one.
+ */
+import { type Calibration, captureStates } from '../capture/index.ts';
+import type { Transformer } from '../model/index.ts';
+import type { PerStream } from '../report/report.ts';
+import { jsonPiece, putJson, type StateStore } from '../states/index.ts';
+import { fitBlockProbe } from './fit-probes.ts';
+import type { RowSplit } from './held-out.ts';
+import type { JudgedRows } from './judged-rows.ts';
+import type { Pace } from './pace.ts';
+import type { WeightedProbeQuality } from './probe-bounds.ts';
+import type { AnalysisProgress } from './progress.ts';
+import type { StageClock } from './stage-clock.ts';
+import { putProbe } from './stored-probes.ts';
+
+/** What is told of one block, and stored once its states and its probes are. */
+export interface SweptBlock {
+  readonly blockMs: number;
+  readonly quality: PerStream<WeightedProbeQuality | null>;
+}
+
+interface Sweep {
+  readonly split: RowSplit;
+  readonly judged: JudgedRows | null;
+  readonly ridge: number;
+  readonly store: StateStore;
+  /** Whether what is stored outlives this process, and is worth a checkpoint. */
+  readonly lasts: boolean;
+  readonly engineBytes: number | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+export const stateKey = (stream: string, state: number) => `${stream}/${state - 1}`;
+const blockKey = (block: number) => `swept/${block}`;
+
+export async function sweepProbes(
+  transformer: Transformer,
+  calibration: Calibration,
+  { split, judged, ridge, store, lasts, engineBytes, signal }: Sweep,
+  pace: Pace,
+  clock: StageClock,
+  onProgress: (progress: AnalysisProgress) => void,
+): Promise<readonly SweptBlock[]> {
+  const { blocks, streams } = transformer.architecture;
+  const { width } = transformer.config;
+  const total = blocks.length;
+  const swept: SweptBlock[] = [];
+  const tell = (block: number) => {
+    const { quality } = swept[block]!;
+    onProgress({ stage: 'capture', done: block + 1, total, partial: { kind: 'captured', block } });
+    const r2 = Object.fromEntries(streams.map(({ id }) => [id, quality[id]?.r2 ?? null]));
+    onProgress({ stage: 'probes', done: block + 1, total, partial: { kind: 'probe', block, r2 } });
+  };
+  for (const { index } of blocks) {
+    const found = await finishedBlock(
+      store,
+      streams.map(({ id }) => id),
+      index,
+    );
+    if (!found) break;
+    swept.push(found);
+    tell(index);
+  }
+  if (swept.length === total) return swept;
+
+  // The state before the first block that is not finished is stored, or comes first.
+  const from = swept.length === 0 ? -1 : swept.length;
+  let before: PerStream<Float32Array> | null = null;
+  if (from > 0) {
+    const stored: [string, Float32Array][] = [];
+    for (const { id } of streams) stored.push([id, await store.read(stateKey(id, from))]);
+    before = Object.fromEntries(stored);
+  }
+  clock.start('capture');
+  const captured = captureStates(transformer, calibration, {
+    signal,
+    from,
+    engineBytes,
+    // States of batches wait where states do; a checkpoint is of use only where it lasts.
+    store,
+    ...(lasts ? {} : { checkpointEveryMs: Number.POSITIVE_INFINITY }),
+  });
+  for await (const { index, states, blockMs } of captured) {
+    for (const { id } of streams) {
+      const key = stateKey(id, index + 1);
+      await store.create(key, states[id]!.length / width, width);
+      await store.write(key, 0, states[id]!);
+      await store.seal(key);
+    }
+    const block = blocks[index];
+    if (before && block) {
+      onProgress({ stage: 'capture', done: index + 1, total, partial: { kind: 'captured', block: index } });
+      clock.start('probes');
+      const input = before;
+      const around = (id: string) => [input[id]!, states[id]!] as const;
+      const { maps, quality } = await fitBlockProbe(block, streams, around, width, split, ridge, pace, judged);
+      for (const { id } of streams) await putProbe(store, id, index, maps[id] ?? null);
+      const finished = { blockMs, quality };
+      await putJson(store, blockKey(index), {
+        ...finished,
+        probes: streams.flatMap(({ id }) => (maps[id] ? [id] : [])),
+      });
+      swept.push(finished);
+      const r2 = Object.fromEntries(streams.map(({ id }) => [id, quality[id]?.r2 ?? null]));
+      onProgress({ stage: 'probes', done: index + 1, total, partial: { kind: 'probe', block: index, r2 } });
+      clock.start('capture');
+    }
+    before = states;
+  }
+  return swept;
+}
+
+/** Null where anything of it is missing, or damaged. */
+async function finishedBlock(store: StateStore, streams: readonly string[], block: number): Promise<SweptBlock | null> {
+  const found = await jsonPiece<SweptBlock & { readonly probes: readonly string[] }>(store, blockKey(block));
+  if (!found) return null;
+  const states = block === 0 ? [0, 1] : [block + 1];
+  const keys = streams.flatMap((stream) => states.map((state) => stateKey(stream, state)));
+  for (const key of [...keys, ...found.probes.map((stream) => `${stream}/probe-${block}`)]) {
+    if (!(await store.shape(key))) return null;
+  }
+  return { blockMs: found.blockMs, quality: found.quality };
+}

@@ -1,0 +1,151 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { beforeAll, expect, it, test } from 'vitest';
+import { sampleTokens, syntheticCalibration } from '../capture/index.ts';
+import { goldenCheckpoint } from '../model/golden-fill.ts';
+import { openTransformer, parseModelConfig } from '../model/index.ts';
+import { goldenQ1 } from '../model/qwen-image/goldens.ts';
+import { seededRandom } from '../random.ts';
+import { memoryStates, type StateStore } from '../states/index.ts';
+import { describePerEngine, startTestEngine } from '../tensor/test-engines.ts';
+import { type Analysed, type AnalyseOptions, analyse } from './analyse.ts';
+
+const BLOCKS = 5;
+const config = parseModelConfig(JSON.stringify({ ...goldenQ1().config.raw, num_layers: BLOCKS }), 'config.json');
+const whole = syntheticCalibration(config, { samples: 18, timesteps: 3, seed: 5 });
+const calibration = sampleTokens(whole, 300);
+
+async function analysis(options: AnalyseOptions = {}, of = calibration): Promise<Analysed['analysis']> {
+  const transformer = await openTransformer(config, goldenCheckpoint(config));
+  try {
+    return (await analyse(transformer, of, options)).analysis;
+  } finally {
+    transformer.dispose();
+  }
+}
+
+/** Everything but times. */
+function figures({ blockMs, stagesMs, ...rest }: Analysed['analysis']) {
+  return { ...rest, blocks: blockMs.length, stages: Object.keys(stagesMs).length };
+}
+const sameAs = (analysed: Analysed['analysis']) => ({ ...figures(analysed), stages: expect.any(Number) });
+
+/** A store whose process dies at the n-th write: nothing of that write or after it happens. */
+function dyingAt(store: StateStore, writes: number): StateStore {
+  let left = writes;
+  const die = async () => {
+    left -= 1;
+    if (left < 0) throw new Error('killed');
+  };
+  return {
+    ...store,
+    get usage() {
+      return store.usage;
+    },
+    create: async (...args) => {
+      await die();
+      await store.create(...args);
+    },
+    seal: async (key) => {
+      await die();
+      await store.seal(key);
+    },
+    remove: async (key) => {
+      await die();
+      await store.remove(key);
+    },
+  };
+}
+
+describePerEngine(['wasm', 'tensorflow'], 'an analysis that was interrupted', () => {
+  let uninterrupted: Analysed['analysis'];
+
+  beforeAll(async () => {
+    uninterrupted = await analysis();
+  }, 120_000);
+
+  it('gives the same report from a store, with states of batches on the engine or in the store', async () => {
+    expect(figures(await analysis({ store: memoryStates() }))).toEqual(sameAs(uninterrupted));
+    expect(figures(await analysis({ store: memoryStates(), engineBytes: 0 }))).toEqual(sameAs(uninterrupted));
+  }, 120_000);
+
+  it('gives the same report at once when it is asked for again, without running a block', async () => {
+    const store = memoryStates();
+    await analysis({ store });
+    const { kernels } = await tf.profile(async () => {
+      expect(figures(await analysis({ store }))).toEqual(sameAs(uninterrupted));
+      return tf.scalar(0);
+    });
+    expect(kernels.filter(({ name }) => name === 'Softmax')).toEqual([]);
+  }, 120_000);
+
+  it('goes on after a stop in every stage, to the bit', async () => {
+    for (const stage of ['capture', 'probes', 'cka', 'trajectories', 'damage']) {
+      for (const at of [1, 3]) {
+        const store = memoryStates();
+        const controller = new AbortController();
+        const stopped = analysis({
+          store,
+          signal: controller.signal,
+          onProgress: ({ stage: now, done }) => {
+            if (now === stage && done === at) controller.abort();
+          },
+        });
+        await expect(stopped).rejects.toMatchObject({ code: 'cancelled' });
+        expect(figures(await analysis({ store }))).toEqual(sameAs(uninterrupted));
+      }
+    }
+  }, 240_000);
+
+  it('goes on after it was killed at any write, to the bit', async () => {
+    const random = seededRandom(11);
+    const counter = memoryStates();
+    let writes = 0;
+    const counting = dyingAt(counter, Number.POSITIVE_INFINITY);
+    const count = <Args extends unknown[]>(run: (...args: Args) => Promise<void>) => {
+      return (...args: Args) => {
+        writes += 1;
+        return run(...args);
+      };
+    };
+    const counted = {
+      ...counting,
+      create: count(counting.create),
+      seal: count(counting.seal),
+      remove: count(counting.remove),
+    };
+    Object.defineProperty(counted, 'usage', { get: () => counter.usage });
+    await analysis({ store: counted, engineBytes: 0 });
+    expect(writes).toBeGreaterThan(50);
+    for (let round = 0; round < 8; round++) {
+      const store = memoryStates();
+      // Killed twice, the second time on its way on.
+      for (let kill = 0; kill < 2; kill++) {
+        const options = { store: dyingAt(store, random.integer(writes)), engineBytes: round % 2 === 0 ? 0 : undefined };
+        await analysis(options).catch((thrown: unknown) => {
+          expect(thrown).toMatchObject({ message: 'killed' });
+        });
+      }
+      expect(figures(await analysis({ store }))).toEqual(sameAs(uninterrupted));
+    }
+  }, 240_000);
+
+  it('measures more samples or intervals later without doing the rest again', async () => {
+    const store = memoryStates();
+    const few = await analysis({ store, damage: { samples: 1, intervals: 1 } });
+    expect(few.settings.damageSamples).toBe(1);
+    expect(few.damage).toHaveLength(2);
+    expect(figures(await analysis({ store }))).toEqual(sameAs(uninterrupted));
+  }, 120_000);
+});
+
+test('a report tells how many tokens were read, and of how many', async () => {
+  await startTestEngine('wasm');
+  const { settings, calibration: facts } = await analysis({ damage: { samples: 1, intervals: 0 } });
+  expect(settings.tokens).toBe(300);
+  expect(facts.tokens).toEqual({ image: 300, text: 288 });
+  expect(facts.validTokens).toEqual({ image: 18 * 64, text: 288 });
+  expect(facts.fitTokens.image! + facts.heldOutTokens.image!).toBe(300);
+  const all = await analysis({ damage: { samples: 1, intervals: 0 } }, whole);
+  expect(all.settings).not.toHaveProperty('tokens');
+  expect(all.calibration).not.toHaveProperty('validTokens');
+}, 60_000);
