@@ -33,14 +33,13 @@ function bar(stream: NodeJS.WriteStream): ProgressDisplay {
 }
 
 function lines(stream: NodeJS.WriteStream): ProgressDisplay {
-  let stageShown = '';
-  let quarterShown = -1;
+  // Stages may take turns: a block is captured, then its probe is fitted.
+  const quarterShown = new Map<string, number>();
   return {
     show({ stage, done, total }) {
       const quarter = total > 0 ? Math.floor((4 * done) / total) : 0;
-      if (stage === stageShown && quarter <= quarterShown) return;
-      stageShown = stage;
-      quarterShown = quarter;
+      if (quarter <= (quarterShown.get(stage) ?? -1)) return;
+      quarterShown.set(stage, quarter);
       stream.write(`${printable(stage)}: ${done} of ${total}\n`);
     },
     end() {},

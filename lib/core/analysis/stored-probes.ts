@@ -5,13 +5,6 @@
 import type { AffineMap, StreamId, StreamProbes } from '../model/index.ts';
 import type { StateStore } from '../states/index.ts';
 
-interface LowRank {
-  readonly left: Float32Array;
-  readonly right: Float32Array;
-  readonly bias: Float32Array;
-}
-type StoredMap = AffineMap | LowRank;
-
 export interface BlockProbes {
   of(block: number): Promise<StreamProbes>;
 }
@@ -30,7 +23,7 @@ export function storedProbes(store: StateStore, streams: readonly StreamId[]): B
   return {
     async of(block) {
       const maps: [StreamId, AffineMap | null][] = [];
-      for (const stream of streams) maps.push([stream, (await readProbe(store, stream, block)) as AffineMap | null]);
+      for (const stream of streams) maps.push([stream, await readProbe(store, stream, block)]);
       return Object.fromEntries(maps);
     },
   };
@@ -53,7 +46,7 @@ export async function putProbe(
   store: StateStore,
   stream: StreamId,
   block: number,
-  map: StoredMap | null,
+  map: AffineMap | null,
 ): Promise<void> {
   const key = keyOf(stream, block);
   if (!map) return await store.remove(key);
@@ -72,7 +65,7 @@ export async function putProbe(
 }
 
 /** Null where the block has no probe in this stream. */
-async function readProbe(store: StateStore, stream: StreamId, block: number): Promise<StoredMap | null> {
+async function readProbe(store: StateStore, stream: StreamId, block: number): Promise<AffineMap | null> {
   const key = keyOf(stream, block);
   const shape = await store.shape(key);
   if (!shape) return null;
