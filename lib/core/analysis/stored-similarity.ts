@@ -1,7 +1,8 @@
 /** What was compared of one stream over some of its rows, as finished pieces in a store. */
 import type { PerEstimator, PerReading, Similarity } from '../report/report.ts';
 import { floatsPiece, jsonPiece, putFloats, putJson, type StateStore } from '../states/index.ts';
-import { ESTIMATORS, READINGS, type ResampledSimilarity } from './resampled-similarity.ts';
+import type { ResampledSimilarity } from './resampled-similarity.ts';
+import { ESTIMATORS, READINGS } from './similarity-matrices.ts';
 
 export interface ComparedRows {
   readonly similarity: Similarity;
