@@ -84,11 +84,19 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
     const detection = readingOf(report, rows, reportPath);
     const edits = choose(model, report, detection);
     const measured = measure
-      ? await measureChoice(client, model, edits, await measuredOn(report, model, calibration, signal), signal, display)
+      ? await measureChoice(
+          client,
+          model,
+          report,
+          edits,
+          await measuredOn(report, model, calibration, signal),
+          signal,
+          display,
+        )
       : null;
     return { model, detection, edits, measured };
   }).finally(display.end);
-  const built = buildPlan({ model, report, edits, detection });
+  const built = buildPlan({ model, report, edits, detection, measured });
   await writeText(out, formatPlan(built));
   if (configOut !== undefined) {
     await writeFileWhole(configOut, prunedConfig(model, edits));

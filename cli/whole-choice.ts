@@ -2,6 +2,7 @@
  * What a whole choice costs, in the terminal: at once the sum of what its edits cost alone, where a report says so, and with
  * `--measure` the output error of all of them together and the facts that the model still draws.
  */
+import { basename } from 'node:path';
 import type { WorkerClient } from '../lib/compute/client.ts';
 import type { CalibrationSource, ProbeSource, Tasks } from '../lib/compute/protocol.ts';
 import { DEFAULT_RIDGE } from '../lib/core/analysis/probe.ts';
@@ -20,7 +21,7 @@ export interface MeasuredChoice {
   readonly damage: Tasks['choice']['result'];
   /** Null for models that cannot draw. */
   readonly facts: Tasks['facts']['result'] | null;
-  /** The file that it was measured on, where the report was measured on something else. */
+  /** What the error was measured on, where that is not what the report was measured on. */
   readonly on: string | null;
 }
 
@@ -60,6 +61,7 @@ async function calibrationOf(
 export async function measureChoice(
   client: WorkerClient,
   { drawable }: ModelSummary,
+  report: AnalysisReport | null,
   edits: EditSet,
   probes: ProbeSource,
   signal: AbortSignal,
@@ -75,12 +77,21 @@ export async function measureChoice(
   }
   const options = { signal, onProgress: show };
   const { calibration } = probes;
-  const on = calibration.kind === 'file' && !calibration.digits ? calibration.file.path : null;
+  const on = otherInputs(report, calibration);
   const damage = await client.call('choice', { edits, probes }, options);
   if (!drawable) return { damage, facts: null, on };
   const untrained = edits.flatMap((edit) => (edit.by === 'student' ? [] : [{ ...edit, by: edit.by }]));
   const facts = await client.call('facts', { edits: untrained, probes, skip: 0, ...COUNTED_PICTURES }, options);
   return { damage, facts, on };
+}
+
+/** What was measured on, in words, where a report does not say it already. */
+function otherInputs(report: AnalysisReport | null, calibration: CalibrationSource): string | null {
+  if (calibration.kind === 'file') return calibration.digits ? null : basename(calibration.file.path);
+  if (report) return null;
+  const { kind, samples, timesteps, seed } = calibration;
+  const inputs = kind === 'shapes' ? 'captioned pictures' : 'SYNTHETIC inputs';
+  return `${samples} ${inputs} at ${timesteps} noise levels, seed ${seed}`;
 }
 
 /** Lines for people. */

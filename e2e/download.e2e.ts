@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { parsePlan } from '../lib/core/plan/index.ts';
 import {
+  ANALYSIS_MS,
   brackets,
   bytesOf,
   csvRows,
@@ -11,6 +12,7 @@ import {
   expect,
   intervalIn,
   panel,
+  planLine,
   testAnalysed as test,
   textOf,
 } from './contigua.ts';
@@ -25,6 +27,8 @@ test('plan.json holds the choice, the block map, the fingerprint and how it was 
 }) => {
   const { first, last } = intervalIn(await brackets(page).first().getAttribute('aria-label'));
   await brackets(page).first().click();
+  // By then the error of the whole choice is measured too.
+  await expect(panel(page, 'Plan')).toContainText('32 of 32 captions drawn', { timeout: ANALYSIS_MS });
   const file = await downloadBy(page, () => page.getByRole('button', { name: 'Download plan', exact: true }).click());
   expect(file.suggestedFilename()).toBe('plan.json');
   const text = await textOf(file);
@@ -38,6 +42,14 @@ test('plan.json holds the choice, the block map, the fingerprint and how it was 
   expect(plan.edits).toMatchObject([{ on: 'run', first, last, by: 'nothing' }]);
   expect(plan.edits[0]?.cka).toBeGreaterThan(0);
   expect(plan.edits[0]?.outputError).toBe(plan.edits[0]?.removedError);
+  expect(plan.edits[0]?.foundIn).toBeGreaterThan(0);
+  const { estimatedError, outputError, outputErrorBounds, facts } = plan.choice!;
+  expect(estimatedError).toBe(plan.edits[0]?.outputError);
+  expect(outputError).toBeCloseTo(estimatedError!, 4);
+  expect(outputErrorBounds!.low).toBeLessThan(outputError!);
+  expect(outputErrorBounds!.high).toBeGreaterThan(outputError!);
+  expect(facts).toMatchObject({ total: 328, pictures: 32 });
+  await expect(planLine(page, 'Facts held')).toContainText(`${facts!.held} of 328`);
   expect(plan.blocks).toEqual({ before: 16, after: 16 - (last - first) });
   expect(plan.calibration).toMatchObject({ kind: 'shapes', seed: 1, samples: 48, tokens: { image: 3072 } });
   expect(plan.settings).toMatchObject({ estimator: 'debiased', start: 'block-u', target: 'teacher-after-k' });

@@ -2,8 +2,8 @@
  * From a choice to its plan. Deterministic: the same model, report, choice and settings give the same bytes, unless the
  * caller names a time.
  */
-import { type DetectionSettings, foundIn, similarityOf } from '../detection/index.ts';
-import { type Edit, editSetOf, runEdit } from '../edit/index.ts';
+import { type DetectionSettings, foundIn, similarityOf, summedErrors } from '../detection/index.ts';
+import { type Edit, type EditSet, editSetOf, runEdit } from '../edit/index.ts';
 import { ContiguaError } from '../errors.ts';
 import {
   type BlockInterval,
@@ -14,10 +14,11 @@ import {
   sumOverRemoved,
 } from '../interval/index.ts';
 import type { DeclaredStack, StreamSpec } from '../model/config-index.ts';
-import { type AnalysisReport, outputErrorOf } from '../report/index.ts';
+import { type AnalysisReport, type Bounds, damageOf, outputErrorOf } from '../report/index.ts';
+import { wilsonInterval } from '../wilson-interval.ts';
 import { blockMapOf } from './block-map.ts';
 import { type CostedBlock, parameterCost } from './cost.ts';
-import { PLAN_SCHEMA_ID, PLAN_VERSION, type Plan } from './plan.ts';
+import { type ChoiceFigures, PLAN_SCHEMA_ID, PLAN_VERSION, type Plan, type PlannedEdit } from './plan.ts';
 import { PRODUCT_VERSION } from './product-version.ts';
 
 /** What a plan says about its model; a ModelSummary has it all. */
@@ -41,7 +42,16 @@ export interface PlanChoice {
   readonly report: AnalysisReport | null;
   readonly edits: readonly Edit[];
   readonly detection: DetectionSettings;
+  /** What was measured of these very edits together; nothing unless given. */
+  readonly measured?: MeasuredFigures | null;
   readonly createdAt?: string;
+}
+
+export interface MeasuredFigures {
+  readonly damage: { readonly outputError: number | null; readonly bounds: Bounds | null } | null;
+  readonly facts: { readonly held: number; readonly total: number; readonly pictures: number } | null;
+  /** What the error was measured on, where that is not what the report was. */
+  readonly on?: string | null;
 }
 
 /** Throws `plan-mismatch` unless the report is of this very model; `file` is where it was read from, if anywhere. */
@@ -59,10 +69,11 @@ export function assertReportFits(
   });
 }
 
-export function buildPlan({ model, report, edits, detection, createdAt }: PlanChoice): Plan {
+export function buildPlan({ model, report, edits, detection, measured, createdAt }: PlanChoice): Plan {
   if (report !== null) assertReportFits(report, model);
   const set = editSetOf(edits, model, 'the chosen intervals');
   const { name, fingerprint, className, family, numBlocks, streams, stacks } = model;
+  const choice = choiceFigures(report, set, measured ?? null);
   return {
     $schema: PLAN_SCHEMA_ID,
     version: PLAN_VERSION,
@@ -79,19 +90,49 @@ export function buildPlan({ model, report, edits, detection, createdAt }: PlanCh
     },
     edits: set.map((edit) => {
       const share = report && foundIn(report, detection, edit);
+      const bounds = report && damageOf(report, edit)?.bounds;
       return {
         ...runEdit(edit, edit.by),
         cka: report && similarityOf(report, detection, edit),
         removedError: (report && outputErrorOf(report, runEdit(edit, 'nothing'))) ?? null,
         outputError: (report && outputErrorOf(report, edit)) ?? null,
+        ...(bounds ? { outputErrorBounds: bounds } : {}),
         ...(share === null ? {} : { foundIn: share }),
       };
     }),
+    ...(choice && { choice }),
     blocks: { before: numBlocks, after: numBlocks - removedCount(set) },
     parameters: parameterCost(model, set),
     blockMap: blockMapOf(numBlocks, set),
     calibration: report?.calibration ?? null,
     settings: report && { ...detection, ...report.settings, split: report.split },
+  };
+}
+
+/** Null where nothing is known: no edits, or neither an estimate nor a measurement. */
+function choiceFigures(
+  report: AnalysisReport | null,
+  edits: EditSet,
+  measured: MeasuredFigures | null,
+): ChoiceFigures | null {
+  if (edits.length === 0) return null;
+  const { damage = null, facts = null, on = null } = measured ?? {};
+  const estimatedError = report && summedErrors(report, edits);
+  const drawn = facts !== null && facts.total > 0;
+  if (estimatedError === null && damage === null && !drawn) return null;
+  return {
+    estimatedError,
+    outputError: damage?.outputError ?? null,
+    outputErrorBounds: damage?.bounds ?? null,
+    facts: drawn
+      ? {
+          held: facts.held,
+          total: facts.total,
+          pictures: facts.pictures,
+          bounds: wilsonInterval(facts.held, facts.total),
+        }
+      : null,
+    ...(damage && on !== null ? { measuredOn: on } : {}),
   };
 }
 
@@ -119,13 +160,14 @@ export function pluggedPlan(plan: Plan, plugged: readonly BlockInterval[], saved
   }
   const { numBlocks } = plan.model;
   const set = intervalSetOf(plugged, plan.model, 'the plugged students');
-  const { createdAt: _, ...rest } = plan;
+  // What was measured of the edits together is not what the plugged students do.
+  const { createdAt: _, choice: __, ...rest } = plan;
   return {
     ...rest,
     createdWith: `contigua ${PRODUCT_VERSION}`,
     edits: plan.edits
       .filter((edit) => containsInterval(set, edit))
-      .map((edit) => (edit.by === 'student' ? edit : { ...edit, by: 'student', outputError: null })),
+      .map((edit) => (edit.by === 'student' ? edit : trainedEdit(edit))),
     blocks: { before: numBlocks, after: numBlocks - removedCount(set) },
     parameters: {
       before: plan.parameters.before,
@@ -133,6 +175,11 @@ export function pluggedPlan(plan: Plan, plugged: readonly BlockInterval[], saved
     },
     blockMap: blockMapOf(numBlocks, set),
   };
+}
+
+/** Its output error is not known before it is trained. */
+function trainedEdit({ outputErrorBounds: _, ...edit }: PlannedEdit): PlannedEdit {
+  return { ...edit, by: 'student', outputError: null };
 }
 
 /** plan.json: two spaces, a newline at the end. */

@@ -118,6 +118,7 @@ function checkPlan(plan: Plan, file: string): void {
   checkStacks(plan.model, file, TOLD);
   checkOrder(plan.edits, 'edits', file);
   checkStreamChoice(plan, file);
+  checkFacts(plan, file);
 }
 
 function checkOrder(runs: readonly BlockInterval[], path: string, file: string): void {
@@ -137,6 +138,12 @@ function checkStreamChoice({ model: { streams }, settings }: Plan, file: string)
     printable(settings.streams),
     choices.map((id) => printable(id)).join(' or '),
   );
+}
+
+function checkFacts({ choice }: Plan, file: string): void {
+  if (!choice?.facts) return;
+  const { held, total } = choice.facts;
+  if (held > total) throw inconsistent(file, 'choice.facts.held', String(held), `at most ${total}, the total`);
 }
 
 function inconsistent(file: string, path: string, found: string, expected: string): ContiguaError {

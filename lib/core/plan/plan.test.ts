@@ -139,6 +139,70 @@ describe('buildPlan', () => {
     expect(() => parsePlan(formatPlan(resampled).replace('0.84', '1.84'), 'plan.json')).toThrow(/foundIn/);
   });
 
+  describe('the figures of the whole choice', () => {
+    const bounds = { low: 0.0625, high: 0.25 };
+    const damage = [
+      { ...damageOf(runEdit({ first: 1, last: 3 }, 'nothing'), 0.0625), bounds },
+      damageOf(runEdit({ first: 4, last: 5 }, 'nothing'), 0.125),
+    ];
+    const measuredReport = { ...report, damage };
+    const facts = { held: 326, total: 328, pictures: 64 };
+
+    it('are the sum of what its edits cost alone, until it is measured', () => {
+      const estimated = buildPlan({ ...choice, report: measuredReport });
+      expect(estimated.choice).toEqual({
+        estimatedError: 0.1875,
+        outputError: null,
+        outputErrorBounds: null,
+        facts: null,
+      });
+      expect(estimated.edits.map(({ outputErrorBounds }) => outputErrorBounds)).toEqual([bounds, undefined]);
+      expect(parsePlan(formatPlan(estimated), 'plan.json')).toEqual(estimated);
+    });
+
+    it('are its measured error with bounds, and facts as a count with its interval', () => {
+      const measured = { damage: { outputError: 0.15, bounds }, facts };
+      const whole = buildPlan({ ...choice, report: measuredReport, measured });
+      expect(whole.choice).toMatchObject({ estimatedError: 0.1875, outputError: 0.15, outputErrorBounds: bounds });
+      // Wilson's interval of 326 of 328, computed apart from the code.
+      expect(whole.choice?.facts).toEqual({
+        ...facts,
+        bounds: { low: expect.closeTo(0.97804, 5), high: expect.closeTo(0.99833, 5) },
+      });
+      expect(parsePlan(formatPlan(whole), 'plan.json')).toEqual(whole);
+    });
+
+    it('name what the error was measured on, where that is no analysis of the plan', () => {
+      const measured = { damage: { outputError: 0.15, bounds: null }, facts: null, on: 'mine.safetensors' };
+      const blind = buildPlan({ ...choice, report: null, measured });
+      expect(blind.choice).toEqual({
+        estimatedError: null,
+        outputError: 0.15,
+        outputErrorBounds: null,
+        facts: null,
+        measuredOn: 'mine.safetensors',
+      });
+      expect(parsePlan(formatPlan(blind), 'plan.json')).toEqual(blind);
+    });
+
+    it('are left out where nothing is known, and of what students do to the model', () => {
+      expect(plan).not.toHaveProperty('choice');
+      expect(buildPlan({ ...choice, edits: [], measured: { damage: null, facts } })).not.toHaveProperty('choice');
+      const none = { damage: null, facts: { held: 0, total: 0, pictures: 0 } };
+      expect(buildPlan({ ...choice, measured: none })).not.toHaveProperty('choice');
+      const trained = trainedPlan(buildPlan({ ...choice, report: measuredReport }), SIZES);
+      expect(trained).not.toHaveProperty('choice');
+      expect(trained.edits.some((edit) => 'outputErrorBounds' in edit)).toBe(false);
+    });
+
+    it('are refused where more facts are held than there are', () => {
+      const text = formatPlan(buildPlan({ ...choice, measured: { damage: null, facts } })).replace(': 326', ': 329');
+      expect(refusalOf(() => parsePlan(text, 'plan.json')).message).toMatch(
+        /`choice\.facts\.held` contradicts.*found 329; expected at most 328/,
+      );
+    });
+  });
+
   it('says of each edit what it puts in place, and what that was measured to do', () => {
     const mixed = buildPlan({
       ...choice,

@@ -6,7 +6,7 @@
 import type { DetectionSettings } from '../detection/index.ts';
 import type { RunEdit } from '../edit/index.ts';
 import type { DeclaredStack, StreamSpec } from '../model/config-index.ts';
-import type { CalibrationFacts, ReportSettings, SplitFacts } from '../report/index.ts';
+import type { Bounds, CalibrationFacts, ReportSettings, SplitFacts } from '../report/index.ts';
 
 export const PLAN_VERSION = 3;
 /** Identity of the published JSON Schema (public/schema/plan-v3.schema.json). */
@@ -19,6 +19,8 @@ export type PlannedEdit = RunEdit & {
   readonly removedError: number | null;
   /** The same with what the edit puts in their place; null where it was not measured. */
   readonly outputError: number | null;
+  /** Of `outputError`: a 95 % bootstrap over prompts; left out where none was drawn. */
+  readonly outputErrorBounds?: Bounds;
   /** Share of the analysis' resamples of its prompts in which the rule detects this very run; left out where none were drawn. */
   readonly foundIn?: number;
 };
@@ -35,6 +37,30 @@ export interface BlockMapEntry {
 export interface BeforeAfter {
   readonly before: number;
   readonly after: number;
+}
+
+/** What all edits cost together. */
+export interface ChoiceFigures {
+  /** Sum of the `outputError` of each edit alone: the estimate until `outputError` is measured; null where one of them was not. */
+  readonly estimatedError: number | null;
+  /** Relative output error on held-out samples with all edits in place; null where it was not measured, or the edited model overflows. */
+  readonly outputError: number | null;
+  /** Of `outputError`: a 95 % bootstrap over prompts; null where none was drawn. */
+  readonly outputErrorBounds: Bounds | null;
+  /** Null where no picture was drawn. */
+  readonly facts: CountedFacts | null;
+  /** What `outputError` was measured on; left out where that is the plan's `calibration`. */
+  readonly measuredOn?: string;
+}
+
+/** Facts of held-out captions that a checker finds in the pictures that the edited model draws. */
+export interface CountedFacts {
+  readonly held: number;
+  readonly total: number;
+  /** Captions drawn, one picture each. */
+  readonly pictures: number;
+  /** Wilson's 95 % interval of `held` of `total`. */
+  readonly bounds: Bounds;
 }
 
 /** How the similarities were measured and read. */
@@ -61,6 +87,8 @@ export interface Plan {
   };
   /** In order of depth, disjoint. */
   readonly edits: readonly PlannedEdit[];
+  /** Left out where nothing is known of all edits together, as with students, which are measured by their run. */
+  readonly choice?: ChoiceFigures;
   readonly blocks: BeforeAfter;
   /** Of the whole transformer; `after` counts the probes where they stand in. */
   readonly parameters: BeforeAfter;

@@ -5,6 +5,7 @@
 import * as z from 'zod/mini';
 import { RUN_REPLACEMENTS } from '../edit/index.ts';
 import {
+  boundsSchema,
   calibrationSchema,
   reportSettingsSchema,
   splitSchema,
@@ -14,6 +15,8 @@ import {
 import {
   type BeforeAfter,
   type BlockMapEntry,
+  type ChoiceFigures,
+  type CountedFacts,
   PLAN_SCHEMA_ID,
   PLAN_VERSION,
   type Plan,
@@ -33,6 +36,8 @@ function told<T extends z.ZodMiniType>(schema: T, description: string): T {
   return schema.check(z.describe(description));
 }
 
+const bootstrapped = 'Of `outputError`: a 95 % bootstrap over prompts';
+
 const editSchema = z.object({
   on: told(z.literal('run'), 'A contiguous run of blocks.'),
   first: told(block, 'First block, 0-based.'),
@@ -47,6 +52,7 @@ const editSchema = z.object({
     'Relative output error on held-out samples with blocks first+1..last removed; null where not measured.',
   ),
   outputError: told(measured, 'The same with what the edit puts in their place; null where not measured.'),
+  outputErrorBounds: z.optional(told(boundsSchema, `${bootstrapped}; left out where none was drawn.`)),
   foundIn: z.optional(
     told(
       z.number().check(z.minimum(0), z.maximum(1)),
@@ -54,6 +60,31 @@ const editSchema = z.object({
     ),
   ),
 }) satisfies z.ZodMiniType<PlannedEdit>;
+
+const count = z.int().check(z.minimum(0));
+const factsSchema = z.object({
+  held: count,
+  total: count,
+  pictures: told(count, 'Captions drawn, one picture each.'),
+  bounds: told(boundsSchema, "Wilson's 95 % interval of `held` of `total`."),
+}) satisfies z.ZodMiniType<CountedFacts>;
+
+const choiceSchema = z.object({
+  estimatedError: told(
+    measured,
+    'Sum of the `outputError` of each edit alone, an estimate of `outputError`; null where one of them was not measured.',
+  ),
+  outputError: told(
+    measured,
+    'Relative output error on held-out samples with all edits in place; null where it was not measured, or overflows.',
+  ),
+  outputErrorBounds: told(z.nullable(boundsSchema), `${bootstrapped}; null where none was drawn.`),
+  facts: told(
+    z.nullable(factsSchema),
+    'Facts of held-out captions that a checker finds in the pictures that the edited model draws; null where none was drawn.',
+  ),
+  measuredOn: z.optional(told(z.string(), 'What `outputError` was measured on; left out where that is `calibration`.')),
+}) satisfies z.ZodMiniType<ChoiceFigures>;
 
 const blockMapEntrySchema = z.object({
   old: told(block, 'Index in the whole model.'),
@@ -98,6 +129,7 @@ export const planSchema = z.object({
     ),
   }),
   edits: told(z.array(editSchema), 'In order of depth, without overlap, two blocks or more each.'),
+  choice: z.optional(told(choiceSchema, 'What all edits cost together; left out where nothing is known of it.')),
   blocks: beforeAfter,
   parameters: told(beforeAfter, 'Of the whole transformer; `after` counts the probes where they stand in.'),
   blockMap: told(z.array(blockMapEntrySchema), 'One entry per block of the whole model, in order.'),

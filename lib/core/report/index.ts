@@ -34,8 +34,9 @@ export type {
   SurrogateStart,
   TrajectoryReading,
 } from './report.ts';
-export { outputErrorOf, REPORT_VERSION } from './report.ts';
+export { damageOf, outputErrorOf, REPORT_VERSION } from './report.ts';
 export {
+  boundsSchema,
   calibrationSchema,
   perStream,
   reportSettingsSchema,

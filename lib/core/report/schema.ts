@@ -106,7 +106,7 @@ const confidenceSchema = z.object({
   ),
 }) satisfies z.ZodMiniType<Confidence>;
 
-const boundsSchema = z.object({ low: z.number(), high: z.number() }) satisfies z.ZodMiniType<Bounds>;
+export const boundsSchema = z.object({ low: z.number(), high: z.number() }) satisfies z.ZodMiniType<Bounds>;
 const matrixBounds = z.object({ low: matrix, high: matrix });
 const perReading = <T extends z.ZodMiniType>(value: T) =>
   z.object({

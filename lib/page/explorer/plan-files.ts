@@ -6,6 +6,7 @@ import { buildPlan, formatPlan, type Plan, type PlanSettings } from '@/lib/core/
 import { settle, showError, showPassing } from '../browser/notices.ts';
 import { copyText, saveText } from '../browser/save-file.ts';
 import { analysisStore } from './analysis.ts';
+import { choiceQualityStore, knownOf, presentChoice } from './choice-quality.ts';
 import { commonReplacement, pageEdits } from './edits.ts';
 import { modelStore } from './model.ts';
 import { choose, selectionStore } from './selection.ts';
@@ -23,6 +24,7 @@ export function presentPlan(): Plan | null {
     report: analysisStore.getState().report,
     edits: selectionStore.getState().selection.present,
     detection: settingsStore.getState().detection,
+    measured: knownOf(choiceQualityStore.getState(), presentChoice()?.of ?? null),
     createdAt: new Date().toISOString(),
   });
 }
