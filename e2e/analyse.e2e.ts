@@ -108,12 +108,14 @@ test('a finished analysis is offered again after a reload, as what it is', async
   await expect(panel(page, 'Calibration')).toContainText('Analyse measures again');
 });
 
-test('calibrated with noise, every reading says so', async ({ page }) => {
+test('calibrated with noise, the page says so once over its charts', async ({ page }) => {
   await open(page, '/?inputs=synthetic-8-2-7');
   await expect(panel(page, 'Calibration')).toContainText('SYNTHETIC inputs: seeded noise');
   await analyse(page);
-  for (const title of ['Blocks', 'Similarity of hidden states', 'Where runs break']) {
-    await expect(panel(page, title)).toContainText('SYNTHETIC inputs, seed 7: 8 × 8 tokens.');
+  await expect(panel(page, 'Blocks')).toContainText('SYNTHETIC inputs, seed 7: 8 × 8 tokens. Probe R²');
+  await expect(panel(page, 'Calibration')).toContainText('SYNTHETIC inputs, seed 7: 8 × 8 tokens');
+  for (const title of ['Noise levels', 'Similarity of hidden states', 'Where runs break']) {
+    await expect(panel(page, title)).not.toContainText('SYNTHETIC');
   }
 });
 

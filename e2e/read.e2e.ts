@@ -132,3 +132,17 @@ async function pairValue(page: Page, stream: 'image' | 'text'): Promise<number> 
   const text = (await readout.textContent()) ?? '';
   return Number(/CKA (−?[\d.]+)/.exec(text)?.[1]?.replace('−', '-'));
 }
+
+test('in a narrow window the plan comes after the charts and before the scores; in a wide one beside them', async ({
+  page,
+}) => {
+  const topOf = async (title: string) => (await panel(page, title).boundingBox())?.y ?? Number.NaN;
+  for (const width of [390, 1024]) {
+    await page.setViewportSize({ width, height: 900 });
+    expect(await topOf('Plan')).toBeGreaterThan(await topOf('Where runs break'));
+    expect(await topOf('Scores')).toBeGreaterThan(await topOf('Plan'));
+  }
+  await page.setViewportSize({ width: 1280, height: 900 });
+  expect(await topOf('Plan')).toBeCloseTo(await topOf('Blocks'), 0);
+  expect(await topOf('Scores')).toBeGreaterThan(await topOf('Where runs break'));
+});

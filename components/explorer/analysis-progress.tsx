@@ -47,7 +47,10 @@ export function AnalysisProgress() {
       <p className="mb-1.5 h-4 text-muted" aria-live="off">
         {headline}
       </p>
-      <Progress name="Analysis" share={share} text={headline} />
+      {/* An empty bar under a finished analysis would say that nothing is done; its place is kept. */}
+      <div className={running ? '' : 'invisible'}>
+        <Progress name="Analysis" share={share} text={headline} />
+      </div>
       <ol className="mt-2">
         {STAGES.map(([stage, words]) => {
           const progress = running?.stages.find((entry) => entry.stage === stage);

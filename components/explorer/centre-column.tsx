@@ -1,5 +1,8 @@
 'use client';
-/** The charts over one block axis. The column is measured once, so that strip and trajectories line up exactly. */
+/**
+ * The centre column. Above: the charts over one block axis, whose width is measured once, so that strip and trajectories line up
+ * exactly. Below: what tells how far to trust scores and choices; in a narrow window the plan comes between the two.
+ */
 import { lazy, Suspense } from 'react';
 import { useStore } from 'zustand';
 import { useWidth } from '@/components/charts';
@@ -14,10 +17,9 @@ import { useDetectedHere } from './use-noise';
 const ScoresPanel = lazy(async () => ({ default: (await import('./scores-panel')).ScoresPanel }));
 const ChoicesPanel = lazy(async () => ({ default: (await import('./choices-panel')).ChoicesPanel }));
 
-export function CentreColumn() {
+export function Charts() {
   const [column, width] = useWidth<HTMLDivElement>();
   const detected = useDetectedHere();
-  const isAnalysed = useStore(analysisStore, ({ report }) => report !== null);
   return (
     <>
       {/* Measures the width inside the panels' padding. */}
@@ -29,13 +31,23 @@ export function CentreColumn() {
         <NoisePanel width={width} />
         <CkaPanel width={width} detected={detected} />
         <TrajectoriesPanel width={width} detected={detected} />
-        {isAnalysed && (
-          <Suspense>
-            <ScoresPanel />
-            <ChoicesPanel />
-          </Suspense>
-        )}
       </div>
     </>
+  );
+}
+
+/** How well each score orders what was measured, and the choices that were: side by side where there is room for both. */
+export function Evidence() {
+  const isAnalysed = useStore(analysisStore, ({ report }) => report !== null);
+  if (!isAnalysed) return null;
+  return (
+    <Suspense>
+      <div className="@container border-t border-line">
+        <div className="grid grid-cols-1 divide-y divide-line @4xl:grid-cols-2 @4xl:divide-x @4xl:divide-y-0">
+          <ScoresPanel />
+          <ChoicesPanel />
+        </div>
+      </div>
+    </Suspense>
   );
 }

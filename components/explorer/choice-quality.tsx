@@ -70,7 +70,9 @@ export function ChoiceQuality() {
         <Note>
           {present.edits.length === 1
             ? 'One interval: the same as its own error.'
-            : `The ${present.edits.length} intervals' own errors add up to ${percentWords(estimate)}.`}
+            : damage
+              ? `The ${present.edits.length} intervals' own errors add up to ${percentWords(estimate)}.`
+              : `Estimate: the sum of the ${present.edits.length} intervals' own errors.`}
         </Note>
       )}
       {summary?.drawable ? (

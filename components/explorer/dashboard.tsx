@@ -1,7 +1,8 @@
 'use client';
 /**
  * The one screen, left to right: what the model is, where it is redundant, what is taken out and what that gives. Side
- * columns scroll on their own from 1280 px on; below, they stack around the charts.
+ * columns scroll on their own from 1280 px on. Below, everything stacks in the order of the work: the model, the charts, the
+ * plan, and last how far scores and choices can be trusted.
  */
 import { useEffect } from 'react';
 import { busyStore } from '@/lib/page/explorer/compute.ts';
@@ -9,7 +10,7 @@ import { choose, watchGestures } from '@/lib/page/explorer/selection.ts';
 import { startSession } from '@/lib/page/explorer/start-and-switch.ts';
 import { Notices } from '../frame/notices';
 import { CapturePanel } from './capture-panel';
-import { CentreColumn } from './centre-column';
+import { Charts, Evidence } from './centre-column';
 import { DropZone } from './drop-zone';
 import { ExportPanel } from './export-panel';
 import { Header } from './header';
@@ -18,7 +19,8 @@ import { ModelPanel } from './model-panel';
 import { PlanPanel } from './plan-panel';
 import { PreviewPanel } from './preview-panel';
 
-const SIDE = 'xl:sticky xl:top-12 xl:h-[calc(100dvh-48px)] xl:overflow-y-auto bg-panel';
+/** Beside both parts of the centre column. */
+const SIDE = 'xl:row-span-2 xl:sticky xl:top-12 xl:h-[calc(100dvh-48px)] xl:overflow-y-auto bg-panel';
 
 export function Dashboard() {
   useEffect(() => {
@@ -31,7 +33,7 @@ export function Dashboard() {
     <>
       <Header />
       <Notices overCharts />
-      <main className="grid grid-cols-1 md:grid-cols-[minmax(0,1fr)_minmax(0,1fr)] xl:grid-cols-[248px_minmax(0,1fr)_320px] 2xl:grid-cols-[272px_minmax(0,1fr)_376px]">
+      <main className="grid grid-cols-1 md:grid-cols-[minmax(0,1fr)_minmax(0,1fr)] xl:grid-cols-[248px_minmax(0,1fr)_320px] xl:grid-rows-[auto_1fr] 2xl:grid-cols-[272px_minmax(0,1fr)_376px]">
         <div
           className={`${SIDE} divide-y divide-line border-line md:col-span-2 md:grid md:grid-cols-2 md:divide-x md:divide-y-0 md:border-b xl:col-span-1 xl:block xl:divide-x-0 xl:divide-y xl:border-r xl:border-b-0`}
         >
@@ -39,13 +41,13 @@ export function Dashboard() {
           <CapturePanel />
         </div>
         <div className="min-w-0 bg-panel md:col-span-2 xl:col-span-1">
-          <CentreColumn />
+          <Charts />
         </div>
         <div
           data-column
           className={`${SIDE} flex flex-col border-line md:col-span-2 md:border-t xl:col-span-1 xl:border-t-0 xl:border-l`}
         >
-          <div className="flex-1 divide-y divide-line md:grid md:grid-cols-2 md:divide-y-0 xl:block xl:divide-y">
+          <div className="flex-1 divide-y divide-line md:grid md:grid-cols-2 md:divide-x md:divide-y-0 xl:block xl:divide-x-0 xl:divide-y">
             <PlanPanel />
             <IntervalPanel />
             <div className="md:col-span-2 md:border-t md:border-line xl:border-t-0">
@@ -53,6 +55,9 @@ export function Dashboard() {
             </div>
           </div>
           <ExportPanel />
+        </div>
+        <div className="min-w-0 bg-panel md:col-span-2 xl:col-span-1 xl:col-start-2">
+          <Evidence />
         </div>
       </main>
       <DropZone />

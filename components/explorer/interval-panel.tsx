@@ -35,6 +35,7 @@ import { setHover } from '@/lib/page/explorer/hover.ts';
 import { intervalCsv } from '@/lib/page/explorer/interval-table.ts';
 import { wantedFile } from '@/lib/page/explorer/probe-source.ts';
 import { setRanking, takeBlocks, takeLeast, takenStore } from '@/lib/page/explorer/ranking.ts';
+import { whyNotResampled } from '@/lib/page/explorer/reading.ts';
 import { refitStore, refitWords } from '@/lib/page/explorer/refitting.ts';
 import { choose, newEdit, selectionStore } from '@/lib/page/explorer/selection.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
@@ -65,6 +66,7 @@ export function IntervalPanel() {
   const changes = useCalibrationChanges();
   const taken = useStore(takenStore);
   const foundIn = useFoundIn();
+  const whyNotFound = useMemo(() => report && whyNotResampled(report, settings), [report, settings]);
   const [bySureness, setBySureness] = useState(false);
 
   const ranked = useMemo(
@@ -257,6 +259,7 @@ export function IntervalPanel() {
                     isMeasuring(measuring, row.interval, shown),
                   )}
                   found={foundIn(row.interval)}
+                  whyNotFound={whyNotFound}
                   chosen={chosen.find((edit) => sameInterval(edit, row.interval)) ?? null}
                   origin={originOf(row.interval, detected)}
                 />
@@ -304,13 +307,14 @@ interface RowProps {
   damage: string;
   /** Null where nothing was resampled. */
   found: number | null;
+  whyNotFound: string | null;
   /** Null unless it is chosen. */
   chosen: RunEdit | null;
   /** Where it comes from, unless it was detected as it is. */
   origin: string | null;
 }
 
-function Row({ interval, cka, damage, found, chosen, origin }: RowProps) {
+function Row({ interval, cka, damage, found, whyNotFound, chosen, origin }: RowProps) {
   const { first, last } = interval;
   return (
     <tr
@@ -329,7 +333,10 @@ function Row({ interval, cka, damage, found, chosen, origin }: RowProps) {
       </td>
       <td className="text-right">{similarityText(cka)}</td>
       <td className="text-right">{damage}</td>
-      <td className="text-right" title={found === null ? undefined : `In ${shareText(found)} of the resamples`}>
+      <td
+        className="text-right"
+        title={found === null ? (whyNotFound ?? undefined) : `In ${shareText(found)} of the resamples`}
+      >
         {found === null ? 'n/a' : foundWords(found)}
       </td>
       <td>

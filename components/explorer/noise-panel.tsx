@@ -89,7 +89,7 @@ function Rows({ width, report }: { width: number; report: AnalysisReport | null 
   const noise = useStore(settingsStore, (state) => state.noise);
   const colours = useStore(settingsStore, (state) => state.colours);
   const data = useMemo(() => report && noiseRowsData(report, colours), [report, colours]);
-  const place = <div style={{ height: NOISE_ROWS_HEIGHT }} />;
+  const place = <NoiseRowsPlace />;
   if (!report) return place;
   return (
     <Suspense fallback={place}>
@@ -106,5 +106,13 @@ function Rows({ width, report }: { width: number; report: AnalysisReport | null 
     </Suspense>
   );
 }
+
+/** The place of the rows, with those of all timesteps and of each level where they will be drawn. */
+const NoiseRowsPlace = () => (
+  <div aria-hidden style={{ height: NOISE_ROWS_HEIGHT }} className="flex flex-col gap-0.5 pr-[26px] pl-12">
+    <div className="mb-1.5 h-[18px] rounded-sm bg-panel-2" />
+    <div className="h-[58px] rounded-sm bg-panel-2" />
+  </div>
+);
 
 const NOTHING_DETECTED: Parameters<typeof useLinked>[1] = [];

@@ -57,7 +57,7 @@ export function ScoresPanel() {
     >
       {report ? (
         <>
-          <div className="grid grid-cols-1 gap-x-8 gap-y-4 2xl:grid-cols-[minmax(0,1fr)_minmax(0,1fr)]">
+          <div className="space-y-4">
             <Correlations report={report} />
             <Blocks report={report} />
           </div>

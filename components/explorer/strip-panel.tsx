@@ -21,12 +21,12 @@ import { useAgreement, useComparison } from './use-comparison';
 import { useFoundIn, useLinked } from './use-linked';
 import { bandMark, useNoiseReading } from './use-noise';
 import { useReading } from './use-reading';
-import { useReportMark } from './use-report-mark';
+import { useReportMark, useSyntheticMark } from './use-report-mark';
 
 export function StripPanel({ width, detected }: { width: number; detected: readonly BlockInterval[] }) {
   const reading = useNoiseReading();
   const report = reading?.report ?? null;
-  const mark = useReportMark() + bandMark(reading);
+  const mark = useReportMark() + useSyntheticMark() + bandMark(reading);
   const caveat = useReading();
   const comparison = useComparison();
   const running = useStore(analysisStore, (state) => state.running !== null);

@@ -15,6 +15,7 @@ import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { type BreakFinding, breakFindings, breakWords } from '@/lib/page/explorer/break-words.ts';
 import type { Comparison } from '@/lib/page/explorer/comparison.ts';
 import { setDetection } from '@/lib/page/explorer/ranking.ts';
+import { whyNotResampled } from '@/lib/page/explorer/reading.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { ChartDownload } from './chart-download';
 import { ComparePopover } from './compare-popover';
@@ -38,6 +39,10 @@ export function TrajectoriesPanel({ width, detected }: { width: number; detected
   const read = here?.settings ?? null;
   const found = useMemo(
     () => (streams && model && read ? breakFindings({ streams, model, confidence }, read) : null),
+    [streams, model, confidence, read],
+  );
+  const notResampled = useMemo(
+    () => (streams && model && read ? whyNotResampled({ streams, model, confidence }, read) : null),
     [streams, model, confidence, read],
   );
   const comparison = useComparison();
@@ -77,7 +82,7 @@ export function TrajectoriesPanel({ width, detected }: { width: number; detected
       }
       reading={
         startWords?.[start]
-          ? `${mark}${curves?.undecided ? '' : startWords[start]} ${caveat ?? ''} ${comparison ? othersWords(comparison) : ''}`.trim()
+          ? `${mark}${curves?.undecided ? '' : startWords[start]} ${notResampled ?? ''} ${caveat ?? ''} ${comparison ? othersWords(comparison) : ''}`.trim()
           : 'After Analyse: surrogate CKA(u, k) above, its difference Δ(u, k) below, from any start block u.'
       }
       tools={

@@ -1,5 +1,5 @@
 'use client';
-/** What stands before every number of the report that the settings no longer fit, that was measured on seeded noise, or on the split of an earlier version. */
+/** What stands before every figure of a report that the settings no longer fit, or that was measured on the split of an earlier version. */
 import { useStore } from 'zustand';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { calibrationChanges, calibrationStore } from '@/lib/page/explorer/calibration.ts';
@@ -12,10 +12,14 @@ export function useCalibrationChanges(): readonly string[] {
 }
 
 export function useReportMark(): string {
-  const calibration = useStore(analysisStore, (state) => state.report?.calibration ?? null);
   const earlier = useStore(analysisStore, (state) => state.report?.split.rule === 'golden-ratio');
   const changes = useCalibrationChanges();
   const outdated = changes.length > 0 ? `Outdated (${changes.join(', ')}). ` : '';
-  const noise = calibration?.kind === 'synthetic' ? `${calibration.label}. ` : '';
-  return `${outdated}${noise}${earlier ? 'Held-out figures of an earlier split. ' : ''}`;
+  return `${outdated}${earlier ? 'Held-out figures of an earlier split. ' : ''}`;
+}
+
+/** Says that the report was measured on seeded noise: once, over the first chart. */
+export function useSyntheticMark(): string {
+  const calibration = useStore(analysisStore, (state) => state.report?.calibration ?? null);
+  return calibration?.kind === 'synthetic' ? `${calibration.label}. ` : '';
 }

@@ -1,5 +1,11 @@
 /** Where the run of blocks from a start ends, in one sentence that a reader can check on the curve of differences. Pure. */
-import { type DetectionSettings, differencesOf, firstRise, type Rise } from '@/lib/core/detection/index.ts';
+import {
+  confidenceUnder,
+  type DetectionSettings,
+  differencesOf,
+  firstRise,
+  type Rise,
+} from '@/lib/core/detection/index.ts';
 import { type BlockInterval, stackAround } from '@/lib/core/interval/index.ts';
 import { pairText } from '@/lib/core/pair-text.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
@@ -19,16 +25,8 @@ export function breakFindings(
   settings: DetectionSettings,
 ): readonly BreakFinding[] | null {
   const { confidence } = report;
-  // Held-out prompts alone are resampled.
-  if (!confidence || settings.rows !== 'held-out') return null;
-  const resampled = confidence.detections.find(
-    ({ estimator, start, target, streams }) =>
-      estimator === settings.estimator &&
-      start === settings.start &&
-      target === settings.target &&
-      streams === settings.streams,
-  );
-  if (!resampled) return null;
+  const resampled = confidenceUnder(report, settings);
+  if (!confidence || !resampled) return null;
   const { stacks } = report.model;
   return differencesOf(report, settings).map((row, start) => {
     const { last } = stackAround(start, { numBlocks: row.length, stacks });

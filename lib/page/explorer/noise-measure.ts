@@ -67,7 +67,7 @@ function meanOf(values: Row): number | null {
 
 export const MEASURE_NAMES = {
   removal: 'output error without the block',
-  probe: 'held-out error of the block’s probe',
+  probe: 'held-out probe error',
 } as const satisfies Record<NoiseMeasure['measure'], string>;
 
 /** As its measure is written: a share of the output in percent, a probe's error as a plain number. */
@@ -76,7 +76,7 @@ export function measureText(measure: NoiseMeasure['measure'], value: number | nu
   return value === null ? 'n/a' : value.toFixed(3);
 }
 
-/** "Early: blocks 0 (41 %), 1 and 15 most; late: …" */
+/** "Largest: early 0 (41 %), 15 (32 %); late …", short enough for one line above the chart. */
 export function noiseWords({ measure, rows }: NoiseMeasure): string {
   const most = rows
     .filter(({ id }) => id !== 'together')
@@ -87,9 +87,9 @@ export function noiseWords({ measure, rows }: NoiseMeasure): string {
       const [first, second] = ranked;
       if (!first) return [];
       const named = [first, second].flatMap((one) =>
-        one ? [`${one.block} (${measureText(measure, one.value)})`] : [],
+        one ? [`${one.block} (${measure === 'removal' ? percentWords(one.value) : one.value.toFixed(2)})`] : [],
       );
-      return [`${id} ${named.join(' and ')}`];
+      return [`${id} ${named.join(', ')}`];
     });
-  return most.length === 0 ? '' : `Blocks where it is largest: ${most.join('; ')}.`;
+  return most.length === 0 ? '' : `Largest: ${most.join('; ')}.`;
 }

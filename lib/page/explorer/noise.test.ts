@@ -92,7 +92,7 @@ describe('where blocks matter at each noise level', () => {
     expect(found?.rows.map(({ id }) => id)).toEqual(['together', 'early', 'middle', 'late']);
     expect(found?.rows[1]?.values).toEqual([null, 0.1, 0.2, 0.3, 0.4, 0.5]);
     expect(noiseWords(found!)).toBe(
-      'Blocks where it is largest: early 5 (50 %) and 4 (40 %); middle 1 (1.0 %) and 2 (1.0 %); late 1 (50 %) and 2 (25 %).',
+      'Largest: early 5 (50 %), 4 (40 %); middle 1 (1.0 %), 2 (1.0 %); late 1 (50 %), 2 (25 %).',
     );
   });
 

@@ -1,11 +1,28 @@
 /** What the page says about the tokens that the present reading takes, beside every figure of it. Pure. */
-import { caveatWords, type DetectionSettings, problemWords, readingProblem } from '@/lib/core/detection/index.ts';
+import {
+  caveatWords,
+  confidenceUnder,
+  type DetectionSettings,
+  problemWords,
+  readingProblem,
+} from '@/lib/core/detection/index.ts';
 import type { AnalysisReport, PerStream, Rows } from '@/lib/core/report/report.ts';
 
 /** Why nothing is detected, or what to keep in mind; null where there is neither. */
 export function readingWords(report: AnalysisReport, settings: DetectionSettings): string | null {
   const problem = readingProblem(report, settings);
   return problem ? problemWords(problem, report) : caveatWords(report, settings);
+}
+
+/** Why no shares or bounds of resamples stand beside the present reading; null where they do, or where the report has none at all. */
+export function whyNotResampled(
+  report: Pick<AnalysisReport, 'confidence' | 'streams' | 'model'>,
+  settings: DetectionSettings,
+): string | null {
+  if (!report.confidence || readingProblem(report, settings) || confidenceUnder(report, settings)) return null;
+  return settings.rows === 'all'
+    ? 'No bounds: only held-out tokens are resampled.'
+    : 'No bounds: only the comparison with the model after block k is resampled.';
 }
 
 /** Tokens of each stream that similarities are taken over. */
