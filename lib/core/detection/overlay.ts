@@ -4,7 +4,7 @@
  * split their samples by the same rule and can be read as the settings ask: one that cannot does not say that there is nothing.
  */
 import { ContiguaError } from '../errors.ts';
-import type { BlockInterval } from '../interval/interval.ts';
+import { type BlockInterval, containsInterval, formatIntervalKey } from '../interval/index.ts';
 import type { AnalysisReport } from '../report/report.ts';
 import { foundIn } from './found-in.ts';
 import { readingProblem } from './reading.ts';
@@ -71,13 +71,11 @@ export function overlayDetections(reports: readonly NamedReport[], settings: Det
   for (const other of others) assertComparable(first, other, settings);
   const detected = reports.map(({ report }) => detectIntervals(report, settings));
   const all = new Map<string, BlockInterval>();
-  for (const interval of detected.flat()) all.set(`${interval.first}-${interval.last}`, interval);
-  const isIn = (of: readonly BlockInterval[], { first, last }: BlockInterval) =>
-    of.some((one) => one.first === first && one.last === last);
+  for (const interval of detected.flat()) all.set(formatIntervalKey(interval), interval);
   return [...all.values()]
     .map((interval) => {
       const of = reports.map(({ report }, i) => ({
-        detected: isIn(detected[i]!, interval),
+        detected: containsInterval(detected[i]!, interval),
         share: foundIn(report, settings, interval),
       }));
       return { interval, of, count: of.filter((one) => one.detected).length };

@@ -60,7 +60,7 @@ interface Way {
   readonly before: Way | null;
 }
 
-/** `leastDamage` with a score of the report; only `cka` and `probe` know every interval, the others those that were measured. */
+/** `leastDamage` with a score of the report; measured scores know the intervals alone that were measured. */
 export function chooseLeastDamage(
   report: RankableReport,
   depth: Depth,

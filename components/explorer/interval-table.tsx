@@ -1,0 +1,193 @@
+'use client';
+/** Intervals as rows: how alike the surrogate stays, what taking them out costs, how often they are found, and a switch for each. */
+import { useMemo } from 'react';
+import { useStore } from 'zustand';
+import { shareText, similarityText } from '@/components/charts';
+import { Switch } from '@/components/ui/switch';
+import { type Score, scoreNamed, similarityOf } from '@/lib/core/detection/index.ts';
+import { type Edit, type RunEdit, runEdit, sameEdit } from '@/lib/core/edit/index.ts';
+import { type BlockInterval, formatIntervalKey, sameInterval } from '@/lib/core/interval/index.ts';
+import { type AnalysisReport, damageOf } from '@/lib/core/report/report.ts';
+import { shareRangeWords } from '@/lib/page/browser/confidence-words.ts';
+import { percentWords, SURROGATE_CKA } from '@/lib/page/browser/number-words.ts';
+import { analysisStore } from '@/lib/page/explorer/analysis.ts';
+import { setHover } from '@/lib/page/explorer/hover.ts';
+import { whyNotResampled } from '@/lib/page/explorer/reading.ts';
+import { choose, newEdit, selectionStore } from '@/lib/page/explorer/selection.ts';
+import { settingsStore } from '@/lib/page/explorer/settings.ts';
+import { ReplacementSelect } from './replacement-select';
+import { useFoundIn } from './use-linked';
+import { useNoiseReading } from './use-noise';
+
+interface IntervalTableProps {
+  /** In the order of the rows. */
+  intervals: readonly BlockInterval[];
+  detected: readonly BlockInterval[];
+  /** Sorted by how often resamples find them, not by damage. */
+  bySureness: boolean;
+  onSort: (bySureness: boolean) => void;
+}
+
+export function IntervalTable({ intervals, detected, bySureness, onSort }: IntervalTableProps) {
+  const report = useStore(analysisStore, (state) => state.report);
+  const measuring = useStore(analysisStore, (state) => state.measuring);
+  const { detection: settings, score } = useStore(settingsStore);
+  const chosen = useStore(selectionStore, (state) => state.selection.present);
+  const here = useNoiseReading();
+  const foundIn = useFoundIn();
+  const whyNotFound = useMemo(() => report && whyNotResampled(report, settings), [report, settings]);
+  // Similarity has a column of its own.
+  const bySimilarity = scoreNamed(score).isSimilarity;
+  const shown = scoreNamed(bySimilarity ? 'removed' : score);
+  return (
+    <table className="w-full text-xs">
+      <thead className="sticky top-0 bg-panel text-muted">
+        <tr className="h-10 align-bottom [&>th]:pt-1">
+          <th scope="col" className="pb-1 text-left font-normal">
+            Blocks
+          </th>
+          <th
+            scope="col"
+            className="w-14 pb-1 text-right font-normal"
+            title="How alike the true and the probe-replaced states are after the last block of the interval"
+            aria-sort={bySimilarity && !bySureness ? 'descending' : undefined}
+          >
+            {SURROGATE_CKA}
+            {bySimilarity && !bySureness ? ' ↓' : ''}
+          </th>
+          <th
+            scope="col"
+            className="w-16 pb-1 pl-1.5 text-right font-normal"
+            title={shown.about}
+            aria-sort={bySimilarity || bySureness ? undefined : 'ascending'}
+          >
+            {shown.label}
+            {bySimilarity || bySureness ? '' : ' ↑'}
+          </th>
+          <th
+            scope="col"
+            className="w-12 pb-1 pl-1.5 text-right font-normal"
+            aria-sort={bySureness ? 'descending' : undefined}
+          >
+            <button
+              type="button"
+              className="text-right hover:text-ink"
+              aria-pressed={bySureness}
+              title="Share of the resamples of the held-out prompts in which the rule finds the interval; click to sort by it, or by damage again"
+              onClick={() => onSort(!bySureness)}
+            >
+              found in{bySureness ? ' ↓' : ''}
+            </button>
+          </th>
+          <th scope="col" className="w-9 pb-1 text-right font-normal">
+            out
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {intervals.map((interval) => (
+          <Row
+            key={formatIntervalKey(interval)}
+            interval={interval}
+            cka={here ? similarityOf(here.report, here.settings, interval) : null}
+            damage={damageWords(
+              here ? shown.of(here.report, interval, here.settings) : null,
+              shown,
+              isMeasuring(measuring, interval, shown),
+            )}
+            range={here ? rangeOf(here.report, interval, shown) : null}
+            found={foundIn(interval)}
+            whyNotFound={whyNotFound}
+            chosen={chosen.find((edit) => sameInterval(edit, interval)) ?? null}
+            origin={originOf(interval, detected)}
+          />
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+/** The error that the column shows is on its way. */
+function isMeasuring(measuring: readonly Edit[], interval: BlockInterval, { needs: by }: Score): boolean {
+  return by !== null && measuring.some((edit) => sameEdit(edit, runEdit(interval, by)));
+}
+
+interface RowProps {
+  interval: BlockInterval;
+  cka: number | null;
+  damage: string;
+  /** 95 % interval of the damage, in words; null where there is none. */
+  range: string | null;
+  /** Null where nothing was resampled. */
+  found: number | null;
+  whyNotFound: string | null;
+  /** Null unless it is chosen. */
+  chosen: RunEdit | null;
+  /** Where it comes from, unless it was detected as it is. */
+  origin: string | null;
+}
+
+function Row({ interval, cka, damage, range, found, whyNotFound, chosen, origin }: RowProps) {
+  const { first, last } = interval;
+  return (
+    <tr
+      className="h-6 align-top leading-5 hover:bg-panel-2 [&>td]:pt-0.5 [&>td]:whitespace-nowrap"
+      onPointerEnter={() => setHover({ block: first, other: last })}
+      onPointerLeave={() => setHover({ block: null })}
+    >
+      <td>
+        <span className="flex h-5 items-center gap-1">
+          <span className={chosen ? 'font-medium text-accent' : ''}>
+            {first}–{last}
+          </span>
+          {chosen ? <ReplacementSelect edit={chosen} /> : null}
+        </span>
+        {origin ? <span className="block text-2xs text-muted">{origin}</span> : null}
+      </td>
+      <td className="text-right">{similarityText(cka)}</td>
+      <td className="text-right" title={range ?? undefined}>
+        {damage}
+      </td>
+      <td
+        className="text-right"
+        title={found === null ? (whyNotFound ?? undefined) : `In ${shareText(found)} of the resamples`}
+      >
+        {found === null ? 'n/a' : foundWords(found)}
+      </td>
+      <td>
+        <div className="flex h-5 items-center justify-end">
+          <Switch
+            name={`Take out interval ${first} to ${last}`}
+            on={chosen !== null}
+            onChange={() => choose({ type: 'toggle', edit: newEdit(interval) })}
+          />
+        </div>
+      </td>
+    </tr>
+  );
+}
+
+function originOf({ first, last }: BlockInterval, detected: readonly BlockInterval[]): string | null {
+  const around = detected.find((found) => found.first <= first && last <= found.last);
+  if (!around) return 'drawn';
+  return around.first === first && around.last === last ? null : `of ${around.first}–${around.last}`;
+}
+
+/** Whole percents for a narrow column; not all of them is never 100 %, and some of them never 0 %. */
+function foundWords(share: number): string {
+  if (share > 0 && share < 0.01) return '<1 %';
+  return share > 0.99 && share < 1 ? '99 %' : `${Math.round(share * 100)} %`;
+}
+
+/** Errors as percent of the output; sums and differences, which have no such meaning, as plain numbers. */
+function damageWords(value: number | null, score: Score, measuring: boolean): string {
+  if (value === null) return measuring ? '…' : 'n/a';
+  return score.isShare ? percentWords(value) : value.toFixed(4);
+}
+
+/** Of a score that is the measured error of one edit; null for all others, and at one noise level, where nothing is resampled. */
+function rangeOf(report: AnalysisReport, interval: BlockInterval, { name, needs }: Score): string | null {
+  if (needs === null || (name !== 'removed' && name !== 'probed')) return null;
+  const bounds = damageOf(report, runEdit(interval, needs))?.bounds;
+  return bounds ? `95 % interval ${shareRangeWords(bounds)}` : null;
+}
