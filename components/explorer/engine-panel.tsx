@@ -30,8 +30,9 @@ export function EnginePanel() {
         <>
           <span aria-hidden className={`size-2 shrink-0 rounded-full ${dot}`} />
           <span className="truncate">
-            <span className="max-sm:hidden">Engine: </span>
-            {words}
+            <span className="max-sm:hidden">Engine: {words}</span>
+            {/* On a phone there is room for its name; the rest is in the details. */}
+            <span className="sm:hidden">{words.split(' · ')[0]}</span>
           </span>
           <span className="shrink-0 max-sm:hidden">
             <ChevronIcon />

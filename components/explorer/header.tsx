@@ -17,7 +17,7 @@ export function Header() {
   const summary = useStore(modelStore, (state) => state.summary);
   const selection = useStore(selectionStore, (state) => state.selection);
   return (
-    <header className="sticky top-0 z-30 flex h-12 items-center gap-2 border-b border-line bg-panel px-3 sm:gap-3 sm:px-4">
+    <header className="sticky top-0 z-30 flex h-12 items-center gap-1.5 border-b border-line bg-panel px-3 sm:gap-3 sm:px-4">
       <h1 className="flex items-center gap-2 text-base font-semibold tracking-tight">
         <Logo />
       </h1>

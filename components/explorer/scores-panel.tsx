@@ -113,7 +113,7 @@ function Correlations({ report }: { report: AnalysisReport }) {
         </thead>
         <tbody>
           {rows.map(({ score, correlation }) => (
-            <tr key={score.name} className="h-6 hover:bg-panel-2" title={score.about}>
+            <tr key={score.name} className="h-6 leading-4 hover:bg-panel-2 [&>*]:py-0.5" title={score.about}>
               <th scope="row" className="text-left font-normal">
                 {score.label}
               </th>
