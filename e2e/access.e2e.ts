@@ -1,7 +1,22 @@
 /** What axe finds, where the focus is, and whether the page fits: in both themes, wide and narrow, empty and full. */
 import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
-import { alerts, brackets, dragBlocks, expect, open, test, testAnalysed } from './contigua.ts';
+import { parsePlan } from '../lib/core/plan/index.ts';
+import {
+  ANALYSIS_MS,
+  alerts,
+  analysisEnds,
+  brackets,
+  downloadBy,
+  dragBlocks,
+  expect,
+  open,
+  planLine,
+  QUICK,
+  test,
+  testAnalysed,
+  textOf,
+} from './contigua.ts';
 
 const WIDE = { width: 1440, height: 900 };
 const NARROW = { width: 768, height: 1024 };
@@ -57,6 +72,20 @@ testAnalysed('whatever Tab reaches shows that it has the focus', async ({ page }
   }
 });
 
+test('the keyboard alone goes from the first Tab to a downloaded plan', async ({ page }) => {
+  await open(page, `/?${QUICK}`);
+  await tabTo(page, 'Analyse');
+  await page.keyboard.press('Enter');
+  await expect(brackets(page).first()).toBeVisible({ timeout: ANALYSIS_MS });
+  await analysisEnds(page);
+  await tabTo(page, 'Remove N blocks');
+  for (let taken = 0; taken < 3; taken++) await page.keyboard.press('ArrowRight');
+  await expect(planLine(page, 'Blocks')).toContainText('16 → 13');
+  await tabTo(page, 'Download plan');
+  const file = await downloadBy(page, () => page.keyboard.press('Enter'));
+  expect(parsePlan(await textOf(file), 'plan.json').blocks).toEqual({ before: 16, after: 13 });
+});
+
 test('the theme follows the system until the user picks one, which a reload keeps', async ({ page }) => {
   await page.emulateMedia({ colorScheme: 'dark' });
   await open(page);
@@ -85,6 +114,15 @@ async function expectNoSidewaysScroll(page: Page): Promise<void> {
     return { scrollWidth, clientWidth };
   });
   expect(scrollWidth).toBeLessThanOrEqual(clientWidth);
+}
+
+/** Presses Tab until the focus is on what is called `name`. */
+async function tabTo(page: Page, name: string): Promise<void> {
+  for (let presses = 0; presses < 120; presses++) {
+    await page.keyboard.press('Tab');
+    if ((await focusOf(page))?.name === name) return;
+  }
+  throw new Error(`Tab does not reach "${name}"`);
 }
 
 /** What has the focus, and whether it or the label around it draws an outline or a ring; null past the last stop. */

@@ -32,6 +32,10 @@ test('a block under the pointer lights up in every chart', async ({ page }) => {
 
   await page.mouse.move(0, 0);
   await expect(blockOption(page, 9)).toHaveAttribute('data-lit', 'false');
+
+  // The same block of the surrogate, each stream with its bounds.
+  await blockOption(page, 9).hover();
+  await expect(panel(page, 'Where runs break')).toContainText(/k = 9.*image \d\.\d+ \(\S+ to \S+\), text \d/);
 });
 
 test('the estimator switch changes the values, the captions and the detection together', async ({ page }) => {

@@ -19,7 +19,7 @@ import {
 } from './draw-trajectories.ts';
 import { HoverBands } from './hover-bands.tsx';
 import { Marks } from './marks-view.tsx';
-import { differenceText, similarityText } from './number-text.ts';
+import { boundsText, differenceText, similarityText } from './number-text.ts';
 import { PAGE_PALETTE } from './palette.ts';
 import { type BlockPart, whyNoPart } from './stream-part.ts';
 import { curveLabel, curveNames, curveRow, streamsInMean } from './trajectory-curves.ts';
@@ -87,7 +87,7 @@ export function Trajectories(props: TrajectoriesProps) {
   const { cka: upper, difference: lower, numbers, start: handle, readout } = TRAJECTORY_ROWS;
   const startRowHeight = handle.top + handle.height - numbers.top;
   const plotHeight = lower.top + lower.height - upper.top;
-  const { cka, differences, stream } = curves;
+  const { cka, differences, stream, bounds } = curves;
   const k = hovered.block;
   const valueAt = (name: TrajectoryStream) => {
     if (k === null) return '';
@@ -98,7 +98,10 @@ export function Trajectories(props: TrajectoriesProps) {
     }
     const spec = curves.streams.find(({ id }) => id === name);
     const reason = value === null && spec ? (whyNoPart(blocks, spec, k) ?? whyNoPart(blocks, spec, start)) : null;
-    return `${curveLabel(curves, name)} ${similarityText(value)}${reason ? `: ${reason}` : ''}`;
+    const [low, high] = [bounds?.[name]?.low[start]?.[k] ?? null, bounds?.[name]?.high[start]?.[k] ?? null];
+    // The start itself is the model's own state.
+    const between = k > start && low !== null && high !== null ? ` (${boundsText(low, high)})` : '';
+    return `${curveLabel(curves, name)} ${similarityText(value)}${between}${reason ? `: ${reason}` : ''}`;
   };
   const blockUnder = (event: PointerEvent<HTMLElement>) => {
     const chart = event.currentTarget.parentElement;
