@@ -33,9 +33,11 @@ export const ROOMS = [
     run: '. tensor/engine.ts interval edit report plan',
     export: '. tensor/dtype.ts tensor/float.ts checkpoint model/config-index.ts folder interval edit plan run',
     states: '.',
+    // Without tensors too, opened in a compute worker:
+    trace: '. tensor/dtype.ts tensor/integers.ts checkpoint model/config-index.ts report states npm:zod',
     // With tensors, in a compute worker:
     capture: '. tensor checkpoint model shapes folder report states npm:@tensorflow/tfjs-core',
-    analysis: '. tensor model interval edit folder report detection states capture npm:@tensorflow/tfjs-core',
+    analysis: '. tensor model interval edit folder report detection states trace capture npm:@tensorflow/tfjs-core',
     'edited-model': '. checkpoint model interval edit shapes sampling folder run export npm:@tensorflow/tfjs-core',
     distil: `. tensor checkpoint model shapes interval edit folder report detection plan run export states capture analysis
       npm:@tensorflow/tfjs-core`,

@@ -17,6 +17,7 @@ export type ErrorCode =
   | 'weight-not-finite'
   | 'state-not-finite'
   | 'calibration-invalid'
+  | 'trace-invalid'
   | 'inputs-invalid'
   | 'plan-invalid'
   | 'plan-mismatch'

@@ -1,7 +1,7 @@
 /**
- * One analysis from beginning to end: capture the states and fit the probes block by block, compare states, follow
- * surrogates, detect with the default rule, and measure what the detected intervals cost. Reports progress per stage, hears
- * its signal between steps, and keeps no tensors.
+ * One analysis from beginning to end: capture the states, or read them from a trace, and fit the probes block by block, compare
+ * states, follow surrogates, detect with the default rule, and measure what the detected intervals cost, where there are
+ * weights to measure it with. Reports progress per stage, hears its signal between steps, and keeps no tensors.
  *
  * States, probes and every finished piece are kept in a store. Where the store outlives the process, an analysis that was
  * interrupted goes on from what is finished, and gives the same report to the bit on the same engine. Whoever brings a store
@@ -26,6 +26,7 @@ import { stateKey, sweepProbes } from './probe-sweep.ts';
 import type { AnalysisProgress } from './progress.ts';
 import { StageClock } from './stage-clock.ts';
 import { comparePairs, type PairFigures } from './state-pairs.ts';
+import { modelStates, type StatesSource } from './states-source.ts';
 import { type BlockProbes, storedProbes } from './stored-probes.ts';
 import { confidenceOf, streamAnalysis } from './stream-figures.ts';
 
@@ -57,6 +58,14 @@ export interface Analysed {
 export async function analyse(
   transformer: Transformer,
   calibration: Calibration,
+  options: AnalyseOptions = {},
+): Promise<Analysed> {
+  return await analyseStates(modelStates(transformer, calibration), options);
+}
+
+/** Without damage where the source has no model. */
+export async function analyseStates(
+  source: StatesSource,
   {
     signal,
     onProgress = () => {},
@@ -66,16 +75,16 @@ export async function analyse(
     damage: budget = {},
   }: AnalyseOptions = {},
 ): Promise<Analysed> {
-  const { numBlocks, width } = transformer.config;
-  const { blocks, stacks, streams: declared } = transformer.architecture;
-  const store = lasting ?? memoryStates();
+  const { samples: calibration, width, model } = source;
+  const { blocks, stacks, streams: declared } = source.architecture;
+  const store = source.storeOver(lasting ?? memoryStates());
   const pace = new Pace(signal);
   const split = splitRows(calibration);
   const judged = judgedRows(calibration, split);
   const clock = new StageClock();
 
   const sweep = { split, judged, ridge, store, lasts: lasting !== undefined, engineBytes, signal };
-  const swept = await sweepProbes(transformer, calibration, sweep, pace, clock, onProgress);
+  const swept = await sweepProbes(source, sweep, pace, clock, onProgress);
   const probes = storedProbes(
     store,
     declared.map(({ id }) => id),
@@ -93,7 +102,7 @@ export async function analyse(
       ),
     ]),
   );
-  const confidence = judged && confidenceOf(judged, compared, numBlocks, stacks);
+  const confidence = judged && confidenceOf(judged, compared, blocks.length, stacks);
 
   clock.start('damage');
   const pairs = await storedOr(store, 'pairs', () => {
@@ -107,13 +116,15 @@ export async function analyse(
   const detected = detectIntervals(report, { ...DEFAULT_DETECTION, rows: readable });
   const measurable = leastDirected(detected, pairs.directionErrors, budget.intervals);
   const samples = budget.samples ?? DAMAGE_SAMPLES;
-  const damage = await storedDamage(
-    transformer,
-    damageInputsOf(calibration, probes, 'prompt-groups', samples),
-    [...runEdits(measurable, 'nothing'), ...runEdits(measurable, 'probes')],
-    store,
-    { signal, engineBytes, onProgress },
-  );
+  const damage = model
+    ? await storedDamage(
+        model.transformer,
+        damageInputsOf(model.calibration, probes, 'prompt-groups', samples),
+        [...runEdits(measurable, 'nothing'), ...runEdits(measurable, 'probes')],
+        store,
+        { signal, engineBytes, onProgress },
+      )
+    : [];
   clock.stop();
 
   return {
@@ -128,7 +139,7 @@ export async function analyse(
       },
       settings: {
         ridge,
-        damageSamples: samples,
+        damageSamples: model ? samples : null,
         ...(calibration.tokenLimit ? { tokens: calibration.tokenLimit } : {}),
       },
       split: split.facts,

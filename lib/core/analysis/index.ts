@@ -1,4 +1,4 @@
-export { type Analysed, type AnalyseOptions, analyse, type DamageBudget } from './analyse.ts';
+export { type Analysed, type AnalyseOptions, analyse, analyseStates, type DamageBudget } from './analyse.ts';
 export type { GroupedSamples } from './balanced-groups.ts';
 export { type CkaValues, rbfCka } from './cka.ts';
 export {
@@ -24,4 +24,5 @@ export { measureProbe, type ProbeQuality } from './probe-quality.ts';
 export type { AnalysisPartial, AnalysisProgress, AnalysisStage } from './progress.ts';
 export { reportOf } from './report-of.ts';
 export { linearCka, StreamSimilarity } from './similarity.ts';
+export { modelStates, type StatesSource, tracedStates } from './states-source.ts';
 export { type BlockProbes, listedProbes, probesOf } from './stored-probes.ts';

@@ -3,8 +3,6 @@
  * block is fitted and judged while the states around it are at hand. A block is finished once its figures are stored; a
  * sweep that was interrupted goes on after the last finished one.
  */
-import { type Calibration, captureStates } from '../capture/index.ts';
-import type { Transformer } from '../model/index.ts';
 import type { PerStream } from '../report/report.ts';
 import { jsonPiece, putJson, type StateStore } from '../states/index.ts';
 import { fitBlockProbe } from './fit-probes.ts';
@@ -14,11 +12,13 @@ import type { Pace } from './pace.ts';
 import type { WeightedProbeQuality } from './probe-bounds.ts';
 import type { AnalysisProgress } from './progress.ts';
 import type { StageClock } from './stage-clock.ts';
+import type { StatesSource } from './states-source.ts';
 import { putProbe } from './stored-probes.ts';
 
 /** What is told of one block, and stored once its states and its probes are. */
 export interface SweptBlock {
-  readonly blockMs: number;
+  /** Null where no block ran. */
+  readonly blockMs: number | null;
   readonly quality: PerStream<WeightedProbeQuality | null>;
 }
 
@@ -37,15 +37,14 @@ export const stateKey = (stream: string, state: number) => `${stream}/${state - 
 const blockKey = (block: number) => `swept/${block}`;
 
 export async function sweepProbes(
-  transformer: Transformer,
-  calibration: Calibration,
+  source: StatesSource,
   { split, judged, ridge, store, lasts, engineBytes, signal }: Sweep,
   pace: Pace,
   clock: StageClock,
   onProgress: (progress: AnalysisProgress) => void,
 ): Promise<readonly SweptBlock[]> {
-  const { blocks, streams } = transformer.architecture;
-  const { width } = transformer.config;
+  const { width } = source;
+  const { blocks, streams } = source.architecture;
   const total = blocks.length;
   const swept: SweptBlock[] = [];
   const tell = (block: number) => {
@@ -75,7 +74,7 @@ export async function sweepProbes(
     before = Object.fromEntries(stored);
   }
   clock.start('capture');
-  const captured = captureStates(transformer, calibration, {
+  const captured = source.states({
     signal,
     from,
     engineBytes,

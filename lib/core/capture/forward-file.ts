@@ -26,7 +26,7 @@ import {
   type TransformerInputs,
   tokenCounts,
 } from '../model/index.ts';
-import { type DType, isFloatDType } from '../tensor/index.ts';
+import { type DType, integersOf, isFloatDType } from '../tensor/index.ts';
 import { type ImageShapes, type Invalid, parseImageShapes } from './image-shapes.ts';
 
 const HINT =
@@ -276,22 +276,10 @@ async function readFinite(checkpoint: Checkpoint<DType>, tensor: string, invalid
 
 /** Numbers that may be stored as integers, which PyTorch casts: pipelines pass whole time steps as int64. */
 async function readNumbers(checkpoint: Checkpoint<DType>, tensor: string, invalid: Invalid): Promise<Float32Array> {
-  const info = checkpoint.tensors.get(tensor);
-  const read = info && INTEGERS[info.dtype];
+  const read = integersOf(checkpoint.tensors.get(tensor)?.dtype);
   if (!read) return await readFinite(checkpoint, tensor, invalid);
-  return Float32Array.from(read((await checkpoint.readBytes(tensor)).slice().buffer), Number);
+  return Float32Array.from(read(await checkpoint.readBytes(tensor)), Number);
 }
-
-const INTEGERS: Readonly<Partial<Record<DType, (buffer: ArrayBuffer) => ArrayLike<number | bigint>>>> = {
-  I64: (buffer) => new BigInt64Array(buffer),
-  U64: (buffer) => new BigUint64Array(buffer),
-  I32: (buffer) => new Int32Array(buffer),
-  U32: (buffer) => new Uint32Array(buffer),
-  I16: (buffer) => new Int16Array(buffer),
-  U16: (buffer) => new Uint16Array(buffer),
-  I8: (buffer) => new Int8Array(buffer),
-  U8: (buffer) => new Uint8Array(buffer),
-};
 
 async function readPromptGroups(
   checkpoint: Checkpoint<DType>,
@@ -304,10 +292,10 @@ async function readPromptGroups(
   if (info.shape.join() !== String(batch)) {
     throw invalid('Wrong shape', PROMPT_GROUP, shown(info.shape), `${shown([batch])}, one number per sample`, hint);
   }
-  const read = INTEGERS[info.dtype];
+  const read = integersOf(info.dtype);
   if (!read) throw invalid('Wrong dtype', PROMPT_GROUP, info.dtype, 'whole numbers, such as I64', hint);
   const numbers = new Map<number | bigint, number>();
-  return Uint32Array.from(Array.from(read((await checkpoint.readBytes(PROMPT_GROUP)).slice().buffer)), (id) => {
+  return Uint32Array.from(Array.from(read(await checkpoint.readBytes(PROMPT_GROUP))), (id) => {
     const known = numbers.get(id) ?? numbers.size;
     numbers.set(id, known);
     return known;

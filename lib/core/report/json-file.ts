@@ -56,7 +56,13 @@ export function parseJsonFile<T>(
   return reader.read(value, (part, schema) => checkedJson(part, schema, file, kind), file);
 }
 
-function checkedJson<S>(value: unknown, schema: z.ZodMiniType<S>, file: string, kind: JsonFileKind): S {
+/** The value as the schema has it, or a ContiguaError that names the first thing wrong. */
+export function checkedJson<S>(
+  value: unknown,
+  schema: z.ZodMiniType<S>,
+  file: string,
+  kind: Pick<JsonFileKind, 'code' | 'expected' | 'hint'>,
+): S {
   const { code, expected, hint } = kind;
   const parsed = checked(value, schema);
   if (parsed === null) {

@@ -23,12 +23,15 @@ export type Matrix = readonly (readonly (number | null)[])[];
 export type PerStream<T> = Readonly<Record<StreamId, T>>;
 
 export interface CalibrationFacts {
-  /** `shapes`: prompts and pictures of the sample's grammar; `file`: the user's calibration.safetensors; `synthetic`: seeded noise. */
-  readonly kind: 'shapes' | 'file' | 'synthetic';
+  /**
+   * `shapes`: prompts and pictures of the sample's grammar; `file`: the user's calibration.safetensors; `synthetic`: seeded noise;
+   * `trace`: states that were captured elsewhere, of a model whose weights took no part.
+   */
+  readonly kind: 'shapes' | 'file' | 'synthetic' | 'trace';
   /** Shown wherever a number from it is: "64 prompts × 8 timesteps", "SYNTHETIC inputs, seed 7". */
   readonly label: string;
   readonly seed: number | null;
-  /** Which file, where it is one; null elsewhere and in reports of version 1. */
+  /** Which file, where it is one; of a trace the calibration that it is of. Null elsewhere and in reports of version 1. */
   readonly file: CalibrationFile | null;
   readonly samples: number;
   /** Distinct model timesteps in [0, 1], ascending. */

@@ -51,7 +51,7 @@ export const runEditSchema = z.object({
 }) satisfies z.ZodMiniType<RunEdit>;
 
 export const calibrationSchema = z.object({
-  kind: z.enum(['shapes', 'file', 'synthetic']),
+  kind: z.enum(['shapes', 'file', 'synthetic', 'trace']),
   label: z.string(),
   seed: z.nullable(z.number()),
   file: z.nullable(z.object({ name: z.string(), digits: z.string() })),

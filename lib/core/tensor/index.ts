@@ -8,4 +8,5 @@ export {
 } from './engine.ts';
 export { registerFastWasmKernels } from './fast-wasm-kernels.ts';
 export { fromFloat32, isFloatDType, toFloat32 } from './float.ts';
+export { integersOf } from './integers.ts';
 export { type AdamRates, type AdamVectors, adamStep, sumOfSquares } from './optimizer-steps.ts';

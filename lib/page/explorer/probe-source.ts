@@ -28,7 +28,8 @@ export function reportProbes(report: MeasuredReport | null, measuredOn: Calibrat
 /** For a report that came without the choice it was measured on. */
 export function choiceOfReport({ calibration }: MeasuredReport): CalibrationChoice {
   const { kind, samples, timesteps, seed, file } = calibration;
-  if (kind === 'file') return { ...DEFAULT_CALIBRATION, kind, fileDigits: file?.digits ?? null };
+  // What a trace is of can be measured on its calibration, once the weights are there too.
+  if (kind === 'file' || kind === 'trace') return { ...DEFAULT_CALIBRATION, kind: 'file', fileDigits: file?.digits ?? null };
   return { ...DEFAULT_CALIBRATION, kind, samples, timesteps: timesteps.length, seed: seed ?? DEFAULT_CALIBRATION.seed };
 }
 

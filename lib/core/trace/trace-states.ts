@@ -1,0 +1,60 @@
+/** The states of a trace in the order of depth, each read when it is its turn and let go of then. */
+import { ContiguaError } from '../errors.ts';
+import { pause } from '../pause.ts';
+import type { PerStream } from '../report/report.ts';
+import type { Trace } from './open-trace.ts';
+import { stateTensor } from './trace-format.ts';
+import { TRACE_HINT } from './trace-metadata.ts';
+
+/** States as a capture gives them (`CapturedBlock` of lib/core/capture), of blocks that were not timed. */
+export interface TracedBlock {
+  /** −1 is the embedded input, i the state after block i. */
+  readonly index: number;
+  /** [rows, width] of every stream. */
+  readonly states: PerStream<Float32Array>;
+  readonly blockMs: null;
+}
+
+export interface TraceStatesOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** The first index to yield. */
+  readonly from?: number | undefined;
+}
+
+/** Throws `trace-invalid` at the first value that is not finite. */
+export async function* traceStates(
+  trace: Trace,
+  { signal, from = -1 }: TraceStatesOptions = {},
+): AsyncGenerator<TracedBlock> {
+  for (let index = from; index < trace.model.blocks.length; index++) {
+    const states: Record<string, Float32Array> = {};
+    for (const { id } of trace.model.streams) {
+      await pause(signal);
+      states[id] = await readState(trace, id, index);
+    }
+    yield { index, states, blockMs: null };
+  }
+}
+
+/** Rows `from` to `to`, exclusive, of a state [·, width]; all by default. */
+export async function readState(
+  { checkpoint, file, model: { width } }: Trace,
+  stream: string,
+  index: number,
+  from = 0,
+  to?: number,
+): Promise<Float32Array> {
+  const tensor = stateTensor(stream, index);
+  const values = await checkpoint.readFloat32(tensor, from * width, to === undefined ? undefined : to * width);
+  for (let at = 0; at < values.length; at++) {
+    if (Number.isFinite(values[at])) continue;
+    throw new ContiguaError('trace-invalid', 'A state holds a value that is not finite', {
+      file,
+      tensor,
+      found: `${values[at]} at row ${from + Math.floor(at / width)}, feature ${at % width}`,
+      expected: 'finite numbers',
+      hint: `The model overflowed in its type: run it in BF16 or F32. ${TRACE_HINT}`,
+    });
+  }
+  return values;
+}

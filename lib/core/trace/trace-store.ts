@@ -1,0 +1,49 @@
+/**
+ * A store in which the states of a trace are already there, read from its file by ranges: nothing of them is copied. Everything
+ * else goes to the store below.
+ */
+import type { StateStore } from '../states/index.ts';
+import type { Trace } from './open-trace.ts';
+import { readState } from './trace-states.ts';
+
+/** Keys of states are `STREAM/INDEX`, −1 for the embedded input (lib/core/analysis/probe-sweep.ts). */
+export function traceStore(trace: Trace, below: StateStore): StateStore {
+  const { streams, blocks } = trace.model;
+  const traced = (key: string): { readonly stream: string; readonly index: number } | null => {
+    const [, stream, digits] = /^(.*)\/(-1|\d+)$/.exec(key) ?? [];
+    const index = Number(digits);
+    return stream !== undefined && streams.some(({ id }) => id === stream) && index < blocks.length
+      ? { stream, index }
+      : null;
+  };
+  const rowsOf = (stream: string) => trace.samples.rows[stream]?.length ?? 0;
+  return {
+    async create(key, rows, width) {
+      if (!traced(key)) await below.create(key, rows, width);
+    },
+    async write(key, fromRow, values) {
+      if (!traced(key)) await below.write(key, fromRow, values);
+    },
+    async seal(key) {
+      if (!traced(key)) await below.seal(key);
+    },
+    async shape(key) {
+      const state = traced(key);
+      return state ? { rows: rowsOf(state.stream), width: trace.model.width } : await below.shape(key);
+    },
+    async read(key, fromRow = 0, toRow) {
+      const state = traced(key);
+      if (!state) return await below.read(key, fromRow, toRow);
+      return new Float32Array(
+        await readState(trace, state.stream, state.index, fromRow, toRow ?? rowsOf(state.stream)),
+      );
+    },
+    async remove(key) {
+      if (!traced(key)) await below.remove(key);
+    },
+    get usage() {
+      return below.usage;
+    },
+    dispose: () => below.dispose(),
+  };
+}
