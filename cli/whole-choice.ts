@@ -51,7 +51,8 @@ async function calibrationOf(
   }
   if (!report) return { kind: drawable ? 'shapes' : 'synthetic', ...CALIBRATION_DEFAULTS };
   const { kind, samples, timesteps, seed, label } = report.calibration;
-  if (kind !== 'file' && kind !== 'trace') return { kind, samples, timesteps: timesteps.length, seed: seed ?? CALIBRATION_DEFAULTS.seed };
+  if (kind !== 'file' && kind !== 'trace')
+    return { kind, samples, timesteps: timesteps.length, seed: seed ?? CALIBRATION_DEFAULTS.seed };
   throw new ContiguaError('usage', 'The report was measured on a file, and --measure needs the calibration file', {
     found: label,
     expected: '--calibration FILE',

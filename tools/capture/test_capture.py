@@ -25,7 +25,7 @@ import contigua_capture as tool  # noqa: E402
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = ROOT / "lib/testing/models"
 FIXTURES = ROOT / "lib/testing/traces"
-PROMPTS, STEPS, TEXT = 6, 6, 7
+PROMPTS, STEPS, TEXT = 8, 6, 7
 
 torch.set_num_threads(1)
 diffusers.logging.set_verbosity_error()

@@ -29,7 +29,8 @@ export function reportProbes(report: MeasuredReport | null, measuredOn: Calibrat
 export function choiceOfReport({ calibration }: MeasuredReport): CalibrationChoice {
   const { kind, samples, timesteps, seed, file } = calibration;
   // What a trace is of can be measured on its calibration, once the weights are there too.
-  if (kind === 'file' || kind === 'trace') return { ...DEFAULT_CALIBRATION, kind: 'file', fileDigits: file?.digits ?? null };
+  if (kind === 'file' || kind === 'trace')
+    return { ...DEFAULT_CALIBRATION, kind: 'file', fileDigits: file?.digits ?? null };
   return { ...DEFAULT_CALIBRATION, kind, samples, timesteps: timesteps.length, seed: seed ?? DEFAULT_CALIBRATION.seed };
 }
 
