@@ -141,6 +141,7 @@ describePerEngine(['cpu', 'wasm'], 'a trace of diffusers', () => {
     const { analysis: traced } = await analyseStates({
       ...tracedStates(await traceOf('flux')),
       samples: { rows, groups, levels, facts },
+      storeOver: (store) => store,
       states: async function* () {
         yield* states;
       },
