@@ -15,6 +15,7 @@ const ENTRIES = {
   contigua: 'cli/main.ts',
   host: 'lib/server/host.ts',
   worker: 'lib/server/jobs/main.ts',
+  health: 'lib/server/jobs/health.ts',
   access: 'lib/server/http/access.ts',
   'end-signals': 'lib/server/end-signals.ts',
   'guard-next': 'lib/server/http/guard-next.ts',

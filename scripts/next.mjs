@@ -6,8 +6,11 @@ import { createRequire } from 'node:module';
 import { importCompiled } from './compiled.mjs';
 
 const POLL_MS = 100;
+const GRACE_MS = 4_000;
 
 process.on('disconnect', () => process.exit(1));
+// Next.js waits for open answers, and those of followed runs never end.
+if (process.argv[2] === 'start') process.once('SIGTERM', () => setTimeout(() => process.exit(0), GRACE_MS).unref());
 
 const after = (option) => process.argv[process.argv.indexOf(option) + 1];
 if (process.send && process.argv.includes('--port')) void tellWhenUp(after('--hostname'), after('--port'));

@@ -4,7 +4,6 @@
  * own an embedded database, and because the page's bundler then never sees one. scripts/start.mjs starts it, gives it
  * port and secret, starts it again when it dies, and ends it; with its parent gone it ends by itself.
  */
-import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { asContiguaError, ContiguaError } from '../core/errors.ts';
 import { createBackend } from './create-backend.ts';
@@ -14,6 +13,7 @@ import { accessPolicy } from './http/access.ts';
 import { createApiServer } from './http/api-server.ts';
 import { Calibrations } from './http/calibrations.ts';
 import { fileRoutes } from './http/files.ts';
+import { jobHostDoor } from './http/host-address.ts';
 import { logLine, logThrown } from './log.ts';
 import { ServerModels, UPLOADS } from './models.ts';
 
@@ -33,6 +33,7 @@ async function main(): Promise<void> {
   createPrivately();
   const env = readEnv();
   const policy = accessPolicy(process.env);
+  const { address: bound, port, secret } = jobHostDoor(process.env);
   const backend = await createBackend(env);
   const uploads = join(env.dataFolder, UPLOADS);
   const models = new ServerModels(env.modelRoots, uploads);
@@ -40,7 +41,7 @@ async function main(): Promise<void> {
     backend,
     files: fileRoutes({ backend, calibrations: new Calibrations(models, uploads) }),
     policy,
-    secret: process.env.CONTIGUA_JOB_SECRET || randomBytes(32).toString('hex'),
+    secret,
     log: process.env.CONTIGUA_LOG === 'requests' ? logLine : undefined,
     report: logThrown,
     warn: logLine,
@@ -64,13 +65,12 @@ async function main(): Promise<void> {
     );
   };
 
-  const port = Number(process.env.CONTIGUA_JOB_PORT || 0);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, '127.0.0.1', resolve);
+    server.listen(port, bound, resolve);
   });
   const address = server.address();
-  const url = `http://127.0.0.1:${typeof address === 'object' && address ? address.port : port}`;
+  const url = `http://${bound.includes(':') ? `[${bound}]` : bound}:${typeof address === 'object' && address ? address.port : port}`;
   if (process.connected) process.send?.({ type: 'ready', url });
   else if (!process.send) console.log(`The job host listens at ${url}`);
 }
