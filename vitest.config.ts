@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   resolve: { alias: { '@': fileURLToPath(new URL('.', import.meta.url)) } },
   test: {
-    include: ['{app,bench,components,lib,study,workers,cli,scripts}/**/*.test.{ts,tsx}'],
+    include: ['{app,bench,components,deploy,lib,study,workers,cli,scripts}/**/*.test.{ts,tsx}'],
     environment: 'node',
     // Children that run sources use no cache in a folder that other users can write to (scripts/sources.mjs).
     env: { TSX_DISABLE_CACHE: '1' },

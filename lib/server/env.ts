@@ -78,6 +78,9 @@ const variables = z.object({
   CONTIGUA_QUEUE_LIMIT: optional(count(1, 1_000_000)),
 });
 
+/** Names of the variables that `readEnv` reads. */
+export const ENV_VARIABLES: readonly string[] = Object.keys(variables.shape);
+
 /** `bundledModels` is the root that is there where CONTIGUA_MODELS names none. */
 export function readEnv(
   source: Readonly<Record<string, string | undefined>> = process.env,

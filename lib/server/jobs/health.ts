@@ -32,7 +32,9 @@ export async function assertJobRunner(
     );
     if (runner?.alive && runner.engine !== '') return;
     throw new ContiguaError('not-ready', `No job runner of ${host} takes jobs`, {
-      found: runner ? runner.why || `not seen for ${DEFAULT_TIMING.lease / 1000} s` : 'none in the database',
+      found: runner
+        ? (runner.alive && runner.why) || `not seen for ${DEFAULT_TIMING.lease / 1000} s`
+        : 'none in the database',
     });
   } finally {
     await db.close();
