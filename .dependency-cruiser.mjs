@@ -25,7 +25,7 @@ const ENTRY = [
   '^[^/]+$',
   '\\.d\\.m?ts$',
   '^(cli|study|lib/server/jobs)/main\\.ts$',
-  '^lib/server/(host|http/guard-next)\\.ts$',
+  '^lib/server/(host|http/guard-next|jobs/health)\\.ts$',
   '^lib/compute/stores/(disk|opfs)-states\\.ts$',
 ];
 
