@@ -78,11 +78,6 @@ async function opened(path: string, flags: string): Promise<StateFile> {
         throw told(path, thrown);
       }
     },
-    async flush() {
-      await handle.datasync().catch((thrown: unknown) => {
-        throw told(path, thrown);
-      });
-    },
     close: () => handle.close(),
   };
 }

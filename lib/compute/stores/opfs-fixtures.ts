@@ -40,7 +40,6 @@ export function fakeOpfs(quotaBytes = Number.POSITIVE_INFINITY): StateDirectory 
             },
             getSize: () => file.bytes.length,
             truncate: resize,
-            flush() {},
             close() {
               file.isOpen = false;
             },

@@ -14,7 +14,6 @@ export interface SyncAccessHandle {
   write(bytes: Uint8Array, options: { at: number }): number;
   getSize(): number;
   truncate(size: number): void;
-  flush(): void;
   close(): void;
 }
 export interface StateFileHandle {
@@ -83,9 +82,6 @@ async function opened(name: string, file: StateFileHandle): Promise<StateFile & 
         throw nameOf(thrown) === 'QuotaExceededError' ? full(name) : thrown;
       }
       if (written !== bytes.length) throw full(name);
-    },
-    async flush() {
-      handle.flush();
     },
     async close() {
       handle.close();

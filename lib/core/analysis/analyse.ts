@@ -38,6 +38,8 @@ export interface AnalyseOptions {
   readonly store?: StateStore | undefined;
   /** States of batches and of ways that may wait on the engine; no limit by default. */
   readonly engineBytes?: number | undefined;
+  /** Surrogates of one stream that may wait in memory; more than that wait in the store. */
+  readonly surrogateBytes?: number | undefined;
   readonly damage?: DamageBudget | undefined;
 }
 
@@ -54,6 +56,8 @@ export interface Analysed {
   /** For routes through the model and further measurements (`editDamage`); read from the store that the analysis was given. */
   readonly probes: BlockProbes;
 }
+
+const SURROGATE_BYTES = 2 ** 30;
 
 export async function analyse(
   transformer: Transformer,
@@ -72,6 +76,7 @@ export async function analyseStates(
     ridge = DEFAULT_RIDGE,
     store: lasting,
     engineBytes,
+    surrogateBytes = SURROGATE_BYTES,
     damage: budget = {},
   }: AnalyseOptions = {},
 ): Promise<Analysed> {
@@ -91,7 +96,8 @@ export async function analyseStates(
   );
 
   const rows = countsOf(calibration.rows);
-  const compared = await compareStreams({ store, rows, blocks, width, probes, judged }, pace, clock, onProgress);
+  const comparing = { store, rows, blocks, width, probes, judged, surrogateBytes };
+  const compared = await compareStreams(comparing, pace, clock, onProgress);
   const streams: PerStream<StreamAnalysis> = Object.fromEntries(
     declared.map(({ id }) => [
       id,

@@ -5,7 +5,9 @@
  */
 import type { BlockSpec } from '../model/index.ts';
 import type { PerStream, Similarity } from '../report/report.ts';
-import type { StateStore } from '../states/index.ts';
+import { memoryStates, type StateStore, tieredStates } from '../states/index.ts';
+import { type SweepRows, sweepGrams } from './gram-sweep.ts';
+import type { CellRows } from './held-out-cells.ts';
 import type { JudgedRows } from './judged-rows.ts';
 import type { Pace } from './pace.ts';
 import { pickRows } from './pick-rows.ts';
@@ -16,6 +18,7 @@ import { StreamSimilarity } from './similarity.ts';
 import type { StageClock } from './stage-clock.ts';
 import { type BlockProbes, probesOf } from './stored-probes.ts';
 import { type ComparedRows, comparedPiece, putCompared } from './stored-similarity.ts';
+import type { Weightings } from './weightings.ts';
 
 export interface ComparedStream {
   /** Null where the stream has no tokens at all. */
@@ -33,10 +36,12 @@ interface Comparing {
   readonly width: number;
   readonly probes: BlockProbes;
   readonly judged: JudgedRows | null;
+  /** Surrogates of one stream that may wait in memory; more than that wait in the store. */
+  readonly surrogateBytes: number;
 }
 
 export async function compareStreams(
-  { store, rows, blocks, width, probes, judged }: Comparing,
+  { store, rows, blocks, width, probes, judged, surrogateBytes }: Comparing,
   pace: Pace,
   clock: StageClock,
   onProgress: (progress: AnalysisProgress) => void,
@@ -44,81 +49,33 @@ export async function compareStreams(
   const work = Object.entries(rows).map(([id, count]) => {
     return { id, count, heldOut: (judged?.rows[id]?.rows ?? new Uint32Array()).toSorted() };
   });
-  const counter = (stage: AnalysisStage, sweepsOverHeldOut: number) => {
-    let done = 0;
-    const sweeps = work.reduce(
-      (sum, { count, heldOut }) => sum + (count > 0 ? 1 : 0) + (heldOut.length > 0 ? sweepsOverHeldOut : 0),
-      0,
-    );
-    const total = sweeps * (blocks.length + 1);
-    return () => onProgress({ stage, done: ++done, total });
-  };
-  const onState = counter('cka', 1);
-  const onStart = counter('trajectories', 2);
-  /** The finished piece, or what `make` makes of it; a piece that was there counts its `sweeps` as done. */
-  const piece = async (key: string, sweeps: number, make: () => Promise<ComparedRows>): Promise<ComparedRows> => {
-    const found = await comparedPiece(store, key);
-    if (found) {
-      for (let state = 0; state <= blocks.length; state++) onState();
-      for (let start = 0; start < sweeps * (blocks.length + 1); start++) onStart();
-      return found;
-    }
-    const made = await make();
-    await putCompared(store, key, made);
-    return made;
-  };
+  const compared = work.flatMap(({ count, heldOut }) => [heldOut.length, count]).filter((n) => n > 0);
+  const stepsOf = (n: number) => (usesGrams(n, width) ? (blocks.length * (blocks.length + 1)) / 2 : blocks.length + 1);
+  const resampledSteps = work.filter(({ heldOut: { length } }) => length > 0 && !usesGrams(length, width)).length;
+  const onState = counter('cka', compared.length * (blocks.length + 1), onProgress);
+  const onStep = counter(
+    'trajectories',
+    compared.reduce((sum, n) => sum + stepsOf(n), 0) + resampledSteps * (blocks.length + 1),
+    onProgress,
+  );
+  const sweep: StreamSweep = { store, blocks, width, probes, surrogateBytes, pace, clock, onState, onStep };
 
-  const compared: [string, ComparedStream][] = [];
+  const streams: [string, ComparedStream][] = [];
   for (const { id, count, heldOut } of work) {
-    const updated = blocks.map(({ updates }) => updates.includes(id));
-    const along = async () => (await probesOf(probes, blocks.keys())).map((probe) => probe[id] ?? null);
-    const states = async () => {
-      const of: Float32Array[] = [];
-      for (let state = 0; state <= blocks.length; state++) of.push(await store.read(stateKey(id, state)));
-      return of;
-    };
-    const compare = async (picked: readonly Float32Array[], rowCount: number): Promise<Similarity> => {
-      clock.start('cka');
-      const similarity = new StreamSimilarity(picked, rowCount, width, { updated });
-      try {
-        const cka = await similarity.compareStates(pace, onState);
-        clock.start('trajectories');
-        const trajectories = await similarity.followSurrogates(await along(), pace, onStart);
-        return { rows: rowCount, cka, trajectories, bounds: null };
-      } finally {
-        similarity.dispose();
-      }
-    };
+    const resampling = judged && { cells: judged.someRows[id]!, weightings: judged.weightings };
     const ofHeldOut =
-      judged && heldOut.length > 0
-        ? await piece(`similar/${id}-held-out`, 2, async () => {
-            const of = await states();
-            const similarity = await compare(
-              of.map((state) => pickRows(state, width, heldOut)),
-              heldOut.length,
-            );
-            const { someRows, weightings } = judged;
-            const resampled = await resampleSimilarity(
-              of,
-              someRows[id]!,
-              width,
-              weightings,
-              await along(),
-              similarity,
-              pace,
-              onStart,
-            );
-            return { similarity, resampled };
-          })
-        : null;
+      heldOut.length > 0 ? await finished(sweep, `similar/${id}-held-out`, id, heldOut, resampling) : null;
     const ofAll =
       count > 0
-        ? await piece(`similar/${id}-all`, 1, async () => ({
-            similarity: await compare(await states(), count),
-            resampled: null,
-          }))
+        ? await finished(
+            sweep,
+            `similar/${id}-all`,
+            id,
+            Uint32Array.from({ length: count }, (_, i) => i),
+            null,
+          )
         : null;
-    compared.push([
+    streams.push([
       id,
       {
         all: ofAll?.similarity ?? null,
@@ -127,5 +84,136 @@ export async function compareStreams(
       },
     ]);
   }
-  return Object.fromEntries(compared);
+  return Object.fromEntries(streams);
+}
+
+/** One Gram per state serves everything where there are no more rows than features. */
+const usesGrams = (rows: number, width: number) => rows <= width;
+
+function counter(stage: AnalysisStage, total: number, onProgress: (progress: AnalysisProgress) => void) {
+  let done = 0;
+  return (steps = 1) => {
+    done += steps;
+    onProgress({ stage, done, total });
+  };
+}
+
+interface StreamSweep extends Pick<Comparing, 'store' | 'blocks' | 'width' | 'probes' | 'surrogateBytes'> {
+  readonly pace: Pace;
+  readonly clock: StageClock;
+  readonly onState: (steps?: number) => void;
+  readonly onStep: (steps?: number) => void;
+}
+
+type Resampling = { readonly cells: CellRows; readonly weightings: Weightings } | null;
+
+/** The piece of these rows of a stream, made where it is not there yet. `rows` ascend; cells name captured rows. */
+async function finished(
+  sweep: StreamSweep,
+  key: string,
+  stream: string,
+  rows: Uint32Array,
+  resampling: Resampling,
+): Promise<ComparedRows> {
+  const { store, blocks, width, onState, onStep } = sweep;
+  const withGrams = usesGrams(rows.length, width);
+  const found = await comparedPiece(store, key);
+  if (found) {
+    onState(blocks.length + 1);
+    onStep(withGrams ? (blocks.length * (blocks.length + 1)) / 2 : (blocks.length + 1) * (resampling ? 2 : 1));
+    return found;
+  }
+  const made = await (withGrams ? compareGrams : compareAtOnce)(sweep, stream, rows, resampling);
+  await putCompared(store, key, made);
+  return made;
+}
+
+/** States and probes one at a time; surrogates wait in memory within the budget, and in the store beyond it. */
+async function compareGrams(
+  { store, blocks, width, probes, surrogateBytes, pace, clock, onState, onStep }: StreamSweep,
+  stream: string,
+  rows: Uint32Array,
+  resampling: Resampling,
+): Promise<ComparedRows> {
+  const position = new Map(Array.from(rows, (row, at) => [row, at] as const));
+  const surrogates = tieredStates(memoryStates(surrogateBytes), store);
+  const surrogateKey = (start: number) => `surrogate/${stream}-${start}`;
+  const of = {
+    blocks: blocks.length,
+    rows: rows.length,
+    width,
+    updated: blocks.map(({ updates }) => updates.includes(stream)),
+    resampling: resampling && {
+      ...resampling,
+      cells: { ...resampling.cells, rows: resampling.cells.rows.map((row) => position.get(row)!) },
+    },
+  };
+  const from: SweepRows = {
+    state: async (index) => await pickedState(store, stream, index, width, rows),
+    probe: async (block) => (await probes.of(block))[stream] ?? null,
+    surrogate: (start) => surrogates.read(surrogateKey(start)),
+    async putSurrogate(start, values) {
+      await surrogates.create(surrogateKey(start), rows.length, width);
+      await surrogates.write(surrogateKey(start), 0, values);
+      await surrogates.seal(surrogateKey(start));
+    },
+  };
+  clock.start('cka');
+  let states = 0;
+  try {
+    return await sweepGrams(of, from, pace, {
+      onState() {
+        states += 1;
+        onState();
+        if (states > blocks.length) clock.start('trajectories');
+      },
+      onSurrogate: () => onStep(),
+    });
+  } finally {
+    for (let start = 0; start < blocks.length; start++) await surrogates.remove(surrogateKey(start));
+  }
+}
+
+/** With more rows than features: all states of the stream and all its probes are in memory at once. */
+async function compareAtOnce(
+  { store, blocks, width, probes, pace, clock, onState, onStep }: StreamSweep,
+  stream: string,
+  rows: Uint32Array,
+  resampling: Resampling,
+): Promise<ComparedRows> {
+  const updated = blocks.map(({ updates }) => updates.includes(stream));
+  const along = (await probesOf(probes, blocks.keys())).map((probe) => probe[stream] ?? null);
+  const picked: Float32Array[] = [];
+  for (let state = 0; state <= blocks.length; state++) {
+    picked.push(await pickedState(store, stream, state, width, rows));
+  }
+  clock.start('cka');
+  const similarity = new StreamSimilarity(picked, rows.length, width, { updated });
+  const compared = await (async () => {
+    try {
+      const cka = await similarity.compareStates(pace, onState);
+      clock.start('trajectories');
+      const trajectories = await similarity.followSurrogates(along, pace, onStep);
+      return { rows: rows.length, cka, trajectories, bounds: null };
+    } finally {
+      similarity.dispose();
+    }
+  })();
+  if (!resampling) return { similarity: compared, resampled: null };
+  const position = new Map(Array.from(rows, (row, at) => [row, at] as const));
+  const cells = { ...resampling.cells, rows: resampling.cells.rows.map((row) => position.get(row)!) };
+  const { weightings } = resampling;
+  const resampled = await resampleSimilarity(picked, cells, width, weightings, along, compared, pace, onStep);
+  return { similarity: compared, resampled };
+}
+
+async function pickedState(
+  store: StateStore,
+  stream: string,
+  state: number,
+  width: number,
+  rows: Uint32Array,
+): Promise<Float32Array> {
+  const values = await store.read(stateKey(stream, state));
+  return rows.length * width === values.length ? values : pickRows(values, width, rows);
 }

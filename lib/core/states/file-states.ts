@@ -1,7 +1,8 @@
 /**
  * States in files of one folder, whatever holds the folder (disk-states.ts and opfs-states.ts in lib/compute/stores). A
  * file is a header of 32 bytes and the rows. The header is written last, so that a file that was cut off has none; its
- * checksum is compared once, before a file of an earlier process is first read.
+ * checksum is compared once, before a file of an earlier process is first read. Files are not synced: one that a power cut
+ * tore fails its checksum, and counts for one that is not there.
  */
 import { ContiguaError } from '../errors.ts';
 import type { StateFile, StateFolder } from './state-folder.ts';
@@ -102,9 +103,7 @@ export async function fileStates(folder: StateFolder, budgetBytes: number): Prom
       const dataBytes = rows * width * FLOAT_BYTES;
       try {
         const sum = checksum?.value ?? (await checksumOf(file, HEADER_BYTES, dataBytes, PIECE_BYTES));
-        await file.flush();
         await file.write(0, writeHeader({ rows, width, checksum: sum }));
-        await file.flush();
         await file.close();
         writing.delete(key);
         await folder.publish(nameOf(key));

@@ -5,8 +5,6 @@ export interface StateFile {
   readonly sizeBytes: number;
   read(at: number, into: Uint8Array): Promise<void>;
   write(at: number, bytes: Uint8Array): Promise<void>;
-  /** What was written survives a power cut. */
-  flush(): Promise<void>;
   close(): Promise<void>;
 }
 
