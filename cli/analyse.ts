@@ -16,6 +16,7 @@ import {
 } from '../lib/core/detection/index.ts';
 import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
 import { type AnalysisReport, CALIBRATION_BOUNDS } from '../lib/core/report/index.ts';
+import { estimated, STREAMING_OPTIONS, sampledWords, streamingRequest } from './analyse-limits.ts';
 import { type Arguments, CALIBRATION_DEFAULTS, ENGINE_OPTION, ENGINES, parseArguments, usage } from './arguments.ts';
 import type { CommandContext } from './command.ts';
 import { foundWords } from './found-words.ts';
@@ -35,12 +36,14 @@ export async function analyse(argv: readonly string[], { signal }: CommandContex
     split: { type: 'boolean' },
     ablation: { type: 'string' },
     out: { type: 'string' },
+    ...STREAMING_OPTIONS,
     ...ENGINE_OPTION,
     ...SOURCE_OPTIONS,
   });
   const requestFor = calibrationRequest(args, signal);
   const engine = args.oneOf('engine', ENGINES, 'auto');
   const ablations = ablationsAskedFor(args);
+  const streaming = streamingRequest(args);
   const out = args.text('out');
   if (out !== undefined) await assertWritable(out);
   const display = progressOn(process.stderr);
@@ -49,10 +52,16 @@ export async function analyse(argv: readonly string[], { signal }: CommandContex
     if (calibration.kind === 'synthetic') {
       tell('calibration: SYNTHETIC inputs. They test that the analysis runs; real pictures give other results.');
     }
-    const measured = await client.call('analyse', { calibration }, { signal, onProgress: display.show });
+    const request = { calibration, ...streaming.request };
+    const limits = await estimated(client, model, request, streaming, signal);
+    if (streaming.estimateOnly) return null;
+    const measured = await client.call('analyse', { ...request, limits }, { signal, onProgress: display.show });
     return await withAblations(client, measured, calibration, ablations, { signal, onProgress: display.show });
   }).finally(display.end);
+  if (!report) return;
   tell(`calibration: ${report.calibration.label}`);
+  const sampled = sampledWords(report);
+  if (sampled) tell(sampled);
   tell(splitWords(report.split));
   if (args.flag('split')) for (const line of splitTable(report.split)) tell(line);
   const problem = readingProblem(report, DEFAULT_DETECTION);
@@ -82,7 +91,9 @@ async function withAblations(
   ablations: readonly Ablation[],
   options: { readonly signal: AbortSignal; readonly onProgress: (progress: Progress) => void },
 ): Promise<AnalysisReport> {
-  const probes = { calibration, ridge: report.settings.ridge, split: report.split.rule };
+  const { ridge, tokens, damageSamples } = report.settings;
+  const split = report.split.rule;
+  const probes = { calibration, ridge, split, tokens, damageSamples: damageSamples ?? undefined };
   let measured = report;
   for (const which of ablations) {
     const { edits, parts } = unmeasured(measured, ablationsOf(which, measured.model));

@@ -66,6 +66,12 @@ pictures and captions of the sample grammar for the bundled model, or seeded noi
   --split             says how many samples of each noise level probes were fitted on, and how many were held out
   --ablation LIST     also takes out and measures, one by one: \`blocks\` (each block), \`parts\` (attention and feed-forward of
                       each) and \`intervals\` (every run of 2 to ${LONGEST_ABLATION} blocks); several with commas
+  --tokens N          tokens read of each stream, at most, as many of every sample; or all (1024 of models wider than 1024, else all)
+  --states DIR        keeps states and finished parts in DIR: an analysis that was interrupted goes on there
+  --memory SIZE       that the analysis may take, as 6GB (80 % of what is free); --disk SIZE in DIR (all of it)
+  --damage-samples N  held-out samples that detected intervals are measured on (8); --damage-intervals N measures the N
+                      nearest ones alone (all)
+  --estimate          measures one block, prints time, memory and disk, and exits; a large model's is always printed
   --out FILE          the report; without it, stdout
 ${ENGINE}
 ${REMOTE}`,

@@ -36,6 +36,8 @@ export async function measuredOn(
     calibration: await calibrationOf(report, model, file, signal),
     ridge: report?.settings.ridge ?? DEFAULT_RIDGE,
     split: report?.split.rule ?? 'prompt-groups',
+    tokens: report?.settings.tokens,
+    damageSamples: report?.settings.damageSamples ?? undefined,
   };
 }
 

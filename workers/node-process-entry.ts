@@ -2,6 +2,7 @@
 import { nodeEngines } from '../lib/compute/engines/node-engines.ts';
 import { nodeSources } from '../lib/compute/folder/node-sources.ts';
 import { endWithParent } from '../lib/compute/node-process-parent.ts';
+import { PROCESS_MEMORY } from '../lib/compute/process-memory.ts';
 import { serve } from '../lib/compute/serve.ts';
 import { createTasks } from '../lib/compute/tasks.ts';
 
@@ -22,7 +23,7 @@ const server = serve(
     postMessage: (reply) => void process.send?.(reply),
     onMessage: (listener) => void process.on('message', listener),
   },
-  createTasks({ engines, files }),
+  createTasks({ engines, files, memory: PROCESS_MEMORY }),
   { aliveEvery: ALIVE_EVERY_MS, onCall: (signal) => files.readUntil?.(signal) },
 );
 engines.onLost((reason) => server.engineLost(reason));

@@ -2,6 +2,7 @@
 import { parentPort } from 'node:worker_threads';
 import { nodeEngines } from '../lib/compute/engines/node-engines.ts';
 import { nodeSources } from '../lib/compute/folder/node-sources.ts';
+import { PROCESS_MEMORY } from '../lib/compute/process-memory.ts';
 import { serve } from '../lib/compute/serve.ts';
 import { createTasks } from '../lib/compute/tasks.ts';
 
@@ -15,7 +16,7 @@ const server = serve(
     postMessage: (reply, transfer) => port.postMessage(reply, transfer),
     onMessage: (listener) => port.on('message', listener),
   },
-  createTasks({ engines, files }),
+  createTasks({ engines, files, memory: PROCESS_MEMORY }),
   { onCall: (signal) => files.readUntil?.(signal) },
 );
 engines.onLost((reason) => server.engineLost(reason));

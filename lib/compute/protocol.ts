@@ -4,7 +4,9 @@
  * error code `cancelled` at once; `stop` does so in order: training finishes its step, saves a checkpoint and tells it
  * first. Tensors never cross: values are JSON and typed arrays (transferred, see `transferablesOf`).
  */
+import type { DamageBudget } from '../core/analysis/analyse.ts';
 import type { Damage } from '../core/analysis/edit-damage.ts';
+import type { AnalysisEstimate, AnalysisLimits } from '../core/analysis/estimate.ts';
 import type { AnalysisPartial } from '../core/analysis/progress.ts';
 import type { CalibrationRequest } from '../core/capture/calibration-request.ts';
 import type { NamedBlob } from '../core/checkpoint/types.ts';
@@ -49,6 +51,20 @@ export interface ProbeSource {
   readonly ridge: number;
   /** How its samples were held out. */
   readonly split: SplitRule;
+  /** Tokens of each stream that were read at most; all where it is absent. */
+  readonly tokens?: number | undefined;
+  /** Held-out samples that edits are measured on, at most; as many as an analysis takes by default. */
+  readonly damageSamples?: number | undefined;
+}
+
+/** How an analysis is made. */
+export interface AnalysisRequest {
+  readonly calibration: CalibrationSource;
+  /** Tokens of each stream, at most. By default all, and some of a wide model. */
+  readonly tokens?: number | 'all' | undefined;
+  /** Where states and finished pieces are kept, so that an interrupted analysis goes on: a folder that the host knows. In memory by default. */
+  readonly states?: { readonly url: string; readonly sizeBytes: number } | undefined;
+  readonly damage?: DamageBudget | undefined;
 }
 
 export interface SubsetMeasurement {
@@ -68,7 +84,18 @@ export interface Tasks {
   /** Runs every family's golden cases on the engine in use; the largest difference is shown. */
   verifyEngine: { input: Record<never, never>; result: SelfCheck; partial: never };
   openModel: { input: { source: ModelSource }; result: ModelSummary; partial: never };
-  analyse: { input: { calibration: CalibrationSource }; result: AnalysisReport; partial: AnalysisPartial };
+  /** `limits` are those of an estimate. */
+  analyse: {
+    input: AnalysisRequest & { readonly limits?: AnalysisLimits | undefined };
+    result: AnalysisReport;
+    partial: AnalysisPartial;
+  };
+  /** What `analyse` would take here, from a short measurement. Fails with `too-large` where the memory is too little. */
+  estimateAnalysis: {
+    input: AnalysisRequest & { readonly memoryBytes: number };
+    result: AnalysisEstimate;
+    partial: never;
+  };
   damage: {
     input: { edits: readonly Edit[]; probes: ProbeSource };
     result: readonly EditDamage[];

@@ -15,6 +15,7 @@ import { ContiguaError } from '../core/errors.ts';
 import type { OpenModel } from '../core/folder/open-model.ts';
 import { checkWeights, openTransformer, type Transformer } from '../core/model/index.ts';
 import type { SplitRule } from '../core/report/report.ts';
+import type { StateStore } from '../core/states/index.ts';
 import type { EngineReport, WantedEngine } from '../core/tensor/index.ts';
 import type { EngineHost } from './engines/engine-host.ts';
 
@@ -29,14 +30,23 @@ export interface KnownInputs extends DamageInputs {
   readonly calibration: Calibration;
 }
 
+/** What an analysis was made of. */
+export interface AnalysisSource {
+  readonly key: string;
+  readonly calibration: () => Promise<Calibration>;
+  readonly rule: SplitRule;
+  readonly damageSamples?: number | undefined;
+}
+
 /** Checkpoints up to this size are read whole when they are opened. */
-const READ_WHOLE_BYTES = 128 * 2 ** 20;
+export const READ_WHOLE_BYTES = 128 * 2 ** 20;
 
 export class Session {
   private report: EngineReport | null = null;
   private opened: OpenModel | null = null;
   private running: Transformer | null = null;
   private known: KnownInputs | null = null;
+  private store: StateStore | null = null;
 
   constructor(private readonly engines: EngineHost) {}
 
@@ -92,34 +102,45 @@ export class Session {
     return this.running;
   }
 
-  async analyse(key: string, calibration: Calibration, options: Parameters<typeof analyse>[2]): Promise<Analysed> {
-    const analysed = await analyse(await this.transformer(), calibration, options);
-    this.known = { key, calibration, hasProbes: true, ...damageInputsOf(calibration, analysed.probes) };
+  /** The probes of the last analysis are read from its store: it stays open until the next. */
+  async analyse(
+    key: string,
+    calibration: Calibration,
+    options: Parameters<typeof analyse>[2],
+    store: StateStore | undefined,
+  ): Promise<Analysed> {
+    const analysed = await analyse(await this.transformer(), calibration, { ...options, store });
+    await this.store?.dispose();
+    this.store = store ?? null;
+    this.known = {
+      key,
+      calibration,
+      hasProbes: true,
+      ...damageInputsOf(calibration, analysed.probes, 'prompt-groups', options?.damage?.samples),
+    };
     return analysed;
   }
 
   /** The calibration of the analysis that `key` names, made where it is not the one at hand. */
-  async calibrationOf(key: string, calibration: () => Promise<Calibration>, rule: SplitRule): Promise<Calibration> {
-    return (await this.inputsOf(key, calibration, rule)).calibration;
+  async calibrationOf(source: AnalysisSource): Promise<Calibration> {
+    return (await this.inputsOf(source)).calibration;
   }
 
   /** What the analysis that `key` names was measured on; its probes are those at hand, if any. */
-  async inputsOf(key: string, calibration: () => Promise<Calibration>, rule: SplitRule): Promise<KnownInputs> {
+  async inputsOf({ key, calibration, rule, damageSamples }: AnalysisSource): Promise<KnownInputs> {
     if (this.known?.key === key) return this.known;
     const inputs = await calibration();
-    this.known = { key, calibration: inputs, hasProbes: false, ...damageInputsOf(inputs, [], rule) };
+    this.known = { key, calibration: inputs, hasProbes: false, ...damageInputsOf(inputs, [], rule, damageSamples) };
     return this.known;
   }
 
   /** With the analysis's probes, fitted anew from its calibration where they are not at hand. */
-  async probesOf(
-    key: string,
-    calibration: () => Promise<Calibration>,
-    options: Parameters<typeof fitProbes>[2] & { readonly rule: SplitRule },
-  ): Promise<KnownInputs> {
-    const inputs = await this.inputsOf(key, calibration, options.rule);
+  async probesOf(source: AnalysisSource, options: Parameters<typeof fitProbes>[2]): Promise<KnownInputs> {
+    const inputs = await this.inputsOf(source);
     if (inputs.hasProbes) return inputs;
-    const probes = listedProbes(await fitProbes(await this.transformer(), inputs.calibration, options));
+    const probes = listedProbes(
+      await fitProbes(await this.transformer(), inputs.calibration, { ...options, rule: source.rule }),
+    );
     this.known = { ...inputs, probes, hasProbes: true };
     return this.known;
   }

@@ -4,8 +4,11 @@
  */
 import {
   choiceDamage,
+  DAMAGE_SAMPLES,
   DEFAULT_RIDGE,
   editDamage,
+  estimateAnalysis,
+  type MemoryMeter,
   partDamage,
   probesOf as readProbes,
   reportOf,
@@ -15,8 +18,11 @@ import {
   type CalibrationRequest,
   calibrationFor,
   calibrationKey,
+  defaultTokens,
   readForwardInputs,
+  sampleTokens,
 } from '../core/capture/index.ts';
+import { storedBytes } from '../core/checkpoint/inventory.ts';
 import { type Edit, editKey, editSetOf, probedBlocks } from '../core/edit/index.ts';
 import {
   drawerOf,
@@ -27,38 +33,68 @@ import {
   openEdits,
 } from '../core/edited-model/index.ts';
 import { ContiguaError } from '../core/errors.ts';
-import { openModel } from '../core/folder/open-model.ts';
-import { sampleOf, selfCheck } from '../core/model/index.ts';
+import { type OpenModel, openModel } from '../core/folder/open-model.ts';
+import { architectureOf, sampleOf, selfCheck } from '../core/model/index.ts';
 import type { EditDamage, PartDamage, SplitRule } from '../core/report/report.ts';
 import { parsePrompt } from '../core/shapes/index.ts';
+import type { EngineReport } from '../core/tensor/index.ts';
 import type { EngineHost } from './engines/engine-host.ts';
 import { type FileHost, openFileOf, openFilesOf, openModelFolder, openSource } from './folder/file-host.ts';
-import type { EditSource, ProbeSource } from './protocol.ts';
+import type { AnalysisRequest, EditSource, ProbeSource } from './protocol.ts';
 import type { CallContext, TaskRunner } from './serve.ts';
-import { Session } from './session.ts';
+import { type AnalysisSource, READ_WHOLE_BYTES, Session } from './session.ts';
 
 export interface TaskHost {
   readonly engines: EngineHost;
   readonly files: FileHost;
+  /** Of the process; null where it cannot tell. */
+  readonly memory?: MemoryMeter | null;
 }
 
-export function createTasks({ engines, files }: TaskHost): TaskRunner {
+export function createTasks({ engines, files, memory = null }: TaskHost): TaskRunner {
   const session = new Session(engines);
   const trainingTasks = async () => (await import('./distil.ts')).createTrainingTasks(session, files, editedRoute);
 
   /** What names an analysis, and how its calibration is made again. */
-  async function analysisOf({ calibration, ridge, split }: ProbeSource) {
+  async function analysisOf({
+    calibration,
+    ridge,
+    split,
+    tokens,
+    damageSamples,
+  }: ProbeSource): Promise<AnalysisSource> {
     const request = await openFileOf(calibration, files);
-    return { key: await probesKey(request, ridge, split), calibration: () => calibrationFor(session.model, request) };
+    return {
+      key: await probesKey(request, ridge, split, tokens, damageSamples),
+      calibration: async () => sampleTokens(await calibrationFor(session.model, request), tokens ?? null),
+      rule: split,
+      damageSamples,
+    };
+  }
+
+  /** The calibration that was asked for, its tokens sampled, and what names the analysis. */
+  async function sampledCalibration({ calibration: source, tokens: asked, damage }: Omit<AnalysisRequest, 'states'>) {
+    const { model } = session;
+    const request = await openFileOf(source, files);
+    const tokens = asked === 'all' ? null : (asked ?? defaultTokens(model.config.width));
+    return {
+      calibration: sampleTokens(await calibrationFor(model, request), tokens),
+      key: await probesKey(request, DEFAULT_RIDGE, 'prompt-groups', tokens ?? undefined, damage?.samples),
+      // More samples or intervals may be measured later on what is stored.
+      storedAs: await probesKey(request, DEFAULT_RIDGE, 'prompt-groups', tokens ?? undefined),
+    };
+  }
+
+  /** One by one where weights stay in memory; else several in each reading of them. */
+  function waysAtOnce(): number {
+    return session.model.summary.sizeBytes <= READ_WHOLE_BYTES ? 1 : WAYS_PER_READING;
   }
 
   /** Fitting probes anew is told as the stage `probes`. */
   async function probesOf(source: ProbeSource, { signal, onProgress }: CallContext<never>) {
-    const { key, calibration } = await analysisOf(source);
-    return await session.probesOf(key, calibration, {
+    return await session.probesOf(await analysisOf(source), {
       signal,
       ridge: source.ridge,
-      rule: source.split,
       onBlock: (done, total) => onProgress({ stage: 'probes', done, total }),
     });
   }
@@ -66,15 +102,13 @@ export function createTasks({ engines, files }: TaskHost): TaskRunner {
   /** What edits are measured on; probes are fitted where one of the edits needs them. */
   async function inputsFor(edits: readonly Edit[], source: ProbeSource, context: CallContext<never>) {
     if (edits.some(({ by }) => by === 'probes')) return await probesOf(source, context);
-    const { key, calibration } = await analysisOf(source);
-    return await session.inputsOf(key, calibration, source.split);
+    return await session.inputsOf(await analysisOf(source));
   }
 
   /** What an analysis was measured on; where none is named, enough for a timing. */
   async function calibrationOf(source: ProbeSource | null): Promise<Calibration> {
     if (!source) return await calibrationFor(session.model, SMALL_CALIBRATION);
-    const { key, calibration } = await analysisOf(source);
-    return await session.calibrationOf(key, calibration, source.split);
+    return await session.calibrationOf(await analysisOf(source));
   }
 
   async function probesAskedFor(source: ProbeSource | null, edits: readonly Edit[], context: CallContext<never>) {
@@ -109,12 +143,26 @@ export function createTasks({ engines, files }: TaskHost): TaskRunner {
       return model.summary;
     },
 
-    async analyse({ calibration: request }, { signal, onProgress }) {
+    async analyse({ limits = {}, states, ...asked }, { signal, onProgress }) {
       const { model, engine } = session;
-      const asked = await openFileOf(request, files);
-      const calibration = await calibrationFor(model, asked);
-      const key = await probesKey(asked, DEFAULT_RIDGE, 'prompt-groups');
-      return reportOf(await session.analyse(key, calibration, { signal, onProgress }), model.summary, engine);
+      const { calibration, key, storedAs } = await sampledCalibration(asked);
+      const store = states && (await files.openStates(states.url, states.sizeBytes, storeKey(storedAs, model, engine)));
+      const options = { signal, onProgress, damage: asked.damage, ...limits };
+      return reportOf(await session.analyse(key, calibration, options, store), model.summary, engine);
+    },
+
+    async estimateAnalysis({ memoryBytes, states, ...asked }, { signal }) {
+      const { calibration } = await sampledCalibration(asked);
+      const { damage } = asked;
+      const inFiles = states !== undefined;
+      return await estimateAnalysis(await session.transformer(), calibration, {
+        blockBytes: blockBytesOf(session.model),
+        signal,
+        memoryBytes,
+        inFiles,
+        damage,
+        meter: memory,
+      });
     },
 
     async damage({ edits, probes }, context) {
@@ -127,12 +175,14 @@ export function createTasks({ engines, files }: TaskHost): TaskRunner {
       const transformer = await session.transformer();
       const { signal, onProgress } = context;
       const measured: EditDamage[] = [];
-      for (const edit of edits) {
-        const [damage] = await editDamage(transformer, inputs, [edit], { signal });
-        if (!damage) throw new ContiguaError('internal', 'No damage was measured for an edit');
-        measured.push(damage);
-        onProgress({ stage: 'damage', done: measured.length, total: edits.length, partial: damage });
-      }
+      await editDamage(transformer, inputs, edits, {
+        signal,
+        waysAtOnce: waysAtOnce(),
+        onMeasured(index, damage) {
+          measured.push({ edit: edits[index]!, ...damage });
+          onProgress({ stage: 'damage', done: measured.length, total: edits.length, partial: measured[index]! });
+        },
+      });
       return measured;
     },
 
@@ -149,10 +199,14 @@ export function createTasks({ engines, files }: TaskHost): TaskRunner {
       const transformer = await session.transformer();
       const { signal, onProgress } = context;
       const measured: PartDamage[] = [];
-      for (const part of parts) {
-        measured.push(...(await partDamage(transformer, inputs, [part], { signal })));
-        onProgress({ stage: 'damage', done: measured.length, total: parts.length, partial: measured.at(-1)! });
-      }
+      await partDamage(transformer, inputs, parts, {
+        signal,
+        waysAtOnce: waysAtOnce(),
+        onMeasured(index, damage) {
+          measured.push({ ...parts[index]!, ...damage });
+          onProgress({ stage: 'damage', done: measured.length, total: parts.length, partial: measured[index]! });
+        },
+      });
       return measured;
     },
 
@@ -239,10 +293,37 @@ function damageOfStudent(edit: Edit): ContiguaError {
   });
 }
 
+/** Results come in groups of as many. */
+const WAYS_PER_READING = 8;
+
 /** Enough for a timing where nothing has been analysed yet. */
 const SMALL_CALIBRATION: CalibrationRequest = { kind: 'synthetic', samples: 2, timesteps: 1, seed: 0 };
 
-/** Names an analysis by what its probes follow from: what the calibration holds, the ridge and the split. */
-async function probesKey(request: CalibrationRequest, ridge: number, split: SplitRule): Promise<string> {
-  return `${await calibrationKey(request)} ridge ${ridge} split ${split}`;
+/** Names an analysis by what its probes follow from: what the calibration holds, the tokens read, the ridge and the split. */
+async function probesKey(
+  request: CalibrationRequest,
+  ridge: number,
+  split: SplitRule,
+  tokens?: number,
+  damageSamples: number = DAMAGE_SAMPLES,
+): Promise<string> {
+  const sampled = tokens === undefined ? '' : ` tokens ${tokens}`;
+  const measured = damageSamples === DAMAGE_SAMPLES ? '' : ` damage samples ${damageSamples}`;
+  return `${await calibrationKey(request)} ridge ${ridge} split ${split}${sampled}${measured}`;
+}
+
+/** As they are stored. */
+function blockBytesOf({ checkpoint, config }: OpenModel): number {
+  return architectureOf(config).blocks.reduce((sum, { prefix, tensors }) => {
+    const infos = tensors.flatMap(({ name }) => checkpoint.tensors.get(`${prefix}${name}`) ?? []);
+    return sum + infos.reduce((bytes, info) => bytes + storedBytes(info), 0);
+  }, 0);
+}
+
+/** Changes whenever what is stored would mean something else. */
+const STATES_VERSION = 1;
+
+/** Names what is stored of an analysis: engines differ in their last digits. */
+function storeKey(key: string, { summary }: OpenModel, { name, device }: EngineReport): string {
+  return JSON.stringify([STATES_VERSION, summary.fingerprint, key, name, device]);
 }

@@ -4,6 +4,7 @@ import type { StateCache } from '../../core/distil/state-cache.ts';
 import type { ModelFolder } from '../../core/folder/open-model.ts';
 import type { SavedFile } from '../../core/run/progress.ts';
 import type { StateDType } from '../../core/run/teacher-windows.ts';
+import type { StateStore } from '../../core/states/index.ts';
 import type { FileSource, ModelSource } from '../protocol.ts';
 
 export interface FileHost {
@@ -17,6 +18,8 @@ export interface FileHost {
   saveFile(url: string, parts: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<SavedFile>;
   /** Teacher states of one origin (`key`) in a folder of at most `sizeBytes`. Rejects like `saveFile`. */
   openStateCache(url: string, sizeBytes: number, key: string, dtype?: StateDType): Promise<StateCache>;
+  /** States of one analysis (`key`) in a folder, found again after a restart. Rejects like `saveFile`. */
+  openStates(url: string, sizeBytes: number, key: string): Promise<StateStore>;
   /** Every reading that begins from now on ends with `cancelled` when the signal fires. A host of local files has none to end. */
   readUntil?(signal: AbortSignal): void;
 }

@@ -50,6 +50,9 @@ export function httpFiles(options: HttpFilesOptions = {}): FileHost {
     async openStateCache(url) {
       throw keepsNoFiles(url);
     },
+    async openStates(url) {
+      throw keepsNoFiles(url);
+    },
     async saveFile(url) {
       throw keepsNoFiles(url);
     },

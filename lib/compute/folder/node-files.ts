@@ -1,12 +1,14 @@
 /** A model's folder on disk, read in place: files of any size, by range, opened only while they are read. */
 import type { BigIntStats } from 'node:fs';
 import { open, readdir, stat } from 'node:fs/promises';
-import { basename, dirname, relative, resolve, sep } from 'node:path';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { allocated, type NamedBlob, WEIGHT_EXTENSIONS } from '../../core/checkpoint/index.ts';
 import { ContiguaError } from '../../core/errors.ts';
 import { RangeBlob } from '../../core/folder/range-blob.ts';
+import { hexOf, sha256 } from '../../core/sha256.ts';
 import { openStateCache } from '../stores/disk-state-cache.ts';
+import { diskStates } from '../stores/disk-states.ts';
 import type { FileHost } from './file-host.ts';
 import { saveFile } from './node-save-file.ts';
 
@@ -34,7 +36,13 @@ export const nodeFiles: FileHost = {
   },
   saveFile,
   openStateCache,
+  openStates: async (url, sizeBytes, key) => await diskStates(join(fileURLToPath(url), await digestOf(key)), sizeBytes),
 };
+
+/** A name for a folder. */
+async function digestOf(key: string): Promise<string> {
+  return hexOf(await sha256(new TextEncoder().encode(key))).slice(0, 32);
+}
 
 /** One file of weights, with the config.json of its folder if it has one. */
 async function besideConfig(path: string): Promise<readonly NamedBlob[]> {

@@ -54,6 +54,7 @@ export function nodeSources(
     },
     saveFile: nodeFiles.saveFile,
     openStateCache: nodeFiles.openStateCache,
+    openStates: nodeFiles.openStates,
   };
 }
 

@@ -11,12 +11,13 @@ export {
   partDamage,
   waysWithin,
 } from './edit-damage.ts';
+export { type AnalysisEstimate, type AnalysisLimits, estimateAnalysis, type MemoryMeter } from './estimate.ts';
 export { fitBlockProbe, fitProbes } from './fit-probes.ts';
 export { offerFloat64 } from './float64.ts';
 export type { Factored, Float64Algebra, Numbers } from './float64-algebra.ts';
 export { type SweepOf, type SweepProgress, type SweepRows, type Swept, sweepGrams } from './gram-sweep.ts';
 export { HELD_OUT_SHARE, heldOutOf, type RowSplit, splitRows } from './held-out.ts';
-export { spreadSamples } from './held-out-inputs.ts';
+export { DAMAGE_SAMPLES, spreadSamples } from './held-out-inputs.ts';
 export type { BlockRows } from './normal-equations.ts';
 export { Pace } from './pace.ts';
 export { asAffineMap, DEFAULT_RIDGE, type FittedProbe, fitProbe, probeWeight } from './probe.ts';

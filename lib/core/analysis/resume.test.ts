@@ -65,7 +65,9 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis that was interrupted', ()
 
   it('gives the same report from a store, with states of batches on the engine or in the store', async () => {
     expect(figures(await analysis({ store: memoryStates() }))).toEqual(sameAs(uninterrupted));
-    expect(figures(await analysis({ store: memoryStates(), engineBytes: 0, surrogateBytes: 0 }))).toEqual(sameAs(uninterrupted));
+    expect(figures(await analysis({ store: memoryStates(), engineBytes: 0, surrogateBytes: 0 }))).toEqual(
+      sameAs(uninterrupted),
+    );
   }, 120_000);
 
   it('gives the same report at once when it is asked for again, without running a block', async () => {

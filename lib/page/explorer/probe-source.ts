@@ -19,10 +19,12 @@ export function reportProbes(report: MeasuredReport | null, measuredOn: Calibrat
   if (!report) return null;
   const choice = measuredOn ?? choiceOfReport(report);
   const calibration = requestOf(choice);
-  const { ridge } = report.settings;
+  const { ridge, tokens } = report.settings;
   const { rule: split } = report.split;
-  const name = `${calibrationText(choice)} ridge ${ridge} split ${split}`;
-  return calibration && { source: { calibration, ridge, split }, name };
+  const sampled = tokens === undefined ? '' : ` tokens ${tokens}`;
+  const name = `${calibrationText(choice)} ridge ${ridge} split ${split}${sampled}`;
+  const source = { ridge, split, ...(tokens === undefined ? {} : { tokens }) };
+  return calibration && { source: { calibration, ...source }, name };
 }
 
 /** For a report that came without the choice it was measured on. */

@@ -1,0 +1,155 @@
+/**
+ * What an analysis may cost: memory, disk, tokens and measured intervals, as `contigua analyse` takes them, and the estimate
+ * that it prints before it starts on a large model.
+ */
+import { mkdir, statfs } from 'node:fs/promises';
+import { freemem } from 'node:os';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { WorkerClient } from '../lib/compute/client.ts';
+import type { AnalysisRequest } from '../lib/compute/protocol.ts';
+import type { AnalysisEstimate, AnalysisLimits } from '../lib/core/analysis/estimate.ts';
+import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
+import type { AnalysisReport } from '../lib/core/report/index.ts';
+import { shownBytes } from '../lib/core/states/index.ts';
+import { type Arguments, type OptionSpec, usage } from './arguments.ts';
+import { tell } from './output.ts';
+
+export const STREAMING_OPTIONS = {
+  states: { type: 'string' },
+  memory: { type: 'string' },
+  disk: { type: 'string' },
+  tokens: { type: 'string' },
+  'damage-samples': { type: 'string' },
+  'damage-intervals': { type: 'string' },
+  estimate: { type: 'boolean' },
+} as const satisfies OptionSpec;
+
+const LEAST_TOKENS = 64;
+/** Of what is free when the command starts. */
+const DEFAULT_MEMORY_SHARE = 0.8;
+/** The estimate of a smaller model takes longer than it is worth. */
+const ESTIMATED_FROM_BYTES = 128 * 2 ** 20;
+
+export interface StreamingRequest {
+  readonly request: Omit<AnalysisRequest, 'calibration'>;
+  /** Null where none was named. */
+  readonly memoryBytes: number | null;
+  /** Where states go; null in memory. */
+  readonly folder: string | null;
+  readonly diskBytes: number | null;
+  readonly estimateOnly: boolean;
+}
+
+export function streamingRequest(args: Arguments): StreamingRequest {
+  const folder = args.text('states');
+  const diskBytes = sizeOf(args, 'disk');
+  if (folder === undefined && diskBytes !== null)
+    throw usage('analyse', '--disk needs --states, the folder that it is for');
+  const tokens = args.text('tokens');
+  const damage = {
+    samples: optional(args, 'damage-samples', { min: 1, max: 4096 }),
+    intervals: optional(args, 'damage-intervals', { min: 0, max: 4096 }),
+  };
+  return {
+    request: {
+      tokens: tokens === 'all' ? 'all' : optional(args, 'tokens', { min: LEAST_TOKENS, max: 2 ** 20 }),
+      damage,
+      ...(folder === undefined
+        ? {}
+        : {
+            states: {
+              url: pathToFileURL(resolve(folder)).href,
+              sizeBytes: diskBytes ?? Number.MAX_SAFE_INTEGER,
+            },
+          }),
+    },
+    memoryBytes: sizeOf(args, 'memory'),
+    folder: folder === undefined ? null : resolve(folder),
+    diskBytes,
+    estimateOnly: args.flag('estimate'),
+  };
+}
+
+/** Undefined where no estimate is needed: then nothing waits elsewhere. */
+export async function estimated(
+  client: WorkerClient,
+  { sizeBytes }: ModelSummary,
+  request: AnalysisRequest,
+  { memoryBytes, folder, diskBytes, estimateOnly }: StreamingRequest,
+  signal: AbortSignal,
+): Promise<AnalysisLimits | undefined> {
+  if (sizeBytes < ESTIMATED_FROM_BYTES && memoryBytes === null && !estimateOnly) return undefined;
+  tell('measuring one block, for the estimate');
+  const allowed = memoryBytes ?? Math.floor(freemem() * DEFAULT_MEMORY_SHARE);
+  const estimate = await client.call('estimateAnalysis', { ...request, memoryBytes: allowed }, { signal });
+  for (const line of estimateLines(estimate, allowed, folder !== null)) tell(line);
+  if (folder !== null) {
+    await mkdir(folder, { recursive: true });
+    const { bavail, bsize } = await statfs(folder);
+    const room = Math.min(diskBytes ?? Number.POSITIVE_INFINITY, bavail * bsize);
+    if (estimate.storedBytes > room) {
+      tell(`The disk may not suffice: ${shownBytes(estimate.storedBytes)} are needed, ${shownBytes(room)} are there.`);
+    }
+  }
+  return estimate.limits;
+}
+
+export function estimateLines(
+  { seconds, damage, tokens, memoryBytes, storedBytes, readBytes }: AnalysisEstimate,
+  allowedBytes: number,
+  inFiles: boolean,
+): string[] {
+  const total = Object.values(seconds).reduce((sum, of) => sum + of, 0);
+  const parts = (['weights', 'forward', 'probes', 'similarity', 'damage'] as const)
+    .map((part) => `${part} ${duration(seconds[part])}`)
+    .join(', ');
+  const read = Object.entries(tokens).map(([stream, count]) => `${count.toLocaleString('en-US')} of ${stream}`);
+  return [
+    `estimate: about ${duration(total)} (${parts})`,
+    `  tokens: ${read.join(', ')}`,
+    `  memory: ${shownBytes(memoryBytes)} at the peak, of ${shownBytes(allowedBytes)} allowed`,
+    `  ${inFiles ? 'disk' : 'states, in memory'}: ${shownBytes(storedBytes)}; read of the model: ${shownBytes(readBytes)}`,
+    `  damage: ${damage.intervals} intervals on ${damage.samples} samples, ${duration(damage.secondsPerInterval)} each (--damage-intervals, --damage-samples)`,
+  ];
+}
+
+/** Undefined where all tokens were read. */
+export function sampledWords({ calibration, settings }: AnalysisReport): string | undefined {
+  const { tokens, validTokens } = calibration;
+  if (!validTokens || settings.tokens === undefined) return undefined;
+  const parts = Object.entries(tokens).map(
+    ([stream, count]) =>
+      `${count.toLocaleString('en-US')} of ${(validTokens[stream] ?? count).toLocaleString('en-US')} ${stream}`,
+  );
+  return `tokens read: ${parts.join(', ')}`;
+}
+
+function duration(seconds: number): string {
+  if (seconds < 90) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
+  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}
+
+function optional(args: Arguments, name: string, range: { min: number; max: number }): number | undefined {
+  return args.text(name) === undefined ? undefined : args.number(name, 0, { ...range, whole: true });
+}
+
+const UNITS: Readonly<Record<string, number>> = {
+  MB: 1e6,
+  GB: 1e9,
+  TB: 1e12,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+  TiB: 2 ** 40,
+};
+
+/** "6GB", "512 MB"; null where it is not named. */
+function sizeOf(args: Arguments, name: string): number | null {
+  const text = args.text(name);
+  if (text === undefined) return null;
+  const [, number = '', unit = ''] = /^([0-9.]+)\s*([A-Za-z]+)$/.exec(text) ?? [];
+  const factor = UNITS[unit];
+  const size = Number(number) * (factor ?? Number.NaN);
+  if (size > 0) return size;
+  throw usage('analyse', `--${name} does not fit`, text, 'a size such as 6GB or 512MB');
+}

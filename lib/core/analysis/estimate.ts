@@ -1,0 +1,323 @@
+/**
+ * What an analysis will take, from a short measurement on this machine: one block read and run on one batch, one probe fitted
+ * and a few surrogates followed on noise of the size that the analysis has. Its limits say how much may wait on the engine and
+ * in memory; where the memory that is allowed is too little, it is refused with the least that would do.
+ */
+import { type Calibration, passBytes } from '../capture/index.ts';
+import { ContiguaError } from '../errors.ts';
+import { disposeState, streamTokens, type Transformer } from '../model/index.ts';
+import { seededRandom } from '../random.ts';
+import type { PerStream } from '../report/report.ts';
+import { FLOAT_BYTES, shownBytes } from '../states/index.ts';
+import type { DamageBudget } from './analyse.ts';
+import { sweepGrams } from './gram-sweep.ts';
+import { splitRows } from './held-out.ts';
+import { DAMAGE_SAMPLES } from './held-out-inputs.ts';
+import { type JudgedRows, judgedRows } from './judged-rows.ts';
+import { Pace } from './pace.ts';
+import { asAffineMap, fitProbe } from './probe.ts';
+import { weightedProbeQuality } from './probe-bounds.ts';
+import { sumProbeErrors } from './probe-quality.ts';
+
+/** How much of what waits may wait where; the rest waits in the store. */
+export interface AnalysisLimits {
+  readonly engineBytes: number;
+  readonly surrogateBytes: number;
+}
+
+export interface AnalysisEstimate {
+  readonly tokens: PerStream<number>;
+  /** Seconds of each part. */
+  readonly seconds: {
+    readonly weights: number;
+    readonly forward: number;
+    readonly probes: number;
+    readonly similarity: number;
+    readonly damage: number;
+  };
+  readonly damage: {
+    /** Intervals, each measured twice: with nothing and with probes in place of its blocks. */
+    readonly intervals: number;
+    readonly samples: number;
+    readonly secondsPerInterval: number;
+  };
+  /** Read of the model, as it is stored. */
+  readonly readBytes: number;
+  /** States, probes and what waits, in files or in memory. */
+  readonly storedBytes: number;
+  /** At its peak, of the whole process. */
+  readonly memoryBytes: number;
+  readonly limits: AnalysisLimits;
+}
+
+/** Of the process. */
+export interface MemoryMeter {
+  now(): number;
+  peak(): number;
+}
+
+export interface EstimateOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Memory that the process may take at its peak. */
+  readonly memoryBytes: number;
+  /** Whether states are kept in files; else they are in memory. */
+  readonly inFiles: boolean;
+  readonly damage?: DamageBudget | undefined;
+  /** Of all blocks together, as the model stores them. */
+  readonly blockBytes: number;
+  /** Null where a process cannot tell. */
+  readonly meter: MemoryMeter | null;
+}
+
+/** Of all blocks, those that the default rule detects: 7 of 16 and 20 to 26 of 60 on the models that were looked at. */
+const BLOCKS_PER_INTERVAL = 2.3;
+/** A worker with an engine and no model. */
+const BASE_BYTES = 300e6;
+
+/** Rejects with `too-large` where `memoryBytes` is too little. */
+export async function estimateAnalysis(
+  transformer: Transformer,
+  calibration: Calibration,
+  { signal, memoryBytes, inFiles, damage = {}, blockBytes, meter }: EstimateOptions,
+): Promise<AnalysisEstimate> {
+  const { architecture, config } = transformer;
+  const { blocks, streams } = architecture;
+  const { width, numBlocks } = config;
+  const pace = new Pace(signal);
+  const split = splitRows(calibration);
+  const judged = judgedRows(calibration, split);
+  const before = meter?.now() ?? BASE_BYTES;
+
+  const forward = await measureBlock(transformer, calibration, pace);
+  const tokens = Object.fromEntries(streams.map(({ id }) => [id, calibration.rows[id]?.length ?? 0]));
+  const perStream = { probes: 0, similarity: 0 };
+  let gramBytes = 0;
+  for (const { id } of streams) {
+    const updated = blocks.filter(({ updates }) => updates.includes(id)).length;
+    const [fit, heldOut] = [split.fit[id]!.length, split.heldOut[id]!.length];
+    if (fit > 0) perStream.probes += updated * (await measureProbe(width, fit, heldOut, judged, id, pace));
+    for (const rows of [heldOut, tokens[id]!]) {
+      if (rows < 4) continue;
+      perStream.similarity += await measureSweep(
+        width,
+        rows,
+        fit,
+        numBlocks,
+        rows === heldOut ? judged : null,
+        id,
+        pace,
+      );
+      gramBytes = Math.max(gramBytes, (numBlocks + 1) * FLOAT_BYTES * rows * Math.min(rows, width, 1024));
+    }
+  }
+  const measuredPeak = meter?.peak() ?? before + largestBlock(transformer) * 1.5;
+
+  const samples = Math.min(damage.samples ?? DAMAGE_SAMPLES, Math.max(1, split.heldOutSamples.length));
+  const intervals = damage.intervals ?? Math.ceil(numBlocks / BLOCKS_PER_INTERVAL);
+  const all = passBytes(calibration, streams, width);
+  const stateBytes = all * (samples / calibration.levels.length);
+  const rowBytes = FLOAT_BYTES * width * Object.values(tokens).reduce((sum, n) => sum + n, 0);
+  const probeBytes = streams.reduce((sum, { id }) => {
+    const updated = blocks.filter(({ updates }) => updates.includes(id)).length;
+    const fit = split.fit[id]!.length;
+    return sum + (fit > 0 ? updated * FLOAT_BYTES * width * (fit < width ? 2 * fit + 2 : width + 2) : 0);
+  }, 0);
+  const kept = rowBytes * (numBlocks + 1) + probeBytes;
+  const mostTokens = Math.max(...Object.values(tokens));
+  const surrogates = mostTokens <= width ? FLOAT_BYTES * width * mostTokens * numBlocks : 0;
+
+  // While a block runs: what was measured, the rows before and after it, and the states of all batches.
+  const running = measuredPeak + 3 * rowBytes;
+  // While states are compared: no block's weights.
+  const comparing = before + gramBytes + 6 * FLOAT_BYTES * width * mostTokens;
+  const inMemory = inFiles ? 0 : kept;
+  const batchBytes = Math.max(
+    ...calibration.batches.map((inputs) => tokensOf(inputs, transformer) * width * FLOAT_BYTES),
+  );
+  const least = inFiles
+    ? Math.max(running + 2 * batchBytes, comparing + FLOAT_BYTES * width * mostTokens)
+    : Math.max(running + all + inMemory, comparing + inMemory + surrogates);
+  if (least > memoryBytes) throw tooLittle(memoryBytes, least, inFiles);
+
+  const room = memoryBytes - running - inMemory;
+  const spills = all > room;
+  const engineBytes = Math.max(0, room);
+  const surrogateBytes = Math.max(0, memoryBytes - comparing - inMemory);
+  const waysAtOnce = Math.max(1, Math.floor(room / stateBytes) - 1);
+  const sweeps = Math.ceil((2 * intervals) / waysAtOnce);
+  const readSeconds = forward.readSeconds * numBlocks;
+  // A way leaves the model half-way on the average; what it takes out or replaces costs next to nothing.
+  const wayBlocks = (numBlocks * samples) / 2;
+  const secondsPerInterval = 2 * wayBlocks * forward.sampleSeconds;
+  const whole = intervals > 0 ? numBlocks * samples * forward.sampleSeconds + sweeps * readSeconds : 0;
+  return {
+    tokens,
+    seconds: {
+      weights: readSeconds,
+      forward: forward.sampleSeconds * calibration.levels.length * numBlocks,
+      probes: perStream.probes,
+      similarity: perStream.similarity,
+      damage: whole + intervals * secondsPerInterval,
+    },
+    damage: { intervals, samples, secondsPerInterval },
+    readBytes: blockBytes * (1 + (intervals > 0 ? sweeps : 0)),
+    storedBytes: kept + (inFiles ? Math.max(2 * all, Math.max(0, surrogates - surrogateBytes)) : 0),
+    memoryBytes: Math.max(
+      running + inMemory + (spills ? 2 * batchBytes : all),
+      comparing + inMemory + Math.min(surrogates, surrogateBytes),
+      intervals > 0 ? measuredPeak + inMemory + stateBytes * (1 + Math.min(waysAtOnce, 2 * intervals)) : 0,
+    ),
+    limits: { engineBytes, surrogateBytes },
+  };
+}
+
+/** Of one block: to read it, and to run it on one sample. */
+async function measureBlock(
+  transformer: Transformer,
+  { batches }: Calibration,
+  pace: Pace,
+): Promise<{ readonly readSeconds: number; readonly sampleSeconds: number }> {
+  const inputs = batches[0]!;
+  const readSeconds = await secondsOf(() => transformer.loadBlock(0));
+  await pace.rest();
+  const { state, context } = await transformer.begin(inputs);
+  const run = async () => {
+    const next = await transformer.runBlock(0, state, context);
+    await Promise.all(Object.values(next).map((x) => x.data()));
+    disposeState(next);
+  };
+  try {
+    // The first run of an engine also prepares its kernels.
+    let seconds = await secondsOf(run);
+    for (let again = 0; again < 3 && seconds < (again === 0 ? 20 : 2); again++) {
+      await pace.rest();
+      seconds = Math.min(seconds, await secondsOf(run));
+    }
+    return { readSeconds, sampleSeconds: seconds / inputs.batch };
+  } finally {
+    disposeState(state);
+    transformer.disposeContext(context);
+  }
+}
+
+/** Of one block of one stream. */
+async function measureProbe(
+  width: number,
+  fit: number,
+  heldOut: number,
+  judged: JudgedRows | null,
+  stream: string,
+  pace: Pace,
+): Promise<number> {
+  const rows = fit + heldOut;
+  const [input, output] = [noise(rows, width, 1), noise(rows, width, 2)];
+  const data = { input, output, width };
+  return await steadySeconds(async () => {
+    const probe = await fitProbe({ ...data, rows: Uint32Array.from({ length: fit }, (_, i) => i) }, { pace });
+    if (!probe || !judged || heldOut === 0) return;
+    asAffineMap(probe);
+    const { cellOf, sizes } = judged.rows[stream]!;
+    const of = { ...data, rows: Uint32Array.from({ length: heldOut }, (_, i) => fit + i) };
+    const errors = await sumProbeErrors(probe, of, cellOf, sizes.length, pace);
+    weightedProbeQuality(errors, judged.weightings);
+  });
+}
+
+const MEASURED_BLOCKS = 2;
+
+/** Of all states and surrogates of one stream over some rows. With more rows than features it is taken for as many as there are features. */
+async function measureSweep(
+  width: number,
+  rows: number,
+  fit: number,
+  numBlocks: number,
+  judged: JudgedRows | null,
+  stream: string,
+  pace: Pace,
+): Promise<number> {
+  const states = new Map<number, Float32Array>();
+  const probe = {
+    left: noise(width, Math.min(fit, width), 3),
+    right: noise(Math.min(fit, width), width, 4).map((value) => value * 1e-3),
+    bias: new Float32Array(width),
+  };
+  const surrogates = new Map<number, Float32Array>();
+  const count = Math.min(rows, width);
+  const cells = judged?.someRows[stream];
+  const usable = judged && cells && rows <= width;
+  let [startedAt, statesAt] = [0, 0];
+  await steadySeconds(async () => {
+    startedAt = performance.now();
+    let statesDone = 0;
+    await sweepGrams(
+      {
+        blocks: MEASURED_BLOCKS,
+        rows: count,
+        width,
+        updated: Array(MEASURED_BLOCKS).fill(true),
+        resampling: usable
+          ? { cells: { ...cells, rows: cells.rows.map((_, i) => i) }, weightings: judged.weightings }
+          : null,
+      },
+      {
+        async state(index) {
+          const known = states.get(index) ?? noise(count, width, 5 + index);
+          states.set(index, known);
+          return known;
+        },
+        probe: async () => probe,
+        surrogate: async (start) => surrogates.get(start)!,
+        async putSurrogate(start, values) {
+          surrogates.set(start, Float32Array.from(values));
+        },
+      },
+      pace,
+      {
+        onState() {
+          statesDone += 1;
+          if (statesDone === MEASURED_BLOCKS + 1) statesAt = performance.now();
+        },
+      },
+    );
+  });
+  const perState = (statesAt - startedAt) / 1000 / (MEASURED_BLOCKS + 1);
+  const measured = (MEASURED_BLOCKS * (MEASURED_BLOCKS + 1)) / 2;
+  const perSurrogate = (performance.now() - statesAt) / 1000 / measured;
+  return perState * (numBlocks + 1) + (perSurrogate * numBlocks * (numBlocks + 1)) / 2;
+}
+
+/** Without what the first run alone takes: code is compiled, kernels are prepared. */
+async function steadySeconds(run: () => Promise<unknown>): Promise<number> {
+  let last = await secondsOf(run);
+  for (let again = 0; again < 2 && last < 2; again++) last = await secondsOf(run);
+  return last;
+}
+
+async function secondsOf(run: () => Promise<unknown>): Promise<number> {
+  const startedAt = performance.now();
+  await run();
+  return (performance.now() - startedAt) / 1000;
+}
+
+function noise(rows: number, width: number, seed: number): Float32Array {
+  const { normal } = seededRandom(seed);
+  return Float32Array.from({ length: rows * width }, () => normal());
+}
+
+function largestBlock({ architecture }: Transformer): number {
+  return FLOAT_BYTES * Math.max(...architecture.blocks.map(({ parameters }) => parameters));
+}
+
+function tokensOf(inputs: Calibration['batches'][number], { architecture }: Transformer): number {
+  return architecture.streams.reduce((sum, stream) => sum + inputs.batch * streamTokens(inputs, stream), 0);
+}
+
+function tooLittle(allowed: number, least: number, inFiles: boolean): ContiguaError {
+  return new ContiguaError('too-large', 'The analysis does not fit the memory that is allowed', {
+    found: `${shownBytes(allowed)} allowed`,
+    expected: `at least ${shownBytes(least)}`,
+    hint: inFiles
+      ? 'Allow more memory, or analyse fewer or smaller samples.'
+      : 'Allow more memory, name a folder for states (--states), or analyse fewer tokens.',
+  });
+}
