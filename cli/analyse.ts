@@ -17,7 +17,16 @@ import {
 import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
 import { type AnalysisReport, CALIBRATION_BOUNDS } from '../lib/core/report/index.ts';
 import { estimated, STREAMING_OPTIONS, sampledWords, streamingRequest } from './analyse-limits.ts';
-import { type Arguments, CALIBRATION_DEFAULTS, ENGINE_OPTION, ENGINES, parseArguments, usage } from './arguments.ts';
+import {
+  type Arguments,
+  CALIBRATION_DEFAULTS,
+  ENGINE_OPTION,
+  ENGINES,
+  type Options,
+  onlyOne,
+  parseOptions,
+  usage,
+} from './arguments.ts';
 import type { CommandContext } from './command.ts';
 import { foundWords } from './found-words.ts';
 import { linkedFile, SOURCE_OPTIONS } from './model-source.ts';
@@ -28,7 +37,8 @@ import { progressOn } from './progress.ts';
 const MADE_INPUTS = ['samples', 'timesteps', 'seed'] as const;
 
 export async function analyse(argv: readonly string[], { signal }: CommandContext): Promise<void> {
-  const args = parseArguments('analyse', argv, {
+  const { positionals, ...options } = parseOptions('analyse', argv, {
+    trace: { type: 'string' },
     calibration: { type: 'string' },
     samples: { type: 'string' },
     timesteps: { type: 'string' },
@@ -40,6 +50,11 @@ export async function analyse(argv: readonly string[], { signal }: CommandContex
     ...ENGINE_OPTION,
     ...SOURCE_OPTIONS,
   });
+  const trace = options.text('trace');
+  if (trace !== undefined && positionals.length > 0) {
+    throw usage('analyse', '--trace takes the place of MODEL', positionals.join(' '), 'one of both');
+  }
+  const args = { model: trace ?? onlyOne('analyse', 'MODEL', positionals), ...options };
   const requestFor = calibrationRequest(args, signal);
   const engine = args.oneOf('engine', ENGINES, 'auto');
   const ablations = ablationsAskedFor(args);
@@ -48,6 +63,10 @@ export async function analyse(argv: readonly string[], { signal }: CommandContex
   if (out !== undefined) await assertWritable(out);
   const display = progressOn(process.stderr);
   const report = await withModel(args, engine, signal, async ({ client, model }) => {
+    if (model.trace) {
+      refuseWithoutWeights(args);
+      return await client.call('analyseTrace', {}, { signal, onProgress: display.show });
+    }
     const calibration = await requestFor(model);
     if (calibration.kind === 'synthetic') {
       tell('calibration: SYNTHETIC inputs. They test that the analysis runs; real pictures give other results.');
@@ -62,6 +81,9 @@ export async function analyse(argv: readonly string[], { signal }: CommandContex
   tell(`calibration: ${report.calibration.label}`);
   const sampled = sampledWords(report);
   if (sampled) tell(sampled);
+  if (report.calibration.kind === 'trace') {
+    tell('A trace holds no weights: no damage was measured, and no block was timed.');
+  }
   tell(splitWords(report.split));
   if (args.flag('split')) for (const line of splitTable(report.split)) tell(line);
   const problem = readingProblem(report, DEFAULT_DETECTION);
@@ -70,6 +92,17 @@ export async function analyse(argv: readonly string[], { signal }: CommandContex
   if (found) tell(found);
   for (const line of correlationLines(report)) tell(line);
   await writeText(out, `${JSON.stringify(report)}\n`);
+}
+
+/** A trace brings its own samples, and weights are what an ablation takes out. */
+function refuseWithoutWeights(args: Options): void {
+  for (const name of [...MADE_INPUTS, 'calibration']) {
+    if (args.text(name) !== undefined)
+      throw usage('analyse', `--${name} does not go with a trace, which brings its own samples`);
+  }
+  if (args.text('ablation') !== undefined) {
+    throw usage('analyse', '--ablation needs the weights of the model, and a trace holds none');
+  }
 }
 
 /** "blocks,parts": any of them, with commas. */

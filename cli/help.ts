@@ -16,6 +16,7 @@ export const HELP: Readonly<Record<string, string>> = {
   contigua inspect MODEL [--json]
   contigua forward MODEL --inputs IN.safetensors --out OUT.safetensors
   contigua analyse MODEL [--calibration FILE | --samples N --timesteps N --seed N] [--out REPORT.json]
+  contigua analyse --trace TRACE.safetensors [--out REPORT.json]
   contigua compare REPORT REPORT … [--rows all] [--json]
   contigua plan    MODEL (--intervals '[[3,4],[5,7]]' | --report REPORT.json --remove N)
                          [--by probes] [--out PLAN.json] [--config-out config.json]
@@ -59,6 +60,7 @@ ${REMOTE}`,
 Fits linear probes, compares hidden states by CKA and measures the damage of replacing intervals. Inputs: a calibration file, or
 pictures and captions of the sample grammar for the bundled model, or seeded noise, labelled as synthetic.
 
+  --trace FILE        in place of MODEL: states that were captured elsewhere (docs/trace.md); everything that needs no weights
   --calibration FILE  safetensors named as for \`forward\`, many samples
   --samples N         samples to make where no file is given (64)
   --timesteps N       noise levels to spread them over (8)

@@ -83,6 +83,7 @@ export interface Tasks {
   startEngine: { input: { wanted: WantedEngine; threads?: number }; result: EngineReport; partial: never };
   /** Runs every family's golden cases on the engine in use; the largest difference is shown. */
   verifyEngine: { input: Record<never, never>; result: SelfCheck; partial: never };
+  /** A trace may be named in place of a model. */
   openModel: { input: { source: ModelSource }; result: ModelSummary; partial: never };
   /** `limits` are those of an estimate. */
   analyse: {
@@ -96,6 +97,8 @@ export interface Tasks {
     result: AnalysisEstimate;
     partial: never;
   };
+  /** Everything that needs no weights, of the trace that is open. */
+  analyseTrace: { input: Record<never, never>; result: AnalysisReport; partial: AnalysisPartial };
   damage: {
     input: { edits: readonly Edit[]; probes: ProbeSource };
     result: readonly EditDamage[];

@@ -12,11 +12,13 @@ import {
 } from '../core/analysis/index.ts';
 import type { Calibration } from '../core/capture/index.ts';
 import { ContiguaError } from '../core/errors.ts';
+import type { ModelSummary } from '../core/folder/model-summary.ts';
 import type { OpenModel } from '../core/folder/open-model.ts';
 import { checkWeights, openTransformer, type Transformer } from '../core/model/index.ts';
 import type { SplitRule } from '../core/report/report.ts';
 import type { StateStore } from '../core/states/index.ts';
 import type { EngineReport, WantedEngine } from '../core/tensor/index.ts';
+import type { Trace } from '../core/trace/index.ts';
 import type { EngineHost } from './engines/engine-host.ts';
 
 /**
@@ -38,12 +40,18 @@ export interface AnalysisSource {
   readonly damageSamples?: number | undefined;
 }
 
+export interface OpenTrace {
+  readonly trace: Trace;
+  readonly summary: ModelSummary;
+}
+
 /** Checkpoints up to this size are read whole when they are opened. */
 export const READ_WHOLE_BYTES = 128 * 2 ** 20;
 
 export class Session {
   private report: EngineReport | null = null;
   private opened: OpenModel | null = null;
+  private traced: OpenTrace | null = null;
   private running: Transformer | null = null;
   private known: KnownInputs | null = null;
   private store: StateStore | null = null;
@@ -88,12 +96,32 @@ export class Session {
     this.release();
     this.known = null;
     this.opened = model;
+    this.traced = null;
     this.running = transformer;
   }
 
+  /** In place of a model. */
+  setTrace(traced: OpenTrace): void {
+    this.release();
+    this.known = null;
+    this.opened = null;
+    this.traced = traced;
+  }
+
+  get trace(): OpenTrace {
+    if (!this.traced) throw new ContiguaError('not-ready', 'No trace is open', { hint: 'Open a trace first.' });
+    return this.traced;
+  }
+
   get model(): OpenModel {
-    if (!this.opened) throw new ContiguaError('not-ready', 'No model is open', { hint: 'Open a model first.' });
-    return this.opened;
+    if (this.opened) return this.opened;
+    if (this.traced) {
+      throw new ContiguaError('not-ready', 'This needs the weights of the model, and a trace holds none', {
+        file: this.traced.trace.file,
+        hint: `Open ${this.traced.summary.name} itself.`,
+      });
+    }
+    throw new ContiguaError('not-ready', 'No model is open', { hint: 'Open a model first.' });
   }
 
   async transformer(): Promise<Transformer> {

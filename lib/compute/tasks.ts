@@ -3,6 +3,7 @@
  * session.ts; how a host finds engines and files is handed in. Nothing else in the product calls the core for a worker.
  */
 import {
+  analyseStates,
   choiceDamage,
   DAMAGE_SAMPLES,
   DEFAULT_RIDGE,
@@ -12,6 +13,7 @@ import {
   partDamage,
   probesOf as readProbes,
   reportOf,
+  tracedStates,
 } from '../core/analysis/index.ts';
 import {
   type Calibration,
@@ -38,6 +40,7 @@ import { architectureOf, sampleOf, selfCheck } from '../core/model/index.ts';
 import type { EditDamage, PartDamage, SplitRule } from '../core/report/report.ts';
 import { parsePrompt } from '../core/shapes/index.ts';
 import type { EngineReport } from '../core/tensor/index.ts';
+import { openTrace, traceIn, traceSummary } from '../core/trace/index.ts';
 import type { EngineHost } from './engines/engine-host.ts';
 import { type FileHost, openFileOf, openFilesOf, openModelFolder, openSource } from './folder/file-host.ts';
 import type { AnalysisRequest, EditSource, ProbeSource } from './protocol.ts';
@@ -137,7 +140,16 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
 
     async openModel({ source }, { signal, onProgress }) {
       onProgress({ stage: 'read', done: 0, total: 1 });
-      const model = await openModel(await openModelFolder(source, files));
+      const folder = await openModelFolder(source, files);
+      const traceFile = await traceIn(folder.files);
+      if (traceFile) {
+        const trace = await openTrace(traceFile);
+        const summary = await traceSummary(trace);
+        session.setTrace({ trace, summary });
+        onProgress({ stage: 'read', done: 1, total: 1 });
+        return summary;
+      }
+      const model = await openModel(folder);
       await session.setModel(model, signal);
       onProgress({ stage: 'read', done: 1, total: 1 });
       return model.summary;
@@ -163,6 +175,12 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
         damage,
         meter: memory,
       });
+    },
+
+    async analyseTrace(_, { signal, onProgress }) {
+      void session.engine;
+      const { trace, summary } = session.trace;
+      return reportOf(await analyseStates(tracedStates(trace), { signal, onProgress }), summary, null);
     },
 
     async damage({ edits, probes }, context) {

@@ -1,4 +1,4 @@
-/** An analysis as the report that the product keeps: what was measured, of which model, on which engine. */
+/** An analysis as the report that the product keeps: what was measured, of which model, on which engine its states were computed. */
 import type { ModelSummary } from '../folder/model-summary.ts';
 import { type AnalysisReport, REPORT_VERSION } from '../report/report.ts';
 import type { EngineReport } from '../tensor/engine.ts';
@@ -7,7 +7,7 @@ import type { Analysed } from './analyse.ts';
 export function reportOf(
   { analysis }: Analysed,
   { name, fingerprint, className, family, numBlocks, width, streams, stacks, blocks }: ModelSummary,
-  engine: EngineReport,
+  engine: EngineReport | null,
 ): AnalysisReport {
   return {
     ...analysis,
@@ -23,6 +23,6 @@ export function reportOf(
       stacks: stacks.map(({ id, label, first, last }) => ({ id, label, first, last })),
       blocks: blocks.map(({ kind, stack, updates }) => ({ kind, stack, updates })),
     },
-    engine: { name: engine.name, device: engine.device },
+    engine: engine && { name: engine.name, device: engine.device },
   };
 }

@@ -46,6 +46,18 @@ export interface ModelSummary {
   /** Tokens of one forward that costs are quoted for, and the picture that they are: "1024 × 1024". */
   readonly tokensPerForward: StreamTokens;
   readonly picture: string;
+  /** Of a model that is known by its states alone: nothing that needs weights can be measured. */
+  readonly trace?: TraceFacts;
+}
+
+/** What a trace holds in place of weights. */
+export interface TraceFacts {
+  /** Names what it holds, 16 hexadecimal digits. */
+  readonly digits: string;
+  /** "trace.safetensors: 64 samples of 8 prompts at 8 time steps" */
+  readonly label: string;
+  /** Rows of each stream. */
+  readonly rows: Readonly<Record<StreamId, number>>;
 }
 
 /** A block as the page and plans see it. */
@@ -68,13 +80,26 @@ export async function summaryOf(
   checkpoint: Checkpoint,
   drawer: Drawer | null,
 ): Promise<ModelSummary> {
+  const fingerprint = await fingerprintOf(familyNamed(config.family).identity, config.raw, checkpoint);
+  const sizeBytes = checkpoint.files.reduce((sum, file) => sum + file.sizeBytes, 0);
+  const stored = { fingerprint, dtypes: dtypesOf(checkpoint), sizeBytes, files: checkpoint.files.length };
+  return describedModel(name, config, stored, drawer);
+}
+
+/** What follows from the config, with what is known of the files. */
+export function describedModel(
+  name: string,
+  config: ModelConfig,
+  { fingerprint, dtypes, sizeBytes, files }: Pick<ModelSummary, 'fingerprint' | 'dtypes' | 'sizeBytes' | 'files'>,
+  drawer: Drawer | null,
+): ModelSummary {
   const parameters = countParameters(config);
   const { blocks, stacks, streams, traits = [] } = architectureOf(config);
   const family = familyNamed(config.family);
   const nominal = family.nominal(config);
   return {
     name,
-    fingerprint: await fingerprintOf(family.identity, config.raw, checkpoint),
+    fingerprint,
     className: config.className,
     family: config.family,
     numBlocks: config.numBlocks,
@@ -99,9 +124,9 @@ export async function summaryOf(
     stacks,
     streams: streams.map(({ id, label }) => ({ id, label })),
     embedsGuidance: embedsGuidance(config),
-    dtypes: dtypesOf(checkpoint),
-    sizeBytes: checkpoint.files.reduce((sum, file) => sum + file.sizeBytes, 0),
-    files: checkpoint.files.length,
+    dtypes,
+    sizeBytes,
+    files,
     config: config.raw,
     drawable: drawer !== null,
     tokensPerForward: drawer ? { image: drawer.gridSize ** 2, text: CAPTION_TOKENS } : nominal.tokens,

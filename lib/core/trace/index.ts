@@ -3,3 +3,4 @@ export { TRACE_FILES, TRACE_KEY, TRACE_VERSION, type TraceModel } from './trace-
 export { isTrace } from './trace-metadata.ts';
 export { readState, type TracedBlock, traceStates } from './trace-states.ts';
 export { traceStore } from './trace-store.ts';
+export { traceIn, traceSummary } from './trace-summary.ts';
