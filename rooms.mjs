@@ -34,7 +34,8 @@ export const ROOMS = [
     export: '. tensor/dtype.ts tensor/float.ts checkpoint model/config-index.ts folder interval edit plan run',
     states: '.',
     // Without tensors too, opened in a compute worker:
-    trace: '. tensor/dtype.ts tensor/integers.ts checkpoint model/config-index.ts folder report states npm:zod',
+    trace:
+      '. tensor/dtype.ts tensor/float.ts tensor/integers.ts checkpoint model/config-index.ts folder report states npm:zod',
     // With tensors, in a compute worker:
     capture: '. tensor checkpoint model shapes folder report states npm:@tensorflow/tfjs-core',
     analysis: '. tensor model interval edit folder report detection states trace capture npm:@tensorflow/tfjs-core',

@@ -65,7 +65,8 @@ export async function analyse(argv: readonly string[], { signal }: CommandContex
   const report = await withModel(args, engine, signal, async ({ client, model }) => {
     if (model.trace) {
       refuseWithoutWeights(args);
-      return await client.call('analyseTrace', {}, { signal, onProgress: display.show });
+      const { states } = streaming.request;
+      return await client.call('analyseTrace', { states }, { signal, onProgress: display.show });
     }
     const calibration = await requestFor(model);
     if (calibration.kind === 'synthetic') {
@@ -96,12 +97,17 @@ export async function analyse(argv: readonly string[], { signal }: CommandContex
 
 /** A trace brings its own samples, and weights are what an ablation takes out. */
 function refuseWithoutWeights(args: Options): void {
-  for (const name of [...MADE_INPUTS, 'calibration']) {
+  for (const name of [...MADE_INPUTS, 'calibration', 'tokens']) {
     if (args.text(name) !== undefined)
       throw usage('analyse', `--${name} does not go with a trace, which brings its own samples`);
   }
-  if (args.text('ablation') !== undefined) {
-    throw usage('analyse', '--ablation needs the weights of the model, and a trace holds none');
+  for (const name of ['ablation', 'damage-samples', 'damage-intervals']) {
+    if (args.text(name) !== undefined) {
+      throw usage('analyse', `--${name} needs the weights of the model, and a trace holds none`);
+    }
+  }
+  if (args.flag('estimate') || args.text('memory') !== undefined) {
+    throw usage('analyse', 'A trace is not estimated: its states are read where they are');
   }
 }
 
@@ -158,15 +164,16 @@ function correlationLines(report: AnalysisReport): string[] {
 }
 
 /** Checked before the model is opened, so that a wrong command line fails at once. */
-function calibrationRequest(
+export function calibrationRequest(
   args: Arguments,
   signal: AbortSignal,
+  command = 'analyse',
 ): (model: ModelSummary) => CalibrationSource | Promise<CalibrationSource> {
   const file = args.text('calibration');
   if (file !== undefined) {
     const surplus = MADE_INPUTS.filter((name) => args.text(name) !== undefined);
     if (surplus.length > 0) {
-      throw usage('analyse', `--${surplus[0]} does not go with --calibration, which brings its own samples`);
+      throw usage(command, `--${surplus[0]} does not go with --calibration, which brings its own samples`);
     }
     return async () => ({ kind: 'file', file: await linkedFile(file, signal) });
   }
@@ -177,6 +184,6 @@ function calibrationRequest(
     CALIBRATION_BOUNDS.timesteps,
   );
   const seed = args.number('seed', CALIBRATION_DEFAULTS.seed, CALIBRATION_BOUNDS.seed);
-  if (timesteps > samples) throw usage('analyse', 'There are fewer samples than time steps');
+  if (timesteps > samples) throw usage(command, 'There are fewer samples than time steps');
   return ({ drawable }) => ({ kind: drawable ? 'shapes' : 'synthetic', samples, timesteps, seed });
 }

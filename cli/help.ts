@@ -17,6 +17,7 @@ export const HELP: Readonly<Record<string, string>> = {
   contigua forward MODEL --inputs IN.safetensors --out OUT.safetensors
   contigua analyse MODEL [--calibration FILE | --samples N --timesteps N --seed N] [--out REPORT.json]
   contigua analyse --trace TRACE.safetensors [--out REPORT.json]
+  contigua capture MODEL --out FOLDER [--calibration FILE | --samples N --timesteps N --seed N] [--rows N]
   contigua compare REPORT REPORT … [--rows all] [--json]
   contigua plan    MODEL (--intervals '[[3,4],[5,7]]' | --report REPORT.json --remove N)
                          [--by probes] [--out PLAN.json] [--config-out config.json]
@@ -75,6 +76,18 @@ pictures and captions of the sample grammar for the bundled model, or seeded noi
                       nearest ones alone (all)
   --estimate          measures one block, prints time, memory and disk, and exits; a large model's is always printed
   --out FILE          the report; without it, stdout
+${ENGINE}
+${REMOTE}`,
+
+  capture: `contigua capture MODEL --out FOLDER [options]
+Runs the model on a calibration and writes trace.safetensors, which \`contigua analyse --trace\` and the page take without the
+model, and calibration.safetensors with the inputs (docs/trace.md). Inputs are those of \`analyse\`.
+
+  --out FOLDER        required; made where it is missing
+  --rows N            tokens of each stream, drawn evenly from all samples (2048)
+  --dtype TYPE        of the states: F32 (default), BF16 or F16
+  --calibration FILE  safetensors named as for \`forward\`, many samples
+  --samples N         samples to make where no file is given (64); --timesteps N (8), --seed N (1)
 ${ENGINE}
 ${REMOTE}`,
 

@@ -52,7 +52,10 @@ function tableOf(model: ModelSummary): string {
     ['image token', `${model.inChannels} features in`],
     ['parameters', `${scaled(model.parameters, 1000, '')} (${grouped(model.parameters)})`],
     ...(model.costNote ? [['shared', model.costNote] as const] : []),
-    [model.trace ? 'states' : 'weights', `${model.dtypes.join(', ')}, ${scaled(model.sizeBytes, 1000, 'B')} in ${files(model.files)}`],
+    [
+      model.trace ? 'states' : 'weights',
+      `${model.dtypes.join(', ')}, ${scaled(model.sizeBytes, 1000, 'B')} in ${files(model.files)}`,
+    ],
     [
       'one forward',
       `${scaled(flops.total, 1000, 'FLOP')} for ${tokens.image} image and ${tokens.text} text tokens (${model.picture})`,

@@ -15,6 +15,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   inspect: async () => (await import('./inspect.ts')).inspect,
   forward: async () => (await import('./forward.ts')).forward,
   analyse: async () => (await import('./analyse.ts')).analyse,
+  capture: async () => (await import('./capture.ts')).capture,
   compare: async () => (await import('./compare.ts')).compare,
   plan: async () => (await import('./plan.ts')).plan,
   distil: async () => (await import('./distil.ts')).distil,

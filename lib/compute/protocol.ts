@@ -78,6 +78,11 @@ export interface SubsetMeasurement {
   readonly drawings: HeldOutPictures['drawings'];
 }
 
+export interface CapturedFiles {
+  readonly trace: SavedFile;
+  readonly calibration: SavedFile;
+}
+
 /** Every task a worker can do: its input, its result and what its progress carries besides the numbers. */
 export interface Tasks {
   startEngine: { input: { wanted: WantedEngine; threads?: number }; result: EngineReport; partial: never };
@@ -97,8 +102,14 @@ export interface Tasks {
     result: AnalysisEstimate;
     partial: never;
   };
+  /** Writes states of the open model and the inputs that they are of under the folder URL `saveTo`: at most `rows` of each stream. */
+  capture: {
+    input: { calibration: CalibrationSource; rows: number; dtype: 'F32' | 'BF16' | 'F16'; saveTo: string };
+    result: CapturedFiles;
+    partial: never;
+  };
   /** Everything that needs no weights, of the trace that is open. */
-  analyseTrace: { input: Record<never, never>; result: AnalysisReport; partial: AnalysisPartial };
+  analyseTrace: { input: Pick<AnalysisRequest, 'states'>; result: AnalysisReport; partial: AnalysisPartial };
   damage: {
     input: { edits: readonly Edit[]; probes: ProbeSource };
     result: readonly EditDamage[];

@@ -177,10 +177,23 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
       });
     },
 
-    async analyseTrace(_, { signal, onProgress }) {
-      void session.engine;
-      const { trace, summary } = session.trace;
-      return reportOf(await analyseStates(tracedStates(trace), { signal, onProgress }), summary, null);
+    async capture({ calibration, ...asked }, context) {
+      const { captureTrace } = await import('./capture.ts');
+      const { model, engine } = session;
+      const request = { ...asked, calibration: await openFileOf(calibration, files) };
+      return await captureTrace(model, await session.transformer(), request, files, engine.name, context);
+    },
+
+    async analyseTrace({ states }, { signal, onProgress }) {
+      const { engine, trace: open } = session;
+      const key = storeKey(`trace ${open.summary.trace?.digits}`, open, engine);
+      const store = states && (await files.openStates(states.url, states.sizeBytes, key));
+      try {
+        const analysed = await analyseStates(tracedStates(open.trace), { signal, onProgress, store });
+        return reportOf(analysed, open.summary, null);
+      } finally {
+        await store?.dispose();
+      }
     },
 
     async damage({ edits, probes }, context) {
@@ -342,6 +355,6 @@ function blockBytesOf({ checkpoint, config }: OpenModel): number {
 const STATES_VERSION = 1;
 
 /** Names what is stored of an analysis: engines differ in their last digits. */
-function storeKey(key: string, { summary }: OpenModel, { name, device }: EngineReport): string {
+function storeKey(key: string, { summary }: Pick<OpenModel, 'summary'>, { name, device }: EngineReport): string {
   return JSON.stringify([STATES_VERSION, summary.fingerprint, key, name, device]);
 }

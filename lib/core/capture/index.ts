@@ -1,4 +1,5 @@
 export type { Calibration, CapturedBlock } from './calibration.ts';
+export { calibrationParts, capturedTokens } from './calibration-file.ts';
 export { type CalibrationRequest, calibrationFor, calibrationKey } from './calibration-request.ts';
 export { type CaptureOptions, captureStates, passBytes } from './capture-states.ts';
 export { checkCalibration } from './check-calibration.ts';

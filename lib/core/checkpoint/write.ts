@@ -18,14 +18,21 @@ export function tensorBytes({ dtype, shape }: Omit<TensorLayout, 'name'>): numbe
   return (shape.reduce((product, n) => product * n, 1) * DTYPE_BITS[dtype]) / 8;
 }
 
-/** The file's first bytes, and the tensors in the order in which their data follows, without gaps. */
+/**
+ * The file's first bytes, and the tensors in the order in which their data follows, without gaps. `as-given` is for who writes
+ * tensors as they come, and sees to their alignment.
+ */
 export function safetensorsLayout<T extends TensorLayout>(
   tensors: readonly T[],
   metadata: Readonly<Record<string, string>> = { format: 'pt' },
+  order: 'as-the-reference' | 'as-given' = 'as-the-reference',
 ): { readonly header: Uint8Array<ArrayBuffer>; readonly tensors: readonly T[] } {
-  const sorted = tensors.toSorted(
-    (x, y) => DTYPE_ORDER.indexOf(y.dtype) - DTYPE_ORDER.indexOf(x.dtype) || (x.name < y.name ? -1 : 1),
-  );
+  const sorted =
+    order === 'as-given'
+      ? tensors
+      : tensors.toSorted(
+          (x, y) => DTYPE_ORDER.indexOf(y.dtype) - DTYPE_ORDER.indexOf(x.dtype) || (x.name < y.name ? -1 : 1),
+        );
   const entries = new Map<string, unknown>([['__metadata__', metadata]]);
   let position = 0;
   for (const { name, dtype, shape } of sorted) {

@@ -4,3 +4,4 @@ export { isTrace } from './trace-metadata.ts';
 export { readState, type TracedBlock, traceStates } from './trace-states.ts';
 export { traceStore } from './trace-store.ts';
 export { traceIn, traceSummary } from './trace-summary.ts';
+export { type TraceToWrite, traceParts } from './write-trace.ts';

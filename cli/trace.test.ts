@@ -1,0 +1,62 @@
+/** Traces on the command line, as a process of its own. */
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseReport } from '../lib/core/report/index.ts';
+
+const BIN = fileURLToPath(new URL('../bin/contigua.mjs', import.meta.url));
+const TESTING = fileURLToPath(new URL('../lib/testing/', import.meta.url));
+const TRACE = join(TESTING, 'traces/flux/trace.safetensors');
+
+let folder = '';
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'contigua-cli-trace-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+function contigua(...argv: readonly string[]): Promise<{ code: unknown; stdout: string; stderr: string }> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [BIN, ...argv], { cwd: folder }, (error, stdout, stderr) => {
+      resolve({ code: error ? error.code : 0, stdout, stderr });
+    });
+  });
+}
+
+describe('contigua with a trace', () => {
+  it('analyses it without the model, named as MODEL or with --trace', async () => {
+    const { code, stderr } = await contigua('analyse', TRACE, '--engine', 'cpu', '--out', 'report.json');
+    expect(stderr).toContain('calibration: trace.safetensors: 24 samples of 8 prompts at 3 time steps');
+    expect(stderr).toContain('A trace holds no weights: no damage was measured');
+    expect(code).toBe(0);
+    const report = parseReport(await readFile(join(folder, 'report.json'), 'utf8'), 'report.json');
+    expect(report.calibration.kind).toBe('trace');
+    const other = await contigua('analyse', '--trace', TRACE, '--engine', 'cpu');
+    expect(parseReport(other.stdout, 'stdout').streams).toEqual(report.streams);
+  });
+
+  it('says what does not go with it', async () => {
+    const ablation = await contigua('analyse', TRACE, '--engine', 'cpu', '--ablation', 'blocks');
+    expect(ablation).toMatchObject({ code: 2 });
+    expect(ablation.stderr).toContain('--ablation needs the weights of the model, and a trace holds none');
+    const samples = await contigua('analyse', TRACE, '--engine', 'cpu', '--samples', '8');
+    expect(samples.stderr).toContain('--samples does not go with a trace, which brings its own samples');
+    const both = await contigua('analyse', 'model', '--trace', TRACE);
+    expect(both).toMatchObject({ code: 2 });
+    expect(both.stderr).toContain('--trace takes the place of MODEL');
+  });
+
+  it('captures one of its own, which it analyses', async () => {
+    const model = join(TESTING, 'models/qwen-image');
+    const written = await contigua('capture', model, '--out', 'own', '--samples', '16', '--engine', 'cpu');
+    expect(written).toMatchObject({ code: 0 });
+    expect(written.stderr).toMatch(/wrote own: trace\.safetensors \([\d.]+ MB\), calibration\.safetensors/);
+    const { code, stdout } = await contigua('analyse', 'own', '--engine', 'cpu');
+    expect(code).toBe(0);
+    const { model: of } = parseReport(stdout, 'stdout');
+    const { stdout: inspected } = await contigua('inspect', model, '--json');
+    expect(of.fingerprint).toBe(JSON.parse(inspected).fingerprint);
+  });
+});
