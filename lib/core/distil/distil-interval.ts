@@ -130,7 +130,7 @@ function differentiator(options: DistilOptions, layoutNow: () => ParameterLayout
   const boundary = { before: interval.first - 1, after: interval.last };
   const streams = streamsAfter(transformer, interval);
   const { output } = transformer.architecture;
-  return async (weights: FlatParameters, index: number) => {
+  return async (weights: FlatParameters, index: number, sum: FlatParameters | null) => {
     const layout = layoutNow();
     const batch = await states.at(index, boundary, until);
     const { inputs, context, after } = batch;
@@ -140,14 +140,17 @@ function differentiator(options: DistilOptions, layoutNow: () => ParameterLayout
     );
     try {
       if (leading) before = await alongRoute(transformer, inputs, context, leading.route);
-      return lossAndGradients(weights, (vectors) => {
+      const lossesOf = (vectors: FlatParameters) => {
         const weightSet = weightSetOf(unflatten(vectors, layout));
         const wanted = streams.every(({ id }) => id === output) ? 'output' : 'updated';
         const student = transformer.applyBlock(interval.first, weightSet, before, context, wanted);
         return Object.fromEntries(
           streams.map(({ id }, i) => [id, streamLoss(student[id]!, after[id]!, tokenShares[i] ?? null, settings)]),
         );
-      });
+      };
+      // A block of the teacher is as large as the student.
+      transformer.releaseBlocks();
+      return lossAndGradients(weights, lossesOf, sum);
     } finally {
       if (before !== batch.before) disposeState(before);
       for (const ofTokens of tokenShares) ofTokens?.dispose();

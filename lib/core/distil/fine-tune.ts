@@ -25,7 +25,7 @@ import { weightSetOf } from './distil-interval.ts';
 import { lossAndGradients } from './gradients.ts';
 import { velocityLoss } from './losses.ts';
 import { optimise, whenThereIsRoom } from './optimise.ts';
-import { cutUp, flatten, layoutOf, unflatten } from './parameters.ts';
+import { cutUp, type FlatParameters, flatten, layoutOf, unflatten } from './parameters.ts';
 import { trainedFileParts } from './student.ts';
 import type { TrainingBatches } from './training-data.ts';
 import { readState } from './training-state.ts';
@@ -74,19 +74,20 @@ export async function fineTune(
       layout,
       start,
       task,
-      async differentiate(weights, index) {
+      async differentiate(weights, index, sum) {
         const inputs = batches.inputs(index);
         const { state, context } = await transformer.begin(inputs);
         let target: tf.Tensor3D | null = null;
         try {
           const wanted = await teacherOutput(transformer, inputs);
           target = wanted;
-          return lossAndGradients(weights, (vectors) => {
+          const lossOf = (vectors: FlatParameters) => {
             const tensors = unflatten(vectors, layout);
             const weightsAt = (position: number) => fixed.get(position) ?? blockOf(tensors, prefixAt(position));
             const output = runRoute(transformer, route, state, context, weightsAt);
             return { [transformer.architecture.output]: velocityLoss(output, wanted) };
-          });
+          };
+          return lossAndGradients(weights, lossOf, sum);
         } finally {
           disposeState(state);
           target?.dispose();

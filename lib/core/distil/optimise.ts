@@ -23,8 +23,15 @@ export interface OptimiseOptions {
   readonly layout: ParameterLayout;
   /** Taken over. */
   readonly start: TrainingState | { readonly step: 0; readonly weights: FlatParameters };
-  /** Loss and gradients of micro-batch `index`, the caller's own; counts from 0 over the whole run. */
-  readonly differentiate: (weights: FlatParameters, index: number) => Promise<LossAndGradients>;
+  /**
+   * Loss of micro-batch `index`, and its gradients added to `sum`, which is consumed; the caller's own. Counts from 0 over
+   * the whole run.
+   */
+  readonly differentiate: (
+    weights: FlatParameters,
+    index: number,
+    sum: FlatParameters | null,
+  ) => Promise<LossAndGradients>;
   /** Names what a checkpoint belongs to. */
   readonly task: string;
   readonly saveState: (step: number, parts: AsyncIterable<Uint8Array>) => Promise<SavedFile>;
@@ -124,9 +131,9 @@ async function runStep(
   let sum: FlatParameters | null = null;
   try {
     for (let part = 0; part < accumulation; part++) {
-      const found = await differentiate(optimizer.vectors.weights, (step - 1) * accumulation + part);
+      const found = await differentiate(optimizer.vectors.weights, (step - 1) * accumulation + part, sum);
       parts.push(found);
-      sum = sum === null ? found.gradients : addInPlaceOf(sum, found.gradients);
+      sum = found.gradients;
     }
     if (sum === null) throw new RangeError('A step needs at least one batch');
     const gradients = accumulation === 1 ? sum : scaleInPlaceOf(sum, 1 / accumulation);
@@ -155,16 +162,13 @@ async function runStep(
   }
 }
 
-function addInPlaceOf(sum: FlatParameters, more: FlatParameters): FlatParameters {
-  const added = sum.map((vector, group) => tf.add(vector, more[group]!) as tf.Tensor1D);
-  tf.dispose([...sum, ...more]);
-  return added;
-}
-
+/** One vector after the other: all of them twice may not fit. */
 function scaleInPlaceOf(vectors: FlatParameters, factor: number): FlatParameters {
-  const scaled = vectors.map((vector) => tf.mul(vector, factor) as tf.Tensor1D);
-  tf.dispose([...vectors]);
-  return scaled;
+  return vectors.map((vector) => {
+    const scaled = tf.mul(vector, factor) as tf.Tensor1D;
+    vector.dispose();
+    return scaled;
+  });
 }
 
 function assertFinite({ step, losses, gradientNorm }: StepPoint): void {

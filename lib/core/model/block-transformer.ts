@@ -75,6 +75,7 @@ export function createTransformer<Context extends PassContext, S extends State>(
     async loadBlock(index) {
       await weights.block(index);
     },
+    releaseBlocks: () => weights.release(),
     runBlock: (index, state, context) => transformer.runStep({ kind: 'block', index }, state, context),
     async runStep(step, state, context, wanted = 'updated') {
       if (step.kind === 'probe') return owned(() => probed(state, step.probe, wanted, architecture.output));

@@ -60,6 +60,8 @@ export interface Transformer {
   begin(inputs: TransformerInputs): Promise<{ state: State; context: PassContext }>;
   /** Reads the block's weights now, so that `runBlock` is compute alone. */
   loadBlock(index: number): Promise<void>;
+  /** Lets go of the block that was read last, unless it is one that stays. */
+  releaseBlocks(): void;
   /** New tensors, owned by the caller; the input is untouched. A stream that the block does not update is returned as it came. */
   runBlock(index: number, state: State, context: PassContext): Promise<State>;
   /** One step of a route: new tensors, owned by the caller; the input is untouched. Streams that are not wanted are returned as they came. */

@@ -90,8 +90,7 @@ export class WeightStore {
     if (index < this.residentBlocks) return this.#keep(index);
     if (this.#passing?.block === index) return this.#passing.weights;
     // Let go first: two large blocks at once may not fit.
-    this.#passing?.weights.dispose();
-    this.#passing = null;
+    this.release();
     const weights = await this.#read(index);
     this.#passing = { block: index, weights };
     return weights;
@@ -100,6 +99,11 @@ export class WeightStore {
   dispose(): void {
     for (const weights of this.#resident.values()) weights.dispose();
     this.#resident.clear();
+    this.release();
+  }
+
+  /** Lets go of the block that passes through. */
+  release(): void {
     this.#passing?.weights.dispose();
     this.#passing = null;
   }
