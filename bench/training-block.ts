@@ -63,7 +63,13 @@ export async function trainingBlock(size: BlockSize): Promise<TrainingBlock> {
   const block = await transformer.readBlock(0);
   const layout = layoutOf(block.entries());
   // About the size of a trained block's weights.
-  const start = flatten(new Map(block.entries()), layout).map((vector) => tf.mul(vector, 0.3) as tf.Tensor1D);
+  const start = flatten(new Map(block.entries()), layout).map((vector) =>
+    tf.tidy(() => {
+      const scaled = tf.mul(vector, 0.3) as tf.Tensor1D;
+      vector.dispose();
+      return scaled;
+    }),
+  );
   block.dispose();
   transformer.dispose();
   const optimizer = AdamW.startingAt(start, layout, DEFAULT_DISTIL);
