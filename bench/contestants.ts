@@ -1,5 +1,6 @@
 /** Processes that do what they are timed for when asked, and tell how long each time took: this product's engines, and PyTorch. */
 import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
@@ -19,6 +20,8 @@ export interface Contestant {
   readonly name: string;
   /** `what` chooses among the things that the process can do. */
   run(steps: number, what?: string): Promise<Times>;
+  /** The most memory that the process has taken so far, in bytes; null on systems that do not tell. */
+  peakBytes(): number | null;
   end(): void;
 }
 
@@ -69,6 +72,12 @@ function engineProcess(script: string, engine: string, threads: number, args: re
   return contestant(engine, child);
 }
 
+function peakOf(pid: number | undefined): number | null {
+  if (pid === undefined || process.platform !== 'linux') return null;
+  const kilobytes = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  return kilobytes === undefined ? null : 1024 * Number(kilobytes);
+}
+
 /** A line asks (`steps`, or `steps what`), and a line of JSON answers. */
 function contestant(name: string, child: ChildProcess): Contestant {
   const { stdin, stdout, stderr } = child;
@@ -94,6 +103,7 @@ function contestant(name: string, child: ChildProcess): Contestant {
       stdin.write(`${what === undefined ? steps : `${steps} ${what}`}\n`);
       return timesSchema.parse(JSON.parse(await Promise.race([answer, ended])));
     },
+    peakBytes: () => peakOf(child.pid),
     end: () => void child.kill('SIGKILL'),
   };
 }

@@ -82,6 +82,7 @@ async function workersAgainstThreads(name: string, width: string): Promise<void>
       const wallMs = (performance.now() - startedAt) / (steps * cores);
       return { wallMs: [wallMs], cpuMs: all.flatMap(({ cpuMs }) => cpuMs) };
     },
+    peakBytes: () => null,
     end() {
       for (const worker of many) worker.end();
     },

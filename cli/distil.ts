@@ -13,7 +13,13 @@ import { openModel } from '../lib/core/folder/open-model.ts';
 import { formatIntervalKey, sameIntervals } from '../lib/core/interval/index.ts';
 import { MAX_JSON_BYTES } from '../lib/core/json-text.ts';
 import { assertPlanFits, type Plan, parsePlan } from '../lib/core/plan/index.ts';
-import type { RunEstimate, RunSettings, RunView, TrainingData } from '../lib/core/run/index.ts';
+import {
+  type RunEstimate,
+  type RunSettings,
+  type RunView,
+  type TrainingData,
+  teacherSentence,
+} from '../lib/core/run/index.ts';
 import type { Backend, RunRequest } from '../lib/server/backend.ts';
 import { DEFAULT_TIMING } from '../lib/server/runs/context.ts';
 import { type Arguments, parseArguments, usage } from './arguments.ts';
@@ -116,11 +122,12 @@ function dataOf(args: Arguments, { drawable }: ModelSummary): TrainingData {
   return wanted === 'shapes' || wanted === 'synthetic' ? { kind: wanted } : { kind: 'file', path: wanted };
 }
 
-function estimateText(plan: Plan, { seconds, memoryBytes, diskBytes, basis }: RunEstimate): string[] {
+function estimateText(plan: Plan, { seconds, memoryBytes, diskBytes, teacher, basis }: RunEstimate): string[] {
   const gigabytes = (bytes: number) => `${(bytes / 1e9).toPrecision(2)} GB`;
   return [
     `${plan.edits.length} ${plan.edits.length === 1 ? 'interval' : 'intervals'} (${plan.edits.map(formatIntervalKey).join(', ')}), ${plan.blocks.before} → ${plan.blocks.after} blocks`,
     `estimate: ${clock(seconds)}, ${gigabytes(memoryBytes)} of memory, ${gigabytes(diskBytes)} of disk (${basis})`,
+    teacherSentence(teacher, gigabytes),
   ];
 }
 

@@ -2,7 +2,7 @@
 /** What a run will take, before it starts: time, memory and disk, with what the time rests on. */
 import { useEffect, useState } from 'react';
 import { asContiguaError } from '@/lib/core/errors.ts';
-import type { RunEstimate } from '@/lib/core/run/index.ts';
+import { type RunEstimate, teacherSentence } from '@/lib/core/run/index.ts';
 import { serverApi } from '@/lib/page/api/api.ts';
 import type { RunRequest } from '@/lib/page/api/run-api.ts';
 import { bytesWords, remainingWords } from '@/lib/page/browser/number-words.ts';
@@ -48,7 +48,9 @@ export function DistilEstimate({ request, onAnswered }: EstimateProps) {
       </dl>
       <p className={`mt-1 min-h-8 text-2xs ${answer?.problem ? 'text-danger' : 'text-muted'}`}>
         {answer?.problem ??
-          (estimate ? sentence(estimate.basis) : 'Estimating: a model that is new to the server is timed first.')}
+          (estimate
+            ? `${sentence(estimate.basis)} ${sentence(teacherSentence(estimate.teacher, bytesWords))}`
+            : 'Estimating: a model that is new to the server is timed first.')}
       </p>
     </section>
   );

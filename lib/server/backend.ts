@@ -42,6 +42,8 @@ export interface ServerModel {
   readonly fingerprint: string;
   readonly numBlocks: number;
   readonly parameters: number;
+  /** Of its weights' files. */
+  readonly sizeBytes: number;
   readonly costs: ModelCosts;
   /** What the costs are of. */
   readonly tokensPerForward: StreamTokens;

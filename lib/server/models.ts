@@ -144,11 +144,11 @@ export class ServerModels {
     const known = this.known.get(id);
     if (known?.looks === looks) return known;
     const { config, summary } = await openModel({ files: await this.sources.openFolder(url), name });
-    const { fingerprint, numBlocks, parameters, drawable, tokensPerForward } = summary;
+    const { fingerprint, numBlocks, parameters, sizeBytes, drawable, tokensPerForward } = summary;
     const costs = costsOf(config, tokensPerForward);
     const read = {
       looks,
-      model: { id, name, fingerprint, numBlocks, parameters, costs, tokensPerForward, drawable },
+      model: { id, name, fingerprint, numBlocks, parameters, sizeBytes, costs, tokensPerForward, drawable },
       config,
     };
     this.known.set(id, read);

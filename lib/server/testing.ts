@@ -102,7 +102,13 @@ export class MemoryBackend implements Backend {
   status = () =>
     this.answer(['status'], { database: 'memory', artifacts: 'memory', workers: [], queued: 0, freeDiskBytes: 1 });
   estimate = (request: RunRequest) =>
-    this.answer(['estimate', request], { seconds: 1, memoryBytes: 2, diskBytes: 3, basis: 'a guess' });
+    this.answer(['estimate', request], {
+      seconds: 1,
+      memoryBytes: 2,
+      diskBytes: 3,
+      teacher: { windowBatches: 1, windows: 1, wantedBytes: 3, keptBytes: 3, dtype: 'f32' as const, readBytes: 0 },
+      basis: 'a guess',
+    });
   createRun = (request: RunRequest) => this.answer(['createRun', request], '7');
   listRuns = () => this.answer(['listRuns'], []);
   viewRun = (id: string) => this.answer(['viewRun', id], this.known(id));

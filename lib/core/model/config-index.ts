@@ -33,5 +33,6 @@ export type { BlockConversion, Family, RowSource } from './family.ts';
 export { embedsGuidance } from './inputs.ts';
 export { fitsHiddenStates, hiddenStatesShape } from './latents.ts';
 export { conversionOf, prunedModel, studentBlock } from './pruned.ts';
+export { DEFAULT_RESIDENT_BYTES, residentBlocks } from './resident.ts';
 export { inDiffusersNames, openStoredModel, readModelConfig, type StoredModel } from './stored-model.ts';
 export { hasTrait, type TraitPlaces, traitLabels, traitPlaces } from './traits.ts';

@@ -4,6 +4,7 @@ import type { ModelConfig } from './architecture.ts';
 import { checkWeights } from './check-weights.ts';
 import { architectureOf } from './counts.ts';
 import { familyNamed } from './families.ts';
+import { DEFAULT_RESIDENT_BYTES } from './resident.ts';
 import type { Transformer } from './transformer.ts';
 import { WeightStore } from './weights.ts';
 
@@ -11,7 +12,6 @@ export interface OpenOptions {
   /** Block weights that may stay on the engine, in float32 bytes; the rest is read again whenever it is needed. */
   readonly residentBytes?: number;
 }
-const DEFAULT_RESIDENT_BYTES = 256 * 1024 * 1024;
 
 /** Checks every weight's presence, dtype and shape first, then reads the globals. The caller disposes the transformer. */
 export async function openTransformer(

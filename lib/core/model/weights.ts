@@ -6,6 +6,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Checkpoint } from '../checkpoint/types.ts';
 import { ContiguaError } from '../errors.ts';
 import type { Architecture } from './architecture.ts';
+import { residentBlocks } from './resident.ts';
 
 export interface LinearWeights {
   /** [in, out]: transposed against the checkpoint, as products are fastest untransposed. */
@@ -73,13 +74,7 @@ export class WeightStore {
     residentBytes: number,
   ) {
     this.#architecture = architecture;
-    let bytes = 0;
-    // Blocks may differ in size.
-    const overflow = architecture.blocks.findIndex(({ parameters }) => {
-      bytes += 4 * parameters;
-      return bytes > residentBytes;
-    });
-    this.residentBlocks = overflow < 0 ? architecture.blocks.length : overflow;
+    this.residentBlocks = residentBlocks(architecture.blocks, residentBytes);
   }
 
   globals(): Promise<WeightSet> {

@@ -33,6 +33,7 @@ export {
   type TrainingData,
 } from './settings.ts';
 export { subsetKey } from './subset-key.ts';
+export { type TeacherEstimate, type TeacherWork, teacherSentence, teacherWork } from './teacher-estimate.ts';
 export {
   DEFAULT_SWEEP_BYTES,
   keptBytes,

@@ -8,6 +8,7 @@ import type { Interval } from '../quantile.ts';
 import type { Quartiles } from './forward-times.ts';
 import type { Baselines, HeldOutPoint, StepPoint } from './progress.ts';
 import type { RunSettings } from './settings.ts';
+import type { TeacherEstimate } from './teacher-estimate.ts';
 
 /**
  * `queued` waits for a worker, `running` has one, `paused` waits for the user, `done` has its student, `failed` says why
@@ -142,6 +143,7 @@ export interface RunEstimate {
   readonly seconds: number;
   readonly memoryBytes: number;
   readonly diskBytes: number;
+  readonly teacher: TeacherEstimate;
   /** What the time rests on, in one sentence: "measured: 31 ms per step on tensorflow (libtensorflow 2.21, CPU)". */
   readonly basis: string;
 }

@@ -9,6 +9,7 @@ const model: ServerModel = {
   fingerprint: examplePlan.model.fingerprint,
   numBlocks: 16,
   parameters: 5_000_000,
+  sizeBytes: 8,
   tokensPerForward: { image: 64, text: 13 },
   costs: { blockParameters: [300_000], flopsPerForward: 10, flopsPerBlock: [1] },
   calibrations: [],

@@ -1,13 +1,18 @@
 /**
  * What a run will take, before it is started. Time rests on what steps of the same size took here before; else on the
  * operations of a step (lib/core/model/cost.ts; backward counted as two forwards) and how fast the engine runs a forward,
- * timed once per model. Memory and disk follow from shapes alone. Held-out measurements and start-up are left out.
+ * timed once per model. Memory, disk and what is read of the teacher follow from shapes alone. Held-out measurements and start-up are left out of the time.
  */
 import { z } from 'zod';
 import { asContiguaError, ContiguaError } from '../../core/errors.ts';
 import { sumOverRemoved } from '../../core/interval/index.ts';
-import type { ModelConfig } from '../../core/model/config-index.ts';
-import type { RunEstimate } from '../../core/run/index.ts';
+import {
+  architectureOf,
+  DEFAULT_RESIDENT_BYTES,
+  type ModelConfig,
+  residentBlocks,
+} from '../../core/model/config-index.ts';
+import { DEFAULT_SWEEP_BYTES, type RunEstimate, type TeacherWork, teacherWork } from '../../core/run/index.ts';
 import type { RunRequest, ServerModel } from '../backend.ts';
 import { firstRow, type Queryable } from '../database/database.ts';
 import type { ServerModels } from '../models.ts';
@@ -19,7 +24,9 @@ const CHECKPOINTS = 3;
 /** Weights, and two moments; the gradient lives in memory alone. */
 const STATE = 3;
 /** Values per token and feature of a block that its backward needs: projections, both norms, the MLP's 4 × width twice. */
-const SAVED_PER_FEATURE = 24;
+const SAVED_PER_FEATURE = 48;
+/** Node and the engine's library. */
+const PROCESS_BYTES = 0.35e9;
 /** A forward beyond this is not timed for an estimate; a smaller model's rate stands in. */
 const MAX_TIMED_FLOPS = 1e11;
 /** Where nothing was ever measured: one thread of WASM on one core. */
@@ -64,7 +71,8 @@ export async function estimateRun(tools: EstimateTools, request: RunRequest): Pr
     });
   }
   const slots = Math.max(1, Math.min(await livingSlots(tools.context.db), plan.edits.length));
-  const pace = await stepPace(tools, request, model);
+  const teacher = teacherOf(model, config, request);
+  const pace = await stepPace(tools, request, model, teacher);
   const rounds = Math.ceil(plan.edits.length / slots);
   const distilMs = rounds * settings.distil.steps * pace.stepMs;
   const { fineTune } = settings;
@@ -73,10 +81,12 @@ export async function estimateRun(tools: EstimateTools, request: RunRequest): Pr
   const fineTuneMs = fineTune
     ? (fineTune.steps * fineTune.batch * (model.costs.flopsPerForward + 3 * flopsLeft)) / pace.flopsPerMs
     : 0;
+  const { passes: _, ...estimate } = teacher;
   return {
     seconds: (distilMs + fineTuneMs) / 1000,
-    memoryBytes: slots * memoryOf(model, config, request),
-    diskBytes: diskOf(model, config, request, slots),
+    memoryBytes: slots * memoryOf(model, config, request, teacher),
+    diskBytes: diskOf(model, request, slots) + teacher.keptBytes,
+    teacher: estimate,
     basis: pace.basis,
   };
 }
@@ -99,10 +109,15 @@ interface Pace {
 
 const paceRow = z.object({ step_ms: z.number(), engine: z.string(), device: z.string() });
 
-async function stepPace(tools: EstimateTools, request: RunRequest, model: ServerModel): Promise<Pace> {
+async function stepPace(
+  tools: EstimateTools,
+  request: RunRequest,
+  model: ServerModel,
+  teacher: TeacherWork,
+): Promise<Pace> {
   const { distil, engine } = request.settings;
   const samples = distil.batch * distil.accumulation;
-  const flops = flopsPerStep(model, request);
+  const flops = flopsPerStep(model, request, teacher);
   const known = await firstRow(
     tools.context.db,
     paceRow,
@@ -131,18 +146,35 @@ async function stepPace(tools: EstimateTools, request: RunRequest, model: Server
   return { stepMs, flopsPerMs: ASSUMED_FLOPS_PER_MS, basis };
 }
 
-/** The teacher up to the interval's end, once for all intervals where its states are kept; the student three times. */
-function flopsPerStep({ costs }: ServerModel, { plan, settings }: RunRequest): number {
+/** The teacher as often as batches pass its blocks, shared by all steps; the student three times. */
+function flopsPerStep({ costs }: ServerModel, { plan, settings }: RunRequest, { passes }: TeacherWork): number {
   const { edits } = plan;
-  const upTo = (block: number) => totalOf(costs.flopsPerBlock.slice(0, block + 1));
-  const deepest = Math.max(...edits.map(({ last }) => last));
-  const teacher =
-    settings.cacheBytes > 0
-      ? upTo(deepest) / edits.length
-      : totalOf(edits.map(({ last }) => upTo(last))) / edits.length;
+  const { batch, accumulation, steps } = settings.distil;
+  const teacher = totalOf(passes.map((count, block) => count * (costs.flopsPerBlock[block] ?? 0)));
   const student = totalOf(edits.map(({ first }) => costs.flopsPerBlock[first] ?? 0)) / edits.length;
-  const { batch, accumulation } = settings.distil;
-  return batch * accumulation * (teacher + 3 * student);
+  return batch * (teacher / (steps * edits.length) + accumulation * 3 * student);
+}
+
+function teacherOf(model: ServerModel, config: ModelConfig, { plan, settings }: RunRequest): TeacherWork {
+  const { blocks } = architectureOf(config);
+  const { steps, batch, accumulation, distinctBatches, stateDType = 'f32' } = settings.distil;
+  const batches = steps * accumulation;
+  return teacherWork({
+    intervals: plan.edits,
+    blockBytes: blocks.map(({ parameters }) => (parameters * model.sizeBytes) / model.parameters),
+    residentBlocks: residentBlocks(blocks, DEFAULT_RESIDENT_BYTES),
+    stateBytes: stateBytesOf(model, config, batch),
+    batches,
+    distinct: Math.min(batches, distinctBatches ?? batches),
+    dtype: stateDType,
+    cacheBytes: settings.cacheBytes,
+    sweepBytes: settings.sweepBytes ?? DEFAULT_SWEEP_BYTES,
+  });
+}
+
+/** Of so many samples after one block. */
+function stateBytesOf(model: ServerModel, { width }: ModelConfig, samples: number): number {
+  return FLOAT * samples * tokensOf(model) * width;
 }
 
 function totalOf(values: readonly number[]): number {
@@ -183,8 +215,16 @@ async function timeable(models: EstimateTools['models']): Promise<ServerModel | 
   return small.toSorted((a, b) => b.costs.flopsPerForward - a.costs.flopsPerForward)[0] ?? null;
 }
 
-/** Of one compute process: the teacher, the largest student with its optimizer, and what one batch's backward needs. */
-function memoryOf(model: ServerModel, config: ModelConfig, { plan, settings }: RunRequest): number {
+/**
+ * Of one compute process: what of the teacher stays in memory, held-out states, and either a window on its way through the
+ * teacher or the largest student with its optimizer and what one batch's backward needs.
+ */
+function memoryOf(
+  model: ServerModel,
+  config: ModelConfig,
+  { plan, settings }: RunRequest,
+  { windowBatches, keptBytes }: TeacherWork,
+): number {
   const { distil, fineTune } = settings;
   const { blockParameters } = model.costs;
   const largest = Math.max(...plan.edits.map(({ first }) => blockParameters[first] ?? 0));
@@ -192,17 +232,30 @@ function memoryOf(model: ServerModel, config: ModelConfig, { plan, settings }: R
   const attention = config.numHeads * tokens ** 2 * 2;
   const saved = tokens * config.width * SAVED_PER_FEATURE + attention;
   const optimizer = (settings: { ema: number | null }) => STATE + 1 + (settings.ema === null ? 0 : 1);
-  const distilling = optimizer(distil) * largest + distil.batch * saved;
+  const student = FLOAT * (optimizer(distil) * largest + distil.batch * saved);
+  const { blocks } = architectureOf(config);
+  const resident = residentBlocks(blocks, DEFAULT_RESIDENT_BYTES);
+  const passing = FLOAT * Math.max(0, ...blocks.slice(resident).map(({ parameters }) => parameters));
+  const outside = model.parameters - totalOf(blocks.map(({ parameters }) => parameters));
+  const teacher = FLOAT * (outside + totalOf(blocks.slice(0, resident).map(({ parameters }) => parameters)));
+  const states = 2 * stateBytesOf(model, config, distil.heldOutSamples);
+  const window = windowBatches * stateBytesOf(model, config, distil.batch);
+  // Where the disk has no room the states around the interval wait in memory while the student trains.
+  const waiting = keptBytes > 0 ? 0 : 2 * window;
+  const weights = STATE * largest * FLOAT;
+  const distilling = states + Math.max(student + waiting, weights + passing + window + waiting);
   const trained =
     fineTune?.train === 'all' ? model.parameters : totalOf(plan.edits.map(({ first }) => blockParameters[first] ?? 0));
-  const tuning = fineTune ? optimizer(fineTune) * trained + fineTune.batch * saved * config.numBlocks : 0;
-  return FLOAT * (model.parameters + Math.max(distilling, tuning));
+  const tuning = fineTune
+    ? FLOAT * (model.parameters + optimizer(fineTune) * trained + fineTune.batch * saved * config.numBlocks)
+    : 0;
+  return PROCESS_BYTES + Math.max(teacher + distilling, tuning);
 }
 
-/** Checkpoints of what trains at once, all students, and the teacher's states within their budget. */
-function diskOf(model: ServerModel, config: ModelConfig, { plan, settings }: RunRequest, slots: number): number {
+/** Checkpoints of what trains at once, and all students. */
+function diskOf(model: ServerModel, { plan, settings }: RunRequest, slots: number): number {
   const { blockParameters } = model.costs;
-  const { distil, fineTune, cacheBytes } = settings;
+  const { distil, fineTune } = settings;
   const stateCount = (one: { ema: number | null }) => STATE + (one.ema === null ? 0 : 1);
   const sizes = plan.edits.map(({ first }) => blockParameters[first] ?? 0);
   const students = totalOf(sizes);
@@ -210,10 +263,7 @@ function diskOf(model: ServerModel, config: ModelConfig, { plan, settings }: Run
   const whole = model.parameters - sumOverRemoved(plan.edits, blockParameters);
   const trained = fineTune?.train === 'all' ? whole : students;
   const tuned = fineTune ? trained * (1 + CHECKPOINTS * stateCount(fineTune)) : 0;
-  const boundaries = new Set(plan.edits.flatMap(({ first, last }) => [first - 1, last])).size;
-  const samples = distil.steps * distil.batch * distil.accumulation + distil.heldOutSamples;
-  const states = FLOAT * samples * tokensOf(model) * config.width * boundaries;
-  return FLOAT * (students + Math.max(checkpoints, tuned)) + Math.min(cacheBytes, states);
+  return FLOAT * (students + Math.max(checkpoints, tuned));
 }
 
 /** Of all streams. */
