@@ -1,10 +1,13 @@
 /**
  * A repository of the shape of Qwen/Qwen-Image: sixty blocks of width 3072 in BF16, 41 GB in nine shards, with an index, a
- * config and the files beside them. Headers are real; weights are made when they are read, so that it lies nowhere.
+ * config and the files beside them. Headers are real; weights are made when they are read, so that it lies nowhere: values
+ * of about one, or noise from a seed, with which the model computes.
  */
+
 import { safetensorsLayout, type TensorLayout, tensorBytes } from '../core/checkpoint/write.ts';
 import { expectedTensors } from '../core/model/counts.ts';
 import { parseModelConfig } from '../core/model/index.ts';
+import { seededRandom } from '../core/random.ts';
 import { type ServedFile, servedBytes } from './source-server.ts';
 
 const CONFIG = {
@@ -23,8 +26,20 @@ const CONFIG = {
 const SHARDS = 9;
 const BASE = 'diffusion_pytorch_model';
 
-export function publishedShape(): ReadonlyMap<string, ServedFile> {
-  const config = parseModelConfig(JSON.stringify(CONFIG), 'config.json');
+export interface ShapeOptions {
+  /** Sixty by default. */
+  readonly blocks?: number;
+  /** Weights are noise from this seed; of about one where none is named. */
+  readonly seed?: number;
+}
+
+export function publishedShape({
+  blocks = CONFIG.num_layers,
+  seed,
+}: ShapeOptions = {}): ReadonlyMap<string, ServedFile> {
+  const raw = { ...CONFIG, num_layers: blocks };
+  const config = parseModelConfig(JSON.stringify(raw), 'config.json');
+  const fill = seed === undefined ? fillOnes : noiseFill(seed);
   const tensors = expectedTensors(config).map(({ name, shape }): TensorLayout => ({ name, shape, dtype: 'BF16' }));
   const totalBytes = tensors.reduce((sum, tensor) => sum + tensorBytes(tensor), 0);
   const shards: TensorLayout[][] = Array.from({ length: SHARDS }, () => []);
@@ -42,21 +57,48 @@ export function publishedShape(): ReadonlyMap<string, ServedFile> {
     ['scheduler/scheduler_config.json', json({ _class_name: 'FlowMatchEulerDiscreteScheduler' })],
     ['text_encoder/config.json', json({ model_type: 'qwen2_5_vl' })],
     ['tokenizer/vocab.json', { sizeBytes: 2_776_833, read: (start, end) => new Uint8Array(end - start) }],
-    ['transformer/config.json', json(CONFIG)],
+    ['transformer/config.json', json(raw)],
     [`transformer/${BASE}.safetensors.index.json`, json({ metadata: {}, weight_map: Object.fromEntries(weightMap) })],
-    ...shards.map((all, shard) => [`transformer/${nameOf(shard)}`, shardOf(all)] as const),
+    ...shards.map((all, shard) => [`transformer/${nameOf(shard)}`, shardOf(all, fill)] as const),
     ['vae/config.json', json({ _class_name: 'AutoencoderKLQwenImage' })],
   ]);
 }
 
+/** Fills bytes of a shard that lie at `position` in it. */
+type Fill = (bytes: Uint8Array, position: number) => void;
+
 /** BF16 values of about one: no byte of 0x3c 0x3c is NaN. */
-function shardOf(tensors: readonly TensorLayout[]): ServedFile {
+const fillOnes: Fill = (bytes) => void bytes.fill(0x3c);
+
+const DEVIATION = 0.02;
+/** Values before the noise comes again: a prime, so that no row of a matrix equals another. */
+const PERIOD = 16_777_213;
+
+/** BF16 values of N(0, 0.02²). */
+function noiseFill(seed: number): Fill {
+  const { normal } = seededRandom(seed);
+  const values = Float32Array.from({ length: PERIOD }, () => DEVIATION * normal());
+  const words = new Uint32Array(values.buffer);
+  const noise = new Uint8Array(Uint16Array.from(words, (word) => word >>> 16).buffer);
+  return (bytes, position) => {
+    for (let done = 0; done < bytes.length; ) {
+      const at = (position + done) % noise.length;
+      const part = noise.subarray(at, Math.min(noise.length, at + bytes.length - done));
+      bytes.set(part, done);
+      done += part.length;
+    }
+  };
+}
+
+function shardOf(tensors: readonly TensorLayout[], fill: Fill): ServedFile {
   const { header } = safetensorsLayout(tensors);
   return {
     sizeBytes: tensors.reduce((sum, tensor) => sum + tensorBytes(tensor), header.length),
     read(start, end) {
-      const bytes = new Uint8Array(end - start).fill(0x3c);
-      bytes.set(header.subarray(start, end));
+      const bytes = new Uint8Array(end - start);
+      // Values begin at even bytes of the data.
+      fill(bytes, start + (header.length % 2));
+      if (start < header.length) bytes.set(header.subarray(start, end));
       return bytes;
     },
   };
