@@ -140,6 +140,26 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis that was interrupted', ()
   }, 120_000);
 });
 
+test('weights that do not stay are read once for states and probes, and once for each sweep of edits', async () => {
+  await startTestEngine('wasm');
+  const begun: number[] = [];
+  const golden = goldenCheckpoint(config);
+  const counted = {
+    ...golden,
+    readEach(names: readonly string[], aheadBytes?: number) {
+      const block = /^transformer_blocks\.(\d+)\./.exec(names[0] ?? '')?.[1];
+      if (block !== undefined) begun.push(Number(block));
+      return golden.readEach(names, aheadBytes);
+    },
+  };
+  const transformer = await openTransformer(config, counted, { residentBytes: 0 });
+  const { analysis: all } = await analyse(transformer, calibration);
+  const sweep = [...Array(BLOCKS).keys()];
+  expect(all.damage.length).toBeGreaterThan(0);
+  expect(begun).toEqual([...sweep, ...sweep]);
+  transformer.dispose();
+}, 60_000);
+
 test('a report tells how many tokens were read, and of how many', async () => {
   await startTestEngine('wasm');
   const { settings, calibration: facts } = await analysis({ damage: { samples: 1, intervals: 0 } });

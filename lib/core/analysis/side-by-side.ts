@@ -64,13 +64,16 @@ export async function runSideBySide(
       await pace.breathe();
     }
     const everyOutputIsKnown = passes.every(({ known }) => known !== null);
-    for (let block = 0; block < transformer.config.numBlocks; block++) {
+    const runs = (block: number) =>
+      !everyOutputIsKnown ||
+      lastLeft > block ||
+      ways.some((steps) => steps[block]?.kind === 'block' || steps[block]?.kind === 'half');
+    const { numBlocks } = transformer.config;
+    for (let block = 0; block < numBlocks; block++) {
       const left = ways.filter((_, way) => leaving[way]! <= block);
       const fitted = left.some((steps) => steps[block]?.kind === 'fitted') ? await probes.of(block) : null;
-      const runsWhole = !everyOutputIsKnown || lastLeft > block;
-      if (runsWhole || left.some((steps) => steps[block]?.kind === 'block' || steps[block]?.kind === 'half')) {
-        await transformer.loadBlock(block);
-      }
+      if (runs(block)) await transformer.loadBlock(block);
+      if (block + 1 < numBlocks && runs(block + 1)) transformer.prefetchBlock(block + 1);
       for (const pass of passes) {
         await advance(transformer, pass, block, fitted, pace);
         onBlock();
@@ -85,6 +88,7 @@ export async function runSideBySide(
     }
     return outputs;
   } finally {
+    transformer.releaseBlocks();
     for (const { whole, lanes, context } of passes) {
       disposeState(whole);
       for (const { state } of lanes) if (state) disposeState(state);

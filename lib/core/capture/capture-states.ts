@@ -70,6 +70,7 @@ export async function* captureStates(
     let checkpointAt = performance.now();
     for (let index = first; index < config.numBlocks; index++) {
       if (index >= 0) await transformer.loadBlock(index);
+      transformer.prefetchBlock(index + 1);
       const rows = index >= from ? new RowBuffers(calibration, streams, config.width) : null;
       const sampleMs: number[] = [];
       for (const [batch, pass] of passes.all.entries()) {
@@ -94,6 +95,7 @@ export async function* captureStates(
     await passes.forget();
   } finally {
     passes.dispose();
+    transformer.releaseBlocks();
   }
 }
 

@@ -7,6 +7,8 @@ import type { BlobLike, ByteRange, Checkpoint, TensorInfo } from './types.ts';
 /** Ranges are joined up to this size, and over gaps up to that one. */
 const MAX_READ_BYTES = 64 * 1024 * 1024;
 const MAX_GAP_BYTES = 64 * 1024;
+/** A larger tensor is read in pieces when it is its turn. */
+const MAX_AHEAD_BYTES = 256 * 1024 * 1024;
 /** Of one tensor, as stored and as float32. The largest matrix of Qwen-Image takes 151 MB as float32. */
 const MAX_TENSOR_BYTES = 2 ** 32;
 
@@ -120,19 +122,35 @@ export function checkpointOf<D extends StoredDType = StoredDType>(
       }
       return await readElements(info, from, end, await scaleOf(info));
     },
-    async *readEach(names) {
+    async *readEach(names, aheadBytes = 0) {
       const infos = names.map(find);
       const scales = await readScales(infos);
-      for (const group of neighbours(infos)) {
-        const [only] = group;
-        if (only && group.length === 1) {
-          yield { info: only, values: await readFloat32(only, scales.get(only.name)) };
-          continue;
+      const groups = neighbours(infos);
+      const reads: (Promise<(member: TensorInfo<D>) => Uint8Array> | null)[] = [];
+      let waitingBytes = 0;
+      const readAhead = (index: number) => {
+        while (reads.length < groups.length && (reads.length <= index + 1 || waitingBytes < aheadBytes)) {
+          const group = groups[reads.length]!;
+          const read = bytesOf(group) <= MAX_AHEAD_BYTES ? readGroup(group) : null;
+          // Whoever leaves the loop early does not wait for it.
+          read?.catch(() => undefined);
+          reads.push(read);
+          waitingBytes += bytesOf(group);
         }
-        const bytes = await readGroup(group);
+      };
+      for (const [index, group] of groups.entries()) {
+        readAhead(index);
+        const bytes = await reads[index];
+        reads[index] = null;
+        waitingBytes -= bytesOf(group);
         for (const info of group) {
+          const scale = scales.get(info.name);
+          if (!bytes) {
+            yield { info, values: await readFloat32(info, scale) };
+            continue;
+          }
           const values = decoded(bytes(info), info.dtype, { file: info.file, tensor: info.name });
-          multiply(values, scales.get(info.name), info, 0);
+          multiply(values, scale, info, 0);
           yield { info, values };
         }
       }
@@ -204,6 +222,10 @@ function tooLarge({ file, name }: TensorInfo, bytes: number, expected: string): 
     found: `${bytes.toLocaleString('en-US')} bytes in memory`,
     expected,
   });
+}
+
+function bytesOf(group: readonly Located[]): number {
+  return group.length === 1 ? storedBytes(group[0]!) : (group.at(-1)?.end ?? 0) - (group[0]?.start ?? 0);
 }
 
 type Located = ByteRange & Pick<TensorInfo, 'file' | 'then'>;

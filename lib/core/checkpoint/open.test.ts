@@ -127,6 +127,26 @@ describe('reading', () => {
     expect(reads).toHaveLength(2);
   });
 
+  test('goes on ahead of what is in use, as far as is allowed', async () => {
+    // Three tensors too far apart to be read together.
+    const gap = new Float32Array(20_000).fill(1);
+    const spaced = new Blob([
+      writeSafetensors([f32('a', 1), f32('b', ...gap), f32('c', 2), f32('d', ...gap), f32('e', 3)]),
+    ]);
+    const { blob, reads } = countingReads(spaced);
+    const checkpoint = await openCheckpoint(weights(blob));
+    const opened = reads.length;
+    const wanted = checkpoint.readEach(['a', 'c', 'e']);
+    await wanted.next();
+    // The one that is in use, and the next.
+    expect(reads.length - opened).toBe(2);
+    await wanted.next();
+    expect(reads.length - opened).toBe(3);
+    await wanted.return(undefined);
+    await checkpoint.readEach(['a', 'c', 'e'], 100).next();
+    expect(reads.length - opened).toBe(6);
+  });
+
   test('a tensor that is not there names it', async () => {
     const checkpoint = await openCheckpoint(weights(file));
     await expect(checkpoint.readFloat32('z')).rejects.toMatchObject({

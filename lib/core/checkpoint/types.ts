@@ -59,6 +59,12 @@ export interface Checkpoint<D extends StoredDType = StoredDType> {
   readByteRange(name: string, from: number, to: number): Promise<Uint8Array<ArrayBuffer>>;
   /** The same files with other tensors: names of one's own for ranges of them. */
   withTensors(tensors: ReadonlyMap<string, TensorInfo<D>>): Checkpoint<D>;
-  /** Several tensors in the order in which they are stored, neighbours in one read (a block is one or a few reads). */
-  readEach(names: readonly string[]): AsyncGenerator<{ readonly info: TensorInfo<D>; readonly values: Float32Array }>;
+  /**
+   * Several tensors in the order in which they are stored, neighbours in one read (a block is one or a few reads). Up to
+   * `aheadBytes` of the reads that follow are under way or done while a tensor is used; one read by default.
+   */
+  readEach(
+    names: readonly string[],
+    aheadBytes?: number,
+  ): AsyncGenerator<{ readonly info: TensorInfo<D>; readonly values: Float32Array }>;
 }

@@ -10,6 +10,9 @@ import type { Route, StreamProbes } from './route.ts';
 import type { PassContext, State, Transformer, TransformerInputs, WantedStreams } from './transformer.ts';
 import type { WeightSet, WeightStore } from './weights.ts';
 
+/** Of a block that is read while another one runs. */
+const AHEAD_BYTES = 2 ** 28;
+
 /** Everything is called inside tf.tidy but `begin` and `dispose`. */
 export interface Layers<Context extends PassContext, S extends State> {
   /** Checks the inputs; the context's tensors are the caller's. */
@@ -75,6 +78,7 @@ export function createTransformer<Context extends PassContext, S extends State>(
     async loadBlock(index) {
       await weights.block(index);
     },
+    prefetchBlock: (index, aheadBytes = AHEAD_BYTES) => weights.prefetch(index, aheadBytes),
     releaseBlocks: () => weights.release(),
     runBlock: (index, state, context) => transformer.runStep({ kind: 'block', index }, state, context),
     async runStep(step, state, context, wanted = 'updated') {

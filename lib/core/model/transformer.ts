@@ -60,7 +60,9 @@ export interface Transformer {
   begin(inputs: TransformerInputs): Promise<{ state: State; context: PassContext }>;
   /** Reads the block's weights now, so that `runBlock` is compute alone. */
   loadBlock(index: number): Promise<void>;
-  /** Lets go of the block that was read last, unless it is one that stays. */
+  /** Begins to read a block that is loaded next, while another one runs; up to `aheadBytes` of it wait in memory. */
+  prefetchBlock(index: number, aheadBytes?: number): void;
+  /** Lets go of the weights of blocks that do not stay; they are read again when they are needed. */
   releaseBlocks(): void;
   /** New tensors, owned by the caller; the input is untouched. A stream that the block does not update is returned as it came. */
   runBlock(index: number, state: State, context: PassContext): Promise<State>;

@@ -5,7 +5,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Checkpoint } from '../checkpoint/types.ts';
 import { ContiguaError } from '../errors.ts';
-import type { Architecture } from './architecture.ts';
+import type { Architecture, BlockSpec } from './architecture.ts';
 import { residentBlocks } from './resident.ts';
 
 export interface LinearWeights {
@@ -67,6 +67,9 @@ export class WeightStore {
   readonly residentBlocks: number;
   readonly #checkedFinite = new Set<string>();
   #passing: { readonly block: number; readonly weights: WeightSet } | null = null;
+  /** The reading of a block that is needed next. */
+  #ahead: { readonly block: number; readonly tensors: Tensors; readonly first: ReturnType<Tensors['next']> } | null =
+    null;
 
   constructor(
     readonly checkpoint: Checkpoint,
@@ -85,10 +88,30 @@ export class WeightStore {
     if (index < this.residentBlocks) return this.#keep(index);
     if (this.#passing?.block === index) return this.#passing.weights;
     // Let go first: two large blocks at once may not fit.
-    this.release();
+    this.#dropPassing();
     const weights = await this.#read(index);
     this.#passing = { block: index, weights };
     return weights;
+  }
+
+  /**
+   * Begins to read a block that does not stay, while another one is in use: up to `aheadBytes` of it, as it is stored. A
+   * failure is told when the block is asked for.
+   */
+  prefetch(index: number, aheadBytes: number): void {
+    const isKept = index < this.residentBlocks || index === this.#passing?.block || index === this.#ahead?.block;
+    if (isKept || index >= this.#architecture.blocks.length) return;
+    this.#forgetAhead();
+    const tensors = this.checkpoint.readEach(this.#namesOf(index), aheadBytes);
+    const first = tensors.next();
+    first.catch(() => undefined); // awaited by whoever needs the block
+    this.#ahead = { block: index, tensors, first };
+  }
+
+  /** Lets go of what does not stay. */
+  release(): void {
+    this.#dropPassing();
+    this.#forgetAhead();
   }
 
   dispose(): void {
@@ -97,10 +120,16 @@ export class WeightStore {
     this.release();
   }
 
-  /** Lets go of the block that passes through. */
-  release(): void {
+  #dropPassing(): void {
     this.#passing?.weights.dispose();
     this.#passing = null;
+  }
+
+  #forgetAhead(): void {
+    const ahead = this.#ahead;
+    this.#ahead = null;
+    // It ends once its first read is done, which nobody waits for.
+    ahead?.tensors.return(undefined).catch(() => undefined);
   }
 
   async #keep(block: number | null): Promise<WeightSet> {
@@ -112,14 +141,10 @@ export class WeightStore {
   }
 
   async #read(block: number | null): Promise<WeightSet> {
-    const { blocks, globals } = this.#architecture;
-    const spec = block === null ? { prefix: '', tensors: globals } : blocks[block];
-    if (!spec) throw new RangeError(`No block ${block}`);
-    const { prefix, tensors } = spec;
-    const names = tensors.filter(({ buffer }) => !buffer).map(({ name }) => `${prefix}${name}`);
+    const prefix = this.#specOf(block).prefix;
     const weights = new WeightSet();
     try {
-      for await (const { info, values } of this.checkpoint.readEach(names)) {
+      for await (const { info, values } of this.#tensorsOf(block)) {
         if (!this.#checkedFinite.has(info.name)) {
           checkFinite(values, info.file, info.name);
           this.#checkedFinite.add(info.name);
@@ -132,7 +157,33 @@ export class WeightStore {
     }
     return weights;
   }
+
+  /** What was begun ahead, and the rest of it. */
+  async *#tensorsOf(block: number | null): AsyncGenerator<Read> {
+    const ahead = this.#ahead?.block === block ? this.#ahead : null;
+    if (!ahead) return yield* this.checkpoint.readEach(this.#namesOf(block));
+    this.#ahead = null;
+    const first = await ahead.first;
+    if (first.done) return;
+    yield first.value;
+    yield* ahead.tensors;
+  }
+
+  #namesOf(block: number | null): string[] {
+    const { prefix, tensors } = this.#specOf(block);
+    return tensors.filter(({ buffer }) => !buffer).map(({ name }) => `${prefix}${name}`);
+  }
+
+  #specOf(block: number | null): Pick<BlockSpec, 'prefix' | 'tensors'> {
+    const { blocks, globals } = this.#architecture;
+    const spec = block === null ? { prefix: '', tensors: globals } : blocks[block];
+    if (!spec) throw new RangeError(`No block ${block}`);
+    return spec;
+  }
 }
+
+type Tensors = ReturnType<Checkpoint['readEach']>;
+type Read = Tensors extends AsyncGenerator<infer T> ? T : never;
 
 /** A tensor of a checkpoint, [out, in] or a vector, as the engine holds it: [in, out]. */
 export function toEngine(values: Float32Array, shape: readonly number[]): tf.Tensor {

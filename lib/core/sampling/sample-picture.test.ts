@@ -36,6 +36,7 @@ function modelOf(velocity: (x: number, sample: number, inputs: TransformerInputs
     residentBlocks: 2,
     begin: unused,
     loadBlock: unused,
+    prefetchBlock: unused,
     releaseBlocks: unused,
     runBlock: unused,
     runStep: unused,
