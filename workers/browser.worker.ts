@@ -1,11 +1,11 @@
 /** Entry of the page's compute worker: joins the port to the dispatcher with the browser's engines and HTTP files. */
 import { browserEngines } from '../lib/compute/engines/browser-engines.ts';
-import { httpFiles } from '../lib/compute/folder/http-files.ts';
+import { browserFiles } from '../lib/compute/folder/browser-files.ts';
 import { serve } from '../lib/compute/serve.ts';
 import { createTasks } from '../lib/compute/tasks.ts';
 
 const engines = browserEngines();
-const files = httpFiles();
+const files = browserFiles();
 const tasks = createTasks({ engines, files });
 const server = serve(
   {

@@ -10,6 +10,7 @@ import { analysisStore, expectedShares } from '@/lib/page/explorer/analysis.ts';
 import { calibrationWords } from '@/lib/page/explorer/calibration.ts';
 import { engineStore, silenceWords } from '@/lib/page/explorer/engine.ts';
 import { pacePerSecond, remainingMs, shareDone } from '@/lib/page/explorer/progress.ts';
+import { estimateWords } from '@/lib/page/explorer/running-analysis.ts';
 import { selectionStore } from '@/lib/page/explorer/selection.ts';
 import { SplitDetails } from './split-details';
 import { useCalibrationChanges } from './use-report-mark';
@@ -31,7 +32,7 @@ export function AnalysisProgress() {
   const changes = useCalibrationChanges();
   const nowMs = useNow(running !== null);
   const numBlocks = useStore(selectionStore, (state) => state.numBlocks);
-  const share = running ? shareDone(running.stages, expectedShares(report, numBlocks)) : 0;
+  const share = running ? shareDone(running.stages, expectedShares(report, numBlocks, running.estimate)) : 0;
   const elapsedMs = running ? Math.max(0, nowMs - running.startedAtMs) : 0;
   const left = running ? remainingMs(elapsedMs, share) : null;
   const totalMs = report ? Object.values(report.stagesMs).reduce((sum, ms) => sum + ms, 0) : 0;
@@ -85,6 +86,7 @@ export function AnalysisProgress() {
       </ol>
       {/* What the numbers on the page come from; its place is kept while there are none. */}
       <div className="mt-2 min-h-16 text-2xs text-muted">
+        {running?.estimate ? <p>{estimateWords(running.estimate)}</p> : null}
         {report ? (
           <>
             {changes.length > 0 ? (
@@ -98,7 +100,11 @@ export function AnalysisProgress() {
             ) : (
               calibrationWords(report.calibration)
             )}
-            , n = {tokensWords(report.calibration.tokens, report.model.streams)}.
+            , n = {tokensWords(report.calibration.tokens, report.model.streams)}
+            {report.calibration.validTokens
+              ? ` of ${tokensWords(report.calibration.validTokens, report.model.streams)}`
+              : ''}
+            .
             {restoredFrom === null ? null : ` Restored, measured ${momentWords(restoredFrom)}; Analyse measures again.`}
             <SplitDetails split={report.split} />
           </>

@@ -214,7 +214,17 @@ export interface Tasks {
 }
 export type TaskName = keyof Tasks;
 
-export type { AnalysisPartial, DistilProgress, DistilResult, Drawing, ForwardTiming, SavedFile, StepPoint };
+export type {
+  AnalysisEstimate,
+  AnalysisLimits,
+  AnalysisPartial,
+  DistilProgress,
+  DistilResult,
+  Drawing,
+  ForwardTiming,
+  SavedFile,
+  StepPoint,
+};
 
 export interface Progress<P = unknown> {
   /** `read`, `capture`, `probes`, `cka`, `trajectories`, `damage`, `draw`, `measure`, `teacher`, `distil`, `fine-tune`. */

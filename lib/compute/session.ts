@@ -94,6 +94,7 @@ export class Session {
       throw new ContiguaError('cancelled', 'Stopped');
     }
     this.release();
+    await this.closeStore();
     this.known = null;
     this.opened = model;
     this.traced = null;
@@ -135,10 +136,17 @@ export class Session {
     key: string,
     calibration: Calibration,
     options: Parameters<typeof analyse>[2],
-    store: StateStore | undefined,
+    openStore: (() => Promise<StateStore>) | undefined,
   ): Promise<Analysed> {
-    const analysed = await analyse(await this.transformer(), calibration, { ...options, store });
-    await this.store?.dispose();
+    await this.closeStore();
+    const store = await openStore?.();
+    let analysed: Analysed;
+    try {
+      analysed = await analyse(await this.transformer(), calibration, { ...options, store });
+    } catch (thrown) {
+      await store?.dispose();
+      throw thrown;
+    }
     this.store = store ?? null;
     this.known = {
       key,
@@ -147,6 +155,14 @@ export class Session {
       ...damageInputsOf(calibration, analysed.probes, 'prompt-groups', options?.damage?.samples),
     };
     return analysed;
+  }
+
+  /** Probes in it are not read any more: they are fitted again where something needs them. */
+  private async closeStore(): Promise<void> {
+    if (!this.store) return;
+    this.known = null;
+    await this.store.dispose();
+    this.store = null;
   }
 
   /** The calibration of the analysis that `key` names, made where it is not the one at hand. */

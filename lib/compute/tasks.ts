@@ -158,9 +158,10 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
     async analyse({ limits = {}, states, ...asked }, { signal, onProgress }) {
       const { model, engine } = session;
       const { calibration, key, storedAs } = await sampledCalibration(asked);
-      const store = states && (await files.openStates(states.url, states.sizeBytes, storeKey(storedAs, model, engine)));
       const options = { signal, onProgress, damage: asked.damage, ...limits };
-      return reportOf(await session.analyse(key, calibration, options, store), model.summary, engine);
+      const openStore =
+        states && (() => files.openStates(states.url, states.sizeBytes, storeKey(storedAs, model, engine)));
+      return reportOf(await session.analyse(key, calibration, options, openStore), model.summary, engine);
     },
 
     async estimateAnalysis({ memoryBytes, states, ...asked }, { signal }) {

@@ -3,6 +3,7 @@
  * damage measured since. A new run leaves the last report in place until it has finished, so stopping loses nothing.
  */
 import { createStore } from 'zustand/vanilla';
+import type { AnalysisEstimate, AnalysisLimits, AnalysisRequest } from '@/lib/compute/protocol.ts';
 import { type Edit, type EditSet, editKey, sameEdit, sameEdits } from '@/lib/core/edit/index.ts';
 import {
   type AnalysisReport,
@@ -27,7 +28,7 @@ import { ask, measureQuietly } from './compute.ts';
 import { type KeptReport, keepReport, keptReports } from './kept-analyses.ts';
 import { modelStore } from './model.ts';
 import { choiceOfReport, reportProbes, wantedFile } from './probe-source.ts';
-import { firstRunShares, type Shares } from './progress.ts';
+import { estimatedShares, firstRunShares, type Shares } from './progress.ts';
 import { followRanking } from './ranking.ts';
 import { showingRefit } from './refitting.ts';
 import { begunAt, type RunningAnalysis, type TimedProgress, withProgress } from './running-analysis.ts';
@@ -75,21 +76,41 @@ export async function analyse(choice: CalibrationChoice): Promise<void> {
     measuring: [],
   });
   const display = progressDisplay();
+  const isLarge = (modelStore.getState().summary?.sizeBytes ?? 0) > LARGE_MODEL_BYTES;
   try {
-    const report = await ask('analyse', { calibration }, { signal: own.signal, onProgress: display.note });
+    const kept = isLarge ? { states: { url: 'opfs:', sizeBytes: Number.MAX_SAFE_INTEGER } } : {};
+    const limits = isLarge ? await estimated({ calibration, ...kept }, own.signal) : undefined;
+    const request = { calibration, ...kept, limits };
+    const report = await ask('analyse', request, { signal: own.signal, onProgress: display.note });
     display.end();
     analysisStore.setState({ report, measuredOn: choice, restoredFrom: null, running: null, stopping: false });
     followRanking(report);
     await keep(choice, report);
   } catch (thrown) {
     if (own.signal.aborted)
-      showPassing('analysis', 'info', 'Analysis stopped', { hint: 'What was on the page before is still there.' });
+      showPassing('analysis', 'info', 'Analysis stopped', {
+        hint: isLarge
+          ? 'What is finished is kept in this browser: Analyse goes on with it, after a reload too.'
+          : 'What was on the page before is still there.',
+      });
     else showError('analysis', thrown);
   } finally {
     stopRunning = null;
     display.end();
     analysisStore.setState({ running: null, stopping: false });
   }
+}
+
+/** Larger models are measured first, and their states are kept in the browser's storage. */
+const LARGE_MODEL_BYTES = 128 * 2 ** 20;
+/** What a tab may take. */
+const TAB_BYTES = 4e9;
+
+async function estimated(request: AnalysisRequest, signal: AbortSignal): Promise<AnalysisLimits> {
+  const estimate = await ask('estimateAnalysis', { ...request, memoryBytes: TAB_BYTES }, { signal });
+  // Time counts from here: an interrupted analysis has a part of it behind it, and is there sooner.
+  analysisStore.setState({ running: { ...begunAt(performance.now()), estimate } });
+  return estimate.limits;
 }
 
 export function stopAnalysis(): void {
@@ -264,7 +285,12 @@ export async function keepMeasured(of: AnalysisReport): Promise<void> {
   if (report && measuredOn && report.streams === of.streams) await keep(measuredOn, report);
 }
 
-/** Where the time of the next run will go: as in the last one, or as expected for a first run. */
-export function expectedShares(report: AnalysisReport | null, numBlocks: number): Shares {
+/** Where the time of this run will go: as estimated, as in the last one, or as expected for a first run. */
+export function expectedShares(
+  report: AnalysisReport | null,
+  numBlocks: number,
+  estimate: AnalysisEstimate | null = null,
+): Shares {
+  if (estimate) return estimatedShares(estimate);
   return report && Object.values(report.stagesMs).some((ms) => ms > 0) ? report.stagesMs : firstRunShares(numBlocks);
 }

@@ -2,6 +2,8 @@
  * How far a run of several stages is and how long it may still take. Stages have shares of the whole (from the last
  * finished run where there was one); a stage may report again while a later one already runs. Pure.
  */
+import type { AnalysisEstimate } from '@/lib/compute/protocol.ts';
+
 export interface StageProgress {
   readonly stage: string;
   readonly done: number;
@@ -19,6 +21,21 @@ export function firstRunShares(numBlocks: number): Shares {
   const depth = numBlocks / 16;
   return { capture: 46, probes: 15, cka: 12 * depth, trajectories: 13 * depth, damage: 14 * depth };
 }
+
+/** Of a run that was measured before it began. */
+export function estimatedShares({ seconds }: Pick<AnalysisEstimate, 'seconds'>): Shares {
+  const { weights, forward, probes, similarity, damage } = seconds;
+  // States are compared once, and surrogates of every block with every later one: the comparison is nearly all surrogates.
+  return {
+    capture: weights + forward,
+    probes,
+    cka: similarity * CKA_SHARE,
+    trajectories: similarity * (1 - CKA_SHARE),
+    damage,
+  };
+}
+
+const CKA_SHARE = 0.05;
 
 /** A stage as it runs: its first report is the zero point of its pace. */
 export interface RunningStage extends StageProgress {

@@ -1,7 +1,8 @@
 /** What is known of an analysis while it runs: stages and partial results, folded from progress reports. Pure. */
 
-import type { AnalysisPartial } from '@/lib/compute/protocol.ts';
+import type { AnalysisEstimate, AnalysisPartial } from '@/lib/compute/protocol.ts';
 import type { PerStream } from '@/lib/core/report/report.ts';
+import { bytesWords, durationWords } from '../browser/number-words.ts';
 import { type RunningStage, type StageProgress, withStage } from './progress.ts';
 
 type Values = readonly (number | null | undefined)[];
@@ -13,6 +14,8 @@ export interface RunningAnalysis {
   readonly captured: number;
   /** R² of the probes fitted so far; undefined where none is yet. A stream has no entry before its first probe. */
   readonly probeR2: PerStream<Values>;
+  /** What the run was expected to take, where that was measured before. */
+  readonly estimate: AnalysisEstimate | null;
 }
 
 /** One report and when it came. */
@@ -22,7 +25,7 @@ export interface TimedProgress extends StageProgress {
 }
 
 export function begunAt(startedAtMs: number): RunningAnalysis {
-  return { startedAtMs, stages: [], captured: 0, probeR2: {} };
+  return { startedAtMs, stages: [], captured: 0, probeR2: {}, estimate: null };
 }
 
 export function withProgress(running: RunningAnalysis, progress: TimedProgress): RunningAnalysis {
@@ -35,6 +38,18 @@ export function withProgress(running: RunningAnalysis, progress: TimedProgress):
     return [stream, placed(running.probeR2[stream] ?? [], block, value)] as const;
   });
   return { ...next, probeR2: { ...running.probeR2, ...Object.fromEntries(placedIn) } };
+}
+
+/** "Estimated: 12 min, 3.1 GB of memory at the peak, 640 MB of this browser's storage, 4.1 GB read." */
+export function estimateWords({ seconds, memoryBytes, storedBytes, readBytes }: AnalysisEstimate): string {
+  const total = Object.values(seconds).reduce((sum, of) => sum + of, 0);
+  const parts = [
+    durationWords(1000 * total),
+    `${bytesWords(memoryBytes)} of memory at the peak`,
+    `${bytesWords(storedBytes)} of this browser’s storage`,
+    `${bytesWords(readBytes)} read`,
+  ];
+  return `Estimated: ${parts.join(', ')}.`;
 }
 
 function placed(values: Values, index: number, value: number | null): Values {

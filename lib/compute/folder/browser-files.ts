@@ -1,0 +1,85 @@
+/**
+ * Files of the page's worker: models over HTTP, and states of the analysis that is going on in the browser's own storage
+ * (OPFS). States of one analysis are kept: those of others make room when the next one begins, unless another tab is using
+ * them, which a lock of the browser tells.
+ */
+import { ContiguaError } from '../../core/errors.ts';
+import { hexOf, sha256 } from '../../core/sha256.ts';
+import type { StateStore } from '../../core/states/index.ts';
+import { opfsStates, type StateDirectory } from '../stores/opfs-states.ts';
+import type { FileHost } from './file-host.ts';
+import { httpFiles } from './http-files.ts';
+
+const FOLDER = 'analyses';
+/** Of what the browser still allows this site. */
+const QUOTA_SHARE = 0.9;
+
+export function browserFiles(): FileHost {
+  return { ...httpFiles(), openStates };
+}
+
+async function openStates(_url: string, sizeBytes: number, key: string): Promise<StateStore> {
+  const name = hexOf(await sha256(new TextEncoder().encode(key))).slice(0, 32);
+  const unlock = await lock(name);
+  if (!unlock) {
+    throw new ContiguaError('run-conflict', 'Another tab is running this analysis', {
+      hint: 'Let it finish there, or close that tab.',
+    });
+  }
+  try {
+    const root = await (await navigator.storage.getDirectory()).getDirectoryHandle(FOLDER, { create: true });
+    await removeOthers(root, name);
+    const { quota = Number.POSITIVE_INFINITY, usage = 0 } = await navigator.storage.estimate();
+    const directory = (await root.getDirectoryHandle(name, { create: true })) as unknown as StateDirectory;
+    const store = await opfsStates(
+      directory,
+      Math.min(sizeBytes, (await sizeOf(directory)) + (quota - usage) * QUOTA_SHARE),
+    );
+    return withEnd(store, unlock);
+  } catch (thrown) {
+    unlock();
+    throw thrown;
+  }
+}
+
+async function removeOthers(root: FileSystemDirectoryHandle, own: string): Promise<void> {
+  for await (const name of (root as unknown as StateDirectory).keys()) {
+    if (name === own) continue;
+    const unlock = await lock(name);
+    if (!unlock) continue;
+    await root.removeEntry(name, { recursive: true }).finally(unlock);
+  }
+}
+
+async function sizeOf(directory: StateDirectory): Promise<number> {
+  let bytes = 0;
+  for await (const name of directory.keys()) bytes += (await (await directory.getFileHandle(name)).getFile()).size;
+  return bytes;
+}
+
+/** Null where another tab holds it. It ends with the worker. */
+async function lock(name: string): Promise<(() => void) | null> {
+  return await new Promise((resolve, reject) => {
+    navigator.locks
+      .request(`contigua-analysis-${name}`, { ifAvailable: true }, async (held) => {
+        if (!held) return resolve(null);
+        await new Promise<void>((unlock) => resolve(() => unlock()));
+      })
+      .catch(reject);
+  });
+}
+
+function withEnd(store: StateStore, end: () => void): StateStore {
+  return {
+    create: (key, rows, width) => store.create(key, rows, width),
+    write: (key, fromRow, values) => store.write(key, fromRow, values),
+    seal: (key) => store.seal(key),
+    shape: (key) => store.shape(key),
+    read: (key, fromRow, toRow) => store.read(key, fromRow, toRow),
+    remove: (key) => store.remove(key),
+    get usage() {
+      return store.usage;
+    },
+    dispose: () => store.dispose().finally(end),
+  };
+}
