@@ -63,7 +63,7 @@ export const ROOMS = [
     'backend.ts': `${DATA} artifacts`,
     'models.ts': `${DATA} lib/compute/protocol.ts lib/compute/folder env.ts backend.ts node:`,
     runs: `${DATA} env.ts outlast.ts sleep.ts artifacts database queue.ts backend.ts models.ts npm:zod node:`,
-    jobs: `${DATA} lib/compute lib/compute/protocol.ts end-signals.ts env.ts log.ts outlast.ts room.ts sleep.ts
+    jobs: `${DATA} lib/compute lib/compute/protocol.ts lib/compute/folder end-signals.ts env.ts log.ts outlast.ts room.ts sleep.ts
       artifacts database queue.ts models.ts runs npm:zod node:`,
     routers: `${DATA} storable.ts backend.ts runs npm:@trpc/server npm:zod`,
     http: `${DATA} lib/core/capture lib/compute/folder backend.ts models.ts runs routers npm:@trpc/server node:`,

@@ -53,6 +53,7 @@ export function createTrainingTasks(session: Session, files: FileHost, editedRou
               cache.sizeBytes,
               `${engine.name} ${engine.device}, ${fingerprint}, ${batches.key}`,
               settings.stateDType,
+              cache.sharedAt,
             ),
             keep: cache.keep,
           },

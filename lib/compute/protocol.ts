@@ -172,9 +172,10 @@ export interface Tasks {
       data: TrainingSource;
       /**
        * Folder URL and budget of cached teacher states, shared by processes of one machine; null for none. `keep` are the
-       * blocks whose states after them some interval of the run asks for (each interval's `first − 1` and `last`).
+       * blocks whose states after them some interval of the run asks for (each interval's `first − 1` and `last`);
+       * `sharedAt` is where the job runner passes on what other machines have computed.
        */
-      cache: { url: string; sizeBytes: number; keep: readonly number[] } | null;
+      cache: { url: string; sizeBytes: number; keep: readonly number[]; sharedAt?: string | undefined } | null;
       /** Memory for teacher states that are computed together. */
       sweepBytes?: number | undefined;
       before: readonly StudentSource[];

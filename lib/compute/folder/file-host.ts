@@ -16,10 +16,19 @@ export interface FileHost {
    * with `disk-full`, and with `not-ready` on a host that keeps no files.
    */
   saveFile(url: string, parts: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<SavedFile>;
-  /** Teacher states of one origin (`key`) in a folder of at most `sizeBytes`. Rejects like `saveFile`. */
-  openStateCache(url: string, sizeBytes: number, key: string, dtype?: StateDType): Promise<StateCache>;
   /** States of one analysis (`key`) in a folder, found again after a restart. Rejects like `saveFile`. */
   openStates(url: string, sizeBytes: number, key: string): Promise<StateStore>;
+  /**
+   * Teacher states of one origin (`key`) in a folder of at most `sizeBytes`, and with `sharedAt` those of other machines
+   * behind them. Rejects like `saveFile`.
+   */
+  openStateCache(
+    url: string,
+    sizeBytes: number,
+    key: string,
+    dtype?: StateDType,
+    sharedAt?: string,
+  ): Promise<StateCache>;
   /** Every reading that begins from now on ends with `cancelled` when the signal fires. A host of local files has none to end. */
   readUntil?(signal: AbortSignal): void;
 }

@@ -7,8 +7,9 @@ import { allocated, type NamedBlob, WEIGHT_EXTENSIONS } from '../../core/checkpo
 import { ContiguaError } from '../../core/errors.ts';
 import { RangeBlob } from '../../core/folder/range-blob.ts';
 import { hexOf, sha256 } from '../../core/sha256.ts';
-import { openStateCache } from '../stores/disk-state-cache.ts';
+import { openStateCache, originOf } from '../stores/disk-state-cache.ts';
 import { diskStates } from '../stores/disk-states.ts';
+import { shareStateCache } from '../stores/shared-state-cache.ts';
 import type { FileHost } from './file-host.ts';
 import { saveFile } from './node-save-file.ts';
 
@@ -35,8 +36,13 @@ export const nodeFiles: FileHost = {
     return await fileBlob(fileURLToPath(url), path);
   },
   saveFile,
-  openStateCache,
   openStates: async (url, sizeBytes, key) => await diskStates(join(fileURLToPath(url), await digestOf(key)), sizeBytes),
+  async openStateCache(url, sizeBytes, key, dtype = 'f32', sharedAt) {
+    const disk = await openStateCache(url, sizeBytes, key, dtype);
+    return sharedAt === undefined
+      ? disk
+      : shareStateCache(disk, { url: sharedAt, origin: originOf(key, dtype), dtype });
+  },
 };
 
 /** A name for a folder. */

@@ -39,10 +39,7 @@ export async function openStateCache(
 ): Promise<StateCache> {
   const root = fileURLToPath(url);
   const suffix = `.${dtype}`;
-  const origin = createHash('sha256')
-    .update(dtype === 'f32' ? key : `${key}, ${dtype}`)
-    .digest('hex')
-    .slice(0, 32);
+  const origin = originOf(key, dtype);
   const folder = join(root, origin);
   let usedBytes = await opened(root, folder, origin, sizeBytes);
   let stored = 0;
@@ -132,14 +129,20 @@ export async function openStateCache(
   };
 }
 
+/** Name of what comes from the same engine, model and data. */
+export function originOf(key: string, dtype: StateDType): string {
+  const text = dtype === 'f32' ? key : `${key}, ${dtype}`;
+  return createHash('sha256').update(text).digest('hex').slice(0, 32);
+}
+
 /** The upper half of each float32 is its bfloat16. */
-function encoded(values: Float32Array, dtype: StateDType): Uint8Array {
+export function encoded(values: Float32Array, dtype: StateDType): Uint8Array {
   if (dtype === 'f32') return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
   const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
   return new Uint8Array(Uint16Array.from(words, (word) => word >>> 16).buffer);
 }
 
-function decoded(bytes: Uint8Array, dtype: StateDType): Float32Array {
+export function decoded(bytes: Uint8Array, dtype: StateDType): Float32Array {
   // Read files start anywhere in a larger buffer.
   const { buffer } = new Uint8Array(bytes);
   if (dtype === 'f32') return new Float32Array(buffer);

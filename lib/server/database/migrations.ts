@@ -153,6 +153,28 @@ const STEPS: readonly Step[] = [
   `,
   toEditsAndStreams,
   toPlansOfVersion3,
+  `
+  -- Teacher states in the artifact store, for job runners of other machines, and who computes which (runs/teacher-states.ts).
+  create table contigua.teacher_states (
+    origin text not null,
+    name text not null,
+    run_id text not null references contigua.runs on delete cascade,
+    key text not null unique,
+    size_bytes bigint not null,
+    sha256 text not null,
+    primary key (origin, name)
+  );
+  create index teacher_states_by_run on contigua.teacher_states (run_id);
+
+  create table contigua.state_claims (
+    origin text not null,
+    name text not null,
+    job_id int not null references contigua.jobs on delete cascade,
+    attempt int not null,
+    primary key (origin, name)
+  );
+  create index state_claims_by_job on contigua.state_claims (job_id);
+  `,
 ];
 
 /** Between two looks whether another process has done it. */

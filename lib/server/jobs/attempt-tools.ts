@@ -15,6 +15,7 @@ import type { TakenJob } from '../runs/take.ts';
 import { copyTrainedFile } from '../runs/trained-files.ts';
 import type { ComputeSlot } from './compute-slot.ts';
 import type { Scratch } from './scratch.ts';
+import type { SharedStates } from './shared-states.ts';
 
 export interface AttemptTools {
   readonly context: RunContext;
@@ -23,6 +24,8 @@ export interface AttemptTools {
   readonly timing: Timing;
   readonly scratch: Scratch;
   readonly cacheFolder: string;
+  /** Null where this job runner is the only one there can be. */
+  readonly sharedStates: SharedStates | null;
   readonly slot: ComputeSlot;
   /** Who computes, but for the engine, which each job's process reports. */
   readonly runner: JobWorker;

@@ -28,6 +28,7 @@ import type { AttemptTools } from './attempt-tools.ts';
 import { ComputeSlot, type SlotModel, type StartCompute } from './compute-slot.ts';
 import { runAttempt } from './run-attempt.ts';
 import { openScratch, type Scratch } from './scratch.ts';
+import { type SharedStates, serveSharedStates } from './shared-states.ts';
 
 export interface JobRunnerOptions {
   readonly context: RunContext;
@@ -63,7 +64,9 @@ export async function startJobRunner(options: JobRunnerOptions): Promise<JobRunn
   const { dataFolder } = options.env;
   const scratch = await withRoom(dataFolder, () => openScratch(dataFolder));
   const stop = new AbortController();
-  const work = new Work(id, options, scratch, stop.signal);
+  const { context, store, report } = options;
+  const shared = context.db.embedded ? null : await serveSharedStates({ context, store, runnerId: id, report });
+  const work = new Work(id, options, scratch, shared, stop.signal);
   const loops = work.run();
   return {
     id,
@@ -72,6 +75,7 @@ export async function startJobRunner(options: JobRunnerOptions): Promise<JobRunn
       stop.abort();
       await loops;
       await work.calibrated;
+      await shared?.close();
       await scratch.close();
     },
   };
@@ -92,6 +96,7 @@ class Work {
     private readonly id: string,
     private readonly options: JobRunnerOptions,
     private readonly scratch: Scratch,
+    private readonly sharedStates: SharedStates | null,
     private readonly stopped: AbortSignal,
   ) {
     const { env } = options;
@@ -244,6 +249,7 @@ class Work {
       timing,
       scratch: this.scratch,
       cacheFolder: join(env.dataFolder, 'cache'),
+      sharedStates: this.sharedStates,
       slot: place.slot,
       runner,
       host: hostname(),

@@ -4,6 +4,7 @@
  * or a disk stayed full; or, where the attempt was fenced or the database stays silent, not at all, because the job is
  * another's then or will be when the lease is over.
  */
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { asContiguaError, ContiguaError } from '../../core/errors.ts';
 import { outlast } from '../outlast.ts';
@@ -69,13 +70,15 @@ async function train(taken: TakenJob, tools: AttemptTools, folder: string, end: 
       if (partial) report.accept(partial);
     },
   };
+  const shared = tools.sharedStates?.open(attempt, run.settings.cacheBytes, join(folder, 'states'));
   end.beginWork();
   try {
     if (job.edit) {
       const { edit } = job;
       const { distil: settings, cacheBytes, sweepBytes } = run.settings;
       const keep = taken.jobs.flatMap(({ edit: one }) => (one ? [one.first - 1, one.last] : []));
-      const cache = cacheBytes > 0 ? { url: cacheUrl(tools), sizeBytes: cacheBytes, keep } : null;
+      const cache =
+        cacheBytes > 0 ? { url: cacheUrl(tools), sizeBytes: cacheBytes, keep, sharedAt: shared?.url } : null;
       const input = { edit, settings, data, cache, sweepBytes, before: [], resume, saveTo };
       const { student, steps, heldOut } = await slot.call('distil', input, options);
       end.trained();
@@ -99,6 +102,7 @@ async function train(taken: TakenJob, tools: AttemptTools, folder: string, end: 
     if (!signal.aborted) await report.settle();
     throw thrown;
   } finally {
+    shared?.end();
     await report.stop();
   }
 }

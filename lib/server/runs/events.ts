@@ -9,6 +9,7 @@ import type { JobView, RunEvent, RunState } from '../../core/run/index.ts';
 import { firstRow, json, type Queryable } from '../database/database.ts';
 import type { RunContext } from './context.ts';
 import { type JobRow, jobRow, type RunRow, runRow } from './rows.ts';
+import { discardStates } from './teacher-states.ts';
 
 /** A run within a transaction that holds its lock. */
 export interface LockedRun {
@@ -137,6 +138,7 @@ export function jobView(job: JobRow): JobView {
   };
 }
 
+const OVER: ReadonlySet<RunState> = new Set(['done', 'failed', 'cancelled']);
 const ORDER: readonly RunState[] = ['running', 'queued', 'paused', 'failed', 'cancelled'];
 
 /** What its jobs make of a run. A fine-tune whose students will not come by themselves keeps nobody waiting. */
@@ -153,6 +155,7 @@ async function tellState({ db, run, jobs, tell }: LockedRun): Promise<void> {
   const state = stateOf(await jobs());
   if (state === run.state) return;
   await db.change('update contigua.runs set state = $2 where id = $1', [run.id, state]);
+  if (OVER.has(state)) await discardStates(db, run.id);
   await tell({ type: 'run', state });
 }
 
