@@ -41,7 +41,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'contigua-shared-'));
   ({ context, close: closeRuns } = await openRuns({ databaseUrl: null, dataFolder: join(folder, 'data') }, () => {}));
   store = new LocalArtifacts(join(folder, 'store'));
-});
+}, 600_000);
 afterAll(async () => {
   await closeRuns?.();
   await rm(folder, { recursive: true, force: true });
