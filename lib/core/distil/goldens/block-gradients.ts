@@ -1,76 +1,14 @@
-/**
- * For tests: the gradients of one block by every weight and by its input, against PyTorch's autograd in float64.
- * `python training/block_goldens.py` writes the references.
- */
-import * as tf from '@tensorflow/tfjs-core';
+/** For tests: the gradients of one block agree with PyTorch's. */
 import { expect } from 'vitest';
-import { disposeState } from '../../model/block-transformer.ts';
-import { type GoldenCase, goldenValue } from '../../model/golden-fill.ts';
-import { openTransformer } from '../../model/open.ts';
-import type { State } from '../../model/transformer.ts';
-import { WeightSet } from '../../model/weights.ts';
-import { asStored, deviationOf, type GoldenTensors } from './compare.ts';
+import type { GoldenCase } from '../../model/golden-fill.ts';
+import { type BlockGolden, GRADIENT_TOLERANCE, gradientDeviations } from './gradient-deviations.ts';
 
-export interface BlockGolden {
-  readonly block: number;
-  readonly streams: readonly ('image' | 'text')[];
-  readonly loss: number;
-  readonly weights: GoldenTensors;
-  readonly inputs: GoldenTensors;
-}
+export type { BlockGolden };
 
-/** Relative to the root mean square: ten times what float32 costs PyTorch itself on such blocks. */
-const TOLERANCE = 2e-4;
-const LOSS_WEIGHTS = { image: 4000, text: 4001 };
-
-export async function expectGoldenGradients(
-  { config, checkpoint, inputs }: GoldenCase,
-  { block: index, streams, loss, weights: expected, inputs: expectedInputs }: BlockGolden,
-): Promise<void> {
-  const transformer = await openTransformer(config, checkpoint);
-  const begun = await transformer.begin(inputs);
-  let state: State = begun.state;
-  for (let block = 0; block < index; block++) {
-    const next = await transformer.runBlock(block, state, begun.context);
-    disposeState(state);
-    state = next;
+export async function expectGoldenGradients(golden: GoldenCase, block: BlockGolden): Promise<void> {
+  const { loss, weights, inputs } = await gradientDeviations(golden, block);
+  expect(loss).toBeLessThan(GRADIENT_TOLERANCE);
+  for (const deviation of [weights, inputs]) {
+    expect(deviation).toMatchObject({ value: expect.toSatisfy((value) => value < GRADIENT_TOLERANCE) });
   }
-  const block = await transformer.readBlock(index);
-  const names = [...block.entries()].map(([name]) => name);
-  const lossOf = (image: tf.Tensor, text: tf.Tensor, ...tensors: tf.Tensor[]): tf.Scalar => {
-    const own = new WeightSet();
-    names.forEach((name, i) => {
-      own.add(name, tensors[i]!);
-    });
-    const entering = { image: image as tf.Tensor3D, text: text as tf.Tensor3D };
-    const after = transformer.applyBlock(index, own, entering, begun.context, 'updated');
-    return tf.addN(
-      streams.map((stream) => {
-        const found = after[stream]!;
-        const size = found.size;
-        const factors = Float32Array.from({ length: size }, (_, k) => goldenValue(k, LOSS_WEIGHTS[stream]));
-        return tf.sum(tf.mul(found, tf.tensor(factors, found.shape))) as tf.Scalar;
-      }),
-    );
-  };
-  const parameters = [state.image!, state.text!, ...[...block.entries()].map(([, tensor]) => tensor)];
-  // No loss depends on the text's queries in a last block: their gradient is zero.
-  const { value, grads: found } = tf
-    .engine()
-    .gradients(() => lossOf(...(parameters as [tf.Tensor, tf.Tensor])), parameters, undefined, true);
-  const grads = (found as (tf.Tensor | null)[]).map((gradient, i) => gradient ?? tf.zerosLike(parameters[i]!));
-  const [byImage, byText, ...byWeight] = grads;
-  expect(Math.abs((await value.data())[0]! - loss)).toBeLessThan(TOLERANCE * Math.max(1, Math.abs(loss)));
-  const weights = await asStored(new Map(names.map((name, i) => [name, byWeight[i]!])));
-  expect(deviationOf(weights, expected)).toMatchObject({ value: expect.toSatisfy((v) => v < TOLERANCE) });
-  const entering = new Map<string, { shape: number[]; values: Float32Array | Int32Array | Uint8Array }>();
-  for (const [name, gradient] of [['image', byImage!] as const, ['text', byText!] as const]) {
-    entering.set(name, { shape: gradient.shape, values: await gradient.data() });
-  }
-  expect(deviationOf(entering, expectedInputs)).toMatchObject({ value: expect.toSatisfy((v) => v < TOLERANCE) });
-  tf.dispose([value, ...grads]);
-  block.dispose();
-  disposeState(state);
-  transformer.disposeContext(begun.context);
-  transformer.dispose();
 }
