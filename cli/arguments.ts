@@ -3,7 +3,7 @@ import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { ContiguaError } from '../lib/core/errors.ts';
 import { isInRange, type NumberRange, rangeWords } from '../lib/core/number-range.ts';
 import type { Rows } from '../lib/core/report/index.ts';
-import { WANTED_ENGINES } from '../lib/core/tensor/engine.ts';
+import { NODE_ENGINES } from '../lib/core/tensor/engine.ts';
 
 export type OptionSpec = NonNullable<ParseArgsConfig['options']>;
 export interface Options {
@@ -20,7 +20,7 @@ export interface Arguments extends Options {
 
 export const ENGINE_OPTION = { engine: { type: 'string' } } as const;
 /** What `--engine` takes. */
-export const ENGINES = WANTED_ENGINES;
+export const ENGINES = NODE_ENGINES;
 /** What `--rows` takes. */
 export const ROWS = ['held-out', 'all'] as const satisfies readonly Rows[];
 /** Inputs that an analysis makes where no others are asked for. */

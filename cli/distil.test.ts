@@ -240,7 +240,7 @@ describe('contigua engines', () => {
     const told = await contigua('engines --engine wasm');
     expect(told.code).toBe(0);
     expect(told.stdout).toMatch(/^wasm \(1 thread.*You chose it\.\n {2}checked: off by \d/);
-    for (const name of ['tensorflow', 'webgpu', 'cpu'])
+    for (const name of ['tensorflow', 'webgpu', 'webgl', 'cpu'])
       expect(told.stdout).toMatch(new RegExp(`\n {2}${name} +(yes|no )`));
   });
 });

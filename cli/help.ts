@@ -4,11 +4,11 @@ import { DEFAULT_EXPORTER, EXPORTERS } from '../lib/core/export/index.ts';
 import { FAMILIES } from '../lib/core/model/config-index.ts';
 import { DEFAULT_DISTIL, DEFAULT_FINE_TUNE } from '../lib/core/run/index.ts';
 import { COUNTED_PICTURES } from '../lib/core/shapes/index.ts';
-import { ENGINE_NAMES } from '../lib/core/tensor/engine.ts';
+import { NODE_ENGINES } from '../lib/core/tensor/engine.ts';
 
 const FAMILY_NAMES = FAMILIES.map(({ label }) => label).join(', ');
 const REMOTE = `  --cache-dir DIR     keeps what is read of a remote model in DIR; --cache-gb N at most (20)`;
-const ENGINE = `  --engine NAME       auto (default), ${ENGINE_NAMES.slice(0, -1).join(', ')} or ${ENGINE_NAMES.at(-1)}`;
+const ENGINE = `  --engine NAME       auto (default), ${NODE_ENGINES.slice(1, -1).join(', ')} or ${NODE_ENGINES.at(-1)}`;
 
 export const HELP: Readonly<Record<string, string>> = {
   all: `contigua: find contiguous redundant blocks of a diffusion transformer, and distil them into fewer

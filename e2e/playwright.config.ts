@@ -1,6 +1,6 @@
 /**
- * Journeys in a real Chromium. `wasm` is the default engine of a machine without a GPU and runs every journey; `webgpu`
- * runs on Chromium's software adapter, which is correct and slow, so it holds only the small cases in e2e/webgpu.
+ * Journeys in a real Chromium. `wasm` is the default engine of a machine without a GPU and runs every journey; `webgpu` and
+ * `webgl` run on Chromium's software renderer, which is correct and slow, so they hold only the small cases in their folders.
  */
 import { defineConfig } from '@playwright/test';
 
@@ -34,16 +34,26 @@ export default defineConfig({
   projects: [
     {
       name: 'wasm',
-      testIgnore: /webgpu\//,
+      testIgnore: /e2e\/(webgpu|webgl)\//,
       use: { launchOptions: { executablePath: process.env.E2E_CHROMIUM, args: quiet } },
     },
     {
       name: 'webgpu',
-      testMatch: /webgpu\/.*\.e2e\.ts/,
+      testMatch: /e2e\/webgpu\/.*\.e2e\.ts/,
       use: {
         launchOptions: {
           executablePath: process.env.E2E_CHROMIUM,
           args: [...quiet, '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
+        },
+      },
+    },
+    {
+      name: 'webgl',
+      testMatch: /e2e\/webgl\/.*\.e2e\.ts/,
+      use: {
+        launchOptions: {
+          executablePath: process.env.E2E_CHROMIUM,
+          args: [...quiet, '--use-angle=swiftshader', '--enable-unsafe-swiftshader'],
         },
       },
     },

@@ -382,7 +382,7 @@ describe('starting an engine', () => {
   it('says in Node which optional engines are missing, and runs WASM', async () => {
     const { candidates, name } = await nodeEngines().start('wasm');
     expect(name).toBe('wasm');
-    expect(candidates.map((candidate) => candidate.name)).toEqual(['tensorflow', 'webgpu', 'wasm', 'cpu']);
+    expect(candidates.map((candidate) => candidate.name)).toEqual(['tensorflow', 'webgpu', 'webgl', 'wasm', 'cpu']);
     for (const { available, reason } of candidates) expect(available || reason.length > 10).toBe(true);
   });
 });

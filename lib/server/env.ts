@@ -7,7 +7,7 @@ import { availableParallelism } from 'node:os';
 import { basename, delimiter, resolve } from 'node:path';
 import { z } from 'zod';
 import { ContiguaError } from '../core/errors.ts';
-import { WANTED_ENGINES, type WantedEngine } from '../core/tensor/engine.ts';
+import { NODE_ENGINES, type NodeEngine } from '../core/tensor/engine.ts';
 
 export interface ModelRoot {
   /** First part of the ids of the models below it. */
@@ -38,7 +38,7 @@ export interface ServerEnv {
   readonly s3: S3Settings | null;
   /** What a caller from beyond this machine must show. */
   readonly token: string | null;
-  readonly engine: WantedEngine;
+  readonly engine: NodeEngine;
   /** Intervals that this process trains at once; 0 takes no jobs here. */
   readonly slots: number;
   /** Numeric threads of each compute process. */
@@ -72,7 +72,7 @@ const variables = z.object({
   CONTIGUA_S3_PREFIX: optional(z.string().regex(/^[A-Za-z0-9._/-]*$/, 'letters, digits and . _ - /')),
   AWS_REGION: optional(z.string()),
   CONTIGUA_TOKEN: optional(z.string().min(16, '16 characters or more')),
-  CONTIGUA_ENGINE: optional(z.enum(WANTED_ENGINES)),
+  CONTIGUA_ENGINE: optional(z.enum(NODE_ENGINES)),
   CONTIGUA_SLOTS: optional(count(0, MAX_SLOTS)),
   CONTIGUA_THREADS: optional(count(1, 1024)),
   CONTIGUA_QUEUE_LIMIT: optional(count(1, 1_000_000)),

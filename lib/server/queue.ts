@@ -9,7 +9,7 @@
  */
 import { PgBoss } from 'pg-boss';
 import { z } from 'zod';
-import { WANTED_ENGINES, type WantedEngine } from '../core/tensor/engine.ts';
+import { NODE_ENGINES, type NodeEngine } from '../core/tensor/engine.ts';
 import type { Database, Queryable } from './database/database.ts';
 
 /** Training fills a worker's slots for hours; measuring a choice of students must not wait for that. */
@@ -23,9 +23,9 @@ const ticket = z.object({ job: z.int() });
 
 export interface JobQueue {
   /** In the caller's transaction, which holds the lock of the job's run; a ticket that is there already stays the only one. */
-  send(db: Queryable, lane: Lane, engine: WantedEngine, job: number, place?: 'next'): Promise<void>;
+  send(db: Queryable, lane: Lane, engine: NodeEngine, job: number, place?: 'next'): Promise<void>;
   /** The job of the oldest ticket, of those sent as `next` first, for one of the engines, gone from the queue if the transaction commits. */
-  take(db: Queryable, lane: Lane, engines: readonly WantedEngine[]): Promise<number | null>;
+  take(db: Queryable, lane: Lane, engines: readonly NodeEngine[]): Promise<number | null>;
   stop(): Promise<void>;
 }
 
@@ -42,9 +42,7 @@ export async function openQueue(db: Database, onError: (error: Error) => void): 
   boss.on('error', onError);
   await oneAtATime(db, async () => {
     await boss.start();
-    const names = (['train', 'measure'] as const).flatMap((lane) =>
-      WANTED_ENGINES.map((engine) => nameOf(lane, engine)),
-    );
+    const names = (['train', 'measure'] as const).flatMap((lane) => NODE_ENGINES.map((engine) => nameOf(lane, engine)));
     for (const name of names) {
       await boss.createQueue(name, { retentionSeconds: TEN_YEARS_S });
       // Known before the first transaction: on the embedded database a look-up inside one would wait for itself.
@@ -87,6 +85,6 @@ async function oneAtATime(db: Database, work: () => Promise<void>): Promise<void
   });
 }
 
-function nameOf(lane: Lane, engine: WantedEngine): string {
+function nameOf(lane: Lane, engine: NodeEngine): string {
   return `${lane}-${engine}`;
 }

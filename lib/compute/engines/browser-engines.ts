@@ -1,6 +1,6 @@
 /**
- * Engines of the page's worker. WebGPU wherever a real adapter exists, else WASM with SIMD and, in an isolated page,
- * threads; plain JavaScript only by name. Backends are imported when started, so an unused one is never downloaded.
+ * Engines of the page's worker. WebGPU wherever a real adapter exists, else WebGL on a real graphics processor where it passes
+ * the golden cases, else WASM with SIMD and, in an isolated page, threads; plain JavaScript only by name. Backends are imported when started, so an unused one is never downloaded.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { ContiguaError } from '../../core/errors.ts';
@@ -8,6 +8,7 @@ import { type EngineCandidate, registerFastWasmKernels } from '../../core/tensor
 import { CPU_CANDIDATE, startCpu } from './cpu.ts';
 import { createEngineHost, type EngineHost, freshBackend, type Started, withDeadline } from './engine-host.ts';
 import { hasSimd } from './wasm-simd.ts';
+import { launchWebgl, webglCandidate } from './webgl.ts';
 import { launchWebgpu, webgpuCandidate } from './webgpu.ts';
 
 /** Where next.config.mjs puts the backend's untouched files (scripts/engine-files.mjs). */
@@ -20,12 +21,14 @@ const MAX_THREADS = 8;
 export function browserEngines(): EngineHost {
   return createEngineHost({
     async probe(threads) {
-      return [await webgpuCandidate(navigator.gpu), wasmCandidate(threads), CPU_CANDIDATE];
+      return [await webgpuCandidate(navigator.gpu), webglCandidate(), wasmCandidate(threads), CPU_CANDIDATE];
     },
     async launch(name, lost, threads) {
       switch (name) {
         case 'webgpu':
           return await startWebgpu(lost);
+        case 'webgl':
+          return { device: await launchWebgl(lost), threads: null };
         case 'wasm':
           return await startWasm(planThreads(threads));
         case 'cpu':

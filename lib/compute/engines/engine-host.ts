@@ -4,6 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { ContiguaError } from '../../core/errors.ts';
+import { type SelfCheck, selfCheck } from '../../core/model/index.ts';
 import {
   chooseEngine,
   type EngineCandidate,
@@ -14,7 +15,8 @@ import {
 
 export interface EngineHost {
   /**
-   * Probes, chooses and starts. Throws `engine-unavailable`; never takes another engine than the one reported. `letGo` is
+   * Probes, chooses and starts. Throws `engine-unavailable`; never takes another engine than the one reported. Where `auto`
+   * chooses an engine that must be checked first and it fails, the next one is taken and the report says why. `letGo` is
    * called once the choice stands and the running engine is about to be dropped: until then a refusal changes nothing.
    */
   start(wanted: WantedEngine, threads?: number, letGo?: () => void): Promise<EngineReport>;
@@ -35,44 +37,80 @@ export interface HostEngines {
   probe(threads?: number): Promise<readonly EngineCandidate[]>;
   /** Loads the backend's code, makes it TensorFlow.js' current backend and reports its loss through `lost`. */
   launch(name: EngineName, lost: (reason: string) => void, threads?: number): Promise<Started>;
+  /** Runs the golden cases on the current backend. */
+  check?(): Promise<SelfCheck>;
 }
 
-export function createEngineHost({ probe, launch }: HostEngines): EngineHost {
+export function createEngineHost({ probe, launch, check = selfCheck }: HostEngines): EngineHost {
   // Without its advice on the console: which engine runs, and why, is what this file reports.
   tf.enableProdMode();
   const listeners: ((reason: string) => void)[] = [];
   let lost = false;
   let generation = 0;
+
+  async function start(choice: EngineReport, threads: number | undefined, checked: boolean): Promise<EngineReport> {
+    const mine = ++generation;
+    let refuse: ((reason: Error) => void) | null = null;
+    const gone = new Promise<never>((_, reject) => {
+      refuse = reject;
+    });
+    // Lost before it is in use, it is one that did not start.
+    gone.catch(() => {});
+    const started = await launch(
+      choice.name,
+      (reason) => {
+        // A device that was replaced, or closed on purpose, is nobody's loss.
+        if (mine !== generation || lost) return;
+        if (refuse) return refuse(new Error(reason));
+        lost = true;
+        for (const listener of listeners) listener(reason);
+      },
+      threads,
+    );
+    // A lost device may never answer.
+    const passed = checked ? `${await Promise.race([passing(check), gone])} ` : '';
+    refuse = null;
+    lost = false;
+    const why = [choice.why, passed.trim(), started.note].filter(Boolean).join(' ');
+    return { ...choice, device: started.device, threads: started.threads, why };
+  }
+
   return {
     async start(wanted, threads, letGo = () => {}) {
-      const choice = chooseEngine(wanted, await probe(threads));
+      let candidates = await probe(threads);
+      let choice = chooseEngine(wanted, candidates);
       letGo();
-      const mine = ++generation;
-      try {
-        const started = await launch(
-          choice.name,
-          (reason) => {
-            // A device that was replaced, or closed on purpose, is nobody's loss.
-            if (mine !== generation || lost) return;
-            lost = true;
-            for (const listener of listeners) listener(reason);
-          },
-          threads,
-        );
-        lost = false;
-        const why = started.note ? `${choice.why} ${started.note}` : choice.why;
-        return { ...choice, device: started.device, threads: started.threads, why };
-      } catch (thrown) {
-        if (thrown instanceof ContiguaError) throw thrown;
-        throw new ContiguaError('engine-unavailable', `The ${choice.name} engine did not start`, {
-          found: thrown instanceof Error ? thrown.message : plainMessage(thrown),
-          hint: 'Choose another engine.',
-        });
+      for (;;) {
+        const { name } = choice;
+        const checked = wanted === 'auto' && candidates.some((one) => one.name === name && one.checkFirst === true);
+        try {
+          return await start(choice, threads, checked);
+        } catch (thrown) {
+          const reason = thrown instanceof Error ? thrown.message : plainMessage(thrown);
+          if (!checked) {
+            if (thrown instanceof ContiguaError) throw thrown;
+            throw new ContiguaError('engine-unavailable', `The ${name} engine did not start`, {
+              found: reason,
+              hint: 'Choose another engine.',
+            });
+          }
+          const failed = { available: false, preferred: false, reason: `${reason.replace(/\.+$/, '')}.` };
+          candidates = candidates.map((one) => (one.name === name ? { ...one, ...failed } : one));
+          choice = chooseEngine('auto', candidates);
+        }
       }
     },
     isLost: () => lost,
     onLost: (listener) => listeners.push(listener),
   };
+}
+
+/** The sentence to add for an engine that computes what the reference does; throws for one that does not. */
+async function passing(check: () => Promise<SelfCheck>): Promise<string> {
+  const { maxAbsError, tolerance } = await check();
+  const off = `off by ${maxAbsError.toExponential(1)} from the reference, at most ${tolerance.toExponential(0)} allowed`;
+  if (maxAbsError <= tolerance) return `It passed the reference check: ${off}.`;
+  throw new Error(`It failed the reference check: ${off}`);
 }
 
 /** The wasm backend rejects with a plain `{ message }`. */

@@ -5,6 +5,7 @@
  */
 import { createRequire } from 'node:module';
 import { dirname, sep } from 'node:path';
+import { ContiguaError } from '../../core/errors.ts';
 import { type EngineCandidate, registerFastWasmKernels } from '../../core/tensor/index.ts';
 import { CPU_CANDIDATE, startCpu } from './cpu.ts';
 import { createEngineHost, type EngineHost, freshBackend, type Started } from './engine-host.ts';
@@ -13,11 +14,24 @@ import { hasSimd } from './wasm-simd.ts';
 import { launchWebgpu, webgpuCandidate } from './webgpu.ts';
 
 const WEBGPU_PACKAGE = 'webgpu';
+const WEBGL_CANDIDATE: EngineCandidate = {
+  name: 'webgl',
+  available: false,
+  device: '',
+  reason: 'WebGL is an engine of browsers, not of a terminal or a server.',
+  preferred: false,
+};
 
 export function nodeEngines(): EngineHost {
   return createEngineHost({
     async probe(threads) {
-      return [await tensorflowCandidate(threads), await nodeWebgpuCandidate(), wasmCandidate(), CPU_CANDIDATE];
+      return [
+        await tensorflowCandidate(threads),
+        await nodeWebgpuCandidate(),
+        WEBGL_CANDIDATE,
+        wasmCandidate(),
+        CPU_CANDIDATE,
+      ];
     },
     async launch(name, lost, threads) {
       switch (name) {
@@ -25,6 +39,8 @@ export function nodeEngines(): EngineHost {
           return await startTensorflow(threads);
         case 'webgpu':
           return await startWebgpu(lost);
+        case 'webgl':
+          throw new ContiguaError('engine-unavailable', WEBGL_CANDIDATE.reason);
         case 'wasm':
           return await startWasm();
         case 'cpu':

@@ -4,11 +4,11 @@
  */
 import type { EngineCandidate } from '../../core/tensor/index.ts';
 import { freshBackend } from './engine-host.ts';
+import { isSoftwareRenderer } from './software-renderer.ts';
 
 type AdapterNames = Pick<GPUAdapterInfo, 'description' | 'device' | 'vendor' | 'architecture'>;
 
 const PCI_NUMBER = /^0x[0-9a-f]+$/i;
-const SOFTWARE = /swiftshader|llvmpipe|lavapipe|basic render|software/i;
 
 export async function webgpuCandidate(gpu: GPU | undefined): Promise<EngineCandidate> {
   const none = (reason: string): EngineCandidate => ({
@@ -48,7 +48,7 @@ export function adapterName({ description, device, vendor, architecture }: Adapt
 function isSoftware(adapter: GPUAdapter, name: string): boolean {
   // Older browsers have the flag on the adapter, newer ones in its info.
   const flagged = [adapter, adapter.info].some((holder) => 'isFallbackAdapter' in holder && holder.isFallbackAdapter);
-  return flagged || SOFTWARE.test(`${name} ${adapter.info.vendor} ${adapter.info.architecture}`);
+  return flagged || isSoftwareRenderer(`${name} ${adapter.info.vendor} ${adapter.info.architecture}`);
 }
 
 /** Starts a fresh backend on a device of its own and watches it. */

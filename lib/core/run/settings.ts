@@ -2,7 +2,7 @@
  * What a distillation run is asked to do (paper, section 3.3; the official trainers' numbers are named where they
  * differ). Numbers and names only: the page, the server and the trainer all read this, the trainer alone has tensors.
  */
-import type { WantedEngine } from '../tensor/engine.ts';
+import type { NodeEngine } from '../tensor/engine.ts';
 import type { StateDType } from './teacher-windows.ts';
 
 /**
@@ -96,7 +96,7 @@ export interface RunSettings {
   readonly distil: DistilSettings;
   readonly fineTune: FineTuneSettings | null;
   /** Engine of the compute processes; `auto` lets each worker choose by capability. */
-  readonly engine: WantedEngine;
+  readonly engine: NodeEngine;
   /** Teacher states kept on disk; 0 keeps none, and every interval runs the teacher for itself. */
   readonly cacheBytes: number;
   /** Memory of one compute process for teacher states that are computed together; a default where nothing is said. */

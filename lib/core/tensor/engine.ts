@@ -4,11 +4,14 @@
  */
 import { ContiguaError } from '../errors.ts';
 
-export const ENGINE_NAMES = ['tensorflow', 'webgpu', 'wasm', 'cpu'] as const;
+export const ENGINE_NAMES = ['tensorflow', 'webgpu', 'webgl', 'wasm', 'cpu'] as const;
 export type EngineName = (typeof ENGINE_NAMES)[number];
 /** What can be asked for; `auto` chooses by capability. */
 export const WANTED_ENGINES = ['auto', ...ENGINE_NAMES] as const;
 export type WantedEngine = (typeof WANTED_ENGINES)[number];
+/** What a terminal or a server can ask for: only browsers have WebGL. */
+export const NODE_ENGINES = ['auto', 'tensorflow', 'webgpu', 'wasm', 'cpu'] as const;
+export type NodeEngine = (typeof NODE_ENGINES)[number];
 
 export interface EngineCandidate {
   readonly name: EngineName;
@@ -19,6 +22,8 @@ export interface EngineCandidate {
   readonly reason: string;
   /** False for a software adapter or a last resort: usable when asked for by name, never chosen by itself. */
   readonly preferred: boolean;
+  /** `auto` takes it only after it has computed the golden cases on this device: drivers decide what its shaders compute. */
+  readonly checkFirst?: boolean;
 }
 
 export interface EngineReport {

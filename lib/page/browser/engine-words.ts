@@ -3,6 +3,7 @@ import type { EngineName } from '@/lib/core/tensor/engine.ts';
 
 const WORDS: Readonly<Record<EngineName, string>> = {
   webgpu: 'WebGPU',
+  webgl: 'WebGL',
   wasm: 'WASM',
   tensorflow: 'TensorFlow',
   cpu: 'CPU (plain JavaScript)',

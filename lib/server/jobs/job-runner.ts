@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { asContiguaError } from '../../core/errors.ts';
 import type { JobWorker } from '../../core/run/index.ts';
-import { type EngineReport, WANTED_ENGINES, type WantedEngine } from '../../core/tensor/engine.ts';
+import { type EngineReport, NODE_ENGINES, type NodeEngine } from '../../core/tensor/engine.ts';
 import type { ArtifactStore } from '../artifacts/store.ts';
 import { firstRow, json } from '../database/database.ts';
 import type { ServerEnv } from '../env.ts';
@@ -189,8 +189,10 @@ class Work {
     const { context, timing } = this.options;
     const runner = this.identity();
     if (!runner || !this.report) return await aborted(this.stopped);
-    const available = this.report.candidates.filter((one) => one.available).map(({ name }) => name);
-    const engines: WantedEngine[] = ['auto', ...available];
+    const { candidates } = this.report;
+    const engines = NODE_ENGINES.filter(
+      (engine) => engine === 'auto' || candidates.some(({ name, available }) => available && name === engine),
+    );
     const idle = new Map<Place, number>();
     while (!this.stopped.aborted) {
       let woken = false;
@@ -216,10 +218,10 @@ class Work {
    * The queue of the job that lost its job runner first, then another one each time, so that none is left waiting behind a
    * long one.
    */
-  private async inOrder(engines: readonly WantedEngine[]): Promise<WantedEngine[]> {
+  private async inOrder(engines: readonly NodeEngine[]): Promise<NodeEngine[]> {
     const begun = await firstRow(
       this.options.context.db,
-      z.object({ engine: z.enum(WANTED_ENGINES) }),
+      z.object({ engine: z.enum(NODE_ENGINES) }),
       `select r.settings ->> 'engine' as engine from contigua.jobs j join contigua.runs r on r.id = j.run_id
        where j.state = 'queued' and j.attempt > 0 and j.kind <> 'measure' order by j.queued_at, j.id limit 1`,
     );

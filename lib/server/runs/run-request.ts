@@ -23,7 +23,7 @@ import {
   STUDENT_STARTS,
   type TrainingData,
 } from '../../core/run/index.ts';
-import { WANTED_ENGINES } from '../../core/tensor/engine.ts';
+import { NODE_ENGINES } from '../../core/tensor/engine.ts';
 import type { RunRequest } from '../backend.ts';
 
 function numberIn(range: NumberRange) {
@@ -99,7 +99,7 @@ export const runSettings = z.object({
   data: trainingData,
   distil: distilSettings,
   fineTune: fineTuneSettings.nullable(),
-  engine: z.enum(WANTED_ENGINES),
+  engine: z.enum(NODE_ENGINES),
   cacheBytes: numberIn(RUN_BOUNDS.cacheBytes),
   sweepBytes: numberIn(RUN_BOUNDS.sweepBytes).optional(),
 }) satisfies z.ZodType<RunSettings>;

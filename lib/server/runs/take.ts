@@ -1,7 +1,7 @@
 /** Taking jobs, keeping them, and letting go of them: what a worker does but for the training itself. */
 import { z } from 'zod';
 import type { JobWorker } from '../../core/run/index.ts';
-import type { WantedEngine } from '../../core/tensor/engine.ts';
+import type { NodeEngine } from '../../core/tensor/engine.ts';
 import { firstRow, json } from '../database/database.ts';
 import type { Lane } from '../queue.ts';
 import { type Attempt, addNote, asAttempt, Fenced, type Held } from './attempt.ts';
@@ -28,7 +28,7 @@ export interface TakenJob {
 export async function takeJob(
   context: RunContext,
   lane: Lane,
-  engines: readonly WantedEngine[],
+  engines: readonly NodeEngine[],
   worker: JobWorker,
   leaseMs: number,
 ): Promise<TakenJob | null> {
