@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, open, rm, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, rename, rm, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -81,6 +81,16 @@ describe('a model folder on disk', () => {
     ['became shorter', (path) => truncate(path, 10), /found 10 bytes, modified .*; expected 50 bytes, modified /],
     ['was written anew, as long as it was', (path) => writeFile(path, new Uint8Array(50)), /found 50 bytes, modified /],
     ['is gone', (path) => rm(path), /found no such file any more; expected 50 bytes/],
+    // As tools that unpack, copy or synchronise leave it, with the time that the archive or the source names.
+    [
+      'was replaced by one of the same size and time',
+      async (path) => {
+        await writeFile(`${path}.new`, new Uint8Array(50).fill(1));
+        await utimes(`${path}.new`, 1_700_000_000, 1_700_000_000);
+        await rename(`${path}.new`, path);
+      },
+      /found another file of 50 bytes, modified .*; expected 50 bytes, modified /,
+    ],
   ])('notices a file that %s between two reads', async (_, change, message) => {
     const path = join(root, 'changing.bin');
     await writeFile(path, new Uint8Array(50));

@@ -76,7 +76,7 @@ async function listFiles(folder: string, depth: number): Promise<string[]> {
 async function fileBlob(path: string, shownAs: string): Promise<NamedBlob> {
   const info = await stat(path, { bigint: true }).catch(() => null);
   if (!info?.isFile()) throw new ContiguaError('checkpoint-incomplete', 'There is no such file', { file: shownAs });
-  const file = { path, shownAs, opened: { size: info.size, mtimeNs: info.mtimeNs } };
+  const file = { path, shownAs, opened: { size: info.size, mtimeNs: info.mtimeNs, ino: info.ino } };
   return { path: shownAs, blob: new RangeBlob((start, end) => readRange(file, start, end), 0, Number(info.size)) };
 }
 
@@ -86,7 +86,8 @@ interface LocalFile {
   /** As it was when it was opened: a header and weights of two versions make no model. */
   readonly opened: Looks;
 }
-type Looks = Pick<BigIntStats, 'size' | 'mtimeNs'>;
+/** Without the number, a file of an archive that gives all files one time would pass for another of the same shapes. */
+type Looks = Pick<BigIntStats, 'size' | 'mtimeNs' | 'ino'>;
 
 /** Node ends the process at a single read of 2 GiB or more. */
 const MAX_READ_BYTES = 2 ** 28;
@@ -117,19 +118,24 @@ async function readRange(local: LocalFile, start: number, end: number): Promise<
 
 function assertSame(local: LocalFile, now: Looks): void {
   const { opened } = local;
-  if (now.size !== opened.size || now.mtimeNs !== opened.mtimeNs) throw changed(local, now);
+  if (now.size !== opened.size || now.mtimeNs !== opened.mtimeNs || now.ino !== opened.ino) throw changed(local, now);
 }
 
 function changed({ shownAs, opened }: LocalFile, now: Looks | null): ContiguaError {
   return new ContiguaError('source-changed', 'The file changed on the disk after it was opened', {
     file: shownAs,
-    found: now ? looksOf(now) : 'no such file any more',
+    found: now ? found(now, opened) : 'no such file any more',
     expected: looksOf(opened),
     hint: 'Open the model again. If another program is writing the file, wait until that is done.',
   });
 }
 
-function looksOf({ size, mtimeNs }: Looks): string {
+function found(now: Looks, opened: Looks): string {
+  const isAlike = now.size === opened.size && now.mtimeNs === opened.mtimeNs;
+  return isAlike ? `another file of ${looksOf(now)}` : looksOf(now);
+}
+
+function looksOf({ size, mtimeNs }: Omit<Looks, 'ino'>): string {
   const modified = new Date(Number(mtimeNs / 1_000_000n)).toISOString();
   return `${size.toLocaleString('en-US')} bytes, modified ${modified}`;
 }
