@@ -30,6 +30,7 @@ export const ROOMS = [
     report: '. model/architecture.ts model/config-index.ts interval edit npm:zod',
     detection: '. model/config-index.ts interval edit report',
     plan: '. model/config-index.ts interval edit report detection npm:zod',
+    planner: '.',
     run: '. tensor/engine.ts interval edit report plan',
     export: '. tensor/dtype.ts tensor/float.ts checkpoint model/config-index.ts folder interval edit plan run',
     states: '.',

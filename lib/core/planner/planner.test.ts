@@ -1,0 +1,217 @@
+import { describe, expect, it } from 'vitest';
+import { type SeededRandom, seededRandom } from '../random.ts';
+import type { Choice, PlannedEdits, Problem, Span, Whole } from './index.ts';
+import { Planner } from './index.ts';
+
+/** Prices of many digits, or of few, so that many sums are equal. */
+function randomProblem(random: SeededRandom): Problem {
+  const isCoarse = random.uniform() < 0.5;
+  const price = () => (isCoarse ? random.integer(4) : random.uniform());
+  const saving = () => (isCoarse ? random.integer(5) - (random.uniform() < 0.1 ? 2 : 0) : 10 * random.uniform());
+  const numBlocks = 1 + random.integer(5);
+  const block = () => random.integer(numBlocks);
+  const spans: Span[] = Array.from({ length: random.integer(6) }, (_, i) => {
+    const [a, b] = [block(), block()];
+    const [first, last] = [Math.min(a, b), Math.max(a, b)];
+    const track = random.uniform() < 0.7 ? 'depth' : 'text';
+    const closedFrom = track === 'depth' ? first + random.integer(last - first + 1) : null;
+    return { id: `span ${i}`, track, first, last, closedFrom, saves: saving(), damage: price() };
+  });
+  const choices: Choice[] = Array.from({ length: random.integer(6) }, (_, i) => ({
+    id: `choice ${i}`,
+    block: block(),
+    group: random.uniform() < 0.5 ? 'ffn' : 'modulation',
+    saves: saving(),
+    damage: price(),
+  }));
+  const wholes: Whole[] = Array.from({ length: random.integer(3) }, (_, i) => ({
+    id: `whole ${i}`,
+    group: 'basis',
+    saves: saving(),
+    damage: price(),
+  }));
+  const all = [...spans, ...choices, ...wholes].map(({ id }) => id);
+  const some = (share: number) => all.filter(() => random.uniform() < share);
+  return {
+    numBlocks,
+    spans,
+    choices,
+    wholes,
+    locked: random.uniform() < 0.3 ? [block()] : [],
+    forbidden: some(0.1),
+    chosen: some(0.08),
+  };
+}
+
+/** Every set of candidates that is a plan, found without any of the planner's code. */
+function allPlans(problem: Problem): PlannedEdits[] {
+  const { spans, choices, wholes, locked = [], forbidden = [], chosen = [] } = problem;
+  const all = [...spans, ...choices, ...wholes];
+  const plans: PlannedEdits[] = [];
+  for (let bits = 0; bits < 2 ** all.length; bits++) {
+    const has = (one: { readonly id: string }) => (bits >> all.findIndex(({ id }) => id === one.id)) & 1;
+    const [inSpans, inChoices, inWholes] = [spans.filter(has), choices.filter(has), wholes.filter(has)];
+    const ids = all.filter(has).map(({ id }) => id);
+    const isPlan =
+      chosen.every((id) => ids.includes(id)) &&
+      !forbidden.some((id) => ids.includes(id)) &&
+      !locked.some((block) => inSpans.some(({ first, last }) => first <= block && block <= last)) &&
+      !inChoices.some(({ block }) => locked.includes(block)) &&
+      inSpans.every((a) =>
+        inSpans.every((b) => a === b || a.track !== b.track || a.last < b.first || b.last < a.first),
+      ) &&
+      inChoices.every((a) => inChoices.every((b) => a === b || a.block !== b.block || a.group !== b.group)) &&
+      inWholes.length <= 1 &&
+      !inSpans.some(({ last, closedFrom }) =>
+        inChoices.some(({ block }) => closedFrom !== null && block >= closedFrom && block <= last),
+      );
+    if (!isPlan) continue;
+    const sum = (key: 'saves' | 'damage') => all.filter(has).reduce((total, one) => total + one[key], 0);
+    plans.push({ ids: ids.sort(), saves: sum('saves'), damage: sum('damage') });
+  }
+  return plans;
+}
+
+describe('the best plan', () => {
+  it('is that of brute force for 600 random problems, at every budget and on the whole front', () => {
+    const seen = { impossible: 0, budgets: 0, tooMuch: 0 };
+    for (let seed = 0; seed < 600; seed++) {
+      const random = seededRandom(seed);
+      const problem = randomProblem(random);
+      const plans = allPlans(problem);
+      if (plans.length === 0) {
+        seen.impossible++;
+        expect(() => new Planner(problem), `seed ${seed}`).toThrow(/What is chosen cannot be in one plan|both chosen/);
+        continue;
+      }
+      const planner = new Planner(problem);
+      const most = Math.max(...plans.map(({ saves }) => saves));
+      expect(planner.most.saves).toBeCloseTo(most, 9);
+      const budgets = [-5, 0, most, most + 0.01, ...Array.from({ length: 6 }, () => random.uniform() * most)];
+      for (const budget of budgets) {
+        const enough = plans.filter(({ saves }) => saves >= budget - 1e-9);
+        if (enough.length === 0) {
+          seen.tooMuch++;
+          expect(() => planner.best(budget)).toThrow(/No plan saves as much; found at most/);
+          continue;
+        }
+        seen.budgets++;
+        const best = planner.best(budget);
+        expect(best.damage, `seed ${seed}, budget ${budget}`).toBeCloseTo(
+          Math.min(...enough.map((one) => one.damage)),
+          9,
+        );
+        expect(best.saves).toBeGreaterThanOrEqual(budget - 1e-9);
+        // It is a plan, with these prices.
+        const same = plans.find(({ ids }) => JSON.stringify(ids) === JSON.stringify([...best.ids].sort()));
+        expect(same?.damage).toBeCloseTo(best.damage, 9);
+        expect(same?.saves).toBeCloseTo(best.saves, 9);
+      }
+      const front = planner.front() ?? [];
+      const undominated = plans.filter(
+        (one) =>
+          !plans.some(
+            (other) =>
+              other.damage <= one.damage + 1e-9 &&
+              other.saves >= one.saves - 1e-9 &&
+              (other.damage < one.damage - 1e-9 || other.saves > one.saves + 1e-9),
+          ),
+      );
+      const points = new Set(undominated.map(({ saves }) => saves.toFixed(6)));
+      expect(front.map(({ saves }) => saves.toFixed(6)).sort(), `seed ${seed}`).toEqual([...points].sort());
+    }
+    expect(seen.impossible).toBeGreaterThan(10);
+    expect(seen.budgets).toBeGreaterThan(3_000);
+    expect(seen.tooMuch).toBeGreaterThan(300);
+  });
+
+  it('says which of the chosen, locked and forbidden contradict each other', () => {
+    const span = (id: string, first: number, last: number) => ({
+      id,
+      track: 'depth',
+      first,
+      last,
+      closedFrom: first,
+      saves: 1,
+      damage: 1,
+    });
+    const problem = {
+      numBlocks: 6,
+      spans: [span('a', 0, 2), span('b', 2, 3)],
+      choices: [{ id: 'ffn', block: 1, group: 'ffn', saves: 1, damage: 1 }],
+      wholes: [],
+    };
+    const why = (more: Partial<Problem>) => () => new Planner({ ...problem, ...more });
+    expect(why({ chosen: ['a', 'b'] })).toThrow(/a; found it overlaps b, which is chosen/);
+    expect(why({ chosen: ['a'], locked: [1] })).toThrow(/a; found one of its blocks is locked/);
+    expect(why({ chosen: ['a'], forbidden: ['a'] })).toThrow(/both chosen and forbidden: a/);
+    expect(why({ chosen: ['a', 'ffn'] })).toThrow(/a; found it leaves no room for ffn, which is chosen/);
+    expect(why({ chosen: ['c'] })).toThrow(/no such candidate to choose: c/);
+    expect(why({ spans: [span('a', 4, 6)] })).toThrow(/lies outside the model: a; found 4-6; expected 0-5/);
+    expect(why({ spans: [{ ...span('a', 0, 1), damage: Number.NaN }] })).toThrow(/no finite price: a/);
+    expect(why({ spans: [span('a', 0, 1), span('a', 2, 3)] })).toThrow(/one id/);
+  });
+});
+
+/** Qwen-Image's counts, with damages that grow with length and depth as measured ones do, and noise. */
+function largeProblem(): Problem {
+  const random = seededRandom(5);
+  const noise = () => 0.5 + random.uniform();
+  const [block, ffn, modulation] = [340_000_000, 66_000_000, 56_600_000];
+  const spans: Span[] = [];
+  for (let first = 0; first < 60; first++) {
+    for (let last = first + 1; last < 60; last++) {
+      const saves = (last - first) * block;
+      const depth = 0.02 * (last - first) ** 1.5 * noise();
+      spans.push({ id: `n${first}-${last}`, track: 'depth', first, last, closedFrom: first + 1, saves, damage: depth });
+      const student = { track: 'depth', first, last, closedFrom: first, saves, damage: 0.3 * depth };
+      spans.push({ id: `s${first}-${last}`, ...student });
+      const text = { track: 'text', first, last, closedFrom: null, saves: (last - first) * 38_000_000 };
+      if (last - first < 12) spans.push({ id: `t${first}-${last}`, ...text, damage: 0.01 * (last - first) * noise() });
+    }
+  }
+  const choices: Choice[] = Array.from({ length: 60 }, (_, at) => [
+    ...['image', 'text'].map((stream) => ({
+      id: `f${at}-${stream}`,
+      block: at,
+      group: `ffn ${stream}`,
+      saves: ffn,
+      damage: 0.02 * noise(),
+    })),
+    ...[8, 32, 128].map((rank) => ({
+      id: `m${at}-${rank}`,
+      block: at,
+      group: 'modulation',
+      saves: 2 * modulation - rank * 43_000,
+      damage: (0.02 * noise()) / rank,
+    })),
+  ]).flat();
+  const wholes = [16, 64].map((rank) => ({
+    id: `basis ${rank}`,
+    group: 'basis',
+    saves: 100_000_000 - rank * 100_000,
+    damage: 0.1 / rank,
+  }));
+  return { numBlocks: 60, spans, choices, wholes };
+}
+
+describe('sixty blocks with all kinds of edit', () => {
+  it('are planned in a second of processor time, at budgets that save from a tenth to nine tenths', () => {
+    const problem = largeProblem();
+    const planner = new Planner(problem);
+    planner.best(0.5 * planner.most.saves);
+    const plans = [];
+    for (const share of [0.1, 0.3, 0.5, 0.6, 0.75, 0.9]) {
+      const target = share * planner.most.saves;
+      const begun = process.cpuUsage();
+      const plan = planner.best(target);
+      const { user, system } = process.cpuUsage(begun);
+      if (process.env.SHOW) console.log(share, (user + system) / 1000, plan.ids.length, plan.damage);
+      expect((user + system) / 1e6).toBeLessThan(1);
+      expect(plan.saves).toBeGreaterThanOrEqual(target);
+      plans.push(plan);
+    }
+    const damages = plans.map(({ damage }) => damage);
+    expect([...damages].sort((a, b) => a - b)).toEqual(damages);
+  });
+});
