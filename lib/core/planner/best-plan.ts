@@ -24,12 +24,16 @@ interface Label {
 
 interface Bound {
   readonly lambda: number;
-  /** Least damage − λ · saves from each node to the end. */
+  /** Least damage − λ · saves from each node to the end, and from the start to each node. */
   readonly fromNode: Float64Array;
+  readonly toNode: Float64Array;
   readonly way: PlannedEdits;
 }
 
-const BISECTIONS = 48;
+/** λ is looked for among powers of two, in steps that all budgets share: each is a walk over the graph, made once. */
+const STEPS_PER_OCTAVE = 16;
+const STEPS = 64 * STEPS_PER_OCTAVE;
+const AROUND = 3;
 /** Sums of the same terms in another order differ by so much, relative to the terms. */
 const ROUNDING = 1e-12;
 
@@ -69,7 +73,15 @@ export class Planner {
       if (way.saves >= saving - slack && isBetter(way, known)) known = way;
     }
     const cut = known.damage + ROUNDING * this.scale.damage;
-    const ends = this.labels((node, { saves, damage }) =>
+    // Most edges are on no way that is better than the known plan, whatever comes before and after.
+    const worthy = this.graph.map((edges, node) =>
+      edges.filter(({ to, saves, damage }) =>
+        bounds.every(
+          ({ lambda, fromNode, toNode }) => toNode[node]! + damage + fromNode[to]! + lambda * (saving - saves) <= cut,
+        ),
+      ),
+    );
+    const ends = this.labels(worthy, (node, { saves, damage }) =>
       bounds.every(({ lambda, fromNode }) => damage + fromNode[node]! + lambda * (saving - saves) <= cut),
     );
     for (const label of ends ?? []) {
@@ -80,27 +92,39 @@ export class Planner {
 
   /**
    * All plans that no other one beats, by ascending savings, from the least damage on; null where there are more labels on
-   * the way than `maxLabels`.
+   * the way than `maxLabels`. Then `frontAt` has the best plans of as many budgets as one asks for.
    */
   front(maxLabels = 200_000): PlannedEdits[] | null {
     return (
-      this.labels(() => true, maxLabels)
+      this.labels(this.graph, () => true, maxLabels)
         ?.map(planOf)
         .reverse() ?? null
     );
   }
 
+  /** The best plans of so many budgets, evenly from the plan of least damage to the one that saves most; each once. */
+  frontAt(points: number): PlannedEdits[] {
+    const least = this.best(Number.NEGATIVE_INFINITY);
+    const found = new Map([[least.saves, least]]);
+    for (let i = 1; i <= points; i++) {
+      const plan = this.best(least.saves + ((this.most.saves - least.saves) * i) / points);
+      found.set(plan.saves, plan);
+    }
+    return [...found.values()];
+  }
+
   /** By descending savings and descending damage, none dominated. */
   private labels(
+    graph: Graph,
     isWorth: (node: number, label: Label) => boolean,
     maxLabels = Number.POSITIVE_INFINITY,
   ): Label[] | null {
-    const at: Label[][] = this.graph.map(() => []);
+    const at: Label[][] = graph.map(() => []);
     at[0] = [{ saves: 0, damage: 0, edge: null, before: null }];
     let made = 0;
-    for (const [node, edges] of this.graph.entries()) {
+    for (const [node, edges] of graph.entries()) {
       const labels = undominated(at[node]!);
-      if (node === this.graph.length - 1) return labels;
+      if (node === graph.length - 1) return labels;
       at[node] = [];
       for (const edge of edges) {
         const next = at[edge.to]!;
@@ -115,22 +139,20 @@ export class Planner {
     return [];
   }
 
-  /** For the best λ of this budget, and those on the way to it, each a bound that holds. */
+  /** The λ that is best for this budget, and its neighbours for labels that are ahead or behind; each bound holds. */
   private boundsAround(saving: number): Bound[] {
     const steepest = this.scale.damage / smallestSaving(this.graph);
-    let [low, high] = [0, steepest];
-    const found = [this.bound(0)];
-    for (let i = 0; i < BISECTIONS && high - low > 1e-9 * high; i++) {
-      // The scale of λ is not known: by factors first.
-      const lambda = low === 0 ? high / 64 : Math.sqrt(low * high);
-      const bound = this.bound(lambda);
-      found.push(bound);
-      if (bound.way.saves >= saving) high = lambda;
-      else low = lambda;
+    const lambdaAt = (step: number) => steepest * 2 ** ((step - STEPS) / STEPS_PER_OCTAVE);
+    // The larger λ, the more its way saves.
+    let [low, high] = [0, STEPS];
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      if (this.bound(lambdaAt(middle)).way.saves >= saving) high = middle;
+      else low = middle + 1;
     }
-    // The tightest at the start, and some around it for those who are ahead or behind.
-    const tightness = ({ lambda, fromNode }: Bound) => fromNode[0]! + lambda * saving;
-    return found.sort((a, b) => tightness(b) - tightness(a)).slice(0, 8);
+    // The sharpest first: it alone rules most of them out.
+    const steps = [high, ...Array.from({ length: AROUND }, (_, i) => [high + i + 1, high - i - 1]).flat()];
+    return [...steps.map(lambdaAt), 0].map((lambda) => this.bound(lambda));
   }
 
   private bound(lambda: number): Bound {
@@ -149,7 +171,14 @@ export class Planner {
       }
       fromNode[node] = least;
     }
-    const bound = { lambda, fromNode, way: this.wayAlong(taken) };
+    const toNode = new Float64Array(this.graph.length).fill(Number.POSITIVE_INFINITY);
+    toNode[0] = 0;
+    for (const [node, edges] of this.graph.entries()) {
+      for (const { to, damage, saves } of edges) {
+        toNode[to] = Math.min(toNode[to]!, toNode[node]! + damage - lambda * saves);
+      }
+    }
+    const bound = { lambda, fromNode, toNode, way: this.wayAlong(taken) };
     this.bounds.set(lambda, bound);
     return bound;
   }

@@ -196,22 +196,35 @@ function largeProblem(): Problem {
 }
 
 describe('sixty blocks with all kinds of edit', () => {
-  it('are planned in a second of processor time, at budgets that save from a tenth to nine tenths', () => {
-    const problem = largeProblem();
-    const planner = new Planner(problem);
-    planner.best(0.5 * planner.most.saves);
-    const plans = [];
-    for (const share of [0.1, 0.3, 0.5, 0.6, 0.75, 0.9]) {
-      const target = share * planner.most.saves;
-      const begun = process.cpuUsage();
-      const plan = planner.best(target);
-      const { user, system } = process.cpuUsage(begun);
-      if (process.env.SHOW) console.log(share, (user + system) / 1000, plan.ids.length, plan.damage);
-      expect((user + system) / 1e6).toBeLessThan(1);
-      expect(plan.saves).toBeGreaterThanOrEqual(target);
-      plans.push(plan);
+  /** Processor time: the machine may be busy with other work. */
+  const secondsOf = (work: () => void) => {
+    const begun = process.cpuUsage();
+    work();
+    const { user, system } = process.cpuUsage(begun);
+    return (user + system) / 1e6;
+  };
+
+  it('are planned in under a second, at any budget', () => {
+    for (const share of [0.05, 0.1, 0.3, 0.5, 0.6, 0.75, 0.9, 0.99]) {
+      const problem = largeProblem();
+      const seconds = secondsOf(() => {
+        const planner = new Planner(problem);
+        const target = share * planner.most.saves;
+        expect(planner.best(target).saves).toBeGreaterThanOrEqual(target);
+      });
+      expect(seconds, `${share}`).toBeLessThan(1);
     }
-    const damages = plans.map(({ damage }) => damage);
-    expect([...damages].sort((a, b) => a - b)).toEqual(damages);
+  });
+
+  it('have a front of a hundred budgets, each point better than what saves more', () => {
+    const planner = new Planner(largeProblem());
+    let front: readonly PlannedEdits[] = [];
+    expect(secondsOf(() => (front = planner.frontAt(100)))).toBeLessThan(20);
+    expect(front.length).toBeGreaterThan(80);
+    const ordered = (key: 'saves' | 'damage') => front.map((plan) => plan[key]);
+    expect([...ordered('saves')].sort((a, b) => a - b)).toEqual(ordered('saves'));
+    expect([...ordered('damage')].sort((a, b) => a - b)).toEqual(ordered('damage'));
+    expect(planner.best(front[50]!.saves).damage).toBe(front[50]!.damage);
+    expect(planner.front(10_000)).toBeNull();
   });
 });
