@@ -24,11 +24,11 @@ import {
   type PlanSettings,
 } from './plan.ts';
 
-const block = z.int().check(z.minimum(0));
+const whole = z.int().check(z.minimum(0));
 const measured = z.nullable(z.number());
 const beforeAfter = z.object({
-  before: z.int().check(z.minimum(0)),
-  after: z.int().check(z.minimum(0)),
+  before: whole,
+  after: whole,
 }) satisfies z.ZodMiniType<BeforeAfter>;
 
 /** The same schema with a sentence for the published one. */
@@ -40,8 +40,8 @@ const bootstrapped = 'Of `outputError`: a 95 % bootstrap over prompts';
 
 const editSchema = z.object({
   on: told(z.literal('run'), 'A contiguous run of blocks.'),
-  first: told(block, 'First block, 0-based.'),
-  last: told(block, 'Last block, inclusive.'),
+  first: told(whole, 'First block, 0-based.'),
+  last: told(whole, 'Last block, inclusive.'),
   by: told(
     z.enum(RUN_REPLACEMENTS),
     'What stands in for blocks first+1..last: nothing, their linear probes, or a student trained for the whole run, which takes the place of block first too.',
@@ -61,11 +61,10 @@ const editSchema = z.object({
   ),
 }) satisfies z.ZodMiniType<PlannedEdit>;
 
-const count = z.int().check(z.minimum(0));
 const factsSchema = z.object({
-  held: count,
-  total: count,
-  pictures: told(count, 'Captions drawn, one picture each.'),
+  held: whole,
+  total: whole,
+  pictures: told(whole, 'Captions drawn, one picture each.'),
   bounds: told(boundsSchema, "Wilson's 95 % interval of `held` of `total`."),
 }) satisfies z.ZodMiniType<CountedFacts>;
 
@@ -87,8 +86,8 @@ const choiceSchema = z.object({
 }) satisfies z.ZodMiniType<ChoiceFigures>;
 
 const blockMapEntrySchema = z.object({
-  old: told(block, 'Index in the whole model.'),
-  new: told(z.nullable(block), 'Index in the pruned model; null when the block goes.'),
+  old: told(whole, 'Index in the whole model.'),
+  new: told(z.nullable(whole), 'Index in the pruned model; null when the block goes.'),
   fate: told(
     z.enum(['kept', 'replaced', 'removed']),
     'kept: untouched; replaced: first of a run, stands for all of it; removed: the rest of a run.',
