@@ -65,11 +65,11 @@ test('Analyse shows its progress and leaves the page alive; Stop ends it and kee
 test('a finished analysis fills every chart, and moves none', async ({ page }) => {
   await open(page, `/?${QUICK}`);
   const charts = ['Blocks', 'Noise levels', 'Similarity of hidden states', 'Where runs break'];
-  const places = () => Promise.all(charts.map((title) => panel(page, title).boundingBox()));
-  const empty = await places();
+  const tops = () => Promise.all(charts.map(async (title) => (await panel(page, title).boundingBox())?.y));
+  const empty = await tops();
   await analyse(page);
   await page.evaluate(() => window.scrollTo(0, 0));
-  expect(await places()).toEqual(empty);
+  expect(await tops()).toEqual(empty);
   await expect(panel(page, 'Calibration').getByText(/^Took .+ on WASM$/)).toBeVisible();
   for (const stage of ['Capture hidden states', 'Fit linear probes', 'Compare states (CKA)', 'Follow surrogates']) {
     await expect(panel(page, 'Calibration').getByRole('listitem').filter({ hasText: stage })).toContainText(/\d m?s$/);
