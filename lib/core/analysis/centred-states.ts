@@ -5,6 +5,8 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 
+const TILE_ROWS = 64;
+
 export class CentredStates {
   readonly rows: number;
   readonly width: number;
@@ -14,6 +16,7 @@ export class CentredStates {
   readonly #states: readonly Float32Array[];
   readonly #means: readonly Float64Array[];
   readonly #diagonals: readonly Float64Array[];
+  readonly #constant: readonly boolean[];
 
   /** `states`: [rows, width] each. */
   constructor(states: readonly Float32Array[], rows: number, width: number) {
@@ -24,6 +27,10 @@ export class CentredStates {
     this.#means = states.map((state) => columnMeans(state, rows, width));
     this.#diagonals = states.map((state, index) => rowNorms(state, this.#means[index]!));
     this.traces = this.#diagonals.map((norms) => norms.reduce((sum, value) => sum + value, 0));
+    this.#constant = this.#means.map((mean, index) => {
+      const offset = mean.reduce((sum, value) => sum + value * value, 0);
+      return !(this.traces[index]! > 1e-12 * rows * offset);
+    });
   }
 
   /** ‖xᵢ‖² of each centred row [rows]. */
@@ -35,9 +42,9 @@ export class CentredStates {
 
   /** Whether the rows are all the same, up to float32 rounding. */
   isConstant(index: number): boolean {
-    const { mean } = this.#at(index);
-    const offset = mean.reduce((sum, value) => sum + value * value, 0);
-    return !(this.traces[index]! > 1e-12 * this.rows * offset);
+    const constant = this.#constant[index];
+    if (constant === undefined) throw new RangeError(`No state ${index} among ${this.count}`);
+    return constant;
   }
 
   /** Centred state [rows, width]. */
@@ -59,13 +66,18 @@ export class CentredStates {
    * Transposes of `count` states under one another [count · width, rows], owned by the caller: untransposed products are
    * the fast ones on wasm.
    */
-  transposed(first: number, count = 1): tf.Tensor2D {
+  transposed(start: number, count = 1): tf.Tensor2D {
     const centred = new Float32Array(count * this.width * this.rows);
     for (let index = 0; index < count; index++) {
-      const { state, mean } = this.#at(first + index);
-      for (let j = 0; j < this.width; j++) {
-        const to = (index * this.width + j) * this.rows;
-        for (let row = 0; row < this.rows; row++) centred[to + row] = state[row * this.width + j]! - mean[j]!;
+      const { state, mean } = this.#at(start + index);
+      const first = index * this.width * this.rows;
+      // In tiles of rows, as each value is read or written far from the last.
+      for (let top = 0; top < this.rows; top += TILE_ROWS) {
+        const bottom = Math.min(this.rows, top + TILE_ROWS);
+        for (let j = 0; j < this.width; j++) {
+          const [to, offset] = [first + j * this.rows, mean[j]!];
+          for (let row = top; row < bottom; row++) centred[to + row] = state[row * this.width + j]! - offset;
+        }
       }
     }
     return tf.tensor2d(centred, [count * this.width, this.rows]);

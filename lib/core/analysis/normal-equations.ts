@@ -103,29 +103,35 @@ export class FeatureChunks implements Iterable<{ readonly from: number; readonly
 
   inputs(from: number, count: number): Float64Array {
     const { input, width: d, rows } = this.data;
-    const { inputMean, scale } = this.moments;
     const values = new Float64Array(count * rows.length);
-    for (let j = 0; j < count; j++) {
-      const [mean, norm] = [inputMean[from + j]!, scale[from + j]!];
+    this.#inTiles(count, (j, top, bottom) => {
+      const [mean, norm] = [this.moments.inputMean[from + j]!, this.moments.scale[from + j]!];
       const to = j * rows.length;
-      for (let r = 0; r < rows.length; r++) values[to + r] = (input[rows[r]! * d + from + j]! - mean) / norm;
-    }
+      for (let r = top; r < bottom; r++) values[to + r] = (input[rows[r]! * d + from + j]! - mean) / norm;
+    });
     return values;
   }
 
   updates(from: number, count: number): Float64Array {
     const { input, output, width: d, rows } = this.data;
-    const { updateMean } = this.moments;
     const values = new Float64Array(count * rows.length);
-    for (let j = 0; j < count; j++) {
-      const mean = updateMean[from + j]!;
+    this.#inTiles(count, (j, top, bottom) => {
+      const mean = this.moments.updateMean[from + j]!;
       const to = j * rows.length;
-      for (let r = 0; r < rows.length; r++) {
+      for (let r = top; r < bottom; r++) {
         const at = rows[r]! * d + from + j;
         values[to + r] = output[at]! - input[at]! - mean;
       }
-    }
+    });
     return values;
+  }
+
+  /** Each feature over a few rows at a time, as each value is read or written far from the last. */
+  #inTiles(count: number, fill: (feature: number, top: number, bottom: number) => void): void {
+    const { length } = this.data.rows;
+    for (let top = 0; top < length; top += TILE) {
+      for (let j = 0; j < count; j++) fill(j, top, Math.min(length, top + TILE));
+    }
   }
 }
 
