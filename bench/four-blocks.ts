@@ -35,7 +35,13 @@ if (!positionals[0]) throw new Error('Name a folder for the weights (2.7 GB)');
 const CALIBRATION = 'calibration.safetensors';
 const local = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
-const timesSchema = z.object({ wallMs: z.number(), cpuMs: z.number(), peakBytes: z.number(), report: z.unknown() });
+const timesSchema = z.object({
+  wallMs: z.number(),
+  cpuMs: z.number(),
+  peakBytes: z.number(),
+  report: z.unknown(),
+  damage: z.unknown(),
+});
 type Times = z.infer<typeof timesSchema>;
 
 const matrix = z.array(z.array(z.number().nullable()));
@@ -47,6 +53,13 @@ const referenceSchema = z.object({
   probeR2: z.record(z.string(), z.array(z.number().nullable())),
   damage: z.array(z.object({ first: z.number(), last: z.number(), by: z.string(), outputError: z.number() })),
 });
+
+const damageSchema = z.array(
+  z.object({
+    edit: z.object({ first: z.number(), last: z.number(), by: z.string() }),
+    outputError: z.number().nullable(),
+  }),
+);
 
 /** Ends with its last line of output, as JSON. */
 async function run(command: string, args: readonly string[]): Promise<string> {
@@ -141,17 +154,20 @@ for (const [id, stream] of Object.entries(report.streams)) {
   }
   for (const [block, r2] of stream.probeR2.entries()) differ('probe R²', reference.probeR2[id]?.[block], r2);
 }
-for (const { edit, outputError } of report.damage) {
+for (const { edit, outputError } of damageSchema.parse(taken.ours[0]!.damage)) {
   const same = reference.damage.find(
     ({ first, last, by }) => first === edit.first && last === edit.last && by === edit.by,
   );
   differ('output error', same?.outputError, outputError);
 }
-const intervals = detectIntervals(report, DEFAULT_DETECTION);
+const intervals = detectIntervals({ streams: report.streams }, DEFAULT_DETECTION);
+const wanted = [...new Set(reference.damage.map(({ first, last }) => `[${first},${last}]`))];
 console.log(
   `Largest differences: ${[...worst].map(([what, value]) => `${what} ${value.toExponential(1)}`).join(', ')}`,
 );
-console.log(`Detected: ${intervals.map(({ first, last }) => `[${first},${last}]`).join(' ') || 'none'}`);
+console.log(
+  `Detected: ${intervals.map(({ first, last }) => `[${first},${last}]`).join(' ') || 'none'}; PyTorch: ${wanted.join(' ') || 'none'}`,
+);
 console.log(
   `Resamples: ${report.confidence?.resamples ?? 'none'}; stages of the first turn: ${JSON.stringify(report.stagesMs)} ms`,
 );

@@ -38,7 +38,9 @@ def make(folder):
     model = model.to(torch.bfloat16).to_empty(device="cpu")
     for name, parameter in model.named_parameters():
         shape = parameter.shape
-        spread = 0.6 / shape[-1] ** 0.5 if len(shape) > 1 else 0.02
+        # Modulations far enough from nothing that blocks change their states by a third.
+        gain = 6 if "_mod." in name else 0.6
+        spread = gain / shape[-1] ** 0.5 if len(shape) > 1 else 0.02
         offset = 1.0 if len(shape) == 1 and "norm" in name and name.endswith("weight") else 0.0
         parameter.data.copy_(offset + spread * torch.randn(shape, generator=generator))
     model.save_pretrained(folder, max_shard_size="10GB")

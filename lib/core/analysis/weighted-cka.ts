@@ -27,14 +27,14 @@ export interface WeightedRows {
 
 /** What is known of one linear kernel K of centred rows. */
 export interface CellKernel {
-  /** Kᵢᵢ [n], and its sum over the rows of each cell [cells]. */
+  /** Kᵢᵢ [n] */
   readonly diagonal: Float64Array;
-  readonly traces: Float64Array;
   /** Sums of each row over the rows of each cell [n, cells]. */
   readonly perCell: Float32Array;
-  /** Kw of every weighting [n, columns], and its sums over the rows of each cell [cells, columns]. */
+  /** Kw of every weighting [n, columns], and wᵀKw and Σ wᵢ²Kᵢᵢ [columns]. */
   readonly products: Float32Array;
-  readonly productSums: Float64Array;
+  readonly quadratics: Float64Array;
+  readonly squareTraces: Float64Array;
 }
 
 /** One number per weighting; NaN where it does not exist. */
@@ -72,7 +72,7 @@ export function weightRows(cellOf: Uint32Array, sizes: Uint32Array, weightings: 
 
 /** `perCell` [n, cells] and `products` [n, columns] as in `CellKernel`. */
 export function cellKernel(
-  { cellOf, weightings: { cells, columns, values } }: WeightedRows,
+  { cellOf, weightings: { cells, columns, values, squares } }: WeightedRows,
   diagonal: Float64Array,
   perCell: Float32Array,
   products: Float32Array,
@@ -80,11 +80,18 @@ export function cellKernel(
   const traces = new Float64Array(cells);
   for (const [row, cell] of cellOf.entries()) traces[cell] = traces[cell]! + diagonal[row]!;
   const betweenCells = sumsOverCells(cellOf, cells, perCell, new Float64Array(cellOf.length).fill(1));
-  const productSums = new Float64Array(cells * columns);
+  const quadratics = new Float64Array(columns);
+  const squareTraces = new Float64Array(columns);
+  const sums = new Float64Array(columns);
   for (let cell = 0; cell < cells; cell++) {
-    weigh(productSums.subarray(cell * columns, (cell + 1) * columns), values, columns, betweenCells, cell, cells);
+    weigh(sums, values, columns, betweenCells, cell, cells);
+    for (let column = 0; column < columns; column++) {
+      const at = cell * columns + column;
+      quadratics[column] = quadratics[column]! + values[at]! * sums[column]!;
+      squareTraces[column] = squareTraces[column]! + squares[at]! * traces[cell]!;
+    }
   }
-  return { diagonal, traces, perCell, products, productSums };
+  return { diagonal, perCell, products, quadratics, squareTraces };
 }
 
 /**
@@ -98,56 +105,62 @@ export function weightedHsic(
   between: ArrayLike<number>,
   count: number = weightings.columns,
 ): PerWeighting {
-  const { cells, columns, squares } = weightings;
-  const sums = rowProducts(cellOf, k, l, cells, columns, count);
-  // Sums over all tuples of rows, equal ones included, per weighting. Powers are those of the weights.
-  const of = () => new Float64Array(count);
-  const [ww, ww2, w2w2, wr, wt] = [of(), of(), of(), of(), of()];
-  const [wProducts, w2Products, w2Mixed, w3Mixed] = [of(), of(), of(), of()];
-  const [w2Diagonals, w3Diagonals, w4Diagonals, w2k, w2l] = [of(), of(), of(), of(), of()];
-  const [row, squaredRow, mixed] = [of(), of(), of()];
-  for (let cell = 0; cell < cells; cell++) {
-    weigh(row, weightings.values, columns, between, cell, cells);
+  const { cells, columns, values, squares } = weightings;
+  const mixedSums = mixedSumsOf(cellOf, cells, k, l);
+  // Sums over all tuples of rows, equal ones included, per weighting. Powers are those of the weights. In one array, as many
+  // small ones keep the collector of garbage busy.
+  const scratch = new Float64Array(14 * count);
+  const part = (index: number) => scratch.subarray(index * count, (index + 1) * count);
+  const [ww, ww2, w2w2, wProducts, w2Products] = [part(0), part(1), part(2), part(3), part(4)];
+  const [w2Mixed, w3Mixed, w2Diagonals, w3Diagonals, w4Diagonals] = [part(5), part(6), part(7), part(8), part(9)];
+  const [row, squaredRow, mixed, products] = [part(10), part(11), part(12), part(13)];
+  for (let cell = 0, start = 0; cell < cells; cell++) {
+    let end = start;
+    while (end < cellOf.length && cellOf[end] === cell) end++;
+    weigh(row, values, columns, between, cell, cells);
     weigh(squaredRow, squares, columns, between, cell, cells);
-    weigh(mixed, weightings.values, columns, sums.mixed, cell, cells);
-    const diagonals = sums.diagonals[cell]!;
+    weigh(mixed, values, columns, mixedSums, cell, cells);
+    sumProducts(products, k.products, l.products, columns, start, end);
+    let diagonals = 0;
+    for (let i = start; i < end; i++) diagonals += k.diagonal[i]! * l.diagonal[i]!;
     for (let column = 0; column < count; column++) {
       const at = cell * columns + column;
-      const w = weightings.values[at]!;
+      const w = values[at]!;
+      // Where a cell does not count, all of its shares are zero.
+      if (w === 0) continue;
       const w2 = squares[at]!;
+      const [squared, product, mix] = [squaredRow[column]!, products[column]!, mixed[column]!];
       ww[column] = ww[column]! + w * row[column]!;
-      ww2[column] = ww2[column]! + w * squaredRow[column]!;
-      w2w2[column] = w2w2[column]! + w2 * squaredRow[column]!;
-      wr[column] = wr[column]! + w * k.productSums[at]!;
-      wt[column] = wt[column]! + w * l.productSums[at]!;
-      wProducts[column] = wProducts[column]! + w * sums.products[at]!;
-      w2Products[column] = w2Products[column]! + w2 * sums.products[at]!;
-      w2Mixed[column] = w2Mixed[column]! + w2 * mixed[column]!;
-      w3Mixed[column] = w3Mixed[column]! + w2 * w * mixed[column]!;
+      ww2[column] = ww2[column]! + w * squared;
+      w2w2[column] = w2w2[column]! + w2 * squared;
+      wProducts[column] = wProducts[column]! + w * product;
+      w2Products[column] = w2Products[column]! + w2 * product;
+      w2Mixed[column] = w2Mixed[column]! + w2 * mix;
+      w3Mixed[column] = w3Mixed[column]! + w2 * w * mix;
       w2Diagonals[column] = w2Diagonals[column]! + w2 * diagonals;
       w3Diagonals[column] = w3Diagonals[column]! + w2 * w * diagonals;
       w4Diagonals[column] = w4Diagonals[column]! + w2 * w2 * diagonals;
-      w2k[column] = w2k[column]! + w2 * k.traces[cell]!;
-      w2l[column] = w2l[column]! + w2 * l.traces[cell]!;
     }
+    start = end;
   }
-  const biased = of().map((_, i) => {
+  const biased = new Float64Array(count);
+  const debiased = new Float64Array(count);
+  for (let i = 0; i < count; i++) {
     const n = totals[i]!;
-    const value = ww[i]! - (2 / n) * wProducts[i]! + (wr[i]! * wt[i]!) / (n * n);
-    return k === l && !(value > ROUNDING * ww[i]!) ? Number.NaN : value;
-  });
-  const debiased = of().map((_, i) => {
+    const [wr, wt] = [k.quadratics[i]!, l.quadratics[i]!];
+    const whole = ww[i]! - (2 / n) * wProducts[i]! + (wr * wt) / (n * n);
+    biased[i] = k === l && !(whole > ROUNDING * ww[i]!) ? Number.NaN : whole;
+
     const two = ww[i]! - w2Diagonals[i]!;
     const three = wProducts[i]! - w2Mixed[i]! + w3Diagonals[i]! - (ww2[i]! - w3Diagonals[i]!);
     // What pairs × pairs count beyond quadruples of distinct rows: one row shared, or both.
     const bothShared = w2w2[i]! - w4Diagonals[i]!;
     const oneShared = w2Products[i]! - w3Mixed[i]! + w4Diagonals[i]! - bothShared;
-    const four = (wr[i]! - w2k[i]!) * (wt[i]! - w2l[i]!) - 4 * oneShared - 2 * bothShared;
+    const four = (wr - k.squareTraces[i]!) * (wt - l.squareTraces[i]!) - 4 * oneShared - 2 * bothShared;
     // There are no quadruples of fewer than four distinct rows.
-    if (!(quadruples[i]! > 0)) return Number.NaN;
-    const value = two / pairs[i]! + four / quadruples[i]! - (2 * three) / triples[i]!;
-    return k === l && !(value > (ROUNDING * ww[i]!) / pairs[i]!) ? Number.NaN : value;
-  });
+    const value = quadruples[i]! > 0 ? two / pairs[i]! + four / quadruples[i]! - (2 * three) / triples[i]! : Number.NaN;
+    debiased[i] = k === l && !(value > (ROUNDING * ww[i]!) / pairs[i]!) ? Number.NaN : value;
+  }
   return { biased, debiased };
 }
 
@@ -202,41 +215,42 @@ function weigh(
   }
 }
 
-/**
- * Sums over the rows of each cell: of (Kw)ᵢ(Lw)ᵢ [cells, columns] and KᵢᵢLᵢᵢ [cells], and what times w gives that of
- * (Kw)ᵢLᵢᵢ + Kᵢᵢ(Lw)ᵢ [cells, cells].
- */
-function rowProducts(cellOf: Uint32Array, k: CellKernel, l: CellKernel, cells: number, columns: number, count: number) {
-  const products = new Float64Array(cells * columns);
-  const diagonals = new Float64Array(cells);
-  const [r, t] = [k.products, l.products];
-  for (let row = 0; row < cellOf.length; ) {
-    const cell = cellOf[row]!;
-    const to = cell * columns;
-    let end = row;
-    while (end < cellOf.length && cellOf[end] === cell) end++;
-    for (let i = row; i < end; i++) diagonals[cell] = diagonals[cell]! + k.diagonal[i]! * l.diagonal[i]!;
-    for (; row + 3 < end; row += 4) {
-      const from = row * columns;
-      for (let column = 0; column < count; column++) {
-        const a = from + column;
-        const b = a + columns;
-        const c = b + columns;
-        const d = c + columns;
-        products[to + column] = products[to + column]! + r[a]! * t[a]! + r[b]! * t[b]! + r[c]! * t[c]! + r[d]! * t[d]!;
-      }
-    }
-    for (; row < end; row++) {
-      const from = row * columns;
-      for (let column = 0; column < count; column++) {
-        products[to + column] = products[to + column]! + r[from + column]! * t[from + column]!;
-      }
+/** target = Σ (Kw)ᵢ(Lw)ᵢ over the rows `start` to `end` − 1, of the first columns of both [n, columns]. */
+function sumProducts(
+  target: Float64Array,
+  r: Float32Array,
+  t: Float32Array,
+  columns: number,
+  start: number,
+  end: number,
+): void {
+  const count = target.length;
+  target.fill(0);
+  let row = start;
+  for (; row + 3 < end; row += 4) {
+    const from = row * columns;
+    for (let column = 0; column < count; column++) {
+      const a = from + column;
+      const b = a + columns;
+      const c = b + columns;
+      const d = c + columns;
+      target[column] = target[column]! + r[a]! * t[a]! + r[b]! * t[b]! + r[c]! * t[c]! + r[d]! * t[d]!;
     }
   }
+  for (; row < end; row++) {
+    const from = row * columns;
+    for (let column = 0; column < count; column++) {
+      target[column] = target[column]! + r[from + column]! * t[from + column]!;
+    }
+  }
+}
+
+/** What times w gives the sums of (Kw)ᵢLᵢᵢ + Kᵢᵢ(Lw)ᵢ over the rows of each cell [cells, cells]. */
+function mixedSumsOf(cellOf: Uint32Array, cells: number, k: CellKernel, l: CellKernel): Float64Array {
   const mixed = sumsOverCells(cellOf, cells, k.perCell, l.diagonal);
-  const other = sumsOverCells(cellOf, cells, l.perCell, k.diagonal);
+  const other = k === l ? mixed : sumsOverCells(cellOf, cells, l.perCell, k.diagonal);
   for (let i = 0; i < mixed.length; i++) mixed[i] = mixed[i]! + other[i]!;
-  return { products, mixed, diagonals };
+  return mixed;
 }
 
 /** Σ factorᵢ · perCell[i] over the rows of each cell [cells, cells]. */
