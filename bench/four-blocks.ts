@@ -40,7 +40,7 @@ const timesSchema = z.object({
   cpuMs: z.number(),
   peakBytes: z.number(),
   report: z.unknown(),
-  damage: z.unknown(),
+  damage: z.optional(z.unknown()),
 });
 type Times = z.infer<typeof timesSchema>;
 
