@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 import nodeUtil from 'node:util';
 import * as tf from '@tensorflow/tfjs-core';
 import { offerFloat64 } from '../../core/analysis/index.ts';
+import { registerFastTensorflowProduct } from '../../core/tensor/fast-tensorflow-product.ts';
 import { isTensorflowBinding, TensorflowFloat64 } from './tensorflow-float64.ts';
 
 /** Made by scripts/engine-tensorflow.mjs: `package` beside a `node_modules` that stands for the union package. */
@@ -62,6 +63,7 @@ export async function loadTensorflow(
     throw new Error(`it brought another TensorFlow.js than version ${tf.version_core}: ${SET_UP}`);
   }
   const binding: unknown = require('./lib/napi-v8/tfjs_binding.node');
+  registerFastTensorflowProduct();
   tf.registerBackend('tensorflow', () => Reflect.construct(NodeJSKernelBackend, [binding, name]));
   if (isTensorflowBinding(binding)) offerFloat64('tensorflow', new TensorflowFloat64(binding));
   loaded = { threads: count };
