@@ -1,8 +1,9 @@
 /** Families, and how their weights may be stored. All from the lists that open them. */
+import { use } from 'react';
 import { WEIGHT_FORMATS } from '@/lib/core/checkpoint/index.ts';
-import { FAMILIES } from '@/lib/core/model/config-index.ts';
+import { FAMILIES, originalLayouts } from '@/lib/core/model/config-index.ts';
 
-const LAYOUTS = FAMILIES.flatMap(({ originalLayouts = [] }) => originalLayouts.map(({ label }) => label));
+const LAYOUTS = originalLayouts();
 
 export const WhatOpensList = () => (
   <div className="space-y-3 text-xs">
@@ -28,7 +29,7 @@ export const WhatOpensList = () => (
       <h2 className="text-sm font-semibold">One file</h2>
       <p className="mt-1 text-muted">A whole transformer, its config read from its tensors:</p>
       <ul className="mt-1 list-disc space-y-0.5 pl-4">
-        {LAYOUTS.map((label) => (
+        {use(LAYOUTS).map(({ label }) => (
           <li key={label}>{label}</li>
         ))}
       </ul>

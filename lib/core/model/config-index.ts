@@ -28,7 +28,7 @@ export {
   type ExpectedTensor,
   expectedTensors,
 } from './counts.ts';
-export { FAMILIES, familyNamed } from './families.ts';
+export { FAMILIES, familyNamed, originalLayouts } from './families.ts';
 export type { BlockConversion, Family, RowSource } from './family.ts';
 export { embedsGuidance } from './inputs.ts';
 export { fitsHiddenStates, hiddenStatesShape } from './latents.ts';

@@ -3,6 +3,7 @@ import { ContiguaError } from '../errors.ts';
 import type { Family } from './family.ts';
 import { flux } from './flux/family.ts';
 import { flux2 } from './flux2/family.ts';
+import type { OriginalLayout } from './original-layout.ts';
 import { qwenImage } from './qwen-image/family.ts';
 import { sd3 } from './sd3/family.ts';
 
@@ -20,4 +21,10 @@ export function familyNamed(name: string): Family {
     found: name,
     expected: FAMILIES.map((one) => one.name).join(' or '),
   });
+}
+
+/** Layouts of single files, of the family of this name or of all. */
+export async function originalLayouts(family?: string): Promise<readonly OriginalLayout[]> {
+  const asked = FAMILIES.filter(({ name }) => family === undefined || name === family);
+  return (await Promise.all(asked.map(async (one) => (await one.originalLayouts?.()) ?? []))).flat();
 }

@@ -1,7 +1,8 @@
 /**
  * What a model family is to the rest of the product: how its config is read, which streams and blocks a model of it has,
  * which tensors each block holds and what it costs, and how it runs. The product asks a family and never tells families
- * apart; families.ts is the only list of them. No tensor code here: `open` loads it when it is called.
+ * apart; families.ts is the only list of them. No tensor code and no layout here: `open` and `originalLayouts` load theirs when
+ * they are called.
  */
 import type { FingerprintParts } from '../checkpoint/fingerprint.ts';
 import type { Architecture, BlockSpec, ModelConfig, RawConfig, StreamTokens } from './architecture.ts';
@@ -92,8 +93,8 @@ export interface Family<C extends ModelConfig = ModelConfig> {
   syntheticImages?(config: C, side: number): { readonly shapes: readonly ImageShape[]; readonly label: string };
   /** Throws `config-invalid` or `checkpoint-unsupported`, naming `file` and the key. */
   parse(raw: RawConfig, className: string, file: string): C;
-  /** How single files of the model are laid out; none can be opened where there are none. */
-  readonly originalLayouts?: readonly OriginalLayout<C>[];
+  /** How single files of the model are laid out; none can be opened where there are none. Loaded when it is called. */
+  originalLayouts?(): Promise<readonly OriginalLayout<C>[]>;
   describe(config: C): Architecture;
   /** What costs by block do not show, in a sentence for people; null where they show all. */
   costNote?(config: C): string | null;

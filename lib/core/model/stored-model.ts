@@ -17,7 +17,7 @@ import { MAX_JSON_BYTES } from '../json-text.ts';
 import type { ModelConfig } from './architecture.ts';
 import { parseModelConfig } from './config.ts';
 import { architectureOf, expectedTensors } from './counts.ts';
-import { FAMILIES } from './families.ts';
+import { originalLayouts } from './families.ts';
 import type { LayoutTensors, OriginalLayout, TensorSource } from './original-layout.ts';
 import { OTHER_MODELS } from './other-models.ts';
 
@@ -32,7 +32,7 @@ export interface StoredModel {
 /** `config` is the config.json beside the weights, or null. */
 export async function openStoredModel(config: NamedBlob | null, weights: readonly NamedBlob[]): Promise<StoredModel> {
   const parsed = config && (await readModelConfig(config));
-  return inDiffusersNames(await openCheckpoint(weights), parsed);
+  return await inDiffusersNames(await openCheckpoint(weights), parsed);
 }
 
 export async function readModelConfig(file: NamedBlob): Promise<ModelConfig> {
@@ -40,18 +40,18 @@ export async function readModelConfig(file: NamedBlob): Promise<ModelConfig> {
 }
 
 /**
- * The same tensors under diffusers' names. Throws `checkpoint-unsupported` for a file of no known layout, or of several
- * models, and `weight-misshapen` where a fused tensor has other rows than its parts together.
+ * The same tensors under diffusers' names. Rejects with `checkpoint-unsupported` for a file of no known layout, or of several
+ * models, and with `weight-misshapen` where a fused tensor has other rows than its parts together.
  */
-export function inDiffusersNames(checkpoint: Checkpoint, known: ModelConfig | null): StoredModel {
+export async function inDiffusersNames(checkpoint: Checkpoint, known: ModelConfig | null): Promise<StoredModel> {
   if (known && hasGlobals(checkpoint, known)) return { config: known, checkpoint, layout: null };
   const file = checkpoint.files.map(({ path }) => path).join(', ');
-  const found = layoutsIn(checkpoint, known?.family);
+  const found = layoutsIn(checkpoint, await originalLayouts(known?.family));
   const [only] = found;
   if (!only) {
     // With a config, what is missing is said tensor by tensor.
     if (known) return { config: known, checkpoint, layout: null };
-    throw unknownLayout(checkpoint, file);
+    throw unknownLayout(checkpoint, await originalLayouts(), file);
   }
   if (found.length > 1) {
     throw new ContiguaError('checkpoint-unsupported', 'The file holds more than one model', {
@@ -93,11 +93,8 @@ interface Found {
   readonly wrapper: string;
 }
 
-/** Layouts that the file's keys are of, in families of this name or in all. */
-function layoutsIn(checkpoint: Checkpoint, family: string | undefined): readonly Found[] {
-  const layouts = FAMILIES.flatMap(({ name, originalLayouts = [] }) =>
-    family === undefined || name === family ? originalLayouts : [],
-  );
+/** Those that the file's keys are of. */
+function layoutsIn(checkpoint: Checkpoint, layouts: readonly OriginalLayout[]): readonly Found[] {
   return WRAPPERS.flatMap((wrapper) => {
     const tensors = within(checkpoint, wrapper);
     const isOf = ({ keys, without = [] }: OriginalLayout) =>
@@ -188,16 +185,19 @@ function refuseBlocksLeftOver({ tensors }: Checkpoint, lists: readonly string[],
   }
 }
 
-function unknownLayout({ tensors, metadata }: Checkpoint, file: string): ContiguaError {
+function unknownLayout(
+  { tensors, metadata }: Checkpoint,
+  layouts: readonly OriginalLayout[],
+  file: string,
+): ContiguaError {
   const names = [...tensors.keys()];
   const known = OTHER_MODELS.find(({ key }) => WRAPPERS.some((wrapper) => tensors.has(wrapper + key)));
   const architecture = metadata.get('general.architecture');
   const some = `${names.slice(0, 3).join(', ')}${names.length > 3 ? ` and ${names.length - 3} more` : ''}`;
-  const labels = FAMILIES.flatMap(({ originalLayouts = [] }) => originalLayouts.map(({ label }) => label));
   return new ContiguaError('checkpoint-unsupported', 'The file is of no model that is known', {
     file,
     found: known?.name ?? (architecture ? `architecture "${architecture}", ` : '') + (some || 'no tensors'),
-    expected: labels.join('; '),
+    expected: layouts.map(({ label }) => label).join('; '),
     hint: 'Without a config.json a file has to be in one of these layouts; else pick the `transformer` folder in diffusers format.',
   });
 }

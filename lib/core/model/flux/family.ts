@@ -3,7 +3,6 @@ import type { Family, InputLayout } from '../family.ts';
 import { NOMINAL } from '../nominal.ts';
 import { describeFlux } from './blocks.ts';
 import { type FluxConfig, parseFlux } from './config.ts';
-import { FLUX_LAYOUTS } from './original.ts';
 
 /** Axes of the ids that FluxPipeline makes. diffusers runs models of any number, with ids that a file has to give. */
 const AXES = 3;
@@ -35,7 +34,6 @@ export const flux: Family<FluxConfig> = {
   takesMask: false,
   timeScale: 1,
   parse: parseFlux,
-  originalLayouts: FLUX_LAYOUTS,
   describe: describeFlux,
   prunedKeys: (_, kept) => ({
     num_layers: kept.filter(({ stack }) => stack === 'dual').length,
@@ -66,6 +64,9 @@ export const flux: Family<FluxConfig> = {
           guidance:
             'This model has no guidance embedder (`guidance_embeds`): with a guidance diffusers raises a TypeError.',
         },
+  async originalLayouts() {
+    return (await import('./original.ts')).FLUX_LAYOUTS;
+  },
   async open(config, weights) {
     const { openFlux } = await import('./transformer.ts');
     return openFlux(config, weights);

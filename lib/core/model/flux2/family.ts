@@ -4,7 +4,6 @@ import type { Family } from '../family.ts';
 import { NOMINAL } from '../nominal.ts';
 import { describeFlux2, modulationTensors } from './blocks.ts';
 import { AXES, type Flux2Config, parseFlux2 } from './config.ts';
-import { FLUX2_LAYOUTS } from './original.ts';
 import { imageIds, textIds } from './positions.ts';
 
 export const flux2: Family<Flux2Config> = {
@@ -22,7 +21,6 @@ export const flux2: Family<Flux2Config> = {
   takesMask: false,
   timeScale: 1,
   parse: parseFlux2,
-  originalLayouts: FLUX2_LAYOUTS,
   describe: describeFlux2,
   costNote: (config) =>
     `Modulation (${parametersOf(modulationTensors(config)).toLocaleString('en-US')} parameters) is shared by all blocks: ` +
@@ -48,6 +46,9 @@ export const flux2: Family<Flux2Config> = {
     },
     ...(guidanceEmbeds ? [{ name: 'guidance', perSample: true, source: 'guidance', shape: () => [] } as const] : []),
   ],
+  async originalLayouts() {
+    return (await import('./original.ts')).FLUX2_LAYOUTS;
+  },
   async open(config, weights) {
     const { openFlux2 } = await import('./transformer.ts');
     return openFlux2(config, weights);

@@ -3,7 +3,6 @@ import type { Family } from '../family.ts';
 import { describeQwenImage } from './blocks.ts';
 import { parseQwenImage, type QwenImageConfig } from './config.ts';
 import { calibrationProblem, layoutProblem, nominalLayout, syntheticImages } from './layout.ts';
-import { QWEN_IMAGE_LAYOUTS } from './original.ts';
 import { TIME_CONDITION } from './time-condition.ts';
 
 export const qwenImage: Family<QwenImageConfig> = {
@@ -32,7 +31,6 @@ export const qwenImage: Family<QwenImageConfig> = {
   takesMask: true,
   timeScale: 1,
   parse: parseQwenImage,
-  originalLayouts: QWEN_IMAGE_LAYOUTS,
   describe: describeQwenImage,
   prunedKeys: (_, kept) => ({ num_layers: kept.length }),
   extraInputs: ({ additionalTimeCondition }) =>
@@ -53,6 +51,9 @@ export const qwenImage: Family<QwenImageConfig> = {
   }),
   layoutProblem,
   calibrationProblem,
+  async originalLayouts() {
+    return (await import('./original.ts')).QWEN_IMAGE_LAYOUTS;
+  },
   async open(config, weights) {
     const { openQwenImage } = await import('./transformer.ts');
     return openQwenImage(config, weights);

@@ -4,7 +4,6 @@ import { NOMINAL } from '../nominal.ts';
 import { describeSD3, kindOf } from './blocks.ts';
 import { parseSD3, type SD3Config } from './config.ts';
 import { convertSD3 } from './convert.ts';
-import { SD3_LAYOUTS } from './original.ts';
 
 export const sd3: Family<SD3Config> = {
   name: 'sd3',
@@ -36,7 +35,6 @@ export const sd3: Family<SD3Config> = {
   takesMask: false,
   timeScale: 1000,
   parse: parseSD3,
-  originalLayouts: SD3_LAYOUTS,
   describe: describeSD3,
   pictures: ({ channels, outChannels, patchSize, maxPatches }) => ({
     channels,
@@ -53,6 +51,9 @@ export const sd3: Family<SD3Config> = {
   extraInputs: ({ pooledDim }) => [
     { name: 'pooled_projections', perSample: true, source: 'pooled-text', shape: () => [pooledDim] },
   ],
+  async originalLayouts() {
+    return (await import('./original.ts')).SD3_LAYOUTS;
+  },
   async open(config, weights) {
     const { openSD3 } = await import('./transformer.ts');
     return openSD3(config, weights);
