@@ -32,7 +32,8 @@ import { colourRamp, PAPER_PALETTE, streamLook } from './palette.ts';
 import { handlePlace } from './strip-handle-place.ts';
 import { stripNumbers } from './strip-numbers.ts';
 import { runEnd } from './trajectory-curves.ts';
-import { TRAJECTORY_ROWS, trajectoryScales } from './trajectory-scales.ts';
+import { TRAJECTORY_ROWS } from './trajectory-rows.ts';
+import { trajectoryScales } from './trajectory-scales.ts';
 import type { TrajectoryCurves } from './types.ts';
 
 const STREAMS = [

@@ -4,7 +4,8 @@ import { drawBeyond, drawBreak, drawDecision, endWords } from './draw-decision.t
 import { drawDifferenceGrid, drawTrajectory } from './draw-trajectories.ts';
 import type { Mark } from './marks.ts';
 import { PAPER_PALETTE } from './palette.ts';
-import { TRAJECTORY_ROWS, trajectoryScales } from './trajectory-scales.ts';
+import { TRAJECTORY_ROWS } from './trajectory-rows.ts';
+import { trajectoryScales } from './trajectory-scales.ts';
 import type { DifferenceScale, TrajectoryCurves } from './types.ts';
 
 /** Differences of sixty blocks as trained models have them: a run is decided by thousandths, later ones are tenths. */

@@ -7,7 +7,8 @@ import { centreOf, endOf } from './block-axis.ts';
 import { type Mark, mark } from './marks.ts';
 import type { ChartPalette } from './palette.ts';
 import { curveRow, type RunEnd, runEnd } from './trajectory-curves.ts';
-import { TRAJECTORY_ROWS, type TrajectoryData, type TrajectoryScales } from './trajectory-scales.ts';
+import { TRAJECTORY_ROWS } from './trajectory-rows.ts';
+import type { TrajectoryData, TrajectoryScales } from './trajectory-scales.ts';
 import type { BreakShares, TrajectoryCurves } from './types.ts';
 
 /** Radius of the ring around the point that decides, and of the one that it is compared with. */

@@ -4,9 +4,10 @@
  * draw-decision.ts marks. Pure: data and width in, marks out.
  */
 import type { BlockInterval } from '@/lib/core/interval/interval.ts';
-import { type BlockAxis, centreOf, endOf, labelledBlocks, startOf } from './block-axis.ts';
+import { type BlockAxis, centreOf, endOf, startOf } from './block-axis.ts';
 import { BOUNDS_OPACITY, drawBounds } from './draw-bounds.ts';
 import { drawBeyond, drawBreak, drawDecision, halo, lastOfDecision, nameOf } from './draw-decision.ts';
+import { drawBlockNumbers } from './draw-empty-trajectories.ts';
 import { drawSeams, namesHeight } from './draw-seams.ts';
 import { hatchPath } from './hatch.ts';
 import { linePath, type Mark, mark } from './marks.ts';
@@ -14,13 +15,8 @@ import { type ChartPalette, type StreamLook, streamLook } from './palette.ts';
 import { whyNoPart } from './stream-part.ts';
 import { symbolMark } from './stream-symbol.ts';
 import { curveLabel, curveNames, curveRow, runEnd, streamsInMean } from './trajectory-curves.ts';
-import {
-  type DifferencesScale,
-  type SimilarityScale,
-  TRAJECTORY_ROWS,
-  type TrajectoryData,
-  type TrajectoryScales,
-} from './trajectory-scales.ts';
+import { TRAJECTORY_ROWS } from './trajectory-rows.ts';
+import type { DifferencesScale, SimilarityScale, TrajectoryData, TrajectoryScales } from './trajectory-scales.ts';
 import type { TrajectoryCurves, TrajectoryStream } from './types.ts';
 
 type Row = readonly (number | null)[];
@@ -76,34 +72,10 @@ function gridLine(y: number, text: string, axis: BlockAxis, palette: ChartPalett
   ];
 }
 
-function drawBlockNumbers(axis: BlockAxis, palette: ChartPalette): Mark[] {
-  const { numbers, start } = TRAJECTORY_ROWS;
-  const small = { 'font-size': 11, fill: palette.muted };
-  const margin = { x: axis.left - 8, 'text-anchor': 'end', ...small };
-  return [
-    mark('text', { ...margin, y: numbers.top + 13 }, 'block k'),
-    mark('text', { ...margin, y: start.top + 11 }, 'start u'),
-    ...labelledBlocks(axis).map((block) => {
-      const at = { x: centreOf(axis, block), y: numbers.top + 13, 'text-anchor': 'middle' };
-      return mark('text', { ...at, ...small }, String(block));
-    }),
-  ];
-}
-
 /** The page has a slider handle here; a figure has this. */
 export function drawStartMarker(start: number, axis: BlockAxis, palette: ChartPalette): Mark {
   const x = centreOf(axis, start);
   return mark('path', { d: `M${x} ${TRAJECTORY_ROWS.start.top + 2}l6 9h-12z`, fill: palette.text });
-}
-
-/** The two panels with nothing in them yet, in their final places. */
-export function drawEmptyTrajectories(axis: BlockAxis, palette: ChartPalette): Mark[] {
-  const panels = [TRAJECTORY_ROWS.cka, TRAJECTORY_ROWS.difference].map(({ top, height }) =>
-    mark('rect', { x: axis.left, y: top, width: axis.end - axis.left, height, rx: 3, fill: palette.panel }),
-  );
-  const { difference } = TRAJECTORY_ROWS;
-  const seams = drawSeams(axis, 2 - namesHeight(axis), difference.top + difference.height, palette);
-  return [...panels, ...drawBlockNumbers(axis, palette), ...seams];
 }
 
 /** The deciding stream's curve from every start, faint; that of the start in focus is drawn over its own. */

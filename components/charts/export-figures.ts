@@ -30,7 +30,8 @@ import { countText, shareText } from './number-text.ts';
 import { PAPER_PALETTE } from './palette.ts';
 import { type BlockPart, whyNoPart } from './stream-part.ts';
 import { runEnd } from './trajectory-curves.ts';
-import { TRAJECTORY_ROWS, type TrajectoryData, trajectoryScales } from './trajectory-scales.ts';
+import { TRAJECTORY_ROWS } from './trajectory-rows.ts';
+import { type TrajectoryData, trajectoryScales } from './trajectory-scales.ts';
 import type { ChartDepth, ColourMap, Domain, FigureFacts, LayerStripProps } from './types.ts';
 
 const STRIP_WIDTH = 900;

@@ -6,29 +6,28 @@
  */
 import { type KeyboardEvent, type PointerEvent, useId, useMemo, useState } from 'react';
 import { containsInterval } from '@/lib/core/interval/index.ts';
-import { type BlockAxis, blockAt, blockAxis, centreOf, shortPlace } from './block-axis.ts';
+import { blockAt, centreOf, shortPlace } from './block-axis.ts';
 import styles from './charts.module.css';
 import { endWords } from './draw-decision.ts';
 import { drawStackNames, namesHeight } from './draw-seams.ts';
 import {
   drawDifferenceGrid,
-  drawEmptyTrajectories,
   drawTrajectory,
   drawTrajectoryBackground,
   drawTrajectoryLabels,
 } from './draw-trajectories.ts';
+import { EmptyTrajectories, namesRoom } from './empty-trajectories.tsx';
 import { HoverBands } from './hover-bands.tsx';
 import { Marks } from './marks-view.tsx';
 import { boundsText, differenceText, similarityText } from './number-text.ts';
 import { PAGE_PALETTE } from './palette.ts';
 import { type BlockPart, whyNoPart } from './stream-part.ts';
 import { curveLabel, curveNames, curveRow, streamsInMean } from './trajectory-curves.ts';
-import { differencesScale, similarityScale, TRAJECTORY_ROWS, trajectoriesHeight } from './trajectory-scales.ts';
+import { TRAJECTORY_ROWS, trajectoriesHeight } from './trajectory-rows.ts';
+import { differencesScale, similarityScale } from './trajectory-scales.ts';
 import { type Hover, NO_HOVER, type TrajectoriesProps, type TrajectoryStream } from './types.ts';
 
 const UNKNOWN: readonly BlockPart[] = [];
-/** The stacks' names keep off the line above the chart. */
-const namesRoom = (axis: BlockAxis): number => (namesHeight(axis) > 0 ? namesHeight(axis) + 6 : 0);
 
 export function Trajectories(props: TrajectoriesProps) {
   const {
@@ -72,15 +71,7 @@ export function Trajectories(props: TrajectoriesProps) {
     };
   }, [background, numBlocks, stacks, blocks, selection, detected, curves, start, scale, clipId]);
   if (!drawn || !background || !curves) {
-    const emptyAxis = blockAxis(numBlocks, width, { stacks });
-    const empty = width > 0 ? drawEmptyTrajectories(emptyAxis, PAGE_PALETTE) : [];
-    return (
-      <div className={styles.trajectories} style={{ height, marginTop: namesRoom(emptyAxis) }}>
-        <svg width={width} height={height} className={styles.passive} aria-hidden="true">
-          <Marks marks={empty} />
-        </svg>
-      </div>
-    );
+    return <EmptyTrajectories numBlocks={numBlocks} stacks={stacks} width={width} />;
   }
 
   const { axis } = drawn;

@@ -1,32 +1,15 @@
 /**
- * The shared geometry of the two trajectory panels: where the rows lie and how cka and Δ map to pixels. Similarities have
+ * How the values of the two trajectory panels map to pixels, over the rows of trajectory-rows.ts. Similarities have
  * one scale for every start block, so that moving the start moves the curve and not the ruler. Differences have by default
  * a scale of their own for each run: a break is a matter of thousandths, while all differences span tenths.
  */
 import { quantile, scaleLinear, scaleSymlog } from 'd3';
-import { AXIS_LEFT, type BlockAxis, blockAxis } from './block-axis.ts';
+import { type BlockAxis, blockAxis } from './block-axis.ts';
 import { scientificText } from './number-text.ts';
 import { curveNames, curveRow, runEnd } from './trajectory-curves.ts';
+import { TRAJECTORY_ROWS } from './trajectory-rows.ts';
 import type { TrajectoriesProps, TrajectoryCurves } from './types.ts';
 
-export const TRAJECTORY_ROWS = {
-  label: { top: 0, height: 16 },
-  brackets: { top: 17, height: 6 },
-  cka: { top: 28, height: 138 },
-  difference: { top: 190, height: 116 },
-  numbers: { top: 311, height: 20 },
-  start: { top: 328, height: 20 },
-  readout: { top: 351, line: 16 },
-} as const;
-/** Room for the sentence about a start, in characters of about so many pixels. */
-const READOUT = { characters: 150, pixels: 6.2 };
-
-/** Of the whole chart: a narrow one has more lines of text below. */
-export function trajectoriesHeight(width: number): number {
-  const { top, line } = TRAJECTORY_ROWS.readout;
-  const perLine = Math.max(20, Math.floor((width - AXIS_LEFT) / READOUT.pixels) - 4);
-  return top + line * Math.max(2, Math.ceil(READOUT.characters / perLine)) + 1;
-}
 /** Variations below this are rounding errors of the measurement: no scale zooms into them. */
 export const LEAST_RANGE = 1e-5;
 /** When every similarity is this near one, the axis shows what is missing to one. */

@@ -1,8 +1,8 @@
 'use client';
 /** How far a surrogate of linear probes keeps up with the model from a start block on, and where it breaks away. */
-import { useMemo } from 'react';
+import { lazy, Suspense, useEffect, useMemo } from 'react';
 import { useStore } from 'zustand';
-import { Trajectories, type TrajectoryCurves, trajectoryCurves } from '@/components/charts';
+import { EmptyTrajectories, type TrajectoryCurves, trajectoryCurves } from '@/components/charts';
 import { Choice } from '@/components/ui/choice';
 import { Help } from '@/components/ui/help';
 import { Panel } from '@/components/ui/panel';
@@ -14,6 +14,7 @@ import { streamTitle } from '@/lib/page/browser/stream-words.ts';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { type BreakFinding, breakFindings, breakWords } from '@/lib/page/explorer/break-words.ts';
 import type { Comparison } from '@/lib/page/explorer/comparison.ts';
+import { busyStore } from '@/lib/page/explorer/compute.ts';
 import { setDetection } from '@/lib/page/explorer/ranking.ts';
 import { whyNotResampled } from '@/lib/page/explorer/reading.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
@@ -24,6 +25,9 @@ import { useLinked, useStreams } from './use-linked';
 import { bandMark, useNoiseReading } from './use-noise';
 import { useReading } from './use-reading';
 import { useReportMark } from './use-report-mark';
+
+const loadTrajectories = () => import('@/components/charts/trajectories');
+const Trajectories = lazy(async () => ({ default: (await loadTrajectories()).Trajectories }));
 
 export function TrajectoriesPanel({ width, detected }: { width: number; detected: readonly BlockInterval[] }) {
   const settings = useStore(settingsStore, (state) => state.detection);
@@ -177,14 +181,24 @@ interface ChartProps {
 function Chart({ width, detected, curves, startWords }: ChartProps) {
   const linked = useLinked(width, detected);
   const { startBlock: start, differences: scale } = useStore(settingsStore);
+  const analysing = useStore(busyStore, ({ tasks }) => tasks.includes('analyse'));
+  // The chart and its scales are no part of the first load; they are there by the end of the first analysis. A failure is
+  // told where they are needed.
+  useEffect(() => {
+    if (analysing) loadTrajectories().catch(() => {});
+  }, [analysing]);
+  const empty = <EmptyTrajectories {...linked} />;
+  if (!curves) return empty;
   return (
-    <Trajectories
-      {...linked}
-      curves={curves}
-      start={start}
-      scale={scale}
-      startWords={startWords}
-      onStart={(startBlock) => settingsStore.setState({ startBlock })}
-    />
+    <Suspense fallback={empty}>
+      <Trajectories
+        {...linked}
+        curves={curves}
+        start={start}
+        scale={scale}
+        startWords={startWords}
+        onStart={(startBlock) => settingsStore.setState({ startBlock })}
+      />
+    </Suspense>
   );
 }
