@@ -2,7 +2,7 @@
  * Colours by meaning. On the page they are the theme's CSS variables (with light fallbacks); on paper they are fixed,
  * dark enough for print on white. Streams differ by shape and dash as well, never by colour alone.
  */
-import { interpolateCividis, interpolateViridis } from 'd3';
+import { cividis, RAMP_STEPS, viridis } from './colour-ramps.ts';
 import type { ColourMap } from './types.ts';
 
 export interface ChartPalette {
@@ -81,18 +81,14 @@ const LOOKS: readonly StreamLook[] = SHAPES.map((shape, index) => ({
 /** The look of the stream that a model declares at this place; a fifth one has the first one's again. */
 export const streamLook = (index: number): StreamLook => LOOKS[index % LOOKS.length]!;
 
-const INTERPOLATORS = { viridis: interpolateViridis, cividis: interpolateCividis } satisfies Record<
-  ColourMap,
-  (share: number) => string
->;
-const RAMP_STEPS = 256;
+const COLOUR_OF_STEP = { viridis, cividis } satisfies Record<ColourMap, (step: number) => string>;
 const ramps = new Map<ColourMap, readonly string[]>();
 
 /** 256 CSS colours from low to high: a look-up is what lets a matrix repaint within a frame. */
 export function colourRamp(map: ColourMap): readonly string[] {
   let ramp = ramps.get(map);
   if (!ramp) {
-    ramp = Array.from({ length: RAMP_STEPS }, (_, step) => INTERPOLATORS[map](step / (RAMP_STEPS - 1)));
+    ramp = Array.from({ length: RAMP_STEPS }, (_, step) => COLOUR_OF_STEP[map](step));
     ramps.set(map, ramp);
   }
   return ramp;
