@@ -1,6 +1,6 @@
 /**
- * Engines of the page's worker. WebGPU wherever a real adapter exists, else WebGL on a real graphics processor where it passes
- * the golden cases, else WASM with SIMD and, in an isolated page, threads; plain JavaScript only by name. Backends are imported when started, so an unused one is never downloaded.
+ * Engines of the page's worker. WebGPU wherever a real adapter exists, else WASM with SIMD and, in an isolated page,
+ * threads; WebGL and plain JavaScript only by name. Backends are imported when started, so an unused one is never downloaded.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { ContiguaError } from '../../core/errors.ts';

@@ -44,11 +44,11 @@ function contextOf(
 }
 
 describe('WebGL', () => {
-  it('on a graphics processor is preferred once it has passed the golden cases, and gives its context back', () => {
+  it('on a graphics processor is offered by name, named and its context given back', () => {
     const { canvas, counts } = canvasOf({ name: 'ANGLE (NVIDIA, NVIDIA GeForce RTX 3080 Direct3D11, D3D11)' });
     expect(webglCandidate(canvas)).toMatchObject({
       available: true,
-      preferred: true,
+      preferred: false,
       checkFirst: true,
       device: 'NVIDIA GeForce RTX 3080 Direct3D11',
     });
