@@ -71,6 +71,8 @@ export interface EstimateOptions {
 
 /** Of all blocks, those that the default rule detects: 7 of 16 and 20 to 26 of 60 on the models that were looked at. */
 const BLOCKS_PER_INTERVAL = 2.3;
+/** Of a pair of blocks and a stream: some 70 numbers as JSON, of CKA and trajectories, their bounds and those of noise bands. */
+const RESULT_BYTES = 1250;
 /** A worker with an engine and no model. */
 const BASE_BYTES = 300e6;
 
@@ -110,7 +112,8 @@ export async function estimateAnalysis(
       gramBytes = Math.max(gramBytes, (numBlocks + 1) * FLOAT_BYTES * rows * Math.min(rows, width, 1024));
     }
   }
-  const measuredPeak = meter?.peak() ?? before + largestBlock(transformer) * 1.5;
+  transformer.releaseBlocks();
+  const measuredPeak = meter?.peak() ?? before + largestBlock(transformer) * 1.6;
 
   const samples = Math.min(damage.samples ?? DAMAGE_SAMPLES, Math.max(1, split.heldOutSamples.length));
   const intervals = damage.intervals ?? Math.ceil(numBlocks / BLOCKS_PER_INTERVAL);
@@ -122,7 +125,8 @@ export async function estimateAnalysis(
     const fit = split.fit[id]!.length;
     return sum + (fit > 0 ? updated * FLOAT_BYTES * width * (fit < width ? 2 * fit + 2 : width + 2) : 0);
   }, 0);
-  const kept = rowBytes * (numBlocks + 1) + probeBytes;
+  const resultBytes = streams.length * numBlocks ** 2 * (RESULT_BYTES + 4 * 8 * (judged?.weightings.resamples ?? 0));
+  const kept = rowBytes * (numBlocks + 1) + probeBytes + resultBytes;
   const mostTokens = Math.max(...Object.values(tokens));
   const surrogates = mostTokens <= width ? FLOAT_BYTES * width * mostTokens * numBlocks : 0;
 
@@ -171,14 +175,18 @@ export async function estimateAnalysis(
   };
 }
 
-/** Of one block: to read it, and to run it on one sample. */
+/**
+ * Of one block: to read it, and to run it on one sample. The second block is read as it is in an analysis, begun while the
+ * first one runs and after that one's weights went: so the peak of memory shows too.
+ */
 async function measureBlock(
   transformer: Transformer,
   { batches }: Calibration,
   pace: Pace,
 ): Promise<{ readonly readSeconds: number; readonly sampleSeconds: number }> {
   const inputs = batches[0]!;
-  const readSeconds = await secondsOf(() => transformer.loadBlock(0));
+  const firstReadSeconds = await secondsOf(() => transformer.loadBlock(0));
+  transformer.prefetchBlock(1);
   await pace.rest();
   const { state, context } = await transformer.begin(inputs);
   const run = async () => {
@@ -193,6 +201,9 @@ async function measureBlock(
       await pace.rest();
       seconds = Math.min(seconds, await secondsOf(run));
     }
+    await pace.rest();
+    const hasNext = transformer.config.numBlocks > 1;
+    const readSeconds = hasNext ? await secondsOf(() => transformer.loadBlock(1)) : firstReadSeconds;
     return { readSeconds, sampleSeconds: seconds / inputs.batch };
   } finally {
     disposeState(state);

@@ -83,14 +83,16 @@ export async function* captureStates(
         if (values) rows.append(values, pass.inputs);
         await passes.put(batch, next);
       }
+      if (rows) {
+        for (const { id, label } of streams) checkFinite(rows.states[id]!, label, index);
+        yield { index, states: rows.states, blockMs: median(sampleMs) };
+      }
+      // Once what was yielded is finished: a capture goes on from what comes before the first thing that is not.
       const isDue = store && index >= 0 && performance.now() - checkpointAt >= checkpointEveryMs;
-      if (spills || isDue) {
+      if (index < config.numBlocks - 1 && (spills || isDue)) {
         await passes.checkpoint(index);
         checkpointAt = performance.now();
       }
-      if (!rows) continue;
-      for (const { id, label } of streams) checkFinite(rows.states[id]!, label, index);
-      yield { index, states: rows.states, blockMs: median(sampleMs) };
     }
     await passes.forget();
   } finally {

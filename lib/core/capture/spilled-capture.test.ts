@@ -16,8 +16,9 @@ async function capture(options: CaptureOptions, stopAfter = Number.POSITIVE_INFI
   const transformer = await openTransformer(config, goldenCheckpoint(config));
   const blocks: CapturedBlock[] = [];
   for await (const block of captureStates(transformer, calibration, options)) {
+    // As someone who was stopped before this one was finished.
+    if (block.index > stopAfter) break;
     blocks.push(block);
-    if (block.index >= stopAfter) break;
   }
   transformer.dispose();
   return blocks;

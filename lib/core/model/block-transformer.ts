@@ -11,7 +11,7 @@ import type { PassContext, State, Transformer, TransformerInputs, WantedStreams 
 import type { WeightSet, WeightStore } from './weights.ts';
 
 /** Of a block that is read while another one runs. */
-const AHEAD_BYTES = 2 ** 28;
+const AHEAD_BYTES = 2 ** 27;
 
 /** Everything is called inside tf.tidy but `begin` and `dispose`. */
 export interface Layers<Context extends PassContext, S extends State> {

@@ -1,0 +1,113 @@
+/** An analysis that is stopped or killed in the terminal goes on from its folder of states. */
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { parseReport } from '../lib/core/report/index.ts';
+
+const BIN = fileURLToPath(new URL('../bin/contigua.mjs', import.meta.url));
+const MODEL = fileURLToPath(new URL('../public/models/shapes-mmdit', import.meta.url));
+const ANALYSE = ['analyse', MODEL, '--engine', 'wasm', '--samples', '8', '--timesteps', '4'];
+
+let folder = '';
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'contigua-states-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** `end` is sent once the words were said; SIGKILL goes to the compute process too, as a machine that goes down does. */
+function contigua(
+  argv: readonly string[],
+  end?: { readonly on: RegExp; readonly signal: 'SIGINT' | 'SIGKILL' },
+): Promise<{ code: number | null; stderr: string }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [BIN, ...argv], { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
+    let stderr = '';
+    let ended = false;
+    child.stderr.setEncoding('utf8').on('data', async (chunk) => {
+      stderr += chunk;
+      if (ended || !end?.on.test(stderr)) return;
+      ended = true;
+      if (end.signal === 'SIGKILL') {
+        const path = `/proc/${child.pid}/task/${child.pid}/children`;
+        const children = existsSync(path) ? await readFile(path, 'utf8') : '';
+        for (const pid of children.split(' ').filter(Boolean)) process.kill(Number(pid), 'SIGKILL');
+      }
+      child.kill(end.signal);
+    });
+    child.once('error', reject);
+    child.once('close', (code) => resolve({ code, stderr }));
+  });
+}
+
+async function figures(name: string): Promise<unknown> {
+  const { blockMs, stagesMs, ...rest } = parseReport(await readFile(join(folder, name), 'utf8'), name);
+  expect(blockMs).toHaveLength(rest.model.numBlocks);
+  return rest;
+}
+
+it('gives the same report, to the bit, after Ctrl-C and after kill -9', async () => {
+  expect((await contigua([...ANALYSE, '--out', 'whole.json'])).code).toBe(0);
+  const kept = [...ANALYSE, '--states', 'states', '--out', 'resumed.json'];
+  const killed = await contigua(kept, { on: /probes: 4 of 16/, signal: 'SIGKILL' });
+  expect(killed.code).not.toBe(0);
+  const stopped = await contigua(kept, { on: /trajectories: [1-9]/, signal: 'SIGINT' });
+  expect(stopped.code).toBe(130);
+  // What was finished is told at once.
+  expect(stopped.stderr).toMatch(/probes: 4 of 16/);
+  const done = await contigua(kept);
+  expect(done.code).toBe(0);
+  expect(await figures('resumed.json')).toEqual(await figures('whole.json'));
+  const names = (await readdir(join(folder, 'states'), { recursive: true })).filter((name) => name.includes('.'));
+  expect(names.filter((name) => !name.endsWith('.f32'))).toEqual([]);
+}, 180_000);
+
+it('reads some of the tokens, and says how many', async () => {
+  const { code, stderr } = await contigua([
+    ...ANALYSE,
+    '--tokens',
+    '128',
+    '--damage-intervals',
+    '1',
+    '--out',
+    'few.json',
+  ]);
+  expect(code).toBe(0);
+  expect(stderr).toMatch(/tokens read: 128 of 512 image, 7\d of 7\d text/);
+  const report = parseReport(await readFile(join(folder, 'few.json'), 'utf8'), 'few.json');
+  expect(report.settings.tokens).toBe(128);
+  expect(report.damage.length).toBeLessThanOrEqual(2);
+}, 120_000);
+
+it('estimates time, memory and disk without analysing', async () => {
+  const { code, stderr } = await contigua([...ANALYSE, '--states', 'none', '--estimate', '--out', 'none.json']);
+  expect(code).toBe(0);
+  expect(stderr).toMatch(
+    /estimate: about [\d.]+ (s|min) \(weights .*damage .*\)\n {2}tokens: 512 of image.*\n {2}memory: .* at the peak.*\n {2}disk: /,
+  );
+  expect(existsSync(join(folder, 'none.json'))).toBe(false);
+}, 120_000);
+
+it.each([
+  [
+    'memory that is too little',
+    ['--memory', '20MB'],
+    /does not fit the memory.*found 20 MB allowed; expected at least \d+/,
+  ],
+  ['a disk budget that is too little', ['--states', 'full', '--disk', '1MB'], /budget of disk.*expected at least/],
+  ['a size that is none', ['--memory', 'lots'], /--memory does not fit; found lots; expected a size such as 6GB/],
+  ['a disk budget without a folder', ['--disk', '1GB'], /--disk needs --states/],
+  ['a folder that cannot be made', ['--states', 'file/states'], /folder of states cannot be made/],
+])(
+  'refuses %s',
+  async (_, options, words) => {
+    await writeFile(join(folder, 'file'), '');
+    const { code, stderr } = await contigua([...ANALYSE, ...options]);
+    expect(code).toBeGreaterThan(0);
+    expect(stderr).toMatch(words);
+  },
+  120_000,
+);

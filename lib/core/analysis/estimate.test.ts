@@ -1,0 +1,71 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { beforeAll, expect, test } from 'vitest';
+import { sampleTokens, syntheticCalibration } from '../capture/index.ts';
+import { goldenCheckpoint } from '../model/golden-fill.ts';
+import { openTransformer, parseModelConfig, type Transformer } from '../model/index.ts';
+import { goldenQ1 } from '../model/qwen-image/goldens.ts';
+import { memoryStates } from '../states/index.ts';
+import { startTestEngine } from '../tensor/test-engines.ts';
+import { analyse } from './analyse.ts';
+import { type EstimateOptions, estimateAnalysis } from './estimate.ts';
+
+const BLOCKS = 6;
+const config = parseModelConfig(JSON.stringify({ ...goldenQ1().config.raw, num_layers: BLOCKS }), 'config.json');
+const calibration = sampleTokens(syntheticCalibration(config, { samples: 16, timesteps: 4, seed: 5 }), 256);
+const PROCESS = 200e6;
+
+async function estimate(options: Partial<EstimateOptions> = {}) {
+  const transformer = await openTransformer(config, goldenCheckpoint(config), { residentBytes: 0 });
+  const before = tf.memory().numTensors;
+  const found = await estimateAnalysis(transformer, calibration, {
+    memoryBytes: 4e9,
+    inFiles: true,
+    blockBytes: 1e6,
+    meter: { now: () => PROCESS, peak: () => PROCESS + 50e6 },
+    ...options,
+  });
+  expect(tf.memory().numTensors).toBe(before);
+  transformer.dispose();
+  return found;
+}
+
+beforeAll(() => startTestEngine('wasm'));
+
+test('tells what is stored to the byte, but for results and headers', async () => {
+  const transformer: Transformer = await openTransformer(config, goldenCheckpoint(config));
+  const store = memoryStates();
+  await analyse(transformer, calibration, { store, damage: { intervals: 0 } });
+  const { storedBytes, tokens } = await estimate({ inFiles: false });
+  expect(tokens).toEqual({ image: 256, text: 256 });
+  expect(store.usage.memoryBytes / storedBytes).toBeGreaterThan(0.9);
+  expect(store.usage.memoryBytes / storedBytes).toBeLessThan(1.25);
+  transformer.dispose();
+});
+
+test('reads every block once for states, and once for each sweep of edits that memory allows', async () => {
+  expect((await estimate({ damage: { intervals: 0 } })).readBytes).toBe(1e6);
+  expect((await estimate({ damage: { intervals: 3 } })).readBytes).toBe(2e6);
+});
+
+test('damage costs what samples and intervals say', async () => {
+  const none = await estimate({ damage: { intervals: 0 } });
+  expect(none.seconds.damage).toBe(0);
+  const { damage, seconds } = await estimate({ damage: { intervals: 4, samples: 2 } });
+  expect(damage).toMatchObject({ intervals: 4, samples: 2 });
+  expect(seconds.damage).toBeGreaterThan(4 * damage.secondsPerInterval);
+});
+
+test('refuses memory that is too little with the least that would do, which does', async () => {
+  const refused = await estimate({ memoryBytes: 1e6 }).catch((thrown: unknown) => thrown);
+  expect(refused).toMatchObject({ code: 'too-large', details: { found: '1 MB allowed' } });
+  const { expected = '' } = (refused as { details: { expected?: string } }).details;
+  const least = Number(/at least ([\d.]+) MB/.exec(expected)?.[1]) * 1e6;
+  expect(least).toBeGreaterThan(PROCESS);
+  const { memoryBytes, limits } = await estimate({ memoryBytes: least });
+  expect(memoryBytes).toBeLessThanOrEqual(least * 1.05);
+  expect(limits.engineBytes).toBeLessThan((await estimate()).limits.engineBytes);
+});
+
+test('names a folder as a way out where states are in memory', async () => {
+  await expect(estimate({ memoryBytes: 1e6, inFiles: false })).rejects.toThrow(/--states/);
+});
