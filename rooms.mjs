@@ -76,7 +76,8 @@ export const ROOMS = [
   ...group('lib/page', {
     browser: `${DATA} npm:zustand`,
     api: `${DATA} lib/server/backend.ts lib/server/routers/index.ts browser npm:@trpc/client npm:zustand`,
-    explorer: `${DATA} lib/compute/protocol.ts lib/compute/client.ts lib/compute/browser-worker.ts browser npm:zustand`,
+    explorer: `${DATA} lib/core/trace/trace-format.ts lib/compute/protocol.ts lib/compute/client.ts lib/compute/browser-worker.ts browser
+      npm:zustand`,
     run: `${DATA} browser api npm:zustand`,
     runs: `${DATA} browser api run npm:zustand`,
     'distil-form': `${DATA} browser api npm:zod npm:zustand`,

@@ -70,7 +70,7 @@ function watch(context: BrowserContext, origin: string, tolerated: readonly RegE
 /** Resolves when the engine runs and the sample model is open. */
 export async function open(page: Page, path = '/'): Promise<void> {
   await page.goto(path);
-  await expect(page.getByRole('button', { name: 'Analyse', exact: true })).toBeEnabled({ timeout: 30_000 });
+  await expect(page.getByRole('button', { name: 'Analyse', exact: true })).toBeEnabled({ timeout: ANALYSIS_MS });
 }
 
 export async function analyse(page: Page): Promise<void> {

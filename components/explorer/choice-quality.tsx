@@ -19,6 +19,7 @@ import { engineStore } from '@/lib/page/explorer/engine.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import { countNow, isQuickModel } from '@/lib/page/explorer/quiet-measurements.ts';
 import { selectionStore } from '@/lib/page/explorer/selection.ts';
+import { lacksWeights, NEEDS_WEIGHTS } from '@/lib/page/explorer/traces.ts';
 import { Note, Row } from './plan-rows';
 
 export function ChoiceQuality() {
@@ -32,11 +33,17 @@ export function ChoiceQuality() {
   const present = presentChoice();
   const known = knownOf(quality, present?.of ?? null);
   if (chosen.length === 0 || !report || !present) {
-    const lacking =
-      chosen.length === 0 ? 'measured per choice' : report ? 'needs its calibration file' : 'needs an analysis';
+    const noWeights = lacksWeights(summary);
+    const lacking = noWeights
+      ? NEEDS_WEIGHTS
+      : chosen.length === 0
+        ? 'measured per choice'
+        : report
+          ? 'needs its calibration file'
+          : 'needs an analysis';
     return (
       <>
-        <Row name="Output error" title={ERROR_TITLE}>
+        <Row name="Output error" title={noWeights ?? ERROR_TITLE}>
           <span className="text-muted">{lacking}</span>
         </Row>
         {summary?.drawable ? (

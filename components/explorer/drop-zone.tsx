@@ -47,7 +47,8 @@ export function DropZone() {
     <div className="pointer-events-none fixed inset-0 z-50 grid place-content-center border-4 border-dashed border-accent bg-panel/85 text-center">
       <p className="text-base font-semibold">Drop to open</p>
       <p className="text-muted">
-        A transformer folder or file (.safetensors, .gguf), a plan (.json) or a calibration file (.safetensors)
+        A transformer folder or file (.safetensors, .gguf), a trace (.safetensors), a plan (.json) or a calibration file
+        (.safetensors)
       </p>
     </div>
   );

@@ -21,11 +21,13 @@ import { saveCsv } from '@/lib/page/browser/export-chart.ts';
 import { scoreWords } from '@/lib/page/browser/number-words.ts';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { intervalCsv } from '@/lib/page/explorer/interval-table.ts';
+import { modelStore } from '@/lib/page/explorer/model.ts';
 import { wantedFile } from '@/lib/page/explorer/probe-source.ts';
 import { setRanking, takeBlocks, takeLeast, takenStore } from '@/lib/page/explorer/ranking.ts';
 import { refitStore, refitWords } from '@/lib/page/explorer/refitting.ts';
 import { choose, selectionStore } from '@/lib/page/explorer/selection.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
+import { lacksWeights } from '@/lib/page/explorer/traces.ts';
 import { BudgetSlider } from './budget-slider';
 import { IntervalTable } from './interval-table';
 import { useDetected, useFoundIn } from './use-linked';
@@ -204,11 +206,12 @@ function Measuring() {
   const report = useStore(analysisStore, (state) => state.report);
   const measuredOn = useStore(analysisStore, (state) => state.measuredOn);
   const missing = wantedFile(report, measuredOn);
+  const noWeights = lacksWeights(useStore(modelStore, ({ summary }) => summary));
   const words = refit
     ? refitWords(refit)
     : missing
       ? `To measure further intervals, choose ${missing.name} again under Calibration.`
-      : '';
+      : (noWeights ?? '');
   return (
     <div className="mt-1.5 min-h-5 text-2xs text-muted">
       <p className="truncate" title={words}>

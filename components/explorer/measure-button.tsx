@@ -9,7 +9,9 @@ import { leftToMeasure, measureAblation } from '@/lib/page/explorer/ablations.ts
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { busyStore } from '@/lib/page/explorer/compute.ts';
 import { engineStore } from '@/lib/page/explorer/engine.ts';
+import { modelStore } from '@/lib/page/explorer/model.ts';
 import { wantedFile } from '@/lib/page/explorer/probe-source.ts';
+import { lacksWeights } from '@/lib/page/explorer/traces.ts';
 
 /** "Measure every interval of 2 to 5 blocks (41)"; what it says is left to measure. */
 export function MeasureButton({
@@ -25,12 +27,13 @@ export function MeasureButton({
   const busy = useStore(busyStore, ({ tasks }) => tasks.length > 0);
   const isReady = useStore(engineStore, ({ status }) => status === 'ready');
   const missing = wantedFile(report, measuredOn);
+  const noWeights = lacksWeights(useStore(modelStore, ({ summary }) => summary));
   const left = leftToMeasure(report, which);
   return (
     <Button
       small
-      disabled={left === 0 || busy || !isReady || missing !== null}
-      title={missing ? `Choose ${missing.name} again under Calibration first` : undefined}
+      disabled={left === 0 || busy || !isReady || missing !== null || noWeights !== null}
+      title={noWeights ?? (missing ? `Choose ${missing.name} again under Calibration first` : undefined)}
       onClick={() => void measureAblation(which)}
     >
       {left === 0 ? 'Measured' : 'Measure'} {children}

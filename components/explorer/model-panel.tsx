@@ -12,11 +12,12 @@ import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import { FAMILIES, familyNamed } from '@/lib/core/model/config-index.ts';
 import { bytesWords, countWords } from '@/lib/page/browser/number-words.ts';
 import { pickedFolder, pickedFromFile } from '@/lib/page/browser/picked-files.ts';
-import { streamList } from '@/lib/page/browser/stream-words.ts';
+import { streamList, tokensWords } from '@/lib/page/browser/stream-words.ts';
 import { busyStore } from '@/lib/page/explorer/compute.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import { SAMPLES, sampleOf, sampleSource } from '@/lib/page/explorer/samples.ts';
 import { switchModel } from '@/lib/page/explorer/start-and-switch.ts';
+import { lacksWeights } from '@/lib/page/explorer/traces.ts';
 import { WhatOpens } from './what-opens';
 
 /** No sample's name: the open model is somebody's own. */
@@ -62,7 +63,14 @@ export function ModelPanel() {
           value={summary && countWords(summary.parameters)}
           title={summary ? `${summary.parameters.toLocaleString('en-US')} parameters` : undefined}
         />
-        <Fact name="Stored as" value={summary?.dtypes.join(', ')} />
+        {summary?.trace ? (
+          <Fact
+            name="Trace"
+            value={tokensWords(summary.trace.rows, summary.streams)}
+            title={`${summary.trace.label}. ${lacksWeights(summary)}`}
+          />
+        ) : null}
+        <Fact name={summary?.trace ? 'States as' : 'Stored as'} value={summary?.dtypes.join(', ')} />
         <Fact
           name="File size"
           value={summary && `${bytesWords(summary.sizeBytes)}${summary.files > 1 ? ` in ${summary.files} files` : ''}`}
@@ -94,7 +102,7 @@ export function ModelPanel() {
             testId="file-input"
             accept={WEIGHT_EXTENSIONS.join(',')}
             disabled={opening !== null || analysing}
-            title={`One file of a whole transformer (${FAMILY_NAMES}): ${FORMATS}, read in place`}
+            title={`One file of a whole transformer (${FAMILY_NAMES}): ${FORMATS}; or a trace of one. Read in place`}
             onPick={([file]) => {
               const { name, files } = pickedFromFile(file);
               void switchModel({ kind: 'files', name, files });
@@ -123,7 +131,7 @@ export function ModelPanel() {
         />
       </div>
       <div className="mt-2 text-2xs text-muted">
-        Or drop a folder, a file, a plan or a calibration anywhere. <WhatOpens />
+        Or drop a folder, a file, a trace, a plan or a calibration anywhere. <WhatOpens />
       </div>
     </Panel>
   );

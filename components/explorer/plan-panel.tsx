@@ -28,6 +28,7 @@ import { modelStore } from '@/lib/page/explorer/model.ts';
 import { isQuickModel, measureForward, presentTiming } from '@/lib/page/explorer/quiet-measurements.ts';
 import { selectionStore } from '@/lib/page/explorer/selection.ts';
 import { timingStore } from '@/lib/page/explorer/timing.ts';
+import { lacksWeights, NEEDS_WEIGHTS } from '@/lib/page/explorer/traces.ts';
 import { DistilButton } from '../distil-form/distil-button';
 import { ChoiceQuality } from './choice-quality';
 import { Note, Row } from './plan-rows';
@@ -149,10 +150,15 @@ function ForwardTime() {
   if (present === null) {
     const { report } = analysisStore.getState();
     const lacking = report ? 'needs its calibration file' : 'needs an analysis';
+    const noWeights = lacksWeights(modelStore.getState().summary);
     return (
-      <Row name="Forward time" title={title}>
+      <Row name="Forward time" title={noWeights ?? title}>
         <span className="text-muted">
-          {needsProbes(selectionStore.getState().selection.present) ? lacking : 'measured per choice'}
+          {noWeights
+            ? NEEDS_WEIGHTS
+            : needsProbes(selectionStore.getState().selection.present)
+              ? lacking
+              : 'measured per choice'}
         </span>
       </Row>
     );

@@ -22,6 +22,7 @@ import { reportProbes, wantedFile } from '@/lib/page/explorer/probe-source.ts';
 import { refitStore, refitWords } from '@/lib/page/explorer/refitting.ts';
 import { replaceAllBy, selectionStore } from '@/lib/page/explorer/selection.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
+import { lacksWeights } from '@/lib/page/explorer/traces.ts';
 import { Picture } from './preview-pictures';
 
 /** No part of the first load. */
@@ -169,15 +170,16 @@ function Preview() {
           )}
         </>
       ) : (
-        <NoPreview />
+        <NoPreview reason={lacksWeights(summary)} />
       )}
     </Panel>
   );
 }
 
-const NoPreview = () => (
+const NoPreview = ({ reason }: { reason: string | null }) => (
   <p className="rounded-md border border-dashed border-line px-3 py-3 text-xs leading-5 text-muted">
-    <span className="font-medium text-ink">No preview.</span> Contigua draws pictures only with its own sample models.
-    This one needs a text encoder and a VAE, which are not part of a transformer.
+    <span className="font-medium text-ink">No preview.</span>{' '}
+    {reason ??
+      'Contigua draws pictures only with its own sample models. This one needs a text encoder and a VAE, which are not part of a transformer.'}
   </p>
 );

@@ -48,6 +48,13 @@ export const WhatOpensList = () => (
         ))}
       </dl>
     </section>
+    <section>
+      <h2 className="text-sm font-semibold">Trace</h2>
+      <p className="mt-1 text-muted">
+        <code>trace.safetensors</code>: states of a model that ran elsewhere, captured in diffusers or by{' '}
+        <code>contigua capture</code>. Everything that needs no weights is measured.
+      </p>
+    </section>
     <p className="text-muted">Files are read in place, block by block, and are never uploaded.</p>
   </div>
 );

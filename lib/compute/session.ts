@@ -102,8 +102,9 @@ export class Session {
   }
 
   /** In place of a model. */
-  setTrace(traced: OpenTrace): void {
+  async setTrace(traced: OpenTrace): Promise<void> {
     this.release();
+    await this.closeStore();
     this.known = null;
     this.opened = null;
     this.traced = traced;

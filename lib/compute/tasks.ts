@@ -145,7 +145,7 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
       if (traceFile) {
         const trace = await openTrace(traceFile);
         const summary = await traceSummary(trace);
-        session.setTrace({ trace, summary });
+        await session.setTrace({ trace, summary });
         onProgress({ stage: 'read', done: 1, total: 1 });
         return summary;
       }

@@ -31,6 +31,7 @@ the prompt group of its prompt, because both passes see the same latents.
 
 import argparse
 import contextlib
+import decimal
 import functools
 import hashlib
 import inspect
@@ -77,6 +78,24 @@ FAMILIES = {
     ),
 }  # fmt: skip
 
+# What Contigua names a model by: keys of the config, keys that count where they are true, and tensors whose bytes count.
+IDENTITY = {
+    "QwenImageTransformer2DModel": (
+        "_class_name attention_head_dim axes_dims_rope in_channels joint_attention_dim num_attention_heads num_layers "
+        "out_channels patch_size", "use_additional_t_cond use_layer3d_rope zero_cond_t", "img_in.weight proj_out.weight",
+    ),
+    "SD3Transformer2DModel": (
+        "_class_name attention_head_dim caption_projection_dim dual_attention_layers in_channels joint_attention_dim "
+        "num_attention_heads num_layers out_channels patch_size pooled_projection_dim pos_embed_max_size qk_norm sample_size",
+        "", "context_embedder.bias proj_out.weight",
+    ),
+    "FluxTransformer2DModel": (
+        "_class_name attention_head_dim axes_dims_rope guidance_embeds in_channels joint_attention_dim num_attention_heads "
+        "num_layers num_single_layers out_channels patch_size pooled_projection_dim", "", "x_embedder.weight proj_out.weight",
+    ),
+    "Flux2Transformer2DModel": ("_class_name axes_dims_rope eps rope_theta", "", "x_embedder.weight proj_out.weight"),
+}  # fmt: skip
+
 
 class CaptureError(RuntimeError):
     """What cannot be captured, and what to do about it."""
@@ -96,14 +115,16 @@ class Capture:
     dtype: "auto" (the model's, where that is BF16 or F16, else F32), or one of the three.
     calibration: also write calibration.safetensors.
     intervals: [(first, last), ...] blocks, inclusive, whose boundary states go to boundaries.safetensors.
-    name, fingerprint: of the model, as `contigua inspect --json` gives them; a trace with the fingerprint is recognised as
-        being of that model.
+    name: of the model, for labels.
+    fingerprint: of the model, as `contigua inspect --json` gives it; a trace with it is recognised as being of that model.
+        "auto" computes it from the safetensors files that the transformer was loaded from, where they are there. Pass None
+        where the weights were changed after loading (a fused LoRA).
     stop_early: skip the steps of a generation after the last one that is captured; its picture is then worthless.
     """
 
     def __init__(
         self, pipe, out, *, rows=2048, timesteps=8, seed=0, samples=None, passes="conditional", dtype="auto",
-        calibration=True, intervals=(), name=None, fingerprint=None, stop_early=False,
+        calibration=True, intervals=(), name=None, fingerprint="auto", stop_early=False,
     ):  # fmt: skip
         self.pipe, self.transformer = pipe, pipe.transformer
         kind = type(self.transformer).__name__
@@ -135,7 +156,8 @@ class Capture:
                 raise CaptureError(f"[{first}, {last}] is no interval of blocks 0 to {len(self.blocks) - 1}.")
         self.boundaries = sorted({state for first, last in self.intervals for state in (first - 1, last)})
         self.name = name or getattr(pipe, "name_or_path", None) or type(pipe).__name__
-        self.fingerprint = fingerprint
+        folder = self.transformer.config.get("_name_or_path") or ""
+        self.fingerprint = fingerprint_of(folder) if fingerprint == "auto" else fingerprint
         self._samples, self._groups = [], {}
         self._current, self._context = None, None
         self._steps, self._used_steps = 0, set()
@@ -586,6 +608,55 @@ def file_digits(path):
     return whole.hexdigest()[:16]
 
 
+def fingerprint_of(folder):
+    """Contigua's fingerprint of a transformer folder; None where it holds no config.json with safetensors files."""
+    folder = Path(folder)
+    files = sorted(folder.glob("*.safetensors"))
+    if not files or not (folder / "config.json").is_file():
+        return None
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    if config.get("_class_name") not in IDENTITY:
+        return None
+    keys, switches, sampled = (words.split() for words in IDENTITY[config["_class_name"]])
+    tensors = {}
+    for path in files:
+        with open(path, "rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(size))
+        header.pop("__metadata__", None)
+        tensors |= {name: (path, 8 + size, entry) for name, entry in header.items()}
+    known = [[key, config.get(key)] for key in keys] + [[key, True] for key in switches if config.get(key) is True]
+    inventory = [[name, tensors[name][2]["dtype"], tensors[name][2]["shape"]] for name in sorted(tensors)]
+    whole = hashlib.sha256(hashlib.sha256(javascript_json({"config": known, "inventory": inventory}).encode()).digest())
+    for name in sorted(tensors):
+        path, start, entry = tensors[name]
+        if name in sampled or (name.startswith("transformer_blocks.0.") and len(entry["shape"]) == 1):
+            begin, end = entry["data_offsets"]
+            with open(path, "rb") as file:
+                file.seek(start + begin)
+                whole.update(hashlib.sha256(file.read(end - begin)).digest())
+    return f"sha256:{whole.hexdigest()}"
+
+
+def javascript_json(value):
+    """As JSON.stringify writes it, whose numbers differ from Python's: 3.0 is 3, and 1e-06 is 0.000001."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{javascript_json(key)}:{javascript_json(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ",".join(map(javascript_json, value)) + "]"
+    if isinstance(value, float):
+        if value.is_integer() and abs(value) < 1e21:
+            return str(int(value))
+        text = repr(value)
+        if "e" not in text:
+            return text
+        if abs(value) >= 1e-6:
+            return f"{decimal.Decimal(text):f}"
+        mantissa, exponent = text.split("e")
+        return f"{mantissa}e{int(exponent):+d}"
+    return json.dumps(value, ensure_ascii=False)
+
+
 def json_of(config):
     """What a config.json would hold of it."""
     return {key: value for key, value in config.items() if key == "_class_name" or not key.startswith("_")}
@@ -617,7 +688,7 @@ def main(argv=None):
     parser.add_argument("--passes", choices=("conditional", "both"), default="conditional")
     parser.add_argument("--max-sequence-length", type=int)
     parser.add_argument("--intervals", default="[]", help="as in [[3,4],[5,7]]: also write their boundary states")
-    parser.add_argument("--fingerprint", help="of `contigua inspect MODEL --json`")
+    parser.add_argument("--fingerprint", default="auto", help="of `contigua inspect MODEL --json`; auto reads the files")
     parser.add_argument("--dtype", default="auto", help="of stored states: auto, F32, BF16 or F16")
     parser.add_argument("--model-dtype", default="bfloat16", help="the model's (bfloat16)")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")

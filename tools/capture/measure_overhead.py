@@ -46,7 +46,7 @@ def generate(args):
     result = {}
     with tempfile.TemporaryDirectory() as folder:
         Path("/proc/self/clear_refs").write_text("5")
-        before, started = memory("VmRSS"), time.perf_counter()
+        before, started, used = memory("VmRSS"), time.perf_counter(), time.process_time()
         if args.capture:
             with Capture(
                 pipe, folder, rows=args.rows, timesteps=args.steps, samples=args.prompts * args.steps
@@ -56,6 +56,7 @@ def generate(args):
         else:
             run()
         result["seconds"] = round(time.perf_counter() - started, 2)
+        result["cpuSeconds"] = round(time.process_time() - used, 2)
     print(json.dumps(result | {"heldMB": round(before), "peakMB": round(memory("VmHWM"))}))
 
 

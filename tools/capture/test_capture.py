@@ -278,6 +278,17 @@ class CaptureTest(unittest.TestCase):
             # Elements of one batch follow each other: both pictures of a prompt at one time step.
             self.assertEqual(inputs["prompt_group"][:6].tolist(), [0] * 6)
 
+    def test_numbers_are_written_as_javascript_writes_them(self):
+        numbers = [1e-6, 1e-7, 2.5e-7, 3.0, 2000, 0.1, 1.5e20, 123456.75, True, None]
+        self.assertEqual(
+            tool.javascript_json({"a": numbers, "é": "ü"}),
+            '{"a":[0.000001,1e-7,2.5e-7,3,2000,0.1,150000000000000000000,123456.75,true,null],"é":"ü"}',
+        )
+
+    def test_no_fingerprint_without_files(self):
+        self.assertIsNone(tool.fingerprint_of(self.out))
+        self.assertIsNone(tool.fingerprint_of(""))
+
     def test_dtypes(self):
         self.capture(flux(), dtype="BF16")
         self.assertEqual(load_file(self.out / "trace.safetensors")["text.input"].dtype, torch.bfloat16)

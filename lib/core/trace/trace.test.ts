@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { type BlobLike, openFile, type TensorToWrite, writeSafetensors } from '../checkpoint/index.ts';
 import { fromFloat32 } from '../tensor/index.ts';
-import { openTrace, readState, type Trace, traceStates } from './index.ts';
+import { openTrace, readState, type Trace, traceIn, traceStates, traceSummary } from './index.ts';
 
 const FOLDER = new URL('../../testing/traces/', import.meta.url);
 const FIXTURES = ['qwen-image', 'qwen-image-edit', 'sd3', 'flux', 'flux2'];
@@ -113,6 +113,53 @@ describe('a trace of the capture tool', () => {
     expect(Math.max(...a.map((value, i) => Math.abs(value - b[i]!) / Math.max(1, Math.abs(value))))).toBeLessThan(
       2 ** -8,
     );
+  });
+});
+
+describe('the summary of a trace', () => {
+  const named = async (fingerprint: string | null, timestep = 0) => {
+    return await traceSummary(
+      await open(
+        await changed((parts) => {
+          editModel(parts, (model) => {
+            model.fingerprint = fingerprint;
+          });
+          if (timestep > 0) {
+            for (const stream of ['image', 'text']) {
+              put(parts, `${stream}.timestep`, ({ bytes }) => {
+                const steps = new Float64Array(bytes.slice().buffer).fill(timestep);
+                return { bytes: new Uint8Array(steps.buffer) };
+              });
+            }
+          }
+        }),
+      ),
+    );
+  };
+
+  it('has the fingerprint of the model where the trace says it, and one of its own elsewhere', async () => {
+    const ofModel = `sha256:${'a'.repeat(64)}`;
+    expect((await named(ofModel)).fingerprint).toBe(ofModel);
+    const own = await named(null);
+    expect(own.fingerprint).toMatch(/^sha256:[0-9a-f]{64}$/);
+    expect((await named(null)).fingerprint).toBe(own.fingerprint);
+    expect((await named(null, 0.5)).fingerprint).not.toBe(own.fingerprint);
+  });
+
+  it('tells traces of one model apart', async () => {
+    const ofModel = `sha256:${'a'.repeat(64)}`;
+    const digits = [await named(ofModel), await named(ofModel, 0.5)].map(({ trace }) => trace?.digits);
+    expect(new Set(digits).size).toBe(2);
+  });
+
+  it('is found in a folder beside its companions, and nowhere else', async () => {
+    const file = (path: string, blob: Blob) => ({ path, blob });
+    const trace = await fixture('flux');
+    const other = new Blob([new Uint8Array(writeSafetensors([]))]);
+    const beside = [file('a/calibration.safetensors', other), file('a/trace.safetensors', trace)];
+    expect((await traceIn(beside))?.path).toBe('a/trace.safetensors');
+    expect(await traceIn([file('model.safetensors', other)])).toBeNull();
+    expect(await traceIn([...beside, file('a/model.safetensors', other)])).toBeNull();
   });
 });
 

@@ -32,6 +32,7 @@ import { estimatedShares, firstRunShares, type Shares } from './progress.ts';
 import { followRanking } from './ranking.ts';
 import { showingRefit } from './refitting.ts';
 import { begunAt, type RunningAnalysis, type TimedProgress, withProgress } from './running-analysis.ts';
+import { traceChoice } from './traces.ts';
 
 export interface AnalysisState {
   readonly running: RunningAnalysis | null;
@@ -64,9 +65,12 @@ export function clearAnalysis(): void {
   analysisStore.setState(NOTHING);
 }
 
-export async function analyse(choice: CalibrationChoice): Promise<void> {
+/** A trace is analysed on the inputs that it brings, whatever `asked` says. */
+export async function analyse(asked: CalibrationChoice): Promise<void> {
+  const ofTrace = traceChoice(modelStore.getState().summary);
+  const choice = ofTrace ?? asked;
   const calibration = requestOf(choice);
-  if (!calibration || stopRunning) return;
+  if ((!calibration && !ofTrace) || stopRunning) return;
   const own = new AbortController();
   stopRunning = own;
   settle('calibration', 'analysis', 'damage', 'kept');
@@ -79,9 +83,14 @@ export async function analyse(choice: CalibrationChoice): Promise<void> {
   const isLarge = (modelStore.getState().summary?.sizeBytes ?? 0) > LARGE_MODEL_BYTES;
   try {
     const kept = isLarge ? { states: { url: 'opfs:', sizeBytes: Number.MAX_SAFE_INTEGER } } : {};
-    const limits = isLarge ? await estimated({ calibration, ...kept }, own.signal) : undefined;
-    const request = { calibration, ...kept, limits };
-    const report = await ask('analyse', request, { signal: own.signal, onProgress: display.note });
+    const options = { signal: own.signal, onProgress: display.note };
+    const analysed = async () => {
+      // A trace.
+      if (!calibration) return await ask('analyseTrace', kept, options);
+      const limits = isLarge ? await estimated({ calibration, ...kept }, own.signal) : undefined;
+      return await ask('analyse', { calibration, ...kept, limits }, options);
+    };
+    const report = await analysed();
     display.end();
     analysisStore.setState({ report, measuredOn: choice, restoredFrom: null, running: null, stopping: false });
     followRanking(report);

@@ -112,7 +112,7 @@ export function presentTiming(): { readonly of: MadeOf; readonly choice: TimedCh
   const engine = engineStore.getState().report;
   const edits = pageEdits(selectionStore.getState().selection.present);
   const { report, measuredOn } = analysisStore.getState();
-  if (!summary || !engine || edits.length === 0) return null;
+  if (!summary || summary.trace || !engine || edits.length === 0) return null;
   // On the inputs of the analysis where there is one, on nominal ones otherwise.
   const probes = reportProbes(report, measuredOn)?.source ?? null;
   if (needsProbes(edits) && !probes) return null;

@@ -24,6 +24,7 @@ import { measureWhenIdle } from './quiet-measurements.ts';
 import { linkedSample, sampleSource } from './samples.ts';
 import { beginSelection } from './selection.ts';
 import { settingsStore, withKnownStream } from './settings.ts';
+import { traceChoice } from './traces.ts';
 import { linkFits } from './url-state.ts';
 
 let started = false;
@@ -159,6 +160,8 @@ function linkedChoice(summary: ModelSummary): EditSet {
 async function fitCalibration(summary: ModelSummary, before: ModelSummary | null): Promise<void> {
   const { kind, file } = calibrationStore.getState();
   const byDefault = summary.drawable ? 'shapes' : 'synthetic';
+  const ofTrace = traceChoice(summary);
+  if (ofTrace) return calibrationStore.setState(ofTrace);
   if (kind === 'shapes') calibrationStore.setState({ kind: byDefault });
   if (kind === 'synthetic' && before && summary.drawable) calibrationStore.setState({ kind: byDefault });
   if (!before || (kind !== 'file' && !file)) return;
@@ -191,7 +194,7 @@ export function refuseDrop(name: string): void {
     new ContiguaError('usage', 'This kind of file cannot be opened', {
       file: name,
       expected:
-        'a transformer folder, one file of weights (.safetensors or .gguf), a plan (.json) or a calibration file (.safetensors)',
+        'a transformer folder, one file of weights (.safetensors or .gguf), a trace (.safetensors), a plan (.json) or a calibration file (.safetensors)',
     }),
   );
 }
