@@ -10,7 +10,7 @@ import { type BlockInterval, formatIntervalKey } from '../lib/core/interval/inde
 import { blockAt, type Route, type StreamProbes } from '../lib/core/model/index.ts';
 import type { StandInError } from '../lib/core/run/index.ts';
 import { everyInterval } from './intervals.ts';
-import { choiceName, type Sample } from './sample.ts';
+import { choiceName, type Sample, type StudentSettings } from './sample.ts';
 import { TRUTH_DISTIL } from './truths.ts';
 
 const FITTED = 128;
@@ -45,12 +45,28 @@ async function measureCorrected(
   sample: Sample,
   intervals: readonly BlockInterval[],
 ): Promise<Record<string, Corrected>> {
+  const scores: Record<string, Corrected> = {};
+  for await (const { interval, error, route } of correctedRoutes(sample, intervals)) {
+    scores[formatIntervalKey(interval)] = {
+      state: error,
+      output: await sample.levelErrorsOf(route),
+      pictures: mean((await sample.picturesOf(route, DRAWN)).distance),
+    };
+    console.error(`linear ${formatIntervalKey(interval)}: ${scores[formatIntervalKey(interval)]?.pictures.toFixed(1)}`);
+  }
+  return scores;
+}
+
+/** Blocks u+1 … v of each interval replaced by the best affine map, and its error of the state on judged samples. */
+export async function* correctedRoutes(
+  sample: Sample,
+  intervals: readonly BlockInterval[],
+): AsyncGenerator<{ readonly interval: BlockInterval; readonly error: number; readonly route: Route }> {
   const { transformer, model, numBlocks } = sample;
   const width = transformer.config.width;
   const calibration = await calibrationFor(model, CALIBRATION);
   const states: Record<string, Float32Array>[] = [];
   for await (const captured of captureStates(transformer, calibration)) states.push({ ...captured.states });
-  const scores: Record<string, Corrected> = {};
   for (const interval of intervals) {
     const { first, last } = interval;
     // states[0] is the embedded input.
@@ -73,14 +89,8 @@ async function measureCorrected(
       if (index === first + 1) return [{ kind: 'probe', probe: maps }];
       return index > first && index <= last ? [] : [{ kind: 'block', index }];
     });
-    scores[formatIntervalKey(interval)] = {
-      state: mean(errors),
-      output: await sample.levelErrorsOf(route),
-      pictures: mean((await sample.picturesOf(route, DRAWN)).distance),
-    };
-    console.error(`linear ${formatIntervalKey(interval)}: ${scores[formatIntervalKey(interval)]?.pictures.toFixed(1)}`);
+    yield { interval, error: mean(errors), route };
   }
-  return scores;
 }
 
 function relativeError(
@@ -114,9 +124,13 @@ export interface FewSteps {
   readonly pictures: number;
 }
 
+export function fewStepsDistil(steps: number): StudentSettings {
+  return { ...TRUTH_DISTIL, seed: 1, steps, warmupSteps: Math.ceil(steps / 5), heldOutEvery: steps };
+}
+
 /** How far a student of another seed comes in `steps` steps. */
 export async function afterFewSteps(sample: Sample, interval: BlockInterval, steps: number): Promise<FewSteps> {
-  const settings = { ...TRUTH_DISTIL, seed: 1, steps, warmupSteps: Math.ceil(steps / 5), heldOutEvery: steps };
+  const settings = fewStepsDistil(steps);
   const { edit, trained } = await sample.student(interval, settings);
   const name = choiceName([edit], settings);
   return {

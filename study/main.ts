@@ -11,18 +11,20 @@ import { WANTED_ENGINES } from '../lib/core/tensor/engine.ts';
 import { pluggedRow, Study } from './experiments.ts';
 import { everyInterval } from './intervals.ts';
 import { measuredOf } from './ledger.ts';
+import { scoreQualityOf, writeScoreQuality } from './quality-file.ts';
 import { RECIPES, recipeRows } from './recipes.ts';
 import { Sample } from './sample.ts';
 import { measuredReport, type ScoreValues, scoresOf, truthsOf } from './score-quality.ts';
-import { choiceTable, intervalTable, measuredText, planTable } from './score-tables.ts';
+import { choiceTable, costText, intervalTable, measuredText, planScores, planTable } from './score-tables.ts';
 import { SETTINGS, settingsLines } from './settings.ts';
 import { armTable, removalTable, subsetTable } from './study-tables.ts';
+import { superposedScores } from './superposition.ts';
 import { writeTables } from './tables.ts';
 import { truthDepths } from './truths.ts';
 
 const PARTS = ['truths', 'scores', 'half', 'sequential', 'fine-tune', 'depths', 'removal', 'subsets'];
-/** Asked for by name; they write no page. */
-const TRIALS = ['recipes', 'given'];
+/** Asked for by name; they write no table. */
+const TRIALS = ['recipes', 'given', 'quality'];
 
 const { values } = parseArgs({
   options: {
@@ -40,6 +42,8 @@ const { values } = parseArgs({
     intervals: { type: 'string', default: '2-4,8-10,12-13' },
     recipes: { type: 'string', default: Object.keys(RECIPES).join(';') },
     docs: { type: 'string', default: 'docs' },
+    /** Of the part `quality`: what the page and the terminal say of scores. */
+    quality: { type: 'string', default: 'lib/core/detection/score-quality-measured.ts' },
   },
 });
 const engine = WANTED_ENGINES.find((name) => name === values.engine);
@@ -82,12 +86,18 @@ async function runPart(sample: Sample, name: string, part: string): Promise<void
     return;
   }
   const { report, truths, scores } = await judged(sample);
+  if (part === 'quality') {
+    await writeScoreQuality(values.quality, name, scoreQualityOf(scores, truths));
+    return;
+  }
   if (part === 'scores') {
     const depths = truthDepths(sample.numBlocks);
+    const differences = await superposedScores(sample);
     await writeTables(scoresPage, {
       [`${name} measured`]: measuredText(truths, everyInterval(sample.model.summary.stacks).length),
       [`${name} intervals`]: intervalTable(scores, truths),
-      [`${name} plans`]: planTable(scores, truths),
+      [`${name} plans`]: planTable(planScores(scores, differences, truths), truths),
+      [`${name} cost`]: costText(differences),
       [`${name} choices`]: await choiceTable(sample, scores, depths),
     });
     return;

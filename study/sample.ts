@@ -230,6 +230,23 @@ export class Sample {
     return errors;
   }
 
+  /** v̂ − v at each noise level as a share of ‖v‖ there: its squared length is the squared error of `levelErrorsOf`. */
+  async levelDifferencesOf(route: Route): Promise<readonly Float32Array[]> {
+    this.#levels ??= await this.#levelBatches();
+    const differences: Float32Array[] = [];
+    for (const { inputs, whole } of this.#levels) {
+      const scale = Math.sqrt(whole.reduce((total, value) => total + value ** 2, 0));
+      const own = await this.transformer.forward(inputs, route);
+      differences.push(own.map((value, i) => (value - whole[i]!) / scale));
+    }
+    return differences;
+  }
+
+  /** The same with edits in place. */
+  levelDifferences(edits: readonly EditWithFile[]): Promise<readonly Float32Array[]> {
+    return this.#along(edits, (route) => this.levelDifferencesOf(route));
+  }
+
   async #levelBatches() {
     const { drawer } = this.model;
     if (!drawer) throw new Error(`${this.model.summary.name} does not draw`);

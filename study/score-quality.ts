@@ -5,7 +5,7 @@
 import { analyse, damageInputsOf, editDamage, reportOf } from '../lib/core/analysis/index.ts';
 import { calibrationFor } from '../lib/core/capture/index.ts';
 import { DAMAGE_SCORES, damageScore } from '../lib/core/detection/index.ts';
-import { type RankCorrelation, rankCorrelation } from '../lib/core/detection/rank-correlation.ts';
+import { meanRankCorrelation, type RankCorrelation, rankCorrelation } from '../lib/core/detection/rank-correlation.ts';
 import { runEdits } from '../lib/core/edit/index.ts';
 import { type BlockInterval, formatIntervalKey, removedCount } from '../lib/core/interval/index.ts';
 import type { AnalysisReport } from '../lib/core/report/index.ts';
@@ -13,14 +13,10 @@ import { leastOf } from './arms.ts';
 import { afterFewSteps, correctedScores, FEW_STEPS, type FewSteps, meanRelative, removedScores } from './candidates.ts';
 import { everyInterval } from './intervals.ts';
 import { measuredOf } from './ledger.ts';
+import type { PlanScore } from './plan-scores.ts';
 import type { Pictures, Sample } from './sample.ts';
+import { CALIBRATION, EARLY_LEVELS } from './settings.ts';
 import { type IntervalTruth, intervalTruths, type PlanTruth, planTruth, planTruths } from './truths.ts';
-
-/** As the page analyses the samples by itself. */
-export const CALIBRATION = { kind: 'shapes', samples: 64, timesteps: 8, seed: 7 } as const;
-
-/** Of the eight that output errors are measured at. */
-const EARLY_LEVELS = 3;
 
 type Measured = Omit<FewSteps, 'state'> & { readonly state?: number };
 
@@ -141,47 +137,38 @@ export function intervalCorrelations(score: ScoreValues, truths: readonly Interv
 export interface PlanCorrelations {
   readonly outputError: RankCorrelation | null;
   /** Means over depths of ρ among plans that remove as many blocks. */
-  readonly atEqualDepth: { readonly outputError: number; readonly distance: number; readonly facts: number } | null;
+  readonly atEqualDepth: {
+    readonly outputError: RankCorrelation;
+    readonly distance: RankCorrelation;
+    readonly facts: RankCorrelation;
+  } | null;
 }
 
-/** Of the sum of a score over a plan's intervals with what was measured of the plan. */
-export function planCorrelations(score: ScoreValues, truths: readonly PlanTruth[]): PlanCorrelations {
-  const sums = truths.map(({ plan }) => totalOf(score, plan));
+/** Of what a score says of a plan with what was measured of it. */
+export function planCorrelations(score: PlanScore, truths: readonly PlanTruth[]): PlanCorrelations {
+  const predicted = truths.map(({ plan }) => score.of(plan));
   const depths = [...new Set(truths.map(({ plan }) => removedCount(plan)))];
-  const meanRho = (of: (truth: PlanTruth) => number): number | null => {
-    const found = depths.flatMap((depth) => {
-      const places = truths.flatMap(({ plan }, i) => (removedCount(plan) === depth ? [i] : []));
-      const rho = rankCorrelation(
-        places.map((i) => sums[i]!),
-        places.map((i) => of(truths[i]!)),
-      );
-      return rho === null ? [] : [rho.rho];
-    });
-    return found.length === 0 ? null : mean(found);
-  };
-  const [outputError, distance, facts] = [
-    meanRho((truth) => truth.outputError),
-    meanRho(({ pictures }) => mean(pictures.distance)),
-    meanRho(({ pictures }) => lost(pictures)),
-  ];
+  const atEqualDepth = (of: (truth: PlanTruth) => number) =>
+    meanRankCorrelation(
+      depths.map((depth) =>
+        truths.flatMap((truth, i) => {
+          const value = predicted[i] ?? null;
+          return value === null || removedCount(truth.plan) !== depth ? [] : [[value, of(truth)] as const];
+        }),
+      ),
+    );
+  const [outputError, distance, facts] = Object.values(PLAN_TRUTHS).map(atEqualDepth);
   return {
-    outputError: rankCorrelation(
-      sums,
-      truths.map((truth) => truth.outputError),
-    ),
-    atEqualDepth: outputError === null || distance === null || facts === null ? null : { outputError, distance, facts },
+    outputError: rankCorrelation(predicted, truths.map(PLAN_TRUTHS.outputError)),
+    atEqualDepth: outputError && distance && facts ? { outputError, distance, facts } : null,
   };
 }
 
-function totalOf(score: ScoreValues, plan: readonly BlockInterval[]): number | null {
-  let total = 0;
-  for (const interval of plan) {
-    const one = score.values.get(formatIntervalKey(interval));
-    if (one === undefined) return null;
-    total += one;
-  }
-  return total;
-}
+const PLAN_TRUTHS = {
+  outputError: (truth: PlanTruth) => truth.outputError,
+  distance: ({ pictures }: PlanTruth) => mean(pictures.distance),
+  facts: ({ pictures }: PlanTruth) => lost(pictures),
+} as const;
 
 /** What the plan of least total score costs, with the same brief students; null where the score knows no such plan. */
 export async function leastPlan(sample: Sample, score: ScoreValues, remove: number): Promise<PlanTruth | null> {

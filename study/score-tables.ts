@@ -1,6 +1,7 @@
 /** How well scores predict, as the tables of docs/damage-scores.md. */
 import { removedCount } from '../lib/core/interval/index.ts';
 import { measuredOf } from './ledger.ts';
+import { differenceTerms, fitted, type PlanScore, scoreTerms, summed, superposed } from './plan-scores.ts';
 import type { Sample } from './sample.ts';
 import {
   INTERVAL_TRUTHS,
@@ -11,8 +12,12 @@ import {
   type ScoreValues,
   squared,
 } from './score-quality.ts';
+import type { Superposed } from './superposition.ts';
 import { percent, rhoText, tableOf, three } from './tables.ts';
 import type { IntervalTruth, PlanTruth } from './truths.ts';
+
+/** Scores whose pairs are fitted too: one of each kind. */
+const FITTED_PAIRS = ['cka', 'removed', 'probed', 'removed, early', 'linear, output', '30 steps, output'];
 
 export interface Truths {
   readonly intervals: readonly IntervalTruth[];
@@ -33,23 +38,33 @@ export function intervalTable(scores: readonly ScoreValues[], truths: Truths): s
   return tableOf(['score', ...Object.keys(INTERVAL_TRUTHS)], rows);
 }
 
-export function planTable(scores: readonly ScoreValues[], { plans }: Truths): string {
-  const rows = scores
-    .flatMap((score) => [score, squared(score)])
-    .map((score) => {
-      const { outputError, atEqualDepth } = planCorrelations(score, plans);
-      const two = (value: number | undefined) => value?.toFixed(2) ?? 'n/a';
-      return [
-        score.name,
-        rhoText(outputError),
-        two(atEqualDepth?.outputError),
-        two(atEqualDepth?.distance),
-        two(atEqualDepth?.facts),
-      ];
-    });
+/** Sums and sums of squares of scores, superposed differences, and those with fitted pairs. */
+export function planScores(
+  scores: readonly ScoreValues[],
+  superposedOnes: readonly Superposed[],
+  { plans }: Truths,
+): PlanScore[] {
+  const isFitted = ({ name }: ScoreValues) => FITTED_PAIRS.includes(name);
+  return [
+    ...scores.flatMap((score) => [summed(score), summed(squared(score))]),
+    ...superposedOnes.flatMap(superposed),
+    ...scores.filter(isFitted).map((one) => fitted(one.name, one.about, scoreTerms(one), plans)),
+    ...superposedOnes.map((one) => fitted(one.name, one.about, differenceTerms(one), plans)),
+  ];
+}
+
+export function planTable(scores: readonly PlanScore[], { plans }: Truths): string {
+  const rows = scores.map((score) => {
+    const { outputError, atEqualDepth } = planCorrelations(score, plans);
+    return [
+      score.name,
+      rhoText(outputError),
+      ...(['outputError', 'distance', 'facts'] as const).map((truth) => rhoText(atEqualDepth?.[truth] ?? null)),
+    ];
+  });
   return tableOf(
     [
-      'sum of',
+      'of a plan',
       'output error, all plans',
       'output error, equal depth',
       'picture distance, equal depth',
@@ -57,6 +72,11 @@ export function planTable(scores: readonly ScoreValues[], { plans }: Truths): st
     ],
     rows,
   );
+}
+
+/** What the inner products cost to measure, beside training. */
+export function costText(superposedOnes: readonly Superposed[]): string {
+  return superposedOnes.map(({ name, gram }) => `${name}: ${gram.seconds.toFixed(0)} s`).join('; ');
 }
 
 /** The plan of least total score at each depth: what its brief students cost. */

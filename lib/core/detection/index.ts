@@ -33,6 +33,7 @@ export {
   type Rise,
 } from './rule.ts';
 export { referenceIntervals, type ScoreCorrelation, scoreCorrelations } from './score-correlations.ts';
+export { qualitySentences } from './score-quality.ts';
 export {
   DAMAGE_SCORES,
   type DamageScore,

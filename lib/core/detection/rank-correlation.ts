@@ -44,6 +44,33 @@ export function rankCorrelation(
   return { rho, n, bounds };
 }
 
+/**
+ * The mean of ρ over groups of pairs, and its bootstrap, which draws anew within each group. Groups below `LEAST_PAIRS`, or
+ * constant on one side, take no part; null where none is left.
+ */
+export function meanRankCorrelation(
+  groups: readonly (readonly (readonly [number, number])[])[],
+  { resamples = RESAMPLES, seed = 1 }: { readonly resamples?: number; readonly seed?: number } = {},
+): RankCorrelation | null {
+  const taken = groups.flatMap((pairs) => {
+    const rho = pairs.length < LEAST_PAIRS ? null : spearman(pairs);
+    return rho === null ? [] : [{ pairs, rho }];
+  });
+  if (taken.length === 0) return null;
+  const random = seededRandom(seed);
+  const found: number[] = [];
+  for (let i = 0; i < resamples; i++) {
+    const drawn = taken.flatMap(({ pairs }) => spearman(pairs.map(() => pairs[random.integer(pairs.length)]!)) ?? []);
+    if (drawn.length === taken.length) found.push(mean(drawn));
+  }
+  const bounds = found.length < resamples / 2 ? null : percentileInterval(found);
+  return { rho: mean(taken.map(({ rho }) => rho)), n: taken.reduce((sum, { pairs }) => sum + pairs.length, 0), bounds };
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
 function spearman(pairs: readonly (readonly [number, number])[]): number | null {
   return pearson(midRanks(pairs.map(([x]) => x)), midRanks(pairs.map(([, y]) => y)));
 }
@@ -63,7 +90,6 @@ export function midRanks(values: readonly number[]): number[] {
 
 /** Null where one side is constant. */
 function pearson(a: readonly number[], b: readonly number[]): number | null {
-  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
   const [ma, mb] = [mean(a), mean(b)];
   let [ab, aa, bb] = [0, 0, 0];
   for (const [i, x] of a.entries()) {
