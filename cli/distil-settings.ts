@@ -33,6 +33,7 @@ export const DISTIL_OPTIONS = {
   schedule: text,
   'weight-decay': text,
   ema: text,
+  'ema-warm-up': { type: 'boolean' },
   start: text,
   seed: text,
   'fine-tune': text,
@@ -90,10 +91,18 @@ function distilOf(args: Options, width: number): DistilSettings {
     warmupSteps: args.number('warm-up', warmUpFor(steps, given), warmupBounds(steps)),
     schedule: args.oneOf('schedule', SCHEDULES, given.schedule),
     weightDecay: args.number('weight-decay', given.weightDecay, DISTIL_BOUNDS.weightDecay),
-    ema: args.text('ema') === undefined ? given.ema : args.number('ema', 0, DISTIL_BOUNDS.ema),
+    ...averageOf(args, given),
     seed: args.number('seed', given.seed, DISTIL_BOUNDS.seed),
     ...oftenEnough(steps, given),
   };
+}
+
+/** `emaWarmup` is absent where it is off, as in the settings of earlier runs. */
+function averageOf(args: Options, { ema }: DistilSettings): Pick<DistilSettings, 'ema' | 'emaWarmup'> {
+  const asked = args.text('ema') === undefined ? ema : args.number('ema', 0, DISTIL_BOUNDS.ema);
+  if (!args.flag('ema-warm-up')) return { ema: asked };
+  if (asked === null) throw usage('distil', '--ema-warm-up needs --ema');
+  return { ema: asked, emaWarmup: true };
 }
 
 function fineTuneOf(args: Options, { seed }: DistilSettings, width: number): FineTuneSettings | null {

@@ -134,7 +134,8 @@ after a crash, from the last checkpoint.
   --loss NAME         direction-magnitude, direction, direction-l1 or mse (${DEFAULT_DISTIL.loss}); --magnitude-weight X (${DEFAULT_DISTIL.magnitudeWeight})
   --learning-rate X   at its peak (by the model's width, ${DEFAULT_DISTIL.learningRate} for the sample), after --warm-up N
                       steps (${DEFAULT_DISTIL.warmupSteps}), on a --schedule cosine or constant (${DEFAULT_DISTIL.schedule})
-  --weight-decay X    of AdamW (${DEFAULT_DISTIL.weightDecay}); --ema X averages weights with this decay (off)
+  --weight-decay X    of AdamW (${DEFAULT_DISTIL.weightDecay}); --ema X averages weights with this decay (off),
+                      from a lower one at first with --ema-warm-up
   --start BLOCK       what a student starts from: first, middle, last or best block of its interval (${DEFAULT_DISTIL.start})
   --seed N            (${DEFAULT_DISTIL.seed}); same seed and engine, same curve
   --fine-tune WHICH   then trains students or all weights together; --fine-tune-steps N (${DEFAULT_FINE_TUNE.steps}),

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import diffusers
 import diffusers.models.transformers.transformer_qwenimage as qwen
+from diffusers.training_utils import EMAModel
 import torch
 
 import goldens
@@ -40,6 +41,8 @@ VARIANTS = {
     "direction": dict(loss="direction", accumulation=1, ema=None),
     "accumulated": dict(loss="direction-magnitude", accumulation=2, ema=None),
     "averaged": dict(loss="mse", accumulation=1, ema=0.9),
+    # Reached after five updates.
+    "warm-averaged": dict(loss="mse", accumulation=1, ema=0.4, ema_warmup=True),
     "edit": dict(loss="direction-magnitude", accumulation=1, ema=None, form="edit"),
 }
 
@@ -219,7 +222,7 @@ def learning_rate(step):
     return peak / 2 * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup)))
 
 
-def optimised(student, losses_at, accumulation=1, ema=None):
+def optimised(student, losses_at, accumulation=1, ema=None, ema_warmup=False):
     """Ten steps of AdamW on the mean of `losses_at(step, part)` over the parts of a batch: the curve, and the weights or their average."""
     weights = dict(student.named_parameters())
     averaged = {name: w.detach().clone() for name, w in weights.items()}
@@ -245,13 +248,14 @@ def optimised(student, losses_at, accumulation=1, ema=None):
         optimizer.step()
         if ema is not None:
             with torch.no_grad():
+                decay = EMAModel([], decay=ema).get_decay(step) if ema_warmup else ema
                 for name, w in weights.items():
-                    averaged[name].mul_(ema).add_(w, alpha=1 - ema)
+                    averaged[name].mul_(decay).add_(w, alpha=1 - decay)
         curve.append({k: number(v) for k, v in dict(lr=learning_rate(step), **means, gradientNorm=norm).items()})
     return curve, weights if ema is None else averaged
 
 
-def steps_golden(dtype, loss, accumulation, ema, form="plain"):
+def steps_golden(dtype, loss, accumulation, ema, form="plain", ema_warmup=False):
     teacher = teacher_model(dtype, form)
     student = new_student(teacher)
     with torch.no_grad():
@@ -261,12 +265,13 @@ def steps_golden(dtype, loss, accumulation, ema, form="plain"):
     def losses_at(step, part):
         return losses_of(loss, student, teacher, batch_inputs(step, dtype, slice(part * size, (part + 1) * size), form))
 
-    curve, weights = optimised(student, losses_at, accumulation, ema)
+    curve, weights = optimised(student, losses_at, accumulation, ema, ema_warmup)
     start = teacher.transformer_blocks[FIRST]
     return dict(
         loss=loss,
         accumulation=accumulation,
         ema=ema,
+        **(dict(emaWarmup=True) if ema_warmup else {}),
         images=FORMS[form][1],
         # Direction errors of batch 0 before the first step.
         heldOut={k: number(v) for k, v in held_out.items()},

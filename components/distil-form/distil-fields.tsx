@@ -189,6 +189,17 @@ function Advanced({ form, onChange }: { form: DistilForm; onChange: (form: Disti
           ]}
           onChange={(engine) => onChange({ ...form, engine })}
         />
+        {distil.ema === null ? null : (
+          <Select
+            label="EMA decay"
+            value={distil.emaWarmup ? 'warm-up' : 'level'}
+            options={[
+              { value: 'level', label: 'Level from the first step' },
+              { value: 'warm-up', label: '(1 + t) / (10 + t) at first' },
+            ]}
+            onChange={(decay) => change({ emaWarmup: decay === 'warm-up' })}
+          />
+        )}
       </div>
       <div className="grid grid-cols-2 gap-3 sm:grid-cols-4">
         <NumberField

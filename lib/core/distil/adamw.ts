@@ -6,6 +6,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { OptimizerSettings } from '../run/settings.ts';
 import { adamStep, sumOfSquares } from '../tensor/optimizer-steps.ts';
 import { type FlatParameters, matrixMask, type ParameterLayout, zerosLike } from './parameters.ts';
+import { emaDecayAt } from './schedule.ts';
 
 /** torch.nn.utils.clip_grad_norm_ divides by the norm plus this. */
 const CLIP_EPSILON = 1e-6;
@@ -50,7 +51,7 @@ export class AdamW {
 
   /** `step` counts from 1. The gradients are consumed. Returns their global norm before clipping, a scalar of the caller's own. */
   step(gradients: FlatParameters, step: number, learningRate: number): tf.Scalar {
-    const { beta1, beta2, epsilon, weightDecay, clipNorm, ema } = this.#settings;
+    const { beta1, beta2, epsilon, weightDecay, clipNorm, ema, emaWarmup } = this.#settings;
     const { weights, firstMoment, secondMoment, average } = this.#vectors;
     const norm = globalNorm(gradients);
     const clipping =
@@ -68,10 +69,11 @@ export class AdamW {
       gradient.dispose();
       return updated;
     });
+    const decay = ema === null ? null : emaDecayAt({ ema, emaWarmup }, step);
     const nextAverage =
-      average && ema !== null
+      average && decay !== null
         ? average.map((before, group) =>
-            tf.tidy(() => tf.add(tf.mul(before, ema), tf.mul(next[group]!.weights, 1 - ema)) as tf.Tensor1D),
+            tf.tidy(() => tf.add(tf.mul(before, decay), tf.mul(next[group]!.weights, 1 - decay)) as tf.Tensor1D),
           )
         : null;
     if (average) tf.dispose([...average]);

@@ -125,6 +125,16 @@ describePerEngine(['wasm', 'tensorflow'], 'a student in training', () => {
     expect(lossesOf(resumed.events)).toEqual(lossesOf(whole.events).slice(4));
   });
 
+  test('an average with warm-up ends with the same bits when it is cut off, and not as one without', async () => {
+    const settings = { ema: 0.3, emaWarmup: true };
+    const whole = await run(settings);
+    const cut = await run(settings, null, 4);
+    const resumed = await run(settings, cut.files.get('state-4.safetensors')!);
+    expect(resumed.files.get('student.safetensors')).toEqual(whole.files.get('student.safetensors'));
+    const level = await run({ ema: 0.3 });
+    expect(level.files.get('student.safetensors')).not.toEqual(whole.files.get('student.safetensors'));
+  });
+
   test('stopped in order, saves the step it has just made, and ends with the same bits when it goes on from there', async () => {
     const changes = { ema: 0.9, heldOutEvery: 1, checkpointEvery: 5 };
     const whole = await run(changes);

@@ -118,6 +118,7 @@ describePerEngine(['tensorflow', 'wasm', 'cpu'], 'the trainer against PyTorch', 
   const variants = engine === 'cpu' ? all.filter(([name]) => name === 'averaged') : all;
   test.each(variants)('takes the ten steps of the variant %s and ends at its weights', async (name, golden) => {
     const { accumulation, ema } = golden;
+    const emaWarmup = 'emaWarmup' in golden && golden.emaWarmup;
     const form = name === 'edit' ? 'edit' : 'plain';
     const own = form === 'plain' ? teacher : goldenDistil(form);
     const distilled = form === 'plain' ? transformer : await openTransformer(own.config, own.checkpoint);
@@ -135,7 +136,7 @@ describePerEngine(['tensorflow', 'wasm', 'cpu'], 'the trainer against PyTorch', 
     await distilInterval({
       ...run.given,
       interval: GOLDEN_INTERVAL,
-      settings: { ...settings, loss, accumulation, ema, batch: size },
+      settings: { ...settings, loss, accumulation, ema, emaWarmup, batch: size },
       shared: null,
       leading: null,
     });

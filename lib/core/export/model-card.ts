@@ -204,7 +204,7 @@ function settingsList({ data, distil, fineTune }: RunSettings): string {
     `- ${distil.steps} steps of ${distil.batch * distil.accumulation} samples per interval, started from the ${distil.start} block, seed ${distil.seed}`,
     ...(distil.distinctBatches === null ? [] : [`- ${distil.distinctBatches} different batches, over and over`]),
     `- AdamW, peak learning rate ${distil.learningRate}, ${distil.warmupSteps} warm-up steps, ${distil.schedule}, weight decay ${distil.weightDecay}` +
-      (distil.ema === null ? '' : `, EMA ${distil.ema}`),
+      (distil.ema === null ? '' : `, EMA ${distil.ema}${distil.emaWarmup ? ' with warm-up' : ''}`),
   ];
   if (fineTune)
     lines.push(

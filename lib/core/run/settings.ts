@@ -35,6 +35,11 @@ export interface OptimizerSettings {
   readonly clipNorm: number | null;
   /** Decay of the exponential moving average of the weights that becomes the student, or null for the last weights. */
   readonly ema: number | null;
+  /**
+   * The average forgets the starting weights at first: its decay is min(ema, (1 + t) / (10 + t)) after t updates, and 0 at the
+   * first, as diffusers' EMAModel. Absent in runs of an earlier version, which kept `ema` from the first step.
+   */
+  readonly emaWarmup?: boolean | undefined;
 }
 
 export interface DistilSettings extends OptimizerSettings {

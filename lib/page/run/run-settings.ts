@@ -69,7 +69,7 @@ function optimizerLines(o: OptimizerSettings): SettingLine[] {
     { name: 'Schedule', value: `${o.warmupSteps.toLocaleString('en-US')} steps of warm-up, then ${tail}` },
     { name: 'AdamW', value: `β ${o.beta1}/${o.beta2}, ε ${o.epsilon}, decay ${o.weightDecay}` },
     { name: 'Gradient clipping', value: o.clipNorm === null ? 'none' : `norm ${o.clipNorm}` },
-    { name: 'EMA of the weights', value: o.ema === null ? 'none' : String(o.ema) },
+    { name: 'EMA of the weights', value: o.ema === null ? 'none' : `${o.ema}${o.emaWarmup ? ', with warm-up' : ''}` },
   ];
 }
 

@@ -55,6 +55,7 @@ const optimizer = {
   weightDecay: numberIn(DISTIL_BOUNDS.weightDecay),
   clipNorm: numberIn(DISTIL_BOUNDS.clipNorm).nullable(),
   ema: numberIn(DISTIL_BOUNDS.ema).nullable(),
+  emaWarmup: z.boolean().optional(),
 } satisfies { [K in keyof OptimizerSettings]: z.ZodType<OptimizerSettings[K]> };
 
 const WARM_UP = { path: ['warmupSteps'], error: 'at most as many warm-up steps as steps' };
