@@ -3,15 +3,19 @@
 import {
   chooseByBudget,
   chooseLeastDamage,
-  DEFAULT_DAMAGE_SCORE,
   DEFAULT_DETECTION,
   type DetectionSettings,
   detectIntervals,
   hasRows,
+  leastScore,
   problemReason,
   problemWords,
+  qualitySentences,
   rankByDamage,
   readingProblem,
+  standInWords,
+  type UsableScore,
+  usableScore,
 } from '../lib/core/detection/index.ts';
 import {
   type EditSet,
@@ -108,6 +112,9 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
   const found = foundWords(report, detection, built.edits);
   if (found) tell(found);
   if (model.costNote) tell(model.costNote);
+  if (report && args.text('remove') !== undefined) {
+    for (const line of rankingLines(scoreOf(choiceOf(args), report, model, detection))) tell(line);
+  }
   for (const line of choiceLines(report, edits, measured)) tell(line);
   tell(`layer_index of the PPCL trainer: ${layerIndexString(edits)}`);
 }
@@ -152,9 +159,30 @@ function chooser(args: Arguments, by: RunReplacement): Choose {
   if (text !== undefined) return (model) => typedEdits(text, by, model);
   if (args.text('report') === undefined) throw usage('plan', '--remove needs the --report that it chooses from');
   const count = args.number('remove', 0, { min: 1, max: Number.POSITIVE_INFINITY, whole: true });
-  const choice = args.oneOf('choice', CHOICES, 'detected');
+  const choice = choiceOf(args);
   return (model, report, detection) =>
     runEdits((choice === 'detected' ? chooseFrom : leastDamageOf)(report, count, model, detection), by);
+}
+
+const choiceOf = (args: Arguments): (typeof CHOICES)[number] => args.oneOf('choice', CHOICES, 'detected');
+
+/** What a choice ranks by: the default score, or what stands in for it. */
+function scoreOf(
+  choice: (typeof CHOICES)[number],
+  report: AnalysisReport,
+  depth: Depth,
+  detection: DetectionSettings,
+): UsableScore {
+  return choice === 'least-damage'
+    ? leastScore(report, depth, detection)
+    : usableScore(report, detectIntervals(report, detection), undefined, detection);
+}
+
+/** What was measured of the score that ranked, and what would let another rank. */
+function rankingLines(usable: UsableScore): string[] {
+  const standIn = standInWords(usable);
+  const hint = '`contigua analyse --ablation intervals` measures them.';
+  return [...(standIn ? [`${standIn} ${hint}`] : []), ...qualitySentences(usable.score)];
 }
 
 /** `[[3,4],[7,9]]`, or `3-4.7-9p` as in the page's address. What is wrong with them is the command line's fault, not the model's. */
@@ -176,7 +204,8 @@ function leastDamageOf(
   detection: DetectionSettings,
 ): IntervalSet {
   if (!report) return [];
-  const chosen = chooseLeastDamage(report, depth, count, DEFAULT_DAMAGE_SCORE, detection);
+  const { score } = scoreOf('least-damage', report, depth, detection);
+  const chosen = chooseLeastDamage(report, depth, count, score, detection);
   if (removedCount(chosen) === count) return chosen;
   throw new ContiguaError('plan-invalid', 'That many blocks cannot be removed', {
     found: `--remove ${count}`,
@@ -201,7 +230,10 @@ function chooseFrom(
     });
   }
   const chosen = intervalSetOf(
-    chooseByBudget(rankByDamage(report, detected, DEFAULT_DAMAGE_SCORE, detection), count),
+    chooseByBudget(
+      rankByDamage(report, detected, scoreOf('detected', report, depth, detection).score, detection),
+      count,
+    ),
     depth,
     '--remove',
   );

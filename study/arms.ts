@@ -2,7 +2,6 @@
 import {
   chooseByBudget,
   chooseLeastDamage,
-  DEFAULT_DAMAGE_SCORE,
   DEFAULT_DETECTION,
   type DetectionSettings,
   detectIntervals,
@@ -15,6 +14,9 @@ import { type BlockInterval, formatIntervalKey } from '../lib/core/interval/inde
 import { seededRandom } from '../lib/core/random.ts';
 import type { AnalysisReport } from '../lib/core/report/index.ts';
 
+/** Of arms that are named after it: another default of the product leaves them as they are. */
+const CKA = 'cka';
+
 type Model = Pick<AnalysisReport['model'], 'numBlocks' | 'stacks'>;
 
 export function removedBy(intervals: readonly BlockInterval[]): number {
@@ -25,16 +27,16 @@ export function removedBy(intervals: readonly BlockInterval[]): number {
 const readingOf = (report: AnalysisReport): DetectionSettings =>
   hasRows(report, DEFAULT_DETECTION) ? DEFAULT_DETECTION : { ...DEFAULT_DETECTION, rows: 'all' };
 
-/** The product's own choice: the difference rule, ranked by 1 − cka(u, v). */
+/** The paper's choice: the difference rule, ranked by 1 − cka(u, v). */
 export function detected(report: AnalysisReport, remove: number): BlockInterval[] {
   const reading = readingOf(report);
   const found = detectIntervals(report, reading);
-  return chooseByBudget(rankByDamage(report, found, DEFAULT_DAMAGE_SCORE, reading), remove);
+  return chooseByBudget(rankByDamage(report, found, CKA, reading), remove);
 }
 
-/** Of all intervals, detected or not, those of least total damage by the product's default score. */
+/** Of all intervals, detected or not, those of least total 1 − cka(u, v). */
 export function partitioned(report: AnalysisReport, remove: number): BlockInterval[] {
-  return chooseLeastDamage(report, report.model, remove, DEFAULT_DAMAGE_SCORE, readingOf(report));
+  return chooseLeastDamage(report, report.model, remove, CKA, readingOf(report));
 }
 
 /** Of the intervals that `damages` knows, by key, those of least total damage; shorter of equal ones. */
@@ -52,7 +54,7 @@ export function byThreshold(
     const atLeast = thousandths / 1000;
     const found = detectIntervals(report, reading, { kind: 'threshold', atLeast });
     if (removedBy(found) < remove) continue;
-    return { atLeast, intervals: chooseByBudget(rankByDamage(report, found, DEFAULT_DAMAGE_SCORE, reading), remove) };
+    return { atLeast, intervals: chooseByBudget(rankByDamage(report, found, CKA, reading), remove) };
   }
   throw new RangeError(`No threshold removes ${remove} blocks`);
 }

@@ -48,6 +48,29 @@ export const RECIPES: Readonly<Record<string, Partial<StudentSettings>>> = {
   'ema 0.98': { ema: 0.98 },
   'constant, ema 0.98': { ema: 0.98, schedule: 'constant' },
   'ema 0.98, lr 2e-2': { ema: 0.98, learningRate: 2e-2 },
+  'ema 0.98 warm': { ema: 0.98, emaWarmup: true },
+  'ema 0.99 warm': { ema: 0.99, emaWarmup: true },
+  'uniform levels, ema 0.98 warm': { levels: 'uniform', ema: 0.98, emaWarmup: true },
+  'constant, uniform levels, ema 0.98 warm': {
+    ...{ levels: 'uniform', ema: 0.98, emaWarmup: true },
+    schedule: 'constant',
+  },
+  'long, uniform levels, ema 0.99 warm': {
+    ...{ levels: 'uniform', ema: 0.99, emaWarmup: true },
+    ...{ steps: 3000, distinctBatches: 1500 },
+  },
+  '1500 steps, 1500 batches, uniform levels, ema 0.99 warm': {
+    ...{ levels: 'uniform', ema: 0.99, emaWarmup: true },
+    ...{ steps: 1500, distinctBatches: 1500 },
+  },
+  '1500 steps, 1500 batches, uniform levels, batch 32': {
+    ...{ levels: 'uniform', batch: 32 },
+    ...{ steps: 1500, distinctBatches: 1500 },
+  },
+  '1500 steps, uniform levels, magnitude 1, ema 0.99 warm': {
+    ...{ levels: 'uniform', ema: 0.99, emaWarmup: true },
+    ...{ steps: 1500, magnitudeWeight: 1 },
+  },
   '1000 steps': { steps: 1000 },
   '1500 steps': { steps: 1500 },
   '1500 steps, 1500 batches': { steps: 1500, distinctBatches: 1500 },

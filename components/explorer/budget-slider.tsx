@@ -1,7 +1,6 @@
 'use client';
 /** One slider, "remove N blocks": takes detected intervals in the order of their predicted damage. */
 import { type CSSProperties, useId } from 'react';
-import { DEFAULT_DAMAGE_SCORE, scoreNamed } from '@/lib/core/detection/index.ts';
 
 interface BudgetProps {
   most: number;
@@ -9,9 +8,11 @@ interface BudgetProps {
   take: (count: number) => void;
   /** The choice is just what the slider would take, or that of least total, or neither. */
   origin: 'ranked' | 'least' | 'own';
+  /** What "least" is least of. */
+  least: string;
 }
 
-export function BudgetSlider({ most, removed, take, origin }: BudgetProps) {
+export function BudgetSlider({ most, removed, take, origin, least }: BudgetProps) {
   const id = useId();
   const words = `Remove ${removed} ${removed === 1 ? 'block' : 'blocks'}`;
   const top = Math.max(most, removed, 1);
@@ -22,7 +23,7 @@ export function BudgetSlider({ most, removed, take, origin }: BudgetProps) {
           {words}
         </label>
         <span className="text-2xs text-muted">
-          {most === 0 ? '' : originWords(removed === 0 ? 'ranked' : origin, most)}
+          {most === 0 ? '' : originWords(removed === 0 ? 'ranked' : origin, most, least)}
         </span>
       </div>
       <input
@@ -43,7 +44,7 @@ export function BudgetSlider({ most, removed, take, origin }: BudgetProps) {
   );
 }
 
-function originWords(origin: BudgetProps['origin'], most: number): string {
-  if (origin === 'least') return `of least ${scoreNamed(DEFAULT_DAMAGE_SCORE).label}`;
+function originWords(origin: BudgetProps['origin'], most: number, least: string): string {
+  if (origin === 'least') return `of least ${least}`;
   return origin === 'ranked' ? `of ${most} in detected intervals` : 'your own choice';
 }

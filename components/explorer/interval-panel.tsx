@@ -12,8 +12,10 @@ import {
   chooseByBudget,
   DAMAGE_SCORES,
   DEFAULT_DAMAGE_SCORE,
+  qualitySentences,
   rankByDamage,
   scoreNamed,
+  standInWords,
   totalScore,
 } from '@/lib/core/detection/index.ts';
 import { containsInterval, removedCount, sameIntervals } from '@/lib/core/interval/index.ts';
@@ -23,7 +25,14 @@ import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { intervalCsv } from '@/lib/page/explorer/interval-table.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import { wantedFile } from '@/lib/page/explorer/probe-source.ts';
-import { setRanking, takeBlocks, takeLeast, takenStore } from '@/lib/page/explorer/ranking.ts';
+import {
+  leastScoreOf,
+  rankingScore,
+  setRanking,
+  takeBlocks,
+  takeLeast,
+  takenStore,
+} from '@/lib/page/explorer/ranking.ts';
 import { refitStore, refitWords } from '@/lib/page/explorer/refitting.ts';
 import { choose, selectionStore } from '@/lib/page/explorer/selection.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
@@ -39,8 +48,7 @@ import { useCalibrationChanges } from './use-report-mark';
 const SCORES = DAMAGE_SCORES.toSorted(
   (a, b) => Number(b.name === DEFAULT_DAMAGE_SCORE) - Number(a.name === DEFAULT_DAMAGE_SCORE),
 ).map((score) => ({ value: score.name, label: score.label }));
-/** What "least" is least of. */
-const LEAST = scoreNamed(DEFAULT_DAMAGE_SCORE).label;
+const DEFAULT_LABEL = scoreNamed(DEFAULT_DAMAGE_SCORE).label;
 /** Six rows and the head at least; more where the window is tall. */
 const LIST_HEIGHT = 'clamp(184px, 100dvh - 748px, 304px)';
 
@@ -56,18 +64,22 @@ export function IntervalPanel() {
   const foundIn = useFoundIn();
   const [bySureness, setBySureness] = useState(false);
 
+  const usable = report ? rankingScore(report, score, settings) : null;
+  const ranking = usable?.score ?? score;
+  const least = report ? leastScoreOf(report, settings) : null;
+  const leastLabel = scoreNamed(least?.score ?? DEFAULT_DAMAGE_SCORE).label;
   const ranked = useMemo(
-    () => (report ? rankByDamage(report, detected, score, settings) : []),
-    [report, detected, score, settings],
+    () => (report ? rankByDamage(report, detected, ranking, settings) : []),
+    [report, detected, ranking, settings],
   );
   const rows = useMemo(() => {
     const own = chosen.filter((interval) => !containsInterval(detected, interval));
     const all = [...detected, ...own];
     if (!report) return all.map((interval) => ({ interval, score: null as number | null }));
-    const byDamage = rankByDamage(report, all, score, settings);
+    const byDamage = rankByDamage(report, all, ranking, settings);
     const share = ({ interval }: (typeof byDamage)[number]) => foundIn(interval) ?? -1;
     return bySureness ? byDamage.toSorted((a, b) => share(b) - share(a)) : byDamage;
-  }, [report, detected, chosen, score, settings, bySureness, foundIn]);
+  }, [report, detected, chosen, ranking, settings, bySureness, foundIn]);
 
   const most = removedCount(detected);
   const removed = removedCount(chosen);
@@ -84,8 +96,7 @@ export function IntervalPanel() {
             <em>Surrogate CKA</em>: how alike the true and the probe-replaced states are after its last block. (The map
             shows <em>state CKA</em>, which compares the true states of two blocks.) The column beside it is the score
             that you rank by, or the error of the model's output when the blocks are taken out. Detection proposes
-            nearly the whole depth, so the ranking decides; of five candidates 1 − surrogate CKA predicted best what
-            happens to the sample's pictures.
+            nearly the whole depth, so the ranking decides. {qualitySentences(score).join(' ')}
           </p>
           <p>
             <em>Found in</em>: the share of 200 resamples of the held-out prompts in which the rule finds the very same
@@ -93,8 +104,8 @@ export function IntervalPanel() {
             seldom found.
           </p>
           <p>
-            <em>Minimise 1 − surrogate CKA</em> takes as many blocks out, by those of all intervals, detected or not,
-            whose 1 − surrogate CKA is least in total; other scores may rise. Near half the depth that kept far more of
+            <em>Minimise {DEFAULT_LABEL}</em> takes as many blocks out, by those of all intervals, detected or not,
+            whose {DEFAULT_LABEL} is least in total; other scores may rise. Near half the depth that kept far more of
             the sample's pictures than the detected ones.
           </p>
         </Help>
@@ -103,6 +114,7 @@ export function IntervalPanel() {
         [
           changes.length > 0 ? `Outdated (${changes.join(', ')}).` : '',
           here?.band ? `Values at ${here.band.id} noise; order and choice of all levels together.` : '',
+          usable ? (standInWords(usable) ?? '') : '',
           caveat ?? '',
         ]
           .filter((sentence) => sentence !== '')
@@ -135,6 +147,7 @@ export function IntervalPanel() {
       }
     >
       <BudgetSlider
+        least={leastLabel}
         most={most}
         removed={removed}
         take={(count) => report && takeBlocks(report, count)}
@@ -159,17 +172,17 @@ export function IntervalPanel() {
           look="ghost"
           small
           className="-ml-2"
-          title={`As many blocks out, by the intervals whose ${LEAST} is least in total, detected or not`}
+          title={`As many blocks out, by the intervals whose ${leastLabel} is least in total, detected or not. ${(least && standInWords(least)) ?? ''}`.trim()}
           disabled={!report || removed === 0}
           onClick={() => {
             if (report) takeLeast(report);
           }}
         >
-          Minimise {LEAST}
+          Minimise {leastLabel}
         </Button>
-        <span className="text-2xs text-muted" title={`${LEAST}, summed over the chosen intervals`}>
-          {report && removed > 0
-            ? `total ${scoreWords(totalScore(report, chosen, DEFAULT_DAMAGE_SCORE, settings))}`
+        <span className="text-2xs text-muted" title={`${leastLabel}, summed over the chosen intervals`}>
+          {report && least && removed > 0
+            ? `total ${scoreWords(totalScore(report, chosen, least.score, settings))}`
             : ''}
         </span>
       </div>

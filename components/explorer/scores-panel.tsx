@@ -9,6 +9,7 @@ import { Progress } from '@/components/ui/progress';
 import {
   LEAST_PAIRS,
   LONGEST_ABLATION,
+  qualitySentences,
   REFERENCE_SCORE,
   referenceIntervals,
   type Score,
@@ -79,7 +80,8 @@ function Reading({ report }: { report: AnalysisReport }): ReactNode {
 }
 
 function Correlations({ report }: { report: AnalysisReport }) {
-  const settings = useStore(settingsStore, (state) => state.detection);
+  const { detection: settings, score: ranking } = useStore(settingsStore);
+  const quality = qualitySentences(ranking).map((sentence) => `${scoreNamed(ranking).label}: ${sentence}`);
   const rows = useMemo(
     () =>
       scoreCorrelations(report, settings).toSorted(
@@ -132,6 +134,11 @@ function Correlations({ report }: { report: AnalysisReport }) {
           ))}
         </tbody>
       </table>
+      {quality.map((sentence) => (
+        <p key={sentence} className="mt-1 text-2xs text-muted">
+          {sentence}
+        </p>
+      ))}
       <div className="mt-2">
         <MeasureButton report={report} which="intervals">
           every interval of 2 to {LONGEST_ABLATION} blocks

@@ -40,8 +40,10 @@ export {
   DEFAULT_DAMAGE_SCORE,
   type NamedScore,
   REFERENCE_SCORE,
+  STAND_IN_SCORE,
   scoreNamed,
 } from './scores/index.ts';
 export type { RankableReport, Score } from './scores/score.ts';
 export { DEFAULT_DETECTION, type DetectionSettings, type StreamChoice } from './settings.ts';
 export { differences, differencesOf, hasRows, type ReportStreams, similarityOf, trajectoryOf } from './trajectory.ts';
+export { leastScore, standInWords, type UsableScore, usableScore } from './usable-score.ts';

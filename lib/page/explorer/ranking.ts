@@ -7,9 +7,13 @@ import { createStore } from 'zustand/vanilla';
 import {
   chooseByBudget,
   chooseLeastDamage,
+  type DamageScore,
   DEFAULT_DAMAGE_SCORE,
   type DetectionSettings,
+  leastScore,
   rankByDamage,
+  type UsableScore,
+  usableScore,
 } from '@/lib/core/detection/index.ts';
 import { runEdit } from '@/lib/core/edit/index.ts';
 import { type IntervalSet, intervalAt, NO_INTERVALS, removedCount, sameIntervals } from '@/lib/core/interval/index.ts';
@@ -32,7 +36,7 @@ export function takeBlocks(report: AnalysisReport, count: number): void {
   take(report, count, 'budget', gestureName('budget'));
 }
 
-/** As many blocks as are chosen, by the intervals of least total 1 − surrogate CKA, detected or not. */
+/** As many blocks as are chosen, by the intervals of least total damage, detected or not. */
 export function takeLeast(report: AnalysisReport): void {
   take(report, removedCount(selectionStore.getState().selection.present), 'least', gestureName('least'));
 }
@@ -54,12 +58,29 @@ export function followRanking(report: AnalysisReport): void {
   if (chosen.length > 0 && sameIntervals(chosen, intervals)) take(report, removedCount(chosen), by, 'ranking');
 }
 
+/** What the choice of least total goes by. */
+export function leastScoreOf(report: AnalysisReport, detection: DetectionSettings): UsableScore {
+  return leastScore(report, report.model, detection);
+}
+
+/** What detected intervals are ranked by: nothing stands in for a score that was asked for by name. */
+export function rankingScore(report: AnalysisReport, wanted: DamageScore, detection: DetectionSettings): UsableScore {
+  if (wanted !== DEFAULT_DAMAGE_SCORE) return { score: wanted, standsInFor: null };
+  return usableScore(report, detectedIn(report, detection), wanted, detection);
+}
+
+/** Detected intervals in the slider's order. */
+function ranked(report: AnalysisReport, wanted: DamageScore, detection: DetectionSettings) {
+  const { score } = rankingScore(report, wanted, detection);
+  return rankByDamage(report, detectedIn(report, detection), score, detection);
+}
+
 function take(report: AnalysisReport, count: number, by: Taken['by'], gesture: string): void {
   const { detection, score, replaceBy } = settingsStore.getState();
   const intervals =
     by === 'least'
-      ? chooseLeastDamage(report, report.model, count, DEFAULT_DAMAGE_SCORE, detection)
-      : chooseByBudget(rankByDamage(report, detectedIn(report, detection), score, detection), count);
+      ? chooseLeastDamage(report, report.model, count, leastScoreOf(report, detection).score, detection)
+      : chooseByBudget(ranked(report, score, detection), count);
   takenStore.setState({ by, intervals });
   // A run that grows, shrinks or stays keeps what replaces it.
   const before = selectionStore.getState().selection.present;
