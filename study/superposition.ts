@@ -3,7 +3,7 @@
  * out by itself, the whole plan's difference is about Σ δ_i, and its squared error Σ_ij ⟨δ_i, δ_j⟩. Unlike a sum of errors
  * it knows which intervals err in the same direction. The K × K inner products are all that is remembered of the δ.
  */
-import { analyse } from '../lib/core/analysis/index.ts';
+import { analyse, probesOf } from '../lib/core/analysis/index.ts';
 import { calibrationFor } from '../lib/core/capture/index.ts';
 import { runEdit } from '../lib/core/edit/index.ts';
 import { type BlockInterval, formatIntervalKey } from '../lib/core/interval/index.ts';
@@ -79,9 +79,10 @@ async function* probedDifferences(
   sample: Sample,
   intervals: readonly BlockInterval[],
 ): AsyncGenerator<[BlockInterval, Differences]> {
-  const { probes } = await analyse(sample.transformer, await calibrationFor(sample.model, CALIBRATION), {
+  const analysed = await analyse(sample.transformer, await calibrationFor(sample.model, CALIBRATION), {
     signal: new AbortController().signal,
   });
+  const probes = await probesOf(analysed.probes, Array(sample.numBlocks).keys());
   for (const interval of intervals) {
     const route = routeOf(sample.numBlocks, [runEdit(interval, 'probes')], { probes });
     yield [interval, await sample.levelDifferencesOf(route)];
