@@ -3,7 +3,7 @@
  * both with the weight of pairs fitted to measured plans. Pure.
  */
 import { type BlockInterval, formatIntervalKey, formatIntervalKeys } from '../lib/core/interval/index.ts';
-import type { ScoreValues } from './score-quality.ts';
+import type { ScoreValues } from './score-values.ts';
 import { productOf, type Superposed } from './superposition.ts';
 import type { PlanTruth } from './truths.ts';
 

@@ -9,7 +9,7 @@ import { formatIntervalKey, removedCount } from '../lib/core/interval/index.ts';
 import { everyInterval, randomPlans } from './intervals.ts';
 import { Ledger } from './ledger.ts';
 import { scoreQualityOf, sourceOf, writeScoreQuality } from './quality-file.ts';
-import type { ScoreValues } from './score-quality.ts';
+import type { ScoreValues } from './score-values.ts';
 import type { IntervalTruth, PlanTruth } from './truths.ts';
 
 const STACKS = [{ first: 0, last: 7 }];
@@ -76,7 +76,7 @@ test('the file holds every score of the page that was measured, and is what the 
     sourceOf({ small: { ...quality, scores: { cka: { ...quality.scores.cka!, plans: null } } }, none: null }),
   ).toBe(
     `/** Written by \`npm run study -- --parts quality\`; score-quality.ts says what it means. */
-import type { MeasuredQuality } from './score-quality.ts';
+import type { MeasuredQuality } from './measured-quality.ts';
 
 export const MEASURED_QUALITY: MeasuredQuality = {
   'small': {

@@ -6,11 +6,12 @@ import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { DAMAGE_SCORES } from '../lib/core/detection/index.ts';
+import type { ModelQuality, ScoreQuality, WrittenCorrelation } from '../lib/core/detection/measured-quality.ts';
 import type { RankCorrelation } from '../lib/core/detection/rank-correlation.ts';
-import type { ModelQuality, ScoreQuality, WrittenCorrelation } from '../lib/core/detection/score-quality.ts';
 import { summed } from './plan-scores.ts';
-import { INTERVAL_TRUTHS, intervalCorrelations, planCorrelations, type ScoreValues } from './score-quality.ts';
+import { INTERVAL_TRUTHS, intervalCorrelations, planCorrelations } from './score-quality.ts';
 import type { Truths } from './score-tables.ts';
+import type { ScoreValues } from './score-values.ts';
 
 const FACTS = Object.keys(INTERVAL_TRUTHS).indexOf('facts lost');
 
@@ -52,7 +53,7 @@ export function sourceOf(all: Readonly<Record<string, ModelQuality | null>>): st
     .flatMap(([model, quality]) => (quality ? [`  '${model}': ${modelSource(quality)},\n`] : []));
   const value = models.length === 0 ? '{}' : `{\n${models.join('')}}`;
   return `/** Written by \`npm run study -- --parts quality\`; score-quality.ts says what it means. */
-import type { MeasuredQuality } from './score-quality.ts';
+import type { MeasuredQuality } from './measured-quality.ts';
 
 export const MEASURED_QUALITY: MeasuredQuality = ${value};
 `;

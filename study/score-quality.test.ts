@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import { everyInterval, randomPlans } from './intervals.ts';
 import { fitted, fittedWeights, scoreTerms, summed, superposed } from './plan-scores.ts';
-import { intervalCorrelations, planCorrelations, type ScoreValues, squared } from './score-quality.ts';
+import { intervalCorrelations, planCorrelations, squared } from './score-quality.ts';
 import { intervalTable, planTable } from './score-tables.ts';
+import type { ScoreValues } from './score-values.ts';
 import type { IntervalTruth, PlanTruth } from './truths.ts';
 
 const STACKS = [

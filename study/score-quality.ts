@@ -15,17 +15,11 @@ import { everyInterval } from './intervals.ts';
 import { measuredOf } from './ledger.ts';
 import type { PlanScore } from './plan-scores.ts';
 import type { Pictures, Sample } from './sample.ts';
+import type { ScoreValues } from './score-values.ts';
 import { CALIBRATION, EARLY_LEVELS } from './settings.ts';
 import { type IntervalTruth, intervalTruths, type PlanTruth, planTruth, planTruths } from './truths.ts';
 
 type Measured = Omit<FewSteps, 'state'> & { readonly state?: number };
-
-export interface ScoreValues {
-  readonly name: string;
-  readonly about: string;
-  /** By interval key; intervals that it cannot say are left out. */
-  readonly values: ReadonlyMap<string, number>;
-}
 
 /** The report with the damage of every short interval measured, whatever the ledger holds: analyses change. */
 export async function measuredReport(sample: Sample): Promise<AnalysisReport> {

@@ -3,15 +3,8 @@ import { removedCount } from '../lib/core/interval/index.ts';
 import { measuredOf } from './ledger.ts';
 import { differenceTerms, fitted, type PlanScore, scoreTerms, summed, superposed } from './plan-scores.ts';
 import type { Sample } from './sample.ts';
-import {
-  INTERVAL_TRUTHS,
-  intervalCorrelations,
-  leastPlan,
-  lost,
-  planCorrelations,
-  type ScoreValues,
-  squared,
-} from './score-quality.ts';
+import { INTERVAL_TRUTHS, intervalCorrelations, leastPlan, lost, planCorrelations, squared } from './score-quality.ts';
+import type { ScoreValues } from './score-values.ts';
 import type { Superposed } from './superposition.ts';
 import { percent, rhoText, tableOf, three } from './tables.ts';
 import type { IntervalTruth, PlanTruth } from './truths.ts';

@@ -1,4 +1,4 @@
 /** Written by `npm run study -- --parts quality`; score-quality.ts says what it means. */
-import type { MeasuredQuality } from './score-quality.ts';
+import type { MeasuredQuality } from './measured-quality.ts';
 
 export const MEASURED_QUALITY: MeasuredQuality = {};

@@ -2,35 +2,9 @@
  * How well a score predicted, where that was measured: the sample models, every short interval replaced by a briefly trained
  * student (docs/damage-scores.md). `npm run study -- --parts quality` writes the figures.
  */
+import type { MeasuredQuality, WrittenCorrelation } from './measured-quality.ts';
 import { MEASURED_QUALITY } from './score-quality-measured.ts';
 import type { DamageScore } from './scores/index.ts';
-
-/** Spearman's ρ over `n` pairs with its 95 % bootstrap interval, to two decimals. */
-export interface WrittenCorrelation {
-  readonly rho: number;
-  readonly low: number;
-  readonly high: number;
-  readonly n: number;
-}
-
-/** With the facts lost after distillation. */
-export interface ScoreQuality {
-  /** Over single intervals. */
-  readonly intervals: WrittenCorrelation;
-  /** Of its sum over whole plans, mean over plans that remove as many blocks; null where plans were not measured. */
-  readonly plans: WrittenCorrelation | null;
-}
-
-export interface ModelQuality {
-  /** Training steps of each student. */
-  readonly steps: number;
-  /** Captions whose facts were counted. */
-  readonly captions: number;
-  readonly scores: Readonly<Record<string, ScoreQuality>>;
-}
-
-/** By name of the sample model. */
-export type MeasuredQuality = Readonly<Record<string, ModelQuality>>;
 
 /**
  * One sentence per sample model: "On shapes-mmdit, over 54 intervals: ρ 0.90 [0.80, 0.95] with the facts lost after
