@@ -234,7 +234,7 @@ describe('contigua', () => {
   });
 
   it.each([
-    ['no command', '', /No command given; expected inspect, forward, analyse, compare, plan/],
+    ['no command', '', /No command given; expected inspect, forward, analyse, capture, compare, plan/],
     ['an unknown command', 'prune tiny', /no command "prune"/],
     ['no model', 'inspect', /One MODEL is needed/],
     ['an unknown option', 'inspect tiny --fast', /Unknown option '--fast'/],
