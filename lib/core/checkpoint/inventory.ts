@@ -149,7 +149,19 @@ export function checkpointOf<D extends StoredDType = StoredDType>(
             yield { info, values: await readFloat32(info, scale) };
             continue;
           }
-          const values = decoded(bytes(info), info.dtype, { file: info.file, tensor: info.name });
+          const { dtype, file, name: tensor } = info;
+          const own = bytes(info);
+          if (dtype === 'BF16' || dtype === 'F16' || dtype === 'F32') {
+            yield {
+              info,
+              stored: { dtype, bytes: own },
+              get values() {
+                return decoded(own, dtype, { file, tensor });
+              },
+            };
+            continue;
+          }
+          const values = decoded(own, dtype, { file, tensor });
           multiply(values, scale, info, 0);
           yield { info, values };
         }

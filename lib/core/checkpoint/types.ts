@@ -1,4 +1,5 @@
 /** What a checkpoint is to the rest of the product: an inventory of tensors that are read one at a time from Blobs. */
+import type { StoredFloats } from '../tensor/float.ts';
 import type { StoredDType } from './stored-dtype.ts';
 
 /** A browser File, an HTTP-range blob or a Node file blob: only `size` and `slice().arrayBuffer()` are used. */
@@ -43,6 +44,14 @@ export interface TensorScale extends ByteRange {
   readonly perRow: boolean;
 }
 
+export interface ReadTensor<D extends StoredDType = StoredDType> {
+  readonly info: TensorInfo<D>;
+  /** As float32, C order. Where the tensor is also there as stored, they are decoded when they are asked for. */
+  readonly values: Float32Array;
+  /** Of plain binary floats; engines decode them faster. Others may hold views of the same buffer: it is not written to. */
+  readonly stored?: StoredFloats;
+}
+
 export interface Checkpoint<D extends StoredDType = StoredDType> {
   readonly files: readonly { readonly path: string; readonly sizeBytes: number }[];
   readonly tensors: ReadonlyMap<string, TensorInfo<D>>;
@@ -63,8 +72,5 @@ export interface Checkpoint<D extends StoredDType = StoredDType> {
    * Several tensors in the order in which they are stored, neighbours in one read (a block is one or a few reads). Up to
    * `aheadBytes` of the reads that follow are under way or done while a tensor is used; one read by default.
    */
-  readEach(
-    names: readonly string[],
-    aheadBytes?: number,
-  ): AsyncGenerator<{ readonly info: TensorInfo<D>; readonly values: Float32Array }>;
+  readEach(names: readonly string[], aheadBytes?: number): AsyncGenerator<ReadTensor<D>>;
 }

@@ -1,10 +1,11 @@
-import { beforeAll, expect, test } from 'vitest';
+import * as tf from '@tensorflow/tfjs-core';
+import { beforeAll, expect, it, test } from 'vitest';
 import { openCheckpoint } from '../checkpoint/open.ts';
 import { named } from '../checkpoint/testing.ts';
 import { type TensorToWrite, writeSafetensors } from '../checkpoint/write.ts';
 import { ContiguaError } from '../errors.ts';
 import { fromFloat32 } from '../tensor/float.ts';
-import { startTestEngine } from '../tensor/test-engines.ts';
+import { describePerEngine, startTestEngine } from '../tensor/test-engines.ts';
 import { openTransformer } from './open.ts';
 import { goldenQ1 } from './qwen-image/goldens.ts';
 
@@ -70,6 +71,40 @@ test.each([Number.NaN, Number.POSITIVE_INFINITY])(
     });
   },
 );
+
+describePerEngine(['cpu', 'wasm', 'tensorflow'], 'a weight stored in 16 bits', () => {
+  const changed = (dtype: 'F16' | 'BF16', change: (codes: Uint16Array) => void) =>
+    golden((t) => {
+      const codes = new Uint16Array(fromFloat32(new Float32Array(t.bytes.slice().buffer), dtype).buffer);
+      if (t.name === TARGET) change(codes);
+      return { ...t, dtype, bytes: new Uint8Array(codes.buffer) };
+    });
+
+  it.each([
+    ['F16', 0x7e00, 'NaN'],
+    ['BF16', 0xff80, '-Infinity'],
+  ] as const)(
+    'in %s that is not finite is named by its element, and leaves no tensor behind',
+    async (dtype, code, found) => {
+      const before = tf.memory().numTensors;
+      const { config, checkpoint } = await changed(dtype, (codes) => codes.fill(code, 65, 66));
+      const transformer = await openTransformer(config, checkpoint, { residentBytes: 0 });
+      await expect(transformer.loadBlock(1)).rejects.toMatchObject({
+        code: 'weight-not-finite',
+        details: { file: FILE, tensor: TARGET, found: `${found} at element 65` },
+      });
+      transformer.dispose();
+      expect(tf.memory().numTensors).toBe(before);
+    },
+  );
+
+  it('is accepted where the sum of all is beyond float32 and none of them is', async () => {
+    const { config, checkpoint } = await changed('BF16', (codes) => codes.fill(0x7f7f));
+    const transformer = await openTransformer(config, checkpoint, { residentBytes: 0 });
+    await transformer.loadBlock(1);
+    transformer.dispose();
+  });
+});
 
 test('more blocks than the config tells of are refused, other extra tensors are ignored', async () => {
   const one = (name: string): TensorToWrite => ({ name, dtype: 'F32', shape: [1], bytes: new Uint8Array(4) });

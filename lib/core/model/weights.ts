@@ -3,8 +3,9 @@
  * model far larger than memory still runs. check-weights.ts has compared names and shapes with the config before.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import type { Checkpoint } from '../checkpoint/types.ts';
+import type { Checkpoint, ReadTensor } from '../checkpoint/types.ts';
 import { ContiguaError } from '../errors.ts';
+import { areFinite, valuesTensor, weightTensor } from '../tensor/weight-tensors.ts';
 import type { Architecture, BlockSpec } from './architecture.ts';
 import { residentBlocks } from './resident.ts';
 
@@ -144,12 +145,10 @@ export class WeightStore {
     const prefix = this.#specOf(block).prefix;
     const weights = new WeightSet();
     try {
-      for await (const { info, values } of this.#tensorsOf(block)) {
-        if (!this.#checkedFinite.has(info.name)) {
-          checkFinite(values, info.file, info.name);
-          this.#checkedFinite.add(info.name);
-        }
-        weights.add(info.name.slice(prefix.length), toEngine(values, info.shape));
+      for await (const read of this.#tensorsOf(block)) {
+        const { name } = read.info;
+        weights.add(name.slice(prefix.length), weightOf(read, !this.#checkedFinite.has(name)));
+        this.#checkedFinite.add(name);
       }
     } catch (thrown) {
       weights.dispose();
@@ -159,7 +158,7 @@ export class WeightStore {
   }
 
   /** What was begun ahead, and the rest of it. */
-  async *#tensorsOf(block: number | null): AsyncGenerator<Read> {
+  async *#tensorsOf(block: number | null): AsyncGenerator<ReadTensor> {
     const ahead = this.#ahead?.block === block ? this.#ahead : null;
     if (!ahead) return yield* this.checkpoint.readEach(this.#namesOf(block));
     this.#ahead = null;
@@ -183,28 +182,39 @@ export class WeightStore {
 }
 
 type Tensors = ReturnType<Checkpoint['readEach']>;
-type Read = Tensors extends AsyncGenerator<infer T> ? T : never;
+
+/** On the engine. The numbers of one read for the first time are checked. */
+export function weightOf(read: ReadTensor, checks: boolean): tf.Tensor {
+  const { info, stored } = read;
+  if (!stored) {
+    const { values } = read;
+    if (checks) checkFinite(values, info.file, info.name);
+    return toEngine(values, info.shape);
+  }
+  const { tensor, finite } = weightTensor(stored, info.shape, { checks });
+  try {
+    if (checks && !finite) checkFinite(read.values, info.file, info.name);
+    return tensor;
+  } catch (thrown) {
+    tensor.dispose();
+    throw thrown;
+  }
+}
 
 /** A tensor of a checkpoint, [out, in] or a vector, as the engine holds it: [in, out]. */
 export function toEngine(values: Float32Array, shape: readonly number[]): tf.Tensor {
-  return tf.tidy(() => {
-    const stored = tf.tensor(values, [...shape], 'float32');
-    return shape.length === 2 ? tf.transpose(stored) : stored;
-  });
+  return valuesTensor(values, shape);
 }
 
 /** Throws `weight-not-finite`. */
 export function checkFinite(values: Float32Array, file: string, tensor: string): void {
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i]!;
-    if (!Number.isFinite(value)) {
-      throw new ContiguaError('weight-not-finite', 'A weight is not a finite number', {
-        file,
-        tensor,
-        found: `${value} at element ${i}`,
-        expected: 'finite numbers',
-        hint: 'The checkpoint is damaged or its training diverged.',
-      });
-    }
-  }
+  if (areFinite(values)) return;
+  const element = values.findIndex((value) => !Number.isFinite(value));
+  throw new ContiguaError('weight-not-finite', 'A weight is not a finite number', {
+    file,
+    tensor,
+    found: `${values[element]} at element ${element}`,
+    expected: 'finite numbers',
+    hint: 'The checkpoint is damaged or its training diverged.',
+  });
 }

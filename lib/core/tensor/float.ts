@@ -5,6 +5,15 @@
 import { ContiguaError, type ErrorDetails } from '../errors.ts';
 import type { DType } from './dtype.ts';
 
+/** Types whose bytes an engine can take as they are stored. */
+export type BinaryFloat = 'F32' | 'F16' | 'BF16';
+
+export interface StoredFloats {
+  readonly dtype: BinaryFloat;
+  /** C order, little-endian, at any offset of its buffer. */
+  readonly bytes: Uint8Array;
+}
+
 const FLOAT_DTYPES = new Set<DType>(['F64', 'F32', 'F16', 'BF16', 'F8_E4M3', 'F8_E5M2']);
 
 export function isFloatDType(dtype: DType): boolean {
@@ -15,17 +24,15 @@ export function isFloatDType(dtype: DType): boolean {
 export function toFloat32(bytes: Uint8Array, dtype: DType, where: Pick<ErrorDetails, 'file' | 'tensor'>): Float32Array {
   switch (dtype) {
     case 'F32':
-      return new Float32Array(aligned(bytes, 4));
-    case 'F64':
-      return Float32Array.from(new Float64Array(aligned(bytes, 8)));
-    case 'BF16': {
-      const halves = new Uint16Array(aligned(bytes, 2));
-      const words = new Uint32Array(halves.length);
-      for (let i = 0; i < halves.length; i++) words[i] = halves[i]! << 16;
+    case 'BF16':
+    case 'F16': {
+      const codes = floatCodes({ dtype, bytes });
+      const words = new Uint32Array(codes.length);
+      decodeWords(codes, dtype, words);
       return new Float32Array(words.buffer);
     }
-    case 'F16':
-      return throughTable(new Uint16Array(aligned(bytes, 2)), halfTable());
+    case 'F64':
+      return Float32Array.from(new Float64Array(...aligned(bytes, 8)));
     case 'F8_E4M3':
       return throughTable(bytes, e4m3Table());
     case 'F8_E5M2':
@@ -61,14 +68,65 @@ export function roundedToBfloat(values: Float32Array): Float32Array<ArrayBuffer>
   return new Float32Array(words.buffer);
 }
 
-/** A buffer that starts at these bytes, so that wider views may be laid over it. */
-function aligned(bytes: Uint8Array, bytesPerElement: number): ArrayBuffer {
-  if (bytes.byteLength % bytesPerElement)
-    throw new RangeError(`${bytes.byteLength} bytes are no whole number of elements`);
-  return bytes.slice().buffer;
+/** The elements' bits: a view where the bytes' place in memory allows one, otherwise a copy. */
+export function floatCodes({ dtype, bytes }: StoredFloats): Uint16Array | Uint32Array {
+  return dtype === 'F32' ? new Uint32Array(...aligned(bytes, 4)) : new Uint16Array(...aligned(bytes, 2));
 }
 
-function throughTable(codes: Uint8Array | Uint16Array, table: Float32Array): Float32Array {
+/**
+ * Writes the float32 bits of `codes` to `words`, which has as many elements. Returns whether all are finite: adding one to
+ * an exponent carries into the sign's place only where the exponent is all ones.
+ */
+export function decodeWords(codes: Uint16Array | Uint32Array, dtype: BinaryFloat, words: Uint32Array): boolean {
+  let carries = 0;
+  switch (dtype) {
+    case 'BF16':
+      for (let i = 0; i < codes.length; i++) {
+        const word = codes[i]! << 16;
+        carries |= (word & EXPONENT) + ONE;
+        words[i] = word;
+      }
+      break;
+    case 'F16': {
+      const table = new Uint32Array(halfTable().buffer);
+      for (let i = 0; i < codes.length; i++) {
+        const word = table[codes[i]!]!;
+        carries |= (word & EXPONENT) + ONE;
+        words[i] = word;
+      }
+      break;
+    }
+    case 'F32':
+      words.set(codes);
+      return allFinite(words);
+  }
+  return carries >= 0;
+}
+
+/** Of the bits of float32 numbers. */
+export function allFinite(words: Uint32Array): boolean {
+  let carries = 0;
+  for (let i = 0; i < words.length; i++) carries |= (words[i]! & EXPONENT) + ONE;
+  return carries >= 0;
+}
+
+/** The exponent of a float32, and its lowest bit. */
+const [EXPONENT, ONE] = [0x7f800000, 0x00800000];
+
+/** Where a wider view may be laid: over the bytes themselves, or over a copy where they start between its elements. */
+function aligned(
+  bytes: Uint8Array,
+  bytesPerElement: number,
+): [buffer: ArrayBufferLike, offset: number, length: number] {
+  const length = bytes.byteLength / bytesPerElement;
+  if (!Number.isInteger(length)) {
+    throw new RangeError(`${bytes.byteLength} bytes are no whole number of elements`);
+  }
+  const { buffer, byteOffset } = bytes.byteOffset % bytesPerElement ? bytes.slice() : bytes;
+  return [buffer, byteOffset, length];
+}
+
+function throughTable(codes: Uint8Array, table: Float32Array): Float32Array {
   const values = new Float32Array(codes.length);
   for (let i = 0; i < codes.length; i++) values[i] = table[codes[i]!]!;
   return values;

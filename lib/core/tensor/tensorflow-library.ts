@@ -3,12 +3,15 @@
  * do not say so. Null on every other engine: whoever asks has the same in TensorFlow.js' own operations.
  */
 import * as tf from '@tensorflow/tfjs-core';
+import type { BinaryFloat, StoredFloats } from './float.ts';
 
 export interface TensorflowLibrary {
   /** One of float32 tensors. Attributes besides its type are `attributes`. */
   run(operation: string, inputs: readonly tf.Tensor[], attributes?: readonly Attribute[]): tf.Tensor;
   /** One that returns nothing. */
   runInPlace(operation: string, inputs: readonly tf.Tensor[], typeName?: string): void;
+  /** Stored numbers as a float32 tensor of the caller's; a matrix [R, C] becomes [C, R], in its stored width. */
+  decode(stored: StoredFloats, shape: readonly number[]): tf.Tensor;
 }
 
 export type Attribute =
@@ -17,10 +20,22 @@ export type Attribute =
   /** Instead of the usual T. */
   | { readonly name: string; readonly type: 'float32' };
 
+/** Tensors are named by numbers and deleted by whoever made them. */
+interface Binding
+  extends Readonly<Record<'TF_ATTR_TYPE' | 'TF_ATTR_SHAPE' | 'TF_ATTR_STRING' | 'TF_FLOAT' | 'TF_INT32', number>> {
+  createTensor(shape: number[], dtype: number, values: Uint8Array | Int32Array): number;
+  deleteTensor(id: number): void;
+  executeOp(operation: string, attributes: object[], inputs: number[], outputs: number): Output[];
+}
+interface Output {
+  readonly id: number;
+}
+
 interface NodeBackend extends tf.KernelBackend {
-  readonly binding: Readonly<Record<'TF_ATTR_TYPE' | 'TF_ATTR_SHAPE' | 'TF_ATTR_STRING' | 'TF_FLOAT', number>>;
+  readonly binding: Binding;
   executeSingleOutput(operation: string, attributes: object[], inputs: tf.Tensor[]): tf.Tensor;
   executeMultipleOutputs(operation: string, attributes: object[], inputs: tf.Tensor[], outputs: number): tf.Tensor[];
+  createOutputTensor(output: Output): tf.Tensor;
 }
 
 export function tensorflowLibrary(): TensorflowLibrary | null {
@@ -39,7 +54,43 @@ export function tensorflowLibrary(): TensorflowLibrary | null {
     runInPlace(operation, inputs, typeName = 'T') {
       backend.executeMultipleOutputs(operation, [typed(typeName)], [...inputs], 0);
     },
+    decode: (stored, shape) => backend.createOutputTensor(decoded(binding, stored, shape)),
   };
+}
+
+/** Types by their numbers in tensorflow/core/framework/types.proto. */
+const UINT8 = 4;
+const TYPE_OF: Readonly<Record<BinaryFloat, { readonly type: number; readonly bytes: number }>> = {
+  F32: { type: 1, bytes: 4 },
+  F16: { type: 19, bytes: 2 },
+  BF16: { type: 14, bytes: 2 },
+};
+
+/** Bitcast shares memory: the bytes are copied once, moved about as 16 bits, and widened last. */
+function decoded(binding: Binding, { dtype, bytes }: StoredFloats, shape: readonly number[]): Output {
+  const stored = TYPE_OF[dtype];
+  const types = (values: Readonly<Record<string, number>>) =>
+    Object.entries(values).map(([name, value]) => ({ name, type: binding.TF_ATTR_TYPE, value }));
+  const execute = (operation: string, attributes: object[], inputs: number[]): Output => {
+    const [output] = binding.executeOp(operation, attributes, inputs, 1);
+    if (!output) throw new Error(`TensorFlow's ${operation} gave nothing`);
+    return output;
+  };
+  /** Consumes its input. */
+  const next = (operation: string, attributes: object[], input: Output, ...others: number[]): Output => {
+    try {
+      return execute(operation, attributes, [input.id, ...others]);
+    } finally {
+      for (const id of [input.id, ...others]) binding.deleteTensor(id);
+    }
+  };
+  const raw = { id: binding.createTensor([...shape, stored.bytes], UINT8, bytes) };
+  let values = next('Bitcast', types({ T: UINT8, type: stored.type }), raw);
+  if (shape.length === 2) {
+    const order = binding.createTensor([2], binding.TF_INT32, Int32Array.of(1, 0));
+    values = next('Transpose', types({ T: stored.type, Tperm: binding.TF_INT32 }), values, order);
+  }
+  return dtype === 'F32' ? values : next('Cast', types({ SrcT: stored.type, DstT: binding.TF_FLOAT }), values);
 }
 
 /** dy·y·(1 − y): the gradient of y = σ(x). */
