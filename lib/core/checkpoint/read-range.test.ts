@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { checkpointOf } from './inventory.ts';
-import { PIECE_BYTES, readRange } from './read-range.ts';
+import { MAX_READ_BYTES, PIECE_BYTES, readRange } from './read-range.ts';
 import { readText } from './read-text.ts';
 import { countingReads, named, sparseBlob } from './testing.ts';
 import type { BlobLike, TensorInfo } from './types.ts';
@@ -20,12 +20,12 @@ const opened = (blob: BlobLike, info: TensorInfo) =>
 
 describe('long ranges', () => {
   it('are read in pieces', async () => {
-    const { blob, reads } = countingReads(marked(PIECE_BYTES + 10, PIECE_BYTES + 2));
-    const bytes = await readRange(blob, 'f', 1, PIECE_BYTES + 9);
-    expect([bytes.length, bytes[PIECE_BYTES + 1], bytes[0]]).toEqual([PIECE_BYTES + 8, 64, 0]);
+    const { blob, reads } = countingReads(marked(MAX_READ_BYTES + 10, MAX_READ_BYTES + 2));
+    const bytes = await readRange(blob, 'f', 1, MAX_READ_BYTES + 9);
+    expect([bytes.length, bytes[MAX_READ_BYTES + 1], bytes[0]]).toEqual([MAX_READ_BYTES + 8, 64, 0]);
     expect(reads).toEqual([
-      [1, PIECE_BYTES + 1],
-      [PIECE_BYTES + 1, PIECE_BYTES + 9],
+      [1, MAX_READ_BYTES + 1],
+      [MAX_READ_BYTES + 1, MAX_READ_BYTES + 9],
     ]);
   });
 

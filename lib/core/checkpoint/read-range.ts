@@ -5,8 +5,11 @@
 import { asContiguaError, ContiguaError } from '../errors.ts';
 import type { BlobLike } from './types.ts';
 
-/** Most bytes that are asked of a blob at once. */
+/** What is decoded at once of a long range. */
 export const PIECE_BYTES = 2 ** 26;
+
+/** Most bytes that are asked of a blob at once: those of Qwen-Image's largest matrix, as joining pieces copies them all. */
+export const MAX_READ_BYTES = 2 ** 27;
 
 /** Enough for the header of a model of a few hundred tensors, so that most files need one read to be described. */
 export const FIRST_READ_BYTES = 128 * 1024;
@@ -17,10 +20,10 @@ export async function readRange(
   start: number,
   end: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  if (end - start <= PIECE_BYTES) return await readPiece(blob, file, start, end);
+  if (end - start <= MAX_READ_BYTES) return await readPiece(blob, file, start, end);
   const bytes = allocated(end - start, file);
-  for (let at = start; at < end; at += PIECE_BYTES) {
-    bytes.set(await readPiece(blob, file, at, Math.min(at + PIECE_BYTES, end)), at - start);
+  for (let at = start; at < end; at += MAX_READ_BYTES) {
+    bytes.set(await readPiece(blob, file, at, Math.min(at + MAX_READ_BYTES, end)), at - start);
   }
   return bytes;
 }
