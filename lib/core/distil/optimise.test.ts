@@ -17,12 +17,13 @@ describePerEngine(['cpu'], 'a training loop', () => {
       settings: { ...DEFAULT_DISTIL, steps: 9, warmupSteps: 0, accumulation: 2, checkpointEvery: 100 },
       layout,
       start: { step: 0, weights: [tf.tensor1d([1, 2])] },
-      async differentiate(_, index) {
+      async differentiate(_, index, sum) {
         // In the middle of the fourth step.
         if (index === 7) {
           stop.abort();
           throw new ContiguaError('cancelled', 'Stopped');
         }
+        if (sum) tf.dispose([...sum]);
         return { losses: { image: tf.scalar(1) }, gradients: [tf.tensor1d([1, 1])] };
       },
       task: 'test',
