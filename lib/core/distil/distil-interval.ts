@@ -12,13 +12,14 @@ import { disposeState, type Route, streamMask, streamTokens, type Transformer, W
 import type { DistilProgress, DistilResult, SavedFile } from '../run/progress.ts';
 import type { DistilSettings } from '../run/settings.ts';
 import { DEFAULT_SWEEP_BYTES } from '../run/teacher-windows.ts';
+import { alongRoute } from './along-route.ts';
 import { lossAndGradients } from './gradients.ts';
 import { streamLoss, tokenWeights } from './losses.ts';
 import { optimise, whenThereIsRoom } from './optimise.ts';
 import { cutUp, type FlatParameters, flatten, layoutOf, type ParameterLayout, unflatten } from './parameters.ts';
 import { HeldOut, streamsAfter } from './stand-in-errors.ts';
 import { startBlockOf, startWeights, trainedFileParts } from './student.ts';
-import { alongRoute, releaseBatch, type SharedStates, TeacherStates } from './teacher-states.ts';
+import { releaseBatch, type SharedStates, TeacherStates } from './teacher-states.ts';
 import type { TrainingBatches } from './training-data.ts';
 import { readState } from './training-state.ts';
 

@@ -23,8 +23,9 @@ import {
 import { pause } from '../pause.ts';
 import type { PerStream } from '../report/report.ts';
 import type { Baselines, StandInError, StreamError } from '../run/progress.ts';
+import { advance } from './along-route.ts';
 import { beginPass, endPass, type Pass, sweep } from './sweep.ts';
-import { advance, releaseBatch, type TeacherBatch } from './teacher-states.ts';
+import { releaseBatch, type TeacherBatch } from './teacher-states.ts';
 import type { TrainingBatches } from './training-data.ts';
 
 /** What runs in the interval's place; its result is the caller's own, and not its argument. */

@@ -26,6 +26,7 @@ import {
   type WindowLimits,
 } from '../run/teacher-windows.ts';
 import { roundedToBfloat } from '../tensor/float.ts';
+import { advance } from './along-route.ts';
 import type { StateCache } from './state-cache.ts';
 import { beginPass, endPass, type Pass, sweep } from './sweep.ts';
 import type { TrainingBatches } from './training-data.ts';
@@ -266,7 +267,7 @@ export class TeacherStates {
         wanted.at(-1)!,
         async (pass) => {
           if (!wanted.includes(pass.block)) return;
-          await keep(`${pass.number}-${pass.block}`, await this.#values(pass.state));
+          await keep(stateName(pass.number, pass.block), await this.#values(pass.state));
         },
         signal,
       );
@@ -284,10 +285,10 @@ export class TeacherStates {
     const { cache } = this.shared!;
     let deepest = -1;
     for (const block of wanted) {
-      if (!(await cache.has(`${pass.number}-${block}`))) break;
+      if (!(await cache.has(stateName(pass.number, block)))) break;
       deepest = block;
     }
-    const values = deepest < 0 ? null : await cache.load(`${pass.number}-${deepest}`);
+    const values = deepest < 0 ? null : await cache.load(stateName(pass.number, deepest));
     if (!values) return;
     disposeState(pass.state);
     pass.state = this.#state(values, pass.inputs);
@@ -305,7 +306,7 @@ export class TeacherStates {
   }
 
   #name(index: number, block: number): string {
-    return `${this.#number(index)}-${block}`;
+    return stateName(this.#number(index), block);
   }
 
   #claimName({ from, to }: Window): string {
@@ -338,6 +339,11 @@ export class TeacherStates {
   }
 }
 
+/** Of the state of a batch after a block, in the cache and in memory. */
+function stateName(batch: number, block: number): string {
+  return `${batch}-${block}`;
+}
+
 /** Runs the teacher from the input to block `after`. */
 export async function teacherBatch(
   transformer: Transformer,
@@ -361,44 +367,5 @@ export async function teacherBatch(
     for (const state of made) disposeState(state);
     transformer.disposeContext(context);
     throw thrown;
-  }
-}
-
-/** The state after the steps, the caller's own; `state` itself when there is none. */
-export async function advance(
-  transformer: Transformer,
-  state: State,
-  context: PassContext,
-  steps: Route,
-): Promise<State> {
-  let current = state;
-  const letGo = () => {
-    if (current !== state) disposeState(current);
-  };
-  for (const step of steps) {
-    const next = await transformer.runStep(step, current, context).catch((thrown: unknown) => {
-      letGo();
-      throw thrown;
-    });
-    letGo();
-    current = next;
-  }
-  return current;
-}
-
-/** The state after the steps, from the embedded input on; the caller's own. `context` is that of the same inputs. */
-export async function alongRoute(
-  transformer: Transformer,
-  inputs: TransformerInputs,
-  context: PassContext,
-  steps: Route,
-): Promise<State> {
-  const { state, context: unused } = await transformer.begin(inputs);
-  transformer.disposeContext(unused);
-  if (steps.length === 0) return state;
-  try {
-    return await advance(transformer, state, context, steps);
-  } finally {
-    disposeState(state);
   }
 }
