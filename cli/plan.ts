@@ -18,12 +18,12 @@ import {
   usableScore,
 } from '../lib/core/detection/index.ts';
 import {
-  type EditSet,
-  editSetOf,
-  parseEditParam,
+  parseRunParam,
   RUN_REPLACEMENTS,
   type RunReplacement,
+  type RunSet,
   runEdits,
+  runSetOf,
 } from '../lib/core/edit/index.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
 import { layerIndexString, prunedConfig } from '../lib/core/export/index.ts';
@@ -119,7 +119,7 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
   tell(`layer_index of the PPCL trainer: ${layerIndexString(edits)}`);
 }
 
-type Choose = (model: ModelSummary, report: AnalysisReport | null, detection: DetectionSettings) => EditSet;
+type Choose = (model: ModelSummary, report: AnalysisReport | null, detection: DetectionSettings) => RunSet;
 
 /**
  * The default reading over the rows that were asked for. Reports of earlier versions have similarities over all tokens
@@ -186,10 +186,10 @@ function rankingLines(usable: UsableScore): string[] {
 }
 
 /** `[[3,4],[7,9]]`, or `3-4.7-9p` as in the page's address. What is wrong with them is the command line's fault, not the model's. */
-function typedEdits(text: string, by: RunReplacement, depth: Depth): EditSet {
+function typedEdits(text: string, by: RunReplacement, depth: Depth): RunSet {
   try {
-    if (/^\s*\d/.test(text)) return parseEditParam(text, by, depth, '--intervals');
-    return editSetOf(runEdits(parseLayerIndex(text, depth, '--intervals'), by), depth, '--intervals');
+    if (/^\s*\d/.test(text)) return parseRunParam(text, by, depth, '--intervals');
+    return runSetOf(runEdits(parseLayerIndex(text, depth, '--intervals'), by), depth, '--intervals');
   } catch (thrown) {
     if (thrown instanceof ContiguaError) throw new ContiguaError('usage', thrown.summary, thrown.details);
     throw thrown;

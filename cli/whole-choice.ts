@@ -7,7 +7,7 @@ import type { WorkerClient } from '../lib/compute/client.ts';
 import type { CalibrationSource, ProbeSource, Tasks } from '../lib/compute/protocol.ts';
 import { DEFAULT_RIDGE } from '../lib/core/analysis/probe.ts';
 import { summedErrors } from '../lib/core/detection/index.ts';
-import type { EditSet } from '../lib/core/edit/index.ts';
+import type { RunSet } from '../lib/core/edit/index.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
 import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
 import type { AnalysisReport } from '../lib/core/report/index.ts';
@@ -65,7 +65,7 @@ export async function measureChoice(
   client: WorkerClient,
   { drawable }: ModelSummary,
   report: AnalysisReport | null,
-  edits: EditSet,
+  edits: RunSet,
   probes: ProbeSource,
   signal: AbortSignal,
   { show }: Pick<ProgressDisplay, 'show'>,
@@ -98,7 +98,7 @@ function otherInputs(report: AnalysisReport | null, calibration: CalibrationSour
 }
 
 /** Lines for people. */
-export function choiceLines(report: AnalysisReport | null, edits: EditSet, measured: MeasuredChoice | null): string[] {
+export function choiceLines(report: AnalysisReport | null, edits: RunSet, measured: MeasuredChoice | null): string[] {
   const estimate = report && edits.length > 0 ? summedErrors(report, edits) : null;
   const lines: string[] = [];
   if (estimate !== null) {

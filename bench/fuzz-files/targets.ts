@@ -13,7 +13,7 @@ import { openStateCache } from '../../lib/compute/stores/disk-state-cache.ts';
 import { checkCalibration, fileCalibration, readForwardInputs } from '../../lib/core/capture/index.ts';
 import { type BlobLike, type NamedBlob, openCheckpoint, openFile } from '../../lib/core/checkpoint/index.ts';
 import { sparseBlob } from '../../lib/core/checkpoint/testing.ts';
-import { parseEditParam } from '../../lib/core/edit/index.ts';
+import { parseRunParam } from '../../lib/core/edit/index.ts';
 import { studentFolder } from '../../lib/core/export/index.ts';
 import { openTeacher } from '../../lib/core/export/open-teacher.ts';
 import { checkTrainedValues, openFineTuned, openStudent } from '../../lib/core/export/trained-file.ts';
@@ -180,7 +180,7 @@ export const TARGETS: readonly Target[] = [
   {
     kind: 'edits as text',
     damage: (random) => ({ text: mutateBytes(random, new TextEncoder().encode('3-4r.5-7p.8-9s')) }),
-    read: async (files) => parseEditParam(textOf(files), 'student', { numBlocks: 10 }, 'the address'),
+    read: async (files) => parseRunParam(textOf(files), 'student', { numBlocks: 10 }, 'the address'),
   },
   {
     kind: 'cached states',

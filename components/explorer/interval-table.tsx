@@ -5,7 +5,7 @@ import { useStore } from 'zustand';
 import { shareText, similarityText } from '@/components/charts';
 import { Switch } from '@/components/ui/switch';
 import { type Score, scoreNamed, similarityOf } from '@/lib/core/detection/index.ts';
-import { type Edit, type RunEdit, runEdit, sameEdit } from '@/lib/core/edit/index.ts';
+import { type RunEdit, runEdit, sameEdit } from '@/lib/core/edit/index.ts';
 import { type BlockInterval, formatIntervalKey, sameInterval } from '@/lib/core/interval/index.ts';
 import { type AnalysisReport, damageOf } from '@/lib/core/report/report.ts';
 import { shareRangeWords } from '@/lib/page/browser/confidence-words.ts';
@@ -108,7 +108,7 @@ export function IntervalTable({ intervals, detected, bySureness, onSort }: Inter
 }
 
 /** The error that the column shows is on its way. */
-function isMeasuring(measuring: readonly Edit[], interval: BlockInterval, { needs: by }: Score): boolean {
+function isMeasuring(measuring: readonly RunEdit[], interval: BlockInterval, { needs: by }: Score): boolean {
   return by !== null && measuring.some((edit) => sameEdit(edit, runEdit(interval, by)));
 }
 

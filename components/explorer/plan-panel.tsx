@@ -4,7 +4,7 @@ import { useStore } from 'zustand';
 import { Help } from '@/components/ui/help';
 import { Panel } from '@/components/ui/panel';
 import type { ForwardTiming } from '@/lib/compute/protocol.ts';
-import { type EditSet, replacementWord } from '@/lib/core/edit/index.ts';
+import { type RunSet, replacementWord } from '@/lib/core/edit/index.ts';
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import { removedCount } from '@/lib/core/interval/index.ts';
 import { type BeforeAfter, type PlanCost, planCost } from '@/lib/core/plan/index.ts';
@@ -109,7 +109,7 @@ export function PlanPanel() {
 }
 
 /** "4 blocks removed, 2 replaced by probes.": what becomes of the blocks that go, where there is more than one answer. */
-function editsWords(edits: EditSet): string {
+function editsWords(edits: RunSet): string {
   const counts = PAGE_REPLACEMENTS.map((by) => [by, removedCount(edits.filter((edit) => edit.by === by))] as const);
   const present = counts.filter(([, count]) => count > 0);
   if (present.length < 2) return '';

@@ -3,7 +3,7 @@
  * files are opened, and saved where the caller asked for them.
  */
 import { batchesFor, distilInterval, fineTune, measuredInputs } from '../core/distil/index.ts';
-import { editSetOf } from '../core/edit/index.ts';
+import { runSetOf } from '../core/edit/index.ts';
 import {
   disposeStudents,
   drawHeldOut,
@@ -33,7 +33,7 @@ export function createTrainingTasks(session: Session, files: FileHost, editedRou
   return {
     async distil({ edit, settings, data, cache, sweepBytes, before, resume, saveTo }, { signal, stop, onProgress }) {
       const { model, engine } = session;
-      editSetOf([edit], model.summary, 'the interval to distil');
+      runSetOf([edit], model.summary, 'the interval to distil');
       const interval = { first: edit.first, last: edit.last };
       const transformer = await session.transformer();
       const batches = await batchesFor(model, await openFileOf(data, files), settings);

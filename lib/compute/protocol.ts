@@ -12,7 +12,7 @@ import type { CalibrationRequest } from '../core/capture/calibration-request.ts'
 import type { NamedBlob } from '../core/checkpoint/types.ts';
 import type { NamedPart } from '../core/detection/ablation.ts';
 import type { TrainingInputs } from '../core/distil/batches-for.ts';
-import type { Edit, RunEdit } from '../core/edit/edit.ts';
+import type { RunEdit } from '../core/edit/edit.ts';
 import type { Drawing } from '../core/edited-model/draw-prompt.ts';
 import type { HeldOutPictures } from '../core/edited-model/held-out-pictures.ts';
 import type { ForwardTiming } from '../core/edited-model/measure-forward.ts';
@@ -111,7 +111,7 @@ export interface Tasks {
   /** Everything that needs no weights, of the trace that is open. */
   analyseTrace: { input: Pick<AnalysisRequest, 'states'>; result: AnalysisReport; partial: AnalysisPartial };
   damage: {
-    input: { edits: readonly Edit[]; probes: ProbeSource };
+    input: { edits: readonly RunEdit[]; probes: ProbeSource };
     result: readonly EditDamage[];
     partial: EditDamage;
   };
@@ -122,7 +122,7 @@ export interface Tasks {
     partial: PartDamage;
   };
   /** All edits together, which are no students. */
-  choice: { input: { edits: readonly Edit[]; probes: ProbeSource }; result: Damage; partial: never };
+  choice: { input: { edits: readonly RunEdit[]; probes: ProbeSource }; result: Damage; partial: never };
   /** Facts of held-out captions in the pictures that the edited model draws: `pictures` of them, after the first `skip`. */
   facts: {
     input: {

@@ -25,7 +25,7 @@ import {
   sampleTokens,
 } from '../core/capture/index.ts';
 import { storedBytes } from '../core/checkpoint/inventory.ts';
-import { type Edit, editKey, editSetOf, probedBlocks } from '../core/edit/index.ts';
+import { editKey, probedBlocks, type RunEdit, runSetOf } from '../core/edit/index.ts';
 import {
   drawerOf,
   drawHeldOut,
@@ -103,7 +103,7 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
   }
 
   /** What edits are measured on; probes are fitted where one of the edits needs them. */
-  async function inputsFor(edits: readonly Edit[], source: ProbeSource, context: CallContext<never>) {
+  async function inputsFor(edits: readonly RunEdit[], source: ProbeSource, context: CallContext<never>) {
     if (edits.some(({ by }) => by === 'probes')) return await probesOf(source, context);
     return await session.inputsOf(await analysisOf(source));
   }
@@ -114,7 +114,7 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
     return await session.calibrationOf(await analysisOf(source));
   }
 
-  async function probesAskedFor(source: ProbeSource | null, edits: readonly Edit[], context: CallContext<never>) {
+  async function probesAskedFor(source: ProbeSource | null, edits: readonly RunEdit[], context: CallContext<never>) {
     if (source) return await readProbes((await probesOf(source, context)).probes, probedBlocks(edits));
     throw new ContiguaError('not-ready', 'Probes come from an analysis, and none was named', {
       hint: 'Run Analyse first.',
@@ -200,7 +200,7 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
     async damage({ edits, probes }, context) {
       // Each is measured alone, so that they may overlap.
       for (const edit of edits) {
-        editSetOf([edit], session.model.summary, 'the chosen intervals');
+        runSetOf([edit], session.model.summary, 'the chosen intervals');
         if (edit.by === 'student') throw damageOfStudent(edit);
       }
       const inputs = await inputsFor(edits, probes, context);
@@ -243,7 +243,7 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
     },
 
     async choice({ edits, probes }, context) {
-      const set = editSetOf(edits, session.model.summary, 'the chosen intervals');
+      const set = runSetOf(edits, session.model.summary, 'the chosen intervals');
       const student = set.find(({ by }) => by === 'student');
       if (student) throw damageOfStudent(student);
       const inputs = await inputsFor(set, probes, context);
@@ -318,7 +318,7 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
   };
 }
 
-function damageOfStudent(edit: Edit): ContiguaError {
+function damageOfStudent(edit: RunEdit): ContiguaError {
   return new ContiguaError('plan-invalid', 'The damage of a student is measured with its file', {
     found: editKey(edit),
     expected: 'a run that is replaced by nothing or by its probes',

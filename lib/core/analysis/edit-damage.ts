@@ -5,7 +5,7 @@
  */
 import type { Calibration } from '../capture/index.ts';
 import type { NamedPart } from '../detection/index.ts';
-import type { EditSet, RunEdit } from '../edit/index.ts';
+import type { RunEdit, RunSet } from '../edit/index.ts';
 import {
   type ModelConfig,
   type StreamProbes,
@@ -90,7 +90,7 @@ export async function editDamage(
 export async function choiceDamage(
   transformer: Transformer,
   inputs: DamageInputs,
-  edits: EditSet,
+  edits: RunSet,
   options: EditDamageOptions = {},
 ): Promise<Damage> {
   const [measured] = await damageOfWays(transformer, inputs, [wayOf(transformer.config, edits)], options);
@@ -128,7 +128,7 @@ export function waysWithin(
 }
 
 /** Fitted probes are looked up when their block is reached. */
-function wayOf({ numBlocks }: ModelConfig, edits: EditSet): Way {
+function wayOf({ numBlocks }: ModelConfig, edits: RunSet): Way {
   const unknown: readonly StreamProbes[] = Array.from({ length: numBlocks }, () => ({}));
   return stepsOf(numBlocks, edits, { probes: unknown }).map((step) =>
     step?.kind === 'probe' ? { kind: 'fitted' } : step,

@@ -5,6 +5,7 @@ import {
   editSetOf,
   formatEditParam,
   parseEditParam,
+  parseRunParam,
   probedBlocks,
   RUN_REPLACEMENTS,
   replacementWord,
@@ -20,6 +21,9 @@ const DEPTH = {
     { first: 0, last: 9 },
     { first: 10, last: 15 },
   ],
+  width: 64,
+  textStream: 'text',
+  whyNot: () => null,
 };
 const MIXED = [
   runEdit({ first: 3, last: 4 }, 'nothing'),
@@ -93,6 +97,7 @@ describe('edits as text', () => {
     (byDefault, text) => {
       expect(formatEditParam(MIXED, byDefault)).toBe(text);
       expect(parseEditParam(text, byDefault, DEPTH, 'the link')).toEqual(MIXED);
+      expect(parseRunParam(text, byDefault, DEPTH, 'the link')).toEqual(MIXED);
     },
   );
 
@@ -102,7 +107,7 @@ describe('edits as text', () => {
   });
 
   it('read the links of version 1, which had one replacement for all runs', () => {
-    expect(parseEditParam('3-4.7-9', 'probes', DEPTH, 'the link').map(({ by }) => by)).toEqual(['probes', 'probes']);
+    expect(parseRunParam('3-4.7-9', 'probes', DEPTH, 'the link').map(({ by }) => by)).toEqual(['probes', 'probes']);
   });
 
   it('are read in any order, each letter with its own run', () => {

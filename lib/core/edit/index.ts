@@ -1,18 +1,36 @@
 /** What is done to a model: edits, sets of them, and the choice with undo and redo. */
-export type { Edit, EditSet, RunEdit, RunReplacement } from './edit.ts';
+export type {
+  Edit,
+  EditKind,
+  EditSet,
+  FfnEdit,
+  ModulationEdit,
+  RunEdit,
+  RunReplacement,
+  RunSet,
+  TextStreamEdit,
+  WidthEdit,
+} from './edit.ts';
 export {
+  compareEdits,
+  EDIT_KINDS,
   editKey,
+  ffnEdit,
+  modulationEdit,
   NO_EDITS,
   probedBlocks,
   RUN_REPLACEMENTS,
   replacementWord,
   runEdit,
   runEdits,
+  runsOf,
   sameEdit,
   sameEdits,
+  spanOf,
+  textStreamEdit,
 } from './edit.ts';
-export { editSetOf } from './edit-set.ts';
-export { formatEditParam, parseEditParam } from './edit-text.ts';
+export { type EditableModel, editSetOf, onlyRuns, runSetOf } from './edit-set.ts';
+export { formatEditParam, parseEditParam, parseRunParam } from './edit-text.ts';
 export { canRedo, canUndo } from './history.ts';
 export type { Selection, SelectionAction } from './selection.ts';
 export { reduceSelection, selectionOf } from './selection.ts';

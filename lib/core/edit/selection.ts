@@ -1,5 +1,5 @@
 /**
- * The choice on the page and everything that can be done to it: one pure reducer over the history of an EditSet.
+ * The choice on the page and everything that can be done to it: one pure reducer over the history of a RunSet.
  * Every handle (click, drag, keys, slider, link, plan file) becomes one of these actions.
  */
 import {
@@ -13,10 +13,10 @@ import {
   shiftInterval,
   toggleInterval,
 } from '../interval/index.ts';
-import { type EditSet, NO_EDITS, type RunEdit, type RunReplacement, runEdit, sameEdits } from './edit.ts';
+import { NO_EDITS, type RunEdit, type RunReplacement, type RunSet, runEdit, sameEdits } from './edit.ts';
 import { type History, historyOf, record, redo, undo } from './history.ts';
 
-export type Selection = History<EditSet>;
+export type Selection = History<RunSet>;
 
 export type SelectionAction =
   | { readonly type: 'add' | 'toggle'; readonly edit: RunEdit }
@@ -33,17 +33,17 @@ export type SelectionAction =
       readonly gesture?: string;
     }
   /** A whole choice at once, already a valid set: the slider, a link, a plan. */
-  | { readonly type: 'choose'; readonly edits: EditSet; readonly gesture?: string }
+  | { readonly type: 'choose'; readonly edits: RunSet; readonly gesture?: string }
   | { readonly type: 'clear' | 'undo' | 'redo' };
 
 /** A choice without a past, for a model just opened. */
-export function selectionOf(edits: EditSet): Selection {
+export function selectionOf(edits: RunSet): Selection {
   return historyOf(edits);
 }
 
 export function reduceSelection(selection: Selection, action: SelectionAction, depth: Depth): Selection {
   const set = selection.present;
-  const step = (next: EditSet, gesture?: string): Selection =>
+  const step = (next: RunSet, gesture?: string): Selection =>
     sameEdits(set, next) ? selection : record(selection, next, gesture ?? null);
   switch (action.type) {
     case 'add':

@@ -1,6 +1,6 @@
 /** The way of a forward pass through a model with edits in place: students read from their files, probes as they are asked for. */
 import type { NamedBlob } from '../checkpoint/index.ts';
-import { editSetOf, type RunEdit } from '../edit/index.ts';
+import { type RunEdit, runSetOf } from '../edit/index.ts';
 import type { OpenModel } from '../folder/open-model.ts';
 import { type Route, routeOf, type StreamProbes } from '../model/index.ts';
 import { disposeStudents, openStudents, type StudentEdit } from './students.ts';
@@ -22,7 +22,7 @@ export async function openEdits(
   probes: () => Promise<readonly StreamProbes[]>,
 ): Promise<EditedRoute> {
   const { summary } = model;
-  const set = editSetOf(edits, summary, 'the chosen intervals');
+  const set = runSetOf(edits, summary, 'the chosen intervals');
   if (set.length === 0) return { route: undefined, dispose() {} };
   const fitted = set.some(({ by }) => by === 'probes') ? await probes() : [];
   const students = await openStudents(

@@ -1,6 +1,6 @@
 /** Trained files on the engine: students for the runs that they replace, and what tells them apart. */
 import { type NamedBlob, readRange } from '../checkpoint/index.ts';
-import { editSetOf, type RunEdit } from '../edit/index.ts';
+import { type RunEdit, runSetOf } from '../edit/index.ts';
 import { openStudent, type TrainedTensors } from '../export/trained-file.ts';
 import { digestOfFile } from '../folder/digest.ts';
 import type { OpenModel } from '../folder/open-model.ts';
@@ -25,7 +25,7 @@ export async function openStudents(
 ): Promise<StudentWeights[]> {
   const opened: StudentWeights[] = [];
   try {
-    for (const { first, last, file } of editSetOf(students, summary, 'the students') as readonly StudentEdit[]) {
+    for (const { first, last, file } of runSetOf(students, summary, 'the students') as readonly StudentEdit[]) {
       const { fingerprint, family } = summary;
       const block = studentBlock(config, { first, last }).tensors;
       const tensors = await openStudent(file, { fingerprint, family, interval: { first, last } }, block);

@@ -3,7 +3,7 @@
  * caller names a time.
  */
 import { type DetectionSettings, foundIn, similarityOf, summedErrors } from '../detection/index.ts';
-import { type Edit, type EditSet, editSetOf, runEdit } from '../edit/index.ts';
+import { type RunEdit, type RunSet, runEdit, runSetOf } from '../edit/index.ts';
 import { ContiguaError } from '../errors.ts';
 import {
   type BlockInterval,
@@ -40,7 +40,7 @@ export interface PlanChoice {
   readonly model: PlannedModel;
   /** Of this very model, or null where nothing was analysed. */
   readonly report: AnalysisReport | null;
-  readonly edits: readonly Edit[];
+  readonly edits: readonly RunEdit[];
   readonly detection: DetectionSettings;
   /** What was measured of these very edits together; nothing unless given. */
   readonly measured?: MeasuredFigures | null;
@@ -71,7 +71,7 @@ export function assertReportFits(
 
 export function buildPlan({ model, report, edits, detection, measured, createdAt }: PlanChoice): Plan {
   if (report !== null) assertReportFits(report, model);
-  const set = editSetOf(edits, model, 'the chosen intervals');
+  const set = runSetOf(edits, model, 'the chosen intervals');
   const { name, fingerprint, className, family, numBlocks, streams, stacks } = model;
   const choice = choiceFigures(report, set, measured ?? null);
   return {
@@ -112,7 +112,7 @@ export function buildPlan({ model, report, edits, detection, measured, createdAt
 /** Null where nothing is known: no edits, or neither an estimate nor a measurement. */
 function choiceFigures(
   report: AnalysisReport | null,
-  edits: EditSet,
+  edits: RunSet,
   measured: MeasuredFigures | null,
 ): ChoiceFigures | null {
   if (edits.length === 0) return null;

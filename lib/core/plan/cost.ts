@@ -2,7 +2,7 @@
  * What a choice of edits saves: blocks, parameters, file size and operations, from the model's config alone. Where
  * probes stand in for blocks they are counted, and also told apart. Forward time is measured, never computed.
  */
-import { type EditSet, probedBlocks } from '../edit/index.ts';
+import { probedBlocks, type RunSet } from '../edit/index.ts';
 import { removedCount, sumOverRemoved } from '../interval/index.ts';
 import { countFlops, parseModelConfig, type StreamTokens } from '../model/config-index.ts';
 import type { BeforeAfter } from './plan.ts';
@@ -56,7 +56,7 @@ export interface PlanCost {
 }
 
 /** `edits` are a valid set of the model. */
-export function planCost(model: CostedModel, edits: EditSet, { steps, forwardsPerStep }: ImageRun): PlanCost {
+export function planCost(model: CostedModel, edits: RunSet, { steps, forwardsPerStep }: ImageRun): PlanCost {
   const { blocks, width: D, tokensPerForward: tokens } = model;
   const probed = probedBlocks(edits).flatMap((index) => blocks[index]?.updates ?? []);
   const probes = {
@@ -85,7 +85,7 @@ export function planCost(model: CostedModel, edits: EditSet, { steps, forwardsPe
 }
 
 /** A probe is a matrix and a bias per stream that its block updates. */
-export function parameterCost({ width: D, blocks, globalParameters }: ParameterFacts, edits: EditSet): BeforeAfter {
+export function parameterCost({ width: D, blocks, globalParameters }: ParameterFacts, edits: RunSet): BeforeAfter {
   const before = globalParameters + blocks.reduce((sum, { parameters }) => sum + parameters, 0);
   const probes = probedBlocks(edits).flatMap((index) => blocks[index]?.updates ?? []).length;
   return { before, after: before - sumOverRemoved(edits, savedParameters(blocks)) + probes * (D * D + D) };

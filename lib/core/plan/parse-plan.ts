@@ -2,7 +2,7 @@
  * Reads a plan.json back: right shape (`plan-invalid` names the place), consistent in itself, and of the model at hand
  * (`plan-mismatch` names both).
  */
-import { editSetOf } from '../edit/index.ts';
+import { runSetOf } from '../edit/index.ts';
 import { ContiguaError } from '../errors.ts';
 import { type BlockInterval, formatLayerIndex, removedCount } from '../interval/index.ts';
 import { MAX_JSON_BYTES } from '../json-text.ts';
@@ -58,7 +58,7 @@ export function parsePlan(text: string, file: string): Plan {
     maxBytes: MAX_JSON_BYTES.plan,
   });
   const { numBlocks } = plan.model;
-  const set = editSetOf(plan.edits, plan.model, file);
+  const set = runSetOf(plan.edits, plan.model, file);
   const after = numBlocks - removedCount(set);
   if (plan.blocks.before !== numBlocks || plan.blocks.after !== after) {
     const { before: foundBefore, after: foundAfter } = plan.blocks;

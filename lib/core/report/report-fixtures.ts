@@ -1,5 +1,5 @@
 /** Parts of small reports, for tests alone. */
-import type { Edit } from '../edit/index.ts';
+import type { RunEdit } from '../edit/index.ts';
 import type { EditDamage, Matrix, PerReading, Similarity, SplitFacts, StreamAnalysis } from './report.ts';
 
 /** The matrix in every reading of both estimators, as if taken over that many tokens. */
@@ -28,7 +28,7 @@ export function streamWith(
   return { probeR2, probeError, probeBounds: null, similarity: { 'held-out': similarity, all: similarity }, bands: [] };
 }
 
-export const damageOf = (edit: Edit, outputError: number | null): EditDamage => ({
+export const damageOf = (edit: RunEdit, outputError: number | null): EditDamage => ({
   edit,
   outputError,
   bounds: null,

@@ -4,7 +4,7 @@
  * shown as "n/a". Indices are 0-based teacher blocks; `M` is their number. Streams, stacks and blocks are those that the
  * model declares. upgrade-v1.ts and upgrade-v2.ts read what earlier versions wrote.
  */
-import type { Edit } from '../edit/index.ts';
+import type { RunEdit } from '../edit/index.ts';
 import type { BlockHalf, DeclaredBlock, DeclaredStack, StreamId, StreamSpec } from '../model/config-index.ts';
 
 export const REPORT_VERSION = 3;
@@ -105,7 +105,7 @@ export type BandAnalysis = Pick<StreamAnalysis, 'probeR2' | 'probeError'> & { re
 
 /** What one edit alone does to the model's output, measured on held-out samples with the whole forward pass. */
 export interface EditDamage {
-  readonly edit: Edit;
+  readonly edit: RunEdit;
   /** ‖out_edited − out‖ / ‖out‖; null where the edited model overflows. */
   readonly outputError: number | null;
   readonly bounds: Bounds | null;
@@ -259,12 +259,12 @@ export function partDamageOf(
 }
 
 /** What was measured of an edit: its error, null where the edited model overflows, undefined where it was not measured. */
-export function outputErrorOf(report: Pick<AnalysisReport, 'damage'>, edit: Edit): number | null | undefined {
+export function outputErrorOf(report: Pick<AnalysisReport, 'damage'>, edit: RunEdit): number | null | undefined {
   return damageOf(report, edit)?.outputError;
 }
 
 /** What was measured of an edit; undefined where it was not measured. */
-export function damageOf({ damage }: Pick<AnalysisReport, 'damage'>, edit: Edit): EditDamage | undefined {
+export function damageOf({ damage }: Pick<AnalysisReport, 'damage'>, edit: RunEdit): EditDamage | undefined {
   const { on, first, last, by } = edit;
   return damage.find(({ edit: e }) => e.on === on && e.first === first && e.last === last && e.by === by);
 }

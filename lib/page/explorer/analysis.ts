@@ -4,7 +4,7 @@
  */
 import { createStore } from 'zustand/vanilla';
 import type { AnalysisEstimate, AnalysisLimits, AnalysisRequest } from '@/lib/compute/protocol.ts';
-import { type Edit, type EditSet, editKey, sameEdit, sameEdits } from '@/lib/core/edit/index.ts';
+import { editKey, type RunEdit, type RunSet, sameEdit, sameEdits } from '@/lib/core/edit/index.ts';
 import {
   type AnalysisReport,
   type EditDamage,
@@ -43,7 +43,7 @@ export interface AnalysisState {
   /** When the report was measured, if it was restored from this browser; null when it was measured in this visit. */
   readonly restoredFrom: number | null;
   /** Edits whose damage is being measured. */
-  readonly measuring: EditSet;
+  readonly measuring: RunSet;
 }
 
 const NOTHING: AnalysisState = {
@@ -248,10 +248,10 @@ function keptWords({ report: { calibration, engine, model }, savedAtMs }: KeptRe
   return `${inputs}, ${momentWords(savedAtMs)}${on}`;
 }
 
-export const isMeasured = (report: AnalysisReport, edit: Edit): boolean => outputErrorOf(report, edit) !== undefined;
+export const isMeasured = (report: AnalysisReport, edit: RunEdit): boolean => outputErrorOf(report, edit) !== undefined;
 
 /** Measures the damage of edits that have none yet, when the worker is free. */
-export async function measureDamage(edits: readonly Edit[]): Promise<void> {
+export async function measureDamage(edits: readonly RunEdit[]): Promise<void> {
   const { report, measuredOn, measuring } = analysisStore.getState();
   const probes = reportProbes(report, measuredOn)?.source;
   if (!report || !probes) return;

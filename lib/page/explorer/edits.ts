@@ -2,7 +2,7 @@
  * Edits as the page makes them. It can leave the later blocks of a run out or put linear probes in their place; students
  * are trained by runs of the server. Pure.
  */
-import { type EditSet, probedBlocks, type RunEdit, type RunReplacement, runEdit } from '@/lib/core/edit/index.ts';
+import { probedBlocks, type RunEdit, type RunReplacement, type RunSet, runEdit } from '@/lib/core/edit/index.ts';
 import { formatIntervalParam } from '@/lib/core/interval/index.ts';
 import type { MadeOf } from './made-of.ts';
 
@@ -11,7 +11,7 @@ export const PAGE_REPLACEMENTS: readonly PageReplacement[] = ['nothing', 'probes
 export type PageEdit = RunEdit & { readonly by: PageReplacement };
 
 /** With the blocks just removed where a student stood: neither a plan nor a link holds its weights. */
-export function pageEdits(edits: EditSet): readonly PageEdit[] {
+export function pageEdits(edits: RunSet): readonly PageEdit[] {
   return edits.map((edit) => {
     const by = edit.by === 'student' ? 'nothing' : edit.by;
     return { ...runEdit(edit, by), by };
@@ -19,12 +19,12 @@ export function pageEdits(edits: EditSet): readonly PageEdit[] {
 }
 
 /** What replaces every run; null where runs differ, or there is none. */
-export function commonReplacement(edits: EditSet): PageReplacement | null {
+export function commonReplacement(edits: RunSet): PageReplacement | null {
   const [first, ...others] = pageEdits(edits);
   return first && others.every(({ by }) => by === first.by) ? first.by : null;
 }
 
-export const needsProbes = (edits: EditSet): boolean => probedBlocks(edits).length > 0;
+export const needsProbes = (edits: RunSet): boolean => probedBlocks(edits).length > 0;
 
 /** What a result says that it was made of. */
 export const editsMadeOf = (edits: readonly PageEdit[]): MadeOf => ({

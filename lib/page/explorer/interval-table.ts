@@ -3,7 +3,7 @@
  * earlier versions keep their places: what replaces a chosen run, the share of resamples that find it and later scores follow.
  */
 import { DAMAGE_SCORES, type DetectionSettings, foundIn, similarityOf } from '@/lib/core/detection/index.ts';
-import { type EditSet, replacementWord } from '@/lib/core/edit/index.ts';
+import { type RunSet, replacementWord } from '@/lib/core/edit/index.ts';
 import { type BlockInterval, containsInterval, sameInterval } from '@/lib/core/interval/index.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
 
@@ -15,7 +15,7 @@ export interface IntervalTable {
   /** In the order of the rows. */
   readonly intervals: readonly BlockInterval[];
   readonly detected: readonly BlockInterval[];
-  readonly chosen: EditSet;
+  readonly chosen: RunSet;
 }
 
 export function intervalCsv({ report, settings, intervals, detected, chosen }: IntervalTable): string {
@@ -46,7 +46,7 @@ export function intervalCsv({ report, settings, intervals, detected, chosen }: I
   return [header, ...rows].map((row) => `${row.map((field) => field ?? '').join(',')}\r\n`).join('');
 }
 
-function replacementOf(chosen: EditSet, interval: BlockInterval): string | null {
+function replacementOf(chosen: RunSet, interval: BlockInterval): string | null {
   const edit = chosen.find((one) => sameInterval(one, interval));
   return edit ? replacementWord(edit.by) : null;
 }

@@ -1,9 +1,9 @@
 /** The chosen edits with their undo history; one store over a pure reducer, and the one way to change it. */
 import { createStore } from 'zustand/vanilla';
 import {
-  type EditSet,
   NO_EDITS,
   type RunEdit,
+  type RunSet,
   reduceSelection,
   runEdit,
   type Selection,
@@ -49,7 +49,7 @@ export function replaceAllBy(by: PageReplacement): void {
 }
 
 /** For a model just opened: its choice, without a past. */
-export function beginSelection({ numBlocks, stacks = [] }: Depth, edits: EditSet): void {
+export function beginSelection({ numBlocks, stacks = [] }: Depth, edits: RunSet): void {
   selectionStore.setState({ selection: selectionOf(edits), numBlocks, stacks });
 }
 

@@ -4,7 +4,7 @@
  */
 
 import type { ModelSource } from '@/lib/compute/protocol.ts';
-import { type EditSet, NO_EDITS, parseEditParam } from '@/lib/core/edit/index.ts';
+import { NO_EDITS, parseRunParam, type RunSet } from '@/lib/core/edit/index.ts';
 import { ContiguaError } from '@/lib/core/errors.ts';
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import type { WantedEngine } from '@/lib/core/tensor/engine.ts';
@@ -134,7 +134,7 @@ function wantedAnalysis(linked: WantedAnalysis | null): WantedAnalysis {
   return linked ?? { inputs: null, orNewest: true };
 }
 
-function linkedChoice(summary: ModelSummary): EditSet {
+function linkedChoice(summary: ModelSummary): RunSet {
   if (!waiting) return NO_EDITS;
   const { model, cut, replaceBy } = waiting;
   if (!linkFits(model, summary.fingerprint)) {
@@ -146,7 +146,7 @@ function linkedChoice(summary: ModelSummary): EditSet {
   settle('link');
   waiting = null;
   try {
-    return pageEdits(parseEditParam(cut, replaceBy, summary, 'link'));
+    return pageEdits(parseRunParam(cut, replaceBy, summary, 'link'));
   } catch (thrown) {
     showError('link', thrown);
     return NO_EDITS;

@@ -1,7 +1,7 @@
 /** What an address of the page means, as plain facts. Where its types change, this file alone follows; the facts stay. */
 
 import { DEFAULT_DETECTION, type DetectionSettings } from '../../../core/detection/index.ts';
-import { parseEditParam, replacementWord } from '../../../core/edit/index.ts';
+import { parseRunParam, replacementWord } from '../../../core/edit/index.ts';
 import { formatIntervalKeys } from '../../../core/interval/index.ts';
 import { STREAMS_V1 } from '../../../core/report/upgrade-v1.ts';
 import { DEFAULT_SETTINGS, withKnownStream } from '../../../page/explorer/settings.ts';
@@ -20,7 +20,7 @@ export function linkMeaning(address: string, numBlocks: number) {
   // Version 1 had neither: an address without them shows what it showed.
   if (noise !== DEFAULT_SETTINGS.noise || differences !== DEFAULT_SETTINGS.differences)
     throw new Error(`Found ${noise}, ${differences}`);
-  const edits = parseEditParam(cut, replaceBy, { numBlocks }, 'link');
+  const edits = parseRunParam(cut, replaceBy, { numBlocks }, 'link');
   // Version 1 had one replacement for all of them.
   if (edits.some(({ by }) => by !== replaceBy))
     throw new Error('a link of version 1 has runs of different replacements');
