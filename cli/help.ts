@@ -68,7 +68,8 @@ pictures and captions of the sample grammar for the bundled model, or seeded noi
   --seed N            (1)
   --split             says how many samples of each noise level probes were fitted on, and how many were held out
   --ablation LIST     also takes out and measures, one by one: \`blocks\` (each block), \`parts\` (attention and feed-forward of
-                      each) and \`intervals\` (every run of 2 to ${LONGEST_ABLATION} blocks); several with commas
+                      each), \`intervals\` (every run of 2 to ${LONGEST_ABLATION} blocks) and \`linear\` (each of these runs with one
+                      linear map in place of its later blocks); several with commas
   --tokens N          tokens read of each stream, at most, as many of every sample; or all (1024 of models wider than 1024, else all)
   --states DIR        keeps states and finished parts in DIR: an analysis that was interrupted goes on there
   --memory SIZE       that the analysis may take, as 6GB (80 % of what is free); --disk SIZE in DIR (all of it)

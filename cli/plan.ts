@@ -13,6 +13,7 @@ import {
   qualitySentences,
   rankByDamage,
   readingProblem,
+  scoreNamed,
   standInWords,
   type UsableScore,
   usableScore,
@@ -181,7 +182,8 @@ function scoreOf(
 /** What was measured of the score that ranked, and what would let another rank. */
 function rankingLines(usable: UsableScore): string[] {
   const standIn = standInWords(usable);
-  const hint = '`contigua analyse --ablation intervals` measures them.';
+  const wanted = usable.standsInFor && scoreNamed(usable.standsInFor.score).needs;
+  const hint = `\`contigua analyse --ablation ${wanted === 'linear' ? 'linear' : 'intervals'}\` measures them.`;
   return [...(standIn ? [`${standIn} ${hint}`] : []), ...qualitySentences(usable.score)];
 }
 

@@ -186,7 +186,7 @@ export class Sample {
 
   /** Uses the model with edits in place; the route is the whole model's without any. */
   async #along<T>(edits: readonly EditWithFile[], use: (route: Route) => Promise<T>): Promise<T> {
-    const { route, dispose } = await openEdits(this.model, edits, async () => []);
+    const { route, dispose } = await openEdits(this.model, edits, async () => () => undefined);
     try {
       return await use(route ?? routeOf(this.numBlocks, []));
     } finally {

@@ -28,10 +28,10 @@ export async function measuredReport(sample: Sample): Promise<AnalysisReport> {
   const signal = new AbortController().signal;
   const analysed = await analyse(transformer, calibration, { signal });
   const report = reportOf(analysed, model.summary, engine);
-  const inputs = damageInputsOf(calibration, analysed.probes);
+  const inputs = damageInputsOf(calibration, analysed.maps);
   const intervals = everyInterval(model.summary.stacks);
   const damage = [...report.damage];
-  for (const edit of [...runEdits(intervals, 'nothing'), ...runEdits(intervals, 'probes')]) {
+  for (const edit of (['nothing', 'probes', 'linear'] as const).flatMap((by) => runEdits(intervals, by))) {
     damage.push(...(await editDamage(transformer, inputs, [edit], { signal })));
   }
   return { ...report, damage };

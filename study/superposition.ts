@@ -7,7 +7,7 @@ import { analyse, probesOf } from '../lib/core/analysis/index.ts';
 import { calibrationFor } from '../lib/core/capture/index.ts';
 import { runEdit } from '../lib/core/edit/index.ts';
 import { type BlockInterval, formatIntervalKey } from '../lib/core/interval/index.ts';
-import { routeOf } from '../lib/core/model/index.ts';
+import { probeMaps, routeOf } from '../lib/core/model/index.ts';
 import { correctedRoutes, FEW_STEPS, fewStepsDistil } from './candidates.ts';
 import { everyInterval } from './intervals.ts';
 import { measuredOf } from './ledger.ts';
@@ -82,9 +82,9 @@ async function* probedDifferences(
   const analysed = await analyse(sample.transformer, await calibrationFor(sample.model, CALIBRATION), {
     signal: new AbortController().signal,
   });
-  const probes = await probesOf(analysed.probes, Array(sample.numBlocks).keys());
+  const probes = await probesOf(analysed.maps, Array(sample.numBlocks).keys());
   for (const interval of intervals) {
-    const route = routeOf(sample.numBlocks, [runEdit(interval, 'probes')], { probes });
+    const route = routeOf(sample.numBlocks, [runEdit(interval, 'probes')], { maps: probeMaps(probes) });
     yield [interval, await sample.levelDifferencesOf(route)];
   }
 }

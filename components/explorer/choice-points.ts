@@ -1,5 +1,6 @@
 /** The choices that were measured, as points of a Pareto chart: what is left of the model against what it still does. Pure. */
 import type { ParetoPoint, ParetoQuality } from '@/components/charts';
+import { formatEditParam, replacementWord } from '@/lib/core/edit/index.ts';
 import { removedCount } from '@/lib/core/interval/index.ts';
 import { type PlannedModel, parameterCost } from '@/lib/core/plan/index.ts';
 import { wilsonInterval } from '@/lib/core/wilson-interval.ts';
@@ -10,8 +11,7 @@ import type { PageEdit } from '@/lib/page/explorer/edits.ts';
 
 type CostedModel = Parameters<typeof parameterCost>[0] & Pick<PlannedModel, 'numBlocks'>;
 
-export const choiceKey = (edits: readonly PageEdit[]): string =>
-  edits.map(({ first, last, by }) => `${first}-${last}${by === 'probes' ? 'p' : ''}`).join('.');
+export const choiceKey = (edits: readonly PageEdit[]): string => formatEditParam(edits, 'nothing');
 
 /** Facts only where all captions were drawn: the others' count still moves. */
 export function choicePoints(
@@ -47,7 +47,9 @@ export function choiceWords(model: CostedModel, { edits, damage, facts }: Measur
   const name =
     edits.length === 0
       ? 'the whole model'
-      : edits.map(({ first, last, by }) => `${first}–${last}${by === 'probes' ? ' probes' : ''}`).join(', ');
+      : edits
+          .map(({ first, last, by }) => `${first}–${last}${by === 'nothing' ? '' : ` ${replacementWord(by)}`}`)
+          .join(', ');
   const parts = [
     `${model.numBlocks - removedCount(edits)} blocks`,
     `${countWords(parameterCost(model, edits).after)} parameters`,

@@ -116,7 +116,7 @@ function editsWords(edits: RunSet): string {
   const words = present.map(([by, count]) =>
     by === 'nothing'
       ? `${count} ${count === 1 ? 'block' : 'blocks'} removed`
-      : `${count} replaced by ${replacementWord(by)}`,
+      : `${count} replaced by ${by === 'linear' ? 'linear maps' : replacementWord(by)}`,
   );
   return `${words.join(', ')}.`;
 }

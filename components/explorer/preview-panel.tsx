@@ -98,6 +98,7 @@ function Preview() {
           options={[
             { value: 'nothing', label: 'Removed' },
             { value: 'probes', label: 'Probes' },
+            { value: 'linear', label: 'Linear' },
           ]}
         />
       }

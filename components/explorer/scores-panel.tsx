@@ -142,6 +142,9 @@ function Correlations({ report }: { report: AnalysisReport }) {
       <div className="mt-2">
         <MeasureButton report={report} which="intervals">
           every interval of 2 to {LONGEST_ABLATION} blocks
+        </MeasureButton>{' '}
+        <MeasureButton report={report} which="linear">
+          each of them with a linear map
         </MeasureButton>
       </div>
     </div>

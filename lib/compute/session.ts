@@ -1,5 +1,5 @@
 /**
- * What one worker holds between calls: the engine, the model, its transformer on that engine, and the probes of the last analysis.
+ * What one worker holds between calls: the engine, the model, its transformer on that engine, and the fitted maps of the last analysis.
  * Replacing one part lets go of what was built on it; a failed replacement leaves the old part as it was.
  */
 import {
@@ -7,14 +7,16 @@ import {
   analyse,
   type DamageInputs,
   damageInputsOf,
-  fitProbes,
-  listedProbes,
+  fitMaps,
+  listedMaps,
 } from '../core/analysis/index.ts';
 import type { Calibration } from '../core/capture/index.ts';
+import { probedRun } from '../core/edit/index.ts';
 import { ContiguaError } from '../core/errors.ts';
 import type { ModelSummary } from '../core/folder/model-summary.ts';
 import type { OpenModel } from '../core/folder/open-model.ts';
-import { checkWeights, openTransformer, type Transformer } from '../core/model/index.ts';
+import { type BlockInterval, formatIntervalKey } from '../core/interval/index.ts';
+import { checkWeights, openTransformer, type StreamProbes, type Transformer } from '../core/model/index.ts';
 import type { SplitRule } from '../core/report/report.ts';
 import type { StateStore } from '../core/states/index.ts';
 import type { EngineReport, WantedEngine } from '../core/tensor/index.ts';
@@ -22,13 +24,14 @@ import type { Trace } from '../core/trace/index.ts';
 import type { EngineHost } from './engines/engine-host.ts';
 
 /**
- * What further measurements of one analysis of the open model are made on, and its probes: none until something needs them.
+ * What further measurements of one analysis of the open model are made on, and its fitted maps: none until something needs them.
  * Numbers alone: they outlive a change of engine.
  */
 export interface KnownInputs extends DamageInputs {
   /** Tells apart analyses: inputs and settings. */
   readonly key: string;
-  readonly hasProbes: boolean;
+  /** Runs whose maps are at hand: null where all are, as the states of the analysis are in its store. */
+  readonly fitted: ReadonlyMap<string, StreamProbes> | null;
   readonly calibration: Calibration;
 }
 
@@ -132,7 +135,7 @@ export class Session {
     return this.running;
   }
 
-  /** The probes of the last analysis are read from its store: it stays open until the next. */
+  /** The maps of the last analysis are read from its store: it stays open until the next. */
   async analyse(
     key: string,
     calibration: Calibration,
@@ -152,13 +155,13 @@ export class Session {
     this.known = {
       key,
       calibration,
-      hasProbes: true,
-      ...damageInputsOf(calibration, analysed.probes, 'prompt-groups', options?.damage?.samples),
+      fitted: null,
+      ...damageInputsOf(calibration, analysed.maps, 'prompt-groups', options?.damage?.samples),
     };
     return analysed;
   }
 
-  /** Probes in it are not read any more: they are fitted again where something needs them. */
+  /** Maps are not read from it any more: they are fitted again where something needs them. */
   private async closeStore(): Promise<void> {
     if (!this.store) return;
     this.known = null;
@@ -171,22 +174,38 @@ export class Session {
     return (await this.inputsOf(source)).calibration;
   }
 
-  /** What the analysis that `key` names was measured on; its probes are those at hand, if any. */
+  /** What the analysis that `key` names was measured on; its maps are those at hand, if any. */
   async inputsOf({ key, calibration, rule, damageSamples }: AnalysisSource): Promise<KnownInputs> {
     if (this.known?.key === key) return this.known;
     const inputs = await calibration();
-    this.known = { key, calibration: inputs, hasProbes: false, ...damageInputsOf(inputs, [], rule, damageSamples) };
+    this.known = { key, calibration: inputs, fitted: new Map(), ...damageInputsOf(inputs, [], rule, damageSamples) };
     return this.known;
   }
 
-  /** With the analysis's probes, fitted anew from its calibration where they are not at hand. */
-  async probesOf(source: AnalysisSource, options: Parameters<typeof fitProbes>[2]): Promise<KnownInputs> {
+  /** With the analysis's maps across `runs`, fitted anew from its calibration where they are not at hand. */
+  async mapsOf(
+    source: AnalysisSource,
+    runs: readonly BlockInterval[],
+    options: Omit<NonNullable<Parameters<typeof fitMaps>[2]>, 'runs' | 'rule'>,
+  ): Promise<KnownInputs> {
     const inputs = await this.inputsOf(source);
-    if (inputs.hasProbes) return inputs;
-    const probes = listedProbes(
-      await fitProbes(await this.transformer(), inputs.calibration, { ...options, rule: source.rule }),
-    );
-    this.known = { ...inputs, probes, hasProbes: true };
+    const { fitted: known } = inputs;
+    if (!known) return inputs;
+    const missing = runs.filter((run) => !known.has(formatIntervalKey(run)));
+    if (missing.length === 0) return inputs;
+    const transformer = await this.transformer();
+    // A pass through the model costs more than its probes: who needs one may need the others.
+    const probes = missing.some(({ first, last }) => last === first + 1)
+      ? transformer.architecture.blocks.map(({ index }) => probedRun(index))
+      : [];
+    const wanted = new Map([...missing, ...probes].map((run) => [formatIntervalKey(run), run]));
+    const found = await fitMaps(transformer, inputs.calibration, {
+      ...options,
+      rule: source.rule,
+      runs: [...wanted.values()],
+    });
+    const fitted = new Map([...known, ...found]);
+    this.known = { ...inputs, maps: listedMaps(fitted), fitted };
     return this.known;
   }
 

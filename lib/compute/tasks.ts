@@ -11,7 +11,6 @@ import {
   estimateAnalysis,
   type MemoryMeter,
   partDamage,
-  probesOf as readProbes,
   reportOf,
   tracedStates,
 } from '../core/analysis/index.ts';
@@ -25,7 +24,7 @@ import {
   sampleTokens,
 } from '../core/capture/index.ts';
 import { storedBytes } from '../core/checkpoint/inventory.ts';
-import { editKey, probedBlocks, type RunEdit, runSetOf } from '../core/edit/index.ts';
+import { editKey, mappedRuns, type RunEdit, runSetOf } from '../core/edit/index.ts';
 import {
   drawerOf,
   drawHeldOut,
@@ -36,7 +35,8 @@ import {
 } from '../core/edited-model/index.ts';
 import { ContiguaError } from '../core/errors.ts';
 import { type OpenModel, openModel } from '../core/folder/open-model.ts';
-import { architectureOf, sampleOf, selfCheck } from '../core/model/index.ts';
+import { type BlockInterval, formatIntervalKey } from '../core/interval/index.ts';
+import { architectureOf, type FittedMapOf, type StreamProbes, sampleOf, selfCheck } from '../core/model/index.ts';
 import type { EditDamage, PartDamage, SplitRule } from '../core/report/report.ts';
 import { parsePrompt } from '../core/shapes/index.ts';
 import type { EngineReport } from '../core/tensor/index.ts';
@@ -93,19 +93,22 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
     return session.model.summary.sizeBytes <= READ_WHOLE_BYTES ? 1 : WAYS_PER_READING;
   }
 
-  /** Fitting probes anew is told as the stage `probes`. */
-  async function probesOf(source: ProbeSource, { signal, onProgress }: CallContext<never>) {
-    return await session.probesOf(await analysisOf(source), {
+  /** Fitting maps anew is told as the stage `probes`. */
+  async function mapsOf(
+    runs: readonly BlockInterval[],
+    source: ProbeSource,
+    { signal, onProgress }: CallContext<never>,
+  ) {
+    return await session.mapsOf(await analysisOf(source), runs, {
       signal,
       ridge: source.ridge,
       onBlock: (done, total) => onProgress({ stage: 'probes', done, total }),
     });
   }
 
-  /** What edits are measured on; probes are fitted where one of the edits needs them. */
+  /** What edits are measured on; maps are fitted where one of the edits needs them. */
   async function inputsFor(edits: readonly RunEdit[], source: ProbeSource, context: CallContext<never>) {
-    if (edits.some(({ by }) => by === 'probes')) return await probesOf(source, context);
-    return await session.inputsOf(await analysisOf(source));
+    return await mapsOf(mappedRuns(edits), source, context);
   }
 
   /** What an analysis was measured on; where none is named, enough for a timing. */
@@ -114,8 +117,17 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
     return await session.calibrationOf(await analysisOf(source));
   }
 
-  async function probesAskedFor(source: ProbeSource | null, edits: readonly RunEdit[], context: CallContext<never>) {
-    if (source) return await readProbes((await probesOf(source, context)).probes, probedBlocks(edits));
+  async function mapsAskedFor(
+    source: ProbeSource | null,
+    runs: readonly BlockInterval[],
+    context: CallContext<never>,
+  ): Promise<FittedMapOf> {
+    if (source) {
+      const { maps } = await mapsOf(runs, source, context);
+      const found = new Map<string, StreamProbes>();
+      for (const run of runs) found.set(formatIntervalKey(run), await maps.across(run));
+      return (run) => found.get(formatIntervalKey(run));
+    }
     throw new ContiguaError('not-ready', 'Probes come from an analysis, and none was named', {
       hint: 'Run Analyse first.',
     });
@@ -127,7 +139,7 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
     context: CallContext<never>,
   ): Promise<EditedRoute> {
     const { model } = session;
-    return await openEdits(model, await openFilesOf(edits, files), () => probesAskedFor(probes, edits, context));
+    return await openEdits(model, await openFilesOf(edits, files), (runs) => mapsAskedFor(probes, runs, context));
   }
 
   return {
@@ -321,7 +333,7 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
 function damageOfStudent(edit: RunEdit): ContiguaError {
   return new ContiguaError('plan-invalid', 'The damage of a student is measured with its file', {
     found: editKey(edit),
-    expected: 'a run that is replaced by nothing or by its probes',
+    expected: 'a run that is replaced by nothing, its probes or a linear map',
   });
 }
 

@@ -2,12 +2,14 @@ import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Calibration, captureStates, syntheticCalibration } from '../capture/index.ts';
 import { DEFAULT_DETECTION, type DetectionSettings, detectIntervals, readingProblem } from '../detection/index.ts';
-import { type RunEdit, type RunReplacement, runEdit, runEdits } from '../edit/index.ts';
+import { probedRun, type RunEdit, type RunReplacement, runEdit, runEdits } from '../edit/index.ts';
+import { formatIntervalKey } from '../interval/index.ts';
 import { goldenCheckpoint } from '../model/golden-fill.ts';
 import {
   BLOCK_HALVES,
   openTransformer,
   parseModelConfig,
+  probeMaps,
   type Route,
   routeOf,
   type StreamProbes,
@@ -17,7 +19,7 @@ import { goldenQ1 } from '../model/qwen-image/goldens.ts';
 import { describePerEngine } from '../tensor/test-engines.ts';
 import { type Analysed, analyse } from './analyse.ts';
 import { choiceDamage, damageInputsOf, editDamage, partDamage } from './edit-damage.ts';
-import { fitProbes } from './fit-probes.ts';
+import { fitMaps } from './fit-probes.ts';
 import { splitRows } from './held-out.ts';
 import { inputsOfSamples } from './held-out-inputs.ts';
 import type { AnalysisProgress } from './progress.ts';
@@ -50,8 +52,8 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis', () => {
   const progress: AnalysisProgress[] = [];
   let tensorsBefore = 0;
   let tensorsAfter = 0;
-  const damageOf = (edits: readonly RunEdit[], model = transformer, { probes } = analysed) =>
-    editDamage(model, damageInputsOf(calibration, probes), edits);
+  const damageOf = (edits: readonly RunEdit[], model = transformer, { maps } = analysed) =>
+    editDamage(model, damageInputsOf(calibration, maps), edits);
 
   beforeAll(async () => {
     transformer = await openSmall();
@@ -61,7 +63,7 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis', () => {
     tensorsBefore = tf.memory().numTensors;
     analysed = await analyse(transformer, calibration, { onProgress: (step) => progress.push(step) });
     tensorsAfter = tf.memory().numTensors;
-    fitted = await probesOf(analysed.probes, Array(BLOCKS).keys());
+    fitted = await probesOf(analysed.maps, Array(BLOCKS).keys());
   }, 120_000);
 
   it('reports every block of both streams', () => {
@@ -157,7 +159,7 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis', () => {
     const inputs = inputsOfSamples(calibration, heldOutSamples);
     expect(inputs.reduce((sum, { batch }) => sum + batch, 0)).toBe(heldOutSamples.length);
     for (const { edit, outputError } of measured) {
-      const route = routeOf(BLOCKS, [edit], { probes: fitted });
+      const route = routeOf(BLOCKS, [edit], { maps: probeMaps(fitted) });
       let [difference, size] = [0, 0];
       for (const batch of inputs) {
         const whole = await transformer.forward(batch);
@@ -169,10 +171,38 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis', () => {
     }
   });
 
+  it('measures a run by a linear map along the route with the map that its states give', async () => {
+    const edit = runEdit({ first: 0, last: 2 }, 'linear');
+    const [measured] = await damageOf([edit]);
+    const map = await analysed.maps.across(edit);
+    const again = await fitMaps(transformer, calibration, { runs: [edit] });
+    expect(again.get('0-2')).toEqual(map);
+    const inputs = damageInputsOf(calibration, analysed.maps);
+    const route = routeOf(BLOCKS, [edit], { maps: () => map });
+    expect(route.map(({ kind }) => kind)).toEqual(['block', 'probe', 'block']);
+    let [difference, size] = [0, 0];
+    for (const batch of inputs.batches) {
+      const [whole, edited] = [await transformer.forward(batch), await transformer.forward(batch, route)];
+      difference += squareOf(whole, edited);
+      size += squareOf(whole);
+    }
+    expect(measured!.outputError).toBeCloseTo(Math.sqrt(difference / size), 5);
+    // Closer than leaving both blocks out, and not the same as two probes in a row.
+    const [removed, probed] = await damageOf([runEdit(edit, 'nothing'), runEdit(edit, 'probes')]);
+    expect(measured!.outputError).toBeLessThan(removed!.outputError!);
+    expect(measured!.outputError).not.toBe(probed!.outputError);
+  });
+
+  it('measures a run of two blocks by a linear map as by its probe', async () => {
+    const run = { first: 1, last: 2 };
+    const [linear, probes] = await damageOf([runEdit(run, 'linear'), runEdit(run, 'probes')]);
+    expect(linear!.outputError).toBe(probes!.outputError);
+  });
+
   it('measures each edit alone, whatever is measured beside it and had been measured before', async () => {
     const edits = [runEdit({ first: 0, last: 2 }, 'probes'), runEdit({ first: 1, last: 3 }, 'nothing')];
     const together = await damageOf(edits);
-    const inputs = damageInputsOf(calibration, analysed.probes);
+    const inputs = damageInputsOf(calibration, analysed.maps);
     const one = await editDamage(transformer, inputs, edits.slice(1));
     expect(inputs.wholeOutputs).toHaveLength(inputs.batches.length);
     // From here on the whole model's output is known.
@@ -189,7 +219,7 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis', () => {
       'probes',
     );
     const together = await damageOf(edits);
-    const inputs = damageInputsOf(calibration, analysed.probes);
+    const inputs = damageInputsOf(calibration, analysed.maps);
     const told: unknown[] = [];
     const reads: number[] = [];
     const counted = { ...transformer, loadBlock: async (block: number) => void reads.push(block) };
@@ -208,9 +238,9 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis', () => {
 
   it('measures a choice with all its edits in place, as one forward along its route does', async () => {
     const edits = [runEdit({ first: 0, last: 1 }, 'probes'), runEdit({ first: 2, last: 3 }, 'nothing')];
-    const inputs = damageInputsOf(calibration, analysed.probes);
+    const inputs = damageInputsOf(calibration, analysed.maps);
     const { outputError, bounds } = await choiceDamage(transformer, inputs, edits);
-    const route = routeOf(BLOCKS, edits, { probes: fitted });
+    const route = routeOf(BLOCKS, edits, { maps: probeMaps(fitted) });
     let [difference, size] = [0, 0];
     for (const batch of inputs.batches) {
       const whole = await transformer.forward(batch);
@@ -335,18 +365,18 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis', () => {
 
   it('has probes that can be fitted again from its calibration alone, bit for bit', async () => {
     const done: number[] = [];
-    const again = await fitProbes(transformer, calibration, { onBlock: (count) => done.push(count) });
-    expect(again).toEqual(fitted);
+    const again = await fitMaps(transformer, calibration, { onBlock: (count) => done.push(count) });
+    expect([...again]).toEqual(fitted.map((probe, block) => [formatIntervalKey(probedRun(block)), probe]));
     expect(done).toEqual([1, 2, 3, 4]);
     expect(tf.memory().numTensors).toBe(tensorsBefore);
-    expect(await fitProbes(transformer, calibration, { ridge: 1 })).not.toEqual(fitted);
-    const stopped = fitProbes(transformer, calibration, { signal: AbortSignal.abort() });
+    expect((await fitMaps(transformer, calibration, { ridge: 1 })).get('0-1')).not.toEqual(fitted[1]);
+    const stopped = fitMaps(transformer, calibration, { signal: AbortSignal.abort() });
     await expect(stopped).rejects.toMatchObject({ code: 'cancelled' });
   });
 
   it('reports n/a, never NaN, for a stream that a block does not update, whatever its weights are', async () => {
-    const { analysis, probes } = await analyse(transformer, calibration);
-    const ofLast = await probes.of(BLOCKS - 1);
+    const { analysis, maps } = await analyse(transformer, calibration);
+    const ofLast = await maps.of(BLOCKS - 1);
     const [image, text] = [analysis.streams.image!, analysis.streams.text!];
     const last = BLOCKS - 1;
     expect(ofLast.text).toBeNull();

@@ -17,6 +17,7 @@ import { REPORT_VERSION } from '../report/report.ts';
 import { jsonPiece, memoryStates, putJson, type StateStore } from '../states/index.ts';
 import { compareStreams } from './compare-streams.ts';
 import { type Damage, type DamageInputs, damageInputsOf, editDamage, waysWithin } from './edit-damage.ts';
+import { type FittedMaps, storedMaps } from './fitted-maps.ts';
 import { type RowSplit, splitRows } from './held-out.ts';
 import { DAMAGE_SAMPLES } from './held-out-inputs.ts';
 import { judgedRows } from './judged-rows.ts';
@@ -27,7 +28,6 @@ import type { AnalysisProgress } from './progress.ts';
 import { StageClock } from './stage-clock.ts';
 import { comparePairs, type PairFigures } from './state-pairs.ts';
 import { modelStates, type StatesSource } from './states-source.ts';
-import { type BlockProbes, storedProbes } from './stored-probes.ts';
 import { confidenceOf, streamAnalysis } from './stream-figures.ts';
 
 export interface AnalyseOptions {
@@ -54,7 +54,7 @@ export interface DamageBudget {
 export interface Analysed {
   readonly analysis: Omit<AnalysisReport, 'model' | 'engine'>;
   /** For routes through the model and further measurements (`editDamage`); read from the store that the analysis was given. */
-  readonly probes: BlockProbes;
+  readonly maps: FittedMaps;
 }
 
 const SURROGATE_BYTES = 2 ** 30;
@@ -90,13 +90,10 @@ export async function analyseStates(
 
   const sweep = { split, judged, ridge, store, lasts: lasting !== undefined, engineBytes, signal };
   const swept = await sweepProbes(source, sweep, pace, clock, onProgress);
-  const probes = storedProbes(
-    store,
-    declared.map(({ id }) => id),
-  );
+  const maps = storedMaps(store, source.architecture, { width, fit: split.fit, ridge });
 
   const rows = countsOf(calibration.rows);
-  const comparing = { store, rows, blocks, width, probes, judged, surrogateBytes };
+  const comparing = { store, rows, blocks, width, probes: maps, judged, surrogateBytes };
   const compared = await compareStreams(comparing, pace, clock, onProgress);
   const streams: PerStream<StreamAnalysis> = Object.fromEntries(
     declared.map(({ id }) => [
@@ -125,7 +122,7 @@ export async function analyseStates(
   const damage = model
     ? await storedDamage(
         model.transformer,
-        damageInputsOf(model.calibration, probes, 'prompt-groups', samples),
+        damageInputsOf(model.calibration, maps, 'prompt-groups', samples),
         [...runEdits(measurable, 'nothing'), ...runEdits(measurable, 'probes')],
         store,
         { signal, engineBytes, onProgress },
@@ -158,7 +155,7 @@ export async function analyseStates(
       blockMs: swept.map(({ blockMs }) => blockMs),
       stagesMs: clock.stagesMs,
     },
-    probes,
+    maps,
   };
 }
 

@@ -5,7 +5,7 @@
  */
 import type { Calibration } from '../capture/index.ts';
 import type { NamedPart } from '../detection/index.ts';
-import type { RunEdit, RunSet } from '../edit/index.ts';
+import { mappedRunAt, type RunEdit, type RunSet } from '../edit/index.ts';
 import {
   type ModelConfig,
   type StreamProbes,
@@ -16,13 +16,13 @@ import {
 } from '../model/index.ts';
 import { relativeError, relativeErrorBounds, type SampleError, sampleErrors } from '../relative-error.ts';
 import type { EditDamage, PartDamage, SplitRule } from '../report/report.ts';
+import { type FittedMaps, listedProbes } from './fitted-maps.ts';
 import { evenlySpread } from './golden-ratio.ts';
 import { splitRows } from './held-out.ts';
 import { DAMAGE_SAMPLES, inputsOfSamples, spreadSamples } from './held-out-inputs.ts';
 import { noiseBands } from './noise-bands.ts';
 import { Pace } from './pace.ts';
 import { runSideBySide, type Way } from './side-by-side.ts';
-import { type BlockProbes, listedProbes } from './stored-probes.ts';
 
 export interface DamageInputs {
   readonly batches: readonly TransformerInputs[];
@@ -33,8 +33,8 @@ export interface DamageInputs {
   /** Noise band of each of them, and how many bands there are. */
   readonly bandOf: readonly number[];
   readonly bands: number;
-  /** Needed for edits by probes. */
-  readonly probes: BlockProbes;
+  /** Needed for edits by probes and by linear maps. */
+  readonly maps: FittedMaps;
   /** The whole model's output per batch; filled at the first measurement, after which only what differs is computed. */
   readonly wholeOutputs: Float32Array[];
 }
@@ -42,7 +42,7 @@ export interface DamageInputs {
 /** The held-out samples that edits are measured on; any will do where none is held out. */
 export function damageInputsOf(
   calibration: Calibration,
-  probes: BlockProbes | readonly StreamProbes[],
+  maps: FittedMaps | readonly StreamProbes[],
   rule: SplitRule = 'prompt-groups',
   limit: number = DAMAGE_SAMPLES,
 ): DamageInputs {
@@ -56,7 +56,7 @@ export function damageInputsOf(
     groups: samples.map((sample) => calibration.groups[sample]!),
     bandOf: samples.map(bandOf),
     bands: bands.length,
-    probes: 'of' in probes ? probes : listedProbes(probes),
+    maps: 'of' in maps ? maps : listedProbes(maps),
     wholeOutputs: [],
   };
 }
@@ -74,7 +74,7 @@ export interface EditDamageOptions {
 /** What is said of every way. */
 export type Damage = Omit<EditDamage, 'edit'>;
 
-/** Each edit alone (by nothing or by probes; edits may overlap). */
+/** Each edit alone (by nothing, probes or a linear map; edits may overlap). */
 export async function editDamage(
   transformer: Transformer,
   inputs: DamageInputs,
@@ -127,17 +127,17 @@ export function waysWithin(
   return Math.max(1, Math.floor(bytes / Math.max(1, stateBytes)) - 1);
 }
 
-/** Fitted probes are looked up when their block is reached. */
+/** Fitted maps are looked up when the block that they replace is reached. */
 function wayOf({ numBlocks }: ModelConfig, edits: RunSet): Way {
-  const unknown: readonly StreamProbes[] = Array.from({ length: numBlocks }, () => ({}));
-  return stepsOf(numBlocks, edits, { probes: unknown }).map((step) =>
-    step?.kind === 'probe' ? { kind: 'fitted' } : step,
-  );
+  return stepsOf(numBlocks, edits, { maps: () => ({}) }).map((step, block) => {
+    const run = edits.map((edit) => mappedRunAt(edit, block)).find((one) => one !== null);
+    return run ? { kind: 'fitted', run } : step;
+  });
 }
 
 async function damageOfWays(
   transformer: Transformer,
-  { batches, wholeOutputs, groups, bandOf, bands, probes }: DamageInputs,
+  { batches, wholeOutputs, groups, bandOf, bands, maps }: DamageInputs,
   ways: readonly Way[],
   { signal, onProgress, waysAtOnce = Math.max(1, ways.length), onMeasured }: EditDamageOptions,
 ): Promise<Damage[]> {
@@ -150,7 +150,7 @@ async function damageOfWays(
   for (let from = 0; from < ways.length; from += waysAtOnce) {
     const some = ways.slice(from, from + waysAtOnce);
     const samples: SampleError[][] = some.map(() => []);
-    const passes = await runSideBySide(transformer, batches, wholeOutputs, some, probes, pace, onBlock);
+    const passes = await runSideBySide(transformer, batches, wholeOutputs, some, maps, pace, onBlock);
     for (const [batch, { whole, edited }] of passes.entries()) {
       wholeOutputs[batch] = whole;
       for (const [i, output] of edited.entries()) {

@@ -1,8 +1,10 @@
 /**
- * The probes of a model: of one block from the states around it, and of all blocks from a calibration alone, for whoever
- * has a report but not the analysis that made it (after a reload, on another engine).
+ * The probes of a model: of one block from the states around it, and of any runs from a calibration alone, for callers that
+ * have a report but not the analysis that made it (after a reload, on another engine).
  */
 import { type Calibration, captureStates } from '../capture/index.ts';
+import { probedRun } from '../edit/index.ts';
+import { type BlockInterval, formatIntervalKey } from '../interval/index.ts';
 import type { AffineMap, BlockSpec, ModelStream, StreamProbes, Transformer } from '../model/index.ts';
 import type { PerStream, SplitRule } from '../report/report.ts';
 import { type RowSplit, splitRows } from './held-out.ts';
@@ -49,38 +51,64 @@ export async function fitBlockProbe(
   return { maps, quality };
 }
 
-/** The probes that an analysis of this calibration fits, bit for bit on the same engine; two states are held at a time. */
-export async function fitProbes(
+/**
+ * The map from the states before a run to those after it, [rows, width] each, fitted on the rows `fit`. It leaves streams
+ * alone that block `last` of the run does not update, and those without a token.
+ */
+export async function fitRunMap(
+  last: BlockSpec,
+  streams: readonly ModelStream[],
+  before: PerStream<Float32Array>,
+  after: PerStream<Float32Array>,
+  width: number,
+  fit: RowSplit['fit'],
+  ridge: number,
+  pace: Pace,
+): Promise<StreamProbes> {
+  const around = (id: string) => [before[id]!, after[id]!] as const;
+  return (await fitBlockProbe(last, streams, around, width, { fit }, ridge, pace)).maps;
+}
+
+/**
+ * The maps that an analysis of this calibration fits, bit for bit on the same engine, by the keys of the runs that they span;
+ * the probes of all blocks by default. A state is held until the last run that begins there has ended.
+ */
+export async function fitMaps(
   transformer: Transformer,
   calibration: Calibration,
   {
     signal,
     ridge = DEFAULT_RIDGE,
     rule = 'prompt-groups',
+    runs = transformer.architecture.blocks.map(({ index }) => probedRun(index)),
     onBlock = () => {},
   }: {
     readonly signal?: AbortSignal;
     readonly ridge?: number;
     /** Of the analysis that they are of. */
     readonly rule?: SplitRule;
+    readonly runs?: readonly BlockInterval[];
     readonly onBlock?: (done: number, total: number) => void;
   } = {},
-): Promise<StreamProbes[]> {
+): Promise<Map<string, StreamProbes>> {
   const { blocks, streams } = transformer.architecture;
-  const split = splitRows(calibration, rule);
+  const { fit } = splitRows(calibration, rule);
   const pace = new Pace(signal);
-  const probes: StreamProbes[] = [];
-  let before: PerStream<Float32Array> | null = null;
+  const maps = new Map<string, StreamProbes>();
+  const held = new Map<number, PerStream<Float32Array>>();
   for await (const { index, states } of captureStates(transformer, calibration, { signal })) {
-    const block = blocks[index];
-    if (before && block) {
-      const input = before;
-      const around = (id: string) => [input[id]!, states[id]!] as const;
-      const { maps } = await fitBlockProbe(block, streams, around, transformer.config.width, split, ridge, pace);
-      probes.push(maps);
-      onBlock(probes.length, blocks.length);
+    held.set(index, states);
+    for (const run of runs.filter(({ last }) => last === index)) {
+      const before = held.get(run.first);
+      const block = blocks[index];
+      if (!before || !block) throw new RangeError(`No run of the model is [${run.first}, ${run.last}]`);
+      const map = await fitRunMap(block, streams, before, states, transformer.config.width, fit, ridge, pace);
+      maps.set(formatIntervalKey(run), map);
     }
-    before = states;
+    for (const state of held.keys()) {
+      if (!runs.some(({ first, last }) => first === state && last > index)) held.delete(state);
+    }
+    if (index >= 0) onBlock(index + 1, blocks.length);
   }
-  return probes;
+  return maps;
 }

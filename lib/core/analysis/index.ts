@@ -12,7 +12,8 @@ export {
   waysWithin,
 } from './edit-damage.ts';
 export { type AnalysisEstimate, type AnalysisLimits, estimateAnalysis, type MemoryMeter } from './estimate.ts';
-export { fitBlockProbe, fitProbes } from './fit-probes.ts';
+export { fitBlockProbe, fitMaps } from './fit-probes.ts';
+export { type FittedMaps, listedMaps, listedProbes } from './fitted-maps.ts';
 export { offerFloat64 } from './float64.ts';
 export type { Factored, Float64Algebra, Numbers } from './float64-algebra.ts';
 export { type SweepOf, type SweepProgress, type SweepRows, type Swept, sweepGrams } from './gram-sweep.ts';
@@ -26,4 +27,4 @@ export type { AnalysisPartial, AnalysisProgress, AnalysisStage } from './progres
 export { reportOf } from './report-of.ts';
 export { linearCka, StreamSimilarity } from './similarity.ts';
 export { modelStates, type StatesSource, tracedStates } from './states-source.ts';
-export { type BlockProbes, listedProbes, probesOf } from './stored-probes.ts';
+export { type BlockProbes, probesOf } from './stored-probes.ts';

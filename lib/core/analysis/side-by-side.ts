@@ -3,6 +3,7 @@
  * however many ways and batches there are, and a way costs only what it does otherwise, since up to its first own step it is
  * the whole model.
  */
+import { type BlockInterval, formatIntervalKey } from '../interval/index.ts';
 import {
   cloneState,
   disposeState,
@@ -13,11 +14,11 @@ import {
   type Transformer,
   type TransformerInputs,
 } from '../model/index.ts';
+import type { FittedMaps } from './fitted-maps.ts';
 import type { Pace } from './pace.ts';
-import type { BlockProbes } from './stored-probes.ts';
 
-/** What runs in a block's place: its fitted probe is looked up when the block is reached; null is nothing. */
-export type WayStep = RouteStep | { readonly kind: 'fitted' } | null;
+/** What runs in a block's place: the map that spans `run` is looked up when the block is reached; null is nothing. */
+export type WayStep = RouteStep | { readonly kind: 'fitted'; readonly run: BlockInterval } | null;
 /** One step per block. */
 export type Way = readonly WayStep[];
 
@@ -49,7 +50,7 @@ export async function runSideBySide(
   batches: readonly TransformerInputs[],
   knownOutputs: readonly (Float32Array | undefined)[],
   ways: readonly Way[],
-  probes: BlockProbes,
+  maps: FittedMaps,
   pace: Pace,
   onBlock: () => void,
 ): Promise<Outputs[]> {
@@ -70,8 +71,12 @@ export async function runSideBySide(
       ways.some((steps) => steps[block]?.kind === 'block' || steps[block]?.kind === 'half');
     const { numBlocks } = transformer.config;
     for (let block = 0; block < numBlocks; block++) {
-      const left = ways.filter((_, way) => leaving[way]! <= block);
-      const fitted = left.some((steps) => steps[block]?.kind === 'fitted') ? await probes.of(block) : null;
+      const fitted = new Map<string, StreamProbes>();
+      for (const { [block]: step } of ways) {
+        if (step?.kind !== 'fitted') continue;
+        const key = formatIntervalKey(step.run);
+        if (!fitted.has(key)) fitted.set(key, await maps.across(step.run));
+      }
       if (runs(block)) await transformer.loadBlock(block);
       if (block + 1 < numBlocks && runs(block + 1)) transformer.prefetchBlock(block + 1);
       for (const pass of passes) {
@@ -101,7 +106,7 @@ async function advance(
   transformer: Transformer,
   pass: Pass,
   block: number,
-  fitted: StreamProbes | null,
+  fitted: ReadonlyMap<string, StreamProbes>,
   pace: Pace,
 ): Promise<void> {
   const { lanes, context, known } = pass;
@@ -117,11 +122,10 @@ async function advance(
   }
 }
 
-function stepAt(steps: Way, block: number, fitted: StreamProbes | null): RouteStep | null {
+function stepAt(steps: Way, block: number, fitted: ReadonlyMap<string, StreamProbes>): RouteStep | null {
   const step = steps[block] ?? null;
   if (step?.kind !== 'fitted') return step;
-  if (!fitted) throw new RangeError(`No probe for block ${block}`);
-  return { kind: 'probe', probe: fitted };
+  return { kind: 'probe', probe: fitted.get(formatIntervalKey(step.run))! };
 }
 
 function firstChange(steps: Way): number {

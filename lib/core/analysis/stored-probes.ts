@@ -1,32 +1,12 @@
 /**
- * Probes of a model, one block's at a time: sixty probes of width 3072 are gigabytes, so that they wait in a store until the
- * block that they stand for is reached.
+ * Probes of a model in a store, one block's at a time: sixty probes of width 3072 are gigabytes, so that they wait there until
+ * the block that they replace is reached.
  */
 import type { AffineMap, StreamId, StreamProbes } from '../model/index.ts';
 import type { StateStore } from '../states/index.ts';
 
 export interface BlockProbes {
   of(block: number): Promise<StreamProbes>;
-}
-
-export function listedProbes(probes: readonly StreamProbes[]): BlockProbes {
-  return {
-    async of(block) {
-      const found = probes[block];
-      if (!found) throw new RangeError(`No probe for block ${block}: ${probes.length} probes given`);
-      return found;
-    },
-  };
-}
-
-export function storedProbes(store: StateStore, streams: readonly StreamId[]): BlockProbes {
-  return {
-    async of(block) {
-      const maps: [StreamId, AffineMap | null][] = [];
-      for (const stream of streams) maps.push([stream, await readProbe(store, stream, block)]);
-      return Object.fromEntries(maps);
-    },
-  };
 }
 
 /** For routes that hold all probes that they need at once. */
@@ -65,7 +45,7 @@ export async function putProbe(
 }
 
 /** Null where the block has no probe in this stream. */
-async function readProbe(store: StateStore, stream: StreamId, block: number): Promise<AffineMap | null> {
+export async function readProbe(store: StateStore, stream: StreamId, block: number): Promise<AffineMap | null> {
   const key = keyOf(stream, block);
   const shape = await store.shape(key);
   if (!shape) return null;

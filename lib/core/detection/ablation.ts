@@ -9,8 +9,11 @@ import { stackAround } from '../interval/interval-set.ts';
 import { BLOCK_HALVES } from '../model/config-index.ts';
 import { type AnalysisReport, damageOf, type EditDamage, type PartDamage, partDamageOf } from '../report/report.ts';
 
-export const ABLATIONS = ['blocks', 'parts', 'intervals'] as const;
-/** `blocks`: each block; `parts`: attention and feed-forward of each; `intervals`: each run of 2 to `LONGEST_ABLATION` blocks. */
+export const ABLATIONS = ['blocks', 'parts', 'intervals', 'linear'] as const;
+/**
+ * `blocks`: each block; `parts`: attention and feed-forward of each; `intervals`: each run of 2 to `LONGEST_ABLATION` blocks;
+ * `linear`: each of these runs with a linear map in place of its later blocks.
+ */
 export type Ablation = (typeof ABLATIONS)[number];
 /** Blocks of the longest run that is measured: their number grows with it, and long runs leave little to rank. */
 export const LONGEST_ABLATION = 5;
@@ -23,7 +26,10 @@ export interface Ablated {
 
 export function ablationsOf(which: Ablation, depth: Depth): Ablated {
   const blocks = Array.from({ length: depth.numBlocks }, (_, block) => block);
-  if (which === 'intervals') return { edits: runsOf(depth).map((run) => runEdit(run, 'nothing')), parts: [] };
+  if (which === 'intervals' || which === 'linear') {
+    const by = which === 'linear' ? 'linear' : 'nothing';
+    return { edits: runsOf(depth).map((run) => runEdit(run, by)), parts: [] };
+  }
   if (which === 'parts')
     return { edits: [], parts: blocks.flatMap((block) => BLOCK_HALVES.map((part) => ({ block, part }))) };
   const firsts = blocks.filter((block) => stackAround(block, depth).first === block);

@@ -52,7 +52,21 @@ export function chooseByBudget(ranked: readonly RankedInterval[], removeCount: n
   return chosen.sort((a, b) => a.first - b.first);
 }
 
-/** Scores of disjoint intervals, summed; null where the report cannot say one of them. */
+/** What an interval adds to the damage of a plan, by a score; null where the report cannot say. */
+export function addedDamage(
+  report: RankableReport,
+  interval: BlockInterval,
+  score: DamageScore,
+  settings: DetectionSettings = DEFAULT_DETECTION,
+): number | null {
+  const value = damageScore(report, interval, score, settings);
+  return value === null || scoreNamed(score).adds === 'plainly' ? value : value ** 2;
+}
+
+/**
+ * The damage that a score predicts of disjoint intervals together, on the scale of the score: their sum, or the root of the
+ * sum of squares. Null where the report cannot say one of them.
+ */
 export function totalScore(
   report: RankableReport,
   intervals: readonly BlockInterval[],
@@ -61,9 +75,9 @@ export function totalScore(
 ): number | null {
   let total = 0;
   for (const interval of intervals) {
-    const one = damageScore(report, interval, score, settings);
+    const one = addedDamage(report, interval, score, settings);
     if (one === null) return null;
     total += one;
   }
-  return total;
+  return scoreNamed(score).adds === 'plainly' ? total : Math.sqrt(total);
 }

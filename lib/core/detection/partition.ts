@@ -6,7 +6,7 @@
  */
 import type { BlockInterval, Depth } from '../interval/interval.ts';
 import { stackAround } from '../interval/interval-set.ts';
-import { damageScore } from './damage.ts';
+import { addedDamage } from './damage.ts';
 import type { DamageScore } from './scores/index.ts';
 import type { RankableReport } from './scores/score.ts';
 import { DEFAULT_DETECTION, type DetectionSettings } from './settings.ts';
@@ -60,7 +60,7 @@ interface Way {
   readonly before: Way | null;
 }
 
-/** `leastDamage` with a score of the report; measured scores know the intervals alone that were measured. */
+/** `leastDamage` with what each interval adds by a score of the report; measured scores know the intervals alone that were measured. */
 export function chooseLeastDamage(
   report: RankableReport,
   depth: Depth,
@@ -68,5 +68,5 @@ export function chooseLeastDamage(
   score: DamageScore,
   settings: DetectionSettings = DEFAULT_DETECTION,
 ): BlockInterval[] {
-  return leastDamage(depth, removeCount, (interval) => damageScore(report, interval, score, settings));
+  return leastDamage(depth, removeCount, (interval) => addedDamage(report, interval, score, settings));
 }

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { TOY_WIDTH, type ToyModel, toyCalibration, toyInputs, toyTransformer } from '../../testing/toy-transformer.ts';
-import { analyse, fitProbes, probesOf } from '../analysis/index.ts';
+import { analyse, fitMaps, probesOf } from '../analysis/index.ts';
 import { DEFAULT_DETECTION, detectIntervals } from '../detection/index.ts';
 import { runEdit } from '../edit/index.ts';
 import type { Transformer } from '../model/index.ts';
@@ -131,9 +131,10 @@ describePerEngine(['wasm'], 'a model of declared streams', () => {
     const transformer = toyTransformer(THREE);
     const calibration = toyCalibration(transformer, 12);
     const analysed = await analyse(transformer, calibration);
-    const probes = await probesOf(analysed.probes, transformer.architecture.blocks.keys());
+    const probes = await probesOf(analysed.maps, transformer.architecture.blocks.keys());
     expect(probes[2]).toMatchObject({ audio: null, caption: { bias: expect.anything() } });
-    expect(await fitProbes(transformer, calibration)).toEqual(probes);
+    const again = await fitMaps(transformer, calibration);
+    expect([...again.values()]).toEqual(probes);
     transformer.dispose();
   });
 

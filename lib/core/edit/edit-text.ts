@@ -2,7 +2,7 @@
  * A choice of edits as text for addresses and the command line, parts joined by dots: `3-4.7-9p.t13-14.f2-image.m8`.
  *
  *   3-4, 7-9p   a run; without a letter it is replaced by the default, which the address names apart from it; the letters are
- *               r (removed), p (probes) and s (student)
+ *               r (removed), p (probes), l (linear) and s (student)
  *   t13-14      a text group
  *   f2-image    the feed-forward layers of a stream in a block
  *   m8          modulations of all blocks at rank 8; `m8*0-5_7` those of blocks 0 to 5 and 7
@@ -27,13 +27,19 @@ import {
 } from './edit.ts';
 import { type EditableModel, editSetOf, onlyRuns, runSetOf } from './edit-set.ts';
 
-const LETTERS: Readonly<Record<RunReplacement, string>> = { nothing: 'r', probes: 'p', student: 's' };
+const LETTERS: Readonly<Record<RunReplacement, string>> = {
+  nothing: 'r',
+  probes: 'p',
+  linear: 'l',
+  student: 's',
+};
 const REPLACEMENTS: ReadonlyMap<string, RunReplacement> = new Map([
   ['r', 'nothing'],
   ['p', 'probes'],
+  ['l', 'linear'],
   ['s', 'student'],
 ]);
-const EXPECTED = 'first-last, then r (removed), p (probes), s (student) or no letter, as in 3-4.7-9p';
+const EXPECTED = 'first-last, then r (removed), p (probes), l (linear), s (student) or no letter, as in 3-4.7-9p';
 const EXPECTED_WIDTH =
   'a text group (t13-14), feed-forward layers (f2-image), or modulations (m8, m8*0-5_7, x1000_500)';
 

@@ -4,9 +4,9 @@ import {
   editKey,
   editSetOf,
   formatEditParam,
+  mappedRuns,
   parseEditParam,
   parseRunParam,
-  probedBlocks,
   RUN_REPLACEMENTS,
   replacementWord,
   runEdit,
@@ -59,14 +59,18 @@ describe('edits', () => {
 
   it('have keys that tell apart replacements of one run', () => {
     const [run] = MIXED;
-    expect(new Set(RUN_REPLACEMENTS.map((by) => editKey(runEdit(run!, by)))).size).toBe(3);
+    expect(new Set(RUN_REPLACEMENTS.map((by) => editKey(runEdit(run!, by)))).size).toBe(4);
     expect(MIXED.map(editKey)).toEqual(['3-4 nothing', '7-9 probes', '10-12 student']);
-    expect(RUN_REPLACEMENTS.map(replacementWord)).toEqual(['removed', 'probes', 'student']);
+    expect(RUN_REPLACEMENTS.map(replacementWord)).toEqual(['removed', 'probes', 'linear', 'student']);
   });
 
-  it('put a probe only where a run by probes has one, and none at its first block', () => {
-    expect(probedBlocks(MIXED)).toEqual([8, 9]);
-    expect(probedBlocks(runEdits(MIXED, 'nothing'))).toEqual([]);
+  it('put a probe at each later block of a run by probes, and one map across a run by a linear map', () => {
+    expect(mappedRuns(MIXED)).toEqual([
+      { first: 7, last: 8 },
+      { first: 8, last: 9 },
+    ]);
+    expect(mappedRuns([runEdit({ first: 7, last: 9 }, 'linear')])).toEqual([{ first: 7, last: 9 }]);
+    expect(mappedRuns(runEdits(MIXED, 'nothing'))).toEqual([]);
   });
 });
 

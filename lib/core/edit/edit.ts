@@ -8,10 +8,11 @@ import { formatBlocks } from './blocks-text.ts';
 
 /**
  * What stands in for a run of blocks. `nothing`: block `first` stays, blocks first+1..last go. `probes`: block `first`
- * stays, each of the others becomes its linear probe. `student`: one trained block takes the place of the whole run.
+ * stays, each of the others becomes its linear probe. `linear`: block `first` stays, one linear map, fitted from the state
+ * after it to the state after block `last`, replaces the others. `student`: one trained block replaces the whole run.
  */
-export type RunReplacement = 'nothing' | 'probes' | 'student';
-export const RUN_REPLACEMENTS: readonly RunReplacement[] = ['nothing', 'probes', 'student'];
+export type RunReplacement = 'nothing' | 'probes' | 'linear' | 'student';
+export const RUN_REPLACEMENTS: readonly RunReplacement[] = ['nothing', 'probes', 'linear', 'student'];
 
 /** A contiguous run of blocks and what stands in for it. */
 export interface RunEdit extends BlockInterval {
@@ -64,7 +65,10 @@ export type RunSet = readonly RunEdit[];
 
 export const NO_EDITS: readonly never[] = [];
 
-export function runEdit({ first, last }: BlockInterval, by: RunReplacement): RunEdit {
+export function runEdit<By extends RunReplacement>(
+  { first, last }: BlockInterval,
+  by: By,
+): RunEdit & { readonly by: By } {
   return { on: 'run', first, last, by };
 }
 
@@ -134,14 +138,29 @@ export function spanOf(edit: Edit): BlockInterval {
   return { first: edit.blocks[0] ?? 0, last: edit.blocks.at(-1) ?? 0 };
 }
 
-/** Blocks whose place a probe takes, ascending. */
-export function probedBlocks(edits: EditSet): number[] {
-  return runsOf(edits).flatMap(({ first, last, by }) =>
-    by === 'probes' ? Array.from({ length: last - first }, (_, i) => first + 1 + i) : [],
+/**
+ * The fitted map that runs in the place of `block`, named by the run that it spans: from the state after block `first` to the
+ * state after block `last`. The probe of block k spans [k − 1, k]. Null where no map runs.
+ */
+export function mappedRunAt({ first, last, by }: RunEdit, block: number): BlockInterval | null {
+  if (block <= first || block > last) return null;
+  if (by === 'probes') return probedRun(block);
+  return by === 'linear' && block === first + 1 ? { first, last } : null;
+}
+
+/** The run that the probe of `block` spans. */
+export function probedRun(block: number): BlockInterval {
+  return { first: block - 1, last: block };
+}
+
+/** The runs that fitted maps span, in order of depth. */
+export function mappedRuns(edits: EditSet): BlockInterval[] {
+  return runsOf(edits).flatMap((edit) =>
+    Array.from({ length: edit.last - edit.first }, (_, i) => mappedRunAt(edit, edit.first + 1 + i) ?? []).flat(),
   );
 }
 
-/** "removed", "probes", "student": one word for labels. */
+/** "removed", "probes", "linear", "student": one word for labels. */
 export function replacementWord(by: RunReplacement): string {
   return by === 'nothing' ? 'removed' : by;
 }

@@ -39,10 +39,10 @@ describePerEngine(['wasm'], 'a Qwen-Image model', () => {
 
       const transformer = await openTransformer(config, checkpoint);
       const calibration = syntheticCalibration(config, { samples: 6, timesteps: 3, seed: 1 });
-      const { analysis, probes } = await analyse(transformer, calibration);
+      const { analysis, maps } = await analyse(transformer, calibration);
       expect(analysis.calibration.label).toMatch(/reference|condition/);
       const edits = [runEdit(INTERVAL, 'nothing'), runEdit(INTERVAL, 'probes')];
-      for (const { outputError } of await editDamage(transformer, damageInputsOf(calibration, probes), edits)) {
+      for (const { outputError } of await editDamage(transformer, damageInputsOf(calibration, maps), edits)) {
         expect(outputError).toBeGreaterThan(0);
       }
 

@@ -1,5 +1,5 @@
 /** The way of a forward pass through the blocks: whole, or with edits in place. */
-import type { RunEdit } from '../edit/edit.ts';
+import { mappedRunAt, type RunEdit } from '../edit/edit.ts';
 import type { BlockInterval } from '../interval/interval.ts';
 import type { BlockHalf, StreamId } from './architecture.ts';
 import type { WeightSet } from './weights.ts';
@@ -27,7 +27,7 @@ export interface LowRankMap {
 
 export type AffineMap = DenseMap | LowRankMap;
 
-/** The probe of one block, per stream of the model; null leaves the stream as it is. */
+/** A fitted map, per stream of the model: the probe of a block, or the map of a longer run; null leaves the stream as it is. */
 export type StreamProbes = Readonly<Record<StreamId, AffineMap | null>>;
 
 export type RouteStep =
@@ -46,10 +46,18 @@ export interface StudentWeights extends BlockInterval {
   readonly weights: WeightSet;
 }
 
+/** By the run that it spans (`mappedRuns`); undefined where there is none. */
+export type FittedMapOf = (run: BlockInterval) => StreamProbes | undefined;
+
+/** Maps of single blocks, by block. */
+export function probeMaps(probes: readonly StreamProbes[]): FittedMapOf {
+  return ({ first, last }) => (last === first + 1 ? probes[last] : undefined);
+}
+
 /** What edits put in place of blocks. */
 export interface EditParts {
-  /** One per block; needed where a run is replaced by its probes. */
-  readonly probes?: readonly StreamProbes[];
+  /** The fitted map that spans a run, where an edit puts one in place. */
+  readonly maps?: FittedMapOf;
   /** One per run that is replaced by a student. */
   readonly students?: readonly StudentWeights[];
 }
@@ -71,15 +79,13 @@ export function stepsOf(numBlocks: number, edits: readonly RunEdit[], parts: Edi
 }
 
 /** What runs at block `index` inside `edit`, or null for nothing. */
-function editedStep(
-  index: number,
-  { first, last, by }: RunEdit,
-  { probes = [], students = [] }: EditParts,
-): RouteStep | null {
-  if (index > first && by !== 'probes') return null;
+function editedStep(index: number, edit: RunEdit, { maps, students = [] }: EditParts): RouteStep | null {
+  const { first, last, by } = edit;
   if (index > first) {
-    const probe = probes[index];
-    if (!probe) throw new RangeError(`No probe for block ${index}: ${probes.length} probes given`);
+    const run = mappedRunAt(edit, index);
+    if (!run) return null;
+    const probe = maps?.(run);
+    if (!probe) throw new RangeError(`No fitted map from block ${run.first} to block ${run.last} is given`);
     return { kind: 'probe', probe };
   }
   if (by !== 'student') return { kind: 'block', index };

@@ -1,8 +1,8 @@
 /**
- * What a choice of edits saves: blocks, parameters, file size and operations, from the model's config alone. Where
- * probes stand in for blocks they are counted, and also told apart. Forward time is measured, never computed.
+ * What a choice of edits saves: blocks, parameters, file size and operations, from the model's config alone. Probes and
+ * linear maps that replace blocks are counted, and also told apart. Forward time is measured, never computed.
  */
-import { probedBlocks, type RunSet } from '../edit/index.ts';
+import { mappedRuns, type RunSet } from '../edit/index.ts';
 import { removedCount, sumOverRemoved } from '../interval/index.ts';
 import { countFlops, parseModelConfig, type StreamTokens } from '../model/config-index.ts';
 import type { BeforeAfter } from './plan.ts';
@@ -51,18 +51,18 @@ export interface PlanCost {
   /** One forward of one sample at the model's token counts. */
   readonly flopsPerForward: BeforeAfter;
   readonly flopsPerImage: BeforeAfter;
-  /** The part of every `after` that probes make up; zeros where blocks are just removed. */
+  /** The part of every `after` that probes and linear maps make up; zeros where blocks are just removed. */
   readonly probes: { readonly count: number; readonly parameters: number; readonly flopsPerForward: number };
 }
 
 /** `edits` are a valid set of the model. */
 export function planCost(model: CostedModel, edits: RunSet, { steps, forwardsPerStep }: ImageRun): PlanCost {
   const { blocks, width: D, tokensPerForward: tokens } = model;
-  const probed = probedBlocks(edits).flatMap((index) => blocks[index]?.updates ?? []);
+  const mapped = mappedRuns(edits).flatMap(({ last }) => blocks[last]?.updates ?? []);
   const probes = {
-    count: probed.length,
-    parameters: probed.length * (D * D + D),
-    flopsPerForward: probed.reduce((sum, stream) => sum + 2 * D * D * (tokens[stream] ?? 0), 0),
+    count: mapped.length,
+    parameters: mapped.length * (D * D + D),
+    flopsPerForward: mapped.reduce((sum, stream) => sum + 2 * D * D * (tokens[stream] ?? 0), 0),
   };
   const flops = countFlops(parseModelConfig(JSON.stringify(model.config), 'config.json'), tokens);
   const flopsPerForward = {
@@ -84,9 +84,9 @@ export function planCost(model: CostedModel, edits: RunSet, { steps, forwardsPer
   };
 }
 
-/** A probe is a matrix and a bias per stream that its block updates. */
+/** A fitted map is a matrix and a bias per stream that the last block of its run updates. */
 export function parameterCost({ width: D, blocks, globalParameters }: ParameterFacts, edits: RunSet): BeforeAfter {
   const before = globalParameters + blocks.reduce((sum, { parameters }) => sum + parameters, 0);
-  const probes = probedBlocks(edits).flatMap((index) => blocks[index]?.updates ?? []).length;
-  return { before, after: before - sumOverRemoved(edits, savedParameters(blocks)) + probes * (D * D + D) };
+  const maps = mappedRuns(edits).flatMap(({ last }) => blocks[last]?.updates ?? []).length;
+  return { before, after: before - sumOverRemoved(edits, savedParameters(blocks)) + maps * (D * D + D) };
 }

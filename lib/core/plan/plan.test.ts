@@ -357,7 +357,7 @@ describe('parsePlan', () => {
     [
       'an unknown replacement',
       spoilt({ edits: [{ ...plan.edits[0], by: 'magic' }] }),
-      /`edits\[0\]\.by` is wrong; found "magic"; expected "nothing" or "probes" or "student"/,
+      /`edits\[0\]\.by` is wrong; found "magic"; expected "nothing" or "probes" or "linear" or "student"/,
     ],
     [
       'stacks with a gap',

@@ -44,7 +44,7 @@ const editSchema = z.object({
   last: told(whole, 'Last block, inclusive.'),
   by: told(
     z.enum(RUN_REPLACEMENTS),
-    'What stands in for blocks first+1..last: nothing, their linear probes, or a student trained for the whole run, which takes the place of block first too.',
+    'What stands in for blocks first+1..last: nothing, their linear probes, one linear map, or a student trained for the whole run, which takes the place of block first too.',
   ),
   cka: told(measured, "The surrogate's similarity cka(first, last) under `settings`; null where not measured."),
   removedError: told(

@@ -1,10 +1,10 @@
 /** Plans of version 1 as those of version 2: one replacement for all intervals becomes the replacement of each edit. */
-import { type RunReplacement, runEdit } from '../edit/index.ts';
+import { runEdit } from '../edit/index.ts';
 import { DAMAGE_SAMPLES_V1, STREAMS_V1, stacksOfSeams, upgradeCalibration } from '../report/upgrade-v1.ts';
 import type { PlanV1 } from './schema-v1.ts';
 import type { PlanV2 } from './schema-v2.ts';
 
-const REPLACEMENTS: Readonly<Record<PlanV1['replacement'], RunReplacement>> = {
+const REPLACEMENTS: Readonly<Record<PlanV1['replacement'], PlanV2['edits'][number]['by']>> = {
   removed: 'nothing',
   probes: 'probes',
   students: 'student',

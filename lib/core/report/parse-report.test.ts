@@ -169,7 +169,7 @@ describe('parseReport', () => {
     [
       'an unknown replacement',
       spoilt(['damage', 1, 'edit', 'by'], 'magic'),
-      /`damage\[1\]\.edit\.by` is wrong; found "magic"; expected "nothing" or "probes" or "student"/,
+      /`damage\[1\]\.edit\.by` is wrong; found "magic"; expected "nothing" or "probes" or "linear" or "student"/,
     ],
     ['a short row of direction errors', spoilt(['directionErrors', 2], [1]), /`directionErrors\[2\]` does not fit/],
     ['too few blocks', spoilt(['model', 'blocks'], []), /`model\.blocks` does not fit.*found 0 values; expected 3/],

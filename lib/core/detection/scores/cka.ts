@@ -10,6 +10,7 @@ export const cka = {
   needs: null,
   kind: 'predicted',
   isShare: false,
+  adds: 'plainly',
   isSimilarity: true,
   of(report, interval, settings) {
     const similarity = similarityOf(report, settings, interval);

@@ -9,6 +9,7 @@ export const direction = {
   needs: null,
   kind: 'predicted',
   isShare: false,
+  adds: 'plainly',
   isSimilarity: false,
   of: (report, { first, last }) => report.directionErrors[first]?.[last] ?? null,
 } as const satisfies Score;

@@ -1,9 +1,5 @@
-/**
- * Measured relative output error with blocks first+1..last removed, weighted to early timesteps: √(Σ t·e² / Σ t) over the noise
- * bands, t the band's mean timestep in 0 … 1 (1 is pure noise). Errors there are carried through all later steps (OBS-Diff).
- */
-import { runEdit } from '../../edit/edit.ts';
-import { damageOf } from '../../report/report.ts';
+/** Measured relative output error with blocks first+1..last removed, weighted to early timesteps. */
+import { earlyError } from './early-weighted.ts';
 import type { Score } from './score.ts';
 
 export const early = {
@@ -15,17 +11,7 @@ export const early = {
   needs: 'nothing',
   kind: 'measured',
   isShare: true,
+  adds: 'plainly',
   isSimilarity: false,
-  of(report, interval) {
-    const { bands = [] } = damageOf(report, runEdit(interval, 'nothing')) ?? {};
-    let [sum, weights] = [0, 0];
-    for (const [i, { timesteps }] of report.bands.entries()) {
-      const error = bands[i] ?? null;
-      if (error === null) return null;
-      const weight = timesteps.reduce((total, t) => total + t, 0) / timesteps.length;
-      sum += weight * error ** 2;
-      weights += weight;
-    }
-    return weights > 0 ? Math.sqrt(sum / weights) : null;
-  },
+  of: (report, interval) => earlyError(report, interval, 'nothing'),
 } as const satisfies Score;

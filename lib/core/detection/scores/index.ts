@@ -3,13 +3,15 @@ import { cka } from './cka.ts';
 import { direction } from './direction.ts';
 import { early } from './early.ts';
 import { influence } from './influence.ts';
+import { linear } from './linear.ts';
+import { linearEarly } from './linear-early.ts';
 import { mse } from './mse.ts';
 import { probe } from './probe.ts';
 import { probed } from './probed.ts';
 import { removed } from './removed.ts';
 import type { Score } from './score.ts';
 
-const ALL = [removed, probed, cka, probe, direction, early, influence, mse] as const;
+const ALL = [removed, probed, cka, probe, direction, early, influence, mse, linear, linearEarly] as const;
 /** What the others are held against: the blocks were taken out and the output compared. */
 export const REFERENCE_SCORE: DamageScore = removed.name;
 

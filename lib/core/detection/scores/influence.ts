@@ -9,6 +9,7 @@ export const influence = {
   needs: null,
   kind: 'proxy',
   isShare: false,
+  adds: 'plainly',
   isSimilarity: false,
   of: ({ proxies }, { first, last }) => proxies?.intervals.blockInfluence[first]?.[last] ?? null,
 } as const satisfies Score;

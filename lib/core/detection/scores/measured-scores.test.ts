@@ -2,6 +2,8 @@ import { expect, test } from 'vitest';
 import { runEdit } from '../../edit/index.ts';
 import type { EditDamage, NoiseBand } from '../../report/report.ts';
 import { ablationsOf, blockAblation, runsOf, unmeasured } from '../ablation.ts';
+import { totalScore } from '../damage.ts';
+import { chooseLeastDamage } from '../partition.ts';
 import { scoreCorrelations } from '../score-correlations.ts';
 import { DEFAULT_DETECTION } from '../settings.ts';
 import { scoreNamed } from './index.ts';
@@ -79,6 +81,7 @@ test('each block is left out as a run with the one before it, and the first of e
     { block: 3, part: 'block' },
   ]);
   expect(ablationsOf('parts', depth).parts).toHaveLength(10);
+  expect(ablationsOf('linear', depth).edits).toEqual(runsOf(depth).map((run) => runEdit(run, 'linear')));
   expect(runsOf(depth)).toEqual([
     { first: 0, last: 1 },
     { first: 1, last: 2 },
@@ -92,4 +95,30 @@ test('each block is left out as a run with the one before it, and the first of e
   expect(unmeasured(report, { edits, parts }).edits).toHaveLength(2);
   expect(unmeasured(report, { edits, parts }).parts).toEqual([{ block: 3, part: 'block' }]);
   expect([0, 1, 2].map((block) => blockAblation(report, block)?.outputError)).toEqual([0.7, 0.2, undefined]);
+});
+
+test('a linear map has its own errors, which add up in squares', () => {
+  const damage = [measured(0, 2, 0.3, [0.4, 0.1]), measured(3, 4, 0.4, [0.2, 0.2])].map((one) => ({
+    ...one,
+    edit: { ...one.edit, by: 'linear' as const },
+  }));
+  const report = reportWith({ damage });
+  expect(scoreOf('linear', report, 0, 2)).toBe(0.3);
+  expect(scoreOf('removed', report, 0, 2)).toBeNull();
+  expect(scoreOf('linear-early', report, 0, 2)).toBeCloseTo(Math.sqrt((0.8 * 0.16 + 0.2 * 0.01) / (0.8 + 0.2)), 12);
+  const runs = [
+    { first: 0, last: 2 },
+    { first: 3, last: 4 },
+  ];
+  expect(totalScore(report, runs, 'linear')).toBeCloseTo(0.5, 12);
+  // In squares the two halves of 0.3 each (0.18) cost less than one of 0.5 (0.25); their plain sum would cost more.
+  const halves = [measured(0, 1, 0.3), measured(2, 3, 0.3), measured(0, 2, 0.5)].map((one) => ({
+    ...one,
+    edit: { ...one.edit, by: 'linear' as const },
+  }));
+  const depth = { numBlocks: 4, stacks: [{ first: 0, last: 3 }] };
+  expect(chooseLeastDamage(reportWith({ damage: halves }), depth, 2, 'linear')).toEqual([
+    { first: 0, last: 1 },
+    { first: 2, last: 3 },
+  ]);
 });

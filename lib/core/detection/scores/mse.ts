@@ -10,6 +10,7 @@ export const mse = {
   needs: null,
   kind: 'proxy',
   isShare: false,
+  adds: 'plainly',
   isSimilarity: false,
   of: ({ proxies }, { first, last }) => proxies?.intervals.inputOutputMse[first]?.[last] ?? null,
 } as const satisfies Score;

@@ -9,6 +9,7 @@ export const probe = {
   needs: null,
   kind: 'predicted',
   isShare: false,
+  adds: 'plainly',
   isSimilarity: false,
   of(report, { first, last }) {
     let sum = 0;

@@ -11,6 +11,7 @@ export const probed = {
   needs: 'probes',
   kind: 'measured',
   isShare: true,
+  adds: 'plainly',
   isSimilarity: false,
   of: (report, interval) => outputErrorOf(report, runEdit(interval, 'probes')) ?? null,
 } as const satisfies Score;

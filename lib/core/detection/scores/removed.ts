@@ -11,6 +11,7 @@ export const removed = {
   needs: 'nothing',
   kind: 'measured',
   isShare: true,
+  adds: 'plainly',
   isSimilarity: false,
   of: (report, interval) => outputErrorOf(report, runEdit(interval, 'nothing')) ?? null,
 } as const satisfies Score;

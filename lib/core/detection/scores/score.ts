@@ -24,6 +24,11 @@ export interface Score {
   readonly kind: 'measured' | 'predicted' | 'proxy';
   /** A share of the output, which is written in percent. */
   readonly isShare: boolean;
+  /**
+   * How the damage of a plan follows from that of its intervals: the sum, or the sum of squares, as errors of independent
+   * students add up (docs/damage-scores.md compares both).
+   */
+  readonly adds: 'plainly' | 'in squares';
   /** 1 − surrogate CKA, which tables of intervals show as it is. */
   readonly isSimilarity: boolean;
   /** Null where the report cannot say. Values need not be comparable with those of another score. */

@@ -11,6 +11,8 @@ test('names in links and columns of tables stay what they were, and tell scores 
     ['early', 'damage_removed_early'],
     ['influence', 'damage_block_influence'],
     ['mse', 'damage_input_output_mse'],
+    ['linear', 'damage_linear'],
+    ['linear-early', 'damage_linear_early'],
   ]);
   expect(new Set(DAMAGE_SCORES.map(({ label }) => label)).size).toBe(DAMAGE_SCORES.length);
   expect(scoreNamed(DEFAULT_DAMAGE_SCORE).label).toBe('1 − surrogate CKA');

@@ -7,7 +7,7 @@ import { disposeState } from '../block-transformer.ts';
 import { parseModelConfig } from '../config.ts';
 import { type GoldenCase, goldenCase, goldenCheckpoint } from '../golden-fill.ts';
 import { openTransformer } from '../open.ts';
-import { type DenseMap, routeOf, type StreamProbes } from '../route.ts';
+import { type DenseMap, probeMaps, routeOf, type StreamProbes } from '../route.ts';
 import { expectClose, expectGoldenStates, readGolden } from '../testing.ts';
 import type { TransformerInputs } from '../transformer.ts';
 import { goldenQ1, goldenQ2, QWEN_IMAGE_GOLDENS } from './goldens.ts';
@@ -125,9 +125,9 @@ describePerEngine(['cpu', 'wasm', 'tensorflow'], 'the Qwen-Image forward pass', 
     const interval = { first: 1, last: 2 };
     const byProbes = [runEdit(interval, 'probes')];
     const removed = await transformer.forward(inputs, routeOf(4, [runEdit(interval, 'nothing')]));
-    expect(await transformer.forward(inputs, routeOf(4, byProbes, { probes: nothing }))).toEqual(removed);
+    expect(await transformer.forward(inputs, routeOf(4, byProbes, { maps: probeMaps(nothing) }))).toEqual(removed);
 
-    const found = await transformer.forward(inputs, routeOf(4, byProbes, { probes }));
+    const found = await transformer.forward(inputs, routeOf(4, byProbes, { maps: probeMaps(probes) }));
     const begun = await transformer.begin(inputs);
     const context = begun.context;
     let state = await transformer.runBlock(0, begun.state, context);

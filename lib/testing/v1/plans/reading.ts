@@ -10,7 +10,12 @@ export function planFacts(text: string, file: string) {
 }
 
 /** Version 1's words for what stands in for the blocks of a run. */
-const WORDS: Readonly<Record<RunReplacement, string>> = { nothing: 'removed', probes: 'probes', student: 'students' };
+const WORDS: Readonly<Record<RunReplacement, string>> = {
+  nothing: 'removed',
+  probes: 'probes',
+  linear: 'linear',
+  student: 'students',
+};
 
 export function factsOf(plan: ReturnType<typeof parsePlan>) {
   const { model, edits, blocks, parameters, blockMap, calibration, settings } = plan;
