@@ -133,7 +133,7 @@ describe('contigua', () => {
     expect(analysed.stderr).toMatch(/SYNTHETIC inputs[\s\S]*capture: 2 of 2[\s\S]*wrote report\.json/);
     // Six prompts of noise, two of them held out: too few tokens of text.
     expect(analysed.stderr).toMatch(
-      /Held out: 2 of 6 prompts, 2 of 6 samples\.\ntimestep +fitted +held out\n0\.1667 +\d +\d\n0\.5 +\d +\d\n0\.8333 +\d +\d\nNo intervals are detected: text has 64 of 128 fitted and 32 of 64 held-out tokens that width 64 needs\. About 12 samples/,
+      /Held out: 2 of 6 prompts, 2 of 6 samples\.\ntimestep +fitted +held out +image tokens +text tokens\n0\.1667 +\d +\d +\d+ \+ \d+ +\d+ \+ \d+\n0\.5 .*\n0\.8333 .*\nNo intervals are detected: text has 64 of 128 fitted and 32 of 64 held-out tokens that width 64 needs\. About 12 samples/,
     );
     expect({ code: analysed.code, stdout: analysed.stdout }).toEqual({ code: 0, stdout: '' });
     const report = parseReport(await read('report.json'), 'report.json');

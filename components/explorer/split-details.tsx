@@ -1,15 +1,16 @@
 /** How the samples of a report were split, in a line, and per timestep on demand. */
-import { splitWords } from '@/lib/core/detection/index.ts';
+import { splitWords, tokensWords } from '@/lib/core/detection/index.ts';
 import type { SplitFacts } from '@/lib/core/report/report.ts';
 
 export function SplitDetails({ split }: { split: SplitFacts }) {
   const words = splitWords(split);
   if (split.rule === 'golden-ratio' || split.heldOutGroups === 0) return <span className="block">{words}</span>;
+  const streams = Object.keys(split.timesteps[0]?.tokens ?? {});
   return (
     <details>
       <summary className="cursor-pointer">{words}</summary>
       <table className="mt-1 w-full text-right tabular-nums">
-        <caption className="sr-only">Samples of each timestep, fitted and held out</caption>
+        <caption className="sr-only">Samples and tokens of each timestep, fitted and held out</caption>
         <thead>
           <tr>
             <th scope="col" className="text-left font-normal">
@@ -21,16 +22,24 @@ export function SplitDetails({ split }: { split: SplitFacts }) {
             <th scope="col" className="font-normal">
               Held out
             </th>
+            {streams.map((stream) => (
+              <th key={stream} scope="col" className="font-normal" title="Fitted + held out">
+                {stream} tokens
+              </th>
+            ))}
           </tr>
         </thead>
         <tbody>
-          {split.timesteps.map(({ timestep, samples, heldOut }) => (
+          {split.timesteps.map(({ timestep, samples, heldOut, tokens }) => (
             <tr key={timestep}>
               <th scope="row" className="text-left font-normal">
                 {Number(timestep.toPrecision(4))}
               </th>
               <td>{samples - heldOut}</td>
               <td>{heldOut}</td>
+              {streams.map((stream) => (
+                <td key={stream}>{tokensWords(tokens?.[stream])}</td>
+              ))}
             </tr>
           ))}
         </tbody>

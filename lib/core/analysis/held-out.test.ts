@@ -32,7 +32,12 @@ describe('splitting rows', () => {
       share: 0.25,
       groups: 8,
       heldOutGroups: 2,
-      timesteps: [0, 0.25, 0.5, 0.75].map((timestep) => ({ timestep, samples: 8, heldOut: 2 })),
+      timesteps: [0, 0.25, 0.5, 0.75].map((timestep) => ({
+        timestep,
+        samples: 8,
+        heldOut: 2,
+        tokens: { image: { all: 40, heldOut: 10 }, text: { all: 24, heldOut: 6 } },
+      })),
     });
   });
 

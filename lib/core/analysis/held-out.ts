@@ -45,8 +45,15 @@ export function heldOutOf(samples: GroupedSamples): readonly number[] {
   return [...samples.groups.keys()].filter((sample) => held.has(samples.groups[sample]!));
 }
 
-function factsOf({ groups, levels }: GroupedSamples, held: ReadonlySet<number>): SplitFacts {
+function factsOf({ groups, levels, rows }: SplitSamples, held: ReadonlySet<number>): SplitFacts {
   const timesteps = [...new Set(levels)].sort((a, b) => a - b);
+  const tokensAt = (timestep: number) =>
+    Object.fromEntries(
+      Object.entries(rows).map(([stream, sampleOf]) => {
+        const here = Array.from(sampleOf).filter((sample) => levels[sample] === timestep);
+        return [stream, { all: here.length, heldOut: here.filter((sample) => held.has(sample)).length }];
+      }),
+    );
   const countAt = (timestep: number, counts: (sample: number) => boolean) =>
     levels.reduce((sum, level, sample) => sum + (level === timestep && counts(sample) ? 1 : 0), 0);
   return {
@@ -59,6 +66,7 @@ function factsOf({ groups, levels }: GroupedSamples, held: ReadonlySet<number>):
       timestep,
       samples: countAt(timestep, () => true),
       heldOut: countAt(timestep, (sample) => held.has(sample)),
+      tokens: tokensAt(timestep),
     })),
   };
 }

@@ -22,7 +22,7 @@ export { assertComparable, type NamedReport, type OverlaidInterval, overlayDetec
 export { chooseLeastDamage, leastDamage } from './partition.ts';
 export { LEAST_PAIRS, type RankCorrelation, rankCorrelation } from './rank-correlation.ts';
 export { type ReadingProblem, readingProblem, type ShortStream } from './reading.ts';
-export { caveatWords, problemReason, problemWords, splitTable, splitWords } from './reading-words.ts';
+export { caveatWords, problemReason, problemWords, splitTable, splitWords, tokensWords } from './reading-words.ts';
 export { type RowsNeeded, rowsNeeded } from './rows-needed.ts';
 export {
   type DetectableReport,

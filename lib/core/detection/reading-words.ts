@@ -47,14 +47,22 @@ export function splitWords(split: SplitFacts): string {
 /** One line per timestep, for the terminal. */
 export function splitTable(split: SplitFacts): readonly string[] {
   if (split.rule !== 'prompt-groups') return [];
-  const cells = split.timesteps.map(({ timestep, samples, heldOut }) => [
+  const streams = Object.keys(split.timesteps[0]?.tokens ?? {});
+  const cells = split.timesteps.map(({ timestep, samples, heldOut, tokens }) => [
     String(Number(timestep.toPrecision(4))),
     count(samples - heldOut),
     count(heldOut),
+    ...streams.map((stream) => tokensWords(tokens?.[stream])),
   ]);
-  return [['timestep', 'fitted', 'held out'], ...cells].map(([timestep = '', ...counts]) =>
-    [timestep.padEnd(10), ...counts.map((text) => text.padStart(9))].join(''),
+  return [['timestep', 'fitted', 'held out', ...streams.map((id) => `${id} tokens`)], ...cells].map(
+    ([timestep = '', ...counts]) =>
+      [timestep.padEnd(10), ...counts.map((text, i) => text.padStart(i < 2 ? 9 : 15))].join(''),
   );
+}
+
+/** "192 + 64": fitted and held out. */
+export function tokensWords(tokens: { readonly all: number; readonly heldOut: number } | undefined): string {
+  return tokens ? `${count(tokens.all - tokens.heldOut)} + ${count(tokens.heldOut)}` : 'n/a';
 }
 
 /** "nothing is held out, as …", and what would change that; null where something is. */

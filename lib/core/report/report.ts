@@ -165,6 +165,8 @@ export interface SplitTimestep {
   readonly timestep: number;
   readonly samples: number;
   readonly heldOut: number;
+  /** Tokens of each stream, of all its samples and of those held out; left out by earlier versions. */
+  readonly tokens?: PerStream<{ readonly all: number; readonly heldOut: number }>;
 }
 
 /** Timesteps that are read together. */

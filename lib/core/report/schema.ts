@@ -76,7 +76,14 @@ export const splitSchema = z.discriminatedUnion('rule', [
     share: z.number(),
     groups: whole,
     heldOutGroups: whole,
-    timesteps: z.array(z.object({ timestep: z.number(), samples: whole, heldOut: whole })),
+    timesteps: z.array(
+      z.object({
+        timestep: z.number(),
+        samples: whole,
+        heldOut: whole,
+        tokens: z.optional(perStream(z.object({ all: whole, heldOut: whole }))),
+      }),
+    ),
   }),
   z.object({ rule: z.literal('golden-ratio'), share: z.number() }),
 ]) satisfies z.ZodMiniType<SplitFacts>;
