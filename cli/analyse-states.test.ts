@@ -63,7 +63,7 @@ it('gives the same report, to the bit, after Ctrl-C and after kill -9', async ()
   expect(await figures('resumed.json')).toEqual(await figures('whole.json'));
   const names = (await readdir(join(folder, 'states'), { recursive: true })).filter((name) => name.includes('.'));
   expect(names.filter((name) => !name.endsWith('.f32'))).toEqual([]);
-}, 180_000);
+}, 600_000);
 
 it('reads some of the tokens, and says how many', async () => {
   const { code, stderr } = await contigua([

@@ -247,7 +247,7 @@ describe('contigua', () => {
     [
       'a word of no version',
       'plan tiny --intervals [[0,1]] --by removed',
-      /--by.*found removed; expected nothing, probes, student/,
+      /--by.*found removed; expected nothing, probes, linear, student/,
     ],
     [
       'an earlier word that was none',
