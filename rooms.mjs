@@ -12,7 +12,7 @@
 /** The core's data and arithmetic without TensorFlow.js: what the page and the server may use of it. */
 const DATA = `lib/core lib/core/tensor/dtype.ts lib/core/tensor/float.ts lib/core/tensor/engine.ts lib/core/checkpoint
   lib/core/folder lib/core/model/architecture.ts lib/core/model/config-index.ts lib/core/interval lib/core/edit
-  lib/core/shapes lib/core/report lib/core/detection lib/core/plan lib/core/run lib/core/export`;
+  lib/core/shapes lib/core/report lib/core/detection lib/core/plan lib/core/planner lib/core/run lib/core/export`;
 
 export const ROOMS = [
   // Bytes and numbers in, values out: no Node, no React, no alias, and a stage imports earlier stages.
@@ -30,7 +30,7 @@ export const ROOMS = [
     report: '. model/architecture.ts model/config-index.ts interval edit npm:zod',
     detection: '. model/config-index.ts interval edit report',
     plan: '. model/config-index.ts interval edit report detection npm:zod',
-    planner: '.',
+    planner: '. model/config-index.ts interval edit report detection plan',
     run: '. tensor/engine.ts interval edit report plan',
     export: '. tensor/dtype.ts tensor/float.ts checkpoint model/config-index.ts folder interval edit plan run',
     states: '.',

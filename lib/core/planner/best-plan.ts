@@ -1,12 +1,15 @@
 /**
- * The plan of least predicted damage that saves at least as much as is asked for, exactly: labels (saved, damage) are carried
- * through the graph, those that another one dominates are dropped, and so are those that cannot end better than a plan that is
- * known already. What the rest of the way costs at least is known from the Lagrangian relaxation (damage − λ · saved, a
- * shortest way for each λ). The problem contains the knapsack problem, so the worst case is exponential; models are far from it.
+ * The plan of least predicted damage that saves at least as much as is asked for, exactly, and the front of all such plans.
+ * The Lagrangian relaxation gives a plan and a bound for each budget. What lies between the two is searched with labels, at
+ * first close to the bound, then further from it: a plan found within a cut is the best one. The problem contains the
+ * knapsack problem, so the worst case is exponential; models are far from it.
  */
 import { ContiguaError } from '../errors.ts';
 import type { Problem } from './candidates.ts';
-import { type Edge, type Graph, graphOf } from './graph.ts';
+import { type FlatGraph, filtered, flatten, type Way } from './flat-graph.ts';
+import { graphOf } from './graph.ts';
+import { type Goal, undominatedWays } from './pareto-labels.ts';
+import { type Bound, Relaxation, ROUNDING } from './relaxation.ts';
 
 export interface PlannedEdits {
   /** In order of depth, track by track. */
@@ -15,222 +18,91 @@ export interface PlannedEdits {
   readonly damage: number;
 }
 
-interface Label {
-  readonly saves: number;
-  readonly damage: number;
-  readonly edge: Edge | null;
-  readonly before: Label | null;
-}
-
-interface Bound {
-  readonly lambda: number;
-  /** Least damage − λ · saves from each node to the end, and from the start to each node. */
-  readonly fromNode: Float64Array;
-  readonly toNode: Float64Array;
-  readonly way: PlannedEdits;
-}
-
-/** λ is looked for among powers of two, in steps that all budgets share: each is a walk over the graph, made once. */
-const STEPS_PER_OCTAVE = 16;
-const STEPS = 64 * STEPS_PER_OCTAVE;
-const AROUND = 3;
-/** Sums of the same terms in another order differ by so much, relative to the terms. */
-const ROUNDING = 1e-12;
+/** Shares of the way from the bound to the known plan, searched one after the other. */
+const CUTS = [1 / 64, 1 / 16, 1 / 4, 1] as const;
+/** λ beside the best one, for labels that are ahead or behind; each bound holds. */
+const BESIDE = [2 ** (1 / 8), 2 ** (-1 / 8), 2 ** (1 / 3), 2 ** (-1 / 3)] as const;
 
 /** A problem that is asked for several budgets. */
 export class Planner {
-  private readonly graph: Graph;
-  private readonly bounds = new Map<number, Bound>();
+  private readonly graph: FlatGraph;
+  private readonly relaxation: Relaxation;
   private readonly scale: { readonly damage: number; readonly saves: number };
   /** What the plan that saves most saves. */
   readonly most: PlannedEdits;
 
   /** Throws `plan-invalid` where what is chosen, locked and forbidden contradict each other. */
   constructor(problem: Problem) {
-    this.graph = graphOf(problem);
-    const edges = this.graph.flat();
-    this.scale = {
-      damage: edges.reduce((sum, { damage }) => sum + Math.abs(damage), 0) || 1,
-      saves: edges.reduce((sum, { saves }) => sum + Math.abs(saves), 0) || 1,
-    };
-    this.most = this.mostSaving();
+    this.graph = flatten(graphOf(problem));
+    this.scale = { damage: sizeOf(this.graph.damage), saves: sizeOf(this.graph.saves) };
+    this.relaxation = new Relaxation(this.graph, this.scale);
+    this.most = planOf(this.graph, this.relaxation.most);
+  }
+
+  canSave(saving: number): boolean {
+    return this.most.saves >= saving - ROUNDING * this.scale.saves;
   }
 
   /** Throws `plan-invalid` where nothing saves that much, and says what can be saved. */
   best(saving: number): PlannedEdits {
-    const { most } = this;
-    const slack = ROUNDING * this.scale.saves;
-    if (!(most.saves >= saving - slack)) {
+    if (!this.canSave(saving)) {
       throw new ContiguaError('plan-invalid', 'No plan saves as much', {
-        found: `at most ${most.saves} can be saved`,
+        found: `at most ${this.most.saves} can be saved`,
         expected: `${saving}`,
         hint: 'Ask for less, allow more kinds of edit, or unlock blocks.',
       });
     }
-    const bounds = this.boundsAround(saving);
-    let known = most;
-    for (const { way } of bounds) {
-      if (way.saves >= saving - slack && isBetter(way, known)) known = way;
+    const enough = saving - ROUNDING * this.scale.saves;
+    if (this.relaxation.least.saves >= enough) return planOf(this.graph, this.relaxation.least);
+    const { lambda, below, above } = this.relaxation.bracket(saving);
+    const bounds = [lambda, ...BESIDE.map((factor) => lambda * factor), 0].map((one) => this.relaxation.bound(one));
+    const lowest = below.damage + lambda * (saving - below.saves);
+    const slack = ROUNDING * this.scale.damage;
+    for (const share of CUTS) {
+      const cut = lowest + share * (above.damage - lowest) + slack;
+      const found = this.within({ saving, cut, bounds });
+      if (found) return found;
     }
-    const cut = known.damage + ROUNDING * this.scale.damage;
-    // Most edges are on no way that is better than the known plan, whatever comes before and after.
-    const worthy = this.graph.map((edges, node) =>
-      edges.filter(({ to, saves, damage }) =>
-        bounds.every(
-          ({ lambda, fromNode, toNode }) => toNode[node]! + damage + fromNode[to]! + lambda * (saving - saves) <= cut,
-        ),
-      ),
-    );
-    const ends = this.labels(worthy, (node, { saves, damage }) =>
-      bounds.every(({ lambda, fromNode }) => damage + fromNode[node]! + lambda * (saving - saves) <= cut),
-    );
-    for (const label of ends ?? []) {
-      if (label.saves >= saving - slack && isBetter(label, known)) known = planOf(label);
-    }
-    return known;
+    return planOf(this.graph, above);
   }
 
   /**
-   * All plans that no other one beats, by ascending savings, from the least damage on; null where there are more labels on
-   * the way than `maxLabels`. Then `frontAt` has the best plans of as many budgets as one asks for.
+   * All plans that no other one beats, by ascending savings, from the least damage on; null where there are more than
+   * `maxPlans`, or more labels on the way than `maxLabels`. Then `frontAt` has some of them.
    */
-  front(maxLabels = 200_000): PlannedEdits[] | null {
-    return (
-      this.labels(this.graph, () => true, maxLabels)
-        ?.map(planOf)
-        .reverse() ?? null
-    );
+  front(maxPlans = Number.POSITIVE_INFINITY, maxLabels = 200_000): PlannedEdits[] | null {
+    const ways = undominatedWays(this.graph, null, maxLabels);
+    if (!ways || ways.length > maxPlans) return null;
+    return ways.toReversed().map((way) => planOf(this.graph, way));
   }
 
-  /** The best plans of so many budgets, evenly from the plan of least damage to the one that saves most; each once. */
+  /** Plans that no other one beats, by ascending savings: the corners of the front's convex hull, at most so many, spread evenly. */
   frontAt(points: number): PlannedEdits[] {
-    const least = this.best(Number.NEGATIVE_INFINITY);
-    const found = new Map([[least.saves, least]]);
-    for (let i = 1; i <= points; i++) {
-      const plan = this.best(least.saves + ((this.most.saves - least.saves) * i) / points);
-      found.set(plan.saves, plan);
-    }
-    return [...found.values()];
+    return this.relaxation.front(points).map((way) => planOf(this.graph, way));
   }
 
-  /** By descending savings and descending damage, none dominated. */
-  private labels(
-    graph: Graph,
-    isWorth: (node: number, label: Label) => boolean,
-    maxLabels = Number.POSITIVE_INFINITY,
-  ): Label[] | null {
-    const at: Label[][] = graph.map(() => []);
-    at[0] = [{ saves: 0, damage: 0, edge: null, before: null }];
-    let made = 0;
-    for (const [node, edges] of graph.entries()) {
-      const labels = undominated(at[node]!);
-      if (node === graph.length - 1) return labels;
-      at[node] = [];
-      for (const edge of edges) {
-        const next = at[edge.to]!;
-        for (const before of labels) {
-          const label = { saves: before.saves + edge.saves, damage: before.damage + edge.damage, edge, before };
-          if (!isWorth(edge.to, label)) continue;
-          if (++made > maxLabels) return null;
-          next.push(label);
-        }
-      }
-    }
-    return [];
-  }
-
-  /** The λ that is best for this budget, and its neighbours for labels that are ahead or behind; each bound holds. */
-  private boundsAround(saving: number): Bound[] {
-    const steepest = this.scale.damage / smallestSaving(this.graph);
-    const lambdaAt = (step: number) => steepest * 2 ** ((step - STEPS) / STEPS_PER_OCTAVE);
-    // The larger λ, the more its way saves.
-    let [low, high] = [0, STEPS];
-    while (low < high) {
-      const middle = Math.floor((low + high) / 2);
-      if (this.bound(lambdaAt(middle)).way.saves >= saving) high = middle;
-      else low = middle + 1;
-    }
-    // The sharpest first: it alone rules most of them out.
-    const steps = [high, ...Array.from({ length: AROUND }, (_, i) => [high + i + 1, high - i - 1]).flat()];
-    return [...steps.map(lambdaAt), 0].map((lambda) => this.bound(lambda));
-  }
-
-  private bound(lambda: number): Bound {
-    const known = this.bounds.get(lambda);
-    if (known) return known;
-    const fromNode = new Float64Array(this.graph.length);
-    const taken: (Edge | null)[] = this.graph.map(() => null);
-    for (let node = this.graph.length - 2; node >= 0; node--) {
-      let least = Number.POSITIVE_INFINITY;
-      for (const edge of this.graph[node]!) {
-        const value = edge.damage - lambda * edge.saves + fromNode[edge.to]!;
-        if (value < least) {
-          least = value;
-          taken[node] = edge;
-        }
-      }
-      fromNode[node] = least;
-    }
-    const toNode = new Float64Array(this.graph.length).fill(Number.POSITIVE_INFINITY);
-    toNode[0] = 0;
-    for (const [node, edges] of this.graph.entries()) {
-      for (const { to, damage, saves } of edges) {
-        toNode[to] = Math.min(toNode[to]!, toNode[node]! + damage - lambda * saves);
-      }
-    }
-    const bound = { lambda, fromNode, toNode, way: this.wayAlong(taken) };
-    this.bounds.set(lambda, bound);
-    return bound;
-  }
-
-  private mostSaving(): PlannedEdits {
-    const best: { saves: number; damage: number }[] = this.graph.map(() => ({ saves: 0, damage: 0 }));
-    const taken: (Edge | null)[] = this.graph.map(() => null);
-    for (let node = this.graph.length - 2; node >= 0; node--) {
-      let found: { saves: number; damage: number } | null = null;
-      for (const edge of this.graph[node]!) {
-        const after = best[edge.to]!;
-        const one = { saves: edge.saves + after.saves, damage: edge.damage + after.damage };
-        if (found && (one.saves < found.saves || (one.saves === found.saves && one.damage >= found.damage))) continue;
-        found = one;
-        taken[node] = edge;
-      }
-      best[node] = found ?? { saves: Number.NEGATIVE_INFINITY, damage: 0 };
-    }
-    return this.wayAlong(taken);
-  }
-
-  private wayAlong(taken: readonly (Edge | null)[]): PlannedEdits {
-    let label: Label = { saves: 0, damage: 0, edge: null, before: null };
-    for (let edge = taken[0]; edge; edge = taken[edge.to]) {
-      label = { saves: label.saves + edge.saves, damage: label.damage + edge.damage, edge, before: label };
-    }
-    return planOf(label);
+  /** The best plan of those with at most so much damage; null where there is none. */
+  private within(goal: Goal): PlannedEdits | null {
+    const { saving, cut, bounds } = goal;
+    const { to, saves, damage } = this.graph;
+    // Most edges are on no way that is good enough, whatever comes before and after.
+    const isWorth = (edge: number, from: number) =>
+      bounds.every(
+        ({ lambda, fromNode, toNode }: Bound) =>
+          toNode[from]! + damage[edge]! + fromNode[to[edge]!]! + lambda * (saving - saves[edge]!) <= cut,
+      );
+    const graph = filtered(this.graph, isWorth);
+    const enough = saving - ROUNDING * this.scale.saves;
+    // By descending damage: the last one that saves enough has the least.
+    const best = undominatedWays(graph, goal)?.findLast((way) => way.saves >= enough);
+    return best ? planOf(graph, best) : null;
   }
 }
 
-/** Less damage, and of equal damage the larger saving. */
-function isBetter(one: Pick<Label, 'saves' | 'damage'>, other: Pick<Label, 'saves' | 'damage'>): boolean {
-  return one.damage < other.damage || (one.damage === other.damage && one.saves > other.saves);
+function planOf({ ids }: FlatGraph, { edges, saves, damage }: Way): PlannedEdits {
+  return { ids: edges.flatMap((edge) => ids[edge] ?? []), saves, damage };
 }
 
-function undominated(labels: Label[]): Label[] {
-  labels.sort((a, b) => b.saves - a.saves || a.damage - b.damage);
-  let least = Number.POSITIVE_INFINITY;
-  return labels.filter(({ damage }) => {
-    if (damage >= least) return false;
-    least = damage;
-    return true;
-  });
-}
-
-function planOf(end: Pick<Label, 'saves' | 'damage' | 'edge' | 'before'>): PlannedEdits {
-  const ids: string[] = [];
-  for (let label: Label | null = end; label; label = label.before) if (label.edge?.id) ids.push(label.edge.id);
-  return { ids: ids.reverse(), saves: end.saves, damage: end.damage };
-}
-
-function smallestSaving(graph: Graph): number {
-  const all = graph.flat().flatMap(({ saves }) => (saves > 0 ? [saves] : []));
-  return all.length === 0 ? 1 : all.reduce((least, one) => Math.min(least, one));
+function sizeOf(values: Float64Array): number {
+  return values.reduce((sum, value) => sum + Math.abs(value), 0) || 1;
 }

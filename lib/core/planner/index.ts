@@ -1,3 +1,25 @@
 /** The best plan under a budget: exact over spans, choices within blocks and edits of the whole model. */
 export { type PlannedEdits, Planner } from './best-plan.ts';
+export { formatBlocks, parseBlocks } from './block-list.ts';
+export {
+  amountWords,
+  BUDGET_DTYPES,
+  BUDGET_KINDS,
+  type Budget,
+  type BudgetDtype,
+  type BudgetKind,
+  formatBudget,
+  parseBudget,
+  takesDtype,
+} from './budget.ts';
+export {
+  type BudgetPlanner,
+  budgetPlanner,
+  type PlanFront,
+  type PlannerRequest,
+  type PlanPoint,
+} from './budget-planner.ts';
 export type { Choice, Problem, Span, Whole } from './candidates.ts';
+export { type BudgetedModel, type CostScale, costScale } from './edit-costs.ts';
+export { FREE_RULES, PLANNED_KINDS, type PlannedKind, type PlanRules, whyNotUnder } from './plan-problem.ts';
+export { type Prediction, predictedDamage, predictionOf } from './prediction.ts';

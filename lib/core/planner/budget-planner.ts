@@ -1,0 +1,88 @@
+/**
+ * The best plans of a model under budgets of one kind: what the terminal and the page ask. Joins costs, predicted damages
+ * and rules to a problem, and gives plans back as edits.
+ */
+import { type DetectionSettings, leastScore } from '../detection/index.ts';
+import type { EditSet } from '../edit/index.ts';
+import type { PlannedModel } from '../plan/index.ts';
+import type { AnalysisReport, Bounds } from '../report/index.ts';
+import { type PlannedEdits, Planner } from './best-plan.ts';
+import type { Budget } from './budget.ts';
+import { type BudgetedModel, type CostScale, costScale, savingFor, unmet } from './edit-costs.ts';
+import { type PlanRules, planProblem } from './plan-problem.ts';
+import { type Prediction, predictionOf } from './prediction.ts';
+
+export interface PlanPoint {
+  readonly edits: EditSet;
+  /** In the budget's unit. */
+  readonly cost: number;
+  /** What the prediction says of all edits together. */
+  readonly damage: number;
+  readonly bounds: Bounds | null;
+}
+
+export interface PlanFront {
+  /** By ascending cost. No other plan costs as little and is predicted to do as little damage. */
+  readonly points: readonly PlanPoint[];
+  /** All such plans are in it; otherwise the best plans of evenly spaced budgets are. */
+  readonly isWhole: boolean;
+}
+
+export interface BudgetPlanner {
+  readonly scale: CostScale;
+  readonly prediction: Prediction;
+  /** What the plan that costs least costs. */
+  readonly least: number;
+  /** Throws `plan-invalid` for a budget that cannot be met, and says what the least is that can. */
+  best(budget: Budget): PlanPoint;
+  front(points?: number): PlanFront;
+}
+
+export interface PlannerRequest {
+  readonly model: BudgetedModel & PlannedModel;
+  /** Of this very model. */
+  readonly report: AnalysisReport;
+  /** Where it was read from, if anywhere. */
+  readonly file?: string | undefined;
+  readonly detection: DetectionSettings;
+  readonly budget: Pick<Budget, 'kind' | 'dtype'>;
+  readonly rules: PlanRules;
+  /** The score that *Minimise* goes by, unless given. */
+  readonly prediction?: Prediction;
+}
+
+/** Points of a front that is too long to be shown whole. */
+const FRONT_POINTS = 100;
+
+/** Throws what `costScale`, `planProblem` and `Planner` throw. */
+export function budgetPlanner(request: PlannerRequest): BudgetPlanner {
+  const { model, report, file, detection, budget: asked, rules } = request;
+  const scale = costScale(asked, model, report);
+  const prediction = request.prediction ?? predictionOf(report, detection, leastScore(report, model, detection));
+  const { problem, editsOf } = planProblem(model, report, scale, prediction, rules, file);
+  const planner = new Planner(problem);
+  const pointOf = ({ ids, saves, damage }: PlannedEdits): PlanPoint => {
+    const edits = editsOf(ids);
+    return {
+      edits,
+      cost: scale.before - saves,
+      damage: prediction.totalOf(damage),
+      bounds: prediction.boundsOf(edits),
+    };
+  };
+  return {
+    scale,
+    prediction,
+    least: scale.before - planner.most.saves,
+    best(budget) {
+      const saving = savingFor(budget, scale);
+      if (!planner.canSave(saving)) throw unmet(budget, scale, planner.most.saves);
+      return pointOf(planner.best(saving));
+    },
+    front(points = FRONT_POINTS) {
+      const whole = planner.front(points);
+      const plans = whole ?? planner.frontAt(points);
+      return { points: plans.map(pointOf).toReversed(), isWhole: whole !== null };
+    },
+  };
+}

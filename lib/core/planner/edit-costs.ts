@@ -1,0 +1,189 @@
+/**
+ * What a model costs in each kind of budget, and what each edit saves of it. The savings of a plan's edits add up, which
+ * is what lets the planner search exactly. Parameters and operations are those of `planCost`; times are the sum of what
+ * the report measured block by block, where a probe takes its share of its block's operations.
+ */
+import type { Edit } from '../edit/index.ts';
+import { ContiguaError } from '../errors.ts';
+import { countFlops, parseModelConfig } from '../model/config-index.ts';
+import { type CostedModel, savedParameters } from '../plan/index.ts';
+import type { AnalysisReport } from '../report/index.ts';
+import { amountWords, BUDGET_DTYPES, type Budget, type BudgetDtype, type BudgetKind, formatBudget } from './budget.ts';
+
+/** A ModelSummary has it all. */
+export interface BudgetedModel extends CostedModel {
+  readonly embedsGuidance: boolean;
+}
+
+/** One kind of cost of a model, before and after edits. */
+export interface CostScale {
+  readonly kind: BudgetKind;
+  /** Of the whole model. */
+  readonly before: number;
+  /** What the edit takes off `before`; negative where it adds something. */
+  saves(edit: Edit): number;
+  /** What the amounts count, in a sentence for people. */
+  readonly about: string;
+}
+
+/** One forward of one sample; `ms` is null where the report did not time every block. */
+interface Saved {
+  readonly parameters: number;
+  readonly flops: number;
+  readonly ms: number | null;
+}
+
+/**
+ * Values per token and feature that one forward holds at most at the same time: the state, the modulated state, q, k and
+ * v, attention's output, and the four times wider layer inside the FFN.
+ */
+const ACTIVATIONS = 10;
+
+/** Throws `plan-invalid` for time where the report did not measure it. */
+export function costScale(
+  { kind, dtype }: Pick<Budget, 'kind' | 'dtype'>,
+  model: BudgetedModel,
+  report: Pick<AnalysisReport, 'blockMs'> | null,
+): CostScale {
+  const blockMs = report?.blockMs ?? [];
+  const saved = savingsOf(model, blockMs);
+  const total = { parameters: totalParameters(model), flops: flopsOf(model).total, ms: sumOf(blockMs) };
+  const forwards = model.embedsGuidance ? 1 : 2;
+  const perStep = forwards === 1 ? 'one forward' : 'two forwards, with and without the prompt';
+  const bytesPer = dtype === null ? model.sizeBytes / total.parameters : BUDGET_DTYPES[dtype];
+  const weights = {
+    before: bytesPer * total.parameters,
+    saves: (edit: Edit) => bytesPer * saved(edit).parameters,
+  };
+  switch (kind) {
+    case 'params':
+      return {
+        kind,
+        before: total.parameters,
+        saves: (edit) => saved(edit).parameters,
+        about: 'Parameters of the transformer, without text encoder and VAE.',
+      };
+    case 'size':
+      return { kind, ...weights, about: `Weights ${storedAs(dtype)}, without the files’ headers.` };
+    case 'memory': {
+      const overhead = bytesPer * ACTIVATIONS * model.width * sumOf(Object.values(model.tokensPerForward))!;
+      const extra = `${amountWords('memory', overhead)} for the activations of one forward (${ACTIVATIONS} values per token and feature)`;
+      return {
+        ...weights,
+        kind,
+        before: weights.before + overhead,
+        about: `Weights ${storedAs(dtype)}, and ${extra}.`,
+      };
+    }
+    case 'flops':
+      return {
+        kind,
+        before: forwards * total.flops,
+        saves: (edit) => forwards * saved(edit).flops,
+        about: `Operations of one drawing step: ${perStep}.`,
+      };
+    case 'time': {
+      const { ms } = total;
+      if (ms === null || ms === 0) throw untimed(report !== null);
+      return {
+        kind,
+        before: forwards * ms,
+        saves: (edit) => forwards * (saved(edit).ms ?? 0),
+        about: `Time of the blocks in one drawing step (${perStep}), as the report’s engine measured them one by one.`,
+      };
+    }
+    default:
+      return kind satisfies never;
+  }
+}
+
+/** What a plan has to save to stay within the budget; 0 or less where the whole model does. */
+export function savingFor({ limit }: Budget, { before }: CostScale): number {
+  return before - ('share' in limit ? limit.share * before : limit.amount);
+}
+
+/** Where no plan saves enough: what the least plan costs is told. */
+export function unmet(budget: Budget, { kind, before }: CostScale, mostSaved: number): ContiguaError {
+  const least = before - mostSaved;
+  const share = `${((100 * least) / before).toFixed(1)} % of ${amountWords(kind, before)}`;
+  return new ContiguaError('plan-invalid', 'No plan meets the budget', {
+    found: formatBudget(budget),
+    expected: `${amountWords(kind, least)} or more (${share}): the least that the allowed edits can leave`,
+    hint: 'Raise the budget, allow more kinds of edit, or unlock blocks.',
+  });
+}
+
+/** What each edit saves. Sums over blocks are taken once. */
+export function savingsOf(model: BudgetedModel, blockMs: readonly (number | null)[]): (edit: Edit) => Saved {
+  const { blocks, width: D, tokensPerForward: tokens } = model;
+  const flops = flopsOf(model);
+  const parametersOf = savedParameters(blocks);
+  const isTimed = blocks.every((_, block) => typeof blockMs[block] === 'number');
+  const removed = blocks.map((_, block): Saved => {
+    const ms = isTimed ? blockMs[block]! : null;
+    return { parameters: parametersOf[block]!, flops: flops.saved[block]!, ms };
+  });
+  // A probe is a matrix and a bias per stream that its block updates.
+  const probed = blocks.map(({ updates }, block): Saved => {
+    const own = removed[block]!;
+    const probeFlops = updates.reduce((sum, stream) => sum + 2 * D * D * (tokens[stream] ?? 0), 0);
+    const left = flops.blocks[block]! === 0 ? 0 : probeFlops / flops.blocks[block]!;
+    return {
+      parameters: own.parameters - updates.length * (D * D + D),
+      flops: own.flops - probeFlops,
+      ms: own.ms === null ? null : own.ms * (1 - left),
+    };
+  });
+  const sums = { removed: running(removed), probed: running(probed) };
+  return (edit) => {
+    const { first, last, by } = edit;
+    const sum = by === 'probes' ? sums.probed : sums.removed;
+    return difference(sum[last + 1]!, sum[first + 1]!);
+  };
+}
+
+/** Of the first n entries, for each n. */
+function running(values: readonly Saved[]): Saved[] {
+  const sums: Saved[] = [{ parameters: 0, flops: 0, ms: 0 }];
+  for (const { parameters, flops, ms } of values) {
+    const before = sums[sums.length - 1]!;
+    sums.push({
+      parameters: before.parameters + parameters,
+      flops: before.flops + flops,
+      ms: before.ms === null || ms === null ? null : before.ms + ms,
+    });
+  }
+  return sums;
+}
+
+function difference(a: Saved, b: Saved): Saved {
+  return {
+    parameters: a.parameters - b.parameters,
+    flops: a.flops - b.flops,
+    ms: a.ms === null || b.ms === null ? null : a.ms - b.ms,
+  };
+}
+
+function flopsOf(model: BudgetedModel) {
+  return countFlops(parseModelConfig(JSON.stringify(model.config), 'config.json'), model.tokensPerForward);
+}
+
+function totalParameters({ globalParameters, blocks }: BudgetedModel): number {
+  return globalParameters + blocks.reduce((sum, { parameters }) => sum + parameters, 0);
+}
+
+/** Null where one of them is not known. */
+function sumOf(values: readonly (number | null)[]): number | null {
+  return values.reduce((sum: number | null, value) => (sum === null || value === null ? null : sum + value), 0);
+}
+
+function storedAs(dtype: BudgetDtype | null): string {
+  return dtype === null ? 'in the dtypes of the open files' : `in ${dtype}`;
+}
+
+function untimed(hasReport: boolean): ContiguaError {
+  return new ContiguaError('plan-invalid', 'A budget of time needs the time of every block', {
+    found: hasReport ? 'a report without them' : 'no report',
+    hint: 'Analyse the model itself, which times its blocks, or set a budget of FLOPs.',
+  });
+}

@@ -1,0 +1,138 @@
+/**
+ * From a report to what the planner chooses from: every edit that the report can say something about, with what it saves
+ * and the damage that is predicted, under the rules that the user has set for blocks.
+ *
+ * - A **locked** block stays in the model with all of its weights: no edit removes, replaces or changes it. The block that
+ *   an interval keeps whole (its first, unless a student takes its place) may be a locked one.
+ * - A **forbidden** block is locked, and no edit begins at it either: every edit leaves it alone.
+ * - A **chosen** edit is in every plan.
+ */
+import { type Edit, type EditSet, editKey, editSetOf, type RunReplacement, runEdit } from '../edit/index.ts';
+import { ContiguaError } from '../errors.ts';
+import { type Depth, formatIntervalKey, stackAround } from '../interval/index.ts';
+import { assertReportFits, type PlannedModel } from '../plan/index.ts';
+import type { AnalysisReport } from '../report/index.ts';
+import type { Problem, Span } from './candidates.ts';
+import type { CostScale } from './edit-costs.ts';
+import type { Prediction } from './prediction.ts';
+
+/** What a plan may be made of: runs of blocks, text-stream groups, FFNs, modulation matrices. */
+export const PLANNED_KINDS = ['run', 'text', 'ffn', 'modulation'] as const;
+export type PlannedKind = (typeof PLANNED_KINDS)[number];
+
+export interface PlanRules {
+  /** What stands in for runs of blocks. */
+  readonly by: RunReplacement;
+  readonly allow: readonly PlannedKind[];
+  readonly locked: readonly number[];
+  readonly forbidden: readonly number[];
+  readonly chosen: EditSet;
+}
+
+export const FREE_RULES: PlanRules = { by: 'nothing', allow: ['run'], locked: [], forbidden: [], chosen: [] };
+
+export interface PlanProblem {
+  readonly problem: Problem;
+  /** The edits behind the ids of a plan, in order of depth. */
+  editsOf(ids: readonly string[]): EditSet;
+}
+
+type ProblemModel = Pick<PlannedModel, 'name' | 'fingerprint'> & Depth;
+
+/**
+ * Throws `plan-mismatch` where the report is of another model, and `plan-invalid` where rules contradict each other or name
+ * what the model or the report has not. `file` is where the report was read from, if anywhere.
+ */
+export function planProblem(
+  model: ProblemModel,
+  report: AnalysisReport,
+  scale: Pick<CostScale, 'saves'>,
+  prediction: Prediction,
+  rules: PlanRules,
+  file?: string,
+): PlanProblem {
+  assertReportFits(report, model, file);
+  checkRules(model, rules);
+  const known = new Map<string, Edit>();
+  const spans: Span[] = [];
+  const offer = (edit: Edit) => {
+    const damage = prediction.termOf(edit);
+    if (damage === null) return;
+    const id = editKey(edit);
+    known.set(id, edit);
+    spans.push(spanOf(id, edit, scale.saves(edit), damage));
+  };
+  for (const edit of rules.chosen) {
+    offer(edit);
+    if (known.has(editKey(edit))) continue;
+    throw invalid('The report says nothing about a chosen edit', editWords(edit), prediction.label);
+  }
+  const isFree = (edit: Edit) => whyNotUnder(rules, edit) === null;
+  if (rules.allow.includes('run')) {
+    for (const edit of allRuns(model, rules.by)) if (isFree(edit) && !known.has(editKey(edit))) offer(edit);
+  }
+  if (spans.length === 0 && rules.locked.length + rules.forbidden.length === 0) {
+    throw invalid('The report predicts no damage of any edit', prediction.label, 'a score that it holds');
+  }
+  return {
+    problem: { numBlocks: model.numBlocks, spans, choices: [], wholes: [], chosen: rules.chosen.map(editKey) },
+    editsOf: (ids) =>
+      editSetOf(
+        ids.flatMap((id) => known.get(id) ?? []),
+        model,
+        'the plan',
+      ),
+  };
+}
+
+/** Every run of two blocks or more inside a stack. */
+function allRuns(depth: Depth, by: RunReplacement): Edit[] {
+  const runs: Edit[] = [];
+  for (let first = 0; first < depth.numBlocks; first++) {
+    const { last: end } = stackAround(first, depth);
+    for (let last = first + 1; last <= end; last++) runs.push(runEdit({ first, last }, by));
+  }
+  return runs;
+}
+
+function spanOf(id: string, edit: Edit, saves: number, damage: number): Span {
+  const { first, last } = edit;
+  return { id, track: 'depth', first, last, closedFrom: firstChanged(edit), saves, damage };
+}
+
+/** The first block whose weights do not stay. */
+const firstChanged = ({ first, by }: Edit): number => (by === 'student' ? first : first + 1);
+
+/** Why the rules do not allow an edit, in a few words; null where they do. */
+export function whyNotUnder({ locked, forbidden }: Pick<PlanRules, 'locked' | 'forbidden'>, edit: Edit): string | null {
+  const isTouched = (block: number) => edit.first <= block && block <= edit.last;
+  const barred = forbidden.find(isTouched);
+  if (barred !== undefined) return `block ${barred} is forbidden`;
+  const held = locked.find((block) => isTouched(block) && block >= firstChanged(edit));
+  return held === undefined ? null : `block ${held} is locked`;
+}
+
+function checkRules({ numBlocks }: Depth, rules: PlanRules): void {
+  for (const [name, blocks] of Object.entries({ lock: rules.locked, forbid: rules.forbidden })) {
+    const outside = blocks.find((block) => !(Number.isSafeInteger(block) && block >= 0 && block < numBlocks));
+    if (outside === undefined) continue;
+    throw invalid(`The model has no such block to ${name}`, String(outside), `0 to ${numBlocks - 1}`);
+  }
+  const missing = rules.allow.filter((kind) => kind !== 'run');
+  if (missing.length > 0) {
+    const found = missing.join(', ');
+    throw invalid('The report has no figures to plan with such edits', found, 'run', 'Allow run alone.');
+  }
+  for (const edit of rules.chosen) {
+    const reason = whyNotUnder(rules, edit);
+    if (reason === null) continue;
+    const hint = 'Unlock the block, or leave the edit out of the choice.';
+    throw invalid('A lock contradicts the choice', `${editWords(edit)} is chosen, and ${reason}`, undefined, hint);
+  }
+}
+
+const editWords = (edit: Edit): string => `${formatIntervalKey(edit)} by ${edit.by}`;
+
+function invalid(summary: string, found: string, expected?: string, hint?: string): ContiguaError {
+  return new ContiguaError('plan-invalid', summary, { found, expected, hint });
+}
