@@ -26,7 +26,6 @@ const ENTRY = [
   '\\.d\\.m?ts$',
   '^(cli|study|lib/server/jobs)/main\\.ts$',
   '^lib/server/(host|http/guard-next|jobs/health)\\.ts$',
-  '^lib/core/planner/index\\.ts$',
 ];
 
 const escaped = (text) => text.replace(/[.+^$()[\]\\]/g, '\\$&');

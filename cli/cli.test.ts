@@ -176,6 +176,17 @@ describe('contigua', () => {
     const best = await contigua('plan tiny --report report.json --remove 1 --choice least-damage'.split(' '));
     expect(parsePlan(best.stdout, 'plan.json').edits).toMatchObject([{ first: 0, last: 1 }]);
 
+    const [budgeted, front, impossible] = await Promise.all([
+      contigua('plan tiny --report report.json --budget params=80%'.split(' ')),
+      contigua('plan tiny --report report.json --budget flops=100% --front --json'.split(' ')),
+      contigua('plan tiny --report report.json --budget params=1%'.split(' ')),
+    ]);
+    expect(parsePlan(budgeted.stdout, 'plan.json').edits).toMatchObject([{ first: 0, last: 1 }]);
+    expect(budgeted.stderr).toMatch(/parameters: 331 k parameters → \d+ k parameters/);
+    expect(JSON.parse(front.stdout)).toMatchObject({ kind: 'flops', front: [{ intervals: '0-1' }, { intervals: '' }] });
+    expect(impossible).toMatchObject({ code: 1, stdout: '' });
+    expect(impossible.stderr).toMatch(/No plan meets the budget; found params=1%; expected \d+ k parameters or more/);
+
     const planned = (options: string) => contigua(['plan', 'tiny', ...options.split(' ')]);
     const [removed, probes, students, earlier, letters, over] = await Promise.all([
       planned('--intervals [[0,1]]'),
@@ -243,6 +254,7 @@ describe('contigua', () => {
     ['a count that is none', 'analyse tiny --samples many', /--samples does not fit; found many/],
     ['more samples than fit', 'analyse tiny --samples 99999999', /found 99999999; expected .* 2 to 16,384/],
     ['two ways to choose', 'plan tiny --intervals [[0,1]] --remove 1', /exclude each other/],
+    ['two budgets', 'plan tiny --budget params=80% --remove 1 --report report.json', /exclude each other/],
     ['two words for one', 'plan tiny --intervals [[0,1]] --by probes --replacement removed', /say the same/],
     [
       'a word of no version',

@@ -19,7 +19,7 @@ export const HELP: Readonly<Record<string, string>> = {
   contigua analyse --trace TRACE.safetensors [--out REPORT.json]
   contigua capture MODEL --out FOLDER [--calibration FILE | --samples N --timesteps N --seed N] [--rows N]
   contigua compare REPORT REPORT … [--rows all] [--json]
-  contigua plan    MODEL (--intervals '[[3,4],[5,7]]' | --report REPORT.json --remove N)
+  contigua plan    MODEL (--intervals '[[3,4],[5,7]]' | --report REPORT.json (--remove N | --budget params=12B))
                          [--by probes] [--out PLAN.json] [--config-out config.json]
   contigua distil  MODEL --plan PLAN.json [--out FOLDER] [--estimate] [options]
   contigua runs    [RUN] [--json]
@@ -99,7 +99,7 @@ which share of each report's resamples it finds them. Reports that split their s
   --rows ROWS         tokens that similarities are taken over: held-out (default), or all
   --json              machine-readable`,
 
-  plan: `contigua plan MODEL (--intervals LIST | --report FILE --remove N) [options]
+  plan: `contigua plan MODEL (--intervals LIST | --report FILE (--remove N | --budget LIMIT)) [options]
 Writes plan.json: what is done to the model, and what every block becomes. An interval [first, last] keeps block \`first\`
 and removes the rest.
 
@@ -108,6 +108,14 @@ and removes the rest.
   --report FILE       of \`contigua analyse\` on this model: adds its figures to the plan
   --remove N          takes the detected intervals, least damage first, until N blocks go; needs --report
   --choice KIND       what --remove takes from: detected (default), or least-damage: of all intervals, those of least total ${scoreNamed(DEFAULT_DAMAGE_SCORE).label}
+  --budget LIMIT      takes the plan of least predicted damage that costs no more: params=12B, size=24GB, flops=60%,
+                      time=1.2s or memory=24GB@bf16, each also in percent of the whole model; needs --report. FLOPs and time
+                      are those of one drawing step. --intervals are in every plan then
+  --lock BLOCKS       0,1,2 or 0-2: blocks that stay with all of their weights; an interval may begin at one
+  --forbid BLOCKS     blocks that no interval may hold, not even as its first
+  --allow KINDS       what a plan under a budget may be made of: run (default); text, ffn and modulation where the
+                      report has figures on them
+  --front             lists the plans that no other one beats in place of writing one; --json: for programs
   --rows ROWS         tokens that similarities are taken over: held-out (default), or all; reports of earlier versions
                       have all alone
   --by KIND           what stands in for the blocks that go: nothing (default), probes, or student (to be distilled,

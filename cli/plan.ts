@@ -1,4 +1,4 @@
-/** `contigua plan`: from intervals, or from a report and a number of blocks, to plan.json and the pruned config. */
+/** `contigua plan`: from intervals, or from a report and a budget or a number of blocks, to plan.json and the pruned config. */
 
 import {
   chooseByBudget,
@@ -45,6 +45,7 @@ import { foundWords } from './found-words.ts';
 import { SOURCE_OPTIONS } from './model-source.ts';
 import { HEADERS_ONLY, withModel } from './model-worker.ts';
 import { assertWritable, tell, writeFileWhole, writeText } from './output.ts';
+import { BUDGET_OPTIONS, budgetChooser } from './plan-budget.ts';
 import { progressOn } from './progress.ts';
 import { readText } from './read-text.ts';
 import { choiceLines, measureChoice, measuredOn } from './whole-choice.ts';
@@ -66,11 +67,14 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
     'config-out': { type: 'string' },
     measure: { type: 'boolean' },
     calibration: { type: 'string' },
+    ...BUDGET_OPTIONS,
     ...ENGINE_OPTION,
     ...SOURCE_OPTIONS,
   });
   const rows = args.text('rows') === undefined ? null : args.oneOf('rows', ROWS, DEFAULT_DETECTION.rows);
-  const choose = chooser(args, replacementOf(args));
+  const by = replacementOf(args);
+  const chooseByBudget = budgetChooser(args, by);
+  const choose = chooser(args, by, chooseByBudget !== null);
   const measure = args.flag('measure');
   const calibration = args.text('calibration');
   if (calibration !== undefined && !measure) throw usage('plan', '--calibration is for --measure');
@@ -83,11 +87,13 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
     reportPath === undefined ? null : parseReport(await readText(reportPath, MAX_JSON_BYTES.report), reportPath);
 
   const display = progressOn(process.stderr);
-  const { model, detection, edits, measured } = await withModel(args, engine, signal, async (opened) => {
+  const { model, detection, edits, budgeted, measured } = await withModel(args, engine, signal, async (opened) => {
     const { client, model } = opened;
     if (report !== null) assertReportFits(report, model, reportPath);
     const detection = readingOf(report, rows, reportPath);
-    const edits = choose(model, report, detection);
+    const chosen = choose(model, report, detection);
+    const budgeted = chooseByBudget && report ? chooseByBudget(model, report, detection, chosen) : null;
+    const { edits } = budgeted ?? { edits: chosen };
     const measured = measure
       ? await measureChoice(
           client,
@@ -99,8 +105,12 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
           display,
         )
       : null;
-    return { model, detection, edits, measured };
+    return { model, detection, edits, budgeted, measured };
   }).finally(display.end);
+  if (budgeted?.front) {
+    await writeText(undefined, budgeted.front);
+    return;
+  }
   const built = buildPlan({ model, report, edits, detection, measured });
   await writeText(out, formatPlan(built));
   if (configOut !== undefined) {
@@ -112,6 +122,7 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
   if (problem) tell(problemWords(problem, report));
   const found = foundWords(report, detection, built.edits);
   if (found) tell(found);
+  for (const line of budgeted?.lines ?? []) tell(line);
   if (model.costNote) tell(model.costNote);
   if (report && args.text('remove') !== undefined) {
     for (const line of rankingLines(scoreOf(choiceOf(args), report, model, detection))) tell(line);
@@ -148,15 +159,14 @@ function replacementOf(args: Arguments): RunReplacement {
   return word === 'removed' ? 'nothing' : word;
 }
 
-function chooser(args: Arguments, by: RunReplacement): Choose {
+/** With a budget, `--intervals` are what every plan has. */
+function chooser(args: Arguments, by: RunReplacement, hasBudget: boolean): Choose {
   const text = args.text('intervals');
-  const wantsBudget = args.text('remove') !== undefined;
-  if ((text !== undefined) === wantsBudget) {
-    throw usage(
-      'plan',
-      wantsBudget ? '--intervals and --remove exclude each other' : '--intervals or --remove is needed',
-    );
-  }
+  const removes = args.text('remove') !== undefined;
+  if (hasBudget && removes) throw usage('plan', '--budget and --remove exclude each other');
+  if (text !== undefined && removes) throw usage('plan', '--intervals and --remove exclude each other');
+  if (text === undefined && !removes && !hasBudget) throw usage('plan', '--intervals, --remove or --budget is needed');
+  if (hasBudget && text === undefined) return () => [];
   if (text !== undefined) return (model) => typedEdits(text, by, model);
   if (args.text('report') === undefined) throw usage('plan', '--remove needs the --report that it chooses from');
   const count = args.number('remove', 0, { min: 1, max: Number.POSITIVE_INFINITY, whole: true });

@@ -1,0 +1,178 @@
+/** `contigua plan --budget`: the best plan under a budget, or with `--front` all plans that no other one beats. */
+import type { DetectionSettings } from '../lib/core/detection/index.ts';
+import { type EditSet, formatEditParam, type RunReplacement } from '../lib/core/edit/index.ts';
+import { ContiguaError } from '../lib/core/errors.ts';
+import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
+import { removedCount } from '../lib/core/interval/index.ts';
+import {
+  amountWords,
+  type Budget,
+  type BudgetPlanner,
+  budgetPlanner,
+  costScale,
+  PLANNED_KINDS,
+  type PlannedKind,
+  type PlanPoint,
+  parseBlocks,
+  parseBudget,
+} from '../lib/core/planner/index.ts';
+import type { AnalysisReport } from '../lib/core/report/index.ts';
+import { type Arguments, usage } from './arguments.ts';
+
+export const BUDGET_OPTIONS = {
+  budget: { type: 'string' },
+  lock: { type: 'string' },
+  forbid: { type: 'string' },
+  allow: { type: 'string' },
+  front: { type: 'boolean' },
+  json: { type: 'boolean' },
+} as const;
+
+export interface Budgeted {
+  readonly edits: EditSet;
+  /** For people. */
+  readonly lines: readonly string[];
+  /** What `--front` asks for, in place of the plan. */
+  readonly front: string | null;
+}
+
+export type ChooseByBudget = (
+  model: ModelSummary,
+  report: AnalysisReport,
+  detection: DetectionSettings,
+  chosen: EditSet,
+) => Budgeted;
+
+/** Null without `--budget`. Reads what it can before any file is opened. */
+export function budgetChooser(args: Arguments, by: RunReplacement): ChooseByBudget | null {
+  const text = args.text('budget');
+  if (text === undefined) {
+    const lone = (['lock', 'forbid', 'allow'] as const).find((name) => args.text(name) !== undefined);
+    if (lone) throw usage('plan', `--${lone} is for --budget`);
+    if (args.flag('front') || args.flag('json')) throw usage('plan', '--front and --json are for --budget');
+    return null;
+  }
+  const [isFront, isJson] = [args.flag('front'), args.flag('json')];
+  if (isJson && !isFront) throw usage('plan', '--json is for --front: a plan is JSON as it is');
+  if (isFront && (args.flag('measure') || args.text('out') !== undefined)) {
+    throw usage('plan', '--front lists plans and writes none, so that it takes no --out and no --measure');
+  }
+  const reportPath = args.text('report');
+  if (reportPath === undefined) throw usage('plan', '--budget needs the --report that it chooses from');
+  const budget = asUsage(() => parseBudget(text, '--budget'));
+  const allow = allowedKinds(args);
+  return (model, report, detection, chosen) => {
+    const blocks = (name: 'lock' | 'forbid') => {
+      const list = args.text(name);
+      return list === undefined ? [] : asUsage(() => parseBlocks(list, model, `--${name}`));
+    };
+    const rules = { by, allow, locked: blocks('lock'), forbidden: blocks('forbid'), chosen };
+    const planner = budgetPlanner({ model, report, file: reportPath, detection, budget, rules });
+    const point = planner.best(budget);
+    const front = isFront ? (isJson ? frontJson : frontTable)(planner, budget, point, by) : null;
+    return { edits: point.edits, lines: budgetLines(planner, point, costsOf(model, report, budget, point)), front };
+  };
+}
+
+function allowedKinds(args: Arguments): PlannedKind[] {
+  const words = (args.text('allow') ?? 'run').split(',').map((word) => word.trim());
+  return words.map((word) => {
+    const kind = PLANNED_KINDS.find((one) => one === word);
+    if (kind) return kind;
+    throw usage('plan', '--allow does not fit', word, PLANNED_KINDS.join(', '));
+  });
+}
+
+function asUsage<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (thrown) {
+    if (thrown instanceof ContiguaError) throw new ContiguaError('usage', thrown.summary, thrown.details);
+    throw thrown;
+  }
+}
+
+interface ShownCost {
+  readonly name: string;
+  readonly before: string;
+  readonly after: string;
+}
+
+/** The plan's cost of every kind that can be told: time is left out where the report did not measure it. */
+function costsOf(model: ModelSummary, report: AnalysisReport, budget: Budget, { edits }: PlanPoint): ShownCost[] {
+  const isTimed = report.blockMs.length > 0 && report.blockMs.every((ms) => ms !== null && ms > 0);
+  const kinds = (['params', 'size', 'flops', ...(isTimed ? ['time' as const] : []), 'memory'] as const).map((kind) => ({
+    kind,
+    dtype: kind === budget.kind ? budget.dtype : null,
+  }));
+  return kinds.map((one) => {
+    const { before, saves, kind } = costScale(one, model, report);
+    const after = edits.reduce((left, edit) => left - saves(edit), before);
+    return { name: NAMES[kind], before: amountWords(kind, before), after: amountWords(kind, after) };
+  });
+}
+
+const NAMES = {
+  params: 'parameters',
+  size: 'file size',
+  flops: 'operations of a step',
+  time: 'time of a step',
+  memory: 'memory',
+} as const;
+
+function budgetLines({ prediction, scale }: BudgetPlanner, point: PlanPoint, costs: readonly ShownCost[]): string[] {
+  return [
+    ...costs.map(({ name, before, after }) => `${name}: ${before} → ${after}`),
+    `predicted damage: ${damageWords(point, prediction.isShare)} (${prediction.label})`,
+    scale.about,
+  ];
+}
+
+function damageWords({ damage, bounds }: PlanPoint, isShare: boolean): string {
+  const words = (value: number) => (isShare ? `${(100 * value).toFixed(2)} %` : value.toPrecision(3));
+  return bounds ? `${words(damage)} (${words(bounds.low)} to ${words(bounds.high)})` : words(damage);
+}
+
+function frontTable(planner: BudgetPlanner, { kind }: Budget, best: PlanPoint, by: RunReplacement): string {
+  const { points, isWhole } = planner.front();
+  const rows = points.map((point) => [
+    point.cost === best.cost ? '*' : '',
+    amountWords(kind, point.cost),
+    `${((100 * point.cost) / planner.scale.before).toFixed(1)} %`,
+    String(removedCount(point.edits)),
+    damageWords(point, planner.prediction.isShare),
+    formatEditParam(point.edits, by) || '-',
+  ]);
+  const table = [['', 'cost', 'of all', 'blocks out', 'predicted damage', 'intervals'], ...rows];
+  const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
+  const lines = table.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column]!))
+      .join('  ')
+      .trimEnd(),
+  );
+  const note = isWhole
+    ? 'No other plan costs as little and is predicted to do as little damage.'
+    : 'Each is the best plan of its cost; further ones lie between them.';
+  return `${lines.join('\n')}\n\n* within the budget. ${note}\nPredicted damage: ${planner.prediction.label}.\n`;
+}
+
+function frontJson(planner: BudgetPlanner, budget: Budget, best: PlanPoint, by: RunReplacement): string {
+  const { points, isWhole } = planner.front();
+  const shown = ({ edits, cost, damage, bounds }: PlanPoint) => ({
+    intervals: formatEditParam(edits, by),
+    blocksRemoved: removedCount(edits),
+    cost,
+    predictedDamage: damage,
+    ...(bounds ? { bounds } : {}),
+  });
+  const { before } = planner.scale;
+  const whole = {
+    kind: budget.kind,
+    dtype: budget.dtype,
+    before,
+    least: planner.least,
+    prediction: planner.prediction.label,
+  };
+  return `${JSON.stringify({ ...whole, best: shown(best), isWhole, front: points.map(shown) }, null, 2)}\n`;
+}
