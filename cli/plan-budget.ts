@@ -1,6 +1,6 @@
 /** `contigua plan --budget`: the best plan under a budget, or with `--front` all plans that no other one beats. */
 import type { DetectionSettings } from '../lib/core/detection/index.ts';
-import { type EditSet, formatEditParam, type RunReplacement } from '../lib/core/edit/index.ts';
+import { formatEditParam, type RunReplacement, type RunSet } from '../lib/core/edit/index.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
 import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
 import { removedCount } from '../lib/core/interval/index.ts';
@@ -13,7 +13,7 @@ import {
   PLANNED_KINDS,
   type PlannedKind,
   type PlanPoint,
-  parseBlocks,
+  parseBlockList,
   parseBudget,
 } from '../lib/core/planner/index.ts';
 import type { AnalysisReport } from '../lib/core/report/index.ts';
@@ -29,7 +29,7 @@ export const BUDGET_OPTIONS = {
 } as const;
 
 export interface Budgeted {
-  readonly edits: EditSet;
+  readonly edits: RunSet;
   /** For people. */
   readonly lines: readonly string[];
   /** What `--front` asks for, in place of the plan. */
@@ -40,7 +40,7 @@ export type ChooseByBudget = (
   model: ModelSummary,
   report: AnalysisReport,
   detection: DetectionSettings,
-  chosen: EditSet,
+  chosen: RunSet,
 ) => Budgeted;
 
 /** Null without `--budget`. Reads what it can before any file is opened. */
@@ -64,7 +64,7 @@ export function budgetChooser(args: Arguments, by: RunReplacement): ChooseByBudg
   return (model, report, detection, chosen) => {
     const blocks = (name: 'lock' | 'forbid') => {
       const list = args.text(name);
-      return list === undefined ? [] : asUsage(() => parseBlocks(list, model, `--${name}`));
+      return list === undefined ? [] : asUsage(() => parseBlockList(list, model, `--${name}`));
     };
     const rules = { by, allow, locked: blocks('lock'), forbidden: blocks('forbid'), chosen };
     const planner = budgetPlanner({ model, report, file: reportPath, detection, budget, rules });

@@ -1,4 +1,6 @@
 /** What is done to a model: edits, sets of them, and the choice with undo and redo. */
+
+export { formatBlocks, parseBlocks } from './blocks-text.ts';
 export type {
   Edit,
   EditKind,

@@ -3,7 +3,7 @@
  * and rules to a problem, and gives plans back as edits.
  */
 import { type DetectionSettings, leastScore } from '../detection/index.ts';
-import type { EditSet } from '../edit/index.ts';
+import type { RunSet } from '../edit/index.ts';
 import type { PlannedModel } from '../plan/index.ts';
 import type { AnalysisReport, Bounds } from '../report/index.ts';
 import { type PlannedEdits, Planner } from './best-plan.ts';
@@ -13,7 +13,7 @@ import { type PlanRules, planProblem } from './plan-problem.ts';
 import { type Prediction, predictionOf } from './prediction.ts';
 
 export interface PlanPoint {
-  readonly edits: EditSet;
+  readonly edits: RunSet;
   /** In the budget's unit. */
   readonly cost: number;
   /** What the prediction says of all edits together. */

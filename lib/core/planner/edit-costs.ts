@@ -3,7 +3,7 @@
  * is what lets the planner search exactly. Parameters and operations are those of `planCost`; times are the sum of what
  * the report measured block by block, where a probe takes its share of its block's operations.
  */
-import type { Edit } from '../edit/index.ts';
+import type { RunEdit } from '../edit/index.ts';
 import { ContiguaError } from '../errors.ts';
 import { countFlops, parseModelConfig } from '../model/config-index.ts';
 import { type CostedModel, savedParameters } from '../plan/index.ts';
@@ -21,7 +21,7 @@ export interface CostScale {
   /** Of the whole model. */
   readonly before: number;
   /** What the edit takes off `before`; negative where it adds something. */
-  saves(edit: Edit): number;
+  saves(edit: RunEdit): number;
   /** What the amounts count, in a sentence for people. */
   readonly about: string;
 }
@@ -53,7 +53,7 @@ export function costScale(
   const bytesPer = dtype === null ? model.sizeBytes / total.parameters : BUDGET_DTYPES[dtype];
   const weights = {
     before: bytesPer * total.parameters,
-    saves: (edit: Edit) => bytesPer * saved(edit).parameters,
+    saves: (edit: RunEdit) => bytesPer * saved(edit).parameters,
   };
   switch (kind) {
     case 'params':
@@ -114,7 +114,7 @@ export function unmet(budget: Budget, { kind, before }: CostScale, mostSaved: nu
 }
 
 /** What each edit saves. Sums over blocks are taken once. */
-export function savingsOf(model: BudgetedModel, blockMs: readonly (number | null)[]): (edit: Edit) => Saved {
+export function savingsOf(model: BudgetedModel, blockMs: readonly (number | null)[]): (edit: RunEdit) => Saved {
   const { blocks, width: D, tokensPerForward: tokens } = model;
   const flops = flopsOf(model);
   const parametersOf = savedParameters(blocks);

@@ -1,6 +1,6 @@
 /** The best plan under a budget: exact over spans, choices within blocks and edits of the whole model. */
 export { type PlannedEdits, Planner } from './best-plan.ts';
-export { formatBlocks, parseBlocks } from './block-list.ts';
+export { formatBlockList, parseBlockList } from './block-list.ts';
 export {
   amountWords,
   BUDGET_DTYPES,

@@ -4,7 +4,7 @@ import { runEdit, runEdits } from '../edit/index.ts';
 import { removedCount } from '../interval/index.ts';
 import { seededRandom } from '../random.ts';
 import { damageOf } from '../report/report-fixtures.ts';
-import { formatBlocks, parseBlocks } from './block-list.ts';
+import { formatBlockList, parseBlockList } from './block-list.ts';
 import { parseBudget } from './budget.ts';
 import { budgetPlanner } from './budget-planner.ts';
 import { FREE_RULES, type PlanRules } from './plan-problem.ts';
@@ -121,12 +121,12 @@ describe('the prediction', () => {
 
 describe('lists of blocks', () => {
   it('are read and written as numbers and ranges', () => {
-    expect(parseBlocks('58-59, 0,1,2', { numBlocks: 60 }, '--lock')).toEqual([0, 1, 2, 58, 59]);
-    expect(formatBlocks([59, 0, 1, 2, 58, 7])).toBe('0-2,7,58-59');
-    expect(() => parseBlocks('60', { numBlocks: 60 }, '--lock')).toThrow(
+    expect(parseBlockList('58-59, 0,1,2', { numBlocks: 60 }, '--lock')).toEqual([0, 1, 2, 58, 59]);
+    expect(formatBlockList([59, 0, 1, 2, 58, 7])).toBe('0-2,7,58-59');
+    expect(() => parseBlockList('60', { numBlocks: 60 }, '--lock')).toThrow(
       /--lock: The model has no such block; found 60/,
     );
-    expect(() => parseBlocks('5-3', { numBlocks: 60 }, '--lock')).toThrow(/not readable; found 5-3/);
-    expect(() => parseBlocks('', { numBlocks: 60 }, '--lock')).toThrow(/not readable/);
+    expect(() => parseBlockList('5-3', { numBlocks: 60 }, '--lock')).toThrow(/not readable; found 5-3/);
+    expect(() => parseBlockList('', { numBlocks: 60 }, '--lock')).toThrow(/not readable/);
   });
 });

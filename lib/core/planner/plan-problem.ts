@@ -7,7 +7,7 @@
  * - A **forbidden** block is locked, and no edit begins at it either: every edit leaves it alone.
  * - A **chosen** edit is in every plan.
  */
-import { type Edit, type EditSet, editKey, editSetOf, type RunReplacement, runEdit } from '../edit/index.ts';
+import { editKey, type RunEdit, type RunReplacement, type RunSet, runEdit, runSetOf } from '../edit/index.ts';
 import { ContiguaError } from '../errors.ts';
 import { type Depth, formatIntervalKey, stackAround } from '../interval/index.ts';
 import { assertReportFits, type PlannedModel } from '../plan/index.ts';
@@ -26,7 +26,7 @@ export interface PlanRules {
   readonly allow: readonly PlannedKind[];
   readonly locked: readonly number[];
   readonly forbidden: readonly number[];
-  readonly chosen: EditSet;
+  readonly chosen: RunSet;
 }
 
 export const FREE_RULES: PlanRules = { by: 'nothing', allow: ['run'], locked: [], forbidden: [], chosen: [] };
@@ -34,7 +34,7 @@ export const FREE_RULES: PlanRules = { by: 'nothing', allow: ['run'], locked: []
 export interface PlanProblem {
   readonly problem: Problem;
   /** The edits behind the ids of a plan, in order of depth. */
-  editsOf(ids: readonly string[]): EditSet;
+  editsOf(ids: readonly string[]): RunSet;
 }
 
 type ProblemModel = Pick<PlannedModel, 'name' | 'fingerprint'> & Depth;
@@ -53,9 +53,9 @@ export function planProblem(
 ): PlanProblem {
   assertReportFits(report, model, file);
   checkRules(model, rules);
-  const known = new Map<string, Edit>();
+  const known = new Map<string, RunEdit>();
   const spans: Span[] = [];
-  const offer = (edit: Edit) => {
+  const offer = (edit: RunEdit) => {
     const damage = prediction.termOf(edit);
     if (damage === null) return;
     const id = editKey(edit);
@@ -67,7 +67,7 @@ export function planProblem(
     if (known.has(editKey(edit))) continue;
     throw invalid('The report says nothing about a chosen edit', editWords(edit), prediction.label);
   }
-  const isFree = (edit: Edit) => whyNotUnder(rules, edit) === null;
+  const isFree = (edit: RunEdit) => whyNotUnder(rules, edit) === null;
   if (rules.allow.includes('run')) {
     for (const edit of allRuns(model, rules.by)) if (isFree(edit) && !known.has(editKey(edit))) offer(edit);
   }
@@ -77,7 +77,7 @@ export function planProblem(
   return {
     problem: { numBlocks: model.numBlocks, spans, choices: [], wholes: [], chosen: rules.chosen.map(editKey) },
     editsOf: (ids) =>
-      editSetOf(
+      runSetOf(
         ids.flatMap((id) => known.get(id) ?? []),
         model,
         'the plan',
@@ -86,8 +86,8 @@ export function planProblem(
 }
 
 /** Every run of two blocks or more inside a stack. */
-function allRuns(depth: Depth, by: RunReplacement): Edit[] {
-  const runs: Edit[] = [];
+function allRuns(depth: Depth, by: RunReplacement): RunEdit[] {
+  const runs: RunEdit[] = [];
   for (let first = 0; first < depth.numBlocks; first++) {
     const { last: end } = stackAround(first, depth);
     for (let last = first + 1; last <= end; last++) runs.push(runEdit({ first, last }, by));
@@ -95,16 +95,19 @@ function allRuns(depth: Depth, by: RunReplacement): Edit[] {
   return runs;
 }
 
-function spanOf(id: string, edit: Edit, saves: number, damage: number): Span {
+function spanOf(id: string, edit: RunEdit, saves: number, damage: number): Span {
   const { first, last } = edit;
   return { id, track: 'depth', first, last, closedFrom: firstChanged(edit), saves, damage };
 }
 
 /** The first block whose weights do not stay. */
-const firstChanged = ({ first, by }: Edit): number => (by === 'student' ? first : first + 1);
+const firstChanged = ({ first, by }: RunEdit): number => (by === 'student' ? first : first + 1);
 
 /** Why the rules do not allow an edit, in a few words; null where they do. */
-export function whyNotUnder({ locked, forbidden }: Pick<PlanRules, 'locked' | 'forbidden'>, edit: Edit): string | null {
+export function whyNotUnder(
+  { locked, forbidden }: Pick<PlanRules, 'locked' | 'forbidden'>,
+  edit: RunEdit,
+): string | null {
   const isTouched = (block: number) => edit.first <= block && block <= edit.last;
   const barred = forbidden.find(isTouched);
   if (barred !== undefined) return `block ${barred} is forbidden`;
@@ -131,7 +134,7 @@ function checkRules({ numBlocks }: Depth, rules: PlanRules): void {
   }
 }
 
-const editWords = (edit: Edit): string => `${formatIntervalKey(edit)} by ${edit.by}`;
+const editWords = (edit: RunEdit): string => `${formatIntervalKey(edit)} by ${edit.by}`;
 
 function invalid(summary: string, found: string, expected?: string, hint?: string): ContiguaError {
   return new ContiguaError('plan-invalid', summary, { found, expected, hint });

@@ -8,7 +8,7 @@
  * add as they are.
  */
 import { type DetectionSettings, damageScore, leastScore, scoreNamed, type UsableScore } from '../detection/index.ts';
-import type { Edit, EditSet } from '../edit/index.ts';
+import type { RunEdit, RunSet } from '../edit/index.ts';
 import { type AnalysisReport, type Bounds, damageOf } from '../report/index.ts';
 
 export interface Prediction {
@@ -17,11 +17,11 @@ export interface Prediction {
   /** Whether totals are shares of the output's size, which people read in percent. */
   readonly isShare: boolean;
   /** Adds up over the edits of a plan; null where the report cannot say, and the edit is no candidate. */
-  termOf(edit: Edit): number | null;
+  termOf(edit: RunEdit): number | null;
   /** What a sum of terms predicts. Rises with the sum. */
   totalOf(sum: number): number;
   /** Of the total of these edits, with every edit at its lower or at its upper bound; null where one has none. */
-  boundsOf(edits: EditSet): Bounds | null;
+  boundsOf(edits: RunSet): Bounds | null;
 }
 
 /** The default: the score that *Minimise* goes by. */
@@ -57,7 +57,7 @@ export function predictionOf(
 }
 
 /** The total of a set of edits; null where the report cannot say one of them. */
-export function predictedDamage(prediction: Prediction, edits: EditSet): number | null {
+export function predictedDamage(prediction: Prediction, edits: RunSet): number | null {
   let sum = 0;
   for (const edit of edits) {
     const term = prediction.termOf(edit);
