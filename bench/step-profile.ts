@@ -3,7 +3,9 @@
  * JavaScript (TensorFlow.js, the binding, gradients). Steps make the same calls, so that every call's shortest time of many steps
  * counts, and the shortest step: a busy machine makes a few of them slow. One thread unless --threads says otherwise.
  *
- * `node --import ./scripts/sources.mjs bench/step-profile.ts [--size 96] [--steps 40] [--threads 1] [--shapes]`
+ * A recorded graph is one call; `--plain` computes by single operations, as a large student does.
+ *
+ * `node --import ./scripts/sources.mjs bench/step-profile.ts [--size 96] [--steps 40] [--threads 1] [--shapes] [--plain]`
  */
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs-core';
@@ -17,6 +19,7 @@ const { values: options } = parseArgs({
     steps: { type: 'string', default: '40' },
     threads: { type: 'string', default: '1' },
     shapes: { type: 'boolean', default: false },
+    plain: { type: 'boolean', default: false },
   },
 });
 const size = SIZES[options.size];
@@ -31,10 +34,12 @@ interface Call {
 
 type ExecuteOp = (operation: string, ...rest: unknown[]) => readonly { readonly shape: readonly number[] }[];
 
+type RunGraph = (...given: unknown[]) => unknown;
+
 let calls: Call[] = [];
 
 /** Puts a stopwatch around every call of the library; the binding's own properties cannot be replaced. */
-function watchLibrary(backend: { binding: { executeOp: ExecuteOp } }): void {
+function watchLibrary(backend: { binding: { executeOp: ExecuteOp; runSavedModel: RunGraph } }): void {
   const { binding } = backend;
   const watched = Object.fromEntries(
     Object.entries(Object.getOwnPropertyDescriptors(binding)).map(([name, { value }]) => [
@@ -50,11 +55,17 @@ function watchLibrary(backend: { binding: { executeOp: ExecuteOp } }): void {
     calls.push({ operation: `${operation}${shape}`, ms });
     return made;
   };
-  backend.binding = { ...watched, executeOp };
+  const runSavedModel: RunGraph = (...given) => {
+    const startedAt = performance.now();
+    const made = binding.runSavedModel(...given);
+    calls.push({ operation: 'recorded graph', ms: performance.now() - startedAt });
+    return made;
+  };
+  backend.binding = { ...watched, executeOp, runSavedModel };
 }
 
 await startEngine('tensorflow');
-const block = await trainingBlock(size);
+const block = await trainingBlock(size, !options.plain);
 for (let step = 0; step < 3; step++) await block.step();
 watchLibrary(tf.backend() as unknown as Parameters<typeof watchLibrary>[0]);
 

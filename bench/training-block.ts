@@ -5,9 +5,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import {
   AdamW,
+  type FlatParameters,
   flatten,
   layoutOf,
   lossAndGradients,
+  StudentGradients,
   streamLoss,
   unflatten,
   weightSetOf,
@@ -24,7 +26,7 @@ export interface TrainingBlock {
   weights(): readonly tf.Tensor1D[];
 }
 
-export async function trainingBlock(size: BlockSize): Promise<TrainingBlock> {
+export async function trainingBlock(size: BlockSize, mayRecord = true): Promise<TrainingBlock> {
   const { heads, headDim, ropeAxes, batch } = size;
   const tokens = tokensOf(size);
   const config = parseModelConfig(
@@ -73,17 +75,27 @@ export async function trainingBlock(size: BlockSize): Promise<TrainingBlock> {
   block.dispose();
   transformer.dispose();
   const optimizer = AdamW.startingAt(start, layout, DEFAULT_DISTIL);
+  const studentGradients = new StudentGradients(['image', 'text'], layout);
+  const given = new Map<string, tf.Tensor>([
+    ...Object.entries(before).map(([stream, state]) => [`before ${stream}`, state] as const),
+    ...Object.entries(after).map(([stream, state]) => [`after ${stream}`, state] as const),
+    ...transformer.contextTensors(context),
+  ]);
+  const lossesOf = (vectors: FlatParameters) => {
+    const weights = weightSetOf(unflatten(vectors, layout));
+    const student = transformer.applyBlock(0, weights, before, context, 'updated');
+    return {
+      image: streamLoss(student.image!, after.image, null, DEFAULT_DISTIL),
+      text: streamLoss(student.text!, after.text, null, DEFAULT_DISTIL),
+    };
+  };
   let done = 0;
   return {
     async step() {
-      const { losses, gradients } = lossAndGradients(optimizer.vectors.weights, (vectors) => {
-        const weights = weightSetOf(unflatten(vectors, layout));
-        const student = transformer.applyBlock(0, weights, before, context, 'updated');
-        return {
-          image: streamLoss(student.image!, after.image, null, DEFAULT_DISTIL),
-          text: streamLoss(student.text!, after.text, null, DEFAULT_DISTIL),
-        };
-      });
+      const { weights } = optimizer.vectors;
+      const { losses, gradients } = mayRecord
+        ? studentGradients.of(weights, given, lossesOf, null)
+        : lossAndGradients(weights, lossesOf);
       const norm = optimizer.step(gradients, ++done, 1e-4);
       const scalars = [...Object.values(losses), norm];
       const numbers = tf.stack(scalars);

@@ -13,7 +13,9 @@ import nodeUtil from 'node:util';
 import * as tf from '@tensorflow/tfjs-core';
 import { offerFloat64 } from '../../core/analysis/index.ts';
 import { registerFastTensorflowProduct } from '../../core/tensor/fast-tensorflow-product.ts';
+import { offerRecorder } from '../../core/tensor/recording.ts';
 import { isTensorflowBinding, TensorflowFloat64 } from './tensorflow-float64.ts';
+import { runsGraphs, TensorflowGraphs } from './tensorflow-graphs.ts';
 
 /** Made by scripts/engine-tensorflow.mjs: `package` beside a `node_modules` that stands for the union package. */
 const OWN_FOLDER = fileURLToPath(new URL('../../../.engines/tensorflow', import.meta.url));
@@ -66,6 +68,7 @@ export async function loadTensorflow(
   registerFastTensorflowProduct();
   tf.registerBackend('tensorflow', () => Reflect.construct(NodeJSKernelBackend, [binding, name]));
   if (isTensorflowBinding(binding)) offerFloat64('tensorflow', new TensorflowFloat64(binding));
+  if (runsGraphs(binding)) offerRecorder('tensorflow', new TensorflowGraphs());
   loaded = { threads: count };
   return loaded;
 }
@@ -86,6 +89,8 @@ function prepareEnvironment(threads: number | undefined): number {
     process.env.TF_NUM_INTRAOP_THREADS = String(threads);
     process.env.OMP_NUM_THREADS = String(threads);
   }
+  // Graphs run one operation after the other, as single operations do.
+  process.env.TF_NUM_INTEROP_THREADS ??= '1';
   const asked = Number(process.env.TF_NUM_INTRAOP_THREADS);
   return asked > 0 ? asked : availableParallelism();
 }

@@ -13,10 +13,10 @@ import type { DistilProgress, DistilResult, SavedFile } from '../run/progress.ts
 import type { DistilSettings } from '../run/settings.ts';
 import { DEFAULT_SWEEP_BYTES } from '../run/teacher-windows.ts';
 import { alongRoute } from './along-route.ts';
-import { lossAndGradients } from './gradients.ts';
 import { streamLoss, tokenWeights } from './losses.ts';
 import { optimise, whenThereIsRoom } from './optimise.ts';
 import { cutUp, type FlatParameters, flatten, layoutOf, type ParameterLayout, unflatten } from './parameters.ts';
+import { StudentGradients } from './recorded-gradients.ts';
 import { HeldOut, streamsAfter } from './stand-in-errors.ts';
 import { startBlockOf, startWeights, trainedFileParts } from './student.ts';
 import { releaseBatch, type SharedStates, TeacherStates } from './teacher-states.ts';
@@ -86,12 +86,15 @@ export async function distilInterval(options: DistilOptions): Promise<DistilResu
       onProgress({ kind: 'held-out', point: { step: 0, student } }, 0);
     }
     let stepsDone = start.step;
-    const differentiate = differentiator(options, () => layout);
+    const gradients = new StudentGradients(
+      streamsAfter(transformer, interval).map(({ id }) => id),
+      layout,
+    );
     const result = await optimise({
       settings,
       layout,
       start,
-      differentiate,
+      differentiate: differentiator(options, layout, gradients),
       task: taskName(options),
       saveState: (step, parts) => options.save(`state-${step}.safetensors`, parts),
       onSteps: (points) => {
@@ -105,7 +108,7 @@ export async function distilInterval(options: DistilOptions): Promise<DistilResu
       },
       signal,
       stop,
-    });
+    }).finally(() => gradients.dispose());
     try {
       const last = { step: settings.steps, student: await errorOf(result, signal) };
       onProgress({ kind: 'held-out', point: last }, settings.steps);
@@ -119,7 +122,7 @@ export async function distilInterval(options: DistilOptions): Promise<DistilResu
 }
 
 /** Loss and gradients of one batch; the teacher's states come from the cache where it has them. */
-function differentiator(options: DistilOptions, layoutNow: () => ParameterLayout) {
+function differentiator(options: DistilOptions, layout: ParameterLayout, gradients: StudentGradients) {
   const { transformer, interval, settings, batches, leading, signal, stop } = options;
   const states = new TeacherStates(transformer, batches, options.shared, {
     batches: settings.steps * settings.accumulation,
@@ -132,7 +135,6 @@ function differentiator(options: DistilOptions, layoutNow: () => ParameterLayout
   const streams = streamsAfter(transformer, interval);
   const { output } = transformer.architecture;
   return async (weights: FlatParameters, index: number, sum: FlatParameters | null) => {
-    const layout = layoutNow();
     const batch = await states.at(index, boundary, until);
     const { inputs, context, after } = batch;
     let before = batch.before;
@@ -151,13 +153,23 @@ function differentiator(options: DistilOptions, layoutNow: () => ParameterLayout
       };
       // A block of the teacher is as large as the student.
       transformer.releaseBlocks();
-      return lossAndGradients(weights, lossesOf, sum);
+      const given = new Map([
+        ...named('before', before),
+        ...named('after', after),
+        ...named('share', Object.fromEntries(tokenShares.entries())),
+        ...transformer.contextTensors(context),
+      ]);
+      return gradients.of(weights, given, lossesOf, sum);
     } finally {
       if (before !== batch.before) disposeState(before);
       for (const ofTokens of tokenShares) ofTokens?.dispose();
       releaseBatch(transformer, batch);
     }
   };
+}
+
+function named(prefix: string, parts: Readonly<Record<string, tf.Tensor | null>>): [string, tf.Tensor][] {
+  return Object.entries(parts).flatMap(([name, tensor]) => (tensor ? [[`${prefix} ${name}`, tensor]] : []));
 }
 
 async function saveStudent(

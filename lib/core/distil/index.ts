@@ -5,7 +5,8 @@ export { type DistilOptions, distilInterval, weightSetOf } from './distil-interv
 export { type FineTuneOptions, fineTune } from './fine-tune.ts';
 export { lossAndGradients } from './gradients.ts';
 export { streamLoss, tokenWeights, velocityLoss } from './losses.ts';
-export { cutUp, flatten, layoutOf, type ParameterLayout, unflatten } from './parameters.ts';
+export { cutUp, type FlatParameters, flatten, layoutOf, type ParameterLayout, unflatten } from './parameters.ts';
+export { StudentGradients } from './recorded-gradients.ts';
 export { learningRateAt } from './schedule.ts';
 export type { StateCache } from './state-cache.ts';
 export type { SharedStates } from './teacher-states.ts';

@@ -13,7 +13,10 @@ import type { WeightSet, WeightStore } from './weights.ts';
 /** Of a block that is read while another one runs. */
 const AHEAD_BYTES = 2 ** 27;
 
-/** Everything is called inside tf.tidy but `begin` and `dispose`. */
+/**
+ * Everything is called inside tf.tidy but `begin` and `dispose`. Blocks read tensors and sizes of the context, none of its arrays:
+ * what they compute is recorded for contexts with tensors of the same shapes.
+ */
 export interface Layers<Context extends PassContext, S extends State> {
   /** Checks the inputs; the context's tensors are the caller's. */
   begin(inputs: TransformerInputs): Context | Promise<Context>;
@@ -93,6 +96,7 @@ export function createTransformer<Context extends PassContext, S extends State>(
     },
     applyBlock: (index, set, state, context, wanted) => applied(index, set, state, context, wanted, null),
     project: (state, context) => tf.tidy(() => layers.project(ownState(state), contextOf(context))),
+    contextTensors: (context) => new Map(tensorsIn(contextOf(context), 'context')),
     disposeContext(context) {
       layers.dispose(contextOf(context));
       contexts.delete(context);
@@ -134,6 +138,13 @@ function probed(state: State, probes: StreamProbes, wanted: WantedStreams, outpu
 
 function wholeRoute({ blocks }: Architecture): Route {
   return blocks.map(({ index }) => ({ kind: 'block', index }));
+}
+
+/** By where they are. */
+function tensorsIn(value: unknown, path: string): [string, tf.Tensor][] {
+  if (value instanceof tf.Tensor) return [[path, value]];
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return [];
+  return Object.entries(value).flatMap(([name, part]) => tensorsIn(part, `${path}.${name}`));
 }
 
 /** Handles of the caller's own, also where a stream is returned as it came. */

@@ -74,6 +74,8 @@ export interface Transformer {
   applyBlock(index: number, weights: WeightSet, state: State, context: PassContext, wanted: WantedStreams): State;
   /** Output tokens [B, Ni, p²·out], owned by the caller; differentiable in the state. */
   project(state: State, context: PassContext): tf.Tensor3D;
+  /** The tensors that blocks read of the context, by name; still the context's own. */
+  contextTensors(context: PassContext): ReadonlyMap<string, tf.Tensor>;
   disposeContext(context: PassContext): void;
   /** Output tokens [B, Ni, p²·out] along `route`, by default every block. Streams that no later block reads are not computed. */
   forward(inputs: TransformerInputs, route?: Route): Promise<Float32Array>;

@@ -42,6 +42,7 @@ function modelOf(velocity: (x: number, sample: number, inputs: TransformerInputs
     runStep: unused,
     readBlock: unused,
     applyBlock: unused,
+    contextTensors: unused,
     project: unused,
     disposeContext: unused,
     dispose: () => {},

@@ -12,13 +12,16 @@ import { beforeAll, describe } from 'vitest';
 import { findTensorflow, loadTensorflow } from '../../compute/engines/tensorflow.ts';
 import { registerFastWasmKernels } from './fast-wasm-kernels.ts';
 
+/** TensorFlow's library has 850 MB, and a busy machine takes its time to read them. */
+export const LOAD_PATIENCE_MS = 120_000;
+
 export type TestEngine = 'cpu' | 'wasm' | 'tensorflow';
 
 export function describePerEngine(engines: readonly TestEngine[], name: string, suite: (engine: TestEngine) => void) {
   for (const engine of engines) {
     if (engine === 'tensorflow' && findTensorflow() === null) continue;
     describe(`${name} on ${engine}`, () => {
-      beforeAll(() => startTestEngine(engine));
+      beforeAll(() => startTestEngine(engine), LOAD_PATIENCE_MS);
       suite(engine);
     });
   }
