@@ -1,32 +1,40 @@
 """Writes the gradients that the TypeScript blocks are held to, one block of each kind of a family, from PyTorch.
 
-The models are golden cases F2, FL2-1, S3, S4 and Q3 (goldens.py). The loss of a block is the sum of its output states times hashed values, of the
+The models are golden cases F2, FL2-1, S3, S4, Q3 and P1 (goldens.py). The loss of a block is the sum of its output states times hashed values, of the
 streams that anything reads; its gradients by every weight and by the states that enter come from autograd in float64.
 
-  python training/block_goldens.py        # torch, diffusers, numpy; a few seconds
+  python training/block_goldens.py        # all, or the cases that are named: P1; torch, diffusers, numpy; a few seconds
 """
 
 import json
+import os
+import sys
 
 import diffusers
 import torch
 
 import goldens
-from distil_goldens import float64_rotation, summary
+from distil_goldens import float64_rotation, rotary_float64, summary
 
-WEIGHT_OF = {"image": 4000, "text": 4001}  # tensor indices of the values that the states are multiplied with
+CARRIED = "carried text"  # PPCL's `txt_modulated`
+WEIGHT_OF = {"image": 4000, "text": 4001, CARRIED: 4002}  # tensor indices of the values that the states are multiplied with
 
 
 def block_case(index, blocks, arguments, streams):
     block, kwargs = blocks[index], dict(arguments[index])
     image = kwargs["hidden_states"].detach().clone().requires_grad_(True)
     text = kwargs["encoder_hidden_states"].detach().clone().requires_grad_(True)
-    out_text, out_image = block(**{**kwargs, "hidden_states": image, "encoder_hidden_states": text})
-    outputs = {"image": out_image, "text": out_text}
+    entering = {"image": image, "text": text}
+    changed = {"hidden_states": image, "encoder_hidden_states": text}
+    if kwargs.get("txt_modulated") is not None:
+        entering[CARRIED] = changed["txt_modulated"] = kwargs["txt_modulated"].detach().clone().requires_grad_(True)
+    out_text, out_image, *carried = block(**{**kwargs, **changed})
+    outputs = {"image": out_image, "text": out_text, **({CARRIED: carried[0]} if carried else {})}
     loss = sum((outputs[s] * goldens.hashed(WEIGHT_OF[s], *outputs[s].shape).double()).sum() for s in streams)
     names = [name for name, _ in block.named_parameters()]
-    gradients = torch.autograd.grad(loss, [*block.parameters(), image, text], allow_unused=True)
-    found = {n: torch.zeros_like(p) if g is None else g for n, p, g in zip([*names, "image", "text"], [*block.parameters(), image, text], gradients)}
+    sources = [*block.parameters(), *entering.values()]
+    gradients = torch.autograd.grad(loss, sources, allow_unused=True)
+    found = {n: torch.zeros_like(p) if g is None else g for n, p, g in zip([*names, *entering], sources, gradients)}
     # A bias of all keys changes no attention: what float64 gives for it is rounding.
     largest = max(gradient.norm() for gradient in found.values())
     found = {n: torch.zeros_like(g) if g.norm() < 1e-12 * largest else g for n, g in found.items()}
@@ -35,7 +43,7 @@ def block_case(index, blocks, arguments, streams):
         streams=list(streams),
         loss=loss.item(),
         weights=summary({n: found[n] for n in names}),
-        inputs=summary({n: found[n] for n in ("image", "text")}),
+        inputs=summary({n: found[n] for n in entering}),
     )
 
 
@@ -122,17 +130,33 @@ def qwen_cases(name):
         return [block_case(index, blocks, arguments, streams) for index, streams in [(0, BOTH), (1, ("image",))]]
 
 
+def ppcl_cases(name):
+    case = dict(goldens.CASES[name][2])
+    ppcl = goldens.ppcl_class()
+    sys.modules[ppcl.__module__].apply_rotary_emb_qwen = lambda x, freqs, use_real: rotary_float64(x, freqs)
+    model = goldens.golden_model(ppcl, {**goldens.QWEN, **case.pop("changes")}).double()
+    inputs = {k: v.double() if k.endswith("hidden_states") else v for k, v in goldens.qwen_arguments(**case).items()}
+    del inputs["additional_t_cond"]
+    blocks = model.transformer_blocks
+    arguments = watched(blocks, lambda: model(**inputs, txt_seq_lens=[case["text_tokens"]] * case["batch"]))
+    streams = [(0, (*BOTH, CARRIED)), (1, ("image",)), (2, BOTH), (3, ("image", CARRIED))]
+    return [block_case(index, blocks, arguments, of) for index, of in streams]
+
+
 MADE = {
     "flux/goldens/block-gradients.json": ("F2", flux_cases),
     "flux2/goldens/block-gradients.json": ("FL2-1", lambda: flux2_cases("fl2-1")),
     "sd3/goldens/block-gradients-s3.json": ("S3", lambda: sd3_cases("s3")),
     "sd3/goldens/block-gradients-s4.json": ("S4", lambda: sd3_cases("s4")),
     "qwen-image/goldens/block-gradients.json": ("Q3", lambda: qwen_cases("q3")),
+    "qwen-image/goldens/block-gradients-p1.json": ("P1", lambda: ppcl_cases("p1")),
 }
 
 
 def main():
     for path, (case, make) in MADE.items():
+        if len(sys.argv) > 1 and case not in sys.argv[1:] or case == "P1" and "PPCL" not in os.environ:
+            continue
         golden = dict(
             generator="python training/block_goldens.py",
             reference=f"diffusers {diffusers.__version__}, torch {torch.__version__.split('+')[0]}, float64, CPU",

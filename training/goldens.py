@@ -4,9 +4,14 @@ Weights and inputs come from a hash (see lib/core/model/golden-fill.ts), so the 
 tests compare to 2e-4 * max(1, |out|). Qwen-Image's outputs do not depend on the diffusers version from 0.37 on.
 
   python training/goldens.py          # all cases, or those that are named: s1 s2
+
+The p cases are of PPCL's class for width-pruned students, which diffusers does not have. They are written where PPCL names its file
+src/transformer_qwenimage_pruning.py of https://github.com/OPPO-Mente-Lab/Qwen-Image-Pruning (4d054b3234e8).
 """
 
+import importlib.util
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -34,8 +39,8 @@ def fill(count, tensor):
 
 
 def golden_model(name, config):
-    """The class of that name with hashed weights."""
-    model = getattr(diffusers, name)(**config).eval()
+    """The class, or diffusers' of that name, with hashed weights."""
+    model = (getattr(diffusers, name) if isinstance(name, str) else name)(**config).eval()
     state = model.state_dict()
     for index, key in enumerate(sorted(state)):
         if key == "pos_embed.pos_embed":
@@ -92,6 +97,23 @@ def run_qwen(changes=None, **case):
     model = golden_model("QwenImageTransformer2DModel", {**QWEN, **(changes or {})})
     states = watch(model.transformer_blocks)
     return model(**qwen_arguments(**case))[0], states
+
+
+def ppcl_class():
+    spec = importlib.util.spec_from_file_location("ppcl", os.environ["PPCL"])
+    module = sys.modules["ppcl"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.QwenImageTransformer2DModel
+
+
+@torch.no_grad()
+def run_ppcl(changes, batch, image_tokens, text_tokens, timestep, image_shapes):
+    """Its forward is that of diffusers up to 0.36: lengths of the text are an argument, and no mask holds."""
+    model = golden_model(ppcl_class(), {**QWEN, **changes})
+    states = watch(model.transformer_blocks)
+    arguments = qwen_arguments(batch, image_tokens, text_tokens, timestep, image_shapes)
+    del arguments["additional_t_cond"]
+    return model(**arguments, txt_seq_lens=[text_tokens] * batch)[0], states
 
 
 FLUX = dict(
@@ -246,6 +268,23 @@ CASES = {
             text_tokens=5, timestep=[0.81], image_shapes=[[[1, 2, 3], [1, 1, 4], [1, 2, 2]]], condition=[1],
         ),
     ),
+    # PPCL's class: text that is held back and projected, alone and at the end of a group; linear feed-forward layers.
+    "p1": (
+        "qwen-image",
+        run_ppcl,
+        dict(
+            changes=dict(num_layers=5, single_stream_index=[1, 2, 4], ffn_proj_index=[0, 2], ehs_proj_index=[2]),
+            batch=1, image_tokens=15, text_tokens=8, timestep=[0.37], image_shapes=[[[1, 3, 5]]],
+        ),
+    ),
+    "p2": (
+        "qwen-image",
+        run_ppcl,
+        dict(
+            changes=dict(num_layers=6, single_stream_index=[1, 3, 4], ffn_proj_index=[1, 4, 5], ehs_proj_index=[1, 4]),
+            batch=2, image_tokens=13, text_tokens=5, timestep=[0.37, 0.81], image_shapes=[[[1, 3, 3], [1, 2, 2]]] * 2,
+        ),
+    ),
     "f1": ("flux", run_flux, dict(batch=1, image_tokens=15, text_tokens=7, timestep=[0.37], image_shape=(1, 3, 5), guidance=None)),
     "f2": (
         "flux",
@@ -351,12 +390,15 @@ def main():
     for name, (family, run, case) in CASES.items():
         if len(sys.argv) > 1 and name not in sys.argv[1:]:
             continue
+        if run is run_ppcl and "PPCL" not in os.environ:
+            print(name, "left out: PPCL does not name the file of its class")
+            continue
         folder = MODEL / family
         (folder / "goldens").mkdir(exist_ok=True)
         out, states = run(**case)
         golden = dict(
             generator="python training/goldens.py",
-            reference=f"diffusers {diffusers.__version__}, torch {torch.__version__.split('+')[0]}, float32, CPU",
+            reference=f"{'PPCL 4d054b3234e8, ' if run is run_ppcl else ''}diffusers {diffusers.__version__}, torch {torch.__version__.split('+')[0]}, float32, CPU",
             tolerance=2e-4,
             case=json.loads(json.dumps(case)),
             output=numbers(out),
@@ -372,7 +414,7 @@ def main():
         shape, title = list(out.shape), name.upper()
         constant = title.replace("-", "_")
         (folder / f"golden-{name}-output.ts").write_text(
-            f"/** Output {shape} of golden case {title}, from diffusers in float32. Written by `python training/goldens.py`. */\n"
+            f"/** Output {shape} of golden case {title}, from {'PPCL' if run is run_ppcl else 'diffusers'} in float32. Written by `python training/goldens.py`. */\n"
             f"// biome-ignore format: a table\nexport const GOLDEN_{constant}_OUTPUT: readonly number[] = [\n"
             + "".join(f"  {line},\n" for line in lines)
             + "];\n"

@@ -75,6 +75,52 @@ export interface BlockSpec {
   flops(tokens: StreamTokens): number;
   /** What the model loses with the block, where that is more than the block's own: the block that becomes the last sheds tensors. */
   readonly saves?: { readonly parameters: number; flops(tokens: StreamTokens): number };
+  /** What of it can become narrower; left out where nothing can. */
+  readonly parts?: BlockParts;
+  /** It hands its modulated text on, which later blocks attend to in place of a text of their own. */
+  readonly carriesText?: boolean;
+}
+
+/** Why something does not apply to a block, in a sentence for people. */
+export interface NotAPart {
+  readonly why: string;
+}
+
+/** The parts of a block that edits replace (lib/core/edit), each with what goes and what comes. Names are without the block's prefix. */
+export interface BlockParts {
+  /** Feed-forward layers by stream. */
+  readonly ffn: Readonly<Record<StreamId, FfnPart | NotAPart>>;
+  readonly text: TextPart | NotAPart;
+  readonly modulation: readonly ModulationPart[] | NotAPart;
+}
+
+/** A linear residual map of the stream takes the place of feed-forward layers with their norm, modulation and gate. */
+export interface FfnPart {
+  /** Start of the layers' names: `img_mlp.` */
+  readonly layers: string;
+  /** Name of the map. */
+  readonly linear: string;
+  /** The matrix that modulates them, and its rows that only they use, exclusive at the end. */
+  readonly modulation: { readonly matrix: string; readonly from: number; readonly to: number };
+}
+
+/** A text stream that is held back: its layers go but for those that queries, keys and values come from. */
+export interface TextPart {
+  readonly stream: StreamId;
+  /** Starts of the names of what goes. */
+  readonly layers: readonly string[];
+  /** Name of the map from the carried modulated text. */
+  readonly projector: string;
+  /** Name of the map of the text state itself at the end of a group. */
+  readonly end: string;
+}
+
+/** A layer from the conditioning to shifts, scales and gates. */
+export interface ModulationPart {
+  readonly matrix: string;
+  readonly stream: StreamId;
+  /** Conditionings that it is applied to in one forward: 2 where reference images are at a time of their own. */
+  readonly times: number;
 }
 
 /** What some blocks of a stack have and others have not, for marks and labels; what computes differently is told by the kind. */
@@ -123,6 +169,8 @@ export interface Architecture {
   readonly traits?: readonly BlockTrait[];
   /** Embeddings, conditioning and output, by full name. */
   readonly globals: readonly TensorSpec[];
+  /** Why a table over timesteps cannot stand for modulations, in a sentence; left out where the timestep alone conditions blocks. */
+  readonly conditionedBy?: string;
   /** Operations of everything that is no block, of one forward of one sample. */
   globalFlops(tokens: StreamTokens): number;
 }
@@ -155,7 +203,7 @@ export function stackOf(
   blockAt: (
     indexInStack: number,
     index: number,
-  ) => Pick<BlockSpec, 'kind' | 'updates' | 'traits' | 'tensors' | 'flops' | 'saves'>,
+  ) => Pick<BlockSpec, 'kind' | 'updates' | 'traits' | 'tensors' | 'flops' | 'saves' | 'parts' | 'carriesText'>,
 ): { readonly stack: StackSpec; readonly blocks: readonly BlockSpec[] } {
   const blocks = Array.from({ length: count }, (_, indexInStack): BlockSpec => {
     const index = first + indexInStack;

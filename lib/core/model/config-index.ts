@@ -8,6 +8,7 @@ export type {
   DeclaredStack,
   ModelConfig,
   ModelStream,
+  NotAPart,
   RawConfig,
   StackSpec,
   StreamId,
@@ -16,6 +17,7 @@ export type {
   TensorSpec,
 } from './architecture.ts';
 export { BLOCK_HALVES, elementsOf, seamsOf } from './architecture.ts';
+export { type BlockForm, isPart } from './block-form.ts';
 export { parseModelConfig } from './config.ts';
 export { MAX_BLOCKS } from './config-values.ts';
 export {
@@ -28,6 +30,8 @@ export {
   type ExpectedTensor,
   expectedTensors,
 } from './counts.ts';
+export { editableModel, whyNotAt } from './editable.ts';
+export { type EditedBlock, type EditedModel, editedConfig, editedModel } from './edited.ts';
 export { FAMILIES, familyNamed, originalLayouts } from './families.ts';
 export type { BlockConversion, Family, RowSource } from './family.ts';
 export { embedsGuidance } from './inputs.ts';

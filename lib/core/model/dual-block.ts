@@ -2,10 +2,11 @@
  * A dual-stream MMDiT block: each stream is modulated, both attend as one sequence, and each stream's result and MLP are added
  * under gates. Qwen-Image and FLUX.1 differ in the tensors' names alone. Call inside tf.tidy.
  */
-import type * as tf from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { ContiguaError } from '../errors.ts';
 import type { BlockHalf, ModelConfig, StreamId } from './architecture.ts';
-import { type JointContext, type JointState, jointAttention } from './joint-attention.ts';
-import { feedForward, gatedResidual, linear, type Modulation, modulatedNorm, modulations } from './layers.ts';
+import { CARRIED_TEXT, type JointContext, type JointState, jointAttention } from './joint-attention.ts';
+import { feedForward, gatedResidual, linear, type Modulation, modulatedNorm, modulationTriples } from './layers.ts';
 import { type TokenTimes, tokenModulations } from './token-times.ts';
 import type { WeightSet } from './weights.ts';
 
@@ -14,6 +15,21 @@ export interface StreamLayers {
   readonly modulation: string;
   readonly out: string;
   readonly mlp: string;
+  /** A linear map in the place of the MLP; left out where no block of the family has one. */
+  readonly linearMlp?: string;
+}
+
+/** Names of what a block with a held text stream has in place of the stream's own layers. */
+export interface HeldText {
+  readonly projector: string;
+  readonly end: string;
+}
+
+export interface DualLayers {
+  readonly image: StreamLayers;
+  readonly text: StreamLayers;
+  /** Left out where no block of the family holds its text. */
+  readonly held?: HeldText;
 }
 
 export interface DualContext extends JointContext {
@@ -23,44 +39,71 @@ export interface DualContext extends JointContext {
   readonly imageTimes?: TokenTimes | null;
 }
 
+/** Which layers a block has, its weights say: a student in a block's place may be narrower than the block. */
 export function runDualBlock(
   config: ModelConfig,
-  names: Readonly<Record<'image' | 'text', StreamLayers>>,
+  names: DualLayers,
   block: WeightSet,
   state: JointState,
   context: DualContext,
   updates: readonly StreamId[],
   without: BlockHalf | null,
+  carriesText = false,
 ): JointState {
+  const held = names.held && block.has(`${names.held.projector}.weight`) ? names.held : null;
   const imageModulation = block.linear(names.image.modulation);
   const [imageAttention, imageMlp] = context.imageTimes
     ? tokenModulations(context.imageTimes, imageModulation)
-    : modulations(context.conditioning, imageModulation);
-  const [textAttention, textMlp] = modulations(context.conditioning, block.linear(names.text.modulation));
+    : modulationTriples(context.conditioning, imageModulation);
+  if (!imageAttention) throw new RangeError('Three parts were asked for');
+  const [textAttention, textMlp] = held
+    ? []
+    : modulationTriples(context.conditioning, block.linear(names.text.modulation));
   const withText = updates.includes('text');
   let { image, text } = state;
-  if (without !== 'attention') {
+  const ownText = () => (textAttention ? modulatedNorm(text, textAttention) : projectedText(state, block, held));
+  const modulatedText = without !== 'attention' || carriesText ? ownText() : null;
+  if (without !== 'attention' && modulatedText) {
     const mixed = jointAttention(
       config,
       block,
       modulatedNorm(image, imageAttention),
-      modulatedNorm(text, textAttention),
+      modulatedText,
       context,
-      withText,
+      withText && !held,
     );
     const attended = (x: tf.Tensor3D, gate: tf.Tensor3D, own: tf.Tensor3D, { out }: StreamLayers) =>
       gatedResidual(x, gate, linear(own, block.linear(out)));
     image = attended(image, imageAttention.gate, mixed.image, names.image);
-    if (mixed.text) text = attended(text, textAttention.gate, mixed.text, names.text);
+    if (mixed.text && textAttention) text = attended(text, textAttention.gate, mixed.text, names.text);
   }
   if (without !== 'ffn') {
     image = throughMlp(image, block, names.image, imageMlp);
-    if (withText) text = throughMlp(text, block, names.text, textMlp);
+    if (withText && !held) text = throughMlp(text, block, names.text, textMlp);
   }
-  return { image, text };
+  if (withText && held) text = tf.add(text, linear(text, block.linear(held.end)));
+  if (held) return { ...state, image, text };
+  return carriesText && modulatedText ? { image, text, [CARRIED_TEXT]: modulatedText } : { image, text };
 }
 
-function throughMlp(x: tf.Tensor3D, block: WeightSet, { mlp: name }: StreamLayers, mlp: Modulation): tf.Tensor3D {
+/** What a block that holds its text attends to: a residual map of the text that an earlier block modulated. */
+function projectedText(state: JointState, block: WeightSet, held: HeldText | null): tf.Tensor3D {
+  const carried = state[CARRIED_TEXT];
+  if (carried && held) return tf.add(carried, linear(carried, block.linear(held.projector)));
+  throw new ContiguaError('checkpoint-unsupported', 'A block that holds its text cannot run by itself', {
+    found: 'a state without the modulated text of the last block that has a text stream of its own',
+    expected: 'a pass that begins at or before that block',
+  });
+}
+
+function throughMlp(
+  x: tf.Tensor3D,
+  block: WeightSet,
+  { mlp: name, linearMlp }: StreamLayers,
+  modulation: Modulation | undefined,
+): tf.Tensor3D {
+  if (linearMlp && block.has(`${linearMlp}.weight`)) return tf.add(x, linear(x, block.linear(linearMlp)));
+  if (!modulation) throw new RangeError('Six parts were asked for');
   const [up, down] = [block.linear(`${name}.net.0.proj`), block.linear(`${name}.net.2`)];
-  return gatedResidual(x, mlp.gate, feedForward(modulatedNorm(x, mlp), up, down));
+  return gatedResidual(x, modulation.gate, feedForward(modulatedNorm(x, modulation), up, down));
 }

@@ -5,7 +5,8 @@
  * they are called.
  */
 import type { FingerprintParts } from '../checkpoint/fingerprint.ts';
-import type { Architecture, BlockSpec, ModelConfig, RawConfig, StreamTokens } from './architecture.ts';
+import type { Architecture, BlockSpec, ModelConfig, NotAPart, RawConfig, StreamTokens } from './architecture.ts';
+import type { BlockForm } from './block-form.ts';
 import type { OriginalLayout } from './original-layout.ts';
 import type { ImageShape, Transformer, TransformerInputs } from './transformer.ts';
 import type { WeightStore } from './weights.ts';
@@ -100,6 +101,14 @@ export interface Family<C extends ModelConfig = ModelConfig> {
   costNote?(config: C): string | null;
   /** The keys of config.json that change when only `kept` blocks stay (indices, ascending). */
   prunedKeys(config: C, kept: readonly BlockSpec[]): RawConfig;
+  /**
+   * The keys of config.json that change when only `kept` blocks stay and some are in another form, where a class reads such blocks;
+   * else why none does. Left out where no class of the family has blocks of other forms.
+   */
+  editedKeys?(
+    config: C,
+    kept: readonly { readonly block: BlockSpec; readonly form: BlockForm }[],
+  ): { readonly keys: RawConfig } | NotAPart;
   /**
    * How a block becomes one of another kind, for families whose blocks of a stack differ: where the last block goes, another
    * takes its place, and a student may start as a block of another kind. Throws RangeError for what cannot be done.

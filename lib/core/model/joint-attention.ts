@@ -28,6 +28,12 @@ export interface JointState extends State {
   readonly text: tf.Tensor3D;
 }
 
+/**
+ * Modulated text of the last block with a text stream of its own, [B, Nt, D], beside the streams where later blocks attend to
+ * projections of it. No model declares a stream of that name.
+ */
+export const CARRIED_TEXT = 'carried text';
+
 /** image [B, Ni, D], text [B, Nt, D], normed and modulated → attention output per stream, before its projection. */
 export function jointAttention(
   config: ModelConfig,

@@ -49,8 +49,12 @@ export function modulationTriples(conditioning: tf.Tensor2D, weights: LinearWeig
   const [batch, width] = conditioning.shape;
   const parts = weights.weight.shape[1] / width;
   const together = tf.reshape(linear(conditioning, weights), [batch, parts, width]) as tf.Tensor3D;
-  const split = tf.split<tf.Tensor3D>(together, parts, 1);
-  return Array.from({ length: parts / 3 }, (_, i) => {
+  return triplesOf(tf.split<tf.Tensor3D>(together, parts, 1));
+}
+
+/** Shift, scale and gate by threes. */
+export function triplesOf(split: readonly tf.Tensor3D[]): Modulation[] {
+  return Array.from({ length: split.length / 3 }, (_, i) => {
     const [shift, scale, gate] = split.slice(3 * i);
     if (!shift || !scale || !gate) throw new RangeError('Three parts were asked for');
     return { shift, scale, gate };

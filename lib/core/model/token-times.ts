@@ -3,7 +3,7 @@
  * (`zero_cond_t`), the picture that is drawn as at time t. Call inside tf.tidy.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { linear, type Modulation } from './layers.ts';
+import { linear, type Modulation, triplesOf } from './layers.ts';
 import type { LinearWeights } from './weights.ts';
 
 export interface TokenTimes {
@@ -13,23 +13,15 @@ export interface TokenTimes {
   readonly choice: tf.Tensor3D;
 }
 
-const PARTS = 6;
-
-/** The modulations of attention and MLP, each [B, N, D]; order as in `modulations`. */
-export function tokenModulations(
-  { conditioning, choice }: TokenTimes,
-  weights: LinearWeights,
-): [Modulation, Modulation] {
+/** As many triples as the layer gives, each [B, N, D]; order as in `modulationTriples`. */
+export function tokenModulations({ conditioning, choice }: TokenTimes, weights: LinearWeights): Modulation[] {
   const [batch, , times] = choice.shape;
   const width = conditioning.shape[1];
-  const together = tf.reshape(linear(conditioning, weights), [batch, times, PARTS, width]);
+  const parts = weights.weight.shape[1] / width;
+  const together = tf.reshape(linear(conditioning, weights), [batch, times, parts, width]);
   // A product with ones and zeros copies the rows exactly, and has a gradient on every engine.
-  const [shift1, scale1, gate1, shift2, scale2, gate2] = tf
-    .split(together, PARTS, 2)
+  const split = tf
+    .split(together, parts, 2)
     .map((part) => tf.matMul(choice, tf.reshape(part, [batch, times, width])) as tf.Tensor3D);
-  if (!shift1 || !scale1 || !gate1 || !shift2 || !scale2 || !gate2) throw new RangeError('Six parts were asked for');
-  return [
-    { shift: shift1, scale: scale1, gate: gate1 },
-    { shift: shift2, scale: scale2, gate: gate2 },
-  ];
+  return triplesOf(split);
 }

@@ -5,6 +5,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { disposeState } from '../../model/block-transformer.ts';
 import { type GoldenCase, goldenValue } from '../../model/golden-fill.ts';
+import { CARRIED_TEXT } from '../../model/joint-attention.ts';
 import { openTransformer } from '../../model/open.ts';
 import type { State } from '../../model/transformer.ts';
 import { WeightSet } from '../../model/weights.ts';
@@ -12,7 +13,8 @@ import { asStored, type Deviation, deviationOf, type GoldenTensors } from './com
 
 export interface BlockGolden {
   readonly block: number;
-  readonly streams: readonly ('image' | 'text')[];
+  /** What of the state after the block the loss is of. */
+  readonly streams: readonly (keyof typeof LOSS_WEIGHTS)[];
   readonly loss: number;
   readonly weights: GoldenTensors;
   readonly inputs: GoldenTensors;
@@ -20,7 +22,7 @@ export interface BlockGolden {
 
 /** Relative to the root mean square: ten times what float32 costs PyTorch itself on such blocks. */
 export const GRADIENT_TOLERANCE = 2e-4;
-const LOSS_WEIGHTS = { image: 4000, text: 4001 };
+const LOSS_WEIGHTS = { image: 4000, text: 4001, [CARRIED_TEXT]: 4002 };
 
 /** Relative to the references: of the loss, of its gradients by the weights and of those by the inputs, the largest. */
 export interface GradientDeviations {
@@ -43,12 +45,13 @@ export async function gradientDeviations(
   }
   const block = await transformer.readBlock(index);
   const names = [...block.entries()].map(([name]) => name);
-  const lossOf = (image: tf.Tensor, text: tf.Tensor, ...tensors: tf.Tensor[]): tf.Scalar => {
+  const parts = Object.keys(state).filter((part) => Object.hasOwn(expectedInputs.tensors, part));
+  const lossOf = (...tensors: tf.Tensor[]): tf.Scalar => {
     const own = new WeightSet();
     names.forEach((name, i) => {
-      own.add(name, tensors[i]!);
+      own.add(name, tensors[parts.length + i]!);
     });
-    const entering = { image: image as tf.Tensor3D, text: text as tf.Tensor3D };
+    const entering = Object.fromEntries(parts.map((part, i) => [part, tensors[i] as tf.Tensor3D]));
     const after = transformer.applyBlock(index, own, entering, begun.context, 'updated');
     return tf.addN(
       streams.map((stream) => {
@@ -59,17 +62,15 @@ export async function gradientDeviations(
       }),
     );
   };
-  const parameters = [state.image!, state.text!, ...[...block.entries()].map(([, tensor]) => tensor)];
+  const parameters = [...parts.map((part) => state[part]!), ...[...block.entries()].map(([, tensor]) => tensor)];
   // No loss depends on the text's queries in a last block: their gradient is zero.
-  const { value, grads: found } = tf
-    .engine()
-    .gradients(() => lossOf(...(parameters as [tf.Tensor, tf.Tensor])), parameters, undefined, true);
+  const { value, grads: found } = tf.engine().gradients(() => lossOf(...parameters), parameters, undefined, true);
   const grads = (found as (tf.Tensor | null)[]).map((gradient, i) => gradient ?? tf.zerosLike(parameters[i]!));
-  const [byImage, byText, ...byWeight] = grads;
   const lossFound = (await value.data())[0]!;
-  const weights = await asStored(new Map(names.map((name, i) => [name, byWeight[i]!])));
+  const weights = await asStored(new Map(names.map((name, i) => [name, grads[parts.length + i]!])));
   const entering = new Map<string, { shape: number[]; values: Float32Array | Int32Array | Uint8Array }>();
-  for (const [name, gradient] of [['image', byImage!] as const, ['text', byText!] as const]) {
+  for (const [i, name] of parts.entries()) {
+    const gradient = grads[i]!;
     entering.set(name, { shape: gradient.shape, values: await gradient.data() });
   }
   tf.dispose([value, ...grads]);

@@ -1,7 +1,21 @@
-/** The blocks of a Qwen-Image transformer, the same in all its forms: one stack of equal dual-stream blocks, the last of which updates the image alone. */
-import { type Architecture, linearTensors, type StreamTokens, stackOf, type TensorSpec } from '../architecture.ts';
+/**
+ * The blocks of a Qwen-Image transformer: one stack of dual-stream blocks, alike but that the text is updated only as long as a
+ * later dual-stream block reads it. In PPCL's width-pruned students some are single-stream blocks or have linear feed-forward layers.
+ */
+import {
+  type Architecture,
+  type BlockParts,
+  type BlockSpec,
+  type BlockTrait,
+  linearTensors,
+  type StreamTokens,
+  stackOf,
+  type TensorSpec,
+} from '../architecture.ts';
+import { type BlockForm, blockInForm } from '../block-form.ts';
 import type { QwenImageConfig } from './config.ts';
 import { TIME_CONDITION } from './time-condition.ts';
+import { formOf, isNarrow } from './width-lists.ts';
 
 const TIME_FREQUENCIES = 256;
 const MLP_RATIO = 4;
@@ -17,16 +31,25 @@ export function describeQwenImage(config: QwenImageConfig): Architecture {
     const N = image + text;
     return 24 * D * D * N + 4 * N * N * D + 12 * D * D * (times + 1);
   };
+  const whole: Whole = { kind: 'dual', tensors, flops, parts: partsOf(D, times) };
+  const { narrow } = config;
+  const lastDual = Math.max(...Array.from({ length: numBlocks }, (_, index) => (narrow.single.has(index) ? 0 : index)));
+  const lastHeld = Math.max(-1, ...narrow.single);
   const { stack, blocks } = stackOf(
     { id: 'blocks', label: 'blocks', prefix: 'transformer_blocks.', first: 0 },
     numBlocks,
-    (index) => ({
-      kind: 'dual',
-      // Nothing reads the last block's text.
-      updates: index === numBlocks - 1 ? ['image'] : ['image', 'text'],
-      tensors,
-      flops,
-    }),
+    (index) => {
+      const form = formOf(narrow, index);
+      const updatesText = form.text !== 'projected' && index < lastDual;
+      // Every block before one that holds its text, as a run may take out those between.
+      const carriesText = form.text === undefined && index < lastHeld;
+      return {
+        ...inForm(whole, form, D),
+        updates: updatesText ? ['image', 'text'] : ['image'],
+        ...(isNarrow(narrow) ? { traits: traitsOf(form) } : {}),
+        ...(carriesText ? { carriesText } : {}),
+      };
+    },
   );
   return {
     streams: [
@@ -36,6 +59,10 @@ export function describeQwenImage(config: QwenImageConfig): Architecture {
     output: 'image',
     stacks: [stack],
     blocks,
+    ...(isNarrow(narrow) ? { traits: [SINGLE, LINEAR] } : {}),
+    ...(config.additionalTimeCondition
+      ? { conditionedBy: 'Blocks are conditioned by an embedding beside the timestep (`additional_t_cond`).' }
+      : {}),
     globals: [
       ...linearTensors('time_text_embed.timestep_embedder.linear_1', D, TIME_FREQUENCIES),
       ...linearTensors('time_text_embed.timestep_embedder.linear_2', D, D),
@@ -54,6 +81,60 @@ export function describeQwenImage(config: QwenImageConfig): Architecture {
       2 * times * (TIME_FREQUENCIES * D + D * D) +
       4 * D * D +
       2 * image * D * outputFeatures,
+  };
+}
+
+const SINGLE: BlockTrait = {
+  id: 'held-text',
+  label: 'held text',
+  about:
+    'The text stream is not updated: the block attends to a projection of the text of the last block that has one.',
+};
+const LINEAR: BlockTrait = {
+  id: 'linear-ffn',
+  label: 'linear feed-forward',
+  about: 'A linear map stands for the feed-forward layers.',
+};
+
+function traitsOf({ text, linearFfn }: BlockForm): string[] {
+  return [...(text ? [SINGLE.id] : []), ...(linearFfn ? [LINEAR.id] : [])];
+}
+
+type Whole = Pick<BlockSpec, 'kind' | 'tensors' | 'flops' | 'parts'>;
+
+/** What of a block of PPCL's class is narrower is no part that could be replaced once more. */
+function inForm(whole: Whole, form: BlockForm, width: number): Whole {
+  const { parts } = whole;
+  if (!parts || (!form.text && !form.linearFfn)) return whole;
+  const { kind, tensors, flops } = blockInForm(whole, form, width);
+  const linear = { why: 'Its feed-forward layers are linear maps already.' };
+  const held = { why: 'Its text stream is held back already.' };
+  return {
+    kind,
+    tensors,
+    flops,
+    parts: {
+      ffn: form.linearFfn ? { image: linear, text: linear } : { ...parts.ffn, ...(form.text ? { text: held } : {}) },
+      text: form.text ? held : parts.text,
+      modulation: parts.modulation,
+    },
+  };
+}
+
+function partsOf(D: number, times: number): BlockParts {
+  // Shift, scale and gate of the attention come first.
+  const ffn = (stream: string) => ({
+    layers: `${stream}_mlp.`,
+    linear: `${stream}_ffn_proj`,
+    modulation: { matrix: `${stream}_mod.1`, from: 3 * D, to: 6 * D },
+  });
+  return {
+    ffn: { image: ffn('img'), text: ffn('txt') },
+    text: { stream: 'text', layers: ['txt_mod.', 'txt_mlp.'], projector: 'txt_proj', end: 'ehs_proj' },
+    modulation: [
+      { matrix: 'img_mod.1', stream: 'image', times },
+      { matrix: 'txt_mod.1', stream: 'text', times: 1 },
+    ],
   };
 }
 

@@ -4,6 +4,7 @@ import { describeQwenImage } from './blocks.ts';
 import { parseQwenImage, type QwenImageConfig } from './config.ts';
 import { calibrationProblem, layoutProblem, nominalLayout, syntheticImages } from './layout.ts';
 import { TIME_CONDITION } from './time-condition.ts';
+import { editedKeys, formOf, isNarrow, widthKeys } from './width-lists.ts';
 
 export const qwenImage: Family<QwenImageConfig> = {
   name: 'qwen-image',
@@ -32,7 +33,11 @@ export const qwenImage: Family<QwenImageConfig> = {
   timeScale: 1,
   parse: parseQwenImage,
   describe: describeQwenImage,
-  prunedKeys: (_, kept) => ({ num_layers: kept.length }),
+  editedKeys,
+  prunedKeys: ({ narrow }, kept) => ({
+    num_layers: kept.length,
+    ...(isNarrow(narrow) ? widthKeys(kept.map(({ index }) => formOf(narrow, index))) : {}),
+  }),
   extraInputs: ({ additionalTimeCondition }) =>
     additionalTimeCondition
       ? [

@@ -1,10 +1,12 @@
 /**
  * Golden cases of Qwen-Image in all its forms: one sample; two samples with odd sides and a mask; Edit; Layered; a plain model on
- * whatever else diffusers runs; and both forms' options at once.
+ * whatever else diffusers runs; both forms' options at once; and PPCL's class with its narrower blocks.
  */
 import type { GoldenSpec } from '../family.ts';
 import { type GoldenCase, type GoldenModel, goldenCase } from '../golden-fill.ts';
 import type { ImageShape } from '../transformer.ts';
+import { GOLDEN_P1_OUTPUT } from './golden-p1-output.ts';
+import { GOLDEN_P2_OUTPUT } from './golden-p2-output.ts';
 import { GOLDEN_Q1_OUTPUT } from './golden-q1-output.ts';
 import { GOLDEN_Q2_OUTPUT } from './golden-q2-output.ts';
 import { GOLDEN_Q3_OUTPUT } from './golden-q3-output.ts';
@@ -138,9 +140,49 @@ const BOTH: GoldenSpec = {
   expected: GOLDEN_Q6_OUTPUT,
 };
 
-export const QWEN_IMAGE_GOLDENS: readonly GoldenSpec[] = [Q1, Q2, EDIT, LAYERED, ANYTHING, BOTH];
+const NARROW: GoldenSpec = {
+  name: 'P1',
+  config: { ...CONFIG, num_layers: 5, single_stream_index: [1, 2, 4], ffn_proj_index: [0, 2], ehs_proj_index: [2] },
+  inputs: {
+    batch: 1,
+    imageTokens: 15,
+    textTokens: 8,
+    mask: null,
+    timestep: Float32Array.of(0.37),
+    imageShapes: [[1, 3, 5]],
+    guidance: 1,
+  },
+  expected: GOLDEN_P1_OUTPUT,
+};
+const NARROWER: GoldenSpec = {
+  name: 'P2',
+  config: {
+    ...CONFIG,
+    num_layers: 6,
+    single_stream_index: [1, 3, 4],
+    ffn_proj_index: [1, 4, 5],
+    ehs_proj_index: [1, 4],
+  },
+  inputs: {
+    batch: 2,
+    imageTokens: 13,
+    textTokens: 5,
+    mask: null,
+    timestep: Float32Array.of(0.37, 0.81),
+    imageShapes: [
+      [1, 3, 3],
+      [1, 2, 2],
+    ],
+    guidance: 1,
+  },
+  expected: GOLDEN_P2_OUTPUT,
+};
+
+export const QWEN_IMAGE_GOLDENS: readonly GoldenSpec[] = [Q1, Q2, EDIT, LAYERED, ANYTHING, BOTH, NARROW, NARROWER];
 
 export const goldenQ1 = (model?: GoldenModel): GoldenCase => goldenCase(Q1, model);
 export const goldenQ2 = (model?: GoldenModel): GoldenCase => goldenCase(Q2, model);
 export const goldenEdit = (model?: GoldenModel): GoldenCase => goldenCase(EDIT, model);
+export const goldenNarrow = (model?: GoldenModel): GoldenCase => goldenCase(NARROW, model);
+export const goldenNarrower = (model?: GoldenModel): GoldenCase => goldenCase(NARROWER, model);
 export const goldenLayered = (model?: GoldenModel): GoldenCase => goldenCase(LAYERED, model);

@@ -1,11 +1,12 @@
 /**
  * The forward pass of Qwen-Image (diffusers' QwenImageTransformer2DModel, numerics of 0.37 and later): dual-stream blocks
- * with joint attention over [text, image], centred three-axis rotary positions, keys-only text mask.
+ * with joint attention over [text, image], centred three-axis rotary positions, keys-only text mask. PPCL's narrower blocks
+ * run as in its own class, but that the mask holds in them too.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { createTransformer } from '../block-transformer.ts';
 import { architectureOf } from '../counts.ts';
-import { type DualContext, runDualBlock } from '../dual-block.ts';
+import { type DualContext, type DualLayers, runDualBlock } from '../dual-block.ts';
 import { inverseRms } from '../fused-gradients.ts';
 import { checkInputs } from '../inputs.ts';
 import type { JointState } from '../joint-attention.ts';
@@ -15,9 +16,10 @@ import type { WeightSet, WeightStore } from '../weights.ts';
 import type { QwenImageConfig } from './config.ts';
 import { beginContext, disposeContext } from './context.ts';
 
-const LAYERS = {
-  image: { modulation: 'img_mod.1', out: 'attn.to_out.0', mlp: 'img_mlp' },
-  text: { modulation: 'txt_mod.1', out: 'attn.to_add_out', mlp: 'txt_mlp' },
+const LAYERS: DualLayers = {
+  image: { modulation: 'img_mod.1', out: 'attn.to_out.0', mlp: 'img_mlp', linearMlp: 'img_ffn_proj' },
+  text: { modulation: 'txt_mod.1', out: 'attn.to_add_out', mlp: 'txt_mlp', linearMlp: 'txt_ffn_proj' },
+  held: { projector: 'txt_proj', end: 'ehs_proj' },
 };
 
 export async function openQwenImage(config: QwenImageConfig, weights: WeightStore): Promise<Transformer> {
@@ -28,8 +30,8 @@ export async function openQwenImage(config: QwenImageConfig, weights: WeightStor
       return beginContext(inputs, config, globals);
     },
     embed: (inputs) => embed(inputs, config, globals),
-    runBlock: (_, block, state, context, updates, without) =>
-      runDualBlock(config, LAYERS, block, state, context, updates, without),
+    runBlock: ({ carriesText }, block, state, context, updates, without) =>
+      runDualBlock(config, LAYERS, block, state, context, updates, without, carriesText),
     project: (state, { conditioning }) => projectOutput(state.image, conditioning, globals),
     dispose: disposeContext,
   });

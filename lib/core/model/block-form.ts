@@ -1,0 +1,149 @@
+/**
+ * A block made narrower: which of its parts other layers stand for, what tensors that leaves and what it costs. A family declares
+ * the parts (BlockParts); this turns them into numbers, so that every kind of edit is counted tensor by tensor.
+ */
+import {
+  type BlockSpec,
+  elementsOf,
+  type FfnPart,
+  linearTensors,
+  type ModulationPart,
+  type NotAPart,
+  parametersOf,
+  type StreamId,
+  type StreamTokens,
+  type TensorSpec,
+  type TextPart,
+} from './architecture.ts';
+
+/** Left out is as the family describes the block. */
+export interface BlockForm {
+  /** The text stream is held back: projected text is attended to. `end`: and one more projector gives the text after the group. */
+  readonly text?: 'projected' | 'end';
+  /** Streams whose feed-forward layers are a linear map. */
+  readonly linearFfn?: readonly StreamId[];
+  /** Of the modulation matrices: through a shared basis, or a table over so many timesteps. */
+  readonly modulation?: { readonly rank: number } | { readonly timesteps: number };
+}
+
+type WholeBlock = Pick<BlockSpec, 'kind' | 'tensors' | 'flops' | 'parts'>;
+type NarrowBlock = Pick<BlockSpec, 'kind' | 'tensors' | 'parameters' | 'flops'>;
+
+/** `width` is D. Throws RangeError for a part that the block has not: edits are checked before (editable.ts). */
+export function blockInForm(block: WholeBlock, form: BlockForm, width: number): NarrowBlock {
+  const change = new Change(block, width);
+  const { text, linearFfn = [], modulation } = form;
+  const textPart = text && partOf(block.parts?.text, 'held text');
+  if (textPart) change.holdText(textPart, text === 'end');
+  // With the text stream its feed-forward layers are gone already.
+  const ffns = linearFfn.filter((stream) => stream !== textPart?.stream);
+  for (const stream of ffns) change.linearise(stream, partOf(block.parts?.ffn[stream], `linear ${stream}`));
+  if (modulation) change.modulate(partOf(block.parts?.modulation, 'modulations'), modulation);
+  return {
+    kind: kindOf(block, form, ffns),
+    tensors: change.tensors,
+    parameters: parametersOf(change.tensors),
+    flops: (tokens) => block.flops(tokens) + change.flops(tokens),
+  };
+}
+
+/** Whether the block is in the stream's own layers; the reason where it is none. */
+export function isPart<P extends object>(part: P | NotAPart | undefined): part is P {
+  return part !== undefined && !('why' in part);
+}
+
+function partOf<P extends object>(part: P | NotAPart | undefined, what: string): P {
+  if (isPart(part)) return part;
+  throw new RangeError(`This block cannot have ${what}`);
+}
+
+function kindOf({ kind, parts }: WholeBlock, { text, modulation }: BlockForm, ffns: readonly StreamId[]): string {
+  const held = text && isPart(parts?.text) ? parts.text.stream : null;
+  const own = Object.entries(parts?.ffn ?? {}).filter(([stream, part]) => isPart(part) && stream !== held);
+  const ffn = ffns.length === 0 ? '' : ffns.length === own.length ? '-ffn' : `-${ffns.join('-')}-ffn`;
+  const narrow = modulation ? ('rank' in modulation ? `-rank${modulation.rank}` : '-table') : '';
+  return `${text ? 'single' : kind}${ffn}${text === 'end' ? '-ehs' : ''}${narrow}`;
+}
+
+/** Of one block's tensors and operations. A matrix costs two operations per element and token, or per conditioning. */
+class Change {
+  tensors: readonly TensorSpec[];
+  readonly #perToken = new Map<StreamId, number>();
+  #perForward = 0;
+
+  constructor(
+    readonly block: WholeBlock,
+    readonly width: number,
+  ) {
+    this.tensors = block.tensors;
+  }
+
+  flops(tokens: StreamTokens): number {
+    let sum = this.#perForward;
+    for (const [stream, perToken] of this.#perToken) sum += perToken * (tokens[stream] ?? 0);
+    return sum;
+  }
+
+  holdText({ stream, layers, projector, end }: TextPart, ends: boolean): void {
+    for (const start of layers) this.#drop(start, stream);
+    this.#addMap(projector, stream);
+    if (ends) this.#addMap(end, stream);
+  }
+
+  linearise(stream: StreamId, { layers, linear, modulation }: FfnPart): void {
+    this.#drop(layers, stream);
+    this.#addMap(linear, stream);
+    const { matrix, from, to } = modulation;
+    const times = this.#modulations().find((one) => one.matrix === matrix)?.times ?? 1;
+    this.tensors = this.tensors.map((tensor) => {
+      const [rows = 0, ...rest] = tensor.shape;
+      if (!isOf(tensor, matrix)) return tensor;
+      if (rest.length > 0) this.#perForward -= 2 * times * (to - from) * elementsOf(rest);
+      return { ...tensor, shape: [rows - (to - from), ...rest] };
+    });
+  }
+
+  modulate(parts: readonly ModulationPart[], way: NonNullable<BlockForm['modulation']>): void {
+    for (const { matrix, times } of parts) {
+      this.tensors = this.tensors.flatMap((tensor) => {
+        const [rows = 0, input] = tensor.shape;
+        if (!isOf(tensor, matrix)) return [tensor];
+        const isMatrix = input !== undefined;
+        if (isMatrix) this.#perForward -= 2 * times * rows * input;
+        if ('timesteps' in way) {
+          // The table holds the bias too.
+          return isMatrix ? [{ name: `${matrix}.table`, shape: [way.timesteps, rows] }] : [];
+        }
+        if (!isMatrix) return [tensor];
+        this.#perForward += 2 * times * rows * way.rank;
+        return [{ ...tensor, shape: [rows, way.rank] }];
+      });
+    }
+  }
+
+  #modulations(): readonly ModulationPart[] {
+    const { parts } = this.block;
+    return parts && isPart(parts.modulation) ? parts.modulation : [];
+  }
+
+  #drop(start: string, stream: StreamId): void {
+    const modulation = this.#modulations().find(({ matrix }) => matrix.startsWith(start));
+    for (const { name, shape } of this.tensors) {
+      if (!name.startsWith(start) || shape.length < 2) continue;
+      const flops = 2 * elementsOf(shape);
+      if (modulation) this.#perForward -= modulation.times * flops;
+      else this.#perToken.set(stream, (this.#perToken.get(stream) ?? 0) - flops);
+    }
+    this.tensors = this.tensors.filter(({ name }) => !name.startsWith(start));
+  }
+
+  #addMap(name: string, stream: StreamId): void {
+    const D = this.width;
+    this.tensors = [...this.tensors, ...linearTensors(name, D, D)];
+    this.#perToken.set(stream, (this.#perToken.get(stream) ?? 0) + 2 * D * D);
+  }
+}
+
+function isOf({ name }: TensorSpec, layer: string): boolean {
+  return name === `${layer}.weight` || name === `${layer}.bias`;
+}

@@ -1,0 +1,125 @@
+/**
+ * The model that edits leave, taken apart like any other: blocks that stay, each in its form, with their tensors, parameters and
+ * operations, from the config alone. `edits` are a valid set (`editSetOf`). Probes are no part of it; plans count them.
+ */
+import { type EditSet, type ModulationEdit, runsOf } from '../edit/edit.ts';
+import { removedBlocks } from '../interval/interval-set.ts';
+import {
+  type BlockSpec,
+  type ModelConfig,
+  type NotAPart,
+  parametersOf,
+  type StreamTokens,
+  type TensorSpec,
+} from './architecture.ts';
+import { type BlockForm, blockInForm } from './block-form.ts';
+import { architectureOf, blockAt } from './counts.ts';
+import { modulatedBlocks } from './editable.ts';
+import { familyNamed } from './families.ts';
+import { prunedModel } from './pruned.ts';
+
+/** A block of the edited model. */
+export interface EditedBlock extends Pick<BlockSpec, 'kind' | 'tensors' | 'parameters' | 'flops'> {
+  /** Index in the whole model. */
+  readonly old: number;
+  readonly form: BlockForm;
+}
+
+export interface EditedModel {
+  readonly blocks: readonly EditedBlock[];
+  readonly globals: readonly TensorSpec[];
+  readonly parameters: number;
+  /** Operations of one forward of one sample. */
+  flops(tokens: StreamTokens): number;
+}
+
+export function editedModel(config: ModelConfig, edits: EditSet): EditedModel {
+  const whole = architectureOf(config);
+  const removed = new Set(removedBlocks(runsOf(edits)));
+  const kept = whole.blocks.map(({ index }) => index).filter((index) => !removed.has(index));
+  const pruned = architectureOf(kept.length === whole.blocks.length ? config : prunedModel(config, kept));
+  const forms = formsOf(whole.blocks, edits, kept);
+  const blocks = pruned.blocks.map((block, place): EditedBlock => {
+    const old = kept[place] ?? place;
+    const form = forms.get(old) ?? {};
+    return { old, form, ...blockInForm(block, form, config.width) };
+  });
+  const bases = edits.filter((edit) => edit.on === 'modulation').flatMap((edit, i) => basisOf(edit, i, config.width));
+  const globals = [...pruned.globals, ...bases];
+  // Every conditioning goes through the basis once.
+  const times = Math.max(1, ...whole.blocks.flatMap(timesOf));
+  return {
+    blocks,
+    globals,
+    parameters: parametersOf(globals) + blocks.reduce((sum, { parameters }) => sum + parameters, 0),
+    flops: (tokens) =>
+      pruned.globalFlops(tokens) +
+      2 * times * parametersOf(bases) +
+      blocks.reduce((sum, block) => sum + block.flops(tokens), 0),
+  };
+}
+
+/** The config of the edited model, as its family's class or one that extends it reads it; else why no class does. */
+export function editedConfig(config: ModelConfig, edits: EditSet): ModelConfig | NotAPart {
+  const family = familyNamed(config.family);
+  const { blocks } = architectureOf(config);
+  const edited = editedModel(config, edits).blocks;
+  if (edited.every(({ form }) => Object.keys(form).length === 0)) {
+    return prunedModel(
+      config,
+      edited.map(({ old }) => old),
+    );
+  }
+  const told = family.editedKeys?.(
+    config,
+    edited.map(({ old, form }) => ({ block: blockAt({ blocks }, old), form })),
+  ) ?? { why: `No class of ${family.label} has blocks of other forms.` };
+  if ('why' in told) return told;
+  return family.parse({ ...config.raw, ...told.keys }, config.className, 'config.json');
+}
+
+/** What each block that stays becomes, by its index in the whole model; a block that is not named stays as it is. */
+export function formsOf(
+  blocks: readonly BlockSpec[],
+  edits: EditSet,
+  kept: readonly number[],
+): ReadonlyMap<number, BlockForm> {
+  const forms = new Map<number, BlockForm>();
+  const change = (index: number, part: BlockForm) => forms.set(index, { ...forms.get(index), ...part });
+  for (const edit of edits) {
+    switch (edit.on) {
+      case 'run':
+        break;
+      case 'text-stream': {
+        const held = kept.filter((index) => index > edit.first && index <= edit.last);
+        held.forEach((index, i) => {
+          change(index, { text: i === held.length - 1 ? 'end' : 'projected' });
+        });
+        break;
+      }
+      case 'ffn':
+        change(edit.block, { linearFfn: [...(forms.get(edit.block)?.linearFfn ?? []), edit.stream] });
+        break;
+      case 'modulation':
+        for (const index of modulatedBlocks(blocks, edit)) {
+          if (kept.includes(index)) change(index, { modulation: wayOf(edit) });
+        }
+        break;
+      default:
+        edit satisfies never;
+    }
+  }
+  return forms;
+}
+
+function wayOf({ by }: ModulationEdit): NonNullable<BlockForm['modulation']> {
+  return 'rank' in by ? { rank: by.rank } : { timesteps: by.table.length };
+}
+
+function basisOf({ by }: ModulationEdit, index: number, width: number): TensorSpec[] {
+  return 'rank' in by ? [{ name: `modulation_basis.${index}.weight`, shape: [by.rank, width] }] : [];
+}
+
+function timesOf({ parts }: BlockSpec): number[] {
+  return Array.isArray(parts?.modulation) ? parts.modulation.map(({ times }) => times) : [];
+}
