@@ -4,7 +4,8 @@ import { describeQwenImage } from './blocks.ts';
 import { parseQwenImage, type QwenImageConfig } from './config.ts';
 import { calibrationProblem, layoutProblem, nominalLayout, syntheticImages } from './layout.ts';
 import { TIME_CONDITION } from './time-condition.ts';
-import { editedKeys, formOf, isNarrow, widthKeys } from './width-lists.ts';
+import { editedKeys } from './width-keys.ts';
+import { formOf, isNarrow, widthKeys } from './width-lists.ts';
 
 export const qwenImage: Family<QwenImageConfig> = {
   name: 'qwen-image',

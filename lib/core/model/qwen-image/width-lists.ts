@@ -6,9 +6,8 @@
  *   ehs_proj_index        the block projects the text state at its end; on a block that is not in the first list it does nothing
  */
 import { ContiguaError } from '../../errors.ts';
-import type { BlockSpec, NotAPart, RawConfig } from '../architecture.ts';
+import type { RawConfig } from '../architecture.ts';
 import type { BlockForm } from '../block-form.ts';
-import type { QwenImageConfig } from './config.ts';
 
 export interface WidthLists {
   readonly single: ReadonlySet<number>;
@@ -65,31 +64,4 @@ export function widthKeys(forms: readonly BlockForm[]): RawConfig {
     [KEYS.ffn]: places(({ linearFfn = [] }) => linearFfn.length > 0),
     [KEYS.ehs]: places(({ text }) => text === 'end'),
   };
-}
-
-/** Of PPCL's class, which is of the plain form and replaces feed-forward layers of all of a block's streams at once. */
-export function editedKeys(
-  { narrow, zeroTimeReferences, layered, additionalTimeCondition }: QwenImageConfig,
-  kept: readonly { readonly block: BlockSpec; readonly form: BlockForm }[],
-): { readonly keys: RawConfig } | NotAPart {
-  const forms = kept.map(({ block, form }) => ({ ...formOf(narrow, block.index), ...form }));
-  const why = whyNoClass(forms);
-  if (why) return { why };
-  if (zeroTimeReferences || layered || additionalTimeCondition) {
-    return {
-      why: 'PPCL\u2019s class, the only one with narrower blocks, knows neither Edit (`zero_cond_t`) nor Layered models.',
-    };
-  }
-  return { keys: { num_layers: kept.length, ...widthKeys(forms) } };
-}
-
-function whyNoClass(forms: readonly BlockForm[]): string | null {
-  if (forms.some(({ modulation }) => modulation))
-    return 'No class reads modulations that share a basis or are a table.';
-  const half = forms.findIndex(({ text, linearFfn = [] }) => {
-    if (linearFfn.length === 0) return false;
-    return !linearFfn.includes('image') || !(text || linearFfn.includes('text'));
-  });
-  if (half < 0) return null;
-  return `PPCL\u2019s class replaces the feed-forward layers of all streams of a block or of none; block ${half} has one of each.`;
 }
