@@ -10,7 +10,9 @@ import type { WorkerClient } from '../lib/compute/client.ts';
 import type { AnalysisRequest } from '../lib/compute/protocol.ts';
 import type { AnalysisEstimate, AnalysisLimits } from '../lib/core/analysis/estimate.ts';
 import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
-import type { AnalysisReport } from '../lib/core/report/index.ts';
+import { type BlockInterval, formatIntervalKey, parseIntervalKey } from '../lib/core/interval/index.ts';
+import type { NumberRange } from '../lib/core/number-range.ts';
+import { ANALYSIS_BOUNDS, type AnalysisReport } from '../lib/core/report/index.ts';
 import { shownBytes } from '../lib/core/states/index.ts';
 import { type Arguments, type OptionSpec, usage } from './arguments.ts';
 import { tell } from './output.ts';
@@ -25,7 +27,6 @@ export const STREAMING_OPTIONS = {
   estimate: { type: 'boolean' },
 } as const satisfies OptionSpec;
 
-const LEAST_TOKENS = 64;
 /** Of what is free when the command starts. */
 const DEFAULT_MEMORY_SHARE = 0.8;
 /** The estimate of a smaller model takes longer than it is worth. */
@@ -48,12 +49,12 @@ export function streamingRequest(args: Arguments): StreamingRequest {
     throw usage('analyse', '--disk needs --states, the folder that it is for');
   const tokens = args.text('tokens');
   const damage = {
-    samples: optional(args, 'damage-samples', { min: 1, max: 4096 }),
-    intervals: optional(args, 'damage-intervals', { min: 0, max: 4096 }),
+    samples: optional(args, 'damage-samples', ANALYSIS_BOUNDS.damageSamples),
+    intervals: intervalsOf(args),
   };
   return {
     request: {
-      tokens: tokens === 'all' ? 'all' : optional(args, 'tokens', { min: LEAST_TOKENS, max: 2 ** 20 }),
+      tokens: tokens === 'all' ? 'all' : optional(args, 'tokens', ANALYSIS_BOUNDS.tokens),
       damage,
       ...(folder === undefined
         ? {}
@@ -130,8 +131,19 @@ function duration(seconds: number): string {
   return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
 
-function optional(args: Arguments, name: string, range: { min: number; max: number }): number | undefined {
-  return args.text(name) === undefined ? undefined : args.number(name, 0, { ...range, whole: true });
+function optional(args: Arguments, name: string, range: NumberRange): number | undefined {
+  return args.text(name) === undefined ? undefined : args.number(name, 0, range);
+}
+
+/** "4", or "3-5,8-9". */
+function intervalsOf(args: Arguments): number | readonly BlockInterval[] | undefined {
+  const text = args.text('damage-intervals');
+  if (text === undefined || !text.includes('-'))
+    return optional(args, 'damage-intervals', ANALYSIS_BOUNDS.damageIntervals);
+  const keys = text
+    .split(',')
+    .map((key) => parseIntervalKey(key, 'a number, or intervals as in 3-5,8-9', '--damage-intervals'));
+  return [...new Map(keys.map((interval) => [formatIntervalKey(interval), interval])).values()];
 }
 
 const UNITS: Readonly<Record<string, number>> = {

@@ -82,6 +82,26 @@ it('reads some of the tokens, and says how many', async () => {
   expect(report.damage.length).toBeLessThanOrEqual(2);
 }, 120_000);
 
+it('measures the intervals that are named, detected or not', async () => {
+  const { code } = await contigua([
+    ...ANALYSE,
+    '--damage-intervals',
+    '4-5,2-9,4-5',
+    '--damage-samples',
+    '1',
+    '--out',
+    'named.json',
+  ]);
+  expect(code).toBe(0);
+  const { damage } = parseReport(await readFile(join(folder, 'named.json'), 'utf8'), 'named.json');
+  expect(damage.map(({ edit }) => edit)).toMatchObject([
+    { first: 4, last: 5, by: 'nothing' },
+    { first: 2, last: 9, by: 'nothing' },
+    { first: 4, last: 5, by: 'probes' },
+    { first: 2, last: 9, by: 'probes' },
+  ]);
+}, 120_000);
+
 it('estimates time, memory and disk without analysing', async () => {
   const { code, stderr } = await contigua([...ANALYSE, '--states', 'none', '--estimate', '--out', 'none.json']);
   expect(code).toBe(0);
@@ -97,6 +117,12 @@ it.each([
     ['--memory', '20MB'],
     /does not fit the memory.*found 20 MB allowed; expected at least \d+/,
   ],
+  [
+    'an interval that the model does not have',
+    ['--damage-intervals', '3-16'],
+    /Not an interval of this model.*found \[3,16\]/,
+  ],
+  ['intervals that cannot be read', ['--damage-intervals', '3-'], /Intervals are not readable.*found 3-/],
   ['a disk budget that is too little', ['--states', 'full', '--disk', '1MB'], /budget of disk.*expected at least/],
   ['a size that is none', ['--memory', 'lots'], /--memory does not fit; found lots; expected a size such as 6GB/],
   ['a disk budget without a folder', ['--disk', '1GB'], /--disk needs --states/],

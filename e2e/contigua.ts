@@ -213,3 +213,13 @@ export function csvRows(text: string): string[][] {
     .split('\r\n')
     .map((line) => line.split(','));
 }
+
+/** A drop from outside the browser, which no synthetic event can carry a folder in. */
+export async function dropFile(page: Page, path: string): Promise<void> {
+  const devtools = await page.context().newCDPSession(page);
+  const data = { items: [], files: [path], dragOperationsMask: 1 };
+  for (const type of ['dragEnter', 'dragOver', 'drop'] as const) {
+    await devtools.send('Input.dispatchDragEvent', { type, x: 700, y: 300, data });
+  }
+  await devtools.detach();
+}

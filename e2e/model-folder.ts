@@ -19,6 +19,8 @@ export interface FolderOptions {
   readonly flux?: { readonly dual: number; readonly single: number };
   readonly dtype?: 'F32' | 'F16' | 'BF16';
   readonly shards?: number;
+  /** Heads of 64 features, in place of 4 of 16: the model's width. */
+  readonly heads?: number;
   /** Keys of config.json that differ. */
   readonly config?: Readonly<Record<string, unknown>>;
   readonly change?: (tensors: TensorToWrite[]) => TensorToWrite[];
@@ -38,6 +40,8 @@ const CONFIG = {
   axes_dims_rope: [8, 4, 4],
 };
 
+const WIDE = { attention_head_dim: 64, axes_dims_rope: [16, 24, 24] };
+
 const FLUX_CONFIG = {
   _class_name: 'FluxTransformer2DModel',
   _diffusers_version: '0.35.0',
@@ -56,7 +60,7 @@ export async function transformerFiles(options: FolderOptions = {}): Promise<Fil
   const { flux } = options;
   const raw = flux
     ? { ...FLUX_CONFIG, num_layers: flux.dual, num_single_layers: flux.single }
-    : { ...CONFIG, num_layers: blocks };
+    : { ...CONFIG, num_layers: blocks, ...(options.heads ? { ...WIDE, num_attention_heads: options.heads } : {}) };
   const config = parseModelConfig(JSON.stringify(raw), 'config.json');
   const tensors = change(await tensorsOf(config, dtype));
   const files: Files = new Map([['config.json', json({ ...raw, ...options.config })]]);

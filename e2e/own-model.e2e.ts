@@ -7,6 +7,7 @@ import {
   analyse,
   downloadBy,
   dragBlocks,
+  dropFile,
   expect,
   expectChosen,
   fact,
@@ -130,7 +131,7 @@ test('a folder called transformer is named by what its config.json comes from', 
 test('a folder, a calibration file and a plan can be dropped anywhere on the page', async ({ page }) => {
   const folder = await writeFolder('transformer', await transformerFiles({ blocks: 3 }));
   await open(page);
-  await drop(page, folder);
+  await dropFile(page, folder);
   await expect(panel(page, 'Model').getByText('unnamed qwen-image model', { exact: true })).toBeVisible();
   await expect(fact(page, 'Blocks')).toHaveText('3');
 
@@ -141,16 +142,16 @@ test('a folder, a calibration file and a plan can be dropped anywhere on the pag
   await writeFile(join(beside, 'shared.json'), await textOf(plan));
   await page.getByRole('button', { name: 'Clear', exact: true }).click();
   await expectChosen(page, []);
-  await drop(page, join(beside, 'shared.json'));
+  await dropFile(page, join(beside, 'shared.json'));
   await expectChosen(page, [[1, 2]]);
 
   await writeFile(join(beside, 'mine.safetensors'), calibrationFile(8));
-  await drop(page, join(beside, 'mine.safetensors'));
+  await dropFile(page, join(beside, 'mine.safetensors'));
   await expect(page.getByRole('combobox', { name: 'Inputs' })).toHaveValue('file');
   await expect(panel(page, 'Calibration')).toContainText('mine.safetensors');
 
   await writeFile(join(beside, 'notes.txt'), 'nothing');
-  await drop(page, join(beside, 'notes.txt'));
+  await dropFile(page, join(beside, 'notes.txt'));
   await expect(alerts(page)).toContainText('notes.txt');
 });
 
@@ -172,13 +173,3 @@ async function openFolder(page: Page, folder: string, name = nameOf(folder)): Pr
 /** Every model's weights lie in a folder called transformer: that names none. */
 const nameOf = (folder: string): string =>
   basename(folder) === 'transformer' ? 'unnamed qwen-image model' : basename(folder);
-
-/** A drop from outside the browser, which no synthetic event can carry a folder in. */
-async function drop(page: Page, path: string): Promise<void> {
-  const devtools = await page.context().newCDPSession(page);
-  const data = { items: [], files: [path], dragOperationsMask: 1 };
-  for (const type of ['dragEnter', 'dragOver', 'drop'] as const) {
-    await devtools.send('Input.dispatchDragEvent', { type, x: 700, y: 300, data });
-  }
-  await devtools.detach();
-}

@@ -10,6 +10,7 @@ import {
   brackets,
   downloadBy,
   dragBlocks,
+  dropFile,
   expect,
   expectChosen,
   fact,
@@ -21,6 +22,7 @@ import {
 } from './contigua.ts';
 
 const TRACE = fileURLToPath(new URL('../lib/testing/traces/flux/trace.safetensors', import.meta.url));
+const CALIBRATION = fileURLToPath(new URL('../lib/testing/traces/flux/calibration.safetensors', import.meta.url));
 const NO_WEIGHTS = 'A trace holds no weights: open tiny-flux itself to measure what they do.';
 
 test('a trace shows everything that needs no weights, and says what does', async ({ page }) => {
@@ -34,6 +36,19 @@ test('a trace shows everything that needs no weights, and says what does', async
   const calibration = panel(page, 'Calibration');
   await expect(calibration).toContainText('trace.safetensors: 24 samples of 8 prompts at 3 time steps.');
   await expect(calibration.getByRole('combobox')).toHaveCount(0);
+
+  await expect(calibration.getByRole('listitem')).toHaveText([
+    'Capture hidden states',
+    'Fit linear probes',
+    'Compare states (CKA)',
+    'Follow surrogates',
+  ]);
+  await dropFile(page, CALIBRATION);
+  await expect(page.getByText('calibration.safetensors was not taken as the calibration')).toBeVisible();
+  await expect(panel(page, 'Notices')).toContainText(
+    'The trace of tiny-flux brings the samples that it was captured on. To measure on calibration.safetensors, open the model itself first.',
+  );
+  await expect(calibration).toContainText('trace.safetensors: 24 samples of 8 prompts at 3 time steps.');
 
   await analyse(page);
   await expect(alerts(page)).toHaveCount(0);

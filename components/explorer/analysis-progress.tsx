@@ -9,9 +9,10 @@ import { tokensWords } from '@/lib/page/browser/stream-words.ts';
 import { analysisStore, expectedShares } from '@/lib/page/explorer/analysis.ts';
 import { calibrationWords } from '@/lib/page/explorer/calibration.ts';
 import { engineStore, silenceWords } from '@/lib/page/explorer/engine.ts';
+import { modelStore } from '@/lib/page/explorer/model.ts';
 import { pacePerSecond, remainingMs, shareDone } from '@/lib/page/explorer/progress.ts';
-import { estimateWords } from '@/lib/page/explorer/running-analysis.ts';
 import { selectionStore } from '@/lib/page/explorer/selection.ts';
+import { EstimateFacts, usePresentEstimate } from './estimate-facts';
 import { SplitDetails } from './split-details';
 import { useCalibrationChanges } from './use-report-mark';
 
@@ -30,7 +31,12 @@ export function AnalysisProgress() {
   const restoredFrom = useStore(analysisStore, (state) => state.restoredFrom);
   const silentMs = useStore(engineStore, (state) => state.silentMs);
   const changes = useCalibrationChanges();
+  const present = usePresentEstimate();
+  const estimate = running ? running.estimate : present;
   const nowMs = useNow(running !== null);
+  // Damage is measured with weights.
+  const isTrace = useStore(modelStore, ({ summary }) => summary?.trace !== undefined);
+  const stages = isTrace ? STAGES.filter(([stage]) => stage !== 'damage') : STAGES;
   const numBlocks = useStore(selectionStore, (state) => state.numBlocks);
   const share = running ? shareDone(running.stages, expectedShares(report, numBlocks, running.estimate)) : 0;
   const elapsedMs = running ? Math.max(0, nowMs - running.startedAtMs) : 0;
@@ -38,22 +44,24 @@ export function AnalysisProgress() {
   const totalMs = report ? Object.values(report.stagesMs).reduce((sum, ms) => sum + ms, 0) : 0;
   const outlook =
     silentMs !== null ? silenceWords(silentMs) : left === null ? 'estimating' : `about ${remainingWords(left)} left`;
-  const headline = running
-    ? `${Math.round(share * 100)} % · ${outlook}`
-    : report
-      ? `Took ${durationWords(totalMs)}${report.engine ? ` on ${engineWords(report.engine.name)}` : ''}`
-      : 'Not run yet';
+  const headline = () => {
+    if (running?.isMeasuring)
+      return silentMs === null ? 'Measuring one block for the estimate' : silenceWords(silentMs);
+    if (running) return `${Math.round(share * 100)} % · ${outlook}`;
+    if (report) return `Took ${durationWords(totalMs)}${report.engine ? ` on ${engineWords(report.engine.name)}` : ''}`;
+    return estimate ? 'Not run yet, estimated below' : 'Not run yet';
+  };
   return (
     <div className="pt-1 text-xs">
       <p className="mb-1.5 h-4 text-muted" aria-live="off">
-        {headline}
+        {headline()}
       </p>
       {/* An empty bar under a finished analysis would say that nothing is done; its place is kept. */}
       <div className={running ? '' : 'invisible'}>
-        <Progress name="Analysis" share={share} text={headline} />
+        <Progress name="Analysis" share={share} text={headline()} />
       </div>
       <ol className="mt-2">
-        {STAGES.map(([stage, words]) => {
+        {stages.map(([stage, words]) => {
           const progress = running?.stages.find((entry) => entry.stage === stage);
           const tookMs = running ? undefined : report?.stagesMs[stage];
           const pace = progress && pacePerSecond(progress, nowMs);
@@ -84,9 +92,9 @@ export function AnalysisProgress() {
           );
         })}
       </ol>
+      {estimate ? <EstimateFacts estimate={estimate} /> : null}
       {/* What the numbers on the page come from; its place is kept while there are none. */}
       <div className="mt-2 min-h-16 text-2xs text-muted">
-        {running?.estimate ? <p>{estimateWords(running.estimate)}</p> : null}
         {report ? (
           <>
             {changes.length > 0 ? (

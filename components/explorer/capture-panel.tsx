@@ -9,7 +9,8 @@ import { analysisStore, stopAnalysis } from '@/lib/page/explorer/analysis.ts';
 import { calibrationStore, requestOf } from '@/lib/page/explorer/calibration.ts';
 import { engineStore } from '@/lib/page/explorer/engine.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
-import { startAnalysis } from '@/lib/page/explorer/start-and-switch.ts';
+import { startAnalysis, startEstimate } from '@/lib/page/explorer/start-and-switch.ts';
+import { AnalysisLimits } from './analysis-limits';
 import { AnalysisProgress } from './analysis-progress';
 import { CalibrationInputs, TracedInputs } from './calibration-inputs';
 import { useCalibrationChanges } from './use-report-mark';
@@ -53,21 +54,39 @@ function Capture() {
       }
     >
       <div className="space-y-2">
-        {summary?.trace ? <TracedInputs {...summary.trace} /> : <CalibrationInputs disabled={running} />}
+        {summary?.trace ? (
+          <TracedInputs {...summary.trace} />
+        ) : (
+          <>
+            <CalibrationInputs disabled={running} />
+            <AnalysisLimits disabled={running} />
+          </>
+        )}
         {running ? (
           <Button className="w-full" disabled={stopping} onClick={stopAnalysis}>
             {stopping ? 'Stopping…' : 'Stop'}
           </Button>
         ) : (
-          <Button
-            look={report && changes.length === 0 ? 'plain' : 'primary'}
-            className="w-full"
-            disabled={!ready}
-            title={problems[0]}
-            onClick={() => void startAnalysis(choice)}
-          >
-            Analyse
-          </Button>
+          <div className="flex gap-2">
+            <Button
+              look={report && changes.length === 0 ? 'plain' : 'primary'}
+              className="min-w-0 flex-1"
+              disabled={!ready}
+              title={problems[0]}
+              onClick={() => void startAnalysis(choice)}
+            >
+              Analyse
+            </Button>
+            {summary?.trace ? null : (
+              <Button
+                disabled={!ready}
+                title={problems[0] ?? 'Measure one block, to say what the analysis will take'}
+                onClick={() => void startEstimate(choice)}
+              >
+                Estimate
+              </Button>
+            )}
+          </div>
         )}
         <AnalysisProgress />
       </div>

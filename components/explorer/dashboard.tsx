@@ -5,7 +5,7 @@
  * plan, and last how far scores and choices can be trusted.
  */
 import { useEffect } from 'react';
-import { busyStore } from '@/lib/page/explorer/compute.ts';
+import { busyStore, isAnalysing } from '@/lib/page/explorer/compute.ts';
 import { choose, watchGestures } from '@/lib/page/explorer/selection.ts';
 import { startSession } from '@/lib/page/explorer/start-and-switch.ts';
 import { Notices } from '../frame/notices';
@@ -89,7 +89,7 @@ function useLeaveGuard() {
   useEffect(() => {
     const onLeave = (event: BeforeUnloadEvent) => {
       const { tasks } = busyStore.getState();
-      if (tasks.includes('analyse') || tasks.includes('draw')) event.preventDefault();
+      if (isAnalysing({ tasks }) || tasks.includes('draw')) event.preventDefault();
     };
     window.addEventListener('beforeunload', onLeave);
     return () => window.removeEventListener('beforeunload', onLeave);

@@ -5,7 +5,7 @@ import { settle, showError, showPassing, showWarning } from '@/lib/page/browser/
 import { type Picked, type PickedFolder, pickedFromDrop, pickedFromFile } from '@/lib/page/browser/picked-files.ts';
 import { calibrationStore } from '@/lib/page/explorer/calibration.ts';
 import { loadPlan } from '@/lib/page/explorer/plan-files.ts';
-import { canSwitchModel, refuseDrop, switchModel } from '@/lib/page/explorer/start-and-switch.ts';
+import { canSwitchModel, refuseCalibration, refuseDrop, switchModel } from '@/lib/page/explorer/start-and-switch.ts';
 
 export function DropZone() {
   const [over, setOver] = useState(false);
@@ -66,6 +66,7 @@ async function take(items: DataTransferItemList): Promise<void> {
     else if (picked?.kind !== 'file') return;
     else if (picked.file.name.endsWith('.json')) await loadPlan(picked.file);
     else if (picked.file.name.endsWith('.safetensors')) {
+      if (refuseCalibration(picked.file.name)) return;
       calibrationStore.setState({ kind: 'file', file: picked.file, fileDigits: null });
       settle('calibration');
       showPassing('calibration', 'done', `${picked.file.name} is the calibration now`, {

@@ -3,13 +3,13 @@ import { useStore } from 'zustand';
 import { Button } from '@/components/ui/button';
 import type { EngineCandidate } from '@/lib/core/tensor/engine.ts';
 import { engineWords } from '@/lib/page/browser/engine-words.ts';
-import { busyStore } from '@/lib/page/explorer/compute.ts';
+import { busyStore, isAnalysing } from '@/lib/page/explorer/compute.ts';
 import { type EngineCheck, engineStore, silenceWords } from '@/lib/page/explorer/engine.ts';
 import { restartEngine, switchEngine } from '@/lib/page/explorer/start-and-switch.ts';
 
 export function EngineDetails() {
   const { status, report, wanted, problem, check, silentMs } = useStore(engineStore);
-  const analysing = useStore(busyStore, ({ tasks }) => tasks.includes('analyse'));
+  const analysing = useStore(busyStore, isAnalysing);
   // Another engine would wait for the analysis to end, and then throw its probes away.
   const fixed = analysing || status === 'starting';
   return (

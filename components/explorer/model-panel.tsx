@@ -13,7 +13,7 @@ import { FAMILIES, familyNamed } from '@/lib/core/model/config-index.ts';
 import { bytesWords, countWords } from '@/lib/page/browser/number-words.ts';
 import { pickedFolder, pickedFromFile } from '@/lib/page/browser/picked-files.ts';
 import { streamList, tokensWords } from '@/lib/page/browser/stream-words.ts';
-import { busyStore } from '@/lib/page/explorer/compute.ts';
+import { busyStore, isAnalysing } from '@/lib/page/explorer/compute.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import { SAMPLES, sampleOf, sampleSource } from '@/lib/page/explorer/samples.ts';
 import { switchModel } from '@/lib/page/explorer/start-and-switch.ts';
@@ -29,7 +29,7 @@ const WITHOUT_SAMPLE = FAMILIES.filter(({ name }) => SAMPLES.every(({ family }) 
 
 export function ModelPanel() {
   const { opening, source, summary } = useStore(modelStore);
-  const analysing = useStore(busyStore, ({ tasks }) => tasks.includes('analyse'));
+  const analysing = useStore(busyStore, isAnalysing);
   const sample = sampleOf(source);
   return (
     <Panel

@@ -12,7 +12,7 @@ import { Panel } from '@/components/ui/panel';
 import { SEED_RANGE } from '@/lib/core/random.ts';
 import { DRAWING } from '@/lib/core/shapes/index.ts';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
-import { busyStore } from '@/lib/page/explorer/compute.ts';
+import { busyStore, isAnalysing } from '@/lib/page/explorer/compute.ts';
 import { needsProbes, pageEdits } from '@/lib/page/explorer/edits.ts';
 import { engineStore } from '@/lib/page/explorer/engine.ts';
 import { changedSince } from '@/lib/page/explorer/made-of.ts';
@@ -53,7 +53,7 @@ function Preview() {
   const report = useStore(analysisStore, (state) => state.report);
   const measuredOn = useStore(analysisStore, (state) => state.measuredOn);
   const refit = useStore(refitStore, ({ progress }) => progress);
-  const analysing = useStore(busyStore, ({ tasks }) => tasks.includes('analyse'));
+  const analysing = useStore(busyStore, isAnalysing);
   const engineReady = useStore(engineStore, ({ status }) => status === 'ready');
   const { prompt, seed, drawing, whole, pruned, share } = preview;
   const probes = reportProbes(report, measuredOn);

@@ -14,7 +14,7 @@ import { streamTitle } from '@/lib/page/browser/stream-words.ts';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { type BreakFinding, breakFindings, breakWords } from '@/lib/page/explorer/break-words.ts';
 import type { Comparison } from '@/lib/page/explorer/comparison.ts';
-import { busyStore } from '@/lib/page/explorer/compute.ts';
+import { busyStore, isAnalysing } from '@/lib/page/explorer/compute.ts';
 import { setDetection } from '@/lib/page/explorer/ranking.ts';
 import { whyNotResampled } from '@/lib/page/explorer/reading.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
@@ -181,7 +181,7 @@ interface ChartProps {
 function Chart({ width, detected, curves, startWords }: ChartProps) {
   const linked = useLinked(width, detected);
   const { startBlock: start, differences: scale } = useStore(settingsStore);
-  const analysing = useStore(busyStore, ({ tasks }) => tasks.includes('analyse'));
+  const analysing = useStore(busyStore, isAnalysing);
   // The chart and its scales are no part of the first load; they are there by the end of the first analysis. A failure is
   // told where they are needed.
   useEffect(() => {

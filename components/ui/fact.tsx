@@ -1,7 +1,15 @@
 /** A name and its value on one line; the value's place is kept while it is unknown. */
 import type { ReactNode } from 'react';
 
-export function Fact({ name, value, title }: { name: string; value: ReactNode | null | undefined; title?: string }) {
+export function Fact({
+  name,
+  value,
+  title,
+}: {
+  name: string;
+  value: ReactNode | null | undefined;
+  title?: string | undefined;
+}) {
   return (
     <div className="flex h-6 items-center justify-between gap-3" title={title}>
       <dt className="text-muted">{name}</dt>

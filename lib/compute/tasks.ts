@@ -35,7 +35,7 @@ import {
 } from '../core/edited-model/index.ts';
 import { ContiguaError } from '../core/errors.ts';
 import { type OpenModel, openModel } from '../core/folder/open-model.ts';
-import { type BlockInterval, formatIntervalKey } from '../core/interval/index.ts';
+import { type BlockInterval, formatIntervalKey, intervalSetOf } from '../core/interval/index.ts';
 import { architectureOf, type FittedMapOf, type StreamProbes, sampleOf, selfCheck } from '../core/model/index.ts';
 import type { EditDamage, PartDamage, SplitRule } from '../core/report/report.ts';
 import { parsePrompt } from '../core/shapes/index.ts';
@@ -78,6 +78,10 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
   /** The calibration that was asked for, its tokens sampled, and what names the analysis. */
   async function sampledCalibration({ calibration: source, tokens: asked, damage }: Omit<AnalysisRequest, 'states'>) {
     const { model } = session;
+    // Each is measured alone, so that they may overlap.
+    if (typeof damage?.intervals === 'object') {
+      for (const interval of damage.intervals) intervalSetOf([interval], model.summary, 'the intervals to measure');
+    }
     const request = await openFileOf(source, files);
     const tokens = asked === 'all' ? null : (asked ?? defaultTokens(model.config.width));
     return {

@@ -47,8 +47,8 @@ export interface AnalyseOptions {
 export interface DamageBudget {
   /** Held-out samples that go through the model for each edit. */
   readonly samples?: number | undefined;
-  /** Of the detected intervals, those of the least direction error; all by default. */
-  readonly intervals?: number | undefined;
+  /** Of the detected intervals, those of the least direction error; all by default. Or these, detected or not. */
+  readonly intervals?: number | readonly BlockInterval[] | undefined;
 }
 
 export interface Analysed {
@@ -117,7 +117,8 @@ export async function analyseStates(
   // Where held-out tokens are too few to be read, all of them are what there is to choose.
   const readable: Rows = readingProblem(report, DEFAULT_DETECTION) ? 'all' : DEFAULT_DETECTION.rows;
   const detected = detectIntervals(report, { ...DEFAULT_DETECTION, rows: readable });
-  const measurable = leastDirected(detected, pairs.directionErrors, budget.intervals);
+  const { intervals: wanted } = budget;
+  const measurable = typeof wanted === 'object' ? wanted : leastDirected(detected, pairs.directionErrors, wanted);
   const samples = budget.samples ?? DAMAGE_SAMPLES;
   const damage = model
     ? await storedDamage(

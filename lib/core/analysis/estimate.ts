@@ -116,7 +116,8 @@ export async function estimateAnalysis(
   const measuredPeak = meter?.peak() ?? before + largestBlock(transformer) * 1.6;
 
   const samples = Math.min(damage.samples ?? DAMAGE_SAMPLES, Math.max(1, split.heldOutSamples.length));
-  const intervals = damage.intervals ?? Math.ceil(numBlocks / BLOCKS_PER_INTERVAL);
+  const { intervals: wanted = Math.ceil(numBlocks / BLOCKS_PER_INTERVAL) } = damage;
+  const intervals = typeof wanted === 'object' ? wanted.length : wanted;
   const all = passBytes(calibration, streams, width);
   const stateBytes = all * (samples / calibration.levels.length);
   const rowBytes = FLOAT_BYTES * width * Object.values(tokens).reduce((sum, n) => sum + n, 0);

@@ -18,3 +18,10 @@ export const PAGE_CALIBRATION_BOUNDS = {
   samples: { ...SAMPLES, max: 1024 },
   timesteps: { min: 1, max: 64, whole: true },
 } as const satisfies typeof CALIBRATION_BOUNDS;
+
+/** What an analysis may cost: tokens of each stream that are read, and samples and intervals that damage is measured on. */
+export const ANALYSIS_BOUNDS = {
+  tokens: { min: 64, max: 2 ** 20, whole: true },
+  damageSamples: { min: 1, max: 4096, whole: true },
+  damageIntervals: { min: 0, max: 4096, whole: true },
+} as const satisfies Record<string, NumberRange>;

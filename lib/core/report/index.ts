@@ -1,5 +1,5 @@
 /** What one analysis measured, as plain JSON, and how it is read back. */
-export { CALIBRATION_BOUNDS, PAGE_CALIBRATION_BOUNDS } from './calibration-bounds.ts';
+export { ANALYSIS_BOUNDS, CALIBRATION_BOUNDS, PAGE_CALIBRATION_BOUNDS } from './calibration-bounds.ts';
 export { checkSeamsV1, checkStacks } from './check-stacks.ts';
 export { type CheckJson, type JsonFileKind, type JsonFileVersion, parseJsonFile } from './json-file.ts';
 export { parseReport } from './parse-report.ts';

@@ -1,5 +1,6 @@
 /** Keeps the address bar and the stores in step: read once at the start, replaced (never pushed) on every change. */
 import { formatEditParam } from '@/lib/core/edit/index.ts';
+import { limitsStore } from './analysis-limits.ts';
 import { calibrationStore } from './calibration.ts';
 import { modelStore } from './model.ts';
 import { DEFAULT_PROMPT, previewStore } from './preview.ts';
@@ -16,6 +17,7 @@ export function openingLink(): LinkState & { readonly statesInputs: boolean } {
   const link = readLink(params);
   settingsStore.setState(link.settings);
   calibrationStore.setState(link.calibration);
+  limitsStore.setState(link.limits);
   if (link.prompt !== null) previewStore.setState({ prompt: link.prompt });
   if (link.seed !== null) previewStore.setState({ seed: link.seed });
   return { ...link, statesInputs: statedInputs(params) !== null };
@@ -31,6 +33,7 @@ export function presentLink(): string {
     cut: formatEditParam(selectionStore.getState().selection.present, settings.replaceBy),
     settings,
     calibration: calibrationStore.getState(),
+    limits: limitsStore.getState(),
     prompt: prompt === DEFAULT_PROMPT ? null : prompt,
     seed: seed === 1 ? null : seed,
   });
@@ -49,5 +52,6 @@ export function followAddress(): void {
       if (address !== window.location.href) window.history.replaceState(window.history.state, '', address);
     }, WRITE_AFTER_MS);
   };
-  for (const store of [selectionStore, settingsStore, calibrationStore, previewStore]) store.subscribe(write);
+  for (const store of [selectionStore, settingsStore, calibrationStore, limitsStore, previewStore])
+    store.subscribe(write);
 }

@@ -3,8 +3,9 @@
  * damage measured since. A new run leaves the last report in place until it has finished, so stopping loses nothing.
  */
 import { createStore } from 'zustand/vanilla';
-import type { AnalysisEstimate, AnalysisLimits, AnalysisRequest } from '@/lib/compute/protocol.ts';
+import type { AnalysisEstimate, AnalysisRequest } from '@/lib/compute/protocol.ts';
 import { editKey, type RunEdit, type RunSet, sameEdit, sameEdits } from '@/lib/core/edit/index.ts';
+import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import {
   type AnalysisReport,
   type EditDamage,
@@ -16,6 +17,7 @@ import { engineWords } from '../browser/engine-words.ts';
 import { settle, showError, showPassing, showWarning } from '../browser/notices.ts';
 import { momentWords } from '../browser/number-words.ts';
 import { tokensWords } from '../browser/stream-words.ts';
+import { assertStorageFits, type LimitsChoice, limitsRequest, limitsStore, memoryBytesOf } from './analysis-limits.ts';
 import {
   type CalibrationChoice,
   calibrationFrom,
@@ -32,10 +34,13 @@ import { estimatedShares, firstRunShares, type Shares } from './progress.ts';
 import { followRanking } from './ranking.ts';
 import { showingRefit } from './refitting.ts';
 import { begunAt, type RunningAnalysis, type TimedProgress, withProgress } from './running-analysis.ts';
+import { roomForStates } from './states-room.ts';
 import { traceChoice } from './traces.ts';
 
 export interface AnalysisState {
   readonly running: RunningAnalysis | null;
+  /** What an analysis was last measured to take here, and for which settings. */
+  readonly estimated: EstimatedAnalysis | null;
   readonly stopping: boolean;
   readonly report: AnalysisReport | null;
   /** What the report was measured on, with the calibration file where it is at hand; null while there is no report. */
@@ -46,8 +51,16 @@ export interface AnalysisState {
   readonly measuring: RunSet;
 }
 
+export interface EstimatedAnalysis {
+  readonly estimate: AnalysisEstimate;
+  readonly summary: ModelSummary;
+  readonly choice: CalibrationChoice;
+  readonly limits: LimitsChoice;
+}
+
 const NOTHING: AnalysisState = {
   running: null,
+  estimated: null,
   stopping: false,
   report: null,
   measuredOn: null,
@@ -67,59 +80,116 @@ export function clearAnalysis(): void {
 
 /** A trace is analysed on the inputs that it brings, whatever `asked` says. */
 export async function analyse(asked: CalibrationChoice): Promise<void> {
-  const ofTrace = traceChoice(modelStore.getState().summary);
+  const { summary } = modelStore.getState();
+  const ofTrace = traceChoice(summary);
   const choice = ofTrace ?? asked;
   const calibration = requestOf(choice);
-  if ((!calibration && !ofTrace) || stopRunning) return;
-  const own = new AbortController();
-  stopRunning = own;
+  if ((!calibration && !ofTrace) || !summary || stopRunning) return;
+  const own = begin();
   settle('calibration', 'analysis', 'damage', 'kept');
-  analysisStore.setState({
-    running: begunAt(performance.now()),
-    stopping: false,
-    measuring: [],
-  });
+  analysisStore.setState({ running: begunAt(performance.now()), measuring: [] });
   const display = progressDisplay();
-  const isLarge = (modelStore.getState().summary?.sizeBytes ?? 0) > LARGE_MODEL_BYTES;
+  const limits = limitsStore.getState();
+  const kept = keptStates(summary);
   try {
-    const kept = isLarge ? { states: { url: 'opfs:', sizeBytes: Number.MAX_SAFE_INTEGER } } : {};
     const options = { signal: own.signal, onProgress: display.note };
     const analysed = async () => {
       // A trace.
       if (!calibration) return await ask('analyseTrace', kept, options);
-      const limits = isLarge ? await estimated({ calibration, ...kept }, own.signal) : undefined;
-      return await ask('analyse', { calibration, ...kept, limits }, options);
+      const request = { calibration, ...kept, ...limitsRequest(limits) };
+      if (!keepsStates(summary) && limits.memory === null) return await ask('analyse', request, options);
+      const estimate = presentEstimate() ?? (await measured(request, { summary, choice, limits }, own.signal));
+      // Time counts from here: an interrupted analysis has a part of it behind it, and is there sooner.
+      analysisStore.setState({ running: { ...begunAt(performance.now()), estimate } });
+      return await ask('analyse', { ...request, limits: estimate.limits }, options);
     };
     const report = await analysed();
     display.end();
-    analysisStore.setState({ report, measuredOn: choice, restoredFrom: null, running: null, stopping: false });
+    analysisStore.setState({
+      report,
+      measuredOn: choice,
+      restoredFrom: null,
+      running: null,
+      stopping: false,
+      estimated: null,
+    });
     followRanking(report);
     await keep(choice, report);
   } catch (thrown) {
     if (own.signal.aborted)
       showPassing('analysis', 'info', 'Analysis stopped', {
-        hint: isLarge
-          ? 'What is finished is kept in this browser: Analyse goes on with it, after a reload too.'
+        hint: keepsStates(summary)
+          ? 'What is finished is kept in this browser. Analyse continues from it, also after a reload.'
           : 'What was on the page before is still there.',
       });
     else showError('analysis', thrown);
   } finally {
-    stopRunning = null;
+    end();
     display.end();
-    analysisStore.setState({ running: null, stopping: false });
   }
+}
+
+/** Measures what the analysis would take, without starting it. */
+export async function estimateAnalysis(choice: CalibrationChoice): Promise<void> {
+  const { summary } = modelStore.getState();
+  const calibration = requestOf(choice);
+  if (!summary || summary.trace || !calibration || stopRunning) return;
+  const own = begin();
+  settle('analysis');
+  analysisStore.setState({ running: { ...begunAt(performance.now()), isEstimate: true } });
+  const limits = limitsStore.getState();
+  try {
+    const request = { calibration, ...keptStates(summary), ...limitsRequest(limits) };
+    await measured(request, { summary, choice, limits }, own.signal);
+  } catch (thrown) {
+    if (own.signal.aborted) showPassing('analysis', 'info', 'Estimate stopped');
+    else showError('analysis', thrown);
+  } finally {
+    end();
+  }
+}
+
+function begin(): AbortController {
+  stopRunning = new AbortController();
+  analysisStore.setState({ stopping: false });
+  return stopRunning;
+}
+
+function end(): void {
+  stopRunning = null;
+  analysisStore.setState({ running: null, stopping: false });
+}
+
+/** The last estimate, where the model and all settings are still those that it was made for. */
+export function presentEstimate(): AnalysisEstimate | null {
+  const { estimated } = analysisStore.getState();
+  const isPresent =
+    estimated?.summary === modelStore.getState().summary &&
+    estimated?.choice === calibrationStore.getState() &&
+    estimated?.limits === limitsStore.getState();
+  return isPresent && estimated ? estimated.estimate : null;
 }
 
 /** Larger models are measured first, and their states are kept in the browser's storage. */
 const LARGE_MODEL_BYTES = 128 * 2 ** 20;
-/** What a tab may take. */
-const TAB_BYTES = 4e9;
+export const keepsStates = ({ sizeBytes }: Pick<ModelSummary, 'sizeBytes'>): boolean => sizeBytes > LARGE_MODEL_BYTES;
 
-async function estimated(request: AnalysisRequest, signal: AbortSignal): Promise<AnalysisLimits> {
-  const estimate = await ask('estimateAnalysis', { ...request, memoryBytes: TAB_BYTES }, { signal });
-  // Time counts from here: an interrupted analysis has a part of it behind it, and is there sooner.
-  analysisStore.setState({ running: { ...begunAt(performance.now()), estimate } });
-  return estimate.limits;
+function keptStates(summary: ModelSummary): Pick<AnalysisRequest, 'states'> {
+  return keepsStates(summary) ? { states: { url: 'opfs:', sizeBytes: Number.MAX_SAFE_INTEGER } } : {};
+}
+
+/** Rejects with `too-large` where the tab's memory or the browser's storage is too little. */
+async function measured(
+  request: AnalysisRequest,
+  of: Omit<EstimatedAnalysis, 'estimate'>,
+  signal: AbortSignal,
+): Promise<AnalysisEstimate> {
+  analysisStore.setState(({ running }) => ({ running: running && { ...running, isMeasuring: true } }));
+  const memoryBytes = memoryBytesOf(of.limits);
+  const estimate = await ask('estimateAnalysis', { ...request, memoryBytes }, { signal });
+  if (request.states) assertStorageFits(estimate, await roomForStates(), of.summary);
+  analysisStore.setState({ estimated: { estimate, ...of } });
+  return estimate;
 }
 
 export function stopAnalysis(): void {

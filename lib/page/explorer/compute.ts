@@ -12,6 +12,13 @@ import { ContiguaError } from '@/lib/core/errors.ts';
 /** The calls the user waits for, oldest first. */
 export const busyStore = createStore<{ readonly tasks: readonly TaskName[] }>(() => ({ tasks: [] }));
 
+const ANALYSES: readonly TaskName[] = ['analyse', 'analyseTrace', 'estimateAnalysis'];
+
+/** A model that is opened meanwhile would wait, and then take the place of the one that is analysed. */
+export function isAnalysing({ tasks }: { readonly tasks: readonly TaskName[] }): boolean {
+  return tasks.some((task) => ANALYSES.includes(task));
+}
+
 let client: WorkerClient | null = null;
 let quiet: AbortController | null = null;
 let whenLost: (reason: string) => void = () => {};

@@ -24,6 +24,7 @@ describe('the probes of a report', () => {
       calibration: { kind: 'shapes', samples: 16, timesteps: 1, seed: 3 },
       ridge: report.settings.ridge,
       split: 'prompt-groups',
+      damageSamples: report.settings.damageSamples,
     });
     // Of more timesteps than samples the report tells only those that were used: the address tells all.
     const asked = calibrationFrom('shapes-16-32-3');

@@ -19,11 +19,16 @@ export function reportProbes(report: MeasuredReport | null, measuredOn: Calibrat
   if (!report) return null;
   const choice = measuredOn ?? choiceOfReport(report);
   const calibration = requestOf(choice);
-  const { ridge, tokens } = report.settings;
+  const { ridge, tokens, damageSamples } = report.settings;
   const { rule: split } = report.split;
   const sampled = tokens === undefined ? '' : ` tokens ${tokens}`;
   const name = `${calibrationText(choice)} ridge ${ridge} split ${split}${sampled}`;
-  const source = { ridge, split, ...(tokens === undefined ? {} : { tokens }) };
+  const source = {
+    ridge,
+    split,
+    ...(tokens === undefined ? {} : { tokens }),
+    ...(damageSamples === null ? {} : { damageSamples }),
+  };
   return calibration && { source: { calibration, ...source }, name };
 }
 

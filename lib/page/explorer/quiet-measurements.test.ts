@@ -61,6 +61,7 @@ describe('what the page measures by itself', () => {
       calibration: { kind: 'synthetic', samples: 8, timesteps: 1, seed: 1 },
       ridge: 1e-6,
       split: 'prompt-groups',
+      damageSamples: 2,
     });
     // Whatever changes meanwhile waits: a second call would stop the first one.
     settingsStore.setState({ score: 'probed' });

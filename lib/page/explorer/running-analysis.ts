@@ -2,7 +2,7 @@
 
 import type { AnalysisEstimate, AnalysisPartial } from '@/lib/compute/protocol.ts';
 import type { PerStream } from '@/lib/core/report/report.ts';
-import { bytesWords, durationWords } from '../browser/number-words.ts';
+import { bytesWords, remainingWords } from '../browser/number-words.ts';
 import { type RunningStage, type StageProgress, withStage } from './progress.ts';
 
 type Values = readonly (number | null | undefined)[];
@@ -16,6 +16,10 @@ export interface RunningAnalysis {
   readonly probeR2: PerStream<Values>;
   /** What the run was expected to take, where that was measured before. */
   readonly estimate: AnalysisEstimate | null;
+  /** One block is being measured, for the estimate. */
+  readonly isMeasuring?: boolean;
+  /** Nothing but that was asked for. */
+  readonly isEstimate?: boolean;
 }
 
 /** One report and when it came. */
@@ -40,16 +44,35 @@ export function withProgress(running: RunningAnalysis, progress: TimedProgress):
   return { ...next, probeR2: { ...running.probeR2, ...Object.fromEntries(placedIn) } };
 }
 
-/** "Estimated: 12 min, 3.1 GB of memory at the peak, 640 MB of this browser's storage, 4.1 GB read." */
-export function estimateWords({ seconds, memoryBytes, storedBytes, readBytes }: AnalysisEstimate): string {
+export interface EstimateFact {
+  readonly name: string;
+  readonly value: string;
+  /** In more words. */
+  readonly title?: string | undefined;
+}
+
+/** Time, memory, storage, bytes read, and what damage takes of the time. */
+export function estimateFacts(
+  { seconds, damage, memoryBytes, storedBytes, readBytes }: AnalysisEstimate,
+  inStorage: boolean,
+): readonly EstimateFact[] {
   const total = Object.values(seconds).reduce((sum, of) => sum + of, 0);
-  const parts = [
-    durationWords(1000 * total),
-    `${bytesWords(memoryBytes)} of memory at the peak`,
-    `${bytesWords(storedBytes)} of this browser’s storage`,
-    `${bytesWords(readBytes)} read`,
+  const { intervals, samples, secondsPerInterval } = damage;
+  return [
+    { name: 'Time', value: `about ${remainingWords(1000 * total)}` },
+    {
+      name: 'of it damage',
+      value: intervals === 0 ? 'not measured' : `about ${remainingWords(1000 * seconds.damage)}`,
+      title: `Up to ${intervals} intervals on ${samples} samples, ${remainingWords(1000 * secondsPerInterval)} for each interval`,
+    },
+    { name: 'Memory at peak', value: bytesWords(memoryBytes) },
+    {
+      name: inStorage ? 'Browser storage' : 'States in memory',
+      value: bytesWords(storedBytes),
+      title: inStorage ? 'Files of this site in the browser, kept until another large model is analysed' : undefined,
+    },
+    { name: 'Read of the model', value: bytesWords(readBytes) },
   ];
-  return `Estimated: ${parts.join(', ')}.`;
 }
 
 function placed(values: Values, index: number, value: number | null): Values {

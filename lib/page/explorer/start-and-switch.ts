@@ -11,10 +11,17 @@ import type { WantedEngine } from '@/lib/core/tensor/engine.ts';
 import { settle, showError, showPassing, showWarning } from '../browser/notices.ts';
 import { stopAblation } from './ablations.ts';
 import { followAddress, openingLink } from './address.ts';
-import { analyse, clearAnalysis, restoreAnalysis, type WantedAnalysis, watchCalibrationFile } from './analysis.ts';
+import {
+  analyse,
+  clearAnalysis,
+  estimateAnalysis,
+  restoreAnalysis,
+  type WantedAnalysis,
+  watchCalibrationFile,
+} from './analysis.ts';
 import { type CalibrationChoice, calibrationStore, calibrationText } from './calibration.ts';
 import { clearChoiceQuality, forgetFailures } from './choice-quality.ts';
-import { ask, busyStore, restartWorker } from './compute.ts';
+import { ask, busyStore, isAnalysing, restartWorker } from './compute.ts';
 import { type PageReplacement, pageEdits } from './edits.ts';
 import { engineStore, startEngine, verifyEngine, watchEngine } from './engine.ts';
 import { modelStore, openModel } from './model.ts';
@@ -60,7 +67,7 @@ export async function startSession(): Promise<void> {
 
 /** The worker takes one thing after another: a model asked for during an analysis would wait unseen and then wipe it. */
 export function canSwitchModel(): boolean {
-  return modelStore.getState().opening === null && !busyStore.getState().tasks.includes('analyse');
+  return modelStore.getState().opening === null && !isAnalysing(busyStore.getState());
 }
 
 /** Opens another model. If it is refused, the open one stays with everything on the page; only an ablation ends before. */
@@ -89,6 +96,12 @@ async function beginModel(summary: ModelSummary, before: ModelSummary | null): P
   beginSelection(summary, linkedChoice(summary));
   await fitCalibration(summary, before);
   return wantedAnalysis(linked);
+}
+
+/** Measures what an analysis would take. */
+export async function startEstimate(choice: CalibrationChoice): Promise<void> {
+  stopAblation();
+  await estimateAnalysis(choice);
 }
 
 /** Analyses the open model. What an ablation has measured stays; the rest would keep the analysis waiting. */
@@ -185,6 +198,16 @@ async function fitCalibration(summary: ModelSummary, before: ModelSummary | null
       hint: `It was picked for ${before.name} and does not fit ${summary.name}. Pick one that was made for this model.`,
     });
   }
+}
+
+/** A trace is analysed on the inputs that it was captured with. */
+export function refuseCalibration(name: string): boolean {
+  const { summary } = modelStore.getState();
+  if (!summary?.trace) return false;
+  showWarning('calibration', `${name} was not taken as the calibration`, {
+    hint: `The trace of ${summary.name} brings the samples that it was captured on. To measure on ${name}, open the model itself first.`,
+  });
+  return true;
 }
 
 /** Something was dropped that is none of model, plan or calibration file. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { DEFAULT_LIMITS } from './analysis-limits.ts';
 import { DEFAULT_CALIBRATION } from './calibration.ts';
 import { DEFAULT_SETTINGS, withKnownStream } from './settings.ts';
 import { type LinkState, linkFits, modelDigits, readLink, statedInputs, writeLink } from './url-state.ts';
@@ -8,6 +9,7 @@ const plain: LinkState = {
   cut: '',
   settings: DEFAULT_SETTINGS,
   calibration: DEFAULT_CALIBRATION,
+  limits: DEFAULT_LIMITS,
   prompt: null,
   seed: null,
 };
@@ -39,6 +41,7 @@ describe('a link', () => {
         noise: 'early',
       },
       calibration: { kind: 'synthetic', samples: 32, timesteps: 4, seed: 9, file: null, fileDigits: null },
+      limits: { tokens: 512, damageSamples: 4, damageIntervals: 0, memory: 1.5 },
       prompt: 'a large red circle top left on white',
       seed: 12,
     };

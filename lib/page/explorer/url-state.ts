@@ -8,6 +8,7 @@ import { replacementWord } from '@/lib/core/edit/index.ts';
 import { isInRange, type NumberRange } from '@/lib/core/number-range.ts';
 import { SEED_RANGE } from '@/lib/core/random.ts';
 import type { Rows } from '@/lib/core/report/report.ts';
+import { type LimitsChoice, limitsFrom, limitsText } from './analysis-limits.ts';
 import { type CalibrationChoice, calibrationFrom, calibrationText, DEFAULT_CALIBRATION } from './calibration.ts';
 import { PAGE_REPLACEMENTS } from './edits.ts';
 import { NOISES } from './noise.ts';
@@ -26,6 +27,7 @@ export interface LinkState {
   readonly settings: Settings;
   /** A file cannot travel in a link, only the digits that name its content. */
   readonly calibration: CalibrationChoice;
+  readonly limits: LimitsChoice;
   /** Null when the link does not say. */
   readonly prompt: string | null;
   readonly seed: number | null;
@@ -59,6 +61,7 @@ export function writeLink(link: LinkState): URLSearchParams {
   set('noise', settings.noise, DEFAULT_SETTINGS.noise);
   // Always: a reload must find the analysis on these inputs among others that are kept.
   params.set('inputs', calibrationText(calibration));
+  set('limits', limitsText(link.limits), '');
   if (link.prompt !== null) params.set('prompt', link.prompt);
   if (link.seed !== null) params.set('seed', String(link.seed));
   return params;
@@ -95,6 +98,7 @@ export function readLink(params: URLSearchParams): LinkState {
       noise: one('noise', NOISES, DEFAULT_SETTINGS.noise),
     },
     calibration: statedInputs(params) ?? DEFAULT_CALIBRATION,
+    limits: limitsFrom(params.get('limits') ?? ''),
     prompt: params.get('prompt'),
     seed: wholeNumber(params.get('seed'), SEED_RANGE),
   };

@@ -1,0 +1,29 @@
+'use client';
+/** What an analysis will take, for the settings as they are: any change takes it off the page. */
+import { useStore } from 'zustand';
+import { Fact } from '@/components/ui/fact';
+import type { AnalysisEstimate } from '@/lib/compute/protocol.ts';
+import { analysisStore, keepsStates, presentEstimate } from '@/lib/page/explorer/analysis.ts';
+import { limitsStore } from '@/lib/page/explorer/analysis-limits.ts';
+import { calibrationStore } from '@/lib/page/explorer/calibration.ts';
+import { modelStore } from '@/lib/page/explorer/model.ts';
+import { estimateFacts } from '@/lib/page/explorer/running-analysis.ts';
+
+export function usePresentEstimate(): AnalysisEstimate | null {
+  useStore(analysisStore, (state) => state.estimated);
+  useStore(calibrationStore);
+  useStore(limitsStore);
+  useStore(modelStore, (state) => state.summary);
+  return presentEstimate();
+}
+
+export function EstimateFacts({ estimate }: { estimate: AnalysisEstimate }) {
+  const inStorage = useStore(modelStore, ({ summary }) => summary !== null && keepsStates(summary));
+  return (
+    <dl aria-label="Estimate" className="mt-2 text-xs">
+      {estimateFacts(estimate, inStorage).map((fact) => (
+        <Fact key={fact.name} {...fact} />
+      ))}
+    </dl>
+  );
+}

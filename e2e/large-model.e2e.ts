@@ -1,0 +1,204 @@
+/**
+ * A model whose states are kept in the browser's storage: estimated, stopped, and continued after a reload with the report of an
+ * analysis that nobody stopped; refused where memory or storage is too little. 153 MB in 8 blocks of width 512, on noise.
+ */
+import type { Browser, Page } from '@playwright/test';
+import { alerts, expect, fact, open, panel, test } from './contigua.ts';
+import { type Files, transformerFiles, writeFolder } from './model-folder.ts';
+
+const LONG_MS = 300_000;
+const SETTINGS = 'inputs=synthetic-16-4-1&limits=t512-s2';
+/** A main thread that is busy for longer is felt. */
+const LONGEST_TASK_MS = 50;
+
+let files: Files;
+test.beforeAll(async () => {
+  test.setTimeout(LONG_MS);
+  files = await transformerFiles({ blocks: 8, heads: 8, dtype: 'BF16' });
+});
+
+test('an analysis of a large model is estimated, stopped, and continued after a reload to the same report', async ({
+  page,
+  browser,
+  context,
+}) => {
+  test.setTimeout(4 * LONG_MS);
+  const folder = await writeFolder('wide', files);
+  await openLarge(page, folder);
+  await page.getByRole('button', { name: 'Estimate', exact: true }).click();
+  const estimate = page.getByLabel('Estimate', { exact: true }).and(page.locator('dl'));
+  await expect(estimate).toContainText(/Timeabout \d/, { timeout: LONG_MS });
+  await expect(estimate).toContainText(/Memory at peak\d.* MB/);
+  await expect(estimate).toContainText(/Browser storage\d.* MB/);
+  await expect(estimate).toContainText(/Read of the model\d.* MB/);
+  await pictures(page, 'estimate');
+  // It is one of the settings that it was made for.
+  await page.getByRole('textbox', { name: 'Damage samples' }).fill('3');
+  await expect(estimate).toHaveCount(0);
+  await page.getByRole('textbox', { name: 'Damage samples' }).fill('2');
+
+  const trace = await startTrace(page);
+  await page.getByRole('button', { name: 'Analyse', exact: true }).click();
+  await expect(stage(page, 'Fit linear probes')).toContainText(/[3-8]\/8/, { timeout: LONG_MS });
+  await expect(page.getByRole('progressbar', { name: 'Analysis' })).toHaveAttribute('aria-valuetext', /about .+ left$/);
+  const longest = await trace.longestTaskMs();
+  await pictures(page, 'busy');
+  await page.getByRole('button', { name: 'Stop', exact: true }).click();
+  await expect(page.getByRole('status').filter({ hasText: 'Analysis stopped' })).toContainText(
+    'What is finished is kept in this browser. Analyse continues from it, also after a reload.',
+  );
+  await expect(page.getByRole('button', { name: 'Analyse', exact: true })).toBeEnabled({ timeout: LONG_MS });
+  await pictures(page, 'stopped');
+  const before = await storedStates(page);
+  expect(Object.keys(before).length).toBeGreaterThan(4);
+
+  await page.reload();
+  await expect(page.getByRole('button', { name: 'Analyse', exact: true })).toBeEnabled({ timeout: LONG_MS });
+  await expect(page.getByRole('textbox', { name: 'Tokens / stream' })).toHaveValue('512');
+  await openFolder(page, folder);
+  const resumed = await analysed(page);
+  await pictures(page, 'resumed');
+  // What was stored is still what it was: nothing of it was computed again.
+  const after = await storedStates(page);
+  expect(Object.keys(before).filter((name) => after[name] !== before[name])).toEqual([]);
+  expect(resumed.settings).toMatchObject({ tokens: 512, damageSamples: 2 });
+  await context.close();
+
+  expect(withoutTimes(resumed)).toEqual(withoutTimes(await uninterrupted(browser, folder)));
+  test.info().annotations.push({ type: 'longest main-thread task', description: `${longest.toFixed(1)} ms` });
+  expect(longest).toBeLessThan(LONGEST_TASK_MS);
+});
+
+test('too little memory or storage is refused with the least that would do', async ({ page }) => {
+  test.setTimeout(2 * LONG_MS);
+  await openLarge(page, await writeFolder('wide', files));
+  await page.getByRole('textbox', { name: 'Memory, GB' }).fill('0.2');
+  await page.getByRole('button', { name: 'Analyse', exact: true }).click();
+  await expect(alerts(page)).toContainText(/does not fit the memory.*200 MB allowed.*at least \d+ MB/s, {
+    timeout: LONG_MS,
+  });
+  await page.getByRole('textbox', { name: 'Memory, GB' }).fill('');
+
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send('Storage.overrideQuotaForOrigin', { origin: new URL(page.url()).origin, quotaSize: 20e6 });
+  await page.getByRole('button', { name: 'Estimate', exact: true }).click();
+  await expect(alerts(page)).toContainText(
+    /do not fit this browser's storage.*room for .*at least .*(fit;|fewer samples)/s,
+    {
+      timeout: LONG_MS,
+    },
+  );
+  await pictures(page, 'refused');
+});
+
+async function openLarge(page: Page, folder: string): Promise<void> {
+  await open(page, `/?${SETTINGS}`);
+  await openFolder(page, folder);
+}
+
+async function openFolder(page: Page, folder: string): Promise<void> {
+  await page.getByTestId('folder-input').setInputFiles(folder);
+  await expect(fact(page, 'Blocks')).toHaveText('8', { timeout: LONG_MS });
+  await expect(page.getByRole('button', { name: 'Analyse', exact: true })).toBeEnabled({ timeout: LONG_MS });
+}
+
+const stage = (page: Page, name: string) => panel(page, 'Calibration').getByRole('listitem').filter({ hasText: name });
+
+type Report = Readonly<Record<string, unknown>>;
+
+/** Analyses to the end, and reads the report that the browser keeps. */
+async function analysed(page: Page): Promise<Report> {
+  await page.getByRole('button', { name: 'Analyse', exact: true }).click();
+  await expect(panel(page, 'Calibration').getByText(/^Took .+ on WASM$/)).toBeVisible({ timeout: LONG_MS });
+  await expect(alerts(page)).toHaveCount(0);
+  let text: string | null = null;
+  await expect.poll(async () => (text = await keptText(page)), { timeout: 30_000 }).not.toBeNull();
+  return JSON.parse(text ?? '');
+}
+
+function keptText(page: Page): Promise<string | null> {
+  return page.evaluate(
+    () =>
+      new Promise<string | null>((resolve, reject) => {
+        const request = indexedDB.open('contigua');
+        request.onerror = () => reject(request.error);
+        request.onsuccess = () => {
+          const all = request.result.transaction('analyses').objectStore('analyses').getAll();
+          all.onerror = () => reject(all.error);
+          all.onsuccess = () => {
+            request.result.close();
+            resolve(all.result.length === 0 ? null : all.result[0].text);
+          };
+        };
+      }),
+  );
+}
+
+async function uninterrupted(browser: Browser, folder: string): Promise<Report> {
+  const context = await browser.newContext(test.info().project.use);
+  try {
+    const page = await context.newPage();
+    await openLarge(page, folder);
+    return await analysed(page);
+  } finally {
+    await context.close();
+  }
+}
+
+function withoutTimes({ blockMs, stagesMs, ...figures }: Report): Report {
+  expect(blockMs).toHaveLength(8);
+  expect(stagesMs).toBeDefined();
+  return figures;
+}
+
+/** States and probes in the browser's storage, and when each was written. */
+function storedStates(page: Page): Promise<Record<string, number>> {
+  return page.evaluate(async () => {
+    const root = await (await navigator.storage.getDirectory()).getDirectoryHandle('analyses');
+    const written: Record<string, number> = {};
+    for await (const folder of (root as unknown as { values(): AsyncIterable<FileSystemDirectoryHandle> }).values()) {
+      const files = (folder as unknown as { values(): AsyncIterable<FileSystemFileHandle> }).values();
+      for await (const file of files) written[file.name] = (await file.getFile()).lastModified;
+    }
+    return written;
+  });
+}
+
+/** Processor time of the page's main thread alone, so that other work on the machine does not count. */
+async function startTrace(page: Page): Promise<{ longestTaskMs(): Promise<number> }> {
+  const devtools = await page.context().newCDPSession(page);
+  const events: { name: string; pid: number; tid: number; tdur?: number; args?: { name?: string } }[] = [];
+  devtools.on('Tracing.dataCollected', ({ value }) => events.push(...(value as unknown as typeof events)));
+  await devtools.send('Tracing.start', {
+    transferMode: 'ReportEvents',
+    traceConfig: { includedCategories: ['toplevel', 'disabled-by-default-devtools.timeline', '__metadata'] },
+  });
+  return {
+    async longestTaskMs() {
+      const complete = new Promise((resolve) => devtools.once('Tracing.tracingComplete', resolve));
+      await devtools.send('Tracing.end');
+      await complete;
+      await devtools.detach();
+      const main = events.filter(({ name, args }) => name === 'thread_name' && args?.name === 'CrRendererMain');
+      const tasks = events.filter(
+        ({ name, pid, tid, tdur }) =>
+          name === 'RunTask' && tdur !== undefined && main.some((thread) => thread.pid === pid && thread.tid === tid),
+      );
+      expect(tasks.length).toBeGreaterThan(0);
+      return Math.max(...tasks.map(({ tdur = 0 }) => tdur)) / 1000;
+    },
+  };
+}
+
+/** To look at: in the test's own folder, in both themes. */
+async function pictures(page: Page, name: string): Promise<void> {
+  const folder = process.env.E2E_PICTURES;
+  if (!folder) return;
+  for (const theme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme: theme });
+    // Colours change over a moment.
+    await page.waitForTimeout(500);
+    await page.screenshot({ path: `${folder}/${name}-${theme}.png` });
+  }
+  await page.emulateMedia({ colorScheme: null });
+}
