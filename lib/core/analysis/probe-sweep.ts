@@ -1,7 +1,7 @@
 /**
  * The first sweep of an analysis: block after block, the sampled tokens' states are captured and stored, and the probe of the
- * block is fitted and judged while the states around it are at hand. A block is finished once its figures are stored; a
- * sweep that was interrupted goes on after the last finished one.
+ * block is fitted and judged while the states around it are at hand. A block is captured once its states are stored, and
+ * finished once its figures are; a sweep that was interrupted continues behind both.
  */
 import type { PerStream } from '../report/report.ts';
 import { jsonPiece, putJson, type StateStore } from '../states/index.ts';
@@ -12,7 +12,7 @@ import type { Pace } from './pace.ts';
 import type { WeightedProbeQuality } from './probe-bounds.ts';
 import type { AnalysisProgress } from './progress.ts';
 import type { StageClock } from './stage-clock.ts';
-import type { StatesSource } from './states-source.ts';
+import type { SourceStates, StatesSource } from './states-source.ts';
 import { putProbe } from './stored-probes.ts';
 
 /** What is told of one block, and stored once its states and its probes are. */
@@ -35,6 +35,7 @@ interface Sweep {
 
 export const stateKey = (stream: string, state: number) => `${stream}/${state - 1}`;
 const blockKey = (block: number) => `swept/${block}`;
+const capturedKey = (block: number) => `captured/${block}`;
 
 export async function sweepProbes(
   source: StatesSource,
@@ -66,29 +67,32 @@ export async function sweepProbes(
   if (swept.length === total) return swept;
 
   // The state before the first block that is not finished is stored, or comes first.
+  const ids = streams.map(({ id }) => id);
   const from = swept.length === 0 ? -1 : swept.length;
-  let before: PerStream<Float32Array> | null = null;
-  if (from > 0) {
-    const stored: [string, Float32Array][] = [];
-    for (const { id } of streams) stored.push([id, await store.read(stateKey(id, from))]);
-    before = Object.fromEntries(stored);
-  }
+  let before = from < 0 ? null : await storedStates(store, ids, from - 1);
   clock.start('capture');
-  const captured = source.states({
-    signal,
-    from,
-    engineBytes,
-    // States of batches wait where states do; a checkpoint is of use only where it lasts.
-    store,
-    ...(lasts ? {} : { checkpointEveryMs: Number.POSITIVE_INFINITY }),
-  });
-  for await (const { index, states, blockMs } of captured) {
-    for (const { id } of streams) {
+  const keep = async ({ index, states, blockMs }: SourceStates) => {
+    for (const id of ids) {
       const key = stateKey(id, index + 1);
       await store.create(key, states[id]!.length / width, width);
       await store.write(key, 0, states[id]!);
       await store.seal(key);
     }
+    await putJson(store, capturedKey(index), { blockMs });
+  };
+  const statesFrom = async function* (): AsyncGenerator<SourceStates> {
+    let next = from;
+    for (; next < total; next++) {
+      const captured = await capturedBlock(store, ids, next);
+      if (!captured) break;
+      yield captured;
+    }
+    if (next === total) return;
+    // States of batches wait where states do; a checkpoint is of use only where it lasts.
+    const checkpointEveryMs = lasts ? undefined : Number.POSITIVE_INFINITY;
+    yield* source.states({ signal, from: next, engineBytes, store, keep, checkpointEveryMs });
+  };
+  for await (const { index, states, blockMs } of statesFrom()) {
     const block = blocks[index];
     if (before && block) {
       onProgress({ stage: 'capture', done: index + 1, total, partial: { kind: 'captured', block: index } });
@@ -122,4 +126,27 @@ async function finishedBlock(store: StateStore, streams: readonly string[], bloc
     if (!(await store.shape(key))) return null;
   }
   return { blockMs: found.blockMs, quality: found.quality };
+}
+
+/** Null where not all of its states are stored. */
+async function capturedBlock(
+  store: StateStore,
+  streams: readonly string[],
+  index: number,
+): Promise<SourceStates | null> {
+  const found = await jsonPiece<Pick<SourceStates, 'blockMs'>>(store, capturedKey(index));
+  if (!found) return null;
+  for (const stream of streams) if (!(await store.shape(stateKey(stream, index + 1)))) return null;
+  return { index, states: await storedStates(store, streams, index), blockMs: found.blockMs };
+}
+
+/** After block `index`; −1 is the embedded input. */
+async function storedStates(
+  store: StateStore,
+  streams: readonly string[],
+  index: number,
+): Promise<PerStream<Float32Array>> {
+  const states: [string, Float32Array][] = [];
+  for (const stream of streams) states.push([stream, await store.read(stateKey(stream, index + 1))]);
+  return Object.fromEntries(states);
 }

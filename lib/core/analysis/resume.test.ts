@@ -56,6 +56,16 @@ function dyingAt(store: StateStore, writes: number): StateStore {
   };
 }
 
+/** One for each block and batch that runs. */
+async function softmaxesOf(run: () => Promise<unknown>): Promise<number> {
+  const { kernels, result } = await tf.profile(async () => {
+    await run();
+    return tf.scalar(0);
+  });
+  tf.dispose(result);
+  return kernels.filter(({ name }) => name === 'Softmax').length;
+}
+
 describePerEngine(['wasm', 'tensorflow'], 'an analysis that was interrupted', () => {
   let uninterrupted: Analysed['analysis'];
 
@@ -95,6 +105,39 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis that was interrupted', ()
         await expect(stopped).rejects.toMatchObject({ code: 'cancelled' });
         expect(figures(await analysis({ store }))).toEqual(sameAs(uninterrupted));
       }
+    }
+  }, 240_000);
+
+  it('neither computes nor writes anything of the sweep twice', async () => {
+    const damage = { samples: 1, intervals: 0 };
+    const whole = await softmaxesOf(() => analysis({ store: memoryStates(), damage }));
+    for (const [stage, at] of [
+      ['capture', 3],
+      ['probes', 3],
+      ['capture', BLOCKS],
+      ['trajectories', 3],
+    ] as const) {
+      const memory = memoryStates();
+      const sealed: string[] = [];
+      const seal = async (key: string) => {
+        sealed.push(key);
+        await memory.seal(key);
+      };
+      const store = { ...memory, seal };
+      Object.defineProperty(store, 'usage', { get: () => memory.usage });
+      const controller = new AbortController();
+      const onProgress: AnalyseOptions['onProgress'] = ({ stage: now, done }) => {
+        if (now === stage && done === at) controller.abort();
+      };
+      const stopped = await softmaxesOf(() =>
+        analysis({ store, damage, signal: controller.signal, onProgress }).catch((thrown: unknown) => {
+          expect(thrown).toMatchObject({ code: 'cancelled' });
+        }),
+      );
+      const resumed = await softmaxesOf(() => analysis({ store, damage }));
+      expect(stopped + resumed, `stopped at ${stage} ${at}`).toBe(whole);
+      const lasting = sealed.filter((key) => !key.startsWith('pass/'));
+      expect(lasting, `stopped at ${stage} ${at}`).toHaveLength(new Set(lasting).size);
     }
   }, 240_000);
 

@@ -18,12 +18,16 @@ export interface SourceStates {
   readonly blockMs: number | null;
 }
 
+export interface StatesOptions extends Omit<CaptureOptions, 'keep'> {
+  readonly keep?: (captured: SourceStates) => Promise<void>;
+}
+
 export interface StatesSource {
   readonly samples: StateSamples;
   readonly width: number;
   readonly architecture: Pick<Architecture, 'streams' | 'stacks' | 'blocks'>;
-  /** −1, then each block in order. */
-  states(options: CaptureOptions): AsyncIterable<SourceStates>;
+  /** −1, then each block in order, from `from` on. */
+  states(options: StatesOptions): AsyncIterable<SourceStates>;
   /** What an analysis keeps, in `store`; states that can be read where they are take no room in it. */
   storeOver(store: StateStore): StateStore;
   /** With the inputs of the states; null where there are no weights. */

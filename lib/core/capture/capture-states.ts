@@ -29,11 +29,17 @@ export interface CaptureOptions {
   readonly engineBytes?: number | undefined;
   /** The first index to yield (−1); earlier blocks run only as far as the store does not have their states. */
   readonly from?: number | undefined;
-  /** Least time between two checkpoints of states that wait on the engine. */
+  /**
+   * Least time between two checkpoints of states that wait on the engine; by default writing them takes at most a twentieth of
+   * the time.
+   */
   readonly checkpointEveryMs?: number | undefined;
+  /** Stores what is about to be yielded. Awaited before the checkpoint after it, so that a later capture starts behind both. */
+  readonly keep?: ((captured: CapturedBlock) => Promise<void>) | undefined;
 }
 
-const CHECKPOINT_EVERY_MS = 60_000;
+/** Of the time a capture takes, for checkpoints. */
+const CHECKPOINT_SHARE = 1 / 20;
 
 /** Yields −1 (the embedded input), then each block in order. Stopping early, by `signal` or by leaving the loop, frees everything. */
 export async function* captureStates(
@@ -44,7 +50,8 @@ export async function* captureStates(
     store,
     engineBytes = Number.POSITIVE_INFINITY,
     from = -1,
-    checkpointEveryMs = CHECKPOINT_EVERY_MS,
+    checkpointEveryMs,
+    keep = async () => {},
   }: CaptureOptions = {},
 ): AsyncGenerator<CapturedBlock> {
   const { config, architecture } = transformer;
@@ -68,6 +75,7 @@ export async function* captureStates(
     if (first < 0) await beginAll(true);
     if (first < 0 && spills) await passes.checkpoint(-1);
     let checkpointAt = performance.now();
+    let checkpointMs = 0;
     for (let index = first; index < config.numBlocks; index++) {
       if (index >= 0) await transformer.loadBlock(index);
       transformer.prefetchBlock(index + 1);
@@ -83,18 +91,21 @@ export async function* captureStates(
         if (values) rows.append(values, pass.inputs);
         await passes.put(batch, next);
       }
-      if (rows) {
-        for (const { id, label } of streams) checkFinite(rows.states[id]!, label, index);
-        yield { index, states: rows.states, blockMs: median(sampleMs) };
+      const captured = rows && { index, states: rows.states, blockMs: median(sampleMs) };
+      if (captured) {
+        for (const { id, label } of streams) checkFinite(captured.states[id]!, label, index);
+        await keep(captured);
       }
-      // Once what was yielded is finished: a capture goes on from what comes before the first thing that is not.
-      const isDue = store && index >= 0 && performance.now() - checkpointAt >= checkpointEveryMs;
-      if (index < config.numBlocks - 1 && (spills || isDue)) {
+      const startedMs = performance.now();
+      const isDue = startedMs - checkpointAt >= (checkpointEveryMs ?? checkpointMs / CHECKPOINT_SHARE);
+      if (index === config.numBlocks - 1) await passes.forget();
+      else if (spills || (store && index >= 0 && isDue)) {
         await passes.checkpoint(index);
         checkpointAt = performance.now();
+        checkpointMs = checkpointAt - startedMs;
       }
+      if (captured) yield captured;
     }
-    await passes.forget();
   } finally {
     passes.dispose();
     transformer.releaseBlocks();

@@ -14,14 +14,21 @@ const calibration = syntheticCalibration(config, { samples: 18, timesteps: 3, se
 
 async function capture(options: CaptureOptions, stopAfter = Number.POSITIVE_INFINITY): Promise<CapturedBlock[]> {
   const transformer = await openTransformer(config, goldenCheckpoint(config));
-  const blocks: CapturedBlock[] = [];
-  for await (const block of captureStates(transformer, calibration, options)) {
-    // As someone who was stopped before this one was finished.
-    if (block.index > stopAfter) break;
-    blocks.push(block);
+  const kept: CapturedBlock[] = [];
+  const keep = async (block: CapturedBlock) => {
+    // As a process that dies before it has stored this one.
+    if (block.index > stopAfter) throw new Error('killed');
+    kept.push(block);
+  };
+  try {
+    for await (const block of captureStates(transformer, calibration, { ...options, keep })) {
+      expect(kept.at(-1)).toBe(block);
+    }
+  } catch (thrown) {
+    expect(thrown).toMatchObject({ message: 'killed' });
   }
   transformer.dispose();
-  return blocks;
+  return kept;
 }
 const statesOf = (blocks: CapturedBlock[]) => blocks.map(({ index, states }) => ({ index, states }));
 

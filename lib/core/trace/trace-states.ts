@@ -19,12 +19,14 @@ export interface TraceStatesOptions {
   readonly signal?: AbortSignal | undefined;
   /** The first index to yield. */
   readonly from?: number | undefined;
+  /** Stores what belongs to a state that is about to be yielded. */
+  readonly keep?: ((captured: TracedBlock) => Promise<void>) | undefined;
 }
 
 /** Throws `trace-invalid` at the first value that is not finite. */
 export async function* traceStates(
   trace: Trace,
-  { signal, from = -1 }: TraceStatesOptions = {},
+  { signal, from = -1, keep }: TraceStatesOptions = {},
 ): AsyncGenerator<TracedBlock> {
   for (let index = from; index < trace.model.blocks.length; index++) {
     const states: Record<string, Float32Array> = {};
@@ -32,7 +34,9 @@ export async function* traceStates(
       await pause(signal);
       states[id] = await readState(trace, id, index);
     }
-    yield { index, states, blockMs: null };
+    const traced = { index, states, blockMs: null };
+    await keep?.(traced);
+    yield traced;
   }
 }
 
