@@ -44,6 +44,7 @@ import { openTrace, traceIn, traceSummary } from '../core/trace/index.ts';
 import type { EngineHost } from './engines/engine-host.ts';
 import { type FileHost, openFileOf, openFilesOf, openModelFolder, openSource } from './folder/file-host.ts';
 import type { AnalysisRequest, EditSource, ProbeSource } from './protocol.ts';
+import { checkSameWeights } from './same-weights.ts';
 import type { CallContext, TaskRunner } from './serve.ts';
 import { type AnalysisSource, READ_WHOLE_BYTES, Session } from './session.ts';
 
@@ -176,7 +177,17 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
       const { calibration, key, storedAs } = await sampledCalibration(asked);
       const options = { signal, onProgress, damage: asked.damage, ...limits };
       const openStore =
-        states && (() => files.openStates(states.url, states.sizeBytes, storeKey(storedAs, model, engine)));
+        states &&
+        (async () => {
+          const store = await files.openStates(states.url, states.sizeBytes, storeKey(storedAs, model, engine));
+          try {
+            await checkSameWeights(store, model);
+          } catch (thrown) {
+            await store.dispose();
+            throw thrown;
+          }
+          return store;
+        });
       return reportOf(await session.analyse(key, calibration, options, openStore), model.summary, engine);
     },
 

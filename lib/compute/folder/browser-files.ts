@@ -77,6 +77,7 @@ function withEnd(store: StateStore, end: () => void): StateStore {
     shape: (key) => store.shape(key),
     read: (key, fromRow, toRow) => store.read(key, fromRow, toRow),
     remove: (key) => store.remove(key),
+    clear: () => store.clear(),
     get usage() {
       return store.usage;
     },

@@ -133,6 +133,20 @@ describe.each(Object.entries(STORES))('states in %s', (_, place) => {
     await store.dispose();
   });
 
+  it('is empty once it was cleared, and then takes states again', async () => {
+    const store = await (await place())(2000);
+    await put(store, 'a', random(6), 3);
+    await put(store, 'b', random(300), 3);
+    await store.create('half', 4, 2);
+    await store.clear();
+    expect(await store.shape('a')).toBeNull();
+    expect(await store.shape('b')).toBeNull();
+    expect(store.usage).toEqual({ memoryBytes: 0, storedBytes: 0 });
+    const values = random(300);
+    await put(store, 'b', values, 3);
+    expect(bits(await store.read('b'))).toEqual(bits(values));
+  });
+
   it('keeps results beside states', async () => {
     const store = await (await place())();
     const json = { words: 'größer', numbers: [0.1, -1e-300, null, 1 / 3] };

@@ -9,5 +9,6 @@ export { readJson, readText } from './read-text.ts';
 export { isPlainDType, isReadable, type StoredDType, unreadable } from './stored-dtype.ts';
 export type { BlobLike, ByteRange, Checkpoint, NamedBlob, TensorInfo } from './types.ts';
 export { WEIGHT_EXTENSIONS } from './weight-formats.ts';
+export { weightsDigest } from './weights-digest.ts';
 export { WRAPPERS } from './wrappers.ts';
 export { safetensorsLayout, type TensorLayout, type TensorToWrite, tensorBytes, writeSafetensors } from './write.ts';

@@ -136,6 +136,16 @@ export async function fileStates(folder: StateFolder, budgetBytes: number): Prom
 
     remove: discard,
 
+    async clear() {
+      for (const key of [...writing.keys()]) await discard(key);
+      sealed.clear();
+      for (const [name, size] of [...sizes]) {
+        await folder.remove(name);
+        usedBytes -= size;
+        sizes.delete(name);
+      }
+    },
+
     get usage() {
       return { memoryBytes: 0, storedBytes: usedBytes };
     },

@@ -67,6 +67,10 @@ export function memoryStates(budgetBytes = Number.POSITIVE_INFINITY): MemoryStat
     async remove(key) {
       free(key);
     },
+    async clear() {
+      matrices.clear();
+      usedBytes = 0;
+    },
     get usage() {
       return { memoryBytes: usedBytes, storedBytes: 0 };
     },

@@ -31,6 +31,8 @@ export interface StateStore {
   read(key: string, fromRow?: number, toRow?: number): Promise<Float32Array<ArrayBuffer>>;
   /** Does nothing where there is none. */
   remove(key: string): Promise<void>;
+  /** Removes everything, what earlier processes sealed too. */
+  clear(): Promise<void>;
   readonly usage: StateUsage;
   /** Frees memory and handles. Sealed files stay; half-written ones are removed. */
   dispose(): Promise<void>;

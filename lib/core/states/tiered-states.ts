@@ -27,6 +27,11 @@ export function tieredStates(memory: MemoryStates, stored: StateStore): StateSto
       await of(key).remove(key);
       inMemory.delete(key);
     },
+    async clear() {
+      inMemory.clear();
+      await memory.clear();
+      await stored.clear();
+    },
     get usage() {
       return { memoryBytes: memory.usage.memoryBytes, storedBytes: stored.usage.storedBytes };
     },

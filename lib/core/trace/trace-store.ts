@@ -41,6 +41,7 @@ export function traceStore(trace: Trace, below: StateStore): StateStore {
     async remove(key) {
       if (!traced(key)) await below.remove(key);
     },
+    clear: () => below.clear(),
     get usage() {
       return below.usage;
     },
