@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openFile, type TensorToWrite, writeSafetensors } from '../lib/core/checkpoint/index.ts';
+import { editKey } from '../lib/core/edit/index.ts';
 import { goldenModel } from '../lib/core/model/golden-fill.ts';
-import { parsePlan } from '../lib/core/plan/index.ts';
+import { parsePlan, parseRunPlan } from '../lib/core/plan/index.ts';
 import { parseReport } from '../lib/core/report/index.ts';
 import { storedBytes, storedCase } from '../lib/testing/stored/index.ts';
 import { type TinyModel, tinyModel } from '../lib/testing/tiny-model.ts';
@@ -126,6 +127,32 @@ describe('contigua', () => {
     expect((await readdir(folder)).filter((name) => name.includes('part'))).toEqual([]);
   });
 
+  it('plans edits that make blocks narrower, with the config that PPCL’s class reads', async () => {
+    const intervals = ['--intervals', 't0-1.f1-image'];
+    const [group, ranked, refused, measured] = await Promise.all([
+      contigua(['plan', 'tiny', ...intervals, '--config-out', 'narrow.json']),
+      contigua(['plan', 'tiny', '--intervals', 'm4.0-1s', '--config-out', 'ranked.json']),
+      contigua(['plan', 'tiny', '--intervals', 't0-1.f1-text']),
+      contigua(['plan', 'tiny', ...intervals, '--measure']),
+    ]);
+    expect(group.code).toBe(0);
+    const plan = parsePlan(group.stdout, 'plan.json');
+    expect(plan.edits.map(editKey)).toEqual(['0-1 text', '1 image ffn']);
+    expect(plan.blockMap.map(({ fate }) => fate)).toEqual(['kept', 'narrowed']);
+    expect(group.stderr).toContain('1 block narrower, ');
+    expect(JSON.parse(await read('narrow.json'))).toMatchObject({
+      num_layers: 2,
+      single_stream_index: [1],
+      ffn_proj_index: [1],
+      ehs_proj_index: [1],
+    });
+    expect(ranked).toMatchObject({ code: 1, stdout: '' });
+    expect(ranked.stderr).toMatch(/No class of diffusers or PPCL holds these edits; found No class reads modulations/);
+    expect(refused).toMatchObject({ code: 2, stdout: '' });
+    expect(refused.stderr).toMatch(/Block 1 has no text feed-forward layers; found the text group 0-1/);
+    expect(measured.stderr).toMatch(/Measuring takes runs of blocks alone; found 0-1 text/);
+  });
+
   it('analyses, and plans from the report and from intervals typed by hand', async () => {
     const analysed = await contigua(
       'analyse tiny --samples 6 --timesteps 3 --seed 5 --split --out report.json --engine wasm'.split(' '),
@@ -149,7 +176,7 @@ describe('contigua', () => {
     expect(typed.code).toBe(0);
     expect(typed.stderr).toContain('layer_index of the PPCL trainer: [[0,1]]');
     expect(typed.stderr).toContain('No intervals are detected: text has 64 of 128');
-    const plan = parsePlan(typed.stdout, 'plan.json');
+    const plan = parseRunPlan(typed.stdout, 'plan.json');
     expect(plan.blocks).toEqual({ before: 2, after: 1 });
     expect(plan.model.fingerprint).toBe(report.model.fingerprint);
     expect(plan.edits[0]?.cka).not.toBeNull();
@@ -174,14 +201,14 @@ describe('contigua', () => {
     expect(await contigua(['compare', 'report.json'])).toMatchObject({ code: 2, stdout: '' });
 
     const best = await contigua('plan tiny --report report.json --remove 1 --choice least-damage'.split(' '));
-    expect(parsePlan(best.stdout, 'plan.json').edits).toMatchObject([{ first: 0, last: 1 }]);
+    expect(parseRunPlan(best.stdout, 'plan.json').edits).toMatchObject([{ first: 0, last: 1 }]);
 
     const [budgeted, front, impossible] = await Promise.all([
       contigua('plan tiny --report report.json --budget params=80%'.split(' ')),
       contigua('plan tiny --report report.json --budget flops=100% --front --json'.split(' ')),
       contigua('plan tiny --report report.json --budget params=1%'.split(' ')),
     ]);
-    expect(parsePlan(budgeted.stdout, 'plan.json').edits).toMatchObject([{ first: 0, last: 1 }]);
+    expect(parseRunPlan(budgeted.stdout, 'plan.json').edits).toMatchObject([{ first: 0, last: 1 }]);
     expect(budgeted.stderr).toMatch(/parameters: 331 k parameters → \d+ k parameters/);
     expect(JSON.parse(front.stdout)).toMatchObject({ kind: 'flops', front: [{ intervals: '0-1' }, { intervals: '' }] });
     expect(impossible).toMatchObject({ code: 1, stdout: '' });
@@ -196,7 +223,7 @@ describe('contigua', () => {
       planned('--intervals 0-1p --by student --report report.json'),
       planned('--intervals 0-1 --by student'),
     ]);
-    const by = ({ stdout }: { stdout: string }) => parsePlan(stdout, 'plan.json').edits.map((edit) => edit.by);
+    const by = ({ stdout }: { stdout: string }) => parseRunPlan(stdout, 'plan.json').edits.map((edit) => edit.by);
     expect([removed, probes, students, earlier, letters, over].flatMap(by)).toEqual([
       'nothing',
       'probes',

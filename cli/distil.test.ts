@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import { parsePlan } from '../lib/core/plan/index.ts';
+import { parseRunPlan } from '../lib/core/plan/index.ts';
 import { tinyModel } from '../lib/testing/tiny-model.ts';
 import { distil } from './distil.ts';
 import { engines } from './engines.ts';
@@ -122,7 +122,7 @@ describe('contigua distil', () => {
     expect(stdout).toContain('0-1 plugged in: relative output error');
     const inspected = await contigua('inspect small --json');
     expect(JSON.parse(inspected.stdout)).toMatchObject({ numBlocks: 1 });
-    expect(parsePlan(String(await read('small/plan.json')), 'plan.json').edits.map(({ by }) => by)).toEqual([
+    expect(parseRunPlan(String(await read('small/plan.json')), 'plan.json').edits.map(({ by }) => by)).toEqual([
       'student',
     ]);
     expect(JSON.parse(String(await read('small/metrics.json')))).toMatchObject({ measured: { plugged: ['0-1'] } });

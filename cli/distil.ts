@@ -12,7 +12,7 @@ import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
 import { openModel } from '../lib/core/folder/open-model.ts';
 import { formatIntervalKey, sameIntervals } from '../lib/core/interval/index.ts';
 import { MAX_JSON_BYTES } from '../lib/core/json-text.ts';
-import { assertPlanFits, type Plan, parsePlan } from '../lib/core/plan/index.ts';
+import { assertPlanFits, parseRunPlan, type RunPlan } from '../lib/core/plan/index.ts';
 import {
   type RunEstimate,
   type RunSettings,
@@ -52,7 +52,7 @@ export async function distil(argv: readonly string[], { signal }: CommandContext
   const settings = settingsFor(args);
   const dtype = args.oneOf('dtype', DTYPES, 'teacher');
   const planPath = args.required('plan');
-  const plan = parsePlan(await readText(planPath, MAX_JSON_BYTES.plan), planPath);
+  const plan = parseRunPlan(await readText(planPath, MAX_JSON_BYTES.plan), planPath);
   const source = await modelSource(args.model, signal);
   const sources = nodeSources();
   sources.readUntil?.(signal);
@@ -122,7 +122,7 @@ function dataOf(args: Arguments, { drawable }: ModelSummary): TrainingData {
   return wanted === 'shapes' || wanted === 'synthetic' ? { kind: wanted } : { kind: 'file', path: wanted };
 }
 
-function estimateText(plan: Plan, { seconds, memoryBytes, diskBytes, teacher, basis }: RunEstimate): string[] {
+function estimateText(plan: RunPlan, { seconds, memoryBytes, diskBytes, teacher, basis }: RunEstimate): string[] {
   const gigabytes = (bytes: number) => `${(bytes / 1e9).toPrecision(2)} GB`;
   return [
     `${plan.edits.length} ${plan.edits.length === 1 ? 'interval' : 'intervals'} (${plan.edits.map(formatIntervalKey).join(', ')}), ${plan.blocks.before} → ${plan.blocks.after} blocks`,

@@ -101,10 +101,15 @@ which share of each report's resamples it finds them. Reports that split their s
 
   plan: `contigua plan MODEL (--intervals LIST | --report FILE (--remove N | --budget LIMIT)) [options]
 Writes plan.json: what is done to the model, and what every block becomes. An interval [first, last] keeps block \`first\`
-and removes the rest.
+and removes the rest. Other edits make blocks narrower; training, measuring and budgets take intervals alone so far.
 
   --intervals LIST    [[first, last], …], both ends inclusive, counted from 0; or as in the page's address, 3-4.7-9p,
-                      where a letter says what stands in for that interval: r (nothing), p (probes) or s (student)
+                      where a letter says what stands in for that interval: r (nothing), p (probes), l (one linear map)
+                      or s (student). In that form also, for models whose structure allows it:
+                      t13-14    a text group: block 13 updates the text, block 14 attends to a projection of it
+                      f2-image  a linear map for the feed-forward layers of a stream in block 2
+                      m8        one basis of rank 8 for all modulations; m8*0-5_7 for those of blocks 0 to 5 and 7
+                      x1_75e-2  a table of modulations over the timesteps 1 and 0.75
   --report FILE       of \`contigua analyse\` on this model: adds its figures to the plan
   --remove N          takes the detected intervals, least damage first, until N blocks go; needs --report
   --choice KIND       what --remove takes from: detected (default), or least-damage: of all intervals, those of least total ${scoreNamed(DEFAULT_DAMAGE_SCORE).label}

@@ -19,15 +19,17 @@ import {
   usableScore,
 } from '../lib/core/detection/index.ts';
 import {
-  parseRunParam,
+  type EditSet,
+  onlyRuns,
+  parseEditParam,
   RUN_REPLACEMENTS,
   type RunReplacement,
-  type RunSet,
   runEdits,
   runSetOf,
+  runsOf,
 } from '../lib/core/edit/index.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
-import { layerIndexString, prunedConfig } from '../lib/core/export/index.ts';
+import { editedConfigText, layerIndexString } from '../lib/core/export/index.ts';
 import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
 import {
   type Depth,
@@ -37,7 +39,8 @@ import {
   removedCount,
 } from '../lib/core/interval/index.ts';
 import { MAX_JSON_BYTES } from '../lib/core/json-text.ts';
-import { assertReportFits, buildPlan, formatPlan } from '../lib/core/plan/index.ts';
+import { editableModel, parseModelConfig } from '../lib/core/model/config-index.ts';
+import { assertReportFits, buildPlan, formatPlan, type Plan } from '../lib/core/plan/index.ts';
 import { type AnalysisReport, parseReport, type Rows } from '../lib/core/report/index.ts';
 import { type Arguments, ENGINE_OPTION, ENGINES, parseArguments, ROWS, usage } from './arguments.ts';
 import type { CommandContext } from './command.ts';
@@ -92,14 +95,17 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
     if (report !== null) assertReportFits(report, model, reportPath);
     const detection = readingOf(report, rows, reportPath);
     const chosen = choose(model, report, detection);
-    const budgeted = chooseByBudget && report ? chooseByBudget(model, report, detection, chosen) : null;
+    const budgeted =
+      chooseByBudget && report
+        ? chooseByBudget(model, report, detection, onlyRuns(chosen, 'A budget', '--intervals'))
+        : null;
     const { edits } = budgeted ?? { edits: chosen };
     const measured = measure
       ? await measureChoice(
           client,
           model,
           report,
-          edits,
+          onlyRuns(edits, 'Measuring', '--measure'),
           await measuredOn(report, model, calibration, signal),
           signal,
           display,
@@ -112,26 +118,30 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
     return;
   }
   const built = buildPlan({ model, report, edits, detection, measured });
+  // Before anything is written: not every plan has a config.
+  const config = configOut === undefined ? '' : editedConfigText(model, edits);
   await writeText(out, formatPlan(built));
   if (configOut !== undefined) {
-    await writeFileWhole(configOut, prunedConfig(model, edits));
+    await writeFileWhole(configOut, config);
     tell(`wrote ${configOut}`);
   }
   tell(`${built.blocks.before} → ${built.blocks.after} blocks`);
   const problem = report && readingProblem(report, detection);
   if (problem) tell(problemWords(problem, report));
-  const found = foundWords(report, detection, built.edits);
+  const runs = runsOf(edits);
+  const found = foundWords(report, detection, runs);
   if (found) tell(found);
   for (const line of budgeted?.lines ?? []) tell(line);
   if (model.costNote) tell(model.costNote);
   if (report && args.text('remove') !== undefined) {
     for (const line of rankingLines(scoreOf(choiceOf(args), report, model, detection))) tell(line);
   }
-  for (const line of choiceLines(report, edits, measured)) tell(line);
-  tell(`layer_index of the PPCL trainer: ${layerIndexString(edits)}`);
+  for (const line of narrowLines(built)) tell(line);
+  if (runs.length === edits.length) for (const line of choiceLines(report, runs, measured)) tell(line);
+  tell(`layer_index of the PPCL trainer: ${layerIndexString(runs)}`);
 }
 
-type Choose = (model: ModelSummary, report: AnalysisReport | null, detection: DetectionSettings) => RunSet;
+type Choose = (model: ModelSummary, report: AnalysisReport | null, detection: DetectionSettings) => EditSet;
 
 /**
  * The default reading over the rows that were asked for. Reports of earlier versions have similarities over all tokens
@@ -197,11 +207,24 @@ function rankingLines(usable: UsableScore): string[] {
   return [...(standIn ? [`${standIn} ${hint}`] : []), ...qualitySentences(usable.score)];
 }
 
-/** `[[3,4],[7,9]]`, or `3-4.7-9p` as in the page's address. What is wrong with them is the command line's fault, not the model's. */
-function typedEdits(text: string, by: RunReplacement, depth: Depth): RunSet {
+/** What narrower blocks leave, and which class reads them; nothing where there are none. */
+function narrowLines({ blockMap, edits, parameters, model }: Plan): string[] {
+  if (edits.every(({ on }) => on === 'run')) return [];
+  const narrowed = blockMap.filter(({ fate }) => fate === 'narrowed').length;
+  const numbers = [parameters.before, parameters.after].map((n) => n.toLocaleString('en-US'));
+  return [
+    `${narrowed} ${narrowed === 1 ? 'block' : 'blocks'} narrower, ${numbers.join(' → ')} parameters`,
+    `What narrower blocks do to the output of ${model.name} is not measured yet.`,
+  ];
+}
+
+/** `[[3,4],[7,9]]`, or `3-4.7-9p.t13-14` as in addresses. What is wrong with them is the command line's fault, not the model's. */
+function typedEdits(text: string, by: RunReplacement, model: ModelSummary): EditSet {
   try {
-    if (/^\s*\d/.test(text)) return parseRunParam(text, by, depth, '--intervals');
-    return runSetOf(runEdits(parseLayerIndex(text, depth, '--intervals'), by), depth, '--intervals');
+    if (/^\s*\[/.test(text))
+      return runSetOf(runEdits(parseLayerIndex(text, model, '--intervals'), by), model, '--intervals');
+    const config = parseModelConfig(JSON.stringify(model.config), 'config.json');
+    return parseEditParam(text.trim(), by, editableModel(config), '--intervals');
   } catch (thrown) {
     if (thrown instanceof ContiguaError) throw new ContiguaError('usage', thrown.summary, thrown.details);
     throw thrown;

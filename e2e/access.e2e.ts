@@ -1,7 +1,7 @@
 /** What axe finds, where the focus is, and whether the page fits: in both themes, wide and narrow, empty and full. */
 import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
-import { parsePlan } from '../lib/core/plan/index.ts';
+import { parseRunPlan } from '../lib/core/plan/index.ts';
 import {
   ANALYSIS_MS,
   alerts,
@@ -85,7 +85,7 @@ test('the keyboard alone goes from the first Tab to a downloaded plan', async ({
   await expect(planLine(page, 'Blocks')).toContainText('16 → 13');
   await tabTo(page, 'Download plan');
   const file = await downloadBy(page, () => page.keyboard.press('Enter'));
-  expect(parsePlan(await textOf(file), 'plan.json').blocks).toEqual({ before: 16, after: 13 });
+  expect(parseRunPlan(await textOf(file), 'plan.json').blocks).toEqual({ before: 16, after: 13 });
 });
 
 test('the theme follows the system until the user picks one, which a reload keeps', async ({ page }) => {

@@ -1,7 +1,7 @@
 /** What is taken away: plan, config, layer_index, figures and tables, each checked for what it says. */
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { parsePlan } from '../lib/core/plan/index.ts';
+import { parseRunPlan } from '../lib/core/plan/index.ts';
 import {
   ANALYSIS_MS,
   brackets,
@@ -32,7 +32,7 @@ test('plan.json holds the choice, the block map, the fingerprint and how it was 
   const file = await downloadBy(page, () => page.getByRole('button', { name: 'Download plan', exact: true }).click());
   expect(file.suggestedFilename()).toBe('plan.json');
   const text = await textOf(file);
-  const plan = parsePlan(text, 'plan.json');
+  const plan = parseRunPlan(text, 'plan.json');
 
   const fingerprint = await panel(page, 'Model')
     .getByTitle(/^sha256:[0-9a-f]{64}$/)

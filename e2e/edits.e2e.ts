@@ -1,6 +1,6 @@
 /** Each chosen run says what stands in for it: by itself, with all others, in the address, in the plan and in the picture. */
 import type { Locator, Page } from '@playwright/test';
-import { parsePlan } from '../lib/core/plan/index.ts';
+import { parseRunPlan } from '../lib/core/plan/index.ts';
 import { downloadBy, dragBlocks, expect, expectChosen, open, panel, pick, planLine, test, textOf } from './contigua.ts';
 
 const replacementOf = (page: Page, first: number, last: number): Locator =>
@@ -10,7 +10,7 @@ const pageWide = (page: Page): Locator =>
 
 async function downloadedPlan(page: Page) {
   const file = await downloadBy(page, () => page.getByRole('button', { name: 'Download plan', exact: true }).click());
-  return parsePlan(await textOf(file), 'plan.json');
+  return parseRunPlan(await textOf(file), 'plan.json');
 }
 
 test('a run takes another replacement than the others, by keyboard, and undo gives the former one back', async ({

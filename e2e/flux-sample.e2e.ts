@@ -1,7 +1,7 @@
 /** The second bundled sample, a FLUX.1 model of two stacks, in a short form of the first one's journeys. */
 import type { Page } from '@playwright/test';
 import { z } from 'zod';
-import { parsePlan } from '../lib/core/plan/index.ts';
+import { parseRunPlan } from '../lib/core/plan/index.ts';
 import { SAMPLES } from '../lib/page/explorer/samples.ts';
 import {
   ANALYSIS_MS,
@@ -42,7 +42,7 @@ test('the FLUX.1 sample is opened, analysed, cut, drawn and taken away', async (
   await brackets(page).last().click();
   await expect(planLine(page, 'Blocks')).toContainText(String(24 - (last - first)));
 
-  const plan = parsePlan(await textOf(await downloadBy(page, () => download(page, 'Download plan'))), 'plan.json');
+  const plan = parseRunPlan(await textOf(await downloadBy(page, () => download(page, 'Download plan'))), 'plan.json');
   expect(plan.model).toMatchObject({ name: 'shapes-flux', family: 'flux', numBlocks: 24 });
   expect(plan.model.stacks.map((stack) => stack.first)).toEqual([0, SEAM]);
   expect(plan.edits).toMatchObject([{ first, last, by: 'nothing' }]);

@@ -2,7 +2,7 @@
  * Distillation as a user lives it, on the real backend: from a plan to a run, its training live, students switched off
  * and on, what was tried, and what can be taken away. One run is trained once and the journeys follow each other on it.
  */
-import { parsePlan } from '../lib/core/plan/index.ts';
+import { parseRunPlan } from '../lib/core/plan/index.ts';
 import { expect, panel, test } from './contigua.ts';
 import {
   bar,
@@ -129,7 +129,7 @@ test('the student model, single students, the plan and every table can be taken 
   expect((await rest.body()).equals(bytes.subarray(1000))).toBe(true);
 
   // It says what the run did, whatever the plan was made with.
-  const plan = parsePlan(await (await request.get(await addressOf('Plan'))).text(), 'plan.json');
+  const plan = parseRunPlan(await (await request.get(await addressOf('Plan'))).text(), 'plan.json');
   expect(plan.edits.map(({ by }) => by)).toEqual(['student', 'student']);
   expect((await request.get(await addressOf('Curves and errors'))).status()).toBe(200);
   const student34 = await (await request.get(await addressOf('Interval 3 to 4'))).body();

@@ -19,7 +19,7 @@ import { openTeacher } from '../../lib/core/export/open-teacher.ts';
 import { checkTrainedValues, openFineTuned, openStudent } from '../../lib/core/export/trained-file.ts';
 import { openModel } from '../../lib/core/folder/open-model.ts';
 import { parseIntervalKeys, parseIntervalParam, parseLayerIndex } from '../../lib/core/interval/index.ts';
-import { assertPlanFits, parsePlan } from '../../lib/core/plan/index.ts';
+import { assertPlanFits, parseRunPlan } from '../../lib/core/plan/index.ts';
 import type { SeededRandom } from '../../lib/core/random.ts';
 import { parseReport } from '../../lib/core/report/index.ts';
 import { ServerModels } from '../../lib/server/models.ts';
@@ -135,10 +135,10 @@ export const TARGETS: readonly Target[] = [
     },
   },
   json('plan.json', seeds.plan, (text) =>
-    assertPlanFits(parsePlan(text, 'plan.json'), seeds.planned.model, 'plan.json'),
+    assertPlanFits(parseRunPlan(text, 'plan.json'), seeds.planned.model, 'plan.json'),
   ),
   json('report.json', seeds.report, (text) => parseReport(text, 'report.json')),
-  json('plan.json of version 1', seeds.planV1, (text) => parsePlan(text, 'plan.json')),
+  json('plan.json of version 1', seeds.planV1, (text) => parseRunPlan(text, 'plan.json')),
   json('report.json of version 1', seeds.reportV1, (text) => parseReport(text, 'report.json')),
   {
     ...safetensors('calibration.safetensors', seeds.calibration, (file) => fileCalibration(file, seeds.config)),

@@ -5,7 +5,7 @@ import { Button } from '@/components/ui/button';
 import { Dialog } from '@/components/ui/dialog';
 import { FieldGroup, useFieldProblems } from '@/components/ui/field-group';
 import { asContiguaError, type ContiguaError } from '@/lib/core/errors.ts';
-import type { Plan } from '@/lib/core/plan/plan.ts';
+import type { RunPlan } from '@/lib/core/plan/plan.ts';
 import { serverApi } from '@/lib/page/api/api.ts';
 import type { ModelPlaces, RunRequest, ServerModel } from '@/lib/page/api/run-api.ts';
 import { type DistilForm, defaultForm, modelOf, requestOf } from '@/lib/page/distil-form/distil-form.ts';
@@ -29,7 +29,7 @@ export const DistilDialog = ({ onClose }: { onClose: () => void }) => (
 
 function Distil({ onClose }: { onClose: () => void }) {
   const problems = useFieldProblems();
-  const [plan] = useState<Plan | null>(() => presentPlan());
+  const [plan] = useState<RunPlan | null>(() => presentPlan());
   const [looked, setLooked] = useState<Looked>({ kind: 'looking' });
   const [form, setForm] = useState<DistilForm | null>(null);
   const [starting, setStarting] = useState(false);

@@ -4,7 +4,7 @@
  */
 import type { BlockInterval } from '../core/interval/index.ts';
 import type { StreamTokens } from '../core/model/config-index.ts';
-import type { Plan } from '../core/plan/index.ts';
+import type { RunPlan } from '../core/plan/index.ts';
 import type {
   ModelCosts,
   RunEstimate,
@@ -20,7 +20,7 @@ export interface RunRequest {
   readonly name?: string;
   /** Id of one of `models()`. */
   readonly modelId: string;
-  readonly plan: Plan;
+  readonly plan: RunPlan;
   readonly settings: RunSettings;
 }
 

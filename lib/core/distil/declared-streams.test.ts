@@ -6,7 +6,7 @@ import { analyse, fitMaps, probesOf } from '../analysis/index.ts';
 import { DEFAULT_DETECTION, detectIntervals } from '../detection/index.ts';
 import { runEdit } from '../edit/index.ts';
 import type { Transformer } from '../model/index.ts';
-import { buildPlan, formatPlan, parsePlan } from '../plan/index.ts';
+import { buildPlan, formatPlan, parseRunPlan } from '../plan/index.ts';
 import { type AnalysisReport, parseReport } from '../report/index.ts';
 import type { DistilProgress, SavedFile } from '../run/progress.ts';
 import { DEFAULT_DISTIL } from '../run/settings.ts';
@@ -118,7 +118,7 @@ describePerEngine(['wasm'], 'a model of declared streams', () => {
     const model = modelOf(transformer);
     const edits = [runEdit({ first: 0, last: 1 }, 'nothing'), runEdit({ first: 2, last: 4 }, 'probes')];
     const plan = buildPlan({ model, report, edits, detection: { ...DEFAULT_DETECTION, streams: ids.at(-1)! } });
-    expect(parsePlan(formatPlan(plan), 'plan.json')).toEqual(plan);
+    expect(parseRunPlan(formatPlan(plan), 'plan.json')).toEqual(plan);
     const probes = toy.updates[3]!.length + toy.updates[4]!.length;
     const block = ids.length * (TOY_WIDTH ** 2 + TOY_WIDTH);
     expect(plan.parameters.before).toBe(5 * block + 7);

@@ -154,6 +154,9 @@ function groupProblem(group: BlockInterval, run: RunEdit): string | null {
   if (run.last < group.first || run.first > group.last) return null;
   if (run.first < group.first) return `block ${group.first}, the first of the group, goes with the run`;
   if (run.last > group.last) return `what replaces the run stands for blocks on both sides of the group's end`;
+  if (run.by === 'linear') {
+    return `the linear map of blocks ${run.first + 1} to ${run.last} updates the text, which the group holds`;
+  }
   if (run.by === 'probes')
     return `the probes of blocks ${run.first + 1} to ${run.last} update the text, which the group holds`;
   return null;

@@ -3,7 +3,7 @@
  * and exports all speak it. Plain data: what an edit puts in place (probes, a student's weights) is found by its blocks.
  * Runs take blocks out; the other kinds make blocks narrower (PPCL's width-wise pruning, and its sequel for modulations).
  */
-import { type BlockInterval, formatIntervalKey } from '../interval/index.ts';
+import { type BlockInterval, formatIntervalKey, removedBlocks } from '../interval/index.ts';
 import { formatBlocks } from './blocks-text.ts';
 
 /**
@@ -146,6 +146,22 @@ export function mappedRunAt({ first, last, by }: RunEdit, block: number): BlockI
   if (block <= first || block > last) return null;
   if (by === 'probes') return probedRun(block);
   return by === 'linear' && block === first + 1 ? { first, last } : null;
+}
+
+/** Blocks that width edits name, of those that stay, ascending: for marks. Those of a group are the ones that hold their text. */
+export function narrowedBlocks(edits: EditSet, numBlocks: number): number[] {
+  const removed = new Set(removedBlocks(runsOf(edits)));
+  const named = new Set(
+    edits.flatMap((edit) => {
+      if (edit.on === 'run') return [];
+      if (edit.on === 'modulation' && edit.blocks !== 'all') return edit.blocks;
+      const { first, last } = spanOf(edit);
+      const from = edit.on === 'text-stream' ? first + 1 : first;
+      const to = Math.min(last, numBlocks - 1);
+      return Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => from + i);
+    }),
+  );
+  return [...named].filter((block) => !removed.has(block)).sort((a, b) => a - b);
 }
 
 /** The run that the probe of `block` spans. */

@@ -22,6 +22,7 @@ export {
   mappedRuns,
   modulationEdit,
   NO_EDITS,
+  narrowedBlocks,
   probedRun,
   RUN_REPLACEMENTS,
   replacementWord,

@@ -1,7 +1,7 @@
 /** `metrics.json` of an exported model: the run's settings, each interval's held-out errors against its baselines, and what the choice measured. */
 import type { BlockInterval, IntervalSet } from '../interval/index.ts';
 import { containsInterval, formatIntervalKey, sameInterval } from '../interval/index.ts';
-import { type Plan, PRODUCT_VERSION } from '../plan/index.ts';
+import { PRODUCT_VERSION, type RunPlan } from '../plan/index.ts';
 import type { Baselines, JobView, RunSettings, RunView, StandInError, SubsetView } from '../run/index.ts';
 
 export const METRICS_VERSION = 1;
@@ -34,7 +34,7 @@ export interface ExportMetrics {
 
 export function exportMetrics(
   run: ExportedRun | null,
-  plan: Plan,
+  plan: RunPlan,
   plugged: IntervalSet,
   fineTuned: boolean,
 ): ExportMetrics {

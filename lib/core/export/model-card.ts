@@ -4,7 +4,7 @@
  */
 import { formatIntervalKey } from '../interval/index.ts';
 import type { StreamId, StreamSpec } from '../model/config-index.ts';
-import { type Plan, PRODUCT_VERSION } from '../plan/index.ts';
+import { PRODUCT_VERSION, type RunPlan } from '../plan/index.ts';
 import type { RunSettings, StreamError } from '../run/index.ts';
 import type { ExportMetrics } from './metrics.ts';
 
@@ -20,7 +20,7 @@ export interface ModelCardInput {
   readonly streams: readonly StreamSpec[];
   /** The stream that the output is projected from. */
   readonly output: StreamId;
-  readonly plan: Plan;
+  readonly plan: RunPlan;
   readonly metrics: ExportMetrics;
   readonly dtypes: CardDTypes;
 }

@@ -20,7 +20,7 @@ import {
   familyNamed,
   parseModelConfig,
 } from '../model/config-index.ts';
-import { buildPlan, parsePlan } from '../plan/index.ts';
+import { buildPlan, parseRunPlan } from '../plan/index.ts';
 import { seededRandom } from '../random.ts';
 import { DEFAULT_DISTIL, type JobView, type StandInError } from '../run/index.ts';
 import { fromFloat32 } from '../tensor/float.ts';
@@ -202,7 +202,7 @@ describe('studentFolder', () => {
     const { find, text } = await exported();
     const bytes = await find('transformer/diffusion_pytorch_model.safetensors').arrayBuffer();
     expect(Buffer.from(bytes).equals(teacherFile)).toBe(true);
-    expect(parsePlan(await text('plan.json'), 'plan.json').blocks).toEqual({ before: 6, after: 6 });
+    expect(parseRunPlan(await text('plan.json'), 'plan.json').blocks).toEqual({ before: 6, after: 6 });
   });
 
   it("rounds a student to the teacher's type of each tensor, or keeps F32 when told to", async () => {
@@ -466,7 +466,7 @@ describe('what goes along', () => {
 
   it('writes the plan of what is plugged in and the figures of what was trained and measured', async () => {
     const { text } = await exported(given);
-    const written = parsePlan(await text('plan.json'), 'plan.json');
+    const written = parseRunPlan(await text('plan.json'), 'plan.json');
     expect(written.blocks).toEqual({ before: 6, after: 5 });
     expect(written.edits).toEqual([
       { ...runEdit(INTERVALS[0]!, 'student'), cka: null, removedError: null, outputError: null },

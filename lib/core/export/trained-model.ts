@@ -2,7 +2,7 @@
 import type { Checkpoint, NamedBlob } from '../checkpoint/index.ts';
 import type { BlockInterval } from '../interval/index.ts';
 import type { ModelConfig } from '../model/config-index.ts';
-import type { Plan } from '../plan/index.ts';
+import type { RunPlan } from '../plan/index.ts';
 import type { ExportedRun } from './metrics.ts';
 
 /** The whole model that students were distilled from; `openTeacher` makes one of a folder's files. */
@@ -26,7 +26,7 @@ export interface PluggedStudent {
 export interface TrainedModel {
   readonly teacher: Teacher;
   /** The run's plan, all of its intervals. */
-  readonly plan: Plan;
+  readonly plan: RunPlan;
   /** Students to plug in, any subset of the plan's; the other intervals keep the teacher's blocks. None gives the teacher. */
   readonly students: readonly PluggedStudent[];
   /** Weights of the joint fine-tune of exactly these students; they replace both theirs and the teacher's. */

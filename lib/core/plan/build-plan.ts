@@ -3,7 +3,17 @@
  * caller names a time.
  */
 import { type DetectionSettings, foundIn, similarityOf, summedErrors } from '../detection/index.ts';
-import { type RunEdit, type RunSet, runEdit, runSetOf } from '../edit/index.ts';
+import {
+  type Edit,
+  type EditSet,
+  editSetOf,
+  narrowedBlocks,
+  onlyRuns,
+  type RunEdit,
+  runEdit,
+  runSetOf,
+  runsOf,
+} from '../edit/index.ts';
 import { ContiguaError } from '../errors.ts';
 import {
   type BlockInterval,
@@ -13,12 +23,20 @@ import {
   removedCount,
   sumOverRemoved,
 } from '../interval/index.ts';
-import type { DeclaredStack, StreamSpec } from '../model/config-index.ts';
+import { type DeclaredStack, editableModel, type RawConfig, type StreamSpec } from '../model/config-index.ts';
 import { type AnalysisReport, type Bounds, damageOf, outputErrorOf } from '../report/index.ts';
 import { wilsonInterval } from '../wilson-interval.ts';
 import { blockMapOf } from './block-map.ts';
-import { type CostedBlock, parameterCost } from './cost.ts';
-import { type ChoiceFigures, PLAN_SCHEMA_ID, PLAN_VERSION, type Plan, type PlannedEdit } from './plan.ts';
+import { type CostedBlock, configOf, parameterCost } from './cost.ts';
+import {
+  type ChoiceFigures,
+  PLAN_SCHEMA_ID,
+  PLAN_VERSION,
+  type Plan,
+  type PlannedEdit,
+  type PlannedRun,
+  type RunPlan,
+} from './plan.ts';
 import { PRODUCT_VERSION } from './product-version.ts';
 
 /** What a plan says about its model; a ModelSummary has it all. */
@@ -34,13 +52,15 @@ export interface PlannedModel {
   /** One per block. */
   readonly blocks: readonly CostedBlock[];
   readonly globalParameters: number;
+  /** config.json; needed where an edit makes a block narrower. */
+  readonly config?: RawConfig;
 }
 
-export interface PlanChoice {
+export interface PlanChoice<E extends Edit = Edit> {
   readonly model: PlannedModel;
   /** Of this very model, or null where nothing was analysed. */
   readonly report: AnalysisReport | null;
-  readonly edits: readonly RunEdit[];
+  readonly edits: readonly E[];
   readonly detection: DetectionSettings;
   /** What was measured of these very edits together; nothing unless given. */
   readonly measured?: MeasuredFigures | null;
@@ -69,9 +89,12 @@ export function assertReportFits(
   });
 }
 
+export function buildPlan(choice: PlanChoice<RunEdit>): RunPlan;
+export function buildPlan(choice: PlanChoice): Plan;
 export function buildPlan({ model, report, edits, detection, measured, createdAt }: PlanChoice): Plan {
   if (report !== null) assertReportFits(report, model);
-  const set = runSetOf(edits, model, 'the chosen intervals');
+  const set = checkedSet(edits, model);
+  const runs = runsOf(set);
   const { name, fingerprint, className, family, numBlocks, streams, stacks } = model;
   const choice = choiceFigures(report, set, measured ?? null);
   return {
@@ -88,7 +111,9 @@ export function buildPlan({ model, report, edits, detection, measured, createdAt
       streams: streams.map(({ id, label }) => ({ id, label })),
       stacks: stacks.map(({ id, label, first, last }) => ({ id, label, first, last })),
     },
-    edits: set.map((edit) => {
+    edits: set.map((edit): PlannedEdit => {
+      // Reports measure runs alone so far.
+      if (edit.on !== 'run') return { ...edit, fitError: null, outputError: null };
       const share = report && foundIn(report, detection, edit);
       const bounds = report && damageOf(report, edit)?.bounds;
       return {
@@ -101,23 +126,31 @@ export function buildPlan({ model, report, edits, detection, measured, createdAt
       };
     }),
     ...(choice && { choice }),
-    blocks: { before: numBlocks, after: numBlocks - removedCount(set) },
+    blocks: { before: numBlocks, after: numBlocks - removedCount(runs) },
     parameters: parameterCost(model, set),
-    blockMap: blockMapOf(numBlocks, set),
+    blockMap: blockMapOf(numBlocks, runs, narrowedBlocks(set, numBlocks)),
     calibration: report?.calibration ?? null,
     settings: report && { ...detection, ...report.settings, split: report.split },
   };
 }
 
+/** Runs are checked against the depth alone, which every caller knows; width edits against what the family allows. */
+function checkedSet(edits: readonly Edit[], model: PlannedModel): EditSet {
+  const where = 'the chosen edits';
+  if (edits.every((edit): edit is RunEdit => edit.on === 'run')) return runSetOf(edits, model, 'the chosen intervals');
+  return editSetOf(edits, editableModel(configOf(model)), where);
+}
+
 /** Null where nothing is known: no edits, or neither an estimate nor a measurement. */
 function choiceFigures(
   report: AnalysisReport | null,
-  edits: RunSet,
+  edits: EditSet,
   measured: MeasuredFigures | null,
 ): ChoiceFigures | null {
   if (edits.length === 0) return null;
   const { damage = null, facts = null, on = null } = measured ?? {};
-  const estimatedError = report && summedErrors(report, edits);
+  const runs = runsOf(edits);
+  const estimatedError = report && runs.length === edits.length ? summedErrors(report, runs) : null;
   const drawn = facts !== null && facts.total > 0;
   if (estimatedError === null && damage === null && !drawn) return null;
   return {
@@ -136,8 +169,13 @@ function choiceFigures(
   };
 }
 
+/** The plan, for what takes runs alone; throws `plan-invalid`, naming `file` and the first edit that is none. */
+export function runPlanOf(plan: Plan, what: string, file: string): RunPlan {
+  return { ...plan, edits: onlyRuns(plan.edits, what, file) };
+}
+
 /** The plan with a student in the place of every run: what a run that trains them does to the model. */
-export function trainedPlan(plan: Plan, savedParameters: readonly number[]): Plan {
+export function trainedPlan(plan: RunPlan, savedParameters: readonly number[]): RunPlan {
   const { createdWith, createdAt } = plan;
   return {
     ...pluggedPlan(plan, plan.edits, savedParameters),
@@ -150,7 +188,11 @@ export function trainedPlan(plan: Plan, savedParameters: readonly number[]): Pla
  * What a run's plan becomes when some of its students are plugged in: their intervals alone, as the teacher's blocks are
  * back in all others. `savedParameters` are what the model loses with each block. Throws `plan-invalid` for an interval that the plan has not.
  */
-export function pluggedPlan(plan: Plan, plugged: readonly BlockInterval[], savedParameters: readonly number[]): Plan {
+export function pluggedPlan(
+  plan: RunPlan,
+  plugged: readonly BlockInterval[],
+  savedParameters: readonly number[],
+): RunPlan {
   for (const interval of plugged) {
     if (containsInterval(plan.edits, interval)) continue;
     throw new ContiguaError('plan-invalid', 'The plan has no such interval', {
@@ -178,7 +220,7 @@ export function pluggedPlan(plan: Plan, plugged: readonly BlockInterval[], saved
 }
 
 /** Its output error is not known before it is trained. */
-function trainedEdit({ outputErrorBounds: _, ...edit }: PlannedEdit): PlannedEdit {
+function trainedEdit({ outputErrorBounds: _, ...edit }: PlannedRun): PlannedRun {
   return { ...edit, by: 'student', outputError: null };
 }
 

@@ -2,9 +2,16 @@
  * What a choice of edits saves: blocks, parameters, file size and operations, from the model's config alone. Probes and
  * linear maps that replace blocks are counted, and also told apart. Forward time is measured, never computed.
  */
-import { mappedRuns, type RunSet } from '../edit/index.ts';
+import { type EditSet, mappedRuns, runsOf } from '../edit/index.ts';
 import { removedCount, sumOverRemoved } from '../interval/index.ts';
-import { countFlops, parseModelConfig, type StreamTokens } from '../model/config-index.ts';
+import {
+  countFlops,
+  editedModel,
+  type ModelConfig,
+  parseModelConfig,
+  type RawConfig,
+  type StreamTokens,
+} from '../model/config-index.ts';
 import type { BeforeAfter } from './plan.ts';
 
 /** A block as costs know it. */
@@ -26,6 +33,8 @@ interface ParameterFacts {
   /** One per block. */
   readonly blocks: readonly CostedBlock[];
   readonly globalParameters: number;
+  /** config.json, which says what narrower blocks hold; needed where there are any. */
+  readonly config?: RawConfig;
 }
 
 /** The facts of an opened model that costs depend on; a ModelSummary has them all. */
@@ -33,8 +42,7 @@ export interface CostedModel extends ParameterFacts {
   /** Of all files as stored. */
   readonly sizeBytes: number;
   readonly tokensPerForward: StreamTokens;
-  /** config.json */
-  readonly config: Readonly<Record<string, unknown>>;
+  readonly config: RawConfig;
 }
 
 export interface ImageRun {
@@ -56,23 +64,24 @@ export interface PlanCost {
 }
 
 /** `edits` are a valid set of the model. */
-export function planCost(model: CostedModel, edits: RunSet, { steps, forwardsPerStep }: ImageRun): PlanCost {
+export function planCost(model: CostedModel, edits: EditSet, { steps, forwardsPerStep }: ImageRun): PlanCost {
   const { blocks, width: D, tokensPerForward: tokens } = model;
-  const mapped = mappedRuns(edits).flatMap(({ last }) => blocks[last]?.updates ?? []);
+  const runs = runsOf(edits);
+  const mapped = mappedRuns(runs).flatMap(({ last }) => blocks[last]?.updates ?? []);
   const probes = {
     count: mapped.length,
     parameters: mapped.length * (D * D + D),
     flopsPerForward: mapped.reduce((sum, stream) => sum + 2 * D * D * (tokens[stream] ?? 0), 0),
   };
-  const flops = countFlops(parseModelConfig(JSON.stringify(model.config), 'config.json'), tokens);
+  const config = configOf(model);
   const flopsPerForward = {
-    before: flops.total,
-    after: flops.total - sumOverRemoved(edits, flops.saved) + probes.flopsPerForward,
+    before: countFlops(config, tokens).total,
+    after: editedModel(config, edits).flops(tokens) + probes.flopsPerForward,
   };
   const parameters = parameterCost(model, edits);
   const forwards = steps * forwardsPerStep;
   return {
-    blocks: { before: blocks.length, after: blocks.length - removedCount(edits) },
+    blocks: { before: blocks.length, after: blocks.length - removedCount(runs) },
     parameters,
     sizeBytes: {
       before: model.sizeBytes,
@@ -85,8 +94,19 @@ export function planCost(model: CostedModel, edits: RunSet, { steps, forwardsPer
 }
 
 /** A fitted map is a matrix and a bias per stream that the last block of its run updates. */
-export function parameterCost({ width: D, blocks, globalParameters }: ParameterFacts, edits: RunSet): BeforeAfter {
+export function parameterCost(model: ParameterFacts, edits: EditSet): BeforeAfter {
+  const { width: D, blocks, globalParameters } = model;
+  const runs = runsOf(edits);
   const before = globalParameters + blocks.reduce((sum, { parameters }) => sum + parameters, 0);
-  const maps = mappedRuns(edits).flatMap(({ last }) => blocks[last]?.updates ?? []).length;
-  return { before, after: before - sumOverRemoved(edits, savedParameters(blocks)) + maps * (D * D + D) };
+  const maps = mappedRuns(runs).flatMap(({ last }) => blocks[last]?.updates ?? []).length;
+  const stays =
+    runs.length === edits.length
+      ? before - sumOverRemoved(runs, savedParameters(blocks))
+      : editedModel(configOf(model), edits).parameters;
+  return { before, after: stays + maps * (D * D + D) };
+}
+
+export function configOf({ config }: { readonly config?: RawConfig }): ModelConfig {
+  if (!config) throw new RangeError('Narrower blocks need the config of the model');
+  return parseModelConfig(JSON.stringify(config), 'config.json');
 }

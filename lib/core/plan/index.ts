@@ -8,6 +8,7 @@ export {
   type PlanChoice,
   type PlannedModel,
   pluggedPlan,
+  runPlanOf,
   trainedPlan,
 } from './build-plan.ts';
 export {
@@ -19,7 +20,7 @@ export {
   planCost,
   savedParameters,
 } from './cost.ts';
-export { assertPlanFits, parsePlan } from './parse-plan.ts';
+export { assertPlanFits, parsePlan, parseRunPlan } from './parse-plan.ts';
 export type {
   BeforeAfter,
   BlockFate,
@@ -28,7 +29,10 @@ export type {
   CountedFacts,
   Plan,
   PlannedEdit,
+  PlannedRun,
+  PlannedWidthEdit,
   PlanSettings,
+  RunPlan,
 } from './plan.ts';
 export { PLAN_SCHEMA_ID, PLAN_VERSION } from './plan.ts';
 export { PRODUCT_VERSION } from './product-version.ts';

@@ -6,6 +6,6 @@ import { planSchema } from './schema.ts';
 export function planJsonSchema(): unknown {
   const title = 'Contigua pruning plan';
   const description =
-    'Which contiguous blocks of a diffusion transformer to take out, and what that makes of every block.';
+    'Which contiguous blocks of a diffusion transformer to take out, which to make narrower, and what that makes of every block.';
   return { $id: PLAN_SCHEMA_ID, title, description, ...z.toJSONSchema(planSchema, { io: 'input' }) };
 }

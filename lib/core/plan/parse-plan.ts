@@ -2,7 +2,7 @@
  * Reads a plan.json back: right shape (`plan-invalid` names the place), consistent in itself, and of the model at hand
  * (`plan-mismatch` names both).
  */
-import { runSetOf } from '../edit/index.ts';
+import { compareEdits, editKey, editSetOf, narrowedBlocks, runsOf, spanOf } from '../edit/index.ts';
 import { ContiguaError } from '../errors.ts';
 import { type BlockInterval, formatLayerIndex, removedCount } from '../interval/index.ts';
 import { MAX_JSON_BYTES } from '../json-text.ts';
@@ -10,7 +10,8 @@ import { MAX_BLOCKS } from '../model/config-index.ts';
 import { printable } from '../printable.ts';
 import { checkSeamsV1, checkStacks, type JsonFileVersion, parseJsonFile } from '../report/index.ts';
 import { blockMapOf } from './block-map.ts';
-import { PLAN_VERSION, type Plan } from './plan.ts';
+import { runPlanOf } from './build-plan.ts';
+import { PLAN_VERSION, type Plan, type RunPlan } from './plan.ts';
 import { planSchema } from './schema.ts';
 import { planV1 } from './schema-v1.ts';
 import { planV2 } from './schema-v2.ts';
@@ -51,6 +52,11 @@ const VERSIONS: readonly JsonFileVersion<Plan>[] = [
   },
 ];
 
+/** For what takes runs of blocks alone, such as training; any other edit is refused by name. */
+export function parseRunPlan(text: string, file: string, what = 'Training'): RunPlan {
+  return runPlanOf(parsePlan(text, file), what, file);
+}
+
 export function parsePlan(text: string, file: string): Plan {
   const plan = parseJsonFile(text, file, VERSIONS, {
     ...TOLD,
@@ -58,13 +64,15 @@ export function parsePlan(text: string, file: string): Plan {
     maxBytes: MAX_JSON_BYTES.plan,
   });
   const { numBlocks } = plan.model;
-  const set = runSetOf(plan.edits, plan.model, file);
-  const after = numBlocks - removedCount(set);
+  // What the family's structure allows is asked where the model is at hand: a plan has no config.
+  const set = editSetOf(plan.edits, { ...plan.model, width: null, textStream: null, whyNot: () => null }, file);
+  const runs = runsOf(set);
+  const after = numBlocks - removedCount(runs);
   if (plan.blocks.before !== numBlocks || plan.blocks.after !== after) {
     const { before: foundBefore, after: foundAfter } = plan.blocks;
     throw inconsistent(file, 'blocks', `${foundBefore} → ${foundAfter}`, `${numBlocks} → ${after}`);
   }
-  const map = blockMapOf(numBlocks, set);
+  const map = blockMapOf(numBlocks, runs, narrowedBlocks(set, numBlocks));
   if (plan.blockMap.length !== map.length) {
     throw inconsistent(file, 'blockMap', `${plan.blockMap.length} entries`, `${map.length}, one per block`);
   }
@@ -75,7 +83,7 @@ export function parsePlan(text: string, file: string): Plan {
       file,
       `blockMap[${i}]`,
       JSON.stringify(found),
-      `${JSON.stringify(entry)}, as the chosen runs say`,
+      `${JSON.stringify(entry)}, as the chosen edits say`,
     );
   });
   return plan;
@@ -91,13 +99,14 @@ export function assertPlanFits(
   if (planned.fingerprint === model.fingerprint && planned.numBlocks === model.numBlocks) return;
   const factsOf = ({ name, numBlocks, fingerprint }: typeof model): string =>
     `${name}, ${numBlocks} blocks, fingerprint ${fingerprint}`;
-  const fits = plan.edits.every(({ last }) => last < model.numBlocks);
+  const runs = runsOf(plan.edits);
+  const fits = runs.length === plan.edits.length && plan.edits.every((edit) => spanOf(edit).last < model.numBlocks);
   throw new ContiguaError('plan-mismatch', 'The plan is for another model', {
     file,
     found: factsOf(planned),
     expected: factsOf(model),
     hint: fits
-      ? `Open ${planned.name}, or choose the intervals ${formatLayerIndex(plan.edits)} here by hand.`
+      ? `Open ${planned.name}, or choose the intervals ${formatLayerIndex(runs)} here by hand.`
       : `Open ${planned.name} to use it.`,
   });
 }
@@ -116,9 +125,18 @@ function checkSize({ model: { numBlocks } }: { readonly model: { readonly numBlo
 function checkPlan(plan: Plan, file: string): void {
   checkSize(plan, file);
   checkStacks(plan.model, file, TOLD);
-  checkOrder(plan.edits, 'edits', file);
+  checkEditOrder(plan, file);
   checkStreamChoice(plan, file);
   checkFacts(plan, file);
+}
+
+function checkEditOrder({ edits }: Plan, file: string): void {
+  const ordered = edits.toSorted(compareEdits);
+  edits.forEach((edit, i) => {
+    if (edit === ordered[i]) return;
+    const found = edit.on === 'run' ? `[${edit.first},${edit.last}]` : editKey(edit);
+    throw inconsistent(file, `edits[${i}]`, found, 'edits in order of depth');
+  });
 }
 
 function checkOrder(runs: readonly BlockInterval[], path: string, file: string): void {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_DETECTION } from '../detection/index.ts';
-import { runEdit, runEdits } from '../edit/index.ts';
+import { type RunEdit, runEdit, runEdits } from '../edit/index.ts';
 import { ContiguaError } from '../errors.ts';
 import type { AnalysisReport, Matrix } from '../report/index.ts';
 import { damageOf, EXAMPLE_SPLIT, streamWith } from '../report/report-fixtures.ts';
@@ -85,7 +85,7 @@ const report: AnalysisReport = {
   engine: { name: 'wasm', device: '1 thread' },
   stagesMs: {},
 };
-const choice: PlanChoice = {
+const choice: PlanChoice<RunEdit> = {
   model,
   report,
   edits: [runEdit({ first: 4, last: 5 }, 'nothing'), runEdit({ first: 1, last: 3 }, 'nothing')],

@@ -4,7 +4,7 @@
  * earlier versions wrote, docs/plan-format.md explains it.
  */
 import type { DetectionSettings } from '../detection/index.ts';
-import type { RunEdit } from '../edit/index.ts';
+import type { RunEdit, WidthEdit } from '../edit/index.ts';
 import type { DeclaredStack, StreamSpec } from '../model/config-index.ts';
 import type { Bounds, CalibrationFacts, ReportSettings, SplitFacts } from '../report/index.ts';
 
@@ -12,7 +12,7 @@ export const PLAN_VERSION = 3;
 /** Identity of the published JSON Schema (public/schema/plan-v3.schema.json). */
 export const PLAN_SCHEMA_ID = 'urn:contigua:plan:v3';
 
-export type PlannedEdit = RunEdit & {
+export type PlannedRun = RunEdit & {
   /** The surrogate's similarity `cka(first, last)` under the plan's settings, or null where it was not measured. */
   readonly cka: number | null;
   /** Relative output error on held-out samples with the blocks removed and nothing in their place, or null where it was not measured. */
@@ -25,12 +25,26 @@ export type PlannedEdit = RunEdit & {
   readonly foundIn?: number;
 };
 
-export type BlockFate = 'kept' | 'replaced' | 'removed';
+export type PlannedWidthEdit = WidthEdit & {
+  /** Error of the least-squares start on held-out samples, relative to what it stands for; null where none was fitted. */
+  readonly fitError: number | null;
+  /** Relative output error on held-out samples with the edit in place; null where it was not measured. */
+  readonly outputError: number | null;
+  /** Of `outputError`: a 95 % bootstrap over prompts; left out where none was drawn. */
+  readonly outputErrorBounds?: Bounds;
+};
+
+export type PlannedEdit = PlannedRun | PlannedWidthEdit;
+
+export type BlockFate = 'kept' | 'narrowed' | 'replaced' | 'removed';
 export interface BlockMapEntry {
   readonly old: number;
   /** Index in the pruned model, or null when the block goes. */
   readonly new: number | null;
-  /** `kept`: untouched; `replaced`: first of a run, stands for all of it; `removed`: the rest of a run. */
+  /**
+   * `kept`: untouched; `narrowed`: stays, with less in it; `replaced`: first of a run, stands for all of it, narrowed or not;
+   * `removed`: the rest of a run.
+   */
   readonly fate: BlockFate;
 }
 
@@ -68,7 +82,10 @@ export interface PlanSettings extends DetectionSettings, ReportSettings {
   readonly split: SplitFacts;
 }
 
-export interface Plan {
+/** A plan that takes blocks out and makes none narrower. */
+export type RunPlan = Plan<PlannedRun>;
+
+export interface Plan<E extends PlannedEdit = PlannedEdit> {
   readonly $schema: typeof PLAN_SCHEMA_ID;
   readonly version: typeof PLAN_VERSION;
   /** "contigua 0.1.0" */
@@ -85,8 +102,8 @@ export interface Plan {
     /** In the order in which they run; no run of blocks crosses from one into the next. */
     readonly stacks: readonly DeclaredStack[];
   };
-  /** In order of depth, disjoint. */
-  readonly edits: readonly PlannedEdit[];
+  /** In order of depth, without clashes. */
+  readonly edits: readonly E[];
   /** Left out where nothing is known of all edits together, as with students, which are measured by their run. */
   readonly choice?: ChoiceFigures;
   readonly blocks: BeforeAfter;

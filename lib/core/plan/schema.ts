@@ -21,6 +21,7 @@ import {
   PLAN_VERSION,
   type Plan,
   type PlannedEdit,
+  type PlannedRun,
   type PlanSettings,
 } from './plan.ts';
 
@@ -38,7 +39,7 @@ function told<T extends z.ZodMiniType>(schema: T, description: string): T {
 
 const bootstrapped = 'Of `outputError`: a 95 % bootstrap over prompts';
 
-const editSchema = z.object({
+const runSchema = z.object({
   on: told(z.literal('run'), 'A contiguous run of blocks.'),
   first: told(whole, 'First block, 0-based.'),
   last: told(whole, 'Last block, inclusive.'),
@@ -59,7 +60,60 @@ const editSchema = z.object({
       "Share of the resamples of the analysis' prompts in which the rule detects this very run under `settings`; left out where none were drawn.",
     ),
   ),
-}) satisfies z.ZodMiniType<PlannedEdit>;
+}) satisfies z.ZodMiniType<PlannedRun>;
+
+const measuredOfWidth = {
+  fitError: told(
+    measured,
+    'Error of the least-squares start on held-out samples, relative to what it stands for; null where none was fitted.',
+  ),
+  outputError: told(
+    measured,
+    'Relative output error on held-out samples with the edit in place; null where not measured.',
+  ),
+  outputErrorBounds: z.optional(told(boundsSchema, `${bootstrapped}; left out where none was drawn.`)),
+};
+
+const textStreamSchema = z.object({
+  on: told(z.literal('text-stream'), 'A group of blocks whose text stream is updated once.'),
+  first: told(
+    whole,
+    'The block that runs whole, 0-based; the others of the group attend to projections of its modulated text.',
+  ),
+  last: told(whole, 'Last block, inclusive; one more projector gives the text state after it.'),
+  by: z.literal('projectors'),
+  ...measuredOfWidth,
+});
+
+const ffnSchema = z.object({
+  on: told(z.literal('ffn'), 'The feed-forward layers of one stream in one block, with norm, modulation and gate.'),
+  block: told(whole, '0-based.'),
+  stream: told(z.string(), 'Id of the stream.'),
+  by: told(z.literal('linear'), 'A linear residual map.'),
+  ...measuredOfWidth,
+});
+
+const modulationSchema = z.object({
+  on: told(z.literal('modulation'), 'The modulation matrices of blocks.'),
+  blocks: told(z.union([z.literal('all'), z.array(whole)]), 'Ascending; `all` is every block that stays.'),
+  by: told(
+    z.union([
+      z.strictObject({ rank: told(z.int().check(z.minimum(1)), 'Vectors of the basis that the matrices share.') }),
+      z.strictObject({
+        table: told(z.array(z.number()), "Values of diffusers' `timestep`, for each of which they are stored."),
+      }),
+    ]),
+    'One shared basis, or a table over the timesteps of a fixed schedule.',
+  ),
+  ...measuredOfWidth,
+});
+
+const editSchema = z.discriminatedUnion('on', [
+  runSchema,
+  textStreamSchema,
+  ffnSchema,
+  modulationSchema,
+]) satisfies z.ZodMiniType<PlannedEdit>;
 
 const factsSchema = z.object({
   held: whole,
@@ -89,8 +143,8 @@ const blockMapEntrySchema = z.object({
   old: told(whole, 'Index in the whole model.'),
   new: told(z.nullable(whole), 'Index in the pruned model; null when the block goes.'),
   fate: told(
-    z.enum(['kept', 'replaced', 'removed']),
-    'kept: untouched; replaced: first of a run, stands for all of it; removed: the rest of a run.',
+    z.enum(['kept', 'narrowed', 'replaced', 'removed']),
+    'kept: untouched; narrowed: stays, with less in it; replaced: first of a run, stands for all of it, narrowed or not; removed: the rest of a run.',
   ),
 }) satisfies z.ZodMiniType<BlockMapEntry>;
 
@@ -127,7 +181,10 @@ export const planSchema = z.object({
       'Consecutive blocks of one kind, in the order in which they run; no run of blocks crosses from one into the next.',
     ),
   }),
-  edits: told(z.array(editSchema), 'In order of depth, without overlap, two blocks or more each.'),
+  edits: told(
+    z.array(editSchema),
+    'In order of depth, without clashes; runs and text groups are of two blocks or more each.',
+  ),
   choice: z.optional(told(choiceSchema, 'What all edits cost together; left out where nothing is known of it.')),
   blocks: beforeAfter,
   parameters: told(beforeAfter, 'Of the whole transformer; `after` counts the probes where they stand in.'),

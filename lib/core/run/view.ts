@@ -3,7 +3,7 @@
  * database, the page and the terminal show it.
  */
 import type { RunEdit } from '../edit/edit.ts';
-import type { Plan } from '../plan/plan.ts';
+import type { RunPlan } from '../plan/plan.ts';
 import type { Interval } from '../quantile.ts';
 import type { Quartiles } from './forward-times.ts';
 import type { Baselines, HeldOutPoint, StepPoint } from './progress.ts';
@@ -112,7 +112,7 @@ export interface RunView {
     /** It has the sample's grammar: pictures and the checker's facts are to be had. */
     readonly drawable: boolean;
   };
-  readonly plan: Plan;
+  readonly plan: RunPlan;
   readonly settings: RunSettings;
   readonly jobs: readonly JobView[];
   readonly subsets: readonly SubsetView[];

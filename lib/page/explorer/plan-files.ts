@@ -2,7 +2,7 @@
 
 import { ContiguaError } from '@/lib/core/errors.ts';
 import { CONFIG_FILE, layerIndexString, PLAN_FILE, prunedConfig } from '@/lib/core/export/index.ts';
-import { buildPlan, formatPlan, type Plan, type PlanSettings } from '@/lib/core/plan/index.ts';
+import { buildPlan, formatPlan, type PlanSettings, type RunPlan } from '@/lib/core/plan/index.ts';
 import { settle, showError, showPassing } from '../browser/notices.ts';
 import { copyText, saveText } from '../browser/save-file.ts';
 import { analysisStore } from './analysis.ts';
@@ -16,7 +16,7 @@ const JSON_TYPE = 'application/json';
 const MODEL_FIRST = 'A plan needs an open model: open one, then load the plan again.';
 
 /** The choice on the page as a plan; null while no model is open. */
-export function presentPlan(): Plan | null {
+export function presentPlan(): RunPlan | null {
   const { summary } = modelStore.getState();
   if (!summary) return null;
   return buildPlan({
@@ -62,12 +62,12 @@ export async function copyLayerIndex(): Promise<void> {
 export async function loadPlan(file: File): Promise<void> {
   settle('plan');
   try {
-    const { assertPlanFits, MAX_JSON_BYTES, parsePlan, readText } = await import('./file-readers.ts');
+    const { assertPlanFits, MAX_JSON_BYTES, parseRunPlan, readText } = await import('./file-readers.ts');
     const text = await readText(
       { path: file.name, blob: file },
       { code: 'plan-invalid', maxBytes: MAX_JSON_BYTES.plan },
     );
-    const plan = parsePlan(text, file.name);
+    const plan = parseRunPlan(text, file.name, 'This page');
     const { summary } = modelStore.getState();
     if (!summary) throw new ContiguaError('not-ready', 'No model is open', { file: file.name, hint: MODEL_FIRST });
     assertPlanFits(plan, summary, file.name);

@@ -1,11 +1,11 @@
 /** Runs as the server would show them, for tests alone. */
 import { runEdit } from '@/lib/core/edit/index.ts';
-import { PLAN_SCHEMA_ID, PLAN_VERSION, type Plan } from '@/lib/core/plan/index.ts';
+import { PLAN_SCHEMA_ID, PLAN_VERSION, type RunPlan } from '@/lib/core/plan/index.ts';
 import { DEFAULT_CACHE_BYTES, DEFAULT_DISTIL, type JobView, type RunView } from '@/lib/core/run/index.ts';
 
 const MODEL = { name: 'shapes-mmdit', fingerprint: 'sha256:00', numBlocks: 16, parameters: 5_374_288 };
 
-export const examplePlan: Plan = {
+export const examplePlan: RunPlan = {
   $schema: PLAN_SCHEMA_ID,
   version: PLAN_VERSION,
   createdWith: 'contigua 0.1.0',

@@ -5,7 +5,7 @@
  * and none of them comes into this process.
  */
 import { z } from 'zod';
-import { parsePlan, trainedPlan } from '../../core/plan/index.ts';
+import { parseRunPlan, trainedPlan } from '../../core/plan/index.ts';
 import { json, type Queryable } from './database.ts';
 
 const RUNS_AT_ONCE = 20;
@@ -52,7 +52,7 @@ async function upgradeRuns(db: Queryable): Promise<void> {
         flopsPerBlock: spread(flopsPerBlock),
       };
       const upgraded = trainedPlan(
-        parsePlan(JSON.stringify(plan), `the stored plan of run ${id}`),
+        parseRunPlan(JSON.stringify(plan), `the stored plan of run ${id}`),
         costs.blockParameters,
       );
       await db.change('update contigua.runs set model = $2::text::jsonb, plan = $3::text::jsonb where id = $1', [

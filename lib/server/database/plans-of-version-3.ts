@@ -1,6 +1,6 @@
 /** Step 5 of the tables: stored plans say over which tokens similarities were taken, and how samples were held out. */
 import { z } from 'zod';
-import { parsePlan } from '../../core/plan/index.ts';
+import { parseRunPlan } from '../../core/plan/index.ts';
 import { json, type Queryable } from './database.ts';
 
 const RUNS_AT_ONCE = 20;
@@ -14,7 +14,7 @@ export async function toPlansOfVersion3(db: Queryable): Promise<void> {
       [last, RUNS_AT_ONCE],
     );
     for (const { id, plan } of runs) {
-      const upgraded = parsePlan(JSON.stringify(plan), `the stored plan of run ${id}`);
+      const upgraded = parseRunPlan(JSON.stringify(plan), `the stored plan of run ${id}`);
       await db.change('update contigua.runs set plan = $2::text::jsonb where id = $1', [id, json(upgraded)]);
       last = id;
     }

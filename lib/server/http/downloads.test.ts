@@ -11,7 +11,7 @@ import { DEFAULT_DETECTION } from '../../core/detection/index.ts';
 import { runEdit } from '../../core/edit/index.ts';
 import { TRAINED_METADATA } from '../../core/export/index.ts';
 import { openModel } from '../../core/folder/open-model.ts';
-import { buildPlan, parsePlan } from '../../core/plan/index.ts';
+import { buildPlan, parseRunPlan } from '../../core/plan/index.ts';
 import type { JobView } from '../../core/run/index.ts';
 import { tinyModel } from '../../testing/tiny-model.ts';
 import { flipBit } from '../artifacts/damage-testing.ts';
@@ -269,7 +269,7 @@ describe('a download', () => {
   it('of metrics, plan and curve is text that other programs read', async () => {
     expect(JSON.parse((await get('/files/runs/7/metrics.json')).text)).toMatchObject({ run: { id: '7' } });
     const { text } = await get('/files/runs/7/plan.json');
-    expect(parsePlan(text, 'plan.json')).toEqual(backend.view.plan);
+    expect(parseRunPlan(text, 'plan.json')).toEqual(backend.view.plan);
     expect(JSON.parse(text)).toMatchObject({ version: 3, edits: [{ ...INTERVAL, by: 'student' }] });
     const point = { step: 1, losses: { image: 0.5 }, gradientNorm: 2, learningRate: 1e-3, durationMs: 4 };
     backend.curves.set('0-1', [point, { ...point, step: 2, losses: { text: 0.25, image: 0.5 } }]);
@@ -295,7 +295,7 @@ describe('a download', () => {
     const { bytes } = await get(MODEL_ZIP);
     const text = bytes.toString('latin1');
     const plan = /\{\s+"\$schema": "urn:contigua:plan:v3"[\s\S]*?\n\}\n/.exec(text)?.[0] ?? '';
-    expect(parsePlan(plan, 'plan.json').edits.map(({ first, last, by }) => [first, last, by])).toEqual([
+    expect(parseRunPlan(plan, 'plan.json').edits.map(({ first, last, by }) => [first, last, by])).toEqual([
       [0, 1, 'student'],
     ]);
   });

@@ -13,7 +13,7 @@ import { DEFAULT_DETECTION } from '../../core/detection/index.ts';
 import { runEdits } from '../../core/edit/index.ts';
 import { openModel } from '../../core/folder/open-model.ts';
 import type { BlockInterval } from '../../core/interval/index.ts';
-import { buildPlan, type Plan } from '../../core/plan/index.ts';
+import { buildPlan, type RunPlan } from '../../core/plan/index.ts';
 import type { SeededRandom } from '../../core/random.ts';
 import { DEFAULT_DISTIL, DEFAULT_FINE_TUNE, type DistilSettings, type RunView } from '../../core/run/index.ts';
 import type { Backend, RunRequest } from '../backend.ts';
@@ -95,7 +95,7 @@ export interface Setting {
   readonly env: ServerEnv;
   readonly options: BackendOptions;
   readonly sentences: readonly string[];
-  readonly plan: Plan;
+  readonly plan: RunPlan;
   request(steps: Partial<DistilSettings>, more?: Partial<RunRequest['settings']>): RunRequest;
   /** "key from step" and "key step" lines of every fake process so far. */
   log(): Promise<readonly LoggedStep[]>;

@@ -2,7 +2,7 @@ import type { Server } from 'node:http';
 import { createTRPCClient, httpBatchLink, TRPCClientError } from '@trpc/client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ContiguaError } from '../../core/errors.ts';
-import { parsePlan } from '../../core/plan/index.ts';
+import { parseRunPlan } from '../../core/plan/index.ts';
 import { MAX_RUN_NAME } from '../../core/run/index.ts';
 import { textOf } from '../../testing/v1/read-fixture.ts';
 import { accessPolicy } from '../http/access.ts';
@@ -216,7 +216,7 @@ describe('the routers', () => {
     for (const path of ['/trpc/runs.create', '/trpc/runs.estimate']) {
       expect((await postJson(path, body)).status).toBe(200);
     }
-    const plan = parsePlan(v1, 'plan.json');
+    const plan = parseRunPlan(v1, 'plan.json');
     expect([plan.version, plan.edits.map(({ by }) => by)]).toEqual([3, ['probes', 'probes', 'probes']]);
     expect(backend.calls).toEqual([
       ['createRun', { ...exampleRequest(), plan }],

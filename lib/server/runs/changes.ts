@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { runEdit } from '../../core/edit/index.ts';
 import { ContiguaError } from '../../core/errors.ts';
 import { type BlockInterval, intervalSetOf } from '../../core/interval/index.ts';
-import { assertPlanFits, type Plan, type PlannedEdit, trainedPlan } from '../../core/plan/index.ts';
+import { assertPlanFits, type PlannedRun, type RunPlan, trainedPlan } from '../../core/plan/index.ts';
 import { FINE_TUNE_KEY, type RunSettings, type RunView, type TrainingData } from '../../core/run/index.ts';
 import type { RunRequest, ServerModel } from '../backend.ts';
 import { firstRow, json, type Queryable } from '../database/database.ts';
@@ -84,7 +84,7 @@ function newRunId(): string {
   return `${seconds}${randomBytes(3).readUIntBE(0, 3).toString(36).padStart(5, '0').slice(-4)}`;
 }
 
-function defaultName({ name }: ServerModel, { blocks }: Plan): string {
+function defaultName({ name }: ServerModel, { blocks }: RunPlan): string {
   return `${name}, ${blocks.before} → ${blocks.after} blocks`;
 }
 
@@ -245,8 +245,8 @@ export async function addInterval(context: RunContext, runId: string, interval: 
 }
 
 /** Not measured for the new interval: its similarity and damage belong to an analysis that is not at hand. */
-function withStudent(plan: Plan, blockParameters: readonly number[], interval: BlockInterval): Plan {
-  const added: PlannedEdit = { ...runEdit(interval, 'student'), cka: null, removedError: null, outputError: null };
+function withStudent(plan: RunPlan, blockParameters: readonly number[], interval: BlockInterval): RunPlan {
+  const added: PlannedRun = { ...runEdit(interval, 'student'), cka: null, removedError: null, outputError: null };
   const edits = intervalSetOf([...plan.edits, added], plan.model, 'the new interval');
   return trainedPlan({ ...plan, edits }, blockParameters);
 }

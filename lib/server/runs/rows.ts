@@ -1,7 +1,7 @@
 /** Rows of the tables as typed values: every one that is read is parsed here, JSON columns included. */
 import { z } from 'zod';
 import { runEdit } from '../../core/edit/index.ts';
-import type { Plan } from '../../core/plan/index.ts';
+import { runPlanOf } from '../../core/plan/index.ts';
 import { planSchema } from '../../core/plan/schema.ts';
 import type {
   Baselines,
@@ -116,7 +116,7 @@ export const runRow = z
   })
   .transform(({ created_at, model_id, last_event, plan, ...row }) => ({
     ...row,
-    plan: plan satisfies Plan,
+    plan: runPlanOf(plan, 'Training', `the stored plan of run ${row.id}`),
     createdAt: created_at.toISOString(),
     modelId: model_id,
     lastEventId: last_event,

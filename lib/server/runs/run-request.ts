@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { ContiguaError } from '../../core/errors.ts';
 import { isInRange, type NumberRange, rangeWords } from '../../core/number-range.ts';
-import { type Plan, parsePlan } from '../../core/plan/index.ts';
+import { parseRunPlan, type RunPlan } from '../../core/plan/index.ts';
 import { elided } from '../../core/printable.ts';
 import {
   DISTIL_BOUNDS,
@@ -106,7 +106,9 @@ export const runSettings = z.object({
 }) satisfies z.ZodType<RunSettings>;
 
 /** The plan's own reader, which takes every version of the format and names the place of a fault as it does for a file; throws `plan-invalid`. */
-const plan = z.custom<Plan>().transform((value): Plan => parsePlan(JSON.stringify(value ?? null), 'plan.json'));
+const plan = z
+  .custom<RunPlan>()
+  .transform((value): RunPlan => parseRunPlan(JSON.stringify(value ?? null), 'plan.json'));
 
 /** Control characters, line and paragraph separators, halves of pairs, and what reverses the reading order. */
 const UNREADABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]/u;

@@ -11,7 +11,7 @@ import { assertExportable } from '../../../../cli/export-run.ts';
 import { openFile } from '../../../core/checkpoint/index.ts';
 import { studentFolder } from '../../../core/export/index.ts';
 import { openTeacher } from '../../../core/export/open-teacher.ts';
-import { parsePlan } from '../../../core/plan/index.ts';
+import { parseRunPlan } from '../../../core/plan/index.ts';
 import { shapesTiny } from '../models.ts';
 import { planFacts } from '../plans/reading.ts';
 import { bytesOf, jsonOf, textOf } from '../read-fixture.ts';
@@ -32,7 +32,7 @@ async function exported(students: ReturnType<typeof student>[], fineTuned: boole
   const files = Object.entries(shapesTiny()).map(([path, bytes]) => ({ path, blob: new Blob([bytes]) }));
   const folder = await studentFolder({
     teacher: await openTeacher(files, 'shapes-tiny'),
-    plan: parsePlan(textOf('plans/run-finished.json'), 'plan.json'),
+    plan: parseRunPlan(textOf('plans/run-finished.json'), 'plan.json'),
     students,
     fineTuned: fineTuned ? blobOf(`${FINISHED}/fine-tune/1/student.safetensors`) : null,
     run: null,

@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { prunedConfig } from '../../../core/export/index.ts';
 import { parseLayerIndex } from '../../../core/interval/index.ts';
-import { assertPlanFits, parsePlan } from '../../../core/plan/index.ts';
+import { assertPlanFits, parseRunPlan } from '../../../core/plan/index.ts';
 import { jsonOf, textOf } from '../read-fixture.ts';
 import { planFacts } from './reading.ts';
 
@@ -76,7 +76,7 @@ describe('a plan of version 1', () => {
   });
 
   it('is refused for another model, and only for another', () => {
-    const plan = parsePlan(textOf('plans/detected.json'), 'detected.json');
+    const plan = parseRunPlan(textOf('plans/detected.json'), 'detected.json');
     assertPlanFits(plan, { name: 'copy', fingerprint: SAMPLE, numBlocks: 16 }, 'detected.json');
     const other = { name: 'other', fingerprint: `sha256:${'0'.repeat(64)}`, numBlocks: 16 };
     expect(() => assertPlanFits(plan, other, 'detected.json')).toThrow(/The plan is for another model/);

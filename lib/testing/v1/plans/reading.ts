@@ -2,11 +2,11 @@
 import { formatEditParam, type RunReplacement } from '../../../core/edit/index.ts';
 import { formatLayerIndex } from '../../../core/interval/index.ts';
 import { seamsOf } from '../../../core/model/config-index.ts';
-import { parsePlan } from '../../../core/plan/index.ts';
+import { parseRunPlan } from '../../../core/plan/index.ts';
 import type { ReportSettings, Rows, SplitFacts } from '../../../core/report/index.ts';
 
 export function planFacts(text: string, file: string) {
-  return factsOf(parsePlan(text, file));
+  return factsOf(parseRunPlan(text, file));
 }
 
 /** Version 1's words for what stands in for the blocks of a run. */
@@ -17,7 +17,7 @@ const WORDS: Readonly<Record<RunReplacement, string>> = {
   student: 'students',
 };
 
-export function factsOf(plan: ReturnType<typeof parsePlan>) {
+export function factsOf(plan: ReturnType<typeof parseRunPlan>) {
   const { model, edits, blocks, parameters, blockMap, calibration, settings } = plan;
   const { name, fingerprint, className, family, numBlocks, stacks } = model;
   const seams = seamsOf(stacks);
@@ -41,7 +41,7 @@ export function factsOf(plan: ReturnType<typeof parsePlan>) {
 }
 
 /** Plans of version 1 had one replacement for all runs. One without runs says nothing of it any more, which changes nothing. */
-function byOf({ edits }: ReturnType<typeof parsePlan>): RunReplacement {
+function byOf({ edits }: ReturnType<typeof parseRunPlan>): RunReplacement {
   const [by = 'nothing', ...others] = new Set(edits.map((edit) => edit.by));
   if (others.length > 0) throw new Error(`One replacement for all runs, found ${[by, ...others].join(', ')}`);
   return by;

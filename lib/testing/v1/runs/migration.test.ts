@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import type { Plan } from '../../../core/plan/index.ts';
+import type { RunPlan } from '../../../core/plan/index.ts';
 import { type Database, firstRow, type Queryable } from '../../../server/database/database.ts';
 import { openEmbedded } from '../../../server/database/embedded.ts';
 import { migrate } from '../../../server/database/migrations.ts';
@@ -47,7 +47,7 @@ const eventRow = <T>(event: z.ZodType<T>) => z.object({ run_id: z.string(), id: 
 const points = (columns: string) =>
   `select job_id, step, attempt, ${columns}, gradient_norm, learning_rate, duration_ms from contigua.points
    order by job_id, step`;
-const runRow = z.object({ id: z.string(), model: z.record(z.string(), z.unknown()), plan: z.custom<Plan>() });
+const runRow = z.object({ id: z.string(), model: z.record(z.string(), z.unknown()), plan: z.custom<RunPlan>() });
 const runsOf = (db: Queryable) => db.rows(runRow, 'select id, model, plan from contigua.runs order by id');
 
 async function stepOf(db: Queryable): Promise<number> {
