@@ -199,6 +199,8 @@ test('one slider takes N blocks in the order of predicted damage, and one button
   const slider = page.getByRole('slider', { name: 'Remove N blocks' });
   const most = Number(await slider.getAttribute('max'));
   expect(most).toBeGreaterThan(3);
+  // By a score that every report has: what the page measures meanwhile does not change the order.
+  await page.getByRole('combobox', { name: 'Rank by' }).selectOption('cka');
   // Ranked rows: the first ones are the first to be taken.
   const rows = page.getByRole('switch', { name: /^Take out interval / });
   const { first, last } = intervalIn(await rows.first().getAttribute('aria-label'));
@@ -215,12 +217,17 @@ test('one slider takes N blocks in the order of predicted damage, and one button
   await expect(planLine(page, 'Blocks')).toContainText('16 → 16');
 });
 
-test('as many blocks can go by the intervals of least total 1 − surrogate CKA, detected or not, and undone', async ({
+test('as many blocks can go by the intervals of least predicted damage, detected or not, and undone', async ({
   page,
 }) => {
+  test.slow();
   const slider = page.getByRole('slider', { name: 'Remove N blocks' });
-  const best = page.getByRole('button', { name: 'Minimise 1 − surrogate CKA' });
-  const total = page.getByTitle('1 − surrogate CKA, summed over the chosen intervals');
+  const score = 'output error, linear, early steps';
+  const best = page.getByRole('button', { name: `Minimise ${score}` });
+  const total = page.getByTitle(`${score}, summed over the chosen intervals`);
+  // Until the page has measured every short interval, similarity stands in for it.
+  await expect(page.getByRole('button', { name: 'Minimise 1 − surrogate CKA' }).or(best)).toBeVisible();
+  await expect(best).toBeVisible({ timeout: 240_000 });
   const sum = async () => Number((await total.textContent())?.replace('total ', ''));
   await expect(best).toBeDisabled();
   await slider.fill('8');
@@ -231,7 +238,7 @@ test('as many blocks can go by the intervals of least total 1 − surrogate CKA,
   await best.click();
   await expect(planLine(page, 'Blocks')).toContainText('16 → 8');
   expect(await taken()).not.toEqual(ranked);
-  await expect(page.getByText('of least 1 − surrogate CKA')).toBeVisible();
+  await expect(page.getByText(`of least ${score}`)).toBeVisible();
   // What the button names is what falls.
   expect(await sum()).toBeLessThan(before);
   await page.getByRole('button', { name: 'Undo' }).click();
@@ -239,6 +246,7 @@ test('as many blocks can go by the intervals of least total 1 − surrogate CKA,
 });
 
 test('intervals are ranked by similarity, and by any other score when asked', async ({ page }) => {
+  await page.getByRole('combobox', { name: 'Rank by' }).selectOption('cka');
   const column = (index: number) =>
     page
       .getByRole('region', { name: 'Intervals by predicted damage' })
@@ -265,6 +273,7 @@ test('intervals are ranked by similarity, and by any other score when asked', as
 test('the slider’s choice follows the ranking; a choice of one’s own stays', async ({ page }) => {
   const slider = page.getByRole('slider', { name: 'Remove N blocks' });
   const rank = page.getByRole('combobox', { name: 'Rank by' });
+  await rank.selectOption('cka');
   const switches = page.getByRole('switch', { name: /^Take out interval / });
   const first = async () => intervalIn(await switches.first().getAttribute('aria-label'));
   await slider.fill('1');

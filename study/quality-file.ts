@@ -9,7 +9,7 @@ import { DAMAGE_SCORES } from '../lib/core/detection/index.ts';
 import type { ModelQuality, ScoreQuality, WrittenCorrelation } from '../lib/core/detection/measured-quality.ts';
 import type { RankCorrelation } from '../lib/core/detection/rank-correlation.ts';
 import { summed } from './plan-scores.ts';
-import { INTERVAL_TRUTHS, intervalCorrelations, planCorrelations } from './score-quality.ts';
+import { INTERVAL_TRUTHS, intervalCorrelations, planCorrelations, squared } from './score-quality.ts';
 import type { Truths } from './score-tables.ts';
 import type { ScoreValues } from './score-values.ts';
 
@@ -20,13 +20,15 @@ export function scoreQualityOf(scores: readonly ScoreValues[], { intervals, plan
   const [first] = intervals;
   if (!first) return null;
   const found: Record<string, ScoreQuality> = {};
-  for (const { name } of DAMAGE_SCORES) {
+  for (const { name, adds } of DAMAGE_SCORES) {
     const score = scores.find((one) => one.name === name);
     const alone = score && written(intervalCorrelations(score, intervals)[FACTS] ?? null);
     if (!score || !alone) continue;
     found[name] = {
       intervals: alone,
-      plans: written(planCorrelations(summed(score), plans).atEqualDepth?.facts ?? null),
+      plans: written(
+        planCorrelations(summed(adds === 'plainly' ? score : squared(score)), plans).atEqualDepth?.facts ?? null,
+      ),
     };
   }
   const { pictures, trained } = first;
@@ -61,7 +63,7 @@ export const MEASURED_QUALITY: MeasuredQuality = ${value};
 
 function modelSource({ steps, captions, scores }: ModelQuality): string {
   const lines = Object.entries(scores).flatMap(([name, { intervals, plans }]) => [
-    `      ${name}: {\n`,
+    `      ${/^[a-z]+$/.test(name) ? name : `'${name}'`}: {\n`,
     `        intervals: ${correlationSource(intervals)},\n`,
     `        plans: ${plans ? correlationSource(plans) : 'null'},\n`,
     '      },\n',

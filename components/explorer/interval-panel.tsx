@@ -104,9 +104,10 @@ export function IntervalPanel() {
             seldom found.
           </p>
           <p>
-            <em>Minimise {DEFAULT_LABEL}</em> takes as many blocks out, by those of all intervals, detected or not,
-            whose {DEFAULT_LABEL} is least in total; other scores may rise. Near half the depth that kept far more of
-            the sample's pictures than the detected ones.
+            <em>Minimise {leastLabel}</em> takes as many blocks out, by those of all intervals, detected or not, whose{' '}
+            {leastLabel} is least in total; other scores may rise. On the sample model that keeps more of the drawn
+            facts at half the depth than the detected intervals do. Ranking needs {DEFAULT_LABEL} of every short
+            interval; the page measures it on quick models by itself.
           </p>
         </Help>
       }

@@ -279,7 +279,7 @@ describe('ranking by damage', () => {
   });
 
   it('sums a score over chosen intervals, and says nothing where one of them was not measured', () => {
-    expect(totalScore(measured, intervals.slice(0, 2), 'removed')).toBeCloseTo(0.3, 12);
+    expect(totalScore(measured, intervals.slice(0, 2), 'removed')).toBeCloseTo(Math.hypot(0.1, 0.2), 12);
     expect(totalScore(measured, intervals, 'removed')).toBeNull();
     expect(totalScore(measured, [], 'removed')).toBe(0);
   });

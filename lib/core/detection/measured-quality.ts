@@ -12,7 +12,7 @@ export interface WrittenCorrelation {
 export interface ScoreQuality {
   /** Over single intervals. */
   readonly intervals: WrittenCorrelation;
-  /** Of its sum over whole plans, mean over plans that remove as many blocks; null where plans were not measured. */
+  /** Of what it predicts of whole plans (`Score.adds`), mean over plans that remove as many blocks; null where plans were not measured. */
   readonly plans: WrittenCorrelation | null;
 }
 

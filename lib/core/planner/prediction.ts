@@ -3,9 +3,8 @@
  * prediction is a term for each edit and what their sum means. This is the one place that decides it: *Minimise*, the
  * planner and the page's chart agree as long as all of them ask here.
  *
- * Scores that are errors of the output add as squares: edits err in directions that have little in common, and over plans
- * of equal depth the sum of squares orders measured errors far better than the sum (docs/damage-scores.md). Other scores
- * add as they are.
+ * Each score says how it adds up (`Score.adds`): errors of the output do in squares, as edits err in directions that have
+ * little in common.
  */
 import { type DetectionSettings, damageScore, leastScore, scoreNamed, type UsableScore } from '../detection/index.ts';
 import type { RunEdit, RunSet } from '../edit/index.ts';
@@ -30,12 +29,13 @@ export function predictionOf(
   settings: DetectionSettings,
   { score }: Pick<UsableScore, 'score'> = leastScore(report, report.model, settings),
 ): Prediction {
-  const { label, isShare, needs } = scoreNamed(score);
-  const [inward, outward] = isShare
+  const { label, isShare, needs, adds } = scoreNamed(score);
+  const inSquares = adds === 'in squares';
+  const [inward, outward] = inSquares
     ? [(value: number) => value * value, Math.sqrt]
     : [(value: number) => value, (sum: number) => sum];
   return {
-    label: `${label}, ${isShare ? 'squares added up' : 'added up'}`,
+    label: `${label}, ${inSquares ? 'squares added up' : 'added up'}`,
     isShare,
     termOf(edit) {
       const value = damageScore(report, edit, score, settings);
@@ -46,8 +46,11 @@ export function predictionOf(
       if (needs === null || edits.length === 0) return null;
       let [low, high] = [0, 0];
       for (const edit of edits) {
-        const bounds = damageOf(report, { ...edit, by: needs })?.bounds;
-        if (!bounds) return null;
+        const measured = damageOf(report, { ...edit, by: needs });
+        // Bounds are of the error over all timesteps: a weighted one has none.
+        const isOfScore = measured?.outputError === damageScore(report, edit, score, settings);
+        if (!measured?.bounds || !isOfScore) return null;
+        const { bounds } = measured;
         low += inward(bounds.low);
         high += inward(bounds.high);
       }

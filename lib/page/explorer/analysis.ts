@@ -330,7 +330,13 @@ export async function measureDamage(edits: readonly RunEdit[]): Promise<void> {
   if (missing.length === 0 || sameEdits(missing, measuring)) return;
   analysisStore.setState({ measuring: missing });
   try {
-    const damage = await showingRefit((onProgress) => measureQuietly('damage', { edits: missing, probes }, onProgress));
+    // Each result is kept as soon as it is there: a measurement that is stopped goes on behind it.
+    const damage = await showingRefit((onProgress) =>
+      measureQuietly('damage', { edits: missing, probes }, (progress) => {
+        onProgress(progress);
+        if (progress.partial) addDamage(report, [progress.partial]);
+      }),
+    );
     if (damage) addDamage(report, damage);
   } catch (thrown) {
     showError('damage', thrown);

@@ -1,10 +1,12 @@
 /**
  * What the page measures on its own account once the user's hands and the worker rest: the damage of intervals that
- * have none yet, then the forward time of the choice, its output error as a whole and the facts that it still draws. Stopped at once by anything the user asks for.
+ * have none yet, then the forward time of the choice, its output error as a whole and the facts that it still draws, and at last
+ * what the default ranking needs of every short interval. Stopped at once by anything the user asks for.
  */
+import { DEFAULT_DAMAGE_SCORE, runsOf, scoreNamed } from '@/lib/core/detection/index.ts';
 import { runEdits } from '@/lib/core/edit/index.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
-import { analysisStore, measureDamage } from './analysis.ts';
+import { analysisStore, keepMeasured, measureDamage } from './analysis.ts';
 import { countFacts, measureChoiceError } from './choice-quality.ts';
 import { busyStore } from './compute.ts';
 import { detectedIn } from './detection.ts';
@@ -78,6 +80,18 @@ async function measureOnce(): Promise<void> {
   if (byHand === 0 && isQuickModel()) await timeChoice();
   if (byHand === 0) await measureChoiceError();
   if (byHand === 0 && isQuickModel()) await countFacts();
+  if (byHand === 0 && isQuickModel()) await measureRanking();
+}
+
+/** What the default score has to know of all intervals that it may rank: until it does, another stands in for it. */
+async function measureRanking(): Promise<void> {
+  const { report } = analysisStore.getState();
+  const { needs } = scoreNamed(DEFAULT_DAMAGE_SCORE);
+  if (!report || needs === null) return;
+  const detected = detectedIn(report, settingsStore.getState().detection);
+  const chosen = selectionStore.getState().selection.present;
+  await measureDamage(runEdits([...runsOf(report.model), ...detected, ...chosen], needs));
+  if (analysisStore.getState().report !== report) await keepMeasured(report);
 }
 
 /** Asked for by hand, on a model that is too slow for it to go unnoticed. */

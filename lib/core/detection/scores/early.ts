@@ -11,7 +11,7 @@ export const early = {
   needs: 'nothing',
   kind: 'measured',
   isShare: true,
-  adds: 'plainly',
+  adds: 'in squares',
   isSimilarity: false,
   of: (report, interval) => earlyError(report, interval, 'nothing'),
 } as const satisfies Score;

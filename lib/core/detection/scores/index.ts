@@ -23,7 +23,7 @@ export const DAMAGE_SCORES: readonly NamedScore[] = ALL;
  * Ranks on the page, in the slider, in the choice of least total and in `contigua plan`; chosen by docs/damage-scores.md. One
  * that has to be measured may be named here as well: until it is, `STAND_IN_SCORE` ranks (usable-score.ts).
  */
-export const DEFAULT_DAMAGE_SCORE: DamageScore = cka.name;
+export const DEFAULT_DAMAGE_SCORE: DamageScore = linearEarly.name;
 /** Of every report, whatever was measured. */
 export const STAND_IN_SCORE: DamageScore = cka.name;
 

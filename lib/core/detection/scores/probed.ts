@@ -11,7 +11,7 @@ export const probed = {
   needs: 'probes',
   kind: 'measured',
   isShare: true,
-  adds: 'plainly',
+  adds: 'in squares',
   isSimilarity: false,
   of: (report, interval) => outputErrorOf(report, runEdit(interval, 'probes')) ?? null,
 } as const satisfies Score;

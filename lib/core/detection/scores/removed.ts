@@ -11,7 +11,7 @@ export const removed = {
   needs: 'nothing',
   kind: 'measured',
   isShare: true,
-  adds: 'plainly',
+  adds: 'in squares',
   isSimilarity: false,
   of: (report, interval) => outputErrorOf(report, runEdit(interval, 'nothing')) ?? null,
 } as const satisfies Score;

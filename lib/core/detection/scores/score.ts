@@ -25,8 +25,9 @@ export interface Score {
   /** A share of the output, which is written in percent. */
   readonly isShare: boolean;
   /**
-   * How the damage of a plan follows from that of its intervals: the sum, or the sum of squares, as errors of independent
-   * students add up (docs/damage-scores.md compares both).
+   * How the damage of a plan follows from that of its intervals: the sum, or the root of the sum of squares, as errors of
+   * independent edits add up. Over plans of equal depth the squares of output errors order what was measured far better
+   * (docs/damage-scores.md).
    */
   readonly adds: 'plainly' | 'in squares';
   /** 1 − surrogate CKA, which tables of intervals show as it is. */

@@ -15,5 +15,5 @@ test('names in links and columns of tables stay what they were, and tell scores 
     ['linear-early', 'damage_linear_early'],
   ]);
   expect(new Set(DAMAGE_SCORES.map(({ label }) => label)).size).toBe(DAMAGE_SCORES.length);
-  expect(scoreNamed(DEFAULT_DAMAGE_SCORE).label).toBe('1 − surrogate CKA');
+  expect(scoreNamed(DEFAULT_DAMAGE_SCORE).label).toBe('output error, linear, early steps');
 });
