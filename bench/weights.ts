@@ -18,6 +18,7 @@ import { openFile } from '../lib/core/checkpoint/open.ts';
 import type { Checkpoint, ReadTensor } from '../lib/core/checkpoint/types.ts';
 import { weightOf } from '../lib/core/model/weights.ts';
 import { WANTED_ENGINES } from '../lib/core/tensor/engine.ts';
+import { takesStoredMatrices } from '../lib/core/tensor/weight-tensors.ts';
 import { load, shown } from './turns.ts';
 
 const { values: options, positionals } = parseArgs({
@@ -50,8 +51,8 @@ const WAYS: Readonly<Record<string, (read: ReadTensor) => tf.Tensor>> = {
     for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) throw new Error('Not finite');
     return tf.tidy(() => tf.transpose(tf.tensor(values, [...info.shape])));
   },
-  product: (read) => weightOf(read, true),
-  'product, read again': (read) => weightOf(read, false),
+  product: (read) => weightOf(read, { checks: true, asStored: takesStoredMatrices() }),
+  'product, read again': (read) => weightOf(read, { checks: false, asStored: takesStoredMatrices() }),
 };
 
 function absent(): never {

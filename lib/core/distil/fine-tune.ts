@@ -127,11 +127,11 @@ export async function fineTune(
     const read: WeightSet[] = [];
     try {
       for (const [position, step] of route.entries()) {
-        const weights = step.kind === 'block' ? await transformer.readBlock(step.index) : studentOf(step);
-        if (settings.train === 'students' && step.kind !== 'student') {
-          fixed.set(position, weights);
+        if (settings.train === 'students' && step.kind === 'block') {
+          fixed.set(position, await transformer.holdBlock(step.index));
           continue;
         }
+        const weights = step.kind === 'block' ? await transformer.readBlock(step.index) : studentOf(step);
         if (step.kind === 'block') read.push(weights);
         for (const [name, tensor] of weights.entries()) startTensors.set(`${prefixAt(position)}${name}`, tensor);
       }

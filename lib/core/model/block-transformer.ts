@@ -92,6 +92,9 @@ export function createTransformer<Context extends PassContext, S extends State>(
       return owned(() => applied(step.index, set, state, context, wanted, step.kind === 'half' ? step.without : null));
     },
     async readBlock(index) {
+      return (await weights.block(index)).turned();
+    },
+    async holdBlock(index) {
       return (await weights.block(index)).clone();
     },
     applyBlock: (index, set, state, context, wanted) => applied(index, set, state, context, wanted, null),

@@ -48,6 +48,21 @@ const cases: [string, Layer, Layer, number[][]][] = [
     ],
   ],
   [
+    'an affine map by a matrix as it is stored',
+    (x, w, b) => affine(as3(x), as2(w), as1(b), true),
+    (x, w, b) => tf.reshape(tf.add(tf.matMul(tf.reshape(x!, [10, 3]), tf.transpose(w!)), b!), [2, 5, 4]),
+    [[2, 5, 3], [4, 3], [4]],
+  ],
+  [
+    'a linear map without a bias, by a matrix as it is stored',
+    (x, w) => affine(as3(x), as2(w), null, true),
+    (x, w) => tf.reshape(tf.matMul(tf.reshape(x!, [10, 3]), tf.transpose(w!)), [2, 5, 4]),
+    [
+      [2, 5, 3],
+      [4, 3],
+    ],
+  ],
+  [
     'the modulated norm',
     (x, shift, scale) => normThenModulate(as3(x), as3(shift), as3(scale)),
     (x, shift, scale) => {

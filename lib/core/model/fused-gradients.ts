@@ -13,31 +13,32 @@ const EPSILON = 1e-6;
 const GELU_SLOPE = 2 * Math.sqrt(2 / Math.PI);
 const GELU_CUBIC = GELU_SLOPE * 0.044715;
 
-/** x·weight + bias: [..., in]·[in, out] + [out], or without a bias. */
-export function affine<T extends tf.Tensor>(x: T, weight: tf.Tensor2D, bias: tf.Tensor1D | null): T {
-  const [inner, outer] = weight.shape;
+/** x·weight + bias: [..., in]·[in, out] + [out], or without a bias. With `turns` the weight is [out, in]. */
+export function affine<T extends tf.Tensor>(x: T, weight: tf.Tensor2D, bias: tf.Tensor1D | null, turns = false): T {
+  const [inner, outer] = turns ? [weight.shape[1], weight.shape[0]] : weight.shape;
   const { shape } = x;
   return withGradient<T>(
     bias ? [x, weight, bias] : [x, weight],
     (save) => {
       const rows = asRows(x, inner);
       save(rows, weight);
-      return tf.reshape(productOf(rows, weight, bias), [...shape.slice(0, -1), outer]) as T;
+      return tf.reshape(productOf(rows, weight, bias, turns), [...shape.slice(0, -1), outer]) as T;
     },
     (dy, rows, saved) => {
       const dRows = asRows(dy, outer);
-      const dx = tf.matMul(dRows, saved as tf.Tensor2D, false, true);
-      const dWeight = tf.matMul(rows as tf.Tensor2D, dRows, true);
+      const dx = tf.matMul(dRows, saved as tf.Tensor2D, false, !turns);
+      const dWeight = turns ? tf.matMul(dRows, rows as tf.Tensor2D, true) : tf.matMul(rows as tf.Tensor2D, dRows, true);
       return [tf.reshape(dx, shape), dWeight, ...(bias ? [columnSums(dRows)] : [])];
     },
   );
 }
 
-function productOf(rows: tf.Tensor2D, weight: tf.Tensor2D, bias: tf.Tensor1D | null): tf.Tensor {
-  if (!bias) return tf.matMul(rows, weight);
-  // TensorFlow has no product with a bias that could be called, and each of the reshapes around this one is a call.
-  return tf.getBackend() === 'tensorflow'
-    ? tf.add(tf.matMul(rows, weight), bias)
+function productOf(rows: tf.Tensor2D, weight: tf.Tensor2D, bias: tf.Tensor1D | null, turns: boolean): tf.Tensor {
+  if (!bias) return tf.matMul(rows, weight, false, turns);
+  // TensorFlow has no product with a bias that could be called, and each of the reshapes around this one is a call. WASM's
+  // takes no transposed matrix.
+  return turns || tf.getBackend() === 'tensorflow'
+    ? tf.add(tf.matMul(rows, weight, false, turns), bias)
     : tf.fused.matMul({ a: rows, b: weight, bias });
 }
 

@@ -8,8 +8,8 @@ import type { AffineMap } from './route.ts';
 import type { LinearWeights } from './weights.ts';
 
 /** [..., in] → [..., out] */
-export function linear<T extends tf.Tensor>(x: T, { weight, bias }: LinearWeights): T {
-  return affine(x, weight, bias);
+export function linear<T extends tf.Tensor>(x: T, { weight, bias, asStored }: LinearWeights): T {
+  return affine(x, weight, bias, asStored);
 }
 
 /** The probe's map of [B, N, D], in a block's place; without a probe, x itself. */
@@ -21,6 +21,11 @@ export function applyProbe(x: tf.Tensor3D, probe: AffineMap | null): tf.Tensor3D
   const rank = probe.right.length / width;
   const inner = linear(x, { weight: tf.tensor2d(probe.left, [width, rank]), bias: null });
   return tf.add(x, linear(inner, { weight: tf.tensor2d(probe.right, [rank, width]), bias }));
+}
+
+/** Features that the layer gives. */
+export function outputsOf({ weight, asStored }: LinearWeights): number {
+  return weight.shape[asStored ? 0 : 1];
 }
 
 export interface Modulation {
@@ -47,7 +52,7 @@ export function singleModulation(conditioning: tf.Tensor2D, weights: LinearWeigh
 /** silu(temb) [B, D] → as many triples of shift, scale, gate as the layer gives. */
 export function modulationTriples(conditioning: tf.Tensor2D, weights: LinearWeights): Modulation[] {
   const [batch, width] = conditioning.shape;
-  const parts = weights.weight.shape[1] / width;
+  const parts = outputsOf(weights) / width;
   const together = tf.reshape(linear(conditioning, weights), [batch, parts, width]) as tf.Tensor3D;
   return triplesOf(tf.split<tf.Tensor3D>(together, parts, 1));
 }

@@ -3,7 +3,7 @@
  * (`zero_cond_t`), the picture that is drawn as at time t. Call inside tf.tidy.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { linear, type Modulation, triplesOf } from './layers.ts';
+import { linear, type Modulation, outputsOf, triplesOf } from './layers.ts';
 import type { LinearWeights } from './weights.ts';
 
 export interface TokenTimes {
@@ -17,7 +17,7 @@ export interface TokenTimes {
 export function tokenModulations({ conditioning, choice }: TokenTimes, weights: LinearWeights): Modulation[] {
   const [batch, , times] = choice.shape;
   const width = conditioning.shape[1];
-  const parts = weights.weight.shape[1] / width;
+  const parts = outputsOf(weights) / width;
   const together = tf.reshape(linear(conditioning, weights), [batch, times, parts, width]);
   // A product with ones and zeros copies the rows exactly, and has a gradient on every engine.
   const split = tf

@@ -70,6 +70,8 @@ export interface Transformer {
   runStep(step: RouteStep, state: State, context: PassContext, wanted?: WantedStreams): Promise<State>;
   /** The block's weights as tensors of the caller's own: [in, out] matrices and vectors, by name without the block's prefix. */
   readBlock(index: number): Promise<WeightSet>;
+  /** The same in whichever layout blocks run with, for `applyBlock` alone: without a copy where the block stays. */
+  holdBlock(index: number): Promise<WeightSet>;
   /** Block `index` with the weights given, differentiable in them and in the state. Call inside tf.tidy or a gradient. */
   applyBlock(index: number, weights: WeightSet, state: State, context: PassContext, wanted: WantedStreams): State;
   /** Output tokens [B, Ni, p²·out], owned by the caller; differentiable in the state. */

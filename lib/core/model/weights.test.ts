@@ -6,8 +6,10 @@ import { type TensorToWrite, writeSafetensors } from '../checkpoint/write.ts';
 import { ContiguaError } from '../errors.ts';
 import { fromFloat32 } from '../tensor/float.ts';
 import { describePerEngine, startTestEngine } from '../tensor/test-engines.ts';
+import { disposeState } from './block-transformer.ts';
 import { openTransformer } from './open.ts';
 import { goldenQ1 } from './qwen-image/goldens.ts';
+import { expectClose } from './testing.ts';
 
 beforeAll(() => startTestEngine('cpu'));
 
@@ -113,4 +115,29 @@ test('more blocks than the config tells of are refused, other extra tensors are 
   const { config, checkpoint } = await golden((t) => t, [one('something.else')]);
   const transformer = await openTransformer(config, checkpoint);
   transformer.dispose();
+});
+
+describePerEngine(['wasm', 'tensorflow'], "a block's weights", () => {
+  test('are [in, out] where they are read, however the engine holds them, and give the same state', async () => {
+    const before = tf.memory().numTensors;
+    const { config, checkpoint, inputs } = goldenQ1();
+    const transformer = await openTransformer(config, checkpoint);
+    const { state, context } = await transformer.begin(inputs);
+    const [read, held] = [await transformer.readBlock(0), await transformer.holdBlock(0)];
+    for (const [name, { shape }] of read.entries()) {
+      const stored = checkpoint.tensors.get(`transformer_blocks.0.${name}`)!;
+      expect(shape, name).toEqual(stored.shape.toReversed());
+    }
+    expect(held.linear('img_mod.1').asStored).toBe(tf.getBackend() === 'tensorflow');
+    const [byRead, byHeld] = [read, held].map((weights) =>
+      tf.tidy(() => transformer.applyBlock(0, weights, state, context, 'updated').image!.dataSync()),
+    );
+    expectClose(byRead!, [...byHeld!], 1e-5);
+    read.dispose();
+    held.dispose();
+    disposeState(state);
+    transformer.disposeContext(context);
+    transformer.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+  });
 });

@@ -1,27 +1,39 @@
 /**
- * Weights on the engine: checked finite when they are first read, turned to [in, out], and kept or dropped by block, so that a
- * model far larger than memory still runs. check-weights.ts has compared names and shapes with the config before.
+ * Weights on the engine: checked finite when they are first read, turned to [in, out] where the engine needs it, and kept or
+ * dropped by block, so that a model far larger than memory still runs. check-weights.ts has compared names and shapes with the
+ * config before.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Checkpoint, ReadTensor } from '../checkpoint/types.ts';
 import { ContiguaError } from '../errors.ts';
-import { areFinite, valuesTensor, weightTensor } from '../tensor/weight-tensors.ts';
+import {
+  areFinite,
+  takesStoredMatrices,
+  valuesTensor,
+  type WeightOptions,
+  weightTensor,
+} from '../tensor/weight-tensors.ts';
 import type { Architecture, BlockSpec } from './architecture.ts';
 import { residentBlocks } from './resident.ts';
 
 export interface LinearWeights {
-  /** [in, out]: transposed against the checkpoint, as products are fastest untransposed. */
+  /** [in, out], or [out, in] where it is `asStored`. */
   readonly weight: tf.Tensor2D;
   /** [out]; null where the layer has none. */
   readonly bias: tf.Tensor1D | null;
+  /** As in the checkpoint, on engines that multiply with it so; never in sets that are trained, converted or written. */
+  readonly asStored?: boolean;
 }
 
 /** Tensors of one block or of the globals, by name without the block's prefix. Owns them; a set of a gradient's own tensors is left to it. */
 export class WeightSet {
   readonly #tensors = new Map<string, tf.Tensor>();
+  readonly #asStored = new Set<string>();
 
-  add(name: string, tensor: tf.Tensor): void {
+  /** `asStored`: a matrix [out, in]. */
+  add(name: string, tensor: tf.Tensor, asStored = false): void {
     this.#tensors.set(name, tensor);
+    if (asStored) this.#asStored.add(name);
   }
   vector(name: string): tf.Tensor1D {
     return this.#find(`${name}.weight`) as tf.Tensor1D;
@@ -31,6 +43,7 @@ export class WeightSet {
     return {
       weight: this.#find(`${name}.weight`) as tf.Tensor2D,
       bias: (this.#tensors.get(`${name}.bias`) ?? null) as tf.Tensor1D | null,
+      asStored: this.#asStored.has(`${name}.weight`),
     };
   }
   /** Full name, `attn.norm_q.weight`. */
@@ -44,7 +57,15 @@ export class WeightSet {
   /** The same values under handles of their own, which outlive this set's. */
   clone(): WeightSet {
     const copy = new WeightSet();
-    for (const [name, tensor] of this.#tensors) copy.add(name, tf.clone(tensor));
+    for (const [name, tensor] of this.#tensors) copy.add(name, tf.clone(tensor), this.#asStored.has(name));
+    return copy;
+  }
+  /** The same values with every matrix [in, out], under handles of their own. */
+  turned(): WeightSet {
+    const copy = new WeightSet();
+    for (const [name, tensor] of this.#tensors) {
+      copy.add(name, this.#asStored.has(name) ? tf.transpose(tensor) : tf.clone(tensor));
+    }
     return copy;
   }
   dispose(): void {
@@ -147,7 +168,10 @@ export class WeightStore {
     try {
       for await (const read of this.#tensorsOf(block)) {
         const { name } = read.info;
-        weights.add(name.slice(prefix.length), weightOf(read, !this.#checkedFinite.has(name)));
+        // The globals are small, and families take them for other things than products.
+        const asStored = block !== null && read.info.shape.length === 2 && takesStoredMatrices();
+        const tensor = weightOf(read, { checks: !this.#checkedFinite.has(name), asStored });
+        weights.add(name.slice(prefix.length), tensor, asStored);
         this.#checkedFinite.add(name);
       }
     } catch (thrown) {
@@ -184,14 +208,14 @@ export class WeightStore {
 type Tensors = ReturnType<Checkpoint['readEach']>;
 
 /** On the engine. The numbers of one read for the first time are checked. */
-export function weightOf(read: ReadTensor, checks: boolean): tf.Tensor {
+export function weightOf(read: ReadTensor, { checks, asStored = false }: WeightOptions): tf.Tensor {
   const { info, stored } = read;
   if (!stored) {
     const { values } = read;
     if (checks) checkFinite(values, info.file, info.name);
-    return toEngine(values, info.shape);
+    return valuesTensor(values, info.shape, asStored);
   }
-  const { tensor, finite } = weightTensor(stored, info.shape, { checks });
+  const { tensor, finite } = weightTensor(stored, info.shape, { checks, asStored });
   try {
     if (checks && !finite) checkFinite(read.values, info.file, info.name);
     return tensor;

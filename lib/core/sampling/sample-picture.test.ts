@@ -41,6 +41,7 @@ function modelOf(velocity: (x: number, sample: number, inputs: TransformerInputs
     runBlock: unused,
     runStep: unused,
     readBlock: unused,
+    holdBlock: unused,
     applyBlock: unused,
     contextTensors: unused,
     project: unused,

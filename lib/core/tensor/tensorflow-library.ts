@@ -10,8 +10,8 @@ export interface TensorflowLibrary {
   run(operation: string, inputs: readonly tf.Tensor[], attributes?: readonly Attribute[]): tf.Tensor;
   /** One that returns nothing. */
   runInPlace(operation: string, inputs: readonly tf.Tensor[], typeName?: string): void;
-  /** Stored numbers as a float32 tensor of the caller's; a matrix [R, C] becomes [C, R], in its stored width. */
-  decode(stored: StoredFloats, shape: readonly number[]): tf.Tensor;
+  /** Stored numbers as a float32 tensor of the caller's; where it `turns`, a matrix [R, C] becomes [C, R], in its stored width. */
+  decode(stored: StoredFloats, shape: readonly number[], turns: boolean): tf.Tensor;
 }
 
 export type Attribute =
@@ -54,7 +54,7 @@ export function tensorflowLibrary(): TensorflowLibrary | null {
     runInPlace(operation, inputs, typeName = 'T') {
       backend.executeMultipleOutputs(operation, [typed(typeName)], [...inputs], 0);
     },
-    decode: (stored, shape) => backend.createOutputTensor(decoded(binding, stored, shape)),
+    decode: (stored, shape, turns) => backend.createOutputTensor(decoded(binding, stored, shape, turns)),
   };
 }
 
@@ -67,7 +67,7 @@ const TYPE_OF: Readonly<Record<BinaryFloat, { readonly type: number; readonly by
 };
 
 /** Bitcast shares memory: the bytes are copied once, moved about as 16 bits, and widened last. */
-function decoded(binding: Binding, { dtype, bytes }: StoredFloats, shape: readonly number[]): Output {
+function decoded(binding: Binding, { dtype, bytes }: StoredFloats, shape: readonly number[], turns: boolean): Output {
   const stored = TYPE_OF[dtype];
   const types = (values: Readonly<Record<string, number>>) =>
     Object.entries(values).map(([name, value]) => ({ name, type: binding.TF_ATTR_TYPE, value }));
@@ -86,7 +86,7 @@ function decoded(binding: Binding, { dtype, bytes }: StoredFloats, shape: readon
   };
   const raw = { id: binding.createTensor([...shape, stored.bytes], UINT8, bytes) };
   let values = next('Bitcast', types({ T: UINT8, type: stored.type }), raw);
-  if (shape.length === 2) {
+  if (turns && shape.length === 2) {
     const order = binding.createTensor([2], binding.TF_INT32, Int32Array.of(1, 0));
     values = next('Transpose', types({ T: stored.type, Tperm: binding.TF_INT32 }), values, order);
   }

@@ -3,7 +3,7 @@ import { describe, expect, it, test } from 'vitest';
 import { seededRandom } from '../random.ts';
 import type { BinaryFloat, StoredFloats } from './float.ts';
 import { describePerEngine } from './test-engines.ts';
-import { areFinite, valuesTensor, weightTensor } from './weight-tensors.ts';
+import { areFinite, takesStoredMatrices, valuesTensor, weightTensor } from './weight-tensors.ts';
 
 const WIDTH = { F32: 4, F16: 2, BF16: 2 } as const;
 /** What no format's decoder is needed for: sign, exponent and fraction of an element by the definition of IEEE 754. */
@@ -106,6 +106,20 @@ describePerEngine(['cpu', 'wasm', 'tensorflow'], 'stored weights', () => {
         }
       }
     }
+  });
+
+  it('stay as they are where that is asked for', () => {
+    const codes = Array.from({ length: 35 }, (_, i) => one.BF16 + i);
+    const asStored = takesStoredMatrices();
+    const { tensor, finite } = weightTensor(stored('BF16', codes), [5, 7], { checks: true, asStored });
+    expect([tensor.shape, finite]).toEqual([asStored ? [5, 7] : [7, 5], true]);
+    const turned = asStored ? tf.transpose(tensor) : tensor;
+    const values = valuesTensor(
+      Float32Array.from(codes, (code) => decodedByHand(code, 'BF16')),
+      [5, 7],
+    );
+    expect([...turned.dataSync()]).toEqual([...values.dataSync()]);
+    tf.dispose([tensor, turned, values]);
   });
 
   it('of other formats are transposed from their values', () => {

@@ -1,6 +1,6 @@
 /**
- * Stored weights as tensors of the engine in use: decoded, matrices turned from [out, in] to [in, out], and looked at for
- * numbers that are not finite, in as few passes over memory as the engine allows. TensorFlow's library takes the bytes as they
+ * Stored weights as tensors of the engine in use: decoded, matrices turned from [out, in] to [in, out] or left as they are, and
+ * looked at for numbers that are not finite, in as few passes over memory as the engine allows. TensorFlow's library takes the bytes as they
  * are. For wasm and cpu JavaScript writes every element to its final place, which in wasm is in WebAssembly's memory. GPUs
  * transpose by themselves.
  */
@@ -16,15 +16,30 @@ export interface WeightTensor {
   readonly finite: boolean;
 }
 
-/** A vector keeps its shape, a matrix [R, C] becomes [C, R]. `checks: false` leaves `finite` true unlooked. */
+/**
+ * Whether the engine multiplies with a stored matrix [out, in] as fast as with its transpose. TensorFlow's MatMul does, and
+ * turning 16-bit numbers costs half of what reading a block does there; XNNPACK in wasm is called with [in, out] alone.
+ */
+export function takesStoredMatrices(): boolean {
+  return tf.getBackend() === 'tensorflow';
+}
+
+export interface WeightOptions {
+  /** False leaves `finite` true unlooked. */
+  readonly checks: boolean;
+  /** Matrices stay [R, C], on an engine of `takesStoredMatrices`. */
+  readonly asStored?: boolean;
+}
+
+/** A vector keeps its shape, a matrix [R, C] becomes [C, R]. */
 export function weightTensor(
   stored: StoredFloats,
   shape: readonly number[],
-  { checks }: { readonly checks: boolean },
+  { checks, asStored = false }: WeightOptions,
 ): WeightTensor {
   const library = tensorflowLibrary();
   if (library) {
-    const tensor = library.decode(stored, shape);
+    const tensor = library.decode(stored, shape, !asStored);
     return { tensor, finite: !checks || Number.isFinite(tf.tidy(() => tf.sum(tensor).dataSync()[0])) };
   }
   const codes = floatCodes(stored);
@@ -42,7 +57,8 @@ export function weightTensor(
 }
 
 /** The same of decoded values. */
-export function valuesTensor(values: Float32Array, shape: readonly number[]): tf.Tensor {
+export function valuesTensor(values: Float32Array, shape: readonly number[], asStored = false): tf.Tensor {
+  if (asStored) return tf.tensor(values, [...shape], 'float32');
   if (shape.length !== 2 || !transposesInJavaScript()) return ofValues(values, shape);
   const [rows = 0, columns = 0] = shape;
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
