@@ -111,7 +111,9 @@ export function estimateLines(
     `  tokens: ${read.join(', ')}`,
     `  memory: ${shownBytes(memoryBytes)} at the peak, of ${shownBytes(allowedBytes)} allowed`,
     `  ${inFiles ? 'disk' : 'states, in memory'}: ${shownBytes(storedBytes)}; read of the model: ${shownBytes(readBytes)}`,
-    `  damage: ${damage.intervals} intervals on ${damage.samples} samples, ${duration(damage.secondsPerInterval)} each (--damage-intervals, --damage-samples)`,
+    damage.intervals === 0
+      ? '  damage: no intervals to measure (--damage-intervals is 0, or there are too few tokens for this width)'
+      : `  damage: ${damage.intervals} intervals on ${damage.samples} samples, ${duration(damage.secondsPerInterval)} each (--damage-intervals, --damage-samples)`,
   ];
 }
 

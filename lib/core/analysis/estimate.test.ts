@@ -14,10 +14,10 @@ const config = parseModelConfig(JSON.stringify({ ...goldenQ1().config.raw, num_l
 const calibration = sampleTokens(syntheticCalibration(config, { samples: 16, timesteps: 4, seed: 5 }), 256);
 const PROCESS = 200e6;
 
-async function estimate(options: Partial<EstimateOptions> = {}) {
+async function estimate(options: Partial<EstimateOptions> = {}, of = calibration) {
   const transformer = await openTransformer(config, goldenCheckpoint(config), { residentBytes: 0 });
   const before = tf.memory().numTensors;
-  const found = await estimateAnalysis(transformer, calibration, {
+  const found = await estimateAnalysis(transformer, of, {
     memoryBytes: 4e9,
     inFiles: true,
     blockBytes: 1e6,
@@ -53,6 +53,15 @@ test('damage costs what samples and intervals say', async () => {
   const { damage, seconds } = await estimate({ damage: { intervals: 4, samples: 2 } });
   expect(damage).toMatchObject({ intervals: 4, samples: 2 });
   expect(seconds.damage).toBeGreaterThan(4 * damage.secondsPerInterval);
+});
+
+test('expects no damage of tokens that are too few for any interval to be read', async () => {
+  const few = sampleTokens(calibration, 48);
+  const { damage, seconds, readBytes } = await estimate({ damage: { intervals: 3 } }, few);
+  expect([damage.intervals, seconds.damage, readBytes]).toEqual([0, 0, 1e6]);
+  const transformer = await openTransformer(config, goldenCheckpoint(config));
+  expect((await analyse(transformer, few)).analysis.damage).toEqual([]);
+  transformer.dispose();
 });
 
 test('refuses memory that is too little with the least that would do, which does', async () => {

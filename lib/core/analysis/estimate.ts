@@ -4,6 +4,7 @@
  * in memory; where the memory that is allowed is too little, it is refused with the least that would do.
  */
 import { type Calibration, passBytes } from '../capture/index.ts';
+import { areReadable } from '../detection/index.ts';
 import { ContiguaError } from '../errors.ts';
 import { disposeState, streamTokens, type Transformer } from '../model/index.ts';
 import { seededRandom } from '../random.ts';
@@ -117,7 +118,12 @@ export async function estimateAnalysis(
 
   const samples = Math.min(damage.samples ?? DAMAGE_SAMPLES, Math.max(1, split.heldOutSamples.length));
   const { intervals: wanted = Math.ceil(numBlocks / BLOCKS_PER_INTERVAL) } = damage;
-  const intervals = typeof wanted === 'object' ? wanted.length : wanted;
+  // Of too few tokens no intervals are read: then those alone are measured that are named.
+  const readable = areReadable(
+    streams.map(({ id }) => ({ fitted: split.fit[id]!.length, heldOut: split.heldOut[id]!.length })),
+    width,
+  );
+  const intervals = typeof wanted === 'object' ? wanted.length : readable ? wanted : 0;
   const all = passBytes(calibration, streams, width);
   const stateBytes = all * (samples / calibration.levels.length);
   const rowBytes = FLOAT_BYTES * width * Object.values(tokens).reduce((sum, n) => sum + n, 0);

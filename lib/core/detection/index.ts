@@ -21,7 +21,13 @@ export { confidenceUnder, foundIn, type ResampledReport, shareIn } from './found
 export { assertComparable, type NamedReport, type OverlaidInterval, overlayDetections } from './overlay.ts';
 export { chooseLeastDamage, leastDamage } from './partition.ts';
 export { LEAST_PAIRS, type RankCorrelation, rankCorrelation } from './rank-correlation.ts';
-export { type ReadingProblem, readingProblem, type ShortStream } from './reading.ts';
+export {
+  areReadable,
+  type ReadingProblem,
+  readingProblem,
+  type ShortStream,
+  type TokenCounts,
+} from './reading.ts';
 export { caveatWords, problemReason, problemWords, splitTable, splitWords, tokensWords } from './reading-words.ts';
 export { type RowsNeeded, rowsNeeded } from './rows-needed.ts';
 export {

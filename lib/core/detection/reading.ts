@@ -44,6 +44,22 @@ export function readingProblem(report: ReadableReport, settings: Reading): Readi
   return short.length > 0 ? { kind: 'too-few-rows', short } : null;
 }
 
+/** Tokens of one stream, by side. */
+export interface TokenCounts {
+  readonly fitted: number;
+  readonly heldOut: number;
+}
+
+/** The same before there is a report: whether streams of so many tokens can be read, held-out ones or else all of them. */
+export function areReadable(streams: readonly TokenCounts[], width: number): boolean {
+  const present = streams.filter(({ fitted, heldOut }) => fitted + heldOut > 0);
+  const needed = rowsNeeded(width);
+  return (
+    present.every(({ fitted, heldOut }) => fitted >= needed.fitted && heldOut >= needed.heldOut) ||
+    present.some(({ fitted }) => fitted > width + 1)
+  );
+}
+
 /** What of the chosen streams has too few tokens to be read over held-out ones, whatever is read. */
 export function shortStreams(report: ReadableReport, settings: Reading, width: number): readonly ShortStream[] {
   const needed = rowsNeeded(width);
