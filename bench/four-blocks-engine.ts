@@ -1,15 +1,16 @@
-/** The contestant of bench/four-blocks.ts that is this product: `threads folder`, one analysis on `tensorflow`, one line of JSON. */
+/** The contestant of bench/four-blocks.ts that is this product: `threads folder engine`, one analysis, one line of JSON. */
 import { pathToFileURL } from 'node:url';
 import { nodeEngines } from '../lib/compute/engines/node-engines.ts';
 import { nodeSources } from '../lib/compute/folder/node-sources.ts';
 import { createTasks } from '../lib/compute/tasks.ts';
 import { DEFAULT_DETECTION, detectIntervals } from '../lib/core/detection/index.ts';
 import { runEdits } from '../lib/core/edit/index.ts';
+import type { EngineName } from '../lib/core/tensor/index.ts';
 
-const [threads = '1', folder = ''] = process.argv.slice(2);
+const [threads = '1', folder = '', engine = 'tensorflow'] = process.argv.slice(2);
 const tasks = createTasks({ engines: nodeEngines(), files: nodeSources() });
 const context = { signal: new AbortController().signal, onProgress: () => {} };
-await tasks.startEngine({ wanted: 'tensorflow', threads: Number(threads) }, context);
+await tasks.startEngine({ wanted: engine as EngineName, threads: Number(threads) }, context);
 
 const startedAt = performance.now();
 const before = process.cpuUsage();

@@ -4,7 +4,8 @@
  * differ. Each takes turns in a process of its own, on the same threads, weights and tokens; this product adds noise bands and
  * resamples, which PyTorch is not asked for. Weights and inputs are made in FOLDER once.
  *
- * `node --import ./scripts/sources.mjs bench/four-blocks.ts FOLDER [--python PATH] [--diffusers SRC] [--threads 1] [--turns 3]`
+ * `node --import ./scripts/sources.mjs bench/four-blocks.ts FOLDER [--python PATH] [--diffusers SRC] [--threads 1] [--turns 3]
+ *   [--engine tensorflow]`
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -28,6 +29,7 @@ const { values: options, positionals } = parseArgs({
     diffusers: { type: 'string' },
     threads: { type: 'string', default: '1' },
     turns: { type: 'string', default: '3' },
+    engine: { type: 'string', default: 'tensorflow' },
   },
 });
 const folder = resolve(positionals[0] ?? '');
@@ -90,6 +92,7 @@ const ours = () =>
     local('./four-blocks-engine.ts'),
     options.threads,
     folder,
+    options.engine,
   ]);
 
 if (!existsSync(join(folder, CALIBRATION))) await python('make', folder);

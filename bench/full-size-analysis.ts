@@ -5,7 +5,7 @@
  * resumed, with the reports compared. What was measured is kept in the folder: `--table` alone prints it again.
  *
  *   node --import ./scripts/sources.mjs bench/full-size-analysis.ts --blocks 15,30,60 --memory 8GB --out FOLDER [--kill]
- *     [--samples 8] [--timesteps 8] [--tokens 1024] [--damage-samples 2] [--damage-intervals 2] [--engine tensorflow] [--table]
+ *     [--samples 8] [--timesteps 8] [--tokens 1024] [--damage-samples 2] [--damage-intervals 3-5,8-9] [--engine tensorflow] [--table]
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
@@ -27,7 +27,7 @@ const { values } = parseArgs({
     timesteps: { type: 'string', default: '8' },
     tokens: { type: 'string', default: '1024' },
     'damage-samples': { type: 'string', default: '2' },
-    'damage-intervals': { type: 'string', default: '2' },
+    'damage-intervals': { type: 'string', default: '3-5,8-9' },
     engine: { type: 'string', default: 'tensorflow' },
     kill: { type: 'boolean', default: false },
     table: { type: 'boolean', default: false },

@@ -1,11 +1,12 @@
 /**
  * What an engine gives on a graphics processor, checked and timed in one run against WASM, TensorFlow's library where it is
  * set up, and PyTorch on the same processor: golden cases, the samples' forward pass at several batch sizes, their whole
- * analysis, and training steps of one block up to full width. Needs the optional package `webgpu` (docs/gpu.md).
+ * analysis, and training steps of one block up to full width; with `large`, analyses of large models (bench/gpu-large.ts).
+ * Needs the optional package `webgpu` (docs/gpu.md).
  *
  * `npm run bench:gpu -- [--engine webgpu] [--others wasm,tensorflow] [--python PATH] [--diffusers SRC] [--device cuda]
- * [--only check,forward,analysis,training] [--sizes 96,512,1536@1088,3072@1088] [--batches 1,4,16,64] [--samples 64]
- * [--turns 5] [--threads N] [--limit 120] [--out gpu.json]`
+ * [--only check,forward,analysis,training,large] [--sizes 96,512,1536@1088,3072@1088] [--batches 1,4,16,64] [--samples 64]
+ * [--turns 5] [--threads N] [--limit 120] [--out gpu.json] [--folder FOLDER --blocks 15,30,60 --large-limit 14400]`
  */
 import { writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus } from 'node:os';
@@ -13,6 +14,7 @@ import { parseArgs } from 'node:util';
 import { findTensorflow } from '../lib/compute/engines/tensorflow.ts';
 import { analysisSection } from './gpu-analysis.ts';
 import { checkSection } from './gpu-check.ts';
+import { largeSections } from './gpu-large.ts';
 import { type GpuOptions, markdown, measureSection, type Section, type SectionPlan } from './gpu-section.ts';
 import { forwardSection, trainingSection } from './gpu-times.ts';
 import { SAMPLE_FOLDERS } from './sample-model.ts';
@@ -32,6 +34,9 @@ const { values } = parseArgs({
     threads: { type: 'string', default: String(availableParallelism()) },
     limit: { type: 'string', default: '120' },
     out: { type: 'string' },
+    folder: { type: 'string', default: 'bench-gpu' },
+    blocks: { type: 'string', default: '15,30,60' },
+    'large-limit': { type: 'string', default: '14400' },
   },
 });
 const threads = Number(values.threads);
@@ -51,20 +56,22 @@ const kinds: Readonly<Record<string, () => readonly SectionPlan[]>> = {
   forward: () => SAMPLE_FOLDERS.map((folder) => forwardSection(options, folder)),
   analysis: () => SAMPLE_FOLDERS.map((folder) => analysisSection(options, folder)),
   training: () => values.sizes.split(',').map((size) => trainingSection(options, size)),
+  large: () => largeSections(options, values),
 };
 const plans = values.only.split(',').flatMap((kind) => {
   const made = kinds[kind]?.();
   if (!made) throw new Error(`--only takes ${Object.keys(kinds).join(', ')}, not ${kind}`);
-  return made;
+  const limit = Number(kind === 'large' ? values['large-limit'] : values.limit);
+  return made.map((plan) => ({ plan, limit }));
 });
 
 const machine = { processor: cpus()[0]?.model ?? '', cores: availableParallelism(), threads, node: process.version };
 console.log(`# ${options.engine}, ${new Date().toISOString()}\n`);
 console.log(`${machine.processor}, ${machine.cores} cores, ${threads} threads (wasm: 1), Node ${machine.node}\n`);
 const sections: (Section & { seconds: number })[] = [];
-for (const plan of plans) {
+for (const { plan, limit } of plans) {
   const startedAt = performance.now();
-  const section = await measureSection(plan, Number(values.limit));
+  const section = await measureSection(plan, limit);
   sections.push({ ...section, seconds: (performance.now() - startedAt) / 1000 });
   console.log(markdown(section));
   // After each, as whoever measures may run out of time.
