@@ -113,7 +113,7 @@ export const DEFAULT_DISTIL: DistilSettings = {
   loss: 'direction-magnitude',
   magnitudeWeight: 0.1,
   start: 'first',
-  steps: 1000,
+  steps: 1500,
   batch: 16,
   accumulation: 1,
   distinctBatches: null,
