@@ -3,8 +3,8 @@
  * it is not. Base model's licence is passed on where its card names one; nothing is claimed that was not measured.
  */
 import { formatIntervalKey } from '../interval/index.ts';
-import type { StreamId, StreamSpec } from '../model/config-index.ts';
-import { PRODUCT_VERSION, type RunPlan } from '../plan/index.ts';
+import type { ReaderClass, StreamId, StreamSpec } from '../model/config-index.ts';
+import { type Plan, PRODUCT_VERSION } from '../plan/index.ts';
 import type { RunSettings, StreamError } from '../run/index.ts';
 import type { ExportMetrics } from './metrics.ts';
 
@@ -20,7 +20,9 @@ export interface ModelCardInput {
   readonly streams: readonly StreamSpec[];
   /** The stream that the output is projected from. */
   readonly output: StreamId;
-  readonly plan: RunPlan;
+  readonly plan: Plan;
+  /** Which class reads the model, where that is none of diffusers; null where it is. */
+  readonly reader: ReaderClass | null;
   readonly metrics: ExportMetrics;
   readonly dtypes: CardDTypes;
 }
@@ -95,6 +97,7 @@ function summary({ name, className, plan, metrics, dtypes }: ModelCardInput, plu
   const { before, after } = plan.parameters;
   const share = (100 * (1 - after / before)).toFixed(1);
   const removed = plan.blocks.before - plan.blocks.after;
+  const narrowed = plan.blockMap.filter(({ fate }) => fate === 'narrowed').length;
   const parts = [
     `\`${className}\` distilled from **${name}**: ${count(plugged, 'interval')} of contiguous blocks replaced by one trained`,
     `block each, ${count(removed, 'block')} fewer, ${grouped(before)} → ${grouped(after)} parameters (−${share} %).`,
@@ -103,6 +106,11 @@ function summary({ name, className, plan, metrics, dtypes }: ModelCardInput, plu
       : dtypes.decoded
         ? `All other blocks are the teacher’s, decoded from ${dtypes.decoded.from} to ${dtypes.decoded.to}.`
         : 'All other blocks are the teacher’s, byte for byte.',
+    ...(narrowed > 0
+      ? [
+          `Of these ${count(narrowed, 'block')} ${narrowed === 1 ? 'is' : 'are'} narrower: linear maps stand for layers of theirs.`,
+        ]
+      : []),
   ];
   return parts.join(' ');
 }
@@ -161,7 +169,7 @@ function measured({ metrics: { measured: subset }, dtypes }: ModelCardInput): st
   return [lines[0] ?? '', lines.slice(1).join('\n')];
 }
 
-function usage({ className, folder, hasCompanions, dtypes, metrics }: ModelCardInput): string {
+function usage({ className, folder, hasCompanions, dtypes, metrics, reader }: ModelCardInput): string {
   const isMixed =
     (dtypes.decoded !== null && dtypes.unchanged.includes(',')) ||
     (dtypes.unchanged !== dtypes.trained && (metrics.fineTuned || metrics.intervals.some(({ plugged }) => plugged)));
@@ -170,8 +178,8 @@ function usage({ className, folder, hasCompanions, dtypes, metrics }: ModelCardI
   const rest = hasCompanions
     ? 'Contigua opens this folder as it lies; scheduler and text embeddings are the teacher’s.'
     : 'Text encoder, VAE and scheduler are those of the base model: pass `transformer=transformer` to its pipeline.';
-  return `\`\`\`python
-${isMixed ? 'import torch\n' : ''}from diffusers import ${className}
+  return `${reader === null ? '' : `${reader.about}\n\n`}\`\`\`python
+${isMixed ? 'import torch\n' : ''}from ${reader?.module ?? 'diffusers'} import ${className}
 
 transformer = ${className}.from_pretrained("this folder"${argument})
 \`\`\`

@@ -15,17 +15,18 @@ import {
 import {
   architectureOf,
   countParameters,
+  editedReader,
   expectedTensors,
   familyNamed,
   type ModelConfig,
 } from '../model/config-index.ts';
-import { assertPlanFits, formatPlan, pluggedPlan } from '../plan/index.ts';
+import { assertPlanFits, formatPlan, narrowedPlan, pluggedPlan } from '../plan/index.ts';
 import { decodedDType, trainedDType } from './cast-tensor.ts';
 import type { OutputFile } from './exporter.ts';
 import { CONFIG_FILE, METRICS_FILE, PLAN_FILE } from './file-names.ts';
 import { exportMetrics } from './metrics.ts';
 import { type CardDTypes, modelCard } from './model-card.ts';
-import { prunedConfig } from './pruned-config.ts';
+import { editedConfigText, prunedConfig } from './pruned-config.ts';
 import { studentWeights } from './student-weights.ts';
 import type { TrainedModel } from './trained-model.ts';
 import { MAX_SHARD_BYTES, weightFiles } from './weight-files.ts';
@@ -48,6 +49,9 @@ export async function studentFolder(options: TrainedModel): Promise<readonly Out
     countParameters(config).saved,
   );
   const plugged = exported.edits.map(({ first, last }) => ({ first, last }));
+  const width = options.narrow?.edits ?? [];
+  const written = narrowedPlan(exported, width, config);
+  const edited = editedReader(config, written.edits);
   const tensors = await studentWeights({
     config,
     fingerprint,
@@ -55,6 +59,7 @@ export async function studentFolder(options: TrainedModel): Promise<readonly Out
     blockMap: exported.blockMap,
     students,
     fineTuned,
+    ...(options.narrow ? { narrow: { edits: written.edits, maps: options.narrow.maps } } : {}),
     dtype,
     checkValues,
   });
@@ -69,17 +74,25 @@ export async function studentFolder(options: TrainedModel): Promise<readonly Out
     output,
     folder,
     hasCompanions: companions.some(({ path }) => path === MODEL_INDEX),
-    plan: exported,
+    plan: written,
+    reader: 'why' in edited ? null : edited.reader,
     metrics,
     dtypes: dtypesOf(checkpoint, config, dtype),
   });
   const inFolder = (path: string) => (folder === '' ? path : `${folder}/${path}`);
   return [
     { path: README, blob: textBlob(card) },
-    { path: PLAN_FILE, blob: textBlob(formatPlan(exported)) },
+    { path: PLAN_FILE, blob: textBlob(formatPlan(written)) },
     { path: METRICS_FILE, blob: textBlob(`${JSON.stringify(metrics, null, 2)}\n`) },
     ...companions.map(({ path, blob }) => ({ path: path === README ? TEACHER_README : path, blob })),
-    { path: inFolder(CONFIG_FILE), blob: textBlob(prunedConfig({ numBlocks, config: raw }, plugged)) },
+    {
+      path: inFolder(CONFIG_FILE),
+      blob: textBlob(
+        width.length > 0
+          ? editedConfigText({ config: raw }, written.edits)
+          : prunedConfig({ numBlocks, config: raw }, plugged),
+      ),
+    },
     ...weightFiles(tensors, options.maxShardBytes ?? MAX_SHARD_BYTES).map(({ path, blob }) => ({
       path: inFolder(path),
       blob,

@@ -12,6 +12,7 @@ import {
   type TensorInfo,
   tensorBytes,
 } from '../checkpoint/index.ts';
+import type { EditSet } from '../edit/index.ts';
 import { ContiguaError } from '../errors.ts';
 import type { BlockInterval } from '../interval/index.ts';
 import {
@@ -19,8 +20,11 @@ import {
   blockAt,
   conversionOf,
   type ExpectedTensor,
+  editedConfig,
+  editedModel,
   elementsOf,
   expectedTensors,
+  formRows,
   type ModelConfig,
   prunedModel,
   type RowSource,
@@ -34,6 +38,7 @@ import { joinedBlob, lazyBlob } from './lazy-blob.ts';
 import {
   checkTrainedValues,
   openFineTuned,
+  openMaps,
   openStudent,
   type TrainedTensor,
   type TrainedTensors,
@@ -47,6 +52,8 @@ export interface StudentWeightsInput {
   readonly blockMap: readonly BlockMapEntry[];
   readonly students: readonly { readonly interval: BlockInterval; readonly file: NamedBlob }[];
   readonly fineTuned: NamedBlob | null;
+  /** With `edits`, all of the model's, runs included: a valid set. */
+  readonly narrow?: { readonly edits: EditSet; readonly maps: NamedBlob };
   readonly dtype: 'teacher' | 'F32';
   readonly checkValues: boolean;
 }
@@ -56,33 +63,76 @@ export async function studentWeights(input: StudentWeightsInput): Promise<readon
   const { config, blockMap, checkpoint } = input;
   const teacherTensors = teacherInventory(checkpoint, config);
   const oldOf = blockMap.filter((entry) => entry.new !== null).map(({ old }) => old);
-  const student = prunedModel(config, oldOf);
+  const student = modelAfter(config, oldOf, input.narrow?.edits ?? []);
   const model = expectedTensors(student);
   const trained = await openAllTrained(input, model);
   const teacher = architectureOf(config);
+  const forms = new Map(editedModel(config, input.narrow?.edits ?? []).blocks.map(({ old, form }) => [old, form]));
   const places = architectureOf(student).blocks.map((to, place) => {
     const old = oldOf[place];
     if (old === undefined) throw new RangeError(`Block ${place} comes from nowhere`);
     const from = blockAt(teacher, old);
-    return { old, prefix: from.prefix, conversion: conversionOf(config, from, to) };
+    const form = forms.get(old) ?? {};
+    const isNarrow = Object.keys(form).length > 0;
+    const own = new Set(from.tensors.map(({ name }) => name));
+    return {
+      old,
+      prefix: from.prefix,
+      conversion: isNarrow ? formRows(from, form) : conversionOf(config, from, to),
+      isNarrow,
+      /** Maps are written in the type of the block's weights. */
+      like: from.tensors[0]?.name ?? '',
+      maps: isNarrow ? to.tensors.filter(({ name }) => !own.has(name)) : [],
+    };
   });
+  const maps = await openAllMaps(input, places);
   return model.map(({ name, local, shape, block, buffer }): LazyTensor => {
     const place = block === null ? null : places[block]!;
     const trainedHere =
       trained.fineTuned.get(name) ?? (place ? trained.students.get(place.old)?.get(local) : undefined);
     const storedAs = (tensor: string) => teacherTensors(`${place?.prefix ?? ''}${tensor}`);
+    const map = place && maps.get(`${place.old}.${local}`);
+    if (map) return { name, shape, ...castOf(map, storedAs(place.like), input.dtype) };
+    // A student of a run is whole, in the form of its new place; a fine-tune is of the model as it is written.
+    const rows =
+      trained.fineTuned.has(name) || (trainedHere && !place?.isNarrow) ? undefined : place?.conversion?.get(local);
+    if (rows) {
+      const student = place ? trained.students.get(place.old) : undefined;
+      const written = (tensor: string) => {
+        const whole = student?.get(tensor);
+        return whole
+          ? castOf(whole, storedAs(tensor), input.dtype)
+          : unchanged(storedAs(tensor), checkpoint, input.dtype);
+      };
+      return { name, shape, ...joinedRows(rows, shape, written) };
+    }
     if (trainedHere) return { name, shape, ...castOf(trainedHere, storedAs(local), input.dtype) };
     if (buffer && !checkpoint.tensors.has(name))
       return { name, shape, ...computed(name, shape, buffer, checkpoint, input.dtype) };
-    const rows = place?.conversion?.get(local);
-    if (rows)
-      return {
-        name,
-        shape,
-        ...joinedRows(rows, shape, (tensor) => unchanged(storedAs(tensor), checkpoint, input.dtype)),
-      };
     return { name, shape, ...unchanged(storedAs(local), checkpoint, input.dtype) };
   });
+}
+
+/** Throws `checkpoint-unsupported` where no class reads what the edits leave. */
+function modelAfter(config: ModelConfig, kept: readonly number[], edits: EditSet): ModelConfig {
+  if (edits.length === 0) return prunedModel(config, kept);
+  const edited = editedConfig(config, edits);
+  if (!('why' in edited)) return edited;
+  throw new ContiguaError('checkpoint-unsupported', 'No class of diffusers or PPCL holds these edits', {
+    found: edited.why,
+  });
+}
+
+/** Every map that a narrower block needs, by the teacher's block: also at the end of a group whose last block was removed. */
+async function openAllMaps(
+  { config, fingerprint, narrow, checkValues }: StudentWeightsInput,
+  places: readonly { readonly old: number; readonly maps: readonly TensorSpec[] }[],
+): Promise<TrainedTensors> {
+  if (!narrow) return new Map();
+  const wanted = places.flatMap(({ old, maps }) => maps.map((map) => ({ ...map, name: `${old}.${map.name}` })));
+  const maps = await openMaps(narrow.maps, { fingerprint, family: config.family }, wanted);
+  if (checkValues) await checkTrainedValues(maps);
+  return maps;
 }
 
 /** Rows of stored tensors, one after the other; all of one type. */

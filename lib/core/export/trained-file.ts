@@ -34,11 +34,11 @@ export interface TrainedTensor {
 export type TrainedTensors = ReadonlyMap<string, TrainedTensor>;
 
 interface Wanted {
-  readonly kind: 'student' | 'fine-tuned';
+  readonly kind: 'student' | 'fine-tuned' | 'maps';
   readonly fingerprint: string;
   readonly family: string;
-  /** The interval of a student, the plugged intervals of a fine-tune. */
-  readonly intervals: readonly BlockInterval[];
+  /** The interval of a student, the plugged intervals of a fine-tune; maps name their blocks themselves. */
+  readonly intervals: readonly BlockInterval[] | null;
 }
 
 /** `block`: tensors of one block of the model, names without its prefix; all must be there. */
@@ -74,6 +74,25 @@ export async function openFineTuned(
   return tensors;
 }
 
+/** `maps`: names with the index of the teacher's block in front; these must be there, and no others. */
+export async function openMaps(
+  file: NamedBlob,
+  wanted: Omit<Wanted, 'kind' | 'intervals'>,
+  maps: readonly TensorSpec[],
+): Promise<TrainedTensors> {
+  const tensors = await openTrained(file, { ...wanted, kind: 'maps', intervals: null });
+  const missing = maps.find(({ name }) => !tensors.has(name));
+  if (missing) {
+    throw new ContiguaError('weight-missing', 'A linear map of a narrower block is missing', {
+      file: file.path,
+      tensor: missing.name,
+      expected: `[${missing.shape.join(', ')}]`,
+    });
+  }
+  checkShapes(tensors, maps);
+  return tensors;
+}
+
 /** Reads all of it once. */
 export async function checkTrainedValues(tensors: TrainedTensors): Promise<void> {
   for (const [tensor, { blob, file }] of tensors) {
@@ -84,6 +103,12 @@ export async function checkTrainedValues(tensors: TrainedTensors): Promise<void>
   }
 }
 const CHECKED_AT_ONCE = 8 * 2 ** 20;
+
+const KINDS: Readonly<Record<Wanted['kind'], string>> = {
+  student: 'student',
+  'fine-tuned': 'fine-tuned model',
+  maps: 'file of linear maps',
+};
 
 async function openTrained({ path, blob }: NamedBlob, wanted: Wanted): Promise<Map<string, TrainedTensor>> {
   const { tensors, metadata } = await readSafetensorsHeader(blob, path);
@@ -96,7 +121,7 @@ async function openTrained({ path, blob }: NamedBlob, wanted: Wanted): Promise<M
     'kind',
     kind,
     () =>
-      new ContiguaError('checkpoint-unsupported', `This is no ${kind === 'student' ? 'student' : 'fine-tuned model'}`, {
+      new ContiguaError('checkpoint-unsupported', `This is no ${KINDS[kind]}`, {
         file: path,
         found: `${TRAINED_METADATA.kind}: ${found('kind')}`,
         expected: kind,
@@ -124,17 +149,19 @@ async function openTrained({ path, blob }: NamedBlob, wanted: Wanted): Promise<M
         expected: family,
       }),
   );
-  const key = kind === 'student' ? 'interval' : 'plugged';
-  expect(
-    key,
-    formatIntervalKeys(intervals),
-    () =>
-      new ContiguaError('plan-mismatch', 'It stands for other blocks', {
-        file: path,
-        found: found(key),
-        expected: formatIntervalKeys(intervals) || 'no interval',
-      }),
-  );
+  if (intervals) {
+    const key = kind === 'student' ? 'interval' : 'plugged';
+    expect(
+      key,
+      formatIntervalKeys(intervals),
+      () =>
+        new ContiguaError('plan-mismatch', 'It stands for other blocks', {
+          file: path,
+          found: found(key),
+          expected: formatIntervalKeys(intervals) || 'no interval',
+        }),
+    );
+  }
   const opened = new Map<string, TrainedTensor>();
   for (const [name, info] of tensors) {
     if (info.dtype !== 'F32') {

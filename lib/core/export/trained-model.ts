@@ -1,5 +1,6 @@
 /** A trained model before it leaves: its teacher, the students in their places, and how it is to be written. */
 import type { Checkpoint, NamedBlob } from '../checkpoint/index.ts';
+import type { WidthEdit } from '../edit/index.ts';
 import type { BlockInterval } from '../interval/index.ts';
 import type { ModelConfig } from '../model/config-index.ts';
 import type { RunPlan } from '../plan/index.ts';
@@ -23,6 +24,12 @@ export interface PluggedStudent {
   readonly file: NamedBlob;
 }
 
+export interface NarrowParts {
+  readonly edits: readonly WidthEdit[];
+  /** Safetensors of every map, named by the teacher's block: `58.img_ffn_proj.weight`. See docs/student-format.md. */
+  readonly maps: NamedBlob;
+}
+
 export interface TrainedModel {
   readonly teacher: Teacher;
   /** The run's plan, all of its intervals. */
@@ -31,6 +38,8 @@ export interface TrainedModel {
   readonly students: readonly PluggedStudent[];
   /** Weights of the joint fine-tune of exactly these students; they replace both theirs and the teacher's. */
   readonly fineTuned: NamedBlob | null;
+  /** Edits that make blocks narrower, and the linear maps that they put in place; left out where there are none. */
+  readonly narrow?: NarrowParts;
   /** What metrics.json and the card tell; a RunView has it all. Null where nothing is known. */
   readonly run: ExportedRun | null;
   /** Element type of trained weights: the teacher's of the same tensor (rounded to nearest even), or F32 as trained. */

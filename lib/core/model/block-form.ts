@@ -15,6 +15,7 @@ import {
   type TensorSpec,
   type TextPart,
 } from './architecture.ts';
+import type { BlockConversion, RowSource } from './block-rows.ts';
 
 /** Left out is as the family describes the block. */
 export interface BlockForm {
@@ -47,7 +48,28 @@ export function blockInForm(block: WholeBlock, form: BlockForm, width: number): 
   };
 }
 
-/** Whether the block is in the stream's own layers; the reason where it is none. */
+/** Which rows of the block's own tensors stay, where only some do; maps that take the place of others are not among them. */
+export function formRows(block: WholeBlock, { text, linearFfn = [] }: BlockForm): BlockConversion {
+  const conversion = new Map<string, readonly RowSource[]>();
+  const held = text && isPart(block.parts?.text) ? block.parts.text.stream : null;
+  for (const stream of linearFfn.filter((one) => one !== held)) {
+    const { matrix, from, to } = partOf(block.parts?.ffn[stream], `linear ${stream}`).modulation;
+    for (const { name: tensor, shape } of block.tensors.filter((one) => isOf(one, matrix))) {
+      const [rows = 0] = shape;
+      const parts = [
+        { tensor, from: 0, to: from },
+        { tensor, from: to, to: rows },
+      ];
+      conversion.set(
+        tensor,
+        parts.filter((part) => part.to > part.from),
+      );
+    }
+  }
+  return conversion;
+}
+
+/** Whether it is a part, and no reason why there is none. */
 export function isPart<P extends object>(part: P | NotAPart | undefined): part is P {
   return part !== undefined && !('why' in part);
 }

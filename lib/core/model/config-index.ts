@@ -17,7 +17,8 @@ export type {
   TensorSpec,
 } from './architecture.ts';
 export { BLOCK_HALVES, elementsOf, seamsOf } from './architecture.ts';
-export { type BlockForm, isPart } from './block-form.ts';
+export { type BlockForm, formRows, isPart } from './block-form.ts';
+export type { BlockConversion, RowSource } from './block-rows.ts';
 export { parseModelConfig } from './config.ts';
 export { MAX_BLOCKS } from './config-values.ts';
 export {
@@ -31,9 +32,9 @@ export {
   expectedTensors,
 } from './counts.ts';
 export { editableModel, whyNotAt } from './editable.ts';
-export { type EditedBlock, type EditedModel, editedConfig, editedModel } from './edited.ts';
+export { type EditedBlock, type EditedModel, editedConfig, editedModel, editedReader } from './edited.ts';
 export { FAMILIES, familyNamed, originalLayouts } from './families.ts';
-export type { BlockConversion, Family, RowSource } from './family.ts';
+export type { Family, ReaderClass } from './family.ts';
 export { embedsGuidance } from './inputs.ts';
 export { fitsHiddenStates, hiddenStatesShape } from './latents.ts';
 export { conversionOf, prunedModel, studentBlock } from './pruned.ts';

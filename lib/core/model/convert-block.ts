@@ -4,7 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { BlockSpec, ModelConfig } from './architecture.ts';
-import type { RowSource } from './family.ts';
+import type { RowSource } from './block-rows.ts';
 import { conversionOf } from './pruned.ts';
 import { WeightSet } from './weights.ts';
 

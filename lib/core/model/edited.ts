@@ -16,6 +16,7 @@ import { type BlockForm, blockInForm } from './block-form.ts';
 import { architectureOf, blockAt } from './counts.ts';
 import { modulatedBlocks } from './editable.ts';
 import { familyNamed } from './families.ts';
+import type { ReaderClass } from './family.ts';
 import { prunedModel } from './pruned.ts';
 
 /** A block of the edited model. */
@@ -61,21 +62,29 @@ export function editedModel(config: ModelConfig, edits: EditSet): EditedModel {
 
 /** The config of the edited model, as its family's class or one that extends it reads it; else why no class does. */
 export function editedConfig(config: ModelConfig, edits: EditSet): ModelConfig | NotAPart {
+  const told = editedReader(config, edits);
+  return 'why' in told ? told : told.config;
+}
+
+/** The same, with the class that reads it; null where it is diffusers' own. */
+export function editedReader(
+  config: ModelConfig,
+  edits: EditSet,
+): { readonly config: ModelConfig; readonly reader: ReaderClass | null } | NotAPart {
   const family = familyNamed(config.family);
   const { blocks } = architectureOf(config);
   const edited = editedModel(config, edits).blocks;
   if (edited.every(({ form }) => Object.keys(form).length === 0)) {
-    return prunedModel(
-      config,
-      edited.map(({ old }) => old),
-    );
+    const kept = edited.map(({ old }) => old);
+    return { config: prunedModel(config, kept), reader: null };
   }
   const told = family.editedKeys?.(
     config,
     edited.map(({ old, form }) => ({ block: blockAt({ blocks }, old), form })),
   ) ?? { why: `No class of ${family.label} has blocks of other forms.` };
   if ('why' in told) return told;
-  return family.parse({ ...config.raw, ...told.keys }, config.className, 'config.json');
+  const { keys, reader } = told;
+  return { config: family.parse({ ...config.raw, ...keys }, config.className, 'config.json'), reader };
 }
 
 /** What each block that stays becomes, by its index in the whole model; a block that is not named stays as it is. */

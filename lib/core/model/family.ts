@@ -7,6 +7,7 @@
 import type { FingerprintParts } from '../checkpoint/fingerprint.ts';
 import type { Architecture, BlockSpec, ModelConfig, NotAPart, RawConfig, StreamTokens } from './architecture.ts';
 import type { BlockForm } from './block-form.ts';
+import type { BlockConversion } from './block-rows.ts';
 import type { OriginalLayout } from './original-layout.ts';
 import type { ImageShape, Transformer, TransformerInputs } from './transformer.ts';
 import type { WeightStore } from './weights.ts';
@@ -41,14 +42,6 @@ export interface PictureLayout {
   readonly limitedBy: string;
 }
 
-/** Rows of a stored tensor, [out, in] or a vector, from `from` to `to`, exclusive; or rows of zeros. */
-export type RowSource =
-  | { readonly tensor: string; readonly from: number; readonly to: number }
-  | { readonly zeros: number };
-
-/** Where the rows of a tensor come from when a block becomes one of another kind; a tensor that is not named is taken as it is. */
-export type BlockConversion = ReadonlyMap<string, readonly RowSource[]>;
-
 /** Sizes of one sample. */
 export interface InputLayout {
   readonly imageTokens: number;
@@ -77,6 +70,19 @@ export interface NominalLayout {
   readonly tokens: StreamTokens;
   /** The pictures that they are: "1024 × 1024". */
   readonly picture: string;
+}
+
+/** config.json of narrower blocks, and which class reads it where diffusers' own does not. */
+export interface EditedKeys {
+  readonly keys: RawConfig;
+  readonly reader: ReaderClass;
+}
+
+export interface ReaderClass {
+  /** For model cards, in a sentence or two. */
+  readonly about: string;
+  /** Python's name of the module that has it. */
+  readonly module: string;
 }
 
 export interface Family<C extends ModelConfig = ModelConfig> {
@@ -108,7 +114,7 @@ export interface Family<C extends ModelConfig = ModelConfig> {
   editedKeys?(
     config: C,
     kept: readonly { readonly block: BlockSpec; readonly form: BlockForm }[],
-  ): { readonly keys: RawConfig } | NotAPart;
+  ): EditedKeys | NotAPart;
   /**
    * How a block becomes one of another kind, for families whose blocks of a stack differ: where the last block goes, another
    * takes its place, and a student may start as a block of another kind. Throws RangeError for what cannot be done.

@@ -1,8 +1,8 @@
 /** The model that is left when only some blocks stay: its config, as its family writes it, and what its blocks are made of. */
 import type { BlockSpec, ModelConfig } from './architecture.ts';
+import type { BlockConversion } from './block-rows.ts';
 import { architectureOf, blockAt } from './counts.ts';
 import { familyNamed } from './families.ts';
-import type { BlockConversion } from './family.ts';
 
 /** `kept` are indices of `config`'s blocks, ascending; block i of the result is block `kept[i]`, or a student in its place. */
 export function prunedModel(config: ModelConfig, kept: readonly number[]): ModelConfig {

@@ -4,6 +4,7 @@
  */
 import { type DetectionSettings, foundIn, similarityOf, summedErrors } from '../detection/index.ts';
 import {
+  compareEdits,
   type Edit,
   type EditSet,
   editSetOf,
@@ -13,6 +14,7 @@ import {
   runEdit,
   runSetOf,
   runsOf,
+  type WidthEdit,
 } from '../edit/index.ts';
 import { ContiguaError } from '../errors.ts';
 import {
@@ -23,7 +25,14 @@ import {
   removedCount,
   sumOverRemoved,
 } from '../interval/index.ts';
-import { type DeclaredStack, editableModel, type RawConfig, type StreamSpec } from '../model/config-index.ts';
+import {
+  type DeclaredStack,
+  editableModel,
+  editedModel,
+  type ModelConfig,
+  type RawConfig,
+  type StreamSpec,
+} from '../model/config-index.ts';
 import { type AnalysisReport, type Bounds, damageOf, outputErrorOf } from '../report/index.ts';
 import { wilsonInterval } from '../wilson-interval.ts';
 import { blockMapOf } from './block-map.ts';
@@ -216,6 +225,19 @@ export function pluggedPlan(
       after: plan.parameters.before - sumOverRemoved(set, savedParameters),
     },
     blockMap: blockMapOf(numBlocks, set),
+  };
+}
+
+/** With edits that make blocks narrower as well. Throws `plan-invalid` for what the model does not allow. */
+export function narrowedPlan(plan: RunPlan, width: readonly WidthEdit[], config: ModelConfig): Plan {
+  if (width.length === 0) return plan;
+  const set = editSetOf([...plan.edits, ...width], editableModel(config), 'the edits');
+  const planned: PlannedEdit[] = width.map((edit) => ({ ...edit, fitError: null, outputError: null }));
+  return {
+    ...plan,
+    edits: [...plan.edits, ...planned].sort(compareEdits),
+    parameters: { before: plan.parameters.before, after: editedModel(config, set).parameters },
+    blockMap: blockMapOf(plan.model.numBlocks, plan.edits, narrowedBlocks(set, plan.model.numBlocks)),
   };
 }
 

@@ -5,6 +5,7 @@ export {
   buildPlan,
   formatPlan,
   type MeasuredFigures,
+  narrowedPlan,
   type PlanChoice,
   type PlannedModel,
   pluggedPlan,

@@ -4,7 +4,7 @@
  * attention. With dual attention it gets one whose gate is zero, so that it computes what it did and can learn to do more.
  */
 import type { BlockSpec } from '../architecture.ts';
-import type { BlockConversion, RowSource } from '../family.ts';
+import type { BlockConversion, RowSource } from '../block-rows.ts';
 import { kindOf, MODULATIONS, SECOND_PROJECTIONS } from './blocks.ts';
 import type { SD3Config } from './config.ts';
 
