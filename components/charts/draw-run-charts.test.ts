@@ -123,20 +123,20 @@ describe('held-out errors', () => {
 });
 
 describe('the Pareto chart', () => {
-  const at = (key: string, parameters: number, value: number): ParetoPoint => ({
+  const at = (key: string, cost: number, value: number): ParetoPoint => ({
     key,
     kind: 'subset',
-    parameters,
+    cost,
     value,
     bounds: null,
   });
 
   it('finds who is beaten by nobody', () => {
     const points = [
-      { parameters: 3, quality: 0.9 },
-      { parameters: 2, quality: 0.9 },
-      { parameters: 1, quality: 0.5 },
-      { parameters: 2, quality: 0.7 },
+      { cost: 3, quality: 0.9 },
+      { cost: 2, quality: 0.9 },
+      { cost: 1, quality: 0.5 },
+      { cost: 2, quality: 0.7 },
     ];
     expect(paretoFront(points)).toEqual([points[2], points[1]]);
   });
@@ -144,8 +144,8 @@ describe('the Pareto chart', () => {
     const data = {
       points: [at('a', 1, 0.2), at('b', 1, 0.1), at('', 2, 0)],
       quality: 'error',
-      parameters: 2,
-      fewest: 1,
+      whole: 2,
+      least: 1,
     } as const;
     expect([...frontKeys(data)].sort()).toEqual(['', 'b']);
     const scales = paretoScales(data, 400);
@@ -156,7 +156,7 @@ describe('the Pareto chart', () => {
   it('draws a whisker over the interval of a value, inside the frame, and none where there is no interval', () => {
     for (const quality of ['facts', 'error'] as const) {
       const sure = { ...at('a', 1, 0.5), bounds: { low: 0.3, high: 0.95 } };
-      const scales = paretoScales({ points: [sure], quality, parameters: 2, fewest: 1 }, 400);
+      const scales = paretoScales({ points: [sure], quality, whole: 2, least: 1 }, 400);
       const lines = drawParetoPoint(sure, false, true, scales, PAPER_PALETTE).filter(({ tag }) => tag === 'line');
       const ends = lines.flatMap(({ attributes: { y1, y2 } }) => [Number(y1), Number(y2)]);
       expect(new Set(ends)).toEqual(new Set([scales.y(0.3), scales.y(0.95)]));
@@ -166,8 +166,23 @@ describe('the Pareto chart', () => {
     }
   });
   it('holds the teacher and the smallest student model within its frame', () => {
-    const scales = paretoScales({ points: [], quality: 'facts', parameters: 5e6, fewest: 3e6 }, 400);
+    const scales = paretoScales({ points: [], quality: 'facts', whole: 5e6, least: 3e6 }, 400);
     expect(scales.x(5e6)).toBeLessThan(scales.right);
     expect(scales.x(3e6)).toBeGreaterThan(scales.left);
+  });
+  it('draws the limit of a budget, and plans as small dots that beat nothing that was measured', () => {
+    const planned = { ...at('p', 1, 0.1), kind: 'planned', bounds: { low: 0.05, high: 0.2 } } as const;
+    const points = [at('a', 1, 0.2), planned, at('', 2, 0)];
+    const axis = { label: 'time', text: (cost: number) => `${cost} s` };
+    const data = { points, quality: 'error', whole: 2, least: 1, axis, limit: 1.5 } as const;
+    expect([...frontKeys(data)].sort()).toEqual(['', 'a']);
+    expect([...frontKeys({ ...data, quality: 'predicted' })].sort()).toEqual(['', 'p']);
+    const scales = paretoScales(data, 400);
+    const drawn = xml(drawPareto(data, scales, PAPER_PALETTE));
+    expect(drawn).toContain('← time');
+    expect(drawn).toContain(`x1="${Math.round(scales.x(1.5) * 1000) / 1000}"`);
+    const [dot, ...others] = drawParetoPoint(planned, false, false, scales, PAPER_PALETTE);
+    expect(others).toEqual([]);
+    expect(dot?.attributes.r).toBe(2.5);
   });
 });

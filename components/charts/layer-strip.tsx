@@ -22,6 +22,7 @@ import { StripHandle } from './strip-handle.tsx';
 import { isInterval, refusalOf } from './strip-intents.ts';
 import { stripNumbers } from './strip-numbers.ts';
 import { StripReadout } from './strip-readout.tsx';
+import { ruleWords, StripRuleMarks } from './strip-rules.tsx';
 import type { LayerStripProps } from './types.ts';
 import { useStripGestures } from './use-strip-gestures.ts';
 
@@ -32,6 +33,7 @@ const ALL_ALIKE: NonNullable<LayerStripProps['traits']> = [];
 export function LayerStrip(props: LayerStripProps) {
   const { width, numBlocks, stacks, blocks = UNKNOWN, hovered, onHover, selection, detected, probeR2 } = props;
   const { impossible = NOTHING_IMPOSSIBLE, streams: declared, traits = ALL_ALIKE, findings, agreement = null } = props;
+  const { rules } = props;
   const axis = useMemo(() => blockAxis(numBlocks, width, { stacks }), [numBlocks, width, stacks]);
   const streams = useMemo(() => (probeR2 ? declared : streamsUpdated(declared, blocks)), [declared, probeR2, blocks]);
   const rows = useMemo(
@@ -88,7 +90,9 @@ export function LayerStrip(props: LayerStripProps) {
         traits={traits}
         gestures={gestures}
         hintId={hintId}
+        rules={rules}
       />
+      {rules && <StripRuleMarks axis={axis} row={cells} rules={rules} />}
       {stripNumbers(axis, shown, hovered).map((number) => (
         <span
           key={number.block}
@@ -154,6 +158,7 @@ export function LayerStrip(props: LayerStripProps) {
         streams={streams}
         probeR2={probeR2}
         finding={hovered.block === null ? null : (findings?.[hovered.block] ?? null)}
+        rule={hovered.block === null || !rules ? null : ruleWords(rules, hovered.block)}
         chosen={hovered.block === null ? null : intervalAt(shown, hovered.block)}
         detected={hovered.block === null ? null : intervalAt(detected, hovered.block)}
         marked={marked}
@@ -161,10 +166,12 @@ export function LayerStrip(props: LayerStripProps) {
         notice={gestures.notice}
         crossed={gestures.crossed}
         anyDetected={detected.length > 0}
+        marking={rules?.marking ?? null}
       />
       <p id={hintId} className={styles.hidden}>
         Arrow keys move between blocks. Shift with an arrow key marks a range. Enter chooses the range, or the detected
         interval at the block, or lets go of a chosen one. Delete clears the chosen interval.
+        {rules && ' L locks the block or the range for plans, F forbids it; again, and it is free.'}
         {axis.seams.length > 0 && ' A range ends where its stack of blocks ends.'}
       </p>
     </div>

@@ -31,17 +31,17 @@ export interface ParetoLabels {
 const HIT = 20;
 
 export function Pareto(props: ParetoProps) {
-  const { width, current, inWords, onPlug, labels, points, quality, parameters, fewest } = props;
+  const { width, current, inWords, onPlug, labels, points, quality, whole, least, axis, limit } = props;
   const [hovered, setHovered] = useState<string | null>(null);
   const [stop, setStop] = useState<string | null>(null);
   const list = useRef<HTMLDivElement>(null);
   const drawn = useMemo(() => {
-    const data = { points, quality, parameters, fewest };
+    const data = { points, quality, whole, least, axis, limit };
     const scales = paretoScales(data, width);
     return { scales, frame: drawPareto(data, scales, PAGE_PALETTE), front: frontKeys(data) };
-  }, [points, quality, parameters, fewest, width]);
+  }, [points, quality, whole, least, axis, limit, width]);
   const { scales, frame, front } = drawn;
-  const ordered = useMemo(() => [...points].sort((a, b) => a.parameters - b.parameters || a.value - b.value), [points]);
+  const ordered = useMemo(() => [...points].sort((a, b) => a.cost - b.cost || a.value - b.value), [points]);
   const focusable = ordered.find(({ key }) => key === stop) ?? ordered.find(({ key }) => key === current) ?? ordered[0];
   const onKeyDown = (event: KeyboardEvent<HTMLDivElement>) => {
     const at = ordered.findIndex(({ key }) => key === focusable?.key);
@@ -83,7 +83,7 @@ export function Pareto(props: ParetoProps) {
             aria-pressed={point.key === current}
             aria-label={`${labels.take} ${inWords(point.key)}`}
             className={styles.point}
-            style={{ left: scales.x(point.parameters) - HIT / 2, top: scales.y(point.value) - HIT / 2 }}
+            style={{ left: scales.x(point.cost) - HIT / 2, top: scales.y(point.value) - HIT / 2 }}
             onPointerEnter={() => setHovered(point.key)}
             onPointerLeave={() => setHovered(null)}
             onFocus={() => {

@@ -7,7 +7,8 @@ import { type BlockAxis, placeInStack, startOf } from './block-axis.ts';
 import styles from './charts.module.css';
 import type { StripRow } from './draw-layer-strip.ts';
 import type { BlockPart } from './stream-part.ts';
-import type { Hover, ImpossibleRange, LayerStripProps } from './types.ts';
+import { ruleWords } from './strip-rules.tsx';
+import type { Hover, ImpossibleRange, LayerStripProps, StripRules } from './types.ts';
 import type { StripGestures } from './use-strip-gestures.ts';
 
 interface StripCellsProps {
@@ -21,10 +22,11 @@ interface StripCellsProps {
   readonly traits: readonly BlockTrait[];
   readonly gestures: StripGestures;
   readonly hintId: string;
+  readonly rules?: StripRules | undefined;
 }
 
 export function StripCells(props: StripCellsProps) {
-  const { axis, row, hovered, selection, impossible, traits, findings, gestures, hintId } = props;
+  const { axis, row, hovered, selection, impossible, traits, findings, gestures, hintId, rules } = props;
   const { top, height } = row;
   const blocks = Array.from({ length: axis.numBlocks }, (_, block) => block);
   return (
@@ -63,7 +65,12 @@ export function StripCells(props: StripCellsProps) {
             left={startOf(axis, block) - axis.left}
             width={axis.step}
             lit={lit}
-            description={[placeInStack(axis, block), ...traitLabels(traits, props.blocks[block]), findings?.[block]]
+            description={[
+              rules && ruleWords(rules, block),
+              placeInStack(axis, block),
+              ...traitLabels(traits, props.blocks[block]),
+              findings?.[block],
+            ]
               .filter(Boolean)
               .join('. ')}
             chosen={intervalAt(selection, block) !== null}

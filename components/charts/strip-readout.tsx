@@ -7,7 +7,7 @@ import type { StripRow } from './draw-layer-strip.ts';
 import { similarityText, spanText } from './number-text.ts';
 import { type BlockPart, whyNoPart } from './stream-part.ts';
 import { isInterval } from './strip-intents.ts';
-import type { LayerStripProps } from './types.ts';
+import type { LayerStripProps, StripRule } from './types.ts';
 
 interface StripReadoutProps {
   readonly row: StripRow;
@@ -20,6 +20,8 @@ interface StripReadoutProps {
   readonly probeR2: LayerStripProps['probeR2'];
   /** What an analysis found about the block; null before one, when the values that are there are shown. */
   readonly finding: string | null;
+  /** "locked", "forbidden" for plans, or null. */
+  readonly rule: string | null;
   readonly chosen: BlockInterval | null;
   readonly detected: BlockInterval | null;
   readonly marked: BlockInterval | null;
@@ -28,7 +30,14 @@ interface StripReadoutProps {
   readonly notice: string | null;
   readonly crossed: string | null;
   readonly anyDetected: boolean;
+  /** What a click sets; null where it chooses. */
+  readonly marking: StripRule | null;
 }
+
+const MARKING: Readonly<Record<StripRule, string>> = {
+  lock: 'Click or drag over blocks to lock them: plans keep them with all of their weights. Again, and they are free.',
+  forbid: 'Click or drag over blocks to forbid them: plans have no interval with them. Again, and they are free.',
+};
 
 export function StripReadout(props: StripReadoutProps) {
   const { row, block, place, probeR2, finding, chosen, detected, marked, refusal, crossed, anyDetected } = props;
@@ -42,26 +51,28 @@ export function StripReadout(props: StripReadoutProps) {
       </span>
       {notice === null && isInterval(marked) && (
         <>
-          <b>Blocks {spanText(marked)}</b> · {marked.last - marked.first + 1} blocks become 1 ·{' '}
-          {refusal ?? 'Enter or release to choose'}
+          <b>Blocks {spanText(marked)}</b> ·{' '}
+          {props.marking === null && `${marked.last - marked.first + 1} blocks become 1 · `}
+          {refusal ?? `Enter or release to ${props.marking ?? 'choose'}`}
         </>
       )}
       {notice === null && !isInterval(marked) && block !== null && (
         <>
           <b>Block {block}</b>
           {about.length > 0 && ` (${about.join(', ')})`}
+          {props.rule && ` · ${props.rule}`}
           {chosen && ` · chosen ${spanText(chosen)}`}
           {finding !== null
             ? ` · ${finding}`
             : `${probeR2 ? ` · probe R², held out: ${probeWords(props, probeR2, block)}` : ''}${detected ? ` · detected ${spanText(detected)}` : ''}`}
         </>
       )}
-      {notice === null && !isInterval(marked) && block === null && (
-        <>
-          {anyDetected ? 'Click a bracket or drag' : 'Drag'} over blocks to choose a run: its first block stays, the
-          rest go.
-        </>
-      )}
+      {notice === null &&
+        !isInterval(marked) &&
+        block === null &&
+        (props.marking === null
+          ? `${anyDetected ? 'Click a bracket or drag' : 'Drag'} over blocks to choose a run: its first block stays, the rest go.`
+          : MARKING[props.marking])}
     </div>
   );
 }

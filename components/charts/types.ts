@@ -66,6 +66,20 @@ export interface LayerStripProps extends LinkedChartProps {
   /** `block` is the new first or last block of a chosen interval, already inside its limits. */
   readonly onMoveEdge: (interval: BlockInterval, edge: IntervalEdge, block: number) => void;
   readonly onRemove: (interval: BlockInterval) => void;
+  /** What the planner may do to blocks; left out where nothing is planned. Memoise it. */
+  readonly rules?: StripRules | undefined;
+}
+
+export type StripRule = 'lock' | 'forbid';
+export interface StripRules {
+  /** Blocks that stay with all of their weights. */
+  readonly locked: readonly number[];
+  /** Blocks that no interval may hold, not even as its first. */
+  readonly forbidden: readonly number[];
+  /** What a click or a drag sets; null where it chooses intervals. */
+  readonly marking: StripRule | null;
+  /** Sets the rule for the blocks, or takes it from them where all have it. */
+  readonly onMark: (blocks: BlockInterval, rule: StripRule) => void;
 }
 
 export interface Agreement {

@@ -7,7 +7,7 @@ import { type KeyboardEvent, type PointerEvent, useCallback, useRef, useState } 
 import { type BlockInterval, intervalAt, stackAround } from '@/lib/core/interval/index.ts';
 import { type BlockAxis, blockAt, depthOf, placeInStack } from './block-axis.ts';
 import { activation, drawnRange, isInterval } from './strip-intents.ts';
-import { type ImpossibleRange, type LayerStripProps, NO_HOVER } from './types.ts';
+import { type ImpossibleRange, type LayerStripProps, NO_HOVER, type StripRule } from './types.ts';
 
 export interface MovingEdge {
   readonly from: BlockInterval;
@@ -43,10 +43,16 @@ export interface StripGestures {
   readonly onCellClick: (block: number) => void;
 }
 
+const RULE_KEYS: ReadonlyMap<string, StripRule> = new Map([
+  ['l', 'lock'],
+  ['f', 'forbid'],
+]);
+
 type Options = LayerStripProps & { readonly impossible: readonly ImpossibleRange[] };
 
 export function useStripGestures(axis: BlockAxis, options: Options): StripGestures {
-  const { numBlocks, selection, detected, impossible, onHover } = options;
+  const { numBlocks, selection, detected, impossible, onHover, rules } = options;
+  const marking = rules?.marking ?? null;
   const depth = depthOf(axis);
   const [cursorState, setCursor] = useState(0);
   const [anchor, setAnchor] = useState<number | null>(null);
@@ -68,7 +74,14 @@ export function useStripGestures(axis: BlockAxis, options: Options): StripGestur
     setAnchor(null);
   };
 
+  const mark = (blocks: BlockInterval, rule: StripRule) => {
+    rules?.onMark(blocks, rule);
+    setNotice(null);
+    setAnchor(null);
+  };
+
   const activate = (block: number, range: BlockInterval | null) => {
+    if (marking) return mark(range ?? { first: block, last: block }, marking);
     const intent = activation(block, range, selection, detected, impossible);
     if (intent.kind === 'add') options.onAdd(intent.interval);
     else if (intent.kind === 'toggle') options.onToggle(intent.interval);
@@ -108,6 +121,8 @@ export function useStripGestures(axis: BlockAxis, options: Options): StripGestur
     } else if (event.key === 'Delete' || event.key === 'Backspace') {
       const chosen = intervalAt(selection, cursor);
       if (chosen) options.onRemove(chosen);
+    } else if (rules && RULE_KEYS.has(event.key.toLowerCase())) {
+      mark(drawn?.range ?? { first: cursor, last: cursor }, RULE_KEYS.get(event.key.toLowerCase())!);
     } else return;
     event.preventDefault();
   };
@@ -149,6 +164,7 @@ export function useStripGestures(axis: BlockAxis, options: Options): StripGestur
     release();
     if (!drawing && block === from) return activate(block, null);
     const { range, refused } = drawnRange(from, block, impossible, depth);
+    if (marking && range) return mark(range, marking);
     if (isInterval(range)) options.onAdd(range);
     if (refused) setNotice(refused.reason);
     else if (!isInterval(range)) setNotice('An interval is two blocks or more.');

@@ -15,7 +15,7 @@ import { useDetectedHere } from './use-noise';
 
 /** What lies below the charts and needs an analysis comes after the first load. */
 const ScoresPanel = lazy(async () => ({ default: (await import('./scores-panel')).ScoresPanel }));
-const ChoicesPanel = lazy(async () => ({ default: (await import('./choices-panel')).ChoicesPanel }));
+const PlansPanel = lazy(async () => ({ default: (await import('./plans-panel')).PlansPanel }));
 
 export function Charts() {
   const [column, width] = useWidth<HTMLDivElement>();
@@ -45,7 +45,7 @@ export function Evidence() {
       <div className="@container border-t border-line">
         <div className="grid grid-cols-1 divide-y divide-line @4xl:grid-cols-2 @4xl:divide-x @4xl:divide-y-0">
           <ScoresPanel />
-          <ChoicesPanel />
+          <PlansPanel />
         </div>
       </div>
     </Suspense>

@@ -8,7 +8,6 @@ import { type RunSet, replacementWord } from '@/lib/core/edit/index.ts';
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import { removedCount } from '@/lib/core/interval/index.ts';
 import { type BeforeAfter, type PlanCost, planCost } from '@/lib/core/plan/index.ts';
-import type { CalibrationFacts } from '@/lib/core/report/report.ts';
 import { isWithinNoise, type Quartiles } from '@/lib/core/run/index.ts';
 import { COUNTED_PICTURES, DRAWING } from '@/lib/core/shapes/index.ts';
 import {
@@ -23,6 +22,7 @@ import { tokensWords } from '@/lib/page/browser/stream-words.ts';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { needsProbes, PAGE_REPLACEMENTS } from '@/lib/page/explorer/edits.ts';
 import { engineStore } from '@/lib/page/explorer/engine.ts';
+import { tokensOf } from '@/lib/page/explorer/forward-tokens.ts';
 import { changedSince, changedWords, isSame } from '@/lib/page/explorer/made-of.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import { isQuickModel, measureForward, presentTiming } from '@/lib/page/explorer/quiet-measurements.ts';
@@ -123,15 +123,6 @@ function editsWords(edits: RunSet): string {
 
 const probesWords = ({ probes }: PlanCost): string =>
   probes.count > 0 ? `Counts ${probes.count} linear probes, ${countWords(probes.parameters)} parameters.` : '';
-
-/** A calibration file holds forwards as the model is used; without one, what the model's summary assumes. */
-function tokensOf({ tokensPerForward }: ModelSummary, calibration: CalibrationFacts | null): ForwardTokens {
-  if (calibration?.kind !== 'file') return tokensPerForward;
-  const { samples, tokens } = calibration;
-  return Object.fromEntries(Object.entries(tokens).map(([stream, count]) => [stream, Math.round(count / samples)]));
-}
-
-type ForwardTokens = ModelSummary['tokensPerForward'];
 
 function ForwardTime() {
   // Each of these decides which timing belongs here, so a change of any draws the line anew.

@@ -2,7 +2,9 @@
 /** The layer strip: every block, how well a linear probe stands in for it, what was detected and what is chosen. */
 import { useMemo } from 'react';
 import { useStore } from 'zustand';
-import { LayerStrip, TraitLegend, whyNoPart } from '@/components/charts';
+import { LayerStrip, type StripRules, TraitLegend, whyNoPart } from '@/components/charts';
+import { Button } from '@/components/ui/button';
+import { Choice } from '@/components/ui/choice';
 import { Help } from '@/components/ui/help';
 import { Panel } from '@/components/ui/panel';
 import type { BlockInterval } from '@/lib/core/interval/index.ts';
@@ -14,6 +16,7 @@ import { blockWords } from '@/lib/page/explorer/block-words.ts';
 import { breakFindings } from '@/lib/page/explorer/break-words.ts';
 import { agreementWords } from '@/lib/page/explorer/comparison.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
+import { clearRules, markBlocks, plannerStore } from '@/lib/page/explorer/planner.ts';
 import { choose, gestureName, newEdit } from '@/lib/page/explorer/selection.ts';
 import { ChartDownload } from './chart-download';
 import { Placeholder } from './placeholder';
@@ -60,6 +63,11 @@ export function StripPanel({ width, detected }: { width: number; detected: reado
             Click a bracket, drag over cells, or use the keyboard: arrows move, Shift extends, Enter chooses, Delete
             clears.
           </p>
+          <p>
+            For plans under a budget, blocks can be <em>locked</em> (a bar under the cell: the block stays with all of
+            its weights, though an interval may begin at it) or <em>forbidden</em> (hatched: no interval has the block).
+            Choose Lock or Forbid above the strip and click or drag, or press L or F on a block.
+          </p>
         </Help>
       }
       reading={
@@ -69,7 +77,12 @@ export function StripPanel({ width, detected }: { width: number; detected: reado
             ? `${mark}Probe R² on ${tokensWords(report.calibration.heldOutTokens, report.model.streams)} held out. Brackets: detected; filled: chosen. ${caveat ?? ''} ${comparison ? agreementWords(comparison) : ''}`.trim()
             : 'Drag over blocks to choose a run; Analyse shows which runs are redundant.'
       }
-      tools={<ChartDownload name="blocks" charts={[{ chart: 'strip', label: 'Blocks' }]} />}
+      tools={
+        <>
+          <RuleTools />
+          <ChartDownload name="blocks" charts={[{ chart: 'strip', label: 'Blocks' }]} />
+        </>
+      }
     >
       <Strip
         width={width}
@@ -91,6 +104,7 @@ function Strip({ width, detected, probeR2 }: { width: number; detected: readonly
   const findings = useFindings(detected);
   const foundIn = useFoundIn();
   const agreement = useAgreement();
+  const rules = useRules();
   if (linked.numBlocks === 0) return <Placeholder height={150} />;
   return (
     <>
@@ -101,6 +115,7 @@ function Strip({ width, detected, probeR2 }: { width: number; detected: readonly
         findings={findings}
         foundIn={foundIn}
         agreement={agreement}
+        rules={rules}
         onAdd={(interval) => choose({ type: 'add', edit: newEdit(interval) })}
         onToggle={(interval) => choose({ type: 'toggle', edit: newEdit(interval) })}
         onRemove={(interval) => choose({ type: 'remove', interval })}
@@ -109,6 +124,42 @@ function Strip({ width, detected, probeR2 }: { width: number; detected: readonly
         }
       />
     </>
+  );
+}
+
+/** What a click or a drag on the strip does, and a way to free all blocks that a rule holds. */
+function RuleTools() {
+  const { marking, locked, forbidden } = useStore(plannerStore);
+  const isAnalysed = useStore(analysisStore, ({ report }) => report !== null);
+  if (!isAnalysed) return null;
+  const held = locked.length + forbidden.length;
+  return (
+    <>
+      {held > 0 ? (
+        <Button small look="ghost" onClick={clearRules}>
+          Free {held} {held === 1 ? 'block' : 'blocks'}
+        </Button>
+      ) : null}
+      <Choice
+        name="What a click on a block does"
+        value={marking ?? 'choose'}
+        onChange={(value) => plannerStore.setState({ marking: value === 'choose' ? null : value })}
+        options={[
+          { value: 'choose', label: 'Choose' },
+          { value: 'lock', label: 'Lock', title: 'Plans keep the block with all of its weights' },
+          { value: 'forbid', label: 'Forbid', title: 'Plans have no interval with the block' },
+        ]}
+      />
+    </>
+  );
+}
+
+function useRules(): StripRules | undefined {
+  const { marking, locked, forbidden } = useStore(plannerStore);
+  const isAnalysed = useStore(analysisStore, ({ report }) => report !== null);
+  return useMemo(
+    () => (isAnalysed ? { marking, locked, forbidden, onMark: markBlocks } : undefined),
+    [isAnalysed, marking, locked, forbidden],
   );
 }
 

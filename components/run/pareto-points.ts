@@ -16,7 +16,7 @@ export function paretoPoints(subsets: readonly SubsetView[], quality: ParetoQual
     const kind = subset.fineTuned ? 'fine-tuned' : subset.plugged.length === 0 ? 'teacher' : 'subset';
     const { facts, outputErrorBounds = null, parameters } = subset;
     const bounds = quality === 'error' ? outputErrorBounds : facts && wilsonInterval(facts.held, facts.total);
-    return [{ key: subsetKey(subset), kind, parameters, value, bounds }] satisfies ParetoPoint[];
+    return [{ key: subsetKey(subset), kind, cost: parameters, value, bounds }] satisfies ParetoPoint[];
   });
 }
 

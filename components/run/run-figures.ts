@@ -83,7 +83,7 @@ function figureOf({ view, curves }: FollowedRun, figure: RunFigure, current: Sub
     case 'pareto': {
       const quality = qualityFor(view);
       const points = paretoPoints(view.subsets, quality);
-      const data = { points, quality, parameters: view.model.parameters, fewest: fewestParameters(view) };
+      const data = { points, quality, whole: view.model.parameters, least: fewestParameters(view) };
       return paretoSvg(data, current ? subsetKey(current) : '', facts);
     }
     default:

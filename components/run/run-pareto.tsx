@@ -77,8 +77,8 @@ export function RunPareto() {
             width={width}
             points={points}
             quality={quality}
-            parameters={view.model.parameters}
-            fewest={fewestParameters(view)}
+            whole={view.model.parameters}
+            least={fewestParameters(view)}
             current={current ? subsetKey(current) : ''}
             inWords={(key) => {
               const subset = view.subsets.find((known) => subsetKey(known) === key);

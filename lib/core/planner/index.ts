@@ -23,3 +23,4 @@ export type { Choice, Problem, Span, Whole } from './candidates.ts';
 export { type BudgetedModel, type CostScale, costScale } from './edit-costs.ts';
 export { FREE_RULES, PLANNED_KINDS, type PlannedKind, type PlanRules, whyNotUnder } from './plan-problem.ts';
 export { type Prediction, predictedDamage, predictionOf } from './prediction.ts';
+export { fitPrediction, type PredictedAndMeasured, type PredictionFit } from './prediction-fit.ts';

@@ -1,8 +1,11 @@
 /** Keeps the address bar and the stores in step: read once at the start, replaced (never pushed) on every change. */
 import { formatEditParam } from '@/lib/core/edit/index.ts';
+import { formatBlockList } from '@/lib/core/planner/index.ts';
 import { limitsStore } from './analysis-limits.ts';
 import { calibrationStore } from './calibration.ts';
+import type { PageReplacement } from './edits.ts';
 import { modelStore } from './model.ts';
+import { plannerStore } from './planner.ts';
 import { DEFAULT_PROMPT, previewStore } from './preview.ts';
 import { selectionStore } from './selection.ts';
 import { settingsStore } from './settings.ts';
@@ -16,6 +19,7 @@ export function openingLink(): LinkState & { readonly statesInputs: boolean } {
   const params = new URLSearchParams(window.location.search);
   const link = readLink(params);
   settingsStore.setState(link.settings);
+  plannerStore.setState(link.plans.budget);
   calibrationStore.setState(link.calibration);
   limitsStore.setState(link.limits);
   if (link.prompt !== null) previewStore.setState({ prompt: link.prompt });
@@ -32,6 +36,7 @@ export function presentLink(): string {
     model: summary && modelDigits(summary.fingerprint),
     cut: formatEditParam(selectionStore.getState().selection.present, settings.replaceBy),
     settings,
+    plans: linkedPlans(settings.replaceBy),
     calibration: calibrationStore.getState(),
     limits: limitsStore.getState(),
     prompt: prompt === DEFAULT_PROMPT ? null : prompt,
@@ -39,6 +44,16 @@ export function presentLink(): string {
   });
   const query = params.toString();
   return `${window.location.origin}${window.location.pathname}${query ? `?${query}` : ''}`;
+}
+
+function linkedPlans(replaceBy: PageReplacement): LinkState['plans'] {
+  const { kind, value, dtype, locked, forbidden, kept } = plannerStore.getState();
+  return {
+    budget: { kind, value, dtype },
+    locked: formatBlockList(locked),
+    forbidden: formatBlockList(forbidden),
+    kept: kept && formatEditParam(kept, replaceBy),
+  };
 }
 
 /** Until a model is open the address stays as it came: it may hold a choice that nobody has read yet. */
@@ -52,6 +67,6 @@ export function followAddress(): void {
       if (address !== window.location.href) window.history.replaceState(window.history.state, '', address);
     }, WRITE_AFTER_MS);
   };
-  for (const store of [selectionStore, settingsStore, calibrationStore, limitsStore, previewStore])
+  for (const store of [selectionStore, settingsStore, calibrationStore, limitsStore, previewStore, plannerStore])
     store.subscribe(write);
 }

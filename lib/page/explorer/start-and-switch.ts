@@ -7,6 +7,7 @@ import type { ModelSource } from '@/lib/compute/protocol.ts';
 import { NO_EDITS, parseRunParam, type RunSet } from '@/lib/core/edit/index.ts';
 import { ContiguaError } from '@/lib/core/errors.ts';
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
+import { parseBlockList } from '@/lib/core/planner/index.ts';
 import type { WantedEngine } from '@/lib/core/tensor/engine.ts';
 import { settle, showError, showPassing, showWarning } from '../browser/notices.ts';
 import { stopAblation } from './ablations.ts';
@@ -26,13 +27,14 @@ import { type PageReplacement, pageEdits } from './edits.ts';
 import { engineStore, startEngine, verifyEngine, watchEngine } from './engine.ts';
 import { modelStore, openModel } from './model.ts';
 import { watchOthers } from './others.ts';
+import { plannerStore } from './planner.ts';
 import { clearPreview } from './preview.ts';
 import { measureWhenIdle } from './quiet-measurements.ts';
 import { linkedSample, sampleSource } from './samples.ts';
 import { beginSelection } from './selection.ts';
 import { settingsStore, withKnownStream } from './settings.ts';
 import { traceChoice } from './traces.ts';
-import { linkFits } from './url-state.ts';
+import { type LinkedPlans, linkFits } from './url-state.ts';
 
 let started = false;
 /** What the address asks for, waiting for its model; a link for another model keeps waiting until that one is opened. */
@@ -43,6 +45,7 @@ interface LinkedWishes {
   readonly cut: string;
   /** What replaces the runs of `cut` that say nothing of their own. */
   readonly replaceBy: PageReplacement;
+  readonly plans: LinkedPlans;
   readonly analysis: WantedAnalysis;
 }
 
@@ -51,10 +54,10 @@ export async function startSession(): Promise<void> {
   if (started) return;
   started = true;
   const link = openingLink();
-  const { model, cut, statesInputs } = link;
+  const { model, cut, plans, statesInputs } = link;
   // Version 1 left the default inputs out of its addresses; one without a model was written by nobody.
   const inputs = statesInputs || model !== null ? calibrationText(link.calibration) : null;
-  waiting = { model, cut, replaceBy: link.settings.replaceBy, analysis: { inputs, orNewest: !statesInputs } };
+  waiting = { model, cut, replaceBy: link.settings.replaceBy, plans, analysis: { inputs, orNewest: !statesInputs } };
   watchEngine(() => void restartEngine());
   watchCalibrationFile();
   watchOthers();
@@ -93,7 +96,9 @@ async function beginModel(summary: ModelSummary, before: ModelSummary | null): P
     detection: withKnownStream(detection, summary.streams),
   }));
   const linked = waiting && linkFits(waiting.model, summary.fingerprint) ? waiting.analysis : null;
-  beginSelection(summary, linkedChoice(summary));
+  const link = claimedLink(summary);
+  beginSelection(summary, linkedChoice(summary, link));
+  beginPlans(summary, link);
   await fitCalibration(summary, before);
   return wantedAnalysis(linked);
 }
@@ -147,22 +152,47 @@ function wantedAnalysis(linked: WantedAnalysis | null): WantedAnalysis {
   return linked ?? { inputs: null, orNewest: true };
 }
 
-function linkedChoice(summary: ModelSummary): RunSet {
-  if (!waiting) return NO_EDITS;
-  const { model, cut, replaceBy } = waiting;
+/** What the address asks for, if it is of this model; it is read once. */
+function claimedLink(summary: ModelSummary): LinkedWishes | null {
+  if (!waiting) return null;
+  const link = waiting;
+  const { model } = link;
   if (!linkFits(model, summary.fingerprint)) {
     showWarning('link', 'This link was made for another model', {
       hint: `It names the model sha256:${model}…; open is ${summary.name} (${summary.fingerprint.slice(0, 19)}…). Open that model's folder and its choice of blocks appears.`,
     });
-    return NO_EDITS;
+    return null;
   }
   settle('link');
   waiting = null;
+  return link;
+}
+
+function linkedChoice(summary: ModelSummary, link: LinkedWishes | null): RunSet {
+  if (!link) return NO_EDITS;
   try {
-    return pageEdits(parseRunParam(cut, replaceBy, summary, 'link'));
+    return pageEdits(parseRunParam(link.cut, link.replaceBy, summary, 'link'));
   } catch (thrown) {
     showError('link', thrown);
     return NO_EDITS;
+  }
+}
+
+/** Rules for blocks are of one model; the budget stays when another one is opened. */
+function beginPlans(summary: ModelSummary, link: LinkedWishes | null): void {
+  plannerStore.setState({ locked: [], forbidden: [], kept: null });
+  if (!link) return;
+  const { locked, forbidden, kept } = link.plans;
+  const blocks = (text: string, name: string) => (text === '' ? [] : parseBlockList(text, summary, `link, ${name}`));
+  try {
+    const barred = blocks(forbidden, 'forbid');
+    plannerStore.setState({
+      locked: blocks(locked, 'lock').filter((block) => !barred.includes(block)),
+      forbidden: barred,
+      kept: kept === null ? null : pageEdits(parseRunParam(kept, link.replaceBy, summary, 'link, keep')),
+    });
+  } catch (thrown) {
+    showError('link', thrown);
   }
 }
 

@@ -8,6 +8,7 @@ const plain: LinkState = {
   model: '0123456789ab',
   cut: '',
   settings: DEFAULT_SETTINGS,
+  plans: { budget: { kind: 'params', value: '60%', dtype: null }, locked: '', forbidden: '', kept: null },
   calibration: DEFAULT_CALIBRATION,
   limits: DEFAULT_LIMITS,
   prompt: null,
@@ -40,6 +41,12 @@ describe('a link', () => {
         differences: 'all',
         noise: 'early',
       },
+      plans: {
+        budget: { kind: 'memory', value: '2.5GB', dtype: 'fp8' },
+        locked: '0-2,9',
+        forbidden: '15',
+        kept: '3-4',
+      },
       calibration: { kind: 'synthetic', samples: 32, timesteps: 4, seed: 9, file: null, fileDigits: null },
       limits: { tokens: 512, damageSamples: 4, damageIntervals: 0, memory: 1.5 },
       prompt: 'a large red circle top left on white',
@@ -64,6 +71,16 @@ describe('a link', () => {
     expect(rowsOf('model=0123456789ab')).toBe('all');
     expect(rowsOf('cut=3-4')).toBe('held-out');
   });
+
+  it.each(['params', 'weight-12B', 'params-', 'size-2GB@bf17'])(
+    'takes the default of a budget that is none: %s',
+    (text) => {
+      const { budget } = readLink(new URLSearchParams(`budget=${text}`)).plans;
+      expect(budget).toEqual(
+        text.startsWith('size') ? { kind: 'size', value: '2GB', dtype: null } : plain.plans.budget,
+      );
+    },
+  );
 
   it('carries every seed that the server and the terminal take, and none beyond', () => {
     const most = 2 ** 32 - 1;

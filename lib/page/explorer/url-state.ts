@@ -6,16 +6,25 @@ import type { DetectionSettings } from '@/lib/core/detection/index.ts';
 import { DAMAGE_SCORES } from '@/lib/core/detection/index.ts';
 import { replacementWord } from '@/lib/core/edit/index.ts';
 import { isInRange, type NumberRange } from '@/lib/core/number-range.ts';
+import {
+  BUDGET_DTYPES,
+  BUDGET_KINDS,
+  type BudgetDtype,
+  type BudgetKind,
+  takesDtype,
+} from '@/lib/core/planner/index.ts';
 import { SEED_RANGE } from '@/lib/core/random.ts';
 import type { Rows } from '@/lib/core/report/report.ts';
 import { type LimitsChoice, limitsFrom, limitsText } from './analysis-limits.ts';
 import { type CalibrationChoice, calibrationFrom, calibrationText, DEFAULT_CALIBRATION } from './calibration.ts';
 import { PAGE_REPLACEMENTS } from './edits.ts';
 import { NOISES } from './noise.ts';
+import { DEFAULT_PLANNER } from './planner.ts';
 import { DEFAULT_SETTINGS, type Settings } from './settings.ts';
 
 /** Hex digits of the fingerprint in a link: enough that no two models a person has will share them. */
 const MODEL_DIGITS = 12;
+const BUDGET_DTYPE_NAMES = Object.keys(BUDGET_DTYPES) as readonly BudgetDtype[];
 /** Which blocks there are, the model says. */
 const BLOCK_RANGE: NumberRange = { min: 0, max: 999_999, whole: true };
 
@@ -25,12 +34,23 @@ export interface LinkState {
   /** Chosen edits as text (`3-4.5-7p`), to be read once the model's number of blocks is known. */
   readonly cut: string;
   readonly settings: Settings;
+  readonly plans: LinkedPlans;
   /** A file cannot travel in a link, only the digits that name its content. */
   readonly calibration: CalibrationChoice;
   readonly limits: LimitsChoice;
   /** Null when the link does not say. */
   readonly prompt: string | null;
   readonly seed: number | null;
+}
+
+/** What the planner is asked for. Blocks and edits are text, to be read once the model's number of blocks is known. */
+export interface LinkedPlans {
+  readonly budget: { readonly kind: BudgetKind; readonly value: string; readonly dtype: BudgetDtype | null };
+  /** `0-2,58` */
+  readonly locked: string;
+  readonly forbidden: string;
+  /** `3-4.5-7p`; null where nothing is kept. */
+  readonly kept: string | null;
 }
 
 export function modelDigits(fingerprint: string): string {
@@ -42,7 +62,7 @@ export function writeLink(link: LinkState): URLSearchParams {
   const set = (name: string, value: string, byDefault: string) => {
     if (value !== byDefault) params.set(name, value);
   };
-  const { settings, calibration } = link;
+  const { settings, calibration, plans } = link;
   const { detection } = settings;
   if (link.model) params.set('model', link.model);
   // Always beside a model: earlier versions, whose addresses say nothing of it, took similarities over all tokens.
@@ -59,6 +79,10 @@ export function writeLink(link: LinkState): URLSearchParams {
   set('scale', settings.scale, DEFAULT_SETTINGS.scale);
   set('delta', settings.differences, DEFAULT_SETTINGS.differences);
   set('noise', settings.noise, DEFAULT_SETTINGS.noise);
+  set('budget', budgetText(plans.budget), budgetText(DEFAULT_PLANNER));
+  set('lock', plans.locked, '');
+  set('forbid', plans.forbidden, '');
+  if (plans.kept !== null) params.set('keep', plans.kept);
   // Always: a reload must find the analysis on these inputs among others that are kept.
   params.set('inputs', calibrationText(calibration));
   set('limits', limitsText(link.limits), '');
@@ -97,6 +121,12 @@ export function readLink(params: URLSearchParams): LinkState {
       differences: one<Settings['differences']>('delta', ['run', 'all'], DEFAULT_SETTINGS.differences),
       noise: one('noise', NOISES, DEFAULT_SETTINGS.noise),
     },
+    plans: {
+      budget: linkedBudget(params.get('budget') ?? ''),
+      locked: params.get('lock') ?? '',
+      forbidden: params.get('forbid') ?? '',
+      kept: params.get('keep'),
+    },
     calibration: statedInputs(params) ?? DEFAULT_CALIBRATION,
     limits: limitsFrom(params.get('limits') ?? ''),
     prompt: params.get('prompt'),
@@ -107,6 +137,23 @@ export function readLink(params: URLSearchParams): LinkState {
 /** Null in an address that states none, as those of version 1 do for the default inputs. */
 export function statedInputs(params: URLSearchParams): CalibrationChoice | null {
   return calibrationFrom(params.get('inputs') ?? '');
+}
+
+/** `params-60%`, `memory-24GB@bf16`: an equals sign would be escaped in an address. */
+function budgetText({ kind, value, dtype }: LinkedPlans['budget']): string {
+  return `${kind}-${value.replace(/\s/g, '')}${dtype === null ? '' : `@${dtype}`}`;
+}
+
+function linkedBudget(text: string): LinkedPlans['budget'] {
+  const [, name, value, type] = /^([a-z]{1,10})-([^@]{1,20})(?:@([a-z0-9]{1,8}))?$/.exec(text) ?? [];
+  const kind = BUDGET_KINDS.find((one) => one === name);
+  const dtype = BUDGET_DTYPE_NAMES.find((one) => one === type) ?? null;
+  if (kind === undefined || value === undefined) return pickBudget(DEFAULT_PLANNER);
+  return { kind, value, dtype: takesDtype(kind) ? dtype : null };
+}
+
+function pickBudget({ kind, value, dtype }: LinkedPlans['budget']): LinkedPlans['budget'] {
+  return { kind, value, dtype };
 }
 
 /** True when a link's digits name this model, or no model at all. */

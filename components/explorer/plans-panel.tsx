@@ -1,0 +1,167 @@
+'use client';
+/**
+ * All plans that no other one beats, and every choice that was measured in this visit, as points of one chart: cost against
+ * what is predicted or measured. A click on a point makes it the choice.
+ */
+import { useMemo, useState } from 'react';
+import { useStore } from 'zustand';
+import { Pareto, type ParetoLabels, type ParetoQuality, useWidth } from '@/components/charts';
+import { Choice } from '@/components/ui/choice';
+import { Help } from '@/components/ui/help';
+import { Panel } from '@/components/ui/panel';
+import { LEAST_PAIRS } from '@/lib/core/detection/index.ts';
+import { amountWords, costScale } from '@/lib/core/planner/index.ts';
+import { correlationWords } from '@/lib/page/browser/confidence-words.ts';
+import { pageEdits } from '@/lib/page/explorer/edits.ts';
+import { modelStore } from '@/lib/page/explorer/model.ts';
+import { choose, gestureName, selectionStore } from '@/lib/page/explorer/selection.ts';
+import { PlanBudget } from './plan-budget';
+import { choiceKey, type PointScales, planPoints, planWords } from './plan-points';
+import { useMeasuredChoices, usePlanned, usePredictionFit } from './use-planned';
+
+const LABELS: Readonly<Record<ParetoQuality, ParetoLabels>> = {
+  predicted: {
+    points: 'Plans and measured choices',
+    take: 'Choose',
+    none: 'No plans: see the message above.',
+    reading:
+      'Dots: the best plan of each cost. Circles: measured choices. ◆ the whole model. Click a point to choose it.',
+  },
+  error: {
+    points: 'Measured choices and plans',
+    take: 'Choose',
+    none: 'Choices appear here once they have been measured.',
+    reading: `Circles: measured. Dots: plans, where the measured choices say that they would be, from ${LEAST_PAIRS} on. ◆ the whole model. Click a point to choose it.`,
+  },
+  facts: {
+    points: 'Measured choices',
+    take: 'Choose',
+    none: 'Choices appear here once their pictures have been drawn.',
+    reading: 'Filled: no other is smaller and better. ◆ the whole model. Click a point to choose its blocks again.',
+  },
+};
+const AXES = {
+  params: 'parameters',
+  size: 'file size',
+  flops: 'operations a step',
+  time: 'time a step',
+  memory: 'memory',
+} as const;
+
+export function PlansPanel() {
+  const summary = useStore(modelStore, (state) => state.summary);
+  const chosen = useStore(selectionStore, (state) => state.selection.present);
+  const planned = usePlanned();
+  const choices = useMeasuredChoices();
+  const fit = usePredictionFit(planned, choices);
+  const [ref, width] = useWidth<HTMLDivElement>();
+  const [asked, setAsked] = useState<ParetoQuality>('predicted');
+  const quality = asked === 'facts' && !summary?.drawable ? 'error' : asked;
+  const planner = planned?.planner ?? null;
+  const scales = useMemo<PointScales | null>(() => {
+    if (!summary) return null;
+    const scale = planner?.scale ?? costScale({ kind: 'params', dtype: null }, summary, null);
+    return { scale, prediction: planner?.prediction ?? null, fit };
+  }, [summary, planner, fit]);
+  const front = planned?.front ?? null;
+  const plans = useMemo(() => {
+    const all = front?.points.map(({ edits }) => pageEdits(edits)) ?? [];
+    const present = pageEdits(chosen);
+    return [...all, present];
+  }, [front, chosen]);
+  const points = useMemo(
+    () => (scales ? planPoints(choices, plans, quality, scales) : []),
+    [choices, plans, quality, scales],
+  );
+  const axis = useMemo(() => {
+    const kind = scales?.scale.kind ?? 'params';
+    return { label: AXES[kind], text: (cost: number) => amountWords(kind, cost).replace(' parameters', '') };
+  }, [scales]);
+  const editsOf = (key: string) =>
+    choices.find(({ edits }) => choiceKey(edits) === key)?.edits ?? plans.find((edits) => choiceKey(edits) === key);
+  const least = Math.min(planner?.least ?? Number.POSITIVE_INFINITY, ...points.map(({ cost }) => cost));
+  return (
+    <Panel
+      title="Plans"
+      help={
+        <Help about="plans">
+          <p>
+            Each dot is the best plan of its cost: of all plans that cost no more, none is predicted to do less damage.
+            The <em>budget</em> is the dashed line; the best plan within it can be chosen. Circles are choices that have
+            been measured since the model was opened, all of their intervals taken out together.
+          </p>
+          <p>
+            Predicted damage adds up what the report says of each interval alone ({planner?.prediction.label ?? 'n/a'}
+            ). {planner?.scale.about ?? ''} Times and operations are of one drawing step.
+          </p>
+          <p>
+            Locked and forbidden blocks are set on the strip above. Whiskers are 95 % intervals: a bootstrap over
+            prompts for the output error, Wilson’s over facts. Two choices whose whiskers overlap have not been told
+            apart.
+          </p>
+        </Help>
+      }
+      tools={
+        <Choice
+          name="Quality of plans"
+          value={quality}
+          onChange={setAsked}
+          options={[
+            { value: 'predicted', label: 'Predicted' },
+            { value: 'error', label: 'Error' },
+            ...(summary?.drawable ? [{ value: 'facts' as const, label: 'Facts' }] : []),
+          ]}
+        />
+      }
+    >
+      {planned ? <PlanBudget planned={planned} scales={scales} /> : null}
+      <div ref={ref} className="max-w-xl">
+        {summary && scales && width > 0 ? (
+          <Pareto
+            width={width}
+            points={points}
+            quality={quality}
+            whole={scales.scale.before}
+            least={Number.isFinite(least) ? least : 0}
+            axis={axis}
+            limit={limitOf(planned)}
+            current={choiceKey(pageEdits(chosen))}
+            labels={LABELS[quality]}
+            inWords={(key) => {
+              const edits = editsOf(key);
+              const measured = choices.find((one) => choiceKey(one.edits) === key);
+              return edits ? planWords(summary, measured ?? { edits }, scales) : key;
+            }}
+            onPlug={(key) => {
+              const edits = editsOf(key);
+              if (edits) choose({ type: 'choose', edits, gesture: gestureName('plans') });
+            }}
+          />
+        ) : (
+          <div className="h-[272px]" />
+        )}
+      </div>
+      {fit ? <Prediction fit={fit} isWhole={front?.isWhole ?? true} /> : null}
+    </Panel>
+  );
+}
+
+function limitOf(planned: ReturnType<typeof usePlanned>): number | null {
+  const { budget, planner } = planned ?? {};
+  if (!budget || !planner) return null;
+  const { limit } = budget;
+  return 'share' in limit ? limit.share * planner.scale.before : limit.amount;
+}
+
+/** How good the prediction is for this very model, as soon as enough was measured. */
+function Prediction({ fit, isWhole }: { fit: NonNullable<ReturnType<typeof usePredictionFit>>; isWhole: boolean }) {
+  const { correlation, factor } = fit;
+  return (
+    <p className="mt-1 max-w-xl text-2xs text-muted">
+      {correlation
+        ? `Predicted against measured output error: rank correlation ${correlationWords(correlation)} over ${correlation.n} measured choices${factor === null ? '' : `; two thirds lie within a factor of ${factor.toFixed(2)} of the fitted prediction`}.`
+        : `How good the prediction is shows once ${LEAST_PAIRS} choices have been measured.`}
+      {isWhole ? '' : ' Further best plans lie between two dots.'}
+    </p>
+  );
+}

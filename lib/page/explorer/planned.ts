@@ -1,0 +1,78 @@
+/** The plans of the report on the page under the budget and the rules that the user has set. Derived; kept while nothing changes. */
+import { ContiguaError } from '@/lib/core/errors.ts';
+import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
+import {
+  type Budget,
+  type BudgetPlanner,
+  budgetPlanner,
+  FREE_RULES,
+  type PlanFront,
+  type PlanPoint,
+  parseBudget,
+} from '@/lib/core/planner/index.ts';
+import type { AnalysisReport } from '@/lib/core/report/report.ts';
+import { tokensOf } from './forward-tokens.ts';
+import type { PlannerState } from './planner.ts';
+import type { Settings } from './settings.ts';
+
+export interface Planned {
+  /** Null where the rules contradict each other, or the report cannot say; `problem` says why. */
+  readonly planner: BudgetPlanner | null;
+  readonly front: PlanFront;
+  readonly budget: Budget | null;
+  /** The best plan within the budget; null where there is none. */
+  readonly best: PlanPoint | null;
+  /** What keeps the front or the best plan from being there, in a sentence for people. */
+  readonly problem: string | null;
+}
+
+export type Asked = Pick<PlannerState, 'kind' | 'value' | 'dtype' | 'locked' | 'forbidden' | 'kept'>;
+type Read = Pick<Settings, 'detection' | 'replaceBy'>;
+
+const NOTHING: PlanFront = { points: [], isWhole: true };
+
+export function plannedFor(model: ModelSummary, report: AnalysisReport, read: Read, asked: Asked): Planned {
+  const { planner, front, problem } = frontOf(model, report, read, asked);
+  if (!planner) return { planner, front, budget: null, best: null, problem };
+  const { kind, value, dtype } = asked;
+  try {
+    const budget = parseBudget(`${kind}=${value.trim()}${dtype === null ? '' : `@${dtype}`}`, 'Budget');
+    try {
+      return { planner, front, budget, best: planner.best(budget), problem };
+    } catch (thrown) {
+      return { planner, front, budget, best: null, problem: wordsOf(thrown) };
+    }
+  } catch (thrown) {
+    return { planner, front, budget: null, best: null, problem: wordsOf(thrown) };
+  }
+}
+
+type Front = Pick<Planned, 'planner' | 'front' | 'problem'>;
+
+/** A budget that is typed digit by digit asks the same planner again and again. */
+let last: { readonly of: readonly unknown[]; readonly front: Front } | null = null;
+
+function frontOf(model: ModelSummary, report: AnalysisReport, { detection, replaceBy }: Read, asked: Asked): Front {
+  const { kind, dtype, locked, forbidden, kept } = asked;
+  const of = [model, report, detection, replaceBy, kind, dtype, locked, forbidden, kept];
+  if (last?.of.every((one, i) => one === of[i])) return last.front;
+  const front = computed();
+  last = { of, front };
+  return front;
+
+  function computed(): Front {
+    try {
+      const rules = { ...FREE_RULES, by: replaceBy, locked, forbidden, chosen: kept ?? [] };
+      const tokensPerForward = tokensOf(model, report.calibration);
+      const planner = budgetPlanner({ model: { ...model, tokensPerForward }, report, detection, budget: asked, rules });
+      return { planner, front: planner.front(), problem: null };
+    } catch (thrown) {
+      return { planner: null, front: NOTHING, problem: wordsOf(thrown) };
+    }
+  }
+}
+
+function wordsOf(thrown: unknown): string {
+  if (!(thrown instanceof ContiguaError)) throw thrown;
+  return thrown.message;
+}
