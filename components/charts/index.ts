@@ -13,6 +13,7 @@ export { LayerStrip } from './layer-strip.tsx';
 export { shareText, similarityText } from './number-text.ts';
 export { PAGE_PALETTE, streamLook } from './palette.ts';
 export { Pareto, type ParetoLabels } from './pareto.tsx';
+export { PlanRows } from './plan-rows.tsx';
 export { type BlockPart, whyNoPart } from './stream-part.ts';
 export { TraitLegend } from './trait-legend.tsx';
 export { type RunEnd, runEnd, trajectoryCurves } from './trajectory-curves.ts';

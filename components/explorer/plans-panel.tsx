@@ -6,16 +6,19 @@
 import { useMemo, useState } from 'react';
 import { useStore } from 'zustand';
 import { Pareto, type ParetoLabels, type ParetoQuality, useWidth } from '@/components/charts';
+import { Button } from '@/components/ui/button';
 import { Choice } from '@/components/ui/choice';
 import { Help } from '@/components/ui/help';
 import { Panel } from '@/components/ui/panel';
 import { LEAST_PAIRS } from '@/lib/core/detection/index.ts';
 import { amountWords, costScale } from '@/lib/core/planner/index.ts';
 import { correlationWords } from '@/lib/page/browser/confidence-words.ts';
-import { pageEdits } from '@/lib/page/explorer/edits.ts';
+import { analysisStore } from '@/lib/page/explorer/analysis.ts';
+import { type PageEdit, pageEdits } from '@/lib/page/explorer/edits.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import { choose, gestureName, selectionStore } from '@/lib/page/explorer/selection.ts';
 import { PlanBudget } from './plan-budget';
+import { PlanCompare } from './plan-compare';
 import { choiceKey, type PointScales, planPoints, planWords } from './plan-points';
 import { useMeasuredChoices, usePlanned, usePredictionFit } from './use-planned';
 
@@ -56,6 +59,10 @@ export function PlansPanel() {
   const fit = usePredictionFit(planned, choices);
   const [ref, width] = useWidth<HTMLDivElement>();
   const [asked, setAsked] = useState<ParetoQuality>('predicted');
+  const report = useStore(analysisStore, (state) => state.report);
+  const [heldOf, setHeld] = useState<{ readonly model: string; readonly edits: readonly PageEdit[] } | null>(null);
+  // What is held of another model says nothing here.
+  const held = heldOf && heldOf.model === summary?.fingerprint ? heldOf.edits : null;
   const quality = asked === 'facts' && !summary?.drawable ? 'error' : asked;
   const planner = planned?.planner ?? null;
   const scales = useMemo<PointScales | null>(() => {
@@ -141,6 +148,29 @@ export function PlansPanel() {
           <div className="h-[272px]" />
         )}
       </div>
+      {summary && held === null ? (
+        <Button
+          small
+          className="mt-1"
+          title="Holds the present choice, to see other plans beside it"
+          onClick={() => setHeld({ model: summary.fingerprint, edits: pageEdits(chosen) })}
+        >
+          Hold to compare
+        </Button>
+      ) : null}
+      {summary && report && held && scales ? (
+        <PlanCompare
+          width={width}
+          model={summary}
+          report={report}
+          held={held}
+          present={pageEdits(chosen)}
+          choices={choices}
+          scales={scales}
+          onLetGo={() => setHeld(null)}
+          onTake={() => choose({ type: 'choose', edits: held, gesture: gestureName('plans') })}
+        />
+      ) : null}
       {fit ? <Prediction fit={fit} isWhole={front?.isWhole ?? true} /> : null}
     </Panel>
   );

@@ -1,0 +1,74 @@
+'use client';
+/**
+ * Two plans over one block axis, a row of cells each: chosen runs as on the strip, and a frame around every block that
+ * stays in one plan and goes in the other.
+ */
+import { useMemo } from 'react';
+import { type BlockInterval, removedBlocks } from '@/lib/core/interval/index.ts';
+import { blockAxis, centreOf, labelledBlocks, startOf } from './block-axis.ts';
+import { spanOf } from './draw-layer-strip.ts';
+import { type Mark, mark } from './marks.ts';
+import { Marks } from './marks-view.tsx';
+import { type ChartPalette, PAGE_PALETTE } from './palette.ts';
+import type { ChartDepth } from './types.ts';
+
+export interface PlanRow {
+  /** "now", "held" */
+  readonly label: string;
+  readonly intervals: readonly BlockInterval[];
+}
+
+const ROW = 18;
+const STEP = 24;
+
+export const planRowsHeight = (rows: number): number => rows * STEP + 16;
+
+interface PlanRowsProps extends Pick<ChartDepth, 'numBlocks' | 'stacks'> {
+  readonly width: number;
+  readonly rows: readonly PlanRow[];
+}
+
+export function PlanRows({ width, numBlocks, stacks, rows }: PlanRowsProps) {
+  const marks = useMemo(
+    () => drawPlanRows({ numBlocks, stacks, rows }, width, PAGE_PALETTE),
+    [numBlocks, stacks, rows, width],
+  );
+  return (
+    <svg width={width} height={planRowsHeight(rows.length)} aria-hidden="true">
+      <Marks marks={marks} />
+    </svg>
+  );
+}
+
+export function drawPlanRows(
+  { numBlocks, stacks, rows }: Omit<PlanRowsProps, 'width'>,
+  width: number,
+  palette: ChartPalette,
+): Mark[] {
+  const axis = blockAxis(numBlocks, width, { stacks, left: 36, right: 2 });
+  const gone = rows.map(({ intervals }) => new Set(removedBlocks(intervals)));
+  const marks: Mark[] = [];
+  for (const [row, { label, intervals }] of rows.entries()) {
+    const y = row * STEP + 2;
+    const name = { x: 0, y: y + ROW / 2, dy: '0.35em', 'font-size': 11, fill: palette.muted };
+    marks.push(mark('text', name, label));
+    for (let block = 0; block < numBlocks; block++) {
+      const cell = { x: startOf(axis, block) + 0.5, y, width: Math.max(1, axis.step - 1), height: ROW, rx: 2 };
+      const isGone = gone[row]!.has(block);
+      const differs = gone.some((one) => one.has(block) !== isGone);
+      marks.push(mark('rect', { ...cell, fill: palette.panel, stroke: palette.line, 'stroke-width': 0.5 }));
+      if (differs) {
+        marks.push(mark('rect', { ...cell, y: y - 2, height: ROW + 4, fill: 'none', stroke: palette.text }));
+      }
+    }
+    for (const interval of intervals) {
+      const { left, width: span } = spanOf(axis, interval, 1);
+      marks.push(mark('rect', { x: left, y: y + 2, width: span, height: ROW - 4, rx: 3, fill: palette.accent }));
+    }
+  }
+  for (const block of labelledBlocks(axis)) {
+    const at = { x: centreOf(axis, block), y: rows.length * STEP + 11, 'text-anchor': 'middle', 'font-size': 11 };
+    marks.push(mark('text', { ...at, fill: palette.muted }, String(block)));
+  }
+  return marks;
+}

@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest';
+import { DEFAULT_DETECTION } from '@/lib/core/detection/index.ts';
+import { type RunReplacement, runEdit } from '@/lib/core/edit/index.ts';
+import { costScale, fitPrediction, predictionOf } from '@/lib/core/planner/index.ts';
+import { exampleModel, reportOf } from '@/lib/core/planner/planner-fixtures.ts';
+import type { MeasuredChoice } from '@/lib/page/explorer/choice-quality.ts';
+import { pageEdits } from '@/lib/page/explorer/edits.ts';
+import { planPoints, planWords } from './plan-points.ts';
+
+const model = exampleModel(8);
+const report = reportOf([0.3, 0.02, 0.01, 0.02, 0.01, 0.03, 0.02, 0.2]);
+const edits = (first: number, last: number, by: RunReplacement = 'nothing') =>
+  pageEdits([runEdit({ first, last }, by)]);
+const measured = (of: MeasuredChoice['edits'], outputError: number | null): MeasuredChoice => ({
+  of: {},
+  edits: of,
+  damage: outputError === null ? null : { outputError, bounds: { low: outputError / 2, high: 2 * outputError } },
+  facts: { held: 0, total: 0, pictures: 0 },
+});
+const scales = {
+  scale: costScale({ kind: 'params', dtype: null }, model, report),
+  prediction: predictionOf(report, DEFAULT_DETECTION),
+  fit: null,
+};
+
+describe('points of plans and measured choices', () => {
+  const known = [measured([], null), measured(edits(1, 3), 0.1)];
+
+  it('are one chart by predicted damage, where a plan that was measured is one point', () => {
+    const points = planPoints(known, [edits(1, 3), edits(1, 2), []], 'predicted', scales);
+    expect(points.map(({ key, kind }) => `${key} ${kind}`)).toEqual([' teacher', '1-3 subset', '1-2 planned']);
+    expect(points[1]?.value).toBeCloseTo(0.03, 12);
+    expect(points[0]).toMatchObject({ value: 0, cost: model.parameters });
+  });
+
+  it('are measured ones alone by error, until enough were measured to say where the others would be', () => {
+    const plans = [edits(1, 2)];
+    expect(planPoints(known, plans, 'error', scales).map(({ key }) => key)).toEqual(['', '1-3']);
+    const fit = fitPrediction([1, 2, 3, 4].map((i) => ({ predicted: 0.01 * i, measured: 0.1 * i })));
+    const points = planPoints(known, plans, 'error', { ...scales, fit });
+    expect(points.find(({ key }) => key === '1-2')?.value).toBeCloseTo(0.1, 9);
+    expect(planPoints(known, plans, 'facts', { ...scales, fit })).toEqual([]);
+  });
+
+  it('say what a plan costs, what is predicted and what was measured', () => {
+    expect(planWords(model, { edits: edits(1, 3, 'probes') }, scales)).toMatch(
+      /^1–3 probes: 6 blocks, [\d.]+ B parameters, predicted damage 0\.03$/,
+    );
+    expect(planWords(model, known[1]!, scales)).toMatch(/predicted damage 0\.03, output error 10 % \(5–20 %\)$/);
+    expect(planWords(model, known[0]!, scales)).toMatch(/^the whole model: 8 blocks, [\d.]+ B parameters$/);
+  });
+});

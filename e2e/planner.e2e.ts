@@ -1,0 +1,103 @@
+/** Plans under a budget: the front, the best plan, rules for blocks on the strip, what a link keeps, and comparing plans. */
+import type { Page } from '@playwright/test';
+import {
+  blockOption,
+  chosenIntervals,
+  dragBlocks,
+  expect,
+  expectChosen,
+  open,
+  panel,
+  planLine,
+  testAnalysed as test,
+} from './contigua.ts';
+
+const plans = (page: Page) => panel(page, 'Plans');
+const points = (page: Page) =>
+  plans(page)
+    .getByRole('group', { name: /smallest first$/ })
+    .getByRole('button');
+const limit = (page: Page) => plans(page).getByRole('textbox', { name: 'At most' });
+
+test('the front is drawn, every point can be chosen with mouse and keyboard, and the best plan within a budget', async ({
+  page,
+}) => {
+  // Sixteen blocks alike: one best plan for each number of blocks, and the whole model.
+  await expect(points(page)).toHaveCount(16);
+  await points(page).nth(11).click();
+  await expect(planLine(page, 'Blocks')).toContainText('16 → 12');
+  await expect(points(page).nth(11)).toHaveAttribute('aria-pressed', 'true');
+  await page.keyboard.press('ArrowLeft');
+  await page.keyboard.press('Enter');
+  await expect(planLine(page, 'Blocks')).toContainText('16 → 11');
+
+  await limit(page).fill('75%');
+  await expect(plans(page)).toContainText(/Best plan: .* · [45] blocks out, 4\.\d+ M parameters of 5\.42 M parameters/);
+  await plans(page).getByRole('button', { name: 'Choose it' }).click();
+  await expect(plans(page).getByRole('button', { name: 'Chosen', exact: true })).toBeDisabled();
+  await expect.poll(() => new URL(page.url()).searchParams.get('budget')).toBe('params-75%');
+
+  await limit(page).fill('1%');
+  await expect(plans(page).getByRole('alert')).toContainText(
+    /No plan meets the budget; found params=1%; expected [\d.]+ k parameters or more/,
+  );
+  await limit(page).fill('12 apples');
+  await expect(plans(page).getByRole('alert')).toContainText('The budget is not readable');
+  await plans(page).getByRole('combobox', { name: 'Budget' }).selectOption('memory');
+  await limit(page).fill('60%');
+  await plans(page).getByRole('combobox', { name: 'at', exact: true }).selectOption('fp8');
+  await expect(plans(page)).toContainText(/Best plan: .* MB of [\d.]+ MB/);
+});
+
+test('locked and forbidden blocks are set on the strip, respected by plans and kept in the link', async ({ page }) => {
+  const strip = panel(page, 'Blocks');
+  await limit(page).fill('40%');
+  await strip.getByRole('radio', { name: 'Forbid' }).check();
+  await dragBlocks(page, 14, 15);
+  await expectChosen(page, []);
+  await expect(blockOption(page, 15)).toHaveAttribute('aria-description', /^forbidden in plans/);
+  await strip.getByRole('radio', { name: 'Choose' }).check();
+  await blockOption(page, 4).focus();
+  await page.keyboard.press('l');
+  await expect(blockOption(page, 4)).toHaveAttribute('aria-description', /^locked for plans/);
+  await expect.poll(() => new URL(page.url()).searchParams.get('lock')).toBe('4');
+  await plans(page).getByRole('button', { name: 'Choose it' }).click();
+  const chosen = await chosenIntervals(page);
+  expect(chosen.length).toBeGreaterThan(0);
+  expect(chosen.some(({ first, last }) => last >= 14 || (first < 4 && last >= 4))).toBe(false);
+
+  await open(page, page.url());
+  await expect(blockOption(page, 4)).toHaveAttribute('aria-description', /^locked for plans/);
+  await expect(blockOption(page, 14)).toHaveAttribute('aria-description', /^forbidden in plans/);
+  await strip.getByRole('button', { name: 'Free 3 blocks' }).click();
+  await expect(blockOption(page, 4)).not.toHaveAttribute('aria-description', /locked/);
+});
+
+test('what is chosen stays in every plan, and a lock that contradicts it is told', async ({ page }) => {
+  await dragBlocks(page, 1, 3);
+  await plans(page).getByRole('switch', { name: 'Keep what is chosen in every plan' }).click();
+  await expect(plans(page)).toContainText('Keeps 1–3');
+  await points(page).nth(3).click();
+  await expect
+    .poll(async () => (await chosenIntervals(page)).some(({ first, last }) => first === 1 && last === 3))
+    .toBe(true);
+  await blockOption(page, 2).focus();
+  await page.keyboard.press('l');
+  await expect(plans(page).getByRole('alert')).toContainText(
+    'A lock contradicts the choice; found 1-3 by nothing is chosen, and block 2 is locked',
+  );
+  await page.keyboard.press('l');
+  await expect(plans(page).getByRole('alert')).toHaveCount(0);
+});
+
+test('two plans stand side by side, with what differs between them', async ({ page }) => {
+  await dragBlocks(page, 3, 5);
+  await plans(page).getByRole('button', { name: 'Hold to compare' }).click();
+  await dragBlocks(page, 8, 10);
+  const compared = page.getByRole('table', { name: 'Two plans compared' });
+  await expect(compared.getByRole('row', { name: /^Intervals/ })).toContainText('3–5');
+  await expect(compared.getByRole('row', { name: /^Only here/ })).toContainText('8–10');
+  await expect(compared.getByRole('row', { name: /^Parameters/ })).toContainText('4.73 M');
+  await plans(page).getByRole('button', { name: 'Let go' }).click();
+  await expect(compared).toHaveCount(0);
+});
