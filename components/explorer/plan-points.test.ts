@@ -14,7 +14,8 @@ const edits = (first: number, last: number, by: RunReplacement = 'nothing') =>
 const measured = (of: MeasuredChoice['edits'], outputError: number | null): MeasuredChoice => ({
   of: {},
   edits: of,
-  damage: outputError === null ? null : { outputError, bounds: { low: outputError / 2, high: 2 * outputError } },
+  damage:
+    outputError === null ? null : { outputError, bounds: { low: outputError / 2, high: 2 * outputError }, bands: [] },
   facts: { held: 0, total: 0, pictures: 0 },
 });
 const scales = {

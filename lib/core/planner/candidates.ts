@@ -20,6 +20,8 @@ export interface Span extends Priced {
   readonly last: number;
   /** The first of its blocks that is gone, so that no choice is left in it and those after it; null where all stay. */
   readonly closedFrom: number | null;
+  /** The groups of choices that are closed there, where the blocks themselves stay; all of them, with the blocks gone, unless given. */
+  readonly closes?: readonly string[];
 }
 
 /** An edit within one block. At most one of each group and block is made, and none where a span closes the block. */
@@ -31,6 +33,8 @@ export interface Choice extends Priced {
 /** An edit of the whole model, at most one of each group. */
 export interface Whole extends Priced {
   readonly group: string;
+  /** What it saves besides with each block that stays [numBlocks]: a shared basis saves nothing with a block that is gone. */
+  readonly savesPerBlock?: readonly number[];
 }
 
 export interface Problem {
@@ -63,6 +67,11 @@ export function allowedOf(problem: Problem): Pick<Problem, 'spans' | 'choices' |
     if (!isInside || !closesOwn)
       throw invalid('A span lies outside the model', id, `${first}-${last}`, `0-${numBlocks - 1}`);
   }
+  for (const { id, savesPerBlock } of problem.wholes) {
+    if (savesPerBlock === undefined || (savesPerBlock.length === numBlocks && savesPerBlock.every(Number.isFinite)))
+      continue;
+    throw invalid('A candidate has no finite price for each block', id, `${savesPerBlock.length}`, `${numBlocks}`);
+  }
   for (const { id, block } of problem.choices) {
     if (!(block >= 0 && block < numBlocks))
       throw invalid('A choice lies outside the model', id, String(block), `0-${numBlocks - 1}`);
@@ -85,7 +94,7 @@ export function allowedOf(problem: Problem): Pick<Problem, 'spans' | 'choices' |
       (one) => one !== span && one.track === span.track && one.first <= span.last && span.first <= one.last,
     );
     if (other) return `it overlaps ${other.id}, which is chosen`;
-    const closed = fixedChoices.find(({ block }) => closes(span, block));
+    const closed = fixedChoices.find((choice) => closes(span, choice));
     return closed ? `it leaves no room for ${closed.id}, which is chosen` : null;
   };
   const whyNotChoice = (choice: Choice): string | null => {
@@ -94,7 +103,7 @@ export function allowedOf(problem: Problem): Pick<Problem, 'spans' | 'choices' |
       (one) => one !== choice && one.block === choice.block && one.group === choice.group,
     );
     if (other) return `${other.id} is chosen in its place`;
-    const span = fixedSpans.find((one) => closes(one, choice.block));
+    const span = fixedSpans.find((one) => closes(one, choice));
     return span ? `${span.id}, which is chosen, leaves no room for it` : null;
   };
   const whyNotWhole = (whole: Whole): string | null => {
@@ -115,8 +124,14 @@ export function allowedOf(problem: Problem): Pick<Problem, 'spans' | 'choices' |
   };
 }
 
-export function closes({ last, closedFrom }: Span, block: number): boolean {
-  return closedFrom !== null && block >= closedFrom && block <= last;
+export function closes(span: Span, { block, group }: Pick<Choice, 'block' | 'group'>): boolean {
+  const { last, closedFrom } = span;
+  return closedFrom !== null && block >= closedFrom && block <= last && (span.closes?.includes(group) ?? true);
+}
+
+/** The first of the span's blocks that is gone; the one after its last where all stay. */
+export function goneFrom({ last, closedFrom, closes: groups }: Span): number {
+  return closedFrom === null || groups !== undefined ? last + 1 : closedFrom;
 }
 
 function invalid(summary: string, tensor?: string, found?: string, expected?: string): ContiguaError {

@@ -1,9 +1,9 @@
 /**
  * A problem as ways through a graph: every way from node 0 to the last node is one possible plan, and every plan is one
  * way. Nodes come in an order in which no edge leads back. Depth is walked once for each track, one track after the other;
- * the choices of a block are made on the way through the first track that closes blocks.
+ * the choices of a block are made on the way through the track whose spans close blocks.
  */
-import { allowedOf, type Choice, closes, type Problem, type Span } from './candidates.ts';
+import { allowedOf, type Choice, closes, goneFrom, type Problem, type Span, type Whole } from './candidates.ts';
 
 export interface Edge {
   readonly to: number;
@@ -24,67 +24,104 @@ export function graphOf(problem: Problem): Graph {
   const closing = new Set(spans.filter(({ closedFrom }) => closedFrom !== null).map(({ track }) => track));
   if (closing.size > 1) throw new RangeError('Spans of one track alone may close blocks');
   const [main = ''] = closing;
-  const tracks = [...new Set([main, ...spans.map(({ track }) => track)])];
+  const tracks = [...new Set(spans.map(({ track }) => track))].filter((track) => track !== main);
+  const spansAt = grouped(spans, ({ track, first }) => `${track} ${first}`);
+  const choicesAt = grouped(choices, ({ block }) => block);
   const nodes: Edge[][] = [];
   const node = () => nodes.push([]) - 1;
 
   /** Steps from `from` on, one for each group of alternatives; returns where they end. */
-  const through = (from: number, groups: readonly (readonly (Choice | (typeof wholes)[number])[])[]): number => {
+  const through = (from: number, groups: Iterable<readonly (Choice | Whole)[]>): number => {
     let at = from;
     for (const group of groups) {
       const next = node();
-      const fixed = group.find(({ id }) => chosen.has(id));
-      if (!fixed) nodes[at]!.push({ ...NOTHING, to: next });
-      for (const { id, saves, damage } of fixed ? [fixed] : group) nodes[at]!.push({ id, saves, damage, to: next });
+      for (const one of alternatives(group)) nodes[at]!.push({ ...(one ? priceOf(one) : NOTHING), to: next });
       at = next;
     }
     return at;
   };
-  const groupsAt = (block: number) => grouped(choices.filter((choice) => choice.block === block));
+  /** Null is none of them. */
+  const alternatives = <T extends Choice | Whole>(group: readonly T[]): readonly (T | null)[] => {
+    const fixed = group.find(({ id }) => chosen.has(id));
+    return fixed ? [fixed] : [null, ...group];
+  };
+  const groupsAt = (block: number) => byGroup(choicesAt.get(block) ?? []);
 
-  let start = node();
-  for (const track of tracks) {
-    const own = spans.filter((span) => span.track === track);
-    const fixed = own.filter(({ id }) => chosen.has(id));
-    const hasChoices = track === main;
+  /** Along one track, from `start` on. `perBlock`: saved with each block that stays. */
+  const walk = (track: string, start: number, hasChoices: boolean, perBlock: readonly number[] | null): number => {
+    const fixed = spans.filter(({ id, track: own }) => own === track && chosen.has(id));
+    const kept = (first: number, last: number) =>
+      perBlock ? perBlock.slice(first, last + 1).reduce((sum, one) => sum + one, 0) : 0;
     /** Edges that lead to a block whose node is not made yet. */
-    const waiting = new Map<number, { readonly from: number; readonly edge: Omit<Edge, 'to'> }[]>();
+    const waiting: { readonly from: number; readonly edge: Omit<Edge, 'to'> }[][] = [];
     const leadTo = (block: number, from: number, edge: Omit<Edge, 'to'>) => {
-      waiting.set(block, [...(waiting.get(block) ?? []), { from, edge }]);
+      waiting[block] ??= [];
+      waiting[block].push({ from, edge });
     };
-    for (let block = 0; block <= problem.numBlocks; block++) {
+    for (let block = 0; ; block++) {
       const at = block === 0 ? start : node();
-      for (const { from, edge } of waiting.get(block) ?? []) nodes[from]!.push({ ...edge, to: at });
-      if (block === problem.numBlocks) {
-        start = at;
-        break;
-      }
-      for (const span of own.filter(({ first }) => first === block)) {
-        const { id, saves, damage } = span;
+      for (const { from, edge } of waiting[block] ?? []) nodes[from]!.push({ ...edge, to: at });
+      if (block === problem.numBlocks) return at;
+      for (const span of spansAt.get(`${track} ${block}`) ?? []) {
+        const price = priceOf(span);
+        const edge = { ...price, saves: price.saves + kept(span.first, goneFrom(span) - 1) };
         const open = hasChoices ? openGroups(span, groupsAt) : [];
-        if (open.length === 0) leadTo(span.last + 1, at, { id, saves, damage });
+        if (open.length === 0) leadTo(span.last + 1, at, edge);
         else {
           const inside = node();
-          nodes[at]!.push({ id, saves, damage, to: inside });
+          nodes[at]!.push({ ...edge, to: inside });
           leadTo(span.last + 1, through(inside, open), NOTHING);
         }
       }
       // Other spans that overlap one that is chosen are left out already.
       if (fixed.some(({ first }) => first === block)) continue;
-      leadTo(block + 1, hasChoices ? through(at, groupsAt(block)) : at, NOTHING);
+      const end = hasChoices ? through(at, groupsAt(block)) : at;
+      leadTo(block + 1, end, perBlock ? { ...NOTHING, saves: perBlock[block]! } : NOTHING);
     }
+  };
+
+  const inBlocks = wholes.filter(({ savesPerBlock }) => savesPerBlock !== undefined);
+  const [ofBlocks = [], ...further] = byGroup(wholes).filter((group) => group.some((one) => inBlocks.includes(one)));
+  if (further.length > 0) throw new RangeError('Edits of one group alone may save with each block that stays');
+  // What they save depends on the blocks that stay, so that each has a walk of its own.
+  let start = node();
+  if (ofBlocks.length === 0) start = walk(main, start, true, null);
+  else {
+    const ends = alternatives(ofBlocks).map((whole) => {
+      const head = node();
+      nodes[start]!.push({ ...(whole ? priceOf(whole) : NOTHING), to: head });
+      return walk(main, head, true, whole?.savesPerBlock ?? null);
+    });
+    start = node();
+    for (const end of ends) nodes[end]!.push({ ...NOTHING, to: start });
   }
-  through(start, grouped(wholes));
+  for (const track of tracks) start = walk(track, start, false, null);
+  through(
+    start,
+    byGroup(wholes).filter((group) => group !== ofBlocks && !group.some((one) => inBlocks.includes(one))),
+  );
   return nodes;
 }
 
+/** What is left to choose within a span. */
 function openGroups(span: Span, groupsAt: (block: number) => readonly (readonly Choice[])[]): (readonly Choice[])[] {
   const blocks = Array.from({ length: span.last - span.first + 1 }, (_, i) => span.first + i);
-  return blocks.filter((block) => !closes(span, block)).flatMap((block) => groupsAt(block));
+  return blocks.flatMap((block) => groupsAt(block).filter(([one]) => one && !closes(span, one)));
 }
 
-function grouped<T extends { readonly group: string }>(all: readonly T[]): T[][] {
-  const groups = new Map<string, T[]>();
-  for (const one of all) groups.set(one.group, [...(groups.get(one.group) ?? []), one]);
-  return [...groups.values()];
+const priceOf = ({ id, saves, damage }: Omit<Edge, 'to'>): Omit<Edge, 'to'> => ({ id, saves, damage });
+
+const byGroup = <T extends { readonly group: string }>(all: readonly T[]): T[][] => [
+  ...grouped(all, ({ group }) => group).values(),
+];
+
+function grouped<T, K>(all: readonly T[], keyOf: (one: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>();
+  for (const one of all) {
+    const key = keyOf(one);
+    const group = groups.get(key);
+    if (group) group.push(one);
+    else groups.set(key, [one]);
+  }
+  return groups;
 }

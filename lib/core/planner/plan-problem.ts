@@ -97,7 +97,8 @@ function allRuns(depth: Depth, by: RunReplacement): RunEdit[] {
 
 function spanOf(id: string, edit: RunEdit, saves: number, damage: number): Span {
   const { first, last } = edit;
-  return { id, track: 'depth', first, last, closedFrom: firstChanged(edit), saves, damage };
+  // The first block, or the student in its place, can still be edited.
+  return { id, track: 'depth', first, last, closedFrom: first + 1, saves, damage };
 }
 
 /** The first block whose weights do not stay. */

@@ -15,7 +15,9 @@ function randomProblem(random: SeededRandom): Problem {
     const [first, last] = [Math.min(a, b), Math.max(a, b)];
     const track = random.uniform() < 0.7 ? 'depth' : 'text';
     const closedFrom = track === 'depth' ? first + random.integer(last - first + 1) : null;
-    return { id: `span ${i}`, track, first, last, closedFrom, saves: saving(), damage: price() };
+    // A text group: it keeps all of its blocks, and takes one group of choices from the later ones.
+    const closes = track === 'depth' && random.uniform() < 0.4 ? { closes: ['ffn'] } : {};
+    return { id: `span ${i}`, track, first, last, closedFrom, ...closes, saves: saving(), damage: price() };
   });
   const choices: Choice[] = Array.from({ length: random.integer(6) }, (_, i) => ({
     id: `choice ${i}`,
@@ -24,11 +26,13 @@ function randomProblem(random: SeededRandom): Problem {
     saves: saving(),
     damage: price(),
   }));
+  const hasBlocks = random.uniform() < 0.5;
   const wholes: Whole[] = Array.from({ length: random.integer(3) }, (_, i) => ({
     id: `whole ${i}`,
     group: 'basis',
     saves: saving(),
     damage: price(),
+    ...(hasBlocks ? { savesPerBlock: Array.from({ length: numBlocks }, saving) } : {}),
   }));
   const all = [...spans, ...choices, ...wholes].map(({ id }) => id);
   const some = (share: number) => all.filter(() => random.uniform() < share);
@@ -62,12 +66,21 @@ function allPlans(problem: Problem): PlannedEdits[] {
       ) &&
       inChoices.every((a) => inChoices.every((b) => a === b || a.block !== b.block || a.group !== b.group)) &&
       inWholes.length <= 1 &&
-      !inSpans.some(({ last, closedFrom }) =>
-        inChoices.some(({ block }) => closedFrom !== null && block >= closedFrom && block <= last),
+      !inSpans.some(({ last, closedFrom, closes }) =>
+        inChoices.some(
+          ({ block, group }) =>
+            closedFrom !== null && block >= closedFrom && block <= last && (!closes || closes.includes(group)),
+        ),
       );
     if (!isPlan) continue;
     const sum = (key: 'saves' | 'damage') => all.filter(has).reduce((total, one) => total + one[key], 0);
-    plans.push({ ids: ids.sort(), saves: sum('saves'), damage: sum('damage') });
+    const stays = (block: number) =>
+      !inSpans.some(
+        ({ last, closedFrom, closes }) => closedFrom !== null && !closes && block >= closedFrom && block <= last,
+      );
+    const withBlocks = inWholes.flatMap(({ savesPerBlock = [] }) => savesPerBlock.filter((_, block) => stays(block)));
+    const saves = withBlocks.reduce((total, one) => total + one, sum('saves'));
+    plans.push({ ids: ids.sort(), saves, damage: sum('damage') });
   }
   return plans;
 }
