@@ -3,6 +3,7 @@
  * was measured is one point, a measured one. Pure.
  */
 import type { ParetoPoint, ParetoQuality } from '@/components/charts';
+import { formatEditParam, replacementWord } from '@/lib/core/edit/index.ts';
 import { removedCount } from '@/lib/core/interval/index.ts';
 import type { PlannedModel } from '@/lib/core/plan/index.ts';
 import {
@@ -25,8 +26,7 @@ export interface PointScales {
   readonly fit: PredictionFit | null;
 }
 
-export const choiceKey = (edits: readonly PageEdit[]): string =>
-  edits.map(({ first, last, by }) => `${first}-${last}${by === 'probes' ? 'p' : ''}`).join('.');
+export const choiceKey = (edits: readonly PageEdit[]): string => formatEditParam(edits, 'nothing');
 
 export function costOf({ before, saves }: CostScale, edits: readonly PageEdit[]): number {
   return edits.reduce((left, edit) => left - saves(edit), before);
@@ -130,5 +130,7 @@ const rangeWords = ({ low, high }: { readonly low: number; readonly high: number
 /** "3–4, 7–9 probes"; "the whole model". */
 export function editsWords(edits: readonly PageEdit[]): string {
   if (edits.length === 0) return 'the whole model';
-  return edits.map(({ first, last, by }) => `${first}–${last}${by === 'probes' ? ' probes' : ''}`).join(', ');
+  return edits
+    .map(({ first, last, by }) => `${first}–${last}${by === 'nothing' ? '' : ` ${replacementWord(by)}`}`)
+    .join(', ');
 }

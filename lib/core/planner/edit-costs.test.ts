@@ -24,7 +24,7 @@ describe('costs of a plan', () => {
     for (let seed = 0; seed < 40; seed++) {
       const random = seededRandom(seed);
       const first = random.integer(58);
-      const by = (['nothing', 'probes', 'student'] as const)[random.integer(3)]!;
+      const by = (['nothing', 'probes', 'linear', 'student'] as const)[random.integer(4)]!;
       const edit = runEdit({ first, last: first + 1 + random.integer(59 - first) }, by);
       const cost = planCost(model, [edit], { steps: 1, forwardsPerStep: 1 });
       expect(saved(edit).parameters).toBe(cost.parameters.before - cost.parameters.after);

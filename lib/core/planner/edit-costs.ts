@@ -123,7 +123,7 @@ export function savingsOf(model: BudgetedModel, blockMs: readonly (number | null
     const ms = isTimed ? blockMs[block]! : null;
     return { parameters: parametersOf[block]!, flops: flops.saved[block]!, ms };
   });
-  // A probe is a matrix and a bias per stream that its block updates.
+  // A probe, as a linear map, is a matrix and a bias per stream that its block updates.
   const probed = blocks.map(({ updates }, block): Saved => {
     const own = removed[block]!;
     const probeFlops = updates.reduce((sum, stream) => sum + 2 * D * D * (tokens[stream] ?? 0), 0);
@@ -135,10 +135,12 @@ export function savingsOf(model: BudgetedModel, blockMs: readonly (number | null
     };
   });
   const sums = { removed: running(removed), probed: running(probed) };
-  return (edit) => {
-    const { first, last, by } = edit;
-    const sum = by === 'probes' ? sums.probed : sums.removed;
-    return difference(sum[last + 1]!, sum[first + 1]!);
+  return ({ first, last, by }) => {
+    const over = (sum: readonly Saved[]) => difference(sum[last + 1]!, sum[first + 1]!);
+    if (by === 'probes') return over(sums.probed);
+    const all = over(sums.removed);
+    // One map for the whole run, in the place of its last block.
+    return by === 'linear' ? difference(all, difference(removed[last]!, probed[last]!)) : all;
   };
 }
 

@@ -1,7 +1,7 @@
 /**
  * How much damage a plan is predicted to do, from what a report says of its edits alone. The planner adds terms up, so a
- * prediction is a term for each edit and what their sum means. This is the one place that decides it: *Minimise*, the
- * planner and the page's chart agree as long as all of them ask here.
+ * prediction is a term for each edit and what their sum means. The terminal and the page's chart take whatever stands here;
+ * *Minimise* adds up the same score as it is.
  *
  * Each score says how it adds up (`Score.adds`): errors of the output do in squares, as edits err in directions that have
  * little in common.
