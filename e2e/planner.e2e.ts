@@ -22,11 +22,12 @@ const limit = (page: Page) => plans(page).getByRole('textbox', { name: 'At most'
 test('the front is drawn, every point can be chosen with mouse and keyboard, and the best plan within a budget', async ({
   page,
 }) => {
-  // Sixteen blocks alike: one best plan for each number of blocks, and the whole model.
-  await expect(points(page)).toHaveCount(16);
-  await points(page).nth(11).click();
+  // Sixteen blocks alike: one best plan for each number of blocks that is worth its damage, and last the whole model.
+  await expect.poll(() => points(page).count()).toBeGreaterThan(10);
+  const fourOut = (await points(page).count()) - 5;
+  await points(page).nth(fourOut).click();
   await expect(planLine(page, 'Blocks')).toContainText('16 → 12');
-  await expect(points(page).nth(11)).toHaveAttribute('aria-pressed', 'true');
+  await expect(points(page).nth(fourOut)).toHaveAttribute('aria-pressed', 'true');
   await page.keyboard.press('ArrowLeft');
   await page.keyboard.press('Enter');
   await expect(planLine(page, 'Blocks')).toContainText('16 → 11');
