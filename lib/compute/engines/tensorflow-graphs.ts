@@ -78,7 +78,7 @@ export class TensorflowGraphs implements Recorder {
         const ids = backend.getInputTensorIds(given);
         // An input that shares its values with another one has no placeholder.
         const distinct = ids.filter((id, i) => ids.indexOf(id) === i);
-        return binding
+        return backend.binding
           .runSavedModel(session.id, distinct, fed, fetched)
           .map((made) => backend.createOutputTensor(made));
       },
