@@ -16,7 +16,7 @@ import { alongRoute } from './along-route.ts';
 import { streamLoss, tokenWeights } from './losses.ts';
 import { optimise, whenThereIsRoom } from './optimise.ts';
 import { cutUp, type FlatParameters, flatten, layoutOf, type ParameterLayout, unflatten } from './parameters.ts';
-import { StudentGradients } from './recorded-gradients.ts';
+import { named, StudentGradients } from './recorded-gradients.ts';
 import { HeldOut, streamsAfter } from './stand-in-errors.ts';
 import { startBlockOf, startWeights, trainedFileParts } from './student.ts';
 import { releaseBatch, type SharedStates, TeacherStates } from './teacher-states.ts';
@@ -154,9 +154,9 @@ function differentiator(options: DistilOptions, layout: ParameterLayout, gradien
       // A block of the teacher is as large as the student.
       transformer.releaseBlocks();
       const given = new Map([
-        ...named('before', before),
-        ...named('after', after),
-        ...named('share', Object.fromEntries(tokenShares.entries())),
+        ...named('before', Object.entries(before)),
+        ...named('after', Object.entries(after)),
+        ...named('share', tokenShares.entries()),
         ...transformer.contextTensors(context),
       ]);
       return gradients.of(weights, given, lossesOf, sum);
@@ -166,10 +166,6 @@ function differentiator(options: DistilOptions, layout: ParameterLayout, gradien
       releaseBatch(transformer, batch);
     }
   };
-}
-
-function named(prefix: string, parts: Readonly<Record<string, tf.Tensor | null>>): [string, tf.Tensor][] {
-  return Object.entries(parts).flatMap(([name, tensor]) => (tensor ? [[`${prefix} ${name}`, tensor]] : []));
 }
 
 async function saveStudent(

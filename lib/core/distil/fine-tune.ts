@@ -22,10 +22,10 @@ import {
 import type { DistilProgress, SavedFile } from '../run/progress.ts';
 import type { FineTuneSettings } from '../run/settings.ts';
 import { weightSetOf } from './distil-interval.ts';
-import { lossAndGradients } from './gradients.ts';
 import { velocityLoss } from './losses.ts';
 import { optimise, whenThereIsRoom } from './optimise.ts';
 import { cutUp, type FlatParameters, flatten, layoutOf, unflatten } from './parameters.ts';
+import { named, StudentGradients } from './recorded-gradients.ts';
 import { trainedFileParts } from './student.ts';
 import type { TrainingBatches } from './training-data.ts';
 import { readState } from './training-state.ts';
@@ -69,6 +69,12 @@ export async function fineTune(
   const fixed = new Map<number, WeightSet>();
   try {
     const { layout, start } = await readStart();
+    const { output } = transformer.architecture;
+    const gradients = new StudentGradients([output], layout);
+    const constant = [
+      ...named('model', await transformer.globalTensors()),
+      ...[...fixed].flatMap(([position, weights]) => named(prefixAt(position), weights.entries())),
+    ];
     const result = await optimise({
       settings: { ...settings, accumulation: 1 },
       layout,
@@ -84,10 +90,16 @@ export async function fineTune(
           const lossOf = (vectors: FlatParameters) => {
             const tensors = unflatten(vectors, layout);
             const weightsAt = (position: number) => fixed.get(position) ?? blockOf(tensors, prefixAt(position));
-            const output = runRoute(transformer, route, state, context, weightsAt);
-            return { [transformer.architecture.output]: velocityLoss(output, wanted) };
+            const velocity = runRoute(transformer, route, state, context, weightsAt);
+            return { [output]: velocityLoss(velocity, wanted) };
           };
-          return lossAndGradients(weights, lossOf, sum);
+          const given = new Map([
+            ...constant,
+            ...named('state', Object.entries(state)),
+            ['target', wanted],
+            ...transformer.contextTensors(context),
+          ]);
+          return gradients.of(weights, given, lossOf, sum);
         } finally {
           disposeState(state);
           target?.dispose();
@@ -100,7 +112,7 @@ export async function fineTune(
       afterStep: async () => {},
       signal,
       stop,
-    });
+    }).finally(() => gradients.dispose());
     const tensors = cutUp(result, layout);
     try {
       const metadata = {

@@ -56,3 +56,11 @@ function added(sum: tf.Tensor1D, gradient: tf.Tensor1D): tf.Tensor1D {
   tf.dispose([sum, gradient]);
   return total;
 }
+
+/** For `of`: the parts that are there, as tensors of what they belong to. */
+export function named(
+  owner: string,
+  parts: Iterable<readonly [string | number, tf.Tensor | null]>,
+): [string, tf.Tensor][] {
+  return [...parts].flatMap(([name, tensor]) => (tensor ? [[`${owner} ${name}`, tensor]] : []));
+}

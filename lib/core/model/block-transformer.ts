@@ -100,6 +100,7 @@ export function createTransformer<Context extends PassContext, S extends State>(
     applyBlock: (index, set, state, context, wanted) => applied(index, set, state, context, wanted, null),
     project: (state, context) => tf.tidy(() => layers.project(ownState(state), contextOf(context))),
     contextTensors: (context) => new Map(tensorsIn(contextOf(context), 'context')),
+    globalTensors: async () => new Map((await weights.globals()).entries()),
     disposeContext(context) {
       layers.dispose(contextOf(context));
       contexts.delete(context);

@@ -78,6 +78,8 @@ export interface Transformer {
   project(state: State, context: PassContext): tf.Tensor3D;
   /** The tensors that blocks read of the context, by name; still the context's own. */
   contextTensors(context: PassContext): ReadonlyMap<string, tf.Tensor>;
+  /** The weights outside of the blocks, which `project` reads, by name; still the transformer's own. */
+  globalTensors(): Promise<ReadonlyMap<string, tf.Tensor>>;
   disposeContext(context: PassContext): void;
   /** Output tokens [B, Ni, p²·out] along `route`, by default every block. Streams that no later block reads are not computed. */
   forward(inputs: TransformerInputs, route?: Route): Promise<Float32Array>;

@@ -44,6 +44,7 @@ function modelOf(velocity: (x: number, sample: number, inputs: TransformerInputs
     holdBlock: unused,
     applyBlock: unused,
     contextTensors: unused,
+    globalTensors: unused,
     project: unused,
     disposeContext: unused,
     dispose: () => {},
