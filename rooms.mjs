@@ -41,7 +41,7 @@ export const ROOMS = [
     capture: '. tensor checkpoint model shapes folder report states npm:@tensorflow/tfjs-core',
     analysis: '. tensor model interval edit folder report detection states trace capture npm:@tensorflow/tfjs-core',
     'edited-model': '. checkpoint model interval edit shapes sampling folder run export npm:@tensorflow/tfjs-core',
-    distil: `. tensor checkpoint model shapes interval edit folder report detection plan run export states capture analysis
+    distil: `. tensor checkpoint model shapes interval edit folder report detection plan run export states trace capture analysis
       npm:@tensorflow/tfjs-core`,
   }),
 
@@ -64,7 +64,7 @@ export const ROOMS = [
     'backend.ts': `${DATA} artifacts`,
     'models.ts': `${DATA} lib/compute/protocol.ts lib/compute/folder env.ts backend.ts node:`,
     runs: `${DATA} env.ts outlast.ts sleep.ts artifacts database queue.ts backend.ts models.ts npm:zod node:`,
-    jobs: `${DATA} lib/compute lib/compute/protocol.ts lib/compute/folder end-signals.ts env.ts log.ts outlast.ts room.ts sleep.ts
+    jobs: `${DATA} lib/core/trace lib/compute lib/compute/protocol.ts lib/compute/folder end-signals.ts env.ts log.ts outlast.ts room.ts sleep.ts
       artifacts database queue.ts models.ts runs npm:zod node:`,
     routers: `${DATA} storable.ts backend.ts runs npm:@trpc/server npm:zod`,
     http: `${DATA} lib/core/capture lib/compute/folder backend.ts models.ts runs routers npm:@trpc/server node:`,

@@ -22,6 +22,7 @@ import { ENGINE_OPTION, ENGINES, type OptionSpec, type Options, usage } from './
 const text = { type: 'string' } as const;
 export const DISTIL_OPTIONS = {
   data: text,
+  boundaries: text,
   steps: text,
   batch: text,
   accumulation: text,

@@ -1,6 +1,6 @@
 /** Distilling from the terminal: processes of their own, on files and a database on disk; command lines at fault in this one. */
 import { spawn } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +15,7 @@ import { runs } from './runs.ts';
 
 /** Several processes, each with a database that it opens. */
 const LONG_MS = 300_000;
+const TESTING = fileURLToPath(new URL('../lib/testing/', import.meta.url));
 const BIN = fileURLToPath(new URL('../bin/contigua.mjs', import.meta.url));
 
 interface Ended {
@@ -128,6 +129,31 @@ describe('contigua distil', () => {
     expect(JSON.parse(String(await read('small/metrics.json')))).toMatchObject({ measured: { plugged: ['0-1'] } });
   });
 
+  it('trains on states that were captured elsewhere, and refuses those that do not fit', {
+    timeout: LONG_MS,
+  }, async () => {
+    const traces = join(TESTING, 'traces');
+    await cp(join(TESTING, 'models/flux'), join(folder, 'flux'), { recursive: true });
+    await contigua('plan flux --intervals [[1,2]] --out flux-plan.json');
+    const line = (...more: string[]) =>
+      start(['distil', 'flux', '--engine', 'wasm', '--slots', '1', '--batch', '2', '--data-folder', 'given', ...more])
+        .ended;
+    const data = ['--data', join(traces, 'flux/calibration.safetensors')];
+    const states = ['--boundaries', join(traces, 'flux/boundaries.safetensors')];
+    const plan = ['--plan', 'flux-plan.json', '--steps', '2', '--out', 'flux-small'];
+    const estimated = await line(...plan, ...data, ...states, '--estimate');
+    expect(estimated.stderr).toContain('the teacher’s states come from a file; the teacher stays in memory');
+
+    const otherModel = await line(...plan, ...data, '--boundaries', join(traces, 'qwen-image/boundaries.safetensors'));
+    expect(otherModel).toMatchObject({ code: 1 });
+    expect(otherModel.stderr).toMatch(
+      /boundaries\.safetensors: The states are of another model; found tiny-qwen-image/,
+    );
+    const trained = await line(...plan, ...data, ...states);
+    expect(trained.stderr).toMatch(/1-2: 2 of 2 {2}done[\s\S]*wrote flux-small: 7 → 6 blocks/);
+    expect(trained.code).toBe(0);
+  });
+
   it('takes a finished run up again, and only exports it', { timeout: LONG_MS }, async () => {
     const { code, stderr } = await contigua(`${TRAIN} --steps 4 --data-folder data --out small`);
     expect(stderr).toMatch(/resumes: 1 of 1 done/);
@@ -217,6 +243,11 @@ describe('contigua distil', () => {
     ['an unknown loss', '--loss huber', /--loss.*found huber; expected direction, /],
     ['a learning rate that is none', '--learning-rate 0', /--learning-rate.*more than 0/],
     ['warm-up beyond the end', '--steps 5 --warm-up 6', /--warm-up.*0 to 5/],
+    [
+      'states of no samples',
+      '--plan plan.json --data synthetic --boundaries boundaries.safetensors',
+      /--boundaries needs --data and a file.*synthetic/,
+    ],
     ['half a fine-tune', '--fine-tune-steps 5', /--fine-tune-steps needs --fine-tune/],
     ['a type that is none', '--dtype int8', /--dtype.*expected teacher, F32/],
   ])('says how it is used for %s', async (_, line, message) => {

@@ -64,16 +64,22 @@ export async function distil(argv: readonly string[], { signal }: CommandContext
   const out = args.text('out') ?? `${model.name.replaceAll('/', '-')}-${plan.blocks.after}-blocks`;
   await assertExportable(out);
   const data = dataOf(args, model);
-  const { env, modelId, dataId } = await localPaths(
+  const boundaries = boundariesAskedFor(args, data);
+  const { env, modelId, dataId, boundariesId } = await localPaths(
     args,
-    { model: isRemote(args.model) ? source.url : args.model, ...(data.kind === 'file' ? { data: data.path } : {}) },
+    {
+      model: isRemote(args.model) ? source.url : args.model,
+      ...(data.kind === 'file' ? { data: data.path } : {}),
+      ...boundaries,
+    },
     !args.flag('estimate'),
   );
+  const files = boundariesId === null ? {} : { boundaries: boundariesId };
   const request: RunRequest = {
     ...(args.text('name') === undefined ? {} : { name: args.required('name') }),
     modelId: modelId ?? '',
     plan,
-    settings: { ...settings(model.width), data: dataId === null ? data : { kind: 'file', path: dataId } },
+    settings: { ...settings(model.width), data: dataId === null ? data : { kind: 'file', path: dataId, ...files } },
   };
   await withBackend(env, async (backend) => {
     const known = await sameRun(backend, request, model);
@@ -120,6 +126,15 @@ function dataOf(args: Arguments, { drawable }: ModelSummary): TrainingData {
     tell('data: SYNTHETIC inputs. They test that training runs; the student is not usable for real pictures.');
   }
   return wanted === 'shapes' || wanted === 'synthetic' ? { kind: wanted } : { kind: 'file', path: wanted };
+}
+
+/** States that were captured elsewhere are of the samples of a file. */
+function boundariesAskedFor(args: Arguments, data: TrainingData): { readonly boundaries?: string } {
+  const boundaries = args.text('boundaries');
+  if (boundaries === undefined) return {};
+  if (data.kind === 'file') return { boundaries };
+  const expected = 'the calibration.safetensors that was written beside the states';
+  throw usage('distil', '--boundaries needs --data and a file', `--data ${data.kind}`, expected);
 }
 
 function estimateText(plan: RunPlan, { seconds, memoryBytes, diskBytes, teacher, basis }: RunEstimate): string[] {

@@ -142,6 +142,8 @@ after a crash, from the last checkpoint.
   --name TEXT         what the run is called in lists
 
   --data KIND         shapes (pictures of the sample grammar, its default), a calibration FILE.safetensors, or synthetic noise
+  --boundaries FILE   the teacher's states around the plan's intervals, for the samples of --data: boundaries.safetensors of
+                      tools/capture, in place of the teacher's own passes
   --steps N           optimizer steps per interval (${DEFAULT_DISTIL.steps})
   --batch N           samples of a step (${DEFAULT_DISTIL.batch}); --accumulation N (${DEFAULT_DISTIL.accumulation}) batches make one step
   --distinct-batches N  that many over and over, so that the teacher runs for them once (a new one for every step)

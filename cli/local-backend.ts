@@ -30,6 +30,8 @@ export interface Paths {
   readonly model?: string;
   /** Calibration file. */
   readonly data?: string;
+  /** States of its samples. */
+  readonly boundaries?: string;
 }
 
 /** Settings of the process, and the ids of the paths under its roots. */
@@ -37,6 +39,7 @@ export interface LocalPaths {
   readonly env: ServerEnv;
   readonly modelId: string | null;
   readonly dataId: string | null;
+  readonly boundariesId: string | null;
 }
 
 /** `takesJobs` false for commands that only look: none starts while they run. */
@@ -48,7 +51,9 @@ export async function localPaths(args: Options, paths: Paths, takesJobs: boolean
   if (remote !== null) assertRemembered(remote);
   const local = remote === null && paths.model !== undefined ? await modelFolder(paths.model) : null;
   const modelId = local === null ? remote : await idUnder(roots, local);
-  const dataId = paths.data === undefined ? null : await idUnder(roots, resolve(paths.data));
+  const fileId = async (path: string | undefined) => (path === undefined ? null : await idUnder(roots, resolve(path)));
+  const dataId = await fileId(paths.data);
+  const boundariesId = await fileId(paths.boundaries);
   return {
     env: {
       ...env,
@@ -59,6 +64,7 @@ export async function localPaths(args: Options, paths: Paths, takesJobs: boolean
     },
     modelId,
     dataId,
+    boundariesId,
   };
 }
 

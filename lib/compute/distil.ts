@@ -2,7 +2,8 @@
  * The training tasks: a student per interval, the joint fine-tune, and what a model with edits gives. The core computes; here
  * files are opened, and saved where the caller asked for them.
  */
-import { batchesFor, distilInterval, fineTune, measuredInputs } from '../core/distil/index.ts';
+import { fileDigits, type NamedBlob } from '../core/checkpoint/index.ts';
+import { batchesFor, distilInterval, fineTune, measuredInputs, type TrainingInputs } from '../core/distil/index.ts';
 import { runSetOf } from '../core/edit/index.ts';
 import {
   disposeStudents,
@@ -15,7 +16,10 @@ import {
   routeBefore,
   studentsKey,
 } from '../core/edited-model/index.ts';
+import { ContiguaError } from '../core/errors.ts';
+import type { BlockInterval } from '../core/interval/index.ts';
 import { routeOf } from '../core/model/index.ts';
+import { assertBoundariesFit, type Boundaries, openBoundaries } from '../core/trace/index.ts';
 import { type FileHost, openFileOf, openFilesOf, openSource } from './folder/file-host.ts';
 import type { EditSource, ProbeSource } from './protocol.ts';
 import type { CallContext, TaskRunner } from './serve.ts';
@@ -31,12 +35,19 @@ type OpenRoute = (
 
 export function createTrainingTasks(session: Session, files: FileHost, editedRoute: OpenRoute): TrainingTasks {
   return {
-    async distil({ edit, settings, data, cache, sweepBytes, before, resume, saveTo }, { signal, stop, onProgress }) {
+    async distil(
+      { edit, settings, data, boundaries, cache, sweepBytes, before, resume, saveTo },
+      { signal, stop, onProgress },
+    ) {
       const { model, engine } = session;
       runSetOf([edit], model.summary, 'the interval to distil');
       const interval = { first: edit.first, last: edit.last };
       const transformer = await session.transformer();
-      const batches = await batchesFor(model, await openFileOf(data, files), settings);
+      const opened = await openFileOf(data, files);
+      const given = boundaries
+        ? await fittingBoundaries(await openSource(boundaries, files), opened, model.summary.fingerprint, interval)
+        : null;
+      const batches = await batchesFor(model, opened, settings);
       const students = await openFilesOf(before, files);
       const leading = await openStudents(model, students);
       try {
@@ -57,6 +68,7 @@ export function createTrainingTasks(session: Session, files: FileHost, editedRou
             ),
             keep: cache.keep,
           },
+          boundaries: given,
           sweepBytes,
           leading:
             leading.length > 0
@@ -125,6 +137,27 @@ export function createTrainingTasks(session: Session, files: FileHost, editedRou
       }
     },
   };
+}
+
+/** Captured states of this model, this interval and the samples of the data; throws `trace-invalid`. */
+async function fittingBoundaries(
+  file: NamedBlob,
+  data: TrainingInputs,
+  fingerprint: string,
+  interval: BlockInterval,
+): Promise<Boundaries> {
+  const boundaries = await openBoundaries(file);
+  if (data.kind !== 'file') {
+    throw new ContiguaError('trace-invalid', 'States from a file need training data from a file', {
+      file: file.path,
+      found: data.kind,
+      expected: 'the calibration file that the states are of',
+    });
+  }
+  const { path: name, blob } = data.file;
+  const wanted = { fingerprint, intervals: [interval], data: { name, digits: await fileDigits(blob) } };
+  assertBoundariesFit(boundaries, wanted);
+  return boundaries;
 }
 
 function withSlash(folder: string): string {

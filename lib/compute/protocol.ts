@@ -170,6 +170,8 @@ export interface Tasks {
       edit: RunEdit;
       settings: DistilSettings;
       data: TrainingSource;
+      /** States of the data's samples around the interval, in place of the teacher's. */
+      boundaries?: FileSource | undefined;
       /**
        * Folder URL and budget of cached teacher states, shared by processes of one machine; null for none. `keep` are the
        * blocks whose states after them some interval of the run asks for (each interval's `first − 1` and `last`);

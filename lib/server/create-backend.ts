@@ -11,6 +11,7 @@ import type { ArtifactStore } from './artifacts/store.ts';
 import type { Backend } from './backend.ts';
 import { firstRow } from './database/database.ts';
 import type { ServerEnv } from './env.ts';
+import { checkFiles } from './jobs/check-files.ts';
 import type { StartCompute } from './jobs/compute-slot.ts';
 import { type JobRunner, startJobRunner } from './jobs/job-runner.ts';
 import { logLine } from './log.ts';
@@ -109,7 +110,7 @@ function backendOf({ env, context, store, models, timing, runner, report, end }:
       assertStorable(request);
       const { plan, settings } = request;
       const model = await models.read(request.modelId);
-      if (settings.data.kind === 'file') await models.calibrationFile(settings.data.path);
+      if (settings.data.kind === 'file') await checkFiles(settings.data, models, model.fingerprint, plan.edits);
       if (settings.data.kind === 'shapes' && !model.drawable) {
         throw new ContiguaError('settings-invalid', `${model.name} is not a model of the sample grammar`, {
           hint: 'Train on a calibration file, or on synthetic inputs.',

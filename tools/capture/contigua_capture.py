@@ -45,6 +45,7 @@ from pathlib import Path
 import torch
 
 VERSION = "1"
+BOUNDARIES_VERSION = "2"
 NAMES = {
     torch.float64: "F64", torch.float32: "F32", torch.bfloat16: "BF16", torch.float16: "F16", torch.int64: "I64",
     torch.int32: "I32", torch.uint8: "U8", torch.bool: "BOOL",
@@ -384,7 +385,7 @@ class Capture:
             self._write_calibration(path)
             calibration = {"name": path.name, "digits": file_digits(path)}
         if self.intervals:
-            self._write_boundaries(self.out / "boundaries.safetensors")
+            self._write_boundaries(self.out / "boundaries.safetensors", calibration)
         self._write_trace(self.out / "trace.safetensors", calibration)
 
     def _write_trace(self, path, calibration):
@@ -411,6 +412,21 @@ class Capture:
                 rows = self._rows(stream, index, width, kept[stream])
                 states.append((state_name(stream, index), self.dtype, [total, width], rows))
         about.sort(key=lambda tensor: tensor[1] != "F64")  # widest first, so that every tensor is aligned
+        sampling = {
+            "seed": self.seed, "rows": self.rows, "rowsPerSample": self.rows_per_sample, "samples": len(self._samples),
+            "promptGroups": len(self._groups), "steps": sorted(self._used_steps), "ofSteps": self._steps,
+            "passes": self.passes, "negativeSamples": sum(s["negative"] for s in self._samples),
+        }  # fmt: skip
+        write_safetensors(path, [*about, *states], {
+            "contigua_trace": VERSION,
+            "model": json.dumps(self._model()),
+            "sampling": json.dumps(sampling),
+            "calibration": json.dumps(calibration),
+            "versions": json.dumps({"writer": "contigua_capture.py", **versions()}),
+        })  # fmt: skip
+
+    def _model(self):
+        """What the files say of the model."""
         stacks, first = [], 0
         for attribute, stack, label in self.family["stacks"]:
             count = len(getattr(self.transformer, attribute))
@@ -418,11 +434,11 @@ class Capture:
             first += count
         last = len(self.blocks) - 1
         config = json_of({**self.transformer.config, "_class_name": type(self.transformer).__name__})
-        model = {
+        return {
             "name": self.name,
             "className": type(self.transformer).__name__,
             "fingerprint": self.fingerprint,
-            "width": width,
+            "width": self._width,
             "streams": [{"id": stream, "label": stream} for stream in STREAMS],
             "stacks": stacks,
             "blocks": [
@@ -432,18 +448,6 @@ class Capture:
             ],
             "config": config,
         }  # fmt: skip
-        sampling = {
-            "seed": self.seed, "rows": self.rows, "rowsPerSample": self.rows_per_sample, "samples": len(self._samples),
-            "promptGroups": len(self._groups), "steps": sorted(self._used_steps), "ofSteps": self._steps,
-            "passes": self.passes, "negativeSamples": sum(s["negative"] for s in self._samples),
-        }  # fmt: skip
-        write_safetensors(path, [*about, *states], {
-            "contigua_trace": VERSION,
-            "model": json.dumps(model),
-            "sampling": json.dumps(sampling),
-            "calibration": json.dumps(calibration),
-            "versions": json.dumps({"writer": "contigua_capture.py", **versions()}),
-        })  # fmt: skip
 
     def _kept(self, stream):
         """Which of each sample's picked rows stay, so that all samples give equal shares of `rows`."""
@@ -520,7 +524,7 @@ class Capture:
             (offset, length), _, _ = sample["inputs"][name]
             yield self._spool.read(offset, length) + bytes(size - length)
 
-    def _write_boundaries(self, path):
+    def _write_boundaries(self, path, calibration):
         tensors = []
         for stream in STREAMS:
             most = max(sample["whole"][self.boundaries[0], stream][1][0] for sample in self._samples)
@@ -535,7 +539,12 @@ class Capture:
             for index in self.boundaries:
                 shape = [len(self._samples), most, width]
                 tensors.append((state_name(stream, index), self.dtype, shape, padded(index)))
-        write_safetensors(path, tensors, {"contigua_boundaries": VERSION, "intervals": json.dumps(self.intervals)})
+        write_safetensors(path, tensors, {
+            "contigua_boundaries": BOUNDARIES_VERSION,
+            "intervals": json.dumps(self.intervals),
+            "model": json.dumps(self._model()),
+            "calibration": json.dumps(calibration),
+        })  # fmt: skip
 
 
 class Spool:

@@ -302,8 +302,12 @@ class CaptureTest(unittest.TestCase):
                 last += len(getattr(case.pipe.transformer, "single_transformer_blocks", []))
                 self.capture(case, intervals=[(0, 1), (last - 2, last - 1)])
                 stop()
-                tensors, _ = opened(self.out / "boundaries.safetensors")
+                tensors, about = opened(self.out / "boundaries.safetensors")
                 self.assertEqual(len(tensors), 8)
+                _, traced = opened(self.out / "trace.safetensors")
+                self.assertEqual(about["contigua_boundaries"], "2")
+                self.assertEqual([about["model"], about["calibration"]], [traced["model"], traced["calibration"]])
+                self.assertIsNotNone(json.loads(about["model"])["fingerprint"])
                 apart = case.passes if name == "qwen-image" else 1
                 for sample in range(3 * PROMPTS):
                     whole = passes[(sample // 3 * STEPS + (1, 3, 5)[sample % 3]) * apart]
@@ -387,7 +391,8 @@ def write_fixtures():
     for name, make in CASES.items():
         case = make()
         with tool.Capture(
-            case.pipe, FIXTURES / name, rows=96, timesteps=3, seed=1, samples=3 * PROMPTS, dtype="F32", name=f"tiny-{name}"
+            case.pipe, FIXTURES / name, rows=96, timesteps=3, seed=1, samples=3 * PROMPTS, dtype="F32", name=f"tiny-{name}",
+            intervals=[(1, 2)] if name in ("qwen-image", "flux") else [],
         ):  # fmt: skip
             case.generate()
         print(f"wrote {FIXTURES / name}", file=sys.stderr)

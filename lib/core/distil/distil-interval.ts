@@ -8,16 +8,26 @@ import type { NamedBlob } from '../checkpoint/index.ts';
 import { TRAINED_METADATA } from '../export/index.ts';
 import type { BlockInterval } from '../interval/index.ts';
 import { formatIntervalKeys } from '../interval/index.ts';
-import { disposeState, type Route, streamMask, streamTokens, type Transformer, WeightSet } from '../model/index.ts';
+import {
+  disposeState,
+  type Route,
+  streamMask,
+  streamTokens,
+  type Transformer,
+  type TransformerInputs,
+  WeightSet,
+} from '../model/index.ts';
 import type { DistilProgress, DistilResult, SavedFile } from '../run/progress.ts';
 import type { DistilSettings } from '../run/settings.ts';
 import { DEFAULT_SWEEP_BYTES } from '../run/teacher-windows.ts';
+import type { Boundaries } from '../trace/index.ts';
 import { alongRoute } from './along-route.ts';
+import { GivenStates } from './given-states.ts';
 import { streamLoss, tokenWeights } from './losses.ts';
 import { optimise, whenThereIsRoom } from './optimise.ts';
 import { cutUp, type FlatParameters, flatten, layoutOf, type ParameterLayout, unflatten } from './parameters.ts';
 import { named, StudentGradients } from './recorded-gradients.ts';
-import { HeldOut, streamsAfter } from './stand-in-errors.ts';
+import { HeldOut, type StatesOf, streamsAfter } from './stand-in-errors.ts';
 import { startBlockOf, startWeights, trainedFileParts } from './student.ts';
 import { releaseBatch, type SharedStates, TeacherStates } from './teacher-states.ts';
 import type { TrainingBatches } from './training-data.ts';
@@ -31,6 +41,8 @@ export interface DistilOptions {
   readonly settings: DistilSettings;
   readonly batches: TrainingBatches;
   readonly shared: SharedStates | null;
+  /** States of the batches' samples around the interval that were captured elsewhere: then the teacher is not run for them. */
+  readonly boundaries?: Boundaries | null;
   /** Memory for the teacher's states of one window. */
   readonly sweepBytes?: number | undefined;
   /**
@@ -52,7 +64,10 @@ export async function distilInterval(options: DistilOptions): Promise<DistilResu
   // Until the first step there is nothing to save.
   const before = stop ? AbortSignal.any([signal, stop]) : signal;
   const inputs = batches.heldOut(settings.heldOutSamples);
-  const heldOut = await HeldOut.capture(transformer, inputs, interval, options.leading?.route ?? null, before);
+  const stored = options.boundaries ? await GivenStates.open(transformer, options.boundaries, batches) : null;
+  const { heldOutStates, trainingStates } = statesFrom(stored, options, inputs);
+  const route = options.leading?.route ?? null;
+  const heldOut = await HeldOut.capture(transformer, inputs, interval, route, before, heldOutStates);
   let layout: ParameterLayout = [];
   const errorOf = async (result: FlatParameters, until: AbortSignal) => {
     const student = weightSetOf(cutUp(result, layout));
@@ -64,15 +79,19 @@ export async function distilInterval(options: DistilOptions): Promise<DistilResu
     }
   };
   try {
-    const startBlock = await startBlockOf({ ...options, signal: before });
+    const startBlock = await startBlockOf({ ...options, signal: before, given: trainingStates });
     // Who resumes may have told this before; whoever lost it hears it again.
-    onProgress({ kind: 'baselines', baselines: await heldOut.baselines(batches, before), startBlock }, 0);
+    onProgress(
+      { kind: 'baselines', baselines: await heldOut.baselines(batches, before, trainingStates), startBlock },
+      0,
+    );
+    const task = taskName(options, stored);
     const block = await startWeights(transformer, interval, startBlock);
     let start: Parameters<typeof optimise>[0]['start'];
     try {
       layout = layoutOf(block.entries());
       start = options.resume
-        ? await readState(options.resume, taskName(options), layout, settings.ema !== null)
+        ? await readState(options.resume, task, layout, settings.ema !== null)
         : { step: 0, weights: flatten(new Map(block.entries()), layout) };
     } finally {
       block.dispose();
@@ -94,8 +113,8 @@ export async function distilInterval(options: DistilOptions): Promise<DistilResu
       settings,
       layout,
       start,
-      differentiate: differentiator(options, layout, gradients),
-      task: taskName(options),
+      differentiate: differentiator(options, stored, layout, gradients),
+      task,
       saveState: (step, parts) => options.save(`state-${step}.safetensors`, parts),
       onSteps: (points) => {
         stepsDone = points.at(-1)?.step ?? stepsDone;
@@ -121,13 +140,34 @@ export async function distilInterval(options: DistilOptions): Promise<DistilResu
   }
 }
 
+/** States of held-out batches, whose inputs are known, and of training batches, by number; null where the teacher is to run. */
+function statesFrom(
+  given: GivenStates | null,
+  { batches, settings }: DistilOptions,
+  heldOut: readonly TransformerInputs[],
+): { readonly heldOutStates: StatesOf | null; readonly trainingStates: StatesOf | null } {
+  const { fileSamples } = batches;
+  if (!given || !fileSamples) return { heldOutStates: null, trainingStates: null };
+  const samples = fileSamples.heldOut(settings.heldOutSamples);
+  return {
+    heldOutStates: (batch, block) => given.state(heldOut[batch]!, samples[batch]!, block),
+    trainingStates: (index, block) => given.state(batches.inputs(index), fileSamples.of(index), block),
+  };
+}
+
 /** Loss and gradients of one batch; the teacher's states come from the cache where it has them. */
-function differentiator(options: DistilOptions, layout: ParameterLayout, gradients: StudentGradients) {
+function differentiator(
+  options: DistilOptions,
+  stored: GivenStates | null,
+  layout: ParameterLayout,
+  gradients: StudentGradients,
+) {
   const { transformer, interval, settings, batches, leading, signal, stop } = options;
+  const dtype = settings.stateDType ?? 'f32';
   const states = new TeacherStates(transformer, batches, options.shared, {
     batches: settings.steps * settings.accumulation,
     sweepBytes: options.sweepBytes ?? DEFAULT_SWEEP_BYTES,
-    dtype: settings.stateDType ?? 'f32',
+    dtype,
   });
   // A sweep may take hours: it ends where it is, and what it has stored is found again.
   const until = stop ? AbortSignal.any([signal, stop]) : signal;
@@ -135,7 +175,7 @@ function differentiator(options: DistilOptions, layout: ParameterLayout, gradien
   const streams = streamsAfter(transformer, interval);
   const { output } = transformer.architecture;
   return async (weights: FlatParameters, index: number, sum: FlatParameters | null) => {
-    const batch = await states.at(index, boundary, until);
+    const batch = stored ? await stored.at(index, boundary, dtype) : await states.at(index, boundary, until);
     const { inputs, context, after } = batch;
     let before = batch.before;
     const tokenShares = streams.map((stream) =>
@@ -189,10 +229,14 @@ async function saveStudent(
 }
 
 /** Everything that decides the weights after a number of steps. */
-function taskName({ fingerprint, interval, settings, batches, leading }: DistilOptions): string {
+function taskName(
+  { fingerprint, interval, settings, batches, leading }: DistilOptions,
+  given: GivenStates | null,
+): string {
   const { heldOutEvery: _, heldOutSamples: __, checkpointEvery: ___, ...deciding } = settings;
   const behind = leading ? `, after ${leading.key}` : '';
-  return `${fingerprint} ${formatIntervalKeys([interval])}${behind}, ${batches.key}, ${JSON.stringify(deciding)}`;
+  const states = given ? `, states ${given.key}` : '';
+  return `${fingerprint} ${formatIntervalKeys([interval])}${behind}, ${batches.key}${states}, ${JSON.stringify(deciding)}`;
 }
 
 export function weightSetOf(tensors: ReadonlyMap<string, tf.Tensor>): WeightSet {

@@ -28,6 +28,9 @@ import { beginPass, endPass, type Pass, sweep } from './sweep.ts';
 import { releaseBatch, type TeacherBatch } from './teacher-states.ts';
 import type { TrainingBatches } from './training-data.ts';
 
+/** The teacher's state after a block, of the batch of a number; the caller's own. */
+export type StatesOf = (batch: number, block: number) => Promise<State>;
+
 /** What runs in the interval's place; its result is the caller's own, and not its argument. */
 export type StandIn = (state: State, context: PassContext) => Promise<State>;
 
@@ -39,12 +42,14 @@ export class HeldOut {
     private readonly interval: BlockInterval,
   ) {}
 
+  /** `given` has the teacher's states after some blocks, of the batch of a number; the teacher itself runs where it is null. */
   static async capture(
     transformer: Transformer,
     inputs: readonly TransformerInputs[],
     interval: BlockInterval,
     leadingRoute: Route | null = null,
     signal?: AbortSignal,
+    given: StatesOf | null = null,
   ): Promise<HeldOut> {
     const passes: (Pass & { before: State | null })[] = [];
     try {
@@ -65,6 +70,13 @@ export class HeldOut {
       const keep = async (pass: (typeof passes)[number]) => {
         if (pass.block === interval.first - 1 && !leadingRoute) pass.before = cloneState(pass.state);
       };
+      if (given) {
+        for (const [batch, pass] of passes.entries()) {
+          await pause(signal);
+          pass.before ??= await given(batch, interval.first - 1);
+          await takeState(pass, interval.last, given(batch, interval.last));
+        }
+      }
       await sweep(transformer, passes, interval.last, keep, signal);
     } catch (thrown) {
       for (const pass of passes) {
@@ -101,11 +113,11 @@ export class HeldOut {
     return Object.fromEntries(architecture.streams.map(({ id }) => [id, errorOf(id)]));
   }
 
-  /** `training` gives the samples that the probes are fitted on. */
-  async baselines(training: TrainingBatches, signal?: AbortSignal): Promise<Baselines> {
+  /** `training` gives the samples that the probes are fitted on, and `given` their states before the interval, if anything does. */
+  async baselines(training: TrainingBatches, signal?: AbortSignal, given: StatesOf | null = null): Promise<Baselines> {
     const { transformer } = this;
     const { first, last } = this.interval;
-    const probes = await fitProbes(transformer, training, this.interval, signal);
+    const probes = await fitProbes(transformer, training, this.interval, signal, given);
     const block = { kind: 'block', index: first } as const;
     return {
       firstBlock: await this.errorOf((state, context) => transformer.runStep(block, state, context), signal),
@@ -146,6 +158,14 @@ export function streamsAfter({ architecture }: Transformer, { last }: BlockInter
   return architecture.streams.filter(({ id }) => updates.includes(id));
 }
 
+/** Puts a pass behind a block without running the blocks before it. */
+async function takeState(pass: Pass, block: number, given: Promise<State>): Promise<void> {
+  const state = await given;
+  disposeState(pass.state);
+  pass.state = state;
+  pass.block = block;
+}
+
 /** Samples that probes are fitted on, as in an analysis. */
 const PROBE_SAMPLES = 64;
 
@@ -154,7 +174,8 @@ async function fitProbes(
   transformer: Transformer,
   training: TrainingBatches,
   { first, last }: BlockInterval,
-  signal?: AbortSignal,
+  signal: AbortSignal | undefined,
+  given: StatesOf | null,
 ): Promise<StreamProbes[]> {
   const { width } = transformer.config;
   const { streams } = transformer.architecture;
@@ -173,7 +194,9 @@ async function fitProbes(
   try {
     for (let index = 0; index * training.batch < PROBE_SAMPLES; index++) {
       await pause(signal);
-      batches.push(await beginPass(transformer, training.inputs(index)));
+      const pass = await beginPass(transformer, training.inputs(index));
+      batches.push(pass);
+      if (given && first > 0) await takeState(pass, first - 1, given(index, first - 1));
     }
     await sweep(transformer, batches, first, async () => {}, signal);
     const probes: StreamProbes[] = [];

@@ -7,7 +7,7 @@ import { safetensorsLayout } from '../checkpoint/index.ts';
 import type { BlockInterval } from '../interval/index.ts';
 import { blockAt, convertedWeights, studentBlock, type Transformer, type WeightSet } from '../model/index.ts';
 import type { StudentStart } from '../run/settings.ts';
-import { HeldOut } from './stand-in-errors.ts';
+import { HeldOut, type StatesOf } from './stand-in-errors.ts';
 import type { TrainingBatches } from './training-data.ts';
 
 /** The teacher block whose weights the student starts from. `best` is measured on the first training batch. */
@@ -17,12 +17,15 @@ export async function startBlockOf({
   settings,
   batches,
   signal,
+  given,
 }: {
   readonly transformer: Transformer;
   readonly interval: BlockInterval;
   readonly settings: { readonly start: StudentStart };
   readonly batches: TrainingBatches;
   readonly signal: AbortSignal;
+  /** States of training batches; the teacher runs where it is null. */
+  readonly given: StatesOf | null;
 }): Promise<number> {
   const { first, last } = interval;
   switch (settings.start) {
@@ -33,7 +36,7 @@ export async function startBlockOf({
     case 'last':
       return last;
     case 'best': {
-      const sample = await HeldOut.capture(transformer, [batches.inputs(0)], interval, null, signal);
+      const sample = await HeldOut.capture(transformer, [batches.inputs(0)], interval, null, signal, given);
       try {
         return await sample.bestBlock(signal);
       } finally {

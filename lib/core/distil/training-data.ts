@@ -26,6 +26,17 @@ export interface TrainingBatches {
   heldOut(samples: number): readonly TransformerInputs[];
   /** The prompt of each of those samples, as a number of its own. */
   heldOutGroups(samples: number): readonly number[];
+  /** Which samples of a file batches hold; absent where they are made afresh. */
+  readonly fileSamples?: FileSampleNumbers | undefined;
+}
+
+/** Samples by their place in a file. */
+export interface FileSampleNumbers {
+  /** In the file. */
+  readonly count: number;
+  of(index: number): ArrayLike<number>;
+  /** Of each held-out batch. */
+  heldOut(samples: number): readonly ArrayLike<number>[];
 }
 
 export interface BatchRequest {
@@ -86,20 +97,24 @@ export function fileBatches(
   // As many batches as the size asked for needs, of equal size, so that no more samples than batches are left over.
   const full = Math.ceil(trained.length / asked);
   const batch = Math.floor(trained.length / full);
+  const fileSamples: FileSampleNumbers = {
+    count: groups.length,
+    of: (index) => trained.subarray(index * batch, (index + 1) * batch),
+    heldOut: (samples) => {
+      const measured = heldOut(samples);
+      return cut(measured.length, batch).map(({ from, size }) => measured.slice(from, from + size));
+    },
+  };
   const dealtBatches: TrainingBatches = {
     key: `file ${fingerprint}${heldOutBy ? ` by ${heldOutBy}` : ''} batch ${batch}`,
     label: `${full * batch} samples of a file`,
     batch,
     distinct: full,
-    inputs: (index) => pickSamples(inputs, trained.subarray(index * batch, (index + 1) * batch)),
+    inputs: (index) => pickSamples(inputs, fileSamples.of(index)),
     numberOf: (index) => index,
-    heldOut: (samples) => {
-      const measured = heldOut(samples);
-      return cut(measured.length, batch).map(({ from, size }) =>
-        pickSamples(inputs, measured.slice(from, from + size)),
-      );
-    },
+    heldOut: (samples) => fileSamples.heldOut(samples).map((of) => pickSamples(inputs, of)),
     heldOutGroups: (samples) => Array.from(heldOut(samples), (sample) => groups[sample]!),
+    fileSamples,
   };
   return reordered(dealtBatches, Math.min(full, distinctBatches ?? full), seed);
 }
@@ -183,7 +198,14 @@ function reordered(batches: TrainingBatches, count: number, seed: number): Train
     }
     return known.order[index % count]!;
   };
-  return { ...batches, distinct: count, inputs: (index) => batches.inputs(numberOf(index)), numberOf };
+  const { fileSamples } = batches;
+  return {
+    ...batches,
+    distinct: count,
+    inputs: (index) => batches.inputs(numberOf(index)),
+    numberOf,
+    ...(fileSamples ? { fileSamples: { ...fileSamples, of: (index) => fileSamples.of(numberOf(index)) } } : {}),
+  };
 }
 
 const TRAINING = 1;

@@ -93,7 +93,13 @@ export type NoiseLevels = 'uniform';
  */
 export type TrainingData =
   | { readonly kind: 'shapes'; readonly levels?: NoiseLevels | undefined }
-  | { readonly kind: 'file'; readonly path: string; readonly heldOutBy?: HeldOutBy | undefined }
+  | {
+      readonly kind: 'file';
+      readonly path: string;
+      readonly heldOutBy?: HeldOutBy | undefined;
+      /** File of the teacher's states of these samples around the run's intervals, in place of the teacher's forward passes. */
+      readonly boundaries?: string | undefined;
+    }
   | { readonly kind: 'synthetic' };
 
 export interface RunSettings {

@@ -43,6 +43,14 @@ test('without a cache everything is computed for each interval; a teacher that s
   expect(work).toMatchObject({ windowBatches: 1, windows: 24, keptBytes: 0, readBytes: 0 });
 });
 
+test('states from a file take no window and no disk; what is read are the blocks of the intervals, for the probes', () => {
+  const work = teacherWork({ ...request, isGiven: true });
+  expect(work).toMatchObject({ windows: 0, wantedBytes: 0, keptBytes: 0, passes: [0, 0, 0, 0], readBytes: 20 + 30 });
+  expect(teacherSentence(work, (count) => `${count} B`)).toBe(
+    'the teacher’s states come from a file; 50 B of weights read',
+  );
+});
+
 test('is said in a sentence that names windows, reads and what the disk keeps', () => {
   const bytes = (count: number) => `${count} B`;
   expect(teacherSentence(teacherWork(request), bytes)).toBe(

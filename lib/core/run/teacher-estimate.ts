@@ -18,6 +18,8 @@ export interface TeacherRequest {
   readonly dtype: StateDType;
   readonly cacheBytes: number;
   readonly sweepBytes: number;
+  /** Whether the states of batches come from a file. */
+  readonly isGiven?: boolean | undefined;
 }
 
 export interface TeacherEstimate {
@@ -29,6 +31,8 @@ export interface TeacherEstimate {
   readonly wantedBytes: number;
   readonly keptBytes: number;
   readonly dtype: StateDType;
+  /** The states come from a file; absent where the teacher computes them. */
+  readonly isGiven?: true;
   /** Weights read in all, held-out samples and baselines included; 0 where the teacher stays in memory. */
   readonly readBytes: number;
 }
@@ -43,6 +47,15 @@ const SWEEPS_BEFORE_TRAINING = 2;
 
 export function teacherWork(request: TeacherRequest): TeacherWork {
   const { intervals, blockBytes, residentBlocks, batches, distinct, cacheBytes, dtype } = request;
+  const streamed = (first: number, last: number) =>
+    blockBytes.slice(Math.max(first, residentBlocks), last + 1).reduce((sum, bytes) => sum + bytes, 0);
+  if (request.isGiven) {
+    // Probes are fitted on states between the interval's blocks, which the file does not hold.
+    const reads = intervals.map(({ first, last }) => streamed(first, last));
+    const readBytes = reads.reduce((sum, bytes) => sum + bytes, 0);
+    const nothing = { windows: 0, wantedBytes: 0, keptBytes: 0, passes: blockBytes.map(() => 0) };
+    return { ...nothing, isGiven: true, windowBatches: 1, dtype, readBytes };
+  }
   const deepest = Math.max(...intervals.map(({ last }) => last));
   const boundaries = new Set(intervals.flatMap(({ first, last }) => [first - 1, last]));
   boundaries.delete(-1);
@@ -55,8 +68,7 @@ export function teacherWork(request: TeacherRequest): TeacherWork {
   const rest = distinct - kept;
   const epochs = size >= distinct ? 1 : batches / distinct;
   const own = Math.ceil((rest * epochs) / size);
-  const streamedTo = (last: number) =>
-    blockBytes.slice(residentBlocks, last + 1).reduce((sum, bytes) => sum + bytes, 0);
+  const streamedTo = (last: number) => streamed(0, last);
   const ownReads = intervals.map(({ last }) => (own + SWEEPS_BEFORE_TRAINING) * streamedTo(last));
   return {
     windowBatches: kept > 0 ? sharedWindow(limits) : size,
@@ -75,6 +87,10 @@ export function teacherWork(request: TeacherRequest): TeacherWork {
 /** For people; `bytesWords` writes a number of bytes. */
 export function teacherSentence(estimate: TeacherEstimate, bytesWords: (bytes: number) => string): string {
   const { windowBatches, windows, wantedBytes, keptBytes: kept, dtype, readBytes } = estimate;
+  if (estimate.isGiven) {
+    const weights = readBytes === 0 ? 'the teacher stays in memory' : `${bytesWords(readBytes)} of weights read`;
+    return `the teacher’s states come from a file; ${weights}`;
+  }
   const count = (n: number, one: string, many: string) => `${n.toLocaleString('en-US')} ${n === 1 ? one : many}`;
   const reads =
     readBytes === 0

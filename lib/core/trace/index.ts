@@ -1,7 +1,10 @@
+export { type Boundaries, boundariesKey, openBoundaries, readBoundary } from './boundaries.ts';
+export { assertBoundariesFit, type WantedBoundaries } from './check-boundaries.ts';
 export { openTrace, type Trace, type TracedSamples } from './open-trace.ts';
 export { TRACE_FILES, TRACE_KEY, TRACE_VERSION, type TraceModel } from './trace-format.ts';
 export { isTrace } from './trace-metadata.ts';
 export { readState, type TracedBlock, traceStates } from './trace-states.ts';
 export { traceStore } from './trace-store.ts';
 export { traceIn, traceSummary } from './trace-summary.ts';
+export { type BoundariesToWrite, boundaryBlocks, boundaryParts } from './write-boundaries.ts';
 export { type TraceToWrite, traceParts } from './write-trace.ts';

@@ -13,6 +13,9 @@ z.config({ jitless: true });
 export const TRACE_VERSION = 1;
 /** The metadata key that makes a file a trace; its value is the version. */
 export const TRACE_KEY = 'contigua_trace';
+/** The metadata key of a file of states around intervals; version 1 did not say which model and inputs they are of. */
+export const BOUNDARIES_KEY = 'contigua_boundaries';
+export const BOUNDARIES_VERSION = 2;
 /** Usual names of the files that are written together. */
 export const TRACE_FILES = {
   trace: 'trace.safetensors',
@@ -80,6 +83,9 @@ export const traceModelSchema = z.object({
 export const traceCalibrationSchema = z.nullable(
   z.object({ name: z.string(), digits: z.string() }),
 ) satisfies z.ZodMiniType<TraceCalibration | null>;
+
+/** [first, last] of each, inclusive. */
+export const boundaryIntervalsSchema = z.array(z.tuple([whole, whole]));
 
 export const traceSamplingSchema = z.object({
   seed: z.number(),

@@ -59,25 +59,38 @@ export function parseTraceMetadata(metadata: ReadonlyMap<string, string>, file: 
       hint: isNewer ? 'Update Contigua and open the file again.' : TRACE_HINT,
     });
   }
-  const read = <S>(key: string, schema: z.ZodMiniType<S>): S => {
-    const where = `${file} › ${key}`;
-    const told = { code: CODE, expected: `the ${key} of a trace, as JSON`, hint: TRACE_HINT } as const;
-    const text = metadata.get(key);
-    if (text === undefined) {
-      const found = [...metadata.keys()].join(', ');
-      throw new ContiguaError(CODE, `The metadata has no \`${key}\``, { file, found, expected: key, hint: TRACE_HINT });
-    }
-    const source = { ...told, file: where, notJson: 'This is not JSON', maxBytes: MAX_JSON_BYTES.config };
-    return checkedJson(parseJson(text, source), schema, where, told);
-  };
-  const model = read('model', traceModelSchema);
-  checkModel(model, file);
   return {
-    model,
-    config: configOf(model, file),
-    calibration: read('calibration', traceCalibrationSchema),
-    sampling: read('sampling', traceSamplingSchema),
+    ...parseTracedModel(metadata, file),
+    calibration: parsedValue(metadata, 'calibration', traceCalibrationSchema, file),
+    sampling: parsedValue(metadata, 'sampling', traceSamplingSchema, file),
   };
+}
+
+/** The model that states are of, as their file names it. */
+export function parseTracedModel(
+  metadata: ReadonlyMap<string, string>,
+  file: string,
+): Pick<TraceMetadata, 'model' | 'config'> {
+  const model = parsedValue(metadata, 'model', traceModelSchema, file);
+  checkModel(model, file);
+  return { model, config: configOf(model, file) };
+}
+
+export function parsedValue<S>(
+  metadata: ReadonlyMap<string, string>,
+  key: string,
+  schema: z.ZodMiniType<S>,
+  file: string,
+): S {
+  const where = `${file} › ${key}`;
+  const told = { code: CODE, expected: `the ${key} of captured states, as JSON`, hint: TRACE_HINT } as const;
+  const text = metadata.get(key);
+  if (text === undefined) {
+    const found = [...metadata.keys()].join(', ');
+    throw new ContiguaError(CODE, `The metadata has no \`${key}\``, { file, found, expected: key, hint: TRACE_HINT });
+  }
+  const source = { ...told, file: where, notJson: 'This is not JSON', maxBytes: MAX_JSON_BYTES.config };
+  return checkedJson(parseJson(text, source), schema, where, told);
 }
 
 function checkModel({ blocks, streams, stacks }: TraceModel, file: string): void {

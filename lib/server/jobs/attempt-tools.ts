@@ -60,6 +60,15 @@ export async function trainingSource(data: TrainingData, models: AttemptTools['m
   return { kind: 'file', file: await models.calibrationFile(data.path), heldOutBy: data.heldOutBy };
 }
 
+/** Captured states around the run's intervals, if it was given any. */
+export async function boundariesOf(
+  data: TrainingData,
+  models: AttemptTools['models'],
+): Promise<LinkedFile | undefined> {
+  if (data.kind !== 'file' || data.boundaries === undefined) return undefined;
+  return await models.calibrationFile(data.boundaries);
+}
+
 /** The run's edits with local copies of their students, all of them or those of the keys asked for. */
 export async function studentSources(
   jobs: readonly JobRow[],

@@ -14,7 +14,14 @@ import { discardIfDeleted } from '../runs/garbage.ts';
 import { failJob, giveBack, loseAttempt, storeWorker, type TakenJob } from '../runs/take.ts';
 import { finishJob } from '../runs/training.ts';
 import { type AttemptEnd, GivenBack } from './attempt-end.ts';
-import { type AttemptTools, modelOf, studentSources, trainingSource, wantedEngine } from './attempt-tools.ts';
+import {
+  type AttemptTools,
+  boundariesOf,
+  modelOf,
+  studentSources,
+  trainingSource,
+  wantedEngine,
+} from './attempt-tools.ts';
 import { measureSubset } from './measure-subset.ts';
 import { notePace } from './measured-times.ts';
 import { ProgressReport } from './report.ts';
@@ -79,7 +86,8 @@ async function train(taken: TakenJob, tools: AttemptTools, folder: string, end: 
       const keep = taken.jobs.flatMap(({ edit: one }) => (one ? [one.first - 1, one.last] : []));
       const cache =
         cacheBytes > 0 ? { url: cacheUrl(tools), sizeBytes: cacheBytes, keep, sharedAt: shared?.url } : null;
-      const input = { edit, settings, data, cache, sweepBytes, before: [], resume, saveTo };
+      const boundaries = await boundariesOf(run.settings.data, models);
+      const input = { edit, settings, data, boundaries, cache, sweepBytes, before: [], resume, saveTo };
       const { student, steps, heldOut } = await slot.call('distil', input, options);
       end.trained();
       await report.settle();

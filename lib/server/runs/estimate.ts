@@ -169,6 +169,7 @@ function teacherOf(model: ServerModel, config: ModelConfig, { plan, settings }: 
     dtype: stateDType,
     cacheBytes: settings.cacheBytes,
     sweepBytes: settings.sweepBytes ?? DEFAULT_SWEEP_BYTES,
+    isGiven: settings.data.kind === 'file' && settings.data.boundaries !== undefined,
   });
 }
 

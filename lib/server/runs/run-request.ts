@@ -92,7 +92,12 @@ export const fineTuneSettings = z
 
 const trainingData = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('shapes'), levels: z.literal('uniform').optional() }),
-  z.object({ kind: z.literal('file'), path: pathId, heldOutBy: z.literal('prompt-groups').optional() }),
+  z.object({
+    kind: z.literal('file'),
+    path: pathId,
+    heldOutBy: z.literal('prompt-groups').optional(),
+    boundaries: pathId.optional(),
+  }),
   z.object({ kind: z.literal('synthetic') }),
 ]) satisfies z.ZodType<TrainingData>;
 
