@@ -66,6 +66,33 @@ test('a lost context is said, nothing on the page goes, and the engine starts ag
   await expectChosen(page, [[3, 5]]);
 });
 
+test('without a choice, WebGL of a graphics processor is taken once it has passed the reference check', async ({
+  page,
+}) => {
+  await open(page);
+  await showAsProcessor(page);
+  await chooseForMe(page);
+  await expect(engine(page)).toHaveAccessibleName(/^Engine: WebGL · A processor/, { timeout: CHECK_MS });
+  await expect(page.getByRole('dialog', { name: 'Engine' })).toContainText('It passed the reference check: off by');
+});
+
+test('without a choice, WebGL that computes other numbers is passed over, and the page says why', async ({ page }) => {
+  await open(page);
+  await showAsProcessor(page);
+  await inWorker(page, () => {
+    const source = WebGL2RenderingContext.prototype.shaderSource;
+    // As a driver whose exponential is imprecise.
+    WebGL2RenderingContext.prototype.shaderSource = function (shader, text) {
+      source.call(this, shader, text.replaceAll('exp(', '1.01 * exp('));
+    };
+  });
+  await chooseForMe(page);
+  await expect(engine(page)).toHaveAccessibleName(/^Engine: WASM/, { timeout: CHECK_MS });
+  const about = page.getByRole('dialog', { name: 'Engine' });
+  await expect(about).toContainText(/Not webgl: It failed the reference check: off by \S+ from the reference/);
+  await expect(about.getByRole('button', { name: 'Use WebGL' })).toBeDisabled();
+});
+
 const engine = (page: Page) => page.getByRole('button', { name: /^Engine: / });
 
 async function takeWebgl(page: Page): Promise<void> {
@@ -74,8 +101,31 @@ async function takeWebgl(page: Page): Promise<void> {
   await expect(engine(page)).toHaveAccessibleName(/^Engine: WebGL · \S/, { timeout: ENGINE_MS });
 }
 
+/** By way of another engine, since the button is there when one was chosen by name. */
+async function chooseForMe(page: Page): Promise<void> {
+  await engine(page).click();
+  await page.getByRole('button', { name: 'Use CPU (plain JavaScript)' }).click();
+  await expect(engine(page)).toHaveAccessibleName(/^Engine: CPU/, { timeout: ENGINE_MS });
+  await page.getByRole('button', { name: 'Choose for me' }).click();
+}
+
 async function inWorker(page: Page, action: () => unknown): Promise<void> {
   const [worker] = page.workers();
   if (!worker) throw new Error('The page has no worker');
   await worker.evaluate(action);
+}
+
+/** The software renderer under another name. */
+async function showAsProcessor(page: Page): Promise<void> {
+  await inWorker(page, () => {
+    const parameter = WebGL2RenderingContext.prototype.getParameter;
+    WebGL2RenderingContext.prototype.getParameter = function (name) {
+      const UNMASKED_RENDERER = 0x9246;
+      return name === UNMASKED_RENDERER ? 'ANGLE (Somebody, A processor, 1.0)' : parameter.call(this, name);
+    };
+    const context: CallableFunction = OffscreenCanvas.prototype.getContext;
+    Reflect.set(OffscreenCanvas.prototype, 'getContext', function (this: OffscreenCanvas, kind: string, asked: object) {
+      return Reflect.apply(context, this, [kind, { ...asked, failIfMajorPerformanceCaveat: false }]);
+    });
+  });
 }

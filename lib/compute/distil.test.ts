@@ -159,3 +159,15 @@ test('a student of another teacher is refused', async () => {
   await tasks.openModel({ source: { kind: 'files', name: 'other', files } }, { ...context, onProgress: () => {} });
   await expect(tried({ edits: [student()] })).rejects.toMatchObject({ code: 'plan-mismatch' });
 });
+
+test('training is refused on WebGL, by name', async () => {
+  const report = { name: 'webgl', device: 'a processor', threads: null, why: '', candidates: [] } as const;
+  const engines = { start: async () => report, isLost: () => false, onLost: () => {} };
+  const { startEngine, distil: train, fineTune: tune } = createTasks({ engines, files: nodeFiles });
+  await startEngine({ wanted: 'webgl' }, context);
+  const refusal = { code: 'engine-unavailable', message: expect.stringMatching(/webgl computes no training.*wasm/) };
+  const shared = { data: { kind: 'synthetic' }, resume: null, saveTo: urlOf('never') } as const;
+  const input = { ...shared, edit: runEdit(INTERVAL, 'student'), settings: distil, cache: null, before: [] };
+  await expect(train(input, context)).rejects.toMatchObject(refusal);
+  await expect(tune({ ...shared, edits: [], settings: fineTune }, context)).rejects.toMatchObject(refusal);
+});

@@ -19,6 +19,7 @@ import {
 import { ContiguaError } from '../core/errors.ts';
 import type { BlockInterval } from '../core/interval/index.ts';
 import { routeOf } from '../core/model/index.ts';
+import { ENGINE_NAMES, type EngineName } from '../core/tensor/engine.ts';
 import { assertBoundariesFit, type Boundaries, openBoundaries } from '../core/trace/index.ts';
 import { type FileHost, openFileOf, openFilesOf, openSource } from './folder/file-host.ts';
 import type { EditSource, ProbeSource } from './protocol.ts';
@@ -39,6 +40,7 @@ export function createTrainingTasks(session: Session, files: FileHost, editedRou
       { edit, settings, data, boundaries, cache, sweepBytes, before, resume, saveTo },
       { signal, stop, onProgress },
     ) {
+      assertTrains(session.engine.name);
       const { model, engine } = session;
       runSetOf([edit], model.summary, 'the interval to distil');
       const interval = { first: edit.first, last: edit.last };
@@ -89,6 +91,7 @@ export function createTrainingTasks(session: Session, files: FileHost, editedRou
     },
 
     async fineTune({ edits: sources, settings, data, resume, saveTo }, { signal, stop, onProgress }) {
+      assertTrains(session.engine.name);
       const { model } = session;
       const transformer = await session.transformer();
       const batches = await batchesFor(model, await openFileOf(data, files), settings);
@@ -137,6 +140,16 @@ export function createTrainingTasks(session: Session, files: FileHost, editedRou
       }
     },
   };
+}
+
+/** Not all tests of training have passed on WebGL in one worker (docs/limits.md). */
+function assertTrains(engine: EngineName): void {
+  if (engine !== 'webgl') return;
+  throw new ContiguaError('engine-unavailable', 'The engine webgl computes no training', {
+    found: engine,
+    expected: ENGINE_NAMES.filter((name) => name !== 'webgl').join(', '),
+    hint: 'Train in the terminal or on the server, which choose another engine.',
+  });
 }
 
 /** Captured states of this model, this interval and the samples of the data; throws `trace-invalid`. */

@@ -1,12 +1,15 @@
 /**
- * Engines of the page's worker. WebGPU wherever a real adapter exists, else WASM with SIMD and, in an isolated page,
- * threads; WebGL and plain JavaScript only by name. Backends are imported when started, so an unused one is never downloaded.
+ * Engines of the page's worker. WebGPU wherever a real adapter exists, else WebGL on a graphics processor that passes the golden
+ * cases, else WASM with SIMD and, in an isolated page, threads; plain JavaScript only by name. Backends are imported when started, so an unused one is never downloaded.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { ContiguaError } from '../../core/errors.ts';
+import { selfCheck } from '../../core/model/index.ts';
+import { PRODUCT_VERSION } from '../../core/plan/product-version.ts';
 import { type EngineCandidate, registerFastWasmKernels } from '../../core/tensor/index.ts';
 import { CPU_CANDIDATE, startCpu } from './cpu.ts';
 import { createEngineHost, type EngineHost, freshBackend, type Started, withDeadline } from './engine-host.ts';
+import { browserChecks, keptChecks } from './kept-checks.ts';
 import { hasSimd } from './wasm-simd.ts';
 import { launchWebgl, webglCandidate } from './webgl.ts';
 import { launchWebgpu, webgpuCandidate } from './webgpu.ts';
@@ -20,6 +23,7 @@ const MAX_THREADS = 8;
 
 export function browserEngines(): EngineHost {
   return createEngineHost({
+    check: keptChecks(selfCheck, browserChecks(), `${navigator.userAgent}, Contigua ${PRODUCT_VERSION}`),
     async probe(threads) {
       return [await webgpuCandidate(navigator.gpu), webglCandidate(), wasmCandidate(threads), CPU_CANDIDATE];
     },

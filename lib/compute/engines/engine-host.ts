@@ -37,8 +37,8 @@ export interface HostEngines {
   probe(threads?: number): Promise<readonly EngineCandidate[]>;
   /** Loads the backend's code, makes it TensorFlow.js' current backend and reports its loss through `lost`. */
   launch(name: EngineName, lost: (reason: string) => void, threads?: number): Promise<Started>;
-  /** Runs the golden cases on the current backend. */
-  check?(): Promise<SelfCheck>;
+  /** Runs the golden cases on the current backend, or tells what they gave on this device. */
+  check?(device: string): Promise<SelfCheck>;
 }
 
 export function createEngineHost({ probe, launch, check = selfCheck }: HostEngines): EngineHost {
@@ -68,7 +68,7 @@ export function createEngineHost({ probe, launch, check = selfCheck }: HostEngin
       threads,
     );
     // A lost device may never answer.
-    const passed = checked ? `${await Promise.race([passing(check), gone])} ` : '';
+    const passed = checked ? `${await Promise.race([passing(() => check(started.device)), gone])} ` : '';
     refuse = null;
     lost = false;
     const why = [choice.why, passed.trim(), started.note].filter(Boolean).join(' ');

@@ -44,11 +44,11 @@ function contextOf(
 }
 
 describe('WebGL', () => {
-  it('on a graphics processor is offered by name, named and its context given back', () => {
+  it('on a graphics processor is preferred once it has passed the golden cases, and gives its context back', () => {
     const { canvas, counts } = canvasOf({ name: 'ANGLE (NVIDIA, NVIDIA GeForce RTX 3080 Direct3D11, D3D11)' });
     expect(webglCandidate(canvas)).toMatchObject({
       available: true,
-      preferred: false,
+      preferred: true,
       checkFirst: true,
       device: 'NVIDIA GeForce RTX 3080 Direct3D11',
     });

@@ -1,7 +1,7 @@
 /**
  * WebGL 2 on a worker's OffscreenCanvas, for browsers with a graphics processor and no WebGPU. It must render to 32-bit float
- * textures, since half precision fails every golden case. What a shader computes depends on the driver, so "auto" is to take
- * it only after the golden cases have passed on the device. It does not yet: see PREFERRED.
+ * textures, since half precision fails every golden case. What a shader computes depends on the driver, so "auto" takes
+ * it only after the golden cases have passed on the device. A software renderer is offered by name and never preferred.
  */
 
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
@@ -23,11 +23,6 @@ const CONTEXT: WebGLContextAttributes = {
   premultipliedAlpha: false,
   powerPreference: 'high-performance',
 };
-/**
- * With WEBGL_USE_SHAPES_UNIFORMS a loss was 12 % off that is right without it (docs/log.md), and no golden case found that. The flag
- * is off. Until all tests of gradients and training have passed in one worker without it, WebGL runs by name alone.
- */
-const PREFERRED: boolean = false;
 /** Bits of a float32 mantissa. */
 const MANTISSA_BITS = 23;
 
@@ -57,8 +52,8 @@ export function webglCandidate(canvas: Canvas | undefined = globalThis.Offscreen
       device,
       reason: software
         ? 'A software renderer: correct, but far slower than WASM.'
-        : 'A graphics processor, used through WebGL. It is used only when it is asked for by name (docs/limits.md).',
-      preferred: PREFERRED && !software,
+        : 'A graphics processor, used through WebGL.',
+      preferred: !software,
       checkFirst: true,
     };
   } finally {
@@ -121,6 +116,8 @@ export async function launchWebgl(lost: (reason: string) => void): Promise<strin
   if (!gl) throw new Error('the browser gave no WebGL 2 context');
   // The backend's own context would ask for no fast processor, and in Safari's workers for a canvas element.
   setWebGLContext(2, gl);
+  // With shapes as uniforms (WEBGL_USE_SHAPES_UNIFORMS) programs are shared between shapes that need different ones (docs/log.md).
+  tf.env().set('WEBGL_USE_SHAPES_UNIFORMS', false);
   tf.env().set('WEBGL_DELETE_TEXTURE_THRESHOLD', REUSED_TEXTURE_BYTES);
   const backend = await freshBackend('webgl');
   if (!(backend instanceof MathBackendWebGL)) throw new Error('TensorFlow.js started another backend');
