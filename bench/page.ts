@@ -4,14 +4,12 @@
  * runs of one session; compare rows of one table, not tables of two machines.
  * `npm run bench -- [--runs 3] [--engines wasm] [--url http://127.0.0.1:3000]`
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { chromium, type Page } from '@playwright/test';
 import { ensureChromium } from '../scripts/chromium.mjs';
+import { startPage } from './start-page.ts';
 
 const { values } = parseArgs({
   options: {
@@ -28,34 +26,7 @@ const STAGES = [
   'Measure damage',
 ];
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  if (!address || typeof address === 'string') throw new Error('No port');
-  return address.port;
-}
-
-let server: ChildProcess | null = null;
-let url = values.url;
-if (!url) {
-  const built = spawnSync(process.execPath, ['scripts/start.mjs', '--build-only'], { stdio: 'inherit' });
-  if (built.status !== 0) process.exit(1);
-  const port = await freePort();
-  url = `http://127.0.0.1:${port}`;
-  server = spawn(process.execPath, [
-    'node_modules/next/dist/bin/next',
-    'start',
-    '--hostname',
-    '127.0.0.1',
-    '--port',
-    `${port}`,
-  ]);
-  for (let tries = 0; tries < 100 && !(await fetch(url).catch(() => null)); tries++) {
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
-}
+const server = await startPage(values.url);
 
 const browser = await chromium.launch({
   executablePath: ensureChromium(),
@@ -85,7 +56,7 @@ await page.addInitScript(() => {
   }).observe({ type: 'longtask', buffered: true });
   Object.assign(globalThis, { longTasks: tasks });
 });
-await page.goto(url);
+await page.goto(server.url);
 const analyse = page.getByRole('button', { name: 'Analyse', exact: true });
 await analyse.waitFor();
 await page.getByText('WASM').first().waitFor();
@@ -152,4 +123,4 @@ console.log(
   `| JavaScript of the first load, gzipped (${scripts.length} files) | ${(firstLoad / 1000).toFixed(0)} kB | | |`,
 );
 await browser.close();
-server?.kill('SIGTERM');
+server.close();

@@ -1,7 +1,8 @@
 /**
  * A repository of the shape of Qwen/Qwen-Image: sixty blocks of width 3072 in BF16, 41 GB in nine shards, with an index, a
- * config and the files beside them. Headers are real; weights are made when they are read, so that it lies nowhere: values
- * of about one, or noise from a seed, with which the model computes.
+ * config and the files beside them; and a transformer folder of the shape of Stable Diffusion 3.5 medium. Headers are real;
+ * weights are made when they are read, so that it lies nowhere: values of about one, or noise from a seed, with which the
+ * model computes.
  */
 
 import { safetensorsLayout, type TensorLayout, tensorBytes } from '../core/checkpoint/write.ts';
@@ -61,6 +62,36 @@ export function publishedShape({
     [`transformer/${BASE}.safetensors.index.json`, json({ metadata: {}, weight_map: Object.fromEntries(weightMap) })],
     ...shards.map((all, shard) => [`transformer/${nameOf(shard)}`, shardOf(all, fill)] as const),
     ['vae/config.json', json({ _class_name: 'AutoencoderKLQwenImage' })],
+  ]);
+}
+
+const MEDIUM_CONFIG = {
+  _class_name: 'SD3Transformer2DModel',
+  _diffusers_version: '0.31.0',
+  attention_head_dim: 64,
+  caption_projection_dim: 1536,
+  dual_attention_layers: Array.from({ length: 13 }, (_, block) => block),
+  in_channels: 16,
+  joint_attention_dim: 4096,
+  num_attention_heads: 24,
+  num_layers: 24,
+  out_channels: 16,
+  patch_size: 2,
+  pooled_projection_dim: 2048,
+  pos_embed_max_size: 384,
+  qk_norm: 'rms_norm',
+  sample_size: 128,
+};
+
+/** The transformer folder of stabilityai/stable-diffusion-3.5-medium, in one file: 24 blocks by default. Noise from `seed`. */
+export function mediumShape(seed: number, blocks = MEDIUM_CONFIG.num_layers): ReadonlyMap<string, ServedFile> {
+  const dual = MEDIUM_CONFIG.dual_attention_layers.filter((block) => block < blocks);
+  const raw = { ...MEDIUM_CONFIG, num_layers: blocks, dual_attention_layers: dual };
+  const config = parseModelConfig(JSON.stringify(raw), 'config.json');
+  const tensors = expectedTensors(config).map(({ name, shape }): TensorLayout => ({ name, shape, dtype: 'BF16' }));
+  return new Map<string, ServedFile>([
+    ['config.json', servedBytes(new TextEncoder().encode(JSON.stringify(raw, null, 2)))],
+    [`${BASE}.safetensors`, shardOf(tensors, noiseFill(seed))],
   ]);
 }
 
