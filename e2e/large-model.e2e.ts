@@ -3,6 +3,7 @@
  * analysis that nobody stopped; refused where memory or storage is too little. 153 MB in 8 blocks of width 512, on noise.
  */
 import type { Browser, Page } from '@playwright/test';
+import type { TensorToWrite } from '../lib/core/checkpoint/index.ts';
 import { traceMainThread } from '../lib/testing/main-thread.ts';
 import { alerts, expect, fact, open, panel, test } from './contigua.ts';
 import { type Files, transformerFiles, writeFolder } from './model-folder.ts';
@@ -62,7 +63,7 @@ test('an analysis of a large model is estimated, stopped, and continued after a 
   await pictures(page, 'resumed');
   // What was stored is still what it was: nothing of it was computed again.
   const after = await storedStates(page);
-  expect(Object.keys(before).filter((name) => after[name] !== before[name])).toEqual([]);
+  expect(finished(before).filter((name) => after[name] !== before[name])).toEqual([]);
   expect(resumed.settings).toMatchObject({ tokens: 512, damageSamples: 2 });
   await context.close();
 
@@ -94,6 +95,46 @@ test('too little memory or storage is refused with the least that would do', asy
   );
   await pictures(page, 'refused');
 });
+
+test('a full storage and changed weights are told, and nothing of what was stored is lost or mixed', async ({
+  page,
+}) => {
+  test.setTimeout(4 * LONG_MS);
+  await openLarge(page, await writeFolder('wide', files));
+  const devtools = await page.context().newCDPSession(page);
+  const origin = new URL(page.url()).origin;
+  await devtools.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 14e6 });
+  await page.getByRole('button', { name: 'Analyse', exact: true }).click();
+  await expect(alerts(page)).toContainText(/The browser's storage has no room for the states of this analysis/, {
+    timeout: LONG_MS,
+  });
+  const before = await storedStates(page);
+  expect(Object.keys(before).length).toBeGreaterThan(4);
+
+  await devtools.send('Storage.overrideQuotaForOrigin', { origin });
+  await page.getByRole('button', { name: 'Analyse', exact: true }).click();
+  await expect(stage(page, 'Fit linear probes')).toContainText('8/8', { timeout: LONG_MS });
+  await page.getByRole('button', { name: 'Stop', exact: true }).click();
+  await expect(page.getByRole('button', { name: 'Analyse', exact: true })).toBeEnabled({ timeout: LONG_MS });
+  const after = await storedStates(page);
+  expect(finished(before).filter((name) => after[name] !== before[name])).toEqual([]);
+
+  const merged = await transformerFiles({ ...SHAPE, change: mergedInto });
+  await openFolder(page, await writeFolder('wide', merged));
+  await page.getByRole('button', { name: 'Analyse', exact: true }).click();
+  await expect(alerts(page)).toContainText('The weights changed since this analysis was interrupted', {
+    timeout: LONG_MS,
+  });
+  expect(Object.keys(await storedStates(page))).toEqual(['weights.f32']);
+});
+
+/** As a LoRA that was merged into one matrix: the fingerprint, which reads the vectors of the first block, stays. */
+function mergedInto(tensors: TensorToWrite[]): TensorToWrite[] {
+  const last = tensors.findLast(({ name }) => name.endsWith('attn.to_q.weight'));
+  return tensors.map((tensor) =>
+    tensor === last ? { ...tensor, bytes: tensor.bytes.map((byte, at) => (at % 2 === 0 ? byte ^ 1 : byte)) } : tensor,
+  );
+}
 
 async function openLarge(page: Page, folder: string): Promise<void> {
   await open(page, `/?${SETTINGS}`);
@@ -155,6 +196,14 @@ function withoutTimes({ blockMs, stagesMs, ...figures }: Report): Report {
   return figures;
 }
 
+/** Of a block that was captured in every stream, and of one whose probes are all stored: the rest is made again with the block. */
+function finished(stored: Readonly<Record<string, number>>): readonly string[] {
+  return Object.keys(stored).filter((name) => {
+    const [, probe, block] = /\.(probe-)?(-?\d+)\.f32$/.exec(name) ?? [];
+    return block === undefined || `${probe ? 'swept' : 'captured'}.${block}.f32` in stored;
+  });
+}
+
 /** States and probes in the browser's storage, and when each was written. */
 function storedStates(page: Page): Promise<Record<string, number>> {
   return page.evaluate(async () => {
@@ -175,11 +224,15 @@ function storedStates(page: Page): Promise<Record<string, number>> {
 async function pictures(page: Page, name: string): Promise<void> {
   const folder = process.env.E2E_PICTURES;
   if (!folder) return;
-  for (const theme of ['light', 'dark'] as const) {
-    await page.emulateMedia({ colorScheme: theme });
-    // Colours change over a moment.
-    await page.waitForTimeout(500);
-    await page.screenshot({ path: `${folder}/${name}-${theme}.png` });
+  for (const width of [1440, 1024, 768]) {
+    await page.setViewportSize({ width, height: 900 });
+    for (const theme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme: theme });
+      // Colours change over a moment.
+      await page.waitForTimeout(500);
+      await page.screenshot({ path: `${folder}/${name}-${width}-${theme}.png`, fullPage: width < 1440 });
+    }
   }
+  await page.setViewportSize({ width: 1440, height: 900 });
   await page.emulateMedia({ colorScheme: null });
 }
