@@ -42,7 +42,7 @@ test('the front is drawn, every point can be chosen with mouse and keyboard, and
 
   await limit(page).fill('1%');
   await expect(plans(page).getByRole('alert')).toContainText(
-    /No plan meets the budget; found params=1%; expected [\d.]+ k parameters or more/,
+    /No plan meets the budget; found params=1%; expected [\d.]+ [kM] parameters or more/,
   );
   await limit(page).fill('12 apples');
   await expect(plans(page).getByRole('alert')).toContainText('The budget is not readable');
