@@ -1,4 +1,4 @@
-/** The contestant of bench/four-blocks.ts that is this product: `threads folder engine`, one analysis, one line of JSON. */
+/** This product's side of bench/four-blocks.ts: `threads folder engine`, one analysis, one line of JSON. */
 import { pathToFileURL } from 'node:url';
 import { nodeEngines } from '../lib/compute/engines/node-engines.ts';
 import { nodeSources } from '../lib/compute/folder/node-sources.ts';

@@ -129,7 +129,7 @@ function advance(
   { rows, width, share }: { readonly rows: number; readonly width: number; readonly share: number },
 ): void {
   const [down, up] = [noise.take(random, UPDATE_RANK * width), noise.take(random, UPDATE_RANK * width)];
-  // What is massive decides nothing.
+  // Massive features take no part in the update.
   for (let k = 0; k < UPDATE_RANK; k++) {
     for (let j = 0; j < width; j += MASSIVE.every) down[k * width + j] = 0;
   }

@@ -135,7 +135,10 @@ async function withAblations(
   const probes = { calibration, ridge, split, tokens, damageSamples: damageSamples ?? undefined };
   let measured = report;
   for (const which of ablations) {
-    const { edits, parts } = unmeasured(measured, ablationsOf(which, measured.model));
+    const { edits, parts } = unmeasured(
+      measured,
+      ablationsOf(which, measured.model, detectIntervals(measured, DEFAULT_DETECTION)),
+    );
     if (edits.length > 0) {
       const damage = await client.call('damage', { edits, probes }, options);
       measured = { ...measured, damage: [...measured.damage, ...damage] };

@@ -82,7 +82,9 @@ export async function distil(argv: readonly string[], { signal }: CommandContext
     settings: { ...settings(model.width), data: dataId === null ? data : { kind: 'file', path: dataId, ...files } },
   };
   await withBackend(env, async (backend) => {
-    const known = await sameRun(backend, request, model);
+    const known =
+      (await sameRun(backend, request, model)) ??
+      (args.text('steps') === undefined ? await runOfFormerSteps(backend, request, model) : null);
     // A resumed run printed its estimate when it began, and measuring takes a while.
     if (!known || args.flag('estimate'))
       for (const line of estimateText(plan, await backend.estimate(request))) tell(line);
@@ -168,6 +170,15 @@ async function sameRun(backend: Backend, request: RunRequest, model: ModelSummar
     }
   }
   return null;
+}
+
+/** The default of earlier versions: the command that began an unfinished run still resumes it. */
+const FORMER_STEPS = 1000;
+
+async function runOfFormerSteps(backend: Backend, request: RunRequest, model: ModelSummary): Promise<RunView | null> {
+  const distil = { ...request.settings.distil, steps: FORMER_STEPS };
+  const run = await sameRun(backend, { ...request, settings: { ...request.settings, distil } }, model);
+  return run?.state === 'done' ? null : run;
 }
 
 /** How samples are held out and levels drawn is the run's own: one that an earlier version began keeps its way. */

@@ -4,6 +4,7 @@ import { formatEditParam, type RunReplacement, type RunSet } from '../lib/core/e
 import { ContiguaError } from '../lib/core/errors.ts';
 import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
 import { removedCount } from '../lib/core/interval/index.ts';
+import { tokensOf } from '../lib/core/plan/index.ts';
 import {
   amountWords,
   type Budget,
@@ -67,11 +68,27 @@ export function budgetChooser(args: Arguments, by: RunReplacement): ChooseByBudg
       return list === undefined ? [] : asUsage(() => parseBlockList(list, model, `--${name}`));
     };
     const rules = { by, allow, locked: blocks('lock'), forbidden: blocks('forbid'), chosen };
-    const planner = budgetPlanner({ model, report, file: reportPath, detection, budget, rules });
+    const used = { ...model, tokensPerForward: tokensOf(model, report.calibration) };
+    const planner = budgetPlanner({ model: used, report, file: reportPath, detection, budget, rules });
+    if (isFront) {
+      const [best, unmet] = bestOrWhy(planner, budget);
+      const front = (isJson ? frontJson : frontTable)(planner, budget, best, by);
+      return { edits: [], lines: [planner.scale.about, ...(unmet ? [unmet] : [])], front };
+    }
     const point = planner.best(budget);
-    const front = isFront ? (isJson ? frontJson : frontTable)(planner, budget, point, by) : null;
-    return { edits: point.edits, lines: budgetLines(planner, point, costsOf(model, report, budget, point)), front };
+    const lines = budgetLines(planner, point, costsOf(used, report, budget, point));
+    return { edits: point.edits, lines, front: null };
   };
+}
+
+/** A front does not depend on the budget: one that cannot be met is told beside it. */
+function bestOrWhy(planner: BudgetPlanner, budget: Budget): [PlanPoint | null, string | null] {
+  try {
+    return [planner.best(budget), null];
+  } catch (thrown) {
+    if (thrown instanceof ContiguaError && thrown.code === 'plan-invalid') return [null, thrown.message];
+    throw thrown;
+  }
 }
 
 function allowedKinds(args: Arguments): PlannedKind[] {
@@ -133,15 +150,19 @@ function damageWords({ damage, bounds }: PlanPoint, isShare: boolean): string {
   return bounds ? `${words(damage)} (${words(bounds.low)} to ${words(bounds.high)})` : words(damage);
 }
 
-function frontTable(planner: BudgetPlanner, { kind }: Budget, best: PlanPoint, by: RunReplacement): string {
+function frontTable(planner: BudgetPlanner, { kind }: Budget, best: PlanPoint | null, by: RunReplacement): string {
   const { points, isWhole } = planner.front();
-  const rows = points.map((point) => [
-    point.cost === best.cost ? '*' : '',
+  const editsOf = (point: PlanPoint) => formatEditParam(point.edits, by);
+  const isBest = (point: PlanPoint) => best !== null && editsOf(point) === editsOf(best);
+  // Between the corners of a front that is not whole.
+  const listed = best === null || points.some(isBest) ? points : [...points, best].toSorted((a, b) => a.cost - b.cost);
+  const rows = listed.map((point) => [
+    isBest(point) ? '*' : '',
     amountWords(kind, point.cost),
     `${((100 * point.cost) / planner.scale.before).toFixed(1)} %`,
     String(removedCount(point.edits)),
     damageWords(point, planner.prediction.isShare),
-    formatEditParam(point.edits, by) || '-',
+    editsOf(point) || '-',
   ]);
   const table = [['', 'cost', 'of all', 'blocks out', 'predicted damage', 'intervals'], ...rows];
   const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
@@ -154,10 +175,11 @@ function frontTable(planner: BudgetPlanner, { kind }: Budget, best: PlanPoint, b
   const note = isWhole
     ? 'No other plan costs as little and is predicted to do as little damage.'
     : 'Each is the best plan of its cost; further ones lie between them.';
-  return `${lines.join('\n')}\n\n* within the budget. ${note}\nPredicted damage: ${planner.prediction.label}.\n`;
+  const mark = best === null ? '' : '* the best plan within the budget. ';
+  return `${lines.join('\n')}\n\n${mark}${note}\nPredicted damage: ${planner.prediction.label}.\n`;
 }
 
-function frontJson(planner: BudgetPlanner, budget: Budget, best: PlanPoint, by: RunReplacement): string {
+function frontJson(planner: BudgetPlanner, budget: Budget, best: PlanPoint | null, by: RunReplacement): string {
   const { points, isWhole } = planner.front();
   const shown = ({ edits, cost, damage, bounds }: PlanPoint) => ({
     intervals: formatEditParam(edits, by),
@@ -174,5 +196,5 @@ function frontJson(planner: BudgetPlanner, budget: Budget, best: PlanPoint, by: 
     least: planner.least,
     prediction: planner.prediction.label,
   };
-  return `${JSON.stringify({ ...whole, best: shown(best), isWhole, front: points.map(shown) }, null, 2)}\n`;
+  return `${JSON.stringify({ ...whole, best: best && shown(best), isWhole, front: points.map(shown) }, null, 2)}\n`;
 }

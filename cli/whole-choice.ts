@@ -75,7 +75,7 @@ export async function measureChoice(
       'plan',
       '--measure does not go with students, which are trained first',
       '--by student',
-      '--by nothing or --by probes',
+      '--by nothing, --by probes or --by linear',
     );
   }
   const options = { signal, onProgress: show };

@@ -101,6 +101,6 @@ test('two plans stand side by side, with what differs between them', async ({ pa
   await expect(compared.getByRole('row', { name: /^Intervals/ })).toContainText('3–5');
   await expect(compared.getByRole('row', { name: /^Only here/ })).toContainText('8–10');
   await expect(compared.getByRole('row', { name: /^Parameters/ })).toContainText('4.09 M4.76 M');
-  await plans(page).getByRole('button', { name: 'Let go' }).click();
+  await plans(page).getByRole('button', { name: 'Stop comparing' }).click();
   await expect(compared).toHaveCount(0);
 });

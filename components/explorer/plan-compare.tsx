@@ -6,13 +6,13 @@ import { Button } from '@/components/ui/button';
 import { summedErrors } from '@/lib/core/detection/index.ts';
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import { removedCount } from '@/lib/core/interval/index.ts';
+import { tokensOf } from '@/lib/core/plan/index.ts';
 import { amountWords, BUDGET_KINDS, type CostScale, costScale, predictedDamage } from '@/lib/core/planner/index.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
 import { countedRangeWords, countedWords, shareRangeWords } from '@/lib/page/browser/confidence-words.ts';
 import { changeWords, percentWords } from '@/lib/page/browser/number-words.ts';
 import { isCounted, type MeasuredChoice } from '@/lib/page/explorer/choice-quality.ts';
 import type { PageEdit } from '@/lib/page/explorer/edits.ts';
-import { tokensOf } from '@/lib/page/explorer/forward-tokens.ts';
 import { choiceKey, costOf, damageWords, editsWords, type PointScales } from './plan-points';
 
 interface PlanCompareProps {
@@ -61,7 +61,7 @@ export function PlanCompare(props: PlanCompareProps) {
           Choose the held one
         </Button>
         <Button small look="ghost" onClick={onLetGo}>
-          Let go
+          Stop comparing
         </Button>
       </div>
       <PlanRows width={Math.min(width, 576)} numBlocks={model.numBlocks} stacks={model.stacks} rows={rows} />

@@ -7,7 +7,7 @@ import type { ForwardTiming } from '@/lib/compute/protocol.ts';
 import { type RunSet, replacementWord } from '@/lib/core/edit/index.ts';
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import { removedCount } from '@/lib/core/interval/index.ts';
-import { type BeforeAfter, type PlanCost, planCost } from '@/lib/core/plan/index.ts';
+import { type BeforeAfter, type PlanCost, planCost, tokensOf } from '@/lib/core/plan/index.ts';
 import { isWithinNoise, type Quartiles } from '@/lib/core/run/index.ts';
 import { COUNTED_PICTURES, DRAWING } from '@/lib/core/shapes/index.ts';
 import {
@@ -22,7 +22,6 @@ import { tokensWords } from '@/lib/page/browser/stream-words.ts';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { needsProbes, PAGE_REPLACEMENTS } from '@/lib/page/explorer/edits.ts';
 import { engineStore } from '@/lib/page/explorer/engine.ts';
-import { tokensOf } from '@/lib/page/explorer/forward-tokens.ts';
 import { changedSince, changedWords, isSame } from '@/lib/page/explorer/made-of.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import { isQuickModel, measureForward, presentTiming } from '@/lib/page/explorer/quiet-measurements.ts';

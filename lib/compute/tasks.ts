@@ -380,7 +380,7 @@ function blockBytesOf({ checkpoint, config }: OpenModel): number {
 }
 
 /** Changes whenever what is stored would mean something else. */
-const STATES_VERSION = 1;
+const STATES_VERSION = 2;
 
 /** Names what is stored of an analysis: engines differ in their last digits. */
 function storeKey(key: string, { summary }: Pick<OpenModel, 'summary'>, { name, device }: EngineReport): string {

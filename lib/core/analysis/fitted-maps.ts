@@ -14,7 +14,7 @@ import { type BlockProbes, readProbe } from './stored-probes.ts';
 
 export interface FittedMaps extends BlockProbes {
   /** The map from the state after block `first` to the state after block `last`; the probe of block k spans [k − 1, k]. */
-  across(run: BlockInterval): Promise<StreamProbes>;
+  across(run: BlockInterval, pace?: Pace): Promise<StreamProbes>;
 }
 
 /** By the key of the run that each spans. */
@@ -44,7 +44,7 @@ export function storedMaps(
   };
   return {
     of,
-    async across({ first, last }) {
+    async across({ first, last }, pace = new Pace()) {
       if (last === first + 1) return await of(last);
       const stateAfter = async (block: number) => {
         const states: [StreamId, Float32Array][] = [];
@@ -52,7 +52,7 @@ export function storedMaps(
         return Object.fromEntries(states);
       };
       const [before, after] = [await stateAfter(first), await stateAfter(last)];
-      return await fitRunMap(blocks[last]!, streams, before, after, width, fit, ridge, new Pace());
+      return await fitRunMap(blocks[last]!, streams, before, after, width, fit, ridge, pace);
     },
   };
 }

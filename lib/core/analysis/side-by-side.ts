@@ -75,7 +75,7 @@ export async function runSideBySide(
       for (const { [block]: step } of ways) {
         if (step?.kind !== 'fitted') continue;
         const key = formatIntervalKey(step.run);
-        if (!fitted.has(key)) fitted.set(key, await maps.across(step.run));
+        if (!fitted.has(key)) fitted.set(key, await maps.across(step.run, pace));
       }
       if (runs(block)) await transformer.loadBlock(block);
       if (block + 1 < numBlocks && runs(block + 1)) transformer.prefetchBlock(block + 1);

@@ -142,8 +142,11 @@ describePerEngine(['cpu', 'wasm'], 'a trace of diffusers', () => {
       ...tracedStates(await traceOf('flux')),
       samples: { rows, groups, levels, facts },
       storeOver: (store) => store,
-      states: async function* () {
-        yield* states;
+      states: async function* ({ keep }) {
+        for (const one of states) {
+          await keep?.(one);
+          yield one;
+        }
       },
     });
     expect(traced.streams).toEqual(own.streams);

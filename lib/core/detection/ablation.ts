@@ -5,14 +5,14 @@
  */
 import { type RunEdit, runEdit } from '../edit/edit.ts';
 import type { BlockInterval, Depth } from '../interval/interval.ts';
-import { stackAround } from '../interval/interval-set.ts';
+import { containsInterval, stackAround } from '../interval/interval-set.ts';
 import { BLOCK_HALVES } from '../model/config-index.ts';
 import { type AnalysisReport, damageOf, type EditDamage, type PartDamage, partDamageOf } from '../report/report.ts';
 
 export const ABLATIONS = ['blocks', 'parts', 'intervals', 'linear'] as const;
 /**
  * `blocks`: each block; `parts`: attention and feed-forward of each; `intervals`: each run of 2 to `LONGEST_ABLATION` blocks;
- * `linear`: each of these runs with a linear map in place of its later blocks.
+ * `linear`: each of these runs, and each detected interval, with a linear map in place of its later blocks.
  */
 export type Ablation = (typeof ABLATIONS)[number];
 /** Blocks of the longest run that is measured: their number grows with it, and long runs leave little to rank. */
@@ -24,11 +24,14 @@ export interface Ablated {
   readonly parts: readonly NamedPart[];
 }
 
-export function ablationsOf(which: Ablation, depth: Depth): Ablated {
+/** `detected` intervals may be longer than the runs that are measured otherwise; the default score ranks them as well. */
+export function ablationsOf(which: Ablation, depth: Depth, detected: readonly BlockInterval[] = []): Ablated {
   const blocks = Array.from({ length: depth.numBlocks }, (_, block) => block);
   if (which === 'intervals' || which === 'linear') {
-    const by = which === 'linear' ? 'linear' : 'nothing';
-    return { edits: runsOf(depth).map((run) => runEdit(run, by)), parts: [] };
+    const runs = runsOf(depth);
+    if (which === 'intervals') return { edits: runs.map((run) => runEdit(run, 'nothing')), parts: [] };
+    const longer = detected.filter((one) => !containsInterval(runs, one));
+    return { edits: [...runs, ...longer].map((run) => runEdit(run, 'linear')), parts: [] };
   }
   if (which === 'parts')
     return { edits: [], parts: blocks.flatMap((block) => BLOCK_HALVES.map((part) => ({ block, part }))) };

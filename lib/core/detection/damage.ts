@@ -63,6 +63,11 @@ export function addedDamage(
   return value === null || scoreNamed(score).adds === 'plainly' ? value : value ** 2;
 }
 
+/** What a sum of `addedDamage` predicts, on the scale of the score. */
+export function totalOfAdded(score: DamageScore, sum: number): number {
+  return scoreNamed(score).adds === 'plainly' ? sum : Math.sqrt(sum);
+}
+
 /**
  * The damage that a score predicts of disjoint intervals together, on the scale of the score: their sum, or the root of the
  * sum of squares. Null where the report cannot say one of them.
@@ -79,5 +84,5 @@ export function totalScore(
     if (one === null) return null;
     total += one;
   }
-  return scoreNamed(score).adds === 'plainly' ? total : Math.sqrt(total);
+  return totalOfAdded(score, total);
 }

@@ -11,10 +11,12 @@ export {
 } from './ablation.ts';
 export { summedErrors } from './choice-estimate.ts';
 export {
+  addedDamage,
   chooseByBudget,
   damageScore,
   type RankedInterval,
   rankByDamage,
+  totalOfAdded,
   totalScore,
 } from './damage.ts';
 export { confidenceUnder, foundIn, type ResampledReport, shareIn } from './found-in.ts';

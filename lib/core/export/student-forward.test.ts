@@ -13,6 +13,7 @@ import {
   WeightSet,
 } from '../model/index.ts';
 import { goldenQ2 } from '../model/qwen-image/goldens.ts';
+import { expectClose } from '../model/testing.ts';
 import { buildPlan } from '../plan/index.ts';
 import { describePerEngine } from '../tensor/test-engines.ts';
 import { studentFolder, TRAINED_METADATA } from './index.ts';
@@ -84,7 +85,8 @@ describePerEngine(['wasm', 'tensorflow'], 'an exported model', () => {
     teacher.dispose();
 
     expect(smaller.numBlocks).toBe(1);
-    expect(found).toEqual(expected);
+    // An engine may hold a model's own matrices another way than those of a student, and sum in another order.
+    expectClose(found, [...expected], 1e-5);
     expect(found).not.toEqual(whole);
   });
 });

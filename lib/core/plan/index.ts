@@ -21,6 +21,7 @@ export {
   planCost,
   savedParameters,
 } from './cost.ts';
+export { tokensOf } from './forward-tokens.ts';
 export { assertPlanFits, parsePlan, parseRunPlan } from './parse-plan.ts';
 export type {
   BeforeAfter,

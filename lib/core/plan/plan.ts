@@ -107,7 +107,7 @@ export interface Plan<E extends PlannedEdit = PlannedEdit> {
   /** Left out where nothing is known of all edits together, as with students, which are measured by their run. */
   readonly choice?: ChoiceFigures;
   readonly blocks: BeforeAfter;
-  /** Of the whole transformer; `after` counts the probes where they stand in. */
+  /** Of the whole transformer; `after` counts the probes and linear maps that replace blocks. */
   readonly parameters: BeforeAfter;
   /** One entry per block of the whole model, in order. */
   readonly blockMap: readonly BlockMapEntry[];

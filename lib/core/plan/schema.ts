@@ -187,7 +187,10 @@ export const planSchema = z.object({
   ),
   choice: z.optional(told(choiceSchema, 'What all edits cost together; left out where nothing is known of it.')),
   blocks: beforeAfter,
-  parameters: told(beforeAfter, 'Of the whole transformer; `after` counts the probes where they stand in.'),
+  parameters: told(
+    beforeAfter,
+    'Of the whole transformer; `after` counts the probes and linear maps that replace blocks.',
+  ),
   blockMap: told(z.array(blockMapEntrySchema), 'One entry per block of the whole model, in order.'),
   calibration: told(z.nullable(calibrationSchema), 'What the similarities were measured on; null without analysis.'),
   settings: told(z.nullable(settingsSchema), 'How they were measured; null without analysis.'),

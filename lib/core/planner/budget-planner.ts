@@ -24,7 +24,7 @@ export interface PlanPoint {
 export interface PlanFront {
   /** By ascending cost. No other plan costs as little and is predicted to do as little damage. */
   readonly points: readonly PlanPoint[];
-  /** All such plans are in it; otherwise the best plans of evenly spaced budgets are. */
+  /** All such plans are in it; otherwise the corners of its convex hull are, the widest gaps first. */
   readonly isWhole: boolean;
 }
 

@@ -109,7 +109,7 @@ export function unmet(budget: Budget, { kind, before }: CostScale, mostSaved: nu
   return new ContiguaError('plan-invalid', 'No plan meets the budget', {
     found: formatBudget(budget),
     expected: `${amountWords(kind, least)} or more (${share}): the least that the allowed edits can leave`,
-    hint: 'Raise the budget, allow more kinds of edit, or unlock blocks.',
+    hint: 'Raise the budget, or unlock blocks.',
   });
 }
 

@@ -1,12 +1,20 @@
 /**
  * How much damage a plan is predicted to do, from what a report says of its edits alone. The planner adds terms up, so a
  * prediction is a term for each edit and what their sum means. The terminal and the page's chart take whatever stands here;
- * *Minimise* adds up the same score as it is.
+ * *Minimise* adds up the same terms.
  *
  * Each score says how it adds up (`Score.adds`): errors of the output do in squares, as edits err in directions that have
  * little in common.
  */
-import { type DetectionSettings, damageScore, leastScore, scoreNamed, type UsableScore } from '../detection/index.ts';
+import {
+  addedDamage,
+  type DetectionSettings,
+  damageScore,
+  leastScore,
+  scoreNamed,
+  totalOfAdded,
+  type UsableScore,
+} from '../detection/index.ts';
 import type { RunEdit, RunSet } from '../edit/index.ts';
 import { type AnalysisReport, type Bounds, damageOf } from '../report/index.ts';
 
@@ -31,17 +39,12 @@ export function predictionOf(
 ): Prediction {
   const { label, isShare, needs, adds } = scoreNamed(score);
   const inSquares = adds === 'in squares';
-  const [inward, outward] = inSquares
-    ? [(value: number) => value * value, Math.sqrt]
-    : [(value: number) => value, (sum: number) => sum];
+  const totalOf = (sum: number) => totalOfAdded(score, Math.max(0, sum));
   return {
     label: `${label}, ${inSquares ? 'squares added up' : 'added up'}`,
     isShare,
-    termOf(edit) {
-      const value = damageScore(report, edit, score, settings);
-      return value === null ? null : inward(value);
-    },
-    totalOf: (sum) => outward(Math.max(0, sum)),
+    termOf: (edit) => addedDamage(report, edit, score, settings),
+    totalOf,
     boundsOf(edits) {
       if (needs === null || edits.length === 0) return null;
       let [low, high] = [0, 0];
@@ -51,10 +54,10 @@ export function predictionOf(
         const isOfScore = measured?.outputError === damageScore(report, edit, score, settings);
         if (!measured?.bounds || !isOfScore) return null;
         const { bounds } = measured;
-        low += inward(bounds.low);
-        high += inward(bounds.high);
+        low += inSquares ? bounds.low ** 2 : bounds.low;
+        high += inSquares ? bounds.high ** 2 : bounds.high;
       }
-      return { low: outward(low), high: outward(high) };
+      return { low: totalOf(low), high: totalOf(high) };
     },
   };
 }

@@ -50,7 +50,7 @@ export class RecordedFunction {
   run(inputs: NamedTensors, compute: () => readonly tf.Tensor[]): tf.Tensor[] {
     const kind = kindOf(inputs);
     const tensors = [...inputs.values()];
-    // The first call runs the recording too: a run that was cut off and goes on must not differ in any bit.
+    // The first call runs the recording too: a run that was cut off and is resumed must not differ in any bit.
     const recording = this.#recordings.get(kind) ?? this.#recorder.record(tensors, compute);
     this.#recordings.delete(kind);
     this.#recordings.set(kind, recording);

@@ -8,7 +8,9 @@ import type { AnalysisReport } from '@/lib/core/report/report.ts';
 import { settle, showError } from '../browser/notices.ts';
 import { addDamage, addParts, analysisStore, keepMeasured } from './analysis.ts';
 import { ask } from './compute.ts';
+import { detectedIn } from './detection.ts';
 import { reportProbes } from './probe-source.ts';
+import { settingsStore } from './settings.ts';
 
 export interface RunningAblation {
   readonly which: Ablation;
@@ -19,9 +21,11 @@ export interface RunningAblation {
 export const ablationStore = createStore<{ readonly running: RunningAblation | null }>(() => ({ running: null }));
 let stopRunning: AbortController | null = null;
 
+const detectedNow = (report: AnalysisReport) => detectedIn(report, settingsStore.getState().detection);
+
 /** How many of them the report does not say yet. */
 export function leftToMeasure(report: AnalysisReport, which: Ablation): number {
-  const { edits, parts } = unmeasured(report, ablationsOf(which, report.model));
+  const { edits, parts } = unmeasured(report, ablationsOf(which, report.model, detectedNow(report)));
   return edits.length + parts.length;
 }
 
@@ -29,7 +33,7 @@ export async function measureAblation(which: Ablation): Promise<void> {
   const { report, measuredOn } = analysisStore.getState();
   const probes = reportProbes(report, measuredOn)?.source;
   if (!report || !probes || stopRunning) return;
-  const { edits, parts } = unmeasured(report, ablationsOf(which, report.model));
+  const { edits, parts } = unmeasured(report, ablationsOf(which, report.model, detectedNow(report)));
   const total = edits.length + parts.length;
   if (total === 0) return;
   const own = new AbortController();

@@ -321,6 +321,9 @@ function keptWords({ report: { calibration, engine, model }, savedAtMs }: KeptRe
 export const isMeasured = (report: AnalysisReport, edit: RunEdit): boolean => outputErrorOf(report, edit) !== undefined;
 
 /** Measures the damage of edits that have none yet, when the worker is free. */
+/** Of a measurement that arrives one by one. */
+const RESULTS_AT_ONCE = 8;
+
 export async function measureDamage(edits: readonly RunEdit[]): Promise<void> {
   const { report, measuredOn, measuring } = analysisStore.getState();
   const probes = reportProbes(report, measuredOn)?.source;
@@ -329,15 +332,17 @@ export async function measureDamage(edits: readonly RunEdit[]): Promise<void> {
   const missing = [...byKey.values()];
   if (missing.length === 0 || sameEdits(missing, measuring)) return;
   analysisStore.setState({ measuring: missing });
+  const arrived: EditDamage[] = [];
   try {
-    // Each result is kept as soon as it is there: a measurement that is stopped goes on behind it.
+    // Results are kept as they arrive: a measurement that is stopped continues after them. In groups, as each ranks anew.
     const damage = await showingRefit((onProgress) =>
       measureQuietly('damage', { edits: missing, probes }, (progress) => {
         onProgress(progress);
-        if (progress.partial) addDamage(report, [progress.partial]);
+        if (progress.partial) arrived.push(progress.partial);
+        if (arrived.length >= RESULTS_AT_ONCE) addDamage(report, arrived.splice(0));
       }),
     );
-    if (damage) addDamage(report, damage);
+    addDamage(report, damage ?? arrived);
   } catch (thrown) {
     showError('damage', thrown);
   } finally {

@@ -1,6 +1,7 @@
 /** The plans of the report on the page under the budget and the rules that the user has set. Derived; kept while nothing changes. */
 import { ContiguaError } from '@/lib/core/errors.ts';
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
+import { tokensOf } from '@/lib/core/plan/index.ts';
 import {
   type Budget,
   type BudgetPlanner,
@@ -11,7 +12,6 @@ import {
   parseBudget,
 } from '@/lib/core/planner/index.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
-import { tokensOf } from './forward-tokens.ts';
 import type { PlannerState } from './planner.ts';
 import type { Settings } from './settings.ts';
 

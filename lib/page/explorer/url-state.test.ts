@@ -17,7 +17,7 @@ const plain: LinkState = {
 
 describe('a link', () => {
   it('says nothing but the model and its inputs when all is as by default', () => {
-    expect(writeLink(plain).toString()).toBe('model=0123456789ab&rows=held-out&inputs=shapes-64-8-1');
+    expect(writeLink(plain).toString()).toBe('model=0123456789ab&rows=held-out&rank=linear-early&inputs=shapes-64-8-1');
   });
 
   it('states no inputs where it was written without, and means the default ones', () => {

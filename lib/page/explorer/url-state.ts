@@ -2,7 +2,7 @@
  * The choice and how it is read, as search parameters: what a reload or a shared link restores. The model goes by the
  * first digits of its fingerprint, so a link opened on another model can say so. Default settings are left out. Pure.
  */
-import type { DetectionSettings } from '@/lib/core/detection/index.ts';
+import type { DamageScore, DetectionSettings } from '@/lib/core/detection/index.ts';
 import { DAMAGE_SCORES } from '@/lib/core/detection/index.ts';
 import { replacementWord } from '@/lib/core/edit/index.ts';
 import { isInRange, type NumberRange } from '@/lib/core/number-range.ts';
@@ -57,6 +57,9 @@ export function modelDigits(fingerprint: string): string {
   return fingerprint.replace(/^sha256:/, '').slice(0, MODEL_DIGITS);
 }
 
+/** What addresses of earlier versions leave out: their default. */
+const UNSAID_SCORE: DamageScore = 'cka';
+
 export function writeLink(link: LinkState): URLSearchParams {
   const params = new URLSearchParams();
   const set = (name: string, value: string, byDefault: string) => {
@@ -72,7 +75,8 @@ export function writeLink(link: LinkState): URLSearchParams {
   set('stream', detection.streams, DEFAULT_SETTINGS.detection.streams);
   set('start', detection.start, DEFAULT_SETTINGS.detection.start);
   set('target', detection.target, DEFAULT_SETTINGS.detection.target);
-  set('rank', settings.score, DEFAULT_SETTINGS.score);
+  // Always beside a model: addresses that name one and say nothing of it were ranked by similarity.
+  set('rank', settings.score, link.model ? UNSAID_SCORE : DEFAULT_SETTINGS.score);
   set('by', replacementWord(settings.replaceBy), replacementWord(DEFAULT_SETTINGS.replaceBy));
   set('u', String(settings.startBlock), String(DEFAULT_SETTINGS.startBlock));
   set('colours', settings.colours, DEFAULT_SETTINGS.colours);
@@ -112,7 +116,7 @@ export function readLink(params: URLSearchParams): LinkState {
       score: one(
         'rank',
         DAMAGE_SCORES.map(({ name }) => name),
-        DEFAULT_SETTINGS.score,
+        model === null ? DEFAULT_SETTINGS.score : UNSAID_SCORE,
       ),
       replaceBy: PAGE_REPLACEMENTS.find((by) => replacementWord(by) === params.get('by')) ?? DEFAULT_SETTINGS.replaceBy,
       startBlock: wholeNumber(params.get('u'), BLOCK_RANGE) ?? DEFAULT_SETTINGS.startBlock,

@@ -82,6 +82,15 @@ test('each block is left out as a run with the one before it, and the first of e
   ]);
   expect(ablationsOf('parts', depth).parts).toHaveLength(10);
   expect(ablationsOf('linear', depth).edits).toEqual(runsOf(depth).map((run) => runEdit(run, 'linear')));
+  // A detected interval may be longer than the runs that are measured otherwise.
+  const detected = [
+    { first: 0, last: 1 },
+    { first: 0, last: 6 },
+  ];
+  expect(ablationsOf('linear', { numBlocks: 8, stacks: [{ first: 0, last: 7 }] }, detected).edits.at(-1)).toEqual(
+    runEdit({ first: 0, last: 6 }, 'linear'),
+  );
+  expect(ablationsOf('linear', depth, detected.slice(0, 1)).edits).toHaveLength(4);
   expect(runsOf(depth)).toEqual([
     { first: 0, last: 1 },
     { first: 1, last: 2 },

@@ -1,6 +1,11 @@
 /** What an address of the page means, as plain facts. Where its types change, this file alone follows; the facts stay. */
 
-import { DEFAULT_DETECTION, type DetectionSettings } from '../../../core/detection/index.ts';
+import {
+  type DamageScore,
+  DEFAULT_DAMAGE_SCORE,
+  DEFAULT_DETECTION,
+  type DetectionSettings,
+} from '../../../core/detection/index.ts';
 import { parseRunParam, replacementWord } from '../../../core/edit/index.ts';
 import { formatIntervalKeys } from '../../../core/interval/index.ts';
 import { STREAMS_V1 } from '../../../core/report/upgrade-v1.ts';
@@ -16,7 +21,7 @@ export interface LinkFacts {
 /** Of the explorer's address, on a model of so many blocks. */
 export function linkMeaning(address: string, numBlocks: number) {
   const { model, cut, settings, calibration, prompt, seed } = readLink(new URLSearchParams(address));
-  const { replaceBy, detection, noise, differences, ...rest } = settings;
+  const { replaceBy, detection, noise, differences, score, ...rest } = settings;
   // Version 1 had neither: an address without them shows what it showed.
   if (noise !== DEFAULT_SETTINGS.noise || differences !== DEFAULT_SETTINGS.differences)
     throw new Error(`Found ${noise}, ${differences}`);
@@ -30,11 +35,17 @@ export function linkMeaning(address: string, numBlocks: number) {
     intervals: formatIntervalKeys(edits),
     ...rest,
     detection: detectionFacts(withKnownStream(detection, STREAMS_V1), model),
+    score: scoreFact(score, model),
     replacement: replacementWord(replaceBy),
     calibration: { kind, samples, timesteps, seed: calibrationSeed },
     prompt,
     seed,
   };
+}
+
+/** Version 1 ranked by similarity without saying so. An address without a model, which it never wrote, shows today's ranking. */
+function scoreFact(score: DamageScore, model: string | null): DamageScore {
+  return model === null && score === DEFAULT_DAMAGE_SCORE ? 'cka' : score;
 }
 
 /** Version 1 took similarities over all tokens without saying so. It named the model in every address that it wrote. */

@@ -4,12 +4,13 @@
  */
 import {
   chooseByBudget,
-  chooseLeastDamage,
   DAMAGE_SCORES,
   type DamageScore,
   DEFAULT_DETECTION,
   type DetectionSettings,
+  damageScore,
   detectIntervals,
+  leastDamage,
   rankByDamage,
   similarityOf,
 } from '../../../core/detection/index.ts';
@@ -137,7 +138,10 @@ function choiceFacts(report: AnalysisReport) {
       formatIntervalKeys(chooseByBudget(rankByDamage(report, detected, score, ALL_TOKENS), count)),
     ),
     leastDamage: [1, 3, 8].map((count) =>
-      formatIntervalKeys(chooseLeastDamage(report, report.model, count, score, ALL_TOKENS)),
+      // Version 1 summed every score as it is.
+      formatIntervalKeys(
+        leastDamage(report.model, count, (interval) => damageScore(report, interval, score, ALL_TOKENS)),
+      ),
     ),
   }));
 }
