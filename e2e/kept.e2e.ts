@@ -50,6 +50,10 @@ test('other analyses of the model are laid over the one on the page', async ({ p
     // Enough held-out tokens for intervals to be read.
     await open(page, `/?inputs=shapes-64-8-${seed}`);
     await analyse(page);
+    // It is kept a moment after it is shown.
+    await expect(async () => expect((await page.evaluate(newestRecord)).calibration.seed).toBe(seed)).toPass({
+      timeout: 30_000,
+    });
   }
   const trajectories = panel(page, 'Where runs break');
   await trajectories.getByRole('button', { name: 'Compare analyses' }).click();
