@@ -45,7 +45,7 @@ test('the front is drawn, every point can be chosen with mouse and keyboard, and
     /No plan meets the budget; found params=1%; expected [\d.]+ [kM] parameters or more/,
   );
   await limit(page).fill('12 apples');
-  await expect(plans(page).getByRole('alert')).toContainText('The budget is not readable');
+  await expect(plans(page).getByRole('alert')).toContainText('The budget has no such unit');
   await plans(page).getByRole('combobox', { name: 'Budget' }).selectOption('memory');
   await limit(page).fill('60%');
   await plans(page).getByRole('combobox', { name: 'at', exact: true }).selectOption('fp8');
