@@ -10,7 +10,7 @@ import {
   type Budget,
   type BudgetPlanner,
   budgetPlanner,
-  costScale,
+  costScales,
   PLANNED_KINDS,
   type PlannedKind,
   type PlanPoint,
@@ -117,13 +117,7 @@ interface ShownCost {
 
 /** The plan's cost of every kind that can be told: time is left out where the report did not measure it. */
 function costsOf(model: ModelSummary, report: AnalysisReport, budget: Budget, { edits }: PlanPoint): ShownCost[] {
-  const isTimed = report.blockMs.length > 0 && report.blockMs.every((ms) => ms !== null && ms > 0);
-  const kinds = (['params', 'size', 'flops', ...(isTimed ? ['time' as const] : []), 'memory'] as const).map((kind) => ({
-    kind,
-    dtype: kind === budget.kind ? budget.dtype : null,
-  }));
-  return kinds.map((one) => {
-    const { before, saves, kind } = costScale(one, model, report);
+  return costScales(model, report, budget).map(({ before, saves, kind }) => {
     const after = edits.reduce((left, edit) => left - saves(edit), before);
     return { name: NAMES[kind], before: amountWords(kind, before), after: amountWords(kind, after) };
   });

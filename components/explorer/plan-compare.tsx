@@ -7,7 +7,7 @@ import { summedErrors } from '@/lib/core/detection/index.ts';
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import { removedCount } from '@/lib/core/interval/index.ts';
 import { tokensOf } from '@/lib/core/plan/index.ts';
-import { amountWords, BUDGET_KINDS, type CostScale, costScale, predictedDamage } from '@/lib/core/planner/index.ts';
+import { amountWords, type CostScale, costScales, predictedDamage } from '@/lib/core/planner/index.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
 import { countedRangeWords, countedWords, shareRangeWords } from '@/lib/page/browser/confidence-words.ts';
 import { changeWords, percentWords } from '@/lib/page/browser/number-words.ts';
@@ -38,10 +38,8 @@ const NAMES = {
 export function PlanCompare(props: PlanCompareProps) {
   const { width, model, report, held, present, choices, scales, onLetGo, onTake } = props;
   const costs = useMemo(() => {
-    const isTimed = report.blockMs.length > 0 && report.blockMs.every((ms) => ms !== null && ms > 0);
     const costed = { ...model, tokensPerForward: tokensOf(model, report.calibration) };
-    const kinds = BUDGET_KINDS.filter((kind) => isTimed || kind !== 'time');
-    return kinds.map((kind) => costScale({ kind, dtype: null }, costed, report));
+    return costScales(costed, report);
   }, [model, report]);
   const rows = useMemo(
     () => [

@@ -2,7 +2,7 @@
  * What a choice of edits saves: blocks, parameters, file size and operations, from the model's config alone. Probes and
  * linear maps that replace blocks are counted, and also told apart. Forward time is measured, never computed.
  */
-import { type EditSet, mappedRuns, runsOf } from '../edit/index.ts';
+import { type EditSet, mappedRuns, type RunSet, runsOf } from '../edit/index.ts';
 import { removedCount, sumOverRemoved } from '../interval/index.ts';
 import {
   countFlops,
@@ -63,16 +63,25 @@ export interface PlanCost {
   readonly probes: { readonly count: number; readonly parameters: number; readonly flopsPerForward: number };
 }
 
+/** A fitted map is a matrix and a bias for each stream that the last block of its run updates. FLOPs of one forward of one sample. */
+export function mapCost(
+  width: number,
+  streams: readonly string[],
+  tokens: StreamTokens,
+): { readonly parameters: number; readonly flops: number } {
+  return {
+    parameters: streams.length * (width * width + width),
+    flops: streams.reduce((sum, stream) => sum + 2 * width * width * (tokens[stream] ?? 0), 0),
+  };
+}
+
 /** `edits` are a valid set of the model. */
 export function planCost(model: CostedModel, edits: EditSet, { steps, forwardsPerStep }: ImageRun): PlanCost {
-  const { blocks, width: D, tokensPerForward: tokens } = model;
+  const { blocks, width, tokensPerForward: tokens } = model;
   const runs = runsOf(edits);
-  const mapped = mappedRuns(runs).flatMap(({ last }) => blocks[last]?.updates ?? []);
-  const probes = {
-    count: mapped.length,
-    parameters: mapped.length * (D * D + D),
-    flopsPerForward: mapped.reduce((sum, stream) => sum + 2 * D * D * (tokens[stream] ?? 0), 0),
-  };
+  const mapped = mappedStreams(blocks, runs);
+  const maps = mapCost(width, mapped, tokens);
+  const probes = { count: mapped.length, parameters: maps.parameters, flopsPerForward: maps.flops };
   const config = configOf(model);
   const flopsPerForward = {
     before: countFlops(config, tokens).total,
@@ -93,17 +102,21 @@ export function planCost(model: CostedModel, edits: EditSet, { steps, forwardsPe
   };
 }
 
-/** A fitted map is a matrix and a bias per stream that the last block of its run updates. */
 export function parameterCost(model: ParameterFacts, edits: EditSet): BeforeAfter {
-  const { width: D, blocks, globalParameters } = model;
+  const { width, blocks, globalParameters } = model;
   const runs = runsOf(edits);
   const before = globalParameters + blocks.reduce((sum, { parameters }) => sum + parameters, 0);
-  const maps = mappedRuns(runs).flatMap(({ last }) => blocks[last]?.updates ?? []).length;
+  const maps = mapCost(width, mappedStreams(blocks, runs), {});
   const stays =
     runs.length === edits.length
       ? before - sumOverRemoved(runs, savedParameters(blocks))
       : editedModel(configOf(model), edits).parameters;
-  return { before, after: stays + maps * (D * D + D) };
+  return { before, after: stays + maps.parameters };
+}
+
+/** The stream of every fitted map, over all runs. */
+function mappedStreams(blocks: readonly Pick<CostedBlock, 'updates'>[], runs: RunSet): string[] {
+  return mappedRuns(runs).flatMap(({ last }) => blocks[last]?.updates ?? []);
 }
 
 export function configOf({ config }: { readonly config?: RawConfig }): ModelConfig {

@@ -16,6 +16,7 @@ export {
   type CostedBlock,
   type CostedModel,
   type ImageRun,
+  mapCost,
   type PlanCost,
   parameterCost,
   planCost,

@@ -6,9 +6,17 @@
 import type { RunEdit } from '../edit/index.ts';
 import { ContiguaError } from '../errors.ts';
 import { countFlops, parseModelConfig } from '../model/config-index.ts';
-import { type CostedModel, savedParameters } from '../plan/index.ts';
+import { type CostedModel, mapCost, savedParameters } from '../plan/index.ts';
 import type { AnalysisReport } from '../report/index.ts';
-import { amountWords, BUDGET_DTYPES, type Budget, type BudgetDtype, type BudgetKind, formatBudget } from './budget.ts';
+import {
+  amountWords,
+  BUDGET_DTYPES,
+  BUDGET_KINDS,
+  type Budget,
+  type BudgetDtype,
+  type BudgetKind,
+  formatBudget,
+} from './budget.ts';
 
 /** A ModelSummary has it all. */
 export interface BudgetedModel extends CostedModel {
@@ -97,6 +105,18 @@ export function costScale(
   }
 }
 
+/** Of every kind that the report can tell: time only where it timed every block. `asked` sets the dtype of its own kind. */
+export function costScales(
+  model: BudgetedModel,
+  report: Pick<AnalysisReport, 'blockMs'>,
+  asked: Pick<Budget, 'kind' | 'dtype'> | null = null,
+): CostScale[] {
+  const isTimed = report.blockMs.length > 0 && report.blockMs.every((ms) => ms !== null && ms > 0);
+  return BUDGET_KINDS.filter((kind) => isTimed || kind !== 'time').map((kind) =>
+    costScale({ kind, dtype: kind === asked?.kind ? asked.dtype : null }, model, report),
+  );
+}
+
 /** What a plan has to save to stay within the budget; 0 or less where the whole model does. */
 export function savingFor({ limit }: Budget, { before }: CostScale): number {
   return before - ('share' in limit ? limit.share * before : limit.amount);
@@ -115,7 +135,7 @@ export function unmet(budget: Budget, { kind, before }: CostScale, mostSaved: nu
 
 /** What each edit saves. Sums over blocks are taken once. */
 export function savingsOf(model: BudgetedModel, blockMs: readonly (number | null)[]): (edit: RunEdit) => Saved {
-  const { blocks, width: D, tokensPerForward: tokens } = model;
+  const { blocks, width, tokensPerForward: tokens } = model;
   const flops = flopsOf(model);
   const parametersOf = savedParameters(blocks);
   const isTimed = blocks.every((_, block) => typeof blockMs[block] === 'number');
@@ -123,14 +143,13 @@ export function savingsOf(model: BudgetedModel, blockMs: readonly (number | null
     const ms = isTimed ? blockMs[block]! : null;
     return { parameters: parametersOf[block]!, flops: flops.saved[block]!, ms };
   });
-  // A probe, as a linear map, is a matrix and a bias per stream that its block updates.
   const probed = blocks.map(({ updates }, block): Saved => {
     const own = removed[block]!;
-    const probeFlops = updates.reduce((sum, stream) => sum + 2 * D * D * (tokens[stream] ?? 0), 0);
-    const left = flops.blocks[block]! === 0 ? 0 : probeFlops / flops.blocks[block]!;
+    const probe = mapCost(width, updates, tokens);
+    const left = flops.blocks[block]! === 0 ? 0 : probe.flops / flops.blocks[block]!;
     return {
-      parameters: own.parameters - updates.length * (D * D + D),
-      flops: own.flops - probeFlops,
+      parameters: own.parameters - probe.parameters,
+      flops: own.flops - probe.flops,
       ms: own.ms === null ? null : own.ms * (1 - left),
     };
   });

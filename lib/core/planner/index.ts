@@ -20,7 +20,7 @@ export {
   type PlanPoint,
 } from './budget-planner.ts';
 export type { Choice, Problem, Span, Whole } from './candidates.ts';
-export { type BudgetedModel, type CostScale, costScale } from './edit-costs.ts';
+export { type BudgetedModel, type CostScale, costScale, costScales } from './edit-costs.ts';
 export { FREE_RULES, PLANNED_KINDS, type PlannedKind, type PlanRules, whyNotUnder } from './plan-problem.ts';
 export { type Prediction, predictedDamage, predictionOf } from './prediction.ts';
 export { fitPrediction, type PredictedAndMeasured, type PredictionFit } from './prediction-fit.ts';
