@@ -16,6 +16,7 @@ import { parseArgs } from 'node:util';
 import { chromium, type Page } from '@playwright/test';
 import { type TensorToWrite, writeSafetensors } from '../lib/core/checkpoint/index.ts';
 import { seededRandom } from '../lib/core/random.ts';
+import { keptText } from '../lib/testing/kept-analysis.ts';
 import { traceMainThread } from '../lib/testing/main-thread.ts';
 import { mediumShape } from '../lib/testing/published-shape.ts';
 import { ensureChromium } from '../scripts/chromium.mjs';
@@ -240,19 +241,4 @@ async function ancestorWith(pid: number, words: string): Promise<boolean> {
     if (command.includes(words)) return true;
   }
   return false;
-}
-
-function keptText(page: Page): Promise<string | null> {
-  return page.evaluate(
-    () =>
-      new Promise<string | null>((resolve, reject) => {
-        const request = indexedDB.open('contigua');
-        request.onerror = () => reject(request.error);
-        request.onsuccess = () => {
-          const all = request.result.transaction('analyses').objectStore('analyses').getAll();
-          all.onerror = () => reject(all.error);
-          all.onsuccess = () => resolve(all.result[0]?.text ?? null);
-        };
-      }),
-  );
 }

@@ -4,6 +4,7 @@
  */
 import type { Browser, Page } from '@playwright/test';
 import type { TensorToWrite } from '../lib/core/checkpoint/index.ts';
+import { keptText } from '../lib/testing/kept-analysis.ts';
 import { traceMainThread } from '../lib/testing/main-thread.ts';
 import { alerts, expect, fact, open, panel, test } from './contigua.ts';
 import { type Files, transformerFiles, writeFolder } from './model-folder.ts';
@@ -159,24 +160,6 @@ async function analysed(page: Page): Promise<Report> {
   let text: string | null = null;
   await expect.poll(async () => (text = await keptText(page)), { timeout: 30_000 }).not.toBeNull();
   return JSON.parse(text ?? '');
-}
-
-function keptText(page: Page): Promise<string | null> {
-  return page.evaluate(
-    () =>
-      new Promise<string | null>((resolve, reject) => {
-        const request = indexedDB.open('contigua');
-        request.onerror = () => reject(request.error);
-        request.onsuccess = () => {
-          const all = request.result.transaction('analyses').objectStore('analyses').getAll();
-          all.onerror = () => reject(all.error);
-          all.onsuccess = () => {
-            request.result.close();
-            resolve(all.result.length === 0 ? null : all.result[0].text);
-          };
-        };
-      }),
-  );
 }
 
 async function uninterrupted(browser: Browser, folder: string): Promise<Report> {
