@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ContiguaError } from '../errors.ts';
+import { refusalOf } from '../../testing/refusal.ts';
 import {
   editKey,
   editSetOf,
@@ -30,16 +30,6 @@ const MIXED = [
   runEdit({ first: 7, last: 9 }, 'probes'),
   runEdit({ first: 10, last: 12 }, 'student'),
 ];
-
-function refusalOf(read: () => unknown): ContiguaError {
-  try {
-    read();
-  } catch (error) {
-    if (error instanceof ContiguaError) return error;
-    throw error;
-  }
-  throw new Error('was accepted');
-}
 
 describe('edits', () => {
   it('are the same where run and replacement are', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ContiguaError } from '../errors.ts';
+import { refusalOf } from '../../testing/refusal.ts';
 import {
   type Edit,
   editKey,
@@ -37,16 +37,6 @@ const ALL: readonly Edit[] = [
   ffnEdit(4, 'image'),
   runEdit({ first: 11, last: 12 }, 'nothing'),
 ];
-
-function refusalOf(read: () => unknown): ContiguaError {
-  try {
-    read();
-  } catch (error) {
-    if (error instanceof ContiguaError) return error;
-    throw error;
-  }
-  throw new Error('was accepted');
-}
 
 describe('edits of all kinds', () => {
   it('have keys of their own, by which they are told apart', () => {

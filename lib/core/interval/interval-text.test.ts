@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ContiguaError } from '../errors.ts';
+import { refusalOf } from '../../testing/refusal.ts';
 import {
   formatIntervalKeys,
   formatIntervalParam,
@@ -14,16 +14,6 @@ const SET = [
   { first: 3, last: 4 },
   { first: 5, last: 7 },
 ];
-
-function refusalOf(read: () => unknown): ContiguaError {
-  try {
-    read();
-  } catch (error) {
-    if (error instanceof ContiguaError) return error;
-    throw error;
-  }
-  throw new Error('was accepted');
-}
 
 describe('intervals as text', () => {
   it("writes the trainer's --layer_index and reads it back, spaces and order aside", () => {

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { refusalOf } from '../../testing/refusal.ts';
 import { DEFAULT_DETECTION } from '../detection/index.ts';
 import { type RunEdit, runEdit, runEdits } from '../edit/index.ts';
-import { ContiguaError } from '../errors.ts';
 import type { AnalysisReport, Matrix } from '../report/index.ts';
 import { damageOf, EXAMPLE_SPLIT, streamWith } from '../report/report-fixtures.ts';
 import {
@@ -93,15 +93,6 @@ const choice: PlanChoice<RunEdit> = {
 };
 const plan = buildPlan(choice);
 
-function refusalOf(read: () => unknown): ContiguaError {
-  try {
-    read();
-  } catch (error) {
-    if (error instanceof ContiguaError) return error;
-    throw error;
-  }
-  throw new Error('was accepted');
-}
 const spoilt = (change: object): string => JSON.stringify({ ...plan, ...change });
 const stacksOf = (...runs: [number, number][]) =>
   runs.map(([first, last], i) => ({ id: `${i}`, label: 'blocks', first, last }));
