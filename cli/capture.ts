@@ -1,6 +1,7 @@
 /** `contigua capture`: states of a model as a trace, with the inputs that they are of, to be analysed elsewhere. */
-import { resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { parseIntervalKeys } from '../lib/core/interval/index.ts';
 import type { NumberRange } from '../lib/core/number-range.ts';
 import { calibrationRequest } from './analyse.ts';
 import { ENGINE_OPTION, ENGINES, parseArguments } from './arguments.ts';
@@ -20,6 +21,7 @@ export async function capture(argv: readonly string[], { signal }: CommandContex
     out: { type: 'string' },
     rows: { type: 'string' },
     dtype: { type: 'string' },
+    intervals: { type: 'string' },
     calibration: { type: 'string' },
     samples: { type: 'string' },
     timesteps: { type: 'string' },
@@ -30,13 +32,19 @@ export async function capture(argv: readonly string[], { signal }: CommandContex
   const folder = resolve(args.required('out'));
   const rows = args.number('rows', ROWS, ROWS_RANGE);
   const dtype = args.oneOf('dtype', DTYPES, 'F32');
+  const intervals = args.text('intervals');
   const engine = args.oneOf('engine', ENGINES, 'auto');
   const requestFor = calibrationRequest(args, signal, 'capture');
   const display = progressOn(process.stderr);
-  const { trace, calibration } = await withModel(args, engine, signal, async ({ client, model }) => {
-    const request = { calibration: await requestFor(model), rows, dtype, saveTo: pathToFileURL(folder).href };
+  const written = await withModel(args, engine, signal, async ({ client, model }) => {
+    if (intervals !== undefined) parseIntervalKeys(intervals, model, '--intervals');
+    const saveTo = pathToFileURL(folder).href;
+    const request = { calibration: await requestFor(model), rows, dtype, intervals, saveTo };
     return await client.call('capture', request, { signal, onProgress: display.show });
   }).finally(display.end);
-  const sizes = [trace, calibration].map(({ sizeBytes }) => `${(sizeBytes / 1e6).toFixed(1)} MB`);
-  tell(`wrote ${args.required('out')}: trace.safetensors (${sizes[0]}), calibration.safetensors (${sizes[1]})`);
+  const { trace, calibration, boundaries } = written;
+  const files = [trace, calibration, ...(boundaries ? [boundaries] : [])].map(
+    ({ url, sizeBytes }) => `${basename(url)} (${(sizeBytes / 1e6).toFixed(1)} MB)`,
+  );
+  tell(`wrote ${args.required('out')}: ${files.join(', ')}`);
 }

@@ -87,6 +87,8 @@ model, and calibration.safetensors with the inputs (docs/trace.md). Inputs are t
   --out FOLDER        required; made where it is missing
   --rows N            tokens of each stream, drawn evenly from all samples (2048)
   --dtype TYPE        of the states: F32 (default), BF16 or F16
+  --intervals LIST    3-4,7-9: also writes boundaries.safetensors, the states of every token around these intervals, which
+                      \`contigua distil --boundaries\` trains students on
   --calibration FILE  safetensors named as for \`forward\`, many samples
   --samples N         samples to make where no file is given (64); --timesteps N (8), --seed N (1)
 ${ENGINE}

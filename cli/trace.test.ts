@@ -50,9 +50,25 @@ describe('contigua with a trace', () => {
 
   it('captures one of its own, which it analyses', async () => {
     const model = join(TESTING, 'models/qwen-image');
-    const written = await contigua('capture', model, '--out', 'own', '--samples', '16', '--engine', 'cpu');
+    const written = await contigua(
+      'capture',
+      model,
+      '--out',
+      'own',
+      '--samples',
+      '16',
+      '--engine',
+      'cpu',
+      '--intervals',
+      '0-1',
+    );
     expect(written).toMatchObject({ code: 0 });
-    expect(written.stderr).toMatch(/wrote own: trace\.safetensors \([\d.]+ MB\), calibration\.safetensors/);
+    expect(written.stderr).toMatch(
+      /wrote own: trace\.safetensors \([\d.]+ MB\), calibration\.safetensors \(.*\), boundaries\.safetensors/,
+    );
+    const outside = await contigua('capture', model, '--out', 'outside', '--intervals', '0-9', '--engine', 'cpu');
+    expect(outside.code).not.toBe(0);
+    expect(outside.stderr).toContain('--intervals');
     const { code, stdout } = await contigua('analyse', 'own', '--engine', 'cpu');
     expect(code).toBe(0);
     const { model: of } = parseReport(stdout, 'stdout');

@@ -80,6 +80,8 @@ export interface SubsetMeasurement {
 
 export interface CapturedFiles {
   readonly trace: SavedFile;
+  /** Null where no intervals were asked for. */
+  readonly boundaries: SavedFile | null;
   readonly calibration: SavedFile;
 }
 
@@ -102,9 +104,18 @@ export interface Tasks {
     result: AnalysisEstimate;
     partial: never;
   };
-  /** Writes states of the open model and the inputs that they are of under the folder URL `saveTo`: at most `rows` of each stream. */
+  /**
+   * Writes states of the open model and the inputs that they are of under the folder URL `saveTo`: at most `rows` of each
+   * stream, and every token of every sample around the intervals (keys such as `3-4`).
+   */
   capture: {
-    input: { calibration: CalibrationSource; rows: number; dtype: 'F32' | 'BF16' | 'F16'; saveTo: string };
+    input: {
+      calibration: CalibrationSource;
+      rows: number;
+      dtype: 'F32' | 'BF16' | 'F16';
+      intervals?: string | undefined;
+      saveTo: string;
+    };
     result: CapturedFiles;
     partial: never;
   };

@@ -2,7 +2,7 @@
  * States in a folder on disk. A file is written under a temporary name that carries the process's number and renamed when
  * it is sealed. A disk that is full is told as `disk-full`, and nothing half-written stays.
  */
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ContiguaError } from '../../core/errors.ts';
 import { fileStates, type StateFile, type StateFolder, type StateStore } from '../../core/states/index.ts';
@@ -50,6 +50,11 @@ function diskFolder(folder: string): StateFolder {
     async remove(name) {
       await rm(sealed(name), { force: true });
       await rm(temporary(name), { force: true });
+    },
+    async removeIfEmpty() {
+      await rmdir(folder).catch((thrown: unknown) => {
+        if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(codeOf(thrown))) throw thrown;
+      });
     },
   };
 }

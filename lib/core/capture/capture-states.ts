@@ -34,8 +34,17 @@ export interface CaptureOptions {
    * the time.
    */
   readonly checkpointEveryMs?: number | undefined;
+  /** Gets the whole states after some blocks (−1: the embedded input), batch by batch. */
+  readonly whole?: WholeStates | undefined;
   /** Stores what is about to be yielded. Awaited before the checkpoint after it, so that a later capture starts behind both. */
   readonly keep?: ((captured: CapturedBlock) => Promise<void>) | undefined;
+}
+
+/** Padded tokens and those that are not sampled are included. */
+export interface WholeStates {
+  readonly after: readonly number[];
+  /** `values`: [B, N, D] of each stream of a batch. Batches come in order. */
+  put(index: number, values: PerStream<Float32Array>, inputs: TransformerInputs): Promise<void>;
 }
 
 /** Of the time a capture takes, for checkpoints. */
@@ -51,6 +60,7 @@ export async function* captureStates(
     engineBytes = Number.POSITIVE_INFINITY,
     from = -1,
     checkpointEveryMs,
+    whole,
     keep = async () => {},
   }: CaptureOptions = {},
 ): AsyncGenerator<CapturedBlock> {
@@ -89,6 +99,7 @@ export async function* captureStates(
         const values = rows && (await valuesOf(next));
         if (index >= 0) sampleMs.push((performance.now() - started) / pass.inputs.batch);
         if (values) rows.append(values, pass.inputs);
+        if (values && whole?.after.includes(index)) await whole.put(index, values, pass.inputs);
         await passes.put(batch, next);
       }
       const captured = rows && { index, states: rows.states, blockMs: median(sampleMs) };

@@ -153,6 +153,7 @@ export async function fileStates(folder: StateFolder, budgetBytes: number): Prom
     async dispose() {
       for (const key of [...writing.keys()]) await discard(key);
       sealed.clear();
+      await folder.removeIfEmpty?.();
     },
   };
 }

@@ -20,4 +20,6 @@ export interface StateFolder {
   open(name: string): Promise<StateFile | null>;
   /** The published file and the half-written one; does nothing where there are none. */
   remove(name: string): Promise<void>;
+  /** Removes the folder where it is empty. Not there where folders are not ours to remove. */
+  removeIfEmpty?(): Promise<void>;
 }
