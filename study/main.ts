@@ -37,6 +37,8 @@ const { values } = parseArgs({
     'only-read': { type: 'boolean', default: false },
     /** The score whose least total is an arm of the study; squared with ² at its end. */
     best: { type: 'string', default: '' },
+    /** How many of the choices, in their order, are also trained sequentially and fine-tuned. */
+    compared: { type: 'string', default: '2' },
     /** Of the part `given`: "0-3,4-6,12-15". */
     plan: { type: 'string', default: '' },
     /** Of the part `recipes`. */
@@ -110,7 +112,7 @@ async function runPart(sample: Sample, name: string, part: string): Promise<void
       (row) => [row.pictures.held.length, row] as const,
     ),
   );
-  const names = study.choices.slice(0, 2).map((choice) => choice.name);
+  const names = study.choices.slice(0, Number(values.compared)).map((choice) => choice.name);
   const tables: Record<string, () => Promise<string>> = {
     half: async () => armTable(await study.atHalf(), teachers),
     sequential: async () => armTable(await study.sequential(names), teachers),
