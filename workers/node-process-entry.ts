@@ -1,10 +1,10 @@
-/** A compute process (started by node-process.worker.mjs): the page's dispatcher with Node's engines and files. */
-import { nodeEngines } from '../lib/compute/engines/node-engines.ts';
-import { nodeSources } from '../lib/compute/folder/node-sources.ts';
+/**
+ * A compute process (started by node-process.worker.mjs): hands messages between its parent and its thread that computes.
+ * Signals are handled by a process's first thread. A handler that interrupts a matrix product of oneDNN, as TensorFlow 2.21
+ * contains it, overwrites the heap (https://github.com/uxlfoundation/oneDNN/issues/4845): nothing is computed on that thread.
+ */
 import { endWithParent } from '../lib/compute/node-process-parent.ts';
-import { PROCESS_MEMORY } from '../lib/compute/process-memory.ts';
-import { serve } from '../lib/compute/serve.ts';
-import { createTasks } from '../lib/compute/tasks.ts';
+import { startComputeThread } from '../lib/compute/node-thread.ts';
 
 if (!process.send)
   throw new Error('This file is the entry of a compute process; start it through lib/compute/node-process.ts');
@@ -15,15 +15,11 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 
 const ALIVE_EVERY_MS = 1_000;
 
-const engines = nodeEngines();
-const files = nodeSources();
-const server = serve(
-  {
-    // Copied, not handed over: the two processes share no memory.
-    postMessage: (reply) => void process.send?.(reply),
-    onMessage: (listener) => void process.on('message', listener),
-  },
-  createTasks({ engines, files, memory: PROCESS_MEMORY }),
-  { aliveEvery: ALIVE_EVERY_MS, onCall: (signal) => files.readUntil?.(signal) },
-);
-engines.onLost((reason) => server.engineLost(reason));
+const thread = startComputeThread({ aliveEvery: ALIVE_EVERY_MS });
+process.on('message', (request) => thread.postMessage(request));
+// Copied, not handed over: the two processes share no memory.
+thread.on('message', (reply) => void process.send?.(reply));
+thread.on('error', (error) => {
+  throw error;
+});
+thread.on('exit', (code) => process.exit(code));

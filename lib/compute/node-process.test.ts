@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { findTensorflow } from './engines/tensorflow.ts';
 import { type ComputeProcess, type ComputeProcessOptions, startComputeProcess } from './node-process.ts';
 
 let folder = '';
@@ -112,6 +113,22 @@ describe('a compute process', () => {
       await expect(call).rejects.toMatchObject({ code: 'worker-crashed' });
       expect(await compute.exited).toMatchObject({ code: null, signal: 'SIGKILL' });
     }
+  });
+
+  // A handler that runs on the thread of a matrix product of oneDNN overwrites the heap; so does none on another thread.
+  it.skipIf(findTensorflow() === null)('survives signals while TensorFlow computes', async () => {
+    const { client, pid } = started({ threads: 1 });
+    expect(await client.call('startEngine', { wanted: 'tensorflow' })).toMatchObject({ name: 'tensorflow' });
+    const model = new URL('../../public/models/shapes-mmdit', import.meta.url);
+    await client.call('openModel', { source: { kind: 'url', url: model.href, name: 'shapes-mmdit' } });
+    const calibration = { kind: 'shapes', samples: 64, timesteps: 8, seed: 1 } as const;
+    let sent = 0;
+    const signalling = setInterval(() => {
+      if (process.kill(pid!, 'SIGTERM')) sent++;
+    }, 1);
+    const report = await client.call('analyse', { calibration }).finally(() => clearInterval(signalling));
+    expect(report.blockMs).toHaveLength(16);
+    expect(sent).toBeGreaterThan(100);
   });
 
   it('says that a value cannot be sent, and goes on', async () => {

@@ -6,15 +6,27 @@ import { SHARE_ENV, Worker } from 'node:worker_threads';
 import { createWorkerClient, type WorkerClient } from './client.ts';
 import type { ClientPort } from './port.ts';
 
-export function startNodeWorker(entry = new URL('../../workers/node.worker.mjs', import.meta.url)): WorkerClient {
+export interface ComputeThreadData {
+  /** Milliseconds between two signs of life while a call runs; none by default. */
+  readonly aliveEvery?: number;
+}
+
+const ENTRY = new URL('../../workers/node.worker.mjs', import.meta.url);
+
+export function startNodeWorker(entry = ENTRY): WorkerClient {
   return createWorkerClient(() => connect(entry));
 }
 
-function connect(entry: URL): ClientPort {
+export function startComputeThread(workerData: ComputeThreadData = {}, entry = ENTRY): Worker {
   // TensorFlow.js prints advice to stdout, which belongs to the data.
   // Native libraries read the process's environment, of which a thread has a copy unless it is shared.
-  const worker = new Worker(entry, { stdout: true, env: SHARE_ENV });
+  const worker = new Worker(entry, { stdout: true, env: SHARE_ENV, workerData });
   worker.stdout.pipe(process.stderr);
+  return worker;
+}
+
+function connect(entry: URL): ClientPort {
+  const worker = startComputeThread({}, entry);
   return {
     postMessage: (request) => worker.postMessage(request),
     onMessage: (listener) => worker.on('message', listener),
