@@ -178,6 +178,7 @@ function usage({ className, folder, hasCompanions, dtypes, metrics, reader }: Mo
   const rest = hasCompanions
     ? 'Contigua opens this folder as it lies; scheduler and text embeddings are the teacher’s.'
     : 'Text encoder, VAE and scheduler are those of the base model: pass `transformer=transformer` to its pipeline.';
+  if (reader?.module === null) return `${reader.about}\n\n${rest}`;
   return `${reader === null ? '' : `${reader.about}\n\n`}\`\`\`python
 ${isMixed ? 'import torch\n' : ''}from ${reader?.module ?? 'diffusers'} import ${className}
 

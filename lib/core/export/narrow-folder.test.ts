@@ -96,7 +96,7 @@ const optionsOf = (narrow: TrainedModel['narrow']): TrainedModel => ({
   ...(narrow ? { narrow } : {}),
 });
 
-async function exported(edits = EDITS, maps = mapsFile()) {
+async function exported(edits = EDITS, maps: ReturnType<typeof mapsFile> | null = mapsFile()) {
   const files = await studentFolder(optionsOf({ edits, maps }));
   const text = async (path: string) =>
     new TextDecoder().decode(await files.find((file) => file.path === path)!.blob.arrayBuffer());
@@ -174,7 +174,12 @@ describe('a model with narrower blocks, as a folder', () => {
     ],
     ['there is one too many', () => exported(EDITS, mapsFile([...MAPS, '0.txt_proj'])), /No such weight/],
     ['the file is a student', () => exported(EDITS, student), /no file of linear maps/],
-    ['no class reads an edit', () => exported([modulationEdit({ rank: 4 })]), /No class reads modulations/],
+    [
+      'what modulations share is missing',
+      () => exported([modulationEdit({ rank: 4 })], null),
+      /not found yet.*modulation rank 4/s,
+    ],
+    ['no class reads an edit', () => exported([ffnEdit(5, 'text')]), /all streams of a block/],
     ['an edit clashes with a run', () => exported([ffnEdit(4, 'image')]), /takes the block away/],
   ])('is refused where %s', async (_, make, message) => {
     await expect(make()).rejects.toThrow(message);

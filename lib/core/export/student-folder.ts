@@ -27,6 +27,7 @@ import { CONFIG_FILE, METRICS_FILE, PLAN_FILE } from './file-names.ts';
 import { exportMetrics } from './metrics.ts';
 import { type CardDTypes, modelCard } from './model-card.ts';
 import { editedConfigText, prunedConfig } from './pruned-config.ts';
+import { sharedWeights } from './shared-weights.ts';
 import { studentWeights } from './student-weights.ts';
 import type { TrainedModel } from './trained-model.ts';
 import { MAX_SHARD_BYTES, weightFiles } from './weight-files.ts';
@@ -52,17 +53,28 @@ export async function studentFolder(options: TrainedModel): Promise<readonly Out
   const width = options.narrow?.edits ?? [];
   const written = narrowedPlan(exported, width, config);
   const edited = editedReader(config, written.edits);
-  const tensors = await studentWeights({
+  const unshared = written.edits.filter(({ on }) => on !== 'modulation');
+  const whole = await studentWeights({
     config,
     fingerprint,
     checkpoint,
     blockMap: exported.blockMap,
     students,
     fineTuned,
-    ...(options.narrow ? { narrow: { edits: written.edits, maps: options.narrow.maps } } : {}),
+    ...(options.narrow ? { narrow: { edits: unshared, maps: options.narrow.maps } } : {}),
     dtype,
     checkValues,
   });
+  const tensors =
+    'why' in edited
+      ? whole
+      : await sharedWeights(whole, {
+          config: edited.config,
+          fingerprint,
+          edits: written.edits,
+          file: options.narrow?.modulations,
+          checkValues,
+        });
   const metrics = exportMetrics(run, plan, plugged, fineTuned !== null);
   const { streams, output } = architectureOf(config);
   const baseCard = companions.find(({ path }) => path === README);

@@ -34,10 +34,10 @@ export interface TrainedTensor {
 export type TrainedTensors = ReadonlyMap<string, TrainedTensor>;
 
 interface Wanted {
-  readonly kind: 'student' | 'fine-tuned' | 'maps';
+  readonly kind: 'student' | 'fine-tuned' | 'maps' | 'modulations';
   readonly fingerprint: string;
   readonly family: string;
-  /** The interval of a student, the plugged intervals of a fine-tune; maps name their blocks themselves. */
+  /** The interval of a student, the plugged intervals of a fine-tune; the others are of no interval. */
   readonly intervals: readonly BlockInterval[] | null;
 }
 
@@ -93,6 +93,25 @@ export async function openMaps(
   return tensors;
 }
 
+/** `fits`: what edits of modulations put in place, by the place of the edit among them; these must be there, and no others. */
+export async function openModulations(
+  file: NamedBlob,
+  wanted: Omit<Wanted, 'kind' | 'intervals'>,
+  fits: readonly TensorSpec[],
+): Promise<TrainedTensors> {
+  const tensors = await openTrained(file, { ...wanted, kind: 'modulations', intervals: null });
+  const missing = fits.find(({ name }) => !tensors.has(name));
+  if (missing) {
+    throw new ContiguaError('weight-missing', 'A part of shared modulations is missing', {
+      file: file.path,
+      tensor: missing.name,
+      expected: `[${missing.shape.join(', ')}]`,
+    });
+  }
+  checkShapes(tensors, fits);
+  return tensors;
+}
+
 /** Reads all of it once. */
 export async function checkTrainedValues(tensors: TrainedTensors): Promise<void> {
   for (const [tensor, { blob, file }] of tensors) {
@@ -108,6 +127,7 @@ const KINDS: Readonly<Record<Wanted['kind'], string>> = {
   student: 'student',
   'fine-tuned': 'fine-tuned model',
   maps: 'file of linear maps',
+  modulations: 'file of shared modulations',
 };
 
 async function openTrained({ path, blob }: NamedBlob, wanted: Wanted): Promise<Map<string, TrainedTensor>> {

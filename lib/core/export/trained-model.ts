@@ -26,8 +26,10 @@ export interface PluggedStudent {
 
 export interface NarrowParts {
   readonly edits: readonly WidthEdit[];
-  /** Safetensors of every map, named by the teacher's block: `58.img_ffn_proj.weight`. See docs/student-format.md. */
-  readonly maps: NamedBlob;
+  /** Safetensors of every map, named by the teacher's block: `58.img_ffn_proj.weight`. See docs/student-format.md. Null where no edit puts a map in place. */
+  readonly maps: NamedBlob | null;
+  /** Safetensors of what edits of modulations put in place: `modulation.0.basis`. Left out where there are none. */
+  readonly modulations?: NamedBlob;
 }
 
 export interface TrainedModel {

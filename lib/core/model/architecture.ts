@@ -77,6 +77,8 @@ export interface BlockSpec {
   readonly saves?: { readonly parameters: number; flops(tokens: StreamTokens): number };
   /** What of it can become narrower; left out where nothing can. */
   readonly parts?: BlockParts;
+  /** Place in the model's shared modulations; left out where its modulation matrices read the whole conditioning. */
+  readonly modulatedBy?: number;
   /** It hands its modulated text on, which later blocks attend to in place of a text of their own. */
   readonly carriesText?: boolean;
 }
@@ -84,6 +86,8 @@ export interface BlockSpec {
 /** Why something does not apply to a block, in a sentence for people. */
 export interface NotAPart {
   readonly why: string;
+  /** Of a modulation that is there and cannot be replaced. */
+  readonly matrices?: readonly ModulationPart[];
 }
 
 /** The parts of a block that edits replace (lib/core/edit), each with what goes and what comes. Names are without the block's prefix. */
@@ -93,6 +97,9 @@ export interface BlockParts {
   readonly text: TextPart | NotAPart;
   readonly modulation: readonly ModulationPart[] | NotAPart;
 }
+
+/** What blocks' modulation matrices read in place of the conditioning [D]: `rank` numbers of it, or which of the timesteps it is. */
+export type SharedModulation = { readonly rank: number } | { readonly timesteps: readonly number[] };
 
 /** A linear residual map of the stream takes the place of feed-forward layers with their norm, modulation and gate. */
 export interface FfnPart {
@@ -169,6 +176,8 @@ export interface Architecture {
   readonly traits?: readonly BlockTrait[];
   /** Embeddings, conditioning and output, by full name. */
   readonly globals: readonly TensorSpec[];
+  /** Modulations that blocks share (shared-modulation.ts); left out where there are none. */
+  readonly sharedModulations?: readonly SharedModulation[];
   /** Why a table over timesteps cannot stand for modulations, in a sentence; left out where the timestep alone conditions blocks. */
   readonly conditionedBy?: string;
   /** Operations of everything that is no block, of one forward of one sample. */
@@ -203,7 +212,10 @@ export function stackOf(
   blockAt: (
     indexInStack: number,
     index: number,
-  ) => Pick<BlockSpec, 'kind' | 'updates' | 'traits' | 'tensors' | 'flops' | 'saves' | 'parts' | 'carriesText'>,
+  ) => Pick<
+    BlockSpec,
+    'kind' | 'updates' | 'traits' | 'tensors' | 'flops' | 'saves' | 'parts' | 'carriesText' | 'modulatedBy'
+  >,
 ): { readonly stack: StackSpec; readonly blocks: readonly BlockSpec[] } {
   const blocks = Array.from({ length: count }, (_, indexInStack): BlockSpec => {
     const index = first + indexInStack;

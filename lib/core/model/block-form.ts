@@ -10,6 +10,7 @@ import {
   type ModulationPart,
   type NotAPart,
   parametersOf,
+  type SharedModulation,
   type StreamId,
   type StreamTokens,
   type TensorSpec,
@@ -23,8 +24,8 @@ export interface BlockForm {
   readonly text?: 'projected' | 'end';
   /** Streams whose feed-forward layers are a linear map. */
   readonly linearFfn?: readonly StreamId[];
-  /** Of the modulation matrices: through a shared basis, or a table over so many timesteps. */
-  readonly modulation?: { readonly rank: number } | { readonly timesteps: number };
+  /** What the modulation matrices read in place of the conditioning, and its place among the model's shared modulations. */
+  readonly modulation?: SharedModulation & { readonly source: number };
 }
 
 type WholeBlock = Pick<BlockSpec, 'kind' | 'tensors' | 'flops' | 'parts'>;
@@ -83,8 +84,14 @@ function kindOf({ kind, parts }: WholeBlock, { text, modulation }: BlockForm, ff
   const held = text && isPart(parts?.text) ? parts.text.stream : null;
   const own = Object.entries(parts?.ffn ?? {}).filter(([stream, part]) => isPart(part) && stream !== held);
   const ffn = ffns.length === 0 ? '' : ffns.length === own.length ? '-ffn' : `-${ffns.join('-')}-ffn`;
-  const narrow = modulation ? ('rank' in modulation ? `-rank${modulation.rank}` : '-table') : '';
+  const narrow = modulation ? modulationWord(modulation) : '';
   return `${text ? 'single' : kind}${ffn}${text === 'end' ? '-ehs' : ''}${narrow}`;
+}
+
+/** Blocks that read different bases are not alike. */
+function modulationWord(modulation: NonNullable<BlockForm['modulation']>): string {
+  const word = 'rank' in modulation ? `rank${modulation.rank}` : `table${modulation.timesteps.length}`;
+  return `-${word}${modulation.source === 0 ? '' : `-${modulation.source}`}`;
 }
 
 /** Of one block's tensors and operations. A matrix costs two operations per element and token, or per conditioning. */
@@ -133,8 +140,8 @@ class Change {
         const isMatrix = input !== undefined;
         if (isMatrix) this.#perForward -= 2 * times * rows * input;
         if ('timesteps' in way) {
-          // The table holds the bias too.
-          return isMatrix ? [{ name: `${matrix}.table`, shape: [way.timesteps, rows] }] : [];
+          // The table holds the bias too; looking a column up is no operation.
+          return isMatrix ? [{ ...tensor, shape: [rows, way.timesteps.length] }] : [];
         }
         if (!isMatrix) return [tensor];
         this.#perForward += 2 * times * rows * way.rank;
@@ -145,7 +152,8 @@ class Change {
 
   #modulations(): readonly ModulationPart[] {
     const { parts } = this.block;
-    return parts && isPart(parts.modulation) ? parts.modulation : [];
+    if (!parts) return [];
+    return isPart(parts.modulation) ? parts.modulation : (parts.modulation.matrices ?? []);
   }
 
   #drop(start: string, stream: StreamId): void {

@@ -31,7 +31,7 @@ export {
   type ExpectedTensor,
   expectedTensors,
 } from './counts.ts';
-export { editableModel, whyNotAt } from './editable.ts';
+export { editableModel, modulatedBlocks, whyNotAt } from './editable.ts';
 export { type EditedBlock, type EditedModel, editedConfig, editedModel, editedReader } from './edited.ts';
 export { FAMILIES, familyNamed, originalLayouts } from './families.ts';
 export type { Family, ReaderClass } from './family.ts';
@@ -39,5 +39,6 @@ export { embedsGuidance } from './inputs.ts';
 export { fitsHiddenStates, hiddenStatesShape } from './latents.ts';
 export { conversionOf, prunedModel, studentBlock } from './pruned.ts';
 export { DEFAULT_RESIDENT_BYTES, residentBlocks } from './resident.ts';
+export { basisName } from './shared-modulation.ts';
 export { inDiffusersNames, openStoredModel, readModelConfig, type StoredModel } from './stored-model.ts';
 export { hasTrait, type TraitPlaces, traitLabels, traitPlaces } from './traits.ts';

@@ -4,7 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { ContiguaError } from '../errors.ts';
-import type { BlockHalf, ModelConfig, StreamId } from './architecture.ts';
+import type { BlockHalf, BlockSpec, ModelConfig, StreamId } from './architecture.ts';
 import { CARRIED_TEXT, type JointContext, type JointState, jointAttention } from './joint-attention.ts';
 import { feedForward, gatedResidual, linear, type Modulation, modulatedNorm, modulationTriples } from './layers.ts';
 import { type TokenTimes, tokenModulations } from './token-times.ts';
@@ -32,11 +32,17 @@ export interface DualLayers {
   readonly held?: HeldText;
 }
 
-export interface DualContext extends JointContext {
-  /** silu(time embedding) [B, D] */
+/** What modulation matrices read. */
+export interface Conditioning {
+  /** silu(time embedding) [B, D]; of shared modulations (shared-modulation.ts) what they read of it, [B, rank] or [B, timesteps]. */
   readonly conditioning: tf.Tensor2D;
   /** Where image tokens are at different times, in place of `conditioning`. */
   readonly imageTimes?: TokenTimes | null;
+}
+
+export interface DualContext extends JointContext, Conditioning {
+  /** By place among the model's shared modulations; left out where there are none. */
+  readonly shared?: readonly Conditioning[];
 }
 
 /** Which layers a block has, its weights say: a student in a block's place may be narrower than the block. */
@@ -48,17 +54,18 @@ export function runDualBlock(
   context: DualContext,
   updates: readonly StreamId[],
   without: BlockHalf | null,
-  carriesText = false,
+  { carriesText = false, modulatedBy }: Pick<BlockSpec, 'carriesText' | 'modulatedBy'> = {},
 ): JointState {
   const held = names.held && block.has(`${names.held.projector}.weight`) ? names.held : null;
   const imageModulation = block.linear(names.image.modulation);
-  const [imageAttention, imageMlp] = context.imageTimes
-    ? tokenModulations(context.imageTimes, imageModulation)
-    : modulationTriples(context.conditioning, imageModulation);
+  const { conditioning, imageTimes } = modulatedBy === undefined ? context : sharedAt(context, modulatedBy);
+  const [imageAttention, imageMlp] = imageTimes
+    ? tokenModulations(imageTimes, imageModulation, config.width)
+    : modulationTriples(conditioning, imageModulation, config.width);
   if (!imageAttention) throw new RangeError('Three parts were asked for');
   const [textAttention, textMlp] = held
     ? []
-    : modulationTriples(context.conditioning, block.linear(names.text.modulation));
+    : modulationTriples(conditioning, block.linear(names.text.modulation), config.width);
   const withText = updates.includes('text');
   let { image, text } = state;
   const ownText = () => (textAttention ? modulatedNorm(text, textAttention) : projectedText(state, block, held));
@@ -84,6 +91,12 @@ export function runDualBlock(
   if (withText && held) text = tf.add(text, linear(text, block.linear(held.end)));
   if (held) return { ...state, image, text };
   return carriesText && modulatedText ? { image, text, [CARRIED_TEXT]: modulatedText } : { image, text };
+}
+
+function sharedAt({ shared }: DualContext, place: number): Conditioning {
+  const found = shared?.[place];
+  if (!found) throw new RangeError(`No shared modulation ${place}`);
+  return found;
 }
 
 /** What a block that holds its text attends to: a residual map of the text that an earlier block modulated. */

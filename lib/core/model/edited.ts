@@ -9,6 +9,7 @@ import {
   type ModelConfig,
   type NotAPart,
   parametersOf,
+  type SharedModulation,
   type StreamTokens,
   type TensorSpec,
 } from './architecture.ts';
@@ -18,6 +19,7 @@ import { modulatedBlocks } from './editable.ts';
 import { familyNamed } from './families.ts';
 import type { ReaderClass } from './family.ts';
 import { prunedModel } from './pruned.ts';
+import { basisTensors } from './shared-modulation.ts';
 
 /** A block of the edited model. */
 export interface EditedBlock extends Pick<BlockSpec, 'kind' | 'tensors' | 'parameters' | 'flops'> {
@@ -39,13 +41,14 @@ export function editedModel(config: ModelConfig, edits: EditSet): EditedModel {
   const removed = new Set(removedBlocks(runsOf(edits)));
   const kept = whole.blocks.map(({ index }) => index).filter((index) => !removed.has(index));
   const pruned = architectureOf(kept.length === whole.blocks.length ? config : prunedModel(config, kept));
-  const forms = formsOf(whole.blocks, edits, kept);
+  const shared = whole.sharedModulations?.length ?? 0;
+  const forms = formsOf(whole.blocks, edits, kept, shared);
   const blocks = pruned.blocks.map((block, place): EditedBlock => {
     const old = kept[place] ?? place;
     const form = forms.get(old) ?? {};
     return { old, form, ...blockInForm(block, form, config.width) };
   });
-  const bases = edits.filter((edit) => edit.on === 'modulation').flatMap((edit, i) => basisOf(edit, i, config.width));
+  const bases = basisTensors(edits.filter((edit) => edit.on === 'modulation').map(sharedBy), config.width, shared);
   const globals = [...pruned.globals, ...bases];
   // Every conditioning goes through the basis once.
   const times = Math.max(1, ...whole.blocks.flatMap(timesOf));
@@ -87,14 +90,19 @@ export function editedReader(
   return { config: family.parse({ ...config.raw, ...keys }, config.className, 'config.json'), reader };
 }
 
-/** What each block that stays becomes, by its index in the whole model; a block that is not named stays as it is. */
+/**
+ * What each block that stays becomes, by its index in the whole model; a block that is not named stays as it is. `shared` are the
+ * modulations that blocks of the whole model share already.
+ */
 export function formsOf(
   blocks: readonly BlockSpec[],
   edits: EditSet,
   kept: readonly number[],
+  shared = 0,
 ): ReadonlyMap<number, BlockForm> {
   const forms = new Map<number, BlockForm>();
   const change = (index: number, part: BlockForm) => forms.set(index, { ...forms.get(index), ...part });
+  const sources = edits.filter(({ on }) => on === 'modulation');
   for (const edit of edits) {
     switch (edit.on) {
       case 'run':
@@ -111,7 +119,8 @@ export function formsOf(
         break;
       case 'modulation':
         for (const index of modulatedBlocks(blocks, edit)) {
-          if (kept.includes(index)) change(index, { modulation: wayOf(edit) });
+          const modulation = { source: shared + sources.indexOf(edit), ...sharedBy(edit) };
+          if (kept.includes(index)) change(index, { modulation });
         }
         break;
       default:
@@ -121,12 +130,8 @@ export function formsOf(
   return forms;
 }
 
-function wayOf({ by }: ModulationEdit): NonNullable<BlockForm['modulation']> {
-  return 'rank' in by ? { rank: by.rank } : { timesteps: by.table.length };
-}
-
-function basisOf({ by }: ModulationEdit, index: number, width: number): TensorSpec[] {
-  return 'rank' in by ? [{ name: `modulation_basis.${index}.weight`, shape: [by.rank, width] }] : [];
+function sharedBy({ by }: ModulationEdit): SharedModulation {
+  return 'rank' in by ? { rank: by.rank } : { timesteps: by.table };
 }
 
 function timesOf({ parts }: BlockSpec): number[] {

@@ -81,8 +81,8 @@ export interface EditedKeys {
 export interface ReaderClass {
   /** For model cards, in a sentence or two. */
   readonly about: string;
-  /** Python's name of the module that has it. */
-  readonly module: string;
+  /** Python's name of the module that has it; null where no Python class reads the model. */
+  readonly module: string | null;
 }
 
 export interface Family<C extends ModelConfig = ModelConfig> {

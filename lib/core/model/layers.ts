@@ -49,9 +49,16 @@ export function singleModulation(conditioning: tf.Tensor2D, weights: LinearWeigh
   return only;
 }
 
-/** silu(temb) [B, D] → as many triples of shift, scale, gate as the layer gives. */
-export function modulationTriples(conditioning: tf.Tensor2D, weights: LinearWeights): Modulation[] {
-  const [batch, width] = conditioning.shape;
+/**
+ * silu(temb) [B, D] → as many triples of shift, scale, gate as the layer gives. Where blocks share their modulation, the layer reads
+ * something narrower, and `width` is D.
+ */
+export function modulationTriples(
+  conditioning: tf.Tensor2D,
+  weights: LinearWeights,
+  width = conditioning.shape[1],
+): Modulation[] {
+  const [batch] = conditioning.shape;
   const parts = outputsOf(weights) / width;
   const together = tf.reshape(linear(conditioning, weights), [batch, parts, width]) as tf.Tensor3D;
   return triplesOf(tf.split<tf.Tensor3D>(together, parts, 1));

@@ -13,10 +13,13 @@ export interface TokenTimes {
   readonly choice: tf.Tensor3D;
 }
 
-/** As many triples as the layer gives, each [B, N, D]; order as in `modulationTriples`. */
-export function tokenModulations({ conditioning, choice }: TokenTimes, weights: LinearWeights): Modulation[] {
+/** As many triples as the layer gives, each [B, N, D]; order and `width` as in `modulationTriples`. */
+export function tokenModulations(
+  { conditioning, choice }: TokenTimes,
+  weights: LinearWeights,
+  width = conditioning.shape[1],
+): Modulation[] {
   const [batch, , times] = choice.shape;
-  const width = conditioning.shape[1];
   const parts = outputsOf(weights) / width;
   const together = tf.reshape(linear(conditioning, weights), [batch, times, parts, width]);
   // A product with ones and zeros copies the rows exactly, and has a gradient on every engine.

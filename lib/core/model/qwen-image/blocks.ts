@@ -8,11 +8,13 @@ import {
   type BlockSpec,
   type BlockTrait,
   linearTensors,
+  parametersOf,
   type StreamTokens,
   stackOf,
   type TensorSpec,
 } from '../architecture.ts';
-import { type BlockForm, blockInForm } from '../block-form.ts';
+import { type BlockForm, blockInForm, isPart } from '../block-form.ts';
+import { basisTensors, sharedModulationOf } from '../shared-modulation.ts';
 import type { QwenImageConfig } from './config.ts';
 import { TIME_CONDITION } from './time-condition.ts';
 import { formOf, isNarrow } from './width-lists.ts';
@@ -39,7 +41,8 @@ export function describeQwenImage(config: QwenImageConfig): Architecture {
     { id: 'blocks', label: 'blocks', prefix: 'transformer_blocks.', first: 0 },
     numBlocks,
     (index) => {
-      const form = formOf(narrow, index);
+      const modulation = sharedModulationOf(config.modulations, index);
+      const form = { ...formOf(narrow, index), ...(modulation ? { modulation } : {}) };
       const updatesText = form.text !== 'projected' && index < lastDual;
       // Every block before one that holds its text, as a run may take out those between.
       const carriesText = form.text === undefined && index < lastHeld;
@@ -48,9 +51,12 @@ export function describeQwenImage(config: QwenImageConfig): Architecture {
         updates: updatesText ? ['image', 'text'] : ['image'],
         ...(isNarrow(narrow) ? { traits: traitsOf(form) } : {}),
         ...(carriesText ? { carriesText } : {}),
+        ...(modulation ? { modulatedBy: modulation.source } : {}),
       };
     },
   );
+  const sharedModulations = config.modulations.map(({ by }) => by);
+  const bases = basisTensors(sharedModulations, D);
   return {
     streams: [
       { id: 'image', label: 'image', input: 'hidden_states' },
@@ -60,6 +66,7 @@ export function describeQwenImage(config: QwenImageConfig): Architecture {
     stacks: [stack],
     blocks,
     ...(isNarrow(narrow) ? { traits: [SINGLE, LINEAR] } : {}),
+    ...(sharedModulations.length > 0 ? { sharedModulations } : {}),
     ...(config.additionalTimeCondition
       ? { conditionedBy: 'Blocks are conditioned by an embedding beside the timestep (`additional_t_cond`).' }
       : {}),
@@ -74,11 +81,13 @@ export function describeQwenImage(config: QwenImageConfig): Architecture {
       ...linearTensors('txt_in', D, textDim),
       ...linearTensors('norm_out.linear', 2 * D, D),
       ...linearTensors('proj_out', outputFeatures, D),
+      ...bases,
     ],
     globalFlops: ({ image = 0, text = 0 }) =>
       2 * image * inChannels * D +
       2 * text * textDim * D +
       2 * times * (TIME_FREQUENCIES * D + D * D) +
+      2 * times * parametersOf(bases) +
       4 * D * D +
       2 * image * D * outputFeatures,
   };
@@ -105,10 +114,11 @@ type Whole = Pick<BlockSpec, 'kind' | 'tensors' | 'flops' | 'parts'>;
 /** What of a block of PPCL's class is narrower is no part that could be replaced once more. */
 function inForm(whole: Whole, form: BlockForm, width: number): Whole {
   const { parts } = whole;
-  if (!parts || (!form.text && !form.linearFfn)) return whole;
+  if (!parts || Object.keys(form).length === 0) return whole;
   const { kind, tensors, flops } = blockInForm(whole, form, width);
   const linear = { why: 'Its feed-forward layers are linear maps already.' };
   const held = { why: 'Its text stream is held back already.' };
+  const matrices = isPart(parts.modulation) ? parts.modulation : [];
   return {
     kind,
     tensors,
@@ -116,7 +126,7 @@ function inForm(whole: Whole, form: BlockForm, width: number): Whole {
     parts: {
       ffn: form.linearFfn ? { image: linear, text: linear } : { ...parts.ffn, ...(form.text ? { text: held } : {}) },
       text: form.text ? held : parts.text,
-      modulation: parts.modulation,
+      modulation: form.modulation ? { why: 'Its modulation is shared already.', matrices } : parts.modulation,
     },
   };
 }

@@ -5,6 +5,7 @@
  */
 import type { ModelConfig, RawConfig } from '../architecture.ts';
 import { blockNumber, flag, ropeAxes, wholeNumber } from '../config-values.ts';
+import { type ModulationGroup, parseSharedModulations } from '../shared-modulation.ts';
 import { parseWidthLists, type WidthLists } from './width-lists.ts';
 
 export interface QwenImageConfig extends ModelConfig {
@@ -18,6 +19,8 @@ export interface QwenImageConfig extends ModelConfig {
   readonly additionalTimeCondition: boolean;
   /** Blocks of PPCL's width-pruned students that are narrower. */
   readonly narrow: WidthLists;
+  /** Modulations that blocks share; this product's own. */
+  readonly modulations: readonly ModulationGroup[];
 }
 
 export function parseQwenImage(raw: RawConfig, className: string, file: string): QwenImageConfig {
@@ -44,6 +47,7 @@ export function parseQwenImage(raw: RawConfig, className: string, file: string):
     layered: flag(raw, 'use_layer3d_rope', file),
     additionalTimeCondition: flag(raw, 'use_additional_t_cond', file),
     narrow: parseWidthLists(raw, numBlocks, file),
+    modulations: parseSharedModulations(raw, { numBlocks, width: numHeads * headDim }, file),
     raw,
   };
 }

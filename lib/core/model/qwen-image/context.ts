@@ -5,9 +5,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { elementsOf } from '../architecture.ts';
 import { additiveMask, disposeRotation, embedded, rotationOf, sinusoid, streamMembership } from '../conditioning.ts';
-import type { DualContext } from '../dual-block.ts';
+import type { Conditioning, DualContext } from '../dual-block.ts';
 import { extraOf } from '../inputs.ts';
 import { silu } from '../layers.ts';
+import { disposeShared, sharedConditionings, type TimedConditioning } from '../shared-conditioning.ts';
 import type { TokenTimes } from '../token-times.ts';
 import type { ImageShape, TransformerInputs } from '../transformer.ts';
 import type { WeightSet } from '../weights.ts';
@@ -23,17 +24,45 @@ export function beginContext(inputs: TransformerInputs, config: QwenImageConfig,
   const imageShapes = inputs.imageShapes ?? [];
   const { headDim } = config;
   const [ofText, ofImage] = [textRotary(textTokens, imageShapes, config), imageRotary(imageShapes, config)];
+  const conditioned = conditioningOf(inputs, config, globals);
+  const shared = sharedOf(config, conditioned, globals);
   return {
     batch,
     imageTokens,
     textTokens,
-    conditioning: tf.tidy(() => silu(timeEmbedding(inputs.timestep, inputs, config, globals))),
-    imageTimes: imageTimes(inputs, config, globals),
+    ...conditioned.whole,
+    ...(shared ? { shared } : {}),
     jointRotation: rotationOf([ofText, ofImage], headDim),
     imageRotation: rotationOf([ofImage], headDim),
     streams: streamMembership(textTokens, imageTokens),
     mask: additiveMask(inputs),
   };
+}
+
+/** Null where blocks share no modulation. What it refuses leaves no tensor behind. */
+function sharedOf({ modulations }: QwenImageConfig, conditioned: TimedConditioning, globals: WeightSet) {
+  if (modulations.length === 0) return null;
+  try {
+    return sharedConditionings(
+      modulations.map(({ by }) => by),
+      conditioned,
+      globals,
+    );
+  } catch (thrown) {
+    const { conditioning, imageTimes } = conditioned.whole;
+    tf.dispose([conditioning, imageTimes?.conditioning, imageTimes?.choice]);
+    throw thrown;
+  }
+}
+
+/** With the times that its rows are of. */
+function conditioningOf(inputs: TransformerInputs, config: QwenImageConfig, globals: WeightSet): TimedConditioning {
+  const times = imageTimes(inputs, config, globals);
+  const whole: Conditioning = {
+    conditioning: tf.tidy(() => silu(timeEmbedding(inputs.timestep, inputs, config, globals))),
+    imageTimes: times?.ofTokens ?? null,
+  };
+  return { whole, timesteps: inputs.timestep, imageTimesteps: times?.timesteps ?? null };
 }
 
 /** [T, D] of `times`, as many or `batch` times as many as there are samples; each sample's additional condition is added to all of its times. */
@@ -58,7 +87,11 @@ function timeEmbedding(
 }
 
 /** Time t for the tokens of each sample's first image and time 0 for those of its others; null where there are no others. */
-function imageTimes(inputs: TransformerInputs, config: QwenImageConfig, globals: WeightSet): TokenTimes | null {
+function imageTimes(
+  inputs: TransformerInputs,
+  config: QwenImageConfig,
+  globals: WeightSet,
+): { readonly ofTokens: TokenTimes; readonly timesteps: Float32Array } | null {
   const { batch, imageTokens, timestep } = inputs;
   if (!config.zeroTimeReferences) return null;
   const shapes = inputs.shapesOfSamples ?? new Array<readonly ImageShape[]>(batch).fill(inputs.imageShapes ?? []);
@@ -71,14 +104,18 @@ function imageTimes(inputs: TransformerInputs, config: QwenImageConfig, globals:
     return (i % 2 === 0) === isDrawn ? 1 : 0;
   });
   return {
-    conditioning: tf.tidy(() => silu(timeEmbedding(times, inputs, config, globals))),
-    choice: tf.tensor3d(choice, [batch, imageTokens, 2]),
+    timesteps: times,
+    ofTokens: {
+      conditioning: tf.tidy(() => silu(timeEmbedding(times, inputs, config, globals))),
+      choice: tf.tensor3d(choice, [batch, imageTokens, 2]),
+    },
   };
 }
 
 export function disposeContext({
   conditioning,
   imageTimes,
+  shared = [],
   jointRotation,
   imageRotation,
   streams,
@@ -86,6 +123,7 @@ export function disposeContext({
 }: DualContext): void {
   tf.dispose([conditioning, streams]);
   if (imageTimes) tf.dispose([imageTimes.conditioning, imageTimes.choice]);
+  disposeShared(shared);
   disposeRotation(jointRotation);
   disposeRotation(imageRotation);
   mask?.dispose();

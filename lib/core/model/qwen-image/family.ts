@@ -1,5 +1,6 @@
 /** Qwen-Image, Qwen-Image-Edit and Qwen-Image-Layered as a family: diffusers' QwenImageTransformer2DModel (numerics of 0.37 and later). */
 import type { Family } from '../family.ts';
+import { keptGroups, sharedModulationKeys } from '../shared-modulation.ts';
 import { describeQwenImage } from './blocks.ts';
 import { parseQwenImage, type QwenImageConfig } from './config.ts';
 import { calibrationProblem, layoutProblem, nominalLayout, syntheticImages } from './layout.ts';
@@ -35,8 +36,14 @@ export const qwenImage: Family<QwenImageConfig> = {
   parse: parseQwenImage,
   describe: describeQwenImage,
   editedKeys,
-  prunedKeys: ({ narrow }, kept) => ({
+  prunedKeys: ({ narrow, modulations }, kept) => ({
     num_layers: kept.length,
+    ...sharedModulationKeys(
+      keptGroups(
+        modulations,
+        kept.map(({ index }) => index),
+      ),
+    ),
     ...(isNarrow(narrow) ? widthKeys(kept.map(({ index }) => formOf(narrow, index))) : {}),
   }),
   extraInputs: ({ additionalTimeCondition }) =>

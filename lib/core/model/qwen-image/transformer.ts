@@ -30,8 +30,8 @@ export async function openQwenImage(config: QwenImageConfig, weights: WeightStor
       return beginContext(inputs, config, globals);
     },
     embed: (inputs) => embed(inputs, config, globals),
-    runBlock: ({ carriesText }, block, state, context, updates, without) =>
-      runDualBlock(config, LAYERS, block, state, context, updates, without, carriesText),
+    runBlock: (spec, block, state, context, updates, without) =>
+      runDualBlock(config, LAYERS, block, state, context, updates, without, spec),
     project: (state, { conditioning }) => projectOutput(state.image, conditioning, globals),
     dispose: disposeContext,
   });
