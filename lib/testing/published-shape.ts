@@ -9,21 +9,9 @@ import { safetensorsLayout, type TensorLayout, tensorBytes } from '../core/check
 import { expectedTensors } from '../core/model/counts.ts';
 import { parseModelConfig } from '../core/model/index.ts';
 import { seededRandom } from '../core/random.ts';
+import { QWEN_IMAGE_CONFIG } from './qwen-image-config.ts';
 import { type ServedFile, servedBytes } from './source-server.ts';
 
-const CONFIG = {
-  _class_name: 'QwenImageTransformer2DModel',
-  _diffusers_version: '0.35.0.dev0',
-  attention_head_dim: 128,
-  axes_dims_rope: [16, 56, 56],
-  guidance_embeds: false,
-  in_channels: 64,
-  joint_attention_dim: 3584,
-  num_attention_heads: 24,
-  num_layers: 60,
-  out_channels: 16,
-  patch_size: 2,
-};
 const SHARDS = 9;
 const BASE = 'diffusion_pytorch_model';
 
@@ -35,10 +23,10 @@ export interface ShapeOptions {
 }
 
 export function publishedShape({
-  blocks = CONFIG.num_layers,
+  blocks = QWEN_IMAGE_CONFIG.num_layers,
   seed,
 }: ShapeOptions = {}): ReadonlyMap<string, ServedFile> {
-  const raw = { ...CONFIG, num_layers: blocks };
+  const raw = { ...QWEN_IMAGE_CONFIG, num_layers: blocks };
   const config = parseModelConfig(JSON.stringify(raw), 'config.json');
   const fill = seed === undefined ? fillOnes : noiseFill(seed);
   const tensors = expectedTensors(config).map(({ name, shape }): TensorLayout => ({ name, shape, dtype: 'BF16' }));

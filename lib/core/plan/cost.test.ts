@@ -1,27 +1,17 @@
 /** Against the published sizes of Qwen-Image and its operation counts (linear layers counted with torch's FlopCounter). */
 import { describe, expect, it } from 'vitest';
+import { QWEN_IMAGE_CONFIG } from '../../testing/qwen-image-config.ts';
 import { NO_EDITS, type RunReplacement, runEdit, runEdits } from '../edit/index.ts';
 import { parseLayerIndex } from '../interval/index.ts';
 import { architectureOf, countParameters, parseModelConfig } from '../model/config-index.ts';
 import { type CostedModel, planCost } from './cost.ts';
 
-const CONFIG = {
-  _class_name: 'QwenImageTransformer2DModel',
-  attention_head_dim: 128,
-  axes_dims_rope: [16, 56, 56],
-  in_channels: 64,
-  joint_attention_dim: 3584,
-  num_attention_heads: 24,
-  num_layers: 60,
-  out_channels: 16,
-  patch_size: 2,
-};
 const PUBLISHED =
   '[[3,4],[5,7],[8,10],[11,12],[15,24],[25,27],[29,30],[42,43],[45,47],[48,49],[52,53],[54,55],[56,57]]';
 const ONE_FORWARD = { steps: 1, forwardsPerStep: 1 };
 
 function qwenImage(tokensPerForward: CostedModel['tokensPerForward']): CostedModel {
-  const config = parseModelConfig(JSON.stringify(CONFIG), 'config.json');
+  const config = parseModelConfig(JSON.stringify(QWEN_IMAGE_CONFIG), 'config.json');
   const { globals, total } = countParameters(config);
   return {
     width: config.width,
@@ -29,7 +19,7 @@ function qwenImage(tokensPerForward: CostedModel['tokensPerForward']): CostedMod
     globalParameters: globals,
     sizeBytes: 2 * total,
     tokensPerForward,
-    config: CONFIG,
+    config: QWEN_IMAGE_CONFIG,
   };
 }
 const model = qwenImage({ image: 4096, text: 128 });

@@ -1,25 +1,14 @@
 /** A Qwen-Image model of few blocks and a report of it, for tests alone. */
 
 import { exampleReport } from '../../page/explorer/report-fixtures.ts';
+import { QWEN_IMAGE_CONFIG } from '../../testing/qwen-image-config.ts';
 import { describedModel } from '../folder/model-summary.ts';
 import { parseModelConfig } from '../model/config-index.ts';
 import type { AnalysisReport } from '../report/index.ts';
 import { streamWith } from '../report/report-fixtures.ts';
 
-const CONFIG = {
-  _class_name: 'QwenImageTransformer2DModel',
-  attention_head_dim: 128,
-  axes_dims_rope: [16, 56, 56],
-  in_channels: 64,
-  joint_attention_dim: 3584,
-  num_attention_heads: 24,
-  num_layers: 60,
-  out_channels: 16,
-  patch_size: 2,
-};
-
 export function exampleModel(numBlocks: number) {
-  const config = parseModelConfig(JSON.stringify({ ...CONFIG, num_layers: numBlocks }), 'config.json');
+  const config = parseModelConfig(JSON.stringify({ ...QWEN_IMAGE_CONFIG, num_layers: numBlocks }), 'config.json');
   const stored = { fingerprint: 'sha256:00', dtypes: ['BF16'], sizeBytes: 0, files: 1 };
   const summary = describedModel('example', config, stored, null);
   return { ...summary, sizeBytes: 2 * summary.parameters };
