@@ -6,7 +6,7 @@ import { basename } from 'node:path';
 import type { WorkerClient } from '../lib/compute/client.ts';
 import type { CalibrationSource, ProbeSource, Tasks } from '../lib/compute/protocol.ts';
 import { DEFAULT_RIDGE } from '../lib/core/analysis/probe.ts';
-import { summedErrors } from '../lib/core/detection/index.ts';
+import { estimatedError } from '../lib/core/detection/index.ts';
 import type { RunSet } from '../lib/core/edit/index.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
 import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
@@ -99,11 +99,11 @@ function otherInputs(report: AnalysisReport | null, calibration: CalibrationSour
 
 /** Lines for people. */
 export function choiceLines(report: AnalysisReport | null, edits: RunSet, measured: MeasuredChoice | null): string[] {
-  const estimate = report && edits.length > 0 ? summedErrors(report, edits) : null;
+  const estimate = report && edits.length > 0 ? estimatedError(report, edits) : null;
   const lines: string[] = [];
   if (estimate !== null) {
     lines.push(
-      `predicted output error: ${percent(estimate)}, the sum of what ${edits.length} ${edits.length === 1 ? 'interval costs' : 'intervals cost'} alone${measured ? '' : '; --measure measures the whole choice'}`,
+      `predicted output error: ${percent(estimate)}, from what ${edits.length} ${edits.length === 1 ? 'interval costs' : 'intervals cost'} alone, added in squares${measured ? '' : '; --measure measures the whole choice'}`,
     );
   } else if (report && edits.length > 0 && !measured) {
     lines.push(

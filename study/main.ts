@@ -15,7 +15,15 @@ import { scoreQualityOf, writeScoreQuality } from './quality-file.ts';
 import { RECIPES, recipeRows } from './recipes.ts';
 import { Sample } from './sample.ts';
 import { measuredReport, scoresOf, truthsOf } from './score-quality.ts';
-import { choiceTable, costText, intervalTable, measuredText, planScores, planTable } from './score-tables.ts';
+import {
+  additionTable,
+  choiceTable,
+  costText,
+  intervalTable,
+  measuredText,
+  planScores,
+  planTable,
+} from './score-tables.ts';
 import type { ScoreValues } from './score-values.ts';
 import { SETTINGS, settingsLines } from './settings.ts';
 import { armTable, removalTable, subsetTable } from './study-tables.ts';
@@ -23,7 +31,7 @@ import { superposedScores } from './superposition.ts';
 import { writeTables } from './tables.ts';
 import { truthDepths } from './truths.ts';
 
-const PARTS = ['truths', 'scores', 'half', 'sequential', 'fine-tune', 'depths', 'removal', 'subsets'];
+const PARTS = ['truths', 'addition', 'scores', 'half', 'sequential', 'fine-tune', 'depths', 'removal', 'subsets'];
 /** Asked for by name; they write no table. */
 const TRIALS = ['recipes', 'given', 'quality'];
 
@@ -86,6 +94,10 @@ async function runPart(sample: Sample, name: string, part: string): Promise<void
     const asked = { arm: 'given', intervals, seed: SETTINGS.seeds[0] ?? 0, captions: SETTINGS.captions.claim };
     const rows = await measuredOf([() => pluggedRow(sample, SETTINGS, asked)]);
     console.log(armTable(rows, new Map()));
+    return;
+  }
+  if (part === 'addition') {
+    await writeTables(scoresPage, { [`${name} addition`]: additionTable(await truthsOf(sample)) });
     return;
   }
   const { report, truths, scores } = await judged(sample);

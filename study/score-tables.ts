@@ -1,12 +1,12 @@
 /** How well scores predict, as the tables of docs/damage-scores.md. */
-import { removedCount } from '../lib/core/interval/index.ts';
+import { formatIntervalKey, removedCount } from '../lib/core/interval/index.ts';
 import { measuredOf } from './ledger.ts';
 import { differenceTerms, fitted, type PlanScore, scoreTerms, summed, superposed } from './plan-scores.ts';
 import type { Sample } from './sample.ts';
 import { INTERVAL_TRUTHS, intervalCorrelations, leastPlan, lost, planCorrelations, squared } from './score-quality.ts';
 import type { ScoreValues } from './score-values.ts';
 import type { Superposed } from './superposition.ts';
-import { percent, rhoText, tableOf, three } from './tables.ts';
+import { median, percent, rhoText, tableOf, three } from './tables.ts';
 import type { IntervalTruth, PlanTruth } from './truths.ts';
 
 /** Scores whose pairs are fitted too: one of each kind. */
@@ -65,6 +65,26 @@ export function planTable(scores: readonly PlanScore[], { plans }: Truths): stri
     ],
     rows,
   );
+}
+
+/** How near the sum of the own errors of a plan's students comes to its error, and the root of the sum of their squares. */
+export function additionTable({ intervals, plans }: Truths): string {
+  const own = new Map(intervals.map(({ interval, outputError }) => [formatIntervalKey(interval), outputError]));
+  const ways: Readonly<Record<string, (errors: readonly number[]) => number>> = {
+    sum: (errors) => errors.reduce((total, error) => total + error, 0),
+    'root of the sum of squares': (errors) => Math.hypot(...errors),
+  };
+  const several = plans.flatMap(({ plan, outputError }) => {
+    const errors = plan.map((interval) => own.get(formatIntervalKey(interval)));
+    return errors.length > 1 && errors.every((error) => error !== undefined) ? [{ errors, outputError }] : [];
+  });
+  const rows = Object.entries(ways).map(([name, way]) => {
+    const ratios = several.map(({ errors, outputError }) => way(errors) / outputError);
+    const range = `${three(median(ratios))} (${three(Math.min(...ratios))} to ${three(Math.max(...ratios))})`;
+    const off = median(ratios.map((ratio) => Math.abs(ratio - 1)));
+    return [name, range, percent(off), String(several.length)];
+  });
+  return tableOf(['estimate of a plan', 'of what it measures, median (range)', 'off by, median', 'plans'], rows);
 }
 
 /** What the inner products cost to measure, beside training. */

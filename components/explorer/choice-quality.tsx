@@ -1,7 +1,7 @@
 'use client';
 /** What the whole choice costs: its output error and the facts that its pictures hold, an estimate until they are measured. */
 import { useStore } from 'zustand';
-import { summedErrors } from '@/lib/core/detection/index.ts';
+import { estimatedError } from '@/lib/core/detection/index.ts';
 import { COUNTED_PICTURES } from '@/lib/core/shapes/index.ts';
 import { countedRangeWords, countedWords, shareRangeWords } from '@/lib/page/browser/confidence-words.ts';
 import { percentWords } from '@/lib/page/browser/number-words.ts';
@@ -54,7 +54,7 @@ export function ChoiceQuality() {
       </>
     );
   }
-  const estimate = summedErrors(report, present.edits);
+  const estimate = estimatedError(report, present.edits);
   const { damage = null, facts = null } = known ?? {};
   const failedError = hasFailed(quality, present.of, 'error');
   const failedFacts = hasFailed(quality, present.of, 'facts');
@@ -78,8 +78,8 @@ export function ChoiceQuality() {
           {present.edits.length === 1
             ? 'One interval: the same as its own error.'
             : damage
-              ? `The ${present.edits.length} intervals' own errors add up to ${percentWords(estimate)}.`
-              : `Estimate: the sum of the ${present.edits.length} intervals' own errors.`}
+              ? `Estimated from the ${present.edits.length} intervals' own errors: ${percentWords(estimate)}.`
+              : `Estimate: the ${present.edits.length} intervals' own errors, added in squares.`}
         </Note>
       )}
       {summary?.drawable ? (

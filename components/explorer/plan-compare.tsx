@@ -3,7 +3,7 @@
 import { useMemo } from 'react';
 import { PlanRows } from '@/components/charts';
 import { Button } from '@/components/ui/button';
-import { summedErrors } from '@/lib/core/detection/index.ts';
+import { estimatedError } from '@/lib/core/detection/index.ts';
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import { removedCount } from '@/lib/core/interval/index.ts';
 import { tokensOf } from '@/lib/core/plan/index.ts';
@@ -93,7 +93,7 @@ export function PlanCompare(props: PlanCompareProps) {
             <CostLine key={scale.kind} scale={scale} present={present} held={held} />
           ))}
           <Line name="Predicted damage" cells={both.map((edits) => predicted(edits, scales))} />
-          <Line name="Own errors added" cells={both.map((edits) => percentWords(summedErrors(report, edits)))} />
+          <Line name="Estimated error" cells={both.map((edits) => percentWords(estimatedError(report, edits)))} />
           <Line name="Output error" cells={measured.map(errorWords)} />
           {model.drawable ? <Line name="Facts held" cells={measured.map(factWords)} /> : null}
         </tbody>

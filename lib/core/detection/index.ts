@@ -9,7 +9,7 @@ export {
   runsOf,
   unmeasured,
 } from './ablation.ts';
-export { summedErrors } from './choice-estimate.ts';
+export { estimatedError } from './choice-estimate.ts';
 export {
   addedDamage,
   chooseByBudget,

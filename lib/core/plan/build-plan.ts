@@ -2,7 +2,7 @@
  * From a choice to its plan. Deterministic: the same model, report, choice and settings give the same bytes, unless the
  * caller names a time.
  */
-import { type DetectionSettings, foundIn, similarityOf, summedErrors } from '../detection/index.ts';
+import { type DetectionSettings, estimatedError, foundIn, similarityOf } from '../detection/index.ts';
 import {
   compareEdits,
   type Edit,
@@ -159,11 +159,11 @@ function choiceFigures(
   if (edits.length === 0) return null;
   const { damage = null, facts = null, on = null } = measured ?? {};
   const runs = runsOf(edits);
-  const estimatedError = report && runs.length === edits.length ? summedErrors(report, runs) : null;
+  const estimate = report && runs.length === edits.length ? estimatedError(report, runs) : null;
   const drawn = facts !== null && facts.total > 0;
-  if (estimatedError === null && damage === null && !drawn) return null;
+  if (estimate === null && damage === null && !drawn) return null;
   return {
-    estimatedError,
+    estimatedError: estimate,
     outputError: damage?.outputError ?? null,
     outputErrorBounds: damage?.bounds ?? null,
     facts: drawn

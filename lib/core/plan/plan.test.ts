@@ -139,10 +139,10 @@ describe('buildPlan', () => {
     const measuredReport = { ...report, damage };
     const facts = { held: 326, total: 328, pictures: 64 };
 
-    it('are the sum of what its edits cost alone, until it is measured', () => {
+    it('are estimated from what its edits cost alone, added in squares, until it is measured', () => {
       const estimated = buildPlan({ ...choice, report: measuredReport });
       expect(estimated.choice).toEqual({
-        estimatedError: 0.1875,
+        estimatedError: Math.hypot(0.0625, 0.125),
         outputError: null,
         outputErrorBounds: null,
         facts: null,
@@ -154,7 +154,11 @@ describe('buildPlan', () => {
     it('are its measured error with bounds, and facts as a count with its interval', () => {
       const measured = { damage: { outputError: 0.15, bounds }, facts };
       const whole = buildPlan({ ...choice, report: measuredReport, measured });
-      expect(whole.choice).toMatchObject({ estimatedError: 0.1875, outputError: 0.15, outputErrorBounds: bounds });
+      expect(whole.choice).toMatchObject({
+        estimatedError: Math.hypot(0.0625, 0.125),
+        outputError: 0.15,
+        outputErrorBounds: bounds,
+      });
       // Wilson's interval of 326 of 328, computed apart from the code.
       expect(whole.choice?.facts).toEqual({
         ...facts,

@@ -55,7 +55,10 @@ export interface BeforeAfter {
 
 /** What all edits cost together. */
 export interface ChoiceFigures {
-  /** Sum of the `outputError` of each edit alone: the estimate until `outputError` is measured; null where one of them was not. */
+  /**
+   * From the `outputError` of each edit alone, the estimate until `outputError` is measured: the root of the sum of their
+   * squares, and in plans of versions 1 and 2 their sum. Null where one of them was not measured.
+   */
   readonly estimatedError: number | null;
   /** Relative output error on held-out samples with all edits in place; null where it was not measured, or the edited model overflows. */
   readonly outputError: number | null;

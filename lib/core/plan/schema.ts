@@ -125,7 +125,7 @@ const factsSchema = z.object({
 const choiceSchema = z.object({
   estimatedError: told(
     measured,
-    'Sum of the `outputError` of each edit alone, an estimate of `outputError`; null where one of them was not measured.',
+    'An estimate of `outputError` from that of each edit alone: the root of the sum of their squares (versions 1 and 2: their sum); null where one of them was not measured.',
   ),
   outputError: told(
     measured,
