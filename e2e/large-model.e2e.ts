@@ -60,6 +60,8 @@ test('an analysis of a large model is estimated, stopped, and continued after a 
   await expect(page.getByRole('button', { name: 'Analyse', exact: true })).toBeEnabled({ timeout: LONG_MS });
   await expect(page.getByRole('textbox', { name: 'Tokens / stream' })).toHaveValue('512');
   await openFolder(page, folder);
+  await expect(panel(page, 'Calibration')).toContainText(/Interrupted, [3-8] of 8 blocks kept/);
+  await pictures(page, 'resumable');
   const resumed = await analysed(page);
   await pictures(page, 'resumed');
   // What was stored is still what it was: nothing of it was computed again.

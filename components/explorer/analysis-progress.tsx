@@ -7,8 +7,10 @@ import { engineWords } from '@/lib/page/browser/engine-words.ts';
 import { durationWords, momentWords, remainingWords } from '@/lib/page/browser/number-words.ts';
 import { tokensWords } from '@/lib/page/browser/stream-words.ts';
 import { analysisStore, expectedShares } from '@/lib/page/explorer/analysis.ts';
-import { calibrationWords } from '@/lib/page/explorer/calibration.ts';
+import { limitsStore } from '@/lib/page/explorer/analysis-limits.ts';
+import { calibrationStore, calibrationWords } from '@/lib/page/explorer/calibration.ts';
 import { engineStore, silenceWords } from '@/lib/page/explorer/engine.ts';
+import { type Interrupted, interruptedStore, presentInterrupted } from '@/lib/page/explorer/interrupted.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import { pacePerSecond, remainingMs, shareDone } from '@/lib/page/explorer/progress.ts';
 import { selectionStore } from '@/lib/page/explorer/selection.ts';
@@ -32,6 +34,7 @@ export function AnalysisProgress() {
   const silentMs = useStore(engineStore, (state) => state.silentMs);
   const changes = useCalibrationChanges();
   const present = usePresentEstimate();
+  const interrupted = useInterrupted();
   const estimate = running ? running.estimate : present;
   const nowMs = useNow(running !== null);
   // Damage is measured with weights.
@@ -48,18 +51,28 @@ export function AnalysisProgress() {
     if (running?.isMeasuring)
       return silentMs === null ? 'Measuring one block for the estimate' : silenceWords(silentMs);
     if (running) return `${Math.round(share * 100)} % · ${outlook}`;
+    if (interrupted) return `Interrupted, ${interrupted.captured} of ${numBlocks} blocks kept`;
     if (report) return `Took ${durationWords(totalMs)}${report.engine ? ` on ${engineWords(report.engine.name)}` : ''}`;
-    return estimate ? 'Not run yet, estimated below' : 'Not run yet';
+    return estimate ? 'Not run yet, estimated' : 'Not run yet';
   };
   return (
     <div className="pt-1 text-xs">
-      <p className="mb-1.5 h-4 text-muted" aria-live="off">
+      <p
+        className="mb-1.5 h-4 text-muted"
+        aria-live="off"
+        title={interrupted && !running ? 'Their states are in this browser: Analyse continues behind them.' : undefined}
+      >
         {headline()}
       </p>
       {/* An empty bar under a finished analysis would say that nothing is done; its place is kept. */}
-      <div className={running ? '' : 'invisible'}>
-        <Progress name="Analysis" share={share} text={headline()} />
+      <div className={running || interrupted ? '' : 'invisible'}>
+        <Progress
+          name="Analysis"
+          share={running || !interrupted ? share : interrupted.captured / numBlocks}
+          text={headline()}
+        />
       </div>
+      {estimate && !running ? <EstimateFacts estimate={estimate} /> : null}
       <ol className="mt-2">
         {stages.map(([stage, words]) => {
           const progress = running?.stages.find((entry) => entry.stage === stage);
@@ -92,7 +105,7 @@ export function AnalysisProgress() {
           );
         })}
       </ol>
-      {estimate ? <EstimateFacts estimate={estimate} /> : null}
+      {estimate && running ? <EstimateFacts estimate={estimate} /> : null}
       {/* What the numbers on the page come from; its place is kept while there are none. */}
       <div className="mt-2 min-h-16 text-2xs text-muted">
         {report ? (
@@ -120,6 +133,15 @@ export function AnalysisProgress() {
       </div>
     </div>
   );
+}
+
+function useInterrupted(): Interrupted | null {
+  useStore(interruptedStore);
+  useStore(calibrationStore);
+  useStore(limitsStore);
+  useStore(engineStore, (state) => state.report);
+  useStore(modelStore, (state) => state.summary);
+  return presentInterrupted();
 }
 
 /** A clock that ticks only while something runs. */

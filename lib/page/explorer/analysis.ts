@@ -5,6 +5,7 @@
 import { createStore } from 'zustand/vanilla';
 import type { AnalysisEstimate, AnalysisRequest } from '@/lib/compute/protocol.ts';
 import { editKey, type RunEdit, type RunSet, sameEdit, sameEdits } from '@/lib/core/edit/index.ts';
+import { asContiguaError } from '@/lib/core/errors.ts';
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import {
   type AnalysisReport,
@@ -27,6 +28,7 @@ import {
   requestOf,
 } from './calibration.ts';
 import { ask, measureQuietly } from './compute.ts';
+import { forgetInterrupted, noteInterrupted } from './interrupted.ts';
 import { type KeptReport, keepReport, keptReports } from './kept-analyses.ts';
 import { modelStore } from './model.ts';
 import { choiceOfReport, reportProbes, wantedFile } from './probe-source.ts';
@@ -88,7 +90,7 @@ export async function analyse(asked: CalibrationChoice): Promise<void> {
   const own = begin();
   settle('calibration', 'analysis', 'damage', 'kept');
   analysisStore.setState({ running: begunAt(performance.now()), measuring: [] });
-  const display = progressDisplay();
+  const display = progressDisplay((captured) => keepsStates(summary) && noteInterrupted(summary, choice, captured));
   const limits = limitsStore.getState();
   const kept = keptStates(summary);
   try {
@@ -105,6 +107,7 @@ export async function analyse(asked: CalibrationChoice): Promise<void> {
     };
     const report = await analysed();
     display.end();
+    if (keepsStates(summary)) forgetInterrupted();
     analysisStore.setState({
       report,
       measuredOn: choice,
@@ -122,7 +125,11 @@ export async function analyse(asked: CalibrationChoice): Promise<void> {
           ? 'What is finished is kept in this browser. Analyse continues from it, also after a reload.'
           : 'What was on the page before is still there.',
       });
-    else showError('analysis', thrown);
+    else {
+      // Its states were removed.
+      if (asContiguaError(thrown).code === 'source-changed') forgetInterrupted();
+      showError('analysis', thrown);
+    }
   } finally {
     end();
     display.end();
@@ -201,14 +208,19 @@ export function stopAnalysis(): void {
 /** Reports come faster than anyone reads; every redraw of the page takes from what it waits for. */
 const SHOW_EVERY_MS = 100;
 
-/** Collects progress reports and shows them together. */
-function progressDisplay(): { note(progress: Omit<TimedProgress, 'atMs'>): void; end(): void } {
+/** Collects progress reports and shows them together; `onCaptured` is told how many blocks are captured. */
+function progressDisplay(onCaptured: (blocks: number) => void): {
+  note(progress: Omit<TimedProgress, 'atMs'>): void;
+  end(): void;
+} {
   let waiting: TimedProgress[] = [];
   let timer: ReturnType<typeof setTimeout> | undefined;
   const show = () => {
     timer = undefined;
     analysisStore.setState(({ running }) => ({ running: running && waiting.reduce(withProgress, running) }));
     waiting = [];
+    const { running } = analysisStore.getState();
+    if (running && running.captured > 0) onCaptured(running.captured);
   };
   return {
     note(progress) {
