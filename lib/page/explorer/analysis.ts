@@ -220,7 +220,7 @@ function progressDisplay(onCaptured: (blocks: number) => void): {
     analysisStore.setState(({ running }) => ({ running: running && waiting.reduce(withProgress, running) }));
     waiting = [];
     const { running } = analysisStore.getState();
-    if (running && running.captured > 0) onCaptured(running.captured);
+    if (running) onCaptured(running.captured);
   };
   return {
     note(progress) {

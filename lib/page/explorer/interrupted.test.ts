@@ -59,3 +59,17 @@ test('a finished analysis is not told as interrupted, nor is what cannot be read
     expect((await loaded()).presentInterrupted()).toBeNull();
   }
 });
+
+test('blocks that an analysis reads again stay kept; another analysis, which removes them, is told from its first block on', async () => {
+  const page = await loaded();
+  page.noteInterrupted(SUMMARY, CHOICE, 6);
+  page.noteInterrupted(SUMMARY, CHOICE, 1);
+  expect(page.presentInterrupted()).toMatchObject({ captured: 6 });
+  const other = { ...CHOICE, seed: 2 };
+  page.calibrationStore.setState(other);
+  page.noteInterrupted(SUMMARY, other, 0);
+  expect(page.presentInterrupted()).toBeNull();
+  page.calibrationStore.setState(CHOICE);
+  expect(page.presentInterrupted()).toBeNull();
+  expect(stored.size).toBe(0);
+});

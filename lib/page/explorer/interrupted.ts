@@ -24,15 +24,25 @@ const PLACE = 'contigua:interrupted';
 
 export const interruptedStore = createStore<{ readonly noted: Interrupted | null }>(() => ({ noted: read() }));
 
-/** Of the settings as they are, with `captured` blocks stored. */
+/**
+ * Of the settings as they are, with `captured` blocks so far. An analysis that continues keeps what it had; another one has
+ * removed the states of the one that was noted.
+ */
 export function noteInterrupted({ fingerprint }: ModelSummary, choice: CalibrationChoice, captured: number): void {
-  const noted: Interrupted = { ...keyOf(fingerprint, choice), captured };
-  if (JSON.stringify(noted) === JSON.stringify(interruptedStore.getState().noted)) return;
-  interruptedStore.setState({ noted });
-  write(JSON.stringify(noted));
+  const { noted: before } = interruptedStore.getState();
+  const key = keyOf(fingerprint, choice);
+  const continues = before && isSame({ ...key, captured: before.captured }, before);
+  const kept = Math.max(captured, continues ? before.captured : 0);
+  const noted: Interrupted = { ...key, captured: kept };
+  if (kept === 0) forgetInterrupted();
+  else if (!isSame(noted, before)) {
+    interruptedStore.setState({ noted });
+    write(JSON.stringify(noted));
+  }
 }
 
 export function forgetInterrupted(): void {
+  if (!interruptedStore.getState().noted) return;
   interruptedStore.setState({ noted: null });
   write(null);
 }
@@ -46,8 +56,10 @@ export function presentInterrupted(): Interrupted | null {
     ...keyOf(summary.fingerprint, calibrationStore.getState()),
     captured: noted.captured,
   };
-  return JSON.stringify(present) === JSON.stringify(noted) ? noted : null;
+  return isSame(present, noted) ? noted : null;
 }
+
+const isSame = (a: Interrupted, b: Interrupted | null): boolean => JSON.stringify(a) === JSON.stringify(b);
 
 function keyOf(fingerprint: string, choice: CalibrationChoice): Omit<Interrupted, 'captured'> {
   const { kind, file } = choice;
