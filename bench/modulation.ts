@@ -103,6 +103,7 @@ async function outputError(transformer: Transformer): Promise<string> {
 }
 
 async function factsOf(transformer: Transformer): Promise<string> {
+  if (Number(values.captions) === 0) return 'not drawn';
   const asked = { ...COUNTED_PICTURES, pictures: Number(values.captions), route: undefined };
   const { facts } = await drawHeldOut(transformer, drawer, asked, signal, () => undefined);
   const { low, high } = wilsonInterval(facts.held, facts.total);

@@ -11,7 +11,7 @@ import { type Exporter, exportModel, METRICS_FILE, type OutputFile, PLAN_FILE } 
 import { openTeacher } from '../lib/core/export/open-teacher.ts';
 import { formatIntervalKey, type IntervalSet } from '../lib/core/interval/index.ts';
 import { MAX_JSON_BYTES } from '../lib/core/json-text.ts';
-import { parseRunPlan } from '../lib/core/plan/index.ts';
+import { parsePlan } from '../lib/core/plan/index.ts';
 import { FINE_TUNE_KEY, type RunView } from '../lib/core/run/index.ts';
 import type { Backend } from '../lib/server/backend.ts';
 import { readText } from './read-text.ts';
@@ -69,7 +69,7 @@ async function isExport(folder: string): Promise<boolean> {
     const [plan, metrics] = await Promise.all(
       [PLAN_FILE, METRICS_FILE].map((name) => readText(join(folder, name), MAX_JSON_BYTES.plan)),
     );
-    parseRunPlan(plan ?? '', PLAN_FILE);
+    parsePlan(plan ?? '', PLAN_FILE);
     return (metrics ?? '').includes('"createdWith": "contigua ');
   } catch (thrown) {
     if (thrown instanceof ContiguaError) return false;
@@ -77,7 +77,8 @@ async function isExport(folder: string): Promise<boolean> {
   }
 }
 
-async function writeFolder(
+/** Of files of an exporter; an earlier export of that name makes room. */
+export async function writeFolder(
   files: readonly OutputFile[],
   out: string,
   { signal, onProgress }: { readonly signal: AbortSignal; readonly onProgress: (progress: Progress) => void },

@@ -1,4 +1,4 @@
-/** `contigua export`: any subset of a run's finished students, plugged into their teacher, as a diffusers folder. */
+/** `contigua export`: any subset of a run's finished students, plugged into their teacher, or what a plan does without training, as a folder. */
 import { ContiguaError } from '../lib/core/errors.ts';
 import { DEFAULT_EXPORTER, EXPORTERS, exporterNamed } from '../lib/core/export/index.ts';
 import {
@@ -9,11 +9,12 @@ import {
   removedCount,
 } from '../lib/core/interval/index.ts';
 import type { RunView } from '../lib/core/run/index.ts';
-import { onlyOne, parseOptions, usage } from './arguments.ts';
+import { ENGINE_OPTION, onlyOne, parseOptions, usage } from './arguments.ts';
 import type { CommandContext } from './command.ts';
+import { exportPlan } from './export-plan.ts';
 import { assertExportable, exportRun } from './export-run.ts';
 import { BACKEND_OPTIONS, localPaths, withBackend } from './local-backend.ts';
-import { isRemote, modelSource } from './model-source.ts';
+import { isRemote, modelSource, SOURCE_OPTIONS } from './model-source.ts';
 import { tell } from './output.ts';
 import { progressOn } from './progress.ts';
 
@@ -26,10 +27,14 @@ export async function exportModel(argv: readonly string[], { signal }: CommandCo
     'fine-tuned': { type: 'boolean' },
     dtype: { type: 'string' },
     format: { type: 'string' },
+    plan: { type: 'string' },
+    ...ENGINE_OPTION,
+    ...SOURCE_OPTIONS,
     model: { type: 'string' },
     'data-folder': BACKEND_OPTIONS['data-folder'],
   });
-  const id = onlyOne('export', 'RUN', positionals);
+  const planPath = args.text('plan');
+  const id = onlyOne('export', planPath === undefined ? 'RUN' : 'MODEL', positionals);
   const out = args.required('out');
   const wanted = args.text('plugged');
   const dtype = args.oneOf('dtype', DTYPES, 'teacher');
@@ -42,6 +47,14 @@ export async function exportModel(argv: readonly string[], { signal }: CommandCo
   const fineTuned = args.flag('fine-tuned');
   if (fineTuned && wanted !== undefined) throw usage('export', '--fine-tuned is of all students, --plugged of some');
   await assertExportable(out);
+  if (planPath !== undefined) {
+    const ofRuns = (['plugged', 'fine-tuned', 'model', 'data-folder'] as const).find(
+      (name) => args.flag(name) || args.text(name) !== undefined,
+    );
+    if (ofRuns) throw usage('export', `--${ofRuns} is of runs, and --plan of a model`);
+    await exportPlan({ ...args, model: id }, planPath, out, { dtype, exporter }, signal);
+    return;
+  }
   const model = args.text('model');
   const pinned = model !== undefined && isRemote(model) ? (await modelSource(model, signal)).url : model;
   const { env } = await localPaths(args, pinned === undefined ? {} : { model: pinned }, false);

@@ -24,6 +24,7 @@ export const HELP: Readonly<Record<string, string>> = {
   contigua distil  MODEL --plan PLAN.json [--out FOLDER] [--estimate] [options]
   contigua runs    [RUN] [--json]
   contigua export  RUN --out FOLDER [--plugged 3-4,7-9]
+  contigua export  MODEL --plan PLAN.json --out FOLDER
   contigua engines [--json]
 
 MODEL is a diffusers model folder of one of these families (${FAMILY_NAMES}), its \`transformer\` folder, or one file of a
@@ -125,6 +126,8 @@ and removes the rest. Other edits make blocks narrower; training, measuring and 
   --front             lists the plans that no other one beats in place of writing one; --json: for programs
   --rows ROWS         tokens that similarities are taken over: held-out (default), or all; reports of earlier versions
                       have all alone
+  --modulation WHAT   blocks share their modulation: 8 (a basis of rank 8), 1% (the first rank that leaves no more error at
+                      held-out timesteps) or 20steps (a table, exact over a schedule of 20 steps); prints error and saving
   --by KIND           what stands in for the blocks that go: nothing (default), probes, or student (to be distilled,
                       for the whole interval); --replacement removed or probes, the words of version 1, mean nothing and probes
   --measure           runs the model with the whole choice taken out: output error, and facts of ${COUNTED_PICTURES.pictures} captions where it draws
@@ -173,9 +176,12 @@ Lists the runs in the database, or shows one: its settings, its intervals and th
   --data-folder PATH  as for \`distil\``,
 
   export: `contigua export RUN --out FOLDER [options]
-Writes a run's model as a diffusers folder: the teacher with finished students plugged in, its own blocks everywhere else.
+contigua export MODEL --plan PLAN.json --out FOLDER [--engine NAME]
+Writes a run's model as a diffusers folder: the teacher with finished students plugged in, its own blocks everywhere else. With
+--plan, a model whose blocks share their modulation, which needs no training: that folder opens in Contigua, and in no class of diffusers.
 
   --out FOLDER        required; must be new, empty or an earlier export
+  --plan FILE         of \`contigua plan --modulation\`
   --plugged KEYS      students to plug in, as in 3-4,7-9 (all finished ones); "" for none
   --fine-tuned        the jointly fine-tuned whole, with all students
   --dtype TYPE        of trained and of decoded weights: teacher (default: the teacher's type; BF16 where that is

@@ -49,6 +49,13 @@ import { SOURCE_OPTIONS } from './model-source.ts';
 import { HEADERS_ONLY, withModel } from './model-worker.ts';
 import { assertWritable, tell, writeFileWhole, writeText } from './output.ts';
 import { BUDGET_OPTIONS, budgetChooser } from './plan-budget.ts';
+import {
+  fitErrorsOf,
+  foundModulations,
+  MODULATION_OPTION,
+  modulationLines,
+  modulationRequest,
+} from './plan-modulation.ts';
 import { progressOn } from './progress.ts';
 import { readText } from './read-text.ts';
 import { choiceLines, measureChoice, measuredOn } from './whole-choice.ts';
@@ -70,6 +77,7 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
     'config-out': { type: 'string' },
     measure: { type: 'boolean' },
     calibration: { type: 'string' },
+    ...MODULATION_OPTION,
     ...BUDGET_OPTIONS,
     ...ENGINE_OPTION,
     ...SOURCE_OPTIONS,
@@ -77,11 +85,12 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
   const rows = args.text('rows') === undefined ? null : args.oneOf('rows', ROWS, DEFAULT_DETECTION.rows);
   const by = replacementOf(args);
   const chooseByBudget = budgetChooser(args, by);
-  const choose = chooser(args, by, chooseByBudget !== null);
+  const asked = modulationRequest(args);
+  const choose = chooser(args, by, chooseByBudget !== null || asked !== null);
   const measure = args.flag('measure');
   const calibration = args.text('calibration');
   if (calibration !== undefined && !measure) throw usage('plan', '--calibration is for --measure');
-  const engine = args.oneOf('engine', ENGINES, measure ? 'auto' : HEADERS_ONLY);
+  const engine = args.oneOf('engine', ENGINES, measure || asked ? 'auto' : HEADERS_ONLY);
   const out = args.text('out');
   const configOut = args.text('config-out');
   for (const path of [out, configOut]) if (path !== undefined) await assertWritable(path);
@@ -90,34 +99,54 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
     reportPath === undefined ? null : parseReport(await readText(reportPath, MAX_JSON_BYTES.report), reportPath);
 
   const display = progressOn(process.stderr);
-  const { model, detection, edits, budgeted, measured } = await withModel(args, engine, signal, async (opened) => {
-    const { client, model } = opened;
-    if (report !== null) assertReportFits(report, model, reportPath);
-    const detection = readingOf(report, rows, reportPath);
-    const chosen = choose(model, report, detection);
-    const budgeted =
-      chooseByBudget && report
-        ? chooseByBudget(model, report, detection, onlyRuns(chosen, 'A budget', '--intervals'))
-        : null;
-    const { edits } = budgeted ?? { edits: chosen };
-    const measured = measure
-      ? await measureChoice(
-          client,
-          model,
-          report,
-          onlyRuns(edits, 'Measuring', '--measure'),
-          await measuredOn(report, model, calibration, signal),
-          signal,
-          display,
-        )
-      : null;
-    return { model, detection, edits, budgeted, measured };
-  }).finally(display.end);
+  const { model, detection, edits, budgeted, shared, measured } = await withModel(
+    args,
+    engine,
+    signal,
+    async (opened) => {
+      const { client, model } = opened;
+      if (report !== null) assertReportFits(report, model, reportPath);
+      const detection = readingOf(report, rows, reportPath);
+      const chosen = choose(model, report, detection);
+      const budgeted =
+        chooseByBudget && report
+          ? chooseByBudget(model, report, detection, onlyRuns(chosen, 'A budget', '--intervals'))
+          : null;
+      const inputs = measure ? await measuredOn(report, model, calibration, signal) : null;
+      const shared =
+        asked && !budgeted?.front
+          ? await foundModulations(
+              client,
+              asked,
+              budgeted?.edits ?? chosen,
+              inputs?.calibration ?? null,
+              signal,
+              display,
+            )
+          : null;
+      const { edits } = shared ?? budgeted ?? { edits: chosen };
+      // Modulations are measured as they are found, by themselves.
+      const measured =
+        inputs && !(shared && edits.length === shared.found.found.length)
+          ? await measureChoice(
+              client,
+              model,
+              report,
+              onlyRuns(edits, 'Measuring', '--measure'),
+              inputs,
+              signal,
+              display,
+            )
+          : null;
+      return { model, detection, edits, budgeted, shared: shared?.found ?? null, measured };
+    },
+  ).finally(display.end);
   if (budgeted?.front) {
     await writeText(undefined, budgeted.front);
     return;
   }
-  const built = buildPlan({ model, report, edits, detection, measured });
+  const fitErrors = shared ? fitErrorsOf(shared) : undefined;
+  const built = buildPlan({ model, report, edits, detection, measured, ...(fitErrors ? { fitErrors } : {}) });
   // Before anything is written: not every plan has a config.
   const config = configOut === undefined ? '' : editedConfigText(model, edits);
   await writeText(out, formatPlan(built));
@@ -136,7 +165,8 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
   if (report && args.text('remove') !== undefined) {
     for (const line of rankingLines(scoreOf(choiceOf(args), report, model, detection))) tell(line);
   }
-  for (const line of narrowLines(built)) tell(line);
+  for (const line of narrowLines(built, shared !== null)) tell(line);
+  for (const line of shared ? modulationLines(shared, model) : []) tell(line);
   if (runs.length === edits.length) for (const line of choiceLines(report, runs, measured)) tell(line);
   tell(`layer_index of the PPCL trainer: ${layerIndexString(runs)}`);
 }
@@ -170,13 +200,15 @@ function replacementOf(args: Arguments): RunReplacement {
 }
 
 /** With a budget, `--intervals` are what every plan has. */
-function chooser(args: Arguments, by: RunReplacement, hasBudget: boolean): Choose {
+function chooser(args: Arguments, by: RunReplacement, needsNone: boolean): Choose {
   const text = args.text('intervals');
   const removes = args.text('remove') !== undefined;
-  if (hasBudget && removes) throw usage('plan', '--budget and --remove exclude each other');
+  if (args.text('budget') !== undefined && removes) throw usage('plan', '--budget and --remove exclude each other');
   if (text !== undefined && removes) throw usage('plan', '--intervals and --remove exclude each other');
-  if (text === undefined && !removes && !hasBudget) throw usage('plan', '--intervals, --remove or --budget is needed');
-  if (hasBudget && text === undefined) return () => [];
+  if (text === undefined && !removes && !needsNone) {
+    throw usage('plan', '--intervals, --remove, --budget or --modulation is needed');
+  }
+  if (needsNone && text === undefined && !removes) return () => [];
   if (text !== undefined) return (model) => typedEdits(text, by, model);
   if (args.text('report') === undefined) throw usage('plan', '--remove needs the --report that it chooses from');
   const count = args.number('remove', 0, { min: 1, max: Number.POSITIVE_INFINITY, whole: true });
@@ -208,13 +240,13 @@ function rankingLines(usable: UsableScore): string[] {
 }
 
 /** What narrower blocks leave, and which class reads them; nothing where there are none. */
-function narrowLines({ blockMap, edits, parameters, model }: Plan): string[] {
+function narrowLines({ blockMap, edits, parameters, model }: Plan, isShared: boolean): string[] {
   if (edits.every(({ on }) => on === 'run')) return [];
   const narrowed = blockMap.filter(({ fate }) => fate === 'narrowed').length;
   const numbers = [parameters.before, parameters.after].map((n) => n.toLocaleString('en-US'));
   return [
     `${narrowed} ${narrowed === 1 ? 'block' : 'blocks'} narrower, ${numbers.join(' → ')} parameters`,
-    `What narrower blocks do to the output of ${model.name} is not measured yet.`,
+    ...(isShared ? [] : [`What narrower blocks do to the output of ${model.name} is not measured yet.`]),
   ];
 }
 

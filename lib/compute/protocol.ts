@@ -21,6 +21,7 @@ import type { StudentEdit } from '../core/edited-model/students.ts';
 import type { ErrorCode, ErrorDetails } from '../core/errors.ts';
 import type { ModelSummary } from '../core/folder/model-summary.ts';
 import type { SelfCheck } from '../core/model/self-check.ts';
+import type { FoundModulations, ModulationRequest } from '../core/modulation/request.ts';
 import type { Interval } from '../core/quantile.ts';
 import type { AnalysisReport, EditDamage, PartDamage, SplitRule } from '../core/report/report.ts';
 import type { DistilProgress, DistilResult, SavedFile, StepPoint } from '../core/run/progress.ts';
@@ -131,6 +132,12 @@ export interface Tasks {
     input: { parts: readonly NamedPart[]; probes: ProbeSource };
     result: readonly PartDamage[];
     partial: PartDamage;
+  };
+  /** What modulations that blocks share consist of and cost; the output is measured where `calibration` is named. */
+  modulations: {
+    input: { requests: readonly ModulationRequest[]; calibration: CalibrationSource | null };
+    result: FoundModulations;
+    partial: never;
   };
   /** All edits together, which are no students. */
   choice: { input: { edits: readonly RunEdit[]; probes: ProbeSource }; result: Damage; partial: never };

@@ -269,6 +269,12 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
       return measured;
     },
 
+    async modulations({ requests, calibration }, context) {
+      const { findModulations } = await import('./modulations.ts');
+      const request = calibration && (await openFileOf(calibration, files));
+      return await findModulations(session.model, await session.transformer(), requests, request, context);
+    },
+
     async choice({ edits, probes }, context) {
       const set = runSetOf(edits, session.model.summary, 'the chosen intervals');
       const student = set.find(({ by }) => by === 'student');

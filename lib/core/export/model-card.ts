@@ -98,6 +98,13 @@ function summary({ name, className, plan, metrics, dtypes }: ModelCardInput, plu
   const share = (100 * (1 - after / before)).toFixed(1);
   const removed = plan.blocks.before - plan.blocks.after;
   const narrowed = plan.blockMap.filter(({ fate }) => fate === 'narrowed').length;
+  const shared = plan.edits.filter((edit) => edit.on === 'modulation');
+  if (shared.length === plan.edits.length && shared.length > 0) {
+    return (
+      `**${name}** with shared modulations, without any training: ${grouped(before)} → ${grouped(after)} parameters (−${share} %). ` +
+      `${shared.map(sharedWords).join(' ')} All other weights are the teacher’s${dtypes.decoded ? `, decoded from ${dtypes.decoded.from} to ${dtypes.decoded.to}` : ', byte for byte'}.`
+    );
+  }
   const parts = [
     `\`${className}\` distilled from **${name}**: ${count(plugged, 'interval')} of contiguous blocks replaced by one trained`,
     `block each, ${count(removed, 'block')} fewer, ${grouped(before)} → ${grouped(after)} parameters (−${share} %).`,
@@ -108,11 +115,23 @@ function summary({ name, className, plan, metrics, dtypes }: ModelCardInput, plu
         : 'All other blocks are the teacher’s, byte for byte.',
     ...(narrowed > 0
       ? [
-          `Of these ${count(narrowed, 'block')} ${narrowed === 1 ? 'is' : 'are'} narrower: linear maps stand for layers of theirs.`,
+          `Of these ${count(narrowed, 'block')} ${narrowed === 1 ? 'is' : 'are'} narrower${shared.length < plan.edits.filter(({ on }) => on !== 'run').length ? ': linear maps stand for layers of theirs' : ''}.`,
         ]
       : []),
+    ...shared.map(sharedWords),
   ];
   return parts.join(' ');
+}
+
+function sharedWords({ blocks, by, fitError }: Extract<Plan['edits'][number], { readonly on: 'modulation' }>): string {
+  const whose =
+    blocks === 'all' ? 'The blocks share their modulation' : `${count(blocks.length, 'block')} share modulation`;
+  if ('table' in by) return `${whose} by a table of ${count(by.table.length, 'timestep')}, and run at no others.`;
+  const error =
+    fitError === null
+      ? ''
+      : `, which leaves ${(100 * fitError).toPrecision(2)} % error in the modulations at other timesteps`;
+  return `${whose} by a basis of rank ${by.rank}${error}.`;
 }
 
 const BASELINES = ['first block alone', 'probes', 'removal'];
@@ -189,9 +208,11 @@ ${rest}`;
 }
 
 function howMade({ plan, metrics, dtypes }: ModelCardInput): string {
-  const method =
-    'Contiguous layer distillation (PPCL, arXiv 2511.16156): each student saw the teacher’s states before its interval and learned those ' +
-    'after it, independently of the others, so any subset can be plugged in.';
+  const isClosedForm = plan.edits.length > 0 && plan.edits.every(({ on }) => on === 'modulation');
+  const method = isClosedForm
+    ? 'The basis is the one that loses least of the modulations of all blocks over the scheduler’s timesteps, found in closed form.'
+    : 'Contiguous layer distillation (PPCL, arXiv 2511.16156): each student saw the teacher’s states before its interval and learned those ' +
+      'after it, independently of the others, so any subset can be plugged in.';
   const { settings } = metrics;
   return [
     method,

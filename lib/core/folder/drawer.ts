@@ -42,12 +42,14 @@ export async function openDrawer(
       positions: table.tensors.has('position') ? await table.readFloat32('position') : null,
       textDim: config.textDim,
     },
-    scheduler: parseSchedulerConfig(
-      await readText(scheduler, { code: 'config-invalid', maxBytes: MAX_JSON_BYTES.scheduler }),
-      scheduler.path,
-    ),
+    scheduler: await openScheduler(scheduler),
     gridSize: PICTURE_SIZE / PATCH_SIZE,
   };
+}
+
+export async function openScheduler(file: NamedBlob): Promise<SchedulerConfig> {
+  const text = await readText(file, { code: 'config-invalid', maxBytes: MAX_JSON_BYTES.scheduler });
+  return parseSchedulerConfig(text, file.path);
 }
 
 /**

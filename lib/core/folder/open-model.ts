@@ -6,7 +6,8 @@ import { type Checkpoint, type NamedBlob, readText } from '../checkpoint/index.t
 import { isRecord } from '../is-record.ts';
 import { MAX_JSON_BYTES, parseJson } from '../json-text.ts';
 import { type ModelConfig, openStoredModel } from '../model/config-index.ts';
-import { type Drawer, openDrawer } from './drawer.ts';
+import type { SchedulerConfig } from '../sampling/scheduler.ts';
+import { type Drawer, openDrawer, openScheduler } from './drawer.ts';
 import { locateModel } from './model-files.ts';
 import { nameOfPicked } from './model-name.ts';
 import { type ModelSummary, summaryOf } from './model-summary.ts';
@@ -16,6 +17,8 @@ export interface OpenModel {
   readonly checkpoint: Checkpoint;
   readonly drawer: Drawer | null;
   readonly summary: ModelSummary;
+  /** Of the pipeline that the transformer came with, read when it is asked for; left out where there is none. */
+  readonly scheduler?: () => Promise<SchedulerConfig>;
 }
 
 export interface ModelFolder {
@@ -32,7 +35,14 @@ export async function openModel(folder: ModelFolder): Promise<OpenModel> {
   const drawer = await openDrawer(companions, config);
   const path = configFile ? inside : `${inside}/${weights[0]?.path}`;
   const name = folder.isPicked ? await pickedName(folder, path, config) : folder.name;
-  return { config, checkpoint, drawer, summary: await summaryOf(name, config, checkpoint, drawer) };
+  const { scheduler } = companions;
+  return {
+    config,
+    checkpoint,
+    drawer,
+    summary: await summaryOf(name, config, checkpoint, drawer),
+    ...(scheduler ? { scheduler: () => openScheduler(scheduler) } : {}),
+  };
 }
 
 async function pickedName({ name, files }: ModelFolder, path: string, { raw, family }: ModelConfig): Promise<string> {

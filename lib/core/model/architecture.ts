@@ -178,6 +178,8 @@ export interface Architecture {
   readonly globals: readonly TensorSpec[];
   /** Modulations that blocks share (shared-modulation.ts); left out where there are none. */
   readonly sharedModulations?: readonly SharedModulation[];
+  /** Why blocks cannot share modulations by a basis or a table, in a sentence; left out where blocks have parts that say so. */
+  readonly whyNoSharedModulation?: string;
   /** Why a table over timesteps cannot stand for modulations, in a sentence; left out where the timestep alone conditions blocks. */
   readonly conditionedBy?: string;
   /** Operations of everything that is no block, of one forward of one sample. */

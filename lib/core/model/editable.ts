@@ -20,9 +20,10 @@ export function editableModel(config: ModelConfig): EditableModel {
 
 /** Why the model cannot have any edit of this kind at this block, in a sentence for people, or null: for what shows choices. */
 export function whyNotAt(config: ModelConfig, index: number, kind: WidthEdit['on'], stream?: string): string | null {
-  const { blocks } = architectureOf(config);
+  const { blocks, whyNoSharedModulation } = architectureOf(config);
   const block = blocks[index];
   if (!block) return `There is no block ${index}.`;
+  if (kind === 'modulation' && whyNoSharedModulation !== undefined) return whyNoSharedModulation;
   const { parts } = block;
   if (!parts) return `${familyNamed(config.family).label} models are edited by runs of whole blocks alone.`;
   if (kind === 'text-stream') return reasonOf(parts.text);

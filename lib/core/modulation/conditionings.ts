@@ -23,7 +23,8 @@ export async function conditioningsAt(
   signal?: AbortSignal,
 ): Promise<Float32Array> {
   const { config } = transformer;
-  const other = extraInputsOf(config).find(({ source }) => source !== 'positions');
+  // Of embeddings beside the timestep, the first row, which pipelines pass.
+  const other = extraInputsOf(config).find(({ source }) => source !== 'positions' && source !== 'category');
   if (other) {
     throw new ContiguaError('checkpoint-unsupported', 'The conditioning of this model is no curve in the timestep', {
       found: `${familyNamed(config.family).label} with \`${other.name}\``,

@@ -8,5 +8,11 @@ export {
   rankWithin,
 } from './fit-modulations.ts';
 export { modulationsFile, type TableParts } from './modulations-file.ts';
+export {
+  type FoundModulation,
+  type FoundModulations,
+  type ModulationRequest,
+  parseModulationRequest,
+} from './request.ts';
 export { sharedModel, type WholeModel } from './shared-model.ts';
 export { type Schedule, scheduledTimesteps, type VisitedTimesteps, visitedTimesteps } from './timesteps.ts';

@@ -7,6 +7,7 @@ import {
   compareEdits,
   type Edit,
   type EditSet,
+  editKey,
   editSetOf,
   narrowedBlocks,
   onlyRuns,
@@ -73,6 +74,8 @@ export interface PlanChoice<E extends Edit = Edit> {
   readonly detection: DetectionSettings;
   /** What was measured of these very edits together; nothing unless given. */
   readonly measured?: MeasuredFigures | null;
+  /** What the least-squares start of edits that make blocks narrower leaves, by `editKey`. */
+  readonly fitErrors?: ReadonlyMap<string, number>;
   readonly createdAt?: string;
 }
 
@@ -100,7 +103,7 @@ export function assertReportFits(
 
 export function buildPlan(choice: PlanChoice<RunEdit>): RunPlan;
 export function buildPlan(choice: PlanChoice): Plan;
-export function buildPlan({ model, report, edits, detection, measured, createdAt }: PlanChoice): Plan {
+export function buildPlan({ model, report, edits, detection, measured, fitErrors, createdAt }: PlanChoice): Plan {
   if (report !== null) assertReportFits(report, model);
   const set = checkedSet(edits, model);
   const runs = runsOf(set);
@@ -122,7 +125,7 @@ export function buildPlan({ model, report, edits, detection, measured, createdAt
     },
     edits: set.map((edit): PlannedEdit => {
       // Reports measure runs alone so far.
-      if (edit.on !== 'run') return { ...edit, fitError: null, outputError: null };
+      if (edit.on !== 'run') return { ...edit, fitError: fitErrors?.get(editKey(edit)) ?? null, outputError: null };
       const share = report && foundIn(report, detection, edit);
       const bounds = report && damageOf(report, edit)?.bounds;
       return {
@@ -232,7 +235,8 @@ export function pluggedPlan(
 export function narrowedPlan(plan: RunPlan, width: readonly WidthEdit[], config: ModelConfig): Plan {
   if (width.length === 0) return plan;
   const set = editSetOf([...plan.edits, ...width], editableModel(config), 'the edits');
-  const planned: PlannedEdit[] = width.map((edit) => ({ ...edit, fitError: null, outputError: null }));
+  // Those of a plan bring what was measured of them.
+  const planned: PlannedEdit[] = width.map((edit) => ({ fitError: null, outputError: null, ...edit }));
   return {
     ...plan,
     edits: [...plan.edits, ...planned].sort(compareEdits),

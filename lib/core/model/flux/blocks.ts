@@ -42,6 +42,9 @@ export function describeFlux(config: FluxConfig): Architecture {
       { id: 'image', label: 'image', input: 'hidden_states' },
       { id: 'text', label: 'text', input: 'encoder_hidden_states' },
     ],
+    whyNoSharedModulation:
+      'FLUX.1 adds the pooled prompt, and a guidance scale where it embeds one, to the timestep that its blocks are modulated by: that is ' +
+      'no curve in one variable, and a basis would have to be fitted to prompts.',
     output: 'image',
     stacks: [dual.stack, single.stack].filter(({ first, last }) => first <= last),
     blocks: [...dual.blocks, ...single.blocks],

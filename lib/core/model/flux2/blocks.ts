@@ -58,6 +58,7 @@ export function describeFlux2(config: Flux2Config): Architecture {
       { id: 'image', label: 'image', input: 'hidden_states' },
       { id: 'text', label: 'text', input: 'encoder_hidden_states' },
     ],
+    whyNoSharedModulation: 'All blocks of FLUX.2 share one modulation already: no block has matrices of its own.',
     output: 'image',
     stacks: [dual.stack, single.stack].filter(({ first, last }) => first <= last),
     blocks: [...dual.blocks, ...single.blocks],

@@ -89,6 +89,9 @@ export function describeSD3(config: SD3Config): Architecture {
       { id: 'image', label: 'image', input: 'hidden_states' },
       { id: 'text', label: 'text', input: 'encoder_hidden_states' },
     ],
+    whyNoSharedModulation:
+      'Stable Diffusion 3 adds the pooled prompt to the timestep that its blocks are modulated by: that is no curve in one variable, and ' +
+      'a basis would have to be fitted to prompts.',
     output: 'image',
     stacks: [stack],
     blocks,

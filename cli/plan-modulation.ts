@@ -1,0 +1,86 @@
+/** `contigua plan --modulation`: blocks that share their modulation, by rank, by the error allowed or as a table, and what it costs. */
+import type { WorkerClient } from '../lib/compute/client.ts';
+import type { CalibrationSource } from '../lib/compute/protocol.ts';
+import { type Edit, type EditSet, editKey } from '../lib/core/edit/index.ts';
+import { ContiguaError } from '../lib/core/errors.ts';
+import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
+import { editedModel, parseModelConfig } from '../lib/core/model/config-index.ts';
+import {
+  type FoundModulations,
+  type ModulationRequest,
+  parseModulationRequest,
+} from '../lib/core/modulation/request.ts';
+import type { Options } from './arguments.ts';
+import type { ProgressDisplay } from './progress.ts';
+
+export const MODULATION_OPTION = { modulation: { type: 'string' } } as const;
+
+/** Null without `--modulation`. */
+export function modulationRequest(args: Options): ModulationRequest | null {
+  const text = args.text('modulation');
+  return text === undefined ? null : parseModulationRequest(text, '--modulation');
+}
+
+/** The edits that were chosen otherwise ask for modulations too, as `m8` does: what they leave is found with the others. */
+export async function foundModulations(
+  client: WorkerClient,
+  asked: ModulationRequest,
+  chosen: EditSet,
+  calibration: CalibrationSource | null,
+  signal: AbortSignal,
+  { show }: Pick<ProgressDisplay, 'show'>,
+): Promise<{ readonly edits: readonly Edit[]; readonly found: FoundModulations }> {
+  const other = chosen.find(({ on }) => on === 'modulation');
+  if (other) {
+    throw new ContiguaError('usage', '--modulation and --intervals both share modulations', {
+      found: editKey(other),
+      expected: 'one of them',
+    });
+  }
+  const found = await client.call('modulations', { requests: [asked], calibration }, { signal, onProgress: show });
+  return { edits: [...chosen, ...found.found.map(({ edit }) => edit)], found };
+}
+
+export function fitErrorsOf({ found }: FoundModulations): ReadonlyMap<string, number> {
+  return new Map(found.map(({ edit, error }) => [editKey(edit), error]));
+}
+
+/** Ranks whose errors are told beside the one that is taken. */
+const SHOWN_RANKS = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96];
+
+/** For people. */
+export function modulationLines({ found, about, damage }: FoundModulations, model: ModelSummary): string[] {
+  const config = parseModelConfig(JSON.stringify(model.config), 'config.json');
+  const before = editedModel(config, []).parameters;
+  const lines = found.flatMap(({ edit, error, errors }) => {
+    const saved = before - editedModel(config, [edit]).parameters;
+    const saves = `saves ${saved.toLocaleString('en-US')} parameters of the whole model (${((100 * saved) / before).toFixed(1)} %)`;
+    if ('table' in edit.by) {
+      const times = edit.by.table.map((time) => Number(time.toPrecision(5))).join(', ');
+      return [
+        `modulations as a table of ${edit.by.table.length} timesteps: exact at these, none at others; ${saves}`,
+        `timesteps: ${times}`,
+      ];
+    }
+    const byRank = SHOWN_RANKS.flatMap((rank) =>
+      errors?.[rank] === undefined ? [] : `${rank}: ${percent(errors[rank])}`,
+    );
+    return [
+      `modulations at rank ${edit.by.rank}: ${percent(error)} error at held-out timesteps; ${saves}`,
+      `error by rank: ${byRank.join(', ')}`,
+      `timesteps: ${about}`,
+    ];
+  });
+  if (damage) {
+    const { outputError, bounds } = damage;
+    const range = bounds ? ` (95 %: ${percent(bounds.low)} to ${percent(bounds.high)})` : '';
+    lines.push(
+      `measured output error with the modulations shared: ${outputError === null ? 'n/a' : percent(outputError)}${range}`,
+    );
+  }
+  return lines;
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toPrecision(3)} %`;
+}
