@@ -131,6 +131,31 @@ function fineTuneOf(args: Options, { seed }: DistilSettings, width: number): Fin
   };
 }
 
+/** Defaults of earlier versions. */
+const FORMER_STEPS = 1000;
+const FORMER_FINE_TUNE = { steps: 500, warmupSteps: 25 } as const;
+
+/**
+ * What a command that leaves these numbers to their defaults asked for in earlier versions: the command that began an
+ * unfinished run still resumes it.
+ */
+export function formerSettings<
+  S extends { readonly distil: DistilSettings; readonly fineTune: FineTuneSettings | null },
+>(settings: S, isDefault: { readonly steps: boolean; readonly fineTuneSteps: boolean }): S[] {
+  const { distil, fineTune } = settings;
+  const students = isDefault.steps ? [distil, { ...distil, steps: FORMER_STEPS }] : [distil];
+  const steps = fineTune && (isDefault.fineTuneSteps ? FORMER_FINE_TUNE.steps : fineTune.steps);
+  const former = fineTune &&
+    steps !== null && {
+      ...fineTune,
+      steps,
+      warmupSteps: warmUpFor(steps, FORMER_FINE_TUNE),
+      checkpointEvery: Math.min(DEFAULT_FINE_TUNE.checkpointEvery, tenthOf(steps)),
+    };
+  const tuned = former ? [former, fineTune] : [fineTune];
+  return students.flatMap((one) => tuned.map((other) => ({ ...settings, distil: one, fineTune: other })));
+}
+
 /** The default's share of the steps where they are fewer than the default. */
 function warmUpFor(steps: number, given: { readonly steps: number; readonly warmupSteps: number }): number {
   return Math.min(given.warmupSteps, Math.round((steps * given.warmupSteps) / given.steps));

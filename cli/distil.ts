@@ -24,7 +24,7 @@ import type { Backend, RunRequest } from '../lib/server/backend.ts';
 import { DEFAULT_TIMING } from '../lib/server/runs/context.ts';
 import { type Arguments, parseArguments, usage } from './arguments.ts';
 import type { CommandContext } from './command.ts';
-import { DISTIL_OPTIONS, settingsFor } from './distil-settings.ts';
+import { DISTIL_OPTIONS, formerSettings, settingsFor } from './distil-settings.ts';
 import { errorTable } from './error-table.ts';
 import { assertExportable, type ExportChoice, exportRun } from './export-run.ts';
 import { followRun, measureSubset } from './follow-run.ts';
@@ -84,7 +84,14 @@ export async function distil(argv: readonly string[], { signal }: CommandContext
   await withBackend(env, async (backend) => {
     const known =
       (await sameRun(backend, request, model)) ??
-      (args.text('steps') === undefined ? await runOfFormerSteps(backend, request, model) : null);
+      (await unfinishedOf(
+        backend,
+        formerSettings(request.settings, {
+          steps: args.text('steps') === undefined,
+          fineTuneSteps: args.text('fine-tune-steps') === undefined,
+        }).map((former) => ({ ...request, settings: former })),
+        model,
+      ));
     // A resumed run printed its estimate when it began, and measuring takes a while.
     if (!known || args.flag('estimate'))
       for (const line of estimateText(plan, await backend.estimate(request))) tell(line);
@@ -172,13 +179,17 @@ async function sameRun(backend: Backend, request: RunRequest, model: ModelSummar
   return null;
 }
 
-/** The default of earlier versions: the command that began an unfinished run still resumes it. */
-const FORMER_STEPS = 1000;
-
-async function runOfFormerSteps(backend: Backend, request: RunRequest, model: ModelSummary): Promise<RunView | null> {
-  const distil = { ...request.settings.distil, steps: FORMER_STEPS };
-  const run = await sameRun(backend, { ...request, settings: { ...request.settings, distil } }, model);
-  return run?.state === 'done' ? null : run;
+/** The first run of any of these requests that is not done. */
+async function unfinishedOf(
+  backend: Backend,
+  requests: readonly RunRequest[],
+  model: ModelSummary,
+): Promise<RunView | null> {
+  for (const request of requests) {
+    const run = await sameRun(backend, request, model);
+    if (run && run.state !== 'done') return run;
+  }
+  return null;
 }
 
 /** How samples are held out and levels drawn is the run's own: one that an earlier version began keeps its way. */

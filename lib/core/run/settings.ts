@@ -140,10 +140,10 @@ export const DEFAULT_DISTIL: DistilSettings = {
 
 export const DEFAULT_FINE_TUNE: FineTuneSettings = {
   train: 'all',
-  steps: 500,
+  steps: 1500,
   batch: 16,
   learningRate: 1e-3,
-  warmupSteps: 25,
+  warmupSteps: 50,
   schedule: 'cosine',
   beta1: 0.9,
   beta2: 0.95,
