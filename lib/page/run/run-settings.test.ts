@@ -21,7 +21,7 @@ describe('settings of runs', () => {
   it('leave open what a run without a fine-tune has no value for', () => {
     const tuned = { ...settings, fineTune: DEFAULT_FINE_TUNE };
     const differences = settingDifferences([settings, tuned]);
-    expect(differences[0]).toEqual({ name: 'Joint fine-tune', values: ['none', '1500 steps of 16, all weights'] });
+    expect(differences[0]).toEqual({ name: 'Joint fine-tune', values: ['none', '1,500 steps of 16, all weights'] });
     expect(differences.slice(1).every(({ values }) => values[0] === null && values[1] !== null)).toBe(true);
   });
 
