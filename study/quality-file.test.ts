@@ -109,6 +109,16 @@ test('a model that is measured again replaces itself and leaves the others; one 
   expect(scoreQualityOf(SCORES, { intervals: [], plans: [] })).toBeNull();
 });
 
+test('two models that are measured by one process are both in the file', async () => {
+  const path = join(await mkdtemp(join(tmpdir(), 'quality-')), 'measured.mjs');
+  const quality = { steps: 1, captions: 1, scores: {} };
+  await writeFile(path, 'export const MEASURED_QUALITY = {};');
+  await writeScoreQuality(path, 'first', quality);
+  await writeFile(path, (await readFile(path, 'utf8')).replace(/import.*\n/, '').replace(': MeasuredQuality', ''));
+  await writeScoreQuality(path, 'second', quality);
+  expect(await readFile(path, 'utf8')).toBe(sourceOf({ first: quality, second: quality }));
+});
+
 test('a sentence says on what, over how many, and how sure; there is none where nothing is measured', async () => {
   const intervals = { rho: 0.9, low: 0.8, high: 0.95, n: 54 };
   const plans = { rho: -0.1, low: -0.4, high: 0.2, n: 72 };

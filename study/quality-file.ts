@@ -2,6 +2,7 @@
  * How well the page's scores predict, as a small file of the product (lib/core/detection/score-quality-measured.ts): Spearman's ρ of
  * every damage score with the facts that are lost after distillation, over single intervals and over plans of equal depth.
  */
+import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -44,7 +45,8 @@ function written(found: RankCorrelation | null): WrittenCorrelation | null {
 
 /** Replaces what the file says of this model. */
 export async function writeScoreQuality(path: string, model: string, quality: ModelQuality | null): Promise<void> {
-  const { MEASURED_QUALITY } = await import(pathToFileURL(resolve(path)).href);
+  // A module is cached by its address: without the query, a second model would be written beside what the first one found.
+  const { MEASURED_QUALITY } = await import(`${pathToFileURL(resolve(path)).href}?read=${randomUUID()}`);
   await writeFile(path, sourceOf({ ...MEASURED_QUALITY, [model]: quality }));
 }
 
