@@ -139,6 +139,17 @@ describe('all differences on one scale', () => {
     for (const [i, y] of ys.slice(1).entries()) expect(y - ys[i]!).toBeGreaterThanOrEqual(15);
     expect(drawDifferenceGrid(scales.axis, scales, PAPER_PALETTE).length).toBeGreaterThan(4);
   });
+  it('is that of a reading which cannot tell runs, whichever is asked for', () => {
+    const undecided = { ...curves, undecided: true };
+    const [run, all] = (['run', 'all'] as const).map((scale) => trajectoryScales(dataOf(undecided, 0, scale), 800));
+    expect(run?.differenceTicks).toEqual(all?.differenceTicks);
+    const { top, height } = TRAJECTORY_ROWS.difference;
+    for (const value of curves.differences.mean?.[0]?.slice(1) ?? []) {
+      expect(run!.difference(value ?? 0)).toBeGreaterThanOrEqual(top - 1e-6);
+      expect(run!.difference(value ?? 0)).toBeLessThanOrEqual(top + height + 1e-6);
+    }
+  });
+
   it('is the same for every start, as the scale of a run is not', () => {
     const at = (start: number, scale: DifferenceScale) =>
       trajectoryScales(dataOf(curves, start, scale), 700).difference(0.1);

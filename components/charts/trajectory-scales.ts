@@ -80,7 +80,8 @@ export function differencesScale({
   start,
   scale = 'run',
 }: Pick<TrajectoryData, 'curves' | 'start' | 'scale'>): DifferencesScale {
-  return scale === 'all' ? everyScale(curves) : runScale(curves, start);
+  // Where the reading cannot tell runs, none has a scale of its own.
+  return scale === 'all' || curves.undecided ? everyScale(curves) : runScale(curves, start);
 }
 
 /** The differences of one run over the whole panel, less the room for their values. */

@@ -3,7 +3,7 @@
  * so that whatever draws or ranks one can draw a band; what was not measured for bands apart is missing, never the figure
  * of all timesteps.
  */
-import type { AnalysisReport, NoiseBand, StreamAnalysis } from './report.ts';
+import type { AnalysisReport, NoiseBand, PerStream, SplitFacts, StreamAnalysis } from './report.ts';
 
 export type NoiseBandId = NoiseBand['id'];
 
@@ -17,12 +17,13 @@ export function reportAtNoise(report: AnalysisReport, id: NoiseBandId): Analysis
   if (!band) return null;
   const streams = streamsAt(report, id, at);
   if (!streams) return null;
-  const rows = Object.fromEntries(
-    Object.entries(streams).map(([stream, { similarity }]) => [stream, similarity['held-out']?.rows ?? 0]),
-  );
   return {
     ...report,
-    calibration: { ...report.calibration, timesteps: band.timesteps, heldOutTokens: rows },
+    calibration: {
+      ...report.calibration,
+      timesteps: band.timesteps,
+      heldOutTokens: heldOutAt(report.split, band, streams),
+    },
     bands: [],
     confidence: null,
     streams,
@@ -37,6 +38,21 @@ export function reportAtNoise(report: AnalysisReport, id: NoiseBandId): Analysis
       return outputError === undefined ? [] : [{ block, part, outputError, bounds: null, bands: [] }];
     }),
   };
+}
+
+/**
+ * Tokens that the band's probes are judged on: all of its timesteps, while similarities are taken over some of them. A split
+ * without tokens, of an earlier version, leaves the number that similarities were taken over.
+ */
+function heldOutAt(split: SplitFacts, { timesteps }: NoiseBand, streams: AnalysisReport['streams']): PerStream<number> {
+  const at = split.rule === 'prompt-groups' ? split.timesteps.filter((one) => timesteps.includes(one.timestep)) : [];
+  return Object.fromEntries(
+    Object.entries(streams).map(([stream, { similarity }]) => {
+      const counts = at.flatMap(({ tokens }) => tokens?.[stream]?.heldOut ?? []);
+      const isKnown = at.length > 0 && counts.length === at.length;
+      return [stream, isKnown ? counts.reduce((sum, n) => sum + n, 0) : (similarity['held-out']?.rows ?? 0)];
+    }),
+  );
 }
 
 function streamsAt({ streams }: AnalysisReport, id: NoiseBandId, at: number): AnalysisReport['streams'] | null {

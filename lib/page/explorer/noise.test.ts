@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { DEFAULT_DETECTION, scoreNamed, similarityOf } from '@/lib/core/detection/index.ts';
 import { runEdit } from '@/lib/core/edit/index.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
+import { EXAMPLE_SPLIT } from '@/lib/core/report/report-fixtures.ts';
 import { breakFindings } from './break-words.ts';
 import { detectedIn } from './detection.ts';
 import { bandWords, readingOf, whyNoBands } from './noise.ts';
@@ -49,6 +50,23 @@ describe('a noise level', () => {
     expect(early.report.calibration.heldOutTokens).toEqual({ image: 10, text: 10 });
   });
 
+  it('tells the tokens that its probes are judged on, more than its similarities are taken over', () => {
+    const tokens = (heldOut: number) => ({ image: { all: 640, heldOut }, text: { all: 90, heldOut: heldOut / 8 } });
+    const [band] = measured.bands;
+    const timesteps = (band?.timesteps ?? []).map((timestep, i) => ({
+      timestep,
+      samples: 8,
+      heldOut: 2,
+      tokens: tokens(64 * (i + 1)),
+    }));
+    const other = { timestep: 0.001, samples: 8, heldOut: 2, tokens: tokens(1000) };
+    const split = { ...EXAMPLE_SPLIT, timesteps: [other, ...timesteps] };
+    const { report } = readingOf({ ...measured, split }, DEFAULT_DETECTION, 'early');
+    const sum = (timesteps.length * (timesteps.length + 1)) / 2;
+    expect(report.calibration.heldOutTokens).toEqual({ image: 64 * sum, text: 8 * sum });
+    expect(report.streams.image?.similarity['held-out']?.rows).toBe(10);
+  });
+
   it('has no figure of all timesteps where it has none of its own', () => {
     const unmeasured = { ...measured, damage: [damageOf(runEdit({ first: 0, last: 1 }, 'nothing'), 0.3)] };
     const { report, settings } = readingOf(unmeasured, DEFAULT_DETECTION, 'late');
@@ -92,7 +110,7 @@ describe('where blocks matter at each noise level', () => {
     expect(found?.rows.map(({ id }) => id)).toEqual(['together', 'early', 'middle', 'late']);
     expect(found?.rows[1]?.values).toEqual([null, 0.1, 0.2, 0.3, 0.4, 0.5]);
     expect(noiseWords(found!)).toBe(
-      'Largest: early 5 (50 %), 4 (40 %); middle 1 (1.0 %), 2 (1.0 %); late 1 (50 %), 2 (25 %).',
+      'Largest, by block: early 5 (50 %), 4 (40 %); middle 1 (1.0 %), 2 (1.0 %); late 1 (50 %), 2 (25 %).',
     );
   });
 
