@@ -25,7 +25,7 @@ test('Analyse shows its progress and leaves the page alive; Stop ends it and kee
   await page.getByRole('button', { name: 'Analyse', exact: true }).click();
   const whole = page.getByRole('progressbar', { name: 'Analysis' });
   await expect(whole).toHaveAttribute('aria-valuetext', /^\d+ % · (estimating|about .+ left)$/);
-  await expect(page.getByRole('progressbar', { name: 'Capture hidden states' })).toBeVisible();
+  await expect(page.getByRole('progressbar', { name: 'Capture states' })).toBeVisible();
 
   // Meanwhile: typing, pointing and choosing work.
   await page.getByRole('textbox', { name: 'Prompt' }).fill('small cyan ring top-right, black');
@@ -71,7 +71,7 @@ test('a finished analysis fills every chart, and moves none', async ({ page }) =
   await page.evaluate(() => window.scrollTo(0, 0));
   expect(await tops()).toEqual(empty);
   await expect(panel(page, 'Calibration').getByText(/^Took .+ on WASM$/)).toBeVisible();
-  for (const stage of ['Capture hidden states', 'Fit linear probes', 'Compare states (CKA)', 'Follow surrogates']) {
+  for (const stage of ['Capture states', 'Fit linear probes', 'Compare states (CKA)', 'Follow surrogates']) {
     await expect(panel(page, 'Calibration').getByRole('listitem').filter({ hasText: stage })).toContainText(/\d m?s$/);
   }
 
@@ -158,6 +158,6 @@ async function tensorsInWorker(page: Page): Promise<number> {
 
 /** Once the page has measured what it measures by itself: the default score ranks when nothing is left. */
 async function tensorsAtRest(page: Page): Promise<number> {
-  await expect(page.getByRole('button', { name: /^Minimise output error, linear/ })).toBeVisible({ timeout: 90_000 });
+  await expect(page.getByRole('button', { name: /^Minimise error, linear/ })).toBeVisible({ timeout: 90_000 });
   return await tensorsInWorker(page);
 }

@@ -223,12 +223,13 @@ test('as many blocks can go by the intervals of least predicted damage, detected
   test.slow();
   const slider = page.getByRole('slider', { name: 'Remove N blocks' });
   const score = 'output error, linear, early steps';
-  const best = page.getByRole('button', { name: `Minimise ${score}` });
-  const total = page.getByTitle(`${score}, summed over the chosen intervals`);
+  const heading = 'error, linear, early';
+  const best = page.getByRole('button', { name: `Minimise ${heading}` });
+  const total = page.getByTitle(`${score}, added up over the chosen intervals`);
   // Until the page has measured every short interval, similarity stands in for it.
   await expect(page.getByRole('button', { name: 'Minimise 1 − surrogate CKA' }).or(best)).toBeVisible();
   await expect(best).toBeVisible({ timeout: 240_000 });
-  const sum = async () => Number((await total.textContent())?.replace('total ', ''));
+  const sum = async () => Number.parseFloat((await total.textContent())?.replace('total ', '') ?? '');
   await expect(best).toBeDisabled();
   await slider.fill('8');
   const switches = page.getByRole('switch', { name: /^Take out interval /, checked: true });
@@ -238,7 +239,7 @@ test('as many blocks can go by the intervals of least predicted damage, detected
   await best.click();
   await expect(planLine(page, 'Blocks')).toContainText('16 → 8');
   expect(await taken()).not.toEqual(ranked);
-  await expect(page.getByText(`of least ${score}`)).toBeVisible();
+  await expect(page.getByText(`of least ${heading}`)).toBeVisible();
   // What the button names is what falls.
   expect(await sum()).toBeLessThan(before);
   await page.getByRole('button', { name: 'Undo' }).click();
@@ -262,6 +263,9 @@ test('intervals are ranked by similarity, and by any other score when asked', as
           }),
         index,
       );
+  const table = page.getByRole('region', { name: 'Intervals by predicted damage' }).getByRole('table');
+  await expect(table.getByRole('columnheader', { name: 'surrogate CKA' })).toHaveAttribute('aria-sort', 'descending');
+  await expect(table.getByTitle(/^95 % of resamples: image \S+ \(\S+ to \S+\), text /).first()).toBeVisible();
   const similarities = await column(1);
   expect(similarities.length).toBeGreaterThan(1);
   expect(similarities).toEqual(similarities.toSorted((a, b) => b - a));

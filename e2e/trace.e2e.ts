@@ -38,7 +38,7 @@ test('a trace shows everything that needs no weights, and says what does', async
   await expect(calibration.getByRole('combobox')).toHaveCount(0);
 
   await expect(calibration.getByRole('listitem')).toHaveText([
-    'Capture hidden states',
+    'Capture states',
     'Fit linear probes',
     'Compare states (CKA)',
     'Follow surrogates',

@@ -21,7 +21,7 @@ testAnalysed.describe('a compute worker that crashes', () => {
     await dragBlocks(page, 3, 5);
     await page.getByRole('textbox', { name: 'Samples' }).fill('8');
     await page.getByRole('button', { name: 'Analyse', exact: true }).click();
-    await expect(page.getByRole('progressbar', { name: 'Capture hidden states' })).toBeVisible();
+    await expect(page.getByRole('progressbar', { name: 'Capture states' })).toBeVisible();
     await crash(page);
 
     const alert = alerts(page).filter({ hasText: 'The compute worker stopped' });
@@ -50,7 +50,7 @@ testAnalysed(
     await page.getByRole('textbox', { name: 'Samples' }).fill('8');
     const worker = await computeWorker(page);
     await page.getByRole('button', { name: 'Analyse', exact: true }).click();
-    await expect(page.getByRole('progressbar', { name: 'Capture hidden states' })).toBeVisible();
+    await expect(page.getByRole('progressbar', { name: 'Capture states' })).toBeVisible();
     // No error event tells of this.
     await worker.evaluate(() => self.close()).catch(() => {});
 

@@ -19,7 +19,7 @@ import { SplitDetails } from './split-details';
 import { useCalibrationChanges } from './use-report-mark';
 
 const STAGES: readonly (readonly [stage: string, words: string])[] = [
-  ['capture', 'Capture hidden states'],
+  ['capture', 'Capture states'],
   ['probes', 'Fit linear probes'],
   ['cka', 'Compare states (CKA)'],
   ['trajectories', 'Follow surrogates'],

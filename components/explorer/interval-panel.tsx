@@ -17,10 +17,11 @@ import {
   scoreNamed,
   standInWords,
   totalScore,
+  type UsableScore,
 } from '@/lib/core/detection/index.ts';
 import { containsInterval, removedCount, sameIntervals } from '@/lib/core/interval/index.ts';
 import { saveCsv } from '@/lib/page/browser/export-chart.ts';
-import { scoreWords } from '@/lib/page/browser/number-words.ts';
+import { percentWords, scoreWords } from '@/lib/page/browser/number-words.ts';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { intervalCsv } from '@/lib/page/explorer/interval-table.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
@@ -50,7 +51,7 @@ const SCORES = DAMAGE_SCORES.toSorted(
 ).map((score) => ({ value: score.name, label: score.label }));
 const DEFAULT_LABEL = scoreNamed(DEFAULT_DAMAGE_SCORE).label;
 /** Six rows and the head at least; more where the window is tall. */
-const LIST_HEIGHT = 'clamp(184px, 100dvh - 748px, 304px)';
+const LIST_HEIGHT = 'clamp(184px, 100dvh - 768px, 304px)';
 
 export function IntervalPanel() {
   const report = useStore(analysisStore, (state) => state.report);
@@ -62,12 +63,15 @@ export function IntervalPanel() {
   const changes = useCalibrationChanges();
   const taken = useStore(takenStore);
   const foundIn = useFoundIn();
+  const noWeights = lacksWeights(useStore(modelStore, ({ summary }) => summary));
   const [bySureness, setBySureness] = useState(false);
 
   const usable = report ? rankingScore(report, score, settings) : null;
   const ranking = usable?.score ?? score;
   const least = report ? leastScoreOf(report, settings) : null;
-  const leastLabel = scoreNamed(least?.score ?? DEFAULT_DAMAGE_SCORE).label;
+  const leastBy = scoreNamed(least?.score ?? DEFAULT_DAMAGE_SCORE);
+  // In one line beside the total.
+  const leastLabel = leastBy.heading ?? leastBy.label;
   const ranked = useMemo(
     () => (report ? rankByDamage(report, detected, ranking, settings) : []),
     [report, detected, ranking, settings],
@@ -105,7 +109,7 @@ export function IntervalPanel() {
           </p>
           <p>
             <em>Minimise {leastLabel}</em> takes as many blocks out, by those of all intervals, detected or not, whose{' '}
-            {leastLabel} is least in total; other scores may rise. On the sample model that keeps more of the drawn
+            {leastBy.label} is least in total; other scores may rise. On the sample model that keeps more of the drawn
             facts at half the depth than the detected intervals do. Ranking needs {DEFAULT_LABEL} of every short
             interval; the page measures it on quick models by itself.
           </p>
@@ -115,7 +119,6 @@ export function IntervalPanel() {
         [
           changes.length > 0 ? `Outdated (${changes.join(', ')}).` : '',
           here?.band ? `Values at ${here.band.id} noise; order and choice of all levels together.` : '',
-          usable ? (standInWords(usable) ?? '') : '',
           caveat ?? '',
         ]
           .filter((sentence) => sentence !== '')
@@ -167,13 +170,22 @@ export function IntervalPanel() {
           options={SCORES}
           onChange={(next) => setRanking(report, { score: next })}
         />
+        {/* One line whether there is something to say or not: the measurement ends while the table is being read. */}
+        <p
+          className="mt-1 h-4 truncate text-2xs text-muted"
+          title={usable ? standInTitle(usable, noWeights) : undefined}
+        >
+          {usable?.standsInFor
+            ? `Measured on ${usable.standsInFor.of - usable.standsInFor.missing} of ${usable.standsInFor.of}; ${scoreNamed(ranking).label} ranks.`
+            : ''}
+        </p>
       </div>
       <div className="mb-2 flex items-center justify-between gap-1">
         <Button
           look="ghost"
           small
           className="-ml-2"
-          title={`As many blocks out, by the intervals whose ${leastLabel} is least in total, detected or not. ${(least && standInWords(least)) ?? ''}`.trim()}
+          title={`As many blocks out, by the intervals whose ${leastBy.label} is least in total, detected or not. ${(least && standInWords(least)) ?? ''}`.trim()}
           disabled={!report || removed === 0}
           onClick={() => {
             if (report) takeLeast(report);
@@ -181,9 +193,12 @@ export function IntervalPanel() {
         >
           Minimise {leastLabel}
         </Button>
-        <span className="text-2xs text-muted" title={`${leastLabel}, summed over the chosen intervals`}>
+        <span
+          className="text-2xs whitespace-nowrap text-muted"
+          title={`${leastBy.label}, added up over the chosen intervals`}
+        >
           {report && least && removed > 0
-            ? `total ${scoreWords(totalScore(report, chosen, least.score, settings))}`
+            ? `total ${totalWords(totalScore(report, chosen, least.score, settings), leastBy.isShare)}`
             : ''}
         </span>
       </div>
@@ -205,6 +220,7 @@ export function IntervalPanel() {
             intervals={rows.map(({ interval }) => interval)}
             detected={detected}
             bySureness={bySureness}
+            ranking={ranking}
             onSort={setBySureness}
           />
         )}
@@ -212,6 +228,20 @@ export function IntervalPanel() {
       <Measuring />
     </Panel>
   );
+}
+
+const totalWords = (total: number | null, isShare: boolean) => (isShare ? percentWords(total) : scoreWords(total));
+
+/** Why another score ranks, and what measures the wanted one. */
+function standInTitle(usable: UsableScore, noWeights: string | null): string | undefined {
+  const words = standInWords(usable);
+  if (!words || !usable.standsInFor) return undefined;
+  const { needs } = scoreNamed(usable.standsInFor.score);
+  if (noWeights) return `${words} ${noWeights}`;
+  // Of probes there is no such button: the page measures them as they are needed.
+  if (needs === 'linear') return `${words} “Measure each of them with a linear map”, under Scores, measures it.`;
+  if (needs === 'nothing') return `${words} “Measure every interval”, under Scores, measures it.`;
+  return words;
 }
 
 /** How far probes are that are fitted again before anything can be measured, or the file that it takes; always of one height. */

@@ -4,7 +4,14 @@ import { useMemo } from 'react';
 import { useStore } from 'zustand';
 import { shareText, similarityText } from '@/components/charts';
 import { Switch } from '@/components/ui/switch';
-import { type Score, scoreNamed, similarityOf } from '@/lib/core/detection/index.ts';
+import {
+  type DamageScore,
+  type DetectionSettings,
+  type Score,
+  scoreNamed,
+  similarityBoundsOf,
+  similarityOf,
+} from '@/lib/core/detection/index.ts';
 import { type RunEdit, runEdit, sameEdit } from '@/lib/core/edit/index.ts';
 import { type BlockInterval, formatIntervalKey, sameInterval } from '@/lib/core/interval/index.ts';
 import { type AnalysisReport, damageOf } from '@/lib/core/report/report.ts';
@@ -25,10 +32,12 @@ interface IntervalTableProps {
   detected: readonly BlockInterval[];
   /** Sorted by how often resamples find them, not by damage. */
   bySureness: boolean;
+  /** What ranks otherwise: another score where the wanted one is not measured on all of them. */
+  ranking: DamageScore;
   onSort: (bySureness: boolean) => void;
 }
 
-export function IntervalTable({ intervals, detected, bySureness, onSort }: IntervalTableProps) {
+export function IntervalTable({ intervals, detected, bySureness, ranking, onSort }: IntervalTableProps) {
   const report = useStore(analysisStore, (state) => state.report);
   const measuring = useStore(analysisStore, (state) => state.measuring);
   const { detection: settings, score } = useStore(settingsStore);
@@ -37,8 +46,11 @@ export function IntervalTable({ intervals, detected, bySureness, onSort }: Inter
   const foundIn = useFoundIn();
   const whyNotFound = useMemo(() => report && whyNotResampled(report, settings), [report, settings]);
   // Similarity has a column of its own.
-  const bySimilarity = scoreNamed(score).isSimilarity;
-  const shown = scoreNamed(bySimilarity ? 'removed' : score);
+  const shown = scoreNamed(scoreNamed(score).isSimilarity ? 'removed' : score);
+  const isSortedBy = {
+    similarity: !bySureness && scoreNamed(ranking).isSimilarity,
+    shown: !bySureness && ranking === shown.name,
+  };
   return (
     <table className="w-full text-xs">
       <thead className="sticky top-0 bg-panel text-muted">
@@ -50,19 +62,19 @@ export function IntervalTable({ intervals, detected, bySureness, onSort }: Inter
             scope="col"
             className="w-14 pb-1 text-right font-normal"
             title="How alike the true and the probe-replaced states are after the last block of the interval"
-            aria-sort={bySimilarity && !bySureness ? 'descending' : undefined}
+            aria-sort={isSortedBy.similarity ? 'descending' : undefined}
           >
             {SURROGATE_CKA}
-            {bySimilarity && !bySureness ? ' ↓' : ''}
+            {isSortedBy.similarity ? ' ↓' : ''}
           </th>
           <th
             scope="col"
             className="w-16 pb-1 pl-1.5 text-right font-normal"
             title={shown.about}
-            aria-sort={bySimilarity || bySureness ? undefined : 'ascending'}
+            aria-sort={isSortedBy.shown ? 'ascending' : undefined}
           >
-            {shown.label}
-            {bySimilarity || bySureness ? '' : ' ↑'}
+            {shown.heading ?? shown.label}
+            {isSortedBy.shown ? ' ↑' : ''}
           </th>
           <th
             scope="col"
@@ -89,6 +101,7 @@ export function IntervalTable({ intervals, detected, bySureness, onSort }: Inter
           <Row
             key={formatIntervalKey(interval)}
             interval={interval}
+            ckaRanges={here ? similarityRanges(here.report, here.settings, interval) : null}
             cka={here ? similarityOf(here.report, here.settings, interval) : null}
             damage={damageWords(
               here ? shown.of(here.report, interval, here.settings) : null,
@@ -115,6 +128,8 @@ function isMeasuring(measuring: readonly RunEdit[], interval: BlockInterval, { n
 interface RowProps {
   interval: BlockInterval;
   cka: number | null;
+  /** 95 % interval of each stream, in words; null where there is none. */
+  ckaRanges: string | null;
   damage: string;
   /** 95 % interval of the damage, in words; null where there is none. */
   range: string | null;
@@ -127,7 +142,7 @@ interface RowProps {
   origin: string | null;
 }
 
-function Row({ interval, cka, damage, range, found, whyNotFound, chosen, origin }: RowProps) {
+function Row({ interval, cka, ckaRanges, damage, range, found, whyNotFound, chosen, origin }: RowProps) {
   const { first, last } = interval;
   return (
     <tr
@@ -144,7 +159,9 @@ function Row({ interval, cka, damage, range, found, whyNotFound, chosen, origin 
         </span>
         {origin ? <span className="block text-2xs text-muted">{origin}</span> : null}
       </td>
-      <td className="text-right">{similarityText(cka)}</td>
+      <td className="text-right" title={ckaRanges ?? undefined}>
+        {similarityText(cka)}
+      </td>
       <td className="text-right" title={range ?? undefined}>
         {damage}
       </td>
@@ -154,7 +171,7 @@ function Row({ interval, cka, damage, range, found, whyNotFound, chosen, origin 
       >
         {found === null ? 'n/a' : foundWords(found)}
       </td>
-      <td>
+      <td className="pl-1.5">
         <div className="flex h-5 items-center justify-end">
           <Switch
             name={`Take out interval ${first} to ${last}`}
@@ -185,9 +202,18 @@ function damageWords(value: number | null, score: Score, measuring: boolean): st
   return score.isShare ? percentWords(value) : value.toFixed(4);
 }
 
+/** "95 % of resamples: image 0.9945 to 0.9979, text …"; null at one noise level and wherever nothing was resampled. */
+function similarityRanges(report: AnalysisReport, settings: DetectionSettings, interval: BlockInterval): string | null {
+  const ranges = similarityBoundsOf(report, settings, interval).map(({ stream, value, bounds }) => {
+    const label = report.model.streams.find(({ id }) => id === stream)?.label ?? stream;
+    return `${label} ${similarityText(value)} (${similarityText(bounds.low)} to ${similarityText(bounds.high)})`;
+  });
+  return ranges.length === 0 ? null : `95 % of resamples: ${ranges.join(', ')}`;
+}
+
 /** Of a score that is the measured error of one edit; null for all others, and at one noise level, where nothing is resampled. */
 function rangeOf(report: AnalysisReport, interval: BlockInterval, { name, needs }: Score): string | null {
-  if (needs === null || (name !== 'removed' && name !== 'probed')) return null;
+  if (needs === null || (name !== 'removed' && name !== 'probed' && name !== 'linear')) return null;
   const bounds = damageOf(report, runEdit(interval, needs))?.bounds;
   return bounds ? `95 % interval ${shareRangeWords(bounds)}` : null;
 }

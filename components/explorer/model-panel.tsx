@@ -4,7 +4,6 @@ import { useStore } from 'zustand';
 import { Fact } from '@/components/ui/fact';
 import { FileButton } from '@/components/ui/file-button';
 import { Help } from '@/components/ui/help';
-import { FolderIcon } from '@/components/ui/icons';
 import { Panel } from '@/components/ui/panel';
 import { Select } from '@/components/ui/select';
 import { FORMAT_NAMES, WEIGHT_EXTENSIONS } from '@/lib/core/checkpoint/weight-formats.ts';
@@ -94,7 +93,6 @@ export function ModelPanel() {
               void switchModel({ kind: 'files', name, files });
             }}
           >
-            <FolderIcon />
             Open folder
           </FileButton>
           <FileButton

@@ -73,7 +73,7 @@ export function PlanBudget({ planned, scales }: { planned: Planned; scales: Poin
           <>
             <p className="min-w-0 flex-1 text-muted">
               <span className="font-medium text-ink">Best plan: {editsWords(pageEdits(best.edits))}</span>
-              {` · ${removedCount(best.edits)} blocks out, ${amountWords(kind, best.cost)} of ${amountWords(kind, scales.scale.before)} (${((100 * best.cost) / scales.scale.before).toFixed(0)} %)`}
+              {` · ${removedCount(best.edits)} blocks out, ${amountWords(kind, best.cost).replace(' parameters', '')} of ${amountWords(kind, scales.scale.before)} (${((100 * best.cost) / scales.scale.before).toFixed(0)} %)`}
               {best.edits.length > 0 ? `, ${predictionWords(pageEdits(best.edits), scales) ?? ''}` : ''}
             </p>
             <Button

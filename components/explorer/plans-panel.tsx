@@ -91,7 +91,7 @@ export function PlansPanel() {
     <Panel
       title="Plans"
       help={
-        <Help about="plans">
+        <Help about="a plan under a budget">
           <p>
             Each dot is the best plan of its cost: of all plans that cost no more, none is predicted to do less damage.
             The <em>budget</em> is the dashed line; the best plan within it can be chosen. Circles are choices that have

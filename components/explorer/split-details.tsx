@@ -10,21 +10,20 @@ export function SplitDetails({ split }: { split: SplitFacts }) {
     <details>
       <summary className="cursor-pointer">{words}</summary>
       <table className="mt-1 w-full text-right tabular-nums">
-        <caption className="sr-only">Samples and tokens of each timestep, fitted and held out</caption>
+        <caption className="py-1 text-left">
+          Samples{streams.length > 0 ? ' and tokens' : ''}, fitted + held out
+        </caption>
         <thead>
           <tr>
             <th scope="col" className="text-left font-normal">
-              Timestep
+              timestep
             </th>
             <th scope="col" className="font-normal">
-              Fitted
-            </th>
-            <th scope="col" className="font-normal">
-              Held out
+              samples
             </th>
             {streams.map((stream) => (
-              <th key={stream} scope="col" className="font-normal" title="Fitted + held out">
-                {stream} tokens
+              <th key={stream} scope="col" className="font-normal">
+                {stream}
               </th>
             ))}
           </tr>
@@ -35,10 +34,11 @@ export function SplitDetails({ split }: { split: SplitFacts }) {
               <th scope="row" className="text-left font-normal">
                 {Number(timestep.toPrecision(4))}
               </th>
-              <td>{samples - heldOut}</td>
-              <td>{heldOut}</td>
+              <td className="whitespace-nowrap">{`${samples - heldOut} + ${heldOut}`}</td>
               {streams.map((stream) => (
-                <td key={stream}>{tokensWords(tokens?.[stream])}</td>
+                <td key={stream} className="whitespace-nowrap">
+                  {tokensWords(tokens?.[stream])}
+                </td>
               ))}
             </tr>
           ))}

@@ -75,7 +75,7 @@ export function StripPanel({ width, detected }: { width: number; detected: reado
           ? `Measuring: hidden states of ${captured} blocks captured.`
           : report
             ? `${mark}Probe R² on ${tokensWords(report.calibration.heldOutTokens, report.model.streams)} held out. Brackets: detected; filled: chosen. ${caveat ?? ''} ${comparison ? agreementWords(comparison) : ''}`.trim()
-            : 'Drag over blocks to choose a run; Analyse shows which runs are redundant.'
+            : 'After Analyse: how well a linear probe does each block’s work, and which runs of blocks are redundant.'
       }
       tools={
         <>

@@ -45,11 +45,6 @@ export const DownloadIcon = () => (
     <path d="M8 2.5v7.5M5 7.2l3 3 3-3M3 13.2h10" />
   </Icon>
 );
-export const FolderIcon = () => (
-  <Icon>
-    <path d="M2 4.5a1 1 0 0 1 1-1h3.2l1.5 1.6H13a1 1 0 0 1 1 1v5.4a1 1 0 0 1-1 1H3a1 1 0 0 1-1-1z" />
-  </Icon>
-);
 export const ChevronIcon = () => (
   <Icon>
     <path d="m5 6.5 3 3 3-3" />

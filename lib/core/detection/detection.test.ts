@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { runEdit } from '../edit/index.ts';
 import type { Matrix, StreamAnalysis, TrajectoryReading } from '../report/report.ts';
-import { damageOf, streamWith } from '../report/report-fixtures.ts';
+import { damageOf, readingsOf, streamWith } from '../report/report-fixtures.ts';
 import {
   chooseByBudget,
   DEFAULT_DETECTION,
@@ -12,6 +12,7 @@ import {
   lastBeforeBreak,
   type RankableReport,
   rankByDamage,
+  similarityBoundsOf,
   similarityOf,
   totalScore,
   trajectoryOf,
@@ -191,6 +192,32 @@ describe('streams that take no part', () => {
         .every((v) => v === null),
     ).toBe(true);
     expect(similarityOf(report(nothing), DEFAULT_DETECTION, { first: 0, last: 2 })).toBeNull();
+  });
+
+  it('has the bounds of an interval for each stream that decides and was resampled', () => {
+    const matrix = trajectories(4, () => 2 ** -4);
+    const { similarity } = stream(matrix);
+    const found = similarity['held-out']!;
+    const shifted = (by: number) => readingsOf(matrix.map((row) => row.map((value) => value && value + by)));
+    const [low, high] = [shifted(-0.125), shifted(0.25)];
+    const reading = 'block-u/teacher-after-k';
+    const trajectoryBounds = { ...low, [reading]: { low: low[reading], high: high[reading] } } as never;
+    const resampled: StreamAnalysis = {
+      ...stream(matrix),
+      similarity: {
+        ...similarity,
+        'held-out': {
+          ...found,
+          bounds: { cka: {} as never, trajectories: { debiased: trajectoryBounds, biased: {} as never } },
+        },
+      },
+    };
+    const value = matrix[1]![3]!;
+    expect(similarityBoundsOf(report(resampled, stream(matrix)), DEFAULT_DETECTION, { first: 1, last: 3 })).toEqual([
+      { stream: 'image', value, bounds: { low: value - 0.125, high: value + 0.25 } },
+    ]);
+    const text = { ...DEFAULT_DETECTION, streams: 'text' };
+    expect(similarityBoundsOf(report(resampled, stream(matrix)), text, { first: 1, last: 3 })).toEqual([]);
   });
 
   it('takes the difference over an unchanged block from the last value before it', () => {

@@ -53,5 +53,13 @@ export {
 } from './scores/index.ts';
 export type { RankableReport, Score } from './scores/score.ts';
 export { DEFAULT_DETECTION, type DetectionSettings, type StreamChoice } from './settings.ts';
-export { differences, differencesOf, hasRows, type ReportStreams, similarityOf, trajectoryOf } from './trajectory.ts';
+export {
+  differences,
+  differencesOf,
+  hasRows,
+  type ReportStreams,
+  similarityBoundsOf,
+  similarityOf,
+  trajectoryOf,
+} from './trajectory.ts';
 export { leastScore, standInWords, type UsableScore, usableScore } from './usable-score.ts';

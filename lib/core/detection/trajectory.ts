@@ -5,7 +5,7 @@
  * so is the difference (each stream is differenced before the mean, so that a stream dropping out makes no jump).
  */
 import { ContiguaError } from '../errors.ts';
-import type { AnalysisReport, Matrix, StreamAnalysis } from '../report/report.ts';
+import type { AnalysisReport, Bounds, Matrix, StreamAnalysis } from '../report/report.ts';
 import type { DetectionSettings } from './settings.ts';
 
 export type ReportStreams = Pick<AnalysisReport, 'streams'>;
@@ -43,6 +43,29 @@ export function similarityOf(
 ): number | null {
   const values = matricesOf(report, settings).map((matrix) => matrix[interval.first]?.[interval.last] ?? null);
   return meanOfPresent(values);
+}
+
+export interface StreamSimilarity {
+  readonly stream: string;
+  readonly value: number;
+  readonly bounds: Bounds;
+}
+
+/** The same of each stream that decides, with its bounds; none where nothing was resampled, or where a stream has no value. */
+export function similarityBoundsOf(
+  report: ReportStreams,
+  { rows, estimator, start, target, streams }: DetectionSettings,
+  { first, last }: { readonly first: number; readonly last: number },
+): readonly StreamSimilarity[] {
+  return chosenStreams(report, streams).flatMap(([stream, { similarity }]) => {
+    const found = similarity[rows];
+    const reading = `${start}/${target}` as const;
+    const value = found?.trajectories[estimator][reading][first]?.[last] ?? null;
+    const bounds = found?.bounds?.trajectories[estimator][reading];
+    const low = bounds?.low[first]?.[last] ?? null;
+    const high = bounds?.high[first]?.[last] ?? null;
+    return value === null || low === null || high === null ? [] : [{ stream, value, bounds: { low, high } }];
+  });
 }
 
 /**

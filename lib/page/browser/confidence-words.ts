@@ -24,7 +24,7 @@ export const countedWords = ({ held, total }: Counted): string => `${held} of ${
 /** "97.8–99.8 %": Wilson's 95 % interval of a count. */
 export const countedRangeWords = ({ held, total }: Counted): string => shareRangeWords(wilsonInterval(held, total));
 
-/** "0.79 (0.61–0.9)": a rank correlation with the interval of its bootstrap. */
+/** "0.79 (0.61 to 0.90)": a rank correlation with the interval of its bootstrap. */
 export function correlationWords({ rho, bounds }: { readonly rho: number; readonly bounds: Interval | null }): string {
   const two = (value: number) => value.toFixed(2).replace('-', '−');
   return bounds ? `${two(rho)} (${two(bounds.low)} to ${two(bounds.high)})` : two(rho);

@@ -76,7 +76,7 @@ export function measureText(measure: NoiseMeasure['measure'], value: number | nu
   return value === null ? 'n/a' : value.toFixed(3);
 }
 
-/** "Largest: early 0 (41 %), 15 (32 %); late …", short enough for one line above the chart. */
+/** "Largest, by block: early 0 (41 %), 15 (32 %); late …", short enough for one line above the chart. */
 export function noiseWords({ measure, rows }: NoiseMeasure): string {
   const most = rows
     .filter(({ id }) => id !== 'together')
@@ -91,5 +91,5 @@ export function noiseWords({ measure, rows }: NoiseMeasure): string {
       );
       return [`${id} ${named.join(', ')}`];
     });
-  return most.length === 0 ? '' : `Largest: ${most.join('; ')}.`;
+  return most.length === 0 ? '' : `Largest, by block: ${most.join('; ')}.`;
 }

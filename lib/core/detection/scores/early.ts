@@ -5,6 +5,7 @@ import type { Score } from './score.ts';
 export const early = {
   name: 'early',
   label: 'output error, removed, early steps',
+  heading: 'error, removed, early',
   about:
     "Relative error of the model's output with the later blocks left out, √(Σ t·e² / Σ t) over the noise bands: errors of early, noisy timesteps count more",
   column: 'damage_removed_early',

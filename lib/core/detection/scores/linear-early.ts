@@ -5,6 +5,7 @@ import type { Score } from './score.ts';
 export const linearEarly = {
   name: 'linear-early',
   label: 'output error, linear, early steps',
+  heading: 'error, linear, early',
   about:
     "Relative error of the model's output with one linear map in place of the later blocks, √(Σ t·e² / Σ t) over the noise bands: errors of early, noisy timesteps count more",
   column: 'damage_linear_early',

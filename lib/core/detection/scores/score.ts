@@ -11,6 +11,8 @@ export interface Score {
   readonly name: string;
   /** For people: "output error, removed". */
   readonly label: string;
+  /** In the head of a narrow column, where the label would take too many lines. */
+  readonly heading?: string;
   /** One sentence on what it says, without a full stop. */
   readonly about: string;
   /** Of tables that are taken away: never changed. */
