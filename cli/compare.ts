@@ -2,8 +2,8 @@
 import { DEFAULT_DETECTION, overlayDetections } from '../lib/core/detection/index.ts';
 import { MAX_JSON_BYTES } from '../lib/core/json-text.ts';
 import { parseReport } from '../lib/core/report/index.ts';
+import { shareText } from '../lib/core/share-text.ts';
 import { parseOptions, ROWS, usage } from './arguments.ts';
-import { shareWords } from './found-words.ts';
 import { tell, writeText } from './output.ts';
 import { readText } from './read-text.ts';
 
@@ -30,7 +30,7 @@ export async function compare(argv: readonly string[]): Promise<void> {
   const lines = overlaid.map(({ interval: { first, last }, of, count }) => [
     `${first}–${last}`,
     `${count} of ${reports.length}`,
-    ...of.map(({ detected, share }) => `${detected ? 'yes' : 'no'}${share === null ? '' : ` (${shareWords(share)})`}`),
+    ...of.map(({ detected, share }) => `${detected ? 'yes' : 'no'}${share === null ? '' : ` (${shareText(share)})`}`),
   ]);
   const widths = heads.map((head, column) => Math.max(head.length, ...lines.map((line) => line[column]!.length)));
   const row = (cells: readonly string[]) =>

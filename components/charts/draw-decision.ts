@@ -2,7 +2,9 @@
  * What ends a run, drawn so that it can be checked by eye: the difference that decides is ringed, the one that it is above
  * has a thinner ring, both carry their values, and a step between them shows the rise. Pure: data and scales in, marks out.
  */
+
 import { pairText } from '@/lib/core/pair-text.ts';
+import { shareText } from '@/lib/core/share-text.ts';
 import { centreOf, endOf } from './block-axis.ts';
 import { type Mark, mark } from './marks.ts';
 import type { ChartPalette } from './palette.ts';
@@ -49,7 +51,7 @@ export function drawBreak(
 export function shareWords(found: BreakShares | null | undefined, start: number): string {
   const share = found?.shares[start] ?? null;
   if (!found || share === null) return '';
-  return `in ${(share * 100).toFixed(0)} % of ${found.resamples} resamples`;
+  return `in ${shareText(share)} of ${found.resamples} resamples`;
 }
 
 /** On the side of the line where there is room for the longest of the texts that fits anywhere. */

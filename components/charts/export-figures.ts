@@ -3,6 +3,7 @@ import type { BlockInterval } from '@/lib/core/interval/index.ts';
 import type { StreamSpec } from '@/lib/core/model/architecture.ts';
 import { traitPlaces } from '@/lib/core/model/config-index.ts';
 import type { Matrix } from '@/lib/core/report/report.ts';
+import { shareText } from '@/lib/core/share-text.ts';
 import { blockAxis, centreOf, labelledBlocks, stacksSentence } from './block-axis.ts';
 import {
   drawHeatmapFrame,
@@ -26,7 +27,7 @@ import {
 } from './draw-trajectories.ts';
 import { calibrationSentence, estimatorSentence, figureSvg, samplesSentence } from './figure.ts';
 import { mark } from './marks.ts';
-import { countText, shareText } from './number-text.ts';
+import { countText } from './number-text.ts';
 import { PAPER_PALETTE } from './palette.ts';
 import { type BlockPart, whyNoPart } from './stream-part.ts';
 import { runEnd } from './trajectory-curves.ts';

@@ -10,7 +10,7 @@ export type { NoiseRowsData } from './draw-noise-rows.ts';
 export type { ParetoPoint, ParetoQuality } from './draw-pareto.ts';
 export { EmptyTrajectories } from './empty-trajectories.tsx';
 export { LayerStrip } from './layer-strip.tsx';
-export { shareText, similarityText } from './number-text.ts';
+export { similarityText } from './number-text.ts';
 export { PAGE_PALETTE, streamLook } from './palette.ts';
 export { Pareto, type ParetoLabels } from './pareto.tsx';
 export { PlanRows } from './plan-rows.tsx';

@@ -1,5 +1,6 @@
 /** How numbers read in charts: fixed decimals, a true minus sign, "n/a" for nothing to say and "…" while measuring. */
 import type { BlockInterval } from '@/lib/core/interval/interval.ts';
+import { shareText } from '@/lib/core/share-text.ts';
 import type { Measured } from './types.ts';
 
 export function valueText(value: Measured, decimals = 4): string {
@@ -39,12 +40,6 @@ export const spanText = ({ first, last }: BlockInterval): string => `${first} to
 /** Bounds of a similarity: "0.9281 to 0.9340". */
 export const boundsText = (low: number, high: number): string => `${similarityText(low)} to ${similarityText(high)}`;
 
-/** How sure an interval is. Of a few hundred resamples, whole per cent, unless that would read as all or none. */
-export function shareText(share: number): string {
-  const percent = 100 * share;
-  const isNearEnd = (percent > 0 && percent < 1) || (percent > 99 && percent < 100);
-  return `${percent.toFixed(isNearEnd ? 1 : 0)} %`;
-}
 /** "detected by 2 of 3 analyses" */
 export const agreementText = (count: number, of: number): string => `detected by ${count} of ${of} analyses`;
 export const foundText = (share: number): string => `found in ${shareText(share)} of the resamples`;

@@ -2,7 +2,7 @@
 /** Intervals as rows: how alike the surrogate stays, what taking them out costs, how often they are found, and a switch for each. */
 import { useMemo } from 'react';
 import { useStore } from 'zustand';
-import { shareText, similarityText } from '@/components/charts';
+import { similarityText } from '@/components/charts';
 import { Switch } from '@/components/ui/switch';
 import {
   type DamageScore,
@@ -15,6 +15,7 @@ import {
 import { type RunEdit, runEdit, sameEdit } from '@/lib/core/edit/index.ts';
 import { type BlockInterval, formatIntervalKey, sameInterval } from '@/lib/core/interval/index.ts';
 import { type AnalysisReport, damageOf } from '@/lib/core/report/report.ts';
+import { shareText } from '@/lib/core/share-text.ts';
 import { shareRangeWords } from '@/lib/page/browser/confidence-words.ts';
 import { percentWords, SURROGATE_CKA } from '@/lib/page/browser/number-words.ts';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
@@ -169,7 +170,7 @@ function Row({ interval, cka, ckaRanges, damage, range, found, whyNotFound, chos
         className="text-right"
         title={found === null ? (whyNotFound ?? undefined) : `In ${shareText(found)} of the resamples`}
       >
-        {found === null ? 'n/a' : foundWords(found)}
+        {found === null ? 'n/a' : shareText(found)}
       </td>
       <td className="pl-1.5">
         <div className="flex h-5 items-center justify-end">
@@ -188,12 +189,6 @@ function originOf({ first, last }: BlockInterval, detected: readonly BlockInterv
   const around = detected.find((found) => found.first <= first && last <= found.last);
   if (!around) return 'drawn';
   return around.first === first && around.last === last ? null : `of ${around.first}–${around.last}`;
-}
-
-/** Whole percents for a narrow column; not all of them is never 100 %, and some of them never 0 %. */
-function foundWords(share: number): string {
-  if (share > 0 && share < 0.01) return '<1 %';
-  return share > 0.99 && share < 1 ? '99 %' : `${Math.round(share * 100)} %`;
 }
 
 /** Errors as percent of the output; sums and differences, which have no such meaning, as plain numbers. */

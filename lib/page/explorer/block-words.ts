@@ -15,8 +15,9 @@ import { type BlockInterval, stackAround } from '@/lib/core/interval/index.ts';
 import type { StreamSpec } from '@/lib/core/model/config-index.ts';
 import { pairText } from '@/lib/core/pair-text.ts';
 import { type AnalysisReport, type Bounds, outputErrorOf } from '@/lib/core/report/report.ts';
+import { shareText } from '@/lib/core/share-text.ts';
 import { percentWords } from '../browser/number-words.ts';
-import { type BreakFinding, roundingSentence, shareText } from './break-words.ts';
+import { type BreakFinding, roundingSentence } from './break-words.ts';
 
 type Row = readonly (number | null)[];
 

@@ -9,6 +9,7 @@ import {
 import { type BlockInterval, stackAround } from '@/lib/core/interval/index.ts';
 import { pairText } from '@/lib/core/pair-text.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
+import { shareText } from '@/lib/core/share-text.ts';
 
 /** A rise below this is within the rounding errors of a measurement in single precision. */
 const ROUNDING = 1e-5;
@@ -76,8 +77,6 @@ function foundSentence(found: BreakFinding | null): string {
   if (!found || found.share === null) return '';
   return ` ${shareText(found.share)} of ${found.resamples} resamples break there.`;
 }
-
-export const shareText = (share: number): string => `${(share * 100).toFixed(0)} %`;
 
 export function roundingSentence({ delta, before }: Rise): string {
   return delta - before.delta < ROUNDING ? ' So small a rise is within the rounding of the measurement.' : '';
