@@ -70,7 +70,7 @@ export function IntervalTable({ intervals, detected, bySureness, ranking, onSort
           </th>
           <th
             scope="col"
-            className="w-16 pb-1 pl-1.5 text-right font-normal"
+            className="w-12 pb-1 pl-1.5 text-right font-normal"
             title={shown.about}
             aria-sort={isSortedBy.shown ? 'ascending' : undefined}
           >
@@ -79,7 +79,7 @@ export function IntervalTable({ intervals, detected, bySureness, ranking, onSort
           </th>
           <th
             scope="col"
-            className="w-12 pb-1 pl-1.5 text-right font-normal"
+            className="w-10 pb-1 pl-1.5 text-right font-normal"
             aria-sort={bySureness ? 'descending' : undefined}
           >
             <button
@@ -92,7 +92,7 @@ export function IntervalTable({ intervals, detected, bySureness, ranking, onSort
               found in{bySureness ? ' ↓' : ''}
             </button>
           </th>
-          <th scope="col" className="w-9 pb-1 text-right font-normal">
+          <th scope="col" className="pb-1 text-right font-normal">
             out
           </th>
         </tr>
