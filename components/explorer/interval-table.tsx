@@ -27,6 +27,9 @@ import { ReplacementSelect } from './replacement-select';
 import { useFoundIn } from './use-linked';
 import { useNoiseReading } from './use-noise';
 
+/** Before an arrow, which belongs to the last word. */
+const NO_BREAK = '\u00a0';
+
 interface IntervalTableProps {
   /** In the order of the rows. */
   intervals: readonly BlockInterval[];
@@ -66,7 +69,7 @@ export function IntervalTable({ intervals, detected, bySureness, ranking, onSort
             aria-sort={isSortedBy.similarity ? 'descending' : undefined}
           >
             {SURROGATE_CKA}
-            {isSortedBy.similarity ? ' ↓' : ''}
+            {isSortedBy.similarity ? `${NO_BREAK}↓` : ''}
           </th>
           <th
             scope="col"
@@ -75,7 +78,7 @@ export function IntervalTable({ intervals, detected, bySureness, ranking, onSort
             aria-sort={isSortedBy.shown ? 'ascending' : undefined}
           >
             {shown.heading ?? shown.label}
-            {isSortedBy.shown ? ' ↑' : ''}
+            {isSortedBy.shown ? `${NO_BREAK}↑` : ''}
           </th>
           <th
             scope="col"
@@ -89,7 +92,7 @@ export function IntervalTable({ intervals, detected, bySureness, ranking, onSort
               title="Share of the resamples of the held-out prompts in which the rule finds the interval; click to sort by it, or by damage again"
               onClick={() => onSort(!bySureness)}
             >
-              found in{bySureness ? ' ↓' : ''}
+              found in{bySureness ? `${NO_BREAK}↓` : ''}
             </button>
           </th>
           <th scope="col" className="pb-1 text-right font-normal">
@@ -167,7 +170,7 @@ function Row({ interval, cka, ckaRanges, damage, range, found, whyNotFound, chos
         {damage}
       </td>
       <td
-        className="text-right"
+        className="pl-1.5 text-right"
         title={found === null ? (whyNotFound ?? undefined) : `In ${shareText(found)} of the resamples`}
       >
         {found === null ? 'n/a' : shareText(found)}

@@ -19,7 +19,7 @@ export function RunBar({ here, children }: { here: 'list' | 'run'; children?: Re
         </PageLink>
       </nav>
       <div className="min-w-0 truncate text-xs text-muted">{children}</div>
-      <div className="ml-auto flex min-w-0 items-center gap-1">
+      <div className="ml-auto flex shrink-0 items-center gap-1">
         <RunServer />
         <span aria-hidden className="mx-1 hidden h-4 w-px bg-line sm:block" />
         <ThemeButton />

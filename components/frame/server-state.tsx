@@ -24,14 +24,17 @@ export function RunServer() {
       name={`Server: ${words}`}
       title="Server"
       panelClass="w-[440px]"
-      buttonClass="inline-flex h-7 min-w-0 items-center gap-2 rounded-full border border-line bg-panel pr-1.5 pl-3 text-xs hover:bg-panel-2"
+      buttonClass="inline-flex h-7 shrink-0 items-center gap-2 rounded-full border border-line bg-panel pr-1.5 pl-3 text-xs hover:bg-panel-2"
       label={
         <>
           <span
             aria-hidden
             className={`size-2 shrink-0 rounded-full ${well ? 'bg-well' : answer || problem ? 'bg-danger' : 'border border-line-strong'}`}
           />
-          <span className="truncate">Server: {words}</span>
+          <span className="truncate">
+            <span className="hidden sm:inline">Server: </span>
+            {words}
+          </span>
           <ChevronIcon />
         </>
       }
