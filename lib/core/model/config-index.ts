@@ -17,7 +17,7 @@ export type {
   TensorSpec,
 } from './architecture.ts';
 export { BLOCK_HALVES, elementsOf, seamsOf } from './architecture.ts';
-export { type BlockForm, formRows, isPart } from './block-form.ts';
+export { type BlockForm, blockInForm, formRows, isPart } from './block-form.ts';
 export type { BlockConversion, RowSource } from './block-rows.ts';
 export { parseModelConfig } from './config.ts';
 export { MAX_BLOCKS } from './config-values.ts';
@@ -39,6 +39,6 @@ export { embedsGuidance } from './inputs.ts';
 export { fitsHiddenStates, hiddenStatesShape } from './latents.ts';
 export { conversionOf, prunedModel, studentBlock } from './pruned.ts';
 export { DEFAULT_RESIDENT_BYTES, residentBlocks } from './resident.ts';
-export { basisName } from './shared-modulation.ts';
+export { basisName, basisTensors } from './shared-modulation.ts';
 export { inDiffusersNames, openStoredModel, readModelConfig, type StoredModel } from './stored-model.ts';
 export { hasTrait, type TraitPlaces, traitLabels, traitPlaces } from './traits.ts';

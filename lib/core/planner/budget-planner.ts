@@ -3,17 +3,21 @@
  * and rules to a problem, and gives plans back as edits.
  */
 import { type DetectionSettings, leastScore } from '../detection/index.ts';
-import type { RunSet } from '../edit/index.ts';
+import type { RunSet, WidthEdit } from '../edit/index.ts';
 import type { PlannedModel } from '../plan/index.ts';
 import type { AnalysisReport, Bounds } from '../report/index.ts';
 import { type PlannedEdits, Planner } from './best-plan.ts';
 import type { Budget } from './budget.ts';
 import { type BudgetedModel, type CostScale, costScale, savingFor, unmet } from './edit-costs.ts';
-import { type PlanRules, planProblem } from './plan-problem.ts';
+import { planProblem } from './plan-problem.ts';
+import type { PlanRules } from './plan-rules.ts';
 import { type Prediction, predictionOf } from './prediction.ts';
 
 export interface PlanPoint {
+  /** Runs of blocks. */
   readonly edits: RunSet;
+  /** What makes blocks narrower besides. */
+  readonly width: readonly WidthEdit[];
   /** In the budget's unit. */
   readonly cost: number;
   /** What the prediction says of all edits together. */
@@ -59,15 +63,17 @@ export function budgetPlanner(request: PlannerRequest): BudgetPlanner {
   const { model, report, file, detection, budget: asked, rules } = request;
   const scale = costScale(asked, model, report);
   const prediction = request.prediction ?? predictionOf(report, detection, leastScore(report, model, detection));
-  const { problem, editsOf } = planProblem(model, report, scale, prediction, rules, file);
+  const { problem, editsOf, widthOf } = planProblem(model, report, scale, prediction, rules, file);
   const planner = new Planner(problem);
   const pointOf = ({ ids, saves, damage }: PlannedEdits): PlanPoint => {
-    const edits = editsOf(ids);
+    const [edits, width] = [editsOf(ids), widthOf(ids)];
     return {
       edits,
+      width,
       cost: scale.before - saves,
       damage: prediction.totalOf(damage),
-      bounds: prediction.boundsOf(edits),
+      // Bounds of narrower blocks are not known.
+      bounds: width.length === 0 ? prediction.boundsOf(edits) : null,
     };
   };
   return {

@@ -9,6 +9,8 @@ interface Priced {
   readonly id: string;
   /** May be negative, for an edit that adds something. */
   readonly saves: number;
+  /** What a span or a choice saves instead, beside a whole edit that saves with blocks, by its id. */
+  readonly savesWith?: Readonly<Record<string, number>>;
   readonly damage: number;
 }
 
@@ -56,8 +58,8 @@ export function allowedOf(problem: Problem): Pick<Problem, 'spans' | 'choices' |
   const all: readonly Priced[] = [...problem.spans, ...problem.choices, ...problem.wholes];
   const ids = new Set(all.map(({ id }) => id));
   if (ids.size < all.length) throw invalid('Two candidates have one id');
-  for (const { id, saves, damage } of all) {
-    if (!Number.isFinite(saves) || !Number.isFinite(damage)) {
+  for (const { id, saves, damage, savesWith = {} } of all) {
+    if (!Number.isFinite(saves) || !Number.isFinite(damage) || !Object.values(savesWith).every(Number.isFinite)) {
       throw invalid('A candidate has no finite price', id, `saves ${saves}, damage ${damage}`, 'finite numbers');
     }
   }

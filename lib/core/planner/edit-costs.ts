@@ -17,6 +17,7 @@ import {
   type BudgetKind,
   formatBudget,
 } from './budget.ts';
+import type { Saved } from './narrow-costs.ts';
 
 /** A ModelSummary has it all. */
 export interface BudgetedModel extends CostedModel {
@@ -32,13 +33,8 @@ export interface CostScale {
   saves(edit: RunEdit): number;
   /** What the amounts count, in a sentence for people. */
   readonly about: string;
-}
-
-/** One forward of one sample; `ms` is null where the report did not time every block. */
-interface Saved {
-  readonly parameters: number;
-  readonly flops: number;
-  readonly ms: number | null;
+  /** The scale of anything that is saved: its amount in the unit of `before`. */
+  amountOf(saved: Saved): number;
 }
 
 /**
@@ -49,10 +45,19 @@ const ACTIVATIONS = 10;
 
 /** Throws `plan-invalid` for time where the report did not measure it. */
 export function costScale(
-  { kind, dtype }: Pick<Budget, 'kind' | 'dtype'>,
+  asked: Pick<Budget, 'kind' | 'dtype'>,
   model: BudgetedModel,
   report: Pick<AnalysisReport, 'blockMs'> | null,
 ): CostScale {
+  const { amountOf, saved, ...scale } = scaleOf(asked, model, report);
+  return { ...scale, amountOf, saves: (edit) => amountOf(saved(edit)) };
+}
+
+function scaleOf(
+  { kind, dtype }: Pick<Budget, 'kind' | 'dtype'>,
+  model: BudgetedModel,
+  report: Pick<AnalysisReport, 'blockMs'> | null,
+): Omit<CostScale, 'saves'> & { readonly saved: (edit: RunEdit) => Saved } {
   const blockMs = report?.blockMs ?? [];
   const saved = savingsOf(model, blockMs);
   const total = { parameters: totalParameters(model), flops: flopsOf(model).total, ms: sumOf(blockMs) };
@@ -61,14 +66,16 @@ export function costScale(
   const bytesPer = dtype === null ? model.sizeBytes / total.parameters : BUDGET_DTYPES[dtype];
   const weights = {
     before: bytesPer * total.parameters,
-    saves: (edit: RunEdit) => bytesPer * saved(edit).parameters,
+    amountOf: ({ parameters }: Saved) => bytesPer * parameters,
+    saved,
   };
   switch (kind) {
     case 'params':
       return {
         kind,
         before: total.parameters,
-        saves: (edit) => saved(edit).parameters,
+        amountOf: ({ parameters }) => parameters,
+        saved,
         about: 'Parameters of the transformer, without text encoder and VAE.',
       };
     case 'size':
@@ -87,7 +94,8 @@ export function costScale(
       return {
         kind,
         before: forwards * total.flops,
-        saves: (edit) => forwards * saved(edit).flops,
+        amountOf: ({ flops }) => forwards * flops,
+        saved,
         about: `Operations of one drawing step: ${perStep}.`,
       };
     case 'time': {
@@ -96,7 +104,8 @@ export function costScale(
       return {
         kind,
         before: forwards * ms,
-        saves: (edit) => forwards * (saved(edit).ms ?? 0),
+        amountOf: (one) => forwards * (one.ms ?? 0),
+        saved,
         about: `Time of the blocks in one drawing step (${perStep}), as the report’s engine measured them one by one.`,
       };
     }

@@ -31,11 +31,15 @@ export function graphOf(problem: Problem): Graph {
   const node = () => nodes.push([]) - 1;
 
   /** Steps from `from` on, one for each group of alternatives; returns where they end. */
-  const through = (from: number, groups: Iterable<readonly (Choice | Whole)[]>): number => {
+  const through = (
+    from: number,
+    groups: Iterable<readonly (Choice | Whole)[]>,
+    beside: Whole | null = null,
+  ): number => {
     let at = from;
     for (const group of groups) {
       const next = node();
-      for (const one of alternatives(group)) nodes[at]!.push({ ...(one ? priceOf(one) : NOTHING), to: next });
+      for (const one of alternatives(group)) nodes[at]!.push({ ...(one ? priceOf(one, beside) : NOTHING), to: next });
       at = next;
     }
     return at;
@@ -47,8 +51,9 @@ export function graphOf(problem: Problem): Graph {
   };
   const groupsAt = (block: number) => byGroup(choicesAt.get(block) ?? []);
 
-  /** Along one track, from `start` on. `perBlock`: saved with each block that stays. */
-  const walk = (track: string, start: number, hasChoices: boolean, perBlock: readonly number[] | null): number => {
+  /** Along one track, from `start` on, beside a whole edit that saves with each block that stays. */
+  const walk = (track: string, start: number, hasChoices: boolean, beside: Whole | null): number => {
+    const perBlock = beside?.savesPerBlock ?? null;
     const fixed = spans.filter(({ id, track: own }) => own === track && chosen.has(id));
     const kept = (first: number, last: number) =>
       perBlock ? perBlock.slice(first, last + 1).reduce((sum, one) => sum + one, 0) : 0;
@@ -63,19 +68,19 @@ export function graphOf(problem: Problem): Graph {
       for (const { from, edge } of waiting[block] ?? []) nodes[from]!.push({ ...edge, to: at });
       if (block === problem.numBlocks) return at;
       for (const span of spansAt.get(`${track} ${block}`) ?? []) {
-        const price = priceOf(span);
+        const price = priceOf(span, beside);
         const edge = { ...price, saves: price.saves + kept(span.first, goneFrom(span) - 1) };
         const open = hasChoices ? openGroups(span, groupsAt) : [];
         if (open.length === 0) leadTo(span.last + 1, at, edge);
         else {
           const inside = node();
           nodes[at]!.push({ ...edge, to: inside });
-          leadTo(span.last + 1, through(inside, open), NOTHING);
+          leadTo(span.last + 1, through(inside, open, beside), NOTHING);
         }
       }
       // Other spans that overlap one that is chosen are left out already.
       if (fixed.some(({ first }) => first === block)) continue;
-      const end = hasChoices ? through(at, groupsAt(block)) : at;
+      const end = hasChoices ? through(at, groupsAt(block), beside) : at;
       leadTo(block + 1, end, perBlock ? { ...NOTHING, saves: perBlock[block]! } : NOTHING);
     }
   };
@@ -90,7 +95,7 @@ export function graphOf(problem: Problem): Graph {
     const ends = alternatives(ofBlocks).map((whole) => {
       const head = node();
       nodes[start]!.push({ ...(whole ? priceOf(whole) : NOTHING), to: head });
-      return walk(main, head, true, whole?.savesPerBlock ?? null);
+      return walk(main, head, true, whole);
     });
     start = node();
     for (const end of ends) nodes[end]!.push({ ...NOTHING, to: start });
@@ -109,7 +114,10 @@ function openGroups(span: Span, groupsAt: (block: number) => readonly (readonly 
   return blocks.flatMap((block) => groupsAt(block).filter(([one]) => one && !closes(span, one)));
 }
 
-const priceOf = ({ id, saves, damage }: Omit<Edge, 'to'>): Omit<Edge, 'to'> => ({ id, saves, damage });
+const priceOf = (
+  { id, saves, damage, savesWith }: Span | Choice | Whole,
+  beside: Whole | null = null,
+): Omit<Edge, 'to'> => ({ id, saves: (beside && savesWith?.[beside.id]) ?? saves, damage });
 
 const byGroup = <T extends { readonly group: string }>(all: readonly T[]): T[][] => [
   ...grouped(all, ({ group }) => group).values(),

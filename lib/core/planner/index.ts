@@ -21,6 +21,7 @@ export {
 } from './budget-planner.ts';
 export type { Choice, Problem, Span, Whole } from './candidates.ts';
 export { type BudgetedModel, type CostScale, costScale, costScales } from './edit-costs.ts';
-export { FREE_RULES, PLANNED_KINDS, type PlannedKind, type PlanRules, whyNotUnder } from './plan-problem.ts';
+export { whyNotUnder } from './plan-problem.ts';
+export { FREE_RULES, PLANNED_KINDS, type PlannedKind, type PlanRules, type WidthOffer } from './plan-rules.ts';
 export { type Prediction, predictedDamage, predictionOf } from './prediction.ts';
 export { fitPrediction, type PredictedAndMeasured, type PredictionFit } from './prediction-fit.ts';

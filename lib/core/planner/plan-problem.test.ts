@@ -7,7 +7,7 @@ import { damageOf } from '../report/report-fixtures.ts';
 import { formatBlockList, parseBlockList } from './block-list.ts';
 import { parseBudget } from './budget.ts';
 import { budgetPlanner } from './budget-planner.ts';
-import { FREE_RULES, type PlanRules } from './plan-problem.ts';
+import { FREE_RULES, type PlanRules } from './plan-rules.ts';
 import { exampleModel, reportOf } from './planner-fixtures.ts';
 import { predictedDamage, predictionOf } from './prediction.ts';
 

@@ -7,37 +7,34 @@
  * - A **forbidden** block is locked, and no edit begins at it either: every edit leaves it alone.
  * - A **chosen** edit is in every plan.
  */
-import { editKey, type RunEdit, type RunReplacement, type RunSet, runEdit, runSetOf } from '../edit/index.ts';
+import {
+  editKey,
+  type RunEdit,
+  type RunReplacement,
+  type RunSet,
+  runEdit,
+  runSetOf,
+  type WidthEdit,
+} from '../edit/index.ts';
 import { ContiguaError } from '../errors.ts';
-import { type Depth, formatIntervalKey, stackAround } from '../interval/index.ts';
+import { type Depth, formatIntervalKey, removedBlocks, stackAround } from '../interval/index.ts';
 import { assertReportFits, type PlannedModel } from '../plan/index.ts';
 import type { AnalysisReport } from '../report/index.ts';
 import type { Problem, Span } from './candidates.ts';
-import type { CostScale } from './edit-costs.ts';
+import type { BudgetedModel, CostScale } from './edit-costs.ts';
+import { narrowCandidates } from './narrow-candidates.ts';
+import { kindOf, type PlanRules } from './plan-rules.ts';
 import type { Prediction } from './prediction.ts';
-
-/** What a plan may be made of: runs of blocks, text-stream groups, FFNs, modulation matrices. */
-export const PLANNED_KINDS = ['run', 'text', 'ffn', 'modulation'] as const;
-export type PlannedKind = (typeof PLANNED_KINDS)[number];
-
-export interface PlanRules {
-  /** What stands in for runs of blocks. */
-  readonly by: RunReplacement;
-  readonly allow: readonly PlannedKind[];
-  readonly locked: readonly number[];
-  readonly forbidden: readonly number[];
-  readonly chosen: RunSet;
-}
-
-export const FREE_RULES: PlanRules = { by: 'nothing', allow: ['run'], locked: [], forbidden: [], chosen: [] };
 
 export interface PlanProblem {
   readonly problem: Problem;
-  /** The edits behind the ids of a plan, in order of depth. */
+  /** The runs behind the ids of a plan, in order of depth. */
   editsOf(ids: readonly string[]): RunSet;
+  /** The edits that make blocks narrower. */
+  widthOf(ids: readonly string[]): readonly WidthEdit[];
 }
 
-type ProblemModel = Pick<PlannedModel, 'name' | 'fingerprint'> & Depth;
+type ProblemModel = Pick<BudgetedModel & PlannedModel, 'name' | 'fingerprint' | 'config' | 'tokensPerForward'> & Depth;
 
 /**
  * Throws `plan-mismatch` where the report is of another model, and `plan-invalid` where rules contradict each other or name
@@ -46,7 +43,7 @@ type ProblemModel = Pick<PlannedModel, 'name' | 'fingerprint'> & Depth;
 export function planProblem(
   model: ProblemModel,
   report: AnalysisReport,
-  scale: Pick<CostScale, 'saves'>,
+  scale: Pick<CostScale, 'saves' | 'amountOf'>,
   prediction: Prediction,
   rules: PlanRules,
   file?: string,
@@ -71,17 +68,26 @@ export function planProblem(
   if (rules.allow.includes('run')) {
     for (const edit of allRuns(model, rules.by)) if (isFree(edit) && !known.has(editKey(edit))) offer(edit);
   }
+  const narrow = narrowCandidates(model, report, scale, prediction, rules);
+  spans.push(...narrow.spans);
   if (spans.length === 0 && rules.locked.length + rules.forbidden.length === 0) {
     throw invalid('The report predicts no damage of any edit', prediction.label, 'a score that it holds');
   }
   return {
-    problem: { numBlocks: model.numBlocks, spans, choices: [], wholes: [], chosen: rules.chosen.map(editKey) },
+    problem: {
+      numBlocks: model.numBlocks,
+      spans,
+      choices: narrow.choices,
+      wholes: narrow.wholes,
+      chosen: rules.chosen.map(editKey),
+    },
     editsOf: (ids) =>
       runSetOf(
         ids.flatMap((id) => known.get(id) ?? []),
         model,
         'the plan',
       ),
+    widthOf: (ids) => narrow.editsOf(ids, removedBlocks(ids.flatMap((id) => known.get(id) ?? []))),
   };
 }
 
@@ -122,10 +128,16 @@ function checkRules({ numBlocks }: Depth, rules: PlanRules): void {
     if (outside === undefined) continue;
     throw invalid(`The model has no such block to ${name}`, String(outside), `0 to ${numBlocks - 1}`);
   }
-  const missing = rules.allow.filter((kind) => kind !== 'run');
+  const offered = new Set(rules.offers?.map(({ edit }) => kindOf(edit)));
+  const missing = rules.allow.filter((kind) => kind !== 'run' && !offered.has(kind));
   if (missing.length > 0) {
     const found = missing.join(', ');
-    throw invalid('The report has no figures to plan with such edits', found, 'run', 'Allow run alone.');
+    throw invalid(
+      'The report has no figures to plan with such edits',
+      found,
+      ['run', ...offered].join(', '),
+      'Allow what it has figures for.',
+    );
   }
   for (const edit of rules.chosen) {
     const reason = whyNotUnder(rules, edit);

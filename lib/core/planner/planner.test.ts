@@ -27,6 +27,9 @@ function randomProblem(random: SeededRandom): Problem {
     damage: price(),
   }));
   const hasBlocks = random.uniform() < 0.5;
+  /** Beside a basis, what lies on the track of the depth may save something else. */
+  const beside = () =>
+    hasBlocks && random.uniform() < 0.5 ? { savesWith: { 'whole 0': saving(), 'whole 1': saving() } } : {};
   const wholes: Whole[] = Array.from({ length: random.integer(3) }, (_, i) => ({
     id: `whole ${i}`,
     group: 'basis',
@@ -38,8 +41,8 @@ function randomProblem(random: SeededRandom): Problem {
   const some = (share: number) => all.filter(() => random.uniform() < share);
   return {
     numBlocks,
-    spans,
-    choices,
+    spans: spans.map((span) => (span.track === 'depth' ? { ...span, ...beside() } : span)),
+    choices: choices.map((choice) => ({ ...choice, ...beside() })),
     wholes,
     locked: random.uniform() < 0.3 ? [block()] : [],
     forbidden: some(0.1),
@@ -73,14 +76,17 @@ function allPlans(problem: Problem): PlannedEdits[] {
         ),
       );
     if (!isPlan) continue;
-    const sum = (key: 'saves' | 'damage') => all.filter(has).reduce((total, one) => total + one[key], 0);
+    const [basis] = inWholes;
+    const saved = [...inSpans, ...inChoices].map(({ saves, savesWith }) => (basis && savesWith?.[basis.id]) ?? saves);
+    const alone = [...saved, ...inWholes.map(({ saves }) => saves)].reduce((total, one) => total + one, 0);
+    const damage = all.filter(has).reduce((total, one) => total + one.damage, 0);
     const stays = (block: number) =>
       !inSpans.some(
         ({ last, closedFrom, closes }) => closedFrom !== null && !closes && block >= closedFrom && block <= last,
       );
     const withBlocks = inWholes.flatMap(({ savesPerBlock = [] }) => savesPerBlock.filter((_, block) => stays(block)));
-    const saves = withBlocks.reduce((total, one) => total + one, sum('saves'));
-    plans.push({ ids: ids.sort(), saves, damage: sum('damage') });
+    const saves = withBlocks.reduce((total, one) => total + one, alone);
+    plans.push({ ids: ids.sort(), saves, damage });
   }
   return plans;
 }

@@ -25,6 +25,8 @@ export interface Prediction {
   readonly isShare: boolean;
   /** Adds up over the edits of a plan; null where the report cannot say, and the edit is no candidate. */
   termOf(edit: RunEdit): number | null;
+  /** Of an edit whose output error alone was measured elsewhere; null where terms are of another unit. */
+  termOfError(outputError: number): number | null;
   /** What a sum of terms predicts. Rises with the sum. */
   totalOf(sum: number): number;
   /** Of the total of these edits, with every edit at its lower or at its upper bound; null where one has none. */
@@ -44,6 +46,7 @@ export function predictionOf(
     label: `${label}, ${inSquares ? 'squares added up' : 'added up'}`,
     isShare,
     termOf: (edit) => addedDamage(report, edit, score, settings),
+    termOfError: (outputError) => (isShare ? (inSquares ? outputError ** 2 : outputError) : null),
     totalOf,
     boundsOf(edits) {
       if (needs === null || edits.length === 0) return null;

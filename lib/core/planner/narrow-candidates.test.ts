@@ -1,0 +1,196 @@
+import { describe, expect, it } from 'vitest';
+import { DEFAULT_DETECTION } from '../detection/index.ts';
+import { type Edit, editSetOf, ffnEdit, modulationEdit, runEdit, textStreamEdit } from '../edit/index.ts';
+import { editableModel, editedModel, parseModelConfig } from '../model/config-index.ts';
+import { seededRandom } from '../random.ts';
+import { damageOf } from '../report/report-fixtures.ts';
+import { type BudgetKind, parseBudget } from './budget.ts';
+import { budgetPlanner } from './budget-planner.ts';
+import { FREE_RULES, type PlanRules, type WidthOffer } from './plan-rules.ts';
+import { exampleModel, reportOf } from './planner-fixtures.ts';
+import { predictionOf } from './prediction.ts';
+
+const BLOCKS = 6;
+const model = exampleModel(BLOCKS);
+const config = parseModelConfig(JSON.stringify(model.config), 'config.json');
+const random = seededRandom(4);
+const runs = Array.from({ length: BLOCKS }, (_, first) =>
+  Array.from({ length: BLOCKS - 1 - first }, (_, i) => runEdit({ first, last: first + 1 + i }, 'nothing')),
+).flat();
+const report = reportOf(
+  Array.from({ length: BLOCKS }, () => 0.1),
+  {
+    damage: runs.map((edit) => damageOf(edit, 0.05 * (edit.last - edit.first) * (1 + random.uniform()))),
+  },
+);
+const offer = (edit: WidthOffer['edit'], outputError = 0.006 * (1 + random.uniform())): WidthOffer => ({
+  edit,
+  outputError,
+});
+const OFFERS: readonly WidthOffer[] = [
+  ...Array.from({ length: BLOCKS }, (_, block) =>
+    ['image', 'text'].map((stream) => offer(ffnEdit(block, stream))),
+  ).flat(),
+  ...[
+    { first: 1, last: 2 },
+    { first: 1, last: 4 },
+    { first: 3, last: 5 },
+  ].map((group) => offer(textStreamEdit(group))),
+  ...[2, 8, 32].map((rank) => offer(modulationEdit({ rank }), 0.05 / rank)),
+];
+const ALL = ['run', 'text', 'ffn', 'modulation'] as const;
+const plannerOf = (rules: Partial<PlanRules> = {}, kind: BudgetKind = 'params', score: 'removed' | 'cka' = 'removed') =>
+  budgetPlanner({
+    model,
+    report,
+    detection: DEFAULT_DETECTION,
+    budget: { kind, dtype: null },
+    rules: { ...FREE_RULES, allow: ALL, offers: OFFERS, ...rules },
+    prediction: predictionOf(report, DEFAULT_DETECTION, { score }),
+  });
+const editable = editableModel(config);
+const setOf = (edits: readonly Edit[]) => editSetOf(edits, editable, 'test');
+
+describe('plans of every kind of edit', () => {
+  it.each<[BudgetKind, number]>([
+    ['params', 1],
+    ['flops', 2],
+  ])('cost in %s what the edited model costs, to the last one, and are valid sets', (kind, factor) => {
+    const planner = plannerOf({}, kind);
+    const costOf = (edits: readonly Edit[]) => {
+      const edited = editedModel(config, setOf(edits));
+      return kind === 'params' ? edited.parameters : factor * edited.flops(model.tokensPerForward);
+    };
+    const seen = new Set<string>();
+    for (let share = Math.ceil((100 * planner.least) / costOf([])); share <= 100; share += 2) {
+      const point = planner.best(parseBudget(`${kind}=${share}%`, 'test'));
+      const edits = [...point.edits, ...point.width];
+      for (const { on } of edits) seen.add(on);
+      expect(point.cost / costOf(edits)).toBeCloseTo(1, 12);
+      expect(point.cost).toBeLessThanOrEqual(((share + 1e-9) / 100) * costOf([]));
+    }
+    // Modulations take next to no operations.
+    const kinds = ['ffn', 'modulation', 'run', 'text-stream'].filter((on) => kind === 'params' || on !== 'modulation');
+    expect([...seen].sort()).toEqual(kinds);
+  });
+
+  it('are the best of all sets of edits that the model allows, of every budget', () => {
+    const small = exampleModel(3);
+    const smallConfig = parseModelConfig(JSON.stringify(small.config), 'config.json');
+    const smallEditable = editableModel(smallConfig);
+    for (let seed = 0; seed < 4; seed++) {
+      const own = seededRandom(seed);
+      const error = () => 0.01 + 0.04 * own.uniform();
+      const spans = [runEdit({ first: 0, last: 1 }, 'nothing'), runEdit({ first: 1, last: 2 }, 'nothing')];
+      const damage = spans.map((edit) => damageOf(edit, 2 * error()));
+      const offers = [
+        ...[0, 1, 2].map((block) => offer(ffnEdit(block, 'image'), error())),
+        ...[0, 1].map((block) => offer(ffnEdit(block, 'text'), error())),
+        ...[0, 1].map((first) => offer(textStreamEdit({ first, last: first + 1 }), error())),
+        ...[2, 64].map((rank) => offer(modulationEdit({ rank }), 0.1 / rank)),
+      ];
+      const candidates = [...damage, ...offers];
+      const plans = Array.from({ length: 2 ** candidates.length }, (_, bits) => {
+        const chosen = candidates.filter((__, i) => (bits >> i) & 1);
+        const edits = chosen.map(({ edit }): Edit => edit);
+        const spans = edits.flatMap((edit) => (edit.on === 'run' || edit.on === 'text-stream' ? [edit] : []));
+        // The planner makes no text group across a run.
+        if (spans.some((a) => spans.some((b) => a !== b && a.first <= b.last && b.first <= a.last))) return [];
+        try {
+          const { parameters } = editedModel(smallConfig, editSetOf(edits, smallEditable, 'test'));
+          return [{ parameters, squares: chosen.reduce((sum, one) => sum + (one.outputError ?? 0) ** 2, 0) }];
+        } catch {
+          return [];
+        }
+      }).flat();
+      const ownReport = reportOf([0.1, 0.1, 0.1], { damage });
+      const planner = budgetPlanner({
+        model: small,
+        report: ownReport,
+        detection: DEFAULT_DETECTION,
+        budget: { kind: 'params', dtype: null },
+        rules: { ...FREE_RULES, allow: ALL, offers },
+        prediction: predictionOf(ownReport, DEFAULT_DETECTION, { score: 'removed' }),
+      });
+      expect(planner.least).toBe(Math.min(...plans.map(({ parameters }) => parameters)));
+      for (let share = 100 * (planner.least / small.parameters) + 0.1; share <= 100; share += 2.7) {
+        const limit = (share / 100) * small.parameters;
+        const best = Math.min(...plans.filter(({ parameters }) => parameters <= limit).map(({ squares }) => squares));
+        const found = planner.best({ kind: 'params', dtype: null, limit: { amount: limit } });
+        expect(found.damage, `seed ${seed}, ${share} %`).toBeCloseTo(Math.sqrt(best), 12);
+      }
+    }
+  });
+
+  it('are no worse than plans of runs alone, at any budget', () => {
+    const [mixed, alone] = [plannerOf(), plannerOf({ allow: ['run'] })];
+    for (let share = 40; share <= 95; share += 5) {
+      const budget = parseBudget(`params=${share}%`, 'test');
+      expect(mixed.best(budget).damage).toBeLessThanOrEqual(alone.best(budget).damage + 1e-12);
+    }
+    expect(mixed.best(parseBudget('params=60%', 'test')).damage).toBeLessThan(
+      0.8 * alone.best(parseBudget('params=60%', 'test')).damage,
+    );
+  });
+
+  it('leave locked and forbidden blocks alone, and name the blocks that share modulations then', () => {
+    const planner = plannerOf({ locked: [2], forbidden: [4] });
+    for (const { edits, width } of planner.front(50).points) {
+      const set = setOf([...edits, ...width]);
+      for (const edit of set) {
+        if (edit.on === 'modulation') expect(edit.blocks).not.toEqual(expect.arrayContaining([2]));
+        if (edit.on === 'ffn') expect([2, 4]).not.toContain(edit.block);
+        if (edit.on === 'text-stream') expect(edit).toMatchObject({ first: 1, last: 2 });
+      }
+      expect(set.some((edit) => edit.on === 'text-stream')).toBe(false);
+    }
+    const all = planner.best(parseBudget('params=70%', 'test')).width.find(({ on }) => on === 'modulation');
+    expect(all).toMatchObject({ on: 'modulation', blocks: expect.any(Array) });
+  });
+
+  it('are refused where nothing of a kind is offered, or output errors do not add to the score', () => {
+    expect(() => plannerOf({ offers: [], allow: ['run', 'ffn'] })).toThrow(/no figures.*found ffn; expected run/s);
+    expect(() => plannerOf({}, 'params', 'cka')).toThrow(/Output errors do not add to this prediction/);
+    expect(() => plannerOf({ offers: [offer(ffnEdit(0, 'audio'))], allow: ['ffn'] })).toThrow(/no stream audio/);
+  });
+
+  it('of sixty blocks with all kinds of edit are found in under a second of processor time', () => {
+    const large = exampleModel(60);
+    const big = seededRandom(9);
+    const spans = Array.from({ length: 60 }, (_, first) =>
+      Array.from({ length: Math.min(12, 59 - first) }, (_, i) => runEdit({ first, last: first + 1 + i }, 'nothing')),
+    ).flat();
+    const own = reportOf(
+      Array.from({ length: 60 }, () => 0.01),
+      {
+        damage: spans.map((edit) => damageOf(edit, 0.02 * (edit.last - edit.first) ** 1.5 * (0.5 + big.uniform()))),
+      },
+    );
+    const offers = [
+      ...Array.from({ length: 60 }, (_, block) =>
+        ['image', 'text'].map((stream) => offer(ffnEdit(block, stream), 0.02 * (0.5 + big.uniform()))),
+      ).flat(),
+      ...spans
+        .filter(({ first, last }) => last - first < 8)
+        .map(({ first, last }) =>
+          offer(textStreamEdit({ first, last }), 0.01 * (last - first) * (0.5 + big.uniform())),
+        ),
+      ...[2, 4, 8, 16, 32, 64].map((rank) => offer(modulationEdit({ rank }), 0.05 / rank)),
+    ];
+    const request = {
+      model: large,
+      report: own,
+      detection: DEFAULT_DETECTION,
+      budget: { kind: 'params', dtype: null } as const,
+      rules: { ...FREE_RULES, allow: ALL, offers },
+      prediction: predictionOf(own, DEFAULT_DETECTION, { score: 'removed' }),
+    };
+    // Once unmeasured: the first time compiles.
+    budgetPlanner(request).best(parseBudget('params=50%', 'test'));
+    const begun = process.cpuUsage();
+    const point = budgetPlanner(request).best(parseBudget('params=50%', 'test'));
+    const { user, system } = process.cpuUsage(begun);
+    expect((user + system) / 1e6).toBeLessThan(1);
+    expect(new Set(point.width.map(({ on }) => on)).size).toBeGreaterThan(1);
+  });
+});

@@ -1,0 +1,121 @@
+/**
+ * Offers of narrower blocks as candidates of the planner: text groups lie on the track of the runs, so that none crosses a run and all of
+ * its blocks stay; feed-forward layers are choices within a block; one modulation is made for the whole model, which saves with each
+ * block that stays.
+ */
+import {
+  editKey,
+  type FfnEdit,
+  type ModulationEdit,
+  modulationEdit,
+  type TextStreamEdit,
+  type WidthEdit,
+} from '../edit/index.ts';
+import { ContiguaError } from '../errors.ts';
+import { architectureOf, editableModel, modulatedBlocks, parseModelConfig } from '../model/config-index.ts';
+import type { PlannedModel } from '../plan/index.ts';
+import type { AnalysisReport } from '../report/index.ts';
+import type { Choice, Span, Whole } from './candidates.ts';
+import type { BudgetedModel, CostScale } from './edit-costs.ts';
+import { narrowCosts } from './narrow-costs.ts';
+import { kindOf, type PlanRules } from './plan-rules.ts';
+import type { Prediction } from './prediction.ts';
+
+export interface NarrowCandidates {
+  readonly spans: readonly Span[];
+  readonly choices: readonly Choice[];
+  readonly wholes: readonly Whole[];
+  /** The edits behind the ids of a plan, given the blocks that it removes. */
+  editsOf(ids: readonly string[], removed: readonly number[]): readonly WidthEdit[];
+}
+
+/** Throws `plan-invalid` for an offer that the model does not allow, or that the prediction has no unit for. */
+export function narrowCandidates(
+  model: Pick<BudgetedModel & PlannedModel, 'config' | 'tokensPerForward'>,
+  { blockMs }: Pick<AnalysisReport, 'blockMs'>,
+  { amountOf }: Pick<CostScale, 'amountOf'>,
+  prediction: Prediction,
+  { allow, offers = [], locked, forbidden }: PlanRules,
+): NarrowCandidates {
+  const offered = offers.filter(({ edit, outputError }) => outputError !== null && allow.includes(kindOf(edit)));
+  if (offered.length === 0) return { spans: [], choices: [], wholes: [], editsOf: () => [] };
+  const config = parseModelConfig(JSON.stringify(model.config), 'config.json');
+  const { blocks } = architectureOf(config);
+  const editable = editableModel(config);
+  const costs = narrowCosts(config, model.tokensPerForward, blockMs);
+  const held = new Set([...locked, ...forbidden]);
+  const known = new Map<string, WidthEdit>();
+  const termOf = (edit: WidthEdit, outputError: number | null): number => {
+    const reason = editable.whyNot(edit);
+    if (reason !== null) throw invalid('The model does not allow an edit that is offered', editKey(edit), reason);
+    const term = outputError === null ? null : prediction.termOfError(outputError);
+    if (term === null) {
+      throw invalid('Output errors do not add to this prediction', prediction.label, 'a score that is an output error');
+    }
+    known.set(editKey(edit), edit);
+    return term;
+  };
+  /** All but the held blocks; null where none is left. */
+  const free = (edit: ModulationEdit): ModulationEdit | null => {
+    if (held.size === 0) return edit;
+    const left = modulatedBlocks(blocks, edit).filter((block) => !held.has(block));
+    return left.length === 0 ? null : modulationEdit(edit.by, left);
+  };
+
+  const modulations = offered.flatMap(({ edit, outputError }) => {
+    const left = edit.on === 'modulation' ? free(edit) : null;
+    return left ? [{ edit: left, damage: termOf(left, outputError) }] : [];
+  });
+  const wholes = modulations.map(
+    ({ edit, damage }): Whole => ({
+      id: editKey(edit),
+      group: 'modulation',
+      saves: amountOf(costs.basisOf(edit)),
+      savesPerBlock: costs.savesPerBlock(edit).map(amountOf),
+      damage,
+    }),
+  );
+  const priced = (edit: FfnEdit | TextStreamEdit) => ({
+    id: editKey(edit),
+    saves: amountOf(costs.saves(edit, null)),
+    savesWith: Object.fromEntries(modulations.map((one) => [editKey(one.edit), amountOf(costs.saves(edit, one.edit))])),
+  });
+  const spans: Span[] = [];
+  const choices: Choice[] = [];
+  const { textStream } = editable;
+  for (const { edit, outputError } of offered) {
+    if (edit.on === 'text-stream') {
+      const { first, last } = edit;
+      const isHeld = (block: number) => (block > first ? held.has(block) : forbidden.includes(block));
+      if (range(first, last).some(isHeld)) continue;
+      const damage = termOf(edit, outputError);
+      const closed = { closedFrom: first + 1, closes: [`ffn ${textStream}`] };
+      spans.push({ ...priced(edit), track: 'depth', first, last, ...closed, damage });
+    } else if (edit.on === 'ffn' && !held.has(edit.block)) {
+      const { block, stream } = edit;
+      const damage = termOf(edit, outputError);
+      choices.push({ ...priced(edit), block, group: `ffn ${stream}`, damage });
+    }
+  }
+  return {
+    spans,
+    choices,
+    wholes,
+    editsOf: (ids, removed) =>
+      ids.flatMap((id) => {
+        const edit = known.get(id);
+        if (edit?.on !== 'modulation' || edit.blocks === 'all') return edit ?? [];
+        // Of blocks that the plan removes there is nothing to share.
+        const left = edit.blocks.filter((block) => !removed.includes(block));
+        return left.length === 0 ? [] : modulationEdit(edit.by, left);
+      }),
+  };
+}
+
+function range(first: number, last: number): number[] {
+  return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+}
+
+function invalid(summary: string, found: string, expected: string): ContiguaError {
+  return new ContiguaError('plan-invalid', summary, { found, expected });
+}

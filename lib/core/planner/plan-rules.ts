@@ -1,0 +1,29 @@
+/** What a plan may be made of, and what it has to leave alone: the user's rules, and what else is offered beside runs. */
+import type { Edit, RunReplacement, RunSet, WidthEdit } from '../edit/index.ts';
+
+/** Runs of blocks, text-stream groups, FFNs, modulation matrices. */
+export const PLANNED_KINDS = ['run', 'text', 'ffn', 'modulation'] as const;
+export type PlannedKind = (typeof PLANNED_KINDS)[number];
+
+export function kindOf({ on }: Edit): PlannedKind {
+  return on === 'text-stream' ? 'text' : on;
+}
+
+/** An edit that makes blocks narrower, and the error that it alone leaves in the output; one without it is no candidate. */
+export interface WidthOffer {
+  readonly edit: WidthEdit;
+  readonly outputError: number | null;
+}
+
+export interface PlanRules {
+  /** What stands in for runs of blocks. */
+  readonly by: RunReplacement;
+  readonly allow: readonly PlannedKind[];
+  readonly locked: readonly number[];
+  readonly forbidden: readonly number[];
+  readonly chosen: RunSet;
+  /** What may be made narrower, of the allowed kinds. */
+  readonly offers?: readonly WidthOffer[];
+}
+
+export const FREE_RULES: PlanRules = { by: 'nothing', allow: ['run'], locked: [], forbidden: [], chosen: [] };
