@@ -121,8 +121,8 @@ and removes the rest. Other edits make blocks narrower; training, measuring and 
                       are those of one drawing step. --intervals are in every plan then
   --lock BLOCKS       0,1,2 or 0-2: blocks that stay with all of their weights; an interval may begin at one
   --forbid BLOCKS     blocks that no interval may hold, not even as its first
-  --allow KINDS       what a plan under a budget may be made of: run (default); reports predict no
-                      damage of text, ffn and modulation yet
+  --allow KINDS       what a plan under a budget may be made of: run (default), modulation, whose damage is measured at one
+                      rank first, or both (run,modulation); reports predict no damage of text and ffn yet
   --front             lists the plans that no other one beats in place of writing one; --json: for programs
   --rows ROWS         tokens that similarities are taken over: held-out (default), or all; reports of earlier versions
                       have all alone

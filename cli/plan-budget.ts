@@ -1,9 +1,16 @@
 /** `contigua plan --budget`: the best plan under a budget, or with `--front` all plans that no other one beats. */
 import type { DetectionSettings } from '../lib/core/detection/index.ts';
-import { formatEditParam, type RunReplacement, type RunSet } from '../lib/core/edit/index.ts';
+import {
+  compareEdits,
+  type EditSet,
+  formatEditParam,
+  type RunReplacement,
+  type RunSet,
+} from '../lib/core/edit/index.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
 import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
 import { removedCount } from '../lib/core/interval/index.ts';
+import { editedModel, parseModelConfig } from '../lib/core/model/config-index.ts';
 import { tokensOf } from '../lib/core/plan/index.ts';
 import {
   amountWords,
@@ -16,6 +23,7 @@ import {
   type PlanPoint,
   parseBlockList,
   parseBudget,
+  type WidthOffer,
 } from '../lib/core/planner/index.ts';
 import type { AnalysisReport } from '../lib/core/report/index.ts';
 import { type Arguments, usage } from './arguments.ts';
@@ -30,7 +38,7 @@ export const BUDGET_OPTIONS = {
 } as const;
 
 export interface Budgeted {
-  readonly edits: RunSet;
+  readonly edits: EditSet;
   /** For people. */
   readonly lines: readonly string[];
   /** What `--front` asks for, in place of the plan. */
@@ -42,6 +50,8 @@ export type ChooseByBudget = (
   report: AnalysisReport,
   detection: DetectionSettings,
   chosen: RunSet,
+  /** Beside the runs of the report. */
+  offers?: readonly WidthOffer[],
 ) => Budgeted;
 
 /** Null without `--budget`. Reads what it can before any file is opened. */
@@ -62,12 +72,12 @@ export function budgetChooser(args: Arguments, by: RunReplacement): ChooseByBudg
   if (reportPath === undefined) throw usage('plan', '--budget needs the --report that it chooses from');
   const budget = asUsage(() => parseBudget(text, '--budget'));
   const allow = allowedKinds(args);
-  return (model, report, detection, chosen) => {
+  return (model, report, detection, chosen, offers = []) => {
     const blocks = (name: 'lock' | 'forbid') => {
       const list = args.text(name);
       return list === undefined ? [] : asUsage(() => parseBlockList(list, model, `--${name}`));
     };
-    const rules = { by, allow, locked: blocks('lock'), forbidden: blocks('forbid'), chosen };
+    const rules = { by, allow, locked: blocks('lock'), forbidden: blocks('forbid'), chosen, offers };
     const used = { ...model, tokensPerForward: tokensOf(model, report.calibration) };
     const planner = budgetPlanner({ model: used, report, file: reportPath, detection, budget, rules });
     if (isFront) {
@@ -77,7 +87,7 @@ export function budgetChooser(args: Arguments, by: RunReplacement): ChooseByBudg
     }
     const point = planner.best(budget);
     const lines = budgetLines(planner, point, costsOf(used, report, budget, point));
-    return { edits: point.edits, lines, front: null };
+    return { edits: editsOf(point), lines, front: null };
   };
 }
 
@@ -90,6 +100,13 @@ function bestOrWhy(planner: BudgetPlanner, budget: Budget): [PlanPoint | null, s
     throw thrown;
   }
 }
+
+/** Whether a plan under a budget may hold edits of this kind. */
+export function allowsKind(args: Arguments, kind: PlannedKind): boolean {
+  return args.text('budget') !== undefined && allowedKinds(args).includes(kind);
+}
+
+const editsOf = ({ edits, width }: PlanPoint): EditSet => [...edits, ...width].sort(compareEdits);
 
 function allowedKinds(args: Arguments): PlannedKind[] {
   const words = (args.text('allow') ?? 'run').split(',').map((word) => word.trim());
@@ -116,11 +133,24 @@ interface ShownCost {
 }
 
 /** The plan's cost of every kind that can be told: time is left out where the report did not measure it. */
-function costsOf(model: ModelSummary, report: AnalysisReport, budget: Budget, { edits }: PlanPoint): ShownCost[] {
-  return costScales(model, report, budget).map(({ before, saves, kind }) => {
-    const after = edits.reduce((left, edit) => left - saves(edit), before);
+function costsOf(model: ModelSummary, report: AnalysisReport, budget: Budget, point: PlanPoint): ShownCost[] {
+  const { edits, width, cost } = point;
+  const narrower = width.length > 0 ? savedByWidth(model, point) : null;
+  return costScales(model, report, budget).flatMap(({ before, saves, amountOf, kind }) => {
+    // Of narrower blocks the planner alone tells times.
+    if (narrower && kind === 'time' && kind !== budget.kind) return [];
+    const ofRuns = edits.reduce((left, edit) => left - saves(edit), before);
+    const after = kind === budget.kind ? cost : ofRuns - (narrower ? amountOf(narrower) : 0);
     return { name: NAMES[kind], before: amountWords(kind, before), after: amountWords(kind, after) };
   });
+}
+
+/** What narrower blocks save beside the runs. */
+function savedByWidth({ config, tokensPerForward }: ModelSummary, point: PlanPoint) {
+  const parsed = parseModelConfig(JSON.stringify(config), 'config.json');
+  const [runs, all] = [editedModel(parsed, point.edits), editedModel(parsed, editsOf(point))];
+  const flops = runs.flops(tokensPerForward) - all.flops(tokensPerForward);
+  return { parameters: runs.parameters - all.parameters, flops, ms: null };
 }
 
 const NAMES = {
@@ -146,8 +176,8 @@ function damageWords({ damage, bounds }: PlanPoint, isShare: boolean): string {
 
 function frontTable(planner: BudgetPlanner, { kind }: Budget, best: PlanPoint | null, by: RunReplacement): string {
   const { points, isWhole } = planner.front();
-  const editsOf = (point: PlanPoint) => formatEditParam(point.edits, by);
-  const isBest = (point: PlanPoint) => best !== null && editsOf(point) === editsOf(best);
+  const wordsOf = (point: PlanPoint) => formatEditParam(editsOf(point), by);
+  const isBest = (point: PlanPoint) => best !== null && wordsOf(point) === wordsOf(best);
   // Between the corners of a front that is not whole.
   const listed = best === null || points.some(isBest) ? points : [...points, best].toSorted((a, b) => a.cost - b.cost);
   const rows = listed.map((point) => [
@@ -156,9 +186,9 @@ function frontTable(planner: BudgetPlanner, { kind }: Budget, best: PlanPoint | 
     `${((100 * point.cost) / planner.scale.before).toFixed(1)} %`,
     String(removedCount(point.edits)),
     damageWords(point, planner.prediction.isShare),
-    editsOf(point) || '-',
+    wordsOf(point) || '-',
   ]);
-  const table = [['', 'cost', 'of all', 'blocks out', 'predicted damage', 'intervals'], ...rows];
+  const table = [['', 'cost', 'of all', 'blocks out', 'predicted damage', 'edits'], ...rows];
   const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
   const lines = table.map((row) =>
     row
@@ -175,12 +205,12 @@ function frontTable(planner: BudgetPlanner, { kind }: Budget, best: PlanPoint | 
 
 function frontJson(planner: BudgetPlanner, budget: Budget, best: PlanPoint | null, by: RunReplacement): string {
   const { points, isWhole } = planner.front();
-  const shown = ({ edits, cost, damage, bounds }: PlanPoint) => ({
-    intervals: formatEditParam(edits, by),
-    blocksRemoved: removedCount(edits),
-    cost,
-    predictedDamage: damage,
-    ...(bounds ? { bounds } : {}),
+  const shown = (point: PlanPoint) => ({
+    intervals: formatEditParam(editsOf(point), by),
+    blocksRemoved: removedCount(point.edits),
+    cost: point.cost,
+    predictedDamage: point.damage,
+    ...(point.bounds ? { bounds: point.bounds } : {}),
   });
   const { before } = planner.scale;
   const whole = {

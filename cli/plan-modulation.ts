@@ -1,7 +1,7 @@
 /** `contigua plan --modulation`: blocks that share their modulation, by rank, by the error allowed or as a table, and what it costs. */
 import type { WorkerClient } from '../lib/compute/client.ts';
 import type { CalibrationSource } from '../lib/compute/protocol.ts';
-import { type Edit, type EditSet, editKey } from '../lib/core/edit/index.ts';
+import { type Edit, type EditSet, editKey, modulationEdit } from '../lib/core/edit/index.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
 import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
 import { editedModel, parseModelConfig } from '../lib/core/model/config-index.ts';
@@ -10,6 +10,7 @@ import {
   type ModulationRequest,
   parseModulationRequest,
 } from '../lib/core/modulation/request.ts';
+import type { WidthOffer } from '../lib/core/planner/index.ts';
 import type { Options } from './arguments.ts';
 import type { ProgressDisplay } from './progress.ts';
 
@@ -39,6 +40,52 @@ export async function foundModulations(
   }
   const found = await client.call('modulations', { requests: [asked], calibration }, { signal, onProgress: show });
   return { edits: [...chosen, ...found.found.map(({ edit }) => edit)], found };
+}
+
+/** Ranks that a plan under a budget may share modulations by. */
+const OFFERED_RANKS = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64];
+/** The rank that the output is measured at. */
+const MEASURED_RANK = 4;
+
+export interface ModulationOffers {
+  readonly offers: readonly WidthOffer[];
+  readonly fitErrors: ReadonlyMap<string, number>;
+  /** For people. */
+  readonly line: string;
+}
+
+/**
+ * What each rank does to the output. It is measured at one rank; at others it is taken to be in proportion to the error of the
+ * modulations, which holds nearly (docs/measurements.md).
+ */
+export async function modulationOffers(
+  client: WorkerClient,
+  { width }: ModelSummary,
+  calibration: CalibrationSource,
+  signal: AbortSignal,
+  { show }: Pick<ProgressDisplay, 'show'>,
+): Promise<ModulationOffers> {
+  const rank = Math.min(MEASURED_RANK, width);
+  const requests = [{ blocks: 'all', by: { rank } }] as const;
+  const { found, damage } = await client.call('modulations', { requests, calibration }, { signal, onProgress: show });
+  const errors = found[0]?.errors;
+  const [modulated, output] = [errors?.[rank], damage?.outputError ?? null];
+  if (!errors || modulated === undefined || output === null) {
+    throw new ContiguaError('plan-invalid', 'Nothing tells what shared modulations do to the output', {
+      found: 'an output that overflows, or none',
+      expected: 'an output error',
+    });
+  }
+  const ratio = modulated > 0 ? output / modulated : 1;
+  const offered = OFFERED_RANKS.filter((one) => one < errors.length && one < width).map((one) => ({
+    edit: modulationEdit({ rank: one }),
+    error: errors[one] ?? 0,
+  }));
+  return {
+    offers: offered.map(({ edit, error }) => ({ edit, outputError: ratio * error })),
+    fitErrors: new Map(offered.map(({ edit, error }) => [editKey(edit), error])),
+    line: `shared modulations: ${percent(output)} output error measured at rank ${rank}, at others ${ratio.toFixed(2)} times the error of the modulations`,
+  };
 }
 
 export function fitErrorsOf({ found }: FoundModulations): ReadonlyMap<string, number> {

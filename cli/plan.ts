@@ -48,12 +48,13 @@ import { foundWords } from './found-words.ts';
 import { SOURCE_OPTIONS } from './model-source.ts';
 import { HEADERS_ONLY, withModel } from './model-worker.ts';
 import { assertWritable, tell, writeFileWhole, writeText } from './output.ts';
-import { BUDGET_OPTIONS, budgetChooser } from './plan-budget.ts';
+import { allowsKind, BUDGET_OPTIONS, budgetChooser } from './plan-budget.ts';
 import {
   fitErrorsOf,
   foundModulations,
   MODULATION_OPTION,
   modulationLines,
+  modulationOffers,
   modulationRequest,
 } from './plan-modulation.ts';
 import { progressOn } from './progress.ts';
@@ -86,11 +87,14 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
   const by = replacementOf(args);
   const chooseByBudget = budgetChooser(args, by);
   const asked = modulationRequest(args);
+  const offersModulations = allowsKind(args, 'modulation');
   const choose = chooser(args, by, chooseByBudget !== null || asked !== null);
   const measure = args.flag('measure');
   const calibration = args.text('calibration');
-  if (calibration !== undefined && !measure) throw usage('plan', '--calibration is for --measure');
-  const engine = args.oneOf('engine', ENGINES, measure || asked ? 'auto' : HEADERS_ONLY);
+  if (calibration !== undefined && !measure && !offersModulations) {
+    throw usage('plan', '--calibration is for --measure, or for --allow modulation');
+  }
+  const engine = args.oneOf('engine', ENGINES, measure || asked || offersModulations ? 'auto' : HEADERS_ONLY);
   const out = args.text('out');
   const configOut = args.text('config-out');
   for (const path of [out, configOut]) if (path !== undefined) await assertWritable(path);
@@ -99,7 +103,7 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
     reportPath === undefined ? null : parseReport(await readText(reportPath, MAX_JSON_BYTES.report), reportPath);
 
   const display = progressOn(process.stderr);
-  const { model, detection, edits, budgeted, shared, measured } = await withModel(
+  const { model, detection, edits, budgeted, offered, shared, measured } = await withModel(
     args,
     engine,
     signal,
@@ -108,18 +112,20 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
       if (report !== null) assertReportFits(report, model, reportPath);
       const detection = readingOf(report, rows, reportPath);
       const chosen = choose(model, report, detection);
+      const inputs = measure || offersModulations ? await measuredOn(report, model, calibration, signal) : null;
+      const offered =
+        offersModulations && inputs ? await modulationOffers(client, model, inputs.calibration, signal, display) : null;
       const budgeted =
         chooseByBudget && report
-          ? chooseByBudget(model, report, detection, onlyRuns(chosen, 'A budget', '--intervals'))
+          ? chooseByBudget(model, report, detection, onlyRuns(chosen, 'A budget', '--intervals'), offered?.offers)
           : null;
-      const inputs = measure ? await measuredOn(report, model, calibration, signal) : null;
       const shared =
         asked && !budgeted?.front
           ? await foundModulations(
               client,
               asked,
               budgeted?.edits ?? chosen,
-              inputs?.calibration ?? null,
+              measure ? (inputs?.calibration ?? null) : null,
               signal,
               display,
             )
@@ -127,7 +133,7 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
       const { edits } = shared ?? budgeted ?? { edits: chosen };
       // Modulations are measured as they are found, by themselves.
       const measured =
-        inputs && !(shared && edits.length === shared.found.found.length)
+        measure && inputs && !(shared && edits.length === shared.found.found.length)
           ? await measureChoice(
               client,
               model,
@@ -138,14 +144,14 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
               display,
             )
           : null;
-      return { model, detection, edits, budgeted, shared: shared?.found ?? null, measured };
+      return { model, detection, edits, budgeted, offered, shared: shared?.found ?? null, measured };
     },
   ).finally(display.end);
   if (budgeted?.front) {
     await writeText(undefined, budgeted.front);
     return;
   }
-  const fitErrors = shared ? fitErrorsOf(shared) : undefined;
+  const fitErrors = shared ? fitErrorsOf(shared) : offered?.fitErrors;
   const built = buildPlan({ model, report, edits, detection, measured, ...(fitErrors ? { fitErrors } : {}) });
   // Before anything is written: not every plan has a config.
   const config = configOut === undefined ? '' : editedConfigText(model, edits);
@@ -160,12 +166,12 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
   const runs = runsOf(edits);
   const found = foundWords(report, detection, runs);
   if (found) tell(found);
-  for (const line of budgeted?.lines ?? []) tell(line);
+  for (const line of [...(budgeted?.lines ?? []), ...(offered ? [offered.line] : [])]) tell(line);
   if (model.costNote) tell(model.costNote);
   if (report && args.text('remove') !== undefined) {
     for (const line of rankingLines(scoreOf(choiceOf(args), report, model, detection))) tell(line);
   }
-  for (const line of narrowLines(built, shared !== null)) tell(line);
+  for (const line of narrowLines(built, shared !== null || offered !== null)) tell(line);
   for (const line of shared ? modulationLines(shared, model) : []) tell(line);
   if (runs.length === edits.length) for (const line of choiceLines(report, runs, measured)) tell(line);
   tell(`layer_index of the PPCL trainer: ${layerIndexString(runs)}`);

@@ -2,7 +2,13 @@
  * The best plans of a model under budgets of one kind: what the terminal and the page ask. Joins costs, predicted damages
  * and rules to a problem, and gives plans back as edits.
  */
-import { type DetectionSettings, leastScore } from '../detection/index.ts';
+import {
+  type DamageScore,
+  type DetectionSettings,
+  leastScore,
+  scoreNamed,
+  type UsableScore,
+} from '../detection/index.ts';
 import type { RunSet, WidthEdit } from '../edit/index.ts';
 import type { PlannedModel } from '../plan/index.ts';
 import type { AnalysisReport, Bounds } from '../report/index.ts';
@@ -58,11 +64,22 @@ export interface PlannerRequest {
 /** Points of a front that is too long to be shown whole. */
 const FRONT_POINTS = 100;
 
+/** Scores that are errors of the output, to which those of narrower blocks can be added. */
+const OUTPUT_ERRORS = ['linear', 'removed'] as const satisfies readonly DamageScore[];
+
+/** The one that *Minimise* goes by; with narrower blocks on offer one that they add to, where the report measured it. */
+function scoreFor({ report, model, detection, rules }: PlannerRequest): Pick<UsableScore, 'score'> {
+  const usual = leastScore(report, model, detection);
+  if ((rules.offers ?? []).length === 0 || scoreNamed(usual.score).isShare) return usual;
+  const measured = OUTPUT_ERRORS.map((score) => leastScore(report, model, detection, score));
+  return measured.find(({ standsInFor }) => standsInFor === null) ?? usual;
+}
+
 /** Throws what `costScale`, `planProblem` and `Planner` throw. */
 export function budgetPlanner(request: PlannerRequest): BudgetPlanner {
   const { model, report, file, detection, budget: asked, rules } = request;
   const scale = costScale(asked, model, report);
-  const prediction = request.prediction ?? predictionOf(report, detection, leastScore(report, model, detection));
+  const prediction = request.prediction ?? predictionOf(report, detection, scoreFor(request));
   const { problem, editsOf, widthOf } = planProblem(model, report, scale, prediction, rules, file);
   const planner = new Planner(problem);
   const pointOf = ({ ids, saves, damage }: PlannedEdits): PlanPoint => {

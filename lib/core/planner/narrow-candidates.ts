@@ -50,7 +50,12 @@ export function narrowCandidates(
     if (reason !== null) throw invalid('The model does not allow an edit that is offered', editKey(edit), reason);
     const term = outputError === null ? null : prediction.termOfError(outputError);
     if (term === null) {
-      throw invalid('Output errors do not add to this prediction', prediction.label, 'a score that is an output error');
+      throw invalid(
+        'Output errors do not add to this prediction',
+        prediction.label,
+        'a score that is an output error',
+        '`contigua analyse --ablation intervals` (or `linear`) measures one.',
+      );
     }
     known.set(editKey(edit), edit);
     return term;
@@ -116,6 +121,6 @@ function range(first: number, last: number): number[] {
   return Array.from({ length: last - first + 1 }, (_, i) => first + i);
 }
 
-function invalid(summary: string, found: string, expected: string): ContiguaError {
-  return new ContiguaError('plan-invalid', summary, { found, expected });
+function invalid(summary: string, found: string, expected: string, hint?: string): ContiguaError {
+  return new ContiguaError('plan-invalid', summary, { found, expected, hint });
 }
