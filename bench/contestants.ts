@@ -64,6 +64,11 @@ export function engineForward(engine: string, folder: string, threads: number): 
   return engineProcess('./forward-engine.ts', engine, threads, [folder]);
 }
 
+/** The sample's analysis by the sources of a working tree. */
+export function analysisOf(engine: string, root: string): Contestant {
+  return { ...engineProcess('./sample-analysis-engine.ts', engine, 1, [root]), name: root };
+}
+
 function engineProcess(script: string, engine: string, threads: number, args: readonly string[]): Contestant {
   const child = fork(new URL(script, import.meta.url), [engine, ...args], {
     stdio: ['pipe', 'pipe', 'pipe', 'ipc'],
