@@ -10,7 +10,7 @@ import { serverApi } from '@/lib/page/api/api.ts';
 import type { ModelPlaces, RunRequest, ServerModel } from '@/lib/page/api/run-api.ts';
 import { type DistilForm, defaultForm, modelOf, requestOf } from '@/lib/page/distil-form/distil-form.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
-import { presentPlan } from '@/lib/page/explorer/plan-files.ts';
+import { presentPlan } from '@/lib/page/explorer/plan-figures.ts';
 import { DistilAbsent } from './distil-absent';
 import { DistilEstimate } from './distil-estimate';
 import { DistilFields } from './distil-fields';

@@ -16,14 +16,14 @@ export function ExportPanel() {
       data-column-foot
       className="bottom-0 z-10 grid xl:sticky grid-cols-2 gap-2 border-t border-line bg-panel px-4 py-3"
     >
-      <Button small disabled={!open || empty} onClick={downloadPlan}>
+      <Button small disabled={!open || empty} onClick={() => void downloadPlan()}>
         Download plan
       </Button>
       <Button
         small
         disabled={!open || empty}
         title="config.json of the pruned model, as diffusers reads it"
-        onClick={downloadConfig}
+        onClick={() => void downloadConfig()}
       >
         Download config
       </Button>

@@ -8,7 +8,7 @@ import { Panel } from '@/components/ui/panel';
 import { Select } from '@/components/ui/select';
 import { FORMAT_NAMES, WEIGHT_EXTENSIONS } from '@/lib/core/checkpoint/weight-formats.ts';
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
-import { FAMILIES, familyNamed } from '@/lib/core/model/config-index.ts';
+import { FAMILY_NAMES } from '@/lib/core/model/config-index.ts';
 import { bytesWords, countWords } from '@/lib/page/browser/number-words.ts';
 import { pickedFolder, pickedFromFile } from '@/lib/page/browser/picked-files.ts';
 import { streamList, tokensWords } from '@/lib/page/browser/stream-words.ts';
@@ -21,10 +21,10 @@ import { WhatOpens } from './what-opens';
 
 /** No sample's name: the open model is somebody's own. */
 const OWN = '';
-const FAMILY_NAMES = FAMILIES.map(({ label }) => label).join(', ');
+const FAMILY_LABELS = FAMILY_NAMES.map(({ label }) => label).join(', ');
 const FORMATS = FORMAT_NAMES.map(({ label }) => label).join(' or ');
 /** Families that can be opened and have no sample. */
-const WITHOUT_SAMPLE = FAMILIES.filter(({ name }) => SAMPLES.every(({ family }) => family !== name));
+const WITHOUT_SAMPLE = FAMILY_NAMES.filter(({ name }) => SAMPLES.every(({ family }) => family !== name));
 
 export function ModelPanel() {
   const { opening, source, summary } = useStore(modelStore);
@@ -87,7 +87,7 @@ export function ModelPanel() {
             testId="folder-input"
             folder
             disabled={opening !== null || analysing}
-            title={`A diffusers transformer folder (${FAMILY_NAMES}): config.json and its weights, read in place`}
+            title={`A diffusers transformer folder (${FAMILY_LABELS}): config.json and its weights, read in place`}
             onPick={(picked) => {
               const { name, files } = pickedFolder(picked);
               void switchModel({ kind: 'files', name, files });
@@ -100,7 +100,7 @@ export function ModelPanel() {
             testId="file-input"
             accept={WEIGHT_EXTENSIONS.join(',')}
             disabled={opening !== null || analysing}
-            title={`One file of a whole transformer (${FAMILY_NAMES}): ${FORMATS}; or a trace of one. Read in place`}
+            title={`One file of a whole transformer (${FAMILY_LABELS}): ${FORMATS}; or a trace of one. Read in place`}
             onPick={([file]) => {
               const { name, files } = pickedFromFile(file);
               void switchModel({ kind: 'files', name, files });
@@ -115,7 +115,7 @@ export function ModelPanel() {
           disabled={opening !== null || analysing}
           options={[
             ...(sample ? [] : [{ value: OWN, label: 'none', disabled: true }]),
-            ...SAMPLES.map(({ name, family }) => ({ value: name, label: familyNamed(family).label })),
+            ...SAMPLES.map(({ name, family }) => ({ value: name, label: labelOf(family) ?? name })),
             ...WITHOUT_SAMPLE.map(({ name, label }) => ({
               value: `no sample of ${name}`,
               label: `${label}: open your own`,
@@ -134,6 +134,8 @@ export function ModelPanel() {
     </Panel>
   );
 }
+
+const labelOf = (family: string) => FAMILY_NAMES.find(({ name }) => name === family)?.label;
 
 /** "16", or "24 = 8 dual + 16 single" where there are several stacks. */
 function blocksOf({ numBlocks, stacks }: ModelSummary): string {

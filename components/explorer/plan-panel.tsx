@@ -7,7 +7,7 @@ import type { ForwardTiming } from '@/lib/compute/protocol.ts';
 import { type RunSet, replacementWord } from '@/lib/core/edit/index.ts';
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import { removedCount } from '@/lib/core/interval/index.ts';
-import { type BeforeAfter, type PlanCost, planCost, tokensOf } from '@/lib/core/plan/index.ts';
+import { type BeforeAfter, type PlanCost, tokensOf } from '@/lib/core/plan/index.ts';
 import { isWithinNoise, type Quartiles } from '@/lib/core/run/index.ts';
 import { COUNTED_PICTURES, DRAWING } from '@/lib/core/shapes/index.ts';
 import {
@@ -24,6 +24,7 @@ import { needsProbes, PAGE_REPLACEMENTS } from '@/lib/page/explorer/edits.ts';
 import { engineStore } from '@/lib/page/explorer/engine.ts';
 import { changedSince, changedWords, isSame } from '@/lib/page/explorer/made-of.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
+import { planFiguresStore } from '@/lib/page/explorer/plan-figures-store.ts';
 import { isQuickModel, measureForward, presentTiming } from '@/lib/page/explorer/quiet-measurements.ts';
 import { selectionStore } from '@/lib/page/explorer/selection.ts';
 import { timingStore } from '@/lib/page/explorer/timing.ts';
@@ -43,7 +44,9 @@ export function PlanPanel() {
   const edits = useStore(selectionStore, (state) => state.selection.present);
   const calibration = useStore(analysisStore, ({ report }) => report?.calibration ?? null);
   const tokensPerForward = summary && tokensOf(summary, calibration);
-  const cost = summary && tokensPerForward && planCost({ ...summary, tokensPerForward }, edits, drawingOf(summary));
+  const figures = useStore(planFiguresStore, (state) => state.figures);
+  const cost =
+    summary && tokensPerForward && figures?.planCost({ ...summary, tokensPerForward }, edits, drawingOf(summary));
   return (
     <Panel
       title="Plan"

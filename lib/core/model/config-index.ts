@@ -34,7 +34,8 @@ export {
 export { editableModel, modulatedBlocks, whyNotAt } from './editable.ts';
 export { type EditedBlock, type EditedModel, editedConfig, editedModel, editedReader } from './edited.ts';
 export { FAMILIES, familyNamed, originalLayouts } from './families.ts';
-export type { Family, ReaderClass } from './family.ts';
+export type { Family, FamilyName, ReaderClass } from './family.ts';
+export { FAMILY_NAMES } from './family-names.ts';
 export { embedsGuidance } from './inputs.ts';
 export { fitsHiddenStates, hiddenStatesShape } from './latents.ts';
 export { conversionOf, prunedModel, studentBlock } from './pruned.ts';

@@ -85,11 +85,15 @@ export interface ReaderClass {
   readonly module: string | null;
 }
 
-export interface Family<C extends ModelConfig = ModelConfig> {
+/** In a file of its own (`name.ts`), as the page lists families before it needs any other part of one. */
+export interface FamilyName {
   /** Written into plans, reports and student files. */
   readonly name: string;
   /** For people: "Qwen-Image". */
   readonly label: string;
+}
+
+export interface Family<C extends ModelConfig = ModelConfig> extends FamilyName {
   /** diffusers' `_class_name`s. */
   readonly classNames: readonly string[];
   /** Never changed: an absent key counts as null, and a new need is a new version. */

@@ -1,36 +1,22 @@
 /** Plans and configs to and from files: what `Download plan`, `Download config`, `Copy layer_index` and `Load plan` do. */
 
 import { ContiguaError } from '@/lib/core/errors.ts';
-import { CONFIG_FILE, layerIndexString, PLAN_FILE, prunedConfig } from '@/lib/core/export/index.ts';
-import { buildPlan, formatPlan, type PlanSettings, type RunPlan } from '@/lib/core/plan/index.ts';
+import { CONFIG_FILE, layerIndexString, PLAN_FILE } from '@/lib/core/export/index.ts';
+import type { PlanSettings } from '@/lib/core/plan/index.ts';
 import { settle, showError, showPassing } from '../browser/notices.ts';
 import { copyText, saveText } from '../browser/save-file.ts';
-import { analysisStore } from './analysis.ts';
-import { choiceQualityStore, knownOf, presentChoice } from './choice-quality.ts';
 import { commonReplacement, pageEdits } from './edits.ts';
 import { modelStore } from './model.ts';
+import { planFigures } from './plan-figures-store.ts';
 import { choose, selectionStore } from './selection.ts';
 import { settingsStore, withKnownStream } from './settings.ts';
 
 const JSON_TYPE = 'application/json';
 const MODEL_FIRST = 'A plan needs an open model: open one, then load the plan again.';
 
-/** The choice on the page as a plan; null while no model is open. */
-export function presentPlan(): RunPlan | null {
-  const { summary } = modelStore.getState();
-  if (!summary) return null;
-  return buildPlan({
-    model: summary,
-    report: analysisStore.getState().report,
-    edits: selectionStore.getState().selection.present,
-    detection: settingsStore.getState().detection,
-    measured: knownOf(choiceQualityStore.getState(), presentChoice()?.of ?? null),
-    createdAt: new Date().toISOString(),
-  });
-}
-
-export function downloadPlan(): void {
+export async function downloadPlan(): Promise<void> {
   try {
+    const { formatPlan, presentPlan } = await planFigures();
     const plan = presentPlan();
     if (plan) saveText(PLAN_FILE, formatPlan(plan), JSON_TYPE);
   } catch (thrown) {
@@ -38,10 +24,11 @@ export function downloadPlan(): void {
   }
 }
 
-export function downloadConfig(): void {
-  const { summary } = modelStore.getState();
-  if (!summary) return;
+export async function downloadConfig(): Promise<void> {
   try {
+    const { prunedConfig } = await planFigures();
+    const { summary } = modelStore.getState();
+    if (!summary) return;
     saveText(CONFIG_FILE, prunedConfig(summary, selectionStore.getState().selection.present), JSON_TYPE);
   } catch (thrown) {
     showError('plan', thrown);

@@ -27,6 +27,7 @@ import { type PageReplacement, pageEdits } from './edits.ts';
 import { engineStore, startEngine, verifyEngine, watchEngine } from './engine.ts';
 import { modelStore, openModel } from './model.ts';
 import { watchOthers } from './others.ts';
+import { loadPlanFigures } from './plan-figures-store.ts';
 import { plannerStore } from './planner.ts';
 import { clearPreview } from './preview.ts';
 import { measureWhenIdle } from './quiet-measurements.ts';
@@ -63,6 +64,7 @@ export async function startSession(): Promise<void> {
   watchOthers();
   measureWhenIdle();
   followAddress();
+  void loadPlanFigures();
   if (!(await startEngine('auto'))) return;
   await switchModel(sampleSource(linkedSample(model)));
   await verifyEngine();

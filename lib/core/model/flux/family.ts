@@ -3,13 +3,13 @@ import type { Family, InputLayout } from '../family.ts';
 import { NOMINAL } from '../nominal.ts';
 import { describeFlux } from './blocks.ts';
 import { type FluxConfig, parseFlux } from './config.ts';
+import { fluxName } from './name.ts';
 
 /** Axes of the ids that FluxPipeline makes. diffusers runs models of any number, with ids that a file has to give. */
 const AXES = 3;
 
 export const flux: Family<FluxConfig> = {
-  name: 'flux',
-  label: 'FLUX.1',
+  ...fluxName,
   classNames: ['FluxTransformer2DModel'],
   identity: {
     version: 1,

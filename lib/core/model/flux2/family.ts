@@ -4,11 +4,11 @@ import type { Family } from '../family.ts';
 import { NOMINAL } from '../nominal.ts';
 import { describeFlux2, modulationTensors } from './blocks.ts';
 import { AXES, type Flux2Config, parseFlux2 } from './config.ts';
+import { flux2Name } from './name.ts';
 import { imageIds, textIds } from './positions.ts';
 
 export const flux2: Family<Flux2Config> = {
-  name: 'flux2',
-  label: 'FLUX.2',
+  ...flux2Name,
   classNames: ['Flux2Transformer2DModel'],
   identity: {
     version: 1,

@@ -4,13 +4,13 @@ import { keptGroups, sharedModulationKeys } from '../shared-modulation.ts';
 import { describeQwenImage } from './blocks.ts';
 import { parseQwenImage, type QwenImageConfig } from './config.ts';
 import { calibrationProblem, layoutProblem, nominalLayout, syntheticImages } from './layout.ts';
+import { qwenImageName } from './name.ts';
 import { TIME_CONDITION } from './time-condition.ts';
 import { editedKeys } from './width-keys.ts';
 import { formOf, isNarrow, widthKeys } from './width-lists.ts';
 
 export const qwenImage: Family<QwenImageConfig> = {
-  name: 'qwen-image',
-  label: 'Qwen-Image',
+  ...qwenImageName,
   classNames: ['QwenImageTransformer2DModel'],
   identity: {
     version: 1,

@@ -4,10 +4,10 @@ import { NOMINAL } from '../nominal.ts';
 import { describeSD3, kindOf } from './blocks.ts';
 import { parseSD3, type SD3Config } from './config.ts';
 import { convertSD3 } from './convert.ts';
+import { sd3Name } from './name.ts';
 
 export const sd3: Family<SD3Config> = {
-  name: 'sd3',
-  label: 'Stable Diffusion 3 and 3.5',
+  ...sd3Name,
   classNames: ['SD3Transformer2DModel'],
   identity: {
     version: 1,
