@@ -13,6 +13,7 @@ import {
   type Route,
   routeOf,
   type StreamProbes,
+  sliceSamples,
   type Transformer,
 } from '../model/index.ts';
 import { goldenQ1 } from '../model/qwen-image/goldens.ts';
@@ -270,6 +271,26 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis', () => {
       if (samples.length === 0) expect(error).toBeNull();
       else expect(error).toBeCloseTo(Math.sqrt(difference / size), 5);
     }
+  });
+
+  it('measures samples of several batches together, in batches no larger, with the same figures to the bit', async () => {
+    const { config } = transformer;
+    const small = syntheticCalibration(config, { samples: 12, timesteps: 3, seed: 5 });
+    const cut = { ...small, batches: [0, 4, 8].map((from) => sliceSamples(small.batches[0]!, from, from + 4)) };
+    const samples = [1, 2, 3, 5, 9, 10];
+    const together = inputsOfSamples(cut, samples);
+    expect(together.map(({ batch }) => batch)).toEqual([4, 2]);
+    const apart = cut.batches.flatMap((batch, i) =>
+      samples.filter((at) => Math.floor(at / 4) === i).map((at) => sliceSamples(batch, at - 4 * i, at - 4 * i + 1)),
+    );
+    const edits = [runEdit({ first: 0, last: 2 }, 'nothing'), runEdit({ first: 1, last: 2 }, 'probes')];
+    const { maps } = analysed;
+    const of = { samples, groups: samples, bandOf: samples.map((at) => at % 2), bands: 2, maps };
+    const measured = await editDamage(transformer, { ...of, batches: together, wholeOutputs: [] }, edits);
+    const expected = await editDamage(transformer, { ...of, batches: apart, wholeOutputs: [] }, edits);
+    if (tf.getBackend() === 'wasm') expect(measured).toEqual(expected);
+    // TensorFlow's products add up in another order where there are more rows.
+    else expect(measured[0]!.outputError).toBeCloseTo(expected[0]!.outputError!, 6);
   });
 
   it('measures a block left out as the run that ends with it, and the first block too', async () => {

@@ -1,6 +1,6 @@
 /** A few whole samples of a calibration as forward inputs of their own, for measurements that run the whole model. */
 import type { Calibration } from '../capture/index.ts';
-import { pickSamples, type TransformerInputs } from '../model/index.ts';
+import { joinSamples, pickSamples, type TransformerInputs } from '../model/index.ts';
 import { seededRandom } from '../random.ts';
 import { balancedGroups, type GroupedSamples, shuffled } from './balanced-groups.ts';
 
@@ -44,18 +44,34 @@ export function spreadSamples(
   return samples.sort((a, b) => a - b);
 }
 
-/** The named samples, ascending, still in their batches. */
+/**
+ * The named samples, ascending, in as few batches as the calibration's size of a batch allows: a few samples of each of its
+ * batches would run as many small products, whose calls take longer than they.
+ */
 export function inputsOfSamples(
   { batches }: Pick<Calibration, 'batches'>,
   samples: readonly number[],
 ): TransformerInputs[] {
   const named = new Set(samples);
+  const most = Math.max(...batches.map(({ batch }) => batch));
   let first = 0;
-  return batches.flatMap((inputs) => {
+  const picked = batches.flatMap((inputs) => {
     const elements = Array.from({ length: inputs.batch }, (_, element) => element).filter((element) =>
       named.has(first + element),
     );
     first += inputs.batch;
     return elements.length === 0 ? [] : [pickSamples(inputs, elements)];
   });
+  const groups: [TransformerInputs, ...TransformerInputs[]][] = [];
+  let size = 0;
+  for (const inputs of picked) {
+    const last = groups.at(-1);
+    size += inputs.batch;
+    if (last && size <= most) last.push(inputs);
+    else {
+      groups.push([inputs]);
+      size = inputs.batch;
+    }
+  }
+  return groups.map(joinSamples);
 }

@@ -8,6 +8,7 @@ export {
   categoryProblem,
   completeInputs,
   extraInputsOf,
+  joinSamples,
   layoutProblem,
   pickSamples,
   shapeOf,

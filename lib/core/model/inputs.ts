@@ -198,6 +198,36 @@ export function pickSamples(inputs: TransformerInputs, places: ArrayLike<number>
   };
 }
 
+/** Samples of inputs that were cut from one, one after the other. */
+export function joinSamples(parts: readonly [TransformerInputs, ...TransformerInputs[]]): TransformerInputs {
+  const [first] = parts;
+  if (parts.length === 1) return first;
+  const joined = <A extends Float32Array | Uint8Array>(valuesOf: (inputs: TransformerInputs) => A): A => {
+    const pieces = parts.map(valuesOf);
+    const size = pieces.reduce((sum, { length }) => sum + length, 0);
+    const all = new (pieces[0]!.constructor as new (length: number) => A)(size);
+    let at = 0;
+    for (const piece of pieces) {
+      all.set(piece, at);
+      at += piece.length;
+    }
+    return all;
+  };
+  const extra = Object.entries(first.extra).map(([name, { values, perSample }]) => {
+    return [name, { values: perSample ? joined((one) => one.extra[name]!.values) : values, perSample }] as const;
+  });
+  return {
+    ...first,
+    batch: parts.reduce((sum, { batch }) => sum + batch, 0),
+    ...(first.shapesOfSamples ? { shapesOfSamples: parts.flatMap((one) => one.shapesOfSamples ?? []) } : {}),
+    hiddenStates: joined((one) => one.hiddenStates),
+    encoderHiddenStates: joined((one) => one.encoderHiddenStates),
+    timestep: joined((one) => one.timestep),
+    mask: first.mask && joined((one) => one.mask!),
+    extra: Object.fromEntries(extra),
+  };
+}
+
 /** Samples `from` to `to − 1`. */
 export function sliceSamples(inputs: TransformerInputs, from: number, to: number): TransformerInputs {
   return pickSamples(
