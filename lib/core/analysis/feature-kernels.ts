@@ -4,10 +4,9 @@
  * n·d². Only the row norms of S, which the debiased estimator needs, take one n·d² product per probe.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import type { AffineMap } from '../model/route.ts';
 import type { CentredStates } from './centred-states.ts';
 import type { KernelSums } from './cka.ts';
-import { residualMatrix, type StateKernels, type Surrogate } from './kernels.ts';
+import { denseStep, type ProbeStep, type StateKernels, type Surrogate } from './kernels.ts';
 
 /** Grams and transposed states kept on the engine; beyond it they are computed again. */
 const KEPT_BYTES = 256 * 2 ** 20;
@@ -27,6 +26,7 @@ export function featureKernels(
       return { sums: { diagonal: states.diagonal(a), trace: states.traces[a]!, self: inner[0]! }, inner };
     },
     surrogateFrom: (start) => new FeatureSurrogate(states, grams, start),
+    stepOf: denseStep,
     dispose: () => grams.dispose(),
   };
 }
@@ -48,15 +48,11 @@ class FeatureSurrogate implements Surrogate {
     this.#rows = this.#startRows.clone();
   }
 
-  apply(probe: AffineMap): void {
-    const step = residualMatrix(probe);
-    const [rows, product] = [this.#rows, this.#product];
-    this.#rows = tf.matMul(rows, step);
-    this.#product = product ? tf.matMul(product, step) : step;
-    rows.dispose();
-    if (!product) return;
-    product.dispose();
-    step.dispose();
+  apply(step: ProbeStep): void {
+    const [rows, product] = [this.#rows, this.#product ?? tf.eye(this.grams.states.width)];
+    this.#rows = step.advance(rows);
+    this.#product = step.advance(product);
+    tf.dispose([rows, product]);
   }
 
   async compare(states: readonly number[]): Promise<{ sums: KernelSums; inner: number[] }> {
@@ -70,7 +66,7 @@ class FeatureSurrogate implements Surrogate {
       squaredNorm(self),
       ...crosses.map(squaredNorm),
     ]);
-    const diagonal = Float64Array.from(rowNorms);
+    const diagonal = new Float64Array(rowNorms);
     tf.dispose([...crosses, self, norms]);
     const sums = {
       diagonal,

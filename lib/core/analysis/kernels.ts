@@ -13,6 +13,8 @@ export interface StateKernels {
   compare(a: number): Promise<{ sums: KernelSums; inner: number[] }>;
   /** The surrogate that starts from state `start`; dispose it before the kernels. */
   surrogateFrom(start: number): Surrogate;
+  /** A probe as these surrogates apply it, each as often as need be; owned by the caller. */
+  stepOf(probe: AffineMap): ProbeStep;
   dispose(): void;
 }
 
@@ -21,7 +23,7 @@ export interface StateKernels {
  * centred rows by I + W.
  */
 export interface Surrogate {
-  apply(probe: AffineMap): void;
+  apply(step: ProbeStep): void;
   /** Kernel sums of the surrogate and its ⟨K_S, K_b⟩ with each of the named states. */
   compare(states: readonly number[]): Promise<{ sums: KernelSums; inner: number[] }>;
   dispose(): void;
@@ -44,10 +46,7 @@ export interface ProbeStep {
 }
 
 export function probeStep(probe: AffineMap): ProbeStep {
-  if ('weight' in probe) {
-    const matrix = residualMatrix(probe);
-    return { advance: (rows) => tf.matMul(rows, matrix), dispose: () => matrix.dispose() };
-  }
+  if ('weight' in probe) return denseStep(probe);
   const { left, right } = factorsOf(probe);
   return {
     advance: (rows) => tf.tidy(() => tf.add<tf.Tensor2D>(rows, tf.matMul(tf.matMul(rows, left), right))),
@@ -58,11 +57,17 @@ export function probeStep(probe: AffineMap): ProbeStep {
   };
 }
 
+/** The same as one product, whatever the rank of W. */
+export function denseStep(probe: AffineMap): ProbeStep {
+  const matrix = residualMatrix(probe);
+  return { advance: (rows) => tf.matMul(rows, matrix), dispose: () => matrix.dispose() };
+}
+
 /** I + W [d, d] of a probe, owned by the caller. */
-export function residualMatrix(probe: AffineMap): tf.Tensor2D {
+function residualMatrix(probe: AffineMap): tf.Tensor2D {
   const d = probe.bias.length;
   if ('weight' in probe) {
-    const matrix = Float32Array.from(probe.weight);
+    const matrix = probe.weight.slice();
     for (let j = 0; j < d; j++) matrix[j * d + j] = matrix[j * d + j]! + 1;
     return tf.tensor2d(matrix, [d, d]);
   }

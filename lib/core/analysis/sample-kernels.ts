@@ -4,10 +4,9 @@
  * subtracts is exactly what was added.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import type { AffineMap } from '../model/route.ts';
 import type { CentredStates } from './centred-states.ts';
 import type { KernelSums } from './cka.ts';
-import { advanceRows, type StateKernels, type Surrogate } from './kernels.ts';
+import { type ProbeStep, probeStep, type StateKernels, type Surrogate } from './kernels.ts';
 
 export function sampleKernels(states: CentredStates): StateKernels {
   const kept = new Map<number, Float32Array>();
@@ -32,6 +31,7 @@ export function sampleKernels(states: CentredStates): StateKernels {
         Array.from({ length: states.count - a }, (_, i) => a + i),
       ),
     surrogateFrom: (start) => new SampleSurrogate(states.tensor(start), compare),
+    stepOf: probeStep,
     dispose: () => kept.clear(),
   };
 }
@@ -50,9 +50,9 @@ class SampleSurrogate implements Surrogate {
     this.#rows = rows;
   }
 
-  apply(probe: AffineMap): void {
+  apply(step: ProbeStep): void {
     const rows = this.#rows;
-    this.#rows = advanceRows(rows, probe);
+    this.#rows = step.advance(rows);
     rows.dispose();
   }
 

@@ -238,7 +238,9 @@ describePerEngine(['cpu', 'wasm', 'tensorflow'], 'CKA', () => {
     const followed = [];
     for (const kernels of [kept, forgetful]) {
       const surrogate = kernels.surrogateFrom(0);
-      surrogate.apply({ weight: normals(9, 4), bias: normals(3, 5) });
+      const step = kernels.stepOf({ weight: normals(9, 4), bias: normals(3, 5) });
+      surrogate.apply(step);
+      step.dispose();
       followed.push(await surrogate.compare([1, 2]));
       surrogate.dispose();
     }

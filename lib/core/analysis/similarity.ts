@@ -8,10 +8,13 @@ import type { Matrix, PerEstimator, PerReading } from '../report/report.ts';
 import { CentredStates } from './centred-states.ts';
 import { type CkaValues, ckaOf, type KernelSums, NO_CKA } from './cka.ts';
 import { featureKernels } from './feature-kernels.ts';
-import type { StateKernels } from './kernels.ts';
+import type { ProbeStep, StateKernels } from './kernels.ts';
 import { Pace } from './pace.ts';
 import { sampleKernels } from './sample-kernels.ts';
 import { emptyMatrix, perEstimator, putValues, Trajectories } from './similarity-matrices.ts';
+
+/** Of probes that stay on the engine. */
+const KEPT_STEP_BYTES = 64 * 2 ** 20;
 
 export type KernelForm = 'features' | 'samples';
 
@@ -76,10 +79,15 @@ export class StreamSimilarity {
     onStart: () => void = () => {},
   ): Promise<PerEstimator<PerReading<Matrix>>> {
     const trajectories = new Trajectories(this.numBlocks);
-    for (let start = -1; start < this.numBlocks; start++) {
-      if (start >= 0 && this.#hasValue(start)) trajectories.putStart(start);
-      await this.#follow(start, probes, trajectories, pace);
-      onStart();
+    const steps = new KeptSteps(probes, (probe) => this.#kernels.stepOf(probe));
+    try {
+      for (let start = -1; start < this.numBlocks; start++) {
+        if (start >= 0 && this.#hasValue(start)) trajectories.putStart(start);
+        await this.#follow(start, steps, trajectories, pace);
+        onStart();
+      }
+    } finally {
+      steps.dispose();
     }
     return trajectories.result();
   }
@@ -88,18 +96,11 @@ export class StreamSimilarity {
     this.#kernels.dispose();
   }
 
-  async #follow(
-    start: number,
-    probes: readonly (AffineMap | null)[],
-    trajectories: Trajectories,
-    pace: Pace,
-  ): Promise<void> {
+  async #follow(start: number, steps: KeptSteps, trajectories: Trajectories, pace: Pace): Promise<void> {
     const surrogate = this.#kernels.surrogateFrom(start + 1);
     try {
       for (let k = start + 1; k < this.numBlocks; k++) {
-        const probe = probes[k];
-        if (!probe || !this.#updated[k]) continue;
-        surrogate.apply(probe);
+        if (!this.#updated[k] || !steps.with(k, (step) => surrogate.apply(step))) continue;
         // The state after block i has index i + 1: after k, after u = start, after u = start + 1.
         const targets = [k + 1, start + 1, start + 2];
         const { sums, inner } = await surrogate.compare(targets);
@@ -128,6 +129,41 @@ export class StreamSimilarity {
     if (!sums) throw new RangeError('Compare the states before following surrogates');
     if (this.#states.isConstant(state) || !(surrogate.trace > 1e-12 * sums.trace)) return NO_CKA;
     return ckaOf(inner, sums, surrogate);
+  }
+}
+
+/** Probes on the engine from one start to the next, while the bytes last. */
+class KeptSteps {
+  readonly #kept = new Map<number, ProbeStep>();
+  #bytesLeft = KEPT_STEP_BYTES;
+
+  constructor(
+    readonly probes: readonly (AffineMap | null)[],
+    readonly stepOf: (probe: AffineMap) => ProbeStep,
+  ) {}
+
+  /** False where the block has no probe. */
+  with(block: number, use: (step: ProbeStep) => void): boolean {
+    const probe = this.probes[block];
+    if (!probe) return false;
+    const kept = this.#kept.get(block);
+    const step = kept ?? this.stepOf(probe);
+    const bytes = 4 * probe.bias.length ** 2;
+    const stays = kept !== undefined || bytes <= this.#bytesLeft;
+    if (stays && !kept) {
+      this.#bytesLeft -= bytes;
+      this.#kept.set(block, step);
+    }
+    try {
+      use(step);
+    } finally {
+      if (!stays) step.dispose();
+    }
+    return true;
+  }
+
+  dispose(): void {
+    for (const step of this.#kept.values()) step.dispose();
   }
 }
 
