@@ -1,7 +1,7 @@
 /** An analysis that is stopped or killed in the terminal goes on from its folder of states. */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -63,6 +63,32 @@ it('gives the same report, to the bit, after Ctrl-C and after kill -9', async ()
   expect(await figures('resumed.json')).toEqual(await figures('whole.json'));
   const names = (await readdir(join(folder, 'states'), { recursive: true })).filter((name) => name.includes('.'));
   expect(names.filter((name) => !name.endsWith('.f32'))).toEqual([]);
+}, 600_000);
+
+it('tells a full disk, leaves nothing half-written on it, and goes on to the same report once there is room', async ({
+  skip,
+}) => {
+  const disk = join(folder, 'disk');
+  await mkdir(disk);
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', disk], { encoding: 'utf8' });
+  if (mounted.status !== 0) skip(`No small disk can be mounted here: ${mounted.error?.message ?? mounted.stderr}`);
+  try {
+    const kept = [...ANALYSE, '--states', 'disk/states', '--out', 'after-full.json'];
+    const full = await contigua(kept);
+    expect(full.code).toBe(1);
+    expect(full.stderr).toMatch(/no room for the states of this analysis.*what was finished is kept/s);
+    expect(existsSync(join(folder, 'after-full.json'))).toBe(false);
+    const stored = (await readdir(join(disk, 'states'), { recursive: true })).filter((name) => name.includes('.'));
+    expect(stored.length).toBeGreaterThan(4);
+    expect(stored.filter((name) => !name.endsWith('.f32'))).toEqual([]);
+
+    expect(spawnSync('mount', ['-o', 'remount,size=64m', disk]).status).toBe(0);
+    expect((await contigua(kept)).code).toBe(0);
+    if (!existsSync(join(folder, 'whole.json'))) await contigua([...ANALYSE, '--out', 'whole.json']);
+    expect(await figures('after-full.json')).toEqual(await figures('whole.json'));
+  } finally {
+    spawnSync('umount', [disk]);
+  }
 }, 600_000);
 
 it('reads some of the tokens, and says how many', async () => {
