@@ -17,6 +17,7 @@ import {
 import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
 import { type AnalysisReport, CALIBRATION_BOUNDS } from '../lib/core/report/index.ts';
 import { estimated, STREAMING_OPTIONS, sampledWords, streamingRequest } from './analyse-limits.ts';
+import { widthLines, widthsAskedFor, withWidth } from './analyse-width.ts';
 import {
   type Arguments,
   CALIBRATION_DEFAULTS,
@@ -45,6 +46,7 @@ export async function analyse(argv: readonly string[], { signal }: CommandContex
     seed: { type: 'string' },
     split: { type: 'boolean' },
     ablation: { type: 'string' },
+    width: { type: 'string' },
     out: { type: 'string' },
     ...STREAMING_OPTIONS,
     ...ENGINE_OPTION,
@@ -58,6 +60,7 @@ export async function analyse(argv: readonly string[], { signal }: CommandContex
   const requestFor = calibrationRequest(args, signal);
   const engine = args.oneOf('engine', ENGINES, 'auto');
   const ablations = ablationsAskedFor(args);
+  const widths = widthsAskedFor(args);
   const streaming = streamingRequest(args);
   const out = args.text('out');
   if (out !== undefined) await assertWritable(out);
@@ -76,7 +79,9 @@ export async function analyse(argv: readonly string[], { signal }: CommandContex
     const limits = await estimated(client, model, request, streaming, signal);
     if (streaming.estimateOnly) return null;
     const measured = await client.call('analyse', { ...request, limits }, { signal, onProgress: display.show });
-    return await withAblations(client, measured, calibration, ablations, { signal, onProgress: display.show });
+    const options = { signal, onProgress: display.show };
+    const ablated = await withAblations(client, measured, calibration, ablations, options);
+    return await withWidth(client, model, ablated, calibration, widths, options);
   }).finally(display.end);
   if (!report) return;
   tell(`calibration: ${report.calibration.label}`);
@@ -92,6 +97,7 @@ export async function analyse(argv: readonly string[], { signal }: CommandContex
   const found = foundWords(report, DEFAULT_DETECTION, detectIntervals(report, DEFAULT_DETECTION));
   if (found) tell(found);
   for (const line of correlationLines(report)) tell(line);
+  for (const line of widthLines(report)) tell(line);
   await writeText(out, `${JSON.stringify(report)}\n`);
 }
 
@@ -101,7 +107,7 @@ function refuseWithoutWeights(args: Options): void {
     if (args.text(name) !== undefined)
       throw usage('analyse', `--${name} does not go with a trace, which brings its own samples`);
   }
-  for (const name of ['ablation', 'damage-samples', 'damage-intervals']) {
+  for (const name of ['ablation', 'width', 'damage-samples', 'damage-intervals']) {
     if (args.text(name) !== undefined) {
       throw usage('analyse', `--${name} needs the weights of the model, and a trace holds none`);
     }

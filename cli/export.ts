@@ -18,6 +18,15 @@ import { isRemote, modelSource, SOURCE_OPTIONS } from './model-source.ts';
 import { tell } from './output.ts';
 import { progressOn } from './progress.ts';
 
+/** What the maps of a plan are fitted on. */
+const OF_A_PLAN = {
+  plan: { type: 'string' },
+  calibration: { type: 'string' },
+  samples: { type: 'string' },
+  timesteps: { type: 'string' },
+  seed: { type: 'string' },
+  ...ENGINE_OPTION,
+} as const;
 const DTYPES = ['teacher', 'F32'] as const;
 
 export async function exportModel(argv: readonly string[], { signal }: CommandContext): Promise<void> {
@@ -27,11 +36,10 @@ export async function exportModel(argv: readonly string[], { signal }: CommandCo
     'fine-tuned': { type: 'boolean' },
     dtype: { type: 'string' },
     format: { type: 'string' },
-    plan: { type: 'string' },
-    ...ENGINE_OPTION,
-    ...SOURCE_OPTIONS,
     model: { type: 'string' },
     'data-folder': BACKEND_OPTIONS['data-folder'],
+    ...OF_A_PLAN,
+    ...SOURCE_OPTIONS,
   });
   const planPath = args.text('plan');
   const id = onlyOne('export', planPath === undefined ? 'RUN' : 'MODEL', positionals);
@@ -45,6 +53,8 @@ export async function exportModel(argv: readonly string[], { signal }: CommandCo
   );
   const exporter = exporterNamed(format);
   const fineTuned = args.flag('fine-tuned');
+  const ofPlan = Object.keys(OF_A_PLAN).find((name) => args.text(name) !== undefined);
+  if (ofPlan !== undefined && planPath === undefined) throw usage('export', `--${ofPlan} goes with --plan`);
   if (fineTuned && wanted !== undefined) throw usage('export', '--fine-tuned is of all students, --plugged of some');
   await assertExportable(out);
   if (planPath !== undefined) {

@@ -71,6 +71,9 @@ pictures and captions of the sample grammar for the bundled model, or seeded noi
   --ablation LIST     also takes out and measures, one by one: \`blocks\` (each block), \`parts\` (attention and feed-forward of
                       each), \`intervals\` (every run of 2 to ${LONGEST_ABLATION} blocks) and \`linear\` (each of these runs with one
                       linear map in place of its later blocks); several with commas
+  --width LIST        also fits linear maps in the place of layers, and measures them one by one: \`ffn\` (the feed-forward layers
+                      of each block and stream), \`text\` (groups of blocks that the rule detects on the text stream) and
+                      \`text-all\` (every group of 2 to ${LONGEST_ABLATION} blocks); several with commas
   --tokens N          tokens read of each stream, at most, as many of every sample; or all (1024 of models wider than 1024, else all)
   --states DIR        keeps states and finished parts in DIR: an analysis that was interrupted goes on there
   --memory SIZE       that the analysis may take, as 6GB (80 % of what is free); --disk SIZE in DIR (all of it)
@@ -104,7 +107,7 @@ which share of each report's resamples it finds them. Reports that split their s
 
   plan: `contigua plan MODEL (--intervals LIST | --report FILE (--remove N | --budget LIMIT)) [options]
 Writes plan.json: what is done to the model, and what every block becomes. An interval [first, last] keeps block \`first\`
-and removes the rest. Other edits make blocks narrower; training, measuring and budgets take intervals alone so far.
+and removes the rest. Other edits make blocks narrower; training and budgets take intervals alone so far.
 
   --intervals LIST    [[first, last], …], both ends inclusive, counted from 0; or as in the page's address, 3-4.7-9p,
                       where a letter says what stands in for that interval: r (nothing), p (probes), l (one linear map)
@@ -115,6 +118,8 @@ and removes the rest. Other edits make blocks narrower; training, measuring and 
                       x1_75e-2  a table of modulations over the timesteps 1 and 0.75
   --report FILE       of \`contigua analyse\` on this model: adds its figures to the plan
   --remove N          takes the detected intervals, least damage first, until N blocks go; needs --report
+  --text N, --ffn N   adds the N text groups, or the feed-forward layers of the N blocks, that cost least alone and go with
+                      the rest; needs a --report of \`analyse --width\`
   --choice KIND       what --remove takes from: detected (default), or least-damage: of all intervals, those of least total ${scoreNamed(DEFAULT_DAMAGE_SCORE).label}
   --budget LIMIT      takes the plan of least predicted damage that costs no more: params=12B, size=24GB, flops=60%,
                       time=1.2s or memory=24GB@bf16, each also in percent of the whole model; needs --report. FLOPs and time
@@ -176,9 +181,11 @@ Lists the runs in the database, or shows one: its settings, its intervals and th
   --data-folder PATH  as for \`distil\``,
 
   export: `contigua export RUN --out FOLDER [options]
-contigua export MODEL --plan PLAN.json --out FOLDER [--engine NAME]
+contigua export MODEL --plan PLAN.json --out FOLDER [options]
 Writes a run's model as a diffusers folder: the teacher with finished students plugged in, its own blocks everywhere else. With
---plan, a model whose blocks share their modulation, which needs no training: that folder opens in Contigua, and in no class of diffusers.
+--plan, the model that a plan leaves without training: runs with nothing in their place; linear maps for text groups and
+feed-forward layers, fitted here on the states of the model with these edits in place, which PPCL's class reads; and shared
+modulations, which open in Contigua and in no class of diffusers.
 
   --out FOLDER        required; must be new, empty or an earlier export
   --plan FILE         of \`contigua plan --modulation\`
@@ -187,6 +194,8 @@ Writes a run's model as a diffusers folder: the teacher with finished students p
   --dtype TYPE        of trained and of decoded weights: teacher (default: the teacher's type; BF16 where that is
                       quantised) or F32
   --format NAME       ${EXPORTERS.map(({ name, label }) => (name === DEFAULT_EXPORTER.name ? `${name} (default, a ${label})` : `${name} (a ${label})`)).join(', ')}
+  --plan FILE         of \`contigua plan\`; --calibration FILE, or --samples, --timesteps and --seed as for \`analyse\`, are what
+                      its linear maps are fitted on
   --model FOLDER      the teacher, where it lies under none of the model roots (CONTIGUA_MODELS); or its address, with the commit
   --data-folder PATH  as for \`distil\``,
 

@@ -7,7 +7,9 @@ import {
   type DetectionSettings,
   detectIntervals,
   hasRows,
+  leastFfns,
   leastScore,
+  leastTextGroups,
   problemReason,
   problemWords,
   qualitySentences,
@@ -19,7 +21,11 @@ import {
   usableScore,
 } from '../lib/core/detection/index.ts';
 import {
+  type Edit,
+  type EditableModel,
   type EditSet,
+  editSetOf,
+  narrowedBlocks,
   onlyRuns,
   parseEditParam,
   RUN_REPLACEMENTS,
@@ -27,6 +33,7 @@ import {
   runEdits,
   runSetOf,
   runsOf,
+  type WidthEdit,
 } from '../lib/core/edit/index.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
 import { editedConfigText, layerIndexString } from '../lib/core/export/index.ts';
@@ -79,6 +86,8 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
     measure: { type: 'boolean' },
     calibration: { type: 'string' },
     ...MODULATION_OPTION,
+    text: { type: 'string' },
+    ffn: { type: 'string' },
     ...BUDGET_OPTIONS,
     ...ENGINE_OPTION,
     ...SOURCE_OPTIONS,
@@ -88,7 +97,8 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
   const chooseByBudget = budgetChooser(args, by);
   const asked = modulationRequest(args);
   const offersModulations = allowsKind(args, 'modulation');
-  const choose = chooser(args, by, chooseByBudget !== null || asked !== null);
+  const narrower = narrowerBy(args);
+  const choose = chooser(args, by, chooseByBudget !== null || asked !== null || narrower !== null);
   const measure = args.flag('measure');
   const calibration = args.text('calibration');
   if (calibration !== undefined && !measure && !offersModulations) {
@@ -111,7 +121,8 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
       const { client, model } = opened;
       if (report !== null) assertReportFits(report, model, reportPath);
       const detection = readingOf(report, rows, reportPath);
-      const chosen = choose(model, report, detection);
+      const typed = choose(model, report, detection);
+      const chosen = narrower ? narrower(model, report, typed) : typed;
       const inputs = measure || offersModulations ? await measuredOn(report, model, calibration, signal) : null;
       const offered =
         offersModulations && inputs ? await modulationOffers(client, model, inputs.calibration, signal, display) : null;
@@ -134,15 +145,7 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
       // Modulations are measured as they are found, by themselves.
       const measured =
         measure && inputs && !(shared && edits.length === shared.found.found.length)
-          ? await measureChoice(
-              client,
-              model,
-              report,
-              onlyRuns(edits, 'Measuring', '--measure'),
-              inputs,
-              signal,
-              display,
-            )
+          ? await measureChoice(client, model, report, edits, inputs, signal, display)
           : null;
       return { model, detection, edits, budgeted, offered, shared: shared?.found ?? null, measured };
     },
@@ -171,9 +174,10 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
   if (report && args.text('remove') !== undefined) {
     for (const line of rankingLines(scoreOf(choiceOf(args), report, model, detection))) tell(line);
   }
-  for (const line of narrowLines(built, shared !== null || offered !== null)) tell(line);
+  for (const line of narrowLines(built, measured !== null || shared !== null || offered !== null)) tell(line);
   for (const line of shared ? modulationLines(shared, model) : []) tell(line);
-  if (runs.length === edits.length) for (const line of choiceLines(report, runs, measured)) tell(line);
+  // What shared modulations cost is told above.
+  if (edits.every(({ on }) => on !== 'modulation')) for (const line of choiceLines(report, edits, measured)) tell(line);
   tell(`layer_index of the PPCL trainer: ${layerIndexString(runs)}`);
 }
 
@@ -246,14 +250,60 @@ function rankingLines(usable: UsableScore): string[] {
 }
 
 /** What narrower blocks leave, and which class reads them; nothing where there are none. */
-function narrowLines({ blockMap, edits, parameters, model }: Plan, isShared: boolean): string[] {
+function narrowLines({ edits, parameters, model, choice }: Plan, isMeasured: boolean): string[] {
   if (edits.every(({ on }) => on === 'run')) return [];
-  const narrowed = blockMap.filter(({ fate }) => fate === 'narrowed').length;
+  const narrowed = narrowedBlocks(edits, model.numBlocks).length;
   const numbers = [parameters.before, parameters.after].map((n) => n.toLocaleString('en-US'));
   return [
     `${narrowed} ${narrowed === 1 ? 'block' : 'blocks'} narrower, ${numbers.join(' → ')} parameters`,
-    ...(isShared ? [] : [`What narrower blocks do to the output of ${model.name} is not measured yet.`]),
+    ...(isMeasured || choice
+      ? []
+      : [`What these edits do to the output of ${model.name} is not measured; \`--measure\` does it.`]),
   ];
+}
+
+type Narrower = (model: ModelSummary, report: AnalysisReport | null, chosen: EditSet) => EditSet;
+
+/** The edits of least damage that go with those that are chosen already. */
+function narrowerBy(args: Arguments): Narrower | null {
+  const [texts, ffns] = (['text', 'ffn'] as const).map((name) =>
+    args.text(name) === undefined ? null : args.number(name, 0, { min: 1, max: Number.POSITIVE_INFINITY, whole: true }),
+  );
+  if (!texts && !ffns) return null;
+  if (args.text('report') === undefined)
+    throw usage('plan', '--text and --ffn need the --report that they choose from');
+  return (model, report, chosen) => {
+    const editable = editableModel(parseModelConfig(JSON.stringify(model.config), 'config.json'));
+    const fits = (edit: WidthEdit) => !clashes([...chosen, edit], editable);
+    const measured = (report?.width ?? []).filter(({ edit }) => fits(edit));
+    const groups = texts ? leastTextGroups(measured, texts) : [];
+    const withGroups = [...chosen, ...groups];
+    const left = measured.filter(({ edit }) => edit.on === 'ffn' && !clashes([...withGroups, edit], editable));
+    const layers = ffns ? leastFfns(left, ffns) : [];
+    const blocks = new Set(layers.map(({ block }) => block)).size;
+    assertEnough('text', texts, groups.length);
+    assertEnough('ffn', ffns, blocks);
+    return editSetOf([...withGroups, ...layers], editable, '--report');
+  };
+}
+
+function assertEnough(option: string, asked: number | null | undefined, found: number): void {
+  if (!asked || found === asked) return;
+  throw new ContiguaError('plan-invalid', 'The report has not measured that many edits that go with the others', {
+    found: `--${option} ${asked}`,
+    expected: `at most ${found}`,
+    hint: `\`contigua analyse --width ${option}\` measures them.`,
+  });
+}
+
+function clashes(edits: readonly Edit[], model: EditableModel): boolean {
+  try {
+    editSetOf(edits, model, 'the edits');
+    return false;
+  } catch (thrown) {
+    if (thrown instanceof ContiguaError) return true;
+    throw thrown;
+  }
 }
 
 /** `[[3,4],[7,9]]`, or `3-4.7-9p.t13-14` as in addresses. What is wrong with them is the command line's fault, not the model's. */

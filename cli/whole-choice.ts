@@ -4,10 +4,10 @@
  */
 import { basename } from 'node:path';
 import type { WorkerClient } from '../lib/compute/client.ts';
-import type { CalibrationSource, ProbeSource, Tasks } from '../lib/compute/protocol.ts';
+import type { CalibrationSource, EditSource, ProbeSource, Tasks } from '../lib/compute/protocol.ts';
 import { DEFAULT_RIDGE } from '../lib/core/analysis/probe.ts';
 import { estimatedError } from '../lib/core/detection/index.ts';
-import type { RunSet } from '../lib/core/edit/index.ts';
+import { type EditSet, editKey } from '../lib/core/edit/index.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
 import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
 import type { AnalysisReport } from '../lib/core/report/index.ts';
@@ -65,12 +65,12 @@ export async function measureChoice(
   client: WorkerClient,
   { drawable }: ModelSummary,
   report: AnalysisReport | null,
-  edits: RunSet,
+  edits: EditSet,
   probes: ProbeSource,
   signal: AbortSignal,
   { show }: Pick<ProgressDisplay, 'show'>,
 ): Promise<MeasuredChoice> {
-  if (edits.some(({ by }) => by === 'student')) {
+  if (edits.some((edit) => edit.on === 'run' && edit.by === 'student')) {
     throw usage(
       'plan',
       '--measure does not go with students, which are trained first',
@@ -81,9 +81,21 @@ export async function measureChoice(
   const options = { signal, onProgress: show };
   const { calibration } = probes;
   const on = otherInputs(report, calibration);
-  const damage = await client.call('choice', { edits, probes }, options);
+  const measurable = edits.map((edit) => {
+    if (edit.on !== 'modulation') return edit;
+    throw usage(
+      'plan',
+      '--measure does not run edited modulations yet',
+      editKey(edit),
+      'runs, text groups and feed-forward layers',
+    );
+  });
+  const damage = await client.call('choice', { edits: measurable, probes }, options);
   if (!drawable) return { damage, facts: null, on };
-  const untrained = edits.flatMap((edit) => (edit.by === 'student' ? [] : [{ ...edit, by: edit.by }]));
+  const untrained = measurable.flatMap((edit): EditSource[] => {
+    if (edit.on !== 'run') return [edit];
+    return edit.by === 'student' ? [] : [{ ...edit, by: edit.by }];
+  });
   const facts = await client.call('facts', { edits: untrained, probes, skip: 0, ...COUNTED_PICTURES }, options);
   return { damage, facts, on };
 }
@@ -98,16 +110,16 @@ function otherInputs(report: AnalysisReport | null, calibration: CalibrationSour
 }
 
 /** Lines for people. */
-export function choiceLines(report: AnalysisReport | null, edits: RunSet, measured: MeasuredChoice | null): string[] {
+export function choiceLines(report: AnalysisReport | null, edits: EditSet, measured: MeasuredChoice | null): string[] {
   const estimate = report && edits.length > 0 ? estimatedError(report, edits) : null;
   const lines: string[] = [];
   if (estimate !== null) {
     lines.push(
-      `predicted output error: ${percent(estimate)}, from what ${edits.length} ${edits.length === 1 ? 'interval costs' : 'intervals cost'} alone, added in squares${measured ? '' : '; --measure measures the whole choice'}`,
+      `predicted output error: ${percent(estimate)}, from what ${edits.length} ${edits.length === 1 ? 'edit costs' : 'edits cost'} alone, added in squares${measured ? '' : '; --measure measures the whole choice'}`,
     );
   } else if (report && edits.length > 0 && !measured) {
     lines.push(
-      'predicted output error: n/a, as not every interval was measured alone; --measure measures the whole choice',
+      'predicted output error: n/a, as not every edit was measured alone; --measure measures the whole choice',
     );
   }
   if (!measured) return lines;

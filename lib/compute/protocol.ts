@@ -12,7 +12,7 @@ import type { CalibrationRequest } from '../core/capture/calibration-request.ts'
 import type { NamedBlob } from '../core/checkpoint/types.ts';
 import type { NamedPart } from '../core/detection/ablation.ts';
 import type { TrainingInputs } from '../core/distil/batches-for.ts';
-import type { RunEdit } from '../core/edit/edit.ts';
+import type { FfnEdit, RunEdit, TextStreamEdit } from '../core/edit/edit.ts';
 import type { Drawing } from '../core/edited-model/draw-prompt.ts';
 import type { HeldOutPictures } from '../core/edited-model/held-out-pictures.ts';
 import type { ForwardTiming } from '../core/edited-model/measure-forward.ts';
@@ -23,10 +23,11 @@ import type { ModelSummary } from '../core/folder/model-summary.ts';
 import type { SelfCheck } from '../core/model/self-check.ts';
 import type { FoundModulations, ModulationRequest } from '../core/modulation/request.ts';
 import type { Interval } from '../core/quantile.ts';
-import type { AnalysisReport, EditDamage, PartDamage, SplitRule } from '../core/report/report.ts';
+import type { AnalysisReport, EditDamage, PartDamage, SplitRule, WidthDamage } from '../core/report/report.ts';
 import type { DistilProgress, DistilResult, SavedFile, StepPoint } from '../core/run/progress.ts';
 import type { DistilSettings, FineTuneSettings } from '../core/run/settings.ts';
 import type { EngineReport, WantedEngine } from '../core/tensor/engine.ts';
+import type { FittedWidthEdit } from '../core/width/map-fitter.ts';
 
 /** A file the worker opens itself by URL (`file:` in Node, `http(s):` with byte ranges): file-backed Node Blobs cannot be cloned. */
 export interface LinkedFile {
@@ -45,6 +46,9 @@ export type TrainingSource = TrainingInputs<FileSource>;
 export type StudentSource = StudentEdit<FileSource>;
 /** An edit as it crosses to a worker. */
 export type EditSource = EditWithFile<FileSource>;
+
+/** An edit that needs no file of its own. */
+export type MeasurableEdit = RunEdit | TextStreamEdit | FfnEdit;
 
 /** Which analysis probes are of. A worker that does not hold them (a fresh one, another engine) fits them again. */
 export interface ProbeSource {
@@ -139,8 +143,23 @@ export interface Tasks {
     result: FoundModulations;
     partial: never;
   };
+  /** Text groups and feed-forward layers as linear maps, each fitted and measured alone. */
+  width: {
+    input: { edits: readonly (TextStreamEdit | FfnEdit)[]; probes: ProbeSource };
+    result: readonly WidthDamage[];
+    partial: WidthDamage;
+  };
   /** All edits together, which are no students. */
-  choice: { input: { edits: readonly RunEdit[]; probes: ProbeSource }; result: Damage; partial: never };
+  choice: { input: { edits: readonly MeasurableEdit[]; probes: ProbeSource }; result: Damage; partial: never };
+  /**
+   * Fits the linear maps of text groups and feed-forward layers on the states of the model with all of the edits in place, and
+   * writes them under the folder URL `saveTo`, as an export takes them.
+   */
+  fitWidth: {
+    input: { edits: readonly EditSource[]; probes: ProbeSource; saveTo: string };
+    result: { readonly maps: SavedFile; readonly fitted: readonly FittedWidthEdit[] };
+    partial: never;
+  };
   /** Facts of held-out captions in the pictures that the edited model draws: `pictures` of them, after the first `skip`. */
   facts: {
     input: {

@@ -11,16 +11,23 @@ import {
   listedMaps,
 } from '../core/analysis/index.ts';
 import type { Calibration } from '../core/capture/index.ts';
-import { probedRun } from '../core/edit/index.ts';
+import { type EditSet, editKey, probedRun } from '../core/edit/index.ts';
 import { ContiguaError } from '../core/errors.ts';
 import type { ModelSummary } from '../core/folder/model-summary.ts';
 import type { OpenModel } from '../core/folder/open-model.ts';
 import { type BlockInterval, formatIntervalKey } from '../core/interval/index.ts';
-import { checkWeights, openTransformer, type StreamProbes, type Transformer } from '../core/model/index.ts';
+import {
+  checkWeights,
+  type EditParts,
+  openTransformer,
+  type StreamProbes,
+  type Transformer,
+} from '../core/model/index.ts';
 import type { SplitRule } from '../core/report/report.ts';
-import type { StateStore } from '../core/states/index.ts';
+import { memoryStates, type StateStore } from '../core/states/index.ts';
 import type { EngineReport, WantedEngine } from '../core/tensor/index.ts';
 import type { Trace } from '../core/trace/index.ts';
+import { type FittedWidthEdit, fitWidth, type MapStore } from '../core/width/index.ts';
 import type { EngineHost } from './engines/engine-host.ts';
 
 /**
@@ -43,6 +50,14 @@ export interface AnalysisSource {
   readonly damageSamples?: number | undefined;
 }
 
+/** The linear maps of one choice of narrower blocks, with what they reach on held-out samples. */
+export interface FittedWidth {
+  /** Tells apart choices: analysis, edits and students. */
+  readonly key: string;
+  readonly maps: MapStore;
+  readonly fitted: readonly FittedWidthEdit[];
+}
+
 export interface OpenTrace {
   readonly trace: Trace;
   readonly summary: ModelSummary;
@@ -58,6 +73,7 @@ export class Session {
   private running: Transformer | null = null;
   private known: KnownInputs | null = null;
   private store: StateStore | null = null;
+  private width: FittedWidth | null = null;
 
   constructor(private readonly engines: EngineHost) {}
 
@@ -99,6 +115,7 @@ export class Session {
     this.release();
     await this.closeStore();
     this.known = null;
+    this.width = null;
     this.opened = model;
     this.traced = null;
     this.running = transformer;
@@ -109,6 +126,7 @@ export class Session {
     this.release();
     await this.closeStore();
     this.known = null;
+    this.width = null;
     this.opened = null;
     this.traced = traced;
   }
@@ -207,6 +225,32 @@ export class Session {
     const fitted = new Map([...known, ...found]);
     this.known = { ...inputs, maps: listedMaps(fitted), fitted };
     return this.known;
+  }
+
+  /**
+   * Maps of narrower blocks, fitted on the states of the model as it is edited (`fitWidth`): those of the last choice, or anew.
+   * `students` tells apart the files of students among the edits.
+   */
+  async widthOf(
+    source: AnalysisSource,
+    edits: EditSet,
+    students: string,
+    options: { readonly parts: EditParts; readonly ridge: number } & Pick<
+      Parameters<typeof fitWidth>[3],
+      'signal' | 'onBlock'
+    >,
+  ): Promise<FittedWidth> {
+    const key = JSON.stringify([source.key, edits.map(editKey), students]);
+    if (this.width?.key === key) return this.width;
+    const { calibration } = await this.inputsOf(source);
+    const maps = { store: memoryStates(), owner: 'choice' };
+    const fitted = await fitWidth(await this.transformer(), calibration, edits, {
+      ...options,
+      ...maps,
+      rule: source.rule,
+    });
+    this.width = { key, maps, fitted };
+    return this.width;
   }
 
   private async open({ config, checkpoint }: OpenModel): Promise<Transformer> {

@@ -24,7 +24,7 @@ import {
   sampleTokens,
 } from '../core/capture/index.ts';
 import { storedBytes } from '../core/checkpoint/inventory.ts';
-import { editKey, mappedRuns, type RunEdit, runSetOf } from '../core/edit/index.ts';
+import { type EditSet, editKey, editSetOf, mappedRuns, type RunEdit, runSetOf, runsOf } from '../core/edit/index.ts';
 import {
   drawerOf,
   drawHeldOut,
@@ -32,15 +32,28 @@ import {
   type EditedRoute,
   measureForward,
   openEdits,
+  openParts,
+  studentsKey,
 } from '../core/edited-model/index.ts';
 import { ContiguaError } from '../core/errors.ts';
 import { type OpenModel, openModel } from '../core/folder/open-model.ts';
 import { type BlockInterval, formatIntervalKey, intervalSetOf } from '../core/interval/index.ts';
-import { architectureOf, type FittedMapOf, type StreamProbes, sampleOf, selfCheck } from '../core/model/index.ts';
+import {
+  architectureOf,
+  type EditParts,
+  editableModel,
+  type FittedMapOf,
+  narrowBlocks,
+  type StreamProbes,
+  sampleOf,
+  selfCheck,
+  type WeightSet,
+} from '../core/model/index.ts';
 import type { EditDamage, PartDamage, SplitRule } from '../core/report/report.ts';
 import { parsePrompt } from '../core/shapes/index.ts';
 import type { EngineReport } from '../core/tensor/index.ts';
 import { openTrace, traceIn, traceSummary } from '../core/trace/index.ts';
+import { mapFileParts, mapsOnEngine, measureWidth } from '../core/width/index.ts';
 import type { EngineHost } from './engines/engine-host.ts';
 import { type FileHost, openFileOf, openFilesOf, openModelFolder, openSource } from './folder/file-host.ts';
 import type { AnalysisRequest, EditSource, ProbeSource } from './protocol.ts';
@@ -133,9 +146,7 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
       for (const run of runs) found.set(formatIntervalKey(run), await maps.across(run));
       return (run) => found.get(formatIntervalKey(run));
     }
-    throw new ContiguaError('not-ready', 'Probes come from an analysis, and none was named', {
-      hint: 'Run Analyse first.',
-    });
+    throw mapsNeedAnAnalysis();
   }
 
   async function editedRoute(
@@ -144,7 +155,50 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
     context: CallContext<never>,
   ): Promise<EditedRoute> {
     const { model } = session;
-    return await openEdits(model, await openFilesOf(edits, files), (runs) => mapsAskedFor(probes, runs, context));
+    const opened = await openFilesOf(edits, files);
+    return await openEdits(
+      model,
+      opened,
+      (runs) => mapsAskedFor(probes, runs, context),
+      async (set, parts) => {
+        const { maps } = await widthAskedFor(probes, set, parts, await studentsIn(opened), context);
+        const sets = new Map<number, WeightSet>();
+        for (const block of narrowBlocks(model.config, set).values()) {
+          if (block.maps.length > 0) sets.set(block.index, await mapsOnEngine(maps, block.index, block.maps));
+        }
+        return sets;
+      },
+    );
+  }
+
+  /** Of runs that are replaced by fitted maps. */
+  async function partsOf(
+    runs: readonly BlockInterval[],
+    source: ProbeSource,
+    context: CallContext<never>,
+  ): Promise<EditParts> {
+    return runs.length > 0 ? { maps: await mapsAskedFor(source, runs, context) } : {};
+  }
+
+  /** Fitting is told as the stage `probes`. */
+  async function widthAskedFor(
+    source: ProbeSource | null,
+    set: EditSet,
+    parts: EditParts,
+    students: string,
+    { signal, onProgress }: CallContext<never>,
+  ) {
+    if (!source) throw mapsNeedAnAnalysis();
+    return await session.widthOf(await analysisOf(source), set, students, {
+      parts,
+      ridge: source.ridge,
+      signal,
+      onBlock: (done, total) => onProgress({ stage: 'probes', done, total }),
+    });
+  }
+
+  async function studentsIn(edits: Awaited<ReturnType<typeof openFilesOf<EditSource>>>): Promise<string> {
+    return await studentsKey(edits.flatMap((edit) => ('file' in edit ? [edit] : [])));
   }
 
   return {
@@ -275,16 +329,59 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
       return await findModulations(session.model, await session.transformer(), requests, request, context);
     },
 
-    async choice({ edits, probes }, context) {
-      const set = runSetOf(edits, session.model.summary, 'the chosen intervals');
-      const student = set.find(({ by }) => by === 'student');
-      if (student) throw damageOfStudent(student);
-      const inputs = await inputsFor(set, probes, context);
-      const { signal, onProgress } = context;
-      return await choiceDamage(await session.transformer(), inputs, set, {
+    async width({ edits, probes }, { signal, onProgress }) {
+      const { config } = session.model;
+      // Each is measured alone, so that they may overlap.
+      for (const edit of edits) editSetOf([edit], editableModel(config), 'the edits to measure');
+      const inputs = await session.inputsOf(await analysisOf(probes));
+      const transformer = await session.transformer();
+      return await measureWidth(transformer, inputs.calibration, inputs, edits, {
         signal,
-        onProgress: (done, total) => onProgress({ stage: 'damage', done, total }),
+        ridge: probes.ridge,
+        rule: probes.split,
+        waysAtOnce: waysAtOnce(),
+        onFitted: (done, total) => onProgress({ stage: 'probes', done, total }),
+        onMeasured: (partial, done) => onProgress({ stage: 'damage', done, total: edits.length, partial }),
       });
+    },
+
+    async choice({ edits, probes }, context) {
+      const { config } = session.model;
+      const set = editSetOf(edits, editableModel(config), 'the chosen edits');
+      const student = runsOf(set).find(({ by }) => by === 'student');
+      if (student) throw damageOfStudent(student);
+      const narrow = narrowBlocks(config, set);
+      const maps =
+        narrow.size > 0
+          ? await widthAskedFor(probes, set, await partsOf(mappedRuns(set), probes, context), '', context)
+          : null;
+      const inputs = await inputsFor(runsOf(set), probes, context);
+      const { signal, onProgress } = context;
+      return await choiceDamage(
+        await session.transformer(),
+        inputs,
+        set,
+        { signal, onProgress: (done, total) => onProgress({ stage: 'damage', done, total }) },
+        async (block) => await mapsOnEngine(maps!.maps, block, narrow.get(block)!.maps),
+      );
+    },
+
+    async fitWidth({ edits, probes, saveTo }, context) {
+      const { model } = session;
+      const opened = await openFilesOf(edits, files);
+      const set = editSetOf(opened, editableModel(model.config), 'the chosen edits');
+      const { parts, dispose } = await openParts(model, opened, set, (runs) => mapsAskedFor(probes, runs, context));
+      try {
+        const { maps, fitted } = await widthAskedFor(probes, set, parts, await studentsIn(opened), context);
+        const { fingerprint, family, width } = model.summary;
+        const url = new URL(MAPS_FILE, saveTo.endsWith('/') ? saveTo : `${saveTo}/`).href;
+        return {
+          maps: await files.saveFile(url, mapFileParts(maps, fitted, { fingerprint, family, width })),
+          fitted,
+        };
+      } finally {
+        dispose();
+      }
     },
 
     async facts({ edits, probes, ...asked }, context) {
@@ -351,12 +448,20 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
   };
 }
 
+function mapsNeedAnAnalysis(): ContiguaError {
+  return new ContiguaError('not-ready', 'Probes come from an analysis, and none was named', {
+    hint: 'Run Analyse first.',
+  });
+}
+
 function damageOfStudent(edit: RunEdit): ContiguaError {
   return new ContiguaError('plan-invalid', 'The damage of a student is measured with its file', {
     found: editKey(edit),
     expected: 'a run that is replaced by nothing, its probes or a linear map',
   });
 }
+
+const MAPS_FILE = 'maps.safetensors';
 
 /** Results come in groups of as many. */
 const WAYS_PER_READING = 8;

@@ -5,14 +5,17 @@
  */
 import type { Calibration } from '../capture/index.ts';
 import type { NamedPart } from '../detection/index.ts';
-import { mappedRunAt, type RunEdit, type RunSet } from '../edit/index.ts';
+import { type EditSet, mappedRunAt, type RunEdit, runsOf } from '../edit/index.ts';
 import {
   type ModelConfig,
+  narrowBlocks,
+  narrowStep,
   type StreamProbes,
   stepsOf,
   streamTokens,
   type Transformer,
   type TransformerInputs,
+  type WeightSet,
 } from '../model/index.ts';
 import { relativeError, relativeErrorBounds, type SampleError, sampleErrors } from '../relative-error.ts';
 import type { EditDamage, PartDamage, SplitRule } from '../report/report.ts';
@@ -22,7 +25,7 @@ import { splitRows } from './held-out.ts';
 import { DAMAGE_SAMPLES, inputsOfSamples, spreadSamples } from './held-out-inputs.ts';
 import { noiseBands } from './noise-bands.ts';
 import { Pace } from './pace.ts';
-import { runSideBySide, type Way } from './side-by-side.ts';
+import { runSideBySide, type Way, type WayStep } from './side-by-side.ts';
 
 export interface DamageInputs {
   readonly batches: readonly TransformerInputs[];
@@ -86,15 +89,34 @@ export async function editDamage(
   return edits.map((edit, i) => ({ edit, ...measured[i]! }));
 }
 
-/** All edits together. */
+/** The linear maps of a narrower block on the engine, which the measurement frees. */
+export type OpenNarrowMaps = (block: number) => Promise<WeightSet>;
+
+/** All edits together. `openMaps` is asked for the maps of blocks that edits make narrower. */
 export async function choiceDamage(
   transformer: Transformer,
   inputs: DamageInputs,
-  edits: RunSet,
+  edits: EditSet,
   options: EditDamageOptions = {},
+  openMaps: OpenNarrowMaps = noMaps,
 ): Promise<Damage> {
-  const [measured] = await damageOfWays(transformer, inputs, [wayOf(transformer.config, edits)], options);
+  const [measured] = await damageOfWays(transformer, inputs, [wayOf(transformer.config, edits, openMaps)], options);
   return measured!;
+}
+
+/** Each set of edits alone, each with the maps that were fitted for it. */
+export async function narrowDamage(
+  transformer: Transformer,
+  inputs: DamageInputs,
+  choices: readonly { readonly edits: EditSet; readonly openMaps: OpenNarrowMaps }[],
+  options: EditDamageOptions = {},
+): Promise<Damage[]> {
+  const ways = choices.map(({ edits, openMaps }) => wayOf(transformer.config, edits, openMaps));
+  return await damageOfWays(transformer, inputs, ways, options);
+}
+
+async function noMaps(block: number): Promise<WeightSet> {
+  throw new RangeError(`No maps of block ${block} are given`);
 }
 
 /** Each part of a block alone. */
@@ -128,10 +150,16 @@ export function waysWithin(
 }
 
 /** Fitted maps are looked up when the block that they replace is reached. */
-function wayOf({ numBlocks }: ModelConfig, edits: RunSet): Way {
-  return stepsOf(numBlocks, edits, { maps: () => ({}) }).map((step, block) => {
-    const run = edits.map((edit) => mappedRunAt(edit, block)).find((one) => one !== null);
-    return run ? { kind: 'fitted', run } : step;
+function wayOf(config: ModelConfig, edits: EditSet, openMaps: OpenNarrowMaps = noMaps): Way {
+  const runs = runsOf(edits);
+  const narrow = narrowBlocks(config, edits);
+  return stepsOf(config.numBlocks, runs, { maps: () => ({}) }).map((step, index): WayStep => {
+    const run = runs.map((edit) => mappedRunAt(edit, index)).find((one) => one !== null);
+    if (run) return { kind: 'fitted', run };
+    const block = narrow.get(index);
+    if (!step || !block) return step;
+    if (block.maps.length === 0) return narrowStep(step, block, null);
+    return { kind: 'narrowed', step, block, open: () => openMaps(index) };
   });
 }
 

@@ -8,23 +8,29 @@ export {
   damageInputsOf,
   type EditDamageOptions,
   editDamage,
+  narrowDamage,
+  type OpenNarrowMaps,
   partDamage,
   waysWithin,
 } from './edit-damage.ts';
 export { type AnalysisEstimate, type AnalysisLimits, estimateAnalysis, type MemoryMeter } from './estimate.ts';
 export { fitBlockProbe, fitMaps } from './fit-probes.ts';
 export { type FittedMaps, listedMaps, listedProbes } from './fitted-maps.ts';
-export { offerFloat64 } from './float64.ts';
+export { float64Algebra, offerFloat64 } from './float64.ts';
 export type { Factored, Float64Algebra, Numbers } from './float64-algebra.ts';
 export { type SweepOf, type SweepProgress, type SweepRows, type Swept, sweepGrams } from './gram-sweep.ts';
 export { HELD_OUT_SHARE, heldOutOf, type RowSplit, splitRows } from './held-out.ts';
+export type { CellRows } from './held-out-cells.ts';
 export { DAMAGE_SAMPLES, spreadSamples } from './held-out-inputs.ts';
-export type { BlockRows } from './normal-equations.ts';
+export { type JudgedRows, judgedRows } from './judged-rows.ts';
+export { type BlockRows, transposed } from './normal-equations.ts';
 export { Pace } from './pace.ts';
+export { percentileBounds } from './percentile-bounds.ts';
 export { asAffineMap, DEFAULT_RIDGE, type FittedProbe, fitProbe, probeWeight } from './probe.ts';
-export { measureProbe, type ProbeQuality } from './probe-quality.ts';
+export { measureProbe, type ProbeErrors, type ProbeQuality, sumProbeErrors } from './probe-quality.ts';
 export type { AnalysisPartial, AnalysisProgress, AnalysisStage } from './progress.ts';
 export { reportOf } from './report-of.ts';
 export { linearCka, StreamSimilarity } from './similarity.ts';
 export { modelStates, type StatesSource, tracedStates } from './states-source.ts';
 export { type BlockProbes, probesOf } from './stored-probes.ts';
+export { splitColumns, type Weightings } from './weightings.ts';

@@ -7,18 +7,29 @@ import { type BlockInterval, formatIntervalKey } from '../interval/index.ts';
 import {
   cloneState,
   disposeState,
+  type NarrowBlock,
+  narrowStep,
   type PassContext,
   type RouteStep,
   type State,
   type StreamProbes,
   type Transformer,
   type TransformerInputs,
+  type WeightSet,
 } from '../model/index.ts';
 import type { FittedMaps } from './fitted-maps.ts';
 import type { Pace } from './pace.ts';
 
+/** A block that linear maps make narrower. They are opened when it is reached, and freed after it. */
+export interface NarrowedStep {
+  readonly kind: 'narrowed';
+  readonly step: RouteStep;
+  readonly block: NarrowBlock;
+  readonly open: () => Promise<WeightSet>;
+}
+
 /** What runs in a block's place: the map that spans `run` is looked up when the block is reached; null is nothing. */
-export type WayStep = RouteStep | { readonly kind: 'fitted'; readonly run: BlockInterval } | null;
+export type WayStep = RouteStep | { readonly kind: 'fitted'; readonly run: BlockInterval } | NarrowedStep | null;
 /** One step per block. */
 export type Way = readonly WayStep[];
 
@@ -66,9 +77,7 @@ export async function runSideBySide(
     }
     const everyOutputIsKnown = passes.every(({ known }) => known !== null);
     const runs = (block: number) =>
-      !everyOutputIsKnown ||
-      lastLeft > block ||
-      ways.some((steps) => steps[block]?.kind === 'block' || steps[block]?.kind === 'half');
+      !everyOutputIsKnown || lastLeft > block || ways.some((steps) => readsBlock(steps[block] ?? null));
     const { numBlocks } = transformer.config;
     for (let block = 0; block < numBlocks; block++) {
       const fitted = new Map<string, StreamProbes>();
@@ -79,10 +88,23 @@ export async function runSideBySide(
       }
       if (runs(block)) await transformer.loadBlock(block);
       if (block + 1 < numBlocks && runs(block + 1)) transformer.prefetchBlock(block + 1);
-      for (const pass of passes) {
-        await advance(transformer, pass, block, fitted, pace);
-        onBlock();
-        await pace.breathe();
+      const opened = new Map<WayStep, RouteStep>();
+      const sets: WeightSet[] = [];
+      try {
+        for (const { [block]: step } of ways) {
+          if (step?.kind !== 'narrowed') continue;
+          const maps = await step.open();
+          sets.push(maps);
+          opened.set(step, narrowStep(step.step, step.block, maps));
+        }
+        const stepOf = (step: WayStep) => ready(step, fitted, opened);
+        for (const pass of passes) {
+          await advance(transformer, pass, block, stepOf, pace);
+          onBlock();
+          await pace.breathe();
+        }
+      } finally {
+        for (const maps of sets) maps.dispose();
       }
     }
     const outputs: Outputs[] = [];
@@ -106,14 +128,14 @@ async function advance(
   transformer: Transformer,
   pass: Pass,
   block: number,
-  fitted: ReadonlyMap<string, StreamProbes>,
+  stepOf: (step: WayStep) => RouteStep | null,
   pace: Pace,
 ): Promise<void> {
   const { lanes, context, known } = pass;
   for (const lane of lanes) {
     if (lane.leavesBefore > block) continue;
     lane.state ??= cloneState(pass.whole);
-    const step = stepAt(lane.steps, block, fitted);
+    const step = stepOf(lane.steps[block] ?? null);
     if (step) lane.state = replace(lane.state, await transformer.runStep(step, lane.state, context));
     await pace.breathe();
   }
@@ -122,14 +144,23 @@ async function advance(
   }
 }
 
-function stepAt(steps: Way, block: number, fitted: ReadonlyMap<string, StreamProbes>): RouteStep | null {
-  const step = steps[block] ?? null;
-  if (step?.kind !== 'fitted') return step;
-  return { kind: 'probe', probe: fitted.get(formatIntervalKey(step.run))! };
+function ready(
+  step: WayStep,
+  fitted: ReadonlyMap<string, StreamProbes>,
+  opened: ReadonlyMap<WayStep, RouteStep>,
+): RouteStep | null {
+  if (step?.kind === 'fitted') return { kind: 'probe', probe: fitted.get(formatIntervalKey(step.run))! };
+  return step?.kind === 'narrowed' ? opened.get(step)! : step;
+}
+
+/** Whether the step runs with the block's own weights. */
+function readsBlock(step: WayStep): boolean {
+  if (step?.kind === 'narrowed') return readsBlock(step.step);
+  return step?.kind === 'block' || step?.kind === 'half' || (step?.kind === 'narrow' && step.weights === null);
 }
 
 function firstChange(steps: Way): number {
-  const found = steps.findIndex((step) => step?.kind !== 'block');
+  const found = steps.findIndex((step) => step?.kind !== 'block' || step.carriesText);
   return found < 0 ? steps.length : found;
 }
 

@@ -3,20 +3,13 @@
  * that each block's weights are read once, whatever the model's size; only the batches' states wait on the engine.
  */
 import { ContiguaError } from '../errors.ts';
-import {
-  type ModelStream,
-  type State,
-  type StreamId,
-  streamMask,
-  streamTokens,
-  type Transformer,
-  type TransformerInputs,
-} from '../model/index.ts';
+import { type ModelStream, streamTokens, type Transformer, type TransformerInputs } from '../model/index.ts';
 import { pause } from '../pause.ts';
 import type { PerStream } from '../report/report.ts';
 import { FLOAT_BYTES, type StateStore } from '../states/index.ts';
 import type { Calibration, CapturedBlock } from './calibration.ts';
 import { Passes, storedPasses } from './passes.ts';
+import { RowBuffers, valuesOf } from './row-buffers.ts';
 
 export interface CaptureOptions {
   readonly signal?: AbortSignal | undefined;
@@ -130,60 +123,6 @@ export function passBytes({ batches }: Calibration, streams: readonly ModelStrea
       sum + streams.reduce((of, stream) => of + inputs.batch * streamTokens(inputs, stream) * width * FLOAT_BYTES, 0),
     0,
   );
-}
-
-/** The values of every stream, read back together. */
-async function valuesOf(state: State): Promise<PerStream<Float32Array>> {
-  const read = Object.entries(state).map(async ([stream, x]) => [stream, await x.data<'float32'>()] as const);
-  return Object.fromEntries(await Promise.all(read));
-}
-
-/** Gathers batches' states into one matrix per stream, leaving out padded tokens and those that are not sampled. */
-class RowBuffers {
-  readonly states: PerStream<Float32Array>;
-  readonly #filled: Record<StreamId, number> = {};
-  /** Valid tokens seen of each stream. */
-  readonly #seen: Record<StreamId, number> = {};
-
-  constructor(
-    private readonly calibration: Calibration,
-    private readonly streams: readonly ModelStream[],
-    private readonly width: number,
-  ) {
-    this.states = Object.fromEntries(
-      streams.map(({ id }) => [id, new Float32Array((calibration.rows[id]?.length ?? 0) * width)] as const),
-    );
-  }
-
-  append(values: PerStream<Float32Array>, inputs: TransformerInputs): void {
-    for (const stream of this.streams) {
-      const mask = streamMask(inputs, stream);
-      const taken = this.calibration.taken?.[stream.id];
-      const from = values[stream.id]!;
-      if (!mask && !taken) {
-        this.#add(stream.id, from);
-        continue;
-      }
-      let seen = this.#seen[stream.id] ?? 0;
-      for (let token = 0; token < from.length / this.width; token++) {
-        if (mask && !mask[token]) continue;
-        const isTaken = !taken || taken[this.#rowsOf(stream.id)] === seen;
-        if (isTaken) this.#add(stream.id, from.subarray(token * this.width, (token + 1) * this.width));
-        seen += 1;
-      }
-      this.#seen[stream.id] = seen;
-    }
-  }
-
-  #rowsOf(stream: StreamId): number {
-    return (this.#filled[stream] ?? 0) / this.width;
-  }
-
-  #add(stream: StreamId, rows: Float32Array): void {
-    const at = this.#filled[stream] ?? 0;
-    this.states[stream]!.set(rows, at);
-    this.#filled[stream] = at + rows.length;
-  }
 }
 
 function median(values: readonly number[]): number {

@@ -4,6 +4,7 @@ export { type CalibrationRequest, calibrationFor, calibrationKey } from './calib
 export { type CaptureOptions, captureStates, passBytes, type WholeStates } from './capture-states.ts';
 export { checkCalibration } from './check-calibration.ts';
 export { fileCalibration, readForwardInputs, readForwardSamples } from './file-calibration.ts';
+export { RowBuffers, valuesOf } from './row-buffers.ts';
 export { countsOf, defaultTokens, sampleTokens } from './sample-tokens.ts';
 export { shapesCalibration, shapesInputs } from './shapes-calibration.ts';
 export { type SyntheticRequest, syntheticCalibration, syntheticInputs } from './synthetic-calibration.ts';

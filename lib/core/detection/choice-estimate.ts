@@ -3,14 +3,14 @@
  * costs alone, as errors in unrelated directions add up. On both sample models it is within about a tenth of what plans
  * measure, and the plain sum half as much again too high (docs/damage-scores.md). The page and the terminal call it an estimate.
  */
-import type { RunSet } from '../edit/edit.ts';
-import { type AnalysisReport, outputErrorOf } from '../report/report.ts';
+import type { EditSet } from '../edit/edit.ts';
+import { type AnalysisReport, outputErrorOf, widthDamageOf } from '../report/report.ts';
 
 /** Null where one of them was not measured, or overflows. */
-export function estimatedError(report: Pick<AnalysisReport, 'damage'>, edits: RunSet): number | null {
+export function estimatedError(report: Pick<AnalysisReport, 'damage' | 'width'>, edits: EditSet): number | null {
   const errors: number[] = [];
   for (const edit of edits) {
-    const error = outputErrorOf(report, edit) ?? null;
+    const error = (edit.on === 'run' ? outputErrorOf(report, edit) : widthDamageOf(report, edit)?.outputError) ?? null;
     if (error === null) return null;
     errors.push(error);
   }

@@ -63,3 +63,12 @@ export {
   trajectoryOf,
 } from './trajectory.ts';
 export { leastScore, standInWords, type UsableScore, usableScore } from './usable-score.ts';
+export {
+  leastFfns,
+  leastTextGroups,
+  rankWidth,
+  WIDTH_CANDIDATES,
+  type WidthCandidates,
+  whyNoCandidates,
+  widthCandidates,
+} from './width-candidates.ts';

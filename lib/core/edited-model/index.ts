@@ -3,6 +3,6 @@ export { type Drawing, type DrawOptions, drawerOf, drawPrompt } from './draw-pro
 export { openFineTunedRoute } from './fine-tuned.ts';
 export { drawHeldOut, type HeldOutPictures } from './held-out-pictures.ts';
 export { type ForwardTiming, type MeasureOptions, measureForward } from './measure-forward.ts';
-export { type EditedRoute, type EditWithFile, openEdits } from './open-edits.ts';
+export { type EditedRoute, type EditWithFile, openEdits, openParts } from './open-edits.ts';
 export { type OutputError, relativeOutputError } from './output-error.ts';
 export { disposeStudents, openStudents, routeBefore, type StudentEdit, studentsKey } from './students.ts';

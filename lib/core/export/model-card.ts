@@ -2,6 +2,7 @@
  * README.md of an exported model: front matter as the Hub reads it, what was replaced and how well, how it was made, what
  * it is not. Base model's licence is passed on where its card names one; nothing is claimed that was not measured.
  */
+import { editKey } from '../edit/index.ts';
 import { formatIntervalKey } from '../interval/index.ts';
 import type { ReaderClass, StreamId, StreamSpec } from '../model/config-index.ts';
 import { type Plan, PRODUCT_VERSION } from '../plan/index.ts';
@@ -48,8 +49,8 @@ export function modelCard(input: ModelCardInput): string {
     frontMatter(input),
     `# ${name}, ${plan.blocks.before} → ${plan.blocks.after} blocks`,
     `${summary(input, plugged.length)}`,
-    '## Replaced intervals',
-    ...(plugged.length > 0 ? [errorTable(input), legend(input)] : ['None: this is the teacher, block for block.']),
+    ...replaced(input, plugged.length),
+    ...narrower(plan),
     ...measured(input),
     '## Use',
     usage(input),
@@ -58,6 +59,26 @@ export function modelCard(input: ModelCardInput): string {
     '## Limits',
     limits(input),
   ].join('\n\n')}\n`;
+}
+
+function replaced(input: ModelCardInput, plugged: number): string[] {
+  if (plugged > 0) return ['## Replaced intervals', errorTable(input), legend(input)];
+  const whole = input.plan.edits.length === 0;
+  return whole ? ['## Replaced intervals', 'None: this is the teacher, block for block.'] : [];
+}
+
+/** What linear maps stand for, and how far they are from it. */
+function narrower({ edits }: Plan): string[] {
+  const width = edits.filter(({ on }) => on === 'text-stream' || on === 'ffn');
+  if (width.length === 0) return [];
+  const rows = width.map(
+    (edit) => `| ${editKey(edit)} | ${('fitError' in edit ? edit.fitError?.toPrecision(3) : undefined) ?? 'n/a'} |`,
+  );
+  return [
+    '## Narrower blocks',
+    ['| edit | error |', '| --- | --- |', ...rows].join('\n'),
+    'Linear maps, fitted by least squares on the states of this model and not trained. Error: ‖ŷ − y‖ / ‖y‖ on held-out samples, of the map against the layers that it stands for; of several maps the root mean square. A text group `a-b text` attends from block a + 1 on to projections of the modulated text of block a.',
+  ];
 }
 
 function frontMatter({ name, baseCard }: ModelCardInput): string {
@@ -106,8 +127,10 @@ function summary({ name, className, plan, metrics, dtypes }: ModelCardInput, plu
     );
   }
   const parts = [
-    `\`${className}\` distilled from **${name}**: ${count(plugged, 'interval')} of contiguous blocks replaced by one trained`,
-    `block each, ${count(removed, 'block')} fewer, ${grouped(before)} → ${grouped(after)} parameters (−${share} %).`,
+    plugged > 0 || plan.edits.length === 0
+      ? `\`${className}\` distilled from **${name}**: ${count(plugged, 'interval')} of contiguous blocks replaced by one trained block each,`
+      : `\`${className}\` pruned from **${name}** without training:`,
+    `${count(removed, 'block')} fewer, ${grouped(before)} → ${grouped(after)} parameters (−${share} %).`,
     metrics.fineTuned
       ? 'Then fine-tuned as a whole against the teacher.'
       : dtypes.decoded
@@ -208,11 +231,14 @@ ${rest}`;
 }
 
 function howMade({ plan, metrics, dtypes }: ModelCardInput): string {
-  const isClosedForm = plan.edits.length > 0 && plan.edits.every(({ on }) => on === 'modulation');
-  const method = isClosedForm
+  const isTrained = plan.edits.length === 0 || metrics.intervals.some(({ plugged }) => plugged);
+  const isShared = plan.edits.length > 0 && plan.edits.every(({ on }) => on === 'modulation');
+  const method = isShared
     ? 'The basis is the one that loses least of the modulations of all blocks over the scheduler’s timesteps, found in closed form.'
-    : 'Contiguous layer distillation (PPCL, arXiv 2511.16156): each student saw the teacher’s states before its interval and learned those ' +
-      'after it, independently of the others, so any subset can be plugged in.';
+    : !isTrained
+      ? UNTRAINED
+      : 'Contiguous layer distillation (PPCL, arXiv 2511.16156): each student saw the teacher’s states before its interval and learned those ' +
+        'after it, independently of the others, so any subset can be plugged in.';
   const { settings } = metrics;
   return [
     method,
@@ -221,6 +247,9 @@ function howMade({ plan, metrics, dtypes }: ModelCardInput): string {
       ` teacher’s fingerprint (\`${plan.model.fingerprint}\`), \`metrics.json\` all figures. Made with Contigua ${PRODUCT_VERSION}.`,
   ].join('\n\n');
 }
+
+const UNTRAINED =
+  'Blocks were taken out, or made narrower with linear maps that were fitted in closed form; no weight was trained.';
 
 function teachersWeights({ decoded, teacher, unchanged }: CardDTypes): string {
   if (!decoded) return `${teacher}, as they were`;
@@ -256,7 +285,8 @@ function limits({ metrics }: ModelCardInput): string {
   ];
   if (metrics.settings?.data.kind === 'synthetic')
     lines.unshift('**Trained on synthetic noise**: it shows that the pipeline works, not that the model draws.');
-  if (!metrics.measured) lines.push('This very choice of students was not measured as a whole.');
+  if (!metrics.measured && metrics.intervals.some(({ plugged }) => plugged))
+    lines.push('This very choice of students was not measured as a whole.');
   return lines.map((line) => `- ${line}`).join('\n');
 }
 

@@ -44,12 +44,10 @@ export async function studentFolder(options: TrainedModel): Promise<readonly Out
   const { numBlocks, raw } = config;
   assertPlanFits(plan, { name, fingerprint, numBlocks }, PLAN_FILE);
   const students = options.students.toSorted((x, y) => x.interval.first - y.interval.first);
-  const exported = pluggedPlan(
-    plan,
-    students.map(({ interval }) => interval),
-    countParameters(config).saved,
-  );
-  const plugged = exported.edits.map(({ first, last }) => ({ first, last }));
+  const plugged = students.map(({ interval }) => interval);
+  const { removed = [] } = options;
+  const exported = pluggedPlan(plan, plugged, countParameters(config).saved, removed);
+  const runs = exported.edits.map(({ first, last }) => ({ first, last }));
   const width = options.narrow?.edits ?? [];
   const written = narrowedPlan(exported, width, config);
   const edited = editedReader(config, written.edits);
@@ -102,7 +100,7 @@ export async function studentFolder(options: TrainedModel): Promise<readonly Out
       blob: textBlob(
         width.length > 0
           ? editedConfigText({ config: raw }, written.edits)
-          : prunedConfig({ numBlocks, config: raw }, plugged),
+          : prunedConfig({ numBlocks, config: raw }, runs),
       ),
     },
     ...weightFiles(tensors, options.maxShardBytes ?? MAX_SHARD_BYTES).map(({ path, blob }) => ({

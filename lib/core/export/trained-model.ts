@@ -1,9 +1,8 @@
 /** A trained model before it leaves: its teacher, the students in their places, and how it is to be written. */
 import type { Checkpoint, NamedBlob } from '../checkpoint/index.ts';
-import type { WidthEdit } from '../edit/index.ts';
 import type { BlockInterval } from '../interval/index.ts';
 import type { ModelConfig } from '../model/config-index.ts';
-import type { RunPlan } from '../plan/index.ts';
+import type { PlannedWidthEdit, RunPlan } from '../plan/index.ts';
 import type { ExportedRun } from './metrics.ts';
 
 /** The whole model that students were distilled from; `openTeacher` makes one of a folder's files. */
@@ -25,7 +24,8 @@ export interface PluggedStudent {
 }
 
 export interface NarrowParts {
-  readonly edits: readonly WidthEdit[];
+  /** With what is known of them. */
+  readonly edits: readonly PlannedWidthEdit[];
   /** Safetensors of every map, named by the teacher's block: `58.img_ffn_proj.weight`. See docs/student-format.md. Null where no edit puts a map in place. */
   readonly maps: NamedBlob | null;
   /** Safetensors of what edits of modulations put in place: `modulation.0.basis`. Left out where there are none. */
@@ -38,6 +38,8 @@ export interface TrainedModel {
   readonly plan: RunPlan;
   /** Students to plug in, any subset of the plan's; the other intervals keep the teacher's blocks. None gives the teacher. */
   readonly students: readonly PluggedStudent[];
+  /** Runs of the plan whose blocks after the first go with nothing in their place; none where it is left out. */
+  readonly removed?: readonly BlockInterval[];
   /** Weights of the joint fine-tune of exactly these students; they replace both theirs and the teacher's. */
   readonly fineTuned: NamedBlob | null;
   /** Edits that make blocks narrower, and the linear maps that they put in place; left out where there are none. */

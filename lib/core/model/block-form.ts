@@ -49,6 +49,27 @@ export function blockInForm(block: WholeBlock, form: BlockForm, width: number): 
   };
 }
 
+/** A linear map that a form puts in a block: its name there, and the stream that it is a residual map of. */
+export interface FormMap {
+  readonly name: string;
+  readonly stream: StreamId;
+  /** What it gives: modulated text to attend to, the text after a group, or a stream after its feed-forward layers. */
+  readonly gives: 'modulated-text' | 'text-after' | 'ffn';
+}
+
+/** The maps that a block in this form holds. Throws RangeError as `blockInForm` does. */
+export function formMaps(block: Pick<BlockSpec, 'parts'>, { text, linearFfn = [] }: BlockForm): readonly FormMap[] {
+  const held = text && partOf(block.parts?.text, 'held text');
+  const ofText: FormMap[] = held ? [{ name: held.projector, stream: held.stream, gives: 'modulated-text' }] : [];
+  if (held && text === 'end') ofText.push({ name: held.end, stream: held.stream, gives: 'text-after' });
+  const ofFfns = linearFfn
+    .filter((stream) => stream !== held?.stream)
+    .map((stream): FormMap => {
+      return { name: partOf(block.parts?.ffn[stream], `linear ${stream}`).linear, stream, gives: 'ffn' };
+    });
+  return [...ofText, ...ofFfns];
+}
+
 /** Which rows of the block's own tensors stay, where only some do; maps that take the place of others are not among them. */
 export function formRows(block: WholeBlock, { text, linearFfn = [] }: BlockForm): BlockConversion {
   const conversion = new Map<string, readonly RowSource[]>();

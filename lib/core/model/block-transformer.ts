@@ -64,8 +64,10 @@ export function createTransformer<Context extends PassContext, S extends State>(
     context: PassContext,
     wanted: WantedStreams,
     without: BlockHalf | null,
+    carriesText = false,
   ): S => {
-    const block = blockAt(architecture, index);
+    const spec = blockAt(architecture, index);
+    const block = carriesText ? { ...spec, carriesText } : spec;
     return layers.runBlock(block, set, ownState(state), contextOf(context), updatesOf(block, wanted), without);
   };
 
@@ -86,10 +88,13 @@ export function createTransformer<Context extends PassContext, S extends State>(
     runBlock: (index, state, context) => transformer.runStep({ kind: 'block', index }, state, context),
     async runStep(step, state, context, wanted = 'updated') {
       if (step.kind === 'probe') return owned(() => probed(state, step.probe, wanted, architecture.output));
-      if (step.kind === 'student')
-        return owned(() => transformer.applyBlock(step.index, step.weights, state, context, wanted));
-      const set = await weights.block(step.index);
-      return owned(() => applied(step.index, set, state, context, wanted, step.kind === 'half' ? step.without : null));
+      const { index } = step;
+      const without = step.kind === 'half' || step.kind === 'narrow' ? (step.without ?? null) : null;
+      const carriesText = step.kind !== 'half' && step.carriesText;
+      const own = step.kind === 'student' || step.kind === 'narrow' ? step.weights : null;
+      const whole = own ?? (await weights.block(index));
+      const set = step.kind === 'narrow' ? whole.with(step.maps) : whole;
+      return owned(() => applied(index, set, state, context, wanted, without, carriesText));
     },
     async readBlock(index) {
       return (await weights.block(index)).turned();

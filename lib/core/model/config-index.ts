@@ -17,7 +17,7 @@ export type {
   TensorSpec,
 } from './architecture.ts';
 export { BLOCK_HALVES, elementsOf, seamsOf } from './architecture.ts';
-export { type BlockForm, blockInForm, formRows, isPart } from './block-form.ts';
+export { type BlockForm, blockInForm, type FormMap, formMaps, formRows, isPart } from './block-form.ts';
 export type { BlockConversion, RowSource } from './block-rows.ts';
 export { parseModelConfig } from './config.ts';
 export { MAX_BLOCKS } from './config-values.ts';
@@ -32,7 +32,7 @@ export {
   expectedTensors,
 } from './counts.ts';
 export { editableModel, modulatedBlocks, whyNotAt } from './editable.ts';
-export { type EditedBlock, type EditedModel, editedConfig, editedModel, editedReader } from './edited.ts';
+export { type EditedBlock, type EditedModel, editedConfig, editedModel, editedReader, formsOf } from './edited.ts';
 export { FAMILIES, familyNamed, originalLayouts } from './families.ts';
 export type { Family, FamilyName, ReaderClass } from './family.ts';
 export { FAMILY_NAMES } from './family-names.ts';

@@ -88,7 +88,7 @@ export function runDualBlock(
     image = throughMlp(image, block, names.image, imageMlp);
     if (withText && !held) text = throughMlp(text, block, names.text, textMlp);
   }
-  if (withText && held) text = tf.add(text, linear(text, block.linear(held.end)));
+  if (withText && held && block.has(`${held.end}.weight`)) text = tf.add(text, linear(text, block.linear(held.end)));
   if (held) return { ...state, image, text };
   return carriesText && modulatedText ? { image, text, [CARRIED_TEXT]: modulatedText } : { image, text };
 }

@@ -18,6 +18,7 @@ export {
   streamTokens,
   type TextFacts,
 } from './inputs.ts';
+export { CARRIED_TEXT } from './joint-attention.ts';
 export {
   gridProblem,
   hiddenStatesOf,
@@ -28,6 +29,7 @@ export {
   tokenCounts,
 } from './latents.ts';
 export { applyProbe } from './layers.ts';
+export { type NarrowBlock, type NarrowMapsOf, narrowBlocks, narrowStep, narrowSteps } from './narrow-steps.ts';
 export { NOMINAL_GUIDANCE } from './nominal.ts';
 export { type OpenOptions, openTransformer } from './open.ts';
 export {
@@ -37,6 +39,7 @@ export {
   type EditParts,
   type FittedMapOf,
   type LowRankMap,
+  type NarrowStep,
   probeMaps,
   type Route,
   type RouteStep,

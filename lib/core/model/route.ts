@@ -31,15 +31,37 @@ export type AffineMap = DenseMap | LowRankMap;
 export type StreamProbes = Readonly<Record<StreamId, AffineMap | null>>;
 
 export type RouteStep =
-  | { readonly kind: 'block'; readonly index: number }
+  | { readonly kind: 'block'; readonly index: number; readonly carriesText?: boolean }
   /** Block `index` with the output of one half set to zero. */
   | { readonly kind: 'half'; readonly index: number; readonly without: BlockHalf }
   | { readonly kind: 'probe'; readonly probe: StreamProbes }
   /** Block `index` with weights of its own, owned by whoever made the route. */
-  | { readonly kind: 'student'; readonly index: number; readonly weights: WeightSet };
+  | {
+      readonly kind: 'student';
+      readonly index: number;
+      readonly weights: WeightSet;
+      readonly carriesText?: boolean;
+    }
+  | NarrowStep;
+
+/**
+ * Block `index` with linear maps in the place of parts of it, named as its family names them (BlockParts). Weights and maps are
+ * owned by whoever made the route.
+ */
+export interface NarrowStep {
+  readonly kind: 'narrow';
+  readonly index: number;
+  readonly maps: WeightSet;
+  /** Of a student in the block's place; null for the model's own. */
+  readonly weights: WeightSet | null;
+  readonly without?: BlockHalf;
+  /** The block hands its modulated text on to blocks that attend to projections of it. */
+  readonly carriesText?: boolean;
+}
+
 export type Route = readonly RouteStep[];
 /** A step that runs a block, with the model's weights or its own. */
-export type StudentStep = Exclude<RouteStep, { readonly kind: 'probe' | 'half' }>;
+export type StudentStep = Exclude<RouteStep, { readonly kind: 'probe' | 'half' | 'narrow' }>;
 
 /** A student's weights and the run of blocks that it stands for. */
 export interface StudentWeights extends BlockInterval {

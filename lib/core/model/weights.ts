@@ -60,6 +60,17 @@ export class WeightSet {
     for (const [name, tensor] of this.#tensors) copy.add(name, tf.clone(tensor), this.#asStored.has(name));
     return copy;
   }
+  /** This set's tensors and those of `other`, which take the place of this set's of the same name. Both sets still own them. */
+  with(other: WeightSet): WeightSet {
+    const both = new WeightSet();
+    for (const set of [this, other]) {
+      for (const [name, tensor] of set.#tensors) {
+        both.#asStored.delete(name);
+        both.add(name, tensor, set.#asStored.has(name));
+      }
+    }
+    return both;
+  }
   /** The same values with every matrix [in, out], under handles of their own. */
   turned(): WeightSet {
     const copy = new WeightSet();

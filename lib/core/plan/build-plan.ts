@@ -34,7 +34,7 @@ import {
   type RawConfig,
   type StreamSpec,
 } from '../model/config-index.ts';
-import { type AnalysisReport, type Bounds, damageOf, outputErrorOf } from '../report/index.ts';
+import { type AnalysisReport, type Bounds, damageOf, outputErrorOf, widthDamageOf } from '../report/index.ts';
 import { wilsonInterval } from '../wilson-interval.ts';
 import { blockMapOf } from './block-map.ts';
 import { type CostedBlock, configOf, parameterCost } from './cost.ts';
@@ -45,6 +45,7 @@ import {
   type Plan,
   type PlannedEdit,
   type PlannedRun,
+  type PlannedWidthEdit,
   type RunPlan,
 } from './plan.ts';
 import { PRODUCT_VERSION } from './product-version.ts';
@@ -124,8 +125,7 @@ export function buildPlan({ model, report, edits, detection, measured, fitErrors
       stacks: stacks.map(({ id, label, first, last }) => ({ id, label, first, last })),
     },
     edits: set.map((edit): PlannedEdit => {
-      // Reports measure runs alone so far.
-      if (edit.on !== 'run') return { ...edit, fitError: fitErrors?.get(editKey(edit)) ?? null, outputError: null };
+      if (edit.on !== 'run') return plannedWidth(edit, report, fitErrors?.get(editKey(edit)));
       const share = report && foundIn(report, detection, edit);
       const bounds = report && damageOf(report, edit)?.bounds;
       return {
@@ -153,6 +153,17 @@ function checkedSet(edits: readonly Edit[], model: PlannedModel): EditSet {
   return editSetOf(edits, editableModel(configOf(model)), where);
 }
 
+/** `fitError` is what was found just now, if anything. */
+function plannedWidth(edit: WidthEdit, report: AnalysisReport | null, fitError: number | undefined): PlannedWidthEdit {
+  const measured = report && widthDamageOf(report, edit);
+  return {
+    ...edit,
+    fitError: fitError ?? measured?.fitError ?? null,
+    outputError: measured?.outputError ?? null,
+    ...(measured?.bounds ? { outputErrorBounds: measured.bounds } : {}),
+  };
+}
+
 /** Null where nothing is known: no edits, or neither an estimate nor a measurement. */
 function choiceFigures(
   report: AnalysisReport | null,
@@ -161,8 +172,7 @@ function choiceFigures(
 ): ChoiceFigures | null {
   if (edits.length === 0) return null;
   const { damage = null, facts = null, on = null } = measured ?? {};
-  const runs = runsOf(edits);
-  const estimate = report && runs.length === edits.length ? estimatedError(report, runs) : null;
+  const estimate = report && estimatedError(report, edits);
   const drawn = facts !== null && facts.total > 0;
   if (estimate === null && damage === null && !drawn) return null;
   return {
@@ -198,14 +208,16 @@ export function trainedPlan(plan: RunPlan, savedParameters: readonly number[]): 
 
 /**
  * What a run's plan becomes when some of its students are plugged in: their intervals alone, as the teacher's blocks are
- * back in all others. `savedParameters` are what the model loses with each block. Throws `plan-invalid` for an interval that the plan has not.
+ * back in all others. `savedParameters` are what the model loses with each block; `removed` are runs of the plan that go with
+ * nothing in their place. Throws `plan-invalid` for an interval that the plan has not.
  */
 export function pluggedPlan(
   plan: RunPlan,
   plugged: readonly BlockInterval[],
   savedParameters: readonly number[],
+  removed: readonly BlockInterval[] = [],
 ): RunPlan {
-  for (const interval of plugged) {
+  for (const interval of [...plugged, ...removed]) {
     if (containsInterval(plan.edits, interval)) continue;
     throw new ContiguaError('plan-invalid', 'The plan has no such interval', {
       found: formatIntervalKey(interval),
@@ -213,7 +225,7 @@ export function pluggedPlan(
     });
   }
   const { numBlocks } = plan.model;
-  const set = intervalSetOf(plugged, plan.model, 'the plugged students');
+  const set = intervalSetOf([...plugged, ...removed], plan.model, 'the plugged students');
   // What was measured of the edits together is not what the plugged students do.
   const { createdAt: _, choice: __, ...rest } = plan;
   return {
@@ -221,7 +233,7 @@ export function pluggedPlan(
     createdWith: `contigua ${PRODUCT_VERSION}`,
     edits: plan.edits
       .filter((edit) => containsInterval(set, edit))
-      .map((edit) => (edit.by === 'student' ? edit : trainedEdit(edit))),
+      .map((edit) => (edit.by === 'student' || containsInterval(removed, edit) ? edit : trainedEdit(edit))),
     blocks: { before: numBlocks, after: numBlocks - removedCount(set) },
     parameters: {
       before: plan.parameters.before,
@@ -232,14 +244,12 @@ export function pluggedPlan(
 }
 
 /** With edits that make blocks narrower as well. Throws `plan-invalid` for what the model does not allow. */
-export function narrowedPlan(plan: RunPlan, width: readonly WidthEdit[], config: ModelConfig): Plan {
+export function narrowedPlan(plan: RunPlan, width: readonly PlannedWidthEdit[], config: ModelConfig): Plan {
   if (width.length === 0) return plan;
   const set = editSetOf([...plan.edits, ...width], editableModel(config), 'the edits');
-  // Those of a plan bring what was measured of them.
-  const planned: PlannedEdit[] = width.map((edit) => ({ fitError: null, outputError: null, ...edit }));
   return {
     ...plan,
-    edits: [...plan.edits, ...planned].sort(compareEdits),
+    edits: [...plan.edits, ...width].sort(compareEdits),
     parameters: { before: plan.parameters.before, after: editedModel(config, set).parameters },
     blockMap: blockMapOf(plan.model.numBlocks, plan.edits, narrowedBlocks(set, plan.model.numBlocks)),
   };

@@ -33,8 +33,9 @@ export type {
   StreamAnalysis,
   SurrogateStart,
   TrajectoryReading,
+  WidthDamage,
 } from './report.ts';
-export { damageOf, outputErrorOf, REPORT_VERSION } from './report.ts';
+export { damageOf, outputErrorOf, REPORT_VERSION, widthDamageOf } from './report.ts';
 export {
   boundsSchema,
   calibrationSchema,

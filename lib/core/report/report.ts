@@ -4,7 +4,7 @@
  * shown as "n/a". Indices are 0-based teacher blocks; `M` is their number. Streams, stacks and blocks are those that the
  * model declares. upgrade-v1.ts and upgrade-v2.ts read what earlier versions wrote.
  */
-import type { RunEdit } from '../edit/index.ts';
+import { type FfnEdit, type RunEdit, sameEdit, type TextStreamEdit } from '../edit/index.ts';
 import type { BlockHalf, DeclaredBlock, DeclaredStack, StreamId, StreamSpec } from '../model/config-index.ts';
 
 export const REPORT_VERSION = 3;
@@ -120,6 +120,16 @@ export type BlockPart = BlockHalf | 'block';
 export interface PartDamage extends Omit<EditDamage, 'edit'> {
   readonly block: number;
   readonly part: BlockPart;
+}
+
+/** One edit that makes blocks narrower, alone, with the linear maps of its least-squares fit in place. */
+export interface WidthDamage extends Omit<EditDamage, 'edit'> {
+  readonly edit: TextStreamEdit | FfnEdit;
+  /** ‖l(x) − y‖ / ‖y‖ on held-out tokens, of several maps the root mean square; null where nothing was held out or changes. */
+  readonly fitError: number | null;
+  readonly fitBounds: Bounds | null;
+  /** ‖l(x) − y‖ / ‖y − x‖: 1 is as bad as leaving the layers out. */
+  readonly changeError: number | null;
 }
 
 /** Cheap stand-ins for measured damage, from the states of the whole model alone [M], over held-out tokens. */
@@ -243,6 +253,8 @@ export interface AnalysisReport {
   readonly proxies: Proxies | null;
   /** Measured when asked for. */
   readonly parts: readonly PartDamage[];
+  /** Measured when asked for; absent where nothing was. */
+  readonly width?: readonly WidthDamage[] | undefined;
   /** Median forward time of each block per sample of the calibration, milliseconds [M]; null where it was not timed. */
   readonly blockMs: readonly (number | null)[];
   /** Null where no engine of ours computed the states. */
@@ -269,4 +281,12 @@ export function outputErrorOf(report: Pick<AnalysisReport, 'damage'>, edit: RunE
 export function damageOf({ damage }: Pick<AnalysisReport, 'damage'>, edit: RunEdit): EditDamage | undefined {
   const { on, first, last, by } = edit;
   return damage.find(({ edit: e }) => e.on === on && e.first === first && e.last === last && e.by === by);
+}
+
+/** What was measured of an edit that makes blocks narrower; undefined where it was not measured. */
+export function widthDamageOf(
+  { width = [] }: Pick<AnalysisReport, 'width'>,
+  edit: Parameters<typeof sameEdit>[0],
+): WidthDamage | undefined {
+  return width.find((one) => sameEdit(one.edit, edit));
 }

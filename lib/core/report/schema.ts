@@ -3,7 +3,7 @@
  * because the page loads them and the full library is three times the size.
  */
 import * as z from 'zod/mini';
-import { RUN_REPLACEMENTS, type RunEdit } from '../edit/index.ts';
+import { type FfnEdit, RUN_REPLACEMENTS, type RunEdit, type TextStreamEdit } from '../edit/index.ts';
 import type { DeclaredBlock, DeclaredStack, StreamSpec } from '../model/config-index.ts';
 import {
   type AnalysisReport,
@@ -20,6 +20,7 @@ import {
   type Similarity,
   type SplitFacts,
   type StreamAnalysis,
+  type WidthDamage,
 } from './report.ts';
 
 // Compiling schemas needs `eval`, which the page's Content-Security-Policy forbids; before any schema is made.
@@ -147,6 +148,17 @@ const partSchema = z.object({
   part: z.enum(['attention', 'ffn', 'block']),
   ...measured,
 }) satisfies z.ZodMiniType<PartDamage>;
+const widthEditSchema = z.discriminatedUnion('on', [
+  z.object({ on: z.literal('text-stream'), first: whole, last: whole, by: z.literal('projectors') }),
+  z.object({ on: z.literal('ffn'), block: whole, stream: z.string(), by: z.literal('linear') }),
+]) satisfies z.ZodMiniType<TextStreamEdit | FfnEdit>;
+const widthSchema = z.object({
+  edit: widthEditSchema,
+  fitError: z.nullable(z.number()),
+  fitBounds: z.nullable(boundsSchema),
+  changeError: z.nullable(z.number()),
+  ...measured,
+}) satisfies z.ZodMiniType<WidthDamage>;
 const proxiesSchema = z.object({
   blockInfluence: perStream(values),
   inputOutputMse: perStream(values),
@@ -178,6 +190,7 @@ export const reportSchema = z.object({
   directionErrors: matrix,
   proxies: z.nullable(proxiesSchema),
   parts: z.array(partSchema),
+  width: z.optional(z.array(widthSchema)),
   blockMs: values,
   engine: z.nullable(z.object({ name: z.string(), device: z.string() })),
   stagesMs: z.record(z.string(), z.number()),

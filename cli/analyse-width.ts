@@ -1,0 +1,92 @@
+/** `contigua analyse --width`: what linear maps in the place of text groups and of feed-forward layers would cost, one by one. */
+import type { WorkerClient } from '../lib/compute/client.ts';
+import type { CalibrationSource, Progress } from '../lib/compute/protocol.ts';
+import {
+  rankCorrelation,
+  rankWidth,
+  WIDTH_CANDIDATES,
+  type WidthCandidates,
+  whyNoCandidates,
+  widthCandidates,
+} from '../lib/core/detection/index.ts';
+import { editKey } from '../lib/core/edit/index.ts';
+import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
+import { parseModelConfig } from '../lib/core/model/config-index.ts';
+import { type AnalysisReport, type WidthDamage, widthDamageOf } from '../lib/core/report/index.ts';
+import { type Options, usage } from './arguments.ts';
+import { tell } from './output.ts';
+
+/** "text,ffn": any of them, with commas. */
+export function widthsAskedFor(args: Options): readonly WidthCandidates[] {
+  const asked = args.text('width')?.split(',') ?? [];
+  return asked.map((word) => {
+    const found = WIDTH_CANDIDATES.find((name) => name === word.trim());
+    if (found) return found;
+    throw usage('analyse', '--width does not fit', word, `${WIDTH_CANDIDATES.join(', ')}, or several with commas`);
+  });
+}
+
+/** The report with every candidate that it does not have yet. What the model's structure does not allow is told with the reason. */
+export async function withWidth(
+  client: WorkerClient,
+  model: ModelSummary,
+  report: AnalysisReport,
+  calibration: CalibrationSource,
+  asked: readonly WidthCandidates[],
+  options: { readonly signal: AbortSignal; readonly onProgress: (progress: Progress) => void },
+): Promise<AnalysisReport> {
+  const config = parseModelConfig(JSON.stringify(model.config), 'config.json');
+  const { ridge, tokens, damageSamples } = report.settings;
+  const probes = { calibration, ridge, split: report.split.rule, tokens, damageSamples: damageSamples ?? undefined };
+  let measured = report;
+  for (const which of asked) {
+    const why = whyNoCandidates(which, config);
+    if (why !== null) tell(`--width ${which}: n/a. ${why}`);
+    const edits = widthCandidates(which, report, config).filter((edit) => !widthDamageOf(measured, edit));
+    if (edits.length === 0) continue;
+    const found = await client.call('width', { edits, probes }, options);
+    measured = { ...measured, width: [...(measured.width ?? []), ...found] };
+  }
+  return measured;
+}
+
+/** The least damage first, and how well the error of the fit puts them in this order. */
+export function widthLines({ width = [], parts }: AnalysisReport): string[] {
+  return (['text-stream', 'ffn'] as const).flatMap((on) => {
+    const ranked = rankWidth(width.filter(({ edit }) => edit.on === on));
+    if (ranked.length === 0) return [];
+    const title = on === 'ffn' ? 'feed-forward layers as linear maps' : 'text groups';
+    return [
+      `${title}, least damage first: output error with the edit alone; held-out error of the fit; as a share of the change`,
+      ...ranked.map(lineOf),
+      ...correlationLines(ranked, parts),
+    ];
+  });
+}
+
+function lineOf({ edit, outputError, bounds, fitError, changeError }: WidthDamage): string {
+  const range = bounds ? ` (${percent(bounds.low)} to ${percent(bounds.high)})` : '';
+  return `  ${editKey(edit)}: ${percent(outputError)}${range}; ${percent(fitError)}; ${percent(changeError)}`;
+}
+
+function correlationLines(ranked: readonly WidthDamage[], parts: AnalysisReport['parts']): string[] {
+  const damage = ranked.map(({ outputError }) => outputError);
+  const ablation = ranked.map(({ edit }) => {
+    const part = edit.on === 'ffn' ? parts.find((one) => one.block === edit.block && one.part === 'ffn') : undefined;
+    return part?.outputError ?? null;
+  });
+  const scores: readonly (readonly [string, readonly (number | null)[]])[] = [
+    ['held-out error of the fit', ranked.map(({ fitError }) => fitError)],
+    ['share of the change', ranked.map(({ changeError }) => changeError)],
+    ['ablation of the feed-forward layers', ablation],
+  ];
+  return scores.flatMap(([label, values]) => {
+    const found = rankCorrelation(values, damage);
+    if (!found) return [];
+    const { rho, n, bounds } = found;
+    const range = bounds ? ` (${bounds.low.toFixed(2)} to ${bounds.high.toFixed(2)})` : '';
+    return [`  rank correlation with the output error, ${label}: ${rho.toFixed(2)}${range}, n = ${n}`];
+  });
+}
+
+const percent = (value: number | null): string => (value === null ? 'n/a' : `${(100 * value).toFixed(2)} %`);

@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest';
+import { editKey, ffnEdit, textStreamEdit } from '../edit/index.ts';
+import { parseModelConfig } from '../model/config-index.ts';
+import type { AnalysisReport, WidthDamage } from '../report/index.ts';
+import { leastFfns, leastTextGroups, rankWidth, whyNoCandidates, widthCandidates } from './index.ts';
+
+const QWEN = parseModelConfig('{"_class_name":"QwenImageTransformer2DModel","num_layers":5}', 'config.json');
+const FLUX = parseModelConfig('{"_class_name":"FluxTransformer2DModel"}', 'config.json');
+const NO_REPORT = {} as AnalysisReport;
+
+const measured = (edit: WidthDamage['edit'], outputError: number | null): WidthDamage => ({
+  edit,
+  outputError,
+  fitError: 0.1,
+  fitBounds: null,
+  changeError: 0.5,
+  bounds: null,
+  bands: [],
+});
+const group = (first: number, last: number) => textStreamEdit({ first, last });
+
+describe('what could be made narrower', () => {
+  it('is every feed-forward layer of every stream, and every group of blocks', () => {
+    expect(widthCandidates('ffn', NO_REPORT, QWEN).map(editKey)).toEqual(
+      [0, 1, 2, 3, 4].flatMap((block) => [`${block} image ffn`, `${block} text ffn`]),
+    );
+    expect(widthCandidates('text-all', NO_REPORT, QWEN).map(editKey)).toContain('0-4 text');
+    expect(widthCandidates('text-all', NO_REPORT, QWEN)).toHaveLength(10);
+    expect(whyNoCandidates('ffn', QWEN)).toBeNull();
+  });
+
+  it('is nothing in a model whose family declares no parts, with the reason', () => {
+    expect(widthCandidates('text-all', NO_REPORT, FLUX)).toEqual([]);
+    expect(whyNoCandidates('text-all', FLUX)).toMatch(/\./);
+  });
+
+  it('is ranked by the damage to the output, an overflow last', () => {
+    const ranked = rankWidth([measured(group(0, 1), null), measured(group(1, 2), 0.3), measured(group(2, 3), 0.1)]);
+    expect(ranked.map(({ edit }) => editKey(edit))).toEqual(['2-3 text', '1-2 text', '0-1 text']);
+  });
+
+  it('is chosen as groups that share no block', () => {
+    const all = [measured(group(0, 2), 0.1), measured(group(2, 3), 0.2), measured(group(3, 4), 0.3)];
+    expect(leastTextGroups(all, 2).map(editKey)).toEqual(['0-2 text', '3-4 text']);
+    expect(leastTextGroups(all, 3)).toHaveLength(2);
+  });
+
+  it('is chosen as whole blocks, all of whose streams count', () => {
+    const all = [
+      measured(ffnEdit(0, 'image'), 0.1),
+      measured(ffnEdit(0, 'text'), 0.5),
+      measured(ffnEdit(1, 'image'), 0.2),
+      measured(ffnEdit(1, 'text'), 0.2),
+    ];
+    expect(leastFfns(all, 1).map(editKey)).toEqual(['1 image ffn', '1 text ffn']);
+  });
+});

@@ -1,0 +1,8 @@
+/** Narrower blocks from closed form: the linear maps of text groups and feed-forward layers. */
+export { type CandidateOptions, fitCandidates } from './fit-candidates.ts';
+export type { FitQuality } from './fit-quality.ts';
+export { fitWidth, type WidthFitOptions } from './fit-width.ts';
+export { mapFileParts } from './map-file.ts';
+export type { FittedBlockMap, FittedWidthEdit, MappedEdit } from './map-fitter.ts';
+export { type MapStore, mapsOnEngine, readMap } from './map-store.ts';
+export { type MeasureWidthOptions, measureWidth } from './measure-width.ts';
