@@ -153,7 +153,8 @@ describe('contigua', () => {
     });
     expect(refused).toMatchObject({ code: 2, stdout: '' });
     expect(refused.stderr).toMatch(/Block 1 has no text feed-forward layers; found the text group 0-1/);
-    expect(measured.stderr).toMatch(/Measuring takes runs of blocks alone; found 0-1 text/);
+    expect(measured.stderr).toMatch(/measured output error on 64 SYNTHETIC inputs .*: \d/);
+    expect(parsePlan(measured.stdout, 'plan.json').choice?.outputError).toBeGreaterThan(0);
   });
 
   it('analyses, and plans from the report and from intervals typed by hand', async () => {
