@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { editKey, ffnEdit, textStreamEdit } from '../edit/index.ts';
-import { parseModelConfig } from '../model/config-index.ts';
+import { parseModelConfig, whyNotAt } from '../model/config-index.ts';
 import type { AnalysisReport, WidthDamage } from '../report/index.ts';
 import { leastFfns, leastTextGroups, rankWidth, whyNoCandidates, widthCandidates } from './index.ts';
 
@@ -31,7 +31,12 @@ describe('what could be made narrower', () => {
 
   it('is nothing in a model whose family declares no parts, with the reason', () => {
     expect(widthCandidates('text-all', NO_REPORT, FLUX)).toEqual([]);
-    expect(whyNoCandidates('text-all', FLUX)).toMatch(/\./);
+    expect(whyNoCandidates('text-all', FLUX)).toMatch(/no class of FLUX\.1/);
+    expect(whyNotAt(FLUX, FLUX.numBlocks - 1, 'ffn')).toMatch(/side by side.*proj_out/);
+    expect(whyNotAt(FLUX, FLUX.numBlocks - 1, 'text-stream')).toMatch(/one sequence/);
+    const sd3 = parseModelConfig('{"_class_name":"SD3Transformer2DModel"}', 'config.json');
+    expect(whyNotAt(sd3, sd3.numBlocks - 1, 'text-stream')).toMatch(/gives no text/);
+    expect(whyNotAt(sd3, 0, 'text-stream')).toMatch(/no class of Stable Diffusion 3/);
   });
 
   it('is ranked by the damage to the output, an overflow last', () => {

@@ -3,6 +3,8 @@
  * costs. Types, and what a family needs to write its own description down.
  */
 
+import type { NotNarrower } from './not-narrower.ts';
+
 export type RawConfig = Readonly<Record<string, unknown>>;
 
 /** What every family's config says; each family adds its own. */
@@ -77,6 +79,8 @@ export interface BlockSpec {
   readonly saves?: { readonly parameters: number; flops(tokens: StreamTokens): number };
   /** What of it can become narrower; left out where nothing can. */
   readonly parts?: BlockParts;
+  /** Why nothing can. */
+  readonly notNarrower?: NotNarrower;
   /** Place in the model's shared modulations; left out where its modulation matrices read the whole conditioning. */
   readonly modulatedBy?: number;
   /** It hands its modulated text on, which later blocks attend to in place of a text of their own. */
@@ -216,7 +220,16 @@ export function stackOf(
     index: number,
   ) => Pick<
     BlockSpec,
-    'kind' | 'updates' | 'traits' | 'tensors' | 'flops' | 'saves' | 'parts' | 'carriesText' | 'modulatedBy'
+    | 'kind'
+    | 'updates'
+    | 'traits'
+    | 'tensors'
+    | 'flops'
+    | 'saves'
+    | 'parts'
+    | 'notNarrower'
+    | 'carriesText'
+    | 'modulatedBy'
   >,
 ): { readonly stack: StackSpec; readonly blocks: readonly BlockSpec[] } {
   const blocks = Array.from({ length: count }, (_, indexInStack): BlockSpec => {

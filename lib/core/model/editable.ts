@@ -24,8 +24,11 @@ export function whyNotAt(config: ModelConfig, index: number, kind: WidthEdit['on
   const block = blocks[index];
   if (!block) return `There is no block ${index}.`;
   if (kind === 'modulation' && whyNoSharedModulation !== undefined) return whyNoSharedModulation;
-  const { parts } = block;
-  if (!parts) return `${familyNamed(config.family).label} models are edited by runs of whole blocks alone.`;
+  const { parts, notNarrower } = block;
+  if (!parts) {
+    const byKind = kind === 'modulation' ? undefined : notNarrower?.[kind];
+    return byKind ?? `${familyNamed(config.family).label} models are edited by runs of whole blocks alone.`;
+  }
   if (kind === 'text-stream') return reasonOf(parts.text);
   if (kind === 'modulation') return reasonOf(parts.modulation);
   const streams = stream === undefined ? Object.keys(parts.ffn) : [stream];

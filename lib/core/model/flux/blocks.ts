@@ -3,6 +3,7 @@
  * image tokens are two parts of one sequence and share all weights.
  */
 import { type Architecture, linearTensors, type StreamTokens, stackOf, type TensorSpec } from '../architecture.ts';
+import { noClassFor, oneSequence } from '../not-narrower.ts';
 import type { FluxConfig } from './config.ts';
 
 const TIME_FREQUENCIES = 256;
@@ -20,6 +21,7 @@ export function describeFlux(config: FluxConfig): Architecture {
     numDual,
     (_, index) => ({
       kind: 'dual',
+      notNarrower: noClassFor('FLUX.1'),
       updates: updates(index),
       tensors: dualTensors,
       flops: ({ image = 0, text = 0 }) => 24 * D * D * (image + text) + attention(image + text) + 24 * D * D,
@@ -31,6 +33,7 @@ export function describeFlux(config: FluxConfig): Architecture {
     numSingle,
     (_, index) => ({
       kind: 'single',
+      notNarrower: oneSequence('proj_out'),
       updates: updates(index),
       tensors: singleTensors,
       flops: ({ image = 0, text = 0 }) => 24 * D * D * (image + text) + attention(image + text) + 6 * D * D,

@@ -4,6 +4,7 @@
  * layers among the globals modulate all blocks, so that a block's tensors and operations are those of attention and MLP.
  */
 import { type Architecture, parametersOf, type StreamTokens, stackOf, type TensorSpec } from '../architecture.ts';
+import { noClassFor, oneSequence } from '../not-narrower.ts';
 import type { Flux2Config } from './config.ts';
 
 const DUAL_PROJECTIONS = ['to_q', 'to_k', 'to_v', 'to_out.0', 'add_q_proj', 'add_k_proj', 'add_v_proj', 'to_add_out'];
@@ -31,7 +32,13 @@ export function describeFlux2(config: Flux2Config): Architecture {
   const dual = stackOf(
     { id: 'dual', label: 'dual-stream blocks', prefix: 'transformer_blocks.', first: 0 },
     numDual,
-    (_, index) => ({ kind: 'dual', updates: updates(index), tensors: dualTensors, flops }),
+    (_, index) => ({
+      kind: 'dual',
+      notNarrower: noClassFor('FLUX.2'),
+      updates: updates(index),
+      tensors: dualTensors,
+      flops,
+    }),
   );
   const singleTensors = [
     matrix('attn.to_qkv_mlp_proj', 3 * D + 2 * M, D),
@@ -41,7 +48,13 @@ export function describeFlux2(config: Flux2Config): Architecture {
   const single = stackOf(
     { id: 'single', label: 'single-stream blocks', prefix: 'single_transformer_blocks.', first: numDual },
     numSingle,
-    (_, index) => ({ kind: 'single', updates: updates(index), tensors: singleTensors, flops }),
+    (_, index) => ({
+      kind: 'single',
+      notNarrower: oneSequence('attn.to_out'),
+      updates: updates(index),
+      tensors: singleTensors,
+      flops,
+    }),
   );
   const globals = [
     ...embedder('timestep_embedder', config),

@@ -12,6 +12,7 @@ import {
   stackOf,
   type TensorSpec,
 } from '../architecture.ts';
+import { noClassFor } from '../not-narrower.ts';
 import type { SD3Config } from './config.ts';
 import { positionTable } from './positions.ts';
 
@@ -53,6 +54,12 @@ const NO_TEXT_OUTPUT: BlockTrait = {
   about: 'The last block holds no layers for the text’s output (context_pre_only), as nothing reads the text after it.',
 };
 
+const LABEL = 'Stable Diffusion 3';
+const LAST = {
+  ...noClassFor(LABEL),
+  'text-stream': 'The last block gives no text: there is nothing to hold back.',
+};
+
 function nameOf(wanted: BlockKind): string {
   const found = Object.entries(KINDS).find(
     ([, kind]) => kind.isDual === wanted.isDual && kind.isLast === wanted.isLast,
@@ -73,6 +80,7 @@ export function describeSD3(config: SD3Config): Architecture {
       const whole = { isDual, isLast: false };
       return {
         kind: nameOf({ isDual, isLast }),
+        notNarrower: isLast ? LAST : noClassFor(LABEL),
         updates: isLast ? ['image'] : ['image', 'text'],
         traits: [...(isDual ? [DUAL.id] : []), ...(isLast ? [NO_TEXT_OUTPUT.id] : [])],
         tensors: blockTensors(config, { isDual, isLast }),
