@@ -99,7 +99,7 @@ const SHOWN_RANKS = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96];
 export function modulationLines({ found, about, damage }: FoundModulations, model: ModelSummary): string[] {
   const config = parseModelConfig(JSON.stringify(model.config), 'config.json');
   const before = editedModel(config, []).parameters;
-  const lines = found.flatMap(({ edit, error, errors }) => {
+  const lines = found.flatMap(({ edit, error, errors, lost }) => {
     const saved = before - editedModel(config, [edit]).parameters;
     const saves = `saves ${saved.toLocaleString('en-US')} parameters of the whole model (${((100 * saved) / before).toFixed(1)} %)`;
     if ('table' in edit.by) {
@@ -116,6 +116,11 @@ export function modulationLines({ found, about, damage }: FoundModulations, mode
       `modulations at rank ${edit.by.rank}: ${percent(error)} error at held-out timesteps; ${saves}`,
       `error by rank: ${byRank.join(', ')}`,
       `timesteps: ${about}`,
+      ...(lost > 1e-9
+        ? [
+            `not counted: ${percent(lost)} of the conditioning’s variance, outside of the directions that were looked at`,
+          ]
+        : []),
     ];
   });
   if (damage) {

@@ -44,7 +44,7 @@ export async function findModulations(
       const table = 'table' in by ? by.table : scheduledTimesteps(config, schedule, by.steps);
       const edit = modulationEdit({ table }, blocks);
       const conditioning = await conditioningsAt(transformer, Float32Array.from(table), signal);
-      found.push({ edit, parts: { conditioning }, error: 0, errors: null });
+      found.push({ edit, parts: { conditioning }, error: 0, errors: null, lost: 0 });
       continue;
     }
     const onMatrix = (done: number, total: number) => onProgress({ stage: 'modulations', done, total });
@@ -52,7 +52,7 @@ export async function findModulations(
     const rank = 'rank' in by ? by.rank : rankFor(fit, by.error);
     const edit = modulationEdit({ rank }, blocks);
     const error = fit.errors[Math.min(rank, fit.errors.length - 1)] ?? 0;
-    found.push({ edit, parts: fit.partsAt(rank), error, errors: Float64Array.from(fit.errors) });
+    found.push({ edit, parts: fit.partsAt(rank), error, errors: Float64Array.from(fit.errors), lost: fit.lost });
   }
   const edits = found.map(({ edit }) => edit);
   editSetOf(edits, editable, 'the modulations');

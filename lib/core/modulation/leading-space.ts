@@ -4,7 +4,6 @@
  * of width by width.
  */
 import { seededRandom } from '../random.ts';
-import { symmetricEigen } from './symmetric-eigen.ts';
 
 /** Conditionings and how often the scheduler visits each. */
 export interface WeightedRows {
@@ -56,12 +55,12 @@ export function leadingSpace(points: Float64Array, width: number, most = MOST_DI
   }
   const random = seededRandom(SEED);
   for (let i = 0; i < directions.length; i++) directions[i] = random.normal();
-  orthonormalise(directions, size, width);
+  fillUp(directions, size, width);
   for (let i = 0; i < ITERATIONS; i++) {
     const along = products(points, directions, width, size);
     directions.fill(0);
     addTransposed(directions, along, points, width, size);
-    orthonormalise(directions, size, width);
+    fillUp(directions, size, width);
   }
   const whole = points.reduce((sum, x) => sum + x * x, 0);
   const kept = products(points, directions, width, size).reduce((sum, x) => sum + x * x, 0);
@@ -102,30 +101,14 @@ function addTransposed(
 }
 
 /**
- * Rows become orthonormal and span the same, by the eigenvectors of their Gram matrix, twice for the digits that the first time
- * loses. Rows beyond the rank become vectors of their own.
+ * Gram–Schmidt from the top, twice for the digits that the first time loses: rows become orthonormal and span the same. A row that the
+ * rows before it leave nothing of is replaced by a random one.
  */
-function orthonormalise(rows: Float64Array, size: number, width: number): void {
-  for (let pass = 0; pass < 2; pass++) {
-    const { values, vectors } = symmetricEigen(products(rows, rows, width, size), size);
-    const old = Float64Array.from(rows);
-    rows.fill(0);
-    for (let r = 0; r < size; r++) {
-      const scale = values[r]! > 0 ? 1 / Math.sqrt(values[r]!) : 0;
-      for (let j = 0; j < size; j++) {
-        const factor = scale * vectors[r * size + j]!;
-        for (let k = 0; k < width; k++) rows[r * width + k] = rows[r * width + k]! + factor * old[j * width + k]!;
-      }
-    }
-  }
-  fillUp(rows, size, width);
-}
-
-/** Gram–Schmidt from the top: a row that the rows before it leave nothing of is replaced by a random one. */
 export function fillUp(rows: Float64Array, size: number, width: number): void {
   const random = seededRandom(SEED);
   for (let r = 0; r < size; r++) {
     const row = rows.subarray(r * width, (r + 1) * width);
+    normalise(row);
     for (let tries = 0; ; tries++) {
       for (let pass = 0; pass < 2; pass++) {
         for (let j = 0; j < r; j++) {
@@ -134,13 +117,22 @@ export function fillUp(rows: Float64Array, size: number, width: number): void {
           for (let k = 0; k < width; k++) row[k] = row[k]! - along * rows[j * width + k]!;
         }
       }
-      const norm = Math.sqrt(row.reduce((sum, x) => sum + x * x, 0));
-      if (norm > 1e-6) {
-        for (let k = 0; k < width; k++) row[k] = row[k]! / norm;
-        break;
-      }
+      if (normalise(row) > NOTHING_LEFT) break;
       if (tries > 8) throw new RangeError('More orthonormal rows than columns were asked for');
-      for (let k = 0; k < width; k++) row[k] = random.normal() / Math.sqrt(width);
+      for (let k = 0; k < width; k++) row[k] = random.normal();
+      normalise(row);
     }
   }
+}
+
+/** Of a row of length 1: what is shorter is rounding. */
+const NOTHING_LEFT = 1e-11;
+
+/** Returns the length that the row had; a row of zeros stays. */
+function normalise(row: Float64Array): number {
+  let squares = 0;
+  for (const x of row) squares += x * x;
+  const norm = Math.sqrt(squares);
+  if (norm > 0) for (let k = 0; k < row.length; k++) row[k] = row[k]! / norm;
+  return norm;
 }

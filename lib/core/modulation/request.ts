@@ -22,6 +22,8 @@ export interface FoundModulation {
   readonly error: number;
   /** By rank from 0, the mean alone; null for a table. */
   readonly errors: Float64Array<ArrayBuffer> | null;
+  /** Share of the conditioning's squared distance from its mean that the errors do not count: of models wider than 128. */
+  readonly lost: number;
 }
 
 export interface FoundModulations {

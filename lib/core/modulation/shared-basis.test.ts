@@ -47,6 +47,14 @@ describe('the space of a curve', () => {
     for (const [i, x] of back.entries()) expect(x).toBeCloseTo(points[i]!, 8);
     expect(leadingSpace(points, width, 3).lost).toBeGreaterThan(0.05);
   });
+
+  it('of fewer directions than are looked at is filled up with others, orthonormal', () => {
+    const points = product(normals(count * 5), normals(5 * width), count, 5, width);
+    const { directions, lost } = leadingSpace(points, width, 20);
+    expect(lost).toBeLessThan(1e-12);
+    const gram = products(directions, directions, width, 20);
+    for (const [i, x] of gram.entries()) expect(x).toBeCloseTo(i % 21 === 0 ? 1 : 0, 12);
+  });
 });
 
 describe('a shared basis', () => {
