@@ -56,6 +56,7 @@ export function ChoiceQuality() {
   }
   const estimate = estimatedError(report, present.edits);
   const { damage = null, facts = null } = known ?? {};
+  const isAllDrawn = facts !== null && isCounted(facts);
   const failedError = hasFailed(quality, present.of, 'error');
   const failedFacts = hasFailed(quality, present.of, 'facts');
   return (
@@ -99,23 +100,32 @@ export function ChoiceQuality() {
           ) : isQuickModel() ? (
             <span className="text-muted">waiting…</span>
           ) : null}
-          {!isQuickModel() && canCount(quality, present.of) ? (
-            <button
-              type="button"
-              className="h-5 rounded border border-line px-2 not-first:ml-2 hover:bg-panel-2"
-              onClick={() => void countNow()}
-            >
-              {facts && facts.total > 0 ? 'Draw the rest' : 'Draw and count'}
-            </button>
+          {!isQuickModel() && !isAllDrawn && canCount(quality, present.of) ? (
+            <CountButton>{facts && facts.total > 0 ? 'Draw the rest' : 'Draw and count'}</CountButton>
           ) : null}
         </Row>
       ) : null}
       {summary?.drawable && facts && facts.total > 0 ? (
-        <Note>{pictureWords(facts.pictures, wholeFacts(quality))}</Note>
+        <Note>
+          {pictureWords(facts.pictures, wholeFacts(quality))} {/* What is left then are the whole model's. */}
+          {!isQuickModel() && isAllDrawn && canCount(quality, present.of) ? (
+            <CountButton>Draw the whole model’s</CountButton>
+          ) : null}
+        </Note>
       ) : null}
     </>
   );
 }
+
+const CountButton = ({ children }: { children: string }) => (
+  <button
+    type="button"
+    className="h-5 rounded border border-line px-2 text-xs text-ink not-first:ml-2 hover:bg-panel-2"
+    onClick={() => void countNow()}
+  >
+    {children}
+  </button>
+);
 
 const ERROR_TITLE =
   'Relative error of the output with all chosen intervals taken out together, on the held-out samples of the analysis; the range is a 95 % bootstrap over prompts';

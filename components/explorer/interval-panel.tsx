@@ -206,7 +206,7 @@ export function IntervalPanel() {
         aria-label="Intervals by predicted damage"
         // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard
         tabIndex={0}
-        className="-mx-4 overflow-y-auto border-y border-line pr-2 pl-4"
+        className="-mx-4 overflow-y-auto border-y border-line px-4 [scrollbar-width:thin]"
         style={{ height: LIST_HEIGHT }}
       >
         {rows.length === 0 ? (

@@ -73,7 +73,7 @@ export function IntervalTable({ intervals, detected, bySureness, ranking, onSort
           </th>
           <th
             scope="col"
-            className="w-12 pb-1 pl-1.5 text-right font-normal"
+            className="w-12 pb-1 pl-1 text-right font-normal"
             title={shown.about}
             aria-sort={isSortedBy.shown ? 'ascending' : undefined}
           >
@@ -82,7 +82,7 @@ export function IntervalTable({ intervals, detected, bySureness, ranking, onSort
           </th>
           <th
             scope="col"
-            className="w-10 pb-1 pl-1.5 text-right font-normal"
+            className="w-10 pb-1 pl-1 text-right font-normal"
             aria-sort={bySureness ? 'descending' : undefined}
           >
             <button
@@ -170,7 +170,7 @@ function Row({ interval, cka, ckaRanges, damage, range, found, whyNotFound, chos
         {damage}
       </td>
       <td
-        className="pl-1.5 text-right"
+        className="pl-1 text-right"
         title={found === null ? (whyNotFound ?? undefined) : `In ${shareText(found)} of the resamples`}
       >
         {found === null ? 'n/a' : shareText(found)}
