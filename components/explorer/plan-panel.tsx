@@ -58,9 +58,9 @@ export function PlanPanel() {
           </p>
           <p>
             <em>Output error</em> and <em>facts held</em> are of the whole choice, all intervals taken out together.
-            Until the error is measured, an estimate stands there: the sum of what each interval costs alone. Facts are
-            counted: of {COUNTED_PICTURES.pictures} captions that training never saw, drawn with the same noise each
-            time, how many statements the checker finds in the pictures.
+            Until the error is measured, an estimate stands there: from what each interval costs alone, added in
+            squares. Facts are counted: of {COUNTED_PICTURES.pictures} captions that training never saw, drawn with the
+            same noise each time, how many statements the checker finds in the pictures.
           </p>
           <p>
             FLOPs per image count {DRAWING.steps} steps at {summary?.picture ?? 'the model’s nominal size'}, with{' '}

@@ -39,6 +39,12 @@ describe('states around intervals', () => {
     const { tasks, summary, calibration } = await opened(family);
     const out = join(folder, family);
     const request = { rows: 64, dtype: 'F32', intervals: '1-2', saveTo: pathToFileURL(out).href } as const;
+    // What a capture that was killed leaves: states of another number of samples.
+    const left = await nodeFiles.openStates(request.saveTo, Number.POSITIVE_INFINITY, 'boundaries.safetensors');
+    await left.create('whole/image-0', 1, 16);
+    await left.write('whole/image-0', 0, new Float32Array(16));
+    await left.seal('whole/image-0');
+    await left.dispose();
     const { boundaries } = await tasks.capture({ calibration, ...request }, never());
     // The folder in which states waited is gone.
     expect((await readdir(out)).sort()).toEqual([

@@ -44,9 +44,9 @@ export class BoundaryCapture {
     transformer: Transformer,
     { batches, facts: { samples } }: Calibration,
   ): Promise<BoundaryCapture> {
-    // Two captures into one folder do not read each other's states.
-    const key = `${TRACE_FILES.boundaries} ${crypto.randomUUID()}`;
-    const store = await files.openStates(folder, Number.POSITIVE_INFINITY, key);
+    const store = await files.openStates(folder, Number.POSITIVE_INFINITY, TRACE_FILES.boundaries);
+    // A capture that was killed has left its states.
+    await store.clear();
     return new BoundaryCapture(transformer, samples, intervals, store, batches[0]!);
   }
 

@@ -1,6 +1,7 @@
 /**
  * Ends this process when its parent has gone. The IPC channel says so at once, but only between two turns of the event
- * loop, and native work may keep that busy for minutes: a thread that sleeps most of the time looks as well.
+ * loop: a thread that sleeps most of the time looks as well. It is killed, since an orderly exit waits for the thread that
+ * computes, and native work may keep that busy for minutes.
  */
 import { Worker } from 'node:worker_threads';
 
@@ -14,8 +15,12 @@ const WATCH = `
   }, ${LOOK_EVERY_MS});
 `;
 
+function kill(): void {
+  process.kill(process.pid, 'SIGKILL');
+}
+
 export function endWithParent(parent: number): void {
-  process.on('disconnect', () => process.exit());
-  if (!process.connected) process.exit();
+  process.on('disconnect', kill);
+  if (!process.connected) kill();
   new Worker(WATCH, { eval: true, workerData: parent }).unref();
 }

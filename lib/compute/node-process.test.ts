@@ -115,7 +115,7 @@ describe('a compute process', () => {
     }
   });
 
-  // A handler that runs on the thread of a matrix product of oneDNN overwrites the heap; so does none on another thread.
+  // A handler that interrupts a matrix product of oneDNN on its own thread overwrites the heap. On another thread it does not.
   it.skipIf(findTensorflow() === null)('survives signals while TensorFlow computes', async () => {
     const { client, pid } = started({ threads: 1 });
     expect(await client.call('startEngine', { wanted: 'tensorflow' })).toMatchObject({ name: 'tensorflow' });

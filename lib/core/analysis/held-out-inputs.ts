@@ -46,7 +46,7 @@ export function spreadSamples(
 
 /**
  * The named samples, ascending, in as few batches as the calibration's size of a batch allows: a few samples of each of its
- * batches would run as many small products, whose calls take longer than they.
+ * batches would run as many small products, and calling each takes longer than computing it.
  */
 export function inputsOfSamples(
   { batches }: Pick<Calibration, 'batches'>,

@@ -50,6 +50,12 @@ describe('what could be made narrower', () => {
     expect(leastTextGroups(all, 3)).toHaveLength(2);
   });
 
+  it('is chosen as the number of groups that is asked for, where the best one stands in the way of two', () => {
+    const all = [measured(group(1, 3), 0.05), measured(group(0, 1), 0.1), measured(group(3, 4), 0.1)];
+    expect(leastTextGroups(all, 1).map(editKey)).toEqual(['1-3 text']);
+    expect(leastTextGroups(all, 2).map(editKey)).toEqual(['0-1 text', '3-4 text']);
+  });
+
   it('is chosen as whole blocks, all of whose streams count', () => {
     const all = [
       measured(ffnEdit(0, 'image'), 0.1),

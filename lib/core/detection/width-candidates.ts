@@ -52,17 +52,41 @@ export function rankWidth(measured: readonly WidthDamage[]): WidthDamage[] {
   return measured.toSorted((a, b) => errorOf(a) - errorOf(b));
 }
 
-/** The `count` text groups of least damage that do not share a block. */
+/**
+ * The `count` text groups that share no block and whose damages, added in squares, are least; as many as there can be where that
+ * is fewer. Found exactly, from the first block to the last.
+ */
 export function leastTextGroups(measured: readonly WidthDamage[], count: number): TextStreamEdit[] {
-  const chosen: TextStreamEdit[] = [];
-  for (const { edit } of rankWidth(measured)) {
-    if (edit.on !== 'text-stream' || chosen.length === count) continue;
-    if (chosen.every(({ first, last }) => last < edit.first || edit.last < first)) chosen.push(edit);
+  const groups = measured.flatMap(({ edit, outputError }) =>
+    edit.on === 'text-stream' && outputError !== null ? [{ edit, square: outputError ** 2 }] : [],
+  );
+  groups.sort((a, b) => a.edit.last - b.edit.last);
+  interface Choice {
+    readonly edits: readonly TextStreamEdit[];
+    readonly squares: number;
   }
-  return chosen;
+  const none: Choice = { edits: [], squares: 0 };
+  /** By how many of the sorted groups may be taken, and by how many are. */
+  const best: Choice[][] = [[none]];
+  for (const [at, { edit, square }] of groups.entries()) {
+    const row = [...best[at]!];
+    const before = best[groups.findIndex((other) => other.edit.last >= edit.first)]!;
+    for (const [taken, { edits, squares }] of before.entries()) {
+      const known = row[taken + 1];
+      if (taken === count || (known && known.squares <= squares + square)) continue;
+      row[taken + 1] = { edits: [...edits, edit], squares: squares + square };
+    }
+    best.push(row);
+  }
+  return [
+    ...best
+      .at(-1)!
+      .slice(0, count + 1)
+      .at(-1)!.edits,
+  ];
 }
 
-/** The feed-forward layers, of all streams, of the `count` blocks of least damage; damages of a block's streams add up. */
+/** The feed-forward layers, of all streams, of the `count` blocks of least damage; damages of a block's streams add up in squares. */
 export function leastFfns(measured: readonly WidthDamage[], count: number): FfnEdit[] {
   const byBlock = new Map<number, { readonly edits: FfnEdit[]; damage: number }>();
   for (const { edit, outputError } of measured) {

@@ -33,6 +33,10 @@ export function reportAtNoise(report: AnalysisReport, id: NoiseBandId): Analysis
     }),
     directionErrors: report.directionErrors.map((row) => row.map(() => null)),
     proxies: null,
+    width: report.width?.flatMap((one) => {
+      const outputError = one.bands[at];
+      return outputError === undefined ? [] : [{ ...one, outputError, bounds: null, bands: [] }];
+    }),
     parts: report.parts.flatMap(({ block, part, bands }) => {
       const outputError = bands[at];
       return outputError === undefined ? [] : [{ block, part, outputError, bounds: null, bands: [] }];
