@@ -18,9 +18,11 @@ export interface Pass {
   readonly context: PassContext;
   /** Null while the state waits in the store. */
   state: State | null;
-  /** [B, N, D] of each stream. */
-  readonly shapes: Readonly<Record<string, [number, number, number]>>;
+  /** [B, N, D] of each stream, and of what else the block that the state is after gives to later ones. */
+  shapes: Shapes;
 }
+
+type Shapes = Readonly<Record<string, [number, number, number]>>;
 
 const CHECKPOINT = 'pass/checkpoint';
 
@@ -30,6 +32,8 @@ export interface StoredPasses {
   readonly after: number;
   /** Which of the two places they are in. */
   readonly turn: 0 | 1;
+  /** Of each batch. Missing in stores of earlier versions: those of the embedded input. */
+  readonly shapes?: readonly Shapes[];
 }
 
 /** What a capture can go on from; null where there is nothing. */
@@ -40,6 +44,7 @@ export async function storedPasses(store: StateStore): Promise<StoredPasses | nu
 export class Passes {
   readonly all: Pass[] = [];
   #stored: StoredPasses | null = null;
+  readonly #written = new Set<string>();
 
   /** With `spills`, states wait in the store. */
   constructor(
@@ -53,8 +58,7 @@ export class Passes {
   /** Without `keepsState` only what all blocks share is made, for `restore`. */
   async begin(inputs: TransformerInputs, keepsState = true): Promise<void> {
     const { state, context } = await this.transformer.begin(inputs);
-    const shapes = Object.fromEntries(Object.entries(state).map(([stream, { shape }]) => [stream, shape]));
-    this.all.push({ inputs, context, state, shapes });
+    this.all.push({ inputs, context, state, shapes: shapesOf(state) });
     if (keepsState) return await this.put(this.all.length - 1, state);
     disposeState(state);
     this.all.at(-1)!.state = null;
@@ -63,8 +67,9 @@ export class Passes {
   /** In place of the embedded states; false where the stored ones are not whole. */
   async restore(stored: StoredPasses): Promise<boolean> {
     if (!this.store) return false;
-    for (const [batch, { shapes }] of this.all.entries()) {
-      for (const stream of Object.keys(shapes)) {
+    for (const [batch, pass] of this.all.entries()) {
+      pass.shapes = stored.shapes?.[batch] ?? pass.shapes;
+      for (const stream of Object.keys(pass.shapes)) {
         if (!(await this.store.shape(keyOf(stored.turn, batch, stream)))) return false;
       }
     }
@@ -87,6 +92,7 @@ export class Passes {
     const pass = this.all[batch]!;
     if (pass.state && pass.state !== state) disposeState(pass.state);
     pass.state = state;
+    pass.shapes = shapesOf(state);
     if (!this.spills) return;
     await this.#write(batch, pass);
     disposeState(state);
@@ -97,7 +103,7 @@ export class Passes {
   async checkpoint(after: number): Promise<void> {
     if (!this.store || this.#stored?.after === after) return;
     if (!this.spills) for (const [batch, pass] of this.all.entries()) await this.#write(batch, pass);
-    const stored = { after, turn: this.#nextTurn };
+    const stored = { after, turn: this.#nextTurn, shapes: this.all.map(({ shapes }) => shapes) };
     await putJson(this.store, CHECKPOINT, stored);
     this.#stored = stored;
   }
@@ -106,6 +112,8 @@ export class Passes {
   async forget(): Promise<void> {
     if (!this.store) return;
     await this.store.remove(CHECKPOINT);
+    for (const key of this.#written) await this.store.remove(key);
+    this.#written.clear();
     for (const [batch, { shapes }] of this.all.entries()) {
       for (const stream of Object.keys(shapes)) {
         for (const turn of [0, 1] as const) await this.store.remove(keyOf(turn, batch, stream));
@@ -129,6 +137,7 @@ export class Passes {
     if (!this.store || !state) throw new RangeError('There is no state to store');
     for (const [stream, [samples, tokens, width]] of Object.entries(shapes)) {
       const key = keyOf(this.#nextTurn, batch, stream);
+      this.#written.add(key);
       await this.store.create(key, samples * tokens, width);
       await this.store.write(key, 0, await state[stream]!.data<'float32'>());
       await this.store.seal(key);
@@ -150,6 +159,10 @@ export class Passes {
   }
 }
 
+function shapesOf(state: State): Shapes {
+  return Object.fromEntries(Object.entries(state).map(([stream, { shape }]) => [stream, shape]));
+}
+
 function keyOf(turn: 0 | 1, batch: number, stream: string): string {
-  return `pass/${turn}-${batch}-${stream}`;
+  return `pass/${turn}-${batch}-${stream.replaceAll(' ', '-')}`;
 }

@@ -9,11 +9,19 @@ import type { CapturedBlock } from './calibration.ts';
 import { type CaptureOptions, captureStates } from './capture-states.ts';
 import { syntheticCalibration } from './synthetic-calibration.ts';
 
-const config = parseModelConfig(JSON.stringify({ ...goldenQ1().config.raw, num_layers: 5 }), 'config.json');
+const configOf = (own: object) =>
+  parseModelConfig(JSON.stringify({ ...goldenQ1().config.raw, num_layers: 5, ...own }), 'config.json');
+const config = configOf({});
+/** Blocks 1, 2 and 4 attend to the text that the block before them modulated: it is part of the state between them. */
+const narrow = configOf({ single_stream_index: [1, 2, 4], ffn_proj_index: [0, 2], ehs_proj_index: [2] });
 const calibration = syntheticCalibration(config, { samples: 18, timesteps: 3, seed: 2 });
 
-async function capture(options: CaptureOptions, stopAfter = Number.POSITIVE_INFINITY): Promise<CapturedBlock[]> {
-  const transformer = await openTransformer(config, goldenCheckpoint(config));
+async function capture(
+  options: CaptureOptions,
+  stopAfter = Number.POSITIVE_INFINITY,
+  of = config,
+): Promise<CapturedBlock[]> {
+  const transformer = await openTransformer(of, goldenCheckpoint(of));
   const kept: CapturedBlock[] = [];
   const keep = async (block: CapturedBlock) => {
     // As a process that dies before it has stored this one.
@@ -57,6 +65,21 @@ describePerEngine(['wasm', 'tensorflow'], 'a capture with a store', () => {
       // Blocks before it are not run again.
       expect(runs.blocksRun).toBe(calibration.batches.length * (4 - stop));
       expect(tf.memory().numTensors).toBe(tensors);
+    }
+  });
+
+  test.each([
+    ['on the engine', Number.POSITIVE_INFINITY],
+    ['in the store', 0],
+  ])('keeps the text that narrower blocks carry, in states that waited %s', async (_, engineBytes) => {
+    const whole = statesOf(await capture({}, Number.POSITIVE_INFINITY, narrow));
+    for (let stop = 0; stop < 4; stop++) {
+      const store = memoryStates();
+      const options = { store, engineBytes, checkpointEveryMs: 0 };
+      await capture(options, stop, narrow);
+      const blocks = await capture({ ...options, from: stop + 1 }, Number.POSITIVE_INFINITY, narrow);
+      expect(statesOf(blocks)).toEqual(whole.slice(stop + 2));
+      expect(store.usage.memoryBytes).toBe(0);
     }
   });
 
