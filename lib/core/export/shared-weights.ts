@@ -35,13 +35,15 @@ export interface SharedWeightsInput {
   readonly fingerprint: string;
   readonly edits: EditSet;
   readonly file: NamedBlob | undefined;
+  /** Of bases, and of matrices and biases that are read through what blocks share. */
+  readonly dtype: 'teacher' | 'F32';
   readonly checkValues: boolean;
 }
 
 /** `tensors` are complete, without shared modulations but for those that the whole model has already. */
 export async function sharedWeights(
   tensors: readonly LazyTensor[],
-  { config, fingerprint, edits, file, checkValues: checks }: SharedWeightsInput,
+  { config, fingerprint, edits, file, dtype: stored, checkValues: checks }: SharedWeightsInput,
 ): Promise<readonly LazyTensor[]> {
   const modulations = modulationsOf(edits);
   if (modulations.length === 0) return tensors;
@@ -68,7 +70,7 @@ export async function sharedWeights(
     const basis = readers.findIndex((_, place) => block === null && name === `${basisName(first + place)}.weight`);
     if (basis >= 0) {
       const like = tensors.find((tensor) => tensor.name.startsWith(blocks[0]?.prefix ?? ''));
-      const dtype = floatOf(like?.dtype ?? 'F32');
+      const dtype = stored === 'F32' ? 'F32' : floatOf(like?.dtype ?? 'F32');
       const values = readers[basis]!.basis;
       return { name, shape, dtype, blob: valuesBlob(shape, dtype, name, async () => values) };
     }
@@ -79,7 +81,7 @@ export async function sharedWeights(
     const matrix = matrices.find((one) => local === `${one.matrix}.weight` || local === `${one.matrix}.bias`)?.matrix;
     if (!spec || !reader || matrix === undefined) return find(name);
     const whole = { weight: find(`${spec.prefix}${matrix}.weight`), bias: find(`${spec.prefix}${matrix}.bias`) };
-    const dtype = floatOf(whole.weight.dtype);
+    const dtype = stored === 'F32' ? 'F32' : floatOf(whole.weight.dtype);
     const part = local.endsWith('.bias') ? 'bias' : 'weight';
     return {
       name,

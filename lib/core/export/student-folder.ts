@@ -71,6 +71,7 @@ export async function studentFolder(options: TrainedModel): Promise<readonly Out
           fingerprint,
           edits: written.edits,
           file: options.narrow?.modulations,
+          dtype,
           checkValues,
         });
   const metrics = exportMetrics(run, plan, plugged, fineTuned !== null);

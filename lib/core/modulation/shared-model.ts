@@ -38,6 +38,13 @@ export async function sharedModel(
     dtype: 'teacher',
     checkValues: false,
   });
-  const tensors = await sharedWeights(whole, { config: edited, fingerprint, edits, file, checkValues: false });
+  const tensors = await sharedWeights(whole, {
+    config: edited,
+    fingerprint,
+    edits,
+    file,
+    dtype: 'teacher',
+    checkValues: false,
+  });
   return { config: edited, checkpoint: await openCheckpoint(weightFiles(tensors, Number.POSITIVE_INFINITY)) };
 }
