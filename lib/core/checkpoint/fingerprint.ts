@@ -14,6 +14,8 @@ export interface FingerprintParts {
   readonly configKeys: readonly string[];
   /** Keys that take part only where they are true: a model whose config denies, nulls or lacks them has the fingerprint that it had before they were known. */
   readonly switches?: readonly string[];
+  /** Keys that take part with their value where they are present and not null; other models keep the fingerprint that they had before. */
+  readonly options?: readonly string[];
   /** Tensors whose bytes take part, beside the vectors of the first block. */
   readonly tensors: readonly string[];
   /** Prefix of the first block's tensors. */
@@ -39,9 +41,11 @@ export async function fingerprintOf(
     return [name, info?.dtype, info?.shape];
   });
   const switchedOn = (identity.switches ?? []).filter((key) => config[key] === true);
+  const present = (identity.options ?? []).filter((key) => (config[key] ?? null) !== null);
   const known = [
     ...identity.configKeys.map((key) => [key, config[key] ?? null]),
     ...switchedOn.map((key) => [key, true]),
+    ...present.map((key) => [key, config[key]]),
   ];
   const digests = [await sha256(new TextEncoder().encode(JSON.stringify({ config: known, inventory })))];
   for (const name of sampledNames(names, checkpoint, identity)) {

@@ -26,6 +26,7 @@ export const qwenImage: Family<QwenImageConfig> = {
       'patch_size',
     ],
     switches: ['use_additional_t_cond', 'use_layer3d_rope', 'zero_cond_t'],
+    options: ['shared_modulation'],
     tensors: ['img_in.weight', 'proj_out.weight'],
     firstBlock: 'transformer_blocks.0.',
   },

@@ -54,6 +54,22 @@ describe('a fingerprint of version 1', () => {
     expect(new Set([fingerprint, ...on]).size).toBe(3);
   });
 
+  it('is not changed by the option that shares modulations where it is absent or null, and tells its values apart', async () => {
+    const { fingerprint, ...whole } = models.whole!;
+    const sharing = (shared_modulation: unknown) =>
+      fingerprintOfFiles(
+        filesOf({ ...whole, config: JSON.stringify({ ...JSON.parse(whole.config), shared_modulation }) }),
+      );
+    expect(await sharing(null)).toBe(fingerprint);
+    const tables = await Promise.all(
+      [
+        [1, 0.5],
+        [1, 0.25],
+      ].map((timesteps) => sharing([{ blocks: [0], timesteps }])),
+    );
+    expect(new Set([fingerprint, ...tables]).size).toBe(3);
+  });
+
   it('tells what changes it from what does not', () => {
     const whole = models.whole?.fingerprint;
     const same = Object.entries(models).flatMap(([name, { fingerprint }]) => (fingerprint === whole ? [name] : []));
