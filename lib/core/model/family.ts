@@ -136,6 +136,8 @@ export interface Family<C extends ModelConfig = ModelConfig> extends FamilyName 
   readonly takesMask: boolean;
   /** What the largest noise level is to diffusers' `timestep`: 1, or 1000. */
   readonly timeScale: number;
+  /** Timesteps that a forward at any timestep is conditioned on as well; left out where there are none. */
+  alwaysTimesteps?(config: C): readonly number[];
   /** For families whose `hidden_states` are pictures; those of the others are packed tokens [B, Ni, inChannels]. */
   pictures?(config: C): PictureLayout;
   /** The checked weights become a transformer; the caller disposes it. */

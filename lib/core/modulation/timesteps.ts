@@ -35,12 +35,13 @@ export function visitedTimesteps(config: ModelConfig, { scheduler, imageTokens }
   };
 }
 
-/** The timesteps of a schedule of `steps` steps, for a table. */
+/** The timesteps of a schedule of `steps` steps, and those that every forward of the model takes as well, for a table. */
 export function scheduledTimesteps(config: ModelConfig, { scheduler, imageTokens }: Schedule, steps: number): number[] {
-  const { timeScale } = familyNamed(config.family);
-  return flowMatchSigmas(scheduler ?? UNSHIFTED, steps, imageTokens)
+  const { timeScale, alwaysTimesteps } = familyNamed(config.family);
+  const scheduled = flowMatchSigmas(scheduler ?? UNSHIFTED, steps, imageTokens)
     .slice(0, -1)
     .map((level) => timeScale * level);
+  return [...new Set([...scheduled, ...(alwaysTimesteps?.(config) ?? [])])];
 }
 
 const UNSHIFTED = parseSchedulerConfig('{}', 'scheduler_config.json');

@@ -34,6 +34,7 @@ export const qwenImage: Family<QwenImageConfig> = {
   syntheticImages,
   takesMask: true,
   timeScale: 1,
+  alwaysTimesteps: ({ zeroTimeReferences }) => (zeroTimeReferences ? [0] : []),
   parse: parseQwenImage,
   describe: describeQwenImage,
   editedKeys,
