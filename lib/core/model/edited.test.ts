@@ -14,7 +14,7 @@ import type { ModelConfig, StreamTokens } from './architecture.ts';
 import { parseModelConfig } from './config.ts';
 import { architectureOf, countFlops, countParameters } from './counts.ts';
 import { editableModel, whyNotAt } from './editable.ts';
-import { editedConfig, editedModel } from './edited.ts';
+import { editedConfig, editedModel, editedReader } from './edited.ts';
 
 const QWEN = configOf({ _class_name: 'QwenImageTransformer2DModel' });
 const D = 3072;
@@ -137,7 +137,12 @@ describe('a narrower block of Qwen-Image', () => {
   it('of one stream’s linear layers keeps the other’s, which no class reads', () => {
     const model = edited(QWEN, [ffnEdit(1, 'text')]);
     expect(model.blocks[1]).toMatchObject({ kind: 'dual-text-ffn', parameters: 339_831_296 - 10 * D * D - 7 * D });
-    expect(editedConfig(QWEN, [ffnEdit(1, 'text')])).toEqual({ why: expect.stringMatching(/all streams.*block 1/) });
+    expect(editedConfig(QWEN, [ffnEdit(1, 'text')])).toEqual({ why: expect.stringMatching(/all streams.*block 1 /) });
+  });
+
+  it('that no class reads are named by their index in the whole model, also after removed blocks', () => {
+    const set = editSetOf([runEdit({ first: 3, last: 6 }, 'student'), ffnEdit(9, 'text')], editableModel(QWEN), 'test');
+    expect(editedConfig(QWEN, set)).toEqual({ why: expect.stringMatching(/block 9 has one of each/) });
   });
 });
 
@@ -222,4 +227,21 @@ it('a narrow model pruned in depth has its lists renumbered', () => {
     ehs_proj_index: [5],
   });
   expect(edited(narrow, NO_EDITS).parameters).toBe(countParameters(narrow).total);
+});
+
+it.each([
+  ['no lists and no shared modulation', {}, null],
+  ['PPCL’s lists', { ffn_proj_index: [1] }, /^PPCL's `QwenImage/],
+  ['shared modulation', { shared_modulation: [{ blocks: [0, 1, 5], rank: 4 }] }, /^Contigua alone reads it/],
+  [
+    'both',
+    { ffn_proj_index: [1], shared_modulation: [{ blocks: [0], timesteps: [1, 0.5] }] },
+    /^Contigua alone reads it/,
+  ],
+])('a model with %s has the same reader after it is pruned in depth', (_, keys, about) => {
+  const config = configOf({ _class_name: 'QwenImageTransformer2DModel', num_layers: 8, ...keys });
+  const told = editedReader(config, runEdits([{ first: 3, last: 4 }], 'student'));
+  if ('why' in told) throw new Error(told.why);
+  if (about) expect(told.reader?.about).toMatch(about);
+  else expect(told.reader).toBeNull();
 });

@@ -79,15 +79,16 @@ export function editedReader(
   const edited = editedModel(config, edits).blocks;
   if (edited.every(({ form }) => Object.keys(form).length === 0)) {
     const kept = edited.map(({ old }) => old);
-    return { config: prunedModel(config, kept), reader: null };
+    const pruned = prunedModel(config, kept);
+    return { config: pruned, reader: family.readerOf?.(pruned) ?? null };
   }
   const told = family.editedKeys?.(
     config,
     edited.map(({ old, form }) => ({ block: blockAt({ blocks }, old), form })),
   ) ?? { why: `No class of ${family.label} has blocks of other forms.` };
   if ('why' in told) return told;
-  const { keys, reader } = told;
-  return { config: family.parse({ ...config.raw, ...keys }, config.className, 'config.json'), reader };
+  const result = family.parse({ ...config.raw, ...told.keys }, config.className, 'config.json');
+  return { config: result, reader: family.readerOf?.(result) ?? null };
 }
 
 /**

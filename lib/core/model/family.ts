@@ -72,10 +72,9 @@ export interface NominalLayout {
   readonly picture: string;
 }
 
-/** config.json of narrower blocks, and which class reads it where diffusers' own does not. */
+/** What changes in config.json for blocks in other forms. */
 export interface EditedKeys {
   readonly keys: RawConfig;
-  readonly reader: ReaderClass;
 }
 
 export interface ReaderClass {
@@ -119,6 +118,8 @@ export interface Family<C extends ModelConfig = ModelConfig> extends FamilyName 
     config: C,
     kept: readonly { readonly block: BlockSpec; readonly form: BlockForm }[],
   ): EditedKeys | NotAPart;
+  /** Which class reads a model of this config; null, also where it is left out, is diffusers' own. */
+  readerOf?(config: C): ReaderClass | null;
   /**
    * How a block becomes one of another kind, for families whose blocks of a stack differ: where the last block goes, another
    * takes its place, and a student may start as a block of another kind. Throws RangeError for what cannot be done.

@@ -6,7 +6,7 @@ import { parseQwenImage, type QwenImageConfig } from './config.ts';
 import { calibrationProblem, layoutProblem, nominalLayout, syntheticImages } from './layout.ts';
 import { qwenImageName } from './name.ts';
 import { TIME_CONDITION } from './time-condition.ts';
-import { editedKeys } from './width-keys.ts';
+import { editedKeys, readerOf } from './width-keys.ts';
 import { formOf, isNarrow, widthKeys } from './width-lists.ts';
 
 export const qwenImage: Family<QwenImageConfig> = {
@@ -38,6 +38,7 @@ export const qwenImage: Family<QwenImageConfig> = {
   parse: parseQwenImage,
   describe: describeQwenImage,
   editedKeys,
+  readerOf,
   prunedKeys: ({ narrow, modulations }, kept) => ({
     num_layers: kept.length,
     ...sharedModulationKeys(

@@ -30,7 +30,10 @@ export function editedKeys(
   kept: readonly { readonly block: BlockSpec; readonly form: BlockForm }[],
 ): EditedKeys | NotAPart {
   const forms = kept.map(({ block, form }) => ({ ...formOf(narrow, block.index), ...form }));
-  const why = whyNoClass(forms);
+  const why = whyNoClass(
+    kept.map(({ block }) => block.index),
+    forms,
+  );
   if (why) return { why };
   const lists = widthKeys(forms);
   const isNarrower = forms.some(({ text, linearFfn }) => text || linearFfn);
@@ -52,8 +55,12 @@ export function editedKeys(
       ...(isNarrower || isNarrow(narrow) ? lists : {}),
       ...sharedModulationKeys(groups),
     },
-    reader: groups.length > 0 ? CONTIGUA : PPCL,
   };
+}
+
+export function readerOf({ narrow, modulations }: QwenImageConfig): ReaderClass | null {
+  if (modulations.length > 0) return CONTIGUA;
+  return isNarrow(narrow) ? PPCL : null;
 }
 
 /** The groups that edits make, in the order of their places. */
@@ -69,11 +76,12 @@ function newGroups(forms: readonly BlockForm[]): readonly ModulationGroup[] {
   return [...groups].sort(([a], [b]) => a - b).map(([, group]) => group);
 }
 
-function whyNoClass(forms: readonly BlockForm[]): string | null {
+/** `blocks` are the indices in the whole model of the blocks in these forms. */
+function whyNoClass(blocks: readonly number[], forms: readonly BlockForm[]): string | null {
   const half = forms.findIndex(({ text, linearFfn = [] }) => {
     if (linearFfn.length === 0) return false;
     return !linearFfn.includes('image') || !(text || linearFfn.includes('text'));
   });
   if (half < 0) return null;
-  return `PPCL\u2019s class replaces the feed-forward layers of all streams of a block or of none; block ${half} has one of each.`;
+  return `PPCL\u2019s class replaces the feed-forward layers of all streams of a block or of none; block ${blocks[half]} has one of each.`;
 }
