@@ -163,7 +163,7 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
       async (set, parts) => {
         const { maps } = await widthAskedFor(probes, set, parts, await studentsIn(opened), context);
         const sets = new Map<number, WeightSet>();
-        for (const block of narrowBlocks(model.config, set).values()) {
+        for (const block of narrowBlocks(architectureOf(model.config), set).values()) {
           if (block.maps.length > 0) sets.set(block.index, await mapsOnEngine(maps, block.index, block.maps));
         }
         return sets;
@@ -350,7 +350,7 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
       const set = editSetOf(edits, editableModel(config), 'the chosen edits');
       const student = runsOf(set).find(({ by }) => by === 'student');
       if (student) throw damageOfStudent(student);
-      const narrow = narrowBlocks(config, set);
+      const narrow = narrowBlocks(architectureOf(config), set);
       const maps =
         narrow.size > 0
           ? await widthAskedFor(probes, set, await partsOf(mappedRuns(set), probes, context), '', context)

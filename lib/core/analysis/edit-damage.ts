@@ -84,7 +84,7 @@ export async function editDamage(
   edits: readonly RunEdit[],
   options: EditDamageOptions = {},
 ): Promise<EditDamage[]> {
-  const ways = edits.map((edit) => wayOf(transformer.config, [edit]));
+  const ways = edits.map((edit) => wayOf(transformer, [edit]));
   const measured = await damageOfWays(transformer, inputs, ways, options);
   return edits.map((edit, i) => ({ edit, ...measured[i]! }));
 }
@@ -100,7 +100,7 @@ export async function choiceDamage(
   options: EditDamageOptions = {},
   openMaps: OpenNarrowMaps = noMaps,
 ): Promise<Damage> {
-  const [measured] = await damageOfWays(transformer, inputs, [wayOf(transformer.config, edits, openMaps)], options);
+  const [measured] = await damageOfWays(transformer, inputs, [wayOf(transformer, edits, openMaps)], options);
   return measured!;
 }
 
@@ -111,7 +111,7 @@ export async function narrowDamage(
   choices: readonly { readonly edits: EditSet; readonly openMaps: OpenNarrowMaps }[],
   options: EditDamageOptions = {},
 ): Promise<Damage[]> {
-  const ways = choices.map(({ edits, openMaps }) => wayOf(transformer.config, edits, openMaps));
+  const ways = choices.map(({ edits, openMaps }) => wayOf(transformer, edits, openMaps));
   return await damageOfWays(transformer, inputs, ways, options);
 }
 
@@ -150,9 +150,9 @@ export function waysWithin(
 }
 
 /** Fitted maps are looked up when the block that they replace is reached. */
-function wayOf(config: ModelConfig, edits: EditSet, openMaps: OpenNarrowMaps = noMaps): Way {
+function wayOf({ config, architecture }: Transformer, edits: EditSet, openMaps: OpenNarrowMaps = noMaps): Way {
   const runs = runsOf(edits);
-  const narrow = narrowBlocks(config, edits);
+  const narrow = narrowBlocks(architecture, edits);
   return stepsOf(config.numBlocks, runs, { maps: () => ({}) }).map((step, index): WayStep => {
     const run = runs.map((edit) => mappedRunAt(edit, index)).find((one) => one !== null);
     if (run) return { kind: 'fitted', run };

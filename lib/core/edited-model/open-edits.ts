@@ -15,6 +15,7 @@ import {
 import type { OpenModel } from '../folder/open-model.ts';
 import type { BlockInterval } from '../interval/index.ts';
 import {
+  architectureOf,
   type BlockSteps,
   type EditParts,
   editableModel,
@@ -71,7 +72,7 @@ export async function openEdits(
   }
 
   async function narrowed(steps: BlockSteps): Promise<BlockSteps> {
-    const narrow = narrowBlocks(config, set);
+    const narrow = narrowBlocks(architectureOf(config), set);
     if (narrow.size === 0) return steps;
     const maps = await narrowOf(set, parts);
     sets.push(...maps.values());

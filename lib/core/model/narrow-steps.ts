@@ -4,9 +4,9 @@
  */
 import { type EditSet, runsOf } from '../edit/edit.ts';
 import { removedBlocks } from '../interval/interval-set.ts';
-import type { ModelConfig } from './architecture.ts';
+import type { Architecture } from './architecture.ts';
 import { type BlockForm, type FormMap, formMaps } from './block-form.ts';
-import { architectureOf, blockAt } from './counts.ts';
+import { blockAt } from './counts.ts';
 import { formsOf } from './edited.ts';
 import type { BlockSteps, RouteStep } from './route.ts';
 import type { WeightSet } from './weights.ts';
@@ -24,8 +24,10 @@ export interface NarrowBlock {
 export type NarrowMapsOf = (block: number) => WeightSet;
 
 /** Blocks that are narrower or carry text, by index. `edits` are a valid set. Throws RangeError for modulations, which no forward pass takes yet. */
-export function narrowBlocks(config: ModelConfig, edits: EditSet): ReadonlyMap<number, NarrowBlock> {
-  const { blocks } = architectureOf(config);
+export function narrowBlocks(
+  { blocks }: Pick<Architecture, 'blocks'>,
+  edits: EditSet,
+): ReadonlyMap<number, NarrowBlock> {
   const removed = new Set(removedBlocks(runsOf(edits)));
   const kept = blocks.map(({ index }) => index).filter((index) => !removed.has(index));
   const forms = formsOf(blocks, edits, kept);

@@ -48,7 +48,7 @@ describePerEngine(['wasm'], 'a model with linear maps', () => {
     const transformer = await openTransformer(config, checkpoint);
     const maps = { store: memoryStates(), owner: 'test' };
     const fitted = await fitWidth(transformer, calibration, EDITS, maps);
-    const narrow = narrowBlocks(config, EDITS);
+    const narrow = narrowBlocks(architectureOf(config), EDITS);
     const sets = new Map<number, WeightSet>();
     for (const block of narrow.values()) sets.set(block.index, await mapsOnEngine(maps, block.index, block.maps));
     const steps = narrowSteps(stepsOf(config.numBlocks, runsOf(EDITS)), narrow, (block) => sets.get(block)!);

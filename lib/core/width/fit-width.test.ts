@@ -3,7 +3,7 @@ import { splitRows } from '../analysis/index.ts';
 import { type Calibration, syntheticCalibration } from '../capture/index.ts';
 import { type Checkpoint, openCheckpoint, writeSafetensors } from '../checkpoint/index.ts';
 import { type Edit, editSetOf, ffnEdit, runEdit, runsOf, textStreamEdit } from '../edit/index.ts';
-import { editableModel, expectedTensors, type ModelConfig } from '../model/config-index.ts';
+import { architectureOf, editableModel, expectedTensors, type ModelConfig } from '../model/config-index.ts';
 import { goldenModel } from '../model/golden-fill.ts';
 import { narrowBlocks, narrowSteps, openTransformer, stepsOf, type Transformer } from '../model/index.ts';
 import { memoryStates } from '../states/index.ts';
@@ -48,7 +48,7 @@ async function outputs(
   transformer: Transformer,
   { maps, edits }: Awaited<ReturnType<typeof fitted>>,
 ): Promise<{ readonly whole: Float32Array; readonly edited: Float32Array }> {
-  const narrow = narrowBlocks(transformer.config, edits);
+  const narrow = narrowBlocks(transformer.architecture, edits);
   const sets = new Map();
   for (const block of narrow.values()) sets.set(block.index, await mapsOnEngine(maps, block.index, block.maps));
   const steps = narrowSteps(stepsOf(transformer.config.numBlocks, runsOf(edits)), narrow, (block) => sets.get(block));
@@ -208,6 +208,6 @@ describePerEngine(['wasm'], 'linear maps of narrower blocks', () => {
 describe('edits of modulations', () => {
   test('are told from those that a forward pass takes', () => {
     const edits = set([{ on: 'modulation', blocks: 'all', by: { rank: 2 } }]);
-    expect(() => narrowBlocks(config as ModelConfig, edits)).toThrow(/modulations/);
+    expect(() => narrowBlocks(architectureOf(config as ModelConfig), edits)).toThrow(/modulations/);
   });
 });

@@ -81,7 +81,7 @@ class FittingPass {
     private readonly options: WidthFitOptions,
   ) {
     this.#edits = edits.filter((edit) => edit.on === 'text-stream' || edit.on === 'ffn');
-    this.#narrow = narrowBlocks(transformer.config, edits);
+    this.#narrow = narrowBlocks(transformer.architecture, edits);
     this.#fitter = new MapFitter(transformer, calibration, options);
     const { store, spills = false } = options;
     this.#lane = new Lane({ transformer, batches: this.#batches, store: spills ? store : null }, 'edited');

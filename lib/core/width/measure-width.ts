@@ -39,7 +39,7 @@ export async function measureWidth(
     const store = memoryStates();
     const fits = await fitCandidates(transformer, calibration, some, { ...options, store, onBlock: onFitted });
     const choices = some.map((edit) => {
-      const narrow = narrowBlocks(config, [edit]);
+      const narrow = narrowBlocks(transformer.architecture, [edit]);
       const from = { store, owner: editKey(edit) };
       return {
         edits: [edit],
