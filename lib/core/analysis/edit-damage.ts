@@ -7,7 +7,6 @@ import type { Calibration } from '../capture/index.ts';
 import type { NamedPart } from '../detection/index.ts';
 import { type EditSet, mappedRunAt, type RunEdit, runsOf } from '../edit/index.ts';
 import {
-  type ModelConfig,
   narrowBlocks,
   narrowStep,
   type StreamProbes,
