@@ -70,7 +70,8 @@ export function planProblem(
   }
   const narrow = narrowCandidates(model, report, scale, prediction, rules);
   spans.push(...narrow.spans);
-  if (spans.length === 0 && rules.locked.length + rules.forbidden.length === 0) {
+  const candidates = [...spans, ...narrow.choices, ...narrow.wholes];
+  if (candidates.length === 0 && rules.locked.length + rules.forbidden.length === 0) {
     throw invalid('The report predicts no damage of any edit', prediction.label, 'a score that it holds');
   }
   return {
