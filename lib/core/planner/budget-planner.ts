@@ -2,13 +2,7 @@
  * The best plans of a model under budgets of one kind: what the terminal and the page ask. Joins costs, predicted damages
  * and rules to a problem, and gives plans back as edits.
  */
-import {
-  type DamageScore,
-  type DetectionSettings,
-  leastScore,
-  scoreNamed,
-  type UsableScore,
-} from '../detection/index.ts';
+import { type DamageScore, type DetectionSettings, leastScore, type UsableScore } from '../detection/index.ts';
 import type { RunSet, WidthEdit } from '../edit/index.ts';
 import type { PlannedModel } from '../plan/index.ts';
 import type { AnalysisReport, Bounds } from '../report/index.ts';
@@ -17,7 +11,7 @@ import type { Budget } from './budget.ts';
 import { type BudgetedModel, type CostScale, costScale, savingFor, unmet } from './edit-costs.ts';
 import { planProblem } from './plan-problem.ts';
 import type { PlanRules } from './plan-rules.ts';
-import { type Prediction, predictionOf } from './prediction.ts';
+import { addsOutputErrors, type Prediction, predictionOf } from './prediction.ts';
 
 export interface PlanPoint {
   /** Runs of blocks. */
@@ -64,13 +58,13 @@ export interface PlannerRequest {
 /** Points of a front that is too long to be shown whole. */
 const FRONT_POINTS = 100;
 
-/** Scores that are errors of the output, to which those of narrower blocks can be added. */
+/** What stands in for a score that errors of narrower blocks do not add to, the better predictor first. */
 const OUTPUT_ERRORS = ['linear', 'removed'] as const satisfies readonly DamageScore[];
 
 /** The one that *Minimise* goes by; with narrower blocks on offer one that they add to, where the report measured it. */
 function scoreFor({ report, model, detection, rules }: PlannerRequest): Pick<UsableScore, 'score'> {
   const usual = leastScore(report, model, detection);
-  if ((rules.offers ?? []).length === 0 || scoreNamed(usual.score).isShare) return usual;
+  if ((rules.offers ?? []).length === 0 || addsOutputErrors(usual.score)) return usual;
   const measured = OUTPUT_ERRORS.map((score) => leastScore(report, model, detection, score));
   return measured.find(({ standsInFor }) => standsInFor === null) ?? usual;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { DEFAULT_DETECTION } from '../detection/index.ts';
+import { DEFAULT_DETECTION, leastScore } from '../detection/index.ts';
 import { type Edit, editSetOf, ffnEdit, modulationEdit, runEdit, textStreamEdit } from '../edit/index.ts';
 import { editableModel, editedModel, parseModelConfig } from '../model/config-index.ts';
 import { seededRandom } from '../random.ts';
@@ -146,6 +146,40 @@ describe('plans of every kind of edit', () => {
     }
     const all = planner.best(parseBudget('params=70%', 'test')).width.find(({ on }) => on === 'modulation');
     expect(all).toMatchObject({ on: 'modulation', blocks: expect.any(Array) });
+  });
+
+  it('may be of shared modulations alone', () => {
+    const { edits, width } = plannerOf({ allow: ['modulation'] }).best(parseBudget('params=80%', 'test'));
+    expect(edits).toEqual([]);
+    expect(width).toMatchObject([{ on: 'modulation' }]);
+  });
+
+  it('price runs by the error over all timesteps, as narrower blocks are, where the report weights early ones', () => {
+    const bands = [0.1, 0.9].map((time) => ({ timesteps: [time], samples: 1 }));
+    const linear = runs.map((edit) => ({
+      ...damageOf({ ...edit, by: 'linear' as const }, 0.3),
+      bands: [0.1, 0.5],
+    }));
+    const weighted = reportOf(
+      Array.from({ length: BLOCKS }, () => 0.1),
+      { damage: linear, bands },
+    );
+    expect(leastScore(weighted, model, DEFAULT_DETECTION).score).toBe('linear-early');
+    const request = (offers: readonly WidthOffer[]) => ({
+      model,
+      report: weighted,
+      detection: DEFAULT_DETECTION,
+      budget: { kind: 'params', dtype: null } as const,
+      rules: {
+        ...FREE_RULES,
+        allow: offers.length > 0 ? (['run', 'modulation'] as const) : (['run'] as const),
+        offers,
+      },
+    });
+    expect(budgetPlanner(request([])).prediction.label).toContain('early steps');
+    const { prediction } = budgetPlanner(request([offer(modulationEdit({ rank: 8 }), 0.01)]));
+    expect(prediction.label).toBe('output error, linear, squares added up');
+    expect(predictionOf(weighted, DEFAULT_DETECTION).termOfError(0.01)).toBeNull();
   });
 
   it('are refused where nothing of a kind is offered, or output errors do not add to the score', () => {

@@ -8,6 +8,7 @@
  */
 import {
   addedDamage,
+  type DamageScore,
   type DetectionSettings,
   damageScore,
   leastScore,
@@ -33,6 +34,12 @@ export interface Prediction {
   boundsOf(edits: RunSet): Bounds | null;
 }
 
+/** Whether a score is an output error over all timesteps alike, to which the errors of narrower blocks can be added. */
+export function addsOutputErrors(score: DamageScore): boolean {
+  const { isShare, weightsEarly = false } = scoreNamed(score);
+  return isShare && !weightsEarly;
+}
+
 /** The default: the score that *Minimise* goes by. */
 export function predictionOf(
   report: AnalysisReport,
@@ -46,7 +53,7 @@ export function predictionOf(
     label: `${label}, ${inSquares ? 'squares added up' : 'added up'}`,
     isShare,
     termOf: (edit) => addedDamage(report, edit, score, settings),
-    termOfError: (outputError) => (isShare ? (inSquares ? outputError ** 2 : outputError) : null),
+    termOfError: (outputError) => (addsOutputErrors(score) ? (inSquares ? outputError ** 2 : outputError) : null),
     totalOf,
     boundsOf(edits) {
       if (needs === null || edits.length === 0) return null;

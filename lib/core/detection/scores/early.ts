@@ -12,6 +12,7 @@ export const early = {
   needs: 'nothing',
   kind: 'measured',
   isShare: true,
+  weightsEarly: true,
   adds: 'in squares',
   isSimilarity: false,
   of: (report, interval) => earlyError(report, interval, 'nothing'),

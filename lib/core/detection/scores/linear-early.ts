@@ -12,6 +12,7 @@ export const linearEarly = {
   needs: 'linear',
   kind: 'measured',
   isShare: true,
+  weightsEarly: true,
   adds: 'in squares',
   isSimilarity: false,
   of: (report, interval) => earlyError(report, interval, 'linear'),

@@ -26,6 +26,8 @@ export interface Score {
   readonly kind: 'measured' | 'predicted' | 'proxy';
   /** A share of the output, which is written in percent. */
   readonly isShare: boolean;
+  /** Errors of early, noisy timesteps count more, so that errors over all timesteps are of another unit. */
+  readonly weightsEarly?: true;
   /**
    * How the damage of a plan follows from that of its intervals: the sum, or the root of the sum of squares, as errors of
    * independent edits add up. Over plans of equal depth the squares of output errors order what was measured far better
