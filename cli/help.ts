@@ -20,7 +20,7 @@ export const HELP: Readonly<Record<string, string>> = {
   contigua capture MODEL --out FOLDER [--calibration FILE | --samples N --timesteps N --seed N] [--rows N]
   contigua compare REPORT REPORT … [--rows all] [--json]
   contigua plan    MODEL (--intervals '[[3,4],[5,7]]' | --report REPORT.json (--remove N | --budget params=12B))
-                         [--by probes] [--out PLAN.json] [--config-out config.json]
+                         [--by probes] [--modulation 8] [--text N] [--ffn N] [--out PLAN.json] [--config-out config.json]
   contigua distil  MODEL --plan PLAN.json [--out FOLDER] [--estimate] [options]
   contigua runs    [RUN] [--json]
   contigua export  RUN --out FOLDER [--plugged 3-4,7-9]
@@ -106,8 +106,10 @@ which share of each report's resamples it finds them. Reports that split their s
   --json              machine-readable`,
 
   plan: `contigua plan MODEL (--intervals LIST | --report FILE (--remove N | --budget LIMIT)) [options]
+contigua plan MODEL [--modulation WHAT] [--report FILE [--text N] [--ffn N]] [options]
 Writes plan.json: what is done to the model, and what every block becomes. An interval [first, last] keeps block \`first\`
-and removes the rest. Other edits make blocks narrower; training and budgets take intervals alone so far.
+and removes the rest. Other edits make blocks narrower. So far training takes intervals alone, budgets take intervals and
+shared modulations.
 
   --intervals LIST    [[first, last], …], both ends inclusive, counted from 0; or as in the page's address, 3-4.7-9p,
                       where a letter says what stands in for that interval: r (nothing), p (probes), l (one linear map)
@@ -119,7 +121,7 @@ and removes the rest. Other edits make blocks narrower; training and budgets tak
   --report FILE       of \`contigua analyse\` on this model: adds its figures to the plan
   --remove N          takes the detected intervals, least damage first, until N blocks go; needs --report
   --text N, --ffn N   adds the N text groups, or the feed-forward layers of the N blocks, that cost least alone and go with
-                      the rest; needs a --report of \`analyse --width\`
+                      the rest; needs a --report of \`analyse --width\`; not with --budget
   --choice KIND       what --remove takes from: detected (default), or least-damage: of all intervals, those of least total ${scoreNamed(DEFAULT_DAMAGE_SCORE).label}
   --budget LIMIT      takes the plan of least predicted damage that costs no more: params=12B, size=24GB, flops=60%,
                       time=1.2s or memory=24GB@bf16, each also in percent of the whole model; needs --report. FLOPs and time
@@ -135,8 +137,9 @@ and removes the rest. Other edits make blocks narrower; training and budgets tak
                       held-out timesteps) or 20steps (a table, exact over a schedule of 20 steps); prints error and saving
   --by KIND           what stands in for the blocks that go: nothing (default), probes, or student (to be distilled,
                       for the whole interval); --replacement removed or probes, the words of version 1, mean nothing and probes
-  --measure           runs the model with the whole choice taken out: output error, and facts of ${COUNTED_PICTURES.pictures} captions where it draws
-  --calibration FILE  what --measure runs on, where the report was measured on a file
+  --measure           runs the model with the whole choice taken out: output error, and facts of ${COUNTED_PICTURES.pictures} captions where it draws;
+                      of --modulation the output error, where there are no other edits
+  --calibration FILE  what --measure and --allow modulation run on, where the report was measured on a file
   --out FILE          the plan; without it, stdout
   --config-out FILE   the diffusers config.json of the pruned model
 ${REMOTE}`,
@@ -188,13 +191,12 @@ feed-forward layers, fitted here on the states of the model with these edits in 
 modulations, which open in Contigua and in no class of diffusers.
 
   --out FOLDER        required; must be new, empty or an earlier export
-  --plan FILE         of \`contigua plan --modulation\`
   --plugged KEYS      students to plug in, as in 3-4,7-9 (all finished ones); "" for none
   --fine-tuned        the jointly fine-tuned whole, with all students
   --dtype TYPE        of trained and of decoded weights: teacher (default: the teacher's type; BF16 where that is
                       quantised) or F32
   --format NAME       ${EXPORTERS.map(({ name, label }) => (name === DEFAULT_EXPORTER.name ? `${name} (default, a ${label})` : `${name} (a ${label})`)).join(', ')}
-  --plan FILE         of \`contigua plan\`; --calibration FILE, or --samples, --timesteps and --seed as for \`analyse\`, are what
+  --plan FILE         of \`contigua plan\`, with MODEL; --calibration FILE, or --samples, --timesteps and --seed as for \`analyse\`, are what
                       its linear maps are fitted on
   --model FOLDER      the teacher, where it lies under none of the model roots (CONTIGUA_MODELS); or its address, with the commit
   --data-folder PATH  as for \`distil\``,
