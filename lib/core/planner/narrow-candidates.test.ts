@@ -155,7 +155,12 @@ describe('plans of every kind of edit', () => {
   });
 
   it('price runs by the error over all timesteps, as narrower blocks are, where the report weights early ones', () => {
-    const bands = [0.1, 0.9].map((time) => ({ timesteps: [time], samples: 1 }));
+    const bands = (['late', 'early'] as const).map((id) => ({
+      id,
+      label: id,
+      timesteps: [id === 'late' ? 0.1 : 0.9],
+      heldOutSamples: 1,
+    }));
     const linear = runs.map((edit) => ({
       ...damageOf({ ...edit, by: 'linear' as const }, 0.3),
       bands: [0.1, 0.5],
