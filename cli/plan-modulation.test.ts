@@ -131,6 +131,25 @@ describe('contigua plan --modulation and contigua export --plan', () => {
     120_000,
   );
 
+  it('measure the output error of shared modulations, or say that it is not measured', async () => {
+    const planOf = (...options: string[]) => contigua('plan', 'tiny', ...options, '--engine', 'cpu');
+    const measured = await planOf('--modulation', '8', '--measure');
+    expect(measured.code, measured.stderr).toBe(0);
+    const plan = parsePlan(measured.stdout, 'plan.json');
+    expect(plan.choice?.outputError).toBeGreaterThan(0);
+    expect(plan.choice?.measuredOn).toMatch(/SYNTHETIC/);
+    expect(measured.stderr).not.toContain('is not measured');
+    for (const options of [
+      ['--modulation', '8'],
+      ['--intervals', 'm8'],
+    ]) {
+      const { stderr } = await planOf(...options);
+      expect(stderr).toContain('is not measured; `--modulation 8 --measure` does it.');
+    }
+    const refused = await planOf('--intervals', 'm8', '--measure');
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringMatching(/--measure does not run modulations/)]);
+  }, 300_000);
+
   it('refuse to export what has to be trained first', async () => {
     await contigua('plan', 'tiny', '--intervals', '[[0,1]]', '--by', 'student', '--out', 'runs.json');
     const { code, stderr } = await contigua('export', 'tiny', '--plan', 'runs.json', '--out', 'never');

@@ -49,7 +49,8 @@ const MEASURED_RANK = 4;
 
 export interface ModulationOffers {
   readonly offers: readonly WidthOffer[];
-  readonly fitErrors: ReadonlyMap<string, number>;
+  /** Of these edits, by `editKey`: the error of their rank over all blocks, also where some blocks keep their modulation. */
+  fitErrorsOf(edits: EditSet): ReadonlyMap<string, number>;
   /** For people. */
   readonly line: string;
 }
@@ -83,7 +84,13 @@ export async function modulationOffers(
   }));
   return {
     offers: offered.map(({ edit, error }) => ({ edit, outputError: ratio * error })),
-    fitErrors: new Map(offered.map(({ edit, error }) => [editKey(edit), error])),
+    fitErrorsOf: (edits) =>
+      new Map(
+        edits.flatMap((edit): [string, number][] => {
+          const error = edit.on === 'modulation' && 'rank' in edit.by ? errors[edit.by.rank] : undefined;
+          return error === undefined ? [] : [[editKey(edit), error]];
+        }),
+      ),
     line: `shared modulations: ${percent(output)} output error measured at rank ${rank}, at others ${ratio.toFixed(2)} times the error of the modulations`,
   };
 }

@@ -25,7 +25,6 @@ import {
   type EditableModel,
   type EditSet,
   editSetOf,
-  narrowedBlocks,
   onlyRuns,
   parseEditParam,
   RUN_REPLACEMENTS,
@@ -47,15 +46,17 @@ import {
 } from '../lib/core/interval/index.ts';
 import { MAX_JSON_BYTES } from '../lib/core/json-text.ts';
 import { editableModel, parseModelConfig } from '../lib/core/model/config-index.ts';
-import { assertReportFits, buildPlan, formatPlan, type Plan } from '../lib/core/plan/index.ts';
+import { assertReportFits, buildPlan, formatPlan } from '../lib/core/plan/index.ts';
 import { type AnalysisReport, parseReport, type Rows } from '../lib/core/report/index.ts';
 import { type Arguments, ENGINE_OPTION, ENGINES, parseArguments, ROWS, usage } from './arguments.ts';
 import type { CommandContext } from './command.ts';
 import { foundWords } from './found-words.ts';
 import { SOURCE_OPTIONS } from './model-source.ts';
 import { HEADERS_ONLY, withModel } from './model-worker.ts';
+import { narrowLines } from './narrow-lines.ts';
 import { assertWritable, tell, writeFileWhole, writeText } from './output.ts';
 import { allowsKind, BUDGET_OPTIONS, budgetChooser } from './plan-budget.ts';
+import { refuseConflicts } from './plan-conflicts.ts';
 import {
   fitErrorsOf,
   foundModulations,
@@ -66,7 +67,7 @@ import {
 } from './plan-modulation.ts';
 import { progressOn } from './progress.ts';
 import { readText } from './read-text.ts';
-import { choiceLines, measureChoice, measuredOn } from './whole-choice.ts';
+import { choiceLines, measurableEdits, measureChoice, measuredOn, otherInputs } from './whole-choice.ts';
 
 const CHOICES = ['detected', 'least-damage'] as const;
 /** Words of version 1, for scripts that have them. */
@@ -92,6 +93,7 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
     ...ENGINE_OPTION,
     ...SOURCE_OPTIONS,
   });
+  refuseConflicts(args);
   const rows = args.text('rows') === undefined ? null : args.oneOf('rows', ROWS, DEFAULT_DETECTION.rows);
   const by = replacementOf(args);
   const chooseByBudget = budgetChooser(args, by);
@@ -123,13 +125,13 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
       const detection = readingOf(report, rows, reportPath);
       const typed = choose(model, report, detection);
       const chosen = narrower ? narrower(model, report, typed) : typed;
+      if (measure) measurableEdits(chosen);
+      const kept = chooseByBudget ? onlyRuns(chosen, 'A budget', '--intervals') : [];
       const inputs = measure || offersModulations ? await measuredOn(report, model, calibration, signal) : null;
       const offered =
         offersModulations && inputs ? await modulationOffers(client, model, inputs.calibration, signal, display) : null;
       const budgeted =
-        chooseByBudget && report
-          ? chooseByBudget(model, report, detection, onlyRuns(chosen, 'A budget', '--intervals'), offered?.offers)
-          : null;
+        chooseByBudget && report ? chooseByBudget(model, report, detection, kept, offered?.offers) : null;
       const shared =
         asked && !budgeted?.front
           ? await foundModulations(
@@ -142,11 +144,13 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
             )
           : null;
       const { edits } = shared ?? budgeted ?? { edits: chosen };
-      // Modulations are measured as they are found, by themselves.
-      const measured =
-        measure && inputs && !(shared && edits.length === shared.found.found.length)
-          ? await measureChoice(client, model, report, edits, inputs, signal, display)
-          : null;
+      const measured = await (async () => {
+        if (!measure || !inputs) return null;
+        if (!shared) return measureChoice(client, model, report, edits, inputs, signal, display);
+        // Modulations are measured as they are found, by themselves.
+        const { damage } = shared.found;
+        return damage && { damage, facts: null, on: otherInputs(report, inputs.calibration) };
+      })();
       return { model, detection, edits, budgeted, offered, shared: shared?.found ?? null, measured };
     },
   ).finally(display.end);
@@ -154,7 +158,7 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
     await writeText(undefined, budgeted.front);
     return;
   }
-  const fitErrors = shared ? fitErrorsOf(shared) : offered?.fitErrors;
+  const fitErrors = shared ? fitErrorsOf(shared) : offered?.fitErrorsOf(edits);
   const built = buildPlan({ model, report, edits, detection, measured, ...(fitErrors ? { fitErrors } : {}) });
   // Before anything is written: not every plan has a config.
   const config = configOut === undefined ? '' : editedConfigText(model, edits);
@@ -174,7 +178,7 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
   if (report && args.text('remove') !== undefined) {
     for (const line of rankingLines(scoreOf(choiceOf(args), report, model, detection))) tell(line);
   }
-  for (const line of narrowLines(built, measured !== null || shared !== null || offered !== null)) tell(line);
+  for (const line of narrowLines(built, measured !== null || offered !== null)) tell(line);
   for (const line of shared ? modulationLines(shared, model) : []) tell(line);
   // What shared modulations cost is told above.
   if (edits.every(({ on }) => on !== 'modulation')) for (const line of choiceLines(report, edits, measured)) tell(line);
@@ -216,7 +220,7 @@ function chooser(args: Arguments, by: RunReplacement, needsNone: boolean): Choos
   if (args.text('budget') !== undefined && removes) throw usage('plan', '--budget and --remove exclude each other');
   if (text !== undefined && removes) throw usage('plan', '--intervals and --remove exclude each other');
   if (text === undefined && !removes && !needsNone) {
-    throw usage('plan', '--intervals, --remove, --budget or --modulation is needed');
+    throw usage('plan', '--intervals, --remove, --budget, --modulation, --text or --ffn is needed');
   }
   if (needsNone && text === undefined && !removes) return () => [];
   if (text !== undefined) return (model) => typedEdits(text, by, model);
@@ -247,19 +251,6 @@ function rankingLines(usable: UsableScore): string[] {
   const wanted = usable.standsInFor && scoreNamed(usable.standsInFor.score).needs;
   const hint = `\`contigua analyse --ablation ${wanted === 'linear' ? 'linear' : 'intervals'}\` measures them.`;
   return [...(standIn ? [`${standIn} ${hint}`] : []), ...qualitySentences(usable.score)];
-}
-
-/** What narrower blocks leave, and which class reads them; nothing where there are none. */
-function narrowLines({ edits, parameters, model, choice }: Plan, isMeasured: boolean): string[] {
-  if (edits.every(({ on }) => on === 'run')) return [];
-  const narrowed = narrowedBlocks(edits, model.numBlocks).length;
-  const numbers = [parameters.before, parameters.after].map((n) => n.toLocaleString('en-US'));
-  return [
-    `${narrowed} ${narrowed === 1 ? 'block' : 'blocks'} narrower, ${numbers.join(' → ')} parameters`,
-    ...(isMeasured || choice
-      ? []
-      : [`What these edits do to the output of ${model.name} is not measured; \`--measure\` does it.`]),
-  ];
 }
 
 type Narrower = (model: ModelSummary, report: AnalysisReport | null, chosen: EditSet) => EditSet;

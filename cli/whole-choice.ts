@@ -7,7 +7,7 @@ import type { WorkerClient } from '../lib/compute/client.ts';
 import type { CalibrationSource, EditSource, ProbeSource, Tasks } from '../lib/compute/protocol.ts';
 import { DEFAULT_RIDGE } from '../lib/core/analysis/probe.ts';
 import { estimatedError } from '../lib/core/detection/index.ts';
-import { type EditSet, editKey } from '../lib/core/edit/index.ts';
+import { type Edit, type EditSet, editKey, type ModulationEdit } from '../lib/core/edit/index.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
 import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
 import type { AnalysisReport } from '../lib/core/report/index.ts';
@@ -18,7 +18,7 @@ import { linkedFile } from './model-source.ts';
 import type { ProgressDisplay } from './progress.ts';
 
 export interface MeasuredChoice {
-  readonly damage: Tasks['choice']['result'];
+  readonly damage: Pick<Tasks['choice']['result'], 'outputError' | 'bounds'>;
   /** Null for models that cannot draw. */
   readonly facts: Tasks['facts']['result'] | null;
   /** What the error was measured on, where that is not what the report was measured on. */
@@ -61,6 +61,27 @@ async function calibrationOf(
   });
 }
 
+/** What `--measure` can run as the edits of one choice. Throws `usage` for others. */
+export function measurableEdits(edits: EditSet): Exclude<Edit, ModulationEdit>[] {
+  if (edits.some((edit) => edit.on === 'run' && edit.by === 'student')) {
+    throw usage(
+      'plan',
+      '--measure does not go with students, which are trained first',
+      '--by student',
+      '--by nothing, --by probes or --by linear',
+    );
+  }
+  return edits.map((edit) => {
+    if (edit.on !== 'modulation') return edit;
+    throw usage(
+      'plan',
+      '--measure does not run modulations beside other edits, or of --intervals, yet',
+      editKey(edit),
+      'runs, text groups and feed-forward layers, or --modulation alone',
+    );
+  });
+}
+
 export async function measureChoice(
   client: WorkerClient,
   { drawable }: ModelSummary,
@@ -70,26 +91,10 @@ export async function measureChoice(
   signal: AbortSignal,
   { show }: Pick<ProgressDisplay, 'show'>,
 ): Promise<MeasuredChoice> {
-  if (edits.some((edit) => edit.on === 'run' && edit.by === 'student')) {
-    throw usage(
-      'plan',
-      '--measure does not go with students, which are trained first',
-      '--by student',
-      '--by nothing, --by probes or --by linear',
-    );
-  }
+  const measurable = measurableEdits(edits);
   const options = { signal, onProgress: show };
   const { calibration } = probes;
   const on = otherInputs(report, calibration);
-  const measurable = edits.map((edit) => {
-    if (edit.on !== 'modulation') return edit;
-    throw usage(
-      'plan',
-      '--measure does not run edited modulations yet',
-      editKey(edit),
-      'runs, text groups and feed-forward layers',
-    );
-  });
   const damage = await client.call('choice', { edits: measurable, probes }, options);
   if (!drawable) return { damage, facts: null, on };
   const untrained = measurable.flatMap((edit): EditSource[] => {
@@ -101,7 +106,7 @@ export async function measureChoice(
 }
 
 /** What was measured on, in words, where a report does not say it already. */
-function otherInputs(report: AnalysisReport | null, calibration: CalibrationSource): string | null {
+export function otherInputs(report: AnalysisReport | null, calibration: CalibrationSource): string | null {
   if (calibration.kind === 'file') return calibration.digits ? null : basename(calibration.file.path);
   if (report) return null;
   const { kind, samples, timesteps, seed } = calibration;
