@@ -81,12 +81,13 @@ function narrower({ edits }: Plan): string[] {
   ];
 }
 
-function frontMatter({ name, baseCard }: ModelCardInput): string {
+function frontMatter({ name, baseCard, plan, metrics, reader }: ModelCardInput): string {
   const inherited = baseCard === null ? new Map<string, string>() : frontMatterOf(baseCard);
   const entries = new Map<string, string>([
     ['base_model', yamlText(name)],
     ['base_model_relation', 'finetune'],
-    ['library_name', 'diffusers'],
+    // The Hub offers code of the library that is named here.
+    ...(reader?.module === null ? [] : [['library_name', 'diffusers'] as const]),
     ['license', 'unknown'],
   ]);
   for (const key of INHERITED) {
@@ -94,7 +95,12 @@ function frontMatter({ name, baseCard }: ModelCardInput): string {
     if (value) entries.set(key, value);
   }
   const lines = [...entries].map(([key, value]) => `${key}: ${value}`);
-  return ['---', ...lines, 'tags:', '- contigua', '- depth-pruning', '- distillation', '---'].join('\n');
+  const tags = [
+    'contigua',
+    ...(plan.edits.length === 0 || plan.edits.some(({ on }) => on === 'run') ? ['depth-pruning'] : []),
+    ...(isTrained(plan, metrics) ? ['distillation'] : []),
+  ];
+  return ['---', ...lines, 'tags:', ...tags.map((tag) => `- ${tag}`), '---'].join('\n');
 }
 
 /** Top-level `key: value` lines, values as they are written there; lists and nested maps are left out. */
@@ -219,7 +225,9 @@ function usage({ className, folder, hasCompanions, dtypes, metrics, reader }: Mo
   const argument = (folder === '' ? '' : `, subfolder="${folder}"`) + (isMixed ? ', torch_dtype=torch.float32' : '');
   const rest = hasCompanions
     ? 'Contigua opens this folder as it lies; scheduler and text embeddings are the teacher’s.'
-    : 'Text encoder, VAE and scheduler are those of the base model: pass `transformer=transformer` to its pipeline.';
+    : reader?.module === null
+      ? 'Text encoder, VAE and scheduler are those of the base model, and are not in this folder.'
+      : 'Text encoder, VAE and scheduler are those of the base model: pass `transformer=transformer` to its pipeline.';
   if (reader?.module === null) return `${reader.about}\n\n${rest}`;
   return `${reader === null ? '' : `${reader.about}\n\n`}\`\`\`python
 ${isMixed ? 'import torch\n' : ''}from ${reader?.module ?? 'diffusers'} import ${className}
@@ -231,22 +239,50 @@ ${rest}`;
 }
 
 function howMade({ plan, metrics, dtypes }: ModelCardInput): string {
-  const isTrained = plan.edits.length === 0 || metrics.intervals.some(({ plugged }) => plugged);
-  const isShared = plan.edits.length > 0 && plan.edits.every(({ on }) => on === 'modulation');
-  const method = isShared
-    ? 'The basis is the one that loses least of the modulations of all blocks over the scheduler’s timesteps, found in closed form.'
-    : !isTrained
-      ? UNTRAINED
-      : 'Contiguous layer distillation (PPCL, arXiv 2511.16156): each student saw the teacher’s states before its interval and learned those ' +
-        'after it, independently of the others, so any subset can be plugged in.';
+  const methods = [
+    ...(isTrained(plan, metrics) ? [DISTILLED] : isOnlyShared(plan) ? [] : [UNTRAINED]),
+    ...sharedMethods(plan),
+  ];
   const { settings } = metrics;
   return [
-    method,
+    ...methods,
     ...(settings ? [settingsList(settings)] : []),
-    `Trained weights are stored in ${dtypes.trained}; the teacher’s in ${teachersWeights(dtypes)}. \`plan.json\` holds the intervals and the` +
+    `${trainedOrFitted(plan)} are stored in ${dtypes.trained}; the teacher’s in ${teachersWeights(dtypes)}. \`plan.json\` holds the intervals and the` +
       ` teacher’s fingerprint (\`${plan.model.fingerprint}\`), \`metrics.json\` all figures. Made with Contigua ${PRODUCT_VERSION}.`,
   ].join('\n\n');
 }
+
+/** What of the model is not the teacher's, for its element type. */
+function trainedOrFitted({ edits }: Plan): string {
+  return edits.some(({ on }) => on !== 'run')
+    ? 'Trained weights, linear maps and shared modulations'
+    : 'Trained weights';
+}
+
+function isTrained({ edits }: Plan, { intervals }: ExportMetrics): boolean {
+  return edits.length === 0 || intervals.some(({ plugged }) => plugged);
+}
+
+function isOnlyShared({ edits }: Plan): boolean {
+  return edits.length > 0 && edits.every(({ on }) => on === 'modulation');
+}
+
+/** How what blocks share was found, by the kinds that the plan has. */
+function sharedMethods({ edits }: Plan): string[] {
+  const kinds = edits.flatMap((edit) => (edit.on === 'modulation' ? [edit.by] : []));
+  return [...(kinds.some((by) => 'rank' in by) ? [BASIS] : []), ...(kinds.some((by) => 'table' in by) ? [TABLE] : [])];
+}
+
+const DISTILLED =
+  'Contiguous layer distillation (PPCL, arXiv 2511.16156): each student saw the teacher’s states before its interval and learned those ' +
+  'after it, independently of the others, so any subset can be plugged in.';
+
+const BASIS =
+  'The basis of shared modulations is the one that loses least of the modulations of the blocks that share it over the scheduler’s ' +
+  'timesteps, found in closed form.';
+
+const TABLE =
+  'The table of shared modulations holds what the teacher’s modulation layers give at each of its timesteps; nothing was fitted.';
 
 const UNTRAINED =
   'Blocks were taken out, or made narrower with linear maps that were fitted in closed form; no weight was trained.';

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { fingerprintOf, openCheckpoint, type TensorToWrite, writeSafetensors } from '../checkpoint/index.ts';
 import { DEFAULT_DETECTION } from '../detection/index.ts';
-import { modulationEdit, NO_EDITS } from '../edit/index.ts';
+import { type ModulationEdit, modulationEdit, NO_EDITS } from '../edit/index.ts';
 import { architectureOf, countParameters, familyNamed } from '../model/config-index.ts';
 import { goldenQ1 } from '../model/qwen-image/goldens.ts';
 import { buildPlan } from '../plan/index.ts';
@@ -19,8 +19,8 @@ const checkpoint = await openCheckpoint([{ path: 'model.safetensors', blob: new 
 const fingerprint = await fingerprintOf(familyNamed(config.family).identity, config.raw, checkpoint);
 const EDIT = modulationEdit({ rank: 2 }, [1]);
 
-async function dtypesWritten(dtype: 'teacher' | 'F32') {
-  const fitted = fitTensors(EDIT, 0, config.width).map(({ name, shape }): TensorToWrite => {
+async function exported(edit: ModulationEdit, dtype: 'teacher' | 'F32' = 'teacher') {
+  const fitted = fitTensors(edit, 0, config.width).map(({ name, shape }): TensorToWrite => {
     const values = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, k) => Math.sin(k + 1) / 8);
     return { name, shape, dtype: 'F32', bytes: fromFloat32(values, 'F32') };
   });
@@ -30,7 +30,7 @@ async function dtypesWritten(dtype: 'teacher' | 'F32') {
     [TRAINED_METADATA.family]: config.family,
     [TRAINED_METADATA.kind]: 'modulations',
   });
-  const files = await studentFolder({
+  return await studentFolder({
     teacher: { name: 'tiny', config, checkpoint, folder: '', companions: [] },
     plan: buildPlan({
       model: {
@@ -48,12 +48,16 @@ async function dtypesWritten(dtype: 'teacher' | 'F32') {
     fineTuned: null,
     run: null,
     narrow: {
-      edits: [{ ...EDIT, fitError: null, outputError: null }],
+      edits: [{ ...edit, fitError: null, outputError: null }],
       maps: null,
       modulations: { path: 'modulations.safetensors', blob: new Blob([modulations]) },
     },
     dtype,
   });
+}
+
+async function dtypesWritten(dtype: 'teacher' | 'F32') {
+  const files = await exported(EDIT, dtype);
   const { tensors } = await openCheckpoint(files.filter(({ path }) => path.endsWith('.safetensors')));
   return (name: string) => tensors.get(name)?.dtype;
 }
@@ -76,5 +80,22 @@ it.each([
     // The block that shares nothing, and layers that no edit touches.
     expect(dtypeOf('transformer_blocks.0.img_mod.1.weight')).toBe('BF16');
     expect(dtypeOf('transformer_blocks.1.attn.to_q.weight')).toBe('BF16');
+  },
+);
+
+it.each<[string, ModulationEdit, RegExp, RegExp]>([
+  ['a basis', EDIT, /The basis of shared modulations is the one that loses least/, /The table/],
+  ['a table', modulationEdit({ table: [1, 0.5] }), /The table of shared modulations holds/, /basis/],
+])(
+  'the card of a model that shares modulations by %s says how that was made, and names no other reader',
+  async (_, edit, said, unsaid) => {
+    const files = await exported(edit);
+    const card = await new Response(await files.find(({ path }) => path === 'README.md')!.blob.arrayBuffer()).text();
+    expect(card).toMatch(said);
+    expect(card).not.toMatch(unsaid);
+    expect(card).toContain('Contigua alone reads it');
+    expect(card).not.toMatch(
+      /transformer=transformer|library_name|- distillation|- depth-pruning|Blocks were taken out/,
+    );
   },
 );
