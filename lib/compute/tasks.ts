@@ -163,8 +163,13 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
       async (set, parts) => {
         const { maps } = await widthAskedFor(probes, set, parts, await studentsIn(opened), context);
         const sets = new Map<number, WeightSet>();
-        for (const block of narrowBlocks(architectureOf(model.config), set).values()) {
-          if (block.maps.length > 0) sets.set(block.index, await mapsOnEngine(maps, block.index, block.maps));
+        try {
+          for (const block of narrowBlocks(architectureOf(model.config), set).values()) {
+            if (block.maps.length > 0) sets.set(block.index, await mapsOnEngine(maps, block.index, block.maps));
+          }
+        } catch (thrown) {
+          for (const held of sets.values()) held.dispose();
+          throw thrown;
         }
         return sets;
       },
