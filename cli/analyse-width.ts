@@ -15,6 +15,7 @@ import { parseModelConfig } from '../lib/core/model/config-index.ts';
 import { type AnalysisReport, type WidthDamage, widthDamageOf } from '../lib/core/report/index.ts';
 import { type Options, usage } from './arguments.ts';
 import { tell } from './output.ts';
+import { percentText } from './percent-text.ts';
 
 /** "text,ffn": any of them, with commas. */
 export function widthsAskedFor(args: Options): readonly WidthCandidates[] {
@@ -65,8 +66,8 @@ export function widthLines({ width = [], parts }: AnalysisReport): string[] {
 }
 
 function lineOf({ edit, outputError, bounds, fitError, changeError }: WidthDamage): string {
-  const range = bounds ? ` (${percent(bounds.low)} to ${percent(bounds.high)})` : '';
-  return `  ${editKey(edit)}: ${percent(outputError)}${range}; ${percent(fitError)}; ${percent(changeError)}`;
+  const range = bounds ? ` (${percentText(bounds.low)} to ${percentText(bounds.high)})` : '';
+  return `  ${editKey(edit)}: ${percentText(outputError)}${range}; ${percentText(fitError)}; ${percentText(changeError)}`;
 }
 
 function correlationLines(ranked: readonly WidthDamage[], parts: AnalysisReport['parts']): string[] {
@@ -88,5 +89,3 @@ function correlationLines(ranked: readonly WidthDamage[], parts: AnalysisReport[
     return [`  rank correlation with the output error, ${label}: ${rho.toFixed(2)}${range}, n = ${n}`];
   });
 }
-
-const percent = (value: number | null): string => (value === null ? 'n/a' : `${(100 * value).toFixed(2)} %`);

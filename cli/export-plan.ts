@@ -11,7 +11,7 @@ import { nodeSources } from '../lib/compute/folder/node-sources.ts';
 import type { EditSource, Tasks } from '../lib/compute/protocol.ts';
 import { DEFAULT_RIDGE } from '../lib/core/analysis/probe.ts';
 import { defaultTokens } from '../lib/core/capture/sample-tokens.ts';
-import { editKey, editSetOf, onlyRuns } from '../lib/core/edit/index.ts';
+import { editKey, editSetOf, runsOf } from '../lib/core/edit/index.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
 import { type Exporter, editedConfigText, exportModel } from '../lib/core/export/index.ts';
 import { openTeacher } from '../lib/core/export/open-teacher.ts';
@@ -26,6 +26,7 @@ import { writeFolder } from './export-run.ts';
 import { modelSource } from './model-source.ts';
 import { withModel } from './model-worker.ts';
 import { tell } from './output.ts';
+import { percentText } from './percent-text.ts';
 import { progressOn } from './progress.ts';
 import { readText } from './read-text.ts';
 
@@ -76,11 +77,7 @@ export async function exportPlan(
     const sources = nodeSources();
     sources.readUntil?.(signal);
     const { url } = await modelSource(args.model, signal);
-    const runs = onlyRuns(
-      plan.edits.filter(({ on }) => on === 'run'),
-      'This',
-      planPath,
-    );
+    const runs = runsOf(plan.edits);
     const { fingerprint, family, width } = model;
     const errors = new Map(
       [
@@ -153,10 +150,8 @@ function fitLines(fitted: Fitted): string[] {
   return [
     'held-out error of the linear maps, ‖ŷ − y‖ / ‖y‖ (95 % over prompts), and as a share of what the layers change:',
     ...fitted.map(({ edit, quality: { error, bounds, changeError } }) => {
-      const range = bounds ? ` (${percent(bounds.low)} to ${percent(bounds.high)})` : '';
-      return `  ${editKey(edit)}: ${percent(error)}${range}, ${percent(changeError)} of the change`;
+      const range = bounds ? ` (${percentText(bounds.low)} to ${percentText(bounds.high)})` : '';
+      return `  ${editKey(edit)}: ${percentText(error)}${range}, ${percentText(changeError)} of the change`;
     }),
   ];
 }
-
-const percent = (value: number | null): string => (value === null ? 'n/a' : `${(100 * value).toFixed(2)} %`);

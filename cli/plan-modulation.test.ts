@@ -1,9 +1,6 @@
-/** Shared modulations from the terminal, without any training: plan, export, and the folder opened again. */
-import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openFile } from '../lib/core/checkpoint/index.ts';
 import { FLUX_GOLDENS } from '../lib/core/model/flux/goldens.ts';
@@ -12,24 +9,11 @@ import { goldenCase } from '../lib/core/model/index.ts';
 import { SD3_GOLDENS } from '../lib/core/model/sd3/goldens.ts';
 import { parsePlan } from '../lib/core/plan/index.ts';
 import { tinyModel } from '../lib/testing/tiny-model.ts';
+import { spawnContigua } from './contigua-fixtures.ts';
 
-const BIN = fileURLToPath(new URL('../bin/contigua.mjs', import.meta.url));
 let folder = '';
 
-function contigua(...argv: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [BIN, ...argv], { cwd: folder });
-    let [stdout, stderr] = ['', ''];
-    child.stdout.on('data', (chunk) => {
-      stdout += chunk;
-    });
-    child.stderr.on('data', (chunk) => {
-      stderr += chunk;
-    });
-    child.once('error', reject);
-    child.once('close', (code) => resolve({ code, stdout, stderr }));
-  });
-}
+const contigua = (...argv: string[]) => spawnContigua(argv, folder);
 
 async function writeModel(name: string, files: Readonly<Record<string, Uint8Array>>): Promise<void> {
   await mkdir(join(folder, name, 'transformer'), { recursive: true });

@@ -15,6 +15,7 @@ import { COUNTED_PICTURES } from '../lib/core/shapes/index.ts';
 import { wilsonInterval } from '../lib/core/wilson-interval.ts';
 import { CALIBRATION_DEFAULTS, usage } from './arguments.ts';
 import { linkedFile } from './model-source.ts';
+import { percentText } from './percent-text.ts';
 import type { ProgressDisplay } from './progress.ts';
 
 export interface MeasuredChoice {
@@ -120,7 +121,7 @@ export function choiceLines(report: AnalysisReport | null, edits: EditSet, measu
   const lines: string[] = [];
   if (estimate !== null) {
     lines.push(
-      `predicted output error: ${percent(estimate)}, from what ${edits.length} ${edits.length === 1 ? 'edit costs' : 'edits cost'} alone, added in squares${measured ? '' : '; --measure measures the whole choice'}`,
+      `predicted output error: ${percentText(estimate)}, from what ${edits.length} ${edits.length === 1 ? 'edit costs' : 'edits cost'} alone, added in squares${measured ? '' : '; --measure measures the whole choice'}`,
     );
   } else if (report && edits.length > 0 && !measured) {
     lines.push(
@@ -129,7 +130,7 @@ export function choiceLines(report: AnalysisReport | null, edits: EditSet, measu
   }
   if (!measured) return lines;
   const { damage, facts, on } = measured;
-  const error = damage.outputError === null ? 'n/a, the model overflows' : percent(damage.outputError);
+  const error = damage.outputError === null ? 'n/a, the model overflows' : percentText(damage.outputError);
   lines.push(
     `measured output error${on === null ? '' : ` on ${on}`}: ${error}${damage.bounds ? ` (95 %: ${range(damage.bounds)})` : ''}`,
   );
@@ -140,8 +141,6 @@ export function choiceLines(report: AnalysisReport | null, edits: EditSet, measu
   }
   return lines;
 }
-
-const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
 
 const range = ({ low, high }: { readonly low: number; readonly high: number }): string =>
   `${(100 * low).toFixed(1)} to ${(100 * high).toFixed(1)} %`;

@@ -1,9 +1,6 @@
-/** Text groups and feed-forward layers from the terminal, without any training: analysis, plan, export, and the folder opened again. */
-import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { editKey } from '../lib/core/edit/index.ts';
 import { FLUX_GOLDENS } from '../lib/core/model/flux/goldens.ts';
@@ -11,26 +8,13 @@ import { goldenCase } from '../lib/core/model/index.ts';
 import { parsePlan } from '../lib/core/plan/index.ts';
 import { parseReport } from '../lib/core/report/index.ts';
 import { tinyModel } from '../lib/testing/tiny-model.ts';
+import { spawnContigua } from './contigua-fixtures.ts';
 
-const BIN = fileURLToPath(new URL('../bin/contigua.mjs', import.meta.url));
 /** A command starts processes and an engine, on a machine that may be busy. */
 const PATIENCE_MS = 600_000;
 let folder = '';
 
-function contigua(command: string): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [BIN, ...command.split(' ')], { cwd: folder });
-    let [stdout, stderr] = ['', ''];
-    child.stdout.on('data', (chunk) => {
-      stdout += chunk;
-    });
-    child.stderr.on('data', (chunk) => {
-      stderr += chunk;
-    });
-    child.once('error', reject);
-    child.once('close', (code) => resolve({ code, stdout, stderr }));
-  });
-}
+const contigua = (command: string) => spawnContigua(command.split(' '), folder);
 
 const text = (path: string) => readFile(join(folder, path), 'utf8');
 

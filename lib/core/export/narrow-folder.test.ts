@@ -1,9 +1,7 @@
 import { describe, expect, it, test } from 'vitest';
 import { fingerprintOf, openCheckpoint, openFile, type TensorToWrite, writeSafetensors } from '../checkpoint/index.ts';
-import { DEFAULT_DETECTION } from '../detection/index.ts';
 import { ffnEdit, modulationEdit, runEdits, textStreamEdit, type WidthEdit } from '../edit/index.ts';
 import {
-  architectureOf,
   countParameters,
   expectedTensors,
   familyNamed,
@@ -14,9 +12,10 @@ import {
 import { goldenModel } from '../model/golden-fill.ts';
 import { openTransformer } from '../model/open.ts';
 import { goldenNarrow } from '../model/qwen-image/goldens.ts';
-import { buildPlan, parsePlan } from '../plan/index.ts';
+import { parsePlan } from '../plan/index.ts';
 import { fromFloat32 } from '../tensor/float.ts';
 import { describePerEngine } from '../tensor/test-engines.ts';
+import { tinyPlan } from './plan-fixtures.ts';
 import { studentFolder } from './student-folder.ts';
 import { TRAINED_METADATA } from './trained-file.ts';
 import type { TrainedModel } from './trained-model.ts';
@@ -78,18 +77,7 @@ const student = fileOf('3-4.safetensors', studentBlock(config, RUN).tensors, {
 
 const optionsOf = (narrow: TrainedModel['narrow']): TrainedModel => ({
   teacher: { name: 'tiny', config, checkpoint, folder: '', companions: [] },
-  plan: buildPlan({
-    model: {
-      ...config,
-      ...architectureOf(config),
-      name: 'tiny',
-      fingerprint,
-      globalParameters: countParameters(config).globals,
-    },
-    report: null,
-    edits: runEdits([RUN], 'student'),
-    detection: DEFAULT_DETECTION,
-  }),
+  plan: tinyPlan(config, fingerprint, runEdits([RUN], 'student')),
   students: [{ interval: RUN, file: student }],
   fineTuned: null,
   run: null,

@@ -1,11 +1,10 @@
 import { expect, it } from 'vitest';
 import { fingerprintOf, openCheckpoint, type TensorToWrite, writeSafetensors } from '../checkpoint/index.ts';
-import { DEFAULT_DETECTION } from '../detection/index.ts';
 import { type ModulationEdit, modulationEdit, NO_EDITS } from '../edit/index.ts';
-import { architectureOf, countParameters, familyNamed } from '../model/config-index.ts';
+import { familyNamed } from '../model/config-index.ts';
 import { goldenQ1 } from '../model/qwen-image/goldens.ts';
-import { buildPlan } from '../plan/index.ts';
 import { fromFloat32 } from '../tensor/float.ts';
+import { tinyPlan } from './plan-fixtures.ts';
 import { fitTensors } from './shared-weights.ts';
 import { studentFolder } from './student-folder.ts';
 import { TRAINED_METADATA } from './trained-file.ts';
@@ -32,18 +31,7 @@ async function exported(edit: ModulationEdit, dtype: 'teacher' | 'F32' = 'teache
   });
   return await studentFolder({
     teacher: { name: 'tiny', config, checkpoint, folder: '', companions: [] },
-    plan: buildPlan({
-      model: {
-        ...config,
-        ...architectureOf(config),
-        name: 'tiny',
-        fingerprint,
-        globalParameters: countParameters(config).globals,
-      },
-      report: null,
-      edits: NO_EDITS,
-      detection: DEFAULT_DETECTION,
-    }),
+    plan: tinyPlan(config, fingerprint, NO_EDITS),
     students: [],
     fineTuned: null,
     run: null,

@@ -4,6 +4,7 @@
  * Σ_t w(t) ‖Y (c(t) − P c(t))‖², is least for the singular vectors of the modulations Y c(t) themselves, not for those of c(t): with
  * N = YᵀY and V the leading eigenvectors of N^½ (Σ w c cᵀ) N^½, P = (N^−½ V) (Vᵀ N^½). N identical to the identity gives those of c(t).
  */
+import { products } from './leading-space.ts';
 import { symmetricEigen } from './symmetric-eigen.ts';
 
 export interface SharedBasis {
@@ -45,7 +46,7 @@ export function squaredErrors(
   const { root } = squareRoots(gram, size);
   const count = points.length / size;
   const left = product(points, root, count, size, size);
-  const amounts = productTransposed(points, reads, count, size, size);
+  const amounts = products(points, reads, size, size);
   const seen = product(directions, root, size, size, size);
   const errors = new Float64Array(size + 1);
   for (let r = 0; r <= size; r++) {
@@ -84,19 +85,6 @@ export function product(a: Float64Array, b: Float64Array, n: number, m: number, 
     for (let j = 0; j < m; j++) {
       const x = a[i * m + j]!;
       for (let l = 0; l < k; l++) result[i * k + l] = result[i * k + l]! + x * b[j * k + l]!;
-    }
-  }
-  return result;
-}
-
-/** a [n, m] · b [k, m]ᵀ */
-function productTransposed(a: Float64Array, b: Float64Array, n: number, m: number, k: number): Float64Array {
-  const result = new Float64Array(n * k);
-  for (let i = 0; i < n; i++) {
-    for (let l = 0; l < k; l++) {
-      let sum = 0;
-      for (let j = 0; j < m; j++) sum += a[i * m + j]! * b[l * m + j]!;
-      result[i * k + l] = sum;
     }
   }
   return result;

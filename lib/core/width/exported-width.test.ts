@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { syntheticCalibration } from '../capture/index.ts';
 import { fingerprintOf, openCheckpoint } from '../checkpoint/index.ts';
-import { DEFAULT_DETECTION } from '../detection/index.ts';
 import { type Edit, editSetOf, ffnEdit, runEdit, runsOf, textStreamEdit } from '../edit/index.ts';
 import { studentFolder } from '../export/index.ts';
+import { tinyPlan } from '../export/plan-fixtures.ts';
 import {
   architectureOf,
   countParameters,
@@ -14,7 +14,7 @@ import {
 } from '../model/config-index.ts';
 import { goldenModel } from '../model/golden-fill.ts';
 import { narrowBlocks, narrowSteps, openTransformer, stepsOf, type WeightSet } from '../model/index.ts';
-import { buildPlan, type PlannedWidthEdit } from '../plan/index.ts';
+import type { PlannedWidthEdit } from '../plan/index.ts';
 import { memoryStates } from '../states/index.ts';
 import { describePerEngine } from '../tensor/test-engines.ts';
 import { fitWidth, mapFileParts, mapsOnEngine } from './index.ts';
@@ -63,18 +63,7 @@ describePerEngine(['wasm'], 'a model with linear maps', () => {
     const planned = WIDTH.map((edit): PlannedWidthEdit => ({ ...edit, fitError: null, outputError: null }));
     const files = await studentFolder({
       teacher: { name: 'tiny', config, checkpoint, folder: '', companions: [] },
-      plan: buildPlan({
-        model: {
-          ...config,
-          ...architectureOf(config),
-          name: 'tiny',
-          fingerprint,
-          globalParameters: countParameters(config).globals,
-        },
-        report: null,
-        edits: [RUN],
-        detection: DEFAULT_DETECTION,
-      }),
+      plan: tinyPlan(config, fingerprint, [RUN]),
       students: [],
       removed: [RUN],
       fineTuned: null,
