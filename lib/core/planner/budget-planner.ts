@@ -3,7 +3,7 @@
  * and rules to a problem, and gives plans back as edits.
  */
 import { type DamageScore, type DetectionSettings, leastScore, type UsableScore } from '../detection/index.ts';
-import type { RunSet, WidthEdit } from '../edit/index.ts';
+import { type RunSet, runsOf, type WidthEdit } from '../edit/index.ts';
 import type { PlannedModel } from '../plan/index.ts';
 import type { AnalysisReport, Bounds } from '../report/index.ts';
 import { type PlannedEdits, Planner } from './best-plan.ts';
@@ -64,6 +64,8 @@ const OUTPUT_ERRORS = ['linear', 'removed'] as const satisfies readonly DamageSc
 /** The one that *Minimise* goes by; with narrower blocks on offer one that they add to, where the report measured it. */
 function scoreFor({ report, model, detection, rules }: PlannerRequest): Pick<UsableScore, 'score'> {
   const usual = leastScore(report, model, detection);
+  // Without runs nothing has to be known of them.
+  if (!rules.allow.includes('run') && runsOf(rules.chosen).length === 0) return { score: OUTPUT_ERRORS[0] };
   if ((rules.offers ?? []).length === 0 || addsOutputErrors(usual.score)) return usual;
   const measured = OUTPUT_ERRORS.map((score) => leastScore(report, model, detection, score));
   return measured.find(({ standsInFor }) => standsInFor === null) ?? usual;
@@ -74,7 +76,7 @@ export function budgetPlanner(request: PlannerRequest): BudgetPlanner {
   const { model, report, file, detection, budget: asked, rules } = request;
   const scale = costScale(asked, model, report);
   const prediction = request.prediction ?? predictionOf(report, detection, scoreFor(request));
-  const { problem, editsOf, widthOf } = planProblem(model, report, scale, prediction, rules, file);
+  const { problem, editsOf, widthOf, boundsOf } = planProblem(model, report, scale, prediction, rules, file);
   const planner = new Planner(problem);
   const pointOf = ({ ids, saves, damage }: PlannedEdits): PlanPoint => {
     const [edits, width] = [editsOf(ids), widthOf(ids)];
@@ -83,8 +85,7 @@ export function budgetPlanner(request: PlannerRequest): BudgetPlanner {
       width,
       cost: scale.before - saves,
       damage: prediction.totalOf(damage),
-      // Bounds of narrower blocks are not known.
-      bounds: width.length === 0 ? prediction.boundsOf(edits) : null,
+      bounds: prediction.boundsOf(edits, boundsOf(ids)),
     };
   };
   return {

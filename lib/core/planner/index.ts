@@ -25,3 +25,11 @@ export { whyNotUnder } from './plan-problem.ts';
 export { FREE_RULES, PLANNED_KINDS, type PlannedKind, type PlanRules, type WidthOffer } from './plan-rules.ts';
 export { type Prediction, predictedDamage, predictionOf } from './prediction.ts';
 export { fitPrediction, type PredictedAndMeasured, type PredictionFit } from './prediction-fit.ts';
+export {
+  type MeasuredModulations,
+  measuredRank,
+  modulationOffers,
+  type NoOffers,
+  whyNoOffers,
+  widthOffers,
+} from './width-offers.ts';

@@ -150,6 +150,69 @@ describe('plans of every kind of edit', () => {
     expect(all).toMatchObject({ on: 'modulation', blocks: expect.any(Array) });
   });
 
+  it('have every chosen edit, of any kind, and none that clashes with one', () => {
+    const chosen = [textStreamEdit({ first: 1, last: 2 }), ffnEdit(3, 'image'), modulationEdit({ rank: 8 })];
+    const planner = plannerOf({ chosen });
+    for (const { edits, width } of planner.front(50).points) {
+      const set = setOf([...edits, ...width]);
+      for (const edit of chosen) expect(set).toContainEqual(edit);
+      expect(edits.every(({ first, last }) => last < 1 || first > 3 || (first === 3 && last > 3))).toBe(true);
+    }
+    // Chosen though its kind is not allowed to others.
+    const alone = plannerOf({ chosen, allow: ['run'] }).best(parseBudget('params=100%', 'test'));
+    expect(setOf(alone.width)).toEqual(setOf(chosen));
+    // Shared by some blocks alone.
+    const some = modulationEdit({ rank: 8 }, [0, 1]);
+    expect(plannerOf({ chosen: [some] }).best(parseBudget('params=100%', 'test')).width).toEqual([some]);
+  });
+
+  it.each<[Partial<PlanRules>, RegExp]>([
+    [{ chosen: [ffnEdit(2, 'text')], locked: [2] }, /2 text ffn is chosen, and block 2 is locked/],
+    [{ chosen: [textStreamEdit({ first: 1, last: 2 })], locked: [2] }, /1-2 text is chosen, and block 2 is locked/],
+    [{ chosen: [textStreamEdit({ first: 1, last: 2 })], forbidden: [1] }, /1-2 text is chosen, and block 1 is forbi/],
+    [{ chosen: [modulationEdit({ rank: 8 })], locked: [5] }, /modulation rank 8 is chosen, and block 5 is locked/],
+    [{ chosen: [textStreamEdit({ first: 2, last: 5 })] }, /says nothing about a chosen edit; found 2-5 text/],
+    [{ chosen: [modulationEdit({ rank: 3 })] }, /says nothing about a chosen edit; found modulation rank 3/],
+    [
+      { chosen: [runEdit({ first: 1, last: 3 }, 'nothing'), textStreamEdit({ first: 3, last: 5 })] },
+      /What is chosen cannot be in one plan/,
+    ],
+  ])('refuse a choice that locks contradict or that nothing is known of: %j', (rules, message) => {
+    expect(() => plannerOf(rules)).toThrow(message);
+  });
+
+  it('keep the first block of a text group whole where it is locked', () => {
+    const first = { chosen: [textStreamEdit({ first: 1, last: 2 })], locked: [1] };
+    expect(plannerOf(first).best(parseBudget('params=100%', 'test')).width).toHaveLength(1);
+  });
+
+  it('have bounds where every edit of the plan has', () => {
+    const bounded = OFFERS.map((one) => ({
+      ...one,
+      bounds: { low: 0.5 * one.outputError!, high: 2 * one.outputError! },
+    }));
+    const edits = [ffnEdit(0, 'image'), ffnEdit(1, 'text')];
+    const rules = { chosen: edits, offers: bounded, allow: ['ffn'] as const };
+    const { damage, bounds } = plannerOf(rules).best(parseBudget('params=100%', 'test'));
+    expect(bounds?.low).toBeCloseTo(0.5 * damage, 12);
+    expect(bounds?.high).toBeCloseTo(2 * damage, 12);
+    expect(plannerOf({ ...rules, offers: OFFERS }).best(parseBudget('params=100%', 'test')).bounds).toBeNull();
+  });
+
+  it('of narrower blocks alone need no score of runs', () => {
+    const unmeasured = reportOf(Array.from({ length: BLOCKS }, () => 0.1));
+    const request = (allow: PlanRules['allow']) => ({
+      model,
+      report: unmeasured,
+      detection: DEFAULT_DETECTION,
+      budget: { kind: 'params', dtype: null } as const,
+      rules: { ...FREE_RULES, allow, offers: OFFERS },
+    });
+    const budget = parseBudget('params=90%', 'test');
+    expect(budgetPlanner(request(['text', 'ffn'])).best(budget).width.length).toBeGreaterThan(0);
+    expect(() => budgetPlanner(request(['run', 'ffn']))).toThrow(/Output errors do not add/);
+  });
+
   it('may be of shared modulations alone', () => {
     const { edits, width } = plannerOf({ allow: ['modulation'] }).best(parseBudget('params=80%', 'test'));
     expect(edits).toEqual([]);
@@ -190,7 +253,9 @@ describe('plans of every kind of edit', () => {
   });
 
   it('are refused where nothing of a kind is offered, or output errors do not add to the score', () => {
-    expect(() => plannerOf({ offers: [], allow: ['run', 'ffn'] })).toThrow(/no figures.*found ffn; expected run/s);
+    expect(() => plannerOf({ offers: [], allow: ['run', 'ffn'] })).toThrow(
+      /No edit of a kind.*found ffn: a report that did not measure feed-forward layers; expected run.*analyse MODEL --width ffn/s,
+    );
     expect(() => plannerOf({}, 'params', 'cka')).toThrow(/Output errors do not add to this prediction/);
     expect(() => plannerOf({ offers: [offer(ffnEdit(0, 'audio'))], allow: ['ffn'] })).toThrow(/no stream audio/);
   });

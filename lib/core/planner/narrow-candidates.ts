@@ -4,21 +4,23 @@
  * block that stays.
  */
 import {
+  type EditSet,
   editKey,
   type FfnEdit,
   type ModulationEdit,
   modulationEdit,
+  sameEdit,
   type TextStreamEdit,
   type WidthEdit,
 } from '../edit/index.ts';
 import { ContiguaError } from '../errors.ts';
 import { architectureOf, editableModel, modulatedBlocks, parseModelConfig } from '../model/config-index.ts';
 import type { PlannedModel } from '../plan/index.ts';
-import type { AnalysisReport } from '../report/index.ts';
+import type { AnalysisReport, Bounds } from '../report/index.ts';
 import type { Choice, Span, Whole } from './candidates.ts';
 import type { BudgetedModel, CostScale } from './edit-costs.ts';
 import { narrowCosts } from './narrow-costs.ts';
-import { kindOf, type PlanRules } from './plan-rules.ts';
+import { kindOf, type PlanRules, type WidthOffer } from './plan-rules.ts';
 import type { Prediction } from './prediction.ts';
 
 export interface NarrowCandidates {
@@ -27,6 +29,8 @@ export interface NarrowCandidates {
   readonly wholes: readonly Whole[];
   /** The edits behind the ids of a plan, given the blocks that it removes. */
   editsOf(ids: readonly string[], removed: readonly number[]): readonly WidthEdit[];
+  /** Of the output error of each edit alone; null where an offer has none. */
+  boundsOf(ids: readonly string[]): readonly (Bounds | null)[];
 }
 
 /** Throws `plan-invalid` for an offer that the model does not allow, or that the prediction has no unit for. */
@@ -35,17 +39,20 @@ export function narrowCandidates(
   { blockMs }: Pick<AnalysisReport, 'blockMs'>,
   { amountOf }: Pick<CostScale, 'amountOf'>,
   prediction: Prediction,
-  { allow, offers = [], locked, forbidden }: PlanRules,
+  { allow, offers = [], locked, forbidden, chosen }: PlanRules,
 ): NarrowCandidates {
-  const offered = offers.filter(({ edit, outputError }) => outputError !== null && allow.includes(kindOf(edit)));
-  if (offered.length === 0) return { spans: [], choices: [], wholes: [], editsOf: () => [] };
+  const isChosen = (edit: WidthEdit) => chosen.some((one) => sameEdit(one, edit));
+  const offered = [...offers, ...partialModulations(offers, chosen)].filter(
+    ({ edit, outputError }) => outputError !== null && (allow.includes(kindOf(edit)) || isChosen(edit)),
+  );
+  if (offered.length === 0) return { spans: [], choices: [], wholes: [], editsOf: () => [], boundsOf: () => [] };
   const config = parseModelConfig(JSON.stringify(model.config), 'config.json');
   const { blocks } = architectureOf(config);
   const editable = editableModel(config);
   const costs = narrowCosts(config, model.tokensPerForward, blockMs);
   const held = new Set([...locked, ...forbidden]);
-  const known = new Map<string, WidthEdit>();
-  const termOf = (edit: WidthEdit, outputError: number | null): number => {
+  const known = new Map<string, { readonly edit: WidthEdit; readonly bounds: Bounds | null }>();
+  const termOf = (edit: WidthEdit, { outputError, bounds = null }: Omit<WidthOffer, 'edit'>): number => {
     const reason = editable.whyNot(edit);
     if (reason !== null) throw invalid('The model does not allow an edit that is offered', editKey(edit), reason);
     const term = outputError === null ? null : prediction.termOfError(outputError);
@@ -57,7 +64,7 @@ export function narrowCandidates(
         '`contigua analyse --ablation intervals` (or `linear`) measures one.',
       );
     }
-    known.set(editKey(edit), edit);
+    known.set(editKey(edit), { edit, bounds });
     return term;
   };
   /** All but the held blocks; null where none is left. */
@@ -67,9 +74,9 @@ export function narrowCandidates(
     return left.length === 0 ? null : modulationEdit(edit.by, left);
   };
 
-  const modulations = offered.flatMap(({ edit, outputError }) => {
+  const modulations = offered.flatMap(({ edit, ...measured }) => {
     const left = edit.on === 'modulation' ? free(edit) : null;
-    return left ? [{ edit: left, damage: termOf(left, outputError) }] : [];
+    return left ? [{ edit: left, damage: termOf(left, measured) }] : [];
   });
   const wholes = modulations.map(
     ({ edit, damage }): Whole => ({
@@ -88,17 +95,17 @@ export function narrowCandidates(
   const spans: Span[] = [];
   const choices: Choice[] = [];
   const { textStream } = editable;
-  for (const { edit, outputError } of offered) {
+  for (const { edit, ...measured } of offered) {
     if (edit.on === 'text-stream') {
       const { first, last } = edit;
       const isHeld = (block: number) => (block > first ? held.has(block) : forbidden.includes(block));
       if (range(first, last).some(isHeld)) continue;
-      const damage = termOf(edit, outputError);
+      const damage = termOf(edit, measured);
       const closed = { closedFrom: first + 1, closes: [`ffn ${textStream}`] };
       spans.push({ ...priced(edit), track: 'depth', first, last, ...closed, damage });
     } else if (edit.on === 'ffn' && !held.has(edit.block)) {
       const { block, stream } = edit;
-      const damage = termOf(edit, outputError);
+      const damage = termOf(edit, measured);
       choices.push({ ...priced(edit), block, group: `ffn ${stream}`, damage });
     }
   }
@@ -108,13 +115,23 @@ export function narrowCandidates(
     wholes,
     editsOf: (ids, removed) =>
       ids.flatMap((id) => {
-        const edit = known.get(id);
+        const edit = known.get(id)?.edit;
         if (edit?.on !== 'modulation' || edit.blocks === 'all') return edit ?? [];
         // Of blocks that the plan removes there is nothing to share.
         const left = edit.blocks.filter((block) => !removed.includes(block));
         return left.length === 0 ? [] : modulationEdit(edit.by, left);
       }),
+    boundsOf: (ids) => ids.flatMap((id) => known.get(id)?.bounds ?? (known.has(id) ? [null] : [])),
   };
+}
+
+/** Chosen modulations of some blocks: they are taken to err as much as those of all blocks at the same rank. */
+function partialModulations(offers: readonly WidthOffer[], chosen: EditSet): WidthOffer[] {
+  return chosen.flatMap((edit) => {
+    if (edit.on !== 'modulation' || edit.blocks === 'all') return [];
+    const whole = offers.find((one) => sameEdit(one.edit, modulationEdit(edit.by)));
+    return whole ? [{ ...whole, edit }] : [];
+  });
 }
 
 function range(first: number, last: number): number[] {

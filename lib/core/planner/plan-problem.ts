@@ -8,23 +8,26 @@
  * - A **chosen** edit is in every plan.
  */
 import {
+  type Edit,
   editKey,
   type RunEdit,
   type RunReplacement,
   type RunSet,
   runEdit,
   runSetOf,
+  runsOf,
   type WidthEdit,
 } from '../edit/index.ts';
 import { ContiguaError } from '../errors.ts';
 import { type Depth, formatIntervalKey, removedBlocks, stackAround } from '../interval/index.ts';
 import { assertReportFits, type PlannedModel } from '../plan/index.ts';
-import type { AnalysisReport } from '../report/index.ts';
+import type { AnalysisReport, Bounds } from '../report/index.ts';
 import type { Problem, Span } from './candidates.ts';
 import type { BudgetedModel, CostScale } from './edit-costs.ts';
 import { narrowCandidates } from './narrow-candidates.ts';
 import { kindOf, type PlanRules } from './plan-rules.ts';
 import type { Prediction } from './prediction.ts';
+import { whyNoOffers } from './width-offers.ts';
 
 export interface PlanProblem {
   readonly problem: Problem;
@@ -32,6 +35,8 @@ export interface PlanProblem {
   editsOf(ids: readonly string[]): RunSet;
   /** The edits that make blocks narrower. */
   widthOf(ids: readonly string[]): readonly WidthEdit[];
+  /** Of the output errors of those, each alone. */
+  boundsOf(ids: readonly string[]): readonly (Bounds | null)[];
 }
 
 type ProblemModel = Pick<BudgetedModel & PlannedModel, 'name' | 'fingerprint' | 'config' | 'tokensPerForward'> & Depth;
@@ -49,7 +54,7 @@ export function planProblem(
   file?: string,
 ): PlanProblem {
   assertReportFits(report, model, file);
-  checkRules(model, rules);
+  checkRules(model, report, rules);
   const known = new Map<string, RunEdit>();
   const spans: Span[] = [];
   const offer = (edit: RunEdit) => {
@@ -59,10 +64,9 @@ export function planProblem(
     known.set(id, edit);
     spans.push(spanOf(id, edit, scale.saves(edit), damage));
   };
-  for (const edit of rules.chosen) {
+  for (const edit of runsOf(rules.chosen)) {
     offer(edit);
-    if (known.has(editKey(edit))) continue;
-    throw invalid('The report says nothing about a chosen edit', editWords(edit), prediction.label);
+    if (!known.has(editKey(edit))) throw unknownChoice(edit, prediction.label);
   }
   const isFree = (edit: RunEdit) => whyNotUnder(rules, edit) === null;
   if (rules.allow.includes('run')) {
@@ -71,6 +75,9 @@ export function planProblem(
   const narrow = narrowCandidates(model, report, scale, prediction, rules);
   spans.push(...narrow.spans);
   const candidates = [...spans, ...narrow.choices, ...narrow.wholes];
+  const ids = new Set(candidates.map(({ id }) => id));
+  const unknown = rules.chosen.find((edit) => !ids.has(editKey(edit)));
+  if (unknown) throw unknownChoice(unknown, 'an edit whose output error was measured');
   if (candidates.length === 0 && rules.locked.length + rules.forbidden.length === 0) {
     throw invalid('The report predicts no damage of any edit', prediction.label, 'a score that it holds');
   }
@@ -89,6 +96,7 @@ export function planProblem(
         'the plan',
       ),
     widthOf: (ids) => narrow.editsOf(ids, removedBlocks(ids.flatMap((id) => known.get(id) ?? []))),
+    boundsOf: narrow.boundsOf,
   };
 }
 
@@ -108,36 +116,45 @@ function spanOf(id: string, edit: RunEdit, saves: number, damage: number): Span 
   return { id, track: 'depth', first, last, closedFrom: first + 1, saves, damage };
 }
 
-/** The first block whose weights do not stay. */
-const firstChanged = ({ first, by }: RunEdit): number => (by === 'student' ? first : first + 1);
+/** Whether an edit has to do with the block, and whether it changes the block's weights or takes them away. */
+function touch(edit: Edit, block: number): { readonly isTouched: boolean; readonly isChanged: boolean } {
+  if (edit.on === 'run' || edit.on === 'text-stream') {
+    const isTouched = edit.first <= block && block <= edit.last;
+    // The first block stays whole, unless a student takes its place.
+    const isChanged = isTouched && (block > edit.first || (edit.on === 'run' && edit.by === 'student'));
+    return { isTouched, isChanged };
+  }
+  const isTouched = edit.on === 'ffn' ? edit.block === block : edit.blocks === 'all' || edit.blocks.includes(block);
+  return { isTouched, isChanged: isTouched };
+}
 
 /** Why the rules do not allow an edit, in a few words; null where they do. */
-export function whyNotUnder(
-  { locked, forbidden }: Pick<PlanRules, 'locked' | 'forbidden'>,
-  edit: RunEdit,
-): string | null {
-  const isTouched = (block: number) => edit.first <= block && block <= edit.last;
-  const barred = forbidden.find(isTouched);
+export function whyNotUnder({ locked, forbidden }: Pick<PlanRules, 'locked' | 'forbidden'>, edit: Edit): string | null {
+  const barred = forbidden.find((block) => touch(edit, block).isTouched);
   if (barred !== undefined) return `block ${barred} is forbidden`;
-  const held = locked.find((block) => isTouched(block) && block >= firstChanged(edit));
+  const held = locked.find((block) => touch(edit, block).isChanged);
   return held === undefined ? null : `block ${held} is locked`;
 }
 
-function checkRules({ numBlocks }: Depth, rules: PlanRules): void {
+function checkRules(
+  { numBlocks, config }: Pick<ProblemModel, 'numBlocks' | 'config'>,
+  report: AnalysisReport,
+  rules: PlanRules,
+): void {
   for (const [name, blocks] of Object.entries({ lock: rules.locked, forbid: rules.forbidden })) {
     const outside = blocks.find((block) => !(Number.isSafeInteger(block) && block >= 0 && block < numBlocks));
     if (outside === undefined) continue;
     throw invalid(`The model has no such block to ${name}`, String(outside), `0 to ${numBlocks - 1}`);
   }
   const offered = new Set(rules.offers?.map(({ edit }) => kindOf(edit)));
-  const missing = rules.allow.filter((kind) => kind !== 'run' && !offered.has(kind));
-  if (missing.length > 0) {
-    const found = missing.join(', ');
+  for (const kind of rules.allow) {
+    if (kind === 'run' || offered.has(kind)) continue;
+    const why = whyNoOffers(kind, report, { config });
     throw invalid(
-      'The report has no figures to plan with such edits',
-      found,
+      'No edit of a kind that is allowed can be planned',
+      `${kind}: ${why?.found ?? 'no rank whose output error was measured'}`,
       ['run', ...offered].join(', '),
-      'Allow what it has figures for.',
+      why?.hint ?? undefined,
     );
   }
   for (const edit of rules.chosen) {
@@ -148,7 +165,13 @@ function checkRules({ numBlocks }: Depth, rules: PlanRules): void {
   }
 }
 
-const editWords = (edit: RunEdit): string => `${formatIntervalKey(edit)} by ${edit.by}`;
+function unknownChoice(edit: Edit, expected: string): ContiguaError {
+  const hint = edit.on === 'run' || edit.on === 'modulation' ? undefined : '`contigua analyse --width` measures it.';
+  return invalid('The report says nothing about a chosen edit', editWords(edit), expected, hint);
+}
+
+const editWords = (edit: Edit): string =>
+  edit.on === 'run' ? `${formatIntervalKey(edit)} by ${edit.by}` : editKey(edit);
 
 function invalid(summary: string, found: string, expected?: string, hint?: string): ContiguaError {
   return new ContiguaError('plan-invalid', summary, { found, expected, hint });

@@ -1,5 +1,6 @@
 /** What a plan may be made of, and what it has to leave alone: the user's rules, and what else is offered beside runs. */
-import type { Edit, RunReplacement, RunSet, WidthEdit } from '../edit/index.ts';
+import type { Edit, EditSet, RunReplacement, WidthEdit } from '../edit/index.ts';
+import type { Bounds } from '../report/index.ts';
 
 /** Runs of blocks, text-stream groups, FFNs, modulation matrices. */
 export const PLANNED_KINDS = ['run', 'text', 'ffn', 'modulation'] as const;
@@ -13,6 +14,8 @@ export function kindOf({ on }: Edit): PlannedKind {
 export interface WidthOffer {
   readonly edit: WidthEdit;
   readonly outputError: number | null;
+  /** Of the output error; null or absent where they are not known. */
+  readonly bounds?: Bounds | null | undefined;
 }
 
 export interface PlanRules {
@@ -21,8 +24,9 @@ export interface PlanRules {
   readonly allow: readonly PlannedKind[];
   readonly locked: readonly number[];
   readonly forbidden: readonly number[];
-  readonly chosen: RunSet;
-  /** What may be made narrower, of the allowed kinds. */
+  /** Of any kind; what makes blocks narrower has to be on offer. */
+  readonly chosen: EditSet;
+  /** What may be made narrower; of the kinds that are not allowed, what is chosen alone. */
   readonly offers?: readonly WidthOffer[];
 }
 

@@ -30,8 +30,11 @@ export interface Prediction {
   termOfError(outputError: number): number | null;
   /** What a sum of terms predicts. Rises with the sum. */
   totalOf(sum: number): number;
-  /** Of the total of these edits, with every edit at its lower or at its upper bound; null where one has none. */
-  boundsOf(edits: RunSet): Bounds | null;
+  /**
+   * Of the total of these edits, with every edit at its lower or at its upper bound; null where one has none. `beside`: bounds of the
+   * output errors of edits that were measured elsewhere.
+   */
+  boundsOf(edits: RunSet, beside?: readonly (Bounds | null)[]): Bounds | null;
 }
 
 /** Whether a score is an output error over all timesteps alike, to which the errors of narrower blocks can be added. */
@@ -55,17 +58,23 @@ export function predictionOf(
     termOf: (edit) => addedDamage(report, edit, score, settings),
     termOfError: (outputError) => (addsOutputErrors(score) ? (inSquares ? outputError ** 2 : outputError) : null),
     totalOf,
-    boundsOf(edits) {
-      if (needs === null || edits.length === 0) return null;
+    boundsOf(edits, beside = []) {
+      if (needs === null || edits.length + beside.length === 0) return null;
       let [low, high] = [0, 0];
+      const add = (bounds: Bounds) => {
+        low += inSquares ? bounds.low ** 2 : bounds.low;
+        high += inSquares ? bounds.high ** 2 : bounds.high;
+      };
+      for (const bounds of beside) {
+        if (!bounds) return null;
+        add(bounds);
+      }
       for (const edit of edits) {
         const measured = damageOf(report, { ...edit, by: needs });
         // Bounds are of the error over all timesteps: a weighted one has none.
         const isOfScore = measured?.outputError === damageScore(report, edit, score, settings);
         if (!measured?.bounds || !isOfScore) return null;
-        const { bounds } = measured;
-        low += inSquares ? bounds.low ** 2 : bounds.low;
-        high += inSquares ? bounds.high ** 2 : bounds.high;
+        add(measured.bounds);
       }
       return { low: totalOf(low), high: totalOf(high) };
     },

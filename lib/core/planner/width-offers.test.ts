@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest';
+import { ffnEdit, textStreamEdit } from '../edit/index.ts';
+import { FLUX_GOLDENS } from '../model/flux/goldens.ts';
+import { goldenCase } from '../model/index.ts';
+import type { WidthDamage } from '../report/index.ts';
+import { exampleModel } from './planner-fixtures.ts';
+import { modulationOffers, whyNoOffers, widthOffers } from './width-offers.ts';
+
+const qwen = exampleModel(4);
+const flux = { config: goldenCase(FLUX_GOLDENS[0]!).config.raw };
+const measured = (edit: WidthDamage['edit'], outputError: number | null): WidthDamage => ({
+  edit,
+  outputError,
+  bounds: outputError === null ? null : { low: outputError / 2, high: 2 * outputError },
+  bands: [],
+  fitError: 0.1,
+  fitBounds: null,
+  changeError: 0.5,
+});
+
+describe('offers of a report', () => {
+  it('are its measured text groups and feed-forward layers, without those whose output overflows', () => {
+    const width = [measured(textStreamEdit({ first: 1, last: 2 }), 0.02), measured(ffnEdit(0, 'image'), null)];
+    expect(widthOffers({ width })).toEqual([
+      { edit: textStreamEdit({ first: 1, last: 2 }), outputError: 0.02, bounds: { low: 0.01, high: 0.04 } },
+    ]);
+    expect(widthOffers({})).toEqual([]);
+    expect(whyNoOffers('text', { width }, qwen)).toBeNull();
+    expect(whyNoOffers('ffn', { width }, qwen)).toEqual({
+      found: 'feed-forward layers with each of which the output overflows (1 measured)',
+      hint: null,
+    });
+  });
+
+  it('are explained where there are none: by the command that measures them, or by the structure of the model', () => {
+    expect(whyNoOffers('text', {}, qwen)).toEqual({
+      found: 'a report that did not measure text groups',
+      hint: '`contigua analyse MODEL --width text-all` measures them.',
+    });
+    expect(whyNoOffers('ffn', {}, qwen)?.hint).toContain('--width ffn');
+    expect(whyNoOffers('modulation', {}, qwen)).toBeNull();
+    for (const kind of ['text', 'ffn', 'modulation'] as const) {
+      const why = whyNoOffers(kind, {}, flux);
+      expect(why?.found, kind).toMatch(/\w{3} \w/);
+      expect(why?.hint).toBeNull();
+    }
+  });
+});
+
+describe('offers of shared modulations', () => {
+  it('are in proportion to the error of the modulations, with their bounds, below the width', () => {
+    const errors = [1, 0.5, 0.25, 0.2, 0.1, 0.05, 0.04];
+    const bounds = { low: 0.01, high: 0.04 };
+    const offers = modulationOffers({ width: 6, errors, rank: 4, outputError: 0.02, bounds });
+    expect(offers.map(({ edit }) => edit.on === 'modulation' && edit.by)).toEqual(
+      [1, 2, 3, 4].map((rank) => ({ rank })),
+    );
+    expect(offers.at(-1)).toMatchObject({ outputError: 0.02, bounds });
+    expect(offers[0]?.outputError).toBeCloseTo(0.1, 12);
+    expect(offers[0]?.bounds?.high).toBeCloseTo(0.2, 12);
+  });
+});
