@@ -4,6 +4,7 @@
  */
 import type { StudentEdit } from '../lib/core/edited-model/index.ts';
 import { type BlockInterval, formatLayerIndex } from '../lib/core/interval/index.ts';
+import { relativeError, type SampleError } from '../lib/core/relative-error.ts';
 import type { AnalysisReport } from '../lib/core/report/index.ts';
 import {
   bySensitivity,
@@ -56,6 +57,12 @@ export interface Row {
   readonly pictures: Pictures;
 }
 
+/** An arm that is compared with others: its output error has an interval. */
+export interface ArmRow extends Row {
+  /** Of the same samples in every arm. */
+  readonly sampleErrors: readonly SampleError[];
+}
+
 /** A way of choosing intervals. */
 export interface Choice {
   readonly name: string;
@@ -102,14 +109,14 @@ export class Study {
   }
 
   /** Half the blocks, students plugged in and nothing else: what the goal is about. */
-  async atHalf(): Promise<Row[]> {
+  async atHalf(): Promise<ArmRow[]> {
     return await this.plugged(this.half, this.settings.seeds, this.settings.captions.claim);
   }
 
   /** The other depths, one seed. */
-  async depths(): Promise<Row[]> {
+  async depths(): Promise<ArmRow[]> {
     const { depths, seeds, captions } = this.settings;
-    const rows: Row[] = [];
+    const rows: ArmRow[] = [];
     for (const depth of depths.filter((one) => one !== this.half)) {
       rows.push(...(await this.plugged(depth, seeds.slice(0, 1), captions.arm)));
     }
@@ -117,8 +124,8 @@ export class Study {
   }
 
   /** Every choice at one depth: non-sequential students; removal and nothing else beside the best of them. */
-  async plugged(depth: number, seeds: readonly number[], captions: number): Promise<Row[]> {
-    const wanted: (() => Promise<Row>)[] = [];
+  async plugged(depth: number, seeds: readonly number[], captions: number): Promise<ArmRow[]> {
+    const wanted: (() => Promise<ArmRow>)[] = [];
     for (const { name, of } of this.choices) {
       // What only compares with chance needs no seeds: its choices differ already.
       const own = name === 'random' || name === 'sensitivity' ? seeds.slice(0, 1) : seeds;
@@ -129,13 +136,13 @@ export class Study {
       const [intervals] = choices;
       if (name === 'random' || !intervals) continue;
       const row = { arm: `${name}, removed`, removed: depth, intervals: formatLayerIndex([...intervals]), seed: null };
-      wanted.push(() => this.#without(row, removed(intervals), captions));
+      wanted.push(() => this.#arm(row, withoutName(removed(intervals)), removed(intervals), captions));
     }
     return await measuredOf(wanted);
   }
 
   /** The same intervals and steps, each student on what the ones before it make of the input. */
-  async sequential(names: readonly string[]): Promise<Row[]> {
+  async sequential(names: readonly string[]): Promise<ArmRow[]> {
     const { captions } = this.settings;
     return await this.#ofEach(names, async (name, seed) => {
       const intervals = await this.#halfOf(name);
@@ -143,12 +150,12 @@ export class Study {
       const students: StudentEdit[] = [];
       for (const interval of intervals) students.push((await this.sample.student(interval, settings, students)).edit);
       const about = aboutArm(`${name}, sequential`, intervals, seed);
-      return await this.#row(about, `sequential ${choiceName(students, settings)}`, students, captions.claim);
+      return await this.#arm(about, `sequential ${choiceName(students, settings)}`, students, captions.claim);
     });
   }
 
   /** The paper's last stage, at half the blocks. */
-  async jointly(names: readonly string[]): Promise<Row[]> {
+  async jointly(names: readonly string[]): Promise<ArmRow[]> {
     const { captions, drawingSteps } = this.settings;
     return await this.#ofEach(names, async (name, seed) => {
       const intervals = await this.#halfOf(name);
@@ -156,7 +163,7 @@ export class Study {
       const tuned = await this.sample.fineTuned(students, { ...this.settings.fineTune, seed });
       return {
         ...aboutArm(`${name}, fine-tuned`, intervals, seed),
-        outputError: await tuned.outputError(),
+        ...outputErrorOf(await tuned.sampleErrors()),
         pictures: await tuned.pictures({ captions: captions.claim, steps: drawingSteps }),
       };
     });
@@ -207,7 +214,7 @@ export class Study {
   }
 
   /** Rows of every seed and choice, in this order. */
-  async #ofEach(names: readonly string[], row: (name: string, seed: number) => Promise<Row>): Promise<Row[]> {
+  async #ofEach(names: readonly string[], row: (name: string, seed: number) => Promise<ArmRow>): Promise<ArmRow[]> {
     return await measuredOf(this.settings.seeds.flatMap((seed) => names.map((name) => () => row(name, seed))));
   }
 
@@ -224,12 +231,12 @@ export class Study {
     return await studentsOf(this.sample, intervals, this.distil(seed));
   }
 
-  async #plugged(arm: string, intervals: readonly BlockInterval[], seed: number, captions: number): Promise<Row> {
+  async #plugged(arm: string, intervals: readonly BlockInterval[], seed: number, captions: number): Promise<ArmRow> {
     return await pluggedRow(this.sample, this.settings, { arm, intervals, seed, captions });
   }
 
   async #without(about: Omit<Row, 'outputError' | 'pictures'>, runs: readonly RemovedRun[], captions: number) {
-    return await this.#row(about, `without ${formatLayerIndex([...runs])}`, runs, captions);
+    return await this.#row(about, withoutName(runs), runs, captions);
   }
 
   async #row(
@@ -238,9 +245,25 @@ export class Study {
     edits: Parameters<Sample['pictures']>[1],
     captions: number,
   ): Promise<Row> {
-    return await rowOf(this.sample, about, name, edits, { captions, steps: this.settings.drawingSteps });
+    const drawn = { captions, steps: this.settings.drawingSteps };
+    return {
+      ...about,
+      outputError: await this.sample.outputError(name, edits),
+      pictures: await this.sample.pictures(name, edits, drawn),
+    };
+  }
+
+  async #arm(
+    about: Omit<Row, 'outputError' | 'pictures'>,
+    name: string,
+    edits: Parameters<Sample['pictures']>[1],
+    captions: number,
+  ): Promise<ArmRow> {
+    return await armRowOf(this.sample, about, name, edits, { captions, steps: this.settings.drawingSteps });
   }
 }
+
+const withoutName = (runs: readonly RemovedRun[]) => `without ${formatLayerIndex([...runs])}`;
 
 /** Non-sequential students of any intervals, plugged in: for a choice that no arm makes. */
 export async function pluggedRow(
@@ -252,13 +275,13 @@ export async function pluggedRow(
     readonly seed: number;
     readonly captions: number;
   },
-): Promise<Row> {
+): Promise<ArmRow> {
   const { arm, intervals, seed, captions } = asked;
   const distil = { ...settings.distil, seed };
   const students = await studentsOf(sample, intervals, distil);
   const about = aboutArm(arm, intervals, seed);
   const drawn = { captions, steps: settings.drawingSteps };
-  return await rowOf(sample, about, choiceName(students, distil), students, drawn);
+  return await armRowOf(sample, about, choiceName(students, distil), students, drawn);
 }
 
 function aboutArm(arm: string, intervals: readonly BlockInterval[], seed: number) {
@@ -275,16 +298,20 @@ async function studentsOf(
   return students;
 }
 
-async function rowOf(
+async function armRowOf(
   sample: Sample,
   about: Omit<Row, 'outputError' | 'pictures'>,
   name: string,
   edits: Parameters<Sample['pictures']>[1],
   drawn: Drawn,
-): Promise<Row> {
+): Promise<ArmRow> {
   return {
     ...about,
-    outputError: await sample.outputError(name, edits),
+    ...outputErrorOf(await sample.sampleErrors(name, edits)),
     pictures: await sample.pictures(name, edits, drawn),
   };
+}
+
+function outputErrorOf(sampleErrors: readonly SampleError[]): Pick<ArmRow, 'outputError' | 'sampleErrors'> {
+  return { outputError: relativeError(sampleErrors) ?? Number.NaN, sampleErrors };
 }

@@ -26,12 +26,12 @@ import {
 } from './score-tables.ts';
 import type { ScoreValues } from './score-values.ts';
 import { SETTINGS, settingsLines } from './settings.ts';
-import { armTable, removalTable, subsetTable } from './study-tables.ts';
+import { armTable, differenceTable, removalTable, subsetTable } from './study-tables.ts';
 import { superposedScores } from './superposition.ts';
 import { writeTables } from './tables.ts';
 import { truthDepths } from './truths.ts';
 
-const PARTS = ['truths', 'addition', 'scores', 'half', 'sequential', 'fine-tune', 'depths', 'removal', 'subsets'];
+const PARTS = 'truths,addition,scores,half,sequential,fine-tune,differences,depths,removal,subsets'.split(',');
 /** Asked for by name; they write no table. */
 const TRIALS = ['recipes', 'given', 'quality'];
 
@@ -129,6 +129,11 @@ async function runPart(sample: Sample, name: string, part: string): Promise<void
     half: async () => armTable(await study.atHalf(), teachers),
     sequential: async () => armTable(await study.sequential(names), teachers),
     'fine-tune': async () => armTable(await study.jointly(names), teachers),
+    differences: async () => {
+      const rows = [await study.atHalf(), await study.sequential(names), await study.jointly(names)].flat();
+      const teacher = teachers.get(captions.claim);
+      return teacher ? differenceTable(rows, teacher.pictures) : 'Not measured yet.';
+    },
     depths: async () => armTable(await study.depths(), teachers),
     removal: async () => removalTable(await study.removal()),
     subsets: async () => subsetTable(await study.subsets(names[0] ?? '')),

@@ -33,6 +33,7 @@ import {
   type TransformerInputs,
 } from '../lib/core/model/index.ts';
 import { seededRandom } from '../lib/core/random.ts';
+import { relativeError, type SampleError, sampleErrors } from '../lib/core/relative-error.ts';
 import type { Baselines, DistilSettings, FineTuneSettings, HeldOutPoint, NoiseLevels } from '../lib/core/run/index.ts';
 import { DRAWING } from '../lib/core/shapes/index.ts';
 import type { EngineReport, WantedEngine } from '../lib/core/tensor/engine.ts';
@@ -203,14 +204,23 @@ export class Sample {
 
   /** Of a route that is not remembered. */
   async outputErrorOf(route: Route): Promise<number> {
-    let [difference, total] = [0, 0];
+    return relativeError(await this.sampleErrorsOf(route)) ?? Number.NaN;
+  }
+
+  /** The same, sample by sample: what its interval is drawn from. */
+  sampleErrors(name: string, edits: readonly EditWithFile[]): Promise<readonly SampleError[]> {
+    return this.ledger.once(`sample errors ${name}, ${MEASURED_SAMPLES} samples`, () =>
+      this.#along(edits, (route) => this.sampleErrorsOf(route)),
+    );
+  }
+
+  async sampleErrorsOf(route: Route): Promise<readonly SampleError[]> {
+    const errors: SampleError[] = [];
     for (const [i, inputs] of this.measured.entries()) {
       this.#wholeOutputs[i] ??= await this.transformer.forward(inputs);
-      const error = squaredError(await this.transformer.forward(inputs, route), this.#wholeOutputs[i]);
-      difference += error.difference;
-      total += error.total;
+      errors.push(...sampleErrors(this.#wholeOutputs[i], await this.transformer.forward(inputs, route), inputs.batch));
     }
-    return Math.sqrt(difference / total);
+    return errors;
   }
 
   /** The output error at each of `LEVELS` noise levels, the cleanest first. */
@@ -294,7 +304,10 @@ export class Sample {
   async fineTuned(
     students: readonly StudentEdit[],
     asked: JointSettings,
-  ): Promise<{ outputError: () => Promise<number>; pictures: (drawn: Drawn) => Promise<Pictures> }> {
+  ): Promise<{
+    sampleErrors: () => Promise<readonly SampleError[]>;
+    pictures: (drawn: Drawn) => Promise<Pictures>;
+  }> {
     const name = `fine-tuned ${await studentsKey(students)}, ${settingsText(asked)}`;
     const { levels, ...settings } = asked;
     const file = `fine-tuned-${createHash('sha256').update(name).digest('hex').slice(0, 16)}.safetensors`;
@@ -329,9 +342,9 @@ export class Sample {
       }
     };
     return {
-      outputError: () =>
-        this.ledger.once(`output error ${name}, ${MEASURED_SAMPLES} samples`, () =>
-          along((route) => this.outputErrorOf(route)),
+      sampleErrors: () =>
+        this.ledger.once(`sample errors ${name}, ${MEASURED_SAMPLES} samples`, () =>
+          along((route) => this.sampleErrorsOf(route)),
         ),
       pictures: (drawn) =>
         this.ledger.once(`pictures ${name}, ${drawnText(drawn)}`, () =>

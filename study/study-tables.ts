@@ -1,9 +1,14 @@
 /** Rows of the study's experiments as the tables of docs/study.md. */
-import type { Row } from './experiments.ts';
+import { type Interval, percentileInterval } from '../lib/core/quantile.ts';
+import { seededRandom } from '../lib/core/random.ts';
+import { relativeErrorBounds } from '../lib/core/relative-error.ts';
+import type { ArmRow, Row } from './experiments.ts';
+import { type Bounded, differenceOf, shareOfTeacher } from './paired.ts';
+import type { Pictures } from './sample.ts';
 import { factsText, mean, median, percent, rangeText, shareOfFacts, tableOf, three } from './tables.ts';
 
 /** Arms of several seeds in one line. `teachers` by number of captions: shares are of the same captions. */
-export function armTable(rows: readonly Row[], teachers: ReadonlyMap<number, Row>): string {
+export function armTable(rows: readonly ArmRow[], teachers: ReadonlyMap<number, Row>): string {
   const lines = [
     ...groupBy(rows, ({ arm, removed, pictures }) => `${removed} ${arm} ${pictures.held.length}`).values(),
   ].map((group) => {
@@ -17,14 +22,14 @@ export function armTable(rows: readonly Row[], teachers: ReadonlyMap<number, Row
       arm,
       intervals.size === 1 ? `\`${group[0]!.intervals}\`` : `${intervals.size} choices`,
       factsText(drawn),
-      teacher ? percent(shareOfFacts(drawn) / shareOfFacts([teacher.pictures])) : 'n/a',
+      teacher ? boundedText(shareOfTeacher(drawn, teacher.pictures)) : 'n/a',
       group.length > 1
         ? rangeText(
             drawn.map((one) => shareOfFacts([one])),
             percent,
           )
         : '',
-      rangeText(group.map((row) => row.outputError)),
+      outputErrorText(group),
       `${group.length} × ${captions}`,
     ];
   });
@@ -33,12 +38,59 @@ export function armTable(rows: readonly Row[], teachers: ReadonlyMap<number, Row
     'arm',
     'intervals',
     'facts right (95 %)',
-    'of the teacher’s',
+    'of the teacher’s (95 %)',
     'seeds or choices, mean (range)',
-    'output error (range)',
+    'output error (95 %)',
     'drawn × captions',
   ];
   return tableOf(heads, lines);
+}
+
+/** The arms at half the blocks that claims are about, pair by pair. */
+const COMPARED: readonly (readonly [string, string])[] = [
+  ['best score', 'threshold'],
+  ['best score', 'difference rule'],
+  ['best score', 'random'],
+  ['threshold', 'difference rule'],
+  ['difference rule', 'random'],
+  ['best score, sequential', 'best score'],
+  ['difference rule, sequential', 'difference rule'],
+  ['best score, fine-tuned', 'best score'],
+  ['best score, fine-tuned', 'best score, sequential'],
+];
+
+/** Caption by caption, of seeds that both arms have. */
+export function differenceTable(rows: readonly ArmRow[], teacher: Pictures): string {
+  const arms = groupBy(rows, ({ arm }) => arm);
+  const lines = COMPARED.flatMap(([name, other]) => {
+    const [own, others] = [arms.get(name) ?? [], arms.get(other) ?? []];
+    const shared = own.filter(({ seed }) => others.some((row) => row.seed === seed));
+    const seeds = new Set(shared.map(({ seed }) => seed));
+    if (seeds.size === 0) return [];
+    const of = (all: readonly ArmRow[]) => all.filter(({ seed }) => seeds.has(seed)).map(({ pictures }) => pictures);
+    const { value, low, high } = differenceOf(of(own), of(others), teacher);
+    const verdict = low > 0 ? 'more' : high < 0 ? 'fewer' : 'cannot be told';
+    return [[name, other, `${points(value)} (${points(low)} to ${points(high)})`, verdict, String(seeds.size)]];
+  });
+  return tableOf(['arm', 'against', 'difference in points of the teacher’s facts (95 %)', 'keeps', 'seeds'], lines);
+}
+
+const points = (share: number) => `${share < 0 ? '−' : '+'}${Math.abs(100 * share).toFixed(1)}`;
+
+/** "98.7 % (98.0 to 99.2)" */
+function boundedText({ value, low, high }: Bounded): string {
+  return `${percent(value)} (${(100 * low).toFixed(1)} to ${(100 * high).toFixed(1)})`;
+}
+
+/** The mean over seeds or choices, whose samples are the same and are drawn anew together. */
+function outputErrorText(group: readonly ArmRow[]): string {
+  const errors = group.flatMap(({ sampleErrors }) => sampleErrors);
+  const bounds = relativeErrorBounds(
+    errors,
+    group.flatMap(({ sampleErrors }) => sampleErrors.map((_, sample) => sample)),
+  );
+  const text = three(mean(group.map(({ outputError }) => outputError)));
+  return bounds ? `${text} (${three(bounds.low)} to ${three(bounds.high)})` : text;
 }
 
 export function removalTable(rows: readonly Row[]): string {
@@ -46,20 +98,37 @@ export function removalTable(rows: readonly Row[]): string {
     const errors = group.map(({ outputError }) => outputError);
     const facts = group.map(({ pictures }) => shareOfFacts([pictures]));
     const best = group.reduce((a, b) => (a.outputError <= b.outputError ? a : b));
-    const spread = (values: readonly number[], text: (value: number) => string) =>
-      `${text(median(values))} (${text(Math.min(...values))} to ${text(Math.max(...values))})`;
+    const middle = (values: readonly number[], text: (value: number) => string) => {
+      const { low, high } = medianInterval(values);
+      return `${text(median(values))} (${text(low)} to ${text(high)})`;
+    };
+    const range = (values: readonly number[], text: (value: number) => string) =>
+      `${text(Math.min(...values))} to ${text(Math.max(...values))}`;
     const { arm, removed } = group[0]!;
-    return [String(removed), arm, String(group.length), spread(errors, three), spread(facts, percent), best.intervals];
+    return [
+      ...[String(removed), arm, String(group.length)],
+      ...[middle(errors, three), range(errors, three), middle(facts, percent), range(facts, percent)],
+      best.intervals,
+    ];
   });
   const heads = [
     'blocks removed',
     'which',
     'choices',
-    'output error, median (range)',
-    'facts right, median (range)',
+    'output error, median (95 %)',
+    'range',
+    'facts right, median (95 %)',
+    'range',
     'least output error',
   ];
   return tableOf(heads, lines);
+}
+
+/** Of a median over choices, which are drawn anew. */
+function medianInterval(values: readonly number[]): Interval {
+  const random = seededRandom(1);
+  const drawn = () => median(values.map(() => values[random.integer(values.length)]!));
+  return percentileInterval(Array.from({ length: 2000 }, drawn));
 }
 
 export function subsetTable(rows: readonly Row[]): string {
@@ -79,18 +148,25 @@ export function subsetTable(rows: readonly Row[]): string {
         percent(best),
         percent(median(facts)),
         percent(worst),
-        whole ? percent(mean(facts) / shareOfFacts([whole.pictures])) : 'n/a',
+        whole
+          ? boundedText(
+              shareOfTeacher(
+                group.map(({ pictures }) => pictures),
+                whole.pictures,
+              ),
+            )
+          : 'n/a',
         `\`${byFacts[0]!.intervals}\``,
       ];
     });
   return tableOf(
-    ['blocks out', 'subsets', 'facts, best', 'median', 'worst', 'mean, of the teacher’s', 'the best'],
+    ['blocks out', 'subsets', 'facts, best', 'median', 'worst', 'mean, of the teacher’s (95 %)', 'the best'],
     lines,
   );
 }
 
-function groupBy(rows: readonly Row[], key: (row: Row) => string): Map<string, Row[]> {
-  const groups = new Map<string, Row[]>();
+function groupBy<R extends Row>(rows: readonly R[], key: (row: R) => string): Map<string, R[]> {
+  const groups = new Map<string, R[]>();
   for (const row of rows) groups.set(key(row), [...(groups.get(key(row)) ?? []), row]);
   return groups;
 }
