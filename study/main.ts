@@ -7,6 +7,7 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { parseIntervalKeys } from '../lib/core/interval/index.ts';
+import { countParameters } from '../lib/core/model/index.ts';
 import { WANTED_ENGINES } from '../lib/core/tensor/engine.ts';
 import { pluggedRow, Study } from './experiments.ts';
 import { everyInterval } from './intervals.ts';
@@ -26,12 +27,13 @@ import {
 } from './score-tables.ts';
 import type { ScoreValues } from './score-values.ts';
 import { SETTINGS, settingsLines } from './settings.ts';
-import { armTable, differenceTable, removalTable, subsetTable } from './study-tables.ts';
+import { armTable, differenceTable, removalTable, subsetTable, widthTable } from './study-tables.ts';
 import { superposedScores } from './superposition.ts';
 import { writeTables } from './tables.ts';
 import { truthDepths } from './truths.ts';
+import { widthRows } from './width-arms.ts';
 
-const PARTS = 'truths,addition,scores,half,sequential,fine-tune,differences,depths,removal,subsets'.split(',');
+const PARTS = 'truths,addition,scores,half,sequential,fine-tune,differences,depths,removal,subsets,width'.split(',');
 /** Asked for by name; they write no table. */
 const TRIALS = ['recipes', 'given', 'quality'];
 
@@ -137,6 +139,13 @@ async function runPart(sample: Sample, name: string, part: string): Promise<void
     depths: async () => armTable(await study.depths(), teachers),
     removal: async () => removalTable(await study.removal()),
     subsets: async () => subsetTable(await study.subsets(names[0] ?? '')),
+    width: async () => {
+      const rows = await widthRows(sample, report, SETTINGS);
+      const teacher = teachers.get(captions.claim);
+      return teacher
+        ? widthTable(rows, teacher.pictures, countParameters(sample.model.config).total)
+        : 'Not measured yet.';
+    },
   };
   await writeTables(studyPage, {
     [`${name} settings`]: settingsLines(sample.device),

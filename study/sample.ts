@@ -214,11 +214,12 @@ export class Sample {
     );
   }
 
-  async sampleErrorsOf(route: Route): Promise<readonly SampleError[]> {
+  /** Of a route, or of another model that takes the same inputs. */
+  async sampleErrorsOf(route: Route | undefined, edited = this.transformer): Promise<readonly SampleError[]> {
     const errors: SampleError[] = [];
     for (const [i, inputs] of this.measured.entries()) {
       this.#wholeOutputs[i] ??= await this.transformer.forward(inputs);
-      errors.push(...sampleErrors(this.#wholeOutputs[i], await this.transformer.forward(inputs, route), inputs.batch));
+      errors.push(...sampleErrors(this.#wholeOutputs[i], await edited.forward(inputs, route), inputs.batch));
     }
     return errors;
   }
@@ -276,22 +277,22 @@ export class Sample {
     );
   }
 
-  /** Of a route that is not remembered. */
-  async picturesOf(route: Route, drawn: Drawn): Promise<Pictures> {
+  /** Of a route that is not remembered, or of another model that takes the same inputs. */
+  async picturesOf(route: Route | undefined, drawn: Drawn, edited = this.transformer): Promise<Pictures> {
     const { captions, steps, seed = CAPTION_SEED } = drawn;
     const key = drawnText(drawn);
-    const draw = async (along: Route) => {
+    const draw = async (transformer: Transformer, along: Route | undefined) => {
       const asked = { route: along, pictures: captions, steps, guidance: DRAWING.guidance, seed };
       const drawer = this.model.drawer;
       if (!drawer) throw new Error(`${this.model.summary.name} does not draw`);
-      return await drawHeldOut(this.transformer, drawer, { ...asked, shown: captions }, this.#never, () => {});
+      return await drawHeldOut(transformer, drawer, { ...asked, shown: captions }, this.#never, () => {});
     };
     let whole = this.#wholePictures.get(key);
     if (!whole) {
-      whole = (await draw(routeOf(this.numBlocks, []))).drawings.map(({ drawing }) => drawing.rgba);
+      whole = (await draw(this.transformer, undefined)).drawings.map(({ drawing }) => drawing.rgba);
       this.#wholePictures.set(key, whole);
     }
-    const { drawings } = await draw(route);
+    const { drawings } = await draw(edited, route);
     return {
       held: drawings.map(({ drawing }) => drawing.facts.filter(({ holds }) => holds).length),
       total: drawings.map(({ drawing }) => drawing.facts.length),
@@ -305,6 +306,7 @@ export class Sample {
     students: readonly StudentEdit[],
     asked: JointSettings,
   ): Promise<{
+    file: () => Promise<NamedBlob>;
     sampleErrors: () => Promise<readonly SampleError[]>;
     pictures: (drawn: Drawn) => Promise<Pictures>;
   }> {
@@ -342,6 +344,7 @@ export class Sample {
       }
     };
     return {
+      file: () => nodeFiles.openFile(url, file),
       sampleErrors: () =>
         this.ledger.once(`sample errors ${name}, ${MEASURED_SAMPLES} samples`, () =>
           along((route) => this.sampleErrorsOf(route)),

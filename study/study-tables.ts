@@ -1,11 +1,12 @@
 /** Rows of the study's experiments as the tables of docs/study.md. */
 import { type Interval, percentileInterval } from '../lib/core/quantile.ts';
 import { seededRandom } from '../lib/core/random.ts';
-import { relativeErrorBounds } from '../lib/core/relative-error.ts';
+import { relativeError, relativeErrorBounds } from '../lib/core/relative-error.ts';
 import type { ArmRow, Row } from './experiments.ts';
 import { type Bounded, differenceOf, shareOfTeacher } from './paired.ts';
 import type { Pictures } from './sample.ts';
 import { factsText, mean, median, percent, rangeText, shareOfFacts, tableOf, three } from './tables.ts';
+import type { WidthRow } from './width-arms.ts';
 
 /** Arms of several seeds in one line. `teachers` by number of captions: shares are of the same captions. */
 export function armTable(rows: readonly ArmRow[], teachers: ReadonlyMap<number, Row>): string {
@@ -42,6 +43,33 @@ export function armTable(rows: readonly ArmRow[], teachers: ReadonlyMap<number, 
     'seeds or choices, mean (range)',
     'output error (95 %)',
     'drawn × captions',
+  ];
+  return tableOf(heads, lines);
+}
+
+/** Arms of `widthRows`, seeds in one line. `all` counts the whole model's parameters. */
+export function widthTable(rows: readonly WidthRow[], teacher: Pictures, all: number): string {
+  const lines = [...groupBy(rows, ({ share, arm }) => `${share} ${arm}`).values()].map((group) => {
+    const { share, arm, plan, parameters, predicted } = group[0]!;
+    const drawn = group.map(({ pictures }) => pictures);
+    return [
+      `${100 * share} %`,
+      arm,
+      `\`${plan}\``,
+      `${(parameters / 1e6).toFixed(2)} M, ${percent(parameters / all)}`,
+      boundedText(shareOfTeacher(drawn, teacher)),
+      rangeText(
+        drawn.map((one) => shareOfFacts([one])),
+        percent,
+      ),
+      outputErrorText(group.map((row) => ({ ...row, outputError: relativeError(row.sampleErrors) ?? Number.NaN }))),
+      three(predicted),
+      `${group.length} × ${teacher.held.length}`,
+    ];
+  });
+  const heads = [
+    ...['budget', 'arm', 'plan', 'parameters', 'of the teacher’s facts (95 %)', 'facts right, mean (range over seeds)'],
+    ...['output error (95 %)', 'predicted, untrained', 'drawn × captions'],
   ];
   return tableOf(heads, lines);
 }
@@ -83,7 +111,7 @@ function boundedText({ value, low, high }: Bounded): string {
 }
 
 /** The mean over seeds or choices, whose samples are the same and are drawn anew together. */
-function outputErrorText(group: readonly ArmRow[]): string {
+function outputErrorText(group: readonly Pick<ArmRow, 'outputError' | 'sampleErrors'>[]): string {
   const errors = group.flatMap(({ sampleErrors }) => sampleErrors);
   const bounds = relativeErrorBounds(
     errors,
@@ -165,7 +193,7 @@ export function subsetTable(rows: readonly Row[]): string {
   );
 }
 
-function groupBy<R extends Row>(rows: readonly R[], key: (row: R) => string): Map<string, R[]> {
+function groupBy<R>(rows: readonly R[], key: (row: R) => string): Map<string, R[]> {
   const groups = new Map<string, R[]>();
   for (const row of rows) groups.set(key(row), [...(groups.get(key(row)) ?? []), row]);
   return groups;

@@ -1,0 +1,172 @@
+/**
+ * Does width do for us what it does for the paper? The planner's choice at a share of the parameters from runs of blocks alone, then
+ * with each further kind of edit allowed as well, with students in the place of runs and everything else in closed form; and the last
+ * of them with its students jointly fine-tuned before.
+ */
+import { damageInputsOf } from '../lib/core/analysis/index.ts';
+import { calibrationFor } from '../lib/core/capture/index.ts';
+import { DEFAULT_DETECTION, widthCandidates } from '../lib/core/detection/index.ts';
+import { formatEditParam, modulationEdit } from '../lib/core/edit/index.ts';
+import type { StudentEdit } from '../lib/core/edited-model/index.ts';
+import { fitModulations, visitedTimesteps } from '../lib/core/modulation/index.ts';
+import {
+  type BudgetPlanner,
+  budgetPlanner,
+  FREE_RULES,
+  measuredRank,
+  modulationOffers,
+  type PlannedKind,
+  type PlanPoint,
+  type WidthOffer,
+  whyNoOffers,
+  widthOffers,
+} from '../lib/core/planner/index.ts';
+import { relativeError, relativeErrorBounds, type SampleError } from '../lib/core/relative-error.ts';
+import type { AnalysisReport, WidthDamage } from '../lib/core/report/index.ts';
+import { measureWidth } from '../lib/core/width/index.ts';
+import type { StudySettings } from './experiments.ts';
+import { measuredOf } from './ledger.ts';
+import { narrowedModel } from './narrow-model.ts';
+import { type Pictures, type Sample, settingsText } from './sample.ts';
+import { CALIBRATION } from './settings.ts';
+
+/** Of the whole model's parameters. */
+export const SHARES = [0.5, 0.4, 0.3] as const;
+
+interface Arm {
+  readonly name: string;
+  readonly allow: readonly PlannedKind[];
+  readonly isTuned?: boolean;
+}
+
+const ARMS: readonly Arm[] = [
+  { name: 'depth alone', allow: ['run'] },
+  { name: '+ text stream', allow: ['run', 'text'] },
+  { name: '+ feed-forward', allow: ['run', 'text', 'ffn'] },
+  { name: '+ modulation', allow: ['run', 'text', 'ffn', 'modulation'] },
+  { name: '+ joint fine-tune', allow: ['run', 'text', 'ffn', 'modulation'], isTuned: true },
+];
+
+export interface WidthRow {
+  readonly arm: string;
+  readonly share: number;
+  /** As in addresses; runs are students. */
+  readonly plan: string;
+  readonly parameters: number;
+  /** What the planner expects of the output, before any training. */
+  readonly predicted: number;
+  readonly seed: number;
+  readonly sampleErrors: readonly SampleError[];
+  readonly pictures: Pictures;
+}
+
+export async function widthRows(
+  sample: Sample,
+  measured: AnalysisReport,
+  settings: StudySettings,
+): Promise<WidthRow[]> {
+  const report = { ...measured, width: await widthDamages(sample, measured) };
+  const offers = [...widthOffers(report), ...(await offeredRanks(sample))];
+  const rows: (() => Promise<WidthRow>)[] = [];
+  for (const share of SHARES) {
+    for (const arm of ARMS) {
+      const point = plannerOf(sample, report, arm, offers)(share);
+      if (!point) continue;
+      for (const seed of settings.seeds) rows.push(() => rowOf(sample, settings, { arm, share, point, seed }));
+    }
+  }
+  return await measuredOf(rows);
+}
+
+/** Every text group and feed-forward layer alone, where the model's structure allows them. */
+async function widthDamages(sample: Sample, report: AnalysisReport): Promise<WidthDamage[]> {
+  const { config } = sample.model;
+  const edits = (['text-all', 'ffn'] as const).flatMap((which) => widthCandidates(which, report, config));
+  if (edits.length === 0) return [];
+  return await sample.ledger.once(`width damages of ${edits.length} edits`, async () => {
+    const calibration = await calibrationFor(sample.model, CALIBRATION);
+    return await measureWidth(sample.transformer, calibration, damageInputsOf(calibration, []), edits);
+  });
+}
+
+/** Shared modulations at several ranks, where the family has modulations that the timestep alone decides. */
+async function offeredRanks(sample: Sample): Promise<WidthOffer[]> {
+  const { config, drawer, summary } = sample.model;
+  if (!drawer || whyNoOffers('modulation', {}, summary)) return [];
+  const rank = measuredRank(config);
+  const { errors, sampleErrors } = await sample.ledger.once(`modulations of rank ${rank}`, async () => {
+    const schedule = { scheduler: drawer.scheduler, imageTokens: drawer.gridSize ** 2 };
+    const timesteps = visitedTimesteps(config, schedule);
+    const fit = await fitModulations(sample.model, sample.transformer, { blocks: 'all', timesteps });
+    const choice = { students: [], fineTuned: null, width: [modulationEdit({ rank })] };
+    const { transformer, dispose } = await narrowedModel(sample, choice);
+    try {
+      return { errors: Array.from(fit.errors), sampleErrors: await sample.sampleErrorsOf(undefined, transformer) };
+    } finally {
+      dispose();
+    }
+  });
+  const outputError = relativeError(sampleErrors) ?? Number.NaN;
+  return modulationOffers({
+    ...{ width: config.width, errors, rank, outputError },
+    bounds: relativeErrorBounds(sampleErrors),
+  });
+}
+
+/** Null for a share that no plan of these kinds meets, or where a kind of the arm is not on offer. */
+function plannerOf(
+  sample: Sample,
+  report: AnalysisReport,
+  { allow }: Arm,
+  offers: readonly WidthOffer[],
+): (share: number) => PlanPoint | null {
+  const { summary } = sample.model;
+  const kinds = allow.filter((kind) => kind === 'run' || whyNoOffers(kind, report, summary) === null);
+  // An arm that adds a kind which the family does not have would be the arm before it again.
+  if (kinds.at(-1) !== allow.at(-1)) return () => null;
+  const planner: BudgetPlanner = budgetPlanner({
+    model: summary,
+    report,
+    detection: DEFAULT_DETECTION,
+    budget: { kind: 'params', dtype: null },
+    rules: { ...FREE_RULES, by: 'student', allow: kinds, offers },
+  });
+  return (share) => {
+    const limit = share * planner.scale.before;
+    return limit < planner.least ? null : planner.best({ kind: 'params', limit: { amount: limit }, dtype: null });
+  };
+}
+
+async function rowOf(
+  sample: Sample,
+  settings: StudySettings,
+  {
+    arm,
+    share,
+    point,
+    seed,
+  }: { readonly arm: Arm; readonly share: number; readonly point: PlanPoint; readonly seed: number },
+): Promise<WidthRow> {
+  const distil = { ...settings.distil, seed };
+  const students: StudentEdit[] = [];
+  for (const { first, last } of point.edits) students.push((await sample.student({ first, last }, distil)).edit);
+  const plan = formatEditParam([...point.edits, ...point.width], 'student');
+  const tuned = arm.isTuned ? await sample.fineTuned(students, { ...settings.fineTune, seed }) : null;
+  const name = `narrow ${plan}, ${settingsText(distil)}${tuned ? `, ${settingsText({ ...settings.fineTune, seed })}` : ''}`;
+  const captions = settings.captions.claim;
+  const found = await sample.ledger.once(`${name}, ${captions} captions, ${settings.drawingSteps} steps`, async () => {
+    const fineTuned = tuned ? await tuned.file() : null;
+    const opened = await narrowedModel(sample, { students, fineTuned, width: point.width });
+    const { transformer, route, parameters } = opened;
+    try {
+      return {
+        parameters,
+        sampleErrors: await sample.sampleErrorsOf(route, transformer),
+        pictures: await sample.picturesOf(route, { captions, steps: settings.drawingSteps }, transformer),
+      };
+    } finally {
+      opened.dispose();
+    }
+  });
+  return { arm: arm.name, share, plan, predicted: point.damage, seed, ...found };
+}
