@@ -2,14 +2,14 @@ import { expect, it } from 'vitest';
 import type { WorkerClient } from '../lib/compute/client.ts';
 import { modulationEdit, runEdit } from '../lib/core/edit/index.ts';
 import { exampleModel } from '../lib/core/planner/planner-fixtures.ts';
-import { modulationOffers } from './plan-modulation.ts';
+import { offerModulations } from './plan-modulation.ts';
 
 it('tell the error of a rank also where locked blocks keep their modulation', async () => {
   const errors = Float64Array.from({ length: 13 }, (_, rank) => 1 / (1 + rank));
   const found = { found: [{ errors }], damage: { outputError: 0.1, bounds: null } };
   const client = { call: async () => found } as unknown as WorkerClient;
   const calibration = { kind: 'synthetic', samples: 2, timesteps: 1, seed: 1 } as const;
-  const offered = await modulationOffers(client, exampleModel(6), calibration, AbortSignal.timeout(60_000), {
+  const offered = await offerModulations(client, exampleModel(6), [], calibration, AbortSignal.timeout(60_000), {
     show: () => {},
   });
   const edits = [runEdit({ first: 3, last: 4 }, 'nothing'), modulationEdit({ rank: 8 }, [0, 1, 2, 3, 5])];

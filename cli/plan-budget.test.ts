@@ -72,7 +72,7 @@ describe('contigua plan --budget', () => {
     ['--budget params=12B --lock 60', /--lock: The model has no such block; found 60; expected 0 to 59/],
     ['--budget params=12B --forbid x', /--forbid: The blocks are not readable/],
     ['--budget params=12B --allow runs', /--allow does not fit; found runs; expected run, text, ffn, modulation/],
-    ['--budget params=12B --allow run,ffn', /No edit of a kind that is allowed can be planned; found ffn/],
+    ['--budget params=12B --allow run,ffn', /No feed-forward layers can be planned; found ffn/],
     ['--budget params=12B --json', /--json is for --front/],
     ['--budget params=12B --front --out plan.json', /--front lists plans and writes none/],
     ['--lock 1', /--lock is for --budget/],

@@ -1,12 +1,6 @@
 /** `contigua plan --budget`: the best plan under a budget, or with `--front` all plans that no other one beats. */
 import type { DetectionSettings } from '../lib/core/detection/index.ts';
-import {
-  compareEdits,
-  type EditSet,
-  formatEditParam,
-  type RunReplacement,
-  type RunSet,
-} from '../lib/core/edit/index.ts';
+import { compareEdits, type EditSet, formatEditParam, type RunReplacement } from '../lib/core/edit/index.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
 import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
 import { removedCount } from '../lib/core/interval/index.ts';
@@ -49,7 +43,7 @@ export type ChooseByBudget = (
   model: ModelSummary,
   report: AnalysisReport,
   detection: DetectionSettings,
-  chosen: RunSet,
+  chosen: EditSet,
   /** Beside the runs of the report. */
   offers?: readonly WidthOffer[],
 ) => Budgeted;
@@ -101,14 +95,15 @@ function bestOrWhy(planner: BudgetPlanner, budget: Budget): [PlanPoint | null, s
   }
 }
 
-/** Whether a plan under a budget may hold edits of this kind. */
+/** Whether a plan under a budget may hold edits of this kind that are not chosen already. */
 export function allowsKind(args: Arguments, kind: PlannedKind): boolean {
   return args.text('budget') !== undefined && allowedKinds(args).includes(kind);
 }
 
 const editsOf = ({ edits, width }: PlanPoint): EditSet => [...edits, ...width].sort(compareEdits);
 
-function allowedKinds(args: Arguments): PlannedKind[] {
+/** `run` unless `--allow` says otherwise. */
+export function allowedKinds(args: Arguments): PlannedKind[] {
   const words = (args.text('allow') ?? 'run').split(',').map((word) => word.trim());
   return words.map((word) => {
     const kind = PLANNED_KINDS.find((one) => one === word);

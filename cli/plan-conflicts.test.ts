@@ -9,9 +9,6 @@ describe('options of contigua plan that do not go together', () => {
     [`${BUDGET} --ffn 1`, /--budget and --ffn exclude each other/],
     [`${BUDGET} --allow modulation --modulation 8`, /--modulation and --allow modulation both share modulations/],
     [`${BUDGET} --front --modulation 8`, /--front .* takes no --modulation/],
-    [`${BUDGET} --allow run,modulation --measure`, /--measure does not run modulations.*found --allow modulation/],
-    [`${BUDGET} --modulation 8 --measure`, /--measure does not run modulations.*found --modulation and --budget/],
-    ['--intervals 0-1 --modulation 8 --measure', /found --modulation and --intervals/],
     ['--modulation 4steps --measure', /--measure does not run tables.*found --modulation 4steps/],
     ['', /--intervals, --remove, --budget, --modulation, --text or --ffn is needed/],
   ])('are refused before any file is opened: %s', async (options, message) => {

@@ -6,9 +6,6 @@ import { type Arguments, usage } from './arguments.ts';
 import { allowsKind } from './plan-budget.ts';
 import { modulationRequest } from './plan-modulation.ts';
 
-/** What chooses edits beside `--modulation`. */
-const OTHER_CHOICES = ['intervals', 'remove', 'budget', 'text', 'ffn'] as const;
-
 /** Throws `usage` for the first pair that it finds. */
 export function refuseConflicts(args: Arguments): void {
   const isGiven = (name: string) => args.text(name) !== undefined;
@@ -22,26 +19,7 @@ export function refuseConflicts(args: Arguments): void {
   if (asked && args.flag('front')) {
     throw usage('plan', '--front lists plans of the budget alone, so that it takes no --modulation');
   }
-  if (!args.flag('measure')) return;
-  if (offersModulations) {
-    throw usage(
-      'plan',
-      '--measure does not run modulations beside other edits yet',
-      '--allow modulation',
-      '--allow run',
-    );
-  }
-  if (!asked) return;
-  const other = OTHER_CHOICES.find(isGiven);
-  if (other) {
-    throw usage(
-      'plan',
-      '--measure does not run modulations beside other edits yet',
-      `--modulation and --${other}`,
-      'one of them',
-    );
-  }
-  if ('steps' in asked.by) {
+  if (args.flag('measure') && asked && 'steps' in asked.by) {
     throw usage(
       'plan',
       '--measure does not run tables of modulations, which take no other timesteps',

@@ -128,10 +128,17 @@ describe('contigua plan --modulation and contigua export --plan', () => {
       ['--intervals', 'm8'],
     ]) {
       const { stderr } = await planOf(...options);
-      expect(stderr).toContain('is not measured; `--modulation 8 --measure` does it.');
+      expect(stderr).toContain('is not measured; `--measure` does it.');
     }
-    const refused = await planOf('--intervals', 'm8', '--measure');
-    expect([refused.code, refused.stderr]).toEqual([2, expect.stringMatching(/--measure does not run modulations/)]);
+    const beside = await planOf('--intervals', 'm8.f0-image.f0-text', '--measure');
+    expect(beside.code, beside.stderr).toBe(0);
+    const mixed = parsePlan(beside.stdout, 'plan.json');
+    expect(mixed.choice?.outputError).toBeGreaterThan(plan.choice?.outputError ?? Number.NaN);
+    const refused = await planOf('--intervals', 'x1000_500', '--measure');
+    expect([refused.code, refused.stderr]).toEqual([
+      2,
+      expect.stringMatching(/--measure does not run tables.*found mod/),
+    ]);
   }, 300_000);
 
   it('refuse to export what has to be trained first', async () => {

@@ -1,7 +1,7 @@
 /** `contigua plan --modulation`: blocks that share their modulation, by rank, by the error allowed or as a table, and what it costs. */
 import type { WorkerClient } from '../lib/compute/client.ts';
 import type { CalibrationSource } from '../lib/compute/protocol.ts';
-import { type Edit, type EditSet, editKey, modulationEdit } from '../lib/core/edit/index.ts';
+import { type Edit, type EditSet, editKey } from '../lib/core/edit/index.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
 import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
 import { editedModel, parseModelConfig } from '../lib/core/model/config-index.ts';
@@ -10,7 +10,7 @@ import {
   type ModulationRequest,
   parseModulationRequest,
 } from '../lib/core/modulation/request.ts';
-import type { WidthOffer } from '../lib/core/planner/index.ts';
+import { measuredRank, modulationOffers, type WidthOffer } from '../lib/core/planner/index.ts';
 import type { Options } from './arguments.ts';
 import type { ProgressDisplay } from './progress.ts';
 
@@ -27,7 +27,6 @@ export async function foundModulations(
   client: WorkerClient,
   asked: ModulationRequest,
   chosen: EditSet,
-  calibration: CalibrationSource | null,
   signal: AbortSignal,
   { show }: Pick<ProgressDisplay, 'show'>,
 ): Promise<{ readonly edits: readonly Edit[]; readonly found: FoundModulations }> {
@@ -38,14 +37,13 @@ export async function foundModulations(
       expected: 'one of them',
     });
   }
-  const found = await client.call('modulations', { requests: [asked], calibration }, { signal, onProgress: show });
+  const found = await client.call(
+    'modulations',
+    { requests: [asked], calibration: null },
+    { signal, onProgress: show },
+  );
   return { edits: [...chosen, ...found.found.map(({ edit }) => edit)], found };
 }
-
-/** Ranks that a plan under a budget may share modulations by. */
-const OFFERED_RANKS = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64];
-/** The rank that the output is measured at. */
-const MEASURED_RANK = 4;
 
 export interface ModulationOffers {
   readonly offers: readonly WidthOffer[];
@@ -55,35 +53,31 @@ export interface ModulationOffers {
   readonly line: string;
 }
 
-/**
- * What each rank does to the output. It is measured at one rank; at others it is taken to be in proportion to the error of the
- * modulations, which holds nearly (docs/measurements.md).
- */
-export async function modulationOffers(
+/** What each rank does to the output, from a measurement at one rank. `chosen`: ranks that are offered in any case. */
+export async function offerModulations(
   client: WorkerClient,
   { width }: ModelSummary,
+  chosen: EditSet,
   calibration: CalibrationSource,
   signal: AbortSignal,
   { show }: Pick<ProgressDisplay, 'show'>,
 ): Promise<ModulationOffers> {
-  const rank = Math.min(MEASURED_RANK, width);
+  const rank = measuredRank({ width });
   const requests = [{ blocks: 'all', by: { rank } }] as const;
   const { found, damage } = await client.call('modulations', { requests, calibration }, { signal, onProgress: show });
   const errors = found[0]?.errors;
-  const [modulated, output] = [errors?.[rank], damage?.outputError ?? null];
-  if (!errors || modulated === undefined || output === null) {
+  const [modulated, outputError] = [errors?.[rank], damage?.outputError ?? null];
+  if (!errors || modulated === undefined || outputError === null) {
     throw new ContiguaError('plan-invalid', 'Nothing tells what shared modulations do to the output', {
       found: 'an output that overflows, or none',
       expected: 'an output error',
     });
   }
-  const ratio = modulated > 0 ? output / modulated : 1;
-  const offered = OFFERED_RANKS.filter((one) => one < errors.length && one < width).map((one) => ({
-    edit: modulationEdit({ rank: one }),
-    error: errors[one] ?? 0,
-  }));
+  const also = chosen.flatMap((edit) => (edit.on === 'modulation' && 'rank' in edit.by ? [edit.by.rank] : []));
+  const bounds = damage?.bounds ?? null;
+  const ratio = modulated > 0 ? outputError / modulated : 1;
   return {
-    offers: offered.map(({ edit, error }) => ({ edit, outputError: ratio * error })),
+    offers: modulationOffers({ width, errors, rank, outputError, bounds }, also),
     fitErrorsOf: (edits) =>
       new Map(
         edits.flatMap((edit): [string, number][] => {
@@ -91,7 +85,7 @@ export async function modulationOffers(
           return error === undefined ? [] : [[editKey(edit), error]];
         }),
       ),
-    line: `shared modulations: ${percent(output)} output error measured at rank ${rank}, at others ${ratio.toFixed(2)} times the error of the modulations`,
+    line: `shared modulations: ${percent(outputError)} output error measured at rank ${rank}, at others ${ratio.toFixed(2)} times the error of the modulations`,
   };
 }
 
@@ -103,10 +97,10 @@ export function fitErrorsOf({ found }: FoundModulations): ReadonlyMap<string, nu
 const SHOWN_RANKS = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96];
 
 /** For people. */
-export function modulationLines({ found, about, damage }: FoundModulations, model: ModelSummary): string[] {
+export function modulationLines({ found, about }: FoundModulations, model: ModelSummary): string[] {
   const config = parseModelConfig(JSON.stringify(model.config), 'config.json');
   const before = editedModel(config, []).parameters;
-  const lines = found.flatMap(({ edit, error, errors, lost }) => {
+  return found.flatMap(({ edit, error, errors, lost }) => {
     const saved = before - editedModel(config, [edit]).parameters;
     const saves = `saves ${saved.toLocaleString('en-US')} parameters of the whole model (${((100 * saved) / before).toFixed(1)} %)`;
     if ('table' in edit.by) {
@@ -130,14 +124,6 @@ export function modulationLines({ found, about, damage }: FoundModulations, mode
         : []),
     ];
   });
-  if (damage) {
-    const { outputError, bounds } = damage;
-    const range = bounds ? ` (95 %: ${percent(bounds.low)} to ${percent(bounds.high)})` : '';
-    lines.push(
-      `measured output error with the modulations shared: ${outputError === null ? 'n/a' : percent(outputError)}${range}`,
-    );
-  }
-  return lines;
 }
 
 function percent(share: number): string {

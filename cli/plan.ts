@@ -25,7 +25,6 @@ import {
   type EditableModel,
   type EditSet,
   editSetOf,
-  onlyRuns,
   parseEditParam,
   RUN_REPLACEMENTS,
   type RunReplacement,
@@ -47,6 +46,7 @@ import {
 import { MAX_JSON_BYTES } from '../lib/core/json-text.ts';
 import { editableModel, parseModelConfig } from '../lib/core/model/config-index.ts';
 import { assertReportFits, buildPlan, formatPlan } from '../lib/core/plan/index.ts';
+import { assertPlannable, widthOffers } from '../lib/core/planner/index.ts';
 import { type AnalysisReport, parseReport, type Rows } from '../lib/core/report/index.ts';
 import { type Arguments, ENGINE_OPTION, ENGINES, parseArguments, ROWS, usage } from './arguments.ts';
 import type { CommandContext } from './command.ts';
@@ -55,19 +55,19 @@ import { SOURCE_OPTIONS } from './model-source.ts';
 import { HEADERS_ONLY, withModel } from './model-worker.ts';
 import { narrowLines } from './narrow-lines.ts';
 import { assertWritable, tell, writeFileWhole, writeText } from './output.ts';
-import { allowsKind, BUDGET_OPTIONS, budgetChooser } from './plan-budget.ts';
+import { allowedKinds, allowsKind, BUDGET_OPTIONS, budgetChooser } from './plan-budget.ts';
 import { refuseConflicts } from './plan-conflicts.ts';
 import {
   fitErrorsOf,
   foundModulations,
   MODULATION_OPTION,
   modulationLines,
-  modulationOffers,
   modulationRequest,
+  offerModulations,
 } from './plan-modulation.ts';
 import { progressOn } from './progress.ts';
 import { readText } from './read-text.ts';
-import { choiceLines, measurableEdits, measureChoice, measuredOn, otherInputs } from './whole-choice.ts';
+import { choiceLines, measurableEdits, measureChoice, measuredOn } from './whole-choice.ts';
 
 const CHOICES = ['detected', 'least-damage'] as const;
 /** Words of version 1, for scripts that have them. */
@@ -98,7 +98,9 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
   const by = replacementOf(args);
   const chooseByBudget = budgetChooser(args, by);
   const asked = modulationRequest(args);
-  const offersModulations = allowsKind(args, 'modulation');
+  // `m8` among what is chosen already: a budget has to know what it does to the output.
+  const offersModulations =
+    allowsKind(args, 'modulation') || (chooseByBudget !== null && /m\d/.test(args.text('intervals') ?? ''));
   const narrower = narrowerBy(args);
   const choose = chooser(args, by, chooseByBudget !== null || asked !== null || narrower !== null);
   const measure = args.flag('measure');
@@ -122,35 +124,26 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
     async (opened) => {
       const { client, model } = opened;
       if (report !== null) assertReportFits(report, model, reportPath);
+      // Before anything is measured.
+      if (report !== null && chooseByBudget) assertPlannable(allowedKinds(args), report, model);
       const detection = readingOf(report, rows, reportPath);
       const typed = choose(model, report, detection);
       const chosen = narrower ? narrower(model, report, typed) : typed;
       if (measure) measurableEdits(chosen);
-      const kept = chooseByBudget ? onlyRuns(chosen, 'A budget', '--intervals') : [];
       const inputs = measure || offersModulations ? await measuredOn(report, model, calibration, signal) : null;
       const offered =
-        offersModulations && inputs ? await modulationOffers(client, model, inputs.calibration, signal, display) : null;
-      const budgeted =
-        chooseByBudget && report ? chooseByBudget(model, report, detection, kept, offered?.offers) : null;
+        offersModulations && inputs
+          ? await offerModulations(client, model, chosen, inputs.calibration, signal, display)
+          : null;
+      const offers = report ? [...widthOffers(report), ...(offered?.offers ?? [])] : [];
+      const budgeted = chooseByBudget && report ? chooseByBudget(model, report, detection, chosen, offers) : null;
       const shared =
         asked && !budgeted?.front
-          ? await foundModulations(
-              client,
-              asked,
-              budgeted?.edits ?? chosen,
-              measure ? (inputs?.calibration ?? null) : null,
-              signal,
-              display,
-            )
+          ? await foundModulations(client, asked, budgeted?.edits ?? chosen, signal, display)
           : null;
       const { edits } = shared ?? budgeted ?? { edits: chosen };
-      const measured = await (async () => {
-        if (!measure || !inputs) return null;
-        if (!shared) return measureChoice(client, model, report, edits, inputs, signal, display);
-        // Modulations are measured as they are found, by themselves.
-        const { damage } = shared.found;
-        return damage && { damage, facts: null, on: otherInputs(report, inputs.calibration) };
-      })();
+      const measured =
+        measure && inputs ? await measureChoice(client, model, report, edits, inputs, signal, display) : null;
       return { model, detection, edits, budgeted, offered, shared: shared?.found ?? null, measured };
     },
   ).finally(display.end);
@@ -178,10 +171,9 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
   if (report && args.text('remove') !== undefined) {
     for (const line of rankingLines(scoreOf(choiceOf(args), report, model, detection))) tell(line);
   }
-  for (const line of narrowLines(built, measured !== null || offered !== null)) tell(line);
+  for (const line of narrowLines(built, measured !== null || budgeted !== null)) tell(line);
   for (const line of shared ? modulationLines(shared, model) : []) tell(line);
-  // What shared modulations cost is told above.
-  if (edits.every(({ on }) => on !== 'modulation')) for (const line of choiceLines(report, edits, measured)) tell(line);
+  for (const line of choiceLines(report, edits, measured, offered?.offers)) tell(line);
   tell(`layer_index of the PPCL trainer: ${layerIndexString(runs)}`);
 }
 

@@ -7,9 +7,10 @@ import type { WorkerClient } from '../lib/compute/client.ts';
 import type { CalibrationSource, EditSource, ProbeSource, Tasks } from '../lib/compute/protocol.ts';
 import { DEFAULT_RIDGE } from '../lib/core/analysis/probe.ts';
 import { estimatedError } from '../lib/core/detection/index.ts';
-import { type Edit, type EditSet, editKey, type ModulationEdit } from '../lib/core/edit/index.ts';
+import { type EditSet, editKey, type ModulationEdit, modulationEdit, sameEdit } from '../lib/core/edit/index.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
 import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
+import type { WidthOffer } from '../lib/core/planner/index.ts';
 import type { AnalysisReport } from '../lib/core/report/index.ts';
 import { COUNTED_PICTURES } from '../lib/core/shapes/index.ts';
 import { wilsonInterval } from '../lib/core/wilson-interval.ts';
@@ -63,7 +64,7 @@ async function calibrationOf(
 }
 
 /** What `--measure` can run as the edits of one choice. Throws `usage` for others. */
-export function measurableEdits(edits: EditSet): Exclude<Edit, ModulationEdit>[] {
+export function measurableEdits(edits: EditSet): EditSet {
   if (edits.some((edit) => edit.on === 'run' && edit.by === 'student')) {
     throw usage(
       'plan',
@@ -72,15 +73,14 @@ export function measurableEdits(edits: EditSet): Exclude<Edit, ModulationEdit>[]
       '--by nothing, --by probes or --by linear',
     );
   }
-  return edits.map((edit) => {
-    if (edit.on !== 'modulation') return edit;
-    throw usage(
-      'plan',
-      '--measure does not run modulations beside other edits, or of --intervals, yet',
-      editKey(edit),
-      'runs, text groups and feed-forward layers, or --modulation alone',
-    );
-  });
+  const table = edits.find((edit) => edit.on === 'modulation' && 'table' in edit.by);
+  if (!table) return edits;
+  throw usage(
+    'plan',
+    '--measure does not run tables of modulations, which take no other timesteps',
+    editKey(table),
+    'modulations shared by rank, as in m8',
+  );
 }
 
 export async function measureChoice(
@@ -98,7 +98,7 @@ export async function measureChoice(
   const on = otherInputs(report, calibration);
   const damage = await client.call('choice', { edits: measurable, probes }, options);
   if (!drawable) return { damage, facts: null, on };
-  const untrained = measurable.flatMap((edit): EditSource[] => {
+  const untrained = measurable.flatMap((edit): (EditSource | ModulationEdit)[] => {
     if (edit.on !== 'run') return [edit];
     return edit.by === 'student' ? [] : [{ ...edit, by: edit.by }];
   });
@@ -115,9 +115,14 @@ export function otherInputs(report: AnalysisReport | null, calibration: Calibrat
   return `${samples} ${inputs} at ${timesteps} noise levels, seed ${seed}`;
 }
 
-/** Lines for people. */
-export function choiceLines(report: AnalysisReport | null, edits: EditSet, measured: MeasuredChoice | null): string[] {
-  const estimate = report && edits.length > 0 ? estimatedError(report, edits) : null;
+/** Lines for people. `offers`: errors of edits alone that the report does not hold, as those of shared modulations. */
+export function choiceLines(
+  report: AnalysisReport | null,
+  edits: EditSet,
+  measured: MeasuredChoice | null,
+  offers: readonly WidthOffer[] = [],
+): string[] {
+  const estimate = report && edits.length > 0 ? estimateOf(report, edits, offers) : null;
   const lines: string[] = [];
   if (estimate !== null) {
     lines.push(
@@ -140,6 +145,19 @@ export function choiceLines(report: AnalysisReport | null, edits: EditSet, measu
     );
   }
   return lines;
+}
+
+function estimateOf(report: AnalysisReport, edits: EditSet, offers: readonly WidthOffer[]): number | null {
+  const shared = edits.filter((edit) => edit.on === 'modulation');
+  const others = estimatedError(
+    report,
+    edits.filter(({ on }) => on !== 'modulation'),
+  );
+  const errors = shared.map(({ by }) => offers.find(({ edit }) => sameEdit(edit, modulationEdit(by)))?.outputError);
+  return errors.reduce<number | null>(
+    (sum, error) => (sum === null || typeof error !== 'number' ? null : Math.hypot(sum, error)),
+    others,
+  );
 }
 
 const range = ({ low, high }: { readonly low: number; readonly high: number }): string =>

@@ -12,6 +12,8 @@ import { WANTED_ENGINES } from '../lib/core/tensor/engine.ts';
 import { pluggedRow, Study } from './experiments.ts';
 import { everyInterval } from './intervals.ts';
 import { measuredOf } from './ledger.ts';
+import { mixesOf } from './mixed-plans.ts';
+import { mixedTables } from './mixed-tables.ts';
 import { scoreQualityOf, writeScoreQuality } from './quality-file.ts';
 import { RECIPES, recipeRows } from './recipes.ts';
 import { Sample } from './sample.ts';
@@ -33,7 +35,9 @@ import { writeTables } from './tables.ts';
 import { truthDepths } from './truths.ts';
 import { widthRows } from './width-arms.ts';
 
-const PARTS = 'truths,addition,scores,half,sequential,fine-tune,differences,depths,removal,subsets,width'.split(',');
+const PARTS = 'truths,addition,scores,mixed,half,sequential,fine-tune,differences,depths,removal,subsets,width'.split(
+  ',',
+);
 /** Asked for by name; they write no table. */
 const TRIALS = ['recipes', 'given', 'quality'];
 
@@ -96,6 +100,10 @@ async function runPart(sample: Sample, name: string, part: string): Promise<void
     const asked = { arm: 'given', intervals, seed: SETTINGS.seeds[0] ?? 0, captions: SETTINGS.captions.claim };
     const rows = await measuredOf([() => pluggedRow(sample, SETTINGS, asked)]);
     console.log(armTable(rows, new Map()));
+    return;
+  }
+  if (part === 'mixed') {
+    await writeTables(join(values.docs, 'planner.md'), { [`${name} mixed`]: mixedTables(await mixesOf(sample)) });
     return;
   }
   if (part === 'addition') {

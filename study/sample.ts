@@ -202,6 +202,11 @@ export class Sample {
     );
   }
 
+  /** The first batches of the held-out samples that output errors are measured on. */
+  unseenInputs(batches: number): readonly TransformerInputs[] {
+    return this.measured.slice(0, batches);
+  }
+
   /** Of a route that is not remembered. */
   async outputErrorOf(route: Route): Promise<number> {
     return relativeError(await this.sampleErrorsOf(route)) ?? Number.NaN;

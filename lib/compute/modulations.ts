@@ -1,6 +1,6 @@
 /** The task `modulations`: what edits of modulations put in place, in closed form, and what it costs. */
 import { type CalibrationRequest, calibrationFor } from '../core/capture/index.ts';
-import { type EditableModel, editSetOf, modulationEdit } from '../core/edit/index.ts';
+import { type EditableModel, editSetOf, type ModulationEdit, modulationEdit } from '../core/edit/index.ts';
 import { ContiguaError } from '../core/errors.ts';
 import type { OpenModel } from '../core/folder/open-model.ts';
 import { editableModel, familyNamed, openTransformer, type Transformer } from '../core/model/index.ts';
@@ -33,7 +33,7 @@ export async function findModulations(
   calibration: CalibrationRequest | null,
   { signal, onProgress }: Context,
 ): Promise<FoundModulations> {
-  const { config, checkpoint, summary } = model;
+  const { config } = model;
   const editable = editableModel(config);
   for (const request of requests) checkPossible(request, editable);
   const schedule = await scheduleOf(model);
@@ -58,10 +58,7 @@ export async function findModulations(
   editSetOf(edits, editable, 'the modulations');
   const takesAnyTimestep = edits.every(({ by }) => 'rank' in by);
   if (!calibration || !takesAnyTimestep) return { found, about: timesteps.about, damage: null };
-  const { fingerprint, family } = summary;
-  const file = modulationsFile(found, { fingerprint, family, width: config.width });
-  const shared = await sharedModel({ config, checkpoint, fingerprint }, edits, file);
-  const edited = await openTransformer(shared.config, shared.checkpoint);
+  const edited = await opened(model, found);
   try {
     const { batches, groups } = await calibrationFor(model, calibration);
     const errors: SampleError[] = [];
@@ -78,6 +75,32 @@ export async function findModulations(
   } finally {
     edited.dispose();
   }
+}
+
+/**
+ * The model whose blocks share their modulation as these edits say, and nothing else, on the engine; the caller's, to be disposed of.
+ * `edits` are valid beside each other.
+ */
+export async function openSharing(
+  model: OpenModel,
+  transformer: Transformer,
+  edits: readonly ModulationEdit[],
+  context: Context,
+): Promise<Transformer> {
+  const requests = edits.map(({ blocks, by }) => ({ blocks, by }));
+  const { found } = await findModulations(model, transformer, requests, null, context);
+  return await opened(model, found);
+}
+
+async function opened(
+  { config, checkpoint, summary }: OpenModel,
+  found: readonly FoundModulation[],
+): Promise<Transformer> {
+  const { fingerprint, family } = summary;
+  const file = modulationsFile(found, { fingerprint, family, width: config.width });
+  const edits = found.map(({ edit }) => edit);
+  const shared = await sharedModel({ config, checkpoint, fingerprint }, edits, file);
+  return await openTransformer(shared.config, shared.checkpoint);
 }
 
 /** Before anything is read: what the family says, and the rank. */

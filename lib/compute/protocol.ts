@@ -12,7 +12,7 @@ import type { CalibrationRequest } from '../core/capture/calibration-request.ts'
 import type { NamedBlob } from '../core/checkpoint/types.ts';
 import type { NamedPart } from '../core/detection/ablation.ts';
 import type { TrainingInputs } from '../core/distil/batches-for.ts';
-import type { FfnEdit, RunEdit, TextStreamEdit } from '../core/edit/edit.ts';
+import type { FfnEdit, ModulationEdit, RunEdit, TextStreamEdit } from '../core/edit/edit.ts';
 import type { Drawing } from '../core/edited-model/draw-prompt.ts';
 import type { HeldOutPictures } from '../core/edited-model/held-out-pictures.ts';
 import type { ForwardTiming } from '../core/edited-model/measure-forward.ts';
@@ -47,8 +47,8 @@ export type StudentSource = StudentEdit<FileSource>;
 /** An edit as it crosses to a worker. */
 export type EditSource = EditWithFile<FileSource>;
 
-/** An edit that needs no file of its own. */
-export type MeasurableEdit = RunEdit | TextStreamEdit | FfnEdit;
+/** An edit that needs no file of its own. Modulations are shared by rank: a table takes no timesteps but its own. */
+export type MeasurableEdit = RunEdit | TextStreamEdit | FfnEdit | ModulationEdit;
 
 /** Which analysis probes are of. A worker that does not hold them (a fresh one, another engine) fits them again. */
 export interface ProbeSource {
@@ -163,7 +163,7 @@ export interface Tasks {
   /** Facts of held-out captions in the pictures that the edited model draws: `pictures` of them, after the first `skip`. */
   facts: {
     input: {
-      edits: readonly EditSource[];
+      edits: readonly (EditSource | ModulationEdit)[];
       probes: ProbeSource | null;
       pictures: number;
       skip: number;

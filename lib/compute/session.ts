@@ -71,6 +71,8 @@ export class Session {
   private opened: OpenModel | null = null;
   private traced: OpenTrace | null = null;
   private running: Transformer | null = null;
+  /** The model with modulations that its blocks share, of the last choice that had some. */
+  private sharing: { readonly key: string; readonly transformer: Transformer } | null = null;
   private known: KnownInputs | null = null;
   private store: StateStore | null = null;
   private width: FittedWidth | null = null;
@@ -151,6 +153,16 @@ export class Session {
     void this.engine; // throws where none runs, or where it was lost
     this.running ??= await this.open(this.model);
     return this.running;
+  }
+
+  /** The model with modulations shared, as `open` makes it; that of the last such choice is kept. */
+  async sharingTransformer(key: string, open: (whole: Transformer) => Promise<Transformer>): Promise<Transformer> {
+    const whole = await this.transformer();
+    if (this.sharing?.key !== key) {
+      this.releaseSharing();
+      this.sharing = { key, transformer: await open(whole) };
+    }
+    return this.sharing.transformer;
   }
 
   /** The maps of the last analysis are read from its store: it stays open until the next. */
@@ -270,8 +282,19 @@ export class Session {
   }
 
   private release(): void {
+    this.releaseSharing();
     const transformer = this.running;
     this.running = null;
+    this.dispose(transformer);
+  }
+
+  private releaseSharing(): void {
+    const sharing = this.sharing;
+    this.sharing = null;
+    this.dispose(sharing?.transformer ?? null);
+  }
+
+  private dispose(transformer: Transformer | null): void {
     try {
       transformer?.dispose();
     } catch (thrown) {

@@ -385,4 +385,29 @@ describe('starting an engine', () => {
     expect(candidates.map((candidate) => candidate.name)).toEqual(['tensorflow', 'webgpu', 'webgl', 'wasm', 'cpu']);
     for (const { available, reason } of candidates) expect(available || reason.length > 10).toBe(true);
   });
+
+  it('measures choices with shared modulations: at full rank as without, and at a lower rank with more error', async () => {
+    const { ready, choice } = session();
+    await ready();
+    const layers = [
+      { on: 'ffn', block: 0, stream: 'image', by: 'linear' },
+      { on: 'ffn', block: 0, stream: 'text', by: 'linear' },
+    ] as const;
+    const shared = (rank: number) => ({ on: 'modulation', blocks: 'all', by: { rank } }) as const;
+    const errorOf = async (edits: Parameters<typeof choice>[0]['edits']) =>
+      (await choice({ edits, probes: PROBES }, context())).outputError ?? Number.NaN;
+    const alone = await errorOf(layers);
+    expect(await errorOf([shared(64)])).toBeLessThan(1e-4);
+    expect(await errorOf([shared(64), ...layers])).toBeCloseTo(alone, 4);
+    const [low, both] = [await errorOf([shared(2)]), await errorOf([shared(2), ...layers])];
+    expect(low).toBeGreaterThan(0.01);
+    expect(both).toBeGreaterThan(Math.max(low, alone));
+    // The whole model is measured against as before.
+    expect(await errorOf(layers)).toBe(alone);
+    const before = tf.memory().numTensors;
+    await errorOf([shared(2), ...layers]);
+    expect(tf.memory().numTensors).toBe(before);
+    const table = [{ on: 'modulation', blocks: 'all', by: { table: [1, 0.5] } }] as const;
+    await expect(choice({ edits: table, probes: PROBES }, context())).rejects.toThrow(/takes no timesteps but its own/);
+  });
 });

@@ -24,7 +24,16 @@ import {
   sampleTokens,
 } from '../core/capture/index.ts';
 import { storedBytes } from '../core/checkpoint/inventory.ts';
-import { type EditSet, editKey, editSetOf, mappedRuns, type RunEdit, runSetOf, runsOf } from '../core/edit/index.ts';
+import {
+  type EditSet,
+  editKey,
+  editSetOf,
+  type ModulationEdit,
+  mappedRuns,
+  type RunEdit,
+  runSetOf,
+  runsOf,
+} from '../core/edit/index.ts';
 import {
   drawerOf,
   drawHeldOut,
@@ -47,6 +56,7 @@ import {
   type StreamProbes,
   sampleOf,
   selfCheck,
+  type Transformer,
   type WeightSet,
 } from '../core/model/index.ts';
 import type { EditDamage, PartDamage, SplitRule } from '../core/report/report.ts';
@@ -202,6 +212,20 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
     });
   }
 
+  /** The model whose blocks share these modulations; as it is without any. */
+  async function transformerSharing(
+    edits: readonly ModulationEdit[],
+    context: CallContext<never>,
+  ): Promise<Transformer> {
+    if (edits.length === 0) return await session.transformer();
+    const { openSharing } = await import('./modulations.ts');
+    const key = edits.map(editKey).join(' ');
+    return await session.sharingTransformer(
+      key,
+      async (whole) => await openSharing(session.model, whole, edits, context),
+    );
+  }
+
   async function studentsIn(edits: Awaited<ReturnType<typeof openFilesOf<EditSource>>>): Promise<string> {
     return await studentsKey(edits.flatMap((edit) => ('file' in edit ? [edit] : [])));
   }
@@ -355,19 +379,23 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
       const set = editSetOf(edits, editableModel(config), 'the chosen edits');
       const student = runsOf(set).find(({ by }) => by === 'student');
       if (student) throw damageOfStudent(student);
-      const narrow = narrowBlocks(architectureOf(config), set);
+      const shared = modulationsAmong(set);
+      // As in an export, linear maps are fitted on states that shared modulations have not changed.
+      const others = set.filter(({ on }) => on !== 'modulation');
+      const narrow = narrowBlocks(architectureOf(config), others);
       const maps =
         narrow.size > 0
-          ? await widthAskedFor(probes, set, await partsOf(mappedRuns(set), probes, context), '', context)
+          ? await widthAskedFor(probes, others, await partsOf(mappedRuns(set), probes, context), '', context)
           : null;
       const inputs = await inputsFor(runsOf(set), probes, context);
       const { signal, onProgress } = context;
       return await choiceDamage(
-        await session.transformer(),
+        await transformerSharing(shared, context),
         inputs,
-        set,
+        others,
         { signal, onProgress: (done, total) => onProgress({ stage: 'damage', done, total }) },
         async (block) => await mapsOnEngine(maps!.maps, block, narrow.get(block)!.maps),
+        await session.transformer(),
       );
     },
 
@@ -391,10 +419,12 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
 
     async facts({ edits, probes, ...asked }, context) {
       const drawer = drawerOf(session.model);
-      const { route, dispose } = await editedRoute(edits, probes, context);
+      const set = editSetOf(edits, editableModel(session.model.config), 'the chosen edits');
+      const others = edits.filter((edit) => edit.on !== 'modulation');
+      const { route, dispose } = await editedRoute(others, probes, context);
       const { signal, onProgress } = context;
       try {
-        const transformer = await session.transformer();
+        const transformer = await transformerSharing(modulationsAmong(set), context);
         const { facts } = await drawHeldOut(transformer, drawer, { ...asked, route }, signal, (done, total) =>
           onProgress({ stage: 'draw', done, total }),
         );
@@ -451,6 +481,21 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
     fineTune: async (input, context) => await (await trainingTasks()).fineTune(input, context),
     tryEdits: async (input, context) => await (await trainingTasks()).tryEdits(input, context),
   };
+}
+
+/** Throws `plan-invalid` for a table: it is exact at its own timesteps and takes no others, which samples and drawings have. */
+function modulationsAmong(edits: EditSet): ModulationEdit[] {
+  const shared = edits.filter((edit) => edit.on === 'modulation');
+  const table = shared.find(({ by }) => 'table' in by);
+  if (!table) return shared;
+  throw new ContiguaError(
+    'plan-invalid',
+    'A table of modulations takes no timesteps but its own, so that it is not measured',
+    {
+      found: editKey(table),
+      expected: 'modulations shared by rank',
+    },
+  );
 }
 
 function mapsNeedAnAnalysis(): ContiguaError {

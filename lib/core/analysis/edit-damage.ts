@@ -91,14 +91,19 @@ export async function editDamage(
 /** The linear maps of a narrower block on the engine, which the measurement frees. */
 export type OpenNarrowMaps = (block: number) => Promise<WeightSet>;
 
-/** All edits together. `openMaps` is asked for the maps of blocks that edits make narrower. */
+/**
+ * All edits together. `openMaps` is asked for the maps of blocks that edits make narrower. `whole` is the model that the output is
+ * compared with, where `transformer` has edits in place already, as modulations that its blocks share.
+ */
 export async function choiceDamage(
   transformer: Transformer,
   inputs: DamageInputs,
   edits: EditSet,
   options: EditDamageOptions = {},
   openMaps: OpenNarrowMaps = noMaps,
+  whole: Transformer = transformer,
 ): Promise<Damage> {
+  if (whole !== transformer) await fillWholeOutputs(whole, inputs, options.signal);
   const [measured] = await damageOfWays(transformer, inputs, [wayOf(transformer, edits, openMaps)], options);
   return measured!;
 }
@@ -112,6 +117,16 @@ export async function narrowDamage(
 ): Promise<Damage[]> {
   const ways = choices.map(({ edits, openMaps }) => wayOf(transformer, edits, openMaps));
   return await damageOfWays(transformer, inputs, ways, options);
+}
+
+async function fillWholeOutputs(
+  transformer: Transformer,
+  { batches, wholeOutputs, maps }: DamageInputs,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if (batches.every((_, batch) => wholeOutputs[batch])) return;
+  const passes = await runSideBySide(transformer, batches, wholeOutputs, [], maps, new Pace(signal), () => {});
+  for (const [batch, { whole }] of passes.entries()) wholeOutputs[batch] = whole;
 }
 
 async function noMaps(block: number): Promise<WeightSet> {

@@ -9,6 +9,7 @@ import type { AnalysisReport, Bounds } from '../report/index.ts';
 import { type PlannedEdits, Planner } from './best-plan.ts';
 import type { Budget } from './budget.ts';
 import { type BudgetedModel, type CostScale, costScale, savingFor, unmet } from './edit-costs.ts';
+import { usedOffers } from './narrow-candidates.ts';
 import { planProblem } from './plan-problem.ts';
 import type { PlanRules } from './plan-rules.ts';
 import { addsOutputErrors, type Prediction, predictionOf } from './prediction.ts';
@@ -66,7 +67,7 @@ function scoreFor({ report, model, detection, rules }: PlannerRequest): Pick<Usa
   const usual = leastScore(report, model, detection);
   // Without runs nothing has to be known of them.
   if (!rules.allow.includes('run') && runsOf(rules.chosen).length === 0) return { score: OUTPUT_ERRORS[0] };
-  if ((rules.offers ?? []).length === 0 || addsOutputErrors(usual.score)) return usual;
+  if (usedOffers(rules).length === 0 || addsOutputErrors(usual.score)) return usual;
   const measured = OUTPUT_ERRORS.map((score) => leastScore(report, model, detection, score));
   return measured.find(({ standsInFor }) => standsInFor === null) ?? usual;
 }

@@ -26,6 +26,7 @@ export { FREE_RULES, PLANNED_KINDS, type PlannedKind, type PlanRules, type Width
 export { type Prediction, predictedDamage, predictionOf } from './prediction.ts';
 export { fitPrediction, type PredictedAndMeasured, type PredictionFit } from './prediction-fit.ts';
 export {
+  assertPlannable,
   type MeasuredModulations,
   measuredRank,
   modulationOffers,

@@ -254,7 +254,7 @@ describe('plans of every kind of edit', () => {
 
   it('are refused where nothing of a kind is offered, or output errors do not add to the score', () => {
     expect(() => plannerOf({ offers: [], allow: ['run', 'ffn'] })).toThrow(
-      /No edit of a kind.*found ffn: a report that did not measure feed-forward layers; expected run.*analyse MODEL --width ffn/s,
+      /No feed-forward layers can be planned; found ffn: a report that did not measure feed-forward layers.*analyse MODEL --width ffn/s,
     );
     expect(() => plannerOf({}, 'params', 'cka')).toThrow(/Output errors do not add to this prediction/);
     expect(() => plannerOf({ offers: [offer(ffnEdit(0, 'audio'))], allow: ['ffn'] })).toThrow(/no stream audio/);

@@ -39,12 +39,10 @@ export function narrowCandidates(
   { blockMs }: Pick<AnalysisReport, 'blockMs'>,
   { amountOf }: Pick<CostScale, 'amountOf'>,
   prediction: Prediction,
-  { allow, offers = [], locked, forbidden, chosen }: PlanRules,
+  rules: PlanRules,
 ): NarrowCandidates {
-  const isChosen = (edit: WidthEdit) => chosen.some((one) => sameEdit(one, edit));
-  const offered = [...offers, ...partialModulations(offers, chosen)].filter(
-    ({ edit, outputError }) => outputError !== null && (allow.includes(kindOf(edit)) || isChosen(edit)),
-  );
+  const { locked, forbidden } = rules;
+  const offered = usedOffers(rules);
   if (offered.length === 0) return { spans: [], choices: [], wholes: [], editsOf: () => [], boundsOf: () => [] };
   const config = parseModelConfig(JSON.stringify(model.config), 'config.json');
   const { blocks } = architectureOf(config);
@@ -123,6 +121,14 @@ export function narrowCandidates(
       }),
     boundsOf: (ids) => ids.flatMap((id) => known.get(id)?.bounds ?? (known.has(id) ? [null] : [])),
   };
+}
+
+/** Those that a plan may have, by their kind or as they are chosen. */
+export function usedOffers({ allow, offers = [], chosen }: PlanRules): WidthOffer[] {
+  const isChosen = (edit: WidthEdit) => chosen.some((one) => sameEdit(one, edit));
+  return [...offers, ...partialModulations(offers, chosen)].filter(
+    ({ edit, outputError }) => outputError !== null && (allow.includes(kindOf(edit)) || isChosen(edit)),
+  );
 }
 
 /** Chosen modulations of some blocks: they are taken to err as much as those of all blocks at the same rank. */

@@ -78,9 +78,7 @@ describe('plans of a report', () => {
     expect(() => plannerOf({ chosen, forbidden: [2] })).toThrow(/2-5 by nothing is chosen, and block 2 is forbidden/);
     expect(() => plannerOf({ chosen, locked: [2] })).not.toThrow();
     expect(() => plannerOf({ locked: [10] })).toThrow(/no such block to lock; found 10; expected 0 to 9/);
-    expect(() => plannerOf({ allow: ['run', 'ffn'] })).toThrow(
-      /No edit of a kind that is allowed can be planned; found ffn/,
-    );
+    expect(() => plannerOf({ allow: ['run', 'ffn'] })).toThrow(/No feed-forward layers can be planned; found ffn/);
     const foreign = { ...report, model: { ...report.model, name: 'other', fingerprint: 'sha256:11' } };
     expect(() => plannerOf({}, foreign)).toThrow(
       /report.json: The report is of another model; found other with fingerprint sha256:11; expected example/,

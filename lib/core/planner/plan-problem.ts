@@ -25,9 +25,9 @@ import type { AnalysisReport, Bounds } from '../report/index.ts';
 import type { Problem, Span } from './candidates.ts';
 import type { BudgetedModel, CostScale } from './edit-costs.ts';
 import { narrowCandidates } from './narrow-candidates.ts';
-import { kindOf, type PlanRules } from './plan-rules.ts';
+import { kindOf, type PlannedKind, type PlanRules } from './plan-rules.ts';
 import type { Prediction } from './prediction.ts';
-import { whyNoOffers } from './width-offers.ts';
+import { assertPlannable, notPlannable } from './width-offers.ts';
 
 export interface PlanProblem {
   readonly problem: Problem;
@@ -146,17 +146,11 @@ function checkRules(
     if (outside === undefined) continue;
     throw invalid(`The model has no such block to ${name}`, String(outside), `0 to ${numBlocks - 1}`);
   }
-  const offered = new Set(rules.offers?.map(({ edit }) => kindOf(edit)));
-  for (const kind of rules.allow) {
-    if (kind === 'run' || offered.has(kind)) continue;
-    const why = whyNoOffers(kind, report, { config });
-    throw invalid(
-      'No edit of a kind that is allowed can be planned',
-      `${kind}: ${why?.found ?? 'no rank whose output error was measured'}`,
-      ['run', ...offered].join(', '),
-      why?.hint ?? undefined,
-    );
-  }
+  const offered = new Set<PlannedKind>(rules.offers?.map(({ edit }) => kindOf(edit)));
+  const missing = rules.allow.filter((kind) => kind !== 'run' && !offered.has(kind));
+  assertPlannable(missing, report, { config });
+  // The model and the report allow shared modulations, and nothing was offered.
+  if (missing[0]) throw notPlannable(missing[0], 'no edit whose output error is known', null);
   for (const edit of rules.chosen) {
     const reason = whyNotUnder(rules, edit);
     if (reason === null) continue;

@@ -4,6 +4,7 @@
  */
 import { type WidthCandidates, whyNoCandidates } from '../detection/index.ts';
 import { modulationEdit } from '../edit/index.ts';
+import { ContiguaError } from '../errors.ts';
 import { editableModel, type ModelConfig, parseModelConfig } from '../model/config-index.ts';
 import type { PlannedModel } from '../plan/index.ts';
 import type { AnalysisReport, Bounds } from '../report/index.ts';
@@ -41,7 +42,7 @@ export function whyNoOffers(
   if (found !== null) return { found, hint: null };
   if (widthOffers(report).some(({ edit }) => kindOf(edit) === kind)) return null;
   const measured = (report.width ?? []).filter(({ edit }) => kindOf(edit) === kind);
-  const names = kind === 'text' ? 'text groups' : 'feed-forward layers';
+  const names = KIND_NAMES[kind];
   if (measured.length > 0)
     return { found: `${names} with each of which the output overflows (${measured.length} measured)`, hint: null };
   return {
@@ -49,6 +50,33 @@ export function whyNoOffers(
     hint: `\`contigua analyse MODEL --width ${MEASURED_BY[kind]}\` measures them.`,
   };
 }
+
+/** Throws `plan-invalid` for the first kind of which no edit can be in a plan of this report. */
+export function assertPlannable(
+  kinds: readonly PlannedKind[],
+  report: Pick<AnalysisReport, 'width'>,
+  model: Required<Pick<PlannedModel, 'config'>>,
+): void {
+  for (const kind of kinds) {
+    const why = kind === 'run' ? null : whyNoOffers(kind, report, model);
+    if (why) throw notPlannable(kind, why.found, why.hint);
+  }
+}
+
+export function notPlannable(kind: PlannedKind, found: string, hint: string | null): ContiguaError {
+  return new ContiguaError('plan-invalid', `No ${KIND_NAMES[kind]} can be planned`, {
+    found: `${kind}: ${found}`,
+    expected: hint === null ? 'other kinds of edit' : 'a report that has measured them',
+    ...(hint === null ? {} : { hint }),
+  });
+}
+
+const KIND_NAMES = {
+  run: 'runs of blocks',
+  text: 'text groups',
+  ffn: 'feed-forward layers',
+  modulation: 'shared modulations',
+} as const satisfies Record<PlannedKind, string>;
 
 function structureOf(kind: keyof typeof MEASURED_BY, config: ModelConfig): string | null {
   return whyNoCandidates(MEASURED_BY[kind], config);
@@ -75,17 +103,23 @@ export interface MeasuredModulations {
 
 /**
  * Shared modulations at several ranks. The output is measured at one rank; at others its error is taken to be in proportion to the error of
- * the modulations, which holds nearly (docs/measurements.md).
+ * the modulations, which holds nearly (docs/measurements.md). `also`: ranks that are offered beside the usual ones.
  */
-export function modulationOffers({ width, errors, rank, outputError, bounds }: MeasuredModulations): WidthOffer[] {
+export function modulationOffers(
+  { width, errors, rank, outputError, bounds }: MeasuredModulations,
+  also: readonly number[] = [],
+): WidthOffer[] {
   const modulated = errors[rank] ?? 0;
-  return OFFERED_RANKS.filter((one) => one < errors.length && one < width).map((one) => {
-    const error = errors[one] ?? 0;
-    const scaled = (measured: number) => (modulated > 0 ? (measured / modulated) * error : error);
-    return {
-      edit: modulationEdit({ rank: one }),
-      outputError: scaled(outputError),
-      bounds: bounds && { low: scaled(bounds.low), high: scaled(bounds.high) },
-    };
-  });
+  const ranks = [...new Set([...OFFERED_RANKS.filter((one) => one < width), ...also])].sort((a, b) => a - b);
+  return ranks
+    .filter((one) => one < errors.length)
+    .map((one) => {
+      const error = errors[one] ?? 0;
+      const scaled = (measured: number) => (modulated > 0 ? (measured / modulated) * error : error);
+      return {
+        edit: modulationEdit({ rank: one }),
+        outputError: scaled(outputError),
+        bounds: bounds && { low: scaled(bounds.low), high: scaled(bounds.high) },
+      };
+    });
 }

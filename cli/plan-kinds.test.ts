@@ -1,0 +1,104 @@
+/** Plans of every kind of edit under a budget, from the sample model's own report, through the program as it is started. */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ffnEdit, modulationEdit } from '../lib/core/edit/index.ts';
+import { parsePlan } from '../lib/core/plan/index.ts';
+import { parseReport } from '../lib/core/report/index.ts';
+import { spawnContigua } from './contigua-fixtures.ts';
+
+/** A command starts processes and an engine, on a machine that may be busy. */
+const PATIENCE_MS = 900_000;
+const MODEL = fileURLToPath(new URL('../public/models/shapes-mmdit', import.meta.url));
+const FLUX = fileURLToPath(new URL('../public/models/shapes-flux', import.meta.url));
+let folder = '';
+
+const contigua = (command: string) => spawnContigua(command.split(' '), folder);
+const planOf = async (file: string) => parsePlan(await readFile(join(folder, file), 'utf8'), file);
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'contigua-kinds-'));
+  const { code, stderr } = await contigua(
+    `analyse ${MODEL} --samples 16 --timesteps 4 --ablation intervals --width text,ffn --out report.json`,
+  );
+  expect(code, stderr).toBe(0);
+}, PATIENCE_MS);
+afterAll(() => rm(folder, { recursive: true }));
+
+describe('contigua plan --budget --allow run,text,ffn,modulation', () => {
+  it(
+    'plans every kind with locked and forbidden blocks left alone, measures them together, and writes all of it',
+    async () => {
+      const planned = await contigua(
+        `plan ${MODEL} --report report.json --budget params=60% --allow run,text,ffn,modulation --lock 0 --forbid 15 --measure --out plan.json`,
+      );
+      expect(planned.code, planned.stderr).toBe(0);
+      expect(planned.stderr).toMatch(/predicted damage: [\d.]+ % \([\d.]+ % to [\d.]+ %\)/);
+      expect(planned.stderr).toMatch(/predicted output error: [\d.]+ %, from what \d+ edits cost alone/);
+      expect(planned.stderr).toMatch(/measured output error: [\d.]+ %/);
+      expect(planned.stderr).toMatch(/facts held: \d+ of \d+/);
+      const { version, edits, parameters, choice } = await planOf('plan.json');
+      expect(version).toBe(3);
+      expect(parameters.after).toBeLessThanOrEqual(0.6 * parameters.before);
+      expect(choice?.outputError).toBeGreaterThan(0);
+      expect(choice?.outputError).toBeLessThan(0.5);
+      const kinds = new Set(edits.map(({ on }) => on));
+      expect(kinds).toContain('modulation');
+      expect(kinds).toContain('ffn');
+      for (const edit of edits) {
+        if (edit.on === 'modulation') expect(edit.blocks).toEqual(Array.from({ length: 14 }, (_, i) => i + 1));
+        else if (edit.on === 'ffn') expect([0, 15]).not.toContain(edit.block);
+        else expect(edit.last).toBeLessThan(15);
+        expect(edit).toHaveProperty(edit.on === 'modulation' ? 'fitError' : 'outputError');
+      }
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'keeps what is chosen already, of any kind, and lists the front with it',
+    async () => {
+      const asked = `plan ${MODEL} --report report.json --budget params=70% --allow run,text,ffn --intervals f9-image.f9-text.m8`;
+      const planned = await contigua(`${asked} --out kept.json`);
+      expect(planned.code, planned.stderr).toBe(0);
+      const { edits } = await planOf('kept.json');
+      for (const edit of [ffnEdit(9, 'image'), ffnEdit(9, 'text'), modulationEdit({ rank: 8 })]) {
+        expect(edits).toContainEqual(expect.objectContaining(edit));
+      }
+      const listed = await contigua(`${asked} --front --json`);
+      const { front } = JSON.parse(listed.stdout) as { front: { intervals: string; bounds?: object }[] };
+      expect(front.length).toBeGreaterThan(3);
+      for (const { intervals } of front) expect(intervals).toMatch(/m8/);
+      const locked = await contigua(`${asked} --lock 9`);
+      expect([locked.code, locked.stderr]).toEqual([1, expect.stringMatching(/9 image ffn is chosen, and block 9 is/)]);
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'is refused before anything is measured where a report or a family has nothing of a kind',
+    async () => {
+      const report = parseReport(await readFile(join(folder, 'report.json'), 'utf8'), 'report.json');
+      await writeFile(join(folder, 'bare.json'), JSON.stringify({ ...report, width: undefined }));
+      const bare = await contigua(`plan ${MODEL} --report bare.json --budget params=70% --allow run,text,modulation`);
+      expect([bare.code, bare.stderr]).toEqual([
+        1,
+        expect.stringMatching(/No text groups can be planned.*--width text/),
+      ]);
+      expect(bare.stderr).not.toContain('modulations:');
+      const analysed = await contigua(`analyse ${FLUX} --samples 8 --timesteps 2 --out flux.json`);
+      expect(analysed.code, analysed.stderr).toBe(0);
+      for (const [kind, reason] of [
+        ['text', /No text groups can be planned; found text: No class of FLUX/],
+        ['ffn', /No feed-forward layers can be planned; found ffn: No class of FLUX/],
+        ['modulation', /No shared modulations can be planned; found modulation: .*pooled/],
+      ] as const) {
+        const flux = await contigua(`plan ${FLUX} --report flux.json --budget params=80% --allow run,${kind}`);
+        expect([flux.code, flux.stderr]).toEqual([1, expect.stringMatching(reason)]);
+      }
+    },
+    PATIENCE_MS,
+  );
+});
