@@ -19,7 +19,7 @@ import { formatIntervalKey } from '../lib/core/interval/index.ts';
 import { narrowBlocks, type Transformer } from '../lib/core/model/index.ts';
 import { memoryStates } from '../lib/core/states/index.ts';
 import { fitWidth, mapsOnEngine, measureWidth } from '../lib/core/width/index.ts';
-import { everyInterval } from './intervals.ts';
+import { everyInterval, shuffled } from './intervals.ts';
 import { measuredOf } from './ledger.ts';
 import { candidatesOf, type MixedPlan, mixedPlans } from './mixed-draw.ts';
 import type { Sample } from './sample.ts';
@@ -45,12 +45,14 @@ export interface Mixes {
   readonly plans: readonly MeasuredMix[];
 }
 
-const UNSEEN_BATCHES = 4;
+const UNSEEN_SAMPLES = 32;
+const ORDER_SEED = 1;
 const NAME = `mixed plans, ${CALIBRATION.samples} samples of seed ${CALIBRATION.seed}`;
 
 export async function mixesOf(sample: Sample): Promise<Mixes> {
   const { config, summary } = sample.model;
-  const plans = mixedPlans(config, summary.stacks);
+  // In an order that leaves every mix with plans where the measurement is cut off.
+  const plans = shuffled(mixedPlans(config, summary.stacks), ORDER_SEED);
   let bench: Promise<MixBench> | null = null;
   const opened = () => (bench ??= MixBench.open(sample));
   const [alone] = await measuredOf([
@@ -59,7 +61,7 @@ export async function mixesOf(sample: Sample): Promise<Mixes> {
   const measured = await measuredOf(
     plans.map((plan) => async () => {
       const name = formatEditParam(plan.edits, 'nothing');
-      const found = await sample.ledger.once(`${NAME}: ${name}`, async () => {
+      const found = await sample.ledger.once(`${NAME}: ${name}, ${UNSEEN_SAMPLES} unseen samples`, async () => {
         const startedAt = performance.now();
         const errors = await (await opened()).measure(plan.edits);
         const seconds = (performance.now() - startedAt) / 1000;
@@ -99,8 +101,8 @@ class MixBench {
     const calibration = await calibrationFor(sample.model, CALIBRATION);
     const runs = everyInterval(sample.model.summary.stacks);
     const maps = listedMaps(await fitMaps(sample.transformer, calibration, { runs }));
-    const batches = sample.unseenInputs(UNSEEN_BATCHES);
-    const samples = Array.from({ length: batches.reduce((sum, { batch }) => sum + batch, 0) }, (_, i) => i);
+    const batches = sample.unseenInputs(UNSEEN_SAMPLES);
+    const samples = Array.from({ length: UNSEEN_SAMPLES }, (_, i) => i);
     const unseen = {
       batches,
       samples,

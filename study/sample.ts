@@ -202,9 +202,9 @@ export class Sample {
     );
   }
 
-  /** The first batches of the held-out samples that output errors are measured on. */
-  unseenInputs(batches: number): readonly TransformerInputs[] {
-    return this.measured.slice(0, batches);
+  /** The first of the held-out samples that output errors are measured on, in whole batches. */
+  unseenInputs(samples: number): readonly TransformerInputs[] {
+    return this.measured.slice(0, Math.ceil(samples / (this.measured[0]?.batch ?? 1)));
   }
 
   /** Of a route that is not remembered. */

@@ -30,6 +30,8 @@ export interface Span extends Priced {
 export interface Choice extends Priced {
   readonly block: number;
   readonly group: string;
+  /** There only where a span closes this group of the same block. */
+  readonly insteadOf?: string;
 }
 
 /** An edit of the whole model, at most one of each group. */
@@ -106,7 +108,9 @@ export function allowedOf(problem: Problem): Pick<Problem, 'spans' | 'choices' |
     );
     if (other) return `${other.id} is chosen in its place`;
     const span = fixedSpans.find((one) => closes(one, choice));
-    return span ? `${span.id}, which is chosen, leaves no room for it` : null;
+    if (span) return `${span.id}, which is chosen, leaves no room for it`;
+    const isMissing = chosen.has(choice.id) && !isOpen(choice, null) && !fixedSpans.some((one) => isOpen(choice, one));
+    return isMissing ? `no span that closes ${choice.insteadOf} is chosen` : null;
   };
   const whyNotWhole = (whole: Whole): string | null => {
     const other = fixedWholes.find((one) => one !== whole && one.group === whole.group);
@@ -129,6 +133,13 @@ export function allowedOf(problem: Problem): Pick<Problem, 'spans' | 'choices' |
 export function closes(span: Span, { block, group }: Pick<Choice, 'block' | 'group'>): boolean {
   const { last, closedFrom } = span;
   return closedFrom !== null && block >= closedFrom && block <= last && (span.closes?.includes(group) ?? true);
+}
+
+/** Whether the choice can be made where no span, or this one, lies over its block. */
+export function isOpen(choice: Choice, span: Span | null): boolean {
+  const { block, insteadOf } = choice;
+  if (insteadOf !== undefined && !(span && closes(span, { block, group: insteadOf }))) return false;
+  return !(span && closes(span, choice));
 }
 
 /** The first of the span's blocks that is gone; the one after its last where all stay. */

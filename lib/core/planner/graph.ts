@@ -3,7 +3,7 @@
  * way. Nodes come in an order in which no edge leads back. Depth is walked once for each track, one track after the other;
  * the choices of a block are made on the way through the track whose spans close blocks.
  */
-import { allowedOf, type Choice, closes, goneFrom, type Problem, type Span, type Whole } from './candidates.ts';
+import { allowedOf, type Choice, goneFrom, isOpen, type Problem, type Span, type Whole } from './candidates.ts';
 
 export interface Edge {
   readonly to: number;
@@ -49,7 +49,8 @@ export function graphOf(problem: Problem): Graph {
     const fixed = group.find(({ id }) => chosen.has(id));
     return fixed ? [fixed] : [null, ...group];
   };
-  const groupsAt = (block: number) => byGroup(choicesAt.get(block) ?? []);
+  const groupsAt = (block: number, span: Span | null) =>
+    byGroup((choicesAt.get(block) ?? []).filter((choice) => isOpen(choice, span)));
 
   /** Along one track, from `start` on, beside a whole edit that saves with each block that stays. */
   const walk = (track: string, start: number, hasChoices: boolean, beside: Whole | null): number => {
@@ -80,7 +81,7 @@ export function graphOf(problem: Problem): Graph {
       }
       // Other spans that overlap one that is chosen are left out already.
       if (fixed.some(({ first }) => first === block)) continue;
-      const end = hasChoices ? through(at, groupsAt(block), beside) : at;
+      const end = hasChoices ? through(at, groupsAt(block, null), beside) : at;
       leadTo(block + 1, end, perBlock ? { ...NOTHING, saves: perBlock[block]! } : NOTHING);
     }
   };
@@ -109,9 +110,12 @@ export function graphOf(problem: Problem): Graph {
 }
 
 /** What is left to choose within a span. */
-function openGroups(span: Span, groupsAt: (block: number) => readonly (readonly Choice[])[]): (readonly Choice[])[] {
+function openGroups(
+  span: Span,
+  groupsAt: (block: number, span: Span) => readonly (readonly Choice[])[],
+): (readonly Choice[])[] {
   const blocks = Array.from({ length: span.last - span.first + 1 }, (_, i) => span.first + i);
-  return blocks.flatMap((block) => groupsAt(block).filter(([one]) => one && !closes(span, one)));
+  return blocks.flatMap((block) => groupsAt(block, span));
 }
 
 const priceOf = (

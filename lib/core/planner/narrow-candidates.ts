@@ -19,6 +19,7 @@ import type { PlannedModel } from '../plan/index.ts';
 import type { AnalysisReport, Bounds } from '../report/index.ts';
 import type { Choice, Span, Whole } from './candidates.ts';
 import type { BudgetedModel, CostScale } from './edit-costs.ts';
+import { ffnRule, WHOLE_FFN } from './ffn-rule.ts';
 import { narrowCosts } from './narrow-costs.ts';
 import { kindOf, type PlanRules, type WidthOffer } from './plan-rules.ts';
 import type { Prediction } from './prediction.ts';
@@ -49,7 +50,10 @@ export function narrowCandidates(
   const editable = editableModel(config);
   const costs = narrowCosts(config, model.tokensPerForward, blockMs);
   const held = new Set([...locked, ...forbidden]);
-  const known = new Map<string, { readonly edit: WidthEdit; readonly bounds: Bounds | null }>();
+  const known = new Map<
+    string,
+    { readonly edits: readonly WidthEdit[]; readonly bounds: readonly (Bounds | null)[] }
+  >();
   const termOf = (edit: WidthEdit, { outputError, bounds = null }: Omit<WidthOffer, 'edit'>): number => {
     const reason = editable.whyNot(edit);
     if (reason !== null) throw invalid('The model does not allow an edit that is offered', editKey(edit), reason);
@@ -62,7 +66,7 @@ export function narrowCandidates(
         '`contigua analyse --ablation intervals` (or `linear`) measures one.',
       );
     }
-    known.set(editKey(edit), { edit, bounds });
+    known.set(editKey(edit), { edits: [edit], bounds: [bounds] });
     return term;
   };
   /** All but the held blocks; null where none is left. */
@@ -85,41 +89,63 @@ export function narrowCandidates(
       damage,
     }),
   );
-  const priced = (edit: FfnEdit | TextStreamEdit) => ({
-    id: editKey(edit),
-    saves: amountOf(costs.saves(edit, null)),
-    savesWith: Object.fromEntries(modulations.map((one) => [editKey(one.edit), amountOf(costs.saves(edit, one.edit))])),
-  });
+  const priced = (edits: readonly (FfnEdit | TextStreamEdit)[]) => {
+    const saved = (modulation: ModulationEdit | null) =>
+      edits.reduce((sum, edit) => sum + amountOf(costs.saves(edit, modulation)), 0);
+    return {
+      id: edits.map(editKey).join(' + '),
+      saves: saved(null),
+      savesWith: Object.fromEntries(modulations.map((one) => [editKey(one.edit), saved(one.edit)])),
+    };
+  };
   const spans: Span[] = [];
-  const choices: Choice[] = [];
   const { textStream } = editable;
+  const ffns = new Map<number, { readonly edit: FfnEdit; readonly damage: number }[]>();
   for (const { edit, ...measured } of offered) {
     if (edit.on === 'text-stream') {
       const { first, last } = edit;
       const isHeld = (block: number) => (block > first ? held.has(block) : forbidden.includes(block));
       if (range(first, last).some(isHeld)) continue;
       const damage = termOf(edit, measured);
-      const closed = { closedFrom: first + 1, closes: [`ffn ${textStream}`] };
-      spans.push({ ...priced(edit), track: 'depth', first, last, ...closed, damage });
+      const closed = { closedFrom: first + 1, closes: [WHOLE_FFN, `ffn ${textStream}`] };
+      spans.push({ ...priced([edit]), track: 'depth', first, last, ...closed, damage });
     } else if (edit.on === 'ffn' && !held.has(edit.block)) {
-      const { block, stream } = edit;
-      const damage = termOf(edit, measured);
-      choices.push({ ...priced(edit), block, group: `ffn ${stream}`, damage });
+      const { block } = edit;
+      ffns.set(block, [...(ffns.get(block) ?? []), { edit, damage: termOf(edit, measured) }]);
     }
   }
+  const rule = ffnRule(config, ffns.size > 0);
+  const choices = [...ffns].flatMap(([block, all]): Choice[] => {
+    // What is chosen by hand is left as it is.
+    const ways = all.some(({ edit }) => rules.chosen.some((one) => sameEdit(one, edit))) ? null : rule(block);
+    if (!ways) {
+      return all.map(({ edit, damage }) => ({ ...priced([edit]), block, group: `ffn ${edit.stream}`, damage }));
+    }
+    return ways.flatMap(({ streams, ...where }): Choice[] => {
+      const some = all.filter(({ edit }) => streams.includes(edit.stream));
+      if (some.length < streams.length) return [];
+      const price = priced(some.map(({ edit }) => edit));
+      const parts = some.map(({ edit }) => known.get(editKey(edit))!);
+      // Under an id of its own: the layers of one stream may be one choice, and part of another.
+      const id = where.insteadOf === undefined ? price.id : `${price.id} held`;
+      known.set(id, { edits: some.map(({ edit }) => edit), bounds: parts.flatMap(({ bounds }) => bounds) });
+      return [{ ...price, id, block, ...where, damage: some.reduce((sum, { damage }) => sum + damage, 0) }];
+    });
+  });
   return {
     spans,
     choices,
     wholes,
     editsOf: (ids, removed) =>
-      ids.flatMap((id) => {
-        const edit = known.get(id)?.edit;
-        if (edit?.on !== 'modulation' || edit.blocks === 'all') return edit ?? [];
-        // Of blocks that the plan removes there is nothing to share.
-        const left = edit.blocks.filter((block) => !removed.includes(block));
-        return left.length === 0 ? [] : modulationEdit(edit.by, left);
-      }),
-    boundsOf: (ids) => ids.flatMap((id) => known.get(id)?.bounds ?? (known.has(id) ? [null] : [])),
+      ids.flatMap((id) =>
+        (known.get(id)?.edits ?? []).flatMap((edit) => {
+          if (edit.on !== 'modulation' || edit.blocks === 'all') return edit;
+          // Of blocks that the plan removes there is nothing to share.
+          const left = edit.blocks.filter((block) => !removed.includes(block));
+          return left.length === 0 ? [] : modulationEdit(edit.by, left);
+        }),
+      ),
+    boundsOf: (ids) => ids.flatMap((id) => known.get(id)?.bounds ?? []),
   };
 }
 

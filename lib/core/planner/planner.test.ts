@@ -23,7 +23,7 @@ function randomProblem(random: SeededRandom): Problem {
   const choices: Choice[] = Array.from({ length: random.integer(6) }, (_, i) => ({
     id: `choice ${i}`,
     block: block(),
-    group: random.uniform() < 0.5 ? 'ffn' : 'modulation',
+    ...[{ group: 'ffn' }, { group: 'modulation' }, { group: 'held', insteadOf: 'ffn' }][random.integer(3)]!,
     saves: saving(),
     damage: price(),
   }));
@@ -47,7 +47,8 @@ function randomProblem(random: SeededRandom): Problem {
     wholes,
     locked: random.uniform() < 0.3 ? [block()] : [],
     forbidden: some(0.1),
-    chosen: some(0.08),
+    // What needs a span would need that one to be chosen too.
+    chosen: some(0.08).filter((id) => !choices.some((one) => one.id === id && one.insteadOf !== undefined)),
   };
 }
 
@@ -70,6 +71,14 @@ function allPlans(problem: Problem): PlannedEdits[] {
       ) &&
       inChoices.every((a) => inChoices.every((b) => a === b || a.block !== b.block || a.group !== b.group)) &&
       inWholes.length <= 1 &&
+      inChoices.every(
+        ({ block, insteadOf }) =>
+          insteadOf === undefined ||
+          inSpans.some(
+            ({ last, closedFrom, closes }) =>
+              closedFrom !== null && block >= closedFrom && block <= last && closes?.includes(insteadOf),
+          ),
+      ) &&
       !inSpans.some(({ last, closedFrom, closes }) =>
         inChoices.some(
           ({ block, group }) =>
