@@ -108,8 +108,7 @@ which share of each report's resamples it finds them. Reports that split their s
   plan: `contigua plan MODEL (--intervals LIST | --report FILE (--remove N | --budget LIMIT)) [options]
 contigua plan MODEL [--modulation WHAT] [--report FILE [--text N] [--ffn N]] [options]
 Writes plan.json: what is done to the model, and what every block becomes. An interval [first, last] keeps block \`first\`
-and removes the rest. Other edits make blocks narrower. So far training takes intervals alone, budgets take intervals and
-shared modulations.
+and removes the rest. Other edits make blocks narrower. So far training takes intervals alone.
 
   --intervals LIST    [[first, last], …], both ends inclusive, counted from 0; or as in the page's address, 3-4.7-9p,
                       where a letter says what stands in for that interval: r (nothing), p (probes), l (one linear map)
@@ -125,11 +124,12 @@ shared modulations.
   --choice KIND       what --remove takes from: detected (default), or least-damage: of all intervals, those of least total ${scoreNamed(DEFAULT_DAMAGE_SCORE).label}
   --budget LIMIT      takes the plan of least predicted damage that costs no more: params=12B, size=24GB, flops=60%,
                       time=1.2s or memory=24GB@bf16, each also in percent of the whole model; needs --report. FLOPs and time
-                      are those of one drawing step. --intervals are in every plan then
-  --lock BLOCKS       0,1,2 or 0-2: blocks that stay with all of their weights; an interval may begin at one
-  --forbid BLOCKS     blocks that no interval may hold, not even as its first
-  --allow KINDS       what a plan under a budget may be made of: run (default), modulation, whose damage is measured at one
-                      rank first, or both (run,modulation); reports predict no damage of text and ffn yet
+                      are those of one drawing step. --intervals are in every plan then, whatever their kind
+  --lock BLOCKS       0,1,2 or 0-2: blocks that stay with all of their weights; an interval or a text group may begin at one
+  --forbid BLOCKS     blocks that no edit touches: no interval and no text group holds them, not even as its first
+  --allow KINDS       what a plan under a budget may be made of: run (default), text, ffn and modulation; several with commas.
+                      text and ffn need a --report of \`analyse --width text-all,ffn\`; the damage of modulation is measured
+                      at one rank first
   --front             lists the plans that no other one beats in place of writing one; --json: for programs
   --rows ROWS         tokens that similarities are taken over: held-out (default), or all; reports of earlier versions
                       have all alone
@@ -137,8 +137,8 @@ shared modulations.
                       held-out timesteps) or 20steps (a table, exact over a schedule of 20 steps); prints error and saving
   --by KIND           what stands in for the blocks that go: nothing (default), probes, or student (to be distilled,
                       for the whole interval); --replacement removed or probes, the words of version 1, mean nothing and probes
-  --measure           runs the model with the whole choice taken out: output error, and facts of ${COUNTED_PICTURES.pictures} captions where it draws;
-                      of --modulation the output error, where there are no other edits
+  --measure           runs the model with all edits of the plan in place: output error, and facts of ${COUNTED_PICTURES.pictures} captions where it
+                      draws; not with students, nor with tables of modulations, which take no timesteps but their own
   --calibration FILE  what --measure and --allow modulation run on, where the report was measured on a file
   --out FILE          the plan; without it, stdout
   --config-out FILE   the diffusers config.json of the pruned model

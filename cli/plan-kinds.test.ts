@@ -21,7 +21,7 @@ const planOf = async (file: string) => parsePlan(await readFile(join(folder, fil
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'contigua-kinds-'));
   const { code, stderr } = await contigua(
-    `analyse ${MODEL} --samples 16 --timesteps 4 --ablation intervals --width text-all,ffn --out report.json`,
+    `analyse ${MODEL} --samples 8 --timesteps 2 --ablation intervals --width text-all,ffn --out report.json`,
   );
   expect(code, stderr).toBe(0);
 }, PATIENCE_MS);
