@@ -175,7 +175,7 @@ export interface Tasks {
     partial: never;
   };
   measure: {
-    input: { edits: readonly EditSource[]; probes: ProbeSource | null };
+    input: { edits: readonly (EditSource | ModulationEdit)[]; probes: ProbeSource | null };
     result: ForwardTiming;
     partial: never;
   };
@@ -191,7 +191,7 @@ export interface Tasks {
       seed: number;
       steps: number;
       guidance: number;
-      edits: readonly EditSource[];
+      edits: readonly (EditSource | ModulationEdit)[];
       probes: ProbeSource | null;
     };
     result: Drawing;

@@ -226,6 +226,18 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
     );
   }
 
+  /** What draws or is timed: a route through the open model, or through the one whose blocks share their modulation. */
+  async function editedModel(
+    edits: readonly (EditSource | ModulationEdit)[],
+    probes: ProbeSource | null,
+    context: CallContext<never>,
+  ): Promise<EditedRoute & { readonly transformer: Transformer }> {
+    const set = editSetOf(edits, editableModel(session.model.config), 'the chosen edits');
+    const transformer = await transformerSharing(modulationsAmong(set), context);
+    const others = edits.filter((edit) => edit.on !== 'modulation');
+    return { ...(await editedRoute(others, probes, context)), transformer };
+  }
+
   async function studentsIn(edits: Awaited<ReturnType<typeof openFilesOf<EditSource>>>): Promise<string> {
     return await studentsKey(edits.flatMap((edit) => ('file' in edit ? [edit] : [])));
   }
@@ -419,12 +431,9 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
 
     async facts({ edits, probes, ...asked }, context) {
       const drawer = drawerOf(session.model);
-      const set = editSetOf(edits, editableModel(session.model.config), 'the chosen edits');
-      const others = edits.filter((edit) => edit.on !== 'modulation');
-      const { route, dispose } = await editedRoute(others, probes, context);
+      const { transformer, route, dispose } = await editedModel(edits, probes, context);
       const { signal, onProgress } = context;
       try {
-        const transformer = await transformerSharing(modulationsAmong(set), context);
         const { facts } = await drawHeldOut(transformer, drawer, { ...asked, route }, signal, (done, total) =>
           onProgress({ stage: 'draw', done, total }),
         );
@@ -435,7 +444,7 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
     },
 
     async measure({ edits, probes }, context) {
-      const { route, dispose } = await editedRoute(edits, probes, context);
+      const { transformer: edited, route, dispose } = await editedModel(edits, probes, context);
       try {
         const transformer = await session.transformer();
         const inputs = (await calibrationOf(probes)).batches[0];
@@ -443,6 +452,7 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
         const { signal, onProgress } = context;
         return await measureForward(transformer, inputs, route, {
           signal,
+          edited,
           onRun: (done, total) => onProgress({ stage: 'measure', done, total }),
         });
       } finally {
@@ -461,9 +471,9 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
       const { signal, onProgress } = context;
       const drawer = drawerOf(session.model);
       const parsed = parsePrompt(prompt);
-      const { route, dispose } = await editedRoute(edits, probes, context);
+      const { transformer, route, dispose } = await editedModel(edits, probes, context);
       try {
-        return await drawPrompt(await session.transformer(), drawer, parsed, {
+        return await drawPrompt(transformer, drawer, parsed, {
           seed,
           steps,
           guidance,

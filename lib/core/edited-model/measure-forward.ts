@@ -20,6 +20,8 @@ export interface ForwardTiming {
 export interface MeasureOptions {
   readonly signal: AbortSignal;
   readonly onRun?: (done: number, total: number) => void;
+  /** Runs the pruned route, where edits change more than the route. */
+  readonly edited?: Transformer | undefined;
 }
 
 const RUNS = 15;
@@ -30,7 +32,7 @@ export async function measureForward(
   transformer: Transformer,
   calibration: TransformerInputs,
   pruned: Route | undefined,
-  { signal, onRun }: MeasureOptions,
+  { signal, onRun, edited = transformer }: MeasureOptions,
 ): Promise<ForwardTiming> {
   const inputs = sliceSamples(calibration, 0, Math.min(SAMPLES, calibration.batch));
   const wholeTimes: number[] = [];
@@ -38,7 +40,8 @@ export async function measureForward(
   for (let run = 0; run <= RUNS; run++) {
     const whole = await timed(() => transformer.forward(inputs));
     // The same route twice would only measure noise.
-    const short = pruned ? await timed(() => transformer.forward(inputs, pruned)) : whole;
+    const isSame = pruned === undefined && edited === transformer;
+    const short = isSame ? whole : await timed(() => edited.forward(inputs, pruned));
     if (run > 0) {
       wholeTimes.push(whole);
       prunedTimes.push(short);
