@@ -3,7 +3,14 @@
  * changes, as the rule finds them on the text stream alone.
  */
 import { type FfnEdit, ffnEdit, type TextStreamEdit, textStreamEdit, type WidthEdit } from '../edit/index.ts';
-import { architectureOf, editableModel, type ModelConfig, whyNotAt } from '../model/config-index.ts';
+import {
+  architectureOf,
+  editableModel,
+  type ModelConfig,
+  narrowerFacts,
+  whyNone,
+  whyNotAt,
+} from '../model/config-index.ts';
 import type { AnalysisReport, WidthDamage } from '../report/report.ts';
 import { runsOf } from './ablation.ts';
 import { detectIntervals } from './rule.ts';
@@ -41,9 +48,8 @@ export function widthCandidates(
 
 /** Why the model allows none of them, in a sentence; null where it allows some. */
 export function whyNoCandidates(which: WidthCandidates, config: ModelConfig): string | null {
-  const kind = which === 'ffn' ? 'ffn' : 'text-stream';
-  const reasons = architectureOf(config).blocks.map(({ index }) => whyNotAt(config, index, kind));
-  return reasons.includes(null) ? null : (reasons[0] ?? null);
+  const { anyFfn, text } = narrowerFacts(config);
+  return whyNone(which === 'ffn' ? anyFfn : text);
 }
 
 /** Least damage to the output first; what overflows last. */

@@ -37,5 +37,5 @@ export {
 export { type EditableModel, editSetOf, onlyRuns, runSetOf } from './edit-set.ts';
 export { formatEditParam, parseEditParam, parseRunParam } from './edit-text.ts';
 export { canRedo, canUndo } from './history.ts';
-export type { Selection, SelectionAction } from './selection.ts';
-export { reduceSelection, selectionOf } from './selection.ts';
+export type { SelectableModel, Selection, SelectionAction, SpanKind } from './selection.ts';
+export { beside, reduceSelection, selectionOf } from './selection.ts';

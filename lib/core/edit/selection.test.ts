@@ -1,7 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { whyNoInterval } from '../interval/index.ts';
 import { seededRandom } from '../random.ts';
-import { RUN_REPLACEMENTS, type RunReplacement, runEdit } from './edit.ts';
+import {
+  type Edit,
+  editKey,
+  ffnEdit,
+  modulationEdit,
+  RUN_REPLACEMENTS,
+  type RunReplacement,
+  runEdit,
+  runsOf,
+  textStreamEdit,
+} from './edit.ts';
 import { canRedo, canUndo } from './history.ts';
 import { reduceSelection, type Selection, type SelectionAction, selectionOf } from './selection.ts';
 
@@ -89,9 +99,9 @@ describe('what replaces a run', () => {
 
   it('is changed for one run or for all, each a step to undo', () => {
     const one = acting(mixed, { type: 'replace-by', by: 'nothing', interval: { first: 6, last: 9 } });
-    expect(one.present.map(({ by }) => by)).toEqual(['probes', 'nothing', 'nothing']);
+    expect(runsOf(one.present).map(({ by }) => by)).toEqual(['probes', 'nothing', 'nothing']);
     const all = acting(one, { type: 'replace-by', by: 'student' });
-    expect(all.present.map(({ by }) => by)).toEqual(['student', 'student', 'student']);
+    expect(runsOf(all.present).map(({ by }) => by)).toEqual(['student', 'student', 'student']);
     expect(acting(all, { type: 'undo' }).present).toEqual(one.present);
     expect(acting(all, { type: 'undo' }, { type: 'undo' }).present).toEqual(mixed.present);
     expect(acting(all, { type: 'undo' }, { type: 'redo' }).present).toEqual(all.present);
@@ -105,7 +115,7 @@ it('is sorted, disjoint and of true intervals after any sequence of actions', ()
   const end = () => random.integer(BLOCKS.numBlocks + 4) - 2;
   const anyRun = () => run(end(), end(), oneOf(RUN_REPLACEMENTS));
   for (let i = 0; i < 3000; i++) {
-    const chosen = selection.present[random.integer(selection.present.length + 1)] ?? anyRun();
+    const chosen = runsOf(selection.present)[random.integer(selection.present.length + 1)] ?? anyRun();
     const actions: SelectionAction[] = [
       { type: 'add', edit: anyRun() },
       { type: 'toggle', edit: random.uniform() < 0.5 ? chosen : anyRun() },
@@ -118,10 +128,84 @@ it('is sorted, disjoint and of true intervals after any sequence of actions', ()
       { type: 'redo' },
     ];
     selection = reduceSelection(selection, oneOf(actions), BLOCKS);
-    selection.present.forEach((edit, at) => {
+    runsOf(selection.present).forEach((edit, at, runs) => {
       expect(whyNoInterval(edit, BLOCKS)).toBeNull();
-      expect(edit.first).toBeGreaterThan(selection.present[at - 1]?.last ?? -1);
+      expect(edit.first).toBeGreaterThan(runs[at - 1]?.last ?? -1);
       expect(Object.keys(edit).sort()).toEqual(['by', 'first', 'last', 'on']);
     });
   }
+});
+
+describe('what makes blocks narrower', () => {
+  const MODEL = { ...BLOCKS, width: 64, textStream: 'text', whyNot: () => null };
+  const made = (edits: readonly Edit[], ...actions: SelectionAction[]) =>
+    actions.reduce((selection, action) => reduceSelection(selection, action, MODEL), selectionOf(edits));
+  const keys = (selection: Selection) => selection.present.map(editKey);
+  const group = (from: number, to: number) => textStreamEdit({ first: from, last: to });
+
+  it('is chosen beside runs in one history', () => {
+    const chosen = made(
+      [run(2, 4)],
+      { type: 'add', edit: group(8, 10) },
+      { type: 'toggle', edit: ffnEdit(0, 'image') },
+      { type: 'add', edit: modulationEdit({ rank: 8 }) },
+      { type: 'add', edit: modulationEdit({ rank: 4 }) },
+    );
+    expect(keys(chosen)).toEqual(['0 image ffn', 'modulation rank 4', '2-4 nothing', '8-10 text']);
+    const back = [1, 2, 3, 4].reduce((selection) => reduceSelection(selection, { type: 'undo' }, MODEL), chosen);
+    expect(keys(back)).toEqual(['2-4 nothing']);
+    expect(keys(reduceSelection(chosen, { type: 'toggle', edit: ffnEdit(0, 'image') }, MODEL))).not.toContain(
+      '0 image ffn',
+    );
+  });
+
+  it('has text groups that are drawn over, moved and removed like runs', () => {
+    const carved = made([group(2, 9)], { type: 'add', edit: group(5, 6) });
+    expect(keys(carved)).toEqual(['2-4 text', '5-6 text', '7-9 text']);
+    const on = 'text-stream' as const;
+    expect(keys(made([group(2, 9)], { type: 'move-edge', on, interval: group(2, 9), edge: 'last', block: 7 }))).toEqual(
+      ['2-7 text'],
+    );
+    expect(keys(made([group(2, 9)], { type: 'remove', on, interval: group(2, 9) }))).toEqual([]);
+    // Of runs, unless it says otherwise.
+    expect(keys(made([group(2, 9)], { type: 'remove', interval: group(2, 9) }))).toEqual(['2-9 text']);
+  });
+
+  it('goes with the blocks and the text that another edit takes away', () => {
+    const ffns = [ffnEdit(2, 'image'), ffnEdit(3, 'image'), ffnEdit(3, 'text')];
+    expect(keys(made(ffns, { type: 'add', edit: run(2, 4) }))).toEqual(['2-4 nothing', '2 image ffn']);
+    expect(keys(made(ffns, { type: 'add', edit: group(2, 4) }))).toEqual(['2-4 text', '2 image ffn', '3 image ffn']);
+    const shared = [modulationEdit({ rank: 4 }, [1, 3])];
+    expect(keys(made(shared, { type: 'add', edit: run(2, 4) }))).toEqual(['1 modulation rank 4', '2-4 nothing']);
+  });
+
+  it.each([
+    ['a group over the edge of a run', [run(4, 8)], group(6, 10), /text group 6-10 and the run 4-8 clash/],
+    ['a run over the edge of a group', [group(6, 10)], run(4, 8), /text group 6-10 and the run 4-8 clash/],
+    ['layers of a block that is gone', [run(4, 8)], ffnEdit(6, 'image'), /run 4-8 nothing takes the block away/],
+    ['text layers in a group', [group(4, 8)], ffnEdit(6, 'text'), /text group 4-8 takes them away/],
+    ['a rank above the width', [], modulationEdit({ rank: 65 }), /1 to 64, the width of the model/],
+  ] as const)('is refused as %s, and nothing is lost', (_, edits, edit, message) => {
+    expect(() => made(edits, { type: 'add', edit })).toThrow(message);
+  });
+
+  it('stays beside other runs where it goes with them, whatever a drag of the slider passes', () => {
+    const narrower = [group(4, 6), ffnEdit(9, 'image')];
+    const gesture = 'slider 1';
+    const passed = made(narrower, { type: 'choose-runs', edits: [run(5, 10)], gesture });
+    expect(keys(passed)).toEqual(['5-10 nothing']);
+    const settled = reduceSelection(passed, { type: 'choose-runs', edits: [run(8, 9)], gesture }, MODEL);
+    expect(keys(settled)).toEqual(['4-6 text', '8-9 nothing']);
+    expect(keys(reduceSelection(settled, { type: 'undo' }, MODEL))).toEqual(['4-6 text', '9 image ffn']);
+  });
+
+  it('is replaced kind by kind', () => {
+    const edits = [ffnEdit(2, 'image'), group(4, 6), run(8, 9)];
+    const other = [ffnEdit(3, 'text'), ffnEdit(5, 'text'), ffnEdit(9, 'image')];
+    expect(keys(made(edits, { type: 'choose-narrower', on: 'ffn', edits: other }))).toEqual([
+      '3 text ffn',
+      '4-6 text',
+      '8-9 nothing',
+    ]);
+  });
 });

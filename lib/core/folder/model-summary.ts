@@ -8,6 +8,8 @@ import {
   embedsGuidance,
   familyNamed,
   type ModelConfig,
+  type NarrowerFacts,
+  narrowerFacts,
 } from '../model/config-index.ts';
 import { CAPTION_TOKENS, PICTURE_SIZE } from '../shapes/index.ts';
 import type { Drawer } from './drawer.ts';
@@ -33,6 +35,8 @@ export interface ModelSummary {
   readonly traits: readonly BlockTrait[];
   readonly streams: readonly StreamSpec[];
   readonly stacks: readonly StackSpec[];
+  /** What its structure allows beside runs of blocks. */
+  readonly narrower: NarrowerFacts;
   /** The guidance scale is an input: one pass a step instead of two. */
   readonly embedsGuidance: boolean;
   /** Dtypes present, most elements first. */
@@ -123,6 +127,7 @@ export function describedModel(
     traits,
     stacks,
     streams: streams.map(({ id, label }) => ({ id, label })),
+    narrower: narrowerFacts(config),
     embedsGuidance: embedsGuidance(config),
     dtypes,
     sizeBytes,

@@ -32,12 +32,14 @@ export {
   expectedTensors,
 } from './counts.ts';
 export { editableModel, modulatedBlocks, whyNotAt } from './editable.ts';
+export { editableFrom, type NarrowerFacts, whyNone } from './editable-from.ts';
 export { type EditedBlock, type EditedModel, editedConfig, editedModel, editedReader, formsOf } from './edited.ts';
 export { FAMILIES, familyNamed, originalLayouts } from './families.ts';
 export type { Family, FamilyName, ReaderClass } from './family.ts';
 export { FAMILY_NAMES } from './family-names.ts';
 export { embedsGuidance } from './inputs.ts';
 export { fitsHiddenStates, hiddenStatesShape } from './latents.ts';
+export { narrowerFacts } from './narrower-facts.ts';
 export { conversionOf, prunedModel, studentBlock } from './pruned.ts';
 export { DEFAULT_RESIDENT_BYTES, residentBlocks } from './resident.ts';
 export { basisName, basisTensors } from './shared-modulation.ts';
