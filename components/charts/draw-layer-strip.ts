@@ -21,6 +21,8 @@ export interface StripRows {
   readonly cells: StripRow;
   /** Where the marks of traits begin, between the cells and the probes. */
   readonly traitsTop: number;
+  /** Room for what makes blocks narrower, below the traits. */
+  readonly narrower: StripRow;
   /** One per stream. */
   readonly probes: readonly StripRow[];
   /** From the first probe row to the last. */
@@ -49,14 +51,15 @@ export function readoutLines(findings: readonly string[] | null | undefined, wid
 }
 
 /** Only a model of several stacks has the line of their names. */
-export function stripRows({ stacks }: Pick<BlockAxis, 'stacks'>, streams: number, lines = 1): StripRows {
+export function stripRows({ stacks }: Pick<BlockAxis, 'stacks'>, streams: number, lines = 1, narrower = 0): StripRows {
   const top = namesHeight({ stacks });
-  const firstProbe = top + 64;
+  const firstProbe = top + 64 + narrower + (narrower > 0 ? 10 : 0);
   const readout = { top: firstProbe + streams * PROBE_STEP, height: 4 + Math.max(1, lines) * READOUT_LINE };
   return {
     brackets: { top: top + 2, height: 16 },
     cells: { top: top + 20, height: 34 },
     traitsTop: top + 56,
+    narrower: { top: top + 64, height: narrower },
     probes: Array.from({ length: streams }, (_, row) => ({ top: firstProbe + row * PROBE_STEP, height: PROBE_HEIGHT })),
     allProbes: { top: firstProbe, height: streams * PROBE_STEP - (PROBE_STEP - PROBE_HEIGHT) },
     readout,

@@ -33,12 +33,13 @@ const ALL_ALIKE: NonNullable<LayerStripProps['traits']> = [];
 export function LayerStrip(props: LayerStripProps) {
   const { width, numBlocks, stacks, blocks = UNKNOWN, hovered, onHover, selection, detected, probeR2 } = props;
   const { impossible = NOTHING_IMPOSSIBLE, streams: declared, traits = ALL_ALIKE, findings, agreement = null } = props;
-  const { rules } = props;
+  const { rules, below = null, note = null } = props;
+  const belowHeight = below?.height ?? 0;
   const axis = useMemo(() => blockAxis(numBlocks, width, { stacks }), [numBlocks, width, stacks]);
   const streams = useMemo(() => (probeR2 ? declared : streamsUpdated(declared, blocks)), [declared, probeR2, blocks]);
   const rows = useMemo(
-    () => stripRows(axis, streams.length, readoutLines(findings, axis.end - axis.left)),
-    [axis, streams, findings],
+    () => stripRows(axis, streams.length, readoutLines(findings, axis.end - axis.left), belowHeight),
+    [axis, streams, findings, belowHeight],
   );
   const hintId = useId();
   const gestures = useStripGestures(axis, { ...props, impossible });
@@ -92,6 +93,11 @@ export function LayerStrip(props: LayerStripProps) {
         hintId={hintId}
         rules={rules}
       />
+      {below && (
+        <div className={styles.below} style={rows.narrower}>
+          {below.row}
+        </div>
+      )}
       {rules && <StripRuleMarks axis={axis} row={cells} rules={rules} />}
       {stripNumbers(axis, shown, hovered).map((number) => (
         <span
@@ -163,7 +169,7 @@ export function LayerStrip(props: LayerStripProps) {
         detected={hovered.block === null ? null : intervalAt(detected, hovered.block)}
         marked={marked}
         refusal={refused?.reason ?? null}
-        notice={gestures.notice}
+        notice={gestures.notice ?? note}
         crossed={gestures.crossed}
         anyDetected={detected.length > 0}
         marking={rules?.marking ?? null}

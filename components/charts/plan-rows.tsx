@@ -1,10 +1,11 @@
 'use client';
 /**
- * Two plans over one block axis, a row of cells each: chosen runs as on the strip, and a frame around every block that
- * stays in one plan and goes in the other.
+ * Two plans over one block axis, a row of cells each: chosen runs as on the strip, a bar in every block that is made narrower, and a
+ * frame around every block that differs between the plans.
  */
 import { useMemo } from 'react';
-import { type BlockInterval, removedBlocks } from '@/lib/core/interval/index.ts';
+import { type EditSet, narrowedBlocks, runsOf } from '@/lib/core/edit/index.ts';
+import { removedBlocks } from '@/lib/core/interval/index.ts';
 import { blockAxis, centreOf, labelledBlocks, startOf } from './block-axis.ts';
 import { spanOf } from './draw-layer-strip.ts';
 import { type Mark, mark } from './marks.ts';
@@ -15,7 +16,7 @@ import type { ChartDepth } from './types.ts';
 export interface PlanRow {
   /** "now", "held" */
   readonly label: string;
-  readonly intervals: readonly BlockInterval[];
+  readonly edits: EditSet;
 }
 
 const ROW = 18;
@@ -46,22 +47,30 @@ export function drawPlanRows(
   palette: ChartPalette,
 ): Mark[] {
   const axis = blockAxis(numBlocks, width, { stacks, left: 36, right: 2 });
-  const gone = rows.map(({ intervals }) => new Set(removedBlocks(intervals)));
+  const gone = rows.map(({ edits }) => new Set(removedBlocks(runsOf(edits))));
+  // A modulation that all blocks share marks none of them.
+  const narrower = rows.map(({ edits }) => new Set(narrowedBlocks(withoutModulation(edits), numBlocks)));
   const marks: Mark[] = [];
-  for (const [row, { label, intervals }] of rows.entries()) {
+  for (const [row, { label, edits }] of rows.entries()) {
     const y = row * STEP + 2;
     const name = { x: 0, y: y + ROW / 2, dy: '0.35em', 'font-size': 11, fill: palette.muted };
     marks.push(mark('text', name, label));
     for (let block = 0; block < numBlocks; block++) {
       const cell = { x: startOf(axis, block) + 0.5, y, width: Math.max(1, axis.step - 1), height: ROW, rx: 2 };
       const isGone = gone[row]!.has(block);
-      const differs = gone.some((one) => one.has(block) !== isGone);
+      const isNarrower = narrower[row]!.has(block);
+      const differs =
+        gone.some((one) => one.has(block) !== isGone) || narrower.some((one) => one.has(block) !== isNarrower);
       marks.push(mark('rect', { ...cell, fill: palette.panel, stroke: palette.line, 'stroke-width': 0.5 }));
+      if (isNarrower) {
+        const bar = { x: cell.x + 1, y: y + ROW - 6, width: Math.max(1, cell.width - 2), height: 4 };
+        marks.push(mark('rect', { ...bar, fill: palette.accent }));
+      }
       if (differs) {
         marks.push(mark('rect', { ...cell, y: y - 2, height: ROW + 4, fill: 'none', stroke: palette.text }));
       }
     }
-    for (const interval of intervals) {
+    for (const interval of runsOf(edits)) {
       const { left, width: span } = spanOf(axis, interval, 1);
       marks.push(mark('rect', { x: left, y: y + 2, width: span, height: ROW - 4, rx: 3, fill: palette.accent }));
     }
@@ -72,3 +81,5 @@ export function drawPlanRows(
   }
   return marks;
 }
+
+const withoutModulation = (edits: EditSet): EditSet => edits.filter(({ on }) => on !== 'modulation');

@@ -8,12 +8,16 @@ import { agreementText, foundText, spanText } from './number-text.ts';
 import { type Hover, NO_HOVER } from './types.ts';
 
 interface StripBracketProps {
+  /** What it proposes. */
+  readonly name?: string;
   readonly interval: BlockInterval;
   readonly span: Span;
   readonly top: number;
   readonly height: number;
   readonly pressed: boolean;
   readonly refusal: string | null;
+  /** What is known of it, in a sentence. */
+  readonly words?: string | null;
   /** Share of the resamples that find it; null where nothing was resampled. */
   readonly share: number | null;
   /** Of several analyses, how many detect it; null where one alone is shown. */
@@ -24,6 +28,7 @@ interface StripBracketProps {
 
 export function StripBracket(props: StripBracketProps) {
   const { interval, span, top, height, pressed, refusal, share, agreement, onToggle, onHover } = props;
+  const { name = 'Detected interval', words = null } = props;
   const sure = [
     ...(share === null ? [] : [foundText(share)]),
     ...(agreement ? [agreementText(agreement.count, agreement.of)] : []),
@@ -33,10 +38,11 @@ export function StripBracket(props: StripBracketProps) {
   return (
     <button
       type="button"
-      aria-label={`Detected interval ${spanText(interval)}${sure === '' ? '' : `, ${sure}`}`}
+      aria-label={`${name} ${spanText(interval)}${sure === '' ? '' : `, ${sure}`}`}
+      aria-description={words ?? undefined}
       aria-pressed={pressed}
       aria-disabled={refusal === null ? undefined : true}
-      title={refusal ?? (sure === '' ? undefined : capitalised(sure))}
+      title={refusal ?? words ?? (sure === '' ? undefined : capitalised(sure))}
       className={styles.bracket}
       style={{ left: span.left, width: span.width, top, height, '--found': bracketOpacity(share) } as CSSProperties}
       onClick={() => {

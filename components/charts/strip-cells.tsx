@@ -12,6 +12,11 @@ import type { Hover, ImpossibleRange, LayerStripProps, StripRules } from './type
 import type { StripGestures } from './use-strip-gestures.ts';
 
 interface StripCellsProps {
+  /** What the row is of, and what an option of it is called. */
+  readonly label?: string;
+  readonly optionName?: (block: number) => string;
+  /** What is said of a block, in place of findings and rules. */
+  readonly wordsOf?: ((block: number) => string) | undefined;
   readonly axis: BlockAxis;
   readonly row: StripRow;
   readonly hovered: Hover;
@@ -26,13 +31,14 @@ interface StripCellsProps {
 }
 
 export function StripCells(props: StripCellsProps) {
-  const { axis, row, hovered, selection, impossible, traits, findings, gestures, hintId, rules } = props;
+  const { axis, row, hovered, selection, impossible, traits, findings, gestures, hintId, rules, wordsOf } = props;
+  const { label = 'Blocks', optionName = blockName } = props;
   const { top, height } = row;
   const blocks = Array.from({ length: axis.numBlocks }, (_, block) => block);
   return (
     <div
       role="listbox"
-      aria-label="Blocks"
+      aria-label={label}
       aria-multiselectable="true"
       aria-orientation="horizontal"
       aria-describedby={hintId}
@@ -62,17 +68,22 @@ export function StripCells(props: StripCellsProps) {
           <Cell
             key={block}
             block={block}
+            name={optionName(block)}
             left={startOf(axis, block) - axis.left}
             width={axis.step}
             lit={lit}
-            description={[
-              rules && ruleWords(rules, block),
-              placeInStack(axis, block),
-              ...traitLabels(traits, props.blocks[block]),
-              findings?.[block],
-            ]
-              .filter(Boolean)
-              .join('. ')}
+            description={
+              wordsOf
+                ? wordsOf(block)
+                : [
+                    rules && ruleWords(rules, block),
+                    placeInStack(axis, block),
+                    ...traitLabels(traits, props.blocks[block]),
+                    findings?.[block],
+                  ]
+                    .filter(Boolean)
+                    .join('. ')
+            }
             chosen={intervalAt(selection, block) !== null}
             reason={impossible.find(({ first, last }) => first <= block && block <= last)?.reason}
             tabStop={block === gestures.cursor}
@@ -83,8 +94,11 @@ export function StripCells(props: StripCellsProps) {
   );
 }
 
+const blockName = (block: number): string => `Block ${block}`;
+
 interface CellProps {
   readonly block: number;
+  readonly name: string;
   readonly left: number;
   readonly width: number;
   readonly lit: boolean;
@@ -96,12 +110,12 @@ interface CellProps {
 }
 
 /** Memoised: a hover over sixty blocks re-renders the two cells it concerns. */
-const Cell = memo(function Cell({ block, left, width, lit, description, chosen, reason, tabStop }: CellProps) {
+const Cell = memo(function Cell({ block, name, left, width, lit, description, chosen, reason, tabStop }: CellProps) {
   const box: CSSProperties = { left, width };
   return (
     <div
       role="option"
-      aria-label={`Block ${block}`}
+      aria-label={name}
       aria-description={description || undefined}
       aria-selected={chosen}
       aria-disabled={reason === undefined ? undefined : true}

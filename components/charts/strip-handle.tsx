@@ -11,6 +11,8 @@ import { type IntervalEdge, type LayerStripProps, NO_HOVER } from './types.ts';
 import type { StripGestures } from './use-strip-gestures.ts';
 
 interface StripHandleProps {
+  /** What the edge is of. */
+  readonly noun?: string;
   readonly axis: BlockAxis;
   /** As shown, possibly on the move. */
   readonly interval: BlockInterval;
@@ -31,6 +33,7 @@ interface StripHandleProps {
 
 export function StripHandle(props: StripHandleProps) {
   const { axis, interval, origin, edge, chosen, taken, top, height, gestures, onMoveEdge, onRemove, onHover } = props;
+  const { noun = 'interval' } = props;
   const dragged = useRef<number | null>(null);
   const depth = depthOf(axis);
   const [lowest, highest] = edgeLimits(origin, edge, taken, depth);
@@ -94,7 +97,7 @@ export function StripHandle(props: StripHandleProps) {
     <div
       role="slider"
       tabIndex={0}
-      aria-label={`${edge === 'first' ? 'First' : 'Last'} block of interval ${spanText(origin)}`}
+      aria-label={`${edge === 'first' ? 'First' : 'Last'} block of ${noun} ${spanText(origin)}`}
       aria-valuemin={lowest}
       aria-valuemax={highest}
       aria-valuenow={here}

@@ -2,6 +2,7 @@
  * What the page hands to a chart and what a chart hands back. Every chart shares one block axis and one hover, reports
  * intents (`onAdd`, `onToggle`, …) and never owns the selection. All blocks are 0-based, all intervals inclusive.
  */
+import type { ReactNode } from 'react';
 import type { ReportStreams } from '@/lib/core/detection/index.ts';
 import type { BlockInterval } from '@/lib/core/interval/interval.ts';
 import type { BlockTrait, StreamId, StreamSpec } from '@/lib/core/model/architecture.ts';
@@ -66,6 +67,10 @@ export interface LayerStripProps extends LinkedChartProps {
   /** `block` is the new first or last block of a chosen interval, already inside its limits. */
   readonly onMoveEdge: (interval: BlockInterval, edge: IntervalEdge, block: number) => void;
   readonly onRemove: (interval: BlockInterval) => void;
+  /** A row of its own below the cells, over the same axis: what makes blocks narrower. */
+  readonly below?: { readonly height: number; readonly row: ReactNode } | null | undefined;
+  /** Said in place of what is under the pointer; null where nothing is. */
+  readonly note?: string | null | undefined;
   /** What the planner may do to blocks; left out where nothing is planned. Memoise it. */
   readonly rules?: StripRules | undefined;
 }

@@ -48,10 +48,17 @@ const RULE_KEYS: ReadonlyMap<string, StripRule> = new Map([
   ['f', 'forbid'],
 ]);
 
-type Options = LayerStripProps & { readonly impossible: readonly ImpossibleRange[] };
+type Options = Pick<
+  LayerStripProps,
+  'numBlocks' | 'selection' | 'detected' | 'onHover' | 'rules' | 'onAdd' | 'onToggle' | 'onRemove'
+> & {
+  readonly impossible: readonly ImpossibleRange[];
+  /** What two blocks or more are, with its article. */
+  readonly noun?: string;
+};
 
 export function useStripGestures(axis: BlockAxis, options: Options): StripGestures {
-  const { numBlocks, selection, detected, impossible, onHover, rules } = options;
+  const { numBlocks, selection, detected, impossible, onHover, rules, noun = 'An interval' } = options;
   const marking = rules?.marking ?? null;
   const depth = depthOf(axis);
   const [cursorState, setCursor] = useState(0);
@@ -167,7 +174,7 @@ export function useStripGestures(axis: BlockAxis, options: Options): StripGestur
     if (marking && range) return mark(range, marking);
     if (isInterval(range)) options.onAdd(range);
     if (refused) setNotice(refused.reason);
-    else if (!isInterval(range)) setNotice('An interval is two blocks or more.');
+    else if (!isInterval(range)) setNotice(`${noun} is two blocks or more.`);
   };
 
   const setMovingEdge = useCallback((next: MovingEdge | null) => setMoving(next), []);

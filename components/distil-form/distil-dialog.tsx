@@ -10,7 +10,8 @@ import { serverApi } from '@/lib/page/api/api.ts';
 import type { ModelPlaces, RunRequest, ServerModel } from '@/lib/page/api/run-api.ts';
 import { type DistilForm, defaultForm, modelOf, requestOf } from '@/lib/page/distil-form/distil-form.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
-import { presentPlan } from '@/lib/page/explorer/plan-figures.ts';
+import { presentRunPlan } from '@/lib/page/explorer/plan-figures.ts';
+import { presentNarrower } from '@/lib/page/explorer/selection.ts';
 import { DistilAbsent } from './distil-absent';
 import { DistilEstimate } from './distil-estimate';
 import { DistilFields } from './distil-fields';
@@ -29,7 +30,7 @@ export const DistilDialog = ({ onClose }: { onClose: () => void }) => (
 
 function Distil({ onClose }: { onClose: () => void }) {
   const problems = useFieldProblems();
-  const [plan] = useState<RunPlan | null>(() => presentPlan());
+  const [plan] = useState<RunPlan | null>(() => presentRunPlan());
   const [looked, setLooked] = useState<Looked>({ kind: 'looking' });
   const [form, setForm] = useState<DistilForm | null>(null);
   const [starting, setStarting] = useState(false);
@@ -84,6 +85,9 @@ function Distil({ onClose }: { onClose: () => void }) {
         <>
           One student block for each of {intervals}: {plan.blocks.before} → {plan.blocks.after} blocks of{' '}
           {plan.model.name}.
+          {presentNarrower().length > 0
+            ? ' Text groups, FFNs and modulations that are chosen beside them are not part of the run: contigua export puts them in place.'
+            : ''}
         </>
       }
       onClose={onClose}

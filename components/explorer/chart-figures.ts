@@ -26,7 +26,7 @@ import { modelStore } from '@/lib/page/explorer/model.ts';
 import { bandWords, type NoiseReading, readingOf } from '@/lib/page/explorer/noise.ts';
 import { allOthers, othersStore } from '@/lib/page/explorer/others.ts';
 import { readingWords, rowsWords, tokensRead } from '@/lib/page/explorer/reading.ts';
-import { selectionStore } from '@/lib/page/explorer/selection.ts';
+import { presentRuns } from '@/lib/page/explorer/selection.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { noiseRowsData } from './noise-rows-data';
 
@@ -65,7 +65,7 @@ function figureOf(
     streams: report.model.streams,
     blocks: summary?.blocks,
     traits: summary?.traits,
-    selection: selectionStore.getState().selection.present,
+    selection: presentRuns(),
     detected: detectedIn(report, detection),
   };
   const facts: FigureFacts = {

@@ -15,6 +15,7 @@ import {
   presentChoice,
   wholeFacts,
 } from '@/lib/page/explorer/choice-quality.ts';
+import type { PageEdit } from '@/lib/page/explorer/edits.ts';
 import { engineStore } from '@/lib/page/explorer/engine.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import { countNow, isQuickModel } from '@/lib/page/explorer/quiet-measurements.ts';
@@ -77,10 +78,10 @@ export function ChoiceQuality() {
       {estimate === null ? null : (
         <Note>
           {present.edits.length === 1
-            ? 'One interval: the same as its own error.'
+            ? `One ${nounOf(present.edits).slice(0, -1)}: the same as its own error.`
             : damage
-              ? `Estimated from the ${present.edits.length} intervals' own errors: ${percentWords(estimate)}.`
-              : `Estimate: the ${present.edits.length} intervals' own errors, added in squares.`}
+              ? `Estimated from the ${present.edits.length} ${nounOf(present.edits)}' own errors: ${percentWords(estimate)}.`
+              : `Estimate: the ${present.edits.length} ${nounOf(present.edits)}' own errors, added in squares.`}
         </Note>
       )}
       {summary?.drawable ? (
@@ -117,6 +118,8 @@ export function ChoiceQuality() {
   );
 }
 
+const nounOf = (edits: readonly PageEdit[]): string => (edits.every(({ on }) => on === 'run') ? 'intervals' : 'edits');
+
 const CountButton = ({ children }: { children: string }) => (
   <button
     type="button"
@@ -128,7 +131,7 @@ const CountButton = ({ children }: { children: string }) => (
 );
 
 const ERROR_TITLE =
-  'Relative error of the output with all chosen intervals taken out together, on the held-out samples of the analysis; the range is a 95 % bootstrap over prompts';
+  'Relative error of the output with all that is chosen together, on the held-out samples of the analysis; the range is a 95 % bootstrap over prompts';
 const FACTS_TITLE = `Facts of ${COUNTED_PICTURES.pictures} held-out captions that the checker finds in the pictures drawn with the choice; the range is Wilson's 95 % interval, as if facts were independent`;
 
 function pictureWords(pictures: number, whole: { held: number; total: number } | null): string {

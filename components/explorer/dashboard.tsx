@@ -4,7 +4,7 @@
  * columns scroll on their own from 1280 px on. Below, everything stacks in the order of the work: the model, the charts, the
  * plan, and last how far scores and choices can be trusted.
  */
-import { useEffect } from 'react';
+import { lazy, Suspense, useEffect } from 'react';
 import { busyStore, isAnalysing } from '@/lib/page/explorer/compute.ts';
 import { choose, watchGestures } from '@/lib/page/explorer/selection.ts';
 import { startSession } from '@/lib/page/explorer/start-and-switch.ts';
@@ -18,6 +18,10 @@ import { IntervalPanel } from './interval-panel';
 import { ModelPanel } from './model-panel';
 import { PlanPanel } from './plan-panel';
 import { PreviewPanel } from './preview-panel';
+
+/** They need the config readers of all families: no part of the first load. */
+const NarrowerPanel = lazy(async () => ({ default: (await import('./narrower-panel')).NarrowerPanel }));
+const ModulationPanel = lazy(async () => ({ default: (await import('./modulation-panel')).ModulationPanel }));
 
 /** Beside both parts of the centre column. */
 const SIDE = 'xl:row-span-2 xl:sticky xl:top-12 xl:h-[calc(100dvh-48px)] xl:overflow-y-auto bg-panel';
@@ -50,6 +54,16 @@ export function Dashboard() {
           <div className="flex-1 divide-y divide-line md:grid md:grid-cols-2 md:divide-x md:divide-y-0 xl:block xl:divide-x-0 xl:divide-y">
             <PlanPanel />
             <IntervalPanel />
+            <div className="md:border-t md:border-line xl:border-t-0">
+              <Suspense fallback={<div className="h-96" />}>
+                <NarrowerPanel />
+              </Suspense>
+            </div>
+            <div className="md:border-t md:border-line xl:border-t-0">
+              <Suspense fallback={<div className="h-60" />}>
+                <ModulationPanel />
+              </Suspense>
+            </div>
             <div className="md:col-span-2 md:border-t md:border-line xl:border-t-0">
               <PreviewPanel />
             </div>

@@ -5,11 +5,12 @@ import { Button } from '@/components/ui/button';
 import { FileButton } from '@/components/ui/file-button';
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import { copyLayerIndex, downloadConfig, downloadPlan, loadPlan } from '@/lib/page/explorer/plan-files.ts';
-import { selectionStore } from '@/lib/page/explorer/selection.ts';
+import { chosenRuns, selectionStore } from '@/lib/page/explorer/selection.ts';
 
 export function ExportPanel() {
   const open = useStore(modelStore, (state) => state.summary !== null);
   const empty = useStore(selectionStore, (state) => state.selection.present.length === 0);
+  const noRuns = useStore(selectionStore, (state) => chosenRuns(state).length === 0);
   return (
     <section
       aria-label="Download"
@@ -22,15 +23,15 @@ export function ExportPanel() {
       <Button
         small
         disabled={!open || empty}
-        title="config.json of the pruned model, as diffusers reads it"
+        title="config.json of the edited model, as the class that holds it reads it"
         onClick={() => void downloadConfig()}
       >
         Download config
       </Button>
       <Button
         small
-        disabled={!open || empty}
-        title="The intervals as the official PPCL trainer takes them: --layer_index"
+        disabled={!open || noRuns}
+        title="The intervals, without narrower blocks, as the official PPCL trainer takes them: --layer_index"
         onClick={() => void copyLayerIndex()}
       >
         Copy layer_index

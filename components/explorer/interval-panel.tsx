@@ -35,7 +35,7 @@ import {
   takenStore,
 } from '@/lib/page/explorer/ranking.ts';
 import { refitStore, refitWords } from '@/lib/page/explorer/refitting.ts';
-import { choose, selectionStore } from '@/lib/page/explorer/selection.ts';
+import { choose, chosenRuns, selectionStore } from '@/lib/page/explorer/selection.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { lacksWeights } from '@/lib/page/explorer/traces.ts';
 import { BudgetSlider } from './budget-slider';
@@ -56,7 +56,7 @@ const LIST_HEIGHT = 'clamp(184px, 100dvh - 768px, 304px)';
 export function IntervalPanel() {
   const report = useStore(analysisStore, (state) => state.report);
   const { detection: settings, score } = useStore(settingsStore);
-  const chosen = useStore(selectionStore, (state) => state.selection.present);
+  const chosen = useStore(selectionStore, chosenRuns);
   const detected = useDetected();
   const here = useNoiseReading();
   const caveat = useReading();
@@ -143,7 +143,7 @@ export function IntervalPanel() {
             small
             className="-mr-2"
             disabled={chosen.length === 0}
-            onClick={() => choose({ type: 'clear' })}
+            onClick={() => choose({ type: 'choose-runs', edits: [] })}
           >
             Clear
           </Button>

@@ -21,7 +21,7 @@ import { percentWords, SURROGATE_CKA } from '@/lib/page/browser/number-words.ts'
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { setHover } from '@/lib/page/explorer/hover.ts';
 import { whyNotResampled } from '@/lib/page/explorer/reading.ts';
-import { choose, newEdit, selectionStore } from '@/lib/page/explorer/selection.ts';
+import { choose, chosenRuns, newEdit, selectionStore } from '@/lib/page/explorer/selection.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { ReplacementSelect } from './replacement-select';
 import { useFoundIn } from './use-linked';
@@ -45,7 +45,7 @@ export function IntervalTable({ intervals, detected, bySureness, ranking, onSort
   const report = useStore(analysisStore, (state) => state.report);
   const measuring = useStore(analysisStore, (state) => state.measuring);
   const { detection: settings, score } = useStore(settingsStore);
-  const chosen = useStore(selectionStore, (state) => state.selection.present);
+  const chosen = useStore(selectionStore, chosenRuns);
   const here = useNoiseReading();
   const foundIn = useFoundIn();
   const whyNotFound = useMemo(() => report && whyNotResampled(report, settings), [report, settings]);

@@ -13,6 +13,17 @@ import { modelStore } from '@/lib/page/explorer/model.ts';
 import { wantedFile } from '@/lib/page/explorer/probe-source.ts';
 import { lacksWeights } from '@/lib/page/explorer/traces.ts';
 
+/** Whether anything can be measured now on what the report was measured on, and why not. */
+export function useMeasurable(report: AnalysisReport): { readonly whyNot: string | null; readonly isBusy: boolean } {
+  const measuredOn = useStore(analysisStore, (state) => state.measuredOn);
+  const isWorking = useStore(busyStore, ({ tasks }) => tasks.length > 0);
+  const isReady = useStore(engineStore, ({ status }) => status === 'ready');
+  const missing = wantedFile(report, measuredOn);
+  const noWeights = lacksWeights(useStore(modelStore, ({ summary }) => summary));
+  const noFile = missing ? `Choose ${missing.name} again under Calibration first` : null;
+  return { whyNot: noWeights ?? noFile, isBusy: isWorking || !isReady };
+}
+
 /** "Measure every interval of 2 to 5 blocks (41)"; what it says is left to measure. */
 export function MeasureButton({
   report,
@@ -23,17 +34,13 @@ export function MeasureButton({
   which: Ablation;
   children: ReactNode;
 }) {
-  const measuredOn = useStore(analysisStore, (state) => state.measuredOn);
-  const busy = useStore(busyStore, ({ tasks }) => tasks.length > 0);
-  const isReady = useStore(engineStore, ({ status }) => status === 'ready');
-  const missing = wantedFile(report, measuredOn);
-  const noWeights = lacksWeights(useStore(modelStore, ({ summary }) => summary));
+  const { whyNot, isBusy } = useMeasurable(report);
   const left = leftToMeasure(report, which);
   return (
     <Button
       small
-      disabled={left === 0 || busy || !isReady || missing !== null || noWeights !== null}
-      title={noWeights ?? (missing ? `Choose ${missing.name} again under Calibration first` : undefined)}
+      disabled={left === 0 || isBusy || whyNot !== null}
+      title={whyNot ?? undefined}
       onClick={() => void measureAblation(which)}
     >
       {left === 0 ? 'Measured' : 'Measure'} {children}

@@ -7,11 +7,12 @@ import { Select } from '@/components/ui/select';
 import { Switch } from '@/components/ui/switch';
 import { removedCount } from '@/lib/core/interval/index.ts';
 import { amountWords, BUDGET_DTYPES, type BudgetDtype, takesDtype } from '@/lib/core/planner/index.ts';
+import { choiceWords } from '@/lib/page/explorer/edit-words.ts';
 import { pageEdits } from '@/lib/page/explorer/edits.ts';
-import type { Planned } from '@/lib/page/explorer/planned.ts';
+import { editsOfPlan, type Planned } from '@/lib/page/explorer/planned.ts';
 import { plannerStore, setBudgetKind } from '@/lib/page/explorer/planner.ts';
 import { choose, gestureName, selectionStore } from '@/lib/page/explorer/selection.ts';
-import { choiceKey, editsWords, type PointScales, predictionWords } from './plan-points';
+import { choiceKey, type PointScales, predictionWords } from './plan-points';
 
 const KINDS = [
   { value: 'params', label: 'Parameters' },
@@ -30,7 +31,8 @@ export function PlanBudget({ planned, scales }: { planned: Planned; scales: Poin
   const chosen = useStore(selectionStore, (state) => state.selection.present);
   const id = useId();
   const { best, problem } = planned;
-  const isTaken = best !== null && choiceKey(pageEdits(best.edits)) === choiceKey(pageEdits(chosen));
+  const edits = best && pageEdits(editsOfPlan(best));
+  const isTaken = edits !== null && choiceKey(edits) === choiceKey(pageEdits(chosen));
   return (
     <div className="mb-2 max-w-xl text-xs">
       <div className="flex flex-wrap items-center gap-x-3 gap-y-1.5">
@@ -58,8 +60,8 @@ export function PlanBudget({ planned, scales }: { planned: Planned; scales: Poin
           />
         ) : null}
         <span className="ml-auto flex items-center gap-2 text-muted">
-          <span title="Every plan then has the intervals that are chosen now">
-            {kept === null ? 'Keep what is chosen' : `Keeps ${editsWords(pageEdits(kept))}`}
+          <span title="Every plan then has what is chosen now">
+            {kept === null ? 'Keep what is chosen' : `Keeps ${choiceWords(pageEdits(kept))}`}
           </span>
           <Switch
             name="Keep what is chosen in every plan"
@@ -69,17 +71,17 @@ export function PlanBudget({ planned, scales }: { planned: Planned; scales: Poin
         </span>
       </div>
       <div id={`${id}-best`} className="mt-1.5 flex min-h-10 items-start gap-2" aria-live="polite">
-        {best && scales ? (
+        {best && edits && scales ? (
           <>
             <p className="min-w-0 flex-1 text-muted">
-              <span className="font-medium text-ink">Best plan: {editsWords(pageEdits(best.edits))}</span>
+              <span className="font-medium text-ink">Best plan: {choiceWords(edits)}</span>
               {` · ${removedCount(best.edits)} blocks out, ${amountWords(kind, best.cost).replace(' parameters', '')} of ${amountWords(kind, scales.scale.before)} (${((100 * best.cost) / scales.scale.before).toFixed(0)} %)`}
-              {best.edits.length > 0 ? `, ${predictionWords(pageEdits(best.edits), scales) ?? ''}` : ''}
+              {edits.length > 0 ? `, ${predictionWords({ ...best, edits }, scales) ?? ''}` : ''}
             </p>
             <Button
               small
               disabled={isTaken}
-              onClick={() => choose({ type: 'choose', edits: best.edits, gesture: gestureName('plans') })}
+              onClick={() => choose({ type: 'choose', edits, gesture: gestureName('plans') })}
             >
               {isTaken ? 'Chosen' : 'Choose it'}
             </Button>

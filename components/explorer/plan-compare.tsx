@@ -4,16 +4,18 @@ import { useMemo } from 'react';
 import { PlanRows } from '@/components/charts';
 import { Button } from '@/components/ui/button';
 import { estimatedError } from '@/lib/core/detection/index.ts';
+import { runsOf, sameEdit } from '@/lib/core/edit/index.ts';
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import { removedCount } from '@/lib/core/interval/index.ts';
 import { tokensOf } from '@/lib/core/plan/index.ts';
-import { amountWords, type CostScale, costScales, predictedDamage } from '@/lib/core/planner/index.ts';
+import { amountWords, costScales, type WidthOffer } from '@/lib/core/planner/index.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
 import { countedRangeWords, countedWords, shareRangeWords } from '@/lib/page/browser/confidence-words.ts';
 import { changeWords, percentWords } from '@/lib/page/browser/number-words.ts';
 import { isCounted, type MeasuredChoice } from '@/lib/page/explorer/choice-quality.ts';
+import { choiceWords } from '@/lib/page/explorer/edit-words.ts';
 import type { PageEdit } from '@/lib/page/explorer/edits.ts';
-import { choiceKey, costOf, damageWords, editsWords, type PointScales } from './plan-points';
+import { choiceKey, damageWords, type PointScales, pointScales } from './plan-points';
 
 interface PlanCompareProps {
   width: number;
@@ -23,6 +25,8 @@ interface PlanCompareProps {
   present: readonly PageEdit[];
   choices: readonly MeasuredChoice[];
   scales: PointScales;
+  /** What is known of edits that make blocks narrower. */
+  offers: readonly WidthOffer[];
   onLetGo: () => void;
   onTake: () => void;
 }
@@ -36,19 +40,22 @@ const NAMES = {
 } as const;
 
 export function PlanCompare(props: PlanCompareProps) {
-  const { width, model, report, held, present, choices, scales, onLetGo, onTake } = props;
+  const { width, model, report, held, present, choices, scales, offers, onLetGo, onTake } = props;
   const costs = useMemo(() => {
     const costed = { ...model, tokensPerForward: tokensOf(model, report.calibration) };
-    return costScales(costed, report);
-  }, [model, report]);
+    return costScales(costed, report).map((scale) =>
+      pointScales({ model: costed, scale, prediction: null, fit: null, offers }),
+    );
+  }, [model, report, offers]);
   const rows = useMemo(
     () => [
-      { label: 'now', intervals: present },
-      { label: 'held', intervals: held },
+      { label: 'now', edits: present },
+      { label: 'held', edits: held },
     ],
     [present, held],
   );
   const both = [present, held] as const;
+  const blocksOf = (edits: readonly PageEdit[]) => model.numBlocks - removedCount(runsOf(edits));
   const measured = both.map((edits) => choices.find((one) => choiceKey(one.edits) === choiceKey(edits)));
   return (
     <div className="mt-3 max-w-xl border-t border-line pt-2">
@@ -82,15 +89,15 @@ export function PlanCompare(props: PlanCompareProps) {
           </tr>
         </thead>
         <tbody>
-          <Line name="Intervals" cells={both.map(editsWords)} />
+          <Line name="Edits" cells={both.map(choiceWords)} />
           <Line name="Only here" cells={[onlyIn(present, held), onlyIn(held, present)]} />
           <Line
             name="Blocks"
-            cells={both.map((edits) => String(model.numBlocks - removedCount(edits)))}
-            change={changeWords(model.numBlocks - removedCount(held), model.numBlocks - removedCount(present))}
+            cells={both.map((edits) => String(blocksOf(edits)))}
+            change={changeWords(blocksOf(held), blocksOf(present))}
           />
-          {costs.map((scale) => (
-            <CostLine key={scale.kind} scale={scale} present={present} held={held} />
+          {costs.map((of) => (
+            <CostLine key={of.scale.kind} of={of} present={present} held={held} />
           ))}
           <Line name="Predicted damage" cells={both.map((edits) => predicted(edits, scales))} />
           <Line name="Estimated error" cells={both.map((edits) => percentWords(estimatedError(report, edits)))} />
@@ -102,10 +109,13 @@ export function PlanCompare(props: PlanCompareProps) {
   );
 }
 
-function CostLine({ scale, present, held }: { scale: CostScale } & Pick<PlanCompareProps, 'present' | 'held'>) {
-  const [now, before] = [costOf(scale, present), costOf(scale, held)];
-  const words = (amount: number) => amountWords(scale.kind, amount).replace(' parameters', '');
-  return <Line name={NAMES[scale.kind]} cells={[words(now), words(before)]} change={changeWords(before, now)} />;
+function CostLine({ of, present, held }: { of: PointScales } & Pick<PlanCompareProps, 'present' | 'held'>) {
+  const { kind } = of.scale;
+  const [now, before] = [of.costOf(present), of.costOf(held)];
+  const words = (amount: number | null) =>
+    amount === null ? 'n/a' : amountWords(kind, amount).replace(' parameters', '');
+  const change = now === null || before === null ? '' : changeWords(before, now);
+  return <Line name={NAMES[kind]} cells={[words(now), words(before)]} change={change} />;
 }
 
 function Line({ name, cells, change = '' }: { name: string; cells: readonly string[]; change?: string }) {
@@ -123,13 +133,13 @@ function Line({ name, cells, change = '' }: { name: string; cells: readonly stri
 }
 
 function onlyIn(edits: readonly PageEdit[], others: readonly PageEdit[]): string {
-  const own = edits.filter((a) => !others.some((b) => a.first === b.first && a.last === b.last && a.by === b.by));
-  return own.length === 0 ? '–' : editsWords(own);
+  const own = edits.filter((a) => !others.some((b) => sameEdit(a, b)));
+  return own.length === 0 ? '–' : choiceWords(own);
 }
 
-function predicted(edits: readonly PageEdit[], { prediction }: PointScales): string {
-  const damage = prediction && predictedDamage(prediction, edits);
-  return prediction && damage !== null ? damageWords(damage, prediction.isShare) : 'n/a';
+function predicted(edits: readonly PageEdit[], { prediction, predictedOf }: PointScales): string {
+  const known = predictedOf(edits);
+  return prediction && known ? damageWords(known.value, prediction.isShare) : 'n/a';
 }
 
 function errorWords(choice: MeasuredChoice | undefined): string {

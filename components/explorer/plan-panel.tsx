@@ -4,7 +4,7 @@ import { useStore } from 'zustand';
 import { Help } from '@/components/ui/help';
 import { Panel } from '@/components/ui/panel';
 import type { ForwardTiming } from '@/lib/compute/protocol.ts';
-import { type RunSet, replacementWord } from '@/lib/core/edit/index.ts';
+import { type RunSet, replacementWord, runsOf } from '@/lib/core/edit/index.ts';
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import { removedCount } from '@/lib/core/interval/index.ts';
 import { type BeforeAfter, type PlanCost, tokensOf } from '@/lib/core/plan/index.ts';
@@ -26,7 +26,7 @@ import { changedSince, changedWords, isSame } from '@/lib/page/explorer/made-of.
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import { planFiguresStore } from '@/lib/page/explorer/plan-figures-store.ts';
 import { isQuickModel, measureForward, presentTiming } from '@/lib/page/explorer/quiet-measurements.ts';
-import { selectionStore } from '@/lib/page/explorer/selection.ts';
+import { chosenNarrower, presentNarrower, presentRuns, selectionStore } from '@/lib/page/explorer/selection.ts';
 import { timingStore } from '@/lib/page/explorer/timing.ts';
 import { lacksWeights, NEEDS_WEIGHTS } from '@/lib/page/explorer/traces.ts';
 import { DistilButton } from '../distil-form/distil-button';
@@ -57,10 +57,10 @@ export function PlanPanel() {
             size and operations are computed from the config; the forward time is measured on the engine in use.
           </p>
           <p>
-            <em>Output error</em> and <em>facts held</em> are of the whole choice, all intervals taken out together.
-            Until the error is measured, an estimate stands there: from what each interval costs alone, added in
-            squares. Facts are counted: of {COUNTED_PICTURES.pictures} captions that training never saw, drawn with the
-            same noise each time, how many statements the checker finds in the pictures.
+            <em>Output error</em> and <em>facts held</em> are of the whole choice, all of its edits together. Until the
+            error is measured, an estimate stands there: from what each edit costs alone, added in squares. Facts are
+            counted: of {COUNTED_PICTURES.pictures} captions that training never saw, drawn with the same noise each
+            time, how many statements the checker finds in the pictures.
           </p>
           <p>
             FLOPs per image count {DRAWING.steps} steps at {summary?.picture ?? 'the model’s nominal size'}, with{' '}
@@ -103,10 +103,38 @@ export function PlanPanel() {
           <ChoiceQuality />
         </tbody>
       </table>
+      <NarrowerNote />
       <p className="mt-1 min-h-4 text-2xs text-muted">
-        {[editsWords(edits), cost && probesWords(cost), summary?.costNote].filter(Boolean).join(' ')}
+        {[editsWords(runsOf(edits)), cost && probesWords(cost), summary?.costNote].filter(Boolean).join(' ')}
       </p>
     </Panel>
+  );
+}
+
+/** Broken between its options alone. */
+const EXPORT_COMMAND = ['contigua export MODEL', '--plan plan.json', '--out smaller'];
+
+/** What is not done with narrower blocks here, and what does it. */
+function NarrowerNote() {
+  const narrower = useStore(selectionStore, chosenNarrower);
+  if (narrower.length === 0) return null;
+  const isShared = narrower.some(({ on }) => on === 'modulation');
+  const isMapped = narrower.some(({ on }) => on !== 'modulation');
+  return (
+    <div className="mt-2 space-y-1 rounded-md border border-line bg-panel-2 px-2 py-1.5 text-2xs text-muted">
+      <p>
+        {isMapped ? 'Maps of text groups and FFNs are fitted in closed form, not distilled. ' : ''}
+        {isShared ? 'Contigua alone reads shared modulations; diffusers does not. ' : ''}
+        Download the plan; this writes the smaller model:
+      </p>
+      <code className="block text-ink">
+        {EXPORT_COMMAND.map((part) => (
+          <span key={part} className="mr-[1ch] inline-block whitespace-nowrap">
+            {part}
+          </span>
+        ))}
+      </code>
+    </div>
   );
 }
 
@@ -221,7 +249,9 @@ function blockTimeWords(): string | null {
   const { report } = analysisStore.getState();
   // Times of another engine say nothing about this one.
   const blockMs = report?.engine && report.engine.name === engineStore.getState().report?.name ? report.blockMs : [];
-  const chosen = selectionStore.getState().selection.present;
+  // Of narrower blocks the analysis has no times.
+  if (presentNarrower().length > 0) return null;
+  const chosen = presentRuns();
   const sum = (times: readonly (number | null)[]) => times.reduce((total: number, ms) => total + (ms ?? 0), 0);
   const before = sum(blockMs);
   if (before === 0) return null;

@@ -3,20 +3,22 @@
  * was measured is one point, a measured one. Pure.
  */
 import type { ParetoPoint, ParetoQuality } from '@/components/charts';
-import { formatEditParam, replacementWord } from '@/lib/core/edit/index.ts';
+import { type EditSet, editKey, formatEditParam, runsOf } from '@/lib/core/edit/index.ts';
 import { removedCount } from '@/lib/core/interval/index.ts';
-import type { PlannedModel } from '@/lib/core/plan/index.ts';
+import { editedModel, parseModelConfig } from '@/lib/core/model/config-index.ts';
+import type { CostedModel, PlannedModel } from '@/lib/core/plan/index.ts';
 import {
   amountWords,
   type CostScale,
   type Prediction,
   type PredictionFit,
-  predictedDamage,
+  type WidthOffer,
 } from '@/lib/core/planner/index.ts';
 import { wilsonInterval } from '@/lib/core/wilson-interval.ts';
 import { countedRangeWords, countedWords, shareRangeWords } from '@/lib/page/browser/confidence-words.ts';
 import { percentWords } from '@/lib/page/browser/number-words.ts';
 import { isCounted, type MeasuredChoice } from '@/lib/page/explorer/choice-quality.ts';
+import { choiceWords } from '@/lib/page/explorer/edit-words.ts';
 import type { PageEdit } from '@/lib/page/explorer/edits.ts';
 
 export interface PointScales {
@@ -24,44 +26,108 @@ export interface PointScales {
   /** Null where the report predicts nothing. */
   readonly prediction: Prediction | null;
   readonly fit: PredictionFit | null;
+  /** In the unit of the scale; null where narrower blocks cannot be told in it. */
+  costOf(edits: EditSet): number | null;
+  /** Null where the report cannot say one of them. */
+  predictedOf(edits: EditSet): Value;
 }
 
-export const choiceKey = (edits: readonly PageEdit[]): string => formatEditParam(edits, 'nothing');
+type Value = Pick<ParetoPoint, 'value' | 'bounds'> | null;
 
-export function costOf({ before, saves }: CostScale, edits: readonly PageEdit[]): number {
-  return edits.reduce((left, edit) => left - saves(edit), before);
+/** Beside a choice that is not of the planner, whose own figures are computed. */
+export interface PlannedChoice {
+  readonly edits: readonly PageEdit[];
+  readonly cost?: number;
+  readonly damage?: number;
+  readonly bounds?: ParetoPoint['bounds'];
 }
+
+interface ScaleRequest extends Pick<PointScales, 'scale' | 'prediction' | 'fit'> {
+  readonly model: Pick<CostedModel, 'config' | 'tokensPerForward'>;
+  /** What is known of edits that make blocks narrower. */
+  readonly offers?: readonly WidthOffer[];
+}
+
+export function pointScales({ model, offers = [], ...given }: ScaleRequest): PointScales {
+  const { scale, prediction } = given;
+  const errors = new Map(offers.map(({ edit, outputError }) => [editKey(edit), outputError]));
+  const costs = new Map<string, number | null>();
+  const parsed = () => parseModelConfig(JSON.stringify(model.config), 'config.json');
+  let config: ReturnType<typeof parsed> | null = null;
+  const narrowerCost = (edits: EditSet): number | null => {
+    const runs = runsOf(edits);
+    const ofRuns = runs.reduce((left, edit) => left - scale.saves(edit), scale.before);
+    if (runs.length === edits.length) return ofRuns;
+    // Only the planner tells times of narrower blocks.
+    if (scale.kind === 'time') return null;
+    config ??= parsed();
+    const [without, all] = [editedModel(config, runs), editedModel(config, edits)];
+    const tokens = model.tokensPerForward;
+    const flops = without.flops(tokens) - all.flops(tokens);
+    return ofRuns - scale.amountOf({ parameters: without.parameters - all.parameters, flops, ms: null });
+  };
+  return {
+    ...given,
+    costOf(edits) {
+      const key = edits.map(editKey).join('.');
+      let cost = costs.get(key);
+      if (cost === undefined) {
+        cost = narrowerCost(edits);
+        costs.set(key, cost);
+      }
+      return cost;
+    },
+    predictedOf(edits) {
+      if (!prediction) return null;
+      let sum = 0;
+      for (const edit of edits) {
+        const error = edit.on === 'run' ? null : (errors.get(editKey(edit)) ?? null);
+        const term =
+          edit.on === 'run' ? prediction.termOf(edit) : error === null ? null : prediction.termOfError(error);
+        if (term === null) return null;
+        sum += term;
+      }
+      const runs = runsOf(edits);
+      // Bounds of narrower blocks are not known.
+      const bounds = runs.length === edits.length ? prediction.boundsOf(runs) : null;
+      return { value: prediction.totalOf(sum), bounds };
+    },
+  };
+}
+
+export const choiceKey = (edits: EditSet): string => formatEditParam(edits, 'nothing');
 
 /** Facts only where all captions were drawn: the others' count still moves. */
 export function planPoints(
   measured: readonly MeasuredChoice[],
   /** The front's plans, and the present choice. */
-  planned: readonly (readonly PageEdit[])[],
+  planned: readonly PlannedChoice[],
   quality: ParetoQuality,
   scales: PointScales,
 ): ParetoPoint[] {
   const known = measured.flatMap(({ edits, damage, facts }) => {
     const value =
-      quality === 'facts' ? countOf(facts) : quality === 'error' ? errorOf(edits, damage) : predictedOf(edits, scales);
-    if (value === null) return [];
+      quality === 'facts' ? countOf(facts) : quality === 'error' ? errorOf(edits, damage) : scales.predictedOf(edits);
+    const cost = scales.costOf(edits);
+    if (value === null || cost === null) return [];
     const kind = edits.length === 0 ? 'teacher' : 'subset';
-    return [{ key: choiceKey(edits), kind, cost: costOf(scales.scale, edits), ...value }] satisfies ParetoPoint[];
+    return [{ key: choiceKey(edits), kind, cost, ...value }] satisfies ParetoPoint[];
   });
   const keys = new Set(known.map(({ key }) => key));
-  const others = planned.flatMap((edits) => {
+  const others = planned.flatMap((plan) => {
+    const { edits } = plan;
     const key = choiceKey(edits);
     if (keys.has(key)) return [];
     const value =
-      quality === 'facts' ? null : quality === 'error' ? correctedOf(edits, scales) : predictedOf(edits, scales);
-    if (value === null) return [];
+      quality === 'facts' ? null : quality === 'error' ? correctedOf(plan, scales) : predictedOf(plan, scales);
+    const cost = plan.cost ?? scales.costOf(edits);
+    if (value === null || cost === null) return [];
     keys.add(key);
     const kind = edits.length === 0 ? 'teacher' : 'planned';
-    return [{ key, kind, cost: costOf(scales.scale, edits), ...value }] satisfies ParetoPoint[];
+    return [{ key, kind, cost, ...value }] satisfies ParetoPoint[];
   });
   return [...known, ...others];
 }
-
-type Value = Pick<ParetoPoint, 'value' | 'bounds'> | null;
 
 function countOf(facts: MeasuredChoice['facts']): Value {
   if (!isCounted(facts) || facts.total === 0) return null;
@@ -75,14 +141,13 @@ function errorOf(edits: readonly PageEdit[], damage: MeasuredChoice['damage']): 
   return { value: damage.outputError, bounds: damage.bounds };
 }
 
-function predictedOf(edits: readonly PageEdit[], { prediction }: PointScales): Value {
-  const value = prediction && predictedDamage(prediction, edits);
-  return prediction && value !== null ? { value, bounds: prediction.boundsOf(edits) } : null;
+function predictedOf({ edits, damage, bounds = null }: PlannedChoice, scales: PointScales): Value {
+  return damage === undefined ? scales.predictedOf(edits) : { value: damage, bounds };
 }
 
 /** In the place where the measured choices say that it would be. */
-function correctedOf(edits: readonly PageEdit[], scales: PointScales): Value {
-  const predicted = predictedOf(edits, scales);
+function correctedOf(plan: PlannedChoice, scales: PointScales): Value {
+  const predicted = predictedOf(plan, scales);
   const { correct = null } = scales.fit ?? {};
   return correct && predicted ? { value: correct(predicted.value), bounds: null } : null;
 }
@@ -93,13 +158,19 @@ function correctedOf(edits: readonly PageEdit[], scales: PointScales): Value {
  */
 export function planWords(
   { numBlocks }: Pick<PlannedModel, 'numBlocks'>,
-  { edits, damage, facts }: Pick<MeasuredChoice, 'edits'> & Partial<MeasuredChoice>,
+  { edits, cost: known, damage: predicted, bounds }: PlannedChoice,
   scales: PointScales,
+  measured: Partial<MeasuredChoice> = {},
 ): string {
-  const { scale } = scales;
-  const parts = [`${numBlocks - removedCount(edits)} blocks`, amountWords(scale.kind, costOf(scale, edits))];
-  const predicted = edits.length === 0 ? null : predictionWords(edits, scales);
-  if (predicted) parts.push(predicted);
+  const { damage, facts } = measured;
+  const cost = known ?? scales.costOf(edits);
+  const parts = [
+    `${numBlocks - removedCount(runsOf(edits))} blocks`,
+    ...(cost === null ? [] : [amountWords(scales.scale.kind, cost)]),
+  ];
+  const plan = { edits, ...(predicted === undefined ? {} : { damage: predicted }), bounds: bounds ?? null };
+  const words = edits.length === 0 ? null : predictionWords(plan, scales);
+  if (words) parts.push(words);
   if (facts && isCounted(facts) && facts.total > 0) {
     parts.push(`${countedWords(facts)} facts (${countedRangeWords(facts)})`);
   }
@@ -107,16 +178,16 @@ export function planWords(
     const range = damage.bounds ? ` (${shareRangeWords(damage.bounds)})` : '';
     parts.push(`output error ${percentWords(damage.outputError)}${range}`);
   }
-  return `${editsWords(edits)}: ${parts.join(', ')}`;
+  return `${choiceWords(edits)}: ${parts.join(', ')}`;
 }
 
 /** "predicted damage 0.021, or about 12 % output error"; null where nothing is predicted. */
-export function predictionWords(edits: readonly PageEdit[], scales: PointScales): string | null {
-  const value = predictedOf(edits, scales);
+export function predictionWords(plan: PlannedChoice, scales: PointScales): string | null {
+  const value = predictedOf(plan, scales);
   if (!value || !scales.prediction) return null;
   const { isShare } = scales.prediction;
   const range = value.bounds ? ` (${isShare ? shareRangeWords(value.bounds) : rangeWords(value.bounds)})` : '';
-  const corrected = correctedOf(edits, scales);
+  const corrected = correctedOf(plan, scales);
   const about = corrected ? `, or about ${percentWords(corrected.value)} output error` : '';
   return `predicted damage ${damageWords(value.value, isShare)}${range}${about}`;
 }
@@ -126,11 +197,3 @@ export const damageWords = (damage: number, isShare: boolean): string =>
 
 const rangeWords = ({ low, high }: { readonly low: number; readonly high: number }) =>
   `${damageWords(low, false)}–${damageWords(high, false)}`;
-
-/** "3–4, 7–9 probes"; "the whole model". */
-export function editsWords(edits: readonly PageEdit[]): string {
-  if (edits.length === 0) return 'the whole model';
-  return edits
-    .map(({ first, last, by }) => `${first}–${last}${by === 'nothing' ? '' : ` ${replacementWord(by)}`}`)
-    .join(', ');
-}

@@ -11,16 +11,19 @@ import { Choice } from '@/components/ui/choice';
 import { Help } from '@/components/ui/help';
 import { Panel } from '@/components/ui/panel';
 import { LEAST_PAIRS } from '@/lib/core/detection/index.ts';
-import { amountWords, costScale } from '@/lib/core/planner/index.ts';
+import { tokensOf } from '@/lib/core/plan/index.ts';
+import { amountWords, costScale, type PredictionFit } from '@/lib/core/planner/index.ts';
 import { correlationWords } from '@/lib/page/browser/confidence-words.ts';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { type PageEdit, pageEdits } from '@/lib/page/explorer/edits.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
+import { editsOfPlan } from '@/lib/page/explorer/planned.ts';
 import { choose, gestureName, selectionStore } from '@/lib/page/explorer/selection.ts';
 import { PlanBudget } from './plan-budget';
 import { PlanCompare } from './plan-compare';
-import { choiceKey, type PointScales, planPoints, planWords } from './plan-points';
-import { useMeasuredChoices, usePlanned, usePredictionFit } from './use-planned';
+import { PlanKinds } from './plan-kinds';
+import { choiceKey, type PlannedChoice, type PointScales, planPoints, planWords, pointScales } from './plan-points';
+import { predictionFit, useMeasuredChoices, useOffers, usePlanned } from './use-planned';
 
 const LABELS: Readonly<Record<ParetoQuality, ParetoLabels>> = {
   predicted: {
@@ -54,9 +57,9 @@ const AXES = {
 export function PlansPanel() {
   const summary = useStore(modelStore, (state) => state.summary);
   const chosen = useStore(selectionStore, (state) => state.selection.present);
-  const planned = usePlanned();
+  const offers = useOffers();
+  const planned = usePlanned(offers);
   const choices = useMeasuredChoices();
-  const fit = usePredictionFit(planned, choices);
   const [ref, width] = useWidth<HTMLDivElement>();
   const [asked, setAsked] = useState<ParetoQuality>('predicted');
   const report = useStore(analysisStore, (state) => state.report);
@@ -68,13 +71,14 @@ export function PlansPanel() {
   const scales = useMemo<PointScales | null>(() => {
     if (!summary) return null;
     const scale = planner?.scale ?? costScale({ kind: 'params', dtype: null }, summary, null);
-    return { scale, prediction: planner?.prediction ?? null, fit };
-  }, [summary, planner, fit]);
+    const model = report ? { ...summary, tokensPerForward: tokensOf(summary, report.calibration) } : summary;
+    const of = pointScales({ model, scale, prediction: planner?.prediction ?? null, fit: null, offers });
+    return { ...of, fit: predictionFit(of, choices) };
+  }, [summary, report, planner, offers, choices]);
   const front = planned?.front ?? null;
-  const plans = useMemo(() => {
-    const all = front?.points.map(({ edits }) => pageEdits(edits)) ?? [];
-    const present = pageEdits(chosen);
-    return [...all, present];
+  const plans = useMemo<readonly PlannedChoice[]>(() => {
+    const all = front?.points.map((point) => ({ ...point, edits: pageEdits(editsOfPlan(point)) })) ?? [];
+    return [...all, { edits: pageEdits(chosen) }];
   }, [front, chosen]);
   const points = useMemo(
     () => (scales ? planPoints(choices, plans, quality, scales) : []),
@@ -84,8 +88,9 @@ export function PlansPanel() {
     const kind = scales?.scale.kind ?? 'params';
     return { label: AXES[kind], text: (cost: number) => amountWords(kind, cost).replace(' parameters', '') };
   }, [scales]);
-  const editsOf = (key: string) =>
-    choices.find(({ edits }) => choiceKey(edits) === key)?.edits ?? plans.find((edits) => choiceKey(edits) === key);
+  const measuredAt = (key: string) => choices.find(({ edits }) => choiceKey(edits) === key);
+  const planAt = (key: string): PlannedChoice | undefined =>
+    plans.find(({ edits }) => choiceKey(edits) === key) ?? onlyEdits(measuredAt(key));
   const least = Math.min(planner?.least ?? Number.POSITIVE_INFINITY, ...points.map(({ cost }) => cost));
   return (
     <Panel
@@ -95,10 +100,10 @@ export function PlansPanel() {
           <p>
             Each dot is the best plan of its cost: of all plans that cost no more, none is predicted to do less damage.
             The <em>budget</em> is the dashed line; the best plan within it can be chosen. Circles are choices that have
-            been measured since the model was opened, all of their intervals taken out together.
+            been measured since the model was opened, all of their edits together.
           </p>
           <p>
-            Predicted damage adds up what the report says of each interval alone ({planner?.prediction.label ?? 'n/a'}
+            Predicted damage adds up what the report says of each edit alone ({planner?.prediction.label ?? 'n/a'}
             ). {planner?.scale.about ?? ''} Times and operations are of one drawing step.
           </p>
           <p>
@@ -122,6 +127,7 @@ export function PlansPanel() {
       }
     >
       {planned ? <PlanBudget planned={planned} scales={scales} /> : null}
+      {summary && report ? <PlanKinds summary={summary} report={report} offers={offers} /> : null}
       <div ref={ref} className="max-w-xl">
         {summary && scales && width > 0 ? (
           <Pareto
@@ -135,13 +141,12 @@ export function PlansPanel() {
             current={choiceKey(pageEdits(chosen))}
             labels={LABELS[quality]}
             inWords={(key) => {
-              const edits = editsOf(key);
-              const measured = choices.find((one) => choiceKey(one.edits) === key);
-              return edits ? planWords(summary, measured ?? { edits }, scales) : key;
+              const plan = planAt(key);
+              return plan ? planWords(summary, plan, scales, measuredAt(key)) : key;
             }}
             onPlug={(key) => {
-              const edits = editsOf(key);
-              if (edits) choose({ type: 'choose', edits, gesture: gestureName('plans') });
+              const plan = planAt(key);
+              if (plan) choose({ type: 'choose', edits: plan.edits, gesture: gestureName('plans') });
             }}
           />
         ) : (
@@ -167,14 +172,18 @@ export function PlansPanel() {
           present={pageEdits(chosen)}
           choices={choices}
           scales={scales}
+          offers={offers}
           onLetGo={() => setHeld(null)}
           onTake={() => choose({ type: 'choose', edits: held, gesture: gestureName('plans') })}
         />
       ) : null}
-      {fit ? <Prediction fit={fit} isWhole={front?.isWhole ?? true} /> : null}
+      {scales?.fit ? <Prediction fit={scales.fit} isWhole={front?.isWhole ?? true} /> : null}
     </Panel>
   );
 }
+
+const onlyEdits = (choice: { readonly edits: readonly PageEdit[] } | undefined): PlannedChoice | undefined =>
+  choice && { edits: choice.edits };
 
 function limitOf(planned: ReturnType<typeof usePlanned>): number | null {
   const { budget, planner } = planned ?? {};
@@ -184,7 +193,7 @@ function limitOf(planned: ReturnType<typeof usePlanned>): number | null {
 }
 
 /** How good the prediction is for this very model, as soon as enough was measured. */
-function Prediction({ fit, isWhole }: { fit: NonNullable<ReturnType<typeof usePredictionFit>>; isWhole: boolean }) {
+function Prediction({ fit, isWhole }: { fit: PredictionFit; isWhole: boolean }) {
   const { correlation, factor } = fit;
   return (
     <p className="mt-1 max-w-xl text-2xs text-muted">

@@ -1,14 +1,15 @@
 'use client';
 /** The layer strip: every block, how well a linear probe stands in for it, what was detected and what is chosen. */
-import { useMemo } from 'react';
+import { lazy, Suspense, useMemo, useState } from 'react';
 import { useStore } from 'zustand';
 import { LayerStrip, type StripRules, TraitLegend, whyNoPart } from '@/components/charts';
+import { narrowerRowsHeight } from '@/components/charts/narrower-rows-height';
 import { Button } from '@/components/ui/button';
 import { Choice } from '@/components/ui/choice';
 import { Help } from '@/components/ui/help';
 import { Panel } from '@/components/ui/panel';
 import type { BlockInterval } from '@/lib/core/interval/index.ts';
-import { type StreamSpec, traitPlaces } from '@/lib/core/model/config-index.ts';
+import { type NarrowerFacts, type StreamSpec, traitPlaces, whyNone } from '@/lib/core/model/config-index.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
 import { tokensWords } from '@/lib/page/browser/stream-words.ts';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
@@ -16,6 +17,7 @@ import { blockWords } from '@/lib/page/explorer/block-words.ts';
 import { breakFindings } from '@/lib/page/explorer/break-words.ts';
 import { agreementWords } from '@/lib/page/explorer/comparison.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
+import { allowsGroups, ffnStreams } from '@/lib/page/explorer/narrower-facts.ts';
 import { clearRules, markBlocks, plannerStore } from '@/lib/page/explorer/planner.ts';
 import { choose, gestureName, newEdit } from '@/lib/page/explorer/selection.ts';
 import { ChartDownload } from './chart-download';
@@ -60,6 +62,11 @@ export function StripPanel({ width, detected }: { width: number; detected: reado
             resamples of the held-out prompts find it: the share is on hover and in the table of intervals.
           </p>
           <p>
+            Below the cells, where the model allows it: <em>groups</em> of blocks whose text is updated once, by the
+            first of them, and a switch for the feed-forward layers (FFN) of each block and stream, which a linear map
+            replaces. Dashed brackets propose groups from the text stream.
+          </p>
+          <p>
             Click a bracket, drag over cells, or use the keyboard: arrows move, Shift extends, Enter chooses, Delete
             clears.
           </p>
@@ -93,6 +100,9 @@ export function StripPanel({ width, detected }: { width: number; detected: reado
   );
 }
 
+/** No part of the first load; its place is kept. */
+const StripNarrower = lazy(async () => ({ default: (await import('./strip-narrower')).StripNarrower }));
+
 type ProbeR2 = React.ComponentProps<typeof LayerStrip>['probeR2'];
 
 function probeR2Of({ streams }: AnalysisReport): NonNullable<ProbeR2> {
@@ -105,6 +115,23 @@ function Strip({ width, detected, probeR2 }: { width: number; detected: readonly
   const foundIn = useFoundIn();
   const agreement = useAgreement();
   const rules = useRules();
+  const narrower = useStore(modelStore, ({ summary }) => summary?.narrower ?? null);
+  const [note, setNote] = useState<string | null>(null);
+  const height = narrower ? narrowerRowsHeight(allowsGroups(narrower), ffnStreams(narrower).length) : 0;
+  const below = useMemo(
+    () =>
+      height === 0
+        ? null
+        : {
+            height,
+            row: (
+              <Suspense>
+                <StripNarrower width={width} onNote={setNote} />
+              </Suspense>
+            ),
+          },
+    [height, width],
+  );
   if (linked.numBlocks === 0) return <Placeholder height={150} />;
   return (
     <>
@@ -116,6 +143,8 @@ function Strip({ width, detected, probeR2 }: { width: number; detected: readonly
         foundIn={foundIn}
         agreement={agreement}
         rules={rules}
+        below={below}
+        note={note}
         onAdd={(interval) => choose({ type: 'add', edit: newEdit(interval) })}
         onToggle={(interval) => choose({ type: 'toggle', edit: newEdit(interval) })}
         onRemove={(interval) => choose({ type: 'remove', interval })}
@@ -123,9 +152,19 @@ function Strip({ width, detected, probeR2 }: { width: number; detected: readonly
           choose({ type: 'move-edge', interval, edge, block, gesture: gestureName(`move ${edge}`) })
         }
       />
+      {narrower ? <NotNarrower facts={narrower} /> : null}
     </>
   );
 }
+
+/** Why the model has no second row, or none of a kind, in the words of its family. */
+function NotNarrower({ facts }: { facts: NarrowerFacts }) {
+  const [text, ffn] = [whyNone(facts.text), whyNone(facts.anyFfn)];
+  const words = [text && `No text groups: ${lowered(text)}`, ffn && `No linear FFNs: ${lowered(ffn)}`].filter(Boolean);
+  return words.length === 0 ? null : <p className="mt-1 text-2xs text-muted">{words.join(' ')}</p>;
+}
+
+const lowered = (sentence: string): string => sentence.charAt(0).toLowerCase() + sentence.slice(1);
 
 /** What a click or a drag on the strip does, and a way to free all blocks that a rule holds. */
 function RuleTools() {

@@ -9,7 +9,7 @@ import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { detectedIn } from '@/lib/page/explorer/detection.ts';
 import { hoverStore, setHover } from '@/lib/page/explorer/hover.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
-import { selectionStore } from '@/lib/page/explorer/selection.ts';
+import { chosenRuns, selectionStore } from '@/lib/page/explorer/selection.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
 
 const NONE: readonly BlockInterval[] = [];
@@ -41,7 +41,7 @@ export function useFoundIn(): (interval: BlockInterval) => number | null {
 export function useLinked(width: number, detected: readonly BlockInterval[]): LinkedChartProps {
   const hovered = useStore(hoverStore);
   const numBlocks = useStore(selectionStore, (state) => state.numBlocks);
-  const selection = useStore(selectionStore, (state) => state.selection.present);
+  const selection = useStore(selectionStore, chosenRuns);
   const stacks = useStore(modelStore, ({ summary }) => summary?.stacks);
   const streams = useStreams();
   const blocks = useStore(modelStore, ({ summary }) => summary?.blocks);

@@ -2,27 +2,55 @@
 /** The plans of the report on the page, and the measured choices that they are held against. */
 import { useMemo } from 'react';
 import { useStore } from 'zustand';
-import { fitPrediction, type PredictionFit, predictedDamage } from '@/lib/core/planner/index.ts';
+import { fitPrediction, type PredictionFit, type WidthOffer, widthOffers } from '@/lib/core/planner/index.ts';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { choiceQualityStore, type MeasuredChoice, measuredChoices } from '@/lib/page/explorer/choice-quality.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
+import { modulationsStore } from '@/lib/page/explorer/modulations.ts';
 import { type Planned, plannedFor } from '@/lib/page/explorer/planned.ts';
 import { plannerStore } from '@/lib/page/explorer/planner.ts';
+import { reportProbes } from '@/lib/page/explorer/probe-source.ts';
+import { rankOffers } from '@/lib/page/explorer/rank-offers.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
+import type { PointScales } from './plan-points';
+
+const NO_OFFERS: readonly WidthOffer[] = [];
+
+/** What makes blocks narrower and was measured on the inputs of the analysis, each alone. */
+export function useOffers(): readonly WidthOffer[] {
+  const summary = useStore(modelStore, (state) => state.summary);
+  const report = useStore(analysisStore, (state) => state.report);
+  const measuredOn = useStore(analysisStore, (state) => state.measuredOn);
+  const modulations = useStore(modulationsStore);
+  const { found, measured } = modulations;
+  return useMemo(() => {
+    if (!summary || !report) return NO_OFFERS;
+    const inputs = reportProbes(report, measuredOn)?.name ?? null;
+    const isOfModel = found?.model === summary.fingerprint;
+    const ranks = isOfModel ? rankOffers({ found, measured }, summary.width, inputs) : [];
+    const offers = [...widthOffers(report), ...ranks];
+    return offers.length === 0 ? NO_OFFERS : offers;
+  }, [summary, report, measuredOn, found, measured]);
+}
 
 /** Null before an analysis. */
-export function usePlanned(): Planned | null {
+export function usePlanned(offers: readonly WidthOffer[]): Planned | null {
   const summary = useStore(modelStore, (state) => state.summary);
   const report = useStore(analysisStore, (state) => state.report);
   const detection = useStore(settingsStore, (state) => state.detection);
   const replaceBy = useStore(settingsStore, (state) => state.replaceBy);
-  const { kind, value, dtype, locked, forbidden, kept } = useStore(plannerStore);
+  const { kind, value, dtype, allow, locked, forbidden, kept } = useStore(plannerStore);
   return useMemo(
     () =>
       summary && report
-        ? plannedFor(summary, report, { detection, replaceBy }, { kind, value, dtype, locked, forbidden, kept })
+        ? plannedFor(
+            summary,
+            report,
+            { detection, replaceBy },
+            { kind, value, dtype, allow, offers, locked, forbidden, kept },
+          )
         : null,
-    [summary, report, detection, replaceBy, kind, value, dtype, locked, forbidden, kept],
+    [summary, report, detection, replaceBy, kind, value, dtype, allow, offers, locked, forbidden, kept],
   );
 }
 
@@ -35,17 +63,17 @@ export function useMeasuredChoices(): readonly MeasuredChoice[] {
   return useMemo(() => measuredChoices(quality), [quality, report, measuredOn]);
 }
 
-/** How well the prediction orders what was measured; null where there is no planner. */
-export function usePredictionFit(planned: Planned | null, choices: readonly MeasuredChoice[]): PredictionFit | null {
-  const prediction = planned?.planner?.prediction ?? null;
-  return useMemo(() => {
-    if (!prediction) return null;
-    return fitPrediction(
-      choices.flatMap(({ edits, damage }) => {
-        const predicted = edits.length === 0 ? null : predictedDamage(prediction, edits);
-        const measured = damage?.outputError ?? null;
-        return predicted === null || measured === null ? [] : [{ predicted, measured }];
-      }),
-    );
-  }, [prediction, choices]);
+/** How well the prediction orders what was measured; null where there is no prediction. */
+export function predictionFit(
+  scales: Pick<PointScales, 'prediction' | 'predictedOf'>,
+  choices: readonly MeasuredChoice[],
+): PredictionFit | null {
+  if (!scales.prediction) return null;
+  return fitPrediction(
+    choices.flatMap(({ edits, damage }) => {
+      const predicted = edits.length === 0 ? null : (scales.predictedOf(edits)?.value ?? null);
+      const measured = damage?.outputError ?? null;
+      return predicted === null || measured === null ? [] : [{ predicted, measured }];
+    }),
+  );
 }

@@ -12,6 +12,7 @@ export type Subject =
   | 'silence'
   | 'model'
   | 'link'
+  | 'choice'
   | 'calibration'
   | 'analysis'
   | 'damage'

@@ -19,7 +19,7 @@ export function openingLink(): LinkState & { readonly statesInputs: boolean } {
   const params = new URLSearchParams(window.location.search);
   const link = readLink(params);
   settingsStore.setState(link.settings);
-  plannerStore.setState(link.plans.budget);
+  plannerStore.setState({ ...link.plans.budget, allow: link.plans.allow });
   calibrationStore.setState(link.calibration);
   limitsStore.setState(link.limits);
   if (link.prompt !== null) previewStore.setState({ prompt: link.prompt });
@@ -47,9 +47,10 @@ export function presentLink(): string {
 }
 
 function linkedPlans(replaceBy: PageReplacement): LinkState['plans'] {
-  const { kind, value, dtype, locked, forbidden, kept } = plannerStore.getState();
+  const { kind, value, dtype, allow, locked, forbidden, kept } = plannerStore.getState();
   return {
     budget: { kind, value, dtype },
+    allow,
     locked: formatBlockList(locked),
     forbidden: formatBlockList(forbidden),
     kept: kept && formatEditParam(kept, replaceBy),

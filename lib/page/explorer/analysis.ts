@@ -13,6 +13,8 @@ import {
   outputErrorOf,
   type PartDamage,
   partDamageOf,
+  type WidthDamage,
+  widthDamageOf,
 } from '@/lib/core/report/report.ts';
 import { engineWords } from '../browser/engine-words.ts';
 import { settle, showError, showPassing, showWarning } from '../browser/notices.ts';
@@ -379,6 +381,14 @@ export function addParts(of: AnalysisReport, measured: readonly PartDamage[]): v
   if (present?.streams !== of.streams) return;
   const fresh = measured.filter(({ block, part }) => !partDamageOf(present, block, part));
   if (fresh.length > 0) analysisStore.setState({ report: { ...present, parts: [...present.parts, ...fresh] } });
+}
+
+/** The same for text groups and feed-forward layers. */
+export function addWidth(of: AnalysisReport, measured: readonly WidthDamage[]): void {
+  const { report: present } = analysisStore.getState();
+  if (present?.streams !== of.streams) return;
+  const fresh = measured.filter(({ edit }) => !widthDamageOf(present, edit));
+  if (fresh.length > 0) analysisStore.setState({ report: { ...present, width: [...(present.width ?? []), ...fresh] } });
 }
 
 /** Keeps the report with what has been measured since, so that a reload finds it. */

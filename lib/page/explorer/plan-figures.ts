@@ -2,26 +2,68 @@
  * What a plan costs, and its files. It needs the config readers of all families (16 kB gzipped), and only
  * once a model is open: loaded after the first paint, while the engine starts (plan-figures-store.ts).
  */
-import { prunedConfig } from '@/lib/core/export/index.ts';
-import { buildPlan, formatPlan, planCost, type RunPlan } from '@/lib/core/plan/index.ts';
+import { editKey } from '@/lib/core/edit/index.ts';
+import { editedConfigText, prunedConfig } from '@/lib/core/export/index.ts';
+import { buildPlan, formatPlan, type Plan, planCost, type RunPlan } from '@/lib/core/plan/index.ts';
 import { analysisStore } from './analysis.ts';
 import { choiceQualityStore, knownOf, presentChoice } from './choice-quality.ts';
 import { modelStore } from './model.ts';
-import { selectionStore } from './selection.ts';
+import { modulationsStore } from './modulations.ts';
+import { presentNarrower, presentRuns, selectionStore } from './selection.ts';
 import { settingsStore } from './settings.ts';
 
-export { formatPlan, planCost, prunedConfig };
+export { formatPlan, planCost };
 
 /** The choice on the page as a plan; null while no model is open. */
-export function presentPlan(): RunPlan | null {
+export function presentPlan(): Plan | null {
   const { summary } = modelStore.getState();
   if (!summary) return null;
   return buildPlan({
     model: summary,
-    report: analysisStore.getState().report,
+    ...settled(),
     edits: selectionStore.getState().selection.present,
-    detection: settingsStore.getState().detection,
+    fitErrors: rankErrors(summary.fingerprint),
     measured: knownOf(choiceQualityStore.getState(), presentChoice()?.of ?? null),
-    createdAt: new Date().toISOString(),
   });
+}
+
+/** Of the modulations that the choice shares, as far as ranks have been looked at. */
+function rankErrors(model: string): ReadonlyMap<string, number> {
+  const { found } = modulationsStore.getState();
+  if (found?.model !== model) return new Map();
+  return new Map(
+    presentNarrower().flatMap((edit): [string, number][] => {
+      const error = edit.on === 'modulation' && 'rank' in edit.by ? found.errors[edit.by.rank] : undefined;
+      return error === undefined ? [] : [[editKey(edit), error]];
+    }),
+  );
+}
+
+/** Its runs alone, for what trains students: what was measured of the whole choice says nothing of them. */
+export function presentRunPlan(): RunPlan | null {
+  const { summary } = modelStore.getState();
+  if (!summary) return null;
+  const isAll = presentNarrower().length === 0;
+  return buildPlan({
+    model: summary,
+    ...settled(),
+    edits: presentRuns(),
+    measured: isAll ? knownOf(choiceQualityStore.getState(), presentChoice()?.of ?? null) : null,
+  });
+}
+
+function settled() {
+  return {
+    report: analysisStore.getState().report,
+    detection: settingsStore.getState().detection,
+    createdAt: new Date().toISOString(),
+  };
+}
+
+/** config.json of the edited model; throws `checkpoint-unsupported` where no class reads its blocks. */
+export function presentConfig(): string | null {
+  const { summary } = modelStore.getState();
+  if (!summary) return null;
+  const edits = selectionStore.getState().selection.present;
+  return presentNarrower().length === 0 ? prunedConfig(summary, presentRuns()) : editedConfigText(summary, edits);
 }

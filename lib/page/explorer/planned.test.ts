@@ -1,14 +1,16 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { runEdit } from '@/lib/core/edit/index.ts';
+import { ffnEdit, modulationEdit, runEdit, textStreamEdit } from '@/lib/core/edit/index.ts';
 import { exampleModel, reportOf } from '@/lib/core/planner/planner-fixtures.ts';
-import { type Asked, plannedFor } from './planned.ts';
+import { type Asked, editsOfPlan, plannedFor } from './planned.ts';
 import { clearRules, DEFAULT_PLANNER, markBlocks, plannerStore, setBudgetKind } from './planner.ts';
+import { damageOf } from './report-fixtures.ts';
 import { DEFAULT_SETTINGS } from './settings.ts';
 
 const model = exampleModel(8);
 const report = reportOf([0.3, 0.02, 0.01, 0.02, 0.01, 0.03, 0.02, 0.2]);
+const NO_OFFERS: Asked['offers'] = [];
 const plannedOf = (asked: Partial<Asked> = {}) =>
-  plannedFor(model, report, DEFAULT_SETTINGS, { ...DEFAULT_PLANNER, ...asked });
+  plannedFor(model, report, DEFAULT_SETTINGS, { ...DEFAULT_PLANNER, offers: NO_OFFERS, ...asked });
 
 beforeEach(() => plannerStore.setState(DEFAULT_PLANNER));
 
@@ -48,9 +50,57 @@ describe('plans on the page', () => {
 
   it('have no time where the report did not measure it', () => {
     const untimed = { ...report, blockMs: new Array<null>(8).fill(null) };
-    const { problem } = plannedFor(model, untimed, DEFAULT_SETTINGS, { ...DEFAULT_PLANNER, kind: 'time' });
+    const { problem } = plannedFor(model, untimed, DEFAULT_SETTINGS, {
+      ...DEFAULT_PLANNER,
+      offers: NO_OFFERS,
+      kind: 'time',
+    });
     expect(problem).toMatch(/A budget of time needs the time of every block/);
   });
+});
+
+describe('plans of every kind', () => {
+  const measured = { ...report, damage: allRemoved() };
+  const offers = [
+    { edit: textStreamEdit({ first: 4, last: 6 }), outputError: 0.001 },
+    { edit: ffnEdit(2, 'image'), outputError: 0.002 },
+    { edit: modulationEdit({ rank: 8 }), outputError: 0.003 },
+  ];
+  const planned = (allow: Asked['allow'], given: Asked['offers'] = offers) =>
+    plannedFor(model, measured, DEFAULT_SETTINGS, { ...DEFAULT_PLANNER, value: '70%', allow, offers: given });
+  const kindsOf = ({ best }: ReturnType<typeof planned>) => best && [...new Set(editsOfPlan(best).map(({ on }) => on))];
+
+  it('hold the kinds that are allowed', () => {
+    expect(kindsOf(planned(['run']))).toEqual(['run']);
+    const all = planned(['run', 'text', 'ffn', 'modulation']);
+    expect(all.problem).toBeNull();
+    expect(kindsOf(all)).toContain('modulation');
+    expect(all.best?.damage).toBeLessThan(planned(['run']).best!.damage);
+    expect(all.front.points.some(({ width }) => width.length > 0)).toBe(true);
+  });
+
+  it('are made of the others where nothing of a kind is measured', () => {
+    expect(kindsOf(planned(['run', 'text'], []))).toEqual(['run']);
+  });
+
+  it('do not tell the command of the terminal where output errors do not add up', () => {
+    const { problem } = plannedFor(model, report, DEFAULT_SETTINGS, {
+      ...DEFAULT_PLANNER,
+      allow: ['run', 'text'],
+      offers,
+    });
+    expect(problem).toMatch(/Output errors do not add to this prediction/);
+    expect(problem).not.toContain('contigua analyse');
+  });
+
+  /** Of every interval, so that the planner adds output errors. */
+  function allRemoved() {
+    const pairs = Array.from({ length: 8 }, (_, first) => Array.from({ length: 8 }, (_, last) => ({ first, last })));
+    return pairs
+      .flat()
+      .filter(({ first, last }) => last > first)
+      .map((run) => damageOf(runEdit(run, 'nothing'), 0.05 * (run.last - run.first)));
+  }
 });
 
 describe('rules for blocks', () => {

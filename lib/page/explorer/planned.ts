@@ -1,4 +1,6 @@
 /** The plans of the report on the page under the budget and the rules that the user has set. Derived; kept while nothing changes. */
+
+import { compareEdits, type EditSet } from '@/lib/core/edit/index.ts';
 import { ContiguaError } from '@/lib/core/errors.ts';
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import { tokensOf } from '@/lib/core/plan/index.ts';
@@ -6,10 +8,11 @@ import {
   type Budget,
   type BudgetPlanner,
   budgetPlanner,
-  FREE_RULES,
+  kindOf,
   type PlanFront,
   type PlanPoint,
   parseBudget,
+  type WidthOffer,
 } from '@/lib/core/planner/index.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
 import type { PlannerState } from './planner.ts';
@@ -26,8 +29,15 @@ export interface Planned {
   readonly problem: string | null;
 }
 
-export type Asked = Pick<PlannerState, 'kind' | 'value' | 'dtype' | 'locked' | 'forbidden' | 'kept'>;
+export type Asked = Pick<PlannerState, 'kind' | 'value' | 'dtype' | 'allow' | 'locked' | 'forbidden' | 'kept'> & {
+  /** Of every kind; memoise it. */
+  readonly offers: readonly WidthOffer[];
+};
 type Read = Pick<Settings, 'detection' | 'replaceBy'>;
+
+/** Runs and narrower blocks of a plan, as one set. */
+export const editsOfPlan = ({ edits, width }: Pick<PlanPoint, 'edits' | 'width'>): EditSet =>
+  [...edits, ...width].sort(compareEdits);
 
 const NOTHING: PlanFront = { points: [], isWhole: true };
 
@@ -53,8 +63,8 @@ type Front = Pick<Planned, 'planner' | 'front' | 'problem'>;
 let last: { readonly of: readonly unknown[]; readonly front: Front } | null = null;
 
 function frontOf(model: ModelSummary, report: AnalysisReport, { detection, replaceBy }: Read, asked: Asked): Front {
-  const { kind, dtype, locked, forbidden, kept } = asked;
-  const of = [model, report, detection, replaceBy, kind, dtype, locked, forbidden, kept];
+  const { kind, dtype, allow, offers, locked, forbidden, kept } = asked;
+  const of = [model, report, detection, replaceBy, kind, dtype, allow, offers, locked, forbidden, kept];
   if (last?.of.every((one, i) => one === of[i])) return last.front;
   const front = computed();
   last = { of, front };
@@ -62,7 +72,10 @@ function frontOf(model: ModelSummary, report: AnalysisReport, { detection, repla
 
   function computed(): Front {
     try {
-      const rules = { ...FREE_RULES, by: replaceBy, locked, forbidden, chosen: kept ?? [] };
+      // A kind without figures says so beside its box; plans are made of the others.
+      const offered = new Set(offers.map(({ edit }) => kindOf(edit)));
+      const possible = allow.filter((one) => one === 'run' || offered.has(one));
+      const rules = { by: replaceBy, allow: possible, offers, locked, forbidden, chosen: kept ?? [] };
       const tokensPerForward = tokensOf(model, report.calibration);
       const planner = budgetPlanner({ model: { ...model, tokensPerForward }, report, detection, budget: asked, rules });
       return { planner, front: planner.front(), problem: null };
@@ -74,5 +87,8 @@ function frontOf(model: ModelSummary, report: AnalysisReport, { detection, repla
 
 function wordsOf(thrown: unknown): string {
   if (!(thrown instanceof ContiguaError)) throw thrown;
-  return thrown.message;
+  const { code, summary, details } = thrown;
+  // What the terminal measures with a command, the page does with a button beside the kinds.
+  const { hint, ...rest } = details;
+  return hint?.includes('`contigua ') ? new ContiguaError(code, summary, rest).message : thrown.message;
 }

@@ -3,9 +3,15 @@
  * plan, is derived from the report on the page (planned.ts); nothing of it is stored.
  */
 import { createStore } from 'zustand/vanilla';
-import type { RunSet } from '@/lib/core/edit/index.ts';
+import type { EditSet } from '@/lib/core/edit/index.ts';
 import type { BlockInterval } from '@/lib/core/interval/index.ts';
-import { type BudgetDtype, type BudgetKind, takesDtype } from '@/lib/core/planner/index.ts';
+import {
+  type BudgetDtype,
+  type BudgetKind,
+  PLANNED_KINDS,
+  type PlannedKind,
+  takesDtype,
+} from '@/lib/core/planner/index.ts';
 
 /** What a rule does to a block: see docs/planner.md. */
 export type BlockRule = 'lock' | 'forbid';
@@ -16,11 +22,13 @@ export interface PlannerState {
   readonly value: string;
   /** Of `size` and `memory`; null for the dtypes of the open files. */
   readonly dtype: BudgetDtype | null;
+  /** Kinds of edits that plans may hold. */
+  readonly allow: readonly PlannedKind[];
   /** Ascending. No block is in both. */
   readonly locked: readonly number[];
   readonly forbidden: readonly number[];
   /** Edits that every plan has; null where plans are free of what is chosen. */
-  readonly kept: RunSet | null;
+  readonly kept: EditSet | null;
   /** What a click on a block of the strip does; null chooses intervals. */
   readonly marking: BlockRule | null;
 }
@@ -29,6 +37,7 @@ export const DEFAULT_PLANNER: PlannerState = {
   kind: 'params',
   value: '60%',
   dtype: null,
+  allow: ['run'],
   locked: [],
   forbidden: [],
   kept: null,
@@ -43,6 +52,13 @@ export function setBudgetKind(kind: BudgetKind): void {
     kind,
     value: value.trim().endsWith('%') ? value : DEFAULT_PLANNER.value,
     dtype: takesDtype(kind) ? dtype : null,
+  }));
+}
+
+/** In the order in which kinds are listed, whatever order they are ticked in. */
+export function allowKind(kind: PlannedKind, isAllowed: boolean): void {
+  plannerStore.setState(({ allow }) => ({
+    allow: PLANNED_KINDS.filter((one) => (one === kind ? isAllowed : allow.includes(one))),
   }));
 }
 

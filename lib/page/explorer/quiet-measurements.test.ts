@@ -9,7 +9,7 @@ import { engineStore } from './engine.ts';
 import { modelStore } from './model.ts';
 import { countNow, measureWhenIdle } from './quiet-measurements.ts';
 import { exampleReport, streamWith } from './report-fixtures.ts';
-import { beginSelection, choose, selectionStore } from './selection.ts';
+import { beginSelection, choose, presentRuns } from './selection.ts';
 import { settingsStore } from './settings.ts';
 
 const asked = vi.hoisted(() => [] as { task: string; input: Tasks['damage']['input']; answer(value: unknown): void }[]);
@@ -65,7 +65,7 @@ describe('what the page measures by itself', () => {
     });
     // Whatever changes meanwhile waits: a second call would stop the first one.
     settingsStore.setState({ score: 'probed' });
-    choose({ type: 'move-edge', interval: selectionStore.getState().selection.present[0]!, edge: 'last', block: 3 });
+    choose({ type: 'move-edge', interval: presentRuns()[0]!, edge: 'last', block: 3 });
     await rested();
     expect(asked).toHaveLength(1);
     asked[0]?.answer(edits.map((edit) => ({ edit, outputError: 0.25 })));

@@ -15,7 +15,7 @@ import { engineStore } from './engine.ts';
 import type { MadeOf } from './made-of.ts';
 import { modelStore } from './model.ts';
 import { reportProbes } from './probe-source.ts';
-import { selectionStore } from './selection.ts';
+import { presentRuns, selectionStore } from './selection.ts';
 import { settingsStore } from './settings.ts';
 import { measureTiming, type TimedChoice, timingOf } from './timing.ts';
 
@@ -67,7 +67,7 @@ async function measureOnce(): Promise<void> {
   )
     return;
   const { report } = analysisStore.getState();
-  const chosen = selectionStore.getState().selection.present;
+  const chosen = presentRuns();
   if (report) {
     const detected = detectedIn(report, settingsStore.getState().detection);
     const intervals = [...detected, ...chosen];
@@ -89,7 +89,7 @@ async function measureRanking(): Promise<void> {
   const { needs } = scoreNamed(DEFAULT_DAMAGE_SCORE);
   if (!report || needs === null) return;
   const detected = detectedIn(report, settingsStore.getState().detection);
-  const chosen = selectionStore.getState().selection.present;
+  const chosen = presentRuns();
   await measureDamage(runEdits([...runsOf(report.model), ...detected, ...chosen], needs));
   if (analysisStore.getState().report !== report) await keepMeasured(report);
 }

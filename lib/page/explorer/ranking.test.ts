@@ -3,7 +3,7 @@ import { runEdit } from '@/lib/core/edit/index.ts';
 import type { Matrix } from '@/lib/core/report/report.ts';
 import { followRanking, setDetection, setRanking, takeBlocks, takeLeast, takenStore } from './ranking.ts';
 import { damageOf, exampleReport, streamWith } from './report-fixtures.ts';
-import { beginSelection, choose, newEdit, replaceAllBy, selectionStore } from './selection.ts';
+import { beginSelection, choose, newEdit, presentRuns, replaceAllBy } from './selection.ts';
 import { DEFAULT_SETTINGS, settingsStore } from './settings.ts';
 
 const BLOCKS = 6;
@@ -21,7 +21,7 @@ const stream = streamWith(similarity, blocks);
 const error = (first: number, outputError: number) =>
   damageOf(runEdit({ first, last: first + 1 }, 'nothing'), outputError);
 const report = exampleReport(stream, { damage: [error(0, 0.3), error(2, 0.2), error(4, 0.1)] });
-const edits = () => selectionStore.getState().selection.present;
+const edits = () => presentRuns();
 const chosen = () => edits().map(({ first, last }) => ({ first, last }));
 
 describe('the slider’s choice', () => {

@@ -19,7 +19,7 @@ import { runEdit } from '@/lib/core/edit/index.ts';
 import { type IntervalSet, intervalAt, NO_INTERVALS, removedCount, sameIntervals } from '@/lib/core/interval/index.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
 import { detectedIn } from './detection.ts';
-import { choose, gestureName, selectionStore } from './selection.ts';
+import { choose, gestureName, presentRuns } from './selection.ts';
 import { type Settings, settingsStore } from './settings.ts';
 
 interface Taken {
@@ -38,7 +38,7 @@ export function takeBlocks(report: AnalysisReport, count: number): void {
 
 /** As many blocks as are chosen, by the intervals of least total damage, detected or not. */
 export function takeLeast(report: AnalysisReport): void {
-  take(report, removedCount(selectionStore.getState().selection.present), 'least', gestureName('least'));
+  take(report, removedCount(presentRuns()), 'least', gestureName('least'));
 }
 
 /** Another score, or another reading of the report: intervals are found and ranked anew. */
@@ -53,7 +53,7 @@ export function setDetection(report: AnalysisReport | null, change: Partial<Dete
 
 /** The report ranks intervals otherwise than it did, or than the one before it. */
 export function followRanking(report: AnalysisReport): void {
-  const chosen = selectionStore.getState().selection.present;
+  const chosen = presentRuns();
   const { by, intervals } = takenStore.getState();
   if (chosen.length > 0 && sameIntervals(chosen, intervals)) take(report, removedCount(chosen), by, 'ranking');
 }
@@ -83,7 +83,7 @@ function take(report: AnalysisReport, count: number, by: Taken['by'], gesture: s
       : chooseByBudget(ranked(report, score, detection), count);
   takenStore.setState({ by, intervals });
   // A run that grows, shrinks or stays keeps what replaces it.
-  const before = selectionStore.getState().selection.present;
+  const before = presentRuns();
   const edits = intervals.map((interval) => runEdit(interval, intervalAt(before, interval.first)?.by ?? replaceBy));
-  choose({ type: 'choose', edits, gesture });
+  choose({ type: 'choose-runs', edits, gesture });
 }

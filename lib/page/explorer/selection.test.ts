@@ -1,17 +1,21 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { runEdit } from '@/lib/core/edit/index.ts';
+import { runEdit, textStreamEdit } from '@/lib/core/edit/index.ts';
+import { noticeStore } from '../browser/notices.ts';
 import {
   beginSelection,
   choose,
+  chosenNarrower,
+  chosenRuns,
   gestureName,
   newEdit,
+  presentRuns,
   replaceAllBy,
   selectionStore,
   watchGestures,
 } from './selection.ts';
 import { DEFAULT_SETTINGS, settingsStore } from './settings.ts';
 
-const edits = () => selectionStore.getState().selection.present;
+const edits = () => presentRuns();
 const chosen = () => edits().map(({ first, last }) => ({ first, last }));
 const replacements = () => edits().map(({ by }) => by);
 const target = new EventTarget();
@@ -78,5 +82,22 @@ describe('the choice on the page', () => {
     choose({ type: 'add', edit: newEdit({ first: 9, last: 11 }) });
     choose({ type: 'undo' });
     expect(newEdit({ first: 0, last: 1 }).by).toBe('probes');
+  });
+
+  it('stays as it is where edits do not go together, and says which until something else is chosen', () => {
+    const model = { numBlocks: 16, width: 64, textStream: 'text', whyNot: () => null };
+    beginSelection(model, [textStreamEdit({ first: 4, last: 6 })]);
+    const before = selectionStore.getState().selection;
+    choose({ type: 'add', edit: newEdit({ first: 2, last: 4 }) });
+    expect(selectionStore.getState().selection).toBe(before);
+    expect(noticeStore.getState().notices.map(({ title }) => title)).toEqual([
+      'The text group 4-6 and the run 2-4 clash',
+    ]);
+    choose({ type: 'add', edit: newEdit({ first: 8, last: 9 }) });
+    expect(noticeStore.getState().notices).toEqual([]);
+    const state = selectionStore.getState();
+    expect([chosenRuns(state).length, chosenNarrower(state).length]).toEqual([1, 1]);
+    // The same arrays for as long as the choice is the same: stores compare them.
+    expect(chosenRuns(state)).toBe(chosenRuns(selectionStore.getState()));
   });
 });

@@ -1,17 +1,23 @@
 /** The chosen edits with their undo history; one store over a pure reducer, and the one way to change it. */
 import { createStore } from 'zustand/vanilla';
 import {
+  type EditSet,
   NO_EDITS,
   type RunEdit,
   type RunSet,
   reduceSelection,
   runEdit,
+  runsOf,
+  type SelectableModel,
   type Selection,
   type SelectionAction,
   selectionOf,
+  type WidthEdit,
 } from '@/lib/core/edit/index.ts';
-import { type BlockInterval, type Depth, sameIntervals } from '@/lib/core/interval/index.ts';
-import { commonReplacement, type PageReplacement } from './edits.ts';
+import { ContiguaError } from '@/lib/core/errors.ts';
+import { type BlockInterval, sameIntervals } from '@/lib/core/interval/index.ts';
+import { settle, showError } from '../browser/notices.ts';
+import { commonReplacement, narrowerOf, type PageReplacement } from './edits.ts';
 import { settingsStore } from './settings.ts';
 
 interface SelectionState {
@@ -19,22 +25,56 @@ interface SelectionState {
   /** Of the model that the choice is about; nothing can be chosen before a model is open. */
   readonly numBlocks: number;
   readonly stacks: readonly BlockInterval[];
+  /** What else its structure allows. */
+  readonly model: SelectableModel;
 }
 
 export const selectionStore = createStore<SelectionState>(() => ({
   selection: selectionOf(NO_EDITS),
   numBlocks: 0,
   stacks: [],
+  model: { numBlocks: 0 },
 }));
 
+const parts = new WeakMap<EditSet, { readonly runs: RunSet; readonly narrower: readonly WidthEdit[] }>();
+
+function partsOf({ selection: { present } }: Pick<SelectionState, 'selection'>) {
+  let known = parts.get(present);
+  if (!known) {
+    known = { runs: runsOf(present), narrower: narrowerOf(present) };
+    parts.set(present, known);
+  }
+  return known;
+}
+
+/** The chosen runs: the same array for as long as the choice is the same. */
+export const chosenRuns = (state: Pick<SelectionState, 'selection'>): RunSet => partsOf(state).runs;
+
+/** What is chosen to make blocks narrower. */
+export const chosenNarrower = (state: Pick<SelectionState, 'selection'>): readonly WidthEdit[] =>
+  partsOf(state).narrower;
+
+export const presentRuns = (): RunSet => chosenRuns(selectionStore.getState());
+export const presentNarrower = (): readonly WidthEdit[] => chosenNarrower(selectionStore.getState());
+
+/** Edits that do not go together are refused in a notice, and the choice stays as it is. */
 export function choose(action: SelectionAction): void {
-  const before = selectionStore.getState().selection.present;
-  selectionStore.setState(({ selection, ...depth }) => ({ selection: reduceSelection(selection, action, depth) }));
+  const { selection, model } = selectionStore.getState();
+  const before = selection.present;
+  try {
+    selectionStore.setState({ selection: reduceSelection(selection, action, model) });
+  } catch (thrown) {
+    if (!(thrown instanceof ContiguaError)) throw thrown;
+    showError('choice', thrown);
+    return;
+  }
+  settle('choice');
   if (action.type !== 'undo' && action.type !== 'redo') return;
   // A change of every run's replacement is undone together with what it made of the default.
   const after = selectionStore.getState().selection.present;
   const common = commonReplacement(after);
-  if (common && before !== after && sameIntervals(before, after)) settingsStore.setState({ replaceBy: common });
+  if (common && before !== after && sameIntervals(runsOf(before), runsOf(after)))
+    settingsStore.setState({ replaceBy: common });
 }
 
 /** A run that is newly chosen, with the page's default in its place. */
@@ -49,8 +89,10 @@ export function replaceAllBy(by: PageReplacement): void {
 }
 
 /** For a model just opened: its choice, without a past. */
-export function beginSelection({ numBlocks, stacks = [] }: Depth, edits: RunSet): void {
-  selectionStore.setState({ selection: selectionOf(edits), numBlocks, stacks });
+export function beginSelection(model: SelectableModel, edits: EditSet): void {
+  const { numBlocks, stacks = [] } = model;
+  settle('choice');
+  selectionStore.setState({ selection: selectionOf(edits), numBlocks, stacks, model });
 }
 
 let gesture = 0;

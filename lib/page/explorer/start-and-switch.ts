@@ -4,9 +4,10 @@
  */
 
 import type { ModelSource } from '@/lib/compute/protocol.ts';
-import { NO_EDITS, parseRunParam, type RunSet } from '@/lib/core/edit/index.ts';
+import { type EditSet, NO_EDITS, parseEditParam } from '@/lib/core/edit/index.ts';
 import { ContiguaError } from '@/lib/core/errors.ts';
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
+import { editableFrom } from '@/lib/core/model/config-index.ts';
 import { parseBlockList } from '@/lib/core/planner/index.ts';
 import type { WantedEngine } from '@/lib/core/tensor/engine.ts';
 import { settle, showError, showPassing, showWarning } from '../browser/notices.ts';
@@ -26,6 +27,7 @@ import { ask, busyStore, isAnalysing, restartWorker } from './compute.ts';
 import { type PageReplacement, pageEdits } from './edits.ts';
 import { engineStore, startEngine, verifyEngine, watchEngine } from './engine.ts';
 import { modelStore, openModel } from './model.ts';
+import { clearModulations } from './modulations.ts';
 import { watchOthers } from './others.ts';
 import { loadPlanFigures } from './plan-figures-store.ts';
 import { plannerStore } from './planner.ts';
@@ -93,13 +95,14 @@ async function beginModel(summary: ModelSummary, before: ModelSummary | null): P
   clearAnalysis();
   clearPreview();
   clearChoiceQuality();
+  clearModulations();
   settingsStore.setState(({ startBlock, detection }) => ({
     startBlock: Math.min(startBlock, summary.numBlocks - 1),
     detection: withKnownStream(detection, summary.streams),
   }));
   const linked = waiting && linkFits(waiting.model, summary.fingerprint) ? waiting.analysis : null;
   const link = claimedLink(summary);
-  beginSelection(summary, linkedChoice(summary, link));
+  beginSelection(editableFrom(summary.narrower, summary), linkedChoice(summary, link));
   beginPlans(summary, link);
   await fitCalibration(summary, before);
   return wantedAnalysis(linked);
@@ -170,10 +173,10 @@ function claimedLink(summary: ModelSummary): LinkedWishes | null {
   return link;
 }
 
-function linkedChoice(summary: ModelSummary, link: LinkedWishes | null): RunSet {
+function linkedChoice(summary: ModelSummary, link: LinkedWishes | null): EditSet {
   if (!link) return NO_EDITS;
   try {
-    return pageEdits(parseRunParam(link.cut, link.replaceBy, summary, 'link'));
+    return pageEdits(parseEditParam(link.cut, link.replaceBy, editableFrom(summary.narrower, summary), 'link'));
   } catch (thrown) {
     showError('link', thrown);
     return NO_EDITS;
@@ -191,7 +194,10 @@ function beginPlans(summary: ModelSummary, link: LinkedWishes | null): void {
     plannerStore.setState({
       locked: blocks(locked, 'lock').filter((block) => !barred.includes(block)),
       forbidden: barred,
-      kept: kept === null ? null : pageEdits(parseRunParam(kept, link.replaceBy, summary, 'link, keep')),
+      kept:
+        kept === null
+          ? null
+          : pageEdits(parseEditParam(kept, link.replaceBy, editableFrom(summary.narrower, summary), 'link, keep')),
     });
   } catch (thrown) {
     showError('link', thrown);

@@ -8,7 +8,13 @@ const plain: LinkState = {
   model: '0123456789ab',
   cut: '',
   settings: DEFAULT_SETTINGS,
-  plans: { budget: { kind: 'params', value: '60%', dtype: null }, locked: '', forbidden: '', kept: null },
+  plans: {
+    budget: { kind: 'params', value: '60%', dtype: null },
+    allow: ['run'],
+    locked: '',
+    forbidden: '',
+    kept: null,
+  },
   calibration: DEFAULT_CALIBRATION,
   limits: DEFAULT_LIMITS,
   prompt: null,
@@ -43,6 +49,7 @@ describe('a link', () => {
       },
       plans: {
         budget: { kind: 'memory', value: '2.5GB', dtype: 'fp8' },
+        allow: ['run', 'modulation'],
         locked: '0-2,9',
         forbidden: '15',
         kept: '3-4',

@@ -11,6 +11,8 @@ import {
   BUDGET_KINDS,
   type BudgetDtype,
   type BudgetKind,
+  PLANNED_KINDS,
+  type PlannedKind,
   takesDtype,
 } from '@/lib/core/planner/index.ts';
 import { SEED_RANGE } from '@/lib/core/random.ts';
@@ -46,6 +48,7 @@ export interface LinkState {
 /** What the planner is asked for. Blocks and edits are text, to be read once the model's number of blocks is known. */
 export interface LinkedPlans {
   readonly budget: { readonly kind: BudgetKind; readonly value: string; readonly dtype: BudgetDtype | null };
+  readonly allow: readonly PlannedKind[];
   /** `0-2,58` */
   readonly locked: string;
   readonly forbidden: string;
@@ -84,6 +87,7 @@ export function writeLink(link: LinkState): URLSearchParams {
   set('delta', settings.differences, DEFAULT_SETTINGS.differences);
   set('noise', settings.noise, DEFAULT_SETTINGS.noise);
   set('budget', budgetText(plans.budget), budgetText(DEFAULT_PLANNER));
+  set('allow', plans.allow.join('.'), DEFAULT_PLANNER.allow.join('.'));
   set('lock', plans.locked, '');
   set('forbid', plans.forbidden, '');
   if (plans.kept !== null) params.set('keep', plans.kept);
@@ -127,6 +131,7 @@ export function readLink(params: URLSearchParams): LinkState {
     },
     plans: {
       budget: linkedBudget(params.get('budget') ?? ''),
+      allow: linkedKinds(params.get('allow')),
       locked: params.get('lock') ?? '',
       forbidden: params.get('forbid') ?? '',
       kept: params.get('keep'),
@@ -154,6 +159,12 @@ function linkedBudget(text: string): LinkedPlans['budget'] {
   const dtype = BUDGET_DTYPE_NAMES.find((one) => one === type) ?? null;
   if (kind === undefined || value === undefined) return pickBudget(DEFAULT_PLANNER);
   return { kind, value, dtype: takesDtype(kind) ? dtype : null };
+}
+
+function linkedKinds(text: string | null): readonly PlannedKind[] {
+  if (text === null) return DEFAULT_PLANNER.allow;
+  const words = text.split('.');
+  return PLANNED_KINDS.filter((kind) => words.includes(kind));
 }
 
 function pickBudget({ kind, value, dtype }: LinkedPlans['budget']): LinkedPlans['budget'] {

@@ -1,0 +1,76 @@
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import type { CallOptions } from '@/lib/compute/client.ts';
+import { editKey, type FfnEdit, ffnEdit } from '@/lib/core/edit/index.ts';
+import { exampleModel, reportOf } from '@/lib/core/planner/planner-fixtures.ts';
+import type { WidthDamage } from '@/lib/core/report/report.ts';
+import { analysisStore } from './analysis.ts';
+import { DEFAULT_CALIBRATION } from './calibration.ts';
+import { listedNarrower, measureNarrower, narrowerStore, stopNarrower, unmeasuredWidth } from './narrower.ts';
+import { narrowerWords } from './narrower-words.ts';
+
+const { asked } = vi.hoisted(() => ({ asked: [] as { edits: FfnEdit[]; options: CallOptions<'width'> }[] }));
+vi.mock('./compute.ts', async (original) => ({
+  ...(await original<typeof import('./compute.ts')>()),
+  ask: (_: string, { edits }: { edits: FfnEdit[] }, options: CallOptions<'width'>) =>
+    new Promise((_, reject) => {
+      asked.push({ edits, options });
+      options.signal?.addEventListener('abort', () => reject(new Error('stopped')));
+    }),
+}));
+vi.mock('./kept-analyses.ts', () => ({ keptReports: async () => [], keepReport: async () => {} }));
+
+const model = exampleModel(4);
+const report = reportOf([0.3, 0.02, 0.01, 0.2]);
+const measuredOn = { ...DEFAULT_CALIBRATION, kind: 'synthetic' } as const;
+const damage = (edit: FfnEdit, outputError: number): WidthDamage => ({
+  edit,
+  outputError,
+  bounds: { low: outputError / 2, high: 2 * outputError },
+  bands: [],
+  fitError: 0.1,
+  fitBounds: null,
+  changeError: 0.5,
+});
+const present = () => analysisStore.getState().report!;
+
+beforeEach(() => {
+  asked.length = 0;
+  analysisStore.setState({ report, measuredOn });
+});
+
+describe('what could be narrower', () => {
+  it('is measured one by one, and what was measured before it is stopped is not measured again', async () => {
+    const measuring = measureNarrower('ffn', model);
+    const [{ edits, options }] = asked as [(typeof asked)[number]];
+    expect(edits).toHaveLength(8);
+    options.onProgress?.({ stage: 'probes', done: 1, total: 4 });
+    expect(narrowerStore.getState().running).toMatchObject({ stage: 'probes', done: 1, total: 4 });
+    options.onProgress?.({ stage: 'damage', done: 1, total: 8, partial: damage(edits[0]!, 0.02) });
+    expect(present().width?.map(({ edit }) => editKey(edit))).toEqual([editKey(edits[0]!)]);
+    stopNarrower();
+    await measuring;
+    expect(narrowerStore.getState().running).toBeNull();
+    expect(unmeasuredWidth('ffn', present(), model)).toHaveLength(7);
+    // The worker takes one after the other.
+    void measureNarrower('ffn', model);
+    expect(asked[1]?.edits).toHaveLength(7);
+    stopNarrower();
+  });
+
+  it('is listed with what is proposed and what is chosen, each once', () => {
+    const known = damage(ffnEdit(1, 'image'), 0.02);
+    const rows = listedNarrower('ffn', { ...report, width: [known] }, [], [ffnEdit(1, 'image'), ffnEdit(2, 'text')]);
+    expect(rows.map(({ edit }) => editKey(edit))).toEqual(['1 image ffn', '2 text ffn']);
+    expect(rows[0]).toBe(known);
+  });
+
+  it('is told with both errors and their bounds, or with what measures it', () => {
+    const [edit, known] = [ffnEdit(1, 'image'), damage(ffnEdit(1, 'image'), 0.02)];
+    const label = (id: string) => id;
+    expect(narrowerWords(edit, { width: [known] }, label)).toBe(
+      'FFN of block 1, image stream, as one linear map. Alone: output error 2.0 % (1.0–4.0 %), fit error 10 % on held-out prompts.',
+    );
+    expect(narrowerWords(edit, {}, label)).toMatch(/Not measured yet/);
+    expect(narrowerWords(edit, null, label)).toMatch(/An analysis measures it/);
+  });
+});

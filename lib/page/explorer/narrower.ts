@@ -1,0 +1,107 @@
+/**
+ * Text groups and feed-forward layers that could be narrower: what is proposed, and their measurement on request, each alone. Results arrive one by
+ * one and stay in the report, so that stopping loses nothing. Loaded with what shows them: candidates need the config readers of all families.
+ */
+import { createStore } from 'zustand/vanilla';
+import { type WidthCandidates, widthCandidates } from '@/lib/core/detection/index.ts';
+import { type FfnEdit, sameEdit, type TextStreamEdit } from '@/lib/core/edit/index.ts';
+import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
+import { type ModelConfig, parseModelConfig } from '@/lib/core/model/config-index.ts';
+import { type AnalysisReport, type WidthDamage, widthDamageOf } from '@/lib/core/report/report.ts';
+import { settle, showError } from '../browser/notices.ts';
+import { addWidth, analysisStore, keepMeasured } from './analysis.ts';
+import { ask } from './compute.ts';
+import { reportProbes } from './probe-source.ts';
+
+export type Narrower = TextStreamEdit | FfnEdit;
+
+export interface RunningWidth {
+  readonly which: WidthCandidates;
+  /** Fitting comes first, block by block; then each is measured. */
+  readonly stage: 'probes' | 'damage';
+  readonly done: number;
+  readonly total: number;
+}
+
+export const narrowerStore = createStore<{ readonly running: RunningWidth | null }>(() => ({ running: null }));
+let stopRunning: AbortController | null = null;
+
+const configs = new WeakMap<ModelSummary['config'], ModelConfig>();
+
+/** Parsed once for each model. */
+export function configOf({ config }: Pick<ModelSummary, 'config'>): ModelConfig {
+  let parsed = configs.get(config);
+  if (!parsed) {
+    parsed = parseModelConfig(JSON.stringify(config), 'config.json');
+    configs.set(config, parsed);
+  }
+  return parsed;
+}
+
+/** Groups that the rule finds on the text stream alone. */
+export function proposedGroups(
+  report: AnalysisReport,
+  summary: Pick<ModelSummary, 'config' | 'fingerprint'>,
+): readonly TextStreamEdit[] {
+  if (report.model.fingerprint !== summary.fingerprint) return [];
+  return widthCandidates('text', report, configOf(summary)).filter((edit) => edit.on === 'text-stream');
+}
+
+export function unmeasuredWidth(
+  which: WidthCandidates,
+  report: AnalysisReport,
+  summary: Pick<ModelSummary, 'config'>,
+): readonly Narrower[] {
+  return widthCandidates(which, report, configOf(summary)).filter((edit) => !widthDamageOf(report, edit));
+}
+
+export async function measureNarrower(which: WidthCandidates, summary: Pick<ModelSummary, 'config'>): Promise<void> {
+  const { report, measuredOn } = analysisStore.getState();
+  const probes = reportProbes(report, measuredOn)?.source;
+  if (!report || !probes || stopRunning) return;
+  const edits = unmeasuredWidth(which, report, summary);
+  if (edits.length === 0) return;
+  const own = new AbortController();
+  stopRunning = own;
+  const { signal } = own;
+  settle('damage');
+  narrowerStore.setState({ running: { which, stage: 'probes', done: 0, total: 1 } });
+  try {
+    await ask(
+      'width',
+      { edits, probes },
+      {
+        signal,
+        onProgress({ stage, done, total, partial }) {
+          if (partial) addWidth(report, [partial]);
+          narrowerStore.setState({ running: { which, stage: stage === 'probes' ? stage : 'damage', done, total } });
+        },
+      },
+    );
+  } catch (thrown) {
+    if (!signal.aborted) showError('damage', thrown);
+  } finally {
+    stopRunning = null;
+    narrowerStore.setState({ running: null });
+    await keepMeasured(report);
+  }
+}
+
+export function stopNarrower(): void {
+  stopRunning?.abort();
+}
+
+/** Measured and proposed edits of one kind, each once, measured ones first. */
+export function listedNarrower(
+  on: Narrower['on'],
+  report: AnalysisReport,
+  proposed: readonly Narrower[],
+  chosen: readonly Narrower[],
+): readonly (Pick<WidthDamage, 'edit'> & Partial<WidthDamage>)[] {
+  const measured = (report.width ?? []).filter(({ edit }) => edit.on === on);
+  const all: (Pick<WidthDamage, 'edit'> & Partial<WidthDamage>)[] = [...measured];
+  for (const edit of [...proposed, ...chosen]) {
+    if (edit.on === on && !all.some((one) => sameEdit(one.edit, edit))) all.push({ edit });
+  }
+  return all;
+}
