@@ -97,7 +97,7 @@ test('two plans stand side by side, with what differs between them', async ({ pa
   await plans(page).getByRole('button', { name: 'Hold to compare' }).click();
   await dragBlocks(page, 8, 10);
   const compared = page.getByRole('table', { name: 'Two plans compared' });
-  await expect(compared.getByRole('row', { name: /^Intervals/ })).toContainText('3–5');
+  await expect(compared.getByRole('row', { name: /^Edits/ })).toContainText('3–5');
   await expect(compared.getByRole('row', { name: /^Only here/ })).toContainText('8–10');
   await expect(compared.getByRole('row', { name: /^Parameters/ })).toContainText('4.09 M4.76 M');
   await plans(page).getByRole('button', { name: 'Stop comparing' }).click();
