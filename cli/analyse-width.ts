@@ -1,6 +1,6 @@
 /** `contigua analyse --width`: what linear maps in the place of text groups and of feed-forward layers would cost, one by one. */
 import type { WorkerClient } from '../lib/compute/client.ts';
-import type { CalibrationSource, Progress } from '../lib/compute/protocol.ts';
+import type { CalibrationSource, Progress, Tasks } from '../lib/compute/protocol.ts';
 import {
   rankCorrelation,
   rankWidth,
@@ -34,6 +34,7 @@ export async function withWidth(
   report: AnalysisReport,
   calibration: CalibrationSource,
   asked: readonly WidthCandidates[],
+  room: Pick<Tasks['width']['input'], 'states' | 'limits'>,
   options: { readonly signal: AbortSignal; readonly onProgress: (progress: Progress) => void },
 ): Promise<AnalysisReport> {
   const config = parseModelConfig(JSON.stringify(model.config), 'config.json');
@@ -45,7 +46,7 @@ export async function withWidth(
     if (why !== null) tell(`--width ${which}: n/a. ${why}`);
     const edits = widthCandidates(which, report, config).filter((edit) => !widthDamageOf(measured, edit));
     if (edits.length === 0) continue;
-    const found = await client.call('width', { edits, probes }, options);
+    const found = await client.call('width', { edits, probes, ...room }, options);
     measured = { ...measured, width: [...(measured.width ?? []), ...found] };
   }
   return measured;

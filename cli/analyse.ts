@@ -81,7 +81,7 @@ export async function analyse(argv: readonly string[], { signal }: CommandContex
     const measured = await client.call('analyse', { ...request, limits }, { signal, onProgress: display.show });
     const options = { signal, onProgress: display.show };
     const ablated = await withAblations(client, measured, calibration, ablations, options);
-    return await withWidth(client, model, ablated, calibration, widths, options);
+    return await withWidth(client, model, ablated, calibration, widths, { states: request.states, limits }, options);
   }).finally(display.end);
   if (!report) return;
   tell(`calibration: ${report.calibration.label}`);

@@ -8,6 +8,8 @@ import { editedModel, parseModelConfig } from '../lib/core/model/config-index.ts
 import { tokensOf } from '../lib/core/plan/index.ts';
 import {
   amountWords,
+  assertChosenIsFree,
+  assertPlannable,
   type Budget,
   type BudgetPlanner,
   budgetPlanner,
@@ -67,11 +69,7 @@ export function budgetChooser(args: Arguments, by: RunReplacement): ChooseByBudg
   const budget = asUsage(() => parseBudget(text, '--budget'));
   const allow = allowedKinds(args);
   return (model, report, detection, chosen, offers = []) => {
-    const blocks = (name: 'lock' | 'forbid') => {
-      const list = args.text(name);
-      return list === undefined ? [] : asUsage(() => parseBlockList(list, model, `--${name}`));
-    };
-    const rules = { by, allow, locked: blocks('lock'), forbidden: blocks('forbid'), chosen, offers };
+    const rules = { by, allow, ...heldBlocks(args, model), chosen, offers };
     const used = { ...model, tokensPerForward: tokensOf(model, report.calibration) };
     const planner = budgetPlanner({ model: used, report, file: reportPath, detection, budget, rules });
     if (isFront) {
@@ -83,6 +81,25 @@ export function budgetChooser(args: Arguments, by: RunReplacement): ChooseByBudg
     const lines = budgetLines(planner, point, costsOf(used, report, budget, point));
     return { edits: editsOf(point), lines, front: null };
   };
+}
+
+function heldBlocks(args: Arguments, model: ModelSummary) {
+  const blocks = (name: 'lock' | 'forbid') => {
+    const list = args.text(name);
+    return list === undefined ? [] : asUsage(() => parseBlockList(list, model, `--${name}`));
+  };
+  return { locked: blocks('lock'), forbidden: blocks('forbid') };
+}
+
+/** What a budget refuses, before anything is measured for it. */
+export function refuseBeforeMeasuring(
+  args: Arguments,
+  model: ModelSummary,
+  report: AnalysisReport,
+  chosen: EditSet,
+): void {
+  assertPlannable(allowedKinds(args), report, model);
+  assertChosenIsFree({ ...heldBlocks(args, model), chosen });
 }
 
 /** A front does not depend on the budget: one that cannot be met is told beside it. */
@@ -103,7 +120,7 @@ export function allowsKind(args: Arguments, kind: PlannedKind): boolean {
 const editsOf = ({ edits, width }: PlanPoint): EditSet => [...edits, ...width].sort(compareEdits);
 
 /** `run` unless `--allow` says otherwise. */
-export function allowedKinds(args: Arguments): PlannedKind[] {
+function allowedKinds(args: Arguments): PlannedKind[] {
   const words = (args.text('allow') ?? 'run').split(',').map((word) => word.trim());
   return words.map((word) => {
     const kind = PLANNED_KINDS.find((one) => one === word);

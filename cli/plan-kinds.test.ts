@@ -72,7 +72,12 @@ describe('contigua plan --budget --allow run,text,ffn,modulation', () => {
       expect(front.length).toBeGreaterThan(3);
       for (const { intervals } of front) expect(intervals).toMatch(/m8/);
       const locked = await contigua(`${asked} --lock 9`);
-      expect([locked.code, locked.stderr]).toEqual([1, expect.stringMatching(/9 image ffn is chosen, and block 9 is/)]);
+      expect([locked.code, locked.stderr]).toEqual([
+        1,
+        expect.stringMatching(/rank 8 is chosen, and block 9 is locked/),
+      ]);
+      // Before anything is measured.
+      expect(locked.stderr).not.toContain('modulations:');
     },
     PATIENCE_MS,
   );

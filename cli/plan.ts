@@ -46,7 +46,7 @@ import {
 import { MAX_JSON_BYTES } from '../lib/core/json-text.ts';
 import { editableModel, parseModelConfig } from '../lib/core/model/config-index.ts';
 import { assertReportFits, buildPlan, formatPlan } from '../lib/core/plan/index.ts';
-import { assertPlannable, widthOffers } from '../lib/core/planner/index.ts';
+import { widthOffers } from '../lib/core/planner/index.ts';
 import { type AnalysisReport, parseReport, type Rows } from '../lib/core/report/index.ts';
 import { type Arguments, ENGINE_OPTION, ENGINES, parseArguments, ROWS, usage } from './arguments.ts';
 import type { CommandContext } from './command.ts';
@@ -55,7 +55,7 @@ import { SOURCE_OPTIONS } from './model-source.ts';
 import { HEADERS_ONLY, withModel } from './model-worker.ts';
 import { narrowLines } from './narrow-lines.ts';
 import { assertWritable, tell, writeFileWhole, writeText } from './output.ts';
-import { allowedKinds, allowsKind, BUDGET_OPTIONS, budgetChooser } from './plan-budget.ts';
+import { allowsKind, BUDGET_OPTIONS, budgetChooser, refuseBeforeMeasuring } from './plan-budget.ts';
 import { refuseConflicts } from './plan-conflicts.ts';
 import {
   fitErrorsOf,
@@ -124,11 +124,10 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
     async (opened) => {
       const { client, model } = opened;
       if (report !== null) assertReportFits(report, model, reportPath);
-      // Before anything is measured.
-      if (report !== null && chooseByBudget) assertPlannable(allowedKinds(args), report, model);
       const detection = readingOf(report, rows, reportPath);
       const typed = choose(model, report, detection);
       const chosen = narrower ? narrower(model, report, typed) : typed;
+      if (report !== null && chooseByBudget) refuseBeforeMeasuring(args, model, report, chosen);
       if (measure) measurableEdits(chosen);
       const inputs = measure || offersModulations ? await measuredOn(report, model, calibration, signal) : null;
       const offered =

@@ -143,9 +143,17 @@ export interface Tasks {
     result: FoundModulations;
     partial: never;
   };
-  /** Text groups and feed-forward layers as linear maps, each fitted and measured alone. */
+  /**
+   * Text groups and feed-forward layers as linear maps, each fitted and measured alone. With `states`, maps wait in that folder, and so do
+   * states where they are more than `limits` allow on the engine; nothing is left there.
+   */
   width: {
-    input: { edits: readonly (TextStreamEdit | FfnEdit)[]; probes: ProbeSource };
+    input: {
+      edits: readonly (TextStreamEdit | FfnEdit)[];
+      probes: ProbeSource;
+      states?: AnalysisRequest['states'];
+      limits?: Pick<AnalysisLimits, 'engineBytes'> | undefined;
+    };
     result: readonly WidthDamage[];
     partial: WidthDamage;
   };

@@ -370,20 +370,30 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
       return await findModulations(session.model, await session.transformer(), requests, request, context);
     },
 
-    async width({ edits, probes }, { signal, onProgress }) {
-      const { config } = session.model;
+    async width({ edits, probes, states, limits }, { signal, onProgress }) {
+      const { model, engine } = session;
       // Each is measured alone, so that they may overlap.
-      for (const edit of edits) editSetOf([edit], editableModel(config), 'the edits to measure');
-      const inputs = await session.inputsOf(await analysisOf(probes));
+      for (const edit of edits) editSetOf([edit], editableModel(model.config), 'the edits to measure');
+      const source = await analysisOf(probes);
+      const inputs = await session.inputsOf(source);
       const transformer = await session.transformer();
-      return await measureWidth(transformer, inputs.calibration, inputs, edits, {
-        signal,
-        ridge: probes.ridge,
-        rule: probes.split,
-        waysAtOnce: waysAtOnce(),
-        onFitted: (done, total) => onProgress({ stage: 'probes', done, total }),
-        onMeasured: (partial, done) => onProgress({ stage: 'damage', done, total: edits.length, partial }),
-      });
+      const key = storeKey(`width of ${source.key}`, model, engine);
+      const store = states && (await files.openStates(states.url, states.sizeBytes, key));
+      try {
+        return await measureWidth(transformer, inputs.calibration, inputs, edits, {
+          signal,
+          ridge: probes.ridge,
+          rule: probes.split,
+          waysAtOnce: waysAtOnce(),
+          ...(store && states ? { store, mapBytes: MAPS_SHARE * states.sizeBytes } : {}),
+          engineBytes: limits?.engineBytes,
+          onFitted: (done, total) => onProgress({ stage: 'probes', done, total }),
+          onMeasured: (partial, done) => onProgress({ stage: 'damage', done, total: edits.length, partial }),
+        });
+      } finally {
+        await store?.clear();
+        await store?.dispose();
+      }
     },
 
     async choice({ edits, probes }, context) {
@@ -522,6 +532,9 @@ function damageOfStudent(edit: RunEdit): ContiguaError {
 }
 
 const MAPS_FILE = 'maps.safetensors';
+
+/** Of the room for states: linear maps that wait to be measured. The states of one pass need the rest. */
+const MAPS_SHARE = 0.5;
 
 /** Results come in groups of as many. */
 const WAYS_PER_READING = 8;

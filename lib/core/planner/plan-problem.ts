@@ -151,6 +151,11 @@ function checkRules(
   assertPlannable(missing, report, { config });
   // The model and the report allow shared modulations, and nothing was offered.
   if (missing[0]) throw notPlannable(missing[0], 'no edit whose output error is known', null);
+  assertChosenIsFree(rules);
+}
+
+/** Throws `plan-invalid` for a chosen edit that touches a forbidden block, or changes a locked one. */
+export function assertChosenIsFree(rules: Pick<PlanRules, 'locked' | 'forbidden' | 'chosen'>): void {
   for (const edit of rules.chosen) {
     const reason = whyNotUnder(rules, edit);
     if (reason === null) continue;

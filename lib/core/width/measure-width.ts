@@ -3,19 +3,24 @@
  * to the model's output. As many edits are taken together as their maps leave room for; each reading of the weights fits or
  * measures several.
  */
-import { type DamageInputs, narrowDamage } from '../analysis/index.ts';
-import type { Calibration } from '../capture/index.ts';
+import { type DamageInputs, narrowDamage, waysWithin } from '../analysis/index.ts';
+import { type Calibration, passBytes } from '../capture/index.ts';
 import { editKey } from '../edit/index.ts';
 import { narrowBlocks, type Transformer } from '../model/index.ts';
 import type { WidthDamage } from '../report/report.ts';
-import { FLOAT_BYTES, memoryStates } from '../states/index.ts';
+import { FLOAT_BYTES, memoryStates, type StateStore } from '../states/index.ts';
 import { fitCandidates } from './fit-candidates.ts';
 import type { FitOptions, FittedWidthEdit, MappedEdit } from './map-fitter.ts';
 import { mapsOnEngine } from './map-store.ts';
 
 export interface MeasureWidthOptions extends FitOptions {
-  /** Maps that may wait in memory. */
-  readonly mapBytes?: number;
+  /** Maps that may wait in the store, or in memory. */
+  readonly mapBytes?: number | undefined;
+  /** Where maps wait, and states that are too many for the engine; in memory without one. It is left empty. */
+  readonly store?: StateStore | undefined;
+  /** States that may wait on the engine at once; any number without it. */
+  readonly engineBytes?: number | undefined;
+  /** Ways of one sweep over the blocks, at most. */
   readonly waysAtOnce?: number | undefined;
   /** Blocks done of the present fitting. */
   readonly onFitted?: (done: number, total: number) => void;
@@ -31,13 +36,23 @@ export async function measureWidth(
   calibration: Calibration,
   inputs: DamageInputs,
   edits: readonly MappedEdit[],
-  { mapBytes = MAP_BYTES, waysAtOnce, onFitted, onMeasured = () => {}, ...options }: MeasureWidthOptions = {},
+  {
+    mapBytes = MAP_BYTES,
+    store = memoryStates(),
+    engineBytes = Number.POSITIVE_INFINITY,
+    waysAtOnce = edits.length,
+    onFitted,
+    onMeasured = () => {},
+    ...options
+  }: MeasureWidthOptions = {},
 ): Promise<WidthDamage[]> {
-  const { config } = transformer;
+  const { config, architecture } = transformer;
   const found: WidthDamage[] = [];
+  const spills = passBytes(calibration, architecture.streams, config.width) > engineBytes;
+  const ways = Math.min(waysAtOnce, waysWithin(engineBytes, inputs, transformer));
   for (const some of inRoom(edits, mapBytes / (FLOAT_BYTES * config.width * (config.width + 1)))) {
-    const store = memoryStates();
-    const fits = await fitCandidates(transformer, calibration, some, { ...options, store, onBlock: onFitted });
+    await store.clear();
+    const fits = await fitCandidates(transformer, calibration, some, { ...options, store, spills, onBlock: onFitted });
     const choices = some.map((edit) => {
       const narrow = narrowBlocks(transformer.architecture, [edit]);
       const from = { store, owner: editKey(edit) };
@@ -48,15 +63,15 @@ export async function measureWidth(
     });
     await narrowDamage(transformer, inputs, choices, {
       signal: options.signal,
-      waysAtOnce,
+      waysAtOnce: ways,
       onMeasured(i, damage) {
         const measured = { ...figuresOf(fits[i]!), ...damage };
         found.push(measured);
         onMeasured(measured, found.length);
       },
     });
-    await store.dispose();
   }
+  await store.clear();
   return found;
 }
 

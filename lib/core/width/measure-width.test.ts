@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest';
+import { damageInputsOf } from '../analysis/index.ts';
+import { syntheticCalibration } from '../capture/index.ts';
+import { ffnEdit, textStreamEdit } from '../edit/index.ts';
+import { goldenModel } from '../model/golden-fill.ts';
+import { openTransformer } from '../model/index.ts';
+import { memoryStates, type StateStore } from '../states/index.ts';
+import { describePerEngine } from '../tensor/test-engines.ts';
+import { measureWidth } from './index.ts';
+
+const { config, checkpoint } = goldenModel({
+  _class_name: 'QwenImageTransformer2DModel',
+  patch_size: 2,
+  in_channels: 16,
+  out_channels: 4,
+  num_layers: 5,
+  attention_head_dim: 16,
+  num_attention_heads: 1,
+  joint_attention_dim: 16,
+  axes_dims_rope: [8, 4, 4],
+});
+const calibration = syntheticCalibration(config, { samples: 24, timesteps: 4, seed: 5 });
+const EDITS = [
+  textStreamEdit({ first: 1, last: 3 }),
+  textStreamEdit({ first: 2, last: 3 }),
+  ffnEdit(0, 'image'),
+  ffnEdit(3, 'text'),
+];
+
+/** Tells what was kept in it. */
+function watched(): StateStore & { readonly created: string[] } {
+  const store = memoryStates();
+  const created: string[] = [];
+  return Object.assign(Object.create(store) as StateStore, {
+    created,
+    create: (key: string, rows: number, width: number) => {
+      created.push(key);
+      return store.create(key, rows, width);
+    },
+  });
+}
+
+describePerEngine(['wasm'], 'text groups and feed-forward layers, each alone', () => {
+  test('are measured alike where maps and states wait in a store, which is left empty', async () => {
+    const transformer = await openTransformer(config, checkpoint);
+    const measured = async (options: Parameters<typeof measureWidth>[4]) =>
+      await measureWidth(transformer, calibration, damageInputsOf(calibration, []), EDITS, options);
+    const inMemory = await measured({});
+    expect(inMemory.map(({ outputError }) => outputError ?? 0).every((error) => error > 0)).toBe(true);
+    const store = watched();
+    expect(await measured({ store, engineBytes: 1000, mapBytes: 2000 })).toEqual(inMemory);
+    expect(store.created.some((key) => key.startsWith('lane/'))).toBe(true);
+    expect(store.created.some((key) => key.startsWith('map/'))).toBe(true);
+    expect(store.usage).toMatchObject({ memoryBytes: 0 });
+    const roomy = watched();
+    await measured({ store: roomy });
+    expect(roomy.created.some((key) => key.startsWith('lane/'))).toBe(false);
+    transformer.dispose();
+  });
+});
