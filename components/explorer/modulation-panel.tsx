@@ -104,7 +104,7 @@ function Rank({ summary }: { summary: ModelSummary }) {
         {errors && width > 0 ? (
           <RankCurve width={Math.min(width, 420)} errors={errors} rank={rank} inWords={inWords} onRank={take} />
         ) : (
-          <p className="text-2xs text-muted">{rank === null ? '' : inWords(rank)}</p>
+          <p className="mb-1.5 text-2xs text-muted">{rank === null ? '' : inWords(rank)}</p>
         )}
       </div>
       <Find summary={summary} errors={errors} running={running} />

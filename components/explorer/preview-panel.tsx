@@ -9,6 +9,7 @@ import { Help } from '@/components/ui/help';
 import { useLimitedText } from '@/components/ui/limited-text';
 import { NumberField } from '@/components/ui/number-field';
 import { Panel } from '@/components/ui/panel';
+import { runsOf } from '@/lib/core/edit/index.ts';
 import { SEED_RANGE } from '@/lib/core/random.ts';
 import { DRAWING } from '@/lib/core/shapes/index.ts';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
@@ -72,7 +73,7 @@ function Preview() {
     : drawing && refit
       ? `${refitWords(refit)}.`
       : chosen.length === 0
-        ? 'Choose intervals to see what the pruned model draws.'
+        ? 'Choose intervals or narrower blocks to see what the pruned model draws.'
         : `${DRAWING.steps} steps, guidance ${DRAWING.guidance}. The checker reads each picture and compares it with the prompt.`;
   return (
     <Panel
@@ -93,7 +94,7 @@ function Preview() {
       tools={
         <Choice
           name="Replace chosen blocks by"
-          value={chosen.every(({ by }) => by === replaceBy) ? replaceBy : null}
+          value={runsOf(chosen).every(({ by }) => by === replaceBy) ? replaceBy : null}
           onChange={replaceAllBy}
           options={[
             { value: 'nothing', label: 'Removed' },

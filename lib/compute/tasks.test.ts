@@ -410,4 +410,19 @@ describe('starting an engine', () => {
     const table = [{ on: 'modulation', blocks: 'all', by: { table: [1, 0.5] } }] as const;
     await expect(choice({ edits: table, probes: PROBES }, context())).rejects.toThrow(/takes no timesteps but its own/);
   });
+
+  it('times a model with shared modulations beside the whole one', async () => {
+    const { ready, measure } = session();
+    await ready();
+    const shared = [{ on: 'modulation', blocks: 'all', by: { rank: 1 } }] as const;
+    // Without an edit there is one model to time, and both times are its.
+    const [none, some] = [
+      await measure({ edits: [], probes: null }, context()),
+      await measure({ edits: shared, probes: null }, context()),
+    ];
+    expect(none.prunedMs).toBe(none.wholeMs);
+    expect(some.prunedMs).not.toBe(some.wholeMs);
+    const table = [{ on: 'modulation', blocks: 'all', by: { table: [1, 0.5] } }] as const;
+    await expect(measure({ edits: table, probes: null }, context())).rejects.toThrow(/takes no timesteps but its own/);
+  });
 });

@@ -93,6 +93,7 @@ describe('the choice on the page', () => {
     expect(noticeStore.getState().notices.map(({ title }) => title)).toEqual([
       'The text group 4-6 and the run 2-4 clash',
     ]);
+    expect(noticeStore.getState().notices[0]?.details).not.toHaveProperty('file');
     choose({ type: 'add', edit: newEdit({ first: 8, last: 9 }) });
     expect(noticeStore.getState().notices).toEqual([]);
     const state = selectionStore.getState();

@@ -65,7 +65,9 @@ export function choose(action: SelectionAction): void {
     selectionStore.setState({ selection: reduceSelection(selection, action, model) });
   } catch (thrown) {
     if (!(thrown instanceof ContiguaError)) throw thrown;
-    showError('choice', thrown);
+    // No file is at fault.
+    const { file: _, ...details } = thrown.details;
+    showError('choice', new ContiguaError(thrown.code, thrown.summary, details));
     return;
   }
   settle('choice');
