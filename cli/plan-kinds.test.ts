@@ -9,7 +9,7 @@ import { parsePlan } from '../lib/core/plan/index.ts';
 import { parseReport } from '../lib/core/report/index.ts';
 import { spawnContigua } from './contigua-fixtures.ts';
 
-/** A command starts processes and an engine, on a machine that may be busy. */
+/** A command starts several processes and an engine in each. */
 const PATIENCE_MS = 900_000;
 const MODEL = fileURLToPath(new URL('../public/models/shapes-mmdit', import.meta.url));
 const FLUX = fileURLToPath(new URL('../public/models/shapes-flux', import.meta.url));

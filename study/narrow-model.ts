@@ -1,7 +1,6 @@
 /**
- * A sample model with any choice in place: students first (jointly fine-tuned or not), then shared modulations, then linear maps,
- * the latter two in closed form from what the step before leaves. Students and shared modulations each give a whole model of its
- * own, as an export would write it, so that the next step does not have to know about them.
+ * A sample model with any choice in place, as an export would write it, without writing: students first (jointly fine-tuned or not),
+ * then linear maps and shared modulations, both in closed form from the model that the students leave.
  */
 import { DEFAULT_RIDGE } from '../lib/core/analysis/probe.ts';
 import { calibrationFor } from '../lib/core/capture/index.ts';
@@ -80,9 +79,9 @@ export async function narrowedModel(
     editableModel(pruned.config),
     'the arm',
   );
+  const { route, dispose } = await routeWithMaps(sample, pruned, edits);
   const shared = await withModulations(sample, pruned, edits);
   const transformer = await openTransformer(shared.config, shared.checkpoint);
-  const { route, dispose } = await routeWithMaps(sample, transformer, edits);
   return {
     transformer,
     route,
@@ -94,16 +93,20 @@ export async function narrowedModel(
   };
 }
 
-/** Text groups and feed-forward layers, fitted on the states of this very model. */
-async function routeWithMaps(sample: Sample, transformer: Transformer, edits: EditSet) {
+/** Text groups and feed-forward layers, fitted as an export fits them: before modulations are shared. */
+async function routeWithMaps(sample: Sample, { config, checkpoint }: Whole, edits: EditSet) {
   const mapped = edits.filter((edit) => edit.on !== 'modulation');
   if (mapped.length === 0) return { route: undefined, dispose() {} };
   const [store, owner] = [memoryStates(), 'arm'];
   const sets = new Map<number, WeightSet>();
   const calibration = await calibrationFor(sample.model, CALIBRATION);
-  await fitWidth(transformer, calibration, mapped, { ridge: DEFAULT_RIDGE, store, owner });
-  const { architecture, config } = transformer;
-  const narrow = narrowBlocks(architecture, mapped);
+  const transformer = await openTransformer(config, checkpoint);
+  const narrow = narrowBlocks(transformer.architecture, mapped);
+  try {
+    await fitWidth(transformer, calibration, mapped, { ridge: DEFAULT_RIDGE, store, owner });
+  } finally {
+    transformer.dispose();
+  }
   for (const { index, maps } of narrow.values()) sets.set(index, await mapsOnEngine({ store, owner }, index, maps));
   await store.dispose();
   const steps = narrowSteps(stepsOf(config.numBlocks, []), narrow, (block) => sets.get(block)!);
