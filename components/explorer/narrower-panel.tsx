@@ -2,9 +2,10 @@
 /** Text groups and feed-forward layers as rows: what each alone leaves, measured on request, sortable, with a switch for each. */
 import { type ReactNode, useCallback, useMemo, useState } from 'react';
 import { useStore } from 'zustand';
-import { Button } from '@/components/ui/button';
+import { Button, IconButton } from '@/components/ui/button';
 import { Choice } from '@/components/ui/choice';
 import { Help } from '@/components/ui/help';
+import { DownloadIcon } from '@/components/ui/icons';
 import { Panel } from '@/components/ui/panel';
 import { Progress } from '@/components/ui/progress';
 import { LONGEST_ABLATION, leastFfns, leastTextGroups, type WidthCandidates } from '@/lib/core/detection/index.ts';
@@ -12,6 +13,7 @@ import { editKey } from '@/lib/core/edit/index.ts';
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import { whyNone } from '@/lib/core/model/config-index.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
+import { saveCsv } from '@/lib/page/browser/export-chart.ts';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import {
@@ -23,6 +25,7 @@ import {
   stopNarrower,
   unmeasuredWidth,
 } from '@/lib/page/explorer/narrower.ts';
+import { narrowerCsv } from '@/lib/page/explorer/narrower-csv.ts';
 import { choose, chosenNarrower, selectionStore } from '@/lib/page/explorer/selection.ts';
 import { useMeasurable } from './measure-button';
 import { type NarrowerOrder, NarrowerTable, sortedNarrower } from './narrower-table';
@@ -87,7 +90,16 @@ function Measured({ on, summary, report }: { on: Kind; summary: ModelSummary; re
   );
   return (
     <>
-      <Least on={on} report={report} chosen={chosen} />
+      <Least
+        on={on}
+        report={report}
+        chosen={chosen}
+        isEmpty={rows.length === 0}
+        onCsv={() => {
+          const name = on === 'ffn' ? 'ffns' : 'text-groups';
+          saveCsv(`contigua-${report.model.name}-${name}.csv`, narrowerCsv(rows, new Set(chosen.map(editKey))));
+        }}
+      />
       <section
         aria-label={on === 'ffn' ? 'Feed-forward layers' : 'Text groups'}
         // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard
@@ -117,7 +129,15 @@ function Measured({ on, summary, report }: { on: Kind; summary: ModelSummary; re
 }
 
 /** Takes the ones of least output error that go together. */
-function Least({ on, report, chosen }: { on: Kind; report: AnalysisReport; chosen: readonly Narrower[] }) {
+interface LeastProps {
+  on: Kind;
+  report: AnalysisReport;
+  chosen: readonly Narrower[];
+  isEmpty: boolean;
+  onCsv: () => void;
+}
+
+function Least({ on, report, chosen, isEmpty, onCsv }: LeastProps) {
   const width = useMemo(() => report.width ?? [], [report]);
   const most = useMemo(
     () =>
@@ -161,10 +181,18 @@ function Least({ on, report, chosen }: { on: Kind; report: AnalysisReport; chose
         </select>
         of least output error
       </label>
+      <IconButton
+        className="ml-auto"
+        name={on === 'ffn' ? 'Download FFNs as CSV' : 'Download text groups as CSV'}
+        disabled={isEmpty}
+        onClick={onCsv}
+      >
+        <DownloadIcon />
+      </IconButton>
       <Button
         look="ghost"
         small
-        className="ml-auto -mr-2"
+        className="-mr-2"
         aria-label={on === 'ffn' ? 'Clear FFNs' : 'Clear text groups'}
         disabled={own.length === 0}
         onClick={() => choose({ type: 'choose-narrower', on, edits: [] })}

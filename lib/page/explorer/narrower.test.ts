@@ -1,11 +1,12 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { CallOptions } from '@/lib/compute/client.ts';
-import { editKey, type FfnEdit, ffnEdit } from '@/lib/core/edit/index.ts';
+import { editKey, type FfnEdit, ffnEdit, textStreamEdit } from '@/lib/core/edit/index.ts';
 import { exampleModel, reportOf } from '@/lib/core/planner/planner-fixtures.ts';
 import type { WidthDamage } from '@/lib/core/report/report.ts';
 import { analysisStore } from './analysis.ts';
 import { DEFAULT_CALIBRATION } from './calibration.ts';
 import { listedNarrower, measureNarrower, narrowerStore, stopNarrower, unmeasuredWidth } from './narrower.ts';
+import { narrowerCsv } from './narrower-csv.ts';
 import { narrowerWords } from './narrower-words.ts';
 
 const { asked } = vi.hoisted(() => ({ asked: [] as { edits: FfnEdit[]; options: CallOptions<'width'> }[] }));
@@ -62,6 +63,15 @@ describe('what could be narrower', () => {
     const rows = listedNarrower('ffn', { ...report, width: [known] }, [], [ffnEdit(1, 'image'), ffnEdit(2, 'text')]);
     expect(rows.map(({ edit }) => editKey(edit))).toEqual(['1 image ffn', '2 text ffn']);
     expect(rows[0]).toBe(known);
+  });
+
+  it('is a table to take away, with its bounds', () => {
+    const rows = [damage(ffnEdit(1, 'image'), 0.02), { edit: textStreamEdit({ first: 1, last: 3 }) }];
+    expect(
+      narrowerCsv(rows, new Set(['1-3 text']))
+        .split('\r\n')
+        .slice(1),
+    ).toEqual(['ffn,1,1,image,0.1,,,0.5,0.02,0.01,0.04,false', 'text group,1,3,,,,,,,,,true', '']);
   });
 
   it('is told with both errors and their bounds, or with what measures it', () => {
