@@ -14,4 +14,6 @@ it('tell the error of a rank also where locked blocks keep their modulation', as
   });
   const edits = [runEdit({ first: 3, last: 4 }, 'nothing'), modulationEdit({ rank: 8 }, [0, 1, 2, 3, 5])];
   expect([...offered.fitErrorsOf(edits)]).toEqual([['0-3 5 modulation rank 8', 1 / 9]]);
+  // Above the ranks that the fit looked at.
+  expect([...offered.fitErrorsOf([modulationEdit({ rank: 20 })]).values()]).toEqual([1 / 13]);
 });

@@ -10,6 +10,7 @@ import {
   type ModulationRequest,
   parseModulationRequest,
 } from '../lib/core/modulation/request.ts';
+import { rankFitErrors } from '../lib/core/plan/index.ts';
 import { measuredRank, modulationOffers, type WidthOffer } from '../lib/core/planner/index.ts';
 import type { Options } from './arguments.ts';
 import type { ProgressDisplay } from './progress.ts';
@@ -78,13 +79,7 @@ export async function offerModulations(
   const ratio = modulated > 0 ? outputError / modulated : 1;
   return {
     offers: modulationOffers({ width, errors, rank, outputError, bounds }, also),
-    fitErrorsOf: (edits) =>
-      new Map(
-        edits.flatMap((edit): [string, number][] => {
-          const error = edit.on === 'modulation' && 'rank' in edit.by ? errors[edit.by.rank] : undefined;
-          return error === undefined ? [] : [[editKey(edit), error]];
-        }),
-      ),
+    fitErrorsOf: (edits) => rankFitErrors(edits, errors),
     line: `shared modulations: ${percent(outputError)} output error measured at rank ${rank}, at others ${ratio.toFixed(2)} times the error of the modulations`,
   };
 }

@@ -39,3 +39,4 @@ export type {
 } from './plan.ts';
 export { PLAN_SCHEMA_ID, PLAN_VERSION } from './plan.ts';
 export { PRODUCT_VERSION } from './product-version.ts';
+export { errorAtRank, rankFitErrors } from './rank-errors.ts';

@@ -59,4 +59,12 @@ describe('offers of shared modulations', () => {
     expect(offers[0]?.outputError).toBeCloseTo(0.1, 12);
     expect(offers[0]?.bounds?.high).toBeCloseTo(0.2, 12);
   });
+
+  it('hold chosen ranks above those that were looked at, which leave as much as the last of them', () => {
+    const errors = Array.from({ length: 129 }, (_, rank) => 1 / (1 + rank));
+    const offers = modulationOffers({ width: 3072, errors, rank: 4, outputError: 0.1, bounds: null }, [10, 200]);
+    const offered = offers.map(({ edit }) => (edit.on === 'modulation' && 'rank' in edit.by ? edit.by.rank : null));
+    expect(offered).toEqual([1, 2, 3, 4, 6, 8, 10, 12, 16, 24, 32, 48, 64, 200]);
+    expect(offers.at(-1)?.outputError).toBeCloseTo((0.1 * 5) / 129, 12);
+  });
 });

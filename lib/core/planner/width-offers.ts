@@ -6,7 +6,7 @@ import { type WidthCandidates, whyNoCandidates } from '../detection/index.ts';
 import { modulationEdit } from '../edit/index.ts';
 import { ContiguaError } from '../errors.ts';
 import { editableModel, type ModelConfig, parseModelConfig } from '../model/config-index.ts';
-import type { PlannedModel } from '../plan/index.ts';
+import { errorAtRank, type PlannedModel } from '../plan/index.ts';
 import type { AnalysisReport, Bounds } from '../report/index.ts';
 import { kindOf, type PlannedKind, type WidthOffer } from './plan-rules.ts';
 
@@ -103,23 +103,22 @@ export interface MeasuredModulations {
 
 /**
  * Shared modulations at several ranks. The output is measured at one rank; at others its error is taken to be in proportion to the error of
- * the modulations, which holds nearly (docs/measurements.md). `also`: ranks that are offered beside the usual ones.
+ * the modulations, which holds nearly (docs/measurements.md). `also`: ranks up to the width that are offered beside the usual ones.
  */
 export function modulationOffers(
   { width, errors, rank, outputError, bounds }: MeasuredModulations,
   also: readonly number[] = [],
 ): WidthOffer[] {
   const modulated = errors[rank] ?? 0;
-  const ranks = [...new Set([...OFFERED_RANKS.filter((one) => one < width), ...also])].sort((a, b) => a - b);
-  return ranks
-    .filter((one) => one < errors.length)
-    .map((one) => {
-      const error = errors[one] ?? 0;
-      const scaled = (measured: number) => (modulated > 0 ? (measured / modulated) * error : error);
-      return {
-        edit: modulationEdit({ rank: one }),
-        outputError: scaled(outputError),
-        bounds: bounds && { low: scaled(bounds.low), high: scaled(bounds.high) },
-      };
-    });
+  const usual = OFFERED_RANKS.filter((one) => one < Math.min(width, errors.length));
+  const ranks = [...new Set([...usual, ...also])].sort((a, b) => a - b);
+  return ranks.map((one) => {
+    const error = errorAtRank(errors, one) ?? 0;
+    const scaled = (measured: number) => (modulated > 0 ? (measured / modulated) * error : error);
+    return {
+      edit: modulationEdit({ rank: one }),
+      outputError: scaled(outputError),
+      bounds: bounds && { low: scaled(bounds.low), high: scaled(bounds.high) },
+    };
+  });
 }

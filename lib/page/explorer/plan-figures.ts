@@ -2,9 +2,8 @@
  * What a plan costs, and its files. It needs the config readers of all families (16 kB gzipped), and only
  * once a model is open: loaded after the first paint, while the engine starts (plan-figures-store.ts).
  */
-import { editKey } from '@/lib/core/edit/index.ts';
 import { editedConfigText, prunedConfig } from '@/lib/core/export/index.ts';
-import { buildPlan, formatPlan, type Plan, planCost, type RunPlan } from '@/lib/core/plan/index.ts';
+import { buildPlan, formatPlan, type Plan, planCost, type RunPlan, rankFitErrors } from '@/lib/core/plan/index.ts';
 import { analysisStore } from './analysis.ts';
 import { choiceQualityStore, knownOf, presentChoice } from './choice-quality.ts';
 import { modelStore } from './model.ts';
@@ -30,13 +29,7 @@ export function presentPlan(): Plan | null {
 /** Of the modulations that the choice shares, as far as ranks have been looked at. */
 function rankErrors(model: string): ReadonlyMap<string, number> {
   const { found } = modulationsStore.getState();
-  if (found?.model !== model) return new Map();
-  return new Map(
-    presentNarrower().flatMap((edit): [string, number][] => {
-      const error = edit.on === 'modulation' && 'rank' in edit.by ? found.errors[edit.by.rank] : undefined;
-      return error === undefined ? [] : [[editKey(edit), error]];
-    }),
-  );
+  return found?.model === model ? rankFitErrors(presentNarrower(), found.errors) : new Map();
 }
 
 /** Its runs alone, for what trains students: what was measured of the whole choice says nothing of them. */
