@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import type { WorkerClient } from '../lib/compute/client.ts';
 import { modulationEdit, runEdit } from '../lib/core/edit/index.ts';
 import { exampleModel } from '../lib/core/planner/planner-fixtures.ts';
-import { offerModulations } from './plan-modulation.ts';
+import { offerModulations, refuseOtherModulations } from './plan-modulation.ts';
 
 it('tell the error of a rank also where locked blocks keep their modulation', async () => {
   const errors = Float64Array.from({ length: 13 }, (_, rank) => 1 / (1 + rank));
@@ -16,4 +16,11 @@ it('tell the error of a rank also where locked blocks keep their modulation', as
   expect([...offered.fitErrorsOf(edits)]).toEqual([['0-3 5 modulation rank 8', 1 / 9]]);
   // Above the ranks that the fit looked at.
   expect([...offered.fitErrorsOf([modulationEdit({ rank: 20 })]).values()]).toEqual([1 / 13]);
+});
+
+it('refuse a second way to share modulations', () => {
+  refuseOtherModulations([runEdit({ first: 3, last: 4 }, 'nothing')]);
+  expect(() => refuseOtherModulations([modulationEdit({ rank: 8 })])).toThrow(
+    /--modulation and --intervals both share modulations; found modulation rank 8/,
+  );
 });

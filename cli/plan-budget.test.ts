@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_DETECTION } from '../lib/core/detection/index.ts';
-import { runEdit, runsOf } from '../lib/core/edit/index.ts';
+import { type Edit, modulationEdit, runEdit, runsOf } from '../lib/core/edit/index.ts';
 import { exampleModel, reportOf } from '../lib/core/planner/planner-fixtures.ts';
 import { parseArguments } from './arguments.ts';
-import { BUDGET_OPTIONS, budgetChooser } from './plan-budget.ts';
+import { BUDGET_OPTIONS, budgetChooser, refuseBeforeMeasuring } from './plan-budget.ts';
 
 const model = exampleModel(60);
 // Least in the middle, as in published models.
@@ -21,6 +21,16 @@ const planned = (options: string, chosen = [] as ReturnType<typeof runEdit>[]) =
   if (!choose) throw new Error('no budget');
   return choose(model, report, DEFAULT_DETECTION, chosen);
 };
+
+/** Of shared modulations alone, unless the options say otherwise. */
+function refusedBefore(options: string, chosen: readonly Edit[]): void {
+  const args = argumentsOf(
+    `MODEL --report report.json --budget ${options}${options.includes('allow') ? '' : ' --allow modulation'}`,
+  );
+  const choose = budgetChooser(args, 'nothing');
+  if (!choose) throw new Error('no budget');
+  refuseBeforeMeasuring(args, choose, model, report, DEFAULT_DETECTION, chosen);
+}
 
 describe('contigua plan --budget', () => {
   it('takes the best plan within the budget, and tells its costs and what is predicted', () => {
@@ -79,6 +89,20 @@ describe('contigua plan --budget', () => {
     ['--front', /--front and --json are for --budget/],
   ])('refuses %s and says why', (options, message) => {
     expect(() => planned(options)).toThrow(message);
+  });
+
+  it.each([
+    ['params=99%', [modulationEdit({ table: [1, 0.5] })], /says nothing about a chosen edit; found modulation table/],
+    ['params=1%', [], /No plan meets the budget; found params=1%/],
+    ['params=99% --lock 3', [modulationEdit({ rank: 8 })], /rank 8 is chosen, and block 3 is locked/],
+    ['params=80% --allow run,modulation', [], /Output errors do not add to this prediction/],
+  ])('refuses %s before shared modulations are measured', (options, chosen, message) => {
+    expect(() => refusedBefore(options, chosen)).toThrow(message);
+  });
+
+  it('lets shared modulations be measured at any rank of the model', () => {
+    for (const rank of [5, 200]) refusedBefore('params=99.9%', [modulationEdit({ rank })]);
+    refusedBefore('params=1% --front', []);
   });
 
   it('needs a report', () => {

@@ -8,21 +8,24 @@ import { editedModel, parseModelConfig } from '../lib/core/model/config-index.ts
 import { tokensOf } from '../lib/core/plan/index.ts';
 import {
   amountWords,
-  assertChosenIsFree,
   assertPlannable,
   type Budget,
   type BudgetPlanner,
   budgetPlanner,
   costScales,
+  measuredRank,
+  modulationOffers,
   PLANNED_KINDS,
   type PlannedKind,
   type PlanPoint,
   parseBlockList,
   parseBudget,
   type WidthOffer,
+  widthOffers,
 } from '../lib/core/planner/index.ts';
 import type { AnalysisReport } from '../lib/core/report/index.ts';
 import { type Arguments, usage } from './arguments.ts';
+import { ranksOf } from './plan-modulation.ts';
 
 export const BUDGET_OPTIONS = {
   budget: { type: 'string' },
@@ -48,6 +51,8 @@ export type ChooseByBudget = (
   chosen: EditSet,
   /** Beside the runs of the report. */
   offers?: readonly WidthOffer[],
+  /** Plans nothing: throws what does not depend on the errors of the offers. */
+  isTrial?: boolean,
 ) => Budgeted;
 
 /** Null without `--budget`. Reads what it can before any file is opened. */
@@ -68,10 +73,14 @@ export function budgetChooser(args: Arguments, by: RunReplacement): ChooseByBudg
   if (reportPath === undefined) throw usage('plan', '--budget needs the --report that it chooses from');
   const budget = asUsage(() => parseBudget(text, '--budget'));
   const allow = allowedKinds(args);
-  return (model, report, detection, chosen, offers = []) => {
+  return (model, report, detection, chosen, offers = [], isTrial = false) => {
     const rules = { by, allow, ...heldBlocks(args, model), chosen, offers };
     const used = { ...model, tokensPerForward: tokensOf(model, report.calibration) };
     const planner = budgetPlanner({ model: used, report, file: reportPath, detection, budget, rules });
+    if (isTrial) {
+      if (!isFront) planner.assertWithin(budget);
+      return { edits: [], lines: [], front: null };
+    }
     if (isFront) {
       const [best, unmet] = bestOrWhy(planner, budget);
       const front = (isJson ? frontJson : frontTable)(planner, budget, best, by);
@@ -91,15 +100,21 @@ function heldBlocks(args: Arguments, model: ModelSummary) {
   return { locked: blocks('lock'), forbidden: blocks('forbid') };
 }
 
-/** What a budget refuses, before anything is measured for it. */
+/** What a budget refuses, before shared modulations are measured for it: every rank that will be on offer stands in without an error. */
 export function refuseBeforeMeasuring(
   args: Arguments,
+  choose: ChooseByBudget,
   model: ModelSummary,
   report: AnalysisReport,
+  detection: DetectionSettings,
   chosen: EditSet,
 ): void {
   assertPlannable(allowedKinds(args), report, model);
-  assertChosenIsFree({ ...heldBlocks(args, model), chosen });
+  const { width } = model;
+  const rank = measuredRank(model);
+  const errors = new Float64Array(width + 1);
+  const ranks = modulationOffers({ width, errors, rank, outputError: 0, bounds: null }, ranksOf(chosen));
+  choose(model, report, detection, chosen, [...widthOffers(report), ...ranks], true);
 }
 
 /** A front does not depend on the budget: one that cannot be met is told beside it. */

@@ -76,8 +76,14 @@ describe('contigua plan --budget --allow run,text,ffn,modulation', () => {
         1,
         expect.stringMatching(/rank 8 is chosen, and block 9 is locked/),
       ]);
+      const twice = await contigua(`${asked} --modulation 8`);
+      expect([twice.code, twice.stderr]).toEqual([2, expect.stringMatching(/both share modulations/)]);
+      const table = await contigua(
+        `plan ${MODEL} --report report.json --budget params=70% --allow run,modulation --intervals x1000_500`,
+      );
+      expect([table.code, table.stderr]).toEqual([1, expect.stringMatching(/says nothing about a chosen edit/)]);
       // Before anything is measured.
-      expect(locked.stderr).not.toContain('modulations:');
+      for (const { stderr } of [locked, twice, table]) expect(stderr).not.toContain('modulations:');
     },
     PATIENCE_MS,
   );

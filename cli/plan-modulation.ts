@@ -23,7 +23,22 @@ export function modulationRequest(args: Options): ModulationRequest | null {
   return text === undefined ? null : parseModulationRequest(text, '--modulation');
 }
 
-/** The edits that were chosen otherwise ask for modulations too, as `m8` does: what they leave is found with the others. */
+/** Throws `usage` where edits that were chosen otherwise share modulations too, as `m8` does. */
+export function refuseOtherModulations(chosen: EditSet): void {
+  const other = chosen.find(({ on }) => on === 'modulation');
+  if (!other) return;
+  throw new ContiguaError('usage', '--modulation and --intervals both share modulations', {
+    found: editKey(other),
+    expected: 'one of them',
+  });
+}
+
+/** Ranks that modulations are shared by. */
+export function ranksOf(edits: EditSet): number[] {
+  return edits.flatMap((edit) => (edit.on === 'modulation' && 'rank' in edit.by ? [edit.by.rank] : []));
+}
+
+/** With what was asked for beside the edits that are chosen, none of which shares modulations (`refuseOtherModulations`). */
 export async function foundModulations(
   client: WorkerClient,
   asked: ModulationRequest,
@@ -31,13 +46,6 @@ export async function foundModulations(
   signal: AbortSignal,
   { show }: Pick<ProgressDisplay, 'show'>,
 ): Promise<{ readonly edits: readonly Edit[]; readonly found: FoundModulations }> {
-  const other = chosen.find(({ on }) => on === 'modulation');
-  if (other) {
-    throw new ContiguaError('usage', '--modulation and --intervals both share modulations', {
-      found: editKey(other),
-      expected: 'one of them',
-    });
-  }
   const found = await client.call(
     'modulations',
     { requests: [asked], calibration: null },
@@ -74,11 +82,10 @@ export async function offerModulations(
       expected: 'an output error',
     });
   }
-  const also = chosen.flatMap((edit) => (edit.on === 'modulation' && 'rank' in edit.by ? [edit.by.rank] : []));
   const bounds = damage?.bounds ?? null;
   const ratio = modulated > 0 ? outputError / modulated : 1;
   return {
-    offers: modulationOffers({ width, errors, rank, outputError, bounds }, also),
+    offers: modulationOffers({ width, errors, rank, outputError, bounds }, ranksOf(chosen)),
     fitErrorsOf: (edits) => rankFitErrors(edits, errors),
     line: `shared modulations: ${percent(outputError)} output error measured at rank ${rank}, at others ${ratio.toFixed(2)} times the error of the modulations`,
   };

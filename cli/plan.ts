@@ -64,6 +64,7 @@ import {
   modulationLines,
   modulationRequest,
   offerModulations,
+  refuseOtherModulations,
 } from './plan-modulation.ts';
 import { progressOn } from './progress.ts';
 import { readText } from './read-text.ts';
@@ -127,7 +128,9 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
       const detection = readingOf(report, rows, reportPath);
       const typed = choose(model, report, detection);
       const chosen = narrower ? narrower(model, report, typed) : typed;
-      if (report !== null && chooseByBudget) refuseBeforeMeasuring(args, model, report, chosen);
+      if (asked) refuseOtherModulations(chosen);
+      if (offersModulations && report && chooseByBudget)
+        refuseBeforeMeasuring(args, chooseByBudget, model, report, detection, chosen);
       if (measure) measurableEdits(chosen);
       const inputs = measure || offersModulations ? await measuredOn(report, model, calibration, signal) : null;
       const offered =

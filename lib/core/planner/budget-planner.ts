@@ -39,6 +39,8 @@ export interface BudgetPlanner {
   /** What the plan that costs least costs. */
   readonly least: number;
   /** Throws `plan-invalid` for a budget that cannot be met, and says what the least is that can. */
+  assertWithin(budget: Budget): void;
+  /** Throws what `assertWithin` throws. */
   best(budget: Budget): PlanPoint;
   front(points?: number): PlanFront;
 }
@@ -89,14 +91,17 @@ export function budgetPlanner(request: PlannerRequest): BudgetPlanner {
       bounds: prediction.boundsOf(edits, boundsOf(ids)),
     };
   };
+  const assertWithin = (budget: Budget) => {
+    if (!planner.canSave(savingFor(budget, scale))) throw unmet(budget, scale, planner.most.saves);
+  };
   return {
     scale,
     prediction,
     least: scale.before - planner.most.saves,
+    assertWithin,
     best(budget) {
-      const saving = savingFor(budget, scale);
-      if (!planner.canSave(saving)) throw unmet(budget, scale, planner.most.saves);
-      return pointOf(planner.best(saving));
+      assertWithin(budget);
+      return pointOf(planner.best(savingFor(budget, scale)));
     },
     front(points = FRONT_POINTS) {
       const whole = planner.front(points);

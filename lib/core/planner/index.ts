@@ -21,7 +21,7 @@ export {
 } from './budget-planner.ts';
 export type { Choice, Problem, Span, Whole } from './candidates.ts';
 export { type BudgetedModel, type CostScale, costScale, costScales } from './edit-costs.ts';
-export { assertChosenIsFree, whyNotUnder } from './plan-problem.ts';
+export { whyNotUnder } from './plan-problem.ts';
 export { FREE_RULES, kindOf, PLANNED_KINDS, type PlannedKind, type PlanRules, type WidthOffer } from './plan-rules.ts';
 export { type Prediction, predictedDamage, predictionOf } from './prediction.ts';
 export { fitPrediction, type PredictedAndMeasured, type PredictionFit } from './prediction-fit.ts';

@@ -155,7 +155,7 @@ function checkRules(
 }
 
 /** Throws `plan-invalid` for a chosen edit that touches a forbidden block, or changes a locked one. */
-export function assertChosenIsFree(rules: Pick<PlanRules, 'locked' | 'forbidden' | 'chosen'>): void {
+function assertChosenIsFree(rules: Pick<PlanRules, 'locked' | 'forbidden' | 'chosen'>): void {
   for (const edit of rules.chosen) {
     const reason = whyNotUnder(rules, edit);
     if (reason === null) continue;
