@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { DEFAULT_RIDGE } from '../core/analysis/index.ts';
+import { measureForward } from '../core/edited-model/index.ts';
 import { RangeBlob } from '../core/folder/range-blob.ts';
 import { outputErrorOf, parseReport } from '../core/report/index.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
@@ -13,6 +14,8 @@ import type { CallContext } from './serve.ts';
 import { createTasks } from './tasks.ts';
 
 const CALIBRATION: CalibrationSource = { kind: 'synthetic', samples: 6, timesteps: 3, seed: 4 };
+vi.mock('../core/edited-model/index.ts', { spy: true });
+
 const INTERVAL = { first: 0, last: 1 };
 const PROBES: ProbeSource = { calibration: CALIBRATION, ridge: DEFAULT_RIDGE, split: 'prompt-groups' };
 const removed = [{ ...INTERVAL, on: 'run', by: 'nothing' }] as const;
@@ -421,7 +424,14 @@ describe('starting an engine', () => {
       await measure({ edits: shared, probes: null }, context()),
     ];
     expect(none.prunedMs).toBe(none.wholeMs);
-    expect(some.prunedMs).not.toBe(some.wholeMs);
+    expect(some.runs).toBe(none.runs);
+    const [without, sharing] = vi
+      .mocked(measureForward)
+      .mock.calls.slice(-2)
+      .map(([whole, , , { edited }]) => ({ whole, edited }));
+    expect(without?.edited).toBe(without?.whole);
+    expect(sharing?.whole).toBe(without?.whole);
+    expect(sharing?.edited?.config.raw.shared_modulation).toMatchObject([{ rank: 1 }]);
     const table = [{ on: 'modulation', blocks: 'all', by: { table: [1, 0.5] } }] as const;
     await expect(measure({ edits: table, probes: null }, context())).rejects.toThrow(/takes no timesteps but its own/);
   });
