@@ -173,6 +173,7 @@ export class Session {
     openStore: (() => Promise<StateStore>) | undefined,
   ): Promise<Analysed> {
     await this.closeStore();
+    this.releaseSharing();
     const store = await openStore?.();
     let analysed: Analysed;
     try {
@@ -288,7 +289,8 @@ export class Session {
     this.dispose(transformer);
   }
 
-  private releaseSharing(): void {
+  /** A second model on the engine would take the memory of what needs the whole one alone. It is opened again when a choice needs it. */
+  releaseSharing(): void {
     const sharing = this.sharing;
     this.sharing = null;
     this.dispose(sharing?.transformer ?? null);

@@ -289,6 +289,7 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
     async estimateAnalysis({ memoryBytes, states, ...asked }, { signal }) {
       const { calibration } = await sampledCalibration(asked);
       const { damage } = asked;
+      session.releaseSharing();
       const inFiles = states !== undefined;
       return await estimateAnalysis(await session.transformer(), calibration, {
         blockBytes: blockBytesOf(session.model),
@@ -376,6 +377,7 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
       for (const edit of edits) editSetOf([edit], editableModel(model.config), 'the edits to measure');
       const source = await analysisOf(probes);
       const inputs = await session.inputsOf(source);
+      session.releaseSharing();
       const transformer = await session.transformer();
       const key = storeKey(`width of ${source.key}`, model, engine);
       const store = states && (await files.openStates(states.url, states.sizeBytes, key));
