@@ -192,6 +192,11 @@ export class Session {
     return analysed;
   }
 
+  /** What the states of the last analysis leave of a folder's room, where they are in files. */
+  roomBeside(sizeBytes: number): number {
+    return Math.max(0, sizeBytes - (this.store?.usage.storedBytes ?? 0));
+  }
+
   /** Maps are not read from it any more: they are fitted again where something needs them. */
   private async closeStore(): Promise<void> {
     if (!this.store) return;

@@ -4,6 +4,7 @@ import { DEFAULT_RIDGE } from '../core/analysis/index.ts';
 import { measureForward } from '../core/edited-model/index.ts';
 import { RangeBlob } from '../core/folder/range-blob.ts';
 import { outputErrorOf, parseReport } from '../core/report/index.ts';
+import { memoryStates, type StateStore } from '../core/states/index.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
 import { shapesTiny } from '../testing/v1/models.ts';
 import { createEngineHost, type EngineHost, freshBackend } from './engines/engine-host.ts';
@@ -13,9 +14,9 @@ import type { CalibrationSource, ModelSource, ProbeSource, Progress } from './pr
 import type { CallContext } from './serve.ts';
 import { createTasks } from './tasks.ts';
 
-const CALIBRATION: CalibrationSource = { kind: 'synthetic', samples: 6, timesteps: 3, seed: 4 };
 vi.mock('../core/edited-model/index.ts', { spy: true });
 
+const CALIBRATION: CalibrationSource = { kind: 'synthetic', samples: 6, timesteps: 3, seed: 4 };
 const INTERVAL = { first: 0, last: 1 };
 const PROBES: ProbeSource = { calibration: CALIBRATION, ridge: DEFAULT_RIDGE, split: 'prompt-groups' };
 const removed = [{ ...INTERVAL, on: 'run', by: 'nothing' }] as const;
@@ -412,6 +413,54 @@ describe('starting an engine', () => {
     expect(tf.memory().numTensors).toBe(before);
     const table = [{ on: 'modulation', blocks: 'all', by: { table: [1, 0.5] } }] as const;
     await expect(choice({ edits: table, probes: PROBES }, context())).rejects.toThrow(/takes no timesteps but its own/);
+  });
+
+  it.each(['analyse', 'estimateAnalysis', 'width'] as const)(
+    'lets go of a model with shared modulations before %s, which needs the memory',
+    async (task) => {
+      const { ready, analyse, choice, estimateAnalysis, width } = session();
+      await ready();
+      const run = {
+        analyse: () => analyse({ calibration: CALIBRATION }, context()),
+        estimateAnalysis: () => estimateAnalysis({ calibration: CALIBRATION, memoryBytes: 1e9 }, context()),
+        width: () =>
+          width({ edits: [{ on: 'ffn', block: 0, stream: 'text', by: 'linear' }], probes: PROBES }, context()),
+      };
+      await run[task]();
+      const before = tf.memory().numTensors;
+      const edits = [{ on: 'modulation', blocks: 'all', by: { rank: 2 } }] as const;
+      await choice({ edits, probes: PROBES }, context());
+      expect(tf.memory().numTensors).toBeGreaterThan(before);
+      await run[task]();
+      expect(tf.memory().numTensors).toBe(before);
+    },
+  );
+
+  it('gives the maps of narrower blocks what the states of the analysis leave of the disk', async () => {
+    const opened: { readonly sizeBytes: number; readonly store: StateStore }[] = [];
+    const openStates: typeof nodeFiles.openStates = async (_url, sizeBytes) => {
+      const store = memoryStates();
+      const inFiles = {
+        ...store,
+        get usage() {
+          return { memoryBytes: 0, storedBytes: store.usage.memoryBytes };
+        },
+      };
+      opened.push({ sizeBytes, store: inFiles });
+      return inFiles;
+    };
+    const { startEngine, openModel, analyse, width } = createTasks({
+      engines: nodeEngines(),
+      files: { ...nodeFiles, openStates },
+    });
+    await startEngine({ wanted: 'wasm' }, context());
+    await openModel({ source: sourceOf(tiny.files) }, context());
+    const states = { url: 'file:///states/', sizeBytes: 2 ** 30 };
+    await analyse({ calibration: CALIBRATION, states }, context());
+    const { storedBytes = 0 } = opened[0]?.store.usage ?? {};
+    expect(storedBytes).toBeGreaterThan(0);
+    await width({ edits: [{ on: 'ffn', block: 0, stream: 'text', by: 'linear' }], probes: PROBES, states }, context());
+    expect(opened.map(({ sizeBytes }) => sizeBytes)).toEqual([2 ** 30, 2 ** 30 - storedBytes]);
   });
 
   it('times a model with shared modulations beside the whole one', async () => {

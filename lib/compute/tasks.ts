@@ -380,14 +380,15 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
       session.releaseSharing();
       const transformer = await session.transformer();
       const key = storeKey(`width of ${source.key}`, model, engine);
-      const store = states && (await files.openStates(states.url, states.sizeBytes, key));
+      const sizeBytes = session.roomBeside(states?.sizeBytes ?? 0);
+      const store = states && (await files.openStates(states.url, sizeBytes, key));
       try {
         return await measureWidth(transformer, inputs.calibration, inputs, edits, {
           signal,
           ridge: probes.ridge,
           rule: probes.split,
           waysAtOnce: waysAtOnce(),
-          ...(store && states ? { store, mapBytes: MAPS_SHARE * states.sizeBytes } : {}),
+          ...(store ? { store, mapBytes: MAPS_SHARE * sizeBytes } : {}),
           engineBytes: limits?.engineBytes,
           onFitted: (done, total) => onProgress({ stage: 'probes', done, total }),
           onMeasured: (partial, done) => onProgress({ stage: 'damage', done, total: edits.length, partial }),
@@ -535,7 +536,7 @@ function damageOfStudent(edit: RunEdit): ContiguaError {
 
 const MAPS_FILE = 'maps.safetensors';
 
-/** Of the room for states: linear maps that wait to be measured. The states of one pass need the rest. */
+/** Of the room that an analysis leaves for states: linear maps that wait to be measured. The states of one pass need the rest. */
 const MAPS_SHARE = 0.5;
 
 /** Results come in groups of as many. */
