@@ -103,6 +103,8 @@ describe('models of what the sum of squares misses', () => {
     expect(judgedPlans(mixes)).toHaveLength(120);
     const overflows = { ...measured[0]!, heldOut: null };
     expect(judgedPlans({ ...mixes, plans: [overflows] })).toEqual([]);
+    expect(mixedTables({ ...mixes, plans: [overflows] })).toMatch(/^Plans: 1, all of which overflow/);
+    expect(mixedTables({ ...mixes, plans: [] })).toBe('Not measured yet.');
     const text = mixedTables(mixes);
     expect(text).toMatch(/^120 plans of 2 to 2 edits\./);
     expect(text).toMatch(/\| ffn \| 120 \| 0\.9\d \(/);

@@ -12,7 +12,12 @@ const USEFUL = 0.2;
 
 export function mixedTables(mixes: Mixes): string {
   const plans = judgedPlans(mixes);
+  if (plans.length === 0) return nothingMeasured(mixes);
   return [measuredText(mixes, plans), mixTable(plans), '', modelTable(plans)].join('\n');
+}
+
+function nothingMeasured({ plans: { length } }: Mixes): string {
+  return length === 0 ? 'Not measured yet.' : `Plans: ${length}, all of which overflow or hold an edit that does.`;
 }
 
 function measuredText({ plans: all }: Mixes, plans: readonly JudgedPlan[]): string {
