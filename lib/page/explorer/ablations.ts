@@ -9,6 +9,7 @@ import { settle, showError } from '../browser/notices.ts';
 import { addDamage, addParts, analysisStore, keepMeasured } from './analysis.ts';
 import { ask } from './compute.ts';
 import { detectedIn } from './detection.ts';
+import { beginMeasurement } from './measurements.ts';
 import { reportProbes } from './probe-source.ts';
 import { settingsStore } from './settings.ts';
 
@@ -36,7 +37,7 @@ export async function measureAblation(which: Ablation): Promise<void> {
   const { edits, parts } = unmeasured(report, ablationsOf(which, report.model, detectedNow(report)));
   const total = edits.length + parts.length;
   if (total === 0) return;
-  const own = new AbortController();
+  const { own, end } = beginMeasurement();
   stopRunning = own;
   const { signal } = own;
   const show = (done: number) => ablationStore.setState({ running: { which, done, total } });
@@ -72,6 +73,7 @@ export async function measureAblation(which: Ablation): Promise<void> {
   } catch (thrown) {
     if (!signal.aborted) showError('damage', thrown);
   } finally {
+    end();
     stopRunning = null;
     ablationStore.setState({ running: null });
     await keepMeasured(report);

@@ -8,6 +8,7 @@ import { modulationEdit } from '@/lib/core/edit/index.ts';
 import { settle, showError } from '../browser/notices.ts';
 import { analysisStore } from './analysis.ts';
 import { ask } from './compute.ts';
+import { beginMeasurement } from './measurements.ts';
 import { modelStore } from './model.ts';
 import { reportProbes } from './probe-source.ts';
 
@@ -42,7 +43,7 @@ let stopRunning: AbortController | null = null;
 export async function findModulations(rank: number): Promise<void> {
   const { summary } = modelStore.getState();
   if (!summary || stopRunning) return;
-  const own = new AbortController();
+  const { own, end } = beginMeasurement();
   stopRunning = own;
   const { signal } = own;
   const { fingerprint: model } = summary;
@@ -55,6 +56,8 @@ export async function findModulations(rank: number): Promise<void> {
       const { found, about } = await ask('modulations', { requests, calibration: null }, { signal, onProgress });
       modulationsStore.setState({ found: { model, errors: [...(found[0]?.errors ?? [])], about } });
     }
+    // Stopped, or another model opened, just as the first answer came.
+    if (signal.aborted || modelStore.getState().summary?.fingerprint !== model) return;
     const { report, measuredOn } = analysisStore.getState();
     const probes = reportProbes(report, measuredOn);
     if (!probes || isMeasuredOn(probes.name)) return;
@@ -64,6 +67,7 @@ export async function findModulations(rank: number): Promise<void> {
   } catch (thrown) {
     if (!signal.aborted) showError('damage', thrown);
   } finally {
+    end();
     stopRunning = null;
     modulationsStore.setState({ running: null });
   }

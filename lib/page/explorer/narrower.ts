@@ -11,6 +11,7 @@ import { type AnalysisReport, type WidthDamage, widthDamageOf } from '@/lib/core
 import { settle, showError } from '../browser/notices.ts';
 import { addWidth, analysisStore, keepMeasured } from './analysis.ts';
 import { ask } from './compute.ts';
+import { beginMeasurement } from './measurements.ts';
 import { reportProbes } from './probe-source.ts';
 
 export type Narrower = TextStreamEdit | FfnEdit;
@@ -61,7 +62,7 @@ export async function measureNarrower(which: WidthCandidates, summary: Pick<Mode
   if (!report || !probes || stopRunning) return;
   const edits = unmeasuredWidth(which, report, summary);
   if (edits.length === 0) return;
-  const own = new AbortController();
+  const { own, end } = beginMeasurement();
   stopRunning = own;
   const { signal } = own;
   settle('damage');
@@ -81,6 +82,7 @@ export async function measureNarrower(which: WidthCandidates, summary: Pick<Mode
   } catch (thrown) {
     if (!signal.aborted) showError('damage', thrown);
   } finally {
+    end();
     stopRunning = null;
     narrowerStore.setState({ running: null });
     await keepMeasured(report);

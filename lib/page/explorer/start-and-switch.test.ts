@@ -10,6 +10,8 @@ import { analysisStore } from './analysis.ts';
 import { calibrationStore, DEFAULT_CALIBRATION } from './calibration.ts';
 import { choiceQualityStore } from './choice-quality.ts';
 import { modelStore } from './model.ts';
+import { findModulations, modulationsStore } from './modulations.ts';
+import { measureNarrower, narrowerStore } from './narrower.ts';
 import { exampleReport, streamWith } from './report-fixtures.ts';
 import { beginSelection, selectionStore } from './selection.ts';
 import { startAnalysis, switchEngine, switchModel } from './start-and-switch.ts';
@@ -17,14 +19,14 @@ import { startAnalysis, switchEngine, switchModel } from './start-and-switch.ts'
 const { summaries, misfit, calls } = vi.hoisted(() => ({
   summaries: new Map<string, unknown>(),
   misfit: { answer: (_: null) => {} },
-  /** What the worker was asked for, and "stop" where a damage call was stopped. */
+  /** What the worker was asked for, and "stop" where a measurement was stopped. */
   calls: [] as string[],
 }));
 vi.mock('./compute.ts', async (original) => ({
   ...(await original<typeof import('./compute.ts')>()),
   ask: async (task: string, { source }: { source?: ModelSource }, options?: CallOptions<'damage'>) => {
     calls.push(task);
-    if (task !== 'damage') return summaries.get(source?.name ?? '');
+    if (!['damage', 'width', 'modulations'].includes(task)) return summaries.get(source?.name ?? '');
     // It ends only when it is stopped, as a worker that has thousands of intervals before it.
     return new Promise((_, reject) => {
       options?.signal?.addEventListener('abort', () => {
@@ -68,20 +70,34 @@ test('the analysis and the choice of a model go in the same step in which anothe
   expect(await other).toBe(true);
 });
 
-test.each([
+const MEASUREMENTS = [
+  ['an ablation', 'damage', () => measureAblation('intervals')],
+  ['a measurement of narrower blocks', 'width', () => measureNarrower('ffn', modelStore.getState().summary!)],
+  ['a measurement of modulations', 'modulations', () => findModulations(4)],
+] as const;
+const REQUESTS = [
   ['another model', 'openModel', () => switchModel(sourceOf('shapes-flux'))],
   ['another engine', 'startEngine', () => switchEngine('cpu')],
   ['an analysis', 'analyse', () => startAnalysis({ ...DEFAULT_CALIBRATION, kind: 'synthetic' })],
-])('an ablation under way ends before %s is asked for', async (_, task, begin) => {
+] as const;
+const pairs = MEASUREMENTS.flatMap(([what, measured, measure]) =>
+  REQUESTS.map(([then, task, begin]) => [what, then, { measured, measure, task, begin }] as const),
+);
+
+test.each(pairs)('%s under way ends before %s is asked for', async (_, __, { measured, measure, task, begin }) => {
   await switchModel(sourceOf('shapes-mmdit'));
   const report = exampleReport(streamWith([[1]], [0, 0, 0]));
   analysisStore.setState({ report, measuredOn: { ...DEFAULT_CALIBRATION, kind: 'synthetic' } });
   calls.length = 0;
-  const ablation = measureAblation('intervals');
+  const measuring = measure();
   const begun = begin();
-  await ablation;
-  expect(calls.slice(0, 3)).toEqual(['damage', 'stop', task]);
-  expect(ablationStore.getState().running).toBeNull();
+  await measuring;
+  expect(calls.slice(0, 3)).toEqual([measured, 'stop', task]);
+  expect([ablationStore, narrowerStore, modulationsStore].map((store) => store.getState().running)).toEqual([
+    null,
+    null,
+    null,
+  ]);
   await begun.catch(() => {});
 });
 

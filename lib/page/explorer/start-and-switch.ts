@@ -11,7 +11,6 @@ import { editableFrom } from '@/lib/core/model/config-index.ts';
 import { parseBlockList } from '@/lib/core/planner/index.ts';
 import type { WantedEngine } from '@/lib/core/tensor/engine.ts';
 import { settle, showError, showPassing, showWarning } from '../browser/notices.ts';
-import { stopAblation } from './ablations.ts';
 import { followAddress, openingLink } from './address.ts';
 import {
   analyse,
@@ -26,6 +25,7 @@ import { clearChoiceQuality, forgetFailures } from './choice-quality.ts';
 import { ask, busyStore, isAnalysing, restartWorker } from './compute.ts';
 import { type PageReplacement, pageEdits } from './edits.ts';
 import { engineStore, startEngine, verifyEngine, watchEngine } from './engine.ts';
+import { stopMeasurements } from './measurements.ts';
 import { modelStore, openModel } from './model.ts';
 import { clearModulations } from './modulations.ts';
 import { watchOthers } from './others.ts';
@@ -77,9 +77,9 @@ export function canSwitchModel(): boolean {
   return modelStore.getState().opening === null && !isAnalysing(busyStore.getState());
 }
 
-/** Opens another model. If it is refused, the open one stays with everything on the page; only an ablation ends before. */
+/** Opens another model. If it is refused, the open one stays with everything on the page; only measurements under way end before. */
 export async function switchModel(source: ModelSource): Promise<boolean> {
-  stopAblation();
+  stopMeasurements();
   const before = modelStore.getState().summary;
   let begun: Promise<WantedAnalysis> | null = null;
   const summary = await openModel(source, (opened) => {
@@ -110,19 +110,19 @@ async function beginModel(summary: ModelSummary, before: ModelSummary | null): P
 
 /** Measures what an analysis would take. */
 export async function startEstimate(choice: CalibrationChoice): Promise<void> {
-  stopAblation();
+  stopMeasurements();
   await estimateAnalysis(choice);
 }
 
-/** Analyses the open model. What an ablation has measured stays; the rest would keep the analysis waiting. */
+/** Analyses the open model. What was measured stays; the rest would keep the analysis waiting. */
 export async function startAnalysis(choice: CalibrationChoice): Promise<void> {
-  stopAblation();
+  stopMeasurements();
   await analyse(choice);
 }
 
 /** Another engine in the same worker; the model is opened again on it, reports stay. */
 export async function switchEngine(wanted: WantedEngine): Promise<void> {
-  stopAblation();
+  stopMeasurements();
   if (!(await startEngine(wanted))) return;
   forgetFailures();
   if (await reopenModel()) await verifyEngine();

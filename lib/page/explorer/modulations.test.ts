@@ -1,0 +1,26 @@
+import { expect, test, vi } from 'vitest';
+import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
+import { analysisStore } from './analysis.ts';
+import { DEFAULT_CALIBRATION } from './calibration.ts';
+import { modelStore } from './model.ts';
+import { findModulations, modulationsStore } from './modulations.ts';
+import { exampleReport, streamWith } from './report-fixtures.ts';
+
+const { asked } = vi.hoisted(() => ({ asked: [] as { task: string; answer(result: unknown): void }[] }));
+vi.mock('./compute.ts', async (original) => ({
+  ...(await original<typeof import('./compute.ts')>()),
+  ask: (task: string) => new Promise((answer) => asked.push({ task, answer })),
+}));
+
+test('the output is not measured at a rank where another model was opened meanwhile', async () => {
+  const open = (fingerprint: string) => modelStore.setState({ summary: { fingerprint } as ModelSummary });
+  open('sha256:00');
+  const report = exampleReport(streamWith([[1]], [0, 0, 0, 0]));
+  analysisStore.setState({ report, measuredOn: { ...DEFAULT_CALIBRATION, kind: 'synthetic' } });
+  const finding = findModulations(4);
+  open('sha256:11');
+  asked[0]?.answer({ found: [{ errors: [1, 0.5] }], about: '' });
+  await vi.waitFor(() => expect(modulationsStore.getState().running ?? asked[1]).toBeFalsy());
+  await finding;
+  expect(asked.map(({ task }) => task)).toEqual(['modulations']);
+});
