@@ -18,6 +18,7 @@ import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { type PageEdit, pageEdits } from '@/lib/page/explorer/edits.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import { editsOfPlan } from '@/lib/page/explorer/planned.ts';
+import { plannerStore } from '@/lib/page/explorer/planner.ts';
 import { choose, gestureName, selectionStore } from '@/lib/page/explorer/selection.ts';
 import { PlanBudget } from './plan-budget';
 import { PlanCompare } from './plan-compare';
@@ -57,7 +58,8 @@ const AXES = {
 export function PlansPanel() {
   const summary = useStore(modelStore, (state) => state.summary);
   const chosen = useStore(selectionStore, (state) => state.selection.present);
-  const offers = useOffers();
+  const kept = useStore(plannerStore, (state) => state.kept);
+  const offers = useOffers(kept ? [kept] : []);
   const planned = usePlanned(offers);
   const choices = useMeasuredChoices();
   const [ref, width] = useWidth<HTMLDivElement>();
@@ -66,15 +68,17 @@ export function PlansPanel() {
   const [heldOf, setHeld] = useState<{ readonly model: string; readonly edits: readonly PageEdit[] } | null>(null);
   // What is held of another model says nothing here.
   const held = heldOf && heldOf.model === summary?.fingerprint ? heldOf.edits : null;
+  // The front stays while ranks are tried that it does not offer.
+  const known = useOffers([...(kept ? [kept] : []), chosen, held ?? [], ...choices.map(({ edits }) => edits)]);
   const quality = asked === 'facts' && !summary?.drawable ? 'error' : asked;
   const planner = planned?.planner ?? null;
   const scales = useMemo<PointScales | null>(() => {
     if (!summary) return null;
     const scale = planner?.scale ?? costScale({ kind: 'params', dtype: null }, summary, null);
     const model = report ? { ...summary, tokensPerForward: tokensOf(summary, report.calibration) } : summary;
-    const of = pointScales({ model, scale, prediction: planner?.prediction ?? null, fit: null, offers });
+    const of = pointScales({ model, scale, prediction: planner?.prediction ?? null, fit: null, offers: known });
     return { ...of, fit: predictionFit(of, choices) };
-  }, [summary, report, planner, offers, choices]);
+  }, [summary, report, planner, known, choices]);
   const front = planned?.front ?? null;
   const plans = useMemo<readonly PlannedChoice[]>(() => {
     const all = front?.points.map((point) => ({ ...point, edits: pageEdits(editsOfPlan(point)) })) ?? [];
@@ -172,7 +176,7 @@ export function PlansPanel() {
           present={pageEdits(chosen)}
           choices={choices}
           scales={scales}
-          offers={offers}
+          offers={known}
           onLetGo={() => setHeld(null)}
           onTake={() => choose({ type: 'choose', edits: held, gesture: gestureName('plans') })}
         />

@@ -2,6 +2,7 @@
 /** The plans of the report on the page, and the measured choices that they are held against. */
 import { useMemo } from 'react';
 import { useStore } from 'zustand';
+import type { EditSet } from '@/lib/core/edit/index.ts';
 import { fitPrediction, type PredictionFit, type WidthOffer, widthOffers } from '@/lib/core/planner/index.ts';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { choiceQualityStore, type MeasuredChoice, measuredChoices } from '@/lib/page/explorer/choice-quality.ts';
@@ -10,27 +11,29 @@ import { modulationsStore } from '@/lib/page/explorer/modulations.ts';
 import { type Planned, plannedFor } from '@/lib/page/explorer/planned.ts';
 import { plannerStore } from '@/lib/page/explorer/planner.ts';
 import { reportProbes } from '@/lib/page/explorer/probe-source.ts';
-import { rankOffers } from '@/lib/page/explorer/rank-offers.ts';
+import { rankOffers, ranksAmong } from '@/lib/page/explorer/rank-offers.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import type { PointScales } from './plan-points';
 
 const NO_OFFERS: readonly WidthOffer[] = [];
 
-/** What makes blocks narrower and was measured on the inputs of the analysis, each alone. */
-export function useOffers(): readonly WidthOffer[] {
+/** What makes blocks narrower and was measured on the inputs of the analysis, each alone; ranks as offered, and those of `also`. */
+export function useOffers(also: readonly EditSet[]): readonly WidthOffer[] {
   const summary = useStore(modelStore, (state) => state.summary);
   const report = useStore(analysisStore, (state) => state.report);
   const measuredOn = useStore(analysisStore, (state) => state.measuredOn);
   const modulations = useStore(modulationsStore);
   const { found, measured } = modulations;
+  const others = ranksAmong(also).join(' ');
   return useMemo(() => {
     if (!summary || !report) return NO_OFFERS;
     const inputs = reportProbes(report, measuredOn)?.name ?? null;
     const isOfModel = found?.model === summary.fingerprint;
-    const ranks = isOfModel ? rankOffers({ found, measured }, summary.width, inputs) : [];
+    const alsoRanks = others === '' ? [] : others.split(' ').map(Number);
+    const ranks = isOfModel ? rankOffers({ found, measured }, summary.width, inputs, alsoRanks) : [];
     const offers = [...widthOffers(report), ...ranks];
     return offers.length === 0 ? NO_OFFERS : offers;
-  }, [summary, report, measuredOn, found, measured]);
+  }, [summary, report, measuredOn, found, measured, others]);
 }
 
 /** Null before an analysis. */

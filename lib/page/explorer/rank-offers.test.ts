@@ -1,0 +1,14 @@
+import { expect, test } from 'vitest';
+import { ffnEdit, modulationEdit } from '@/lib/core/edit/index.ts';
+import { rankOffers, ranksAmong } from './rank-offers.ts';
+
+test('ranks that are chosen are offered beside the usual ones', () => {
+  const model = 'sha256:00';
+  const found = { model, errors: Array.from({ length: 17 }, (_, rank) => 1 / (rank + 1)), about: '' };
+  const damage = { outputError: 0.02, bounds: null, bands: [] };
+  const measured = { model, inputs: 'x', rank: 4, damage };
+  const also = ranksAmong([[modulationEdit({ rank: 10 }, [1, 2]), ffnEdit(0, 'image')], [modulationEdit({ rank: 8 })]]);
+  expect(also).toEqual([8, 10]);
+  const ranks = ranksAmong([rankOffers({ found, measured }, 16, 'x', also).map(({ edit }) => edit)]);
+  expect(ranks).toEqual([1, 2, 3, 4, 6, 8, 10, 12]);
+});
