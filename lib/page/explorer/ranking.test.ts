@@ -1,9 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { runEdit } from '@/lib/core/edit/index.ts';
+import { ffnEdit, runEdit, textStreamEdit } from '@/lib/core/edit/index.ts';
 import type { Matrix } from '@/lib/core/report/report.ts';
+import { noticeStore } from '../browser/notices.ts';
 import { followRanking, setDetection, setRanking, takeBlocks, takeLeast, takenStore } from './ranking.ts';
 import { damageOf, exampleReport, streamWith } from './report-fixtures.ts';
-import { beginSelection, choose, newEdit, presentRuns, replaceAllBy } from './selection.ts';
+import { beginSelection, choose, newEdit, presentNarrower, presentRuns, replaceAllBy } from './selection.ts';
 import { DEFAULT_SETTINGS, settingsStore } from './settings.ts';
 
 const BLOCKS = 6;
@@ -81,6 +82,30 @@ describe('the slider’s choice', () => {
     replaceAllBy('probes');
     takeBlocks(report, 1);
     expect(edits()).toEqual([runEdit({ first: 2, last: 3 }, 'probes')]);
+  });
+
+  it('does not follow the ranking where a text group would be lost, until the group is gone', () => {
+    const group = textStreamEdit({ first: 3, last: 4 });
+    setRanking(report, { score: 'removed' });
+    takeBlocks({ ...report, damage: [error(0, 0.3)] }, 1);
+    choose({ type: 'add', edit: group });
+    followRanking(report);
+    expect(chosen()).toEqual([{ first: 0, last: 1 }]);
+    expect(presentNarrower()).toEqual([group]);
+    choose({ type: 'remove', interval: group, on: 'text-stream' });
+    followRanking(report);
+    expect(chosen()).toEqual([{ first: 4, last: 5 }]);
+  });
+
+  it('says which narrower blocks it takes away, and not where it takes none', () => {
+    choose({ type: 'add', edit: ffnEdit(3, 'image') });
+    choose({ type: 'add', edit: ffnEdit(5, 'image') });
+    takeBlocks(report, 1);
+    expect(presentNarrower()).toEqual([ffnEdit(5, 'image')]);
+    const titles = () => noticeStore.getState().notices.map(({ title }) => title);
+    expect(titles()).toEqual(['No longer chosen: FFN image 3']);
+    choose({ type: 'undo' });
+    expect(titles()).toEqual([]);
   });
 
   it('is told from a choice of one’s own, which stays, even if the slider would have made the same', () => {

@@ -15,11 +15,14 @@ import {
   type UsableScore,
   usableScore,
 } from '@/lib/core/detection/index.ts';
-import { runEdit } from '@/lib/core/edit/index.ts';
+import { beside, type EditSet, type RunSet, runEdit, sameEdit, type WidthEdit } from '@/lib/core/edit/index.ts';
 import { type IntervalSet, intervalAt, NO_INTERVALS, removedCount, sameIntervals } from '@/lib/core/interval/index.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
+import { showPassing } from '../browser/notices.ts';
 import { detectedIn } from './detection.ts';
-import { choose, gestureName, presentRuns } from './selection.ts';
+import { choiceWords } from './edit-words.ts';
+import { narrowerOf } from './edits.ts';
+import { choose, gestureName, presentRuns, selectionStore } from './selection.ts';
 import { type Settings, settingsStore } from './settings.ts';
 
 interface Taken {
@@ -51,11 +54,19 @@ export function setDetection(report: AnalysisReport | null, change: Partial<Dete
   setRanking(report, { detection: { ...settingsStore.getState().detection, ...change } });
 }
 
-/** The report ranks intervals otherwise than it did, or than the one before it. */
+/**
+ * The report ranks intervals otherwise than it did, or than the one before it. Nobody asked for other intervals, so that the present ones stay
+ * where others would take away what makes blocks narrower.
+ */
 export function followRanking(report: AnalysisReport): void {
   const chosen = presentRuns();
   const { by, intervals } = takenStore.getState();
-  if (chosen.length > 0 && sameIntervals(chosen, intervals)) take(report, removedCount(chosen), by, 'ranking');
+  if (chosen.length === 0 || !sameIntervals(chosen, intervals)) return;
+  const next = taken(report, removedCount(chosen), by);
+  const { selection, model } = selectionStore.getState();
+  if (lostFrom(selection.present, beside(next.edits, selection.present, model)).length > 0) return;
+  takenStore.setState({ by, intervals: next.intervals });
+  choose({ type: 'choose-runs', edits: next.edits, gesture: 'ranking' });
 }
 
 /** What the choice of least total goes by. */
@@ -76,14 +87,32 @@ function ranked(report: AnalysisReport, wanted: DamageScore, detection: Detectio
 }
 
 function take(report: AnalysisReport, count: number, by: Taken['by'], gesture: string): void {
+  const { intervals, edits } = taken(report, count, by);
+  takenStore.setState({ by, intervals });
+  choose({ type: 'choose-runs', edits, gesture });
+  const { past, present, gesture: latest } = selectionStore.getState().selection;
+  const lost = latest === gesture ? lostFrom(past.at(-1) ?? present, present) : [];
+  if (lost.length === 0) return;
+  showPassing('choice', 'info', `No longer chosen: ${choiceWords(lost)}`, {
+    hint: 'The intervals take these blocks away or clash with these edits. Undo brings them back.',
+  });
+}
+
+function taken(report: AnalysisReport, count: number, by: Taken['by']): Pick<Taken, 'intervals'> & { edits: RunSet } {
   const { detection, score, replaceBy } = settingsStore.getState();
   const intervals =
     by === 'least'
       ? chooseLeastDamage(report, report.model, count, leastScoreOf(report, detection).score, detection)
       : chooseByBudget(ranked(report, score, detection), count);
-  takenStore.setState({ by, intervals });
   // A run that grows, shrinks or stays keeps what replaces it.
   const before = presentRuns();
-  const edits = intervals.map((interval) => runEdit(interval, intervalAt(before, interval.first)?.by ?? replaceBy));
-  choose({ type: 'choose-runs', edits, gesture });
+  return {
+    intervals,
+    edits: intervals.map((interval) => runEdit(interval, intervalAt(before, interval.first)?.by ?? replaceBy)),
+  };
+}
+
+/** What makes blocks narrower and is not there any more, or of fewer blocks. */
+function lostFrom(before: EditSet, after: EditSet): WidthEdit[] {
+  return narrowerOf(before).filter((edit) => !after.some((one) => sameEdit(one, edit)));
 }
