@@ -15,7 +15,7 @@ import {
   presentChoice,
   wholeFacts,
 } from '@/lib/page/explorer/choice-quality.ts';
-import type { PageEdit } from '@/lib/page/explorer/edits.ts';
+import { type PageEdit, whyNotMeasured } from '@/lib/page/explorer/edits.ts';
 import { engineStore } from '@/lib/page/explorer/engine.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import { countNow, isQuickModel } from '@/lib/page/explorer/quiet-measurements.ts';
@@ -39,9 +39,7 @@ export function ChoiceQuality() {
       ? NEEDS_WEIGHTS
       : chosen.length === 0
         ? 'measured per choice'
-        : report
-          ? 'needs its calibration file'
-          : 'needs an analysis';
+        : (whyNotMeasured(chosen) ?? (report ? 'needs its calibration file' : 'needs an analysis'));
     return (
       <>
         <Row name="Output error" title={noWeights ?? ERROR_TITLE}>

@@ -20,7 +20,7 @@ import {
 } from '@/lib/page/browser/number-words.ts';
 import { tokensWords } from '@/lib/page/browser/stream-words.ts';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
-import { needsProbes, PAGE_REPLACEMENTS } from '@/lib/page/explorer/edits.ts';
+import { needsProbes, PAGE_REPLACEMENTS, whyNotMeasured } from '@/lib/page/explorer/edits.ts';
 import { engineStore } from '@/lib/page/explorer/engine.ts';
 import { changedSince, changedWords, isSame } from '@/lib/page/explorer/made-of.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
@@ -156,7 +156,7 @@ const probesWords = ({ probes }: PlanCost): string =>
 
 function ForwardTime() {
   // Each of these decides which timing belongs here, so a change of any draws the line anew.
-  useStore(selectionStore, (state) => state.selection.present);
+  const chosen = useStore(selectionStore, (state) => state.selection.present);
   useStore(modelStore, (state) => state.summary);
   useStore(engineStore, (state) => state.report);
   useStore(analysisStore, (state) => state.measuredOn);
@@ -177,9 +177,7 @@ function ForwardTime() {
         <span className="text-muted">
           {noWeights
             ? NEEDS_WEIGHTS
-            : needsProbes(selectionStore.getState().selection.present)
-              ? lacking
-              : 'measured per choice'}
+            : (whyNotMeasured(chosen) ?? (needsProbes(chosen) ? lacking : 'measured per choice'))}
         </span>
       </Row>
     );

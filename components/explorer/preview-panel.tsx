@@ -14,11 +14,19 @@ import { SEED_RANGE } from '@/lib/core/random.ts';
 import { DRAWING } from '@/lib/core/shapes/index.ts';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { busyStore, isAnalysing } from '@/lib/page/explorer/compute.ts';
-import { needsProbes, pageEdits } from '@/lib/page/explorer/edits.ts';
+import { pageEdits } from '@/lib/page/explorer/edits.ts';
 import { engineStore } from '@/lib/page/explorer/engine.ts';
 import { changedSince } from '@/lib/page/explorer/made-of.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
-import { drawBoth, isPrunedOf, previewStore, prunedOf, stopDraw, wholeOf } from '@/lib/page/explorer/preview.ts';
+import {
+  drawBoth,
+  isPrunedOf,
+  previewStore,
+  prunedOf,
+  stopDraw,
+  wholeOf,
+  whyNotDrawn,
+} from '@/lib/page/explorer/preview.ts';
 import { reportProbes, wantedFile } from '@/lib/page/explorer/probe-source.ts';
 import { refitStore, refitWords } from '@/lib/page/explorer/refitting.ts';
 import { replaceAllBy, selectionStore } from '@/lib/page/explorer/selection.ts';
@@ -65,16 +73,14 @@ function Preview() {
   const prunedChanged = pruned ? changedSince(pruned.of, prunedNow) : [];
   const outdated = wholeChanged.length > 0 || (prunedChanged.length > 0 && chosen.length > 0);
   const drawable = summary?.drawable ?? true;
-  const lacksProbes = needsProbes(chosen) && !probes;
-  const reason = lacksProbes
-    ? missing
-      ? `Probes are fitted on ${missing.name}: choose that file again under Calibration, or preview with the blocks just removed.`
-      : 'Probes are fitted by an analysis: press Analyse, or preview with the blocks just removed.'
-    : drawing && refit
+  const whyNot = whyNotDrawn(chosen, probes, missing);
+  const reason =
+    whyNot ??
+    (drawing && refit
       ? `${refitWords(refit)}.`
       : chosen.length === 0
         ? 'Choose intervals or narrower blocks to see what the pruned model draws.'
-        : `${DRAWING.steps} steps, guidance ${DRAWING.guidance}. The checker reads each picture and compares it with the prompt.`;
+        : `${DRAWING.steps} steps, guidance ${DRAWING.guidance}. The checker reads each picture and compares it with the prompt.`);
   return (
     <Panel
       title="Preview"
@@ -110,7 +116,8 @@ function Preview() {
             className="space-y-2"
             onSubmit={(event) => {
               event.preventDefault();
-              if (summary && problems.length === 0) void drawBoth(summary.fingerprint, chosen, probes);
+              if (summary && problems.length === 0 && whyNot === null)
+                void drawBoth(summary.fingerprint, chosen, probes);
             }}
           >
             <textarea
@@ -144,7 +151,7 @@ function Preview() {
                   type="submit"
                   look={outdated ? 'primary' : 'plain'}
                   className="ml-auto min-w-20"
-                  disabled={!summary || !engineReady || analysing || lacksProbes || problems.length > 0}
+                  disabled={!summary || !engineReady || analysing || whyNot !== null || problems.length > 0}
                 >
                   Draw
                 </Button>

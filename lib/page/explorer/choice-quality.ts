@@ -9,7 +9,7 @@ import { COUNTED_PICTURES } from '@/lib/core/shapes/index.ts';
 import { showError } from '../browser/notices.ts';
 import { analysisStore } from './analysis.ts';
 import { measureQuietly } from './compute.ts';
-import { editsMadeOf, needsProbes, type PageEdit, pageEdits } from './edits.ts';
+import { editsMadeOf, needsProbes, type PageEdit, pageEdits, whyNotMeasured } from './edits.ts';
 import { isSame, type MadeOf } from './made-of.ts';
 import { modelStore } from './model.ts';
 import { reportProbes } from './probe-source.ts';
@@ -69,10 +69,10 @@ export interface PresentChoice {
   readonly probes: ProbeSource;
 }
 
-/** The choice on the page, or null where nothing can be measured of it: nothing chosen, no analysis, or its file is missing. */
+/** The choice on the page, or null where nothing can be measured of it: nothing chosen, no analysis, its file is missing, or `whyNotMeasured`. */
 export function presentChoice(): PresentChoice | null {
   const edits = pageEdits(selectionStore.getState().selection.present);
-  return edits.length === 0 ? null : choiceOf(edits);
+  return edits.length === 0 || whyNotMeasured(edits) ? null : choiceOf(edits);
 }
 
 function choiceOf(edits: readonly PageEdit[]): PresentChoice | null {

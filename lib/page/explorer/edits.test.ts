@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { runEdit } from '@/lib/core/edit/index.ts';
-import { commonReplacement, needsProbes, pageEdits } from './edits.ts';
+import { modulationEdit, runEdit } from '@/lib/core/edit/index.ts';
+import { commonReplacement, needsProbes, pageEdits, whyNotMeasured } from './edits.ts';
 
 const [removed, probed, student] = (['nothing', 'probes', 'student'] as const).map((by, i) =>
   runEdit({ first: 3 * i, last: 3 * i + 1 }, by),
@@ -10,6 +10,11 @@ if (!removed || !probed || !student) throw new Error('three edits');
 describe('edits on the page', () => {
   it('have blocks just removed where a student stood, whose weights are in no plan and no link', () => {
     expect(pageEdits([removed, probed, student])).toEqual([removed, probed, { ...student, by: 'nothing' }]);
+  });
+
+  it('are not measured with a table of modulations', () => {
+    expect(whyNotMeasured([removed, modulationEdit({ rank: 4 })])).toBeNull();
+    expect(whyNotMeasured([removed, modulationEdit({ table: [1, 500] })])).toMatch(/table/);
   });
 
   it('keep nothing of a planned edit but the edit itself', () => {

@@ -56,6 +56,12 @@ export function commonReplacement(edits: EditSet): PageReplacement | null {
   return first && others.every(({ by }) => by === first.by) ? first.by : null;
 }
 
+/** Why neither output error, forward time nor pictures of a choice can be measured, in a few words; null where they can. */
+export function whyNotMeasured(edits: EditSet): string | null {
+  const isTable = edits.some((edit) => edit.on === 'modulation' && 'table' in edit.by);
+  return isTable ? 'not measured of a table of modulations, which takes no timesteps but its own' : null;
+}
+
 /** Whether the edits put something in place that is fitted on the states of an analysis. */
 export const needsProbes = (edits: EditSet): boolean =>
   mappedRuns(edits).length > 0 || edits.some(({ on }) => on === 'text-stream' || on === 'ffn');

@@ -4,9 +4,9 @@ import type { Drawing } from '@/lib/compute/protocol.ts';
 import { DRAWING } from '@/lib/core/shapes/index.ts';
 import { settle, showError } from '../browser/notices.ts';
 import { ask } from './compute.ts';
-import { editsMadeOf, needsProbes, type PageEdit } from './edits.ts';
+import { editsMadeOf, narrowerOf, needsProbes, type PageEdit, whyNotMeasured } from './edits.ts';
 import { isSame, type MadeOf } from './made-of.ts';
-import type { ReportProbes } from './probe-source.ts';
+import type { ReportProbes, WantedFile } from './probe-source.ts';
 import { showingRefit } from './refitting.ts';
 
 export interface Drawn {
@@ -46,6 +46,23 @@ export function prunedOf(whole: MadeOf, edits: readonly PageEdit[], probes: Repo
   return { ...whole, ...editsMadeOf(edits), probes: needsProbes(edits) ? (probes?.name ?? '') : '' };
 }
 
+/** Why the choice cannot be drawn, in a sentence; `missing` is the calibration file that has to be chosen again. */
+export function whyNotDrawn(
+  edits: readonly PageEdit[],
+  probes: ReportProbes | null,
+  missing: WantedFile | null,
+): string | null {
+  const reason = whyNotMeasured(edits);
+  if (reason !== null) return `No picture: ${reason}.`;
+  if (!needsProbes(edits) || probes) return null;
+  // Runs can do without maps, narrower blocks cannot.
+  const isNarrower = needsProbes(narrowerOf(edits));
+  const by = missing ? `on ${missing.name}: choose that file again under Calibration` : 'by an analysis: press Analyse';
+  return isNarrower
+    ? `Linear maps are fitted ${by}.`
+    : `Probes are fitted ${by}, or preview with the blocks just removed.`;
+}
+
 /** True when both pictures follow the same prompt and seed on the same model. */
 export function isPrunedOf(pruned: MadeOf, whole: MadeOf): boolean {
   return isSame(pruned, whole);
@@ -67,7 +84,8 @@ export async function drawBoth(
     const input = { prompt, seed, ...DRAWING, edits: present, probes: probes?.source ?? null };
     return showingRefit(
       (onProgress) => ask('draw', input, { signal: own.signal, onProgress }),
-      ({ done, total }) => previewStore.setState({ share: total > 0 ? done / total : 0 }),
+      // What comes before, such as reading modulations, has no share of the picture.
+      ({ stage, done, total }) => stage === 'draw' && previewStore.setState({ share: total > 0 ? done / total : 0 }),
     );
   };
   try {

@@ -10,7 +10,7 @@ import { analysisStore, keepMeasured, measureDamage } from './analysis.ts';
 import { countFacts, measureChoiceError } from './choice-quality.ts';
 import { busyStore } from './compute.ts';
 import { detectedIn } from './detection.ts';
-import { needsProbes, pageEdits } from './edits.ts';
+import { needsProbes, pageEdits, whyNotMeasured } from './edits.ts';
 import { engineStore } from './engine.ts';
 import type { MadeOf } from './made-of.ts';
 import { modelStore } from './model.ts';
@@ -126,7 +126,7 @@ export function presentTiming(): { readonly of: MadeOf; readonly choice: TimedCh
   const engine = engineStore.getState().report;
   const edits = pageEdits(selectionStore.getState().selection.present);
   const { report, measuredOn } = analysisStore.getState();
-  if (!summary || summary.trace || !engine || edits.length === 0) return null;
+  if (!summary || summary.trace || !engine || edits.length === 0 || whyNotMeasured(edits)) return null;
   // On the inputs of the analysis where there is one, on nominal ones otherwise.
   const probes = reportProbes(report, measuredOn)?.source ?? null;
   if (needsProbes(edits) && !probes) return null;
