@@ -42,9 +42,10 @@ export const ROOMS = [
     analysis: '. tensor model interval edit folder report detection states trace capture npm:@tensorflow/tfjs-core',
     modulation: '. tensor checkpoint model edit sampling export npm:@tensorflow/tfjs-core',
     width: '. tensor/float.ts checkpoint model edit report states capture analysis export npm:@tensorflow/tfjs-core',
-    'edited-model': '. checkpoint model interval edit shapes sampling folder run export npm:@tensorflow/tfjs-core',
+    'edited-model':
+      '. checkpoint model interval edit shapes sampling folder run export states modulation width npm:@tensorflow/tfjs-core',
     distil: `. tensor checkpoint model shapes interval edit folder report detection plan run export states trace capture analysis
-      npm:@tensorflow/tfjs-core`,
+      modulation width npm:@tensorflow/tfjs-core`,
   }),
 
   // Everything on the way to a compute worker. It knows no page, no server and no terminal.

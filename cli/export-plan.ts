@@ -101,7 +101,7 @@ export async function exportPlan(
         : {
             narrow: {
               edits: narrow,
-              maps: maps === null ? null : await sources.openFile(pathToFileURL(maps).href, 'maps.safetensors'),
+              maps: maps === null ? [] : [await sources.openFile(pathToFileURL(maps).href, 'maps.safetensors')],
               ...(shared.length > 0 ? { modulations: modulationsFile(shared, { fingerprint, family, width }) } : {}),
             },
           }),

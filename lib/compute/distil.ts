@@ -3,30 +3,46 @@
  * files are opened, and saved where the caller asked for them.
  */
 import { fileDigits, type NamedBlob } from '../core/checkpoint/index.ts';
-import { batchesFor, distilInterval, fineTune, measuredInputs, type TrainingInputs } from '../core/distil/index.ts';
-import { runSetOf } from '../core/edit/index.ts';
+import {
+  batchesFor,
+  distilInterval,
+  fineTune,
+  measuredInputs,
+  type TrainingInputs,
+  trainMaps,
+  trainModulations,
+} from '../core/distil/index.ts';
+import { type Edit, type EditSet, editSetOf, ffnEdit, runEdit, runSetOf, textStreamEdit } from '../core/edit/index.ts';
 import {
   disposeStudents,
   drawHeldOut,
   type EditedRoute,
+  mapsKey,
   measureForward,
+  openEdits,
   openFineTunedRoute,
   openStudents,
   relativeOutputError,
   routeBefore,
+  storeTrainedMaps,
   studentsKey,
+  withModulations,
 } from '../core/edited-model/index.ts';
 import { ContiguaError } from '../core/errors.ts';
+import type { OpenModel } from '../core/folder/open-model.ts';
 import type { BlockInterval } from '../core/interval/index.ts';
-import { routeOf } from '../core/model/index.ts';
+import { architectureOf, editableModel, narrowBlocks, routeOf, type WeightSet } from '../core/model/index.ts';
+import { memoryStates } from '../core/states/index.ts';
 import { ENGINE_NAMES, type EngineName } from '../core/tensor/engine.ts';
 import { assertBoundariesFit, type Boundaries, openBoundaries } from '../core/trace/index.ts';
+import { type MappedEdit, type MapStore, mapsOnEngine } from '../core/width/index.ts';
 import { type FileHost, openFileOf, openFilesOf, openSource } from './folder/file-host.ts';
-import type { EditSource, ProbeSource } from './protocol.ts';
+import { findModulations } from './modulations.ts';
+import type { EditSource, NarrowSource, ProbeSource } from './protocol.ts';
 import type { CallContext, TaskRunner } from './serve.ts';
 import type { Session } from './session.ts';
 
-type TrainingTasks = Pick<TaskRunner, 'distil' | 'fineTune' | 'tryEdits'>;
+type TrainingTasks = Pick<TaskRunner, 'distil' | 'trainMaps' | 'trainModulations' | 'fineTune' | 'tryEdits'>;
 
 type OpenRoute = (
   edits: readonly EditSource[],
@@ -90,6 +106,83 @@ export function createTrainingTasks(session: Session, files: FileHost, editedRou
       }
     },
 
+    async trainMaps(
+      { edit, restsOn, settings, data, cache, sweepBytes, resume, saveTo },
+      { signal, stop, onProgress },
+    ) {
+      assertTrains(session.engine.name);
+      const { model, engine } = session;
+      const { fingerprint } = model.summary;
+      const transformer = await session.transformer();
+      const batches = await batchesFor(model, await openFileOf(data, files), settings);
+      const before = await openTrained(model, restsOn, edit);
+      try {
+        const origin = `${engine.name} ${engine.device}, ${fingerprint}, ${batches.key}`;
+        return await trainMaps({
+          transformer,
+          fingerprint,
+          edit,
+          edits: before.edits,
+          students: before.students,
+          maps: before.maps,
+          restsOn: before.key,
+          settings,
+          batches,
+          shared: cache && {
+            cache: await files.openStateCache(
+              cache.url,
+              cache.sizeBytes,
+              // States behind other edits are others.
+              before.key === '' ? origin : `${origin}, behind ${before.key}`,
+              settings.stateDType,
+              before.key === '' ? cache.sharedAt : undefined,
+            ),
+            keep: before.key === '' ? cache.keep : [],
+          },
+          sweepBytes,
+          resume: resume && (await openSource(resume, files)),
+          save: (name, parts) => files.saveFile(new URL(name, withSlash(saveTo)).href, parts),
+          onProgress: (partial, done) => onProgress({ stage: 'distil', done, total: settings.steps, partial }),
+          signal,
+          stop,
+        });
+      } finally {
+        await before.dispose();
+      }
+    },
+
+    async trainModulations({ edits, restsOn, settings, data, resume, saveTo }, { signal, stop, onProgress }) {
+      assertTrains(session.engine.name);
+      const { model } = session;
+      const transformer = await session.transformer();
+      const batches = await batchesFor(model, await openFileOf(data, files), settings);
+      const requests = edits.map(({ blocks, by }) => ({ blocks, by }));
+      const context = { signal: stop ? AbortSignal.any([signal, stop]) : signal, onProgress: () => {} };
+      const { found } = await findModulations(model, transformer, requests, null, context);
+      const before = await openTrained(model, restsOn, null);
+      const sources = await openFilesOf(restsOn, files);
+      const { route, dispose } = await openEdits(model, sources, noMaps, (set) => mapsByBlock(model, set, before.maps));
+      try {
+        return await trainModulations({
+          transformer,
+          fingerprint: model.summary.fingerprint,
+          starts: found,
+          route: route ?? routeOf(model.config.numBlocks, []),
+          restsOn: before.key,
+          settings,
+          batches,
+          resume: resume && (await openSource(resume, files)),
+          save: (name, parts) => files.saveFile(new URL(name, withSlash(saveTo)).href, parts),
+          onProgress: (partial, done) => onProgress({ stage: 'distil', done, total: settings.steps, partial }),
+          signal,
+          stop,
+        });
+      } finally {
+        dispose();
+        await before.dispose();
+      }
+    },
+
     async fineTune({ edits: sources, settings, data, resume, saveTo }, { signal, stop, onProgress }) {
       assertTrains(session.engine.name);
       const { model } = session;
@@ -116,19 +209,23 @@ export function createTrainingTasks(session: Session, files: FileHost, editedRou
       }
     },
 
-    async tryEdits({ edits, probes, fineTuned, pictures, steps, guidance, seed, data }, context) {
+    async tryEdits({ edits, probes, fineTuned, modulations, pictures, steps, guidance, seed, data }, context) {
       const { model } = session;
       const { signal, onProgress } = context;
-      const transformer = await session.transformer();
+      const whole = await session.transformer();
+      const shared = modulations
+        ? await withModulations(model, whole, modulations.edits, await openSource(modulations.file, files))
+        : null;
+      const transformer = shared?.transformer ?? whole;
       const { route: edited, dispose } = fineTuned
         ? await openFineTunedRoute(model, await openFilesOf(edits, files), () => openSource(fineTuned, files))
         : await editedRoute(edits, probes, context);
       try {
         const heldOut = await measuredInputs(model, await openFileOf(data, files));
         const route = edited ?? routeOf(model.config.numBlocks, []);
-        const { error, bounds } = await relativeOutputError(transformer, heldOut, route, signal);
+        const { error, bounds } = await relativeOutputError(whole, heldOut, route, signal, transformer);
         const measured = { outputError: error, outputErrorBounds: bounds };
-        const timing = await measureForward(transformer, heldOut.batches[0], route, { signal });
+        const timing = await measureForward(whole, heldOut.batches[0], route, { signal });
         if (!model.drawer) return { facts: null, drawings: [], ...measured, timing };
         const asked = { route, pictures, steps, guidance, seed };
         const drawn = await drawHeldOut(transformer, model.drawer, asked, signal, (done, total) =>
@@ -137,9 +234,54 @@ export function createTrainingTasks(session: Session, files: FileHost, editedRou
         return { ...drawn, ...measured, timing };
       } finally {
         dispose();
+        shared?.dispose();
       }
     },
   };
+
+  /** Students and maps of what an edit rests on, with the set that they and the edit are; all are the caller's to dispose. */
+  async function openTrained(model: OpenModel, restsOn: readonly NarrowSource[], edit: MappedEdit | null) {
+    const opened = await openFilesOf(restsOn, files);
+    const sources = opened.filter((one) => one.on === 'run');
+    const mapped = opened.filter((one) => one.on !== 'run');
+    const all = [...opened, ...(edit ? [edit] : [])].map((one): Edit => {
+      if (one.on === 'run') return runEdit(one, 'student');
+      return one.on === 'ffn' ? ffnEdit(one.block, one.stream) : textStreamEdit(one);
+    });
+    const edits = editSetOf(all, editableModel(model.config), 'the edits to train behind');
+    const students = await openStudents(model, sources);
+    const maps = { store: memoryStates(), owner: 'start' };
+    const dispose = async () => {
+      disposeStudents(students);
+      await maps.store.dispose();
+    };
+    try {
+      await storeTrainedMaps(model, mapped, edits, maps);
+      const keys = [sources.length > 0 ? await studentsKey(sources) : '', await mapsKey(mapped)];
+      return { edits, students, maps, key: keys.filter((key) => key !== '').join(' '), dispose };
+    } catch (thrown) {
+      await dispose();
+      throw thrown;
+    }
+  }
+}
+
+/** Of the blocks that hold some, on the engine; the caller's. */
+async function mapsByBlock({ config }: OpenModel, set: EditSet, from: MapStore): Promise<Map<number, WeightSet>> {
+  const sets = new Map<number, WeightSet>();
+  try {
+    for (const { index, maps } of narrowBlocks(architectureOf(config), set).values()) {
+      if (maps.length > 0) sets.set(index, await mapsOnEngine(from, index, maps));
+    }
+    return sets;
+  } catch (thrown) {
+    for (const held of sets.values()) held.dispose();
+    throw thrown;
+  }
+}
+
+async function noMaps(): Promise<never> {
+  throw new RangeError('A run that is trained has no fitted maps');
 }
 
 /** Not all tests of training have passed on WebGL in one worker (docs/limits.md). */

@@ -24,7 +24,7 @@ import type { SelfCheck } from '../core/model/self-check.ts';
 import type { FoundModulations, ModulationRequest } from '../core/modulation/request.ts';
 import type { Interval } from '../core/quantile.ts';
 import type { AnalysisReport, EditDamage, PartDamage, SplitRule, WidthDamage } from '../core/report/report.ts';
-import type { DistilProgress, DistilResult, SavedFile, StepPoint } from '../core/run/progress.ts';
+import type { DistilProgress, DistilResult, NarrowResult, SavedFile, StepPoint } from '../core/run/progress.ts';
 import type { DistilSettings, FineTuneSettings } from '../core/run/settings.ts';
 import type { EngineReport, WantedEngine } from '../core/tensor/engine.ts';
 import type { FittedWidthEdit } from '../core/width/map-fitter.ts';
@@ -46,6 +46,9 @@ export type TrainingSource = TrainingInputs<FileSource>;
 export type StudentSource = StudentEdit<FileSource>;
 /** An edit as it crosses to a worker. */
 export type EditSource = EditWithFile<FileSource>;
+
+/** A student, or the trained maps of a text group or of feed-forward layers. */
+export type NarrowSource = StudentSource | ((TextStreamEdit | FfnEdit) & { readonly file: FileSource });
 
 /** An edit that needs no file of its own. Modulations are shared by rank: a table takes no timesteps but its own. */
 export type MeasurableEdit = RunEdit | TextStreamEdit | FfnEdit | ModulationEdit;
@@ -232,6 +235,40 @@ export interface Tasks {
     result: DistilResult;
     partial: DistilProgress;
   };
+  /**
+   * Trains the linear maps of one text group or of one feed-forward edit from their least-squares start, on the states that the edits
+   * which it `restsOn` leave; those have their files. Checkpoints, `resume` and `saveTo` as for `distil`.
+   */
+  trainMaps: {
+    input: {
+      edit: TextStreamEdit | FfnEdit;
+      restsOn: readonly NarrowSource[];
+      settings: DistilSettings;
+      data: TrainingSource;
+      cache: { url: string; sizeBytes: number; keep: readonly number[]; sharedAt?: string | undefined } | null;
+      sweepBytes?: number | undefined;
+      resume: FileSource | null;
+      saveTo: string;
+    };
+    result: NarrowResult;
+    partial: DistilProgress;
+  };
+  /**
+   * Refines the shared modulations of `edits` from their closed form, against the teacher's output with all that they rest on in place.
+   * Tables are written as they are.
+   */
+  trainModulations: {
+    input: {
+      edits: readonly ModulationEdit[];
+      restsOn: readonly NarrowSource[];
+      settings: DistilSettings;
+      data: TrainingSource;
+      resume: FileSource | null;
+      saveTo: string;
+    };
+    result: NarrowResult;
+    partial: DistilProgress;
+  };
   /** The joint fine-tune of the whole student against the teacher's output. The result is the weights that were trained. */
   fineTune: {
     input: {
@@ -250,6 +287,8 @@ export interface Tasks {
       edits: readonly EditSource[];
       probes: ProbeSource | null;
       fineTuned: FileSource | null;
+      /** Shared modulations: of edits by rank; tables take no other timesteps than their own and are left out. */
+      modulations?: { readonly edits: readonly ModulationEdit[]; readonly file: FileSource } | undefined;
       pictures: number;
       steps: number;
       guidance: number;

@@ -41,7 +41,7 @@ export interface ServeOptions {
 }
 
 /** Tasks that know how to end in order. */
-const STOPPABLE: ReadonlySet<string> = new Set<TaskName>(['distil', 'fineTune']);
+const STOPPABLE: ReadonlySet<string> = new Set<TaskName>(['distil', 'trainMaps', 'trainModulations', 'fineTune']);
 
 /** Serves `port` until the worker ends. The returned function tells the host that the device is gone. */
 export function serve(

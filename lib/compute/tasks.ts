@@ -42,6 +42,7 @@ import {
   measureForward,
   openEdits,
   openParts,
+  storeTrainedMaps,
   studentsKey,
 } from '../core/edited-model/index.ts';
 import { ContiguaError } from '../core/errors.ts';
@@ -61,6 +62,7 @@ import {
 } from '../core/model/index.ts';
 import type { EditDamage, PartDamage, SplitRule } from '../core/report/report.ts';
 import { parsePrompt } from '../core/shapes/index.ts';
+import { memoryStates } from '../core/states/index.ts';
 import type { EngineReport } from '../core/tensor/index.ts';
 import { openTrace, traceIn, traceSummary } from '../core/trace/index.ts';
 import { mapFileParts, mapsOnEngine, measureWidth } from '../core/width/index.ts';
@@ -171,7 +173,9 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
       opened,
       (runs) => mapsAskedFor(probes, runs, context),
       async (set, parts) => {
-        const { maps } = await widthAskedFor(probes, set, parts, await studentsIn(opened), context);
+        const maps =
+          (await trainedMaps(opened, set)) ??
+          (await widthAskedFor(probes, set, parts, await studentsIn(opened), context)).maps;
         const sets = new Map<number, WeightSet>();
         try {
           for (const block of narrowBlocks(architectureOf(model.config), set).values()) {
@@ -184,6 +188,15 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
         return sets;
       },
     );
+  }
+
+  /** The maps of files, where the edits have some: then all of them do. */
+  async function trainedMaps(opened: Awaited<ReturnType<typeof openFilesOf<EditSource>>>, set: EditSet) {
+    const edits = opened.flatMap((edit) => (edit.on !== 'run' && 'file' in edit ? [edit] : []));
+    if (edits.length === 0) return null;
+    const maps = { store: memoryStates(), owner: 'trained' };
+    await storeTrainedMaps(session.model, edits, set, maps);
+    return maps;
   }
 
   /** Of runs that are replaced by fitted maps. */
@@ -239,7 +252,7 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
   }
 
   async function studentsIn(edits: Awaited<ReturnType<typeof openFilesOf<EditSource>>>): Promise<string> {
-    return await studentsKey(edits.flatMap((edit) => ('file' in edit ? [edit] : [])));
+    return await studentsKey(edits.flatMap((edit) => ('file' in edit && edit.on === 'run' ? [edit] : [])));
   }
 
   return {
@@ -501,6 +514,8 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
 
     // Loaded when first asked for: a page that only analyses needs no gradients.
     distil: async (input, context) => await (await trainingTasks()).distil(input, context),
+    trainMaps: async (input, context) => await (await trainingTasks()).trainMaps(input, context),
+    trainModulations: async (input, context) => await (await trainingTasks()).trainModulations(input, context),
     fineTune: async (input, context) => await (await trainingTasks()).fineTune(input, context),
     tryEdits: async (input, context) => await (await trainingTasks()).tryEdits(input, context),
   };

@@ -27,16 +27,28 @@ export function splitRows(calibration: SplitSamples, rule: SplitRule = 'prompt-g
   const heldOutSamples =
     rule === 'prompt-groups' ? heldOutOf(calibration) : goldenRatioSamples(calibration.groups.length, HELD_OUT_SHARE);
   const held = new Set(heldOutSamples);
+  const facts: SplitFacts =
+    rule === 'prompt-groups' ? factsOf(calibration, held) : { rule: 'golden-ratio', share: HELD_OUT_SHARE };
+  return { ...rowsBySide(calibration, held), heldOutSamples, facts };
+}
+
+/** The same with the samples that somebody else holds out. */
+export function splitOff(
+  calibration: SplitSamples,
+  heldOutSamples: readonly number[],
+): Pick<RowSplit, 'fit' | 'heldOut' | 'heldOutSamples'> {
+  return { ...rowsBySide(calibration, new Set(heldOutSamples)), heldOutSamples };
+}
+
+function rowsBySide({ rows }: SplitSamples, held: ReadonlySet<number>): Pick<RowSplit, 'fit' | 'heldOut'> {
   const pick = (wanted: boolean): PerStream<Uint32Array> =>
     Object.fromEntries(
-      Object.entries(calibration.rows).map(([stream, of]) => [
+      Object.entries(rows).map(([stream, of]) => [
         stream,
         Uint32Array.from(of.keys()).filter((row) => held.has(of[row]!) === wanted),
       ]),
     );
-  const facts: SplitFacts =
-    rule === 'prompt-groups' ? factsOf(calibration, held) : { rule: 'golden-ratio', share: HELD_OUT_SHARE };
-  return { fit: pick(false), heldOut: pick(true), heldOutSamples, facts };
+  return { fit: pick(false), heldOut: pick(true) };
 }
 
 /** Held-out samples, ascending. */

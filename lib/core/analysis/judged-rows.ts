@@ -31,7 +31,7 @@ export interface JudgedRows {
 /** Null where nothing is held out. */
 export function judgedRows(
   { rows, groups, levels }: Pick<Calibration, 'rows' | 'groups' | 'levels'>,
-  { heldOutSamples }: RowSplit,
+  { heldOutSamples }: Pick<RowSplit, 'heldOutSamples'>,
 ): JudgedRows | null {
   if (heldOutSamples.length === 0) return null;
   const { bands, bandOf } = noiseBands(levels, heldOutSamples);

@@ -10,6 +10,8 @@ export { StudentGradients } from './recorded-gradients.ts';
 export { learningRateAt } from './schedule.ts';
 export type { StateCache } from './state-cache.ts';
 export type { SharedStates } from './teacher-states.ts';
+export { type TrainMapsOptions, trainMaps } from './train-maps.ts';
+export { type ModulationStart, type TrainModulationsOptions, trainModulations } from './train-modulations.ts';
 export {
   type BatchRequest,
   fileBatches,

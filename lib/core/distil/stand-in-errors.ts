@@ -254,7 +254,7 @@ class RowList {
 }
 
 /** Sums in float64 over the rows of all batches. */
-class ErrorSums {
+export class ErrorSums {
   #rows = 0;
   #direction = 0;
   #magnitude = 0;
@@ -293,6 +293,6 @@ class ErrorSums {
   }
 }
 
-async function asRows(tensor: tf.Tensor3D): Promise<Float32Array> {
+export async function asRows(tensor: tf.Tensor3D): Promise<Float32Array> {
   return Float32Array.from(await tensor.data());
 }

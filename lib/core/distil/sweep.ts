@@ -4,6 +4,7 @@
  * one by one.
  */
 import {
+  type BlockSteps,
   disposeState,
   type PassContext,
   type State,
@@ -31,22 +32,29 @@ export function endPass(transformer: Transformer, { state, context }: Pass): voi
   transformer.disposeContext(context);
 }
 
-/** Takes the passes to the state after block `last`; `visit` sees each after every block and owns nothing. */
+/**
+ * Takes the passes to the state after block `last`; `visit` sees each after every block and owns nothing. `steps` are what runs at
+ * each block where that is not the model's own blocks.
+ */
 export async function sweep<P extends Pass>(
   transformer: Transformer,
   passes: readonly P[],
   last: number,
   visit: (pass: P) => Promise<void>,
   signal?: AbortSignal,
+  steps: BlockSteps | null = null,
 ): Promise<void> {
   const first = Math.min(...passes.map(({ block }) => block)) + 1;
   for (let block = first; block <= last; block++) {
     for (const pass of passes) {
       if (pass.block >= block) continue;
       await pause(signal);
-      const next = await transformer.runBlock(block, pass.state, pass.context);
-      disposeState(pass.state);
-      pass.state = next;
+      const step = steps ? steps[block] : ({ kind: 'block', index: block } as const);
+      if (step) {
+        const next = await transformer.runStep(step, pass.state, pass.context);
+        disposeState(pass.state);
+        pass.state = next;
+      }
       pass.block = block;
       await visit(pass);
     }

@@ -7,6 +7,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import {
+  type BlockSteps,
   disposeState,
   elementsOf,
   type PassContext,
@@ -93,6 +94,8 @@ export class TeacherStates {
     private readonly batches: TrainingBatches,
     private readonly shared: SharedStates | null,
     private readonly settings: SweepSettings = OPEN_END,
+    /** What runs at each block, where states are those of an edited model; the cache is then for its states alone. */
+    private readonly steps: BlockSteps | null = null,
   ) {}
 
   async at(index: number, boundary: Boundary, signal?: AbortSignal): Promise<TeacherBatch> {
@@ -221,7 +224,9 @@ export class TeacherStates {
   ): Promise<TeacherBatch> {
     const size = privateWindow(this.#limits(inputs, boundary));
     // Nothing is gained by the detour over memory.
-    if (size === 1 && this.settings.dtype === 'f32') return await teacherBatch(this.transformer, inputs, boundary);
+    if (size === 1 && this.settings.dtype === 'f32') {
+      return await teacherBatch(this.transformer, inputs, boundary, this.steps);
+    }
     const { before, after } = boundary;
     const held = () => {
       const [first, last] = [this.#memory.get(this.#name(index, before)), this.#memory.get(this.#name(index, after))];
@@ -270,6 +275,7 @@ export class TeacherStates {
           await keep(stateName(pass.number, pass.block), await this.#values(pass.state));
         },
         signal,
+        this.steps,
       );
     } finally {
       for (const pass of passes) endPass(this.transformer, pass);
@@ -344,17 +350,20 @@ function stateName(batch: number, block: number): string {
   return `${batch}-${block}`;
 }
 
-/** Runs the teacher from the input to block `after`. */
+/** Runs the teacher from the input to block `after`, with `edited` steps in the place of its blocks where there are some. */
 export async function teacherBatch(
   transformer: Transformer,
   inputs: TransformerInputs,
   { before, after }: Boundary,
+  edited: BlockSteps | null = null,
 ): Promise<TeacherBatch> {
   const { state: first, context } = await transformer.begin(inputs);
   const made = [first];
   try {
-    const steps = (from: number, to: number): Route =>
-      Array.from({ length: to - from + 1 }, (_, i) => ({ kind: 'block', index: from + i }));
+    const steps = (from: number, to: number): Route => {
+      if (edited) return edited.slice(from, to + 1).filter((step) => step !== null);
+      return Array.from({ length: to - from + 1 }, (_, i) => ({ kind: 'block', index: from + i }));
+    };
     const start = await advance(transformer, first, context, steps(0, before));
     if (start !== first) {
       made.push(start);

@@ -37,5 +37,6 @@ export {
 export { type EditableModel, editSetOf, onlyRuns, runSetOf } from './edit-set.ts';
 export { formatEditParam, parseEditParam, parseRunParam } from './edit-text.ts';
 export { canRedo, canUndo } from './history.ts';
+export { restsOn } from './rests-on.ts';
 export type { SelectableModel, Selection, SelectionAction, SpanKind } from './selection.ts';
 export { beside, reduceSelection, selectionOf } from './selection.ts';

@@ -27,13 +27,16 @@ import {
   type WeightSet,
 } from '../model/index.ts';
 import { disposeStudents, openStudents, type StudentEdit } from './students.ts';
+import type { MapsEdit } from './trained-maps.ts';
 
 /** An edit with what it puts in place, where that is in a file. */
 export type EditWithFile<File = NamedBlob> =
   | (RunEdit & { readonly by: 'nothing' | 'probes' | 'linear' })
   | StudentEdit<File>
+  /** Without a file the maps are fitted in closed form. */
   | TextStreamEdit
-  | FfnEdit;
+  | FfnEdit
+  | MapsEdit<File>;
 
 export interface EditedRoute {
   /** Undefined is the whole model. */

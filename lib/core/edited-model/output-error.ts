@@ -22,12 +22,14 @@ export async function relativeOutputError(
   { batches, groups }: MeasuredSamples,
   route: Route,
   signal: AbortSignal,
+  /** What takes the route, where its conditioning is another one. */
+  edited: Transformer = transformer,
 ): Promise<OutputError> {
   const samples: SampleError[] = [];
   for (const inputs of batches) {
     await pause(signal);
     const whole = await transformer.forward(inputs);
-    samples.push(...sampleErrors(whole, await transformer.forward(inputs, route), inputs.batch));
+    samples.push(...sampleErrors(whole, await edited.forward(inputs, route), inputs.batch));
   }
   const [difference, total] = [
     samples.reduce((sum, s) => sum + s.difference, 0),

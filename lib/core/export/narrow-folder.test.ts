@@ -86,7 +86,7 @@ const optionsOf = (narrow: TrainedModel['narrow']): TrainedModel => ({
 
 async function exported(edits = EDITS, maps: ReturnType<typeof mapsFile> | null = mapsFile()) {
   const planned = edits.map((edit) => ({ ...edit, fitError: 0.25, outputError: null }));
-  const files = await studentFolder(optionsOf({ edits: planned, maps }));
+  const files = await studentFolder(optionsOf({ edits: planned, maps: maps ? [maps] : [] }));
   const text = async (path: string) =>
     new TextDecoder().decode(await files.find((file) => file.path === path)!.blob.arrayBuffer());
   const model = parseModelConfig(await text('config.json'), 'config.json');

@@ -37,7 +37,7 @@ async function exported(edit: ModulationEdit, dtype: 'teacher' | 'F32' = 'teache
     run: null,
     narrow: {
       edits: [{ ...edit, fitError: null, outputError: null }],
-      maps: null,
+      maps: [],
       modulations: { path: 'modulations.safetensors', blob: new Blob([modulations]) },
     },
     dtype,

@@ -53,7 +53,7 @@ export interface StudentWeightsInput {
   readonly students: readonly { readonly interval: BlockInterval; readonly file: NamedBlob }[];
   readonly fineTuned: NamedBlob | null;
   /** With `edits`, all of the model's, runs included: a valid set. */
-  readonly narrow?: { readonly edits: EditSet; readonly maps: NamedBlob | null };
+  readonly narrow?: { readonly edits: EditSet; readonly maps: readonly NamedBlob[] };
   readonly dtype: 'teacher' | 'F32';
   readonly checkValues: boolean;
 }
@@ -130,7 +130,7 @@ async function openAllMaps(
 ): Promise<TrainedTensors> {
   if (!narrow) return new Map();
   const wanted = places.flatMap(({ old, maps }) => maps.map((map) => ({ ...map, name: `${old}.${map.name}` })));
-  if (!narrow.maps) {
+  if (narrow.maps.length === 0) {
     const [first] = wanted;
     if (!first) return new Map();
     throw new ContiguaError('weight-missing', 'No file has the linear maps of narrower blocks', { tensor: first.name });

@@ -22,6 +22,10 @@ export const TRAINED_METADATA = {
   teacher: 'contigua.teacher',
   family: 'contigua.family',
   settings: 'contigua.settings',
+  /** Of maps and modulations that a run trained: the edits that they are of. */
+  edits: 'contigua.edits',
+  /** Which of both a run keeps: `trained`, or the `start` in closed form where training did not lower the held-out error. */
+  kept: 'contigua.kept',
 } as const;
 
 export interface TrainedTensor {
@@ -74,17 +78,21 @@ export async function openFineTuned(
   return tensors;
 }
 
-/** `maps`: names with the index of the teacher's block in front; these must be there, and no others. */
+/** `maps`: names with the index of the teacher's block in front; these must be there in the files together, and no others. */
 export async function openMaps(
-  file: NamedBlob,
+  files: readonly NamedBlob[],
   wanted: Omit<Wanted, 'kind' | 'intervals'>,
   maps: readonly TensorSpec[],
 ): Promise<TrainedTensors> {
-  const tensors = await openTrained(file, { ...wanted, kind: 'maps', intervals: null });
+  const tensors = new Map<string, TrainedTensor>();
+  for (const file of files) {
+    const opened = await openTrained(file, { ...wanted, kind: 'maps', intervals: null });
+    for (const [name, tensor] of opened) tensors.set(name, tensor);
+  }
   const missing = maps.find(({ name }) => !tensors.has(name));
   if (missing) {
     throw new ContiguaError('weight-missing', 'A linear map of a narrower block is missing', {
-      file: file.path,
+      file: files.map(({ path }) => path).join(', '),
       tensor: missing.name,
       expected: `[${missing.shape.join(', ')}]`,
     });

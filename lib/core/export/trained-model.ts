@@ -26,8 +26,8 @@ export interface PluggedStudent {
 export interface NarrowParts {
   /** With what is known of them. */
   readonly edits: readonly PlannedWidthEdit[];
-  /** Safetensors of every map, named by the teacher's block: `58.img_ffn_proj.weight`. See docs/student-format.md. Null where no edit puts a map in place. */
-  readonly maps: NamedBlob | null;
+  /** Safetensors that together have every map, named by the teacher's block: `58.img_ffn_proj.weight`. See docs/student-format.md. */
+  readonly maps: readonly NamedBlob[];
   /** Safetensors of what edits of modulations put in place: `modulation.0.basis`. Left out where there are none. */
   readonly modulations?: NamedBlob;
 }

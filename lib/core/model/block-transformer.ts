@@ -7,7 +7,14 @@ import type { Architecture, BlockHalf, BlockSpec, ModelConfig, StreamId } from '
 import { blockAt } from './counts.ts';
 import { applyProbe } from './layers.ts';
 import type { Route, StreamProbes } from './route.ts';
-import type { PassContext, State, Transformer, TransformerInputs, WantedStreams } from './transformer.ts';
+import type {
+  Conditionings,
+  PassContext,
+  State,
+  Transformer,
+  TransformerInputs,
+  WantedStreams,
+} from './transformer.ts';
 import type { WeightSet, WeightStore } from './weights.ts';
 
 /** Of a block that is read while another one runs. */
@@ -44,11 +51,17 @@ export function createTransformer<Context extends PassContext, S extends State>(
   weights: WeightStore,
   layers: Layers<Context, S>,
 ): Transformer {
-  const contexts = new WeakMap<PassContext, Context>();
-  const contextOf = (context: PassContext): Context => {
-    const found = contexts.get(context);
-    if (!found) throw new RangeError('This context is not of this transformer, or was disposed');
-    return found;
+  const contexts = new WeakMap<PassContext, { readonly own: Context; readonly byBlock: Conditionings | null }>();
+  const found = (context: PassContext) => {
+    const known = contexts.get(context);
+    if (!known) throw new RangeError('This context is not of this transformer, or was disposed');
+    return known;
+  };
+  const contextOf = (context: PassContext): Context => found(context).own;
+  const contextAt = (context: PassContext, index: number): Context => {
+    const { own, byBlock } = found(context);
+    const conditioning = byBlock?.get(index);
+    return conditioning ? { ...own, conditioning } : own;
   };
   // States come from this transformer's own `embed`, by whatever way; what else has its streams is as good.
   const ownState = (state: State): S => {
@@ -68,7 +81,7 @@ export function createTransformer<Context extends PassContext, S extends State>(
   ): S => {
     const spec = blockAt(architecture, index);
     const block = carriesText ? { ...spec, carriesText } : spec;
-    return layers.runBlock(block, set, ownState(state), contextOf(context), updatesOf(block, wanted), without);
+    return layers.runBlock(block, set, ownState(state), contextAt(context, index), updatesOf(block, wanted), without);
   };
 
   const transformer: Transformer = {
@@ -77,7 +90,7 @@ export function createTransformer<Context extends PassContext, S extends State>(
     residentBlocks: weights.residentBlocks,
     async begin(inputs) {
       const context = await layers.begin(inputs);
-      contexts.set(context, context);
+      contexts.set(context, { own: context, byBlock: null });
       return { state: owned(() => layers.embed(inputs, context)), context };
     },
     async loadBlock(index) {
@@ -102,40 +115,54 @@ export function createTransformer<Context extends PassContext, S extends State>(
     async holdBlock(index) {
       return (await weights.block(index)).clone();
     },
-    applyBlock: (index, set, state, context, wanted) => applied(index, set, state, context, wanted, null),
+    applyBlock: (index, set, state, context, wanted, carriesText) =>
+      applied(index, set, state, context, wanted, null, carriesText),
     project: (state, context) => tf.tidy(() => layers.project(ownState(state), contextOf(context))),
     contextTensors: (context) => new Map(tensorsIn(contextOf(context), 'context')),
     globalTensors: async () => new Map((await weights.globals()).entries()),
+    conditioned(context, byBlock) {
+      const own = contextOf(context);
+      const view: PassContext = { batch: own.batch };
+      contexts.set(view, { own, byBlock });
+      return view;
+    },
     disposeContext(context) {
       layers.dispose(contextOf(context));
       contexts.delete(context);
     },
-    async forward(inputs, route = wholeRoute(architecture)) {
-      const { state: first, context } = await transformer.begin(inputs);
-      let state = first;
-      const lastBlock = route.findLastIndex((step) => step.kind !== 'probe');
-      try {
-        for (const [position, step] of route.entries()) {
-          const next = await transformer.runStep(step, state, context, position < lastBlock ? 'updated' : 'output');
-          disposeState(state);
-          state = next;
-        }
-        const output = transformer.project(state, context);
-        try {
-          return Float32Array.from(await output.data());
-        } finally {
-          output.dispose();
-        }
-      } finally {
-        disposeState(state);
-        transformer.disposeContext(context);
-      }
-    },
+    forward: (inputs, route) => forwardAlong(transformer, inputs, route),
     dispose() {
       weights.dispose();
     },
   };
   return transformer;
+}
+
+/** Output tokens of one pass along `route`, by default every block. */
+export async function forwardAlong(
+  transformer: Transformer,
+  inputs: TransformerInputs,
+  route: Route = wholeRoute(transformer.architecture),
+): Promise<Float32Array> {
+  const { state: first, context } = await transformer.begin(inputs);
+  let state = first;
+  const lastBlock = route.findLastIndex((step) => step.kind !== 'probe');
+  try {
+    for (const [position, step] of route.entries()) {
+      const next = await transformer.runStep(step, state, context, position < lastBlock ? 'updated' : 'output');
+      disposeState(state);
+      state = next;
+    }
+    const output = transformer.project(state, context);
+    try {
+      return Float32Array.from(await output.data());
+    } finally {
+      output.dispose();
+    }
+  } finally {
+    disposeState(state);
+    transformer.disposeContext(context);
+  }
 }
 
 /** A probe in place of a block, in the streams that it has a map for. */

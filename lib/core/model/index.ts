@@ -1,4 +1,4 @@
-export { cloneState, disposeState, mapState } from './block-transformer.ts';
+export { cloneState, disposeState, forwardAlong, mapState } from './block-transformer.ts';
 export { checkWeights } from './check-weights.ts';
 export * from './config-index.ts';
 export { convertedWeights } from './convert-block.ts';
@@ -28,7 +28,7 @@ export {
   sampleOf,
   tokenCounts,
 } from './latents.ts';
-export { applyProbe } from './layers.ts';
+export { applyProbe, linear } from './layers.ts';
 export { type NarrowBlock, type NarrowMapsOf, narrowBlocks, narrowStep, narrowSteps } from './narrow-steps.ts';
 export { NOMINAL_GUIDANCE } from './nominal.ts';
 export { type OpenOptions, openTransformer } from './open.ts';
@@ -51,5 +51,13 @@ export {
   stepsOf,
 } from './route.ts';
 export { type SelfCheck, selfCheck } from './self-check.ts';
-export type { ExtraValues, PassContext, State, Transformer, TransformerInputs, WantedStreams } from './transformer.ts';
+export type {
+  Conditionings,
+  ExtraValues,
+  PassContext,
+  State,
+  Transformer,
+  TransformerInputs,
+  WantedStreams,
+} from './transformer.ts';
 export { checkFinite, toEngine, WeightSet } from './weights.ts';

@@ -47,6 +47,9 @@ export interface PassContext {
   readonly batch: number;
 }
 
+/** What blocks read in place of the context's conditioning [B, D], by block. */
+export type Conditionings = ReadonlyMap<number, tf.Tensor2D>;
+
 /** Which streams a step computes: all that its block updates, or those alone that the output is made of. */
 export type WantedStreams = 'updated' | 'output';
 
@@ -72,12 +75,27 @@ export interface Transformer {
   readBlock(index: number): Promise<WeightSet>;
   /** The same in whichever layout blocks run with, for `applyBlock` alone: without a copy where the block stays. */
   holdBlock(index: number): Promise<WeightSet>;
-  /** Block `index` with the weights given, differentiable in them and in the state. Call inside tf.tidy or a gradient. */
-  applyBlock(index: number, weights: WeightSet, state: State, context: PassContext, wanted: WantedStreams): State;
+  /**
+   * Block `index` with the weights given, differentiable in them and in the state. `carriesText`: it hands its modulated text on.
+   * Call inside tf.tidy or a gradient.
+   */
+  applyBlock(
+    index: number,
+    weights: WeightSet,
+    state: State,
+    context: PassContext,
+    wanted: WantedStreams,
+    carriesText?: boolean,
+  ): State;
   /** Output tokens [B, Ni, p²·out], owned by the caller; differentiable in the state. */
   project(state: State, context: PassContext): tf.Tensor3D;
   /** The tensors that blocks read of the context, by name; still the context's own. */
   contextTensors(context: PassContext): ReadonlyMap<string, tf.Tensor>;
+  /**
+   * The context with another conditioning for some blocks, of families whose blocks read one (`context.conditioning`); those tensors
+   * stay the caller's. The output layer reads the context's own. It ends with the context that it was made of.
+   */
+  conditioned(context: PassContext, byBlock: Conditionings): PassContext;
   /** The weights outside of the blocks, which `project` reads, by name; still the transformer's own. */
   globalTensors(): Promise<ReadonlyMap<string, tf.Tensor>>;
   disposeContext(context: PassContext): void;

@@ -14,5 +14,6 @@ export {
   type ModulationRequest,
   parseModulationRequest,
 } from './request.ts';
+export { type SharedBlocks, sharedConditioning } from './shared-conditioning.ts';
 export { sharedModel, type WholeModel } from './shared-model.ts';
 export { type Schedule, scheduledTimesteps, type VisitedTimesteps, visitedTimesteps } from './timesteps.ts';

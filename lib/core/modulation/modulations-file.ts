@@ -14,6 +14,7 @@ export interface TableParts {
 export function modulationsFile(
   fits: readonly { readonly edit: ModulationEdit; readonly parts: BasisParts | TableParts }[],
   { fingerprint, family, width }: { readonly fingerprint: string; readonly family: string; readonly width: number },
+  about: Readonly<Record<string, string>> = {},
 ): NamedBlob {
   const tensors = fits.flatMap(({ edit, parts }, place) =>
     fitTensors(edit, place, width).map(({ name, part, shape }): TensorToWrite => {
@@ -27,6 +28,7 @@ export function modulationsFile(
     [TRAINED_METADATA.kind]: 'modulations',
     [TRAINED_METADATA.teacher]: fingerprint,
     [TRAINED_METADATA.family]: family,
+    ...about,
   };
   return { path: 'modulations.safetensors', blob: new Blob([writeSafetensors(tensors, metadata)]) };
 }

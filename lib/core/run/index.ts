@@ -7,6 +7,8 @@ export type {
   DistilProgress,
   DistilResult,
   HeldOutPoint,
+  KeptWeights,
+  NarrowResult,
   SavedFile,
   StandInError,
   StepPoint,

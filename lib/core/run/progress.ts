@@ -62,3 +62,13 @@ export interface DistilResult {
   readonly steps: number;
   readonly heldOut: HeldOutPoint;
 }
+
+/** Of linear maps and shared modulations: what training made, or the start in closed form where that errs less on held-out samples. */
+export type KeptWeights = 'trained' | 'start';
+
+/** What a job of edits that make blocks narrower leaves. */
+export interface NarrowResult extends DistilResult {
+  readonly kept: KeptWeights;
+  /** Of the start: of maps ‖ŷ − y‖ / ‖y‖, of modulations ‖M̂ − M‖ / ‖M‖, on held-out samples or timesteps; null where there are none. */
+  readonly fitError: number | null;
+}

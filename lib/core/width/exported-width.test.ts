@@ -68,7 +68,7 @@ describePerEngine(['wasm'], 'a model with linear maps', () => {
       removed: [RUN],
       fineTuned: null,
       run: null,
-      narrow: { edits: planned, maps: { path: 'maps.safetensors', blob: new Blob(parts) } },
+      narrow: { edits: planned, maps: [{ path: 'maps.safetensors', blob: new Blob(parts) }] },
     });
     const text = await files.find(({ path }) => path === 'config.json')!.blob.arrayBuffer();
     const exported = parseModelConfig(new TextDecoder().decode(text), 'config.json');

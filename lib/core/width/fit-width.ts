@@ -10,10 +10,11 @@
  * One block's weights are read at a time, and of the states the sampled tokens alone are kept.
  */
 import type { Calibration } from '../capture/index.ts';
-import { type EditSet, runsOf, type TextStreamEdit } from '../edit/index.ts';
+import { type EditSet, runsOf, spanOf, type TextStreamEdit } from '../edit/index.ts';
 import {
   CARRIED_TEXT,
   type EditParts,
+  type FormMap,
   type NarrowBlock,
   type NarrowStep,
   narrowBlocks,
@@ -35,12 +36,14 @@ export interface WidthFitOptions extends FitOptions {
   readonly owner: string;
   /** What runs among the edits put in place. */
   readonly parts?: EditParts | undefined;
+  /** Edits whose maps the store holds already: those are taken as they are. */
+  readonly given?: ((edit: MappedEdit) => boolean) | undefined;
   /** States wait in the store in place of the engine. */
   readonly spills?: boolean | undefined;
   readonly onBlock?: ((done: number, total: number) => void) | undefined;
 }
 
-/** `edits` are a valid set, with runs of any kind. One entry for each text group and each feed-forward edit. */
+/** `edits` are a valid set, with runs of any kind. One entry for each text group and each feed-forward edit whose maps are not given. */
 export async function fitWidth(
   transformer: Transformer,
   calibration: Calibration,
@@ -67,6 +70,7 @@ interface OpenGroup {
 }
 
 class FittingPass {
+  /** Those whose maps are fitted. */
   readonly #edits: readonly MappedEdit[];
   readonly #narrow: ReadonlyMap<number, NarrowBlock>;
   readonly #fitter: MapFitter;
@@ -80,7 +84,9 @@ class FittingPass {
     private readonly edits: EditSet,
     private readonly options: WidthFitOptions,
   ) {
-    this.#edits = edits.filter((edit) => edit.on === 'text-stream' || edit.on === 'ffn');
+    this.#edits = edits
+      .filter((edit) => edit.on === 'text-stream' || edit.on === 'ffn')
+      .filter((edit) => !options.given?.(edit));
     this.#narrow = narrowBlocks(transformer.architecture, edits);
     this.#fitter = new MapFitter(transformer, calibration, options);
     const { store, spills = false } = options;
@@ -91,8 +97,8 @@ class FittingPass {
     const { transformer } = this;
     const { onBlock = () => {}, parts } = this.options;
     const steps = stepsOf(transformer.config.numBlocks, runsOf(this.edits), parts);
-    // Nothing is fitted after the last block that is narrower.
-    const total = Math.max(-1, ...this.#narrow.keys()) + 1;
+    // Nothing is fitted after the last block that is narrower by an edit.
+    const total = Math.max(-1, ...this.#edits.map((edit) => spanOf(edit).last)) + 1;
     for (const inputs of this.calibration.batches) {
       const { state, context } = await transformer.begin(inputs);
       this.#batches.push({ inputs, context });
@@ -164,8 +170,8 @@ class FittingPass {
     const projector = maps.find(({ gives }) => gives === 'modulated-text');
     const end = maps.find(({ gives }) => gives === 'text-after');
     const group = this.#group;
-    if (!projector) return;
-    if (!group) throw new RangeError(`Block ${index} is of no group`);
+    // The maps of a group that is not open are given.
+    if (!projector || !group) return;
     const { stream } = projector;
     const [modulated, after] = [this.#fitter.rows([stream]), this.#fitter.rows([stream])];
     await group.reference.advance({ ...step, carriesText: true }, this.#fitter.pace, async (next, inputs) => {
@@ -184,7 +190,9 @@ class FittingPass {
 
   /** The block's halves one after the other, on the text that its group leaves it. */
   async #fitFfns({ index, maps }: NarrowBlock, step: StudentStep): Promise<void> {
-    const ffns = maps.filter(({ gives }) => gives === 'ffn');
+    const editOf = ({ stream }: FormMap) =>
+      this.#edits.find((edit) => edit.on === 'ffn' && edit.block === index && edit.stream === stream);
+    const ffns = maps.filter((map) => map.gives === 'ffn' && editOf(map));
     if (ffns.length === 0) return;
     const streams = ffns.map(({ stream }) => stream);
     const held = await mapsOnEngine(
@@ -209,7 +217,7 @@ class FittingPass {
       held.dispose();
     }
     for (const map of ffns) {
-      const edit = this.#edits.find((one) => one.on === 'ffn' && one.block === index && one.stream === map.stream);
+      const edit = editOf(map);
       if (!edit) throw new RangeError(`No edit asks for ${map.name} of block ${index}`);
       await this.#fitter.fit(this.options, edit, index, map, {
         input: before.states[map.stream]!,

@@ -2,7 +2,15 @@
  * Fits the linear maps of edits and keeps what is known of them: one split of the prompts for all maps, weights in the store, and
  * errors by edit, so that a text group is judged over all of its maps.
  */
-import { DEFAULT_RIDGE, type JudgedRows, judgedRows, Pace, type ProbeErrors, splitRows } from '../analysis/index.ts';
+import {
+  DEFAULT_RIDGE,
+  type JudgedRows,
+  judgedRows,
+  Pace,
+  type ProbeErrors,
+  splitOff,
+  splitRows,
+} from '../analysis/index.ts';
 import { type Calibration, RowBuffers } from '../capture/index.ts';
 import { editKey, type FfnEdit, type TextStreamEdit } from '../edit/index.ts';
 import type { FormMap, State, StreamId, Transformer, TransformerInputs } from '../model/index.ts';
@@ -30,6 +38,8 @@ export interface FittedWidthEdit {
 export interface FitOptions {
   readonly ridge?: number | undefined;
   readonly rule?: SplitRule | undefined;
+  /** Samples that the maps are judged on, in place of those that the rule holds out. */
+  readonly heldOutSamples?: readonly number[] | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -42,9 +52,9 @@ export class MapFitter {
   constructor(
     private readonly transformer: Transformer,
     private readonly calibration: Calibration,
-    { ridge = DEFAULT_RIDGE, rule, signal }: FitOptions,
+    { ridge = DEFAULT_RIDGE, rule, heldOutSamples, signal }: FitOptions,
   ) {
-    const split = splitRows(calibration, rule);
+    const split = heldOutSamples ? splitOff(calibration, heldOutSamples) : splitRows(calibration, rule);
     this.#judged = judgedRows(calibration, split);
     this.pace = new Pace(signal);
     this.#splits = new Map(

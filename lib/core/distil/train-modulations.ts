@@ -1,0 +1,340 @@
+/**
+ * Shared modulations, refined: basis, directions and mean of every edit by rank start in closed form (lib/core/modulation) and are trained
+ * together against the teacher's output, with every other edit of the run in place. In place of the conditioning c blocks read
+ * c' = m + Dᵀ U (c − m), which is what their matrices read through U, with D and m multiplied into them, so that the model needs
+ * no other weights for it. The better of both on held-out samples is kept. Tables are exact at their timesteps and are not trained.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import type { NamedBlob } from '../checkpoint/index.ts';
+import { editKey, type ModulationEdit } from '../edit/index.ts';
+import { ContiguaError } from '../errors.ts';
+import { TRAINED_METADATA } from '../export/index.ts';
+import {
+  disposeState,
+  modulatedBlocks,
+  type PassContext,
+  type Route,
+  type RouteStep,
+  type State,
+  type Transformer,
+  type TransformerInputs,
+  type WeightSet,
+} from '../model/index.ts';
+import {
+  type BasisParts,
+  modulationsFile,
+  type SharedBlocks,
+  sharedConditioning,
+  type TableParts,
+} from '../modulation/index.ts';
+import { pause } from '../pause.ts';
+import type { DistilProgress, KeptWeights, NarrowResult, SavedFile, StandInError } from '../run/progress.ts';
+import type { DistilSettings } from '../run/settings.ts';
+import { velocityLoss } from './losses.ts';
+import { optimise, whenThereIsRoom } from './optimise.ts';
+import { cutUp, type FlatParameters, flatten, layoutOf, type ParameterLayout, unflatten } from './parameters.ts';
+import { named, StudentGradients } from './recorded-gradients.ts';
+import { ErrorSums } from './stand-in-errors.ts';
+import type { TrainingBatches } from './training-data.ts';
+import { readState } from './training-state.ts';
+
+/** An edit with its start in closed form, and the error that this leaves in the modulations. */
+export interface ModulationStart {
+  readonly edit: ModulationEdit;
+  readonly parts: BasisParts | TableParts;
+  readonly error: number;
+}
+
+export interface TrainModulationsOptions {
+  readonly transformer: Transformer;
+  /** Of the teacher. */
+  readonly fingerprint: string;
+  /** In the order of the plan, which is that of the file. */
+  readonly starts: readonly ModulationStart[];
+  /** The model with all other edits in place. */
+  readonly route: Route;
+  /** Tells apart what is in place: a checkpoint of other students or maps is refused. */
+  readonly restsOn: string;
+  readonly settings: DistilSettings;
+  readonly batches: TrainingBatches;
+  readonly resume: NamedBlob | null;
+  readonly save: (name: string, parts: AsyncIterable<Uint8Array>) => Promise<SavedFile>;
+  readonly onProgress: (progress: DistilProgress, stepsDone: number) => void;
+  readonly signal: AbortSignal;
+  /** Ends it in order: after the step under way, with its checkpoint; at once where no step has begun. */
+  readonly stop?: AbortSignal;
+}
+
+export async function trainModulations(options: TrainModulationsOptions): Promise<NarrowResult> {
+  const { transformer, starts, settings, batches, signal, stop, onProgress } = options;
+  const before = stop ? AbortSignal.any([signal, stop]) : signal;
+  const fitError = Math.max(...starts.map(({ error }) => error));
+  const ranks = starts.flatMap(({ edit, parts }, place) => ('basis' in parts ? [{ edit, parts, place }] : []));
+  const heldOutInputs = batches.heldOut(settings.heldOutSamples);
+  if (ranks.length === 0) {
+    const student = Object.fromEntries(transformer.architecture.streams.map(({ id }) => [id, null]));
+    return { student: await saved(starts, 'start'), steps: 0, heldOut: { step: 0, student }, kept: 'start', fitError };
+  }
+  const model = await EditedModel.open(transformer, options.route, ranks);
+  try {
+    const targets: Float32Array[] = [];
+    for (const inputs of heldOutInputs) {
+      await pause(before);
+      targets.push(await transformer.forward(inputs));
+    }
+    const { layout, vectors } = startOf(ranks, transformer.config.width);
+    const errorOf = async (result: FlatParameters, until: AbortSignal) => {
+      const tensors = cutUp(result, layout);
+      try {
+        return await model.errorOf(tensors, heldOutInputs, targets, until);
+      } finally {
+        tf.dispose([...tensors.values()]);
+      }
+    };
+    const task = taskName(options);
+    let start: Parameters<typeof optimise>[0]['start'];
+    let startError: StandInError;
+    try {
+      startError = await errorOf(vectors, before);
+      start = options.resume
+        ? await readState(options.resume, task, layout, settings.ema !== null)
+        : { step: 0, weights: vectors.map((vector) => tf.clone(vector)) };
+    } finally {
+      tf.dispose([...vectors]);
+    }
+    if ('weights' in start) onProgress({ kind: 'held-out', point: { step: 0, student: startError } }, 0);
+    const { output } = transformer.architecture;
+    const gradients = new StudentGradients([output], layout);
+    const constant = [...named('model', await transformer.globalTensors()), ...model.constants()];
+    const result = await optimise({
+      settings,
+      layout,
+      start,
+      task,
+      async differentiate(weights, index, sum) {
+        const inputs = batches.inputs(index);
+        const wanted = await outputTensor(transformer, inputs);
+        const { state, context } = await transformer.begin(inputs);
+        try {
+          const given = new Map([
+            ...constant,
+            ...named('state', Object.entries(state)),
+            ['target', wanted] as const,
+            ...transformer.contextTensors(context),
+          ]);
+          const lossOf = (all: FlatParameters) => ({
+            [output]: velocityLoss(model.output(unflatten(all, layout), state, context), wanted),
+          });
+          return gradients.of(weights, given, lossOf, sum);
+        } finally {
+          disposeState(state);
+          wanted.dispose();
+          transformer.disposeContext(context);
+        }
+      },
+      saveState: (step, parts) => options.save(`state-${step}.safetensors`, parts),
+      onSteps: (points) => onProgress({ kind: 'steps', points }, points.at(-1)?.step ?? 0),
+      onCheckpoint: (step, file) => onProgress({ kind: 'checkpoint', step, file }, step),
+      async afterStep(step, weights) {
+        if (step % settings.heldOutEvery !== 0 || step === settings.steps) return;
+        onProgress({ kind: 'held-out', point: { step, student: await errorOf(weights, signal) } }, step);
+      },
+      signal,
+      stop,
+    }).finally(() => gradients.dispose());
+    try {
+      const last = { step: settings.steps, student: await errorOf(result, signal) };
+      onProgress({ kind: 'held-out', point: last }, settings.steps);
+      const relative = (error: StandInError) => error[output]?.relative ?? Number.POSITIVE_INFINITY;
+      const kept: KeptWeights = relative(last.student) < relative(startError) ? 'trained' : 'start';
+      const written = kept === 'start' ? starts : await trainedParts(starts, result, layout);
+      return { student: await saved(written, kept), steps: settings.steps, heldOut: last, kept, fitError };
+    } finally {
+      tf.dispose([...result]);
+    }
+  } finally {
+    model.dispose();
+  }
+
+  async function saved(fits: readonly ModulationStart[], kept: KeptWeights): Promise<SavedFile> {
+    const { family, width } = transformer.config;
+    const about = {
+      [TRAINED_METADATA.edits]: starts.map(({ edit }) => editKey(edit)).join(', '),
+      [TRAINED_METADATA.settings]: JSON.stringify(settings),
+      [TRAINED_METADATA.kept]: kept,
+    };
+    const { path, blob } = modulationsFile(fits, { fingerprint: options.fingerprint, family, width }, about);
+    return await whenThereIsRoom(signal, () => options.save(path, partsOf(blob)));
+  }
+}
+
+async function* partsOf(blob: NamedBlob['blob']): AsyncGenerator<Uint8Array> {
+  yield new Uint8Array(await blob.arrayBuffer());
+}
+
+interface RankedEdit {
+  readonly edit: ModulationEdit;
+  readonly parts: BasisParts;
+  readonly place: number;
+}
+
+/** Vectors of the basis are scaled to length one, and their directions by the inverse: the optimizer's steps suit both then. */
+function startOf(ranks: readonly RankedEdit[], width: number): { layout: ParameterLayout; vectors: FlatParameters } {
+  const tensors = new Map<string, tf.Tensor>();
+  for (const { parts, place } of ranks) {
+    const [basis, directions] = [parts.basis.slice(), parts.directions.slice()];
+    for (let r = 0; r * width < basis.length; r++) {
+      const row = basis.subarray(r * width, (r + 1) * width);
+      const length = Math.hypot(...row) || 1;
+      for (let k = 0; k < width; k++) {
+        row[k] = row[k]! / length;
+        directions[r * width + k] = directions[r * width + k]! * length;
+      }
+    }
+    const rank = basis.length / width;
+    tensors.set(`${place}.basis`, tf.tensor2d(basis, [rank, width]));
+    tensors.set(`${place}.directions`, tf.tensor2d(directions, [rank, width]));
+    tensors.set(`${place}.mean`, tf.tensor1d(parts.mean));
+  }
+  const layout = layoutOf(tensors);
+  try {
+    return { layout, vectors: flatten(tensors, layout) };
+  } finally {
+    tf.dispose([...tensors.values()]);
+  }
+}
+
+async function trainedParts(
+  starts: readonly ModulationStart[],
+  result: FlatParameters,
+  layout: ParameterLayout,
+): Promise<ModulationStart[]> {
+  const tensors = cutUp(result, layout);
+  try {
+    const values = async (name: string) => Float32Array.from(await tensors.get(name)!.data());
+    const fits: ModulationStart[] = [];
+    for (const [place, start] of starts.entries()) {
+      if (!tensors.has(`${place}.basis`)) fits.push(start);
+      else {
+        const parts = {
+          basis: await values(`${place}.basis`),
+          directions: await values(`${place}.directions`),
+          mean: await values(`${place}.mean`),
+        };
+        fits.push({ ...start, parts });
+      }
+    }
+    return fits;
+  } finally {
+    tf.dispose([...tensors.values()]);
+  }
+}
+
+interface HeldStep {
+  readonly index: number;
+  readonly weights: WeightSet;
+  readonly carriesText: boolean;
+}
+
+/** Every step of the route with its weights on the engine, as a gradient cannot wait for a file. */
+class EditedModel {
+  private constructor(
+    private readonly transformer: Transformer,
+    private readonly steps: readonly HeldStep[],
+    private readonly edits: readonly SharedBlocks[],
+    private readonly owned: readonly WeightSet[],
+  ) {}
+
+  static async open(transformer: Transformer, route: Route, ranks: readonly RankedEdit[]): Promise<EditedModel> {
+    const { blocks } = transformer.architecture;
+    const owned: WeightSet[] = [];
+    try {
+      const steps: HeldStep[] = [];
+      for (const step of route) steps.push(await heldStep(step));
+      const edits = ranks.map(({ edit, place }) => ({ place, blocks: modulatedBlocks(blocks, edit) }));
+      return new EditedModel(transformer, steps, edits, owned);
+    } catch (thrown) {
+      for (const set of owned) set.dispose();
+      throw thrown;
+    }
+
+    async function heldStep(step: RouteStep): Promise<HeldStep> {
+      if (step.kind === 'probe' || step.kind === 'half') throw new RangeError(`A ${step.kind} is no block of a model`);
+      const { index, carriesText = false } = step;
+      const own = step.kind === 'student' || step.kind === 'narrow' ? step.weights : null;
+      const whole = own ?? (await transformer.holdBlock(index));
+      if (!own) owned.push(whole);
+      return { index, carriesText, weights: step.kind === 'narrow' ? whole.with(step.maps) : whole };
+    }
+  }
+
+  constants(): readonly [string, tf.Tensor][] {
+    return this.steps.flatMap(({ index, weights }) => named(`block ${index}`, weights.entries()));
+  }
+
+  /** Output tokens [B, Ni, p²·out]. Inside tf.tidy or a gradient. */
+  output(tensors: ReadonlyMap<string, tf.Tensor>, start: State, context: PassContext): tf.Tensor3D {
+    const { transformer } = this;
+    const all = transformer.contextTensors(context);
+    const conditioning = all.get('context.conditioning');
+    if (!conditioning || all.has('context.imageTimes.conditioning')) throw notTrained(transformer);
+    const view = transformer.conditioned(context, sharedConditioning(conditioning as tf.Tensor2D, tensors, this.edits));
+    let state = start;
+    for (const [position, { index, weights, carriesText }] of this.steps.entries()) {
+      const wanted = position < this.steps.length - 1 ? 'updated' : 'output';
+      state = transformer.applyBlock(index, weights, state, view, wanted, carriesText);
+    }
+    return transformer.project(state, view);
+  }
+
+  /** Of the output against the teacher's, in the place of the output's stream. */
+  async errorOf(
+    tensors: ReadonlyMap<string, tf.Tensor>,
+    inputs: readonly TransformerInputs[],
+    targets: readonly Float32Array[],
+    signal: AbortSignal,
+  ): Promise<StandInError> {
+    const { architecture } = this.transformer;
+    const sums = new ErrorSums();
+    for (const [batch, input] of inputs.entries()) {
+      await pause(signal);
+      const { state, context } = await this.transformer.begin(input);
+      try {
+        const output = tf.tidy(() => this.output(tensors, state, context));
+        const found = Float32Array.from(await output.data());
+        output.dispose();
+        sums.add(found, targets[batch]!, found.length / (input.batch * input.imageTokens), null);
+      } finally {
+        disposeState(state);
+        this.transformer.disposeContext(context);
+      }
+    }
+    return Object.fromEntries(
+      architecture.streams.map(({ id }) => [id, id === architecture.output ? sums.error() : null]),
+    );
+  }
+
+  dispose(): void {
+    for (const set of this.owned) set.dispose();
+  }
+}
+
+async function outputTensor(transformer: Transformer, inputs: TransformerInputs): Promise<tf.Tensor3D> {
+  const output = await transformer.forward(inputs);
+  return tf.tensor3d(output, [inputs.batch, inputs.imageTokens, output.length / (inputs.batch * inputs.imageTokens)]);
+}
+
+function notTrained({ config }: Transformer): ContiguaError {
+  return new ContiguaError('checkpoint-unsupported', 'Shared modulations of this model are not trained', {
+    found: `${config.family} with image tokens at several times`,
+    expected: 'one conditioning for all tokens',
+    hint: 'Fit them in closed form: `contigua plan --modulation` and `contigua export --plan`.',
+  });
+}
+
+/** Everything that decides the factors after a number of steps. */
+function taskName({ fingerprint, starts, restsOn, settings, batches }: TrainModulationsOptions): string {
+  const { heldOutEvery: _, heldOutSamples: __, checkpointEvery: ___, ...deciding } = settings;
+  const keys = starts.map(({ edit }) => editKey(edit)).join(', ');
+  return `${fingerprint} modulations ${keys}${restsOn === '' ? '' : `, with ${restsOn}`}, ${batches.key}, ${JSON.stringify(deciding)}`;
+}
