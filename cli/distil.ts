@@ -6,14 +6,17 @@
 
 import { openModelFolder } from '../lib/compute/folder/file-host.ts';
 import { nodeSources } from '../lib/compute/folder/node-sources.ts';
+import { type Edit, editKey, editSetOf, runsOf } from '../lib/core/edit/index.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
-import { DEFAULT_EXPORTER } from '../lib/core/export/index.ts';
+import { DEFAULT_EXPORTER, editedConfigText } from '../lib/core/export/index.ts';
 import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
 import { openModel } from '../lib/core/folder/open-model.ts';
 import { formatIntervalKey, sameIntervals } from '../lib/core/interval/index.ts';
 import { MAX_JSON_BYTES } from '../lib/core/json-text.ts';
-import { assertPlanFits, parseRunPlan, type RunPlan } from '../lib/core/plan/index.ts';
+import { editableModel } from '../lib/core/model/config-index.ts';
+import { assertPlanFits, type Plan, parsePlan } from '../lib/core/plan/index.ts';
 import {
+  doneKeys,
   type RunEstimate,
   type RunSettings,
   type RunView,
@@ -52,15 +55,18 @@ export async function distil(argv: readonly string[], { signal }: CommandContext
   const settings = settingsFor(args);
   const dtype = args.oneOf('dtype', DTYPES, 'teacher');
   const planPath = args.required('plan');
-  const plan = parseRunPlan(await readText(planPath, MAX_JSON_BYTES.plan), planPath);
+  const plan = parsePlan(await readText(planPath, MAX_JSON_BYTES.plan), planPath);
   const source = await modelSource(args.model, signal);
   const sources = nodeSources();
   sources.readUntil?.(signal);
-  const { summary: model } = await openModel(await openModelFolder(source, sources));
+  const { summary: model, config } = await openModel(await openModelFolder(source, sources));
   assertPlanFits(plan, model, planPath);
   if (plan.edits.length === 0) {
     throw new ContiguaError('plan-invalid', 'The plan has no interval to distil', { file: planPath });
   }
+  const edits = editSetOf(plan.edits, editableModel(config), planPath);
+  // Tells why no class reads what is left, where none does.
+  if (edits.some(({ on }) => on !== 'run')) editedConfigText(model, edits);
   const out = args.text('out') ?? `${model.name.replaceAll('/', '-')}-${plan.blocks.after}-blocks`;
   await assertExportable(out);
   const data = dataOf(args, model);
@@ -102,6 +108,7 @@ export async function distil(argv: readonly string[], { signal }: CommandContext
     const run = await measured(backend, id, signal);
     const choice: ExportChoice = {
       plugged: run.plan.edits,
+      narrow: run.jobs.flatMap(({ key, narrow }) => (narrow ? [key] : [])),
       fineTuned: run.settings.fineTune !== null,
       dtype,
       exporter: DEFAULT_EXPORTER,
@@ -146,13 +153,26 @@ function boundariesAskedFor(args: Arguments, data: TrainingData): { readonly bou
   throw usage('distil', '--boundaries needs --data and a file', `--data ${data.kind}`, expected);
 }
 
-function estimateText(plan: RunPlan, { seconds, memoryBytes, diskBytes, teacher, basis }: RunEstimate): string[] {
+function estimateText(plan: Plan, { seconds, memoryBytes, diskBytes, teacher, basis }: RunEstimate): string[] {
   const gigabytes = (bytes: number) => `${(bytes / 1e9).toPrecision(2)} GB`;
   return [
-    `${plan.edits.length} ${plan.edits.length === 1 ? 'interval' : 'intervals'} (${plan.edits.map(formatIntervalKey).join(', ')}), ${plan.blocks.before} → ${plan.blocks.after} blocks`,
+    `${editWords(plan)}, ${plan.blocks.before} → ${plan.blocks.after} blocks`,
     `estimate: ${clock(seconds)}, ${gigabytes(memoryBytes)} of memory, ${gigabytes(diskBytes)} of disk (${basis})`,
     teacherSentence(teacher, gigabytes),
   ];
+}
+
+function editWords({ edits }: Plan): string {
+  const counted = (keys: readonly string[], one: string, many: string) =>
+    keys.length === 0 ? [] : [`${keys.length} ${keys.length === 1 ? one : many} (${keys.join(', ')})`];
+  return [
+    ...counted(runsOf(edits).map(formatIntervalKey), 'interval', 'intervals'),
+    ...counted(
+      edits.filter(({ on }) => on !== 'run').map(editKey),
+      'edit that makes blocks narrower',
+      'edits that make blocks narrower',
+    ),
+  ].join(', ');
 }
 
 async function resume(backend: Backend, { id, jobs, state }: RunView): Promise<string> {
@@ -170,13 +190,19 @@ async function sameRun(backend: Backend, request: RunRequest, model: ModelSummar
     const run = await backend.viewRun(id);
     if (
       run.model.fingerprint === model.fingerprint &&
-      sameIntervals(run.plan.edits, request.plan.edits) &&
+      sameIntervals(run.plan.edits, runsOf(request.plan.edits)) &&
+      sameNarrow(run.narrow ?? [], request.plan.edits) &&
       sameSettings(run.settings, request.settings)
     ) {
       return run;
     }
   }
   return null;
+}
+
+function sameNarrow(known: readonly Edit[], asked: readonly Edit[]): boolean {
+  const keys = (edits: readonly Edit[]) => edits.filter(({ on }) => on !== 'run').map(editKey);
+  return JSON.stringify(keys(known)) === JSON.stringify(keys(asked));
 }
 
 /** The first run of any of these requests that is not done. */
@@ -245,9 +271,9 @@ async function pause(backend: Backend, id: string): Promise<void> {
 
 /** The measured errors go into the model card; where measuring fails, the model is exported without them. */
 async function measured(backend: Backend, id: string, signal: AbortSignal): Promise<RunView> {
-  const { plan, settings } = await backend.viewRun(id);
+  const { jobs, settings } = await backend.viewRun(id);
   try {
-    await measureSubset(backend, id, plan.edits.map(formatIntervalKey), settings.fineTune !== null, signal);
+    await measureSubset(backend, id, doneKeys(jobs), settings.fineTune !== null, signal);
   } catch (thrown) {
     if (!(thrown instanceof ContiguaError)) throw thrown;
     tell(`The student model could not be measured and is exported without figures: ${thrown.message}`);

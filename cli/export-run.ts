@@ -7,7 +7,7 @@ import { dirname, join, resolve } from 'node:path';
 import { nodeSources } from '../lib/compute/folder/node-sources.ts';
 import type { Progress } from '../lib/compute/protocol.ts';
 import { asContiguaError, ContiguaError } from '../lib/core/errors.ts';
-import { type Exporter, exportModel, METRICS_FILE, type OutputFile, PLAN_FILE } from '../lib/core/export/index.ts';
+import { type Exporter, exportModel, METRICS_FILE, type OutputFile, PLAN_FILE, runParts } from '../lib/core/export/index.ts';
 import { openTeacher } from '../lib/core/export/open-teacher.ts';
 import { formatIntervalKey, type IntervalSet } from '../lib/core/interval/index.ts';
 import { MAX_JSON_BYTES } from '../lib/core/json-text.ts';
@@ -19,6 +19,8 @@ import { makeResultFolder, openResult } from './result-files.ts';
 
 export interface ExportChoice {
   readonly plugged: IntervalSet;
+  /** Keys of jobs that make blocks narrower. */
+  readonly narrow?: readonly string[];
   readonly fineTuned: boolean;
   readonly dtype: 'teacher' | 'F32';
   readonly exporter: Exporter;
@@ -29,7 +31,7 @@ const PORTION_BYTES = 16 * 2 ** 20;
 export async function exportRun(
   backend: Backend,
   run: RunView,
-  { plugged, fineTuned, dtype, exporter }: ExportChoice,
+  { plugged, narrow: narrowKeys = [], fineTuned, dtype, exporter }: ExportChoice,
   out: string,
   { signal, onProgress }: { readonly signal: AbortSignal; readonly onProgress: (progress: Progress) => void },
 ): Promise<void> {
@@ -40,6 +42,7 @@ export async function exportRun(
   const students = await Promise.all(
     plugged.map(async (interval) => ({ interval, file: await trained(formatIntervalKey(interval)) })),
   );
+  const narrow = await runParts(run, [...plugged.map(formatIntervalKey), ...narrowKeys], trained);
   const sources = nodeSources();
   sources.readUntil?.(signal);
   const files = await exportModel(exporter, {
@@ -49,6 +52,7 @@ export async function exportRun(
     fineTuned: fineTuned ? await trained(FINE_TUNE_KEY) : null,
     run,
     dtype,
+    ...(narrow ? { narrow } : {}),
   });
   await writeFolder(files, out, { signal, onProgress });
 }

@@ -8,7 +8,7 @@ import {
   parseIntervalKeys,
   removedCount,
 } from '../lib/core/interval/index.ts';
-import type { RunView } from '../lib/core/run/index.ts';
+import { doneKeys, type RunView } from '../lib/core/run/index.ts';
 import { ENGINE_OPTION, onlyOne, parseOptions, usage } from './arguments.ts';
 import type { CommandContext } from './command.ts';
 import { exportPlan } from './export-plan.ts';
@@ -70,31 +70,45 @@ export async function exportModel(argv: readonly string[], { signal }: CommandCo
   const { env } = await localPaths(args, pinned === undefined ? {} : { model: pinned }, false);
   await withBackend(env, async (backend) => {
     const run = await backend.viewRun(id);
-    const plugged = wanted === undefined ? finished(run) : chosen(wanted, run);
+    const { plugged, narrow } = wanted === undefined ? finished(run, fineTuned) : chosen(wanted, run);
     const display = progressOn(process.stderr);
-    await exportRun(backend, run, { plugged, fineTuned, dtype, exporter }, out, { signal, onProgress: display.show })
+    await exportRun(backend, run, { plugged, narrow, fineTuned, dtype, exporter }, out, { signal, onProgress: display.show })
       .finally(display.end)
       .catch((thrown: unknown) => {
         throw withModelHint(thrown);
       });
     const removed = removedCount(plugged);
-    tell(`wrote ${out}: ${run.model.numBlocks} → ${run.model.numBlocks - removed} blocks`);
+    const also = narrow.length > 0 ? `, with ${narrow.join(', ')}` : '';
+    tell(`wrote ${out}: ${run.model.numBlocks} → ${run.model.numBlocks - removed} blocks${also}`);
   });
 }
 
-/** All students that are there. */
-function finished({ jobs }: RunView): IntervalSet {
-  return jobs.flatMap(({ edit, state }) => (edit && state === 'done' ? [edit] : [])).sort((x, y) => x.first - y.first);
+interface Chosen {
+  readonly plugged: IntervalSet;
+  /** Keys of jobs that make blocks narrower. */
+  readonly narrow: readonly string[];
 }
 
-function chosen(keys: string, { model, jobs }: RunView): IntervalSet {
-  const set = typed(keys, model);
-  const students = jobs.filter(({ kind }) => kind === 'student');
-  const unknown = set.map(formatIntervalKey).find((key) => !students.some((one) => one.key === key));
-  if (unknown === undefined) return set;
-  throw new ContiguaError('run-missing', 'The run has no student of that name', {
+/** All that is there; a fine-tune is of students alone. */
+function finished({ jobs }: RunView, fineTuned: boolean): Chosen {
+  const done = doneKeys(jobs);
+  const plugged = jobs.flatMap(({ key, edit }) => (edit && done.includes(key) ? [edit] : []));
+  return {
+    plugged: plugged.sort((x, y) => x.first - y.first),
+    narrow: fineTuned ? [] : jobs.flatMap(({ key, narrow }) => (narrow && done.includes(key) ? [key] : [])),
+  };
+}
+
+function chosen(keys: string, { model, jobs }: RunView): Chosen {
+  const all = keys.split(',').map((key) => key.trim());
+  const narrow = all.filter((key) => /^[a-z]/.test(key));
+  const set = typed(all.filter((key) => !narrow.includes(key)).join(','), model);
+  const own = jobs.filter(({ kind }) => kind !== 'fine-tune');
+  const unknown = [...set.map(formatIntervalKey), ...narrow].find((key) => !own.some((one) => one.key === key));
+  if (unknown === undefined) return { plugged: set, narrow };
+  throw new ContiguaError('run-missing', 'The run has nothing trained of that name', {
     found: unknown,
-    expected: students.map(({ key }) => key).join(', '),
+    expected: own.map(({ key }) => key).join(', '),
   });
 }
 

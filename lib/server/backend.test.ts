@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runsOf } from '../core/edit/index.ts';
 import type { RunView } from '../core/run/index.ts';
 import type { Backend, NumberedEvent, RunRequest } from './backend.ts';
 import { createBackend } from './create-backend.ts';
@@ -30,7 +31,7 @@ function request(
   more = {},
 ): RunRequest {
   const whole = setting.request(steps, more);
-  const kept = whole.plan.edits.filter(({ first, last }, i) =>
+  const kept = runsOf(whole.plan.edits).filter(({ first, last }, i) =>
     typeof intervals === 'number' ? i < intervals : intervals.includes(`${first}-${last}`),
   );
   return { ...whole, plan: { ...whole.plan, edits: kept } };

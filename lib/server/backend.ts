@@ -4,7 +4,7 @@
  */
 import type { BlockInterval } from '../core/interval/index.ts';
 import type { StreamTokens } from '../core/model/config-index.ts';
-import type { RunPlan } from '../core/plan/index.ts';
+import type { Plan } from '../core/plan/index.ts';
 import type {
   ModelCosts,
   RunEstimate,
@@ -20,7 +20,8 @@ export interface RunRequest {
   readonly name?: string;
   /** Id of one of `models()`. */
   readonly modelId: string;
-  readonly plan: RunPlan;
+  /** What is to be trained: a student for every run of blocks, whatever the plan puts in its place, and all that makes blocks narrower. */
+  readonly plan: Plan;
   readonly settings: RunSettings;
 }
 

@@ -5,7 +5,10 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startComputeProcess } from '../compute/node-process.ts';
+import { editSetOf, runsOf } from '../core/edit/index.ts';
 import { ContiguaError } from '../core/errors.ts';
+import { editableModel, editedReader, type ModelConfig } from '../core/model/config-index.ts';
+import type { Plan } from '../core/plan/index.ts';
 import { openArtifactStore } from './artifacts/index.ts';
 import type { ArtifactStore } from './artifacts/store.ts';
 import type { Backend } from './backend.ts';
@@ -92,6 +95,15 @@ interface Parts {
   end(): Promise<void>;
 }
 
+/** Before anything is trained: the model can have the edits, and a class reads what they leave. Throws `plan-invalid`. */
+async function assertEditable(plan: Plan, config: ModelConfig): Promise<void> {
+  if (plan.edits.every(({ on }) => on === 'run')) return;
+  const edits = editSetOf(plan.edits, editableModel(config), 'the plan');
+  const told = editedReader(config, edits);
+  if (!('why' in told)) return;
+  throw new ContiguaError('plan-invalid', 'No class of diffusers or PPCL holds these edits', { found: told.why });
+}
+
 function backendOf({ env, context, store, models, timing, runner, report, end }: Parts): Backend {
   const room = roomFor(context, env.queueLimit);
   const closed = new AbortController();
@@ -110,7 +122,10 @@ function backendOf({ env, context, store, models, timing, runner, report, end }:
       assertStorable(request);
       const { plan, settings } = request;
       const model = await models.read(request.modelId);
-      if (settings.data.kind === 'file') await checkFiles(settings.data, models, model.fingerprint, plan.edits);
+      if (settings.data.kind === 'file') {
+        await checkFiles(settings.data, models, model.fingerprint, runsOf(plan.edits));
+      }
+      await assertEditable(plan, await models.config(request.modelId));
       if (settings.data.kind === 'shapes' && !model.drawable) {
         throw new ContiguaError('settings-invalid', `${model.name} is not a model of the sample grammar`, {
           hint: 'Train on a calibration file, or on synthetic inputs.',

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { request as requestHttp, type Server } from 'node:http';
 import { connect } from 'node:net';
 import { DEFAULT_DETECTION } from '../core/detection/index.ts';
-import { runEdits } from '../core/edit/index.ts';
+import { runEdits, runsOf } from '../core/edit/index.ts';
 import { ContiguaError } from '../core/errors.ts';
 import type { BlockInterval } from '../core/interval/index.ts';
 import { buildPlan } from '../core/plan/index.ts';
@@ -65,7 +65,7 @@ export function exampleView(change: Partial<RunView> = {}): RunView {
       },
       drawable: false,
     },
-    plan,
+    plan: { ...plan, edits: runsOf(plan.edits) },
     settings,
     jobs: [],
     subsets: [],

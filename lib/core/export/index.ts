@@ -9,3 +9,4 @@ export { type ExportedModel, editedConfigText, prunedConfig } from './pruned-con
 export { studentFolder } from './student-folder.ts';
 export { TRAINED_METADATA } from './trained-file.ts';
 export type { PluggedStudent, Teacher, TrainedModel } from './trained-model.ts';
+export { runParts } from './run-parts.ts';

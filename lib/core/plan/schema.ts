@@ -22,6 +22,7 @@ import {
   type Plan,
   type PlannedEdit,
   type PlannedRun,
+  type PlannedWidthEdit,
   type PlanSettings,
 } from './plan.ts';
 
@@ -107,6 +108,13 @@ const modulationSchema = z.object({
   ),
   ...measuredOfWidth,
 });
+
+/** Edits that make blocks narrower, with what a plan knows of them. */
+export const widthEditSchema = z.discriminatedUnion('on', [
+  textStreamSchema,
+  ffnSchema,
+  modulationSchema,
+]) satisfies z.ZodMiniType<PlannedWidthEdit>;
 
 const editSchema = z.discriminatedUnion('on', [
   runSchema,

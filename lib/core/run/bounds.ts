@@ -4,7 +4,7 @@
  */
 import type { NumberRange } from '../number-range.ts';
 import { SEED_RANGE } from '../random.ts';
-import type { DistilSettings, FineTuneSettings, OptimizerSettings, RunSettings } from './settings.ts';
+import type { DistilSettings, FineTuneSettings, NarrowSettings, OptimizerSettings, RunSettings } from './settings.ts';
 
 type Numbers<T> = { readonly [K in keyof T as NonNullable<T[K]> extends number ? K : never]: NumberRange };
 
@@ -50,6 +50,11 @@ export const FINE_TUNE_BOUNDS = {
   seed: SEED_RANGE,
   checkpointEvery: STEPS,
 } as const satisfies Numbers<FineTuneSettings>;
+
+export const NARROW_BOUNDS = {
+  steps: STEPS,
+  learningRate: OPTIMIZER.learningRate,
+} as const satisfies Numbers<NarrowSettings>;
 
 /** Of the settings that are neither the students' nor the fine-tune's. */
 export const RUN_BOUNDS = {

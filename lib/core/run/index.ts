@@ -1,7 +1,8 @@
 /** Distillation runs as data: settings, progress, views. No tensors, so that pages and servers can import it. */
-export { DISTIL_BOUNDS, FINE_TUNE_BOUNDS, RUN_BOUNDS, warmupBounds } from './bounds.ts';
+export { DISTIL_BOUNDS, FINE_TUNE_BOUNDS, NARROW_BOUNDS, RUN_BOUNDS, warmupBounds } from './bounds.ts';
 export { isWithinNoise, type Quartiles } from './forward-times.ts';
-export { FINE_TUNE_KEY } from './job-key.ts';
+export { FINE_TUNE_KEY, jobKeyOf, MODULATIONS_KEY } from './job-key.ts';
+export { apartFrom, doneKeys, editsOfJob, jobRestsOn, type PlannedJob, plannedJobs } from './planned-jobs.ts';
 export type {
   Baselines,
   DistilProgress,
@@ -26,6 +27,8 @@ export {
   type FineTuneSettings,
   type HeldOutBy,
   MAX_RUN_NAME,
+  type NarrowSettings,
+  narrowSettings,
   type NoiseLevels,
   type OptimizerSettings,
   type RunSettings,

@@ -102,9 +102,18 @@ export type TrainingData =
     }
   | { readonly kind: 'synthetic' };
 
+/** What linear maps and shared modulations are trained with in place of the students' own. */
+export interface NarrowSettings {
+  readonly steps: number;
+  /** Less than students': maps and modulations start near their best. */
+  readonly learningRate: number;
+}
+
 export interface RunSettings {
   readonly data: TrainingData;
   readonly distil: DistilSettings;
+  /** Of edits that make blocks narrower; by default as many steps as students have, at a tenth of their learning rate. */
+  readonly narrow?: NarrowSettings | undefined;
   readonly fineTune: FineTuneSettings | null;
   /** Engine of the compute processes; `auto` lets each worker choose by capability. */
   readonly engine: NodeEngine;
@@ -167,3 +176,9 @@ export const DEFAULT_CACHE_BYTES = 8 * 2 ** 30;
 
 /** Characters of a run's name; a longer one is refused. */
 export const MAX_RUN_NAME = 200;
+
+/** The settings of jobs that make blocks narrower. */
+export function narrowSettings({ distil, narrow }: Pick<RunSettings, 'distil' | 'narrow'>): DistilSettings {
+  const { steps, learningRate } = narrow ?? { steps: distil.steps, learningRate: distil.learningRate / 10 };
+  return { ...distil, steps, learningRate, warmupSteps: Math.min(distil.warmupSteps, steps) };
+}

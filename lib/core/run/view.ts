@@ -2,11 +2,11 @@
  * A run as everyone but the trainer sees it: states, curves and measured subsets, in JSON. The server keeps it in its
  * database, the page and the terminal show it.
  */
-import type { RunEdit } from '../edit/edit.ts';
-import type { RunPlan } from '../plan/plan.ts';
+import type { RunEdit, WidthEdit } from '../edit/edit.ts';
+import type { PlannedWidthEdit, RunPlan } from '../plan/plan.ts';
 import type { Interval } from '../quantile.ts';
 import type { Quartiles } from './forward-times.ts';
-import type { Baselines, HeldOutPoint, StepPoint } from './progress.ts';
+import type { Baselines, HeldOutPoint, KeptWeights, StepPoint } from './progress.ts';
 import type { RunSettings } from './settings.ts';
 import type { TeacherEstimate } from './teacher-estimate.ts';
 
@@ -27,13 +27,20 @@ export interface JobWorker {
   readonly why: string;
 }
 
-/** One edit's student in the making, or the joint fine-tune of all of them. */
+/** What one edit puts in place in the making, or the joint fine-tune of all students. */
 export interface JobView {
-  /** "3-4", or FINE_TUNE_KEY. */
+  /** "3-4", "t8-10", "f8-image", MODULATIONS_KEY or FINE_TUNE_KEY. */
   readonly key: string;
-  readonly kind: 'student' | 'fine-tune';
-  /** Null for the fine-tune, which belongs to no edit in particular. */
+  /** `maps`: the linear maps of a text group or of feed-forward layers; `modulations`: all shared modulations of the run. */
+  readonly kind: 'student' | 'maps' | 'modulations' | 'fine-tune';
+  /** Of a student; null for all other jobs. */
   readonly edit: RunEdit | null;
+  /** Of jobs that make blocks narrower; left out for students and the fine-tune. */
+  readonly narrow?: readonly WidthEdit[];
+  /** Of those, once done: which weights are kept. */
+  readonly kept?: KeptWeights;
+  /** Of those, once done: the held-out error of their start in closed form; null where nothing was held out. */
+  readonly fitError?: number | null;
   readonly state: JobState;
   /** Asked to pause while it runs: it finishes its step and stores a checkpoint first. */
   readonly pausing?: true;
@@ -61,7 +68,7 @@ export interface JobView {
 
 /** What one choice of plugged students gives. */
 export interface SubsetView {
-  /** Keys of the intervals whose students are plugged in, in order; every other interval runs the teacher's blocks. */
+  /** Keys of the jobs whose students, maps and modulations are in place, in order; everywhere else the teacher's blocks run. */
   readonly plugged: readonly string[];
   /** True for the jointly fine-tuned whole student. */
   readonly fineTuned: boolean;
@@ -112,7 +119,10 @@ export interface RunView {
     /** It has the sample's grammar: pictures and the checker's facts are to be had. */
     readonly drawable: boolean;
   };
+  /** The runs of blocks. */
   readonly plan: RunPlan;
+  /** Edits that make blocks narrower, in order of depth; left out where there are none. */
+  readonly narrow?: readonly PlannedWidthEdit[];
   readonly settings: RunSettings;
   readonly jobs: readonly JobView[];
   readonly subsets: readonly SubsetView[];

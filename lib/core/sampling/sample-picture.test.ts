@@ -35,6 +35,7 @@ function modelOf(velocity: (x: number, sample: number, inputs: TransformerInputs
     },
     residentBlocks: 2,
     begin: unused,
+    conditioned: unused,
     loadBlock: unused,
     prefetchBlock: unused,
     releaseBlocks: unused,

@@ -175,6 +175,16 @@ const STEPS: readonly Step[] = [
   );
   create index state_claims_by_job on contigua.state_claims (job_id);
   `,
+  `
+  -- Edits that make blocks narrower: those of the run, those that a job trains, and which weights it kept.
+  alter table contigua.runs add column narrow jsonb not null default '[]';
+  alter table contigua.jobs add column narrow jsonb not null default '[]';
+  alter table contigua.jobs add column kept text;
+  alter table contigua.jobs add column fit_error float8;
+  alter table contigua.jobs drop constraint jobs_kind_check;
+  alter table contigua.jobs add constraint jobs_kind_check
+    check (kind in ('student', 'maps', 'modulations', 'fine-tune', 'measure'));
+  `,
 ];
 
 /** Between two looks whether another process has done it. */

@@ -15,6 +15,7 @@ import {
   exportMetrics,
   exportModel,
   type OutputFile,
+  runParts,
 } from '../../core/export/index.ts';
 import { openTeacher } from '../../core/export/open-teacher.ts';
 import type { StreamSpec } from '../../core/model/config-index.ts';
@@ -22,7 +23,7 @@ import { formatPlan } from '../../core/plan/index.ts';
 import { elided } from '../../core/printable.ts';
 import { FINE_TUNE_KEY, type RunView, type StepPoint } from '../../core/run/index.ts';
 import type { Backend } from '../backend.ts';
-import { intervalKey, jobKey, runId } from '../routers/runs.ts';
+import { jobKey, pluggedKey, runId } from '../routers/runs.ts';
 import type { Download } from './serve-blob.ts';
 import { zipBlob } from './zip.ts';
 
@@ -76,7 +77,7 @@ export class Downloads {
     return await download;
   }
 
-  private async openModel(view: RunView, { plugged, fineTuned, dtype, exporter }: Choice): Promise<Download> {
+  private async openModel(view: RunView, { plugged, narrow, fineTuned, dtype, exporter }: Choice): Promise<Download> {
     const trained = async (key: string) => {
       const { blob, sha256 } = await this.backend.openTrained(view.id, key);
       return { file: { path: `${key}.safetensors`, blob }, sha256 };
@@ -85,6 +86,12 @@ export class Downloads {
       plugged.map(async ({ key, edit }) => ({ interval: edit, ...(await trained(key)) })),
     );
     const fineTune = fineTuned ? await trained(FINE_TUNE_KEY) : null;
+    const digests: string[] = [];
+    const parts = await runParts(view, [...plugged.map(({ key }) => key), ...narrow], async (key) => {
+      const { file, sha256 } = await trained(key);
+      digests.push(sha256);
+      return file;
+    });
     const folder = await nodeFiles.openFolder(await this.backend.teacherFolder(view.id));
     const files = await exportModel(exporter, {
       teacher: await openTeacher(folder, view.model.name),
@@ -93,8 +100,9 @@ export class Downloads {
       fineTuned: fineTune?.file ?? null,
       run: view,
       dtype,
+      ...(parts ? { narrow: parts } : {}),
     });
-    const weights = [view.model.fingerprint, dtype, ...students.map(({ sha256 }) => sha256), fineTune?.sha256 ?? ''];
+    const weights = [view.model.fingerprint, dtype, ...students.map(({ sha256 }) => sha256), fineTune?.sha256 ?? '', ...digests];
     const name = fileName(view.name);
     return {
       blob: zipBlob(files.map(({ path, blob }) => ({ path: `${name}/${path}`, blob }))),
@@ -107,21 +115,25 @@ export class Downloads {
 
 interface Choice {
   readonly plugged: readonly { readonly key: string; readonly edit: RunEdit }[];
+  /** Keys of jobs that make blocks narrower. */
+  readonly narrow: readonly string[];
   readonly fineTuned: boolean;
   readonly dtype: 'teacher' | 'F32';
   readonly exporter: Exporter;
 }
 
-/** `plugged=3-4,7-9` (all finished students where it is left out), `fineTuned=1`, `dtype=F32`, `format=NAME` of an exporter. */
+/** `plugged=3-4,t8-10` (all that is finished where it is left out), `fineTuned=1`, `dtype=F32`, `format=NAME` of an exporter. */
 function choiceOf({ jobs }: RunView, query: URLSearchParams): Choice {
   const students = jobs.flatMap(({ key, edit, state }) => (edit ? [{ key, edit, state }] : []));
   const asked = query.get('plugged');
   const keys = asked?.split(',').filter((key) => key !== '');
-  const unknown = keys?.find((key) => !intervalKey.safeParse(key).success || !students.some((one) => one.key === key));
+  const narrow = jobs.filter((job) => job.narrow);
+  const known = [...students, ...narrow];
+  const unknown = keys?.find((key) => !pluggedKey.safeParse(key).success || !known.some((one) => one.key === key));
   if (unknown !== undefined) {
     throw new ContiguaError('run-missing', 'The run has no student of that name', {
       found: elided(unknown, 40),
-      expected: students.map(({ key }) => key).join(', '),
+      expected: known.map(({ key }) => key).join(', '),
     });
   }
   return {
@@ -129,6 +141,9 @@ function choiceOf({ jobs }: RunView, query: URLSearchParams): Choice {
       .filter(({ key, state }) => (keys ? keys.includes(key) : state === 'done'))
       .map(({ key, edit }) => ({ key, edit }))
       .sort((a, b) => a.edit.first - b.edit.first),
+    narrow: narrow
+      .filter(({ key, state }) => (keys ? keys.includes(key) : state === 'done' && query.get('fineTuned') !== '1'))
+      .map(({ key }) => key),
     fineTuned: query.get('fineTuned') === '1',
     dtype: query.get('dtype') === 'F32' ? 'F32' : 'teacher',
     exporter: exporterNamed(query.get('format') ?? DEFAULT_EXPORTER.name),

@@ -1,15 +1,15 @@
 /** What every attempt works with, and where it finds engine, model, data and the students of its run. */
 import { pathToFileURL } from 'node:url';
-import type { LinkedFile, StudentSource, TrainingSource } from '../../compute/protocol.ts';
+import type { LinkedFile, NarrowSource, StudentSource, TrainingSource } from '../../compute/protocol.ts';
 import { ContiguaError } from '../../core/errors.ts';
-import type { JobWorker, TrainingData } from '../../core/run/index.ts';
+import { type JobWorker, jobRestsOn, type TrainingData } from '../../core/run/index.ts';
 import { ENGINE_NAMES, type EngineName } from '../../core/tensor/engine.ts';
 import type { ArtifactStore } from '../artifacts/store.ts';
 import type { ServerModels } from '../models.ts';
 import { outlast } from '../outlast.ts';
 import { Fenced } from '../runs/attempt.ts';
 import type { RunContext, Timing } from '../runs/context.ts';
-import { allStudentsThere } from '../runs/events.ts';
+import { allStudentsThere, isReady } from '../runs/events.ts';
 import type { JobRow } from '../runs/rows.ts';
 import type { TakenJob } from '../runs/take.ts';
 import { copyTrainedFile } from '../runs/trained-files.ts';
@@ -82,6 +82,37 @@ export async function studentSources(
   for (const job of wanted) {
     if (!job.edit) throw new ContiguaError('internal', 'A finished student without its blocks');
     sources.push({ ...job.edit, by: 'student', file: await trainedFile(job, tools, signal) });
+  }
+  return sources;
+}
+
+/** What the job rests on, with local copies of its students and maps. */
+export async function restingSources(
+  job: JobRow,
+  jobs: readonly JobRow[],
+  tools: Pick<AttemptTools, 'context' | 'store' | 'timing' | 'report'>,
+  signal: AbortSignal,
+): Promise<NarrowSource[]> {
+  const wanted = jobs.filter((other) => other.kind !== 'measure' && jobRestsOn(job, other));
+  if (!isReady(job, jobs)) throw new Fenced('something that the job rests on is being trained again');
+  return await narrowSources(wanted, tools, signal);
+}
+
+/** Students and maps of finished jobs; modulations are not among them. */
+export async function narrowSources(
+  jobs: readonly JobRow[],
+  tools: Pick<AttemptTools, 'context' | 'store' | 'timing' | 'report'>,
+  signal: AbortSignal,
+): Promise<NarrowSource[]> {
+  const sources: NarrowSource[] = [];
+  for (const job of jobs) {
+    if (job.kind === 'student' && job.edit) {
+      sources.push({ ...job.edit, by: 'student', file: await trainedFile(job, tools, signal) });
+    }
+    if (job.kind !== 'maps') continue;
+    for (const edit of job.narrow) {
+      if (edit.on !== 'modulation') sources.push({ ...edit, file: await trainedFile(job, tools, signal) });
+    }
   }
   return sources;
 }

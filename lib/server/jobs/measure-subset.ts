@@ -1,11 +1,14 @@
 /** Measures what a choice of students gives: pictures and facts where the model draws, output error and time always. */
 import type { SubsetMeasurement } from '../../compute/protocol.ts';
+import { compareEdits } from '../../core/edit/index.ts';
 import { ContiguaError } from '../../core/errors.ts';
+import type { ModelSummary } from '../../core/folder/model-summary.ts';
 import { removedCount, sumOverRemoved } from '../../core/interval/index.ts';
-import { savedParameters } from '../../core/plan/index.ts';
+import { parameterCost, savedParameters } from '../../core/plan/index.ts';
 import { type SubsetView, subsetKey } from '../../core/run/index.ts';
 import { COUNTED_PICTURES } from '../../core/shapes/index.ts';
 import { outlast } from '../outlast.ts';
+import { Fenced } from '../runs/attempt.ts';
 import type { JobRow, SubsetChoice } from '../runs/rows.ts';
 import { finishMeasurement, tellMeasuring } from '../runs/subsets.ts';
 import type { TakenJob } from '../runs/take.ts';
@@ -13,6 +16,7 @@ import type { AttemptEnd } from './attempt-end.ts';
 import {
   type AttemptTools,
   modelOf,
+  narrowSources,
   studentSources,
   trainedFile,
   trainingSource,
@@ -22,6 +26,12 @@ import { pngDataUrl } from './png.ts';
 
 const TOLD_EVERY_MS = 1_000;
 
+/** Every one of them is done, or is being trained again. */
+async function pluggedSources(chosen: readonly JobRow[], tools: AttemptTools, signal: AbortSignal) {
+  if (!chosen.every(({ state }) => state === 'done')) throw new Fenced('something that was chosen is being trained again');
+  return await narrowSources(chosen, tools, signal);
+}
+
 export async function measureSubset(taken: TakenJob, tools: AttemptTools, end: AttemptEnd): Promise<void> {
   const { attempt, job, jobs, run } = taken;
   const { context, timing, slot, models } = tools;
@@ -30,7 +40,15 @@ export async function measureSubset(taken: TakenJob, tools: AttemptTools, end: A
   if (!choice) throw new ContiguaError('internal', 'A measurement of no choice');
   await slot.startEngine(wantedEngine(taken, tools), signal);
   const summary = await slot.openModel(await modelOf(taken, models), signal);
-  const edits = await studentSources(jobs, tools, signal, choice.plugged);
+  const chosen = jobs.filter(({ key, kind }) => kind !== 'measure' && choice.plugged.includes(key));
+  const edits = choice.fineTuned
+    ? await studentSources(jobs, tools, signal, choice.plugged)
+    : await pluggedSources(chosen, tools, signal);
+  const shared = chosen.find(({ kind }) => kind === 'modulations');
+  const modulations = shared && {
+    edits: shared.narrow.filter((edit) => edit.on === 'modulation'),
+    file: await trainedFile(shared, tools, signal),
+  };
   const tuned = choice.fineTuned ? jobs.find(({ kind }) => kind === 'fine-tune') : null;
   const fineTuned = tuned?.student ? await trainedFile(tuned, tools, signal) : null;
   const data = await trainingSource(run.settings.data, models);
@@ -38,7 +56,7 @@ export async function measureSubset(taken: TakenJob, tools: AttemptTools, end: A
   let telling = Promise.resolve();
   const measured = await slot.call(
     'tryEdits',
-    { edits, probes: null, fineTuned, ...COUNTED_PICTURES, data },
+    { edits, probes: null, fineTuned, modulations, ...COUNTED_PICTURES, data },
     {
       signal,
       onProgress({ done, total }) {
@@ -58,18 +76,19 @@ export async function measureSubset(taken: TakenJob, tools: AttemptTools, end: A
 function viewOf(
   { plugged, fineTuned }: SubsetChoice,
   jobs: readonly JobRow[],
-  model: {
-    readonly numBlocks: number;
-    readonly parameters: number;
-    readonly blocks: Parameters<typeof savedParameters>[0];
-  },
+  model: ModelSummary,
   { facts, outputError, outputErrorBounds, timing, drawings }: SubsetMeasurement,
 ): SubsetView {
-  const edits = jobs.flatMap(({ key, edit }) => (edit && plugged.includes(key) ? [edit] : []));
+  const chosen = jobs.filter(({ key, kind }) => kind !== 'measure' && plugged.includes(key));
+  const edits = chosen.flatMap(({ edit }) => (edit ? [edit] : []));
+  const narrow = chosen.flatMap((job) => job.narrow);
   return {
     plugged,
     fineTuned,
-    parameters: model.parameters - sumOverRemoved(edits, savedParameters(model.blocks)),
+    parameters:
+      narrow.length > 0
+        ? parameterCost(model, [...edits, ...narrow].sort(compareEdits)).after
+        : model.parameters - sumOverRemoved(edits, savedParameters(model.blocks)),
     blocks: model.numBlocks - removedCount(edits),
     facts,
     outputError,

@@ -6,7 +6,9 @@
  */
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type { Edit } from '../../core/edit/index.ts';
 import { asContiguaError, ContiguaError } from '../../core/errors.ts';
+import { type HeldOutPoint, type NarrowResult, narrowSettings, type SavedFile } from '../../core/run/index.ts';
 import { outlast } from '../outlast.ts';
 import { asDiskFull } from '../room.ts';
 import { Fenced } from '../runs/attempt.ts';
@@ -18,6 +20,7 @@ import {
   type AttemptTools,
   boundariesOf,
   modelOf,
+  restingSources,
   studentSources,
   trainingSource,
   wantedEngine,
@@ -80,29 +83,43 @@ async function train(taken: TakenJob, tools: AttemptTools, folder: string, end: 
   const shared = tools.sharedStates?.open(attempt, run.settings.cacheBytes, join(folder, 'states'));
   end.beginWork();
   try {
-    if (job.edit) {
-      const { edit } = job;
-      const { distil: settings, cacheBytes, sweepBytes } = run.settings;
-      const keep = taken.jobs.flatMap(({ edit: one }) => (one ? [one.first - 1, one.last] : []));
-      const cache =
-        cacheBytes > 0 ? { url: cacheUrl(tools), sizeBytes: cacheBytes, keep, sharedAt: shared?.url } : null;
-      const boundaries = await boundariesOf(run.settings.data, models);
-      const input = { edit, settings, data, boundaries, cache, sweepBytes, before: [], resume, saveTo };
-      const { student, steps, heldOut } = await slot.call('distil', input, options);
-      end.trained();
-      await report.settle();
-      const stored = await report.store(student);
-      await outlast(timing.patience, signal, () => finishJob(context, attempt, stored, steps, heldOut));
-    } else {
-      const settings = run.settings.fineTune;
-      if (!settings) throw new ContiguaError('internal', 'A fine-tune without settings');
-      const edits = await studentSources(taken.jobs, tools, signal);
-      const input = { edits, settings, data, resume, saveTo };
-      const { student, steps } = await slot.call('fineTune', input, options);
-      end.trained();
-      await report.settle();
-      const stored = await report.store(student);
-      await outlast(timing.patience, signal, () => finishJob(context, attempt, stored, steps, null));
+    const { distil, cacheBytes, sweepBytes, fineTune } = run.settings;
+    const keep = [...new Set(taken.jobs.flatMap(({ edits }) => edits.flatMap(boundaryBlocks)))];
+    const cache = cacheBytes > 0 ? { url: cacheUrl(tools), sizeBytes: cacheBytes, keep, sharedAt: shared?.url } : null;
+    switch (job.kind) {
+      case 'student': {
+        const { edit } = job;
+        if (!edit) throw new ContiguaError('internal', 'A student without its blocks');
+        const boundaries = await boundariesOf(run.settings.data, models);
+        const input = { edit, settings: distil, data, boundaries, cache, sweepBytes, before: [], resume, saveTo };
+        await finish(await slot.call('distil', input, options));
+        break;
+      }
+      case 'maps': {
+        const [edit] = job.narrow;
+        if (!edit || edit.on === 'modulation') throw new ContiguaError('internal', 'Maps of no edit');
+        const restsOn = await restingSources(job, taken.jobs, tools, signal);
+        const settings = narrowSettings(run.settings);
+        const input = { edit, restsOn, settings, data, cache, sweepBytes, resume, saveTo };
+        await finish(await slot.call('trainMaps', input, options));
+        break;
+      }
+      case 'modulations': {
+        const edits = job.narrow.filter((edit) => edit.on === 'modulation');
+        const restsOn = await restingSources(job, taken.jobs, tools, signal);
+        const input = { edits, restsOn, settings: narrowSettings(run.settings), data, resume, saveTo };
+        await finish(await slot.call('trainModulations', input, options));
+        break;
+      }
+      case 'fine-tune': {
+        if (!fineTune) throw new ContiguaError('internal', 'A fine-tune without settings');
+        const edits = await studentSources(taken.jobs, tools, signal);
+        const input = { edits, settings: fineTune, data, resume, saveTo };
+        await finish({ ...(await slot.call('fineTune', input, options)), heldOut: null });
+        break;
+      }
+      default:
+        throw new ContiguaError('internal', 'A measurement is no training');
     }
     await notePace(taken, tools, engine);
   } catch (thrown) {
@@ -112,6 +129,37 @@ async function train(taken: TakenJob, tools: AttemptTools, folder: string, end: 
   } finally {
     shared?.end();
     await report.stop();
+  }
+
+  async function finish(result: Finished): Promise<void> {
+    end.trained();
+    await report.settle();
+    const stored = await report.store(result.student);
+    const { steps, heldOut, kept, fitError = null } = result;
+    const narrow = kept ? { kept, fitError } : null;
+    await outlast(timing.patience, signal, () => finishJob(context, attempt, stored, steps, heldOut, narrow));
+  }
+}
+
+interface Finished extends Partial<Pick<NarrowResult, 'kept' | 'fitError'>> {
+  readonly student: SavedFile;
+  readonly steps: number;
+  readonly heldOut: HeldOutPoint | null;
+}
+
+/** Blocks whose states after them an edit's training asks for, of the model as it is. */
+function boundaryBlocks(edit: Edit): number[] {
+  switch (edit.on) {
+    case 'run':
+      return [edit.first - 1, edit.last];
+    case 'text-stream':
+      return [edit.first - 1];
+    case 'ffn':
+      return [edit.block - 1];
+    case 'modulation':
+      return [];
+    default:
+      return edit satisfies never;
   }
 }
 

@@ -9,7 +9,14 @@ const MAX_BLOCK = 9999;
 
 /** Ids of runs and keys of jobs become parts of artifact keys and file names. */
 export const runId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, 'the id of a run');
-export const jobKey = z.string().regex(/^(\d{1,4}-\d{1,4}|fine-tune)$/, 'the key of a job, like 3-4 or fine-tune');
+const NARROW_KEY = 't\\d{1,4}-\\d{1,4}|f\\d{1,4}-[A-Za-z][\\w-]{0,63}|modulations';
+export const jobKey = z
+  .string()
+  .regex(new RegExp(`^(\\d{1,4}-\\d{1,4}|${NARROW_KEY}|fine-tune)$`), 'the key of a job, like 3-4, f8-image or fine-tune');
+/** What can be plugged in by itself. */
+export const pluggedKey = z
+  .string()
+  .regex(new RegExp(`^(\\d{1,4}-\\d{1,4}|${NARROW_KEY})$`), 'the key of an edit, like 3-4, t8-10 or f8-image');
 export const intervalKey = z.string().regex(/^\d{1,4}-\d{1,4}$/, 'the key of an interval, like 3-4');
 
 const run = z.object({ id: runId });
@@ -48,7 +55,7 @@ export const runs = router({
     .input(run.extend({ interval }))
     .mutation(({ ctx, input }) => ctx.backend.addInterval(input.id, input.interval)),
   trySubset: procedure
-    .input(run.extend({ plugged: z.array(intervalKey).max(MAX_BLOCK), fineTuned: z.boolean().default(false) }))
+    .input(run.extend({ plugged: z.array(pluggedKey).max(3 * MAX_BLOCK), fineTuned: z.boolean().default(false) }))
     .mutation(({ ctx, input }) => ctx.backend.trySubset(input.id, input.plugged, input.fineTuned)),
   curve: procedure.input(job).query(({ ctx, input }) => ctx.backend.curve(input.id, input.key)),
   /** Stored events above `lastEventId` (a view's, so that nothing is missed), then each as it happens. */

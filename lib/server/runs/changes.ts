@@ -1,11 +1,30 @@
 /** What a user does to a run: begin, pause, resume, cancel, delete, retry one job, add an interval. One transaction each. */
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import { runEdit } from '../../core/edit/index.ts';
+import {
+  type Edit,
+  editKey,
+  editSetOf,
+  ffnEdit,
+  modulationEdit,
+  runEdit,
+  runsOf,
+  textStreamEdit,
+  type WidthEdit,
+} from '../../core/edit/index.ts';
 import { ContiguaError } from '../../core/errors.ts';
 import { type BlockInterval, intervalSetOf } from '../../core/interval/index.ts';
 import { assertPlanFits, type PlannedRun, type RunPlan, trainedPlan } from '../../core/plan/index.ts';
-import { FINE_TUNE_KEY, type RunSettings, type RunView, type TrainingData } from '../../core/run/index.ts';
+import {
+  FINE_TUNE_KEY,
+  jobRestsOn,
+  narrowSettings,
+  type PlannedJob,
+  plannedJobs,
+  type RunSettings,
+  type RunView,
+  type TrainingData,
+} from '../../core/run/index.ts';
 import type { RunRequest, ServerModel } from '../backend.ts';
 import { firstRow, json, type Queryable } from '../database/database.ts';
 import { sleep } from '../sleep.ts';
@@ -43,20 +62,25 @@ export async function createRun(
   if (plan.edits.length === 0) {
     throw new ContiguaError('plan-invalid', 'The plan names no interval', { hint: 'Choose at least one.' });
   }
+  const narrow = plan.edits.filter((edit) => edit.on !== 'run');
+  assertTrainable(narrow, asked);
   const settings: RunSettings = { ...asked, data: asTaughtToday(asked.data) };
   const id = newRunId();
   const { fingerprint, numBlocks, parameters, costs, drawable } = model;
   const facts: RunView['model'] = { name: model.name, fingerprint, numBlocks, parameters, costs, drawable };
-  const trained = trainedPlan(plan, costs.blockParameters);
+  const trained = trainedPlan({ ...plan, edits: runsOf(plan.edits) }, costs.blockParameters);
   await db.transaction(async (transaction) => {
     await transaction.change(
-      `insert into contigua.runs (id, name, model_id, model, plan, settings, state)
-       values ($1, $2, $3, $4::text::jsonb, $5::text::jsonb, $6::text::jsonb, 'queued')`,
-      [id, name ?? defaultName(model, trained), model.id, json(facts), json(trained), json(settings)],
+      `insert into contigua.runs (id, name, model_id, model, plan, narrow, settings, state)
+       values ($1, $2, $3, $4::text::jsonb, $5::text::jsonb, $6::text::jsonb, $7::text::jsonb, 'queued')`,
+      [id, name ?? defaultName(model, trained), model.id, json(facts), json(trained), json(narrow), json(settings)],
     );
-    for (const edit of trained.edits) {
-      const job = await insertStudent(transaction, id, edit, settings);
-      await queue.send(transaction, 'train', settings.engine, job.id);
+    const jobs = plannedJobs(trained.edits, narrow);
+    for (const planned of jobs) {
+      const job = await insertJob(transaction, id, planned, settings);
+      // The others follow what they rest on.
+      const waits = jobs.some((other) => jobRestsOn(planned, other));
+      if (!waits) await queue.send(transaction, 'train', settings.engine, job.id);
     }
     if (settings.fineTune) {
       await transaction.change(
@@ -88,21 +112,63 @@ function defaultName({ name }: ServerModel, { blocks }: RunPlan): string {
   return `${name}, ${blocks.before} → ${blocks.after} blocks`;
 }
 
-async function insertStudent(
+async function insertJob(
   db: Queryable,
   runId: string,
-  { first, last }: BlockInterval,
-  { distil }: RunSettings,
+  { key, kind, edits }: PlannedJob,
+  settings: RunSettings,
 ): Promise<JobRow> {
+  const [run] = runsOf(edits);
+  const narrow = widthEdits(edits);
+  const isTable = edits.every((edit) => edit.on === 'modulation' && 'table' in edit.by);
+  const { steps } = kind === 'student' ? settings.distil : narrowSettings(settings);
   const job = await firstRow(
     db,
     jobRow,
-    `insert into contigua.jobs (run_id, key, kind, first_block, last_block, state, steps)
-     values ($1, $2, 'student', $3, $4, 'queued', $5) returning *`,
-    [runId, `${first}-${last}`, first, last, distil.steps],
+    `insert into contigua.jobs (run_id, key, kind, first_block, last_block, narrow, state, steps)
+     values ($1, $2, $3, $4, $5, $6::text::jsonb, 'queued', $7) returning *`,
+    [runId, key, kind, run?.first ?? null, run?.last ?? null, json(narrow), isTable ? 0 : steps],
   );
   if (!job) throw new ContiguaError('internal', 'The database inserted a job and returned none');
   return job;
+}
+
+/** As edits alone, without what a plan knows of them. */
+function widthEdits(edits: readonly Edit[]): WidthEdit[] {
+  return edits.flatMap((edit): WidthEdit[] => {
+    switch (edit.on) {
+      case 'run':
+        return [];
+      case 'text-stream':
+        return [textStreamEdit(edit)];
+      case 'ffn':
+        return [ffnEdit(edit.block, edit.stream)];
+      case 'modulation':
+        return [modulationEdit(edit.by, edit.blocks)];
+      default:
+        return edit satisfies never;
+    }
+  });
+}
+
+/** Settings that edits which make blocks narrower do not go with. */
+function assertTrainable(narrow: readonly WidthEdit[], { data, fineTune }: RunSettings): void {
+  const [first] = narrow;
+  if (!first) return;
+  if (fineTune) {
+    throw new ContiguaError('settings-invalid', 'The joint fine-tune trains students and whole blocks alone', {
+      found: `${editKey(first)} among the edits, and a fine-tune`,
+      expected: 'runs of blocks alone, or no fine-tune',
+      hint: 'Leave the fine-tune out: linear maps and shared modulations are trained by jobs of their own.',
+    });
+  }
+  if (data.kind === 'file' && data.boundaries !== undefined) {
+    throw new ContiguaError('settings-invalid', 'States from a file are those around intervals', {
+      found: `${editKey(first)} among the edits`,
+      expected: 'runs of blocks alone',
+      hint: 'Leave the states out: the model computes its own.',
+    });
+  }
 }
 
 /** What becomes of a job: another state; running on, but to pause after its next checkpoint, or not after all; null leaves it. */
@@ -192,8 +258,11 @@ export async function retryJob(context: RunContext, runId: string, key: string, 
       });
     }
     await beginAgain(locked, job, afresh || job.state === 'done');
-    if (job.kind === 'student') await beginFineTuneAgain(locked);
-    await forgetSubsets(locked, { key: job.kind === 'student' ? job.key : null });
+    const again = await beginDependentsAgain(locked, job);
+    for (const key of [job, ...again].flatMap(({ kind, key }) => (kind === 'fine-tune' ? [] : [key]))) {
+      await forgetSubsets(locked, { key });
+    }
+    if (job.kind === 'fine-tune') await forgetSubsets(locked, { key: null });
   });
 }
 
@@ -212,7 +281,7 @@ async function beginAgain({ db, tellJob, enqueue }: LockedRun, job: JobRow, afre
     );
     await db.change('delete from contigua.points where job_id = $1', [job.id]);
     await db.change(
-      `update contigua.jobs set step = 0, checkpoint_step = 0, baselines = null, start_block = null, held_out = '[]' where id = $1`,
+      `update contigua.jobs set step = 0, checkpoint_step = 0, baselines = null, start_block = null, held_out = '[]', kept = null, fit_error = null where id = $1`,
       [job.id],
     );
   }
@@ -225,28 +294,46 @@ async function beginAgain({ db, tellJob, enqueue }: LockedRun, job: JobRow, afre
   await tellJob(job.id);
 }
 
-/** The joint fine-tune is of all students together: another student, another fine-tune. */
-async function beginFineTuneAgain(locked: LockedRun): Promise<void> {
-  const tuned = (await locked.jobs()).find(({ kind }) => kind === 'fine-tune');
-  if (tuned && (tuned.attempt > 0 || tuned.state !== 'queued')) await beginAgain(locked, tuned, true);
+/** What rests on a job that begins again begins again too: another student, other maps and another fine-tune. */
+async function beginDependentsAgain(
+  locked: LockedRun,
+  job: { readonly kind: string; readonly edits: readonly Edit[] },
+): Promise<JobRow[]> {
+  const begun = (await locked.jobs()).filter(
+    (other) =>
+      other.kind !== 'measure' && jobRestsOn(other, job) && (other.attempt > 0 || other.state !== 'queued'),
+  );
+  for (const other of begun) await beginAgain(locked, other, true);
+  return begun;
 }
 
 export async function addInterval(context: RunContext, runId: string, interval: BlockInterval): Promise<void> {
   await changeRun(context, runId, async (locked) => {
     const { db, run, enqueue, tellJob } = locked;
-    const plan = withStudent(run.plan, run.model.costs.blockParameters, interval);
+    const plan = withStudent(run.plan, run.narrow, run.model.costs.blockParameters, interval);
     await db.change('update contigua.runs set plan = $2::text::jsonb where id = $1', [runId, json(plan)]);
-    const job = await insertStudent(db, runId, interval, run.settings);
+    const [planned] = plannedJobs([runEdit(interval, 'student')], []);
+    if (!planned) throw new RangeError('One edit is one job');
+    const job = await insertJob(db, runId, planned, run.settings);
     await enqueue(job);
     await tellJob(job.id);
-    await beginFineTuneAgain(locked);
+    const again = await beginDependentsAgain(locked, planned);
+    for (const { kind, key } of again) if (kind !== 'fine-tune') await forgetSubsets(locked, { key });
     await forgetSubsets(locked, { key: null });
   });
 }
 
 /** Not measured for the new interval: its similarity and damage belong to an analysis that is not at hand. */
-function withStudent(plan: RunPlan, blockParameters: readonly number[], interval: BlockInterval): RunPlan {
+function withStudent(
+  plan: RunPlan,
+  narrow: readonly WidthEdit[],
+  blockParameters: readonly number[],
+  interval: BlockInterval,
+): RunPlan {
   const added: PlannedRun = { ...runEdit(interval, 'student'), cka: null, removedError: null, outputError: null };
   const edits = intervalSetOf([...plan.edits, added], plan.model, 'the new interval');
+  // What the model's structure allows was asked when the run was made.
+  const model = { ...plan.model, width: null, textStream: null, whyNot: () => null };
+  editSetOf([...edits, ...narrow], model, 'the new interval');
   return trainedPlan({ ...plan, edits }, blockParameters);
 }

@@ -5,14 +5,16 @@
  */
 import { z } from 'zod';
 import { asContiguaError, ContiguaError } from '../../core/errors.ts';
-import { sumOverRemoved } from '../../core/interval/index.ts';
+import { runsOf, spanOf } from '../../core/edit/index.ts';
+import { type BlockInterval, sumOverRemoved } from '../../core/interval/index.ts';
 import {
   architectureOf,
   DEFAULT_RESIDENT_BYTES,
   type ModelConfig,
   residentBlocks,
 } from '../../core/model/config-index.ts';
-import { DEFAULT_SWEEP_BYTES, type RunEstimate, type TeacherWork, teacherWork } from '../../core/run/index.ts';
+import type { Plan } from '../../core/plan/index.ts';
+import { DEFAULT_SWEEP_BYTES, narrowSettings, type RunEstimate, type TeacherWork, teacherWork } from '../../core/run/index.ts';
 import type { RunRequest, ServerModel } from '../backend.ts';
 import { firstRow, type Queryable } from '../database/database.ts';
 import type { ServerModels } from '../models.ts';
@@ -70,25 +72,36 @@ export async function estimateRun(tools: EstimateTools, request: RunRequest): Pr
       expected: model.name,
     });
   }
-  const slots = Math.max(1, Math.min(await livingSlots(tools.context.db), plan.edits.length));
+  const spans = trainedSpans(plan);
+  const slots = Math.max(1, Math.min(await livingSlots(tools.context.db), spans.length));
   const teacher = teacherOf(model, config, request);
   const pace = await stepPace(tools, request, model, teacher);
-  const rounds = Math.ceil(plan.edits.length / slots);
+  const rounds = Math.ceil(spans.length / slots);
   const distilMs = rounds * settings.distil.steps * pace.stepMs;
   const { fineTune } = settings;
+  // Through the whole model and back, beside the teacher's forward.
+  const isShared = plan.edits.some((edit) => edit.on === 'modulation' && 'rank' in edit.by);
+  const { steps: sharedSteps, batch } = narrowSettings(settings);
+  const sharedMs = isShared ? (sharedSteps * batch * 4 * model.costs.flopsPerForward) / pace.flopsPerMs : 0;
   const { flopsPerBlock } = model.costs;
-  const flopsLeft = totalOf(flopsPerBlock) - sumOverRemoved(plan.edits, flopsPerBlock);
+  const flopsLeft = totalOf(flopsPerBlock) - sumOverRemoved(runsOf(plan.edits), flopsPerBlock);
   const fineTuneMs = fineTune
     ? (fineTune.steps * fineTune.batch * (model.costs.flopsPerForward + 3 * flopsLeft)) / pace.flopsPerMs
     : 0;
   const { passes: _, ...estimate } = teacher;
   return {
-    seconds: (distilMs + fineTuneMs) / 1000,
+    seconds: (distilMs + sharedMs + fineTuneMs) / 1000,
     memoryBytes: slots * memoryOf(model, config, request, teacher),
     diskBytes: diskOf(model, request, slots) + teacher.keptBytes,
     teacher: estimate,
     basis: pace.basis,
   };
+}
+
+/** Blocks that jobs train in, one entry a job; maps are counted as students, which take more. Modulations alone are of the whole depth. */
+function trainedSpans({ edits, model }: Plan): BlockInterval[] {
+  const spans = edits.flatMap((edit) => (edit.on === 'modulation' ? [] : [spanOf(edit)]));
+  return spans.length > 0 ? spans : [{ first: 0, last: model.numBlocks - 1 }];
 }
 
 async function livingSlots(db: Queryable): Promise<number> {
@@ -148,7 +161,7 @@ async function stepPace(
 
 /** The teacher as often as batches pass its blocks, shared by all steps; the student three times. */
 function flopsPerStep({ costs }: ServerModel, { plan, settings }: RunRequest, { passes }: TeacherWork): number {
-  const { edits } = plan;
+  const edits = trainedSpans(plan);
   const { batch, accumulation, steps } = settings.distil;
   const teacher = totalOf(passes.map((count, block) => count * (costs.flopsPerBlock[block] ?? 0)));
   const student = totalOf(edits.map(({ first }) => costs.flopsPerBlock[first] ?? 0)) / edits.length;
@@ -160,7 +173,7 @@ function teacherOf(model: ServerModel, config: ModelConfig, { plan, settings }: 
   const { steps, batch, accumulation, distinctBatches, stateDType = 'f32' } = settings.distil;
   const batches = steps * accumulation;
   return teacherWork({
-    intervals: plan.edits,
+    intervals: trainedSpans(plan),
     blockBytes: blocks.map(({ parameters }) => (parameters * model.sizeBytes) / model.parameters),
     residentBlocks: residentBlocks(blocks, DEFAULT_RESIDENT_BYTES),
     stateBytes: stateBytesOf(model, config, batch),
@@ -228,7 +241,7 @@ function memoryOf(
 ): number {
   const { distil, fineTune } = settings;
   const { blockParameters } = model.costs;
-  const largest = Math.max(...plan.edits.map(({ first }) => blockParameters[first] ?? 0));
+  const largest = Math.max(...trainedSpans(plan).map(({ first }) => blockParameters[first] ?? 0));
   const tokens = tokensOf(model);
   const attention = config.numHeads * tokens ** 2 * 2;
   const saved = tokens * config.width * SAVED_PER_FEATURE + attention;
@@ -246,7 +259,7 @@ function memoryOf(
   const weights = STATE * largest * FLOAT;
   const distilling = states + Math.max(student + waiting, weights + passing + window + waiting);
   const trained =
-    fineTune?.train === 'all' ? model.parameters : totalOf(plan.edits.map(({ first }) => blockParameters[first] ?? 0));
+    fineTune?.train === 'all' ? model.parameters : totalOf(trainedSpans(plan).map(({ first }) => blockParameters[first] ?? 0));
   const tuning = fineTune
     ? FLOAT * (model.parameters + optimizer(fineTune) * trained + fineTune.batch * saved * config.numBlocks)
     : 0;
@@ -258,10 +271,10 @@ function diskOf(model: ServerModel, { plan, settings }: RunRequest, slots: numbe
   const { blockParameters } = model.costs;
   const { distil, fineTune } = settings;
   const stateCount = (one: { ema: number | null }) => STATE + (one.ema === null ? 0 : 1);
-  const sizes = plan.edits.map(({ first }) => blockParameters[first] ?? 0);
+  const sizes = trainedSpans(plan).map(({ first }) => blockParameters[first] ?? 0);
   const students = totalOf(sizes);
   const checkpoints = slots * CHECKPOINTS * stateCount(distil) * Math.max(...sizes);
-  const whole = model.parameters - sumOverRemoved(plan.edits, blockParameters);
+  const whole = model.parameters - sumOverRemoved(runsOf(plan.edits), blockParameters);
   const trained = fineTune?.train === 'all' ? whole : students;
   const tuned = fineTune ? trained * (1 + CHECKPOINTS * stateCount(fineTune)) : 0;
   return FLOAT * (students + Math.max(checkpoints, tuned));

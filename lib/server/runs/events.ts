@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import { ContiguaError } from '../../core/errors.ts';
-import type { JobView, RunEvent, RunState } from '../../core/run/index.ts';
+import { type JobView, jobRestsOn, type RunEvent, type RunState } from '../../core/run/index.ts';
 import { firstRow, json, type Queryable } from '../database/database.ts';
 import type { RunContext } from './context.ts';
 import { type JobRow, jobRow, type RunRow, runRow } from './rows.ts';
@@ -21,10 +21,10 @@ export interface LockedRun {
   /** Tells how the job stands now. */
   tellJob(jobId: number): Promise<void>;
   /**
-   * The job's ticket, sent with the transaction; `next` goes before all that were never begun. A fine-tune waits until
-   * every student is there.
+   * The job's ticket, sent with the transaction; `next` goes before all that were never begun. A job that rests on others
+   * waits until all of them are done, whose end sends its ticket.
    */
-  enqueue(job: Pick<JobRow, 'id' | 'kind'>, place?: 'next'): Promise<void>;
+  enqueue(job: Pick<JobRow, 'id' | 'kind' | 'edits'>, place?: 'next'): Promise<void>;
 }
 
 /** Rejects with `run-missing`. After `work`, the run's own state is told where it has changed. */
@@ -82,7 +82,7 @@ function lockedRun(context: RunContext, db: Queryable, run: RunRow, onSent: () =
       if (job && job.kind !== 'measure') await tell({ type: 'job', job: jobView(job) });
     },
     async enqueue(job, place) {
-      if (job.kind === 'fine-tune' && !allStudentsThere(await jobs())) return;
+      if (job.kind !== 'measure' && !isReady(job, await jobs())) return;
       const lane = job.kind === 'measure' ? 'measure' : 'train';
       await context.queue.send(db, lane, run.settings.engine, job.id, place);
       onSent();
@@ -98,6 +98,11 @@ export async function jobsOf(db: Queryable, runId: string): Promise<JobRow[]> {
 
 export function allStudentsThere(jobs: readonly JobRow[]): boolean {
   return jobs.every(({ kind, state }) => kind !== 'student' || state === 'done');
+}
+
+/** Every job that it rests on is done. `job` is no measurement. */
+export function isReady(job: Pick<JobRow, 'kind' | 'edits'>, jobs: readonly JobRow[]): boolean {
+  return jobs.every((other) => other.state === 'done' || other.kind === 'measure' || !jobRestsOn(job, other));
 }
 
 /** `job` is no measurement: those are told as subsets. */
@@ -119,8 +124,10 @@ export function jobView(job: JobRow): JobView {
   } = job;
   return {
     key,
-    kind: job.kind === 'student' ? 'student' : 'fine-tune',
+    kind: job.kind === 'measure' ? 'fine-tune' : job.kind,
     edit,
+    ...(job.narrow.length > 0 && { narrow: job.narrow }),
+    ...(job.kept !== null && { kept: job.kept, fitError: job.fitError }),
     state,
     ...(job.pausing && { pausing: true as const }),
     attempt,
@@ -141,13 +148,12 @@ export function jobView(job: JobRow): JobView {
 const OVER: ReadonlySet<RunState> = new Set(['done', 'failed', 'cancelled']);
 const ORDER: readonly RunState[] = ['running', 'queued', 'paused', 'failed', 'cancelled'];
 
-/** What its jobs make of a run. A fine-tune whose students will not come by themselves keeps nobody waiting. */
+/** What its jobs make of a run. A job that rests on others which will not come by themselves keeps nobody waiting. */
 export function stateOf(jobs: readonly JobRow[]): RunState {
-  const students = jobs.filter(({ kind }) => kind === 'student');
-  const coming = students.every(({ state }) => state !== 'failed' && state !== 'cancelled');
-  const counted = jobs.filter(
-    ({ kind, state }) => kind === 'student' || (kind === 'fine-tune' && (coming || state !== 'queued')),
-  );
+  const own = jobs.filter(({ kind }) => kind !== 'measure');
+  const comes = (job: JobRow): boolean =>
+    own.every((other) => !jobRestsOn(job, other) || (other.state !== 'failed' && other.state !== 'cancelled' && comes(other)));
+  const counted = own.filter((job) => job.state !== 'queued' || comes(job));
   return ORDER.find((state) => counted.some((job) => job.state === state)) ?? 'done';
 }
 

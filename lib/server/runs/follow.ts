@@ -18,7 +18,7 @@ export async function viewRun({ db }: RunContext, id: string): Promise<RunView> 
   const run = await firstRow(db, runRow, 'select * from contigua.runs where id = $1', [id]);
   if (!run) throw runMissing(id);
   const jobs = await jobsOf(db, id);
-  const { name, createdAt, state, model, plan, settings, lastEventId } = run;
+  const { name, createdAt, state, model, plan, narrow, settings, lastEventId } = run;
   return {
     id,
     name,
@@ -26,6 +26,7 @@ export async function viewRun({ db }: RunContext, id: string): Promise<RunView> 
     state,
     model,
     plan,
+    ...(narrow.length > 0 && { narrow }),
     settings,
     jobs: jobs.filter(({ kind }) => kind !== 'measure').map(jobView),
     subsets: await subsetsOf(db, id),
@@ -55,7 +56,7 @@ export async function listRuns({ db }: RunContext): Promise<RunSummary[]> {
     summaryRow,
     `select r.id, r.name, r.created_at, r.state, r.model ->> 'name' as model_name,
        count(j.id)::int as intervals, (count(j.id) filter (where j.state = 'done'))::int as done
-     from contigua.runs r left join contigua.jobs j on j.run_id = r.id and j.kind = 'student'
+     from contigua.runs r left join contigua.jobs j on j.run_id = r.id and j.kind in ('student', 'maps', 'modulations')
      group by r.id order by r.created_at desc, r.id`,
   );
 }

@@ -1,8 +1,8 @@
 /** Rows of the tables as typed values: every one that is read is parsed here, JSON columns included. */
 import { z } from 'zod';
-import { runEdit } from '../../core/edit/index.ts';
+import { type Edit, runEdit, type WidthEdit } from '../../core/edit/index.ts';
 import { runPlanOf } from '../../core/plan/index.ts';
-import { planSchema } from '../../core/plan/schema.ts';
+import { planSchema, widthEditSchema } from '../../core/plan/schema.ts';
 import type {
   Baselines,
   HeldOutPoint,
@@ -52,9 +52,12 @@ export const jobRow = z
     id: z.int(),
     run_id: z.string(),
     key: z.string(),
-    kind: z.enum(['student', 'fine-tune', 'measure']),
+    kind: z.enum(['student', 'maps', 'modulations', 'fine-tune', 'measure']),
     first_block: z.int().nullable(),
     last_block: z.int().nullable(),
+    narrow: z.array(z.custom<WidthEdit>((value) => typeof value === 'object')),
+    kept: z.enum(['trained', 'start']).nullable(),
+    fit_error: z.number().nullable(),
     choice: subsetChoice.nullable(),
     state: jobState,
     attempt: z.int(),
@@ -73,14 +76,11 @@ export const jobRow = z
     student: artifact.nullable(),
   })
   .transform(
-    ({ run_id, first_block, last_block, steps_per_second, start_block, held_out, checkpoint_step, ...row }) => ({
+    ({ run_id, first_block, last_block, steps_per_second, start_block, held_out, checkpoint_step, fit_error, ...row }) => ({
       ...row,
+      ...editsOf(first_block, last_block, row.narrow),
       runId: run_id,
-      /** What its student does to the model; null for a job that trains none. */
-      edit:
-        first_block === null || last_block === null
-          ? null
-          : runEdit({ first: first_block, last: last_block }, 'student'),
+      fitError: fit_error,
       checkpointStep: checkpoint_step,
       stepsPerSecond: steps_per_second,
       startBlock: start_block,
@@ -88,6 +88,13 @@ export const jobRow = z
     }),
   );
 export type JobRow = z.infer<typeof jobRow>;
+
+/** `edit` is what its student does to the model, null for a job that trains none; `edits` are all that the job is of. */
+function editsOf(first: number | null, last: number | null, narrow: readonly WidthEdit[]) {
+  const edit = first === null || last === null ? null : runEdit({ first, last }, 'student');
+  const edits: readonly Edit[] = edit ? [edit] : narrow;
+  return { edit, edits };
+}
 
 const runModel = z.object({
   name: z.string(),
@@ -110,6 +117,7 @@ export const runRow = z
     model_id: z.string(),
     model: runModel,
     plan: planSchema,
+    narrow: z.array(widthEditSchema),
     settings: runSettings,
     state: jobState,
     last_event: z.int(),

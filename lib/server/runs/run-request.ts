@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { ContiguaError } from '../../core/errors.ts';
 import { isInRange, type NumberRange, rangeWords } from '../../core/number-range.ts';
-import { parseRunPlan, type RunPlan } from '../../core/plan/index.ts';
+import { type Plan, parsePlan } from '../../core/plan/index.ts';
 import { elided } from '../../core/printable.ts';
 import {
   DISTIL_BOUNDS,
@@ -15,6 +15,8 @@ import {
   FINE_TUNED_WEIGHTS,
   type FineTuneSettings,
   MAX_RUN_NAME,
+  NARROW_BOUNDS,
+  type NarrowSettings,
   type OptimizerSettings,
   RUN_BOUNDS,
   type RunSettings,
@@ -101,9 +103,15 @@ const trainingData = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('synthetic') }),
 ]) satisfies z.ZodType<TrainingData>;
 
+const narrow = z.object({
+  steps: numberIn(NARROW_BOUNDS.steps),
+  learningRate: numberIn(NARROW_BOUNDS.learningRate),
+}) satisfies z.ZodType<NarrowSettings>;
+
 export const runSettings = z.object({
   data: trainingData,
   distil: distilSettings,
+  narrow: narrow.optional(),
   fineTune: fineTuneSettings.nullable(),
   engine: z.enum(NODE_ENGINES),
   cacheBytes: numberIn(RUN_BOUNDS.cacheBytes),
@@ -112,8 +120,8 @@ export const runSettings = z.object({
 
 /** The plan's own reader, which takes every version of the format and names the place of a fault as it does for a file; throws `plan-invalid`. */
 const plan = z
-  .custom<RunPlan>()
-  .transform((value): RunPlan => parseRunPlan(JSON.stringify(value ?? null), 'plan.json'));
+  .custom<Plan>()
+  .transform((value): Plan => parsePlan(JSON.stringify(value ?? null), 'plan.json'));
 
 /** Control characters, line and paragraph separators, halves of pairs, and what reverses the reading order. */
 const UNREADABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]/u;

@@ -1,7 +1,7 @@
 /** Choices of students that were tried: asked for once each, measured as a job of their own, kept with the run. */
 import { z } from 'zod';
 import { ContiguaError } from '../../core/errors.ts';
-import { FINE_TUNE_KEY, type SubsetView, subsetKey } from '../../core/run/index.ts';
+import { FINE_TUNE_KEY, jobRestsOn, type SubsetView, subsetKey } from '../../core/run/index.ts';
 import { firstRow, json, type Queryable } from '../database/database.ts';
 import { type Attempt, asAttempt, Fenced } from './attempt.ts';
 import type { RunContext } from './context.ts';
@@ -54,17 +54,26 @@ export async function trySubset(
 
 /** In order of depth, each with a student; all of them where they were fine-tuned together. */
 function checked({ plugged, fineTuned }: SubsetChoice, jobs: readonly JobRow[]): SubsetChoice {
-  const intervals = jobs.filter(({ kind }) => kind === 'student');
-  const unknown = plugged.find((key) => !intervals.some((job) => job.key === key));
+  const own = jobs.filter(({ kind }) => kind !== 'fine-tune' && kind !== 'measure');
+  const intervals = own.filter(({ kind }) => kind === 'student');
+  const unknown = plugged.find((key) => !own.some((job) => job.key === key));
   if (unknown !== undefined) {
     throw new ContiguaError('run-missing', 'The run has no such interval', {
       found: unknown,
-      expected: intervals.map(({ key }) => key).join(', '),
+      expected: own.map(({ key }) => key).join(', '),
     });
   }
-  const chosen = intervals.filter(({ key }) => plugged.includes(key));
+  const chosen = own.filter(({ key }) => plugged.includes(key));
   const unready = chosen.find(({ state }) => state !== 'done');
   if (unready) throw noStudent(unready.key, unready.state);
+  for (const job of chosen) {
+    const without = own.find((other) => jobRestsOn(job, other) && !plugged.includes(other.key));
+    if (!without) continue;
+    throw new ContiguaError('settings-invalid', `${job.key} was trained with ${without.key} in place`, {
+      found: plugged.join(', '),
+      expected: `${without.key} as well, or neither`,
+    });
+  }
   if (fineTuned) {
     const tuned = jobs.find(({ kind }) => kind === 'fine-tune');
     if (tuned?.state !== 'done') throw noStudent(FINE_TUNE_KEY, tuned?.state ?? 'not asked for');

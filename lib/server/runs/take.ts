@@ -7,7 +7,7 @@ import type { Lane } from '../queue.ts';
 import { type Attempt, addNote, asAttempt, Fenced, type Held } from './attempt.ts';
 import { checkpointsOf, goBackTo } from './checkpoints.ts';
 import type { RunContext } from './context.ts';
-import { changeFoundRun } from './events.ts';
+import { changeFoundRun, isReady } from './events.ts';
 import { type CheckpointRow, type JobRow, jobRow, type RunRow } from './rows.ts';
 import { measuringOf } from './subsets.ts';
 
@@ -46,6 +46,10 @@ export async function takeJob(
         return job?.run_id ?? null;
       },
       async ({ db, run, jobs, tellJob }) => {
+        // What it rests on may have begun again since the ticket was sent; its end sends another one.
+        const all = await jobs();
+        const asked = all.find(({ id }) => id === ticket);
+        if (asked && asked.kind !== 'measure' && !isReady(asked, all)) return null;
         const job = await firstRow(
           db,
           jobRow,

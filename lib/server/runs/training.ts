@@ -2,7 +2,7 @@
  * What a trainer's progress and end leave in the database. The student's event is stored once, because a job leaves
  * `running` once.
  */
-import type { DistilProgress, HeldOutPoint, StepPoint } from '../../core/run/index.ts';
+import { type DistilProgress, type HeldOutPoint, jobRestsOn, type NarrowResult, type StepPoint } from '../../core/run/index.ts';
 import type { StoredArtifact } from '../artifacts/store.ts';
 import { json, type Queryable } from '../database/database.ts';
 import { type Attempt, asAttempt, Fenced } from './attempt.ts';
@@ -69,6 +69,7 @@ export async function finishJob(
   student: StoredArtifact,
   steps: number,
   heldOut: HeldOutPoint | null,
+  narrow: Pick<NarrowResult, 'kept' | 'fitError'> | null = null,
 ): Promise<void> {
   await asAttempt(
     context,
@@ -76,9 +77,9 @@ export async function finishJob(
     async ({ db, run, job, jobs, tellJob, enqueue }) => {
       if (heldOut) await storeHeldOut(db, job, heldOut);
       await db.change(
-        `update contigua.jobs set state = 'done', student = $2::text::jsonb, step = $3, checkpoint_step = 0, losses = 0, pausing = false, error = null,
+        `update contigua.jobs set state = 'done', student = $2::text::jsonb, step = $3, kept = $4, fit_error = $5, checkpoint_step = 0, losses = 0, pausing = false, error = null,
            lease_until = null, worker_id = null, steps_per_second = null where id = $1`,
-        [job.id, json(student), steps],
+        [job.id, json(student), steps, narrow?.kept ?? null, narrow?.fitError ?? null],
       );
       await removeCheckpoints(db, job.id, await checkpointsOf(db, job.id));
       // Files of attempts that were killed between storing them and saying so.
@@ -86,8 +87,10 @@ export async function finishJob(
         await discardFolder(db, attemptFolder(run.id, job.key, number));
       }
       await tellJob(job.id);
-      const tuned = (await jobs()).find(({ kind, state }) => kind === 'fine-tune' && state === 'queued');
-      if (tuned) await enqueue(tuned);
+      // What waited for this one, unless it waits for others too.
+      for (const other of await jobs()) {
+        if (other.kind !== 'measure' && other.state === 'queued' && jobRestsOn(other, job)) await enqueue(other);
+      }
     },
     (job) => {
       if (job?.attempt !== attempt.number || job.state !== 'done') throw new Fenced('another attempt has the job');

@@ -1,0 +1,37 @@
+/** What a run trained for edits that make blocks narrower, as parts of an exported model. */
+import type { NamedBlob } from '../checkpoint/index.ts';
+import { sameEdit } from '../edit/index.ts';
+import { ContiguaError } from '../errors.ts';
+import { apartFrom, jobKeyOf, MODULATIONS_KEY, type RunView } from '../run/index.ts';
+import type { NarrowParts } from './trained-model.ts';
+
+/**
+ * Those of the jobs in `keys`, which name students too; undefined where there are none. `trained` opens what a job left. Throws
+ * `settings-invalid` for maps that were trained with something in place that is not among the keys.
+ */
+export async function runParts(
+  { jobs, narrow = [] }: Pick<RunView, 'jobs' | 'narrow'>,
+  keys: readonly string[],
+  trained: (key: string) => Promise<NamedBlob>,
+): Promise<NarrowParts | undefined> {
+  const apart = apartFrom(jobs, keys);
+  if (apart) {
+    throw new ContiguaError('settings-invalid', `${apart.key} was trained with ${apart.without} in place`, {
+      found: keys.join(', '),
+      expected: `${apart.without} as well, or neither`,
+    });
+  }
+  const edits = narrow.filter((edit) => keys.includes(jobKeyOf(edit)));
+  if (edits.length === 0) return undefined;
+  const maps: NamedBlob[] = [];
+  for (const edit of edits) if (edit.on !== 'modulation') maps.push(await trained(jobKeyOf(edit)));
+  const isShared = edits.some(({ on }) => on === 'modulation');
+  return {
+    edits: edits.map((edit) => {
+      const job = jobs.find((one) => one.narrow?.some((other) => sameEdit(edit, other)));
+      return { ...edit, fitError: job?.fitError ?? edit.fitError, outputError: null };
+    }),
+    maps,
+    ...(isShared && { modulations: await trained(MODULATIONS_KEY) }),
+  };
+}
