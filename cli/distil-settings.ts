@@ -10,6 +10,8 @@ import {
   FINE_TUNE_BOUNDS,
   FINE_TUNED_WEIGHTS,
   type FineTuneSettings,
+  NARROW_BOUNDS,
+  narrowSettings,
   RUN_BOUNDS,
   type RunSettings,
   SCHEDULES,
@@ -37,6 +39,8 @@ export const DISTIL_OPTIONS = {
   'ema-warm-up': { type: 'boolean' },
   start: text,
   seed: text,
+  'narrow-steps': text,
+  'narrow-learning-rate': text,
   'fine-tune': text,
   'fine-tune-steps': text,
   'fine-tune-batch': text,
@@ -62,6 +66,7 @@ function settingsOf(args: Options, width: number): Omit<RunSettings, 'data'> {
   const distil = distilOf(args, width);
   return {
     distil,
+    ...narrowOf(args, distil),
     fineTune: fineTuneOf(args, distil, width),
     engine: args.oneOf('engine', ENGINES, 'auto'),
     cacheBytes: Math.round(gigabytes * GIBIBYTE),
@@ -104,6 +109,19 @@ function averageOf(args: Options, { ema }: DistilSettings): Pick<DistilSettings,
   if (!args.flag('ema-warm-up')) return { ema: asked };
   if (asked === null) throw usage('distil', '--ema-warm-up needs --ema');
   return { ema: asked, emaWarmup: true };
+}
+
+/** Left out where nothing is asked for, so that the run is found again by a command that asks for nothing. */
+function narrowOf(args: Options, distil: DistilSettings): Pick<RunSettings, 'narrow'> {
+  const asked = (['narrow-steps', 'narrow-learning-rate'] as const).some((name) => args.text(name) !== undefined);
+  if (!asked) return {};
+  const given = narrowSettings({ distil });
+  return {
+    narrow: {
+      steps: args.number('narrow-steps', given.steps, NARROW_BOUNDS.steps),
+      learningRate: args.number('narrow-learning-rate', given.learningRate, NARROW_BOUNDS.learningRate),
+    },
+  };
 }
 
 function fineTuneOf(args: Options, { seed }: DistilSettings, width: number): FineTuneSettings | null {

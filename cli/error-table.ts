@@ -19,6 +19,7 @@ export function errorTable({ jobs, subsets, plan }: Pick<RunView, 'jobs' | 'subs
   return [
     'held-out direction error of each stream (relative: ‖ĥ − h‖/‖h‖ of the student)',
     ...lines,
+    ...narrowLines(jobs),
     ...subsets.map(({ plugged, fineTuned, outputError, outputErrorBounds, facts }) => {
       const name = `${plugged.join(', ') || 'nothing'} plugged in${fineTuned ? ', fine-tuned' : ''}`;
       const right = facts ? `, ${facts.held} of ${facts.total} caption facts right${factRange(facts)}` : '';
@@ -27,6 +28,26 @@ export function errorTable({ jobs, subsets, plan }: Pick<RunView, 'jobs' | 'subs
     }),
     '',
   ].join('\n');
+}
+
+/** Of jobs that make blocks narrower: direction errors of the closed form and of training, the relative error of modulations' outputs. */
+function narrowLines(jobs: readonly JobView[]): string[] {
+  const own = jobs.filter(({ narrow }) => narrow);
+  if (own.length === 0) return [];
+  return [
+    'held-out error of linear maps (direction, by stream) and of shared modulations (output, relative): closed form → trained',
+    ...own.map(({ key, kind, state, heldOut, kept }) => {
+      const [first, last] = [heldOut.find(({ step }) => step === 0)?.student, heldOut.at(-1)?.student];
+      const figures = Object.entries(last ?? {}).flatMap(([stream, error]) => {
+        const before = first?.[stream];
+        if (!error || !before) return [];
+        const of = kind === 'maps' ? 'direction' : 'relative';
+        return [`${stream} ${before[of].toPrecision(3)} → ${error[of].toPrecision(3)}`];
+      });
+      const verdict = kept === 'trained' ? 'trained kept' : kept === 'start' ? 'closed form kept' : state;
+      return `${key}  ${[...figures, verdict].join('  ')}`;
+    }),
+  ];
 }
 
 const factRange = ({ held, total }: { readonly held: number; readonly total: number }): string =>

@@ -10,13 +10,16 @@ const SETTLED: ReadonlySet<JobView['state']> = new Set(['done', 'failed', 'cance
 export async function followRun(backend: Backend, id: string, signal: AbortSignal): Promise<RunView> {
   const run = await backend.viewRun(id);
   const states = new Map(run.jobs.map(({ key, state }) => [key, state]));
-  const isSettled = () => [...states.values()].every((state) => SETTLED.has(state));
+  let runState = run.state;
+  // A job that rests on a failed one waits for ever: then the run has come to rest without it.
+  const isSettled = () => SETTLED.has(runState) && ![...states.values()].includes('running');
   if (isSettled()) return run;
   const display = runDisplay(process.stderr, run.jobs);
   try {
     for await (const { event } of backend.follow(id, run.lastEventId, signal)) {
       display.show(event);
       if (event.type === 'job') states.set(event.job.key, event.job.state);
+      if (event.type === 'run') runState = event.state;
       if (isSettled()) break;
     }
   } finally {

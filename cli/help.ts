@@ -168,6 +168,8 @@ after a crash, from the last checkpoint.
                       from a lower one at first with --ema-warm-up
   --start BLOCK       what a student starts from: first, middle, last or best block of its interval (${DEFAULT_DISTIL.start})
   --seed N            (${DEFAULT_DISTIL.seed}); same seed and engine, same curve
+  --narrow-steps N    steps for text groups, feed-forward layers and shared modulations of the plan (as --steps), and
+                      --narrow-learning-rate X (a tenth of --learning-rate); they start in closed form, and what errs less is kept
   --fine-tune WHICH   then trains students or all weights together; --fine-tune-steps N (${DEFAULT_FINE_TUNE.steps}),
                       --fine-tune-batch N (${DEFAULT_FINE_TUNE.batch}), --fine-tune-learning-rate X (${DEFAULT_FINE_TUNE.learningRate} for the sample)
   --dtype TYPE        of trained and of decoded weights in the folder: teacher (default: the teacher's type; BF16 where

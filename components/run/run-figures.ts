@@ -56,7 +56,7 @@ function figureOf({ view, curves }: FollowedRun, figure: RunFigure, current: Sub
             points,
             streams,
             (values) => smoothed(values, smoothingWindow(points)),
-            job.kind === 'student' ? 'streams' : 'output',
+            job.kind === 'student' || job.kind === 'maps' ? 'streams' : 'output',
           );
           return { name: jobTitle(job), steps: job.steps, series };
         }),

@@ -112,7 +112,8 @@ function useLossLines(run: FollowedRun | null) {
     return run.view.jobs.map(({ key, kind }) => {
       const points = run.curves[key] ?? NO_POINTS;
       const known =
-        cache.get(points) ?? linesOf(points, run.view.plan.model.streams, kind === 'student' ? 'streams' : 'output');
+        cache.get(points) ??
+        linesOf(points, run.view.plan.model.streams, kind === 'student' || kind === 'maps' ? 'streams' : 'output');
       cache.set(points, known);
       return known;
     });

@@ -15,7 +15,7 @@ import type { StreamSpec } from '@/lib/core/model/config-index.ts';
 import type { JobView, StepPoint } from '@/lib/core/run/index.ts';
 import { engineWords } from '@/lib/page/browser/engine-words.ts';
 import { remainingWords } from '@/lib/page/browser/number-words.ts';
-import { isSettled, jobName, jobRemainingMs, jobShare, jobTitle } from '@/lib/page/run/run-progress.ts';
+import { isSettled, jobName, jobRemainingMs, jobShare, jobTitle, keptWords } from '@/lib/page/run/run-progress.ts';
 import { useOpenRun, useRunPage } from './run-context';
 import { RunStateMark } from './run-state';
 
@@ -111,12 +111,16 @@ function narrowWords(job: JobView): string {
 }
 
 /** Engine, worker, attempt and what happened on the way, in one line. */
-function originWords({ worker, attempt, startBlock, note, edit, state, pausing }: JobView): string {
+function originWords(job: JobView): string {
+  const { worker, attempt, startBlock, note, edit, state, pausing } = job;
   const parts: string[] = pausing ? ['Finishes its step and stores a checkpoint, then pauses'] : [];
   if (worker) parts.push(`${engineWords(worker.engine)} · ${worker.device}, worker ${worker.id}`);
-  else if (state === 'queued') parts.push('Waits for a worker');
+  else if (state === 'queued')
+    parts.push(job.narrow ? 'Waits for a worker, or for what it rests on' : 'Waits for a worker');
   if (attempt > 1) parts.push(`attempt ${attempt}`);
   if (startBlock !== null && edit) parts.push(`started from block ${startBlock}`);
+  const kept = keptWords(job);
+  if (kept) parts.push(kept);
   if (note) parts.push(note);
   return parts.join(' · ');
 }

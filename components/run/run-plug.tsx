@@ -28,7 +28,7 @@ import {
   withStudent,
 } from '@/lib/page/run/plugged.ts';
 import type { FollowedRun } from '@/lib/page/run/run-events.ts';
-import { jobName, STATE_WORDS } from '@/lib/page/run/run-progress.ts';
+import { jobName, jobTitle, STATE_WORDS } from '@/lib/page/run/run-progress.ts';
 import { factShare } from './pareto-points';
 import { useRun, useRunPage } from './run-context';
 import { usePlugged } from './use-plugged';
@@ -122,25 +122,34 @@ function Switches({ view, subset }: { view: RunView; subset: Subset }) {
         {view.jobs.map((job) => {
           const { edit, key, state } = job;
           const removed = edit ? edit.last - edit.first : 0;
-          const on = edit ? subset.plugged.includes(key) && !subset.fineTuned : subset.fineTuned;
+          const isOwn = job.kind !== 'fine-tune';
+          const on = isOwn ? subset.plugged.includes(key) && !subset.fineTuned : subset.fineTuned;
           return (
             <tr key={key} className="h-7 hover:bg-panel-2">
               <th scope="row" className={`text-left ${on ? 'font-medium text-accent' : 'font-normal'}`}>
-                {edit ? jobName(job) : 'Joint fine-tune'}
+                {isOwn ? jobName(job) : 'Joint fine-tune'}
               </th>
               <td className="text-right text-muted">
                 {edit
                   ? `${removed} ${removed === 1 ? 'block' : 'blocks'}, ${countWords(sumOverRemoved([edit], view.model.costs.blockParameters))}`
-                  : 'as all students'}
+                  : isOwn
+                    ? 'no block'
+                    : 'as all students'}
               </td>
               <td>
                 <div className="flex h-5 items-center justify-end">
                   {state === 'done' ? (
                     <Switch
-                      name={edit ? `Plug in student ${edit.first} to ${edit.last}` : 'Plug in the fine-tuned model'}
+                      name={
+                        edit
+                          ? `Plug in student ${edit.first} to ${edit.last}`
+                          : isOwn
+                            ? `Plug in ${jobTitle(job)}`
+                            : 'Plug in the fine-tuned model'
+                      }
                       on={on}
                       onChange={(next) =>
-                        plugged.setState(edit ? withStudent(view, choice, key, next) : { keys: null, fineTuned: next })
+                        plugged.setState(isOwn ? withStudent(view, choice, key, next) : { keys: null, fineTuned: next })
                       }
                     />
                   ) : (

@@ -91,8 +91,10 @@ export function RunTitle() {
 
 function intervalsWords({ jobs }: RunView): string {
   const intervals = jobs.filter(({ kind }) => kind === 'student').length;
-  const tuned = jobs.length > intervals ? ' and a joint fine-tune' : '';
-  return `${intervals} ${intervals === 1 ? 'interval' : 'intervals'}${tuned}`;
+  const narrow = jobs.filter((job) => job.narrow).length;
+  const others = narrow > 0 ? `, ${narrow} ${narrow === 1 ? 'edit' : 'edits'} of width` : '';
+  const tuned = jobs.some(({ kind }) => kind === 'fine-tune') ? ' and a joint fine-tune' : '';
+  return `${intervals} ${intervals === 1 ? 'interval' : 'intervals'}${others}${tuned}`;
 }
 
 function headline({ state, jobs }: RunView): string {

@@ -3,7 +3,7 @@
  * and travels in a link; by default every student there is. Costs follow by arithmetic, quality is looked up. Pure.
  */
 import { removedCount, sumOverRemoved } from '@/lib/core/interval/index.ts';
-import { type JobView, type RunView, type SubsetView, subsetKey } from '@/lib/core/run/index.ts';
+import { apartFrom, type JobView, type RunView, type SubsetView, subsetKey } from '@/lib/core/run/index.ts';
 import type { Subset } from './run-events.ts';
 
 export type { Subset };
@@ -21,7 +21,8 @@ const NONE = 'none';
 export function readPlugged(param: string | null): PluggedChoice {
   if (param === FINE_TUNED) return { keys: null, fineTuned: true };
   if (param === NONE) return { keys: [], fineTuned: false };
-  const keys = param?.split('.').filter((key) => /^\d{1,4}-\d{1,4}$/.test(key)) ?? [];
+  const keys =
+    param?.split('.').filter((key) => /^(t?\d{1,4}-\d{1,4}|f\d{1,4}-[A-Za-z][\w-]{0,63}|modulations)$/.test(key)) ?? [];
   return keys.length > 0 ? { keys, fineTuned: false } : ALL_PLUGGED;
 }
 
@@ -32,9 +33,20 @@ export function writePlugged({ keys, fineTuned }: PluggedChoice): string | null 
   return keys.length === 0 ? NONE : keys.join('.');
 }
 
-/** Intervals whose students can be plugged in, in order of depth. */
+/** What can be plugged in: students, in order of depth, then maps and modulations. */
 export const students = (view: Pick<RunView, 'jobs'>): readonly JobView[] =>
-  view.jobs.filter(({ kind, state }) => kind === 'student' && state === 'done');
+  view.jobs.filter(({ kind, state }) => kind !== 'fine-tune' && state === 'done');
+
+/** Without maps and modulations that were trained with something in place which is not among the keys. */
+function standing({ jobs }: Pick<RunView, 'jobs'>, keys: readonly string[]): readonly string[] {
+  const apart = apartFrom(jobs, keys);
+  return apart
+    ? standing(
+        { jobs },
+        keys.filter((key) => key !== apart.key),
+      )
+    : keys;
+}
 
 /** The fine-tuned whole is made of every student, so it exists once its job is done. */
 export const hasFineTuned = (view: Pick<RunView, 'jobs'>): boolean =>
@@ -44,7 +56,8 @@ export const hasFineTuned = (view: Pick<RunView, 'jobs'>): boolean =>
 export function presentSubset(view: Pick<RunView, 'jobs'>, { keys, fineTuned }: PluggedChoice): Subset {
   const all = students(view).map(({ key }) => key);
   if (fineTuned && hasFineTuned(view)) return { plugged: all, fineTuned: true };
-  return { plugged: keys === null ? all : all.filter((key) => keys.includes(key)), fineTuned: false };
+  const asked = keys === null ? all : all.filter((key) => keys.includes(key));
+  return { plugged: standing(view, asked), fineTuned: false };
 }
 
 /** With one student plugged in or taken out; the fine-tuned model gives way to the students as they were trained. */

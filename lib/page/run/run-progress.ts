@@ -62,11 +62,38 @@ export function runRemaining(jobs: readonly JobView[]): RunRemaining | null {
   };
 }
 
-export const jobName = ({ edit }: Pick<JobView, 'edit'>): string => (edit ? `${edit.first}–${edit.last}` : 'Fine-tune');
+type Named = Pick<JobView, 'edit' | 'narrow'>;
 
-/** "Interval 3 to 4", spoken. */
-export const jobTitle = ({ edit }: Pick<JobView, 'edit'>): string =>
-  edit ? `Interval ${edit.first} to ${edit.last}` : 'Joint fine-tune';
+/** "3–4", "Text 8–10", "FFN 8, image", "Modulation, rank 8": short, for rows. */
+export const jobName = ({ edit, narrow = [] }: Named): string => {
+  if (edit) return `${edit.first}–${edit.last}`;
+  const [first] = narrow;
+  if (!first) return 'Fine-tune';
+  if (first.on === 'text-stream') return `Text ${first.first}–${first.last}`;
+  return first.on === 'ffn' ? `FFN ${first.block}, ${first.stream}` : jobTitle({ edit, narrow });
+};
+
+/** "Interval 3 to 4", "Text group 8 to 10", "Feed-forward 8, image", "Modulation, rank 8", spoken. */
+export const jobTitle = ({ edit, narrow = [] }: Named): string => {
+  if (edit) return `Interval ${edit.first} to ${edit.last}`;
+  const [first] = narrow;
+  if (!first) return 'Joint fine-tune';
+  if (first.on === 'text-stream') return `Text group ${first.first} to ${first.last}`;
+  if (first.on === 'ffn') return `Feed-forward ${first.block}, ${first.stream}`;
+  const ways = narrow.flatMap((one) => {
+    if (one.on !== 'modulation') return [];
+    return 'rank' in one.by ? [`rank ${one.by.rank}`] : [`table of ${one.by.table.length}`];
+  });
+  return `Modulation, ${ways.join(' and ')}`;
+};
+
+/** Which weights a job that makes blocks narrower has kept; null where there is nothing to tell. */
+export const keptWords = ({ kept }: Pick<JobView, 'kept'>): string | null => {
+  if (kept === undefined) return null;
+  return kept === 'trained'
+    ? 'training lowered the held-out error'
+    : 'the closed form is kept: training did not lower the held-out error';
+};
 
 /**
  * Exponential moving average of the logarithm, weighted as if all steps before the first had been the first few:

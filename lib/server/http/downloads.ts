@@ -57,7 +57,13 @@ export class Downloads {
 
   private async student(id: string, key: string): Promise<Download> {
     const { blob, parts, sha256 } = await this.backend.openTrained(id, key);
-    return { blob, parts, etag: sha256, type: 'application/octet-stream', name: `student-${key}.safetensors` };
+    return {
+      blob,
+      parts,
+      etag: sha256,
+      type: 'application/octet-stream',
+      name: `${/^\d/.test(key) || key === FINE_TUNE_KEY ? `student-${key}` : key}.safetensors`,
+    };
   }
 
   private async model(id: string, query: URLSearchParams): Promise<Download> {
@@ -102,7 +108,13 @@ export class Downloads {
       dtype,
       ...(parts ? { narrow: parts } : {}),
     });
-    const weights = [view.model.fingerprint, dtype, ...students.map(({ sha256 }) => sha256), fineTune?.sha256 ?? '', ...digests];
+    const weights = [
+      view.model.fingerprint,
+      dtype,
+      ...students.map(({ sha256 }) => sha256),
+      fineTune?.sha256 ?? '',
+      ...digests,
+    ];
     const name = fileName(view.name);
     return {
       blob: zipBlob(files.map(({ path, blob }) => ({ path: `${name}/${path}`, blob }))),

@@ -74,6 +74,13 @@ const tasks = {
   }),
   measure: () => ({ wholeMs: 20, prunedMs: 20, samples: 2, runs: 3 }),
   distil: ({ edit, settings, resume, saveTo }, id) => train(`${edit.first}-${edit.last}`, settings, resume, saveTo, id),
+  async trainMaps({ edit, restsOn, settings, resume, saveTo }, id) {
+    const key = edit.on === 'ffn' ? `f${edit.block}-${edit.stream}` : `t${edit.first}-${edit.last}`;
+    return { ...(await behind(key, restsOn, settings, resume, saveTo, id)), kept: 'trained', fitError: 0.1 };
+  },
+  async trainModulations({ restsOn, settings, resume, saveTo }, id) {
+    return { ...(await behind('modulations', restsOn, settings, resume, saveTo, id)), kept: 'start', fitError: 0.2 };
+  },
   fineTune: ({ edits, settings, resume, saveTo }, id) => {
     const from = edits.map(({ file }) => sha256(readFileSync(fileURLToPath(file.url)))).join(' ');
     return train('fine-tune', { ...settings, seed: `${settings.seed} ${from}` }, resume, saveTo, id);
@@ -96,6 +103,15 @@ const tasks = {
     };
   },
 };
+
+/** What follows from the files that it rests on. */
+function behind(key, restsOn, settings, resume, saveTo, id) {
+  const from = restsOn.map(({ file }) => sha256(readFileSync(fileURLToPath(file.url)))).join(' ');
+  log(
+    `${key} behind ${restsOn.map(({ on, first, last, block }) => (on === 'ffn' ? block : `${first}-${last}`)).join(' ')}`,
+  );
+  return train(key, { ...settings, seed: `${settings.seed} ${from}` }, resume, saveTo, id);
+}
 
 async function train(key, settings, resume, saveTo, id) {
   let { step, state } = resume ? read(resume.url) : { step: 0, state: sha256(`${key} ${settings.seed}`) };
