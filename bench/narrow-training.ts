@@ -1,32 +1,36 @@
 /**
  * What training makes of linear maps on the bundled model: held-out errors and the output error of the maps alone, of least squares
- * and after training. `node --import ./scripts/sources.mjs bench/narrow-training.ts EDITS [steps] [learning rate]`, EDITS as in
- * `plan --intervals`: `f8-image.t8-9`; each is trained alone.
+ * and after training. `node --import ./scripts/sources.mjs bench/narrow-training.ts EDITS [steps] [learning rate] [pictures]`,
+ * EDITS as in `plan --intervals`: `f8-image.t8-9.m8`; each is trained alone. `pictures` count facts with shared modulations.
  */
 import { pathToFileURL } from 'node:url';
 import { nodeEngines } from '../lib/compute/engines/node-engines.ts';
 import { openModelFolder } from '../lib/compute/folder/file-host.ts';
 import { nodeSources } from '../lib/compute/folder/node-sources.ts';
-import { batchesFor, measuredInputs, trainMaps } from '../lib/core/distil/index.ts';
-import { editKey, parseEditParam } from '../lib/core/edit/index.ts';
-import { relativeOutputError } from '../lib/core/edited-model/index.ts';
+import { findModulations } from '../lib/compute/modulations.ts';
+import { batchesFor, measuredInputs, trainMaps, trainModulations } from '../lib/core/distil/index.ts';
+import { editKey, type ModulationEdit, parseEditParam } from '../lib/core/edit/index.ts';
+import { drawHeldOut, relativeOutputError, withModulations } from '../lib/core/edited-model/index.ts';
 import { openModel } from '../lib/core/folder/open-model.ts';
 import {
   editableModel,
   narrowBlocks,
   narrowSteps,
   openTransformer,
+  routeOf,
   stepsOf,
   type WeightSet,
 } from '../lib/core/model/index.ts';
+import { modulationsFile } from '../lib/core/modulation/index.ts';
 import { DEFAULT_DISTIL, type StandInError } from '../lib/core/run/index.ts';
+import { COUNTED_PICTURES } from '../lib/core/shapes/index.ts';
 import { memoryStates } from '../lib/core/states/index.ts';
 import { mapsOnEngine } from '../lib/core/width/index.ts';
 
-const [text = 'f8-image', steps = '500', learningRate = '1e-3', loss = DEFAULT_DISTIL.loss, engine = 'tensorflow'] =
-  process.argv.slice(2);
+const [text = 'f8-image', steps = '500', learningRate = '1e-3', drawn = '0'] = process.argv.slice(2);
+const pictures = Number(drawn);
 const { signal } = new AbortController();
-await nodeEngines().start(engine as 'tensorflow', 1, () => {});
+await nodeEngines().start('tensorflow', 1, () => {});
 const url = pathToFileURL(`${import.meta.dirname}/../public/models/shapes-mmdit/`).href;
 const model = await openModel(await openModelFolder({ kind: 'url', url, name: 'shapes-mmdit' }, nodeSources()));
 const { config, checkpoint, summary } = model;
@@ -36,7 +40,6 @@ const settings = {
   ...DEFAULT_DISTIL,
   steps: Number(steps),
   learningRate: Number(learningRate),
-  loss: loss as typeof DEFAULT_DISTIL.loss,
   heldOutEvery: 1_000_000,
   checkpointEvery: 1_000_000,
 };
@@ -45,6 +48,7 @@ const batches = await batchesFor(model, data, settings);
 const measured = await measuredInputs(model, data);
 
 for (const edit of edits) {
+  if (edit.on === 'modulation') await trainShared(edit);
   if (edit.on !== 'ffn' && edit.on !== 'text-stream') continue;
   const maps = { store: memoryStates(), owner: 'maps' };
   const errors: StandInError[] = [];
@@ -97,3 +101,47 @@ for (const edit of edits) {
   console.log(`  trained:       ${words(errors.at(-1))}; output ${(100 * after).toFixed(3)} %`);
 }
 process.exit(0);
+
+/** Facts of so many captions, where some are asked for. */
+async function trainShared(edit: ModulationEdit): Promise<void> {
+  const context = { signal, onProgress: () => {} };
+  const { found } = await findModulations(model, transformer, [{ blocks: edit.blocks, by: edit.by }], null, context);
+  const errors: number[] = [];
+  const startedAt = performance.now();
+  const parts: BlobPart[] = [];
+  const { kept, fitError } = await trainModulations({
+    transformer,
+    fingerprint: summary.fingerprint,
+    starts: found,
+    route: routeOf(config.numBlocks, []),
+    restsOn: '',
+    settings,
+    batches,
+    resume: null,
+    save: async (name, bytes) => {
+      for await (const part of bytes) parts.push(Uint8Array.from(part));
+      return { url: name, sizeBytes: 0, sha256: '' };
+    },
+    onProgress(progress) {
+      if (progress.kind === 'held-out') errors.push(progress.point.student.image?.relative ?? Number.NaN);
+    },
+    signal,
+  });
+  const seconds = (performance.now() - startedAt) / 1000;
+  const percent = (error: number | undefined | null) => `${(100 * (error ?? Number.NaN)).toFixed(3)} %`;
+  console.log(`${editKey(edit)}: modulations ${percent(fitError)}, ${kept} kept, ${seconds.toFixed(0)} s`);
+  console.log(`  output, held out: closed form ${percent(errors[0])}, trained ${percent(errors.at(-1))}`);
+  if (pictures === 0 || !model.drawer) return;
+  const { family, width } = summary;
+  const files = [
+    ['closed form', modulationsFile(found, { fingerprint: summary.fingerprint, family, width })],
+    [kept === 'trained' ? 'trained' : 'kept', { path: 'modulations.safetensors', blob: new Blob(parts) }],
+  ] as const;
+  for (const [name, file] of files) {
+    const shared = await withModulations(model, transformer, [edit], file);
+    const asked = { route: routeOf(config.numBlocks, []), ...COUNTED_PICTURES, pictures };
+    const { facts } = await drawHeldOut(shared.transformer, model.drawer, asked, signal, () => {});
+    console.log(`  ${name}: ${facts.held} of ${facts.total} facts of ${pictures} captions`);
+    shared.dispose();
+  }
+}

@@ -7,7 +7,14 @@ import { dirname, join, resolve } from 'node:path';
 import { nodeSources } from '../lib/compute/folder/node-sources.ts';
 import type { Progress } from '../lib/compute/protocol.ts';
 import { asContiguaError, ContiguaError } from '../lib/core/errors.ts';
-import { type Exporter, exportModel, METRICS_FILE, type OutputFile, PLAN_FILE, runParts } from '../lib/core/export/index.ts';
+import {
+  type Exporter,
+  exportModel,
+  METRICS_FILE,
+  type OutputFile,
+  PLAN_FILE,
+  runParts,
+} from '../lib/core/export/index.ts';
 import { openTeacher } from '../lib/core/export/open-teacher.ts';
 import { formatIntervalKey, type IntervalSet } from '../lib/core/interval/index.ts';
 import { MAX_JSON_BYTES } from '../lib/core/json-text.ts';

@@ -72,7 +72,10 @@ export async function exportModel(argv: readonly string[], { signal }: CommandCo
     const run = await backend.viewRun(id);
     const { plugged, narrow } = wanted === undefined ? finished(run, fineTuned) : chosen(wanted, run);
     const display = progressOn(process.stderr);
-    await exportRun(backend, run, { plugged, narrow, fineTuned, dtype, exporter }, out, { signal, onProgress: display.show })
+    await exportRun(backend, run, { plugged, narrow, fineTuned, dtype, exporter }, out, {
+      signal,
+      onProgress: display.show,
+    })
       .finally(display.end)
       .catch((thrown: unknown) => {
         throw withModelHint(thrown);

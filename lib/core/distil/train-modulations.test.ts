@@ -29,7 +29,10 @@ const batches = syntheticBatches(config, { batch: settings.batch, seed: 0 });
 async function startsOf(transformer: Transformer, edits: readonly ModulationEdit[]): Promise<ModulationStart[]> {
   const starts: ModulationStart[] = [];
   for (const edit of edits) {
-    const fit = await fitModulations({ config, checkpoint }, transformer, { blocks: edit.blocks, timesteps: TIMESTEPS });
+    const fit = await fitModulations({ config, checkpoint }, transformer, {
+      blocks: edit.blocks,
+      timesteps: TIMESTEPS,
+    });
     const rank = 'rank' in edit.by ? edit.by.rank : 1;
     starts.push({ edit, parts: fit.partsAt(rank), error: fit.errors[rank]! });
   }

@@ -1,7 +1,7 @@
 /** What a run of students, maps and shared modulations leaves, as a folder: it gives what the edits give in memory. */
 import { expect, test } from 'vitest';
 import { syntheticCalibration } from '../capture/index.ts';
-import { fingerprintOf, openCheckpoint } from '../checkpoint/index.ts';
+import { fingerprintOf, type NamedBlob, openCheckpoint } from '../checkpoint/index.ts';
 import { trainedFileParts } from '../distil/student.ts';
 import { editKey, editSetOf, ffnEdit, modulationEdit, runEdit, textStreamEdit } from '../edit/index.ts';
 import { runParts, studentFolder } from '../export/index.ts';
@@ -68,7 +68,7 @@ describePerEngine(['wasm'], 'a run with students, maps and shared modulations', 
     const parts = { students: [{ ...RUN, weights }] };
     await fitWidth(transformer, calibration, edits, { ...fitted, parts });
     const narrow = narrowBlocks(transformer.architecture, edits);
-    const files = new Map([['2-3', student]]);
+    const files = new Map<string, NamedBlob>([['2-3', student]]);
     for (const edit of MAPPED) {
       const maps = [{ maps: mapsOfEdit(edit, narrow) }];
       files.set(jobKeyOf(edit), await fileOf(`${jobKeyOf(edit)}.safetensors`, mapFileParts(fitted, maps, about)));

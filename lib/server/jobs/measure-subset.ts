@@ -28,7 +28,8 @@ const TOLD_EVERY_MS = 1_000;
 
 /** Every one of them is done, or is being trained again. */
 async function pluggedSources(chosen: readonly JobRow[], tools: AttemptTools, signal: AbortSignal) {
-  if (!chosen.every(({ state }) => state === 'done')) throw new Fenced('something that was chosen is being trained again');
+  if (!chosen.every(({ state }) => state === 'done'))
+    throw new Fenced('something that was chosen is being trained again');
   return await narrowSources(chosen, tools, signal);
 }
 

@@ -12,7 +12,10 @@ export const runId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, 'the i
 const NARROW_KEY = 't\\d{1,4}-\\d{1,4}|f\\d{1,4}-[A-Za-z][\\w-]{0,63}|modulations';
 export const jobKey = z
   .string()
-  .regex(new RegExp(`^(\\d{1,4}-\\d{1,4}|${NARROW_KEY}|fine-tune)$`), 'the key of a job, like 3-4, f8-image or fine-tune');
+  .regex(
+    new RegExp(`^(\\d{1,4}-\\d{1,4}|${NARROW_KEY}|fine-tune)$`),
+    'the key of a job, like 3-4, f8-image or fine-tune',
+  );
 /** What can be plugged in by itself. */
 export const pluggedKey = z
   .string()

@@ -300,8 +300,7 @@ async function beginDependentsAgain(
   job: { readonly kind: string; readonly edits: readonly Edit[] },
 ): Promise<JobRow[]> {
   const begun = (await locked.jobs()).filter(
-    (other) =>
-      other.kind !== 'measure' && jobRestsOn(other, job) && (other.attempt > 0 || other.state !== 'queued'),
+    (other) => other.kind !== 'measure' && jobRestsOn(other, job) && (other.attempt > 0 || other.state !== 'queued'),
   );
   for (const other of begun) await beginAgain(locked, other, true);
   return begun;

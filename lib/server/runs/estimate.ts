@@ -4,8 +4,8 @@
  * timed once per model. Memory, disk and what is read of the teacher follow from shapes alone. Held-out measurements and start-up are left out of the time.
  */
 import { z } from 'zod';
-import { asContiguaError, ContiguaError } from '../../core/errors.ts';
 import { runsOf, spanOf } from '../../core/edit/index.ts';
+import { asContiguaError, ContiguaError } from '../../core/errors.ts';
 import { type BlockInterval, sumOverRemoved } from '../../core/interval/index.ts';
 import {
   architectureOf,
@@ -14,7 +14,13 @@ import {
   residentBlocks,
 } from '../../core/model/config-index.ts';
 import type { Plan } from '../../core/plan/index.ts';
-import { DEFAULT_SWEEP_BYTES, narrowSettings, type RunEstimate, type TeacherWork, teacherWork } from '../../core/run/index.ts';
+import {
+  DEFAULT_SWEEP_BYTES,
+  narrowSettings,
+  type RunEstimate,
+  type TeacherWork,
+  teacherWork,
+} from '../../core/run/index.ts';
 import type { RunRequest, ServerModel } from '../backend.ts';
 import { firstRow, type Queryable } from '../database/database.ts';
 import type { ServerModels } from '../models.ts';
@@ -259,7 +265,9 @@ function memoryOf(
   const weights = STATE * largest * FLOAT;
   const distilling = states + Math.max(student + waiting, weights + passing + window + waiting);
   const trained =
-    fineTune?.train === 'all' ? model.parameters : totalOf(trainedSpans(plan).map(({ first }) => blockParameters[first] ?? 0));
+    fineTune?.train === 'all'
+      ? model.parameters
+      : totalOf(trainedSpans(plan).map(({ first }) => blockParameters[first] ?? 0));
   const tuning = fineTune
     ? FLOAT * (model.parameters + optimizer(fineTune) * trained + fineTune.batch * saved * config.numBlocks)
     : 0;

@@ -152,7 +152,9 @@ const ORDER: readonly RunState[] = ['running', 'queued', 'paused', 'failed', 'ca
 export function stateOf(jobs: readonly JobRow[]): RunState {
   const own = jobs.filter(({ kind }) => kind !== 'measure');
   const comes = (job: JobRow): boolean =>
-    own.every((other) => !jobRestsOn(job, other) || (other.state !== 'failed' && other.state !== 'cancelled' && comes(other)));
+    own.every(
+      (other) => !jobRestsOn(job, other) || (other.state !== 'failed' && other.state !== 'cancelled' && comes(other)),
+    );
   const counted = own.filter((job) => job.state !== 'queued' || comes(job));
   return ORDER.find((state) => counted.some((job) => job.state === state)) ?? 'done';
 }

@@ -76,7 +76,17 @@ export const jobRow = z
     student: artifact.nullable(),
   })
   .transform(
-    ({ run_id, first_block, last_block, steps_per_second, start_block, held_out, checkpoint_step, fit_error, ...row }) => ({
+    ({
+      run_id,
+      first_block,
+      last_block,
+      steps_per_second,
+      start_block,
+      held_out,
+      checkpoint_step,
+      fit_error,
+      ...row
+    }) => ({
       ...row,
       ...editsOf(first_block, last_block, row.narrow),
       runId: run_id,

@@ -119,9 +119,7 @@ export const runSettings = z.object({
 }) satisfies z.ZodType<RunSettings>;
 
 /** The plan's own reader, which takes every version of the format and names the place of a fault as it does for a file; throws `plan-invalid`. */
-const plan = z
-  .custom<Plan>()
-  .transform((value): Plan => parsePlan(JSON.stringify(value ?? null), 'plan.json'));
+const plan = z.custom<Plan>().transform((value): Plan => parsePlan(JSON.stringify(value ?? null), 'plan.json'));
 
 /** Control characters, line and paragraph separators, halves of pairs, and what reverses the reading order. */
 const UNREADABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]/u;

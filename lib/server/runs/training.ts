@@ -2,7 +2,13 @@
  * What a trainer's progress and end leave in the database. The student's event is stored once, because a job leaves
  * `running` once.
  */
-import { type DistilProgress, type HeldOutPoint, jobRestsOn, type NarrowResult, type StepPoint } from '../../core/run/index.ts';
+import {
+  type DistilProgress,
+  type HeldOutPoint,
+  jobRestsOn,
+  type NarrowResult,
+  type StepPoint,
+} from '../../core/run/index.ts';
 import type { StoredArtifact } from '../artifacts/store.ts';
 import { json, type Queryable } from '../database/database.ts';
 import { type Attempt, asAttempt, Fenced } from './attempt.ts';
