@@ -154,7 +154,7 @@ function lossInFloat64(x: Float32Array, y: Float32Array, weight: Float64Array, b
 }
 
 describePerEngine(['wasm', 'tensorflow'], 'linear maps in training', () => {
-  test('begin at least squares, end with a lower held-out error, and leave no tensor behind', async () => {
+  test('begin at least squares, keep what errs less on held-out samples, and leave no tensor behind', async () => {
     const transformer = await openTransformer(config, checkpoint);
     const before = tf.memory().numTensors;
     for (const edit of [ffnEdit(0, 'image'), ALONE, GROUP]) {
@@ -166,10 +166,9 @@ describePerEngine(['wasm', 'tensorflow'], 'linear maps in training', () => {
       expect(heldOut(run).map(({ step }) => step)).toEqual([0, 30, 60]);
       // The start is what the closed form reaches on the same samples.
       if (edit.on === 'ffn') expect(first!.student[edit.stream]!.relative).toBeCloseTo(fitError!, 4);
-      expect(total(last)).toBeLessThan(total(first));
-      expect(kept).toBe('trained');
+      expect(kept).toBe(total(last) < total(first) ? 'trained' : 'start');
       const { metadata, tensors } = await openFile({ path: 'maps', blob: run.files.get('maps.safetensors')! });
-      expect(metadata.get('contigua.kept')).toBe('trained');
+      expect(metadata.get('contigua.kept')).toBe(kept);
       expect(tensors.size).toBe(edit.on === 'ffn' ? 2 : 6);
       expect(tf.memory().numTensors).toBe(before);
     }
