@@ -5,7 +5,7 @@
  */
 import { useEffect } from 'react';
 import { Button } from '@/components/ui/button';
-import type { RunPlan } from '@/lib/core/plan/plan.ts';
+import type { Plan } from '@/lib/core/plan/plan.ts';
 import type { ModelPlaces } from '@/lib/page/api/run-api.ts';
 import { showError } from '@/lib/page/browser/notices.ts';
 import { copyText } from '@/lib/page/browser/save-file.ts';
@@ -13,7 +13,7 @@ import { copyText } from '@/lib/page/browser/save-file.ts';
 const LOOK_EVERY_MS = 10_000;
 
 interface AbsentProps {
-  plan: RunPlan;
+  plan: Plan;
   places: ModelPlaces;
   onAgain: () => void;
 }

@@ -5,12 +5,11 @@ import { useStore } from 'zustand';
 import { Button } from '@/components/ui/button';
 import { showError } from '@/lib/page/browser/notices.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
-import { chosenNarrower, chosenRuns, selectionStore } from '@/lib/page/explorer/selection.ts';
+import { selectionStore } from '@/lib/page/explorer/selection.ts';
 
 export function DistilButton() {
   const ready = useStore(modelStore, (state) => state.summary !== null);
-  const noRuns = useStore(selectionStore, (state) => chosenRuns(state).length === 0);
-  const isNarrower = useStore(selectionStore, (state) => chosenNarrower(state).length > 0);
+  const empty = useStore(selectionStore, (state) => state.selection.present.length === 0);
   const [Open, setOpen] = useState<ComponentType<{ onClose: () => void }> | null>(null);
   const open = async () => {
     try {
@@ -25,8 +24,12 @@ export function DistilButton() {
       <Button
         small
         look="primary"
-        disabled={!ready || noRuns}
-        title={titleOf(noRuns, isNarrower)}
+        disabled={!ready || empty}
+        title={
+          empty
+            ? 'Choose something first'
+            : 'Train students, linear maps and shared modulations of the choice, on the server'
+        }
         onClick={() => void open()}
       >
         Distil
@@ -34,13 +37,4 @@ export function DistilButton() {
       {Open ? <Open onClose={() => setOpen(null)} /> : null}
     </>
   );
-}
-
-function titleOf(noRuns: boolean, isNarrower: boolean): string {
-  if (noRuns && isNarrower) {
-    return 'A run trains one student for each interval, and none is chosen: narrower blocks are fitted by contigua export';
-  }
-  if (noRuns) return 'Choose intervals first';
-  const alone = isNarrower ? ' Narrower blocks are not part of the run.' : '';
-  return `Train one student block per chosen interval, on the server.${alone}`;
 }

@@ -4,14 +4,15 @@ import { useCallback, useEffect, useState } from 'react';
 import { Button } from '@/components/ui/button';
 import { Dialog } from '@/components/ui/dialog';
 import { FieldGroup, useFieldProblems } from '@/components/ui/field-group';
+import { runsOf } from '@/lib/core/edit/index.ts';
 import { asContiguaError, type ContiguaError } from '@/lib/core/errors.ts';
-import type { RunPlan } from '@/lib/core/plan/plan.ts';
+import type { Plan } from '@/lib/core/plan/plan.ts';
 import { serverApi } from '@/lib/page/api/api.ts';
 import type { ModelPlaces, RunRequest, ServerModel } from '@/lib/page/api/run-api.ts';
 import { type DistilForm, defaultForm, modelOf, requestOf } from '@/lib/page/distil-form/distil-form.ts';
+import { choiceWords, spanWords } from '@/lib/page/explorer/edit-words.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
-import { presentRunPlan } from '@/lib/page/explorer/plan-figures.ts';
-import { presentNarrower } from '@/lib/page/explorer/selection.ts';
+import { presentPlan } from '@/lib/page/explorer/plan-figures.ts';
 import { DistilAbsent } from './distil-absent';
 import { DistilEstimate } from './distil-estimate';
 import { DistilFields } from './distil-fields';
@@ -30,7 +31,7 @@ export const DistilDialog = ({ onClose }: { onClose: () => void }) => (
 
 function Distil({ onClose }: { onClose: () => void }) {
   const problems = useFieldProblems();
-  const [plan] = useState<RunPlan | null>(() => presentRunPlan());
+  const [plan] = useState<Plan | null>(() => presentPlan());
   const [looked, setLooked] = useState<Looked>({ kind: 'looking' });
   const [form, setForm] = useState<DistilForm | null>(null);
   const [starting, setStarting] = useState(false);
@@ -77,17 +78,16 @@ function Distil({ onClose }: { onClose: () => void }) {
       setRefused(asContiguaError(thrown));
     }
   };
-  const intervals = plan.edits.map(({ first, last }) => `${first}–${last}`).join(', ');
+  const intervals = runsOf(plan.edits).map(spanWords);
+  const narrower = choiceWords(plan.edits.filter(({ on }) => on !== 'run'));
   return (
     <Dialog
       title="Distil"
       about={
         <>
-          One student block for each of {intervals}: {plan.blocks.before} → {plan.blocks.after} blocks of{' '}
-          {plan.model.name}.
-          {presentNarrower().length > 0
-            ? ' Text groups, FFNs and modulations that are chosen beside them are not part of the run: contigua export puts them in place.'
-            : ''}
+          {intervals.length > 0 ? `One student block for each of ${intervals.join(', ')}: ` : ''}
+          {plan.blocks.before} → {plan.blocks.after} blocks of {plan.model.name}.
+          {plan.edits.length > intervals.length ? ` Trained besides: ${narrower}.` : ''}
         </>
       }
       onClose={onClose}

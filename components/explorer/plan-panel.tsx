@@ -123,9 +123,9 @@ function NarrowerNote() {
   return (
     <div className="mt-2 space-y-1 rounded-md border border-line bg-panel-2 px-2 py-1.5 text-2xs text-muted">
       <p>
-        {isMapped ? 'Maps of text groups and FFNs are fitted in closed form, not distilled. ' : ''}
+        {isMapped ? 'Here, maps of text groups and FFNs are fitted in closed form; Distil trains them. ' : ''}
         {isShared ? 'Contigua alone reads shared modulations; diffusers does not. ' : ''}
-        Download the plan; this writes the smaller model:
+        Without training, this writes the smaller model from the downloaded plan:
       </p>
       <code className="block text-ink">
         {EXPORT_COMMAND.map((part) => (

@@ -2,7 +2,7 @@
  * What the user asks of a new run, and the request that it makes. The model on the page lives in the browser; the run
  * needs the same one on the server, known by its fingerprint. Pure.
  */
-import type { RunPlan } from '@/lib/core/plan/plan.ts';
+import type { Plan } from '@/lib/core/plan/plan.ts';
 import {
   DEFAULT_CACHE_BYTES,
   DEFAULT_DISTIL,
@@ -29,7 +29,7 @@ export interface DistilForm {
 }
 
 /** Of the server's models, the one that the plan is for; of several copies the first. */
-export function modelOf(models: readonly ServerModel[], plan: RunPlan): ServerModel | null {
+export function modelOf(models: readonly ServerModel[], plan: Plan): ServerModel | null {
   return models.find(({ fingerprint }) => fingerprint === plan.model.fingerprint) ?? null;
 }
 
@@ -69,7 +69,7 @@ export function warmupOf({ warmupSteps, steps }: Pick<DistilSettings, 'warmupSte
   return Math.min(warmupSteps, steps);
 }
 
-export function requestOf(form: DistilForm, model: ServerModel, plan: RunPlan): RunRequest | null {
+export function requestOf(form: DistilForm, model: ServerModel, plan: Plan): RunRequest | null {
   const data = dataOf(form);
   if (!data) return null;
   const { fineTuned, engine, cacheBytes } = form;

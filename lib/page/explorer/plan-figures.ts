@@ -3,7 +3,7 @@
  * once a model is open: loaded after the first paint, while the engine starts (plan-figures-store.ts).
  */
 import { editedConfigText, prunedConfig } from '@/lib/core/export/index.ts';
-import { buildPlan, formatPlan, type Plan, planCost, type RunPlan, rankFitErrors } from '@/lib/core/plan/index.ts';
+import { buildPlan, formatPlan, type Plan, planCost, rankFitErrors } from '@/lib/core/plan/index.ts';
 import { analysisStore } from './analysis.ts';
 import { choiceQualityStore, knownOf, presentChoice } from './choice-quality.ts';
 import { modelStore } from './model.ts';
@@ -30,19 +30,6 @@ export function presentPlan(): Plan | null {
 function rankErrors(model: string): ReadonlyMap<string, number> {
   const { found } = modulationsStore.getState();
   return found?.model === model ? rankFitErrors(presentNarrower(), found.errors) : new Map();
-}
-
-/** Its runs alone, for what trains students: what was measured of the whole choice says nothing of them. */
-export function presentRunPlan(): RunPlan | null {
-  const { summary } = modelStore.getState();
-  if (!summary) return null;
-  const isAll = presentNarrower().length === 0;
-  return buildPlan({
-    model: summary,
-    ...settled(),
-    edits: presentRuns(),
-    measured: isAll ? knownOf(choiceQualityStore.getState(), presentChoice()?.of ?? null) : null,
-  });
 }
 
 function settled() {
