@@ -10,7 +10,7 @@ import { NumberField } from '@/components/ui/number-field';
 import { Panel } from '@/components/ui/panel';
 import { Progress } from '@/components/ui/progress';
 import { Switch } from '@/components/ui/switch';
-import { modulationEdit } from '@/lib/core/edit/index.ts';
+import type { WidthEdit } from '@/lib/core/edit/index.ts';
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import { editedModel, whyNone } from '@/lib/core/model/config-index.ts';
 import { measuredRank } from '@/lib/core/planner/index.ts';
@@ -21,7 +21,13 @@ import { busyStore } from '@/lib/page/explorer/compute.ts';
 import { modulationWords } from '@/lib/page/explorer/edit-words.ts';
 import { engineStore } from '@/lib/page/explorer/engine.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
-import { findModulations, isMeasuredOn, modulationsStore, stopModulations } from '@/lib/page/explorer/modulations.ts';
+import {
+  atRank,
+  findModulations,
+  isMeasuredOn,
+  modulationsStore,
+  stopModulations,
+} from '@/lib/page/explorer/modulations.ts';
 import { configOf } from '@/lib/page/explorer/narrower.ts';
 import { reportProbes } from '@/lib/page/explorer/probe-source.ts';
 import { choose, chosenNarrower, selectionStore } from '@/lib/page/explorer/selection.ts';
@@ -66,11 +72,13 @@ function Rank({ summary }: { summary: ModelSummary }) {
   const { found, measured, running } = useStore(modulationsStore);
   const narrower = useStore(selectionStore, chosenNarrower);
   const [ref, width] = useWidth<HTMLDivElement>();
-  const shared = narrower.find((edit) => edit.on === 'modulation') ?? null;
-  const rank = shared && 'rank' in shared.by ? shared.by.rank : null;
+  const shared = useMemo(() => narrower.filter((edit) => edit.on === 'modulation'), [narrower]);
+  const [first, ...others] = shared;
+  const rank = first && others.length === 0 && 'rank' in first.by ? first.by.rank : null;
+  const isOfAll = shared.every(({ blocks }) => blocks === 'all');
   const errors = found?.model === summary.fingerprint ? found.errors : null;
-  const saved = useMemo(() => savings(summary), [summary]);
-  const take = (next: number) => choose({ type: 'choose-narrower', on: 'modulation', edits: [edited(next)] });
+  const saved = useMemo(() => savings(summary, shared), [summary, shared]);
+  const take = (next: number) => choose({ type: 'choose-narrower', on: 'modulation', edits: atRank(shared, next) });
   const inWords = (at: number) => {
     const error = errors && `${percentWords(errors[Math.min(at, errors.length - 1)] ?? 0)} error of the modulations, `;
     return `Rank ${at}: ${error ?? ''}saves ${countWords(saved(at).parameters)} parameters (${percentWords(saved(at).share)}).`;
@@ -79,8 +87,8 @@ function Rank({ summary }: { summary: ModelSummary }) {
     <>
       <div className="mb-2 flex min-h-7 items-center gap-3 text-xs">
         <Switch
-          name="Share the modulation of all blocks"
-          on={shared !== null}
+          name={isOfAll ? 'Share the modulation of all blocks' : 'Share the modulation of some blocks'}
+          on={shared.length > 0}
           onChange={(on) =>
             on
               ? take(Math.min(FIRST_RANK, summary.width))
@@ -88,7 +96,9 @@ function Rank({ summary }: { summary: ModelSummary }) {
           }
         />
         {rank === null ? (
-          <span className="text-muted">{shared ? modulationWords(shared) : 'Each block has its own.'}</span>
+          <span className="text-muted">
+            {shared.length > 0 ? shared.map(modulationWords).join('; ') : 'Each block has its own.'}
+          </span>
         ) : (
           <NumberField
             inline
@@ -98,7 +108,12 @@ function Rank({ summary }: { summary: ModelSummary }) {
             onChange={take}
           />
         )}
-        {rank === null ? null : <span className="text-muted">of {summary.width}</span>}
+        {rank === null ? null : (
+          <span className="text-muted">
+            of {summary.width}
+            {isOfAll ? '' : `, ${shared.map(modulationWords).join('; ')}`}
+          </span>
+        )}
       </div>
       <div ref={ref}>
         {errors && width > 0 ? (
@@ -119,15 +134,16 @@ function Rank({ summary }: { summary: ModelSummary }) {
   );
 }
 
-const edited = (rank: number) => modulationEdit({ rank });
-
-/** Of the whole model, by rank. */
-function savings(summary: ModelSummary): (rank: number) => { readonly parameters: number; readonly share: number } {
+/** Of the whole model, by rank, with the same blocks sharing it. */
+function savings(
+  summary: ModelSummary,
+  shared: readonly WidthEdit[],
+): (rank: number) => { readonly parameters: number; readonly share: number } {
   const config = configOf(summary);
   const before = editedModel(config, []).parameters;
   const known = new Map<number, number>();
   return (rank) => {
-    const parameters = known.get(rank) ?? before - editedModel(config, [edited(rank)]).parameters;
+    const parameters = known.get(rank) ?? before - editedModel(config, atRank(shared, rank)).parameters;
     known.set(rank, parameters);
     return { parameters, share: parameters / before };
   };

@@ -1,9 +1,10 @@
 import { expect, test, vi } from 'vitest';
+import { ffnEdit, modulationEdit } from '@/lib/core/edit/index.ts';
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import { analysisStore } from './analysis.ts';
 import { DEFAULT_CALIBRATION } from './calibration.ts';
 import { modelStore } from './model.ts';
-import { findModulations, modulationsStore } from './modulations.ts';
+import { atRank, findModulations, modulationsStore } from './modulations.ts';
 import { exampleReport, streamWith } from './report-fixtures.ts';
 
 const { asked } = vi.hoisted(() => ({ asked: [] as { task: string; answer(result: unknown): void }[] }));
@@ -23,4 +24,13 @@ test('the output is not measured at a rank where another model was opened meanwh
   await vi.waitFor(() => expect(modulationsStore.getState().running ?? asked[1]).toBeFalsy());
   await finding;
   expect(asked.map(({ task }) => task)).toEqual(['modulations']);
+});
+
+test('another rank is of the blocks that share their modulation, of all where none do', () => {
+  expect(atRank([ffnEdit(0, 'image')], 4)).toEqual([modulationEdit({ rank: 4 })]);
+  const shared = [modulationEdit({ rank: 8 }, [1, 2]), modulationEdit({ rank: 2 }, [3])];
+  expect(atRank([ffnEdit(0, 'image'), ...shared], 4)).toEqual([
+    modulationEdit({ rank: 4 }, [1, 2]),
+    modulationEdit({ rank: 4 }, [3]),
+  ]);
 });

@@ -4,7 +4,7 @@
  */
 import { createStore } from 'zustand/vanilla';
 import type { Tasks } from '@/lib/compute/protocol.ts';
-import { modulationEdit } from '@/lib/core/edit/index.ts';
+import { type ModulationEdit, modulationEdit, type WidthEdit } from '@/lib/core/edit/index.ts';
 import { settle, showError } from '../browser/notices.ts';
 import { analysisStore } from './analysis.ts';
 import { ask } from './compute.ts';
@@ -38,6 +38,14 @@ export interface ModulationsState {
 
 export const modulationsStore = createStore<ModulationsState>(() => ({ found: null, measured: null, running: null }));
 let stopRunning: AbortController | null = null;
+
+/** The modulations among edits, at another rank and of the same blocks; of all blocks where there are none. */
+export function atRank(edits: readonly WidthEdit[], rank: number): ModulationEdit[] {
+  const shared = edits.filter((edit) => edit.on === 'modulation');
+  return shared.length === 0
+    ? [modulationEdit({ rank })]
+    : shared.map(({ blocks }) => modulationEdit({ rank }, blocks));
+}
 
 /** The errors by rank, then the output error of `rank` where an analysis names inputs to measure on. */
 export async function findModulations(rank: number): Promise<void> {
