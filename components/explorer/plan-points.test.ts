@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_DETECTION } from '@/lib/core/detection/index.ts';
-import { ffnEdit, type RunReplacement, runEdit, textStreamEdit } from '@/lib/core/edit/index.ts';
+import { ffnEdit, modulationEdit, type RunReplacement, runEdit, textStreamEdit } from '@/lib/core/edit/index.ts';
 import { parameterCost } from '@/lib/core/plan/index.ts';
 import { costScale, fitPrediction, predictionOf } from '@/lib/core/planner/index.ts';
 import { exampleModel, reportOf } from '@/lib/core/planner/planner-fixtures.ts';
@@ -80,5 +80,36 @@ describe('points of plans and measured choices', () => {
     // Times of narrower blocks are known to the planner alone.
     const timed = pointScales({ ...of, model, scale: costScale({ kind: 'time', dtype: null }, model, report) });
     expect([timed.costOf(mixed), timed.costOf(edits(1, 3))]).toEqual([null, expect.any(Number)]);
+  });
+
+  describe('of measured mixed choices', () => {
+    const group = textStreamEdit({ first: 4, last: 6 });
+    const prediction = predictionOf(
+      { ...report, damage: [damageOf(runEdit({ first: 1, last: 3 }, 'nothing'), 0.04)] },
+      DEFAULT_DETECTION,
+      { score: 'removed' },
+    );
+    const bounds = { low: 0.02, high: 0.05 };
+    const offers = [
+      { edit: group, outputError: 0.03, bounds },
+      { edit: modulationEdit({ rank: 4 }), outputError: 0.01, bounds },
+    ];
+    const of = pointScales({ model, scale: scales.scale, prediction, fit: null, offers });
+
+    it('keep the bounds of what is offered, and the error of a rank for some blocks', () => {
+      const point = planPoints([measured(pageEdits([group]), 0.03)], [], 'predicted', of)[0];
+      expect(point?.bounds?.low).toBeCloseTo(0.02, 9);
+      expect(of.predictedOf([modulationEdit({ rank: 4 }, [1, 2])])?.value).toBeCloseTo(0.01, 9);
+      expect(of.predictedOf([modulationEdit({ rank: 8 }, [1, 2])])).toBeNull();
+    });
+
+    it('take from the planner what a time budget cannot tell of them', () => {
+      const timed = { ...of, scale: costScale({ kind: 'time', dtype: null }, model, report), costOf: () => null };
+      const edits = pageEdits([group]);
+      const plan = { edits, cost: 12, damage: 0.5, bounds };
+      expect(planPoints([measured(edits, 0.03)], [plan, { edits }], 'predicted', timed)).toEqual([
+        { key: 't4-6', kind: 'subset', cost: 12, value: 0.5, bounds },
+      ]);
+    });
   });
 });

@@ -3,7 +3,14 @@
  * was measured is one point, a measured one. Pure.
  */
 import type { ParetoPoint, ParetoQuality } from '@/components/charts';
-import { type EditSet, editKey, formatEditParam, runsOf } from '@/lib/core/edit/index.ts';
+import {
+  type EditSet,
+  editKey,
+  formatEditParam,
+  modulationEdit,
+  runsOf,
+  type WidthEdit,
+} from '@/lib/core/edit/index.ts';
 import { removedCount } from '@/lib/core/interval/index.ts';
 import { editedModel, parseModelConfig } from '@/lib/core/model/config-index.ts';
 import type { CostedModel, PlannedModel } from '@/lib/core/plan/index.ts';
@@ -50,7 +57,9 @@ interface ScaleRequest extends Pick<PointScales, 'scale' | 'prediction' | 'fit'>
 
 export function pointScales({ model, offers = [], ...given }: ScaleRequest): PointScales {
   const { scale, prediction } = given;
-  const errors = new Map(offers.map(({ edit, outputError }) => [editKey(edit), outputError]));
+  const byKey = new Map(offers.map((offer) => [editKey(offer.edit), offer]));
+  /** Modulations of some blocks are taken to err as much as those of all at the same rank. */
+  const offerOf = (edit: WidthEdit) => byKey.get(editKey(edit.on === 'modulation' ? modulationEdit(edit.by) : edit));
   const costs = new Map<string, number | null>();
   const parsed = () => parseModelConfig(JSON.stringify(model.config), 'config.json');
   let config: ReturnType<typeof parsed> | null = null;
@@ -81,16 +90,14 @@ export function pointScales({ model, offers = [], ...given }: ScaleRequest): Poi
       if (!prediction) return null;
       let sum = 0;
       for (const edit of edits) {
-        const error = edit.on === 'run' ? null : (errors.get(editKey(edit)) ?? null);
+        const error = edit.on === 'run' ? null : (offerOf(edit)?.outputError ?? null);
         const term =
           edit.on === 'run' ? prediction.termOf(edit) : error === null ? null : prediction.termOfError(error);
         if (term === null) return null;
         sum += term;
       }
-      const runs = runsOf(edits);
-      // Bounds of narrower blocks are not known.
-      const bounds = runs.length === edits.length ? prediction.boundsOf(runs) : null;
-      return { value: prediction.totalOf(sum), bounds };
+      const beside = edits.flatMap((edit) => (edit.on === 'run' ? [] : [offerOf(edit)?.bounds ?? null]));
+      return { value: prediction.totalOf(sum), bounds: prediction.boundsOf(runsOf(edits), beside) };
     },
   };
 }
@@ -105,10 +112,13 @@ export function planPoints(
   quality: ParetoQuality,
   scales: PointScales,
 ): ParetoPoint[] {
+  // The planner tells what the scales cannot, such as times of narrower blocks.
+  const plans = new Map(planned.toReversed().map((plan) => [choiceKey(plan.edits), plan]));
   const known = measured.flatMap(({ edits, damage, facts }) => {
+    const plan = plans.get(choiceKey(edits)) ?? { edits };
     const value =
-      quality === 'facts' ? countOf(facts) : quality === 'error' ? errorOf(edits, damage) : scales.predictedOf(edits);
-    const cost = scales.costOf(edits);
+      quality === 'facts' ? countOf(facts) : quality === 'error' ? errorOf(edits, damage) : predictedOf(plan, scales);
+    const cost = plan.cost ?? scales.costOf(edits);
     if (value === null || cost === null) return [];
     const kind = edits.length === 0 ? 'teacher' : 'subset';
     return [{ key: choiceKey(edits), kind, cost, ...value }] satisfies ParetoPoint[];
