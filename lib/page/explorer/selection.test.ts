@@ -84,6 +84,17 @@ describe('the choice on the page', () => {
     expect(newEdit({ first: 0, last: 1 }).by).toBe('probes');
   });
 
+  it('keeps the default where the switch is refused for one of the runs', () => {
+    const model = { numBlocks: 16, width: 64, textStream: 'text', whyNot: () => null };
+    const inside = runEdit({ first: 5, last: 6 }, 'nothing');
+    beginSelection(model, [textStreamEdit({ first: 4, last: 8 }), inside]);
+    replaceAllBy('probes');
+    expect([replacements(), newEdit({ first: 0, last: 1 }).by]).toEqual([['nothing'], 'nothing']);
+    choose({ type: 'remove', interval: inside });
+    replaceAllBy('probes');
+    expect(newEdit({ first: 0, last: 1 }).by).toBe('probes');
+  });
+
   it('stays as it is where edits do not go together, and says which until something else is chosen', () => {
     const model = { numBlocks: 16, width: 64, textStream: 'text', whyNot: () => null };
     beginSelection(model, [textStreamEdit({ first: 4, last: 6 })]);

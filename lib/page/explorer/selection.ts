@@ -57,8 +57,8 @@ export const chosenNarrower = (state: Pick<SelectionState, 'selection'>): readon
 export const presentRuns = (): RunSet => chosenRuns(selectionStore.getState());
 export const presentNarrower = (): readonly WidthEdit[] => chosenNarrower(selectionStore.getState());
 
-/** Edits that do not go together are refused in a notice, and the choice stays as it is. */
-export function choose(action: SelectionAction): void {
+/** Edits that do not go together are refused in a notice, and the choice stays as it is; returns whether it was not refused. */
+export function choose(action: SelectionAction): boolean {
   const { selection, model } = selectionStore.getState();
   const before = selection.present;
   try {
@@ -68,15 +68,16 @@ export function choose(action: SelectionAction): void {
     // No file is at fault.
     const { file: _, ...details } = thrown.details;
     showError('choice', new ContiguaError(thrown.code, thrown.summary, details));
-    return;
+    return false;
   }
   settle('choice');
-  if (action.type !== 'undo' && action.type !== 'redo') return;
+  if (action.type !== 'undo' && action.type !== 'redo') return true;
   // A change of every run's replacement is undone together with what it made of the default.
   const after = selectionStore.getState().selection.present;
   const common = commonReplacement(after);
   if (common && before !== after && sameIntervals(runsOf(before), runsOf(after)))
     settingsStore.setState({ replaceBy: common });
+  return true;
 }
 
 /** A run that is newly chosen, with the page's default in its place. */
@@ -84,10 +85,9 @@ export function newEdit(interval: BlockInterval): RunEdit {
   return runEdit(interval, settingsStore.getState().replaceBy);
 }
 
-/** For every chosen run, and for those to come. */
+/** For every chosen run, and for those to come; neither where one of them is refused. */
 export function replaceAllBy(by: PageReplacement): void {
-  settingsStore.setState({ replaceBy: by });
-  choose({ type: 'replace-by', by });
+  if (choose({ type: 'replace-by', by })) settingsStore.setState({ replaceBy: by });
 }
 
 /** For a model just opened: its choice, without a past. */
