@@ -118,17 +118,21 @@ function GroupRow({ width, numBlocks, stacks, streams, hovered, onHover, groups,
   const { marked, refused, moving } = gestures;
   const shown = moving ? chosen.map((group) => (sameInterval(group, moving.from) ? moving.to : group)) : chosen;
   const group = block === null ? null : (intervalAt(shown, block) ?? intervalAt(proposed, block));
+  // A notice of a gesture is read while the row has the pointer or the focus; then the strip's own findings come back.
   const note =
-    gestures.notice ??
-    refused?.reason ??
-    (isInterval(marked)
-      ? `Blocks ${marked.first} to ${marked.last}: block ${marked.first} updates the text, the others take a projection of it. Enter or release to choose.`
-      : block === null
-        ? null
-        : group
-          ? words(group)
-          : `Text of block ${block}: updated, as in the whole model. Drag over blocks to update it once for all of them.`);
-  useEffect(() => onOver(note), [note, onOver]);
+    block === null
+      ? null
+      : (gestures.notice ??
+        refused?.reason ??
+        (isInterval(marked)
+          ? `Blocks ${marked.first} to ${marked.last}: block ${marked.first} updates the text, the others take a projection of it. Enter or release to choose.`
+          : group
+            ? words(group)
+            : `Text of block ${block}: updated, as in the whole model. Drag over blocks to update it once for all of them.`));
+  useEffect(() => {
+    onOver(note);
+    return () => onOver(null);
+  }, [note, onOver]);
   const cells = { top: 14, height: 22 };
   const label = {
     x: axis.left - 8,
