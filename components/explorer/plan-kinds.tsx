@@ -6,7 +6,12 @@ import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import { kindOf, PLANNED_KINDS, type PlannedKind, type WidthOffer, whyNoOffers } from '@/lib/core/planner/index.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
 import { leftToMeasure } from '@/lib/page/explorer/ablations.ts';
+import { analysisStore } from '@/lib/page/explorer/analysis.ts';
+import { modulationsStore } from '@/lib/page/explorer/modulations.ts';
 import { allowKind, plannerStore } from '@/lib/page/explorer/planner.ts';
+import { reportProbes } from '@/lib/page/explorer/probe-source.ts';
+import { whyNoRanks } from '@/lib/page/explorer/rank-offers.ts';
+import { lacksWeights } from '@/lib/page/explorer/traces.ts';
 import { MeasureButton } from './measure-button';
 
 const LABELS: Readonly<Record<PlannedKind, string>> = {
@@ -15,10 +20,9 @@ const LABELS: Readonly<Record<PlannedKind, string>> = {
   ffn: 'FFNs',
   modulation: 'Modulation ranks',
 };
-const UNMEASURED: Readonly<Record<Exclude<PlannedKind, 'run'>, string>> = {
+const UNMEASURED: Readonly<Record<Exclude<PlannedKind, 'run' | 'modulation'>, string>> = {
   text: 'text groups are not measured yet: “Measure”, under Narrower blocks',
   ffn: 'FFNs are not measured yet: “Measure”, under Narrower blocks',
-  modulation: 'ranks are not measured yet: “Find errors by rank”, under Shared modulation',
 };
 
 interface PlanKindsProps {
@@ -29,15 +33,20 @@ interface PlanKindsProps {
 
 export function PlanKinds({ summary, report, offers }: PlanKindsProps) {
   const allow = useStore(plannerStore, (state) => state.allow);
+  const measuredOn = useStore(analysisStore, (state) => state.measuredOn);
+  const modulations = useStore(modulationsStore);
   const kinds = useMemo(() => {
     const offered = new Set(offers.map(({ edit }) => kindOf(edit)));
     return PLANNED_KINDS.map((kind) => {
       if (kind === 'run' || offered.has(kind)) return { kind, reason: null };
       const why = whyNoOffers(kind, report, summary);
       // Of a model that allows them, what is missing is a measurement.
-      return { kind, reason: why && why.hint === null ? why.found : UNMEASURED[kind] };
+      if (why && why.hint === null) return { kind, reason: why.found };
+      if (kind !== 'modulation') return { kind, reason: UNMEASURED[kind] };
+      const inputs = reportProbes(report, measuredOn)?.name ?? null;
+      return { kind, reason: lacksWeights(summary) ?? whyNoRanks(modulations, summary.fingerprint, inputs) };
     });
-  }, [summary, report, offers]);
+  }, [summary, report, offers, measuredOn, modulations]);
   // Output errors of narrower blocks add to those of intervals alone, which have to be measured first.
   const isMixed =
     allow.includes('run') &&

@@ -83,6 +83,12 @@ describe('plans of every kind', () => {
     expect(kindsOf(planned(['run', 'text'], []))).toEqual(['run']);
   });
 
+  it.each([[undefined], [[3]]])('need a kind of edit that is allowed, locks or not', (locked) => {
+    const problemOf = (allow: Asked['allow']) => plannedOf({ allow, ...(locked ? { locked } : {}) }).problem;
+    expect(problemOf([])).toBe('Allow a kind of edit.');
+    expect(problemOf(['text'])).toBe('No kind of edit that is allowed has been measured.');
+  });
+
   it('do not tell the command of the terminal where output errors do not add up', () => {
     const { problem } = plannedFor(model, report, DEFAULT_SETTINGS, {
       ...DEFAULT_PLANNER,

@@ -75,6 +75,7 @@ function frontOf(model: ModelSummary, report: AnalysisReport, { detection, repla
       // A kind without figures says so beside its box; plans are made of the others.
       const offered = new Set(offers.map(({ edit }) => kindOf(edit)));
       const possible = allow.filter((one) => one === 'run' || offered.has(one));
+      if (possible.length === 0) return { planner: null, front: NOTHING, problem: nothingAllowed(allow) };
       const rules = { by: replaceBy, allow: possible, offers, locked, forbidden, chosen: kept ?? [] };
       const tokensPerForward = tokensOf(model, report.calibration);
       const planner = budgetPlanner({ model: { ...model, tokensPerForward }, report, detection, budget: asked, rules });
@@ -83,6 +84,10 @@ function frontOf(model: ModelSummary, report: AnalysisReport, { detection, repla
       return { planner: null, front: NOTHING, problem: wordsOf(thrown) };
     }
   }
+}
+
+function nothingAllowed(allow: Asked['allow']): string {
+  return allow.length === 0 ? 'Allow a kind of edit.' : 'No kind of edit that is allowed has been measured.';
 }
 
 function wordsOf(thrown: unknown): string {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { ffnEdit, modulationEdit } from '@/lib/core/edit/index.ts';
-import { rankOffers, ranksAmong } from './rank-offers.ts';
+import { rankOffers, ranksAmong, whyNoRanks } from './rank-offers.ts';
 
 test('ranks that are chosen are offered beside the usual ones', () => {
   const model = 'sha256:00';
@@ -11,4 +11,15 @@ test('ranks that are chosen are offered beside the usual ones', () => {
   expect(also).toEqual([8, 10]);
   const ranks = ranksAmong([rankOffers({ found, measured }, 16, 'x', also).map(({ edit }) => edit)]);
   expect(ranks).toEqual([1, 2, 3, 4, 6, 8, 10, 12]);
+});
+
+test('where no rank is offered, the reason is of what is missing', () => {
+  const [model, inputs] = ['sha256:00', 'x'];
+  const found = { model, errors: [1, 0.5], about: '' };
+  const overflow = { model, inputs, rank: 4, damage: { outputError: null, bounds: null, bands: [] } };
+  expect(whyNoRanks({ found: null, measured: null }, model, null)).toMatch(/calibration file/);
+  expect(whyNoRanks({ found: null, measured: null }, model, inputs)).toMatch(/Find errors by rank/);
+  expect(whyNoRanks({ found, measured: null }, model, inputs)).toMatch(/Measure the output at one rank/);
+  expect(whyNoRanks({ found, measured: { ...overflow, inputs: 'y' } }, model, inputs)).toMatch(/Measure the output/);
+  expect(whyNoRanks({ found, measured: overflow }, model, inputs)).toBe('the output overflows at rank 4');
 });

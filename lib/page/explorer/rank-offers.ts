@@ -15,6 +15,18 @@ export function rankOffers(
   return modulationOffers({ width, errors: found.errors, rank: measured.rank, outputError, bounds }, also);
 }
 
+/** Why no rank can be in a plan of a model that allows shared modulations, and what changes it. */
+export function whyNoRanks(
+  { found, measured }: Pick<ModulationsState, 'found' | 'measured'>,
+  model: string,
+  inputs: string | null,
+): string {
+  if (inputs === null) return 'ranks are measured on the calibration file of the analysis: choose it again';
+  if (found?.model !== model) return 'ranks are not measured yet: “Find errors by rank”, under Shared modulation';
+  if (measured?.model === model && measured.inputs === inputs) return `the output overflows at rank ${measured.rank}`;
+  return 'the output is not measured yet: “Measure the output at one rank”, under Shared modulation';
+}
+
 /** Each once, ascending. */
 export function ranksAmong(sets: readonly EditSet[]): number[] {
   const ranks = sets.flat().flatMap((edit) => (edit.on === 'modulation' && 'rank' in edit.by ? [edit.by.rank] : []));
