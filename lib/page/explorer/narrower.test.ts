@@ -1,23 +1,32 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { CallOptions } from '@/lib/compute/client.ts';
+import type { Tasks } from '@/lib/compute/protocol.ts';
 import { editKey, type FfnEdit, ffnEdit, textStreamEdit } from '@/lib/core/edit/index.ts';
 import { exampleModel, reportOf } from '@/lib/core/planner/planner-fixtures.ts';
 import type { WidthDamage } from '@/lib/core/report/report.ts';
 import { analysisStore } from './analysis.ts';
+import { DEFAULT_LIMITS, limitsStore } from './analysis-limits.ts';
 import { DEFAULT_CALIBRATION } from './calibration.ts';
 import { listedNarrower, measureNarrower, narrowerStore, stopNarrower, unmeasuredWidth } from './narrower.ts';
 import { narrowerCsv } from './narrower-csv.ts';
 import { narrowerWords } from './narrower-words.ts';
 
-const { asked } = vi.hoisted(() => ({ asked: [] as { edits: FfnEdit[]; options: CallOptions<'width'> }[] }));
+type Asked = Tasks['width']['input'] & { edits: FfnEdit[]; options: CallOptions<'width'> };
+const { asked, estimates } = vi.hoisted(() => ({ asked: [] as Asked[], estimates: [] as unknown[] }));
 vi.mock('./compute.ts', async (original) => ({
   ...(await original<typeof import('./compute.ts')>()),
-  ask: (_: string, { edits }: { edits: FfnEdit[] }, options: CallOptions<'width'>) =>
-    new Promise((_, reject) => {
-      asked.push({ edits, options });
+  ask: async (task: string, input: Tasks['width']['input'] & { edits: FfnEdit[] }, options: CallOptions<'width'>) => {
+    if (task === 'estimateAnalysis') {
+      estimates.push(input);
+      return { limits: { engineBytes: 5e8, surrogateBytes: 1 } };
+    }
+    return await new Promise((_, reject) => {
+      asked.push({ ...input, options });
       options.signal?.addEventListener('abort', () => reject(new Error('stopped')));
-    }),
+    });
+  },
 }));
+vi.mock('./states-room.ts', () => ({ roomForStates: async () => 3e9 }));
 vi.mock('./kept-analyses.ts', () => ({ keptReports: async () => [], keepReport: async () => {} }));
 
 const model = exampleModel(4);
@@ -36,12 +45,15 @@ const present = () => analysisStore.getState().report!;
 
 beforeEach(() => {
   asked.length = 0;
+  estimates.length = 0;
+  limitsStore.setState(DEFAULT_LIMITS);
   analysisStore.setState({ report, measuredOn });
 });
 
 describe('what could be narrower', () => {
   it('is measured one by one, and what was measured before it is stopped is not measured again', async () => {
     const measuring = measureNarrower('ffn', model);
+    await vi.waitFor(() => expect(asked).toHaveLength(1));
     const [{ edits, options }] = asked as [(typeof asked)[number]];
     expect(edits).toHaveLength(8);
     options.onProgress?.({ stage: 'probes', done: 1, total: 4 });
@@ -54,8 +66,24 @@ describe('what could be narrower', () => {
     expect(unmeasuredWidth('ffn', present(), model)).toHaveLength(7);
     // The worker takes one after the other.
     void measureNarrower('ffn', model);
+    await vi.waitFor(() => expect(asked).toHaveLength(2));
     expect(asked[1]?.edits).toHaveLength(7);
     stopNarrower();
+  });
+
+  it.each([
+    ['a small model', 1e6, null, {}],
+    ['a small model with limited memory', 1e6, 2, { limits: { engineBytes: 5e8 } }],
+    ['a large model', 1e9, null, { limits: { engineBytes: 5e8 }, states: { url: 'opfs:', sizeBytes: 3e9 } }],
+  ])('of %s is measured within the memory of its analysis', async (_, sizeBytes, memory, room) => {
+    limitsStore.setState({ memory });
+    const measuring = measureNarrower('ffn', { ...model, sizeBytes });
+    await vi.waitFor(() => expect(asked).toHaveLength(1));
+    const { edits: _edits, probes: _probes, options: _options, ...given } = asked[0]!;
+    expect(given).toEqual(room);
+    expect(estimates).toHaveLength('limits' in room ? 1 : 0);
+    stopNarrower();
+    await measuring;
   });
 
   it('is listed with what is proposed and what is chosen, each once', () => {

@@ -13,6 +13,7 @@ import { addWidth, analysisStore, keepMeasured } from './analysis.ts';
 import { ask } from './compute.ts';
 import { beginMeasurement } from './measurements.ts';
 import { reportProbes } from './probe-source.ts';
+import { widthRoom } from './width-room.ts';
 
 export type Narrower = TextStreamEdit | FfnEdit;
 
@@ -56,7 +57,10 @@ export function unmeasuredWidth(
   return widthCandidates(which, report, configOf(summary)).filter((edit) => !widthDamageOf(report, edit));
 }
 
-export async function measureNarrower(which: WidthCandidates, summary: Pick<ModelSummary, 'config'>): Promise<void> {
+export async function measureNarrower(
+  which: WidthCandidates,
+  summary: Pick<ModelSummary, 'config' | 'sizeBytes'>,
+): Promise<void> {
   const { report, measuredOn } = analysisStore.getState();
   const probes = reportProbes(report, measuredOn)?.source;
   if (!report || !probes || stopRunning) return;
@@ -68,9 +72,11 @@ export async function measureNarrower(which: WidthCandidates, summary: Pick<Mode
   settle('damage');
   narrowerStore.setState({ running: { which, stage: 'probes', done: 0, total: 1 } });
   try {
+    const room = await widthRoom(probes, summary, signal);
+    signal.throwIfAborted();
     await ask(
       'width',
-      { edits, probes },
+      { edits, probes, ...room },
       {
         signal,
         onProgress({ stage, done, total, partial }) {

@@ -90,6 +90,7 @@ test.each(pairs)('%s under way ends before %s is asked for', async (_, __, { mea
   analysisStore.setState({ report, measuredOn: { ...DEFAULT_CALIBRATION, kind: 'synthetic' } });
   calls.length = 0;
   const measuring = measure();
+  await vi.waitFor(() => expect(calls).toEqual([measured]));
   const begun = begin();
   await measuring;
   expect(calls.slice(0, 3)).toEqual([measured, 'stop', task]);
