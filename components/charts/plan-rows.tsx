@@ -4,8 +4,8 @@
  * frame around every block that differs between the plans.
  */
 import { useMemo } from 'react';
-import { type EditSet, narrowedBlocks, runsOf } from '@/lib/core/edit/index.ts';
-import { removedBlocks } from '@/lib/core/interval/index.ts';
+import { type EditSet, editKey, narrowedBlocks, runsOf } from '@/lib/core/edit/index.ts';
+import { intervalAt } from '@/lib/core/interval/index.ts';
 import { blockAxis, centreOf, labelledBlocks, startOf } from './block-axis.ts';
 import { spanOf } from './draw-layer-strip.ts';
 import { type Mark, mark } from './marks.ts';
@@ -47,9 +47,9 @@ export function drawPlanRows(
   palette: ChartPalette,
 ): Mark[] {
   const axis = blockAxis(numBlocks, width, { stacks, left: 36, right: 2 });
-  const gone = rows.map(({ edits }) => new Set(removedBlocks(runsOf(edits))));
   // A modulation that all blocks share marks none of them.
   const narrower = rows.map(({ edits }) => new Set(narrowedBlocks(withoutModulation(edits), numBlocks)));
+  const changes = rows.map(({ edits }) => Array.from({ length: numBlocks }, (_, block) => changeOf(edits, block)));
   const marks: Mark[] = [];
   for (const [row, { label, edits }] of rows.entries()) {
     const y = row * STEP + 2;
@@ -57,10 +57,8 @@ export function drawPlanRows(
     marks.push(mark('text', name, label));
     for (let block = 0; block < numBlocks; block++) {
       const cell = { x: startOf(axis, block) + 0.5, y, width: Math.max(1, axis.step - 1), height: ROW, rx: 2 };
-      const isGone = gone[row]!.has(block);
       const isNarrower = narrower[row]!.has(block);
-      const differs =
-        gone.some((one) => one.has(block) !== isGone) || narrower.some((one) => one.has(block) !== isNarrower);
+      const differs = changes.some((one) => one[block] !== changes[row]![block]);
       marks.push(mark('rect', { ...cell, fill: palette.panel, stroke: palette.line, 'stroke-width': 0.5 }));
       if (isNarrower) {
         const bar = { x: cell.x + 1, y: y + ROW - 6, width: Math.max(1, cell.width - 2), height: 4 };
@@ -83,3 +81,21 @@ export function drawPlanRows(
 }
 
 const withoutModulation = (edits: EditSet): EditSet => edits.filter(({ on }) => on !== 'modulation');
+
+/** What runs, text groups and linear FFNs make of one block: the same text for the same. */
+function changeOf(edits: EditSet, block: number): string {
+  const run = intervalAt(runsOf(edits), block);
+  const group = intervalAt(
+    edits.filter((edit) => edit.on === 'text-stream'),
+    block,
+  );
+  const ffns = edits.filter((edit) => edit.on === 'ffn' && edit.block === block);
+  // A run's first block stays, unless a student takes its place; only maps and students are of the whole run.
+  const isSpan = run?.by === 'student' || run?.by === 'linear';
+  const isChanged = run && (block > run.first || run.by === 'student');
+  return [
+    ...(isChanged ? [isSpan ? editKey(run) : run.by] : []),
+    ...(group && block > group.first ? [`text of ${group.first}`] : []),
+    ...ffns.map(editKey).sort(),
+  ].join(', ');
+}
