@@ -123,7 +123,7 @@ function Measured({ on, summary, report }: { on: Kind; summary: ModelSummary; re
           />
         )}
       </section>
-      <Measure on={on} summary={summary} report={report} />
+      <Measure on={on} summary={summary} report={report} proposed={proposed} />
     </>
   );
 }
@@ -153,8 +153,8 @@ function Least({ on, report, chosen, isEmpty, onCsv }: LeastProps) {
     most === 0
       ? 'Measure them first'
       : on === 'ffn'
-        ? `Linear FFNs, in all streams, of so many of the ${most} blocks that were measured`
-        : `So many of the ${most} measured groups at most that share no block, of least output error together`;
+        ? `Takes that many of the ${most} measured blocks, those of least output error, and makes their FFNs linear in all streams`
+        : `Takes that many measured groups, at most ${most}: those that share no block and have the least total output error`;
   const take = (next: number) =>
     choose({
       type: 'choose-narrower',
@@ -203,8 +203,15 @@ function Least({ on, report, chosen, isEmpty, onCsv }: LeastProps) {
   );
 }
 
+interface MeasureProps {
+  on: Kind;
+  summary: ModelSummary;
+  report: AnalysisReport;
+  proposed: readonly Narrower[];
+}
+
 /** What is left to measure, or how far it is; of one height. */
-function Measure({ on, summary, report }: { on: Kind; summary: ModelSummary; report: AnalysisReport }) {
+function Measure({ on, summary, report, proposed }: MeasureProps) {
   const running = useStore(narrowerStore, (state) => state.running);
   if (running) {
     const { stage, done, total } = running;
@@ -229,7 +236,7 @@ function Measure({ on, summary, report }: { on: Kind; summary: ModelSummary; rep
         </MeasureWidth>
       ) : (
         <>
-          <MeasureWidth which="text" summary={summary} report={report}>
+          <MeasureWidth which="text" summary={summary} report={report} isEmpty={proposed.length === 0}>
             proposed
           </MeasureWidth>
           <MeasureWidth which="text-all" summary={summary} report={report}>
@@ -245,20 +252,22 @@ interface MeasureWidthProps {
   which: WidthCandidates;
   summary: ModelSummary;
   report: AnalysisReport;
+  /** Nothing is proposed, so that there is nothing to measure. */
+  isEmpty?: boolean;
   children: ReactNode;
 }
 
-function MeasureWidth({ which, summary, report, children }: MeasureWidthProps) {
+function MeasureWidth({ which, summary, report, isEmpty = false, children }: MeasureWidthProps) {
   const { whyNot, isBusy } = useMeasurable(report);
   const left = useMemo(() => unmeasuredWidth(which, report, summary).length, [which, report, summary]);
   return (
     <Button
       small
       disabled={left === 0 || isBusy || whyNot !== null}
-      title={whyNot ?? undefined}
+      title={isEmpty ? 'Detection finds no group in the text stream of this analysis' : (whyNot ?? undefined)}
       onClick={() => void measureNarrower(which, summary)}
     >
-      {left === 0 ? 'Measured' : 'Measure'} {children}
+      {isEmpty ? 'None' : left === 0 ? 'Measured' : 'Measure'} {children}
       {left > 0 ? ` (${left})` : ''}
     </Button>
   );
