@@ -109,7 +109,7 @@ which share of each report's resamples it finds them. Reports that split their s
   plan: `contigua plan MODEL (--intervals LIST | --report FILE (--remove N | --budget LIMIT)) [options]
 contigua plan MODEL [--modulation WHAT] [--report FILE [--text N] [--ffn N]] [options]
 Writes plan.json: what is done to the model, and what every block becomes. An interval [first, last] keeps block \`first\`
-and removes the rest. Other edits make blocks narrower. So far training takes intervals alone.
+and removes the rest. Other edits make blocks narrower.
 
   --intervals LIST    [[first, last], …], both ends inclusive, counted from 0; or as in the page's address, 3-4.7-9p,
                       where a letter says what stands in for that interval: r (nothing), p (probes), l (one linear map)
