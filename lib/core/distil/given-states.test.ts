@@ -110,10 +110,10 @@ async function trained(
 /** Counts the blocks that run, by index. */
 function counting(transformer: Transformer): Map<number, number> {
   const runs = new Map<number, number>();
-  const { runBlock } = transformer;
-  transformer.runBlock = (index, ...rest) => {
-    runs.set(index, (runs.get(index) ?? 0) + 1);
-    return runBlock(index, ...rest);
+  const { runStep } = transformer;
+  transformer.runStep = (step, ...rest) => {
+    if (step.kind === 'block') runs.set(step.index, (runs.get(step.index) ?? 0) + 1);
+    return runStep(step, ...rest);
   };
   return runs;
 }
