@@ -51,6 +51,8 @@ export interface AnalysisState {
   readonly measuredOn: CalibrationChoice | null;
   /** When the report was measured, if it was restored from this browser; null when it was measured in this visit. */
   readonly restoredFrom: number | null;
+  /** When the analysis itself was measured, whatever was added to its report since. */
+  readonly measuredAtMs: number | null;
   /** Edits whose damage is being measured. */
   readonly measuring: RunSet;
 }
@@ -69,6 +71,7 @@ const NOTHING: AnalysisState = {
   report: null,
   measuredOn: null,
   restoredFrom: null,
+  measuredAtMs: null,
   measuring: [],
 };
 
@@ -114,6 +117,7 @@ export async function analyse(asked: CalibrationChoice): Promise<void> {
       report,
       measuredOn: choice,
       restoredFrom: null,
+      measuredAtMs: Date.now(),
       running: null,
       stopping: false,
       estimated: null,
@@ -235,11 +239,12 @@ function progressDisplay(onCaptured: (blocks: number) => void): {
 
 /** Keeps a report under what it was measured on; the address then names a file by its content, so that a reload finds it. */
 async function keep(choice: CalibrationChoice, report: AnalysisReport): Promise<void> {
-  if (choice.kind !== 'file' || !choice.file) return keepReport(calibrationText(choice), report);
+  const measuredAtMs = analysisStore.getState().measuredAtMs ?? Date.now();
+  if (choice.kind !== 'file' || !choice.file) return keepReport(calibrationText(choice), report, measuredAtMs);
   const named = { ...choice, fileDigits: report.calibration.file?.digits ?? null };
   if (calibrationStore.getState().file === choice.file) calibrationStore.setState({ fileDigits: named.fileDigits });
   if (analysisStore.getState().measuredOn === choice) analysisStore.setState({ measuredOn: named });
-  await keepReport(calibrationText(named), report);
+  await keepReport(calibrationText(named), report, measuredAtMs);
 }
 
 export interface WantedAnalysis {
@@ -282,7 +287,7 @@ function showKept(kept: KeptReport): void {
   const choice = calibrationFrom(kept.inputs) ?? choiceOfReport(report);
   const present = calibrationStore.getState();
   if (calibrationText(present) !== calibrationText(choice)) calibrationStore.setState(choice);
-  analysisStore.setState({ report, measuredOn: choice, restoredFrom: savedAtMs });
+  analysisStore.setState({ report, measuredOn: choice, restoredFrom: savedAtMs, measuredAtMs: savedAtMs });
   showPassing('kept', 'done', `Restored analysis of ${report.model.name}`, {
     hint: `Measured on ${keptWords(kept)}. Analyse measures again.`,
   });

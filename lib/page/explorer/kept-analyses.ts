@@ -24,8 +24,8 @@ export interface KeptReport {
   readonly savedAtMs: number;
 }
 
-export async function keepReport(inputs: string, report: AnalysisReport): Promise<void> {
-  const record = recordOf(inputs, report, Date.now());
+export async function keepReport(inputs: string, report: AnalysisReport, measuredAtMs: number): Promise<void> {
+  const record = recordOf(inputs, report, measuredAtMs);
   let dropped = 0;
   try {
     const read = await reader();

@@ -66,7 +66,7 @@ describe('analyses that version 1 kept in a browser', () => {
     vi.stubGlobal('indexedDB', stored);
     const report = (await keptReports(SAMPLE))[0]?.report;
     if (!report) throw new Error('nothing was restored');
-    await keepReport('shapes-8-2-5', report);
+    await keepReport('shapes-8-2-5', report, Date.now());
     expect(stored.records.size).toBe(2);
     expect((await keptReports(SAMPLE))[0]?.savedAtMs).toBeGreaterThan(1_795_639_976_604);
   });

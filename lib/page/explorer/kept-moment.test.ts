@@ -1,0 +1,21 @@
+/** When a kept analysis was measured, which says which of several is the last one. */
+import { beforeEach, expect, it, vi } from 'vitest';
+import { reportOf } from '@/lib/core/planner/planner-fixtures.ts';
+import { analysisStore, keepMeasured } from './analysis.ts';
+import { DEFAULT_CALIBRATION } from './calibration.ts';
+
+const { keepReport } = vi.hoisted(() => ({ keepReport: vi.fn(async () => {}) }));
+vi.mock('./kept-analyses.ts', () => ({ keptReports: async () => [], keepReport }));
+
+const report = reportOf([0.3, 0.02, 0.01, 0.2]);
+const measuredOn = { ...DEFAULT_CALIBRATION, kind: 'synthetic' } as const;
+
+beforeEach(() => {
+  keepReport.mockClear();
+});
+
+it('stays when more is measured of it: what another tab analysed since is still the last one', async () => {
+  analysisStore.setState({ report, measuredOn, restoredFrom: 5, measuredAtMs: 5 });
+  await keepMeasured(report);
+  expect(keepReport).toHaveBeenCalledExactlyOnceWith(expect.any(String), report, 5);
+});
