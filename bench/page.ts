@@ -18,13 +18,7 @@ const { values } = parseArgs({
   },
 });
 const RUNS = Number(values.runs);
-const STAGES = [
-  'Capture hidden states',
-  'Fit linear probes',
-  'Compare states (CKA)',
-  'Follow surrogates',
-  'Measure damage',
-];
+const STAGES = ['Capture states', 'Fit linear probes', 'Compare states (CKA)', 'Follow surrogates', 'Measure damage'];
 
 const server = await startPage(values.url);
 
@@ -82,7 +76,12 @@ for (let run = 0; run < RUNS; run++) {
 }
 
 /** From a pointer move over a heatmap to the second animation frame after it, less the frame it waits for anyway. */
-const box = await page.locator('canvas').first().boundingBox();
+const heatmap = page
+  .getByRole('region', { name: 'Similarity of hidden states', exact: true })
+  .locator('canvas')
+  .first();
+await heatmap.scrollIntoViewIfNeeded();
+const box = await heatmap.boundingBox();
 const hover: number[] = [];
 if (box) {
   for (let i = 0; i < 40; i++) {
