@@ -26,6 +26,7 @@ import { GivenStates } from './given-states.ts';
 import { streamLoss, tokenWeights } from './losses.ts';
 import { optimise, whenThereIsRoom } from './optimise.ts';
 import { cutUp, type FlatParameters, flatten, layoutOf, type ParameterLayout, unflatten } from './parameters.ts';
+import { progressOfTraining } from './progress-of-training.ts';
 import { named, StudentGradients } from './recorded-gradients.ts';
 import { HeldOut, type StatesOf, streamsAfter } from './stand-in-errors.ts';
 import { startBlockOf, startWeights, trainedFileParts } from './student.ts';
@@ -104,7 +105,6 @@ export async function distilInterval(options: DistilOptions): Promise<DistilResu
       });
       onProgress({ kind: 'held-out', point: { step: 0, student } }, 0);
     }
-    let stepsDone = start.step;
     const gradients = new StudentGradients(
       streamsAfter(transformer, interval).map(({ id }) => id),
       layout,
@@ -115,16 +115,7 @@ export async function distilInterval(options: DistilOptions): Promise<DistilResu
       start,
       differentiate: differentiator(options, stored, layout, gradients),
       task,
-      saveState: (step, parts) => options.save(`state-${step}.safetensors`, parts),
-      onSteps: (points) => {
-        stepsDone = points.at(-1)?.step ?? stepsDone;
-        onProgress({ kind: 'steps', points }, stepsDone);
-      },
-      onCheckpoint: (step, file) => onProgress({ kind: 'checkpoint', step, file }, step),
-      async afterStep(step, weights) {
-        if (step % settings.heldOutEvery !== 0 || step === settings.steps) return;
-        onProgress({ kind: 'held-out', point: { step, student: await errorOf(weights, signal) } }, step);
-      },
+      ...progressOfTraining(options, start.step, errorOf),
       signal,
       stop,
     }).finally(() => gradients.dispose());

@@ -14,6 +14,7 @@ import {
   type StreamId,
   streamMask,
   streamTokens,
+  type Transformer,
   type TransformerInputs,
 } from '../model/index.ts';
 import { pause } from '../pause.ts';
@@ -33,6 +34,7 @@ import {
 } from './narrow-segment.ts';
 import { optimise, whenThereIsRoom } from './optimise.ts';
 import { cutUp, type FlatParameters, flatten, layoutOf, type ParameterLayout, unflatten } from './parameters.ts';
+import { progressOfTraining } from './progress-of-training.ts';
 import { named, StudentGradients } from './recorded-gradients.ts';
 import { asRows, ErrorSums } from './stand-in-errors.ts';
 import { type SharedStates, TeacherStates, teacherBatch } from './teacher-states.ts';
@@ -89,7 +91,6 @@ export async function trainMaps(options: TrainMapsOptions): Promise<NarrowResult
       tf.dispose([...vectors]);
     }
     if ('weights' in start) onProgress({ kind: 'held-out', point: { step: 0, student: fittedError } }, 0);
-    let stepsDone = start.step;
     const gradients = new StudentGradients(segment.streams, layout);
     const result = await optimise({
       settings,
@@ -97,16 +98,7 @@ export async function trainMaps(options: TrainMapsOptions): Promise<NarrowResult
       start,
       differentiate: differentiator(options, segment, layout, gradients),
       task,
-      saveState: (step, parts) => options.save(`state-${step}.safetensors`, parts),
-      onSteps: (points) => {
-        stepsDone = points.at(-1)?.step ?? stepsDone;
-        onProgress({ kind: 'steps', points }, stepsDone);
-      },
-      onCheckpoint: (step, file) => onProgress({ kind: 'checkpoint', step, file }, step),
-      async afterStep(step, weights) {
-        if (step % settings.heldOutEvery !== 0 || step === settings.steps) return;
-        onProgress({ kind: 'held-out', point: { step, student: await errorOf(weights, signal) } }, step);
-      },
+      ...progressOfTraining(options, start.step, errorOf),
       signal,
       stop,
     }).finally(() => gradients.dispose());
@@ -253,24 +245,13 @@ function differentiator(
     const { before } = segment;
     if (before < 0) {
       const { state, context } = await transformer.begin(inputs);
-      return await begun(segment, inputs, state, context);
+      return { inputs, context, state: await entered(transformer, segment, state, context) };
     }
     const found = await from.at(index, { before, after: before }, until);
     // Without steps between them both may be one state.
     if (found.after !== found.before) disposeState(found.after);
-    return await begun(segment, inputs, found.before, found.context);
-  }
-
-  /** Takes the state over, and the context where it fails. */
-  async function begun(of: NarrowSegment, inputs: TransformerInputs, before: State, context: PassContext) {
-    try {
-      return { inputs, context, state: await of.begin(before, context) };
-    } catch (thrown) {
-      transformer.disposeContext(context);
-      throw thrown;
-    } finally {
-      disposeState(before);
-    }
+    const { before: state, context } = found;
+    return { inputs, context, state: await entered(transformer, segment, state, context) };
   }
 
   function sharesOf(streams: readonly StreamId[], inputs: TransformerInputs) {
@@ -281,6 +262,23 @@ function differentiator(
         tokenWeights(streamMask(inputs, stream), inputs.batch, streamTokens(inputs, stream)),
       ]),
     );
+  }
+}
+
+/** The state that the segment begins with. Takes the state before it over, and the context where it fails. */
+async function entered(
+  transformer: Transformer,
+  segment: NarrowSegment,
+  before: State,
+  context: PassContext,
+): Promise<State> {
+  try {
+    return await segment.begin(before, context);
+  } catch (thrown) {
+    transformer.disposeContext(context);
+    throw thrown;
+  } finally {
+    disposeState(before);
   }
 }
 
@@ -314,15 +312,7 @@ class HeldOutSegment {
         await pause(signal);
         const boundary = { before: segment.before, after: segment.before };
         const { before, context } = await teacherBatch(transformer, input, boundary, segment.leading);
-        let state: State;
-        try {
-          state = await segment.begin(before, context);
-        } catch (thrown) {
-          transformer.disposeContext(context);
-          throw thrown;
-        } finally {
-          disposeState(before);
-        }
+        const state = await entered(transformer, segment, before, context);
         let targets: SegmentTargets = [];
         try {
           targets = await segment.targets(state, context);

@@ -33,6 +33,7 @@ import type { DistilSettings } from '../run/settings.ts';
 import { velocityLoss } from './losses.ts';
 import { optimise, whenThereIsRoom } from './optimise.ts';
 import { cutUp, type FlatParameters, flatten, layoutOf, type ParameterLayout, unflatten } from './parameters.ts';
+import { progressOfTraining } from './progress-of-training.ts';
 import { named, StudentGradients } from './recorded-gradients.ts';
 import { ErrorSums } from './stand-in-errors.ts';
 import type { TrainingBatches } from './training-data.ts';
@@ -132,13 +133,7 @@ export async function trainModulations(options: TrainModulationsOptions): Promis
           transformer.disposeContext(context);
         }
       },
-      saveState: (step, parts) => options.save(`state-${step}.safetensors`, parts),
-      onSteps: (points) => onProgress({ kind: 'steps', points }, points.at(-1)?.step ?? 0),
-      onCheckpoint: (step, file) => onProgress({ kind: 'checkpoint', step, file }, step),
-      async afterStep(step, weights) {
-        if (step % settings.heldOutEvery !== 0 || step === settings.steps) return;
-        onProgress({ kind: 'held-out', point: { step, student: await errorOf(weights, signal) } }, step);
-      },
+      ...progressOfTraining(options, start.step, errorOf),
       signal,
       stop,
     }).finally(() => gradients.dispose());
