@@ -30,7 +30,7 @@ const TICK_MS = 500;
 export function AnalysisProgress() {
   const running = useStore(analysisStore, (state) => state.running);
   const report = useStore(analysisStore, (state) => state.report);
-  const restoredFrom = useStore(analysisStore, (state) => state.restoredFrom);
+  const restoredFrom = useStore(analysisStore, (state) => (state.isRestored ? state.measuredAtMs : null));
   const silentMs = useStore(engineStore, (state) => state.silentMs);
   const changes = useCalibrationChanges();
   const present = usePresentEstimate();

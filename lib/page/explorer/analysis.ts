@@ -49,9 +49,9 @@ export interface AnalysisState {
   readonly report: AnalysisReport | null;
   /** What the report was measured on, with the calibration file where it is at hand; null while there is no report. */
   readonly measuredOn: CalibrationChoice | null;
-  /** When the report was measured, if it was restored from this browser; null when it was measured in this visit. */
-  readonly restoredFrom: number | null;
-  /** When the analysis itself was measured, whatever was added to its report since. */
+  /** Whether the report was restored from this browser; otherwise it was measured in this visit. */
+  readonly isRestored: boolean;
+  /** When the analysis itself was measured, whatever was added to its report since; null while there is no report. */
   readonly measuredAtMs: number | null;
   /** Edits whose damage is being measured. */
   readonly measuring: RunSet;
@@ -70,7 +70,7 @@ const NOTHING: AnalysisState = {
   stopping: false,
   report: null,
   measuredOn: null,
-  restoredFrom: null,
+  isRestored: false,
   measuredAtMs: null,
   measuring: [],
 };
@@ -116,7 +116,7 @@ export async function analyse(asked: CalibrationChoice): Promise<void> {
     analysisStore.setState({
       report,
       measuredOn: choice,
-      restoredFrom: null,
+      isRestored: false,
       measuredAtMs: Date.now(),
       running: null,
       stopping: false,
@@ -287,7 +287,7 @@ function showKept(kept: KeptReport): void {
   const choice = calibrationFrom(kept.inputs) ?? choiceOfReport(report);
   const present = calibrationStore.getState();
   if (calibrationText(present) !== calibrationText(choice)) calibrationStore.setState(choice);
-  analysisStore.setState({ report, measuredOn: choice, restoredFrom: savedAtMs, measuredAtMs: savedAtMs });
+  analysisStore.setState({ report, measuredOn: choice, isRestored: true, measuredAtMs: savedAtMs });
   showPassing('kept', 'done', `Restored analysis of ${report.model.name}`, {
     hint: `Measured on ${keptWords(kept)}. Analyse measures again.`,
   });

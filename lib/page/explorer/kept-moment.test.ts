@@ -15,7 +15,7 @@ beforeEach(() => {
 });
 
 it('stays when more is measured of it: what another tab analysed since is still the last one', async () => {
-  analysisStore.setState({ report, measuredOn, restoredFrom: 5, measuredAtMs: 5 });
+  analysisStore.setState({ report, measuredOn, isRestored: true, measuredAtMs: 5 });
   await keepMeasured(report);
   expect(keepReport).toHaveBeenCalledExactlyOnceWith(expect.any(String), report, 5);
 });
