@@ -16,6 +16,7 @@ import { mixesOf } from './mixed-plans.ts';
 import { mixedTables } from './mixed-tables.ts';
 import { scoreQualityOf, writeScoreQuality } from './quality-file.ts';
 import { RECIPES, recipeRows } from './recipes.ts';
+import { shareTable } from './run-shares.ts';
 import { Sample } from './sample.ts';
 import { measuredReport, scoresOf, truthsOf } from './score-quality.ts';
 import {
@@ -35,9 +36,8 @@ import { writeTables } from './tables.ts';
 import { truthDepths } from './truths.ts';
 import { widthRows } from './width-arms.ts';
 
-const PARTS = 'truths,addition,scores,mixed,half,sequential,fine-tune,differences,depths,removal,subsets,width'.split(
-  ',',
-);
+const PARTS =
+  'truths,addition,scores,mixed,half,sequential,fine-tune,differences,depths,shares,removal,subsets,width'.split(',');
 /** Asked for by name; they write no table. */
 const TRIALS = ['recipes', 'given', 'quality'];
 
@@ -134,6 +134,13 @@ async function runPart(sample: Sample, name: string, part: string): Promise<void
       (row) => [row.pictures.held.length, row] as const,
     ),
   );
+  if (part === 'shares') {
+    const plugged = [...(await study.atHalf()), ...(await study.depths())];
+    await writeTables(join(values.docs, 'planner.md'), {
+      [`${name} shares`]: shareTable(plugged, truths.plans, report),
+    });
+    return;
+  }
   const names = study.choices.slice(0, Number(values.compared)).map((choice) => choice.name);
   const tables: Record<string, () => Promise<string>> = {
     half: async () => armTable(await study.atHalf(), teachers),

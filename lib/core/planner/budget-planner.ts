@@ -3,7 +3,7 @@
  * and rules to a problem, and gives plans back as edits.
  */
 import { type DamageScore, type DetectionSettings, leastScore, type UsableScore } from '../detection/index.ts';
-import { type RunSet, runsOf, type WidthEdit } from '../edit/index.ts';
+import { type RunReplacement, type RunSet, runsOf, type WidthEdit } from '../edit/index.ts';
 import type { PlannedModel } from '../plan/index.ts';
 import type { AnalysisReport, Bounds } from '../report/index.ts';
 import { type PlannedEdits, Planner } from './best-plan.ts';
@@ -12,7 +12,7 @@ import { type BudgetedModel, type CostScale, costScale, savingFor, unmet } from 
 import { usedOffers } from './narrow-candidates.ts';
 import { planProblem } from './plan-problem.ts';
 import type { PlanRules } from './plan-rules.ts';
-import { addsOutputErrors, type Prediction, predictionOf } from './prediction.ts';
+import { type Prediction, predictionOf } from './prediction.ts';
 
 export interface PlanPoint {
   /** Runs of blocks. */
@@ -61,16 +61,21 @@ export interface PlannerRequest {
 /** Points of a front that is too long to be shown whole. */
 const FRONT_POINTS = 100;
 
-/** What stands in for a score that errors of narrower blocks do not add to, the better predictor first. */
-const OUTPUT_ERRORS = ['linear', 'removed'] as const satisfies readonly DamageScore[];
+/** Output errors that those of narrower blocks add to; the better predictor of what stands in for runs first. */
+const OUTPUT_ERRORS: Readonly<Record<RunReplacement, readonly DamageScore[]>> = {
+  nothing: ['removed', 'linear'],
+  probes: ['linear', 'removed'],
+  linear: ['linear', 'removed'],
+  student: ['linear', 'removed'],
+};
 
 /** The one that *Minimise* goes by; with narrower blocks on offer one that they add to, where the report measured it. */
 function scoreFor({ report, model, detection, rules }: PlannerRequest): Pick<UsableScore, 'score'> {
   const usual = leastScore(report, model, detection);
   // Without runs nothing has to be known of them.
-  if (!rules.allow.includes('run') && runsOf(rules.chosen).length === 0) return { score: OUTPUT_ERRORS[0] };
-  if (usedOffers(rules).length === 0 || addsOutputErrors(usual.score)) return usual;
-  const measured = OUTPUT_ERRORS.map((score) => leastScore(report, model, detection, score));
+  if (!rules.allow.includes('run') && runsOf(rules.chosen).length === 0) return { score: 'linear' };
+  if (usedOffers(rules).length === 0) return usual;
+  const measured = OUTPUT_ERRORS[rules.by].map((score) => leastScore(report, model, detection, score));
   return measured.find(({ standsInFor }) => standsInFor === null) ?? usual;
 }
 
@@ -78,7 +83,8 @@ function scoreFor({ report, model, detection, rules }: PlannerRequest): Pick<Usa
 export function budgetPlanner(request: PlannerRequest): BudgetPlanner {
   const { model, report, file, detection, budget: asked, rules } = request;
   const scale = costScale(asked, model, report);
-  const prediction = request.prediction ?? predictionOf(report, detection, scoreFor(request));
+  const besideNarrow = usedOffers(rules).length > 0 ? rules.by : null;
+  const prediction = request.prediction ?? predictionOf(report, detection, scoreFor(request), besideNarrow);
   const { problem, editsOf, widthOf, boundsOf } = planProblem(model, report, scale, prediction, rules, file);
   const planner = new Planner(problem);
   const pointOf = ({ ids, saves, damage }: PlannedEdits): PlanPoint => {

@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_DETECTION, leastScore } from '../detection/index.ts';
-import { type Edit, editSetOf, ffnEdit, modulationEdit, runEdit, textStreamEdit } from '../edit/index.ts';
+import {
+  type Edit,
+  editSetOf,
+  ffnEdit,
+  modulationEdit,
+  type RunReplacement,
+  runEdit,
+  textStreamEdit,
+} from '../edit/index.ts';
 import { editableModel, editedConfig, editedModel, parseModelConfig } from '../model/config-index.ts';
 import { seededRandom } from '../random.ts';
 import { damageOf } from '../report/report-fixtures.ts';
@@ -259,13 +267,14 @@ describe('plans of every kind of edit', () => {
       { damage: linear, bands },
     );
     expect(leastScore(weighted, model, DEFAULT_DETECTION).score).toBe('linear-early');
-    const request = (offers: readonly WidthOffer[]) => ({
+    const request = (offers: readonly WidthOffer[], by: RunReplacement = 'linear') => ({
       model,
       report: weighted,
       detection: DEFAULT_DETECTION,
       budget: { kind: 'params', dtype: null } as const,
       rules: {
         ...FREE_RULES,
+        by,
         allow: offers.length > 0 ? (['run', 'modulation'] as const) : (['run'] as const),
         offers,
       },
@@ -274,6 +283,36 @@ describe('plans of every kind of edit', () => {
     const { prediction } = budgetPlanner(request([offer(modulationEdit({ rank: 8 }), 0.01)]));
     expect(prediction.label).toBe('output error, linear, squares added up');
     expect(predictionOf(weighted, DEFAULT_DETECTION).termOfError(0.01)).toBeNull();
+    const ofStudents = budgetPlanner(request([offer(modulationEdit({ rank: 8 }), 0.01)], 'student')).prediction;
+    expect(ofStudents.label).toBe('output error, linear × 0.4, squares added up');
+    expect(ofStudents.termOfError(0.01)).toBeCloseTo(0.0001, 12);
+    expect(ofStudents.termOf(runEdit({ first: 0, last: 1 }, 'student'))).toBeCloseTo((0.4 * 0.3) ** 2, 12);
+    expect(ofStudents.termOf(runEdit({ first: 0, last: 1 }, 'nothing'))).toBeCloseTo((1.5 * 0.3) ** 2, 12);
+  });
+
+  it('hold a run against a narrower block by what its student leaves, not by what was measured before training', () => {
+    const measured = reportOf(
+      Array.from({ length: BLOCKS }, () => 0.1),
+      {
+        damage: runs.map((edit) => ({
+          ...damageOf({ ...edit, by: 'linear' as const }, 0.1 * (edit.last - edit.first)),
+          bounds: { low: 0.05 * (edit.last - edit.first), high: 0.2 * (edit.last - edit.first) },
+        })),
+      },
+    );
+    // Both save as much; in closed form the group costs less than the run, and more than its student.
+    const offers = [{ ...offer(textStreamEdit({ first: 1, last: 2 }), 0.06), bounds: { low: 0.05, high: 0.07 } }];
+    const best = (by: RunReplacement) =>
+      budgetPlanner({
+        ...{ model, report: measured, detection: DEFAULT_DETECTION, budget: { kind: 'params', dtype: null } },
+        rules: { ...FREE_RULES, by, allow: ['run', 'text'], offers },
+      }).best(parseBudget('params=97%', 'test'));
+    expect(best('linear')).toMatchObject({ edits: [], width: [{ on: 'text-stream' }] });
+    const point = best('student');
+    expect(point).toMatchObject({ edits: [{ last: expect.any(Number) }], width: [] });
+    expect(point.damage).toBeCloseTo(0.04, 12);
+    expect(point.bounds?.low).toBeCloseTo(0.02, 12);
+    expect(point.bounds?.high).toBeCloseTo(0.08, 12);
   });
 
   it('are refused where nothing of a kind is offered, or output errors do not add to the score', () => {

@@ -16,8 +16,9 @@ import {
   totalOfAdded,
   type UsableScore,
 } from '../detection/index.ts';
-import type { RunEdit, RunSet } from '../edit/index.ts';
+import type { RunEdit, RunReplacement, RunSet } from '../edit/index.ts';
 import { type AnalysisReport, type Bounds, damageOf } from '../report/index.ts';
+import { isMeasuredRun, runShare } from './run-shares.ts';
 
 export interface Prediction {
   /** "1 − surrogate CKA, added up" */
@@ -43,27 +44,37 @@ export function addsOutputErrors(score: DamageScore): boolean {
   return isShare && !weightsEarly;
 }
 
-/** The default: the score that *Minimise* goes by. */
+/**
+ * The default: the score that *Minimise* goes by. `besideNarrow`: what stands in for runs in plans that hold narrower blocks too. Their
+ * errors are of the edit itself, and so those of runs are put on the same scale: each is what its replacement leaves (`runShare`).
+ */
 export function predictionOf(
   report: AnalysisReport,
   settings: DetectionSettings,
   { score }: Pick<UsableScore, 'score'> = leastScore(report, report.model, settings),
+  besideNarrow: RunReplacement | null = null,
 ): Prediction {
   const { label, isShare, needs, adds } = scoreNamed(score);
   const inSquares = adds === 'in squares';
+  const added = (error: number) => (inSquares ? error ** 2 : error);
   const totalOf = (sum: number) => totalOfAdded(score, Math.max(0, sum));
+  const shareOf = (by: RunReplacement) => (besideNarrow !== null && isMeasuredRun(score) ? runShare(score, by) : 1);
+  const share = besideNarrow === null ? 1 : shareOf(besideNarrow);
   return {
-    label: `${label}, ${inSquares ? 'squares added up' : 'added up'}`,
+    label: `${label}${share === 1 ? '' : ` × ${share}`}, ${inSquares ? 'squares added up' : 'added up'}`,
     isShare,
-    termOf: (edit) => addedDamage(report, edit, score, settings),
-    termOfError: (outputError) => (addsOutputErrors(score) ? (inSquares ? outputError ** 2 : outputError) : null),
+    termOf(edit) {
+      const term = addedDamage(report, edit, score, settings);
+      return term === null ? null : term * added(shareOf(edit.by));
+    },
+    termOfError: (outputError) => (addsOutputErrors(score) ? added(outputError) : null),
     totalOf,
     boundsOf(edits, beside = []) {
       if (needs === null || edits.length + beside.length === 0) return null;
       let [low, high] = [0, 0];
-      const add = (bounds: Bounds) => {
-        low += inSquares ? bounds.low ** 2 : bounds.low;
-        high += inSquares ? bounds.high ** 2 : bounds.high;
+      const add = (bounds: Bounds, share = 1) => {
+        low += added(share * bounds.low);
+        high += added(share * bounds.high);
       };
       for (const bounds of beside) {
         if (!bounds) return null;
@@ -74,7 +85,7 @@ export function predictionOf(
         // Bounds are of the error over all timesteps: a weighted one has none.
         const isOfScore = measured?.outputError === damageScore(report, edit, score, settings);
         if (!measured?.bounds || !isOfScore) return null;
-        add(measured.bounds);
+        add(measured.bounds, shareOf(edit.by));
       }
       return { low: totalOf(low), high: totalOf(high) };
     },
