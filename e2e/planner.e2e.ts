@@ -12,6 +12,8 @@ import {
   testAnalysed as test,
 } from './contigua.ts';
 
+const DRAWN_MS = 60_000;
+
 const plans = (page: Page) => panel(page, 'Plans');
 const points = (page: Page) =>
   plans(page)
@@ -100,6 +102,23 @@ test('two plans stand side by side, with what differs between them', async ({ pa
   await expect(compared.getByRole('row', { name: /^Edits/ })).toContainText('3–5');
   await expect(compared.getByRole('row', { name: /^Only here/ })).toContainText('8–10');
   await expect(compared.getByRole('row', { name: /^Parameters/ })).toContainText('4.09 M4.76 M');
+  const pictures = page.getByRole('region', { name: 'Pictures of the compared plans' });
+  await pictures.getByRole('button', { name: 'Draw pictures' }).click();
+  for (const whose of ['whole model', 'present plan', 'held plan']) {
+    const picture = pictures.getByRole('img', {
+      name: new RegExp(`^Picture of the ${whose}, \\d+ of \\d+ facts hold$`),
+    });
+    await expect(picture).toBeVisible({ timeout: DRAWN_MS });
+  }
+  await expect(pictures.getByRole('button', { name: 'Drawn' })).toBeDisabled();
+  const facts = pictures.getByRole('table', { name: 'What the checker reads in the pictures of the compared plans' });
+  await expect(facts.getByRole('columnheader')).toHaveText(['Fact', 'Whole', 'Now', 'Held']);
+  await expect(facts.getByRole('row', { name: /^background: white/ }).getByRole('cell')).toHaveCount(3);
+  // Another plan beside the held one: only its picture is missing.
+  await dragBlocks(page, 12, 13);
+  await expect(pictures.getByRole('img', { name: /^Picture of the present plan/ })).toHaveCount(0);
+  await expect(pictures.getByRole('img', { name: /^Picture of the held plan/ })).toBeVisible();
+  await expect(pictures.getByRole('button', { name: 'Draw pictures' })).toBeEnabled();
   await plans(page).getByRole('button', { name: 'Stop comparing' }).click();
   await expect(compared).toHaveCount(0);
 });

@@ -1,36 +1,42 @@
-/** Fact by fact, what the checker reads in the two pictures. */
+/** Fact by fact, what the checker reads in pictures of one prompt. */
 import { CheckIcon, CrossIcon } from '@/components/ui/icons';
 import type { Drawing } from '@/lib/compute/protocol.ts';
 
 type Fact = Drawing['facts'][number];
 
-interface FactTableProps {
-  whole: readonly Fact[];
-  pruned: readonly Fact[] | null;
-  /** Whole and pruned: the picture is not of what the page says now. */
-  outdated: readonly [whole: boolean, pruned: boolean];
+export interface FactColumn {
+  readonly name: string;
+  /** Null where the picture belongs to another prompt or was not drawn. */
+  readonly facts: readonly Fact[] | null;
+  /** The picture is not of what the page says now. */
+  readonly isOutdated: boolean;
 }
 
-/** `pruned` is null when the right picture belongs to another prompt or was not drawn. */
-export function FactTable({ whole, pruned, outdated }: FactTableProps) {
+interface FactTableProps {
+  /** The first has facts: they name the rows. */
+  columns: readonly FactColumn[];
+  caption?: string;
+}
+
+export function FactTable({ columns, caption = 'What the checker reads in the pictures' }: FactTableProps) {
   return (
     <table className="mt-2 w-full text-xs">
-      <caption className="sr-only">What the checker reads in the pictures</caption>
+      <caption className="sr-only">{caption}</caption>
       <thead className="text-left align-bottom text-muted">
         <tr className="h-6">
           <th scope="col" className="font-normal">
             Fact
           </th>
-          <th scope="col" className="w-22 font-normal">
-            Whole{outdated[0] ? <Outdated /> : null}
-          </th>
-          <th scope="col" className="w-22 font-normal">
-            Pruned{pruned && outdated[1] ? <Outdated /> : null}
-          </th>
+          {columns.map(({ name, facts, isOutdated }) => (
+            <th key={name} scope="col" className="w-22 font-normal">
+              {name}
+              {facts && isOutdated ? <Outdated /> : null}
+            </th>
+          ))}
         </tr>
       </thead>
       <tbody>
-        {whole.map((fact, index) => (
+        {(columns[0]?.facts ?? []).map((fact, index) => (
           <tr key={fact.name} className="h-5">
             <th
               scope="row"
@@ -45,8 +51,9 @@ export function FactTable({ whole, pruned, outdated }: FactTableProps) {
               </span>{' '}
               <span aria-hidden>{fact.expected}</span>
             </th>
-            <Verdict fact={fact} />
-            <Verdict fact={pruned?.[index] ?? null} />
+            {columns.map(({ name, facts }) => (
+              <Verdict key={name} fact={facts?.[index] ?? null} />
+            ))}
           </tr>
         ))}
       </tbody>

@@ -1,5 +1,5 @@
 'use client';
-/** The choice on the page beside one that is held: intervals, costs of every kind, what is predicted and measured, and where they differ. */
+/** The choice on the page beside one that is held: intervals, costs of every kind, what is predicted and measured, pictures, and where they differ. */
 import { useMemo } from 'react';
 import { PlanRows } from '@/components/charts';
 import { Button } from '@/components/ui/button';
@@ -15,6 +15,7 @@ import { changeWords, percentWords } from '@/lib/page/browser/number-words.ts';
 import { isCounted, type MeasuredChoice } from '@/lib/page/explorer/choice-quality.ts';
 import { choiceWords } from '@/lib/page/explorer/edit-words.ts';
 import type { PageEdit } from '@/lib/page/explorer/edits.ts';
+import { ComparePictures } from './compare-pictures';
 import { choiceKey, damageWords, type PointScales, pointScales } from './plan-points';
 
 interface PlanCompareProps {
@@ -105,6 +106,7 @@ export function PlanCompare(props: PlanCompareProps) {
           {model.drawable ? <Line name="Facts held" cells={measured.map(factWords)} /> : null}
         </tbody>
       </table>
+      {model.drawable ? <ComparePictures model={model} report={report} present={present} held={held} /> : null}
     </div>
   );
 }

@@ -171,9 +171,14 @@ function Preview() {
           {whole && whole.drawing.facts.length > 0 && (
             <Suspense>
               <FactTable
-                whole={whole.drawing.facts}
-                pruned={pruned && isPrunedOf(pruned.of, whole.of) ? pruned.drawing.facts : null}
-                outdated={[wholeChanged.length > 0, prunedChanged.length > 0]}
+                columns={[
+                  { name: 'Whole', facts: whole.drawing.facts, isOutdated: wholeChanged.length > 0 },
+                  {
+                    name: 'Pruned',
+                    facts: pruned && isPrunedOf(pruned.of, whole.of) ? pruned.drawing.facts : null,
+                    isOutdated: prunedChanged.length > 0,
+                  },
+                ]}
               />
             </Suspense>
           )}

@@ -1,5 +1,5 @@
 'use client';
-/** The two pictures. */
+/** A picture with its title and the facts that hold in it. */
 import { useEffect, useRef } from 'react';
 import { durationWords } from '@/lib/page/browser/number-words.ts';
 import { changedWords } from '@/lib/page/explorer/made-of.ts';
@@ -7,6 +7,8 @@ import type { Drawn } from '@/lib/page/explorer/preview.ts';
 
 interface PictureProps {
   title: string;
+  /** Names the picture where the title alone does not. */
+  name?: string;
   drawn: Drawn | null;
   /** What has changed since it was drawn: prompt, seed, choice of blocks … */
   changed: readonly string[];
@@ -14,7 +16,7 @@ interface PictureProps {
   share: number | null;
 }
 
-export function Picture({ title, drawn, changed, share }: PictureProps) {
+export function Picture({ title, name = `${title} model's picture`, drawn, changed, share }: PictureProps) {
   const stale = changed.length > 0;
   const canvas = useRef<HTMLCanvasElement>(null);
   const figure = useRef<HTMLElement>(null);
@@ -36,7 +38,7 @@ export function Picture({ title, drawn, changed, share }: PictureProps) {
           <canvas
             ref={canvas}
             role="img"
-            aria-label={`${title} model's picture, ${held} of ${facts.length} facts hold`}
+            aria-label={`${name}, ${held} of ${facts.length} facts hold`}
             width={drawn.drawing.width}
             height={drawn.drawing.height}
             className={`size-full [image-rendering:pixelated] ${stale ? 'opacity-35' : ''}`}

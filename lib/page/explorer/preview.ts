@@ -1,4 +1,7 @@
-/** The same prompt and seed drawn by the whole model and by the pruned one. The whole picture is drawn once per prompt. */
+/**
+ * The same prompt and seed drawn by the whole model and by the pruned one, and by a plan that is held beside it. The whole picture is drawn
+ * once per prompt.
+ */
 import { createStore } from 'zustand/vanilla';
 import type { Drawing } from '@/lib/compute/protocol.ts';
 import { DRAWING } from '@/lib/core/shapes/index.ts';
@@ -13,15 +16,21 @@ export interface Drawn {
   readonly of: MadeOf;
   readonly drawing: Drawing;
 }
+export type Pictured = 'whole' | 'pruned' | 'held';
 export interface PreviewState {
   readonly prompt: string;
   readonly seed: number;
-  readonly drawing: 'whole' | 'pruned' | null;
+  readonly drawing: Pictured | null;
   /** 0…1 of the picture being drawn. */
   readonly share: number;
   readonly whole: Drawn | null;
   readonly pruned: Drawn | null;
+  /** Pictures of other choices, the newest first, for plans that are compared. */
+  readonly others: readonly Drawn[];
 }
+
+/** A held plan and a few that were tried beside it. */
+const MOST_OTHERS = 8;
 
 export const DEFAULT_PROMPT = 'a large red circle top left and a small blue square bottom right on white';
 
@@ -32,6 +41,7 @@ export const previewStore = createStore<PreviewState>(() => ({
   share: 0,
   whole: null,
   pruned: null,
+  others: [],
 }));
 
 let stopDrawing: AbortController | null = null;
@@ -68,10 +78,53 @@ export function isPrunedOf(pruned: MadeOf, whole: MadeOf): boolean {
   return isSame(pruned, whole);
 }
 
+/** The picture of a choice: of the same prompt and seed if there is one, else an outdated one; of the whole model where nothing is chosen. */
+export function pictureOf(state: PreviewState, edits: readonly PageEdit[], of: MadeOf): Drawn | null {
+  if (edits.length === 0) return state.whole;
+  const drawn = [...(state.pruned ? [state.pruned] : []), ...state.others];
+  const choice = editsMadeOf(edits);
+  return drawn.find((one) => isSame(one.of, of)) ?? drawn.find((one) => isSame(one.of, choice)) ?? null;
+}
+
+/** Draws the choice anew, and the whole model unless its picture is there. */
 export async function drawBoth(
   fingerprint: string,
   edits: readonly PageEdit[],
   probes: ReportProbes | null,
+): Promise<void> {
+  await drawing(fingerprint, probes, async ({ of, picture }) => {
+    if (edits.length > 0) keepPruned({ of: prunedOf(of, edits, probes), drawing: await picture('pruned', edits) });
+  });
+}
+
+/** Draws what is missing of the whole model, the present choice and the one that is held beside it. */
+export async function drawCompared(
+  fingerprint: string,
+  { present, held }: { readonly present: readonly PageEdit[]; readonly held: readonly PageEdit[] },
+  probes: ReportProbes | null,
+): Promise<void> {
+  await drawing(fingerprint, probes, async ({ of, picture }) => {
+    const isMissing = (edits: readonly PageEdit[], made: MadeOf) =>
+      edits.length > 0 && !isSame(pictureOf(previewStore.getState(), edits, made)?.of ?? null, made);
+    const [presentOf, heldOf] = [prunedOf(of, present, probes), prunedOf(of, held, probes)];
+    if (isMissing(present, presentOf)) {
+      keepPruned({ of: presentOf, drawing: await picture('pruned', present) });
+    }
+    if (isMissing(held, heldOf)) keepOther({ of: heldOf, drawing: await picture('held', held) });
+  });
+}
+
+interface DrawingOf {
+  /** What the whole model's picture is made of. */
+  readonly of: MadeOf;
+  picture(which: Pictured, edits: readonly PageEdit[]): Promise<Drawing>;
+}
+
+/** One call at a time: the whole model's picture if it is missing, then `others`. */
+async function drawing(
+  fingerprint: string,
+  probes: ReportProbes | null,
+  others: (of: DrawingOf) => Promise<void>,
 ): Promise<void> {
   if (stopDrawing) return;
   const own = new AbortController();
@@ -79,9 +132,9 @@ export async function drawBoth(
   settle('preview');
   const { prompt, seed, whole } = previewStore.getState();
   const of = wholeOf(fingerprint, prompt, seed);
-  const draw = (which: 'whole' | 'pruned', present: readonly PageEdit[]) => {
+  const picture = (which: Pictured, edits: readonly PageEdit[]) => {
     previewStore.setState({ drawing: which, share: 0 });
-    const input = { prompt, seed, ...DRAWING, edits: present, probes: probes?.source ?? null };
+    const input = { prompt, seed, ...DRAWING, edits, probes: probes?.source ?? null };
     return showingRefit(
       (onProgress) => ask('draw', input, { signal: own.signal, onProgress }),
       // What comes before, such as reading modulations, has no share of the picture.
@@ -89,11 +142,10 @@ export async function drawBoth(
     );
   };
   try {
-    if (!isSame(whole?.of ?? null, of)) previewStore.setState({ whole: { of, drawing: await draw('whole', []) } });
-    if (edits.length > 0) {
-      const drawing = await draw('pruned', edits);
-      previewStore.setState({ pruned: { of: prunedOf(of, edits, probes), drawing } });
+    if (!isSame(whole?.of ?? null, of)) {
+      previewStore.setState({ whole: { of, drawing: await picture('whole', []) } });
     }
+    await others({ of, picture });
   } catch (thrown) {
     showError('preview', thrown);
   } finally {
@@ -102,11 +154,24 @@ export async function drawBoth(
   }
 }
 
+/** The picture of another choice before it stays among the others. */
+function keepPruned(drawn: Drawn): void {
+  const { pruned } = previewStore.getState();
+  previewStore.setState({ pruned: drawn });
+  if (pruned && !isSame(pruned.of, drawn.of)) keepOther(pruned);
+}
+
+function keepOther(drawn: Drawn): void {
+  previewStore.setState(({ others }) => ({
+    others: [drawn, ...others.filter((one) => !isSame(one.of, drawn.of))].slice(0, MOST_OTHERS),
+  }));
+}
+
 export function stopDraw(): void {
   stopDrawing?.abort();
 }
 
 export function clearPreview(): void {
   stopDrawing?.abort();
-  previewStore.setState({ whole: null, pruned: null });
+  previewStore.setState({ whole: null, pruned: null, others: [] });
 }
