@@ -100,11 +100,22 @@ type StripData = Pick<
 const opacityOf = ({ foundIn }: StripData, interval: BlockInterval): number | undefined =>
   foundIn && bracketOpacity(foundIn(interval));
 
-/** The whole strip as one figure, for export. */
-export function drawLayerStrip(data: StripData, width: number, domain: ProbeDomain, palette: ChartPalette): Mark[] {
+/** The strip as one figure, for export, with room for what makes blocks narrower (draw-narrower-rows.ts). */
+export function drawLayerStrip(
+  data: StripData,
+  width: number,
+  domain: ProbeDomain,
+  palette: ChartPalette,
+  narrowerHeight = 0,
+): Mark[] {
   const axis = blockAxis(data.numBlocks, width, { stacks: data.stacks });
   const streams = data.probeR2 ? data.streams : [];
-  const { brackets, cells, traitsTop, probes, allProbes } = stripRows(axis, streams.length);
+  const { brackets, cells, traitsTop, narrower, probes, allProbes } = stripRows(
+    axis,
+    streams.length,
+    1,
+    narrowerHeight,
+  );
   const marks: Mark[] = data.selection.map((interval) => {
     const { left, width: span } = spanOf(axis, interval);
     return mark('rect', { x: left, y: cells.top, width: span, height: cells.height, rx: 4, fill: palette.accent });
@@ -131,7 +142,12 @@ export function drawLayerStrip(data: StripData, width: number, domain: ProbeDoma
     const look = { name: stream.label, look: streamLook(row), ...place, domain, palette };
     marks.push(...drawProbeRow(data.probeR2?.[stream.id] ?? [], axis, look));
   }
-  const bottom = streams.length > 0 ? allProbes.top + allProbes.height : cells.top + cells.height + 4;
+  const bottom =
+    streams.length > 0
+      ? allProbes.top + allProbes.height
+      : narrowerHeight > 0
+        ? narrower.top + narrower.height
+        : cells.top + cells.height + 4;
   marks.push(...drawSeams(axis, 0, bottom, palette), ...drawStackNames(axis, 0, palette));
   return marks;
 }

@@ -1,4 +1,5 @@
 /** The charts as standalone SVG figures, from the same drawings as the page's, in print colours. */
+import { formatBlocks } from '@/lib/core/edit/index.ts';
 import type { BlockInterval } from '@/lib/core/interval/index.ts';
 import type { StreamSpec } from '@/lib/core/model/architecture.ts';
 import { traitPlaces } from '@/lib/core/model/config-index.ts';
@@ -14,6 +15,7 @@ import {
   heatmapLayout,
 } from './draw-heatmap.ts';
 import { drawLayerStrip, stripRows } from './draw-layer-strip.ts';
+import { drawNarrowerRows, type NarrowerFigureRows, narrowerFigureHeight } from './draw-narrower-rows.ts';
 import { drawNoiseLegend, drawNoiseRows, type NoiseRowsData, noiseLayout } from './draw-noise-rows.ts';
 import { probeDomain } from './draw-probe-row.ts';
 import { drawStackNames, namesHeight } from './draw-seams.ts';
@@ -72,16 +74,23 @@ function traitsSentence({ traits = [], blocks = [] }: Partial<ChartDepth>): stri
   return named.length > 0 ? [`Under the cells, ${named.join('; ')}.`] : [];
 }
 
-export type StripFigureData = Pick<
-  LayerStripProps,
-  'numBlocks' | 'stacks' | 'streams' | 'blocks' | 'traits' | 'selection' | 'detected' | 'probeR2' | 'foundIn'
->;
+export interface StripFigureData
+  extends Pick<
+    LayerStripProps,
+    'numBlocks' | 'stacks' | 'streams' | 'blocks' | 'traits' | 'selection' | 'detected' | 'probeR2' | 'foundIn'
+  > {
+  /** Left out where the model allows nothing of the kind. */
+  readonly narrower?: NarrowerFigureRows | null | undefined;
+}
 
 export function layerStripSvg(data: StripFigureData, facts: FigureFacts): string {
   const { fitTokens, heldOutTokens } = facts.calibration;
-  const { probeR2 } = data;
+  const { probeR2, narrower = null } = data;
   const streams = probeR2 ? data.streams : [];
-  const { probes, allProbes } = stripRows(blockAxis(data.numBlocks, STRIP_WIDTH, data), streams.length);
+  const axis = blockAxis(data.numBlocks, STRIP_WIDTH, data);
+  const narrowerHeight = narrower ? narrowerFigureHeight(narrower) : 0;
+  const { probes, allProbes, ...rows } = stripRows(axis, streams.length, 1, narrowerHeight);
+  const below = { top: rows.narrower.top, streams: data.streams, palette: PAPER_PALETTE };
   const domain = probeDomain(...streams.map(({ id }) => probeR2?.[id] ?? []));
   const held = `${list.format(streams.map(({ id, label }) => `${countText(heldOutTokens[id] ?? 0)} ${label}`))} tokens`;
   const fitted = list.format(streams.map(({ id }) => countText(fitTokens[id] ?? 0)));
@@ -90,10 +99,14 @@ export function layerStripSvg(data: StripFigureData, facts: FigureFacts): string
     title: `Blocks of ${facts.model}: detected and chosen intervals, probe substitutability`,
     width: STRIP_WIDTH,
     height: probes.length > 0 ? allProbes.top + allProbes.height : allProbes.top - 8,
-    body: drawLayerStrip(data, STRIP_WIDTH, domain, PAPER_PALETTE),
+    body: [
+      ...drawLayerStrip(data, STRIP_WIDTH, domain, PAPER_PALETTE, narrowerHeight),
+      ...(narrower ? drawNarrowerRows(narrower, axis, below) : []),
+    ],
     caption: [
       `Brackets: detected intervals. Filled: chosen. ${intervalsSentence(data.detected, data.selection)}`,
       ...foundSentence(data),
+      ...(narrower ? narrowerSentences(narrower, data.numBlocks) : []),
       ...(probeR2 ? [measured] : []),
       ...traitsSentence(data),
       ...depthSentences(data, streams),
@@ -102,6 +115,35 @@ export function layerStripSvg(data: StripFigureData, facts: FigureFacts): string
     ],
   });
 }
+
+/** Which row is which kind of narrower block, and what of it is chosen. */
+function narrowerSentences({ groups, ffns, modulations }: NarrowerFigureRows, numBlocks: number): string[] {
+  const ffnWords = ffns.flatMap(({ stream, chosen }) =>
+    chosen.size === 0 ? [] : [`${stream.label} ${blocksWords([...chosen])}`],
+  );
+  const shared = modulations.map(({ blocks, words }) =>
+    blocks.length === numBlocks ? words : `${words} in blocks ${blocksWords(blocks)}`,
+  );
+  return [
+    ...(groups
+      ? [
+          `Row “groups”: text groups, as above; hatched: blocks that cannot be in one. Proposed: ${listed(groups.proposed)}. Chosen: ${listed(groups.chosen)}.`,
+        ]
+      : []),
+    ...(ffns.length > 0
+      ? [
+          `Rows “FFN”: filled where one linear map replaces the layers, thin where none can: ${ffnWords.join('; ') || 'none'}.`,
+        ]
+      : []),
+    ...(shared.length > 0 ? [`Row “mod.”: shared modulation, ${shared.join('; ')}.`] : []),
+  ];
+}
+
+const blocksWords = (blocks: readonly number[]): string =>
+  formatBlocks(
+    blocks.toSorted((a, b) => a - b),
+    ', ',
+  ).replaceAll('-', '–');
 
 export interface NoiseFigureData extends Pick<ChartDepth, 'numBlocks'>, Partial<Pick<ChartDepth, 'stacks'>> {
   readonly data: NoiseRowsData;

@@ -21,6 +21,7 @@ const spanField = (interval: BlockInterval | null): string => (interval ? `${int
 /** A model of several stacks also says which stack each block is in and where; one of unequal blocks, what each has. */
 export function layerStripCsv(data: StripFigureData): string {
   const { numBlocks, stacks = [], blocks: declared = [], traits = [], selection, detected, probeR2 } = data;
+  const { groups = null, ffns = [], modulations = [] } = data.narrower ?? {};
   const blocks = Array.from({ length: numBlocks }, (_, block) => block);
   const streams = probeR2 ? data.streams.map(({ id }) => id) : [];
   const several = stacks.length > 1;
@@ -36,6 +37,9 @@ export function layerStripCsv(data: StripFigureData): string {
       ...streams.map((stream) => `probe_r2_${stream}`),
       'detected_interval',
       'chosen_interval',
+      ...(groups ? ['proposed_text_group', 'chosen_text_group'] : []),
+      ...ffns.map(({ stream }) => `linear_ffn_${stream.id}`),
+      ...(modulations.length > 0 ? ['modulation'] : []),
     ],
     blocks.map((block) => [
       block,
@@ -44,6 +48,9 @@ export function layerStripCsv(data: StripFigureData): string {
       ...streams.map((stream) => probeR2?.[stream]?.[block]),
       spanField(intervalAt(detected, block)),
       spanField(intervalAt(selection, block)),
+      ...(groups ? [groups.proposed, groups.chosen].map((of) => spanField(intervalAt(of, block))) : []),
+      ...ffns.map(({ chosen }) => (chosen.has(block) ? 'yes' : '')),
+      ...(modulations.length > 0 ? [modulations.find(({ blocks }) => blocks.includes(block))?.words] : []),
     ]),
   );
 }

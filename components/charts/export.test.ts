@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { CalibrationFacts } from '@/lib/core/report/report.ts';
+import type { NarrowerFigureRows } from './draw-narrower-rows.ts';
 import { figureName, heatmapSvg, layerStripSvg, trajectoriesSvg } from './export-figures.ts';
 import { heatmapCsv, layerStripCsv, trajectoriesCsv } from './export-tables.ts';
 import type { FigureFacts, TrajectoryCurves } from './types.ts';
@@ -39,6 +40,19 @@ const strip = {
   selection,
   detected,
   probeR2: { image: [0.5, 0.75, 1], text: [0.25, undefined, null] },
+};
+const narrower: NarrowerFigureRows = {
+  groups: {
+    stream: streams[1]!,
+    chosen: [{ first: 1, last: 2 }],
+    proposed: [{ first: 0, last: 1 }],
+    isImpossible: (block) => block === 0,
+  },
+  ffns: [
+    { stream: streams[0]!, chosen: new Set([2, 0]), isImpossible: () => false },
+    { stream: streams[1]!, chosen: new Set(), isImpossible: (block) => block === 2 },
+  ],
+  modulations: [{ blocks: [0, 1, 2], words: 'rank 4' }],
 };
 const three = <T>(value: T) => ({ mean: value, image: value, text: value });
 const curves: TrajectoryCurves = {
@@ -122,6 +136,46 @@ describe('an exported figure', () => {
     expectStandalone(bare);
     expect(wordsOf(bare)).not.toContain('R²');
   });
+  it('of narrower blocks has rows of text groups, feed-forward layers and shared modulation', () => {
+    const svg = layerStripSvg({ ...strip, narrower }, facts);
+    expectStandalone(svg);
+    const words = wordsOf(svg);
+    expect(words).toContain(
+      'Row “groups”: text groups, as above; hatched: blocks that cannot be in one. Proposed: 0–1. Chosen: 1–2.',
+    );
+    expect(words).toContain(
+      'Rows “FFN”: filled where one linear map replaces the layers, thin where none can: image 0, 2.',
+    );
+    expect(words).toContain('Row “mod.”: shared modulation, rank 4.');
+    // The labels of the rows, and of the bar.
+    for (const label of ['groups', 'FFN', 'mod.', 'rank 4']) expect(svg).toContain(`>${label}</text>`);
+    expect(svg.match(/>FFN<\/text>/g)).toHaveLength(2);
+    const chosen = (of: string) => of.match(/<rect[^>]*fill="#b9480a"/g)?.length ?? 0;
+    // One text group, two maps and one bar over all blocks.
+    expect(chosen(svg) - chosen(figures.strip)).toBe(4);
+    const height = (of: string) => Number(/height="(\d+)"/.exec(of)?.[1]);
+    expect(height(svg)).toBeGreaterThan(height(figures.strip) + 44 + 3 * 19);
+  });
+  it('of a model whose blocks each have their own modulation has no row for it', () => {
+    const svg = layerStripSvg({ ...strip, probeR2: null, narrower: { ...narrower, modulations: [] } }, facts);
+    expectStandalone(svg);
+    expect(svg).not.toContain('mod.');
+  });
+  it('draws the modulation of some blocks as a bar over each run of them, none across a seam', () => {
+    const stacks = [
+      { label: 'double', first: 0, last: 1 },
+      { label: 'single', first: 2, last: 2 },
+    ];
+    const bars = (blocks: readonly number[], of: Partial<typeof strip> & { stacks?: typeof stacks }) =>
+      layerStripSvg(
+        { ...strip, ...of, narrower: { ...narrower, modulations: [{ blocks, words: 'rank 4' }] } },
+        facts,
+      ).match(/<rect[^>]*height="14" rx="3" fill="#b9480a"/g)?.length;
+    // Two are of feed-forward layers.
+    expect(bars([0, 2], {})).toBe(2 + 2);
+    expect(bars([0, 1, 2], {})).toBe(2 + 1);
+    expect(bars([0, 1, 2], { stacks })).toBe(2 + 2);
+  });
   it('names its break', () => {
     expect(wordsOf(figures.trajectories)).toContain('Break after block 1.');
   });
@@ -133,6 +187,16 @@ describe('a table', () => {
       'block,probe_r2_image,probe_r2_text,detected_interval,chosen_interval\r\n' +
         '0,0.5,0.25,0-1,\r\n1,0.75,,0-1,1-2\r\n2,1,,,1-2\r\n',
     );
+  });
+  it('of the strip says of every block what makes it narrower', () => {
+    const rows = layerStripCsv({ ...strip, narrower })
+      .trim()
+      .split('\r\n');
+    expect(rows[0]).toMatch(
+      /chosen_interval,proposed_text_group,chosen_text_group,linear_ffn_image,linear_ffn_text,modulation$/,
+    );
+    expect(rows[1]).toBe('0,0.5,0.25,0-1,,0-1,,yes,,rank 4');
+    expect(rows[3]).toBe('2,1,,,1-2,,1-2,yes,,rank 4');
   });
   it('of a heatmap keeps full precision', () => {
     const rows = heatmapCsv(matrix).trimEnd().split('\r\n');

@@ -26,8 +26,9 @@ import { modelStore } from '@/lib/page/explorer/model.ts';
 import { bandWords, type NoiseReading, readingOf } from '@/lib/page/explorer/noise.ts';
 import { allOthers, othersStore } from '@/lib/page/explorer/others.ts';
 import { readingWords, rowsWords, tokensRead } from '@/lib/page/explorer/reading.ts';
-import { presentRuns } from '@/lib/page/explorer/selection.ts';
+import { presentRuns, selectionStore } from '@/lib/page/explorer/selection.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
+import { narrowerFigure } from './narrower-figure';
 import { noiseRowsData } from './noise-rows-data';
 
 export type ChartName = 'strip' | 'noise' | 'trajectories' | `cka-${StreamId}`;
@@ -59,6 +60,7 @@ function figureOf(
   const { estimator, streams } = detection;
   const { numBlocks } = report.model;
   const { summary } = modelStore.getState();
+  const presentEdits = selectionStore.getState().selection.present;
   const common = {
     numBlocks,
     stacks: summary?.stacks,
@@ -90,7 +92,12 @@ function figureOf(
   switch (chart) {
     case 'strip': {
       const probeR2 = Object.fromEntries(Object.entries(report.streams).map(([id, one]) => [id, one.probeR2]));
-      const data = { ...common, probeR2, foundIn: (interval: BlockInterval) => foundIn(report, detection, interval) };
+      const data = {
+        ...common,
+        probeR2,
+        foundIn: (interval: BlockInterval) => foundIn(report, detection, interval),
+        narrower: summary && narrowerFigure(summary, report, presentEdits),
+      };
       return { words: ['blocks'], svg: () => layerStripSvg(data, facts), csv: () => layerStripCsv(data) };
     }
     case 'noise': {

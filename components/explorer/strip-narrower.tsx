@@ -4,13 +4,13 @@ import { useCallback, useMemo } from 'react';
 import { useStore } from 'zustand';
 import { NarrowerRows, type NarrowerRowsProps } from '@/components/charts/narrower-rows';
 import { ffnEdit, textStreamEdit } from '@/lib/core/edit/index.ts';
-import { type BlockInterval, intervalAt, removedBlocks } from '@/lib/core/interval/index.ts';
+import { removedBlocks } from '@/lib/core/interval/index.ts';
 import { widthDamageOf } from '@/lib/core/report/report.ts';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { hoverStore, setHover } from '@/lib/page/explorer/hover.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import { proposedGroups } from '@/lib/page/explorer/narrower.ts';
-import { allowsGroups, ffnStreams } from '@/lib/page/explorer/narrower-facts.ts';
+import { allowsGroups, ffnStreams, whyNoFfn } from '@/lib/page/explorer/narrower-facts.ts';
 import { narrowerWords } from '@/lib/page/explorer/narrower-words.ts';
 import { choose, chosenNarrower, chosenRuns, gestureName, selectionStore } from '@/lib/page/explorer/selection.ts';
 import { useStreams } from './use-linked';
@@ -49,8 +49,7 @@ export function StripNarrower({ width, onNote }: { width: number; onNote: (note:
     const held = narrower.filter((edit) => edit.on === 'text-stream');
     const chosen = narrower.filter((edit) => edit.on === 'ffn');
     return ffnStreams(facts).map((id) => {
-      const whyNot = (block: number) =>
-        facts.ffn[id]?.[block] ?? takenAway(block, removed, id === facts.textStream ? held : []);
+      const whyNot = (block: number) => whyNoFfn(facts, id, block, { removed, groups: held });
       return {
         stream: { id, label: labelOf(id) },
         chosen: new Set(chosen.filter(({ stream }) => stream === id).map(({ block }) => block)),
@@ -81,10 +80,4 @@ export function StripNarrower({ width, onNote }: { width: number; onNote: (note:
       onNote={onNote}
     />
   );
-}
-
-function takenAway(block: number, removed: ReadonlySet<number>, held: readonly BlockInterval[]): string | null {
-  if (removed.has(block)) return 'the block is taken out.';
-  const group = intervalAt(held, block);
-  return group && group.first !== block ? `text group ${group.first}–${group.last} leaves none.` : null;
 }

@@ -1,4 +1,5 @@
 /** What the open model allows beside runs of blocks, as its summary says. Pure. */
+import { type BlockInterval, intervalAt } from '@/lib/core/interval/index.ts';
 import type { NarrowerFacts, StreamId } from '@/lib/core/model/config-index.ts';
 
 export const allowsGroups = ({ textStream, text }: NarrowerFacts): boolean =>
@@ -7,3 +8,24 @@ export const allowsGroups = ({ textStream, text }: NarrowerFacts): boolean =>
 /** Streams with feed-forward layers that some block can do without, in the order of the model. */
 export const ffnStreams = ({ ffn }: NarrowerFacts): StreamId[] =>
   Object.entries(ffn).flatMap(([stream, reasons]) => (reasons.includes(null) ? [stream] : []));
+
+interface Taken {
+  /** Blocks that the choice takes out. */
+  readonly removed: ReadonlySet<number>;
+  /** Chosen text groups. */
+  readonly groups: readonly BlockInterval[];
+}
+
+/** Why the feed-forward layers of one stream of a block cannot become one linear map, in a sentence; null where they can. */
+export function whyNoFfn(
+  { ffn, textStream }: NarrowerFacts,
+  stream: StreamId,
+  block: number,
+  { removed, groups }: Taken,
+): string | null {
+  const reason = ffn[stream]?.[block] ?? null;
+  if (reason !== null) return reason;
+  if (removed.has(block)) return 'the block is taken out.';
+  const group = stream === textStream ? intervalAt(groups, block) : null;
+  return group && group.first !== block ? `text group ${group.first}–${group.last} leaves none.` : null;
+}
