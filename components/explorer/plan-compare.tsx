@@ -1,6 +1,7 @@
 'use client';
 /** The choice on the page beside one that is held: intervals, costs of every kind, what is predicted and measured, pictures, and where they differ. */
 import { useMemo } from 'react';
+import { useStore } from 'zustand';
 import { PlanRows } from '@/components/charts';
 import { Button } from '@/components/ui/button';
 import { estimatedError } from '@/lib/core/detection/index.ts';
@@ -10,11 +11,15 @@ import { removedCount } from '@/lib/core/interval/index.ts';
 import { tokensOf } from '@/lib/core/plan/index.ts';
 import { amountWords, costScales, type WidthOffer } from '@/lib/core/planner/index.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
+import { isWithinNoise } from '@/lib/core/run/index.ts';
 import { countedRangeWords, countedWords, shareRangeWords } from '@/lib/page/browser/confidence-words.ts';
+import { engineWords } from '@/lib/page/browser/engine-words.ts';
 import { changeWords, percentWords } from '@/lib/page/browser/number-words.ts';
 import { isCounted, type MeasuredChoice } from '@/lib/page/explorer/choice-quality.ts';
 import { choiceWords } from '@/lib/page/explorer/edit-words.ts';
 import type { PageEdit } from '@/lib/page/explorer/edits.ts';
+import { timedChoice } from '@/lib/page/explorer/quiet-measurements.ts';
+import { quartilesOf, type TimedForward, timesOf, timeWords, timingStore } from '@/lib/page/explorer/timing.ts';
 import { ComparePictures } from './compare-pictures';
 import { choiceKey, damageWords, type PointScales, pointScales } from './plan-points';
 
@@ -57,6 +62,12 @@ export function PlanCompare(props: PlanCompareProps) {
   );
   const both = [present, held] as const;
   const blocksOf = (edits: readonly PageEdit[]) => model.numBlocks - removedCount(runsOf(edits));
+  const timing = useStore(timingStore);
+  const times = both.map((edits) => {
+    const timed = timedChoice(edits);
+    return timed && timesOf(timing, timed);
+  });
+  const engines = enginesOf(times.flatMap((of) => of ?? []));
   const measured = both.map((edits) => choices.find((one) => choiceKey(one.edits) === choiceKey(edits)));
   return (
     <div className="mt-3 max-w-xl border-t border-line pt-2">
@@ -100,6 +111,10 @@ export function PlanCompare(props: PlanCompareProps) {
           {costs.map((of) => (
             <CostLine key={of.scale.kind} of={of} present={present} held={held} />
           ))}
+          {engines.map((engine) => (
+            <TimeLine key={`${engine.name} ${engine.device}`} engine={engine} times={times} />
+          ))}
+          {engines.length === 0 ? <Line name="Forward time" cells={times.map(untimedWords)} /> : null}
           <Line name="Predicted damage" cells={both.map((edits) => predicted(edits, scales))} />
           <Line name="Estimated error" cells={both.map((edits) => percentWords(estimatedError(report, edits)))} />
           <Line name="Output error" cells={measured.map(errorWords)} />
@@ -120,10 +135,52 @@ function CostLine({ of, present, held }: { of: PointScales } & Pick<PlanCompareP
   return <Line name={NAMES[kind]} cells={[words(now), words(before)]} change={change} />;
 }
 
-function Line({ name, cells, change = '' }: { name: string; cells: readonly string[]; change?: string }) {
+interface TimeLineProps {
+  engine: TimedForward['engine'];
+  /** Of the plan now and of the held one; null where nothing can be timed. */
+  times: readonly (readonly TimedForward[] | null)[];
+}
+
+/** Measured beside the whole model, run by run; two plans are not told apart where the middle halves of their runs overlap. */
+function TimeLine({ engine, times }: TimeLineProps) {
+  const results = times.map((of) => of?.find((one) => isSameEngine(one.engine, engine))?.result);
+  const [now, held] = results.map((result) => result && quartilesOf(result, 'pruned'));
+  const [after, before] = results.map((result) => result && result.prunedMs / result.samples);
+  const change =
+    !now || !held || !after || !before ? '' : isWithinNoise(now, held) ? 'noise' : changeWords(before, after);
+  return (
+    <Line
+      name={`Forward time, ${engineWords(engine.name)}`}
+      title={`Measured on ${engine.device}: medians per forward of one sample, the whole model → the plan`}
+      cells={results.map((result, plan) => (result ? timeWords(result) : untimedWords(times[plan] ?? null)))}
+      change={change}
+    />
+  );
+}
+
+const untimedWords = (times: readonly TimedForward[] | null): string => (times ? 'not measured' : 'n/a');
+
+const isSameEngine = (a: TimedForward['engine'], b: TimedForward['engine']): boolean =>
+  a.name === b.name && a.device === b.device;
+
+/** Each once, in the order in which they were first used. */
+function enginesOf(times: readonly TimedForward[]): TimedForward['engine'][] {
+  const engines: TimedForward['engine'][] = [];
+  for (const { engine } of times) if (!engines.some((one) => isSameEngine(one, engine))) engines.push(engine);
+  return engines;
+}
+
+interface LineProps {
+  name: string;
+  title?: string;
+  cells: readonly string[];
+  change?: string;
+}
+
+function Line({ name, title, cells, change = '' }: LineProps) {
   const [now, held] = cells;
   return (
-    <tr className="align-top leading-5">
+    <tr className="align-top leading-5" title={title}>
       <th scope="row" className="text-left font-normal whitespace-nowrap text-muted">
         {name}
       </th>

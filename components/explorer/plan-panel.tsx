@@ -8,15 +8,18 @@ import { type RunSet, replacementWord, runsOf } from '@/lib/core/edit/index.ts';
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import { removedCount } from '@/lib/core/interval/index.ts';
 import { type BeforeAfter, type PlanCost, tokensOf } from '@/lib/core/plan/index.ts';
-import { isWithinNoise, type Quartiles } from '@/lib/core/run/index.ts';
+import { isWithinNoise } from '@/lib/core/run/index.ts';
 import { COUNTED_PICTURES, DRAWING } from '@/lib/core/shapes/index.ts';
+import { engineWords } from '@/lib/page/browser/engine-words.ts';
 import {
+  beforeAfterWords,
   bytesWords,
   changeWords,
   countWords,
   durationWords,
   flopsWords,
   rangeWords,
+  withoutUnit,
 } from '@/lib/page/browser/number-words.ts';
 import { tokensWords } from '@/lib/page/browser/stream-words.ts';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
@@ -27,7 +30,14 @@ import { modelStore } from '@/lib/page/explorer/model.ts';
 import { planFiguresStore } from '@/lib/page/explorer/plan-figures-store.ts';
 import { isQuickModel, measureForward, presentTiming } from '@/lib/page/explorer/quiet-measurements.ts';
 import { chosenNarrower, presentNarrower, presentRuns, selectionStore } from '@/lib/page/explorer/selection.ts';
-import { timingStore } from '@/lib/page/explorer/timing.ts';
+import {
+  quartilesOf,
+  type TimedForward,
+  timedOf,
+  timesOf,
+  timeWords,
+  timingStore,
+} from '@/lib/page/explorer/timing.ts';
 import { lacksWeights, NEEDS_WEIGHTS } from '@/lib/page/explorer/traces.ts';
 import { DistilButton } from '../distil-form/distil-button';
 import { ChoiceQuality } from './choice-quality';
@@ -161,9 +171,19 @@ function ForwardTime() {
   useStore(engineStore, (state) => state.report);
   useStore(analysisStore, (state) => state.measuredOn);
   useStore(analysisStore, (state) => state.report);
-  const { of, result, measuring, failed } = useStore(timingStore);
-  const present = presentTiming()?.of ?? null;
-  if (result && isSame(of, present)) return <MeasuredTime timing={result} />;
+  const { results, measuring, failed } = useStore(timingStore);
+  const timed = presentTiming();
+  const present = timed?.of ?? null;
+  const known = timedOf({ results }, present);
+  const elsewhere = timed ? timesOf({ results }, timed.choice).filter(({ result }) => result !== known) : [];
+  if (known && timed) {
+    return (
+      <>
+        <MeasuredTime timing={known} engine={engineWords(timed.choice.engine.name)} />
+        <OtherEngines times={elsewhere} />
+      </>
+    );
+  }
   const estimate = present === null ? null : blockTimeWords();
   const title = estimate
     ? "The sum of the blocks' times in the analysis, until the whole forward has been measured"
@@ -191,7 +211,8 @@ function ForwardTime() {
     );
   }
   // Of the model on the page, a time of before still says something; a slow model is timed only when asked.
-  const outdated = result && of && of.model === present.model ? { result, changed: changedSince(of, present) } : null;
+  const latest = results.findLast(({ of }) => of.model === present.model) ?? null;
+  const outdated = latest && { result: latest.result, changed: changedSince(latest.of, present) };
   return (
     <>
       <Row name="Forward time" title={title}>
@@ -209,15 +230,15 @@ function ForwardTime() {
         )}
       </Row>
       {outdated ? <Note>Outdated: {changedWords(outdated.changed)}.</Note> : null}
+      <OtherEngines times={elsewhere} />
     </>
   );
 }
 
 /** Medians of runs in turn with the range of the middle half; a difference smaller than the ranges is not called one. */
-function MeasuredTime({ timing }: { timing: ForwardTiming }) {
-  const { wholeMs, prunedMs, wholeQuartilesMs, prunedQuartilesMs, samples, runs } = timing;
-  const perSample = ({ lower, upper }: Quartiles): Quartiles => ({ lower: lower / samples, upper: upper / samples });
-  const [whole, pruned] = [perSample(wholeQuartilesMs), perSample(prunedQuartilesMs)];
+function MeasuredTime({ timing, engine }: { timing: ForwardTiming; engine: string }) {
+  const { wholeMs, prunedMs, samples, runs } = timing;
+  const [whole, pruned] = [quartilesOf(timing, 'whole'), quartilesOf(timing, 'pruned')];
   const isNoise = isWithinNoise(whole, pruned);
   return (
     <>
@@ -226,20 +247,23 @@ function MeasuredTime({ timing }: { timing: ForwardTiming }) {
         pair={{ before: wholeMs / samples, after: prunedMs / samples }}
         words={durationWords}
         change={isNoise ? 'noise' : undefined}
-        title={`Medians of ${runs} interleaved runs, per forward of one sample, measured in batches of ${samples}`}
+        title={`Medians of ${runs} interleaved runs on ${engine}, per forward of one sample, measured in batches of ${samples}`}
       />
       <Note>
-        Half of the runs: {rangeWords(whole)} → {rangeWords(pruned)}
+        On {engine}, half of the runs: {rangeWords(whole)} → {rangeWords(pruned)}
         {isNoise ? '; they overlap, so the difference is within the noise.' : '.'}
       </Note>
     </>
   );
 }
 
-/** "36.1 → 29.4 ms" */
-function timeWords({ wholeMs, prunedMs, samples }: ForwardTiming): string {
-  const after = durationWords(prunedMs / samples);
-  return `${withoutUnit(durationWords(wholeMs / samples), after)} → ${after}`;
+/** The same choice as it was timed before on engines that are not in use now. */
+function OtherEngines({ times }: { times: readonly TimedForward[] }) {
+  return times.map(({ engine, result }) => (
+    <Note key={`${engine.name} ${engine.device}`}>
+      On {engineWords(engine.name)} · {engine.device}: {timeWords(result)}.
+    </Note>
+  ));
 }
 
 /** "36.1 → 29.4 ms" by the blocks' own times; null where none were measured. */
@@ -254,8 +278,7 @@ function blockTimeWords(): string | null {
   const before = sum(blockMs);
   if (before === 0) return null;
   const kept = blockMs.filter((_, block) => !chosen.some(({ first, last }) => block > first && block <= last));
-  const after = durationWords(sum(kept));
-  return `${withoutUnit(durationWords(before), after)} → ${after}`;
+  return beforeAfterWords(durationWords(before), durationWords(sum(kept)));
 }
 
 interface LineProps {
@@ -291,10 +314,4 @@ function Line({ name, pair, words, title, change }: LineProps) {
       </td>
     </tr>
   );
-}
-
-/** "12.6 GFLOP" before "8.65 GFLOP" is just "12.6". */
-function withoutUnit(before: string, after: string): string {
-  const unit = before.slice(before.lastIndexOf(' '));
-  return before.includes(' ') && after.endsWith(unit) ? before.slice(0, -unit.length) : before;
 }

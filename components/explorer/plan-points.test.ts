@@ -54,6 +54,19 @@ describe('points of plans and measured choices', () => {
     expect(planWords(model, planned(known[1]!.edits), scales, known[1]!)).toMatch(
       /predicted damage 0\.03, output error 10 % \(5–20 %\)$/,
     );
+    const quartiles = { lower: 1, upper: 2 };
+    const result = {
+      wholeMs: 72.2,
+      prunedMs: 58.8,
+      wholeQuartilesMs: quartiles,
+      prunedQuartilesMs: quartiles,
+      samples: 2,
+      runs: 15,
+    };
+    const times = [{ of: {}, engine: { name: 'wasm', device: '4 threads' } as const, result }];
+    expect(planWords(model, planned(known[1]!.edits), scales, known[1]!, times)).toMatch(
+      /\(5–20 %\), forward 36\.1 → 29\.4 ms on WASM$/,
+    );
     expect(planWords(model, planned(known[0]!.edits), scales, known[0]!)).toMatch(
       /^the whole model: 8 blocks, [\d.]+ B parameters$/,
     );

@@ -19,7 +19,9 @@ import { type PageEdit, pageEdits } from '@/lib/page/explorer/edits.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import { editsOfPlan } from '@/lib/page/explorer/planned.ts';
 import { plannerStore } from '@/lib/page/explorer/planner.ts';
+import { timedChoice } from '@/lib/page/explorer/quiet-measurements.ts';
 import { choose, gestureName, selectionStore } from '@/lib/page/explorer/selection.ts';
+import { timesOf, timingStore } from '@/lib/page/explorer/timing.ts';
 import { PlanBudget } from './plan-budget';
 import { PlanCompare } from './plan-compare';
 import { PlanKinds } from './plan-kinds';
@@ -62,6 +64,7 @@ export function PlansPanel() {
   const offers = useOffers(kept ? [kept] : []);
   const planned = usePlanned(offers);
   const choices = useMeasuredChoices();
+  const timing = useStore(timingStore);
   const [ref, width] = useWidth<HTMLDivElement>();
   const [asked, setAsked] = useState<ParetoQuality>('predicted');
   const report = useStore(analysisStore, (state) => state.report);
@@ -93,6 +96,10 @@ export function PlansPanel() {
     return { label: AXES[kind], text: (cost: number) => amountWords(kind, cost).replace(' parameters', '') };
   }, [scales]);
   const measuredAt = (key: string) => choices.find(({ edits }) => choiceKey(edits) === key);
+  const timesAt = (edits: readonly PageEdit[]) => {
+    const timed = timedChoice(edits);
+    return timed ? timesOf(timing, timed) : [];
+  };
   const planAt = (key: string): PlannedChoice | undefined =>
     plans.find(({ edits }) => choiceKey(edits) === key) ?? onlyEdits(measuredAt(key));
   const least = Math.min(planner?.least ?? Number.POSITIVE_INFINITY, ...points.map(({ cost }) => cost));
@@ -146,7 +153,7 @@ export function PlansPanel() {
             labels={LABELS[quality]}
             inWords={(key) => {
               const plan = planAt(key);
-              return plan ? planWords(summary, plan, scales, measuredAt(key)) : key;
+              return plan ? planWords(summary, plan, scales, measuredAt(key), timesAt(plan.edits)) : key;
             }}
             onPlug={(key) => {
               const plan = planAt(key);

@@ -92,3 +92,12 @@ export function scoreWords(score: number | null): string {
 export function momentWords(timeMs: number): string {
   return new Date(timeMs).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
 }
+
+/** "12.6 GFLOP" before "8.65 GFLOP" is just "12.6". */
+export function withoutUnit(before: string, after: string): string {
+  const unit = before.slice(before.lastIndexOf(' '));
+  return before.includes(' ') && after.endsWith(unit) ? before.slice(0, -unit.length) : before;
+}
+
+/** "12.6 → 8.65 GFLOP" */
+export const beforeAfterWords = (before: string, after: string): string => `${withoutUnit(before, after)} → ${after}`;

@@ -46,7 +46,7 @@ describe('a picture', () => {
 
 describe('a forward time', () => {
   const now = {
-    engine: 'wasm',
+    engine: { name: 'wasm', device: '4 threads' },
     model: 'sha256:ab',
     edits: cut('nothing'),
     inputs: '64 + 13',
@@ -54,10 +54,12 @@ describe('a forward time', () => {
 
   it('is outdated by another engine, choice or length of the inputs', () => {
     expect(changedSince(timingOf(now), timingOf({ ...now }))).toEqual([]);
-    expect(changedSince(timingOf(now), timingOf({ ...now, engine: 'webgpu', inputs: '256 + 13' }))).toEqual([
-      'engine',
-      'tokens per forward',
-    ]);
+    expect(
+      changedSince(
+        timingOf(now),
+        timingOf({ ...now, engine: { name: 'webgpu', device: 'a card' }, inputs: '256 + 13' }),
+      ),
+    ).toEqual(['engine', 'tokens per forward']);
   });
 });
 

@@ -10,7 +10,7 @@ import { analysisStore, keepMeasured, measureDamage } from './analysis.ts';
 import { countFacts, measureChoiceError } from './choice-quality.ts';
 import { busyStore } from './compute.ts';
 import { detectedIn } from './detection.ts';
-import { needsProbes, pageEdits, whyNotMeasured } from './edits.ts';
+import { needsProbes, type PageEdit, pageEdits, whyNotMeasured } from './edits.ts';
 import { engineStore } from './engine.ts';
 import type { MadeOf } from './made-of.ts';
 import { modelStore } from './model.ts';
@@ -122,22 +122,25 @@ export function isQuickModel(): boolean {
 
 /** What a forward time would be of now, or null when none can be measured. */
 export function presentTiming(): { readonly of: MadeOf; readonly choice: TimedChoice } | null {
-  const { summary } = modelStore.getState();
-  const engine = engineStore.getState().report;
   const edits = pageEdits(selectionStore.getState().selection.present);
+  const engine = engineStore.getState().report;
+  const timed = timedChoice(edits);
+  if (!timed || !engine) return null;
   const { report, measuredOn } = analysisStore.getState();
-  if (!summary || summary.trace || !engine || edits.length === 0 || whyNotMeasured(edits)) return null;
-  // On the inputs of the analysis where there is one, on nominal ones otherwise.
   const probes = reportProbes(report, measuredOn)?.source ?? null;
   if (needsProbes(edits) && !probes) return null;
-  const choice = {
-    engine: `${engine.name} ${engine.device}`,
-    model: summary.fingerprint,
-    edits,
-    probes,
-    inputs: probes && report ? tokensPerSample(report) : 'nominal',
-  };
+  const choice = { ...timed, engine, probes };
   return { of: timingOf(choice), choice };
+}
+
+/** What is timed of a choice of the open model, on any engine; null where no time can be measured of it. */
+export function timedChoice(edits: readonly PageEdit[]): Pick<TimedChoice, 'model' | 'edits' | 'inputs'> | null {
+  const { summary } = modelStore.getState();
+  if (!summary || summary.trace || edits.length === 0 || whyNotMeasured(edits)) return null;
+  const { report, measuredOn } = analysisStore.getState();
+  // On the inputs of the analysis where there is one, on nominal ones otherwise.
+  const inputs = report && reportProbes(report, measuredOn) ? tokensPerSample(report) : 'nominal';
+  return { model: summary.fingerprint, edits, inputs };
 }
 
 /** Milliseconds of all blocks as the analysis measured them; 0 where it did not. */

@@ -1,26 +1,39 @@
-/** Forward time of the whole and the pruned model, measured on the engine in use whenever the choice rests. */
+/**
+ * Forward times of the whole and the pruned model, measured on the engine in use whenever the choice rests. What was measured in this visit stays,
+ * choice by choice and engine by engine, for plans that are compared.
+ */
 import { createStore } from 'zustand/vanilla';
 import type { ForwardTiming, ProbeSource } from '@/lib/compute/protocol.ts';
+import type { Quartiles } from '@/lib/core/run/index.ts';
+import type { EngineReport } from '@/lib/core/tensor/engine.ts';
 import { settle, showError } from '../browser/notices.ts';
+import { beforeAfterWords, durationWords } from '../browser/number-words.ts';
 import { measureQuietly } from './compute.ts';
 import { editsMadeOf, type PageEdit } from './edits.ts';
 import { isSame, type MadeOf } from './made-of.ts';
 import { showingRefit } from './refitting.ts';
 
+export interface TimedForward {
+  readonly of: MadeOf;
+  readonly engine: TimedChoice['engine'];
+  readonly result: ForwardTiming;
+}
+
 export interface TimingState {
-  /** What `result` was measured of. */
-  readonly of: MadeOf | null;
+  /** The newest last. */
+  readonly results: readonly TimedForward[];
   readonly measuring: MadeOf | null;
-  readonly result: ForwardTiming | null;
   /** What could not be measured, so that it is not tried for ever. */
   readonly failed: MadeOf | null;
 }
 
-export const timingStore = createStore<TimingState>(() => ({ of: null, measuring: null, result: null, failed: null }));
+/** Beyond any number that a person tries; the oldest go first. */
+const MOST_KEPT = 200;
+
+export const timingStore = createStore<TimingState>(() => ({ results: [], measuring: null, failed: null }));
 
 export interface TimedChoice {
-  /** Name and device. */
-  readonly engine: string;
+  readonly engine: Pick<EngineReport, 'name' | 'device'>;
   /** Fingerprint. */
   readonly model: string;
   readonly edits: readonly PageEdit[];
@@ -31,18 +44,48 @@ export interface TimedChoice {
 }
 
 export function timingOf({ engine, model, edits, inputs }: Omit<TimedChoice, 'probes'>): MadeOf {
-  return { engine, model, ...editsMadeOf(edits), 'tokens per forward': inputs };
+  return { engine: `${engine.name} ${engine.device}`, model, ...editsMadeOf(edits), 'tokens per forward': inputs };
+}
+
+/** Null where it was not measured. */
+export function timedOf({ results }: Pick<TimingState, 'results'>, of: MadeOf | null): ForwardTiming | null {
+  return results.find((one) => isSame(one.of, of))?.result ?? null;
+}
+
+/** Times of one choice at the same number of tokens, on every engine that ran it. */
+export function timesOf(
+  { results }: Pick<TimingState, 'results'>,
+  choice: Pick<TimedChoice, 'model' | 'edits' | 'inputs'>,
+): readonly TimedForward[] {
+  const { engine: _engine, ...made } = timingOf({ ...choice, engine: { name: 'cpu', device: '' } });
+  return results.filter(({ of }) => isSame(of, made));
+}
+
+/** "36.1 → 29.4 ms" */
+export function timeWords({ wholeMs, prunedMs, samples }: ForwardTiming): string {
+  return beforeAfterWords(durationWords(wholeMs / samples), durationWords(prunedMs / samples));
+}
+
+/** Of one sample. */
+export function quartilesOf(timing: ForwardTiming, which: 'whole' | 'pruned'): Quartiles {
+  const { lower, upper } = which === 'whole' ? timing.wholeQuartilesMs : timing.prunedQuartilesMs;
+  return { lower: lower / timing.samples, upper: upper / timing.samples };
 }
 
 export async function measureTiming(of: MadeOf, choice: TimedChoice): Promise<void> {
-  const { of: known, measuring, failed } = timingStore.getState();
-  if (isSame(known, of) || isSame(measuring, of) || isSame(failed, of)) return;
+  const { measuring, failed, ...known } = timingStore.getState();
+  if (timedOf(known, of) || isSame(measuring, of) || isSame(failed, of)) return;
   settle('timing');
   timingStore.setState({ measuring: of });
   try {
-    const { edits, probes } = choice;
+    const { edits, probes, engine } = choice;
     const result = await showingRefit((onProgress) => measureQuietly('measure', { edits, probes }, onProgress));
-    if (result) timingStore.setState({ of, result, failed: null });
+    if (result) {
+      timingStore.setState(({ results }) => ({
+        results: [...results, { of, engine, result }].slice(-MOST_KEPT),
+        failed: null,
+      }));
+    }
   } catch (thrown) {
     timingStore.setState({ failed: of });
     showError('timing', thrown);
