@@ -139,7 +139,8 @@ and removes the rest. Other edits make blocks narrower.
   --by KIND           what stands in for the blocks that go: nothing (default), probes, or student (to be distilled,
                       for the whole interval); --replacement removed or probes, the words of version 1, mean nothing and probes
   --measure           runs the model with all edits of the plan in place: output error, and facts of ${COUNTED_PICTURES.pictures} captions where it
-                      draws; not with students, nor with tables of modulations, which take no timesteps but their own
+                      draws, and the time of a forward on --engine beside its FLOPs; not with students, nor with tables of
+                      modulations, which take no timesteps but their own
   --calibration FILE  what --measure and --allow modulation run on, where the report was measured on a file
   --out FILE          the plan; without it, stdout
   --config-out FILE   the diffusers config.json of the pruned model

@@ -5,13 +5,14 @@
 import type { WorkerClient } from '../lib/compute/client.ts';
 import { startComputeProcess } from '../lib/compute/node-process.ts';
 import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
-import type { WantedEngine } from '../lib/core/tensor/engine.ts';
+import type { EngineReport, WantedEngine } from '../lib/core/tensor/engine.ts';
 import type { Arguments } from './arguments.ts';
 import { modelSource, sourceEnvironment } from './model-source.ts';
 import { tell } from './output.ts';
 
 export interface OpenedModel {
   readonly client: WorkerClient;
+  readonly engine: EngineReport;
   readonly model: ModelSummary;
 }
 
@@ -35,7 +36,7 @@ export async function withModel<T>(
     const report = await client.call('startEngine', { wanted: engine }, { signal });
     // Checking a model takes next to no computing: which engine idles meanwhile is of no interest.
     if (engine !== HEADERS_ONLY) tell(`engine: ${report.name} (${report.device}). ${report.why}`);
-    return await use({ client, model: await client.call('openModel', { source }, { signal }) });
+    return await use({ client, engine: report, model: await client.call('openModel', { source }, { signal }) });
   } finally {
     client.close();
   }

@@ -39,6 +39,9 @@ describe('contigua plan --budget --allow run,text,ffn,modulation', () => {
       expect(planned.stderr).toMatch(/predicted output error: [\d.]+ %, from what \d+ edits cost alone/);
       expect(planned.stderr).toMatch(/measured output error: [\d.]+ %/);
       expect(planned.stderr).toMatch(/facts held: \d+ of \d+/);
+      expect(planned.stderr).toMatch(
+        /forward time on \w+: [\d.]+ → [\d.]+ ms, middle halves of \d+ runs in turn [\d.]+–[\d.]+ → .*; [\d.]+ [MG]FLOP → [\d.]+ [MG]FLOP/,
+      );
       const { version, edits, parameters, choice } = await planOf('plan.json');
       expect(version).toBe(3);
       expect(parameters.after).toBeLessThanOrEqual(0.6 * parameters.before);

@@ -144,8 +144,7 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
           ? await foundModulations(client, asked, budgeted?.edits ?? chosen, signal, display)
           : null;
       const { edits } = shared ?? budgeted ?? { edits: chosen };
-      const measured =
-        measure && inputs ? await measureChoice(client, model, report, edits, inputs, signal, display) : null;
+      const measured = measure && inputs ? await measureChoice(opened, report, edits, inputs, signal, display) : null;
       return { model, detection, edits, budgeted, offered, shared: shared?.found ?? null, measured };
     },
   ).finally(display.end);

@@ -1,21 +1,23 @@
 /**
  * What a whole choice costs, in the terminal: at once the sum of what its edits cost alone, where a report says so, and with
- * `--measure` the output error of all of them together and the facts that the model still draws.
+ * `--measure` the output error of all of them together, the facts that the model still draws, and the time of a forward pass.
  */
 import { basename } from 'node:path';
-import type { WorkerClient } from '../lib/compute/client.ts';
 import type { CalibrationSource, EditSource, ProbeSource, Tasks } from '../lib/compute/protocol.ts';
 import { DEFAULT_RIDGE } from '../lib/core/analysis/probe.ts';
 import { estimatedError } from '../lib/core/detection/index.ts';
 import { type EditSet, editKey, type ModulationEdit, modulationEdit, sameEdit } from '../lib/core/edit/index.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
 import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
-import type { WidthOffer } from '../lib/core/planner/index.ts';
+import { type BeforeAfter, planCost, tokensOf } from '../lib/core/plan/index.ts';
+import { amountWords, type WidthOffer } from '../lib/core/planner/index.ts';
 import type { AnalysisReport } from '../lib/core/report/index.ts';
+import { isWithinNoise, type Quartiles } from '../lib/core/run/index.ts';
 import { COUNTED_PICTURES } from '../lib/core/shapes/index.ts';
 import { wilsonInterval } from '../lib/core/wilson-interval.ts';
 import { CALIBRATION_DEFAULTS, usage } from './arguments.ts';
 import { linkedFile } from './model-source.ts';
+import type { OpenedModel } from './model-worker.ts';
 import { percentText } from './percent-text.ts';
 import type { ProgressDisplay } from './progress.ts';
 
@@ -23,8 +25,17 @@ export interface MeasuredChoice {
   readonly damage: Pick<Tasks['choice']['result'], 'outputError' | 'bounds'>;
   /** Null for models that cannot draw. */
   readonly facts: Tasks['facts']['result'] | null;
+  /** Null where nothing is edited. */
+  readonly forward: MeasuredForward | null;
   /** What the error was measured on, where that is not what the report was measured on. */
   readonly on: string | null;
+}
+
+export interface MeasuredForward {
+  readonly engine: string;
+  readonly timing: Tasks['measure']['result'];
+  /** Of one sample of the report's inputs; null without a report. */
+  readonly flops: BeforeAfter | null;
 }
 
 /** What the report was measured on, or what `contigua analyse` would measure on without one. `file` is `--calibration`'s. */
@@ -84,8 +95,7 @@ export function measurableEdits(edits: EditSet): EditSet {
 }
 
 export async function measureChoice(
-  client: WorkerClient,
-  { drawable }: ModelSummary,
+  { client, engine, model }: OpenedModel,
   report: AnalysisReport | null,
   edits: EditSet,
   probes: ProbeSource,
@@ -97,13 +107,20 @@ export async function measureChoice(
   const { calibration } = probes;
   const on = otherInputs(report, calibration);
   const damage = await client.call('choice', { edits: measurable, probes }, options);
-  if (!drawable) return { damage, facts: null, on };
   const untrained = measurable.flatMap((edit): (EditSource | ModulationEdit)[] => {
     if (edit.on !== 'run') return [edit];
     return edit.by === 'student' ? [] : [{ ...edit, by: edit.by }];
   });
+  const timing = edits.length === 0 ? null : await client.call('measure', { edits: untrained, probes }, options);
+  const forward = timing && { engine: engine.name, timing, flops: report && flopsOf(model, report, edits) };
+  if (!model.drawable) return { damage, facts: null, forward, on };
   const facts = await client.call('facts', { edits: untrained, probes, skip: 0, ...COUNTED_PICTURES }, options);
-  return { damage, facts, on };
+  return { damage, facts, forward, on };
+}
+
+function flopsOf(model: ModelSummary, { calibration }: AnalysisReport, edits: EditSet): BeforeAfter {
+  const costed = { ...model, tokensPerForward: tokensOf(model, calibration) };
+  return planCost(costed, edits, { steps: 1, forwardsPerStep: 1 }).flopsPerForward;
 }
 
 /** What was measured on, in words, where a report does not say it already. */
@@ -134,7 +151,7 @@ export function choiceLines(
     );
   }
   if (!measured) return lines;
-  const { damage, facts, on } = measured;
+  const { damage, facts, forward, on } = measured;
   const error = damage.outputError === null ? 'n/a, the model overflows' : percentText(damage.outputError);
   lines.push(
     `measured output error${on === null ? '' : ` on ${on}`}: ${error}${damage.bounds ? ` (95 %: ${range(damage.bounds)})` : ''}`,
@@ -144,7 +161,19 @@ export function choiceLines(
       `facts held: ${facts.held} of ${facts.total} in ${facts.pictures} held-out captions (95 %: ${range(wilsonInterval(facts.held, facts.total))})`,
     );
   }
+  if (forward) lines.push(forwardLine(forward));
   return lines;
+}
+
+/** "forward time on wasm: 36.1 → 29.4 ms, middle halves of 15 runs in turn 35.8–36.9 → 29.1–30.2 ms; 61.2 → 47.9 MFLOP" */
+export function forwardLine({ engine, timing, flops }: MeasuredForward): string {
+  const { wholeMs, prunedMs, wholeQuartilesMs, prunedQuartilesMs, samples, runs } = timing;
+  const ms = (value: number) => (value / samples).toPrecision(3);
+  const range = ({ lower, upper }: Quartiles) => `${ms(lower)}–${ms(upper)}`;
+  const noise = isWithinNoise(wholeQuartilesMs, prunedQuartilesMs) ? ', within the noise' : '';
+  const times = `${ms(wholeMs)} → ${ms(prunedMs)} ms, middle halves of ${runs} runs in turn ${range(wholeQuartilesMs)} → ${range(prunedQuartilesMs)} ms${noise}`;
+  const operations = flops ? `; ${amountWords('flops', flops.before)} → ${amountWords('flops', flops.after)}` : '';
+  return `forward time on ${engine}: ${times}${operations}`;
 }
 
 function estimateOf(report: AnalysisReport, edits: EditSet, offers: readonly WidthOffer[]): number | null {

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 import type { Transformer, TransformerInputs } from '../model/index.ts';
 import { measureForward } from './measure-forward.ts';
 
@@ -23,6 +23,10 @@ function counted(): { readonly transformer: Transformer; runs: number } {
   return one;
 }
 
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
 it('runs an edited model in turns with the whole one, and a model without an edit once for both', async () => {
   const [whole, edited] = [counted(), counted()];
   const { signal } = new AbortController();
@@ -32,4 +36,22 @@ it('runs an edited model in turns with the whole one, and a model without an edi
   const alone = await measureForward(whole.transformer, INPUTS, undefined, { signal });
   expect(whole.runs).toBe(2 * (runs + 1));
   expect(alone.prunedMs).toBe(alone.wholeMs);
+});
+
+it.each([
+  ['a second', 1_000, 15],
+  ['five seconds', 5_000, 6],
+  ['a minute', 60_000, 5],
+])('counts fewer runs of a model that takes %s, and says how many', async (_, forwardMs, expected) => {
+  let now = 0;
+  vi.spyOn(performance, 'now').mockImplementation(() => now);
+  const slow = () =>
+    ({
+      forward: async () => {
+        now += forwardMs;
+      },
+    }) as unknown as Transformer;
+  const { signal } = new AbortController();
+  const { runs } = await measureForward(slow(), INPUTS, undefined, { signal, edited: slow() });
+  expect(runs).toBe(expected);
 });

@@ -25,6 +25,9 @@ export interface MeasureOptions {
 }
 
 const RUNS = 15;
+/** A model that takes seconds is told apart by fewer runs: none begins after this time, once there are enough for quartiles. */
+const LONG_MS = 60_000;
+const FEWEST_RUNS = 5;
 /** A drawing step's batch: one prompt, conditional and unconditional. Larger ones say the same and keep the worker longer. */
 const SAMPLES = 2;
 
@@ -37,6 +40,7 @@ export async function measureForward(
   const inputs = sliceSamples(calibration, 0, Math.min(SAMPLES, calibration.batch));
   const wholeTimes: number[] = [];
   const prunedTimes: number[] = [];
+  const startedAt = performance.now();
   for (let run = 0; run <= RUNS; run++) {
     const whole = await timed(() => transformer.forward(inputs));
     // The same route twice would only measure noise.
@@ -48,6 +52,7 @@ export async function measureForward(
     }
     onRun?.(run, RUNS);
     await pause(signal);
+    if (run >= FEWEST_RUNS && performance.now() - startedAt > LONG_MS) break;
   }
   const [whole, short] = [spreadOf(wholeTimes), spreadOf(prunedTimes)];
   return {
@@ -56,7 +61,7 @@ export async function measureForward(
     wholeQuartilesMs: whole.quartiles,
     prunedQuartilesMs: short.quartiles,
     samples: inputs.batch,
-    runs: RUNS,
+    runs: wholeTimes.length,
   };
 }
 
