@@ -5,10 +5,8 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startComputeProcess } from '../compute/node-process.ts';
-import { editSetOf, runsOf } from '../core/edit/index.ts';
+import { runsOf } from '../core/edit/index.ts';
 import { ContiguaError } from '../core/errors.ts';
-import { editableModel, editedReader, type ModelConfig } from '../core/model/config-index.ts';
-import type { Plan } from '../core/plan/index.ts';
 import { openArtifactStore } from './artifacts/index.ts';
 import type { ArtifactStore } from './artifacts/store.ts';
 import type { Backend } from './backend.ts';
@@ -31,6 +29,7 @@ import {
   roomFor,
 } from './runs/changes.ts';
 import { DEFAULT_TIMING, type RunContext, type Timing } from './runs/context.ts';
+import { assertEditable } from './runs/editable.ts';
 import { estimateRun } from './runs/estimate.ts';
 import { jobsOf, runMissing } from './runs/events.ts';
 import { curve, follow, listRuns, viewRun } from './runs/follow.ts';
@@ -95,15 +94,6 @@ interface Parts {
   end(): Promise<void>;
 }
 
-/** Before anything is trained: the model can have the edits, and a class reads what they leave. Throws `plan-invalid`. */
-async function assertEditable(plan: Plan, config: ModelConfig): Promise<void> {
-  if (plan.edits.every(({ on }) => on === 'run')) return;
-  const edits = editSetOf(plan.edits, editableModel(config), 'the plan');
-  const told = editedReader(config, edits);
-  if (!('why' in told)) return;
-  throw new ContiguaError('plan-invalid', 'No class of diffusers or PPCL holds these edits', { found: told.why });
-}
-
 function backendOf({ env, context, store, models, timing, runner, report, end }: Parts): Backend {
   const room = roomFor(context, env.queueLimit);
   const closed = new AbortController();
@@ -125,7 +115,7 @@ function backendOf({ env, context, store, models, timing, runner, report, end }:
       if (settings.data.kind === 'file') {
         await checkFiles(settings.data, models, model.fingerprint, runsOf(plan.edits));
       }
-      await assertEditable(plan, await models.config(request.modelId));
+      assertEditable(plan, await models.config(request.modelId));
       if (settings.data.kind === 'shapes' && !model.drawable) {
         throw new ContiguaError('settings-invalid', `${model.name} is not a model of the sample grammar`, {
           hint: 'Train on a calibration file, or on synthetic inputs.',

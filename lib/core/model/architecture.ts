@@ -186,6 +186,8 @@ export interface Architecture {
   readonly whyNoSharedModulation?: string;
   /** Why a table over timesteps cannot stand for modulations, in a sentence; left out where the timestep alone conditions blocks. */
   readonly conditionedBy?: string;
+  /** Why a basis of shared modulations is not trained, in a sentence; left out where all tokens are conditioned alike. */
+  readonly whyNoTrainedModulation?: string;
   /** Operations of everything that is no block, of one forward of one sample. */
   globalFlops(tokens: StreamTokens): number;
 }

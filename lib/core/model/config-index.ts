@@ -31,7 +31,7 @@ export {
   type ExpectedTensor,
   expectedTensors,
 } from './counts.ts';
-export { editableModel, modulatedBlocks, whyNotAt } from './editable.ts';
+export { editableModel, modulatedBlocks, whyNotAt, whyNotTrained } from './editable.ts';
 export { editableFrom, type NarrowerFacts, whyNone } from './editable-from.ts';
 export { type EditedBlock, type EditedModel, editedConfig, editedModel, editedReader, formsOf } from './edited.ts';
 export { FAMILIES, familyNamed, originalLayouts } from './families.ts';

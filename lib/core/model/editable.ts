@@ -58,6 +58,12 @@ function whyNotEdit(config: ModelConfig, { blocks, conditionedBy }: Architecture
   }
 }
 
+/** Why edits that the model can have cannot be trained, in a sentence; null where they can. A table is exact without training. */
+export function whyNotTrained(config: ModelConfig, edits: readonly Edit[]): string | null {
+  const hasBasis = edits.some((edit) => edit.on === 'modulation' && 'rank' in edit.by);
+  return (hasBasis && architectureOf(config).whyNoTrainedModulation) || null;
+}
+
 /** Blocks whose modulation an edit replaces, before runs take any away. */
 export function modulatedBlocks(
   blocks: readonly BlockSpec[],

@@ -25,6 +25,7 @@ import type { RunRequest, ServerModel } from '../backend.ts';
 import { firstRow, type Queryable } from '../database/database.ts';
 import type { ServerModels } from '../models.ts';
 import type { RunContext } from './context.ts';
+import { assertEditable } from './editable.ts';
 
 const FLOAT = 4;
 /** Two kept, and one being written. */
@@ -78,6 +79,7 @@ export async function estimateRun(tools: EstimateTools, request: RunRequest): Pr
       expected: model.name,
     });
   }
+  assertEditable(plan, config);
   const spans = trainedSpans(plan);
   const slots = Math.max(1, Math.min(await livingSlots(tools.context.db), spans.length));
   const teacher = teacherOf(model, config, request);

@@ -70,6 +70,12 @@ export function describeQwenImage(config: QwenImageConfig): Architecture {
     ...(config.additionalTimeCondition
       ? { conditionedBy: 'Blocks are conditioned by an embedding beside the timestep (`additional_t_cond`).' }
       : {}),
+    ...(config.zeroTimeReferences
+      ? {
+          whyNoTrainedModulation:
+            'Edit models (`zero_cond_t`) modulate reference images as at timestep 0, and a basis is trained for one timestep of all tokens.',
+        }
+      : {}),
     globals: [
       ...linearTensors('time_text_embed.timestep_embedder.linear_1', D, TIME_FREQUENCIES),
       ...linearTensors('time_text_embed.timestep_embedder.linear_2', D, D),
