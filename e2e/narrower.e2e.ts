@@ -176,6 +176,15 @@ testAnalysed(
       },
     );
     await expect(modulation(page)).toContainText(/Output error at rank 4: [\d.]+ %/, { timeout: ANALYSIS_MS });
+    // Above the ranks that leave anything: nothing is left of the error, and the plan says so.
+    await modulation(page).getByRole('textbox', { name: 'Rank' }).fill('96');
+    await expect(modulation(page)).toContainText(/Rank 96: 0(\.0+)? % error of the modulations/);
+    const whole = await downloadBy(page, () =>
+      page.getByRole('button', { name: 'Download plan', exact: true }).click(),
+    );
+    const { edits } = parsePlan(await textOf(whole), 'plan.json');
+    expect(edits[0]).toMatchObject({ by: { rank: 96 }, fitError: expect.closeTo(0, 6) });
+    await modulation(page).getByRole('textbox', { name: 'Rank' }).fill('8');
     await expect(planLine(page, 'Output error')).toContainText(/^Output error[\d.]+ %/, { timeout: ANALYSIS_MS });
     await expect(panel(page, 'Plan')).toContainText(/contigua export MODEL\s*--plan plan\.json/);
 

@@ -13,6 +13,7 @@ import { Switch } from '@/components/ui/switch';
 import type { WidthEdit } from '@/lib/core/edit/index.ts';
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import { editedModel, whyNone } from '@/lib/core/model/config-index.ts';
+import { errorAtRank } from '@/lib/core/plan/index.ts';
 import { measuredRank } from '@/lib/core/planner/index.ts';
 import { shareRangeWords } from '@/lib/page/browser/confidence-words.ts';
 import { countWords, percentWords } from '@/lib/page/browser/number-words.ts';
@@ -80,7 +81,7 @@ function Rank({ summary }: { summary: ModelSummary }) {
   const saved = useMemo(() => savings(summary, shared), [summary, shared]);
   const take = (next: number) => choose({ type: 'choose-narrower', on: 'modulation', edits: atRank(shared, next) });
   const inWords = (at: number) => {
-    const error = errors && `${percentWords(errors[Math.min(at, errors.length - 1)] ?? 0)} error of the modulations, `;
+    const error = errors && `${percentWords(errorAtRank(errors, at) ?? 0)} error of the modulations, `;
     return `Rank ${at}: ${error ?? ''}saves ${countWords(saved(at).parameters)} parameters (${percentWords(saved(at).share)}).`;
   };
   return (
