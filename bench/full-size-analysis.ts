@@ -114,7 +114,7 @@ async function analyse(
     for (const line of lines) {
       console.error(`  ${blocks}: ${line}`);
       if (line.startsWith('estimate:')) estimateSeconds = sumOf(processor.values());
-      if (estimateSeconds > 0 && !/^(capture|probes|[a-z]+): \d/.test(line)) estimate.push(line.trim());
+      if (/^(estimate| {2}(tokens|memory|disk|damage)): /.test(line)) estimate.push(line.trim());
       const captured = Number(/^capture: (\d+)/.exec(line)?.[1] ?? 0);
       if (captured === 0 || !killAt?.(captured)) continue;
       for (const pid of await treeOf(child)) process.kill(pid, 'SIGKILL');
@@ -171,12 +171,31 @@ function printTable(runs: readonly Measured[]): void {
     ];
     console.log(`| ${cells.join(' | ')} |`);
   }
-  for (const { blocks, what, estimate, estimateSeconds } of runs) {
+  for (const { blocks, what, estimate, estimateSeconds, stagesMs, peakBytes } of runs) {
     if (what !== 'whole') continue;
+    const took = sumOf(Object.values(stagesMs)) / 1000;
     console.log(
-      `${blocks} blocks, before it began (${Math.round(estimateSeconds)} s of processor): ${estimate.join('; ')}`,
+      `${blocks} blocks, before it began (${Math.round(estimateSeconds)} s of processor): ${estimate.join('; ')}\n` +
+        `${blocks} blocks, estimated / taken: time ${ratio(estimatedSeconds(estimate), took)} of ${Math.round(took)} s, ` +
+        `peak memory ${ratio(estimatedPeak(estimate), peakBytes)} of ${gigabytes(peakBytes)}`,
     );
   }
+}
+
+function ratio(estimated: number, taken: number): string {
+  return (estimated / taken).toFixed(2);
+}
+
+/** "estimate: about 3.2 min (…)": what the stages of the report take together. */
+function estimatedSeconds(lines: readonly string[]): number {
+  const [, number, unit = ''] = /about ([\d.]+) (s|min|h)\b/.exec(lines.join('\n')) ?? [];
+  return Number(number) * ({ s: 1, min: 60, h: 3600 }[unit] ?? Number.NaN);
+}
+
+/** "memory: 2.6 GB at the peak, …" */
+function estimatedPeak(lines: readonly string[]): number {
+  const [, number, unit = ''] = /memory: ([\d.]+) (MB|GB)/.exec(lines.join('\n')) ?? [];
+  return Number(number) * ({ MB: 1e6, GB: 1e9 }[unit] ?? Number.NaN);
 }
 
 function sumOf(values: Iterable<number>): number {

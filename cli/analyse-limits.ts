@@ -130,7 +130,7 @@ export function sampledWords({ calibration, settings }: AnalysisReport): string 
 
 function duration(seconds: number): string {
   if (seconds < 90) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
-  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+  return seconds < 5400 ? `${(seconds / 60).toFixed(1)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
 
 function optional(args: Arguments, name: string, range: NumberRange): number | undefined {

@@ -55,6 +55,17 @@ test('damage costs what samples and intervals say', async () => {
   expect(seconds.damage).toBeGreaterThan(4 * damage.secondsPerInterval);
 });
 
+test('counts the blocks that run after each interval that is named', async () => {
+  const blocksRun = async (
+    intervals: Exclude<NonNullable<EstimateOptions['damage']>['intervals'], number | undefined>,
+  ) => {
+    const { damage, seconds } = await estimate({ damage: { intervals, samples: 2 } });
+    return damage.secondsPerInterval / (seconds.forward / (BLOCKS * calibration.levels.length));
+  };
+  expect(await blocksRun([{ first: 0, last: 1 }])).toBeCloseTo(2 * 2 * 4, 6);
+  expect(await blocksRun([{ first: 3, last: 5 }])).toBe(0);
+});
+
 test('expects no damage of tokens that are too few for any interval to be read', async () => {
   const few = sampleTokens(calibration, 48);
   const { damage, seconds, readBytes } = await estimate({ damage: { intervals: 3 } }, few);

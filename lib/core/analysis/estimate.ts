@@ -6,6 +6,7 @@
 import { type Calibration, passBytes } from '../capture/index.ts';
 import { areReadable } from '../detection/index.ts';
 import { ContiguaError } from '../errors.ts';
+import type { BlockInterval } from '../interval/index.ts';
 import { disposeState, streamTokens, type Transformer } from '../model/index.ts';
 import { seededRandom } from '../random.ts';
 import type { PerStream } from '../report/report.ts';
@@ -157,8 +158,8 @@ export async function estimateAnalysis(
   const waysAtOnce = Math.max(1, Math.floor(room / stateBytes) - 1);
   const sweeps = Math.ceil((2 * intervals) / waysAtOnce);
   const readSeconds = forward.readSeconds * numBlocks;
-  // A way leaves the model half-way on the average; what it takes out or replaces costs next to nothing.
-  const wayBlocks = (numBlocks * samples) / 2;
+  // What a way takes out or replaces costs next to nothing.
+  const wayBlocks = blocksAfter(wanted, numBlocks) * samples;
   const secondsPerInterval = 2 * wayBlocks * forward.sampleSeconds;
   const whole = intervals > 0 ? numBlocks * samples * forward.sampleSeconds + sweeps * readSeconds : 0;
   return {
@@ -320,6 +321,12 @@ async function secondsOf(run: () => Promise<unknown>): Promise<number> {
 function noise(rows: number, width: number, seed: number): Float32Array {
   const { normal } = seededRandom(seed);
   return Float32Array.from({ length: rows * width }, () => normal());
+}
+
+/** Blocks that the ways of an interval run after it, on the average: half of all where intervals are not named. */
+function blocksAfter(wanted: number | readonly BlockInterval[], numBlocks: number): number {
+  if (typeof wanted === 'number' || wanted.length === 0) return numBlocks / 2;
+  return wanted.reduce((sum, { last }) => sum + (numBlocks - 1 - last), 0) / wanted.length;
 }
 
 function largestBlock({ architecture }: Transformer): number {
