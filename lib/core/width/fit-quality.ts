@@ -2,8 +2,9 @@
  * How well linear maps predict held-out rows, over one map or the several of a text group: each map counts alike, whatever the
  * size of its states. Bounds are those of probes, a bootstrap over prompt groups.
  */
-import { type ProbeErrors, percentileBounds, splitColumns, type Weightings } from '../analysis/index.ts';
+import { percentileBounds, splitColumns, type Weightings } from '../analysis/index.ts';
 import type { Bounds } from '../report/report.ts';
+import type { MapErrors } from './map-store.ts';
 
 export interface FitQuality {
   /** ‖l(x) − y‖ / ‖y‖; null where nothing is held out, or the maps stand for no change. Of several maps, the root mean square. */
@@ -17,7 +18,7 @@ export interface FitQuality {
 
 export const NOT_JUDGED: FitQuality = { error: null, bounds: null, changeError: null, bands: [] };
 
-export function qualityOf(maps: readonly (ProbeErrors | null)[], weightings: Weightings | null): FitQuality {
+export function qualityOf(maps: readonly MapErrors[], weightings: Weightings | null): FitQuality {
   const judged = maps.filter((errors) => errors !== null);
   if (judged.length === 0 || !weightings) return NOT_JUDGED;
   const { cells, columns, values } = weightings;
@@ -37,7 +38,11 @@ export function qualityOf(maps: readonly (ProbeErrors | null)[], weightings: Wei
 }
 
 /** NaN where there is nothing to relate an error to. */
-function rootMeanSquare(maps: readonly ProbeErrors[], weights: Float64Array, to: 'outputs' | 'updates'): number {
+function rootMeanSquare(
+  maps: readonly NonNullable<MapErrors>[],
+  weights: Float64Array,
+  to: 'outputs' | 'updates',
+): number {
   const sum = (of: Float64Array) => of.reduce((total, value, cell) => total + weights[cell]! * value, 0);
   const shares = maps.map((errors) => sum(errors.residuals) / sum(errors[to]));
   return Math.sqrt(shares.reduce((total, share) => total + share, 0) / shares.length);

@@ -90,7 +90,7 @@ class FittingPass {
     this.#narrow = narrowBlocks(transformer.architecture, edits);
     this.#fitter = new MapFitter(transformer, calibration, options);
     const { store, spills = false } = options;
-    this.#lane = new Lane({ transformer, batches: this.#batches, store: spills ? store : null }, 'edited');
+    this.#lane = new Lane({ transformer, batches: this.#batches, store, spills }, 'edited');
   }
 
   async run(): Promise<void> {

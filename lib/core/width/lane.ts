@@ -1,6 +1,8 @@
 /**
  * The states of all batches on one way through the depth, between two blocks. They wait on the engine where they fit there, and
- * in a store otherwise. Several lanes share the batches' contexts, which belong to whoever made them.
+ * in a store otherwise, in two turns, so that one block's states are whole until the next one's are. Where the store outlives
+ * the process, checkpoints in it are what an interrupted pass goes on from. Several lanes share the batches' contexts, which
+ * belong to whoever made them.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Pace } from '../analysis/index.ts';
@@ -13,7 +15,7 @@ import {
   type Transformer,
   type TransformerInputs,
 } from '../model/index.ts';
-import type { StateStore } from '../states/index.ts';
+import { jsonPiece, putJson, type StateStore } from '../states/index.ts';
 
 export interface Batch {
   readonly inputs: TransformerInputs;
@@ -23,18 +25,39 @@ export interface Batch {
 export interface LaneParts {
   readonly transformer: Transformer;
   readonly batches: readonly Batch[];
-  /** Where states wait; null for the engine. */
-  readonly store: StateStore | null;
+  readonly store: StateStore;
+  /** States wait in the store in place of the engine. */
+  readonly spills: boolean;
+  /** Checkpoints are kept, and stay in the store when the lane is disposed. */
+  readonly lasts?: boolean | undefined;
 }
 
+type Turn = 0 | 1;
+type Shapes = Readonly<Record<string, [number, number, number]>>;
+
 interface Waiting {
-  readonly key: string;
-  readonly shapes: Readonly<Record<string, [number, number, number]>>;
+  readonly turn: Turn;
+  readonly shapes: Shapes;
 }
+
+/** The states of all batches after block `after`, in the store. */
+export interface LaneCheckpoint {
+  readonly after: number;
+  readonly turn: Turn;
+  readonly shapes: readonly Shapes[];
+}
+
+/** Of the time since the last checkpoint, what one may take. */
+const CHECKPOINT_SHARE = 1 / 20;
 
 export class Lane {
   readonly #waiting: (State | Waiting)[] = [];
-  #turn = 0;
+  /** Keys of the store. */
+  readonly #pieces = [new Set<string>(), new Set<string>()] as const;
+  #turn: Turn = 0;
+  #checkpoint: LaneCheckpoint | null = null;
+  #checkpointAt = performance.now();
+  #checkpointMs = 0;
 
   /** `name` tells lanes apart in the store. */
   constructor(
@@ -55,10 +78,11 @@ export class Lane {
     pace: Pace,
     visit: (next: State, inputs: TransformerInputs) => Promise<void> = async () => {},
   ): Promise<void> {
-    const { transformer, batches } = this.parts;
-    this.#turn = 1 - this.#turn;
+    const { transformer, batches, spills } = this.parts;
+    const before = this.#turn;
+    if (spills) this.#turn = otherThan(before);
     for (const [batch, { inputs, context }] of batches.entries()) {
-      const state = await this.#take(batch);
+      const state = await this.#onEngine(batch);
       let next: State;
       try {
         next = await transformer.runStep(step, state, context);
@@ -70,6 +94,7 @@ export class Lane {
       await this.#keep(batch, next);
       await pace.breathe();
     }
+    if (spills && this.#checkpoint?.turn !== before) await this.#remove(before);
   }
 
   /** Every batch through `steps` one after the other, without moving on. `visit` sees the state after each step. */
@@ -80,78 +105,155 @@ export class Lane {
   ): Promise<void> {
     const { transformer, batches } = this.parts;
     for (const [batch, { inputs, context }] of batches.entries()) {
-      const first = await this.#take(batch);
+      const first = await this.#onEngine(batch);
       const states: State[] = [];
       try {
         for (const step of steps) states.push(await transformer.runStep(step, states.at(-1) ?? first, context));
         await visit(states, inputs);
       } finally {
         for (const state of states) disposeState(state);
-        await this.#keep(batch, first);
+        if (first !== this.#waiting[batch]) disposeState(first);
       }
       await pace.breathe();
     }
   }
 
-  /** A lane of its own from here on. */
+  /** A lane of its own from here on, without checkpoints. */
   async fork(name: string): Promise<Lane> {
-    const fork = new Lane(this.parts, name);
+    const fork = new Lane({ ...this.parts, lasts: false }, name);
     for (const batch of this.parts.batches.keys()) {
-      const state = await this.#take(batch);
-      await fork.push(cloneState(state));
-      await this.#keep(batch, state);
+      const state = await this.#onEngine(batch);
+      await fork.push(state === this.#waiting[batch] ? cloneState(state) : state);
     }
     return fork;
   }
 
-  async dispose(): Promise<void> {
-    for (const waiting of this.#waiting) {
-      if (!isWaiting(waiting)) disposeState(waiting);
-      else
-        for (const stream of Object.keys(waiting.shapes)) await this.parts.store?.remove(pieceOf(waiting.key, stream));
+  /** After each block: kept where the lane lasts and the last one is long ago. States that wait in the store are kept every time. */
+  async checkpoint(after: number): Promise<void> {
+    const { store, spills, lasts } = this.parts;
+    const startedAt = performance.now();
+    const isDue = startedAt - this.#checkpointAt >= this.#checkpointMs / CHECKPOINT_SHARE;
+    if (!lasts || !(spills || isDue)) return;
+    const before = this.#checkpoint;
+    const turn = spills ? this.#turn : otherThan(before?.turn ?? 1);
+    const shapes: Shapes[] = [];
+    for (const [batch, waiting] of this.#waiting.entries()) {
+      if (!isWaiting(waiting)) await this.#write(batch, waiting, turn);
+      shapes.push(isWaiting(waiting) ? waiting.shapes : shapesOf(waiting));
     }
-    this.#waiting.length = 0;
+    this.#checkpoint = { after, turn, shapes };
+    await putJson(store, this.#checkpointKey(turn), this.#checkpoint);
+    if (before) await this.#remove(before.turn);
+    this.#checkpointAt = performance.now();
+    this.#checkpointMs = this.#checkpointAt - startedAt;
   }
 
-  async #take(batch: number): Promise<State> {
+  /** What an earlier process left; null where there is nothing, or not all of it. */
+  async storedCheckpoint(): Promise<LaneCheckpoint | null> {
+    if (!this.parts.lasts) return null;
+    const [first, second] = [await this.#storedAt(0), await this.#storedAt(1)];
+    return (first?.after ?? -1) > (second?.after ?? -1) ? first : second;
+  }
+
+  /** In place of `push`. */
+  async restore(stored: LaneCheckpoint): Promise<void> {
+    this.#checkpoint = stored;
+    this.#turn = stored.turn;
+    for (const key of this.#keysOf(stored)) this.#pieces[stored.turn].add(key);
+    for (const [batch, shapes] of stored.shapes.entries()) {
+      this.#waiting.push({ turn: stored.turn, shapes });
+      if (!this.parts.spills) this.#waiting[batch] = await this.#onEngine(batch);
+    }
+  }
+
+  /** Frees the engine, and the store unless the lane lasts. */
+  async dispose(): Promise<void> {
+    for (const waiting of this.#waiting) if (!isWaiting(waiting)) disposeState(waiting);
+    this.#waiting.length = 0;
+    if (!this.parts.lasts) await this.forget();
+  }
+
+  /** Removes what the lane has in the store. */
+  async forget(): Promise<void> {
+    this.#checkpoint = null;
+    for (const turn of [0, 1] as const) await this.#remove(turn);
+  }
+
+  /** The lane's own state where it is there, else one that the caller frees. */
+  async #onEngine(batch: number): Promise<State> {
     const waiting = this.#waiting[batch];
     if (!waiting) throw new RangeError(`The lane has no batch ${batch}`);
     if (!isWaiting(waiting)) return waiting;
     const state: Record<string, tf.Tensor3D> = {};
-    for (const [stream, shape] of Object.entries(waiting.shapes)) {
-      const key = pieceOf(waiting.key, stream);
-      state[stream] = tf.tensor3d(await this.parts.store!.read(key), shape);
-      await this.parts.store!.remove(key);
+    try {
+      for (const [stream, shape] of Object.entries(waiting.shapes)) {
+        const values = await this.parts.store.read(this.#keyOf(waiting.turn, batch, stream));
+        state[stream] = tf.tensor3d(values, shape);
+      }
+    } catch (thrown) {
+      disposeState(state);
+      throw thrown;
     }
-    this.#waiting[batch] = state;
     return state;
   }
 
   /** The lane's own state of the batch goes to where it waits. */
   async #keep(batch: number, state: State): Promise<void> {
-    const { store } = this.parts;
     this.#waiting[batch] = state;
-    if (!store) return;
-    const key = `lane/${this.name}-${this.#turn}-${batch}`;
+    if (!this.parts.spills) return;
+    await this.#write(batch, state, this.#turn);
+    this.#waiting[batch] = { turn: this.#turn, shapes: shapesOf(state) };
+    disposeState(state);
+  }
+
+  async #write(batch: number, state: State, turn: Turn): Promise<void> {
+    const { store } = this.parts;
     for (const [stream, x] of Object.entries(state)) {
       const [samples, tokens, width] = x.shape;
-      await store.create(pieceOf(key, stream), samples * tokens, width);
-      await store.write(pieceOf(key, stream), 0, await x.data<'float32'>());
-      await store.seal(pieceOf(key, stream));
+      const key = this.#keyOf(turn, batch, stream);
+      this.#pieces[turn].add(key);
+      await store.create(key, samples * tokens, width);
+      await store.write(key, 0, await x.data<'float32'>());
+      await store.seal(key);
     }
-    this.#waiting[batch] = {
-      key,
-      shapes: Object.fromEntries(Object.entries(state).map(([id, { shape }]) => [id, shape])),
-    };
-    disposeState(state);
+  }
+
+  async #remove(turn: Turn): Promise<void> {
+    if (this.parts.lasts) await this.parts.store.remove(this.#checkpointKey(turn));
+    for (const key of this.#pieces[turn]) await this.parts.store.remove(key);
+    this.#pieces[turn].clear();
+  }
+
+  async #storedAt(turn: Turn): Promise<LaneCheckpoint | null> {
+    const { store } = this.parts;
+    const stored = await jsonPiece<LaneCheckpoint>(store, this.#checkpointKey(turn));
+    if (!stored) return null;
+    for (const key of this.#keysOf(stored)) if (!(await store.shape(key))) return null;
+    return stored;
+  }
+
+  #checkpointKey(turn: Turn): string {
+    return `lane/${this.name}-checkpoint-${turn}`;
+  }
+
+  #keysOf({ turn, shapes }: LaneCheckpoint): string[] {
+    return shapes.flatMap((of, batch) => Object.keys(of).map((stream) => this.#keyOf(turn, batch, stream)));
+  }
+
+  /** Names of streams are keys of a store but for their blanks. */
+  #keyOf(turn: Turn, batch: number, stream: string): string {
+    return `lane/${this.name}-${turn}-${batch}-${stream.replaceAll(' ', '_')}`;
   }
 }
 
-function isWaiting(waiting: State | Waiting): waiting is Waiting {
-  return typeof waiting.key === 'string';
+function otherThan(turn: Turn): Turn {
+  return turn === 0 ? 1 : 0;
 }
 
-/** Names of streams are keys of a store but for their blanks. */
-function pieceOf(key: string, stream: string): string {
-  return `${key}-${stream.replaceAll(' ', '_')}`;
+function shapesOf(state: State): Shapes {
+  return Object.fromEntries(Object.entries(state).map(([stream, { shape }]) => [stream, shape]));
+}
+
+function isWaiting(waiting: State | Waiting): waiting is Waiting {
+  return 'turn' in waiting && typeof waiting.turn === 'number';
 }

@@ -2,22 +2,14 @@
  * Fits the linear maps of edits and keeps what is known of them: one split of the prompts for all maps, weights in the store, and
  * errors by edit, so that a text group is judged over all of its maps.
  */
-import {
-  DEFAULT_RIDGE,
-  type JudgedRows,
-  judgedRows,
-  Pace,
-  type ProbeErrors,
-  splitOff,
-  splitRows,
-} from '../analysis/index.ts';
+import { DEFAULT_RIDGE, type JudgedRows, judgedRows, Pace, splitOff, splitRows } from '../analysis/index.ts';
 import { type Calibration, RowBuffers } from '../capture/index.ts';
 import { editKey, type FfnEdit, type TextStreamEdit } from '../edit/index.ts';
 import type { FormMap, State, StreamId, Transformer, TransformerInputs } from '../model/index.ts';
 import type { SplitRule } from '../report/report.ts';
 import { fitMap, type MapRows, type StreamSplit } from './fit-map.ts';
 import { type FitQuality, qualityOf } from './fit-quality.ts';
-import { type MapStore, putMap } from './map-store.ts';
+import { type MapErrors, type MapStore, putMap } from './map-store.ts';
 
 /** The edits that linear maps stand for. */
 export type MappedEdit = TextStreamEdit | FfnEdit;
@@ -47,7 +39,7 @@ export class MapFitter {
   readonly pace: Pace;
   readonly #splits: ReadonlyMap<StreamId, StreamSplit>;
   readonly #judged: JudgedRows | null;
-  readonly #maps = new Map<string, (FittedBlockMap & { readonly errors: ProbeErrors | null })[]>();
+  readonly #maps = new Map<string, (FittedBlockMap & { readonly errors: MapErrors })[]>();
 
   constructor(
     private readonly transformer: Transformer,
@@ -71,15 +63,21 @@ export class MapFitter {
   }
 
   /** The map goes into `to`. */
-  async fit(to: MapStore, edit: MappedEdit, block: number, { name, stream }: FormMap, rows: MapRows): Promise<void> {
-    const split = this.#splits.get(stream);
-    if (!split) throw new RangeError(`The model has no stream ${stream}`);
+  async fit(to: MapStore, edit: MappedEdit, block: number, of: FormMap, rows: MapRows): Promise<MapErrors> {
+    const split = this.#splits.get(of.stream);
+    if (!split) throw new RangeError(`The model has no stream ${of.stream}`);
     const { map, errors } = await fitMap(rows, split, this.pace);
-    await putMap(to, block, name, map);
+    await putMap(to, block, of.name, map);
+    this.take(edit, block, of, errors);
+    await this.pace.breathe();
+    return errors;
+  }
+
+  /** Of a map that is stored already. Those of one edit come in order of depth. */
+  take(edit: MappedEdit, block: number, { name, stream }: FormMap, errors: MapErrors): void {
     const quality = qualityOf([errors], this.#judged?.weightings ?? null);
     const key = editKey(edit);
     this.#maps.set(key, [...(this.#maps.get(key) ?? []), { block, name, stream, quality, errors }]);
-    await this.pace.breathe();
   }
 
   /** Room for the sampled tokens of these streams. */

@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest';
+import * as tf from '@tensorflow/tfjs-core';
+import { expect, test, vi } from 'vitest';
 import { damageInputsOf } from '../analysis/index.ts';
 import { syntheticCalibration } from '../capture/index.ts';
 import { ffnEdit, textStreamEdit } from '../edit/index.ts';
@@ -27,15 +28,22 @@ const EDITS = [
   ffnEdit(3, 'text'),
 ];
 
-/** Tells what was kept in it. */
-function watched(): StateStore & { readonly created: string[] } {
-  const store = memoryStates();
+/** Tells what was kept in it. It fails instead of sealing more than `most` pieces. */
+function watched(
+  store: StateStore = memoryStates(),
+  most = Number.POSITIVE_INFINITY,
+): StateStore & { readonly created: string[] } {
   const created: string[] = [];
+  let sealed = 0;
   return Object.assign(Object.create(store) as StateStore, {
     created,
     create: (key: string, rows: number, width: number) => {
       created.push(key);
       return store.create(key, rows, width);
+    },
+    async seal(key: string) {
+      if (++sealed > most) throw new Error('interrupted');
+      await store.seal(key);
     },
   });
 }
@@ -55,6 +63,41 @@ describePerEngine(['wasm'], 'text groups and feed-forward layers, each alone', (
     const roomy = watched();
     await measured({ store: roomy });
     expect(roomy.created.some((key) => key.startsWith('lane/'))).toBe(false);
+    transformer.dispose();
+  });
+
+  test.each([
+    ['states on the engine', {}],
+    ['states in the store', { engineBytes: 1000 }],
+    ['several turns', { engineBytes: 1000, mapBytes: 2000, waysAtOnce: 1 }],
+  ])('go on after an interruption at any piece to the same result, with %s', async (_, options) => {
+    const transformer = await openTransformer(config, checkpoint);
+    const loaded = vi.spyOn(transformer, 'loadBlock');
+    const measured = async (store: StateStore) => {
+      const inputs = damageInputsOf(calibration, []);
+      return await measureWidth(transformer, calibration, inputs, EDITS, { ...options, store, lasts: true });
+    };
+    const whole = watched();
+    const expected = await measured(whole);
+    expect(whole.usage.memoryBytes).toBe(0);
+    const tensors = tf.memory().numTensors;
+    const mapsOf = ({ created }: typeof whole) => created.filter((key) => key.startsWith('map/'));
+    const loadedAtOnce = loaded.mock.calls.length;
+    for (let most = 0; most < whole.created.length; most += 3) {
+      const lasting = memoryStates();
+      const stopped = watched(lasting, most);
+      await expect(measured(stopped)).rejects.toThrow('interrupted');
+      expect(tf.memory().numTensors).toBe(tensors);
+      const resumed = watched(lasting);
+      loaded.mockClear();
+      expect(await measured(resumed), `stopped after ${most} pieces`).toEqual(expected);
+      // The map that was being written is fitted again, and no other.
+      expect(mapsOf(stopped).length + mapsOf(resumed).length).toBeLessThanOrEqual(mapsOf(whole).length + 1);
+      const sealed = stopped.created.slice(0, most);
+      const isAhead = sealed.some((key) => key.startsWith('lane/whole-checkpoint'));
+      expect(loaded.mock.calls.length < loadedAtOnce, `ahead after ${most} pieces`).toBe(isAhead);
+      expect(lasting.usage.memoryBytes).toBe(0);
+    }
     transformer.dispose();
   });
 });

@@ -1,36 +1,42 @@
 /**
  * Text groups and feed-forward layers one by one: the least-squares fit of each on the whole model's states, and what it alone does
  * to the model's output. As many edits are taken together as their maps leave room for; each reading of the weights fits or
- * measures several.
+ * measures several. In a store that outlives the process, maps and measurements are kept until all are there: a measurement that was
+ * interrupted goes on after them, and gives the same to the bit on the same engine.
  */
 import { type DamageInputs, narrowDamage, waysWithin } from '../analysis/index.ts';
 import { type Calibration, passBytes } from '../capture/index.ts';
 import { editKey } from '../edit/index.ts';
 import { narrowBlocks, type Transformer } from '../model/index.ts';
 import type { WidthDamage } from '../report/report.ts';
-import { FLOAT_BYTES, memoryStates, type StateStore } from '../states/index.ts';
+import { FLOAT_BYTES, jsonPiece, memoryStates, putJson, type StateStore } from '../states/index.ts';
+import { mapsOfEdit } from './edit-maps.ts';
 import { fitCandidates } from './fit-candidates.ts';
 import type { FitOptions, FittedWidthEdit, MappedEdit } from './map-fitter.ts';
-import { mapsOnEngine } from './map-store.ts';
+import { mapsOnEngine, removeMap } from './map-store.ts';
 
 export interface MeasureWidthOptions extends FitOptions {
   /** Maps that may wait in the store, or in memory. */
   readonly mapBytes?: number | undefined;
-  /** Where maps wait, and states that are too many for the engine; in memory without one. It is left empty. */
+  /** Where maps wait, and states that are too many for the engine; in memory without one. Empty at the end. */
   readonly store?: StateStore | undefined;
+  /**
+   * The store outlives the process. Whoever brings it brings one for this model, calibration, settings and engine alone.
+   */
+  readonly lasts?: boolean | undefined;
   /** States that may wait on the engine at once; any number without it. */
   readonly engineBytes?: number | undefined;
   /** Ways of one sweep over the blocks, at most. */
   readonly waysAtOnce?: number | undefined;
   /** Blocks done of the present fitting. */
   readonly onFitted?: (done: number, total: number) => void;
-  /** In the order of the edits. */
+  /** What was measured before comes first, then the others in the order of the edits. */
   readonly onMeasured?: (measured: WidthDamage, done: number) => void;
 }
 
 const MAP_BYTES = 2 ** 31;
 
-/** `edits`: each one valid alone. `inputs` are those of other measurements of damage. */
+/** `edits`: each one valid alone. `inputs` are those of other measurements of damage. In the order of the edits. */
 export async function measureWidth(
   transformer: Transformer,
   calibration: Calibration,
@@ -39,6 +45,7 @@ export async function measureWidth(
   {
     mapBytes = MAP_BYTES,
     store = memoryStates(),
+    lasts = false,
     engineBytes = Number.POSITIVE_INFINITY,
     waysAtOnce = edits.length,
     onFitted,
@@ -47,14 +54,27 @@ export async function measureWidth(
   }: MeasureWidthOptions = {},
 ): Promise<WidthDamage[]> {
   const { config, architecture } = transformer;
-  const found: WidthDamage[] = [];
+  const found = new Map<MappedEdit, WidthDamage>();
+  const tell = (edit: MappedEdit, measured: WidthDamage) => {
+    found.set(edit, measured);
+    onMeasured(measured, found.size);
+  };
+  if (lasts) {
+    for (const edit of edits) {
+      const measured = await jsonPiece<WidthDamage>(store, keyOf(edit));
+      if (!measured) continue;
+      await removeMaps(edit);
+      tell(edit, measured);
+    }
+  }
   const spills = passBytes(calibration, architecture.streams, config.width) > engineBytes;
   const ways = Math.min(waysAtOnce, waysWithin(engineBytes, inputs, transformer));
-  for (const some of inRoom(edits, mapBytes / (FLOAT_BYTES * config.width * (config.width + 1)))) {
-    await store.clear();
-    const fits = await fitCandidates(transformer, calibration, some, { ...options, store, spills, onBlock: onFitted });
+  const missing = edits.filter((edit) => !found.has(edit));
+  for (const some of inRoom(missing, mapBytes / (FLOAT_BYTES * config.width * (config.width + 1)))) {
+    const kept = { store, spills, lasts };
+    const fits = await fitCandidates(transformer, calibration, some, { ...options, ...kept, onBlock: onFitted });
     const choices = some.map((edit) => {
-      const narrow = narrowBlocks(transformer.architecture, [edit]);
+      const narrow = narrowBlocks(architecture, [edit]);
       const from = { store, owner: editKey(edit) };
       return {
         edits: [edit],
@@ -64,15 +84,27 @@ export async function measureWidth(
     await narrowDamage(transformer, inputs, choices, {
       signal: options.signal,
       waysAtOnce: ways,
-      onMeasured(i, damage) {
+      async onMeasured(i, damage) {
+        const edit = some[i]!;
         const measured = { ...figuresOf(fits[i]!), ...damage };
-        found.push(measured);
-        onMeasured(measured, found.length);
+        if (lasts) await putJson(store, keyOf(edit), measured);
+        tell(edit, measured);
       },
     });
+    for (const edit of some) await removeMaps(edit);
   }
   await store.clear();
-  return found;
+  return edits.map((edit) => found.get(edit)!);
+
+  async function removeMaps(edit: MappedEdit): Promise<void> {
+    for (const { block, name } of mapsOfEdit(edit, narrowBlocks(architecture, [edit]))) {
+      await removeMap({ store, owner: editKey(edit) }, block, name);
+    }
+  }
+}
+
+function keyOf(edit: MappedEdit): string {
+  return `measured/${editKey(edit).replaceAll(' ', '_')}`;
 }
 
 function figuresOf({ edit, quality: { error, bounds, changeError } }: FittedWidthEdit) {
