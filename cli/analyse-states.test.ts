@@ -65,6 +65,22 @@ it('gives the same report, to the bit, after Ctrl-C and after kill -9', async ()
   expect(names.filter((name) => !name.endsWith('.f32'))).toEqual([]);
 }, 600_000);
 
+it('goes on with narrower blocks after kill -9, to the same report', async () => {
+  const narrower = [...ANALYSE, '--damage-intervals', '0', '--width', 'ffn'];
+  expect((await contigua([...narrower, '--out', 'narrow.json'])).code).toBe(0);
+  const kept = [...narrower, '--states', 'narrow', '--out', 'narrow-resumed.json'];
+  const fitting = /trajectories: 323 of 323[\s\S]*probes: 8 of 16/;
+  expect((await contigua(kept, { on: fitting, signal: 'SIGKILL' })).code).not.toBe(0);
+  const measuring = await contigua(kept, { on: /damage: 16 of 32/, signal: 'SIGKILL' });
+  expect(measuring.code).not.toBe(0);
+  expect(measuring.stderr).toMatch(/trajectories: 323 of 323[\s\S]*probes: 16 of 16/);
+  const done = await contigua(kept);
+  expect(done.code, done.stderr).toBe(0);
+  // All maps were fitted, and half of them measured.
+  expect(done.stderr).toMatch(/trajectories: 323 of 323\ndamage: 1 of 32\n[\s\S]*damage: 32 of 32/);
+  expect(await figures('narrow-resumed.json')).toEqual(await figures('narrow.json'));
+}, 600_000);
+
 it('tells a full disk, leaves nothing half-written on it, and goes on to the same report once there is room', async ({
   skip,
 }) => {

@@ -1,10 +1,5 @@
-/** `contigua analyse`: the whole analysis of a model, as the report that the page, the planner and notebooks read. */
-import type { WorkerClient } from '../lib/compute/client.ts';
-import type { CalibrationSource, Progress } from '../lib/compute/protocol.ts';
+import type { CalibrationSource } from '../lib/compute/protocol.ts';
 import {
-  ABLATIONS,
-  type Ablation,
-  ablationsOf,
   DEFAULT_DETECTION,
   detectIntervals,
   problemWords,
@@ -12,10 +7,10 @@ import {
   scoreCorrelations,
   splitTable,
   splitWords,
-  unmeasured,
 } from '../lib/core/detection/index.ts';
 import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
 import { type AnalysisReport, CALIBRATION_BOUNDS } from '../lib/core/report/index.ts';
+import { ablationsAskedFor, withAblations } from './analyse-ablation.ts';
 import { estimated, STREAMING_OPTIONS, sampledWords, streamingRequest } from './analyse-limits.ts';
 import { widthLines, widthsAskedFor, withWidth } from './analyse-width.ts';
 import {
@@ -80,7 +75,7 @@ export async function analyse(argv: readonly string[], { signal }: CommandContex
     if (streaming.estimateOnly) return null;
     const measured = await client.call('analyse', { ...request, limits }, { signal, onProgress: display.show });
     const options = { signal, onProgress: display.show };
-    const ablated = await withAblations(client, measured, calibration, ablations, options);
+    const ablated = await withAblations(client, measured, calibration, ablations, limits, options);
     return await withWidth(client, model, ablated, calibration, widths, { states: request.states, limits }, options);
   }).finally(display.end);
   if (!report) return;
@@ -115,46 +110,6 @@ function refuseWithoutWeights(args: Options): void {
   if (args.flag('estimate') || args.text('memory') !== undefined) {
     throw usage('analyse', 'A trace is not estimated: its states are read where they are');
   }
-}
-
-/** "blocks,parts": any of them, with commas. */
-function ablationsAskedFor(args: Arguments): readonly Ablation[] {
-  const asked = args.text('ablation')?.split(',') ?? [];
-  return asked.map((word) => {
-    const found = ABLATIONS.find((name) => name === word.trim());
-    if (!found)
-      throw usage('analyse', '--ablation does not fit', word, `${ABLATIONS.join(', ')}, or several with commas`);
-    return found;
-  });
-}
-
-/** The report with every ablation that it does not have yet. */
-async function withAblations(
-  client: WorkerClient,
-  report: AnalysisReport,
-  calibration: CalibrationSource,
-  ablations: readonly Ablation[],
-  options: { readonly signal: AbortSignal; readonly onProgress: (progress: Progress) => void },
-): Promise<AnalysisReport> {
-  const { ridge, tokens, damageSamples } = report.settings;
-  const split = report.split.rule;
-  const probes = { calibration, ridge, split, tokens, damageSamples: damageSamples ?? undefined };
-  let measured = report;
-  for (const which of ablations) {
-    const { edits, parts } = unmeasured(
-      measured,
-      ablationsOf(which, measured.model, detectIntervals(measured, DEFAULT_DETECTION)),
-    );
-    if (edits.length > 0) {
-      const damage = await client.call('damage', { edits, probes }, options);
-      measured = { ...measured, damage: [...measured.damage, ...damage] };
-    }
-    if (parts.length > 0) {
-      const found = await client.call('parts', { parts, probes }, options);
-      measured = { ...measured, parts: [...measured.parts, ...found] };
-    }
-  }
-  return measured;
 }
 
 /** How well each score orders the intervals that were measured, the best first. */

@@ -34,12 +34,15 @@ function bar(stream: NodeJS.WriteStream): ProgressDisplay {
 
 function lines(stream: NodeJS.WriteStream): ProgressDisplay {
   // Stages may take turns: a block is captured, then its probe is fitted.
-  const quarterShown = new Map<string, number>();
+  const shown = new Map<string, { readonly quarter: number; readonly done: number }>();
   return {
     show({ stage, done, total }) {
       const quarter = total > 0 ? Math.floor((4 * done) / total) : 0;
-      if (quarter <= (quarterShown.get(stage) ?? -1)) return;
-      quarterShown.set(stage, quarter);
+      const before = shown.get(stage);
+      // A stage begins anew in the next task of a command.
+      const isNews = !before || quarter > before.quarter || done < before.done;
+      shown.set(stage, { quarter: isNews ? quarter : before.quarter, done });
+      if (!isNews) return;
       stream.write(`${printable(stage)}: ${done} of ${total}\n`);
     },
     end() {},

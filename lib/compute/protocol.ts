@@ -75,6 +75,9 @@ export interface AnalysisRequest {
   readonly damage?: DamageBudget | undefined;
 }
 
+/** States that may wait on the engine at once, as an analysis is given them; no limit where they are absent. */
+export type EngineLimits = Pick<AnalysisLimits, 'engineBytes'>;
+
 export interface SubsetMeasurement {
   /** Null for models that cannot draw. */
   readonly facts: HeldOutPictures['facts'] | null;
@@ -129,14 +132,15 @@ export interface Tasks {
   };
   /** Everything that needs no weights, of the trace that is open. */
   analyseTrace: { input: Pick<AnalysisRequest, 'states'>; result: AnalysisReport; partial: AnalysisPartial };
+  /** Each run alone. Those that were measured before on the states of the open analysis are read, where its states are in files. */
   damage: {
-    input: { edits: readonly RunEdit[]; probes: ProbeSource };
+    input: { edits: readonly RunEdit[]; probes: ProbeSource; limits?: EngineLimits | undefined };
     result: readonly EditDamage[];
     partial: EditDamage;
   };
-  /** Parts of blocks, each taken out alone. */
+  /** Parts of blocks, each taken out alone; likewise. */
   parts: {
-    input: { parts: readonly NamedPart[]; probes: ProbeSource };
+    input: { parts: readonly NamedPart[]; probes: ProbeSource; limits?: EngineLimits | undefined };
     result: readonly PartDamage[];
     partial: PartDamage;
   };
@@ -148,14 +152,15 @@ export interface Tasks {
   };
   /**
    * Text groups and feed-forward layers as linear maps, each fitted and measured alone. With `states`, maps wait in that folder, and so do
-   * states where they are more than `limits` allow on the engine; nothing is left there.
+   * states where they are more than `limits` allow on the engine. Nothing is left there once all are measured; a measurement that was
+   * interrupted goes on from what is.
    */
   width: {
     input: {
       edits: readonly (TextStreamEdit | FfnEdit)[];
       probes: ProbeSource;
       states?: AnalysisRequest['states'];
-      limits?: Pick<AnalysisLimits, 'engineBytes'> | undefined;
+      limits?: EngineLimits | undefined;
     };
     result: readonly WidthDamage[];
     partial: WidthDamage;

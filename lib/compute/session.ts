@@ -192,6 +192,11 @@ export class Session {
     return analysed;
   }
 
+  /** Where further measurements of the analysis are kept that these inputs are of: its store, if it is open and in files. */
+  storeOf(inputs: KnownInputs): StateStore | null {
+    return inputs === this.known && inputs.fitted === null ? this.store : null;
+  }
+
   /** What the states of the last analysis leave of a folder's room, where they are in files. */
   roomBeside(sizeBytes: number): number {
     return Math.max(0, sizeBytes - (this.store?.usage.storedBytes ?? 0));

@@ -7,11 +7,11 @@ import {
   choiceDamage,
   DAMAGE_SAMPLES,
   DEFAULT_RIDGE,
-  editDamage,
   estimateAnalysis,
   type MemoryMeter,
-  partDamage,
   reportOf,
+  storedDamage,
+  storedParts,
   tracedStates,
 } from '../core/analysis/index.ts';
 import {
@@ -60,7 +60,7 @@ import {
   type Transformer,
   type WeightSet,
 } from '../core/model/index.ts';
-import type { EditDamage, PartDamage, SplitRule } from '../core/report/report.ts';
+import type { SplitRule } from '../core/report/report.ts';
 import { parsePrompt } from '../core/shapes/index.ts';
 import { memoryStates } from '../core/states/index.ts';
 import type { EngineReport } from '../core/tensor/index.ts';
@@ -71,7 +71,8 @@ import { type FileHost, openFileOf, openFilesOf, openModelFolder, openSource } f
 import type { AnalysisRequest, EditSource, ProbeSource } from './protocol.ts';
 import { checkSameWeights } from './same-weights.ts';
 import type { CallContext, TaskRunner } from './serve.ts';
-import { type AnalysisSource, READ_WHOLE_BYTES, Session } from './session.ts';
+import { type AnalysisSource, Session } from './session.ts';
+import { waysAtOnce } from './ways.ts';
 
 export interface TaskHost {
   readonly engines: EngineHost;
@@ -116,11 +117,6 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
       // More samples or intervals may be measured later on what is stored.
       storedAs: await probesKey(request, DEFAULT_RIDGE, 'prompt-groups', tokens ?? undefined),
     };
-  }
-
-  /** One by one where weights stay in memory; else several in each reading of them. */
-  function waysAtOnce(): number {
-    return session.model.summary.sizeBytes <= READ_WHOLE_BYTES ? 1 : WAYS_PER_READING;
   }
 
   /** Fitting maps anew is told as the stage `probes`. */
@@ -333,7 +329,7 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
       }
     },
 
-    async damage({ edits, probes }, context) {
+    async damage({ edits, probes, limits }, context) {
       // Each is measured alone, so that they may overlap.
       for (const edit of edits) {
         runSetOf([edit], session.model.summary, 'the chosen intervals');
@@ -342,19 +338,23 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
       const inputs = await inputsFor(edits, probes, context);
       const transformer = await session.transformer();
       const { signal, onProgress } = context;
-      const measured: EditDamage[] = [];
-      await editDamage(transformer, inputs, edits, {
+      let done = 0;
+      const measured = await storedDamage(transformer, inputs, edits, session.storeOf(inputs), {
         signal,
-        waysAtOnce: waysAtOnce(),
+        waysAtOnce: waysAtOnce(session.model.summary.sizeBytes, inputs, transformer, limits),
         onMeasured(index, damage) {
-          measured.push({ edit: edits[index]!, ...damage });
-          onProgress({ stage: 'damage', done: measured.length, total: edits.length, partial: measured[index]! });
+          onProgress({
+            stage: 'damage',
+            done: ++done,
+            total: edits.length,
+            partial: { edit: edits[index]!, ...damage },
+          });
         },
       });
-      return measured;
+      return edits.map((edit, i) => ({ edit, ...measured[i]! }));
     },
 
-    async parts({ parts, probes }, context) {
+    async parts({ parts, probes, limits }, context) {
       const { numBlocks } = session.model.summary;
       for (const { block } of parts) {
         if (Number.isInteger(block) && block >= 0 && block < numBlocks) continue;
@@ -366,16 +366,15 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
       const inputs = await inputsFor([], probes, context);
       const transformer = await session.transformer();
       const { signal, onProgress } = context;
-      const measured: PartDamage[] = [];
-      await partDamage(transformer, inputs, parts, {
+      let done = 0;
+      const measured = await storedParts(transformer, inputs, parts, session.storeOf(inputs), {
         signal,
-        waysAtOnce: waysAtOnce(),
+        waysAtOnce: waysAtOnce(session.model.summary.sizeBytes, inputs, transformer, limits),
         onMeasured(index, damage) {
-          measured.push({ ...parts[index]!, ...damage });
-          onProgress({ stage: 'damage', done: measured.length, total: parts.length, partial: measured[index]! });
+          onProgress({ stage: 'damage', done: ++done, total: parts.length, partial: { ...parts[index]!, ...damage } });
         },
       });
-      return measured;
+      return parts.map((part, i) => ({ ...part, ...measured[i]! }));
     },
 
     async modulations({ requests, calibration }, context) {
@@ -396,18 +395,18 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
       const sizeBytes = session.roomBeside(states?.sizeBytes ?? 0);
       const store = states && (await files.openStates(states.url, sizeBytes, key));
       try {
+        if (store) await checkSameWeights(store, model);
         return await measureWidth(transformer, inputs.calibration, inputs, edits, {
           signal,
           ridge: probes.ridge,
           rule: probes.split,
-          waysAtOnce: waysAtOnce(),
-          ...(store ? { store, mapBytes: MAPS_SHARE * sizeBytes } : {}),
+          waysAtOnce: waysAtOnce(session.model.summary.sizeBytes, inputs, transformer, limits),
+          ...(store ? { store, lasts: true, mapBytes: MAPS_SHARE * sizeBytes } : {}),
           engineBytes: limits?.engineBytes,
           onFitted: (done, total) => onProgress({ stage: 'probes', done, total }),
           onMeasured: (partial, done) => onProgress({ stage: 'damage', done, total: edits.length, partial }),
         });
       } finally {
-        await store?.clear();
         await store?.dispose();
       }
     },
@@ -553,9 +552,6 @@ const MAPS_FILE = 'maps.safetensors';
 
 /** Of the room that an analysis leaves for states: linear maps that wait to be measured. The states of one pass need the rest. */
 const MAPS_SHARE = 0.5;
-
-/** Results come in groups of as many. */
-const WAYS_PER_READING = 8;
 
 /** Enough for a timing where nothing has been analysed yet. */
 const SMALL_CALIBRATION: CalibrationRequest = { kind: 'synthetic', samples: 2, timesteps: 1, seed: 0 };

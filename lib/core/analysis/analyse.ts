@@ -12,11 +12,11 @@ import { DEFAULT_DETECTION, detectIntervals, readingProblem } from '../detection
 import { type RunEdit, runEdits } from '../edit/index.ts';
 import type { BlockInterval } from '../interval/index.ts';
 import type { Transformer } from '../model/index.ts';
-import type { AnalysisReport, EditDamage, Matrix, PerStream, Rows, StreamAnalysis } from '../report/report.ts';
+import type { AnalysisReport, Matrix, PerStream, Rows, StreamAnalysis } from '../report/report.ts';
 import { REPORT_VERSION } from '../report/report.ts';
 import { jsonPiece, memoryStates, putJson, type StateStore } from '../states/index.ts';
 import { compareStreams } from './compare-streams.ts';
-import { type Damage, type DamageInputs, damageInputsOf, editDamage, waysWithin } from './edit-damage.ts';
+import { type DamageInputs, damageInputsOf, waysWithin } from './edit-damage.ts';
 import { type FittedMaps, storedMaps } from './fitted-maps.ts';
 import { type RowSplit, splitRows } from './held-out.ts';
 import { DAMAGE_SAMPLES } from './held-out-inputs.ts';
@@ -28,6 +28,7 @@ import type { AnalysisProgress } from './progress.ts';
 import { StageClock } from './stage-clock.ts';
 import { comparePairs, type PairFigures } from './state-pairs.ts';
 import { modelStates, type StatesSource } from './states-source.ts';
+import { storedDamage } from './stored-damage.ts';
 import { confidenceOf, streamAnalysis } from './stream-figures.ts';
 
 export interface AnalyseOptions {
@@ -121,13 +122,10 @@ export async function analyseStates(
   const measurable = typeof wanted === 'object' ? wanted : leastDirected(detected, pairs.directionErrors, wanted);
   const samples = budget.samples ?? DAMAGE_SAMPLES;
   const damage = model
-    ? await storedDamage(
-        model.transformer,
-        damageInputsOf(model.calibration, maps, 'prompt-groups', samples),
-        [...runEdits(measurable, 'nothing'), ...runEdits(measurable, 'probes')],
-        store,
-        { signal, engineBytes, onProgress },
-      )
+    ? await measuredDamage(model.transformer, damageInputsOf(model.calibration, maps, 'prompt-groups', samples), [
+        ...runEdits(measurable, 'nothing'),
+        ...runEdits(measurable, 'probes'),
+      ])
     : [];
   clock.stop();
 
@@ -158,6 +156,15 @@ export async function analyseStates(
     },
     maps,
   };
+
+  async function measuredDamage(transformer: Transformer, inputs: DamageInputs, edits: readonly RunEdit[]) {
+    const measured = await storedDamage(transformer, inputs, edits, store, {
+      signal,
+      waysAtOnce: waysWithin(engineBytes ?? Number.POSITIVE_INFINITY, inputs, transformer),
+      onProgress: (done, total) => onProgress({ stage: 'damage', done, total }),
+    });
+    return edits.map((edit, i) => ({ edit, ...measured[i]! }));
+  }
 }
 
 async function storedOr(store: StateStore, key: string, make: () => Promise<PairFigures>): Promise<PairFigures> {
@@ -179,38 +186,6 @@ function leastDirected(
     .toSorted((a, b) => errorOf(a) - errorOf(b))
     .slice(0, most)
     .sort((a, b) => a.first - b.first);
-}
-
-/** Edits that were measured before are read; each of the others is stored when its sweep is done. */
-async function storedDamage(
-  transformer: Transformer,
-  inputs: DamageInputs,
-  edits: readonly RunEdit[],
-  store: StateStore,
-  {
-    signal,
-    engineBytes = Number.POSITIVE_INFINITY,
-    onProgress,
-  }: Pick<AnalyseOptions, 'signal' | 'engineBytes'> & Required<Pick<AnalyseOptions, 'onProgress'>>,
-): Promise<EditDamage[]> {
-  const keyOf = ({ first, last, by }: RunEdit) => `damage/${inputs.samples.length}-${first}-${last}-${by}`;
-  const damages = new Map<RunEdit, Damage>();
-  for (const edit of edits) {
-    const found = await jsonPiece<Damage>(store, keyOf(edit));
-    if (found) damages.set(edit, found);
-  }
-  const missing = edits.filter((edit) => !damages.has(edit));
-  await editDamage(transformer, inputs, missing, {
-    signal,
-    waysAtOnce: waysWithin(engineBytes, inputs, transformer),
-    onProgress: (done, total) => onProgress({ stage: 'damage', done, total }),
-    async onMeasured(index, damage) {
-      const edit = missing[index]!;
-      await putJson(store, keyOf(edit), damage);
-      damages.set(edit, damage);
-    },
-  });
-  return edits.map((edit) => ({ edit, ...damages.get(edit)! }));
 }
 
 /** Held-out tokens, or all where none are held out. */

@@ -32,5 +32,6 @@ export type { AnalysisPartial, AnalysisProgress, AnalysisStage } from './progres
 export { reportOf } from './report-of.ts';
 export { linearCka, StreamSimilarity } from './similarity.ts';
 export { modelStates, type StatesSource, tracedStates } from './states-source.ts';
+export { storedDamage, storedParts } from './stored-damage.ts';
 export { type BlockProbes, probesOf } from './stored-probes.ts';
 export { splitColumns, type Weightings } from './weightings.ts';
