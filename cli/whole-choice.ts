@@ -9,7 +9,7 @@ import { estimatedError } from '../lib/core/detection/index.ts';
 import { type EditSet, editKey, type ModulationEdit, modulationEdit, sameEdit } from '../lib/core/edit/index.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
 import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
-import { type BeforeAfter, planCost, tokensOf } from '../lib/core/plan/index.ts';
+import { type BeforeAfter, planCost, tokensPerSample } from '../lib/core/plan/index.ts';
 import { amountWords, type WidthOffer } from '../lib/core/planner/index.ts';
 import type { AnalysisReport } from '../lib/core/report/index.ts';
 import { isWithinNoise, type Quartiles } from '../lib/core/run/index.ts';
@@ -118,8 +118,9 @@ export async function measureChoice(
   return { damage, facts, forward, on };
 }
 
+/** Of the forward that is timed, on one sample of the calibration. */
 function flopsOf(model: ModelSummary, { calibration }: AnalysisReport, edits: EditSet): BeforeAfter {
-  const costed = { ...model, tokensPerForward: tokensOf(model, calibration) };
+  const costed = { ...model, tokensPerForward: tokensPerSample(calibration) };
   return planCost(costed, edits, { steps: 1, forwardsPerStep: 1 }).flopsPerForward;
 }
 

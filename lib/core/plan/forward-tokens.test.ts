@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { CalibrationFacts } from '../report/report.ts';
-import { tokensOf } from './forward-tokens.ts';
+import { tokensOf, tokensPerSample } from './forward-tokens.ts';
 
 const model = { tokensPerForward: { image: 64, text: 13 } };
 const facts = (change: Partial<CalibrationFacts>): CalibrationFacts => ({
@@ -24,4 +24,8 @@ test('a forward of a calibration file has all its valid tokens, however many of 
 test('without a calibration file a forward has the tokens that the model is quoted for', () => {
   expect(tokensOf(model, null)).toEqual(model.tokensPerForward);
   expect(tokensOf(model, facts({ kind: 'shapes' }))).toEqual(model.tokensPerForward);
+});
+
+test('a forward that ran on a sample of any calibration had the tokens of that sample', () => {
+  expect(tokensPerSample(facts({ kind: 'synthetic' }))).toEqual({ image: 256, text: 10 });
 });

@@ -10,8 +10,11 @@ export function tokensOf(
   { tokensPerForward }: { readonly tokensPerForward: StreamTokens },
   calibration: CalibrationFacts | null,
 ): StreamTokens {
-  if (calibration?.kind !== 'file') return tokensPerForward;
-  const { samples, validTokens, tokens } = calibration;
+  return calibration?.kind === 'file' ? tokensPerSample(calibration) : tokensPerForward;
+}
+
+/** The valid tokens of one sample, of any calibration: those of a forward that ran on it. */
+export function tokensPerSample({ samples, validTokens, tokens }: CalibrationFacts): StreamTokens {
   const counts = Object.entries({ ...tokens, ...validTokens });
   return Object.fromEntries(counts.map(([stream, count]) => [stream, Math.round(count / samples)]));
 }

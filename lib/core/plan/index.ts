@@ -22,7 +22,7 @@ export {
   planCost,
   savedParameters,
 } from './cost.ts';
-export { tokensOf } from './forward-tokens.ts';
+export { tokensOf, tokensPerSample } from './forward-tokens.ts';
 export { assertPlanFits, parsePlan, parseRunPlan } from './parse-plan.ts';
 export type {
   BeforeAfter,
