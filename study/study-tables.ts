@@ -5,7 +5,7 @@ import { relativeError, relativeErrorBounds } from '../lib/core/relative-error.t
 import type { ArmRow, Row } from './experiments.ts';
 import { type Bounded, differenceOf, shareOfTeacher } from './paired.ts';
 import type { Pictures } from './sample.ts';
-import { factsText, mean, median, percent, rangeText, shareOfFacts, tableOf, three } from './tables.ts';
+import { factsText, median, percent, rangeText, shareOfFacts, tableOf, three } from './tables.ts';
 import type { WidthRow } from './width-arms.ts';
 
 /** Arms of several seeds in one line. `teachers` by number of captions: shares are of the same captions. */
@@ -62,7 +62,7 @@ export function widthTable(rows: readonly WidthRow[], teacher: Pictures, all: nu
         drawn.map((one) => shareOfFacts([one])),
         percent,
       ),
-      outputErrorText(group.map((row) => ({ ...row, outputError: relativeError(row.sampleErrors) ?? Number.NaN }))),
+      outputErrorText(group),
       three(predicted),
       `${group.length} × ${teacher.held.length}`,
     ];
@@ -111,13 +111,14 @@ function boundedText({ value, low, high }: Bounded): string {
 }
 
 /** The mean over seeds or choices, whose samples are the same and are drawn anew together. */
-function outputErrorText(group: readonly Pick<ArmRow, 'outputError' | 'sampleErrors'>[]): string {
+/** Of all samples of all rows together, as its interval is: a mean of the rows' errors may lie outside of that. */
+function outputErrorText(group: readonly Pick<ArmRow, 'sampleErrors'>[]): string {
   const errors = group.flatMap(({ sampleErrors }) => sampleErrors);
   const bounds = relativeErrorBounds(
     errors,
     group.flatMap(({ sampleErrors }) => sampleErrors.map((_, sample) => sample)),
   );
-  const text = three(mean(group.map(({ outputError }) => outputError)));
+  const text = three(relativeError(errors) ?? Number.NaN);
   return bounds ? `${text} (${three(bounds.low)} to ${three(bounds.high)})` : text;
 }
 
