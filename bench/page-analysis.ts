@@ -1,8 +1,8 @@
 /**
  * A checkpoint of the shape of Stable Diffusion 3.5 medium (24 blocks, width 1536, 2.24 B parameters, 4.5 GB in BF16; noise from
  * a seed, written to disk) analysed in Chromium on WASM with 1,024 image tokens per sample: estimated, stopped half-way,
- * resumed after a reload. Prints time, peak memory of the tab's process and the longest main-thread task (processor time) of
- * each part.
+ * resumed after a reload. Prints time, processor time and peak memory of the tab's process, and the longest main-thread task (processor
+ * time) of each part.
  *
  *   node --import ./scripts/sources.mjs bench/page-analysis.ts [--blocks 24] [--samples 4] [--timesteps 2] [--text 77]
  *     [--limits t1024-s1-i1] [--stop-after 12] [--until 24] [--out FOLDER] [--no-build] [--keep]
@@ -62,8 +62,10 @@ try {
     `${BLOCKS} blocks, ${values.samples} samples of 1,024 image and ${values.text} text tokens, limits ${values.limits}; ` +
       `Chromium ${browser.browser()?.version() ?? ''}, ${cpus().length} × ${cpus()[0]?.model}\n`,
   );
-  console.log('| part | time | peak memory (RSS) | peak memory (PSS) | longest main-thread task |');
-  console.log('|---|---|---|---|---|');
+  console.log(
+    '| part | time | processor time of the tab | peak memory (RSS) | peak memory (PSS) | longest main-thread task |',
+  );
+  console.log('|---|---|---|---|---|---|');
   await page.goto(`${server.url}/?limits=${values.limits}`);
   await measured(page, 'open the model and the calibration', () => openBoth(page));
   await measured(page, 'estimate', async () => {
@@ -196,6 +198,7 @@ async function measured(page: Page, what: string, run: () => Promise<void>): Pro
   await eachRenderer((pid) =>
     open(`/proc/${pid}/clear_refs`, 'w').then((file) => file.write('5').finally(() => file.close())),
   );
+  const before = await processorSeconds();
   let pss = 0;
   const poll = setInterval(async () => {
     await eachRenderer(async (pid) => {
@@ -210,6 +213,9 @@ async function measured(page: Page, what: string, run: () => Promise<void>): Pro
     clearInterval(poll);
   }
   const seconds = (performance.now() - startedAt) / 1000;
+  // A renderer that a reload replaced is not counted.
+  const after = await processorSeconds();
+  const processor = Math.max(0, ...[...after].map(([pid, of]) => of - (before.get(pid) ?? 0)));
   let rss = 0;
   await eachRenderer(async (pid) => {
     const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
@@ -218,8 +224,19 @@ async function measured(page: Page, what: string, run: () => Promise<void>): Pro
   const gigabytes = (bytes: number) => (bytes === 0 ? '–' : `${(bytes / 1e9).toFixed(2)} GB`);
   const longest = await trace.longestTaskMs();
   console.log(
-    `| ${what} | ${seconds.toFixed(seconds < 10 ? 1 : 0)} s | ${gigabytes(rss)} | ${gigabytes(pss)} | ${longest.toFixed(1)} ms |`,
+    `| ${what} | ${seconds.toFixed(seconds < 10 ? 1 : 0)} s | ${processor.toFixed(1)} s | ${gigabytes(rss)} | ${gigabytes(pss)} | ${longest.toFixed(1)} ms |`,
   );
+}
+
+/** Of each renderer so far. Linux counts a hundred ticks a second. */
+async function processorSeconds(): Promise<Map<number, number>> {
+  const seconds = new Map<number, number>();
+  await eachRenderer(async (pid) => {
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    seconds.set(pid, (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / 100);
+  });
+  return seconds;
 }
 
 /** Renderers of this browser, found by the profile that its processes are started with. */
