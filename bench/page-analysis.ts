@@ -4,10 +4,10 @@
  * resumed after a reload. Prints time, processor time and peak memory of the tab's process, and the longest main-thread task (processor
  * time) of each part.
  *
- *   node --import ./scripts/sources.mjs bench/page-analysis.ts [--blocks 24] [--samples 4] [--timesteps 2] [--text 77]
+ *   node --import ./scripts/sources.mjs bench/page-analysis.ts [--blocks 24] [--samples 4] [--timesteps 2] [--text 77] [--latent 64]
  *     [--limits t1024-s1-i1] [--stop-after 12] [--until 24] [--out FOLDER] [--no-build] [--keep]
  *
- * `--until N` ends after the first N blocks, where a machine is too slow for all.
+ * `--until N` ends after the first N blocks, where a machine is too slow for all; `--latent 16` makes 64 image tokens, to try the bench.
  */
 import { mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { cpus } from 'node:os';
@@ -28,6 +28,7 @@ const { values } = parseArgs({
     samples: { type: 'string', default: '4' },
     timesteps: { type: 'string', default: '2' },
     text: { type: 'string', default: '77' },
+    latent: { type: 'string', default: '64' },
     limits: { type: 'string', default: 't1024-s1-i1' },
     out: { type: 'string', default: 'bench-page-analysis' },
     'stop-after': { type: 'string' },
@@ -37,8 +38,9 @@ const { values } = parseArgs({
   },
 });
 const BLOCKS = Number(values.blocks);
-/** Latents of 64 × 64 in patches of 2 × 2: 1,024 tokens. */
-const LATENT = 64;
+/** Side of the latents, in patches of 2 × 2: 64 are 1,024 tokens. */
+const LATENT = Number(values.latent);
+const IMAGE_TOKENS = (LATENT / 2) ** 2;
 const PIECE_BYTES = 2 ** 26;
 const HOURS_MS = 6 * 3600_000;
 
@@ -59,7 +61,7 @@ try {
   page.setDefaultTimeout(HOURS_MS);
   page.on('crash', () => console.error('The tab crashed'));
   console.log(
-    `${BLOCKS} blocks, ${values.samples} samples of 1,024 image and ${values.text} text tokens, limits ${values.limits}; ` +
+    `${BLOCKS} blocks, ${values.samples} samples of ${IMAGE_TOKENS.toLocaleString('en-US')} image and ${values.text} text tokens, limits ${values.limits}; ` +
       `Chromium ${browser.browser()?.version() ?? ''}, ${cpus().length} × ${cpus()[0]?.model}\n`,
   );
   console.log(
@@ -148,16 +150,10 @@ function panel(page: Page) {
   return page.getByRole('region', { name: 'Calibration', exact: true });
 }
 
+/** Asked again and again, as the button may be another one after the page has loaded. */
 async function idle(page: Page): Promise<void> {
   const analyse = page.getByRole('button', { name: 'Analyse', exact: true });
-  await analyse.waitFor({ timeout: HOURS_MS });
-  await page.waitForFunction(
-    (button) => button instanceof HTMLButtonElement && !button.disabled,
-    await analyse.elementHandle(),
-    {
-      timeout: HOURS_MS,
-    },
-  );
+  while (!(await analyse.isEnabled())) await new Promise((resolve) => setTimeout(resolve, 250));
 }
 
 async function openBoth(page: Page): Promise<void> {

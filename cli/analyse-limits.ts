@@ -14,7 +14,7 @@ import { type BlockInterval, formatIntervalKey, parseIntervalKey } from '../lib/
 import type { NumberRange } from '../lib/core/number-range.ts';
 import { ANALYSIS_BOUNDS, type AnalysisReport } from '../lib/core/report/index.ts';
 import { shownBytes } from '../lib/core/states/index.ts';
-import { type Arguments, type OptionSpec, usage } from './arguments.ts';
+import { type Arguments, type OptionSpec, type Options, usage } from './arguments.ts';
 import { tell } from './output.ts';
 
 export const STREAMING_OPTIONS = {
@@ -80,9 +80,9 @@ export async function estimated(
   { memoryBytes, folder, diskBytes, estimateOnly }: StreamingRequest,
   signal: AbortSignal,
 ): Promise<AnalysisLimits | undefined> {
-  if (sizeBytes < ESTIMATED_FROM_BYTES && memoryBytes === null && !estimateOnly) return undefined;
+  if (!isEstimated({ sizeBytes }, memoryBytes) && !estimateOnly) return undefined;
   tell('measuring one block, for the estimate');
-  const allowed = memoryBytes ?? Math.floor(freemem() * DEFAULT_MEMORY_SHARE);
+  const allowed = allowedBytes(memoryBytes);
   const estimate = await client.call('estimateAnalysis', { ...request, memoryBytes: allowed }, { signal });
   for (const line of estimateLines(estimate, allowed, folder !== null)) tell(line);
   if (folder !== null) {
@@ -94,6 +94,16 @@ export async function estimated(
     }
   }
   return estimate.limits;
+}
+
+/** Whether a block is measured first: of a large model, and where memory is limited. */
+export function isEstimated({ sizeBytes }: Pick<ModelSummary, 'sizeBytes'>, memoryBytes: number | null): boolean {
+  return sizeBytes >= ESTIMATED_FROM_BYTES || memoryBytes !== null;
+}
+
+/** Of the whole process. */
+export function allowedBytes(memoryBytes: number | null): number {
+  return memoryBytes ?? Math.floor(freemem() * DEFAULT_MEMORY_SHARE);
 }
 
 export function estimateLines(
@@ -158,12 +168,12 @@ const UNITS: Readonly<Record<string, number>> = {
 };
 
 /** "6GB", "512 MB"; null where it is not named. */
-function sizeOf(args: Arguments, name: string): number | null {
+export function sizeOf(args: Options, name: string, command = 'analyse'): number | null {
   const text = args.text(name);
   if (text === undefined) return null;
   const [, number = '', unit = ''] = /^([0-9.]+)\s*([A-Za-z]+)$/.exec(text) ?? [];
   const factor = UNITS[unit];
   const size = Number(number) * (factor ?? Number.NaN);
   if (size > 0) return size;
-  throw usage('analyse', `--${name} does not fit`, text, 'a size such as 6GB or 512MB');
+  throw usage(command, `--${name} does not fit`, text, 'a size such as 6GB or 512MB');
 }

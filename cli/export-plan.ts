@@ -23,6 +23,7 @@ import { assertPlanFits, type Plan, parsePlan } from '../lib/core/plan/index.ts'
 import { calibrationRequest } from './analyse.ts';
 import { type Arguments, ENGINES } from './arguments.ts';
 import { writeFolder } from './export-run.ts';
+import { fittingFolder } from './fitting-place.ts';
 import { modelSource } from './model-source.ts';
 import { withModel } from './model-worker.ts';
 import { tell } from './output.ts';
@@ -42,6 +43,7 @@ export async function exportPlan(
   const requestFor = calibrationRequest(args, signal, 'export');
   const plan = parsePlan(await readText(planPath, MAX_JSON_BYTES.plan), planPath);
   const engine = args.oneOf('engine', ENGINES, 'auto');
+  const fitting = fittingFolder('export', args);
   const folder = await mkdtemp(join(tmpdir(), 'contigua-'));
   const display = progressOn(process.stderr);
   try {
@@ -69,7 +71,8 @@ export async function exportPlan(
         tokens: defaultTokens(model.width) ?? undefined,
       } as const;
       const saveTo = pathToFileURL(`${folder}/`).href;
-      const { fitted } = await client.call('fitWidth', { edits, probes, saveTo }, options);
+      const place = await fitting.placeFor(client, model, probes, signal);
+      const { fitted } = await client.call('fitWidth', { edits, probes, saveTo, ...place }, options);
       return { fitted, shared, model, maps: join(folder, 'maps.safetensors') };
     }).finally(display.end);
     for (const line of fitLines(fitted)) tell(line);
@@ -115,6 +118,7 @@ export async function exportPlan(
       tell('No class of diffusers or PPCL reads shared modulations: the folder opens in Contigua alone.');
     }
   } finally {
+    await fitting.remove();
     await rm(folder, { recursive: true, force: true });
   }
 }

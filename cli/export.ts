@@ -13,6 +13,7 @@ import { ENGINE_OPTION, onlyOne, parseOptions, usage } from './arguments.ts';
 import type { CommandContext } from './command.ts';
 import { exportPlan } from './export-plan.ts';
 import { assertExportable, exportRun } from './export-run.ts';
+import { PLACE_OPTIONS } from './fitting-place.ts';
 import { BACKEND_OPTIONS, localPaths, withBackend } from './local-backend.ts';
 import { isRemote, modelSource, SOURCE_OPTIONS } from './model-source.ts';
 import { tell } from './output.ts';
@@ -25,6 +26,7 @@ const OF_A_PLAN = {
   samples: { type: 'string' },
   timesteps: { type: 'string' },
   seed: { type: 'string' },
+  ...PLACE_OPTIONS,
   ...ENGINE_OPTION,
 } as const;
 const DTYPES = ['teacher', 'F32'] as const;

@@ -142,6 +142,8 @@ and removes the rest. Other edits make blocks narrower.
                       draws, and the time of a forward on --engine beside its FLOPs; not with students, nor with tables of
                       modulations, which take no timesteps but their own
   --calibration FILE  what --measure and --allow modulation run on, where the report was measured on a file
+  --states DIR        where maps that --measure fits wait, in a folder of their own that is removed at the end (temporary files);
+                      --disk SIZE there; --memory SIZE as for \`analyse\`: states that are more than it leaves wait there too
   --out FILE          the plan; without it, stdout
   --config-out FILE   the diffusers config.json of the pruned model
 ${REMOTE}`,
@@ -202,6 +204,8 @@ modulations, which open in Contigua and in no class of diffusers.
   --format NAME       ${EXPORTERS.map(({ name, label }) => (name === DEFAULT_EXPORTER.name ? `${name} (default, a ${label})` : `${name} (a ${label})`)).join(', ')}
   --plan FILE         of \`contigua plan\`, with MODEL; --calibration FILE, or --samples, --timesteps and --seed as for \`analyse\`, are what
                       its linear maps are fitted on
+  --states DIR        where fitted maps wait, in a folder of their own that is removed at the end (temporary files); --disk SIZE there
+  --memory SIZE       as for \`analyse\`: states that are more than it leaves wait in DIR too
   --model FOLDER      the teacher, where it lies under none of the model roots (CONTIGUA_MODELS); or its address, with the commit
   --data-folder PATH  as for \`distil\``,
 

@@ -50,6 +50,7 @@ import { widthOffers } from '../lib/core/planner/index.ts';
 import { type AnalysisReport, parseReport, type Rows } from '../lib/core/report/index.ts';
 import { type Arguments, ENGINE_OPTION, ENGINES, parseArguments, ROWS, usage } from './arguments.ts';
 import type { CommandContext } from './command.ts';
+import { fittingFolder, PLACE_OPTIONS } from './fitting-place.ts';
 import { foundWords } from './found-words.ts';
 import { SOURCE_OPTIONS } from './model-source.ts';
 import { HEADERS_ONLY, withModel } from './model-worker.ts';
@@ -91,6 +92,7 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
     text: { type: 'string' },
     ffn: { type: 'string' },
     ...BUDGET_OPTIONS,
+    ...PLACE_OPTIONS,
     ...ENGINE_OPTION,
     ...SOURCE_OPTIONS,
   });
@@ -109,6 +111,8 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
   if (calibration !== undefined && !measure && !offersModulations) {
     throw usage('plan', '--calibration is for --measure, or for --allow modulation');
   }
+  const placed = Object.keys(PLACE_OPTIONS).find((name) => args.text(name) !== undefined);
+  if (placed !== undefined && !measure) throw usage('plan', `--${placed} is for --measure`);
   const engine = args.oneOf('engine', ENGINES, measure || asked || offersModulations ? 'auto' : HEADERS_ONLY);
   const out = args.text('out');
   const configOut = args.text('config-out');
@@ -117,6 +121,7 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
   const report =
     reportPath === undefined ? null : parseReport(await readText(reportPath, MAX_JSON_BYTES.report), reportPath);
 
+  const fitting = fittingFolder('plan', args);
   const display = progressOn(process.stderr);
   const { model, detection, edits, budgeted, offered, shared, measured } = await withModel(
     args,
@@ -144,10 +149,14 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
           ? await foundModulations(client, asked, budgeted?.edits ?? chosen, signal, display)
           : null;
       const { edits } = shared ?? budgeted ?? { edits: chosen };
-      const measured = measure && inputs ? await measureChoice(opened, report, edits, inputs, signal, display) : null;
+      const measured =
+        measure && inputs ? await measureChoice(opened, report, edits, inputs, fitting, signal, display) : null;
       return { model, detection, edits, budgeted, offered, shared: shared?.found ?? null, measured };
     },
-  ).finally(display.end);
+  ).finally(async () => {
+    display.end();
+    await fitting.remove();
+  });
   if (budgeted?.front) {
     await writeText(undefined, budgeted.front);
     return;

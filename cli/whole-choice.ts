@@ -16,6 +16,7 @@ import { isWithinNoise, type Quartiles } from '../lib/core/run/index.ts';
 import { COUNTED_PICTURES } from '../lib/core/shapes/index.ts';
 import { wilsonInterval } from '../lib/core/wilson-interval.ts';
 import { CALIBRATION_DEFAULTS, usage } from './arguments.ts';
+import type { FittingFolder } from './fitting-place.ts';
 import { linkedFile } from './model-source.ts';
 import type { OpenedModel } from './model-worker.ts';
 import { percentText } from './percent-text.ts';
@@ -99,6 +100,7 @@ export async function measureChoice(
   report: AnalysisReport | null,
   edits: EditSet,
   probes: ProbeSource,
+  fitting: FittingFolder,
   signal: AbortSignal,
   { show }: Pick<ProgressDisplay, 'show'>,
 ): Promise<MeasuredChoice> {
@@ -106,7 +108,8 @@ export async function measureChoice(
   const options = { signal, onProgress: show };
   const { calibration } = probes;
   const on = otherInputs(report, calibration);
-  const damage = await client.call('choice', { edits: measurable, probes }, options);
+  const place = await fitting.placeFor(client, model, probes, signal);
+  const damage = await client.call('choice', { edits: measurable, probes, ...place }, options);
   const untrained = measurable.flatMap((edit): (EditSource | ModulationEdit)[] => {
     if (edit.on !== 'run') return [edit];
     return edit.by === 'student' ? [] : [{ ...edit, by: edit.by }];

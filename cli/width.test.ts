@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -64,10 +64,24 @@ describe('contigua analyse --width, plan and export --plan', () => {
       });
 
       const exported = await contigua(
-        'export tiny --plan plan.json --out narrow --samples 8 --timesteps 2 --engine wasm',
+        'export tiny --plan plan.json --out narrow --samples 8 --timesteps 2 --engine wasm --states maps --memory 4GB',
       );
       expect(exported.code, exported.stderr).toBe(0);
+      expect(await readdir(join(folder, 'maps'))).toEqual([]);
       expect(exported.stderr).toMatch(/held-out error of the linear maps[\s\S]*0-1 text: [\d.]+ %/);
+      const small = await contigua(
+        'export tiny --plan plan.json --out never --samples 8 --timesteps 2 --engine wasm --states maps --disk 0.01MB',
+      );
+      expect([small.code, small.stderr]).toEqual([1, expect.stringMatching(/budget of disk.*expected at least/s)]);
+      expect(await readdir(join(folder, 'maps'))).toEqual([]);
+      const measured = await contigua(
+        'plan tiny --intervals 0-1p.f0-image --measure --states maps --disk 1GB --engine wasm --out measured.json',
+      );
+      expect(measured.code, measured.stderr).toBe(0);
+      expect(measured.stderr).toMatch(/measured output error/);
+      expect(await readdir(join(folder, 'maps'))).toEqual([]);
+      const alone = await contigua('plan tiny --intervals 0-1 --states maps --out never.json');
+      expect([alone.code, alone.stderr]).toEqual([2, expect.stringMatching(/--states is for --measure/)]);
       const inspected = await contigua('inspect narrow --json');
       expect(JSON.parse(inspected.stdout)).toMatchObject({ parameters: plan.parameters.after });
     },

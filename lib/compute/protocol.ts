@@ -78,6 +78,15 @@ export interface AnalysisRequest {
 /** States that may wait on the engine at once, as an analysis is given them; no limit where they are absent. */
 export type EngineLimits = Pick<AnalysisLimits, 'engineBytes'>;
 
+/**
+ * Where maps that are fitted wait, and the states that they are fitted on: a folder, kept for the tasks after it, and emptied by whoever
+ * named it. In memory without one.
+ */
+export interface FittingPlace {
+  readonly states?: AnalysisRequest['states'];
+  readonly limits?: EngineLimits | undefined;
+}
+
 export interface SubsetMeasurement {
   /** Null for models that cannot draw. */
   readonly facts: HeldOutPictures['facts'] | null;
@@ -166,13 +175,17 @@ export interface Tasks {
     partial: WidthDamage;
   };
   /** All edits together, which are no students. */
-  choice: { input: { edits: readonly MeasurableEdit[]; probes: ProbeSource }; result: Damage; partial: never };
+  choice: {
+    input: { edits: readonly MeasurableEdit[]; probes: ProbeSource } & FittingPlace;
+    result: Damage;
+    partial: never;
+  };
   /**
    * Fits the linear maps of text groups and feed-forward layers on the states of the model with all of the edits in place, and
    * writes them under the folder URL `saveTo`, as an export takes them.
    */
   fitWidth: {
-    input: { edits: readonly EditSource[]; probes: ProbeSource; saveTo: string };
+    input: { edits: readonly EditSource[]; probes: ProbeSource; saveTo: string } & FittingPlace;
     result: { readonly maps: SavedFile; readonly fitted: readonly FittedWidthEdit[] };
     partial: never;
   };

@@ -7,28 +7,25 @@ import {
   analyse,
   type DamageInputs,
   damageInputsOf,
-  fitMaps,
-  listedMaps,
+  type FitMapsOptions,
+  fittedMaps,
+  putRunMap,
+  storedRunMaps,
 } from '../core/analysis/index.ts';
-import type { Calibration } from '../core/capture/index.ts';
+import { type Calibration, passBytes } from '../core/capture/index.ts';
 import { type EditSet, editKey, probedRun } from '../core/edit/index.ts';
 import { ContiguaError } from '../core/errors.ts';
 import type { ModelSummary } from '../core/folder/model-summary.ts';
 import type { OpenModel } from '../core/folder/open-model.ts';
 import { type BlockInterval, formatIntervalKey } from '../core/interval/index.ts';
-import {
-  checkWeights,
-  type EditParts,
-  openTransformer,
-  type StreamProbes,
-  type Transformer,
-} from '../core/model/index.ts';
+import { checkWeights, type EditParts, openTransformer, type Transformer } from '../core/model/index.ts';
 import type { SplitRule } from '../core/report/report.ts';
-import { memoryStates, type StateStore } from '../core/states/index.ts';
+import type { StateStore } from '../core/states/index.ts';
 import type { EngineReport, WantedEngine } from '../core/tensor/index.ts';
 import type { Trace } from '../core/trace/index.ts';
-import { type FittedWidthEdit, fitWidth, type MapStore } from '../core/width/index.ts';
+import { type FittedWidthEdit, fitWidth, type MapStore, removeMap } from '../core/width/index.ts';
 import type { EngineHost } from './engines/engine-host.ts';
+import { FittingRoom, type RoomPlace } from './fitting-room.ts';
 
 /**
  * What further measurements of one analysis of the open model are made on, and its fitted maps: none until something needs them.
@@ -37,8 +34,8 @@ import type { EngineHost } from './engines/engine-host.ts';
 export interface KnownInputs extends DamageInputs {
   /** Tells apart analyses: inputs and settings. */
   readonly key: string;
-  /** Runs whose maps are at hand: null where all are, as the states of the analysis are in its store. */
-  readonly fitted: ReadonlyMap<string, StreamProbes> | null;
+  /** Keys of runs whose maps are at hand: null where all are, as the states of the analysis are in its store. */
+  readonly fitted: ReadonlySet<string> | null;
   readonly calibration: Calibration;
 }
 
@@ -76,6 +73,7 @@ export class Session {
   private known: KnownInputs | null = null;
   private store: StateStore | null = null;
   private width: FittedWidth | null = null;
+  private readonly room = new FittingRoom();
 
   constructor(private readonly engines: EngineHost) {}
 
@@ -116,8 +114,7 @@ export class Session {
     }
     this.release();
     await this.closeStore();
-    this.known = null;
-    this.width = null;
+    await this.forgetFitted();
     this.opened = model;
     this.traced = null;
     this.running = transformer;
@@ -127,8 +124,7 @@ export class Session {
   async setTrace(traced: OpenTrace): Promise<void> {
     this.release();
     await this.closeStore();
-    this.known = null;
-    this.width = null;
+    await this.forgetFitted();
     this.opened = null;
     this.traced = traced;
   }
@@ -173,6 +169,7 @@ export class Session {
     openStore: (() => Promise<StateStore>) | undefined,
   ): Promise<Analysed> {
     await this.closeStore();
+    await this.forgetFitted();
     this.releaseSharing();
     const store = await openStore?.();
     let analysed: Analysed;
@@ -210,6 +207,19 @@ export class Session {
     this.store = null;
   }
 
+  /** What is fitted from here on waits there, and the states that it is fitted on. */
+  async fitIn(place: RoomPlace): Promise<void> {
+    if (!(await this.room.moveTo(place))) return;
+    this.width = null;
+    if (this.known?.fitted) this.known = null;
+  }
+
+  private async forgetFitted(): Promise<void> {
+    this.width = null;
+    this.known = null;
+    await this.room.clear();
+  }
+
   /** The calibration of the analysis that `key` names, made where it is not the one at hand. */
   async calibrationOf(source: AnalysisSource): Promise<Calibration> {
     return (await this.inputsOf(source)).calibration;
@@ -219,7 +229,8 @@ export class Session {
   async inputsOf({ key, calibration, rule, damageSamples }: AnalysisSource): Promise<KnownInputs> {
     if (this.known?.key === key) return this.known;
     const inputs = await calibration();
-    this.known = { key, calibration: inputs, fitted: new Map(), ...damageInputsOf(inputs, [], rule, damageSamples) };
+    await this.forgetFitted();
+    this.known = { key, calibration: inputs, fitted: new Set(), ...damageInputsOf(inputs, [], rule, damageSamples) };
     return this.known;
   }
 
@@ -227,7 +238,7 @@ export class Session {
   async mapsOf(
     source: AnalysisSource,
     runs: readonly BlockInterval[],
-    options: Omit<NonNullable<Parameters<typeof fitMaps>[2]>, 'runs' | 'rule'>,
+    options: Pick<FitMapsOptions, 'signal' | 'ridge' | 'engineBytes' | 'onBlock'>,
   ): Promise<KnownInputs> {
     const inputs = await this.inputsOf(source);
     const { fitted: known } = inputs;
@@ -235,18 +246,18 @@ export class Session {
     const missing = runs.filter((run) => !known.has(formatIntervalKey(run)));
     if (missing.length === 0) return inputs;
     const transformer = await this.transformer();
+    const { store } = this.room;
     // A pass through the model costs more than its probes: who needs one may need the others.
     const probes = missing.some(({ first, last }) => last === first + 1)
       ? transformer.architecture.blocks.map(({ index }) => probedRun(index))
       : [];
     const wanted = new Map([...missing, ...probes].map((run) => [formatIntervalKey(run), run]));
-    const found = await fitMaps(transformer, inputs.calibration, {
-      ...options,
-      rule: source.rule,
-      runs: [...wanted.values()],
-    });
-    const fitted = new Map([...known, ...found]);
-    this.known = { ...inputs, maps: listedMaps(fitted), fitted };
+    const fitting = { ...options, store, rule: source.rule, runs: [...wanted.values()] };
+    for await (const { run, map } of fittedMaps(transformer, inputs.calibration, fitting)) {
+      await putRunMap(store, run, map);
+    }
+    const fitted = new Set([...known, ...wanted.keys()]);
+    this.known = { ...inputs, maps: storedRunMaps(store, transformer.architecture), fitted };
     return this.known;
   }
 
@@ -258,22 +269,34 @@ export class Session {
     source: AnalysisSource,
     edits: EditSet,
     students: string,
-    options: { readonly parts: EditParts; readonly ridge: number } & Pick<
-      Parameters<typeof fitWidth>[3],
-      'signal' | 'onBlock'
-    >,
+    {
+      engineBytes = Number.POSITIVE_INFINITY,
+      ...options
+    }: {
+      readonly parts: EditParts;
+      readonly ridge: number;
+      readonly engineBytes?: number | undefined;
+    } & Pick<Parameters<typeof fitWidth>[3], 'signal' | 'onBlock'>,
   ): Promise<FittedWidth> {
     const key = JSON.stringify([source.key, edits.map(editKey), students]);
     if (this.width?.key === key) return this.width;
     const { calibration } = await this.inputsOf(source);
-    const maps = { store: memoryStates(), owner: 'choice' };
-    const fitted = await fitWidth(await this.transformer(), calibration, edits, {
-      ...options,
-      ...maps,
-      rule: source.rule,
-    });
-    this.width = { key, maps, fitted };
-    return this.width;
+    const transformer = await this.transformer();
+    const { architecture, config } = transformer;
+    const maps = { store: this.room.store, owner: 'choice' };
+    for (const { block, name } of this.width?.fitted.flatMap((of) => of.maps) ?? []) await removeMap(maps, block, name);
+    this.width = null;
+    const spills = passBytes(calibration, architecture.streams, config.width) > engineBytes;
+    try {
+      const fitting = { ...options, ...maps, spills, rule: source.rule };
+      const fitted = await fitWidth(transformer, calibration, edits, fitting);
+      this.width = { key, maps, fitted };
+      return this.width;
+    } catch (thrown) {
+      if (this.known?.fitted) this.known = null;
+      await this.room.clear();
+      throw thrown;
+    }
   }
 
   private async open({ config, checkpoint }: OpenModel): Promise<Transformer> {

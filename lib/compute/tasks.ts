@@ -68,7 +68,7 @@ import { openTrace, traceIn, traceSummary } from '../core/trace/index.ts';
 import { mapFileParts, mapsOnEngine, measureWidth } from '../core/width/index.ts';
 import type { EngineHost } from './engines/engine-host.ts';
 import { type FileHost, openFileOf, openFilesOf, openModelFolder, openSource } from './folder/file-host.ts';
-import type { AnalysisRequest, EditSource, ProbeSource } from './protocol.ts';
+import type { AnalysisRequest, EditSource, EngineLimits, FittingPlace, ProbeSource } from './protocol.ts';
 import { checkSameWeights } from './same-weights.ts';
 import type { CallContext, TaskRunner } from './serve.ts';
 import { type AnalysisSource, Session } from './session.ts';
@@ -124,17 +124,32 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
     runs: readonly BlockInterval[],
     source: ProbeSource,
     { signal, onProgress }: CallContext<never>,
+    limits?: EngineLimits,
   ) {
     return await session.mapsOf(await analysisOf(source), runs, {
       signal,
       ridge: source.ridge,
+      engineBytes: limits?.engineBytes,
       onBlock: (done, total) => onProgress({ stage: 'probes', done, total }),
     });
   }
 
   /** What edits are measured on; maps are fitted where one of the edits needs them. */
-  async function inputsFor(edits: readonly RunEdit[], source: ProbeSource, context: CallContext<never>) {
-    return await mapsOf(mappedRuns(edits), source, context);
+  async function inputsFor(
+    edits: readonly RunEdit[],
+    source: ProbeSource,
+    context: CallContext<never>,
+    limits?: EngineLimits,
+  ) {
+    return await mapsOf(mappedRuns(edits), source, context, limits);
+  }
+
+  /** Where it is not named, what is fitted stays where it is. */
+  async function fitIn({ states }: FittingPlace): Promise<void> {
+    if (!states) return;
+    const { model, engine } = session;
+    const open = () => files.openStates(states.url, states.sizeBytes, storeKey('fitted', model, engine));
+    await session.fitIn({ url: states.url, open });
   }
 
   /** What an analysis was measured on; where none is named, enough for a timing. */
@@ -147,9 +162,10 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
     source: ProbeSource | null,
     runs: readonly BlockInterval[],
     context: CallContext<never>,
+    limits?: EngineLimits,
   ): Promise<FittedMapOf> {
     if (source) {
-      const { maps } = await mapsOf(runs, source, context);
+      const { maps } = await mapsOf(runs, source, context, limits);
       const found = new Map<string, StreamProbes>();
       for (const run of runs) found.set(formatIntervalKey(run), await maps.across(run));
       return (run) => found.get(formatIntervalKey(run));
@@ -200,8 +216,9 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
     runs: readonly BlockInterval[],
     source: ProbeSource,
     context: CallContext<never>,
+    limits?: EngineLimits,
   ): Promise<EditParts> {
-    return runs.length > 0 ? { maps: await mapsAskedFor(source, runs, context) } : {};
+    return runs.length > 0 ? { maps: await mapsAskedFor(source, runs, context, limits) } : {};
   }
 
   /** Fitting is told as the stage `probes`. */
@@ -211,10 +228,12 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
     parts: EditParts,
     students: string,
     { signal, onProgress }: CallContext<never>,
+    limits?: EngineLimits,
   ) {
     if (!source) throw mapsNeedAnAnalysis();
     return await session.widthOf(await analysisOf(source), set, students, {
       parts,
+      engineBytes: limits?.engineBytes,
       ridge: source.ridge,
       signal,
       onBlock: (done, total) => onProgress({ stage: 'probes', done, total }),
@@ -411,8 +430,9 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
       }
     },
 
-    async choice({ edits, probes }, context) {
+    async choice({ edits, probes, limits, ...place }, context) {
       const { config } = session.model;
+      await fitIn(place);
       const set = editSetOf(edits, editableModel(config), 'the chosen edits');
       const student = runsOf(set).find(({ by }) => by === 'student');
       if (student) throw damageOfStudent(student);
@@ -422,9 +442,16 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
       const narrow = narrowBlocks(architectureOf(config), others);
       const maps =
         narrow.size > 0
-          ? await widthAskedFor(probes, others, await partsOf(mappedRuns(set), probes, context), '', context)
+          ? await widthAskedFor(
+              probes,
+              others,
+              await partsOf(mappedRuns(set), probes, context, limits),
+              '',
+              context,
+              limits,
+            )
           : null;
-      const inputs = await inputsFor(runsOf(set), probes, context);
+      const inputs = await inputsFor(runsOf(set), probes, context, limits);
       const { signal, onProgress } = context;
       return await choiceDamage(
         await transformerSharing(shared, context),
@@ -436,13 +463,17 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
       );
     },
 
-    async fitWidth({ edits, probes, saveTo }, context) {
+    async fitWidth({ edits, probes, saveTo, limits, ...place }, context) {
       const { model } = session;
+      await fitIn(place);
       const opened = await openFilesOf(edits, files);
       const set = editSetOf(opened, editableModel(model.config), 'the chosen edits');
-      const { parts, dispose } = await openParts(model, opened, set, (runs) => mapsAskedFor(probes, runs, context));
+      const { parts, dispose } = await openParts(model, opened, set, (runs) =>
+        mapsAskedFor(probes, runs, context, limits),
+      );
       try {
-        const { maps, fitted } = await widthAskedFor(probes, set, parts, await studentsIn(opened), context);
+        const students = await studentsIn(opened);
+        const { maps, fitted } = await widthAskedFor(probes, set, parts, students, context, limits);
         const { fingerprint, family, width } = model.summary;
         const url = new URL(MAPS_FILE, saveTo.endsWith('/') ? saveTo : `${saveTo}/`).href;
         return {

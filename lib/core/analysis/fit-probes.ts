@@ -7,6 +7,7 @@ import { probedRun } from '../edit/index.ts';
 import { type BlockInterval, formatIntervalKey } from '../interval/index.ts';
 import type { AffineMap, BlockSpec, ModelStream, StreamProbes, Transformer } from '../model/index.ts';
 import type { PerStream, SplitRule } from '../report/report.ts';
+import type { StateStore } from '../states/index.ts';
 import { type RowSplit, splitRows } from './held-out.ts';
 import type { JudgedRows } from './judged-rows.ts';
 import { Pace } from './pace.ts';
@@ -69,11 +70,34 @@ export async function fitRunMap(
   return (await fitBlockProbe(last, streams, around, width, { fit }, ridge, pace)).maps;
 }
 
+export interface FitMapsOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly ridge?: number | undefined;
+  /** Of the analysis that they are of. */
+  readonly rule?: SplitRule | undefined;
+  readonly runs?: readonly BlockInterval[] | undefined;
+  /** Where states of batches wait that are more than `engineBytes`. */
+  readonly store?: StateStore | undefined;
+  readonly engineBytes?: number | undefined;
+  readonly onBlock?: ((done: number, total: number) => void) | undefined;
+}
+
 /**
  * The maps that an analysis of this calibration fits, bit for bit on the same engine, by the keys of the runs that they span;
- * the probes of all blocks by default. A state is held until the last run that begins there has ended.
+ * the probes of all blocks by default.
  */
 export async function fitMaps(
+  transformer: Transformer,
+  calibration: Calibration,
+  options: FitMapsOptions = {},
+): Promise<Map<string, StreamProbes>> {
+  const maps = new Map<string, StreamProbes>();
+  for await (const { run, map } of fittedMaps(transformer, calibration, options)) maps.set(formatIntervalKey(run), map);
+  return maps;
+}
+
+/** The same one by one, as the last block of each run is reached. A state is held until the last run that begins there has ended. */
+export async function* fittedMaps(
   transformer: Transformer,
   calibration: Calibration,
   {
@@ -81,34 +105,28 @@ export async function fitMaps(
     ridge = DEFAULT_RIDGE,
     rule = 'prompt-groups',
     runs = transformer.architecture.blocks.map(({ index }) => probedRun(index)),
+    store,
+    engineBytes,
     onBlock = () => {},
-  }: {
-    readonly signal?: AbortSignal;
-    readonly ridge?: number;
-    /** Of the analysis that they are of. */
-    readonly rule?: SplitRule;
-    readonly runs?: readonly BlockInterval[];
-    readonly onBlock?: (done: number, total: number) => void;
-  } = {},
-): Promise<Map<string, StreamProbes>> {
+  }: FitMapsOptions = {},
+): AsyncGenerator<{ readonly run: BlockInterval; readonly map: StreamProbes }> {
   const { blocks, streams } = transformer.architecture;
   const { fit } = splitRows(calibration, rule);
   const pace = new Pace(signal);
-  const maps = new Map<string, StreamProbes>();
   const held = new Map<number, PerStream<Float32Array>>();
-  for await (const { index, states } of captureStates(transformer, calibration, { signal })) {
+  const capture = { signal, store, engineBytes, checkpointEveryMs: Number.POSITIVE_INFINITY };
+  for await (const { index, states } of captureStates(transformer, calibration, capture)) {
     held.set(index, states);
     for (const run of runs.filter(({ last }) => last === index)) {
       const before = held.get(run.first);
       const block = blocks[index];
       if (!before || !block) throw new RangeError(`No run of the model is [${run.first}, ${run.last}]`);
       const map = await fitRunMap(block, streams, before, states, transformer.config.width, fit, ridge, pace);
-      maps.set(formatIntervalKey(run), map);
+      yield { run, map };
     }
     for (const state of held.keys()) {
       if (!runs.some(({ first, last }) => first === state && last > index)) held.delete(state);
     }
     if (index >= 0) onBlock(index + 1, blocks.length);
   }
-  return maps;
 }

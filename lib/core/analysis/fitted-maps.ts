@@ -10,7 +10,7 @@ import { fitRunMap } from './fit-probes.ts';
 import type { RowSplit } from './held-out.ts';
 import { Pace } from './pace.ts';
 import { stateKey } from './probe-sweep.ts';
-import { type BlockProbes, readProbe } from './stored-probes.ts';
+import { type BlockProbes, readProbe, readRunMap } from './stored-probes.ts';
 
 export interface FittedMaps extends BlockProbes {
   /** The map from the state after block `first` to the state after block `last`; the probe of block k spans [k − 1, k]. */
@@ -29,6 +29,13 @@ export function listedMaps(maps: ReadonlyMap<string, StreamProbes>): FittedMaps 
 
 export function listedProbes(probes: readonly StreamProbes[]): FittedMaps {
   return listedMaps(new Map(probes.map((probe, block) => [formatIntervalKey(probedRun(block)), probe])));
+}
+
+/** Those that `putRunMap` has put into the store; none where there is none. */
+export function storedRunMaps(store: StateStore, { streams }: Pick<Architecture, 'streams'>): FittedMaps {
+  const ids = streams.map(({ id }) => id);
+  const across = async (run: BlockInterval) => await readRunMap(store, run, ids);
+  return { across, of: (block) => across(probedRun(block)) };
 }
 
 /** What an analysis that keeps its states in `store` has fitted, and can fit from them. */

@@ -14,8 +14,8 @@ export {
   waysWithin,
 } from './edit-damage.ts';
 export { type AnalysisEstimate, type AnalysisLimits, estimateAnalysis, type MemoryMeter } from './estimate.ts';
-export { fitBlockProbe, fitMaps } from './fit-probes.ts';
-export { type FittedMaps, listedMaps, listedProbes } from './fitted-maps.ts';
+export { type FitMapsOptions, fitBlockProbe, fitMaps, fittedMaps } from './fit-probes.ts';
+export { type FittedMaps, listedMaps, listedProbes, storedRunMaps } from './fitted-maps.ts';
 export { float64Algebra, offerFloat64 } from './float64.ts';
 export type { Factored, Float64Algebra, Numbers } from './float64-algebra.ts';
 export { type SweepOf, type SweepProgress, type SweepRows, type Swept, sweepGrams } from './gram-sweep.ts';
@@ -33,5 +33,5 @@ export { reportOf } from './report-of.ts';
 export { linearCka, StreamSimilarity } from './similarity.ts';
 export { modelStates, type StatesSource, tracedStates } from './states-source.ts';
 export { storedDamage, storedParts } from './stored-damage.ts';
-export { type BlockProbes, probesOf } from './stored-probes.ts';
+export { type BlockProbes, probesOf, putRunMap } from './stored-probes.ts';
 export { splitColumns, type Weightings } from './weightings.ts';

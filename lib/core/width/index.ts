@@ -5,5 +5,5 @@ export type { FitQuality } from './fit-quality.ts';
 export { fitWidth, type WidthFitOptions } from './fit-width.ts';
 export { mapFileParts, type PlacedMap, storeMaps } from './map-file.ts';
 export type { FittedBlockMap, FittedWidthEdit, MappedEdit } from './map-fitter.ts';
-export { type MapStore, mapsOnEngine, putMap, readMap } from './map-store.ts';
+export { type MapStore, mapsOnEngine, putMap, readMap, removeMap } from './map-store.ts';
 export { type MeasureWidthOptions, measureWidth } from './measure-width.ts';
