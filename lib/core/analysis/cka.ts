@@ -31,27 +31,60 @@ export function ckaOf(inner: number, a: KernelSums, b: KernelSums): CkaValues {
   return ckaOfBatches([inner], [a], [b]);
 }
 
+/** HSIC of two sets of rows in batches, each centred for itself, added up over the batches. */
+export interface HsicSums {
+  /** Σ ⟨K, L⟩ */
+  readonly biased: number;
+  /** Σ n(n−3) HSIC of the unbiased estimator; null where a batch has too few rows for it. */
+  readonly debiased: number | null;
+}
+
 /**
  * Of rows in batches, each centred for itself: from sums of HSIC over the batches, in which the unbiased one stays unbiased
  * (minibatch CKA, Nguyen et al. 2021, arXiv 2010.15327). The biased one has the bias of the batches' size.
  */
 export function ckaOfBatches(inner: readonly number[], a: readonly KernelSums[], b: readonly KernelSums[]): CkaValues {
-  const sum = (of: (batch: number) => number) => inner.reduce((total, _, batch) => total + of(batch), 0);
-  const isDebiased = a.every(({ diagonal }) => diagonal.length >= MIN_DEBIASED_ROWS);
+  return ckaOfSums(hsicOfBatches(inner, a, b), selfOfBatches(a), selfOfBatches(b));
+}
+
+export function ckaOfSums(inner: HsicSums, a: HsicSums, b: HsicSums): CkaValues {
+  const isDebiased = inner.debiased !== null && a.debiased !== null && b.debiased !== null;
   return {
-    biased: ratio(
-      sum((i) => inner[i]!),
-      sum((i) => a[i]!.self),
-      sum((i) => b[i]!.self),
-    ),
-    debiased: isDebiased
-      ? ratio(
-          sum((i) => unbiasedHsic(inner[i]!, a[i]!, b[i]!)),
-          sum((i) => selfHsic(a[i]!)),
-          sum((i) => selfHsic(b[i]!)),
-        )
-      : null,
+    biased: ratio(inner.biased, a.biased, b.biased),
+    debiased: isDebiased ? ratio(inner.debiased, a.debiased, b.debiased) : null,
   };
+}
+
+export function hsicOfBatches(inner: readonly number[], a: readonly KernelSums[], b: readonly KernelSums[]): HsicSums {
+  return sumsOver(
+    a,
+    (i) => inner[i]!,
+    (i) => unbiasedHsic(inner[i]!, a[i]!, b[i]!),
+  );
+}
+
+/** Of a set with itself. */
+export function selfOfBatches(a: readonly KernelSums[]): HsicSums {
+  return sumsOver(
+    a,
+    (i) => a[i]!.self,
+    (i) => selfHsic(a[i]!),
+  );
+}
+
+export function addHsic(a: HsicSums, b: HsicSums): HsicSums {
+  const isDebiased = a.debiased !== null && b.debiased !== null;
+  return { biased: a.biased + b.biased, debiased: isDebiased ? a.debiased + b.debiased : null };
+}
+
+function sumsOver(
+  batches: readonly KernelSums[],
+  biased: (batch: number) => number,
+  debiased: (batch: number) => number,
+): HsicSums {
+  const sum = (of: (batch: number) => number) => batches.reduce((total, _, batch) => total + of(batch), 0);
+  const isDebiased = batches.every(({ diagonal }) => diagonal.length >= MIN_DEBIASED_ROWS);
+  return { biased: sum(biased), debiased: isDebiased ? sum(debiased) : null };
 }
 
 /** n(n−3) times the unbiased HSIC. */

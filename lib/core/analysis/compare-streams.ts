@@ -5,20 +5,23 @@
  */
 import type { BlockSpec } from '../model/index.ts';
 import type { PerStream, Similarity } from '../report/report.ts';
-import { memoryStates, type StateStore, tieredStates } from '../states/index.ts';
-import { type SweepRows, sweepGrams } from './gram-sweep.ts';
+import { jsonPiece, memoryStates, putJson, type StateStore, tieredStates } from '../states/index.ts';
+import { type KeptParts, type PartRows, type PartsDone, rowParts, sweepParts } from './gram-parts.ts';
+import { type SweepProgress, sweepGrams } from './gram-sweep.ts';
 import type { CellRows } from './held-out-cells.ts';
 import type { JudgedRows } from './judged-rows.ts';
 import type { Pace } from './pace.ts';
-import { pickRows } from './pick-rows.ts';
 import { stateKey } from './probe-sweep.ts';
 import type { AnalysisProgress, AnalysisStage } from './progress.ts';
 import { type ResampledSimilarity, resampleSimilarity } from './resampled-similarity.ts';
 import { StreamSimilarity } from './similarity.ts';
+import { similarityForm } from './similarity-form.ts';
 import type { StageClock } from './stage-clock.ts';
 import { type BlockProbes, probesOf } from './stored-probes.ts';
 import { type ComparedRows, comparedPiece, putCompared } from './stored-similarity.ts';
 import type { Weightings } from './weightings.ts';
+
+const TILE_ROWS = 4096;
 
 export interface ComparedStream {
   /** Null where the stream has no tokens at all. */
@@ -49,13 +52,18 @@ export async function compareStreams(
   const work = Object.entries(rows).map(([id, count]) => {
     return { id, count, heldOut: (judged?.rows[id]?.rows ?? new Uint32Array()).toSorted() };
   });
-  const compared = work.flatMap(({ count, heldOut }) => [heldOut.length, count]).filter((n) => n > 0);
-  const stepsOf = (n: number) => (usesGrams(n, width) ? (blocks.length * (blocks.length + 1)) / 2 : blocks.length + 1);
-  const resampledSteps = work.filter(({ heldOut: { length } }) => length > 0 && !usesGrams(length, width)).length;
-  const onState = counter('cka', compared.length * (blocks.length + 1), onProgress);
+  const steps = work.flatMap(({ count, heldOut }) => [
+    stepsOf(heldOut.length, blocks.length, width, judged !== null),
+    stepsOf(count, blocks.length, width, false),
+  ]);
+  const onState = counter(
+    'cka',
+    steps.reduce((sum, { states }) => sum + states, 0),
+    onProgress,
+  );
   const onStep = counter(
     'trajectories',
-    compared.reduce((sum, n) => sum + stepsOf(n), 0) + resampledSteps * (blocks.length + 1),
+    steps.reduce((sum, { along }) => sum + along, 0),
     onProgress,
   );
   const sweep: StreamSweep = { store, blocks, width, probes, surrogateBytes, pace, clock, onState, onStep };
@@ -87,8 +95,15 @@ export async function compareStreams(
   return Object.fromEntries(streams);
 }
 
-/** One Gram per state serves everything where there are no more rows than features. */
-const usesGrams = (rows: number, width: number) => rows <= width;
+/** How many states are compared and surrogates advanced (or, with all at once, followed), over so many rows of a stream. */
+function stepsOf(rows: number, blocks: number, width: number, resampled: boolean) {
+  const form = similarityForm(rows, blocks, width);
+  const again = resampled ? 1 : 0;
+  if (rows === 0) return { states: 0, along: 0 };
+  if (form === 'at-once') return { states: blocks + 1, along: (blocks + 1) * (1 + again) };
+  const sweeps = form === 'grams' ? 1 : rowParts(rows).length + again;
+  return { states: sweeps * (blocks + 1), along: (sweeps * blocks * (blocks + 1)) / 2 };
+}
 
 function counter(stage: AnalysisStage, total: number, onProgress: (progress: AnalysisProgress) => void) {
   let done = 0;
@@ -116,24 +131,40 @@ async function finished(
   resampling: Resampling,
 ): Promise<ComparedRows> {
   const { store, blocks, width, onState, onStep } = sweep;
-  const withGrams = usesGrams(rows.length, width);
   const found = await comparedPiece(store, key);
   if (found) {
-    onState(blocks.length + 1);
-    onStep(withGrams ? (blocks.length * (blocks.length + 1)) / 2 : (blocks.length + 1) * (resampling ? 2 : 1));
+    const { states, along } = stepsOf(rows.length, blocks.length, width, resampling !== null);
+    onState(states);
+    onStep(along);
     return found;
   }
-  const made = await (withGrams ? compareGrams : compareAtOnce)(sweep, stream, rows, resampling);
+  const form = similarityForm(rows.length, blocks.length, width);
+  const made =
+    form === 'at-once'
+      ? await compareAtOnce(sweep, stream, rows, resampling)
+      : await compareGrams(sweep, stream, rows, resampling, form === 'parts' ? keptParts(store, key) : null);
   await putCompared(store, key, made);
+  await store.remove(`${key}-parts`);
   return made;
 }
 
-/** States and probes one at a time; surrogates wait in memory within the budget, and in the store beyond it. */
+function keptParts(store: StateStore, key: string): KeptParts {
+  return {
+    get: () => jsonPiece<PartsDone>(store, `${key}-parts`),
+    put: (done) => putJson(store, `${key}-parts`, done),
+  };
+}
+
+/**
+ * States and probes one at a time, of all rows together or in parts; surrogates wait in memory within the budget, and in the store
+ * beyond it.
+ */
 async function compareGrams(
   { store, blocks, width, probes, surrogateBytes, pace, clock, onState, onStep }: StreamSweep,
   stream: string,
   rows: Uint32Array,
   resampling: Resampling,
+  parts: KeptParts | null,
 ): Promise<ComparedRows> {
   const position = new Map(Array.from(rows, (row, at) => [row, at] as const));
   const surrogates = tieredStates(memoryStates(surrogateBytes), store);
@@ -148,33 +179,44 @@ async function compareGrams(
       cells: { ...resampling.cells, rows: resampling.cells.rows.map((row) => position.get(row)!) },
     },
   };
-  const from: SweepRows = {
-    state: async (index) => await pickedState(store, stream, index, width, rows),
+  const from: PartRows = {
+    state: async (index, some) =>
+      await pickedState(
+        store,
+        stream,
+        index,
+        width,
+        some.map((at) => rows[at]!),
+      ),
     probe: async (block) => (await probes.of(block))[stream] ?? null,
     surrogate: (start) => surrogates.read(surrogateKey(start)),
     async putSurrogate(start, values) {
-      await surrogates.create(surrogateKey(start), rows.length, width);
+      await surrogates.create(surrogateKey(start), values.length / width, width);
       await surrogates.write(surrogateKey(start), 0, values);
       await surrogates.seal(surrogateKey(start));
     },
   };
-  clock.start('cka');
   let states = 0;
+  const progress: SweepProgress = {
+    onState() {
+      if (states % (blocks.length + 1) === 0) clock.start('cka');
+      states += 1;
+      onState();
+      if (states % (blocks.length + 1) === 0) clock.start('trajectories');
+    },
+    onSurrogate: () => onStep(),
+  };
+  clock.start('cka');
   try {
-    return await sweepGrams(of, from, pace, {
-      onState() {
-        states += 1;
-        onState();
-        if (states > blocks.length) clock.start('trajectories');
-      },
-      onSurrogate: () => onStep(),
-    });
+    if (parts) return await sweepParts(of, from, pace, progress, parts);
+    const all = Uint32Array.from(rows, (_, at) => at);
+    return await sweepGrams(of, { ...from, state: (index) => from.state(index, all) }, pace, progress);
   } finally {
     for (let start = 0; start < blocks.length; start++) await surrogates.remove(surrogateKey(start));
   }
 }
 
-/** With more rows than features: all states of the stream and all its probes are in memory at once. */
+/** With more rows than features, where all states of the stream and all its probes are in memory at once. */
 async function compareAtOnce(
   { store, blocks, width, probes, pace, clock, onState, onStep }: StreamSweep,
   stream: string,
@@ -207,6 +249,7 @@ async function compareAtOnce(
   return { similarity: compared, resampled };
 }
 
+/** Read in tiles: all rows together may be more than memory has room for. `rows` ascend. */
 async function pickedState(
   store: StateStore,
   stream: string,
@@ -214,6 +257,19 @@ async function pickedState(
   width: number,
   rows: Uint32Array,
 ): Promise<Float32Array> {
-  const values = await store.read(stateKey(stream, state));
-  return rows.length * width === values.length ? values : pickRows(values, width, rows);
+  const key = stateKey(stream, state);
+  const all = (await store.shape(key))?.rows ?? 0;
+  if (rows.length === all) return await store.read(key);
+  const picked = new Float32Array(rows.length * width);
+  let at = 0;
+  for (let from = 0; from < all && at < rows.length; from += TILE_ROWS) {
+    const to = Math.min(all, from + TILE_ROWS);
+    if (rows[at]! >= to) continue;
+    const tile = await store.read(key, from, to);
+    for (; at < rows.length && rows[at]! < to; at++) {
+      const first = (rows[at]! - from) * width;
+      picked.set(tile.subarray(first, first + width), at * width);
+    }
+  }
+  return picked;
 }

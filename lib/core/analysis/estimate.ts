@@ -12,6 +12,7 @@ import { seededRandom } from '../random.ts';
 import type { PerStream } from '../report/report.ts';
 import { FLOAT_BYTES, shownBytes } from '../states/index.ts';
 import type { DamageBudget } from './analyse.ts';
+import { PART_ROWS } from './gram-parts.ts';
 import { sweepGrams } from './gram-sweep.ts';
 import { splitRows } from './held-out.ts';
 import { DAMAGE_SAMPLES } from './held-out-inputs.ts';
@@ -20,6 +21,7 @@ import { Pace } from './pace.ts';
 import { asAffineMap, fitProbe } from './probe.ts';
 import { weightedProbeQuality } from './probe-bounds.ts';
 import { sumProbeErrors } from './probe-quality.ts';
+import { atOnceBytes, type SimilarityForm, similarityForm } from './similarity-form.ts';
 
 /** How much of what waits may wait where; the rest waits in the store. */
 export interface AnalysisLimits {
@@ -102,16 +104,10 @@ export async function estimateAnalysis(
     if (fit > 0) perStream.probes += updated * (await measureProbe(width, fit, heldOut, judged, id, pace));
     for (const rows of [heldOut, tokens[id]!]) {
       if (rows < 4) continue;
-      perStream.similarity += await measureSweep(
-        width,
-        rows,
-        fit,
-        numBlocks,
-        rows === heldOut ? judged : null,
-        id,
-        pace,
-      );
-      gramBytes = Math.max(gramBytes, (numBlocks + 1) * FLOAT_BYTES * rows * Math.min(rows, width, 1024));
+      const form = similarityForm(rows, numBlocks, width);
+      const seconds = await measureSweep(width, rows, fit, numBlocks, rows === heldOut ? judged : null, id, pace);
+      perStream.similarity += seconds * (form === 'parts' ? rows / width : 1);
+      gramBytes = Math.max(gramBytes, comparedBytes(form, rows, numBlocks, width));
     }
   }
   transformer.releaseBlocks();
@@ -136,18 +132,20 @@ export async function estimateAnalysis(
   const resultBytes = streams.length * numBlocks ** 2 * (RESULT_BYTES + 4 * 8 * (judged?.weightings.resamples ?? 0));
   const kept = rowBytes * (numBlocks + 1) + probeBytes + resultBytes;
   const mostTokens = Math.max(...Object.values(tokens));
-  const surrogates = mostTokens <= width ? FLOAT_BYTES * width * mostTokens * numBlocks : 0;
+  const comparedAtOnce = Math.min(mostTokens, Math.max(width, PART_ROWS));
+  const surrogates =
+    similarityForm(mostTokens, numBlocks, width) === 'at-once' ? 0 : FLOAT_BYTES * width * comparedAtOnce * numBlocks;
 
   // While a block runs: what was measured, the rows before and after it, and the states of all batches.
   const running = measuredPeak + 3 * rowBytes;
   // While states are compared: no block's weights.
-  const comparing = before + gramBytes + 6 * FLOAT_BYTES * width * mostTokens;
+  const comparing = before + gramBytes + 6 * FLOAT_BYTES * width * comparedAtOnce;
   const inMemory = inFiles ? 0 : kept;
   const batchBytes = Math.max(
     ...calibration.batches.map((inputs) => tokensOf(inputs, transformer) * width * FLOAT_BYTES),
   );
   const least = inFiles
-    ? Math.max(running + 2 * batchBytes, comparing + FLOAT_BYTES * width * mostTokens)
+    ? Math.max(running + 2 * batchBytes, comparing + FLOAT_BYTES * width * comparedAtOnce)
     : Math.max(running + all + inMemory, comparing + inMemory + surrogates);
   if (least > memoryBytes) throw tooLittle(memoryBytes, least, inFiles);
 
@@ -321,6 +319,12 @@ async function secondsOf(run: () => Promise<unknown>): Promise<number> {
 function noise(rows: number, width: number, seed: number): Float32Array {
   const { normal } = seededRandom(seed);
   return Float32Array.from({ length: rows * width }, () => normal());
+}
+
+/** Grams of all states, or the states and probes themselves. */
+function comparedBytes(form: SimilarityForm, rows: number, blocks: number, width: number): number {
+  if (form === 'at-once') return atOnceBytes(rows, blocks, width);
+  return (blocks + 1) * FLOAT_BYTES * (form === 'parts' ? PART_ROWS : rows) * Math.min(rows, 1024);
 }
 
 /** Blocks that the ways of an interval run after it, on the average: half of all where intervals are not named. */

@@ -4,8 +4,9 @@ import type { AffineMap, DenseMap, LowRankMap } from '../model/route.ts';
 import { seededRandom } from '../random.ts';
 import { describePerEngine } from '../tensor/test-engines.ts';
 import { rowBatches } from './gram-batches.ts';
+import { type KeptParts, type PartRows, sweepParts } from './gram-parts.ts';
 import { type SweepOf, type SweepRows, sweepGrams } from './gram-sweep.ts';
-import { type CellRows, cellRows, cellsOf } from './held-out-cells.ts';
+import { type CellRows, cellRows, cellsOf, someOfEachCell } from './held-out-cells.ts';
 import { Pace } from './pace.ts';
 import { pickRows } from './pick-rows.ts';
 import { resampleSimilarity } from './resampled-similarity.ts';
@@ -68,6 +69,30 @@ function rowsIn(states: readonly Float32Array[], probes: readonly (AffineMap | n
     },
   };
   return { rows, asked };
+}
+
+/** The same for any of the rows, and how many were read each time. */
+function partsIn(states: readonly Float32Array[], probes: readonly (AffineMap | null)[]) {
+  const read: number[] = [];
+  const from: PartRows = {
+    ...rowsIn(states, probes).rows,
+    async state(index, rows) {
+      read.push(rows.length);
+      return pickRows(states[index]!, WIDTH, rows);
+    },
+  };
+  return { from, read };
+}
+
+/** As a store keeps it: JSON. */
+function keptIn(): KeptParts {
+  let text = 'null';
+  return {
+    get: async () => JSON.parse(text),
+    async put(done) {
+      text = JSON.stringify(done);
+    },
+  };
 }
 
 async function bySimilarity(
@@ -192,6 +217,71 @@ describePerEngine(['cpu', 'wasm', 'tensorflow'], 'similarity from one Gram per s
     expect(largestDifference(similarity.cka.debiased, full.cka.debiased)).toBeLessThan(0.01);
     expect(largestDifference(debiased, full.trajectories.debiased)).toBeLessThan(0.01);
     expect(largestDifference(debiased, full.trajectories.debiased)).toBeGreaterThan(0);
+  });
+
+  it('of more rows than features is close in parts, of which no more is read at once', async () => {
+    const rows = 1200;
+    const many = statesOf(rows);
+    const updated = allUpdated.with(2, false);
+    const probes = lowRank.map((probe, i) => (i === 2 ? null : probe));
+    const whole = { ...of, rows, updated, resampling: null };
+    const full = await bySimilarity(many, rows, probes, updated);
+    const before = tf.memory().numTensors;
+    const { from, read } = partsIn(many, probes);
+    const { similarity } = await sweepParts(whole, from, pace, {}, keptIn(), { partRows: 300, batchRows: 200 });
+    expect(tf.memory().numTensors).toBe(before);
+    expect(Math.max(...read)).toBe(300);
+    expect(similarity.rows).toBe(rows);
+    expect(largestDifference(similarity.cka.debiased, full.cka.debiased)).toBeLessThan(0.01);
+    const { debiased } = similarity.trajectories;
+    expect(largestDifference(debiased, full.trajectories.debiased)).toBeLessThan(0.01);
+    expect(similarity.cka.debiased[2]!.every((value) => value === null)).toBe(true);
+  });
+
+  it('in one part is what it is without parts, bands and resamples too', async () => {
+    const expected = await sweepGrams(of, rowsIn(states, lowRank).rows, pace);
+    const found = await sweepParts(of, partsIn(states, lowRank).from, pace, {}, keptIn());
+    expect(found).toEqual(expected);
+  });
+
+  it('shifts resamples of some rows to the figures of all parts', async () => {
+    const rows = 600;
+    const many = statesOf(rows);
+    const cellsOfMany = cellRows(
+      cells,
+      Uint32Array.from({ length: rows }, (_, row) => row % 8),
+    );
+    const picked = someOfEachCell(cellsOfMany, 12, seededRandom(2));
+    const whole = { ...of, rows, resampling: { cells: picked, weightings } };
+    const from = () => partsIn(many, lowRank).from;
+    const { similarity, resampled } = await sweepParts(whole, from(), pace, {}, keptIn(), { partRows: 200 });
+    const expected = await resampleSimilarity(many, picked, WIDTH, weightings, lowRank, similarity, pace);
+    expect(largestDifference(resampled!.bounds, expected.bounds)).toBeLessThan(2e-6);
+    expect(largestDifference(resampled!.bands, expected.bands)).toBeLessThan(2e-6);
+  });
+
+  it('goes on after the last finished part, to the same figures', async () => {
+    const rows = 600;
+    const many = statesOf(rows);
+    const whole = { ...of, rows, resampling: null };
+    const sizes = { partRows: 150 };
+    const expected = await sweepParts(whole, partsIn(many, lowRank).from, pace, {}, keptIn(), sizes);
+    const kept = keptIn();
+    const controller = new AbortController();
+    let states = 0;
+    const onState = () => {
+      states += 1;
+      if (states === 3 * (BLOCKS + 1)) controller.abort();
+    };
+    const stopping = new Pace(controller.signal);
+    const stopped = sweepParts(whole, partsIn(many, lowRank).from, stopping, { onState }, kept, sizes);
+    await expect(stopped).rejects.toMatchObject({ code: 'cancelled' });
+    const { from, read } = partsIn(many, lowRank);
+    const told = { states: 0, along: 0 };
+    const progress = { onState: () => void told.states++, onSurrogate: () => void told.along++ };
+    expect(await sweepParts(whole, from, pace, progress, kept, sizes)).toEqual(expected);
+    expect(read).toHaveLength(2 * (2 * BLOCKS + 1));
+    expect(told).toEqual({ states: 4 * (BLOCKS + 1), along: 2 * BLOCKS * (BLOCKS + 1) });
   });
 });
 

@@ -7,8 +7,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { AffineMap } from '../model/route.ts';
 import type { Similarity } from '../report/report.ts';
 import { CentredStates } from './centred-states.ts';
-import { type CkaValues, ckaOfBatches, NO_CKA } from './cka.ts';
-import { type Grams, gramsOf, innerProducts, rowBatches } from './gram-batches.ts';
+import { type Grams, gramsOf, rowBatches } from './gram-batches.ts';
+import { GramTotals } from './gram-totals.ts';
 import type { CellRows } from './held-out-cells.ts';
 import { type ProbeStep, probeStep } from './kernels.ts';
 import type { Pace } from './pace.ts';
@@ -41,6 +41,10 @@ export interface SweepOf {
    * where there are none.
    */
   readonly resampling: { readonly cells: CellRows; readonly weightings: Weightings } | null;
+  /** Figures over more rows than these, which resamples are shifted to; those of these rows by default. */
+  readonly figures?: Pick<Similarity, 'cka' | 'trajectories'> | undefined;
+  /** Sums over other rows, which those of these rows are added to. Figures are taken where these are the last. */
+  readonly part?: { readonly totals: GramTotals; readonly isLast: boolean } | undefined;
 }
 
 export interface Swept {
@@ -84,7 +88,8 @@ class GramSweep {
   readonly #from: SweepRows;
   readonly #batches: readonly Uint32Array[];
   readonly #states: Grams[] = [];
-  readonly #isConstant: boolean[] = [];
+  readonly #totals: GramTotals;
+  readonly #isLast: boolean;
   readonly #cka: ReturnType<typeof emptyCka>;
   readonly #trajectories: Trajectories;
   readonly #resampled: ResampledSweep | null;
@@ -95,25 +100,30 @@ class GramSweep {
     this.#batches = rowBatches(of.rows, mostRows);
     this.#cka = emptyCka(of.blocks);
     this.#trajectories = new Trajectories(of.blocks);
-    const figures = { cka: this.#cka, trajectories: this.#trajectories.values };
-    const { resampling } = of;
+    this.#totals = of.part?.totals ?? new GramTotals(of.blocks);
+    this.#isLast = of.part?.isLast ?? true;
+    const { resampling, figures = { cka: this.#cka, trajectories: this.#trajectories.values } } = of;
     this.#resampled = resampling && new ResampledSweep(resampling.cells, resampling.weightings, figures);
   }
 
   async addState(index: number): Promise<void> {
+    const { updated } = this.#of;
+    const totals = this.#totals;
     const centred = await this.#centred(index);
-    this.#isConstant[index] = centred.isConstant(0);
     const x = centred.tensor(0);
     try {
       const grams = await gramsOf(x, this.#batches);
       this.#states.push(grams);
+      totals.addState(index, grams, centred.isConstant(0));
       for (let other = 1; other <= index; other++) {
-        if (!this.#hasValue(index) || !this.#hasValue(other)) continue;
-        const values = other === index ? onesOf(grams) : this.#compared(grams, this.#states[other]!);
+        if (!updated[index - 1] || !updated[other - 1]) continue;
+        totals.addPair(index, other, grams, this.#states[other]!);
+        if (!this.#isLast || !this.#hasValue(index) || !this.#hasValue(other)) continue;
+        const values = totals.between(index, other);
         putValues(this.#cka, index - 1, other - 1, values);
         putValues(this.#cka, other - 1, index - 1, values);
       }
-      if (index > 0 && this.#hasValue(index)) this.#trajectories.putStart(index - 1);
+      if (this.#isLast && index > 0 && this.#hasValue(index)) this.#trajectories.putStart(index - 1);
       await this.#resampled?.addState(await this.#cellKernel(x, grams));
     } finally {
       x.dispose();
@@ -155,8 +165,8 @@ class GramSweep {
     const next = tf.tidy(() => step.advance(tf.tensor2d(values, [rows, width])));
     try {
       const grams = await gramsOf(next, this.#batches);
-      const against = (state: number) => this.#against(state, grams);
-      this.#trajectories.put(start - 1, block, against(block + 1), against(start), against(start + 1));
+      this.#totals.addSurrogate(start, block, grams, this.#states);
+      if (this.#isLast) this.#trajectories.put(start - 1, block, ...this.#totals.ofSurrogate(start, block));
       await this.#resampled?.putSurrogate(start - 1, block, await this.#cellKernel(next, grams));
       // After the last block nobody reads it.
       if (block < this.#of.blocks - 1) await this.#from.putSurrogate(start, await next.data<'float32'>());
@@ -172,17 +182,7 @@ class GramSweep {
 
   /** Whether a block changes the stream to a state that varies. */
   #hasValue(state: number): boolean {
-    return this.#of.updated[state - 1] === true && !this.#isConstant[state];
-  }
-
-  #compared(a: Grams, b: Grams): CkaValues {
-    return ckaOfBatches(innerProducts(a, b), a.sums, b.sums);
-  }
-
-  #against(state: number, surrogate: Grams): CkaValues {
-    const grams = this.#states[state]!;
-    if (this.#isConstant[state] || !(traceOf(surrogate) > 1e-12 * traceOf(grams))) return NO_CKA;
-    return this.#compared(grams, surrogate);
+    return this.#of.updated[state - 1] === true && !this.#totals.isConstant(state);
   }
 
   /** The kernel of the rows that resamples are taken of: part of the Gram where that is whole. */
@@ -195,14 +195,6 @@ class GramSweep {
 }
 
 const emptyCka = (blocks: number) => perEstimator(() => emptyMatrix(blocks));
-
-const traceOf = ({ sums }: Grams) => sums.reduce((total, { trace }) => total + trace, 0);
-
-/** Exactly 1 rather than 1 up to rounding, where it exists. */
-function onesOf(grams: Grams): CkaValues {
-  const { debiased, biased } = ckaOfBatches(innerProducts(grams, grams), grams.sums, grams.sums);
-  return { debiased: debiased && 1, biased: biased && 1 };
-}
 
 /** Named rows and columns of a matrix [n, n]. */
 function partOf(matrix: Float32Array, rows: Uint32Array, n: number): Float32Array {
