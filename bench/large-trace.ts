@@ -4,15 +4,13 @@
  * against float64.
  *
  *   node --import ./scripts/sources.mjs bench/large-trace.ts --out FOLDER [--python PATH] [--blocks 60] [--rows 2048] [--heads 24]
- *     [--dtype F32] [--minutes N] [--url http://127.0.0.1:3000]
+ *     [--dtype F32] [--minutes N] [--url http://127.0.0.1:3000] [--no-build]
  *
  * FOLDER keeps the trace for the next time. After N minutes the analysis is stopped, and what it did until then is printed.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { spawnSync } from 'node:child_process';
 import { openAsBlob } from 'node:fs';
 import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { chromium, type Page } from '@playwright/test';
@@ -21,6 +19,7 @@ import type { AnalysisReport } from '../lib/core/report/report.ts';
 import { openTrace } from '../lib/core/trace/index.ts';
 import { ensureChromium } from '../scripts/chromium.mjs';
 import { writeLargeTrace } from './large-trace-file.ts';
+import { startPage } from './start-page.ts';
 
 const { values } = parseArgs({
   options: {
@@ -32,6 +31,7 @@ const { values } = parseArgs({
     dtype: { type: 'string', default: 'F32' },
     minutes: { type: 'string', default: '600' },
     url: { type: 'string' },
+    'no-build': { type: 'boolean', default: false },
   },
 });
 const OPEN_MS = 600_000;
@@ -56,8 +56,7 @@ if (!(await stat(file).catch(() => null))) {
 }
 const sizeBytes = (await stat(file)).size;
 
-const served = values.url ? null : await startServer();
-const url = values.url ?? served?.address ?? '';
+const server = await startPage(values.url, { build: !values['no-build'] });
 const browser = await chromium.launch({
   executablePath: ensureChromium(),
   args: ['--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-sync'],
@@ -72,7 +71,7 @@ try {
     }).observe({ type: 'longtask', buffered: true });
     Object.assign(globalThis, { longTasks: tasks });
   });
-  await page.goto(url);
+  await page.goto(server.url);
   const analyse = page.getByRole('button', { name: 'Analyse', exact: true });
   await analyse.waitFor();
   await page.getByText('WASM').first().waitFor();
@@ -126,7 +125,7 @@ try {
   if (report && values.python) await compare(report, values.python);
 } finally {
   await browser.close();
-  served?.server.kill('SIGTERM');
+  server.close();
 }
 
 function gigabytes(bytes: number): string {
@@ -228,26 +227,4 @@ async function compare(report: AnalysisReport, python: string): Promise<void> {
       );
     }
   }
-}
-
-async function startServer(): Promise<{ server: ChildProcess; address: string }> {
-  const built = spawnSync(process.execPath, ['scripts/start.mjs', '--build-only'], { stdio: 'inherit' });
-  if (built.status !== 0) process.exit(1);
-  const port = await freePort();
-  const address = `http://127.0.0.1:${port}`;
-  const next = 'node_modules/next/dist/bin/next';
-  const server = spawn(process.execPath, [next, 'start', '--hostname', '127.0.0.1', '--port', `${port}`]);
-  for (let tries = 0; tries < 300 && !(await fetch(address).catch(() => null)); tries++) {
-    await new Promise((waited) => setTimeout(waited, 200));
-  }
-  return { server, address };
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  if (!address || typeof address === 'string') throw new Error('No port');
-  return address.port;
 }

@@ -43,9 +43,13 @@ const LATENT = Number(values.latent);
 const IMAGE_TOKENS = (LATENT / 2) ** 2;
 const PIECE_BYTES = 2 ** 26;
 const HOURS_MS = 6 * 3600_000;
+const FOLLOWED_EVERY_S = 20;
+
+const MODEL = 'sd3.5-medium-shape';
+const DEFAULT_SAMPLE = 'shapes-mmdit';
 
 const out = resolve(values.out);
-const model = join(out, 'sd3.5-medium-shape');
+const model = join(out, MODEL);
 const calibration = join(out, 'calibration.safetensors');
 await writeModel();
 await writeCalibration();
@@ -83,19 +87,19 @@ try {
   const half = Number(values['stop-after'] ?? Math.floor(BLOCKS / 2));
   await measured(page, `up to block ${half}`, async () => {
     await page.getByRole('button', { name: 'Analyse', exact: true }).click();
-    await reached(page, 'Fit linear probes', half);
+    await followed(page, reached(page, 'Fit linear probes', half));
   });
   await measured(page, 'stop', async () => {
     await page.getByRole('button', { name: 'Stop', exact: true }).click();
-    await idle(page);
+    await enabled(page, 'Analyse');
   });
   await page.reload();
   await measured(page, 'open both again after a reload', () => openBoth(page));
   const until = Number(values.until ?? BLOCKS);
   await measured(page, until < BLOCKS ? `resumed, up to block ${until} of ${BLOCKS}` : 'the rest', async () => {
     await page.getByRole('button', { name: 'Analyse', exact: true }).click();
-    if (until < BLOCKS) await reached(page, 'Fit linear probes', until);
-    else await outcome(page, panel(page).getByText(/^Took .+ on WASM$/));
+    if (until < BLOCKS) await followed(page, reached(page, 'Fit linear probes', until));
+    else await followed(page, outcome(page, panel(page).getByText(/^Took .+ on WASM$/)));
   });
   const report = JSON.parse((await keptText(page)) ?? '{}');
   console.log(
@@ -150,24 +154,51 @@ function panel(page: Page) {
   return page.getByRole('region', { name: 'Calibration', exact: true });
 }
 
-/** Asked again and again, as the button may be another one after the page has loaded. */
-async function idle(page: Page): Promise<void> {
-  const analyse = page.getByRole('button', { name: 'Analyse', exact: true });
-  while (!(await analyse.isEnabled())) await new Promise((resolve) => setTimeout(resolve, 250));
+/** Asked again and again, as a button may be another one once the page has loaded. */
+async function enabled(page: Page, name: 'Analyse' | 'Open folder'): Promise<void> {
+  const button = page.getByRole('button', { name, exact: true });
+  while (!(await button.isEnabled())) await pause(250);
 }
 
+/**
+ * The sample that the page opens by itself comes first, or it would replace the model. After a reload the page still asks for a
+ * calibration file, and analyses nothing without one.
+ */
 async function openBoth(page: Page): Promise<void> {
-  await idle(page);
+  await opened(page, DEFAULT_SAMPLE);
   await page.getByTestId('folder-input').setInputFiles(model);
-  await page
-    .getByRole('region', { name: 'Model', exact: true })
-    .getByText('sd3.5-medium-shape', { exact: true })
-    .first()
-    .waitFor({ timeout: HOURS_MS });
-  await idle(page);
+  await opened(page, MODEL);
   await page.getByRole('combobox', { name: 'Inputs' }).selectOption('file');
   await page.getByTestId('calibration-input').setInputFiles(calibration);
-  await idle(page);
+  await enabled(page, 'Analyse');
+}
+
+async function opened(page: Page, name: string): Promise<void> {
+  const title = page.getByRole('region', { name: 'Model', exact: true }).getByTitle(name, { exact: true });
+  await title.first().waitFor({ timeout: HOURS_MS });
+  await enabled(page, 'Open folder');
+}
+
+/** Writes what the page says of progress and time left while `run` lasts. */
+async function followed(page: Page, run: Promise<void>): Promise<void> {
+  let isOver = false;
+  const over = run.finally(() => {
+    isOver = true;
+  });
+  over.catch(() => undefined);
+  const bar = panel(page).getByRole('progressbar', { name: 'Analysis', exact: true });
+  const startedAt = performance.now();
+  for (let polls = 0; !isOver; polls++) {
+    await Promise.race([over, pause(1000)]).catch(() => undefined);
+    if (isOver || polls % FOLLOWED_EVERY_S !== 0) continue;
+    const text = await bar.getAttribute('aria-valuetext', { timeout: 5000 }).catch(() => null);
+    if (text) console.error(`  after ${Math.round((performance.now() - startedAt) / 1000)} s: ${text}`);
+  }
+  await over;
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /** Waits for what is expected, or throws what the page says instead. */
@@ -184,7 +215,7 @@ async function reached(page: Page, stage: string, count: number): Promise<void> 
     if (done >= count) return;
     const alerts = await page.getByRole('region', { name: 'Notices', exact: true }).getByRole('alert').allInnerTexts();
     if (alerts.length > 0) throw new Error(alerts.join('\n'));
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await pause(500);
   }
 }
 
