@@ -18,7 +18,7 @@ const server = serve(
     postMessage: (reply, transfer) => port.postMessage(reply, transfer),
     onMessage: (listener) => port.on('message', listener),
   },
-  createTasks({ engines, files, memory: PROCESS_MEMORY }),
+  createTasks({ engines, files, memory: () => PROCESS_MEMORY }),
   { ...(aliveEvery !== undefined && { aliveEvery }), onCall: (signal) => files.readUntil?.(signal) },
 );
 engines.onLost((reason) => server.engineLost(reason));

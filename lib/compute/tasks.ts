@@ -63,7 +63,7 @@ import {
 import type { SplitRule } from '../core/report/report.ts';
 import { parsePrompt } from '../core/shapes/index.ts';
 import { memoryStates } from '../core/states/index.ts';
-import type { EngineReport } from '../core/tensor/index.ts';
+import type { EngineName, EngineReport } from '../core/tensor/index.ts';
 import { openTrace, traceIn, traceSummary } from '../core/trace/index.ts';
 import { mapFileParts, mapsOnEngine, measureWidth } from '../core/width/index.ts';
 import type { EngineHost } from './engines/engine-host.ts';
@@ -77,11 +77,11 @@ import { waysAtOnce } from './ways.ts';
 export interface TaskHost {
   readonly engines: EngineHost;
   readonly files: FileHost;
-  /** Of the process; null where it cannot tell. */
-  readonly memory?: MemoryMeter | null;
+  /** Of the process, with this engine; null where it cannot tell. */
+  readonly memory?: (engine: EngineName) => MemoryMeter | null;
 }
 
-export function createTasks({ engines, files, memory = null }: TaskHost): TaskRunner {
+export function createTasks({ engines, files, memory = () => null }: TaskHost): TaskRunner {
   const session = new Session(engines);
   const trainingTasks = async () => (await import('./distil.ts')).createTrainingTasks(session, files, editedRoute);
 
@@ -325,7 +325,7 @@ export function createTasks({ engines, files, memory = null }: TaskHost): TaskRu
         memoryBytes,
         inFiles,
         damage,
-        meter: memory,
+        meter: memory(session.engine.name),
       });
     },
 
