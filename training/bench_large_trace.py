@@ -35,7 +35,7 @@ def main(path, rows_path):
     found = []
     with safe_open(path, "pt") as trace:
         blocks = sum(name.startswith("image.after.") for name in trace.keys())
-        pairs = [(0, 1), (0, blocks - 2), (blocks // 3, 2 * blocks // 3), (blocks // 2, blocks // 2 + 4)]
+        pairs = [(0, 1), (0, blocks - 2), (blocks // 3, 2 * blocks // 3), (blocks // 2, min(blocks // 2 + 4, blocks - 2))]
         for stream in ("image", "text"):
             for first, last in pairs:
                 states = [trace.get_tensor(f"{stream}.after.{block}").double() for block in (first, last)]
