@@ -78,8 +78,8 @@ export async function analyse(page: Page): Promise<void> {
   await analysisEnds(page);
 }
 
-export async function analysisEnds(page: Page): Promise<void> {
-  await expect(page.getByRole('button', { name: 'Analyse', exact: true })).toBeEnabled({ timeout: ANALYSIS_MS });
+export async function analysisEnds(page: Page, timeout = ANALYSIS_MS): Promise<void> {
+  await expect(page.getByRole('button', { name: 'Analyse', exact: true })).toBeEnabled({ timeout });
 }
 
 export const brackets = (page: Page): Locator => page.getByRole('button', { name: /^Detected interval / });

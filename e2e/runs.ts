@@ -81,8 +81,8 @@ export const result = (page: Page, name: string): Locator =>
 export const points = (page: Page): Locator =>
   page.getByRole('group', { name: 'Tried subsets, smallest first' }).getByRole('button');
 
-export async function runIsDone(page: Page, jobs: number): Promise<void> {
-  await expect(panel(page, 'Run')).toContainText(`All ${jobs} done`, { timeout: TRAINING_MS });
+export async function runIsDone(page: Page, jobs: number, timeout = TRAINING_MS): Promise<void> {
+  await expect(panel(page, 'Run')).toContainText(`All ${jobs} done`, { timeout });
 }
 
 /** The process that owns the database, from its lock. */

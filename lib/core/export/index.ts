@@ -6,7 +6,7 @@ export { CONFIG_FILE, METRICS_FILE, PLAN_FILE } from './file-names.ts';
 export { joinedBlob, lazyBlob } from './lazy-blob.ts';
 export { type ExportedRun, type ExportMetrics, exportMetrics, type IntervalMetrics } from './metrics.ts';
 export { type ExportedModel, editedConfigText, prunedConfig } from './pruned-config.ts';
-export { runParts } from './run-parts.ts';
+export { runParts, trainedNarrow } from './run-parts.ts';
 export { studentFolder } from './student-folder.ts';
 export { TRAINED_METADATA } from './trained-file.ts';
 export type { PluggedStudent, Teacher, TrainedModel } from './trained-model.ts';

@@ -2,8 +2,17 @@
 import type { NamedBlob } from '../checkpoint/index.ts';
 import { sameEdit } from '../edit/index.ts';
 import { ContiguaError } from '../errors.ts';
+import type { PlannedWidthEdit } from '../plan/index.ts';
 import { apartFrom, jobKeyOf, MODULATIONS_KEY, type RunView } from '../run/index.ts';
 import type { NarrowParts } from './trained-model.ts';
+
+/** Edits that make blocks narrower as a plan of the run says them: with the error of the fit that was trained, and not that of the output before it. */
+export function trainedNarrow({ jobs, narrow = [] }: Pick<RunView, 'jobs' | 'narrow'>): readonly PlannedWidthEdit[] {
+  return narrow.map((edit) => {
+    const job = jobs.find((one) => one.narrow?.some((other) => sameEdit(edit, other)));
+    return { ...edit, fitError: job?.fitError ?? edit.fitError, outputError: null };
+  });
+}
 
 /**
  * Those of the jobs in `keys`, which name students too; undefined where there are none. `trained` opens what a job left. Throws
@@ -27,10 +36,7 @@ export async function runParts(
   for (const edit of edits) if (edit.on !== 'modulation') maps.push(await trained(jobKeyOf(edit)));
   const isShared = edits.some(({ on }) => on === 'modulation');
   return {
-    edits: edits.map((edit) => {
-      const job = jobs.find((one) => one.narrow?.some((other) => sameEdit(edit, other)));
-      return { ...edit, fitError: job?.fitError ?? edit.fitError, outputError: null };
-    }),
+    edits: trainedNarrow({ jobs, narrow: edits }),
     maps,
     ...(isShared && { modulations: await trained(MODULATIONS_KEY) }),
   };

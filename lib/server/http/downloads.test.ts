@@ -8,10 +8,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { nodeFiles } from '../../compute/folder/node-files.ts';
 import { type BlobLike, openFile, writeSafetensors } from '../../core/checkpoint/index.ts';
 import { DEFAULT_DETECTION } from '../../core/detection/index.ts';
-import { runEdit } from '../../core/edit/index.ts';
+import { editKey, ffnEdit, modulationEdit, runEdit } from '../../core/edit/index.ts';
 import { TRAINED_METADATA } from '../../core/export/index.ts';
 import { openModel } from '../../core/folder/open-model.ts';
-import { buildPlan, parseRunPlan } from '../../core/plan/index.ts';
+import { buildPlan, parsePlan, parseRunPlan } from '../../core/plan/index.ts';
 import type { JobView } from '../../core/run/index.ts';
 import { tinyModel } from '../../testing/tiny-model.ts';
 import { flipBit } from '../artifacts/damage-testing.ts';
@@ -277,6 +277,37 @@ describe('a download', () => {
     expect(csv.text).toBe(
       'step,image_loss,text_loss,gradient_norm,learning_rate,duration_ms\n1,0.5,,2,0.001,4\n2,0.5,0.25,2,0.001,4\n',
     );
+  });
+
+  it('of a plan holds what makes blocks narrower, with the error of the trained fit', async () => {
+    const whole = parseRunPlan((await get('/files/runs/7/plan.json')).text, 'plan.json');
+    const ffn = ffnEdit(0, 'image');
+    const shared = modulationEdit({ rank: 2 });
+    const { edit: _, ...trained } = job('done');
+    backend.view = {
+      ...backend.view,
+      narrow: [
+        { ...shared, fitError: 0.5, outputError: 0.4 },
+        { ...ffn, fitError: null, outputError: 0.1 },
+      ],
+      jobs: [
+        job('done'),
+        { ...trained, edit: null, key: 'f0-image', kind: 'maps', narrow: [ffn], kept: 'trained', fitError: 0.25 },
+      ],
+    };
+    const plan = parsePlan((await get('/files/runs/7/plan.json')).text, 'plan.json');
+    expect(
+      plan.edits.map((edit) => [editKey(edit), 'fitError' in edit ? edit.fitError : null, edit.outputError]),
+    ).toEqual([
+      ['0-1 student', null, null],
+      ['0 image ffn', 0.25, null],
+      ['modulation rank 2', 0.5, null],
+    ]);
+    expect(plan.parameters.after).toBeLessThan(whole.parameters.after);
+    expect(plan.blocks).toEqual(whole.blocks);
+    // What they are part of cannot be told without the teacher's config.
+    await rm(join(folder, 'transformer'), { recursive: true });
+    expect((await get('/files/runs/7/plan.json')).status).toBeGreaterThanOrEqual(400);
   });
 
   it('of a curve has a column for each stream of the model, and an empty cell where the stream took no part', async () => {

@@ -16,10 +16,11 @@ import {
   exportModel,
   type OutputFile,
   runParts,
+  trainedNarrow,
 } from '../../core/export/index.ts';
 import { openTeacher } from '../../core/export/open-teacher.ts';
 import type { StreamSpec } from '../../core/model/config-index.ts';
-import { formatPlan } from '../../core/plan/index.ts';
+import { formatPlan, narrowedPlan, type Plan } from '../../core/plan/index.ts';
 import { elided } from '../../core/printable.ts';
 import { FINE_TUNE_KEY, type RunView, type StepPoint } from '../../core/run/index.ts';
 import type { Backend } from '../backend.ts';
@@ -44,7 +45,7 @@ export class Downloads {
     const [folder = '', name = ''] = rest;
     if (rest.length === 1 && folder === 'model.zip') return await this.model(id, query);
     if (rest.length === 1 && folder === 'metrics.json') return metricsFile(await this.backend.viewRun(id));
-    if (rest.length === 1 && folder === 'plan.json') return planFile(await this.backend.viewRun(id));
+    if (rest.length === 1 && folder === 'plan.json') return await this.plan(await this.backend.viewRun(id));
     const key = name.replace(/\.(safetensors|csv)$/, '');
     if (rest.length !== 2 || !jobKey.safeParse(key).success) return null;
     if (folder === 'students' && name.endsWith('.safetensors')) return await this.student(id, key);
@@ -64,6 +65,15 @@ export class Downloads {
       type: 'application/octet-stream',
       name: `${/^\d/.test(key) || key === FINE_TUNE_KEY ? `student-${key}` : key}.safetensors`,
     };
+  }
+
+  /** With narrower blocks, whose parameters follow from the teacher's config: of a teacher that is gone or has changed this rejects. */
+  private async plan(view: RunView): Promise<Download> {
+    const narrow = trainedNarrow(view);
+    if (narrow.length === 0) return planFile(view, view.plan);
+    const folder = await nodeFiles.openFolder(await this.backend.teacherFolder(view.id));
+    const { config } = await openTeacher(folder, view.model.name);
+    return planFile(view, narrowedPlan(view.plan, narrow, config));
   }
 
   private async model(id: string, query: URLSearchParams): Promise<Download> {
@@ -177,8 +187,8 @@ function metricsFile(view: RunView): Download {
   return textFile(`${JSON.stringify(metrics, null, 2)}\n`, 'application/json', `${fileName(view.name)}-metrics.json`);
 }
 
-function planFile(view: RunView): Download {
-  return textFile(formatPlan(view.plan), 'application/json', `${fileName(view.name)}-plan.json`);
+function planFile(view: RunView, plan: Plan): Download {
+  return textFile(formatPlan(plan), 'application/json', `${fileName(view.name)}-plan.json`);
 }
 
 /** A loss column for each stream of the model, empty where the stream took no part. */
