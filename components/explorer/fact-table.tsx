@@ -19,6 +19,8 @@ interface FactTableProps {
 }
 
 export function FactTable({ columns, caption = 'What the checker reads in the pictures' }: FactTableProps) {
+  // Names keep their room beside three pictures on a phone.
+  const wide = columns.length > 2 ? 'w-16 sm:w-22' : 'w-22';
   return (
     <table className="mt-2 w-full text-xs">
       <caption className="sr-only">{caption}</caption>
@@ -28,7 +30,7 @@ export function FactTable({ columns, caption = 'What the checker reads in the pi
             Fact
           </th>
           {columns.map(({ name, facts, isOutdated }) => (
-            <th key={name} scope="col" className="w-22 font-normal">
+            <th key={name} scope="col" className={`${wide} font-normal`}>
               {name}
               {facts && isOutdated ? <Outdated /> : null}
             </th>

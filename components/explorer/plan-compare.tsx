@@ -1,6 +1,6 @@
 'use client';
 /** The choice on the page beside one that is held: intervals, costs of every kind, what is predicted and measured, pictures, and where they differ. */
-import { useMemo } from 'react';
+import { Fragment, useMemo } from 'react';
 import { useStore } from 'zustand';
 import { PlanRows } from '@/components/charts';
 import { Button } from '@/components/ui/button';
@@ -67,7 +67,6 @@ export function PlanCompare(props: PlanCompareProps) {
     const timed = timedChoice(edits);
     return timed && timesOf(timing, timed);
   });
-  const engines = enginesOf(times.flatMap((of) => of ?? []));
   const measured = both.map((edits) => choices.find((one) => choiceKey(one.edits) === choiceKey(edits)));
   return (
     <div className="mt-3 max-w-xl border-t border-line pt-2">
@@ -109,12 +108,11 @@ export function PlanCompare(props: PlanCompareProps) {
             change={changeWords(blocksOf(held), blocksOf(present))}
           />
           {costs.map((of) => (
-            <CostLine key={of.scale.kind} of={of} present={present} held={held} />
+            <Fragment key={of.scale.kind}>
+              <CostLine of={of} present={present} held={held} />
+              {of.scale.kind === 'flops' ? <ForwardTimes times={times} /> : null}
+            </Fragment>
           ))}
-          {engines.map((engine) => (
-            <TimeLine key={`${engine.name} ${engine.device}`} engine={engine} times={times} />
-          ))}
-          {engines.length === 0 ? <Line name="Forward time" cells={times.map(untimedWords)} /> : null}
           <Line name="Predicted damage" cells={both.map((edits) => predicted(edits, scales))} />
           <Line name="Estimated error" cells={both.map((edits) => percentWords(estimatedError(report, edits)))} />
           <Line name="Output error" cells={measured.map(errorWords)} />
@@ -135,10 +133,19 @@ function CostLine({ of, present, held }: { of: PointScales } & Pick<PlanCompareP
   return <Line name={NAMES[kind]} cells={[words(now), words(before)]} change={change} />;
 }
 
+/** Of the plan now and of the held one; null where nothing can be timed. */
+type PlanTimes = readonly (readonly TimedForward[] | null)[];
+
+/** A line for each engine that either was timed on. */
+function ForwardTimes({ times }: { times: PlanTimes }) {
+  const engines = enginesOf(times.flatMap((of) => of ?? []));
+  if (engines.length === 0) return <Line name="Forward time" cells={times.map(untimedWords)} />;
+  return engines.map((engine) => <TimeLine key={`${engine.name} ${engine.device}`} engine={engine} times={times} />);
+}
+
 interface TimeLineProps {
   engine: TimedForward['engine'];
-  /** Of the plan now and of the held one; null where nothing can be timed. */
-  times: readonly (readonly TimedForward[] | null)[];
+  times: PlanTimes;
 }
 
 /** Measured beside the whole model, run by run; two plans are not told apart where the middle halves of their runs overlap. */

@@ -32,7 +32,7 @@ export function Picture({ title, name = `${title} model's picture`, drawn, chang
   const facts = drawn?.drawing.facts ?? [];
   const held = facts.filter(({ holds }) => holds).length;
   return (
-    <figure ref={figure} className="min-w-0">
+    <figure ref={figure} className="@container min-w-0">
       <div className="relative aspect-square overflow-hidden rounded-md border border-line bg-panel-2">
         {drawn ? (
           <canvas
@@ -61,7 +61,12 @@ export function Picture({ title, name = `${title} model's picture`, drawn, chang
           className="truncate text-muted"
           title={drawn ? `Drawn in ${durationWords(drawn.drawing.durationMs)}` : ''}
         >
-          {drawn ? `${held} of ${facts.length} facts` : ''}
+          {drawn ? (
+            <>
+              {held} of {facts.length}
+              <span className="@max-[8rem]:hidden"> facts</span>
+            </>
+          ) : null}
         </span>
       </figcaption>
     </figure>
