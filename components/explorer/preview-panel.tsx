@@ -64,7 +64,7 @@ function Preview() {
   const refit = useStore(refitStore, ({ progress }) => progress);
   const analysing = useStore(busyStore, isAnalysing);
   const engineReady = useStore(engineStore, ({ status }) => status === 'ready');
-  const { prompt, seed, drawing, whole, pruned, share } = preview;
+  const { prompt, seed, drawing, isComparing, whole, pruned, share } = preview;
   const probes = reportProbes(report, measuredOn);
   const missing = wantedFile(report, measuredOn);
   const wholeNow = wholeOf(summary?.fingerprint ?? '', prompt, seed);
@@ -159,12 +159,19 @@ function Preview() {
             </div>
           </form>
           <div className="mt-3 grid max-w-md grid-cols-2 gap-3">
-            <Picture title="Whole" drawn={whole} changed={wholeChanged} share={drawing === 'whole' ? share : null} />
+            <Picture
+              title="Whole"
+              drawn={whole}
+              changed={wholeChanged}
+              share={drawing === 'whole' ? share : null}
+              isRevealed={!isComparing}
+            />
             <Picture
               title="Pruned"
               drawn={pruned}
               changed={prunedChanged}
               share={drawing === 'pruned' ? share : null}
+              isRevealed={!isComparing}
             />
           </div>
           <p className="mt-1 min-h-8 text-2xs text-muted">{reason}</p>

@@ -14,9 +14,18 @@ interface PictureProps {
   changed: readonly string[];
   /** 0…1 while it is being drawn. */
   share: number | null;
+  /** Scrolls its column to it when it begins to be drawn. */
+  isRevealed?: boolean;
 }
 
-export function Picture({ title, name = `${title} model's picture`, drawn, changed, share }: PictureProps) {
+export function Picture({
+  title,
+  name = `${title} model's picture`,
+  drawn,
+  changed,
+  share,
+  isRevealed = true,
+}: PictureProps) {
   const stale = changed.length > 0;
   const canvas = useRef<HTMLCanvasElement>(null);
   const figure = useRef<HTMLElement>(null);
@@ -27,8 +36,8 @@ export function Picture({ title, name = `${title} model's picture`, drawn, chang
   }, [drawn]);
   const drawing = share !== null;
   useEffect(() => {
-    if (drawing && figure.current) revealInColumn(figure.current);
-  }, [drawing]);
+    if (drawing && isRevealed && figure.current) revealInColumn(figure.current);
+  }, [drawing, isRevealed]);
   const facts = drawn?.drawing.facts ?? [];
   const held = facts.filter(({ holds }) => holds).length;
   return (

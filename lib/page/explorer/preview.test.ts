@@ -69,8 +69,11 @@ test('compared plans are drawn from the same noise beside the whole model, and e
   await drawCompared('sha256:00', { present, held }, null);
   expect(asked).toEqual(['whole seed 1', '8-10.f2-image seed 1', '3-5 seed 1']);
   expect(previewStore.getState().pruned?.of['choice of blocks']).toBe('8-10');
+  // The preview's own column stays where it is.
+  expect(previewStore.getState().isComparing).toBe(true);
   // Another plan beside the held one, which the preview's button draws too.
   await drawBoth('sha256:00', [removed(1, 2)], null);
+  expect(previewStore.getState().isComparing).toBe(false);
   await drawCompared('sha256:00', { present: [removed(1, 2)], held }, null);
   expect(asked.slice(3)).toEqual(['1-2 seed 1']);
   // Back at the first one: its picture is still there.

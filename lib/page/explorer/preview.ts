@@ -21,6 +21,8 @@ export interface PreviewState {
   readonly prompt: string;
   readonly seed: number;
   readonly drawing: Pictured | null;
+  /** The pictures being drawn were asked for where plans are compared. */
+  readonly isComparing: boolean;
   /** 0…1 of the picture being drawn. */
   readonly share: number;
   readonly whole: Drawn | null;
@@ -38,6 +40,7 @@ export const previewStore = createStore<PreviewState>(() => ({
   prompt: DEFAULT_PROMPT,
   seed: 1,
   drawing: null,
+  isComparing: false,
   share: 0,
   whole: null,
   pruned: null,
@@ -92,7 +95,7 @@ export async function drawBoth(
   edits: readonly PageEdit[],
   probes: ReportProbes | null,
 ): Promise<void> {
-  await drawing(fingerprint, probes, async ({ of, picture }) => {
+  await drawing(fingerprint, probes, false, async ({ of, picture }) => {
     if (edits.length > 0) keepPruned({ of: prunedOf(of, edits, probes), drawing: await picture('pruned', edits) });
   });
 }
@@ -103,7 +106,7 @@ export async function drawCompared(
   { present, held }: { readonly present: readonly PageEdit[]; readonly held: readonly PageEdit[] },
   probes: ReportProbes | null,
 ): Promise<void> {
-  await drawing(fingerprint, probes, async ({ of, picture }) => {
+  await drawing(fingerprint, probes, true, async ({ of, picture }) => {
     const isMissing = (edits: readonly PageEdit[], made: MadeOf) =>
       edits.length > 0 && !isSame(pictureOf(previewStore.getState(), edits, made)?.of ?? null, made);
     const [presentOf, heldOf] = [prunedOf(of, present, probes), prunedOf(of, held, probes)];
@@ -124,12 +127,14 @@ interface DrawingOf {
 async function drawing(
   fingerprint: string,
   probes: ReportProbes | null,
+  isComparing: boolean,
   others: (of: DrawingOf) => Promise<void>,
 ): Promise<void> {
   if (stopDrawing) return;
   const own = new AbortController();
   stopDrawing = own;
   settle('preview');
+  previewStore.setState({ isComparing });
   const { prompt, seed, whole } = previewStore.getState();
   const of = wholeOf(fingerprint, prompt, seed);
   const picture = (which: Pictured, edits: readonly PageEdit[]) => {
