@@ -23,7 +23,7 @@ import {
   test,
 } from './contigua.ts';
 import { WEIGHTS, writeFolder } from './model-folder.ts';
-import { hostIsUp, openDistilOfChoice, runIsDone, startDistilling, TRAINING_MS } from './runs.ts';
+import { hostIsUp, openDistilOfChoice, result, runIsDone, startDistilling, TRAINING_MS } from './runs.ts';
 import { unzip } from './unzip.ts';
 
 const STEPS = 4;
@@ -74,6 +74,8 @@ test('an interval, a text group, feed-forward layers and a rank are distilled an
     await expect(job.getByRole('alert')).toHaveCount(0);
   }
   await expect(page.getByRole('switch', { name: 'Plug in Modulation, rank 8', exact: true })).toBeChecked();
+
+  await expect(result(page, 'Parameters')).toContainText(parameters ?? 'a number');
 
   await page.getByRole('button', { name: 'Download', exact: true }).click();
   const menu = page.getByRole('dialog', { name: 'Download', exact: true });

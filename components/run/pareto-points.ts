@@ -1,6 +1,6 @@
 /** The tried subsets of a run as points of the Pareto chart, and in words. Pure. */
 import type { ParetoPoint, ParetoQuality } from '@/components/charts/draw-pareto.ts';
-import { type RunView, type SubsetView, subsetKey } from '@/lib/core/run/index.ts';
+import { type JobView, type RunView, type SubsetView, subsetKey } from '@/lib/core/run/index.ts';
 import { wilsonInterval } from '@/lib/core/wilson-interval.ts';
 import { countedRangeWords, countedWords, shareRangeWords } from '@/lib/page/browser/confidence-words.ts';
 import { countWords, percentWords } from '@/lib/page/browser/number-words.ts';
@@ -24,10 +24,13 @@ export function factShare({ facts }: SubsetView): number | null {
   return facts && facts.total > 0 ? facts.held / facts.total : null;
 }
 
-/** Of the run with every student plugged in: the left end of the axis. */
+/** Of the run with everything plugged in: the left end of the axis. Of its students where more cannot be told. */
 export function fewestParameters(view: RunView): number {
-  const all = view.jobs.filter(({ kind }) => kind === 'student').map(({ key }) => key);
-  return subsetCost(view, { plugged: all, fineTuned: false }).parameters;
+  const ofKind = (kinds: readonly JobView['kind'][]) => {
+    const plugged = view.jobs.filter(({ kind }) => kinds.includes(kind)).map(({ key }) => key);
+    return subsetCost(view, { plugged, fineTuned: false }).parameters;
+  };
+  return ofKind(['student', 'maps', 'modulations']) ?? ofKind(['student']) ?? view.model.parameters;
 }
 
 /** "3–4, 7–10: 4.02 M parameters, 232 of 256 facts (86–94 %), output error 3.2 % (2.9–3.6 %)". */

@@ -6,7 +6,6 @@ import { Help } from '@/components/ui/help';
 import { Panel } from '@/components/ui/panel';
 import { Progress } from '@/components/ui/progress';
 import { Switch } from '@/components/ui/switch';
-import { sumOverRemoved } from '@/lib/core/interval/index.ts';
 import { isWithinNoise, type RunView, type SubsetView, subsetKey } from '@/lib/core/run/index.ts';
 import { countedRangeWords, countedWords, shareRangeWords } from '@/lib/page/browser/confidence-words.ts';
 import {
@@ -23,6 +22,7 @@ import {
   measuredSubset,
   presentSubset,
   type Subset,
+  savedBy,
   students,
   subsetCost,
   withStudent,
@@ -130,11 +130,7 @@ function Switches({ view, subset }: { view: RunView; subset: Subset }) {
                 {isOwn ? jobName(job) : 'Joint fine-tune'}
               </th>
               <td className="text-right text-muted">
-                {edit
-                  ? `${removed} ${removed === 1 ? 'block' : 'blocks'}, ${countWords(sumOverRemoved([edit], view.model.costs.blockParameters))}`
-                  : isOwn
-                    ? 'no block'
-                    : 'as all students'}
+                {isOwn ? savedWords(removed, savedBy(view, key)) : 'as all students'}
               </td>
               <td>
                 <div className="flex h-5 items-center justify-end">
@@ -163,6 +159,12 @@ function Switches({ view, subset }: { view: RunView; subset: Subset }) {
       </tbody>
     </table>
   );
+}
+
+/** "2 blocks, 666 k", "no block, 1.62 M" */
+function savedWords(removed: number, parameters: number | null): string {
+  const blocks = removed === 0 ? 'no block' : removed === 1 ? '1 block' : `${removed} blocks`;
+  return parameters === null ? blocks : `${blocks}, ${countWords(parameters)}`;
 }
 
 function Results({ run, subset }: { run: FollowedRun; subset: Subset }) {
@@ -197,18 +199,11 @@ function Results({ run, subset }: { run: FollowedRun; subset: Subset }) {
             after={String(cost.blocks)}
             change={changeWords(whole.blocks, cost.blocks)}
           />
-          <Line
-            name="Parameters"
-            before={countWords(whole.parameters)}
-            after={countWords(cost.parameters)}
-            change={changeWords(whole.parameters, cost.parameters)}
-          />
+          <Line name="Parameters" {...changeLine(whole.parameters, cost.parameters, countWords)} />
           <Line
             name="Operations"
             title="FLOPs of one forward: what a forward would cost if time followed the operations alone"
-            before={flopsWords(whole.flops)}
-            after={flopsWords(cost.flopsPerForward)}
-            change={changeWords(whole.flops, cost.flopsPerForward)}
+            {...changeLine(whole.flops, cost.flopsPerForward, flopsWords)}
           />
           <Line name="Forward time" {...timeLine(known)} />
           {model.drawable ? <FactsLine known={known} teacher={teacher} /> : null}
@@ -225,6 +220,12 @@ function Results({ run, subset }: { run: FollowedRun; subset: Subset }) {
       <MeasureState run={run} subset={subset} known={known} />
     </>
   );
+}
+
+/** A null is not known: of narrower blocks in runs of earlier versions. */
+function changeLine(before: number, after: number | null, words: (value: number) => string) {
+  if (after === null) return { before: words(before), after: 'n/a', change: '' };
+  return { before: words(before), after: words(after), change: changeWords(before, after) };
 }
 
 function timeLine(known: SubsetView | null) {

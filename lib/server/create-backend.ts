@@ -115,14 +115,15 @@ function backendOf({ env, context, store, models, timing, runner, report, end }:
       if (settings.data.kind === 'file') {
         await checkFiles(settings.data, models, model.fingerprint, runsOf(plan.edits));
       }
-      assertEditable(plan, await models.config(request.modelId));
+      const config = await models.config(request.modelId);
+      assertEditable(plan, config);
       if (settings.data.kind === 'shapes' && !model.drawable) {
         throw new ContiguaError('settings-invalid', `${model.name} is not a model of the sample grammar`, {
           hint: 'Train on a calibration file, or on synthetic inputs.',
         });
       }
       await room(plan.edits.length + (settings.fineTune ? 1 : 0));
-      return await createRun(context, request, model);
+      return await createRun(context, request, model, config);
     },
     listRuns: () => listRuns(context),
     viewRun: (id) => viewRun(context, id),

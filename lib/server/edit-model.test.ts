@@ -49,6 +49,9 @@ describe('a run of an Edit model', { timeout: 300_000 }, () => {
     const timesteps = Array.from({ length: 4 }, (_, i) => 1000 - 250 * i);
     for (const more of [[], [modulationEdit({ table: [...timesteps, 0] })]]) {
       const id = await backend.createRun(request(more));
+      // What narrower blocks cost follows from the config, which the run holds where it has any.
+      const { described } = (await backend.viewRun(id)).model;
+      expect(described?.config.zero_cond_t).toBe(more.length > 0 ? true : undefined);
       await backend.cancelRun(id);
     }
     expect(await backend.listRuns()).toHaveLength(2);

@@ -49,6 +49,7 @@ export {
   type WindowLimits,
 } from './teacher-windows.ts';
 export type {
+  DescribedModel,
   JobState,
   JobView,
   JobWorker,

@@ -104,6 +104,13 @@ export interface ModelCosts {
   readonly flopsPerBlock: readonly number[];
 }
 
+export interface DescribedModel {
+  /** The teacher's config.json. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Of the forward that FLOPs are of, by stream. */
+  readonly tokensPerForward: Readonly<Record<string, number>>;
+}
+
 export interface RunView {
   readonly id: string;
   readonly name: string;
@@ -118,6 +125,8 @@ export interface RunView {
     readonly costs: ModelCosts;
     /** It has the sample's grammar: pictures and the checker's facts are to be had. */
     readonly drawable: boolean;
+    /** What the cost of narrower blocks follows from; left out by runs without any, and by earlier versions. */
+    readonly described?: DescribedModel | undefined;
   };
   /** The runs of blocks. */
   readonly plan: RunPlan;

@@ -1,9 +1,21 @@
 import { describe, expect, it } from 'vitest';
+import { fewestParameters } from '@/components/run/pareto-points.ts';
+import {
+  compareEdits,
+  ffnEdit,
+  modulationEdit,
+  runEdit,
+  textStreamEdit,
+  type WidthEdit,
+} from '@/lib/core/edit/index.ts';
+import { parameterCost } from '@/lib/core/plan/index.ts';
+import { exampleModel } from '@/lib/core/planner/planner-fixtures.ts';
 import {
   ALL_PLUGGED,
   choiceOf,
   presentSubset,
   readPlugged,
+  savedBy,
   subsetCost,
   subsetWords,
   withStudent,
@@ -70,6 +82,46 @@ describe('what is plugged in', () => {
       blocks: 12,
       parameters: parameters - 4 * costs.blockParameters[0]!,
       flopsPerForward: 1_000 - 4 * 60,
+    });
+  });
+
+  describe('with narrower blocks', () => {
+    const wide = exampleModel(16);
+    const narrow = (key: string, kind: 'maps' | 'modulations', edit: WidthEdit) =>
+      jobView(key, { state: 'done', kind, edit: null, narrow: [edit] });
+    const { numBlocks, parameters, config, tokensPerForward } = wide;
+    const model = { ...view.model, numBlocks, parameters, described: { config, tokensPerForward } };
+    const mixed = runView({
+      model,
+      jobs: [
+        done('3-4'),
+        narrow('t7-9', 'maps', textStreamEdit({ first: 7, last: 9 })),
+        narrow('f12-image', 'maps', ffnEdit(12, 'image')),
+        narrow('modulations', 'modulations', modulationEdit({ rank: 8 })),
+      ],
+    });
+    const costOf = (plugged: readonly string[]) => subsetCost(mixed, { plugged: [...plugged], fineTuned: false });
+
+    it('costs what the model with all of these edits does', () => {
+      const edits = [runEdit({ first: 3, last: 4 }, 'student'), ...mixed.jobs.flatMap((job) => job.narrow ?? [])];
+      const all = costOf(mixed.jobs.map(({ key }) => key));
+      expect(all).toMatchObject({ blocks: 15, parameters: parameterCost(wide, edits.toSorted(compareEdits)).after });
+      expect(all.flopsPerForward).toBeLessThan(costOf(['modulations']).flopsPerForward ?? 0);
+      expect(savedBy(mixed, 'modulations')).toBeGreaterThan(savedBy(mixed, 'f12-image') ?? 0);
+      expect(fewestParameters(mixed)).toBe(all.parameters);
+    });
+
+    it('is not told by a run of an earlier version, which holds no config, and of its students is', () => {
+      const { described: _, ...without } = model;
+      const earlier = runView({ ...mixed, model: { ...without, costs: view.model.costs } });
+      expect(subsetCost(earlier, { plugged: ['3-4', 'f12-image'], fineTuned: false })).toEqual({
+        blocks: 15,
+        parameters: null,
+        flopsPerForward: null,
+      });
+      expect(savedBy(earlier, 'f12-image')).toBeNull();
+      expect(savedBy(earlier, '3-4')).toBe(view.model.costs.blockParameters[0]);
+      expect(fewestParameters(earlier)).toBe(parameters - view.model.costs.blockParameters[0]!);
     });
   });
 

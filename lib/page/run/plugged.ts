@@ -2,8 +2,17 @@
  * Which students are plugged in on a run's page. The choice lives in the address (`plug`), so that it survives a reload
  * and travels in a link; by default every student there is. Costs follow by arithmetic, quality is looked up. Pure.
  */
+import { compareEdits, type Edit } from '@/lib/core/edit/index.ts';
 import { removedCount, sumOverRemoved } from '@/lib/core/interval/index.ts';
-import { apartFrom, type JobView, type RunView, type SubsetView, subsetKey } from '@/lib/core/run/index.ts';
+import { editedModel, type ModelConfig, parseModelConfig } from '@/lib/core/model/config-index.ts';
+import {
+  apartFrom,
+  type DescribedModel,
+  type JobView,
+  type RunView,
+  type SubsetView,
+  subsetKey,
+} from '@/lib/core/run/index.ts';
 import type { Subset } from './run-events.ts';
 
 export type { Subset };
@@ -84,19 +93,45 @@ export function measuredSubset(view: Pick<RunView, 'subsets'>, subset: Subset): 
 
 export interface SubsetCost {
   readonly blocks: number;
-  readonly parameters: number;
-  readonly flopsPerForward: number;
+  /** Null where narrower blocks are plugged into a model whose config the run does not hold: one of an earlier version. */
+  readonly parameters: number | null;
+  readonly flopsPerForward: number | null;
 }
 
-/** Each plugged student stands for its whole interval: the others of its blocks go. */
+/** Each plugged student stands for its whole interval: the others of its blocks go. Maps and modulations make blocks narrower. */
 export function subsetCost({ model, jobs }: Pick<RunView, 'model' | 'jobs'>, { plugged }: Subset): SubsetCost {
   const { blockParameters, flopsPerForward, flopsPerBlock } = model.costs;
-  const edits = jobs.flatMap(({ key, edit }) => (edit && plugged.includes(key) ? [edit] : []));
+  const chosen = jobs.filter(({ key }) => plugged.includes(key));
+  const edits = chosen.flatMap(({ edit }) => (edit ? [edit] : []));
+  const narrow = chosen.flatMap((job) => job.narrow ?? []);
+  const blocks = model.numBlocks - removedCount(edits);
+  if (narrow.length > 0) return { blocks, ...narrowedCost(model, [...edits, ...narrow]) };
   return {
-    blocks: model.numBlocks - removedCount(edits),
+    blocks,
     parameters: model.parameters - sumOverRemoved(edits, blockParameters),
     flopsPerForward: flopsPerForward - sumOverRemoved(edits, flopsPerBlock),
   };
+}
+
+function narrowedCost({ described }: RunView['model'], edits: readonly Edit[]): Omit<SubsetCost, 'blocks'> {
+  if (!described) return { parameters: null, flopsPerForward: null };
+  const { config, tokensPerForward } = described;
+  const { parameters, flops } = editedModel(configOf(config), edits.toSorted(compareEdits));
+  return { parameters, flopsPerForward: flops(tokensPerForward) };
+}
+
+/** What the model loses by one job alone; null as for `subsetCost`. */
+export function savedBy(view: Pick<RunView, 'model' | 'jobs'>, key: string): number | null {
+  const { parameters } = subsetCost(view, { plugged: [key], fineTuned: false });
+  return parameters === null ? null : view.model.parameters - parameters;
+}
+
+const configs = new WeakMap<object, ModelConfig>();
+
+function configOf(raw: DescribedModel['config']): ModelConfig {
+  const config = configs.get(raw) ?? parseModelConfig(JSON.stringify(raw), 'config.json');
+  configs.set(raw, config);
+  return config;
 }
 
 /** "3–4, 7–10", "the teacher", "fine-tuned whole": a subset in words. */

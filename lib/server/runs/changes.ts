@@ -14,6 +14,7 @@ import {
 } from '../../core/edit/index.ts';
 import { ContiguaError } from '../../core/errors.ts';
 import { type BlockInterval, intervalSetOf } from '../../core/interval/index.ts';
+import type { ModelConfig } from '../../core/model/config-index.ts';
 import { assertPlanFits, type PlannedRun, type RunPlan, trainedPlan } from '../../core/plan/index.ts';
 import {
   FINE_TUNE_KEY,
@@ -57,6 +58,7 @@ export async function createRun(
   { db, queue, wakeups }: RunContext,
   { name, plan, settings: asked }: RunRequest,
   model: ServerModel,
+  config: ModelConfig,
 ): Promise<string> {
   assertPlanFits(plan, model, 'the plan');
   if (plan.edits.length === 0) {
@@ -66,8 +68,16 @@ export async function createRun(
   assertTrainable(narrow, asked);
   const settings: RunSettings = { ...asked, data: asTaughtToday(asked.data) };
   const id = newRunId();
-  const { fingerprint, numBlocks, parameters, costs, drawable } = model;
-  const facts: RunView['model'] = { name: model.name, fingerprint, numBlocks, parameters, costs, drawable };
+  const { fingerprint, numBlocks, parameters, costs, drawable, tokensPerForward } = model;
+  const facts: RunView['model'] = {
+    name: model.name,
+    fingerprint,
+    numBlocks,
+    parameters,
+    costs,
+    drawable,
+    ...(narrow.length > 0 ? { described: { config: config.raw, tokensPerForward } } : {}),
+  };
   const trained = trainedPlan({ ...plan, edits: runsOf(plan.edits) }, costs.blockParameters);
   await db.transaction(async (transaction) => {
     await transaction.change(

@@ -5,6 +5,7 @@ import { runPlanOf } from '../../core/plan/index.ts';
 import { planSchema, widthEditSchema } from '../../core/plan/schema.ts';
 import type {
   Baselines,
+  DescribedModel,
   HeldOutPoint,
   JobState,
   JobWorker,
@@ -117,6 +118,9 @@ const runModel = z.object({
     flopsPerBlock: z.array(z.number()),
   }) satisfies z.ZodType<ModelCosts>,
   drawable: z.boolean(),
+  described: z
+    .object({ config: z.record(z.string(), z.unknown()), tokensPerForward: z.record(z.string(), z.number()) })
+    .optional() satisfies z.ZodType<DescribedModel | undefined>,
 });
 
 export const runRow = z
