@@ -27,7 +27,7 @@ import {
 import { planCost } from '../lib/core/plan/index.ts';
 import { seededRandom } from '../lib/core/random.ts';
 import { isWithinNoise } from '../lib/core/run/index.ts';
-import { WANTED_ENGINES } from '../lib/core/tensor/engine.ts';
+import { WANTED_ENGINES, type WantedEngine } from '../lib/core/tensor/engine.ts';
 import { QWEN_IMAGE_CONFIG } from '../lib/testing/qwen-image-config.ts';
 import { noiseCheckpoint } from './noise-checkpoint.ts';
 import { load } from './turns.ts';
@@ -40,7 +40,7 @@ const { values } = parseArgs({
     blocks: { type: 'string', default: '8' },
   },
 });
-const engines = WANTED_ENGINES.filter((name) => values.engines.split(',').includes(name));
+const engines = await availableOf(WANTED_ENGINES.filter((name) => values.engines.split(',').includes(name)));
 
 /** Of as many blocks as the model has, a multiple of four. */
 function plansOf(blocks: number): [string, string][] {
@@ -104,6 +104,23 @@ async function timed(path: string, name: string, calibration: CalibrationSource)
   console.log(`| edits | operations | ${engines.map((engine) => `\`${engine}\`, time`).join(' | ')} |`);
   console.log(`|${' --- |'.repeat(2 + engines.length)}`);
   for (const row of rows.values()) console.log(`| ${row.join(' | ')} |`);
+}
+
+/** Those that start here; why another does not is told. */
+async function availableOf(names: readonly WantedEngine[]): Promise<WantedEngine[]> {
+  const found: WantedEngine[] = [];
+  for (const name of names) {
+    const { client } = startComputeProcess();
+    try {
+      await client.call('startEngine', { wanted: name });
+      found.push(name);
+    } catch (thrown) {
+      console.error(`without ${name}: ${thrown instanceof Error ? thrown.message : thrown}`);
+    } finally {
+      client.close();
+    }
+  }
+  return found;
 }
 
 function untrained(edits: ReturnType<typeof parseEditParam>): Tasks['measure']['input']['edits'] {

@@ -121,7 +121,7 @@ export async function measureChoice(
   return { damage, facts, forward, on };
 }
 
-/** Of the forward that is timed, on one sample of the calibration. */
+/** On one sample of the report's calibration, as the forward that is timed; padded tokens are not counted. */
 function flopsOf(model: ModelSummary, { calibration }: AnalysisReport, edits: EditSet): BeforeAfter {
   const costed = { ...model, tokensPerForward: tokensPerSample(calibration) };
   return planCost(costed, edits, { steps: 1, forwardsPerStep: 1 }).flopsPerForward;

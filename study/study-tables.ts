@@ -110,8 +110,10 @@ function boundedText({ value, low, high }: Bounded): string {
   return `${percent(value)} (${(100 * low).toFixed(1)} to ${(100 * high).toFixed(1)})`;
 }
 
-/** The mean over seeds or choices, whose samples are the same and are drawn anew together. */
-/** Of all samples of all rows together, as its interval is: a mean of the rows' errors may lie outside of that. */
+/**
+ * Of all samples of all seeds or choices together, which are the same and are drawn anew together for the interval: a mean of the rows'
+ * errors may lie outside of it.
+ */
 function outputErrorText(group: readonly Pick<ArmRow, 'sampleErrors'>[]): string {
   const errors = group.flatMap(({ sampleErrors }) => sampleErrors);
   const bounds = relativeErrorBounds(

@@ -1,13 +1,13 @@
 /** Entry of the page's compute worker: joins the port to the dispatcher with the browser's engines and HTTP files. */
 import { browserEngines } from '../lib/compute/engines/browser-engines.ts';
-import { WASM_MEMORY } from '../lib/compute/engines/wasm-memory.ts';
+import { wasmMemory } from '../lib/compute/engines/wasm-memory.ts';
 import { browserFiles } from '../lib/compute/folder/browser-files.ts';
 import { serve } from '../lib/compute/serve.ts';
 import { createTasks } from '../lib/compute/tasks.ts';
 
 const engines = browserEngines();
 const files = browserFiles();
-const tasks = createTasks({ engines, files, memory: (engine) => (engine === 'wasm' ? WASM_MEMORY : null) });
+const tasks = createTasks({ engines, files, memory: (engine) => (engine === 'wasm' ? wasmMemory() : null) });
 const server = serve(
   {
     postMessage: (reply, transfer) => self.postMessage(reply, { transfer }),

@@ -1,6 +1,6 @@
 /**
- * What a tab with the engine WASM takes of the machine's memory: a browser does not tell, but the memory of WebAssembly only grows, so that
- * its size is also the most that it was.
+ * What a tab with the engine WASM takes of the machine's memory, which a browser does not tell. The memory of WebAssembly only grows: where
+ * it grew, its size is the most that was in use since. What lies free in it from before is used again, and counts as free.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { MemoryMeter } from '../../core/analysis/index.ts';
@@ -13,6 +13,14 @@ interface WasmBackend {
   readonly wasm: { readonly HEAPU8: Uint8Array };
 }
 
-const bytes = () => TAB_BYTES + (tf.backend() as unknown as WasmBackend).wasm.HEAPU8.byteLength;
+const heapBytes = () => (tf.backend() as unknown as WasmBackend).wasm.HEAPU8.byteLength;
 
-export const WASM_MEMORY: MemoryMeter = { now: bytes, peak: bytes };
+/** For one measurement, from now on. */
+export function wasmMemory(): MemoryMeter {
+  const before = heapBytes();
+  return {
+    now: () => TAB_BYTES + tf.memory().numBytes,
+    peak: () => (heapBytes() > before ? TAB_BYTES + heapBytes() : null),
+    taken: () => TAB_BYTES + heapBytes(),
+  };
+}

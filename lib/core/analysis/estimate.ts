@@ -54,10 +54,13 @@ export interface AnalysisEstimate {
   readonly limits: AnalysisLimits;
 }
 
-/** Of the process. */
+/** Bytes of the process. */
 export interface MemoryMeter {
   now(): number;
-  peak(): number;
+  /** Null where what was used since fitted into what had been freed before. */
+  peak(): number | null;
+  /** What the process holds and never gives back, in use or not. */
+  taken?(): number;
 }
 
 export interface EstimateOptions {
@@ -173,6 +176,7 @@ export async function estimateAnalysis(
     readBytes: blockBytes * (1 + (intervals > 0 ? sweeps : 0)),
     storedBytes: kept + (inFiles ? Math.max(2 * all, Math.max(0, surrogates - surrogateBytes)) : 0),
     memoryBytes: Math.max(
+      meter?.taken?.() ?? 0,
       running + inMemory + (spills ? 2 * batchBytes : all),
       comparing + inMemory + Math.min(surrogates, surrogateBytes),
       intervals > 0 ? measuredPeak + inMemory + stateBytes * (1 + Math.min(waysAtOnce, 2 * intervals)) : 0,

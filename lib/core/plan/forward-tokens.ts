@@ -13,7 +13,7 @@ export function tokensOf(
   return calibration?.kind === 'file' ? tokensPerSample(calibration) : tokensPerForward;
 }
 
-/** The valid tokens of one sample, of any calibration: those of a forward that ran on it. */
+/** The valid tokens of one sample of any calibration, a mean: what a forward on it has, without padding. */
 export function tokensPerSample({ samples, validTokens, tokens }: CalibrationFacts): StreamTokens {
   const counts = Object.entries({ ...tokens, ...validTokens });
   return Object.fromEntries(counts.map(([stream, count]) => [stream, Math.round(count / samples)]));
