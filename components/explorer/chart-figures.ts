@@ -25,7 +25,7 @@ import { detectedIn } from '@/lib/page/explorer/detection.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import { bandWords, type NoiseReading, readingOf } from '@/lib/page/explorer/noise.ts';
 import { allOthers, othersStore } from '@/lib/page/explorer/others.ts';
-import { readingWords, rowsWords, tokensRead } from '@/lib/page/explorer/reading.ts';
+import { batchesWords, readingWords, rowsWords, tokensRead } from '@/lib/page/explorer/reading.ts';
 import { presentRuns, selectionStore } from '@/lib/page/explorer/selection.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { narrowerFigure } from './narrower-figure';
@@ -82,7 +82,7 @@ function figureOf(
       .join(' ')
       .trim(),
     settings: [
-      `tokens: ${rowsWords(detection.rows)}`,
+      `tokens: ${[rowsWords(detection.rows), batchesWords(report, detection)].filter(Boolean).join(', ')}`,
       ...(band ? [bandWords(band)] : []),
       decidingWords(streams, report.model.streams),
       detection.start === 'block-u' ? 'surrogate: block u, then probes' : 'surrogate: probes from block u on',

@@ -12,7 +12,7 @@ import type { CkaEstimator } from '@/lib/core/report/report.ts';
 import { streamTitle, tokensWords } from '@/lib/page/browser/stream-words.ts';
 import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { setDetection } from '@/lib/page/explorer/ranking.ts';
-import { rowsWords, tokensRead } from '@/lib/page/explorer/reading.ts';
+import { batchesWords, rowsWords, tokensRead } from '@/lib/page/explorer/reading.ts';
 import { choose, newEdit } from '@/lib/page/explorer/selection.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { ChartDownload } from './chart-download';
@@ -64,7 +64,7 @@ export function CkaPanel({ width, detected }: { width: number; detected: readonl
       }
       reading={
         report
-          ? `${mark}State CKA between blocks: linear, ${estimator}, n = ${tokensWords(tokensRead(report, { rows }), report.model.streams)}, ${rowsWords(rows)}, one colour scale. ${caveat ?? ''}`
+          ? `${mark}State CKA between blocks: linear, ${estimator}, n = ${tokensWords(tokensRead(report, { rows }), report.model.streams)}, ${[rowsWords(rows), batchesWords(report, { rows })].filter(Boolean).join(', ')}, one colour scale. ${caveat ?? ''}`
           : 'After Analyse: bright squares along the diagonal are runs of blocks whose states stay alike.'
       }
       tools={

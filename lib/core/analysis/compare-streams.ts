@@ -17,6 +17,7 @@ import { type ResampledSimilarity, resampleSimilarity } from './resampled-simila
 import { StreamSimilarity } from './similarity.ts';
 import { similarityForm } from './similarity-form.ts';
 import type { StageClock } from './stage-clock.ts';
+import { withBatches } from './stated-batches.ts';
 import { type BlockProbes, probesOf } from './stored-probes.ts';
 import { type ComparedRows, comparedPiece, putCompared } from './stored-similarity.ts';
 import type { Weightings } from './weightings.ts';
@@ -86,8 +87,8 @@ export async function compareStreams(
     streams.push([
       id,
       {
-        all: ofAll?.similarity ?? null,
-        heldOut: ofHeldOut?.similarity ?? null,
+        all: ofAll && withBatches(ofAll.similarity, blocks.length, width),
+        heldOut: ofHeldOut && withBatches(ofHeldOut.similarity, blocks.length, width),
         resampled: ofHeldOut?.resampled ?? null,
       },
     ]);

@@ -69,6 +69,8 @@ export type PerReading<T> = Readonly<Record<TrajectoryReading, T>>;
 export interface Similarity {
   /** Tokens that it was taken over. */
   readonly rows: number;
+  /** Tokens of the largest batch, where HSIC was added up over random batches of them; absent where all were taken at once. */
+  readonly batchRows?: number | undefined;
   /** CKA between the states after blocks i and j [M][M], symmetric, 1 on the diagonal. */
   readonly cka: PerEstimator<Matrix>;
   /**

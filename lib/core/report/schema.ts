@@ -125,6 +125,7 @@ const perReading = <T extends z.ZodMiniType>(value: T) =>
   });
 const similaritySchema = z.object({
   rows: whole,
+  batchRows: z.optional(whole),
   cka: perEstimator(matrix),
   trajectories: perEstimator(perReading(matrix)),
   bounds: z.nullable(

@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import { DEFAULT_DETECTION } from '@/lib/core/detection/index.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
-import { whyNotResampled } from './reading.ts';
+import { batchesWords, whyNotResampled } from './reading.ts';
 import { exampleReport, streamWith } from './report-fixtures.ts';
 
 const stream = streamWith(
@@ -31,4 +31,13 @@ it('says nothing beside bounds, and nothing of a report without any', () => {
   expect(whyNotResampled(report, DEFAULT_DETECTION)).toBeNull();
   const none = exampleReport(stream);
   expect(whyNotResampled(none, { ...DEFAULT_DETECTION, target: 'teacher-after-u' })).toBeNull();
+});
+
+it('says the size of the batches that tokens were compared in, of the rows that are read', () => {
+  expect(batchesWords(report, { rows: 'held-out' })).toBeNull();
+  const { similarity } = stream;
+  const batched = similarity['held-out'] && { ...similarity['held-out'], batchRows: 512 };
+  const large = exampleReport({ ...stream, similarity: { ...similarity, 'held-out': batched } });
+  expect(batchesWords(large, { rows: 'held-out' })).toBe('in batches of 512');
+  expect(batchesWords(large, { rows: 'all' })).toBeNull();
 });

@@ -7,6 +7,7 @@ import {
   readingProblem,
 } from '@/lib/core/detection/index.ts';
 import type { AnalysisReport, PerStream, Rows } from '@/lib/core/report/report.ts';
+import { countWords } from '@/lib/page/browser/number-words.ts';
 
 /** Why nothing is detected, or what to keep in mind; null where there is neither. */
 export function readingWords(report: AnalysisReport, settings: DetectionSettings): string | null {
@@ -30,6 +31,12 @@ export function tokensRead(report: AnalysisReport, { rows }: Pick<DetectionSetti
   return Object.fromEntries(
     Object.entries(report.streams).map(([stream, { similarity }]) => [stream, similarity[rows]?.rows ?? 0]),
   );
+}
+
+/** "in batches of 512", where the tokens of a stream were too many to be compared at once; else null. */
+export function batchesWords(report: AnalysisReport, { rows }: Pick<DetectionSettings, 'rows'>): string | null {
+  const sizes = Object.values(report.streams).flatMap(({ similarity }) => similarity[rows]?.batchRows ?? []);
+  return sizes.length === 0 ? null : `in batches of ${countWords(Math.max(...sizes))}`;
 }
 
 /** "held out", as figures and captions say which tokens they read. */
