@@ -30,6 +30,7 @@ import { progressOfTraining } from './progress-of-training.ts';
 import { named, StudentGradients } from './recorded-gradients.ts';
 import { HeldOut, type StatesOf, streamsAfter } from './stand-in-errors.ts';
 import { startBlockOf, startWeights, trainedFileParts } from './student.ts';
+import { taskName } from './task-name.ts';
 import { releaseBatch, type SharedStates, TeacherStates } from './teacher-states.ts';
 import type { TrainingBatches } from './training-data.ts';
 import { readState } from './training-state.ts';
@@ -86,7 +87,12 @@ export async function distilInterval(options: DistilOptions): Promise<DistilResu
       { kind: 'baselines', baselines: await heldOut.baselines(batches, before, trainingStates), startBlock },
       0,
     );
-    const task = taskName(options, stored);
+    const task = taskName({
+      ...options,
+      subject: formatIntervalKeys([interval]),
+      inPlace: options.leading && `after ${options.leading.key}`,
+      states: stored?.key,
+    });
     const block = await startWeights(transformer, interval, startBlock);
     let start: Parameters<typeof optimise>[0]['start'];
     try {
@@ -217,17 +223,6 @@ async function saveStudent(
   } finally {
     tf.dispose([...tensors.values()]);
   }
-}
-
-/** Everything that decides the weights after a number of steps. */
-function taskName(
-  { fingerprint, interval, settings, batches, leading }: DistilOptions,
-  given: GivenStates | null,
-): string {
-  const { heldOutEvery: _, heldOutSamples: __, checkpointEvery: ___, ...deciding } = settings;
-  const behind = leading ? `, after ${leading.key}` : '';
-  const states = given ? `, states ${given.key}` : '';
-  return `${fingerprint} ${formatIntervalKeys([interval])}${behind}, ${batches.key}${states}, ${JSON.stringify(deciding)}`;
 }
 
 export function weightSetOf(tensors: ReadonlyMap<string, tf.Tensor>): WeightSet {

@@ -6,7 +6,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { NamedBlob } from '../checkpoint/index.ts';
 import { editKey, sameEdit } from '../edit/index.ts';
-import { TRAINED_METADATA } from '../export/index.ts';
 import {
   disposeState,
   type PassContext,
@@ -18,7 +17,7 @@ import {
   type TransformerInputs,
 } from '../model/index.ts';
 import { pause } from '../pause.ts';
-import type { DistilProgress, KeptWeights, NarrowResult, SavedFile, StandInError } from '../run/progress.ts';
+import type { DistilProgress, NarrowResult, SavedFile, StandInError } from '../run/progress.ts';
 import type { DistilSettings } from '../run/settings.ts';
 import { DEFAULT_SWEEP_BYTES } from '../run/teacher-windows.ts';
 import { type FittedWidthEdit, fitWidth, type MapStore, mapFileParts, putMap, readMap } from '../width/index.ts';
@@ -32,14 +31,14 @@ import {
   type SegmentParts,
   type SegmentTargets,
 } from './narrow-segment.ts';
-import { optimise, whenThereIsRoom } from './optimise.ts';
+import { whenThereIsRoom } from './optimise.ts';
 import { cutUp, type FlatParameters, flatten, layoutOf, type ParameterLayout, unflatten } from './parameters.ts';
-import { progressOfTraining } from './progress-of-training.ts';
-import { named, StudentGradients } from './recorded-gradients.ts';
+import { named, type StudentGradients } from './recorded-gradients.ts';
+import { refine, refinedMetadata } from './refine.ts';
 import { asRows, ErrorSums } from './stand-in-errors.ts';
+import { taskName } from './task-name.ts';
 import { type SharedStates, TeacherStates, teacherBatch } from './teacher-states.ts';
 import type { TrainingBatches } from './training-data.ts';
-import { readState } from './training-state.ts';
 
 export interface TrainMapsOptions extends Omit<SegmentParts, 'given'> {
   /** Holds the maps of the edits that this one rests on, and takes its own; the caller's. */
@@ -62,7 +61,7 @@ export interface TrainMapsOptions extends Omit<SegmentParts, 'given'> {
 }
 
 export async function trainMaps(options: TrainMapsOptions): Promise<NarrowResult> {
-  const { transformer, edit, settings, batches, signal, stop, onProgress } = options;
+  const { transformer, edit, settings, batches, signal, stop } = options;
   const before = stop ? AbortSignal.any([signal, stop]) : signal;
   const inputs = batches.heldOut(settings.heldOutSamples);
   const fitted = await leastSquares(options, inputs, before);
@@ -71,61 +70,34 @@ export async function trainMaps(options: TrainMapsOptions): Promise<NarrowResult
   try {
     heldOut = await HeldOutSegment.capture(options, segment, inputs, before);
     const { layout, vectors } = await startOf(options.maps, segment);
-    const errorOf = async (result: FlatParameters, until: AbortSignal) => {
-      const tensors = cutUp(result, layout);
-      try {
-        return await heldOut!.errorOf(tensors, until);
-      } finally {
-        tf.dispose([...tensors.values()]);
-      }
-    };
-    const task = taskName(options);
-    let start: Parameters<typeof optimise>[0]['start'];
-    let fittedError: StandInError;
-    try {
-      fittedError = await errorOf(vectors, before);
-      start = options.resume
-        ? await readState(options.resume, task, layout, settings.ema !== null)
-        : { step: 0, weights: vectors.map((vector) => tf.clone(vector)) };
-    } finally {
-      tf.dispose([...vectors]);
-    }
-    if ('weights' in start) onProgress({ kind: 'held-out', point: { step: 0, student: fittedError } }, 0);
-    const gradients = new StudentGradients(segment.streams, layout);
-    const result = await optimise({
-      settings,
+    const refined = await refine(options, {
       layout,
-      start,
-      differentiate: differentiator(options, segment, layout, gradients),
-      task,
-      ...progressOfTraining(options, start.step, errorOf),
-      signal,
-      stop,
-    }).finally(() => gradients.dispose());
-    try {
-      const last = { step: settings.steps, student: await errorOf(result, signal) };
-      onProgress({ kind: 'held-out', point: last }, settings.steps);
-      const kept: KeptWeights = directionError(last.student) < directionError(fittedError) ? 'trained' : 'start';
-      const trained = { ...options.maps, owner: TRAINED };
-      await putTrained(trained, segment, result, layout);
-      const written = kept === 'trained' ? trained : options.maps;
-      const { fingerprint } = options;
-      const { family, width } = transformer.config;
-      const about = {
-        [TRAINED_METADATA.edits]: editKey(edit),
-        [TRAINED_METADATA.settings]: JSON.stringify(settings),
-        [TRAINED_METADATA.kept]: kept,
-      };
-      const saved = await whenThereIsRoom(signal, () =>
-        options.save(
-          'maps.safetensors',
-          mapFileParts(written, [{ maps: segment.maps }], { fingerprint, family, width }, about),
-        ),
-      );
-      return { student: saved, steps: settings.steps, heldOut: last, kept, fitError: fitted.quality.error };
-    } finally {
-      tf.dispose([...result]);
-    }
+      vectors,
+      streams: segment.streams,
+      task: taskName({
+        ...options,
+        subject: `maps ${editKey(edit)}`,
+        inPlace: options.restsOn === '' ? null : `after ${options.restsOn}`,
+      }),
+      differentiate: (gradients) => differentiator(options, segment, layout, gradients),
+      errorOf: (tensors, until) => heldOut!.errorOf(tensors, until),
+      total: directionError,
+      async save(kept, result) {
+        const trained = { ...options.maps, owner: TRAINED };
+        if (kept === 'trained') await putTrained(trained, segment, result, layout);
+        const written = kept === 'trained' ? trained : options.maps;
+        const { fingerprint } = options;
+        const { family, width } = transformer.config;
+        const about = refinedMetadata([edit], settings, kept);
+        return await whenThereIsRoom(signal, () =>
+          options.save(
+            'maps.safetensors',
+            mapFileParts(written, [{ maps: segment.maps }], { fingerprint, family, width }, about),
+          ),
+        );
+      },
+    });
+    return { ...refined, fitError: fitted.quality.error };
   } finally {
     heldOut?.dispose();
     segment.dispose();
@@ -136,12 +108,12 @@ export async function trainMaps(options: TrainMapsOptions): Promise<NarrowResult
  * Over the streams: what decides between training and its start. Least squares has the least relative error by its making, whatever
  * that does to the model; errors of directions are what training lowers.
  */
-export function directionError(error: StandInError): number {
+function directionError(error: StandInError): number {
   return Object.values(error).reduce((sum, of) => sum + (of?.direction ?? 0), 0);
 }
 
 /** Owner of the maps that training made, beside those of the start. */
-export const TRAINED = 'trained';
+const TRAINED = 'trained';
 
 /** The start in closed form, into the store that holds the maps that the edit rests on. */
 async function leastSquares(
@@ -362,11 +334,4 @@ class HeldOutSegment {
       this.options.transformer.disposeContext(context);
     }
   }
-}
-
-/** Everything that decides the maps after a number of steps. */
-function taskName({ fingerprint, edit, restsOn, settings, batches }: TrainMapsOptions): string {
-  const { heldOutEvery: _, heldOutSamples: __, checkpointEvery: ___, ...deciding } = settings;
-  const behind = restsOn === '' ? '' : `, after ${restsOn}`;
-  return `${fingerprint} maps ${editKey(edit)}${behind}, ${batches.key}, ${JSON.stringify(deciding)}`;
 }

@@ -8,7 +8,6 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { NamedBlob } from '../checkpoint/index.ts';
 import { editKey, type ModulationEdit } from '../edit/index.ts';
 import { ContiguaError } from '../errors.ts';
-import { TRAINED_METADATA } from '../export/index.ts';
 import {
   disposeState,
   modulatedBlocks,
@@ -31,13 +30,13 @@ import { pause } from '../pause.ts';
 import type { DistilProgress, KeptWeights, NarrowResult, SavedFile, StandInError } from '../run/progress.ts';
 import type { DistilSettings } from '../run/settings.ts';
 import { velocityLoss } from './losses.ts';
-import { optimise, whenThereIsRoom } from './optimise.ts';
+import { whenThereIsRoom } from './optimise.ts';
 import { cutUp, type FlatParameters, flatten, layoutOf, type ParameterLayout, unflatten } from './parameters.ts';
-import { progressOfTraining } from './progress-of-training.ts';
-import { named, StudentGradients } from './recorded-gradients.ts';
+import { named, type StudentGradients } from './recorded-gradients.ts';
+import { refine, refinedMetadata } from './refine.ts';
 import { ErrorSums } from './stand-in-errors.ts';
+import { taskName } from './task-name.ts';
 import type { TrainingBatches } from './training-data.ts';
-import { readState } from './training-state.ts';
 
 /** An edit with its start in closed form, and the error that this leaves in the modulations. */
 export interface ModulationStart {
@@ -67,7 +66,7 @@ export interface TrainModulationsOptions {
 }
 
 export async function trainModulations(options: TrainModulationsOptions): Promise<NarrowResult> {
-  const { transformer, starts, settings, batches, signal, stop, onProgress } = options;
+  const { transformer, starts, settings, batches, signal, stop } = options;
   const before = stop ? AbortSignal.any([signal, stop]) : signal;
   const fitError = Math.max(...starts.map(({ error }) => error));
   const ranks = starts.flatMap(({ edit, parts }, place) => ('basis' in parts ? [{ edit, parts, place }] : []));
@@ -83,84 +82,71 @@ export async function trainModulations(options: TrainModulationsOptions): Promis
       await pause(before);
       targets.push(await transformer.forward(inputs));
     }
-    const { layout, vectors } = startOf(ranks, transformer.config.width);
-    const errorOf = async (result: FlatParameters, until: AbortSignal) => {
-      const tensors = cutUp(result, layout);
-      try {
-        return await model.errorOf(tensors, heldOutInputs, targets, until);
-      } finally {
-        tf.dispose([...tensors.values()]);
-      }
-    };
-    const task = taskName(options);
-    let start: Parameters<typeof optimise>[0]['start'];
-    let startError: StandInError;
-    try {
-      startError = await errorOf(vectors, before);
-      start = options.resume
-        ? await readState(options.resume, task, layout, settings.ema !== null)
-        : { step: 0, weights: vectors.map((vector) => tf.clone(vector)) };
-    } finally {
-      tf.dispose([...vectors]);
-    }
-    if ('weights' in start) onProgress({ kind: 'held-out', point: { step: 0, student: startError } }, 0);
-    const { output } = transformer.architecture;
-    const gradients = new StudentGradients([output], layout);
     const constant = [...named('model', await transformer.globalTensors()), ...model.constants()];
-    const result = await optimise({
-      settings,
+    const { layout, vectors } = startOf(ranks, transformer.config.width);
+    const { output } = transformer.architecture;
+    const refined = await refine(options, {
       layout,
-      start,
-      task,
-      async differentiate(weights, index, sum) {
-        const inputs = batches.inputs(index);
-        const wanted = await outputTensor(transformer, inputs);
-        const { state, context } = await transformer.begin(inputs);
-        try {
-          const given = new Map([
-            ...constant,
-            ...named('state', Object.entries(state)),
-            ['target', wanted] as const,
-            ...transformer.contextTensors(context),
-          ]);
-          const lossOf = (all: FlatParameters) => ({
-            [output]: velocityLoss(model.output(unflatten(all, layout), state, context), wanted),
-          });
-          return gradients.of(weights, given, lossOf, sum);
-        } finally {
-          disposeState(state);
-          wanted.dispose();
-          transformer.disposeContext(context);
-        }
-      },
-      ...progressOfTraining(options, start.step, errorOf),
-      signal,
-      stop,
-    }).finally(() => gradients.dispose());
-    try {
-      const last = { step: settings.steps, student: await errorOf(result, signal) };
-      onProgress({ kind: 'held-out', point: last }, settings.steps);
-      const relative = (error: StandInError) => error[output]?.relative ?? Number.POSITIVE_INFINITY;
-      const kept: KeptWeights = relative(last.student) < relative(startError) ? 'trained' : 'start';
-      const written = kept === 'start' ? starts : await trainedParts(starts, result, layout);
-      return { student: await saved(written, kept), steps: settings.steps, heldOut: last, kept, fitError };
-    } finally {
-      tf.dispose([...result]);
-    }
+      vectors,
+      streams: [output],
+      task: taskName({
+        ...options,
+        subject: `modulations ${starts.map(({ edit }) => editKey(edit)).join(', ')}`,
+        inPlace: options.restsOn === '' ? null : `with ${options.restsOn}`,
+      }),
+      differentiate: (gradients) => differentiator(options, model, constant, layout, gradients),
+      errorOf: (tensors, until) => model.errorOf(tensors, heldOutInputs, targets, until),
+      total: (error) => error[output]?.relative ?? Number.POSITIVE_INFINITY,
+      save: async (kept, result) =>
+        await saved(kept === 'start' ? starts : await trainedParts(starts, result, layout), kept),
+    });
+    return { ...refined, fitError };
   } finally {
     model.dispose();
   }
 
   async function saved(fits: readonly ModulationStart[], kept: KeptWeights): Promise<SavedFile> {
     const { family, width } = transformer.config;
-    const about = {
-      [TRAINED_METADATA.edits]: starts.map(({ edit }) => editKey(edit)).join(', '),
-      [TRAINED_METADATA.settings]: JSON.stringify(settings),
-      [TRAINED_METADATA.kept]: kept,
-    };
+    const about = refinedMetadata(
+      starts.map(({ edit }) => edit),
+      settings,
+      kept,
+    );
     const { path, blob } = modulationsFile(fits, { fingerprint: options.fingerprint, family, width }, about);
     return await whenThereIsRoom(signal, () => options.save(path, partsOf(blob)));
   }
+}
+
+/** Loss and gradients of one batch, against the teacher's output. */
+function differentiator(
+  { transformer, batches }: TrainModulationsOptions,
+  model: EditedModel,
+  constant: Iterable<readonly [string, tf.Tensor]>,
+  layout: ParameterLayout,
+  gradients: StudentGradients,
+) {
+  const { output } = transformer.architecture;
+  return async (weights: FlatParameters, index: number, sum: FlatParameters | null) => {
+    const inputs = batches.inputs(index);
+    const wanted = await outputTensor(transformer, inputs);
+    const { state, context } = await transformer.begin(inputs);
+    try {
+      const given = new Map([
+        ...constant,
+        ...named('state', Object.entries(state)),
+        ['target', wanted] as const,
+        ...transformer.contextTensors(context),
+      ]);
+      const lossOf = (all: FlatParameters) => ({
+        [output]: velocityLoss(model.output(unflatten(all, layout), state, context), wanted),
+      });
+      return gradients.of(weights, given, lossOf, sum);
+    } finally {
+      disposeState(state);
+      wanted.dispose();
+      transformer.disposeContext(context);
+    }
+  };
 }
 
 async function* partsOf(blob: NamedBlob['blob']): AsyncGenerator<Uint8Array> {
@@ -325,11 +311,4 @@ function notTrained({ config }: Transformer): ContiguaError {
     expected: 'one conditioning for all tokens',
     hint: 'Fit them in closed form: `contigua plan --modulation` and `contigua export --plan`.',
   });
-}
-
-/** Everything that decides the factors after a number of steps. */
-function taskName({ fingerprint, starts, restsOn, settings, batches }: TrainModulationsOptions): string {
-  const { heldOutEvery: _, heldOutSamples: __, checkpointEvery: ___, ...deciding } = settings;
-  const keys = starts.map(({ edit }) => editKey(edit)).join(', ');
-  return `${fingerprint} modulations ${keys}${restsOn === '' ? '' : `, with ${restsOn}`}, ${batches.key}, ${JSON.stringify(deciding)}`;
 }
