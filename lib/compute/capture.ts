@@ -15,7 +15,7 @@ import { PRODUCT_VERSION } from '../core/plan/product-version.ts';
 import type { SavedFile } from '../core/run/progress.ts';
 import { TRACE_FILES, traceParts } from '../core/trace/index.ts';
 import { BoundaryCapture } from './capture-boundaries.ts';
-import type { FileHost } from './folder/file-host.ts';
+import { type FileHost, urlIn } from './folder/file-host.ts';
 import type { CapturedFiles, Progress } from './protocol.ts';
 
 export interface CaptureRequest {
@@ -41,7 +41,7 @@ export async function captureTrace(
   const { summary, config } = model;
   const around = parseIntervalKeys(intervals, model.summary, 'intervals');
   const calibration = sampleTokens(await calibrationFor(model, request), rows);
-  const urlOf = (name: string) => new URL(name, saveTo.endsWith('/') ? saveTo : `${saveTo}/`).href;
+  const urlOf = (name: string) => urlIn(saveTo, name);
   const inputs: SavedFile = await files.saveFile(urlOf(TRACE_FILES.calibration), calibrationParts(calibration, config));
   const digits = await fileDigits((await files.openFile(inputs.url, TRACE_FILES.calibration)).blob);
   const { name, className, fingerprint, width, streams, stacks, blocks } = summary;

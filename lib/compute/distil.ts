@@ -32,17 +32,25 @@ import { ContiguaError } from '../core/errors.ts';
 import type { OpenModel } from '../core/folder/open-model.ts';
 import type { BlockInterval } from '../core/interval/index.ts';
 import { architectureOf, editableModel, narrowBlocks, routeOf, type WeightSet } from '../core/model/index.ts';
+import type { DistilProgress } from '../core/run/progress.ts';
 import { memoryStates } from '../core/states/index.ts';
 import { ENGINE_NAMES, type EngineName } from '../core/tensor/engine.ts';
 import { assertBoundariesFit, type Boundaries, openBoundaries } from '../core/trace/index.ts';
 import { type MappedEdit, type MapStore, mapsOnEngine } from '../core/width/index.ts';
-import { type FileHost, openFileOf, openFilesOf, openSource } from './folder/file-host.ts';
+import { type FileHost, openFileOf, openFilesOf, openSource, urlIn } from './folder/file-host.ts';
 import { findModulations } from './modulations.ts';
-import type { EditSource, NarrowSource, ProbeSource } from './protocol.ts';
+import type { EditSource, FileSource, NarrowSource, ProbeSource } from './protocol.ts';
 import type { CallContext, TaskRunner } from './serve.ts';
 import type { Session } from './session.ts';
 
 type TrainingTasks = Pick<TaskRunner, 'distil' | 'trainMaps' | 'trainModulations' | 'fineTune' | 'tryEdits'>;
+
+interface CheckpointedCall {
+  readonly resume: FileSource | null;
+  /** Folder URL. */
+  readonly saveTo: string;
+  readonly settings: { readonly steps: number };
+}
 
 type OpenRoute = (
   edits: readonly EditSource[],
@@ -52,10 +60,8 @@ type OpenRoute = (
 
 export function createTrainingTasks(session: Session, files: FileHost, editedRoute: OpenRoute): TrainingTasks {
   return {
-    async distil(
-      { edit, settings, data, boundaries, cache, sweepBytes, before, resume, saveTo },
-      { signal, stop, onProgress },
-    ) {
+    async distil(call, context) {
+      const { edit, settings, data, boundaries, cache, sweepBytes, before } = call;
       assertTrains(session.engine.name);
       const { model, engine } = session;
       runSetOf([edit], model.summary, 'the interval to distil');
@@ -95,21 +101,15 @@ export function createTrainingTasks(session: Session, files: FileHost, editedRou
                   key: await studentsKey(students),
                 }
               : null,
-          resume: resume && (await openSource(resume, files)),
-          save: (name, parts) => files.saveFile(new URL(name, withSlash(saveTo)).href, parts),
-          onProgress: (partial, done) => onProgress({ stage: 'distil', done, total: settings.steps, partial }),
-          signal,
-          stop,
+          ...(await checkpointing(call, context, 'distil')),
         });
       } finally {
         disposeStudents(leading);
       }
     },
 
-    async trainMaps(
-      { edit, restsOn, settings, data, cache, sweepBytes, resume, saveTo },
-      { signal, stop, onProgress },
-    ) {
+    async trainMaps(call, context) {
+      const { edit, restsOn, settings, data, cache, sweepBytes } = call;
       assertTrains(session.engine.name);
       const { model, engine } = session;
       const { fingerprint } = model.summary;
@@ -140,25 +140,23 @@ export function createTrainingTasks(session: Session, files: FileHost, editedRou
             keep: before.key === '' ? cache.keep : [],
           },
           sweepBytes,
-          resume: resume && (await openSource(resume, files)),
-          save: (name, parts) => files.saveFile(new URL(name, withSlash(saveTo)).href, parts),
-          onProgress: (partial, done) => onProgress({ stage: 'distil', done, total: settings.steps, partial }),
-          signal,
-          stop,
+          ...(await checkpointing(call, context, 'distil')),
         });
       } finally {
         await before.dispose();
       }
     },
 
-    async trainModulations({ edits, restsOn, settings, data, resume, saveTo }, { signal, stop, onProgress }) {
+    async trainModulations(call, context) {
+      const { edits, restsOn, settings, data } = call;
       assertTrains(session.engine.name);
       const { model } = session;
       const transformer = await session.transformer();
       const batches = await batchesFor(model, await openFileOf(data, files), settings);
       const requests = edits.map(({ blocks, by }) => ({ blocks, by }));
-      const context = { signal: stop ? AbortSignal.any([signal, stop]) : signal, onProgress: () => {} };
-      const { found } = await findModulations(model, transformer, requests, null, context);
+      const { signal, stop } = context;
+      const untilStopped = { signal: stop ? AbortSignal.any([signal, stop]) : signal, onProgress: () => {} };
+      const { found } = await findModulations(model, transformer, requests, null, untilStopped);
       const before = await openTrained(model, restsOn, null);
       const sources = await openFilesOf(restsOn, files);
       const { route, dispose } = await openEdits(model, sources, noMaps, (set) => mapsByBlock(model, set, before.maps));
@@ -171,11 +169,7 @@ export function createTrainingTasks(session: Session, files: FileHost, editedRou
           restsOn: before.key,
           settings,
           batches,
-          resume: resume && (await openSource(resume, files)),
-          save: (name, parts) => files.saveFile(new URL(name, withSlash(saveTo)).href, parts),
-          onProgress: (partial, done) => onProgress({ stage: 'distil', done, total: settings.steps, partial }),
-          signal,
-          stop,
+          ...(await checkpointing(call, context, 'distil')),
         });
       } finally {
         dispose();
@@ -183,7 +177,8 @@ export function createTrainingTasks(session: Session, files: FileHost, editedRou
       }
     },
 
-    async fineTune({ edits: sources, settings, data, resume, saveTo }, { signal, stop, onProgress }) {
+    async fineTune(call, context) {
+      const { edits: sources, settings, data } = call;
       assertTrains(session.engine.name);
       const { model } = session;
       const transformer = await session.transformer();
@@ -198,11 +193,7 @@ export function createTrainingTasks(session: Session, files: FileHost, editedRou
           studentsKey: await studentsKey(opened),
           settings,
           batches,
-          resume: resume && (await openSource(resume, files)),
-          save: (name, parts) => files.saveFile(new URL(name, withSlash(saveTo)).href, parts),
-          onProgress: (partial, done) => onProgress({ stage: 'fine-tune', done, total: settings.steps, partial }),
-          signal,
-          stop,
+          ...(await checkpointing(call, context, 'fine-tune')),
         });
       } finally {
         disposeStudents(students);
@@ -238,6 +229,22 @@ export function createTrainingTasks(session: Session, files: FileHost, editedRou
       }
     },
   };
+
+  /** What every training resumes from, saves and reports, and what ends it. */
+  async function checkpointing(
+    { resume, saveTo, settings }: CheckpointedCall,
+    { signal, stop, onProgress }: CallContext<DistilProgress>,
+    stage: 'distil' | 'fine-tune',
+  ) {
+    return {
+      resume: resume && (await openSource(resume, files)),
+      save: (name: string, parts: AsyncIterable<Uint8Array>) => files.saveFile(urlIn(saveTo, name), parts),
+      onProgress: (partial: DistilProgress, done: number) =>
+        onProgress({ stage, done, total: settings.steps, partial }),
+      signal,
+      stop,
+    };
+  }
 
   /** Students and maps of what an edit rests on, with the set that they and the edit are; all are the caller's to dispose. */
   async function openTrained(model: OpenModel, restsOn: readonly NarrowSource[], edit: MappedEdit | null) {
@@ -313,8 +320,4 @@ async function fittingBoundaries(
   const wanted = { fingerprint, intervals: [interval], data: { name, digits: await fileDigits(blob) } };
   assertBoundariesFit(boundaries, wanted);
   return boundaries;
-}
-
-function withSlash(folder: string): string {
-  return folder.endsWith('/') ? folder : `${folder}/`;
 }

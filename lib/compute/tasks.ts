@@ -67,7 +67,7 @@ import type { EngineName, EngineReport } from '../core/tensor/index.ts';
 import { openTrace, traceIn, traceSummary } from '../core/trace/index.ts';
 import { mapFileParts, mapsOnEngine, measureWidth } from '../core/width/index.ts';
 import type { EngineHost } from './engines/engine-host.ts';
-import { type FileHost, openFileOf, openFilesOf, openModelFolder, openSource } from './folder/file-host.ts';
+import { type FileHost, openFileOf, openFilesOf, openModelFolder, openSource, urlIn } from './folder/file-host.ts';
 import type { AnalysisRequest, EditSource, EngineLimits, FittingPlace, ProbeSource } from './protocol.ts';
 import { checkSameWeights } from './same-weights.ts';
 import type { CallContext, TaskRunner } from './serve.ts';
@@ -475,9 +475,11 @@ export function createTasks({ engines, files, memory = () => null }: TaskHost): 
         const students = await studentsIn(opened);
         const { maps, fitted } = await widthAskedFor(probes, set, parts, students, context, limits);
         const { fingerprint, family, width } = model.summary;
-        const url = new URL(MAPS_FILE, saveTo.endsWith('/') ? saveTo : `${saveTo}/`).href;
         return {
-          maps: await files.saveFile(url, mapFileParts(maps, fitted, { fingerprint, family, width })),
+          maps: await files.saveFile(
+            urlIn(saveTo, MAPS_FILE),
+            mapFileParts(maps, fitted, { fingerprint, family, width }),
+          ),
           fitted,
         };
       } finally {

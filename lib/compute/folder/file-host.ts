@@ -55,3 +55,8 @@ export async function openFileOf(asked: { readonly file?: FileSource }, host: Fi
 export async function openFilesOf<S extends object>(asked: readonly S[], host: FileHost): Promise<Opened<S>[]> {
   return await Promise.all(asked.map((one) => openFileOf(one, host)));
 }
+
+/** Of a file in a folder, both as URLs; the folder's may end in a slash. */
+export function urlIn(folder: string, name: string): string {
+  return new URL(name, folder.endsWith('/') ? folder : `${folder}/`).href;
+}
