@@ -13,7 +13,7 @@ import {
 } from '../model/index.ts';
 import { jsonPiece, putJson, type StateStore } from '../states/index.ts';
 
-export interface Pass {
+export interface CapturePass {
   readonly inputs: TransformerInputs;
   readonly context: PassContext;
   /** Null while the state waits in the store. */
@@ -42,7 +42,7 @@ export async function storedPasses(store: StateStore): Promise<StoredPasses | nu
 }
 
 export class Passes {
-  readonly all: Pass[] = [];
+  readonly all: CapturePass[] = [];
   #stored: StoredPasses | null = null;
   readonly #written = new Set<string>();
 
@@ -133,7 +133,7 @@ export class Passes {
     return this.#stored?.turn === 0 ? 1 : 0;
   }
 
-  async #write(batch: number, { state, shapes }: Pass): Promise<void> {
+  async #write(batch: number, { state, shapes }: CapturePass): Promise<void> {
     if (!this.store || !state) throw new RangeError('There is no state to store');
     for (const [stream, [samples, tokens, width]] of Object.entries(shapes)) {
       const key = keyOf(this.#nextTurn, batch, stream);
@@ -144,7 +144,7 @@ export class Passes {
     }
   }
 
-  async #read(batch: number, { shapes }: Pass): Promise<State> {
+  async #read(batch: number, { shapes }: CapturePass): Promise<State> {
     if (!this.store || this.#stored === null) throw new RangeError('No states are stored');
     const state: Record<string, tf.Tensor3D> = {};
     try {

@@ -24,7 +24,7 @@ import { pause } from '../pause.ts';
 import type { PerStream } from '../report/report.ts';
 import type { Baselines, StandInError, StreamError } from '../run/progress.ts';
 import { advance } from './along-route.ts';
-import { beginPass, endPass, type Pass, sweep } from './sweep.ts';
+import { beginPass, endPass, type SweepPass, sweep } from './sweep.ts';
 import { releaseBatch, type TeacherBatch } from './teacher-states.ts';
 import type { TrainingBatches } from './training-data.ts';
 
@@ -51,7 +51,7 @@ export class HeldOut {
     signal?: AbortSignal,
     given: StatesOf | null = null,
   ): Promise<HeldOut> {
-    const passes: (Pass & { before: State | null })[] = [];
+    const passes: (SweepPass & { before: State | null })[] = [];
     try {
       for (const input of inputs) {
         await pause(signal);
@@ -159,7 +159,7 @@ export function streamsAfter({ architecture }: Transformer, { last }: BlockInter
 }
 
 /** Puts a pass behind a block without running the blocks before it. */
-async function takeState(pass: Pass, block: number, given: Promise<State>): Promise<void> {
+async function takeState(pass: SweepPass, block: number, given: Promise<State>): Promise<void> {
   const state = await given;
   disposeState(pass.state);
   pass.state = state;
@@ -179,7 +179,7 @@ async function fitProbes(
 ): Promise<StreamProbes[]> {
   const { width } = transformer.config;
   const { streams } = transformer.architecture;
-  const batches: Pass[] = [];
+  const batches: SweepPass[] = [];
   const rowsNow = async (): Promise<PerStream<Float32Array>> => {
     const all: [string, Float32Array][] = [];
     for (const stream of streams) {

@@ -14,7 +14,7 @@ import {
 import { pause } from '../pause.ts';
 
 /** A batch on its way. Owned by the caller: end it with `endPass`. */
-export interface Pass {
+export interface SweepPass {
   readonly inputs: TransformerInputs;
   readonly context: PassContext;
   state: State;
@@ -22,12 +22,12 @@ export interface Pass {
   block: number;
 }
 
-export async function beginPass(transformer: Transformer, inputs: TransformerInputs): Promise<Pass> {
+export async function beginPass(transformer: Transformer, inputs: TransformerInputs): Promise<SweepPass> {
   const { state, context } = await transformer.begin(inputs);
   return { inputs, context, state, block: -1 };
 }
 
-export function endPass(transformer: Transformer, { state, context }: Pass): void {
+export function endPass(transformer: Transformer, { state, context }: SweepPass): void {
   disposeState(state);
   transformer.disposeContext(context);
 }
@@ -36,7 +36,7 @@ export function endPass(transformer: Transformer, { state, context }: Pass): voi
  * Takes the passes to the state after block `last`; `visit` sees each after every block and owns nothing. `steps` are what runs at
  * each block where that is not the model's own blocks.
  */
-export async function sweep<P extends Pass>(
+export async function sweep<P extends SweepPass>(
   transformer: Transformer,
   passes: readonly P[],
   last: number,

@@ -29,7 +29,7 @@ import {
 import { roundedToBfloat } from '../tensor/float.ts';
 import { advance } from './along-route.ts';
 import type { StateCache } from './state-cache.ts';
-import { beginPass, endPass, type Pass, sweep } from './sweep.ts';
+import { beginPass, endPass, type SweepPass, sweep } from './sweep.ts';
 import type { TrainingBatches } from './training-data.ts';
 
 /** One batch around one interval. Owned by the caller: end it with `releaseBatch`. */
@@ -75,7 +75,7 @@ interface Window {
   readonly to: number;
 }
 
-interface NamedPass extends Pass {
+interface NamedPass extends SweepPass {
   readonly number: number;
 }
 
