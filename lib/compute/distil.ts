@@ -12,11 +12,10 @@ import {
   trainMaps,
   trainModulations,
 } from '../core/distil/index.ts';
-import { type Edit, type EditSet, editSetOf, ffnEdit, runEdit, runSetOf, textStreamEdit } from '../core/edit/index.ts';
+import { type Edit, editSetOf, ffnEdit, runEdit, runSetOf, textStreamEdit } from '../core/edit/index.ts';
 import {
   disposeStudents,
   drawHeldOut,
-  type EditedRoute,
   mapsKey,
   measureForward,
   openEdits,
@@ -31,15 +30,16 @@ import {
 import { ContiguaError } from '../core/errors.ts';
 import type { OpenModel } from '../core/folder/open-model.ts';
 import type { BlockInterval } from '../core/interval/index.ts';
-import { architectureOf, editableModel, narrowBlocks, routeOf, type WeightSet } from '../core/model/index.ts';
+import { editableModel, routeOf } from '../core/model/index.ts';
 import type { DistilProgress } from '../core/run/progress.ts';
 import { memoryStates } from '../core/states/index.ts';
 import { ENGINE_NAMES, type EngineName } from '../core/tensor/engine.ts';
 import { assertBoundariesFit, type Boundaries, openBoundaries } from '../core/trace/index.ts';
-import { type MappedEdit, type MapStore, mapsOnEngine } from '../core/width/index.ts';
+import type { MappedEdit } from '../core/width/index.ts';
+import { type EditedModels, mapsByBlock } from './edited-models.ts';
 import { type FileHost, openFileOf, openFilesOf, openSource, urlIn } from './folder/file-host.ts';
 import { findModulations } from './modulations.ts';
-import type { EditSource, FileSource, NarrowSource, ProbeSource } from './protocol.ts';
+import type { FileSource, NarrowSource } from './protocol.ts';
 import type { CallContext, TaskRunner } from './serve.ts';
 import type { Session } from './session.ts';
 
@@ -52,13 +52,7 @@ interface CheckpointedCall {
   readonly settings: { readonly steps: number };
 }
 
-type OpenRoute = (
-  edits: readonly EditSource[],
-  probes: ProbeSource | null,
-  context: CallContext<never>,
-) => Promise<EditedRoute>;
-
-export function createTrainingTasks(session: Session, files: FileHost, editedRoute: OpenRoute): TrainingTasks {
+export function createTrainingTasks(session: Session, files: FileHost, models: EditedModels): TrainingTasks {
   return {
     async distil(call, context) {
       const { edit, settings, data, boundaries, cache, sweepBytes, before } = call;
@@ -210,7 +204,7 @@ export function createTrainingTasks(session: Session, files: FileHost, editedRou
       const transformer = shared?.transformer ?? whole;
       const { route: edited, dispose } = fineTuned
         ? await openFineTunedRoute(model, await openFilesOf(edits, files), () => openSource(fineTuned, files))
-        : await editedRoute(edits, probes, context);
+        : await models.route(edits, probes, context);
       try {
         const heldOut = await measuredInputs(model, await openFileOf(data, files));
         const route = edited ?? routeOf(model.config.numBlocks, []);
@@ -270,20 +264,6 @@ export function createTrainingTasks(session: Session, files: FileHost, editedRou
       await dispose();
       throw thrown;
     }
-  }
-}
-
-/** Of the blocks that hold some, on the engine; the caller's. */
-async function mapsByBlock({ config }: OpenModel, set: EditSet, from: MapStore): Promise<Map<number, WeightSet>> {
-  const sets = new Map<number, WeightSet>();
-  try {
-    for (const { index, maps } of narrowBlocks(architectureOf(config), set).values()) {
-      if (maps.length > 0) sets.set(index, await mapsOnEngine(from, index, maps));
-    }
-    return sets;
-  } catch (thrown) {
-    for (const held of sets.values()) held.dispose();
-    throw thrown;
   }
 }
 

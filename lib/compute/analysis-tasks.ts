@@ -1,0 +1,84 @@
+/** The tasks of an analysis: of the open model or of a trace, how much memory it needs, and the capture of a trace. */
+import { analyseStates, estimateAnalysis, type MemoryMeter, reportOf, tracedStates } from '../core/analysis/index.ts';
+import { storedBytes } from '../core/checkpoint/inventory.ts';
+import type { OpenModel } from '../core/folder/open-model.ts';
+import { architectureOf } from '../core/model/index.ts';
+import type { EngineName } from '../core/tensor/index.ts';
+import { type AnalysisSources, storeKey } from './analysis-sources.ts';
+import { type FileHost, openFileOf } from './folder/file-host.ts';
+import { checkSameWeights } from './same-weights.ts';
+import type { TaskRunner } from './serve.ts';
+import type { Session } from './session.ts';
+
+type AnalysisTasks = Pick<TaskRunner, 'analyse' | 'estimateAnalysis' | 'capture' | 'analyseTrace'>;
+
+/** `memory` is that of the process, with an engine. */
+export function createAnalysisTasks(
+  session: Session,
+  files: FileHost,
+  analyses: AnalysisSources,
+  memory: (engine: EngineName) => MemoryMeter | null,
+): AnalysisTasks {
+  return {
+    async analyse({ limits = {}, states, ...asked }, { signal, onProgress }) {
+      const { model, engine } = session;
+      const { calibration, key, storedAs } = await analyses.sampled(asked);
+      const options = { signal, onProgress, damage: asked.damage, ...limits };
+      const openStore =
+        states &&
+        (async () => {
+          const store = await files.openStates(states.url, states.sizeBytes, storeKey(storedAs, model, engine));
+          try {
+            await checkSameWeights(store, model);
+          } catch (thrown) {
+            await store.dispose();
+            throw thrown;
+          }
+          return store;
+        });
+      return reportOf(await session.analyse(key, calibration, options, openStore), model.summary, engine);
+    },
+
+    async estimateAnalysis({ memoryBytes, states, ...asked }, { signal }) {
+      const { calibration } = await analyses.sampled(asked);
+      const { damage } = asked;
+      session.releaseSharing();
+      const inFiles = states !== undefined;
+      return await estimateAnalysis(await session.transformer(), calibration, {
+        blockBytes: blockBytesOf(session.model),
+        signal,
+        memoryBytes,
+        inFiles,
+        damage,
+        meter: memory(session.engine.name),
+      });
+    },
+
+    async capture({ calibration, ...asked }, context) {
+      const { captureTrace } = await import('./capture.ts');
+      const { model, engine } = session;
+      const request = { ...asked, calibration: await openFileOf(calibration, files) };
+      return await captureTrace(model, await session.transformer(), request, files, engine.name, context);
+    },
+
+    async analyseTrace({ states }, { signal, onProgress }) {
+      const { engine, trace: open } = session;
+      const key = storeKey(`trace ${open.summary.trace?.digits}`, open, engine);
+      const store = states && (await files.openStates(states.url, states.sizeBytes, key));
+      try {
+        const analysed = await analyseStates(tracedStates(open.trace), { signal, onProgress, store });
+        return reportOf(analysed, open.summary, null);
+      } finally {
+        await store?.dispose();
+      }
+    },
+  };
+}
+
+/** As they are stored. */
+function blockBytesOf({ checkpoint, config }: OpenModel): number {
+  return architectureOf(config).blocks.reduce((sum, { prefix, tensors }) => {
+    const infos = tensors.flatMap(({ name }) => checkpoint.tensors.get(`${prefix}${name}`) ?? []);
+    return sum + infos.reduce((bytes, info) => bytes + storedBytes(info), 0);
+  }, 0);
+}
