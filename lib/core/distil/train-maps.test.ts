@@ -1,12 +1,18 @@
 /** The trainer of linear maps on a model of six random blocks: start, gradients, resumption, and edits that rest on others. */
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
+import {
+  bytesOf,
+  oneHeadModel,
+  type RecordedTraining,
+  recordTraining,
+  resultOf,
+  SHORT_TRAINING,
+} from '../../testing/narrower-blocks.ts';
 import { openFile } from '../checkpoint/index.ts';
 import { type EditSet, editSetOf, ffnEdit, restsOn, runEdit, textStreamEdit } from '../edit/index.ts';
-import { goldenModel } from '../model/golden-fill.ts';
 import { editableModel, narrowBlocks, openTransformer, type StudentWeights, type Transformer } from '../model/index.ts';
-import type { DistilProgress, NarrowResult, SavedFile } from '../run/progress.ts';
-import { DEFAULT_DISTIL, type DistilSettings } from '../run/settings.ts';
+import type { DistilSettings } from '../run/settings.ts';
 import { memoryStates } from '../states/index.ts';
 import { describePerEngine } from '../tensor/test-engines.ts';
 import { type MappedEdit, storeMaps } from '../width/index.ts';
@@ -16,38 +22,13 @@ import type { StateCache } from './state-cache.ts';
 import { trainMaps } from './train-maps.ts';
 import { syntheticBatches } from './training-data.ts';
 
-const { config, checkpoint } = goldenModel({
-  _class_name: 'QwenImageTransformer2DModel',
-  patch_size: 2,
-  in_channels: 16,
-  out_channels: 4,
-  num_layers: 6,
-  attention_head_dim: 16,
-  num_attention_heads: 1,
-  joint_attention_dim: 16,
-  axes_dims_rope: [8, 4, 4],
-});
+const { config, checkpoint } = oneHeadModel(6);
 const D = config.width;
-const settings: DistilSettings = {
-  ...DEFAULT_DISTIL,
-  steps: 6,
-  batch: 4,
-  warmupSteps: 2,
-  learningRate: 1e-3,
-  heldOutSamples: 8,
-  heldOutEvery: 3,
-  checkpointEvery: 2,
-};
+const settings = SHORT_TRAINING;
 const batches = syntheticBatches(config, { batch: settings.batch, seed: 0 });
 const GROUP = textStreamEdit({ first: 1, last: 3 });
 const INSIDE = ffnEdit(3, 'image');
 const ALONE = ffnEdit(4, 'text');
-
-interface Trained {
-  readonly result: unknown;
-  readonly files: ReadonlyMap<string, Blob>;
-  readonly events: readonly DistilProgress[];
-}
 
 interface Changes {
   readonly settings?: Partial<DistilSettings>;
@@ -60,8 +41,8 @@ interface Changes {
 }
 
 /** The maps of an edit; `given` has those of the edits that it rests on. */
-async function trained(transformer: Transformer, edit: MappedEdit, changes: Changes = {}): Promise<Trained> {
-  const { given = [], students = [], resume, stopAfter = 99, cache } = changes;
+async function trained(transformer: Transformer, edit: MappedEdit, changes: Changes = {}): Promise<RecordedTraining> {
+  const { given = [], students = [], resume, stopAfter, cache } = changes;
   const edits = changes.edits ?? editSetOf([edit, ...given.map((one) => one.edit)], editableModel(config), 'the test');
   const maps = { store: memoryStates(), owner: 'test' };
   for (const { edit: other, file } of given) {
@@ -75,44 +56,30 @@ async function trained(transformer: Transformer, edit: MappedEdit, changes: Chan
     const of = { fingerprint: 'golden', family: config.family, width: D };
     await storeMaps({ path: 'maps', blob: file }, of, placed, maps);
   }
-  const files = new Map<string, Blob>();
-  const events: DistilProgress[] = [];
-  const stop = new AbortController();
-  const result = await trainMaps({
-    transformer,
-    fingerprint: 'golden',
-    edit,
-    edits,
-    students,
-    maps,
-    restsOn: given.length > 0 ? 'given' : '',
-    settings: { ...settings, ...changes.settings },
-    batches,
-    shared: cache ? { cache, keep: [0] } : null,
-    resume: resume ? { path: 'state', blob: resume } : null,
-    async save(name, parts): Promise<SavedFile> {
-      const chunks: BlobPart[] = [];
-      for await (const part of parts) chunks.push(Uint8Array.from(part));
-      files.set(name, new Blob(chunks));
-      return { url: name, sizeBytes: 0, sha256: '' };
-    },
-    onProgress(progress, done) {
-      events.push(progress);
-      if (done >= stopAfter) stop.abort();
-    },
-    signal: new AbortController().signal,
-    stop: stop.signal,
-  }).catch((thrown: unknown) => thrown);
+  const recorded = await recordTraining(
+    async (host) =>
+      await trainMaps({
+        transformer,
+        fingerprint: 'golden',
+        edit,
+        edits,
+        students,
+        maps,
+        restsOn: given.length > 0 ? 'given' : '',
+        settings: { ...settings, ...changes.settings },
+        batches,
+        shared: cache ? { cache, keep: [0] } : null,
+        resume: resume ? { path: 'state', blob: resume } : null,
+        ...host,
+      }),
+    stopAfter,
+  );
   await maps.store.dispose();
-  return { result, files, events };
+  return recorded;
 }
 
-const bytes = async (blob: Blob | undefined) => new Uint8Array(await blob!.arrayBuffer());
-const heldOut = ({ events }: Trained) => events.flatMap((event) => (event.kind === 'held-out' ? event.point : []));
-const resultOf = ({ result }: Trained) => {
-  if (result instanceof Error) throw result;
-  return result as NarrowResult;
-};
+const heldOut = ({ events }: RecordedTraining) =>
+  events.flatMap((event) => (event.kind === 'held-out' ? event.point : []));
 
 /** A cache in memory without a limit. */
 function memoryCache(): StateCache & { readonly names: () => readonly string[] } {
@@ -182,7 +149,7 @@ describePerEngine(['wasm', 'tensorflow'], 'linear maps in training', () => {
     const worse = await trained(transformer, ALONE, { settings: { learningRate: 0.5, steps: 3 } });
     const shorter = await trained(transformer, ALONE, { settings: { learningRate: 0.5, steps: 2 } });
     expect([resultOf(worse).kept, resultOf(shorter).kept]).toEqual(['start', 'start']);
-    const values = async (run: Trained) => {
+    const values = async (run: RecordedTraining) => {
       const file = await openFile({ path: 'maps', blob: run.files.get('maps.safetensors')! });
       return await file.readFloat32('4.txt_ffn_proj.weight');
     };
@@ -277,8 +244,8 @@ describePerEngine(['wasm', 'tensorflow'], 'linear maps in training', () => {
     const stopped = await trained(transformer, GROUP, { stopAfter: 3 });
     expect(stopped.result).toMatchObject({ code: 'cancelled' });
     const resumed = await trained(transformer, GROUP, { resume: stopped.files.get('state-3.safetensors')! });
-    expect(await bytes(resumed.files.get('maps.safetensors'))).toEqual(
-      await bytes(whole.files.get('maps.safetensors')),
+    expect(await bytesOf(resumed.files.get('maps.safetensors'))).toEqual(
+      await bytesOf(whole.files.get('maps.safetensors')),
     );
     // The start was told before.
     expect(heldOut(resumed).map(({ step }) => step)).toEqual([6]);
@@ -300,7 +267,9 @@ describePerEngine(['wasm', 'tensorflow'], 'linear maps in training', () => {
     const cache = memoryCache();
     const cached = await trained(transformer, ALONE, { given, cache });
     expect(cache.names().length).toBeGreaterThan(0);
-    expect(await bytes(cached.files.get('maps.safetensors'))).toEqual(await bytes(after.files.get('maps.safetensors')));
+    expect(await bytesOf(cached.files.get('maps.safetensors'))).toEqual(
+      await bytesOf(after.files.get('maps.safetensors')),
+    );
     const resumed = await trained(transformer, ALONE, { resume: after.files.get('state-4.safetensors')! });
     expect(resumed.result).toMatchObject({ code: 'training-state-invalid' });
     transformer.dispose();
@@ -316,7 +285,7 @@ describePerEngine(['wasm', 'tensorflow'], 'linear maps in training', () => {
     const other = await transformer.readBlock(5);
     const of = async (weights: StudentWeights['weights']) =>
       await trained(transformer, edit, { edits, students: [{ first: 2, last: 3, weights }] });
-    const imageOf = (run: Trained) => heldOut(run)[0]!.student.image!.relative;
+    const imageOf = (run: RecordedTraining) => heldOut(run)[0]!.student.image!.relative;
     const [same, another, plain] = [await of(own), await of(other), await trained(transformer, edit)];
     // To the bit but for the layout of the weights.
     expect(imageOf(same)).toBeCloseTo(imageOf(plain), 6);

@@ -1,29 +1,25 @@
 /** The trainer of shared modulations on the golden model of two blocks. */
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
+import {
+  bytesOf,
+  type RecordedTraining,
+  recordTraining,
+  resultOf,
+  SHORT_TRAINING,
+  TIMESTEPS,
+} from '../../testing/narrower-blocks.ts';
 import { type ModulationEdit, modulationEdit } from '../edit/index.ts';
 import { openTransformer, routeOf, type Transformer } from '../model/index.ts';
 import { goldenQ1 } from '../model/qwen-image/goldens.ts';
-import { fitModulations, modulationsFile, sharedModel, type VisitedTimesteps } from '../modulation/index.ts';
-import type { DistilProgress, NarrowResult, SavedFile } from '../run/progress.ts';
-import { DEFAULT_DISTIL, type DistilSettings } from '../run/settings.ts';
+import { fitModulations, modulationsFile, sharedModel } from '../modulation/index.ts';
+import type { DistilSettings } from '../run/settings.ts';
 import { describePerEngine } from '../tensor/test-engines.ts';
 import { type ModulationStart, trainModulations } from './train-modulations.ts';
 import { syntheticBatches } from './training-data.ts';
 
 const { config, checkpoint } = goldenQ1();
-const levels = (count: number, from: number) => Float32Array.from({ length: count }, (_, i) => from - i / count);
-const TIMESTEPS: VisitedTimesteps = { fitted: levels(64, 1), heldOut: levels(64, 1 - 1 / 128), about: '64 levels' };
-const settings: DistilSettings = {
-  ...DEFAULT_DISTIL,
-  steps: 6,
-  batch: 4,
-  warmupSteps: 2,
-  learningRate: 1e-3,
-  heldOutSamples: 8,
-  heldOutEvery: 3,
-  checkpointEvery: 2,
-};
+const settings = SHORT_TRAINING;
 const batches = syntheticBatches(config, { batch: settings.batch, seed: 0 });
 
 async function startsOf(transformer: Transformer, edits: readonly ModulationEdit[]): Promise<ModulationStart[]> {
@@ -46,43 +42,26 @@ interface Changes {
 }
 
 async function trained(transformer: Transformer, starts: readonly ModulationStart[], changes: Changes = {}) {
-  const files = new Map<string, Blob>();
-  const events: DistilProgress[] = [];
-  const stop = new AbortController();
-  const { resume, stopAfter = 99 } = changes;
-  const result: unknown = await trainModulations({
-    transformer,
-    fingerprint: 'golden',
-    starts,
-    route: routeOf(config.numBlocks, []),
-    restsOn: '',
-    settings: { ...settings, ...changes.settings },
-    batches,
-    resume: resume ? { path: 'state', blob: resume } : null,
-    async save(name, parts): Promise<SavedFile> {
-      const chunks: BlobPart[] = [];
-      for await (const part of parts) chunks.push(Uint8Array.from(part));
-      files.set(name, new Blob(chunks));
-      return { url: name, sizeBytes: 0, sha256: '' };
-    },
-    onProgress(progress, done) {
-      events.push(progress);
-      if (done >= stopAfter) stop.abort();
-    },
-    signal: new AbortController().signal,
-    stop: stop.signal,
-  }).catch((thrown: unknown) => thrown);
-  return { result, files, events };
+  const { resume, stopAfter } = changes;
+  return await recordTraining(
+    async (host) =>
+      await trainModulations({
+        transformer,
+        fingerprint: 'golden',
+        starts,
+        route: routeOf(config.numBlocks, []),
+        restsOn: '',
+        settings: { ...settings, ...changes.settings },
+        batches,
+        resume: resume ? { path: 'state', blob: resume } : null,
+        ...host,
+      }),
+    stopAfter,
+  );
 }
 
-type Trained = Awaited<ReturnType<typeof trained>>;
-const bytes = async (blob: Blob | undefined) => new Uint8Array(await blob!.arrayBuffer());
-const outputErrors = ({ events }: Trained) =>
+const outputErrors = ({ events }: RecordedTraining) =>
   events.flatMap((event) => (event.kind === 'held-out' ? event.point.student.image!.relative : []));
-const resultOf = ({ result }: Trained) => {
-  if (result instanceof Error) throw result;
-  return result as NarrowResult;
-};
 
 describePerEngine(['wasm', 'tensorflow'], 'shared modulations in training', () => {
   test('begin at the closed form as an export reads it, err less at the end, and leave no tensor behind', async () => {
@@ -130,7 +109,7 @@ describePerEngine(['wasm', 'tensorflow'], 'shared modulations in training', () =
     const about = { 'contigua.edits': '0 modulation rank 2, 1 modulation rank 1', 'contigua.kept': 'start' };
     const settingsText = JSON.stringify({ ...settings, learningRate: 0.5 });
     const start = modulationsFile(starts, of, { ...about, 'contigua.settings': settingsText });
-    expect((await bytes(worse.files.get('modulations.safetensors'))).length).toBe(start.blob.size);
+    expect((await bytesOf(worse.files.get('modulations.safetensors'))).length).toBe(start.blob.size);
     transformer.dispose();
   });
 
@@ -142,7 +121,7 @@ describePerEngine(['wasm', 'tensorflow'], 'shared modulations in training', () =
     expect(stopped.result).toMatchObject({ code: 'cancelled' });
     const resumed = await trained(transformer, starts, { resume: stopped.files.get('state-3.safetensors')! });
     const name = 'modulations.safetensors';
-    expect(await bytes(resumed.files.get(name))).toEqual(await bytes(whole.files.get(name)));
+    expect(await bytesOf(resumed.files.get(name))).toEqual(await bytesOf(whole.files.get(name)));
     transformer.dispose();
   });
 

@@ -1,14 +1,14 @@
 /** What a run of students, maps and shared modulations leaves, as a folder: it gives what the edits give in memory. */
 import { expect, test } from 'vitest';
+import { fileOf, oneHeadModel, openExported, TIMESTEPS } from '../../testing/narrower-blocks.ts';
 import { syntheticCalibration } from '../capture/index.ts';
-import { fingerprintOf, type NamedBlob, openCheckpoint } from '../checkpoint/index.ts';
+import { fingerprintOf, type NamedBlob } from '../checkpoint/index.ts';
 import { trainedFileParts } from '../distil/student.ts';
 import { editKey, editSetOf, ffnEdit, modulationEdit, runEdit, textStreamEdit } from '../edit/index.ts';
 import { runParts, studentFolder } from '../export/index.ts';
 import { tinyPlan } from '../export/plan-fixtures.ts';
 import type { OpenModel } from '../folder/open-model.ts';
-import { editableModel, editedModel, familyNamed, parseModelConfig } from '../model/config-index.ts';
-import { goldenModel } from '../model/golden-fill.ts';
+import { editableModel, editedModel, familyNamed } from '../model/config-index.ts';
 import { countParameters, narrowBlocks, openTransformer, type WeightSet } from '../model/index.ts';
 import { fitModulations, modulationsFile } from '../modulation/index.ts';
 import type { PlannedWidthEdit } from '../plan/index.ts';
@@ -18,17 +18,7 @@ import { describePerEngine } from '../tensor/test-engines.ts';
 import { fitWidth, mapFileParts, mapsOfEdit, mapsOnEngine } from '../width/index.ts';
 import { openEdits, storeTrainedMaps, withModulations } from './index.ts';
 
-const { config, checkpoint } = goldenModel({
-  _class_name: 'QwenImageTransformer2DModel',
-  patch_size: 2,
-  in_channels: 16,
-  out_channels: 4,
-  num_layers: 8,
-  attention_head_dim: 16,
-  num_attention_heads: 1,
-  joint_attention_dim: 16,
-  axes_dims_rope: [8, 4, 4],
-});
+const { config, checkpoint } = oneHeadModel(8);
 const { family, width } = config;
 const fingerprint = await fingerprintOf(familyNamed(family).identity, config.raw, checkpoint);
 const calibration = syntheticCalibration(config, { samples: 12, timesteps: 3, seed: 2 });
@@ -40,13 +30,6 @@ const MAPPED = [
   ffnEdit(5, 'text'),
 ] as const;
 const SHARED = modulationEdit({ rank: 3 });
-const levels = (count: number, from: number) => Float32Array.from({ length: count }, (_, i) => from - i / count);
-
-async function fileOf(path: string, parts: AsyncIterable<Uint8Array>) {
-  const chunks: BlobPart[] = [];
-  for await (const part of parts) chunks.push(Uint8Array.from(part));
-  return { path, blob: new Blob(chunks) };
-}
 
 describePerEngine(['wasm'], 'a run with students, maps and shared modulations', () => {
   test('gives as a folder what it gives in memory, and refuses maps without what they were trained behind', async () => {
@@ -73,8 +56,7 @@ describePerEngine(['wasm'], 'a run with students, maps and shared modulations', 
       const maps = [{ maps: mapsOfEdit(edit, narrow) }];
       files.set(jobKeyOf(edit), await fileOf(`${jobKeyOf(edit)}.safetensors`, mapFileParts(fitted, maps, about)));
     }
-    const timesteps = { fitted: levels(64, 1), heldOut: levels(64, 1 - 1 / 128), about: '64 levels' };
-    const fit = await fitModulations({ config, checkpoint }, transformer, { blocks: 'all', timesteps });
+    const fit = await fitModulations({ config, checkpoint }, transformer, { blocks: 'all', timesteps: TIMESTEPS });
     files.set('modulations', modulationsFile([{ edit: SHARED, parts: fit.partsAt(3) }], about));
 
     const model = { config, checkpoint, summary: { fingerprint, family, width, numBlocks: 8, stacks: [] } };
@@ -124,19 +106,14 @@ describePerEngine(['wasm'], 'a run with students, maps and shared modulations', 
       run: null,
       narrow: left!,
     });
-    const text = await folder.find(({ path }) => path === 'config.json')!.blob.arrayBuffer();
-    const exported = parseModelConfig(new TextDecoder().decode(text), 'config.json');
+    const exported = await openExported(folder);
     const all = editSetOf([RUN, ...MAPPED, SHARED], editableModel(config), 'the test');
-    expect(countParameters(exported).total).toBe(editedModel(config, all).parameters);
-    const again = await openTransformer(
-      exported,
-      await openCheckpoint(folder.filter(({ path }) => path.endsWith('.safetensors'))),
-    );
-    const asFolder = await again.forward(inputs);
+    expect(countParameters(exported.config).total).toBe(editedModel(config, all).parameters);
+    const asFolder = await exported.transformer.forward(inputs);
     for (const [i, value] of asFolder.entries()) expect(value).toBeCloseTo(inMemory[i]!, 4);
     // And it is not what the modulations alone give.
     expect(Math.max(...whole.map((value, i) => Math.abs(value - inMemory[i]!)))).toBeGreaterThan(0.05);
-    again.dispose();
+    exported.transformer.dispose();
     shared.dispose();
     transformer.dispose();
   });

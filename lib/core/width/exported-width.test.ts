@@ -1,35 +1,18 @@
 import { expect, test } from 'vitest';
+import { fileOf, oneHeadModel, openExported } from '../../testing/narrower-blocks.ts';
 import { syntheticCalibration } from '../capture/index.ts';
-import { fingerprintOf, openCheckpoint } from '../checkpoint/index.ts';
+import { fingerprintOf } from '../checkpoint/index.ts';
 import { type Edit, editSetOf, ffnEdit, runEdit, runsOf, textStreamEdit } from '../edit/index.ts';
 import { studentFolder } from '../export/index.ts';
 import { tinyPlan } from '../export/plan-fixtures.ts';
-import {
-  architectureOf,
-  countParameters,
-  editableModel,
-  editedModel,
-  familyNamed,
-  parseModelConfig,
-} from '../model/config-index.ts';
-import { goldenModel } from '../model/golden-fill.ts';
+import { architectureOf, countParameters, editableModel, editedModel, familyNamed } from '../model/config-index.ts';
 import { narrowBlocks, narrowSteps, openTransformer, stepsOf, type WeightSet } from '../model/index.ts';
 import type { PlannedWidthEdit } from '../plan/index.ts';
 import { memoryStates } from '../states/index.ts';
 import { describePerEngine } from '../tensor/test-engines.ts';
 import { fitWidth, mapFileParts, mapsOnEngine } from './index.ts';
 
-const { config, checkpoint } = goldenModel({
-  _class_name: 'QwenImageTransformer2DModel',
-  patch_size: 2,
-  in_channels: 16,
-  out_channels: 4,
-  num_layers: 8,
-  attention_head_dim: 16,
-  num_attention_heads: 1,
-  joint_attention_dim: 16,
-  axes_dims_rope: [8, 4, 4],
-});
+const { config, checkpoint } = oneHeadModel(8);
 const { family, width } = config;
 const fingerprint = await fingerprintOf(familyNamed(family).identity, config.raw, checkpoint);
 const calibration = syntheticCalibration(config, { samples: 12, timesteps: 3, seed: 2 });
@@ -56,10 +39,7 @@ describePerEngine(['wasm'], 'a model with linear maps', () => {
     const route = steps.filter((step) => step !== null);
     const inMemory = await transformer.forward(inputs, route);
 
-    const parts: BlobPart[] = [];
-    for await (const part of mapFileParts(maps, fitted, { fingerprint, family, width })) {
-      parts.push(new Uint8Array(part));
-    }
+    const file = await fileOf('maps.safetensors', mapFileParts(maps, fitted, { fingerprint, family, width }));
     const planned = WIDTH.map((edit): PlannedWidthEdit => ({ ...edit, fitError: null, outputError: null }));
     const files = await studentFolder({
       teacher: { name: 'tiny', config, checkpoint, folder: '', companions: [] },
@@ -68,21 +48,18 @@ describePerEngine(['wasm'], 'a model with linear maps', () => {
       removed: [RUN],
       fineTuned: null,
       run: null,
-      narrow: { edits: planned, maps: [{ path: 'maps.safetensors', blob: new Blob(parts) }] },
+      narrow: { edits: planned, maps: [file] },
     });
-    const text = await files.find(({ path }) => path === 'config.json')!.blob.arrayBuffer();
-    const exported = parseModelConfig(new TextDecoder().decode(text), 'config.json');
-    expect(countParameters(exported).total).toBe(editedModel(config, EDITS).parameters);
+    const exported = await openExported(files);
+    expect(countParameters(exported.config).total).toBe(editedModel(config, EDITS).parameters);
     const card = new TextDecoder().decode(await files.find(({ path }) => path === 'README.md')!.blob.arrayBuffer());
     expect(card).toMatch(/pruned from \*\*tiny\*\* without training/);
-    const weights = await openCheckpoint(files.filter(({ path }) => path.endsWith('.safetensors')));
-    const opened = await openTransformer(exported, weights);
-    const asFolder = await opened.forward(inputs);
+    const asFolder = await exported.transformer.forward(inputs);
     for (const [i, value] of asFolder.entries()) expect(value).toBeCloseTo(inMemory[i]!, 4);
     // And it is not what the whole model gives.
     const whole = await transformer.forward(inputs);
     expect(Math.max(...whole.map((value, i) => Math.abs(value - inMemory[i]!)))).toBeGreaterThan(0.05);
-    opened.dispose();
+    exported.transformer.dispose();
     transformer.dispose();
   });
 });

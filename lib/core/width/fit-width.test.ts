@@ -1,27 +1,17 @@
 import { describe, expect, test } from 'vitest';
+import { oneHeadModel } from '../../testing/narrower-blocks.ts';
 import { splitRows } from '../analysis/index.ts';
 import { type Calibration, syntheticCalibration } from '../capture/index.ts';
 import { type Checkpoint, openCheckpoint, writeSafetensors } from '../checkpoint/index.ts';
 import { type Edit, editSetOf, ffnEdit, runEdit, runsOf, textStreamEdit } from '../edit/index.ts';
 import { architectureOf, editableModel, expectedTensors, type ModelConfig } from '../model/config-index.ts';
-import { goldenModel } from '../model/golden-fill.ts';
 import { narrowBlocks, narrowSteps, openTransformer, stepsOf, type Transformer } from '../model/index.ts';
 import { memoryStates } from '../states/index.ts';
 import { fromFloat32 } from '../tensor/float.ts';
 import { describePerEngine } from '../tensor/test-engines.ts';
 import { type FittedWidthEdit, fitWidth, mapsOnEngine, readMap } from './index.ts';
 
-const { config, checkpoint } = goldenModel({
-  _class_name: 'QwenImageTransformer2DModel',
-  patch_size: 2,
-  in_channels: 16,
-  out_channels: 4,
-  num_layers: 6,
-  attention_head_dim: 16,
-  num_attention_heads: 1,
-  joint_attention_dim: 16,
-  axes_dims_rope: [8, 4, 4],
-});
+const { config, checkpoint } = oneHeadModel(6);
 const D = config.width;
 const calibration = syntheticCalibration(config, { samples: 24, timesteps: 4, seed: 5 });
 const set = (edits: readonly Edit[]) => editSetOf(edits, editableModel(config), 'the test');

@@ -1,25 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test, vi } from 'vitest';
+import { oneHeadModel } from '../../testing/narrower-blocks.ts';
 import { damageInputsOf } from '../analysis/index.ts';
 import { syntheticCalibration } from '../capture/index.ts';
 import { ffnEdit, textStreamEdit } from '../edit/index.ts';
-import { goldenModel } from '../model/golden-fill.ts';
 import { openTransformer } from '../model/index.ts';
 import { memoryStates, type StateStore } from '../states/index.ts';
 import { describePerEngine } from '../tensor/test-engines.ts';
 import { measureWidth } from './index.ts';
 
-const { config, checkpoint } = goldenModel({
-  _class_name: 'QwenImageTransformer2DModel',
-  patch_size: 2,
-  in_channels: 16,
-  out_channels: 4,
-  num_layers: 5,
-  attention_head_dim: 16,
-  num_attention_heads: 1,
-  joint_attention_dim: 16,
-  axes_dims_rope: [8, 4, 4],
-});
+const { config, checkpoint } = oneHeadModel(5);
 const calibration = syntheticCalibration(config, { samples: 24, timesteps: 4, seed: 5 });
 const EDITS = [
   textStreamEdit({ first: 1, last: 3 }),
