@@ -27,6 +27,7 @@ import { optimise, whenThereIsRoom } from './optimise.ts';
 import { cutUp, type FlatParameters, flatten, layoutOf, unflatten } from './parameters.ts';
 import { named, StudentGradients } from './recorded-gradients.ts';
 import { trainedFileParts } from './student.ts';
+import { teacherOutput } from './teacher-output.ts';
 import type { TrainingBatches } from './training-data.ts';
 import { readState } from './training-state.ts';
 
@@ -185,12 +186,4 @@ function runRoute(
     state = transformer.applyBlock(index, weightsAt(position), state, context, wanted);
   });
   return transformer.project(state, context);
-}
-
-async function teacherOutput(
-  transformer: Transformer,
-  inputs: Parameters<Transformer['forward']>[0],
-): Promise<tf.Tensor3D> {
-  const output = await transformer.forward(inputs);
-  return tf.tensor3d(output, [inputs.batch, inputs.imageTokens, output.length / (inputs.batch * inputs.imageTokens)]);
 }

@@ -36,6 +36,7 @@ import { named, type StudentGradients } from './recorded-gradients.ts';
 import { refine, refinedMetadata } from './refine.ts';
 import { ErrorSums } from './stand-in-errors.ts';
 import { taskName } from './task-name.ts';
+import { teacherOutput } from './teacher-output.ts';
 import type { TrainingBatches } from './training-data.ts';
 
 /** An edit with its start in closed form, and the error that this leaves in the modulations. */
@@ -128,7 +129,7 @@ function differentiator(
   const { output } = transformer.architecture;
   return async (weights: FlatParameters, index: number, sum: FlatParameters | null) => {
     const inputs = batches.inputs(index);
-    const wanted = await outputTensor(transformer, inputs);
+    const wanted = await teacherOutput(transformer, inputs);
     const { state, context } = await transformer.begin(inputs);
     try {
       const given = new Map([
@@ -298,11 +299,6 @@ class EditedModel {
   dispose(): void {
     for (const set of this.owned) set.dispose();
   }
-}
-
-async function outputTensor(transformer: Transformer, inputs: TransformerInputs): Promise<tf.Tensor3D> {
-  const output = await transformer.forward(inputs);
-  return tf.tensor3d(output, [inputs.batch, inputs.imageTokens, output.length / (inputs.batch * inputs.imageTokens)]);
 }
 
 function notTrained({ config }: Transformer): ContiguaError {
