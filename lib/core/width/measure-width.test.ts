@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { expect, test, vi } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { oneHeadModel } from '../../testing/narrower-blocks.ts';
 import { damageInputsOf } from '../analysis/index.ts';
 import { syntheticCalibration } from '../capture/index.ts';
@@ -61,6 +61,9 @@ describePerEngine(['wasm'], 'text groups and feed-forward layers, each alone', (
     ['states in the store', { engineBytes: 1000 }],
     ['several turns', { engineBytes: 1000, mapBytes: 2000, waysAtOnce: 1 }],
   ])('go on after an interruption at any piece to the same result, with %s', async (_, options) => {
+    // Checkpoints of states on the engine are spaced by the time that one takes: with a still clock there is one after every block.
+    vi.spyOn(performance, 'now').mockReturnValue(0);
+    onTestFinished(() => void vi.restoreAllMocks());
     const transformer = await openTransformer(config, checkpoint);
     const loaded = vi.spyOn(transformer, 'loadBlock');
     const measured = async (store: StateStore) => {
