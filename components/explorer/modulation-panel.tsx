@@ -81,8 +81,9 @@ function Rank({ summary }: { summary: ModelSummary }) {
   const saved = useMemo(() => savings(summary, shared), [summary, shared]);
   const take = (next: number) => choose({ type: 'choose-narrower', on: 'modulation', edits: atRank(shared, next) });
   const inWords = (at: number) => {
-    const error = errors && `${percentWords(errorAtRank(errors, at) ?? 0)} error of the modulations, `;
-    return `Rank ${at}: ${error ?? ''}saves ${countWords(saved(at).parameters)} parameters (${percentWords(saved(at).share)}).`;
+    const error = errors && errorAtRank(errors, at);
+    const found = typeof error === 'number' ? `${percentWords(error)} error of the modulations, ` : '';
+    return `Rank ${at}: ${found}saves ${countWords(saved(at).parameters)} parameters (${percentWords(saved(at).share)}).`;
   };
   return (
     <>

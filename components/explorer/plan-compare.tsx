@@ -11,7 +11,6 @@ import { removedCount } from '@/lib/core/interval/index.ts';
 import { tokensOf } from '@/lib/core/plan/index.ts';
 import { amountWords, costScales, type WidthOffer } from '@/lib/core/planner/index.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
-import { isWithinNoise } from '@/lib/core/run/index.ts';
 import { countedRangeWords, countedWords, shareRangeWords } from '@/lib/page/browser/confidence-words.ts';
 import { engineWords } from '@/lib/page/browser/engine-words.ts';
 import { changeWords, percentWords } from '@/lib/page/browser/number-words.ts';
@@ -19,7 +18,7 @@ import { isCounted, type MeasuredChoice } from '@/lib/page/explorer/choice-quali
 import { choiceWords } from '@/lib/page/explorer/edit-words.ts';
 import type { PageEdit } from '@/lib/page/explorer/edits.ts';
 import { timedChoice } from '@/lib/page/explorer/quiet-measurements.ts';
-import { quartilesOf, type TimedForward, timesOf, timeWords, timingStore } from '@/lib/page/explorer/timing.ts';
+import { type TimedForward, timeChangeWords, timesOf, timeWords, timingStore } from '@/lib/page/explorer/timing.ts';
 import { ComparePictures } from './compare-pictures';
 import { choiceKey, damageWords, type PointScales, pointScales } from './plan-points';
 
@@ -119,6 +118,12 @@ export function PlanCompare(props: PlanCompareProps) {
           {model.drawable ? <Line name="Facts held" cells={measured.map(factWords)} /> : null}
         </tbody>
       </table>
+      {times.some((of) => of && of.length > 0) ? (
+        <p className="mt-1 text-2xs text-muted">
+          Forward times: medians of one sample, the whole model → the plan. Plans are compared by their share of the
+          whole model’s time.
+        </p>
+      ) : null}
       {model.drawable ? <ComparePictures model={model} report={report} present={present} held={held} /> : null}
     </div>
   );
@@ -140,27 +145,32 @@ type PlanTimes = readonly (readonly TimedForward[] | null)[];
 function ForwardTimes({ times }: { times: PlanTimes }) {
   const engines = enginesOf(times.flatMap((of) => of ?? []));
   if (engines.length === 0) return <Line name="Forward time" cells={times.map(untimedWords)} />;
-  return engines.map((engine) => <TimeLine key={`${engine.name} ${engine.device}`} engine={engine} times={times} />);
+  return engines.map((engine) => (
+    <TimeLine
+      key={`${engine.name} ${engine.device}`}
+      engine={engine}
+      isOneOfSeveral={engines.filter(({ name }) => name === engine.name).length > 1}
+      times={times}
+    />
+  ));
 }
 
 interface TimeLineProps {
   engine: TimedForward['engine'];
+  /** The device tells them apart. */
+  isOneOfSeveral: boolean;
   times: PlanTimes;
 }
 
-/** Measured beside the whole model, run by run; two plans are not told apart where the middle halves of their runs overlap. */
-function TimeLine({ engine, times }: TimeLineProps) {
+/** Measured beside the whole model, run by run. */
+function TimeLine({ engine, isOneOfSeveral, times }: TimeLineProps) {
   const results = times.map((of) => of?.find((one) => isSameEngine(one.engine, engine))?.result);
-  const [now, held] = results.map((result) => result && quartilesOf(result, 'pruned'));
-  const [after, before] = results.map((result) => result && result.prunedMs / result.samples);
-  const change =
-    !now || !held || !after || !before ? '' : isWithinNoise(now, held) ? 'noise' : changeWords(before, after);
+  const [now, held] = results;
   return (
     <Line
-      name={`Forward time, ${engineWords(engine.name)}`}
-      title={`Measured on ${engine.device}: medians per forward of one sample, the whole model → the plan`}
+      name={`Forward time, ${engineWords(engine.name)}${isOneOfSeveral ? ` (${engine.device})` : ''}`}
       cells={results.map((result, plan) => (result ? timeWords(result) : untimedWords(times[plan] ?? null)))}
-      change={change}
+      change={now && held ? timeChangeWords(held, now) : ''}
     />
   );
 }
@@ -179,15 +189,14 @@ function enginesOf(times: readonly TimedForward[]): TimedForward['engine'][] {
 
 interface LineProps {
   name: string;
-  title?: string;
   cells: readonly string[];
   change?: string;
 }
 
-function Line({ name, title, cells, change = '' }: LineProps) {
+function Line({ name, cells, change = '' }: LineProps) {
   const [now, held] = cells;
   return (
-    <tr className="align-top leading-5" title={title}>
+    <tr className="align-top leading-5">
       <th scope="row" className="text-left font-normal whitespace-nowrap text-muted">
         {name}
       </th>

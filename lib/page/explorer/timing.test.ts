@@ -1,7 +1,16 @@
 import { beforeEach, expect, test, vi } from 'vitest';
 import { ffnEdit, runEdit } from '@/lib/core/edit/index.ts';
 import type { PageEdit } from './edits.ts';
-import { measureTiming, type TimedChoice, timedOf, timesOf, timeWords, timingOf, timingStore } from './timing.ts';
+import {
+  measureTiming,
+  type TimedChoice,
+  timeChangeWords,
+  timedOf,
+  timesOf,
+  timeWords,
+  timingOf,
+  timingStore,
+} from './timing.ts';
 
 const { answers } = vi.hoisted(() => ({ answers: [] as number[] }));
 vi.mock('./compute.ts', async (original) => ({
@@ -56,4 +65,17 @@ test('a time is told for one sample, whole and pruned', async () => {
   answers.push(60);
   await measure(choice([short]));
   expect(timeWords(timedOf(timingStore.getState(), timingOf(choice([short])))!)).toBe('50.0 → 30.0 ms');
+});
+
+test('two plans are compared by their shares of the whole model’s time, whatever else ran while each was measured', () => {
+  const timing = (wholeMs: number, prunedMs: number, around = 1) => ({
+    ...{ wholeMs, prunedMs, samples: 2, runs: 15 },
+    wholeQuartilesMs: { lower: wholeMs - around, upper: wholeMs + around },
+    prunedQuartilesMs: { lower: prunedMs - around, upper: prunedMs + around },
+  });
+  expect(timeChangeWords(timing(100, 80), timing(100, 60))).toBe('−25 %');
+  // The same plan at twice the load of the machine.
+  expect(timeChangeWords(timing(100, 80), timing(200, 160))).toBe('noise');
+  expect(timeChangeWords(timing(100, 80), timing(200, 120))).toBe('−25 %');
+  expect(timeChangeWords(timing(100, 80, 15), timing(100, 70, 15))).toBe('noise');
 });

@@ -4,10 +4,10 @@
  */
 import { createStore } from 'zustand/vanilla';
 import type { ForwardTiming, ProbeSource } from '@/lib/compute/protocol.ts';
-import type { Quartiles } from '@/lib/core/run/index.ts';
+import { isWithinNoise, type Quartiles } from '@/lib/core/run/index.ts';
 import type { EngineReport } from '@/lib/core/tensor/engine.ts';
 import { settle, showError } from '../browser/notices.ts';
-import { beforeAfterWords, durationWords } from '../browser/number-words.ts';
+import { beforeAfterWords, changeWords, durationWords } from '../browser/number-words.ts';
 import { measureQuietly } from './compute.ts';
 import { editsMadeOf, type PageEdit } from './edits.ts';
 import { isSame, type MadeOf } from './made-of.ts';
@@ -70,6 +70,18 @@ export function timeWords({ wholeMs, prunedMs, samples }: ForwardTiming): string
 export function quartilesOf(timing: ForwardTiming, which: 'whole' | 'pruned'): Quartiles {
   const { lower, upper } = which === 'whole' ? timing.wholeQuartilesMs : timing.prunedQuartilesMs;
   return { lower: lower / timing.samples, upper: upper / timing.samples };
+}
+
+/**
+ * How the forward of one plan compares with that of another: "−12 %", or "noise". Each was measured at its own time, in turns with the whole
+ * model, so that their shares of the whole model's time are compared: another load of the machine changes both times alike.
+ */
+export function timeChangeWords(held: ForwardTiming, now: ForwardTiming): string {
+  const [before, after] = [held, now].map(({ wholeMs, prunedMs, prunedQuartilesMs: { lower, upper } }) => ({
+    share: prunedMs / wholeMs,
+    quartiles: { lower: lower / wholeMs, upper: upper / wholeMs },
+  }));
+  return isWithinNoise(before!.quartiles, after!.quartiles) ? 'noise' : changeWords(before!.share, after!.share);
 }
 
 export async function measureTiming(of: MadeOf, choice: TimedChoice): Promise<void> {
