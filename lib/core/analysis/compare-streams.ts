@@ -5,7 +5,7 @@
  */
 import type { BlockSpec } from '../model/index.ts';
 import type { PerStream, Similarity } from '../report/report.ts';
-import { jsonPiece, memoryStates, putJson, type StateStore, tieredStates } from '../states/index.ts';
+import { jsonPiece, memoryStates, notSealed, putJson, type StateStore, tieredStates } from '../states/index.ts';
 import { type KeptParts, type PartRows, type PartsDone, rowParts, sweepParts } from './gram-parts.ts';
 import { type SweepProgress, sweepGrams } from './gram-sweep.ts';
 import type { CellRows } from './held-out-cells.ts';
@@ -250,7 +250,7 @@ async function compareAtOnce(
   return { similarity: compared, resampled };
 }
 
-/** Read in tiles: all rows together may be more than memory has room for. `rows` ascend. */
+/** Read in tiles: all rows together may be more than memory has room for. `rows` ascend. Rejects where the store has no such state. */
 async function pickedState(
   store: StateStore,
   stream: string,
@@ -259,7 +259,9 @@ async function pickedState(
   rows: Uint32Array,
 ): Promise<Float32Array> {
   const key = stateKey(stream, state);
-  const all = (await store.shape(key))?.rows ?? 0;
+  const shape = await store.shape(key);
+  if (!shape) throw notSealed(key);
+  const all = shape.rows;
   if (rows.length === all) return await store.read(key);
   const picked = new Float32Array(rows.length * width);
   let at = 0;
@@ -272,5 +274,6 @@ async function pickedState(
       picked.set(tile.subarray(first, first + width), at * width);
     }
   }
+  if (at < rows.length) throw new RangeError(`${key} has no row ${rows[at]}: it has ${all}`);
   return picked;
 }

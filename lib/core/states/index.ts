@@ -4,6 +4,7 @@ export { floatsPiece, jsonPiece, putFloats, putJson } from './pieces.ts';
 export type { StateFile, StateFolder } from './state-folder.ts';
 export {
   FLOAT_BYTES,
+  notSealed,
   overBudget,
   type StateShape,
   type StateStore,
