@@ -9,7 +9,7 @@ import {
   whyNoCandidates,
   widthCandidates,
 } from '../lib/core/detection/index.ts';
-import { editKey } from '../lib/core/edit/index.ts';
+import { editKey, type FfnEdit, sameEdit, type TextStreamEdit } from '../lib/core/edit/index.ts';
 import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
 import { parseModelConfig } from '../lib/core/model/config-index.ts';
 import { type AnalysisReport, type WidthDamage, widthDamageOf } from '../lib/core/report/index.ts';
@@ -29,7 +29,7 @@ export function widthsAskedFor(args: Options): readonly WidthCandidates[] {
 
 /** The report with every candidate that it does not have yet. What the model's structure does not allow is told with the reason. */
 export async function withWidth(
-  client: WorkerClient,
+  client: Pick<WorkerClient, 'call'>,
   model: ModelSummary,
   report: AnalysisReport,
   calibration: CalibrationSource,
@@ -40,16 +40,18 @@ export async function withWidth(
   const config = parseModelConfig(JSON.stringify(model.config), 'config.json');
   const { ridge, tokens, damageSamples } = report.settings;
   const probes = { calibration, ridge, split: report.split.rule, tokens, damageSamples: damageSamples ?? undefined };
-  let measured = report;
+  const edits: (TextStreamEdit | FfnEdit)[] = [];
   for (const which of asked) {
     const why = whyNoCandidates(which, config);
     if (why !== null) tell(`--width ${which}: n/a. ${why}`);
-    const edits = widthCandidates(which, report, config).filter((edit) => !widthDamageOf(measured, edit));
-    if (edits.length === 0) continue;
-    const found = await client.call('width', { edits, probes, ...room }, options);
-    measured = { ...measured, width: [...(measured.width ?? []), ...found] };
+    for (const edit of widthCandidates(which, report, config)) {
+      if (!widthDamageOf(report, edit) && !edits.some((other) => sameEdit(other, edit))) edits.push(edit);
+    }
   }
-  return measured;
+  if (edits.length === 0) return report;
+  // All in one call: a call that ends removes what it kept for one that goes on after an interruption.
+  const found = await client.call('width', { edits, probes, ...room }, options);
+  return { ...report, width: [...(report.width ?? []), ...found] };
 }
 
 /** The least damage first, and how well the error of the fit puts them in this order. */
