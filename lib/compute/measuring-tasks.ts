@@ -96,7 +96,7 @@ export function createMeasuringTasks(
           ridge: probes.ridge,
           rule: probes.split,
           waysAtOnce: waysAtOnce(session.model.summary.sizeBytes, inputs, transformer, limits),
-          ...(store ? { store, lasts: true, mapBytes: MAPS_SHARE * sizeBytes } : {}),
+          ...(store ? { store, lasts: true, mapBytes: MAPS_SHARE * sizeBytes, roomBytes: sizeBytes } : {}),
           engineBytes: limits?.engineBytes,
           onFitted: (done, total) => onProgress({ stage: 'probes', done, total }),
           onMeasured: (partial, done) => onProgress({ stage: 'damage', done, total: edits.length, partial }),
@@ -174,5 +174,5 @@ function damageOfStudent(edit: RunEdit): ContiguaError {
 
 const MAPS_FILE = 'maps.safetensors';
 
-/** Of the room that an analysis leaves for states: linear maps that wait to be measured. The states of one pass need the rest. */
+/** Of the room that an analysis leaves for states: linear maps that wait to be measured, at most. */
 const MAPS_SHARE = 0.5;

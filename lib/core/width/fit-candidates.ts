@@ -18,6 +18,8 @@ export interface CandidateOptions extends FitOptions {
   readonly spills?: boolean | undefined;
   /** The store outlives the process, and holds nothing of other inputs: what it has of these edits is not made again. */
   readonly lasts?: boolean | undefined;
+  /** It has room for the states of all batches twice, besides maps and text; else a pass that was interrupted begins anew. */
+  readonly hasRoomTwice?: boolean | undefined;
   readonly onBlock?: ((done: number, total: number) => void) | undefined;
 }
 
@@ -33,13 +35,13 @@ export async function fitCandidates(
   transformer: Transformer,
   calibration: Calibration,
   edits: readonly MappedEdit[],
-  { store, spills = false, lasts = false, onBlock = () => {}, ...options }: CandidateOptions,
+  { store, spills = false, lasts = false, hasRoomTwice, onBlock = () => {}, ...options }: CandidateOptions,
 ): Promise<FittedWidthEdit[]> {
   const { blocks } = transformer.architecture;
   const { width } = transformer.config;
   const fitter = new MapFitter(transformer, calibration, options);
   const batches: Batch[] = [];
-  const lane = new Lane({ transformer, batches, store, spills, lasts }, 'whole');
+  const lane = new Lane({ transformer, batches, store, spills, lasts, hasRoomTwice }, 'whole');
   const to = (edit: MappedEdit) => ({ store, owner: editKey(edit) });
   const wanted = await notStored();
   const total = Math.max(-1, ...wanted.map(({ block }) => block)) + 1;

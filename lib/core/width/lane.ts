@@ -1,8 +1,8 @@
 /**
  * The states of all batches on one way through the depth, between two blocks. They wait on the engine where they fit there, and
- * in a store otherwise, in two turns, so that one block's states are whole until the next one's are. Where the store outlives
- * the process, checkpoints in it are what an interrupted pass goes on from. Several lanes share the batches' contexts, which
- * belong to whoever made them.
+ * in a store otherwise. With checkpoints, an interrupted pass goes on from the last one: then the states are in the store twice for a
+ * while, in two turns, so that one block's are whole until the next one's are. Several lanes share the batches' contexts, which belong
+ * to whoever made them.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Pace } from '../analysis/index.ts';
@@ -28,8 +28,10 @@ export interface LaneParts {
   readonly store: StateStore;
   /** States wait in the store in place of the engine. */
   readonly spills: boolean;
-  /** Checkpoints are kept, and stay in the store when the lane is disposed. */
+  /** The store outlives the process. */
   readonly lasts?: boolean | undefined;
+  /** The store has room for the states twice: where it lasts, checkpoints are kept, and stay there when the lane is disposed. */
+  readonly hasRoomTwice?: boolean | undefined;
 }
 
 type Turn = 0 | 1;
@@ -65,10 +67,11 @@ export class Lane {
     private readonly name: string,
   ) {}
 
-  /** Of the next batch, in order; the lane owns it. */
+  /** Of the next batch, in order; the lane owns it. Of what an earlier process left of the lane, nothing is of use then. */
   async push(state: State): Promise<void> {
     const batch = this.#waiting.length;
     this.#waiting.push(state);
+    if (this.parts.lasts) await this.#removeLeft(batch, Object.keys(state));
     await this.#keep(batch, state);
   }
 
@@ -80,7 +83,7 @@ export class Lane {
   ): Promise<void> {
     const { transformer, batches, spills } = this.parts;
     const before = this.#turn;
-    if (spills) this.#turn = otherThan(before);
+    if (spills && this.#keepsCheckpoints) this.#turn = otherThan(before);
     for (const [batch, { inputs, context }] of batches.entries()) {
       const state = await this.#onEngine(batch);
       let next: State;
@@ -94,7 +97,7 @@ export class Lane {
       await this.#keep(batch, next);
       await pace.breathe();
     }
-    if (spills && this.#checkpoint?.turn !== before) await this.#remove(before);
+    if (this.#turn !== before && this.#checkpoint?.turn !== before) await this.#remove(before);
   }
 
   /** Every batch through `steps` one after the other, without moving on. `visit` sees the state after each step. */
@@ -130,10 +133,10 @@ export class Lane {
 
   /** After each block: kept where the lane lasts and the last one is long ago. States that wait in the store are kept every time. */
   async checkpoint(after: number): Promise<void> {
-    const { store, spills, lasts } = this.parts;
+    const { store, spills } = this.parts;
     const startedAt = performance.now();
     const isDue = startedAt - this.#checkpointAt >= this.#checkpointMs / CHECKPOINT_SHARE;
-    if (!lasts || !(spills || isDue)) return;
+    if (!this.#keepsCheckpoints || !(spills || isDue)) return;
     const before = this.#checkpoint;
     const turn = spills ? this.#turn : otherThan(before?.turn ?? 1);
     const shapes: Shapes[] = [];
@@ -164,19 +167,28 @@ export class Lane {
       this.#waiting.push({ turn: stored.turn, shapes });
       if (!this.parts.spills) this.#waiting[batch] = await this.#onEngine(batch);
     }
+    if (this.#keepsCheckpoints) return;
+    this.#checkpoint = null;
+    if (this.parts.spills) await this.parts.store.remove(this.#checkpointKey(stored.turn));
+    else await this.#remove(stored.turn);
   }
 
-  /** Frees the engine, and the store unless the lane lasts. */
+  /** Frees the engine, and the store unless checkpoints are kept there. */
   async dispose(): Promise<void> {
     for (const waiting of this.#waiting) if (!isWaiting(waiting)) disposeState(waiting);
     this.#waiting.length = 0;
-    if (!this.parts.lasts) await this.forget();
+    if (!this.#keepsCheckpoints) await this.forget();
   }
 
   /** Removes what the lane has in the store. */
   async forget(): Promise<void> {
     this.#checkpoint = null;
     for (const turn of [0, 1] as const) await this.#remove(turn);
+  }
+
+  get #keepsCheckpoints(): boolean {
+    const { lasts = false, hasRoomTwice = true } = this.parts;
+    return lasts && hasRoomTwice;
   }
 
   /** The lane's own state where it is there, else one that the caller frees. */
@@ -222,6 +234,14 @@ export class Lane {
     if (this.parts.lasts) await this.parts.store.remove(this.#checkpointKey(turn));
     for (const key of this.#pieces[turn]) await this.parts.store.remove(key);
     this.#pieces[turn].clear();
+  }
+
+  async #removeLeft(batch: number, streams: readonly string[]): Promise<void> {
+    const { store } = this.parts;
+    for (const turn of [0, 1] as const) {
+      await store.remove(this.#checkpointKey(turn));
+      for (const stream of streams) await store.remove(this.#keyOf(turn, batch, stream));
+    }
   }
 
   async #storedAt(turn: Turn): Promise<LaneCheckpoint | null> {

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { oneHeadModel } from '../../testing/narrower-blocks.ts';
 import { damageInputsOf } from '../analysis/index.ts';
-import { syntheticCalibration } from '../capture/index.ts';
+import { passBytes, syntheticCalibration } from '../capture/index.ts';
 import { ffnEdit, textStreamEdit } from '../edit/index.ts';
 import { openTransformer } from '../model/index.ts';
 import { memoryStates, type StateStore } from '../states/index.ts';
@@ -53,6 +53,48 @@ describePerEngine(['wasm'], 'text groups and feed-forward layers, each alone', (
     const roomy = watched();
     await measured({ store: roomy });
     expect(roomy.created.some((key) => key.startsWith('lane/'))).toBe(false);
+    transformer.dispose();
+  });
+
+  test.each([
+    ['on the engine', {}],
+    ['in the store', { engineBytes: 1000 }],
+  ])('fit a store that has little more room than the states once, with states %s', async (_, options) => {
+    const transformer = await openTransformer(config, checkpoint);
+    const inputs = damageInputsOf(calibration, []);
+    const expected = await measureWidth(transformer, calibration, inputs, EDITS);
+    const states = passBytes(calibration, transformer.architecture.streams, config.width);
+    for (const times of [1.7, 2, 4]) {
+      const room = times * states;
+      const store = watched(memoryStates(room));
+      const kept = { store, lasts: true, mapBytes: room / 2, roomBytes: room, ...options };
+      expect(await measureWidth(transformer, calibration, inputs, EDITS, kept), `${times}`).toEqual(expected);
+      const checkpoints = store.created.filter((key) => key.startsWith('lane/whole-checkpoint'));
+      expect(checkpoints.length > 0, `checkpoints with ${times} times the states`).toBe(times >= 4);
+    }
+    transformer.dispose();
+  });
+
+  test.each([
+    ['on the engine', {}],
+    ['in the store', { engineBytes: 1000 }],
+  ])('go on after an interruption with room for the states once, with states %s', async (_, options) => {
+    const transformer = await openTransformer(config, checkpoint);
+    const inputs = damageInputsOf(calibration, []);
+    const measured = async (store: StateStore, roomBytes?: number) =>
+      await measureWidth(transformer, calibration, inputs, EDITS, { ...options, store, lasts: true, roomBytes });
+    const whole = watched();
+    const expected = await measured(whole);
+    const room = 1.7 * passBytes(calibration, transformer.architecture.streams, config.width);
+    for (const before of [undefined, room]) {
+      for (let most = 1; most < whole.created.length; most += 7) {
+        const lasting = memoryStates();
+        // With fewer pieces it may end before.
+        await measured(watched(lasting, most), before).catch(({ message }) => expect(message).toBe('interrupted'));
+        expect(await measured(lasting, room), `stopped after ${most} pieces`).toEqual(expected);
+        expect(lasting.usage.memoryBytes).toBe(0);
+      }
+    }
     transformer.dispose();
   });
 

@@ -16,8 +16,10 @@ import type { FitOptions, FittedWidthEdit, MappedEdit } from './map-fitter.ts';
 import { mapsOnEngine, removeMap } from './map-store.ts';
 
 export interface MeasureWidthOptions extends FitOptions {
-  /** Maps that may wait in the store, or in memory. */
+  /** Maps that may wait in the store, or in memory, with the text that they are fitted on. */
   readonly mapBytes?: number | undefined;
+  /** Of the store; any number without it. States come before maps, and checkpoints are kept where they fit as well. */
+  readonly roomBytes?: number | undefined;
   /** Where maps wait, and states that are too many for the engine; in memory without one. Empty at the end. */
   readonly store?: StateStore | undefined;
   /**
@@ -35,6 +37,9 @@ export interface MeasureWidthOptions extends FitOptions {
 }
 
 const MAP_BYTES = 2 ** 31;
+/** As JSON: what was measured of an edit, and the errors of a map on one sample. */
+const RESULT_BYTES = 2048;
+const ERROR_BYTES = 80;
 
 /** `edits`: each one valid alone. `inputs` are those of other measurements of damage. In the order of the edits. */
 export async function measureWidth(
@@ -44,6 +49,7 @@ export async function measureWidth(
   edits: readonly MappedEdit[],
   {
     mapBytes = MAP_BYTES,
+    roomBytes = Number.POSITIVE_INFINITY,
     store = memoryStates(),
     lasts = false,
     engineBytes = Number.POSITIVE_INFINITY,
@@ -67,11 +73,14 @@ export async function measureWidth(
       tell(edit, measured);
     }
   }
-  const spills = passBytes(calibration, architecture.streams, config.width) > engineBytes;
+  const stateBytes = passBytes(calibration, architecture.streams, config.width);
+  const spills = stateBytes > engineBytes;
   const ways = Math.min(waysAtOnce, waysWithin(engineBytes, inputs, transformer));
   const missing = edits.filter((edit) => !found.has(edit));
-  for (const some of inRoom(missing, mapBytes / (FLOAT_BYTES * config.width * (config.width + 1)))) {
-    const kept = { store, spills, lasts };
+  const room = roomBytes - RESULT_BYTES * edits.length;
+  const sizes = pieceSizes(calibration, config.width);
+  for (const { some, bytes } of inRoom(missing, Math.min(mapBytes, room - (spills ? stateBytes : 0)), sizes)) {
+    const kept = { store, spills, lasts, hasRoomTwice: bytes + 2 * stateBytes <= room };
     const fits = await fitCandidates(transformer, calibration, some, { ...options, ...kept, onBlock: onFitted });
     const choices = some.map((edit) => {
       const narrow = narrowBlocks(architecture, [edit]);
@@ -111,18 +120,38 @@ function figuresOf({ edit, quality: { error, bounds, changeError } }: FittedWidt
   return { edit, fitError: error, fitBounds: bounds, changeError };
 }
 
-/** In turns of at most `room` maps, or of one edit. */
-function inRoom(edits: readonly MappedEdit[], room: number): MappedEdit[][] {
-  const turns: MappedEdit[][] = [];
-  let used = Number.POSITIVE_INFINITY;
+interface PieceSizes {
+  /** With its errors. */
+  readonly map: number;
+  /** Of the text that the maps of a group are fitted on. */
+  readonly group: number;
+}
+
+function pieceSizes({ rows, levels }: Calibration, width: number): PieceSizes {
+  const mostRows = Math.max(0, ...Object.values(rows).map(({ length }) => length));
+  return {
+    map: FLOAT_BYTES * width * (width + 1) + ERROR_BYTES * levels.length,
+    group: 2 * FLOAT_BYTES * width * mostRows,
+  };
+}
+
+/** In turns that take at most `room`, or of one edit. Groups that begin at one block share their text. */
+function inRoom(edits: readonly MappedEdit[], room: number, sizes: PieceSizes) {
+  const turns: { readonly some: MappedEdit[]; bytes: number }[] = [];
+  let firsts = new Set<number>();
   for (const edit of edits) {
-    const maps = edit.on === 'ffn' ? 1 : edit.last - edit.first + 1;
-    if (used + maps > room) {
-      turns.push([]);
-      used = 0;
+    const isFfn = edit.on === 'ffn';
+    const maps = (isFfn ? 1 : edit.last - edit.first + 1) * sizes.map;
+    const text = (known: ReadonlySet<number>) => (isFfn || known.has(edit.first) ? 0 : sizes.group);
+    let turn = turns.at(-1);
+    if (!turn || turn.bytes + maps + text(firsts) > room) {
+      turn = { some: [], bytes: 0 };
+      firsts = new Set();
+      turns.push(turn);
     }
-    turns.at(-1)?.push(edit);
-    used += maps;
+    turn.bytes += maps + text(firsts);
+    turn.some.push(edit);
+    if (!isFfn) firsts.add(edit.first);
   }
   return turns;
 }
