@@ -69,7 +69,8 @@ it('goes on with narrower blocks after kill -9, to the same report', async () =>
   const narrower = [...ANALYSE, '--damage-intervals', '0', '--width', 'ffn'];
   expect((await contigua([...narrower, '--out', 'narrow.json'])).code).toBe(0);
   const kept = [...narrower, '--states', 'narrow', '--out', 'narrow-resumed.json'];
-  const fitting = /trajectories: 323 of 323[\s\S]*probes: 8 of 16/;
+  // The first count is always told; later ones are left out where they come fast.
+  const fitting = /trajectories: 323 of 323[\s\S]*probes: \d+ of 16/;
   expect((await contigua(kept, { on: fitting, signal: 'SIGKILL' })).code).not.toBe(0);
   const measuring = await contigua(kept, { on: /damage: 16 of 32/, signal: 'SIGKILL' });
   expect(measuring.code).not.toBe(0);
