@@ -6,7 +6,14 @@ import { basename } from 'node:path';
 import type { CalibrationSource, EditSource, ProbeSource, Tasks } from '../lib/compute/protocol.ts';
 import { DEFAULT_RIDGE } from '../lib/core/analysis/probe.ts';
 import { estimatedError } from '../lib/core/detection/index.ts';
-import { type EditSet, editKey, type ModulationEdit, modulationEdit, sameEdit } from '../lib/core/edit/index.ts';
+import {
+  type EditSet,
+  editKey,
+  type ModulationEdit,
+  mappedRuns,
+  modulationEdit,
+  sameEdit,
+} from '../lib/core/edit/index.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
 import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
 import { type BeforeAfter, planCost, tokensPerSample } from '../lib/core/plan/index.ts';
@@ -108,7 +115,7 @@ export async function measureChoice(
   const options = { signal, onProgress: show };
   const { calibration } = probes;
   const on = otherInputs(report, calibration);
-  const place = await fitting.placeFor(client, model, probes, signal);
+  const place = fitsMaps(measurable) ? await fitting.placeFor(client, model, probes, signal) : {};
   const damage = await client.call('choice', { edits: measurable, probes, ...place }, options);
   const untrained = measurable.flatMap((edit): (EditSource | ModulationEdit)[] => {
     if (edit.on !== 'run') return [edit];
@@ -119,6 +126,10 @@ export async function measureChoice(
   if (!model.drawable) return { damage, facts: null, forward, on };
   const facts = await client.call('facts', { edits: untrained, probes, skip: 0, ...COUNTED_PICTURES }, options);
   return { damage, facts, forward, on };
+}
+
+function fitsMaps(edits: EditSet): boolean {
+  return mappedRuns(edits).length > 0 || edits.some(({ on }) => on === 'text-stream' || on === 'ffn');
 }
 
 /** On one sample of the report's calibration, as the forward that is timed; padded tokens are not counted. */
