@@ -12,6 +12,7 @@ import type { FittingPlace, ProbeSource } from '../lib/compute/protocol.ts';
 import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
 import { allowedBytes, isEstimated, sizeOf } from './analyse-limits.ts';
 import type { OptionSpec, Options } from './arguments.ts';
+import { tell } from './output.ts';
 
 export const PLACE_OPTIONS = {
   states: { type: 'string' },
@@ -24,7 +25,7 @@ export interface FittingFolder {
   placeFor(
     client: WorkerClient,
     model: ModelSummary,
-    source: Pick<ProbeSource, 'calibration' | 'tokens' | 'damageSamples'>,
+    source: Pick<ProbeSource, 'calibration' | 'tokens'>,
     signal: AbortSignal,
   ): Promise<FittingPlace>;
   remove(): Promise<void>;
@@ -37,18 +38,16 @@ export function fittingFolder(command: string, args: Options): FittingFolder {
   const parent = resolve(args.text('states') ?? tmpdir());
   let folder: string | null = null;
   return {
-    async placeFor(client, model, { calibration, tokens, damageSamples }, signal) {
+    async placeFor(client, model, { calibration, tokens }, signal) {
       if (folder === null) {
         await mkdir(parent, { recursive: true });
         folder = await mkdtemp(join(parent, 'contigua-maps-'));
       }
       const states = { url: pathToFileURL(`${folder}/`).href, sizeBytes };
       if (!isEstimated(model, memoryBytes)) return { states };
-      const damage = { samples: damageSamples, intervals: 0 };
-      const request = { calibration, tokens: tokens ?? 'all', damage, states } as const;
-      const allowed = { memoryBytes: allowedBytes(memoryBytes) };
-      const { limits } = await client.call('estimateAnalysis', { ...request, ...allowed }, { signal });
-      return { states, limits };
+      tell('measuring one block, for what memory leaves to states');
+      const request = { calibration, tokens: tokens ?? 'all', memoryBytes: allowedBytes(memoryBytes) } as const;
+      return { states, limits: await client.call('fittingLimits', request, { signal }) };
     },
     async remove() {
       if (folder !== null) await rm(folder, { recursive: true, force: true });

@@ -1,5 +1,12 @@
 /** The tasks of an analysis: of the open model or of a trace, how much memory it needs, and the capture of a trace. */
-import { analyseStates, estimateAnalysis, type MemoryMeter, reportOf, tracedStates } from '../core/analysis/index.ts';
+import {
+  analyseStates,
+  estimateAnalysis,
+  fittingLimits,
+  type MemoryMeter,
+  reportOf,
+  tracedStates,
+} from '../core/analysis/index.ts';
 import { storedBytes } from '../core/checkpoint/inventory.ts';
 import type { OpenModel } from '../core/folder/open-model.ts';
 import { architectureOf } from '../core/model/index.ts';
@@ -10,7 +17,7 @@ import { checkSameWeights } from './same-weights.ts';
 import type { TaskRunner } from './serve.ts';
 import type { Session } from './session.ts';
 
-type AnalysisTasks = Pick<TaskRunner, 'analyse' | 'estimateAnalysis' | 'capture' | 'analyseTrace'>;
+type AnalysisTasks = Pick<TaskRunner, 'analyse' | 'estimateAnalysis' | 'fittingLimits' | 'capture' | 'analyseTrace'>;
 
 /** `memory` is that of the process, with an engine. */
 export function createAnalysisTasks(
@@ -52,6 +59,13 @@ export function createAnalysisTasks(
         damage,
         meter: memory(session.engine.name),
       });
+    },
+
+    async fittingLimits({ memoryBytes, ...asked }, { signal }) {
+      const { calibration } = await analyses.sampled(asked);
+      session.releaseSharing();
+      const meter = memory(session.engine.name);
+      return await fittingLimits(await session.transformer(), calibration, { signal, memoryBytes, meter });
     },
 
     async capture({ calibration, ...asked }, context) {

@@ -124,6 +124,12 @@ export interface Tasks {
     result: AnalysisEstimate;
     partial: never;
   };
+  /** What memory leaves to states while maps are fitted, from one block. Fails with `too-large` where the memory is too little. */
+  fittingLimits: {
+    input: Pick<AnalysisRequest, 'calibration' | 'tokens'> & { readonly memoryBytes: number };
+    result: EngineLimits;
+    partial: never;
+  };
   /**
    * Writes states of the open model and the inputs that they are of under the folder URL `saveTo`: at most `rows` of each
    * stream, and every token of every sample around the intervals (keys such as `3-4`).

@@ -81,7 +81,7 @@ const BLOCKS_PER_INTERVAL = 2.3;
 /** Of a pair of blocks and a stream: some 70 numbers as JSON, of CKA and trajectories, their bounds and those of noise bands. */
 const RESULT_BYTES = 1250;
 /** A worker with an engine and no model. */
-const BASE_BYTES = 300e6;
+export const BASE_BYTES = 300e6;
 
 /** Rejects with `too-large` where `memoryBytes` is too little. */
 export async function estimateAnalysis(
@@ -104,7 +104,8 @@ export async function estimateAnalysis(
   for (const { id } of streams) {
     const updated = blocks.filter(({ updates }) => updates.includes(id)).length;
     const [fit, heldOut] = [split.fit[id]!.length, split.heldOut[id]!.length];
-    if (fit > 0) perStream.probes += updated * (await measureProbe(width, fit, heldOut, judged, id, pace));
+    if (fit > 0)
+      perStream.probes += updated * (await steadySeconds(probeOnNoise(width, fit, heldOut, judged, id, pace)));
     for (const rows of [heldOut, tokens[id]!]) {
       if (rows < 4) continue;
       const form = similarityForm(rows, numBlocks, width);
@@ -144,9 +145,7 @@ export async function estimateAnalysis(
   // While states are compared: no block's weights.
   const comparing = before + gramBytes + 6 * FLOAT_BYTES * width * comparedAtOnce;
   const inMemory = inFiles ? 0 : kept;
-  const batchBytes = Math.max(
-    ...calibration.batches.map((inputs) => tokensOf(inputs, transformer) * width * FLOAT_BYTES),
-  );
+  const batchBytes = largestBatchBytes(transformer, calibration);
   const least = inFiles
     ? Math.max(running + 2 * batchBytes, comparing + FLOAT_BYTES * width * comparedAtOnce)
     : Math.max(running + all + inMemory, comparing + inMemory + surrogates);
@@ -187,12 +186,13 @@ export async function estimateAnalysis(
 
 /**
  * Of one block: to read it, and to run it on one sample. The second block is read as it is in an analysis, begun while the
- * first one runs and after that one's weights went: so the peak of memory shows too.
+ * first one runs and after that one's weights went: so the peak of memory shows too. It is run at most `most` times.
  */
-async function measureBlock(
+export async function measureBlock(
   transformer: Transformer,
   { batches }: Calibration,
   pace: Pace,
+  most = 4,
 ): Promise<{ readonly readSeconds: number; readonly sampleSeconds: number }> {
   const inputs = batches[0]!;
   const firstReadSeconds = await secondsOf(() => transformer.loadBlock(0));
@@ -207,7 +207,7 @@ async function measureBlock(
   try {
     // The first run of an engine also prepares its kernels.
     let seconds = await secondsOf(run);
-    for (let again = 0; again < 3 && seconds < (again === 0 ? 20 : 2); again++) {
+    for (let again = 0; again < most - 1 && seconds < (again === 0 ? 20 : 2); again++) {
       await pace.rest();
       seconds = Math.min(seconds, await secondsOf(run));
     }
@@ -221,19 +221,19 @@ async function measureBlock(
   }
 }
 
-/** Of one block of one stream. */
-async function measureProbe(
+/** Fits one block of one stream, on noise, and judges it. */
+export function probeOnNoise(
   width: number,
   fit: number,
   heldOut: number,
   judged: JudgedRows | null,
   stream: string,
   pace: Pace,
-): Promise<number> {
+): () => Promise<void> {
   const rows = fit + heldOut;
   const [input, output] = [noise(rows, width, 1), noise(rows, width, 2)];
   const data = { input, output, width };
-  return await steadySeconds(async () => {
+  return async () => {
     const probe = await fitProbe({ ...data, rows: Uint32Array.from({ length: fit }, (_, i) => i) }, { pace });
     if (!probe || !judged || heldOut === 0) return;
     asAffineMap(probe);
@@ -241,7 +241,7 @@ async function measureProbe(
     const of = { ...data, rows: Uint32Array.from({ length: heldOut }, (_, i) => fit + i) };
     const errors = await sumProbeErrors(probe, of, cellOf, sizes.length, pace);
     weightedProbeQuality(errors, judged.weightings);
-  });
+  };
 }
 
 const MEASURED_BLOCKS = 2;
@@ -337,8 +337,13 @@ function blocksAfter(wanted: number | readonly BlockInterval[], numBlocks: numbe
   return wanted.reduce((sum, { last }) => sum + (numBlocks - 1 - last), 0) / wanted.length;
 }
 
-function largestBlock({ architecture }: Transformer): number {
+export function largestBlock({ architecture }: Transformer): number {
   return FLOAT_BYTES * Math.max(...architecture.blocks.map(({ parameters }) => parameters));
+}
+
+/** Of one batch's states. */
+export function largestBatchBytes(transformer: Transformer, { batches }: Calibration): number {
+  return FLOAT_BYTES * transformer.config.width * Math.max(...batches.map((inputs) => tokensOf(inputs, transformer)));
 }
 
 function tokensOf(inputs: Calibration['batches'][number], { architecture }: Transformer): number {

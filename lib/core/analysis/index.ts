@@ -16,6 +16,7 @@ export {
 export { type AnalysisEstimate, type AnalysisLimits, estimateAnalysis, type MemoryMeter } from './estimate.ts';
 export { type FitMapsOptions, fitBlockProbe, fitMaps, fittedMaps } from './fit-probes.ts';
 export { type FittedMaps, listedMaps, listedProbes, storedRunMaps } from './fitted-maps.ts';
+export { fittingLimits } from './fitting-limits.ts';
 export { float64Algebra, offerFloat64 } from './float64.ts';
 export type { Factored, Float64Algebra, Numbers } from './float64-algebra.ts';
 export { type SweepOf, type SweepProgress, type SweepRows, type Swept, sweepGrams } from './gram-sweep.ts';
