@@ -12,7 +12,7 @@ import { seededRandom } from '../random.ts';
 import type { PerStream } from '../report/report.ts';
 import { FLOAT_BYTES, shownBytes } from '../states/index.ts';
 import type { DamageBudget } from './analyse.ts';
-import { PART_ROWS } from './gram-parts.ts';
+import { type ComparedSize, comparedSize, timedSweeps } from './compared-size.ts';
 import { sweepGrams } from './gram-sweep.ts';
 import { splitRows } from './held-out.ts';
 import { DAMAGE_SAMPLES } from './held-out-inputs.ts';
@@ -21,7 +21,6 @@ import { Pace } from './pace.ts';
 import { asAffineMap, fitProbe } from './probe.ts';
 import { weightedProbeQuality } from './probe-bounds.ts';
 import { sumProbeErrors } from './probe-quality.ts';
-import { atOnceBytes, type SimilarityForm, similarityForm } from './similarity-form.ts';
 
 /** How much of what waits may wait where; the rest waits in the store. */
 export interface AnalysisLimits {
@@ -80,6 +79,8 @@ export interface EstimateOptions {
 const BLOCKS_PER_INTERVAL = 2.3;
 /** Of a pair of blocks and a stream: some 70 numbers as JSON, of CKA and trajectories, their bounds and those of noise bands. */
 const RESULT_BYTES = 1250;
+/** Of a state that is compared or advanced, in the process and on the engine. */
+const STATE_COPIES = 6;
 /** A worker with an engine and no model. */
 export const BASE_BYTES = 300e6;
 
@@ -100,7 +101,7 @@ export async function estimateAnalysis(
   const forward = await measureBlock(transformer, calibration, pace);
   const tokens = Object.fromEntries(streams.map(({ id }) => [id, calibration.rows[id]?.length ?? 0]));
   const perStream = { probes: 0, similarity: 0 };
-  let gramBytes = 0;
+  const compared: ComparedSize[] = [];
   for (const { id } of streams) {
     const updated = blocks.filter(({ updates }) => updates.includes(id)).length;
     const [fit, heldOut] = [split.fit[id]!.length, split.heldOut[id]!.length];
@@ -108,10 +109,13 @@ export async function estimateAnalysis(
       perStream.probes += updated * (await steadySeconds(probeOnNoise(width, fit, heldOut, judged, id, pace)));
     for (const rows of [heldOut, tokens[id]!]) {
       if (rows < 4) continue;
-      const form = similarityForm(rows, numBlocks, width);
-      const seconds = await measureSweep(width, rows, fit, numBlocks, rows === heldOut ? judged : null, id, pace);
-      perStream.similarity += seconds * (form === 'parts' ? rows / width : 1);
-      gramBytes = Math.max(gramBytes, comparedBytes(form, rows, numBlocks, width));
+      compared.push(comparedSize(rows, numBlocks, width));
+      const cells = rows === heldOut && judged ? judged.someRows[id]!.rows.length : null;
+      for (const sweep of timedSweeps(rows, numBlocks, width, cells)) {
+        const sampled = sweep.resampled ? judged : null;
+        perStream.similarity +=
+          sweep.times * (await measureSweep(width, sweep.rows, fit, numBlocks, sampled, id, pace));
+      }
     }
   }
   transformer.releaseBlocks();
@@ -135,19 +139,16 @@ export async function estimateAnalysis(
   }, 0);
   const resultBytes = streams.length * numBlocks ** 2 * (RESULT_BYTES + 4 * 8 * (judged?.weightings.resamples ?? 0));
   const kept = rowBytes * (numBlocks + 1) + probeBytes + resultBytes;
-  const mostTokens = Math.max(...Object.values(tokens));
-  const comparedAtOnce = Math.min(mostTokens, Math.max(width, PART_ROWS));
-  const surrogates =
-    similarityForm(mostTokens, numBlocks, width) === 'at-once' ? 0 : FLOAT_BYTES * width * comparedAtOnce * numBlocks;
+  const surrogates = Math.max(0, ...compared.map(({ surrogateBytes }) => surrogateBytes));
 
   // While a block runs: what was measured, the rows before and after it, and the states of all batches.
   const running = measuredPeak + 3 * rowBytes;
   // While states are compared: no block's weights.
-  const comparing = before + gramBytes + 6 * FLOAT_BYTES * width * comparedAtOnce;
+  const comparing = before + Math.max(0, ...compared.map((of) => of.keptBytes + STATE_COPIES * of.stateBytes));
   const inMemory = inFiles ? 0 : kept;
   const batchBytes = largestBatchBytes(transformer, calibration);
   const least = inFiles
-    ? Math.max(running + 2 * batchBytes, comparing + FLOAT_BYTES * width * comparedAtOnce)
+    ? Math.max(running + 2 * batchBytes, comparing + surrogates / numBlocks)
     : Math.max(running + all + inMemory, comparing + inMemory + surrogates);
   if (least > memoryBytes) throw tooLittle(memoryBytes, least, inFiles);
 
@@ -246,7 +247,7 @@ export function probeOnNoise(
 
 const MEASURED_BLOCKS = 2;
 
-/** Of all states and surrogates of one stream over some rows. With more rows than features it is taken for as many as there are features. */
+/** Of all states and surrogates of one stream over some rows, no more of them than features. */
 async function measureSweep(
   width: number,
   rows: number,
@@ -263,9 +264,7 @@ async function measureSweep(
     bias: new Float32Array(width),
   };
   const surrogates = new Map<number, Float32Array>();
-  const count = Math.min(rows, width);
   const cells = judged?.someRows[stream];
-  const usable = judged && cells && rows <= width;
   let [startedAt, statesAt] = [0, 0];
   await steadySeconds(async () => {
     startedAt = performance.now();
@@ -273,16 +272,17 @@ async function measureSweep(
     await sweepGrams(
       {
         blocks: MEASURED_BLOCKS,
-        rows: count,
+        rows,
         width,
         updated: Array(MEASURED_BLOCKS).fill(true),
-        resampling: usable
-          ? { cells: { ...cells, rows: cells.rows.map((_, i) => i) }, weightings: judged.weightings }
-          : null,
+        resampling:
+          judged && cells
+            ? { cells: { ...cells, rows: cells.rows.map((_, i) => i) }, weightings: judged.weightings }
+            : null,
       },
       {
         async state(index) {
-          const known = states.get(index) ?? noise(count, width, 5 + index);
+          const known = states.get(index) ?? noise(rows, width, 5 + index);
           states.set(index, known);
           return known;
         },
@@ -323,12 +323,6 @@ async function secondsOf(run: () => Promise<unknown>): Promise<number> {
 function noise(rows: number, width: number, seed: number): Float32Array {
   const { normal } = seededRandom(seed);
   return Float32Array.from({ length: rows * width }, () => normal());
-}
-
-/** Grams of all states, or the states and probes themselves. */
-function comparedBytes(form: SimilarityForm, rows: number, blocks: number, width: number): number {
-  if (form === 'at-once') return atOnceBytes(rows, blocks, width);
-  return (blocks + 1) * FLOAT_BYTES * (form === 'parts' ? PART_ROWS : rows) * Math.min(rows, 1024);
 }
 
 /** Blocks that the ways of an interval run after it, on the average: half of all where intervals are not named. */

@@ -9,9 +9,9 @@ import type { KernelSums } from './cka.ts';
 import { denseStep, type ProbeStep, type StateKernels, type Surrogate } from './kernels.ts';
 
 /** Grams and transposed states kept on the engine; beyond it they are computed again. */
-const KEPT_BYTES = 256 * 2 ** 20;
+export const KEPT_BYTES = 256 * 2 ** 20;
 /** Transposed states that are multiplied at once; one state may be larger. */
-const STACK_BYTES = 32 * 2 ** 20;
+export const STACK_BYTES = 32 * 2 ** 20;
 
 export function featureKernels(
   states: CentredStates,

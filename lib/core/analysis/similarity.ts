@@ -14,7 +14,7 @@ import { sampleKernels } from './sample-kernels.ts';
 import { emptyMatrix, perEstimator, putValues, Trajectories } from './similarity-matrices.ts';
 
 /** Of probes that stay on the engine. */
-const KEPT_STEP_BYTES = 64 * 2 ** 20;
+export const KEPT_STEP_BYTES = 64 * 2 ** 20;
 
 export type KernelForm = 'features' | 'samples';
 
