@@ -124,9 +124,14 @@ export class Lane {
   /** A lane of its own from here on, without checkpoints. */
   async fork(name: string): Promise<Lane> {
     const fork = new Lane({ ...this.parts, lasts: false }, name);
-    for (const batch of this.parts.batches.keys()) {
-      const state = await this.#onEngine(batch);
-      await fork.push(state === this.#waiting[batch] ? cloneState(state) : state);
+    try {
+      for (const batch of this.parts.batches.keys()) {
+        const state = await this.#onEngine(batch);
+        await fork.push(state === this.#waiting[batch] ? cloneState(state) : state);
+      }
+    } catch (thrown) {
+      await fork.dispose().catch(() => undefined); // the first failure is the one to tell
+      throw thrown;
     }
     return fork;
   }
