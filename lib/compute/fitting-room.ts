@@ -21,12 +21,18 @@ export class FittingRoom {
   async moveTo({ url, open }: RoomPlace): Promise<boolean> {
     if (url === this.#url) return false;
     const store = await open();
-    // Whatever an earlier process left there is of no use.
-    await store.clear();
-    await this.#store.clear();
-    await this.#store.dispose();
+    try {
+      // Whatever an earlier process left there is of no use.
+      await store.clear();
+      await this.#store.clear();
+    } catch (thrown) {
+      await store.dispose().catch(() => undefined); // the first failure is the one to tell
+      throw thrown;
+    }
+    const left = this.#store;
     this.#url = url;
     this.#store = store;
+    await left.dispose();
     return true;
   }
 

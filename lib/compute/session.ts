@@ -294,7 +294,7 @@ export class Session {
       return this.width;
     } catch (thrown) {
       if (this.known?.fitted) this.known = null;
-      await this.room.clear();
+      await this.room.clear().catch(() => undefined); // the first failure is the one to tell
       throw thrown;
     }
   }
