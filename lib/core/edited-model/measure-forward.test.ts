@@ -52,6 +52,9 @@ it.each([
       },
     }) as unknown as Transformer;
   const { signal } = new AbortController();
-  const { runs } = await measureForward(slow(), INPUTS, undefined, { signal, edited: slow() });
+  const told: number[][] = [];
+  const onRun = (...counts: number[]) => void told.push(counts);
+  const { runs } = await measureForward(slow(), INPUTS, undefined, { signal, onRun, edited: slow() });
   expect(runs).toBe(expected);
+  expect(told.at(-1)).toEqual([runs, runs]);
 });

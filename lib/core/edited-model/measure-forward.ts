@@ -50,9 +50,10 @@ export async function measureForward(
       wholeTimes.push(whole);
       prunedTimes.push(short);
     }
-    onRun?.(run, RUNS);
+    const isLast = run >= FEWEST_RUNS && performance.now() - startedAt > LONG_MS;
+    onRun?.(run, isLast ? run : RUNS);
     await pause(signal);
-    if (run >= FEWEST_RUNS && performance.now() - startedAt > LONG_MS) break;
+    if (isLast) break;
   }
   const [whole, short] = [spreadOf(wholeTimes), spreadOf(prunedTimes)];
   return {
