@@ -118,8 +118,7 @@ export async function exportPlan(
       tell('No class of diffusers or PPCL reads shared modulations: the folder opens in Contigua alone.');
     }
   } finally {
-    await fitting.remove();
-    await rm(folder, { recursive: true, force: true });
+    await fitting.remove().finally(() => rm(folder, { recursive: true, force: true }));
   }
 }
 

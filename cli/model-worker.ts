@@ -1,5 +1,5 @@
 /**
- * Starts a compute process with an engine and a model for the length of one command, and ends it in any case. A process,
+ * Starts a compute process with an engine and a model for the length of one command, and waits for its end in any case. A process,
  * not a thread: native libraries do not survive the end of their thread, nor does the command then end with its own code.
  */
 import type { WorkerClient } from '../lib/compute/client.ts';
@@ -31,7 +31,8 @@ export async function withModel<T>(
   use: (opened: OpenedModel) => Promise<T>,
 ): Promise<T> {
   const source = await modelSource(args.model, signal);
-  const { client } = startComputeProcess({ env: { ...environmentFor(engine), ...sourceEnvironment(args) } });
+  const compute = startComputeProcess({ env: { ...environmentFor(engine), ...sourceEnvironment(args) } });
+  const { client } = compute;
   try {
     const report = await client.call('startEngine', { wanted: engine }, { signal });
     // Checking a model takes next to no computing: which engine idles meanwhile is of no interest.
@@ -39,6 +40,8 @@ export async function withModel<T>(
     return await use({ client, engine: report, model: await client.call('openModel', { source }, { signal }) });
   } finally {
     client.close();
+    // Until then it may write to folders that the command removes.
+    await compute.exited;
   }
 }
 
