@@ -103,7 +103,7 @@ test('an interval, a text group, feed-forward layers and a rank are distilled an
 test('narrower blocks are measured within the memory that the analysis was given', async ({ page }) => {
   test.setTimeout(8 * ANALYSIS_MS);
   // States wait on disk between blocks, which takes longer than keeping them.
-  await open(page, '/?inputs=shapes-16-2-1');
+  await open(page, '/');
   await page.getByText('Tokens, damage and memory').click();
   await page.getByRole('textbox', { name: 'Memory, GB' }).fill('1');
   await page.getByRole('button', { name: 'Analyse', exact: true }).click();
