@@ -19,7 +19,7 @@ test('WebGPU is named with its adapter, computes the reference numbers and analy
 
   const folder = await writeFolder('transformer', await transformerFiles({ blocks: 2 }));
   await pick(page, () => page.getByRole('button', { name: 'Open folder', exact: true }).click(), folder);
-  await expect(blockOption(page, 2)).toHaveCount(0);
+  await expect(blockOption(page, 2)).toHaveCount(0, { timeout: ENGINE_MS });
   await page.getByRole('combobox', { name: 'Inputs' }).selectOption('file');
   await pick(page, () => page.getByRole('button', { name: 'Pick calibration.safetensors' }).click(), {
     name: 'calibration.safetensors',
