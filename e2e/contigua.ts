@@ -85,6 +85,10 @@ export async function analysisEnds(page: Page, timeout = ANALYSIS_MS): Promise<v
 export const brackets = (page: Page): Locator => page.getByRole('button', { name: /^Detected interval / });
 export const blockOption = (page: Page, block: number): Locator =>
   page.getByRole('option', { name: `Block ${block}`, exact: true });
+export const textOption = (page: Page, block: number): Locator =>
+  page.getByRole('option', { name: `Text of block ${block}`, exact: true });
+export const ffnOption = (page: Page, block: number, stream: 'image' | 'text'): Locator =>
+  page.getByRole('option', { name: `${stream} FFN of block ${block}`, exact: true });
 export const heatmap = (page: Page, stream: 'image' | 'text'): Locator =>
   page.getByRole('application', { name: new RegExp(`^State CKA between blocks, ${stream} stream`) });
 export const panel = (page: Page, title: string): Locator => page.getByRole('region', { name: title, exact: true });
@@ -163,9 +167,18 @@ async function centreOf(locator: Locator): Promise<Spot> {
 }
 
 export async function dragBlocks(page: Page, from: number, to: number): Promise<void> {
+  await dragOptions(page, blockOption(page, from), blockOption(page, to));
+}
+
+/** Over the row of text groups. */
+export async function dragText(page: Page, from: number, to: number): Promise<void> {
+  await dragOptions(page, textOption(page, from), textOption(page, to));
+}
+
+async function dragOptions(page: Page, from: Locator, to: Locator): Promise<void> {
   // Away from under the header, which covers what counts as in view.
-  await blockOption(page, from).evaluate((node) => node.scrollIntoView({ block: 'center' }));
-  await drag(page, await centreOf(blockOption(page, from)), await centreOf(blockOption(page, to)));
+  await from.evaluate((node) => node.scrollIntoView({ block: 'center' }));
+  await drag(page, await centreOf(from), await centreOf(to));
 }
 
 /** Takes an edge of a chosen interval and lets go over a block. */

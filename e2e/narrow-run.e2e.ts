@@ -2,7 +2,6 @@
  * Narrower blocks all the way on the real backend: a choice of every kind made on the page, distilled, followed to its end,
  * taken away as a smaller model and opened again.
  */
-import type { Page } from '@playwright/test';
 import { z } from 'zod';
 import { editKey } from '../lib/core/edit/index.ts';
 import { parsePlan } from '../lib/core/plan/index.ts';
@@ -14,8 +13,10 @@ import {
   bytesOf,
   downloadBy,
   dragBlocks,
+  dragText,
   expect,
   fact,
+  ffnOption,
   open,
   panel,
   pick,
@@ -41,7 +42,7 @@ test('an interval, a text group, feed-forward layers and a rank are distilled an
   await open(page);
   await dragBlocks(page, 2, 3);
   await dragText(page, 8, 10);
-  await ffn(page, 13, 'image').click();
+  await ffnOption(page, 13, 'image').click();
   await panel(page, 'Shared modulation').getByRole('switch', { name: 'Share the modulation of all blocks' }).click();
   await expect.poll(() => new URL(page.url()).searchParams.get('cut')).toBe('m8.2-3.t8-10.f13-image');
   await expect(planLine(page, 'Blocks')).toContainText('16 → 15');
@@ -54,7 +55,7 @@ test('an interval, a text group, feed-forward layers and a rank are distilled an
     { timeout: 180_000 },
   );
   await page.keyboard.press('Escape');
-  await ffn(page, 13, 'text').click();
+  await ffnOption(page, 13, 'text').click();
   await expect.poll(() => new URL(page.url()).searchParams.get('cut')).toBe('m8.2-3.t8-10.f13-image.f13-text');
   const parameters = /→ ([\d.]+ M)/.exec((await planLine(page, 'Parameters').textContent()) ?? '')?.[1];
 
@@ -114,17 +115,3 @@ test('narrower blocks are measured within the memory that the analysis was given
   await expect(alerts(page)).toHaveCount(0);
   await expect(narrower.getByRole('table')).toContainText(/%/);
 });
-
-const ffn = (page: Page, block: number, stream: 'image' | 'text') =>
-  page.getByRole('option', { name: `${stream} FFN of block ${block}`, exact: true });
-
-async function dragText(page: Page, from: number, to: number): Promise<void> {
-  const option = (block: number) => page.getByRole('option', { name: `Text of block ${block}`, exact: true });
-  await option(from).evaluate((node) => node.scrollIntoView({ block: 'center' }));
-  const boxes = [await option(from).boundingBox(), await option(to).boundingBox()];
-  const [a, b] = boxes.map((box) => ({ x: box!.x + box!.width / 2, y: box!.y + box!.height / 2 }));
-  await page.mouse.move(a!.x, a!.y);
-  await page.mouse.down();
-  await page.mouse.move(b!.x, b!.y, { steps: 6 });
-  await page.mouse.up();
-}

@@ -10,34 +10,23 @@ import {
   alerts,
   downloadBy,
   dragBlocks,
+  dragText,
   expect,
   expectChosen,
+  ffnOption,
   open,
   panel,
   planLine,
   test,
   testAnalysed,
   textOf,
+  textOption,
 } from './contigua.ts';
 
-const textOption = (page: Page, block: number) =>
-  page.getByRole('option', { name: `Text of block ${block}`, exact: true });
-const ffnOption = (page: Page, block: number, stream: 'image' | 'text') =>
-  page.getByRole('option', { name: `${stream} FFN of block ${block}`, exact: true });
 const narrower = (page: Page) => panel(page, 'Narrower blocks');
 const modulation = (page: Page) => panel(page, 'Shared modulation');
 const cut = (page: Page) => new URL(page.url()).searchParams.get('cut');
 const expectCut = (page: Page, expected: string | null) => expect.poll(() => cut(page)).toBe(expected);
-
-async function dragText(page: Page, from: number, to: number): Promise<void> {
-  await textOption(page, from).evaluate((node) => node.scrollIntoView({ block: 'center' }));
-  const boxes = [await textOption(page, from).boundingBox(), await textOption(page, to).boundingBox()];
-  const [a, b] = boxes.map((box) => ({ x: box!.x + box!.width / 2, y: box!.y + box!.height / 2 }));
-  await page.mouse.move(a!.x, a!.y);
-  await page.mouse.down();
-  await page.mouse.move(b!.x, b!.y, { steps: 6 });
-  await page.mouse.up();
-}
 
 testAnalysed('text groups are drawn, proposed and edited by mouse', async ({ page }) => {
   await dragText(page, 8, 10);

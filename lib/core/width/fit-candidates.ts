@@ -4,10 +4,18 @@
  * outlives the process, a pass that was interrupted goes on after the last block that it left a checkpoint of.
  */
 import type { Calibration } from '../capture/index.ts';
-import { editKey, type FfnEdit, type TextStreamEdit } from '../edit/index.ts';
-import { type FormMap, formMaps } from '../model/config-index.ts';
-import { CARRIED_TEXT, disposeState, type NarrowStep, type Transformer, WeightSet } from '../model/index.ts';
+import { editKey, type TextStreamEdit } from '../edit/index.ts';
+import type { FormMap } from '../model/config-index.ts';
+import {
+  CARRIED_TEXT,
+  disposeState,
+  type NarrowStep,
+  narrowBlocks,
+  type Transformer,
+  WeightSet,
+} from '../model/index.ts';
 import type { StateStore } from '../states/index.ts';
+import { mapsOfEdit } from './edit-maps.ts';
 import { type Batch, Lane, type LaneCheckpoint } from './lane.ts';
 import { appendRows, type FitOptions, type FittedWidthEdit, MapFitter, type MappedEdit } from './map-fitter.ts';
 import { putErrors, storedErrors } from './map-store.ts';
@@ -37,7 +45,6 @@ export async function fitCandidates(
   edits: readonly MappedEdit[],
   { store, spills = false, lasts = false, hasRoomTwice, onBlock = () => {}, ...options }: CandidateOptions,
 ): Promise<FittedWidthEdit[]> {
-  const { blocks } = transformer.architecture;
   const { width } = transformer.config;
   const fitter = new MapFitter(transformer, calibration, options);
   const batches: Batch[] = [];
@@ -69,26 +76,15 @@ export async function fitCandidates(
   async function notStored(): Promise<Wanted[]> {
     const missing: Wanted[] = [];
     for (const edit of edits) {
-      for (const { block, map } of mapsOf(edit)) {
+      const maps = mapsOfEdit(edit, narrowBlocks(transformer.architecture, [edit]));
+      if (maps.length === 0) throw new RangeError(`No map stands for ${editKey(edit)}`);
+      for (const { block, ...map } of maps) {
         const errors = lasts ? await storedErrors(to(edit), block, map.name) : undefined;
         if (errors === undefined) missing.push({ edit, block, map });
         else fitter.take(edit, block, map, errors);
       }
     }
     return missing;
-  }
-
-  function mapsOf(edit: MappedEdit): { readonly block: number; readonly map: FormMap }[] {
-    if (edit.on === 'ffn') {
-      const [map] = formMaps(blocks[edit.block]!, { linearFfn: [edit.stream] });
-      return [{ block: edit.block, map: asMap(map, edit) }];
-    }
-    return blocks.slice(edit.first + 1, edit.last + 1).flatMap((block) =>
-      formMaps(block, { text: block.index === edit.last ? 'end' : 'projected' }).map((map) => ({
-        block: block.index,
-        map,
-      })),
-    );
   }
 
   /** All batches, embedded or as the checkpoint has them. Returns the block that comes next. */
@@ -192,9 +188,4 @@ function isGroupFrom(edit: MappedEdit, first: number): edit is TextStreamEdit {
 
 function half(index: number, without: 'attention' | 'ffn'): NarrowStep {
   return { kind: 'narrow', index, maps: new WeightSet(), weights: null, without };
-}
-
-function asMap(map: FormMap | undefined, edit: FfnEdit): FormMap {
-  if (map) return map;
-  throw new RangeError(`No map stands for ${editKey(edit)}`);
 }
