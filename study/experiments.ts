@@ -78,6 +78,8 @@ export class Study {
     /** Damages by interval key of the score that predicted best; null before it is known. */
     private readonly best: ReadonlyMap<string, number> | null,
     private readonly settings: StudySettings,
+    /** Names of the choices to measure; null for all of them. */
+    private readonly chosen: readonly string[] | null = null,
   ) {}
 
   get half(): number {
@@ -87,7 +89,7 @@ export class Study {
   get choices(): Choice[] {
     const { report, best } = this;
     const { model } = report;
-    return [
+    const all: Choice[] = [
       ...(best ? [{ name: 'best score', of: (remove: number) => [leastOf(best, model, remove)] }] : []),
       { name: 'difference rule', of: (remove) => [detected(report, remove)] },
       { name: 'threshold', of: (remove) => [byThreshold(report, remove).intervals] },
@@ -98,6 +100,7 @@ export class Study {
       },
       { name: 'sensitivity', of: async (remove) => [await this.sensitive(remove)] },
     ];
+    return all.filter(({ name }) => this.chosen?.includes(name) ?? true);
   }
 
   choice(name: string): Choice | undefined {

@@ -8,8 +8,9 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { parseIntervalKeys } from '../lib/core/interval/index.ts';
 import { countParameters } from '../lib/core/model/index.ts';
+import type { AnalysisReport } from '../lib/core/report/index.ts';
 import { WANTED_ENGINES } from '../lib/core/tensor/engine.ts';
-import { pluggedRow, Study } from './experiments.ts';
+import { pluggedRow, Study, type StudySettings } from './experiments.ts';
 import { everyInterval } from './intervals.ts';
 import { measuredOf } from './ledger.ts';
 import { mixesOf } from './mixed-plans.ts';
@@ -18,7 +19,7 @@ import { scoreQualityOf, writeScoreQuality } from './quality-file.ts';
 import { RECIPES, recipeRows } from './recipes.ts';
 import { shareTable } from './run-shares.ts';
 import { Sample } from './sample.ts';
-import { measuredReport, scoresOf, truthsOf } from './score-quality.ts';
+import { measuredReport, reportScores, scoresOf, truthsOf } from './score-quality.ts';
 import {
   additionTable,
   choiceTable,
@@ -53,6 +54,10 @@ const { values } = parseArgs({
     best: { type: 'string', default: '' },
     /** How many of the choices, in their order, are also trained sequentially and fine-tuned. */
     compared: { type: 'string', default: '2' },
+    /** Which ways of choosing intervals are measured; all of them where nothing is named. */
+    choices: { type: 'string', default: '' },
+    /** Of the part `depths`: how many blocks are out. */
+    depths: { type: 'string', default: SETTINGS.depths.join(',') },
     /** Of the part `given`: "0-3,4-6,12-15". */
     plan: { type: 'string', default: '' },
     /** Of the part `recipes`. */
@@ -66,10 +71,12 @@ const { values } = parseArgs({
 const engine = WANTED_ENGINES.find((name) => name === values.engine);
 if (!engine) throw new RangeError(`--engine is one of ${WANTED_ENGINES.join(', ')}`);
 const parts = values.parts.split(',');
+const chosen = values.choices === '' ? null : values.choices.split(',');
+const settings: StudySettings = { ...SETTINGS, depths: values.depths.split(',').map(Number) };
 const known = [...PARTS, ...TRIALS];
 const unknown = parts.find((part) => !known.includes(part));
 if (unknown) throw new RangeError(`No part "${unknown}"; there are ${known.join(', ')}`);
-const judgements = new WeakMap<Sample, ReturnType<typeof judge>>();
+const reports = new WeakMap<Sample, ReturnType<typeof measuredReport>>();
 const [studyPage, scoresPage] = [join(values.docs, 'study.md'), join(values.docs, 'damage-scores.md')];
 
 for (const name of values.models.split(',')) {
@@ -110,12 +117,19 @@ async function runPart(sample: Sample, name: string, part: string): Promise<void
     await writeTables(scoresPage, { [`${name} addition`]: additionTable(await truthsOf(sample)) });
     return;
   }
-  const { report, truths, scores } = await judged(sample);
+  const report = await reported(sample);
   if (part === 'quality') {
-    await writeScoreQuality(values.quality, name, scoreQualityOf(scores, truths));
+    const truths = await truthsOf(sample);
+    await writeScoreQuality(
+      values.quality,
+      name,
+      scoreQualityOf(await scoresOf(sample, report, truths.intervals), truths),
+    );
     return;
   }
   if (part === 'scores') {
+    const truths = await truthsOf(sample);
+    const scores = await scoresOf(sample, report, truths.intervals);
     const depths = truthDepths(sample.numBlocks);
     const differences = await superposedScores(sample);
     await writeTables(scoresPage, {
@@ -127,7 +141,7 @@ async function runPart(sample: Sample, name: string, part: string): Promise<void
     });
     return;
   }
-  const study = new Study(sample, report, bestOf(scores), SETTINGS);
+  const study = new Study(sample, report, await bestOf(sample, report), settings, chosen);
   const { captions } = SETTINGS;
   const teachers = new Map(
     (await measuredOf([captions.claim, captions.arm, captions.few].map((count) => () => study.teacher(count)))).map(
@@ -137,7 +151,7 @@ async function runPart(sample: Sample, name: string, part: string): Promise<void
   if (part === 'shares') {
     const plugged = [...(await study.atHalf()), ...(await study.depths())];
     await writeTables(join(values.docs, 'planner.md'), {
-      [`${name} shares`]: shareTable(plugged, truths.plans, report),
+      [`${name} shares`]: shareTable(plugged, (await truthsOf(sample)).plans, report),
     });
     return;
   }
@@ -168,23 +182,20 @@ async function runPart(sample: Sample, name: string, part: string): Promise<void
   });
 }
 
-/** The analysis of the day and what its scores are held against, once per model. */
-function judged(sample: Sample): ReturnType<typeof judge> {
-  const known = judgements.get(sample) ?? judge(sample);
-  judgements.set(sample, known);
+/** The analysis of the day, once per model. */
+function reported(sample: Sample): ReturnType<typeof measuredReport> {
+  const known = reports.get(sample) ?? measuredReport(sample);
+  reports.set(sample, known);
   return known;
 }
 
-async function judge(sample: Sample) {
-  const report = await measuredReport(sample);
-  const truths = await truthsOf(sample);
-  return { report, truths, scores: await scoresOf(sample, report, truths.intervals) };
-}
-
-function bestOf(scores: readonly ScoreValues[]): ReadonlyMap<string, number> | null {
+/** Brief students are trained only for a score that the report does not say by itself. */
+async function bestOf(sample: Sample, report: AnalysisReport): Promise<ReadonlyMap<string, number> | null> {
   if (values.best === '') return null;
-  const isSquared = values.best.endsWith('²');
-  const score = scores.find((one) => one.name === values.best.replace(/²$/, ''));
-  if (!score) throw new RangeError(`No score "${values.best}"; there are ${scores.map((one) => one.name).join('; ')}`);
-  return isSquared ? new Map([...score.values].map(([key, value]) => [key, value ** 2])) : score.values;
+  const isBest = ({ name }: ScoreValues) => name === values.best.replace(/²$/, '');
+  const score =
+    reportScores(report).find(isBest) ??
+    (await scoresOf(sample, report, (await truthsOf(sample)).intervals)).find(isBest);
+  if (!score) throw new RangeError(`No score "${values.best}"`);
+  return values.best.endsWith('²') ? new Map([...score.values].map(([key, value]) => [key, value ** 2])) : score.values;
 }

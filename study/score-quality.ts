@@ -37,20 +37,16 @@ export async function measuredReport(sample: Sample): Promise<AnalysisReport> {
   return { ...report, damage };
 }
 
-export async function scoresOf(
-  sample: Sample,
-  report: AnalysisReport,
-  truths: readonly IntervalTruth[],
-): Promise<ScoreValues[]> {
-  const intervals = everyInterval(sample.model.summary.stacks);
+/** Scores that a report says by itself: nothing is trained for them. */
+export function reportScores(report: AnalysisReport): ScoreValues[] {
   const valuesOf = (of: (interval: BlockInterval) => number | null) =>
     new Map(
-      intervals.flatMap((interval) => {
+      everyInterval(report.model.stacks).flatMap((interval) => {
         const value = of(interval);
         return value === null ? [] : [[formatIntervalKey(interval), value] as const];
       }),
     );
-  const scores: ScoreValues[] = [
+  return [
     {
       name: 'blocks',
       about: 'blocks removed, and nothing else',
@@ -62,6 +58,15 @@ export async function scoresOf(
       values: valuesOf((interval) => damageScore(report, interval, name)),
     })),
   ];
+}
+
+export async function scoresOf(
+  sample: Sample,
+  report: AnalysisReport,
+  truths: readonly IntervalTruth[],
+): Promise<ScoreValues[]> {
+  const intervals = everyInterval(sample.model.summary.stacks);
+  const scores = reportScores(report);
   const trained = new Map(truths.map(({ interval, trained }) => [formatIntervalKey(interval), trained]));
   const ofTrained = (name: string, about: string, of: (one: IntervalTruth['trained']) => number) =>
     scores.push({
