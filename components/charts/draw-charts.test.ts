@@ -484,4 +484,30 @@ describe('trajectories', () => {
     const narrow = labelsAt(260);
     expect(narrow.delta.y).toBeGreaterThan(TRAJECTORY_ROWS.difference.top);
   });
+  it('name shades and lines of other analyses beside the panel, or one above the other where that has no room', () => {
+    const bounds = { image: { low: cka, high: cka }, text: null };
+    const beside = { ...data, curves: { ...curves, bounds, others: [{ cka, differences }] } };
+    const placesAt = (width: number) => {
+      const texts = tags(drawTrajectoryLabels(beside, trajectoryScales(beside, width), PAPER_PALETTE), 'text');
+      return ['surrogate', '1 other', '95 %'].map((start) => {
+        const found = texts.find(({ children }) => String(children[0]).startsWith(start));
+        const { x, y } = found?.attributes ?? {};
+        const [words] = found?.children ?? [];
+        // At 6 pixels a letter, with the sample before it.
+        const left = start === 'surrogate' ? Number(x) : Number(x) - 6 * String(words).length - 14;
+        return { y: Number(y), left, right: start === 'surrogate' ? Number(x) + 6 * String(words).length : Number(x) };
+      });
+    };
+    for (const [width, rows] of [
+      [600, 1],
+      [340, 2],
+    ] as const) {
+      const places = placesAt(width);
+      expect(new Set(places.map(({ y }) => y)).size).toBe(rows);
+      const over = places.filter((a) =>
+        places.some((b) => a !== b && a.y === b.y && a.left < b.right && b.left < a.right),
+      );
+      expect(over).toEqual([]);
+    }
+  });
 });

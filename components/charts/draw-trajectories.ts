@@ -251,6 +251,7 @@ export function drawTrajectoryLabels(data: TrajectoryData, scales: TrajectorySca
   const { cka, difference } = TRAJECTORY_ROWS;
   const name = nameOf(palette);
   const delta = `Δ(${data.start}, k)`;
+  const surrogate = `surrogate CKA(${data.start}, k)${nearOne ? ' − 1' : ''}`;
   const room = axis.end - axis.left - 4 - textWidth(delta) - KEY.gap;
   const names = curveNames(data.curves);
   const labels = (word: string) =>
@@ -261,13 +262,9 @@ export function drawTrajectoryLabels(data: TrajectoryData, scales: TrajectorySca
   const texts = keyWidth(whole) <= room ? whole : labels('');
   const deltaY = keyWidth(texts) <= room ? difference.top - 6 : difference.top + 14;
   const marks = [
-    mark(
-      'text',
-      { x: axis.left + 4, y: cka.top + cka.height - 6, ...name },
-      `surrogate CKA(${data.start}, k)${nearOne ? ' − 1' : ''}`,
-    ),
+    mark('text', { x: axis.left + 4, y: cka.top + cka.height - 6, ...name }, surrogate),
     mark('text', { x: axis.left + 4, y: deltaY, ...name }, delta),
-    ...boundsKey(data, axis, palette),
+    ...boundsKey(data, axis, palette, axis.end - axis.left - 4 - textWidth(surrogate)),
   ];
   let x = axis.end;
   for (const [index, stream] of [...names.entries()].reverse()) {
@@ -285,34 +282,45 @@ export function drawTrajectoryLabels(data: TrajectoryData, scales: TrajectorySca
   return marks;
 }
 
-/** What shades and thin lines are, in the right corner of the upper panel; nothing where there are none. */
-function boundsKey({ curves }: TrajectoryData, axis: BlockAxis, palette: ChartPalette): Mark[] {
+/**
+ * What shades and thin lines are, in the right corner of the upper panel; nothing where there are none. One above the other where
+ * the panel's name, which has the left corner, leaves no `room` for both.
+ */
+function boundsKey({ curves }: TrajectoryData, axis: BlockAxis, palette: ChartPalette, room: number): Mark[] {
   const { cka } = TRAJECTORY_ROWS;
-  const y = cka.top + cka.height - 6;
-  const marks: Mark[] = [];
-  let x = axis.end;
-  const name = (text: string) => {
-    const look = { 'text-anchor': 'end', 'font-size': 11, fill: palette.muted, ...halo(palette) };
-    marks.push(mark('text', { x, y, ...look }, text));
-    x -= textWidth(text) + 4;
-  };
-  if (Object.values(curves.bounds ?? {}).some((bounds) => bounds !== null)) {
-    name('95 % of resamples');
-    const box = { x: x - 14, y: y - 8, width: 14, height: 9, fill: palette.text };
-    marks.push(mark('rect', { ...box, 'fill-opacity': BOUNDS_OPACITY }));
-    x -= 14 + KEY.gap;
-  }
   const others = curves.others?.length ?? 0;
-  if (others > 0) {
-    name(others === 1 ? '1 other analysis' : `${others} other analyses`);
-    const stroke = { stroke: lookOf(curves, curves.stream).colour(palette), 'stroke-opacity': OTHER_OPACITY };
-    marks.push(mark('line', { x1: x - 14, x2: x, y1: y - 4, y2: y - 4, ...stroke }));
+  const hasBounds = Object.values(curves.bounds ?? {}).some((bounds) => bounds !== null);
+  const keys: { readonly text: string; readonly sample: (x: number, y: number) => Mark }[] = [];
+  if (hasBounds) {
+    keys.push({
+      text: '95 % of resamples',
+      sample: (x, y) =>
+        mark('rect', { x, y: y - 8, width: SAMPLE, height: 9, fill: palette.text, 'fill-opacity': BOUNDS_OPACITY }),
+    });
   }
-  return marks;
+  if (others > 0) {
+    const stroke = { stroke: lookOf(curves, curves.stream).colour(palette), 'stroke-opacity': OTHER_OPACITY };
+    keys.push({
+      text: others === 1 ? '1 other analysis' : `${others} other analyses`,
+      sample: (x, y) => mark('line', { x1: x, x2: x + SAMPLE, y1: y - 4, y2: y - 4, ...stroke }),
+    });
+  }
+  const widthOf = (text: string) => textWidth(text) + 4 + SAMPLE;
+  const isStacked = keys.reduce((sum, { text }) => sum + widthOf(text) + KEY.gap, 0) > room;
+  let x = axis.end;
+  return keys.flatMap(({ text, sample }, index) => {
+    const y = cka.top + cka.height - 6 - (isStacked ? index * KEY.row : 0);
+    const end = x;
+    if (!isStacked) x -= widthOf(text) + KEY.gap;
+    const look = { 'text-anchor': 'end', 'font-size': 11, fill: palette.muted, ...halo(palette) };
+    return [mark('text', { x: end, y, ...look }, text), sample(end - widthOf(text), y)];
+  });
 }
 
-/** A key's line with its symbol, and the gap before the next name, in pixels. */
-const KEY = { line: 26, gap: 12 };
+/** A key's line with its symbol, the gap before the next name, and the height of a row, in pixels. */
+const KEY = { line: 26, gap: 12, row: 15 };
+/** Width of the shade or the thin line before its name, in pixels. */
+const SAMPLE = 14;
 
 /** Of labels of 11 pixels, about. */
 function textWidth(text: string): number {
