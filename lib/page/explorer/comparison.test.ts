@@ -51,10 +51,11 @@ describe('an analysis beside others of its model', () => {
     const earlier = reportWith(3, { split: { rule: 'golden-ratio', share: 0.25 } });
     const { others, refused, count } = compare(reportWith(3), { new: reportWith(3), old: earlier });
     expect(others.map(({ name }) => name)).toEqual(['new']);
-    expect(refused).toEqual([
-      { name: 'old', report: earlier, reason: 'The reports split their samples by different rules.' },
-    ]);
+    expect(refused.map(({ name, report }) => [name, report])).toEqual([['old', earlier]]);
+    expect(refused[0]?.reason).toMatch(/^It is of an earlier version, which held out other samples\..*analyse again/);
     expect(count).toBe(2);
+    const [newer] = compare(earlier, { new: reportWith(3) }).refused;
+    expect(newer?.reason).toMatch(/^The analysis on the page is of an earlier version/);
   });
 
   it('is told from one that is left out under the same name', () => {

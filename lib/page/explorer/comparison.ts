@@ -49,7 +49,13 @@ export function compareWith(
   return { others: compared, refused, intervals, count: compared.length + 1 };
 }
 
+/** What the page can do about a refusal is said in its own words; the terminal's hints name its options. */
 function whyNot(own: NamedReport, other: NamedReport, settings: DetectionSettings): string | null {
+  const [mine, theirs] = [own.report.split.rule, other.report.split.rule];
+  if (mine !== theirs) {
+    const earlier = theirs === 'golden-ratio' ? 'It' : 'The analysis on the page';
+    return `${earlier} is of an earlier version, which held out other samples. Held-out figures of both are never in one chart: analyse again on the older inputs.`;
+  }
   try {
     assertComparable(own, other, settings);
     return null;

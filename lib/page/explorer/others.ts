@@ -54,16 +54,24 @@ export async function openOther(file: File): Promise<void> {
     const text = await readText(source, { code: 'inputs-invalid', maxBytes: MAX_JSON_BYTES.report });
     const other = { name: file.name, report: parseReport(text, file.name) };
     const { report } = analysisStore.getState();
-    if (!report) throw new ContiguaError('not-ready', 'There is no analysis to compare with', { file: file.name });
+    if (!report)
+      throw new ContiguaError('not-ready', 'There is no analysis to compare with', {
+        file: file.name,
+        hint: 'Analyse the open model first.',
+      });
     if (other.report.model.fingerprint !== report.model.fingerprint) {
       throw new ContiguaError('plan-mismatch', 'The report is of another model', {
         file: file.name,
         found: `${other.report.model.name} with fingerprint ${other.report.model.fingerprint}`,
         expected: `${report.model.name} with fingerprint ${report.model.fingerprint}`,
+        hint: 'Compare reports of one model.',
       });
     }
     if (isSameMeasurement(other.report, report)) {
-      throw new ContiguaError('plan-mismatch', 'The report is of the analysis on the page', { file: file.name });
+      throw new ContiguaError('plan-mismatch', 'The report is of the analysis on the page', {
+        file: file.name,
+        hint: 'Open one that was measured with another seed or on other inputs.',
+      });
     }
     othersStore.setState(({ files }) => ({
       shown: true,
