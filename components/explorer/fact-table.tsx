@@ -83,7 +83,7 @@ function shortName(name: string): string {
 function Verdict({ fact }: { fact: Fact | null }) {
   if (!fact) return <td className="text-muted">–</td>;
   return (
-    <td title={`Expected ${fact.expected}, seen ${fact.seen}`}>
+    <td className="pr-1.5" title={`Expected ${fact.expected}, seen ${fact.seen}`}>
       <span className={`flex items-center gap-1 ${fact.holds ? 'text-muted' : 'text-danger'}`}>
         <span className="scale-75">{fact.holds ? <CheckIcon /> : <CrossIcon />}</span>
         {fact.holds ? <span className="sr-only">holds</span> : <span className="truncate">{fact.seen}</span>}
