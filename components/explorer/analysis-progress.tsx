@@ -6,7 +6,7 @@ import { Progress } from '@/components/ui/progress';
 import { engineWords } from '@/lib/page/browser/engine-words.ts';
 import { durationWords, momentWords, remainingWords } from '@/lib/page/browser/number-words.ts';
 import { tokensWords } from '@/lib/page/browser/stream-words.ts';
-import { analysisStore, expectedShares } from '@/lib/page/explorer/analysis.ts';
+import { expectedShares } from '@/lib/page/explorer/analysis.ts';
 import { limitsStore } from '@/lib/page/explorer/analysis-limits.ts';
 import { calibrationStore, calibrationWords } from '@/lib/page/explorer/calibration.ts';
 import { engineStore, silenceWords } from '@/lib/page/explorer/engine.ts';
@@ -16,6 +16,7 @@ import { pacePerSecond, remainingMs, shareDone } from '@/lib/page/explorer/progr
 import { selectionStore } from '@/lib/page/explorer/selection.ts';
 import { EstimateFacts, usePresentEstimate } from './estimate-facts';
 import { SplitDetails } from './split-details';
+import { useAnalysis } from './use-analysis';
 import { useCalibrationChanges } from './use-report-mark';
 
 const STAGES: readonly (readonly [stage: string, words: string])[] = [
@@ -28,9 +29,9 @@ const STAGES: readonly (readonly [stage: string, words: string])[] = [
 const TICK_MS = 500;
 
 export function AnalysisProgress() {
-  const running = useStore(analysisStore, (state) => state.running);
-  const report = useStore(analysisStore, (state) => state.report);
-  const restoredFrom = useStore(analysisStore, (state) => (state.isRestored ? state.measuredAtMs : null));
+  const running = useAnalysis((state) => state.running);
+  const report = useAnalysis((state) => state.report);
+  const restoredFrom = useAnalysis((state) => (state.isRestored ? state.measuredAtMs : null));
   const silentMs = useStore(engineStore, (state) => state.silentMs);
   const changes = useCalibrationChanges();
   const present = usePresentEstimate();

@@ -5,7 +5,7 @@ import { Button } from '@/components/ui/button';
 import { FieldGroup, useFieldProblems } from '@/components/ui/field-group';
 import { Help } from '@/components/ui/help';
 import { Panel } from '@/components/ui/panel';
-import { analysisStore, stopAnalysis } from '@/lib/page/explorer/analysis.ts';
+import { stopAnalysis } from '@/lib/page/explorer/analysis.ts';
 import { calibrationStore, requestOf } from '@/lib/page/explorer/calibration.ts';
 import { engineStore } from '@/lib/page/explorer/engine.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
@@ -13,6 +13,7 @@ import { startAnalysis, startEstimate } from '@/lib/page/explorer/start-and-swit
 import { AnalysisLimits } from './analysis-limits';
 import { AnalysisProgress } from './analysis-progress';
 import { CalibrationInputs, TracedInputs } from './calibration-inputs';
+import { useAnalysis } from './use-analysis';
 import { useCalibrationChanges } from './use-report-mark';
 
 export const CapturePanel = () => (
@@ -26,9 +27,9 @@ function Capture() {
   const summary = useStore(modelStore, (state) => state.summary);
   const opening = useStore(modelStore, (state) => state.opening);
   const engineReady = useStore(engineStore, ({ status }) => status === 'ready');
-  const running = useStore(analysisStore, (state) => state.running !== null);
-  const stopping = useStore(analysisStore, (state) => state.stopping);
-  const report = useStore(analysisStore, (state) => state.report);
+  const running = useAnalysis((state) => state.running !== null);
+  const stopping = useAnalysis((state) => state.stopping);
+  const report = useAnalysis((state) => state.report);
   const problems = useFieldProblems();
   const changes = useCalibrationChanges();
   const ready =

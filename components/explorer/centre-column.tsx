@@ -4,13 +4,12 @@
  * exactly. Below: what tells how far to trust scores and choices; in a narrow window the plan comes between the two.
  */
 import { lazy, Suspense } from 'react';
-import { useStore } from 'zustand';
 import { useWidth } from '@/components/charts';
-import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { CkaPanel } from './cka-panel';
 import { NoisePanel } from './noise-panel';
 import { StripPanel } from './strip-panel';
 import { TrajectoriesPanel } from './trajectories-panel';
+import { useAnalysis } from './use-analysis';
 import { useDetectedHere } from './use-noise';
 
 /** What lies below the charts and needs an analysis comes after the first load. */
@@ -38,7 +37,7 @@ export function Charts() {
 
 /** How well each score orders what was measured, and the choices that were: side by side where there is room for both. */
 export function Evidence() {
-  const isAnalysed = useStore(analysisStore, ({ report }) => report !== null);
+  const isAnalysed = useAnalysis(({ report }) => report !== null);
   if (!isAnalysed) return null;
   return (
     <Suspense>

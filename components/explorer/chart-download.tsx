@@ -1,12 +1,11 @@
 'use client';
 /** Takes a chart away: the figure as SVG or PNG, its numbers as CSV. */
-import { useStore } from 'zustand';
 import { Button } from '@/components/ui/button';
 import { DownloadIcon } from '@/components/ui/icons';
 import { Popover } from '@/components/ui/popover';
 import { showError } from '@/lib/page/browser/notices.ts';
-import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import type { ChartName, FileKind } from './chart-figures';
+import { useAnalysis } from './use-analysis';
 
 const KINDS: readonly (readonly [kind: FileKind, words: string])[] = [
   ['svg', 'SVG'],
@@ -21,7 +20,7 @@ interface ChartDownloadProps {
 }
 
 export function ChartDownload({ name, charts }: ChartDownloadProps) {
-  const analysed = useStore(analysisStore, (state) => state.report !== null);
+  const analysed = useAnalysis((state) => state.report !== null);
   return (
     <Popover
       name={`Download ${name}`}

@@ -5,7 +5,6 @@ import { estimatedError } from '@/lib/core/detection/index.ts';
 import { COUNTED_PICTURES } from '@/lib/core/shapes/index.ts';
 import { countedRangeWords, countedWords, shareRangeWords } from '@/lib/page/browser/confidence-words.ts';
 import { percentWords } from '@/lib/page/browser/number-words.ts';
-import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import {
   canCount,
   choiceQualityStore,
@@ -22,13 +21,14 @@ import { countNow, isQuickModel } from '@/lib/page/explorer/quiet-measurements.t
 import { selectionStore } from '@/lib/page/explorer/selection.ts';
 import { lacksWeights, NEEDS_WEIGHTS } from '@/lib/page/explorer/traces.ts';
 import { Note, Row } from './plan-rows';
+import { useAnalysis } from './use-analysis';
 
 export function ChoiceQuality() {
   const chosen = useStore(selectionStore, (state) => state.selection.present);
   const summary = useStore(modelStore, (state) => state.summary);
-  const report = useStore(analysisStore, (state) => state.report);
+  const report = useAnalysis((state) => state.report);
   // They decide what can be measured of the choice, so a change of either draws the lines anew.
-  useStore(analysisStore, (state) => state.measuredOn);
+  useAnalysis((state) => state.measuredOn);
   useStore(engineStore, (state) => state.report);
   const quality = useStore(choiceQualityStore);
   const present = presentChoice();

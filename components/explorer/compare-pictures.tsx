@@ -4,7 +4,6 @@ import { useStore } from 'zustand';
 import { Button } from '@/components/ui/button';
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
-import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { busyStore, isAnalysing } from '@/lib/page/explorer/compute.ts';
 import type { PageEdit } from '@/lib/page/explorer/edits.ts';
 import { engineStore } from '@/lib/page/explorer/engine.ts';
@@ -24,6 +23,7 @@ import { reportProbes, wantedFile } from '@/lib/page/explorer/probe-source.ts';
 import { refitStore, refitWords } from '@/lib/page/explorer/refitting.ts';
 import { FactTable } from './fact-table';
 import { Picture } from './preview-pictures';
+import { useAnalysis } from './use-analysis';
 
 interface ComparePicturesProps {
   model: ModelSummary;
@@ -34,7 +34,7 @@ interface ComparePicturesProps {
 
 export function ComparePictures({ model, report, present, held }: ComparePicturesProps) {
   const preview = useStore(previewStore);
-  const measuredOn = useStore(analysisStore, (state) => state.measuredOn);
+  const measuredOn = useAnalysis((state) => state.measuredOn);
   const refit = useStore(refitStore, ({ progress }) => progress);
   const analysing = useStore(busyStore, isAnalysing);
   const engineReady = useStore(engineStore, ({ status }) => status === 'ready');

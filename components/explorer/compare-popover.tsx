@@ -1,16 +1,15 @@
 'use client';
 /** Whether other analyses of the open model are shown beside the one on the page, and which ones. */
 import { lazy, Suspense } from 'react';
-import { useStore } from 'zustand';
 import { Popover } from '@/components/ui/popover';
-import { analysisStore } from '@/lib/page/explorer/analysis.ts';
+import { useAnalysis } from './use-analysis';
 import { useComparison } from './use-comparison';
 
 /** No part of the first load. */
 const CompareOthers = lazy(async () => ({ default: (await import('./compare-others')).CompareOthers }));
 
 export function ComparePopover() {
-  const analysed = useStore(analysisStore, (state) => state.report !== null);
+  const analysed = useAnalysis((state) => state.report !== null);
   const count = useComparison()?.count ?? 1;
   return (
     <Popover

@@ -3,14 +3,15 @@
 import { useStore } from 'zustand';
 import { Fact } from '@/components/ui/fact';
 import type { AnalysisEstimate } from '@/lib/compute/protocol.ts';
-import { analysisStore, keepsStates, presentEstimate } from '@/lib/page/explorer/analysis.ts';
+import { keepsStates, presentEstimate } from '@/lib/page/explorer/analysis.ts';
 import { limitsStore } from '@/lib/page/explorer/analysis-limits.ts';
 import { calibrationStore } from '@/lib/page/explorer/calibration.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import { estimateFacts } from '@/lib/page/explorer/running-analysis.ts';
+import { useAnalysis } from './use-analysis';
 
 export function usePresentEstimate(): AnalysisEstimate | null {
-  useStore(analysisStore, (state) => state.estimated);
+  useAnalysis((state) => state.estimated);
   useStore(calibrationStore);
   useStore(limitsStore);
   useStore(modelStore, (state) => state.summary);

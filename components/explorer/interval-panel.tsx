@@ -22,7 +22,6 @@ import {
 import { containsInterval, removedCount, sameIntervals } from '@/lib/core/interval/index.ts';
 import { saveCsv } from '@/lib/page/browser/export-chart.ts';
 import { percentWords, scoreWords } from '@/lib/page/browser/number-words.ts';
-import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { intervalCsv } from '@/lib/page/explorer/interval-table.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import { wantedFile } from '@/lib/page/explorer/probe-source.ts';
@@ -40,6 +39,7 @@ import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { lacksWeights } from '@/lib/page/explorer/traces.ts';
 import { BudgetSlider } from './budget-slider';
 import { IntervalTable } from './interval-table';
+import { useAnalysis } from './use-analysis';
 import { useDetected, useFoundIn } from './use-linked';
 import { useNoiseReading } from './use-noise';
 import { useReading } from './use-reading';
@@ -54,7 +54,7 @@ const DEFAULT_LABEL = scoreNamed(DEFAULT_DAMAGE_SCORE).label;
 const LIST_HEIGHT = 'clamp(184px, 100dvh - 768px, 304px)';
 
 export function IntervalPanel() {
-  const report = useStore(analysisStore, (state) => state.report);
+  const report = useAnalysis((state) => state.report);
   const { detection: settings, score } = useStore(settingsStore);
   const chosen = useStore(selectionStore, chosenRuns);
   const detected = useDetected();
@@ -247,8 +247,8 @@ function standInTitle(usable: UsableScore, noWeights: string | null): string | u
 /** How far probes are that are fitted again before anything can be measured, or the file that it takes; always of one height. */
 function Measuring() {
   const refit = useStore(refitStore, ({ progress }) => progress);
-  const report = useStore(analysisStore, (state) => state.report);
-  const measuredOn = useStore(analysisStore, (state) => state.measuredOn);
+  const report = useAnalysis((state) => state.report);
+  const measuredOn = useAnalysis((state) => state.measuredOn);
   const missing = wantedFile(report, measuredOn);
   const noWeights = lacksWeights(useStore(modelStore, ({ summary }) => summary));
   const words = refit

@@ -18,12 +18,12 @@ import { type AnalysisReport, damageOf } from '@/lib/core/report/report.ts';
 import { shareText } from '@/lib/core/share-text.ts';
 import { shareRangeWords } from '@/lib/page/browser/confidence-words.ts';
 import { percentWords, SURROGATE_CKA } from '@/lib/page/browser/number-words.ts';
-import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { setHover } from '@/lib/page/explorer/hover.ts';
 import { whyNotResampled } from '@/lib/page/explorer/reading.ts';
 import { choose, chosenRuns, newEdit, selectionStore } from '@/lib/page/explorer/selection.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { ReplacementSelect } from './replacement-select';
+import { useAnalysis } from './use-analysis';
 import { useFoundIn } from './use-linked';
 import { useNoiseReading } from './use-noise';
 
@@ -42,8 +42,8 @@ interface IntervalTableProps {
 }
 
 export function IntervalTable({ intervals, detected, bySureness, ranking, onSort }: IntervalTableProps) {
-  const report = useStore(analysisStore, (state) => state.report);
-  const measuring = useStore(analysisStore, (state) => state.measuring);
+  const report = useAnalysis((state) => state.report);
+  const measuring = useAnalysis((state) => state.measuring);
   const { detection: settings, score } = useStore(settingsStore);
   const chosen = useStore(selectionStore, chosenRuns);
   const here = useNoiseReading();

@@ -6,16 +6,16 @@ import { Button } from '@/components/ui/button';
 import type { Ablation } from '@/lib/core/detection/index.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
 import { leftToMeasure, measureAblation } from '@/lib/page/explorer/ablations.ts';
-import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { busyStore } from '@/lib/page/explorer/compute.ts';
 import { engineStore } from '@/lib/page/explorer/engine.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import { wantedFile } from '@/lib/page/explorer/probe-source.ts';
 import { lacksWeights } from '@/lib/page/explorer/traces.ts';
+import { useAnalysis } from './use-analysis';
 
 /** Whether anything can be measured now on what the report was measured on, and why not. */
 export function useMeasurable(report: AnalysisReport): { readonly whyNot: string | null; readonly isBusy: boolean } {
-  const measuredOn = useStore(analysisStore, (state) => state.measuredOn);
+  const measuredOn = useAnalysis((state) => state.measuredOn);
   const isWorking = useStore(busyStore, ({ tasks }) => tasks.length > 0);
   const isReady = useStore(engineStore, ({ status }) => status === 'ready');
   const missing = wantedFile(report, measuredOn);

@@ -17,7 +17,6 @@ import { errorAtRank } from '@/lib/core/plan/index.ts';
 import { measuredRank } from '@/lib/core/planner/index.ts';
 import { shareRangeWords } from '@/lib/page/browser/confidence-words.ts';
 import { countWords, percentWords } from '@/lib/page/browser/number-words.ts';
-import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { busyStore } from '@/lib/page/explorer/compute.ts';
 import { modulationWords } from '@/lib/page/explorer/edit-words.ts';
 import { engineStore } from '@/lib/page/explorer/engine.ts';
@@ -33,6 +32,7 @@ import { configOf } from '@/lib/page/explorer/narrower.ts';
 import { reportProbes } from '@/lib/page/explorer/probe-source.ts';
 import { choose, chosenNarrower, selectionStore } from '@/lib/page/explorer/selection.ts';
 import { lacksWeights } from '@/lib/page/explorer/traces.ts';
+import { useAnalysis } from './use-analysis';
 
 /** Of which the published model's modulations lose little; the curve tells others. */
 const FIRST_RANK = 8;
@@ -159,8 +159,8 @@ interface FindProps {
 
 /** Finds the errors, then measures one rank; of one height. */
 function Find({ summary, errors, running }: FindProps) {
-  const report = useStore(analysisStore, (state) => state.report);
-  const measuredOn = useStore(analysisStore, (state) => state.measuredOn);
+  const report = useAnalysis((state) => state.report);
+  const measuredOn = useAnalysis((state) => state.measuredOn);
   // Whether the output is measured on the inputs of the present report.
   useStore(modulationsStore, (state) => state.measured);
   const isBusy = useStore(busyStore, ({ tasks }) => tasks.length > 0);

@@ -14,7 +14,6 @@ import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import { whyNone } from '@/lib/core/model/config-index.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
 import { saveCsv } from '@/lib/page/browser/export-chart.ts';
-import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import {
   listedNarrower,
@@ -29,6 +28,7 @@ import { narrowerCsv } from '@/lib/page/explorer/narrower-csv.ts';
 import { choose, chosenNarrower, selectionStore } from '@/lib/page/explorer/selection.ts';
 import { useMeasurable } from './measure-button';
 import { type NarrowerOrder, NarrowerTable, sortedNarrower } from './narrower-table';
+import { useAnalysis } from './use-analysis';
 import { useStreams } from './use-linked';
 
 type Kind = Narrower['on'];
@@ -39,7 +39,7 @@ const KINDS = [
 
 export function NarrowerPanel() {
   const summary = useStore(modelStore, (state) => state.summary);
-  const report = useStore(analysisStore, (state) => state.report);
+  const report = useAnalysis((state) => state.report);
   const [on, setOn] = useState<Kind>('text-stream');
   const reason = summary && whyNone(on === 'ffn' ? summary.narrower.anyFfn : summary.narrower.text);
   return (

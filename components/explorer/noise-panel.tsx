@@ -7,12 +7,12 @@ import { Choice } from '@/components/ui/choice';
 import { Help } from '@/components/ui/help';
 import { Panel } from '@/components/ui/panel';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
-import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { bandWords, NOISES, type Noise, whyNoBands } from '@/lib/page/explorer/noise.ts';
 import { MEASURE_NAMES, noiseMeasure, noiseWords } from '@/lib/page/explorer/noise-measure.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { ChartDownload } from './chart-download';
 import { noiseRowsData } from './noise-rows-data';
+import { useAnalysis } from './use-analysis';
 import { useLinked } from './use-linked';
 import { useReportMark } from './use-report-mark';
 
@@ -25,7 +25,7 @@ const LABELS = { together: 'Together', early: 'Early', middle: 'Middle', late: '
 const NoiseRows = lazy(async () => ({ default: (await import('@/components/charts/noise-rows')).NoiseRows }));
 
 export function NoisePanel({ width }: { width: number }) {
-  const report = useStore(analysisStore, (state) => state.report);
+  const report = useAnalysis((state) => state.report);
   const noise = useStore(settingsStore, (state) => state.noise);
   const mark = useReportMark();
   const measured = useMemo(() => report && noiseMeasure(report), [report]);

@@ -6,13 +6,13 @@ import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import { kindOf, PLANNED_KINDS, type PlannedKind, type WidthOffer, whyNoOffers } from '@/lib/core/planner/index.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
 import { leftToMeasure } from '@/lib/page/explorer/ablations.ts';
-import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { modulationsStore } from '@/lib/page/explorer/modulations.ts';
 import { allowKind, plannerStore } from '@/lib/page/explorer/planner.ts';
 import { reportProbes } from '@/lib/page/explorer/probe-source.ts';
 import { whyNoRanks } from '@/lib/page/explorer/rank-offers.ts';
 import { lacksWeights } from '@/lib/page/explorer/traces.ts';
 import { MeasureButton } from './measure-button';
+import { useAnalysis } from './use-analysis';
 
 const LABELS: Readonly<Record<PlannedKind, string>> = {
   run: 'Intervals',
@@ -33,7 +33,7 @@ interface PlanKindsProps {
 
 export function PlanKinds({ summary, report, offers }: PlanKindsProps) {
   const allow = useStore(plannerStore, (state) => state.allow);
-  const measuredOn = useStore(analysisStore, (state) => state.measuredOn);
+  const measuredOn = useAnalysis((state) => state.measuredOn);
   const modulations = useStore(modulationsStore);
   const kinds = useMemo(() => {
     const offered = new Set(offers.map(({ edit }) => kindOf(edit)));

@@ -42,6 +42,7 @@ import { lacksWeights, NEEDS_WEIGHTS } from '@/lib/page/explorer/traces.ts';
 import { DistilButton } from '../distil-form/distil-button';
 import { ChoiceQuality } from './choice-quality';
 import { Note, Row } from './plan-rows';
+import { useAnalysis } from './use-analysis';
 
 /** Classifier-free guidance runs the prompt and the null caption at every step, unless the model embeds the scale. */
 const drawingOf = ({ embedsGuidance }: ModelSummary) => ({
@@ -52,7 +53,7 @@ const drawingOf = ({ embedsGuidance }: ModelSummary) => ({
 export function PlanPanel() {
   const summary = useStore(modelStore, (state) => state.summary);
   const edits = useStore(selectionStore, (state) => state.selection.present);
-  const calibration = useStore(analysisStore, ({ report }) => report?.calibration ?? null);
+  const calibration = useAnalysis(({ report }) => report?.calibration ?? null);
   const tokensPerForward = summary && tokensOf(summary, calibration);
   const figures = useStore(planFiguresStore, (state) => state.figures);
   const cost =
@@ -169,8 +170,8 @@ function ForwardTime() {
   const chosen = useStore(selectionStore, (state) => state.selection.present);
   useStore(modelStore, (state) => state.summary);
   useStore(engineStore, (state) => state.report);
-  useStore(analysisStore, (state) => state.measuredOn);
-  useStore(analysisStore, (state) => state.report);
+  useAnalysis((state) => state.measuredOn);
+  useAnalysis((state) => state.report);
   const { results, measuring, failed } = useStore(timingStore);
   const timed = presentTiming();
   const present = timed?.of ?? null;

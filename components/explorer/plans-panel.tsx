@@ -14,7 +14,6 @@ import { LEAST_PAIRS } from '@/lib/core/detection/index.ts';
 import { tokensOf } from '@/lib/core/plan/index.ts';
 import { amountWords, costScale, type PredictionFit } from '@/lib/core/planner/index.ts';
 import { correlationWords } from '@/lib/page/browser/confidence-words.ts';
-import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { type PageEdit, pageEdits } from '@/lib/page/explorer/edits.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import { editsOfPlan } from '@/lib/page/explorer/planned.ts';
@@ -26,6 +25,7 @@ import { PlanBudget } from './plan-budget';
 import { PlanCompare } from './plan-compare';
 import { PlanKinds } from './plan-kinds';
 import { choiceKey, type PlannedChoice, type PointScales, planPoints, planWords, pointScales } from './plan-points';
+import { useAnalysis } from './use-analysis';
 import { predictionFit, useMeasuredChoices, useOffers, usePlanned } from './use-planned';
 
 const LABELS: Readonly<Record<ParetoQuality, ParetoLabels>> = {
@@ -67,7 +67,7 @@ export function PlansPanel() {
   const timing = useStore(timingStore);
   const [ref, width] = useWidth<HTMLDivElement>();
   const [asked, setAsked] = useState<ParetoQuality>('predicted');
-  const report = useStore(analysisStore, (state) => state.report);
+  const report = useAnalysis((state) => state.report);
   const [heldOf, setHeld] = useState<{ readonly model: string; readonly edits: readonly PageEdit[] } | null>(null);
   // What is held of another model says nothing here.
   const held = heldOf && heldOf.model === summary?.fingerprint ? heldOf.edits : null;

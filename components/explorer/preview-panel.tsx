@@ -12,7 +12,6 @@ import { Panel } from '@/components/ui/panel';
 import { runsOf } from '@/lib/core/edit/index.ts';
 import { SEED_RANGE } from '@/lib/core/random.ts';
 import { DRAWING } from '@/lib/core/shapes/index.ts';
-import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { busyStore, isAnalysing } from '@/lib/page/explorer/compute.ts';
 import { pageEdits } from '@/lib/page/explorer/edits.ts';
 import { engineStore } from '@/lib/page/explorer/engine.ts';
@@ -33,6 +32,7 @@ import { replaceAllBy, selectionStore } from '@/lib/page/explorer/selection.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { lacksWeights } from '@/lib/page/explorer/traces.ts';
 import { Picture } from './preview-pictures';
+import { useAnalysis } from './use-analysis';
 
 /** No part of the first load. */
 const FactTable = lazy(async () => ({ default: (await import('./fact-table')).FactTable }));
@@ -59,8 +59,8 @@ function Preview() {
   const selected = useStore(selectionStore, (state) => state.selection.present);
   const chosen = useMemo(() => pageEdits(selected), [selected]);
   const replaceBy = useStore(settingsStore, (state) => state.replaceBy);
-  const report = useStore(analysisStore, (state) => state.report);
-  const measuredOn = useStore(analysisStore, (state) => state.measuredOn);
+  const report = useAnalysis((state) => state.report);
+  const measuredOn = useAnalysis((state) => state.measuredOn);
   const refit = useStore(refitStore, ({ progress }) => progress);
   const analysing = useStore(busyStore, isAnalysing);
   const engineReady = useStore(engineStore, ({ status }) => status === 'ready');

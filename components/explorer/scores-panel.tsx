@@ -19,10 +19,10 @@ import {
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
 import { correlationWords } from '@/lib/page/browser/confidence-words.ts';
 import { ablationStore, stopAblation } from '@/lib/page/explorer/ablations.ts';
-import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { BlockTable } from './block-table';
 import { MeasureButton } from './measure-button';
+import { useAnalysis } from './use-analysis';
 
 const KINDS: Readonly<Record<Score['kind'], string>> = {
   measured: 'measured',
@@ -33,7 +33,7 @@ const KINDS: Readonly<Record<Score['kind'], string>> = {
 const REFERENCE = scoreNamed(REFERENCE_SCORE);
 
 export function ScoresPanel() {
-  const report = useStore(analysisStore, (state) => state.report);
+  const report = useAnalysis((state) => state.report);
   return (
     <Panel
       title="Scores"

@@ -6,18 +6,18 @@ import { NarrowerRows, type NarrowerRowsProps } from '@/components/charts/narrow
 import { ffnEdit, textStreamEdit } from '@/lib/core/edit/index.ts';
 import { removedBlocks } from '@/lib/core/interval/index.ts';
 import { widthDamageOf } from '@/lib/core/report/report.ts';
-import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { hoverStore, setHover } from '@/lib/page/explorer/hover.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import { proposedGroups } from '@/lib/page/explorer/narrower.ts';
 import { allowsGroups, ffnStreams, whyNoFfn } from '@/lib/page/explorer/narrower-facts.ts';
 import { narrowerWords } from '@/lib/page/explorer/narrower-words.ts';
 import { choose, chosenNarrower, chosenRuns, gestureName, selectionStore } from '@/lib/page/explorer/selection.ts';
+import { useAnalysis } from './use-analysis';
 import { useStreams } from './use-linked';
 
 export function StripNarrower({ width, onNote }: { width: number; onNote: (note: string | null) => void }) {
   const summary = useStore(modelStore, (state) => state.summary);
-  const report = useStore(analysisStore, (state) => state.report);
+  const report = useAnalysis((state) => state.report);
   const hovered = useStore(hoverStore);
   const runs = useStore(selectionStore, chosenRuns);
   const narrower = useStore(selectionStore, chosenNarrower);

@@ -12,7 +12,6 @@ import type { BlockInterval } from '@/lib/core/interval/index.ts';
 import { type NarrowerFacts, type StreamSpec, traitPlaces, whyNone } from '@/lib/core/model/config-index.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
 import { tokensWords } from '@/lib/page/browser/stream-words.ts';
-import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { blockWords } from '@/lib/page/explorer/block-words.ts';
 import { breakFindings } from '@/lib/page/explorer/break-words.ts';
 import { agreementWords } from '@/lib/page/explorer/comparison.ts';
@@ -22,6 +21,7 @@ import { clearRules, markBlocks, plannerStore } from '@/lib/page/explorer/planne
 import { choose, gestureName, newEdit } from '@/lib/page/explorer/selection.ts';
 import { ChartDownload } from './chart-download';
 import { Placeholder } from './placeholder';
+import { useAnalysis } from './use-analysis';
 import { useAgreement, useComparison } from './use-comparison';
 import { useFoundIn, useLinked } from './use-linked';
 import { bandMark, useNoiseReading } from './use-noise';
@@ -34,9 +34,9 @@ export function StripPanel({ width, detected }: { width: number; detected: reado
   const mark = useReportMark() + useSyntheticMark() + bandMark(reading);
   const caveat = useReading();
   const comparison = useComparison();
-  const running = useStore(analysisStore, (state) => state.running !== null);
-  const captured = useStore(analysisStore, (state) => state.running?.captured ?? 0);
-  const partial = useStore(analysisStore, (state) => state.running?.probeR2 ?? null);
+  const running = useAnalysis((state) => state.running !== null);
+  const captured = useAnalysis((state) => state.running?.captured ?? 0);
+  const partial = useAnalysis((state) => state.running?.probeR2 ?? null);
   const summary = useStore(modelStore, (state) => state.summary);
   const marked = summary ? traitPlaces(summary.traits, summary.blocks) : [];
   const ofReport = useMemo(() => (report ? probeR2Of(report) : null), [report]);
@@ -169,7 +169,7 @@ const lowered = (sentence: string): string => sentence.charAt(0).toLowerCase() +
 /** What a click or a drag on the strip does, and a way to free all blocks that a rule holds. */
 function RuleTools() {
   const { marking, locked, forbidden } = useStore(plannerStore);
-  const isAnalysed = useStore(analysisStore, ({ report }) => report !== null);
+  const isAnalysed = useAnalysis(({ report }) => report !== null);
   if (!isAnalysed) return null;
   const held = locked.length + forbidden.length;
   return (
@@ -195,7 +195,7 @@ function RuleTools() {
 
 function useRules(): StripRules | undefined {
   const { marking, locked, forbidden } = useStore(plannerStore);
-  const isAnalysed = useStore(analysisStore, ({ report }) => report !== null);
+  const isAnalysed = useAnalysis(({ report }) => report !== null);
   return useMemo(
     () => (isAnalysed ? { marking, locked, forbidden, onMark: markBlocks } : undefined),
     [isAnalysed, marking, locked, forbidden],
@@ -204,7 +204,7 @@ function useRules(): StripRules | undefined {
 
 /** None while an analysis runs: its partial values are those that count then. */
 function useFindings(detected: readonly BlockInterval[]): readonly string[] | null {
-  const running = useStore(analysisStore, (state) => state.running !== null);
+  const running = useAnalysis((state) => state.running !== null);
   const reading = useNoiseReading();
   return useMemo(() => {
     if (!reading || running) return null;

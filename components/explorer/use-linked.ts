@@ -5,12 +5,12 @@ import { useStore } from 'zustand';
 import type { LinkedChartProps } from '@/components/charts';
 import { confidenceUnder, shareIn } from '@/lib/core/detection/index.ts';
 import type { BlockInterval } from '@/lib/core/interval/index.ts';
-import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { detectedIn } from '@/lib/page/explorer/detection.ts';
 import { hoverStore, setHover } from '@/lib/page/explorer/hover.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import { chosenRuns, selectionStore } from '@/lib/page/explorer/selection.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
+import { useAnalysis } from './use-analysis';
 
 const NONE: readonly BlockInterval[] = [];
 const NO_STREAMS: LinkedChartProps['streams'] = [];
@@ -21,8 +21,8 @@ export const useStreams = (): LinkedChartProps['streams'] =>
 
 /** Detected intervals under the present settings; none before any analysis. */
 export function useDetected(): readonly BlockInterval[] {
-  const streams = useStore(analysisStore, ({ report }) => report?.streams ?? null);
-  const model = useStore(analysisStore, ({ report }) => report?.model ?? null);
+  const streams = useAnalysis(({ report }) => report?.streams ?? null);
+  const model = useAnalysis(({ report }) => report?.model ?? null);
   const settings = useStore(settingsStore, ({ detection }) => detection);
   return useMemo(
     () => (streams && model ? detectedIn({ streams, model }, settings) : NONE),
@@ -32,7 +32,7 @@ export function useDetected(): readonly BlockInterval[] {
 
 /** In which share of the resamples an interval is detected under the present settings; null where nothing was resampled. */
 export function useFoundIn(): (interval: BlockInterval) => number | null {
-  const report = useStore(analysisStore, (state) => state.report);
+  const report = useAnalysis((state) => state.report);
   const settings = useStore(settingsStore, ({ detection }) => detection);
   const found = useMemo(() => report && confidenceUnder(report, settings), [report, settings]);
   return useCallback((interval) => shareIn(found, interval), [found]);

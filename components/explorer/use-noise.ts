@@ -3,14 +3,14 @@
 import { useMemo } from 'react';
 import { useStore } from 'zustand';
 import type { BlockInterval } from '@/lib/core/interval/index.ts';
-import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { detectedIn } from '@/lib/page/explorer/detection.ts';
 import { bandWords, type NoiseReading, readingOf } from '@/lib/page/explorer/noise.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
+import { useAnalysis } from './use-analysis';
 
 /** Null before any analysis. */
 export function useNoiseReading(): NoiseReading | null {
-  const report = useStore(analysisStore, (state) => state.report);
+  const report = useAnalysis((state) => state.report);
   const settings = useStore(settingsStore, (state) => state.detection);
   const noise = useStore(settingsStore, (state) => state.noise);
   return useMemo(() => report && readingOf(report, settings, noise), [report, settings, noise]);

@@ -4,7 +4,6 @@ import { useMemo } from 'react';
 import { useStore } from 'zustand';
 import type { EditSet } from '@/lib/core/edit/index.ts';
 import { fitPrediction, type PredictionFit, type WidthOffer, widthOffers } from '@/lib/core/planner/index.ts';
-import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { choiceQualityStore, type MeasuredChoice, measuredChoices } from '@/lib/page/explorer/choice-quality.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import { modulationsStore } from '@/lib/page/explorer/modulations.ts';
@@ -14,14 +13,15 @@ import { reportProbes } from '@/lib/page/explorer/probe-source.ts';
 import { rankOffers, ranksAmong } from '@/lib/page/explorer/rank-offers.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import type { PointScales } from './plan-points';
+import { useAnalysis } from './use-analysis';
 
 const NO_OFFERS: readonly WidthOffer[] = [];
 
 /** What makes blocks narrower and was measured on the inputs of the analysis, each alone; ranks as offered, and those of `also`. */
 export function useOffers(also: readonly EditSet[]): readonly WidthOffer[] {
   const summary = useStore(modelStore, (state) => state.summary);
-  const report = useStore(analysisStore, (state) => state.report);
-  const measuredOn = useStore(analysisStore, (state) => state.measuredOn);
+  const report = useAnalysis((state) => state.report);
+  const measuredOn = useAnalysis((state) => state.measuredOn);
   const modulations = useStore(modulationsStore);
   const { found, measured } = modulations;
   const others = ranksAmong(also).join(' ');
@@ -39,7 +39,7 @@ export function useOffers(also: readonly EditSet[]): readonly WidthOffer[] {
 /** Null before an analysis. */
 export function usePlanned(offers: readonly WidthOffer[]): Planned | null {
   const summary = useStore(modelStore, (state) => state.summary);
-  const report = useStore(analysisStore, (state) => state.report);
+  const report = useAnalysis((state) => state.report);
   const detection = useStore(settingsStore, (state) => state.detection);
   const replaceBy = useStore(settingsStore, (state) => state.replaceBy);
   const { kind, value, dtype, allow, locked, forbidden, kept } = useStore(plannerStore);
@@ -60,8 +60,8 @@ export function usePlanned(offers: readonly WidthOffer[]): Planned | null {
 export function useMeasuredChoices(): readonly MeasuredChoice[] {
   const quality = useStore(choiceQualityStore);
   // Which choices are of the analysis on the page changes with it.
-  const report = useStore(analysisStore, (state) => state.report);
-  const measuredOn = useStore(analysisStore, (state) => state.measuredOn);
+  const report = useAnalysis((state) => state.report);
+  const measuredOn = useAnalysis((state) => state.measuredOn);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the report and its inputs are read by measuredChoices
   return useMemo(() => measuredChoices(quality), [quality, report, measuredOn]);
 }
