@@ -43,7 +43,9 @@ test('an analysis kept by version 1 is restored, with the choice of its address'
   await expect(brackets(page).first()).toBeVisible();
   // Its similarities are over all tokens, as its address means.
   await expect(page).toHaveURL(/[?&]rows=all/);
-  await expect(panel(page, 'Blocks')).toContainText('Held-out figures of an earlier split.');
+  for (const title of ['Blocks', 'Similarity of hidden states', 'Where runs break', 'Intervals', 'Scores']) {
+    await expect(panel(page, title)).toContainText('Held-out figures of an earlier split.');
+  }
   await expectChosen(page, [[0, 2]]);
   await expect(planLine(page, 'Blocks')).toContainText('16 → 14');
   await expect(page.getByRole('radio', { name: 'Biased', exact: true })).toBeChecked();

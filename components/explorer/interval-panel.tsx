@@ -43,7 +43,7 @@ import { useAnalysis } from './use-analysis';
 import { useDetected, useFoundIn } from './use-linked';
 import { useNoiseReading } from './use-noise';
 import { useReading } from './use-reading';
-import { useCalibrationChanges } from './use-report-mark';
+import { useReportMark } from './use-report-mark';
 
 /** The one that predicts best first. */
 const SCORES = DAMAGE_SCORES.toSorted(
@@ -60,7 +60,7 @@ export function IntervalPanel() {
   const detected = useDetected();
   const here = useNoiseReading();
   const caveat = useReading();
-  const changes = useCalibrationChanges();
+  const mark = useReportMark();
   const taken = useStore(takenStore);
   const foundIn = useFoundIn();
   const noWeights = lacksWeights(useStore(modelStore, ({ summary }) => summary));
@@ -117,7 +117,7 @@ export function IntervalPanel() {
       }
       reading={
         [
-          changes.length > 0 ? `Outdated (${changes.join(', ')}).` : '',
+          mark.trim(),
           here?.band ? `Values at ${here.band.id} noise; order and choice of all levels together.` : '',
           caveat ?? '',
         ]

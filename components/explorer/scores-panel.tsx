@@ -23,6 +23,7 @@ import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { BlockTable } from './block-table';
 import { MeasureButton } from './measure-button';
 import { useAnalysis } from './use-analysis';
+import { useReportMark } from './use-report-mark';
 
 const KINDS: Readonly<Record<Score['kind'], string>> = {
   measured: 'measured',
@@ -34,6 +35,7 @@ const REFERENCE = scoreNamed(REFERENCE_SCORE);
 
 export function ScoresPanel() {
   const report = useAnalysis((state) => state.report);
+  const mark = useReportMark();
   return (
     <Panel
       title="Scores"
@@ -54,7 +56,16 @@ export function ScoresPanel() {
           </p>
         </Help>
       }
-      reading={report ? <Reading report={report} /> : 'After Analyse: how well each score orders what was measured.'}
+      reading={
+        report ? (
+          <>
+            {mark}
+            <Reading report={report} />
+          </>
+        ) : (
+          'After Analyse: how well each score orders what was measured.'
+        )
+      }
     >
       {report ? (
         <>
