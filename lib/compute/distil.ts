@@ -18,16 +18,18 @@ import {
   drawHeldOut,
   mapsKey,
   measureForward,
-  openEdits,
   openFineTunedRoute,
   openStudents,
+  readModulations,
   relativeOutputError,
   routeBefore,
   storeTrainedMaps,
   studentsKey,
+  trainedRoute,
   withModulations,
 } from '../core/edited-model/index.ts';
 import { ContiguaError } from '../core/errors.ts';
+import { digestOfFile } from '../core/folder/digest.ts';
 import type { OpenModel } from '../core/folder/open-model.ts';
 import type { BlockInterval } from '../core/interval/index.ts';
 import { editableModel, routeOf } from '../core/model/index.ts';
@@ -36,7 +38,7 @@ import { memoryStates } from '../core/states/index.ts';
 import { ENGINE_NAMES, type EngineName } from '../core/tensor/engine.ts';
 import { assertBoundariesFit, type Boundaries, openBoundaries } from '../core/trace/index.ts';
 import type { MappedEdit } from '../core/width/index.ts';
-import { type EditedModels, mapsByBlock } from './edited-models.ts';
+import type { EditedModels } from './edited-models.ts';
 import { type FileHost, openFileOf, openFilesOf, openSource, urlIn } from './folder/file-host.ts';
 import { findModulations } from './modulations.ts';
 import type { FileSource, NarrowSource } from './protocol.ts';
@@ -152,14 +154,13 @@ export function createTrainingTasks(session: Session, files: FileHost, models: E
       const untilStopped = { signal: stop ? AbortSignal.any([signal, stop]) : signal, onProgress: () => {} };
       const { found } = await findModulations(model, transformer, requests, null, untilStopped);
       const before = await openTrained(model, restsOn, null);
-      const sources = await openFilesOf(restsOn, files);
-      const { route, dispose } = await openEdits(model, sources, noMaps, (set) => mapsByBlock(model, set, before.maps));
+      const { route, dispose } = await trainedRoute(model, before.edits, before.students, before.maps);
       try {
         return await trainModulations({
           transformer,
           fingerprint: model.summary.fingerprint,
           starts: found,
-          route: route ?? routeOf(model.config.numBlocks, []),
+          route,
           restsOn: before.key,
           settings,
           batches,
@@ -172,25 +173,37 @@ export function createTrainingTasks(session: Session, files: FileHost, models: E
     },
 
     async fineTune(call, context) {
-      const { edits: sources, settings, data } = call;
+      const { edits: sources, modulations, settings, data } = call;
       assertTrains(session.engine.name);
       const { model } = session;
       const transformer = await session.transformer();
       const batches = await batchesFor(model, await openFileOf(data, files), settings);
-      const opened = await openFilesOf(sources, files);
-      const students = await openStudents(model, opened);
+      const shared = modulations && { ...modulations, file: await openSource(modulations.file, files) };
+      const fits = shared ? await readModulations(model, shared.edits, shared.file) : [];
+      const before = await openTrained(model, sources, null);
+      const { edits, students, maps } = before;
+      const { route, dispose } = await trainedRoute(model, edits, students, maps);
+      const keys = [before.key, ...(shared ? [(await digestOfFile(shared.file)).slice(0, 16)] : [])];
+      const all = [...edits, ...(shared?.edits ?? [])];
+      const narrow = {
+        edits: editSetOf(all, editableModel(model.config), 'the edits to fine-tune'),
+        route,
+        modulations: fits,
+      };
       try {
         return await fineTune({
           transformer,
           fingerprint: model.summary.fingerprint,
           students,
-          studentsKey: await studentsKey(opened),
+          ...(all.length > students.length && { narrow }),
+          studentsKey: keys.filter((key) => key !== '').join(' '),
           settings,
           batches,
           ...(await checkpointing(call, context, 'fine-tune')),
         });
       } finally {
-        disposeStudents(students);
+        dispose();
+        await before.dispose();
       }
     },
 
@@ -265,10 +278,6 @@ export function createTrainingTasks(session: Session, files: FileHost, models: E
       throw thrown;
     }
   }
-}
-
-async function noMaps(): Promise<never> {
-  throw new RangeError('A run that is trained has no fitted maps');
 }
 
 /** Not all tests of training have passed on WebGL in one worker (docs/limits.md). */

@@ -3,12 +3,10 @@
  * their modulation.
  */
 import { type EditSet, editKey, editSetOf, type ModulationEdit } from '../core/edit/index.ts';
-import { type EditedRoute, openEdits, storeTrainedMaps, studentsKey } from '../core/edited-model/index.ts';
+import { type EditedRoute, mapsByBlock, openEdits, storeTrainedMaps, studentsKey } from '../core/edited-model/index.ts';
 import { ContiguaError } from '../core/errors.ts';
-import type { OpenModel } from '../core/folder/open-model.ts';
-import { architectureOf, editableModel, narrowBlocks, type Transformer, type WeightSet } from '../core/model/index.ts';
+import { editableModel, type Transformer } from '../core/model/index.ts';
 import { memoryStates } from '../core/states/index.ts';
-import { type MapStore, mapsOnEngine } from '../core/width/index.ts';
 import type { FittedMaps } from './fitted-maps.ts';
 import { type FileHost, openFilesOf } from './folder/file-host.ts';
 import type { EditSource, ProbeSource } from './protocol.ts';
@@ -81,24 +79,6 @@ export class EditedModels {
 /** Tells apart the students of edits. */
 export async function studentsIn(edits: OpenedEdits): Promise<string> {
   return await studentsKey(edits.flatMap((edit) => ('file' in edit && edit.on === 'run' ? [edit] : [])));
-}
-
-/** Of the blocks that hold some, on the engine; the caller's. */
-export async function mapsByBlock(
-  { config }: OpenModel,
-  set: EditSet,
-  from: MapStore,
-): Promise<Map<number, WeightSet>> {
-  const sets = new Map<number, WeightSet>();
-  try {
-    for (const { index, maps } of narrowBlocks(architectureOf(config), set).values()) {
-      if (maps.length > 0) sets.set(index, await mapsOnEngine(from, index, maps));
-    }
-    return sets;
-  } catch (thrown) {
-    for (const held of sets.values()) held.dispose();
-    throw thrown;
-  }
 }
 
 /** Throws `plan-invalid` for a table: it is exact at its own timesteps and takes no others, which samples and drawings have. */

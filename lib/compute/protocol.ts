@@ -293,10 +293,15 @@ export interface Tasks {
     result: NarrowResult;
     partial: DistilProgress;
   };
-  /** The joint fine-tune of the whole student against the teacher's output. The result is the weights that were trained. */
+  /**
+   * The joint fine-tune of the whole student, with its linear maps and shared modulations, against the teacher's output. The result is
+   * the weights that were trained.
+   */
   fineTune: {
     input: {
-      edits: readonly StudentSource[];
+      edits: readonly NarrowSource[];
+      /** All of the file's; tables are written as they are. */
+      modulations?: { readonly edits: readonly ModulationEdit[]; readonly file: FileSource } | undefined;
       settings: FineTuneSettings;
       data: TrainingSource;
       resume: FileSource | null;
@@ -305,7 +310,7 @@ export interface Tasks {
     result: { readonly student: SavedFile; readonly steps: number };
     partial: DistilProgress;
   };
-  /** What the model gives with these edits; `fineTuned` replaces weights of the whole that students make. */
+  /** What the model gives with these edits; `fineTuned` replaces weights of the whole that students make, and all maps. */
   tryEdits: {
     input: {
       edits: readonly EditSource[];

@@ -63,7 +63,7 @@ export interface RecordedTraining {
 
 /** Runs a training to its end, or until it is stopped after a step. */
 export async function recordTraining(
-  train: (host: Pick<TrainMapsOptions, 'save' | 'onProgress' | 'signal' | 'stop'>) => Promise<NarrowResult>,
+  train: (host: Pick<TrainMapsOptions, 'save' | 'onProgress' | 'signal' | 'stop'>) => Promise<unknown>,
   stopAfter = Number.POSITIVE_INFINITY,
 ): Promise<RecordedTraining> {
   const files = new Map<string, Blob>();

@@ -1,20 +1,25 @@
 /**
- * The paper's last stage: the whole student, every interval's students in their places, trained together against the
- * teacher's output (velocity). Embeddings and the output layer stay the teacher's; what is trained are the students, or
- * every block that is left. What comes out is one model, whose students can no longer be plugged one by one.
+ * The paper's last stage: the whole student, every interval's students in their places and its blocks as narrow as they were made,
+ * trained together against the teacher's output (velocity). Embeddings and the output layer stay the teacher's; what is trained are
+ * the students, or every block that is left, and in either case linear maps and shared modulations. What comes out is one model,
+ * whose parts can no longer be plugged one by one.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { NamedBlob } from '../checkpoint/index.ts';
+import { type EditSet, editKey } from '../edit/index.ts';
 import { TRAINED_METADATA } from '../export/index.ts';
 import { formatIntervalKeys } from '../interval/index.ts';
 import {
   architectureOf,
+  type BlockStep,
+  blockAt,
+  blockInForm,
+  blockStepsOf,
   disposeState,
-  type PassContext,
+  narrowBlocks,
   prunedModel,
+  type Route,
   routeWithStudents,
-  type State,
-  type StudentStep,
   type StudentWeights,
   type Transformer,
   type WeightSet,
@@ -22,12 +27,14 @@ import {
 import type { DistilProgress, SavedFile } from '../run/progress.ts';
 import type { FineTuneSettings } from '../run/settings.ts';
 import { weightSetOf } from './distil-interval.ts';
+import { runEdited, sharedBlocksOf } from './edited-pass.ts';
 import { velocityLoss } from './losses.ts';
 import { optimise, whenThereIsRoom } from './optimise.ts';
 import { cutUp, type FlatParameters, flatten, layoutOf, unflatten } from './parameters.ts';
 import { named, StudentGradients } from './recorded-gradients.ts';
 import { trainedFileParts } from './student.ts';
 import { teacherOutput } from './teacher-output.ts';
+import { rankedEdits, rankTensors, type SharedFit } from './train-modulations.ts';
 import type { TrainingBatches } from './training-data.ts';
 import { readState } from './training-state.ts';
 
@@ -37,7 +44,9 @@ export interface FineTuneOptions {
   readonly fingerprint: string;
   /** Their weights stay the caller's. */
   readonly students: readonly StudentWeights[];
-  /** Tells apart students of the same intervals: a checkpoint of other students is refused. */
+  /** Edits that make blocks narrower; left out where there are none. */
+  readonly narrow?: NarrowParts;
+  /** Tells apart students, maps and modulations of the same edits: a checkpoint of others is refused. */
   readonly studentsKey: string;
   readonly settings: FineTuneSettings;
   readonly batches: TrainingBatches;
@@ -49,13 +58,25 @@ export interface FineTuneOptions {
   readonly stop?: AbortSignal;
 }
 
+export interface NarrowParts {
+  /** All edits of the model; a valid set. */
+  readonly edits: EditSet;
+  /** The way through the model with all edits but those of modulations in place; students and maps in it are the caller's. */
+  readonly route: Route;
+  /** In the order of the edits. */
+  readonly modulations: readonly SharedFit[];
+}
+
 export async function fineTune(
   options: FineTuneOptions,
 ): Promise<{ readonly student: SavedFile; readonly steps: number }> {
-  const { transformer, fingerprint, students, settings, batches, signal, stop, onProgress } = options;
-  const { config } = transformer;
-  const { numBlocks, family } = config;
-  const route = routeWithStudents(numBlocks, students);
+  const { transformer, fingerprint, students, narrow, settings, batches, signal, stop, onProgress } = options;
+  const { config, architecture } = transformer;
+  const { numBlocks, family, width } = config;
+  const route = blockStepsOf(narrow?.route ?? routeWithStudents(numBlocks, students));
+  const ranks = rankedEdits(narrow?.modulations ?? []);
+  const shared = sharedBlocksOf(transformer, ranks);
+  const dropped = droppedTensors(transformer, narrow?.edits ?? []);
   /** Names of the student model's tensors, whose blocks are numbered as they follow each other there. */
   const { blocks } = architectureOf(
     prunedModel(
@@ -65,12 +86,14 @@ export async function fineTune(
   );
   const prefixAt = (position: number) => blocks[position]!.prefix;
   const plugged = formatIntervalKeys(students);
-  const task = `${fingerprint} fine-tune of ${plugged} (${options.studentsKey}), ${batches.key}, ${JSON.stringify(settings)}`;
+  const edited = (narrow?.edits ?? []).filter(({ on }) => on !== 'run').map(editKey);
+  const subject = [plugged, ...edited].filter((one) => one !== '').join(', ');
+  const task = `${fingerprint} fine-tune of ${subject} (${options.studentsKey}), ${batches.key}, ${JSON.stringify(settings)}`;
   /** Blocks that stay as they are, by position: read once, as a gradient cannot wait for a file. */
   const fixed = new Map<number, WeightSet>();
   try {
     const { layout, start } = await readStart();
-    const { output } = transformer.architecture;
+    const { output } = architecture;
     const gradients = new StudentGradients([output], layout);
     const constant = [
       ...named('model', await transformer.globalTensors()),
@@ -90,8 +113,13 @@ export async function fineTune(
           target = wanted;
           const lossOf = (vectors: FlatParameters) => {
             const tensors = unflatten(vectors, layout);
-            const weightsAt = (position: number) => fixed.get(position) ?? blockOf(tensors, prefixAt(position));
-            const velocity = runRoute(transformer, route, state, context, weightsAt);
+            const weightsAt = (position: number) => {
+              const weights = fixed.get(position) ?? setOf(tensors, prefixAt(position));
+              const step = route[position]!;
+              return step.kind === 'narrow' ? weights.with(setOf(tensors, mapPrefix(step.index))) : weights;
+            };
+            const parts = { edits: shared, modulations: beginningWith(tensors, MODULATION) };
+            const velocity = runEdited(transformer, route, weightsAt, state, context, parts);
             return { [output]: velocityLoss(velocity, wanted) };
           };
           const given = new Map([
@@ -115,6 +143,15 @@ export async function fineTune(
       stop,
     }).finally(() => gradients.dispose());
     const tensors = cutUp(result, layout);
+    for (const [place, { parts }] of (narrow?.modulations ?? []).entries()) {
+      // A table is exact at its timesteps and is written as it is.
+      if ('conditioning' in parts) {
+        tensors.set(
+          `${MODULATION}${place}.conditioning`,
+          tf.tensor2d(parts.conditioning, [parts.conditioning.length / width, width]),
+        );
+      }
+    }
     try {
       const metadata = {
         [TRAINED_METADATA.kind]: 'fine-tuned',
@@ -122,31 +159,38 @@ export async function fineTune(
         [TRAINED_METADATA.teacher]: fingerprint,
         [TRAINED_METADATA.family]: family,
         [TRAINED_METADATA.settings]: JSON.stringify(settings),
+        ...(edited.length > 0 && { [TRAINED_METADATA.edits]: edited.join(', ') }),
       };
       const student = await whenThereIsRoom(signal, () =>
-        options.save('student.safetensors', trainedFileParts(tensors, metadata)),
+        options.save('student.safetensors', trainedFileParts(tensors, metadata, isRow)),
       );
       return { student, steps: settings.steps };
     } finally {
       tf.dispose([...result, ...tensors.values()]);
     }
   } finally {
-    for (const [position, weights] of fixed) if (route[position]?.kind === 'block') weights.dispose();
+    for (const [position, weights] of fixed) if (ownWeights(route[position]!) === null) weights.dispose();
   }
 
   /** Fills `fixed` on the way. */
   async function readStart() {
     const startTensors = new Map<string, tf.Tensor>();
-    const read: WeightSet[] = [];
+    const read: (WeightSet | tf.Tensor)[] = [];
     try {
       for (const [position, step] of route.entries()) {
-        if (settings.train === 'students' && step.kind === 'block') {
+        const own = ownWeights(step);
+        if (step.kind === 'narrow') addAll(mapPrefix(step.index), step.maps);
+        if (settings.train === 'students' && !own) {
           fixed.set(position, await transformer.holdBlock(step.index));
           continue;
         }
-        const weights = step.kind === 'block' ? await transformer.readBlock(step.index) : studentOf(step);
-        if (step.kind === 'block') read.push(weights);
-        for (const [name, tensor] of weights.entries()) startTensors.set(`${prefixAt(position)}${name}`, tensor);
+        const weights = own ?? (await transformer.readBlock(step.index));
+        if (!own) read.push(weights);
+        addAll(prefixAt(position), weights, dropped.get(step.index));
+      }
+      for (const [name, tensor] of rankTensors(ranks, width)) {
+        read.push(tensor);
+        startTensors.set(`${MODULATION}${name}`, tensor);
       }
       const layout = layoutOf(startTensors);
       const start = options.resume
@@ -156,34 +200,51 @@ export async function fineTune(
     } finally {
       for (const weights of read) weights.dispose();
     }
+
+    function addAll(prefix: string, weights: WeightSet, without?: ReadonlySet<string>) {
+      for (const [name, tensor] of weights.entries()) {
+        if (!without?.has(name)) startTensors.set(`${prefix}${name}`, tensor);
+      }
+    }
   }
 }
 
-function blockOf(tensors: ReadonlyMap<string, tf.Tensor>, prefix: string): WeightSet {
-  return weightSetOf(
-    new Map(
-      [...tensors].flatMap(([name, tensor]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), tensor]] : [])),
-    ),
+/** What maps and shared modulations are called in the file, as in files of their own (docs/student-format.md). */
+const mapPrefix = (block: number) => `${block}.`;
+const MODULATION = 'modulation.';
+
+/** Bases, directions and conditionings are stored as they are held, row by row. */
+const isRow = (name: string) => name.startsWith(MODULATION);
+
+/** By block, the weights that narrower blocks have no use for. */
+function droppedTensors(
+  { architecture, config }: Transformer,
+  edits: EditSet,
+): ReadonlyMap<number, ReadonlySet<string>> {
+  const narrow = narrowBlocks(
+    architecture,
+    edits.filter(({ on }) => on !== 'modulation'),
+  );
+  return new Map(
+    [...narrow.values()].map(({ index, form }) => {
+      const block = blockAt(architecture, index);
+      const left = new Set(blockInForm(block, form, config.width).tensors.map(({ name }) => name));
+      return [index, new Set(block.tensors.map(({ name }) => name).filter((name) => !left.has(name)))];
+    }),
   );
 }
 
-function studentOf(step: StudentStep): WeightSet {
-  if (step.kind !== 'student') throw new RangeError(`A ${step.kind} is no student`);
-  return step.weights;
+/** Of a student; null where the model's own block runs. */
+function ownWeights(step: BlockStep): WeightSet | null {
+  return step.kind === 'block' ? null : step.weights;
 }
 
-/** Output tokens [B, Ni, p²·out]. Inside a gradient. */
-function runRoute(
-  transformer: Transformer,
-  route: readonly StudentStep[],
-  start: State,
-  context: PassContext,
-  weightsAt: (position: number) => WeightSet,
-): tf.Tensor3D {
-  let state = start;
-  route.forEach(({ index }, position) => {
-    const wanted = position < route.length - 1 ? 'updated' : 'output';
-    state = transformer.applyBlock(index, weightsAt(position), state, context, wanted);
-  });
-  return transformer.project(state, context);
+function setOf(tensors: ReadonlyMap<string, tf.Tensor>, prefix: string): WeightSet {
+  return weightSetOf(beginningWith(tensors, prefix));
+}
+
+function beginningWith(tensors: ReadonlyMap<string, tf.Tensor>, prefix: string): Map<string, tf.Tensor> {
+  return new Map(
+    [...tensors].flatMap(([name, tensor]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), tensor]] : [])),
+  );
 }

@@ -66,23 +66,24 @@ export async function startWeights(
 }
 
 /**
- * A safetensors file, F32, matrices [out, in] as diffusers stores them; bytes in order, one tensor in memory at a time.
- * The tensors stay the caller's and must live until the last part is taken.
+ * A safetensors file, F32, matrices [out, in] as diffusers stores them, but for those that `isRow` names, which are stored as they
+ * are held; bytes in order, one tensor in memory at a time. The tensors stay the caller's and must live until the last part is taken.
  */
 export async function* trainedFileParts(
   tensors: ReadonlyMap<string, tf.Tensor>,
   metadata: Readonly<Record<string, string>>,
+  isRow: (name: string) => boolean = () => false,
 ): AsyncGenerator<Uint8Array> {
   const stored = [...tensors].map(([name, tensor]) => ({
     name,
     dtype: 'F32' as const,
-    shape: tensor.shape.toReversed(),
+    shape: isRow(name) ? tensor.shape : tensor.shape.toReversed(),
     tensor,
   }));
   const layout = safetensorsLayout(stored, { format: 'pt', ...metadata });
   yield layout.header;
-  for (const { tensor } of layout.tensors) {
-    const turned = tf.tidy(() => tf.transpose(tensor));
+  for (const { name, tensor } of layout.tensors) {
+    const turned = tf.tidy(() => (isRow(name) ? tf.clone(tensor) : tf.transpose(tensor)));
     try {
       yield bytesOf(await turned.data<'float32'>());
     } finally {

@@ -7,28 +7,22 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { NamedBlob } from '../checkpoint/index.ts';
 import { editKey, type ModulationEdit } from '../edit/index.ts';
-import { ContiguaError } from '../errors.ts';
 import {
+  type BlockStep,
+  blockStepsOf,
   disposeState,
-  modulatedBlocks,
   type PassContext,
   type Route,
-  type RouteStep,
   type State,
   type Transformer,
   type TransformerInputs,
   type WeightSet,
 } from '../model/index.ts';
-import {
-  type BasisParts,
-  modulationsFile,
-  type SharedBlocks,
-  sharedConditioning,
-  type TableParts,
-} from '../modulation/index.ts';
+import { type BasisParts, modulationsFile, type SharedBlocks, type TableParts } from '../modulation/index.ts';
 import { pause } from '../pause.ts';
 import type { DistilProgress, KeptWeights, NarrowResult, SavedFile, StandInError } from '../run/progress.ts';
 import type { DistilSettings } from '../run/settings.ts';
+import { type RankedEdit, runEdited, sharedBlocksOf } from './edited-pass.ts';
 import { velocityLoss } from './losses.ts';
 import { whenThereIsRoom } from './optimise.ts';
 import { cutUp, type FlatParameters, flatten, layoutOf, type ParameterLayout, unflatten } from './parameters.ts';
@@ -39,10 +33,14 @@ import { taskName } from './task-name.ts';
 import { teacherOutput } from './teacher-output.ts';
 import type { TrainingBatches } from './training-data.ts';
 
-/** An edit with its start in closed form, and the error that this leaves in the modulations. */
-export interface ModulationStart {
+/** An edit with what it puts in place. */
+export interface SharedFit {
   readonly edit: ModulationEdit;
   readonly parts: BasisParts | TableParts;
+}
+
+/** With its start in closed form, and the error that this leaves in the modulations. */
+export interface ModulationStart extends SharedFit {
   readonly error: number;
 }
 
@@ -70,7 +68,7 @@ export async function trainModulations(options: TrainModulationsOptions): Promis
   const { transformer, starts, settings, batches, signal, stop } = options;
   const before = stop ? AbortSignal.any([signal, stop]) : signal;
   const fitError = Math.max(...starts.map(({ error }) => error));
-  const ranks = starts.flatMap(({ edit, parts }, place) => ('basis' in parts ? [{ edit, parts, place }] : []));
+  const ranks = rankedEdits(starts);
   const heldOutInputs = batches.heldOut(settings.heldOutSamples);
   if (ranks.length === 0) {
     const student = Object.fromEntries(transformer.architecture.streams.map(({ id }) => [id, null]));
@@ -154,14 +152,21 @@ async function* partsOf(blob: NamedBlob['blob']): AsyncGenerator<Uint8Array> {
   yield new Uint8Array(await blob.arrayBuffer());
 }
 
-interface RankedEdit {
-  readonly edit: ModulationEdit;
-  readonly parts: BasisParts;
-  readonly place: number;
+function startOf(ranks: readonly RankedEdit[], width: number): { layout: ParameterLayout; vectors: FlatParameters } {
+  const tensors = rankTensors(ranks, width);
+  const layout = layoutOf(tensors);
+  try {
+    return { layout, vectors: flatten(tensors, layout) };
+  } finally {
+    tf.dispose([...tensors.values()]);
+  }
 }
 
-/** Vectors of the basis are scaled to length one, and their directions by the inverse: the optimizer's steps suit both then. */
-function startOf(ranks: readonly RankedEdit[], width: number): { layout: ParameterLayout; vectors: FlatParameters } {
+/**
+ * Where training starts, as `sharedConditioning` names it, the caller's own. Vectors of the basis are scaled to length one, and their
+ * directions by the inverse: the optimizer's steps suit both then.
+ */
+export function rankTensors(ranks: readonly RankedEdit[], width: number): Map<string, tf.Tensor> {
   const tensors = new Map<string, tf.Tensor>();
   for (const { parts, place } of ranks) {
     const [basis, directions] = [parts.basis.slice(), parts.directions.slice()];
@@ -178,12 +183,12 @@ function startOf(ranks: readonly RankedEdit[], width: number): { layout: Paramet
     tensors.set(`${place}.directions`, tf.tensor2d(directions, [rank, width]));
     tensors.set(`${place}.mean`, tf.tensor1d(parts.mean));
   }
-  const layout = layoutOf(tensors);
-  try {
-    return { layout, vectors: flatten(tensors, layout) };
-  } finally {
-    tf.dispose([...tensors.values()]);
-  }
+  return tensors;
+}
+
+/** Edits by rank among them: tables are exact at their timesteps and are not trained. */
+export function rankedEdits(starts: readonly SharedFit[]): RankedEdit[] {
+  return starts.flatMap(({ edit, parts }, place) => ('basis' in parts ? [{ edit, parts, place }] : []));
 }
 
 async function trainedParts(
@@ -228,20 +233,17 @@ class EditedModel {
   ) {}
 
   static async open(transformer: Transformer, route: Route, ranks: readonly RankedEdit[]): Promise<EditedModel> {
-    const { blocks } = transformer.architecture;
     const owned: WeightSet[] = [];
     try {
       const steps: HeldStep[] = [];
-      for (const step of route) steps.push(await heldStep(step));
-      const edits = ranks.map(({ edit, place }) => ({ place, blocks: modulatedBlocks(blocks, edit) }));
-      return new EditedModel(transformer, steps, edits, owned);
+      for (const step of blockStepsOf(route)) steps.push(await heldStep(step));
+      return new EditedModel(transformer, steps, sharedBlocksOf(transformer, ranks), owned);
     } catch (thrown) {
       for (const set of owned) set.dispose();
       throw thrown;
     }
 
-    async function heldStep(step: RouteStep): Promise<HeldStep> {
-      if (step.kind === 'probe' || step.kind === 'half') throw new RangeError(`A ${step.kind} is no block of a model`);
+    async function heldStep(step: BlockStep): Promise<HeldStep> {
       const { index, carriesText = false } = step;
       const own = step.kind === 'student' || step.kind === 'narrow' ? step.weights : null;
       const whole = own ?? (await transformer.holdBlock(index));
@@ -255,18 +257,12 @@ class EditedModel {
   }
 
   /** Output tokens [B, Ni, p²·out]. Inside tf.tidy or a gradient. */
-  output(tensors: ReadonlyMap<string, tf.Tensor>, start: State, context: PassContext): tf.Tensor3D {
-    const { transformer } = this;
-    const all = transformer.contextTensors(context);
-    const conditioning = all.get('context.conditioning');
-    if (!conditioning || all.has('context.imageTimes.conditioning')) throw notTrained(transformer);
-    const view = transformer.conditioned(context, sharedConditioning(conditioning as tf.Tensor2D, tensors, this.edits));
-    let state = start;
-    for (const [position, { index, weights, carriesText }] of this.steps.entries()) {
-      const wanted = position < this.steps.length - 1 ? 'updated' : 'output';
-      state = transformer.applyBlock(index, weights, state, view, wanted, carriesText);
-    }
-    return transformer.project(state, view);
+  output(modulations: ReadonlyMap<string, tf.Tensor>, start: State, context: PassContext): tf.Tensor3D {
+    const { transformer, steps, edits } = this;
+    return runEdited(transformer, steps, (position) => steps[position]!.weights, start, context, {
+      edits,
+      modulations,
+    });
   }
 
   /** Of the output against the teacher's, in the place of the output's stream. */
@@ -299,12 +295,4 @@ class EditedModel {
   dispose(): void {
     for (const set of this.owned) set.dispose();
   }
-}
-
-function notTrained({ config }: Transformer): ContiguaError {
-  return new ContiguaError('checkpoint-unsupported', 'Shared modulations of this model are not trained', {
-    found: `${config.family} with image tokens at several times`,
-    expected: 'one conditioning for all tokens',
-    hint: 'Fit them in closed form: `contigua plan --modulation` and `contigua export --plan`.',
-  });
 }

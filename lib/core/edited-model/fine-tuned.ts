@@ -1,15 +1,35 @@
-/** The jointly fine-tuned whole as a route: blocks that it trained have weights of their own, others those of students or of the teacher. */
+/**
+ * The jointly fine-tuned whole as a route: blocks that it trained have weights of their own, others those of students or of the
+ * teacher; linear maps of narrower blocks are the file's.
+ */
 import * as tf from '@tensorflow/tfjs-core';
 import type { NamedBlob } from '../checkpoint/index.ts';
-import { editKey } from '../edit/index.ts';
+import { type EditSet, editKey, editSetOf, runsOf } from '../edit/index.ts';
 import { ContiguaError } from '../errors.ts';
 import { openFineTuned } from '../export/trained-file.ts';
 import type { OpenModel } from '../folder/open-model.ts';
-import { architectureOf, blockAt, expectedTensors, prunedModel, routeWithStudents, WeightSet } from '../model/index.ts';
-import type { EditedRoute, EditWithFile } from './open-edits.ts';
-import { openStudents, readTrained } from './students.ts';
+import {
+  architectureOf,
+  blockAt,
+  blockStepsOf,
+  editableModel,
+  expectedTensors,
+  narrowBlocks,
+  prunedModel,
+  type RouteStep,
+  routeOf,
+  WeightSet,
+} from '../model/index.ts';
+import { memoryStates } from '../states/index.ts';
+import { storeMaps } from '../width/index.ts';
+import { type EditedRoute, type EditWithFile, openEdits } from './open-edits.ts';
+import { readTrained } from './students.ts';
+import { mapsByBlock } from './trained-maps.ts';
 
-/** `edits` are the students that the file was fine-tuned with; it is opened once they fit. */
+/**
+ * `edits` are those that the file was fine-tuned with, but for shared modulations (`withModulations` takes the same file); it is
+ * opened once they fit. Maps are read from it, whatever files the edits have.
+ */
 export async function openFineTunedRoute(
   model: OpenModel,
   edits: readonly EditWithFile[],
@@ -17,33 +37,32 @@ export async function openFineTunedRoute(
 ): Promise<EditedRoute> {
   const { config, summary } = model;
   const { fingerprint, family } = summary;
-  const sources = edits.filter((edit) => edit.by === 'student');
-  if (sources.length < edits.length) {
-    throw new ContiguaError('plan-invalid', 'A fine-tuned model has students alone', {
-      found: edits.map(editKey).join(', '),
+  const other = edits.filter((edit) => edit.on === 'run' && edit.by !== 'student');
+  if (other.length > 0) {
+    throw new ContiguaError('plan-invalid', 'A fine-tuned model has students in the place of runs', {
+      found: other.map(editKey).join(', '),
       expected: 'a student in the place of every run',
     });
   }
-  const students = await openStudents(model, sources);
-  const owned = students.map(({ weights }) => weights);
+  const set = editSetOf(edits, editableModel(config), 'the fine-tuned edits');
+  const { route: plain, dispose: free } = await openEdits(model, edits, async () => () => undefined, mapsOf);
+  const owned: WeightSet[] = [];
   const dispose = () => {
+    free();
     for (const weights of owned) weights.dispose();
   };
   try {
-    const plain = routeWithStudents(config.numBlocks, students);
+    const steps = blockStepsOf(plain ?? routeOf(config.numBlocks, []));
     const student = prunedModel(
       config,
-      plain.map(({ index }) => index),
+      steps.map(({ index }) => index),
     );
     const { blocks } = architectureOf(student);
-    const tensors = await openFineTuned(
-      await openFile(),
-      { fingerprint, family, intervals: students.map(({ first, last }) => ({ first, last })) },
-      expectedTensors(student),
-    );
+    const intervals = runsOf(set).map(({ first, last }) => ({ first, last }));
+    const tensors = await openFineTuned(await openFile(), { fingerprint, family, intervals }, expectedTensors(student));
     const all = await readTrained(tensors);
     try {
-      const route = plain.map((step, position) => {
+      const route = steps.map((step, position): RouteStep => {
         const { prefix } = blockAt({ blocks }, position);
         const trained = [...all.entries()].filter(([name]) => name.startsWith(prefix));
         if (trained.length === 0) return step;
@@ -51,7 +70,7 @@ export async function openFineTunedRoute(
         owned.push(weights);
         // Handles of their own, since `all` is disposed below.
         for (const [name, tensor] of trained) weights.add(name.slice(prefix.length), tf.clone(tensor));
-        return { kind: 'student', index: step.index, weights } as const;
+        return step.kind === 'narrow' ? { ...step, weights } : { ...step, kind: 'student', weights };
       });
       return { route, dispose };
     } finally {
@@ -60,5 +79,20 @@ export async function openFineTunedRoute(
   } catch (thrown) {
     dispose();
     throw thrown;
+  }
+
+  async function mapsOf(all: EditSet): Promise<ReadonlyMap<number, WeightSet>> {
+    const store = memoryStates();
+    try {
+      const from = { store, owner: 'fine-tuned' };
+      const narrow = narrowBlocks(architectureOf(config), all);
+      const placed = [...narrow.values()].flatMap(({ index, maps }) =>
+        maps.map(({ name }) => ({ block: index, name })),
+      );
+      await storeMaps(await openFile(), { fingerprint, family, width: config.width }, placed, from);
+      return await mapsByBlock(model, all, from);
+    } finally {
+      await store.dispose();
+    }
   }
 }

@@ -5,6 +5,6 @@ export { drawHeldOut, type HeldOutPictures } from './held-out-pictures.ts';
 export { type ForwardTiming, type MeasureOptions, measureForward } from './measure-forward.ts';
 export { type EditedRoute, type EditWithFile, openEdits, openParts } from './open-edits.ts';
 export { type OutputError, relativeOutputError } from './output-error.ts';
-export { withModulations } from './shared-modulations.ts';
+export { readModulations, withModulations } from './shared-modulations.ts';
 export { disposeStudents, openStudents, routeBefore, type StudentEdit, studentsKey } from './students.ts';
-export { type MapsEdit, mapsKey, storeTrainedMaps } from './trained-maps.ts';
+export { type MapsEdit, mapsByBlock, mapsKey, storeTrainedMaps, trainedRoute } from './trained-maps.ts';

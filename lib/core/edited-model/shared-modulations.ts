@@ -6,25 +6,49 @@ import { fitTensors } from '../export/shared-weights.ts';
 import { openModulations } from '../export/trained-file.ts';
 import type { OpenModel } from '../folder/open-model.ts';
 import { checkFinite, forwardAlong, modulatedBlocks, type PassContext, type Transformer } from '../model/index.ts';
-import { sharedConditioning } from '../modulation/index.ts';
+import { type BasisParts, sharedConditioning, type TableParts } from '../modulation/index.ts';
+
+/** What a file holds for `edits`, which are all of its edits. Throws as `openModulations`, and where a value is not finite. */
+export async function readModulations(
+  { config, summary }: OpenModel,
+  edits: readonly ModulationEdit[],
+  file: NamedBlob,
+): Promise<{ readonly edit: ModulationEdit; readonly parts: BasisParts | TableParts }[]> {
+  const wanted = edits.map((edit, place) => fitTensors(edit, place, config.width));
+  const about = { fingerprint: summary.fingerprint, family: config.family };
+  const opened = await openModulations(file, about, wanted.flat());
+  const values = async (name: string) => {
+    const { blob, file: path } = opened.get(name)!;
+    const found = new Float32Array((await readRange(blob, path, 0, blob.size)).buffer);
+    checkFinite(found, path, name);
+    return found;
+  };
+  const fits = [];
+  for (const [place, edit] of edits.entries()) {
+    const part = (name: string) => values(`modulation.${place}.${name}`);
+    const parts =
+      'table' in edit.by
+        ? { conditioning: await part('conditioning') }
+        : { basis: await part('basis'), directions: await part('directions'), mean: await part('mean') };
+    fits.push({ edit, parts });
+  }
+  return fits;
+}
 
 /** `edits` are all of the file's; tables among them take no other timesteps than their own and are left out. Throws as `openModulations`. */
 export async function withModulations(
-  { config, summary }: OpenModel,
+  model: OpenModel,
   transformer: Transformer,
   edits: readonly ModulationEdit[],
   file: NamedBlob,
 ): Promise<{ readonly transformer: Transformer; dispose(): void }> {
-  const wanted = edits.flatMap((edit, place) =>
-    fitTensors(edit, place, config.width).map((one) => ({ ...one, place })),
-  );
-  const opened = await openModulations(file, { fingerprint: summary.fingerprint, family: config.family }, wanted);
+  const { width } = model.config;
   const tensors = new Map<string, tf.Tensor>();
-  for (const { name, part, place, shape } of wanted) {
-    const { blob, file: path } = opened.get(name)!;
-    const values = new Float32Array((await readRange(blob, path, 0, blob.size)).buffer);
-    checkFinite(values, path, name);
-    if (part !== 'conditioning') tensors.set(`${place}.${part}`, tf.tensor(values, [...shape]));
+  for (const [place, { parts }] of (await readModulations(model, edits, file)).entries()) {
+    if (!('basis' in parts)) continue;
+    tensors.set(`${place}.basis`, tf.tensor2d(parts.basis, [parts.basis.length / width, width]));
+    tensors.set(`${place}.directions`, tf.tensor2d(parts.directions, [parts.directions.length / width, width]));
+    tensors.set(`${place}.mean`, tf.tensor1d(parts.mean));
   }
   const { blocks } = transformer.architecture;
   const shared = edits.flatMap((edit, place) =>

@@ -1,10 +1,18 @@
-/** The trained linear maps of edits, from their files into a store. */
+/** The trained linear maps of edits, from their files into a store and from there onto the engine. */
 import type { NamedBlob } from '../checkpoint/index.ts';
-import { type EditSet, sameEdit } from '../edit/index.ts';
+import { type EditSet, runsOf, sameEdit } from '../edit/index.ts';
 import { digestOfFile } from '../folder/digest.ts';
 import type { OpenModel } from '../folder/open-model.ts';
-import { architectureOf, narrowBlocks } from '../model/index.ts';
-import { type MappedEdit, type MapStore, mapsOfEdit, storeMaps } from '../width/index.ts';
+import {
+  architectureOf,
+  narrowBlocks,
+  narrowSteps,
+  type Route,
+  type StudentWeights,
+  stepsOf,
+  type WeightSet,
+} from '../model/index.ts';
+import { type MappedEdit, type MapStore, mapsOfEdit, mapsOnEngine, storeMaps } from '../width/index.ts';
 
 export type MapsEdit<File = NamedBlob> = MappedEdit & { readonly file: File };
 
@@ -34,4 +42,44 @@ export async function mapsKey(edits: readonly MapsEdit[]): Promise<string> {
   const digests: string[] = [];
   for (const { file } of edits) digests.push((await digestOfFile(file)).slice(0, 16));
   return digests.join(' ');
+}
+
+/** Of the blocks that hold some, on the engine; the caller's. */
+export async function mapsByBlock(
+  { config }: OpenModel,
+  set: EditSet,
+  from: MapStore,
+): Promise<Map<number, WeightSet>> {
+  const sets = new Map<number, WeightSet>();
+  try {
+    for (const { index, maps } of narrowBlocks(architectureOf(config), set).values()) {
+      if (maps.length > 0) sets.set(index, await mapsOnEngine(from, index, maps));
+    }
+    return sets;
+  } catch (thrown) {
+    for (const held of sets.values()) held.dispose();
+    throw thrown;
+  }
+}
+
+/** The way through the model with students and maps of a valid set without modulations in place. Students stay the caller's. */
+export async function trainedRoute(
+  model: OpenModel,
+  edits: EditSet,
+  students: readonly StudentWeights[],
+  from: MapStore,
+): Promise<{ readonly route: Route; dispose(): void }> {
+  const { config } = model;
+  const maps = await mapsByBlock(model, edits, from);
+  const steps = narrowSteps(
+    stepsOf(config.numBlocks, runsOf(edits), { students }),
+    narrowBlocks(architectureOf(config), edits),
+    (block) => maps.get(block)!,
+  );
+  return {
+    route: steps.filter((step) => step !== null),
+    dispose() {
+      for (const set of maps.values()) set.dispose();
+    },
+  };
 }

@@ -65,7 +65,10 @@ export async function studentWeights(input: StudentWeightsInput): Promise<readon
   const oldOf = blockMap.filter((entry) => entry.new !== null).map(({ old }) => old);
   const student = modelAfter(config, oldOf, input.narrow?.edits ?? []);
   const model = expectedTensors(student);
-  const trained = await openAllTrained(input, model);
+  // Trained weights are those of whole blocks, as the teacher's are: what a narrower block leaves out goes when it is written.
+  const plain = prunedModel(config, oldOf);
+  const trained = await openAllTrained(input, expectedTensors(plain));
+  const plainBlocks = architectureOf(plain).blocks;
   const teacher = architectureOf(config);
   const forms = new Map(editedModel(config, input.narrow?.edits ?? []).blocks.map(({ old, form }) => [old, form]));
   const places = architectureOf(student).blocks.map((to, place) => {
@@ -78,6 +81,7 @@ export async function studentWeights(input: StudentWeightsInput): Promise<readon
     return {
       old,
       prefix: from.prefix,
+      tuned: (tensor: string) => trained.fineTuned.get(`${blockAt({ blocks: plainBlocks }, place).prefix}${tensor}`),
       conversion: isNarrow ? formRows(from, form) : conversionOf(config, from, to),
       isNarrow,
       /** Maps are written in the type of the block's weights. */
@@ -88,18 +92,17 @@ export async function studentWeights(input: StudentWeightsInput): Promise<readon
   const maps = await openAllMaps(input, places);
   return model.map(({ name, local, shape, block, buffer }): LazyTensor => {
     const place = block === null ? null : places[block]!;
-    const trainedHere =
-      trained.fineTuned.get(name) ?? (place ? trained.students.get(place.old)?.get(local) : undefined);
+    const tuned = place ? place.tuned(local) : trained.fineTuned.get(name);
+    const student = place ? trained.students.get(place.old) : undefined;
+    const trainedHere = tuned ?? student?.get(local);
     const storedAs = (tensor: string) => teacherTensors(`${place?.prefix ?? ''}${tensor}`);
     const map = place && maps.get(`${place.old}.${local}`);
     if (map) return { name, shape, ...castOf(map, storedAs(place.like), input.dtype) };
-    // A student of a run is whole, in the form of its new place; a fine-tune is of the model as it is written.
-    const rows =
-      trained.fineTuned.has(name) || (trainedHere && !place?.isNarrow) ? undefined : place?.conversion?.get(local);
+    // A student of a run and a fine-tuned block are whole, in the form of their new place.
+    const rows = trainedHere && !place?.isNarrow ? undefined : place?.conversion?.get(local);
     if (rows) {
-      const student = place ? trained.students.get(place.old) : undefined;
       const written = (tensor: string) => {
-        const whole = student?.get(tensor);
+        const whole = place?.tuned(tensor) ?? student?.get(tensor);
         return whole
           ? castOf(whole, storedAs(tensor), input.dtype)
           : unchanged(storedAs(tensor), checkpoint, input.dtype);

@@ -22,7 +22,7 @@ export const TRAINED_METADATA = {
   teacher: 'contigua.teacher',
   family: 'contigua.family',
   settings: 'contigua.settings',
-  /** Of maps and modulations that a run trained: the edits that they are of. */
+  /** Of maps and modulations that a run trained, alone or jointly with the whole: the edits that they are of. */
   edits: 'contigua.edits',
   /** Which of both a run keeps: `trained`, or the `start` in closed form where training did not lower the held-out error. */
   kept: 'contigua.kept',
@@ -67,7 +67,10 @@ export async function openStudent(
   return tensors;
 }
 
-/** `model`: tensors of the student model; any of them may be there, as a fine-tune may train but the students. */
+/**
+ * `model`: tensors of the student model; any of them may be there, as a fine-tune may train but the students. Maps and shared
+ * modulations that were trained with them are read from the same file by `openMaps` and `openModulations`.
+ */
 export async function openFineTuned(
   file: NamedBlob,
   wanted: Omit<Wanted, 'kind'>,
@@ -140,7 +143,10 @@ const KINDS: Readonly<Record<Wanted['kind'], string>> = {
 
 async function openTrained({ path, blob }: NamedBlob, wanted: Wanted): Promise<Map<string, TrainedTensor>> {
   const { tensors, metadata } = await readSafetensorsHeader(blob, path);
-  const { kind, fingerprint, family, intervals } = wanted;
+  const { fingerprint, family, intervals } = wanted;
+  // The joint fine-tune of a model with narrower blocks leaves all of its parts in one file.
+  const isJoint = metadata.get(TRAINED_METADATA.kind) === 'fine-tuned' && metadata.has(TRAINED_METADATA.edits);
+  const kind = isJoint && wanted.kind !== 'student' ? 'fine-tuned' : wanted.kind;
   const expect = (key: keyof typeof TRAINED_METADATA, expected: string, told: () => ContiguaError) => {
     if (metadata.get(TRAINED_METADATA[key]) !== expected) throw told();
   };
@@ -192,6 +198,7 @@ async function openTrained({ path, blob }: NamedBlob, wanted: Wanted): Promise<M
   }
   const opened = new Map<string, TrainedTensor>();
   for (const [name, info] of tensors) {
+    if (isJoint && partOf(name) !== wanted.kind) continue;
     if (info.dtype !== 'F32') {
       throw new ContiguaError('checkpoint-unsupported', 'A trained weight is not stored in F32', {
         file: path,
@@ -203,6 +210,12 @@ async function openTrained({ path, blob }: NamedBlob, wanted: Wanted): Promise<M
     opened.set(name, { info, file: path, blob: blob.slice(info.start, info.end) });
   }
   return opened;
+}
+
+/** Which part of a jointly fine-tuned model a tensor belongs to, by its name: maps begin with the index of a block. */
+function partOf(name: string): Wanted['kind'] {
+  if (/^\d+\./.test(name)) return 'maps';
+  return /^modulation\.\d+\./.test(name) ? 'modulations' : 'fine-tuned';
 }
 
 function checkShapes(tensors: TrainedTensors, expected: readonly TensorSpec[]): void {

@@ -34,7 +34,9 @@ export { NOMINAL_GUIDANCE } from './nominal.ts';
 export { type OpenOptions, openTransformer } from './open.ts';
 export {
   type AffineMap,
+  type BlockStep,
   type BlockSteps,
+  blockStepsOf,
   type DenseMap,
   type EditParts,
   type FittedMapOf,

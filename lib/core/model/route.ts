@@ -63,6 +63,17 @@ export type Route = readonly RouteStep[];
 /** A step that runs a block, with the model's weights or its own. */
 export type StudentStep = Exclude<RouteStep, { readonly kind: 'probe' | 'half' | 'narrow' }>;
 
+/** A step that runs a block, with the model's weights or its own, whole or narrower. */
+export type BlockStep = Exclude<RouteStep, { readonly kind: 'probe' | 'half' }>;
+
+/** The same steps. Throws RangeError for one that runs no block: nothing in it is trained. */
+export function blockStepsOf(route: Route): BlockStep[] {
+  return route.map((step) => {
+    if (step.kind === 'probe' || step.kind === 'half') throw new RangeError(`A ${step.kind} is no block of a model`);
+    return step;
+  });
+}
+
 /** A student's weights and the run of blocks that it stands for. */
 export interface StudentWeights extends BlockInterval {
   readonly weights: WeightSet;
