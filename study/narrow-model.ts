@@ -1,10 +1,10 @@
 /**
- * A sample model with any choice in place, as an export would write it, without writing: students first (jointly fine-tuned or not),
- * then linear maps and shared modulations, both in closed form from the model that the students leave.
+ * A sample model with any choice in place, as an export would write it, without writing: students first, then linear maps and shared
+ * modulations, both in closed form from the model that the students leave.
  */
 import { DEFAULT_RIDGE } from '../lib/core/analysis/probe.ts';
 import { calibrationFor } from '../lib/core/capture/index.ts';
-import { type Checkpoint, type NamedBlob, openCheckpoint } from '../lib/core/checkpoint/index.ts';
+import { type Checkpoint, openCheckpoint } from '../lib/core/checkpoint/index.ts';
 import {
   type EditSet,
   editSetOf,
@@ -28,17 +28,16 @@ import {
   type Transformer,
   type WeightSet,
 } from '../lib/core/model/index.ts';
-import { fitModulations, modulationsFile, sharedModel, visitedTimesteps } from '../lib/core/modulation/index.ts';
+import { modulationsFile, sharedModel } from '../lib/core/modulation/index.ts';
 import { blockMapOf } from '../lib/core/plan/block-map.ts';
 import { memoryStates } from '../lib/core/states/index.ts';
 import { fitWidth, mapsOnEngine } from '../lib/core/width/index.ts';
+import { fittedModulations } from './narrow-start.ts';
 import type { Sample } from './sample.ts';
 import { CALIBRATION } from './settings.ts';
 
 export interface NarrowChoice {
   readonly students: readonly StudentEdit[];
-  /** All weights of the model with these students, trained together. */
-  readonly fineTuned: NamedBlob | null;
   /** By block of the teacher; those of text groups and feed-forward layers lie outside the students' runs. */
   readonly width: readonly WidthEdit[];
 }
@@ -56,16 +55,14 @@ export interface NarrowedModel {
   dispose(): void;
 }
 
-export async function narrowedModel(
-  sample: Sample,
-  { students, fineTuned, width }: NarrowChoice,
-): Promise<NarrowedModel> {
+export async function narrowedModel(sample: Sample, { students, width }: NarrowChoice): Promise<NarrowedModel> {
   const { config, checkpoint } = sample.model;
   const { fingerprint } = sample.model.summary;
   const blockMap = blockMapOf(config.numBlocks, students);
   const kept = blockMap.flatMap((entry) => (entry.new === null ? [] : [entry.old]));
   const written = await studentWeights({
-    ...{ config, fingerprint, checkpoint, blockMap, fineTuned },
+    ...{ config, fingerprint, checkpoint, blockMap },
+    fineTuned: null,
     students: students.map(({ first, last, file }) => ({ interval: { first, last }, file })),
     dtype: 'F32',
     checkValues: false,
@@ -124,13 +121,10 @@ async function withModulations(sample: Sample, whole: Whole, all: EditSet): Prom
   if (!edit) return whole;
   const { by } = edit;
   if (edits.length > 1 || !('rank' in by)) throw new Error('The study shares modulations by one rank');
-  const { drawer, summary } = sample.model;
-  if (!drawer) throw new Error(`${summary.name} does not draw`);
-  const schedule = { scheduler: drawer.scheduler, imageTokens: drawer.gridSize ** 2 };
+  const { summary } = sample.model;
   const transformer = await openTransformer(whole.config, whole.checkpoint);
   try {
-    const timesteps = visitedTimesteps(whole.config, schedule);
-    const fit = await fitModulations(whole, transformer, { blocks: edit.blocks, timesteps });
+    const fit = await fittedModulations(sample.model, whole, transformer, edit);
     const { fingerprint, family } = summary;
     const about = { fingerprint, family, width: whole.config.width };
     const file = modulationsFile([{ edit, parts: fit.partsAt(by.rank) }], about);

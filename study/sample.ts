@@ -11,7 +11,7 @@ import { nodeFiles } from '../lib/compute/folder/node-files.ts';
 import { shapesInputs } from '../lib/core/capture/index.ts';
 import type { NamedBlob } from '../lib/core/checkpoint/index.ts';
 import { batchesFor, distilInterval, fineTune, type TrainingBatches } from '../lib/core/distil/index.ts';
-import { type RunEdit, runEdit } from '../lib/core/edit/index.ts';
+import { editSetOf, formatEditParam, type RunEdit, runEdit, type WidthEdit } from '../lib/core/edit/index.ts';
 import {
   disposeStudents,
   drawHeldOut,
@@ -22,10 +22,12 @@ import {
   routeBefore,
   type StudentEdit,
   studentsKey,
+  withModulations,
 } from '../lib/core/edited-model/index.ts';
 import { type OpenModel, openModel } from '../lib/core/folder/open-model.ts';
 import { type BlockInterval, formatIntervalKey, formatIntervalKeys } from '../lib/core/interval/index.ts';
 import {
+  editableModel,
   openTransformer,
   type Route,
   routeOf,
@@ -38,6 +40,7 @@ import type { Baselines, DistilSettings, FineTuneSettings, HeldOutPoint, NoiseLe
 import { DRAWING } from '../lib/core/shapes/index.ts';
 import type { EngineReport, WantedEngine } from '../lib/core/tensor/engine.ts';
 import { Ledger } from './ledger.ts';
+import { narrowStart } from './narrow-start.ts';
 
 export interface SampleOptions {
   /** Folder of the model. */
@@ -306,59 +309,92 @@ export class Sample {
     };
   }
 
-  /** The joint fine-tune of plugged students, trained once; `measure` is called with the route through it. */
+  /**
+   * The joint fine-tune of plugged students, and of maps and shared modulations that start in closed form; trained once. Errors and
+   * pictures are of the model with all of them.
+   */
   async fineTuned(
     students: readonly StudentEdit[],
     asked: JointSettings,
+    width: readonly WidthEdit[] = [],
   ): Promise<{
-    file: () => Promise<NamedBlob>;
     sampleErrors: () => Promise<readonly SampleError[]>;
     pictures: (drawn: Drawn) => Promise<Pictures>;
   }> {
-    const name = `fine-tuned ${await studentsKey(students)}, ${settingsText(asked)}`;
-    const { levels, ...settings } = asked;
+    const narrow = width.length > 0 ? `, narrow ${formatEditParam(width, 'student')}` : '';
+    const name = `fine-tuned ${await studentsKey(students)}${narrow}, ${settingsText(asked)}`;
     const file = `fine-tuned-${createHash('sha256').update(name).digest('hex').slice(0, 16)}.safetensors`;
     const url = pathToFileURL(resolve(this.options.folder, 'students', file)).href;
-    await this.ledger.once(name, async () => {
-      const startedAt = performance.now();
-      const opened = await openStudents(this.model, students);
-      try {
-        await fineTune({
-          transformer: this.transformer,
-          fingerprint: this.model.summary.fingerprint,
-          students: opened,
-          studentsKey: await studentsKey(students),
-          settings,
-          batches: await batchesFor(this.model, { kind: 'shapes', levels }, settings),
-          resume: null,
-          save: (_, parts) => nodeFiles.saveFile(url, parts),
-          onProgress: () => {},
-          signal: this.#never,
-        });
-      } finally {
-        disposeStudents(opened);
-      }
-      return { seconds: since(startedAt) };
-    });
-    const along = async <T>(use: (route: Route) => Promise<T>) => {
-      const { route, dispose } = await openFineTunedRoute(this.model, students, () => nodeFiles.openFile(url, file));
-      try {
-        return await use(route ?? routeOf(this.numBlocks, []));
-      } finally {
-        dispose();
-      }
-    };
+    await this.ledger.once(name, () => this.#tune(students, asked, width, url));
+    const open = () => nodeFiles.openFile(url, file);
+    const along = <T>(use: (route: Route, transformer: Transformer) => Promise<T>) =>
+      this.#alongTuned(students, width, open, use);
     return {
-      file: () => nodeFiles.openFile(url, file),
       sampleErrors: () =>
         this.ledger.once(`sample errors ${name}, ${MEASURED_SAMPLES} samples`, () =>
-          along((route) => this.sampleErrorsOf(route)),
+          along((route, transformer) => this.sampleErrorsOf(route, transformer)),
         ),
       pictures: (drawn) =>
         this.ledger.once(`pictures ${name}, ${drawnText(drawn)}`, () =>
-          along((route) => this.picturesOf(route, drawn)),
+          along((route, transformer) => this.picturesOf(route, drawn, transformer)),
         ),
     };
+  }
+
+  async #tune(
+    students: readonly StudentEdit[],
+    { levels, ...settings }: JointSettings,
+    width: readonly WidthEdit[],
+    saveTo: string,
+  ): Promise<{ readonly seconds: number }> {
+    const startedAt = performance.now();
+    const { model, transformer } = this;
+    const opened = await openStudents(model, students);
+    const edits = editSetOf([...students, ...width], editableModel(model.config), 'the fine-tune');
+    const narrow = width.length > 0 ? await narrowStart(model, transformer, opened, edits) : null;
+    try {
+      await fineTune({
+        transformer,
+        fingerprint: model.summary.fingerprint,
+        students: opened,
+        ...(narrow && { narrow: narrow.parts }),
+        studentsKey: await studentsKey(students),
+        settings,
+        batches: await batchesFor(model, { kind: 'shapes', levels }, settings),
+        resume: null,
+        save: (_, parts) => nodeFiles.saveFile(saveTo, parts),
+        onProgress: () => {},
+        signal: this.#never,
+      });
+    } finally {
+      narrow?.dispose();
+      disposeStudents(opened);
+    }
+    return { seconds: since(startedAt) };
+  }
+
+  async #alongTuned<T>(
+    students: readonly StudentEdit[],
+    width: readonly WidthEdit[],
+    openFile: () => Promise<NamedBlob>,
+    use: (route: Route, transformer: Transformer) => Promise<T>,
+  ): Promise<T> {
+    const { model } = this;
+    const shared = width.filter((edit) => edit.on === 'modulation');
+    const mapped = width.filter((edit) => edit.on !== 'modulation');
+    const { route, dispose } = await openFineTunedRoute(model, [...students, ...mapped], openFile);
+    try {
+      const along = route ?? routeOf(this.numBlocks, []);
+      if (shared.length === 0) return await use(along, this.transformer);
+      const narrowed = await withModulations(model, this.transformer, shared, await openFile());
+      try {
+        return await use(along, narrowed.transformer);
+      } finally {
+        narrowed.dispose();
+      }
+    } finally {
+      dispose();
+    }
   }
 }
 

@@ -1,14 +1,14 @@
 /**
  * Does width do for us what it does for the paper? The planner's choice at a share of the parameters from runs of blocks alone, then
  * with each further kind of edit allowed as well, with students in the place of runs and everything else in closed form; and the last
- * of them with its students jointly fine-tuned before.
+ * of them jointly fine-tuned as a whole.
  */
 import { damageInputsOf } from '../lib/core/analysis/index.ts';
 import { calibrationFor } from '../lib/core/capture/index.ts';
 import { DEFAULT_DETECTION, widthCandidates } from '../lib/core/detection/index.ts';
-import { formatEditParam, modulationEdit } from '../lib/core/edit/index.ts';
+import { type EditSet, editSetOf, formatEditParam, modulationEdit, runEdit } from '../lib/core/edit/index.ts';
 import type { StudentEdit } from '../lib/core/edited-model/index.ts';
-import { fitModulations, visitedTimesteps } from '../lib/core/modulation/index.ts';
+import { editableModel, editedModel } from '../lib/core/model/index.ts';
 import {
   type BudgetPlanner,
   budgetPlanner,
@@ -27,6 +27,7 @@ import { measureWidth } from '../lib/core/width/index.ts';
 import type { StudySettings } from './experiments.ts';
 import { measuredOf } from './ledger.ts';
 import { narrowedModel } from './narrow-model.ts';
+import { fittedModulations } from './narrow-start.ts';
 import { type Pictures, type Sample, settingsText } from './sample.ts';
 import { CALIBRATION } from './settings.ts';
 
@@ -95,10 +96,8 @@ async function offeredRanks(sample: Sample): Promise<WidthOffer[]> {
   if (!drawer || whyNoOffers('modulation', {}, summary)) return [];
   const rank = measuredRank(config);
   const { errors, sampleErrors } = await sample.ledger.once(`modulations of rank ${rank}`, async () => {
-    const schedule = { scheduler: drawer.scheduler, imageTokens: drawer.gridSize ** 2 };
-    const timesteps = visitedTimesteps(config, schedule);
-    const fit = await fitModulations(sample.model, sample.transformer, { blocks: 'all', timesteps });
-    const choice = { students: [], fineTuned: null, width: [modulationEdit({ rank })] };
+    const fit = await fittedModulations(sample.model, sample.model, sample.transformer, modulationEdit({ rank }));
+    const choice = { students: [], width: [modulationEdit({ rank })] };
     const { transformer, dispose } = await narrowedModel(sample, choice);
     try {
       return { errors: Array.from(fit.errors), sampleErrors: await sample.sampleErrorsOf(undefined, transformer) };
@@ -151,22 +150,32 @@ async function rowOf(
   const students: StudentEdit[] = [];
   for (const { first, last } of point.edits) students.push((await sample.student({ first, last }, distil)).edit);
   const plan = formatEditParam([...point.edits, ...point.width], 'student');
-  const tuned = arm.isTuned ? await sample.fineTuned(students, { ...settings.fineTune, seed }) : null;
-  const name = `narrow ${plan}, ${settingsText(distil)}${tuned ? `, ${settingsText({ ...settings.fineTune, seed })}` : ''}`;
+  const about = { arm: arm.name, share, plan, predicted: point.damage, seed };
   const captions = settings.captions.claim;
+  const drawn = { captions, steps: settings.drawingSteps };
+  if (arm.isTuned) {
+    const tuned = await sample.fineTuned(students, { ...settings.fineTune, seed }, point.width);
+    const { parameters } = editedModel(sample.model.config, editsOf(sample, point));
+    return { ...about, parameters, sampleErrors: await tuned.sampleErrors(), pictures: await tuned.pictures(drawn) };
+  }
+  const name = `narrow ${plan}, ${settingsText(distil)}`;
   const found = await sample.ledger.once(`${name}, ${captions} captions, ${settings.drawingSteps} steps`, async () => {
-    const fineTuned = tuned ? await tuned.file() : null;
-    const opened = await narrowedModel(sample, { students, fineTuned, width: point.width });
+    const opened = await narrowedModel(sample, { students, width: point.width });
     const { transformer, route, parameters } = opened;
     try {
       return {
         parameters,
         sampleErrors: await sample.sampleErrorsOf(route, transformer),
-        pictures: await sample.picturesOf(route, { captions, steps: settings.drawingSteps }, transformer),
+        pictures: await sample.picturesOf(route, drawn, transformer),
       };
     } finally {
       opened.dispose();
     }
   });
-  return { arm: arm.name, share, plan, predicted: point.damage, seed, ...found };
+  return { ...about, ...found };
+}
+
+function editsOf({ model }: Sample, { edits, width }: PlanPoint): EditSet {
+  const runs = edits.map((run) => runEdit(run, 'student'));
+  return editSetOf([...runs, ...width], editableModel(model.config), 'the arm');
 }

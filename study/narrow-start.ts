@@ -1,0 +1,57 @@
+/** Where the joint fine-tune of a narrower model starts: maps and shared modulations in closed form, with the students in place. */
+import { DEFAULT_RIDGE } from '../lib/core/analysis/probe.ts';
+import { calibrationFor } from '../lib/core/capture/index.ts';
+import type { NarrowParts, SharedFit } from '../lib/core/distil/index.ts';
+import type { EditSet, ModulationEdit } from '../lib/core/edit/index.ts';
+import { trainedRoute } from '../lib/core/edited-model/index.ts';
+import type { OpenModel } from '../lib/core/folder/open-model.ts';
+import type { StudentWeights, Transformer } from '../lib/core/model/index.ts';
+import { type FittedModulations, fitModulations, visitedTimesteps } from '../lib/core/modulation/index.ts';
+import { memoryStates } from '../lib/core/states/index.ts';
+import { fitWidth } from '../lib/core/width/index.ts';
+import { CALIBRATION } from './settings.ts';
+
+/** Students and maps on the engine are the caller's to free. */
+export async function narrowStart(
+  model: OpenModel,
+  transformer: Transformer,
+  students: readonly StudentWeights[],
+  edits: EditSet,
+): Promise<{ readonly parts: NarrowParts; dispose(): void }> {
+  const mapped = edits.filter((edit) => edit.on !== 'modulation');
+  const shared = edits.filter((edit): edit is ModulationEdit => edit.on === 'modulation');
+  const maps = { store: memoryStates(), owner: 'start' };
+  try {
+    const calibration = await calibrationFor(model, CALIBRATION);
+    await fitWidth(transformer, calibration, mapped, { ridge: DEFAULT_RIDGE, ...maps, parts: { students } });
+    const { route, dispose } = await trainedRoute(model, mapped, students, maps);
+    try {
+      const modulations: SharedFit[] = [];
+      for (const edit of shared) modulations.push(await sharedFit(model, transformer, edit));
+      return { parts: { edits, route, modulations }, dispose };
+    } catch (thrown) {
+      dispose();
+      throw thrown;
+    }
+  } finally {
+    await maps.store.dispose();
+  }
+}
+
+async function sharedFit(model: OpenModel, transformer: Transformer, edit: ModulationEdit): Promise<SharedFit> {
+  if (!('rank' in edit.by)) throw new Error('The study shares modulations by rank alone');
+  const fit = await fittedModulations(model, { config: model.config, checkpoint: model.checkpoint }, transformer, edit);
+  return { edit, parts: fit.partsAt(edit.by.rank) };
+}
+
+/** Of `whole`, which the transformer runs, at the timesteps that the sample's scheduler visits. */
+export async function fittedModulations(
+  { drawer, summary }: OpenModel,
+  whole: Pick<OpenModel, 'config' | 'checkpoint'>,
+  transformer: Transformer,
+  { blocks }: ModulationEdit,
+): Promise<FittedModulations> {
+  if (!drawer) throw new Error(`${summary.name} does not draw`);
+  const schedule = { scheduler: drawer.scheduler, imageTokens: drawer.gridSize ** 2 };
+  return await fitModulations(whole, transformer, { blocks, timesteps: visitedTimesteps(whole.config, schedule) });
+}
