@@ -259,7 +259,7 @@ describe('contigua distil', () => {
     await expect(exportModel(['--out', 'x'], context)).rejects.toMatchObject(usage(/One RUN is needed/));
     await expect(exportModel(['7'], context)).rejects.toMatchObject(usage(/--out is needed/));
     const both = ['7', '--out', 'x', '--fine-tuned', '--plugged', '3-4'];
-    await expect(exportModel(both, context)).rejects.toMatchObject(usage(/--fine-tuned is of all students/));
+    await expect(exportModel(both, context)).rejects.toMatchObject(usage(/--fine-tuned is of all that was trained/));
     await expect(engines(['now'], context)).rejects.toMatchObject(usage(/takes no argument/));
   });
 });

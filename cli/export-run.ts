@@ -49,14 +49,18 @@ export async function exportRun(
   const students = await Promise.all(
     plugged.map(async (interval) => ({ interval, file: await trained(formatIntervalKey(interval)) })),
   );
-  const narrow = await runParts(run, [...plugged.map(formatIntervalKey), ...narrowKeys], trained);
+  const fineTune = fineTuned ? await trained(FINE_TUNE_KEY) : null;
+  // The fine-tune trained maps and shared modulations with all the rest.
+  const narrow = await runParts(run, [...plugged.map(formatIntervalKey), ...narrowKeys], async (key) =>
+    fineTune ? fineTune : await trained(key),
+  );
   const sources = nodeSources();
   sources.readUntil?.(signal);
   const files = await exportModel(exporter, {
     teacher: await openTeacher(await sources.openFolder(await backend.teacherFolder(run.id)), run.model.name),
     plan: run.plan,
     students,
-    fineTuned: fineTuned ? await trained(FINE_TUNE_KEY) : null,
+    fineTuned: fineTune,
     run,
     dtype,
     ...(narrow ? { narrow } : {}),

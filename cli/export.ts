@@ -57,7 +57,8 @@ export async function exportModel(argv: readonly string[], { signal }: CommandCo
   const fineTuned = args.flag('fine-tuned');
   const ofPlan = Object.keys(OF_A_PLAN).find((name) => args.text(name) !== undefined);
   if (ofPlan !== undefined && planPath === undefined) throw usage('export', `--${ofPlan} goes with --plan`);
-  if (fineTuned && wanted !== undefined) throw usage('export', '--fine-tuned is of all students, --plugged of some');
+  if (fineTuned && wanted !== undefined)
+    throw usage('export', '--fine-tuned is of all that was trained, --plugged of some');
   await assertExportable(out);
   if (planPath !== undefined) {
     const ofRuns = (['plugged', 'fine-tuned', 'model', 'data-folder'] as const).find(
@@ -72,7 +73,7 @@ export async function exportModel(argv: readonly string[], { signal }: CommandCo
   const { env } = await localPaths(args, pinned === undefined ? {} : { model: pinned }, false);
   await withBackend(env, async (backend) => {
     const run = await backend.viewRun(id);
-    const { plugged, narrow } = wanted === undefined ? finished(run, fineTuned) : chosen(wanted, run);
+    const { plugged, narrow } = wanted === undefined ? finished(run) : chosen(wanted, run);
     const display = progressOn(process.stderr);
     await exportRun(backend, run, { plugged, narrow, fineTuned, dtype, exporter }, out, {
       signal,
@@ -94,13 +95,13 @@ interface Chosen {
   readonly narrow: readonly string[];
 }
 
-/** All that is there; a fine-tune is of students alone. */
-function finished({ jobs }: RunView, fineTuned: boolean): Chosen {
+/** All that is there. */
+function finished({ jobs }: RunView): Chosen {
   const done = doneKeys(jobs);
   const plugged = jobs.flatMap(({ key, edit }) => (edit && done.includes(key) ? [edit] : []));
   return {
     plugged: plugged.sort((x, y) => x.first - y.first),
-    narrow: fineTuned ? [] : jobs.flatMap(({ key, narrow }) => (narrow && done.includes(key) ? [key] : [])),
+    narrow: jobs.flatMap(({ key, narrow }) => (narrow && done.includes(key) ? [key] : [])),
   };
 }
 

@@ -198,7 +198,7 @@ modulations, which open in Contigua and in no class of diffusers.
 
   --out FOLDER        required; must be new, empty or an earlier export
   --plugged KEYS      students to plug in, as in 3-4,7-9 (all finished ones); "" for none
-  --fine-tuned        the jointly fine-tuned whole, with all students
+  --fine-tuned        the jointly fine-tuned whole, with all that was trained
   --dtype TYPE        of trained and of decoded weights: teacher (default: the teacher's type; BF16 where that is
                       quantised) or F32
   --format NAME       ${EXPORTERS.map(({ name, label }) => (name === DEFAULT_EXPORTER.name ? `${name} (default, a ${label})` : `${name} (a ${label})`)).join(', ')}

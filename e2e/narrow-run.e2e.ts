@@ -59,9 +59,12 @@ test('an interval, a text group, feed-forward layers and a rank are distilled an
   await expect.poll(() => new URL(page.url()).searchParams.get('cut')).toBe('m8.2-3.t8-10.f13-image.f13-text');
   const parameters = /→ ([\d.]+ M)/.exec((await planLine(page, 'Parameters').textContent()) ?? '')?.[1];
 
-  await startDistilling(page, await openDistilOfChoice(page, { steps: STEPS, name: 'Every kind' }));
+  const dialog = await openDistilOfChoice(page, { steps: STEPS, name: 'Every kind' });
+  await dialog.getByRole('switch', { name: 'Joint fine-tune' }).click();
+  await dialog.getByLabel('Fine-tune steps').fill(String(STEPS));
+  await startDistilling(page, dialog);
   // One process after the other, as each rests on what was trained before it.
-  await runIsDone(page, 5, 3 * TRAINING_MS);
+  await runIsDone(page, 6, 4 * TRAINING_MS);
   const jobs = panel(page, 'Intervals').getByRole('listitem');
   for (const name of [
     'Interval 2 to 3',
@@ -69,6 +72,7 @@ test('an interval, a text group, feed-forward layers and a rank are distilled an
     'Feed-forward 13, image',
     'Feed-forward 13, text',
     'Modulation, rank 8',
+    'Joint fine-tune',
   ]) {
     const job = jobs.and(page.getByRole('listitem', { name, exact: true }));
     await expect(job.getByRole('progressbar')).toHaveAttribute('aria-valuenow', '100');
@@ -83,9 +87,20 @@ test('an interval, a text group, feed-forward layers and a rank are distilled an
   const plan = (await menu.getByRole('link', { name: 'Plan' }).getAttribute('href')) ?? '';
   const { edits } = parsePlan(await (await request.get(plan)).text(), 'plan.json');
   expect(edits.map(editKey)).toEqual(['modulation rank 8', '2-3 student', '8-10 text', '13 image ffn', '13 text ffn']);
-  const zip = await downloadBy(page, () => menu.getByRole('link', { name: 'Student model' }).click());
-  const files = unzip(await bytesOf(zip));
-  const fileNamed = (name: string) => [...files].find(([path]) => path.endsWith(name))?.[1];
+  const downloaded = async () => {
+    const zip = await downloadBy(page, () => menu.getByRole('link', { name: 'Student model' }).click());
+    return unzip(await bytesOf(zip));
+  };
+  const apart = await downloaded();
+  await page.keyboard.press('Escape');
+  await page.getByRole('switch', { name: 'Plug in the fine-tuned model' }).click();
+  await page.getByRole('button', { name: 'Download', exact: true }).click();
+  await expect(menu).toContainText('fine-tuned whole');
+  const files = await downloaded();
+  const fileNamed = (name: string, of = files) => [...of].find(([path]) => path.endsWith(name))?.[1];
+  // The same shapes, other weights.
+  expect(fileNamed(`/${WEIGHTS}`)?.length).toBe(fileNamed(`/${WEIGHTS}`, apart)?.length);
+  expect(fileNamed(`/${WEIGHTS}`)).not.toEqual(fileNamed(`/${WEIGHTS}`, apart));
   const config = exported.parse(JSON.parse(Buffer.from(fileNamed('/config.json') ?? []).toString('utf8')));
   expect(config.num_layers).toBe(15);
   expect(fileNamed(`/${WEIGHTS}`)?.length).toBeGreaterThan(1e6);

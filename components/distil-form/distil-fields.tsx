@@ -419,8 +419,8 @@ const LossHelp = () => (
 const FineTuneHelp = () => (
   <Help about="the joint fine-tune">
     <p>
-      The paper's last stage: the whole student model, all students in, is trained against the teacher's output. The
-      students as they were trained alone stay and can still be plugged in one by one.
+      The paper's last stage: the whole student model, with all students, linear maps and shared modulations in, is
+      trained against the teacher's output. What was trained alone stays and can still be plugged in one by one.
     </p>
   </Help>
 );

@@ -55,7 +55,7 @@ export function RunPlug() {
           </p>
           <p>
             The <em>joint fine-tune</em> trains the whole student model against the teacher's output. It is one model of
-            its own: with it on, every student is in.
+            its own: with it on, everything that was trained is in.
           </p>
         </Help>
       }
@@ -130,7 +130,7 @@ function Switches({ view, subset }: { view: RunView; subset: Subset }) {
                 {isOwn ? jobName(job) : 'Joint fine-tune'}
               </th>
               <td className="text-right text-muted">
-                {isOwn ? savedWords(removed, savedBy(view, key)) : 'as all students'}
+                {isOwn ? savedWords(removed, savedBy(view, key)) : 'as all of them'}
               </td>
               <td>
                 <div className="flex h-5 items-center justify-end">

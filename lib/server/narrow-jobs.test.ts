@@ -113,8 +113,22 @@ describe('edits that make blocks narrower', { timeout: 300_000 }, () => {
     await backend.deleteRun(id);
   });
 
+  it('are fine-tuned together with students, last, and can be plugged in fine-tuned only together', async () => {
+    const id = await backend.createRun(request(all, { fineTune: FINE_TUNE }));
+    const before = await until(backend, id, isDone);
+    expect(keysOf(before).at(-1)).toBe('fine-tune');
+    expect((await places('fine-tune')).first).toBeGreaterThan((await places('modulations')).last);
+    await expect(backend.trySubset(id, ['2-3'], true)).rejects.toThrow(/can only be plugged in together/);
+    // It was trained from maps that are not those any more.
+    await backend.retryJob(id, 't6-8', true);
+    await until(backend, id, ({ state }) => state !== 'done');
+    const view = await until(backend, id, isDone);
+    const again = view.jobs.filter(({ attempt }) => attempt > 1).map(({ key }) => key);
+    expect(again).toEqual(['t6-8', 'modulations', 'fine-tune']);
+    await backend.deleteRun(id);
+  });
+
   const refused: readonly (readonly [string, readonly WidthEdit[], Partial<RunRequest['settings']>, RegExp])[] = [
-    ['with a joint fine-tune', BEFORE, { fineTune: FINE_TUNE }, /fine-tune trains students and whole blocks alone/],
     ['where no class reads what is left', [ffnEdit(0, 'image')], {}, /No class of diffusers or PPCL holds these edits/],
     ['at a block that the model has not', [ffnEdit(40, 'image')], {}, /The model has no such block/],
   ];

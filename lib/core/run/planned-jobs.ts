@@ -27,12 +27,12 @@ export function plannedJobs(runs: readonly RunEdit[], narrow: readonly WidthEdit
   ];
 }
 
-/** Of jobs of one run, by the edits that they train; a job without edits is the fine-tune, which is of all students. */
+/** Of jobs of one run, by the edits that they train; a job without edits is the fine-tune, which rests on all others. */
 export function jobRestsOn(
   job: { readonly kind: string; readonly edits: readonly Edit[] },
   other: { readonly kind: string; readonly edits: readonly Edit[] },
 ): boolean {
-  if (job.kind === 'fine-tune') return other.kind === 'student';
+  if (job.kind === 'fine-tune') return other.kind !== 'fine-tune';
   return job.edits.some((edit) => other.edits.some((one) => restsOn(edit, one)));
 }
 

@@ -104,7 +104,8 @@ export class Downloads {
     const fineTune = fineTuned ? await trained(FINE_TUNE_KEY) : null;
     const digests: string[] = [];
     const parts = await runParts(view, [...plugged.map(({ key }) => key), ...narrow], async (key) => {
-      const { file, sha256 } = await trained(key);
+      // The fine-tune trained maps and shared modulations with all the rest.
+      const { file, sha256 } = fineTune ?? (await trained(key));
       digests.push(sha256);
       return file;
     });
@@ -163,9 +164,7 @@ function choiceOf({ jobs }: RunView, query: URLSearchParams): Choice {
       .filter(({ key, state }) => (keys ? keys.includes(key) : state === 'done'))
       .map(({ key, edit }) => ({ key, edit }))
       .sort((a, b) => a.edit.first - b.edit.first),
-    narrow: narrow
-      .filter(({ key, state }) => (keys ? keys.includes(key) : state === 'done' && query.get('fineTuned') !== '1'))
-      .map(({ key }) => key),
+    narrow: narrow.filter(({ key, state }) => (keys ? keys.includes(key) : state === 'done')).map(({ key }) => key),
     fineTuned: query.get('fineTuned') === '1',
     dtype: query.get('dtype') === 'F32' ? 'F32' : 'teacher',
     exporter: exporterNamed(query.get('format') ?? DEFAULT_EXPORTER.name),

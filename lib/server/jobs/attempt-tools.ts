@@ -1,6 +1,8 @@
 /** What every attempt works with, and where it finds engine, model, data and the students of its run. */
+
 import { pathToFileURL } from 'node:url';
-import type { LinkedFile, NarrowSource, StudentSource, TrainingSource } from '../../compute/protocol.ts';
+import type { LinkedFile, NarrowSource, TrainingSource } from '../../compute/protocol.ts';
+import type { ModulationEdit } from '../../core/edit/index.ts';
 import { ContiguaError } from '../../core/errors.ts';
 import { type JobWorker, jobRestsOn, type TrainingData } from '../../core/run/index.ts';
 import { ENGINE_NAMES, type EngineName } from '../../core/tensor/engine.ts';
@@ -9,7 +11,7 @@ import type { ServerModels } from '../models.ts';
 import { outlast } from '../outlast.ts';
 import { Fenced } from '../runs/attempt.ts';
 import type { RunContext, Timing } from '../runs/context.ts';
-import { allStudentsThere, isReady } from '../runs/events.ts';
+import { isReady } from '../runs/events.ts';
 import type { JobRow } from '../runs/rows.ts';
 import type { TakenJob } from '../runs/take.ts';
 import { copyTrainedFile } from '../runs/trained-files.ts';
@@ -69,23 +71,6 @@ export async function boundariesOf(
   return await models.calibrationFile(data.boundaries);
 }
 
-/** The run's edits with local copies of their students, all of them or those of the keys asked for. */
-export async function studentSources(
-  jobs: readonly JobRow[],
-  tools: Pick<AttemptTools, 'context' | 'store' | 'timing' | 'report'>,
-  signal: AbortSignal,
-  keys?: readonly string[],
-): Promise<StudentSource[]> {
-  const wanted = jobs.filter(({ kind, key }) => kind === 'student' && (keys?.includes(key) ?? true));
-  if (!allStudentsThere(wanted)) throw new Fenced('a student of the run is being trained again');
-  const sources: StudentSource[] = [];
-  for (const job of wanted) {
-    if (!job.edit) throw new ContiguaError('internal', 'A finished student without its blocks');
-    sources.push({ ...job.edit, by: 'student', file: await trainedFile(job, tools, signal) });
-  }
-  return sources;
-}
-
 /** What the job rests on, with local copies of its students and maps. */
 export async function restingSources(
   job: JobRow,
@@ -115,6 +100,20 @@ export async function narrowSources(
     }
   }
   return sources;
+}
+
+/** What blocks share, where a finished job among these has trained it. */
+export async function sharedSource(
+  jobs: readonly JobRow[],
+  tools: Pick<AttemptTools, 'context' | 'store' | 'timing' | 'report'>,
+  signal: AbortSignal,
+): Promise<{ readonly edits: readonly ModulationEdit[]; readonly file: LinkedFile } | undefined> {
+  const job = jobs.find(({ kind }) => kind === 'modulations');
+  if (!job) return undefined;
+  return {
+    edits: job.narrow.filter((edit) => edit.on === 'modulation'),
+    file: await trainedFile(job, tools, signal),
+  };
 }
 
 /** A local copy of what a finished job trained. */

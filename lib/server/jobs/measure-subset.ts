@@ -17,7 +17,7 @@ import {
   type AttemptTools,
   modelOf,
   narrowSources,
-  studentSources,
+  sharedSource,
   trainedFile,
   trainingSource,
   wantedEngine,
@@ -42,16 +42,12 @@ export async function measureSubset(taken: TakenJob, tools: AttemptTools, end: A
   await slot.startEngine(wantedEngine(taken, tools), signal);
   const summary = await slot.openModel(await modelOf(taken, models), signal);
   const chosen = jobs.filter(({ key, kind }) => kind !== 'measure' && choice.plugged.includes(key));
-  const edits = choice.fineTuned
-    ? await studentSources(jobs, tools, signal, choice.plugged)
-    : await pluggedSources(chosen, tools, signal);
-  const shared = chosen.find(({ kind }) => kind === 'modulations');
-  const modulations = shared && {
-    edits: shared.narrow.filter((edit) => edit.on === 'modulation'),
-    file: await trainedFile(shared, tools, signal),
-  };
+  const edits = await pluggedSources(chosen, tools, signal);
   const tuned = choice.fineTuned ? jobs.find(({ kind }) => kind === 'fine-tune') : null;
   const fineTuned = tuned?.student ? await trainedFile(tuned, tools, signal) : null;
+  const shared = await sharedSource(chosen, tools, signal);
+  // The fine-tune trained what blocks share with all the rest.
+  const modulations = shared && fineTuned ? { ...shared, file: fineTuned } : shared;
   const data = await trainingSource(run.settings.data, models);
   let toldAt = 0;
   let telling = Promise.resolve();

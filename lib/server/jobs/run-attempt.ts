@@ -21,7 +21,7 @@ import {
   boundariesOf,
   modelOf,
   restingSources,
-  studentSources,
+  sharedSource,
   trainingSource,
   wantedEngine,
 } from './attempt-tools.ts';
@@ -113,8 +113,9 @@ async function train(taken: TakenJob, tools: AttemptTools, folder: string, end: 
       }
       case 'fine-tune': {
         if (!fineTune) throw new ContiguaError('internal', 'A fine-tune without settings');
-        const edits = await studentSources(taken.jobs, tools, signal);
-        const input = { edits, settings: fineTune, data, resume, saveTo };
+        const edits = await restingSources(job, taken.jobs, tools, signal);
+        const modulations = await sharedSource(taken.jobs, tools, signal);
+        const input = { edits, modulations, settings: fineTune, data, resume, saveTo };
         await finish({ ...(await slot.call('fineTune', input, options)), heldOut: null });
         break;
       }

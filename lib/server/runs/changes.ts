@@ -162,16 +162,9 @@ function widthEdits(edits: readonly Edit[]): WidthEdit[] {
 }
 
 /** Settings that edits which make blocks narrower do not go with. */
-function assertTrainable(narrow: readonly WidthEdit[], { data, fineTune }: RunSettings): void {
+function assertTrainable(narrow: readonly WidthEdit[], { data }: RunSettings): void {
   const [first] = narrow;
   if (!first) return;
-  if (fineTune) {
-    throw new ContiguaError('settings-invalid', 'The joint fine-tune trains students and whole blocks alone', {
-      found: `${editKey(first)} among the edits, and a fine-tune`,
-      expected: 'runs of blocks alone, or no fine-tune',
-      hint: 'Leave the fine-tune out: linear maps and shared modulations are trained by jobs of their own.',
-    });
-  }
   if (data.kind === 'file' && data.boundaries !== undefined) {
     throw new ContiguaError('settings-invalid', 'States from a file are those around intervals', {
       found: `${editKey(first)} among the edits`,

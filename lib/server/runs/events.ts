@@ -96,10 +96,6 @@ export async function jobsOf(db: Queryable, runId: string): Promise<JobRow[]> {
   ]);
 }
 
-export function allStudentsThere(jobs: readonly JobRow[]): boolean {
-  return jobs.every(({ kind, state }) => kind !== 'student' || state === 'done');
-}
-
 /** Every job that it rests on is done. `job` is no measurement. */
 export function isReady(job: Pick<JobRow, 'kind' | 'edits'>, jobs: readonly JobRow[]): boolean {
   return jobs.every((other) => other.state === 'done' || other.kind === 'measure' || !jobRestsOn(job, other));

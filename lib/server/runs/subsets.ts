@@ -52,10 +52,9 @@ export async function trySubset(
   });
 }
 
-/** In order of depth, each with a student; all of them where they were fine-tuned together. */
+/** In order of depth, each trained; all of them where they were fine-tuned together. */
 function checked({ plugged, fineTuned }: SubsetChoice, jobs: readonly JobRow[]): SubsetChoice {
   const own = jobs.filter(({ kind }) => kind !== 'fine-tune' && kind !== 'measure');
-  const intervals = own.filter(({ kind }) => kind === 'student');
   const unknown = plugged.find((key) => !own.some((job) => job.key === key));
   if (unknown !== undefined) {
     throw new ContiguaError('run-missing', 'The run has no such interval', {
@@ -77,10 +76,10 @@ function checked({ plugged, fineTuned }: SubsetChoice, jobs: readonly JobRow[]):
   if (fineTuned) {
     const tuned = jobs.find(({ kind }) => kind === 'fine-tune');
     if (tuned?.state !== 'done') throw noStudent(FINE_TUNE_KEY, tuned?.state ?? 'not asked for');
-    if (chosen.length < intervals.length) {
-      throw new ContiguaError('settings-invalid', 'The fine-tuned students can only be plugged in together', {
+    if (chosen.length < own.length) {
+      throw new ContiguaError('settings-invalid', 'What was fine-tuned together can only be plugged in together', {
         found: plugged.join(', '),
-        expected: 'every interval plugged',
+        expected: own.map(({ key }) => key).join(', '),
       });
     }
   }
