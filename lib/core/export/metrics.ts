@@ -1,8 +1,17 @@
 /** `metrics.json` of an exported model: the run's settings, each interval's held-out errors against its baselines, and what the choice measured. */
+import type { WidthEdit } from '../edit/index.ts';
 import type { BlockInterval, IntervalSet } from '../interval/index.ts';
 import { containsInterval, formatIntervalKey, sameInterval } from '../interval/index.ts';
 import { PRODUCT_VERSION, type RunPlan } from '../plan/index.ts';
-import type { Baselines, JobView, RunSettings, RunView, StandInError, SubsetView } from '../run/index.ts';
+import {
+  type Baselines,
+  type JobView,
+  jobKeyOf,
+  type RunSettings,
+  type RunView,
+  type StandInError,
+  type SubsetView,
+} from '../run/index.ts';
 
 export const METRICS_VERSION = 1;
 
@@ -28,16 +37,19 @@ export interface ExportMetrics {
   /** Whether the weights are those of the joint fine-tune. */
   readonly fineTuned: boolean;
   readonly intervals: readonly IntervalMetrics[];
-  /** This very choice of students, measured on the sample's captions and held-out inputs; null where it was not. */
+  /** This very choice of students and narrower blocks, measured on the sample's captions and held-out inputs; null where it was not. */
   readonly measured: Omit<SubsetView, 'pictures'> | null;
 }
 
-export function exportMetrics(
-  run: ExportedRun | null,
-  plan: RunPlan,
-  plugged: IntervalSet,
-  fineTuned: boolean,
-): ExportMetrics {
+/** What of a run's results is in the model. */
+export interface ChosenParts {
+  readonly plugged: IntervalSet;
+  readonly narrow: readonly WidthEdit[];
+  readonly fineTuned: boolean;
+}
+
+export function exportMetrics(run: ExportedRun | null, plan: RunPlan, chosen: ChosenParts): ExportMetrics {
+  const { plugged, fineTuned } = chosen;
   return {
     version: METRICS_VERSION,
     createdWith: `contigua ${PRODUCT_VERSION}`,
@@ -56,7 +68,7 @@ export function exportMetrics(
         baselines: job?.baselines ?? null,
       };
     }),
-    measured: measurementOf(run, plugged, fineTuned),
+    measured: measurementOf(run, chosen),
   };
 }
 
@@ -64,8 +76,12 @@ function jobOf(run: ExportedRun | null, interval: BlockInterval): JobView | unde
   return run?.jobs.find(({ edit }) => edit !== null && sameInterval(edit, interval));
 }
 
-function measurementOf(run: ExportedRun | null, plugged: IntervalSet, fineTuned: boolean): ExportMetrics['measured'] {
-  const keys = plugged.map(formatIntervalKey).sort().join();
+function measurementOf(
+  run: ExportedRun | null,
+  { plugged, narrow, fineTuned }: ChosenParts,
+): ExportMetrics['measured'] {
+  // Shared modulations are one job, whatever the number of their edits.
+  const keys = [...new Set([...plugged.map(formatIntervalKey), ...narrow.map(jobKeyOf)])].sort().join();
   const subset = run?.subsets.find((one) => one.fineTuned === fineTuned && [...one.plugged].sort().join() === keys);
   if (!subset) return null;
   const { pictures: _, ...measured } = subset;

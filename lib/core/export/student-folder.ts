@@ -74,7 +74,7 @@ export async function studentFolder(options: TrainedModel): Promise<readonly Out
           dtype,
           checkValues,
         });
-  const metrics = exportMetrics(run, plan, plugged, fineTuned !== null);
+  const metrics = exportMetrics(run, plan, { plugged, narrow: width, fineTuned: fineTuned !== null });
   const { streams, output } = architectureOf(config);
   const baseCard = companions.find(({ path }) => path === README);
   const card = modelCard({

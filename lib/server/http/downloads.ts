@@ -181,8 +181,13 @@ async function contentTag(files: readonly OutputFile[], known: readonly string[]
 }
 
 function metricsFile(view: RunView): Download {
-  const done = view.jobs.flatMap(({ edit, state }) => (edit && state === 'done' ? [edit] : []));
-  const metrics = exportMetrics(view, view.plan, done, false);
+  const done = view.jobs.filter(({ state }) => state === 'done');
+  const chosen = {
+    plugged: done.flatMap(({ edit }) => edit ?? []),
+    narrow: done.flatMap(({ narrow = [] }) => narrow),
+    fineTuned: false,
+  };
+  const metrics = exportMetrics(view, view.plan, chosen);
   return textFile(`${JSON.stringify(metrics, null, 2)}\n`, 'application/json', `${fileName(view.name)}-metrics.json`);
 }
 
