@@ -80,16 +80,24 @@ export class Study {
     private readonly settings: StudySettings,
     /** Names of the choices to measure; null for all of them. */
     private readonly chosen: readonly string[] | null = null,
-  ) {}
+  ) {
+    const all = this.#allChoices.map(({ name }) => name);
+    const unknown = chosen?.find((name) => !all.includes(name));
+    if (unknown) throw new RangeError(`No choice "${unknown}"; there are ${all.join(', ')}`);
+  }
 
   get half(): number {
     return this.report.model.numBlocks / 2;
   }
 
   get choices(): Choice[] {
+    return this.#allChoices.filter(({ name }) => this.chosen?.includes(name) ?? true);
+  }
+
+  get #allChoices(): Choice[] {
     const { report, best } = this;
     const { model } = report;
-    const all: Choice[] = [
+    return [
       ...(best ? [{ name: 'best score', of: (remove: number) => [leastOf(best, model, remove)] }] : []),
       { name: 'difference rule', of: (remove) => [detected(report, remove)] },
       { name: 'threshold', of: (remove) => [byThreshold(report, remove).intervals] },
@@ -100,7 +108,6 @@ export class Study {
       },
       { name: 'sensitivity', of: async (remove) => [await this.sensitive(remove)] },
     ];
-    return all.filter(({ name }) => this.chosen?.includes(name) ?? true);
   }
 
   choice(name: string): Choice | undefined {

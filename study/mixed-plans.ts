@@ -19,11 +19,11 @@ import { formatIntervalKey } from '../lib/core/interval/index.ts';
 import { narrowBlocks, type Transformer } from '../lib/core/model/index.ts';
 import { memoryStates } from '../lib/core/states/index.ts';
 import { fitWidth, mapsOnEngine, measureWidth } from '../lib/core/width/index.ts';
+import { CALIBRATION } from './calibration.ts';
 import { everyInterval, shuffled } from './intervals.ts';
 import { measuredOf } from './ledger.ts';
 import { candidatesOf, type MixedPlan, mixedPlans } from './mixed-draw.ts';
 import type { Sample } from './sample.ts';
-import { CALIBRATION } from './settings.ts';
 
 /** Relative output errors; null where the edited model overflows. */
 export interface MeasuredError {

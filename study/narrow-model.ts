@@ -32,9 +32,9 @@ import { modulationsFile, sharedModel } from '../lib/core/modulation/index.ts';
 import { blockMapOf } from '../lib/core/plan/block-map.ts';
 import { memoryStates } from '../lib/core/states/index.ts';
 import { fitWidth, mapsOnEngine } from '../lib/core/width/index.ts';
+import { CALIBRATION } from './calibration.ts';
 import { fittedModulations } from './narrow-start.ts';
 import type { Sample } from './sample.ts';
-import { CALIBRATION } from './settings.ts';
 
 export interface NarrowChoice {
   readonly students: readonly StudentEdit[];

@@ -9,7 +9,7 @@ import type { StudentWeights, Transformer } from '../lib/core/model/index.ts';
 import { type FittedModulations, fitModulations, visitedTimesteps } from '../lib/core/modulation/index.ts';
 import { memoryStates } from '../lib/core/states/index.ts';
 import { fitWidth } from '../lib/core/width/index.ts';
-import { CALIBRATION } from './settings.ts';
+import { CALIBRATION } from './calibration.ts';
 
 /** Students and maps on the engine are the caller's to free. */
 export async function narrowStart(

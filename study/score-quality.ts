@@ -10,13 +10,14 @@ import { runEdits } from '../lib/core/edit/index.ts';
 import { type BlockInterval, formatIntervalKey, removedCount } from '../lib/core/interval/index.ts';
 import type { AnalysisReport } from '../lib/core/report/index.ts';
 import { leastOf } from './arms.ts';
+import { CALIBRATION } from './calibration.ts';
 import { afterFewSteps, correctedScores, FEW_STEPS, type FewSteps, meanRelative, removedScores } from './candidates.ts';
 import { everyInterval } from './intervals.ts';
 import { measuredOf } from './ledger.ts';
 import type { PlanScore } from './plan-scores.ts';
 import type { Pictures, Sample } from './sample.ts';
 import type { ScoreValues } from './score-values.ts';
-import { CALIBRATION, EARLY_LEVELS } from './settings.ts';
+import { EARLY_LEVELS } from './settings.ts';
 import { type IntervalTruth, intervalTruths, type PlanTruth, planTruth, planTruths } from './truths.ts';
 
 type Measured = Omit<FewSteps, 'state'> & { readonly state?: number };

@@ -3,8 +3,6 @@ import { DEFAULT_DISTIL, DEFAULT_FINE_TUNE } from '../lib/core/run/index.ts';
 import { DRAWING } from '../lib/core/shapes/index.ts';
 import type { StudySettings } from './experiments.ts';
 
-/** What reports are made from: as the page analyses the samples by itself. */
-export const CALIBRATION = { kind: 'shapes', samples: 64, timesteps: 8, seed: 7 } as const;
 /** The noisiest of the eight levels that output errors are measured at. */
 export const EARLY_LEVELS = 3;
 

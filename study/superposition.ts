@@ -8,11 +8,12 @@ import { calibrationFor } from '../lib/core/capture/index.ts';
 import { runEdit } from '../lib/core/edit/index.ts';
 import { type BlockInterval, formatIntervalKey } from '../lib/core/interval/index.ts';
 import { probeMaps, routeOf } from '../lib/core/model/index.ts';
+import { CALIBRATION } from './calibration.ts';
 import { correctedRoutes, FEW_STEPS, fewStepsDistil } from './candidates.ts';
 import { everyInterval } from './intervals.ts';
 import { measuredOf } from './ledger.ts';
 import type { Sample, StudentSettings } from './sample.ts';
-import { CALIBRATION, EARLY_LEVELS } from './settings.ts';
+import { EARLY_LEVELS } from './settings.ts';
 import { TRUTH_DISTIL } from './truths.ts';
 
 export interface OutputGram {

@@ -24,12 +24,12 @@ import {
 import { relativeError, relativeErrorBounds, type SampleError } from '../lib/core/relative-error.ts';
 import type { AnalysisReport, WidthDamage } from '../lib/core/report/index.ts';
 import { measureWidth } from '../lib/core/width/index.ts';
+import { CALIBRATION } from './calibration.ts';
 import type { StudySettings } from './experiments.ts';
 import { measuredOf } from './ledger.ts';
 import { narrowedModel } from './narrow-model.ts';
 import { fittedModulations } from './narrow-start.ts';
 import { type Pictures, type Sample, settingsText } from './sample.ts';
-import { CALIBRATION } from './settings.ts';
 
 /** Of the whole model's parameters. */
 export const SHARES = [0.5, 0.4, 0.3] as const;

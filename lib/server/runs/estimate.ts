@@ -4,12 +4,15 @@
  * timed once per model. Memory, disk and what is read of the teacher follow from shapes alone. Held-out measurements and start-up are left out of the time.
  */
 import { z } from 'zod';
-import { runsOf, spanOf } from '../../core/edit/index.ts';
+import { type EditSet, runsOf, spanOf } from '../../core/edit/index.ts';
 import { asContiguaError, ContiguaError } from '../../core/errors.ts';
 import { type BlockInterval, sumOverRemoved } from '../../core/interval/index.ts';
 import {
   architectureOf,
+  blockAt,
   DEFAULT_RESIDENT_BYTES,
+  editedModel,
+  formMaps,
   type ModelConfig,
   residentBlocks,
 } from '../../core/model/config-index.ts';
@@ -100,7 +103,7 @@ export async function estimateRun(tools: EstimateTools, request: RunRequest): Pr
   return {
     seconds: (distilMs + sharedMs + fineTuneMs) / 1000,
     memoryBytes: slots * memoryOf(model, config, request, teacher),
-    diskBytes: diskOf(model, request, slots) + teacher.keptBytes,
+    diskBytes: diskOf(model, config, request, slots) + teacher.keptBytes,
     teacher: estimate,
     basis: pace.basis,
   };
@@ -269,15 +272,22 @@ function memoryOf(
   const trained =
     fineTune?.train === 'all'
       ? model.parameters
-      : totalOf(trainedSpans(plan).map(({ first }) => blockParameters[first] ?? 0));
+      : totalOf(trainedSpans(plan).map(({ first }) => blockParameters[first] ?? 0)) + mapParameters(config, plan.edits);
   const tuning = fineTune
     ? FLOAT * (model.parameters + optimizer(fineTune) * trained + fineTune.batch * saved * config.numBlocks)
     : 0;
   return PROCESS_BYTES + Math.max(teacher + distilling, tuning);
 }
 
+/** Of the linear maps that edits put in place. */
+function mapParameters(config: ModelConfig, edits: EditSet): number {
+  const { blocks } = architectureOf(config);
+  const maps = editedModel(config, edits).blocks.flatMap(({ old, form }) => formMaps(blockAt({ blocks }, old), form));
+  return maps.length * (config.width ** 2 + config.width);
+}
+
 /** Checkpoints of what trains at once, and all students. */
-function diskOf(model: ServerModel, { plan, settings }: RunRequest, slots: number): number {
+function diskOf(model: ServerModel, config: ModelConfig, { plan, settings }: RunRequest, slots: number): number {
   const { blockParameters } = model.costs;
   const { distil, fineTune } = settings;
   const stateCount = (one: { ema: number | null }) => STATE + (one.ema === null ? 0 : 1);
@@ -285,7 +295,7 @@ function diskOf(model: ServerModel, { plan, settings }: RunRequest, slots: numbe
   const students = totalOf(sizes);
   const checkpoints = slots * CHECKPOINTS * stateCount(distil) * Math.max(...sizes);
   const whole = model.parameters - sumOverRemoved(runsOf(plan.edits), blockParameters);
-  const trained = fineTune?.train === 'all' ? whole : students;
+  const trained = fineTune?.train === 'all' ? whole : students + mapParameters(config, plan.edits);
   const tuned = fineTune ? trained * (1 + CHECKPOINTS * stateCount(fineTune)) : 0;
   return FLOAT * (students + Math.max(checkpoints, tuned));
 }
