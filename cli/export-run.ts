@@ -50,10 +50,7 @@ export async function exportRun(
     plugged.map(async (interval) => ({ interval, file: await trained(formatIntervalKey(interval)) })),
   );
   const fineTune = fineTuned ? await trained(FINE_TUNE_KEY) : null;
-  // The fine-tune trained maps and shared modulations with all the rest.
-  const narrow = await runParts(run, [...plugged.map(formatIntervalKey), ...narrowKeys], async (key) =>
-    fineTune ? fineTune : await trained(key),
-  );
+  const narrow = await runParts(run, [...plugged.map(formatIntervalKey), ...narrowKeys], trained, fineTune);
   const sources = nodeSources();
   sources.readUntil?.(signal);
   const files = await exportModel(exporter, {

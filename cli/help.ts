@@ -173,8 +173,9 @@ after a crash, from the last checkpoint.
   --seed N            (${DEFAULT_DISTIL.seed}); same seed and engine, same curve
   --narrow-steps N    steps for text groups, feed-forward layers and shared modulations of the plan (as --steps), and
                       --narrow-learning-rate X (a tenth of --learning-rate); they start in closed form, and what errs less is kept
-  --fine-tune WHICH   then trains students or all weights together; --fine-tune-steps N (${DEFAULT_FINE_TUNE.steps}),
-                      --fine-tune-batch N (${DEFAULT_FINE_TUNE.batch}), --fine-tune-learning-rate X (${DEFAULT_FINE_TUNE.learningRate} for the sample)
+  --fine-tune WHICH   then trains students or all weights together, with all maps and shared modulations;
+                      --fine-tune-steps N (${DEFAULT_FINE_TUNE.steps}), --fine-tune-batch N (${DEFAULT_FINE_TUNE.batch}),
+                      --fine-tune-learning-rate X (${DEFAULT_FINE_TUNE.learningRate} for the sample)
   --dtype TYPE        of trained and of decoded weights in the folder: teacher (default: the teacher's type; BF16 where
                       that is quantised) or F32
 ${ENGINE}

@@ -1,7 +1,7 @@
 /** Where the joint fine-tune of a narrower model starts: maps and shared modulations in closed form, with the students in place. */
 import { DEFAULT_RIDGE } from '../lib/core/analysis/probe.ts';
 import { calibrationFor } from '../lib/core/capture/index.ts';
-import type { NarrowParts, SharedFit } from '../lib/core/distil/index.ts';
+import type { NarrowStart, SharedFit } from '../lib/core/distil/index.ts';
 import type { EditSet, ModulationEdit } from '../lib/core/edit/index.ts';
 import { trainedRoute } from '../lib/core/edited-model/index.ts';
 import type { OpenModel } from '../lib/core/folder/open-model.ts';
@@ -17,7 +17,7 @@ export async function narrowStart(
   transformer: Transformer,
   students: readonly StudentWeights[],
   edits: EditSet,
-): Promise<{ readonly parts: NarrowParts; dispose(): void }> {
+): Promise<{ readonly parts: NarrowStart; dispose(): void }> {
   const mapped = edits.filter((edit) => edit.on !== 'modulation');
   const shared = edits.filter((edit): edit is ModulationEdit => edit.on === 'modulation');
   const maps = { store: memoryStates(), owner: 'start' };

@@ -382,7 +382,7 @@ export class Sample {
     const { model } = this;
     const shared = width.filter((edit) => edit.on === 'modulation');
     const mapped = width.filter((edit) => edit.on !== 'modulation');
-    const { route, dispose } = await openFineTunedRoute(model, [...students, ...mapped], openFile);
+    const { route, dispose } = await openFineTunedRoute(model, [...students, ...mapped], openFile, shared);
     try {
       const along = route ?? routeOf(this.numBlocks, []);
       if (shared.length === 0) return await use(along, this.transformer);

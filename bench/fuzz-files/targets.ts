@@ -150,7 +150,7 @@ export const TARGETS: readonly Target[] = [
     await checkTrainedValues(await openStudent(file, { ...wanted, interval: seeds.interval }, seeds.block));
   }),
   safetensors('fine-tuned.safetensors', seeds.fineTuned, async (file) => {
-    await checkTrainedValues(await openFineTuned(file, { ...wanted, intervals }, seeds.fineTunedModel));
+    await checkTrainedValues(await openFineTuned(file, { ...wanted, intervals, edits: [] }, seeds.fineTunedModel));
   }),
   {
     kind: 'export',

@@ -140,8 +140,8 @@ export function DistilFields({ form, model, onChange }: FieldsProps) {
           />
           <p className="text-xs text-muted">
             {form.fineTuned
-              ? 'After the students, trains the whole student model.'
-              : 'Off: students stay as they were trained.'}
+              ? 'After everything else, trains the whole student model.'
+              : 'Off: all parts stay as they were trained.'}
           </p>
         </div>
         {form.fineTuned ? <FineTuneFields form={form} onChange={onChange} /> : null}

@@ -154,13 +154,15 @@ export function createTrainingTasks(session: Session, files: FileHost, models: E
       const untilStopped = { signal: stop ? AbortSignal.any([signal, stop]) : signal, onProgress: () => {} };
       const { found } = await findModulations(model, transformer, requests, null, untilStopped);
       const before = await openTrained(model, restsOn, null);
-      const { route, dispose } = await trainedRoute(model, before.edits, before.students, before.maps);
+      let dispose = () => {};
       try {
+        const through = await trainedRoute(model, before.edits, before.students, before.maps);
+        dispose = through.dispose;
         return await trainModulations({
           transformer,
           fingerprint: model.summary.fingerprint,
           starts: found,
-          route,
+          route: through.route,
           restsOn: before.key,
           settings,
           batches,
@@ -180,30 +182,29 @@ export function createTrainingTasks(session: Session, files: FileHost, models: E
       const batches = await batchesFor(model, await openFileOf(data, files), settings);
       const shared = modulations && { ...modulations, file: await openSource(modulations.file, files) };
       const fits = shared ? await readModulations(model, shared.edits, shared.file) : [];
-      const before = await openTrained(model, sources, null);
-      const { edits, students, maps } = before;
-      const { route, dispose } = await trainedRoute(model, edits, students, maps);
-      const keys = [before.key, ...(shared ? [(await digestOfFile(shared.file)).slice(0, 16)] : [])];
-      const all = [...edits, ...(shared?.edits ?? [])];
-      const narrow = {
-        edits: editSetOf(all, editableModel(model.config), 'the edits to fine-tune'),
-        route,
-        modulations: fits,
-      };
+      const digest = shared ? (await digestOfFile(shared.file)).slice(0, 16) : '';
+      const trained = await openTrained(model, sources, null);
+      const { students } = trained;
+      let dispose = () => {};
       try {
+        const all = [...trained.edits, ...(shared?.edits ?? [])];
+        const edits = editSetOf(all, editableModel(model.config), 'the edits to fine-tune');
+        const through = await trainedRoute(model, trained.edits, students, trained.maps);
+        dispose = through.dispose;
+        const narrow = { edits, route: through.route, modulations: fits };
         return await fineTune({
           transformer,
           fingerprint: model.summary.fingerprint,
           students,
           ...(all.length > students.length && { narrow }),
-          studentsKey: keys.filter((key) => key !== '').join(' '),
+          studentsKey: [trained.key, digest].filter((key) => key !== '').join(' '),
           settings,
           batches,
           ...(await checkpointing(call, context, 'fine-tune')),
         });
       } finally {
         dispose();
-        await before.dispose();
+        await trained.dispose();
       }
     },
 
@@ -216,7 +217,12 @@ export function createTrainingTasks(session: Session, files: FileHost, models: E
         : null;
       const transformer = shared?.transformer ?? whole;
       const { route: edited, dispose } = fineTuned
-        ? await openFineTunedRoute(model, await openFilesOf(edits, files), () => openSource(fineTuned, files))
+        ? await openFineTunedRoute(
+            model,
+            await openFilesOf(edits, files),
+            () => openSource(fineTuned, files),
+            modulations?.edits,
+          )
         : await models.route(edits, probes, context);
       try {
         const heldOut = await measuredInputs(model, await openFileOf(data, files));

@@ -7,7 +7,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { NamedBlob } from '../checkpoint/index.ts';
 import { type EditSet, editKey } from '../edit/index.ts';
-import { TRAINED_METADATA } from '../export/index.ts';
+import { ContiguaError } from '../errors.ts';
+import { narrowEditsText, TRAINED_METADATA } from '../export/trained-file.ts';
 import { formatIntervalKeys } from '../interval/index.ts';
 import {
   architectureOf,
@@ -45,7 +46,7 @@ export interface FineTuneOptions {
   /** Their weights stay the caller's. */
   readonly students: readonly StudentWeights[];
   /** Edits that make blocks narrower; left out where there are none. */
-  readonly narrow?: NarrowParts;
+  readonly narrow?: NarrowStart;
   /** Tells apart students, maps and modulations of the same edits: a checkpoint of others is refused. */
   readonly studentsKey: string;
   readonly settings: FineTuneSettings;
@@ -58,7 +59,7 @@ export interface FineTuneOptions {
   readonly stop?: AbortSignal;
 }
 
-export interface NarrowParts {
+export interface NarrowStart {
   /** All edits of the model; a valid set. */
   readonly edits: EditSet;
   /** The way through the model with all edits but those of modulations in place; students and maps in it are the caller's. */
@@ -74,7 +75,12 @@ export async function fineTune(
   const { config, architecture } = transformer;
   const { numBlocks, family, width } = config;
   const route = blockStepsOf(narrow?.route ?? routeWithStudents(numBlocks, students));
-  const ranks = rankedEdits(narrow?.modulations ?? []);
+  const modulations = narrow?.modulations ?? [];
+  // Tensors are named by place, and readers count the edits in their order.
+  if (modulations.map(({ edit }) => editKey(edit)).join() !== keysOfModulations(narrow?.edits ?? []).join()) {
+    throw new RangeError('Shared modulations are not in the order of the edits');
+  }
+  const ranks = rankedEdits(modulations);
   const shared = sharedBlocksOf(transformer, ranks);
   const dropped = droppedTensors(transformer, narrow?.edits ?? []);
   /** Names of the student model's tensors, whose blocks are numbered as they follow each other there. */
@@ -86,8 +92,8 @@ export async function fineTune(
   );
   const prefixAt = (position: number) => blocks[position]!.prefix;
   const plugged = formatIntervalKeys(students);
-  const edited = (narrow?.edits ?? []).filter(({ on }) => on !== 'run').map(editKey);
-  const subject = [plugged, ...edited].filter((one) => one !== '').join(', ');
+  const edited = narrowEditsText(narrow?.edits ?? []);
+  const subject = [plugged, edited].filter((one) => one !== '').join(', ');
   const task = `${fingerprint} fine-tune of ${subject} (${options.studentsKey}), ${batches.key}, ${JSON.stringify(settings)}`;
   /** Blocks that stay as they are, by position: read once, as a gradient cannot wait for a file. */
   const fixed = new Map<number, WeightSet>();
@@ -143,7 +149,7 @@ export async function fineTune(
       stop,
     }).finally(() => gradients.dispose());
     const tensors = cutUp(result, layout);
-    for (const [place, { parts }] of (narrow?.modulations ?? []).entries()) {
+    for (const [place, { parts }] of modulations.entries()) {
       // A table is exact at its timesteps and is written as it is.
       if ('conditioning' in parts) {
         tensors.set(
@@ -159,7 +165,7 @@ export async function fineTune(
         [TRAINED_METADATA.teacher]: fingerprint,
         [TRAINED_METADATA.family]: family,
         [TRAINED_METADATA.settings]: JSON.stringify(settings),
-        ...(edited.length > 0 && { [TRAINED_METADATA.edits]: edited.join(', ') }),
+        ...(edited !== '' && { [TRAINED_METADATA.edits]: edited }),
       };
       const student = await whenThereIsRoom(signal, () =>
         options.save('student.safetensors', trainedFileParts(tensors, metadata, isRow)),
@@ -193,6 +199,7 @@ export async function fineTune(
         startTensors.set(`${MODULATION}${name}`, tensor);
       }
       const layout = layoutOf(startTensors);
+      if (startTensors.size === 0) throw nothingToTrain(narrow?.edits ?? []);
       const start = options.resume
         ? await readState(options.resume, task, layout, settings.ema !== null)
         : { step: 0 as const, weights: flatten(startTensors, layout) };
@@ -207,6 +214,18 @@ export async function fineTune(
       }
     }
   }
+}
+
+function keysOfModulations(edits: EditSet): string[] {
+  return edits.flatMap((edit) => (edit.on === 'modulation' ? [editKey(edit)] : []));
+}
+
+function nothingToTrain(edits: EditSet): ContiguaError {
+  return new ContiguaError('settings-invalid', 'The fine-tune has nothing to train', {
+    found: narrowEditsText(edits) || 'no edits',
+    expected: 'students, linear maps or modulations by rank, or all weights',
+    hint: 'Train all weights: a table is exact at its timesteps and is not trained.',
+  });
 }
 
 /** What maps and shared modulations are called in the file, as in files of their own (docs/student-format.md). */

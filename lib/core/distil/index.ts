@@ -2,7 +2,7 @@
 export { AdamW, type OptimizerVectors } from './adamw.ts';
 export { batchesFor, measuredInputs, type TrainingInputs } from './batches-for.ts';
 export { type DistilOptions, distilInterval, weightSetOf } from './distil-interval.ts';
-export { type FineTuneOptions, fineTune, type NarrowParts } from './fine-tune.ts';
+export { type FineTuneOptions, fineTune, type NarrowStart } from './fine-tune.ts';
 export { lossAndGradients } from './gradients.ts';
 export { streamLoss, tokenWeights, velocityLoss } from './losses.ts';
 export { cutUp, type FlatParameters, flatten, layoutOf, type ParameterLayout, unflatten } from './parameters.ts';

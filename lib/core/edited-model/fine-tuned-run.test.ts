@@ -4,10 +4,11 @@ import { expect, test } from 'vitest';
 import { bytesOf, openExported, recordTraining } from '../../testing/narrower-blocks.ts';
 import { openFile } from '../checkpoint/index.ts';
 import { fineTune, syntheticBatches } from '../distil/index.ts';
-import { editSetOf } from '../edit/index.ts';
+import { editSetOf, modulationEdit } from '../edit/index.ts';
 import { runParts, studentFolder } from '../export/index.ts';
 import { tinyPlan } from '../export/plan-fixtures.ts';
 import { editableModel } from '../model/config-index.ts';
+import { routeOf } from '../model/index.ts';
 import { relativeError, sampleErrors } from '../relative-error.ts';
 import { DEFAULT_FINE_TUNE, FINE_TUNE_KEY, type FineTuneSettings } from '../run/index.ts';
 import { memoryStates } from '../states/index.ts';
@@ -89,7 +90,7 @@ async function outputOf({ transformer, model, sources, files }: Run, fineTuned: 
   const file = fineTuned ? { path: 'student.safetensors', blob: fineTuned } : files.get('modulations')!;
   const stored = { store: memoryStates(), owner: 'stored' };
   const { route, dispose } = fineTuned
-    ? await openFineTunedRoute(model, sources, async () => file)
+    ? await openFineTunedRoute(model, sources, async () => file, [SHARED])
     : await openEdits(
         model,
         sources,
@@ -133,7 +134,7 @@ describePerEngine(['wasm', 'tensorflow'], 'the joint fine-tune of narrower block
     expect(after.error).toBeLessThan(0.95 * before.error);
 
     const jobs = [...run.run.jobs, { key: FINE_TUNE_KEY, kind: 'fine-tune', edit: null }] as typeof run.run.jobs;
-    const narrow = await runParts({ ...run.run, jobs }, keys, async () => file);
+    const narrow = await runParts({ ...run.run, jobs }, keys, async (key) => files.get(key)!, file);
     const folder = await studentFolder({
       teacher: { name: 'tiny', config, checkpoint, folder: '', companions: [] },
       plan: tinyPlan(config, fingerprint, [RUN]),
@@ -145,8 +146,52 @@ describePerEngine(['wasm', 'tensorflow'], 'the joint fine-tune of narrower block
     const exported = await openExported(folder);
     const asFolder = await exported.transformer.forward(after.inputs);
     for (const [i, value] of asFolder.entries()) expect(value).toBeCloseTo(after.output[i]!, 4);
+    const readme = folder.find(({ path }) => path === 'README.md')!;
+    const card = new TextDecoder().decode(await readme.blob.arrayBuffer());
+    expect(card).toContain('Then fine-tuned as a whole against the teacher.');
+    expect(card).toContain('before the joint fine-tune');
+    expect(card).not.toMatch(/not trained|without (any )?training/);
+
+    // A part of it is another model, for which these weights are not.
+    await expect(openFineTunedRoute(run.model, run.sources, async () => file)).rejects.toMatchObject({
+      code: 'plan-mismatch',
+      details: { found: expect.stringContaining('modulation rank 3') },
+    });
+    const without = studentFolder({
+      teacher: { name: 'tiny', config, checkpoint, folder: '', companions: [] },
+      plan: tinyPlan(config, fingerprint, [RUN]),
+      students: [{ interval: RUN, file: student }],
+      fineTuned: file,
+      run: null,
+    });
+    await expect(without).rejects.toMatchObject({ code: 'plan-mismatch', details: { expected: 'none' } });
     exported.transformer.dispose();
     transformer.dispose();
+  });
+
+  test('with nothing to train is refused', async () => {
+    const run = await narrowRun();
+    const table = modulationEdit({ table: [1, 0.5] });
+    const conditioning = new Float32Array(2 * config.width);
+    const tuning = fineTune({
+      transformer: run.transformer,
+      fingerprint,
+      students: [],
+      narrow: {
+        edits: editSetOf([table], editableModel(config), 'the test'),
+        route: routeOf(config.numBlocks, []),
+        modulations: [{ edit: table, parts: { conditioning } }],
+      },
+      studentsKey: 'test',
+      settings: { ...settings, train: 'students' },
+      batches: syntheticBatches(config, { batch: 2, seed: 0 }),
+      resume: null,
+      save: async () => ({ url: '', sizeBytes: 0, sha256: '' }),
+      onProgress: () => {},
+      signal: new AbortController().signal,
+    });
+    await expect(tuning).rejects.toThrow(/nothing to train/);
+    run.transformer.dispose();
   });
 
   test('of students alone leaves the blocks between them as they are, and ends with the same bits when it is resumed', async () => {

@@ -4,7 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { NamedBlob } from '../checkpoint/index.ts';
-import { type EditSet, editKey, editSetOf, runsOf } from '../edit/index.ts';
+import { type EditSet, editKey, editSetOf, type ModulationEdit, runsOf } from '../edit/index.ts';
 import { ContiguaError } from '../errors.ts';
 import { openFineTuned } from '../export/trained-file.ts';
 import type { OpenModel } from '../folder/open-model.ts';
@@ -27,13 +27,14 @@ import { readTrained } from './students.ts';
 import { mapsByBlock } from './trained-maps.ts';
 
 /**
- * `edits` are those that the file was fine-tuned with, but for shared modulations (`withModulations` takes the same file); it is
- * opened once they fit. Maps are read from it, whatever files the edits have.
+ * `edits` and `shared` are those that the file was fine-tuned with; what is shared is put in place by `withModulations`, from the same
+ * file. It is opened once the edits fit; throws `plan-mismatch` for a file of others. Maps are read from it, whatever files the edits have.
  */
 export async function openFineTunedRoute(
   model: OpenModel,
   edits: readonly EditWithFile[],
   openFile: () => Promise<NamedBlob>,
+  shared: readonly ModulationEdit[] = [],
 ): Promise<EditedRoute> {
   const { config, summary } = model;
   const { fingerprint, family } = summary;
@@ -59,7 +60,11 @@ export async function openFineTunedRoute(
     );
     const { blocks } = architectureOf(student);
     const intervals = runsOf(set).map(({ first, last }) => ({ first, last }));
-    const tensors = await openFineTuned(await openFile(), { fingerprint, family, intervals }, expectedTensors(student));
+    const tensors = await openFineTuned(
+      await openFile(),
+      { fingerprint, family, intervals, edits: [...set, ...shared] },
+      expectedTensors(student),
+    );
     const all = await readTrained(tensors);
     try {
       const route = steps.map((step, position): RouteStep => {

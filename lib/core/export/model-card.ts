@@ -50,7 +50,7 @@ export function modelCard(input: ModelCardInput): string {
     `# ${name}, ${plan.blocks.before} → ${plan.blocks.after} blocks`,
     `${summary(input, plugged.length)}`,
     ...replaced(input, plugged.length),
-    ...narrower(plan),
+    ...narrower(plan, madeHow(metrics)),
     ...measured(input),
     '## Use',
     usage(input),
@@ -67,8 +67,24 @@ function replaced(input: ModelCardInput, plugged: number): string[] {
   return whole ? ['## Replaced intervals', 'None: this is the teacher, block for block.'] : [];
 }
 
+/** How linear maps and shared modulations came about: a run trains them, a plan's export fits them. */
+type Making = 'fitted' | 'trained' | 'fine-tuned';
+
+function madeHow({ run, fineTuned }: ExportMetrics): Making {
+  if (fineTuned) return 'fine-tuned';
+  return run ? 'trained' : 'fitted';
+}
+
+const MAPS_MADE: Readonly<Record<Making, string>> = {
+  fitted: 'Linear maps, fitted by least squares on the states of this model and not trained.',
+  trained:
+    'Linear maps, fitted by least squares and then trained on the states of this model; of every edit the better ones on held-out samples are in it.',
+  'fine-tuned':
+    'Linear maps, fitted by least squares, trained, and then trained with the whole model. Their errors are those from before the joint fine-tune.',
+};
+
 /** What linear maps stand for, and how far they are from it. */
-function narrower({ edits }: Plan): string[] {
+function narrower({ edits }: Plan, making: Making): string[] {
   const width = edits.filter(({ on }) => on === 'text-stream' || on === 'ffn');
   if (width.length === 0) return [];
   const rows = width.map(
@@ -77,7 +93,7 @@ function narrower({ edits }: Plan): string[] {
   return [
     '## Narrower blocks',
     ['| edit | error |', '| --- | --- |', ...rows].join('\n'),
-    'Linear maps, fitted by least squares on the states of this model and not trained. Error: ‖ŷ − y‖ / ‖y‖ on held-out samples, of the map against the layers that it stands for; of several maps the root mean square. A text group `a-b text` attends from block a + 1 on to projections of the modulated text of block a.',
+    `${MAPS_MADE[making]} Error: ‖ŷ − y‖ / ‖y‖ on held-out samples, of the map against the layers that it stands for; of several maps the root mean square. A text group \`a-b text\` attends from block a + 1 on to projections of the modulated text of block a.`,
   ];
 }
 
@@ -126,16 +142,17 @@ function summary({ name, className, plan, metrics, dtypes }: ModelCardInput, plu
   const removed = plan.blocks.before - plan.blocks.after;
   const narrowed = plan.blockMap.filter(({ fate }) => fate === 'narrowed').length;
   const shared = plan.edits.filter((edit) => edit.on === 'modulation');
-  if (shared.length === plan.edits.length && shared.length > 0) {
+  const making = madeHow(metrics);
+  if (shared.length === plan.edits.length && shared.length > 0 && making !== 'fine-tuned') {
     return (
-      `**${name}** with shared modulations, without any training: ${grouped(before)} → ${grouped(after)} parameters (−${share} %). ` +
+      `**${name}** with shared modulations, ${making === 'fitted' ? 'without any training' : 'trained against its output'}: ${grouped(before)} → ${grouped(after)} parameters (−${share} %). ` +
       `${shared.map(sharedWords).join(' ')} All other weights are the teacher’s${dtypes.decoded ? `, decoded from ${dtypes.decoded.from} to ${dtypes.decoded.to}` : ', byte for byte'}.`
     );
   }
   const parts = [
     plugged > 0 || plan.edits.length === 0
       ? `\`${className}\` distilled from **${name}**: ${count(plugged, 'interval')} of contiguous blocks replaced by one trained block each,`
-      : `\`${className}\` pruned from **${name}** without training:`,
+      : `\`${className}\` pruned from **${name}** ${making === 'fitted' ? 'without training' : 'by training'}:`,
     `${count(removed, 'block')} fewer, ${grouped(before)} → ${grouped(after)} parameters (−${share} %).`,
     metrics.fineTuned
       ? 'Then fine-tuned as a whole against the teacher.'
@@ -148,6 +165,7 @@ function summary({ name, className, plan, metrics, dtypes }: ModelCardInput, plu
         ]
       : []),
     ...shared.map(sharedWords),
+    ...(shared.length > 0 && making === 'fine-tuned' ? ['The error is that from before the joint fine-tune.'] : []),
   ];
   return parts.join(' ');
 }
@@ -239,8 +257,10 @@ ${rest}`;
 }
 
 function howMade({ plan, metrics, dtypes }: ModelCardInput): string {
+  const making = plan.edits.every(({ on }) => on === 'run') ? 'fitted' : madeHow(metrics);
   const methods = [
-    ...(isTrained(plan, metrics) ? [DISTILLED] : isOnlyShared(plan) ? [] : [UNTRAINED]),
+    ...(hasStudents(plan, metrics) ? [DISTILLED] : isOnlyShared(plan) || making !== 'fitted' ? [] : [UNTRAINED]),
+    ...(making === 'fitted' ? [] : [MAKING[making]]),
     ...sharedMethods(plan),
   ];
   const { settings } = metrics;
@@ -259,9 +279,21 @@ function trainedOrFitted({ edits }: Plan): string {
     : 'Trained weights';
 }
 
-function isTrained({ edits }: Plan, { intervals }: ExportMetrics): boolean {
+function isTrained(plan: Plan, metrics: ExportMetrics): boolean {
+  return hasStudents(plan, metrics) || metrics.fineTuned || madeHow(metrics) === 'trained';
+}
+
+function hasStudents({ edits }: Plan, { intervals }: ExportMetrics): boolean {
   return edits.length === 0 || intervals.some(({ plugged }) => plugged);
 }
+
+const MAKING: Readonly<Record<Exclude<Making, 'fitted'>, string>> = {
+  trained:
+    'Linear maps and shared modulations started in closed form and were trained with everything in place that they rest on: maps against what ' +
+    'the same blocks do without them, modulations against the teacher’s output.',
+  'fine-tuned':
+    'Linear maps and shared modulations started in closed form, were trained by themselves, and then with the whole model against the teacher’s output.',
+};
 
 function isOnlyShared({ edits }: Plan): boolean {
   return edits.length > 0 && edits.every(({ on }) => on === 'modulation');
@@ -279,7 +311,7 @@ const DISTILLED =
 
 const BASIS =
   'The basis of shared modulations is the one that loses least of the modulations of the blocks that share it over the scheduler’s ' +
-  'timesteps, found in closed form.';
+  'timesteps, as it is found in closed form.';
 
 const TABLE =
   'The table of shared modulations holds what the teacher’s modulation layers give at each of its timesteps; nothing was fitted.';

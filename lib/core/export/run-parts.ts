@@ -15,13 +15,15 @@ export function trainedNarrow({ jobs, narrow = [] }: Pick<RunView, 'jobs' | 'nar
 }
 
 /**
- * Those of the jobs in `keys`, which name students too; undefined where there are none. `trained` opens what a job left. Throws
+ * Those of the jobs in `keys`, which name students too; undefined where there are none. `trained` opens what a job left; a joint
+ * fine-tune's file holds all of them. Throws
  * `settings-invalid` for maps that were trained with something in place that is not among the keys.
  */
 export async function runParts(
   { jobs, narrow = [] }: Pick<RunView, 'jobs' | 'narrow'>,
   keys: readonly string[],
   trained: (key: string) => Promise<NamedBlob>,
+  fineTuned: NamedBlob | null = null,
 ): Promise<NarrowParts | undefined> {
   const apart = apartFrom(jobs, keys);
   if (apart) {
@@ -33,11 +35,13 @@ export async function runParts(
   const edits = narrow.filter((edit) => keys.includes(jobKeyOf(edit)));
   if (edits.length === 0) return undefined;
   const maps: NamedBlob[] = [];
-  for (const edit of edits) if (edit.on !== 'modulation') maps.push(await trained(jobKeyOf(edit)));
+  const mapped = edits.filter(({ on }) => on !== 'modulation');
+  if (fineTuned && mapped.length > 0) maps.push(fineTuned);
+  else for (const edit of mapped) maps.push(await trained(jobKeyOf(edit)));
   const isShared = edits.some(({ on }) => on === 'modulation');
   return {
     edits: trainedNarrow({ jobs, narrow: edits }),
     maps,
-    ...(isShared && { modulations: await trained(MODULATIONS_KEY) }),
+    ...(isShared && { modulations: fineTuned ?? (await trained(MODULATIONS_KEY)) }),
   };
 }

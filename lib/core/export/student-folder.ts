@@ -27,7 +27,7 @@ import { CONFIG_FILE, METRICS_FILE, PLAN_FILE } from './file-names.ts';
 import { exportMetrics } from './metrics.ts';
 import { type CardDTypes, modelCard } from './model-card.ts';
 import { editedConfigText, prunedConfig } from './pruned-config.ts';
-import { sharedWeights } from './shared-weights.ts';
+import { modulationsOf, sharedWeights } from './shared-weights.ts';
 import { studentWeights } from './student-weights.ts';
 import type { TrainedModel } from './trained-model.ts';
 import { MAX_SHARD_BYTES, weightFiles } from './weight-files.ts';
@@ -59,7 +59,9 @@ export async function studentFolder(options: TrainedModel): Promise<readonly Out
     blockMap: exported.blockMap,
     students,
     fineTuned,
-    ...(options.narrow ? { narrow: { edits: unshared, maps: options.narrow.maps } } : {}),
+    ...(options.narrow
+      ? { narrow: { edits: unshared, maps: options.narrow.maps, shared: modulationsOf(written.edits) } }
+      : {}),
     dtype,
     checkValues,
   });

@@ -12,7 +12,7 @@ import {
   type TensorInfo,
   tensorBytes,
 } from '../checkpoint/index.ts';
-import type { EditSet } from '../edit/index.ts';
+import type { EditSet, ModulationEdit } from '../edit/index.ts';
 import { ContiguaError } from '../errors.ts';
 import type { BlockInterval } from '../interval/index.ts';
 import {
@@ -52,8 +52,15 @@ export interface StudentWeightsInput {
   readonly blockMap: readonly BlockMapEntry[];
   readonly students: readonly { readonly interval: BlockInterval; readonly file: NamedBlob }[];
   readonly fineTuned: NamedBlob | null;
-  /** With `edits`, all of the model's, runs included: a valid set. */
-  readonly narrow?: { readonly edits: EditSet; readonly maps: readonly NamedBlob[] };
+  /**
+   * `edits` are all of the model's but those of modulations, runs included: a valid set. What is `shared` is put in place afterwards
+   * (shared-weights.ts).
+   */
+  readonly narrow?: {
+    readonly edits: EditSet;
+    readonly maps: readonly NamedBlob[];
+    readonly shared?: readonly ModulationEdit[];
+  };
   readonly dtype: 'teacher' | 'F32';
   readonly checkValues: boolean;
 }
@@ -185,7 +192,7 @@ function computed(
 }
 
 async function openAllTrained(
-  { config, fingerprint, students, fineTuned, checkValues }: StudentWeightsInput,
+  { config, fingerprint, students, fineTuned, narrow, checkValues }: StudentWeightsInput,
   model: readonly ExpectedTensor[],
 ): Promise<{ readonly students: ReadonlyMap<number, TrainedTensors>; readonly fineTuned: TrainedTensors }> {
   const { family } = config;
@@ -199,7 +206,11 @@ async function openAllTrained(
   const whole: TrainedTensors = fineTuned
     ? await openFineTuned(
         fineTuned,
-        { fingerprint, family, intervals: students.map(({ interval }) => interval) },
+        {
+          ...{ fingerprint, family },
+          intervals: students.map(({ interval }) => interval),
+          edits: [...(narrow?.edits ?? []), ...(narrow?.shared ?? [])],
+        },
         model,
       )
     : new Map();

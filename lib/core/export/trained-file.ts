@@ -9,6 +9,7 @@ import {
   readSafetensorsHeader,
   type TensorInfo,
 } from '../checkpoint/index.ts';
+import { compareEdits, type Edit, editKey } from '../edit/index.ts';
 import { ContiguaError } from '../errors.ts';
 import { type BlockInterval, formatIntervalKeys } from '../interval/index.ts';
 import type { ExpectedTensor, TensorSpec } from '../model/config-index.ts';
@@ -43,6 +44,17 @@ interface Wanted {
   readonly family: string;
   /** The interval of a student, the plugged intervals of a fine-tune; the others are of no interval. */
   readonly intervals: readonly BlockInterval[] | null;
+  /** Of a fine-tune: all edits of the model that it is of. */
+  readonly edits?: readonly Edit[];
+}
+
+/** The edits that make blocks narrower, as `contigua.edits` names them; empty where there are none. */
+export function narrowEditsText(edits: readonly Edit[]): string {
+  return edits
+    .filter(({ on }) => on !== 'run')
+    .sort(compareEdits)
+    .map(editKey)
+    .join(', ');
 }
 
 /** `block`: tensors of one block of the model, names without its prefix; all must be there. */
@@ -73,7 +85,7 @@ export async function openStudent(
  */
 export async function openFineTuned(
   file: NamedBlob,
-  wanted: Omit<Wanted, 'kind'>,
+  wanted: Omit<Wanted, 'kind'> & { readonly edits: readonly Edit[] },
   model: readonly ExpectedTensor[],
 ): Promise<TrainedTensors> {
   const tensors = await openTrained(file, { ...wanted, kind: 'fine-tuned' });
@@ -195,6 +207,17 @@ async function openTrained({ path, blob }: NamedBlob, wanted: Wanted): Promise<M
           expected: formatIntervalKeys(intervals) || 'no interval',
         }),
     );
+  }
+  if (wanted.edits) {
+    const [held, asked] = [metadata.get(TRAINED_METADATA.edits) ?? '', narrowEditsText(wanted.edits)];
+    if (held !== asked) {
+      throw new ContiguaError('plan-mismatch', 'It was fine-tuned with other narrower blocks', {
+        file: path,
+        found: held || 'none',
+        expected: asked || 'none',
+        hint: 'What was fine-tuned together goes into one model together.',
+      });
+    }
   }
   const opened = new Map<string, TrainedTensor>();
   for (const [name, info] of tensors) {

@@ -32,7 +32,7 @@ export function jobRestsOn(
   job: { readonly kind: string; readonly edits: readonly Edit[] },
   other: { readonly kind: string; readonly edits: readonly Edit[] },
 ): boolean {
-  if (job.kind === 'fine-tune') return other.kind !== 'fine-tune';
+  if (job.kind === 'fine-tune') return other.kind !== 'fine-tune' && other.kind !== 'measure';
   return job.edits.some((edit) => other.edits.some((one) => restsOn(edit, one)));
 }
 

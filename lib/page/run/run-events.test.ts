@@ -55,6 +55,20 @@ describe('following a run', () => {
     expect(after.view.subsets).toBe(before.view.subsets);
   });
 
+  it('keeps the place of every job, whichever of them is told last', () => {
+    const keys = ['3-4', 'f2-image', 'f2-text', 'fine-tune'];
+    const narrow = keys.map((key) => (key === '3-4' ? jobView(key) : { ...jobView('3-4'), key, edit: null }));
+    const run = followedFrom(runView({ jobs: narrow, lastEventId: 10 }));
+    const told = fold(
+      run,
+      ...['fine-tune', 'f2-image', 'f2-text'].map((key): RunEvent => {
+        return { type: 'job', job: { ...run.view.jobs.find((job) => job.key === key)!, state: 'done' } };
+      }),
+    );
+    expect(told.view.jobs.map((job) => job.key)).toEqual(keys);
+    expect(told.view.jobs.slice(1).map(({ state }) => state)).toEqual(['done', 'done', 'done']);
+  });
+
   it('takes repeated steps as the ones that count', () => {
     const again: RunEvent = { type: 'steps', key: '3-4', points: [point(2, 7), point(3, 7)] };
     const run = fold(start(), steps('3-4', 1, 2, 3, 4), again);

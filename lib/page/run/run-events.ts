@@ -60,8 +60,10 @@ function applied(run: FollowedRun, event: RunEvent): FollowedRun {
 
 function withJob(run: FollowedRun, job: JobView): FollowedRun {
   const before = run.view.jobs.find(({ key }) => key === job.key);
-  const others = run.view.jobs.filter(({ key }) => key !== job.key);
-  const jobs = [...others, job].sort((a, b) => depthOf(a) - depthOf(b));
+  // A job keeps its place: the server names choices by the order of their jobs.
+  const jobs = before
+    ? run.view.jobs.map((other) => (other.key === job.key ? job : other))
+    : [...run.view.jobs, job].sort((a, b) => depthOf(a) - depthOf(b));
   const moved = { ...run, view: { ...run.view, jobs } };
   // Begun again, from a checkpoint or afresh: the steps after it have not happened, and what was measured with the
   // student that it replaces is no longer true.
@@ -71,7 +73,7 @@ function withJob(run: FollowedRun, job: JobView): FollowedRun {
   return { ...moved, view, curves: { ...run.curves, [job.key]: stepsBefore(run.curves[job.key] ?? [], job.step + 1) } };
 }
 
-/** In order of depth, the joint fine-tune last. */
+/** Students in order of depth, all others after them in the order that they have. */
 const depthOf = ({ edit }: JobView): number => edit?.first ?? Number.POSITIVE_INFINITY;
 
 const stepsBefore = (points: readonly StepPoint[], step: number): readonly StepPoint[] =>

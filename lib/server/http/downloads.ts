@@ -103,12 +103,12 @@ export class Downloads {
     );
     const fineTune = fineTuned ? await trained(FINE_TUNE_KEY) : null;
     const digests: string[] = [];
-    const parts = await runParts(view, [...plugged.map(({ key }) => key), ...narrow], async (key) => {
-      // The fine-tune trained maps and shared modulations with all the rest.
-      const { file, sha256 } = fineTune ?? (await trained(key));
+    const opened = async (key: string) => {
+      const { file, sha256 } = await trained(key);
       digests.push(sha256);
       return file;
-    });
+    };
+    const parts = await runParts(view, [...plugged.map(({ key }) => key), ...narrow], opened, fineTune?.file ?? null);
     const folder = await nodeFiles.openFolder(await this.backend.teacherFolder(view.id));
     const files = await exportModel(exporter, {
       teacher: await openTeacher(folder, view.model.name),

@@ -269,21 +269,23 @@ function memoryOf(
   const waiting = keptBytes > 0 ? 0 : 2 * window;
   const weights = STATE * largest * FLOAT;
   const distilling = states + Math.max(student + waiting, weights + passing + window + waiting);
-  const trained =
-    fineTune?.train === 'all'
-      ? model.parameters
-      : totalOf(trainedSpans(plan).map(({ first }) => blockParameters[first] ?? 0)) + mapParameters(config, plan.edits);
+  const trained = fineTune?.train === 'all' ? model.parameters : tunedParameters(model, config, plan.edits);
   const tuning = fineTune
     ? FLOAT * (model.parameters + optimizer(fineTune) * trained + fineTune.batch * saved * config.numBlocks)
     : 0;
   return PROCESS_BYTES + Math.max(teacher + distilling, tuning);
 }
 
-/** Of the linear maps that edits put in place. */
-function mapParameters(config: ModelConfig, edits: EditSet): number {
+/** What a fine-tune of students alone trains: students, linear maps, and basis, directions and mean of shared modulations. */
+function tunedParameters({ costs }: ServerModel, config: ModelConfig, edits: EditSet): number {
   const { blocks } = architectureOf(config);
   const maps = editedModel(config, edits).blocks.flatMap(({ old, form }) => formMaps(blockAt({ blocks }, old), form));
-  return maps.length * (config.width ** 2 + config.width);
+  const ranks = edits.flatMap((edit) => (edit.on === 'modulation' && 'rank' in edit.by ? [edit.by.rank] : []));
+  return (
+    totalOf(runsOf(edits).map(({ first }) => costs.blockParameters[first] ?? 0)) +
+    maps.length * (config.width ** 2 + config.width) +
+    totalOf(ranks.map((rank) => (2 * rank + 1) * config.width))
+  );
 }
 
 /** Checkpoints of what trains at once, and all students. */
@@ -295,7 +297,7 @@ function diskOf(model: ServerModel, config: ModelConfig, { plan, settings }: Run
   const students = totalOf(sizes);
   const checkpoints = slots * CHECKPOINTS * stateCount(distil) * Math.max(...sizes);
   const whole = model.parameters - sumOverRemoved(runsOf(plan.edits), blockParameters);
-  const trained = fineTune?.train === 'all' ? whole : students + mapParameters(config, plan.edits);
+  const trained = fineTune?.train === 'all' ? whole : tunedParameters(model, config, plan.edits);
   const tuned = fineTune ? trained * (1 + CHECKPOINTS * stateCount(fineTune)) : 0;
   return FLOAT * (students + Math.max(checkpoints, tuned));
 }
