@@ -41,7 +41,7 @@ export async function openFineTunedRoute(
   const other = edits.filter((edit) => edit.on === 'run' && edit.by !== 'student');
   if (other.length > 0) {
     throw new ContiguaError('plan-invalid', 'A fine-tuned model has students in the place of runs', {
-      found: other.map(editKey).join(', '),
+      found: edits.map(editKey).join(', '),
       expected: 'a student in the place of every run',
     });
   }
