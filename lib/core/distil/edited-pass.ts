@@ -23,6 +23,11 @@ export function sharedBlocksOf({ architecture }: Transformer, ranks: readonly Ra
   return ranks.map(({ edit, place }) => ({ place, blocks: modulatedBlocks(architecture.blocks, edit) }));
 }
 
+/** Of a student; null where the model's own block runs. */
+export function ownWeights(step: BlockStep): WeightSet | null {
+  return step.kind === 'block' ? null : step.weights;
+}
+
 /**
  * Output tokens [B, Ni, p²·out]. `weightsAt` gives all weights of a step, maps included, by its position; `modulations` the tensors
  * that `sharedConditioning` reads. Call inside tf.tidy or a gradient. Throws `checkpoint-unsupported` for shared modulations of a

@@ -12,7 +12,6 @@ import { narrowEditsText, TRAINED_METADATA } from '../export/trained-file.ts';
 import { formatIntervalKeys } from '../interval/index.ts';
 import {
   architectureOf,
-  type BlockStep,
   blockAt,
   blockInForm,
   blockStepsOf,
@@ -28,7 +27,7 @@ import {
 import type { DistilProgress, SavedFile } from '../run/progress.ts';
 import type { FineTuneSettings } from '../run/settings.ts';
 import { weightSetOf } from './distil-interval.ts';
-import { runEdited, sharedBlocksOf } from './edited-pass.ts';
+import { ownWeights, runEdited, sharedBlocksOf } from './edited-pass.ts';
 import { velocityLoss } from './losses.ts';
 import { optimise, whenThereIsRoom } from './optimise.ts';
 import { cutUp, type FlatParameters, flatten, layoutOf, unflatten } from './parameters.ts';
@@ -251,11 +250,6 @@ function droppedTensors(
       return [index, new Set(block.tensors.map(({ name }) => name).filter((name) => !left.has(name)))];
     }),
   );
-}
-
-/** Of a student; null where the model's own block runs. */
-function ownWeights(step: BlockStep): WeightSet | null {
-  return step.kind === 'block' ? null : step.weights;
 }
 
 function setOf(tensors: ReadonlyMap<string, tf.Tensor>, prefix: string): WeightSet {

@@ -22,7 +22,7 @@ import { type BasisParts, modulationsFile, type SharedBlocks, type TableParts } 
 import { pause } from '../pause.ts';
 import type { DistilProgress, KeptWeights, NarrowResult, SavedFile, StandInError } from '../run/progress.ts';
 import type { DistilSettings } from '../run/settings.ts';
-import { type RankedEdit, runEdited, sharedBlocksOf } from './edited-pass.ts';
+import { ownWeights, type RankedEdit, runEdited, sharedBlocksOf } from './edited-pass.ts';
 import { velocityLoss } from './losses.ts';
 import { whenThereIsRoom } from './optimise.ts';
 import { cutUp, type FlatParameters, flatten, layoutOf, type ParameterLayout, unflatten } from './parameters.ts';
@@ -245,7 +245,7 @@ class EditedModel {
 
     async function heldStep(step: BlockStep): Promise<HeldStep> {
       const { index, carriesText = false } = step;
-      const own = step.kind === 'student' || step.kind === 'narrow' ? step.weights : null;
+      const own = ownWeights(step);
       const whole = own ?? (await transformer.holdBlock(index));
       if (!own) owned.push(whole);
       return { index, carriesText, weights: step.kind === 'narrow' ? whole.with(step.maps) : whole };
