@@ -127,7 +127,7 @@ export function paretoSvg(data: ParetoData, current: string, facts: RunFacts): s
   const scales = paretoScales(data, width);
   const front = frontKeys(data);
   return figureSvg({
-    title: `Subsets of students of ${facts.model}: ${data.quality === 'facts' ? 'facts held' : 'output error'} against parameters`,
+    title: `Subsets plugged into ${facts.model}: ${data.quality === 'facts' ? 'facts held' : 'output error'} against parameters`,
     width,
     height: PARETO_HEIGHT,
     body: [

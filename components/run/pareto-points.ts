@@ -4,7 +4,7 @@ import { type JobView, type RunView, type SubsetView, subsetKey } from '@/lib/co
 import { wilsonInterval } from '@/lib/core/wilson-interval.ts';
 import { countedRangeWords, countedWords, shareRangeWords } from '@/lib/page/browser/confidence-words.ts';
 import { countWords, percentWords } from '@/lib/page/browser/number-words.ts';
-import { students, subsetCost, subsetWords } from '@/lib/page/run/plugged.ts';
+import { subsetCost, subsetWords, trainedParts } from '@/lib/page/run/plugged.ts';
 
 /** Facts where the model draws, the output error where it can not. */
 export const qualityFor = ({ model }: Pick<RunView, 'model'>): ParetoQuality => (model.drawable ? 'facts' : 'error');
@@ -36,10 +36,13 @@ export function fewestParameters(view: RunView): number {
 /** "3–4, 7–10: 4.02 M parameters, 232 of 256 facts (86–94 %), output error 3.2 % (2.9–3.6 %)". */
 export function pointWords(view: RunView, subset: SubsetView): string {
   const { facts, outputErrorBounds } = subset;
-  const all = !subset.fineTuned && subset.plugged.length > 1 && subset.plugged.length === students(view).length;
+  const all = !subset.fineTuned && subset.plugged.length > 1 && subset.plugged.length === trainedParts(view).length;
   const parts = [`${countWords(subset.parameters)} parameters`];
   if (facts && facts.total > 0) parts.push(`${countedWords(facts)} facts (${countedRangeWords(facts)})`);
   const range = outputErrorBounds ? ` (${shareRangeWords(outputErrorBounds)})` : '';
   parts.push(`output error ${percentWords(subset.outputError)}${range}`);
-  return `${all ? 'all students' : subsetWords(subset)}: ${parts.join(', ')}`;
+  return `${all ? allWords(view) : subsetWords(subset)}: ${parts.join(', ')}`;
 }
+
+const allWords = (view: RunView) =>
+  trainedParts(view).every(({ kind }) => kind === 'student') ? 'all students' : 'everything trained';

@@ -41,6 +41,10 @@ function AddForm({ view }: { view: RunView }) {
   const taken = view.jobs.find(({ edit }) => edit && overlap(edit, interval));
   const reason =
     whyNoInterval(interval, view.plan.model) ?? (taken ? `It shares blocks with ${jobName(taken)}.` : null);
+  const others = view.jobs.some(({ kind }) => kind !== 'student');
+  const kept = others
+    ? 'Finished students are not trained again; maps behind the interval, modulations and the joint fine-tune are.'
+    : 'Finished students are not trained again.';
   return (
     <form
       className="space-y-3"
@@ -53,9 +57,7 @@ function AddForm({ view }: { view: RunView }) {
         <NumberField label="First block" value={first} range={blocks} onChange={setFirst} />
         <NumberField label="Last block" value={last} range={blocks} onChange={setLast} />
       </div>
-      <p className="min-h-8 text-xs text-muted">
-        {reason ?? 'Trained with the settings of this run. Finished students are not trained again.'}
-      </p>
+      <p className="min-h-8 text-xs text-muted">{reason ?? `Trained with the settings of this run. ${kept}`}</p>
       <Button type="submit" small className="w-full" disabled={reason !== null || problems.length > 0 || asking}>
         Add and train
       </Button>

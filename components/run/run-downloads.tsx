@@ -4,7 +4,7 @@ import { DownloadIcon } from '@/components/ui/icons';
 import { Popover } from '@/components/ui/popover';
 import { EXPORTERS } from '@/lib/core/export/index.ts';
 import { bytesWords } from '@/lib/page/browser/number-words.ts';
-import { presentSubset, students, subsetWords } from '@/lib/page/run/plugged.ts';
+import { pluggedWords, presentSubset, subsetWords } from '@/lib/page/run/plugged.ts';
 import { fileAddress, modelAddress } from '@/lib/page/run/run-files.ts';
 import { jobTitle } from '@/lib/page/run/run-progress.ts';
 import { useRun } from './run-context';
@@ -33,8 +33,7 @@ export function RunDownloads() {
       <h2 className="text-sm font-semibold">Student model</h2>
       <p className="mt-1 text-xs text-muted">
         The model as it is plugged now ({subsetWords(subset)}
-        {subset.fineTuned ? '' : `: ${subset.plugged.length} of ${students(view).length} students`}), with its model
-        card.
+        {subset.fineTuned ? '' : `: ${pluggedWords(view, subset)}`}), with its model card.
       </p>
       {EXPORTERS.map(({ name, label }) => (
         <FileLink
@@ -47,7 +46,7 @@ export function RunDownloads() {
       <h2 className="mt-4 text-sm font-semibold">About the run</h2>
       <FileLink href={fileAddress(view.id, 'plan.json')} name="Plan" detail="plan.json" />
       <FileLink href={fileAddress(view.id, 'metrics.json')} name="Curves and errors" detail="metrics.json" />
-      <h2 className="mt-4 text-sm font-semibold">Single students</h2>
+      <h2 className="mt-4 text-sm font-semibold">Single files</h2>
       {trained.map((job) => (
         <FileLink
           key={job.key}

@@ -36,8 +36,9 @@ export function RunPareto() {
       help={
         <Help about="the Pareto chart">
           <p>
-            One point per subset of students that was measured. To the left is smaller, upwards is better. Filled points
-            are the <em>front</em>: no other subset is both smaller and at least as good.
+            One point for each choice of students, maps and modulations that was measured. To the left is smaller,
+            upwards is better. Filled points are the <em>front</em>: no other subset is both smaller and at least as
+            good.
           </p>
           <p>
             <em>Facts</em>: share of the captions' facts that the checker finds in the pictures. <em>Error</em>:

@@ -1,5 +1,5 @@
 'use client';
-/** One switch per student: what the plugged ones make of the model, at once by arithmetic, then as measured. */
+/** One switch for each student, map and modulation that was trained: what the plugged ones make of the model, at once by arithmetic, then as measured. */
 import type { ReactNode } from 'react';
 import { Button } from '@/components/ui/button';
 import { Help } from '@/components/ui/help';
@@ -23,9 +23,9 @@ import {
   presentSubset,
   type Subset,
   savedBy,
-  students,
   subsetCost,
-  withStudent,
+  trainedParts,
+  withPart,
 } from '@/lib/page/run/plugged.ts';
 import type { FollowedRun } from '@/lib/page/run/run-events.ts';
 import { jobName, jobTitle, STATE_WORDS } from '@/lib/page/run/run-progress.ts';
@@ -39,19 +39,24 @@ export function RunPlug() {
   const choice = usePlugged();
   const view = run?.view ?? null;
   const subset = view ? presentSubset(view, choice) : null;
-  const trained = view ? students(view).length : 0;
+  const trained = view ? trainedParts(view).length : 0;
   return (
     <Panel
       title="Plug and play"
       help={
-        <Help about="plugging students">
+        <Help about="plugging">
           <p>
             A student stands for its whole interval. It was trained on the teacher's states, not on other students', so
             any of them can be plugged in or taken out and the rest need no training again.
           </p>
           <p>
+            The linear maps of a text group or of feed-forward layers were trained behind what comes before them:
+            students up to their last block, and maps of earlier blocks. Shared modulations were trained with everything
+            else in place. Plugging one of these in plugs in what it was trained with; taking that out takes it out too.
+          </p>
+          <p>
             Blocks, parameters and operations follow at once: they are arithmetic. Facts, error, time and pictures are
-            measured by the server once per subset and kept.
+            measured by the server once per choice and kept.
           </p>
           <p>
             The <em>joint fine-tune</em> trains the whole student model against the teacher's output. It is one model of
@@ -104,11 +109,11 @@ function Switches({ view, subset }: { view: RunView; subset: Subset }) {
   const choice = usePlugged();
   return (
     <table className="w-full text-xs">
-      <caption className="sr-only">Students, and which of them are plugged in</caption>
+      <caption className="sr-only">Students, linear maps and modulations, and which of them are plugged in</caption>
       <thead className="text-muted">
         <tr className="h-6">
           <th scope="col" className="text-left font-normal">
-            Blocks
+            Part
           </th>
           <th scope="col" className="text-right font-normal">
             saves
@@ -145,7 +150,7 @@ function Switches({ view, subset }: { view: RunView; subset: Subset }) {
                       }
                       on={on}
                       onChange={(next) =>
-                        plugged.setState(isOwn ? withStudent(view, choice, key, next) : { keys: null, fineTuned: next })
+                        plugged.setState(isOwn ? withPart(view, choice, key, next) : { keys: null, fineTuned: next })
                       }
                     />
                   ) : (
@@ -177,7 +182,7 @@ function Results({ run, subset }: { run: FollowedRun; subset: Subset }) {
   return (
     <>
       <table className="mt-3 w-full border-t border-line text-xs">
-        <caption className="sr-only">The teacher and the model with the plugged students</caption>
+        <caption className="sr-only">The teacher and the model with what is plugged in</caption>
         <thead>
           <tr className="h-7 text-muted">
             <td />
@@ -303,12 +308,12 @@ const Unknown = (): ReactNode => (
 function MeasureState({ run, subset, known }: { run: FollowedRun; subset: Subset; known: SubsetView | null }) {
   const { open } = useRunPage();
   const measuring = run.measuring[subsetKey(subset)];
-  const trained = students(run.view).length;
+  const trained = trainedParts(run.view).length;
   const done = hasFineTuned(run.view) || trained > 0;
   return (
     <div className="mt-2 h-12 text-xs text-muted">
       {!done ? (
-        <p>A switch appears here when a student is finished.</p>
+        <p>A switch appears here when a student, map or modulation is finished.</p>
       ) : known ? (
         <p>
           Measured{known.facts ? ` on ${known.facts.pictures} pictures` : ''} and on held-out samples; kept with the

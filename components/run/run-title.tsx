@@ -7,6 +7,7 @@ import { Popover } from '@/components/ui/popover';
 import { Progress } from '@/components/ui/progress';
 import type { RunView } from '@/lib/core/run/index.ts';
 import { countWords, momentWords, remainingWords } from '@/lib/page/browser/number-words.ts';
+import { trainedWords } from '@/lib/page/run/plugged.ts';
 import type { OpenRun } from '@/lib/page/run/run.ts';
 import { isPausing, isSettled, jobShare, runRemaining, runShare } from '@/lib/page/run/run-progress.ts';
 import { settingLines } from '@/lib/page/run/run-settings.ts';
@@ -66,7 +67,7 @@ export function RunTitle() {
             )}
             <Button
               disabled={asking || !(stops || resumes)}
-              title="Stops the run; finished students stay, and every interval can be retried"
+              title="Stops the run; what is trained stays, and the rest can be retried"
               onClick={() => void open.ask((api) => api.cancel(open.id))}
             >
               Cancel
@@ -149,7 +150,7 @@ function RunSettingsList({ view }: { view: RunView }) {
 
 function DeleteDialog({ open, view, onClose }: { open: OpenRun; view: RunView; onClose: () => void }) {
   const asking = useOpenRun((state) => state.asking);
-  const students = view.jobs.filter(({ state }) => state === 'done').length;
+  const trained = trainedWords(view);
   const remove = async () => {
     if (await open.ask((api) => api.remove(open.id))) window.location.assign('/runs');
   };
@@ -168,8 +169,7 @@ function DeleteDialog({ open, view, onClose }: { open: OpenRun; view: RunView; o
       }
     >
       <p className="text-sm">
-        Its curves, checkpoints{' '}
-        {students > 0 ? `and ${students} trained ${students === 1 ? 'student' : 'students'} ` : ''}
+        Its curves, checkpoints {trained === '' ? '' : `and what it has trained (${trained}) `}
         are removed from the server. This cannot be undone; downloads that you have taken stay with you.
       </p>
     </Dialog>

@@ -7,7 +7,7 @@
 import type { StoreApi } from 'zustand/vanilla';
 import { asContiguaError } from '@/lib/core/errors.ts';
 import { subsetKey } from '@/lib/core/run/index.ts';
-import { measuredSubset, type PluggedChoice, presentSubset, type Subset, students } from './plugged.ts';
+import { measuredSubset, type PluggedChoice, presentSubset, type Subset, trainedParts } from './plugged.ts';
 import type { OpenRun } from './run.ts';
 import { type FollowedRun, withAsked } from './run-events.ts';
 
@@ -16,7 +16,7 @@ const TEACHER: Subset = { plugged: [], fineTuned: false };
 
 /** Subsets that nobody has measured or is measuring, the teacher first. */
 export function toMeasure({ view, measuring }: FollowedRun, choice: PluggedChoice): readonly Subset[] {
-  if (students(view).length === 0) return [];
+  if (trainedParts(view).length === 0) return [];
   const present = presentSubset(view, choice);
   const wanted = subsetKey(present) === subsetKey(TEACHER) ? [TEACHER] : [TEACHER, present];
   return wanted.filter((subset) => !measuredSubset(view, subset) && measuring[subsetKey(subset)] === undefined);

@@ -13,12 +13,14 @@ import { exampleModel } from '@/lib/core/planner/planner-fixtures.ts';
 import {
   ALL_PLUGGED,
   choiceOf,
+  pluggedWords,
   presentSubset,
   readPlugged,
   savedBy,
   subsetCost,
   subsetWords,
-  withStudent,
+  trainedWords,
+  withPart,
   writePlugged,
 } from './plugged.ts';
 import { jobView, runView } from './run-fixtures.ts';
@@ -52,10 +54,10 @@ describe('what is plugged in', () => {
   });
 
   it('takes one student out and in again, back to all', () => {
-    const without = withStudent(view, ALL_PLUGGED, '3-4', false);
+    const without = withPart(view, ALL_PLUGGED, '3-4', false);
     expect(without).toEqual({ keys: ['7-10'], fineTuned: false });
-    expect(withStudent(view, without, '3-4', true)).toEqual(ALL_PLUGGED);
-    expect(withStudent(fineTuned, { keys: null, fineTuned: true }, '7-10', false)).toEqual({
+    expect(withPart(view, without, '3-4', true)).toEqual(ALL_PLUGGED);
+    expect(withPart(fineTuned, { keys: null, fineTuned: true }, '7-10', false)).toEqual({
       keys: ['3-4'],
       fineTuned: false,
     });
@@ -122,6 +124,47 @@ describe('what is plugged in', () => {
       expect(savedBy(earlier, 'f12-image')).toBeNull();
       expect(savedBy(earlier, '3-4')).toBe(view.model.costs.blockParameters[0]);
       expect(fewestParameters(earlier)).toBe(parameters - view.model.costs.blockParameters[0]!);
+    });
+  });
+
+  describe('with maps and modulations, which were trained with other edits in place', () => {
+    const narrow = (key: string, kind: 'maps' | 'modulations', edit: WidthEdit) =>
+      jobView(key, { state: 'done', kind, edit: null, narrow: [edit] });
+    const jobs = [
+      done('3-4'),
+      done('7-10'),
+      narrow('f5-image', 'maps', ffnEdit(5, 'image')),
+      narrow('f12-image', 'maps', ffnEdit(12, 'image')),
+      narrow('t13-14', 'maps', textStreamEdit({ first: 13, last: 14 })),
+      narrow('modulations', 'modulations', modulationEdit({ rank: 8 })),
+    ];
+    const mixed = { jobs };
+
+    it('takes out what rests on a student with it', () => {
+      expect(withPart(mixed, ALL_PLUGGED, '7-10', false).keys).toEqual(['3-4', 'f5-image']);
+      expect(withPart(mixed, ALL_PLUGGED, '3-4', false).keys).toEqual(['7-10']);
+    });
+
+    it('plugs in with a map what it was trained with, and no more', () => {
+      const none = { keys: [], fineTuned: false };
+      expect(withPart(mixed, none, 'f5-image', true).keys).toEqual(['3-4', 'f5-image']);
+      expect(withPart(mixed, none, 'f12-image', true).keys).toEqual(['3-4', '7-10', 'f5-image', 'f12-image']);
+      expect(withPart(mixed, none, 'modulations', true)).toEqual(ALL_PLUGGED);
+      expect(withPart(mixed, none, '7-10', true).keys).toEqual(['7-10']);
+    });
+
+    it('counts each kind by itself', () => {
+      const of = (keys: readonly string[] | null) =>
+        pluggedWords(mixed, presentSubset(mixed, { keys, fineTuned: false }));
+      expect(of(null)).toBe('2 of 2 students, 1 of 1 text group, 2 of 2 feed-forward layers, shared modulations');
+      expect(of(['3-4', 'f5-image'])).toBe(
+        '1 of 2 students, 0 of 1 text group, 1 of 2 feed-forward layers, no shared modulations',
+      );
+      expect(pluggedWords(view, { plugged: ['3-4'], fineTuned: false })).toBe('1 of 2 students');
+      expect(trainedWords({ jobs: [...jobs, done('fine-tune'), jobView('12-13', { state: 'running' })] })).toBe(
+        '2 students, 1 text group, 2 feed-forward layers, the shared modulations and the fine-tuned model',
+      );
+      expect(trainedWords({ jobs: [jobView('12-13', { state: 'running' })] })).toBe('');
     });
   });
 

@@ -1,6 +1,6 @@
 /**
- * Which students are plugged in on a run's page. The choice lives in the address (`plug`), so that it survives a reload
- * and travels in a link; by default every student there is. Costs follow by arithmetic, quality is looked up. Pure.
+ * Which students, maps and modulations are plugged in on a run's page. The choice lives in the address (`plug`), so that it
+ * survives a reload and travels in a link; by default everything there is. Costs follow by arithmetic, quality is looked up. Pure.
  */
 import { compareEdits, type Edit } from '@/lib/core/edit/index.ts';
 import { removedCount, sumOverRemoved } from '@/lib/core/interval/index.ts';
@@ -18,7 +18,7 @@ import type { Subset } from './run-events.ts';
 export type { Subset };
 
 export interface PluggedChoice {
-  /** Null: all students there are. */
+  /** Null: everything that is trained. */
   readonly keys: readonly string[] | null;
   readonly fineTuned: boolean;
 }
@@ -43,7 +43,7 @@ export function writePlugged({ keys, fineTuned }: PluggedChoice): string | null 
 }
 
 /** What can be plugged in: students, in order of depth, then maps and modulations. */
-export const students = (view: Pick<RunView, 'jobs'>): readonly JobView[] =>
+export const trainedParts = (view: Pick<RunView, 'jobs'>): readonly JobView[] =>
   view.jobs.filter(({ kind, state }) => kind !== 'fine-tune' && state === 'done');
 
 /** Without maps and modulations that were trained with something in place which is not among the keys. */
@@ -61,29 +61,34 @@ function standing({ jobs }: Pick<RunView, 'jobs'>, keys: readonly string[]): rea
 export const hasFineTuned = (view: Pick<RunView, 'jobs'>): boolean =>
   view.jobs.some(({ kind, state }) => kind === 'fine-tune' && state === 'done');
 
-/** What is really plugged in: of the choice, the students that there are. */
+/** What is really plugged in: of the choice, what is trained and stands on what it was trained with. */
 export function presentSubset(view: Pick<RunView, 'jobs'>, { keys, fineTuned }: PluggedChoice): Subset {
-  const all = students(view).map(({ key }) => key);
+  const all = trainedParts(view).map(({ key }) => key);
   if (fineTuned && hasFineTuned(view)) return { plugged: all, fineTuned: true };
   const asked = keys === null ? all : all.filter((key) => keys.includes(key));
   return { plugged: standing(view, asked), fineTuned: false };
 }
 
-/** With one student plugged in or taken out; the fine-tuned model gives way to the students as they were trained. */
-export function withStudent(
-  view: Pick<RunView, 'jobs'>,
-  choice: PluggedChoice,
-  key: string,
-  on: boolean,
-): PluggedChoice {
+/**
+ * With one of them plugged in, and what it was trained with, or taken out, and what was trained with it. The fine-tuned model gives way
+ * to its parts as they were trained.
+ */
+export function withPart(view: Pick<RunView, 'jobs'>, choice: PluggedChoice, key: string, on: boolean): PluggedChoice {
   const { plugged } = presentSubset(view, choice);
-  const all = students(view).map((job) => job.key);
-  const keys = all.filter((other) => (other === key ? on : plugged.includes(other)));
+  const all = trainedParts(view).map((job) => job.key);
+  const wanted = on ? withTrainedWith(view, [...plugged, key]) : plugged.filter((other) => other !== key);
+  const keys = presentSubset(view, { keys: wanted, fineTuned: false }).plugged;
   return { keys: keys.length === all.length ? null : keys, fineTuned: false };
 }
 
+/** With everything that maps and modulations among the keys were trained with. */
+function withTrainedWith({ jobs }: Pick<RunView, 'jobs'>, keys: readonly string[]): readonly string[] {
+  const apart = apartFrom(jobs, keys);
+  return apart ? withTrainedWith({ jobs }, [...keys, apart.without]) : keys;
+}
+
 export const choiceOf = (view: Pick<RunView, 'jobs'>, { plugged, fineTuned }: Subset): PluggedChoice => ({
-  keys: fineTuned || plugged.length === students(view).length ? null : plugged,
+  keys: fineTuned || plugged.length === trainedParts(view).length ? null : plugged,
   fineTuned,
 });
 
@@ -138,4 +143,40 @@ function configOf(raw: DescribedModel['config']): ModelConfig {
 export function subsetWords({ plugged, fineTuned }: Subset): string {
   if (fineTuned) return 'fine-tuned whole';
   return plugged.length === 0 ? 'the teacher' : plugged.map((key) => key.replace('-', '–')).join(', ');
+}
+
+const PART_KINDS = ['student', 'text group', 'feed-forward layer', 'modulations', 'fine-tune'] as const;
+type PartKind = (typeof PART_KINDS)[number];
+
+function partKind({ kind, narrow = [] }: Pick<JobView, 'kind' | 'narrow'>): PartKind {
+  if (kind !== 'maps') return kind;
+  return narrow.some(({ on }) => on === 'text-stream') ? 'text group' : 'feed-forward layer';
+}
+
+const counted = (count: number, noun: string) => `${noun}${count === 1 ? '' : 's'}`;
+const LIST = new Intl.ListFormat('en-GB');
+
+/** "2 of 3 students, 1 of 1 text group, shared modulations": of each kind that was trained, how much is plugged in. */
+export function pluggedWords(view: Pick<RunView, 'jobs'>, { plugged }: Subset): string {
+  const parts = trainedParts(view);
+  return PART_KINDS.flatMap((kind) => {
+    const all = parts.filter((job) => partKind(job) === kind);
+    const own = all.filter(({ key }) => plugged.includes(key));
+    if (all.length === 0) return [];
+    // All shared modulations of a run are one part.
+    if (kind === 'modulations') return own.length > 0 ? ['shared modulations'] : ['no shared modulations'];
+    return [`${own.length} of ${all.length} ${counted(all.length, kind)}`];
+  }).join(', ');
+}
+
+/** "2 students, 1 text group and the shared modulations": all that is trained, the fine-tuned model included; '' for nothing. */
+export function trainedWords({ jobs }: Pick<RunView, 'jobs'>): string {
+  const done = jobs.filter(({ state }) => state === 'done');
+  const words = PART_KINDS.flatMap((kind) => {
+    const { length } = done.filter((job) => partKind(job) === kind);
+    if (length === 0) return [];
+    if (kind === 'modulations') return ['the shared modulations'];
+    return kind === 'fine-tune' ? ['the fine-tuned model'] : [`${length} ${counted(length, kind)}`];
+  });
+  return LIST.format(words);
 }
