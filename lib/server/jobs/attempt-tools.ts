@@ -123,7 +123,13 @@ export async function trainedFile(
   signal: AbortSignal,
 ): Promise<LinkedFile> {
   const { student } = job;
-  if (!student) throw new ContiguaError('internal', 'A finished job without its trained file');
+  if (!student) {
+    throw new ContiguaError('internal', 'A finished job without its trained file', {
+      found: job.key,
+      expected: 'the file that it trained',
+      hint: 'Train it again.',
+    });
+  }
   const copy = () => copyTrainedFile(context, store, { ...job, student }, report);
   const path = await outlast(timing.patience, signal, copy);
   return { path: student.key, url: pathToFileURL(path).href };

@@ -5,7 +5,7 @@ import { ContiguaError } from '../../core/errors.ts';
 import type { ModelSummary } from '../../core/folder/model-summary.ts';
 import { removedCount, sumOverRemoved } from '../../core/interval/index.ts';
 import { parameterCost, savedParameters } from '../../core/plan/index.ts';
-import { type SubsetView, subsetKey } from '../../core/run/index.ts';
+import { FINE_TUNE_KEY, type SubsetView, subsetKey } from '../../core/run/index.ts';
 import { COUNTED_PICTURES } from '../../core/shapes/index.ts';
 import { outlast } from '../outlast.ts';
 import { Fenced } from '../runs/attempt.ts';
@@ -26,11 +26,40 @@ import { pngDataUrl } from './png.ts';
 
 const TOLD_EVERY_MS = 1_000;
 
-/** Every one of them is done, or is being trained again. */
-async function pluggedSources(chosen: readonly JobRow[], tools: AttemptTools, signal: AbortSignal) {
-  if (!chosen.every(({ state }) => state === 'done'))
-    throw new Fenced('something that was chosen is being trained again');
-  return await narrowSources(chosen, tools, signal);
+/**
+ * The files of everything that a choice names. What was chosen and is being trained again makes the measurement another's; what cannot
+ * be found is an error, as a measurement without it would be of another model.
+ */
+export async function chosenFiles(
+  { plugged, fineTuned }: SubsetChoice,
+  jobs: readonly JobRow[],
+  tools: Pick<AttemptTools, 'context' | 'store' | 'timing' | 'report'>,
+  signal: AbortSignal,
+) {
+  const chosen = plugged.map((key) => named(jobs, key));
+  const tuned = fineTuned ? named(jobs, FINE_TUNE_KEY) : null;
+  const again = [...chosen, ...(tuned ? [tuned] : [])].find(({ state }) => state !== 'done');
+  if (again) throw new Fenced(`${again.key}, which was chosen, is being trained again`);
+  const edits = await narrowSources(chosen, tools, signal);
+  const tunedFile = tuned ? await trainedFile(tuned, tools, signal) : null;
+  const shared = await sharedSource(chosen, tools, signal);
+  // The fine-tune trained what blocks share with all the rest.
+  return {
+    chosen,
+    edits,
+    fineTuned: tunedFile,
+    modulations: shared && tunedFile ? { ...shared, file: tunedFile } : shared,
+  };
+}
+
+function named(jobs: readonly JobRow[], key: string): JobRow {
+  const job = jobs.find((one) => one.key === key && one.kind !== 'measure');
+  if (job) return job;
+  throw new ContiguaError('run-missing', `The run has no job ${key} any more, which is to be measured`, {
+    found: jobs.flatMap((one) => (one.kind === 'measure' ? [] : [one.key])).join(', '),
+    expected: key,
+    hint: 'Choose from what the run has, and measure again.',
+  });
 }
 
 export async function measureSubset(taken: TakenJob, tools: AttemptTools, end: AttemptEnd): Promise<void> {
@@ -41,13 +70,7 @@ export async function measureSubset(taken: TakenJob, tools: AttemptTools, end: A
   if (!choice) throw new ContiguaError('internal', 'A measurement of no choice');
   await slot.startEngine(wantedEngine(taken, tools), signal);
   const summary = await slot.openModel(await modelOf(taken, models), signal);
-  const chosen = jobs.filter(({ key, kind }) => kind !== 'measure' && choice.plugged.includes(key));
-  const edits = await pluggedSources(chosen, tools, signal);
-  const tuned = choice.fineTuned ? jobs.find(({ kind }) => kind === 'fine-tune') : null;
-  const fineTuned = tuned?.student ? await trainedFile(tuned, tools, signal) : null;
-  const shared = await sharedSource(chosen, tools, signal);
-  // The fine-tune trained what blocks share with all the rest.
-  const modulations = shared && fineTuned ? { ...shared, file: fineTuned } : shared;
+  const { chosen, edits, fineTuned, modulations } = await chosenFiles(choice, jobs, tools, signal);
   const data = await trainingSource(run.settings.data, models);
   let toldAt = 0;
   let telling = Promise.resolve();
@@ -66,17 +89,16 @@ export async function measureSubset(taken: TakenJob, tools: AttemptTools, end: A
     },
   );
   await telling;
-  const subset = viewOf(choice, jobs, summary, measured);
+  const subset = viewOf(choice, chosen, summary, measured);
   await outlast(timing.patience, signal, () => finishMeasurement(context, attempt, subsetKey(choice), subset));
 }
 
 function viewOf(
   { plugged, fineTuned }: SubsetChoice,
-  jobs: readonly JobRow[],
+  chosen: readonly JobRow[],
   model: ModelSummary,
   { facts, outputError, outputErrorBounds, timing, drawings }: SubsetMeasurement,
 ): SubsetView {
-  const chosen = jobs.filter(({ key, kind }) => kind !== 'measure' && plugged.includes(key));
   const edits = chosen.flatMap(({ edit }) => (edit ? [edit] : []));
   const narrow = chosen.flatMap((job) => job.narrow);
   return {
