@@ -39,7 +39,7 @@ import { ENGINE_NAMES, type EngineName } from '../core/tensor/engine.ts';
 import { assertBoundariesFit, type Boundaries, openBoundaries } from '../core/trace/index.ts';
 import type { MappedEdit } from '../core/width/index.ts';
 import type { EditedModels } from './edited-models.ts';
-import { type FileHost, openFileOf, openFilesOf, openSource, urlIn } from './folder/file-host.ts';
+import { type FileHost, fileOpener, openFileOf, openFilesOf, openSource, urlIn } from './folder/file-host.ts';
 import { findModulations } from './modulations.ts';
 import type { FileSource, NarrowSource } from './protocol.ts';
 import type { CallContext, TaskRunner } from './serve.ts';
@@ -212,17 +212,14 @@ export function createTrainingTasks(session: Session, files: FileHost, models: E
       const { model } = session;
       const { signal, onProgress } = context;
       const whole = await session.transformer();
+      // A joint fine-tune has everything in one file.
+      const open = fileOpener(files);
       const shared = modulations
-        ? await withModulations(model, whole, modulations.edits, await openSource(modulations.file, files))
+        ? await withModulations(model, whole, modulations.edits, await open(modulations.file))
         : null;
       const transformer = shared?.transformer ?? whole;
       const { route: edited, dispose } = fineTuned
-        ? await openFineTunedRoute(
-            model,
-            await openFilesOf(edits, files),
-            () => openSource(fineTuned, files),
-            modulations?.edits,
-          )
+        ? await openFineTunedRoute(model, await openFilesOf(edits, files), () => open(fineTuned), modulations?.edits)
         : await models.route(edits, probes, context);
       try {
         const heldOut = await measuredInputs(model, await openFileOf(data, files));

@@ -37,6 +37,17 @@ export async function openSource(source: FileSource, host: FileHost): Promise<Na
   return 'blob' in source ? source : await host.openFile(source.url, source.path);
 }
 
+/** Opens the file of an address once, however often it is asked for. */
+export function fileOpener(host: FileHost): (source: FileSource) => Promise<NamedBlob> {
+  const opened = new Map<string, Promise<NamedBlob>>();
+  return async (source) => {
+    if ('blob' in source) return source;
+    const file = opened.get(source.url) ?? openSource(source, host);
+    opened.set(source.url, file);
+    return await file;
+  };
+}
+
 export async function openModelFolder(source: ModelSource, host: FileHost): Promise<ModelFolder> {
   const { kind, name } = source;
   return kind === 'url'

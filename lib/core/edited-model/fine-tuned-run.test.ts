@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { bytesOf, openExported, recordTraining } from '../../testing/narrower-blocks.ts';
-import { openFile } from '../checkpoint/index.ts';
+import { type BlobLike, openFile } from '../checkpoint/index.ts';
 import { fineTune, syntheticBatches } from '../distil/index.ts';
 import { editSetOf, modulationEdit } from '../edit/index.ts';
 import { runParts, studentFolder } from '../export/index.ts';
@@ -167,6 +167,43 @@ describePerEngine(['wasm', 'tensorflow'], 'the joint fine-tune of narrower block
     await expect(without).rejects.toMatchObject({ code: 'plan-mismatch', details: { expected: 'none' } });
     exported.transformer.dispose();
     transformer.dispose();
+  });
+
+  test('is one file, whose header is read once for blocks, maps and modulations', async () => {
+    const run = await narrowRun();
+    const { files: left } = await tuned(run);
+    const blob = left.get('student.safetensors')!;
+    let headers = 0;
+    const counted: BlobLike = {
+      size: blob.size,
+      arrayBuffer: () => blob.arrayBuffer(),
+      slice(start = 0, end = blob.size) {
+        if (start === 0) headers++;
+        return blob.slice(start, end);
+      },
+    };
+    const before = tf.memory().numTensors;
+    const file = { path: 'fine-tuned.safetensors', blob: counted };
+    const { dispose } = await openFineTunedRoute(run.model, run.sources, async () => file, [SHARED]);
+    const shared = await withModulations(run.model, run.transformer, [SHARED], file);
+    expect(headers).toBe(1);
+    shared.dispose();
+    dispose();
+    expect(tf.memory().numTensors).toBe(before);
+    run.transformer.dispose();
+  });
+
+  test('starts from a route that leaves nothing on the engine where it cannot be made', async () => {
+    const run = await narrowRun();
+    const stored = { store: memoryStates(), owner: 'stored' };
+    const trained = run.sources.flatMap((source) => (source.on === 'run' ? [] : [source]));
+    await storeTrainedMaps(run.model, trained, EDITS, stored);
+    const tensors = tf.memory().numTensors;
+    // The student of the run is not there.
+    await expect(trainedRoute(run.model, EDITS, [], stored)).rejects.toThrow(/student/i);
+    expect(tf.memory().numTensors).toBe(tensors);
+    await stored.store.dispose();
+    run.transformer.dispose();
   });
 
   test('with nothing to train is refused', async () => {

@@ -21,7 +21,7 @@ import {
   WeightSet,
 } from '../model/index.ts';
 import { memoryStates } from '../states/index.ts';
-import { storeMaps } from '../width/index.ts';
+import { mapsOfEdit, storeMaps } from '../width/index.ts';
 import { type EditedRoute, type EditWithFile, openEdits } from './open-edits.ts';
 import { readTrained } from './students.ts';
 import { mapsByBlock } from './trained-maps.ts';
@@ -46,6 +46,11 @@ export async function openFineTunedRoute(
     });
   }
   const set = editSetOf(edits, editableModel(config), 'the fine-tuned edits');
+  let file: Promise<NamedBlob> | null = null;
+  const opened = () => {
+    file ??= openFile();
+    return file;
+  };
   const { route: plain, dispose: free } = await openEdits(model, edits, async () => () => undefined, mapsOf);
   const owned: WeightSet[] = [];
   const dispose = () => {
@@ -61,7 +66,7 @@ export async function openFineTunedRoute(
     const { blocks } = architectureOf(student);
     const intervals = runsOf(set).map(({ first, last }) => ({ first, last }));
     const tensors = await openFineTuned(
-      await openFile(),
+      await opened(),
       { fingerprint, family, intervals, edits: [...set, ...shared] },
       expectedTensors(student),
     );
@@ -91,10 +96,10 @@ export async function openFineTunedRoute(
     try {
       const from = { store, owner: 'fine-tuned' };
       const narrow = narrowBlocks(architectureOf(config), all);
-      const placed = [...narrow.values()].flatMap(({ index, maps }) =>
-        maps.map(({ name }) => ({ block: index, name })),
+      const placed = all.flatMap((edit) =>
+        edit.on === 'run' || edit.on === 'modulation' ? [] : mapsOfEdit(edit, narrow),
       );
-      await storeMaps(await openFile(), { fingerprint, family, width: config.width }, placed, from);
+      await storeMaps(await opened(), { fingerprint, family, width: config.width }, placed, from);
       return await mapsByBlock(model, all, from);
     } finally {
       await store.dispose();

@@ -3,29 +3,11 @@
  * narrower blocks as they are asked for.
  */
 import type { NamedBlob } from '../checkpoint/index.ts';
-import {
-  type EditSet,
-  editSetOf,
-  type FfnEdit,
-  mappedRuns,
-  type RunEdit,
-  runsOf,
-  type TextStreamEdit,
-} from '../edit/index.ts';
+import { type EditSet, editSetOf, type FfnEdit, mappedRuns, type RunEdit, type TextStreamEdit } from '../edit/index.ts';
 import type { OpenModel } from '../folder/open-model.ts';
 import type { BlockInterval } from '../interval/index.ts';
-import {
-  architectureOf,
-  type BlockSteps,
-  type EditParts,
-  editableModel,
-  type FittedMapOf,
-  narrowBlocks,
-  narrowSteps,
-  type Route,
-  stepsOf,
-  type WeightSet,
-} from '../model/index.ts';
+import { type EditParts, editableModel, type FittedMapOf, type Route, type WeightSet } from '../model/index.ts';
+import { editedRoute } from './edited-route.ts';
 import { disposeStudents, openStudents, type StudentEdit } from './students.ts';
 import type { MapsEdit } from './trained-maps.ts';
 
@@ -61,29 +43,18 @@ export async function openEdits(
   const set = editSetOf(edits, editableModel(config), 'the chosen edits');
   if (set.length === 0) return { route: undefined, dispose() {} };
   const { parts, dispose: freeStudents } = await openParts(model, edits, set, mapsOf);
-  const sets: WeightSet[] = [];
-  const dispose = () => {
-    freeStudents();
-    for (const maps of sets) maps.dispose();
-  };
   try {
-    const steps = stepsOf(config.numBlocks, runsOf(set), parts);
-    return { route: routed(await narrowed(steps)), dispose };
+    const { route, dispose } = await editedRoute(config, set, parts, () => narrowOf(set, parts));
+    return {
+      route,
+      dispose() {
+        dispose();
+        freeStudents();
+      },
+    };
   } catch (thrown) {
-    dispose();
+    freeStudents();
     throw thrown;
-  }
-
-  async function narrowed(steps: BlockSteps): Promise<BlockSteps> {
-    const narrow = narrowBlocks(architectureOf(config), set);
-    if (narrow.size === 0) return steps;
-    const maps = await narrowOf(set, parts);
-    sets.push(...maps.values());
-    return narrowSteps(steps, narrow, (block) => {
-      const found = maps.get(block);
-      if (!found) throw new RangeError(`No maps of block ${block} are given`);
-      return found;
-    });
   }
 }
 
@@ -106,8 +77,4 @@ async function noMaps(): Promise<never> {
 
 function isStudent(edit: EditWithFile): edit is StudentEdit {
   return edit.on === 'run' && edit.by === 'student';
-}
-
-function routed(steps: BlockSteps): Route {
-  return steps.filter((step) => step !== null);
 }

@@ -1,18 +1,11 @@
 /** The trained linear maps of edits, from their files into a store and from there onto the engine. */
 import type { NamedBlob } from '../checkpoint/index.ts';
-import { type EditSet, runsOf, sameEdit } from '../edit/index.ts';
+import { type EditSet, sameEdit } from '../edit/index.ts';
 import { digestOfFile } from '../folder/digest.ts';
 import type { OpenModel } from '../folder/open-model.ts';
-import {
-  architectureOf,
-  narrowBlocks,
-  narrowSteps,
-  type Route,
-  type StudentWeights,
-  stepsOf,
-  type WeightSet,
-} from '../model/index.ts';
+import { architectureOf, narrowBlocks, type Route, type StudentWeights, type WeightSet } from '../model/index.ts';
 import { type MappedEdit, type MapStore, mapsOfEdit, mapsOnEngine, storeMaps } from '../width/index.ts';
+import { editedRoute } from './edited-route.ts';
 
 export type MapsEdit<File = NamedBlob> = MappedEdit & { readonly file: File };
 
@@ -46,7 +39,7 @@ export async function mapsKey(edits: readonly MapsEdit[]): Promise<string> {
 
 /** Of the blocks that hold some, on the engine; the caller's. */
 export async function mapsByBlock(
-  { config }: OpenModel,
+  { config }: Pick<OpenModel, 'config'>,
   set: EditSet,
   from: MapStore,
 ): Promise<Map<number, WeightSet>> {
@@ -64,22 +57,10 @@ export async function mapsByBlock(
 
 /** The way through the model with students and maps of a valid set without modulations in place. Students stay the caller's. */
 export async function trainedRoute(
-  model: OpenModel,
+  { config }: Pick<OpenModel, 'config'>,
   edits: EditSet,
   students: readonly StudentWeights[],
   from: MapStore,
 ): Promise<{ readonly route: Route; dispose(): void }> {
-  const { config } = model;
-  const maps = await mapsByBlock(model, edits, from);
-  const steps = narrowSteps(
-    stepsOf(config.numBlocks, runsOf(edits), { students }),
-    narrowBlocks(architectureOf(config), edits),
-    (block) => maps.get(block)!,
-  );
-  return {
-    route: steps.filter((step) => step !== null),
-    dispose() {
-      for (const set of maps.values()) set.dispose();
-    },
-  };
+  return await editedRoute(config, edits, { students }, () => mapsByBlock({ config }, edits, from));
 }

@@ -7,6 +7,7 @@ import {
   type NamedBlob,
   readRange,
   readSafetensorsHeader,
+  type SafetensorsHeader,
   type TensorInfo,
 } from '../checkpoint/index.ts';
 import { compareEdits, type Edit, editKey } from '../edit/index.ts';
@@ -153,8 +154,20 @@ const KINDS: Readonly<Record<Wanted['kind'], string>> = {
   modulations: 'file of shared modulations',
 };
 
-async function openTrained({ path, blob }: NamedBlob, wanted: Wanted): Promise<Map<string, TrainedTensor>> {
-  const { tensors, metadata } = await readSafetensorsHeader(blob, path);
+/** Of files that are open: a joint fine-tune's is asked for each of its parts. */
+const headers = new WeakMap<BlobLike, Promise<SafetensorsHeader>>();
+
+function headerOf({ path, blob }: NamedBlob): Promise<SafetensorsHeader> {
+  const header = headers.get(blob) ?? readSafetensorsHeader(blob, path);
+  headers.set(blob, header);
+  // What could not be read may be read another time.
+  header.catch(() => headers.delete(blob));
+  return header;
+}
+
+async function openTrained(file: NamedBlob, wanted: Wanted): Promise<Map<string, TrainedTensor>> {
+  const { path, blob } = file;
+  const { tensors, metadata } = await headerOf(file);
   const { fingerprint, family, intervals } = wanted;
   // The joint fine-tune of a model with narrower blocks leaves all of its parts in one file.
   const isJoint = metadata.get(TRAINED_METADATA.kind) === 'fine-tuned' && metadata.has(TRAINED_METADATA.edits);
