@@ -21,6 +21,7 @@ import {
   subsetsOf,
   without,
 } from './arms.ts';
+import { fineTuned } from './fine-tuned.ts';
 import { randomPlans } from './intervals.ts';
 import { measuredOf } from './ledger.ts';
 import {
@@ -170,7 +171,7 @@ export class Study {
     return await this.#ofEach(names, async (name, seed) => {
       const intervals = await this.#halfOf(name);
       const students = await this.#students(intervals, seed);
-      const tuned = await this.sample.fineTuned(students, { ...this.settings.fineTune, seed });
+      const tuned = await fineTuned(this.sample, students, { ...this.settings.fineTune, seed });
       return {
         ...aboutArm(`${name}, fine-tuned`, intervals, seed),
         ...outputErrorOf(await tuned.sampleErrors()),

@@ -35,6 +35,7 @@ import { armTable, differenceTable, removalTable, subsetTable, widthTable } from
 import { superposedScores } from './superposition.ts';
 import { writeTables } from './tables.ts';
 import { truthDepths } from './truths.ts';
+import { wholeNumber, wholeNumbers } from './whole-numbers.ts';
 import { widthRows } from './width-arms.ts';
 
 const PARTS =
@@ -72,7 +73,12 @@ const engine = WANTED_ENGINES.find((name) => name === values.engine);
 if (!engine) throw new RangeError(`--engine is one of ${WANTED_ENGINES.join(', ')}`);
 const parts = values.parts.split(',');
 const chosen = values.choices === '' ? null : values.choices.split(',');
-const settings: StudySettings = { ...SETTINGS, depths: values.depths.split(',').map(Number) };
+const settings: StudySettings = {
+  ...SETTINGS,
+  depths: wholeNumbers('--depths', values.depths, { min: 1, max: Number.POSITIVE_INFINITY }),
+};
+const threads = wholeNumber('--threads', values.threads, { min: 1, max: Number.POSITIVE_INFINITY });
+const compared = wholeNumber('--compared', values.compared, { min: 0, max: Number.POSITIVE_INFINITY });
 const known = [...PARTS, ...TRIALS];
 const unknown = parts.find((part) => !known.includes(part));
 if (unknown) throw new RangeError(`No part "${unknown}"; there are ${known.join(', ')}`);
@@ -84,11 +90,13 @@ for (const name of values.models.split(',')) {
     model: `public/models/${name}`,
     folder: join(values.folder, name),
     engine,
-    threads: Number(values.threads),
+    threads,
     cacheBytes: 20 * 2 ** 30,
     onlyReads: values['only-read'],
   });
   console.error(`${name}: ${sample.device}`);
+  // A model keeps a block at least.
+  wholeNumbers('--depths', values.depths, { min: 1, max: sample.numBlocks - 1 });
   for (const part of parts) await runPart(sample, name, part);
 }
 
@@ -155,7 +163,7 @@ async function runPart(sample: Sample, name: string, part: string): Promise<void
     });
     return;
   }
-  const names = study.choices.slice(0, Number(values.compared)).map((choice) => choice.name);
+  const names = study.choices.slice(0, compared).map((choice) => choice.name);
   const tables: Record<string, () => Promise<string>> = {
     half: async () => armTable(await study.atHalf(), teachers),
     sequential: async () => armTable(await study.sequential(names), teachers),

@@ -19,7 +19,7 @@ import { formatIntervalKey } from '../lib/core/interval/index.ts';
 import { narrowBlocks, type Transformer } from '../lib/core/model/index.ts';
 import { memoryStates } from '../lib/core/states/index.ts';
 import { fitWidth, mapsOnEngine, measureWidth } from '../lib/core/width/index.ts';
-import { CALIBRATION } from './calibration.ts';
+import { CALIBRATION, calibrationText } from './calibration.ts';
 import { everyInterval, shuffled } from './intervals.ts';
 import { measuredOf } from './ledger.ts';
 import { candidatesOf, type MixedPlan, mixedPlans } from './mixed-draw.ts';
@@ -47,7 +47,7 @@ export interface Mixes {
 
 const UNSEEN_SAMPLES = 32;
 const ORDER_SEED = 1;
-const NAME = `mixed plans, ${CALIBRATION.samples} samples of seed ${CALIBRATION.seed}`;
+const NAME = `mixed plans, ${CALIBRATION.samples} samples of seed ${CALIBRATION.seed}${calibrationText()}`;
 
 export async function mixesOf(sample: Sample): Promise<Mixes> {
   const { config, summary } = sample.model;

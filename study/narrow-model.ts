@@ -2,38 +2,22 @@
  * A sample model with any choice in place, as an export would write it, without writing: students first, then linear maps and shared
  * modulations, both in closed form from the model that the students leave.
  */
-import { DEFAULT_RIDGE } from '../lib/core/analysis/probe.ts';
-import { calibrationFor } from '../lib/core/capture/index.ts';
-import { type Checkpoint, openCheckpoint } from '../lib/core/checkpoint/index.ts';
-import {
-  type EditSet,
-  editSetOf,
-  type ModulationEdit,
-  type TextStreamEdit,
-  type WidthEdit,
-} from '../lib/core/edit/index.ts';
+import { openCheckpoint } from '../lib/core/checkpoint/index.ts';
+import { type EditSet, editSetOf, type TextStreamEdit, type WidthEdit } from '../lib/core/edit/index.ts';
 import type { StudentEdit } from '../lib/core/edited-model/index.ts';
 import { studentWeights } from '../lib/core/export/student-weights.ts';
 import { weightFiles } from '../lib/core/export/weight-files.ts';
 import {
   editableModel,
   editedModel,
-  type ModelConfig,
-  narrowBlocks,
-  narrowSteps,
   openTransformer,
   prunedModel,
   type Route,
-  stepsOf,
   type Transformer,
-  type WeightSet,
 } from '../lib/core/model/index.ts';
 import { modulationsFile, sharedModel } from '../lib/core/modulation/index.ts';
 import { blockMapOf } from '../lib/core/plan/block-map.ts';
-import { memoryStates } from '../lib/core/states/index.ts';
-import { fitWidth, mapsOnEngine } from '../lib/core/width/index.ts';
-import { CALIBRATION } from './calibration.ts';
-import { fittedModulations } from './narrow-start.ts';
+import { narrowStart, type Whole } from './narrow-start.ts';
 import type { Sample } from './sample.ts';
 
 export interface NarrowChoice {
@@ -42,15 +26,10 @@ export interface NarrowChoice {
   readonly width: readonly WidthEdit[];
 }
 
-interface Whole {
-  readonly config: ModelConfig;
-  readonly checkpoint: Checkpoint;
-}
-
-/** The model, and the way through it with its linear maps; undefined where there are none. */
+/** The model, and the way through it with its linear maps. */
 export interface NarrowedModel {
   readonly transformer: Transformer;
-  readonly route: Route | undefined;
+  readonly route: Route;
   readonly parameters: number;
   dispose(): void;
 }
@@ -76,59 +55,45 @@ export async function narrowedModel(sample: Sample, { students, width }: NarrowC
     editableModel(pruned.config),
     'the arm',
   );
-  const { route, dispose } = await routeWithMaps(sample, pruned, edits);
-  const shared = await withModulations(sample, pruned, edits);
-  const transformer = await openTransformer(shared.config, shared.checkpoint);
-  return {
-    transformer,
-    route,
-    parameters: editedModel(pruned.config, edits).parameters,
-    dispose() {
-      dispose();
-      transformer.dispose();
-    },
-  };
-}
-
-/** Text groups and feed-forward layers, fitted as an export fits them: before modulations are shared. */
-async function routeWithMaps(sample: Sample, { config, checkpoint }: Whole, edits: EditSet) {
-  const mapped = edits.filter((edit) => edit.on !== 'modulation');
-  if (mapped.length === 0) return { route: undefined, dispose() {} };
-  const [store, owner] = [memoryStates(), 'arm'];
-  const sets = new Map<number, WeightSet>();
-  const calibration = await calibrationFor(sample.model, CALIBRATION);
-  const transformer = await openTransformer(config, checkpoint);
-  const narrow = narrowBlocks(transformer.architecture, mapped);
+  const about = { fingerprint, family: config.family, width: config.width };
+  const { route, dispose, shared } = await closedForm(sample, pruned, edits, about);
   try {
-    await fitWidth(transformer, calibration, mapped, { ridge: DEFAULT_RIDGE, store, owner });
-  } finally {
-    transformer.dispose();
+    const transformer = await openTransformer(shared.config, shared.checkpoint);
+    return {
+      transformer,
+      route,
+      parameters: editedModel(pruned.config, edits).parameters,
+      dispose() {
+        dispose();
+        transformer.dispose();
+      },
+    };
+  } catch (thrown) {
+    dispose();
+    throw thrown;
   }
-  for (const { index, maps } of narrow.values()) sets.set(index, await mapsOnEngine({ store, owner }, index, maps));
-  await store.dispose();
-  const steps = narrowSteps(stepsOf(config.numBlocks, []), narrow, (block) => sets.get(block)!);
-  return {
-    route: steps.filter((step) => step !== null),
-    dispose() {
-      for (const set of sets.values()) set.dispose();
-    },
-  };
 }
 
-async function withModulations(sample: Sample, whole: Whole, all: EditSet): Promise<Whole> {
-  const edits = all.filter((edit): edit is ModulationEdit => edit.on === 'modulation');
-  const [edit] = edits;
-  if (!edit) return whole;
-  const { by } = edit;
-  if (edits.length > 1 || !('rank' in by)) throw new Error('The study shares modulations by one rank');
-  const { summary } = sample.model;
-  const transformer = await openTransformer(whole.config, whole.checkpoint);
+/** Maps are fitted as an export fits them, before modulations are shared. */
+async function closedForm(
+  sample: Sample,
+  pruned: Whole,
+  edits: EditSet,
+  about: Parameters<typeof modulationsFile>[1],
+): Promise<{ readonly route: Route; readonly shared: Whole; dispose(): void }> {
+  const transformer = await openTransformer(pruned.config, pruned.checkpoint);
   try {
-    const fit = await fittedModulations(sample.model, whole, transformer, edit);
-    const { fingerprint, family } = summary;
-    const about = { fingerprint, family, width: whole.config.width };
-    const file = modulationsFile([{ edit, parts: fit.partsAt(by.rank) }], about);
-    return await sharedModel({ ...whole, fingerprint }, [edit], file);
+    const { parts, dispose } = await narrowStart(sample.model, pruned, transformer, [], edits);
+    const { route, modulations } = parts;
+    try {
+      const file = modulations.length > 0 ? modulationsFile(modulations, about) : null;
+      const { fingerprint } = about;
+      const asked = modulations.map(({ edit }) => edit);
+      return { route, dispose, shared: file ? await sharedModel({ ...pruned, fingerprint }, asked, file) : pruned };
+    } catch (thrown) {
+      dispose();
+      throw thrown;
+    }
   } finally {
     transformer.dispose();
   }

@@ -1,4 +1,4 @@
-/** Where the joint fine-tune of a narrower model starts: maps and shared modulations in closed form, with the students in place. */
+/** Maps and shared modulations in closed form: what a narrower model is without training, and where its joint fine-tune starts. */
 import { DEFAULT_RIDGE } from '../lib/core/analysis/probe.ts';
 import { calibrationFor } from '../lib/core/capture/index.ts';
 import type { NarrowStart, SharedFit } from '../lib/core/distil/index.ts';
@@ -11,23 +11,29 @@ import { memoryStates } from '../lib/core/states/index.ts';
 import { fitWidth } from '../lib/core/width/index.ts';
 import { CALIBRATION } from './calibration.ts';
 
-/** Students and maps on the engine are the caller's to free. */
+/** A model whose blocks are made narrower: the sample, or what students leave of it. */
+export type Whole = Pick<OpenModel, 'config' | 'checkpoint'>;
+
+/** `transformer` runs `whole`. Students on the engine stay the caller's, and maps become so. */
 export async function narrowStart(
   model: OpenModel,
+  whole: Whole,
   transformer: Transformer,
   students: readonly StudentWeights[],
   edits: EditSet,
 ): Promise<{ readonly parts: NarrowStart; dispose(): void }> {
-  const mapped = edits.filter((edit) => edit.on !== 'modulation');
+  const others = edits.filter((edit) => edit.on !== 'modulation');
   const shared = edits.filter((edit): edit is ModulationEdit => edit.on === 'modulation');
   const maps = { store: memoryStates(), owner: 'start' };
   try {
-    const calibration = await calibrationFor(model, CALIBRATION);
-    await fitWidth(transformer, calibration, mapped, { ridge: DEFAULT_RIDGE, ...maps, parts: { students } });
-    const { route, dispose } = await trainedRoute(model, mapped, students, maps);
+    if (others.some(({ on }) => on !== 'run')) {
+      const calibration = await calibrationFor(model, CALIBRATION);
+      await fitWidth(transformer, calibration, others, { ridge: DEFAULT_RIDGE, ...maps, parts: { students } });
+    }
+    const { route, dispose } = await trainedRoute(whole, others, students, maps);
     try {
       const modulations: SharedFit[] = [];
-      for (const edit of shared) modulations.push(await sharedFit(model, transformer, edit));
+      for (const edit of shared) modulations.push(await sharedFit(model, whole, transformer, edit));
       return { parts: { edits, route, modulations }, dispose };
     } catch (thrown) {
       dispose();
@@ -38,16 +44,21 @@ export async function narrowStart(
   }
 }
 
-async function sharedFit(model: OpenModel, transformer: Transformer, edit: ModulationEdit): Promise<SharedFit> {
+async function sharedFit(
+  model: OpenModel,
+  whole: Whole,
+  transformer: Transformer,
+  edit: ModulationEdit,
+): Promise<SharedFit> {
   if (!('rank' in edit.by)) throw new Error('The study shares modulations by rank alone');
-  const fit = await fittedModulations(model, { config: model.config, checkpoint: model.checkpoint }, transformer, edit);
+  const fit = await fittedModulations(model, whole, transformer, edit);
   return { edit, parts: fit.partsAt(edit.by.rank) };
 }
 
 /** Of `whole`, which the transformer runs, at the timesteps that the sample's scheduler visits. */
 export async function fittedModulations(
   { drawer, summary }: OpenModel,
-  whole: Pick<OpenModel, 'config' | 'checkpoint'>,
+  whole: Whole,
   transformer: Transformer,
   { blocks }: ModulationEdit,
 ): Promise<FittedModulations> {

@@ -10,24 +10,21 @@ import { nodeEngines } from '../lib/compute/engines/node-engines.ts';
 import { nodeFiles } from '../lib/compute/folder/node-files.ts';
 import { shapesInputs } from '../lib/core/capture/index.ts';
 import type { NamedBlob } from '../lib/core/checkpoint/index.ts';
-import { batchesFor, distilInterval, fineTune, type TrainingBatches } from '../lib/core/distil/index.ts';
-import { editSetOf, formatEditParam, type RunEdit, runEdit, type WidthEdit } from '../lib/core/edit/index.ts';
+import { batchesFor, distilInterval, type TrainingBatches } from '../lib/core/distil/index.ts';
+import { type RunEdit, runEdit } from '../lib/core/edit/index.ts';
 import {
   disposeStudents,
   drawHeldOut,
   type EditWithFile,
   openEdits,
-  openFineTunedRoute,
   openStudents,
   routeBefore,
   type StudentEdit,
   studentsKey,
-  withModulations,
 } from '../lib/core/edited-model/index.ts';
 import { type OpenModel, openModel } from '../lib/core/folder/open-model.ts';
 import { type BlockInterval, formatIntervalKey, formatIntervalKeys } from '../lib/core/interval/index.ts';
 import {
-  editableModel,
   openTransformer,
   type Route,
   routeOf,
@@ -40,7 +37,6 @@ import type { Baselines, DistilSettings, FineTuneSettings, HeldOutPoint, NoiseLe
 import { DRAWING } from '../lib/core/shapes/index.ts';
 import type { EngineReport, WantedEngine } from '../lib/core/tensor/engine.ts';
 import { Ledger } from './ledger.ts';
-import { narrowStart } from './narrow-start.ts';
 
 export interface SampleOptions {
   /** Folder of the model. */
@@ -124,6 +120,11 @@ export class Sample {
     return `${this.engine.name} (${this.engine.device})`;
   }
 
+  /** Where what was trained is kept. */
+  trainedUrl(name: string): string {
+    return pathToFileURL(resolve(this.options.folder, 'students', name)).href;
+  }
+
   /** Trains the student unless that was done before. With students `before` it, on what they make of the input. */
   async student(
     interval: BlockInterval,
@@ -133,10 +134,10 @@ export class Sample {
     const after = before.length > 0 ? `, after ${await studentsKey(before)}` : '';
     const key = `student ${formatIntervalKey(interval)}${after}, ${settingsText(settings)}`;
     const name = `${formatIntervalKey(interval)}-${createHash('sha256').update(key).digest('hex').slice(0, 16)}.safetensors`;
-    const students = pathToFileURL(resolve(this.options.folder, 'students', name));
-    const trained = await this.ledger.once(key, () => this.#train(interval, settings, before, students.href));
+    const url = this.trainedUrl(name);
+    const trained = await this.ledger.once(key, () => this.#train(interval, settings, before, url));
     // A ledger may have been moved without its students: what was measured with them is still there.
-    const file = await nodeFiles.openFile(students.href, name).catch((): NamedBlob => missingFile(name));
+    const file = await nodeFiles.openFile(url, name).catch((): NamedBlob => missingFile(name));
     return { edit: { ...runEdit(interval, 'student'), by: 'student', file }, trained };
   }
 
@@ -217,9 +218,7 @@ export class Sample {
 
   /** The same, sample by sample: what its interval is drawn from. */
   sampleErrors(name: string, edits: readonly EditWithFile[]): Promise<readonly SampleError[]> {
-    return this.ledger.once(`sample errors ${name}, ${MEASURED_SAMPLES} samples`, () =>
-      this.#along(edits, (route) => this.sampleErrorsOf(route)),
-    );
+    return this.ledger.once(sampleErrorsName(name), () => this.#along(edits, (route) => this.sampleErrorsOf(route)));
   }
 
   /** Of a route, or of another model that takes the same inputs. */
@@ -280,7 +279,7 @@ export class Sample {
   }
 
   pictures(name: string, edits: readonly EditWithFile[], drawn: Drawn): Promise<Pictures> {
-    return this.ledger.once(`pictures ${name}, ${drawnText(drawn)}`, () =>
+    return this.ledger.once(picturesName(name, drawn), () =>
       this.#along(edits, (route) => this.picturesOf(route, drawn)),
     );
   }
@@ -308,94 +307,6 @@ export class Sample {
       steps,
     };
   }
-
-  /**
-   * The joint fine-tune of plugged students, and of maps and shared modulations that start in closed form; trained once. Errors and
-   * pictures are of the model with all of them.
-   */
-  async fineTuned(
-    students: readonly StudentEdit[],
-    asked: JointSettings,
-    width: readonly WidthEdit[] = [],
-  ): Promise<{
-    sampleErrors: () => Promise<readonly SampleError[]>;
-    pictures: (drawn: Drawn) => Promise<Pictures>;
-  }> {
-    const narrow = width.length > 0 ? `, narrow ${formatEditParam(width, 'student')}` : '';
-    const name = `fine-tuned ${await studentsKey(students)}${narrow}, ${settingsText(asked)}`;
-    const file = `fine-tuned-${createHash('sha256').update(name).digest('hex').slice(0, 16)}.safetensors`;
-    const url = pathToFileURL(resolve(this.options.folder, 'students', file)).href;
-    await this.ledger.once(name, () => this.#tune(students, asked, width, url));
-    const open = () => nodeFiles.openFile(url, file);
-    const along = <T>(use: (route: Route, transformer: Transformer) => Promise<T>) =>
-      this.#alongTuned(students, width, open, use);
-    return {
-      sampleErrors: () =>
-        this.ledger.once(`sample errors ${name}, ${MEASURED_SAMPLES} samples`, () =>
-          along((route, transformer) => this.sampleErrorsOf(route, transformer)),
-        ),
-      pictures: (drawn) =>
-        this.ledger.once(`pictures ${name}, ${drawnText(drawn)}`, () =>
-          along((route, transformer) => this.picturesOf(route, drawn, transformer)),
-        ),
-    };
-  }
-
-  async #tune(
-    students: readonly StudentEdit[],
-    { levels, ...settings }: JointSettings,
-    width: readonly WidthEdit[],
-    saveTo: string,
-  ): Promise<{ readonly seconds: number }> {
-    const startedAt = performance.now();
-    const { model, transformer } = this;
-    const opened = await openStudents(model, students);
-    const edits = editSetOf([...students, ...width], editableModel(model.config), 'the fine-tune');
-    const narrow = width.length > 0 ? await narrowStart(model, transformer, opened, edits) : null;
-    try {
-      await fineTune({
-        transformer,
-        fingerprint: model.summary.fingerprint,
-        students: opened,
-        ...(narrow && { narrow: narrow.parts }),
-        studentsKey: await studentsKey(students),
-        settings,
-        batches: await batchesFor(model, { kind: 'shapes', levels }, settings),
-        resume: null,
-        save: (_, parts) => nodeFiles.saveFile(saveTo, parts),
-        onProgress: () => {},
-        signal: this.#never,
-      });
-    } finally {
-      narrow?.dispose();
-      disposeStudents(opened);
-    }
-    return { seconds: since(startedAt) };
-  }
-
-  async #alongTuned<T>(
-    students: readonly StudentEdit[],
-    width: readonly WidthEdit[],
-    openFile: () => Promise<NamedBlob>,
-    use: (route: Route, transformer: Transformer) => Promise<T>,
-  ): Promise<T> {
-    const { model } = this;
-    const shared = width.filter((edit) => edit.on === 'modulation');
-    const mapped = width.filter((edit) => edit.on !== 'modulation');
-    const { route, dispose } = await openFineTunedRoute(model, [...students, ...mapped], openFile, shared);
-    try {
-      const along = route ?? routeOf(this.numBlocks, []);
-      if (shared.length === 0) return await use(along, this.transformer);
-      const narrowed = await withModulations(model, this.transformer, shared, await openFile());
-      try {
-        return await use(along, narrowed.transformer);
-      } finally {
-        narrowed.dispose();
-      }
-    } finally {
-      dispose();
-    }
-  }
 }
 
 function missingFile(name: string): NamedBlob {
@@ -416,6 +327,14 @@ export function settingsText(settings: StudentSettings | JointSettings): string 
     .filter(([name]) => !['heldOutEvery', 'heldOutSamples', 'checkpointEvery'].includes(name))
     .map(([name, value]) => `${name} ${value}`)
     .join(', ');
+}
+
+export function sampleErrorsName(name: string): string {
+  return `sample errors ${name}, ${MEASURED_SAMPLES} samples`;
+}
+
+export function picturesName(name: string, drawn: Drawn): string {
+  return `pictures ${name}, ${drawnText(drawn)}`;
 }
 
 function drawnText({ captions, steps, seed = CAPTION_SEED }: Drawn): string {
@@ -441,6 +360,6 @@ function distanceBetween(a: Uint8ClampedArray, b: Uint8ClampedArray): number {
   return Math.sqrt(squares / values);
 }
 
-function since(startedAt: number): number {
+export function since(startedAt: number): number {
   return (performance.now() - startedAt) / 1000;
 }

@@ -8,7 +8,7 @@ import { calibrationFor } from '../lib/core/capture/index.ts';
 import { runEdit } from '../lib/core/edit/index.ts';
 import { type BlockInterval, formatIntervalKey } from '../lib/core/interval/index.ts';
 import { probeMaps, routeOf } from '../lib/core/model/index.ts';
-import { CALIBRATION } from './calibration.ts';
+import { CALIBRATION, calibrationText } from './calibration.ts';
 import { correctedRoutes, FEW_STEPS, fewStepsDistil } from './candidates.ts';
 import { everyInterval } from './intervals.ts';
 import { measuredOf } from './ledger.ts';
@@ -40,7 +40,12 @@ export async function superposedScores(sample: Sample): Promise<Superposed[]> {
   const intervals = everyInterval(sample.model.summary.stacks);
   const families: [string, string, string, () => AsyncGenerator<[BlockInterval, Differences]>][] = [
     ['removed', 'the later blocks left out', 'removed', () => removedDifferences(sample, intervals)],
-    ['probes', 'probes in place of the later blocks', 'probes', () => probedDifferences(sample, intervals)],
+    [
+      'probes',
+      'probes in place of the later blocks',
+      `probes${calibrationText()}`,
+      () => probedDifferences(sample, intervals),
+    ],
     ['linear', 'the best linear map', 'linear', () => correctedDifferences(sample, intervals)],
     ...FEW_STEPS.map((steps) => ofStudents(`${steps} steps`, `students of ${steps} steps`, fewStepsDistil(steps))),
     ofStudents('own students', 'the very students that are plugged in: what the first order can say', TRUTH_DISTIL),

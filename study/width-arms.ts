@@ -24,8 +24,9 @@ import {
 import { relativeError, relativeErrorBounds, type SampleError } from '../lib/core/relative-error.ts';
 import type { AnalysisReport, WidthDamage } from '../lib/core/report/index.ts';
 import { measureWidth } from '../lib/core/width/index.ts';
-import { CALIBRATION } from './calibration.ts';
+import { CALIBRATION, calibrationText } from './calibration.ts';
 import type { StudySettings } from './experiments.ts';
+import { fineTuned } from './fine-tuned.ts';
 import { measuredOf } from './ledger.ts';
 import { narrowedModel } from './narrow-model.ts';
 import { fittedModulations } from './narrow-start.ts';
@@ -84,7 +85,7 @@ async function widthDamages(sample: Sample, report: AnalysisReport): Promise<Wid
   const { config } = sample.model;
   const edits = (['text-all', 'ffn'] as const).flatMap((which) => widthCandidates(which, report, config));
   if (edits.length === 0) return [];
-  return await sample.ledger.once(`width damages of ${edits.length} edits`, async () => {
+  return await sample.ledger.once(`width damages of ${edits.length} edits${calibrationText()}`, async () => {
     const calibration = await calibrationFor(sample.model, CALIBRATION);
     return await measureWidth(sample.transformer, calibration, damageInputsOf(calibration, []), edits);
   });
@@ -154,11 +155,11 @@ async function rowOf(
   const captions = settings.captions.claim;
   const drawn = { captions, steps: settings.drawingSteps };
   if (arm.isTuned) {
-    const tuned = await sample.fineTuned(students, { ...settings.fineTune, seed }, point.width);
+    const tuned = await fineTuned(sample, students, { ...settings.fineTune, seed }, point.width);
     const { parameters } = editedModel(sample.model.config, editsOf(sample, point));
     return { ...about, parameters, sampleErrors: await tuned.sampleErrors(), pictures: await tuned.pictures(drawn) };
   }
-  const name = `narrow ${plan}, ${settingsText(distil)}`;
+  const name = `narrow ${plan}${calibrationText()}, ${settingsText(distil)}`;
   const found = await sample.ledger.once(`${name}, ${captions} captions, ${settings.drawingSteps} steps`, async () => {
     const opened = await narrowedModel(sample, { students, width: point.width });
     const { transformer, route, parameters } = opened;
