@@ -3,6 +3,7 @@
 import { Button } from '@/components/ui/button';
 import { DownloadIcon } from '@/components/ui/icons';
 import { Popover } from '@/components/ui/popover';
+import type { AnalysisReport } from '@/lib/core/report/report.ts';
 import { showError } from '@/lib/page/browser/notices.ts';
 import type { ChartName, FileKind } from './chart-figures';
 import { useAnalysis } from './use-analysis';
@@ -20,12 +21,12 @@ interface ChartDownloadProps {
 }
 
 export function ChartDownload({ name, charts }: ChartDownloadProps) {
-  const analysed = useAnalysis((state) => state.report !== null);
+  const report = useAnalysis((state) => state.report);
   return (
     <Popover
       name={`Download ${name}`}
       label={<DownloadIcon />}
-      disabled={!analysed}
+      disabled={!report}
       panelClass="w-64"
       buttonClass="inline-flex size-7 items-center justify-center rounded-md text-muted hover:bg-panel-2 hover:text-ink disabled:pointer-events-none disabled:opacity-35"
     >
@@ -34,7 +35,12 @@ export function ChartDownload({ name, charts }: ChartDownloadProps) {
           <div key={chart} className="flex items-center gap-1">
             <span className="flex-1 text-xs text-muted">{label}</span>
             {KINDS.map(([kind, words]) => (
-              <Button key={kind} small aria-label={`${label} as ${words}`} onClick={() => void save(chart, kind)}>
+              <Button
+                key={kind}
+                small
+                aria-label={`${label} as ${words}`}
+                onClick={() => void save(chart, kind, report)}
+              >
                 {words}
               </Button>
             ))}
@@ -45,10 +51,11 @@ export function ChartDownload({ name, charts }: ChartDownloadProps) {
   );
 }
 
-async function save(chart: ChartName, kind: FileKind): Promise<void> {
+async function save(chart: ChartName, kind: FileKind, report: AnalysisReport | null): Promise<void> {
+  if (!report) return;
   try {
     const { saveChart } = await import('./chart-figures');
-    await saveChart(chart, kind);
+    await saveChart(chart, kind, report);
   } catch (thrown) {
     showError('figure', thrown);
   }

@@ -19,7 +19,6 @@ import type { BlockInterval } from '@/lib/core/interval/index.ts';
 import type { StreamId, StreamSpec } from '@/lib/core/model/config-index.ts';
 import type { AnalysisReport, Rows } from '@/lib/core/report/report.ts';
 import { saveCsv, savePng, saveSvg } from '@/lib/page/browser/export-chart.ts';
-import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { compareWith, curvesOf } from '@/lib/page/explorer/comparison.ts';
 import { detectedIn } from '@/lib/page/explorer/detection.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
@@ -40,9 +39,8 @@ interface Figure {
   csv(): string;
 }
 
-export async function saveChart(chart: ChartName, kind: FileKind): Promise<void> {
-  const { report } = analysisStore.getState();
-  if (!report) return;
+/** Of the report that the page shows. */
+export async function saveChart(chart: ChartName, kind: FileKind, report: AnalysisReport): Promise<void> {
   const { detection, noise } = settingsStore.getState();
   const figure = figureOf(chart, report, readingOf(report, detection, noise));
   const name = figureName(report.model.name, figure.words, kind);

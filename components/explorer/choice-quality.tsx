@@ -17,6 +17,7 @@ import {
 import { type PageEdit, whyNotMeasured } from '@/lib/page/explorer/edits.ts';
 import { engineStore } from '@/lib/page/explorer/engine.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
+import { needsFileWords } from '@/lib/page/explorer/probe-source.ts';
 import { countNow, isQuickModel } from '@/lib/page/explorer/quiet-measurements.ts';
 import { selectionStore } from '@/lib/page/explorer/selection.ts';
 import { lacksWeights, NEEDS_WEIGHTS } from '@/lib/page/explorer/traces.ts';
@@ -28,7 +29,7 @@ export function ChoiceQuality() {
   const summary = useStore(modelStore, (state) => state.summary);
   const report = useAnalysis((state) => state.report);
   // They decide what can be measured of the choice, so a change of either draws the lines anew.
-  useAnalysis((state) => state.measuredOn);
+  const measuredOn = useAnalysis((state) => state.measuredOn);
   useStore(engineStore, (state) => state.report);
   const quality = useStore(choiceQualityStore);
   const present = presentChoice();
@@ -39,7 +40,7 @@ export function ChoiceQuality() {
       ? NEEDS_WEIGHTS
       : chosen.length === 0
         ? 'measured per choice'
-        : (whyNotMeasured(chosen) ?? (report ? 'needs its calibration file' : 'needs an analysis'));
+        : (whyNotMeasured(chosen) ?? (report ? needsFileWords(report, measuredOn) : 'needs an analysis'));
     return (
       <>
         <Row name="Output error" title={noWeights ?? ERROR_TITLE}>

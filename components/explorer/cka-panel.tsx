@@ -10,7 +10,6 @@ import type { BlockInterval } from '@/lib/core/interval/index.ts';
 import type { StreamSpec } from '@/lib/core/model/config-index.ts';
 import type { CkaEstimator } from '@/lib/core/report/report.ts';
 import { streamTitle, tokensWords } from '@/lib/page/browser/stream-words.ts';
-import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { setDetection } from '@/lib/page/explorer/ranking.ts';
 import { batchesWords, rowsWords, tokensRead } from '@/lib/page/explorer/reading.ts';
 import { choose, newEdit } from '@/lib/page/explorer/selection.ts';
@@ -72,7 +71,7 @@ export function CkaPanel({ width, detected }: { width: number; detected: readonl
           <Choice<CkaEstimator>
             name="CKA estimator"
             value={estimator}
-            onChange={(next) => setDetection(analysisStore.getState().report, { estimator: next })}
+            onChange={(next) => setDetection(report, { estimator: next })}
             options={[
               { value: 'debiased', label: 'Debiased' },
               { value: 'biased', label: 'Biased' },

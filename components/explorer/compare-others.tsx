@@ -41,8 +41,8 @@ export function CompareOthers() {
           const reason = comparison?.refused.find((one) => one.report === report)?.reason;
           return (
             <li key={`${name} ${report.blockMs[0]}`} className="wrap-anywhere">
-              {name}
-              {reason ? `. Left out: ${reason}` : ''}
+              {reason?.includes(name) ? '' : name}
+              {reason ? `${reason.includes(name) ? '' : '. '}Left out: ${reason}` : ''}
             </li>
           );
         })}

@@ -41,7 +41,7 @@ export function MeasureButton({
       small
       disabled={left === 0 || isBusy || whyNot !== null}
       title={whyNot ?? undefined}
-      onClick={() => void measureAblation(which)}
+      onClick={() => void measureAblation(which, report)}
     >
       {left === 0 ? 'Measured' : 'Measure'} {children}
       {left > 0 ? ` (${left})` : ''}

@@ -265,7 +265,7 @@ function MeasureWidth({ which, summary, report, isEmpty = false, children }: Mea
       small
       disabled={left === 0 || isBusy || whyNot !== null}
       title={isEmpty ? 'Detection finds no group in the text stream of this analysis' : (whyNot ?? undefined)}
-      onClick={() => void measureNarrower(which, summary)}
+      onClick={() => void measureNarrower(which, summary, report)}
     >
       {isEmpty ? 'None' : left === 0 ? 'Measured' : 'Measure'} {children}
       {left > 0 ? ` (${left})` : ''}

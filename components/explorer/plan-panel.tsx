@@ -8,6 +8,7 @@ import { type RunSet, replacementWord, runsOf } from '@/lib/core/edit/index.ts';
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import { removedCount } from '@/lib/core/interval/index.ts';
 import { type BeforeAfter, type PlanCost, tokensOf } from '@/lib/core/plan/index.ts';
+import type { AnalysisReport } from '@/lib/core/report/report.ts';
 import { isWithinNoise } from '@/lib/core/run/index.ts';
 import { COUNTED_PICTURES, DRAWING } from '@/lib/core/shapes/index.ts';
 import { engineWords } from '@/lib/page/browser/engine-words.ts';
@@ -22,12 +23,12 @@ import {
   withoutUnit,
 } from '@/lib/page/browser/number-words.ts';
 import { tokensWords } from '@/lib/page/browser/stream-words.ts';
-import { analysisStore } from '@/lib/page/explorer/analysis.ts';
 import { needsProbes, PAGE_REPLACEMENTS, whyNotMeasured } from '@/lib/page/explorer/edits.ts';
 import { engineStore } from '@/lib/page/explorer/engine.ts';
 import { changedSince, changedWords, isSame } from '@/lib/page/explorer/made-of.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import { planFiguresStore } from '@/lib/page/explorer/plan-figures-store.ts';
+import { needsFileWords } from '@/lib/page/explorer/probe-source.ts';
 import { isQuickModel, measureForward, presentTiming } from '@/lib/page/explorer/quiet-measurements.ts';
 import { chosenNarrower, presentNarrower, presentRuns, selectionStore } from '@/lib/page/explorer/selection.ts';
 import {
@@ -170,8 +171,8 @@ function ForwardTime() {
   const chosen = useStore(selectionStore, (state) => state.selection.present);
   useStore(modelStore, (state) => state.summary);
   useStore(engineStore, (state) => state.report);
-  useAnalysis((state) => state.measuredOn);
-  useAnalysis((state) => state.report);
+  const measuredOn = useAnalysis((state) => state.measuredOn);
+  const report = useAnalysis((state) => state.report);
   const { results, measuring, failed } = useStore(timingStore);
   const timed = presentTiming();
   const present = timed?.of ?? null;
@@ -185,13 +186,12 @@ function ForwardTime() {
       </>
     );
   }
-  const estimate = present === null ? null : blockTimeWords();
+  const estimate = present === null ? null : blockTimeWords(report);
   const title = estimate
     ? "The sum of the blocks' times in the analysis, until the whole forward has been measured"
     : 'Measured on the engine in use once a choice rests';
   if (present === null) {
-    const { report } = analysisStore.getState();
-    const lacking = report ? 'needs its calibration file' : 'needs an analysis';
+    const lacking = report ? needsFileWords(report, measuredOn) : 'needs an analysis';
     const noWeights = lacksWeights(modelStore.getState().summary);
     return (
       <Row name="Forward time" title={noWeights ?? title}>
@@ -268,8 +268,7 @@ function OtherEngines({ times }: { times: readonly TimedForward[] }) {
 }
 
 /** "36.1 → 29.4 ms" by the blocks' own times; null where none were measured. */
-function blockTimeWords(): string | null {
-  const { report } = analysisStore.getState();
+function blockTimeWords(report: AnalysisReport | null): string | null {
   // Times of another engine say nothing about this one.
   const blockMs = report?.engine && report.engine.name === engineStore.getState().report?.name ? report.blockMs : [];
   // Of narrower blocks the analysis has no times.

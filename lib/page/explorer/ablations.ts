@@ -30,8 +30,10 @@ export function leftToMeasure(report: AnalysisReport, which: Ablation): number {
   return edits.length + parts.length;
 }
 
-export async function measureAblation(which: Ablation): Promise<void> {
+/** Nothing is measured where `shown`, which the user sees, is not the analysis on the page any more. */
+export async function measureAblation(which: Ablation, shown: AnalysisReport): Promise<void> {
   const { report, measuredOn } = analysisStore.getState();
+  if (report?.streams !== shown.streams) return;
   const probes = reportProbes(report, measuredOn)?.source;
   if (!report || !probes || stopRunning) return;
   const { edits, parts } = unmeasured(report, ablationsOf(which, report.model, detectedNow(report)));

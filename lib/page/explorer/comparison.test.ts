@@ -52,10 +52,25 @@ describe('an analysis beside others of its model', () => {
     const { others, refused, count } = compare(reportWith(3), { new: reportWith(3), old: earlier });
     expect(others.map(({ name }) => name)).toEqual(['new']);
     expect(refused.map(({ name, report }) => [name, report])).toEqual([['old', earlier]]);
-    expect(refused[0]?.reason).toMatch(/^It is of an earlier version, which held out other samples\..*analyse again/);
+    expect(refused[0]?.reason).toMatch(/^old is of an earlier version, which held out other samples\..*analyse again/);
     expect(count).toBe(2);
     const [newer] = compare(earlier, { new: reportWith(3) }).refused;
     expect(newer?.reason).toMatch(/^The analysis on the page is of an earlier version/);
+  });
+
+  it('names the report that cannot be read, the other one or that on the page', () => {
+    const reasonOf = (own: AnalysisReport, other: AnalysisReport) =>
+      compare(own, { 'night.json': other }).refused[0]?.reason;
+    const { model } = reportWith(3);
+    const stranger = reportWith(3, { model: { ...model, fingerprint: 'sha256:ff' } });
+    expect(reasonOf(reportWith(3), stranger)).toMatch(
+      /^night\.json: The reports are of different models \(.*sha256:ff, not .*\)\.$/,
+    );
+    const short = reportWith(3, { model: { ...model, width: 96 } });
+    expect(reasonOf(reportWith(3), short)).toMatch(/^night\.json: No intervals are detected: image has /);
+    expect(reasonOf(short, reportWith(3))).toMatch(
+      /^No intervals are detected in the analysis on the page: image has /,
+    );
   });
 
   it('is told from one that is left out under the same name', () => {

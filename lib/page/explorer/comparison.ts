@@ -41,7 +41,7 @@ export function compareWith(
     const reading = readingOf(other.report, settings, noise);
     const read = { name: other.name, report: reading.report };
     const reason =
-      reading.band?.id === here.band?.id ? whyNot(own, read, here.settings) : 'It has no such noise level.';
+      reading.band?.id === here.band?.id ? whyNot(own, read, here.settings) : `${other.name} has no such noise level.`;
     if (reason === null) compared.push(read);
     else refused.push({ ...other, reason });
   }
@@ -49,19 +49,27 @@ export function compareWith(
   return { others: compared, refused, intervals, count: compared.length + 1 };
 }
 
-/** What the page can do about a refusal is said in its own words; the terminal's hints name its options. */
+/**
+ * Names the report that is at fault. What the page can do about a refusal is said in its own words; the terminal's hints name its
+ * options.
+ */
 function whyNot(own: NamedReport, other: NamedReport, settings: DetectionSettings): string | null {
   const [mine, theirs] = [own.report.split.rule, other.report.split.rule];
   if (mine !== theirs) {
-    const earlier = theirs === 'golden-ratio' ? 'It' : 'The analysis on the page';
+    const earlier = theirs === 'golden-ratio' ? other.name : 'The analysis on the page';
     return `${earlier} is of an earlier version, which held out other samples. Held-out figures of both are never in one chart: analyse again on the older inputs.`;
   }
   try {
     assertComparable(own, other, settings);
     return null;
   } catch (thrown) {
-    if (thrown instanceof ContiguaError) return `${thrown.summary}.`;
-    throw thrown;
+    if (!(thrown instanceof ContiguaError)) throw thrown;
+    const { summary, details } = thrown;
+    const { file = other.name, found, expected } = details;
+    const facts = found && expected ? ` (${found}, not ${expected})` : '';
+    return [own, other].some(({ name }) => summary.includes(name))
+      ? `${summary}${facts}.`
+      : `${file}: ${summary}${facts}.`;
   }
 }
 

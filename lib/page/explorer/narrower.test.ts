@@ -52,7 +52,7 @@ beforeEach(() => {
 
 describe('what could be narrower', () => {
   it('is measured one by one, and what was measured before it is stopped is not measured again', async () => {
-    const measuring = measureNarrower('ffn', model);
+    const measuring = measureNarrower('ffn', model, report);
     await vi.waitFor(() => expect(asked).toHaveLength(1));
     const [{ edits, options }] = asked as [(typeof asked)[number]];
     expect(edits).toHaveLength(8);
@@ -65,10 +65,17 @@ describe('what could be narrower', () => {
     expect(narrowerStore.getState().running).toBeNull();
     expect(unmeasuredWidth('ffn', present(), model)).toHaveLength(7);
     // The worker takes one after the other.
-    void measureNarrower('ffn', model);
+    void measureNarrower('ffn', model, report);
     await vi.waitFor(() => expect(asked).toHaveLength(2));
     expect(asked[1]?.edits).toHaveLength(7);
     stopNarrower();
+  });
+
+  it('is not measured for an analysis that has made room for another one', async () => {
+    const shown = { ...report, streams: { ...report.streams } };
+    await measureNarrower('ffn', model, shown);
+    expect(asked).toEqual([]);
+    expect(narrowerStore.getState().running).toBeNull();
   });
 
   it.each([
@@ -77,7 +84,7 @@ describe('what could be narrower', () => {
     ['a large model', 1e9, null, { limits: { engineBytes: 5e8 }, states: { url: 'opfs:', sizeBytes: 3e9 } }],
   ])('of %s is measured within the memory of its analysis', async (_, sizeBytes, memory, room) => {
     limitsStore.setState({ memory });
-    const measuring = measureNarrower('ffn', { ...model, sizeBytes });
+    const measuring = measureNarrower('ffn', { ...model, sizeBytes }, report);
     await vi.waitFor(() => expect(asked).toHaveLength(1));
     const { edits: _edits, probes: _probes, options: _options, ...given } = asked[0]!;
     expect(given).toEqual(room);

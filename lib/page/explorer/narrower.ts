@@ -57,11 +57,14 @@ export function unmeasuredWidth(
   return widthCandidates(which, report, configOf(summary)).filter((edit) => !widthDamageOf(report, edit));
 }
 
+/** Nothing is measured where `shown`, which the user sees, is not the analysis on the page any more. */
 export async function measureNarrower(
   which: WidthCandidates,
   summary: Pick<ModelSummary, 'config' | 'sizeBytes'>,
+  shown: AnalysisReport,
 ): Promise<void> {
   const { report, measuredOn } = analysisStore.getState();
+  if (report?.streams !== shown.streams) return;
   const probes = reportProbes(report, measuredOn)?.source;
   if (!report || !probes || stopRunning) return;
   const edits = unmeasuredWidth(which, report, summary);

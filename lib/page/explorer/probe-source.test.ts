@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { calibrationFrom, DEFAULT_CALIBRATION } from './calibration.ts';
-import { choiceOfReport, reportProbes, wantedFile } from './probe-source.ts';
+import { choiceOfReport, needsFileWords, reportProbes, wantedFile } from './probe-source.ts';
 import { exampleReport, streamWith } from './report-fixtures.ts';
 
 const report = exampleReport(streamWith([[1]], [0.5]));
@@ -50,6 +50,7 @@ describe('the probes of a report', () => {
       digits: '0123456789abcdef',
     });
     expect([wantedFile(null, null), wantedFile(onShapes, null)]).toEqual([null, null]);
+    expect(needsFileWords(onFile, choice)).toBe('needs mine.safetensors');
   });
 
   it('of version 1 take the name from the label, and the digits from the key that it was kept under', () => {

@@ -55,3 +55,8 @@ export function wantedFile(report: MeasuredReport | null, measuredOn: Calibratio
   const name = file?.name ?? label.replace(/: \d+ samples? at .*$/, '');
   return { name, digits: file?.digits ?? measuredOn?.fileDigits ?? null };
 }
+
+/** "needs night.safetensors": what cannot be measured before the calibration file of the report is chosen again. */
+export function needsFileWords(report: MeasuredReport, measuredOn: CalibrationChoice | null): string {
+  return `needs ${wantedFile(report, measuredOn)?.name ?? 'its calibration file'}`;
+}

@@ -71,8 +71,12 @@ test('the analysis and the choice of a model go in the same step in which anothe
 });
 
 const MEASUREMENTS = [
-  ['an ablation', 'damage', () => measureAblation('intervals')],
-  ['a measurement of narrower blocks', 'width', () => measureNarrower('ffn', modelStore.getState().summary!)],
+  ['an ablation', 'damage', () => measureAblation('intervals', analysisStore.getState().report!)],
+  [
+    'a measurement of narrower blocks',
+    'width',
+    () => measureNarrower('ffn', modelStore.getState().summary!, analysisStore.getState().report!),
+  ],
   ['a measurement of modulations', 'modulations', () => findModulations(4)],
 ] as const;
 const REQUESTS = [
