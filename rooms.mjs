@@ -79,8 +79,8 @@ export const ROOMS = [
   ...group('lib/page', {
     browser: `${DATA} npm:zustand`,
     api: `${DATA} lib/server/backend.ts lib/server/routers/index.ts browser npm:@trpc/client npm:zustand`,
-    explorer: `${DATA} lib/core/trace/trace-format.ts lib/compute/protocol.ts lib/compute/client.ts lib/compute/browser-worker.ts browser
-      npm:zustand`,
+    explorer: `${DATA} lib/core/trace/trace-format.ts lib/compute/protocol.ts lib/compute/client.ts lib/compute/wire.ts
+      lib/compute/browser-worker.ts browser npm:zustand`,
     run: `${DATA} browser api npm:zustand`,
     runs: `${DATA} browser api run npm:zustand`,
     'distil-form': `${DATA} browser api npm:zod npm:zustand`,
@@ -105,6 +105,7 @@ export const ROOMS = [
     'proxy.ts': 'lib/server/http npm:next',
     app: 'lib/page/browser lib/server/http components/* npm:next npm:react npm:@fontsource-variable/inter',
     'workers/run-stream.worker.ts': 'lib/page/api',
+    'workers/background.worker.ts': 'lib/page/explorer',
     workers: 'lib/compute/* scripts node:',
     cli: 'lib/core/* lib/compute/* lib/server/* npm:zod node:',
     study: 'lib/core/* lib/compute/* npm:zod node:',

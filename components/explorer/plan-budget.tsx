@@ -9,10 +9,11 @@ import { removedCount } from '@/lib/core/interval/index.ts';
 import { amountWords, BUDGET_DTYPES, type BudgetDtype, takesDtype } from '@/lib/core/planner/index.ts';
 import { choiceWords } from '@/lib/page/explorer/edit-words.ts';
 import { pageEdits } from '@/lib/page/explorer/edits.ts';
-import { editsOfPlan, type Planned } from '@/lib/page/explorer/planned.ts';
+import { editsOfPlan } from '@/lib/page/explorer/plan-subject.ts';
 import { plannerStore, setBudgetKind } from '@/lib/page/explorer/planner.ts';
 import { choose, gestureName, selectionStore } from '@/lib/page/explorer/selection.ts';
 import { choiceKey, type PointScales, predictionWords } from './plan-points';
+import type { Planned } from './use-planned';
 
 const KINDS = [
   { value: 'params', label: 'Parameters' },
@@ -30,7 +31,7 @@ export function PlanBudget({ planned, scales }: { planned: Planned; scales: Poin
   const { kind, value, dtype, kept } = useStore(plannerStore);
   const chosen = useStore(selectionStore, (state) => state.selection.present);
   const id = useId();
-  const { best, problem } = planned;
+  const { best, problem, isEarlier } = planned;
   const edits = best && pageEdits(editsOfPlan(best));
   const isTaken = edits !== null && choiceKey(edits) === choiceKey(pageEdits(chosen));
   return (
@@ -70,17 +71,22 @@ export function PlanBudget({ planned, scales }: { planned: Planned; scales: Poin
           />
         </span>
       </div>
-      <div id={`${id}-best`} className="mt-1.5 flex min-h-10 items-start gap-2" aria-live="polite">
+      <div
+        id={`${id}-best`}
+        className="mt-1.5 flex min-h-10 items-start gap-2"
+        aria-live="polite"
+        aria-busy={isEarlier}
+      >
         {best && edits && scales ? (
           <>
             <p className="min-w-0 flex-1 text-muted">
               <span className="font-medium text-ink">Best plan: {choiceWords(edits)}</span>
-              {` · ${removedCount(best.edits)} blocks out, ${amountWords(kind, best.cost).replace(' parameters', '')} of ${amountWords(kind, scales.scale.before)} (${((100 * best.cost) / scales.scale.before).toFixed(0)} %)`}
+              {` · ${removedCount(best.edits)} blocks out, ${amountWords(scales.scale.kind, best.cost).replace(' parameters', '')} of ${amountWords(scales.scale.kind, scales.scale.before)} (${((100 * best.cost) / scales.scale.before).toFixed(0)} %)`}
               {edits.length > 0 ? `, ${predictionWords({ ...best, edits }, scales) ?? ''}` : ''}
             </p>
             <Button
               small
-              disabled={isTaken}
+              disabled={isTaken || isEarlier}
               onClick={() => choose({ type: 'choose', edits, gesture: gestureName('plans') })}
             >
               {isTaken ? 'Chosen' : 'Choose it'}

@@ -16,7 +16,7 @@ import { amountWords, costScale, type PredictionFit } from '@/lib/core/planner/i
 import { correlationWords } from '@/lib/page/browser/confidence-words.ts';
 import { type PageEdit, pageEdits } from '@/lib/page/explorer/edits.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
-import { editsOfPlan } from '@/lib/page/explorer/planned.ts';
+import { editsOfPlan } from '@/lib/page/explorer/plan-subject.ts';
 import { plannerStore } from '@/lib/page/explorer/planner.ts';
 import { timedChoice } from '@/lib/page/explorer/quiet-measurements.ts';
 import { choose, gestureName, selectionStore } from '@/lib/page/explorer/selection.ts';
@@ -74,14 +74,14 @@ export function PlansPanel() {
   // The front stays while ranks are tried that it does not offer.
   const known = useOffers([...(kept ? [kept] : []), chosen, held ?? [], ...choices.map(({ edits }) => edits)]);
   const quality = asked === 'facts' && !summary?.drawable ? 'error' : asked;
-  const planner = planned?.planner ?? null;
+  const { scale: planScale = null, prediction = null } = planned?.scales ?? {};
   const scales = useMemo<PointScales | null>(() => {
     if (!summary) return null;
-    const scale = planner?.scale ?? costScale({ kind: 'params', dtype: null }, summary, null);
+    const scale = planScale ?? costScale({ kind: 'params', dtype: null }, summary, null);
     const model = report ? { ...summary, tokensPerForward: tokensOf(summary, report.calibration) } : summary;
-    const of = pointScales({ model, scale, prediction: planner?.prediction ?? null, fit: null, offers: known });
+    const of = pointScales({ model, scale, prediction, fit: null, offers: known });
     return { ...of, fit: predictionFit(of, choices) };
-  }, [summary, report, planner, known, choices]);
+  }, [summary, report, planScale, prediction, known, choices]);
   const front = planned?.front ?? null;
   const plans = useMemo<readonly PlannedChoice[]>(() => {
     const all = front?.points.map((point) => ({ ...point, edits: pageEdits(editsOfPlan(point)) })) ?? [];
@@ -102,7 +102,7 @@ export function PlansPanel() {
   };
   const planAt = (key: string): PlannedChoice | undefined =>
     plans.find(({ edits }) => choiceKey(edits) === key) ?? onlyEdits(measuredAt(key));
-  const least = Math.min(planner?.least ?? Number.POSITIVE_INFINITY, ...points.map(({ cost }) => cost));
+  const least = Math.min(planned?.least ?? Number.POSITIVE_INFINITY, ...points.map(({ cost }) => cost));
   return (
     <Panel
       title="Plans"
@@ -114,8 +114,8 @@ export function PlansPanel() {
             been measured since the model was opened, all of their edits together.
           </p>
           <p>
-            Predicted damage adds up what the report says of each edit alone ({planner?.prediction.label ?? 'n/a'}
-            ). {planner?.scale.about ?? ''} Times and operations are of one drawing step.
+            Predicted damage adds up what the report says of each edit alone ({prediction?.label ?? 'n/a'}
+            ). {planScale?.about ?? ''} Times and operations are of one drawing step.
           </p>
           <p>
             Locked and forbidden blocks are set on the strip above. Whiskers are 95 % intervals: a bootstrap over
@@ -197,10 +197,10 @@ const onlyEdits = (choice: { readonly edits: readonly PageEdit[] } | undefined):
   choice && { edits: choice.edits };
 
 function limitOf(planned: ReturnType<typeof usePlanned>): number | null {
-  const { budget, planner } = planned ?? {};
-  if (!budget || !planner) return null;
+  const { budget, scales } = planned ?? {};
+  if (!budget || !scales) return null;
   const { limit } = budget;
-  return 'share' in limit ? limit.share * planner.scale.before : limit.amount;
+  return 'share' in limit ? limit.share * scales.scale.before : limit.amount;
 }
 
 /** How good the prediction is for this very model, as soon as enough was measured. */

@@ -1,13 +1,20 @@
 'use client';
 /** The plans of the report on the page, and the measured choices that they are held against. */
-import { useMemo } from 'react';
+import { startTransition, useEffect, useMemo, useState } from 'react';
 import { useStore } from 'zustand';
 import type { EditSet } from '@/lib/core/edit/index.ts';
-import { fitPrediction, type PredictionFit, type WidthOffer, widthOffers } from '@/lib/core/planner/index.ts';
+import {
+  fitPrediction,
+  type PlanScales,
+  type PredictionFit,
+  type WidthOffer,
+  widthOffers,
+} from '@/lib/core/planner/index.ts';
+import { background } from '@/lib/page/explorer/background/index.ts';
 import { choiceQualityStore, type MeasuredChoice, measuredChoices } from '@/lib/page/explorer/choice-quality.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import { modulationsStore } from '@/lib/page/explorer/modulations.ts';
-import { type Planned, plannedFor } from '@/lib/page/explorer/planned.ts';
+import { type PlanAnswer, type PlanSubject, scalesOf } from '@/lib/page/explorer/plan-subject.ts';
 import { plannerStore } from '@/lib/page/explorer/planner.ts';
 import { reportProbes } from '@/lib/page/explorer/probe-source.ts';
 import { rankOffers, ranksAmong } from '@/lib/page/explorer/rank-offers.ts';
@@ -36,25 +43,66 @@ export function useOffers(also: readonly EditSet[]): readonly WidthOffer[] {
   }, [summary, report, measuredOn, found, measured, others]);
 }
 
-/** Null before an analysis. */
+/** An answer of the planner, with the scales that it is told in. */
+export interface Planned extends PlanAnswer {
+  /** Null where there is no plan. */
+  readonly scales: PlanScales | null;
+  /** Whether it answers an earlier question, because that of now is still being solved. */
+  readonly isEarlier: boolean;
+}
+
+/** Null before an analysis, and until its first plans are solved. */
 export function usePlanned(offers: readonly WidthOffer[]): Planned | null {
-  const summary = useStore(modelStore, (state) => state.summary);
+  const model = useStore(modelStore, (state) => state.summary);
   const report = useAnalysis((state) => state.report);
   const detection = useStore(settingsStore, (state) => state.detection);
   const replaceBy = useStore(settingsStore, (state) => state.replaceBy);
   const { kind, value, dtype, allow, locked, forbidden, kept } = useStore(plannerStore);
-  return useMemo(
-    () =>
-      summary && report
-        ? plannedFor(
-            summary,
-            report,
-            { detection, replaceBy },
-            { kind, value, dtype, allow, offers, locked, forbidden, kept },
-          )
-        : null,
-    [summary, report, detection, replaceBy, kind, value, dtype, allow, offers, locked, forbidden, kept],
-  );
+  const subject = useMemo<PlanSubject | null>(() => {
+    if (!model || !report) return null;
+    const asked = { kind, dtype, allow, offers, locked, forbidden, kept };
+    return { model, report, read: { detection, replaceBy }, asked };
+  }, [model, report, detection, replaceBy, kind, dtype, allow, offers, locked, forbidden, kept]);
+  const [solved, setSolved] = useState<Solved | null>(null);
+  useEffect(() => {
+    if (!subject) return;
+    let isWanted = true;
+    background.plan(subject, value).then(
+      (answer) => {
+        if (!isWanted || !answer) return;
+        startTransition(() =>
+          setSolved((before) => ({
+            subject,
+            value,
+            answer,
+            scales: before?.subject === subject ? before.scales : answer.least === null ? null : scalesOf(subject),
+          })),
+        );
+      },
+      // To the error boundary, like anything that a component throws.
+      (thrown) => {
+        if (!isWanted) return;
+        setSolved(() => {
+          throw thrown;
+        });
+      },
+    );
+    return () => {
+      isWanted = false;
+    };
+  }, [subject, value]);
+  return useMemo(() => {
+    if (!solved || solved.subject.model !== subject?.model) return null;
+    const isEarlier = solved.subject !== subject || solved.value !== value;
+    return { ...solved.answer, scales: solved.scales, isEarlier };
+  }, [solved, subject, value]);
+}
+
+interface Solved {
+  readonly subject: PlanSubject;
+  readonly value: string;
+  readonly answer: PlanAnswer;
+  readonly scales: PlanScales | null;
 }
 
 export function useMeasuredChoices(): readonly MeasuredChoice[] {

@@ -33,9 +33,13 @@ export interface PlanFront {
   readonly isWhole: boolean;
 }
 
-export interface BudgetPlanner {
+/** How costs and damages of plans are told. */
+export interface PlanScales {
   readonly scale: CostScale;
   readonly prediction: Prediction;
+}
+
+export interface BudgetPlanner extends PlanScales {
   /** What the plan that costs least costs. */
   readonly least: number;
   /** Throws `plan-invalid` for a budget that cannot be met, and says what the least is that can. */
@@ -79,12 +83,20 @@ function scoreFor({ report, model, detection, rules }: PlannerRequest): Pick<Usa
   return measured.find(({ standsInFor }) => standsInFor === null) ?? usual;
 }
 
+/** Without solving anything. Throws what `costScale` throws. */
+export function planScales(request: PlannerRequest): PlanScales {
+  const { model, report, detection, budget, rules } = request;
+  const besideNarrow = usedOffers(rules).length > 0 ? rules.by : null;
+  return {
+    scale: costScale(budget, model, report),
+    prediction: request.prediction ?? predictionOf(report, detection, scoreFor(request), besideNarrow),
+  };
+}
+
 /** Throws what `costScale`, `planProblem` and `Planner` throw. */
 export function budgetPlanner(request: PlannerRequest): BudgetPlanner {
-  const { model, report, file, detection, budget: asked, rules } = request;
-  const scale = costScale(asked, model, report);
-  const besideNarrow = usedOffers(rules).length > 0 ? rules.by : null;
-  const prediction = request.prediction ?? predictionOf(report, detection, scoreFor(request), besideNarrow);
+  const { model, report, file, rules } = request;
+  const { scale, prediction } = planScales(request);
   const { problem, editsOf, widthOf, boundsOf } = planProblem(model, report, scale, prediction, rules, file);
   const planner = new Planner(problem);
   const pointOf = ({ ids, saves, damage }: PlannedEdits): PlanPoint => {

@@ -18,6 +18,8 @@ export {
   type PlanFront,
   type PlannerRequest,
   type PlanPoint,
+  type PlanScales,
+  planScales,
 } from './budget-planner.ts';
 export type { Choice, Problem, Span, Whole } from './candidates.ts';
 export { type BudgetedModel, type CostScale, costScale, costScales } from './edit-costs.ts';

@@ -2,6 +2,5 @@
 export { fileDigits, readText } from '@/lib/core/checkpoint/index.ts';
 export { MAX_JSON_BYTES } from '@/lib/core/json-text.ts';
 export { assertPlanFits, parsePlan } from '@/lib/core/plan/index.ts';
-export { parseReport } from '@/lib/core/report/index.ts';
 export { misfitOf } from './calibration-fit.ts';
 export { holdsModel } from './holds-model.ts';

@@ -2,8 +2,10 @@
  * Finished analyses, kept in this browser (IndexedDB): several per model, each under everything that made it (see
  * kept-records.ts). Stored as the report's JSON text and parsed again on the way out, like any file.
  */
+import { asContiguaError } from '@/lib/core/errors.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
 import { showPassing, showWarning } from '../browser/notices.ts';
+import { background } from './background/index.ts';
 import {
   beyondLimit,
   inputsOf,
@@ -28,17 +30,14 @@ export async function keepReport(inputs: string, report: AnalysisReport, measure
   const record = recordOf(inputs, report, measuredAtMs);
   let dropped = 0;
   try {
-    const read = await reader();
+    const same = new Set((await sameAnalysis(await recordsOf(record.fingerprint), record, read)).map(({ key }) => key));
     await within('readwrite', (store) => {
       store.put(record);
       const kept: IDBRequest<KeptRecord[]> = store.index('fingerprint').getAll(record.fingerprint);
       kept.onsuccess = () => {
-        const same = sameAnalysis(kept.result, record, read);
-        const oldest = beyondLimit(
-          kept.result.filter((other) => !same.includes(other)),
-          record,
-        );
-        for (const { key } of [...same, ...oldest]) store.delete(key);
+        const others = kept.result.filter(({ key }) => !same.has(key));
+        const oldest = beyondLimit(others, record).map(({ key }) => key);
+        for (const key of [...same, ...oldest]) store.delete(key);
         dropped = oldest.length;
       };
       return kept;
@@ -58,32 +57,31 @@ export async function keepReport(inputs: string, report: AnalysisReport, measure
 
 /** The kept analyses of a model that can be read, newest first; none where the browser refuses. */
 export async function keptReports(fingerprint: string): Promise<readonly KeptReport[]> {
-  let records: KeptRecord[];
   try {
-    records = await within<KeptRecord[]>('readonly', (store) => store.index('fingerprint').getAll(fingerprint));
+    const kept: KeptReport[] = [];
+    for (const record of newestFirst(await recordsOf(fingerprint))) {
+      const report = await read(record.text);
+      if (report) kept.push({ report, inputs: inputsOf(record), savedAtMs: record.savedAtMs });
+    }
+    return kept;
   } catch (thrown) {
     showWarning('kept', 'Analyses kept in this browser could not be read', { hint: `${reasonOf(thrown)}.` });
     return [];
   }
-  if (records.length === 0) return [];
-  const read = await reader();
-  return newestFirst(records).flatMap((record) => {
-    const report = read(record.text);
-    return report ? { report, inputs: inputsOf(record), savedAtMs: record.savedAtMs } : [];
-  });
 }
 
 /** Null for what a newer version wrote, which may still want it: it stays until it is the oldest. */
-async function reader(): Promise<(text: string) => AnalysisReport | null> {
-  const { parseReport } = await import('./file-readers.ts');
-  return (text) => {
-    try {
-      return parseReport(text, 'kept analysis');
-    } catch {
-      return null;
-    }
-  };
+async function read(text: string): Promise<AnalysisReport | null> {
+  try {
+    return await background.readReport(text, 'kept analysis');
+  } catch (thrown) {
+    if (asContiguaError(thrown).code === 'internal') throw thrown;
+    return null;
+  }
 }
+
+const recordsOf = (fingerprint: string): Promise<KeptRecord[]> =>
+  within('readonly', (store) => store.index('fingerprint').getAll(fingerprint));
 
 async function within<T>(mode: IDBTransactionMode, work: (store: IDBObjectStore) => IDBRequest): Promise<T> {
   const database = await open();

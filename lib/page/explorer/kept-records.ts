@@ -47,15 +47,17 @@ export function beyondLimit(records: readonly KeptRecord[], added: KeptRecord): 
 }
 
 /** Records of an earlier version that hold the same analysis as `added`, which takes their place. */
-export function sameAnalysis(
+export async function sameAnalysis(
   records: readonly KeptRecord[],
   added: KeptRecord,
-  read: (text: string) => AnalysisReport | null,
-): readonly KeptRecord[] {
+  read: (text: string) => Promise<AnalysisReport | null>,
+): Promise<readonly KeptRecord[]> {
   const inputs = inputsOf(added);
-  return records.filter((record) => {
-    if (record.key === added.key || inputsOf(record) !== inputs) return false;
-    const report = read(record.text);
-    return report !== null && recordOf(inputs, report, record.savedAtMs).key === added.key;
-  });
+  const same: KeptRecord[] = [];
+  for (const record of records) {
+    if (record.key === added.key || inputsOf(record) !== inputs) continue;
+    const report = await read(record.text);
+    if (report && recordOf(inputs, report, record.savedAtMs).key === added.key) same.push(record);
+  }
+  return same;
 }

@@ -8,6 +8,7 @@ import { ContiguaError } from '@/lib/core/errors.ts';
 import { settle, showError } from '../browser/notices.ts';
 import { momentWords } from '../browser/number-words.ts';
 import { analysisStore } from './analysis.ts';
+import { background } from './background/index.ts';
 import { calibrationText, calibrationWords } from './calibration.ts';
 import { isSameMeasurement } from './comparison.ts';
 import { type KeptReport, keptReports } from './kept-analyses.ts';
@@ -49,10 +50,10 @@ const nameOf = ({ report, savedAtMs }: KeptReport): string =>
 export async function openOther(file: File): Promise<void> {
   settle('others');
   try {
-    const { MAX_JSON_BYTES, parseReport, readText } = await import('./file-readers.ts');
+    const { MAX_JSON_BYTES, readText } = await import('./file-readers.ts');
     const source = { path: file.name, blob: file };
     const text = await readText(source, { code: 'inputs-invalid', maxBytes: MAX_JSON_BYTES.report });
-    const other = { name: file.name, report: parseReport(text, file.name) };
+    const other = { name: file.name, report: await background.readReport(text, file.name) };
     const { report } = analysisStore.getState();
     if (!report)
       throw new ContiguaError('not-ready', 'There is no analysis to compare with', {

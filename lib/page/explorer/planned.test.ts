@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ffnEdit, modulationEdit, runEdit, textStreamEdit } from '@/lib/core/edit/index.ts';
 import { exampleModel, reportOf } from '@/lib/core/planner/planner-fixtures.ts';
-import { type Asked, editsOfPlan, plannedFor } from './planned.ts';
+import { type Asked, editsOfPlan } from './plan-subject.ts';
+import { planWithin, solve } from './planned.ts';
 import { clearRules, DEFAULT_PLANNER, markBlocks, plannerStore, setBudgetKind } from './planner.ts';
 import { damageOf } from './report-fixtures.ts';
 import { DEFAULT_SETTINGS } from './settings.ts';
@@ -9,8 +10,14 @@ import { DEFAULT_SETTINGS } from './settings.ts';
 const model = exampleModel(8);
 const report = reportOf([0.3, 0.02, 0.01, 0.02, 0.01, 0.03, 0.02, 0.2]);
 const NO_OFFERS: Asked['offers'] = [];
-const plannedOf = (asked: Partial<Asked> = {}) =>
-  plannedFor(model, report, DEFAULT_SETTINGS, { ...DEFAULT_PLANNER, offers: NO_OFFERS, ...asked });
+const plannedOf = (
+  { value = DEFAULT_PLANNER.value, ...asked }: Partial<Asked> & { value?: string } = {},
+  of = report,
+) =>
+  planWithin(
+    solve({ model, report: of, read: DEFAULT_SETTINGS, asked: { ...DEFAULT_PLANNER, offers: NO_OFFERS, ...asked } }),
+    value,
+  );
 
 beforeEach(() => plannerStore.setState(DEFAULT_PLANNER));
 
@@ -22,12 +29,6 @@ describe('plans on the page', () => {
     expect(budget).toEqual({ kind: 'params', limit: { share: 0.7 }, dtype: null });
     expect(best?.cost).toBeLessThanOrEqual(0.7 * model.parameters);
     expect(front.points).toContainEqual(best);
-  });
-
-  it('keep the front of one report while a budget is typed', () => {
-    const { front } = plannedOf();
-    expect(plannedOf({ value: '50%' }).front).toBe(front);
-    expect(plannedOf({ locked: [3] }).front).not.toBe(front);
   });
 
   it('say what is wrong with a budget, and keep the front', () => {
@@ -43,18 +44,14 @@ describe('plans on the page', () => {
 
   it('say which lock contradicts what is kept', () => {
     const kept = [runEdit({ first: 1, last: 3 }, 'nothing')];
-    const { planner, problem } = plannedOf({ kept, locked: [2] });
-    expect(planner).toBeNull();
+    const { least, problem } = plannedOf({ kept, locked: [2] });
+    expect(least).toBeNull();
     expect(problem).toMatch(/A lock contradicts the choice; found 1-3 by nothing is chosen, and block 2 is locked/);
   });
 
   it('have no time where the report did not measure it', () => {
     const untimed = { ...report, blockMs: new Array<null>(8).fill(null) };
-    const { problem } = plannedFor(model, untimed, DEFAULT_SETTINGS, {
-      ...DEFAULT_PLANNER,
-      offers: NO_OFFERS,
-      kind: 'time',
-    });
+    const { problem } = plannedOf({ kind: 'time' }, untimed);
     expect(problem).toMatch(/A budget of time needs the time of every block/);
   });
 });
@@ -67,7 +64,7 @@ describe('plans of every kind', () => {
     { edit: modulationEdit({ rank: 8 }), outputError: 0.003 },
   ];
   const planned = (allow: Asked['allow'], given: Asked['offers'] = offers) =>
-    plannedFor(model, measured, DEFAULT_SETTINGS, { ...DEFAULT_PLANNER, value: '70%', allow, offers: given });
+    plannedOf({ value: '70%', allow, offers: given }, measured);
   const kindsOf = ({ best }: ReturnType<typeof planned>) => best && [...new Set(editsOfPlan(best).map(({ on }) => on))];
 
   it('hold the kinds that are allowed', () => {
@@ -90,11 +87,7 @@ describe('plans of every kind', () => {
   });
 
   it('do not tell the command of the terminal where output errors do not add up', () => {
-    const { problem } = plannedFor(model, report, DEFAULT_SETTINGS, {
-      ...DEFAULT_PLANNER,
-      allow: ['run', 'text'],
-      offers,
-    });
+    const { problem } = plannedOf({ allow: ['run', 'text'], offers });
     expect(problem).toMatch(/Output errors do not add to this prediction/);
     expect(problem).not.toContain('contigua analyse');
   });

@@ -25,6 +25,7 @@ const links = jsonOf<{
   run: readonly { param: string | null; means: ReturnType<typeof pluggedMeaning> }[];
 }>('browser/links.json');
 
+vi.mock('../../../page/explorer/background/index.ts', () => import('../../direct-background.ts'));
 afterEach(() => vi.unstubAllGlobals());
 
 describe('analyses that version 1 kept in a browser', () => {

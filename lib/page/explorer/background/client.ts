@@ -1,0 +1,105 @@
+/** The page's side of the background worker. It starts with the first call, and anew with the first one after a crash. */
+import { fromWire } from '@/lib/compute/wire.ts';
+import { ContiguaError } from '@/lib/core/errors.ts';
+import type { PlanAnswer, PlanSubject } from '../plan-subject.ts';
+import type { BackgroundReply, BackgroundRequest, BackgroundTask, InputOf, ResultOf } from './protocol.ts';
+
+export interface BackgroundPort {
+  postMessage(request: BackgroundRequest): void;
+  onMessage(listener: (reply: BackgroundReply) => void): void;
+  /** The worker threw outside a task, or could not be loaded. */
+  onCrash(listener: (reason: string) => void): void;
+  close(): void;
+}
+
+export interface Background {
+  /** Throws what `parseReport` throws. */
+  readReport(text: string, file: string): Promise<AnalysisReportOf>;
+  /**
+   * The plans of `subject` under the budget `value`. While one is solved, of those that wait the newest alone stays: the others
+   * get null. Pass the same object again for the same subject, which then is not sent twice.
+   */
+  plan(subject: PlanSubject, value: string): Promise<PlanAnswer | null>;
+}
+type AnalysisReportOf = ResultOf<'readReport'>;
+
+export function createBackground(connect: () => BackgroundPort): Background {
+  interface Waiting {
+    resolve(value: never): void;
+    reject(reason: ContiguaError): void;
+  }
+  interface Line {
+    readonly port: BackgroundPort;
+    readonly waiting: Map<number, Waiting>;
+    /** What the worker holds. */
+    subject: PlanSubject | null;
+  }
+  let line: Line | null = null;
+  let calls = 0;
+
+  function open(): Line {
+    const opened: Line = { port: connect(), waiting: new Map(), subject: null };
+    opened.port.onMessage((reply) => {
+      const call = opened.waiting.get(reply.id);
+      opened.waiting.delete(reply.id);
+      if ('error' in reply) call?.reject(fromWire(reply.error));
+      else call?.resolve(reply.value as never);
+    });
+    opened.port.onCrash((reason) => {
+      if (line === opened) line = null;
+      opened.port.close();
+      const crash = new ContiguaError('internal', 'The background worker of the page ended', { found: reason });
+      for (const { reject } of opened.waiting.values()) reject(crash);
+      opened.waiting.clear();
+    });
+    return opened;
+  }
+
+  function call<K extends BackgroundTask>(task: K, inputFor: (line: Line) => InputOf<K>): Promise<ResultOf<K>> {
+    line ??= open();
+    const { port, waiting } = line;
+    const [id, input] = [calls++, inputFor(line)];
+    return new Promise((resolve, reject) => {
+      waiting.set(id, { resolve, reject });
+      port.postMessage({ id, task, input });
+    });
+  }
+
+  const solve = newestOnly((subject: PlanSubject, value: string) =>
+    call('plan', (to) => {
+      const isHeld = to.subject === subject;
+      to.subject = subject;
+      return { subject: isHeld ? null : subject, value };
+    }),
+  );
+  return {
+    readReport: (text, file) => call('readReport', () => ({ text, file })),
+    plan: solve,
+  };
+}
+
+/** Runs one call at a time. Of those that wait, the newest alone runs next; the others resolve to null. */
+function newestOnly<A extends readonly unknown[], T>(
+  work: (...input: A) => Promise<T>,
+): (...input: A) => Promise<T | null> {
+  let isBusy = false;
+  let next: { run(): void; drop(): void } | null = null;
+  const run = async (input: A): Promise<T> => {
+    isBusy = true;
+    try {
+      return await work(...input);
+    } finally {
+      isBusy = false;
+      const following = next;
+      next = null;
+      following?.run();
+    }
+  };
+  return (...input) => {
+    if (!isBusy) return run(input);
+    next?.drop();
+    return new Promise((resolve, reject) => {
+      next = { run: () => void run(input).then(resolve, reject), drop: () => resolve(null) };
+    });
+  };
+}
