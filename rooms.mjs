@@ -110,7 +110,7 @@ export const ROOMS = [
     cli: 'lib/core/* lib/compute/* lib/server/* npm:zod node:',
     study: 'lib/core/* lib/compute/* npm:zod node:',
     'tools/fuzz-parity': 'lib/core/* lib/compute/* node:',
-    'lib/server/proof': 'lib/core/* lib/compute/* lib/server/* scripts npm:pg npm:zod node:',
+    'lib/server/proof': 'lib/core/* lib/compute/* lib/server/* scripts npm:esbuild npm:pg npm:zod node:',
     bench: `lib/core/* lib/compute/* lib/server/* lib/server/proof lib/testing/* scripts npm:@tensorflow/* npm:@playwright/test npm:zod
       node:`,
   }),

@@ -5,12 +5,10 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { ContiguaError } from '../../core/errors.ts';
 import type { Backend, NumberedEvent } from '../backend.ts';
 import type { Timing } from '../runs/context.ts';
-
-const ENTRY = fileURLToPath(new URL('./host-process.mjs', import.meta.url));
+import { compiledHost } from './compiled-host.ts';
 
 export interface HostOptions {
   readonly env: Readonly<Record<string, string>>;
@@ -62,8 +60,9 @@ export async function startHost(options: HostOptions): Promise<HostProcess> {
     realTiming = false,
     timing = {},
   } = options;
-  const child = fork(ENTRY, [], {
-    execArgv: [],
+  const child = fork(await compiledHost(), [], {
+    // Stack traces name lines of the TypeScript sources.
+    execArgv: ['--enable-source-maps'],
     serialization: 'advanced',
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     env: { ...process.env, PROOF: JSON.stringify({ env, fake, models, artifacts, realTiming, timing }) },

@@ -6,8 +6,8 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import type { SeededRandom } from '../../../core/random.ts';
+import { compiledHost } from '../compiled-host.ts';
 import type { Setting } from '../setting.ts';
 
 /** As much of a fault's target as this one reaches. */
@@ -18,7 +18,6 @@ interface Target {
   restart(): Promise<unknown>;
 }
 
-const ENTRY = fileURLToPath(new URL('../host-process.mjs', import.meta.url));
 const UNSHARE = ['--pid', '--fork', '--kill-child', '--mount-proc'];
 /** How long the host in the namespace trains, at most. */
 const TRAINS_MS = 1_500;
@@ -47,7 +46,7 @@ export const secondNamespace = {
 async function startInNamespace({ env, models, fakeEnv }: Target['setting']) {
   const variables = { CONTIGUA_DATA: env.dataFolder, CONTIGUA_SLOTS: '2' };
   const told = { env: variables, fake: fakeEnv(), models, artifacts: null, realTiming: false, timing: {} };
-  const child = spawn('unshare', [...UNSHARE, process.execPath, ENTRY], {
+  const child = spawn('unshare', [...UNSHARE, process.execPath, await compiledHost()], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     serialization: 'advanced',
     env: { ...process.env, PROOF: JSON.stringify(told) },
