@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { parseRunPlan } from '../lib/core/plan/index.ts';
+import { copyFreshDatabase } from '../lib/server/database/testing.ts';
 import { tinyModel } from '../lib/testing/tiny-model.ts';
 import { distil } from './distil.ts';
 import { engines } from './engines.ts';
@@ -133,6 +134,7 @@ describe('contigua distil', () => {
     timeout: 2 * LONG_MS,
   }, async () => {
     const traces = join(TESTING, 'traces');
+    await copyFreshDatabase(join(folder, 'given'));
     await cp(join(TESTING, 'models/flux'), join(folder, 'flux'), { recursive: true });
     await contigua('plan flux --intervals [[1,2]] --out flux-plan.json');
     const line = (...more: string[]) =>
@@ -192,6 +194,7 @@ describe('contigua distil', () => {
     },
     async (signal) => {
       const data = `paused-${signal}`;
+      await copyFreshDatabase(join(folder, data));
       const line = `${TRAIN} --steps 400 --seed 1 --data-folder ${data} --out later`;
       const begun = start(line.split(' '));
       await begun.says(/0-1: ([4-9]\d|\d{3}) of 400/);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openEmbedded } from '../lib/server/database/embedded.ts';
-import { migrate } from '../lib/server/database/migrations.ts';
+import { copyFreshDatabase } from '../lib/server/database/testing.ts';
 import { exampleRequest } from '../lib/server/testing.ts';
 import { tinyModel } from '../lib/testing/tiny-model.ts';
 
@@ -19,9 +19,8 @@ const OBEYED = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 let folder = '';
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'contigua-terminal-'));
-  await mkdir(join(folder, 'data'));
+  await copyFreshDatabase(join(folder, 'data'));
   const db = await openEmbedded(join(folder, 'data'));
-  await migrate(db);
   const { plan, settings } = exampleRequest();
   const model = { name: EVIL, fingerprint: 'f', numBlocks: 6, parameters: 1, drawable: false };
   const each = new Array(6).fill(1);

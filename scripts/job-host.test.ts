@@ -10,6 +10,7 @@ import { runEdits } from '../lib/core/edit/index.ts';
 import { openModel } from '../lib/core/folder/open-model.ts';
 import { buildPlan } from '../lib/core/plan/index.ts';
 import { DEFAULT_CACHE_BYTES, DEFAULT_DISTIL } from '../lib/core/run/index.ts';
+import { copyFreshDatabase } from '../lib/server/database/testing.ts';
 import { forward, hostAddress } from '../lib/server/http/forward.ts';
 import { type KeptJobHost, keepJobHost } from './job-host.mjs';
 
@@ -136,6 +137,7 @@ class Follower {
 it('is started again when it is killed, and followers miss nothing and see nothing twice', {
   timeout: 4 * PATIENCE_MS,
 }, async () => {
+  await copyFreshDatabase(join(folder, 'data'));
   const started = await start();
   const { host, call, said } = started;
   await host.ready;

@@ -5,6 +5,7 @@ import { afterAll, expect, it } from 'vitest';
 import { z } from 'zod';
 import { json } from './database/database.ts';
 import { openEmbedded } from './database/embedded.ts';
+import { copyFreshDatabase } from './database/testing.ts';
 import { assertStorable } from './storable.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'contigua-storable-'));
@@ -21,6 +22,7 @@ it('refuses what cannot be stored, at any depth, with its place', () => {
 });
 
 it('has text of the server’s own mended on its way into the database', async () => {
+  await copyFreshDatabase(folder);
   const db = await openEmbedded(folder);
   try {
     await db.change('create table told (error text, event jsonb)');

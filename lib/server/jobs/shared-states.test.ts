@@ -19,6 +19,7 @@ import { tinyModel } from '../../testing/tiny-model.ts';
 import { flipBit } from '../artifacts/damage-testing.ts';
 import { LocalArtifacts } from '../artifacts/local.ts';
 import type { ArtifactStore } from '../artifacts/store.ts';
+import { copyFreshDatabase } from '../database/testing.ts';
 import type { Attempt } from '../runs/attempt.ts';
 import type { RunContext } from '../runs/context.ts';
 import { collectGarbage } from '../runs/garbage.ts';
@@ -39,6 +40,7 @@ const sentences: string[] = [];
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'contigua-shared-'));
+  await copyFreshDatabase(join(folder, 'data'));
   ({ context, close: closeRuns } = await openRuns({ databaseUrl: null, dataFolder: join(folder, 'data') }, () => {}));
   store = new LocalArtifacts(join(folder, 'store'));
 }, 600_000);

@@ -2,8 +2,7 @@
  * What the proofs of the backend stand on: a data folder of their own, the bundled model, a plan, settings, and fake
  * compute processes with short durations. Everything made here is taken away again.
  */
-import { createHash } from 'node:crypto';
-import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -18,10 +17,10 @@ import type { SeededRandom } from '../../core/random.ts';
 import { DEFAULT_DISTIL, DEFAULT_FINE_TUNE, type DistilSettings, type RunView } from '../../core/run/index.ts';
 import type { Backend, RunRequest } from '../backend.ts';
 import type { BackendOptions } from '../create-backend.ts';
+import { copyFreshDatabase } from '../database/testing.ts';
 import { readEnv, type ServerEnv } from '../env.ts';
 import type { StartCompute } from '../jobs/compute-slot.ts';
 import type { Timing } from '../runs/context.ts';
-import { openRuns } from '../runs/open.ts';
 import { smallDisk } from './small-disk.ts';
 
 /** A fraction of the real durations, with a lease that a busy machine's pauses do not use up. */
@@ -43,39 +42,6 @@ export const SHORT: Timing = {
 const MODELS = resolve('public', 'models');
 const MODEL = 'shapes-mmdit';
 const FAKE_ENTRY = new URL('./fake-compute.mjs', import.meta.url);
-
-const CACHE = resolve('node_modules', '.cache', 'contigua');
-/** What an empty database is made from: another one is made where any of these has changed. */
-const INGREDIENTS = [
-  'lib/server/database/migrations.ts',
-  'lib/server/database/edits-and-streams.ts',
-  'lib/server/queue.ts',
-  'package-lock.json',
-];
-
-/** A data folder with an empty database, kept like a build's cache: making one takes seconds, copying it does not. */
-async function freshDatabase(): Promise<string> {
-  const hash = createHash('sha256');
-  for (const path of INGREDIENTS) hash.update(await readFile(path));
-  const folder = join(CACHE, `fresh-database-${hash.digest('hex').slice(0, 16)}`);
-  if (await exists(folder)) return folder;
-  await mkdir(CACHE, { recursive: true });
-  const dataFolder = await mkdtemp(join(CACHE, 'making-'));
-  await (await openRuns({ databaseUrl: null, dataFolder }, () => {})).close();
-  await rm(join(dataFolder, 'database.lock'), { recursive: true });
-  for (const name of await readdir(CACHE)) {
-    if (name.startsWith('fresh-database-')) await rm(join(CACHE, name), { recursive: true, force: true });
-  }
-  // Another test file may have been faster: either is as good.
-  await rename(dataFolder, folder).catch(() => rm(dataFolder, { recursive: true }));
-  return folder;
-}
-
-const exists = (path: string) =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );
 
 /** What the fake is told (fake-compute.mjs). */
 export interface FakeWork {
@@ -156,7 +122,7 @@ export async function makeSetting(
     FAKE_CRASH_AT: crashAt,
     FAKE_FAIL_AT: failAt,
   });
-  if (variables.DATABASE_URL === undefined) await cp(await freshDatabase(), join(folder, 'data'), { recursive: true });
+  if (variables.DATABASE_URL === undefined) await copyFreshDatabase(join(folder, 'data'));
   const env = readEnv({ CONTIGUA_DATA: join(folder, 'data'), CONTIGUA_SLOTS: '2', ...variables }, models);
   const plan = buildPlan({
     model: summary,

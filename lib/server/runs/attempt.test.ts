@@ -5,15 +5,15 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
 import { type Database, firstRow } from '../database/database.ts';
 import { openEmbedded } from '../database/embedded.ts';
-import { migrate } from '../database/migrations.ts';
+import { copyFreshDatabase } from '../database/testing.ts';
 import { addNote } from './attempt.ts';
 
 let folder = '';
 let db: Database;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'contigua-notes-'));
+  await copyFreshDatabase(folder);
   db = await openEmbedded(folder);
-  await migrate(db);
   await db.change(`
     insert into contigua.runs (id, name, model_id, model, plan, settings, state)
       values ('7', 'n', 'm', '{}', '{}', '{}', 'running');
