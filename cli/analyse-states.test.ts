@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parseReport } from '../lib/core/report/index.ts';
+import { contiguaInside } from './contigua-fixtures.ts';
 
 const BIN = fileURLToPath(new URL('../bin/contigua.mjs', import.meta.url));
 const MODEL = fileURLToPath(new URL('../public/models/shapes-mmdit', import.meta.url));
@@ -174,7 +175,7 @@ it.each([
   'refuses %s',
   async (_, options, words) => {
     await writeFile(join(folder, 'file'), '');
-    const { code, stderr } = await contigua([...ANALYSE, ...options]);
+    const { code, stderr } = await contiguaInside([...ANALYSE, ...options], folder);
     expect(code).toBeGreaterThan(0);
     expect(stderr).toMatch(words);
   },

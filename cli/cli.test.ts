@@ -12,6 +12,7 @@ import { parsePlan, parseRunPlan } from '../lib/core/plan/index.ts';
 import { parseReport } from '../lib/core/report/index.ts';
 import { storedBytes, storedCase } from '../lib/testing/stored/index.ts';
 import { type TinyModel, tinyModel } from '../lib/testing/tiny-model.ts';
+import { contiguaInside } from './contigua-fixtures.ts';
 
 const BIN = fileURLToPath(new URL('../bin/contigua.mjs', import.meta.url));
 
@@ -301,7 +302,7 @@ describe('contigua', () => {
     ['a budget without a report', 'plan tiny --remove 1', /needs the --report/],
     ['intervals that are none', 'plan tiny --intervals [[0,7]]', /--intervals: Not an interval of this model.*\[0,7\]/],
   ])('ends with 2 for %s', async (_, line, message) => {
-    const { code, stdout, stderr } = await contigua(line.split(' ').filter(Boolean));
+    const { code, stdout, stderr } = await contiguaInside(line.split(' ').filter(Boolean), folder);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toMatch(message);
   });

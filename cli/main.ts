@@ -44,7 +44,8 @@ export async function main(argv: readonly string[]): Promise<void> {
   process.exitCode = await run(argv, stop.signal);
 }
 
-async function run([name, ...rest]: readonly string[], signal: AbortSignal): Promise<number> {
+/** The exit code; nothing of the process is touched but its output. */
+export async function run([name, ...rest]: readonly string[], signal: AbortSignal): Promise<number> {
   try {
     if (name === '--version' || name === '-V') {
       console.log(PRODUCT_VERSION);

@@ -9,7 +9,7 @@ import { goldenCase } from '../lib/core/model/index.ts';
 import { SD3_GOLDENS } from '../lib/core/model/sd3/goldens.ts';
 import { parsePlan } from '../lib/core/plan/index.ts';
 import { tinyModel } from '../lib/testing/tiny-model.ts';
-import { spawnContigua } from './contigua-fixtures.ts';
+import { contiguaInside, spawnContigua } from './contigua-fixtures.ts';
 
 let folder = '';
 
@@ -108,7 +108,7 @@ describe('contigua plan --modulation and contigua export --plan', () => {
   ])(
     'are refused for %s at %s, with the reason',
     async (model, what, code, reason) => {
-      const ended = await contigua('plan', model, '--modulation', what, '--engine', 'cpu');
+      const ended = await contiguaInside(['plan', model, '--modulation', what, '--engine', 'cpu'], folder);
       expect([ended.code, ended.stderr]).toEqual([code, expect.stringMatching(reason)]);
       expect(ended.stdout).toBe('');
     },
