@@ -1,5 +1,44 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/**
+ * Files that take longest, longest first: begun last, one of them would run alone at the end while the other worker waits.
+ * Durations of earlier runs, which vitest sorts by, are not there in a fresh checkout.
+ */
+const LONGEST = [
+  'lib/server/proof/trial',
+  'cli/distil',
+  'cli/analyse-states',
+  'lib/server/proof/kill-postgres',
+  'lib/server/proof/trouble',
+  'lib/server/proof/kill-embedded',
+  'lib/server/artifacts/damage',
+  'lib/core/distil/train-maps',
+  'cli/analyse-drops',
+  'lib/core/distil/distil-interval',
+  'cli/plan-kinds',
+  'cli/plan-modulation',
+  'cli/cli',
+  'scripts/job-host',
+  'lib/server/proof/faults/corrupt-store',
+  'scripts/compiled',
+  'lib/core/capture/spilled-capture',
+  'lib/compute/engines/tensorflow',
+  'cli/remote',
+  'lib/testing/v1/runs/runs',
+  'lib/testing/v1/runs/migration',
+].map((name) => fileURLToPath(new URL(`./${name}.test.ts`, import.meta.url)));
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification) => {
+      const at = LONGEST.indexOf(moduleId);
+      return at === -1 ? LONGEST.length : at;
+    };
+    return (await super.sort(files)).toSorted((a, b) => place(a) - place(b));
+  }
+}
 
 export default defineConfig({
   resolve: { alias: { '@': fileURLToPath(new URL('.', import.meta.url)) } },
@@ -10,5 +49,6 @@ export default defineConfig({
     env: { TSX_DISABLE_CACHE: '1' },
     testTimeout: 180_000,
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
   },
 });
