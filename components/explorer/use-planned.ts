@@ -70,14 +70,7 @@ export function usePlanned(offers: readonly WidthOffer[]): Planned | null {
     background.plan(subject, value).then(
       (answer) => {
         if (!isWanted || !answer) return;
-        startTransition(() =>
-          setSolved((before) => ({
-            subject,
-            value,
-            answer,
-            scales: before?.subject === subject ? before.scales : answer.least === null ? null : scalesOf(subject),
-          })),
-        );
+        startTransition(() => setSolved({ subject, value, answer }));
       },
       // To the error boundary, like anything that a component throws.
       (thrown) => {
@@ -91,18 +84,19 @@ export function usePlanned(offers: readonly WidthOffer[]): Planned | null {
       isWanted = false;
     };
   }, [subject, value]);
+  const planned = solved && solved.answer.least !== null ? solved.subject : null;
+  const scales = useMemo(() => planned && scalesOf(planned), [planned]);
   return useMemo(() => {
     if (!solved || solved.subject.model !== subject?.model) return null;
     const isEarlier = solved.subject !== subject || solved.value !== value;
-    return { ...solved.answer, scales: solved.scales, isEarlier };
-  }, [solved, subject, value]);
+    return { ...solved.answer, scales, isEarlier };
+  }, [solved, scales, subject, value]);
 }
 
 interface Solved {
   readonly subject: PlanSubject;
   readonly value: string;
   readonly answer: PlanAnswer;
-  readonly scales: PlanScales | null;
 }
 
 export function useMeasuredChoices(): readonly MeasuredChoice[] {

@@ -1,7 +1,13 @@
 /** The plans of a report under the budget and the rules that the user has set: what the background worker solves. */
 
 import { ContiguaError } from '@/lib/core/errors.ts';
-import { type BudgetPlanner, budgetPlanner, type PlanFront, parseBudget } from '@/lib/core/planner/index.ts';
+import {
+  type Budget,
+  type BudgetPlanner,
+  budgetPlanner,
+  type PlanFront,
+  parseBudget,
+} from '@/lib/core/planner/index.ts';
 import { type PlanAnswer, type PlanSubject, requestOf } from './plan-subject.ts';
 
 const NOTHING: PlanFront = { points: [], isWhole: true };
@@ -30,17 +36,14 @@ export function solve(subject: PlanSubject): Solved {
 
 /** `value` is what was typed: "12B", "60%". */
 export function planWithin({ asked: { kind, dtype }, planner, front, problem }: Solved, value: string): PlanAnswer {
-  const least = planner?.least ?? null;
-  if (!planner) return { front, least, budget: null, best: null, problem };
+  const without = { front, least: planner?.least ?? null, budget: null, best: null };
+  if (!planner) return { ...without, problem };
+  let budget: Budget | null = null;
   try {
-    const budget = parseBudget(`${kind}=${value.trim()}${dtype === null ? '' : `@${dtype}`}`, 'Budget');
-    try {
-      return { front, least, budget, best: planner.best(budget), problem };
-    } catch (thrown) {
-      return { front, least, budget, best: null, problem: wordsOf(thrown) };
-    }
+    budget = parseBudget(`${kind}=${value.trim()}${dtype === null ? '' : `@${dtype}`}`, 'Budget');
+    return { ...without, budget, best: planner.best(budget), problem };
   } catch (thrown) {
-    return { front, least, budget: null, best: null, problem: wordsOf(thrown) };
+    return { ...without, budget, problem: wordsOf(thrown) };
   }
 }
 

@@ -1,27 +1,21 @@
 /** The page's side of the background worker. It starts with the first call, and anew with the first one after a crash. */
 import { fromWire } from '@/lib/compute/wire.ts';
+import type { WorkerPort } from '@/lib/compute/worker-port.ts';
 import { ContiguaError } from '@/lib/core/errors.ts';
 import type { PlanAnswer, PlanSubject } from '../plan-subject.ts';
 import type { BackgroundReply, BackgroundRequest, BackgroundTask, InputOf, ResultOf } from './protocol.ts';
 
-export interface BackgroundPort {
-  postMessage(request: BackgroundRequest): void;
-  onMessage(listener: (reply: BackgroundReply) => void): void;
-  /** The worker threw outside a task, or could not be loaded. */
-  onCrash(listener: (reason: string) => void): void;
-  close(): void;
-}
+export type BackgroundPort = WorkerPort<BackgroundRequest, BackgroundReply>;
 
 export interface Background {
   /** Throws what `parseReport` throws. */
-  readReport(text: string, file: string): Promise<AnalysisReportOf>;
+  readReport(text: string, file: string): Promise<ResultOf<'readReport'>>;
   /**
    * The plans of `subject` under the budget `value`. While one is solved, of those that wait the newest alone stays: the others
    * get null. Pass the same object again for the same subject, which then is not sent twice.
    */
   plan(subject: PlanSubject, value: string): Promise<PlanAnswer | null>;
 }
-type AnalysisReportOf = ResultOf<'readReport'>;
 
 export function createBackground(connect: () => BackgroundPort): Background {
   interface Waiting {
