@@ -3,7 +3,7 @@
  * groups and feed-forward layers become linear maps, which are fitted here on the states of the model with the runs and these edits
  * in place, and modulations are shared as the plan says.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -30,6 +30,7 @@ import { tell } from './output.ts';
 import { percentText } from './percent-text.ts';
 import { progressOn } from './progress.ts';
 import { readText } from './read-text.ts';
+import { makeScratchFolder } from './scratch-folder.ts';
 
 type Fitted = Tasks['fitWidth']['result']['fitted'];
 
@@ -44,7 +45,7 @@ export async function exportPlan(
   const plan = parsePlan(await readText(planPath, MAX_JSON_BYTES.plan), planPath);
   const engine = args.oneOf('engine', ENGINES, 'auto');
   const fitting = fittingFolder('export', args);
-  const folder = await mkdtemp(join(tmpdir(), 'contigua-'));
+  const folder = await makeScratchFolder(tmpdir(), 'contigua-export');
   const display = progressOn(process.stderr);
   try {
     const { fitted, shared, model, maps } = await withModel(args, engine, signal, async ({ client, model }) => {

@@ -1,11 +1,11 @@
 /**
  * Where `export --plan` and `plan --measure` keep the linear maps that they fit, and the states that are more than `--memory` allows: in a
- * folder of their own, below `--states` or among the system's temporary files, which is removed at the end. At width 3072 a
- * map takes 38 MB, and a choice may have a hundred.
+ * folder of their own, below `--states` or among the system's temporary files, which is removed at the end, or by the next such command
+ * where this one is killed. At width 3072 a map takes 38 MB, and a choice may have a hundred.
  */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { WorkerClient } from '../lib/compute/client.ts';
 import type { FittingPlace, ProbeSource } from '../lib/compute/protocol.ts';
@@ -13,6 +13,7 @@ import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
 import { allowedBytes, isEstimated, sizeOf } from './analyse-limits.ts';
 import type { OptionSpec, Options } from './arguments.ts';
 import { tell } from './output.ts';
+import { makeScratchFolder } from './scratch-folder.ts';
 
 export const PLACE_OPTIONS = {
   states: { type: 'string' },
@@ -39,10 +40,7 @@ export function fittingFolder(command: string, args: Options): FittingFolder {
   let folder: string | null = null;
   return {
     async placeFor(client, model, { calibration, tokens }, signal) {
-      if (folder === null) {
-        await mkdir(parent, { recursive: true });
-        folder = await mkdtemp(join(parent, 'contigua-maps-'));
-      }
+      folder ??= await makeScratchFolder(parent, 'contigua-maps');
       const states = { url: pathToFileURL(`${folder}/`).href, sizeBytes };
       if (!isEstimated(model, memoryBytes)) return { states };
       tell('measuring one block, for what memory leaves to states');

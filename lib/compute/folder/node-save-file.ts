@@ -6,17 +6,15 @@
  * there goes once nothing has been written to it for a day.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, open, readdir, readlink, rename, rm, stat } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { ContiguaError } from '../../core/errors.ts';
 import type { SavedFile } from '../../core/run/progress.ts';
+import { isLeftBehind, thisProcess, type Writer } from './node-left-behind.ts';
 
 /** No space, no quota, larger than the system allows. */
 const NO_ROOM: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
-
-const DAY_MS = 24 * 3600_000;
 
 let written = 0;
 
@@ -27,14 +25,14 @@ export async function saveFile(
 ): Promise<SavedFile> {
   const path = fileURLToPath(url);
   const folder = dirname(path);
-  const mine = `.${basename(path)}.${hostname()}-`;
-  const namespace = await pidNamespace();
-  const temporary = join(folder, `${mine}${process.pid}-${written++}-${namespace}.part`);
+  const own = await thisProcess();
+  const mine = `.${basename(path)}.${own.host}-`;
+  const temporary = join(folder, `${mine}${own.pid}-${written++}-${own.namespace}.part`);
   const hash = createHash('sha256');
   let sizeBytes = 0;
   try {
     await mkdir(folder, { recursive: true });
-    await clearLeftBehind(folder, mine, namespace);
+    await clearLeftBehind(folder, mine, own);
     const file = await open(temporary, 'wx');
     try {
       for await (const part of parts) {
@@ -63,35 +61,15 @@ async function writeAll(file: Awaited<ReturnType<typeof open>>, part: Uint8Array
   }
 }
 
-async function clearLeftBehind(folder: string, prefix: string, ownNamespace: string): Promise<void> {
+async function clearLeftBehind(folder: string, prefix: string, own: Writer): Promise<void> {
   for (const name of await readdir(folder)) {
     const rest = name.startsWith(prefix) ? name.slice(prefix.length) : '';
     // Earlier versions name no namespace.
-    const [, pid, namespace = ownNamespace] = /^(\d+)-\d+(?:-(\d+))?\.part$/.exec(rest) ?? [];
+    const [, pid, namespace = own.namespace] = /^(\d+)-\d+(?:-(\d+))?\.part$/.exec(rest) ?? [];
     if (pid === undefined) continue;
     const path = join(folder, name);
-    const isLeft = namespace === ownNamespace ? !isAlive(Number(pid)) : await isOlderThan(path, DAY_MS);
-    if (isLeft) await rm(path, { force: true });
-  }
-}
-
-/** Its number; 0 where the system has none. */
-async function pidNamespace(): Promise<string> {
-  const name = await readlink('/proc/self/ns/pid').catch(() => '');
-  return /\d+/.exec(name)?.[0] ?? '0';
-}
-
-async function isOlderThan(path: string, ageMs: number): Promise<boolean> {
-  const info = await stat(path).catch(() => null);
-  return info !== null && Date.now() - info.mtimeMs > ageMs;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (thrown) {
-    return !(thrown instanceof Error && 'code' in thrown && thrown.code === 'ESRCH');
+    if (await isLeftBehind({ host: own.host, pid: Number(pid), namespace }, own, [path]))
+      await rm(path, { force: true });
   }
 }
 
