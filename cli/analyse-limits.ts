@@ -9,6 +9,7 @@ import { pathToFileURL } from 'node:url';
 import type { WorkerClient } from '../lib/compute/client.ts';
 import type { AnalysisRequest } from '../lib/compute/protocol.ts';
 import type { AnalysisEstimate, AnalysisLimits } from '../lib/core/analysis/estimate.ts';
+import type { Ablation } from '../lib/core/detection/index.ts';
 import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
 import { type BlockInterval, formatIntervalKey, parseIntervalKey } from '../lib/core/interval/index.ts';
 import type { NumberRange } from '../lib/core/number-range.ts';
@@ -79,11 +80,12 @@ export async function estimated(
   request: AnalysisRequest,
   { memoryBytes, folder, diskBytes, estimateOnly }: StreamingRequest,
   signal: AbortSignal,
+  ablations: readonly Ablation[] = [],
 ): Promise<AnalysisLimits | undefined> {
   if (!isEstimated({ sizeBytes }, memoryBytes) && !estimateOnly) return undefined;
   tell('measuring one block, for the estimate');
   const allowed = allowedBytes(memoryBytes);
-  const estimate = await client.call('estimateAnalysis', { ...request, memoryBytes: allowed }, { signal });
+  const estimate = await client.call('estimateAnalysis', { ...request, memoryBytes: allowed, ablations }, { signal });
   for (const line of estimateLines(estimate, allowed, folder !== null)) tell(line);
   if (folder !== null) {
     await mkdir(folder, { recursive: true });
@@ -107,7 +109,7 @@ export function allowedBytes(memoryBytes: number | null): number {
 }
 
 export function estimateLines(
-  { seconds, damage, tokens, memoryBytes, storedBytes, readBytes }: AnalysisEstimate,
+  { seconds, damage, ablation, tokens, memoryBytes, storedBytes, readBytes }: AnalysisEstimate,
   allowedBytes: number,
   inFiles: boolean,
 ): string[] {
@@ -124,7 +126,17 @@ export function estimateLines(
     damage.intervals === 0
       ? '  damage: no intervals to measure (--damage-intervals is 0, or there are too few tokens for this width)'
       : `  damage: ${damage.intervals} intervals on ${damage.samples} samples, ${duration(damage.secondsPerInterval)} each (--damage-intervals, --damage-samples)`,
+    ...(ablation ? [ablationLine(ablation, damage.samples)] : []),
   ];
+}
+
+function ablationLine(
+  { ways, seconds, readBytes }: NonNullable<AnalysisEstimate['ablation']>,
+  samples: number,
+): string {
+  const count = ways.toLocaleString('en-US');
+  const read = readBytes > 0 ? `, ${shownBytes(readBytes)} read of the model` : '';
+  return `  ablation, after that: ${count} measurements on ${samples} samples, about ${duration(seconds)}${read} (--ablation, --damage-samples)`;
 }
 
 /** Undefined where all tokens were read. */

@@ -146,11 +146,16 @@ it('measures the intervals that are named, detected or not', async () => {
   ]);
 }, 120_000);
 
-it('estimates time, memory and disk without analysing', async () => {
-  const { code, stderr } = await contigua([...ANALYSE, '--states', 'none', '--estimate', '--out', 'none.json']);
+it('estimates time, memory and disk, and an ablation besides, without analysing', async () => {
+  const asked = ['--states', 'none', '--ablation', 'blocks,parts', '--estimate', '--out', 'none.json'];
+  const { code, stderr } = await contigua([...ANALYSE, ...asked]);
   expect(code).toBe(0);
   expect(stderr).toMatch(
     /estimate: about [\d.]+ (s|min) \(weights .*damage .*\)\n {2}tokens: 512 of image.*\n {2}memory: .* at the peak.*\n {2}disk: /,
+  );
+  // 16 blocks, and two halves of each; its weights stay in memory.
+  expect(stderr).toMatch(
+    /ablation, after that: 48 measurements on 2 samples, about [\d.]+ s \(--ablation, --damage-samples\)/,
   );
   expect(existsSync(join(folder, 'none.json'))).toBe(false);
 }, 120_000);

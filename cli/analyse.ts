@@ -71,7 +71,7 @@ export async function analyse(argv: readonly string[], { signal }: CommandContex
       tell('calibration: SYNTHETIC inputs. They test that the analysis runs; real pictures give other results.');
     }
     const request = { calibration, ...streaming.request };
-    const limits = await estimated(client, model, request, streaming, signal);
+    const limits = await estimated(client, model, request, streaming, signal, ablations);
     if (streaming.estimateOnly) return null;
     const measured = await client.call('analyse', { ...request, limits }, { signal, onProgress: display.show });
     const options = { signal, onProgress: display.show };

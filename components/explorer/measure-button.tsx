@@ -1,15 +1,19 @@
 'use client';
-/** Measured ablation is asked for: it takes a forward of the whole model for everything that is taken out. */
+/** Measured ablation is asked for, which takes a part of a forward pass for everything that is taken out: how long that is, is said first. */
 import type { ReactNode } from 'react';
 import { useStore } from 'zustand';
 import { Button } from '@/components/ui/button';
-import type { Ablation } from '@/lib/core/detection/index.ts';
+import { type Ablation, ablationsOf, ablationWork, unmeasured, WAYS_PER_READING } from '@/lib/core/detection/index.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
-import { leftToMeasure, measureAblation } from '@/lib/page/explorer/ablations.ts';
+import { remainingWords } from '@/lib/page/browser/number-words.ts';
+import { measureAblation } from '@/lib/page/explorer/ablations.ts';
+import { keepsStates } from '@/lib/page/explorer/analysis.ts';
 import { busyStore } from '@/lib/page/explorer/compute.ts';
+import { detectedIn } from '@/lib/page/explorer/detection.ts';
 import { engineStore } from '@/lib/page/explorer/engine.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import { wantedFile } from '@/lib/page/explorer/probe-source.ts';
+import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { lacksWeights } from '@/lib/page/explorer/traces.ts';
 import { useAnalysis } from './use-analysis';
 
@@ -24,7 +28,10 @@ export function useMeasurable(report: AnalysisReport): { readonly whyNot: string
   return { whyNot: noWeights ?? noFile, isBusy: isWorking || !isReady };
 }
 
-/** "Measure every interval of 2 to 5 blocks (41)"; what it says is left to measure. */
+/** From then on the button itself says how long it takes. */
+const LONG_MS = 2 * 60_000;
+
+/** "Measure every interval of 2 to 5 blocks (41)"; what it says is left to measure, and about how long that takes. */
 export function MeasureButton({
   report,
   which,
@@ -35,16 +42,28 @@ export function MeasureButton({
   children: ReactNode;
 }) {
   const { whyNot, isBusy } = useMeasurable(report);
-  const left = leftToMeasure(report, which);
+  const detection = useStore(settingsStore, (settings) => settings.detection);
+  const summary = useStore(modelStore, (state) => state.summary);
+  const ablated = unmeasured(report, ablationsOf(which, report.model, detectedIn(report, detection)));
+  const isStreamed = summary !== null && keepsStates(summary);
+  const { ways: left, sweeps, forwardMs } = ablationWork(ablated, msOf(report), isStreamed ? WAYS_PER_READING : 1);
+  const tookMs = forwardMs * (report.settings.damageSamples ?? 0);
+  const readings = isStreamed && sweeps > 1 ? `, and the weights are read ${sweeps} times` : '';
+  const takes = tookMs > 0 ? `About ${remainingWords(tookMs)} of forward passes${readings}` : undefined;
   return (
     <Button
       small
       disabled={left === 0 || isBusy || whyNot !== null}
-      title={whyNot ?? undefined}
+      title={whyNot ?? takes}
       onClick={() => void measureAblation(which, report)}
     >
       {left === 0 ? 'Measured' : 'Measure'} {children}
-      {left > 0 ? ` (${left})` : ''}
+      {left > 0 ? ` (${left}${tookMs >= LONG_MS ? `, about ${remainingWords(tookMs)}` : ''})` : ''}
     </Button>
   );
+}
+
+/** Of each block on one sample; none where blocks were not timed. */
+function msOf({ blockMs }: AnalysisReport): readonly number[] {
+  return blockMs.every((ms) => ms !== null) ? blockMs : [];
 }

@@ -8,6 +8,7 @@ import {
   tracedStates,
 } from '../core/analysis/index.ts';
 import { storedBytes } from '../core/checkpoint/inventory.ts';
+import { ablationsOf } from '../core/detection/index.ts';
 import type { OpenModel } from '../core/folder/open-model.ts';
 import { architectureOf } from '../core/model/index.ts';
 import type { EngineName } from '../core/tensor/index.ts';
@@ -16,6 +17,7 @@ import { type FileHost, openFileOf } from './folder/file-host.ts';
 import { checkSameWeights } from './same-weights.ts';
 import type { TaskRunner } from './serve.ts';
 import type { Session } from './session.ts';
+import { staysInMemory } from './ways.ts';
 
 type AnalysisTasks = Pick<TaskRunner, 'analyse' | 'estimateAnalysis' | 'fittingLimits' | 'capture' | 'analyseTrace'>;
 
@@ -46,17 +48,20 @@ export function createAnalysisTasks(
       return reportOf(await session.analyse(key, calibration, options, openStore), model.summary, engine);
     },
 
-    async estimateAnalysis({ memoryBytes, states, ...asked }, { signal }) {
+    async estimateAnalysis({ memoryBytes, states, ablations = [], ...asked }, { signal }) {
       const { calibration } = await analyses.sampled(asked);
       const { damage } = asked;
       session.releaseSharing();
       const inFiles = states !== undefined;
+      const { summary } = session.model;
+      const lists = ablations.map((which) => ablationsOf(which, summary));
       return await estimateAnalysis(await session.transformer(), calibration, {
         blockBytes: blockBytesOf(session.model),
         signal,
         memoryBytes,
         inFiles,
         damage,
+        ablations: lists.length > 0 ? { lists, isResident: staysInMemory(summary.sizeBytes) } : undefined,
         meter: memory(session.engine.name),
       });
     },

@@ -10,7 +10,7 @@ import type { AnalysisEstimate, AnalysisLimits } from '../core/analysis/estimate
 import type { AnalysisPartial } from '../core/analysis/progress.ts';
 import type { CalibrationRequest } from '../core/capture/calibration-request.ts';
 import type { NamedBlob } from '../core/checkpoint/types.ts';
-import type { NamedPart } from '../core/detection/ablation.ts';
+import type { Ablation, NamedPart } from '../core/detection/ablation.ts';
 import type { TrainingInputs } from '../core/distil/batches-for.ts';
 import type { FfnEdit, ModulationEdit, RunEdit, TextStreamEdit } from '../core/edit/edit.ts';
 import type { Drawing } from '../core/edited-model/draw-prompt.ts';
@@ -118,9 +118,9 @@ export interface Tasks {
     result: AnalysisReport;
     partial: AnalysisPartial;
   };
-  /** What `analyse` would take here, from a short measurement. Fails with `too-large` where the memory is too little. */
+  /** What `analyse` would take here, and `ablations` after it, from a short measurement. Fails with `too-large` where the memory is too little. */
   estimateAnalysis: {
-    input: AnalysisRequest & { readonly memoryBytes: number };
+    input: AnalysisRequest & { readonly memoryBytes: number; readonly ablations?: readonly Ablation[] | undefined };
     result: AnalysisEstimate;
     partial: never;
   };

@@ -1,12 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test, vi } from 'vitest';
 import { sampleTokens, syntheticCalibration } from '../capture/index.ts';
+import { ablationsOf, WAYS_PER_READING } from '../detection/index.ts';
+import { runEdit } from '../edit/index.ts';
 import { goldenCheckpoint } from '../model/golden-fill.ts';
 import { openTransformer, parseModelConfig, type Transformer } from '../model/index.ts';
 import { goldenQ1 } from '../model/qwen-image/goldens.ts';
 import { memoryStates } from '../states/index.ts';
 import { startTestEngine } from '../tensor/test-engines.ts';
 import { analyse } from './analyse.ts';
+import { damageInputsOf, editDamage, partDamage } from './edit-damage.ts';
 import { type EstimateOptions, estimateAnalysis } from './estimate.ts';
 
 const BLOCKS = 6;
@@ -65,6 +68,34 @@ test('counts the blocks that run after each interval that is named', async () =>
   expect(await blocksRun([{ first: 0, last: 1 }])).toBeCloseTo(2 * 2 * 4, 6);
   expect(await blocksRun([{ first: 3, last: 5 }])).toBe(0);
 });
+
+test.each(['blocks', 'parts', 'intervals'] as const)(
+  'tells what the ablation of %s takes besides, as it is then measured',
+  async (which) => {
+    const transformer = await openTransformer(config, goldenCheckpoint(config));
+    const inputs = damageInputsOf(calibration, [], 'prompt-groups', 2);
+    const list = ablationsOf(which, { numBlocks: BLOCKS });
+    const options = { waysAtOnce: WAYS_PER_READING };
+    await editDamage(transformer, inputs, [runEdit({ first: 0, last: 1 }, 'nothing')], options);
+    // Every block that runs, the model's own and those with a half taken out.
+    const runStep = vi.spyOn(transformer, 'runStep');
+    await editDamage(transformer, inputs, list.edits, options);
+    await partDamage(transformer, inputs, list.parts, options);
+    const runs = runStep.mock.calls.length / inputs.batches.length;
+
+    const { ablation, seconds, damage, readBytes } = await estimate({
+      damage: { samples: 2, intervals: 0 },
+      ablations: { lists: [list], isResident: false },
+    });
+    expect(damage.samples).toBe(2);
+    expect(readBytes).toBe(1e6);
+    const sweeps = Math.ceil(list.edits.length / WAYS_PER_READING) + Math.ceil(list.parts.length / WAYS_PER_READING);
+    expect(ablation).toMatchObject({ ways: list.edits.length + list.parts.length, readBytes: sweeps * 1e6 });
+    const perBlock = seconds.forward / (BLOCKS * calibration.levels.length);
+    expect((ablation!.seconds - sweeps * seconds.weights) / (2 * perBlock)).toBeCloseTo(runs, 6);
+    transformer.dispose();
+  },
+);
 
 test('expects no damage of tokens that are too few for any interval to be read', async () => {
   const few = sampleTokens(calibration, 48);

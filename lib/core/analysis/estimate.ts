@@ -4,7 +4,7 @@
  * in memory; where the memory that is allowed is too little, it is refused with the least that would do.
  */
 import { type Calibration, passBytes } from '../capture/index.ts';
-import { areReadable } from '../detection/index.ts';
+import { type Ablated, ablationWork, areReadable, WAYS_PER_READING } from '../detection/index.ts';
 import { ContiguaError } from '../errors.ts';
 import type { BlockInterval } from '../interval/index.ts';
 import { disposeState, streamTokens, type Transformer } from '../model/index.ts';
@@ -44,7 +44,14 @@ export interface AnalysisEstimate {
     readonly samples: number;
     readonly secondsPerInterval: number;
   };
-  /** Read of the model, as it is stored. */
+  /** What is taken out besides, each by itself; absent where nothing was asked for. */
+  readonly ablation?: {
+    readonly ways: number;
+    readonly seconds: number;
+    /** Read of the model. */
+    readonly readBytes: number;
+  };
+  /** Read of the model, as it is stored, without what an ablation reads. */
   readonly readBytes: number;
   /** States, probes and what waits, in files or in memory. */
   readonly storedBytes: number;
@@ -69,6 +76,8 @@ export interface EstimateOptions {
   /** Whether states are kept in files; else they are in memory. */
   readonly inFiles: boolean;
   readonly damage?: DamageBudget | undefined;
+  /** What will be measured after the analysis, list by list, and whether the weights stay in memory for it. */
+  readonly ablations?: { readonly lists: readonly Ablated[]; readonly isResident: boolean } | undefined;
   /** Of all blocks together, as the model stores them. */
   readonly blockBytes: number;
   /** Null where a process cannot tell. */
@@ -88,7 +97,7 @@ export const BASE_BYTES = 300e6;
 export async function estimateAnalysis(
   transformer: Transformer,
   calibration: Calibration,
-  { signal, memoryBytes, inFiles, damage = {}, blockBytes, meter }: EstimateOptions,
+  { signal, memoryBytes, inFiles, damage = {}, ablations, blockBytes, meter }: EstimateOptions,
 ): Promise<AnalysisEstimate> {
   const { architecture, config } = transformer;
   const { blocks, streams } = architecture;
@@ -173,6 +182,7 @@ export async function estimateAnalysis(
       damage: whole + intervals * secondsPerInterval,
     },
     damage: { intervals, samples, secondsPerInterval },
+    ...(ablations ? { ablation: ablationOf(ablations) } : {}),
     readBytes: blockBytes * (1 + (intervals > 0 ? sweeps : 0)),
     storedBytes: kept + (inFiles ? Math.max(2 * all, Math.max(0, surrogates - surrogateBytes)) : 0),
     memoryBytes: Math.max(
@@ -183,6 +193,26 @@ export async function estimateAnalysis(
     ),
     limits: { engineBytes, surrogateBytes },
   };
+
+  function ablationOf({ lists, isResident }: NonNullable<EstimateOptions['ablations']>) {
+    const blockMs = Array<number>(numBlocks).fill(1000 * forward.sampleSeconds);
+    const works = lists.map((list) =>
+      ablationWork(list, blockMs, isResident ? 1 : Math.min(WAYS_PER_READING, waysAtOnce)),
+    );
+    const readings = isResident ? 0 : works.reduce((sum, work) => sum + work.sweeps, 0);
+    // The map of a run of two blocks is the probe of the second.
+    const fitted = lists
+      .flatMap(({ edits }) => edits)
+      .filter(({ first, last, by }) => by === 'linear' && last > first + 1);
+    return {
+      ways: works.reduce((sum, { ways }) => sum + ways, 0),
+      seconds:
+        (samples * works.reduce((sum, { forwardMs }) => sum + forwardMs, 0)) / 1000 +
+        readings * readSeconds +
+        (fitted.length * perStream.probes) / numBlocks,
+      readBytes: readings * blockBytes,
+    };
+  }
 }
 
 /**

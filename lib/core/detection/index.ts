@@ -9,6 +9,7 @@ export {
   runsOf,
   unmeasured,
 } from './ablation.ts';
+export { type AblationWork, ablationWork, WAYS_PER_READING } from './ablation-work.ts';
 export { estimatedError } from './choice-estimate.ts';
 export {
   addedDamage,
