@@ -1,7 +1,7 @@
 /**
  * The tables of large models for bench/gpu.ts: four blocks of Qwen-Image's shape beside PyTorch on the processor
- * (bench/four-blocks.ts), and a checkpoint of exactly its shapes (bench/full-size-analysis.ts). Each is a command of its own,
- * whose output is the section; they take minutes to hours, and gigabytes of disk.
+ * (bench/four-blocks.ts), a checkpoint of exactly its shapes (bench/full-size-analysis.ts), and, for WebGPU, one of SD3.5-medium's shape in
+ * Chromium (bench/page-analysis.ts). Each is a command of its own, whose output is the section; they take minutes to hours, and gigabytes of disk.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -33,6 +33,14 @@ export function largeSections(
     commandSection('A checkpoint of Qwen-Image’s shapes', 'full-size-analysis.ts', [
       ...['--engine', engine, '--blocks', blocks, '--out', join(folder, 'full'), '--kill'],
     ]),
+    // No browser has CUDA.
+    ...(engine === 'webgpu'
+      ? [
+          commandSection('A checkpoint of SD3.5-medium’s shape in the page', 'page-analysis.ts', [
+            ...['--engine', engine, '--out', join(folder, 'page')],
+          ]),
+        ]
+      : []),
   ];
 }
 

@@ -1,13 +1,14 @@
 /**
  * A checkpoint of the shape of Stable Diffusion 3.5 medium (24 blocks, width 1536, 2.24 B parameters, 4.5 GB in BF16; noise from
- * a seed, written to disk) analysed in Chromium on WASM with 1,024 image tokens per sample: estimated, stopped half-way,
- * resumed after a reload. Prints time, processor time and peak memory of the tab's process, and the longest main-thread task (processor
+ * a seed, written to disk) analysed in Chromium with 1,024 image tokens per sample, on WASM or, with `--engine webgpu`, on a graphics
+ * processor: estimated, stopped half-way, resumed after a reload. Prints time, processor time and peak memory of the tab's process, and the longest main-thread task (processor
  * time) of each part.
  *
  *   node --import ./scripts/sources.mjs bench/page-analysis.ts [--blocks 24] [--samples 4] [--timesteps 2] [--text 77] [--latent 64]
- *     [--limits t1024-s1-i1] [--stop-after 12] [--until 24] [--out FOLDER] [--no-build] [--keep]
+ *     [--limits t1024-s1-i1] [--stop-after 12] [--until 24] [--out FOLDER] [--engine webgpu] [--no-build] [--keep]
  *
- * `--until N` ends after the first N blocks, where a machine is too slow for all; `--latent 16` makes 64 image tokens, to try the bench.
+ * `--until N` ends after the first N blocks, where a machine is too slow for all; `--latent 16` makes 64 image tokens, to try the bench, and
+ * `--adapter swiftshader` tries `webgpu` without a graphics processor.
  */
 import { mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { cpus } from 'node:os';
@@ -33,6 +34,8 @@ const { values } = parseArgs({
     out: { type: 'string', default: 'bench-page-analysis' },
     'stop-after': { type: 'string' },
     until: { type: 'string' },
+    engine: { type: 'string', default: 'wasm' },
+    adapter: { type: 'string' },
     'no-build': { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
   },
@@ -44,6 +47,19 @@ const IMAGE_TOKENS = (LATENT / 2) ** 2;
 const PIECE_BYTES = 2 ** 26;
 const HOURS_MS = 6 * 3600_000;
 const FOLLOWED_EVERY_S = 20;
+
+/** By the names that the page gives them, with what Chromium needs for each: without the last two it has no WebGPU on Linux. */
+const ENGINES: Readonly<Record<string, { readonly label: string; readonly args: readonly string[] }>> = {
+  wasm: { label: 'WASM', args: [] },
+  webgpu: {
+    label: 'WebGPU',
+    args: values.adapter
+      ? ['--enable-unsafe-webgpu', `--use-webgpu-adapter=${values.adapter}`]
+      : ['--enable-unsafe-webgpu', '--ignore-gpu-blocklist', '--enable-features=Vulkan'],
+  },
+};
+const engine = ENGINES[values.engine];
+if (!engine) throw new Error(`--engine takes ${Object.keys(ENGINES).join(' or ')}, not ${values.engine}`);
 
 const MODEL = 'sd3.5-medium-shape';
 const DEFAULT_SAMPLE = 'shapes-mmdit';
@@ -58,7 +74,14 @@ const server = await startPage(undefined, { build: !values['no-build'] });
 const browser = await chromium.launchPersistentContext(join(out, 'profile'), {
   executablePath: ensureChromium(),
   viewport: { width: 1440, height: 900 },
-  args: ['--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-sync'],
+  args: [
+    '--no-sandbox',
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-sync',
+    ...engine.args,
+  ],
 });
 try {
   const page = browser.pages()[0] ?? (await browser.newPage());
@@ -73,6 +96,7 @@ try {
   );
   console.log('|---|---|---|---|---|---|');
   await page.goto(`${server.url}/?limits=${values.limits}`);
+  console.error(await takeEngine(page, engine.label));
   await measured(page, 'open the model and the calibration', () => openBoth(page));
   await measured(page, 'estimate', async () => {
     await page.getByRole('button', { name: 'Estimate', exact: true }).click();
@@ -94,12 +118,13 @@ try {
     await enabled(page, 'Analyse');
   });
   await page.reload();
+  await takeEngine(page, engine.label);
   await measured(page, 'open both again after a reload', () => openBoth(page));
   const until = Number(values.until ?? BLOCKS);
   await measured(page, until < BLOCKS ? `resumed, up to block ${until} of ${BLOCKS}` : 'the rest', async () => {
     await page.getByRole('button', { name: 'Analyse', exact: true }).click();
     if (until < BLOCKS) await followed(page, reached(page, 'Fit linear probes', until));
-    else await followed(page, outcome(page, panel(page).getByText(/^Took .+ on WASM$/)));
+    else await followed(page, outcome(page, panel(page).getByText(new RegExp(`^Took .+ on ${engine.label}$`))));
   });
   const report = JSON.parse((await keptText(page)) ?? '{}');
   console.log(
@@ -148,6 +173,24 @@ async function writeCalibration(): Promise<void> {
   const file = await open(calibration, 'w');
   await file.write(bytes);
   await file.close();
+}
+
+/** Chosen by name where the page took another one; what the page then calls it, with its device. */
+async function takeEngine(page: Page, label: string): Promise<string> {
+  const button = page.getByRole('button', { name: /^Engine: / });
+  const running = page.getByRole('button', { name: new RegExp(`^Engine: ${label} · `) });
+  await page.getByRole('button', { name: /^Engine: .+ · / }).waitFor();
+  if ((await running.count()) === 0) {
+    await button.click();
+    const use = page.getByRole('button', { name: `Use ${label}`, exact: true });
+    if ((await use.count()) === 0 || !(await use.isEnabled())) {
+      throw new Error((await page.getByRole('dialog', { name: 'Engine' }).allInnerTexts()).join('\n'));
+    }
+    await use.click();
+    await running.waitFor();
+    await page.keyboard.press('Escape');
+  }
+  return (await running.getAttribute('aria-label')) ?? (await running.allInnerTexts()).join(' ');
 }
 
 function panel(page: Page) {
