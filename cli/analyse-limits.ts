@@ -9,6 +9,7 @@ import { pathToFileURL } from 'node:url';
 import type { WorkerClient } from '../lib/compute/client.ts';
 import type { AnalysisRequest } from '../lib/compute/protocol.ts';
 import type { AnalysisEstimate, AnalysisLimits } from '../lib/core/analysis/estimate.ts';
+import type { TraceEstimate } from '../lib/core/analysis/estimate-trace.ts';
 import type { Ablation } from '../lib/core/detection/index.ts';
 import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
 import { type BlockInterval, formatIntervalKey, parseIntervalKey } from '../lib/core/interval/index.ts';
@@ -87,15 +88,39 @@ export async function estimated(
   const allowed = allowedBytes(memoryBytes);
   const estimate = await client.call('estimateAnalysis', { ...request, memoryBytes: allowed, ablations }, { signal });
   for (const line of estimateLines(estimate, allowed, folder !== null)) tell(line);
-  if (folder !== null) {
-    await mkdir(folder, { recursive: true });
-    const { bavail, bsize } = await statfs(folder);
-    const room = Math.min(diskBytes ?? Number.POSITIVE_INFINITY, bavail * bsize);
-    if (estimate.storedBytes > room) {
-      tell(`The disk may not suffice: ${shownBytes(estimate.storedBytes)} are needed, ${shownBytes(room)} are there.`);
-    }
-  }
+  await tellRoom(estimate, folder, diskBytes);
   return estimate.limits;
+}
+
+/** The same of a trace. */
+export async function estimatedTrace(
+  client: WorkerClient,
+  { sizeBytes }: ModelSummary,
+  { request: { states }, memoryBytes, folder, diskBytes, estimateOnly }: StreamingRequest,
+  signal: AbortSignal,
+): Promise<TraceEstimate['limits'] | undefined> {
+  if (!isEstimated({ sizeBytes }, memoryBytes) && !estimateOnly) return undefined;
+  tell('fitting and comparing noise of the size of the states, for the estimate');
+  const allowed = allowedBytes(memoryBytes);
+  const estimate = await client.call('estimateTrace', { states, memoryBytes: allowed }, { signal });
+  const { seconds } = estimate;
+  const parts = (['reading', 'probes', 'similarity'] as const).map((part) => [part, seconds[part]] as const);
+  for (const line of [timeLine(parts), ...sizeLines(estimate, allowed, folder !== null, 'trace')]) tell(line);
+  await tellRoom(estimate, folder, diskBytes);
+  return estimate.limits;
+}
+
+async function tellRoom(
+  { storedBytes }: Pick<AnalysisEstimate, 'storedBytes'>,
+  folder: string | null,
+  diskBytes: number | null,
+): Promise<void> {
+  if (folder === null) return;
+  await mkdir(folder, { recursive: true });
+  const { bavail, bsize } = await statfs(folder);
+  const room = Math.min(diskBytes ?? Number.POSITIVE_INFINITY, bavail * bsize);
+  if (storedBytes <= room) return;
+  tell(`The disk may not suffice: ${shownBytes(storedBytes)} are needed, ${shownBytes(room)} are there.`);
 }
 
 /** Whether a block is measured first: of a large model, and where memory is limited. */
@@ -113,20 +138,43 @@ export function estimateLines(
   allowedBytes: number,
   inFiles: boolean,
 ): string[] {
-  const total = Object.values(seconds).reduce((sum, of) => sum + of, 0);
-  const parts = (['weights', 'forward', 'probes', 'similarity', 'damage'] as const)
-    .map((part) => `${part} ${duration(seconds[part])}`)
-    .join(', ');
-  const read = Object.entries(tokens).map(([stream, count]) => `${count.toLocaleString('en-US')} of ${stream}`);
+  const parts = (['weights', 'forward', 'probes', 'similarity', 'damage'] as const).map(
+    (part) => [part, seconds[part]] as const,
+  );
   return [
-    `estimate: about ${duration(total)} (${parts})`,
-    `  tokens: ${read.join(', ')}`,
-    `  memory: ${shownBytes(memoryBytes)} at the peak, of ${shownBytes(allowedBytes)} allowed`,
-    `  ${inFiles ? 'disk' : 'states, in memory'}: ${shownBytes(storedBytes)}; read of the model: ${shownBytes(readBytes)}`,
+    timeLine(parts),
+    ...sizeLines({ tokens, memoryBytes, storedBytes, readBytes }, allowedBytes, inFiles, 'model'),
     damage.intervals === 0
       ? '  damage: no intervals to measure (--damage-intervals is 0, or there are too few tokens for this width)'
       : `  damage: ${damage.intervals} intervals on ${damage.samples} samples, ${duration(damage.secondsPerInterval)} each (--damage-intervals, --damage-samples)`,
     ...(ablation ? [ablationLine(ablation, damage.samples)] : []),
+  ];
+}
+
+function timeLine(parts: readonly (readonly [string, number])[]): string {
+  const total = parts.reduce((sum, [, seconds]) => sum + seconds, 0);
+  const each = parts.map(([part, seconds]) => `${part} ${duration(seconds)}`).join(', ');
+  return `estimate: about ${duration(total)} (${each})`;
+}
+
+function sizeLines(
+  {
+    tokens,
+    memoryBytes,
+    storedBytes,
+    readBytes,
+  }: Pick<TraceEstimate, 'tokens' | 'memoryBytes' | 'storedBytes' | 'readBytes'>,
+  allowedBytes: number,
+  inFiles: boolean,
+  source: 'model' | 'trace',
+): string[] {
+  const read = Object.entries(tokens).map(([stream, count]) => `${count.toLocaleString('en-US')} of ${stream}`);
+  // States of a trace stay in its file.
+  const stored = source === 'model' ? 'states' : 'probes and results';
+  return [
+    `  tokens: ${read.join(', ')}`,
+    `  memory: ${shownBytes(memoryBytes)} at the peak, of ${shownBytes(allowedBytes)} allowed`,
+    `  ${inFiles ? 'disk' : `${stored}, in memory`}: ${shownBytes(storedBytes)}; read of the ${source}: ${shownBytes(readBytes)}`,
   ];
 }
 

@@ -11,7 +11,7 @@ import {
 import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
 import { type AnalysisReport, CALIBRATION_BOUNDS } from '../lib/core/report/index.ts';
 import { ablationsAskedFor, withAblations } from './analyse-ablation.ts';
-import { estimated, STREAMING_OPTIONS, sampledWords, streamingRequest } from './analyse-limits.ts';
+import { estimated, estimatedTrace, STREAMING_OPTIONS, sampledWords, streamingRequest } from './analyse-limits.ts';
 import { widthLines, widthsAskedFor, withWidth } from './analyse-width.ts';
 import {
   type Arguments,
@@ -64,7 +64,9 @@ export async function analyse(argv: readonly string[], { signal }: CommandContex
     if (model.trace) {
       refuseWithoutWeights(args);
       const { states } = streaming.request;
-      return await client.call('analyseTrace', { states }, { signal, onProgress: display.show });
+      const limits = await estimatedTrace(client, model, streaming, signal);
+      if (streaming.estimateOnly) return null;
+      return await client.call('analyseTrace', { states, limits }, { signal, onProgress: display.show });
     }
     const calibration = await requestFor(model);
     if (calibration.kind === 'synthetic') {
@@ -106,9 +108,6 @@ function refuseWithoutWeights(args: Options): void {
     if (args.text(name) !== undefined) {
       throw usage('analyse', `--${name} needs the weights of the model, and a trace holds none`);
     }
-  }
-  if (args.flag('estimate') || args.text('memory') !== undefined) {
-    throw usage('analyse', 'A trace is not estimated: its states are read where they are');
   }
 }
 

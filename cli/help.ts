@@ -80,8 +80,8 @@ pictures and captions of the sample grammar for the bundled model, or seeded noi
   --memory SIZE       that the analysis may take, as 6GB (80 % of what is free); --disk SIZE in DIR (all of it)
   --damage-samples N  held-out samples that detected intervals are measured on (8); --damage-intervals N measures the N
                       nearest ones alone (all), and --damage-intervals 3-5,8-9 these, detected or not
-  --estimate          measures one block, prints time, memory and disk, and what --ablation takes besides, and exits; a large
-                      model's is always printed
+  --estimate          measures one block, prints time, memory and disk, and what --ablation takes besides, and exits; that of a
+                      large model or trace is always printed
   --out FILE          the report; without it, stdout
 ${ENGINE}
 ${REMOTE}`,

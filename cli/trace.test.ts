@@ -37,6 +37,28 @@ describe('contigua with a trace', () => {
     expect(parseReport(other.stdout, 'stdout').streams).toEqual(report.streams);
   });
 
+  it('is estimated, and refused where the memory is too little', async () => {
+    const { code, stdout, stderr } = await contigua(
+      'analyse',
+      TRACE,
+      '--engine',
+      'cpu',
+      '--states',
+      'kept',
+      '--estimate',
+    );
+    expect(code).toBe(0);
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(
+      /estimate: about [\d.]+ s \(reading .*, probes .*, similarity .*\)\n {2}tokens: 96 of image, 96 of text\n {2}memory: .*\n {2}disk: .*; read of the trace: /,
+    );
+    const refused = await contigua('analyse', TRACE, '--engine', 'cpu', '--memory', '20MB');
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toMatch(
+      /does not fit the memory that is allowed; found 20 MB allowed; expected at least \d+ MB/,
+    );
+  });
+
   it('says what does not go with it', async () => {
     const ablation = await contigua('analyse', TRACE, '--engine', 'cpu', '--ablation', 'blocks');
     expect(ablation).toMatchObject({ code: 2 });

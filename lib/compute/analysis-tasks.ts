@@ -2,6 +2,7 @@
 import {
   analyseStates,
   estimateAnalysis,
+  estimateTrace,
   fittingLimits,
   type MemoryMeter,
   reportOf,
@@ -19,7 +20,10 @@ import type { TaskRunner } from './serve.ts';
 import type { Session } from './session.ts';
 import { staysInMemory } from './ways.ts';
 
-type AnalysisTasks = Pick<TaskRunner, 'analyse' | 'estimateAnalysis' | 'fittingLimits' | 'capture' | 'analyseTrace'>;
+type AnalysisTasks = Pick<
+  TaskRunner,
+  'analyse' | 'estimateAnalysis' | 'fittingLimits' | 'capture' | 'analyseTrace' | 'estimateTrace'
+>;
 
 /** `memory` is that of the process, with an engine. */
 export function createAnalysisTasks(
@@ -80,16 +84,27 @@ export function createAnalysisTasks(
       return await captureTrace(model, await session.transformer(), request, files, engine.name, context);
     },
 
-    async analyseTrace({ states }, { signal, onProgress }) {
+    async analyseTrace({ states, limits = {} }, { signal, onProgress }) {
       const { engine, trace: open } = session;
       const key = storeKey(`trace ${open.summary.trace?.digits}`, open, engine);
       const store = states && (await files.openStates(states.url, states.sizeBytes, key));
       try {
-        const analysed = await analyseStates(tracedStates(open.trace), { signal, onProgress, store });
+        const analysed = await analyseStates(tracedStates(open.trace), { signal, onProgress, store, ...limits });
         return reportOf(analysed, open.summary, null);
       } finally {
         await store?.dispose();
       }
+    },
+
+    async estimateTrace({ states, memoryBytes }, { signal }) {
+      const { engine, trace: open } = session;
+      return await estimateTrace(tracedStates(open.trace), {
+        signal,
+        memoryBytes,
+        inFiles: states !== undefined,
+        stateBytes: open.trace.sizeBytes,
+        meter: memory(engine.name),
+      });
     },
   };
 }

@@ -7,6 +7,7 @@
 import type { DamageBudget } from '../core/analysis/analyse.ts';
 import type { Damage } from '../core/analysis/edit-damage.ts';
 import type { AnalysisEstimate, AnalysisLimits } from '../core/analysis/estimate.ts';
+import type { TraceEstimate } from '../core/analysis/estimate-trace.ts';
 import type { AnalysisPartial } from '../core/analysis/progress.ts';
 import type { CalibrationRequest } from '../core/capture/calibration-request.ts';
 import type { NamedBlob } from '../core/checkpoint/types.ts';
@@ -146,7 +147,17 @@ export interface Tasks {
     partial: never;
   };
   /** Everything that needs no weights, of the trace that is open. */
-  analyseTrace: { input: Pick<AnalysisRequest, 'states'>; result: AnalysisReport; partial: AnalysisPartial };
+  analyseTrace: {
+    input: Pick<AnalysisRequest, 'states'> & { readonly limits?: TraceEstimate['limits'] | undefined };
+    result: AnalysisReport;
+    partial: AnalysisPartial;
+  };
+  /** What that would take here, from a short measurement. Fails with `too-large` where the memory is too little. */
+  estimateTrace: {
+    input: Pick<AnalysisRequest, 'states'> & { readonly memoryBytes: number };
+    result: TraceEstimate;
+    partial: never;
+  };
   /** Each run alone. Those that were measured before on the states of the open analysis are read, where its states are in files. */
   damage: {
     input: { edits: readonly RunEdit[]; probes: ProbeSource; limits?: EngineLimits | undefined };

@@ -3,24 +3,19 @@
  * and a few surrogates followed on noise of the size that the analysis has. Its limits say how much may wait on the engine and
  * in memory; where the memory that is allowed is too little, it is refused with the least that would do.
  */
-import { type Calibration, passBytes } from '../capture/index.ts';
+import { type Calibration, countsOf, passBytes } from '../capture/index.ts';
 import { type Ablated, ablationWork, areReadable, WAYS_PER_READING } from '../detection/index.ts';
 import { ContiguaError } from '../errors.ts';
 import type { BlockInterval } from '../interval/index.ts';
 import { disposeState, streamTokens, type Transformer } from '../model/index.ts';
-import { seededRandom } from '../random.ts';
 import type { PerStream } from '../report/report.ts';
 import { FLOAT_BYTES, shownBytes } from '../states/index.ts';
 import type { DamageBudget } from './analyse.ts';
-import { type ComparedSize, comparedSize, timedSweeps } from './compared-size.ts';
-import { sweepGrams } from './gram-sweep.ts';
+import { bytesOfRows, figureBytes, measureFigures, secondsOf } from './estimate-figures.ts';
 import { splitRows } from './held-out.ts';
 import { DAMAGE_SAMPLES } from './held-out-inputs.ts';
-import { type JudgedRows, judgedRows } from './judged-rows.ts';
+import { judgedRows } from './judged-rows.ts';
 import { Pace } from './pace.ts';
-import { asAffineMap, fitProbe } from './probe.ts';
-import { weightedProbeQuality } from './probe-bounds.ts';
-import { sumProbeErrors } from './probe-quality.ts';
 
 /** How much of what waits may wait where; the rest waits in the store. */
 export interface AnalysisLimits {
@@ -86,10 +81,6 @@ export interface EstimateOptions {
 
 /** Of all blocks, those that the default rule detects: 7 of 16 and 20 to 26 of 60 on the models that were looked at. */
 const BLOCKS_PER_INTERVAL = 2.3;
-/** Of a pair of blocks and a stream: some 70 numbers as JSON, of CKA and trajectories, their bounds and those of noise bands. */
-const RESULT_BYTES = 1250;
-/** Of a state that is compared or advanced, in the process and on the engine. */
-const STATE_COPIES = 6;
 /** A worker with an engine and no model. */
 export const BASE_BYTES = 300e6;
 
@@ -108,25 +99,8 @@ export async function estimateAnalysis(
   const before = meter?.now() ?? BASE_BYTES;
 
   const forward = await measureBlock(transformer, calibration, pace);
-  const tokens = Object.fromEntries(streams.map(({ id }) => [id, calibration.rows[id]?.length ?? 0]));
-  const perStream = { probes: 0, similarity: 0 };
-  const compared: ComparedSize[] = [];
-  for (const { id } of streams) {
-    const updated = blocks.filter(({ updates }) => updates.includes(id)).length;
-    const [fit, heldOut] = [split.fit[id]!.length, split.heldOut[id]!.length];
-    if (fit > 0)
-      perStream.probes += updated * (await steadySeconds(probeOnNoise(width, fit, heldOut, judged, id, pace)));
-    for (const rows of [heldOut, tokens[id]!]) {
-      if (rows < 4) continue;
-      compared.push(comparedSize(rows, numBlocks, width));
-      const cells = rows === heldOut && judged ? judged.someRows[id]!.rows.length : null;
-      for (const sweep of timedSweeps(rows, numBlocks, width, cells)) {
-        const sampled = sweep.resampled ? judged : null;
-        perStream.similarity +=
-          sweep.times * (await measureSweep(width, sweep.rows, fit, numBlocks, sampled, id, pace));
-      }
-    }
-  }
+  const of = { blocks, streams, width, rows: countsOf(calibration.rows), split, judged };
+  const figures = await measureFigures(of, pace);
   transformer.releaseBlocks();
   const measuredPeak = meter?.peak() ?? before + largestBlock(transformer) * 1.6;
 
@@ -140,20 +114,14 @@ export async function estimateAnalysis(
   const intervals = typeof wanted === 'object' ? wanted.length : readable ? wanted : 0;
   const all = passBytes(calibration, streams, width);
   const stateBytes = all * (samples / calibration.levels.length);
-  const rowBytes = FLOAT_BYTES * width * Object.values(tokens).reduce((sum, n) => sum + n, 0);
-  const probeBytes = streams.reduce((sum, { id }) => {
-    const updated = blocks.filter(({ updates }) => updates.includes(id)).length;
-    const fit = split.fit[id]!.length;
-    return sum + (fit > 0 ? updated * FLOAT_BYTES * width * (fit < width ? 2 * fit + 2 : width + 2) : 0);
-  }, 0);
-  const resultBytes = streams.length * numBlocks ** 2 * (RESULT_BYTES + 4 * 8 * (judged?.weightings.resamples ?? 0));
-  const kept = rowBytes * (numBlocks + 1) + probeBytes + resultBytes;
-  const surrogates = Math.max(0, ...compared.map(({ surrogateBytes }) => surrogateBytes));
+  const rowBytes = bytesOfRows(of);
+  const kept = rowBytes * (numBlocks + 1) + figureBytes(of);
+  const { surrogateBytes: surrogates } = figures;
 
   // While a block runs: what was measured, the rows before and after it, and the states of all batches.
   const running = measuredPeak + 3 * rowBytes;
   // While states are compared: no block's weights.
-  const comparing = before + Math.max(0, ...compared.map((of) => of.keptBytes + STATE_COPIES * of.stateBytes));
+  const comparing = before + figures.comparedBytes;
   const inMemory = inFiles ? 0 : kept;
   const batchBytes = largestBatchBytes(transformer, calibration);
   const least = inFiles
@@ -173,12 +141,12 @@ export async function estimateAnalysis(
   const secondsPerInterval = 2 * wayBlocks * forward.sampleSeconds;
   const whole = intervals > 0 ? numBlocks * samples * forward.sampleSeconds + sweeps * readSeconds : 0;
   return {
-    tokens,
+    tokens: of.rows,
     seconds: {
       weights: readSeconds,
       forward: forward.sampleSeconds * calibration.levels.length * numBlocks,
-      probes: perStream.probes,
-      similarity: perStream.similarity,
+      probes: figures.probesSeconds,
+      similarity: figures.similaritySeconds,
       damage: whole + intervals * secondsPerInterval,
     },
     damage: { intervals, samples, secondsPerInterval },
@@ -209,7 +177,7 @@ export async function estimateAnalysis(
       seconds:
         (samples * works.reduce((sum, { forwardMs }) => sum + forwardMs, 0)) / 1000 +
         readings * readSeconds +
-        (fitted.length * perStream.probes) / numBlocks,
+        (fitted.length * figures.probesSeconds) / numBlocks,
       readBytes: readings * blockBytes,
     };
   }
@@ -252,109 +220,6 @@ export async function measureBlock(
   }
 }
 
-/** Fits one block of one stream, on noise, and judges it. */
-export function probeOnNoise(
-  width: number,
-  fit: number,
-  heldOut: number,
-  judged: JudgedRows | null,
-  stream: string,
-  pace: Pace,
-): () => Promise<void> {
-  const rows = fit + heldOut;
-  const [input, output] = [noise(rows, width, 1), noise(rows, width, 2)];
-  const data = { input, output, width };
-  return async () => {
-    const probe = await fitProbe({ ...data, rows: Uint32Array.from({ length: fit }, (_, i) => i) }, { pace });
-    if (!probe || !judged || heldOut === 0) return;
-    asAffineMap(probe);
-    const { cellOf, sizes } = judged.rows[stream]!;
-    const of = { ...data, rows: Uint32Array.from({ length: heldOut }, (_, i) => fit + i) };
-    const errors = await sumProbeErrors(probe, of, cellOf, sizes.length, pace);
-    weightedProbeQuality(errors, judged.weightings);
-  };
-}
-
-const MEASURED_BLOCKS = 2;
-
-/** Of all states and surrogates of one stream over some rows, no more of them than features. */
-async function measureSweep(
-  width: number,
-  rows: number,
-  fit: number,
-  numBlocks: number,
-  judged: JudgedRows | null,
-  stream: string,
-  pace: Pace,
-): Promise<number> {
-  const states = new Map<number, Float32Array>();
-  const probe = {
-    left: noise(width, Math.min(fit, width), 3),
-    right: noise(Math.min(fit, width), width, 4).map((value) => value * 1e-3),
-    bias: new Float32Array(width),
-  };
-  const surrogates = new Map<number, Float32Array>();
-  const cells = judged?.someRows[stream];
-  let [startedAt, statesAt] = [0, 0];
-  await steadySeconds(async () => {
-    startedAt = performance.now();
-    let statesDone = 0;
-    await sweepGrams(
-      {
-        blocks: MEASURED_BLOCKS,
-        rows,
-        width,
-        updated: Array(MEASURED_BLOCKS).fill(true),
-        resampling:
-          judged && cells
-            ? { cells: { ...cells, rows: cells.rows.map((_, i) => i) }, weightings: judged.weightings }
-            : null,
-      },
-      {
-        async state(index) {
-          const known = states.get(index) ?? noise(rows, width, 5 + index);
-          states.set(index, known);
-          return known;
-        },
-        probe: async () => probe,
-        surrogate: async (start) => surrogates.get(start)!,
-        async putSurrogate(start, values) {
-          surrogates.set(start, Float32Array.from(values));
-        },
-      },
-      pace,
-      {
-        onState() {
-          statesDone += 1;
-          if (statesDone === MEASURED_BLOCKS + 1) statesAt = performance.now();
-        },
-      },
-    );
-  });
-  const perState = (statesAt - startedAt) / 1000 / (MEASURED_BLOCKS + 1);
-  const measured = (MEASURED_BLOCKS * (MEASURED_BLOCKS + 1)) / 2;
-  const perSurrogate = (performance.now() - statesAt) / 1000 / measured;
-  return perState * (numBlocks + 1) + (perSurrogate * numBlocks * (numBlocks + 1)) / 2;
-}
-
-/** Without what the first run alone takes: code is compiled, kernels are prepared. */
-async function steadySeconds(run: () => Promise<unknown>): Promise<number> {
-  let last = await secondsOf(run);
-  for (let again = 0; again < 2 && last < 2; again++) last = await secondsOf(run);
-  return last;
-}
-
-async function secondsOf(run: () => Promise<unknown>): Promise<number> {
-  const startedAt = performance.now();
-  await run();
-  return (performance.now() - startedAt) / 1000;
-}
-
-function noise(rows: number, width: number, seed: number): Float32Array {
-  const { normal } = seededRandom(seed);
-  return Float32Array.from({ length: rows * width }, () => normal());
-}
-
 /** Blocks that the ways of an interval run after it, on the average: half of all where intervals are not named. */
 function blocksAfter(wanted: number | readonly BlockInterval[], numBlocks: number): number {
   if (typeof wanted === 'number' || wanted.length === 0) return numBlocks / 2;
@@ -374,7 +239,8 @@ function tokensOf(inputs: Calibration['batches'][number], { architecture }: Tran
   return architecture.streams.reduce((sum, stream) => sum + inputs.batch * streamTokens(inputs, stream), 0);
 }
 
-function tooLittle(allowed: number, least: number, inFiles: boolean): ContiguaError {
+/** With the least that would do. */
+export function tooLittle(allowed: number, least: number, inFiles: boolean): ContiguaError {
   return new ContiguaError('too-large', 'The analysis does not fit the memory that is allowed', {
     found: `${shownBytes(allowed)} allowed`,
     expected: `at least ${shownBytes(least)}`,

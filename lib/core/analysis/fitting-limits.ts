@@ -13,8 +13,8 @@ import {
   largestBatchBytes,
   largestBlock,
   measureBlock,
-  probeOnNoise,
 } from './estimate.ts';
+import { probeOnNoise } from './estimate-figures.ts';
 import { splitRows } from './held-out.ts';
 import { judgedRows } from './judged-rows.ts';
 import { Pace } from './pace.ts';
