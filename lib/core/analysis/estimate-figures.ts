@@ -171,7 +171,7 @@ async function measureSweep(
 }
 
 /** Without what the first run alone takes: code is compiled, kernels are prepared. */
-async function steadySeconds(run: () => Promise<unknown>): Promise<number> {
+export async function steadySeconds(run: () => Promise<unknown>): Promise<number> {
   let last = await secondsOf(run);
   for (let again = 0; again < 2 && last < 2; again++) last = await secondsOf(run);
   return last;

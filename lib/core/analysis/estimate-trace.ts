@@ -5,7 +5,7 @@
 import { countsOf } from '../capture/index.ts';
 import { memoryStates } from '../states/index.ts';
 import { type AnalysisEstimate, type AnalysisLimits, BASE_BYTES, type EstimateOptions, tooLittle } from './estimate.ts';
-import { bytesOfRows, figureBytes, measureFigures, secondsOf } from './estimate-figures.ts';
+import { bytesOfRows, figureBytes, measureFigures, steadySeconds } from './estimate-figures.ts';
 import { splitRows } from './held-out.ts';
 import { judgedRows } from './judged-rows.ts';
 import { Pace } from './pace.ts';
@@ -38,7 +38,7 @@ export async function estimateTrace(
   const of = { blocks, streams, width, rows: countsOf(samples.rows), split, judged: judgedRows(samples, split) };
   const before = meter?.now() ?? BASE_BYTES;
   const store = source.storeOver(memoryStates());
-  const readSeconds = await secondsOf(async () => {
+  const readSeconds = await steadySeconds(async () => {
     for (const { id } of streams) await store.read(stateKey(id, 0));
   });
   const { probesSeconds, similaritySeconds, comparedBytes, surrogateBytes } = await measureFigures(of, pace);

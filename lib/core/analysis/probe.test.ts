@@ -3,7 +3,7 @@ import { seededRandom } from '../random.ts';
 import golden from './goldens/probe.json';
 import type { BlockRows } from './normal-equations.ts';
 import { Pace } from './pace.ts';
-import { asAffineMap, fitProbe, probeWeight } from './probe.ts';
+import { asAffineMap, DEFAULT_RIDGE, fitProbe, probeWeight } from './probe.ts';
 import { weightedProbeQuality } from './probe-bounds.ts';
 import { measureProbe, sumProbeErrors } from './probe-quality.ts';
 import { weightingsOf } from './weightings.ts';
@@ -84,6 +84,54 @@ function leastSquaresByQr({ input, output, width: d, rows }: BlockRows): { weigh
     bias.push(solution[d]! / sizes[d]!);
   });
   return { weight, bias };
+}
+
+/**
+ * Independent reference for few rows, float64: ridge on centred inputs of unit columns from their singular values, which one-sided
+ * Jacobi rotations find without squaring them. Weights [d, d].
+ */
+function ridgeBySingularValues({ input, output, width: d, rows }: BlockRows, ridge: number): Float64Array {
+  const rowsOf = (value: (at: number) => number) =>
+    Array.from(rows, (row) => Float64Array.from({ length: d }, (_, j) => value(row * d + j)));
+  const [z, u] = [rowsOf((at) => input[at]!), rowsOf((at) => output[at]! - input[at]!)];
+  const scale = new Float64Array(d);
+  for (let j = 0; j < d; j++) {
+    for (const of of [z, u]) {
+      const mean = of.reduce((sum, row) => sum + row[j]!, 0) / rows.length;
+      for (const row of of) row[j] = row[j]! - mean;
+    }
+    scale[j] = Math.hypot(...z.map((row) => row[j]!));
+    for (const row of z) row[j] = row[j]! / scale[j]!;
+  }
+  const dot = (x: Float64Array, y: Float64Array) => x.reduce((sum, value, j) => sum + value * y[j]!, 0);
+  // Both sides turn alike, until the rows of z are orthogonal: each then predicts its own row of u.
+  for (let sweep = 0; sweep < 12; sweep++) {
+    for (let p = 0; p < z.length; p++) {
+      for (let q = p + 1; q < z.length; q++) {
+        const [alpha, beta, gamma] = [dot(z[p]!, z[p]!), dot(z[q]!, z[q]!), dot(z[p]!, z[q]!)];
+        if (Math.abs(gamma) <= 1e-15 * Math.sqrt(alpha * beta)) continue;
+        const zeta = (beta - alpha) / (2 * gamma);
+        const t = Math.sign(zeta || 1) / (Math.abs(zeta) + Math.hypot(1, zeta));
+        const c = 1 / Math.hypot(1, t);
+        for (const of of [z, u]) {
+          const [x, y] = [of[p]!, of[q]!];
+          of[p] = x.map((value, j) => c * (value - t * y[j]!));
+          of[q] = y.map((value, j) => c * (t * x[j]! + value));
+        }
+      }
+    }
+  }
+  const weight = new Float64Array(d * d);
+  for (const [i, row] of z.entries()) {
+    const size = dot(row, row);
+    // Centred rows add up to zero: one is none but for rounding.
+    if (size < 1e-20) continue;
+    for (let j = 0; j < d; j++) {
+      const factor = row[j]! / (size + ridge) / scale[j]!;
+      for (let k = 0; k < d; k++) weight[j * d + k] = weight[j * d + k]! + factor * u[i]![k]!;
+    }
+  }
+  return weight;
 }
 
 describe('fitting a residual probe', () => {
@@ -170,6 +218,18 @@ describe('fitting a residual probe', () => {
     }
     expect(relativeError(probe!.bias, reference.bias)).toBeLessThan(1e-6);
   });
+
+  it('agrees with singular values at width 3072, with massive activations and tokens that are nearly alike', async () => {
+    const [n, d] = [16, 3072];
+    const random = seededRandom(8);
+    const scale = (j: number) => (j === 5 ? 1e4 : j === 1111 ? 1e3 : 10 ** ((-2 * j) / d));
+    const input = Float32Array.from({ length: n * d }, (_, at) => scale(at % d) * (random.normal() + 0.3));
+    for (let j = 0; j < d; j++) input[d + j] = input[j]! * (1 + 1e-4 * random.normal());
+    const output = input.map((value, at) => value + 0.1 * scale(at % d) * random.normal() + 0.3);
+    const probe = await fitProbe(allRows(input, output, d));
+    const found = probeWeight(probe!);
+    expect(relativeError(found, ridgeBySingularValues(allRows(input, output, d), DEFAULT_RIDGE))).toBeLessThan(1e-6);
+  }, 120_000);
 
   it('is unmoved at the default ridge where the tokens determine the probe', async () => {
     const data = massiveStates(700, 50, 0.01);
