@@ -137,6 +137,11 @@ async function pairValue(page: Page, stream: 'image' | 'text'): Promise<number> 
   return Number(/CKA (−?[\d.]+)/.exec(text)?.[1]?.replace('−', '-'));
 }
 
+test('what is measured on demand says how many measurements it takes, and how long', async ({ page }) => {
+  const measure = panel(page, 'Scores').getByRole('button', { name: /^Measure every interval of 2 to 5 blocks \(\d+/ });
+  await expect(measure).toHaveAttribute('title', /^About \d[\d.]* (s|min|h) of forward passes$/);
+});
+
 test('in a narrow window the plan comes after the charts and before the scores; in a wide one beside them', async ({
   page,
 }) => {

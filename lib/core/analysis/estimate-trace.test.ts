@@ -49,7 +49,7 @@ test('tells what is stored beside the states, which stay where they are, and how
   const perState = read.length / (2 * (trace.model.blocks.length + 1));
   expect(perState).toBeGreaterThan(3);
   expect(readBytes / STATES).toBeGreaterThanOrEqual(perState);
-  for (const of of Object.values(seconds)) expect(of).toBeGreaterThan(0);
+  for (const part of Object.values(seconds)) expect(part).toBeGreaterThan(0);
 });
 
 test('refuses memory that is too little with the least that would do, which does', async () => {

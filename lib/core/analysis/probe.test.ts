@@ -96,9 +96,9 @@ function ridgeBySingularValues({ input, output, width: d, rows }: BlockRows, rid
   const [z, u] = [rowsOf((at) => input[at]!), rowsOf((at) => output[at]! - input[at]!)];
   const scale = new Float64Array(d);
   for (let j = 0; j < d; j++) {
-    for (const of of [z, u]) {
-      const mean = of.reduce((sum, row) => sum + row[j]!, 0) / rows.length;
-      for (const row of of) row[j] = row[j]! - mean;
+    for (const side of [z, u]) {
+      const mean = side.reduce((sum, row) => sum + row[j]!, 0) / rows.length;
+      for (const row of side) row[j] = row[j]! - mean;
     }
     scale[j] = Math.hypot(...z.map((row) => row[j]!));
     for (const row of z) row[j] = row[j]! / scale[j]!;
@@ -113,10 +113,10 @@ function ridgeBySingularValues({ input, output, width: d, rows }: BlockRows, rid
         const zeta = (beta - alpha) / (2 * gamma);
         const t = Math.sign(zeta || 1) / (Math.abs(zeta) + Math.hypot(1, zeta));
         const c = 1 / Math.hypot(1, t);
-        for (const of of [z, u]) {
-          const [x, y] = [of[p]!, of[q]!];
-          of[p] = x.map((value, j) => c * (value - t * y[j]!));
-          of[q] = y.map((value, j) => c * (t * x[j]! + value));
+        for (const side of [z, u]) {
+          const [x, y] = [side[p]!, side[q]!];
+          side[p] = x.map((value, j) => c * (value - t * y[j]!));
+          side[q] = y.map((value, j) => c * (t * x[j]! + value));
         }
       }
     }
