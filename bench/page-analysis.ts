@@ -182,8 +182,10 @@ async function takeEngine(page: Page, label: string): Promise<string> {
   await page.getByRole('button', { name: /^Engine: .+ · / }).waitFor();
   if ((await running.count()) === 0) {
     await button.click();
-    const use = page.getByRole('button', { name: `Use ${label}`, exact: true });
-    if ((await use.count()) === 0 || !(await use.isEnabled())) {
+    // It waits for a task of the worker that is under way.
+    const use = page.getByRole('button', { name: `Use ${label}` });
+    await page.getByRole('dialog', { name: 'Engine' }).waitFor();
+    if ((await use.count()) === 0) {
       throw new Error((await page.getByRole('dialog', { name: 'Engine' }).allInnerTexts()).join('\n'));
     }
     await use.click();
