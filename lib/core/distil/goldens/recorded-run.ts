@@ -12,7 +12,7 @@ const LOSS_TOLERANCE = 1e-5;
 /** PyTorch's float32: 7.6e-6 of a gradient's root mean square. The largest are in the gains, which sum over all heads and tokens. */
 export const GRADIENT_TOLERANCE = 1e-4;
 const HOW_TO_REGENERATE =
-  'the references come from `python training/distil_goldens.py` and `python training/kind_goldens.py`';
+  'the references come from `python training/distil_goldens.py`, `kind_goldens.py` and `joint_goldens.py` beside it';
 
 export function expectWithin({ value, where }: Deviation, tolerance: number, of: string): void {
   expect(value, `${of}: ${where}; ${HOW_TO_REGENERATE}`).toBeLessThanOrEqual(tolerance);
