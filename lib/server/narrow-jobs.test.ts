@@ -10,7 +10,7 @@ import {
   type WidthEdit,
 } from '../core/edit/index.ts';
 import type { PlannedEdit } from '../core/plan/index.ts';
-import type { RunView } from '../core/run/index.ts';
+import { DEFAULT_DISTIL, type RunView } from '../core/run/index.ts';
 import type { Backend, RunRequest } from './backend.ts';
 import { createBackend } from './create-backend.ts';
 import { checksums, FINE_TUNE, isDone, makeSetting, type Setting, until } from './proof/setting.ts';
@@ -126,6 +126,60 @@ describe('edits that make blocks narrower', { timeout: 300_000 }, () => {
     const again = view.jobs.filter(({ attempt }) => attempt > 1).map(({ key }) => key);
     expect(again).toEqual(['t6-8', 'modulations', 'fine-tune']);
     await backend.deleteRun(id);
+  });
+
+  it('are fine-tuned from the modulations that were trained before, which are plugged in with the rest', async () => {
+    const tunedAt = async (rank: number) => {
+      const id = await backend.createRun(request([...BEFORE, modulationEdit({ rank })], { fineTune: FINE_TUNE }));
+      const view = await until(backend, id, isDone);
+      return { id, sums: await checksums(backend, view) };
+    };
+    const [first, again, other] = [await tunedAt(8), await tunedAt(8), await tunedAt(4)];
+    expect(again.sums).toEqual(first.sums);
+    expect(other.sums['f0-image']).toBe(first.sums['f0-image']);
+    expect(other.sums['fine-tune']).not.toBe(first.sums['fine-tune']);
+    const { id } = first;
+    await backend.trySubset(id, ['f0-image', 'f0-text'], false);
+    await backend.trySubset(id, ['f0-image', 'f0-text', 'modulations'], true);
+    const { subsets } = await until(backend, id, (view) => view.subsets.length === 2);
+    const errors = subsets.map(({ plugged, outputError }) => [plugged.length, outputError] as const);
+    expect(Object.fromEntries(errors)).toEqual({ 2: 0.02, 3: 0.03 });
+    for (const run of [first, again, other]) await backend.deleteRun(run.id);
+  });
+
+  it('are estimated with the weights, the optimizer and the time of what is left', async () => {
+    // No run has had this batch: the pace is that of a timed forward, whatever is trained.
+    const distil = { ...DEFAULT_DISTIL, ...FEW, batch: 3 };
+    const settings = { distil, cacheBytes: 0, narrow: { steps: 20, learningRate: 1e-4 } };
+    const of = (edits: readonly Edit[], more: Partial<RunRequest['settings']> = {}) =>
+      backend.estimate(request(edits, { ...settings, ...more }));
+    const tuned = (edits: readonly Edit[]) => of(edits, { fineTune: { ...FINE_TUNE, train: 'all', steps: 300 } });
+    const width = 96;
+    const run = runEdit(RUN, 'nothing');
+
+    // The file, and three checkpoints of weights and two moments: ten float32 values for each that is trained.
+    const eight = await tuned([run, modulationEdit({ rank: 8 })]);
+    const sixteen = await tuned([run, modulationEdit({ rank: 16 })]);
+    expect(sixteen.diskBytes - eight.diskBytes).toBe(4 * 10 * 2 * 8 * width);
+    // Of two feed-forward layers, a map each is left: 8 D² + 5 D become D² + D. Before, two maps are trained, counted as students.
+    const [whole, narrower] = [await tuned([run]), await tuned([run, ...INSIDE])];
+    const model = (await backend.models()).find(({ fingerprint }) => fingerprint === setting.plan.model.fingerprint)!;
+    const maps = 2 * model.costs.blockParameters[RUN.first]!;
+    expect(whole.diskBytes - narrower.diskBytes).toBe(4 * (10 * 2 * (7 * width ** 2 + 4 * width) - maps));
+    // In each of two processes, as several jobs train at once.
+    expect(narrower.memoryBytes / 2).toBeLessThan(whole.memoryBytes);
+    const secondsOfTuning = async (edits: readonly Edit[]) => (await tuned(edits)).seconds - (await of(edits)).seconds;
+    expect(await secondsOfTuning([run, ...INSIDE])).toBeLessThan(await secondsOfTuning([run]));
+
+    // Modulations alone are trained through the whole model: no block is, and no states of the teacher are kept.
+    const alone = await of([modulationEdit({ rank: 8 })], { cacheBytes: 2 ** 30 });
+    expect(alone.teacher).toMatchObject({ windows: 0, wantedBytes: 0, keptBytes: 0 });
+    const longer = await of([modulationEdit({ rank: 8 })], { narrow: { ...settings.narrow, steps: 40 } });
+    expect(longer.seconds / alone.seconds).toBeCloseTo(2, 6);
+    // And every one of the 16 blocks keeps what its backward needs, where a student does so alone.
+    const memoryOfBatch = async (edits: readonly Edit[]) =>
+      (await of(edits, { distil: { ...distil, batch: 67 } })).memoryBytes - (await of(edits)).memoryBytes;
+    expect(await memoryOfBatch([modulationEdit({ rank: 8 })])).toBeGreaterThan(10 * (await memoryOfBatch([run])));
   });
 
   const refused: readonly (readonly [string, readonly WidthEdit[], Partial<RunRequest['settings']>, RegExp])[] = [

@@ -7,7 +7,7 @@ import { fineTune, syntheticBatches } from '../distil/index.ts';
 import { editSetOf, modulationEdit } from '../edit/index.ts';
 import { runParts, studentFolder } from '../export/index.ts';
 import { tinyPlan } from '../export/plan-fixtures.ts';
-import { editableModel } from '../model/config-index.ts';
+import { editableModel, elementsOf, tunedParameters } from '../model/config-index.ts';
 import { routeOf } from '../model/index.ts';
 import { relativeError, sampleErrors } from '../relative-error.ts';
 import { DEFAULT_FINE_TUNE, FINE_TUNE_KEY, type FineTuneSettings } from '../run/index.ts';
@@ -111,6 +111,11 @@ async function outputOf({ transformer, model, sources, files }: Run, fineTuned: 
   return { inputs, output, error: relativeError(sampleErrors(whole, output, inputs.batch))! };
 }
 
+/** What estimates before a run count on. */
+function valuesIn({ tensors }: Awaited<ReturnType<typeof openFile>>): number {
+  return [...tensors.values()].reduce((sum, { shape }) => sum + elementsOf(shape), 0);
+}
+
 describePerEngine(['wasm', 'tensorflow'], 'the joint fine-tune of narrower blocks', () => {
   test('trains maps and modulations with the blocks, lowers the error, and gives as a folder what it gives in memory', async () => {
     const run = await narrowRun();
@@ -124,6 +129,7 @@ describePerEngine(['wasm', 'tensorflow'], 'the joint fine-tune of narrower block
 
     const header = await openFile(file);
     expect(header.tensors.get('modulation.0.basis')?.shape).toEqual([3, config.width]);
+    expect(valuesIn(header)).toBe(tunedParameters(config, ALL, 'all'));
     const maps = await openFile(files.get('f5-image')!);
     const name = '5.img_ffn_proj.weight';
     expect(await header.readFloat32(name)).not.toEqual(await maps.readFloat32(name));
@@ -238,8 +244,9 @@ describePerEngine(['wasm', 'tensorflow'], 'the joint fine-tune of narrower block
     const resumed = await tuned(run, { train: 'students' }, { resume: stopped.files.get('state-4.safetensors')! });
     const name = 'student.safetensors';
     expect(await bytesOf(resumed.files.get(name))).toEqual(await bytesOf(whole.files.get(name)));
-    const { tensors } = await openFile({ path: name, blob: whole.files.get(name)! });
-    const blocks = [...tensors.keys()].filter((one) => one.startsWith('transformer_blocks.'));
+    const file = await openFile({ path: name, blob: whole.files.get(name)! });
+    expect(valuesIn(file)).toBe(tunedParameters(config, ALL, 'students'));
+    const blocks = [...file.tensors.keys()].filter((one) => one.startsWith('transformer_blocks.'));
     expect(new Set(blocks.map((one) => one.split('.')[1]))).toEqual(new Set(['2']));
     run.transformer.dispose();
   });

@@ -45,3 +45,4 @@ export { DEFAULT_RESIDENT_BYTES, residentBlocks } from './resident.ts';
 export { basisName, basisTensors } from './shared-modulation.ts';
 export { inDiffusersNames, openStoredModel, readModelConfig, type StoredModel } from './stored-model.ts';
 export { hasTrait, type TraitPlaces, traitLabels, traitPlaces } from './traits.ts';
+export { tunedParameters } from './tuned-parameters.ts';

@@ -19,7 +19,14 @@ import {
 } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const { FAKE_LOG, FAKE_FINGERPRINT = '', FAKE_STEP_MS = '1', FAKE_BYTES = '2000', FAKE_BLOCKS = '16' } = process.env;
+const {
+  FAKE_LOG,
+  FAKE_FINGERPRINT = '',
+  FAKE_STEP_MS = '1',
+  FAKE_BYTES = '2000',
+  FAKE_BLOCKS = '16',
+  FAKE_CONFIG = '{}',
+} = process.env;
 const cancelled = new Set();
 const stopping = new Set();
 /** As `turnsTaken` of the real one. */
@@ -70,7 +77,9 @@ const tasks = {
     fingerprint: FAKE_FINGERPRINT,
     numBlocks: Number(FAKE_BLOCKS),
     parameters: 16_000,
-    blocks: Array.from({ length: Number(FAKE_BLOCKS) }, () => ({ parameters: 900 })),
+    globalParameters: 16_000 - 900 * Number(FAKE_BLOCKS),
+    blocks: Array.from({ length: Number(FAKE_BLOCKS) }, () => ({ parameters: 900, updates: [] })),
+    config: JSON.parse(FAKE_CONFIG),
   }),
   measure: () => ({ wholeMs: 20, prunedMs: 20, samples: 2, runs: 3 }),
   distil: ({ edit, settings, resume, saveTo }, id) => train(`${edit.first}-${edit.last}`, settings, resume, saveTo, id),
@@ -78,15 +87,15 @@ const tasks = {
     const key = edit.on === 'ffn' ? `f${edit.block}-${edit.stream}` : `t${edit.first}-${edit.last}`;
     return { ...(await behind(key, restsOn, settings, resume, saveTo, id)), kept: 'trained', fitError: 0.1 };
   },
-  async trainModulations({ restsOn, settings, resume, saveTo }, id) {
-    return { ...(await behind('modulations', restsOn, settings, resume, saveTo, id)), kept: 'start', fitError: 0.2 };
+  async trainModulations({ edits, restsOn, settings, resume, saveTo }, id) {
+    const seed = `${settings.seed} ${JSON.stringify(edits.map(({ blocks, by }) => [blocks, by]))}`;
+    const trained = await behind('modulations', restsOn, { ...settings, seed }, resume, saveTo, id);
+    return { ...trained, kept: 'start', fitError: 0.2 };
   },
-  fineTune: ({ edits, settings, resume, saveTo }, id) => {
-    const from = edits.map(({ file }) => sha256(readFileSync(fileURLToPath(file.url)))).join(' ');
-    return train('fine-tune', { ...settings, seed: `${settings.seed} ${from}` }, resume, saveTo, id);
-  },
-  async tryEdits({ edits, fineTuned, pictures }, id) {
-    for (const { file } of edits) readFileSync(fileURLToPath(file.url));
+  fineTune: ({ edits, modulations, settings, resume, saveTo }, id) =>
+    behind('fine-tune', modulations ? [...edits, modulations] : edits, settings, resume, saveTo, id),
+  async tryEdits({ edits, modulations, fineTuned, pictures }, id) {
+    for (const { file } of modulations ? [...edits, modulations] : edits) readFileSync(fileURLToPath(file.url));
     if (fineTuned) readFileSync(fileURLToPath(fineTuned.url));
     for (let done = 1; done <= 4; done++) {
       await pace(id);
@@ -97,7 +106,7 @@ const tasks = {
     const drawing = { rgba, width: 2, height: 2, facts: [fact(true), fact(false)], durationMs: 1 };
     return {
       facts: { held: 3 * pictures, total: 4 * pictures, pictures },
-      outputError: edits.length / 100,
+      outputError: (edits.length + (modulations?.edits.length ?? 0)) / 100,
       timing: { wholeMs: 10, prunedMs: 10 - edits.length, samples: 1, runs: 3 },
       drawings: [{ caption: 'a red circle', drawing }],
     };
@@ -107,9 +116,8 @@ const tasks = {
 /** What follows from the files that it rests on. */
 function behind(key, restsOn, settings, resume, saveTo, id) {
   const from = restsOn.map(({ file }) => sha256(readFileSync(fileURLToPath(file.url)))).join(' ');
-  log(
-    `${key} behind ${restsOn.map(({ on, first, last, block }) => (on === 'ffn' ? block : `${first}-${last}`)).join(' ')}`,
-  );
+  const nameOf = ({ on, first, last, block }) => (on === 'ffn' ? block : on ? `${first}-${last}` : 'modulations');
+  log(`${key} behind ${restsOn.map(nameOf).join(' ')}`);
   return train(key, { ...settings, seed: `${settings.seed} ${from}` }, resume, saveTo, id);
 }
 

@@ -116,6 +116,7 @@ export async function makeSetting(
     FAKE_LOG: logPath,
     FAKE_FINGERPRINT: summary.fingerprint,
     FAKE_BLOCKS: String(summary.numBlocks),
+    FAKE_CONFIG: JSON.stringify(summary.config),
     FAKE_STEP_MS: String(stepMs),
     FAKE_BYTES: String(bytes),
     FAKE_ENGINES: engines,

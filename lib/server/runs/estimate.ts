@@ -6,21 +6,21 @@
 import { z } from 'zod';
 import { type EditSet, runsOf, spanOf } from '../../core/edit/index.ts';
 import { asContiguaError, ContiguaError } from '../../core/errors.ts';
-import { type BlockInterval, sumOverRemoved } from '../../core/interval/index.ts';
+import { type BlockInterval, removedBlocks } from '../../core/interval/index.ts';
 import {
   architectureOf,
-  blockAt,
   DEFAULT_RESIDENT_BYTES,
   editedModel,
-  formMaps,
   type ModelConfig,
   residentBlocks,
+  tunedParameters,
 } from '../../core/model/config-index.ts';
 import type { Plan } from '../../core/plan/index.ts';
 import {
   DEFAULT_SWEEP_BYTES,
   narrowSettings,
   type RunEstimate,
+  type TeacherEstimate,
   type TeacherWork,
   teacherWork,
 } from '../../core/run/index.ts';
@@ -88,25 +88,37 @@ export async function estimateRun(tools: EstimateTools, request: RunRequest): Pr
   const teacher = teacherOf(model, config, request);
   const pace = await stepPace(tools, request, model, teacher);
   const rounds = Math.ceil(spans.length / slots);
-  const distilMs = rounds * settings.distil.steps * pace.stepMs;
+  const distilMs = trainsInBlocks(plan.edits) ? rounds * settings.distil.steps * pace.stepMs : 0;
   const { fineTune } = settings;
-  // Through the whole model and back, beside the teacher's forward.
-  const isShared = plan.edits.some((edit) => edit.on === 'modulation' && 'rank' in edit.by);
+  // Through the edited model and back, beside the teacher's forward. In training, shared modulations cost what the model's own do.
+  const edited = editedModel(config, withoutModulations(plan.edits));
+  const wholeMs = (model.costs.flopsPerForward + 3 * edited.flops(model.tokensPerForward)) / pace.flopsPerMs;
   const { steps: sharedSteps, batch } = narrowSettings(settings);
-  const sharedMs = isShared ? (sharedSteps * batch * 4 * model.costs.flopsPerForward) / pace.flopsPerMs : 0;
-  const { flopsPerBlock } = model.costs;
-  const flopsLeft = totalOf(flopsPerBlock) - sumOverRemoved(runsOf(plan.edits), flopsPerBlock);
-  const fineTuneMs = fineTune
-    ? (fineTune.steps * fineTune.batch * (model.costs.flopsPerForward + 3 * flopsLeft)) / pace.flopsPerMs
-    : 0;
-  const { passes: _, ...estimate } = teacher;
+  const sharedMs = sharesByRank(plan.edits) ? sharedSteps * batch * wholeMs : 0;
+  const fineTuneMs = fineTune ? fineTune.steps * fineTune.batch * wholeMs : 0;
+  // No states are kept where nothing is trained on them; then `teacher` is what the pace of earlier runs is told by.
+  const { passes: _, ...estimate } = trainsInBlocks(plan.edits) ? teacher : teacherOf(model, config, request, 0);
   return {
     seconds: (distilMs + sharedMs + fineTuneMs) / 1000,
-    memoryBytes: slots * memoryOf(model, config, request, teacher),
-    diskBytes: diskOf(model, config, request, slots) + teacher.keptBytes,
+    memoryBytes: slots * memoryOf(model, config, request, estimate),
+    diskBytes: diskOf(model, config, request, slots) + estimate.keptBytes,
     teacher: estimate,
     basis: pace.basis,
   };
+}
+
+function withoutModulations(edits: EditSet): EditSet {
+  return edits.filter(({ on }) => on !== 'modulation');
+}
+
+/** Tables are exact and are not trained. */
+function sharesByRank(edits: EditSet): boolean {
+  return edits.some((edit) => edit.on === 'modulation' && 'rank' in edit.by);
+}
+
+/** Modulations are trained through the whole depth alone. */
+function trainsInBlocks(edits: EditSet): boolean {
+  return edits.some(({ on }) => on !== 'modulation');
 }
 
 /** Blocks that jobs train in, one entry a job; maps are counted as students, which take more. Modulations alone are of the whole depth. */
@@ -179,10 +191,14 @@ function flopsPerStep({ costs }: ServerModel, { plan, settings }: RunRequest, { 
   return batch * (teacher / (steps * edits.length) + accumulation * 3 * student);
 }
 
-function teacherOf(model: ServerModel, config: ModelConfig, { plan, settings }: RunRequest): TeacherWork {
+function teacherOf(
+  model: ServerModel,
+  config: ModelConfig,
+  { plan, settings }: RunRequest,
+  batches = settings.distil.steps * settings.distil.accumulation,
+): TeacherWork {
   const { blocks } = architectureOf(config);
-  const { steps, batch, accumulation, distinctBatches, stateDType = 'f32' } = settings.distil;
-  const batches = steps * accumulation;
+  const { batch, distinctBatches, stateDType = 'f32' } = settings.distil;
   return teacherWork({
     intervals: trainedSpans(plan),
     blockBytes: blocks.map(({ parameters }) => (parameters * model.sizeBytes) / model.parameters),
@@ -248,7 +264,7 @@ function memoryOf(
   model: ServerModel,
   config: ModelConfig,
   { plan, settings }: RunRequest,
-  { windowBatches, keptBytes }: TeacherWork,
+  { windowBatches, keptBytes }: TeacherEstimate,
 ): number {
   const { distil, fineTune } = settings;
   const { blockParameters } = model.costs;
@@ -268,24 +284,22 @@ function memoryOf(
   // Where the disk has no room the states around the interval wait in memory while the student trains.
   const waiting = keptBytes > 0 ? 0 : 2 * window;
   const weights = STATE * largest * FLOAT;
-  const distilling = states + Math.max(student + waiting, weights + passing + window + waiting);
-  const trained = fineTune?.train === 'all' ? model.parameters : tunedParameters(model, config, plan.edits);
-  const tuning = fineTune
-    ? FLOAT * (model.parameters + optimizer(fineTune) * trained + fineTune.batch * saved * config.numBlocks)
+  const distilling = trainsInBlocks(plan.edits)
+    ? states + Math.max(student + waiting, weights + passing + window + waiting)
     : 0;
-  return PROCESS_BYTES + Math.max(teacher + distilling, tuning);
+  // Through the whole depth at once, with every block's weights on the engine.
+  const throughAll = (trained: number, one: { ema: number | null; batch: number }) =>
+    FLOAT * (model.parameters + optimizer(one) * trained + one.batch * saved * blocksLeft(config, plan.edits));
+  const tuning = fineTune ? throughAll(tunedParameters(config, plan.edits, fineTune.train), fineTune) : 0;
+  const modulations = plan.edits.filter(({ on }) => on === 'modulation');
+  const sharing = sharesByRank(plan.edits)
+    ? throughAll(tunedParameters(config, modulations, 'students'), narrowSettings(settings))
+    : 0;
+  return PROCESS_BYTES + Math.max(teacher + distilling, tuning, sharing);
 }
 
-/** What a fine-tune of students alone trains: students, linear maps, and basis, directions and mean of shared modulations. */
-function tunedParameters({ costs }: ServerModel, config: ModelConfig, edits: EditSet): number {
-  const { blocks } = architectureOf(config);
-  const maps = editedModel(config, edits).blocks.flatMap(({ old, form }) => formMaps(blockAt({ blocks }, old), form));
-  const ranks = edits.flatMap((edit) => (edit.on === 'modulation' && 'rank' in edit.by ? [edit.by.rank] : []));
-  return (
-    totalOf(runsOf(edits).map(({ first }) => costs.blockParameters[first] ?? 0)) +
-    maps.length * (config.width ** 2 + config.width) +
-    totalOf(ranks.map((rank) => (2 * rank + 1) * config.width))
-  );
+function blocksLeft({ numBlocks }: ModelConfig, edits: EditSet): number {
+  return numBlocks - removedBlocks(runsOf(edits)).length;
 }
 
 /** Checkpoints of what trains at once, and all students. */
@@ -294,11 +308,12 @@ function diskOf(model: ServerModel, config: ModelConfig, { plan, settings }: Run
   const { distil, fineTune } = settings;
   const stateCount = (one: { ema: number | null }) => STATE + (one.ema === null ? 0 : 1);
   const sizes = trainedSpans(plan).map(({ first }) => blockParameters[first] ?? 0);
-  const students = totalOf(sizes);
-  const checkpoints = slots * CHECKPOINTS * stateCount(distil) * Math.max(...sizes);
-  const whole = model.parameters - sumOverRemoved(runsOf(plan.edits), blockParameters);
-  const trained = fineTune?.train === 'all' ? whole : tunedParameters(model, config, plan.edits);
-  const tuned = fineTune ? trained * (1 + CHECKPOINTS * stateCount(fineTune)) : 0;
+  const inBlocks = trainsInBlocks(plan.edits) ? 1 : 0;
+  const students = inBlocks * totalOf(sizes);
+  const checkpoints = inBlocks * slots * CHECKPOINTS * stateCount(distil) * Math.max(...sizes);
+  const tuned = fineTune
+    ? tunedParameters(config, plan.edits, fineTune.train) * (1 + CHECKPOINTS * stateCount(fineTune))
+    : 0;
   return FLOAT * (students + Math.max(checkpoints, tuned));
 }
 
