@@ -61,3 +61,9 @@ test('is said in a sentence that names windows, reads and what the disk keeps', 
     'the teacher stays in memory; 18000 B of its states (bf16), of which the disk keeps 9000 B',
   );
 });
+
+test('of a run that asks for no states names none', () => {
+  const work = teacherWork({ ...request, batches: 0, distinct: 0 });
+  expect(work).toMatchObject({ windows: 0, wantedBytes: 0, keptBytes: 0, passes: [0, 0, 0, 0] });
+  expect(teacherSentence(work, String)).toBe('the whole teacher runs in every step; none of its states are kept');
+});

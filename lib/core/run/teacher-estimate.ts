@@ -91,6 +91,8 @@ export function teacherSentence(estimate: TeacherEstimate, bytesWords: (bytes: n
     const weights = readBytes === 0 ? 'the teacher stays in memory' : `${bytesWords(readBytes)} of weights read`;
     return `the teacher’s states come from a file; ${weights}`;
   }
+  // What is trained through the whole depth is trained against the output.
+  if (wantedBytes === 0) return 'the whole teacher runs in every step; none of its states are kept';
   const count = (n: number, one: string, many: string) => `${n.toLocaleString('en-US')} ${n === 1 ? one : many}`;
   const reads =
     readBytes === 0
