@@ -272,6 +272,14 @@ test('intervals are ranked by similarity, and by any other score when asked', as
   await page.getByRole('combobox', { name: 'Rank by' }).selectOption('removed');
   const damages = await column(2);
   expect(damages).toEqual(damages.toSorted((a, b) => a - b));
+  const sureness = table.getByRole('columnheader', { name: 'found in' });
+  await sureness.getByRole('button').click();
+  await expect(sureness).toHaveAttribute('aria-sort', 'descending');
+  const shares = await column(3);
+  expect(new Set(shares).size).toBeGreaterThan(1);
+  expect(shares).toEqual(shares.toSorted((a, b) => b - a));
+  await sureness.getByRole('button').click();
+  expect(await column(2)).toEqual(damages);
 });
 
 test('the slider’s choice follows the ranking; a choice of one’s own stays', async ({ page }) => {

@@ -31,15 +31,15 @@ import {
 } from './score-tables.ts';
 import type { ScoreValues } from './score-values.ts';
 import { SETTINGS, settingsLines } from './settings.ts';
-import { armTable, differenceTable, removalTable, subsetTable, widthTable } from './study-tables.ts';
+import { armTable, differenceTable, removalTable, subsetTable, widthLevelTable, widthTable } from './study-tables.ts';
 import { superposedScores } from './superposition.ts';
 import { writeTables } from './tables.ts';
 import { truthDepths } from './truths.ts';
 import { wholeNumber, wholeNumbers } from './whole-numbers.ts';
-import { widthRows } from './width-arms.ts';
+import { widthLevels, widthRows } from './width-arms.ts';
 
 const PARTS =
-  'truths,addition,scores,mixed,half,sequential,fine-tune,differences,depths,shares,removal,subsets,width'.split(',');
+  'truths,addition,scores,mixed,half,sequential,fine-tune,differences,depths,shares,removal,subsets,width,width-levels'.split(',');
 /** Asked for by name; they write no table. */
 const TRIALS = ['recipes', 'given', 'quality'];
 
@@ -182,6 +182,11 @@ async function runPart(sample: Sample, name: string, part: string): Promise<void
       return teacher
         ? widthTable(rows, teacher.pictures, countParameters(sample.model.config).total)
         : 'Not measured yet.';
+    },
+    'width-levels': async () => {
+      const rows = await widthLevels(sample, report, SETTINGS);
+      const teacher = teachers.get(captions.claim);
+      return teacher ? widthLevelTable(rows, teacher.pictures) : 'Not measured yet.';
     },
   };
   await writeTables(studyPage, {

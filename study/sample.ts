@@ -238,11 +238,12 @@ export class Sample {
     );
   }
 
-  async levelErrorsOf(route: Route): Promise<readonly number[]> {
+  /** Of a route that is not remembered, or of another model that takes the same inputs. */
+  async levelErrorsOf(route: Route | undefined, edited = this.transformer): Promise<readonly number[]> {
     this.#levels ??= await this.#levelBatches();
     const errors: number[] = [];
     for (const { inputs, whole } of this.#levels) {
-      const { difference, total } = squaredError(await this.transformer.forward(inputs, route), whole);
+      const { difference, total } = squaredError(await edited.forward(inputs, route), whole);
       errors.push(Math.sqrt(difference / total));
     }
     return errors;

@@ -6,7 +6,7 @@ import type { ArmRow, Row } from './experiments.ts';
 import { type Bounded, differenceOf, shareOfTeacher } from './paired.ts';
 import type { Pictures } from './sample.ts';
 import { factsText, median, percent, rangeText, shareOfFacts, tableOf, three } from './tables.ts';
-import type { WidthRow } from './width-arms.ts';
+import type { WidthLevelRow, WidthRow } from './width-arms.ts';
 
 /** Arms of several seeds in one line. `teachers` by number of captions: shares are of the same captions. */
 export function armTable(rows: readonly ArmRow[], teachers: ReadonlyMap<number, Row>): string {
@@ -72,6 +72,20 @@ export function widthTable(rows: readonly WidthRow[], teacher: Pictures, all: nu
     ...['output error (95 %)', 'predicted, untrained', 'drawn × captions'],
   ];
   return tableOf(heads, lines);
+}
+
+/** One line for each choice: the error at each noise level. */
+export function widthLevelTable(rows: readonly WidthLevelRow[], teacher: Pictures): string {
+  const lines = rows.map(({ share, arm, plan, levels, pictures }) => [
+    `${100 * share} %`,
+    arm,
+    `\`${plan}\``,
+    percent(shareOfTeacher([pictures], teacher).value),
+    ...levels.map(three),
+  ]);
+  const count = rows[0]?.levels.length ?? 0;
+  const levels = Array.from({ length: count }, (_, level) => `t = ${((level + 0.5) / count).toFixed(2)}`);
+  return tableOf(['budget', 'arm', 'plan', 'of the teacher’s facts', ...levels], lines);
 }
 
 /** The arms at half the blocks that claims are about, pair by pair. */

@@ -28,9 +28,9 @@ import { CALIBRATION, calibrationText } from './calibration.ts';
 import type { StudySettings } from './experiments.ts';
 import { fineTuned } from './fine-tuned.ts';
 import { measuredOf } from './ledger.ts';
-import { narrowedModel } from './narrow-model.ts';
+import { type NarrowedModel, narrowedModel } from './narrow-model.ts';
 import { fittedModulations } from './narrow-start.ts';
-import { type Pictures, type Sample, settingsText } from './sample.ts';
+import { type Pictures, type Sample, type StudentSettings, settingsText } from './sample.ts';
 
 /** Of the whole model's parameters. */
 export const SHARES = [0.5, 0.4, 0.3] as const;
@@ -49,11 +49,14 @@ const ARMS: readonly Arm[] = [
   { name: '+ joint fine-tune', allow: ['run', 'text', 'ffn', 'modulation'], isTuned: true },
 ];
 
+type ArmEdits = Pick<PlanPoint, 'edits' | 'width'>;
+
 export interface WidthRow {
   readonly arm: string;
   readonly share: number;
   /** As in addresses; runs are students. */
   readonly plan: string;
+  readonly edits: ArmEdits;
   readonly parameters: number;
   /** What the planner expects of the output, before any training. */
   readonly predicted: number;
@@ -66,18 +69,49 @@ export async function widthRows(
   sample: Sample,
   measured: AnalysisReport,
   settings: StudySettings,
+  arms: readonly Arm[] = ARMS,
 ): Promise<WidthRow[]> {
   const report = { ...measured, width: await widthDamages(sample, measured) };
   const offers = [...widthOffers(report), ...(await offeredRanks(sample))];
   const rows: (() => Promise<WidthRow>)[] = [];
   for (const share of SHARES) {
-    for (const arm of ARMS) {
+    for (const arm of arms) {
       const point = plannerOf(sample, report, arm, offers)(share);
       if (!point) continue;
       for (const seed of settings.seeds) rows.push(() => rowOf(sample, settings, { arm, share, point, seed }));
     }
   }
   return await measuredOf(rows);
+}
+
+export interface WidthLevelRow extends Pick<WidthRow, 'arm' | 'share' | 'plan' | 'pictures'> {
+  /** The output error at each of the sample's noise levels, the cleanest first. */
+  readonly levels: readonly number[];
+}
+
+/** Where in the noise the choices of `widthRows` err that are not fine-tuned, with students of the first seed. */
+export async function widthLevels(
+  sample: Sample,
+  report: AnalysisReport,
+  settings: StudySettings,
+): Promise<WidthLevelRow[]> {
+  const first = { ...settings, seeds: settings.seeds.slice(0, 1) };
+  const arms = ARMS.filter(({ isTuned }) => !isTuned);
+  const measured = (await widthRows(sample, report, first, arms)).map(
+    (row) => async (): Promise<WidthLevelRow> => {
+      const distil = { ...settings.distil, seed: row.seed };
+      const levels = await sample.ledger.once(`levels of ${narrowName(row.plan, distil)}`, async () => {
+        const { transformer, route, dispose } = await openArm(sample, row.edits, distil);
+        try {
+          return await sample.levelErrorsOf(route, transformer);
+        } finally {
+          dispose();
+        }
+      });
+      return { ...row, levels };
+    },
+  );
+  return await measuredOf(measured);
 }
 
 /** Every text group and feed-forward layer alone, where the model's structure allows them. */
@@ -148,21 +182,18 @@ async function rowOf(
   }: { readonly arm: Arm; readonly share: number; readonly point: PlanPoint; readonly seed: number },
 ): Promise<WidthRow> {
   const distil = { ...settings.distil, seed };
-  const students: StudentEdit[] = [];
-  for (const { first, last } of point.edits) students.push((await sample.student({ first, last }, distil)).edit);
   const plan = formatEditParam([...point.edits, ...point.width], 'student');
-  const about = { arm: arm.name, share, plan, predicted: point.damage, seed };
+  const about = { arm: arm.name, share, plan, edits: point, predicted: point.damage, seed };
   const captions = settings.captions.claim;
   const drawn = { captions, steps: settings.drawingSteps };
   if (arm.isTuned) {
+    const students = await studentsOf(sample, point, distil);
     const tuned = await fineTuned(sample, students, { ...settings.fineTune, seed }, point.width);
     const { parameters } = editedModel(sample.model.config, editsOf(sample, point));
     return { ...about, parameters, sampleErrors: await tuned.sampleErrors(), pictures: await tuned.pictures(drawn) };
   }
-  const name = `narrow ${plan}${calibrationText()}, ${settingsText(distil)}`;
-  const found = await sample.ledger.once(`${name}, ${captions} captions, ${settings.drawingSteps} steps`, async () => {
-    const opened = await narrowedModel(sample, { students, width: point.width });
-    const { transformer, route, parameters } = opened;
+  const found = await sample.ledger.once(`${narrowName(plan, distil)}, ${captions} captions, ${settings.drawingSteps} steps`, async () => {
+    const { transformer, route, parameters, dispose } = await openArm(sample, point, distil);
     try {
       return {
         parameters,
@@ -170,10 +201,26 @@ async function rowOf(
         pictures: await sample.picturesOf(route, drawn, transformer),
       };
     } finally {
-      opened.dispose();
+      dispose();
     }
   });
   return { ...about, ...found };
+}
+
+/** Names an arm that is not fine-tuned in the ledger. */
+function narrowName(plan: string, distil: StudentSettings): string {
+  return `narrow ${plan}${calibrationText()}, ${settingsText(distil)}`;
+}
+
+async function openArm(sample: Sample, edits: ArmEdits, distil: StudentSettings): Promise<NarrowedModel> {
+  return await narrowedModel(sample, { students: await studentsOf(sample, edits, distil), width: edits.width });
+}
+
+/** Trains those that were not trained before. */
+async function studentsOf(sample: Sample, { edits }: ArmEdits, distil: StudentSettings): Promise<StudentEdit[]> {
+  const students: StudentEdit[] = [];
+  for (const { first, last } of edits) students.push((await sample.student({ first, last }, distil)).edit);
+  return students;
 }
 
 function editsOf({ model }: Sample, { edits, width }: PlanPoint): EditSet {
