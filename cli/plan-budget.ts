@@ -113,7 +113,7 @@ export function refuseBeforeMeasuring(
   const { width } = model;
   const rank = measuredRank(model);
   const errors = new Float64Array(width + 1);
-  const ranks = modulationOffers({ width, errors, rank, outputError: 0, bounds: null }, ranksOf(chosen));
+  const ranks = modulationOffers({ width, errors, rank, outputError: 0, earlyError: 0, bounds: null }, ranksOf(chosen));
   choose(model, report, detection, chosen, [...widthOffers(report), ...ranks], true);
 }
 

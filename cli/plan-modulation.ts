@@ -1,6 +1,7 @@
 /** `contigua plan --modulation`: blocks that share their modulation, by rank, by the error allowed or as a table, and what it costs. */
 import type { WorkerClient } from '../lib/compute/client.ts';
 import type { CalibrationSource } from '../lib/compute/protocol.ts';
+import { earlyWeighted } from '../lib/core/detection/index.ts';
 import { type Edit, type EditSet, editKey } from '../lib/core/edit/index.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
 import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
@@ -12,6 +13,7 @@ import {
 } from '../lib/core/modulation/request.ts';
 import { rankFitErrors } from '../lib/core/plan/index.ts';
 import { measuredRank, modulationOffers, type WidthOffer } from '../lib/core/planner/index.ts';
+import type { AnalysisReport } from '../lib/core/report/index.ts';
 import type { Options } from './arguments.ts';
 import type { ProgressDisplay } from './progress.ts';
 
@@ -66,6 +68,7 @@ export interface ModulationOffers {
 export async function offerModulations(
   client: WorkerClient,
   { width }: ModelSummary,
+  { bands }: Pick<AnalysisReport, 'bands'>,
   chosen: EditSet,
   calibration: CalibrationSource,
   signal: AbortSignal,
@@ -83,9 +86,10 @@ export async function offerModulations(
     });
   }
   const bounds = damage?.bounds ?? null;
+  const earlyError = earlyWeighted(bands, damage?.bands ?? []);
   const ratio = modulated > 0 ? outputError / modulated : 1;
   return {
-    offers: modulationOffers({ width, errors, rank, outputError, bounds }, ranksOf(chosen)),
+    offers: modulationOffers({ width, errors, rank, outputError, earlyError, bounds }, ranksOf(chosen)),
     fitErrorsOf: (edits) => rankFitErrors(edits, errors),
     line: `shared modulations: ${percent(outputError)} output error measured at rank ${rank}, at others ${ratio.toFixed(2)} times the error of the modulations`,
   };

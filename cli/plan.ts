@@ -139,8 +139,8 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
       if (measure) measurableEdits(chosen);
       const inputs = measure || offersModulations ? await measuredOn(report, model, calibration, signal) : null;
       const offered =
-        offersModulations && inputs
-          ? await offerModulations(client, model, chosen, inputs.calibration, signal, display)
+        offersModulations && inputs && report
+          ? await offerModulations(client, model, report, chosen, inputs.calibration, signal, display)
           : null;
       const offers = report ? [...widthOffers(report), ...(offered?.offers ?? [])] : [];
       const budgeted = chooseByBudget && report ? chooseByBudget(model, report, detection, chosen, offers) : null;

@@ -39,7 +39,9 @@ import { wholeNumber, wholeNumbers } from './whole-numbers.ts';
 import { widthLevels, widthRows } from './width-arms.ts';
 
 const PARTS =
-  'truths,addition,scores,mixed,half,sequential,fine-tune,differences,depths,shares,removal,subsets,width,width-levels'.split(',');
+  'truths,addition,scores,mixed,half,sequential,fine-tune,differences,depths,shares,removal,subsets,width,width-levels'.split(
+    ',',
+  );
 /** Asked for by name; they write no table. */
 const TRIALS = ['recipes', 'given', 'quality'];
 

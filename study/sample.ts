@@ -116,6 +116,11 @@ export class Sample {
     return this.model.summary.numBlocks;
   }
 
+  /** Those that `levelErrors` tells apart, the cleanest first. */
+  get levels(): readonly { readonly timesteps: readonly number[] }[] {
+    return Array.from({ length: LEVELS }, (_, level) => ({ timesteps: [(level + 0.5) / LEVELS] }));
+  }
+
   get device(): string {
     return `${this.engine.name} (${this.engine.device})`;
   }

@@ -5,7 +5,7 @@
  */
 import { damageInputsOf } from '../lib/core/analysis/index.ts';
 import { calibrationFor } from '../lib/core/capture/index.ts';
-import { DEFAULT_DETECTION, widthCandidates } from '../lib/core/detection/index.ts';
+import { DEFAULT_DETECTION, earlyWeighted, widthCandidates } from '../lib/core/detection/index.ts';
 import { type EditSet, editSetOf, formatEditParam, modulationEdit, runEdit } from '../lib/core/edit/index.ts';
 import type { StudentEdit } from '../lib/core/edited-model/index.ts';
 import { editableModel, editedModel } from '../lib/core/model/index.ts';
@@ -72,7 +72,7 @@ export async function widthRows(
   arms: readonly Arm[] = ARMS,
 ): Promise<WidthRow[]> {
   const report = { ...measured, width: await widthDamages(sample, measured) };
-  const offers = [...widthOffers(report), ...(await offeredRanks(sample))];
+  const offers = [...widthOffers(report), ...(await offeredRanks(sample, report))];
   const rows: (() => Promise<WidthRow>)[] = [];
   for (const share of SHARES) {
     for (const arm of arms) {
@@ -97,20 +97,18 @@ export async function widthLevels(
 ): Promise<WidthLevelRow[]> {
   const first = { ...settings, seeds: settings.seeds.slice(0, 1) };
   const arms = ARMS.filter(({ isTuned }) => !isTuned);
-  const measured = (await widthRows(sample, report, first, arms)).map(
-    (row) => async (): Promise<WidthLevelRow> => {
-      const distil = { ...settings.distil, seed: row.seed };
-      const levels = await sample.ledger.once(`levels of ${narrowName(row.plan, distil)}`, async () => {
-        const { transformer, route, dispose } = await openArm(sample, row.edits, distil);
-        try {
-          return await sample.levelErrorsOf(route, transformer);
-        } finally {
-          dispose();
-        }
-      });
-      return { ...row, levels };
-    },
-  );
+  const measured = (await widthRows(sample, report, first, arms)).map((row) => async (): Promise<WidthLevelRow> => {
+    const distil = { ...settings.distil, seed: row.seed };
+    const levels = await sample.ledger.once(`levels of ${narrowName(row.plan, distil)}`, async () => {
+      const { transformer, route, dispose } = await openArm(sample, row.edits, distil);
+      try {
+        return await sample.levelErrorsOf(route, transformer);
+      } finally {
+        dispose();
+      }
+    });
+    return { ...row, levels };
+  });
   return await measuredOf(measured);
 }
 
@@ -126,13 +124,13 @@ async function widthDamages(sample: Sample, report: AnalysisReport): Promise<Wid
 }
 
 /** Shared modulations at several ranks, where the family has modulations that the timestep alone decides. */
-async function offeredRanks(sample: Sample): Promise<WidthOffer[]> {
+async function offeredRanks(sample: Sample, report: AnalysisReport): Promise<WidthOffer[]> {
   const { config, drawer, summary } = sample.model;
-  if (!drawer || whyNoOffers('modulation', {}, summary)) return [];
+  if (!drawer || whyNoOffers('modulation', report, summary)) return [];
   const rank = measuredRank(config);
+  const choice = { students: [], width: [modulationEdit({ rank })] };
   const { errors, sampleErrors } = await sample.ledger.once(`modulations of rank ${rank}`, async () => {
     const fit = await fittedModulations(sample.model, sample.model, sample.transformer, modulationEdit({ rank }));
-    const choice = { students: [], width: [modulationEdit({ rank })] };
     const { transformer, dispose } = await narrowedModel(sample, choice);
     try {
       return { errors: Array.from(fit.errors), sampleErrors: await sample.sampleErrorsOf(undefined, transformer) };
@@ -140,9 +138,17 @@ async function offeredRanks(sample: Sample): Promise<WidthOffer[]> {
       dispose();
     }
   });
+  const byLevel = await sample.ledger.once(`levels of modulations of rank ${rank}`, async () => {
+    const { transformer, dispose } = await narrowedModel(sample, choice);
+    try {
+      return await sample.levelErrorsOf(undefined, transformer);
+    } finally {
+      dispose();
+    }
+  });
   const outputError = relativeError(sampleErrors) ?? Number.NaN;
   return modulationOffers({
-    ...{ width: config.width, errors, rank, outputError },
+    ...{ width: config.width, errors, rank, outputError, earlyError: earlyWeighted(sample.levels, byLevel) },
     bounds: relativeErrorBounds(sampleErrors),
   });
 }
@@ -192,18 +198,21 @@ async function rowOf(
     const { parameters } = editedModel(sample.model.config, editsOf(sample, point));
     return { ...about, parameters, sampleErrors: await tuned.sampleErrors(), pictures: await tuned.pictures(drawn) };
   }
-  const found = await sample.ledger.once(`${narrowName(plan, distil)}, ${captions} captions, ${settings.drawingSteps} steps`, async () => {
-    const { transformer, route, parameters, dispose } = await openArm(sample, point, distil);
-    try {
-      return {
-        parameters,
-        sampleErrors: await sample.sampleErrorsOf(route, transformer),
-        pictures: await sample.picturesOf(route, drawn, transformer),
-      };
-    } finally {
-      dispose();
-    }
-  });
+  const found = await sample.ledger.once(
+    `${narrowName(plan, distil)}, ${captions} captions, ${settings.drawingSteps} steps`,
+    async () => {
+      const { transformer, route, parameters, dispose } = await openArm(sample, point, distil);
+      try {
+        return {
+          parameters,
+          sampleErrors: await sample.sampleErrorsOf(route, transformer),
+          pictures: await sample.picturesOf(route, drawn, transformer),
+        };
+      } finally {
+        dispose();
+      }
+    },
+  );
   return { ...about, ...found };
 }
 

@@ -92,9 +92,8 @@ export function pointScales({ model, offers = [], ...given }: ScaleRequest): Poi
       if (!prediction) return null;
       let sum = 0;
       for (const edit of edits) {
-        const error = edit.on === 'run' ? null : (offerOf(edit)?.outputError ?? null);
-        const term =
-          edit.on === 'run' ? prediction.termOf(edit) : error === null ? null : prediction.termOfError(error);
+        const offer = edit.on === 'run' ? undefined : offerOf(edit);
+        const term = edit.on === 'run' ? prediction.termOf(edit) : offer ? prediction.termOfError(offer) : null;
         if (term === null) return null;
         sum += term;
       }

@@ -37,7 +37,7 @@ export function useOffers(also: readonly EditSet[]): readonly WidthOffer[] {
     const inputs = reportProbes(report, measuredOn)?.name ?? null;
     const isOfModel = found?.model === summary.fingerprint;
     const alsoRanks = others === '' ? [] : others.split(' ').map(Number);
-    const ranks = isOfModel ? rankOffers({ found, measured }, summary.width, inputs, alsoRanks) : [];
+    const ranks = isOfModel ? rankOffers({ found, measured }, summary.width, report.bands, inputs, alsoRanks) : [];
     const offers = [...widthOffers(report), ...ranks];
     return offers.length === 0 ? NO_OFFERS : offers;
   }, [summary, report, measuredOn, found, measured, others]);

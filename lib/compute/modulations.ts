@@ -1,4 +1,5 @@
 /** The task `modulations`: what edits of modulations put in place, in closed form, and what it costs. */
+import { noiseBands } from '../core/analysis/index.ts';
 import { type CalibrationRequest, calibrationFor } from '../core/capture/index.ts';
 import { type EditableModel, editSetOf, type ModulationEdit, modulationEdit } from '../core/edit/index.ts';
 import { ContiguaError } from '../core/errors.ts';
@@ -60,17 +61,22 @@ export async function findModulations(
   if (!calibration || !takesAnyTimestep) return { found, about: timesteps.about, damage: null };
   const edited = await opened(model, found);
   try {
-    const { batches, groups } = await calibrationFor(model, calibration);
+    const { batches, groups, levels } = await calibrationFor(model, calibration);
     const errors: SampleError[] = [];
     for (const [done, inputs] of batches.entries()) {
       onProgress({ stage: 'damage', done, total: batches.length });
       const whole = await transformer.forward(inputs);
       errors.push(...sampleErrors(whole, await edited.forward(inputs), inputs.batch));
     }
+    const { bands, bandOf } = noiseBands(levels, []);
     return {
       found,
       about: timesteps.about,
-      damage: { outputError: relativeError(errors), bounds: relativeErrorBounds(errors, [...groups]) },
+      damage: {
+        outputError: relativeError(errors),
+        bounds: relativeErrorBounds(errors, [...groups]),
+        bands: bands.map((_, band) => relativeError(errors.filter((_, sample) => bandOf(sample) === band))),
+      },
     };
   } finally {
     edited.dispose();

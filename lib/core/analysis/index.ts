@@ -25,6 +25,7 @@ export { HELD_OUT_SHARE, heldOutOf, type RowSplit, splitOff, splitRows } from '.
 export type { CellRows } from './held-out-cells.ts';
 export { DAMAGE_SAMPLES, spreadSamples } from './held-out-inputs.ts';
 export { type JudgedRows, judgedRows } from './judged-rows.ts';
+export { noiseBands } from './noise-bands.ts';
 export { type BlockRows, transposed } from './normal-equations.ts';
 export { Pace } from './pace.ts';
 export { percentileBounds } from './percentile-bounds.ts';

@@ -43,6 +43,7 @@ export {
 } from './rule.ts';
 export { referenceIntervals, type ScoreCorrelation, scoreCorrelations } from './score-correlations.ts';
 export { qualitySentences } from './score-quality.ts';
+export { earlyWeighted } from './scores/early-weighted.ts';
 export {
   DAMAGE_SCORES,
   type DamageScore,

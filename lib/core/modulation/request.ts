@@ -26,12 +26,20 @@ export interface FoundModulation {
   readonly lost: number;
 }
 
+/** ‖out_edited − out‖ / ‖out‖ over all samples of a calibration; null where the edited model overflows. */
+export interface MeasuredOutput {
+  readonly outputError: number | null;
+  readonly bounds: Interval | null;
+  /** One per noise band of the calibration. */
+  readonly bands: readonly (number | null)[];
+}
+
 export interface FoundModulations {
   readonly found: readonly FoundModulation[];
   /** Timesteps that the basis was made from, for people. */
   readonly about: string;
   /** Of the output with all of them in place, where a calibration was named; null for tables, which take no other timesteps. */
-  readonly damage: { readonly outputError: number | null; readonly bounds: Interval | null } | null;
+  readonly damage: MeasuredOutput | null;
 }
 
 const EXPECTED = 'a rank (8), the error that may be left (1%), or the steps of a fixed schedule (20steps)';

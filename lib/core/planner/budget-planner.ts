@@ -12,7 +12,7 @@ import { type BudgetedModel, type CostScale, costScale, savingFor, unmet } from 
 import { usedOffers } from './narrow-candidates.ts';
 import { planProblem } from './plan-problem.ts';
 import type { PlanRules } from './plan-rules.ts';
-import { type Prediction, predictionOf } from './prediction.ts';
+import { errorBeside, type Prediction, predictionOf } from './prediction.ts';
 
 export interface PlanPoint {
   /** Runs of blocks. */
@@ -65,21 +65,27 @@ export interface PlannerRequest {
 /** Points of a front that is too long to be shown whole. */
 const FRONT_POINTS = 100;
 
-/** Output errors that those of narrower blocks add to; the better predictor of what stands in for runs first. */
+/**
+ * Output errors that those of narrower blocks add to. What a model draws follows the errors of early timesteps (docs/planner.md), so
+ * that weighted ones come first; of each sort, the better predictor of what stands in for runs.
+ */
 const OUTPUT_ERRORS: Readonly<Record<RunReplacement, readonly DamageScore[]>> = {
-  nothing: ['removed', 'linear'],
-  probes: ['linear', 'removed'],
-  linear: ['linear', 'removed'],
-  student: ['linear', 'removed'],
+  nothing: ['early', 'linear-early', 'removed', 'linear'],
+  probes: ['linear-early', 'early', 'linear', 'removed'],
+  linear: ['linear-early', 'early', 'linear', 'removed'],
+  student: ['linear-early', 'early', 'linear', 'removed'],
 };
 
 /** The one that *Minimise* goes by; with narrower blocks on offer one that they add to, where the report measured it. */
 function scoreFor({ report, model, detection, rules }: PlannerRequest): Pick<UsableScore, 'score'> {
   const usual = leastScore(report, model, detection);
+  const offers = usedOffers(rules);
+  const hasRuns = rules.allow.includes('run') || runsOf(rules.chosen).length > 0;
+  if (hasRuns && offers.length === 0) return usual;
+  const known = OUTPUT_ERRORS[rules.by].filter((score) => offers.every((offer) => errorBeside(score, offer) !== null));
   // Without runs nothing has to be known of them.
-  if (!rules.allow.includes('run') && runsOf(rules.chosen).length === 0) return { score: 'linear' };
-  if (usedOffers(rules).length === 0) return usual;
-  const measured = OUTPUT_ERRORS[rules.by].map((score) => leastScore(report, model, detection, score));
+  if (!hasRuns) return { score: known[0] ?? 'linear' };
+  const measured = known.map((score) => leastScore(report, model, detection, score));
   return measured.find(({ standsInFor }) => standsInFor === null) ?? usual;
 }
 

@@ -251,7 +251,7 @@ describe('plans of every kind of edit', () => {
     expect(width).toMatchObject([{ on: 'modulation' }]);
   });
 
-  it('price runs by the error over all timesteps, as narrower blocks are, where the report weights early ones', () => {
+  it('add errors that are weighted to early timesteps, and unweighted ones where an offer has no other', () => {
     const bands = (['late', 'early'] as const).map((id) => ({
       id,
       label: id,
@@ -282,10 +282,20 @@ describe('plans of every kind of edit', () => {
     expect(budgetPlanner(request([])).prediction.label).toContain('early steps');
     const { prediction } = budgetPlanner(request([offer(modulationEdit({ rank: 8 }), 0.01)]));
     expect(prediction.label).toBe('output error, linear, squares added up');
-    expect(predictionOf(weighted, DEFAULT_DETECTION).termOfError(0.01)).toBeNull();
+    const unweighted = { outputError: 0.01 };
+    expect(predictionOf(weighted, DEFAULT_DETECTION).termOfError(unweighted)).toBeNull();
+    const early = budgetPlanner(
+      request([{ ...offer(modulationEdit({ rank: 8 }), 0.01), earlyError: 0.003 }], 'student'),
+    ).prediction;
+    expect(early.label).toBe('output error, linear, early steps × 0.4, squares added up');
+    expect(early.termOfError({ outputError: 0.01, earlyError: 0.003 })).toBeCloseTo(0.003 ** 2, 12);
+    expect(early.termOf(runEdit({ first: 0, last: 1 }, 'student'))).toBeCloseTo(
+      0.4 ** 2 * (0.1 * 0.1 ** 2 + 0.9 * 0.5 ** 2),
+      12,
+    );
     const ofStudents = budgetPlanner(request([offer(modulationEdit({ rank: 8 }), 0.01)], 'student')).prediction;
     expect(ofStudents.label).toBe('output error, linear × 0.4, squares added up');
-    expect(ofStudents.termOfError(0.01)).toBeCloseTo(0.0001, 12);
+    expect(ofStudents.termOfError(unweighted)).toBeCloseTo(0.0001, 12);
     expect(ofStudents.termOf(runEdit({ first: 0, last: 1 }, 'student'))).toBeCloseTo((0.4 * 0.3) ** 2, 12);
     expect(ofStudents.termOf(runEdit({ first: 0, last: 1 }, 'nothing'))).toBeCloseTo((1.5 * 0.3) ** 2, 12);
   });

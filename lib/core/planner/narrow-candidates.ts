@@ -54,10 +54,10 @@ export function narrowCandidates(
     string,
     { readonly edits: readonly WidthEdit[]; readonly bounds: readonly (Bounds | null)[] }
   >();
-  const termOf = (edit: WidthEdit, { outputError, bounds = null }: Omit<WidthOffer, 'edit'>): number => {
+  const termOf = (edit: WidthEdit, { bounds = null, ...error }: Omit<WidthOffer, 'edit'>): number => {
     const reason = editable.whyNot(edit);
     if (reason !== null) throw invalid('The model does not allow an edit that is offered', editKey(edit), reason);
-    const term = outputError === null ? null : prediction.termOfError(outputError);
+    const term = prediction.termOfError(error);
     if (term === null) {
       throw invalid(
         'Output errors do not add to this prediction',

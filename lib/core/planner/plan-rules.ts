@@ -14,6 +14,8 @@ export function kindOf({ on }: Edit): PlannedKind {
 export interface WidthOffer {
   readonly edit: WidthEdit;
   readonly outputError: number | null;
+  /** The same weighted to early timesteps (`earlyWeighted`); null or absent where it was not measured by noise band. */
+  readonly earlyError?: number | null | undefined;
   /** Of the output error; null or absent where they are not known. */
   readonly bounds?: Bounds | null | undefined;
 }

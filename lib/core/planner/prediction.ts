@@ -18,7 +18,8 @@ import {
 } from '../detection/index.ts';
 import type { RunEdit, RunReplacement, RunSet } from '../edit/index.ts';
 import { type AnalysisReport, type Bounds, damageOf } from '../report/index.ts';
-import { isMeasuredRun, runShare } from './run-shares.ts';
+import type { WidthOffer } from './plan-rules.ts';
+import { measuredRunOf, runShare } from './run-shares.ts';
 
 export interface Prediction {
   /** "1 − surrogate CKA, added up" */
@@ -27,8 +28,8 @@ export interface Prediction {
   readonly isShare: boolean;
   /** Adds up over the edits of a plan; null where the report cannot say, and the edit is no candidate. */
   termOf(edit: RunEdit): number | null;
-  /** Of an edit whose output error alone was measured elsewhere; null where terms are of another unit. */
-  termOfError(outputError: number): number | null;
+  /** Of an edit whose output error alone was measured elsewhere; null where terms are of another unit, or the error is not known in it. */
+  termOfError(error: Pick<WidthOffer, 'outputError' | 'earlyError'>): number | null;
   /** What a sum of terms predicts. Rises with the sum. */
   totalOf(sum: number): number;
   /**
@@ -38,10 +39,14 @@ export interface Prediction {
   boundsOf(edits: RunSet, beside?: readonly (Bounds | null)[]): Bounds | null;
 }
 
-/** Whether a score is an output error over all timesteps alike, to which the errors of narrower blocks can be added. */
-export function addsOutputErrors(score: DamageScore): boolean {
+/** The error of a narrower block that can be added to a score of runs; null where there is none. */
+export function errorBeside(
+  score: DamageScore,
+  { outputError, earlyError = null }: Pick<WidthOffer, 'outputError' | 'earlyError'>,
+): number | null {
   const { isShare, weightsEarly = false } = scoreNamed(score);
-  return isShare && !weightsEarly;
+  if (!isShare) return null;
+  return weightsEarly ? earlyError : outputError;
 }
 
 /**
@@ -54,11 +59,12 @@ export function predictionOf(
   { score }: Pick<UsableScore, 'score'> = leastScore(report, report.model, settings),
   besideNarrow: RunReplacement | null = null,
 ): Prediction {
-  const { label, isShare, needs, adds } = scoreNamed(score);
+  const { label, isShare, needs, adds, weightsEarly = false } = scoreNamed(score);
   const inSquares = adds === 'in squares';
   const added = (error: number) => (inSquares ? error ** 2 : error);
   const totalOf = (sum: number) => totalOfAdded(score, Math.max(0, sum));
-  const shareOf = (by: RunReplacement) => (besideNarrow !== null && isMeasuredRun(score) ? runShare(score, by) : 1);
+  const measuredRun = besideNarrow === null ? null : measuredRunOf(score);
+  const shareOf = (by: RunReplacement) => (measuredRun === null ? 1 : runShare(measuredRun, by));
   const share = besideNarrow === null ? 1 : shareOf(besideNarrow);
   return {
     label: `${label}${share === 1 ? '' : ` × ${share}`}, ${inSquares ? 'squares added up' : 'added up'}`,
@@ -67,10 +73,14 @@ export function predictionOf(
       const term = addedDamage(report, edit, score, settings);
       return term === null ? null : term * added(shareOf(edit.by));
     },
-    termOfError: (outputError) => (addsOutputErrors(score) ? added(outputError) : null),
+    termOfError(error) {
+      const known = errorBeside(score, error);
+      return known === null ? null : added(known);
+    },
     totalOf,
     boundsOf(edits, beside = []) {
-      if (needs === null || edits.length + beside.length === 0) return null;
+      // Bounds are of errors over all timesteps alike: a weighted one has none.
+      if (needs === null || weightsEarly || edits.length + beside.length === 0) return null;
       let [low, high] = [0, 0];
       const add = (bounds: Bounds, share = 1) => {
         low += added(share * bounds.low);
@@ -82,7 +92,6 @@ export function predictionOf(
       }
       for (const edit of edits) {
         const measured = damageOf(report, { ...edit, by: needs });
-        // Bounds are of the error over all timesteps: a weighted one has none.
         const isOfScore = measured?.outputError === damageScore(report, edit, score, settings);
         if (!measured?.bounds || !isOfScore) return null;
         add(measured.bounds, shareOf(edit.by));

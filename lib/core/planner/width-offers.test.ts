@@ -18,29 +18,43 @@ const measured = (edit: WidthDamage['edit'], outputError: number | null): WidthD
   changeError: 0.5,
 });
 
+const bands = ([0.1, 0.9] as const).map((t, i) => ({
+  id: i === 0 ? ('late' as const) : ('early' as const),
+  label: `${t}`,
+  timesteps: [t],
+  heldOutSamples: 1,
+}));
+const UNMEASURED = { bands };
+
 describe('offers of a report', () => {
+  it('are weighted to early timesteps besides, where they were measured by noise band', () => {
+    const width = [{ ...measured(textStreamEdit({ first: 1, last: 2 }), 0.02), bands: [0.04, 0.02] }];
+    expect(widthOffers({ width, bands })[0]?.earlyError).toBeCloseTo(Math.sqrt(0.1 * 0.04 ** 2 + 0.9 * 0.02 ** 2), 12);
+  });
+
   it('are its measured text groups and feed-forward layers, without those whose output overflows', () => {
     const width = [measured(textStreamEdit({ first: 1, last: 2 }), 0.02), measured(ffnEdit(0, 'image'), null)];
-    expect(widthOffers({ width })).toEqual([
-      { edit: textStreamEdit({ first: 1, last: 2 }), outputError: 0.02, bounds: { low: 0.01, high: 0.04 } },
+    const bounds = { low: 0.01, high: 0.04 };
+    expect(widthOffers({ width, bands })).toEqual([
+      { edit: textStreamEdit({ first: 1, last: 2 }), outputError: 0.02, earlyError: null, bounds },
     ]);
-    expect(widthOffers({})).toEqual([]);
-    expect(whyNoOffers('text', { width }, qwen)).toBeNull();
-    expect(whyNoOffers('ffn', { width }, qwen)).toEqual({
+    expect(widthOffers(UNMEASURED)).toEqual([]);
+    expect(whyNoOffers('text', { width, bands }, qwen)).toBeNull();
+    expect(whyNoOffers('ffn', { width, bands }, qwen)).toEqual({
       found: 'feed-forward layers with each of which the output overflows (1 measured)',
       hint: null,
     });
   });
 
   it('are explained where there are none: by the command that measures them, or by the structure of the model', () => {
-    expect(whyNoOffers('text', {}, qwen)).toEqual({
+    expect(whyNoOffers('text', UNMEASURED, qwen)).toEqual({
       found: 'a report that did not measure text groups',
       hint: '`contigua analyse MODEL --width text-all` measures them.',
     });
-    expect(whyNoOffers('ffn', {}, qwen)?.hint).toContain('--width ffn');
-    expect(whyNoOffers('modulation', {}, qwen)).toBeNull();
+    expect(whyNoOffers('ffn', UNMEASURED, qwen)?.hint).toContain('--width ffn');
+    expect(whyNoOffers('modulation', UNMEASURED, qwen)).toBeNull();
     for (const kind of ['text', 'ffn', 'modulation'] as const) {
-      const why = whyNoOffers(kind, {}, flux);
+      const why = whyNoOffers(kind, UNMEASURED, flux);
       expect(why?.found, kind).toMatch(/\w{3} \w/);
       expect(why?.hint).toBeNull();
     }
@@ -51,12 +65,13 @@ describe('offers of shared modulations', () => {
   it('are in proportion to the error of the modulations, with their bounds, below the width', () => {
     const errors = [1, 0.5, 0.25, 0.2, 0.1, 0.05, 0.04];
     const bounds = { low: 0.01, high: 0.04 };
-    const offers = modulationOffers({ width: 6, errors, rank: 4, outputError: 0.02, bounds });
+    const offers = modulationOffers({ width: 6, errors, rank: 4, outputError: 0.02, earlyError: 0.01, bounds });
     expect(offers.map(({ edit }) => edit.on === 'modulation' && edit.by)).toEqual(
       [1, 2, 3, 4].map((rank) => ({ rank })),
     );
     expect(offers.at(-1)).toMatchObject({ outputError: 0.02, bounds });
     expect(offers[0]?.outputError).toBeCloseTo(0.1, 12);
+    expect(offers[0]?.earlyError).toBeCloseTo(0.05, 12);
     expect(offers[0]?.bounds?.high).toBeCloseTo(0.2, 12);
   });
 

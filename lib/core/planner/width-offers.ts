@@ -2,7 +2,7 @@
  * What a planner is offered beside runs of blocks, from what was measured of each edit alone: text groups and feed-forward layers from a
  * report, ranks of shared modulations from one measured rank. Where nothing of a kind is on offer, `whyNoOffers` says why.
  */
-import { type WidthCandidates, whyNoCandidates } from '../detection/index.ts';
+import { earlyWeighted, type WidthCandidates, whyNoCandidates } from '../detection/index.ts';
 import { modulationEdit } from '../edit/index.ts';
 import { ContiguaError } from '../errors.ts';
 import { editableModel, type ModelConfig, parseModelConfig } from '../model/config-index.ts';
@@ -11,9 +11,9 @@ import type { AnalysisReport, Bounds } from '../report/index.ts';
 import { kindOf, type PlannedKind, type WidthOffer } from './plan-rules.ts';
 
 /** Text groups and feed-forward layers that the report measured and whose output did not overflow. In the report's order. */
-export function widthOffers({ width = [] }: Pick<AnalysisReport, 'width'>): WidthOffer[] {
-  return width.flatMap(({ edit, outputError, bounds }) =>
-    outputError === null ? [] : [{ edit, outputError, bounds }],
+export function widthOffers({ width = [], bands }: Pick<AnalysisReport, 'width' | 'bands'>): WidthOffer[] {
+  return width.flatMap(({ edit, outputError, bounds, bands: errors }) =>
+    outputError === null ? [] : [{ edit, outputError, earlyError: earlyWeighted(bands, errors), bounds }],
   );
 }
 
@@ -30,7 +30,7 @@ export interface NoOffers {
 /** Why no text group, no feed-forward layers or no shared modulation can be in a plan of this report; null where one can. */
 export function whyNoOffers(
   kind: Exclude<PlannedKind, 'run'>,
-  report: Pick<AnalysisReport, 'width'>,
+  report: Pick<AnalysisReport, 'width' | 'bands'>,
   model: Required<Pick<PlannedModel, 'config'>>,
 ): NoOffers | null {
   const config = parseModelConfig(JSON.stringify(model.config), 'config.json');
@@ -54,7 +54,7 @@ export function whyNoOffers(
 /** Throws `plan-invalid` for the first kind of which no edit can be in a plan of this report. */
 export function assertPlannable(
   kinds: readonly PlannedKind[],
-  report: Pick<AnalysisReport, 'width'>,
+  report: Pick<AnalysisReport, 'width' | 'bands'>,
   model: Required<Pick<PlannedModel, 'config'>>,
 ): void {
   for (const kind of kinds) {
@@ -98,6 +98,8 @@ export interface MeasuredModulations {
   /** The rank that the output was measured at, with all blocks sharing their modulation, and what it gave. */
   readonly rank: number;
   readonly outputError: number;
+  /** Weighted to early timesteps; null or absent where it was not measured by noise band. */
+  readonly earlyError?: number | null | undefined;
   readonly bounds: Bounds | null;
 }
 
@@ -106,7 +108,7 @@ export interface MeasuredModulations {
  * the modulations, which holds nearly (docs/measurements.md). `also`: ranks up to the width that are offered beside the usual ones.
  */
 export function modulationOffers(
-  { width, errors, rank, outputError, bounds }: MeasuredModulations,
+  { width, errors, rank, outputError, earlyError = null, bounds }: MeasuredModulations,
   also: readonly number[] = [],
 ): WidthOffer[] {
   const modulated = errors[rank] ?? 0;
@@ -118,6 +120,7 @@ export function modulationOffers(
     return {
       edit: modulationEdit({ rank: one }),
       outputError: scaled(outputError),
+      earlyError: earlyError === null ? null : scaled(earlyError),
       bounds: bounds && { low: scaled(bounds.low), high: scaled(bounds.high) },
     };
   });

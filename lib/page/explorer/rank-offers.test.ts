@@ -5,11 +5,16 @@ import { rankOffers, ranksAmong, whyNoRanks } from './rank-offers.ts';
 test('ranks that are chosen are offered beside the usual ones', () => {
   const model = 'sha256:00';
   const found = { model, errors: Array.from({ length: 17 }, (_, rank) => 1 / (rank + 1)), about: '' };
-  const damage = { outputError: 0.02, bounds: null, bands: [] };
+  const damage = { outputError: 0.02, bounds: null, bands: [0.03, 0.01] };
   const measured = { model, inputs: 'x', rank: 4, damage };
   const also = ranksAmong([[modulationEdit({ rank: 10 }, [1, 2]), ffnEdit(0, 'image')], [modulationEdit({ rank: 8 })]]);
   expect(also).toEqual([8, 10]);
-  const ranks = ranksAmong([rankOffers({ found, measured }, 16, 'x', also).map(({ edit }) => edit)]);
+  const bands = [0.1, 0.9].map((t) => ({ id: 'late' as const, label: '', timesteps: [t], heldOutSamples: 1 }));
+  const offers = rankOffers({ found, measured }, 16, bands, 'x', also);
+  expect(
+    offers.find(({ edit }) => edit.on === 'modulation' && 'rank' in edit.by && edit.by.rank === 4)?.earlyError,
+  ).toBeCloseTo(Math.sqrt(0.1 * 0.03 ** 2 + 0.9 * 0.01 ** 2), 12);
+  const ranks = ranksAmong([offers.map(({ edit }) => edit)]);
   expect(ranks).toEqual([1, 2, 3, 4, 6, 8, 10, 12]);
 });
 

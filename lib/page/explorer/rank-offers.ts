@@ -1,18 +1,23 @@
 /** Ranks of shared modulations as the planner takes them. Loaded with the planner. */
+import { earlyWeighted } from '@/lib/core/detection/index.ts';
 import type { EditSet } from '@/lib/core/edit/index.ts';
 import { modulationOffers, type WidthOffer } from '@/lib/core/planner/index.ts';
+import type { NoiseBand } from '@/lib/core/report/report.ts';
 import type { ModulationsState } from './modulations.ts';
 
 /** Ranks for the planner, those of `also` beside the usual ones; none until the output error is known on the inputs of the analysis. */
 export function rankOffers(
   { found, measured }: Pick<ModulationsState, 'found' | 'measured'>,
   width: number,
+  /** Of the report whose inputs are named. */
+  bands: readonly NoiseBand[],
   inputs: string | null,
   also: readonly number[] = [],
 ): WidthOffer[] {
-  const { outputError = null, bounds = null } = measured?.damage ?? {};
+  const { outputError = null, bounds = null, bands: errors = [] } = measured?.damage ?? {};
   if (!found || measured?.model !== found.model || measured.inputs !== inputs || outputError === null) return [];
-  return modulationOffers({ width, errors: found.errors, rank: measured.rank, outputError, bounds }, also);
+  const earlyError = earlyWeighted(bands, errors);
+  return modulationOffers({ width, errors: found.errors, rank: measured.rank, outputError, earlyError, bounds }, also);
 }
 
 /** Why no rank can be in a plan of a model that allows shared modulations, and what changes it. */

@@ -4,15 +4,22 @@
  */
 import { type RunReplacement, runEdit } from '../../edit/edit.ts';
 import type { BlockInterval } from '../../interval/interval.ts';
-import { damageOf } from '../../report/report.ts';
+import { damageOf, type NoiseBand } from '../../report/report.ts';
 import type { RankableReport } from './score.ts';
 
 /** Null where it was not measured by noise band. */
 export function earlyError(report: RankableReport, interval: BlockInterval, by: RunReplacement): number | null {
-  const { bands = [] } = damageOf(report, runEdit(interval, by)) ?? {};
+  return earlyWeighted(report.bands, damageOf(report, runEdit(interval, by))?.bands ?? []);
+}
+
+/** `errors`: one per band. Null where one is missing, or there are none. */
+export function earlyWeighted(
+  bands: readonly Pick<NoiseBand, 'timesteps'>[],
+  errors: readonly (number | null)[],
+): number | null {
   let [sum, weights] = [0, 0];
-  for (const [i, { timesteps }] of report.bands.entries()) {
-    const error = bands[i] ?? null;
+  for (const [i, { timesteps }] of bands.entries()) {
+    const error = errors[i] ?? null;
     if (error === null) return null;
     const weight = timesteps.reduce((total, t) => total + t, 0) / timesteps.length;
     sum += weight * error ** 2;
