@@ -13,7 +13,7 @@ import { editableModel, editedConfig, editedModel, parseModelConfig } from '../m
 import { seededRandom } from '../random.ts';
 import { damageOf } from '../report/report-fixtures.ts';
 import { type BudgetKind, parseBudget } from './budget.ts';
-import { budgetPlanner } from './budget-planner.ts';
+import { budgetPlanner, type PlanPoint } from './budget-planner.ts';
 import { FREE_RULES, type PlanRules, type WidthOffer } from './plan-rules.ts';
 import { exampleModel, reportOf } from './planner-fixtures.ts';
 import { predictionOf } from './prediction.ts';
@@ -229,6 +229,19 @@ describe('plans of every kind of edit', () => {
     expect(bounds?.low).toBeCloseTo(0.5 * damage, 12);
     expect(bounds?.high).toBeCloseTo(2 * damage, 12);
     expect(plannerOf({ ...rules, offers: OFFERS }).best(parseBudget('params=100%', 'test')).bounds).toBeNull();
+  });
+
+  it('leave the feed-forward layers of a student whole, unless they are chosen by hand', () => {
+    const isInside = ({ edits, width }: PlanPoint) =>
+      width.some((edit) => edit.on === 'ffn' && edits.some(({ first }) => first === edit.block));
+    const pointsBy = (by: RunReplacement) => plannerOf({ by }).front().points;
+    expect(pointsBy('nothing').some(isInside)).toBe(true);
+    const students = pointsBy('student');
+    expect(students.some(({ edits, width }) => edits.length > 0 && width.some(({ on }) => on === 'ffn'))).toBe(true);
+    expect(students.some(isInside)).toBe(false);
+    const chosen = [runEdit({ first: 2, last: 3 }, 'student'), ffnEdit(2, 'image')] as const;
+    const { edits, width } = plannerOf({ by: 'student', chosen }).best(parseBudget('params=100%', 'test'));
+    expect([...edits, ...width]).toMatchObject(chosen);
   });
 
   it('of narrower blocks alone need no score of runs', () => {

@@ -9,6 +9,7 @@
  */
 import {
   type Edit,
+  type EditSet,
   editKey,
   type RunEdit,
   type RunReplacement,
@@ -62,7 +63,7 @@ export function planProblem(
     if (damage === null) return;
     const id = editKey(edit);
     known.set(id, edit);
-    spans.push(spanOf(id, edit, scale.saves(edit), damage));
+    spans.push(spanOf(id, edit, scale.saves(edit), damage, rules.chosen));
   };
   for (const edit of runsOf(rules.chosen)) {
     offer(edit);
@@ -110,10 +111,15 @@ function allRuns(depth: Depth, by: RunReplacement): RunEdit[] {
   return runs;
 }
 
-function spanOf(id: string, edit: RunEdit, saves: number, damage: number): Span {
-  const { first, last } = edit;
-  // The first block, or the student in its place, can still be edited.
-  return { id, track: 'depth', first, last, closedFrom: first + 1, saves, damage };
+/**
+ * A first block that stays whole can still be edited. A student does the work of all blocks of its run: what an edit of the teacher's
+ * block was measured to cost says little of the student's (docs/planner.md), so that the planner leaves it alone unless it was asked for.
+ */
+function spanOf(id: string, edit: RunEdit, saves: number, damage: number, chosen: EditSet): Span {
+  const { first, last, by } = edit;
+  const isEdited = chosen.some((one) => one.on === 'ffn' && one.block === first);
+  const closedFrom = by === 'student' && !isEdited ? first : first + 1;
+  return { id, track: 'depth', first, last, closedFrom, saves, damage };
 }
 
 /** Whether an edit has to do with the block, and whether it changes the block's weights or takes them away. */
