@@ -2,6 +2,7 @@
 import { browserEngines } from '../lib/compute/engines/browser-engines.ts';
 import { wasmMemory } from '../lib/compute/engines/wasm-memory.ts';
 import { browserFiles } from '../lib/compute/folder/browser-files.ts';
+import { postInPieces } from '../lib/compute/pieces.ts';
 import { serve } from '../lib/compute/serve.ts';
 import { createTasks } from '../lib/compute/tasks.ts';
 
@@ -10,7 +11,10 @@ const files = browserFiles();
 const tasks = createTasks({ engines, files, memory: (engine) => (engine === 'wasm' ? wasmMemory() : null) });
 const server = serve(
   {
-    postMessage: (reply, transfer) => self.postMessage(reply, { transfer }),
+    postMessage(reply, transfer) {
+      if (transfer.length > 0) self.postMessage(reply, { transfer });
+      else postInPieces(reply, (message) => self.postMessage(message));
+    },
     onMessage: (listener) => self.addEventListener('message', ({ data }) => listener(data)),
   },
   tasks,
