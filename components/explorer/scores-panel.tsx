@@ -7,22 +7,27 @@ import { Help } from '@/components/ui/help';
 import { Panel } from '@/components/ui/panel';
 import { Progress } from '@/components/ui/progress';
 import {
+  DAMAGE_SCORES,
+  type DetectionSettings,
   LEAST_PAIRS,
   LONGEST_ABLATION,
   qualitySentences,
+  type RankCorrelation,
   REFERENCE_SCORE,
   referenceIntervals,
   type Score,
-  scoreCorrelations,
   scoreNamed,
 } from '@/lib/core/detection/index.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
 import { correlationWords } from '@/lib/page/browser/confidence-words.ts';
 import { ablationStore, stopAblation } from '@/lib/page/explorer/ablations.ts';
+import { background } from '@/lib/page/explorer/background/index.ts';
+import { partRead } from '@/lib/page/explorer/part-read.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { BlockTable } from './block-table';
 import { MeasureButton } from './measure-button';
 import { useAnalysis } from './use-analysis';
+import { useBackground } from './use-background';
 import { useReportMark } from './use-report-mark';
 
 const KINDS: Readonly<Record<Score['kind'], string>> = {
@@ -32,6 +37,7 @@ const KINDS: Readonly<Record<Score['kind'], string>> = {
 };
 /** What the others are held against. */
 const REFERENCE = scoreNamed(REFERENCE_SCORE);
+const COMPARED = DAMAGE_SCORES.filter(({ name }) => name !== REFERENCE_SCORE);
 
 export function ScoresPanel() {
   const report = useAnalysis((state) => state.report);
@@ -93,13 +99,14 @@ function Reading({ report }: { report: AnalysisReport }): ReactNode {
 function Correlations({ report }: { report: AnalysisReport }) {
   const { detection: settings, score: ranking } = useStore(settingsStore);
   const quality = qualitySentences(ranking).map((sentence) => `${scoreNamed(ranking).label}: ${sentence}`);
-  const rows = useMemo(
-    () =>
-      scoreCorrelations(report, settings).toSorted(
-        (a, b) => (b.correlation?.rho ?? Number.NEGATIVE_INFINITY) - (a.correlation?.rho ?? Number.NEGATIVE_INFINITY),
-      ),
-    [report, settings],
-  );
+  const found = useCorrelations(report, settings);
+  const rows = useMemo(() => {
+    const rhoOf = ({ name }: Score) => found?.get(name)?.rho ?? Number.NEGATIVE_INFINITY;
+    return COMPARED.toSorted((a, b) => rhoOf(b) - rhoOf(a)).map((score) => ({
+      score,
+      correlation: found?.get(score.name) ?? null,
+    }));
+  }, [found]);
   return (
     <div>
       <table className="w-full text-xs">
@@ -134,6 +141,8 @@ function Correlations({ report }: { report: AnalysisReport }) {
               <td className="text-right whitespace-nowrap">
                 {correlation ? (
                   correlationWords(correlation)
+                ) : found === null ? (
+                  '…'
                 ) : (
                   <span className="text-muted" title={`Fewer than ${LEAST_PAIRS} intervals have both values`}>
                     n/a
@@ -161,6 +170,21 @@ function Correlations({ report }: { report: AnalysisReport }) {
     </div>
   );
 }
+
+/** Of each score by its name; null until they are there. The bootstraps of all take a tenth of a second and more. */
+function useCorrelations(
+  report: AnalysisReport,
+  settings: DetectionSettings,
+): ReadonlyMap<string, RankCorrelation | null> | null {
+  const { streams, damage } = report;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: what else is added to the report changes nothing here
+  const question = useMemo(() => ({ report: partRead(report, settings), settings }), [streams, damage, settings]);
+  const found = useBackground(question, askCorrelations)?.answer ?? null;
+  return useMemo(() => found && new Map(found.map(({ name, correlation }) => [name, correlation])), [found]);
+}
+
+const askCorrelations = ({ report, settings }: { report: AnalysisReport; settings: DetectionSettings }) =>
+  background.correlations(report, settings);
 
 /** Folded until it is asked for: as many rows as the model has blocks, and most of them not measured yet. */
 function Blocks({ report }: { report: AnalysisReport }) {

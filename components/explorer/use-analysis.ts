@@ -6,7 +6,7 @@
  * included, is shown at once, as other stores are.
  */
 import { startTransition, useEffect, useState } from 'react';
-import { type AnalysisState, analysisStore } from '@/lib/page/explorer/analysis.ts';
+import { type AnalysisState, analysisStore } from '@/lib/page/explorer/analysis-store.ts';
 
 /** `select` must read nothing but the state, as it is not asked again when a component renders. */
 export function useAnalysis<T>(select: (state: AnalysisState) => T): T {

@@ -1,6 +1,6 @@
 'use client';
 /** The plans of the report on the page, and the measured choices that they are held against. */
-import { startTransition, useEffect, useMemo, useState } from 'react';
+import { useMemo } from 'react';
 import { useStore } from 'zustand';
 import type { EditSet } from '@/lib/core/edit/index.ts';
 import {
@@ -14,6 +14,7 @@ import { background } from '@/lib/page/explorer/background/index.ts';
 import { choiceQualityStore, type MeasuredChoice, measuredChoices } from '@/lib/page/explorer/choice-quality.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import { modulationsStore } from '@/lib/page/explorer/modulations.ts';
+import { partRead } from '@/lib/page/explorer/part-read.ts';
 import { type PlanAnswer, type PlanSubject, scalesOf } from '@/lib/page/explorer/plan-subject.ts';
 import { plannerStore } from '@/lib/page/explorer/planner.ts';
 import { reportProbes } from '@/lib/page/explorer/probe-source.ts';
@@ -21,6 +22,7 @@ import { rankOffers, ranksAmong } from '@/lib/page/explorer/rank-offers.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import type { PointScales } from './plan-points';
 import { useAnalysis } from './use-analysis';
+import { useBackground } from './use-background';
 
 const NO_OFFERS: readonly WidthOffer[] = [];
 
@@ -61,43 +63,20 @@ export function usePlanned(offers: readonly WidthOffer[]): Planned | null {
   const subject = useMemo<PlanSubject | null>(() => {
     if (!model || !report) return null;
     const asked = { kind, dtype, allow, offers, locked, forbidden, kept };
-    return { model, report, read: { detection, replaceBy }, asked };
+    return { model, report: partRead(report, detection), read: { detection, replaceBy }, asked };
   }, [model, report, detection, replaceBy, kind, dtype, allow, offers, locked, forbidden, kept]);
-  const [solved, setSolved] = useState<Solved | null>(null);
-  useEffect(() => {
-    if (!subject) return;
-    let isWanted = true;
-    background.plan(subject, value).then(
-      (answer) => {
-        if (!isWanted || !answer) return;
-        startTransition(() => setSolved({ subject, value, answer }));
-      },
-      // To the error boundary, like anything that a component throws.
-      (thrown) => {
-        if (!isWanted) return;
-        setSolved(() => {
-          throw thrown;
-        });
-      },
-    );
-    return () => {
-      isWanted = false;
-    };
-  }, [subject, value]);
-  const planned = solved && solved.answer.least !== null ? solved.subject : null;
+  const question = useMemo(() => subject && { subject, value }, [subject, value]);
+  const solved = useBackground(question, askPlan);
+  const planned = solved && solved.answer.least !== null ? solved.question.subject : null;
   const scales = useMemo(() => planned && scalesOf(planned), [planned]);
   return useMemo(() => {
-    if (!solved || solved.subject.model !== subject?.model) return null;
-    const isEarlier = solved.subject !== subject || solved.value !== value;
-    return { ...solved.answer, scales, isEarlier };
-  }, [solved, scales, subject, value]);
+    if (!solved || solved.question.subject.model !== subject?.model) return null;
+    return { ...solved.answer, scales, isEarlier: solved.question !== question };
+  }, [solved, scales, subject, question]);
 }
 
-interface Solved {
-  readonly subject: PlanSubject;
-  readonly value: string;
-  readonly answer: PlanAnswer;
-}
+const askPlan = ({ subject, value }: { readonly subject: PlanSubject; readonly value: string }) =>
+  background.plan(subject, value);
 
 export function useMeasuredChoices(): readonly MeasuredChoice[] {
   const quality = useStore(choiceQualityStore);

@@ -6,11 +6,13 @@ import { createStore } from 'zustand/vanilla';
 import { type Ablation, ablationsOf, unmeasured } from '@/lib/core/detection/index.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
 import { settle, showError } from '../browser/notices.ts';
-import { addDamage, addParts, analysisStore, keepMeasured } from './analysis.ts';
+import { analysisStore } from './analysis-store.ts';
 import { ask } from './compute.ts';
 import { detectedIn } from './detection.ts';
+import { keepMeasured } from './keeping.ts';
 import { beginMeasurement } from './measurements.ts';
 import { reportProbes } from './probe-source.ts';
+import { addDamage, addParts } from './report-additions.ts';
 import { settingsStore } from './settings.ts';
 
 export interface RunningAblation {

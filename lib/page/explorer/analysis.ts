@@ -1,88 +1,31 @@
 /**
- * The analysis: running, finished or restored. One owner for its progress, its partial results, the report and the
- * damage measured since. A new run leaves the last report in place until it has finished, so stopping loses nothing.
+ * Running an analysis and estimating one. A new run leaves the last report in place until it has finished, so stopping loses nothing.
  */
-import { createStore } from 'zustand/vanilla';
 import type { AnalysisEstimate, AnalysisRequest } from '@/lib/compute/protocol.ts';
-import { editKey, type RunEdit, type RunSet, sameEdit, sameEdits } from '@/lib/core/edit/index.ts';
 import { asContiguaError } from '@/lib/core/errors.ts';
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
-import {
-  type AnalysisReport,
-  type EditDamage,
-  outputErrorOf,
-  type PartDamage,
-  partDamageOf,
-  type WidthDamage,
-  widthDamageOf,
-} from '@/lib/core/report/report.ts';
-import { engineWords } from '../browser/engine-words.ts';
-import { settle, showError, showPassing, showWarning } from '../browser/notices.ts';
-import { momentWords } from '../browser/number-words.ts';
-import { tokensWords } from '../browser/stream-words.ts';
-import { assertStorageFits, type LimitsChoice, limitsRequest, limitsStore, memoryBytesOf } from './analysis-limits.ts';
-import {
-  type CalibrationChoice,
-  calibrationFrom,
-  calibrationStore,
-  calibrationText,
-  calibrationWords,
-  requestOf,
-} from './calibration.ts';
-import { ask, measureQuietly } from './compute.ts';
+import type { AnalysisReport } from '@/lib/core/report/report.ts';
+import { settle, showError, showPassing } from '../browser/notices.ts';
+import { assertStorageFits, limitsRequest, limitsStore, memoryBytesOf } from './analysis-limits.ts';
+import { analysisStore, type EstimatedAnalysis, NO_ANALYSIS } from './analysis-store.ts';
+import { type CalibrationChoice, calibrationStore, requestOf } from './calibration.ts';
+import { ask } from './compute.ts';
 import { forgetInterrupted, noteInterrupted } from './interrupted.ts';
-import { type KeptReport, keepReport, keptReports } from './kept-analyses.ts';
+import { keep } from './keeping.ts';
 import { modelStore } from './model.ts';
-import { choiceOfReport, reportProbes, wantedFile } from './probe-source.ts';
 import { estimatedShares, firstRunShares, type Shares } from './progress.ts';
 import { followRanking } from './ranking.ts';
-import { showingRefit } from './refitting.ts';
-import { begunAt, type RunningAnalysis, type TimedProgress, withProgress } from './running-analysis.ts';
+import { begunAt, type TimedProgress, withProgress } from './running-analysis.ts';
 import { roomForStates } from './states-room.ts';
 import { traceChoice } from './traces.ts';
 
-export interface AnalysisState {
-  readonly running: RunningAnalysis | null;
-  /** What an analysis was last measured to take here, and for which settings. */
-  readonly estimated: EstimatedAnalysis | null;
-  readonly stopping: boolean;
-  readonly report: AnalysisReport | null;
-  /** What the report was measured on, with the calibration file where it is at hand; null while there is no report. */
-  readonly measuredOn: CalibrationChoice | null;
-  /** Whether the report was restored from this browser; otherwise it was measured in this visit. */
-  readonly isRestored: boolean;
-  /** When the analysis itself was measured, whatever was added to its report since; null while there is no report. */
-  readonly measuredAtMs: number | null;
-  /** Edits whose damage is being measured. */
-  readonly measuring: RunSet;
-}
-
-export interface EstimatedAnalysis {
-  readonly estimate: AnalysisEstimate;
-  readonly summary: ModelSummary;
-  readonly choice: CalibrationChoice;
-  readonly limits: LimitsChoice;
-}
-
-const NOTHING: AnalysisState = {
-  running: null,
-  estimated: null,
-  stopping: false,
-  report: null,
-  measuredOn: null,
-  isRestored: false,
-  measuredAtMs: null,
-  measuring: [],
-};
-
-export const analysisStore = createStore<AnalysisState>(() => NOTHING);
 let stopRunning: AbortController | null = null;
 
 /** For another model: its predecessor's numbers must not stay on the page. */
 export function clearAnalysis(): void {
   stopRunning?.abort();
   settle('analysis', 'damage', 'kept', 'timing');
-  analysisStore.setState(NOTHING);
+  analysisStore.setState(NO_ANALYSIS);
 }
 
 /** A trace is analysed on the inputs that it brings, whatever `asked` says. */
@@ -235,171 +178,6 @@ function progressDisplay(onCaptured: (blocks: number) => void): {
     },
     end: () => clearTimeout(timer),
   };
-}
-
-/** Keeps a report under what it was measured on; the address then names a file by its content, so that a reload finds it. */
-async function keep(choice: CalibrationChoice, report: AnalysisReport): Promise<void> {
-  const measuredAtMs = analysisStore.getState().measuredAtMs ?? Date.now();
-  if (choice.kind !== 'file' || !choice.file) return keepReport(calibrationText(choice), report, measuredAtMs);
-  const named = { ...choice, fileDigits: report.calibration.file?.digits ?? null };
-  if (calibrationStore.getState().file === choice.file) calibrationStore.setState({ fileDigits: named.fileDigits });
-  if (analysisStore.getState().measuredOn === choice) analysisStore.setState({ measuredOn: named });
-  await keepReport(calibrationText(named), report, measuredAtMs);
-}
-
-export interface WantedAnalysis {
-  /** A calibration's text; null for none in particular. */
-  readonly inputs: string | null;
-  /** Without one on these inputs, the newest will do. */
-  readonly orNewest: boolean;
-}
-
-/**
- * Shows the analysis of this model that was kept in this browser for the inputs that are wanted. One on other inputs is
- * shown with its inputs in the panel and the address, or, where only these will do, offered.
- */
-export async function restoreAnalysis(fingerprint: string, { inputs, orNewest }: WantedAnalysis): Promise<void> {
-  const kept = await keptReports(fingerprint);
-  const [newest] = kept;
-  const wanted = kept.find((each) => each.inputs === inputs) ?? (orNewest ? newest : undefined);
-  // Reading takes time: another model may be open by now, or an analysis begun.
-  if (!newest || !canRestore(fingerprint)) return;
-  if (wanted) return showKept(wanted);
-  showWarning('kept', 'No analysis with these inputs is kept in this browser', {
-    hint: `The last one of ${newest.report.model.name} was measured on ${keptWords(newest)}.`,
-    action: {
-      label: 'Show that one',
-      run: () => {
-        if (canRestore(fingerprint)) showKept(newest);
-      },
-    },
-  });
-}
-
-function canRestore(fingerprint: string): boolean {
-  const { report, running } = analysisStore.getState();
-  return modelStore.getState().summary?.fingerprint === fingerprint && !report && !running;
-}
-
-/** The inputs in the panel and in the address become those of the report. */
-function showKept(kept: KeptReport): void {
-  const { report, savedAtMs } = kept;
-  const choice = calibrationFrom(kept.inputs) ?? choiceOfReport(report);
-  const present = calibrationStore.getState();
-  if (calibrationText(present) !== calibrationText(choice)) calibrationStore.setState(choice);
-  analysisStore.setState({ report, measuredOn: choice, isRestored: true, measuredAtMs: savedAtMs });
-  showPassing('kept', 'done', `Restored analysis of ${report.model.name}`, {
-    hint: `Measured on ${keptWords(kept)}. Analyse measures again.`,
-  });
-}
-
-/**
- * A file that is picked while the report's own is missing: with the same content it takes its place, and what needs
- * probes can be measured again. Returns how to stop.
- */
-export function watchCalibrationFile(): () => void {
-  return calibrationStore.subscribe(({ file }, before) => {
-    if (file && file !== before.file) void acceptFile(file);
-  });
-}
-
-async function acceptFile(file: File): Promise<void> {
-  const wanted = () => {
-    const { report, measuredOn } = analysisStore.getState();
-    return wantedFile(report, measuredOn);
-  };
-  if (!wanted()?.digits) return;
-  try {
-    const { fileDigits } = await import('./file-readers.ts');
-    const digits = await fileDigits(file);
-    const missing = wanted();
-    // Reading takes time: another file may have been picked, or another analysis be on the page.
-    if (calibrationStore.getState().file !== file || !missing?.digits) return;
-    calibrationStore.setState({ fileDigits: digits });
-    if (digits !== missing.digits) {
-      showWarning('calibration', `${file.name} is not the file that this analysis was measured on`, {
-        found: digits,
-        expected: `${missing.digits} (${missing.name})`,
-        hint: 'Analyse measures on the new file; to continue with this analysis, choose the file that it names.',
-      });
-      return;
-    }
-    settle('calibration');
-    analysisStore.setState(({ measuredOn }) => ({ measuredOn: measuredOn && { ...measuredOn, file } }));
-  } catch (thrown) {
-    showError('calibration', thrown);
-  }
-}
-
-function keptWords({ report: { calibration, engine, model }, savedAtMs }: KeptReport): string {
-  const on = engine ? ` on ${engineWords(engine.name)}` : '';
-  const inputs = `${calibrationWords(calibration)}, n = ${tokensWords(calibration.tokens, model.streams)}`;
-  return `${inputs}, ${momentWords(savedAtMs)}${on}`;
-}
-
-export const isMeasured = (report: AnalysisReport, edit: RunEdit): boolean => outputErrorOf(report, edit) !== undefined;
-
-/** Measures the damage of edits that have none yet, when the worker is free. */
-/** Of a measurement that arrives one by one. */
-const RESULTS_AT_ONCE = 8;
-
-export async function measureDamage(edits: readonly RunEdit[]): Promise<void> {
-  const { report, measuredOn, measuring } = analysisStore.getState();
-  const probes = reportProbes(report, measuredOn)?.source;
-  if (!report || !probes) return;
-  const byKey = new Map(edits.filter((edit) => !isMeasured(report, edit)).map((edit) => [editKey(edit), edit]));
-  const missing = [...byKey.values()];
-  if (missing.length === 0 || sameEdits(missing, measuring)) return;
-  analysisStore.setState({ measuring: missing });
-  const arrived: EditDamage[] = [];
-  try {
-    // Results are kept as they arrive: a measurement that is stopped continues after them. In groups, as each ranks anew.
-    const damage = await showingRefit((onProgress) =>
-      measureQuietly('damage', { edits: missing, probes }, (progress) => {
-        onProgress(progress);
-        if (progress.partial) arrived.push(progress.partial);
-        if (arrived.length >= RESULTS_AT_ONCE) addDamage(report, arrived.splice(0));
-      }),
-    );
-    addDamage(report, damage ?? arrived);
-  } catch (thrown) {
-    showError('damage', thrown);
-  } finally {
-    if (analysisStore.getState().measuring === missing) analysisStore.setState({ measuring: [] });
-  }
-}
-
-/** To the analysis that was measured for, which may have made room for another one meanwhile. */
-export function addDamage(of: AnalysisReport, measured: readonly EditDamage[]): void {
-  const { report: present } = analysisStore.getState();
-  if (present?.streams !== of.streams) return;
-  const fresh = measured.filter(({ edit }) => !present.damage.some((known) => sameEdit(known.edit, edit)));
-  if (fresh.length === 0) return;
-  const report = { ...present, damage: [...present.damage, ...fresh] };
-  analysisStore.setState({ report });
-  followRanking(report);
-}
-
-/** The same for parts of blocks, which rank nothing. */
-export function addParts(of: AnalysisReport, measured: readonly PartDamage[]): void {
-  const { report: present } = analysisStore.getState();
-  if (present?.streams !== of.streams) return;
-  const fresh = measured.filter(({ block, part }) => !partDamageOf(present, block, part));
-  if (fresh.length > 0) analysisStore.setState({ report: { ...present, parts: [...present.parts, ...fresh] } });
-}
-
-/** The same for text groups and feed-forward layers. */
-export function addWidth(of: AnalysisReport, measured: readonly WidthDamage[]): void {
-  const { report: present } = analysisStore.getState();
-  if (present?.streams !== of.streams) return;
-  const fresh = measured.filter(({ edit }) => !widthDamageOf(present, edit));
-  if (fresh.length > 0) analysisStore.setState({ report: { ...present, width: [...(present.width ?? []), ...fresh] } });
-}
-
-/** Keeps the report with what has been measured since, so that a reload finds it. */
-export async function keepMeasured(of: AnalysisReport): Promise<void> {
-  const { report, measuredOn } = analysisStore.getState();
-  if (report && measuredOn && report.streams === of.streams) await keep(measuredOn, report);
 }
 
 /** Where the time of this run will go: as estimated, as in the last one, or as expected for a first run. */

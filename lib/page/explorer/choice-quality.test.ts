@@ -2,7 +2,7 @@ import { expect, test, vi } from 'vitest';
 import { modulationEdit, runEdit } from '@/lib/core/edit/index.ts';
 import { ContiguaError } from '@/lib/core/errors.ts';
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
-import { analysisStore } from './analysis.ts';
+import { analysisStore } from './analysis-store.ts';
 import { choiceQualityStore, forgetFailures, hasFailed, measureChoiceError, presentChoice } from './choice-quality.ts';
 import { engineStore } from './engine.ts';
 import { modelStore } from './model.ts';

@@ -7,7 +7,7 @@ import { createStore } from 'zustand/vanilla';
 import type { ProbeSource, Tasks } from '@/lib/compute/protocol.ts';
 import { COUNTED_PICTURES } from '@/lib/core/shapes/index.ts';
 import { showError } from '../browser/notices.ts';
-import { analysisStore } from './analysis.ts';
+import { analysisStore } from './analysis-store.ts';
 import { measureQuietly } from './compute.ts';
 import { editsMadeOf, needsProbes, type PageEdit, pageEdits, whyNotMeasured } from './edits.ts';
 import { isSame, type MadeOf } from './made-of.ts';

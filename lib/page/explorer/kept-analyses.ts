@@ -1,47 +1,18 @@
-/**
- * Finished analyses, kept in this browser (IndexedDB): several per model, each under everything that made it (see
- * kept-records.ts). Stored as the report's JSON text and parsed again on the way out, like any file.
- */
-import { asContiguaError } from '@/lib/core/errors.ts';
+/** Finished analyses that this browser keeps, several per model, and what the page says of them. The background worker has the store. */
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
 import { showPassing, showWarning } from '../browser/notices.ts';
 import { background } from './background/index.ts';
-import {
-  beyondLimit,
-  inputsOf,
-  type KeptRecord,
-  MOST_KEPT,
-  newestFirst,
-  recordOf,
-  sameAnalysis,
-} from './kept-records.ts';
+import type { KeptEntry } from './background/kept-store.ts';
+import { MOST_KEPT } from './kept-records.ts';
 
-const DATABASE = 'contigua';
-const STORE = 'analyses';
-
-export interface KeptReport {
+export interface KeptReport extends Pick<KeptEntry, 'inputs' | 'savedAtMs'> {
   readonly report: AnalysisReport;
-  /** The text of the calibration that it was measured on. */
-  readonly inputs: string;
-  readonly savedAtMs: number;
 }
 
 export async function keepReport(inputs: string, report: AnalysisReport, measuredAtMs: number): Promise<void> {
-  const record = recordOf(inputs, report, measuredAtMs);
-  let dropped = 0;
+  let dropped: number;
   try {
-    const same = new Set((await sameAnalysis(await recordsOf(record.fingerprint), record, read)).map(({ key }) => key));
-    await within('readwrite', (store) => {
-      store.put(record);
-      const kept: IDBRequest<KeptRecord[]> = store.index('fingerprint').getAll(record.fingerprint);
-      kept.onsuccess = () => {
-        const others = kept.result.filter(({ key }) => !same.has(key));
-        const oldest = beyondLimit(others, record).map(({ key }) => key);
-        for (const key of [...same, ...oldest]) store.delete(key);
-        dropped = oldest.length;
-      };
-      return kept;
-    });
+    dropped = await background.keep(inputs, report, measuredAtMs);
   } catch (thrown) {
     showWarning('kept', 'This analysis could not be kept in the browser', {
       hint: `${reasonOf(thrown)}. It is lost on reload.`,
@@ -55,58 +26,43 @@ export async function keepReport(inputs: string, report: AnalysisReport, measure
   }
 }
 
-/** The kept analyses of a model that can be read, newest first; none where the browser refuses. */
-export async function keptReports(fingerprint: string): Promise<readonly KeptReport[]> {
-  try {
+/** The last analysis of a model that can be read: of those on `inputs`, else of all. Null where there is none, or the browser refuses. */
+export async function lastKept(fingerprint: string, inputs: string | null): Promise<KeptReport | null> {
+  return await reading(null, async () => {
+    const all = await background.listKept(fingerprint);
+    const own = all.filter((entry) => entry.inputs === inputs);
+    for (const entry of [...own, ...all.filter((one) => !own.includes(one))]) {
+      const kept = await withReport(entry);
+      if (kept) return kept;
+    }
+    return null;
+  });
+}
+
+/** Those of a model that can be read and are not on `inputs`, newest first; none where the browser refuses. */
+export async function keptBeside(fingerprint: string, inputs: string | null): Promise<readonly KeptReport[]> {
+  return await reading([], async () => {
     const kept: KeptReport[] = [];
-    for (const record of newestFirst(await recordsOf(fingerprint))) {
-      const report = await read(record.text);
-      if (report) kept.push({ report, inputs: inputsOf(record), savedAtMs: record.savedAtMs });
+    for (const entry of await background.listKept(fingerprint)) {
+      const one = entry.inputs === inputs ? null : await withReport(entry);
+      if (one) kept.push(one);
     }
     return kept;
+  });
+}
+
+async function withReport({ key, inputs, savedAtMs }: KeptEntry): Promise<KeptReport | null> {
+  const report = await background.readKept(key);
+  return report && { report, inputs, savedAtMs };
+}
+
+async function reading<T>(none: T, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
   } catch (thrown) {
     showWarning('kept', 'Analyses kept in this browser could not be read', { hint: `${reasonOf(thrown)}.` });
-    return [];
+    return none;
   }
-}
-
-/** Null for what a newer version wrote, which may still want it: it stays until it is the oldest. */
-async function read(text: string): Promise<AnalysisReport | null> {
-  try {
-    return await background.readReport(text, 'kept analysis');
-  } catch (thrown) {
-    if (asContiguaError(thrown).code === 'internal') throw thrown;
-    return null;
-  }
-}
-
-const recordsOf = (fingerprint: string): Promise<KeptRecord[]> =>
-  within('readonly', (store) => store.index('fingerprint').getAll(fingerprint));
-
-async function within<T>(mode: IDBTransactionMode, work: (store: IDBObjectStore) => IDBRequest): Promise<T> {
-  const database = await open();
-  try {
-    return await new Promise<T>((resolve, reject) => {
-      const transaction = database.transaction(STORE, mode);
-      const request = work(transaction.objectStore(STORE));
-      transaction.oncomplete = () => resolve(request.result);
-      transaction.onerror = () => reject(transaction.error);
-      transaction.onabort = () => reject(transaction.error);
-    });
-  } finally {
-    database.close();
-  }
-}
-
-function open(): Promise<IDBDatabase> {
-  return new Promise((resolve, reject) => {
-    const request = indexedDB.open(DATABASE, 1);
-    request.onupgradeneeded = () => {
-      request.result.createObjectStore(STORE, { keyPath: 'key' }).createIndex('fingerprint', 'fingerprint');
-    };
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
-  });
 }
 
 function reasonOf(thrown: unknown): string {

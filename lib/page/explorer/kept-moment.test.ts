@@ -1,11 +1,12 @@
 /** When a kept analysis was measured, which says which of several is the last one. */
 import { beforeEach, expect, it, vi } from 'vitest';
 import { reportOf } from '@/lib/core/planner/planner-fixtures.ts';
-import { analysisStore, keepMeasured } from './analysis.ts';
+import { analysisStore } from './analysis-store.ts';
 import { DEFAULT_CALIBRATION } from './calibration.ts';
+import { keepMeasured } from './keeping.ts';
 
 const { keepReport } = vi.hoisted(() => ({ keepReport: vi.fn(async () => {}) }));
-vi.mock('./kept-analyses.ts', () => ({ keptReports: async () => [], keepReport }));
+vi.mock('./kept-analyses.ts', () => ({ keepReport }));
 
 const report = reportOf([0.3, 0.02, 0.01, 0.2]);
 const measuredOn = { ...DEFAULT_CALIBRATION, kind: 'synthetic' } as const;

@@ -18,18 +18,19 @@ export interface KeptRecord {
 
 /** `inputs` is the calibration's text (see calibration.ts). */
 export function recordOf(inputs: string, report: AnalysisReport, savedAtMs: number): KeptRecord {
-  const { model, settings, split, version } = report;
+  const text = JSON.stringify(report);
+  return { key: keyOf(inputs, report), fingerprint: fingerprintOf(report), savedAtMs, text };
+}
+
+/** Analyses of the page are of an open model, whose fingerprint is known. */
+const fingerprintOf = ({ model }: AnalysisReport): string => model.fingerprint ?? '';
+
+function keyOf(inputs: string, report: AnalysisReport): string {
+  const { settings, split, version } = report;
   // `heldOutShare` and `split` were settings in version 2, whose keys are still there.
   const rule = { heldOutShare: split.share, split: split.rule };
   const made = Object.entries({ version, ...settings, ...rule }).map(([name, value]) => `${name}=${value}`);
-  // Analyses of the page are of an open model, whose fingerprint is known.
-  const fingerprint = model.fingerprint ?? '';
-  return {
-    key: [fingerprint, inputs, ...made.sort()].join(' '),
-    fingerprint,
-    savedAtMs,
-    text: JSON.stringify(report),
-  };
+  return [fingerprintOf(report), inputs, ...made.sort()].join(' ');
 }
 
 /** The calibration that the record's key states. The key of an earlier version may hold a file name with spaces. */
@@ -47,17 +48,15 @@ export function beyondLimit(records: readonly KeptRecord[], added: KeptRecord): 
 }
 
 /** Records of an earlier version that hold the same analysis as `added`, which takes their place. */
-export async function sameAnalysis(
+export function sameAnalysis(
   records: readonly KeptRecord[],
   added: KeptRecord,
-  read: (text: string) => Promise<AnalysisReport | null>,
-): Promise<readonly KeptRecord[]> {
+  read: (text: string) => AnalysisReport | null,
+): readonly KeptRecord[] {
   const inputs = inputsOf(added);
-  const same: KeptRecord[] = [];
-  for (const record of records) {
-    if (record.key === added.key || inputsOf(record) !== inputs) continue;
-    const report = await read(record.text);
-    if (report && recordOf(inputs, report, record.savedAtMs).key === added.key) same.push(record);
-  }
-  return same;
+  return records.filter((record) => {
+    if (record.key === added.key || inputsOf(record) !== inputs) return false;
+    const report = read(record.text);
+    return report !== null && keyOf(inputs, report) === added.key;
+  });
 }

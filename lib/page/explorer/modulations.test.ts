@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
 import { ffnEdit, modulationEdit } from '@/lib/core/edit/index.ts';
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
-import { analysisStore } from './analysis.ts';
+import { analysisStore } from './analysis-store.ts';
 import { DEFAULT_CALIBRATION } from './calibration.ts';
 import { modelStore } from './model.ts';
 import { atRank, findModulations, modulationsStore } from './modulations.ts';

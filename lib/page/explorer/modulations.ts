@@ -6,7 +6,7 @@ import { createStore } from 'zustand/vanilla';
 import type { Tasks } from '@/lib/compute/protocol.ts';
 import { type ModulationEdit, modulationEdit, type WidthEdit } from '@/lib/core/edit/index.ts';
 import { settle, showError } from '../browser/notices.ts';
-import { analysisStore } from './analysis.ts';
+import { analysisStore } from './analysis-store.ts';
 import { ask } from './compute.ts';
 import { beginMeasurement } from './measurements.ts';
 import { modelStore } from './model.ts';

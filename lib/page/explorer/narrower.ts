@@ -9,10 +9,12 @@ import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import { type ModelConfig, parseModelConfig } from '@/lib/core/model/config-index.ts';
 import { type AnalysisReport, type WidthDamage, widthDamageOf } from '@/lib/core/report/report.ts';
 import { settle, showError } from '../browser/notices.ts';
-import { addWidth, analysisStore, keepMeasured } from './analysis.ts';
+import { analysisStore } from './analysis-store.ts';
 import { ask } from './compute.ts';
+import { keepMeasured } from './keeping.ts';
 import { beginMeasurement } from './measurements.ts';
 import { reportProbes } from './probe-source.ts';
+import { addWidth } from './report-additions.ts';
 import { widthRoom } from './width-room.ts';
 
 export type Narrower = TextStreamEdit | FfnEdit;

@@ -7,11 +7,11 @@ import type { NamedReport } from '@/lib/core/detection/index.ts';
 import { ContiguaError } from '@/lib/core/errors.ts';
 import { settle, showError } from '../browser/notices.ts';
 import { momentWords } from '../browser/number-words.ts';
-import { analysisStore } from './analysis.ts';
+import { analysisStore } from './analysis-store.ts';
 import { background } from './background/index.ts';
 import { calibrationText, calibrationWords } from './calibration.ts';
 import { isSameMeasurement } from './comparison.ts';
-import { type KeptReport, keptReports } from './kept-analyses.ts';
+import { type KeptReport, keptBeside } from './kept-analyses.ts';
 
 export interface OthersState {
   /** Whether charts show them. */
@@ -35,11 +35,10 @@ export async function readKept(): Promise<void> {
   const { report, measuredOn } = analysisStore.getState();
   const fingerprint = report?.model.fingerprint;
   if (!report || !measuredOn || !fingerprint) return;
-  const own = calibrationText(measuredOn);
-  const kept = await keptReports(fingerprint);
+  const kept = await keptBeside(fingerprint, calibrationText(measuredOn));
   // Reading takes time: another analysis may be on the page by now, which reads them itself.
   if (analysisStore.getState().report?.streams !== report.streams) return;
-  const others = kept.filter((one) => one.inputs !== own && !isSameMeasurement(one.report, report));
+  const others = kept.filter((one) => !isSameMeasurement(one.report, report));
   othersStore.setState({ kept: others.map((one) => ({ name: nameOf(one), report: one.report })) });
 }
 

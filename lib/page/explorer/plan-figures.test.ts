@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { ffnEdit, modulationEdit, selectionOf } from '@/lib/core/edit/index.ts';
 import { exampleModel } from '@/lib/core/planner/planner-fixtures.ts';
-import { analysisStore } from './analysis.ts';
+import { analysisStore } from './analysis-store.ts';
 import { modelStore } from './model.ts';
 import { modulationsStore } from './modulations.ts';
 import { presentPlan } from './plan-figures.ts';

@@ -4,7 +4,7 @@
  */
 import { editedConfigText, prunedConfig } from '@/lib/core/export/index.ts';
 import { buildPlan, formatPlan, type Plan, planCost, rankFitErrors } from '@/lib/core/plan/index.ts';
-import { analysisStore } from './analysis.ts';
+import { analysisStore } from './analysis-store.ts';
 import { choiceQualityStore, knownOf, presentChoice } from './choice-quality.ts';
 import { modelStore } from './model.ts';
 import { modulationsStore } from './modulations.ts';

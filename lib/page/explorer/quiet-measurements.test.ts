@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Tasks } from '@/lib/compute/protocol.ts';
 import { runEdit } from '@/lib/core/edit/index.ts';
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
-import { analysisStore } from './analysis.ts';
+import { analysisStore } from './analysis-store.ts';
 import { canCount, choiceQualityStore, presentChoice } from './choice-quality.ts';
 import { engineStore } from './engine.ts';
 import { modelStore } from './model.ts';

@@ -6,15 +6,17 @@
 import { DEFAULT_DAMAGE_SCORE, runsOf, scoreNamed } from '@/lib/core/detection/index.ts';
 import { runEdits } from '@/lib/core/edit/index.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
-import { analysisStore, keepMeasured, measureDamage } from './analysis.ts';
+import { analysisStore } from './analysis-store.ts';
 import { countFacts, measureChoiceError } from './choice-quality.ts';
 import { busyStore } from './compute.ts';
 import { detectedIn } from './detection.ts';
 import { needsProbes, type PageEdit, pageEdits, whyNotMeasured } from './edits.ts';
 import { engineStore } from './engine.ts';
+import { keepMeasured } from './keeping.ts';
 import type { MadeOf } from './made-of.ts';
 import { modelStore } from './model.ts';
 import { reportProbes } from './probe-source.ts';
+import { measureDamage } from './report-additions.ts';
 import { presentRuns, selectionStore } from './selection.ts';
 import { settingsStore } from './settings.ts';
 import { measureTiming, type TimedChoice, timingOf } from './timing.ts';

@@ -6,7 +6,7 @@ import type { ModelSource } from '@/lib/compute/protocol.ts';
 import { runEdits } from '@/lib/core/edit/index.ts';
 import { openModel } from '@/lib/core/folder/open-model.ts';
 import { ablationStore, measureAblation } from './ablations.ts';
-import { analysisStore } from './analysis.ts';
+import { analysisStore } from './analysis-store.ts';
 import { calibrationStore, DEFAULT_CALIBRATION } from './calibration.ts';
 import { choiceQualityStore } from './choice-quality.ts';
 import { modelStore } from './model.ts';

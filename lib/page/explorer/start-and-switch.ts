@@ -12,19 +12,13 @@ import { parseBlockList } from '@/lib/core/planner/index.ts';
 import type { WantedEngine } from '@/lib/core/tensor/engine.ts';
 import { settle, showError, showPassing, showWarning } from '../browser/notices.ts';
 import { followAddress, openingLink } from './address.ts';
-import {
-  analyse,
-  clearAnalysis,
-  estimateAnalysis,
-  restoreAnalysis,
-  type WantedAnalysis,
-  watchCalibrationFile,
-} from './analysis.ts';
+import { analyse, clearAnalysis, estimateAnalysis } from './analysis.ts';
 import { type CalibrationChoice, calibrationStore, calibrationText } from './calibration.ts';
 import { clearChoiceQuality, forgetFailures } from './choice-quality.ts';
 import { ask, busyStore, isAnalysing, restartWorker } from './compute.ts';
 import { type PageReplacement, pageEdits } from './edits.ts';
 import { engineStore, startEngine, verifyEngine, watchEngine } from './engine.ts';
+import { restoreAnalysis, type WantedAnalysis } from './keeping.ts';
 import { stopMeasurements } from './measurements.ts';
 import { modelStore, openModel } from './model.ts';
 import { clearModulations } from './modulations.ts';
@@ -33,6 +27,7 @@ import { loadPlanFigures } from './plan-figures-store.ts';
 import { plannerStore } from './planner.ts';
 import { clearPreview } from './preview.ts';
 import { measureWhenIdle } from './quiet-measurements.ts';
+import { watchCalibrationFile } from './report-file.ts';
 import { linkedSample, sampleSource } from './samples.ts';
 import { beginSelection } from './selection.ts';
 import { settingsStore, withKnownStream } from './settings.ts';

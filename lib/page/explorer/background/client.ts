@@ -1,11 +1,16 @@
 /** The page's side of the background worker. It starts with the first call, and anew with the first one after a crash. */
+import { joined } from '@/lib/compute/pieces.ts';
 import { fromWire } from '@/lib/compute/wire.ts';
 import type { WorkerPort } from '@/lib/compute/worker-port.ts';
+import type { DetectionSettings, RankableReport } from '@/lib/core/detection/index.ts';
 import { ContiguaError } from '@/lib/core/errors.ts';
+import type { AnalysisReport } from '@/lib/core/report/report.ts';
 import type { PlanAnswer, PlanSubject } from '../plan-subject.ts';
 import type { BackgroundReply, BackgroundRequest, BackgroundTask, InputOf, ResultOf } from './protocol.ts';
+import type { NamedCorrelations } from './tasks.ts';
 
-export type BackgroundPort = WorkerPort<BackgroundRequest, BackgroundReply>;
+/** Replies come in pieces. */
+export type BackgroundPort = WorkerPort<BackgroundRequest, unknown>;
 
 export interface Background {
   /** Throws what `parseReport` throws. */
@@ -15,6 +20,11 @@ export interface Background {
    * get null. Pass the same object again for the same subject, which then is not sent twice.
    */
   plan(subject: PlanSubject, value: string): Promise<PlanAnswer | null>;
+  /** Likewise, of those that wait the newest alone is answered. */
+  correlations(report: RankableReport, settings: DetectionSettings): Promise<NamedCorrelations | null>;
+  keep(inputs: string, report: AnalysisReport, measuredAtMs: number): Promise<ResultOf<'keep'>>;
+  listKept(fingerprint: string): Promise<ResultOf<'listKept'>>;
+  readKept(key: string): Promise<ResultOf<'readKept'>>;
 }
 
 export function createBackground(connect: () => BackgroundPort): Background {
@@ -33,12 +43,16 @@ export function createBackground(connect: () => BackgroundPort): Background {
 
   function open(): Line {
     const opened: Line = { port: connect(), waiting: new Map(), subject: null };
-    opened.port.onMessage((reply) => {
-      const call = opened.waiting.get(reply.id);
-      opened.waiting.delete(reply.id);
-      if ('error' in reply) call?.reject(fromWire(reply.error));
-      else call?.resolve(reply.value as never);
-    });
+    opened.port.onMessage(
+      joined((message) => {
+        // Both ends are compiled from the same protocol.
+        const reply = message as BackgroundReply;
+        const call = opened.waiting.get(reply.id);
+        opened.waiting.delete(reply.id);
+        if ('error' in reply) call?.reject(fromWire(reply.error));
+        else call?.resolve(reply.value as never);
+      }),
+    );
     opened.port.onCrash((reason) => {
       if (line === opened) line = null;
       opened.port.close();
@@ -69,6 +83,12 @@ export function createBackground(connect: () => BackgroundPort): Background {
   return {
     readReport: (text, file) => call('readReport', () => ({ text, file })),
     plan: solve,
+    correlations: newestOnly((report: RankableReport, settings: DetectionSettings) =>
+      call('correlations', () => ({ report, settings })),
+    ),
+    keep: (inputs, report, measuredAtMs) => call('keep', () => ({ inputs, report, measuredAtMs })),
+    listKept: (fingerprint) => call('listKept', () => ({ fingerprint })),
+    readKept: (key) => call('readKept', () => ({ key })),
   };
 }
 

@@ -4,7 +4,7 @@ import type { BackgroundTasks } from './tasks.ts';
 
 export type BackgroundTask = keyof BackgroundTasks;
 export type InputOf<K extends BackgroundTask> = Parameters<BackgroundTasks[K]>[0];
-export type ResultOf<K extends BackgroundTask> = ReturnType<BackgroundTasks[K]>;
+export type ResultOf<K extends BackgroundTask> = Awaited<ReturnType<BackgroundTasks[K]>>;
 
 export interface BackgroundRequest {
   readonly id: number;

@@ -1,4 +1,5 @@
-/** The loop of the background worker: each request is answered once, in order. */
+/** The loop of the background worker: each request is answered once. */
+import { postInPieces } from '@/lib/compute/pieces.ts';
 import { toWire } from '@/lib/compute/wire.ts';
 import type { BackgroundReply, BackgroundRequest } from './protocol.ts';
 import type { BackgroundTasks } from './tasks.ts';
@@ -6,17 +7,18 @@ import type { BackgroundTasks } from './tasks.ts';
 export function serveBackground(
   tasks: BackgroundTasks,
   port: {
-    postMessage(reply: BackgroundReply): void;
+    postMessage(message: unknown): void;
     onMessage(listener: (request: BackgroundRequest) => void): void;
   },
 ): void {
-  port.onMessage(({ id, task, input }) => {
+  const reply = (message: BackgroundReply) => postInPieces(message, port.postMessage);
+  port.onMessage(async ({ id, task, input }) => {
     try {
       // Both ends are compiled from the same protocol: the name decides the input's type.
       const work = tasks[task] as (input: unknown) => unknown;
-      port.postMessage({ id, value: work(input) });
+      reply({ id, value: await work(input) });
     } catch (thrown) {
-      port.postMessage({ id, error: toWire(thrown) });
+      reply({ id, error: toWire(thrown) });
     }
   });
 }

@@ -1,6 +1,6 @@
 /** What version 1's page left in a browser: analyses kept under a model's fingerprint, and addresses in links and histories. */
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { keepReport, keptReports } from '../../../page/explorer/kept-analyses.ts';
+import { keepReport, keptBeside, lastKept } from '../../../page/explorer/kept-analyses.ts';
 import { linkFits } from '../../../page/explorer/url-state.ts';
 import { planFacts } from '../plans/reading.ts';
 import { jsonOf, textOf } from '../read-fixture.ts';
@@ -44,12 +44,15 @@ describe('analyses that version 1 kept in a browser', () => {
   it('are restored under the inputs that they state, the newest first, and stay', async () => {
     const stored = memoryIndexedDb(kept);
     vi.stubGlobal('indexedDB', stored);
-    const [restored, older] = await keptReports(SAMPLE);
+    const restored = await lastKept(SAMPLE, null);
+    const [older, ...others] = await keptBeside(SAMPLE, 'shapes-8-2-5');
     expect(restored?.savedAtMs).toBe(1_795_639_976_604);
     expect(restored?.report.model).toMatchObject({ name: 'shapes-mmdit', fingerprint: SAMPLE, numBlocks: 16 });
     expect(restored?.report.calibration).toMatchObject({ label: '8 captioned pictures at 2 noise levels', seed: 5 });
     expect([restored?.inputs, older?.inputs]).toEqual(['shapes-8-2-5', 'synthetic-6-3-2']);
-    expect(await keptReports(SAMPLE.replace('8', '9'))).toEqual([]);
+    expect(others).toEqual([]);
+    expect((await lastKept(SAMPLE, 'synthetic-6-3-2'))?.inputs).toBe('synthetic-6-3-2');
+    expect(await lastKept(SAMPLE.replace('8', '9'), null)).toBeNull();
     expect(stored.records.size).toBe(2);
   });
 
@@ -65,11 +68,11 @@ describe('analyses that version 1 kept in a browser', () => {
   it('give way to a newer analysis of the same inputs alone', async () => {
     const stored = memoryIndexedDb(kept);
     vi.stubGlobal('indexedDB', stored);
-    const report = (await keptReports(SAMPLE))[0]?.report;
+    const report = (await lastKept(SAMPLE, null))?.report;
     if (!report) throw new Error('nothing was restored');
     await keepReport('shapes-8-2-5', report, Date.now());
     expect(stored.records.size).toBe(2);
-    expect((await keptReports(SAMPLE))[0]?.savedAtMs).toBeGreaterThan(1_795_639_976_604);
+    expect((await lastKept(SAMPLE, null))?.savedAtMs).toBeGreaterThan(1_795_639_976_604);
   });
 });
 
