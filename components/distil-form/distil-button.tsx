@@ -4,13 +4,15 @@ import { type ComponentType, useState } from 'react';
 import { useStore } from 'zustand';
 import { Button } from '@/components/ui/button';
 import { showError } from '@/lib/page/browser/notices.ts';
+import type { Analysed } from '@/lib/page/explorer/analysis-store.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import { selectionStore } from '@/lib/page/explorer/selection.ts';
 
-export function DistilButton() {
+/** `analysed`: what a run's plan states of measurements. */
+export function DistilButton({ analysed }: { analysed: Analysed }) {
   const ready = useStore(modelStore, (state) => state.summary !== null);
   const empty = useStore(selectionStore, (state) => state.selection.present.length === 0);
-  const [Open, setOpen] = useState<ComponentType<{ onClose: () => void }> | null>(null);
+  const [Open, setOpen] = useState<ComponentType<{ analysed: Analysed; onClose: () => void }> | null>(null);
   const open = async () => {
     try {
       const { DistilDialog } = await import('./distil-dialog');
@@ -34,7 +36,7 @@ export function DistilButton() {
       >
         Distil
       </Button>
-      {Open ? <Open onClose={() => setOpen(null)} /> : null}
+      {Open ? <Open analysed={analysed} onClose={() => setOpen(null)} /> : null}
     </>
   );
 }

@@ -10,6 +10,7 @@ import type { Plan } from '@/lib/core/plan/plan.ts';
 import { serverApi } from '@/lib/page/api/api.ts';
 import type { ModelPlaces, RunRequest, ServerModel } from '@/lib/page/api/run-api.ts';
 import { type DistilForm, defaultForm, modelOf, requestOf } from '@/lib/page/distil-form/distil-form.ts';
+import type { Analysed } from '@/lib/page/explorer/analysis-store.ts';
 import { choiceWords, spanWords } from '@/lib/page/explorer/edit-words.ts';
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import { presentPlan } from '@/lib/page/explorer/plan-figures.ts';
@@ -23,15 +24,20 @@ type Looked =
   | { readonly kind: 'absent'; readonly places: ModelPlaces }
   | { readonly kind: 'found'; readonly model: ServerModel };
 
-export const DistilDialog = ({ onClose }: { onClose: () => void }) => (
+interface DistilDialogProps {
+  analysed: Analysed;
+  onClose: () => void;
+}
+
+export const DistilDialog = (props: DistilDialogProps) => (
   <FieldGroup>
-    <Distil onClose={onClose} />
+    <Distil {...props} />
   </FieldGroup>
 );
 
-function Distil({ onClose }: { onClose: () => void }) {
+function Distil({ analysed, onClose }: DistilDialogProps) {
   const problems = useFieldProblems();
-  const [plan] = useState<Plan | null>(() => presentPlan());
+  const [plan] = useState<Plan | null>(() => presentPlan(analysed));
   const [looked, setLooked] = useState<Looked>({ kind: 'looking' });
   const [form, setForm] = useState<DistilForm | null>(null);
   const [starting, setStarting] = useState(false);

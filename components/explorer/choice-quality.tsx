@@ -5,6 +5,7 @@ import { estimatedError } from '@/lib/core/detection/index.ts';
 import { COUNTED_PICTURES } from '@/lib/core/shapes/index.ts';
 import { countedRangeWords, countedWords, shareRangeWords } from '@/lib/page/browser/confidence-words.ts';
 import { percentWords } from '@/lib/page/browser/number-words.ts';
+import type { Analysed } from '@/lib/page/explorer/analysis-store.ts';
 import {
   canCount,
   choiceQualityStore,
@@ -22,17 +23,17 @@ import { countNow, isQuickModel } from '@/lib/page/explorer/quiet-measurements.t
 import { selectionStore } from '@/lib/page/explorer/selection.ts';
 import { lacksWeights, NEEDS_WEIGHTS } from '@/lib/page/explorer/traces.ts';
 import { Note, Row } from './plan-rows';
-import { useAnalysis } from './use-analysis';
+import { useAnalysed } from './use-analysis';
 
 export function ChoiceQuality() {
   const chosen = useStore(selectionStore, (state) => state.selection.present);
   const summary = useStore(modelStore, (state) => state.summary);
-  const report = useAnalysis((state) => state.report);
-  // They decide what can be measured of the choice, so a change of either draws the lines anew.
-  const measuredOn = useAnalysis((state) => state.measuredOn);
+  const analysed = useAnalysed();
+  const { report, measuredOn } = analysed;
+  // It decides what can be measured of the choice, so a change of it draws the lines anew.
   useStore(engineStore, (state) => state.report);
   const quality = useStore(choiceQualityStore);
-  const present = presentChoice();
+  const present = presentChoice(analysed);
   const known = knownOf(quality, present?.of ?? null);
   if (chosen.length === 0 || !report || !present) {
     const noWeights = lacksWeights(summary);
@@ -97,19 +98,21 @@ export function ChoiceQuality() {
             <span className="text-muted">n/a</span>
           ) : quality.measuring?.what === 'facts' ? (
             <span className="text-muted">drawing…</span>
-          ) : isQuickModel() ? (
+          ) : isQuickModel(report) ? (
             <span className="text-muted">waiting…</span>
           ) : null}
-          {!isQuickModel() && !isAllDrawn && canCount(quality, present.of) ? (
-            <CountButton>{facts && facts.total > 0 ? 'Draw the rest' : 'Draw and count'}</CountButton>
+          {!isQuickModel(report) && !isAllDrawn && canCount(quality, present.of, analysed) ? (
+            <CountButton analysed={analysed}>
+              {facts && facts.total > 0 ? 'Draw the rest' : 'Draw and count'}
+            </CountButton>
           ) : null}
         </Row>
       ) : null}
       {summary?.drawable && facts && facts.total > 0 ? (
         <Note>
-          {pictureWords(facts.pictures, wholeFacts(quality))} {/* What is left then are the whole model's. */}
-          {!isQuickModel() && isAllDrawn && canCount(quality, present.of) ? (
-            <CountButton>Draw the whole model’s</CountButton>
+          {pictureWords(facts.pictures, wholeFacts(quality, analysed))} {/* What is left then are the whole model's. */}
+          {!isQuickModel(report) && isAllDrawn && canCount(quality, present.of, analysed) ? (
+            <CountButton analysed={analysed}>Draw the whole model’s</CountButton>
           ) : null}
         </Note>
       ) : null}
@@ -119,11 +122,11 @@ export function ChoiceQuality() {
 
 const nounOf = (edits: readonly PageEdit[]): string => (edits.every(({ on }) => on === 'run') ? 'intervals' : 'edits');
 
-const CountButton = ({ children }: { children: string }) => (
+const CountButton = ({ analysed, children }: { analysed: Analysed; children: string }) => (
   <button
     type="button"
     className="h-5 rounded border border-line px-2 text-xs text-ink not-first:ml-2 hover:bg-panel-2"
-    onClick={() => void countNow()}
+    onClick={() => void countNow(analysed)}
   >
     {children}
   </button>

@@ -5,12 +5,15 @@ import { FileButton } from '@/components/ui/file-button';
 import { Switch } from '@/components/ui/switch';
 import { agreementWords } from '@/lib/page/explorer/comparison.ts';
 import { allOthers, openOther, othersStore, readKept } from '@/lib/page/explorer/others.ts';
+import { useAnalysed } from './use-analysis';
 import { useComparison } from './use-comparison';
 
 export function CompareOthers() {
   const { shown, kept, files } = useStore(othersStore);
   const comparison = useComparison();
-  useEffect(() => void readKept(), []);
+  const analysed = useAnalysed();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another analysis reads them itself (others.ts)
+  useEffect(() => void readKept(analysed), []);
   const others = allOthers({ kept, files });
   const count = others.length === 1 ? '1 other analysis' : `${others.length} other analyses`;
   return (
@@ -57,7 +60,7 @@ export function CompareOthers() {
         name="Report to compare with"
         testId="report-file"
         accept=".json"
-        onPick={([file]) => void openOther(file)}
+        onPick={([file]) => void openOther(file, analysed.report)}
       >
         Open report…
       </FileButton>

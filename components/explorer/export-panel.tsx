@@ -6,8 +6,10 @@ import { FileButton } from '@/components/ui/file-button';
 import { modelStore } from '@/lib/page/explorer/model.ts';
 import { copyLayerIndex, downloadConfig, downloadPlan, loadPlan } from '@/lib/page/explorer/plan-files.ts';
 import { chosenRuns, selectionStore } from '@/lib/page/explorer/selection.ts';
+import { useAnalysed } from './use-analysis';
 
 export function ExportPanel() {
+  const analysed = useAnalysed();
   const open = useStore(modelStore, (state) => state.summary !== null);
   const empty = useStore(selectionStore, (state) => state.selection.present.length === 0);
   const noRuns = useStore(selectionStore, (state) => chosenRuns(state).length === 0);
@@ -17,7 +19,7 @@ export function ExportPanel() {
       data-column-foot
       className="bottom-0 z-10 grid xl:sticky grid-cols-2 gap-2 border-t border-line bg-panel px-4 py-3"
     >
-      <Button small disabled={!open || empty} onClick={() => void downloadPlan()}>
+      <Button small disabled={!open || empty} onClick={() => void downloadPlan(analysed)}>
         Download plan
       </Button>
       <Button

@@ -32,7 +32,7 @@ import { configOf } from '@/lib/page/explorer/narrower.ts';
 import { reportProbes } from '@/lib/page/explorer/probe-source.ts';
 import { choose, chosenNarrower, selectionStore } from '@/lib/page/explorer/selection.ts';
 import { lacksWeights } from '@/lib/page/explorer/traces.ts';
-import { useAnalysis } from './use-analysis';
+import { useAnalysed } from './use-analysis';
 
 /** Of which the published model's modulations lose little; the curve tells others. */
 const FIRST_RANK = 8;
@@ -159,14 +159,13 @@ interface FindProps {
 
 /** Finds the errors, then measures one rank; of one height. */
 function Find({ summary, errors, running }: FindProps) {
-  const report = useAnalysis((state) => state.report);
-  const measuredOn = useAnalysis((state) => state.measuredOn);
+  const analysed = useAnalysed();
   // Whether the output is measured on the inputs of the present report.
   useStore(modulationsStore, (state) => state.measured);
   const isBusy = useStore(busyStore, ({ tasks }) => tasks.length > 0);
   const isReady = useStore(engineStore, ({ status }) => status === 'ready');
   const noWeights = lacksWeights(summary);
-  const inputs = reportProbes(report, measuredOn)?.name ?? null;
+  const inputs = reportProbes(analysed.report, analysed.measuredOn)?.name ?? null;
   if (running) {
     const { stage, done, total } = running;
     const words =
@@ -190,7 +189,7 @@ function Find({ summary, errors, running }: FindProps) {
       small
       disabled={isBusy || !isReady || noWeights !== null}
       title={noWeights ?? undefined}
-      onClick={() => void findModulations(measuredRank(summary))}
+      onClick={() => void findModulations(measuredRank(summary), analysed)}
     >
       {errors === null ? 'Find errors by rank' : 'Measure the output at one rank'}
     </Button>

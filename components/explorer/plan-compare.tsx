@@ -21,6 +21,7 @@ import { timedChoice } from '@/lib/page/explorer/quiet-measurements.ts';
 import { type TimedForward, timeChangeWords, timesOf, timeWords, timingStore } from '@/lib/page/explorer/timing.ts';
 import { ComparePictures } from './compare-pictures';
 import { choiceKey, damageWords, type PointScales, pointScales } from './plan-points';
+import { useAnalysed } from './use-analysis';
 
 interface PlanCompareProps {
   width: number;
@@ -46,6 +47,7 @@ const NAMES = {
 
 export function PlanCompare(props: PlanCompareProps) {
   const { width, model, report, held, present, choices, scales, offers, onLetGo, onTake } = props;
+  const analysed = useAnalysed();
   const costs = useMemo(() => {
     const costed = { ...model, tokensPerForward: tokensOf(model, report.calibration) };
     return costScales(costed, report).map((scale) =>
@@ -63,7 +65,7 @@ export function PlanCompare(props: PlanCompareProps) {
   const blocksOf = (edits: readonly PageEdit[]) => model.numBlocks - removedCount(runsOf(edits));
   const timing = useStore(timingStore);
   const times = both.map((edits) => {
-    const timed = timedChoice(edits);
+    const timed = timedChoice(edits, analysed);
     return timed && timesOf(timing, timed);
   });
   const measured = both.map((edits) => choices.find((one) => choiceKey(one.edits) === choiceKey(edits)));

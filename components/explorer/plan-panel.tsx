@@ -43,7 +43,7 @@ import { lacksWeights, NEEDS_WEIGHTS } from '@/lib/page/explorer/traces.ts';
 import { DistilButton } from '../distil-form/distil-button';
 import { ChoiceQuality } from './choice-quality';
 import { Note, Row } from './plan-rows';
-import { useAnalysis } from './use-analysis';
+import { useAnalysed, useAnalysis } from './use-analysis';
 
 /** Classifier-free guidance runs the prompt and the null caption at every step, unless the model embeds the scale. */
 const drawingOf = ({ embedsGuidance }: ModelSummary) => ({
@@ -83,7 +83,7 @@ export function PlanPanel() {
           </p>
         </Help>
       }
-      tools={<DistilButton />}
+      tools={<Distil />}
     >
       <table className="w-full text-xs">
         <caption className="sr-only">Cost of the model before and after pruning</caption>
@@ -122,6 +122,9 @@ export function PlanPanel() {
     </Panel>
   );
 }
+
+/** Follows the report apart from the panel, whose costs do not change with it. */
+const Distil = () => <DistilButton analysed={useAnalysed()} />;
 
 /** Broken between its options alone. */
 const EXPORT_COMMAND = ['contigua export MODEL', '--plan plan.json', '--out smaller'];
@@ -171,10 +174,10 @@ function ForwardTime() {
   const chosen = useStore(selectionStore, (state) => state.selection.present);
   useStore(modelStore, (state) => state.summary);
   useStore(engineStore, (state) => state.report);
-  const measuredOn = useAnalysis((state) => state.measuredOn);
-  const report = useAnalysis((state) => state.report);
+  const analysed = useAnalysed();
+  const { report, measuredOn } = analysed;
   const { results, measuring, failed } = useStore(timingStore);
-  const timed = presentTiming();
+  const timed = presentTiming(analysed);
   const present = timed?.of ?? null;
   const known = timedOf({ results }, present);
   const elsewhere = timed ? timesOf({ results }, timed.choice).filter(({ result }) => result !== known) : [];
@@ -204,7 +207,7 @@ function ForwardTime() {
     );
   }
   const hasFailed = isSame(failed, present);
-  if (isSame(measuring, present) || (isQuickModel() && !hasFailed)) {
+  if (isSame(measuring, present) || (isQuickModel(report) && !hasFailed)) {
     return (
       <Row name="Forward time" title={title}>
         <span className="text-muted">{estimate ? `≈ ${estimate}, measuring…` : 'measuring…'}</span>
@@ -224,7 +227,7 @@ function ForwardTime() {
           <button
             type="button"
             className="h-5 rounded border border-line px-2 hover:bg-panel-2"
-            onClick={() => void measureForward()}
+            onClick={() => void measureForward(analysed)}
           >
             {outdated ? 'Measure again' : 'Measure'}
           </button>

@@ -25,7 +25,7 @@ import { PlanBudget } from './plan-budget';
 import { PlanCompare } from './plan-compare';
 import { PlanKinds } from './plan-kinds';
 import { choiceKey, type PlannedChoice, type PointScales, planPoints, planWords, pointScales } from './plan-points';
-import { useAnalysis } from './use-analysis';
+import { useAnalysed } from './use-analysis';
 import { predictionFit, useMeasuredChoices, useOffers, usePlanned } from './use-planned';
 
 const LABELS: Readonly<Record<ParetoQuality, ParetoLabels>> = {
@@ -67,7 +67,8 @@ export function PlansPanel() {
   const timing = useStore(timingStore);
   const [ref, width] = useWidth<HTMLDivElement>();
   const [asked, setAsked] = useState<ParetoQuality>('predicted');
-  const report = useAnalysis((state) => state.report);
+  const analysed = useAnalysed();
+  const { report } = analysed;
   const [heldOf, setHeld] = useState<{ readonly model: string; readonly edits: readonly PageEdit[] } | null>(null);
   // What is held of another model says nothing here.
   const held = heldOf && heldOf.model === summary?.fingerprint ? heldOf.edits : null;
@@ -97,7 +98,7 @@ export function PlansPanel() {
   }, [scales]);
   const measuredAt = (key: string) => choices.find(({ edits }) => choiceKey(edits) === key);
   const timesAt = (edits: readonly PageEdit[]) => {
-    const timed = timedChoice(edits);
+    const timed = timedChoice(edits, analysed);
     return timed ? timesOf(timing, timed) : [];
   };
   const planAt = (key: string): PlannedChoice | undefined =>

@@ -5,8 +5,8 @@
  * transition: React renders it in slices and shows it in all places at once. All else, progress and a report that goes with its model
  * included, is shown at once, as other stores are.
  */
-import { startTransition, useEffect, useState } from 'react';
-import { type AnalysisState, analysisStore } from '@/lib/page/explorer/analysis-store.ts';
+import { startTransition, useEffect, useMemo, useState } from 'react';
+import { type Analysed, type AnalysisState, analysisStore } from '@/lib/page/explorer/analysis-store.ts';
 
 /** `select` must read nothing but the state, as it is not asked again when a component renders. */
 export function useAnalysis<T>(select: (state: AnalysisState) => T): T {
@@ -24,4 +24,11 @@ export function useAnalysis<T>(select: (state: AnalysisState) => T): T {
     });
   }, []);
   return shown.value;
+}
+
+/** The report that the page shows, with what it was measured on: for what a panel does of them. */
+export function useAnalysed(): Analysed {
+  const report = useAnalysis((state) => state.report);
+  const measuredOn = useAnalysis((state) => state.measuredOn);
+  return useMemo(() => ({ report, measuredOn }), [report, measuredOn]);
 }

@@ -21,7 +21,7 @@ import { reportProbes } from '@/lib/page/explorer/probe-source.ts';
 import { rankOffers, ranksAmong } from '@/lib/page/explorer/rank-offers.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import type { PointScales } from './plan-points';
-import { useAnalysis } from './use-analysis';
+import { useAnalysed, useAnalysis } from './use-analysis';
 import { useBackground } from './use-background';
 
 const NO_OFFERS: readonly WidthOffer[] = [];
@@ -80,11 +80,8 @@ const askPlan = ({ subject, value }: { readonly subject: PlanSubject; readonly v
 
 export function useMeasuredChoices(): readonly MeasuredChoice[] {
   const quality = useStore(choiceQualityStore);
-  // Which choices are of the analysis on the page changes with it.
-  const report = useAnalysis((state) => state.report);
-  const measuredOn = useAnalysis((state) => state.measuredOn);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the report and its inputs are read by measuredChoices
-  return useMemo(() => measuredChoices(quality), [quality, report, measuredOn]);
+  const analysed = useAnalysed();
+  return useMemo(() => measuredChoices(quality, analysed), [quality, analysed]);
 }
 
 /** How well the prediction orders what was measured; null where there is no prediction. */

@@ -27,6 +27,12 @@ export interface AnalysisState {
   readonly measuring: RunSet;
 }
 
+/**
+ * A report with what it was measured on. The page shows a new one a moment after the store has it (components/explorer/use-analysis.ts),
+ * so that what a panel does is of the one that it shows.
+ */
+export type Analysed = Pick<AnalysisState, 'report' | 'measuredOn'>;
+
 export interface EstimatedAnalysis {
   readonly estimate: AnalysisEstimate;
   readonly summary: ModelSummary;

@@ -7,7 +7,7 @@ import { createStore } from 'zustand/vanilla';
 import type { ProbeSource, Tasks } from '@/lib/compute/protocol.ts';
 import { COUNTED_PICTURES } from '@/lib/core/shapes/index.ts';
 import { showError } from '../browser/notices.ts';
-import { analysisStore } from './analysis-store.ts';
+import { type Analysed, analysisStore } from './analysis-store.ts';
 import { measureQuietly } from './compute.ts';
 import { editsMadeOf, needsProbes, type PageEdit, pageEdits, whyNotMeasured } from './edits.ts';
 import { isSame, type MadeOf } from './made-of.ts';
@@ -70,14 +70,13 @@ export interface PresentChoice {
 }
 
 /** The choice on the page, or null where nothing can be measured of it: nothing chosen, no analysis, its file is missing, or `whyNotMeasured`. */
-export function presentChoice(): PresentChoice | null {
+export function presentChoice(analysed: Analysed): PresentChoice | null {
   const edits = pageEdits(selectionStore.getState().selection.present);
-  return edits.length === 0 || whyNotMeasured(edits) ? null : choiceOf(edits);
+  return edits.length === 0 || whyNotMeasured(edits) ? null : choiceOf(edits, analysed);
 }
 
-function choiceOf(edits: readonly PageEdit[]): PresentChoice | null {
+function choiceOf(edits: readonly PageEdit[], { report, measuredOn }: Analysed): PresentChoice | null {
   const { summary } = modelStore.getState();
-  const { report, measuredOn } = analysisStore.getState();
   const probes = reportProbes(report, measuredOn);
   if (!summary || !probes) return null;
   const of = { model: summary.fingerprint, ...editsMadeOf(edits), 'measured on': probes.name };
@@ -90,14 +89,14 @@ export function knownOf({ choices }: ChoiceQualityState, of: MadeOf | null): Mea
 }
 
 /** Facts of the whole model, which every choice is compared with. */
-export function wholeFacts(state: ChoiceQualityState): FactCount | null {
-  const facts = knownOf(state, choiceOf([])?.of ?? null)?.facts;
+export function wholeFacts(state: ChoiceQualityState, analysed: Analysed): FactCount | null {
+  const facts = knownOf(state, choiceOf([], analysed)?.of ?? null)?.facts;
   return facts && facts.total > 0 ? facts : null;
 }
 
-/** What was measured on the inputs of the analysis on the page, the whole model included once anything was. */
-export function measuredChoices(state: ChoiceQualityState): readonly MeasuredChoice[] {
-  const whole = choiceOf([]);
+/** What was measured on the inputs of the analysis, the whole model included once anything was. */
+export function measuredChoices(state: ChoiceQualityState, analysed: Analysed): readonly MeasuredChoice[] {
+  const whole = choiceOf([], analysed);
   if (!whole) return [];
   const same = (of: MadeOf) => of.model === whole.of.model && of['measured on'] === whole.of['measured on'];
   const choices = state.choices.filter(({ of }) => same(of));
@@ -108,16 +107,16 @@ export function measuredChoices(state: ChoiceQualityState): readonly MeasuredCho
 export const isCounted = ({ pictures }: FactCount): boolean => pictures >= COUNTED_PICTURES.pictures;
 
 /** Whether to offer drawing by hand: pictures of the choice or of the whole model are missing, and none is being drawn. */
-export function canCount(state: ChoiceQualityState, choice: MadeOf): boolean {
+export function canCount(state: ChoiceQualityState, choice: MadeOf, analysed: Analysed): boolean {
   if (state.measuring?.what === 'facts' || hasFailed(state, choice, 'facts')) return false;
-  return [choice, choiceOf([])?.of ?? null].some(
+  return [choice, choiceOf([], analysed)?.of ?? null].some(
     (of) => of !== null && !hasFailed(state, of, 'facts') && !isCounted(knownOf(state, of)?.facts ?? NO_FACTS),
   );
 }
 
 /** The output error of the present choice, where it is not known. */
 export async function measureChoiceError(): Promise<void> {
-  const present = presentChoice();
+  const present = presentChoice(analysisStore.getState());
   if (!present || knownOf(choiceQualityStore.getState(), present.of)?.damage) return;
   const { of, edits, probes } = present;
   const damage = await measured(of, 'error', (onProgress) => measureQuietly('choice', { edits, probes }, onProgress));
@@ -125,9 +124,10 @@ export async function measureChoiceError(): Promise<void> {
 }
 
 /** The facts of the present choice, then those of the whole model, as far as they have not been counted; whatever stops it stops both. */
-export async function countFacts(): Promise<void> {
+export async function countFacts(analysed: Analysed): Promise<void> {
   if (!modelStore.getState().summary?.drawable) return;
-  for (const wanted of [presentChoice(), presentChoice() && choiceOf([])]) {
+  const present = presentChoice(analysed);
+  for (const wanted of [present, present && choiceOf([], analysed)]) {
     if (wanted && !(await countOf(wanted))) return;
   }
 }
@@ -135,11 +135,11 @@ export async function countFacts(): Promise<void> {
 /** Whether all are counted. */
 async function countOf(wanted: PresentChoice): Promise<boolean> {
   const { pictures: all, ...drawing } = COUNTED_PICTURES;
-  const chosen = presentChoice()?.of ?? null;
+  const chosen = presentChoice(analysisStore.getState())?.of ?? null;
   for (;;) {
     const known = knownOf(choiceQualityStore.getState(), wanted.of)?.facts ?? NO_FACTS;
     if (isCounted(known)) return true;
-    if (!isSame(presentChoice()?.of ?? null, chosen)) return false;
+    if (!isSame(presentChoice(analysisStore.getState())?.of ?? null, chosen)) return false;
     const skip = known.pictures;
     const probes = needsProbes(wanted.edits) ? wanted.probes : null;
     const input = { ...drawing, edits: wanted.edits, probes, skip, pictures: Math.min(DRAWN_PER_CALL, all - skip) };

@@ -18,7 +18,7 @@ test('the output is not measured at a rank where another model was opened meanwh
   open('sha256:00');
   const report = exampleReport(streamWith([[1]], [0, 0, 0, 0]));
   analysisStore.setState({ report, measuredOn: { ...DEFAULT_CALIBRATION, kind: 'synthetic' } });
-  const finding = findModulations(4);
+  const finding = findModulations(4, analysisStore.getState());
   open('sha256:11');
   asked[0]?.answer({ found: [{ errors: [1, 0.5] }], about: '' });
   await vi.waitFor(() => expect(modulationsStore.getState().running ?? asked[1]).toBeFalsy());

@@ -6,7 +6,7 @@ import { createStore } from 'zustand/vanilla';
 import type { Tasks } from '@/lib/compute/protocol.ts';
 import { type ModulationEdit, modulationEdit, type WidthEdit } from '@/lib/core/edit/index.ts';
 import { settle, showError } from '../browser/notices.ts';
-import { analysisStore } from './analysis-store.ts';
+import type { Analysed } from './analysis-store.ts';
 import { ask } from './compute.ts';
 import { beginMeasurement } from './measurements.ts';
 import { modelStore } from './model.ts';
@@ -48,7 +48,7 @@ export function atRank(edits: readonly WidthEdit[], rank: number): ModulationEdi
 }
 
 /** The errors by rank, then the output error of `rank` where an analysis names inputs to measure on. */
-export async function findModulations(rank: number): Promise<void> {
+export async function findModulations(rank: number, { report, measuredOn }: Analysed): Promise<void> {
   const { summary } = modelStore.getState();
   if (!summary || stopRunning) return;
   const { own, end } = beginMeasurement();
@@ -66,7 +66,6 @@ export async function findModulations(rank: number): Promise<void> {
     }
     // Stopped, or another model opened, just as the first answer came.
     if (signal.aborted || modelStore.getState().summary?.fingerprint !== model) return;
-    const { report, measuredOn } = analysisStore.getState();
     const probes = reportProbes(report, measuredOn);
     if (!probes || isMeasuredOn(probes.name)) return;
     const edits = [modulationEdit({ rank })];

@@ -5,9 +5,10 @@
 import { createStore } from 'zustand/vanilla';
 import type { NamedReport } from '@/lib/core/detection/index.ts';
 import { ContiguaError } from '@/lib/core/errors.ts';
+import type { AnalysisReport } from '@/lib/core/report/report.ts';
 import { settle, showError } from '../browser/notices.ts';
 import { momentWords } from '../browser/number-words.ts';
-import { analysisStore } from './analysis-store.ts';
+import { type Analysed, analysisStore } from './analysis-store.ts';
 import { background } from './background/index.ts';
 import { calibrationText, calibrationWords } from './calibration.ts';
 import { isSameMeasurement } from './comparison.ts';
@@ -30,9 +31,8 @@ export function allOthers({ kept, files }: Pick<OthersState, 'kept' | 'files'>):
   return [...known, ...files.filter(({ report }) => !known.some((one) => isSameMeasurement(one.report, report)))];
 }
 
-/** Reads the kept analyses of the open model again, without the one on the page. */
-export async function readKept(): Promise<void> {
-  const { report, measuredOn } = analysisStore.getState();
+/** Reads the kept analyses of the open model again, without this one of it. */
+export async function readKept({ report, measuredOn }: Analysed): Promise<void> {
   const fingerprint = report?.model.fingerprint;
   if (!report || !measuredOn || !fingerprint) return;
   const kept = await keptBeside(fingerprint, calibrationText(measuredOn));
@@ -45,15 +45,14 @@ export async function readKept(): Promise<void> {
 const nameOf = ({ report, savedAtMs }: KeptReport): string =>
   `${calibrationWords(report.calibration)}, ${momentWords(savedAtMs)}`;
 
-/** Adds a report file of the open model and shows it. A report of another model, or no report at all, changes nothing. */
-export async function openOther(file: File): Promise<void> {
+/** Adds a report file of the model of `report` and shows it. A report of another model, or no report at all, changes nothing. */
+export async function openOther(file: File, report: AnalysisReport | null): Promise<void> {
   settle('others');
   try {
     const { MAX_JSON_BYTES, readText } = await import('./file-readers.ts');
     const source = { path: file.name, blob: file };
     const text = await readText(source, { code: 'inputs-invalid', maxBytes: MAX_JSON_BYTES.report });
     const other = { name: file.name, report: await background.readReport(text, file.name) };
-    const { report } = analysisStore.getState();
     if (!report)
       throw new ContiguaError('not-ready', 'There is no analysis to compare with', {
         file: file.name,
@@ -84,7 +83,7 @@ export async function openOther(file: File): Promise<void> {
 
 /** Follows the analysis on the page: another model has none of these. Returns how to stop. */
 export function watchOthers(): () => void {
-  return analysisStore.subscribe(({ report }, before) => {
+  return analysisStore.subscribe(({ report, measuredOn }, before) => {
     if (!report) {
       if (before.report) othersStore.setState(NOTHING);
       return;
@@ -94,6 +93,6 @@ export function watchOthers(): () => void {
     othersStore.setState(({ files }) => ({
       files: files.filter((one) => !isSameMeasurement(one.report, report)),
     }));
-    if (othersStore.getState().kept) void readKept();
+    if (othersStore.getState().kept) void readKept({ report, measuredOn });
   });
 }

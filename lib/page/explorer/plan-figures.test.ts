@@ -13,7 +13,7 @@ const errors = [1, 0.5, 0.25, 0.125];
 function planAt(rank: number) {
   const edits = [modulationEdit({ rank }), ffnEdit(1, 'image')];
   selectionStore.setState({ selection: selectionOf(edits) });
-  return presentPlan()?.edits.find(({ on }) => on === 'modulation');
+  return presentPlan(analysisStore.getState())?.edits.find(({ on }) => on === 'modulation');
 }
 
 beforeEach(() => {

@@ -4,7 +4,7 @@
  */
 import { editedConfigText, prunedConfig } from '@/lib/core/export/index.ts';
 import { buildPlan, formatPlan, type Plan, planCost, rankFitErrors } from '@/lib/core/plan/index.ts';
-import { analysisStore } from './analysis-store.ts';
+import type { Analysed } from './analysis-store.ts';
 import { choiceQualityStore, knownOf, presentChoice } from './choice-quality.ts';
 import { modelStore } from './model.ts';
 import { modulationsStore } from './modulations.ts';
@@ -14,15 +14,17 @@ import { settingsStore } from './settings.ts';
 export { formatPlan, planCost };
 
 /** The choice on the page as a plan; null while no model is open. */
-export function presentPlan(): Plan | null {
+export function presentPlan(analysed: Analysed): Plan | null {
   const { summary } = modelStore.getState();
   if (!summary) return null;
   return buildPlan({
     model: summary,
-    ...settled(),
+    report: analysed.report,
+    detection: settingsStore.getState().detection,
+    createdAt: new Date().toISOString(),
     edits: selectionStore.getState().selection.present,
     fitErrors: rankErrors(summary.fingerprint),
-    measured: knownOf(choiceQualityStore.getState(), presentChoice()?.of ?? null),
+    measured: knownOf(choiceQualityStore.getState(), presentChoice(analysed)?.of ?? null),
   });
 }
 
@@ -30,14 +32,6 @@ export function presentPlan(): Plan | null {
 function rankErrors(model: string): ReadonlyMap<string, number> {
   const { found } = modulationsStore.getState();
   return found?.model === model ? rankFitErrors(presentNarrower(), found.errors) : new Map();
-}
-
-function settled() {
-  return {
-    report: analysisStore.getState().report,
-    detection: settingsStore.getState().detection,
-    createdAt: new Date().toISOString(),
-  };
 }
 
 /** config.json of the edited model; throws `checkpoint-unsupported` where no class reads its blocks. */

@@ -7,6 +7,7 @@ import { editableFrom } from '@/lib/core/model/config-index.ts';
 import type { PlanSettings } from '@/lib/core/plan/index.ts';
 import { settle, showError, showPassing } from '../browser/notices.ts';
 import { copyText, saveText } from '../browser/save-file.ts';
+import type { Analysed } from './analysis-store.ts';
 import { commonReplacement, pageEdits } from './edits.ts';
 import { modelStore } from './model.ts';
 import { planFigures } from './plan-figures-store.ts';
@@ -16,10 +17,10 @@ import { settingsStore, withKnownStream } from './settings.ts';
 const JSON_TYPE = 'application/json';
 const MODEL_FIRST = 'A plan needs an open model: open one, then load the plan again.';
 
-export async function downloadPlan(): Promise<void> {
+export async function downloadPlan(analysed: Analysed): Promise<void> {
   try {
     const { formatPlan, presentPlan } = await planFigures();
-    const plan = presentPlan();
+    const plan = presentPlan(analysed);
     if (plan) saveText(PLAN_FILE, formatPlan(plan), JSON_TYPE);
   } catch (thrown) {
     showError('plan', thrown);

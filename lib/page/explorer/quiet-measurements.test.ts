@@ -90,11 +90,11 @@ describe('what the page measures by itself', () => {
     settingsStore.setState({ score: 'removed' });
     await rested();
     expect(asked.map(({ task }) => task)).toEqual(['damage']);
-    const { of } = presentChoice()!;
-    expect(canCount(choiceQualityStore.getState(), of)).toBe(true);
+    const { of } = presentChoice(analysisStore.getState())!;
+    expect(canCount(choiceQualityStore.getState(), of, analysisStore.getState())).toBe(true);
 
-    void countNow();
-    expect(canCount(choiceQualityStore.getState(), of)).toBe(false);
+    void countNow(analysisStore.getState());
+    expect(canCount(choiceQualityStore.getState(), of, analysisStore.getState())).toBe(false);
     // The worker lets go of the quiet call; nothing else is asked while pictures are drawn.
     asked[0]?.answer(null);
     await rested();
@@ -105,7 +105,7 @@ describe('what the page measures by itself', () => {
     // Stopped after four of them.
     asked[2]?.answer(null);
     await rested();
-    expect(canCount(choiceQualityStore.getState(), of)).toBe(true);
+    expect(canCount(choiceQualityStore.getState(), of, analysisStore.getState())).toBe(true);
     expect(asked.map(({ task }) => task)).toEqual(['damage', 'facts', 'facts', 'damage']);
   });
 });

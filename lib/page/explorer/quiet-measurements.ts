@@ -6,7 +6,7 @@
 import { DEFAULT_DAMAGE_SCORE, runsOf, scoreNamed } from '@/lib/core/detection/index.ts';
 import { runEdits } from '@/lib/core/edit/index.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
-import { analysisStore } from './analysis-store.ts';
+import { type Analysed, analysisStore } from './analysis-store.ts';
 import { countFacts, measureChoiceError } from './choice-quality.ts';
 import { busyStore } from './compute.ts';
 import { detectedIn } from './detection.ts';
@@ -76,13 +76,15 @@ async function measureOnce(): Promise<void> {
     // First what needs no probes: to fit them again takes a pass through the whole model.
     await measureDamage(runEdits(intervals, 'nothing'));
     if (byHand > 0) return;
-    if (isQuickModel() || chosen.some(({ by }) => by === 'probes')) await measureDamage(runEdits(intervals, 'probes'));
+    if (isQuickModel(report) || chosen.some(({ by }) => by === 'probes'))
+      await measureDamage(runEdits(intervals, 'probes'));
   }
   // What was asked for by hand meanwhile goes first; this is begun anew once it is done.
-  if (byHand === 0 && isQuickModel()) await timeChoice();
+  const isQuick = () => byHand === 0 && isQuickModel(analysisStore.getState().report);
+  if (isQuick()) await timeChoice(analysisStore.getState());
   if (byHand === 0) await measureChoiceError();
-  if (byHand === 0 && isQuickModel()) await countFacts();
-  if (byHand === 0 && isQuickModel()) await measureRanking();
+  if (isQuick()) await countFacts(analysisStore.getState());
+  if (isQuick()) await measureRanking();
 }
 
 /** What the default score has to know of all intervals that it may rank: until it does, another stands in for it. */
@@ -97,8 +99,8 @@ async function measureRanking(): Promise<void> {
 }
 
 /** Asked for by hand, on a model that is too slow for it to go unnoticed. */
-export async function countNow(): Promise<void> {
-  await measureByHand(countFacts);
+export async function countNow(analysed: Analysed): Promise<void> {
+  await measureByHand(() => countFacts(analysed));
 }
 
 /** Stops what is being measured, which goes on afterwards. */
@@ -113,33 +115,33 @@ async function measureByHand(measure: () => Promise<void>): Promise<void> {
 }
 
 /** True when timing a few forwards goes unnoticed: a small model, and no engine of last resort. */
-export function isQuickModel(): boolean {
+export function isQuickModel(report: AnalysisReport | null): boolean {
   const engine = engineStore.getState().report;
   if (!engine?.candidates.some(({ name, preferred }) => name === engine.name && preferred)) return false;
   const { summary } = modelStore.getState();
-  const { report } = analysisStore.getState();
   const known = report ? forwardMs(report) : 0;
   return summary !== null && (known === 0 ? summary.drawable : known <= QUIET_FORWARD_MS);
 }
 
 /** What a forward time would be of now, or null when none can be measured. */
-export function presentTiming(): { readonly of: MadeOf; readonly choice: TimedChoice } | null {
+export function presentTiming(analysed: Analysed): { readonly of: MadeOf; readonly choice: TimedChoice } | null {
   const edits = pageEdits(selectionStore.getState().selection.present);
   const engine = engineStore.getState().report;
-  const timed = timedChoice(edits);
+  const timed = timedChoice(edits, analysed);
   if (!timed || !engine) return null;
-  const { report, measuredOn } = analysisStore.getState();
-  const probes = reportProbes(report, measuredOn)?.source ?? null;
+  const probes = reportProbes(analysed.report, analysed.measuredOn)?.source ?? null;
   if (needsProbes(edits) && !probes) return null;
   const choice = { ...timed, engine, probes };
   return { of: timingOf(choice), choice };
 }
 
 /** What is timed of a choice of the open model, on any engine; null where no time can be measured of it. */
-export function timedChoice(edits: readonly PageEdit[]): Pick<TimedChoice, 'model' | 'edits' | 'inputs'> | null {
+export function timedChoice(
+  edits: readonly PageEdit[],
+  { report, measuredOn }: Analysed,
+): Pick<TimedChoice, 'model' | 'edits' | 'inputs'> | null {
   const { summary } = modelStore.getState();
   if (!summary || summary.trace || edits.length === 0 || whyNotMeasured(edits)) return null;
-  const { report, measuredOn } = analysisStore.getState();
   // On the inputs of the analysis where there is one, on nominal ones otherwise.
   const inputs = report && reportProbes(report, measuredOn) ? tokensPerSample(report) : 'nominal';
   return { model: summary.fingerprint, edits, inputs };
@@ -156,11 +158,11 @@ function tokensPerSample({ calibration: { tokens, samples }, model: { streams } 
 }
 
 /** Asked for by hand. */
-export async function measureForward(): Promise<void> {
-  await measureByHand(timeChoice);
+export async function measureForward(analysed: Analysed): Promise<void> {
+  await measureByHand(() => timeChoice(analysed));
 }
 
-async function timeChoice(): Promise<void> {
-  const present = presentTiming();
+async function timeChoice(analysed: Analysed): Promise<void> {
+  const present = presentTiming(analysed);
   if (present) await measureTiming(present.of, present.choice);
 }

@@ -77,7 +77,7 @@ const MEASUREMENTS = [
     'width',
     () => measureNarrower('ffn', modelStore.getState().summary!, analysisStore.getState().report!),
   ],
-  ['a measurement of modulations', 'modulations', () => findModulations(4)],
+  ['a measurement of modulations', 'modulations', () => findModulations(4, analysisStore.getState())],
 ] as const;
 const REQUESTS = [
   ['another model', 'openModel', () => switchModel(sourceOf('shapes-flux'))],
