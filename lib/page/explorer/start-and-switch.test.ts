@@ -40,7 +40,7 @@ vi.mock('./compute.ts', async (original) => ({
 vi.mock('./file-readers.ts', () => ({
   misfitOf: () => new Promise((resolve) => Object.assign(misfit, { answer: resolve })),
 }));
-vi.mock('./kept-analyses.ts', () => ({ keptReports: async () => [], keepReport: async () => {} }));
+vi.mock('./kept-analyses.ts', () => ({ lastKept: async () => null, keepReport: async () => {} }));
 
 const sourceOf = (name: string): ModelSource => ({ kind: 'files', name, files: [] });
 
