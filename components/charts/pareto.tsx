@@ -3,16 +3,25 @@
  * What was tried as points to look at and to take up again: click, or Tab into the chart and move with the arrow keys
  * from the smallest to the largest, Enter to take it.
  */
-import { type KeyboardEvent, useMemo, useRef, useState } from 'react';
+import { type KeyboardEvent, memo, useMemo, useRef, useState } from 'react';
 import styles from './charts.module.css';
-import { drawPareto, drawParetoPoint, frontKeys, PARETO_HEIGHT, type ParetoData, paretoScales } from './draw-pareto.ts';
+import {
+  drawPareto,
+  drawParetoPoint,
+  frontKeys,
+  PARETO_HEIGHT,
+  type ParetoData,
+  type ParetoPoint,
+  type ParetoScales,
+  paretoScales,
+} from './draw-pareto.ts';
 import { Marks } from './marks-view.tsx';
 import { PAGE_PALETTE } from './palette.ts';
 
 interface ParetoProps extends ParetoData {
   readonly width: number;
   readonly current: string;
-  /** A point in words: its subset and its numbers. */
+  /** A point in words: its subset and its numbers. Memoise it, and `onPlug`: all points are drawn anew with them. */
   readonly inWords: (key: string) => string;
   readonly onPlug: (key: string) => void;
   readonly labels: ParetoLabels;
@@ -66,32 +75,29 @@ export function Pareto(props: ParetoProps) {
       <svg width={width} height={PARETO_HEIGHT} className={styles.passive} aria-hidden="true">
         <Marks marks={frame} />
         {ordered.map((point) => (
-          <Marks
+          <Point
             key={point.key}
-            marks={drawParetoPoint(point, point.key === current, front.has(point.key), scales, PAGE_PALETTE)}
+            point={point}
+            isCurrent={point.key === current}
+            isOnFront={front.has(point.key)}
+            scales={scales}
           />
         ))}
       </svg>
       {/* biome-ignore lint/a11y/useSemanticElements: no element groups the points of a chart */}
       <div ref={list} role="group" aria-label={`${labels.points}, smallest first`} onKeyDown={onKeyDown}>
         {ordered.map((point) => (
-          <button
+          <PointButton
             key={point.key}
-            type="button"
-            data-subset={point.key}
-            tabIndex={point.key === focusable?.key ? 0 : -1}
-            aria-pressed={point.key === current}
-            aria-label={`${labels.take} ${inWords(point.key)}`}
-            className={styles.point}
-            style={{ left: scales.x(point.cost) - HIT / 2, top: scales.y(point.value) - HIT / 2 }}
-            onPointerEnter={() => setHovered(point.key)}
-            onPointerLeave={() => setHovered(null)}
-            onFocus={() => {
-              setStop(point.key);
-              setHovered(point.key);
-            }}
-            onBlur={() => setHovered(null)}
-            onClick={() => onPlug(point.key)}
+            point={point}
+            isCurrent={point.key === current}
+            isTabStop={point.key === focusable?.key}
+            scales={scales}
+            take={labels.take}
+            inWords={inWords}
+            onHover={setHovered}
+            onStop={setStop}
+            onPlug={onPlug}
           />
         ))}
       </div>
@@ -101,3 +107,45 @@ export function Pareto(props: ParetoProps) {
     </div>
   );
 }
+
+interface PointProps {
+  readonly point: ParetoPoint;
+  readonly isCurrent: boolean;
+  readonly scales: ParetoScales;
+}
+
+/** Memoised, as its button is: there may be a hundred of them, and pointing at one changes none. */
+const Point = memo(function Point({ point, isCurrent, isOnFront, scales }: PointProps & { isOnFront: boolean }) {
+  return <Marks marks={drawParetoPoint(point, isCurrent, isOnFront, scales, PAGE_PALETTE)} />;
+});
+
+interface PointButtonProps extends PointProps, Pick<ParetoProps, 'inWords' | 'onPlug'> {
+  readonly isTabStop: boolean;
+  readonly take: string;
+  readonly onHover: (key: string | null) => void;
+  readonly onStop: (key: string) => void;
+}
+
+const PointButton = memo(function PointButton(props: PointButtonProps) {
+  const { point, isCurrent, isTabStop, scales, take, inWords, onHover, onStop, onPlug } = props;
+  const { key, cost, value } = point;
+  return (
+    <button
+      type="button"
+      data-subset={key}
+      tabIndex={isTabStop ? 0 : -1}
+      aria-pressed={isCurrent}
+      aria-label={`${take} ${inWords(key)}`}
+      className={styles.point}
+      style={{ left: scales.x(cost) - HIT / 2, top: scales.y(value) - HIT / 2 }}
+      onPointerEnter={() => onHover(key)}
+      onPointerLeave={() => onHover(null)}
+      onFocus={() => {
+        onStop(key);
+        onHover(key);
+      }}
+      onBlur={() => onHover(null)}
+      onClick={() => onPlug(key)}
+    />
+  );
+});

@@ -3,7 +3,7 @@
  * All plans that no other one beats, and every choice that was measured in this visit, as points of one chart: cost against
  * what is predicted or measured. A click on a point makes it the choice.
  */
-import { useMemo, useState } from 'react';
+import { useCallback, useMemo, useState } from 'react';
 import { useStore } from 'zustand';
 import { Pareto, type ParetoLabels, type ParetoQuality, useWidth } from '@/components/charts';
 import { Button } from '@/components/ui/button';
@@ -96,13 +96,28 @@ export function PlansPanel() {
     const kind = scales?.scale.kind ?? 'params';
     return { label: AXES[kind], text: (cost: number) => amountWords(kind, cost).replace(' parameters', '') };
   }, [scales]);
-  const measuredAt = (key: string) => choices.find(({ edits }) => choiceKey(edits) === key);
-  const timesAt = (edits: readonly PageEdit[]) => {
-    const timed = timedChoice(edits, analysed);
-    return timed ? timesOf(timing, timed) : [];
-  };
-  const planAt = (key: string): PlannedChoice | undefined =>
-    plans.find(({ edits }) => choiceKey(edits) === key) ?? onlyEdits(measuredAt(key));
+  const measured = useMemo(() => new Map(choices.map((choice) => [choiceKey(choice.edits), choice])), [choices]);
+  const planAt = useMemo(() => {
+    // A plan of the front says more than the choice that it is.
+    const byKey = new Map(plans.toReversed().map((plan) => [choiceKey(plan.edits), plan]));
+    return (key: string): PlannedChoice | undefined => byKey.get(key) ?? onlyEdits(measured.get(key));
+  }, [plans, measured]);
+  const inWords = useCallback(
+    (key: string) => {
+      const plan = planAt(key);
+      if (!summary || !scales || !plan) return key;
+      const timed = timedChoice(plan.edits, analysed);
+      return planWords(summary, plan, scales, measured.get(key), timed ? timesOf(timing, timed) : []);
+    },
+    [planAt, measured, summary, scales, timing, analysed],
+  );
+  const onPlug = useCallback(
+    (key: string) => {
+      const plan = planAt(key);
+      if (plan) choose({ type: 'choose', edits: plan.edits, gesture: gestureName('plans') });
+    },
+    [planAt],
+  );
   const least = Math.min(planned?.least ?? Number.POSITIVE_INFINITY, ...points.map(({ cost }) => cost));
   return (
     <Panel
@@ -152,14 +167,8 @@ export function PlansPanel() {
             limit={limitOf(planned)}
             current={choiceKey(pageEdits(chosen))}
             labels={LABELS[quality]}
-            inWords={(key) => {
-              const plan = planAt(key);
-              return plan ? planWords(summary, plan, scales, measuredAt(key), timesAt(plan.edits)) : key;
-            }}
-            onPlug={(key) => {
-              const plan = planAt(key);
-              if (plan) choose({ type: 'choose', edits: plan.edits, gesture: gestureName('plans') });
-            }}
+            inWords={inWords}
+            onPlug={onPlug}
           />
         ) : (
           <div className="h-[272px]" />
