@@ -26,17 +26,22 @@ const OTHER_OPACITY = 0.7;
 /** Differences that are drawn behind the run on its own scale. */
 const PAST_RUN = 3;
 
-/** All that lies behind the curves and is the same for every start: bands, the upper grid, block numbers, other starts. */
+/** Behind all else: what is chosen. Apart, so that a choice redraws no curve. */
+export function drawChosenBands(selection: readonly BlockInterval[], axis: BlockAxis, palette: ChartPalette): Mark[] {
+  const { cka, difference } = TRAJECTORY_ROWS;
+  const height = difference.top + difference.height - cka.top;
+  return selection.map((interval) => band(axis, interval, cka.top, height, palette.accentSoft));
+}
+
+/** All that lies behind the curves and is the same for every start and choice: brackets, the upper grid, block numbers, other starts. */
 export function drawTrajectoryBackground(
   data: Omit<TrajectoryData, 'start'>,
   scale: SimilarityScale,
   palette: ChartPalette,
 ): Mark[] {
   const { axis } = scale;
-  const { brackets, cka, difference } = TRAJECTORY_ROWS;
+  const { brackets, difference } = TRAJECTORY_ROWS;
   const marks: Mark[] = [];
-  const height = difference.top + difference.height - cka.top;
-  for (const interval of data.selection) marks.push(band(axis, interval, cka.top, height, palette.accentSoft));
   for (const { first, last } of data.detected) {
     const x1 = startOf(axis, first) + 2;
     const path = `M${x1} ${brackets.top + brackets.height}V${brackets.top}H${endOf(axis, last) - 2}v${brackets.height}`;

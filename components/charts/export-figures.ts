@@ -21,6 +21,7 @@ import { probeDomain } from './draw-probe-row.ts';
 import { drawStackNames, namesHeight } from './draw-seams.ts';
 import { TRAIT_WORDS } from './draw-traits.ts';
 import {
+  drawChosenBands,
   drawDifferenceGrid,
   drawStartMarker,
   drawTrajectory,
@@ -221,7 +222,10 @@ function othersSentence({ curves: { others = [] } }: TrajectoryData): string {
   return ` Thin: ${others.length === 1 ? 'another analysis' : `${others.length} other analyses`} of the model.`;
 }
 
-export function trajectoriesSvg(data: TrajectoryData, facts: FigureFacts): string {
+export function trajectoriesSvg(
+  data: TrajectoryData & Pick<HeatmapFigureData, 'selection'>,
+  facts: FigureFacts,
+): string {
   const scales = trajectoryScales(data, TRAJECTORIES_WIDTH);
   const names = namesHeight(scales.axis);
   const end = runEnd(data.curves, data.start);
@@ -243,6 +247,7 @@ export function trajectoriesSvg(data: TrajectoryData, facts: FigureFacts): strin
       mark(
         'g',
         { transform: `translate(0 ${names})` },
+        ...drawChosenBands(data.selection, scales.axis, PAPER_PALETTE),
         ...drawTrajectoryBackground(data, scales, PAPER_PALETTE),
         ...drawDifferenceGrid(scales.axis, scales, PAPER_PALETTE),
         ...drawTrajectory(data, scales, PAPER_PALETTE, 'panel'),

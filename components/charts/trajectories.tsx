@@ -11,6 +11,7 @@ import styles from './charts.module.css';
 import { endWords } from './draw-decision.ts';
 import { drawStackNames, namesHeight } from './draw-seams.ts';
 import {
+  drawChosenBands,
   drawDifferenceGrid,
   drawTrajectory,
   drawTrajectoryBackground,
@@ -51,17 +52,21 @@ export function Trajectories(props: TrajectoriesProps) {
   const height = trajectoriesHeight(width);
   const background = useMemo(() => {
     if (!curves || width <= 0) return null;
-    const data = { numBlocks, stacks, blocks, selection, detected, curves };
+    const data = { numBlocks, stacks, blocks, detected, curves };
     const upper = similarityScale(data, width);
     return {
       upper,
       names: drawStackNames(upper.axis, 0, PAGE_PALETTE),
       marks: drawTrajectoryBackground(data, upper, PAGE_PALETTE),
     };
-  }, [numBlocks, stacks, blocks, selection, detected, curves, width]);
+  }, [numBlocks, stacks, blocks, detected, curves, width]);
+  const chosenBands = useMemo(
+    () => (background ? drawChosenBands(selection, background.upper.axis, PAGE_PALETTE) : []),
+    [background, selection],
+  );
   const drawn = useMemo(() => {
     if (!curves || !background) return null;
-    const data = { numBlocks, stacks, blocks, selection, detected, curves, start, scale };
+    const data = { numBlocks, stacks, blocks, detected, curves, start, scale };
     const scales = { ...background.upper, ...differencesScale(data) };
     return {
       axis: scales.axis,
@@ -69,7 +74,7 @@ export function Trajectories(props: TrajectoriesProps) {
       lines: drawTrajectory(data, scales, PAGE_PALETTE, clipId),
       labels: drawTrajectoryLabels(data, scales, PAGE_PALETTE),
     };
-  }, [background, numBlocks, stacks, blocks, selection, detected, curves, start, scale, clipId]);
+  }, [background, numBlocks, stacks, blocks, detected, curves, start, scale, clipId]);
   if (!drawn || !background || !curves) {
     return <EmptyTrajectories numBlocks={numBlocks} stacks={stacks} width={width} />;
   }
@@ -131,6 +136,7 @@ export function Trajectories(props: TrajectoriesProps) {
       </svg>
       <svg width={width} height={height} className={styles.passive} aria-hidden="true">
         <HoverBands axis={axis} hovered={hovered} top={upper.top} height={plotHeight} />
+        <Marks marks={chosenBands} />
         <Marks marks={background.marks} />
         <Marks marks={drawn.grid} />
         <Marks marks={drawn.lines} />

@@ -23,7 +23,7 @@ const TICK_GAP = 15;
 
 export type TrajectoryData = Pick<
   TrajectoriesProps,
-  'numBlocks' | 'stacks' | 'blocks' | 'start' | 'scale' | 'selection' | 'detected'
+  'numBlocks' | 'stacks' | 'blocks' | 'start' | 'scale' | 'detected'
 > & {
   readonly curves: TrajectoryCurves;
 };

@@ -3,11 +3,11 @@
 import { useStore } from 'zustand';
 import { OptionalNumberField } from '@/components/ui/optional-number-field';
 import { DEFAULT_MEMORY, LIMIT_RANGES, limitsStore, limitsText } from '@/lib/page/explorer/analysis-limits.ts';
-import { modelStore } from '@/lib/page/explorer/model.ts';
+import { useModel } from './use-model';
 
 export function AnalysisLimits({ disabled }: { disabled: boolean }) {
   const limits = useStore(limitsStore);
-  const width = useStore(modelStore, ({ summary }) => summary?.width ?? 0);
+  const width = useModel(({ summary }) => summary?.width ?? 0);
   return (
     <details className="text-xs" open={limitsText(limits) !== '' || undefined}>
       <summary className="cursor-pointer text-muted hover:text-ink">Tokens, damage and memory</summary>

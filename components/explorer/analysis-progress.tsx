@@ -11,12 +11,11 @@ import { limitsStore } from '@/lib/page/explorer/analysis-limits.ts';
 import { calibrationStore, calibrationWords } from '@/lib/page/explorer/calibration.ts';
 import { engineStore, silenceWords } from '@/lib/page/explorer/engine.ts';
 import { type Interrupted, interruptedStore, presentInterrupted } from '@/lib/page/explorer/interrupted.ts';
-import { modelStore } from '@/lib/page/explorer/model.ts';
 import { pacePerSecond, remainingMs, shareDone } from '@/lib/page/explorer/progress.ts';
-import { selectionStore } from '@/lib/page/explorer/selection.ts';
 import { EstimateFacts, usePresentEstimate } from './estimate-facts';
 import { SplitDetails } from './split-details';
 import { useAnalysis } from './use-analysis';
+import { useModel, useSelection } from './use-model';
 import { useCalibrationChanges } from './use-report-mark';
 
 const STAGES: readonly (readonly [stage: string, words: string])[] = [
@@ -39,9 +38,9 @@ export function AnalysisProgress() {
   const estimate = running ? running.estimate : present;
   const nowMs = useNow(running !== null);
   // Damage is measured with weights.
-  const isTrace = useStore(modelStore, ({ summary }) => summary?.trace !== undefined);
+  const isTrace = useModel(({ summary }) => summary?.trace !== undefined);
   const stages = isTrace ? STAGES.filter(([stage]) => stage !== 'damage') : STAGES;
-  const numBlocks = useStore(selectionStore, (state) => state.numBlocks);
+  const numBlocks = useSelection((state) => state.numBlocks);
   const share = running ? shareDone(running.stages, expectedShares(report, numBlocks, running.estimate)) : 0;
   const elapsedMs = running ? Math.max(0, nowMs - running.startedAtMs) : 0;
   const left = running ? remainingMs(elapsedMs, share) : null;
@@ -141,7 +140,7 @@ function useInterrupted(): Interrupted | null {
   useStore(calibrationStore);
   useStore(limitsStore);
   useStore(engineStore, (state) => state.report);
-  useStore(modelStore, (state) => state.summary);
+  useModel((state) => state.summary);
   return presentInterrupted();
 }
 

@@ -9,13 +9,13 @@ import { PAGE_CALIBRATION_BOUNDS } from '@/lib/core/report/index.ts';
 import { bytesWords } from '@/lib/page/browser/number-words.ts';
 import { tokensWords } from '@/lib/page/browser/stream-words.ts';
 import { calibrationStore } from '@/lib/page/explorer/calibration.ts';
-import { modelStore } from '@/lib/page/explorer/model.ts';
 import { type WantedFile, wantedFile } from '@/lib/page/explorer/probe-source.ts';
 import { useAnalysis } from './use-analysis';
+import { useModel } from './use-model';
 
 export function CalibrationInputs({ disabled }: { disabled: boolean }) {
   const choice = useStore(calibrationStore);
-  const summary = useStore(modelStore, (state) => state.summary);
+  const summary = useModel((state) => state.summary);
   const report = useAnalysis((state) => state.report);
   const measuredOn = useAnalysis((state) => state.measuredOn);
   const missing = wantedFile(report, measuredOn);

@@ -8,12 +8,12 @@ import { Panel } from '@/components/ui/panel';
 import { stopAnalysis } from '@/lib/page/explorer/analysis.ts';
 import { calibrationStore, requestOf } from '@/lib/page/explorer/calibration.ts';
 import { engineStore } from '@/lib/page/explorer/engine.ts';
-import { modelStore } from '@/lib/page/explorer/model.ts';
 import { startAnalysis, startEstimate } from '@/lib/page/explorer/start-and-switch.ts';
 import { AnalysisLimits } from './analysis-limits';
 import { AnalysisProgress } from './analysis-progress';
 import { CalibrationInputs, TracedInputs } from './calibration-inputs';
 import { useAnalysis } from './use-analysis';
+import { useModel } from './use-model';
 import { useCalibrationChanges } from './use-report-mark';
 
 export const CapturePanel = () => (
@@ -24,8 +24,8 @@ export const CapturePanel = () => (
 
 function Capture() {
   const choice = useStore(calibrationStore);
-  const summary = useStore(modelStore, (state) => state.summary);
-  const opening = useStore(modelStore, (state) => state.opening);
+  const summary = useModel((state) => state.summary);
+  const opening = useModel((state) => state.opening);
   const engineReady = useStore(engineStore, ({ status }) => status === 'ready');
   const running = useAnalysis((state) => state.running !== null);
   const stopping = useAnalysis((state) => state.stopping);

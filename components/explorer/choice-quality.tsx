@@ -17,17 +17,16 @@ import {
 } from '@/lib/page/explorer/choice-quality.ts';
 import { type PageEdit, whyNotMeasured } from '@/lib/page/explorer/edits.ts';
 import { engineStore } from '@/lib/page/explorer/engine.ts';
-import { modelStore } from '@/lib/page/explorer/model.ts';
 import { needsFileWords } from '@/lib/page/explorer/probe-source.ts';
 import { countNow, isQuickModel } from '@/lib/page/explorer/quiet-measurements.ts';
-import { selectionStore } from '@/lib/page/explorer/selection.ts';
 import { lacksWeights, NEEDS_WEIGHTS } from '@/lib/page/explorer/traces.ts';
 import { Note, Row } from './plan-rows';
 import { useAnalysed } from './use-analysis';
+import { useModel, useSelection } from './use-model';
 
 export function ChoiceQuality() {
-  const chosen = useStore(selectionStore, (state) => state.selection.present);
-  const summary = useStore(modelStore, (state) => state.summary);
+  const chosen = useSelection((state) => state.selection.present);
+  const summary = useModel((state) => state.summary);
   const analysed = useAnalysed();
   const { report, measuredOn } = analysed;
   // It decides what can be measured of the choice, so a change of it draws the lines anew.

@@ -6,20 +6,20 @@ import type { AnalysisEstimate } from '@/lib/compute/protocol.ts';
 import { keepsStates, presentEstimate } from '@/lib/page/explorer/analysis.ts';
 import { limitsStore } from '@/lib/page/explorer/analysis-limits.ts';
 import { calibrationStore } from '@/lib/page/explorer/calibration.ts';
-import { modelStore } from '@/lib/page/explorer/model.ts';
 import { estimateFacts } from '@/lib/page/explorer/running-analysis.ts';
 import { useAnalysis } from './use-analysis';
+import { useModel } from './use-model';
 
 export function usePresentEstimate(): AnalysisEstimate | null {
   useAnalysis((state) => state.estimated);
   useStore(calibrationStore);
   useStore(limitsStore);
-  useStore(modelStore, (state) => state.summary);
+  useModel((state) => state.summary);
   return presentEstimate();
 }
 
 export function EstimateFacts({ estimate }: { estimate: AnalysisEstimate }) {
-  const inStorage = useStore(modelStore, ({ summary }) => summary !== null && keepsStates(summary));
+  const inStorage = useModel(({ summary }) => summary !== null && keepsStates(summary));
   return (
     <dl aria-label="Estimate" className="mt-2 text-xs">
       {estimateFacts(estimate, inStorage).map((fact) => (

@@ -1,18 +1,17 @@
 'use client';
 /** The choice, to take away: always in reach at the foot of the column. */
-import { useStore } from 'zustand';
 import { Button } from '@/components/ui/button';
 import { FileButton } from '@/components/ui/file-button';
-import { modelStore } from '@/lib/page/explorer/model.ts';
 import { copyLayerIndex, downloadConfig, downloadPlan, loadPlan } from '@/lib/page/explorer/plan-files.ts';
-import { chosenRuns, selectionStore } from '@/lib/page/explorer/selection.ts';
+import { chosenRuns } from '@/lib/page/explorer/selection.ts';
 import { useAnalysed } from './use-analysis';
+import { useModel, useSelection } from './use-model';
 
 export function ExportPanel() {
   const analysed = useAnalysed();
-  const open = useStore(modelStore, (state) => state.summary !== null);
-  const empty = useStore(selectionStore, (state) => state.selection.present.length === 0);
-  const noRuns = useStore(selectionStore, (state) => chosenRuns(state).length === 0);
+  const open = useModel((state) => state.summary !== null);
+  const empty = useSelection((state) => state.selection.present.length === 0);
+  const noRuns = useSelection((state) => chosenRuns(state).length === 0);
   return (
     <section
       aria-label="Download"

@@ -1,21 +1,20 @@
 'use client';
 /** What is open, on which engine, and the few things that concern the whole page. */
-import { useStore } from 'zustand';
 import { Button, IconButton } from '@/components/ui/button';
 import { LinkIcon, RedoIcon, UndoIcon } from '@/components/ui/icons';
 import { Logo } from '@/components/ui/logo';
 import { canRedo, canUndo } from '@/lib/core/edit/index.ts';
 import { countWords } from '@/lib/page/browser/number-words.ts';
-import { modelStore } from '@/lib/page/explorer/model.ts';
-import { choose, selectionStore } from '@/lib/page/explorer/selection.ts';
+import { choose } from '@/lib/page/explorer/selection.ts';
 import { copyLink } from '@/lib/page/explorer/share.ts';
 import { PageLink } from '../frame/page-link';
 import { ThemeButton } from '../frame/theme-button';
 import { EnginePanel } from './engine-panel';
+import { useModel, useSelection } from './use-model';
 
 export function Header() {
-  const summary = useStore(modelStore, (state) => state.summary);
-  const selection = useStore(selectionStore, (state) => state.selection);
+  const summary = useModel((state) => state.summary);
+  const selection = useSelection((state) => state.selection);
   return (
     <header className="sticky top-0 z-30 flex h-12 items-center gap-1.5 border-b border-line bg-panel px-3 sm:gap-3 sm:px-4">
       <h1 className="flex items-center gap-2 text-base font-semibold tracking-tight">

@@ -23,7 +23,6 @@ import { containsInterval, removedCount, sameIntervals } from '@/lib/core/interv
 import { saveCsv } from '@/lib/page/browser/export-chart.ts';
 import { percentWords, scoreWords } from '@/lib/page/browser/number-words.ts';
 import { intervalCsv } from '@/lib/page/explorer/interval-table.ts';
-import { modelStore } from '@/lib/page/explorer/model.ts';
 import { wantedFile } from '@/lib/page/explorer/probe-source.ts';
 import {
   leastScoreOf,
@@ -34,13 +33,14 @@ import {
   takenStore,
 } from '@/lib/page/explorer/ranking.ts';
 import { refitStore, refitWords } from '@/lib/page/explorer/refitting.ts';
-import { choose, chosenRuns, selectionStore } from '@/lib/page/explorer/selection.ts';
+import { choose, chosenRuns } from '@/lib/page/explorer/selection.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { lacksWeights } from '@/lib/page/explorer/traces.ts';
 import { BudgetSlider } from './budget-slider';
 import { IntervalTable } from './interval-table';
 import { useAnalysis } from './use-analysis';
 import { useDetected, useFoundIn } from './use-linked';
+import { useModel, useSelection } from './use-model';
 import { useNoiseReading } from './use-noise';
 import { useReading } from './use-reading';
 import { useReportMark } from './use-report-mark';
@@ -56,14 +56,14 @@ const LIST_HEIGHT = 'clamp(184px, 100dvh - 768px, 304px)';
 export function IntervalPanel() {
   const report = useAnalysis((state) => state.report);
   const { detection: settings, score } = useStore(settingsStore);
-  const chosen = useStore(selectionStore, chosenRuns);
+  const chosen = useSelection(chosenRuns);
   const detected = useDetected();
   const here = useNoiseReading();
   const caveat = useReading();
   const mark = useReportMark();
   const taken = useStore(takenStore);
   const foundIn = useFoundIn();
-  const noWeights = lacksWeights(useStore(modelStore, ({ summary }) => summary));
+  const noWeights = lacksWeights(useModel(({ summary }) => summary));
   const [bySureness, setBySureness] = useState(false);
 
   const usable = report ? rankingScore(report, score, settings) : null;
@@ -250,7 +250,7 @@ function Measuring() {
   const report = useAnalysis((state) => state.report);
   const measuredOn = useAnalysis((state) => state.measuredOn);
   const missing = wantedFile(report, measuredOn);
-  const noWeights = lacksWeights(useStore(modelStore, ({ summary }) => summary));
+  const noWeights = lacksWeights(useModel(({ summary }) => summary));
   const words = refit
     ? refitWords(refit)
     : missing

@@ -20,11 +20,12 @@ import { shareRangeWords } from '@/lib/page/browser/confidence-words.ts';
 import { percentWords, SURROGATE_CKA } from '@/lib/page/browser/number-words.ts';
 import { setHover } from '@/lib/page/explorer/hover.ts';
 import { whyNotResampled } from '@/lib/page/explorer/reading.ts';
-import { choose, chosenRuns, newEdit, selectionStore } from '@/lib/page/explorer/selection.ts';
+import { choose, chosenRuns, newEdit } from '@/lib/page/explorer/selection.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { ReplacementSelect } from './replacement-select';
 import { useAnalysis } from './use-analysis';
 import { useFoundIn } from './use-linked';
+import { useSelection } from './use-model';
 import { useNoiseReading } from './use-noise';
 
 /** Before an arrow, which belongs to the last word. */
@@ -45,7 +46,7 @@ export function IntervalTable({ intervals, detected, bySureness, ranking, onSort
   const report = useAnalysis((state) => state.report);
   const measuring = useAnalysis((state) => state.measuring);
   const { detection: settings, score } = useStore(settingsStore);
-  const chosen = useStore(selectionStore, chosenRuns);
+  const chosen = useSelection(chosenRuns);
   const here = useNoiseReading();
   const foundIn = useFoundIn();
   const whyNotFound = useMemo(() => report && whyNotResampled(report, settings), [report, settings]);

@@ -11,11 +11,11 @@ import { keepsStates } from '@/lib/page/explorer/analysis.ts';
 import { busyStore } from '@/lib/page/explorer/compute.ts';
 import { detectedIn } from '@/lib/page/explorer/detection.ts';
 import { engineStore } from '@/lib/page/explorer/engine.ts';
-import { modelStore } from '@/lib/page/explorer/model.ts';
 import { wantedFile } from '@/lib/page/explorer/probe-source.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { lacksWeights } from '@/lib/page/explorer/traces.ts';
 import { useAnalysis } from './use-analysis';
+import { useModel } from './use-model';
 
 /** Whether anything can be measured now on what the report was measured on, and why not. */
 export function useMeasurable(report: AnalysisReport): { readonly whyNot: string | null; readonly isBusy: boolean } {
@@ -23,7 +23,7 @@ export function useMeasurable(report: AnalysisReport): { readonly whyNot: string
   const isWorking = useStore(busyStore, ({ tasks }) => tasks.length > 0);
   const isReady = useStore(engineStore, ({ status }) => status === 'ready');
   const missing = wantedFile(report, measuredOn);
-  const noWeights = lacksWeights(useStore(modelStore, ({ summary }) => summary));
+  const noWeights = lacksWeights(useModel(({ summary }) => summary));
   const noFile = missing ? `Choose ${missing.name} again under Calibration first` : null;
   return { whyNot: noWeights ?? noFile, isBusy: isWorking || !isReady };
 }

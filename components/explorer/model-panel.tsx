@@ -13,10 +13,10 @@ import { bytesWords, countWords } from '@/lib/page/browser/number-words.ts';
 import { pickedFolder, pickedFromFile } from '@/lib/page/browser/picked-files.ts';
 import { streamList, tokensWords } from '@/lib/page/browser/stream-words.ts';
 import { busyStore, isAnalysing } from '@/lib/page/explorer/compute.ts';
-import { modelStore } from '@/lib/page/explorer/model.ts';
 import { SAMPLES, sampleOf, sampleSource } from '@/lib/page/explorer/samples.ts';
 import { switchModel } from '@/lib/page/explorer/start-and-switch.ts';
 import { lacksWeights } from '@/lib/page/explorer/traces.ts';
+import { useModel } from './use-model';
 import { WhatOpens } from './what-opens';
 
 /** No sample's name: the open model is somebody's own. */
@@ -27,7 +27,7 @@ const FORMATS = FORMAT_NAMES.map(({ label }) => label).join(' or ');
 const WITHOUT_SAMPLE = FAMILY_NAMES.filter(({ name }) => SAMPLES.every(({ family }) => family !== name));
 
 export function ModelPanel() {
-  const { opening, source, summary } = useStore(modelStore);
+  const { opening, source, summary } = useModel((state) => state);
   const analysing = useStore(busyStore, isAnalysing);
   const sample = sampleOf(source);
   return (

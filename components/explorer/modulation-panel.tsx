@@ -20,7 +20,6 @@ import { countWords, percentWords } from '@/lib/page/browser/number-words.ts';
 import { busyStore } from '@/lib/page/explorer/compute.ts';
 import { modulationWords } from '@/lib/page/explorer/edit-words.ts';
 import { engineStore } from '@/lib/page/explorer/engine.ts';
-import { modelStore } from '@/lib/page/explorer/model.ts';
 import {
   atRank,
   findModulations,
@@ -30,15 +29,16 @@ import {
 } from '@/lib/page/explorer/modulations.ts';
 import { configOf } from '@/lib/page/explorer/narrower.ts';
 import { reportProbes } from '@/lib/page/explorer/probe-source.ts';
-import { choose, chosenNarrower, selectionStore } from '@/lib/page/explorer/selection.ts';
+import { choose, chosenNarrower } from '@/lib/page/explorer/selection.ts';
 import { lacksWeights } from '@/lib/page/explorer/traces.ts';
 import { useAnalysed } from './use-analysis';
+import { useModel, useSelection } from './use-model';
 
 /** Of which the published model's modulations lose little; the curve tells others. */
 const FIRST_RANK = 8;
 
 export function ModulationPanel() {
-  const summary = useStore(modelStore, (state) => state.summary);
+  const summary = useModel((state) => state.summary);
   const reason = summary && whyNone(summary.narrower.modulation);
   return (
     <Panel
@@ -71,7 +71,7 @@ export function ModulationPanel() {
 
 function Rank({ summary }: { summary: ModelSummary }) {
   const { found, measured, running } = useStore(modulationsStore);
-  const narrower = useStore(selectionStore, chosenNarrower);
+  const narrower = useSelection(chosenNarrower);
   const [ref, width] = useWidth<HTMLDivElement>();
   const shared = useMemo(() => narrower.filter((edit) => edit.on === 'modulation'), [narrower]);
   const [first, ...others] = shared;

@@ -14,7 +14,6 @@ import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import { whyNone } from '@/lib/core/model/config-index.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
 import { saveCsv } from '@/lib/page/browser/export-chart.ts';
-import { modelStore } from '@/lib/page/explorer/model.ts';
 import {
   listedNarrower,
   measureNarrower,
@@ -25,11 +24,12 @@ import {
   unmeasuredWidth,
 } from '@/lib/page/explorer/narrower.ts';
 import { narrowerCsv } from '@/lib/page/explorer/narrower-csv.ts';
-import { choose, chosenNarrower, selectionStore } from '@/lib/page/explorer/selection.ts';
+import { choose, chosenNarrower } from '@/lib/page/explorer/selection.ts';
 import { useMeasurable } from './measure-button';
 import { type NarrowerOrder, NarrowerTable, sortedNarrower } from './narrower-table';
 import { useAnalysis } from './use-analysis';
 import { useStreams } from './use-linked';
+import { useModel, useSelection } from './use-model';
 
 type Kind = Narrower['on'];
 const KINDS = [
@@ -38,7 +38,7 @@ const KINDS = [
 ] as const;
 
 export function NarrowerPanel() {
-  const summary = useStore(modelStore, (state) => state.summary);
+  const summary = useModel((state) => state.summary);
   const report = useAnalysis((state) => state.report);
   const [on, setOn] = useState<Kind>('text-stream');
   const reason = summary && whyNone(on === 'ffn' ? summary.narrower.anyFfn : summary.narrower.text);
@@ -75,7 +75,7 @@ export function NarrowerPanel() {
 }
 
 function Measured({ on, summary, report }: { on: Kind; summary: ModelSummary; report: AnalysisReport }) {
-  const narrower = useStore(selectionStore, chosenNarrower);
+  const narrower = useSelection(chosenNarrower);
   const streams = useStreams();
   const [order, setOrder] = useState<NarrowerOrder>({ by: 'output', isAscending: true });
   const labelOf = useCallback((id: string) => streams.find((one) => one.id === id)?.label ?? id, [streams]);

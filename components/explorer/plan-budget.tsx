@@ -11,8 +11,9 @@ import { choiceWords } from '@/lib/page/explorer/edit-words.ts';
 import { pageEdits } from '@/lib/page/explorer/edits.ts';
 import { editsOfPlan } from '@/lib/page/explorer/plan-subject.ts';
 import { plannerStore, setBudgetKind } from '@/lib/page/explorer/planner.ts';
-import { choose, gestureName, selectionStore } from '@/lib/page/explorer/selection.ts';
+import { choose, gestureName } from '@/lib/page/explorer/selection.ts';
 import { choiceKey, type PointScales, predictionWords } from './plan-points';
+import { useSelection } from './use-model';
 import type { Planned } from './use-planned';
 
 const KINDS = [
@@ -29,7 +30,7 @@ const DTYPES = [
 
 export function PlanBudget({ planned, scales }: { planned: Planned; scales: PointScales | null }) {
   const { kind, value, dtype, kept } = useStore(plannerStore);
-  const chosen = useStore(selectionStore, (state) => state.selection.present);
+  const chosen = useSelection((state) => state.selection.present);
   const id = useId();
   const { best, problem, isEarlier } = planned;
   const edits = best && pageEdits(editsOfPlan(best));

@@ -1,5 +1,6 @@
 'use client';
 /** What the choice makes of the model: before → after, each number with its unit and its change. */
+import { useDeferredValue } from 'react';
 import { useStore } from 'zustand';
 import { Help } from '@/components/ui/help';
 import { Panel } from '@/components/ui/panel';
@@ -30,7 +31,7 @@ import { modelStore } from '@/lib/page/explorer/model.ts';
 import { planFiguresStore } from '@/lib/page/explorer/plan-figures-store.ts';
 import { needsFileWords } from '@/lib/page/explorer/probe-source.ts';
 import { isQuickModel, measureForward, presentTiming } from '@/lib/page/explorer/quiet-measurements.ts';
-import { chosenNarrower, presentNarrower, presentRuns, selectionStore } from '@/lib/page/explorer/selection.ts';
+import { chosenNarrower, presentNarrower, presentRuns } from '@/lib/page/explorer/selection.ts';
 import {
   quartilesOf,
   type TimedForward,
@@ -44,6 +45,7 @@ import { DistilButton } from '../distil-form/distil-button';
 import { ChoiceQuality } from './choice-quality';
 import { Note, Row } from './plan-rows';
 import { useAnalysed, useAnalysis } from './use-analysis';
+import { useModel, useSelection } from './use-model';
 
 /** Classifier-free guidance runs the prompt and the null caption at every step, unless the model embeds the scale. */
 const drawingOf = ({ embedsGuidance }: ModelSummary) => ({
@@ -52,8 +54,9 @@ const drawingOf = ({ embedsGuidance }: ModelSummary) => ({
 });
 
 export function PlanPanel() {
-  const summary = useStore(modelStore, (state) => state.summary);
-  const edits = useStore(selectionStore, (state) => state.selection.present);
+  const summary = useModel((state) => state.summary);
+  // Costs follow a moment later, so that choosing answers at once.
+  const edits = useDeferredValue(useSelection((state) => state.selection.present));
   const calibration = useAnalysis(({ report }) => report?.calibration ?? null);
   const tokensPerForward = summary && tokensOf(summary, calibration);
   const figures = useStore(planFiguresStore, (state) => state.figures);
@@ -131,7 +134,7 @@ const EXPORT_COMMAND = ['contigua export MODEL', '--plan plan.json', '--out smal
 
 /** What is not done with narrower blocks here, and what does it. */
 function NarrowerNote() {
-  const narrower = useStore(selectionStore, chosenNarrower);
+  const narrower = useSelection(chosenNarrower);
   if (narrower.length === 0) return null;
   const isShared = narrower.some(({ on }) => on === 'modulation');
   const isMapped = narrower.some(({ on }) => on !== 'modulation');
@@ -171,8 +174,8 @@ const probesWords = ({ probes }: PlanCost): string =>
 
 function ForwardTime() {
   // Each of these decides which timing belongs here, so a change of any draws the line anew.
-  const chosen = useStore(selectionStore, (state) => state.selection.present);
-  useStore(modelStore, (state) => state.summary);
+  const chosen = useSelection((state) => state.selection.present);
+  useModel((state) => state.summary);
   useStore(engineStore, (state) => state.report);
   const analysed = useAnalysed();
   const { report, measuredOn } = analysed;

@@ -3,7 +3,7 @@
  * All plans that no other one beats, and every choice that was measured in this visit, as points of one chart: cost against
  * what is predicted or measured. A click on a point makes it the choice.
  */
-import { useCallback, useMemo, useState } from 'react';
+import { useCallback, useDeferredValue, useMemo, useState } from 'react';
 import { useStore } from 'zustand';
 import { Pareto, type ParetoLabels, type ParetoQuality, useWidth } from '@/components/charts';
 import { Button } from '@/components/ui/button';
@@ -15,17 +15,17 @@ import { tokensOf } from '@/lib/core/plan/index.ts';
 import { amountWords, costScale, type PredictionFit } from '@/lib/core/planner/index.ts';
 import { correlationWords } from '@/lib/page/browser/confidence-words.ts';
 import { type PageEdit, pageEdits } from '@/lib/page/explorer/edits.ts';
-import { modelStore } from '@/lib/page/explorer/model.ts';
 import { editsOfPlan } from '@/lib/page/explorer/plan-subject.ts';
 import { plannerStore } from '@/lib/page/explorer/planner.ts';
 import { timedChoice } from '@/lib/page/explorer/quiet-measurements.ts';
-import { choose, gestureName, selectionStore } from '@/lib/page/explorer/selection.ts';
+import { choose, gestureName } from '@/lib/page/explorer/selection.ts';
 import { timesOf, timingStore } from '@/lib/page/explorer/timing.ts';
 import { PlanBudget } from './plan-budget';
 import { PlanCompare } from './plan-compare';
 import { PlanKinds } from './plan-kinds';
 import { choiceKey, type PlannedChoice, type PointScales, planPoints, planWords, pointScales } from './plan-points';
 import { useAnalysed } from './use-analysis';
+import { useModel, useSelection } from './use-model';
 import { predictionFit, useMeasuredChoices, useOffers, usePlanned } from './use-planned';
 
 const LABELS: Readonly<Record<ParetoQuality, ParetoLabels>> = {
@@ -58,8 +58,9 @@ const AXES = {
 } as const;
 
 export function PlansPanel() {
-  const summary = useStore(modelStore, (state) => state.summary);
-  const chosen = useStore(selectionStore, (state) => state.selection.present);
+  const summary = useModel((state) => state.summary);
+  // The chart follows a moment later, so that choosing answers at once.
+  const chosen = useDeferredValue(useSelection((state) => state.selection.present));
   const kept = useStore(plannerStore, (state) => state.kept);
   const offers = useOffers(kept ? [kept] : []);
   const planned = usePlanned(offers);

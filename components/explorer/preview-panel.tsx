@@ -16,7 +16,6 @@ import { busyStore, isAnalysing } from '@/lib/page/explorer/compute.ts';
 import { pageEdits } from '@/lib/page/explorer/edits.ts';
 import { engineStore } from '@/lib/page/explorer/engine.ts';
 import { changedSince } from '@/lib/page/explorer/made-of.ts';
-import { modelStore } from '@/lib/page/explorer/model.ts';
 import {
   drawBoth,
   isPrunedOf,
@@ -28,11 +27,12 @@ import {
 } from '@/lib/page/explorer/preview.ts';
 import { reportProbes, wantedFile } from '@/lib/page/explorer/probe-source.ts';
 import { refitStore, refitWords } from '@/lib/page/explorer/refitting.ts';
-import { replaceAllBy, selectionStore } from '@/lib/page/explorer/selection.ts';
+import { replaceAllBy } from '@/lib/page/explorer/selection.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { lacksWeights } from '@/lib/page/explorer/traces.ts';
 import { Picture } from './preview-pictures';
 import { useAnalysis } from './use-analysis';
+import { useModel, useSelection } from './use-model';
 
 /** No part of the first load. */
 const FactTable = lazy(async () => ({ default: (await import('./fact-table')).FactTable }));
@@ -54,9 +54,9 @@ function Preview() {
     most: MOST_PROMPT_CHARACTERS,
     onChange: (prompt) => previewStore.setState({ prompt }),
   });
-  const summary = useStore(modelStore, (state) => state.summary);
+  const summary = useModel((state) => state.summary);
   const preview = useStore(previewStore);
-  const selected = useStore(selectionStore, (state) => state.selection.present);
+  const selected = useSelection((state) => state.selection.present);
   const chosen = useMemo(() => pageEdits(selected), [selected]);
   const replaceBy = useStore(settingsStore, (state) => state.replaceBy);
   const report = useAnalysis((state) => state.report);

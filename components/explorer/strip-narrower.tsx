@@ -7,20 +7,20 @@ import { ffnEdit, textStreamEdit } from '@/lib/core/edit/index.ts';
 import { removedBlocks } from '@/lib/core/interval/index.ts';
 import { widthDamageOf } from '@/lib/core/report/report.ts';
 import { hoverStore, setHover } from '@/lib/page/explorer/hover.ts';
-import { modelStore } from '@/lib/page/explorer/model.ts';
 import { proposedGroups } from '@/lib/page/explorer/narrower.ts';
 import { allowsGroups, ffnStreams, whyNoFfn } from '@/lib/page/explorer/narrower-facts.ts';
 import { narrowerWords } from '@/lib/page/explorer/narrower-words.ts';
-import { choose, chosenNarrower, chosenRuns, gestureName, selectionStore } from '@/lib/page/explorer/selection.ts';
+import { choose, chosenNarrower, chosenRuns, gestureName } from '@/lib/page/explorer/selection.ts';
 import { useAnalysis } from './use-analysis';
 import { useStreams } from './use-linked';
+import { useModel, useSelection } from './use-model';
 
 export function StripNarrower({ width, onNote }: { width: number; onNote: (note: string | null) => void }) {
-  const summary = useStore(modelStore, (state) => state.summary);
+  const summary = useModel((state) => state.summary);
   const report = useAnalysis((state) => state.report);
   const hovered = useStore(hoverStore);
-  const runs = useStore(selectionStore, chosenRuns);
-  const narrower = useStore(selectionStore, chosenNarrower);
+  const runs = useSelection(chosenRuns);
+  const narrower = useSelection(chosenNarrower);
   const streams = useStreams();
   const facts = summary?.narrower ?? null;
   const labelOf = useCallback((id: string) => streams.find((one) => one.id === id)?.label ?? id, [streams]);

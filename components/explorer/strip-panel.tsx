@@ -15,7 +15,6 @@ import { tokensWords } from '@/lib/page/browser/stream-words.ts';
 import { blockWords } from '@/lib/page/explorer/block-words.ts';
 import { breakFindings } from '@/lib/page/explorer/break-words.ts';
 import { agreementWords } from '@/lib/page/explorer/comparison.ts';
-import { modelStore } from '@/lib/page/explorer/model.ts';
 import { allowsGroups, ffnStreams } from '@/lib/page/explorer/narrower-facts.ts';
 import { clearRules, markBlocks, plannerStore } from '@/lib/page/explorer/planner.ts';
 import { choose, gestureName, newEdit } from '@/lib/page/explorer/selection.ts';
@@ -24,6 +23,7 @@ import { Placeholder } from './placeholder';
 import { useAnalysis } from './use-analysis';
 import { useAgreement, useComparison } from './use-comparison';
 import { useFoundIn, useLinked } from './use-linked';
+import { useModel } from './use-model';
 import { bandMark, useNoiseReading } from './use-noise';
 import { useReading } from './use-reading';
 import { useReportMark, useSyntheticMark } from './use-report-mark';
@@ -37,7 +37,7 @@ export function StripPanel({ width, detected }: { width: number; detected: reado
   const running = useAnalysis((state) => state.running !== null);
   const captured = useAnalysis((state) => state.running?.captured ?? 0);
   const partial = useAnalysis((state) => state.running?.probeR2 ?? null);
-  const summary = useStore(modelStore, (state) => state.summary);
+  const summary = useModel((state) => state.summary);
   const marked = summary ? traitPlaces(summary.traits, summary.blocks) : [];
   const ofReport = useMemo(() => (report ? probeR2Of(report) : null), [report]);
   return (
@@ -115,7 +115,7 @@ function Strip({ width, detected, probeR2 }: { width: number; detected: readonly
   const foundIn = useFoundIn();
   const agreement = useAgreement();
   const rules = useRules();
-  const narrower = useStore(modelStore, ({ summary }) => summary?.narrower ?? null);
+  const narrower = useModel(({ summary }) => summary?.narrower ?? null);
   const [note, setNote] = useState<string | null>(null);
   const height = narrower ? narrowerRowsHeight(allowsGroups(narrower), ffnStreams(narrower).length) : 0;
   const below = useMemo(

@@ -7,17 +7,16 @@ import { confidenceUnder, shareIn } from '@/lib/core/detection/index.ts';
 import type { BlockInterval } from '@/lib/core/interval/index.ts';
 import { detectedIn } from '@/lib/page/explorer/detection.ts';
 import { hoverStore, setHover } from '@/lib/page/explorer/hover.ts';
-import { modelStore } from '@/lib/page/explorer/model.ts';
-import { chosenRuns, selectionStore } from '@/lib/page/explorer/selection.ts';
+import { chosenRuns } from '@/lib/page/explorer/selection.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { useAnalysis } from './use-analysis';
+import { useModel, useSelection } from './use-model';
 
 const NONE: readonly BlockInterval[] = [];
 const NO_STREAMS: LinkedChartProps['streams'] = [];
 
 /** As the open model declares them; none before one is open. */
-export const useStreams = (): LinkedChartProps['streams'] =>
-  useStore(modelStore, ({ summary }) => summary?.streams ?? NO_STREAMS);
+export const useStreams = (): LinkedChartProps['streams'] => useModel(({ summary }) => summary?.streams ?? NO_STREAMS);
 
 /** Detected intervals under the present settings; none before any analysis. */
 export function useDetected(): readonly BlockInterval[] {
@@ -40,11 +39,11 @@ export function useFoundIn(): (interval: BlockInterval) => number | null {
 
 export function useLinked(width: number, detected: readonly BlockInterval[]): LinkedChartProps {
   const hovered = useStore(hoverStore);
-  const numBlocks = useStore(selectionStore, (state) => state.numBlocks);
-  const selection = useStore(selectionStore, chosenRuns);
-  const stacks = useStore(modelStore, ({ summary }) => summary?.stacks);
+  const numBlocks = useSelection((state) => state.numBlocks);
+  const selection = useSelection(chosenRuns);
+  const stacks = useModel(({ summary }) => summary?.stacks);
   const streams = useStreams();
-  const blocks = useStore(modelStore, ({ summary }) => summary?.blocks);
-  const traits = useStore(modelStore, ({ summary }) => summary?.traits);
+  const blocks = useModel(({ summary }) => summary?.blocks);
+  const traits = useModel(({ summary }) => summary?.traits);
   return { width, numBlocks, stacks, streams, blocks, traits, hovered, onHover: setHover, selection, detected };
 }

@@ -12,7 +12,6 @@ import {
 } from '@/lib/core/planner/index.ts';
 import { background } from '@/lib/page/explorer/background/index.ts';
 import { choiceQualityStore, type MeasuredChoice, measuredChoices } from '@/lib/page/explorer/choice-quality.ts';
-import { modelStore } from '@/lib/page/explorer/model.ts';
 import { modulationsStore } from '@/lib/page/explorer/modulations.ts';
 import { partRead } from '@/lib/page/explorer/part-read.ts';
 import { type PlanAnswer, type PlanSubject, scalesOf } from '@/lib/page/explorer/plan-subject.ts';
@@ -23,12 +22,13 @@ import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import type { PointScales } from './plan-points';
 import { useAnalysed, useAnalysis } from './use-analysis';
 import { useBackground } from './use-background';
+import { useModel } from './use-model';
 
 const NO_OFFERS: readonly WidthOffer[] = [];
 
 /** What makes blocks narrower and was measured on the inputs of the analysis, each alone; ranks as offered, and those of `also`. */
 export function useOffers(also: readonly EditSet[]): readonly WidthOffer[] {
-  const summary = useStore(modelStore, (state) => state.summary);
+  const summary = useModel((state) => state.summary);
   const report = useAnalysis((state) => state.report);
   const measuredOn = useAnalysis((state) => state.measuredOn);
   const modulations = useStore(modulationsStore);
@@ -55,7 +55,7 @@ export interface Planned extends PlanAnswer {
 
 /** Null before an analysis, and until its first plans are solved. */
 export function usePlanned(offers: readonly WidthOffer[]): Planned | null {
-  const model = useStore(modelStore, (state) => state.summary);
+  const model = useModel((state) => state.summary);
   const report = useAnalysis((state) => state.report);
   const detection = useStore(settingsStore, (state) => state.detection);
   const replaceBy = useStore(settingsStore, (state) => state.replaceBy);

@@ -20,7 +20,7 @@ import { settle, showError } from '../browser/notices.ts';
 import { commonReplacement, narrowerOf, type PageReplacement } from './edits.ts';
 import { settingsStore } from './settings.ts';
 
-interface SelectionState {
+export interface SelectionState {
   readonly selection: Selection;
   /** Of the model that the choice is about; nothing can be chosen before a model is open. */
   readonly numBlocks: number;
