@@ -1,4 +1,4 @@
-/** Entry of the page's background worker, which reads reports and solves plans. */
+/** Entry of the page's background worker, which keeps and reads reports and solves plans. */
 import { serveBackground } from '../lib/page/explorer/background/serve.ts';
 import { createBackgroundTasks } from '../lib/page/explorer/background/tasks.ts';
 
