@@ -43,7 +43,7 @@ export function MeasureButton({
 }) {
   const { whyNot, isBusy } = useMeasurable(report);
   const detection = useStore(settingsStore, (settings) => settings.detection);
-  const summary = useStore(modelStore, (state) => state.summary);
+  const summary = useModel((state) => state.summary);
   const ablated = unmeasured(report, ablationsOf(which, report.model, detectedIn(report, detection)));
   const isStreamed = summary !== null && keepsStates(summary);
   const { ways: left, sweeps, forwardMs } = ablationWork(ablated, msOf(report), isStreamed ? WAYS_PER_READING : 1);
