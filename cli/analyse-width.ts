@@ -12,7 +12,13 @@ import {
 import { editKey, type FfnEdit, sameEdit, type TextStreamEdit } from '../lib/core/edit/index.ts';
 import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
 import { parseModelConfig } from '../lib/core/model/config-index.ts';
-import { type AnalysisReport, type WidthDamage, widthDamageOf } from '../lib/core/report/index.ts';
+import {
+  type AnalysisReport,
+  type PartDamage,
+  partDamageOf,
+  type WidthDamage,
+  widthDamageOf,
+} from '../lib/core/report/index.ts';
 import { type Options, usage } from './arguments.ts';
 import { tell } from './output.ts';
 import { percentText } from './percent-text.ts';
@@ -54,31 +60,47 @@ export async function withWidth(
   return { ...report, width: [...(report.width ?? []), ...found] };
 }
 
-/** The least damage first, and how well the error of the fit puts them in this order. */
-export function widthLines({ width = [], parts }: AnalysisReport): string[] {
+/** The least damage first, with what taking layers out costs as far as that was measured, and how well each puts them in this order. */
+export function widthLines({ width = [], parts }: Pick<AnalysisReport, 'width' | 'parts'>): string[] {
   return (['text-stream', 'ffn'] as const).flatMap((on) => {
     const ranked = rankWidth(width.filter(({ edit }) => edit.on === on));
     if (ranked.length === 0) return [];
     const title = on === 'ffn' ? 'feed-forward layers as linear maps' : 'text groups';
+    const columns = [
+      'output error with the edit alone',
+      'held-out error of the fit',
+      'as a share of the change',
+      ...(ranked.some((one) => takenOut(one, parts)) ? ['output error with all of the block taken out'] : []),
+    ];
     return [
-      `${title}, least damage first: output error with the edit alone; held-out error of the fit; as a share of the change`,
-      ...ranked.map(lineOf),
+      `${title}, least damage first: ${columns.join('; ')}`,
+      ...ranked.map((one) => lineOf(one, parts)),
       ...correlationLines(ranked, parts),
     ];
   });
 }
 
-function lineOf({ edit, outputError, bounds, fitError, changeError }: WidthDamage): string {
+function lineOf(one: WidthDamage, parts: AnalysisReport['parts']): string {
+  const { edit, outputError, bounds, fitError, changeError } = one;
   const range = bounds ? ` (${percentText(bounds.low)} to ${percentText(bounds.high)})` : '';
-  return `  ${editKey(edit)}: ${percentText(outputError)}${range}; ${percentText(fitError)}; ${percentText(changeError)}`;
+  const part = takenOut(one, parts);
+  const columns = [
+    `${percentText(outputError)}${range}`,
+    percentText(fitError),
+    percentText(changeError),
+    ...(part ? [percentText(part.outputError)] : []),
+  ];
+  return `  ${editKey(edit)}: ${columns.join('; ')}`;
+}
+
+/** All feed-forward layers of the edit's block left out. */
+function takenOut({ edit }: WidthDamage, parts: AnalysisReport['parts']): PartDamage | undefined {
+  return edit.on === 'ffn' ? partDamageOf({ parts }, edit.block, 'ffn') : undefined;
 }
 
 function correlationLines(ranked: readonly WidthDamage[], parts: AnalysisReport['parts']): string[] {
   const damage = ranked.map(({ outputError }) => outputError);
-  const ablation = ranked.map(({ edit }) => {
-    const part = edit.on === 'ffn' ? parts.find((one) => one.block === edit.block && one.part === 'ffn') : undefined;
-    return part?.outputError ?? null;
-  });
+  const ablation = ranked.map((one) => takenOut(one, parts)?.outputError ?? null);
   const scores: readonly (readonly [string, readonly (number | null)[]])[] = [
     ['held-out error of the fit', ranked.map(({ fitError }) => fitError)],
     ['share of the change', ranked.map(({ changeError }) => changeError)],

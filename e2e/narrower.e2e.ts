@@ -127,6 +127,20 @@ testAnalysed('what each leaves is measured on request, listed, sorted and taken 
     .getByRole('combobox', { name: 'Blocks with linear FFNs of least output error' })
     .selectOption('2');
   await expect.poll(() => cut(page)?.match(/f\d+-(image|text)/g)?.length).toBe(4);
+  // Beside them, what taking all layers of a block out costs.
+  const takenOut = async () =>
+    (await table.getByRole('row').locator('td:nth-child(4)').allTextContents()).map((text) => Number.parseFloat(text));
+  expect((await takenOut()).every(Number.isNaN)).toBe(true);
+  await narrower(page)
+    .getByRole('button', { name: /^Measure FFN and attention taken out \(\d+\)$/ })
+    .click();
+  await expect(narrower(page).getByRole('button', { name: 'Measured FFN and attention taken out' })).toBeDisabled({
+    timeout: 2 * ANALYSIS_MS,
+  });
+  await table.getByRole('button', { name: /^taken out/ }).click();
+  const ablated = await takenOut();
+  expect(ablated).toEqual([...ablated].sort((a, b) => a - b));
+  expect(new Set(ablated).size).toBeGreaterThan(8);
   await ffnOption(page, 3, 'image').hover();
   await expect(panel(page, 'Blocks')).toContainText(
     /FFN of block 3, image stream, as one linear map\. Alone: output error [\d.]+ %( \([\d.–]+ %\))?, fit error [\d.]+ %/,

@@ -14,6 +14,7 @@ import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import { whyNone } from '@/lib/core/model/config-index.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
 import { saveCsv } from '@/lib/page/browser/export-chart.ts';
+import { ablationStore, stopAblation } from '@/lib/page/explorer/ablations.ts';
 import {
   listedNarrower,
   measureNarrower,
@@ -21,11 +22,12 @@ import {
   narrowerStore,
   proposedGroups,
   stopNarrower,
+  takenOutFfns,
   unmeasuredWidth,
 } from '@/lib/page/explorer/narrower.ts';
 import { narrowerCsv } from '@/lib/page/explorer/narrower-csv.ts';
 import { choose, chosenNarrower } from '@/lib/page/explorer/selection.ts';
-import { useMeasurable } from './measure-button';
+import { MeasureButton, useMeasurable } from './measure-button';
 import { type NarrowerOrder, NarrowerTable, sortedNarrower } from './narrower-table';
 import { useAnalysis } from './use-analysis';
 import { useStreams } from './use-linked';
@@ -55,7 +57,9 @@ export function NarrowerPanel() {
           <p>
             Maps are ridge least squares on prompts that are not held out, without any training. <em>Output error</em>{' '}
             is of the whole model’s output with this edit alone, <em>fit error</em> of what the map stands for; both on
-            held-out prompts. Maps of a choice are fitted together when it is measured, previewed or exported.
+            held-out prompts. <em>Taken out</em> is the output error with all feed-forward layers of the block gone; on the
+            sample it orders FFNs of the image better than the fit error does. Maps of a choice are fitted together when
+            it is measured, previewed or exported.
           </p>
         </Help>
       }
@@ -84,9 +88,13 @@ function Measured({ on, summary, report }: { on: Kind; summary: ModelSummary; re
     [narrower],
   );
   const proposed = useMemo(() => proposedGroups(report, summary), [report, summary]);
+  const others = useMemo(
+    () => (on === 'ffn' ? takenOutFfns(report, summary) : proposed),
+    [on, report, summary, proposed],
+  );
   const rows = useMemo(
-    () => sortedNarrower(listedNarrower(on, report, proposed, chosen), order),
-    [on, report, proposed, chosen, order],
+    () => sortedNarrower(listedNarrower(on, report, [...others, ...chosen]), order),
+    [on, report, others, chosen, order],
   );
   return (
     <>
@@ -115,6 +123,7 @@ function Measured({ on, summary, report }: { on: Kind; summary: ModelSummary; re
         ) : (
           <NarrowerTable
             rows={rows}
+            hasTakenOut={on === 'ffn'}
             proposed={proposed}
             chosen={new Set(chosen.map(editKey))}
             order={order}
@@ -213,16 +222,21 @@ interface MeasureProps {
 /** What is left to measure, or how far it is; of one height. */
 function Measure({ on, summary, report, proposed }: MeasureProps) {
   const running = useStore(narrowerStore, (state) => state.running);
-  if (running) {
-    const { stage, done, total } = running;
-    const words = `${stage === 'probes' ? 'Fitting maps, block' : 'Measured'} ${done} of ${total}`;
+  const taking = useStore(ablationStore, (state) =>
+    on === 'ffn' && state.running?.which === 'parts' ? state.running : null,
+  );
+  const now = running ?? taking;
+  if (now) {
+    const { done, total } = now;
+    const what = running ? (running.stage === 'probes' ? 'Fitting maps, block' : 'Measured') : 'Taken out';
+    const words = `${what} ${done} of ${total}`;
     return (
       <div className="mt-2 flex min-h-7 items-center gap-3 text-2xs text-muted">
         <span className="whitespace-nowrap">{words}</span>
         <div className="min-w-0 flex-1">
           <Progress name="Narrower blocks" share={total > 0 ? done / total : 0} text={words} />
         </div>
-        <Button small aria-label="Stop measuring narrower blocks" onClick={stopNarrower}>
+        <Button small aria-label="Stop measuring narrower blocks" onClick={running ? stopNarrower : stopAblation}>
           Stop
         </Button>
       </div>
@@ -231,9 +245,14 @@ function Measure({ on, summary, report, proposed }: MeasureProps) {
   return (
     <div className="mt-2 flex min-h-7 flex-wrap items-center gap-2">
       {on === 'ffn' ? (
-        <MeasureWidth which="ffn" summary={summary} report={report}>
-          every FFN
-        </MeasureWidth>
+        <>
+          <MeasureWidth which="ffn" summary={summary} report={report}>
+            every FFN
+          </MeasureWidth>
+          <MeasureButton report={report} which="parts">
+            FFN and attention taken out
+          </MeasureButton>
+        </>
       ) : (
         <>
           <MeasureWidth which="text" summary={summary} report={report} isEmpty={proposed.length === 0}>

@@ -1,5 +1,5 @@
 'use client';
-/** Rows of text groups or feed-forward layers with their two errors; a click on a head sorts by it, again and the other way round. */
+/** Rows of text groups or feed-forward layers with their errors; a click on a head sorts by it, again and the other way round. */
 import { Switch } from '@/components/ui/switch';
 import { editKey, spanOf, type TextStreamEdit } from '@/lib/core/edit/index.ts';
 import { containsInterval } from '@/lib/core/interval/index.ts';
@@ -8,23 +8,23 @@ import { shareRangeWords } from '@/lib/page/browser/confidence-words.ts';
 import { percentWords } from '@/lib/page/browser/number-words.ts';
 import { spanWords } from '@/lib/page/explorer/edit-words.ts';
 import { setHover } from '@/lib/page/explorer/hover.ts';
-import type { Narrower } from '@/lib/page/explorer/narrower.ts';
+import type { ListedNarrower, Narrower } from '@/lib/page/explorer/narrower.ts';
 import { choose } from '@/lib/page/explorer/selection.ts';
 
-export type NarrowerRow = Pick<WidthDamage, 'edit'> & Partial<WidthDamage>;
-
 export interface NarrowerOrder {
-  readonly by: 'blocks' | 'fit' | 'output';
+  readonly by: 'blocks' | 'fit' | 'output' | 'taken-out';
   readonly isAscending: boolean;
 }
 
 /** What is not measured, and what overflows, comes last either way. */
 export function sortedNarrower(
-  rows: readonly NarrowerRow[],
+  rows: readonly ListedNarrower[],
   { by, isAscending }: NarrowerOrder,
-): readonly NarrowerRow[] {
-  const keyOf = ({ edit, fitError, outputError }: NarrowerRow): number | null =>
-    by === 'blocks' ? spanOf(edit).first : ((by === 'fit' ? fitError : outputError) ?? null);
+): readonly ListedNarrower[] {
+  const keyOf = ({ edit, fitError, outputError, takenOut }: ListedNarrower): number | null => {
+    if (by === 'blocks') return spanOf(edit).first;
+    return { fit: fitError, output: outputError, 'taken-out': takenOut }[by] ?? null;
+  };
   return rows.toSorted((a, b) => {
     const [x, y] = [keyOf(a), keyOf(b)];
     if (x === null || y === null) return Number(x === null) - Number(y === null) || byDepth(a, b);
@@ -32,11 +32,13 @@ export function sortedNarrower(
   });
 }
 
-const byDepth = (a: NarrowerRow, b: NarrowerRow): number =>
+const byDepth = (a: ListedNarrower, b: ListedNarrower): number =>
   spanOf(a.edit).first - spanOf(b.edit).first || spanOf(a.edit).last - spanOf(b.edit).last;
 
 interface NarrowerTableProps {
-  rows: readonly NarrowerRow[];
+  rows: readonly ListedNarrower[];
+  /** Feed-forward layers can be taken out; text groups cannot. */
+  hasTakenOut: boolean;
   proposed: readonly TextStreamEdit[];
   /** By `editKey`. */
   chosen: ReadonlySet<string>;
@@ -45,7 +47,7 @@ interface NarrowerTableProps {
   labelOf: (stream: string) => string;
 }
 
-export function NarrowerTable({ rows, proposed, chosen, order, onOrder, labelOf }: NarrowerTableProps) {
+export function NarrowerTable({ rows, hasTakenOut, proposed, chosen, order, onOrder, labelOf }: NarrowerTableProps) {
   const head = { order, onOrder };
   return (
     <table className="w-full text-xs">
@@ -60,6 +62,15 @@ export function NarrowerTable({ rows, proposed, chosen, order, onOrder, labelOf 
           <Head by="output" {...head} title="Relative error of the output with this edit alone, on held-out samples">
             output error
           </Head>
+          {hasTakenOut ? (
+            <Head
+              by="taken-out"
+              {...head}
+              title="Relative error of the output with the block’s feed-forward layers taken out, in all streams: measured ablation"
+            >
+              taken out
+            </Head>
+          ) : null}
           <th scope="col" className="w-9 text-right font-normal">
             use
           </th>
@@ -70,6 +81,7 @@ export function NarrowerTable({ rows, proposed, chosen, order, onOrder, labelOf 
           <Row
             key={editKey(row.edit)}
             row={row}
+            hasTakenOut={hasTakenOut}
             isProposed={row.edit.on === 'text-stream' && containsInterval(proposed, row.edit)}
             isChosen={chosen.has(editKey(row.edit))}
             labelOf={labelOf}
@@ -108,15 +120,15 @@ function Head({ by, order, onOrder, title, className = 'text-right', children }:
   );
 }
 
-interface RowProps {
-  row: NarrowerRow;
+interface RowProps extends Pick<NarrowerTableProps, 'hasTakenOut'> {
+  row: ListedNarrower;
   isProposed: boolean;
   isChosen: boolean;
   labelOf: (stream: string) => string;
 }
 
-function Row({ row, isProposed, isChosen, labelOf }: RowProps) {
-  const { edit, fitError, fitBounds, outputError, bounds } = row;
+function Row({ row, hasTakenOut, isProposed, isChosen, labelOf }: RowProps) {
+  const { edit, fitError, fitBounds, outputError, bounds, takenOut } = row;
   const { first, last } = spanOf(edit);
   return (
     <tr
@@ -134,6 +146,7 @@ function Row({ row, isProposed, isChosen, labelOf }: RowProps) {
       <td className="pl-2 text-right" title={rangeTitle(bounds)}>
         {errorWords(outputError)}
       </td>
+      {hasTakenOut ? <td className="pl-2 text-right">{errorWords(takenOut)}</td> : null}
       <td>
         <div className="flex items-center justify-end">
           <Switch name={nameOf(edit, labelOf)} on={isChosen} onChange={() => choose({ type: 'toggle', edit })} />

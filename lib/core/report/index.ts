@@ -35,7 +35,7 @@ export type {
   TrajectoryReading,
   WidthDamage,
 } from './report.ts';
-export { damageOf, outputErrorOf, REPORT_VERSION, widthDamageOf } from './report.ts';
+export { damageOf, outputErrorOf, partDamageOf, REPORT_VERSION, widthDamageOf } from './report.ts';
 export {
   boundsSchema,
   calibrationSchema,

@@ -7,7 +7,14 @@ import type { WidthDamage } from '@/lib/core/report/report.ts';
 import { DEFAULT_LIMITS, limitsStore } from './analysis-limits.ts';
 import { analysisStore } from './analysis-store.ts';
 import { DEFAULT_CALIBRATION } from './calibration.ts';
-import { listedNarrower, measureNarrower, narrowerStore, stopNarrower, unmeasuredWidth } from './narrower.ts';
+import {
+  listedNarrower,
+  measureNarrower,
+  narrowerStore,
+  stopNarrower,
+  takenOutFfns,
+  unmeasuredWidth,
+} from './narrower.ts';
 import { narrowerCsv } from './narrower-csv.ts';
 import { narrowerWords } from './narrower-words.ts';
 
@@ -95,18 +102,34 @@ describe('what could be narrower', () => {
 
   it('is listed with what is proposed and what is chosen, each once', () => {
     const known = damage(ffnEdit(1, 'image'), 0.02);
-    const rows = listedNarrower('ffn', { ...report, width: [known] }, [], [ffnEdit(1, 'image'), ffnEdit(2, 'text')]);
+    const rows = listedNarrower('ffn', { ...report, width: [known] }, [ffnEdit(1, 'image'), ffnEdit(2, 'text')]);
     expect(rows.map(({ edit }) => editKey(edit))).toEqual(['1 image ffn', '2 text ffn']);
     expect(rows[0]).toBe(known);
   });
 
+  it('is listed with what taking its layers out costs, before it is measured as a linear map too', () => {
+    const part = { block: 2, part: 'ffn', outputError: 0.3, bounds: null, bands: [] } as const;
+    const known = { ...report, width: [damage(ffnEdit(2, 'image'), 0.02)], parts: [part] };
+    const others = takenOutFfns(known, model);
+    expect(others.map(editKey)).toEqual(['2 text ffn']);
+    const rows = listedNarrower('ffn', known, others);
+    expect(rows.map(({ edit, outputError, takenOut }) => [editKey(edit), outputError, takenOut])).toEqual([
+      ['2 image ffn', 0.02, 0.3],
+      ['2 text ffn', undefined, 0.3],
+    ]);
+    expect(takenOutFfns(report, model)).toEqual([]);
+  });
+
   it('is a table to take away, with its bounds', () => {
-    const rows = [damage(ffnEdit(1, 'image'), 0.02), { edit: textStreamEdit({ first: 1, last: 3 }) }];
+    const rows = [
+      { ...damage(ffnEdit(1, 'image'), 0.02), takenOut: 0.3 },
+      { edit: textStreamEdit({ first: 1, last: 3 }) },
+    ];
     expect(
       narrowerCsv(rows, new Set(['1-3 text']))
         .split('\r\n')
         .slice(1),
-    ).toEqual(['ffn,1,1,image,0.1,,,0.5,0.02,0.01,0.04,false', 'text group,1,3,,,,,,,,,true', '']);
+    ).toEqual(['ffn,1,1,image,0.1,,,0.5,0.02,0.01,0.04,0.3,false', 'text group,1,3,,,,,,,,,,true', '']);
   });
 
   it('is told with both errors and their bounds, or with what measures it', () => {

@@ -7,7 +7,7 @@ import { type WidthCandidates, widthCandidates } from '@/lib/core/detection/inde
 import { type FfnEdit, sameEdit, type TextStreamEdit } from '@/lib/core/edit/index.ts';
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import { type ModelConfig, parseModelConfig } from '@/lib/core/model/config-index.ts';
-import { type AnalysisReport, type WidthDamage, widthDamageOf } from '@/lib/core/report/report.ts';
+import { type AnalysisReport, partDamageOf, type WidthDamage, widthDamageOf } from '@/lib/core/report/report.ts';
 import { settle, showError } from '../browser/notices.ts';
 import { analysisStore } from './analysis-store.ts';
 import { ask } from './compute.ts';
@@ -104,17 +104,32 @@ export function stopNarrower(): void {
   stopRunning?.abort();
 }
 
-/** Measured and proposed edits of one kind, each once, measured ones first. */
+/** What is known of an edit, if anything. */
+export interface ListedNarrower extends Pick<WidthDamage, 'edit'>, Partial<Omit<WidthDamage, 'edit'>> {
+  /** Output error with all feed-forward layers of the block taken out, those of its other streams too. */
+  readonly takenOut?: number | null;
+}
+
+/** Feed-forward layers that were taken out and not yet measured as linear maps. */
+export function takenOutFfns(report: AnalysisReport, summary: Pick<ModelSummary, 'config'>): readonly Narrower[] {
+  if (!report.parts.some(({ part }) => part === 'ffn')) return [];
+  return unmeasuredWidth('ffn', report, summary).filter(
+    (edit) => edit.on === 'ffn' && partDamageOf(report, edit.block, 'ffn') !== undefined,
+  );
+}
+
+/** Measured edits of one kind and `others`, each once, measured ones first. */
 export function listedNarrower(
   on: Narrower['on'],
-  report: AnalysisReport,
-  proposed: readonly Narrower[],
-  chosen: readonly Narrower[],
-): readonly (Pick<WidthDamage, 'edit'> & Partial<WidthDamage>)[] {
-  const measured = (report.width ?? []).filter(({ edit }) => edit.on === on);
-  const all: (Pick<WidthDamage, 'edit'> & Partial<WidthDamage>)[] = [...measured];
-  for (const edit of [...proposed, ...chosen]) {
+  report: Pick<AnalysisReport, 'width' | 'parts'>,
+  others: readonly Narrower[],
+): readonly ListedNarrower[] {
+  const all: ListedNarrower[] = (report.width ?? []).filter(({ edit }) => edit.on === on);
+  for (const edit of others) {
     if (edit.on === on && !all.some((one) => sameEdit(one.edit, edit))) all.push({ edit });
   }
-  return all;
+  return all.map((row) => {
+    const part = row.edit.on === 'ffn' ? partDamageOf(report, row.edit.block, 'ffn') : undefined;
+    return part ? { ...row, takenOut: part.outputError } : row;
+  });
 }
