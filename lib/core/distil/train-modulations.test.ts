@@ -16,7 +16,7 @@ import { fitModulations, modulationsFile, sharedModel } from '../modulation/inde
 import type { DistilSettings } from '../run/settings.ts';
 import { describePerEngine } from '../tensor/test-engines.ts';
 import { type ModulationStart, trainModulations } from './train-modulations.ts';
-import { syntheticBatches } from './training-data.ts';
+import { syntheticBatches, type TrainingBatches } from './training-data.ts';
 
 const { config, checkpoint } = goldenQ1();
 const settings = SHORT_TRAINING;
@@ -37,6 +37,7 @@ async function startsOf(transformer: Transformer, edits: readonly ModulationEdit
 
 interface Changes {
   readonly settings?: Partial<DistilSettings>;
+  readonly batches?: TrainingBatches;
   readonly resume?: Blob;
   readonly stopAfter?: number;
 }
@@ -52,7 +53,7 @@ async function trained(transformer: Transformer, starts: readonly ModulationStar
         route: routeOf(config.numBlocks, []),
         restsOn: '',
         settings: { ...settings, ...changes.settings },
-        batches,
+        batches: changes.batches ?? batches,
         resume: resume ? { path: 'state', blob: resume } : null,
         ...host,
       }),
@@ -95,6 +96,30 @@ describePerEngine(['wasm', 'tensorflow'], 'shared modulations in training', () =
       edited.dispose();
       expect(Math.sqrt(difference / total)).toBeCloseTo(error!, 4);
     }
+    transformer.dispose();
+  });
+
+  test('have the gradient of the loss along its own direction', async () => {
+    const transformer = await openTransformer(config, checkpoint);
+    const starts = await startsOf(transformer, [modulationEdit({ rank: 2 })]);
+    // The held-out error is the loss of the batch then, in units of the output.
+    const one = { ...batches, heldOut: () => [batches.inputs(0)] };
+    // With an epsilon far above every gradient, the first step of AdamW takes off the gradient times rate / epsilon.
+    const plain = { epsilon: 1e6, warmupSteps: 0, weightDecay: 0, clipNorm: null, ema: null, steps: 1 };
+    const at = async (distance: number) => {
+      const rate = { ...plain, schedule: 'constant', learningRate: -distance * plain.epsilon } as const;
+      const run = await trained(transformer, starts, { settings: rate, batches: one });
+      const [point] = run.events.flatMap((event) => (event.kind === 'steps' ? event.points : []));
+      const [before, after] = outputErrors(run);
+      const { losses, gradientNorm } = point!;
+      return { norm: gradientNorm, loss: losses.image! * (after! / before!) ** 2 };
+    };
+    const distance = 1e-3;
+    const [above, below] = [await at(distance), await at(-distance)];
+    const slope = (above.loss - below.loss) / (2 * distance);
+    expect(above.norm).toBeGreaterThan(1e-3);
+    expect(slope / above.norm ** 2).toBeGreaterThan(0.99);
+    expect(slope / above.norm ** 2).toBeLessThan(1.01);
     transformer.dispose();
   });
 
