@@ -57,9 +57,9 @@ export function NarrowerPanel() {
           <p>
             Maps are ridge least squares on prompts that are not held out, without any training. <em>Output error</em>{' '}
             is of the whole model’s output with this edit alone, <em>fit error</em> of what the map stands for; both on
-            held-out prompts. <em>Taken out</em> is the output error with all feed-forward layers of the block gone; on the
-            sample it orders FFNs of the image better than the fit error does. Maps of a choice are fitted together when
-            it is measured, previewed or exported.
+            held-out prompts. <em>Taken out</em> is the output error with all feed-forward layers of the block gone; on
+            the sample it orders FFNs of the image better than the fit error does. Maps of a choice are fitted together
+            when it is measured, previewed or exported.
           </p>
         </Help>
       }

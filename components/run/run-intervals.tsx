@@ -32,6 +32,11 @@ export function RunIntervals() {
             each can be plugged in alone.
           </p>
           <p>
+            A text group, feed-forward layers and shared modulations start at a closed form. They are trained with
+            everything before them in place, and so wait for it: maps for students and for earlier maps, modulations for
+            all. What errs less on held-out samples is kept, the closed form or what training made of it.
+          </p>
+          <p>
             Left: the <em>loss</em> of each stream (of the joint fine-tune: of the model's output) per optimizer step,
             on a log scale; faint is every step, bold is smoothed. Right: errors on samples that were never trained on.{' '}
             <em>Direction error</em> compares where states point (0 is the same way, 2 at right angles);{' '}

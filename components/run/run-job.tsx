@@ -15,8 +15,16 @@ import type { StreamSpec } from '@/lib/core/model/config-index.ts';
 import type { JobView, StepPoint } from '@/lib/core/run/index.ts';
 import { engineWords } from '@/lib/page/browser/engine-words.ts';
 import { remainingWords } from '@/lib/page/browser/number-words.ts';
-import { isSettled, jobName, jobRemainingMs, jobShare, jobTitle, keptWords } from '@/lib/page/run/run-progress.ts';
-import { useOpenRun, useRunPage } from './run-context';
+import {
+  isSettled,
+  jobName,
+  jobRemainingMs,
+  jobShare,
+  jobTitle,
+  keptWords,
+  othersWords,
+} from '@/lib/page/run/run-progress.ts';
+import { useOpenRun, useRun, useRunPage } from './run-context';
 import { RunStateMark } from './run-state';
 
 interface RunJobProps {
@@ -134,6 +142,8 @@ function emptyWords({ state }: JobView): string {
 function JobMenu({ job }: { job: JobView }) {
   const { open } = useRunPage();
   const asking = useOpenRun((state) => state.asking);
+  const jobs = useRun(({ view }) => view.jobs);
+  const others = othersWords(job, jobs ?? []);
   const [afresh, setAfresh] = useState(false);
   const retry = (fromStart: boolean) => void open.ask((api) => api.retry(open.id, job.key, fromStart));
   const canGoOn = job.state === 'failed' || job.state === 'cancelled';
@@ -154,12 +164,13 @@ function JobMenu({ job }: { job: JobView }) {
             <Button small className="w-full" onClick={() => retry(true)}>
               Begin afresh
             </Button>
-            <p className="text-muted">Starting over discards its steps so far. The other intervals are not touched.</p>
+            <p className="text-muted">Starting over discards its steps so far. {others}</p>
           </>
         ) : (
           <>
             <p className="text-muted">
-              This student is finished. Training it again replaces it, and every subset with it is measured again.
+              It is finished. Training it again replaces its result, and every subset with it is measured again.{' '}
+              {others}
             </p>
             <label className="flex items-center gap-2">
               <input type="checkbox" checked={afresh} onChange={(event) => setAfresh(event.target.checked)} />

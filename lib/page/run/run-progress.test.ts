@@ -1,6 +1,16 @@
 import { describe, expect, it } from 'vitest';
+import { ffnEdit, textStreamEdit } from '@/lib/core/edit/index.ts';
 import { jobView } from './run-fixtures.ts';
-import { isPausing, jobRemainingMs, jobShare, runRemaining, runShare, smoothed, stateWord } from './run-progress.ts';
+import {
+  isPausing,
+  jobRemainingMs,
+  jobShare,
+  othersWords,
+  runRemaining,
+  runShare,
+  smoothed,
+  stateWord,
+} from './run-progress.ts';
 
 describe('progress of a run', () => {
   it('counts a finished job whole, whatever step it reports', () => {
@@ -49,6 +59,30 @@ describe('a pause', () => {
     expect(isPausing([storing, jobView('7-8', { state: 'paused' })])).toBe(true);
     expect(isPausing([storing, jobView('7-8', { state: 'running' })])).toBe(false);
     expect(isPausing([jobView('7-8', { state: 'paused' })])).toBe(false);
+  });
+});
+
+describe('a retry', () => {
+  const done = { state: 'done' } as const;
+  const student = jobView('2-3', done);
+  const inside = jobView('f2-image', { kind: 'maps', narrow: [ffnEdit(2, 'image')], ...done });
+  const group = jobView('t6-8', { kind: 'maps', narrow: [textStreamEdit({ first: 6, last: 8 })], ...done });
+  const later = jobView('10-12', done);
+
+  it('names what was trained with the job in place, which begins again', () => {
+    const jobs = [student, later, inside, group];
+    expect(othersWords(student, jobs)).toBe(
+      'Feed-forward 2, image and Text group 6 to 8 rest on it, and begin again too.',
+    );
+    expect(othersWords(inside, jobs)).toBe('Text group 6 to 8 rests on it, and begins again too.');
+    expect(othersWords(group, jobs)).toBe('The other jobs are not touched.');
+    expect(othersWords(later, jobs)).toBe('The other jobs are not touched.');
+    expect(othersWords(later, [...jobs, jobView('fine-tune', done)])).toMatch(/^Joint fine-tune rests on it/);
+  });
+
+  it('leaves out what waits for its first attempt', () => {
+    const waiting = jobView('t6-8', { ...group, state: 'queued', attempt: 0 });
+    expect(othersWords(student, [student, waiting])).toBe('The other jobs are not touched.');
   });
 });
 

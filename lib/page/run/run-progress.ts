@@ -1,5 +1,5 @@
 /** How far jobs and runs are and how long they will take, from their views alone. Pure. */
-import type { JobState, JobView, StepPoint } from '@/lib/core/run/index.ts';
+import { editsOfJob, type JobState, type JobView, jobRestsOn, type StepPoint } from '@/lib/core/run/index.ts';
 
 export const STATE_WORDS: Readonly<Record<JobState, string>> = {
   queued: 'Queued',
@@ -86,6 +86,22 @@ export const jobTitle = ({ edit, narrow = [] }: Named): string => {
   });
   return `Modulation, ${ways.join(' and ')}`;
 };
+
+/** What begins again with the job, as the server has it: what was trained, or is being trained, with its result in place. */
+export function begunAgainWith(job: JobView, jobs: readonly JobView[]): readonly JobView[] {
+  const edited = (one: JobView) => ({ kind: one.kind, edits: editsOfJob(one) });
+  return jobs.filter(
+    (other) => jobRestsOn(edited(other), edited(job)) && (other.attempt > 0 || other.state !== 'queued'),
+  );
+}
+
+/** What a retry does to the other jobs, in a sentence. */
+export function othersWords(job: JobView, jobs: readonly JobView[]): string {
+  const names = begunAgainWith(job, jobs).map(jobTitle);
+  if (names.length === 0) return 'The other jobs are not touched.';
+  const all = new Intl.ListFormat('en-GB').format(names);
+  return `${all} ${names.length === 1 ? 'rests' : 'rest'} on it, and ${names.length === 1 ? 'begins' : 'begin'} again too.`;
+}
 
 /** Which weights a job that makes blocks narrower has kept; null where there is nothing to tell. */
 export const keptWords = ({ kept }: Pick<JobView, 'kept'>): string | null => {
