@@ -23,6 +23,7 @@ import {
   jobTitle,
   keptWords,
   othersWords,
+  waitsWords,
 } from '@/lib/page/run/run-progress.ts';
 import { useOpenRun, useRun, useRunPage } from './run-context';
 import { RunStateMark } from './run-state';
@@ -43,13 +44,14 @@ const SIDE_BY_SIDE = 600;
 
 export const RunJob = memo(function RunJob({ job, streams, points, series, domain, width }: RunJobProps) {
   const title = jobTitle(job);
+  const waits = useRun(({ view }) => waitsWords(job, view.jobs)) ?? '';
   const beside = width >= SIDE_BY_SIDE && job.edit !== null;
   const half = beside ? Math.floor((width - GAP) / 2) : width;
   const words = `${job.step.toLocaleString('en-US')} of ${job.steps.toLocaleString('en-US')} steps`;
   return (
     <li aria-label={title} className="px-4 py-3">
       <div className="grid grid-cols-[72px_84px_minmax(60px,1fr)_auto_auto] items-center gap-x-3 gap-y-1 text-xs lg:grid-cols-[88px_84px_minmax(60px,1fr)_112px_92px_104px_auto]">
-        <h3 className="truncate text-sm font-semibold" title={title}>
+        <h3 className="text-sm leading-4 font-semibold" title={title}>
           {jobName(job)}
         </h3>
         <RunStateMark state={job.state} pausing={job.pausing} />
@@ -63,7 +65,7 @@ export const RunJob = memo(function RunJob({ job, streams, points, series, domai
       </div>
       <p className="mt-0.5 mb-2 min-h-4 text-2xs text-muted">
         <span className="lg:hidden">{narrowWords(job)}</span>
-        {originWords(job)}
+        {originWords(job, waits)}
       </p>
       {job.error ? (
         <p role="alert" className="mb-2 rounded-md border border-danger bg-danger-soft px-3 py-2 text-xs">
@@ -81,7 +83,7 @@ export const RunJob = memo(function RunJob({ job, streams, points, series, domai
           series={series}
           domain={domain}
           points={points}
-          empty={emptyWords(job)}
+          empty={emptyWords(job, waits)}
         />
         {job.edit ? (
           <div style={{ minHeight: HELD_OUT_TOTAL_HEIGHT }}>
@@ -119,12 +121,11 @@ function narrowWords(job: JobView): string {
 }
 
 /** Engine, worker, attempt and what happened on the way, in one line. */
-function originWords(job: JobView): string {
+function originWords(job: JobView, waits: string): string {
   const { worker, attempt, startBlock, note, edit, state, pausing } = job;
   const parts: string[] = pausing ? ['Finishes its step and stores a checkpoint, then pauses'] : [];
   if (worker) parts.push(`${engineWords(worker.engine)} · ${worker.device}, worker ${worker.id}`);
-  else if (state === 'queued')
-    parts.push(job.narrow ? 'Waits for a worker, or for what it rests on' : 'Waits for a worker');
+  else if (state === 'queued') parts.push(waits);
   if (attempt > 1) parts.push(`attempt ${attempt}`);
   if (startBlock !== null && edit) parts.push(`started from block ${startBlock}`);
   const kept = keptWords(job);
@@ -133,17 +134,16 @@ function originWords(job: JobView): string {
   return parts.join(' · ');
 }
 
-function emptyWords({ state }: JobView): string {
+function emptyWords({ state }: JobView, waits: string): string {
   if (state === 'running') return 'Preparing: no step yet.';
-  if (state === 'queued') return 'Waits for a worker.';
+  if (state === 'queued') return `${waits}.`;
   return 'No step was taken.';
 }
 
 function JobMenu({ job }: { job: JobView }) {
   const { open } = useRunPage();
   const asking = useOpenRun((state) => state.asking);
-  const jobs = useRun(({ view }) => view.jobs);
-  const others = othersWords(job, jobs ?? []);
+  const others = useRun(({ view }) => othersWords(job, view.jobs)) ?? '';
   const [afresh, setAfresh] = useState(false);
   const retry = (fromStart: boolean) => void open.ask((api) => api.retry(open.id, job.key, fromStart));
   const canGoOn = job.state === 'failed' || job.state === 'cancelled';

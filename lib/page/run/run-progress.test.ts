@@ -1,15 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { ffnEdit, textStreamEdit } from '@/lib/core/edit/index.ts';
+import { ffnEdit, modulationEdit, textStreamEdit } from '@/lib/core/edit/index.ts';
 import { jobView } from './run-fixtures.ts';
 import {
   isPausing,
+  jobName,
   jobRemainingMs,
   jobShare,
+  jobTitle,
   othersWords,
   runRemaining,
   runShare,
   smoothed,
   stateWord,
+  waitsWords,
 } from './run-progress.ts';
 
 describe('progress of a run', () => {
@@ -83,6 +86,26 @@ describe('a retry', () => {
   it('leaves out what waits for its first attempt', () => {
     const waiting = jobView('t6-8', { ...group, state: 'queued', attempt: 0 });
     expect(othersWords(student, [student, waiting])).toBe('The other jobs are not touched.');
+  });
+});
+
+describe('a queued job', () => {
+  const queued = { state: 'queued', attempt: 0 } as const;
+  const student = jobView('2-3', { state: 'running' });
+  const inside = jobView('f2-image', { kind: 'maps', narrow: [ffnEdit(2, 'image')], ...queued });
+  const rank = jobView('modulations', { kind: 'modulations', narrow: [modulationEdit({ rank: 8 })], ...queued });
+  const jobs = [student, inside, rank, jobView('fine-tune', queued)];
+
+  it('waits for what it rests on until that is done, and for a worker then', () => {
+    expect(waitsWords(inside, jobs)).toBe('Waits for Interval 2 to 3');
+    expect(waitsWords(rank, jobs)).toBe('Waits for 2 jobs that it rests on');
+    expect(waitsWords(jobs[3]!, jobs)).toBe('Waits for 3 jobs that it rests on');
+    expect(waitsWords(inside, [{ ...student, state: 'done' }, inside])).toBe('Waits for a worker');
+    expect(waitsWords(jobView('7-8', queued), jobs)).toBe('Waits for a worker');
+  });
+
+  it('of modulations has a short name for rows and a long one', () => {
+    expect([jobName(rank), jobTitle(rank)]).toEqual(['Rank 8', 'Modulation, rank 8']);
   });
 });
 

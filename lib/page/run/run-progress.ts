@@ -64,13 +64,15 @@ export function runRemaining(jobs: readonly JobView[]): RunRemaining | null {
 
 type Named = Pick<JobView, 'edit' | 'narrow'>;
 
-/** "3–4", "Text 8–10", "FFN 8, image", "Modulation, rank 8": short, for rows. */
+/** "3–4", "Text 8–10", "FFN 8, image", "Rank 8": short, for rows. */
 export const jobName = ({ edit, narrow = [] }: Named): string => {
   if (edit) return `${edit.first}–${edit.last}`;
   const [first] = narrow;
   if (!first) return 'Fine-tune';
   if (first.on === 'text-stream') return `Text ${first.first}–${first.last}`;
-  return first.on === 'ffn' ? `FFN ${first.block}, ${first.stream}` : jobTitle({ edit, narrow });
+  if (first.on === 'ffn') return `FFN ${first.block}, ${first.stream}`;
+  const ways = waysOf(narrow).join(' and ');
+  return `${ways.charAt(0).toUpperCase()}${ways.slice(1)}`;
 };
 
 /** "Interval 3 to 4", "Text group 8 to 10", "Feed-forward 8, image", "Modulation, rank 8", spoken. */
@@ -80,12 +82,14 @@ export const jobTitle = ({ edit, narrow = [] }: Named): string => {
   if (!first) return 'Joint fine-tune';
   if (first.on === 'text-stream') return `Text group ${first.first} to ${first.last}`;
   if (first.on === 'ffn') return `Feed-forward ${first.block}, ${first.stream}`;
-  const ways = narrow.flatMap((one) => {
+  return `Modulation, ${waysOf(narrow).join(' and ')}`;
+};
+
+const waysOf = (narrow: NonNullable<JobView['narrow']>): string[] =>
+  narrow.flatMap((one) => {
     if (one.on !== 'modulation') return [];
     return 'rank' in one.by ? [`rank ${one.by.rank}`] : [`table of ${one.by.table.length}`];
   });
-  return `Modulation, ${ways.join(' and ')}`;
-};
 
 /** What begins again with the job, as the server has it: what was trained, or is being trained, with its result in place. */
 export function begunAgainWith(job: JobView, jobs: readonly JobView[]): readonly JobView[] {
@@ -93,6 +97,15 @@ export function begunAgainWith(job: JobView, jobs: readonly JobView[]): readonly
   return jobs.filter(
     (other) => jobRestsOn(edited(other), edited(job)) && (other.attempt > 0 || other.state !== 'queued'),
   );
+}
+
+/** What a queued job waits for: jobs that it rests on, or a worker that takes it. */
+export function waitsWords(job: JobView, jobs: readonly JobView[]): string {
+  const edited = (one: JobView) => ({ kind: one.kind, edits: editsOfJob(one) });
+  const before = jobs.filter((other) => other.state !== 'done' && jobRestsOn(edited(job), edited(other)));
+  const [first] = before;
+  if (!first) return 'Waits for a worker';
+  return before.length === 1 ? `Waits for ${jobTitle(first)}` : `Waits for ${before.length} jobs that it rests on`;
 }
 
 /** What a retry does to the other jobs, in a sentence. */
