@@ -13,17 +13,22 @@ export interface FlatGraph {
 }
 
 export function flatten(graph: Graph): FlatGraph {
-  const edges = graph.flat();
   const start = new Int32Array(graph.length + 1);
   for (const [node, { length }] of graph.entries()) start[node + 1] = start[node]! + length;
-  return {
-    nodes: graph.length,
-    start,
-    to: Int32Array.from(edges, ({ to }) => to),
-    saves: Float64Array.from(edges, ({ saves }) => saves),
-    damage: Float64Array.from(edges, ({ damage }) => damage),
-    ids: edges.map(({ id }) => id),
-  };
+  const count = start[graph.length]!;
+  const [to, saves, damage] = [new Int32Array(count), new Float64Array(count), new Float64Array(count)];
+  const ids = new Array<string | null>(count).fill(null);
+  let at = 0;
+  // Hundreds of thousands of edges: no array is made of them in between.
+  for (const edges of graph) {
+    for (const edge of edges) {
+      to[at] = edge.to;
+      saves[at] = edge.saves;
+      damage[at] = edge.damage;
+      ids[at++] = edge.id;
+    }
+  }
+  return { nodes: graph.length, start, to, saves, damage, ids };
 }
 
 /** The same nodes with some of the edges. */

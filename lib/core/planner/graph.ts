@@ -51,6 +51,9 @@ export function graphOf(problem: Problem): Graph {
   };
   const groupsAt = (block: number, span: Span | null) =>
     byGroup((choicesAt.get(block) ?? []).filter((choice) => isOpen(choice, span)));
+  /** What is left to choose over the span's blocks, or in a block without a span; the same beside every whole edit. */
+  const openOver = memoised((span: Span) => openGroups(span, groupsAt));
+  const openAlone = memoised((block: number) => groupsAt(block, null));
 
   /** Along one track, from `start` on, beside a whole edit that saves with each block that stays. */
   const walk = (track: string, start: number, hasChoices: boolean, beside: Whole | null): number => {
@@ -68,21 +71,33 @@ export function graphOf(problem: Problem): Graph {
       const at = block === 0 ? start : node();
       for (const { from, edge } of waiting[block] ?? []) nodes[from]!.push({ ...edge, to: at });
       if (block === problem.numBlocks) return at;
+      // Spans that leave the same to choose in their first block, and nothing in later ones, lead on from where that is chosen.
+      const begun = new Map<string, number>();
+      const after = (groups: readonly (readonly Choice[])[]): number => {
+        const key = groups.flatMap((group) => group.map(({ id }) => id)).join('\n');
+        const end = begun.get(key) ?? through(at, groups, beside);
+        begun.set(key, end);
+        return end;
+      };
       for (const span of spansAt.get(`${track} ${block}`) ?? []) {
         const price = priceOf(span, beside);
         const edge = { ...price, saves: price.saves + kept(span.first, goneFrom(span) - 1) };
-        const open = hasChoices ? openGroups(span, groupsAt) : [];
-        if (open.length === 0) leadTo(span.last + 1, at, edge);
-        else {
-          const inside = node();
-          nodes[at]!.push({ ...edge, to: inside });
-          leadTo(span.last + 1, through(inside, open, beside), NOTHING);
+        const open = hasChoices ? openOver(span) : [];
+        if (open.every((group) => group.every((choice) => choice.block === block))) {
+          leadTo(span.last + 1, after(open), edge);
+          continue;
         }
+        const inside = node();
+        nodes[at]!.push({ ...edge, to: inside });
+        leadTo(span.last + 1, through(inside, open, beside), NOTHING);
       }
       // Other spans that overlap one that is chosen are left out already.
       if (fixed.some(({ first }) => first === block)) continue;
-      const end = hasChoices ? through(at, groupsAt(block, null), beside) : at;
-      leadTo(block + 1, end, perBlock ? { ...NOTHING, saves: perBlock[block]! } : NOTHING);
+      leadTo(
+        block + 1,
+        after(hasChoices ? openAlone(block) : []),
+        perBlock ? { ...NOTHING, saves: perBlock[block]! } : NOTHING,
+      );
     }
   };
 
@@ -122,6 +137,15 @@ const priceOf = (
   { id, saves, damage, savesWith }: Span | Choice | Whole,
   beside: Whole | null = null,
 ): Omit<Edge, 'to'> => ({ id, saves: (beside && savesWith?.[beside.id]) ?? saves, damage });
+
+function memoised<K, V>(make: (key: K) => V): (key: K) => V {
+  const known = new Map<K, V>();
+  return (key) => {
+    const value = known.get(key) ?? make(key);
+    known.set(key, value);
+    return value;
+  };
+}
 
 const byGroup = <T extends { readonly group: string }>(all: readonly T[]): T[][] => [
   ...grouped(all, ({ group }) => group).values(),

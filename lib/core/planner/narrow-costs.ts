@@ -42,7 +42,7 @@ export function narrowCosts(
   /** Blocks of one kind cost alike. */
   const costOf = (index: number, form: BlockForm) => {
     const block = blockAt({ blocks }, index);
-    const key = `${block.kind} ${JSON.stringify(form)}`;
+    const key = `${block.kind} ${formKey(form)}`;
     let cost = known.get(key);
     if (!cost) {
       const { parameters, flops } = blockInForm(block, form, config.width);
@@ -61,8 +61,14 @@ export function narrowCosts(
       ms: isTimed ? (blockMs[index]! * flops) / whole.flops : null,
     };
   };
+  const sharing = new Map<ModulationEdit, ReadonlySet<number>>();
+  const shares = (index: number, modulation: ModulationEdit) => {
+    const found = sharing.get(modulation) ?? new Set(modulatedBlocks(blocks, modulation));
+    sharing.set(modulation, found);
+    return found.has(index);
+  };
   const formOf = (index: number, modulation: ModulationEdit | null): BlockForm => {
-    if (!modulation || !modulatedBlocks(blocks, modulation).includes(index)) return {};
+    if (!modulation || !shares(index, modulation)) return {};
     const { by } = modulation;
     return { modulation: { source: 0, ...('rank' in by ? { rank: by.rank } : { timesteps: by.table }) } };
   };
@@ -92,6 +98,16 @@ export function narrowCosts(
       return { parameters, flops: 2 * Math.max(1, ...times) * parameters, ms: isTimed ? 0 : null };
     },
   };
+}
+
+/** Forms of one key cost alike: of a table, the number of its timesteps decides. */
+function formKey({ text, linearFfn = [], modulation }: BlockForm): string {
+  const shared = !modulation
+    ? ''
+    : 'rank' in modulation
+      ? `rank ${modulation.rank}`
+      : `of ${modulation.timesteps.length}`;
+  return `${text ?? 'whole'} ${linearFfn.join('+')} ${shared}`;
 }
 
 function sumOf(all: readonly Saved[]): Saved {

@@ -65,7 +65,8 @@ export function assertPlannable(
 
 export function notPlannable(kind: PlannedKind, found: string, hint: string | null): ContiguaError {
   return new ContiguaError('plan-invalid', `No ${KIND_NAMES[kind]} can be planned`, {
-    found: `${kind}: ${found}`,
+    // A sentence of a family, in a line that goes on.
+    found: `${kind}: ${found.replace(/\.$/, '')}`,
     expected: hint === null ? 'other kinds of edit' : 'a report that has measured them',
     ...(hint === null ? {} : { hint }),
   });
