@@ -35,7 +35,8 @@ describe('contigua plan --budget --allow run,text,ffn,modulation', () => {
         `plan ${MODEL} --report report.json --budget params=60% --allow run,text,ffn,modulation --lock 0 --forbid 15 --measure --out plan.json`,
       );
       expect(planned.code, planned.stderr).toBe(0);
-      expect(planned.stderr).toMatch(/predicted damage: [\d.]+ % \([\d.]+ % to [\d.]+ %\)/);
+      // Errors that are weighted to early timesteps have no bounds.
+      expect(planned.stderr).toMatch(/predicted damage: [\d.]+ % \(output error, removed, early steps, squares added up\)/);
       expect(planned.stderr).toMatch(/predicted output error: [\d.]+ %, from what \d+ edits cost alone/);
       expect(planned.stderr).toMatch(/measured output error: [\d.]+ %/);
       expect(planned.stderr).toMatch(/facts held: \d+ of \d+/);
