@@ -36,7 +36,9 @@ describe('contigua plan --budget --allow run,text,ffn,modulation', () => {
       );
       expect(planned.code, planned.stderr).toBe(0);
       // Errors that are weighted to early timesteps have no bounds.
-      expect(planned.stderr).toMatch(/predicted damage: [\d.]+ % \(output error, removed, early steps, squares added up\)/);
+      expect(planned.stderr).toMatch(
+        /predicted damage: [\d.]+ % \(output error, removed, early steps, squares added up\)/,
+      );
       expect(planned.stderr).toMatch(/predicted output error: [\d.]+ %, from what \d+ edits cost alone/);
       expect(planned.stderr).toMatch(/measured output error: [\d.]+ %/);
       expect(planned.stderr).toMatch(/facts held: \d+ of \d+/);
