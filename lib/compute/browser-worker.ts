@@ -1,6 +1,6 @@
 /** Starts the compute worker of the page. Everything heavy (TensorFlow.js, the model) is loaded inside it, never here. */
 import { createWorkerClient, type WorkerClient } from './client.ts';
-import { joined } from './pieces.ts';
+import { joined } from './joined-pieces.ts';
 import type { ClientPort } from './port.ts';
 import type { Request } from './protocol.ts';
 import { workerPort } from './worker-port.ts';

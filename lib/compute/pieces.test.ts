@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { joined, postInPieces } from './pieces.ts';
+import { joined } from './joined-pieces.ts';
+import { postInPieces } from './pieces.ts';
 
 const matrix = (side: number, value: number) =>
   Array.from({ length: side }, (_, i) => Array.from({ length: side }, (_, j) => (j < i ? null : value + j)));

@@ -3,21 +3,10 @@
  * blocks, in which the page cannot answer. A worker therefore sends the large parts of a message ahead, each in a message of its
  * own, and the page puts them back in their places. A message with buffers to hand over goes as it is.
  */
+import type { Path, Piece, Rest } from './joined-pieces.ts';
 
 /** Numbers of one piece, at least: a millisecond or two of reading. */
 const PIECE_LEAVES = 20_000;
-
-type Path = readonly (string | number)[];
-
-interface Piece {
-  readonly type: 'piece';
-  readonly path: Path;
-  readonly value: unknown;
-}
-interface Rest {
-  readonly type: 'rest';
-  readonly value: unknown;
-}
 
 /** Sends a message, after its large parts. */
 export function postInPieces(message: unknown, post: (message: unknown) => void): void {
@@ -25,22 +14,6 @@ export function postInPieces(message: unknown, post: (message: unknown) => void)
   const { value } = withoutPieces(message, [], pieces);
   for (const piece of pieces) post(piece);
   post(pieces.length === 0 ? message : ({ type: 'rest', value } satisfies Rest));
-}
-
-/** Hears whole messages. Of one port alone: the pieces of two messages never mix there. */
-export function joined(hear: (message: unknown) => void): (message: unknown) => void {
-  let pieces: Piece[] = [];
-  return (message) => {
-    if (isOf<Piece>(message, 'piece')) {
-      pieces.push(message);
-    } else if (isOf<Rest>(message, 'rest')) {
-      const root = { value: message.value };
-      // A piece that holds the place of another one was sent after it.
-      for (const { path, value } of pieces.toReversed()) put(root, ['value', ...path], value);
-      pieces = [];
-      hear(root.value);
-    } else hear(message);
-  };
 }
 
 interface Weighed {
@@ -70,15 +43,7 @@ function withoutPieces(value: unknown, path: Path, pieces: Piece[]): Weighed {
   return { value: null, leaves: 0 };
 }
 
-function put(root: Record<string, unknown>, path: Path, value: unknown): void {
-  const place = path.slice(0, -1).reduce<unknown>((at, key) => (at as Record<string, unknown>)[key], root);
-  (place as Record<string | number, unknown>)[path.at(-1) ?? ''] = value;
-}
-
 function isPlain(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null) return false;
   return Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype;
 }
-
-const isOf = <T extends Piece | Rest>(message: unknown, type: T['type']): message is T =>
-  typeof message === 'object' && message !== null && 'type' in message && message.type === type;

@@ -1,5 +1,5 @@
 /** The page's side of the background worker. It starts with the first call, and anew with the first one after a crash. */
-import { joined } from '@/lib/compute/pieces.ts';
+import { joined } from '@/lib/compute/joined-pieces.ts';
 import { fromWire } from '@/lib/compute/wire.ts';
 import type { WorkerPort } from '@/lib/compute/worker-port.ts';
 import type { DetectionSettings, RankableReport } from '@/lib/core/detection/index.ts';
