@@ -96,13 +96,13 @@ export async function estimated(
 export async function estimatedTrace(
   client: WorkerClient,
   { sizeBytes }: ModelSummary,
-  { request: { states }, memoryBytes, folder, diskBytes, estimateOnly }: StreamingRequest,
+  { request: { states, tokens }, memoryBytes, folder, diskBytes, estimateOnly }: StreamingRequest,
   signal: AbortSignal,
 ): Promise<TraceEstimate['limits'] | undefined> {
   if (!isEstimated({ sizeBytes }, memoryBytes) && !estimateOnly) return undefined;
   tell('fitting and comparing noise of the size of the states, for the estimate');
   const allowed = allowedBytes(memoryBytes);
-  const estimate = await client.call('estimateTrace', { states, memoryBytes: allowed }, { signal });
+  const estimate = await client.call('estimateTrace', { states, tokens, memoryBytes: allowed }, { signal });
   const { seconds } = estimate;
   const parts = (['reading', 'probes', 'similarity'] as const).map((part) => [part, seconds[part]] as const);
   for (const line of [timeLine(parts), ...sizeLines(estimate, allowed, folder !== null, 'trace')]) tell(line);

@@ -63,10 +63,10 @@ export async function analyse(argv: readonly string[], { signal }: CommandContex
   const report = await withModel(args, engine, signal, async ({ client, model }) => {
     if (model.trace) {
       refuseWithoutWeights(args);
-      const { states } = streaming.request;
+      const { states, tokens } = streaming.request;
       const limits = await estimatedTrace(client, model, streaming, signal);
       if (streaming.estimateOnly) return null;
-      return await client.call('analyseTrace', { states, limits }, { signal, onProgress: display.show });
+      return await client.call('analyseTrace', { states, tokens, limits }, { signal, onProgress: display.show });
     }
     const calibration = await requestFor(model);
     if (calibration.kind === 'synthetic') {
@@ -100,7 +100,7 @@ export async function analyse(argv: readonly string[], { signal }: CommandContex
 
 /** A trace brings its own samples, and weights are what an ablation takes out. */
 function refuseWithoutWeights(args: Options): void {
-  for (const name of [...MADE_INPUTS, 'calibration', 'tokens']) {
+  for (const name of [...MADE_INPUTS, 'calibration']) {
     if (args.text(name) !== undefined)
       throw usage('analyse', `--${name} does not go with a trace, which brings its own samples`);
   }

@@ -74,7 +74,8 @@ pictures and captions of the sample grammar for the bundled model, or seeded noi
   --width LIST        also fits linear maps in the place of layers, and measures them one by one: \`ffn\` (the feed-forward layers
                       of each block and stream), \`text\` (groups of blocks that the rule detects on the text stream) and
                       \`text-all\` (every group of 2 to ${LONGEST_ABLATION} blocks); several with commas
-  --tokens N          tokens read of each stream, at most, as many of every sample; or all (1024 of models wider than 1024, else all)
+  --tokens N          tokens read of each stream, at most, as many of every sample; or all (1024 of models wider than 1024, else
+                      all; of a trace all)
   --states DIR        keeps states and finished parts in DIR: an analysis that was interrupted goes on there, --ablation and
                       --width included; the maps of --width wait there too, in half of what is left of --disk
   --memory SIZE       that the analysis may take, as 6GB (80 % of what is free); --disk SIZE in DIR (all of it)

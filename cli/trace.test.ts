@@ -59,6 +59,15 @@ describe('contigua with a trace', () => {
     );
   });
 
+  it('is read on some of its rows where --tokens asks for it', async () => {
+    const asked = ['analyse', TRACE, '--engine', 'cpu', '--tokens', '72'];
+    const { code, stdout, stderr } = await contigua(...asked);
+    expect(code).toBe(0);
+    expect(stderr).toContain('tokens read: 72 of 96 image, 72 of 96 text');
+    expect(parseReport(stdout, 'stdout').settings.tokens).toBe(72);
+    expect((await contigua(...asked, '--estimate')).stderr).toContain('tokens: 72 of image, 72 of text');
+  });
+
   it('says what does not go with it', async () => {
     const ablation = await contigua('analyse', TRACE, '--engine', 'cpu', '--ablation', 'blocks');
     expect(ablation).toMatchObject({ code: 2 });

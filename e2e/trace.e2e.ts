@@ -50,8 +50,22 @@ test('a trace shows everything that needs no weights, and says what does', async
   );
   await expect(calibration).toContainText('trace.safetensors: 24 samples of 8 prompts at 3 time steps.');
 
+  await calibration.getByText('Tokens and memory').click();
+  await calibration.getByLabel('Tokens / stream').fill('72');
+  await calibration.getByLabel('Tokens / stream').press('Enter');
+  await expect(calibration.getByLabel('Damage samples')).toHaveCount(0);
+  await calibration.getByRole('button', { name: 'Estimate', exact: true }).click();
+  const estimate = page.getByLabel('Estimate', { exact: true }).and(page.locator('dl'));
+  await expect(estimate).toContainText('Read of the trace', { timeout: ANALYSIS_MS });
+  await expect(estimate).not.toContainText('damage');
+
   await analyse(page);
   await expect(alerts(page)).toHaveCount(0);
+  await expect(calibration).toContainText('n = 72 image and 72 text tokens of 96 image and 96 text tokens');
+  await calibration.getByLabel('Tokens / stream').fill('');
+  await calibration.getByLabel('Tokens / stream').press('Enter');
+  await analyse(page);
+  await expect(calibration).toContainText('n = 96 image and 96 text tokens.');
   await expect(brackets(page).first()).toBeVisible();
   await expect(page.getByRole('application', { name: /^State CKA between blocks, image stream/ })).toBeVisible();
   await dragBlocks(page, 3, 5);

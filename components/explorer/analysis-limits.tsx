@@ -8,14 +8,17 @@ import { useModel } from './use-model';
 export function AnalysisLimits({ disabled }: { disabled: boolean }) {
   const limits = useStore(limitsStore);
   const width = useModel(({ summary }) => summary?.width ?? 0);
+  const isTrace = useModel(({ summary }) => summary?.trace !== undefined);
   return (
     <details className="text-xs" open={limitsText(limits) !== '' || undefined}>
-      <summary className="cursor-pointer text-muted hover:text-ink">Tokens, damage and memory</summary>
+      <summary className="cursor-pointer text-muted hover:text-ink">
+        {isTrace ? 'Tokens and memory' : 'Tokens, damage and memory'}
+      </summary>
       <div className="mt-2 grid grid-cols-2 gap-2">
         <OptionalNumberField
           label="Tokens / stream"
           value={limits.tokens}
-          standsFor={width > 1024 ? '1,024' : 'all'}
+          standsFor={width > 1024 && !isTrace ? '1,024' : 'all'}
           range={LIMIT_RANGES.tokens}
           disabled={disabled}
           onChange={(tokens) => limitsStore.setState({ tokens })}
@@ -28,22 +31,26 @@ export function AnalysisLimits({ disabled }: { disabled: boolean }) {
           disabled={disabled}
           onChange={(memory) => limitsStore.setState({ memory })}
         />
-        <OptionalNumberField
-          label="Damage samples"
-          value={limits.damageSamples}
-          standsFor="8"
-          range={LIMIT_RANGES.damageSamples}
-          disabled={disabled}
-          onChange={(damageSamples) => limitsStore.setState({ damageSamples })}
-        />
-        <OptionalNumberField
-          label="Damage intervals"
-          value={limits.damageIntervals}
-          standsFor="all"
-          range={LIMIT_RANGES.damageIntervals}
-          disabled={disabled}
-          onChange={(damageIntervals) => limitsStore.setState({ damageIntervals })}
-        />
+        {isTrace ? null : (
+          <>
+            <OptionalNumberField
+              label="Damage samples"
+              value={limits.damageSamples}
+              standsFor="8"
+              range={LIMIT_RANGES.damageSamples}
+              disabled={disabled}
+              onChange={(damageSamples) => limitsStore.setState({ damageSamples })}
+            />
+            <OptionalNumberField
+              label="Damage intervals"
+              value={limits.damageIntervals}
+              standsFor="all"
+              range={LIMIT_RANGES.damageIntervals}
+              disabled={disabled}
+              onChange={(damageIntervals) => limitsStore.setState({ damageIntervals })}
+            />
+          </>
+        )}
       </div>
     </details>
   );

@@ -49,7 +49,9 @@ export function AnalysisProgress() {
     silentMs !== null ? silenceWords(silentMs) : left === null ? 'estimating' : `about ${remainingWords(left)} left`;
   const headline = () => {
     if (running?.isMeasuring)
-      return silentMs === null ? 'Measuring one block for the estimate' : silenceWords(silentMs);
+      return silentMs === null
+        ? `Measuring ${isTrace ? 'on noise' : 'one block'} for the estimate`
+        : silenceWords(silentMs);
     if (running) return `${Math.round(share * 100)} % · ${outlook}`;
     if (interrupted) return `Interrupted, ${interrupted.captured} of ${numBlocks} blocks kept`;
     if (report) return `Took ${durationWords(totalMs)}${report.engine ? ` on ${engineWords(report.engine.name)}` : ''}`;

@@ -55,14 +55,8 @@ function Capture() {
       }
     >
       <div className="space-y-2">
-        {summary?.trace ? (
-          <TracedInputs {...summary.trace} />
-        ) : (
-          <>
-            <CalibrationInputs disabled={running} />
-            <AnalysisLimits disabled={running} />
-          </>
-        )}
+        {summary?.trace ? <TracedInputs {...summary.trace} /> : <CalibrationInputs disabled={running} />}
+        <AnalysisLimits disabled={running} />
         {running ? (
           <Button className="w-full" disabled={stopping} onClick={stopAnalysis}>
             {stopping ? 'Stopping…' : 'Stop'}
@@ -78,15 +72,16 @@ function Capture() {
             >
               Analyse
             </Button>
-            {summary?.trace ? null : (
-              <Button
-                disabled={!ready}
-                title={problems[0] ?? 'Measure one block, to say what the analysis will take'}
-                onClick={() => void startEstimate(choice)}
-              >
-                Estimate
-              </Button>
-            )}
+            <Button
+              disabled={!ready}
+              title={
+                problems[0] ??
+                `Measure ${summary?.trace ? 'on noise of the size of its states' : 'one block'}, to say what the analysis will take`
+              }
+              onClick={() => void startEstimate(choice)}
+            >
+              Estimate
+            </Button>
           </div>
         )}
         <AnalysisProgress />

@@ -84,21 +84,23 @@ export function createAnalysisTasks(
       return await captureTrace(model, await session.transformer(), request, files, engine.name, context);
     },
 
-    async analyseTrace({ states, limits = {} }, { signal, onProgress }) {
+    async analyseTrace({ states, tokens, limits = {} }, { signal, onProgress }) {
       const { engine, trace: open } = session;
-      const key = storeKey(`trace ${open.summary.trace?.digits}`, open, engine);
+      const limit = rowLimit(tokens);
+      const sampled = limit === null ? '' : ` tokens ${limit}`;
+      const key = storeKey(`trace ${open.summary.trace?.digits}${sampled}`, open, engine);
       const store = states && (await files.openStates(states.url, states.sizeBytes, key));
       try {
-        const analysed = await analyseStates(tracedStates(open.trace), { signal, onProgress, store, ...limits });
+        const analysed = await analyseStates(tracedStates(open.trace, limit), { signal, onProgress, store, ...limits });
         return reportOf(analysed, open.summary, null);
       } finally {
         await store?.dispose();
       }
     },
 
-    async estimateTrace({ states, memoryBytes }, { signal }) {
+    async estimateTrace({ states, tokens, memoryBytes }, { signal }) {
       const { engine, trace: open } = session;
-      return await estimateTrace(tracedStates(open.trace), {
+      return await estimateTrace(tracedStates(open.trace, rowLimit(tokens)), {
         signal,
         memoryBytes,
         inFiles: states !== undefined,
@@ -108,6 +110,9 @@ export function createAnalysisTasks(
     },
   };
 }
+
+/** Of a trace, whose rows are all read where no number is asked for. */
+const rowLimit = (tokens: number | 'all' | undefined): number | null => (typeof tokens === 'number' ? tokens : null);
 
 /** As they are stored. */
 function blockBytesOf({ checkpoint, config }: OpenModel): number {

@@ -76,6 +76,12 @@ export interface AnalysisRequest {
   readonly damage?: DamageBudget | undefined;
 }
 
+/** Of a model, or of a trace. */
+export type AnyEstimate = AnalysisEstimate | TraceEstimate;
+
+/** By default all rows of a trace: they are a sample already. */
+export type TraceRequest = Pick<AnalysisRequest, 'states' | 'tokens'>;
+
 /** States that may wait on the engine at once, as an analysis is given them; no limit where they are absent. */
 export type EngineLimits = Pick<AnalysisLimits, 'engineBytes'>;
 
@@ -148,13 +154,13 @@ export interface Tasks {
   };
   /** Everything that needs no weights, of the trace that is open. */
   analyseTrace: {
-    input: Pick<AnalysisRequest, 'states'> & { readonly limits?: TraceEstimate['limits'] | undefined };
+    input: TraceRequest & { readonly limits?: TraceEstimate['limits'] | undefined };
     result: AnalysisReport;
     partial: AnalysisPartial;
   };
   /** What that would take here, from a short measurement. Fails with `too-large` where the memory is too little. */
   estimateTrace: {
-    input: Pick<AnalysisRequest, 'states'> & { readonly memoryBytes: number };
+    input: TraceRequest & { readonly memoryBytes: number };
     result: TraceEstimate;
     partial: never;
   };

@@ -6,6 +6,7 @@ import { DEFAULT_DETECTION } from '../detection/settings.ts';
 import { type OpenModel, openModel } from '../folder/open-model.ts';
 import { openTransformer, streamMask, streamTokens } from '../model/index.ts';
 import { parseReport } from '../report/index.ts';
+import { memoryStates } from '../states/index.ts';
 import { integersOf } from '../tensor/index.ts';
 import { describePerEngine } from '../tensor/test-engines.ts';
 import { openTrace, type Trace, traceStates } from '../trace/index.ts';
@@ -126,6 +127,43 @@ describePerEngine(['cpu', 'wasm'], 'a trace of diffusers', () => {
     expect(report.proxies?.blockInfluence.image).toHaveLength(report.model.numBlocks);
     expect(report.directionErrors[0]![1]).toBeGreaterThan(0);
     expect(detectIntervals(report, { ...DEFAULT_DETECTION, rows: 'all' })).toBeDefined();
+  });
+
+  it('is read on some of its rows, as many of every sample, and the report says so', async () => {
+    const trace = await traceOf('flux');
+    const source = tracedStates(trace, 72);
+    for (const { id } of trace.model.streams) {
+      const sampleOf = source.samples.rows[id]!;
+      const counts = new Map<number, number>();
+      for (const sample of sampleOf) counts.set(sample, (counts.get(sample) ?? 0) + 1);
+      expect([...counts.values()]).toEqual(Array(24).fill(3));
+    }
+    // What is yielded, and what a store gives by ranges, are rows of the file, each of the sample that it is said to be of.
+    const store = source.storeOver(memoryStates());
+    const all = tracedStates(trace);
+    for await (const { index, states } of source.states({})) {
+      for (const { id } of trace.model.streams) {
+        const key = `${id}/${index}`;
+        expect(await store.shape(key)).toEqual({ rows: 72, width: WIDTH });
+        const whole = await all.storeOver(memoryStates()).read(key);
+        const rowsOf = new Map<string, number[]>();
+        for (let row = 0; row < 96; row++) {
+          const text = whole.subarray(row * WIDTH, (row + 1) * WIDTH).join();
+          rowsOf.set(text, [...(rowsOf.get(text) ?? []), all.samples.rows[id]![row]!]);
+        }
+        for (let row = 0; row < 72; row++) {
+          const own = states[id]!.subarray(row * WIDTH, (row + 1) * WIDTH);
+          expect(rowsOf.get(own.join())).toContain(source.samples.rows[id]![row]);
+        }
+        expect([...(await store.read(key, 20, 50))]).toEqual([...states[id]!.subarray(20 * WIDTH, 50 * WIDTH)]);
+      }
+    }
+    const report = reportOf(await analyseStates(source), (await modelOf('flux')).summary, ENGINE);
+    expect(report.settings.tokens).toBe(72);
+    expect(report.calibration).toMatchObject({
+      tokens: { image: 72, text: 72 },
+      validTokens: { image: 96, text: 96 },
+    });
   });
 
   it('gives the figures of an analysis that captured the same tokens', async () => {

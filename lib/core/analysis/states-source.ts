@@ -2,7 +2,7 @@
  * Where the states of an analysis come from: a model that runs on a calibration, or a trace that was captured elsewhere. All
  * that needs weights (damage, ablation) needs a transformer; everything else is the same for both.
  */
-import { type Calibration, type CaptureOptions, captureStates } from '../capture/index.ts';
+import { type Calibration, type CaptureOptions, captureStates, sampledRows } from '../capture/index.ts';
 import { type Architecture, architectureOf, type Transformer } from '../model/index.ts';
 import type { PerStream } from '../report/report.ts';
 import type { StateStore } from '../states/index.ts';
@@ -45,13 +45,16 @@ export function modelStates(transformer: Transformer, calibration: Calibration):
   };
 }
 
-export function tracedStates(trace: Trace): StatesSource {
+/** At most `tokens` rows of each stream; null for all that the trace holds. */
+export function tracedStates(trace: Trace, tokens: number | null = null): StatesSource {
+  const sampled = tokens === null ? null : sampledRows(trace.samples, tokens);
+  const taken = sampled?.taken ?? undefined;
   return {
-    samples: trace.samples,
+    samples: { ...trace.samples, ...sampled },
     width: trace.config.width,
     architecture: architectureOf(trace.config),
-    states: (options) => traceStates(trace, options),
-    storeOver: (store) => traceStore(trace, store),
+    states: (options) => traceStates(trace, { ...options, taken }),
+    storeOver: (store) => traceStore(trace, store, taken),
     model: null,
   };
 }

@@ -5,6 +5,6 @@ export { type CaptureOptions, captureStates, passBytes, type WholeStates } from 
 export { checkCalibration } from './check-calibration.ts';
 export { fileCalibration, readForwardInputs, readForwardSamples } from './file-calibration.ts';
 export { RowBuffers, valuesOf } from './row-buffers.ts';
-export { countsOf, defaultTokens, sampleTokens } from './sample-tokens.ts';
+export { countsOf, defaultTokens, type SampledRows, sampledRows, sampleTokens } from './sample-tokens.ts';
 export { shapesCalibration, shapesInputs } from './shapes-calibration.ts';
 export { type SyntheticRequest, syntheticCalibration, syntheticInputs } from './synthetic-calibration.ts';

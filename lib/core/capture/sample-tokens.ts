@@ -19,16 +19,22 @@ export function defaultTokens(width: number): number | null {
 
 /** At most `tokens` of each stream; null leaves the calibration as it is. */
 export function sampleTokens(calibration: Calibration, tokens: number | null): Calibration {
-  if (tokens === null) return calibration;
+  return tokens === null ? calibration : { ...calibration, ...sampledRows(calibration, tokens) };
+}
+
+/** What changes of a calibration, or of the samples of a trace, where at most `tokens` rows of each stream are read. */
+export type SampledRows = Required<Pick<Calibration, 'rows' | 'taken' | 'tokenLimit' | 'validTokens'>>;
+
+export function sampledRows({ rows: all, levels }: Pick<Calibration, 'rows' | 'levels'>, tokens: number): SampledRows {
   const random = seededRandom(SAMPLING_SEED);
   const taken: Record<string, Uint32Array | null> = {};
   const rows: Record<string, Uint32Array> = {};
-  for (const [stream, samples] of Object.entries(calibration.rows)) {
-    const chosen = samples.length > tokens ? chooseRows(samples, calibration.levels, tokens, random) : null;
+  for (const [stream, samples] of Object.entries(all)) {
+    const chosen = samples.length > tokens ? chooseRows(samples, levels, tokens, random) : null;
     taken[stream] = chosen;
     rows[stream] = chosen ? chosen.map((row) => samples[row]!) : samples;
   }
-  return { ...calibration, rows, taken, tokenLimit: tokens, validTokens: countsOf(calibration.rows) };
+  return { rows, taken, tokenLimit: tokens, validTokens: countsOf(all) };
 }
 
 export function countsOf(rows: PerStream<Uint32Array>): PerStream<number> {

@@ -15,7 +15,11 @@ export interface TracedBlock {
   readonly blockMs: null;
 }
 
+/** Which rows of each stream are read, ascending; null for all of them, as where the stream is not named. */
+export type TakenRows = PerStream<Uint32Array | null>;
+
 export interface TraceStatesOptions {
+  readonly taken?: TakenRows | undefined;
   readonly signal?: AbortSignal | undefined;
   /** The first index to yield. */
   readonly from?: number | undefined;
@@ -26,18 +30,46 @@ export interface TraceStatesOptions {
 /** Throws `trace-invalid` at the first value that is not finite. */
 export async function* traceStates(
   trace: Trace,
-  { signal, from = -1, keep }: TraceStatesOptions = {},
+  { taken = {}, signal, from = -1, keep }: TraceStatesOptions = {},
 ): AsyncGenerator<TracedBlock> {
   for (let index = from; index < trace.model.blocks.length; index++) {
     const states: Record<string, Float32Array> = {};
     for (const { id } of trace.model.streams) {
       await pause(signal);
-      states[id] = await readState(trace, id, index);
+      states[id] = await readTaken(trace, id, index, taken[id] ?? null);
     }
     const traced = { index, states, blockMs: null };
     await keep?.(traced);
     yield traced;
   }
+}
+
+/** Rows that lie within so many of each other are read together: 50 MB of a width of 3072. */
+const TILE_ROWS = 4096;
+
+/** Rows `from` to `to`, exclusive, of those that are taken of a state; all of them by default. */
+export async function readTaken(
+  trace: Trace,
+  stream: string,
+  index: number,
+  taken: Uint32Array | null,
+  from = 0,
+  to = taken?.length,
+): Promise<Float32Array> {
+  if (!taken || to === undefined) return await readState(trace, stream, index, from, to);
+  const { width } = trace.model;
+  const values = new Float32Array((to - from) * width);
+  for (let at = from; at < to; ) {
+    const first = taken[at]!;
+    let end = at + 1;
+    while (end < to && taken[end]! < first + TILE_ROWS) end += 1;
+    const tile = await readState(trace, stream, index, first, taken[end - 1]! + 1);
+    for (; at < end; at++) {
+      const start = (taken[at]! - first) * width;
+      values.set(tile.subarray(start, start + width), (at - from) * width);
+    }
+  }
+  return values;
 }
 
 /** Rows `from` to `to`, exclusive, of a state [·, width]; all by default. */

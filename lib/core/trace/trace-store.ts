@@ -1,13 +1,13 @@
 /**
- * A store in which the states of a trace are already there, read from its file by ranges: nothing of them is copied. Everything
- * else goes to the store below.
+ * A store in which the states of a trace, of all rows or of those that are taken, are already there, read from its file by
+ * ranges: nothing of them is copied. Everything else goes to the store below.
  */
 import type { StateStore } from '../states/index.ts';
 import type { Trace } from './open-trace.ts';
-import { readState } from './trace-states.ts';
+import { readTaken, type TakenRows } from './trace-states.ts';
 
 /** Keys of states are `STREAM/INDEX`, −1 for the embedded input (lib/core/analysis/probe-sweep.ts). */
-export function traceStore(trace: Trace, below: StateStore): StateStore {
+export function traceStore(trace: Trace, below: StateStore, taken: TakenRows = {}): StateStore {
   const { streams, blocks } = trace.model;
   const traced = (key: string): { readonly stream: string; readonly index: number } | null => {
     const [, stream, digits] = /^(.*)\/(-1|\d+)$/.exec(key) ?? [];
@@ -16,7 +16,7 @@ export function traceStore(trace: Trace, below: StateStore): StateStore {
       ? { stream, index }
       : null;
   };
-  const rowsOf = (stream: string) => trace.samples.rows[stream]?.length ?? 0;
+  const rowsOf = (stream: string) => taken[stream]?.length ?? trace.samples.rows[stream]?.length ?? 0;
   return {
     async create(key, rows, width) {
       if (!traced(key)) await below.create(key, rows, width);
@@ -34,8 +34,9 @@ export function traceStore(trace: Trace, below: StateStore): StateStore {
     async read(key, fromRow = 0, toRow) {
       const state = traced(key);
       if (!state) return await below.read(key, fromRow, toRow);
+      const { stream, index } = state;
       return new Float32Array(
-        await readState(trace, state.stream, state.index, fromRow, toRow ?? rowsOf(state.stream)),
+        await readTaken(trace, stream, index, taken[stream] ?? null, fromRow, toRow ?? rowsOf(stream)),
       );
     },
     async remove(key) {

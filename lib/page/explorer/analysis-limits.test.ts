@@ -45,6 +45,10 @@ describe('too little storage', () => {
       expected: 'at least 6.00 MB',
       hint: expect.stringContaining('900 tokens per stream fit'),
     });
+    // Its states take no room, so that no number follows from theirs.
+    expect(() => assertStorageFits(estimate, 5_600_000, { ...model, trace: {} })).toThrow(
+      'The probes and surrogates of this analysis do not fit',
+    );
     // Below the tokens of the text, both streams give.
     expect(refusal(1_800_000)).toMatchObject({ hint: expect.stringContaining('75 tokens per stream fit') });
   });

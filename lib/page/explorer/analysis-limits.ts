@@ -3,7 +3,7 @@
  * the memory of the tab. Null stands for the default. Pure, but for the store.
  */
 import { createStore } from 'zustand/vanilla';
-import type { AnalysisEstimate, AnalysisRequest } from '@/lib/compute/protocol.ts';
+import type { AnalysisRequest, AnyEstimate } from '@/lib/compute/protocol.ts';
 import { ContiguaError } from '@/lib/core/errors.ts';
 import { isInRange, type NumberRange } from '@/lib/core/number-range.ts';
 import { ANALYSIS_BOUNDS } from '@/lib/core/report/index.ts';
@@ -69,6 +69,8 @@ export function limitsFrom(text: string): LimitsChoice {
 export interface StoredModel {
   readonly numBlocks: number;
   readonly width: number;
+  /** States of a trace are read where they are; what is stored is made from them. */
+  readonly trace?: unknown;
 }
 
 /**
@@ -76,20 +78,21 @@ export interface StoredModel {
  * `roomBytes` counts what an interrupted analysis has stored already.
  */
 export function assertStorageFits(
-  { storedBytes, tokens }: Pick<AnalysisEstimate, 'storedBytes' | 'tokens'>,
+  { storedBytes, tokens }: Pick<AnyEstimate, 'storedBytes' | 'tokens'>,
   roomBytes: number,
   model: StoredModel,
 ): void {
   if (storedBytes <= roomBytes) return;
-  const most = mostTokens(storedBytes - roomBytes, Object.values(tokens), model);
+  const most = model.trace ? 0 : mostTokens(storedBytes - roomBytes, Object.values(tokens), model);
   const { min } = LIMIT_RANGES.tokens;
-  throw new ContiguaError('too-large', "The states of this analysis do not fit this browser's storage", {
+  const what = model.trace ? 'probes and surrogates' : 'states';
+  throw new ContiguaError('too-large', `The ${what} of this analysis do not fit this browser's storage`, {
     found: `room for ${bytesWords(roomBytes)}`,
     expected: `at least ${bytesWords(storedBytes)}`,
     hint:
       most >= min
         ? `${most.toLocaleString('en-US')} tokens per stream fit; or free some space on the disk.`
-        : 'Analyse fewer samples, or free some space on the disk.',
+        : `Analyse fewer ${model.trace ? 'tokens' : 'samples'}, or free some space on the disk.`,
   });
 }
 

@@ -3,7 +3,7 @@
  * measured since. What changes it is in analysis.ts, keeping.ts and report-additions.ts.
  */
 import { createStore } from 'zustand/vanilla';
-import type { AnalysisEstimate } from '@/lib/compute/protocol.ts';
+import type { AnyEstimate } from '@/lib/compute/protocol.ts';
 import type { RunSet } from '@/lib/core/edit/index.ts';
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
@@ -34,7 +34,7 @@ export interface AnalysisState {
 export type Analysed = Pick<AnalysisState, 'report' | 'measuredOn'>;
 
 export interface EstimatedAnalysis {
-  readonly estimate: AnalysisEstimate;
+  readonly estimate: AnyEstimate;
   readonly summary: ModelSummary;
   readonly choice: CalibrationChoice;
   readonly limits: LimitsChoice;

@@ -1,7 +1,7 @@
 /**
  * Running an analysis and estimating one. A new run leaves the last report in place until it has finished, so stopping loses nothing.
  */
-import type { AnalysisEstimate, AnalysisRequest } from '@/lib/compute/protocol.ts';
+import type { AnalysisRequest, AnyEstimate } from '@/lib/compute/protocol.ts';
 import { asContiguaError } from '@/lib/core/errors.ts';
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
@@ -33,7 +33,7 @@ export async function analyse(asked: CalibrationChoice): Promise<void> {
   const { summary } = modelStore.getState();
   const ofTrace = traceChoice(summary);
   const choice = ofTrace ?? asked;
-  const calibration = requestOf(choice);
+  const calibration = ofTrace ? null : requestOf(asked);
   if ((!calibration && !ofTrace) || !summary || stopRunning) return;
   const own = begin();
   settle('calibration', 'analysis', 'damage', 'kept');
@@ -44,14 +44,12 @@ export async function analyse(asked: CalibrationChoice): Promise<void> {
   try {
     const options = { signal: own.signal, onProgress: display.note };
     const analysed = async () => {
-      // A trace.
-      if (!calibration) return await ask('analyseTrace', kept, options);
-      const request = { calibration, ...kept, ...limitsRequest(limits) };
-      if (!keepsStates(summary) && limits.memory === null) return await ask('analyse', request, options);
-      const estimate = presentEstimate() ?? (await measured(request, { summary, choice, limits }, own.signal));
+      const request: Asked = { calibration, ...kept, ...limitsRequest(limits) };
+      if (!keepsStates(summary) && limits.memory === null) return await askAnalysis(request, null, options);
+      const estimate = presentEstimate() ?? (await measured(request, { summary, choice: asked, limits }, own.signal));
       // Time counts from here: an interrupted analysis has a part of it behind it, and is there sooner.
       analysisStore.setState({ running: { ...begunAt(performance.now()), estimate } });
-      return await ask('analyse', { ...request, limits: estimate.limits }, options);
+      return await askAnalysis(request, estimate, options);
     };
     const report = await analysed();
     display.end();
@@ -88,14 +86,14 @@ export async function analyse(asked: CalibrationChoice): Promise<void> {
 /** Measures what the analysis would take, without starting it. */
 export async function estimateAnalysis(choice: CalibrationChoice): Promise<void> {
   const { summary } = modelStore.getState();
-  const calibration = requestOf(choice);
-  if (!summary || summary.trace || !calibration || stopRunning) return;
+  const calibration = summary?.trace ? null : requestOf(choice);
+  if (!summary || (!summary.trace && !calibration) || stopRunning) return;
   const own = begin();
   settle('analysis');
   analysisStore.setState({ running: { ...begunAt(performance.now()), isEstimate: true } });
   const limits = limitsStore.getState();
   try {
-    const request = { calibration, ...keptStates(summary), ...limitsRequest(limits) };
+    const request: Asked = { calibration, ...keptStates(summary), ...limitsRequest(limits) };
     await measured(request, { summary, choice, limits }, own.signal);
   } catch (thrown) {
     if (own.signal.aborted) showPassing('analysis', 'info', 'Estimate stopped');
@@ -117,7 +115,7 @@ function end(): void {
 }
 
 /** The last estimate, where the model and all settings are still those that it was made for. */
-export function presentEstimate(): AnalysisEstimate | null {
+export function presentEstimate(): AnyEstimate | null {
   const { estimated } = analysisStore.getState();
   const isPresent =
     estimated?.summary === modelStore.getState().summary &&
@@ -134,16 +132,35 @@ function keptStates(summary: ModelSummary): Pick<AnalysisRequest, 'states'> {
   return keepsStates(summary) ? { states: { url: 'opfs:', sizeBytes: Number.MAX_SAFE_INTEGER } } : {};
 }
 
+/** Without a calibration, of the trace that is open. */
+type Asked = Omit<AnalysisRequest, 'calibration'> & { readonly calibration: AnalysisRequest['calibration'] | null };
+
+async function askAnalysis(
+  { calibration, ...asked }: Asked,
+  estimate: AnyEstimate | null,
+  options: Parameters<typeof ask<'analyse'>>[2],
+): Promise<AnalysisReport> {
+  if (calibration) {
+    const limits = estimate && 'damage' in estimate ? estimate.limits : undefined;
+    return await ask('analyse', { ...asked, calibration, limits }, options);
+  }
+  const { states, tokens } = asked;
+  return await ask('analyseTrace', { states, tokens, limits: estimate?.limits }, options);
+}
+
 /** Rejects with `too-large` where the tab's memory or the browser's storage is too little. */
 async function measured(
-  request: AnalysisRequest,
+  { calibration, ...asked }: Asked,
   of: Omit<EstimatedAnalysis, 'estimate'>,
   signal: AbortSignal,
-): Promise<AnalysisEstimate> {
+): Promise<AnyEstimate> {
   analysisStore.setState(({ running }) => ({ running: running && { ...running, isMeasuring: true } }));
   const memoryBytes = memoryBytesOf(of.limits);
-  const estimate = await ask('estimateAnalysis', { ...request, memoryBytes }, { signal });
-  if (request.states) assertStorageFits(estimate, await roomForStates(), of.summary);
+  const { states, tokens } = asked;
+  const estimate = calibration
+    ? await ask('estimateAnalysis', { ...asked, calibration, memoryBytes }, { signal })
+    : await ask('estimateTrace', { states, tokens, memoryBytes }, { signal });
+  if (states) assertStorageFits(estimate, await roomForStates(), of.summary);
   analysisStore.setState({ estimated: { estimate, ...of } });
   return estimate;
 }
@@ -184,7 +201,7 @@ function progressDisplay(onCaptured: (blocks: number) => void): {
 export function expectedShares(
   report: AnalysisReport | null,
   numBlocks: number,
-  estimate: AnalysisEstimate | null = null,
+  estimate: AnyEstimate | null = null,
 ): Shares {
   if (estimate) return estimatedShares(estimate);
   return report && Object.values(report.stagesMs).some((ms) => ms > 0) ? report.stagesMs : firstRunShares(numBlocks);

@@ -73,3 +73,13 @@ test('blocks that an analysis reads again stay kept; another analysis, which rem
   expect(page.presentInterrupted()).toBeNull();
   expect(stored.size).toBe(0);
 });
+
+test('an interrupted analysis of a trace is told whatever inputs a model would be given, and not for another trace', async () => {
+  const summary = { ...SUMMARY, trace: { digits: 'ab', label: '', rows: {} } };
+  const page = await loaded();
+  page.noteInterrupted(summary, { ...CHOICE, kind: 'file' }, 3);
+  page.modelStore.setState({ summary });
+  expect(page.presentInterrupted()).toMatchObject({ captured: 3 });
+  page.modelStore.setState({ summary: { ...summary, trace: { ...summary.trace, digits: 'cd' } } });
+  expect(page.presentInterrupted()).toBeNull();
+});

@@ -28,9 +28,9 @@ export const interruptedStore = createStore<{ readonly noted: Interrupted | null
  * Of the settings as they are, with `captured` blocks so far. An analysis that continues keeps what it had; another one has
  * removed the states of the one that was noted.
  */
-export function noteInterrupted({ fingerprint }: ModelSummary, choice: CalibrationChoice, captured: number): void {
+export function noteInterrupted(summary: ModelSummary, choice: CalibrationChoice, captured: number): void {
   const { noted: before } = interruptedStore.getState();
-  const key = keyOf(fingerprint, choice);
+  const key = keyOf(summary, choice);
   const continues = before && isSame({ ...key, captured: before.captured }, before);
   const kept = Math.max(captured, continues ? before.captured : 0);
   const noted: Interrupted = { ...key, captured: kept };
@@ -53,7 +53,7 @@ export function presentInterrupted(): Interrupted | null {
   const { summary } = modelStore.getState();
   if (!noted || !summary) return null;
   const present: Interrupted = {
-    ...keyOf(summary.fingerprint, calibrationStore.getState()),
+    ...keyOf(summary, calibrationStore.getState()),
     captured: noted.captured,
   };
   return isSame(present, noted) ? noted : null;
@@ -61,12 +61,13 @@ export function presentInterrupted(): Interrupted | null {
 
 const isSame = (a: Interrupted, b: Interrupted | null): boolean => JSON.stringify(a) === JSON.stringify(b);
 
-function keyOf(fingerprint: string, choice: CalibrationChoice): Omit<Interrupted, 'captured'> {
+function keyOf({ fingerprint, trace }: ModelSummary, choice: CalibrationChoice): Omit<Interrupted, 'captured'> {
   const { kind, file } = choice;
+  const ofModel = kind === 'file' ? `file ${file?.name} ${file?.size}` : calibrationText(choice);
   return {
     fingerprint,
-    // The digits of a file are not known before an analysis has read it.
-    inputs: kind === 'file' ? `file ${file?.name} ${file?.size}` : calibrationText(choice),
+    // The digits of a calibration file are not known before an analysis has read it; those of a trace are.
+    inputs: trace ? `trace ${trace.digits}` : ofModel,
     tokens: limitsStore.getState().tokens,
     engine: engineStore.getState().report?.name ?? '',
   };

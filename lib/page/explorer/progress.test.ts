@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { firstRunShares, pacePerSecond, remainingMs, shareDone, withStage } from './progress.ts';
+import { estimatedShares, firstRunShares, pacePerSecond, remainingMs, shareDone, withStage } from './progress.ts';
 
 const shares = { capture: 3, probes: 1 };
 
@@ -37,5 +37,11 @@ describe('progress over several stages', () => {
   it('expects a deeper model to spend more of its time on comparing blocks with blocks', () => {
     const captured = [{ stage: 'capture', done: 1, total: 1 }];
     expect(shareDone(captured, firstRunShares(60))).toBeLessThan(shareDone(captured, firstRunShares(16)) / 2);
+  });
+
+  it('takes the reading of a trace for its capture, and expects no damage', () => {
+    const shares = estimatedShares({ seconds: { reading: 3, probes: 5, similarity: 2 } });
+    expect(shares).toMatchObject({ capture: 3, probes: 5, damage: 0 });
+    expect(shares.cka! + shares.trajectories!).toBeCloseTo(2);
   });
 });

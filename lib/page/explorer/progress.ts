@@ -2,7 +2,7 @@
  * How far a run of several stages is and how long it may still take. Stages have shares of the whole (from the last
  * finished run where there was one); a stage may report again while a later one already runs. Pure.
  */
-import type { AnalysisEstimate } from '@/lib/compute/protocol.ts';
+import type { AnyEstimate } from '@/lib/compute/protocol.ts';
 
 export interface StageProgress {
   readonly stage: string;
@@ -23,15 +23,16 @@ export function firstRunShares(numBlocks: number): Shares {
 }
 
 /** Of a run that was measured before it began. */
-export function estimatedShares({ seconds }: Pick<AnalysisEstimate, 'seconds'>): Shares {
-  const { weights, forward, probes, similarity, damage } = seconds;
+export function estimatedShares({ seconds }: Pick<AnyEstimate, 'seconds'>): Shares {
+  const { probes, similarity } = seconds;
+  const isTrace = 'reading' in seconds;
   // States are compared once, and surrogates of every block with every later one: the comparison is nearly all surrogates.
   return {
-    capture: weights + forward,
+    capture: isTrace ? seconds.reading : seconds.weights + seconds.forward,
     probes,
     cka: similarity * CKA_SHARE,
     trajectories: similarity * (1 - CKA_SHARE),
-    damage,
+    damage: isTrace ? 0 : seconds.damage,
   };
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { begunAt, withProgress } from './running-analysis.ts';
+import { begunAt, estimateFacts, withProgress } from './running-analysis.ts';
 
 const probes = { stage: 'probes', total: 16, atMs: 0 };
 
@@ -26,5 +26,35 @@ describe('a running analysis', () => {
     expect(after.captured).toBe(4);
     expect(after.probeR2).toBe(before.probeR2);
     expect(after.stages).toMatchObject([{ stage: 'capture', done: 4, total: 16 }]);
+  });
+});
+
+describe('an estimate', () => {
+  const common = { tokens: { image: 96 }, memoryBytes: 2e9, storedBytes: 3e6, readBytes: 4e9 };
+
+  it('of a model says what damage takes of the time', () => {
+    const seconds = { weights: 10, forward: 20, probes: 30, similarity: 40, damage: 20 };
+    const damage = { intervals: 4, samples: 8, secondsPerInterval: 5 };
+    const limits = { engineBytes: 1, surrogateBytes: 1 };
+    const facts = estimateFacts({ ...common, seconds, damage, limits }, true);
+    expect(facts.map(({ name, value }) => `${name}: ${value}`)).toEqual([
+      'Time: about 2 min',
+      'of it damage: about 20 s',
+      'Memory at peak: 2.00 GB',
+      'Browser storage: 3.00 MB',
+      'Read of the model: 4.00 GB',
+    ]);
+    expect(facts[3]?.title).toMatch(/^States: /);
+  });
+
+  it('of a trace has no damage, and names what is made of its states', () => {
+    const seconds = { reading: 10, probes: 30, similarity: 20 };
+    const facts = estimateFacts({ ...common, seconds, limits: { surrogateBytes: 1 } }, false);
+    expect(facts.map(({ name, value }) => `${name}: ${value}`)).toEqual([
+      'Time: about 60 s',
+      'Memory at peak: 2.00 GB',
+      'Probes and surrogates in memory: 3.00 MB',
+      'Read of the trace: 4.00 GB',
+    ]);
   });
 });

@@ -1,6 +1,6 @@
 /** What is known of an analysis while it runs: stages and partial results, folded from progress reports. Pure. */
 
-import type { AnalysisEstimate, AnalysisPartial } from '@/lib/compute/protocol.ts';
+import type { AnalysisEstimate, AnalysisPartial, AnyEstimate } from '@/lib/compute/protocol.ts';
 import type { PerStream } from '@/lib/core/report/report.ts';
 import { bytesWords, remainingWords } from '../browser/number-words.ts';
 import { type RunningStage, type StageProgress, withStage } from './progress.ts';
@@ -15,8 +15,8 @@ export interface RunningAnalysis {
   /** R² of the probes fitted so far; undefined where none is yet. A stream has no entry before its first probe. */
   readonly probeR2: PerStream<Values>;
   /** What the run was expected to take, where that was measured before. */
-  readonly estimate: AnalysisEstimate | null;
-  /** One block is being measured, for the estimate. */
+  readonly estimate: AnyEstimate | null;
+  /** One block is being measured, or noise is compared in place of a trace's states, for the estimate. */
   readonly isMeasuring?: boolean;
   /** Nothing but that was asked for. */
   readonly isEstimate?: boolean;
@@ -51,28 +51,34 @@ export interface EstimateFact {
   readonly title?: string | undefined;
 }
 
-/** Time, memory, storage, bytes read, and what damage takes of the time. */
-export function estimateFacts(
-  { seconds, damage, memoryBytes, storedBytes, readBytes }: AnalysisEstimate,
-  inStorage: boolean,
-): readonly EstimateFact[] {
+/** Time, memory, storage, bytes read, and what damage takes of the time, which is not measured on a trace. */
+export function estimateFacts(estimate: AnyEstimate, inStorage: boolean): readonly EstimateFact[] {
+  const { seconds, memoryBytes, storedBytes, readBytes } = estimate;
   const total = Object.values(seconds).reduce((sum, of) => sum + of, 0);
-  const { intervals, samples, secondsPerInterval } = damage;
+  const isModel = 'damage' in estimate;
+  const stored = isModel ? 'States' : 'Probes and surrogates';
   return [
     { name: 'Time', value: `about ${remainingWords(1000 * total)}` },
-    {
-      name: 'of it damage',
-      value: intervals === 0 ? 'not measured' : `about ${remainingWords(1000 * seconds.damage)}`,
-      title: `Up to ${intervals} intervals on ${samples} samples, ${remainingWords(1000 * secondsPerInterval)} for each interval`,
-    },
+    ...(isModel ? [damageFact(estimate)] : []),
     { name: 'Memory at peak', value: bytesWords(memoryBytes) },
     {
-      name: inStorage ? 'Browser storage' : 'States in memory',
+      name: inStorage ? 'Browser storage' : `${stored} in memory`,
       value: bytesWords(storedBytes),
-      title: inStorage ? 'Files of this site in the browser, kept until another large model is analysed' : undefined,
+      title: inStorage
+        ? `${stored}: files of this site in the browser, kept until another large model is analysed`
+        : undefined,
     },
-    { name: 'Read of the model', value: bytesWords(readBytes) },
+    { name: isModel ? 'Read of the model' : 'Read of the trace', value: bytesWords(readBytes) },
   ];
+}
+
+function damageFact({ seconds, damage }: Pick<AnalysisEstimate, 'seconds' | 'damage'>): EstimateFact {
+  const { intervals, samples, secondsPerInterval } = damage;
+  return {
+    name: 'of it damage',
+    value: intervals === 0 ? 'not measured' : `about ${remainingWords(1000 * seconds.damage)}`,
+    title: `Up to ${intervals} intervals on ${samples} samples, ${remainingWords(1000 * secondsPerInterval)} for each interval`,
+  };
 }
 
 function placed(values: Values, index: number, value: number | null): Values {
