@@ -1,5 +1,6 @@
 'use client';
 /** What the model is run on to see its hidden states, and the one button that starts it all. */
+import { lazy } from 'react';
 import { useStore } from 'zustand';
 import { Button } from '@/components/ui/button';
 import { FieldGroup, useFieldProblems } from '@/components/ui/field-group';
@@ -15,6 +16,8 @@ import { CalibrationInputs, TracedInputs } from './calibration-inputs';
 import { useAnalysis } from './use-analysis';
 import { useModel } from './use-model';
 import { useCalibrationChanges } from './use-report-mark';
+
+const CalibrationHelp = lazy(async () => ({ default: (await import('./help-texts')).CalibrationHelp }));
 
 export const CapturePanel = () => (
   <FieldGroup>
@@ -43,14 +46,7 @@ function Capture() {
       title="Calibration"
       help={
         <Help about="calibration">
-          <p>
-            Redundancy shows only on inputs the model was made for. The calibration set is a batch of real forward
-            inputs: noisy pictures at several timesteps, with their captions.
-          </p>
-          <p>
-            Every token is one sample row. A quarter of the samples is held out: probes are judged on rows they were not
-            fitted on. Padded tokens never count.
-          </p>
+          <CalibrationHelp />
         </Help>
       }
     >

@@ -1,6 +1,6 @@
 'use client';
 /** All blocks against all blocks, each stream, on one colour scale. */
-import { useMemo } from 'react';
+import { lazy, useMemo } from 'react';
 import { useStore } from 'zustand';
 import { CkaHeatmap, ckaDomain, PAGE_PALETTE, streamLook } from '@/components/charts';
 import { Choice } from '@/components/ui/choice';
@@ -24,6 +24,8 @@ const SIDE_BY_SIDE_PX = 560;
 const GAP_PX = 16;
 /** A heatmap is this much taller than wide: numbers, legend and readout below, less the margins at its sides. */
 const BESIDE_SQUARE_PX = 34;
+
+const CkaHelp = lazy(async () => ({ default: (await import('./help-texts')).CkaHelp }));
 
 export function CkaPanel({ width, detected }: { width: number; detected: readonly BlockInterval[] }) {
   const reading = useNoiseReading();
@@ -50,15 +52,7 @@ export function CkaPanel({ width, detected }: { width: number; detected: readonl
       title="Similarity of hidden states"
       help={
         <Help about="CKA">
-          <p>
-            <em>State CKA</em>, centered kernel alignment, compares what two blocks leave behind, on the same tokens: 1
-            means the same up to rotation and scale, 0 means unrelated. A bright square on the diagonal is a run of
-            blocks that change little.
-          </p>
-          <p>
-            The <em>debiased</em> estimator is the honest one: the biased one is inflated when features outnumber
-            samples. Drag along the diagonal to choose a run.
-          </p>
+          <CkaHelp />
         </Help>
       }
       reading={

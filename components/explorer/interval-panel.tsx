@@ -1,6 +1,6 @@
 'use client';
 /** Detected and chosen intervals, least predicted damage first, and the slider that takes them in that order. */
-import { useMemo, useState } from 'react';
+import { lazy, useMemo, useState } from 'react';
 import { useStore } from 'zustand';
 import { Button, IconButton } from '@/components/ui/button';
 import { Help } from '@/components/ui/help';
@@ -12,7 +12,6 @@ import {
   chooseByBudget,
   DAMAGE_SCORES,
   DEFAULT_DAMAGE_SCORE,
-  qualitySentences,
   rankByDamage,
   scoreNamed,
   standInWords,
@@ -49,9 +48,10 @@ import { useReportMark } from './use-report-mark';
 const SCORES = DAMAGE_SCORES.toSorted(
   (a, b) => Number(b.name === DEFAULT_DAMAGE_SCORE) - Number(a.name === DEFAULT_DAMAGE_SCORE),
 ).map((score) => ({ value: score.name, label: score.label }));
-const DEFAULT_LABEL = scoreNamed(DEFAULT_DAMAGE_SCORE).label;
 /** Six rows and the head at least; more where the window is tall. */
 const LIST_HEIGHT = 'clamp(184px, 100dvh - 768px, 304px)';
+
+const IntervalHelp = lazy(async () => ({ default: (await import('./help-texts')).IntervalHelp }));
 
 export function IntervalPanel() {
   const report = useAnalysis((state) => state.report);
@@ -92,27 +92,7 @@ export function IntervalPanel() {
       title="Intervals"
       help={
         <Help about="an interval">
-          <p>
-            An interval [u, v] counts both ends. Its first block stays and stands for all of it; the other v − u blocks
-            go: just <em>removed</em>, or replaced by their linear <em>probes</em>.
-          </p>
-          <p>
-            <em>Surrogate CKA</em>: how alike the true and the probe-replaced states are after its last block. (The map
-            shows <em>state CKA</em>, which compares the true states of two blocks.) The column beside it is the score
-            that you rank by, or the error of the model's output when the blocks are taken out. Detection proposes
-            nearly the whole depth, so the ranking decides. {qualitySentences(score).join(' ')}
-          </p>
-          <p>
-            <em>Found in</em>: the share of 200 resamples of the held-out prompts in which the rule finds the very same
-            interval. Of an interval that half of them miss, the data do not say where it ends. Runs that you drew are
-            seldom found.
-          </p>
-          <p>
-            <em>Minimise {leastLabel}</em> takes as many blocks out, by those of all intervals, detected or not, whose{' '}
-            {leastBy.label} is least in total; other scores may rise. On the sample model that keeps more of the drawn
-            facts at half the depth than the detected intervals do. Ranking needs {DEFAULT_LABEL} of every short
-            interval; the page measures it on quick models by itself.
-          </p>
+          <IntervalHelp score={score} least={leastBy} />
         </Help>
       }
       reading={

@@ -1,5 +1,6 @@
 'use client';
 /** What the model is, and how to look at another one. Its files are read in place and never leave the machine. */
+import { lazy } from 'react';
 import { useStore } from 'zustand';
 import { Fact } from '@/components/ui/fact';
 import { FileButton } from '@/components/ui/file-button';
@@ -11,7 +12,7 @@ import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import { FAMILY_NAMES } from '@/lib/core/model/config-index.ts';
 import { bytesWords, countWords } from '@/lib/page/browser/number-words.ts';
 import { pickedFolder, pickedFromFile } from '@/lib/page/browser/picked-files.ts';
-import { streamList, tokensWords } from '@/lib/page/browser/stream-words.ts';
+import { tokensWords } from '@/lib/page/browser/stream-words.ts';
 import { busyStore, isAnalysing } from '@/lib/page/explorer/compute.ts';
 import { SAMPLES, sampleOf, sampleSource } from '@/lib/page/explorer/samples.ts';
 import { switchModel } from '@/lib/page/explorer/start-and-switch.ts';
@@ -26,6 +27,8 @@ const FORMATS = FORMAT_NAMES.map(({ label }) => label).join(' or ');
 /** Families that can be opened and have no sample. */
 const WITHOUT_SAMPLE = FAMILY_NAMES.filter(({ name }) => SAMPLES.every(({ family }) => family !== name));
 
+const ModelHelp = lazy(async () => ({ default: (await import('./help-texts')).ModelHelp }));
+
 export function ModelPanel() {
   const { opening, source, summary } = useModel((state) => state);
   const analysing = useStore(busyStore, isAnalysing);
@@ -35,14 +38,7 @@ export function ModelPanel() {
       title="Model"
       help={
         <Help about="the model">
-          <p>
-            A diffusion transformer is a stack of <em>blocks</em>. They read and update <em>streams</em> of tokens
-            {summary ? `, in this model ${streamList(summary.streams)}` : ''}.
-          </p>
-          <p>
-            The bundled samples are small and trained, so their redundancy is real. Your own model is read in place,
-            block by block, and is never uploaded.
-          </p>
+          <ModelHelp summary={summary} />
         </Help>
       }
     >

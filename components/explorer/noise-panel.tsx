@@ -24,6 +24,8 @@ const LABELS = { together: 'Together', early: 'Early', middle: 'Middle', late: '
 /** Drawn only after an analysis, so it is no part of the first load. */
 const NoiseRows = lazy(async () => ({ default: (await import('@/components/charts/noise-rows')).NoiseRows }));
 
+const NoiseHelp = lazy(async () => ({ default: (await import('./help-texts')).NoiseHelp }));
+
 export function NoisePanel({ width }: { width: number }) {
   const report = useAnalysis((state) => state.report);
   const noise = useStore(settingsStore, (state) => state.noise);
@@ -36,19 +38,7 @@ export function NoisePanel({ width }: { width: number }) {
       title="Noise levels"
       help={
         <Help about="a noise level">
-          <p>
-            A diffusion model runs at many timesteps. <em>Early</em> ones are nearly all noise and settle the layout;{' '}
-            <em>late</em> ones finish details. A block may matter at one and not at another.
-          </p>
-          <p>
-            A cell is the <em>output error without the block</em>, where it was measured for every block; otherwise the{' '}
-            <em>held-out error of the block’s linear probe</em>, as a share of what the block does: 0 means that a
-            linear map can stand in for it, 1 that the map is no better than leaving the block out.
-          </p>
-          <p>
-            A level shows the probes, similarities, trajectories, detected intervals and errors of its timesteps alone.
-            What you chose stays, and so does the order in which the slider takes intervals: that of all timesteps.
-          </p>
+          <NoiseHelp />
         </Help>
       }
       reading={

@@ -1,6 +1,6 @@
 'use client';
 /** What the choice makes of the model: before → after, each number with its unit and its change. */
-import { useDeferredValue } from 'react';
+import { lazy, useDeferredValue } from 'react';
 import { useStore } from 'zustand';
 import { Help } from '@/components/ui/help';
 import { Panel } from '@/components/ui/panel';
@@ -11,7 +11,7 @@ import { removedCount } from '@/lib/core/interval/index.ts';
 import { type BeforeAfter, type PlanCost, tokensOf } from '@/lib/core/plan/index.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
 import { isWithinNoise } from '@/lib/core/run/index.ts';
-import { COUNTED_PICTURES, DRAWING } from '@/lib/core/shapes/index.ts';
+import { DRAWING } from '@/lib/core/shapes/index.ts';
 import { engineWords } from '@/lib/page/browser/engine-words.ts';
 import {
   beforeAfterWords,
@@ -53,6 +53,8 @@ const drawingOf = ({ embedsGuidance }: ModelSummary) => ({
   forwardsPerStep: embedsGuidance ? 1 : 2,
 });
 
+const PlanHelp = lazy(async () => ({ default: (await import('./help-texts')).PlanHelp }));
+
 export function PlanPanel() {
   const summary = useModel((state) => state.summary);
   // Costs follow a moment later, so that choosing answers at once.
@@ -67,23 +69,7 @@ export function PlanPanel() {
       title="Plan"
       help={
         <Help about="the plan">
-          <p>
-            Before → after, for the whole transformer. Of every chosen interval the first block stays. Parameters, file
-            size and operations are computed from the config; the forward time is measured on the engine in use.
-          </p>
-          <p>
-            <em>Output error</em> and <em>facts held</em> are of the whole choice, all of its edits together. Until the
-            error is measured, an estimate stands there: from what each edit costs alone, added in squares. Facts are
-            counted: of {COUNTED_PICTURES.pictures} captions that training never saw, drawn with the same noise each
-            time, how many statements the checker finds in the pictures.
-          </p>
-          <p>
-            FLOPs per image count {DRAWING.steps} steps at {summary?.picture ?? 'the model’s nominal size'}, with{' '}
-            {summary?.embedsGuidance
-              ? 'one forward each, since the model takes the guidance scale as an input'
-              : 'guidance, so two forwards each'}
-            : matrix products and attention, a multiply-add as two.
-          </p>
+          <PlanHelp summary={summary} />
         </Help>
       }
       tools={<Distil />}

@@ -40,6 +40,8 @@ const FactTable = lazy(async () => ({ default: (await import('./fact-table')).Fa
 /** Several times the longest caption of the grammar; without an end the page's address would outgrow what servers read. */
 const MOST_PROMPT_CHARACTERS = 500;
 
+const PreviewHelp = lazy(async () => ({ default: (await import('./help-texts')).PreviewHelp }));
+
 export const PreviewPanel = () => (
   <FieldGroup>
     <Preview />
@@ -86,15 +88,7 @@ function Preview() {
       title="Preview"
       help={
         <Help about="the preview">
-          <p>
-            Both pictures start from the same noise and follow the same prompt. Left: the whole model. Right: the model
-            with the chosen intervals shortened, their later blocks replaced by linear probes or just left out: all of
-            them by the switch above, one by one in the table of intervals.
-          </p>
-          <p>
-            A checker reads shapes, colours, sizes, places and the background from the pixels and says which facts of
-            the prompt hold. Pruned models are drawn before any distillation, so they show the worst case.
-          </p>
+          <PreviewHelp />
         </Help>
       }
       tools={

@@ -28,6 +28,8 @@ import { bandMark, useNoiseReading } from './use-noise';
 import { useReading } from './use-reading';
 import { useReportMark, useSyntheticMark } from './use-report-mark';
 
+const StripHelp = lazy(async () => ({ default: (await import('./help-texts')).StripHelp }));
+
 export function StripPanel({ width, detected }: { width: number; detected: readonly BlockInterval[] }) {
   const reading = useNoiseReading();
   const report = reading?.report ?? null;
@@ -45,36 +47,7 @@ export function StripPanel({ width, detected }: { width: number; detected: reado
       title="Blocks"
       help={
         <Help about="the layer strip">
-          <p>
-            One cell per block. The bars are the held-out R² of a <em>linear probe</em>: how much of what the block does
-            to a stream a plain linear map can do instead. 1 is all of it, 0 or less is nothing; hatched means that the
-            block does not update that stream.
-          </p>
-          {marked.length > 0 ? (
-            <p>
-              Lines under the cells mark blocks that differ from the others.{' '}
-              {marked.map(({ trait }) => trait.about).join(' ')}
-            </p>
-          ) : null}
-          <p>
-            Brackets are detected intervals: runs of blocks that the detection rule finds redundant together. Filled
-            runs are your choice. Of a chosen run the first block stays; the others go. The fainter a bracket, the fewer
-            resamples of the held-out prompts find it: the share is on hover and in the table of intervals.
-          </p>
-          <p>
-            Below the cells, where the model allows it: <em>groups</em> of blocks whose text is updated once, by the
-            first of them, and a switch for the feed-forward layers (FFN) of each block and stream, which a linear map
-            replaces. Dashed brackets propose groups from the text stream.
-          </p>
-          <p>
-            Click a bracket, drag over cells, or use the keyboard: arrows move, Shift extends, Enter chooses, Delete
-            clears.
-          </p>
-          <p>
-            For plans under a budget, blocks can be <em>locked</em> (a bar under the cell: the block stays with all of
-            its weights, though an interval may begin at it) or <em>forbidden</em> (hatched: no interval has the block).
-            Choose Lock or Forbid above the strip and click or drag, or press L or F on a block.
-          </p>
+          <StripHelp traits={marked.map(({ trait }) => trait)} />
         </Help>
       }
       reading={

@@ -29,6 +29,8 @@ import { useReportMark } from './use-report-mark';
 const loadTrajectories = () => import('@/components/charts/trajectories');
 const Trajectories = lazy(async () => ({ default: (await loadTrajectories()).Trajectories }));
 
+const TrajectoriesHelp = lazy(async () => ({ default: (await import('./help-texts')).TrajectoriesHelp }));
+
 export function TrajectoriesPanel({ width, detected }: { width: number; detected: readonly BlockInterval[] }) {
   const settings = useStore(settingsStore, (state) => state.detection);
   const start = useStore(settingsStore, (state) => state.startBlock);
@@ -68,20 +70,7 @@ export function TrajectoriesPanel({ width, detected }: { width: number; detected
       title="Where runs break"
       help={
         <Help about="a difference trajectory">
-          <p>
-            From a start block <i>u</i> on, every block is replaced by its linear probe. <i>Surrogate CKA(u, k)</i> says
-            how alike the true and the replaced states still are after block <i>k</i>; <i>Δ(u, k)</i> is what each
-            further block costs.
-          </p>
-          <p>
-            While Δ keeps falling the blocks belong together. The first rise is a break: the run ends one block before
-            it, and the next run starts there. The ring marks the difference that decides, the thin ring the one that it
-            is above; differences behind it, drawn faint, do not count for this run.
-          </p>
-          <p>
-            <em>Run</em> gives the differences of a run the whole height; <em>All</em> shows those of every start on one
-            symmetric logarithm.
-          </p>
+          <TrajectoriesHelp />
         </Help>
       }
       reading={

@@ -1,6 +1,6 @@
 'use client';
-/** The "?" beside a title: one plain explanation of what is shown. */
-import type { ReactNode } from 'react';
+/** The "?" beside a title: one plain explanation of what is shown, which may be loaded when it is opened. */
+import { type ReactNode, Suspense } from 'react';
 import { Popover } from './popover';
 
 export function Help({ about, children }: { about: string; children: ReactNode }) {
@@ -11,7 +11,9 @@ export function Help({ about, children }: { about: string; children: ReactNode }
       title={about}
       buttonClass="inline-flex size-5 shrink-0 items-center justify-center rounded-full border border-line text-2xs text-muted hover:bg-panel-2 hover:text-ink"
     >
-      <div className="space-y-2 text-sm leading-5 text-ink">{children}</div>
+      <div className="space-y-2 text-sm leading-5 text-ink">
+        <Suspense>{children}</Suspense>
+      </div>
     </Popover>
   );
 }
