@@ -7,8 +7,19 @@ import type { AnalysisReport, Matrix, PerReading, Similarity, StreamAnalysis } f
  * eighth of a report's numbers, which are copied anew with every measurement that is added.
  */
 export function partRead(report: AnalysisReport, { rows }: Pick<DetectionSettings, 'rows'>): AnalysisReport {
-  const streams = Object.entries(report.streams).map(([id, stream]) => [id, partOf(stream, rows)]);
-  return { ...report, streams: Object.fromEntries(streams), confidence: null };
+  return { ...report, streams: streamsRead(report.streams, rows), confidence: null };
+}
+
+const known = new WeakMap<AnalysisReport['streams'], Map<DetectionSettings['rows'], AnalysisReport['streams']>>();
+
+/** The same object for the same streams: what it is sent to need not be sent it again. */
+function streamsRead(streams: AnalysisReport['streams'], rows: DetectionSettings['rows']): AnalysisReport['streams'] {
+  const byRows = known.get(streams) ?? new Map<DetectionSettings['rows'], AnalysisReport['streams']>();
+  known.set(streams, byRows);
+  const read =
+    byRows.get(rows) ?? Object.fromEntries(Object.entries(streams).map(([id, stream]) => [id, partOf(stream, rows)]));
+  byRows.set(rows, read);
+  return read;
 }
 
 function partOf(stream: StreamAnalysis, rows: DetectionSettings['rows']): StreamAnalysis {

@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { scoreCorrelations } from '@/lib/core/detection/index.ts';
+import { runEdit } from '@/lib/core/edit/index.ts';
 import { exampleModel, reportOf } from '@/lib/core/planner/planner-fixtures.ts';
 import { directPort } from '@/lib/testing/direct-background.ts';
 import type { PlanSubject } from '../plan-subject.ts';
 import { DEFAULT_PLANNER } from '../planner.ts';
+import { damageOf } from '../report-fixtures.ts';
 import { DEFAULT_SETTINGS } from '../settings.ts';
 import { createBackground } from './client.ts';
 import type { BackgroundRequest } from './protocol.ts';
@@ -32,7 +35,13 @@ function watched() {
     };
   });
   const subjects = () => sent.map(({ input }) => (input as { subject: PlanSubject | null }).subject !== null);
-  return { background, subjects, crash: () => crashes.pop()?.('out of memory') };
+  /** Of each report that was sent. */
+  const heldParts = () =>
+    sent.map(({ input }) => {
+      const { subject, report } = input as { subject?: { report: { held: unknown } }; report?: { held: unknown } };
+      return (subject?.report ?? report)?.held != null;
+    });
+  return { background, subjects, heldParts, crash: () => crashes.pop()?.('out of memory') };
 }
 
 describe('the background worker', () => {
@@ -54,6 +63,27 @@ describe('the background worker', () => {
     expect(less?.best?.cost).toBeLessThan(more?.best?.cost ?? 0);
     await background.plan(subjectWith([3]), '50%');
     expect(subjects()).toEqual([true, false, true]);
+  });
+
+  it('is sent what no measurement changes of a report once, for plans and correlations', async () => {
+    const { background, heldParts, crash } = watched();
+    const measured = damageOf(runEdit({ first: 2, last: 3 }, 'nothing'), 0.1);
+    const more = { ...report, damage: [...report.damage, measured] };
+    const subject = subjectWith();
+    const answer = await background.plan({ ...subject, report: more }, '50%');
+    const settings = DEFAULT_SETTINGS.detection;
+    const expected = scoreCorrelations(more, settings).map(({ score: { name }, correlation }) => ({
+      name,
+      correlation,
+    }));
+    expect(await background.correlations(more, settings)).toEqual(expected);
+    expect((await background.plan({ ...subject, report: more, asked: { ...subject.asked } }, '50%'))?.best).toEqual(
+      answer?.best,
+    );
+    await background.correlations({ ...more, streams: { ...more.streams } }, settings);
+    crash();
+    expect(await background.correlations(more, settings)).toEqual(expected);
+    expect(heldParts()).toEqual([true, false, false, true, true]);
   });
 
   it('solves the newest of those that wait, and one at a time', async () => {

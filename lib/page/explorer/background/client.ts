@@ -6,6 +6,7 @@ import type { DetectionSettings, RankableReport } from '@/lib/core/detection/ind
 import { ContiguaError } from '@/lib/core/errors.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
 import type { PlanAnswer, PlanSubject } from '../plan-subject.ts';
+import { PartsSent } from './held-parts.ts';
 import type { BackgroundReply, BackgroundRequest, BackgroundTask, InputOf, ResultOf } from './protocol.ts';
 import type { NamedCorrelations } from './tasks.ts';
 
@@ -37,12 +38,13 @@ export function createBackground(connect: () => BackgroundPort): Background {
     readonly waiting: Map<number, Waiting>;
     /** What the worker holds. */
     subject: PlanSubject | null;
+    readonly parts: PartsSent;
   }
   let line: Line | null = null;
   let calls = 0;
 
   function open(): Line {
-    const opened: Line = { port: connect(), waiting: new Map(), subject: null };
+    const opened: Line = { port: connect(), waiting: new Map(), subject: null, parts: new PartsSent() };
     opened.port.onMessage(
       joined((message) => {
         // Both ends are compiled from the same protocol.
@@ -77,14 +79,14 @@ export function createBackground(connect: () => BackgroundPort): Background {
     call('plan', (to) => {
       const isHeld = to.subject === subject;
       to.subject = subject;
-      return { subject: isHeld ? null : subject, value };
+      return { subject: isHeld ? null : { ...subject, report: to.parts.send(subject.report) }, value };
     }),
   );
   return {
     readReport: (text, file) => call('readReport', () => ({ text, file })),
     plan: solve,
     correlations: newestOnly((report: RankableReport, settings: DetectionSettings) =>
-      call('correlations', () => ({ report, settings })),
+      call('correlations', ({ parts }) => ({ report: parts.send(report), settings })),
     ),
     keep: (inputs, report, measuredAtMs) => call('keep', () => ({ inputs, report, measuredAtMs })),
     listKept: (fingerprint) => call('listKept', () => ({ fingerprint })),

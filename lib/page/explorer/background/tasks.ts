@@ -13,18 +13,26 @@ import {
 import { type AnalysisReport, parseReport } from '@/lib/core/report/index.ts';
 import type { PlanAnswer, PlanSubject } from '../plan-subject.ts';
 import { planWithin, type Solved, solve } from '../planned.ts';
+import { PartsHeld, type SentReport } from './held-parts.ts';
 import { type KeptEntry, keep, listKept, readKept } from './kept-store.ts';
 
 /** Scores cross by their names. */
 export type NamedCorrelations = readonly { readonly name: DamageScore; readonly correlation: RankCorrelation | null }[];
 
+export interface SentSubject extends Omit<PlanSubject, 'report'> {
+  readonly report: SentReport<AnalysisReport>;
+}
+
 export interface BackgroundTasks {
   /** Throws what `parseReport` throws. */
   readReport(input: { readonly text: string; readonly file: string }): AnalysisReport;
   /** `subject` is null for that of the last call: a report of a large model takes megabytes. */
-  plan(input: { readonly subject: PlanSubject | null; readonly value: string }): PlanAnswer;
+  plan(input: { readonly subject: SentSubject | null; readonly value: string }): PlanAnswer;
   /** How well each score orders what was measured. */
-  correlations(input: { readonly report: RankableReport; readonly settings: DetectionSettings }): NamedCorrelations;
+  correlations(input: {
+    readonly report: SentReport<RankableReport>;
+    readonly settings: DetectionSettings;
+  }): NamedCorrelations;
   /** Keeps a report under what it was measured on; how many analyses of its model had to make room. */
   keep(input: {
     readonly inputs: string;
@@ -39,15 +47,19 @@ export interface BackgroundTasks {
 
 export function createBackgroundTasks(): BackgroundTasks {
   let solved: Solved | null = null;
+  const parts = new PartsHeld();
   return {
     readReport: ({ text, file }) => parseReport(text, file),
     plan({ subject, value }) {
-      if (subject) solved = solve(subject);
+      if (subject) solved = solve({ ...subject, report: parts.receive(subject.report) });
       if (!solved) throw new RangeError('There is no earlier subject to plan');
       return planWithin(solved, value);
     },
     correlations: ({ report, settings }) =>
-      scoreCorrelations(report, settings).map(({ score: { name }, correlation }) => ({ name, correlation })),
+      scoreCorrelations(parts.receive(report), settings).map(({ score: { name }, correlation }) => ({
+        name,
+        correlation,
+      })),
     keep: ({ inputs, report, measuredAtMs }) => keep(inputs, report, measuredAtMs),
     listKept: ({ fingerprint }) => listKept(fingerprint),
     readKept: ({ key }) => readKept(key),
