@@ -1,6 +1,18 @@
 /** Analyses that the browser keeps: an address brings back the one that it states, however many others there are. */
 import type { Page } from '@playwright/test';
-import { analyse, expect, fact, open, panel, pick, test } from './contigua.ts';
+import {
+  ANALYSIS_MS,
+  analyse,
+  dragBlocks,
+  expect,
+  expectChosen,
+  fact,
+  open,
+  panel,
+  pick,
+  planLine,
+  test,
+} from './contigua.ts';
 import { calibrationFile, transformerFiles, writeFolder } from './model-folder.ts';
 
 test.describe.configure({ timeout: 300_000 });
@@ -43,6 +55,24 @@ test('each of two tabs comes back with its own analysis, and a third is offered 
   // An address that nobody wrote asks for none in particular.
   await open(second, '/');
   await expect(calibration(second)).toContainText('seed 2, n = 512 image', { timeout: 60_000 });
+});
+
+test('what was measured of a choice is there after a reload, as a point of the chart', async ({ page }) => {
+  await open(page, address(1));
+  await analyse(page);
+  await dragBlocks(page, 5, 6);
+  const error = planLine(page, 'Output error');
+  await expect(error).toContainText(/^Output error[\d.]+ %[\d.]+–[\d.]+ %$/, { timeout: ANALYSIS_MS });
+  const measured = await error.innerText();
+
+  // Nothing is chosen, so that nothing is measured.
+  await open(page, address(1));
+  await expect(calibration(page)).toContainText('Restored, measured', { timeout: 60_000 });
+  const plans = panel(page, 'Plans');
+  await plans.getByRole('radio', { name: 'Error' }).check();
+  await plans.getByRole('button', { name: /5–6/ }).click();
+  await expectChosen(page, [[5, 6]]);
+  await expect(error).toHaveText(measured.replaceAll('\n', ''), { timeout: 1_000 });
 });
 
 test('other analyses of the model are laid over the one on the page', async ({ page }) => {

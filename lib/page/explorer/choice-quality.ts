@@ -1,13 +1,14 @@
 /**
  * What whole choices cost: the output error of all edits together and, where the model draws, how many facts of held-out
  * captions its pictures hold. Measured quietly once a choice rests; pictures are drawn a few at a time, so that counting goes on
- * where something that the user asked for stopped it. What has been measured stays, as points of the chart of choices.
+ * where something that the user asked for stopped it. What has been measured stays, as points of the chart of choices, and is kept in this browser (kept-choices.ts).
  */
 import { createStore } from 'zustand/vanilla';
 import type { ProbeSource, Tasks } from '@/lib/compute/protocol.ts';
 import { COUNTED_PICTURES } from '@/lib/core/shapes/index.ts';
 import { showError } from '../browser/notices.ts';
 import { type Analysed, analysisStore } from './analysis-store.ts';
+import { MOST_CHOICES } from './choice-records.ts';
 import { measureQuietly } from './compute.ts';
 import { editsMadeOf, needsProbes, type PageEdit, pageEdits, whyNotMeasured } from './edits.ts';
 import { isSame, type MadeOf } from './made-of.ts';
@@ -45,8 +46,6 @@ const NOTHING: ChoiceQualityState = { choices: [], measuring: null, failed: [] }
 const NO_FACTS: FactCount = { held: 0, total: 0, pictures: 0 };
 /** Pictures of one call: a few seconds on a small model, so that little is lost when it is stopped. */
 const DRAWN_PER_CALL = 4;
-/** Beyond any number that a person tries; the oldest go first. */
-const MOST_KEPT = 200;
 
 export const choiceQualityStore = createStore<ChoiceQualityState>(() => NOTHING);
 
@@ -172,9 +171,17 @@ async function measured<T>(
 }
 
 function keep({ of, edits }: PresentChoice, found: Partial<Pick<MeasuredChoice, 'damage' | 'facts'>>): void {
-  choiceQualityStore.setState((state) => {
-    const before = knownOf(state, of) ?? { of, edits, damage: null, facts: NO_FACTS };
-    const others = state.choices.filter((one) => one !== before);
-    return { choices: [...others, { ...before, ...found }].slice(-MOST_KEPT) };
-  });
+  const before = knownOf(choiceQualityStore.getState(), of);
+  const measured = { ...(before ?? { of, edits, damage: null, facts: NO_FACTS }), ...found };
+  choiceQualityStore.setState(({ choices }) => ({
+    choices: [...choices.filter((one) => one !== before), measured].slice(-MOST_CHOICES),
+  }));
+  for (const listener of listeners) listener(measured);
+}
+
+const listeners: ((measured: MeasuredChoice) => void)[] = [];
+
+/** Called with each choice whenever more of it is known. */
+export function onMeasured(listener: (measured: MeasuredChoice) => void): void {
+  listeners.push(listener);
 }

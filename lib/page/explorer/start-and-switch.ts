@@ -19,6 +19,7 @@ import { ask, busyStore, isAnalysing, restartWorker } from './compute.ts';
 import { type PageReplacement, pageEdits } from './edits.ts';
 import { engineStore, startEngine, verifyEngine, watchEngine } from './engine.ts';
 import { restoreAnalysis, type WantedAnalysis } from './keeping.ts';
+import { keepChoices, restoreChoices } from './kept-choices.ts';
 import { stopMeasurements } from './measurements.ts';
 import { modelStore, openModel } from './model.ts';
 import { clearModulations } from './modulations.ts';
@@ -59,6 +60,7 @@ export async function startSession(): Promise<void> {
   watchEngine(() => void restartEngine());
   watchCalibrationFile();
   watchOthers();
+  keepChoices();
   measureWhenIdle();
   followAddress();
   void loadPlanFigures();
@@ -81,7 +83,12 @@ export async function switchModel(source: ModelSource): Promise<boolean> {
     if (opened.fingerprint !== before?.fingerprint) begun = beginModel(opened, before);
   });
   if (!summary) return false;
-  if (begun) await restoreAnalysis(summary.fingerprint, await begun);
+  if (begun) {
+    const wanted = await begun;
+    // First, so that nothing is measured again that is known.
+    await restoreChoices(summary);
+    await restoreAnalysis(summary.fingerprint, wanted);
+  }
   return true;
 }
 

@@ -26,6 +26,8 @@ export interface Background {
   keep(inputs: string, report: AnalysisReport, measuredAtMs: number): Promise<ResultOf<'keep'>>;
   listKept(fingerprint: string): Promise<ResultOf<'listKept'>>;
   readKept(key: string): Promise<ResultOf<'readKept'>>;
+  keepChoice(record: InputOf<'keepChoice'>): Promise<void>;
+  listChoices(fingerprint: string): Promise<ResultOf<'listChoices'>>;
 }
 
 export function createBackground(connect: () => BackgroundPort): Background {
@@ -91,6 +93,8 @@ export function createBackground(connect: () => BackgroundPort): Background {
     keep: (inputs, report, measuredAtMs) => call('keep', () => ({ inputs, report, measuredAtMs })),
     listKept: (fingerprint) => call('listKept', () => ({ fingerprint })),
     readKept: (key) => call('readKept', () => ({ key })),
+    keepChoice: (record) => call('keepChoice', () => record),
+    listChoices: (fingerprint) => call('listChoices', () => ({ fingerprint })),
   };
 }
 

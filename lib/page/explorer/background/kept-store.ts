@@ -6,9 +6,9 @@
 import { ContiguaError } from '@/lib/core/errors.ts';
 import { type AnalysisReport, parseReport } from '@/lib/core/report/index.ts';
 import { beyondLimit, inputsOf, type KeptRecord, newestFirst, recordOf, sameAnalysis } from '../kept-records.ts';
+import { within } from './records.ts';
 
-const DATABASE = 'contigua';
-const STORE = 'analyses';
+const AT = { database: 'contigua', store: 'analyses' };
 
 /** A kept analysis, without its report. */
 export interface KeptEntry {
@@ -22,7 +22,7 @@ export interface KeptEntry {
 export async function keep(inputs: string, report: AnalysisReport, measuredAtMs: number): Promise<number> {
   const record = recordOf(inputs, report, measuredAtMs);
   let dropped = 0;
-  await within('readwrite', (store) => {
+  await within(AT, 'readwrite', (store) => {
     const kept: IDBRequest<KeptRecord[]> = store.index('fingerprint').getAll(record.fingerprint);
     kept.onsuccess = () => {
       const same = new Set(sameAnalysis(kept.result, record, read).map(({ key }) => key));
@@ -39,7 +39,7 @@ export async function keep(inputs: string, report: AnalysisReport, measuredAtMs:
 
 /** Of a model, the newest first. */
 export async function listKept(fingerprint: string): Promise<readonly KeptEntry[]> {
-  const records: KeptRecord[] = await within('readonly', (store) => store.index('fingerprint').getAll(fingerprint));
+  const records: KeptRecord[] = await within(AT, 'readonly', (store) => store.index('fingerprint').getAll(fingerprint));
   return newestFirst(records).map((record) => ({
     key: record.key,
     inputs: inputsOf(record),
@@ -49,7 +49,7 @@ export async function listKept(fingerprint: string): Promise<readonly KeptEntry[
 
 /** Null where it is not there any more, or cannot be read. */
 export async function readKept(key: string): Promise<AnalysisReport | null> {
-  const record: KeptRecord | undefined = await within('readonly', (store) => store.get(key));
+  const record: KeptRecord | undefined = await within(AT, 'readonly', (store) => store.get(key));
   return record ? read(record.text) : null;
 }
 
@@ -61,30 +61,4 @@ function read(text: string): AnalysisReport | null {
     if (!(thrown instanceof ContiguaError)) throw thrown;
     return null;
   }
-}
-
-async function within<T>(mode: IDBTransactionMode, work: (store: IDBObjectStore) => IDBRequest<T>): Promise<T> {
-  const database = await open();
-  try {
-    return await new Promise<T>((resolve, reject) => {
-      const transaction = database.transaction(STORE, mode);
-      const request = work(transaction.objectStore(STORE));
-      transaction.oncomplete = () => resolve(request.result);
-      transaction.onerror = () => reject(transaction.error);
-      transaction.onabort = () => reject(transaction.error);
-    });
-  } finally {
-    database.close();
-  }
-}
-
-function open(): Promise<IDBDatabase> {
-  return new Promise((resolve, reject) => {
-    const request = indexedDB.open(DATABASE, 1);
-    request.onupgradeneeded = () => {
-      request.result.createObjectStore(STORE, { keyPath: 'key' }).createIndex('fingerprint', 'fingerprint');
-    };
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
-  });
 }

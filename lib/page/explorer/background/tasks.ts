@@ -11,8 +11,10 @@ import {
   scoreCorrelations,
 } from '@/lib/core/detection/index.ts';
 import { type AnalysisReport, parseReport } from '@/lib/core/report/index.ts';
+import type { ChoiceRecord } from '../choice-records.ts';
 import type { PlanAnswer, PlanSubject } from '../plan-subject.ts';
 import { planWithin, type Solved, solve } from '../planned.ts';
+import { keepChoice, listChoices } from './choice-store.ts';
 import { PartsHeld, type SentReport } from './held-parts.ts';
 import { type KeptEntry, keep, listKept, readKept } from './kept-store.ts';
 
@@ -43,6 +45,9 @@ export interface BackgroundTasks {
   listKept(input: { readonly fingerprint: string }): Promise<readonly KeptEntry[]>;
   /** Null where it is not there any more, or cannot be read. */
   readKept(input: { readonly key: string }): Promise<AnalysisReport | null>;
+  keepChoice(input: ChoiceRecord): Promise<void>;
+  /** Measured choices of a model, newest last. */
+  listChoices(input: { readonly fingerprint: string }): Promise<readonly ChoiceRecord[]>;
 }
 
 export function createBackgroundTasks(): BackgroundTasks {
@@ -63,5 +68,7 @@ export function createBackgroundTasks(): BackgroundTasks {
     keep: ({ inputs, report, measuredAtMs }) => keep(inputs, report, measuredAtMs),
     listKept: ({ fingerprint }) => listKept(fingerprint),
     readKept: ({ key }) => readKept(key),
+    keepChoice,
+    listChoices: ({ fingerprint }) => listChoices(fingerprint),
   };
 }
