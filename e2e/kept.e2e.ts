@@ -72,7 +72,7 @@ test('what was measured of a choice is there after a reload, as a point of the c
   await plans.getByRole('radio', { name: 'Error' }).check();
   await plans.getByRole('button', { name: /5–6/ }).click();
   await expectChosen(page, [[5, 6]]);
-  await expect(error).toHaveText(measured.replaceAll('\n', ''), { timeout: 1_000 });
+  await expect(error).toHaveText(measured.replaceAll('\n', ''));
 });
 
 test('other analyses of the model are laid over the one on the page', async ({ page }) => {
