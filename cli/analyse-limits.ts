@@ -2,15 +2,16 @@
  * What an analysis may cost: memory, disk, tokens and measured intervals, as `contigua analyse` takes them, and the estimate
  * that it prints before it starts on a large model.
  */
-import { mkdir, statfs } from 'node:fs/promises';
+import { mkdir, readdir, stat, statfs } from 'node:fs/promises';
 import { freemem } from 'node:os';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { WorkerClient } from '../lib/compute/client.ts';
 import type { AnalysisRequest } from '../lib/compute/protocol.ts';
 import type { AnalysisEstimate, AnalysisLimits } from '../lib/core/analysis/estimate.ts';
 import type { TraceEstimate } from '../lib/core/analysis/estimate-trace.ts';
 import type { Ablation } from '../lib/core/detection/index.ts';
+import { ContiguaError } from '../lib/core/errors.ts';
 import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
 import { type BlockInterval, formatIntervalKey, parseIntervalKey } from '../lib/core/interval/index.ts';
 import type { NumberRange } from '../lib/core/number-range.ts';
@@ -88,7 +89,7 @@ export async function estimated(
   const allowed = allowedBytes(memoryBytes);
   const estimate = await client.call('estimateAnalysis', { ...request, memoryBytes: allowed, ablations }, { signal });
   for (const line of estimateLines(estimate, allowed, folder !== null)) tell(line);
-  await tellRoom(estimate, folder, diskBytes);
+  await assertDiskFits(estimate, folder, diskBytes);
   return estimate.limits;
 }
 
@@ -106,11 +107,12 @@ export async function estimatedTrace(
   const { seconds } = estimate;
   const parts = (['reading', 'probes', 'similarity'] as const).map((part) => [part, seconds[part]] as const);
   for (const line of [timeLine(parts), ...sizeLines(estimate, allowed, folder !== null, 'trace')]) tell(line);
-  await tellRoom(estimate, folder, diskBytes);
+  await assertDiskFits(estimate, folder, diskBytes);
   return estimate.limits;
 }
 
-async function tellRoom(
+/** Throws `too-large` where the disk, or what is allowed of it, has less room; what the folder holds already counts as room. */
+async function assertDiskFits(
   { storedBytes }: Pick<AnalysisEstimate, 'storedBytes'>,
   folder: string | null,
   diskBytes: number | null,
@@ -118,9 +120,25 @@ async function tellRoom(
   if (folder === null) return;
   await mkdir(folder, { recursive: true });
   const { bavail, bsize } = await statfs(folder);
-  const room = Math.min(diskBytes ?? Number.POSITIVE_INFINITY, bavail * bsize);
+  const room = Math.min(diskBytes ?? Number.POSITIVE_INFINITY, bavail * bsize + (await bytesIn(folder)));
   if (storedBytes <= room) return;
-  tell(`The disk may not suffice: ${shownBytes(storedBytes)} are needed, ${shownBytes(room)} are there.`);
+  throw new ContiguaError('too-large', 'The states of this analysis do not fit the disk', {
+    file: folder,
+    found: `room for ${shownBytes(room)}`,
+    expected: `at least ${shownBytes(storedBytes)}`,
+    hint: 'Allow more (--disk), name a folder on a disk with more room (--states), or analyse fewer tokens (--tokens).',
+  });
+}
+
+async function bytesIn(folder: string): Promise<number> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const sizes = entries
+    .filter((entry) => entry.isFile())
+    .map(async ({ parentPath, name }) => {
+      const found = await stat(join(parentPath, name)).catch(() => null);
+      return found?.size ?? 0;
+    });
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
 
 /** Whether a block is measured first: of a large model, and where memory is limited. */

@@ -173,6 +173,11 @@ it.each([
   ],
   ['intervals that cannot be read', ['--damage-intervals', '3-'], /Intervals are not readable.*found 3-/],
   ['a disk budget that is too little', ['--states', 'full', '--disk', '1MB'], /budget of disk.*expected at least/],
+  [
+    'the same, known before it starts',
+    ['--states', 'full', '--disk', '1MB', '--estimate'],
+    /full: The states .* do not fit the disk; found room for 1 MB; expected at least [\d.]+ MB/,
+  ],
   ['a size that is none', ['--memory', 'lots'], /--memory does not fit; found lots; expected a size such as 6GB/],
   ['a disk budget without a folder', ['--disk', '1GB'], /--disk needs --states/],
   ['a folder that cannot be made', ['--states', 'file/states'], /folder of states cannot be made/],
