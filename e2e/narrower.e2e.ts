@@ -170,6 +170,15 @@ testAnalysed(
     await expectCut(page, 'm4.2-3.f5-image.t8-10');
     await modulation(page).getByRole('textbox', { name: 'Rank' }).fill('97');
     await expect(modulation(page).getByRole('alert')).toContainText('1 to 96');
+    await modulation(page).getByRole('radio', { name: 'Table' }).check();
+    await expect(modulation(page)).toContainText('A table of 20 timesteps (1, ', { timeout: ANALYSIS_MS });
+    await modulation(page).getByRole('textbox', { name: 'Steps' }).fill('4');
+    await expect(modulation(page)).toContainText(
+      'A table of 4 timesteps (1, 0.75, 0.5, 0.25): exact at these, none at others.',
+    );
+    await expectCut(page, 'x1_75e-2_5e-1_25e-2.2-3.f5-image.t8-10');
+    await expect(planLine(page, 'Output error')).toContainText('not measured of a table');
+    await modulation(page).getByRole('radio', { name: 'Rank' }).check();
     await modulation(page).getByRole('textbox', { name: 'Rank' }).fill('8');
     await modulation(page).getByRole('button', { name: 'Find errors by rank' }).click();
     await expect(modulation(page)).toContainText(

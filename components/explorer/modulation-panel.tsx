@@ -1,18 +1,22 @@
 'use client';
-/** Shared modulations: one rank for all blocks or none, with the error that each rank leaves, found from the weights alone. */
-import { useMemo } from 'react';
+/**
+ * Shared modulations of all blocks: a basis of one rank, with the error that each rank leaves, found from the weights alone; or a table over the
+ * timesteps of a fixed schedule.
+ */
+import { useMemo, useState } from 'react';
 import { useStore } from 'zustand';
 import { useWidth } from '@/components/charts';
 import { RankCurve } from '@/components/charts/rank-curve';
 import { Button } from '@/components/ui/button';
+import { Choice } from '@/components/ui/choice';
 import { Help } from '@/components/ui/help';
 import { NumberField } from '@/components/ui/number-field';
 import { Panel } from '@/components/ui/panel';
 import { Progress } from '@/components/ui/progress';
 import { Switch } from '@/components/ui/switch';
-import type { WidthEdit } from '@/lib/core/edit/index.ts';
+import { type ModulationEdit, modulationEdit, type WidthEdit } from '@/lib/core/edit/index.ts';
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
-import { editedModel, whyNone } from '@/lib/core/model/config-index.ts';
+import { editableFrom, editedModel, whyNone } from '@/lib/core/model/config-index.ts';
 import { errorAtRank } from '@/lib/core/plan/index.ts';
 import { measuredRank } from '@/lib/core/planner/index.ts';
 import { shareRangeWords } from '@/lib/page/browser/confidence-words.ts';
@@ -21,6 +25,7 @@ import { busyStore } from '@/lib/page/explorer/compute.ts';
 import { modulationWords } from '@/lib/page/explorer/edit-words.ts';
 import { engineStore } from '@/lib/page/explorer/engine.ts';
 import {
+  asTable,
   atRank,
   findModulations,
   isMeasuredOn,
@@ -48,7 +53,8 @@ export function ModulationPanel() {
           <p>
             Modulation matrices turn the timestep into shifts, scales and gates. Where the timestep alone decides what
             they read, that is a curve in one variable, and all blocks can share a basis of few vectors: every matrix [6
-            D, D] becomes [6 D, rank].
+            D, D] becomes [6 D, rank]. A <em>table</em> holds the modulations at the timesteps of one schedule, exactly,
+            and the model takes no others; its output is not measured here.
           </p>
           <p>
             The basis follows from the weights and the scheduler’s timesteps, without any picture. The error is of the
@@ -75,11 +81,14 @@ function Rank({ summary }: { summary: ModelSummary }) {
   const [ref, width] = useWidth<HTMLDivElement>();
   const shared = useMemo(() => narrower.filter((edit) => edit.on === 'modulation'), [narrower]);
   const [first, ...others] = shared;
-  const rank = first && others.length === 0 && 'rank' in first.by ? first.by.rank : null;
+  const only = first && others.length === 0 ? first.by : null;
+  const rank = only && 'rank' in only ? only.rank : null;
+  const table = only && 'table' in only ? only.table : null;
   const isOfAll = shared.every(({ blocks }) => blocks === 'all');
   const errors = found?.model === summary.fingerprint ? found.errors : null;
   const saved = useMemo(() => savings(summary, shared), [summary, shared]);
-  const take = (next: number) => choose({ type: 'choose-narrower', on: 'modulation', edits: atRank(shared, next) });
+  const takeAll = (edits: readonly ModulationEdit[]) => choose({ type: 'choose-narrower', on: 'modulation', edits });
+  const take = (next: number) => takeAll(atRank(shared, next));
   const inWords = (at: number) => {
     const error = errors && errorAtRank(errors, at);
     const found = typeof error === 'number' ? `${percentWords(error)} error of the modulations, ` : '';
@@ -91,13 +100,12 @@ function Rank({ summary }: { summary: ModelSummary }) {
         <Switch
           name={isOfAll ? 'Share the modulation of all blocks' : 'Share the modulation of some blocks'}
           on={shared.length > 0}
-          onChange={(on) =>
-            on
-              ? take(Math.min(FIRST_RANK, summary.width))
-              : choose({ type: 'choose-narrower', on: 'modulation', edits: [] })
-          }
+          onChange={(on) => (on ? take(Math.min(FIRST_RANK, summary.width)) : takeAll([]))}
         />
-        {rank === null ? (
+        {only ? <Way summary={summary} shared={shared} by={only} onTake={takeAll} onRank={take} /> : null}
+        {table ? (
+          <span className="text-muted">{isOfAll ? '' : shared.map(modulationWords).join('; ')}</span>
+        ) : rank === null ? (
           <span className="text-muted">
             {shared.length > 0 ? shared.map(modulationWords).join('; ') : 'Each block has its own.'}
           </span>
@@ -118,10 +126,12 @@ function Rank({ summary }: { summary: ModelSummary }) {
         )}
       </div>
       <div ref={ref}>
-        {errors && width > 0 ? (
+        {errors && width > 0 && !table ? (
           <RankCurve width={Math.min(width, 420)} errors={errors} rank={rank} inWords={inWords} onRank={take} />
         ) : (
-          <p className="mb-1.5 text-2xs text-muted">{rank === null ? '' : inWords(rank)}</p>
+          <p className="mb-1.5 text-2xs text-muted">
+            {rank === null ? (table ? tableWords(summary, shared, table) : '') : inWords(rank)}
+          </p>
         )}
       </div>
       <Find summary={summary} errors={errors} running={running} />
@@ -136,18 +146,69 @@ function Rank({ summary }: { summary: ModelSummary }) {
   );
 }
 
-/** Of the whole model, by rank, with the same blocks sharing it. */
-function savings(
-  summary: ModelSummary,
-  shared: readonly WidthEdit[],
-): (rank: number) => { readonly parameters: number; readonly share: number } {
+interface WayProps {
+  summary: ModelSummary;
+  shared: readonly ModulationEdit[];
+  by: ModulationEdit['by'];
+  onTake: (edits: readonly ModulationEdit[]) => void;
+  onRank: (rank: number) => void;
+}
+
+const FIRST_STEPS = 20;
+const STEPS = { min: 1, max: 1000, whole: true };
+
+/** A rank or a table; the steps of a table, whose timesteps follow from the model's scheduler. */
+function Way({ summary, shared, by, onTake, onRank }: WayProps) {
+  const [steps, setSteps] = useState('table' in by ? by.table.length : FIRST_STEPS);
+  const noTable =
+    lacksWeights(summary) ?? editableFrom(summary.narrower, summary).whyNot(modulationEdit({ table: [1] }));
+  const takeTable = async (next: number) => {
+    setSteps(next);
+    const edits = await asTable(shared, next);
+    if (edits) onTake(edits);
+  };
+  return (
+    <>
+      <Choice
+        name="Way of sharing"
+        value={'rank' in by ? 'rank' : 'table'}
+        options={[
+          { value: 'rank', label: 'Rank' },
+          { value: 'table', label: 'Table', disabled: noTable !== null, title: noTable ?? undefined },
+        ]}
+        onChange={(way) => (way === 'rank' ? onRank(Math.min(FIRST_RANK, summary.width)) : void takeTable(steps))}
+      />
+      {'table' in by ? (
+        <NumberField inline label="Steps" value={steps} range={STEPS} onChange={(next) => void takeTable(next)} />
+      ) : null}
+    </>
+  );
+}
+
+const MOST_TOLD = 6;
+
+/** "A table of 4 timesteps (1, 0.75, 0.5, 0.25): exact at these, none at others. Saves …" */
+function tableWords(summary: ModelSummary, shared: readonly WidthEdit[], table: readonly number[]): string {
+  const { parameters, share } = savedBy(summary, shared);
+  const told = table.slice(0, MOST_TOLD).map((time) => Number(time.toPrecision(4)));
+  const more = table.length > MOST_TOLD ? ', …' : '';
+  return `A table of ${table.length} timesteps (${told.join(', ')}${more}): exact at these, none at others. Saves ${countWords(parameters)} parameters (${percentWords(share)}).`;
+}
+
+function savedBy(summary: ModelSummary, edits: readonly WidthEdit[]) {
   const config = configOf(summary);
   const before = editedModel(config, []).parameters;
-  const known = new Map<number, number>();
+  const parameters = before - editedModel(config, edits).parameters;
+  return { parameters, share: parameters / before };
+}
+
+/** Of the whole model, by rank, with the same blocks sharing it. */
+function savings(summary: ModelSummary, shared: readonly WidthEdit[]): (rank: number) => ReturnType<typeof savedBy> {
+  const known = new Map<number, ReturnType<typeof savedBy>>();
   return (rank) => {
-    const parameters = known.get(rank) ?? before - editedModel(config, atRank(shared, rank)).parameters;
-    known.set(rank, parameters);
-    return { parameters, share: parameters / before };
+    const saved = known.get(rank) ?? savedBy(summary, atRank(shared, rank));
+    known.set(rank, saved);
+    return saved;
   };
 }
 

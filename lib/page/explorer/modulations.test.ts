@@ -4,13 +4,15 @@ import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import { analysisStore } from './analysis-store.ts';
 import { DEFAULT_CALIBRATION } from './calibration.ts';
 import { modelStore } from './model.ts';
-import { atRank, findModulations, modulationsStore } from './modulations.ts';
+import { asTable, atRank, findModulations, modulationsStore } from './modulations.ts';
 import { exampleReport, streamWith } from './report-fixtures.ts';
 
-const { asked } = vi.hoisted(() => ({ asked: [] as { task: string; answer(result: unknown): void }[] }));
+const { asked } = vi.hoisted(() => ({
+  asked: [] as { task: string; input: unknown; answer(result: unknown): void }[],
+}));
 vi.mock('./compute.ts', async (original) => ({
   ...(await original<typeof import('./compute.ts')>()),
-  ask: (task: string) => new Promise((answer) => asked.push({ task, answer })),
+  ask: (task: string, input: unknown) => new Promise((answer) => asked.push({ task, input, answer })),
 }));
 
 test('the output is not measured at a rank where another model was opened meanwhile', async () => {
@@ -33,4 +35,21 @@ test('another rank is of the blocks that share their modulation, of all where no
     modulationEdit({ rank: 4 }, [1, 2]),
     modulationEdit({ rank: 4 }, [3]),
   ]);
+});
+
+test('a table is of the steps that were asked for last, of the same blocks, and of the model that is open', async () => {
+  asked.length = 0;
+  const open = (fingerprint: string) => modelStore.setState({ summary: { fingerprint } as ModelSummary });
+  open('sha256:00');
+  const table = [modulationEdit({ table: [1, 0.5] }, [1, 2])];
+  const shared = [modulationEdit({ rank: 8 }, [1, 2])];
+  const [first, second] = [asTable(shared, 2), asTable(shared, 20)];
+  expect(asked[1]?.input).toMatchObject({ requests: [{ blocks: [1, 2], by: { steps: 20 } }] });
+  for (const { answer } of asked) answer({ found: [{ edit: table[0] }] });
+  expect([await first, await second]).toEqual([null, table]);
+  const late = asTable([], 4);
+  expect(asked[2]?.input).toMatchObject({ requests: [{ blocks: 'all', by: { steps: 4 } }] });
+  open('sha256:11');
+  asked[2]?.answer({ found: [{ edit: table[0] }] });
+  expect(await late).toBeNull();
 });
