@@ -68,7 +68,7 @@ it('gives the same report, to the bit, after Ctrl-C and after kill -9', async ()
 
 it('goes on with narrower blocks after kill -9, to the same report', async () => {
   const narrower = [...ANALYSE, '--damage-intervals', '0', '--width', 'ffn'];
-  expect((await contigua([...narrower, '--out', 'narrow.json'])).code).toBe(0);
+  expect((await contiguaInside([...narrower, '--out', 'narrow.json'], folder)).code).toBe(0);
   const kept = [...narrower, '--states', 'narrow', '--out', 'narrow-resumed.json'];
   // The first count is always told; later ones are left out where they come fast.
   const fitting = /trajectories: 323 of 323[\s\S]*probes: \d+ of 16/;
@@ -102,7 +102,7 @@ it('tells a full disk, leaves nothing half-written on it, and goes on to the sam
 
     expect(spawnSync('mount', ['-o', 'remount,size=64m', disk]).status).toBe(0);
     expect((await contigua(kept)).code).toBe(0);
-    if (!existsSync(join(folder, 'whole.json'))) await contigua([...ANALYSE, '--out', 'whole.json']);
+    if (!existsSync(join(folder, 'whole.json'))) await contiguaInside([...ANALYSE, '--out', 'whole.json'], folder);
     expect(await figures('after-full.json')).toEqual(await figures('whole.json'));
   } finally {
     spawnSync('umount', [disk]);
@@ -110,15 +110,8 @@ it('tells a full disk, leaves nothing half-written on it, and goes on to the sam
 }, 600_000);
 
 it('reads some of the tokens, and says how many', async () => {
-  const { code, stderr } = await contigua([
-    ...ANALYSE,
-    '--tokens',
-    '128',
-    '--damage-intervals',
-    '1',
-    '--out',
-    'few.json',
-  ]);
+  const few = ['--tokens', '128', '--damage-intervals', '1', '--out', 'few.json'];
+  const { code, stderr } = await contiguaInside([...ANALYSE, ...few], folder);
   expect(code).toBe(0);
   expect(stderr).toMatch(/tokens read: 128 of 512 image, 7\d of 7\d text/);
   const report = parseReport(await readFile(join(folder, 'few.json'), 'utf8'), 'few.json');
@@ -127,15 +120,8 @@ it('reads some of the tokens, and says how many', async () => {
 }, 120_000);
 
 it('measures the intervals that are named, detected or not', async () => {
-  const { code } = await contigua([
-    ...ANALYSE,
-    '--damage-intervals',
-    '4-5,2-9,4-5',
-    '--damage-samples',
-    '1',
-    '--out',
-    'named.json',
-  ]);
+  const named = ['--damage-intervals', '4-5,2-9,4-5', '--damage-samples', '1', '--out', 'named.json'];
+  const { code } = await contiguaInside([...ANALYSE, ...named], folder);
   expect(code).toBe(0);
   const { damage } = parseReport(await readFile(join(folder, 'named.json'), 'utf8'), 'named.json');
   expect(damage.map(({ edit }) => edit)).toMatchObject([
@@ -148,7 +134,7 @@ it('measures the intervals that are named, detected or not', async () => {
 
 it('estimates time, memory and disk, and an ablation besides, without analysing', async () => {
   const asked = ['--states', 'none', '--ablation', 'blocks,parts', '--estimate', '--out', 'none.json'];
-  const { code, stderr } = await contigua([...ANALYSE, ...asked]);
+  const { code, stderr } = await contiguaInside([...ANALYSE, ...asked], folder);
   expect(code).toBe(0);
   expect(stderr).toMatch(
     /estimate: about [\d.]+ (s|min) \(weights .*damage .*\)\n {2}tokens: 512 of image.*\n {2}memory: .* at the peak.*\n {2}disk: /,

@@ -1,4 +1,4 @@
-/** The command as people run it: a process of its own, on files on disk. */
+/** The command as people run it, on files on disk. */
 import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -39,6 +39,9 @@ function contigua(argv: readonly string[], { interruptOn }: { interruptOn?: RegE
     child.once('close', (code) => resolve({ code, stdout, stderr }));
   });
 }
+
+/** One test for each command goes through the program, the others run inside this process. */
+const inside = (argv: readonly string[]) => contiguaInside(argv, folder);
 
 let folder = '';
 let tiny: TinyModel;
@@ -81,7 +84,7 @@ describe('contigua', () => {
     await mkdir(join(folder, 'sd3'));
     await writeFile(join(folder, 'sd3', 'config.json'), JSON.stringify(config.raw));
     await writeFile(join(folder, 'sd3', 'diffusion_pytorch_model.safetensors'), writeSafetensors(tensors));
-    const { stdout } = await contigua(['inspect', 'sd3']);
+    const { stdout } = await inside(['inspect', 'sd3']);
     expect(stdout).toMatch(
       /\n {2}blocks +4\n +2 dual attention, of [\d,]+ parameters each\n +1 joint, of [\d,]+ parameters\n +1 last, of [\d,]+ parameters\n/,
     );
@@ -92,21 +95,21 @@ describe('contigua', () => {
     await mkdir(join(folder, 'single'));
     await writeFile(join(folder, 'single', name), storedBytes(name));
     await writeFile(join(folder, 'single', 'config.json'), JSON.stringify(storedCase(name).config.raw));
-    const { code, stdout } = await contigua(['inspect', `single/${name}`]);
+    const { code, stdout } = await inside(['inspect', `single/${name}`]);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^flux\n/);
     expect(stdout).toMatch(/weights +.*Q4_0.*in 1 file/);
     const cut = storedBytes(name);
     await writeFile(join(folder, 'cut.gguf'), cut.subarray(0, cut.length / 2));
-    const refused = await contigua(['inspect', 'cut.gguf']);
+    const refused = await inside(['inspect', 'cut.gguf']);
     expect(refused).toMatchObject({ code: 1, stdout: '' });
     expect(refused.stderr).toMatch(/cut\.gguf › .*: The file is cut short/);
   });
 
   it('inspects a model for programs, by its root or its transformer folder alike', async () => {
     const [root, transformer] = await Promise.all([
-      contigua(['inspect', 'tiny', '--json']),
-      contigua(['inspect', 'tiny/transformer', '--json']),
+      inside(['inspect', 'tiny', '--json']),
+      inside(['inspect', 'tiny/transformer', '--json']),
     ]);
     expect(root.code).toBe(0);
     expect(root.stderr).toBe('');
@@ -131,10 +134,10 @@ describe('contigua', () => {
   it('plans edits that make blocks narrower, with the config that PPCL’s class reads', async () => {
     const intervals = ['--intervals', 't0-1.f1-image'];
     const [group, ranked, refused, measured] = await Promise.all([
-      contigua(['plan', 'tiny', ...intervals, '--config-out', 'narrow.json']),
-      contigua(['plan', 'tiny', '--intervals', 'm4.0-1s', '--config-out', 'ranked.json']),
-      contigua(['plan', 'tiny', '--intervals', 't0-1.f1-text']),
-      contigua(['plan', 'tiny', ...intervals, '--measure']),
+      inside(['plan', 'tiny', ...intervals, '--config-out', 'narrow.json']),
+      inside(['plan', 'tiny', '--intervals', 'm4.0-1s', '--config-out', 'ranked.json']),
+      inside(['plan', 'tiny', '--intervals', 't0-1.f1-text']),
+      inside(['plan', 'tiny', ...intervals, '--measure']),
     ]);
     expect(group.code).toBe(0);
     const plan = parsePlan(group.stdout, 'plan.json');
@@ -173,10 +176,10 @@ describe('contigua', () => {
 
     const [typed, unread, tooMany, least, uncounted] = await Promise.all([
       contigua(['plan', 'tiny', '--intervals', '[[0,1]]', '--report', 'report.json', '--config-out', 'config.json']),
-      contigua('plan tiny --report report.json --remove 1'.split(' ')),
-      contigua('plan tiny --report report.json --remove 2 --rows all'.split(' ')),
-      contigua('plan tiny --report report.json --remove 1 --choice least-damage'.split(' ')),
-      contigua(['compare', 'report.json', 'report.json']),
+      inside('plan tiny --report report.json --remove 1'.split(' ')),
+      inside('plan tiny --report report.json --remove 2 --rows all'.split(' ')),
+      inside('plan tiny --report report.json --remove 1 --choice least-damage'.split(' ')),
+      inside(['compare', 'report.json', 'report.json']),
     ]);
     expect(typed.code).toBe(0);
     expect(typed.stderr).toContain('layer_index of the PPCL trainer: [[0,1]]');
@@ -196,7 +199,7 @@ describe('contigua', () => {
     expect(tooMany).toMatchObject({ code: 1, stdout: '' });
     expect(tooMany.stderr).toMatch(/--remove 2; expected at most [01]/);
 
-    const enough = await contigua(
+    const enough = await inside(
       'analyse tiny --samples 16 --timesteps 2 --seed 5 --out report.json --engine wasm'.split(' '),
     );
     expect(enough.stderr).toContain('Held out: 4 of 16 prompts');
@@ -205,13 +208,13 @@ describe('contigua', () => {
     expect(compared.stdout).toMatch(/^interval {2}found by {2}A +B\n0–1 +2 of 2 +yes \(\d+ %\) +yes/);
     expect(await contigua(['compare', 'report.json'])).toMatchObject({ code: 2, stdout: '' });
 
-    const best = await contigua('plan tiny --report report.json --remove 1 --choice least-damage'.split(' '));
+    const best = await inside('plan tiny --report report.json --remove 1 --choice least-damage'.split(' '));
     expect(parseRunPlan(best.stdout, 'plan.json').edits).toMatchObject([{ first: 0, last: 1 }]);
 
     const [budgeted, front, impossible] = await Promise.all([
-      contigua('plan tiny --report report.json --budget params=80%'.split(' ')),
-      contigua('plan tiny --report report.json --budget flops=100% --front --json'.split(' ')),
-      contigua('plan tiny --report report.json --budget params=1%'.split(' ')),
+      inside('plan tiny --report report.json --budget params=80%'.split(' ')),
+      inside('plan tiny --report report.json --budget flops=100% --front --json'.split(' ')),
+      inside('plan tiny --report report.json --budget params=1%'.split(' ')),
     ]);
     expect(parseRunPlan(budgeted.stdout, 'plan.json').edits).toMatchObject([{ first: 0, last: 1 }]);
     expect(budgeted.stderr).toMatch(/parameters: 331 k parameters → \d+ k parameters/);
@@ -219,7 +222,7 @@ describe('contigua', () => {
     expect(impossible).toMatchObject({ code: 1, stdout: '' });
     expect(impossible.stderr).toMatch(/No plan meets the budget; found params=1%; expected \d+ k parameters or more/);
 
-    const planned = (options: string) => contigua(['plan', 'tiny', ...options.split(' ')]);
+    const planned = (options: string) => inside(['plan', 'tiny', ...options.split(' ')]);
     const [removed, probes, students, earlier, letters, over] = await Promise.all([
       planned('--intervals [[0,1]]'),
       planned('--intervals [[0,1]] --by probes --report report.json'),
@@ -246,7 +249,7 @@ describe('contigua', () => {
       ),
     );
     await writeModel('retrained', retrained);
-    const foreign = await contigua('plan retrained --report report.json --remove 2'.split(' '));
+    const foreign = await inside('plan retrained --report report.json --remove 2'.split(' '));
     expect(foreign).toMatchObject({ code: 1, stdout: '' });
     expect(foreign.stderr).toMatch(/report\.json: The report is of another model; found tiny.*expected retrained/);
   });
@@ -263,9 +266,9 @@ describe('contigua', () => {
 
   it('tells how it is used', async () => {
     const [all, one, forward, version] = await Promise.all([
-      contigua(['--help']),
-      contigua(['plan', '--help']),
-      contigua(['forward', '--help']),
+      inside(['--help']),
+      inside(['plan', '--help']),
+      inside(['forward', '--help']),
       contigua(['--version']),
     ]);
     expect([all.code, one.code, forward.code, version.code]).toEqual([0, 0, 0, 0]);
@@ -328,7 +331,7 @@ describe('contigua', () => {
         'plan tiny --report escape.json --remove 1',
         'plan tiny --intervals [[0,1]] --config-out no/such/config.json',
         'inspect tiny --json --engine webgpu',
-      ].map((line) => contigua(line.split(' '))),
+      ].map((line, place) => (place === 0 ? contigua : inside)(line.split(' '))),
     );
     expect(ended.map(({ code }) => code)).toEqual(ended.map(() => 1));
     const messages = [

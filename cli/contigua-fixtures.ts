@@ -1,8 +1,27 @@
 /** Runs the terminal's program, as a user does or inside the test's process, for tests alone. */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { vi } from 'vitest';
+import { afterAll, vi } from 'vitest';
+import type { ComputeProcess, ComputeProcessOptions } from '../lib/compute/node-process.ts';
 import { run } from './main.ts';
+
+/** One compute process for all commands inside the test's process that want the same environment, and not one for each. */
+const kept = vi.hoisted(() => new Map<string, ComputeProcess>());
+vi.mock('../lib/compute/node-process.ts', async (original) => {
+  const { startComputeProcess } = await original<typeof import('../lib/compute/node-process.ts')>();
+  return {
+    startComputeProcess: (options: ComputeProcessOptions): ComputeProcess => {
+      const key = JSON.stringify(options);
+      const compute = kept.get(key) ?? startComputeProcess(options);
+      kept.set(key, compute);
+      const ended = { code: null, signal: null, lastWords: '' };
+      return { ...compute, client: { ...compute.client, close() {} }, exited: Promise.resolve(ended) };
+    },
+  };
+});
+afterAll(() => {
+  for (const { client } of kept.values()) client.close();
+});
 
 const BIN = fileURLToPath(new URL('../bin/contigua.mjs', import.meta.url));
 
@@ -28,17 +47,25 @@ export function spawnContigua(argv: readonly string[], cwd: string): Promise<End
 }
 
 /**
- * The same without a process: seconds less, for commands that are refused. One at a time:
- * the folder and the output are the process's own.
+ * The same without a process of its own: seconds less, where the program itself is not the point. One at a time: the
+ * folder, the output and the compute process are shared.
  */
-export async function contiguaInside(argv: readonly string[], cwd: string): Promise<Ended> {
+export function contiguaInside(argv: readonly string[], cwd: string): Promise<Ended> {
+  const ended = before.then(() => runInside(argv, cwd));
+  before = ended.catch(() => {});
+  return ended;
+}
+
+let before: Promise<unknown> = Promise.resolve();
+
+async function runInside(argv: readonly string[], cwd: string): Promise<Ended> {
   const output = { stdout: '', stderr: '' };
   const into =
     (name: keyof typeof output) =>
     (...words: unknown[]) => {
       output[name] += `${words.join(' ')}\n`;
     };
-  const before = process.cwd();
+  const former = process.cwd();
   process.chdir(cwd);
   const written = (name: keyof typeof output) =>
     vi.spyOn(process[name], 'write').mockImplementation((chunk, ...more) => {
@@ -57,6 +84,6 @@ export async function contiguaInside(argv: readonly string[], cwd: string): Prom
     return { code: await run(argv, new AbortController().signal), ...output };
   } finally {
     for (const spy of spies) spy.mockRestore();
-    process.chdir(before);
+    process.chdir(former);
   }
 }

@@ -1,4 +1,7 @@
-/** Distilling from the terminal: processes of their own, on files and a database on disk; command lines at fault in this one. */
+/**
+ * Distilling from the terminal, on files and a database on disk: runs are made, stopped and exported by processes of their
+ * own; what only looks at them, or refuses, runs in this one.
+ */
 import { spawn } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,6 +12,7 @@ import * as z from 'zod';
 import { parseRunPlan } from '../lib/core/plan/index.ts';
 import { copyFreshDatabase } from '../lib/server/database/testing.ts';
 import { tinyModel } from '../lib/testing/tiny-model.ts';
+import { contiguaInside, type Ended } from './contigua-fixtures.ts';
 import { distil } from './distil.ts';
 import { engines } from './engines.ts';
 import { exportModel } from './export.ts';
@@ -18,12 +22,6 @@ import { runs } from './runs.ts';
 const LONG_MS = 300_000;
 const TESTING = fileURLToPath(new URL('../lib/testing/', import.meta.url));
 const BIN = fileURLToPath(new URL('../bin/contigua.mjs', import.meta.url));
-
-interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 interface Running {
   readonly ended: Promise<Ended>;
@@ -73,6 +71,7 @@ function start(argv: readonly string[]): Running {
   return command;
 }
 const contigua = (line: string) => start(line.split(' ')).ended;
+const inside = (line: string) => contiguaInside(line.split(' '), folder);
 
 let folder = '';
 beforeAll(async () => {
@@ -81,8 +80,9 @@ beforeAll(async () => {
   for (const [path, bytes] of Object.entries((await tinyModel()).files)) {
     await writeFile(join(folder, 'tiny', 'transformer', path), bytes);
   }
-  const planned = await start(['plan', 'tiny', '--intervals', '[[0,1]]', '--out', 'plan.json']).ended;
+  const planned = await inside('plan tiny --intervals [[0,1]] --out plan.json');
   expect(planned.code).toBe(0);
+  await copyFreshDatabase(join(folder, 'data'));
 }, LONG_MS);
 afterAll(async () => {
   const left = [...running];
@@ -93,13 +93,13 @@ afterAll(async () => {
 
 const read = (path: string) => readFile(join(folder, path));
 /** Steps that stderr has told of the interval, in order. */
-const toldSteps = (stderr: string) => [...stderr.matchAll(/^0-1: (\d+) of 400/gm)].map(([, step]) => Number(step));
+const toldSteps = (stderr: string) => [...stderr.matchAll(/^0-1: (\d+) of 4000/gm)].map(([, step]) => Number(step));
 const runView = z.object({
   jobs: z.array(z.object({ state: z.string(), step: z.int(), checkpointStep: z.int(), attempt: z.int() })),
 });
 const runList = z.array(z.object({ id: z.string(), state: z.string() }));
 async function runsIn(data: string) {
-  return runList.parse(JSON.parse((await contigua(`runs --json --data-folder ${data}`)).stdout));
+  return runList.parse(JSON.parse((await inside(`runs --json --data-folder ${data}`)).stdout));
 }
 
 const context = { signal: new AbortController().signal };
@@ -107,7 +107,7 @@ const TRAIN = 'distil tiny --plan plan.json --data synthetic --engine wasm --slo
 
 describe('contigua distil', () => {
   it('tells what a run will take and makes none', { timeout: LONG_MS }, async () => {
-    const told = await contigua(`${TRAIN} --estimate --data-folder data`);
+    const told = await inside(`${TRAIN} --estimate --data-folder data`);
     expect({ code: told.code, stdout: told.stdout }).toEqual({ code: 0, stdout: '' });
     expect(told.stderr).toMatch(
       /SYNTHETIC inputs[\s\S]*1 interval \(0-1\), 2 → 1 blocks\nestimate: [\s\S]*\nthe teacher stays in memory; .* of its states \(f32\) are kept on disk\n/,
@@ -122,7 +122,7 @@ describe('contigua distil', () => {
     expect(stdout).toMatch(/interval +stream +steps +student +first block +probes +removal +relative/);
     expect(stdout).toMatch(/\n0-1 +image +4 +\d/);
     expect(stdout).toContain('0-1 plugged in: relative output error');
-    const inspected = await contigua('inspect small --json');
+    const inspected = await inside('inspect small --json');
     expect(JSON.parse(inspected.stdout)).toMatchObject({ numBlocks: 1 });
     expect(parseRunPlan(String(await read('small/plan.json')), 'plan.json').edits.map(({ by }) => by)).toEqual([
       'student',
@@ -136,10 +136,12 @@ describe('contigua distil', () => {
     const traces = join(TESTING, 'traces');
     await copyFreshDatabase(join(folder, 'given'));
     await cp(join(TESTING, 'models/flux'), join(folder, 'flux'), { recursive: true });
-    await contigua('plan flux --intervals [[1,2]] --out flux-plan.json');
+    await inside('plan flux --intervals [[1,2]] --out flux-plan.json');
     const line = (...more: string[]) =>
-      start(['distil', 'flux', '--engine', 'wasm', '--slots', '1', '--batch', '2', '--data-folder', 'given', ...more])
-        .ended;
+      contiguaInside(
+        ['distil', 'flux', '--engine', 'wasm', '--slots', '1', '--batch', '2', '--data-folder', 'given', ...more],
+        folder,
+      );
     const data = ['--data', join(traces, 'flux/calibration.safetensors')];
     const states = ['--boundaries', join(traces, 'flux/boundaries.safetensors')];
     const plan = ['--plan', 'flux-plan.json', '--steps', '2', '--out', 'flux-small'];
@@ -174,34 +176,38 @@ describe('contigua distil', () => {
     const weights = 'transformer/diffusion_pytorch_model.safetensors';
     expect((await read(`teacher/${weights}`)).equals(await read(`tiny/${weights}`))).toBe(true);
 
-    const unknown = await start(['export', id, '--out', 'never', '--plugged', '0-9', ...where]).ended;
+    const unknown = await contiguaInside(['export', id, '--out', 'never', '--plugged', '0-9', ...where], folder);
     expect(unknown.code).toBe(2);
-    const rootless = await contigua(`export ${id} --out never --data-folder data`);
+    const rootless = await inside(`export ${id} --out never --data-folder data`);
     expect(rootless.code).toBe(1);
     expect(rootless.stderr).toContain('--model FOLDER');
-    const occupied = await start(['export', id, '--out', 'tiny', ...where]).ended;
+    const occupied = await contiguaInside(['export', id, '--out', 'tiny', ...where], folder);
     expect(occupied.stderr).toMatch(/tiny: The model folder cannot be written; found 1 other file in it/);
-    const missing = await contigua('runs nowhere --data-folder data');
+    const missing = await inside('runs nowhere --data-folder data');
     expect(missing).toMatchObject({ code: 1, stdout: '' });
     expect(missing.stderr).toMatch(/found nowhere/);
     expect(await readdir(folder)).not.toContain('never');
   });
 
-  it.each(['SIGINT', 'SIGTERM'] as const)(
-    'stores its last step at %s and goes on from it with the same command, while nobody else may have its folder',
-    {
-      timeout: LONG_MS,
-    },
-    async (signal) => {
-      const data = `paused-${signal}`;
-      await copyFreshDatabase(join(folder, data));
-      const line = `${TRAIN} --steps 400 --seed 1 --data-folder ${data} --out later`;
+  it('stores its last step at SIGINT and at SIGTERM and goes on from it with the same command, while nobody else may have its folder', {
+    timeout: 2 * LONG_MS,
+  }, async () => {
+    await copyFreshDatabase(join(folder, 'paused'));
+    const line = `${TRAIN} --steps 4000 --seed 1 --data-folder paused --out later`;
+    let checkpointStep = 0;
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      const isFirst = signal === 'SIGINT';
       const begun = start(line.split(' '));
-      await begun.says(/0-1: ([4-9]\d|\d{3}) of 400/);
-      await expect(runs(['--data-folder', join(folder, data)], context)).rejects.toMatchObject({
-        code: 'database-in-use',
-        message: expect.stringMatching(/Another process uses this data folder; found process \d+ .*--data-folder/),
-      });
+      // The second goes on from the checkpoint of the first.
+      await begun.says(
+        isFirst ? /0-1: ([4-9]\d|\d{3,}) of 4000/ : /resumes: 0 of 1 done[\s\S]*\n0-1: [1-9]\d* of 4000/,
+      );
+      if (isFirst) {
+        await expect(runs(['--data-folder', join(folder, 'paused')], context)).rejects.toMatchObject({
+          code: 'database-in-use',
+          message: expect.stringMatching(/Another process uses this data folder; found process \d+ .*--data-folder/),
+        });
+      }
       begun.kill(signal);
       // npm passes the terminal's signal on to its child, which has it already.
       setTimeout(() => begun.kill(signal), 100);
@@ -211,24 +217,26 @@ describe('contigua distil', () => {
       const paused = await begun.ended.finally(() => clearInterval(again));
       expect(paused.stderr).toMatch(/is paused \(0-1 at step \d+\)\. The same command resumes it/);
       expect(paused.code).toBe(130);
-      const [{ id } = { id: '' }] = await runsIn(data);
-      const shown = await contigua(`runs ${id} --json --data-folder ${data}`);
+      const told = toldSteps(paused.stderr);
+      expect(Math.min(...told)).toBeGreaterThanOrEqual(checkpointStep);
+      const [{ id } = { id: '' }] = await runsIn('paused');
+      const shown = await inside(`runs ${id} --json --data-folder paused`);
       const [job] = runView.parse(JSON.parse(shown.stdout)).jobs;
       // Nothing that was told is lost: the checkpoint is of the very last step.
-      expect(job).toMatchObject({ state: 'paused', attempt: 1 });
+      expect(job).toMatchObject(isFirst ? { state: 'paused', attempt: 1 } : { state: 'paused' });
       expect(job?.checkpointStep).toBe(job?.step);
-      expect(job?.checkpointStep).toBeGreaterThanOrEqual(toldSteps(paused.stderr).at(-1) ?? 400);
+      expect(job?.checkpointStep).toBeGreaterThanOrEqual(told.at(-1) ?? 4000);
       expect(await readdir(folder)).not.toContain('later');
-
-      // To its end is another test's business: that it goes on from that checkpoint is this one's.
-      const resumed = start(line.split(' '));
-      await resumed.says(/resumes: 0 of 1 done[\s\S]*\n0-1: [1-9]\d* of 400 .*wasm/);
-      resumed.kill(signal);
-      const { code, stderr } = await resumed.ended;
-      expect(Math.min(...toldSteps(stderr))).toBeGreaterThanOrEqual(job?.checkpointStep ?? 400);
-      expect(code).toBe(130);
-    },
-  );
+      checkpointStep = job?.checkpointStep ?? 4000;
+    }
+    // To its end is another test's business: that it goes on from that checkpoint is this one's.
+    const resumed = start(line.split(' '));
+    await resumed.says(/resumes: 0 of 1 done[\s\S]*\n0-1: [1-9]\d* of 4000 .*wasm/);
+    resumed.kill('SIGTERM');
+    const { code, stderr } = await resumed.ended;
+    expect(Math.min(...toldSteps(stderr))).toBeGreaterThanOrEqual(checkpointStep);
+    expect(code).toBe(130);
+  });
 
   it('refuses a plan of another model', async () => {
     const plan = String(await read('plan.json')).replace(/sha256:[0-9a-f]{8}/, 'sha256:00000000');

@@ -9,11 +9,11 @@ import { goldenCase } from '../lib/core/model/index.ts';
 import { SD3_GOLDENS } from '../lib/core/model/sd3/goldens.ts';
 import { parsePlan } from '../lib/core/plan/index.ts';
 import { tinyModel } from '../lib/testing/tiny-model.ts';
-import { contiguaInside, spawnContigua } from './contigua-fixtures.ts';
+import { contiguaInside } from './contigua-fixtures.ts';
 
 let folder = '';
 
-const contigua = (...argv: string[]) => spawnContigua(argv, folder);
+const contigua = (...argv: string[]) => contiguaInside(argv, folder);
 
 async function writeModel(name: string, files: Readonly<Record<string, Uint8Array>>): Promise<void> {
   await mkdir(join(folder, name, 'transformer'), { recursive: true });
@@ -44,7 +44,7 @@ const sampleOf = async (model: string) => {
     '--out',
     'out.safetensors',
     '--engine',
-    'cpu',
+    'wasm',
   );
   expect(code, stderr).toBe(0);
   const bytes = await readFile(join(folder, 'out.safetensors'));
@@ -53,7 +53,7 @@ const sampleOf = async (model: string) => {
 
 describe('contigua plan --modulation and contigua export --plan', () => {
   it('plan by the error allowed, say what it saves, and write a folder that opens with the same outputs', async () => {
-    const planned = await contigua('plan', 'tiny', '--modulation', '0.0001%', '--out', 'plan.json', '--engine', 'cpu');
+    const planned = await contigua('plan', 'tiny', '--modulation', '0.0001%', '--out', 'plan.json', '--engine', 'wasm');
     expect(planned.code, planned.stderr).toBe(0);
     expect(planned.stderr).toMatch(/modulations at rank \d+: .* error at held-out timesteps; saves .* parameters/);
     expect(planned.stderr).toMatch(/error by rank: 1: .* %, 2: /);
@@ -63,7 +63,7 @@ describe('contigua plan --modulation and contigua export --plan', () => {
     expect(edit).toHaveProperty('fitError');
     expect((edit as { fitError: number }).fitError).toBeLessThanOrEqual(1e-6);
 
-    const exported = await contigua('export', 'tiny', '--plan', 'plan.json', '--out', 'shared', '--engine', 'cpu');
+    const exported = await contigua('export', 'tiny', '--plan', 'plan.json', '--out', 'shared', '--engine', 'wasm');
     expect(exported.code, exported.stderr).toBe(0);
     expect(exported.stderr).toContain('No class of diffusers or PPCL reads shared modulations');
     const card = await readFile(join(folder, 'shared/README.md'), 'utf8');
@@ -73,16 +73,16 @@ describe('contigua plan --modulation and contigua export --plan', () => {
     const scale = Math.max(...whole.map(Math.abs));
     for (const [i, x] of shared.entries()) expect(Math.abs(x - whole[i]!)).toBeLessThan(2e-5 * scale);
     // An earlier export makes room.
-    expect((await contigua('export', 'tiny', '--plan', 'plan.json', '--out', 'shared', '--engine', 'cpu')).code).toBe(
+    expect((await contigua('export', 'tiny', '--plan', 'plan.json', '--out', 'shared', '--engine', 'wasm')).code).toBe(
       0,
     );
   }, 300_000);
 
   it('plan a table over a schedule, which the exported folder refuses to leave', async () => {
     expect(
-      (await contigua('plan', 'tiny', '--modulation', '4steps', '--out', 'table.json', '--engine', 'cpu')).stderr,
+      (await contigua('plan', 'tiny', '--modulation', '4steps', '--out', 'table.json', '--engine', 'wasm')).stderr,
     ).toContain('timesteps: 1, 0.75, 0.5, 0.25');
-    expect((await contigua('export', 'tiny', '--plan', 'table.json', '--out', 'table', '--engine', 'cpu')).code).toBe(
+    expect((await contigua('export', 'tiny', '--plan', 'table.json', '--out', 'table', '--engine', 'wasm')).code).toBe(
       0,
     );
     const { code, stderr } = await contigua(
@@ -93,7 +93,7 @@ describe('contigua plan --modulation and contigua export --plan', () => {
       '--out',
       'o.safetensors',
       '--engine',
-      'cpu',
+      'wasm',
     );
     expect([code, stderr]).toEqual([1, expect.stringMatching(/other timesteps alone.*0\.37.*1, 0\.75, 0\.5, 0\.25/s)]);
   }, 300_000);
@@ -108,7 +108,7 @@ describe('contigua plan --modulation and contigua export --plan', () => {
   ])(
     'are refused for %s at %s, with the reason',
     async (model, what, code, reason) => {
-      const ended = await contiguaInside(['plan', model, '--modulation', what, '--engine', 'cpu'], folder);
+      const ended = await contigua('plan', model, '--modulation', what, '--engine', 'wasm');
       expect([ended.code, ended.stderr]).toEqual([code, expect.stringMatching(reason)]);
       expect(ended.stdout).toBe('');
     },
@@ -116,7 +116,7 @@ describe('contigua plan --modulation and contigua export --plan', () => {
   );
 
   it('measure the output error of shared modulations, or say that it is not measured', async () => {
-    const planOf = (...options: string[]) => contigua('plan', 'tiny', ...options, '--engine', 'cpu');
+    const planOf = (...options: string[]) => contigua('plan', 'tiny', ...options, '--engine', 'wasm');
     const measured = await planOf('--modulation', '8', '--measure');
     expect(measured.code, measured.stderr).toBe(0);
     const plan = parsePlan(measured.stdout, 'plan.json');

@@ -4,10 +4,11 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openFile } from '../lib/core/checkpoint/index.ts';
 import { COMMIT, REPO, type SourceServer, servedBytes, startSourceServer } from '../lib/testing/source-server.ts';
 import { tinyModel } from '../lib/testing/tiny-model.ts';
+import { contiguaInside } from './contigua-fixtures.ts';
 
 const BIN = fileURLToPath(new URL('../bin/contigua.mjs', import.meta.url));
 const ADDRESS = `hf:${REPO}`;
@@ -22,8 +23,11 @@ beforeAll(async () => {
   await writeFile(join(folder, 'in.safetensors'), tiny.inputs);
   const files = Object.entries(tiny.files).map(([path, bytes]) => [`transformer/${path}`, servedBytes(bytes)] as const);
   server = await startSourceServer(new Map([...files, ['in.safetensors', servedBytes(tiny.inputs)]]));
+  vi.stubEnv('HF_ENDPOINT', server.hubUrl);
+  vi.stubEnv('HF_TOKEN', '');
 });
 afterAll(async () => {
+  vi.unstubAllEnvs();
   await server.close();
   await rm(folder, { recursive: true });
 });
@@ -32,10 +36,11 @@ beforeEach(() => {
   server.asked.length = 0;
 });
 
+const inside = (argv: readonly string[]) => contiguaInside(argv, folder);
+
 function contigua(argv: readonly string[], interruptOn?: () => boolean) {
-  const env = { ...process.env, HF_ENDPOINT: server.hubUrl, HF_TOKEN: '' };
   return new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve, reject) => {
-    const child = spawn(process.execPath, [BIN, ...argv], { cwd: folder, env });
+    const child = spawn(process.execPath, [BIN, ...argv], { cwd: folder });
     const poll = setInterval(() => interruptOn?.() && child.kill('SIGINT') && clearInterval(poll), 20);
     let [stdout, stderr] = ['', ''];
     child.stdout.on('data', (chunk) => {
@@ -62,7 +67,7 @@ describe('contigua with a remote model', () => {
 
   it('runs it, with inputs from there too, as it runs a local one', async () => {
     const argv = ['forward', ADDRESS, '--inputs', `${ADDRESS}/in.safetensors`, '--out', 'out.safetensors'];
-    const { code, stderr } = await contigua([...argv, '--engine', 'cpu']);
+    const { code, stderr } = await inside([...argv, '--engine', 'cpu']);
     expect(stderr).toContain(`inputs: ${ADDRESS}@${COMMIT}/in.safetensors`);
     expect(stderr).toContain('wrote out.safetensors');
     expect(code).toBe(0);
@@ -72,17 +77,17 @@ describe('contigua with a remote model', () => {
   });
 
   it('reads a model folder on any web server', async () => {
-    const { code, stdout } = await contigua(['inspect', `${server.url}/`, '--json']);
+    const { code, stdout } = await inside(['inspect', `${server.url}/`, '--json']);
     expect(JSON.parse(stdout)).toMatchObject({ name: '127.0.0.1', numBlocks: 2 });
     expect(code).toBe(0);
   });
 
   it('keeps what it read where it is told to', async () => {
     const argv = ['inspect', ADDRESS, '--cache-dir', 'cache', '--cache-gb', '0.01'];
-    expect((await contigua(argv)).code).toBe(0);
+    expect((await inside(argv)).code).toBe(0);
     expect((await readdir(join(folder, 'cache'))).length).toBeGreaterThan(0);
     server.asked.length = 0;
-    expect((await contigua(argv)).code).toBe(0);
+    expect((await inside(argv)).code).toBe(0);
     expect(server.asked.filter(({ path }) => path.includes('/resolve/'))).toEqual([]);
   });
 
@@ -90,7 +95,7 @@ describe('contigua with a remote model', () => {
     ['hf:Qwen', 2, /expected hf:OWNER\/NAME/],
     ['hf:lab/other', 1, /hf:lab\/other@main: The hub has no such repository/],
   ])('says what is wrong with %s', async (address, code, message) => {
-    const ended = await contigua(['inspect', address]);
+    const ended = await inside(['inspect', address]);
     expect(ended.stderr).toMatch(message);
     expect(ended.code).toBe(code);
   });
@@ -104,18 +109,18 @@ describe('contigua with a remote model', () => {
 
   it('distils it and exports the run, from the commit that the run began with', async () => {
     const plan = ['plan', ADDRESS, '--intervals', '[[0,1]]', '--by', 'student', '--out', 'plan.json'];
-    expect((await contigua(plan)).code).toBe(0);
+    expect((await inside(plan)).code).toBe(0);
     const settings = ['--data', 'synthetic', '--steps', '2', '--batch', '1', '--engine', 'wasm', '--cache-gb', '0'];
     const distilled = await contigua(['distil', ADDRESS, '--plan', 'plan.json', '--out', 'smaller', ...settings]);
     expect(distilled.stderr).toContain('wrote smaller: 2 → 1 blocks');
     expect(distilled.code).toBe(0);
     const run = /\(run ([^)]+)\)/.exec(distilled.stderr)?.[1] ?? '';
-    const again = await contigua(['export', run, '--out', 'again']);
+    const again = await inside(['export', run, '--out', 'again']);
     expect(again.stderr).toContain('or the address, that the run was made with');
     expect(again.stderr).toContain(`${ADDRESS}@${COMMIT}`);
     expect(again.code).toBe(1);
-    const named = await contigua(['export', run, '--out', 'again', '--model', ADDRESS]);
+    const named = await inside(['export', run, '--out', 'again', '--model', ADDRESS]);
     expect(named.stderr).toContain('wrote again: 2 → 1 blocks');
-    expect((await contigua(['inspect', 'again'])).stdout).toContain('1, of');
+    expect((await inside(['inspect', 'again'])).stdout).toContain('1, of');
   }, 300_000);
 });

@@ -1,16 +1,14 @@
 /** What a terminal would obey stays text: names of models and of runs that an earlier version let in. */
-import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openEmbedded } from '../lib/server/database/embedded.ts';
 import { copyFreshDatabase } from '../lib/server/database/testing.ts';
 import { exampleRequest } from '../lib/server/testing.ts';
 import { tinyModel } from '../lib/testing/tiny-model.ts';
+import { contiguaInside, spawnContigua } from './contigua-fixtures.ts';
 
-const BIN = fileURLToPath(new URL('../bin/contigua.mjs', import.meta.url));
 /** Clears the screen, sets the title, forges a line, reverses the order. */
 const EVIL = 'n\u001b[2J\u001b]0;owned\u0007\r\nforged  done\u009b2K\u202e';
 /** A line feed ends a line, and nothing else may move a terminal. */
@@ -39,22 +37,10 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-function contigua(...argv: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [BIN, ...argv], { cwd: folder });
-    const output = { stdout: '', stderr: '' };
-    for (const name of ['stdout', 'stderr'] as const) {
-      child[name].setEncoding('utf8').on('data', (chunk) => {
-        output[name] += chunk;
-      });
-    }
-    child.once('error', reject);
-    child.once('close', (code) => resolve({ code, ...output }));
-  });
-}
+const contigua = (...argv: string[]) => contiguaInside(argv, folder);
 
 it('lists runs in a line each, whatever their names', async () => {
-  const { stdout } = await contigua('runs', '--data-folder', 'data');
+  const { stdout } = await spawnContigua(['runs', '--data-folder', 'data'], folder);
   expect(stdout).not.toMatch(OBEYED);
   expect(stdout.split('\n')).toHaveLength(2);
   expect(stdout).toContain('n\\x1b[2J\\x1b]0;owned\\x07\\r\\nforged  done\\x9b2K\\u{202e}\n');

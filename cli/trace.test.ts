@@ -1,13 +1,12 @@
-/** Traces on the command line, as a process of its own. */
-import { execFile } from 'node:child_process';
+/** Traces on the command line. */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseReport } from '../lib/core/report/index.ts';
+import { contiguaInside, spawnContigua } from './contigua-fixtures.ts';
 
-const BIN = fileURLToPath(new URL('../bin/contigua.mjs', import.meta.url));
 const TESTING = fileURLToPath(new URL('../lib/testing/', import.meta.url));
 const TRACE = join(TESTING, 'traces/flux/trace.safetensors');
 
@@ -17,13 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-function contigua(...argv: readonly string[]): Promise<{ code: unknown; stdout: string; stderr: string }> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, [BIN, ...argv], { cwd: folder }, (error, stdout, stderr) => {
-      resolve({ code: error ? error.code : 0, stdout, stderr });
-    });
-  });
-}
+const contigua = (...argv: string[]) => contiguaInside(argv, folder);
 
 describe('contigua with a trace', () => {
   it('analyses it without the model, named as MODEL or with --trace', async () => {
@@ -81,17 +74,9 @@ describe('contigua with a trace', () => {
 
   it('captures one of its own, which it analyses', async () => {
     const model = join(TESTING, 'models/qwen-image');
-    const written = await contigua(
-      'capture',
-      model,
-      '--out',
-      'own',
-      '--samples',
-      '16',
-      '--engine',
-      'cpu',
-      '--intervals',
-      '0-1',
+    const written = await spawnContigua(
+      ['capture', model, '--out', 'own', '--samples', '16', '--engine', 'cpu', '--intervals', '0-1'],
+      folder,
     );
     expect(written).toMatchObject({ code: 0 });
     expect(written.stderr).toMatch(
