@@ -8,13 +8,13 @@ import { goldenCase } from '../lib/core/model/index.ts';
 import { parsePlan } from '../lib/core/plan/index.ts';
 import { parseReport } from '../lib/core/report/index.ts';
 import { tinyModel } from '../lib/testing/tiny-model.ts';
-import { spawnContigua } from './contigua-fixtures.ts';
+import { contiguaInside } from './contigua-fixtures.ts';
 
 /** A command starts processes and an engine, on a machine that may be busy. */
 const PATIENCE_MS = 600_000;
 let folder = '';
 
-const contigua = (command: string) => spawnContigua(command.split(' '), folder);
+const contigua = (command: string) => contiguaInside(command.split(' '), folder);
 
 const text = (path: string) => readFile(join(folder, path), 'utf8');
 
