@@ -32,7 +32,15 @@ export function goldenValue(k: number, tensor: number): number {
 }
 
 function goldenInput(length: number, tensor: number): Float32Array<ArrayBuffer> {
-  return Float32Array.from({ length }, (_, k) => goldenValue(k, tensor));
+  const values = new Float32Array(length);
+  for (let k = 0; k < length; k++) values[k] = goldenValue(k, tensor);
+  return values;
+}
+
+function goldenWeight(length: number, tensor: number, base: number): Float32Array<ArrayBuffer> {
+  const values = new Float32Array(length);
+  for (let k = 0; k < length; k++) values[k] = base + Math.fround(WEIGHT_AMPLITUDE * goldenValue(k, tensor));
+  return values;
 }
 
 /** A whole checkpoint in memory; a tensor's index is its place among all names, sorted by code point. */
@@ -47,10 +55,7 @@ export function goldenCheckpoint(config: ModelConfig): Checkpoint<DType> {
       const length = elementsOf(shape);
       const base = CENTRED_ON_ONE.has(name.split('.').at(-2) ?? '') ? 1 : 0;
       // A table that the class computes keeps its values.
-      parts.push(
-        buffer?.(0, length) ??
-          Float32Array.from({ length }, (_, k) => base + Math.fround(WEIGHT_AMPLITUDE * goldenValue(k, index))),
-      );
+      parts.push(buffer?.(0, length) ?? goldenWeight(length, index, base));
       tensors.set(name, { name, dtype: 'F32', shape, file, start: position, end: position + 4 * length });
       position += 4 * length;
     });
