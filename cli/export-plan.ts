@@ -17,7 +17,7 @@ import { type Exporter, editedConfigText, exportModel } from '../lib/core/export
 import { openTeacher } from '../lib/core/export/open-teacher.ts';
 import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
 import { MAX_JSON_BYTES } from '../lib/core/json-text.ts';
-import { editableModel, parseModelConfig } from '../lib/core/model/config-index.ts';
+import { editableModel, editedReader, parseModelConfig } from '../lib/core/model/config-index.ts';
 import { modulationsFile } from '../lib/core/modulation/index.ts';
 import { assertPlanFits, type Plan, parsePlan } from '../lib/core/plan/index.ts';
 import { calibrationRequest } from './analyse.ts';
@@ -83,6 +83,7 @@ export async function exportPlan(
     const { url } = await modelSource(args.model, signal);
     const runs = runsOf(plan.edits);
     const { fingerprint, family, width } = model;
+    const config = parseModelConfig(JSON.stringify(model.config), 'config.json');
     const errors = new Map(
       [
         ...fitted.map(({ edit, quality: { error } }) => ({ edit, error })),
@@ -115,8 +116,9 @@ export async function exportPlan(
     const { blocks, parameters } = plan;
     const counted = [parameters.before, parameters.after].map((n) => n.toLocaleString('en-US')).join(' → ');
     tell(`wrote ${out}: ${blocks.before} → ${blocks.after} blocks, ${counted} parameters`);
-    if (shared.length > 0) {
-      tell('No class of diffusers or PPCL reads shared modulations: the folder opens in Contigua alone.');
+    const told = editedReader(config, editSetOf(plan.edits, editableModel(config), planPath));
+    if (!('why' in told) && told.reader?.module === null) {
+      tell('No class of diffusers or PPCL reads the result: the folder opens in Contigua alone.');
     }
   } finally {
     await fitting.remove().finally(() => rm(folder, { recursive: true, force: true }));

@@ -196,8 +196,8 @@ Lists the runs in the database, or shows one: its settings, its intervals and th
 contigua export MODEL --plan PLAN.json --out FOLDER [options]
 Writes a run's model as a diffusers folder: the teacher with finished students plugged in, its own blocks everywhere else. With
 --plan, the model that a plan leaves without training: runs with nothing in their place; linear maps for text groups and
-feed-forward layers, fitted here on the states of the model with these edits in place, which PPCL's class reads; and shared
-modulations, which open in Contigua and in no class of diffusers.
+feed-forward layers, fitted here on the states of the model with these edits in place, which PPCL's class reads for Qwen-Image;
+and shared modulations. Those, and narrower blocks of the other families, open in Contigua and in no class of diffusers.
 
   --out FOLDER        required; must be new, empty or an earlier export
   --plugged KEYS      students to plug in, as in 3-4,7-9 (all finished ones); "" for none

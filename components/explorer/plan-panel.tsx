@@ -121,6 +121,7 @@ const EXPORT_COMMAND = ['contigua export MODEL', '--plan plan.json', '--out smal
 /** What is not done with narrower blocks here, and what does it. */
 function NarrowerNote() {
   const narrower = useSelection(chosenNarrower);
+  const readBy = useModel(({ summary }) => summary?.narrower.readBy);
   if (narrower.length === 0) return null;
   const isShared = narrower.some(({ on }) => on === 'modulation');
   const isMapped = narrower.some(({ on }) => on !== 'modulation');
@@ -128,7 +129,7 @@ function NarrowerNote() {
     <div className="mt-2 space-y-1 rounded-md border border-line bg-panel-2 px-2 py-1.5 text-2xs text-muted">
       <p>
         {isMapped ? 'Here, maps of text groups and FFNs are fitted in closed form; Distil trains them. ' : ''}
-        {isShared ? 'Contigua alone reads shared modulations; diffusers does not. ' : ''}
+        {isShared || readBy ? 'Contigua alone reads the result; diffusers does not. ' : ''}
         Without training, this writes the smaller model from the downloaded plan:
       </p>
       <code className="block text-ink">

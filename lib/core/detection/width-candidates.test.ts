@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { editKey, ffnEdit, textStreamEdit } from '../edit/index.ts';
-import { parseModelConfig, whyNotAt } from '../model/config-index.ts';
+import { architectureOf, parseModelConfig, whyNotAt } from '../model/config-index.ts';
 import type { AnalysisReport, WidthDamage } from '../report/index.ts';
 import { leastFfns, leastTextGroups, rankWidth, whyNoCandidates, widthCandidates } from './index.ts';
 
@@ -29,14 +29,22 @@ describe('what could be made narrower', () => {
     expect(whyNoCandidates('ffn', QWEN)).toBeNull();
   });
 
-  it('is nothing in a model whose family declares no parts, with the reason', () => {
-    expect(widthCandidates('text-all', NO_REPORT, FLUX)).toEqual([]);
-    expect(whyNoCandidates('text-all', FLUX)).toMatch(/no class of FLUX\.1/);
+  it('is what blocks of both streams allow, and nothing of single-stream blocks, with the reason', () => {
+    const { numBlocks } = FLUX;
+    const dual = architectureOf(FLUX).blocks.filter(({ stack }) => stack === 'dual').length;
+    const ends = widthCandidates('text-all', NO_REPORT, FLUX).map((edit) => (edit.on === 'ffn' ? -1 : edit.last));
+    expect(Math.max(...ends)).toBe(dual - 1);
+    expect(widthCandidates('ffn', NO_REPORT, FLUX)).toHaveLength(2 * dual);
+    expect([whyNoCandidates('text-all', FLUX), whyNoCandidates('ffn', FLUX)]).toEqual([null, null]);
+    const single = parseModelConfig(JSON.stringify({ ...FLUX.raw, num_layers: 0 }), 'config.json');
+    expect(single.numBlocks).toBe(numBlocks - dual);
+    expect(widthCandidates('text-all', NO_REPORT, single)).toEqual([]);
+    expect(whyNoCandidates('text-all', single)).toMatch(/one sequence/);
     expect(whyNotAt(FLUX, FLUX.numBlocks - 1, 'ffn')).toMatch(/side by side.*proj_out/);
     expect(whyNotAt(FLUX, FLUX.numBlocks - 1, 'text-stream')).toMatch(/one sequence/);
     const sd3 = parseModelConfig('{"_class_name":"SD3Transformer2DModel"}', 'config.json');
     expect(whyNotAt(sd3, sd3.numBlocks - 1, 'text-stream')).toMatch(/gives no text/);
-    expect(whyNotAt(sd3, 0, 'text-stream')).toMatch(/no class of Stable Diffusion 3/);
+    expect(whyNotAt(sd3, 1, 'text-stream')).toBeNull();
   });
 
   it('is ranked by the damage to the output, an overflow last', () => {

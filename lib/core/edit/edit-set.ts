@@ -24,6 +24,8 @@ export interface EditableModel extends Depth {
   readonly width: number | null;
   /** Id of the stream that `text-stream` edits hold back; null where it is not known or there is none. */
   readonly textStream: string | null;
+  /** Streams whose feed-forward layers a block loses when a run makes it the last one. */
+  readonly endsWithout?: readonly string[] | undefined;
   /** Why the model's structure does not allow the edit, in a sentence; null where it does. */
   whyNot(edit: WidthEdit): string | null;
 }
@@ -166,7 +168,7 @@ function checkFfns(
   edits: readonly FfnEdit[],
   runs: RunSet,
   groups: readonly TextStreamEdit[],
-  { textStream }: EditableModel,
+  { textStream, numBlocks, endsWithout = [] }: EditableModel,
   where: string,
 ): void {
   const seen = new Set<string>();
@@ -176,6 +178,15 @@ function checkFfns(
     if (seen.has(key)) throw clash(where, 'A feed-forward layer is replaced twice', key, 'each once');
     seen.add(key);
     checkStays(block, runs, `The ${stream} feed-forward layers of block ${block}`, where);
+    const run = intervalAt(runs, block);
+    if (run?.last === numBlocks - 1 && endsWithout.includes(stream)) {
+      throw clash(
+        where,
+        `Block ${block} has no ${stream} feed-forward layers`,
+        `the run ${editKey(run)} makes it the last block, which gives no ${stream}`,
+        'a run that ends before the last block, or other layers',
+      );
+    }
     const group = stream === textStream ? intervalAt(groups, block) : null;
     if (group && group.first !== block) {
       throw clash(

@@ -171,7 +171,7 @@ export function beside(runs: RunSet, before: EditSet, model: SelectableModel): E
 const groupsOf = (edits: EditSet): TextStreamEdit[] => edits.filter((edit) => edit.on === 'text-stream');
 
 /** Without edits of what runs and text groups take away. */
-function withoutClosed(edits: EditSet, { textStream = null }: SelectableModel): EditSet {
+function withoutClosed(edits: EditSet, { textStream = null, endsWithout = [], numBlocks }: SelectableModel): EditSet {
   const runs = runsOf(edits);
   const groups = groupsOf(edits);
   const removed = new Set(removedBlocks(runs));
@@ -179,7 +179,9 @@ function withoutClosed(edits: EditSet, { textStream = null }: SelectableModel): 
     if (edit.on === 'ffn') {
       const group = edit.stream === textStream ? intervalAt(groups, edit.block) : null;
       const isHeld = group !== null && group.first !== edit.block;
-      return removed.has(edit.block) || isHeld ? [] : [edit];
+      const run = intervalAt(runs, edit.block);
+      const isAtEnd = run?.last === numBlocks - 1 && endsWithout.includes(edit.stream);
+      return removed.has(edit.block) || isHeld || isAtEnd ? [] : [edit];
     }
     if (edit.on !== 'modulation' || edit.blocks === 'all') return [edit];
     const left = edit.blocks.filter((block) => !removed.has(block));

@@ -84,13 +84,16 @@ export async function studentWeights(input: StudentWeightsInput): Promise<readon
     const from = blockAt(teacher, old);
     const form = forms.get(old) ?? {};
     const isNarrow = Object.keys(form).length > 0;
+    const plainTo = blockAt({ blocks: plainBlocks }, place);
     const own = new Set(from.tensors.map(({ name }) => name));
     return {
       old,
       prefix: from.prefix,
-      tuned: (tensor: string) => trained.fineTuned.get(`${blockAt({ blocks: plainBlocks }, place).prefix}${tensor}`),
-      conversion: isNarrow ? formRows(from, form) : conversionOf(config, from, to),
-      isNarrow,
+      tuned: (tensor: string) => trained.fineTuned.get(`${plainTo.prefix}${tensor}`),
+      /** What a form leaves of the tensors of the whole block in its place. */
+      formRows: isNarrow ? formRows(plainTo, form) : null,
+      /** What the block in its place is made of. */
+      conversion: conversionOf(config, from, isNarrow ? plainTo : to),
       /** Maps are written in the type of the block's weights. */
       like: from.tensors[0]?.name ?? '',
       maps: isNarrow ? to.tensors.filter(({ name }) => !own.has(name)) : [],
@@ -105,8 +108,8 @@ export async function studentWeights(input: StudentWeightsInput): Promise<readon
     const storedAs = (tensor: string) => teacherTensors(`${place?.prefix ?? ''}${tensor}`);
     const map = place && maps.get(`${place.old}.${local}`);
     if (map) return { name, shape, ...castOf(map, storedAs(place.like), input.dtype) };
-    // A student of a run and a fine-tuned block are whole, in the form of their new place.
-    const rows = trainedHere && !place?.isNarrow ? undefined : place?.conversion?.get(local);
+    // A student of a run and a fine-tuned block are whole, and of the kind of their new place already.
+    const rows = place?.formRows?.get(local) ?? (trainedHere ? undefined : place?.conversion?.get(local));
     if (rows) {
       const written = (tensor: string) => {
         const whole = place?.tuned(tensor) ?? student?.get(tensor);

@@ -111,8 +111,11 @@ export interface FfnPart {
   readonly layers: string;
   /** Name of the map. */
   readonly linear: string;
-  /** The matrix that modulates them, and its rows that only they use, exclusive at the end. */
-  readonly modulation: { readonly matrix: string; readonly from: number; readonly to: number };
+  /**
+   * The matrix that modulates them, and its rows that only they use, exclusive at the end; left out where the block holds no such
+   * matrix.
+   */
+  readonly modulation?: { readonly matrix: string; readonly from: number; readonly to: number };
 }
 
 /** A text stream that is held back: its layers go but for those that queries, keys and values come from. */
@@ -124,6 +127,10 @@ export interface TextPart {
   readonly projector: string;
   /** Name of the map of the text state itself at the end of a group. */
   readonly end: string;
+  /** Kind of a block that holds its text; left out where it is the block's own, with `-held`. */
+  readonly kind?: string;
+  /** Layers of the text's queries go too, and attention has those of the other tokens alone. */
+  readonly dropsQueries?: boolean;
 }
 
 /** A layer from the conditioning to shifts, scales and gates. */
@@ -182,6 +189,10 @@ export interface Architecture {
   readonly globals: readonly TensorSpec[];
   /** Modulations that blocks share (shared-modulation.ts); left out where there are none. */
   readonly sharedModulations?: readonly SharedModulation[];
+  /** Who reads a model whose blocks are made narrower, in a sentence, where no class does; left out where one reads some. */
+  readonly narrowerReadBy?: string;
+  /** Streams whose feed-forward layers a block loses when runs make it the last one; left out where it keeps all. */
+  readonly endsWithout?: readonly StreamId[];
   /** Why blocks cannot share modulations by a basis or a table, in a sentence; left out where blocks have parts that say so. */
   readonly whyNoSharedModulation?: string;
   /** Why a table over timesteps cannot stand for modulations, in a sentence; left out where the timestep alone conditions blocks. */

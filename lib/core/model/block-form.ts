@@ -75,7 +75,9 @@ export function formRows(block: WholeBlock, { text, linearFfn = [] }: BlockForm)
   const conversion = new Map<string, readonly RowSource[]>();
   const held = text && isPart(block.parts?.text) ? block.parts.text.stream : null;
   for (const stream of linearFfn.filter((one) => one !== held)) {
-    const { matrix, from, to } = partOf(block.parts?.ffn[stream], `linear ${stream}`).modulation;
+    const { modulation } = partOf(block.parts?.ffn[stream], `linear ${stream}`);
+    if (!modulation) continue;
+    const { matrix, from, to } = modulation;
     for (const { name: tensor, shape } of block.tensors.filter((one) => isOf(one, matrix))) {
       const [rows = 0] = shape;
       const parts = [
@@ -102,11 +104,12 @@ function partOf<P extends object>(part: P | NotAPart | undefined, what: string):
 }
 
 function kindOf({ kind, parts }: WholeBlock, { text, modulation }: BlockForm, ffns: readonly StreamId[]): string {
-  const held = text && isPart(parts?.text) ? parts.text.stream : null;
+  const part = text && isPart(parts?.text) ? parts.text : null;
+  const held = part?.stream ?? null;
   const own = Object.entries(parts?.ffn ?? {}).filter(([stream, part]) => isPart(part) && stream !== held);
   const ffn = ffns.length === 0 ? '' : ffns.length === own.length ? '-ffn' : `-${ffns.join('-')}-ffn`;
   const narrow = modulation ? modulationWord(modulation) : '';
-  return `${text ? 'single' : kind}${ffn}${text === 'end' ? '-ehs' : ''}${narrow}`;
+  return `${part ? (part.kind ?? `${kind}-held`) : kind}${ffn}${text === 'end' ? '-ehs' : ''}${narrow}`;
 }
 
 /** Blocks that read different bases are not alike. */
@@ -120,6 +123,8 @@ class Change {
   tensors: readonly TensorSpec[];
   readonly #perToken = new Map<StreamId, number>();
   #perForward = 0;
+  /** Of tokens of this stream no queries are made. */
+  #unasked: StreamId | null = null;
 
   constructor(
     readonly block: WholeBlock,
@@ -131,10 +136,13 @@ class Change {
   flops(tokens: StreamTokens): number {
     let sum = this.#perForward;
     for (const [stream, perToken] of this.#perToken) sum += perToken * (tokens[stream] ?? 0);
-    return sum;
+    if (this.#unasked === null) return sum;
+    const all = Object.values(tokens).reduce((total, count) => total + count, 0);
+    return sum - 4 * (tokens[this.#unasked] ?? 0) * all * this.width;
   }
 
-  holdText({ stream, layers, projector, end }: TextPart, ends: boolean): void {
+  holdText({ stream, layers, projector, end, dropsQueries = false }: TextPart, ends: boolean): void {
+    if (dropsQueries) this.#unasked = stream;
     for (const start of layers) this.#drop(start, stream);
     this.#addMap(projector, stream);
     if (ends) this.#addMap(end, stream);
@@ -143,6 +151,7 @@ class Change {
   linearise(stream: StreamId, { layers, linear, modulation }: FfnPart): void {
     this.#drop(layers, stream);
     this.#addMap(linear, stream);
+    if (!modulation) return;
     const { matrix, from, to } = modulation;
     const times = this.#modulations().find((one) => one.matrix === matrix)?.times ?? 1;
     this.tensors = this.tensors.map((tensor) => {

@@ -1,10 +1,10 @@
 /**
  * A dual-stream MMDiT block: each stream is modulated, both attend as one sequence, and each stream's result and MLP are added
- * under gates. Qwen-Image and FLUX.1 differ in the tensors' names alone. Call inside tf.tidy.
+ * under gates. Qwen-Image and FLUX.1 differ in the tensors' names alone; FLUX.2 and SD3 take the parts of it that narrower blocks share. Call inside tf.tidy.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { ContiguaError } from '../errors.ts';
-import type { BlockHalf, BlockSpec, ModelConfig, StreamId } from './architecture.ts';
+import type { BlockHalf, BlockSpec, ModelConfig, StreamId, TextPart } from './architecture.ts';
 import { CARRIED_TEXT, type JointContext, type JointState, jointAttention } from './joint-attention.ts';
 import { feedForward, gatedResidual, linear, type Modulation, modulatedNorm, modulationTriples } from './layers.ts';
 import { type TokenTimes, tokenModulations } from './token-times.ts';
@@ -20,10 +20,7 @@ export interface StreamLayers {
 }
 
 /** Names of what a block with a held text stream has in place of the stream's own layers. */
-export interface HeldText {
-  readonly projector: string;
-  readonly end: string;
-}
+export type HeldText = Pick<TextPart, 'projector' | 'end'>;
 
 export interface DualLayers {
   readonly image: StreamLayers;
@@ -88,7 +85,7 @@ export function runDualBlock(
     image = throughMlp(image, block, names.image, imageMlp);
     if (withText && !held) text = throughMlp(text, block, names.text, textMlp);
   }
-  if (withText && held && block.has(`${held.end}.weight`)) text = tf.add(text, linear(text, block.linear(held.end)));
+  if (withText && held) text = throughMap(text, block, held.end) ?? text;
   if (held) return { ...state, image, text };
   return carriesText && modulatedText ? { image, text, [CARRIED_TEXT]: modulatedText } : { image, text };
 }
@@ -100,7 +97,7 @@ function sharedAt({ shared }: DualContext, place: number): Conditioning {
 }
 
 /** What a block that holds its text attends to: a residual map of the text that an earlier block modulated. */
-function projectedText(state: JointState, block: WeightSet, held: HeldText | null): tf.Tensor3D {
+export function projectedText(state: JointState, block: WeightSet, held: HeldText | null): tf.Tensor3D {
   const carried = state[CARRIED_TEXT];
   if (carried && held) return tf.add(carried, linear(carried, block.linear(held.projector)));
   throw new ContiguaError('checkpoint-unsupported', 'A block that holds its text cannot run by itself', {
@@ -109,13 +106,19 @@ function projectedText(state: JointState, block: WeightSet, held: HeldText | nul
   });
 }
 
+/** x + P·x, where the block has the map P. */
+export function throughMap(x: tf.Tensor3D, block: WeightSet, name: string): tf.Tensor3D | null {
+  return block.has(`${name}.weight`) ? tf.add(x, linear(x, block.linear(name))) : null;
+}
+
 function throughMlp(
   x: tf.Tensor3D,
   block: WeightSet,
   { mlp: name, linearMlp }: StreamLayers,
   modulation: Modulation | undefined,
 ): tf.Tensor3D {
-  if (linearMlp && block.has(`${linearMlp}.weight`)) return tf.add(x, linear(x, block.linear(linearMlp)));
+  const mapped = linearMlp ? throughMap(x, block, linearMlp) : null;
+  if (mapped) return mapped;
   if (!modulation) throw new RangeError('Six parts were asked for');
   const [up, down] = [block.linear(`${name}.net.0.proj`), block.linear(`${name}.net.2`)];
   return gatedResidual(x, modulation.gate, feedForward(modulatedNorm(x, modulation), up, down));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ffnEdit, modulationEdit, textStreamEdit, type WidthEdit } from '../edit/index.ts';
+import { editSetOf, ffnEdit, modulationEdit, runEdit, textStreamEdit, type WidthEdit } from '../edit/index.ts';
 import { type ModelConfig, parseModelConfig } from './config-index.ts';
 import { editableModel } from './editable.ts';
 import { editableFrom, whyNone } from './editable-from.ts';
@@ -42,12 +42,30 @@ describe('what a model allows beside runs', () => {
   });
 
   it('has a reason where no block allows it', () => {
-    const [qwen, flux] = [narrowerFacts(CONFIGS[0]![1]), narrowerFacts(CONFIGS[1]![1])];
-    expect([qwen.text, qwen.anyFfn, qwen.modulation].map(whyNone)).toEqual([null, null, null]);
-    expect([flux.text, flux.anyFfn, flux.modulation].map(whyNone)).toEqual([
-      expect.stringContaining('no class of'),
-      expect.stringContaining('no class of'),
-      expect.stringContaining('pooled'),
+    const facts = CONFIGS.map(([, config]) => narrowerFacts(config));
+    // Single-stream blocks alone: neither stream has layers of its own.
+    facts.push(narrowerFacts(configOf({ ...FLUX_GOLDENS[0]!.config, num_layers: 0 })));
+    expect(facts.map(({ text, anyFfn, modulation }) => [text, anyFfn, modulation].map(whyNone))).toEqual([
+      [null, null, null],
+      [null, null, expect.stringContaining('pooled')],
+      [null, null, expect.stringContaining('share one modulation')],
+      [null, null, expect.stringContaining('pooled')],
+      [
+        expect.stringContaining('one sequence'),
+        expect.stringContaining('side by side'),
+        expect.stringContaining('pooled'),
+      ],
     ]);
+  });
+
+  it('refuses text layers of a block that a run makes the last of Stable Diffusion 3, from a summary as from a config', () => {
+    const sd3 = CONFIGS[3]![1];
+    const last = sd3.numBlocks - 1;
+    for (const model of [editableModel(sd3), editableFrom(narrowerFacts(sd3), sd3)]) {
+      const set = (stream: string) =>
+        editSetOf([runEdit({ first: last - 1, last }, 'nothing'), ffnEdit(last - 1, stream)], model, 'test');
+      expect(() => set('text')).toThrow(/makes it the last block/);
+      expect(set('image')).toHaveLength(2);
+    }
   });
 });

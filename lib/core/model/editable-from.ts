@@ -18,6 +18,10 @@ export interface NarrowerFacts {
   /** Why no stream's can; null where one can. */
   readonly anyFfn: readonly (string | null)[];
   readonly modulation: readonly (string | null)[];
+  /** Who reads a model with such blocks, in a sentence, where no class does. */
+  readonly readBy?: string;
+  /** Streams whose feed-forward layers a block loses when a run makes it the last one; left out where there are none. */
+  readonly endsWithout?: readonly StreamId[];
   /** Why no table over timesteps can stand for modulations. */
   readonly table: string | null;
 }
@@ -25,7 +29,8 @@ export interface NarrowerFacts {
 /** Answers as `editableModel` does, except that all blocks share a modulation where any can. */
 export function editableFrom(facts: NarrowerFacts, model: Depth & { readonly width: number }): EditableModel {
   const { numBlocks, stacks, width } = model;
-  return { numBlocks, ...(stacks ? { stacks } : {}), width, textStream: facts.textStream, whyNot };
+  const { textStream, endsWithout } = facts;
+  return { numBlocks, ...(stacks ? { stacks } : {}), width, textStream, endsWithout, whyNot };
 
   function whyNot(edit: WidthEdit): string | null {
     switch (edit.on) {

@@ -8,12 +8,13 @@ import { familyNamed } from './families.ts';
 
 export function editableModel(config: ModelConfig): EditableModel {
   const architecture = architectureOf(config);
-  const { blocks, stacks, streams } = architecture;
+  const { blocks, stacks, streams, endsWithout } = architecture;
   return {
     numBlocks: blocks.length,
     stacks,
     width: config.width,
     textStream: streams.find(({ input }) => input === 'encoder_hidden_states')?.id ?? null,
+    endsWithout,
     whyNot: (edit) => whyNotEdit(config, architecture, edit),
   };
 }

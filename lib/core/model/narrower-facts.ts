@@ -6,7 +6,7 @@ import { editableModel, whyNotAt } from './editable.ts';
 import type { NarrowerFacts } from './editable-from.ts';
 
 export function narrowerFacts(config: ModelConfig): NarrowerFacts {
-  const { blocks, conditionedBy = null } = architectureOf(config);
+  const { blocks, conditionedBy = null, endsWithout, narrowerReadBy } = architectureOf(config);
   const streams = [...new Set(blocks.flatMap(({ parts }) => Object.keys(parts?.ffn ?? {})))];
   const at = (kind: WidthEdit['on'], stream?: StreamId) =>
     blocks.map(({ index }) => whyNotAt(config, index, kind, stream));
@@ -16,6 +16,8 @@ export function narrowerFacts(config: ModelConfig): NarrowerFacts {
     ffn: Object.fromEntries(streams.map((stream) => [stream, at('ffn', stream)])),
     anyFfn: at('ffn'),
     modulation: at('modulation'),
+    ...(endsWithout ? { endsWithout } : {}),
+    ...(narrowerReadBy ? { readBy: narrowerReadBy } : {}),
     table: conditionedBy,
   };
 }

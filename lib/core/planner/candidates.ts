@@ -24,6 +24,8 @@ export interface Span extends Priced {
   readonly closedFrom: number | null;
   /** The groups of choices that are closed there, where the blocks themselves stay; all of them, with the blocks gone, unless given. */
   readonly closes?: readonly string[];
+  /** The groups of choices that are closed in its first block, where that stays. */
+  readonly closesAtFirst?: readonly string[];
 }
 
 /** An edit within one block. At most one of each group and block is made, and none where a span closes the block. */
@@ -131,7 +133,8 @@ export function allowedOf(problem: Problem): Pick<Problem, 'spans' | 'choices' |
 }
 
 export function closes(span: Span, { block, group }: Pick<Choice, 'block' | 'group'>): boolean {
-  const { last, closedFrom } = span;
+  const { first, last, closedFrom } = span;
+  if (block === first && span.closesAtFirst?.includes(group)) return true;
   return closedFrom !== null && block >= closedFrom && block <= last && (span.closes?.includes(group) ?? true);
 }
 

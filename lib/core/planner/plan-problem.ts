@@ -21,6 +21,7 @@ import {
 } from '../edit/index.ts';
 import { ContiguaError } from '../errors.ts';
 import { type Depth, formatIntervalKey, removedBlocks, stackAround } from '../interval/index.ts';
+import { editableModel, parseModelConfig } from '../model/config-index.ts';
 import { assertReportFits, type PlannedModel } from '../plan/index.ts';
 import type { AnalysisReport, Bounds } from '../report/index.ts';
 import type { Problem, Span } from './candidates.ts';
@@ -56,6 +57,7 @@ export function planProblem(
 ): PlanProblem {
   assertReportFits(report, model, file);
   checkRules(model, report, rules);
+  const atEnd: AtEnd = { last: model.numBlocks - 1, closes: closedAtEnd(model) };
   const known = new Map<string, RunEdit>();
   const spans: Span[] = [];
   const offer = (edit: RunEdit) => {
@@ -63,7 +65,7 @@ export function planProblem(
     if (damage === null) return;
     const id = editKey(edit);
     known.set(id, edit);
-    spans.push(spanOf(id, edit, scale.saves(edit), damage, rules.chosen));
+    spans.push(spanOf(id, edit, { saves: scale.saves(edit), damage }, rules.chosen, atEnd));
   };
   for (const edit of runsOf(rules.chosen)) {
     offer(edit);
@@ -115,11 +117,30 @@ function allRuns(depth: Depth, by: RunReplacement): RunEdit[] {
  * A first block that stays whole can still be edited. A student does the work of all blocks of its run: what an edit of the teacher's
  * block was measured to cost says little of the student's (docs/planner.md), so that the planner leaves it alone unless it was asked for.
  */
-function spanOf(id: string, edit: RunEdit, saves: number, damage: number, chosen: EditSet): Span {
+function spanOf(
+  id: string,
+  edit: RunEdit,
+  { saves, damage }: Pick<Span, 'saves' | 'damage'>,
+  chosen: EditSet,
+  atEnd: AtEnd,
+): Span {
   const { first, last, by } = edit;
   const isEdited = chosen.some((one) => one.on === 'ffn' && one.block === first);
   const closedFrom = by === 'student' && !isEdited ? first : first + 1;
-  return { id, track: 'depth', first, last, closedFrom, saves, damage };
+  const isAtEnd = last === atEnd.last && atEnd.closes.length > 0;
+  const closesAtFirst = isAtEnd ? { closesAtFirst: atEnd.closes } : {};
+  return { id, track: 'depth', first, last, closedFrom, ...closesAtFirst, saves, damage };
+}
+
+/** Choices that a run to the last block leaves none of in its first block, which becomes the last. */
+interface AtEnd {
+  readonly last: number;
+  readonly closes: readonly string[];
+}
+
+function closedAtEnd({ config }: Pick<ProblemModel, 'config'>): readonly string[] {
+  const { endsWithout = [] } = editableModel(parseModelConfig(JSON.stringify(config), 'config.json'));
+  return endsWithout.map((stream) => `ffn ${stream}`);
 }
 
 /** Whether an edit has to do with the block, and whether it changes the block's weights or takes them away. */

@@ -3,29 +3,35 @@
  * image tokens are two parts of one sequence and share all weights.
  */
 import { type Architecture, linearTensors, type StreamTokens, stackOf, type TensorSpec } from '../architecture.ts';
-import { noClassFor, oneSequence } from '../not-narrower.ts';
+import { jointParts } from '../joint-parts.ts';
+import { oneSequence } from '../not-narrower.ts';
+import { OWN_READS, ownStack, ownTraitsOf, type WholeBlock } from '../own-forms.ts';
 import type { FluxConfig } from './config.ts';
 
 const TIME_FREQUENCIES = 256;
 export const MLP_RATIO = 4;
 const DUAL_PROJECTIONS = ['to_q', 'to_k', 'to_v', 'to_out.0', 'add_q_proj', 'add_k_proj', 'add_v_proj', 'to_add_out'];
 
+const WHY_NO_SHARED =
+  'FLUX.1 adds the pooled prompt, and a guidance scale where it embeds one, to the timestep that its blocks are modulated by: that is ' +
+  'no curve in one variable, and a basis would have to be fitted to prompts.';
+
 export function describeFlux(config: FluxConfig): Architecture {
   const { width: D, textDim, pooledDim, inChannels, outputFeatures, numDual, numSingle, numBlocks } = config;
-  // Nothing reads the text after the last block of all.
-  const updates = (index: number) => (index === numBlocks - 1 ? (['image'] as const) : (['image', 'text'] as const));
+  const { narrow } = config;
+  const traits = ownTraitsOf(narrow);
+  const dualAt = ownStack(narrow, { numBlocks: numDual, width: D, isTextReadAfter: numSingle > 0 });
   const attention = (N: number) => 4 * N * N * D;
-  const dualTensors = dualBlock(config);
+  const wholeDual: WholeBlock = {
+    kind: 'dual',
+    tensors: dualBlock(config),
+    flops: ({ image = 0, text = 0 }) => 24 * D * D * (image + text) + attention(image + text) + 24 * D * D,
+    parts: jointParts(D, { whyNoShared: WHY_NO_SHARED, modulates: true }),
+  };
   const dual = stackOf(
     { id: 'dual', label: 'dual-stream blocks', prefix: 'transformer_blocks.', first: 0 },
     numDual,
-    (_, index) => ({
-      kind: 'dual',
-      notNarrower: noClassFor('FLUX.1'),
-      updates: updates(index),
-      tensors: dualTensors,
-      flops: ({ image = 0, text = 0 }) => 24 * D * D * (image + text) + attention(image + text) + 24 * D * D,
-    }),
+    (place) => dualAt(place, wholeDual),
   );
   const singleTensors = singleBlock(config);
   const single = stackOf(
@@ -34,7 +40,8 @@ export function describeFlux(config: FluxConfig): Architecture {
     (_, index) => ({
       kind: 'single',
       notNarrower: oneSequence('proj_out'),
-      updates: updates(index),
+      // Nothing reads the text after the last block of all.
+      updates: index === numBlocks - 1 ? ['image'] : ['image', 'text'],
       tensors: singleTensors,
       flops: ({ image = 0, text = 0 }) => 24 * D * D * (image + text) + attention(image + text) + 6 * D * D,
     }),
@@ -45,12 +52,12 @@ export function describeFlux(config: FluxConfig): Architecture {
       { id: 'image', label: 'image', input: 'hidden_states' },
       { id: 'text', label: 'text', input: 'encoder_hidden_states' },
     ],
-    whyNoSharedModulation:
-      'FLUX.1 adds the pooled prompt, and a guidance scale where it embeds one, to the timestep that its blocks are modulated by: that is ' +
-      'no curve in one variable, and a basis would have to be fitted to prompts.',
+    whyNoSharedModulation: WHY_NO_SHARED,
+    narrowerReadBy: OWN_READS,
     output: 'image',
     stacks: [dual.stack, single.stack].filter(({ first, last }) => first <= last),
     blocks: [...dual.blocks, ...single.blocks],
+    ...(traits.length > 0 ? { traits } : {}),
     globals: [
       ...embedder('timestep_embedder', TIME_FREQUENCIES, D),
       ...(config.guidanceEmbeds ? embedder('guidance_embedder', TIME_FREQUENCIES, D) : []),

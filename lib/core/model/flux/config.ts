@@ -1,6 +1,8 @@
 /** The config of diffusers' FluxTransformer2DModel: FLUX.1-dev, -schnell, and -Fill with its extra input channels. */
 import type { ModelConfig, RawConfig } from '../architecture.ts';
 import { blockNumber, flag, ropeAxes, wholeNumber } from '../config-values.ts';
+import { FFN_STREAMS } from '../joint-parts.ts';
+import { type OwnForms, parseOwnForms } from '../own-forms.ts';
 
 export interface FluxConfig extends ModelConfig {
   /** Dual-stream blocks, which run first. */
@@ -12,6 +14,8 @@ export interface FluxConfig extends ModelConfig {
   readonly guidanceEmbeds: boolean;
   /** Rotary dimensions of each axis of `img_ids` and `txt_ids`; they add up to headDim. */
   readonly ropeAxes: readonly number[];
+  /** Dual-stream blocks that are narrower; this product's own. */
+  readonly narrow: OwnForms;
 }
 
 export function parseFlux(raw: RawConfig, className: string, file: string): FluxConfig {
@@ -39,6 +43,7 @@ export function parseFlux(raw: RawConfig, className: string, file: string): Flux
     outputFeatures: number('patch_size', 1) ** 2 * outChannels,
     guidanceEmbeds: flag(raw, 'guidance_embeds', file),
     ropeAxes: ropeAxes(raw, [16, 56, 56], headDim, file, { anyNumber: true }),
+    narrow: parseOwnForms(raw, { numBlocks: numDual, streams: FFN_STREAMS }, file),
     raw,
   };
 }

@@ -7,10 +7,11 @@ import type { BlockHalf, StreamId } from '../architecture.ts';
 import { createTransformer } from '../block-transformer.ts';
 import { disposeRotation, embedded, embedStreams, rotationOf, sinusoid, streamMembership } from '../conditioning.ts';
 import { architectureOf } from '../counts.ts';
-import { type DualContext, runDualBlock } from '../dual-block.ts';
+import { type DualContext, type DualLayers, runDualBlock } from '../dual-block.ts';
 import { gelu, normThenRotate } from '../fused-gradients.ts';
 import { checkInputs, extraOf } from '../inputs.ts';
 import { type JointState, mergedHeads } from '../joint-attention.ts';
+import { FFN_NAMES, HELD_TEXT, MODULATED_BY } from '../joint-parts.ts';
 import { gatedResidual, linear, modulatedNorm, projectOutput, silu, singleModulation } from '../layers.ts';
 import { rotaryTables } from '../rotary.ts';
 import type { Transformer, TransformerInputs } from '../transformer.ts';
@@ -18,9 +19,10 @@ import type { WeightSet, WeightStore } from '../weights.ts';
 import { MLP_RATIO } from './blocks.ts';
 import type { FluxConfig } from './config.ts';
 
-const LAYERS = {
-  image: { modulation: 'norm1.linear', out: 'attn.to_out.0', mlp: 'ff' },
-  text: { modulation: 'norm1_context.linear', out: 'attn.to_add_out', mlp: 'ff_context' },
+const LAYERS: DualLayers = {
+  image: { modulation: MODULATED_BY.image, out: 'attn.to_out.0', ...FFN_NAMES.image },
+  text: { modulation: MODULATED_BY.text, out: 'attn.to_add_out', ...FFN_NAMES.text },
+  held: HELD_TEXT,
 };
 
 export async function openFlux(config: FluxConfig, weights: WeightStore): Promise<Transformer> {
@@ -31,10 +33,10 @@ export async function openFlux(config: FluxConfig, weights: WeightStore): Promis
       return beginContext(inputs, config, globals);
     },
     embed: (inputs) => embedStreams(inputs, config, globals),
-    runBlock: ({ kind }, block, state, context, updates, without) =>
-      kind === 'single'
+    runBlock: (spec, block, state, context, updates, without) =>
+      spec.stack === 'single'
         ? runSingleBlock(config, block, state, context, updates, without)
-        : runDualBlock(config, LAYERS, block, state, context, updates, without),
+        : runDualBlock(config, LAYERS, block, state, context, updates, without, spec),
     project: (state, { conditioning }) => projectOutput(state.image, conditioning, globals),
     dispose({ conditioning, jointRotation, imageRotation, streams }) {
       tf.dispose([conditioning, streams]);

@@ -4,7 +4,9 @@
  * layers among the globals modulate all blocks, so that a block's tensors and operations are those of attention and MLP.
  */
 import { type Architecture, parametersOf, type StreamTokens, stackOf, type TensorSpec } from '../architecture.ts';
-import { noClassFor, oneSequence } from '../not-narrower.ts';
+import { jointParts } from '../joint-parts.ts';
+import { oneSequence } from '../not-narrower.ts';
+import { OWN_READS, ownStack, ownTraitsOf, type WholeBlock } from '../own-forms.ts';
 import type { Flux2Config } from './config.ts';
 
 const DUAL_PROJECTIONS = ['to_q', 'to_k', 'to_v', 'to_out.0', 'add_q_proj', 'add_k_proj', 'add_v_proj', 'to_add_out'];
@@ -15,10 +17,13 @@ const MODULATION_PARTS = {
   single_stream_modulation: 3,
 } as const;
 
+const WHY_NO_SHARED = 'All blocks of FLUX.2 share one modulation already: no block has matrices of its own.';
+
 export function describeFlux2(config: Flux2Config): Architecture {
   const { width: D, mlpDim: M, headDim, textDim, inChannels, outputFeatures, numDual, numSingle, numBlocks } = config;
-  // Nothing reads the text after the last block of all.
-  const updates = (index: number) => (index === numBlocks - 1 ? (['image'] as const) : (['image', 'text'] as const));
+  const { narrow } = config;
+  const traits = ownTraitsOf(narrow);
+  const dualAt = ownStack(narrow, { numBlocks: numDual, width: D, isTextReadAfter: numSingle > 0 });
   // Queries, keys, values and output; the MLP's two halves and its output; scores and what they mix.
   const flops = ({ image = 0, text = 0 }: StreamTokens) => {
     const tokens = image + text;
@@ -29,16 +34,17 @@ export function describeFlux2(config: Flux2Config): Architecture {
     ...gains(['norm_q', 'norm_k', 'norm_added_q', 'norm_added_k'], headDim),
     ...['ff', 'ff_context'].flatMap((mlp) => [matrix(`${mlp}.linear_in`, 2 * M, D), matrix(`${mlp}.linear_out`, D, M)]),
   ];
+  const parts = jointParts(D, { whyNoShared: WHY_NO_SHARED, modulates: false });
+  const wholeDual: WholeBlock = {
+    kind: 'dual',
+    tensors: dualTensors,
+    flops,
+    parts,
+  };
   const dual = stackOf(
     { id: 'dual', label: 'dual-stream blocks', prefix: 'transformer_blocks.', first: 0 },
     numDual,
-    (_, index) => ({
-      kind: 'dual',
-      notNarrower: noClassFor('FLUX.2'),
-      updates: updates(index),
-      tensors: dualTensors,
-      flops,
-    }),
+    (place) => dualAt(place, wholeDual),
   );
   const singleTensors = [
     matrix('attn.to_qkv_mlp_proj', 3 * D + 2 * M, D),
@@ -51,7 +57,8 @@ export function describeFlux2(config: Flux2Config): Architecture {
     (_, index) => ({
       kind: 'single',
       notNarrower: oneSequence('attn.to_out'),
-      updates: updates(index),
+      // Nothing reads the text after the last block of all.
+      updates: index === numBlocks - 1 ? ['image'] : ['image', 'text'],
       tensors: singleTensors,
       flops,
     }),
@@ -71,10 +78,12 @@ export function describeFlux2(config: Flux2Config): Architecture {
       { id: 'image', label: 'image', input: 'hidden_states' },
       { id: 'text', label: 'text', input: 'encoder_hidden_states' },
     ],
-    whyNoSharedModulation: 'All blocks of FLUX.2 share one modulation already: no block has matrices of its own.',
+    whyNoSharedModulation: WHY_NO_SHARED,
+    narrowerReadBy: OWN_READS,
     output: 'image',
     stacks: [dual.stack, single.stack].filter(({ first, last }) => first <= last),
     blocks: [...dual.blocks, ...single.blocks],
+    ...(traits.length > 0 ? { traits } : {}),
     globals,
     globalFlops: ({ image = 0, text = 0 }: StreamTokens) =>
       2 * image * inChannels * D +

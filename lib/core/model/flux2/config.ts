@@ -2,6 +2,8 @@
 import { ContiguaError } from '../../errors.ts';
 import type { ModelConfig, RawConfig } from '../architecture.ts';
 import { blockNumber, flag, ropeAxes, wholeNumber } from '../config-values.ts';
+import { FFN_STREAMS } from '../joint-parts.ts';
+import { type OwnForms, parseOwnForms } from '../own-forms.ts';
 
 export interface Flux2Config extends ModelConfig {
   /** Dual-stream blocks, which run first. */
@@ -16,6 +18,8 @@ export interface Flux2Config extends ModelConfig {
   /** Rotary dimensions of each axis of `img_ids` and `txt_ids`; they add up to headDim. */
   readonly ropeAxes: readonly number[];
   readonly ropeTheta: number;
+  /** Dual-stream blocks that are narrower; this product's own. */
+  readonly narrow: OwnForms;
 }
 
 /** Time or image, row, column, place in the text. */
@@ -51,6 +55,7 @@ export function parseFlux2(raw: RawConfig, className: string, file: string): Flu
     timeChannels: evenNumber(raw, 'timestep_guidance_channels', 256, file),
     ropeAxes: ropeAxes(raw, [32, 32, 32, 32], headDim, file),
     ropeTheta: positive(raw, 'rope_theta', 2000, file),
+    narrow: parseOwnForms(raw, { numBlocks: numDual, streams: FFN_STREAMS }, file),
     raw,
   };
 }

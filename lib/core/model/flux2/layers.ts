@@ -3,9 +3,11 @@
  * the same for all blocks, so it is computed once a forward. Call inside tf.tidy.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import type { BlockHalf, StreamId } from '../architecture.ts';
+import type { BlockHalf, BlockSpec, StreamId } from '../architecture.ts';
+import { projectedText, throughMap } from '../dual-block.ts';
 import { normThenRotate } from '../fused-gradients.ts';
-import { type JointContext, type JointState, jointAttention, mergedHeads } from '../joint-attention.ts';
+import { CARRIED_TEXT, type JointContext, type JointState, jointAttention, mergedHeads } from '../joint-attention.ts';
+import { FFN_NAMES, HELD_TEXT } from '../joint-parts.ts';
 import { gatedResidual, linear, type Modulation, modulatedNorm } from '../layers.ts';
 import type { WeightSet } from '../weights.ts';
 import type { Flux2Config } from './config.ts';
@@ -33,17 +35,25 @@ export function runDualBlock(
   context: Flux2Context,
   updates: readonly StreamId[],
   without: BlockHalf | null,
+  { carriesText = false }: Pick<BlockSpec, 'carriesText'> = {},
 ): JointState {
+  const isHeld = block.has(`${HELD_TEXT.projector}.weight`);
   const withText = updates.includes('text');
   let { image, text } = state;
-  if (without !== 'attention') {
+  const modulatedText =
+    without === 'attention' && !carriesText
+      ? null
+      : isHeld
+        ? projectedText(state, block, HELD_TEXT)
+        : modulatedNorm(text, context.text.attention);
+  if (without !== 'attention' && modulatedText) {
     const mixed = jointAttention(
       config,
       block,
       modulatedNorm(image, context.image.attention),
-      modulatedNorm(text, context.text.attention),
+      modulatedText,
       context,
-      withText,
+      withText && !isHeld,
     );
     image = gatedResidual(image, context.image.attention.gate, linear(mixed.image, block.linear('attn.to_out.0')));
     if (mixed.text) {
@@ -51,13 +61,22 @@ export function runDualBlock(
     }
   }
   if (without !== 'ffn') {
-    image = throughMlp(image, block, 'ff', context.image.mlp);
-    if (withText) text = throughMlp(text, block, 'ff_context', context.text.mlp);
+    image = throughMlp(image, block, FFN_NAMES.image, context.image.mlp);
+    if (withText && !isHeld) text = throughMlp(text, block, FFN_NAMES.text, context.text.mlp);
   }
-  return { image, text };
+  if (withText && isHeld) text = throughMap(text, block, HELD_TEXT.end) ?? text;
+  if (isHeld) return { ...state, image, text };
+  return carriesText && modulatedText ? { image, text, [CARRIED_TEXT]: modulatedText } : { image, text };
 }
 
-function throughMlp(x: tf.Tensor3D, block: WeightSet, name: string, mlp: Modulation): tf.Tensor3D {
+function throughMlp(
+  x: tf.Tensor3D,
+  block: WeightSet,
+  { mlp: name, linearMlp }: { readonly mlp: string; readonly linearMlp: string },
+  mlp: Modulation,
+): tf.Tensor3D {
+  const mapped = throughMap(x, block, linearMlp);
+  if (mapped) return mapped;
   const hidden = swiglu(linear(modulatedNorm(x, mlp), block.linear(`${name}.linear_in`)));
   return gatedResidual(x, mlp.gate, linear(hidden, block.linear(`${name}.linear_out`)));
 }

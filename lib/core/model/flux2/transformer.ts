@@ -23,8 +23,10 @@ export async function openFlux2(config: Flux2Config, weights: WeightStore): Prom
       return beginContext(inputs, config, globals);
     },
     embed: (inputs) => embedStreams(inputs, config, globals),
-    runBlock: ({ kind }, block, state, context, updates, without) =>
-      (kind === 'single' ? runSingleBlock : runDualBlock)(config, block, state, context, updates, without),
+    runBlock: (spec, block, state, context, updates, without) =>
+      spec.stack === 'single'
+        ? runSingleBlock(config, block, state, context, updates, without)
+        : runDualBlock(config, block, state, context, updates, without, spec),
     project: (state, { conditioning }) => projectOutput(state.image, conditioning, globals),
     dispose({ conditioning, image, text, single, streams, jointRotation, imageRotation }) {
       tf.dispose([conditioning, streams]);

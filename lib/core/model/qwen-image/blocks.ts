@@ -146,7 +146,7 @@ function partsOf(D: number, times: number): BlockParts {
   });
   return {
     ffn: { image: ffn('img'), text: ffn('txt') },
-    text: { stream: 'text', layers: ['txt_mod.', 'txt_mlp.'], projector: 'txt_proj', end: 'ehs_proj' },
+    text: { stream: 'text', layers: ['txt_mod.', 'txt_mlp.'], projector: 'txt_proj', end: 'ehs_proj', kind: 'single' },
     modulation: [
       { matrix: 'img_mod.1', stream: 'image', times },
       { matrix: 'txt_mod.1', stream: 'text', times: 1 },

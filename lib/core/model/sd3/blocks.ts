@@ -12,7 +12,9 @@ import {
   stackOf,
   type TensorSpec,
 } from '../architecture.ts';
-import { noClassFor } from '../not-narrower.ts';
+import type { BlockForm } from '../block-form.ts';
+import { jointParts } from '../joint-parts.ts';
+import { inOwnForm, OWN_READS, ownFormOf, ownStack, ownTraitsOf, type WholeBlock } from '../own-forms.ts';
 import type { SD3Config } from './config.ts';
 import { positionTable } from './positions.ts';
 
@@ -37,8 +39,9 @@ const KINDS: Readonly<Record<string, BlockKind>> = {
   'last dual attention': { isDual: true, isLast: true },
 };
 
+/** Also of a narrower block, whose kind has more words after a dash. */
 export function kindOf({ kind }: Pick<BlockSpec, 'kind'>): BlockKind {
-  const found = KINDS[kind];
+  const found = KINDS[kind.split('-')[0] ?? kind];
   if (!found) throw new RangeError(`No block of SD3 is of the kind ${kind}`);
   return found;
 }
@@ -54,11 +57,12 @@ const NO_TEXT_OUTPUT: BlockTrait = {
   about: 'The last block holds no layers for the text’s output (context_pre_only), as nothing reads the text after it.',
 };
 
-const LABEL = 'Stable Diffusion 3';
-const LAST = {
-  ...noClassFor(LABEL),
-  'text-stream': 'The last block gives no text: there is nothing to hold back.',
-};
+const NO_TEXT_LAYERS = { why: 'The last block gives no text: it has no feed-forward layers of it.' };
+const NOTHING_TO_HOLD = { why: 'The last block gives no text: there is nothing to hold back.' };
+
+const WHY_NO_SHARED =
+  'Stable Diffusion 3 adds the pooled prompt to the timestep that its blocks are modulated by: that is no curve in one variable, and ' +
+  'a basis would have to be fitted to prompts.';
 
 function nameOf(wanted: BlockKind): string {
   const found = Object.entries(KINDS).find(
@@ -70,26 +74,22 @@ function nameOf(wanted: BlockKind): string {
 
 export function describeSD3(config: SD3Config): Architecture {
   const { width: D, textDim, pooledDim, inChannels, outputFeatures, patchSize, channels, maxPatches } = config;
+  const { narrow, numBlocks } = config;
+  const last = numBlocks - 1;
+  const blockAt = ownStack(narrow, { numBlocks, width: D, isTextReadAfter: false });
   const { stack, blocks } = stackOf(
     { id: 'blocks', label: 'blocks', prefix: 'transformer_blocks.', first: 0 },
     config.numBlocks,
-    (index) => {
-      const isLast = index === config.numBlocks - 1;
-      const isDual = config.dualAttention.has(index);
-      // Where the last block goes, the one before it loses its text's output: the model loses as much as with any other.
-      const whole = { isDual, isLast: false };
-      return {
-        kind: nameOf({ isDual, isLast }),
-        notNarrower: isLast ? LAST : noClassFor(LABEL),
-        updates: isLast ? ['image'] : ['image', 'text'],
+    (place) => {
+      const isDual = config.dualAttention.has(place);
+      // A last block that holds its text has none of the layers that a last block leaves out.
+      const isLast = place === last && !narrow.held.has(place);
+      const whole = wholeBlock(config, { isDual, isLast });
+      const block = blockAt(place, {
+        ...whole,
         traits: [...(isDual ? [DUAL.id] : []), ...(isLast ? [NO_TEXT_OUTPUT.id] : [])],
-        tensors: blockTensors(config, { isDual, isLast }),
-        flops: (tokens) => blockFlops(D, { isDual, isLast }, tokens),
-        saves: {
-          parameters: parametersOf(blockTensors(config, whole)),
-          flops: (tokens) => blockFlops(D, whole, tokens),
-        },
-      };
+      });
+      return place === last && place > 0 ? { ...block, saves: savedWithLast(config, block) } : block;
     },
   );
   return {
@@ -97,13 +97,13 @@ export function describeSD3(config: SD3Config): Architecture {
       { id: 'image', label: 'image', input: 'hidden_states' },
       { id: 'text', label: 'text', input: 'encoder_hidden_states' },
     ],
-    whyNoSharedModulation:
-      'Stable Diffusion 3 adds the pooled prompt to the timestep that its blocks are modulated by: that is no curve in one variable, and ' +
-      'a basis would have to be fitted to prompts.',
+    whyNoSharedModulation: WHY_NO_SHARED,
+    narrowerReadBy: OWN_READS,
+    endsWithout: ['text'],
     output: 'image',
     stacks: [stack],
     blocks,
-    traits: [DUAL, NO_TEXT_OUTPUT],
+    traits: [DUAL, NO_TEXT_OUTPUT, ...ownTraitsOf(narrow)],
     globals: [
       { name: 'pos_embed.pos_embed', shape: [1, maxPatches ** 2, D], buffer: positionTable(config) },
       { name: 'pos_embed.proj.weight', shape: [D, channels, patchSize, patchSize] },
@@ -121,6 +121,37 @@ export function describeSD3(config: SD3Config): Architecture {
       2 * (pooledDim * D + D * D) +
       4 * D * D +
       2 * image * D * outputFeatures,
+  };
+}
+
+function wholeBlock(config: SD3Config, kind: BlockKind): WholeBlock {
+  const { width: D } = config;
+  const parts = jointParts(D, { whyNoShared: WHY_NO_SHARED, modulates: true });
+  return {
+    kind: nameOf(kind),
+    tensors: blockTensors(config, kind),
+    flops: (tokens) => blockFlops(D, kind, tokens),
+    parts: kind.isLast ? { ...parts, ffn: { ...parts.ffn, text: NO_TEXT_LAYERS }, text: NOTHING_TO_HOLD } : parts,
+  };
+}
+
+/** What is left of a form in the last block, after which nothing reads the text. */
+export function formAtEnd({ text, linearFfn = [] }: BlockForm): BlockForm {
+  const linear = linearFfn.filter((stream) => stream !== 'text');
+  return { ...(text ? { text: 'projected' } : {}), ...(linear.length > 0 ? { linearFfn: linear } : {}) };
+}
+
+/** Where the last block goes, the one before it becomes the last, and loses its text's output as well. */
+function savedWithLast(config: SD3Config, { tensors, flops }: WholeBlock): NonNullable<BlockSpec['saves']> {
+  const { narrow, numBlocks, width, dualAttention } = config;
+  const place = numBlocks - 2;
+  const isDual = dualAttention.has(place);
+  const form = ownFormOf(narrow, place);
+  const before = inOwnForm(wholeBlock(config, { isDual, isLast: false }), form, width);
+  const after = inOwnForm(wholeBlock(config, { isDual, isLast: !form.text }), formAtEnd(form), width);
+  return {
+    parameters: parametersOf(tensors) + parametersOf(before.tensors) - parametersOf(after.tensors),
+    flops: (tokens) => flops(tokens) + before.flops(tokens) - after.flops(tokens),
   };
 }
 

@@ -2,6 +2,8 @@
 import { ContiguaError } from '../../errors.ts';
 import type { ModelConfig, RawConfig } from '../architecture.ts';
 import { blockNumber, wholeNumber } from '../config-values.ts';
+import { FFN_STREAMS } from '../joint-parts.ts';
+import { type OwnForms, parseOwnForms } from '../own-forms.ts';
 
 export interface SD3Config extends ModelConfig {
   /** Of the latents. */
@@ -18,6 +20,8 @@ export interface SD3Config extends ModelConfig {
   readonly qkNorm: boolean;
   /** Blocks in which the image also attends to itself alone. */
   readonly dualAttention: ReadonlySet<number>;
+  /** Blocks that are narrower; this product's own. */
+  readonly narrow: OwnForms;
 }
 
 /** SD3.5-medium has 384; the table grows with the square. */
@@ -77,8 +81,20 @@ export function parseSD3(raw: RawConfig, className: string, file: string): SD3Co
     basePatches: Math.floor(wholeNumber(raw, 'sample_size', 128, file, { minimum: patchSize }) / patchSize),
     qkNorm: hasNorm(raw, className, file),
     dualAttention: dualAttentionOf(raw, file),
+    narrow: narrowOf(raw, numBlocks, file),
     raw,
   };
+}
+
+function narrowOf(raw: RawConfig, numBlocks: number, file: string): OwnForms {
+  const narrow = parseOwnForms(raw, { numBlocks, streams: FFN_STREAMS }, file);
+  const last = numBlocks - 1;
+  if (!narrow.linearFfn.get('text')?.has(last) && !narrow.ends.has(last)) return narrow;
+  throw new ContiguaError('config-invalid', 'The last block gives no text', {
+    file,
+    found: JSON.stringify({ linear_feed_forward: raw.linear_feed_forward, held_text: raw.held_text }),
+    expected: `no map of block ${last} that gives text`,
+  });
 }
 
 function hasNorm({ qk_norm: value }: RawConfig, className: string, file: string): boolean {

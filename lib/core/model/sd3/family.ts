@@ -1,7 +1,9 @@
 /** Stable Diffusion 3 and 3.5 as a family: diffusers' SD3Transformer2DModel. */
+import type { RawConfig } from '../architecture.ts';
 import type { Family } from '../family.ts';
 import { NOMINAL } from '../nominal.ts';
-import { describeSD3, kindOf } from './blocks.ts';
+import { isOwn, type KeptBlock, keptForms, OWN_READER, ownKeys } from '../own-forms.ts';
+import { describeSD3, formAtEnd } from './blocks.ts';
 import { parseSD3, type SD3Config } from './config.ts';
 import { convertSD3 } from './convert.ts';
 import { sd3Name } from './name.ts';
@@ -43,10 +45,13 @@ export const sd3: Family<SD3Config> = {
     maxPatches,
     limitedBy: 'pos_embed_max_size',
   }),
-  prunedKeys: (_, kept) => ({
-    num_layers: kept.length,
-    dual_attention_layers: kept.flatMap((block, index) => (kindOf(block).isDual ? [index] : [])),
-  }),
+  prunedKeys: (config, kept) =>
+    keysOf(
+      config,
+      kept.map((block) => ({ block, form: {} })),
+    ),
+  editedKeys: (config, kept) => ({ keys: keysOf(config, kept) }),
+  readerOf: ({ narrow }) => (isOwn(narrow) ? OWN_READER : null),
   convertBlock: convertSD3,
   extraInputs: ({ pooledDim }) => [
     { name: 'pooled_projections', perSample: true, source: 'pooled-text', shape: () => [pooledDim] },
@@ -62,3 +67,16 @@ export const sd3: Family<SD3Config> = {
     return (await import('./goldens.ts')).SD3_GOLDENS;
   },
 };
+
+/** Of the blocks that stay, some in other forms. */
+function keysOf({ narrow, dualAttention }: SD3Config, kept: readonly KeptBlock[]): RawConfig {
+  const forms = keptForms(narrow, kept);
+  return {
+    num_layers: kept.length,
+    dual_attention_layers: kept.flatMap(({ block }, place) => (dualAttention.has(block.index) ? [place] : [])),
+    ...ownKeys(
+      narrow,
+      forms.map((form, place) => (place === kept.length - 1 ? formAtEnd(form) : form)),
+    ),
+  };
+}

@@ -4,13 +4,14 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Checkpoint } from '../../checkpoint/types.ts';
-import type { BlockHalf, StreamId } from '../architecture.ts';
+import type { BlockHalf, BlockSpec, StreamId } from '../architecture.ts';
 import { createTransformer } from '../block-transformer.ts';
 import { embedded, sinusoid, streamMembership } from '../conditioning.ts';
 import { architectureOf } from '../counts.ts';
-import type { DualContext } from '../dual-block.ts';
+import { type DualContext, projectedText, throughMap } from '../dual-block.ts';
 import { checkInputs, extraOf } from '../inputs.ts';
-import { type JointState, jointAttention, selfAttention } from '../joint-attention.ts';
+import { CARRIED_TEXT, type JointState, jointAttention, selfAttention } from '../joint-attention.ts';
+import { FFN_NAMES, HELD_TEXT, MODULATED_BY } from '../joint-parts.ts';
 import {
   continuousNorm,
   feedForward,
@@ -23,7 +24,7 @@ import {
   silu,
 } from '../layers.ts';
 import type { Transformer, TransformerInputs } from '../transformer.ts';
-import { checkFinite, type LinearWeights, toEngine, type WeightSet, type WeightStore } from '../weights.ts';
+import { checkFinite, toEngine, type WeightSet, type WeightStore } from '../weights.ts';
 import type { SD3Config } from './config.ts';
 import { middleOf, positionTable } from './positions.ts';
 
@@ -68,8 +69,8 @@ export async function openSD3(config: SD3Config, weights: WeightStore): Promise<
         text: linear(prompt, globals.linear('context_embedder')),
       };
     },
-    runBlock: (_, block, state, context, updates, without) =>
-      runJointBlock(config, block, state, context, updates, without),
+    runBlock: (spec, block, state, context, updates, without) =>
+      runJointBlock(config, block, state, context, updates, without, spec),
     project: (state, { conditioning }) => projectOutput(state.image, conditioning, output),
     dispose: ({ conditioning, streams }) => tf.dispose([conditioning, streams]),
   });
@@ -155,20 +156,29 @@ function runJointBlock(
   context: SD3Context,
   updates: readonly StreamId[],
   without: BlockHalf | null,
+  { carriesText = false }: Pick<BlockSpec, 'carriesText'>,
 ): JointState {
   const { conditioning } = context;
-  const [attention, mlp, second] = modulationTriples(conditioning, block.linear('norm1.linear'));
-  if (!attention || !mlp) throw new RangeError('Six parts were asked for');
-  const givesText = block.has('ff_context.net.2.weight');
-  const ofText = givesText ? modulationTriples(conditioning, block.linear('norm1_context.linear')) : [];
+  const isHeld = block.has(`${HELD_TEXT.projector}.weight`);
+  const triples = modulationTriples(conditioning, block.linear(MODULATED_BY.image));
+  // A map alone in the place of feed-forward layers leaves no modulation of theirs.
+  const mlp = hasMlp(block, 'image') ? triples[1] : undefined;
+  const [attention, second] = triples.filter((one) => one !== mlp);
+  if (!attention) throw new RangeError('Three parts were asked for');
+  const givesText = !isHeld && (hasMlp(block, 'text') || block.has(`${FFN_NAMES.text.linearMlp}.weight`));
+  const ofText = givesText ? modulationTriples(conditioning, block.linear(MODULATED_BY.text)) : [];
   const [textAttention, textMlp] = ofText;
-  const prompt = textAttention
-    ? modulatedNorm(state.text, textAttention)
-    : continuousNorm(state.text, conditioning, block.linear('norm1_context.linear'));
+  const prompt = () => {
+    if (isHeld) return projectedText(state, block, HELD_TEXT);
+    return textAttention
+      ? modulatedNorm(state.text, textAttention)
+      : continuousNorm(state.text, conditioning, block.linear(MODULATED_BY.text));
+  };
   const withText = givesText && updates.includes('text');
   let { image, text } = state;
-  if (without !== 'attention') {
-    const mixed = jointAttention(config, block, modulatedNorm(image, attention), prompt, context, withText);
+  const modulatedText = without !== 'attention' || carriesText ? prompt() : null;
+  if (without !== 'attention' && modulatedText) {
+    const mixed = jointAttention(config, block, modulatedNorm(image, attention), modulatedText, context, withText);
     image = gatedResidual(image, attention.gate, linear(mixed.image, block.linear('attn.to_out.0')));
     if (second) {
       const own = selfAttention(config, block, 'attn2', modulatedNorm(state.image, second));
@@ -179,14 +189,27 @@ function runJointBlock(
     }
   }
   if (without !== 'ffn') {
-    image = throughMlp(image, mlp, block.linear('ff.net.0.proj'), block.linear('ff.net.2'));
-    if (withText && textMlp) {
-      text = throughMlp(text, textMlp, block.linear('ff_context.net.0.proj'), block.linear('ff_context.net.2'));
-    }
+    image = throughMlp(image, mlp, block, FFN_NAMES.image);
+    if (withText) text = throughMlp(text, textMlp, block, FFN_NAMES.text);
   }
-  return { image, text };
+  if (isHeld && updates.includes('text')) text = throughMap(text, block, HELD_TEXT.end) ?? text;
+  if (isHeld) return { ...state, image, text };
+  return carriesText && modulatedText ? { image, text, [CARRIED_TEXT]: modulatedText } : { image, text };
 }
 
-function throughMlp(x: tf.Tensor3D, mlp: Modulation, up: LinearWeights, down: LinearWeights): tf.Tensor3D {
-  return gatedResidual(x, mlp.gate, feedForward(modulatedNorm(x, mlp), up, down));
+function hasMlp(block: WeightSet, stream: keyof typeof FFN_NAMES): boolean {
+  return block.has(`${FFN_NAMES[stream].mlp}.net.2.weight`);
+}
+
+function throughMlp(
+  x: tf.Tensor3D,
+  modulation: Modulation | undefined,
+  block: WeightSet,
+  { mlp, linearMlp }: { readonly mlp: string; readonly linearMlp: string },
+): tf.Tensor3D {
+  const mapped = throughMap(x, block, linearMlp);
+  if (mapped) return mapped;
+  if (!modulation) throw new RangeError('Six parts were asked for');
+  const [up, down] = [block.linear(`${mlp}.net.0.proj`), block.linear(`${mlp}.net.2`)];
+  return gatedResidual(x, modulation.gate, feedForward(modulatedNorm(x, modulation), up, down));
 }
