@@ -254,14 +254,24 @@ testAnalysed('plans hold the kinds that are ticked, and every dot of a mixed fro
   await expect(plans).toContainText('Keeps text ');
 });
 
-test('a family without narrower blocks says why', async ({ page }) => {
+test('a family whose class has no narrower blocks offers them, says who reads them, and why some have none', async ({
+  page,
+}) => {
   await open(page);
   await page.getByLabel('Sample', { exact: true }).selectOption('shapes-flux');
-  await expect(panel(page, 'Blocks')).toContainText(
-    'No text groups: the text stream of this block could be held back, but no class of FLUX.1 reads such a block.',
-    { timeout: ANALYSIS_MS },
-  );
-  await expect(narrower(page)).toContainText('no class of FLUX.1 reads such a block');
+  await expect(narrower(page)).toContainText('Contigua alone reads a model of this family with narrower blocks', {
+    timeout: ANALYSIS_MS,
+  });
   await expect(modulation(page)).toContainText('pooled');
-  await expect(page.getByRole('listbox', { name: 'Text groups' })).toHaveCount(0);
+  await dragText(page, 2, 4);
+  await ffnOption(page, 5, 'image').click();
+  await expect.poll(() => cut(page)).toBe('t2-4.f5-image');
+  await expect(panel(page, 'Plan')).toContainText('Contigua alone reads the result; diffusers does not.');
+  // Blocks of one sequence.
+  await expect(ffnOption(page, 12, 'image')).toHaveAttribute('aria-disabled', 'true');
+  const file = await downloadBy(page, () => page.getByRole('button', { name: 'Download config', exact: true }).click());
+  expect(JSON.parse(await textOf(file))).toMatchObject({
+    linear_feed_forward: { image: [5] },
+    held_text: { blocks: [3, 4], end: [4] },
+  });
 });

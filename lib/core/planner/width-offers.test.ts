@@ -8,6 +8,8 @@ import { modulationOffers, whyNoOffers, widthOffers } from './width-offers.ts';
 
 const qwen = exampleModel(4);
 const flux = { config: goldenCase(FLUX_GOLDENS[0]!).config.raw };
+/** Single-stream blocks alone. */
+const singles = { config: { ...flux.config, num_layers: 0 } };
 const measured = (edit: WidthDamage['edit'], outputError: number | null): WidthDamage => ({
   edit,
   outputError,
@@ -53,8 +55,9 @@ describe('offers of a report', () => {
     });
     expect(whyNoOffers('ffn', UNMEASURED, qwen)?.hint).toContain('--width ffn');
     expect(whyNoOffers('modulation', UNMEASURED, qwen)).toBeNull();
+    expect(whyNoOffers('ffn', UNMEASURED, flux)?.hint).toContain('--width ffn');
     for (const kind of ['text', 'ffn', 'modulation'] as const) {
-      const why = whyNoOffers(kind, UNMEASURED, flux);
+      const why = whyNoOffers(kind, UNMEASURED, singles);
       expect(why?.found, kind).toMatch(/\w{3} \w/);
       expect(why?.hint).toBeNull();
     }
