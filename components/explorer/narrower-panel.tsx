@@ -67,15 +67,17 @@ export function NarrowerPanel() {
     >
       {reason ? (
         <p className="rounded-md border border-dashed border-line px-3 py-3 text-xs leading-5 text-muted">{reason}</p>
-      ) : summary && report ? (
-        <>
-          {summary.narrower.readBy && <p className="mb-2 text-2xs text-muted">{summary.narrower.readBy}</p>}
-          <Measured key={on} on={on} summary={summary} report={report} />
-        </>
       ) : (
-        <p className="grid h-28 place-content-center text-center text-xs text-muted">
-          Analyse proposes text groups; or choose on the strip.
-        </p>
+        <>
+          {summary?.narrower.readBy && <p className="mb-2 text-2xs text-muted">{summary.narrower.readBy}</p>}
+          {summary && report ? (
+            <Measured key={on} on={on} summary={summary} report={report} />
+          ) : (
+            <p className="grid h-28 place-content-center text-center text-xs text-muted">
+              Analyse proposes text groups; or choose on the strip.
+            </p>
+          )}
+        </>
       )}
     </Panel>
   );
