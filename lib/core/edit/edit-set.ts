@@ -168,7 +168,7 @@ function checkFfns(
   edits: readonly FfnEdit[],
   runs: RunSet,
   groups: readonly TextStreamEdit[],
-  { textStream, numBlocks, endsWithout = [] }: EditableModel,
+  model: EditableModel,
   where: string,
 ): void {
   const seen = new Set<string>();
@@ -178,25 +178,24 @@ function checkFfns(
     if (seen.has(key)) throw clash(where, 'A feed-forward layer is replaced twice', key, 'each once');
     seen.add(key);
     checkStays(block, runs, `The ${stream} feed-forward layers of block ${block}`, where);
-    const run = intervalAt(runs, block);
-    if (run?.last === numBlocks - 1 && endsWithout.includes(stream)) {
-      throw clash(
-        where,
-        `Block ${block} has no ${stream} feed-forward layers`,
-        `the run ${editKey(run)} makes it the last block, which gives no ${stream}`,
-        'a run that ends before the last block, or other layers',
-      );
-    }
-    const group = stream === textStream ? intervalAt(groups, block) : null;
-    if (group && group.first !== block) {
-      throw clash(
-        where,
-        `Block ${block} has no ${stream} feed-forward layers`,
-        `the text group ${formatIntervalKey(group)} takes them away`,
-        'a block outside the group, or its first',
-      );
-    }
+    const taken = whatTakes(edit, runs, groups, model);
+    if (taken === null) continue;
+    throw clash(where, `Block ${block} has no ${stream} feed-forward layers`, taken, 'a block that has some');
   }
+}
+
+/** What leaves a block that stays no feed-forward layers of the stream, in a few words; null where nothing does. */
+export function whatTakes(
+  { block, stream }: FfnEdit,
+  runs: RunSet,
+  groups: readonly TextStreamEdit[],
+  { textStream, endsWithout, numBlocks }: Depth & Pick<Partial<EditableModel>, 'textStream' | 'endsWithout'>,
+): string | null {
+  const group = stream === textStream ? intervalAt(groups, block) : null;
+  if (group && group.first !== block) return `the text group ${formatIntervalKey(group)} takes them away`;
+  const run = intervalAt(runs, block);
+  if (run?.last !== numBlocks - 1 || !endsWithout?.includes(stream)) return null;
+  return `the run ${editKey(run)} makes it the last block, which gives no ${stream}`;
 }
 
 function checkModulations(edits: readonly ModulationEdit[], runs: RunSet, where: string): void {

@@ -179,6 +179,15 @@ describe('what makes blocks narrower', () => {
     expect(keys(made(shared, { type: 'add', edit: run(2, 4) }))).toEqual(['1 modulation rank 4', '2-4 nothing']);
   });
 
+  it('drops text layers of the block that a run makes the last, in a model whose last block gives no text', () => {
+    const model = { ...MODEL, endsWithout: ['text'] };
+    const both = selectionOf([ffnEdit(12, 'image'), ffnEdit(12, 'text')]);
+    const added = (last: number) =>
+      reduceSelection(both, { type: 'add', edit: run(12, last) }, model).present.map(editKey);
+    expect(added(15)).toEqual(['12-15 nothing', '12 image ffn']);
+    expect(added(14)).toEqual(['12-14 nothing', '12 image ffn', '12 text ffn']);
+  });
+
   it.each([
     ['a group over the edge of a run', [run(4, 8)], group(6, 10), /text group 6-10 and the run 4-8 clash/],
     ['a run over the edge of a group', [group(6, 10)], run(4, 8), /text group 6-10 and the run 4-8 clash/],

@@ -9,7 +9,6 @@ import {
   type BlockInterval,
   type Depth,
   type Edge,
-  intervalAt,
   moveEdge,
   removedBlocks,
   removeInterval,
@@ -31,7 +30,7 @@ import {
   type TextStreamEdit,
   type WidthEdit,
 } from './edit.ts';
-import { type EditableModel, editSetOf } from './edit-set.ts';
+import { type EditableModel, editSetOf, whatTakes } from './edit-set.ts';
 import { type History, historyOf, record, redo, undo } from './history.ts';
 
 export type Selection = History<EditSet>;
@@ -171,17 +170,13 @@ export function beside(runs: RunSet, before: EditSet, model: SelectableModel): E
 const groupsOf = (edits: EditSet): TextStreamEdit[] => edits.filter((edit) => edit.on === 'text-stream');
 
 /** Without edits of what runs and text groups take away. */
-function withoutClosed(edits: EditSet, { textStream = null, endsWithout = [], numBlocks }: SelectableModel): EditSet {
+function withoutClosed(edits: EditSet, model: SelectableModel): EditSet {
   const runs = runsOf(edits);
   const groups = groupsOf(edits);
   const removed = new Set(removedBlocks(runs));
   return edits.flatMap((edit): Edit[] => {
     if (edit.on === 'ffn') {
-      const group = edit.stream === textStream ? intervalAt(groups, edit.block) : null;
-      const isHeld = group !== null && group.first !== edit.block;
-      const run = intervalAt(runs, edit.block);
-      const isAtEnd = run?.last === numBlocks - 1 && endsWithout.includes(edit.stream);
-      return removed.has(edit.block) || isHeld || isAtEnd ? [] : [edit];
+      return removed.has(edit.block) || whatTakes(edit, runs, groups, model) !== null ? [] : [edit];
     }
     if (edit.on !== 'modulation' || edit.blocks === 'all') return [edit];
     const left = edit.blocks.filter((block) => !removed.has(block));

@@ -29,8 +29,7 @@ export interface NarrowerFacts {
 /** Answers as `editableModel` does, except that all blocks share a modulation where any can. */
 export function editableFrom(facts: NarrowerFacts, model: Depth & { readonly width: number }): EditableModel {
   const { numBlocks, stacks, width } = model;
-  const { textStream, endsWithout } = facts;
-  return { numBlocks, ...(stacks ? { stacks } : {}), width, textStream, endsWithout, whyNot };
+  return { numBlocks, ...(stacks ? { stacks } : {}), width, ...facts, whyNot };
 
   function whyNot(edit: WidthEdit): string | null {
     switch (edit.on) {
