@@ -1,4 +1,4 @@
-/** Plans of every kind of edit under a budget, from the sample model's own report, through the program as it is started. */
+/** Plans of every kind of edit under a budget, from the sample model's own report. */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ffnEdit, modulationEdit } from '../lib/core/edit/index.ts';
 import { parsePlan } from '../lib/core/plan/index.ts';
 import { parseReport } from '../lib/core/report/index.ts';
-import { spawnContigua } from './contigua-fixtures.ts';
+import { contiguaInside } from './contigua-fixtures.ts';
 
 /** A command starts several processes and an engine in each. */
 const PATIENCE_MS = 900_000;
@@ -15,7 +15,7 @@ const MODEL = fileURLToPath(new URL('../public/models/shapes-mmdit', import.meta
 const FLUX = fileURLToPath(new URL('../public/models/shapes-flux', import.meta.url));
 let folder = '';
 
-const contigua = (command: string) => spawnContigua(command.split(' '), folder);
+const contigua = (command: string) => contiguaInside(command.split(' '), folder);
 const planOf = async (file: string) => parsePlan(await readFile(join(folder, file), 'utf8'), file);
 
 beforeAll(async () => {
