@@ -11,7 +11,7 @@ export { expect };
 /** Small enough for a slow machine, large enough for every chart: 16 pictures × 64 tokens. */
 export const QUICK = 'inputs=shapes-48-4-1';
 /** An analysis may wait for other work on two cores. */
-export const ANALYSIS_MS = 90_000;
+export const ANALYSIS_MS = 180_000;
 
 type KeptState = Awaited<ReturnType<BrowserContext['storageState']>>;
 
@@ -33,7 +33,7 @@ export const test = base.extend<JourneyOptions>({
 export const testAnalysed = test.extend<object, { kept: KeptState }>({
   kept: [
     async ({ browser }, use, { project }) => {
-      const context = await browser.newContext(project.use);
+      const context = await browser.newContext({ ...project.use, ...project.use.contextOptions });
       const page = await context.newPage();
       await open(page, `/?${QUICK}`);
       await analyse(page);
@@ -65,6 +65,15 @@ function watch(context: BrowserContext, origin: string, tolerated: readonly RegE
     if (['http:', 'https:', 'ws:', 'wss:'].includes(url.protocol) && url.origin !== origin) note(`request: ${url}`);
   });
   return trouble;
+}
+
+export const SCHEMES = ['light', 'dark'] as const;
+
+/** Resolves when every colour is the scheme's own. */
+export async function showIn(page: Page, colorScheme: (typeof SCHEMES)[number]): Promise<void> {
+  await page.emulateMedia({ colorScheme });
+  const changing = () => document.getAnimations().filter((animation) => animation instanceof CSSTransition).length;
+  await expect.poll(() => page.evaluate(changing)).toBe(0);
 }
 
 /** Resolves when the engine runs and the sample model is open. */

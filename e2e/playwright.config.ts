@@ -22,7 +22,7 @@ export default defineConfig({
   workers: 1,
   forbidOnly: Boolean(process.env.CI),
   retries: process.env.CI ? 1 : 0,
-  timeout: 120_000,
+  timeout: 300_000,
   expect: { timeout: 30_000 },
   use: {
     baseURL,
@@ -30,6 +30,8 @@ export default defineConfig({
     acceptDownloads: true,
     screenshot: 'only-on-failure',
     permissions: ['clipboard-read', 'clipboard-write'],
+    // Drawn in software, what moves while a page loads takes a quarter of the processor.
+    contextOptions: { reducedMotion: 'reduce' },
   },
   projects: [
     {

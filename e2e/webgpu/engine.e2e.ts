@@ -3,7 +3,7 @@ import type { Page } from '@playwright/test';
 import { alerts, analyse, blockOption, expect, expectChosen, heatmap, open, panel, pick, test } from '../contigua.ts';
 import { calibrationFile, transformerFiles, writeFolder } from '../model-folder.ts';
 
-const ENGINE_MS = 60_000;
+const ENGINE_MS = 120_000;
 
 test('WebGPU is named with its adapter, computes the reference numbers and analyses a tiny model', async ({ page }) => {
   await open(page);
