@@ -4,8 +4,8 @@ import { ffnEdit, modulationEdit, type RunReplacement, runEdit, textStreamEdit }
 import { parameterCost } from '@/lib/core/plan/index.ts';
 import { costScale, fitPrediction, predictionOf } from '@/lib/core/planner/index.ts';
 import { exampleModel, reportOf } from '@/lib/core/planner/planner-fixtures.ts';
-import type { MeasuredChoice } from '@/lib/page/explorer/choice-quality.ts';
 import { pageEdits } from '@/lib/page/explorer/edits.ts';
+import type { MeasuredChoice } from '@/lib/page/explorer/measured-choice.ts';
 import { damageOf } from '@/lib/page/explorer/report-fixtures.ts';
 import { planPoints, planWords, pointScales } from './plan-points.ts';
 

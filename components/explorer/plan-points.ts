@@ -25,9 +25,10 @@ import { wilsonInterval } from '@/lib/core/wilson-interval.ts';
 import { countedRangeWords, countedWords, shareRangeWords } from '@/lib/page/browser/confidence-words.ts';
 import { engineWords } from '@/lib/page/browser/engine-words.ts';
 import { percentWords } from '@/lib/page/browser/number-words.ts';
-import { isCounted, type MeasuredChoice } from '@/lib/page/explorer/choice-quality.ts';
+import { isCounted } from '@/lib/page/explorer/choice-quality.ts';
 import { choiceWords } from '@/lib/page/explorer/edit-words.ts';
 import type { PageEdit } from '@/lib/page/explorer/edits.ts';
+import type { MeasuredChoice } from '@/lib/page/explorer/measured-choice.ts';
 import { type TimedForward, timeWords } from '@/lib/page/explorer/timing.ts';
 
 export interface PointScales {

@@ -11,7 +11,8 @@ import {
   widthOffers,
 } from '@/lib/core/planner/index.ts';
 import { background } from '@/lib/page/explorer/background/index.ts';
-import { choiceQualityStore, type MeasuredChoice, measuredChoices } from '@/lib/page/explorer/choice-quality.ts';
+import { choiceQualityStore, measuredChoices } from '@/lib/page/explorer/choice-quality.ts';
+import type { MeasuredChoice } from '@/lib/page/explorer/measured-choice.ts';
 import { modulationsStore } from '@/lib/page/explorer/modulations.ts';
 import { partRead } from '@/lib/page/explorer/part-read.ts';
 import { type PlanAnswer, type PlanSubject, scalesOf } from '@/lib/page/explorer/plan-subject.ts';

@@ -4,31 +4,18 @@
  * where something that the user asked for stopped it. What has been measured stays, as points of the chart of choices, and is kept in this browser (kept-choices.ts).
  */
 import { createStore } from 'zustand/vanilla';
-import type { ProbeSource, Tasks } from '@/lib/compute/protocol.ts';
+import type { ProbeSource } from '@/lib/compute/protocol.ts';
 import { COUNTED_PICTURES } from '@/lib/core/shapes/index.ts';
 import { showError } from '../browser/notices.ts';
 import { type Analysed, analysisStore } from './analysis-store.ts';
-import { MOST_CHOICES } from './choice-records.ts';
 import { measureQuietly } from './compute.ts';
 import { editsMadeOf, needsProbes, type PageEdit, pageEdits, whyNotMeasured } from './edits.ts';
 import { isSame, type MadeOf } from './made-of.ts';
+import { type FactCount, type MeasuredChoice, MOST_CHOICES } from './measured-choice.ts';
 import { modelStore } from './model.ts';
 import { reportProbes } from './probe-source.ts';
 import { showingRefit } from './refitting.ts';
 import { selectionStore } from './selection.ts';
-
-export type ChoiceDamage = Tasks['choice']['result'];
-export type FactCount = Tasks['facts']['result'];
-
-export interface MeasuredChoice {
-  readonly of: MadeOf;
-  /** None for the whole model. */
-  readonly edits: readonly PageEdit[];
-  /** Null until it has been measured. */
-  readonly damage: ChoiceDamage | null;
-  /** Of the pictures that have been drawn so far. */
-  readonly facts: FactCount;
-}
 
 export interface ChoiceQualityState {
   /** The newest last. */

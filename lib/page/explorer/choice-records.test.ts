@@ -2,9 +2,9 @@ import { expect, test } from 'vitest';
 import { editSetOf, ffnEdit, modulationEdit, runEdit, textStreamEdit } from '@/lib/core/edit/index.ts';
 import { editableFrom } from '@/lib/core/model/config-index.ts';
 import { exampleModel } from '@/lib/core/planner/planner-fixtures.ts';
-import type { MeasuredChoice } from './choice-quality.ts';
-import { beyondKept, choiceFrom, choiceRecord, MOST_CHOICES } from './choice-records.ts';
+import { beyondKept, choiceFrom, choiceRecord } from './choice-records.ts';
 import { editsMadeOf, type PageEdit, pageEdits } from './edits.ts';
+import { type MeasuredChoice, MOST_CHOICES } from './measured-choice.ts';
 
 const summary = exampleModel(8);
 const DAMAGE = { outputError: 0.25, bounds: { low: 0.2, high: 0.3 }, bands: [0.1, null] };

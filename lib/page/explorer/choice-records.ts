@@ -3,12 +3,10 @@ import { formatEditParam, parseEditParam } from '@/lib/core/edit/index.ts';
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import { isRecord } from '@/lib/core/is-record.ts';
 import { editableFrom } from '@/lib/core/model/config-index.ts';
-import type { MeasuredChoice } from './choice-quality.ts';
 import { pageEdits } from './edits.ts';
 import type { MadeOf } from './made-of.ts';
+import { type MeasuredChoice, MOST_CHOICES } from './measured-choice.ts';
 
-/** Of one model: beyond any number that a person tries. The oldest go first. */
-export const MOST_CHOICES = 200;
 /** Changes whenever an earlier measurement would mean something else. */
 const VERSION = 1;
 
