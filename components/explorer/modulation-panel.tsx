@@ -3,7 +3,7 @@
  * Shared modulations of all blocks: a basis of one rank, with the error that each rank leaves, found from the weights alone; or a table over the
  * timesteps of a fixed schedule.
  */
-import { useMemo, useState } from 'react';
+import { useEffect, useMemo, useRef, useState } from 'react';
 import { useStore } from 'zustand';
 import { useWidth } from '@/components/charts';
 import { RankCurve } from '@/components/charts/rank-curve';
@@ -162,23 +162,43 @@ function Way({ summary, shared, by, onTake, onRank }: WayProps) {
   const [steps, setSteps] = useState('table' in by ? by.table.length : FIRST_STEPS);
   const noTable =
     lacksWeights(summary) ?? editableFrom(summary.narrower, summary).whyNot(modulationEdit({ table: [1] }));
+  // The worker, which knows the scheduler, may be busy: the last thing that was asked for counts.
+  const [isAsking, setAsking] = useState(false);
+  const wanted = useRef(0);
+  useEffect(
+    () => () => {
+      wanted.current += 1;
+    },
+    [],
+  );
   const takeTable = async (next: number) => {
+    wanted.current += 1;
+    const call = wanted.current;
     setSteps(next);
+    setAsking(true);
     const edits = await asTable(shared, next);
+    if (call !== wanted.current) return;
+    setAsking(false);
     if (edits) onTake(edits);
   };
+  const takeRank = () => {
+    wanted.current += 1;
+    setAsking(false);
+    onRank(Math.min(FIRST_RANK, summary.width));
+  };
+  const way = isAsking || 'table' in by ? 'table' : 'rank';
   return (
     <>
       <Choice
         name="Way of sharing"
-        value={'rank' in by ? 'rank' : 'table'}
+        value={way}
         options={[
           { value: 'rank', label: 'Rank' },
           { value: 'table', label: 'Table', disabled: noTable !== null, title: noTable ?? undefined },
         ]}
-        onChange={(way) => (way === 'rank' ? onRank(Math.min(FIRST_RANK, summary.width)) : void takeTable(steps))}
+        onChange={(next) => (next === 'rank' ? takeRank() : void takeTable(steps))}
       />
-      {'table' in by ? (
+      {way === 'table' ? (
         <NumberField inline label="Steps" value={steps} range={STEPS} onChange={(next) => void takeTable(next)} />
       ) : null}
     </>
