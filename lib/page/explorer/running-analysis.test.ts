@@ -53,7 +53,7 @@ describe('an estimate', () => {
     expect(facts.map(({ name, value }) => `${name}: ${value}`)).toEqual([
       'Time: about 60 s',
       'Memory at peak: 2.00 GB',
-      'Probes and surrogates in memory: 3.00 MB',
+      'Kept in memory: 3.00 MB',
       'Read of the trace: 4.00 GB',
     ]);
   });

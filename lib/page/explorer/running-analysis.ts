@@ -62,11 +62,11 @@ export function estimateFacts(estimate: AnyEstimate, inStorage: boolean): readon
     ...(isModel ? [damageFact(estimate)] : []),
     { name: 'Memory at peak', value: bytesWords(memoryBytes) },
     {
-      name: inStorage ? 'Browser storage' : `${stored} in memory`,
+      name: inStorage ? 'Browser storage' : isModel ? 'States in memory' : 'Kept in memory',
       value: bytesWords(storedBytes),
       title: inStorage
         ? `${stored}: files of this site in the browser, kept until another large model is analysed`
-        : undefined,
+        : stored,
     },
     { name: isModel ? 'Read of the model' : 'Read of the trace', value: bytesWords(readBytes) },
   ];
