@@ -2,9 +2,9 @@
  * What an analysis may cost: memory, disk, tokens and measured intervals, as `contigua analyse` takes them, and the estimate
  * that it prints before it starts on a large model.
  */
-import { mkdir, readdir, stat, statfs } from 'node:fs/promises';
+import { mkdir, statfs } from 'node:fs/promises';
 import { freemem } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { WorkerClient } from '../lib/compute/client.ts';
 import type { AnalysisRequest } from '../lib/compute/protocol.ts';
@@ -111,34 +111,30 @@ export async function estimatedTrace(
   return estimate.limits;
 }
 
-/** Throws `too-large` where the disk, or what is allowed of it, has less room; what the folder holds already counts as room. */
+/**
+ * Throws `too-large` where less of the disk is allowed. A disk that is too full is told alone: what an interrupted analysis has stored
+ * there is part of what it needs.
+ */
 async function assertDiskFits(
   { storedBytes }: Pick<AnalysisEstimate, 'storedBytes'>,
   folder: string | null,
   diskBytes: number | null,
 ): Promise<void> {
   if (folder === null) return;
+  if (diskBytes !== null && storedBytes > diskBytes) {
+    throw new ContiguaError('too-large', 'The states of this analysis do not fit the disk that is allowed', {
+      file: folder,
+      found: `${shownBytes(diskBytes)} allowed`,
+      expected: `at least ${shownBytes(storedBytes)}`,
+      hint: 'Allow more (--disk), or analyse fewer tokens (--tokens).',
+    });
+  }
   await mkdir(folder, { recursive: true });
   const { bavail, bsize } = await statfs(folder);
-  const room = Math.min(diskBytes ?? Number.POSITIVE_INFINITY, bavail * bsize + (await bytesIn(folder)));
-  if (storedBytes <= room) return;
-  throw new ContiguaError('too-large', 'The states of this analysis do not fit the disk', {
-    file: folder,
-    found: `room for ${shownBytes(room)}`,
-    expected: `at least ${shownBytes(storedBytes)}`,
-    hint: 'Allow more (--disk), name a folder on a disk with more room (--states), or analyse fewer tokens (--tokens).',
-  });
-}
-
-async function bytesIn(folder: string): Promise<number> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const sizes = entries
-    .filter((entry) => entry.isFile())
-    .map(async ({ parentPath, name }) => {
-      const found = await stat(join(parentPath, name)).catch(() => null);
-      return found?.size ?? 0;
-    });
-  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+  const free = bavail * bsize;
+  if (storedBytes <= free) return;
+  const needed = `${shownBytes(storedBytes)} are needed, ${shownBytes(free)} are free`;
+  tell(`The disk may not suffice: ${needed}. What an interrupted analysis has stored there is used again.`);
 }
 
 /** Whether a block is measured first: of a large model, and where memory is limited. */

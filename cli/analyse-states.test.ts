@@ -162,7 +162,7 @@ it.each([
   [
     'the same, known before it starts',
     ['--states', 'full', '--disk', '1MB', '--estimate'],
-    /full: The states .* do not fit the disk; found room for 1 MB; expected at least [\d.]+ MB/,
+    /full: The states .* do not fit the disk that is allowed; found 1 MB allowed; expected at least [\d.]+ MB/,
   ],
   ['a size that is none', ['--memory', 'lots'], /--memory does not fit; found lots; expected a size such as 6GB/],
   ['a disk budget without a folder', ['--disk', '1GB'], /--disk needs --states/],

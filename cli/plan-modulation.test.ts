@@ -65,7 +65,7 @@ describe('contigua plan --modulation and contigua export --plan', () => {
 
     const exported = await contigua('export', 'tiny', '--plan', 'plan.json', '--out', 'shared', '--engine', 'wasm');
     expect(exported.code, exported.stderr).toBe(0);
-    expect(exported.stderr).toContain('No class of diffusers or PPCL reads shared modulations');
+    expect(exported.stderr).toContain('No class of diffusers or PPCL reads the result');
     const card = await readFile(join(folder, 'shared/README.md'), 'utf8');
     expect(card).toContain('Contigua alone reads it');
     expect(card).toContain('Matrices that are multiplied out would load there, but would be as large');

@@ -53,7 +53,7 @@ export function AnalysisProgress() {
         ? `Measuring ${isTrace ? 'on noise' : 'one block'} for the estimate`
         : silenceWords(silentMs);
     if (running) return `${Math.round(share * 100)} % · ${outlook}`;
-    if (interrupted) return `Interrupted, ${interrupted.captured} of ${numBlocks} blocks kept`;
+    if (interrupted) return `Interrupted, ${interrupted.captured} of ${numBlocks} blocks ${isTrace ? 'read' : 'kept'}`;
     if (report) return `Took ${durationWords(totalMs)}${report.engine ? ` on ${engineWords(report.engine.name)}` : ''}`;
     return estimate ? 'Not run yet, estimated' : 'Not run yet';
   };
@@ -62,7 +62,11 @@ export function AnalysisProgress() {
       <p
         className="mb-1.5 h-4 text-muted"
         aria-live="off"
-        title={interrupted && !running ? 'Their states are in this browser: Analyse continues behind them.' : undefined}
+        title={
+          interrupted && !running
+            ? `Their ${isTrace ? 'probes' : 'states'} are in this browser: Analyse continues behind them.`
+            : undefined
+        }
       >
         {headline()}
       </p>

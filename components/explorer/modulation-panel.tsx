@@ -14,7 +14,7 @@ import { NumberField } from '@/components/ui/number-field';
 import { Panel } from '@/components/ui/panel';
 import { Progress } from '@/components/ui/progress';
 import { Switch } from '@/components/ui/switch';
-import { type ModulationEdit, modulationEdit, type WidthEdit } from '@/lib/core/edit/index.ts';
+import { formatEditParam, type ModulationEdit, modulationEdit, type WidthEdit } from '@/lib/core/edit/index.ts';
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import { editableFrom, editedModel, whyNone } from '@/lib/core/model/config-index.ts';
 import { errorAtRank } from '@/lib/core/plan/index.ts';
@@ -34,7 +34,7 @@ import {
 } from '@/lib/page/explorer/modulations.ts';
 import { configOf } from '@/lib/page/explorer/narrower.ts';
 import { reportProbes } from '@/lib/page/explorer/probe-source.ts';
-import { choose, chosenNarrower } from '@/lib/page/explorer/selection.ts';
+import { choose, chosenNarrower, presentNarrower } from '@/lib/page/explorer/selection.ts';
 import { lacksWeights } from '@/lib/page/explorer/traces.ts';
 import { useAnalysed } from './use-analysis';
 import { useModel, useSelection } from './use-model';
@@ -162,7 +162,7 @@ function Way({ summary, shared, by, onTake, onRank }: WayProps) {
   const [steps, setSteps] = useState('table' in by ? by.table.length : FIRST_STEPS);
   const noTable =
     lacksWeights(summary) ?? editableFrom(summary.narrower, summary).whyNot(modulationEdit({ table: [1] }));
-  // The worker, which knows the scheduler, may be busy: the last thing that was asked for counts.
+  // The worker, which knows the scheduler, may be busy: what was chosen meanwhile stays.
   const [isAsking, setAsking] = useState(false);
   const wanted = useRef(0);
   useEffect(
@@ -179,7 +179,7 @@ function Way({ summary, shared, by, onTake, onRank }: WayProps) {
     const edits = await asTable(shared, next);
     if (call !== wanted.current) return;
     setAsking(false);
-    if (edits) onTake(edits);
+    if (edits && isPresent(shared)) onTake(edits);
   };
   const takeRank = () => {
     wanted.current += 1;
@@ -204,6 +204,12 @@ function Way({ summary, shared, by, onTake, onRank }: WayProps) {
     </>
   );
 }
+
+const isPresent = (shared: readonly ModulationEdit[]): boolean =>
+  formatEditParam(
+    presentNarrower().filter(({ on }) => on === 'modulation'),
+    'nothing',
+  ) === formatEditParam(shared, 'nothing');
 
 const MOST_TOLD = 6;
 

@@ -1,6 +1,7 @@
 /**
  * A dual-stream MMDiT block: each stream is modulated, both attend as one sequence, and each stream's result and MLP are added
- * under gates. Qwen-Image and FLUX.1 differ in the tensors' names alone; FLUX.2 and SD3 take the parts of it that narrower blocks share. Call inside tf.tidy.
+ * under gates. Qwen-Image and FLUX.1 differ in the tensors' names alone; FLUX.2 and SD3 take the parts of it that narrower blocks share.
+ * Call inside tf.tidy.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { ContiguaError } from '../errors.ts';

@@ -96,6 +96,8 @@ describe.each(MODELS)('narrower blocks of %s', (label, config) => {
     const both = edited(written, [ffnEdit(1, 'text'), ffnEdit(3, 'image')]).config;
     expect(both.raw.linear_feed_forward).toEqual({ image: [1, 3], text: [1] });
     expect(both.raw.held_text).toEqual({ blocks: [3], end: [3] });
+    // Its map would go with the text, and is counted as a part of the block.
+    expect(whyNotAt(both, 1, 'text-stream')).toMatch(/linear map stands for the feed-forward layers of its text/);
   });
 
   it.each([

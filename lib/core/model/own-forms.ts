@@ -155,6 +155,7 @@ export function inOwnForm(whole: WholeBlock, form: BlockForm, width: number): Wh
 
 const LINEAR_ALREADY: NotAPart = { why: 'Its feed-forward layers are linear maps already.' };
 const HELD_ALREADY: NotAPart = { why: 'Its text stream is held back already.' };
+const LINEAR_TEXT: NotAPart = { why: 'A linear map stands for the feed-forward layers of its text already.' };
 
 function remainingParts(parts: BlockParts, { text, linearFfn = [] }: BlockForm): BlockParts {
   const held = text && isPart(parts.text) ? parts.text.stream : null;
@@ -162,7 +163,10 @@ function remainingParts(parts: BlockParts, { text, linearFfn = [] }: BlockForm):
     if (stream === held) return [stream, HELD_ALREADY];
     return [stream, linearFfn.includes(stream) ? LINEAR_ALREADY : part];
   });
-  return { ...parts, ffn: Object.fromEntries(ffn), text: held === null ? parts.text : HELD_ALREADY };
+  const textStream = isPart(parts.text) ? parts.text.stream : null;
+  const isLinear = textStream !== null && linearFfn.includes(textStream);
+  const rest = isLinear ? LINEAR_TEXT : parts.text;
+  return { ...parts, ffn: Object.fromEntries(ffn), text: held === null ? rest : HELD_ALREADY };
 }
 
 const HELD: BlockTrait = {

@@ -1,7 +1,8 @@
 /**
  * What whole choices cost: the output error of all edits together and, where the model draws, how many facts of held-out
  * captions its pictures hold. Measured quietly once a choice rests; pictures are drawn a few at a time, so that counting goes on
- * where something that the user asked for stopped it. What has been measured stays, as points of the chart of choices, and is kept in this browser (kept-choices.ts).
+ * where something that the user asked for stopped it. What has been measured stays, as points of the chart of choices, and is kept in
+ * this browser (kept-choices.ts).
  */
 import { createStore } from 'zustand/vanilla';
 import type { ProbeSource } from '@/lib/compute/protocol.ts';
@@ -55,7 +56,10 @@ export interface PresentChoice {
   readonly probes: ProbeSource;
 }
 
-/** The choice on the page, or null where nothing can be measured of it: nothing chosen, no analysis, its file is missing, or `whyNotMeasured`. */
+/**
+ * The choice on the page, or null where nothing can be measured of it: nothing chosen, no analysis, its file is missing, or
+ * `whyNotMeasured`.
+ */
 export function presentChoice(analysed: Analysed): PresentChoice | null {
   const edits = pageEdits(selectionStore.getState().selection.present);
   return edits.length === 0 || whyNotMeasured(edits) ? null : choiceOf(edits, analysed);

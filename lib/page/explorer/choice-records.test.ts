@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { editSetOf, ffnEdit, modulationEdit, runEdit, textStreamEdit } from '@/lib/core/edit/index.ts';
 import { editableFrom } from '@/lib/core/model/config-index.ts';
 import { exampleModel } from '@/lib/core/planner/planner-fixtures.ts';
-import { beyondKept, choiceFrom, choiceRecord } from './choice-records.ts';
+import { beyondKept, choiceFrom, choiceRecord, mergedRecord } from './choice-records.ts';
 import { editsMadeOf, type PageEdit, pageEdits } from './edits.ts';
 import { type MeasuredChoice, MOST_CHOICES } from './measured-choice.ts';
 
@@ -31,7 +31,8 @@ test('a measured choice comes back as it was, with edits of every kind, and so d
     expect(choiceFrom(stored(choice), summary)).toEqual(choice);
   }
   const overflowing = measured(runs, { damage: { outputError: null, bounds: null, bands: [] } });
-  expect(choiceFrom(stored(overflowing), summary)).toEqual(overflowing);
+  // Another engine may measure it.
+  expect(choiceFrom(stored(overflowing), summary)).toEqual({ ...overflowing, damage: null });
   const counted = measured(runs, { damage: null });
   expect(choiceFrom(stored(counted), summary)).toEqual(counted);
 });
@@ -73,4 +74,14 @@ test('the oldest choices make room, never the one that comes', () => {
   const added = { ...records[0]!, savedAtMs: 0 };
   expect(beyondKept(records, added).map(({ key }) => key)).toEqual(['1']);
   expect(beyondKept(records.slice(0, MOST_CHOICES), added)).toEqual([]);
+});
+
+test('what two tabs measured of a choice is kept together', () => {
+  const edits = pageEdits([runEdit({ first: 1, last: 2 }, 'nothing')]);
+  const counted = choiceRecord(measured(edits, { damage: null, facts: { held: 80, total: 82, pictures: 8 } }), 5);
+  const erred = choiceRecord(measured(edits, { facts: { held: 0, total: 0, pictures: 0 } }), 6);
+  expect(mergedRecord(counted, erred)).toEqual({ ...erred, facts: counted.facts });
+  expect(mergedRecord(erred, { ...counted, savedAtMs: 7 })).toEqual({ ...counted, savedAtMs: 7, damage: DAMAGE });
+  expect(mergedRecord(undefined, erred)).toEqual(erred);
+  expect(mergedRecord({ ...counted, version: 0 }, erred)).toEqual(erred);
 });

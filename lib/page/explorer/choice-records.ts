@@ -25,7 +25,16 @@ export interface ChoiceRecord {
 export function choiceRecord({ of, edits, damage, facts }: MeasuredChoice, savedAtMs: number): ChoiceRecord {
   const key = JSON.stringify(Object.entries(of).sort(([a], [b]) => (a < b ? -1 : 1)));
   const text = formatEditParam(edits, 'nothing');
-  return { key, fingerprint: of.model ?? '', savedAtMs, version: VERSION, of, edits: text, damage, facts };
+  // An overflow is of the engine, and another one may measure it.
+  const kept = damage?.outputError === null ? null : damage;
+  return { key, fingerprint: of.model ?? '', savedAtMs, version: VERSION, of, edits: text, damage: kept, facts };
+}
+
+/** Two tabs may each have measured a part. */
+export function mergedRecord(before: ChoiceRecord | undefined, added: ChoiceRecord): ChoiceRecord {
+  if (!before || before.version !== added.version) return added;
+  const facts = before.facts.pictures > added.facts.pictures ? before.facts : added.facts;
+  return { ...added, damage: added.damage ?? before.damage, facts };
 }
 
 /** Null for what another version wrote, or what is not a measurement of this model. */
