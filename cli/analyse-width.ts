@@ -33,6 +33,12 @@ export function widthsAskedFor(args: Options): readonly WidthCandidates[] {
   });
 }
 
+const WHY_NONE: Readonly<Record<WidthCandidates, string>> = {
+  text: 'The rule detects no text group; text-all measures every short one.',
+  'text-all': 'No two blocks in a row can hold their text back.',
+  ffn: 'No block has feed-forward layers that a map could replace.',
+};
+
 /** The report with every candidate that it does not have yet. What the model's structure does not allow is told with the reason. */
 export async function withWidth(
   client: Pick<WorkerClient, 'call'>,
@@ -49,8 +55,10 @@ export async function withWidth(
   const edits: (TextStreamEdit | FfnEdit)[] = [];
   for (const which of asked) {
     const why = whyNoCandidates(which, config);
+    const candidates = widthCandidates(which, report, config);
     if (why !== null) tell(`--width ${which}: n/a. ${why}`);
-    for (const edit of widthCandidates(which, report, config)) {
+    else if (candidates.length === 0) tell(`--width ${which}: nothing to measure. ${WHY_NONE[which]}`);
+    for (const edit of candidates) {
       if (!widthDamageOf(report, edit) && !edits.some((other) => sameEdit(other, edit))) edits.push(edit);
     }
   }

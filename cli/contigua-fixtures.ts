@@ -14,6 +14,8 @@ vi.mock('../lib/compute/node-process.ts', async (original) => {
       const key = JSON.stringify(options);
       const compute = kept.get(key) ?? startComputeProcess(options);
       kept.set(key, compute);
+      // One that crashed fails the command that it served, and no later one.
+      void compute.exited.then(() => kept.delete(key));
       const ended = { code: null, signal: null, lastWords: '' };
       return { ...compute, client: { ...compute.client, close() {} }, exited: Promise.resolve(ended) };
     },

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ffnEdit, modulationEdit } from '../lib/core/edit/index.ts';
 import { parsePlan } from '../lib/core/plan/index.ts';
 import { parseReport } from '../lib/core/report/index.ts';
-import { contiguaInside } from './contigua-fixtures.ts';
+import { contiguaInside, spawnContigua } from './contigua-fixtures.ts';
 
 /** A command starts several processes and an engine in each. */
 const PATIENCE_MS = 900_000;
@@ -31,9 +31,9 @@ describe('contigua plan --budget --allow run,text,ffn,modulation', () => {
   it(
     'plans every kind with locked and forbidden blocks left alone, measures them together, and writes all of it',
     async () => {
-      const planned = await contigua(
-        `plan ${MODEL} --report report.json --budget params=60% --allow run,text,ffn,modulation --lock 0 --forbid 15 --measure --out plan.json`,
-      );
+      // In a process of its own, which has to end before the folder of its maps goes.
+      const asked = `plan ${MODEL} --report report.json --budget params=60% --allow run,text,ffn,modulation --lock 0 --forbid 15 --measure --out plan.json`;
+      const planned = await spawnContigua(asked.split(' '), folder);
       expect(planned.code, planned.stderr).toBe(0);
       // Errors that are weighted to early timesteps have no bounds.
       expect(planned.stderr).toMatch(

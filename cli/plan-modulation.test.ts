@@ -9,7 +9,7 @@ import { goldenCase } from '../lib/core/model/index.ts';
 import { SD3_GOLDENS } from '../lib/core/model/sd3/goldens.ts';
 import { parsePlan } from '../lib/core/plan/index.ts';
 import { tinyModel } from '../lib/testing/tiny-model.ts';
-import { contiguaInside } from './contigua-fixtures.ts';
+import { contiguaInside, spawnContigua } from './contigua-fixtures.ts';
 
 let folder = '';
 
@@ -63,7 +63,9 @@ describe('contigua plan --modulation and contigua export --plan', () => {
     expect(edit).toHaveProperty('fitError');
     expect((edit as { fitError: number }).fitError).toBeLessThanOrEqual(1e-6);
 
-    const exported = await contigua('export', 'tiny', '--plan', 'plan.json', '--out', 'shared', '--engine', 'wasm');
+    // In a process of its own, whose end the command waits for before it leaves the folder.
+    const asked = ['export', 'tiny', '--plan', 'plan.json', '--out', 'shared', '--engine', 'wasm'];
+    const exported = await spawnContigua(asked, folder);
     expect(exported.code, exported.stderr).toBe(0);
     expect(exported.stderr).toContain('No class of diffusers or PPCL reads the result');
     const card = await readFile(join(folder, 'shared/README.md'), 'utf8');
