@@ -103,6 +103,16 @@ export function ownKeys({ keys }: Pick<OwnForms, 'keys'>, forms: readonly BlockF
   );
 }
 
+/** Of the blocks that stay in a model of dual-stream blocks before single-stream ones, as config.json counts them; some in other forms. */
+export function twoStackKeys({ narrow }: { readonly narrow: OwnForms }, kept: readonly KeptBlock[]): RawConfig {
+  const dual = kept.filter(({ block }) => block.stack === 'dual');
+  return {
+    num_layers: dual.length,
+    num_single_layers: kept.length - dual.length,
+    ...ownKeys(narrow, keptForms(narrow, dual)),
+  };
+}
+
 /** A block that stays, of the stack, and what edits make of it. */
 export interface KeptBlock {
   readonly block: BlockSpec;
@@ -138,7 +148,7 @@ export function ownStack(
     return {
       ...inOwnForm(whole, form, width),
       updates: form.text !== 'projected' && place < lastReader ? ['image', 'text'] : ['image'],
-      ...(traits || isNarrow ? { traits: [...(traits ?? []), ...ownTraits(form)] } : {}),
+      ...(traits || isNarrow ? { traits: [...(traits ?? []), ...formTraits(form)] } : {}),
       // Every block before one that holds its text, as a run may take out those between.
       ...(!form.text && place < lastHeld ? { carriesText: true } : {}),
     };
@@ -153,8 +163,8 @@ export function inOwnForm(whole: WholeBlock, form: BlockForm, width: number): Wh
   return { kind, tensors, flops, parts: remainingParts(parts, form) };
 }
 
-const LINEAR_ALREADY: NotAPart = { why: 'Its feed-forward layers are linear maps already.' };
-const HELD_ALREADY: NotAPart = { why: 'Its text stream is held back already.' };
+export const LINEAR_ALREADY: NotAPart = { why: 'Its feed-forward layers are linear maps already.' };
+export const HELD_ALREADY: NotAPart = { why: 'Its text stream is held back already.' };
 const LINEAR_TEXT: NotAPart = { why: 'A linear map stands for the feed-forward layers of its text already.' };
 
 function remainingParts(parts: BlockParts, { text, linearFfn = [] }: BlockForm): BlockParts {
@@ -169,7 +179,7 @@ function remainingParts(parts: BlockParts, { text, linearFfn = [] }: BlockForm):
   return { ...parts, ffn: Object.fromEntries(ffn), text: held === null ? rest : HELD_ALREADY };
 }
 
-const HELD: BlockTrait = {
+export const HELD: BlockTrait = {
   id: 'held-text',
   label: 'held text',
   about:
@@ -186,6 +196,7 @@ export function ownTraitsOf(own: OwnForms): readonly BlockTrait[] {
   return isOwn(own) ? [HELD, LINEAR] : [];
 }
 
-function ownTraits({ text, linearFfn }: BlockForm): string[] {
+/** Ids of the traits of a block in a form; the families name the second one alike. */
+export function formTraits({ text, linearFfn }: BlockForm): string[] {
   return [...(text ? [HELD.id] : []), ...(linearFfn ? [LINEAR.id] : [])];
 }

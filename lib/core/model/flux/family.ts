@@ -1,8 +1,7 @@
 /** FLUX.1 as a family: diffusers' FluxTransformer2DModel. */
-import type { RawConfig } from '../architecture.ts';
 import type { Family, InputLayout } from '../family.ts';
 import { NOMINAL } from '../nominal.ts';
-import { isOwn, type KeptBlock, keptForms, OWN_READER, ownKeys } from '../own-forms.ts';
+import { isOwn, OWN_READER, twoStackKeys } from '../own-forms.ts';
 import { describeFlux } from './blocks.ts';
 import { type FluxConfig, parseFlux } from './config.ts';
 import { fluxName } from './name.ts';
@@ -38,11 +37,11 @@ export const flux: Family<FluxConfig> = {
   parse: parseFlux,
   describe: describeFlux,
   prunedKeys: (config, kept) =>
-    keysOf(
+    twoStackKeys(
       config,
       kept.map((block) => ({ block, form: {} })),
     ),
-  editedKeys: (config, kept) => ({ keys: keysOf(config, kept) }),
+  editedKeys: (config, kept) => ({ keys: twoStackKeys(config, kept) }),
   readerOf: ({ narrow }) => (isOwn(narrow) ? OWN_READER : null),
   extraInputs: ({ pooledDim, guidanceEmbeds, ropeAxes }) => [
     { name: 'pooled_projections', perSample: true, source: 'pooled-text', shape: () => [pooledDim] },
@@ -95,14 +94,4 @@ function gridIds({ imageShapes, imageTokens }: InputLayout): Float32Array<ArrayB
     }
   }
   return ids;
-}
-
-/** Of the blocks that stay, some in other forms. */
-function keysOf({ narrow }: FluxConfig, kept: readonly KeptBlock[]): RawConfig {
-  const dual = kept.filter(({ block }) => block.stack === 'dual');
-  return {
-    num_layers: dual.length,
-    num_single_layers: kept.length - dual.length,
-    ...ownKeys(narrow, keptForms(narrow, dual)),
-  };
 }

@@ -1,8 +1,8 @@
 /** FLUX.2 as a family: diffusers' Flux2Transformer2DModel. */
-import { parametersOf, type RawConfig } from '../architecture.ts';
+import { parametersOf } from '../architecture.ts';
 import type { Family } from '../family.ts';
 import { NOMINAL } from '../nominal.ts';
-import { isOwn, type KeptBlock, keptForms, OWN_READER, ownKeys } from '../own-forms.ts';
+import { isOwn, OWN_READER, twoStackKeys } from '../own-forms.ts';
 import { describeFlux2, modulationTensors } from './blocks.ts';
 import { AXES, type Flux2Config, parseFlux2 } from './config.ts';
 import { flux2Name } from './name.ts';
@@ -27,11 +27,11 @@ export const flux2: Family<Flux2Config> = {
     `Modulation (${parametersOf(modulationTensors(config)).toLocaleString('en-US')} parameters) is shared by all blocks: ` +
     'removing blocks saves none of it.',
   prunedKeys: (config, kept) =>
-    keysOf(
+    twoStackKeys(
       config,
       kept.map((block) => ({ block, form: {} })),
     ),
-  editedKeys: (config, kept) => ({ keys: keysOf(config, kept) }),
+  editedKeys: (config, kept) => ({ keys: twoStackKeys(config, kept) }),
   readerOf: ({ narrow }) => (isOwn(narrow) ? OWN_READER : null),
   extraInputs: ({ guidanceEmbeds }) => [
     {
@@ -61,13 +61,3 @@ export const flux2: Family<Flux2Config> = {
     return (await import('./goldens.ts')).FLUX2_GOLDENS;
   },
 };
-
-/** Of the blocks that stay, some in other forms. */
-function keysOf({ narrow }: Flux2Config, kept: readonly KeptBlock[]): RawConfig {
-  const dual = kept.filter(({ block }) => block.stack === 'dual');
-  return {
-    num_layers: dual.length,
-    num_single_layers: kept.length - dual.length,
-    ...ownKeys(narrow, keptForms(narrow, dual)),
-  };
-}

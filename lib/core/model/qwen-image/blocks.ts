@@ -5,7 +5,6 @@
 import {
   type Architecture,
   type BlockParts,
-  type BlockSpec,
   type BlockTrait,
   linearTensors,
   parametersOf,
@@ -14,6 +13,7 @@ import {
   type TensorSpec,
 } from '../architecture.ts';
 import { type BlockForm, blockInForm, isPart } from '../block-form.ts';
+import { formTraits, HELD, HELD_ALREADY, LINEAR_ALREADY, type WholeBlock } from '../own-forms.ts';
 import { basisTensors, sharedModulationOf } from '../shared-modulation.ts';
 import type { QwenImageConfig } from './config.ts';
 import { TIME_CONDITION } from './time-condition.ts';
@@ -33,7 +33,7 @@ export function describeQwenImage(config: QwenImageConfig): Architecture {
     const N = image + text;
     return 24 * D * D * N + 4 * N * N * D + 12 * D * D * (times + 1);
   };
-  const whole: Whole = { kind: 'dual', tensors, flops, parts: partsOf(D, times) };
+  const whole: WholeBlock = { kind: 'dual', tensors, flops, parts: partsOf(D, times) };
   const { narrow } = config;
   const lastDual = Math.max(...Array.from({ length: numBlocks }, (_, index) => (narrow.single.has(index) ? 0 : index)));
   const lastHeld = Math.max(-1, ...narrow.single);
@@ -49,7 +49,7 @@ export function describeQwenImage(config: QwenImageConfig): Architecture {
       return {
         ...inForm(whole, form, D),
         updates: updatesText ? ['image', 'text'] : ['image'],
-        ...(isNarrow(narrow) ? { traits: traitsOf(form) } : {}),
+        ...(isNarrow(narrow) ? { traits: formTraits(form) } : {}),
         ...(carriesText ? { carriesText } : {}),
         ...(modulation ? { modulatedBy: modulation.source } : {}),
       };
@@ -65,7 +65,7 @@ export function describeQwenImage(config: QwenImageConfig): Architecture {
     output: 'image',
     stacks: [stack],
     blocks,
-    ...(isNarrow(narrow) ? { traits: [SINGLE, LINEAR] } : {}),
+    ...(isNarrow(narrow) ? { traits: [HELD, LINEAR] } : {}),
     ...(sharedModulations.length > 0 ? { sharedModulations } : {}),
     ...(config.additionalTimeCondition
       ? { conditionedBy: 'Blocks are conditioned by an embedding beside the timestep (`additional_t_cond`).' }
@@ -99,39 +99,27 @@ export function describeQwenImage(config: QwenImageConfig): Architecture {
   };
 }
 
-const SINGLE: BlockTrait = {
-  id: 'held-text',
-  label: 'held text',
-  about:
-    'The text stream is not updated: the block attends to a projection of the text of the last block that has one.',
-};
 const LINEAR: BlockTrait = {
   id: 'linear-ffn',
   label: 'linear feed-forward',
   about: 'A linear map stands for the feed-forward layers.',
 };
 
-function traitsOf({ text, linearFfn }: BlockForm): string[] {
-  return [...(text ? [SINGLE.id] : []), ...(linearFfn ? [LINEAR.id] : [])];
-}
-
-type Whole = Pick<BlockSpec, 'kind' | 'tensors' | 'flops' | 'parts'>;
-
 /** What of a block of PPCL's class is narrower is no part that could be replaced once more. */
-function inForm(whole: Whole, form: BlockForm, width: number): Whole {
+function inForm(whole: WholeBlock, form: BlockForm, width: number): WholeBlock {
   const { parts } = whole;
   if (!parts || Object.keys(form).length === 0) return whole;
   const { kind, tensors, flops } = blockInForm(whole, form, width);
-  const linear = { why: 'Its feed-forward layers are linear maps already.' };
-  const held = { why: 'Its text stream is held back already.' };
   const matrices = isPart(parts.modulation) ? parts.modulation : [];
   return {
     kind,
     tensors,
     flops,
     parts: {
-      ffn: form.linearFfn ? { image: linear, text: linear } : { ...parts.ffn, ...(form.text ? { text: held } : {}) },
-      text: form.text ? held : parts.text,
+      ffn: form.linearFfn
+        ? { image: LINEAR_ALREADY, text: LINEAR_ALREADY }
+        : { ...parts.ffn, ...(form.text ? { text: HELD_ALREADY } : {}) },
+      text: form.text ? HELD_ALREADY : parts.text,
       modulation: form.modulation ? { why: 'Its modulation is shared already.', matrices } : parts.modulation,
     },
   };
