@@ -1,4 +1,8 @@
-/** Whether an engine computes what diffusers does: the golden cases of every family (golden-fill.ts), run on the engine in use. */
+/**
+ * Whether an engine computes what diffusers does: stored weights of every bit pattern, and the golden cases of every family
+ * (golden-fill.ts), run on the engine in use.
+ */
+import { storedWeightsError } from '../tensor/weight-tensors.ts';
 import { FAMILIES } from './families.ts';
 import { goldenCase } from './golden-fill.ts';
 import { sampleOf } from './latents.ts';
@@ -12,7 +16,7 @@ export interface SelfCheck {
 }
 
 export async function selfCheck(): Promise<SelfCheck> {
-  let [maxAbsError, tolerance] = [0, Number.POSITIVE_INFINITY];
+  let [maxAbsError, tolerance] = [await storedWeightsError(), Number.POSITIVE_INFINITY];
   for (const family of FAMILIES) {
     for (const spec of await family.goldens()) {
       const golden = goldenCase(spec);

@@ -3,7 +3,8 @@ import { describe, expect, it, test } from 'vitest';
 import { seededRandom } from '../random.ts';
 import type { BinaryFloat, StoredFloats } from './float.ts';
 import { describePerEngine } from './test-engines.ts';
-import { areFinite, takesStoredMatrices, valuesTensor, weightTensor } from './weight-tensors.ts';
+import { areFinitePairs } from './webgpu-decode.ts';
+import { areFinite, storedWeightsError, takesStoredMatrices, valuesTensor, weightTensor } from './weight-tensors.ts';
 
 const WIDTH = { F32: 4, F16: 2, BF16: 2 } as const;
 /** What no format's decoder is needed for: sign, exponent and fraction of an element by the definition of IEEE 754. */
@@ -36,6 +37,10 @@ const bad = {
 } as const;
 
 describePerEngine(['cpu', 'wasm', 'tensorflow'], 'stored weights', () => {
+  it('pass the check that every engine is given when it starts', async () => {
+    expect(await storedWeightsError()).toBe(0);
+  });
+
   describe.each(['F16', 'BF16'] as const)('in %s', (dtype) => {
     it('become the same number for every code that is one, to the bit', () => {
       const codes = ALL.filter((code) => Number.isFinite(decodedByHand(code, dtype)));
@@ -134,4 +139,19 @@ describePerEngine(['cpu', 'wasm', 'tensorflow'], 'stored weights', () => {
 test.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])('%s among values is found', (value) => {
   expect(areFinite(Float32Array.of(1, -3e38, 0))).toBe(true);
   expect(areFinite(Float32Array.of(0, 1, value).subarray(1))).toBe(false);
+});
+
+describe('pairs of bfloat16 numbers', () => {
+  const pair = (first: number, second: number) => stored('BF16', [first, second]);
+
+  it('are finite where neither has an exponent of ones', () => {
+    const finite = ALL.filter((code) => Number.isFinite(decodedByHand(code, 'BF16')));
+    expect(areFinitePairs(stored('BF16', finite))).toBe(true);
+    expect(areFinitePairs(stored('BF16', finite, 2))).toBe(true);
+  });
+
+  it.each(bad.BF16)('are not with %i in either place', (code) => {
+    expect(areFinitePairs(pair(one.BF16, code))).toBe(false);
+    expect(areFinitePairs(pair(code, one.BF16))).toBe(false);
+  });
 });

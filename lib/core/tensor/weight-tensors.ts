@@ -1,13 +1,14 @@
 /**
  * Stored weights as tensors of the engine in use: decoded, matrices turned from [out, in] to [in, out] or left as they are, and
  * looked at for numbers that are not finite, in as few passes over memory as the engine allows. TensorFlow's library takes the bytes as they
- * are. For wasm and cpu JavaScript writes every element to its final place, which in wasm is in WebAssembly's memory. GPUs
- * transpose by themselves.
+ * are, and so does WebGPU where they are bfloat16 (webgpu-decode.ts). For wasm and cpu JavaScript writes every element to its final
+ * place, which in wasm is in WebAssembly's memory. GPUs transpose by themselves.
  */
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import { allFinite, decodeWords, floatCodes, type StoredFloats } from './float.ts';
 import { tensorflowLibrary } from './tensorflow-library.ts';
+import { areFinitePairs, decodeOnWebgpu, decodesOnWebgpu } from './webgpu-decode.ts';
 
 export interface WeightTensor {
   /** The caller's. */
@@ -42,6 +43,9 @@ export function weightTensor(
     const tensor = library.decode(stored, shape, !asStored);
     return { tensor, finite: !checks || Number.isFinite(tf.tidy(() => tf.sum(tensor).dataSync()[0])) };
   }
+  if (decodesOnWebgpu(stored)) {
+    return { tensor: decodeOnWebgpu(stored, shape), finite: !checks || areFinitePairs(stored) };
+  }
   const codes = floatCodes(stored);
   const [rows = 0, columns = 0] = shape;
   if (shape.length === 2 && transposesInJavaScript()) {
@@ -54,6 +58,29 @@ export function weightTensor(
   const words = new Uint32Array(codes.length);
   const finite = decodeWords(codes, stored.dtype, words);
   return { tensor: ofValues(new Float32Array(words.buffer), shape), finite };
+}
+
+/**
+ * The largest difference between a bfloat16 number and what the engine in use makes of it, over all finite ones as a matrix:
+ * absolute up to 1, relative above. Subnormal numbers may become zero.
+ */
+export async function storedWeightsError(): Promise<number> {
+  const codes = Uint16Array.from({ length: 2 ** 16 }, (_, code) => code).filter((code) => (code & 0x7f80) !== 0x7f80);
+  const words = new Uint32Array(codes.length);
+  decodeWords(codes, 'BF16', words);
+  const expected = new Float32Array(words.buffer);
+  const [rows, columns] = [codes.length / 2 ** 8, 2 ** 8];
+  const bytes = new Uint8Array(codes.buffer);
+  const { tensor } = weightTensor({ dtype: 'BF16', bytes }, [rows, columns], { checks: false });
+  try {
+    const values = await tensor.data();
+    return expected.reduce((worst, value, i) => {
+      const found = values[(i % columns) * rows + Math.floor(i / columns)] ?? Number.NaN;
+      return Math.max(worst, Math.abs(found - value) / Math.max(1, Math.abs(value)));
+    }, 0);
+  } finally {
+    tensor.dispose();
+  }
 }
 
 /** The same of decoded values. */
