@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openDatabase } from './open.ts';
 import { closeToOthers } from './private-folder.ts';
+import { compileQuickly } from './testing.ts';
+
+compileQuickly();
 
 let folder = '';
 let mask = 0;

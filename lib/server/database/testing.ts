@@ -2,7 +2,18 @@
 import { createHash } from 'node:crypto';
 import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import { openRuns } from '../runs/open.ts';
+
+/**
+ * WebAssembly of this process is compiled once, fast, and not optimised in the background: PGlite's is compiled anew for each
+ * database that opens, and optimising it takes longer than what most tests ask of it.
+ */
+export function compileQuickly(): void {
+  setFlagsFromString('--liftoff-only');
+}
+
+compileQuickly();
 
 const CACHE = resolve('node_modules', '.cache', 'contigua');
 /** What an empty database is made from: another one is made where any of these has changed. */

@@ -7,8 +7,11 @@ import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliDecompressSync } from 'node:zlib';
 import pg from 'pg';
+import { compileQuickly } from '../../../server/database/testing.ts';
 import { calibrationFile, shapesTiny } from '../models.ts';
 import { bytesOf, textOf } from '../read-fixture.ts';
+
+compileQuickly();
 
 const HERE = fileURLToPath(new URL('./', import.meta.url));
 const BUNDLED = fileURLToPath(new URL('../../../../public/models', import.meta.url));
