@@ -13,45 +13,60 @@ import {
   open,
   planLine,
   QUICK,
+  SCHEMES,
+  showIn,
   test,
   testAnalysed,
+  testOnOnePage,
   textOf,
 } from './contigua.ts';
 
 const WIDE = { width: 1440, height: 900 };
 const NARROW = { width: 768, height: 1024 };
 
-for (const colorScheme of ['light', 'dark'] as const) {
-  for (const viewport of [WIDE, NARROW]) {
-    test(`the empty page at ${viewport.width} px in ${colorScheme} has nothing serious`, async ({ page }) => {
-      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-      await page.setViewportSize(viewport);
-      await open(page);
-      await expectNothingSerious(page);
-      await expectNoSidewaysScroll(page);
-    });
+const SIZES = [WIDE, NARROW];
 
-    testAnalysed(`the full page at ${viewport.width} px in ${colorScheme} has nothing serious`, async ({ page }) => {
-      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-      await page.setViewportSize(viewport);
-      await dragBlocks(page, 3, 5);
-      await expectNothingSerious(page);
-      await page.getByRole('button', { name: /^Engine: / }).click();
-      await expectNothingSerious(page);
-      await expectNoSidewaysScroll(page);
-    });
+test('the empty page has nothing serious, wide and narrow, in light and in dark', async ({ page }) => {
+  await open(page);
+  for (const viewport of SIZES) {
+    await page.setViewportSize(viewport);
+    for (const colorScheme of SCHEMES) {
+      await test.step(`${viewport.width} px, ${colorScheme}`, async () => {
+        await showIn(page, colorScheme);
+        await expectNothingSerious(page);
+        await expectNoSidewaysScroll(page);
+      });
+    }
   }
+});
+
+for (const viewport of SIZES) {
+  testOnOnePage(`the full page at ${viewport.width} px has nothing serious, in light and in dark`, async ({ page }) => {
+    await page.setViewportSize(viewport);
+    await dragBlocks(page, 3, 5);
+    for (const colorScheme of SCHEMES) {
+      await test.step(colorScheme, async () => {
+        await showIn(page, colorScheme);
+        await expectNothingSerious(page);
+        await page.getByRole('button', { name: /^Engine: / }).click();
+        const about = page.getByRole('dialog', { name: 'Engine' });
+        await expect(about).toBeVisible();
+        await expectNothingSerious(page);
+        await expectNoSidewaysScroll(page);
+        await page.keyboard.press('Escape');
+        await expect(about).toBeHidden();
+      });
+    }
+  });
 }
 
 test('an error notice has nothing serious either', async ({ page }) => {
-  await page.emulateMedia({ reducedMotion: 'reduce' });
   await open(page, '/?cut=3-99');
   await expect(alerts(page)).toBeVisible();
   await expectNothingSerious(page);
 });
 
 testAnalysed('whatever Tab reaches shows that it has the focus', async ({ page }) => {
-  await page.emulateMedia({ reducedMotion: 'reduce' });
   await dragBlocks(page, 3, 5);
   await expect(page).toHaveURL(/[?&]cut=3-5/);
   await page.mouse.move(0, 0);

@@ -12,7 +12,8 @@ import {
   heatmap,
   intervalIn,
   planLine,
-  testAnalysed as test,
+  testOnOnePage as test,
+  testAnalysed,
 } from './contigua.ts';
 
 const BLOCKS = 16;
@@ -95,7 +96,7 @@ test('brushing the diagonal of a heatmap chooses the run under it', async ({ pag
   ]);
 });
 
-test('the keyboard alone chooses, extends, lets go and clears', async ({ page }) => {
+testAnalysed('the keyboard alone chooses, extends, lets go and clears', async ({ page }) => {
   await tabTo(page, 'Block 0');
   await press(page, 'ArrowRight', 3);
   await expect(blockOption(page, 3)).toBeFocused();
@@ -165,37 +166,40 @@ test('edges are dragged, or moved with the arrow keys, and stop at their neighbo
   ]);
 });
 
-test('undo and redo walk through the choices, by button and by key, one gesture at a time', async ({ page }) => {
-  const undo = page.getByRole('button', { name: 'Undo', exact: true });
-  const redo = page.getByRole('button', { name: 'Redo', exact: true });
-  await expect(undo).toBeDisabled();
-  await dragBlocks(page, 3, 5);
-  await dragBlocks(page, 9, 11);
-  await dragEdge(page, 'Last block of interval 3 to 5', 7);
-  await undo.click();
-  await expectChosen(page, [
-    [3, 5],
-    [9, 11],
-  ]);
-  await page.keyboard.press('Control+z');
-  await expectChosen(page, [[3, 5]]);
-  await page.keyboard.press('Control+Shift+Z');
-  await redo.click();
-  await expectChosen(page, [
-    [3, 7],
-    [9, 11],
-  ]);
-  await expect(redo).toBeDisabled();
-  await page.getByRole('button', { name: 'Clear', exact: true }).click();
-  await expectChosen(page, []);
-  await undo.click();
-  await expectChosen(page, [
-    [3, 7],
-    [9, 11],
-  ]);
-});
+testAnalysed(
+  'undo and redo walk through the choices, by button and by key, one gesture at a time',
+  async ({ page }) => {
+    const undo = page.getByRole('button', { name: 'Undo', exact: true });
+    const redo = page.getByRole('button', { name: 'Redo', exact: true });
+    await expect(undo).toBeDisabled();
+    await dragBlocks(page, 3, 5);
+    await dragBlocks(page, 9, 11);
+    await dragEdge(page, 'Last block of interval 3 to 5', 7);
+    await undo.click();
+    await expectChosen(page, [
+      [3, 5],
+      [9, 11],
+    ]);
+    await page.keyboard.press('Control+z');
+    await expectChosen(page, [[3, 5]]);
+    await page.keyboard.press('Control+Shift+Z');
+    await redo.click();
+    await expectChosen(page, [
+      [3, 7],
+      [9, 11],
+    ]);
+    await expect(redo).toBeDisabled();
+    await page.getByRole('button', { name: 'Clear', exact: true }).click();
+    await expectChosen(page, []);
+    await undo.click();
+    await expectChosen(page, [
+      [3, 7],
+      [9, 11],
+    ]);
+  },
+);
 
-test('one slider takes N blocks in the order of predicted damage, and one button clears', async ({ page }) => {
+testAnalysed('one slider takes N blocks in the order of predicted damage, and one button clears', async ({ page }) => {
   const slider = page.getByRole('slider', { name: 'Remove N blocks' });
   const most = Number(await slider.getAttribute('max'));
   expect(most).toBeGreaterThan(3);
@@ -217,36 +221,37 @@ test('one slider takes N blocks in the order of predicted damage, and one button
   await expect(planLine(page, 'Blocks')).toContainText('16 → 16');
 });
 
-test('as many blocks can go by the intervals of least predicted damage, detected or not, and undone', async ({
-  page,
-}) => {
-  test.slow();
-  const slider = page.getByRole('slider', { name: 'Remove N blocks' });
-  const score = 'output error, linear, early steps';
-  const heading = 'error, linear, early';
-  const best = page.getByRole('button', { name: `Minimise ${heading}` });
-  const total = page.getByTitle(`${score}, added up over the chosen intervals`);
-  // Until the page has measured every short interval, similarity stands in for it.
-  await expect(page.getByRole('button', { name: 'Minimise 1 − surrogate CKA' }).or(best)).toBeVisible();
-  await expect(best).toBeVisible({ timeout: 240_000 });
-  const sum = async () => Number.parseFloat((await total.textContent())?.replace('total ', '') ?? '');
-  await expect(best).toBeDisabled();
-  await slider.fill('8');
-  const switches = page.getByRole('switch', { name: /^Take out interval /, checked: true });
-  const taken = async () => (await switches.evaluateAll((all) => all.map((one) => one.ariaLabel))).sort();
-  const ranked = await taken();
-  const before = await sum();
-  await best.click();
-  await expect(planLine(page, 'Blocks')).toContainText('16 → 8');
-  expect(await taken()).not.toEqual(ranked);
-  await expect(page.getByText(`of least ${heading}`)).toBeVisible();
-  // What the button names is what falls.
-  expect(await sum()).toBeLessThan(before);
-  await page.getByRole('button', { name: 'Undo' }).click();
-  expect(await taken()).toEqual(ranked);
-});
+testAnalysed(
+  'as many blocks can go by the intervals of least predicted damage, detected or not, and undone',
+  async ({ page }) => {
+    testAnalysed.slow();
+    const slider = page.getByRole('slider', { name: 'Remove N blocks' });
+    const score = 'output error, linear, early steps';
+    const heading = 'error, linear, early';
+    const best = page.getByRole('button', { name: `Minimise ${heading}` });
+    const total = page.getByTitle(`${score}, added up over the chosen intervals`);
+    // Until the page has measured every short interval, similarity stands in for it.
+    await expect(page.getByRole('button', { name: 'Minimise 1 − surrogate CKA' }).or(best)).toBeVisible();
+    await expect(best).toBeVisible({ timeout: 240_000 });
+    const sum = async () => Number.parseFloat((await total.textContent())?.replace('total ', '') ?? '');
+    await expect(best).toBeDisabled();
+    await slider.fill('8');
+    const switches = page.getByRole('switch', { name: /^Take out interval /, checked: true });
+    const taken = async () => (await switches.evaluateAll((all) => all.map((one) => one.ariaLabel))).sort();
+    const ranked = await taken();
+    const before = await sum();
+    await best.click();
+    await expect(planLine(page, 'Blocks')).toContainText('16 → 8');
+    expect(await taken()).not.toEqual(ranked);
+    await expect(page.getByText(`of least ${heading}`)).toBeVisible();
+    // What the button names is what falls.
+    expect(await sum()).toBeLessThan(before);
+    await page.getByRole('button', { name: 'Undo' }).click();
+    expect(await taken()).toEqual(ranked);
+  },
+);
 
-test('intervals are ranked by similarity, and by any other score when asked', async ({ page }) => {
+testAnalysed('intervals are ranked by similarity, and by any other score when asked', async ({ page }) => {
   await page.getByRole('combobox', { name: 'Rank by' }).selectOption('cka');
   const column = (index: number) =>
     page
@@ -282,7 +287,7 @@ test('intervals are ranked by similarity, and by any other score when asked', as
   expect(await column(2)).toEqual(damages);
 });
 
-test('the slider’s choice follows the ranking; a choice of one’s own stays', async ({ page }) => {
+testAnalysed('the slider’s choice follows the ranking; a choice of one’s own stays', async ({ page }) => {
   const slider = page.getByRole('slider', { name: 'Remove N blocks' });
   const rank = page.getByRole('combobox', { name: 'Rank by' });
   await rank.selectOption('cka');

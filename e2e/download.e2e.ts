@@ -13,7 +13,7 @@ import {
   intervalIn,
   panel,
   planLine,
-  testAnalysed as test,
+  testOnOnePage as test,
   textOf,
 } from './contigua.ts';
 

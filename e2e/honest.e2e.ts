@@ -15,7 +15,7 @@ import {
   pick,
   planLine,
   test,
-  testAnalysed,
+  testOnOnePage,
 } from './contigua.ts';
 import { transformerFiles, writeFolder } from './model-folder.ts';
 import { expectNoSidewaysScroll } from './runs.ts';
@@ -109,7 +109,7 @@ test('a number beyond its bounds stays as typed, with the bounds beside it, and 
   await expect(panel(page, 'Preview').getByRole('button', { name: 'Draw', exact: true })).toBeDisabled();
 });
 
-testAnalysed(
+testOnOnePage(
   'an analysis of other settings is marked, says what changed, and is unmarked by the old ones',
   async ({ page }) => {
     const samples = panel(page, 'Calibration').getByRole('textbox', { name: 'Samples' });
@@ -125,7 +125,7 @@ testAnalysed(
   },
 );
 
-testAnalysed('a run of two blocks is not said to have let its only difference fall', async ({ page }) => {
+testOnOnePage('a run of two blocks is not said to have let its only difference fall', async ({ page }) => {
   const reading = panel(page, 'Where runs break');
   // Block 0 of the sample: Δ(0, 2) is above Δ(0, 1), and both values are there to check it.
   await expect(reading).toContainText(
@@ -133,7 +133,7 @@ testAnalysed('a run of two blocks is not said to have let its only difference fa
   );
 });
 
-testAnalysed('a forward time comes with the spread of its runs', async ({ page }) => {
+testOnOnePage('a forward time comes with the spread of its runs', async ({ page }) => {
   await dragBlocks(page, 3, 9);
   await expect(planLine(page, 'Forward time')).toContainText(/→ \d/, { timeout: 60_000 });
   await expect(panel(page, 'Plan')).toContainText(/On WASM, half of the runs: [\d.]+–[\d.]+ ms → [\d.]+–[\d.]+ ms/, {

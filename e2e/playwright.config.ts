@@ -1,6 +1,7 @@
 /**
- * Journeys in a real Chromium. `wasm` is the default engine of a machine without a GPU and runs every journey; `webgpu` and
- * `webgl` run on Chromium's software renderer, which is correct and slow, so they hold only the small cases in their folders.
+ * Journeys in a real Chromium. `wasm` is the default engine of a machine without a GPU; `server` are those on it that ask the job
+ * host, one file after the other: they train, and one kills it. `webgpu` and `webgl` run on Chromium's software renderer, which is
+ * correct and slow, so they hold only the small cases in their folders.
  */
 import { defineConfig } from '@playwright/test';
 
@@ -15,13 +16,17 @@ const quiet = [
   '--disable-sync',
 ];
 
+const SERVER = /\/(door|families|flux-sample|narrow-run|run-tabs|runs|runs-trouble|supervision)\.e2e\.ts$/;
+const wasm = { launchOptions: { executablePath: process.env.E2E_CHROMIUM, args: quiet } };
+
 export default defineConfig({
   testDir: '.',
   outputDir: '../test-results',
   fullyParallel: false,
-  workers: 1,
+  workers: 2,
   forbidOnly: Boolean(process.env.CI),
   retries: process.env.CI ? 1 : 0,
+  // Two journeys share two cores, with whatever else runs there.
   timeout: 300_000,
   expect: { timeout: 30_000 },
   use: {
@@ -34,11 +39,9 @@ export default defineConfig({
     contextOptions: { reducedMotion: 'reduce' },
   },
   projects: [
-    {
-      name: 'wasm',
-      testIgnore: /e2e\/(webgpu|webgl)\//,
-      use: { launchOptions: { executablePath: process.env.E2E_CHROMIUM, args: quiet } },
-    },
+    // Its longest files come first, beside the short ones of the other.
+    { name: 'server', testMatch: SERVER, workers: 1, use: wasm },
+    { name: 'wasm', testIgnore: [/e2e\/(webgpu|webgl)\//, SERVER], use: wasm },
     {
       name: 'webgpu',
       testMatch: /e2e\/webgpu\/.*\.e2e\.ts/,

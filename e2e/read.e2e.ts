@@ -8,7 +8,8 @@ import {
   expect,
   heatmap,
   panel,
-  testAnalysed as test,
+  testOnOnePage as test,
+  testAnalysed,
   textOf,
 } from './contigua.ts';
 
@@ -51,7 +52,7 @@ test('the estimator switch changes the values, the captions and the detection to
   expect(await pairValue(page, 'text')).toBe(debiased);
 });
 
-test('trajectories start where the user points, and the break is marked and said', async ({ page }) => {
+testAnalysed('trajectories start where the user points, and the break is marked and said', async ({ page }) => {
   const runs = panel(page, 'Where runs break');
   const start = page.getByRole('slider', { name: 'Start block' });
   await expect(start).toHaveAttribute('aria-valuenow', '0');
@@ -103,7 +104,7 @@ test('a block says what was found about it, to screen readers too', async ({ pag
   await expect(blockOption(page, 6)).toHaveAttribute('aria-description', /Probe R², held out: /);
 });
 
-test('detection settings and the deciding stream redraw the brackets at once', async ({ page }) => {
+testAnalysed('detection settings and the deciding stream redraw the brackets at once', async ({ page }) => {
   const runs = panel(page, 'Where runs break');
   for (const stream of ['Image', 'Text', 'Mean']) {
     await runs.getByRole('radio', { name: stream, exact: true }).check();
