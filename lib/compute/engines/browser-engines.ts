@@ -23,7 +23,11 @@ const MAX_THREADS = 8;
 
 export function browserEngines(): EngineHost {
   return createEngineHost({
-    check: keptChecks(selfCheck, browserChecks(), `${navigator.userAgent}, Contigua ${PRODUCT_VERSION}`),
+    check: keptChecks(
+      () => selfCheck({ untilWrong: true }),
+      browserChecks(),
+      `${navigator.userAgent}, Contigua ${PRODUCT_VERSION}`,
+    ),
     async probe(threads) {
       return [await webgpuCandidate(navigator.gpu), webglCandidate(), wasmCandidate(threads), CPU_CANDIDATE];
     },

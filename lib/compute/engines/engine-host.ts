@@ -41,7 +41,11 @@ export interface HostEngines {
   check?(device: string): Promise<SelfCheck>;
 }
 
-export function createEngineHost({ probe, launch, check = selfCheck }: HostEngines): EngineHost {
+export function createEngineHost({
+  probe,
+  launch,
+  check = () => selfCheck({ untilWrong: true }),
+}: HostEngines): EngineHost {
   // Without its advice on the console: which engine runs, and why, is what this file reports.
   tf.enableProdMode();
   const listeners: ((reason: string) => void)[] = [];
