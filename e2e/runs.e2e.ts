@@ -32,7 +32,7 @@ test('the dialog says what a run will take before it starts', async ({ page }) =
   await expectNothingSerious(page);
   const dialog = await openDistil(page, { cut: '3-4.9-10', steps: 12 });
   const estimate = dialog.getByRole('region', { name: 'Estimate' });
-  await expect(estimate).toHaveAttribute('aria-busy', 'false', { timeout: 60_000 });
+  await expect(estimate).toHaveAttribute('aria-busy', 'false', { timeout: 180_000 });
   for (const name of ['Time', 'Memory', 'Disk']) await expect(estimate.getByText(name, { exact: true })).toBeVisible();
   await expect(estimate).toContainText(/\d/);
   await expectNothingSerious(page);
