@@ -14,8 +14,9 @@ import type { Pace } from './pace.ts';
 import { stateKey } from './probe-sweep.ts';
 import type { AnalysisProgress, AnalysisStage } from './progress.ts';
 import { type ResampledSimilarity, resampleSimilarity } from './resampled-similarity.ts';
+import { sweepShared } from './shared-sweep.ts';
 import { StreamSimilarity } from './similarity.ts';
-import { similarityForm } from './similarity-form.ts';
+import { isOneSweep, similarityForm } from './similarity-form.ts';
 import type { StageClock } from './stage-clock.ts';
 import { withBatches } from './stated-batches.ts';
 import { type BlockProbes, probesOf } from './stored-probes.ts';
@@ -72,18 +73,7 @@ export async function compareStreams(
   const streams: [string, ComparedStream][] = [];
   for (const { id, count, heldOut } of work) {
     const resampling = judged && { cells: judged.someRows[id]!, weightings: judged.weightings };
-    const ofHeldOut =
-      heldOut.length > 0 ? await finished(sweep, `similar/${id}-held-out`, id, heldOut, resampling) : null;
-    const ofAll =
-      count > 0
-        ? await finished(
-            sweep,
-            `similar/${id}-all`,
-            id,
-            Uint32Array.from({ length: count }, (_, i) => i),
-            null,
-          )
-        : null;
+    const [ofHeldOut, ofAll] = await comparedBoth(sweep, id, count, heldOut, resampling);
     streams.push([
       id,
       {
@@ -95,6 +85,28 @@ export async function compareStreams(
   }
   return Object.fromEntries(streams);
 }
+
+/** Over the held-out rows of a stream, and over all `count` of its rows; null for none. */
+async function comparedBoth(
+  sweep: StreamSweep,
+  stream: string,
+  count: number,
+  heldOut: Uint32Array,
+  resampling: Resampling,
+): Promise<[ComparedRows | null, ComparedRows | null]> {
+  const { blocks, width } = sweep;
+  if (isOneSweep(count, heldOut.length, blocks.length, width)) {
+    return await finishedBoth(sweep, stream, count, heldOut, resampling);
+  }
+  const all = Uint32Array.from({ length: count }, (_, i) => i);
+  return [
+    heldOut.length > 0 ? await finished(sweep, heldOutKey(stream), stream, heldOut, resampling) : null,
+    count > 0 ? await finished(sweep, allKey(stream), stream, all, null) : null,
+  ];
+}
+
+const heldOutKey = (stream: string) => `similar/${stream}-held-out`;
+const allKey = (stream: string) => `similar/${stream}-all`;
 
 /** How many states are compared and surrogates advanced (or, with all at once, followed), over so many rows of a stream. */
 function stepsOf(rows: number, blocks: number, width: number, resampled: boolean) {
@@ -149,6 +161,33 @@ async function finished(
   return made;
 }
 
+/** The pieces of both, made by one sweep where one of them is not there yet. */
+async function finishedBoth(
+  sweep: StreamSweep,
+  stream: string,
+  count: number,
+  heldOut: Uint32Array,
+  resampling: Resampling,
+): Promise<[ComparedRows, ComparedRows]> {
+  const { store, blocks, width, onState, onStep } = sweep;
+  const [ofHeldOut, ofAll] = [
+    await comparedPiece(store, heldOutKey(stream)),
+    await comparedPiece(store, allKey(stream)),
+  ];
+  if (ofHeldOut && ofAll) {
+    for (const rows of [heldOut.length, count]) {
+      const { states, along } = stepsOf(rows, blocks.length, width, false);
+      onState(states);
+      onStep(along);
+    }
+    return [ofHeldOut, ofAll];
+  }
+  const made = await compareShared(sweep, stream, count, heldOut, resampling);
+  await putCompared(store, heldOutKey(stream), made.heldOut);
+  await putCompared(store, allKey(stream), made.all);
+  return [made.heldOut, made.all];
+}
+
 function keptParts(store: StateStore, key: string): KeptParts {
   return {
     get: () => jsonPiece<PartsDone>(store, `${key}-parts`),
@@ -156,10 +195,7 @@ function keptParts(store: StateStore, key: string): KeptParts {
   };
 }
 
-/**
- * States and probes one at a time, of all rows together or in parts; surrogates wait in memory within the budget, and in the store
- * beyond it.
- */
+/** States and probes one at a time, of all rows together or in parts. */
 async function compareGrams(
   { store, blocks, width, probes, surrogateBytes, pace, clock, onState, onStep }: StreamSweep,
   stream: string,
@@ -167,18 +203,14 @@ async function compareGrams(
   resampling: Resampling,
   parts: KeptParts | null,
 ): Promise<ComparedRows> {
-  const position = new Map(Array.from(rows, (row, at) => [row, at] as const));
-  const surrogates = tieredStates(memoryStates(surrogateBytes), store);
+  const surrogates = waitingRows(store, surrogateBytes, width);
   const surrogateKey = (start: number) => `surrogate/${stream}-${start}`;
   const of = {
     blocks: blocks.length,
     rows: rows.length,
     width,
     updated: blocks.map(({ updates }) => updates.includes(stream)),
-    resampling: resampling && {
-      ...resampling,
-      cells: { ...resampling.cells, rows: resampling.cells.rows.map((row) => position.get(row)!) },
-    },
+    resampling: resamplingOf(resampling, rows),
   };
   const from: PartRows = {
     state: async (index, some) =>
@@ -191,11 +223,7 @@ async function compareGrams(
       ),
     probe: async (block) => (await probes.of(block))[stream] ?? null,
     surrogate: (start) => surrogates.read(surrogateKey(start)),
-    async putSurrogate(start, values) {
-      await surrogates.create(surrogateKey(start), values.length / width, width);
-      await surrogates.write(surrogateKey(start), 0, values);
-      await surrogates.seal(surrogateKey(start));
-    },
+    putSurrogate: (start, values) => surrogates.put(surrogateKey(start), values),
   };
   let states = 0;
   const progress: SweepProgress = {
@@ -215,6 +243,80 @@ async function compareGrams(
   } finally {
     for (let start = 0; start < blocks.length; start++) await surrogates.remove(surrogateKey(start));
   }
+}
+
+/** As `compareGrams`, over held-out and over all rows of no more than features. */
+async function compareShared(
+  { store, blocks, width, probes, surrogateBytes, pace, clock, onState, onStep }: StreamSweep,
+  stream: string,
+  count: number,
+  heldOut: Uint32Array,
+  resampling: Resampling,
+): Promise<{ readonly heldOut: ComparedRows; readonly all: ComparedRows }> {
+  const waiting = waitingRows(store, surrogateBytes, width);
+  const surrogateKey = (start: number) => `surrogate/${stream}-${start}`;
+  const fittedKey = (set: number) => `surrogate/${stream}-fitted-${set}`;
+  const judged = new Set(heldOut);
+  const all = Uint32Array.from({ length: count }, (_, row) => row);
+  const of = {
+    blocks: blocks.length,
+    width,
+    updated: blocks.map(({ updates }) => updates.includes(stream)),
+    isFitted: Array.from(all, (row) => !judged.has(row)),
+    resampling: resamplingOf(resampling, heldOut),
+  };
+  let states = 0;
+  const progress: SweepProgress = {
+    onState() {
+      states += 1;
+      onState(2);
+      if (states === blocks.length + 1) clock.start('trajectories');
+    },
+    onSurrogate: () => onStep(2),
+  };
+  clock.start('cka');
+  try {
+    return await sweepShared(
+      of,
+      {
+        state: (index) => pickedState(store, stream, index, width, all),
+        probe: async (block) => (await probes.of(block))[stream] ?? null,
+        surrogate: (start) => waiting.read(surrogateKey(start)),
+        putSurrogate: (start, values) => waiting.put(surrogateKey(start), values),
+        fitted: (set) => waiting.read(fittedKey(set)),
+        putFitted: (set, values) => waiting.put(fittedKey(set), values),
+      },
+      pace,
+      progress,
+    );
+  } finally {
+    for (let start = 0; start < blocks.length; start++) {
+      await waiting.remove(surrogateKey(start));
+      await waiting.remove(fittedKey(start));
+    }
+  }
+}
+
+/** Rows of surrogates between two probes: in memory within the budget, and in the store beyond it. */
+function waitingRows(store: StateStore, bytes: number, width: number) {
+  const rows = tieredStates(memoryStates(bytes), store);
+  return {
+    read: (key: string) => rows.read(key),
+    remove: (key: string) => rows.remove(key),
+    async put(key: string, values: Float32Array) {
+      await rows.create(key, values.length / width, width);
+      await rows.write(key, 0, values);
+      await rows.seal(key);
+    },
+  };
+}
+
+/** With cells of places among `rows`, which they are part of. */
+function resamplingOf(resampling: Resampling, rows: Uint32Array): Resampling {
+  if (!resampling) return null;
+  const position = new Map(Array.from(rows, (row, at) => [row, at] as const));
+  const { cells, weightings } = resampling;
+  return { weightings, cells: { ...cells, rows: cells.rows.map((row) => position.get(row)!) } };
 }
 
 /** With more rows than features, where all states of the stream and all its probes are in memory at once. */
@@ -243,9 +345,7 @@ async function compareAtOnce(
     }
   })();
   if (!resampling) return { similarity: compared, resampled: null };
-  const position = new Map(Array.from(rows, (row, at) => [row, at] as const));
-  const cells = { ...resampling.cells, rows: resampling.cells.rows.map((row) => position.get(row)!) };
-  const { weightings } = resampling;
+  const { cells, weightings } = resamplingOf(resampling, rows)!;
   const resampled = await resampleSimilarity(picked, cells, width, weightings, along, compared, pace, onStep);
   return { similarity: compared, resampled };
 }

@@ -33,6 +33,16 @@ export function comparedSize(rows: number, blocks: number, width: number): Compa
   return { keptBytes: (blocks + 1) * gramBytes, stateBytes, surrogateBytes: blocks * stateBytes };
 }
 
+/** Of held-out and of all rows by one sweep. `sets`: of fitted rows that wait. */
+export function sharedSize(rows: number, heldOut: number, blocks: number, width: number, sets: number): ComparedSize {
+  const [all, some] = [comparedSize(rows, blocks, width), comparedSize(heldOut, blocks, width)];
+  return {
+    keptBytes: all.keptBytes + some.keptBytes,
+    stateBytes: all.stateBytes,
+    surrogateBytes: some.surrogateBytes + sets * (all.stateBytes - some.stateBytes),
+  };
+}
+
 export interface TimedSweep {
   readonly rows: number;
   /** How many such sweeps take the time. */

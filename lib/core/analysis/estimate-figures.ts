@@ -6,7 +6,7 @@ import type { BlockSpec, ModelStream } from '../model/index.ts';
 import { seededRandom } from '../random.ts';
 import type { PerStream } from '../report/report.ts';
 import { FLOAT_BYTES } from '../states/index.ts';
-import { type ComparedSize, comparedSize, timedSweeps } from './compared-size.ts';
+import { type ComparedSize, comparedSize, sharedSize, timedSweeps } from './compared-size.ts';
 import { sweepGrams } from './gram-sweep.ts';
 import type { RowSplit } from './held-out.ts';
 import type { JudgedRows } from './judged-rows.ts';
@@ -14,6 +14,8 @@ import type { Pace } from './pace.ts';
 import { asAffineMap, fitProbe } from './probe.ts';
 import { weightedProbeQuality } from './probe-bounds.ts';
 import { sumProbeErrors } from './probe-quality.ts';
+import { sweepShared } from './shared-sweep.ts';
+import { isOneSweep } from './similarity-form.ts';
 
 export interface FiguresOf {
   readonly blocks: readonly BlockSpec[];
@@ -38,6 +40,9 @@ const STATE_COPIES = 6;
 /** Of a pair of blocks and a stream: some 70 numbers as JSON, of CKA and trajectories, their bounds and those of noise bands. */
 const RESULT_BYTES = 1250;
 
+/** Of fitted rows, as one sweep advances for held-out and all rows (shared-sweep.ts): one to five on the models that were looked at. */
+const FITTED_SETS = 2;
+
 export async function measureFigures(of: FiguresOf, pace: Pace): Promise<MeasuredFigures> {
   const { blocks, streams, width, rows: counts, split, judged } = of;
   let [probesSeconds, similaritySeconds] = [0, 0];
@@ -46,7 +51,13 @@ export async function measureFigures(of: FiguresOf, pace: Pace): Promise<Measure
     const [fit, heldOut] = [split.fit[id]!.length, split.heldOut[id]!.length];
     if (fit > 0)
       probesSeconds += updatesOf(of, id) * (await steadySeconds(probeOnNoise(width, fit, heldOut, judged, id, pace)));
-    for (const rows of [heldOut, counts[id] ?? 0]) {
+    const all = counts[id] ?? 0;
+    if (isOneSweep(all, heldOut, blocks.length, width)) {
+      compared.push(sharedSize(all, heldOut, blocks.length, width, FITTED_SETS));
+      similaritySeconds += await measureShared(width, fit, heldOut, blocks.length, judged, id, pace);
+      continue;
+    }
+    for (const rows of [heldOut, all]) {
       if (rows < 4) continue;
       compared.push(comparedSize(rows, blocks.length, width));
       const cells = rows === heldOut && judged ? judged.someRows[id]!.rows.length : null;
@@ -168,6 +179,77 @@ async function measureSweep(
   const measured = (MEASURED_BLOCKS * (MEASURED_BLOCKS + 1)) / 2;
   const perSurrogate = (performance.now() - statesAt) / 1000 / measured;
   return perState * (numBlocks + 1) + (perSurrogate * numBlocks * (numBlocks + 1)) / 2;
+}
+
+/** Of one sweep over held-out and all rows of one stream. What a set of fitted rows takes is paid once per block and set. */
+async function measureShared(
+  width: number,
+  fit: number,
+  heldOut: number,
+  numBlocks: number,
+  judged: JudgedRows | null,
+  stream: string,
+  pace: Pace,
+): Promise<number> {
+  // States that are all the same have the same fitted rows, and a probe of zeros leaves them so.
+  const state = noise(fit + heldOut, width, 5);
+  const probe = { left: noise(width, fit, 3), right: new Float32Array(fit * width), bias: new Float32Array(width) };
+  const waiting = new Map<string, Float32Array>();
+  const cells = judged?.someRows[stream];
+  let [startedAt, statesAt, setAt, setMs, sets] = [0, 0, 0, 0, 0];
+  await steadySeconds(async () => {
+    startedAt = performance.now();
+    [setAt, setMs, sets] = [0, 0, 0];
+    let statesDone = 0;
+    await sweepShared(
+      {
+        blocks: MEASURED_BLOCKS,
+        width,
+        updated: Array(MEASURED_BLOCKS).fill(true),
+        isFitted: Array.from({ length: fit + heldOut }, (_, row) => row < fit),
+        resampling:
+          judged && cells
+            ? { cells: { ...cells, rows: cells.rows.map((_, i) => i) }, weightings: judged.weightings }
+            : null,
+      },
+      {
+        state: async () => state,
+        probe: async () => probe,
+        async surrogate(start) {
+          if (setAt > 0) {
+            setMs += performance.now() - setAt;
+            sets += 1;
+          }
+          setAt = 0;
+          return waiting.get(`${start}`)!;
+        },
+        async putSurrogate(start, values) {
+          waiting.set(`${start}`, Float32Array.from(values));
+        },
+        async fitted(set) {
+          setAt = performance.now();
+          return waiting.get(`fitted ${set}`)!;
+        },
+        async putFitted(set, values) {
+          waiting.set(`fitted ${set}`, Float32Array.from(values));
+        },
+      },
+      pace,
+      {
+        onState() {
+          statesDone += 1;
+          if (statesDone === MEASURED_BLOCKS + 1) statesAt = performance.now();
+        },
+      },
+    );
+  });
+  const perState = (statesAt - startedAt) / 1000 / (MEASURED_BLOCKS + 1);
+  const measured = (MEASURED_BLOCKS * (MEASURED_BLOCKS + 1)) / 2;
+  const perSurrogate = (performance.now() - statesAt - setMs) / 1000 / measured;
+  const perSet = setMs / 1000 / sets;
+  return (
+    perState * (numBlocks + 1) + FITTED_SETS * perSet * numBlocks + (perSurrogate * numBlocks * (numBlocks + 1)) / 2
+  );
 }
 
 /** Without what the first run alone takes: code is compiled, kernels are prepared. */

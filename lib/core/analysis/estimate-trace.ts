@@ -10,6 +10,7 @@ import { splitRows } from './held-out.ts';
 import { judgedRows } from './judged-rows.ts';
 import { Pace } from './pace.ts';
 import { stateKey } from './probe-sweep.ts';
+import { isOneSweep } from './similarity-form.ts';
 import type { StatesSource } from './states-source.ts';
 
 export interface TraceEstimate extends Pick<AnalysisEstimate, 'tokens' | 'storedBytes' | 'memoryBytes' | 'readBytes'> {
@@ -17,8 +18,10 @@ export interface TraceEstimate extends Pick<AnalysisEstimate, 'tokens' | 'stored
   readonly limits: Pick<AnalysisLimits, 'surrogateBytes'>;
 }
 
-/** For probes, twice for held-out and for all rows, and for pairs. */
-const READINGS = 6;
+/** For probes, twice for what is compared by one sweep, and for pairs. */
+const READINGS = 4;
+/** Twice more where held-out rows and all rows are compared by themselves. */
+const READINGS_APART = 6;
 
 /** `stateBytes`: of all states, as the file holds them. Rejects with `too-large` where `memoryBytes` is too little. */
 export async function estimateTrace(
@@ -43,6 +46,10 @@ export async function estimateTrace(
   });
   const { probesSeconds, similaritySeconds, comparedBytes, surrogateBytes } = await measureFigures(of, pace);
 
+  const { length } = streams.filter(({ id }) => {
+    return isOneSweep(of.rows[id] ?? 0, split.heldOut[id]!.length, blocks.length, width);
+  });
+  const readings = length === streams.length ? READINGS : READINGS_APART;
   const rowBytes = bytesOfRows(of);
   // While probes are fitted: the states before and after a block.
   const running = (meter?.peak() ?? before) + 3 * rowBytes;
@@ -55,11 +62,11 @@ export async function estimateTrace(
   return {
     tokens: of.rows,
     seconds: {
-      reading: READINGS * readSeconds * (blocks.length + 1),
+      reading: readings * readSeconds * (blocks.length + 1),
       probes: probesSeconds,
       similarity: similaritySeconds,
     },
-    readBytes: READINGS * stateBytes,
+    readBytes: readings * stateBytes,
     storedBytes: kept + (inFiles ? Math.max(0, surrogateBytes - room) : 0),
     memoryBytes: Math.max(
       meter?.taken?.() ?? 0,

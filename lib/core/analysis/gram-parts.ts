@@ -5,7 +5,8 @@
  */
 import { seededRandom } from '../random.ts';
 import { shuffled } from './balanced-groups.ts';
-import { type SweepOf, type SweepProgress, type SweepRows, type Swept, sweepGrams } from './gram-sweep.ts';
+import type { SweepOf, Swept } from './gram-figures.ts';
+import { type SweepProgress, type SweepRows, sweepGrams } from './gram-sweep.ts';
 import { GramTotals, type StoredTotals } from './gram-totals.ts';
 import type { Pace } from './pace.ts';
 

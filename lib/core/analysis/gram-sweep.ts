@@ -5,17 +5,11 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { AffineMap } from '../model/route.ts';
-import type { Similarity } from '../report/report.ts';
 import { CentredStates } from './centred-states.ts';
-import { type Grams, gramsOf, rowBatches } from './gram-batches.ts';
-import { GramTotals } from './gram-totals.ts';
-import type { CellRows } from './held-out-cells.ts';
+import { rowBatches } from './gram-batches.ts';
+import { GramFigures, type SweepOf, type Swept } from './gram-figures.ts';
 import { type ProbeStep, probeStep } from './kernels.ts';
 import type { Pace } from './pace.ts';
-import { type ResampledSimilarity, ResampledSweep } from './resampled-similarity.ts';
-import { kernelOf } from './sample-kernels.ts';
-import { emptyMatrix, perEstimator, putValues, Trajectories } from './similarity-matrices.ts';
-import type { Weightings } from './weightings.ts';
 
 /** Where the rows of one stream are kept. Indices of states: 0 is the embedded input, i + 1 the state after block i. */
 export interface SweepRows {
@@ -27,29 +21,6 @@ export interface SweepRows {
   surrogate(start: number): Promise<Float32Array>;
   /** The array is the sweep's until the promise settles. */
   putSurrogate(start: number, rows: Float32Array): Promise<void>;
-}
-
-export interface SweepOf {
-  readonly blocks: number;
-  /** Judged rows, and features of each. */
-  readonly rows: number;
-  readonly width: number;
-  /** Which blocks update the stream. */
-  readonly updated: readonly boolean[];
-  /**
-   * What bands and resamples are taken of: `rows` are indices among the judged rows, those of one cell after the other. Null
-   * where there are none.
-   */
-  readonly resampling: { readonly cells: CellRows; readonly weightings: Weightings } | null;
-  /** Figures over more rows than these, which resamples are shifted to; those of these rows by default. */
-  readonly figures?: Pick<Similarity, 'cka' | 'trajectories'> | undefined;
-  /** Sums over other rows, which those of these rows are added to. Figures are taken where these are the last. */
-  readonly part?: { readonly totals: GramTotals; readonly isLast: boolean } | undefined;
-}
-
-export interface Swept {
-  readonly similarity: Similarity;
-  readonly resampled: ResampledSimilarity | null;
 }
 
 export interface SweepProgress {
@@ -77,54 +48,28 @@ export async function sweepGrams(
     for (let block = 0; block < of.blocks; block++) {
       await sweep.advance(block, pace, onSurrogate);
     }
-    return sweep.result();
+    return sweep.figures.result();
   } finally {
-    sweep.dispose();
+    sweep.figures.dispose();
   }
 }
 
 class GramSweep {
   readonly #of: SweepOf;
   readonly #from: SweepRows;
-  readonly #batches: readonly Uint32Array[];
-  readonly #states: Grams[] = [];
-  readonly #totals: GramTotals;
-  readonly #isLast: boolean;
-  readonly #cka: ReturnType<typeof emptyCka>;
-  readonly #trajectories: Trajectories;
-  readonly #resampled: ResampledSweep | null;
+  readonly figures: GramFigures;
 
   constructor(of: SweepOf, from: SweepRows, mostRows?: number) {
     this.#of = of;
     this.#from = from;
-    this.#batches = rowBatches(of.rows, mostRows);
-    this.#cka = emptyCka(of.blocks);
-    this.#trajectories = new Trajectories(of.blocks);
-    this.#totals = of.part?.totals ?? new GramTotals(of.blocks);
-    this.#isLast = of.part?.isLast ?? true;
-    const { resampling, figures = { cka: this.#cka, trajectories: this.#trajectories.values } } = of;
-    this.#resampled = resampling && new ResampledSweep(resampling.cells, resampling.weightings, figures);
+    this.figures = new GramFigures(of, rowBatches(of.rows, mostRows));
   }
 
   async addState(index: number): Promise<void> {
-    const { updated } = this.#of;
-    const totals = this.#totals;
     const centred = await this.#centred(index);
     const x = centred.tensor(0);
     try {
-      const grams = await gramsOf(x, this.#batches);
-      this.#states.push(grams);
-      totals.addState(index, grams, centred.isConstant(0));
-      for (let other = 1; other <= index; other++) {
-        if (!updated[index - 1] || !updated[other - 1]) continue;
-        totals.addPair(index, other, grams, this.#states[other]!);
-        if (!this.#isLast || !this.#hasValue(index) || !this.#hasValue(other)) continue;
-        const values = totals.between(index, other);
-        putValues(this.#cka, index - 1, other - 1, values);
-        putValues(this.#cka, other - 1, index - 1, values);
-      }
-      if (this.#isLast && index > 0 && this.#hasValue(index)) this.#trajectories.putStart(index - 1);
-      await this.#resampled?.addState(await this.#cellKernel(x, grams));
+      await this.figures.addState(index, x, centred.isConstant(0));
     } finally {
       x.dispose();
     }
@@ -145,18 +90,6 @@ class GramSweep {
     }
   }
 
-  result(): Swept {
-    const { rows } = this.#of;
-    return {
-      similarity: { rows, cka: this.#cka, trajectories: this.#trajectories.result(), bounds: null },
-      resampled: this.#resampled?.result() ?? null,
-    };
-  }
-
-  dispose(): void {
-    this.#resampled?.dispose();
-  }
-
   /** The surrogate that starts from a state; it begins at the block after it. */
   async #advanceFrom(start: number, block: number, step: ProbeStep | null): Promise<void> {
     const { rows, width } = this.#of;
@@ -164,10 +97,7 @@ class GramSweep {
     if (!step) return await this.#from.putSurrogate(start, values);
     const next = tf.tidy(() => step.advance(tf.tensor2d(values, [rows, width])));
     try {
-      const grams = await gramsOf(next, this.#batches);
-      this.#totals.addSurrogate(start, block, grams, this.#states);
-      if (this.#isLast) this.#trajectories.put(start - 1, block, ...this.#totals.ofSurrogate(start, block));
-      await this.#resampled?.putSurrogate(start - 1, block, await this.#cellKernel(next, grams));
+      await this.figures.addSurrogate(start, block, next);
       // After the last block nobody reads it.
       if (block < this.#of.blocks - 1) await this.#from.putSurrogate(start, await next.data<'float32'>());
     } finally {
@@ -179,28 +109,4 @@ class GramSweep {
     const { rows, width } = this.#of;
     return new CentredStates([await this.#from.state(index)], rows, width);
   }
-
-  /** Whether a block changes the stream to a state that varies. */
-  #hasValue(state: number): boolean {
-    return this.#of.updated[state - 1] === true && !this.#totals.isConstant(state);
-  }
-
-  /** The kernel of the rows that resamples are taken of: part of the Gram where that is whole. */
-  async #cellKernel(x: tf.Tensor2D, grams: Grams): Promise<Float32Array> {
-    const { rows } = this.#of.resampling!.cells;
-    if (grams.values.length === 1) return partOf(grams.values[0]!, rows, this.#of.rows);
-    const picked = tf.tidy(() => tf.gather(x, tf.tensor1d(Int32Array.from(rows), 'int32')));
-    return await kernelOf(picked).finally(() => picked.dispose());
-  }
-}
-
-const emptyCka = (blocks: number) => perEstimator(() => emptyMatrix(blocks));
-
-/** Named rows and columns of a matrix [n, n]. */
-function partOf(matrix: Float32Array, rows: Uint32Array, n: number): Float32Array {
-  const part = new Float32Array(rows.length ** 2);
-  for (const [i, row] of rows.entries()) {
-    for (const [j, column] of rows.entries()) part[i * rows.length + j] = matrix[row * n + column]!;
-  }
-  return part;
 }

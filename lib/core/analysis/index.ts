@@ -20,7 +20,8 @@ export { type FittedMaps, listedMaps, listedProbes, storedRunMaps } from './fitt
 export { fittingLimits } from './fitting-limits.ts';
 export { float64Algebra, offerFloat64 } from './float64.ts';
 export type { Factored, Float64Algebra, Numbers } from './float64-algebra.ts';
-export { type SweepOf, type SweepProgress, type SweepRows, type Swept, sweepGrams } from './gram-sweep.ts';
+export type { SweepOf, Swept } from './gram-figures.ts';
+export { type SweepProgress, type SweepRows, sweepGrams } from './gram-sweep.ts';
 export { HELD_OUT_SHARE, heldOutOf, type RowSplit, splitOff, splitRows } from './held-out.ts';
 export type { CellRows } from './held-out-cells.ts';
 export { DAMAGE_SAMPLES, spreadSamples } from './held-out-inputs.ts';

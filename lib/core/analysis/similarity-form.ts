@@ -17,6 +17,11 @@ export function similarityForm(rows: number, blocks: number, width: number): Sim
   return atOnceBytes(rows, blocks, width) <= AT_ONCE_BYTES ? 'at-once' : 'parts';
 }
 
+/** Whether held-out rows and all rows of a stream are compared by one sweep (shared-sweep.ts). */
+export function isOneSweep(rows: number, heldOut: number, blocks: number, width: number): boolean {
+  return heldOut > 0 && heldOut < rows && similarityForm(rows, blocks, width) === 'grams';
+}
+
 /** States of the rows, and dense probes. */
 export function atOnceBytes(rows: number, blocks: number, width: number): number {
   return FLOAT_BYTES * width * ((blocks + 1) * rows + blocks * (width + 1));
