@@ -38,7 +38,9 @@ const engines = nodeEngines();
 await engines.start(values.engine as 'wasm');
 
 const folder = await mkdtemp(join(tmpdir(), 'shared-sweep-'));
-console.log('| rows | held out | sets of fitted rows | GFLOP for 60 blocks, apart | shared | seconds, apart | shared | ratio | largest difference |');
+console.log(
+  '| rows | held out | sets of fitted rows | GFLOP for 60 blocks, apart | shared | seconds, apart | shared | ratio | largest difference |',
+);
 console.log('|---|---|---|---|---|---|---|---|---|');
 try {
   for (const rows of values.rows.split(',').map(Number)) console.log(await measured(rows));

@@ -115,18 +115,19 @@ export async function estimatedTrace(
  * Throws `too-large` where less of the disk is allowed. A disk that is too full is told alone: what an interrupted analysis has stored
  * there is part of what it needs.
  */
-async function assertDiskFits(
+export async function assertDiskFits(
   { storedBytes }: Pick<AnalysisEstimate, 'storedBytes'>,
   folder: string | null,
   diskBytes: number | null,
+  task: 'analysis' | 'capture' = 'analysis',
 ): Promise<void> {
   if (folder === null) return;
   if (diskBytes !== null && storedBytes > diskBytes) {
-    throw new ContiguaError('too-large', 'The states of this analysis do not fit the disk that is allowed', {
+    throw new ContiguaError('too-large', `The states of this ${task} do not fit the disk that is allowed`, {
       file: folder,
       found: `${shownBytes(diskBytes)} allowed`,
       expected: `at least ${shownBytes(storedBytes)}`,
-      hint: 'Allow more (--disk), or analyse fewer tokens (--tokens).',
+      hint: `Allow more (--disk), or ${task === 'analysis' ? 'analyse fewer tokens (--tokens)' : 'capture fewer tokens (--rows)'}.`,
     });
   }
   await mkdir(folder, { recursive: true });
@@ -134,7 +135,7 @@ async function assertDiskFits(
   const free = bavail * bsize;
   if (storedBytes <= free) return;
   const needed = `${shownBytes(storedBytes)} are needed, ${shownBytes(free)} are free`;
-  tell(`The disk may not suffice: ${needed}. What an interrupted analysis has stored there is used again.`);
+  tell(`The disk may not suffice: ${needed}. What an interrupted ${task} has stored there is used again.`);
 }
 
 /** Whether a block is measured first: of a large model, and where memory is limited. */
@@ -165,13 +166,13 @@ export function estimateLines(
   ];
 }
 
-function timeLine(parts: readonly (readonly [string, number])[]): string {
+export function timeLine(parts: readonly (readonly [string, number])[]): string {
   const total = parts.reduce((sum, [, seconds]) => sum + seconds, 0);
   const each = parts.map(([part, seconds]) => `${part} ${duration(seconds)}`).join(', ');
   return `estimate: about ${duration(total)} (${each})`;
 }
 
-function sizeLines(
+export function sizeLines(
   {
     tokens,
     memoryBytes,

@@ -98,6 +98,9 @@ model, and calibration.safetensors with the inputs (docs/trace.md). Inputs are t
                       \`contigua distil --boundaries\` trains students on
   --calibration FILE  safetensors named as for \`forward\`, many samples
   --samples N         samples to make where no file is given (64); --timesteps N (8), --seed N (1)
+  --states DIR        keeps what is captured in DIR until the files are written: a capture that was interrupted goes on there
+  --memory SIZE       that the capture may take, as 6GB (80 % of what is free); --disk SIZE in DIR (all of it)
+  --estimate          measures one block, prints time, memory and disk, and exits; that of a large model is always printed
 ${ENGINE}
 ${REMOTE}`,
 

@@ -2,17 +2,21 @@
 import {
   analyseStates,
   estimateAnalysis,
+  estimateCapture,
   estimateTrace,
   fittingLimits,
   type MemoryMeter,
   reportOf,
   tracedStates,
 } from '../core/analysis/index.ts';
+import { calibrationFor, sampleTokens } from '../core/capture/index.ts';
 import { storedBytes } from '../core/checkpoint/inventory.ts';
 import { ablationsOf } from '../core/detection/index.ts';
 import type { OpenModel } from '../core/folder/open-model.ts';
+import { parseIntervalKeys } from '../core/interval/index.ts';
 import { architectureOf } from '../core/model/index.ts';
 import type { EngineName } from '../core/tensor/index.ts';
+import { boundaryBlocks } from '../core/trace/index.ts';
 import { type AnalysisSources, storeKey } from './analysis-sources.ts';
 import { type FileHost, openFileOf } from './folder/file-host.ts';
 import { checkSameWeights } from './same-weights.ts';
@@ -22,7 +26,7 @@ import { staysInMemory } from './ways.ts';
 
 type AnalysisTasks = Pick<
   TaskRunner,
-  'analyse' | 'estimateAnalysis' | 'fittingLimits' | 'capture' | 'analyseTrace' | 'estimateTrace'
+  'analyse' | 'estimateAnalysis' | 'fittingLimits' | 'capture' | 'estimateCapture' | 'analyseTrace' | 'estimateTrace'
 >;
 
 /** `memory` is that of the process, with an engine. */
@@ -81,7 +85,24 @@ export function createAnalysisTasks(
       const { captureTrace } = await import('./capture.ts');
       const { model, engine } = session;
       const request = { ...asked, calibration: await openFileOf(calibration, files) };
-      return await captureTrace(model, await session.transformer(), request, files, engine.name, context);
+      return await captureTrace(model, await session.transformer(), request, files, engine, context);
+    },
+
+    async estimateCapture({ calibration: source, rows, dtype, intervals = '', states, memoryBytes }, { signal }) {
+      const { model } = session;
+      const around = parseIntervalKeys(intervals, model.summary, 'intervals');
+      const request = await openFileOf(source, files);
+      const calibration = sampleTokens(await calibrationFor(model, request), rows);
+      session.releaseSharing();
+      return await estimateCapture(await session.transformer(), calibration, {
+        signal,
+        memoryBytes,
+        inFiles: states !== undefined,
+        blockBytes: blockBytesOf(model),
+        meter: memory(session.engine.name),
+        wholeStates: around.length > 0 ? boundaryBlocks(around).length : 0,
+        valueBytes: dtype === 'F32' ? 4 : 2,
+      });
     },
 
     async analyseTrace({ states, tokens, limits = {} }, { signal, onProgress }) {

@@ -24,6 +24,8 @@ export class BoundaryCapture {
     private readonly samples: number,
     private readonly intervals: BoundariesToWrite['intervals'],
     private readonly store: StateStore,
+    /** Whether what the store holds is of this capture alone, and goes with it. */
+    private readonly isOwn: boolean,
     first: TransformerInputs,
   ) {
     const { streams } = transformer.architecture;
@@ -36,18 +38,28 @@ export class BoundaryCapture {
     };
   }
 
-  /** `folder` is the URL that the file will be written under. */
+  /** `folder` is the URL that the file will be written under. In `kept`, the store of the capture, whole states are found again. */
   static async open(
     files: FileHost,
     folder: string,
     intervals: BoundariesToWrite['intervals'],
     transformer: Transformer,
     { batches, facts: { samples } }: Calibration,
+    kept: StateStore | null = null,
   ): Promise<BoundaryCapture> {
-    const store = await files.openStates(folder, Number.POSITIVE_INFINITY, TRACE_FILES.boundaries);
+    const store = kept ?? (await files.openStates(folder, Number.POSITIVE_INFINITY, TRACE_FILES.boundaries));
     // A capture that was killed has left its states.
-    await store.clear();
-    return new BoundaryCapture(transformer, samples, intervals, store, batches[0]!);
+    if (!kept) await store.clear();
+    return new BoundaryCapture(transformer, samples, intervals, store, !kept, batches[0]!);
+  }
+
+  /** Whether the states after a block (−1: the embedded input) are there, or are not asked for. */
+  async has(block: number): Promise<boolean> {
+    if (!this.whole.after.includes(block)) return true;
+    for (const { id } of this.transformer.architecture.streams) {
+      if (!(await this.store.shape(stateKey(id, block)))) return false;
+    }
+    return true;
   }
 
   /** Once the capture has passed every block. */
@@ -67,6 +79,7 @@ export class BoundaryCapture {
   }
 
   async dispose(): Promise<void> {
+    if (!this.isOwn) return;
     await this.store.clear();
     await this.store.dispose();
   }

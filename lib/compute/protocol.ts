@@ -7,6 +7,7 @@
 import type { DamageBudget } from '../core/analysis/analyse.ts';
 import type { Damage } from '../core/analysis/edit-damage.ts';
 import type { AnalysisEstimate, AnalysisLimits } from '../core/analysis/estimate.ts';
+import type { CaptureEstimate } from '../core/analysis/estimate-capture.ts';
 import type { TraceEstimate } from '../core/analysis/estimate-trace.ts';
 import type { AnalysisPartial } from '../core/analysis/progress.ts';
 import type { CalibrationRequest } from '../core/capture/calibration-request.ts';
@@ -82,6 +83,13 @@ export type AnyEstimate = AnalysisEstimate | TraceEstimate;
 /** By default all rows of a trace: they are a sample already. */
 export type TraceRequest = Pick<AnalysisRequest, 'states' | 'tokens'>;
 
+/** States are kept in `states` until the files are written, so that an interrupted capture goes on. In memory by default. */
+export interface CaptureRequest extends Pick<AnalysisRequest, 'calibration' | 'states'> {
+  readonly rows: number;
+  readonly dtype: 'F32' | 'BF16' | 'F16';
+  readonly intervals?: string | undefined;
+}
+
 /** States that may wait on the engine at once, as an analysis is given them; no limit where they are absent. */
 export type EngineLimits = Pick<AnalysisLimits, 'engineBytes'>;
 
@@ -139,17 +147,17 @@ export interface Tasks {
   };
   /**
    * Writes states of the open model and the inputs that they are of under the folder URL `saveTo`: at most `rows` of each
-   * stream, and every token of every sample around the intervals (keys such as `3-4`).
+   * stream, and every token of every sample around the intervals (keys such as `3-4`). `limits` are those of an estimate.
    */
   capture: {
-    input: {
-      calibration: CalibrationSource;
-      rows: number;
-      dtype: 'F32' | 'BF16' | 'F16';
-      intervals?: string | undefined;
-      saveTo: string;
-    };
+    input: CaptureRequest & { readonly saveTo: string; readonly limits?: EngineLimits | undefined };
     result: CapturedFiles;
+    partial: never;
+  };
+  /** What that would take here, from one block. Fails with `too-large` where the memory is too little. */
+  estimateCapture: {
+    input: CaptureRequest & { readonly memoryBytes: number };
+    result: CaptureEstimate;
     partial: never;
   };
   /** Everything that needs no weights, of the trace that is open. */

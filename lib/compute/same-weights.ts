@@ -6,10 +6,11 @@ import { jsonPiece, putJson, type StateStore } from '../core/states/index.ts';
 
 const KEY = 'weights';
 
-/** Rejects with `source-changed` once; the store is empty then, and the next analysis begins in it. */
+/** Rejects with `source-changed` once; the store is empty then, and the next one begins in it. */
 export async function checkSameWeights(
   store: StateStore,
   { checkpoint, summary }: Pick<OpenModel, 'checkpoint' | 'summary'>,
+  task: 'analysis' | 'capture' = 'analysis',
 ): Promise<void> {
   const present = await weightsDigest(checkpoint);
   const stored = await jsonPiece<string>(store, KEY);
@@ -17,8 +18,8 @@ export async function checkSameWeights(
   if (stored !== null) await store.clear();
   await putJson(store, KEY, present);
   if (stored === null) return;
-  throw new ContiguaError('source-changed', 'The weights changed since this analysis was interrupted', {
+  throw new ContiguaError('source-changed', `The weights changed since this ${task} was interrupted`, {
     file: summary.name,
-    hint: 'What was stored of it is removed. Analyse again to measure the changed model from the beginning, or open the model that the analysis began with.',
+    hint: `What was stored of it is removed. ${task === 'analysis' ? 'Analyse' : 'Capture'} again to measure the changed model from the beginning, or open the model that the ${task} began with.`,
   });
 }

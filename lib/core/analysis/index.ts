@@ -14,6 +14,7 @@ export {
   waysWithin,
 } from './edit-damage.ts';
 export { type AnalysisEstimate, type AnalysisLimits, estimateAnalysis, type MemoryMeter } from './estimate.ts';
+export { type CaptureEstimate, estimateCapture } from './estimate-capture.ts';
 export { estimateTrace, type TraceEstimate } from './estimate-trace.ts';
 export { type FitMapsOptions, fitBlockProbe, fitMaps, fittedMaps } from './fit-probes.ts';
 export { type FittedMaps, listedMaps, listedProbes, storedRunMaps } from './fitted-maps.ts';

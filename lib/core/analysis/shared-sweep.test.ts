@@ -118,7 +118,11 @@ describePerEngine(['cpu', 'wasm', 'tensorflow'], 'one sweep over held-out and al
     const before = tf.memory().numTensors;
     const { from, put } = rowsIn(states, probes);
     const told = { states: 0, surrogates: 0 };
-    const { heldOut: some, all, sets } = await sweepShared(of, from, pace, {
+    const {
+      heldOut: some,
+      all,
+      sets,
+    } = await sweepShared(of, from, pace, {
       onState: () => void told.states++,
       onSurrogate: () => void told.surrogates++,
     });

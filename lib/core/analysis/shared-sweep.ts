@@ -250,12 +250,7 @@ async function productsOf(x: tf.Tensor2D, y: tf.Tensor2D): Promise<Float32Array>
 }
 
 /** K [n, n] of `fitted` rows and others, re-centred at the mean of all n, from the products of both and of both with each other. */
-function centredKernel(
-  fitted: number,
-  products: Float32Array,
-  between: Float32Array,
-  own: Float32Array,
-): Float32Array {
+function centredKernel(fitted: number, products: Float32Array, between: Float32Array, own: Float32Array): Float32Array {
   const others = Math.round(Math.sqrt(own.length));
   const n = fitted + others;
   const kernel = new Float32Array(n * n);
