@@ -61,6 +61,9 @@ it('gives the same report, to the bit, after Ctrl-C and after kill -9', async ()
   expect(stopped.stderr).toMatch(/probes: 4 of 16/);
   const done = await contigua(kept);
   expect(done.code).toBe(0);
+  // Each interval as soon as it is measured.
+  expect(done.stderr).toMatch(/damage of \[\d+, \d+\]: [\d.]+ % output error, taken out\n/);
+  expect(done.stderr).toMatch(/damage of \[\d+, \d+\]: [\d.]+ % output error, with probes in its place\n/);
   expect(await figures('resumed.json')).toEqual(await figures('whole.json'));
   const names = (await readdir(join(folder, 'states'), { recursive: true })).filter((name) => name.includes('.'));
   expect(names.filter((name) => !name.endsWith('.f32'))).toEqual([]);

@@ -1,4 +1,4 @@
-import type { CalibrationSource } from '../lib/compute/protocol.ts';
+import type { AnalysisPartial, CalibrationSource, Progress } from '../lib/compute/protocol.ts';
 import {
   DEFAULT_DETECTION,
   detectIntervals,
@@ -28,7 +28,8 @@ import { foundWords } from './found-words.ts';
 import { linkedFile, SOURCE_OPTIONS } from './model-source.ts';
 import { withModel } from './model-worker.ts';
 import { assertWritable, tell, writeText } from './output.ts';
-import { progressOn } from './progress.ts';
+import { percentText } from './percent-text.ts';
+import { type ProgressDisplay, progressOn } from './progress.ts';
 
 const MADE_INPUTS = ['samples', 'timesteps', 'seed'] as const;
 
@@ -75,7 +76,7 @@ export async function analyse(argv: readonly string[], { signal }: CommandContex
     const request = { calibration, ...streaming.request };
     const limits = await estimated(client, model, request, streaming, signal, ablations);
     if (streaming.estimateOnly) return null;
-    const measured = await client.call('analyse', { ...request, limits }, { signal, onProgress: display.show });
+    const measured = await client.call('analyse', { ...request, limits }, { signal, onProgress: withDamage(display) });
     const options = { signal, onProgress: display.show };
     const ablated = await withAblations(client, measured, calibration, ablations, limits, options);
     return await withWidth(client, model, ablated, calibration, widths, { states: request.states, limits }, options);
@@ -97,6 +98,20 @@ export async function analyse(argv: readonly string[], { signal }: CommandContex
   for (const line of widthLines(report)) tell(line);
   await writeText(out, `${JSON.stringify(report)}\n`);
 }
+
+/** Also tells of each interval as soon as it is measured. */
+function withDamage(display: ProgressDisplay): (progress: Progress<AnalysisPartial>) => void {
+  return (progress) => {
+    display.show(progress);
+    const { partial } = progress;
+    if (partial?.kind !== 'damage') return;
+    const { first, last, by } = partial.edit;
+    display.end();
+    tell(`damage of [${first}, ${last}]: ${percentText(partial.outputError)} output error, ${DONE_WITH[by] ?? by}`);
+  };
+}
+
+const DONE_WITH: Readonly<Record<string, string>> = { nothing: 'taken out', probes: 'with probes in its place' };
 
 /** A trace brings its own samples, and weights are what an ablation takes out. */
 function refuseWithoutWeights(args: Options): void {

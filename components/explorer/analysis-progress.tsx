@@ -1,6 +1,6 @@
 'use client';
 /** The stages of an analysis: how far each is, at what pace, how long is left; afterwards, how long each took. */
-import { useEffect, useState } from 'react';
+import { lazy, Suspense, useEffect, useState } from 'react';
 import { useStore } from 'zustand';
 import { Progress } from '@/components/ui/progress';
 import { engineWords } from '@/lib/page/browser/engine-words.ts';
@@ -17,6 +17,8 @@ import { SplitDetails } from './split-details';
 import { useAnalysis } from './use-analysis';
 import { useModel, useSelection } from './use-model';
 import { useCalibrationChanges } from './use-report-mark';
+
+const RunningDamage = lazy(async () => ({ default: (await import('./running-damage')).RunningDamage }));
 
 const STAGES: readonly (readonly [stage: string, words: string])[] = [
   ['capture', 'Capture states'],
@@ -111,6 +113,11 @@ export function AnalysisProgress() {
           );
         })}
       </ol>
+      {running && running.damage.length > 0 ? (
+        <Suspense fallback={null}>
+          <RunningDamage damage={running.damage} />
+        </Suspense>
+      ) : null}
       {estimate && running ? <EstimateFacts estimate={estimate} /> : null}
       {/* What the numbers on the page come from; its place is kept while there are none. */}
       <div className="mt-2 min-h-16 text-2xs text-muted">

@@ -122,8 +122,7 @@ it('a capture that was killed while its files were written runs no block again',
 it('memory that is too little is refused with the least that would do, which does', async () => {
   const { tasks } = await started();
   for (const place of [undefined, states()]) {
-    const estimate = (memoryBytes: number) =>
-      tasks.estimateCapture({ ...asked, states: place, memoryBytes }, never());
+    const estimate = (memoryBytes: number) => tasks.estimateCapture({ ...asked, states: place, memoryBytes }, never());
     const refused = await estimate(1e6).catch((thrown: unknown) => thrown);
     expect(refused).toMatchObject({ code: 'too-large', details: { found: '1 MB allowed' } });
     const { expected = '', hint = '' } = (refused as { details: { expected?: string; hint?: string } }).details;

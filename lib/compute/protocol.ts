@@ -9,7 +9,7 @@ import type { Damage } from '../core/analysis/edit-damage.ts';
 import type { AnalysisEstimate, AnalysisLimits } from '../core/analysis/estimate.ts';
 import type { CaptureEstimate } from '../core/analysis/estimate-capture.ts';
 import type { TraceEstimate } from '../core/analysis/estimate-trace.ts';
-import type { AnalysisPartial } from '../core/analysis/progress.ts';
+import type { AnalysisPartial, MeasuredRun } from '../core/analysis/progress.ts';
 import type { CalibrationRequest } from '../core/capture/calibration-request.ts';
 import type { NamedBlob } from '../core/checkpoint/types.ts';
 import type { Ablation, NamedPart } from '../core/detection/ablation.ts';
@@ -363,6 +363,7 @@ export type {
   DistilResult,
   Drawing,
   ForwardTiming,
+  MeasuredRun,
   SavedFile,
   StepPoint,
 };

@@ -86,6 +86,14 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis', () => {
     expect(JSON.parse(JSON.stringify(analysis))).toEqual(analysis);
   });
 
+  it('tells of each interval as soon as it is measured', () => {
+    const told = progress.flatMap(({ partial }) => (partial?.kind === 'damage' ? [partial] : []));
+    expect(told.length).toBeGreaterThan(0);
+    expect(told.map(({ edit, outputError }) => ({ edit, outputError }))).toEqual(
+      analysed.analysis.damage.map(({ edit, outputError }) => ({ edit, outputError })),
+    );
+  });
+
   it('says on how many tokens it stands, whole samples held out', () => {
     const { tokens, fitTokens, heldOutTokens, samples } = analysed.analysis.calibration;
     expect(samples).toBe(6);
@@ -131,7 +139,8 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis', () => {
       'damage',
     ]);
     for (const stage of new Set(progress.map((step) => step.stage))) {
-      const steps = progress.filter((step) => step.stage === stage);
+      // What an interval costs is told beside the steps.
+      const steps = progress.filter((step) => step.stage === stage && step.partial?.kind !== 'damage');
       expect(steps.map(({ done }) => done)).toEqual(steps.map((_, i) => i + 1));
       expect(steps.at(-1)!.done).toBe(steps.at(-1)!.total);
     }

@@ -158,10 +158,17 @@ export async function analyseStates(
   };
 
   async function measuredDamage(transformer: Transformer, inputs: DamageInputs, edits: readonly RunEdit[]) {
+    let [done, total] = [0, edits.length];
     const measured = await storedDamage(transformer, inputs, edits, store, {
       signal,
       waysAtOnce: waysWithin(engineBytes ?? Number.POSITIVE_INFINITY, inputs, transformer),
-      onProgress: (done, total) => onProgress({ stage: 'damage', done, total }),
+      onProgress(blocks, of) {
+        [done, total] = [blocks, of];
+        onProgress({ stage: 'damage', done, total });
+      },
+      onMeasured(index, { outputError }) {
+        onProgress({ stage: 'damage', done, total, partial: { kind: 'damage', edit: edits[index]!, outputError } });
+      },
     });
     return edits.map((edit, i) => ({ edit, ...measured[i]! }));
   }

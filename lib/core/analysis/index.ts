@@ -33,7 +33,7 @@ export { Pace } from './pace.ts';
 export { percentileBounds } from './percentile-bounds.ts';
 export { asAffineMap, DEFAULT_RIDGE, type FittedProbe, fitProbe, probeWeight } from './probe.ts';
 export { measureProbe, type ProbeErrors, type ProbeQuality, sumProbeErrors } from './probe-quality.ts';
-export type { AnalysisPartial, AnalysisProgress, AnalysisStage } from './progress.ts';
+export type { AnalysisPartial, AnalysisProgress, AnalysisStage, MeasuredRun } from './progress.ts';
 export { reportOf } from './report-of.ts';
 export { linearCka, StreamSimilarity } from './similarity.ts';
 export { modelStates, type StatesSource, tracedStates } from './states-source.ts';

@@ -19,6 +19,18 @@ describe('a running analysis', () => {
     expect(running.probeR2).toEqual({ image: [0.25, undefined, 0.5], text: [0.75, undefined, null] });
   });
 
+  it('has the damage of intervals in the order in which it came', () => {
+    const damage = { stage: 'damage', done: 1, total: 2, atMs: 0 } as const;
+    const edit = { on: 'run', first: 2, last: 4, by: 'nothing' } as const;
+    let running = withProgress(begunAt(0), { ...damage, partial: { kind: 'damage', edit, outputError: 0.25 } });
+    const probed = { ...edit, by: 'probes' } as const;
+    running = withProgress(running, { ...damage, partial: { kind: 'damage', edit: probed, outputError: null } });
+    expect(running.damage.map(({ edit: { by }, outputError }) => [by, outputError])).toEqual([
+      ['nothing', 0.25],
+      ['probes', null],
+    ]);
+  });
+
   it('counts captured blocks and keeps partial results it does not change as they are', () => {
     const before = begunAt(0);
     const capture = { stage: 'capture', done: 4, total: 16, atMs: 5, partial: { kind: 'captured', block: 3 } } as const;

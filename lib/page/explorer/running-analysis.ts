@@ -1,6 +1,6 @@
 /** What is known of an analysis while it runs: stages and partial results, folded from progress reports. Pure. */
 
-import type { AnalysisEstimate, AnalysisPartial, AnyEstimate } from '@/lib/compute/protocol.ts';
+import type { AnalysisEstimate, AnalysisPartial, AnyEstimate, MeasuredRun } from '@/lib/compute/protocol.ts';
 import type { PerStream } from '@/lib/core/report/report.ts';
 import { bytesWords, remainingWords } from '../browser/number-words.ts';
 import { type RunningStage, type StageProgress, withStage } from './progress.ts';
@@ -14,6 +14,8 @@ export interface RunningAnalysis {
   readonly captured: number;
   /** R² of the probes fitted so far; undefined where none is yet. A stream has no entry before its first probe. */
   readonly probeR2: PerStream<Values>;
+  /** Damage measured so far, in the order in which it came. */
+  readonly damage: readonly MeasuredRun[];
   /** What the run was expected to take, where that was measured before. */
   readonly estimate: AnyEstimate | null;
   /** One block is being measured, or noise is compared in place of a trace's states, for the estimate. */
@@ -29,13 +31,14 @@ export interface TimedProgress extends StageProgress {
 }
 
 export function begunAt(startedAtMs: number): RunningAnalysis {
-  return { startedAtMs, stages: [], captured: 0, probeR2: {}, estimate: null };
+  return { startedAtMs, stages: [], captured: 0, probeR2: {}, damage: [], estimate: null };
 }
 
 export function withProgress(running: RunningAnalysis, progress: TimedProgress): RunningAnalysis {
   const { partial, atMs } = progress;
   const next = { ...running, stages: withStage(running.stages, progress, atMs) };
   if (partial?.kind === 'captured') return { ...next, captured: Math.max(running.captured, partial.block + 1) };
+  if (partial?.kind === 'damage') return { ...next, damage: [...running.damage, partial] };
   if (partial?.kind !== 'probe') return next;
   const { block, r2 } = partial;
   const placedIn = Object.entries(r2).map(([stream, value]) => {
