@@ -58,3 +58,17 @@ describePerEngine(['cpu'], 'a model that changes on disk between two blocks', ()
     transformer.dispose();
   });
 });
+
+test('a file that is written again is another version of it', async () => {
+  const url = `${pathToFileURL(join(folder, 'model')).href}/`;
+  const versions = async () => {
+    const { checkpoint } = await openModel({ files: await nodeFiles.openFolder(url), name: 'm' });
+    return checkpoint.files.map(({ version }) => version);
+  };
+  await utimes(join(folder, 'model', WEIGHTS), 1_700_000_000, 1_700_000_000);
+  const before = await versions();
+  expect(before).toEqual(['1700000000000000000']);
+  await cp(join(folder, 'model', WEIGHTS), join(folder, 'again'));
+  await cp(join(folder, 'again'), join(folder, 'model', WEIGHTS));
+  expect(await versions()).not.toEqual(before);
+});

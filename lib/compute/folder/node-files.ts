@@ -77,7 +77,8 @@ async function fileBlob(path: string, shownAs: string): Promise<NamedBlob> {
   const info = await stat(path, { bigint: true }).catch(() => null);
   if (!info?.isFile()) throw new ContiguaError('checkpoint-incomplete', 'There is no such file', { file: shownAs });
   const file = { path, shownAs, opened: { size: info.size, mtimeNs: info.mtimeNs, ino: info.ino } };
-  return { path: shownAs, blob: new RangeBlob((start, end) => readRange(file, start, end), 0, Number(info.size)) };
+  const read = (start: number, end: number) => readRange(file, start, end);
+  return { path: shownAs, blob: new RangeBlob(read, 0, Number(info.size), String(info.mtimeNs)) };
 }
 
 interface LocalFile {

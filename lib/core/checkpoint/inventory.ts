@@ -101,7 +101,10 @@ export function checkpointOf<D extends StoredDType = StoredDType>(
   };
   const scaleOf = async (info: TensorInfo) => (info.scale ? (await readScales([info])).get(info.name) : undefined);
   return {
-    files: [...blobs].map(([path, blob]) => ({ path, sizeBytes: blob.size })),
+    files: [...blobs].map(([path, blob]) => {
+      const version = versionOf(blob);
+      return { path, sizeBytes: blob.size, ...(version === undefined ? {} : { version }) };
+    }),
     tensors,
     metadata,
     withTensors: (others) => checkpointOf(blobs, others, metadata),
@@ -265,4 +268,10 @@ export function neighbours<T extends Located>(infos: readonly T[]): T[][] {
 
 function compareText(x: string, y: string): number {
   return x < y ? -1 : x > y ? 1 : 0;
+}
+
+/** A browser's File has the time when it was changed. */
+function versionOf(blob: BlobLike): string | undefined {
+  if (blob.version !== undefined) return blob.version;
+  return 'lastModified' in blob && typeof blob.lastModified === 'number' ? String(blob.lastModified) : undefined;
 }

@@ -10,6 +10,8 @@ export interface NamedBlob {
 }
 export interface BlobLike {
   readonly size: number;
+  /** Changes with the content, as far as the place of the file tells: a time of modification, or an ETag. */
+  readonly version?: string | undefined;
   slice(start?: number, end?: number): BlobLike;
   arrayBuffer(): Promise<ArrayBuffer>;
 }
@@ -52,8 +54,15 @@ export interface ReadTensor<D extends StoredDType = StoredDType> {
   readonly stored?: StoredFloats;
 }
 
+export interface CheckpointFile {
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** As of its blob; absent where its place does not tell. */
+  readonly version?: string;
+}
+
 export interface Checkpoint<D extends StoredDType = StoredDType> {
-  readonly files: readonly { readonly path: string; readonly sizeBytes: number }[];
+  readonly files: readonly CheckpointFile[];
   readonly tensors: ReadonlyMap<string, TensorInfo<D>>;
   /** `__metadata__` of the (first) file. */
   readonly metadata: ReadonlyMap<string, string>;

@@ -9,6 +9,7 @@ export class RangeBlob implements BlobLike {
     private readonly read: ReadRange,
     private readonly start: number,
     private readonly end: number,
+    readonly version?: string,
   ) {}
 
   get size(): number {
@@ -20,7 +21,7 @@ export class RangeBlob implements BlobLike {
       const fromStart = position < 0 ? this.size + position : position;
       return this.start + Math.min(Math.max(fromStart, 0), this.size);
     };
-    return new RangeBlob(this.read, at(start), Math.max(at(start), at(end)));
+    return new RangeBlob(this.read, at(start), Math.max(at(start), at(end)), this.version);
   }
 
   arrayBuffer(): Promise<ArrayBuffer> {
