@@ -5,13 +5,15 @@
 import { type EditSet, editKey, editSetOf, type ModulationEdit } from '../core/edit/index.ts';
 import { type EditedRoute, mapsByBlock, openEdits, storeTrainedMaps, studentsKey } from '../core/edited-model/index.ts';
 import { ContiguaError } from '../core/errors.ts';
-import { editableModel, type Transformer } from '../core/model/index.ts';
+import { editableModel, type NarrowBlock, type Transformer } from '../core/model/index.ts';
 import { memoryStates } from '../core/states/index.ts';
+import { mapsOnEngine } from '../core/width/index.ts';
 import type { FittedMaps } from './fitted-maps.ts';
 import { type FileHost, openFilesOf } from './folder/file-host.ts';
 import type { EditSource, ProbeSource } from './protocol.ts';
 import type { CallContext } from './serve.ts';
 import type { Session } from './session.ts';
+import { staysInMemory } from './ways.ts';
 
 type OpenedEdits = Awaited<ReturnType<typeof openFilesOf<EditSource>>>;
 
@@ -31,14 +33,17 @@ export class EditedModels {
     const set = editSetOf(edits, editableModel(this.session.model.config), 'the chosen edits');
     const transformer = await this.transformerSharing(modulationsAmong(set), context);
     const others = edits.filter((edit) => edit.on !== 'modulation');
-    return { ...(await this.route(others, probes, context)), transformer };
+    // Of a model whose weights are read block by block, maps are too.
+    const opens = !staysInMemory(this.session.model.summary.sizeBytes);
+    return { ...(await this.route(others, probes, context, opens)), transformer };
   }
 
-  /** A route through the whole model. */
+  /** A route through the whole model. With `opensMaps`, maps of narrower blocks are on the engine while their block runs. */
   async route(
     edits: readonly EditSource[],
     probes: ProbeSource | null,
     context: CallContext<never>,
+    opensMaps = false,
   ): Promise<EditedRoute> {
     const { model } = this.session;
     const opened = await openFilesOf(edits, this.files);
@@ -50,7 +55,8 @@ export class EditedModels {
         const maps =
           (await this.#trainedMaps(opened, set)) ??
           (await this.fitted.widthFor(probes, set, parts, await studentsIn(opened), context)).maps;
-        return await mapsByBlock(model, set, maps);
+        if (!opensMaps) return await mapsByBlock(model, set, maps);
+        return async ({ index, maps: named }: NarrowBlock) => await mapsOnEngine(maps, index, named);
       },
     );
   }

@@ -4,11 +4,12 @@ import {
   architectureOf,
   type EditParts,
   type ModelConfig,
+  type NarrowBlock,
   narrowBlocks,
   narrowSteps,
   type Route,
   stepsOf,
-  type WeightSet,
+  WeightSet,
 } from '../model/index.ts';
 
 /**
@@ -37,4 +38,21 @@ export async function editedRoute(
     dispose();
     throw thrown;
   }
+}
+
+/** The same, with the maps of one block at a time, each opened while the block runs. */
+export function routeOpeningMaps(
+  config: ModelConfig,
+  edits: EditSet,
+  parts: EditParts,
+  openMaps: (block: NarrowBlock) => Promise<WeightSet>,
+): { readonly route: Route; dispose(): void } {
+  const narrow = narrowBlocks(architectureOf(config), edits);
+  const none = new WeightSet();
+  const steps = narrowSteps(stepsOf(config.numBlocks, runsOf(edits), parts), narrow, () => none);
+  const route = steps.flatMap((step): Route => {
+    if (step?.kind !== 'narrow') return step ? [step] : [];
+    return [{ ...step, openMaps: () => openMaps(narrow.get(step.index)!) }];
+  });
+  return { route, dispose() {} };
 }

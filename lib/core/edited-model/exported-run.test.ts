@@ -1,4 +1,5 @@
 /** What a run of students, maps and shared modulations leaves, as a folder: it gives what the edits give in memory. */
+import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { openExported } from '../../testing/narrower-blocks.ts';
 import { editKey, editSetOf } from '../edit/index.ts';
@@ -8,6 +9,7 @@ import { editableModel, editedModel } from '../model/config-index.ts';
 import { countParameters } from '../model/index.ts';
 import { memoryStates } from '../states/index.ts';
 import { describePerEngine } from '../tensor/test-engines.ts';
+import { mapsOnEngine } from '../width/index.ts';
 import { mapsByBlock, openEdits, storeTrainedMaps, withModulations } from './index.ts';
 import {
   calibration,
@@ -33,6 +35,20 @@ describePerEngine(['wasm'], 'a run with students, maps and shared modulations', 
       async () => () => undefined,
       async (set) => await mapsByBlock(model, set, stored),
     );
+    const own = await transformer.forward(calibration.batches[0]!, route);
+    const held = tf.memory().numTensors;
+    const onDemand = await openEdits(
+      model,
+      sources,
+      async () => () => undefined,
+      async () => async (block) => await mapsOnEngine(stored, block.index, block.maps),
+    );
+    // The student is on the engine, and no map between two passes.
+    const tensors = tf.memory().numTensors;
+    expect(await transformer.forward(calibration.batches[0]!, onDemand.route)).toEqual(own);
+    expect(tf.memory().numTensors).toBe(tensors);
+    onDemand.dispose();
+    expect(tf.memory().numTensors).toBe(held);
     const shared = await withModulations(model, transformer, [SHARED], files.get('modulations')!);
     const inputs = calibration.batches[0]!;
     const inMemory = await shared.transformer.forward(inputs, route);

@@ -6,8 +6,17 @@ import type { NamedBlob } from '../checkpoint/index.ts';
 import { type EditSet, editSetOf, type FfnEdit, mappedRuns, type RunEdit, type TextStreamEdit } from '../edit/index.ts';
 import type { OpenModel } from '../folder/open-model.ts';
 import type { BlockInterval } from '../interval/index.ts';
-import { type EditParts, editableModel, type FittedMapOf, type Route, type WeightSet } from '../model/index.ts';
-import { editedRoute } from './edited-route.ts';
+import {
+  architectureOf,
+  type EditParts,
+  editableModel,
+  type FittedMapOf,
+  type NarrowBlock,
+  narrowBlocks,
+  type Route,
+  type WeightSet,
+} from '../model/index.ts';
+import { editedRoute, routeOpeningMaps } from './edited-route.ts';
 import { disposeStudents, openStudents, type StudentEdit } from './students.ts';
 import type { MapsEdit } from './trained-maps.ts';
 
@@ -30,7 +39,12 @@ export interface EditedRoute {
 /** Gives the fitted maps that runs put in place. */
 export type OpenRunMaps = (runs: readonly BlockInterval[]) => Promise<FittedMapOf>;
 /** Gives the linear maps of narrower blocks, by block; they are the caller's, to be freed. */
-export type OpenNarrowMaps = (edits: EditSet, parts: EditParts) => Promise<ReadonlyMap<number, WeightSet>>;
+export type OpenNarrowMaps = (
+  edits: EditSet,
+  parts: EditParts,
+) => Promise<ReadonlyMap<number, WeightSet> | OpenBlockMaps>;
+/** Or those of one block each time that it runs, which are freed after it. */
+export type OpenBlockMaps = (block: NarrowBlock) => Promise<WeightSet>;
 
 /** Maps are asked for where edits put some in place. Throws `plan-invalid` for edits that the model cannot have. */
 export async function openEdits(
@@ -44,7 +58,12 @@ export async function openEdits(
   if (set.length === 0) return { route: undefined, dispose() {} };
   const { parts, dispose: freeStudents } = await openParts(model, edits, set, mapsOf);
   try {
-    const { route, dispose } = await editedRoute(config, set, parts, () => narrowOf(set, parts));
+    const isNarrow = narrowBlocks(architectureOf(config), set).size > 0;
+    const maps = isNarrow ? await narrowOf(set, parts) : new Map<number, WeightSet>();
+    const { route, dispose } =
+      typeof maps === 'function'
+        ? routeOpeningMaps(config, set, parts, maps)
+        : await editedRoute(config, set, parts, async () => maps);
     return {
       route,
       dispose() {

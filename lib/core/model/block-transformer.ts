@@ -106,8 +106,16 @@ export function createTransformer<Context extends PassContext, S extends State>(
       const carriesText = step.kind !== 'half' && step.carriesText;
       const own = step.kind === 'student' || step.kind === 'narrow' ? step.weights : null;
       const whole = own ?? (await weights.block(index));
-      const set = step.kind === 'narrow' ? whole.with(step.maps) : whole;
-      return owned(() => applied(index, set, state, context, wanted, without, carriesText));
+      if (step.kind !== 'narrow') {
+        return owned(() => applied(index, whole, state, context, wanted, without, carriesText));
+      }
+      const opened = (await step.openMaps?.()) ?? null;
+      try {
+        const set = whole.with(opened ?? step.maps);
+        return owned(() => applied(index, set, state, context, wanted, without, carriesText));
+      } finally {
+        opened?.dispose();
+      }
     },
     async readBlock(index) {
       return (await weights.block(index)).turned();

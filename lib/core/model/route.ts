@@ -52,6 +52,8 @@ export interface NarrowStep {
   readonly kind: 'narrow';
   readonly index: number;
   readonly maps: WeightSet;
+  /** In place of `maps`: given while the block runs, and then freed. */
+  readonly openMaps?: () => Promise<WeightSet>;
   /** Of a student in the block's place; null for the model's own. */
   readonly weights: WeightSet | null;
   readonly without?: BlockHalf;
