@@ -17,6 +17,8 @@ export interface LargeTrace {
   readonly heads: number;
   readonly dtype: 'F32' | 'BF16';
   readonly seed: number;
+  /** Whether a few features are massive (true): CKA then follows from those alone. */
+  readonly isMassive?: boolean;
 }
 
 const PROMPTS = 16;
@@ -33,7 +35,7 @@ const NOISE_PERIOD = 1_000_003;
 export const sampleOfRow = (row: number, rows: number) => Math.floor((row * PROMPTS * TIMESTEPS) / rows);
 
 export async function writeLargeTrace(path: string, of: LargeTrace): Promise<void> {
-  const { blocks, rows, heads, dtype, seed } = of;
+  const { blocks, rows, heads, dtype, seed, isMassive = true } = of;
   const width = HEAD_WIDTH * heads;
   const raw = {
     _class_name: 'QwenImageTransformer2DModel',
@@ -81,7 +83,7 @@ export async function writeLargeTrace(path: string, of: LargeTrace): Promise<voi
     const noise = noiseTable(seededRandom(seed));
     const streams = architecture.streams.map(({ id }, at) => {
       const random = seededRandom(1000 * (seed + 1) + at);
-      return { id, random, state: embedded(random, noise, rowsOf, width) };
+      return { id, random, state: embedded(random, noise, rowsOf, width, isMassive) };
     });
     for (let index = -1; index < blocks; index++) {
       for (const { id, random, state } of streams) {
@@ -100,7 +102,13 @@ function shareAt(block: number, blocks: number): number {
 }
 
 /** The state before the first block [rows, width]. */
-function embedded(random: SeededRandom, noise: Noise, samples: Uint32Array, width: number): Float32Array {
+function embedded(
+  random: SeededRandom,
+  noise: Noise,
+  samples: Uint32Array,
+  width: number,
+  isMassive: boolean,
+): Float32Array {
   const ofPrompt = noise.take(random, PROMPTS * width);
   const ofTimestep = noise.take(random, TIMESTEPS * width);
   const basis = noise.take(random, TOKEN_RANK * width);
@@ -116,7 +124,7 @@ function embedded(random: SeededRandom, noise: Noise, samples: Uint32Array, widt
     for (let k = 0; k < TOKEN_RANK; k++) {
       for (let j = 0; j < width; j++) state[at + j]! += own[k]! * basis[k * width + j]!;
     }
-    for (let j = 0; j < width; j += MASSIVE.every) state[at + j]! *= MASSIVE.times;
+    for (let j = 0; isMassive && j < width; j += MASSIVE.every) state[at + j]! *= MASSIVE.times;
   }
   return state;
 }
