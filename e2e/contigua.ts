@@ -36,7 +36,7 @@ interface KeptAnalysis {
 }
 
 interface AnalysedOptions {
-  /** On `fresh` every page measures all short intervals again, which takes the worker for seconds. */
+  /** On `fresh` the page measures all short intervals again, which takes its worker for seconds; one page of many has `measured`. */
   keptAs: keyof KeptAnalysis;
 }
 
@@ -48,7 +48,7 @@ interface AnalysedWorker {
 
 /** Journeys that begin on a finished analysis of the sample, restored as after a reload. */
 export const testAnalysed = test.extend<AnalysedOptions, AnalysedWorker>({
-  keptAs: ['measured', { option: true }],
+  keptAs: ['fresh', { option: true }],
   kept: [
     async ({ browser }, use, { project }) => {
       const context = await browser.newContext({ ...project.use, ...project.use.contextOptions });

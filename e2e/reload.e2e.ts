@@ -16,7 +16,6 @@ import {
 import { calibrationFile, transformerFiles, writeFolder } from './model-folder.ts';
 
 test.describe.configure({ timeout: 300_000 });
-testAnalysed.use({ keptAs: 'fresh' });
 
 /** The error that the table shows of a run, under the score that is asked for. */
 async function expectError(page: Page, score: 'removed' | 'probed', first: number, last: number) {
