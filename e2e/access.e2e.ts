@@ -21,8 +21,6 @@ import {
   textOf,
 } from './contigua.ts';
 
-testAnalysed.use({ keptAs: 'measured' });
-
 const WIDE = { width: 1440, height: 900 };
 const NARROW = { width: 768, height: 1024 };
 

@@ -16,8 +16,6 @@ import {
   testAnalysed,
 } from './contigua.ts';
 
-testAnalysed.use({ keptAs: 'measured' });
-
 const BLOCKS = 16;
 
 test('clicking a detected bracket chooses it, clicking again lets it go', async ({ page }) => {

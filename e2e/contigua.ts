@@ -29,50 +29,31 @@ export const test = base.extend<JourneyOptions>({
   },
 });
 
-/** One analysis of the sample as the browser keeps it: once it is done, and with what the page measures by itself afterwards. */
-interface KeptAnalysis {
-  readonly fresh: KeptState;
-  readonly measured: KeptState;
-}
-
-interface AnalysedOptions {
-  /** On `fresh` the page measures all short intervals again, which takes its worker for seconds; one page of many has `measured`. */
-  keptAs: keyof KeptAnalysis;
-}
-
 interface AnalysedWorker {
-  kept: KeptAnalysis;
+  kept: KeptState;
   /** One page for many journeys, with the trouble that it had since somebody asked. */
   lasting: { readonly page: Page; readonly trouble: string[]; readonly startOver: () => Promise<void> };
 }
 
 /** Journeys that begin on a finished analysis of the sample, restored as after a reload. */
-export const testAnalysed = test.extend<AnalysedOptions, AnalysedWorker>({
-  keptAs: ['fresh', { option: true }],
+export const testAnalysed = test.extend<object, AnalysedWorker>({
   kept: [
     async ({ browser }, use, { project }) => {
       const context = await browser.newContext({ ...project.use, ...project.use.contextOptions });
       const page = await context.newPage();
       await open(page, `/?${QUICK}`);
       await analyse(page);
-      const state = () => context.storageState({ indexedDB: true });
-      const fresh = await state();
-      // The score that ranks once every short interval is measured; the report with all of them is kept then.
-      await expect(page.getByRole('button', { name: 'Minimise error, linear, early' })).toBeVisible({
-        timeout: 2 * ANALYSIS_MS,
-      });
-      const length = async () => JSON.stringify(await state()).length;
-      await expect.poll(length).toBeGreaterThan(JSON.stringify(fresh).length);
-      const measured = await state();
+      const kept = await context.storageState({ indexedDB: true });
+      // Left open, it would measure intervals.
       await context.close();
-      await use({ fresh, measured });
+      await use(kept);
     },
-    { scope: 'worker', timeout: 4 * ANALYSIS_MS },
+    { scope: 'worker', timeout: 2 * ANALYSIS_MS },
   ],
   lasting: [
     async ({ browser, kept }, use, { project }) => {
       const { baseURL = 'http://127.0.0.1', viewport, contextOptions } = project.use;
-      const context = await browser.newContext({ ...project.use, ...contextOptions, storageState: kept.measured });
+      const context = await browser.newContext({ ...project.use, ...contextOptions, storageState: kept });
       const trouble = watch(context, new URL(baseURL).origin, []);
       const page = await context.newPage();
       await openAnalysed(page);
@@ -95,9 +76,9 @@ export const testAnalysed = test.extend<AnalysedOptions, AnalysedWorker>({
       await use({ page, trouble, startOver });
       await context.close();
     },
-    { scope: 'worker', timeout: ANALYSIS_MS },
+    { scope: 'worker', timeout: 2 * ANALYSIS_MS },
   ],
-  storageState: async ({ kept, keptAs }, use) => use(kept[keptAs]),
+  storageState: async ({ kept }, use) => use(kept),
   page: async ({ page }, use) => {
     await openAnalysed(page);
     await use(page);

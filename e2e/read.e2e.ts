@@ -13,8 +13,6 @@ import {
   textOf,
 } from './contigua.ts';
 
-testAnalysed.use({ keptAs: 'measured' });
-
 const BLOCKS = 16;
 
 test('a block under the pointer lights up in every chart', async ({ page }) => {
