@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
+import { hugePages } from '../lib/compute/node-process.ts';
 import { type Size, tokensOf } from './train-step-sizes.ts';
 
 const timesSchema = z.object({
@@ -72,7 +73,13 @@ export function analysisOf(engine: string, root: string): Contestant {
 function engineProcess(script: string, engine: string, threads: number, args: readonly string[]): Contestant {
   const child = fork(new URL(script, import.meta.url), [engine, ...args], {
     stdio: ['pipe', 'pipe', 'pipe', 'ipc'],
-    env: { ...process.env, TF_NUM_INTRAOP_THREADS: String(threads), OMP_NUM_THREADS: String(threads) },
+    // As the product starts its compute process.
+    env: {
+      ...process.env,
+      ...hugePages(process.env),
+      TF_NUM_INTRAOP_THREADS: String(threads),
+      OMP_NUM_THREADS: String(threads),
+    },
   });
   return contestant(engine, child);
 }

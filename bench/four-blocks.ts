@@ -15,6 +15,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import * as z from 'zod';
+import { hugePages } from '../lib/compute/node-process.ts';
 import { damageInputsOf, splitRows } from '../lib/core/analysis/index.ts';
 import { fileCalibration } from '../lib/core/capture/index.ts';
 import { DEFAULT_DETECTION, detectIntervals } from '../lib/core/detection/index.ts';
@@ -64,12 +65,16 @@ const damageSchema = z.array(
 );
 
 /** Ends with its last line of output, as JSON. */
-async function run(command: string, args: readonly string[]): Promise<string> {
+async function run(
+  command: string,
+  args: readonly string[],
+  own: Readonly<Record<string, string>> = {},
+): Promise<string> {
   const search = [options.diffusers, process.env.PYTHONPATH].filter(Boolean).join(':');
   const numbers = { OMP_NUM_THREADS: options.threads, TF_NUM_INTRAOP_THREADS: options.threads };
   const child = spawn(command, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...numbers, PYTHONPATH: search },
+    env: { ...process.env, ...numbers, ...own, PYTHONPATH: search },
   });
   let [output, errors] = ['', ''];
   child.stdout.on('data', (chunk) => {
@@ -86,14 +91,19 @@ async function run(command: string, args: readonly string[]): Promise<string> {
 const python = (...args: string[]) =>
   run(options.python, [local('../training/bench_four_blocks.py'), ...args, '--threads', options.threads]);
 const ours = () =>
-  run(process.execPath, [
-    '--import',
-    local('../scripts/sources.mjs'),
-    local('./four-blocks-engine.ts'),
-    options.threads,
-    folder,
-    options.engine,
-  ]);
+  run(
+    process.execPath,
+    [
+      '--import',
+      local('../scripts/sources.mjs'),
+      local('./four-blocks-engine.ts'),
+      options.threads,
+      folder,
+      options.engine,
+    ],
+    // As the product starts its compute process.
+    hugePages(process.env),
+  );
 
 if (!existsSync(join(folder, CALIBRATION))) await python('make', folder);
 const config = parseModelConfig(await readFile(join(folder, 'config.json'), 'utf8'), 'config.json');

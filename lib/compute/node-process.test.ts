@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { findTensorflow } from './engines/tensorflow.ts';
-import { type ComputeProcess, type ComputeProcessOptions, startComputeProcess } from './node-process.ts';
+import { type ComputeProcess, type ComputeProcessOptions, hugePages, startComputeProcess } from './node-process.ts';
 
 let folder = '';
 beforeAll(async () => {
@@ -66,6 +66,17 @@ describe('a compute process', () => {
     );
     const { client } = started({ entry, threads: 3, env: { EXTRA: 'yes' } });
     expect(await client.call('verifyEngine', {})).toEqual(['3', '3', 'yes']);
+  });
+
+  it('asks for huge pages, beside the tunables that are set and not against them', async () => {
+    const entry = await answering('process.env.GLIBC_TUNABLES');
+    const { client } = started({ entry });
+    expect(await client.call('verifyEngine', {})).toContain('glibc.malloc.hugetlb=1');
+    expect(hugePages({})).toEqual({ GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1' });
+    expect(hugePages({ GLIBC_TUNABLES: 'glibc.malloc.arena_max=2' })).toEqual({
+      GLIBC_TUNABLES: 'glibc.malloc.arena_max=2:glibc.malloc.hugetlb=1',
+    });
+    expect(hugePages({ GLIBC_TUNABLES: 'glibc.malloc.hugetlb=0' })).toEqual({});
   });
 
   it('carries typed arrays both ways', async () => {

@@ -68,8 +68,22 @@ function startChild({ threads, env, entry = ENTRY }: ComputeProcessOptions): Chi
     execArgv: [],
     // What libraries print must not mix with the parent's data.
     stdio: ['ignore', 2, 'pipe', 'ipc'],
-    env: { ...process.env, ...(threads !== undefined && threadVariables(threads)), ...env },
+    env: { ...process.env, ...hugePages(process.env), ...(threads !== undefined && threadVariables(threads)), ...env },
   });
+}
+
+const HUGE_PAGES = 'glibc.malloc.hugetlb';
+
+/**
+ * glibc, from 2.35 on, asks Linux for huge pages where a process allocates much at once. Weights and activations are allocated and
+ * freed operation by operation, and clearing and mapping them in pages of 4 KiB takes as long as computing with them
+ * (docs/measurements.md). Other systems and C libraries ignore the variable; a setting of the user's own stays.
+ */
+export function hugePages({
+  GLIBC_TUNABLES: own = '',
+}: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  if (own.includes(HUGE_PAGES)) return {};
+  return { GLIBC_TUNABLES: [own, `${HUGE_PAGES}=1`].filter(Boolean).join(':') };
 }
 
 /** Read by TensorFlow and by OpenMP when they load. */
