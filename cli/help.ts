@@ -136,6 +136,8 @@ and removes the rest. Other edits make blocks narrower.
   --allow KINDS       what a plan under a budget may be made of: run (default), text, ffn and modulation; several with commas.
                       text and ffn need a --report of \`analyse --width text-all,ffn\`; the damage of modulation is measured
                       at one rank first
+  --measured FILES    plans that --measure, or the page, has measured with this --report; several with commas. A correction of
+                      what is predicted is fitted to four or more of them, and they are points of --front
   --front             lists the plans that no other one beats in place of writing one; --json: for programs
   --rows ROWS         tokens that similarities are taken over: held-out (default), or all; reports of earlier versions
                       have all alone

@@ -16,12 +16,12 @@ it('tell the error of a rank also where locked blocks keep their modulation', as
     heldOutSamples: 1,
   }));
   const signal = AbortSignal.timeout(60_000);
-  const offered = await offerModulations(client, exampleModel(6), { bands }, [], calibration, signal, {
+  const offered = await offerModulations(client, exampleModel(6), { bands }, calibration, signal, {
     show: () => {},
   });
-  const atRank4 = offered.offers.find(
-    ({ edit }) => edit.on === 'modulation' && 'rank' in edit.by && edit.by.rank === 4,
-  );
+  const atRank4 = offered
+    .offersAt([])
+    .find(({ edit }) => edit.on === 'modulation' && 'rank' in edit.by && edit.by.rank === 4);
   expect(atRank4?.earlyError).toBeCloseTo(Math.sqrt(0.9 * 0.05 ** 2 + 0.1 * 0.2 ** 2), 12);
   const edits = [runEdit({ first: 3, last: 4 }, 'nothing'), modulationEdit({ rank: 8 }, [0, 1, 2, 3, 5])];
   expect([...offered.fitErrorsOf(edits)]).toEqual([['0-3 5 modulation rank 8', 1 / 9]]);

@@ -1,9 +1,8 @@
 /** `contigua plan --budget`: the best plan under a budget, or with `--front` all plans that no other one beats. */
 import type { DetectionSettings } from '../lib/core/detection/index.ts';
-import { compareEdits, type EditSet, formatEditParam, type RunReplacement } from '../lib/core/edit/index.ts';
+import type { EditSet, RunReplacement } from '../lib/core/edit/index.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
 import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
-import { removedCount } from '../lib/core/interval/index.ts';
 import { editedModel, parseModelConfig } from '../lib/core/model/config-index.ts';
 import { tokensOf } from '../lib/core/plan/index.ts';
 import {
@@ -12,6 +11,7 @@ import {
   type Budget,
   type BudgetPlanner,
   budgetPlanner,
+  choiceScales,
   costScales,
   measuredRank,
   modulationOffers,
@@ -25,6 +25,9 @@ import {
 } from '../lib/core/planner/index.ts';
 import type { AnalysisReport } from '../lib/core/report/index.ts';
 import { type Arguments, usage } from './arguments.ts';
+import { rangedDamage } from './damage-words.ts';
+import { learnFrom, learntLines, MEASURED_OPTION, type PlanFile } from './measured-plans.ts';
+import { editsOf, frontJson, frontTable } from './plan-front.ts';
 import { ranksOf } from './plan-modulation.ts';
 
 export const BUDGET_OPTIONS = {
@@ -34,6 +37,7 @@ export const BUDGET_OPTIONS = {
   allow: { type: 'string' },
   front: { type: 'boolean' },
   json: { type: 'boolean' },
+  ...MEASURED_OPTION,
 } as const;
 
 export interface Budgeted {
@@ -49,17 +53,25 @@ export type ChooseByBudget = (
   report: AnalysisReport,
   detection: DetectionSettings,
   chosen: EditSet,
-  /** Beside the runs of the report. */
-  offers?: readonly WidthOffer[],
-  /** Plans nothing: throws what does not depend on the errors of the offers. */
-  isTrial?: boolean,
+  beside?: BesideRuns,
 ) => Budgeted;
+
+export interface BesideRuns {
+  /** Beside the runs of the report. */
+  readonly offers?: readonly WidthOffer[];
+  /** Plans that were measured before. */
+  readonly measured?: readonly PlanFile[];
+  /** What is known of their narrower blocks; the offers unless given. */
+  readonly known?: readonly WidthOffer[];
+  /** Plans nothing: throws what does not depend on the errors of the offers. */
+  readonly isTrial?: boolean;
+}
 
 /** Null without `--budget`. Reads what it can before any file is opened. */
 export function budgetChooser(args: Arguments, by: RunReplacement): ChooseByBudget | null {
   const text = args.text('budget');
   if (text === undefined) {
-    const lone = (['lock', 'forbid', 'allow'] as const).find((name) => args.text(name) !== undefined);
+    const lone = (['lock', 'forbid', 'allow', 'measured'] as const).find((name) => args.text(name) !== undefined);
     if (lone) throw usage('plan', `--${lone} is for --budget`);
     if (args.flag('front') || args.flag('json')) throw usage('plan', '--front and --json are for --budget');
     return null;
@@ -73,22 +85,26 @@ export function budgetChooser(args: Arguments, by: RunReplacement): ChooseByBudg
   if (reportPath === undefined) throw usage('plan', '--budget needs the --report that it chooses from');
   const budget = asUsage(() => parseBudget(text, '--budget'));
   const allow = allowedKinds(args);
-  return (model, report, detection, chosen, offers = [], isTrial = false) => {
+  return (model, report, detection, chosen, { offers = [], measured = [], known = offers, isTrial = false } = {}) => {
     const rules = { by, allow, ...heldBlocks(args, model), chosen, offers };
     const used = { ...model, tokensPerForward: tokensOf(model, report.calibration) };
     const planner = budgetPlanner({ model: used, report, file: reportPath, detection, budget, rules });
+    const { scale, prediction } = planner;
+    const learnt = learnFrom(measured, model, report, choiceScales({ model: used, scale, prediction, offers: known }));
     if (isTrial) {
       if (!isFront) planner.assertWithin(budget);
       return { edits: [], lines: [], front: null };
     }
     if (isFront) {
       const [best, unmet] = bestOrWhy(planner, budget);
-      const front = (isJson ? frontJson : frontTable)(planner, budget, best, by);
-      return { edits: [], lines: [planner.scale.about, ...(unmet ? [unmet] : [])], front };
+      const front = (isJson ? frontJson : frontTable)({ planner, budget, best, by, learnt });
+      const lines = learnt ? learntLines(learnt, best?.damage ?? null, prediction.isShare) : [];
+      return { edits: [], lines: [scale.about, ...(unmet ? [unmet] : []), ...lines], front };
     }
     const point = planner.best(budget);
     const lines = budgetLines(planner, point, costsOf(used, report, budget, point));
-    return { edits: editsOf(point), lines, front: null };
+    const more = learnt ? learntLines(learnt, point.damage, prediction.isShare) : [];
+    return { edits: editsOf(point), lines: [...lines, ...more], front: null };
   };
 }
 
@@ -108,13 +124,18 @@ export function refuseBeforeMeasuring(
   report: AnalysisReport,
   detection: DetectionSettings,
   chosen: EditSet,
+  measured: readonly PlanFile[] = [],
 ): void {
   assertPlannable(allowedKinds(args), report, model);
   const { width } = model;
   const rank = measuredRank(model);
   const errors = new Float64Array(width + 1);
-  const ranks = modulationOffers({ width, errors, rank, outputError: 0, earlyError: 0, bounds: null }, ranksOf(chosen));
-  choose(model, report, detection, chosen, [...widthOffers(report), ...ranks], true);
+  const offersAt = (ranks: readonly number[]) => [
+    ...widthOffers(report),
+    ...modulationOffers({ width, errors, rank, outputError: 0, earlyError: 0, bounds: null }, ranks),
+  ];
+  const known = offersAt(measured.flatMap(({ plan }) => ranksOf(plan.edits)));
+  choose(model, report, detection, chosen, { offers: offersAt(ranksOf(chosen)), measured, known, isTrial: true });
 }
 
 /** A front does not depend on the budget: one that cannot be met is told beside it. */
@@ -131,8 +152,6 @@ function bestOrWhy(planner: BudgetPlanner, budget: Budget): [PlanPoint | null, s
 export function allowsKind(args: Arguments, kind: PlannedKind): boolean {
   return args.text('budget') !== undefined && allowedKinds(args).includes(kind);
 }
-
-const editsOf = ({ edits, width }: PlanPoint): EditSet => [...edits, ...width].sort(compareEdits);
 
 /** `run` unless `--allow` says otherwise. */
 function allowedKinds(args: Arguments): PlannedKind[] {
@@ -191,61 +210,7 @@ const NAMES = {
 function budgetLines({ prediction, scale }: BudgetPlanner, point: PlanPoint, costs: readonly ShownCost[]): string[] {
   return [
     ...costs.map(({ name, before, after }) => `${name}: ${before} → ${after}`),
-    `predicted damage: ${damageWords(point, prediction.isShare)} (${prediction.label})`,
+    `predicted damage: ${rangedDamage(point, prediction.isShare)} (${prediction.label})`,
     scale.about,
   ];
-}
-
-function damageWords({ damage, bounds }: PlanPoint, isShare: boolean): string {
-  const words = (value: number) => (isShare ? `${(100 * value).toFixed(2)} %` : value.toPrecision(3));
-  return bounds ? `${words(damage)} (${words(bounds.low)} to ${words(bounds.high)})` : words(damage);
-}
-
-function frontTable(planner: BudgetPlanner, { kind }: Budget, best: PlanPoint | null, by: RunReplacement): string {
-  const { points, isWhole } = planner.front();
-  const wordsOf = (point: PlanPoint) => formatEditParam(editsOf(point), by);
-  const isBest = (point: PlanPoint) => best !== null && wordsOf(point) === wordsOf(best);
-  // Between the corners of a front that is not whole.
-  const listed = best === null || points.some(isBest) ? points : [...points, best].toSorted((a, b) => a.cost - b.cost);
-  const rows = listed.map((point) => [
-    isBest(point) ? '*' : '',
-    amountWords(kind, point.cost),
-    `${((100 * point.cost) / planner.scale.before).toFixed(1)} %`,
-    String(removedCount(point.edits)),
-    damageWords(point, planner.prediction.isShare),
-    wordsOf(point) || '-',
-  ]);
-  const table = [['', 'cost', 'of all', 'blocks out', 'predicted damage', 'edits'], ...rows];
-  const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
-  const lines = table.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column]!))
-      .join('  ')
-      .trimEnd(),
-  );
-  const note = isWhole
-    ? 'No other plan costs as little and is predicted to do as little damage.'
-    : 'Each is the best plan of its cost; further ones lie between them.';
-  const mark = best === null ? '' : '* the best plan within the budget. ';
-  return `${lines.join('\n')}\n\n${mark}${note}\nPredicted damage: ${planner.prediction.label}.\n`;
-}
-
-function frontJson(planner: BudgetPlanner, budget: Budget, best: PlanPoint | null, by: RunReplacement): string {
-  const { points, isWhole } = planner.front();
-  const shown = (point: PlanPoint) => ({
-    intervals: formatEditParam(editsOf(point), by),
-    blocksRemoved: removedCount(point.edits),
-    cost: point.cost,
-    predictedDamage: point.damage,
-    ...(point.bounds ? { bounds: point.bounds } : {}),
-  });
-  const { before } = planner.scale;
-  const whole = {
-    kind: budget.kind,
-    dtype: budget.dtype,
-    before,
-    least: planner.least,
-    prediction: planner.prediction.label,
-  };
-  return `${JSON.stringify({ ...whole, best: best && shown(best), isWhole, front: points.map(shown) }, null, 2)}\n`;
 }

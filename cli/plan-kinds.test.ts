@@ -45,7 +45,7 @@ describe('contigua plan --budget --allow run,text,ffn,modulation', () => {
       expect(planned.stderr).toMatch(
         /forward time on \w+: [\d.]+ → [\d.]+ ms, middle halves of \d+ runs in turn [\d.]+–[\d.]+ → .*; [\d.]+ [MG]FLOP → [\d.]+ [MG]FLOP/,
       );
-      const { version, edits, parameters, choice } = await planOf('plan.json');
+      const { version, edits, parameters, blocks, choice } = await planOf('plan.json');
       expect(version).toBe(3);
       expect(parameters.after).toBeLessThanOrEqual(0.6 * parameters.before);
       expect(choice?.outputError).toBeGreaterThan(0);
@@ -59,6 +59,27 @@ describe('contigua plan --budget --allow run,text,ffn,modulation', () => {
         else expect(edit.last).toBeLessThan(15);
         expect(edit).toHaveProperty(edit.on === 'modulation' ? 'fitError' : 'outputError');
       }
+      // What was measured is read again, with the cost and the prediction that the plan had.
+      const predicted = Number(/predicted damage: ([\d.]+) %/.exec(planned.stderr)?.[1]);
+      const again = `plan ${MODEL} --report report.json --budget params=70% --measured plan.json --front --json`;
+      const listed = await contigua(`${again} --allow run,text,ffn,modulation`);
+      expect(listed.code, listed.stderr).toBe(0);
+      const { measured } = JSON.parse(listed.stdout) as { measured: { predictedDamage: number }[] };
+      expect(measured).toMatchObject([
+        {
+          file: 'plan.json',
+          cost: parameters.after,
+          outputError: choice?.outputError,
+          blocksRemoved: 16 - blocks.after,
+        },
+      ]);
+      expect(100 * measured[0]!.predictedDamage).toBeCloseTo(predicted, 1);
+      expect(listed.stderr).toMatch(/plan\.json: predicted .*\ncorrected: n\/a, from 1 measured plan; at least 4/);
+      const without = await contigua(`${again} --allow run,text,ffn`);
+      expect([without.code, without.stderr]).toEqual([
+        1,
+        expect.stringMatching(/plan\.json: Nothing is predicted of an edit.*found .*modulation rank/),
+      ]);
     },
     PATIENCE_MS,
   );

@@ -57,19 +57,19 @@ export async function foundModulations(
 }
 
 export interface ModulationOffers {
-  readonly offers: readonly WidthOffer[];
+  /** At the usual ranks, and at these. */
+  offersAt(ranks: readonly number[]): readonly WidthOffer[];
   /** Of these edits, by `editKey`: the error of their rank over all blocks, also where some blocks keep their modulation. */
   fitErrorsOf(edits: EditSet): ReadonlyMap<string, number>;
   /** For people. */
   readonly line: string;
 }
 
-/** What each rank does to the output, from a measurement at one rank. `chosen`: ranks that are offered in any case. */
+/** What each rank does to the output, from a measurement at one rank. */
 export async function offerModulations(
   client: WorkerClient,
   { width }: ModelSummary,
   { bands }: Pick<AnalysisReport, 'bands'>,
-  chosen: EditSet,
   calibration: CalibrationSource,
   signal: AbortSignal,
   { show }: Pick<ProgressDisplay, 'show'>,
@@ -89,7 +89,7 @@ export async function offerModulations(
   const earlyError = earlyWeighted(bands, damage?.bands ?? []);
   const ratio = modulated > 0 ? outputError / modulated : 1;
   return {
-    offers: modulationOffers({ width, errors, rank, outputError, earlyError, bounds }, ranksOf(chosen)),
+    offersAt: (ranks) => modulationOffers({ width, errors, rank, outputError, earlyError, bounds }, ranks),
     fitErrorsOf: (edits) => rankFitErrors(edits, errors),
     line: `shared modulations: ${percent(outputError)} output error measured at rank ${rank}, at others ${ratio.toFixed(2)} times the error of the modulations`,
   };

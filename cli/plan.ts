@@ -52,6 +52,7 @@ import { type Arguments, ENGINE_OPTION, ENGINES, parseArguments, ROWS, usage } f
 import type { CommandContext } from './command.ts';
 import { fittingFolder, PLACE_OPTIONS } from './fitting-place.ts';
 import { foundWords } from './found-words.ts';
+import { readMeasuredPlans } from './measured-plans.ts';
 import { SOURCE_OPTIONS } from './model-source.ts';
 import { HEADERS_ONLY, withModel } from './model-worker.ts';
 import { narrowLines } from './narrow-lines.ts';
@@ -65,6 +66,7 @@ import {
   modulationLines,
   modulationRequest,
   offerModulations,
+  ranksOf,
   refuseOtherModulations,
 } from './plan-modulation.ts';
 import { progressOn } from './progress.ts';
@@ -121,6 +123,8 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
   const report =
     reportPath === undefined ? null : parseReport(await readText(reportPath, MAX_JSON_BYTES.report), reportPath);
 
+  const known = await readMeasuredPlans(args);
+
   const fitting = fittingFolder('plan', args);
   const display = progressOn(process.stderr);
   const { model, detection, edits, budgeted, offered, shared, measured } = await withModel(
@@ -135,15 +139,18 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
       const chosen = narrower ? narrower(model, report, typed) : typed;
       if (asked) refuseOtherModulations(chosen);
       if (offersModulations && report && chooseByBudget)
-        refuseBeforeMeasuring(args, chooseByBudget, model, report, detection, chosen);
+        refuseBeforeMeasuring(args, chooseByBudget, model, report, detection, chosen, known);
       if (measure) measurableEdits(chosen);
       const inputs = measure || offersModulations ? await measuredOn(report, model, calibration, signal) : null;
       const offered =
         offersModulations && inputs && report
-          ? await offerModulations(client, model, report, chosen, inputs.calibration, signal, display)
+          ? await offerModulations(client, model, report, inputs.calibration, signal, display)
           : null;
-      const offers = report ? [...widthOffers(report), ...(offered?.offers ?? [])] : [];
-      const budgeted = chooseByBudget && report ? chooseByBudget(model, report, detection, chosen, offers) : null;
+      const offersAt = (ranks: readonly number[]) =>
+        report ? [...widthOffers(report), ...(offered?.offersAt(ranks) ?? [])] : [];
+      const offers = offersAt(ranksOf(chosen));
+      const beside = { offers, measured: known, known: offersAt(known.flatMap(({ plan }) => ranksOf(plan.edits))) };
+      const budgeted = chooseByBudget && report ? chooseByBudget(model, report, detection, chosen, beside) : null;
       const shared =
         asked && !budgeted?.front
           ? await foundModulations(client, asked, budgeted?.edits ?? chosen, signal, display)
@@ -159,6 +166,7 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
   });
   if (budgeted?.front) {
     await writeText(undefined, budgeted.front);
+    for (const line of budgeted.lines) tell(line);
     return;
   }
   const fitErrors = shared ? fitErrorsOf(shared) : offered?.fitErrorsOf(edits);
@@ -183,7 +191,7 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
   }
   for (const line of narrowLines(built, measured !== null || budgeted !== null)) tell(line);
   for (const line of shared ? modulationLines(shared, model) : []) tell(line);
-  for (const line of choiceLines(report, edits, measured, offered?.offers)) tell(line);
+  for (const line of choiceLines(report, edits, measured, offered?.offersAt(ranksOf(edits)))) tell(line);
   tell(`layer_index of the PPCL trainer: ${layerIndexString(runs)}`);
 }
 

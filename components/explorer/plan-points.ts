@@ -3,23 +3,17 @@
  * was measured is one point, a measured one. Pure.
  */
 import type { ParetoPoint, ParetoQuality } from '@/components/charts';
-import {
-  type EditSet,
-  editKey,
-  formatEditParam,
-  modulationEdit,
-  runsOf,
-  type WidthEdit,
-} from '@/lib/core/edit/index.ts';
+import { type EditSet, formatEditParam, runsOf } from '@/lib/core/edit/index.ts';
 import { removedCount } from '@/lib/core/interval/index.ts';
-import { editedModel, parseModelConfig } from '@/lib/core/model/config-index.ts';
-import type { CostedModel, PlannedModel } from '@/lib/core/plan/index.ts';
+import type { PlannedModel } from '@/lib/core/plan/index.ts';
 import {
   amountWords,
+  type ChoiceScaleRequest,
+  type ChoiceScales,
   type CostScale,
+  choiceScales,
   type Prediction,
   type PredictionFit,
-  type WidthOffer,
 } from '@/lib/core/planner/index.ts';
 import { wilsonInterval } from '@/lib/core/wilson-interval.ts';
 import { countedRangeWords, countedWords, shareRangeWords } from '@/lib/page/browser/confidence-words.ts';
@@ -31,15 +25,11 @@ import type { PageEdit } from '@/lib/page/explorer/edits.ts';
 import type { MeasuredChoice } from '@/lib/page/explorer/measured-choice.ts';
 import { type TimedForward, timeWords } from '@/lib/page/explorer/timing.ts';
 
-export interface PointScales {
+export interface PointScales extends Omit<ChoiceScales, 'unpredicted'> {
   readonly scale: CostScale;
   /** Null where the report predicts nothing. */
   readonly prediction: Prediction | null;
   readonly fit: PredictionFit | null;
-  /** In the unit of the scale; null where narrower blocks cannot be told in it. */
-  costOf(edits: EditSet): number | null;
-  /** Null where the report cannot say one of them. */
-  predictedOf(edits: EditSet): Value;
 }
 
 type Value = Pick<ParetoPoint, 'value' | 'bounds'> | null;
@@ -52,57 +42,14 @@ export interface PlannedChoice {
   readonly bounds?: ParetoPoint['bounds'];
 }
 
-interface ScaleRequest extends Pick<PointScales, 'scale' | 'prediction' | 'fit'> {
-  readonly model: Pick<CostedModel, 'config' | 'tokensPerForward'>;
-  /** What is known of edits that make blocks narrower. */
-  readonly offers?: readonly WidthOffer[];
-}
+type ScaleRequest = ChoiceScaleRequest & Pick<PointScales, 'fit'>;
 
-export function pointScales({ model, offers = [], ...given }: ScaleRequest): PointScales {
-  const { scale, prediction } = given;
-  const byKey = new Map(offers.map((offer) => [editKey(offer.edit), offer]));
-  /** Modulations of some blocks are taken to err as much as those of all at the same rank. */
-  const offerOf = (edit: WidthEdit) => byKey.get(editKey(edit.on === 'modulation' ? modulationEdit(edit.by) : edit));
-  const costs = new Map<string, number | null>();
-  const parsed = () => parseModelConfig(JSON.stringify(model.config), 'config.json');
-  let config: ReturnType<typeof parsed> | null = null;
-  const narrowerCost = (edits: EditSet): number | null => {
-    const runs = runsOf(edits);
-    const ofRuns = runs.reduce((left, edit) => left - scale.saves(edit), scale.before);
-    if (runs.length === edits.length) return ofRuns;
-    // Only the planner tells times of narrower blocks.
-    if (scale.kind === 'time') return null;
-    config ??= parsed();
-    const [without, all] = [editedModel(config, runs), editedModel(config, edits)];
-    const tokens = model.tokensPerForward;
-    const flops = without.flops(tokens) - all.flops(tokens);
-    return ofRuns - scale.amountOf({ parameters: without.parameters - all.parameters, flops, ms: null });
-  };
-  return {
-    ...given,
-    costOf(edits) {
-      const key = edits.map(editKey).join('.');
-      let cost = costs.get(key);
-      if (cost === undefined) {
-        cost = narrowerCost(edits);
-        costs.set(key, cost);
-      }
-      return cost;
-    },
-    predictedOf(edits) {
-      if (!prediction) return null;
-      let sum = 0;
-      for (const edit of edits) {
-        const offer = edit.on === 'run' ? undefined : offerOf(edit);
-        const term = edit.on === 'run' ? prediction.termOf(edit) : offer ? prediction.termOfError(offer) : null;
-        if (term === null) return null;
-        sum += term;
-      }
-      const beside = edits.flatMap((edit) => (edit.on === 'run' ? [] : [offerOf(edit)?.bounds ?? null]));
-      return { value: prediction.totalOf(sum), bounds: prediction.boundsOf(runsOf(edits), beside) };
-    },
-  };
-}
+export const pointScales = ({ fit, ...request }: ScaleRequest): PointScales => ({
+  ...choiceScales(request),
+  scale: request.scale,
+  prediction: request.prediction,
+  fit,
+});
 
 export const choiceKey = (edits: EditSet): string => formatEditParam(edits, 'nothing');
 

@@ -4,7 +4,7 @@ import { useMemo } from 'react';
 import { useStore } from 'zustand';
 import type { EditSet } from '@/lib/core/edit/index.ts';
 import {
-  fitPrediction,
+  fitMeasured,
   type PlanScales,
   type PredictionFit,
   type WidthOffer,
@@ -91,11 +91,8 @@ export function predictionFit(
   choices: readonly MeasuredChoice[],
 ): PredictionFit | null {
   if (!scales.prediction) return null;
-  return fitPrediction(
-    choices.flatMap(({ edits, damage }) => {
-      const predicted = edits.length === 0 ? null : (scales.predictedOf(edits)?.value ?? null);
-      const measured = damage?.outputError ?? null;
-      return predicted === null || measured === null ? [] : [{ predicted, measured }];
-    }),
+  return fitMeasured(
+    scales,
+    choices.map(({ edits, damage }) => ({ edits, outputError: damage?.outputError ?? null })),
   );
 }

@@ -161,7 +161,18 @@ async function measured<T>(
   }
 }
 
-function keep({ of, edits }: PresentChoice, found: Partial<Pick<MeasuredChoice, 'damage' | 'facts'>>): void {
+/** What was measured of a choice elsewhere, on the inputs of the analysis; what this page has measured itself stays. */
+export function takeMeasured(edits: readonly PageEdit[], analysed: Analysed, elsewhere: Measured): void {
+  const choice = choiceOf(edits, analysed);
+  if (!choice) return;
+  const known = knownOf(choiceQualityStore.getState(), choice.of);
+  const facts = known && known.facts.pictures >= elsewhere.facts.pictures ? known.facts : elsewhere.facts;
+  keep(choice, { damage: known?.damage ?? elsewhere.damage, facts });
+}
+
+type Measured = Pick<MeasuredChoice, 'damage' | 'facts'>;
+
+function keep({ of, edits }: PresentChoice, found: Partial<Measured>): void {
   const before = knownOf(choiceQualityStore.getState(), of);
   const measured = { ...(before ?? { of, edits, damage: null, facts: NO_FACTS }), ...found };
   choiceQualityStore.setState(({ choices }) => ({

@@ -4,3 +4,4 @@ export { MAX_JSON_BYTES } from '@/lib/core/json-text.ts';
 export { assertPlanFits, parsePlan } from '@/lib/core/plan/index.ts';
 export { misfitOf } from './calibration-fit.ts';
 export { holdsModel } from './holds-model.ts';
+export { measurementOf } from './plan-measurement.ts';

@@ -7,7 +7,8 @@ import { editableFrom } from '@/lib/core/model/config-index.ts';
 import type { PlanSettings } from '@/lib/core/plan/index.ts';
 import { settle, showError, showPassing } from '../browser/notices.ts';
 import { copyText, saveText } from '../browser/save-file.ts';
-import type { Analysed } from './analysis-store.ts';
+import { type Analysed, analysisStore } from './analysis-store.ts';
+import { takeMeasured } from './choice-quality.ts';
 import { commonReplacement, pageEdits } from './edits.ts';
 import { modelStore } from './model.ts';
 import { planFigures } from './plan-figures-store.ts';
@@ -51,7 +52,7 @@ export async function copyLayerIndex(): Promise<void> {
 export async function loadPlan(file: File): Promise<void> {
   settle('plan');
   try {
-    const { assertPlanFits, MAX_JSON_BYTES, parsePlan, readText } = await import('./file-readers.ts');
+    const { assertPlanFits, MAX_JSON_BYTES, measurementOf, parsePlan, readText } = await import('./file-readers.ts');
     const text = await readText(
       { path: file.name, blob: file },
       { code: 'plan-invalid', maxBytes: MAX_JSON_BYTES.plan },
@@ -66,11 +67,14 @@ export async function loadPlan(file: File): Promise<void> {
       detection: plan.settings ? withKnownStream(detectionOfPlan(plan.settings), summary.streams) : detection,
     }));
     choose({ type: 'choose', edits });
+    const analysed = analysisStore.getState();
+    const { found, words } = measurementOf(plan, edits, analysed.report, file.name);
+    if (found) takeMeasured(pageEdits(edits), analysed, found);
     const students = plan.edits.some((edit) => edit.on === 'run' && edit.by === 'student')
       ? ' A plan holds no students: their blocks are just removed here.'
       : '';
     showPassing('plan', 'done', `${file.name} loaded`, {
-      hint: `${edits.length} ${edits.length === 1 ? 'edit' : 'edits'} chosen; Undo brings the former choice back.${students}`,
+      hint: `${edits.length} ${edits.length === 1 ? 'edit' : 'edits'} chosen; Undo brings the former choice back.${students}${words && ` ${words}`}`,
     });
   } catch (thrown) {
     showError('plan', thrown);
