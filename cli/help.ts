@@ -35,7 +35,8 @@ Data goes to stdout or files, progress to stderr.
 Exit codes: 0 done, 1 error in the model or an input, 2 error in the command line, 130 stopped.`,
 
   inspect: `contigua inspect MODEL [--json]
-Reads config and headers, checks every weight's presence, dtype and shape, and prints what the model is.
+Reads config and headers, checks every weight's presence, dtype and shape, and prints what the model is. A config.json without weights is
+counted; \`plan --intervals\` takes one too.
 
   --json              machine-readable, with the model's fingerprint and its config
 ${REMOTE}`,

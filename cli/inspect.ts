@@ -52,10 +52,12 @@ function tableOf(model: ModelSummary): string {
     ['image token', `${model.inChannels} features in`],
     ['parameters', `${scaled(model.parameters, 1000, '')} (${grouped(model.parameters)})`],
     ...(model.costNote ? [['shared', model.costNote] as const] : []),
-    [
-      model.trace ? 'states' : 'weights',
-      `${model.dtypes.join(', ')}, ${scaled(model.sizeBytes, 1000, 'B')} in ${files(model.files)}`,
-    ],
+    model.configAlone
+      ? ['weights', 'none here: all of this is counted from config.json alone']
+      : [
+          model.trace ? 'states' : 'weights',
+          `${model.dtypes.join(', ')}, ${scaled(model.sizeBytes, 1000, 'B')} in ${files(model.files)}`,
+        ],
     [
       'one forward',
       `${scaled(flops.total, 1000, 'FLOP')} for ${tokens.image} image and ${tokens.text} text tokens (${model.picture})`,
@@ -64,7 +66,7 @@ function tableOf(model: ModelSummary): string {
       'prompts',
       model.drawable ? 'draws pictures of the sample grammar' : 'none: no text encoder of the sample grammar',
     ],
-    ['fingerprint', model.fingerprint],
+    ['fingerprint', `${model.fingerprint}${model.configAlone ? ', of config.json alone' : ''}`],
   ];
   const width = Math.max(...rows.map(([label]) => label.length));
   const lines = [model.name, ...rows.map(([label, value]) => `  ${label.padEnd(width)}  ${value}`)];

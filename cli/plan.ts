@@ -35,6 +35,7 @@ import {
 } from '../lib/core/edit/index.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
 import { editedConfigText, layerIndexString } from '../lib/core/export/index.ts';
+import { assertWeights } from '../lib/core/folder/config-alone.ts';
 import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
 import {
   type Depth,
@@ -55,7 +56,7 @@ import { foundWords } from './found-words.ts';
 import { readMeasuredPlans } from './measured-plans.ts';
 import { SOURCE_OPTIONS } from './model-source.ts';
 import { HEADERS_ONLY, withModel } from './model-worker.ts';
-import { narrowLines } from './narrow-lines.ts';
+import { blocksLine, narrowLines } from './narrow-lines.ts';
 import { assertWritable, tell, writeFileWhole, writeText } from './output.ts';
 import { allowsKind, BUDGET_OPTIONS, budgetChooser, refuseBeforeMeasuring } from './plan-budget.ts';
 import { refuseConflicts } from './plan-conflicts.ts';
@@ -133,6 +134,8 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
     signal,
     async (opened) => {
       const { client, model } = opened;
+      if (report !== null) assertWeights(model, 'A report');
+      if (measure || asked) assertWeights(model, measure ? '--measure' : '--modulation');
       if (report !== null) assertReportFits(report, model, reportPath);
       const detection = readingOf(report, rows, reportPath);
       const typed = choose(model, report, detection);
@@ -178,7 +181,7 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
     await writeFileWhole(configOut, config);
     tell(`wrote ${configOut}`);
   }
-  tell(`${built.blocks.before} → ${built.blocks.after} blocks`);
+  tell(blocksLine(built));
   const problem = report && readingProblem(report, detection);
   if (problem) tell(problemWords(problem, report));
   const runs = runsOf(edits);
@@ -186,14 +189,19 @@ export async function plan(argv: readonly string[], { signal }: CommandContext):
   if (found) tell(found);
   for (const line of [...(budgeted?.lines ?? []), ...(offered ? [offered.line] : [])]) tell(line);
   if (model.costNote) tell(model.costNote);
+  if (model.configAlone) tell(COUNTED_ALONE);
   if (report && args.text('remove') !== undefined) {
     for (const line of rankingLines(scoreOf(choiceOf(args), report, model, detection))) tell(line);
   }
-  for (const line of narrowLines(built, measured !== null || budgeted !== null)) tell(line);
+  for (const line of narrowLines(built, measured !== null || budgeted !== null || model.configAlone === true))
+    tell(line);
   for (const line of shared ? modulationLines(shared, model) : []) tell(line);
   for (const line of choiceLines(report, edits, measured, offered?.offersAt(ranksOf(edits)))) tell(line);
   tell(`layer_index of the PPCL trainer: ${layerIndexString(runs)}`);
 }
+
+const COUNTED_ALONE =
+  'Counted from config.json alone. What the edits do to the output is not known without the weights, for which the plan has to be made again.';
 
 type Choose = (model: ModelSummary, report: AnalysisReport | null, detection: DetectionSettings) => EditSet;
 

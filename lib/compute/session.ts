@@ -15,6 +15,7 @@ import {
 import { type Calibration, passBytes } from '../core/capture/index.ts';
 import { type EditSet, editKey, probedRun } from '../core/edit/index.ts';
 import { ContiguaError } from '../core/errors.ts';
+import { withoutWeights } from '../core/folder/config-alone.ts';
 import type { ModelSummary } from '../core/folder/model-summary.ts';
 import type { OpenModel } from '../core/folder/open-model.ts';
 import { type BlockInterval, formatIntervalKey } from '../core/interval/index.ts';
@@ -67,6 +68,7 @@ export class Session {
   private report: EngineReport | null = null;
   private opened: OpenModel | null = null;
   private traced: OpenTrace | null = null;
+  private bare: ModelSummary | null = null;
   private running: Transformer | null = null;
   /** The model with modulations that its blocks share, of the last choice that had some. */
   private sharing: { readonly key: string; readonly transformer: Transformer } | null = null;
@@ -117,6 +119,7 @@ export class Session {
     await this.forgetFitted();
     this.opened = model;
     this.traced = null;
+    this.bare = null;
     this.running = transformer;
   }
 
@@ -127,6 +130,17 @@ export class Session {
     await this.forgetFitted();
     this.opened = null;
     this.traced = traced;
+    this.bare = null;
+  }
+
+  /** In place of a model: one of which config.json alone is here. */
+  async setConfigAlone(summary: ModelSummary): Promise<void> {
+    this.release();
+    await this.closeStore();
+    await this.forgetFitted();
+    this.opened = null;
+    this.traced = null;
+    this.bare = summary;
   }
 
   get trace(): OpenTrace {
@@ -142,6 +156,7 @@ export class Session {
         hint: `Open ${this.traced.summary.name} itself.`,
       });
     }
+    if (this.bare) throw withoutWeights(this.bare.name, 'This');
     throw new ContiguaError('not-ready', 'No model is open', { hint: 'Open a model first.' });
   }
 

@@ -4,6 +4,7 @@
  * calls the core for a worker.
  */
 import type { MemoryMeter } from '../core/analysis/index.ts';
+import { configAlone } from '../core/folder/config-alone.ts';
 import { openModel } from '../core/folder/open-model.ts';
 import { selfCheck } from '../core/model/index.ts';
 import type { EngineName } from '../core/tensor/index.ts';
@@ -51,6 +52,12 @@ export function createTasks({ engines, files, memory = () => null }: TaskHost): 
         await session.setTrace({ trace, summary });
         onProgress({ stage: 'read', done: 1, total: 1 });
         return summary;
+      }
+      const bare = await configAlone(folder);
+      if (bare) {
+        await session.setConfigAlone(bare);
+        onProgress({ stage: 'read', done: 1, total: 1 });
+        return bare;
       }
       const model = await openModel(folder);
       await session.setModel(model, signal);

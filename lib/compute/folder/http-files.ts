@@ -30,7 +30,7 @@ export function httpFiles(options: HttpFilesOptions = {}): FileHost {
   return {
     async openFolder(url) {
       const { pathname } = new URL(url, 'http://host');
-      if (WEIGHT_EXTENSIONS.some((extension) => pathname.endsWith(extension))) {
+      if ([...WEIGHT_EXTENSIONS, '.json'].some((extension) => pathname.endsWith(extension))) {
         return [await this.openFile(url, pathname.slice(pathname.lastIndexOf('/') + 1))];
       }
       const found = await Promise.all([CONFIG, WEIGHTS, ...Object.values(COMPANIONS)].map((path) => open(url, path)));

@@ -125,7 +125,7 @@ export function hubFiles(settings: HubSettings, host: HttpHost & { readonly page
     async openFolder(given) {
       const address = await pin(given);
       const { path } = address;
-      const isFile = WEIGHT_EXTENSIONS.some((extension) => path.endsWith(extension));
+      const isFile = [...WEIGHT_EXTENSIONS, '.json'].some((extension) => path.endsWith(extension));
       const folder = isFile ? path.slice(0, Math.max(path.lastIndexOf('/'), 0)) : path;
       const start = folder === '' ? '' : `${folder}/`;
       const files = (await listed(address, folder, !isFile)).filter(

@@ -23,9 +23,11 @@ export const nodeFiles: FileHost = {
     if (!info) throw new ContiguaError('checkpoint-incomplete', 'There is no such folder', { file: root });
     if (!info.isDirectory()) {
       if (WEIGHT_EXTENSIONS.some((extension) => root.endsWith(extension))) return await besideConfig(root);
+      // Indices of pipelines and of shards are no config.
+      if (/(?<!index)\.json$/.test(root)) return [await fileBlob(root, basename(root))];
       throw new ContiguaError('checkpoint-incomplete', 'This is a file', {
         file: root,
-        expected: `a folder, or a file of weights: ${WEIGHT_EXTENSIONS.join(' or ')}`,
+        expected: `a folder, a file of weights (${WEIGHT_EXTENSIONS.join(' or ')}), or a config.json`,
         hint: 'Name the model folder, its `transformer` folder, or one file of a whole transformer.',
       });
     }

@@ -33,7 +33,7 @@ const MAX_SAMPLED_BYTES = 2 ** 28;
 export async function fingerprintOf(
   identity: FingerprintParts,
   config: Readonly<Record<string, unknown>>,
-  checkpoint: Checkpoint,
+  checkpoint: Pick<Checkpoint, 'tensors' | 'readBytes'>,
 ): Promise<string> {
   const names = [...checkpoint.tensors.keys()].sort();
   const inventory = names.map((name) => {
@@ -56,7 +56,7 @@ export async function fingerprintOf(
 
 function sampledNames(
   names: readonly string[],
-  { tensors }: Checkpoint,
+  { tensors }: Pick<Checkpoint, 'tensors'>,
   identity: FingerprintParts,
 ): readonly string[] {
   const sampled = names.filter(

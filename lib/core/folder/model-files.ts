@@ -59,6 +59,23 @@ export function locateModel(files: readonly NamedBlob[], name: string): ModelFil
   };
 }
 
+/**
+ * The config.json of a model of which nothing else is here: in its folder, or a JSON file on its own. Null where weights lie beside it, in
+ * whatever format, or an index says that they should.
+ */
+export function configWithoutWeights(files: readonly NamedBlob[], name: string): NamedBlob | null {
+  const [only, ...others] = files;
+  const isLone =
+    only !== undefined && others.length === 0 && /\.json$/.test(only.path) && !WEIGHTS_OR_INDEX.test(only.path);
+  if (!isLone && !files.some(({ path }) => nameOf(path) === CONFIG)) return null;
+  const folder = isLone ? folderOf(only.path) : transformerFolder(files, name);
+  const inFolder = files.filter(({ path }) => folderOf(path) === folder);
+  if (inFolder.some(({ path }) => WEIGHTS_OR_INDEX.test(path) || OTHER_FORMATS.test(path))) return null;
+  const config = isLone ? only : (inFolder.find(({ path }) => nameOf(path) === CONFIG) ?? null);
+  if (config) refuseEmpty(config);
+  return config;
+}
+
 /** Where no folder is described by a config.json: the one file of weights, or null where there are none or shards. */
 function singleFile(files: readonly NamedBlob[], name: string): ModelFiles | null {
   if (files.some(({ path }) => nameOf(path) === CONFIG || /\.index(\.[\w-]+)?\.json$/.test(path))) return null;
@@ -134,14 +151,19 @@ function noWeights(inFolder: readonly NamedBlob[], folder: string): ContiguaErro
     file: folder,
     found: listed(inFolder.map(({ path }) => nameOf(path))),
     expected: 'diffusion_pytorch_model.safetensors, or shards with their index',
-    hint: HINT,
+    hint: `${HINT} config.json by itself, without an index beside it, can be opened to count and to choose edits by hand.`,
   });
 }
 
 function refuseEmpty({ path, blob }: NamedBlob): void {
   if (blob.size > 0) return;
   const isGguf = path.endsWith('.gguf');
-  const code = path.endsWith(CONFIG) ? 'config-invalid' : isGguf ? 'gguf-invalid' : 'safetensors-invalid';
+  const code =
+    path.endsWith('.json') && !WEIGHTS_OR_INDEX.test(path)
+      ? 'config-invalid'
+      : isGguf
+        ? 'gguf-invalid'
+        : 'safetensors-invalid';
   throw new ContiguaError(code, 'The file is empty', {
     file: path,
     found: '0 bytes',

@@ -4,12 +4,12 @@
  */
 
 const NAMELESS =
-  /^(transformer|diffusion_pytorch_model|folder|dropped files|snapshots?|models?|main|[0-9a-f]{32,64}|\.{0,2})$/i;
+  /^(transformer|diffusion_pytorch_model|config|folder|dropped files|snapshots?|models?|main|[0-9a-f]{32,64}|\.{0,2})$/i;
 /** …/models--Qwen--Qwen-Image/snapshots/<revision>, and the transformer in it. */
 const CACHED = /(?:^|[\\/])models--([^\\/]+)[\\/]snapshots[\\/][^\\/]+(?:[\\/]transformer)?[\\/]*$/;
 
 /** Of files of weights, which are called as the model is where they stand alone. */
-const EXTENSION = /\.(safetensors|gguf)$/i;
+const EXTENSION = /\.(safetensors|gguf|json)$/i;
 
 /**
  * "Qwen/Qwen-Image" for a folder in a cache of Hugging Face, else the last folder, or file without its extension, that

@@ -52,6 +52,8 @@ export interface ModelSummary {
   readonly picture: string;
   /** Of a model that is known by its states alone: nothing that needs weights can be measured. */
   readonly trace?: TraceFacts;
+  /** Of a model of which config.json alone is here (config-alone.ts). */
+  readonly configAlone?: true;
 }
 
 /** What a trace holds in place of weights. */
