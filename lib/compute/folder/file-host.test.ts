@@ -46,7 +46,7 @@ describe('a model folder on disk', () => {
     [
       'a file of another kind',
       'model/model_index.json',
-      /This is a file; expected a folder, or a file of weights: \.gguf or/,
+      /This is a file; expected a folder, a file of weights \(\.gguf or .*\), or a config\.json/,
     ],
   ])('refuses %s', async (_, path, message) => {
     await expect(nodeFiles.openFolder(urlOf(path))).rejects.toThrow(message);
