@@ -10,6 +10,7 @@ import { stopAnalysis } from '@/lib/page/explorer/analysis.ts';
 import { calibrationStore, requestOf } from '@/lib/page/explorer/calibration.ts';
 import { engineStore } from '@/lib/page/explorer/engine.ts';
 import { startAnalysis, startEstimate } from '@/lib/page/explorer/start-and-switch.ts';
+import { lacksWeights } from '@/lib/page/explorer/traces.ts';
 import { AnalysisLimits } from './analysis-limits';
 import { AnalysisProgress } from './analysis-progress';
 import { CalibrationInputs, TracedInputs } from './calibration-inputs';
@@ -39,6 +40,7 @@ function Capture() {
     engineReady &&
     summary !== null &&
     opening === null &&
+    !summary.configAlone &&
     (summary.trace !== undefined || requestOf(choice) !== null) &&
     problems.length === 0;
   return (
@@ -63,7 +65,7 @@ function Capture() {
               look={report && changes.length === 0 ? 'plain' : 'primary'}
               className="min-w-0 flex-1"
               disabled={!ready}
-              title={problems[0]}
+              title={(summary?.configAlone ? lacksWeights(summary) : null) ?? problems[0]}
               onClick={() => void startAnalysis(choice)}
             >
               Analyse

@@ -82,7 +82,7 @@ async function take(items: DataTransferItemList): Promise<void> {
 async function modelIn(picked: Picked): Promise<PickedFolder | null> {
   if (picked.kind === 'folder') return picked;
   const { file } = picked;
-  if (file.name.endsWith('.gguf')) return pickedFromFile(file);
+  if (file.name.endsWith('.gguf') || file.name === 'config.json') return pickedFromFile(file);
   if (!file.name.endsWith('.safetensors')) return null;
   const { holdsModel } = await import('@/lib/page/explorer/file-readers.ts');
   return (await holdsModel(file)) ? pickedFromFile(file) : null;

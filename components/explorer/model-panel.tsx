@@ -65,11 +65,19 @@ export function ModelPanel() {
             title={`${summary.trace.label}. ${lacksWeights(summary)}`}
           />
         ) : null}
-        <Fact name={summary?.trace ? 'States as' : 'Stored as'} value={summary?.dtypes.join(', ')} />
-        <Fact
-          name="File size"
-          value={summary && `${bytesWords(summary.sizeBytes)}${summary.files > 1 ? ` in ${summary.files} files` : ''}`}
-        />
+        {summary?.configAlone ? (
+          <Fact name="Weights" value="none here" title={lacksWeights(summary) ?? undefined} />
+        ) : (
+          <>
+            <Fact name={summary?.trace ? 'States as' : 'Stored as'} value={summary?.dtypes.join(', ')} />
+            <Fact
+              name="File size"
+              value={
+                summary && `${bytesWords(summary.sizeBytes)}${summary.files > 1 ? ` in ${summary.files} files` : ''}`
+              }
+            />
+          </>
+        )}
         <Fact
           name="Fingerprint"
           value={summary && `${summary.fingerprint.slice(0, 19)}…`}

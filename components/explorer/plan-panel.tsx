@@ -86,7 +86,7 @@ export function PlanPanel() {
           />
           <Line
             name="File size"
-            pair={cost?.sizeBytes}
+            pair={summary?.configAlone ? undefined : cost?.sizeBytes}
             words={bytesWords}
             title="At the bytes per parameter of the open files"
           />

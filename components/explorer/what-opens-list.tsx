@@ -22,7 +22,7 @@ export const WhatOpensList = () => (
       <h2 className="text-sm font-semibold">Folder</h2>
       <p className="mt-1 text-muted">
         A diffusers pipeline, or its <code>transformer</code> folder: config.json with one file of weights, or shards
-        and their index.
+        and their index. A config.json without weights is counted, and edits are chosen by hand.
       </p>
     </section>
     <section>

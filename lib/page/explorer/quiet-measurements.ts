@@ -141,7 +141,7 @@ export function timedChoice(
   { report, measuredOn }: Analysed,
 ): Pick<TimedChoice, 'model' | 'edits' | 'inputs'> | null {
   const { summary } = modelStore.getState();
-  if (!summary || summary.trace || edits.length === 0 || whyNotMeasured(edits)) return null;
+  if (!summary || summary.trace || summary.configAlone || edits.length === 0 || whyNotMeasured(edits)) return null;
   // On the inputs of the analysis where there is one, on nominal ones otherwise.
   const inputs = report && reportProbes(report, measuredOn) ? tokensPerSample(report) : 'nominal';
   return { model: summary.fingerprint, edits, inputs };

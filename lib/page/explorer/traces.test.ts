@@ -19,6 +19,7 @@ it('says that a trace holds no weights, and nothing of a model', () => {
   expect(lacksWeights({ name: 'Qwen-Image', trace })).toBe(
     'A trace holds no weights: open Qwen-Image itself to measure what they do.',
   );
+  expect(lacksWeights({ name: 'Qwen-Image', configAlone: true })).toMatch(/^Only config\.json is open/);
   expect(lacksWeights({ name: 'Qwen-Image' })).toBeNull();
   expect(traceChoice({})).toBeNull();
 });

@@ -1,4 +1,4 @@
-/** A trace in place of a model: what it is analysed on, and what is said where weights would be needed. Pure. */
+/** A trace or a config.json in place of a model: what it is analysed on, and what is said where weights would be needed. Pure. */
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import { type CalibrationChoice, DEFAULT_CALIBRATION } from './calibration.ts';
 
@@ -9,7 +9,8 @@ export function traceChoice(summary: Pick<ModelSummary, 'trace'> | null): Calibr
 }
 
 /** Why nothing more can be measured; null for a model, whose weights are at hand. */
-export function lacksWeights(summary: Pick<ModelSummary, 'trace' | 'name'> | null): string | null {
+export function lacksWeights(summary: Pick<ModelSummary, 'trace' | 'configAlone' | 'name'> | null): string | null {
+  if (summary?.configAlone) return 'Only config.json is open: open its folder with the weights to measure anything.';
   return summary?.trace ? `A trace holds no weights: open ${summary.name} itself to measure what they do.` : null;
 }
 
