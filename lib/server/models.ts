@@ -349,6 +349,13 @@ async function isFile(path: string): Promise<boolean> {
 }
 
 function costsOf(config: ModelConfig, tokens: StreamTokens): ServerModel['costs'] {
-  const { total, saved } = countFlops(config, tokens);
-  return { blockParameters: countParameters(config).saved, flopsPerForward: total, flopsPerBlock: saved };
+  const [parameters, flops] = [countParameters(config), countFlops(config, tokens)];
+  return {
+    blockParameters: parameters.saved,
+    flopsPerForward: flops.total,
+    flopsPerBlock: flops.saved,
+    // Zeros are left out, and so of all models but few.
+    ...(parameters.savedAtEnd ? { parametersAtEnd: parameters.savedAtEnd } : {}),
+    ...(flops.savedAtEnd ? { flopsAtEnd: flops.savedAtEnd } : {}),
+  };
 }

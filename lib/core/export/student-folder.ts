@@ -46,7 +46,8 @@ export async function studentFolder(options: TrainedModel): Promise<readonly Out
   const students = options.students.toSorted((x, y) => x.interval.first - y.interval.first);
   const plugged = students.map(({ interval }) => interval);
   const { removed = [] } = options;
-  const exported = pluggedPlan(plan, plugged, countParameters(config).saved, removed);
+  const { saved, savedAtEnd } = countParameters(config);
+  const exported = pluggedPlan(plan, plugged, saved, removed, savedAtEnd);
   const runs = exported.edits.map(({ first, last }) => ({ first, last }));
   const width = options.narrow?.edits ?? [];
   const written = narrowedPlan(exported, width, config);

@@ -78,6 +78,8 @@ export interface BlockFacts {
   readonly parameters: number;
   /** What the model loses with it, where that is not its own. */
   readonly saves?: { readonly parameters: number };
+  /** What a run from it to the last block saves beside that. */
+  readonly savesAtEnd?: { readonly parameters: number };
 }
 
 export async function summaryOf(
@@ -117,15 +119,18 @@ export function describedModel(
     parameters: parameters.total,
     globalParameters: parameters.globals,
     costNote: costNoteOf(config),
-    blocks: blocks.map(({ kind, stack, indexInStack, updates, traits: own = [], parameters: size, saves }) => ({
-      kind,
-      stack,
-      indexInStack,
-      updates,
-      ...(own.length > 0 ? { traits: own } : {}),
-      parameters: size,
-      ...(saves ? { saves: { parameters: saves.parameters } } : {}),
-    })),
+    blocks: blocks.map(
+      ({ kind, stack, indexInStack, updates, traits: own = [], parameters: size, saves, savesAtEnd }) => ({
+        kind,
+        stack,
+        indexInStack,
+        updates,
+        ...(own.length > 0 ? { traits: own } : {}),
+        parameters: size,
+        ...(saves ? { saves: { parameters: saves.parameters } } : {}),
+        ...(savesAtEnd ? { savesAtEnd: { parameters: savesAtEnd.parameters } } : {}),
+      }),
+    ),
     traits,
     stacks,
     streams: streams.map(({ id, label }) => ({ id, label })),

@@ -60,8 +60,15 @@ export function removedBlocks(set: IntervalSet): number[] {
 }
 
 /** Sum of a number per block over the blocks that go. */
-export function sumOverRemoved(set: IntervalSet, perBlock: readonly number[]): number {
-  return removedBlocks(set).reduce((sum, block) => sum + (perBlock[block] ?? 0), 0);
+/** `atEnd`: what is added where a run from this block reaches the last one (`BlockSpec.savesAtEnd`); nothing unless given. */
+export function sumOverRemoved(
+  set: IntervalSet,
+  perBlock: readonly number[],
+  atEnd: readonly number[] | undefined = [],
+): number {
+  const toEnd = set.find(({ last }) => last === perBlock.length - 1);
+  const more = (toEnd && atEnd[toEnd.first]) ?? 0;
+  return removedBlocks(set).reduce((sum, block) => sum + (perBlock[block] ?? 0), more);
 }
 
 /**

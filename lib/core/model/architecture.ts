@@ -77,6 +77,11 @@ export interface BlockSpec {
   flops(tokens: StreamTokens): number;
   /** What the model loses with the block, where that is more than the block's own: the block that becomes the last sheds tensors. */
   readonly saves?: { readonly parameters: number; flops(tokens: StreamTokens): number };
+  /**
+   * What a run that begins with the block and reaches the last one saves beside the sum over its later blocks: another block than the one
+   * before the last becomes the last, and sheds more or less. Left out where that is the same.
+   */
+  readonly savesAtEnd?: { readonly parameters: number; flops(tokens: StreamTokens): number };
   /** What of it can become narrower; left out where nothing can. */
   readonly parts?: BlockParts;
   /** Why nothing can. */
@@ -239,6 +244,7 @@ export function stackOf(
     | 'tensors'
     | 'flops'
     | 'saves'
+    | 'savesAtEnd'
     | 'parts'
     | 'notNarrower'
     | 'carriesText'

@@ -56,6 +56,8 @@ export interface BlockwiseCount {
   readonly globals: number;
   /** What the total loses when a block goes, one number per block. */
   readonly saved: readonly number[];
+  /** What a run from the block to the last one saves beside that; left out where that is nothing for every block. */
+  readonly savedAtEnd?: readonly number[];
 }
 
 export function countParameters(config: ModelConfig): BlockwiseCount {
@@ -64,6 +66,7 @@ export function countParameters(config: ModelConfig): BlockwiseCount {
     blocks.map(({ parameters }) => parameters),
     parametersOf(globals),
     blocks.map(({ parameters, saves }) => saves?.parameters ?? parameters),
+    blocks.map(({ savesAtEnd }) => savesAtEnd?.parameters ?? 0),
   );
 }
 
@@ -74,6 +77,7 @@ export function countFlops(config: ModelConfig, tokens: StreamTokens): Blockwise
     architecture.blocks.map((block) => block.flops(tokens)),
     architecture.globalFlops(tokens),
     architecture.blocks.map(({ saves, ...block }) => (saves ?? block).flops(tokens)),
+    architecture.blocks.map(({ savesAtEnd }) => savesAtEnd?.flops(tokens) ?? 0),
   );
 }
 
@@ -82,6 +86,12 @@ export function costNoteOf(config: ModelConfig): string | null {
   return familyNamed(config.family).costNote?.(config) ?? null;
 }
 
-function counted(blocks: readonly number[], globals: number, saved: readonly number[]): BlockwiseCount {
-  return { total: globals + blocks.reduce((sum, n) => sum + n, 0), blocks, globals, saved };
+function counted(
+  blocks: readonly number[],
+  globals: number,
+  saved: readonly number[],
+  atEnd: readonly number[],
+): BlockwiseCount {
+  const savedAtEnd = atEnd.some((more) => more !== 0) ? { savedAtEnd: atEnd } : {};
+  return { total: globals + blocks.reduce((sum, n) => sum + n, 0), blocks, globals, saved, ...savedAtEnd };
 }

@@ -1,8 +1,9 @@
 /** Narrower blocks of FLUX.1, FLUX.2 and Stable Diffusion 3, which this product alone reads: from the config alone. */
 import { describe, expect, it } from 'vitest';
 import { type Edit, editSetOf, ffnEdit, runEdit, textStreamEdit } from '../edit/index.ts';
+import { sumOverRemoved } from '../interval/index.ts';
 import { parseModelConfig } from './config.ts';
-import { architectureOf, countFlops, countParameters } from './counts.ts';
+import { architectureOf, countFlops, countParameters, expectedTensors } from './counts.ts';
 import { editableModel, whyNotAt } from './editable.ts';
 import { editedModel, editedReader } from './edited.ts';
 import { prunedModel } from './pruned.ts';
@@ -172,5 +173,37 @@ describe('what does not apply', () => {
     const lost = countParameters(config).total - countParameters(left).total;
     expect(blocks[23]?.saves?.parameters).toBe(lost);
     expect(() => configOf({ ...SD3.raw, linear_feed_forward: { text: [23] } })).toThrow(/last block gives no text/);
+  });
+
+  it.each([
+    ['the block before the last is linear', [ffnEdit(22, 'text'), ffnEdit(22, 'image')]],
+    ['an earlier one is linear', [ffnEdit(20, 'text'), ffnEdit(19, 'image')]],
+    ['the last blocks hold back their text', [textStreamEdit({ first: 20, last: 22 })]],
+    ['a few hold it back and others are linear', [textStreamEdit({ first: 16, last: 18 }), ffnEdit(21, 'text')]],
+  ] as const)('is counted in runs of any length to the end, as the files that are written: %s', (_, edits) => {
+    const { config } = edited(SD3, edits);
+    const [parameters, flops] = [countParameters(config), countFlops(config, TOKENS)];
+    for (let first = 0; first < 23; first++) {
+      const left = prunedModel(
+        config,
+        Array.from({ length: first + 1 }, (_, block) => block),
+      );
+      // A table of positions is stored and no parameter.
+      const tensors = expectedTensors(left).filter(({ name }) => name !== 'pos_embed.pos_embed');
+      const written = tensors.reduce((sum, { shape }) => sum + shape.reduce((all, side) => all * side, 1), 0);
+      const run = [{ first, last: 23 }];
+      const kept = parameters.total - sumOverRemoved(run, parameters.saved, parameters.savedAtEnd);
+      expect(kept, `a run from block ${first}`).toBe(written);
+      const operations = flops.total - sumOverRemoved(run, flops.saved, flops.savedAtEnd);
+      expect(operations, `a run from block ${first}`).toBe(countFlops(left, TOKENS).total);
+    }
+    // A run that stops before the last block makes no other the last.
+    expect(sumOverRemoved([{ first: 18, last: 22 }], parameters.saved, parameters.savedAtEnd)).toBe(
+      parameters.blocks.slice(19, 23).reduce((sum, one) => sum + one),
+    );
+  });
+
+  it('needs no such correction in a whole model', () => {
+    for (const [, config] of MODELS) expect(countParameters(config).savedAtEnd).toBeUndefined();
   });
 });

@@ -197,10 +197,14 @@ export function runPlanOf(plan: Plan, what: string, file: string): RunPlan {
 }
 
 /** The plan with a student in the place of every run: what a run that trains them does to the model. */
-export function trainedPlan(plan: RunPlan, savedParameters: readonly number[]): RunPlan {
+export function trainedPlan(
+  plan: RunPlan,
+  savedParameters: readonly number[],
+  savedAtEnd?: readonly number[],
+): RunPlan {
   const { createdWith, createdAt } = plan;
   return {
-    ...pluggedPlan(plan, plan.edits, savedParameters),
+    ...pluggedPlan(plan, plan.edits, savedParameters, [], savedAtEnd),
     createdWith,
     ...(createdAt === undefined ? {} : { createdAt }),
   };
@@ -216,6 +220,8 @@ export function pluggedPlan(
   plugged: readonly BlockInterval[],
   savedParameters: readonly number[],
   removed: readonly BlockInterval[] = [],
+  /** What a run from each block to the last one saves beside that. */
+  savedAtEnd: readonly number[] = [],
 ): RunPlan {
   for (const interval of [...plugged, ...removed]) {
     if (containsInterval(plan.edits, interval)) continue;
@@ -237,7 +243,7 @@ export function pluggedPlan(
     blocks: { before: numBlocks, after: numBlocks - removedCount(set) },
     parameters: {
       before: plan.parameters.before,
-      after: plan.parameters.before - sumOverRemoved(set, savedParameters),
+      after: plan.parameters.before - sumOverRemoved(set, savedParameters, savedAtEnd),
     },
     blockMap: blockMapOf(numBlocks, set),
   };

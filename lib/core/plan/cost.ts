@@ -19,6 +19,8 @@ export interface CostedBlock {
   readonly parameters: number;
   /** What the model loses with it, where that is not its own. */
   readonly saves?: { readonly parameters: number };
+  /** What a run from it to the last block saves beside that. */
+  readonly savesAtEnd?: { readonly parameters: number };
   /** Streams whose state it changes. */
   readonly updates: readonly string[];
 }
@@ -26,6 +28,11 @@ export interface CostedBlock {
 /** Parameters that the model loses with each block. */
 export function savedParameters(blocks: readonly Pick<CostedBlock, 'parameters' | 'saves'>[]): number[] {
   return blocks.map(({ parameters, saves }) => saves?.parameters ?? parameters);
+}
+
+/** What a run from each block to the last one saves beside those. */
+export function savedAtEnd(blocks: readonly Pick<CostedBlock, 'savesAtEnd'>[]): number[] {
+  return blocks.map(({ savesAtEnd }) => savesAtEnd?.parameters ?? 0);
 }
 
 interface ParameterFacts {
@@ -109,7 +116,7 @@ export function parameterCost(model: ParameterFacts, edits: EditSet): BeforeAfte
   const maps = mapCost(width, mappedStreams(blocks, runs), {});
   const stays =
     runs.length === edits.length
-      ? before - sumOverRemoved(runs, savedParameters(blocks))
+      ? before - sumOverRemoved(runs, savedParameters(blocks), savedAtEnd(blocks))
       : editedModel(configOf(model), edits).parameters;
   return { before, after: stays + maps.parameters };
 }

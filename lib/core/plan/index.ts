@@ -20,6 +20,7 @@ export {
   type PlanCost,
   parameterCost,
   planCost,
+  savedAtEnd,
   savedParameters,
 } from './cost.ts';
 export { tokensOf, tokensPerSample } from './forward-tokens.ts';

@@ -6,7 +6,7 @@
 import type { RunEdit } from '../edit/index.ts';
 import { ContiguaError } from '../errors.ts';
 import { countFlops, parseModelConfig } from '../model/config-index.ts';
-import { type CostedModel, mapCost, savedParameters } from '../plan/index.ts';
+import { type CostedModel, mapCost, savedAtEnd, savedParameters } from '../plan/index.ts';
 import type { AnalysisReport } from '../report/index.ts';
 import {
   amountWords,
@@ -163,8 +163,14 @@ export function savingsOf(model: BudgetedModel, blockMs: readonly (number | null
     };
   });
   const sums = { removed: running(removed), probed: running(probed) };
+  const atEnd = { parameters: savedAtEnd(blocks), flops: flops.savedAtEnd ?? [] };
   return ({ first, last, by }) => {
-    const over = (sum: readonly Saved[]) => difference(sum[last + 1]!, sum[first + 1]!);
+    const over = (sum: readonly Saved[]) => {
+      const all = difference(sum[last + 1]!, sum[first + 1]!);
+      if (last < blocks.length - 1) return all;
+      const { parameters, flops: ofAll, ms } = all;
+      return { parameters: parameters + (atEnd.parameters[first] ?? 0), flops: ofAll + (atEnd.flops[first] ?? 0), ms };
+    };
     if (by === 'probes') return over(sums.probed);
     const all = over(sums.removed);
     // One map for the whole run, in the place of its last block.

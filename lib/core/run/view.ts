@@ -102,6 +102,9 @@ export interface ModelCosts {
   readonly flopsPerForward: number;
   /** What a forward loses with each block. */
   readonly flopsPerBlock: readonly number[];
+  /** What a run from each block to the last one saves beside its blocks' sum; left out where nothing, and by earlier versions. */
+  readonly parametersAtEnd?: readonly number[] | undefined;
+  readonly flopsAtEnd?: readonly number[] | undefined;
 }
 
 export interface DescribedModel {

@@ -105,7 +105,7 @@ export interface SubsetCost {
 
 /** Each plugged student stands for its whole interval: the others of its blocks go. Maps and modulations make blocks narrower. */
 export function subsetCost({ model, jobs }: Pick<RunView, 'model' | 'jobs'>, { plugged }: Subset): SubsetCost {
-  const { blockParameters, flopsPerForward, flopsPerBlock } = model.costs;
+  const { blockParameters, flopsPerForward, flopsPerBlock, parametersAtEnd, flopsAtEnd } = model.costs;
   const chosen = jobs.filter(({ key }) => plugged.includes(key));
   const edits = chosen.flatMap(({ edit }) => (edit ? [edit] : []));
   const narrow = chosen.flatMap((job) => job.narrow ?? []);
@@ -113,8 +113,8 @@ export function subsetCost({ model, jobs }: Pick<RunView, 'model' | 'jobs'>, { p
   if (narrow.length > 0) return { blocks, ...narrowedCost(model, [...edits, ...narrow]) };
   return {
     blocks,
-    parameters: model.parameters - sumOverRemoved(edits, blockParameters),
-    flopsPerForward: flopsPerForward - sumOverRemoved(edits, flopsPerBlock),
+    parameters: model.parameters - sumOverRemoved(edits, blockParameters, parametersAtEnd),
+    flopsPerForward: flopsPerForward - sumOverRemoved(edits, flopsPerBlock, flopsAtEnd),
   };
 }
 

@@ -3,8 +3,8 @@ import type { SubsetMeasurement } from '../../compute/protocol.ts';
 import { compareEdits } from '../../core/edit/index.ts';
 import { ContiguaError } from '../../core/errors.ts';
 import type { ModelSummary } from '../../core/folder/model-summary.ts';
-import { removedCount, sumOverRemoved } from '../../core/interval/index.ts';
-import { parameterCost, savedParameters } from '../../core/plan/index.ts';
+import { removedCount } from '../../core/interval/index.ts';
+import { parameterCost } from '../../core/plan/index.ts';
 import { FINE_TUNE_KEY, type SubsetView, subsetKey } from '../../core/run/index.ts';
 import { COUNTED_PICTURES } from '../../core/shapes/index.ts';
 import { outlast } from '../outlast.ts';
@@ -104,10 +104,7 @@ function viewOf(
   return {
     plugged,
     fineTuned,
-    parameters:
-      narrow.length > 0
-        ? parameterCost(model, [...edits, ...narrow].sort(compareEdits)).after
-        : model.parameters - sumOverRemoved(edits, savedParameters(model.blocks)),
+    parameters: parameterCost(model, [...edits, ...narrow].sort(compareEdits)).after,
     blocks: model.numBlocks - removedCount(edits),
     facts,
     outputError,

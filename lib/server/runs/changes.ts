@@ -19,6 +19,7 @@ import { assertPlanFits, type PlannedRun, type RunPlan, trainedPlan } from '../.
 import {
   FINE_TUNE_KEY,
   jobRestsOn,
+  type ModelCosts,
   narrowSettings,
   type PlannedJob,
   plannedJobs,
@@ -78,7 +79,7 @@ export async function createRun(
     drawable,
     ...(narrow.length > 0 ? { described: { config: config.raw, tokensPerForward } } : {}),
   };
-  const trained = trainedPlan({ ...plan, edits: runsOf(plan.edits) }, costs.blockParameters);
+  const trained = trainedPlan({ ...plan, edits: runsOf(plan.edits) }, costs.blockParameters, costs.parametersAtEnd);
   await db.transaction(async (transaction) => {
     await transaction.change(
       `insert into contigua.runs (id, name, model_id, model, plan, narrow, settings, state)
@@ -312,7 +313,7 @@ async function beginDependentsAgain(
 export async function addInterval(context: RunContext, runId: string, interval: BlockInterval): Promise<void> {
   await changeRun(context, runId, async (locked) => {
     const { db, run, enqueue, tellJob } = locked;
-    const plan = withStudent(run.plan, run.narrow, run.model.costs.blockParameters, interval);
+    const plan = withStudent(run.plan, run.narrow, run.model.costs, interval);
     await db.change('update contigua.runs set plan = $2::text::jsonb where id = $1', [runId, json(plan)]);
     const [planned] = plannedJobs([runEdit(interval, 'student')], []);
     if (!planned) throw new RangeError('One edit is one job');
@@ -329,7 +330,7 @@ export async function addInterval(context: RunContext, runId: string, interval: 
 function withStudent(
   plan: RunPlan,
   narrow: readonly WidthEdit[],
-  blockParameters: readonly number[],
+  { blockParameters, parametersAtEnd }: Pick<ModelCosts, 'blockParameters' | 'parametersAtEnd'>,
   interval: BlockInterval,
 ): RunPlan {
   const added: PlannedRun = { ...runEdit(interval, 'student'), cka: null, removedError: null, outputError: null };
@@ -337,5 +338,5 @@ function withStudent(
   // What the model's structure allows was asked when the run was made.
   const model = { ...plan.model, width: null, textStream: null, whyNot: () => null };
   editSetOf([...edits, ...narrow], model, 'the new interval');
-  return trainedPlan({ ...plan, edits }, blockParameters);
+  return trainedPlan({ ...plan, edits }, blockParameters, parametersAtEnd);
 }

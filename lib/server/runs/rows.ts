@@ -116,6 +116,8 @@ const runModel = z.object({
     blockParameters: z.array(z.number()),
     flopsPerForward: z.number(),
     flopsPerBlock: z.array(z.number()),
+    parametersAtEnd: z.optional(z.array(z.number())),
+    flopsAtEnd: z.optional(z.array(z.number())),
   }) satisfies z.ZodType<ModelCosts>,
   drawable: z.boolean(),
   described: z

@@ -14,7 +14,7 @@ import {
 } from '../architecture.ts';
 import type { BlockForm } from '../block-form.ts';
 import { jointParts } from '../joint-parts.ts';
-import { inOwnForm, OWN_READS, ownFormOf, ownStack, ownTraitsOf, type WholeBlock } from '../own-forms.ts';
+import { inOwnForm, isOwn, OWN_READS, ownFormOf, ownStack, ownTraitsOf, type WholeBlock } from '../own-forms.ts';
 import type { SD3Config } from './config.ts';
 import { positionTable } from './positions.ts';
 
@@ -89,7 +89,9 @@ export function describeSD3(config: SD3Config): Architecture {
         ...whole,
         traits: [...(isDual ? [DUAL.id] : []), ...(isLast ? [NO_TEXT_OUTPUT.id] : [])],
       });
-      return place === last && place > 0 ? { ...block, saves: savedWithLast(config, block) } : block;
+      if (place === last) return place > 0 ? { ...block, saves: savedWithLast(config, block) } : block;
+      const more = savedAtEnd(config, place);
+      return more ? { ...block, savesAtEnd: more } : block;
     },
   );
   return {
@@ -143,15 +145,34 @@ export function formAtEnd({ text, linearFfn = [] }: BlockForm): BlockForm {
 
 /** Where the last block goes, the one before it becomes the last, and loses its text's output as well. */
 function savedWithLast(config: SD3Config, { tensors, flops }: WholeBlock): NonNullable<BlockSpec['saves']> {
-  const { narrow, numBlocks, width, dualAttention } = config;
-  const place = numBlocks - 2;
+  const shed = shedAsLast(config, config.numBlocks - 2);
+  return {
+    parameters: parametersOf(tensors) + shed.parameters,
+    flops: (tokens) => flops(tokens) + shed.flops(tokens),
+  };
+}
+
+/** Where a run from `place` takes all blocks after it, that one becomes the last. A narrower block has less to shed than a whole one. */
+function savedAtEnd(config: SD3Config, place: number): BlockSpec['savesAtEnd'] | null {
+  const usual = config.numBlocks - 2;
+  if (!isOwn(config.narrow) || place === usual) return null;
+  const [shed, counted] = [shedAsLast(config, place), shedAsLast(config, usual)];
+  return {
+    parameters: shed.parameters - counted.parameters,
+    flops: (tokens) => shed.flops(tokens) - counted.flops(tokens),
+  };
+}
+
+/** What a block loses that becomes the last. */
+function shedAsLast(config: SD3Config, place: number) {
+  const { narrow, width, dualAttention } = config;
   const isDual = dualAttention.has(place);
   const form = ownFormOf(narrow, place);
   const before = inOwnForm(wholeBlock(config, { isDual, isLast: false }), form, width);
   const after = inOwnForm(wholeBlock(config, { isDual, isLast: !form.text }), formAtEnd(form), width);
   return {
-    parameters: parametersOf(tensors) + parametersOf(before.tensors) - parametersOf(after.tensors),
-    flops: (tokens) => flops(tokens) + before.flops(tokens) - after.flops(tokens),
+    parameters: parametersOf(before.tensors) - parametersOf(after.tensors),
+    flops: (tokens: StreamTokens) => before.flops(tokens) - after.flops(tokens),
   };
 }
 
