@@ -2,7 +2,6 @@
 import type { NarrowerFigureRows } from '@/components/charts/draw-narrower-rows.ts';
 import { type EditSet, type ModulationEdit, runsOf } from '@/lib/core/edit/index.ts';
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
-import { removedBlocks } from '@/lib/core/interval/index.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
 import { proposedGroups } from '@/lib/page/explorer/narrower.ts';
 import { allowsGroups, ffnStreams, whyNoFfn } from '@/lib/page/explorer/narrower-facts.ts';
@@ -15,7 +14,7 @@ export function narrowerFigure(model: Model, report: AnalysisReport, edits: Edit
   const { textStream } = facts;
   const specOf = (id: string) => streams.find((stream) => stream.id === id) ?? { id, label: id };
   const chosenGroups = edits.filter((edit) => edit.on === 'text-stream');
-  const taken = { removed: new Set(removedBlocks(runsOf(edits))), groups: chosenGroups };
+  const taken = { runs: runsOf(edits), groups: chosenGroups };
   const rows: NarrowerFigureRows = {
     groups:
       textStream !== null && allowsGroups(facts)

@@ -4,7 +4,6 @@ import { useCallback, useMemo } from 'react';
 import { useStore } from 'zustand';
 import { NarrowerRows, type NarrowerRowsProps } from '@/components/charts/narrower-rows';
 import { ffnEdit, textStreamEdit } from '@/lib/core/edit/index.ts';
-import { removedBlocks } from '@/lib/core/interval/index.ts';
 import { widthDamageOf } from '@/lib/core/report/report.ts';
 import { hoverStore, setHover } from '@/lib/page/explorer/hover.ts';
 import { proposedGroups } from '@/lib/page/explorer/narrower.ts';
@@ -45,11 +44,10 @@ export function StripNarrower({ width, onNote }: { width: number; onNote: (note:
   }, [facts, narrower, proposed, report, labelOf]);
   const ffns = useMemo<NarrowerRowsProps['ffns']>(() => {
     if (!facts) return [];
-    const removed = new Set(removedBlocks(runs));
     const held = narrower.filter((edit) => edit.on === 'text-stream');
     const chosen = narrower.filter((edit) => edit.on === 'ffn');
     return ffnStreams(facts).map((id) => {
-      const whyNot = (block: number) => whyNoFfn(facts, id, block, { removed, groups: held });
+      const whyNot = (block: number) => whyNoFfn(facts, id, block, { runs, groups: held });
       return {
         stream: { id, label: labelOf(id) },
         chosen: new Set(chosen.filter(({ stream }) => stream === id).map(({ block }) => block)),

@@ -10,22 +10,25 @@ export const ffnStreams = ({ ffn }: NarrowerFacts): StreamId[] =>
   Object.entries(ffn).flatMap(([stream, reasons]) => (reasons.includes(null) ? [stream] : []));
 
 interface Taken {
-  /** Blocks that the choice takes out. */
-  readonly removed: ReadonlySet<number>;
+  /** Chosen runs, whose later blocks are taken out. */
+  readonly runs: readonly BlockInterval[];
   /** Chosen text groups. */
   readonly groups: readonly BlockInterval[];
 }
 
 /** Why the feed-forward layers of one stream of a block cannot become one linear map, in a sentence; null where they can. */
 export function whyNoFfn(
-  { ffn, textStream }: NarrowerFacts,
+  { ffn, textStream, endsWithout }: NarrowerFacts,
   stream: StreamId,
   block: number,
-  { removed, groups }: Taken,
+  { runs, groups }: Taken,
 ): string | null {
   const reason = ffn[stream]?.[block] ?? null;
   if (reason !== null) return reason;
-  if (removed.has(block)) return 'the block is taken out.';
+  const run = intervalAt(runs, block);
+  if (run && run.first !== block) return 'the block is taken out.';
+  if (run && run.last === (ffn[stream]?.length ?? 0) - 1 && endsWithout?.includes(stream))
+    return `the run ${run.first}–${run.last} makes it the last block, which gives no ${stream}.`;
   const group = stream === textStream ? intervalAt(groups, block) : null;
   return group && group.first !== block ? `text group ${group.first}–${group.last} leaves none.` : null;
 }
