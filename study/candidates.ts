@@ -31,13 +31,18 @@ export interface Corrected {
   readonly pictures: number;
 }
 
+/** Of what is remembered. Written before timesteps were told, for the number that it was measured with then. */
+const UNTOLD_TIMESTEPS = 8;
+
+export function correctedName({ seed, timesteps }: { readonly seed: number; readonly timesteps: number }): string {
+  const told = timesteps === UNTOLD_TIMESTEPS ? '' : ` at ${timesteps} timesteps`;
+  return `corrected by the best linear map, ${FITTED} + ${JUDGED} samples of seed ${seed}${told}, levels and pictures`;
+}
+
 /** By interval key. */
 export async function correctedScores(sample: Sample): Promise<Map<string, Corrected>> {
   const intervals = everyInterval(sample.model.summary.stacks);
-  const scores = await sample.ledger.once(
-    `corrected by the best linear map, ${FITTED} + ${JUDGED} samples of seed ${CALIBRATION.seed}, levels and pictures`,
-    () => measureCorrected(sample, intervals),
-  );
+  const scores = await sample.ledger.once(correctedName(CALIBRATION), () => measureCorrected(sample, intervals));
   return new Map(Object.entries(scores));
 }
 
