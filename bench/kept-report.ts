@@ -4,6 +4,7 @@
  *
  *   node --import ./scripts/sources.mjs bench/kept-report.ts [--model FOLDER] [--name NAME] [--runs 5] [--rest 20] [--profile] [--no-build]
  *
+ * It also prints the wall time of each task of the background worker, such as `background plan`: a front and the best plan of a budget.
  * `--rest` is how long the page measures by itself, in seconds. `--profile` prints what the longest task of each part held.
  */
 import { resolve } from 'node:path';
@@ -31,6 +32,8 @@ const LINES = 40;
 const server = await startPage(undefined, { build: !values['no-build'] });
 const browser = await chromium.launch({ executablePath: ensureChromium(), args: ['--no-sandbox'] });
 const longest = new Map<string, Task[]>();
+/** Wall time of each task of the background worker, such as a front and the best plan of a budget, since the last reload of each run. */
+const inBackground = new Map<string, number[]>();
 const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
 const devtools = await page.context().newCDPSession(page);
 const byText = (selector: string, text: string) =>
@@ -87,13 +90,32 @@ try {
         await page.waitForTimeout(2000);
       }
     });
+    await readBackground();
   }
 } finally {
   await browser.close();
   server.close();
 }
-console.log('| longest main-thread task, processor time | ms, run by run |\n| --- | --- |');
+console.log('| time in the background worker | n | median, ms | longest, ms |\n| --- | --- | --- | --- |');
+for (const [task, times] of inBackground) {
+  const sorted = times.toSorted((a, b) => a - b);
+  const [middle, last] = [sorted[Math.floor(sorted.length / 2)]!, sorted.at(-1)!];
+  console.log(`| ${task} | ${sorted.length} | ${middle.toFixed(0)} | ${last.toFixed(0)} |`);
+}
+console.log('\n| longest main-thread task, processor time | ms, run by run |\n| --- | --- |');
 for (const [part, tasks] of longest) console.log(`| ${part} | ${tasks.map(({ ms }) => ms.toFixed(0)).join(', ')} |`);
+
+/** What the worker itself measured (lib/page/explorer/background/serve.ts): no round trip of messages is in it. */
+async function readBackground(): Promise<void> {
+  for (const worker of page.workers()) {
+    const entries = await worker.evaluate(() =>
+      performance.getEntriesByType('measure').map(({ name, duration }) => ({ name, duration })),
+    );
+    for (const { name, duration } of entries.filter((entry) => entry.name.startsWith('background '))) {
+      inBackground.set(name, [...(inBackground.get(name) ?? []), duration]);
+    }
+  }
+}
 
 /**
  * Playwright's own queries by role and text walk through the page in tasks of 20 to 100 ms, which would be measured for the page's: all

@@ -84,12 +84,18 @@ export function PlanPanel() {
             words={countWords}
             title={cost ? `${cost.parameters.after.toLocaleString('en-US')} parameters left` : undefined}
           />
-          <Line
-            name="File size"
-            pair={summary?.configAlone ? undefined : cost?.sizeBytes}
-            words={bytesWords}
-            title="At the bytes per parameter of the open files"
-          />
+          {summary?.configAlone ? (
+            <Row name="File size" title={lacksWeights(summary) ?? undefined}>
+              <span className="text-muted">{NEEDS_WEIGHTS}</span>
+            </Row>
+          ) : (
+            <Line
+              name="File size"
+              pair={cost?.sizeBytes}
+              words={bytesWords}
+              title="At the bytes per parameter of the open files"
+            />
+          )}
           <Line
             name="FLOPs per image"
             pair={cost?.flopsPerImage}

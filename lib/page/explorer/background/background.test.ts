@@ -54,6 +54,17 @@ describe('the background worker', () => {
     });
   });
 
+  it('leaves how long each task took where a profiler finds it, and no endless list', async () => {
+    performance.clearMeasures();
+    const { background } = watched();
+    const subject = subjectWith();
+    for (let asked = 0; asked < 120; asked++) await background.plan(subject, `${60 + (asked % 30)}%`);
+    const entries = performance.getEntriesByName('background plan');
+    expect(entries.length).toBeGreaterThan(0);
+    expect(entries.length).toBeLessThanOrEqual(100);
+    expect(entries.at(-1)?.duration).toBeGreaterThan(0);
+  });
+
   it('is sent a subject once for all budgets', async () => {
     const { background, subjects } = watched();
     const subject = subjectWith();
