@@ -1,7 +1,8 @@
 /**
  * What shared modulations cost, by rank: error of the modulations at held-out timesteps, of the model's output on held-out samples,
  * and facts of held-out captions in the pictures that the model draws, with Wilson's 95 %. The basis of the conditioning alone, which
- * does not look at the matrices, stands beside that of the modulations; a table over the drawing's own timesteps ends the list.
+ * does not look at the matrices, stands beside that of the modulations; a table over the drawing's own timesteps ends the list, its output
+ * error on the same samples at the table's timesteps that lie nearest. `--ranks none` measures the table alone.
  * `node --import ./scripts/sources.mjs bench/modulation.ts [--ranks 1,2,4,8,16,96] [--captions 48] [--engine auto]`
  */
 import { resolve } from 'node:path';
@@ -64,15 +65,20 @@ console.log('|---|---|---|---|---|---|');
 const wholeFacts = await factsOf(whole);
 const all = countParameters(config).total;
 console.log(`| whole | ${all.toLocaleString('en-US')} | 0 | 0 | 0 | ${wholeFacts} |`);
-const fit = await fitModulations(model, whole, { blocks: 'all', timesteps });
-const plain = await fitModulations(model, whole, { blocks: 'all', timesteps, of: 'conditioning' });
-for (const rank of values.ranks.split(',').map(Number)) {
-  const edit = modulationEdit({ rank });
-  await line(`rank ${rank}`, edit, fit.partsAt(rank), percent(fit.errors[rank]), percent(plain.errors[rank]), true);
-}
+const ranks = values.ranks === 'none' ? [] : values.ranks.split(',').map(Number);
+if (ranks.length > 0) await linesOf(ranks);
 const edit = modulationEdit({ table: steps });
 const conditioning = await conditioningsAt(whole, Float32Array.from(steps));
-await line(`table of ${steps.length} timesteps`, edit, { conditioning }, 'at these 0', '', false);
+await line(`table of ${steps.length} timesteps`, edit, { conditioning }, '0 at these', '', steps);
+
+async function linesOf(ranks: readonly number[]): Promise<void> {
+  const fit = await fitModulations(model, whole, { blocks: 'all', timesteps });
+  const plain = await fitModulations(model, whole, { blocks: 'all', timesteps, of: 'conditioning' });
+  for (const rank of ranks) {
+    const edit = modulationEdit({ rank });
+    await line(`rank ${rank}`, edit, fit.partsAt(rank), percent(fit.errors[rank]), percent(plain.errors[rank]), null);
+  }
+}
 
 async function line(
   name: string,
@@ -80,26 +86,33 @@ async function line(
   parts: Parameters<typeof modulationsFile>[0][number]['parts'],
   error: string,
   other: string,
-  anyTimestep: boolean,
+  /** The only timesteps that the model takes; null where it takes all. */
+  taken: readonly number[] | null,
 ): Promise<void> {
   const file = modulationsFile([{ edit, parts }], { fingerprint, family, width: config.width });
   const shared = await sharedModel({ config, checkpoint, fingerprint }, [edit], file);
   const transformer = await openTransformer(shared.config, shared.checkpoint);
   const { parameters } = editedModel(config, [edit]);
   const count = `${parameters.toLocaleString('en-US')} (${((100 * parameters) / all).toFixed(1)} %)`;
-  const output = anyTimestep ? await outputError(transformer) : 'n/a: other timesteps';
+  const output = await outputError(transformer, taken);
   console.log(`| ${name} | ${count} | ${error} | ${other} | ${output} | ${await factsOf(transformer)} |`);
   transformer.dispose();
 }
 
-async function outputError(transformer: Transformer): Promise<string> {
+async function outputError(transformer: Transformer, taken: readonly number[] | null): Promise<string> {
   const errors: SampleError[] = [];
-  for (const [i, inputs] of batches.entries()) {
-    errors.push(...sampleErrors(expected[i]!, await transformer.forward(inputs), inputs.batch));
+  for (const [i, given] of batches.entries()) {
+    const inputs = taken ? { ...given, timestep: given.timestep.map((time) => nearest(taken, time)) } : given;
+    const right = taken ? await whole.forward(inputs) : expected[i]!;
+    errors.push(...sampleErrors(right, await transformer.forward(inputs), inputs.batch));
   }
   const bounds = relativeErrorBounds(errors);
   const range = bounds ? ` (${percent(bounds.low)} to ${percent(bounds.high)})` : '';
   return `${percent(relativeError(errors) ?? Number.NaN)}${range}`;
+}
+
+function nearest(times: readonly number[], time: number): number {
+  return times.reduce((best, one) => (Math.abs(one - time) < Math.abs(best - time) ? one : best));
 }
 
 async function factsOf(transformer: Transformer): Promise<string> {
