@@ -27,6 +27,7 @@ const NARROW = { width: 768, height: 1024 };
 const SIZES = [WIDE, NARROW];
 
 test('the empty page has nothing serious, wide and narrow, in light and in dark', async ({ page }) => {
+  test.slow();
   await open(page);
   for (const viewport of SIZES) {
     await page.setViewportSize(viewport);
@@ -42,6 +43,7 @@ test('the empty page has nothing serious, wide and narrow, in light and in dark'
 
 for (const viewport of SIZES) {
   testOnOnePage(`the full page at ${viewport.width} px has nothing serious, in light and in dark`, async ({ page }) => {
+    test.slow();
     await page.setViewportSize(viewport);
     await dragBlocks(page, 3, 5);
     for (const colorScheme of SCHEMES) {
