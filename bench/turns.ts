@@ -1,5 +1,6 @@
 /** Contestants take turns in one run, as a noisy machine is noisy for all of them; medians and quartiles tell their times. */
 import { availableParallelism, loadavg } from 'node:os';
+import { quantile } from '../lib/core/quantile.ts';
 import type { Contestant, Times } from './contestants.ts';
 
 export interface TurnOptions {
@@ -57,7 +58,7 @@ export async function among<T>(contestants: readonly Contestant[], use: () => Pr
 
 export function spread(values: readonly number[]) {
   const sorted = values.toSorted((x, y) => x - y);
-  const at = (quantile: number) => sorted[Math.round(quantile * (sorted.length - 1))] ?? Number.NaN;
+  const at = (share: number) => (sorted.length > 0 ? quantile(sorted, share) : Number.NaN);
   return { median: at(0.5), low: at(0.25), high: at(0.75) };
 }
 

@@ -113,6 +113,9 @@ function correctionLine({ plans, fit }: Learnt, damage: number | null): string {
   const { correct, correlation, factor } = fit;
   const number = `${plans.length} measured ${plans.length === 1 ? 'plan' : 'plans'}`;
   if (plans.length < LEAST_PAIRS) return `corrected: n/a, from ${number}; at least ${LEAST_PAIRS} are needed`;
+  const usable = plans.filter(({ predicted, outputError }) => predicted.value > 0 && outputError > 0).length;
+  if (usable < LEAST_PAIRS)
+    return `corrected: n/a, as ${usable} of ${number} have a prediction and an error above zero; at least ${LEAST_PAIRS} are needed`;
   if (!correct) return `corrected: n/a, as the errors of ${number} do not rise with what is predicted of them`;
   const within = factor === null ? '' : `, two thirds of them within a factor of ${factor.toFixed(2)}`;
   const order = correlation ? `; rank correlation with what is predicted ${correlationWords(correlation)}` : '';

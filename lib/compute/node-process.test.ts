@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { findTensorflow } from './engines/tensorflow.ts';
 import { type ComputeProcess, type ComputeProcessOptions, hugePages, startComputeProcess } from './node-process.ts';
 
@@ -70,6 +70,8 @@ describe('a compute process', () => {
 
   it('asks for huge pages, beside the tunables that are set and not against them', async () => {
     const entry = await answering('process.env.GLIBC_TUNABLES');
+    vi.stubEnv('GLIBC_TUNABLES', undefined);
+    onTestFinished(() => void vi.unstubAllEnvs());
     const { client } = started({ entry });
     expect(await client.call('verifyEngine', {})).toContain('glibc.malloc.hugetlb=1');
     expect(hugePages({})).toEqual({ GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1' });

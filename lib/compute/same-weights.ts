@@ -1,6 +1,7 @@
 /**
- * States that are found again come from the weights that are there now, or they are thrown away and that is told. A few bytes of
- * every matrix are compared, and size and time of each file: a change of a part of a matrix, or of a vector, leaves the former alone.
+ * States that are found again come from the weights that are there now, or that is told. A few bytes of every matrix are compared,
+ * and size and version of each file: a change of a part of a matrix, or of a vector, leaves the former alone. Where the bytes differ
+ * the states are thrown away. Where only a file's time does, they stay, as a copy has another time too.
  */
 import { weightsDigest } from '../core/checkpoint/index.ts';
 import { ContiguaError } from '../core/errors.ts';
@@ -11,7 +12,9 @@ const KEY = 'weights';
 /** Not in stores of earlier versions. */
 const FILES_KEY = 'weights-files';
 
-/** Rejects with `source-changed` once; the store is empty then, and the next one begins in it. */
+type StoredFile = readonly [path: string, sizeBytes: number, version: string | null];
+
+/** Rejects with `source-changed` once; whoever goes on then begins in an empty store, or with the states that stayed. */
 export async function checkSameWeights(
   store: StateStore,
   { checkpoint, summary }: Pick<OpenModel, 'checkpoint' | 'summary'>,
@@ -19,28 +22,36 @@ export async function checkSameWeights(
 ): Promise<void> {
   const present = await weightsDigest(checkpoint);
   const stored = await jsonPiece<string>(store, KEY);
-  const files = checkpoint.files.map(({ path, sizeBytes, version = null }) => [path, sizeBytes, version]);
-  const storedFiles = await jsonPiece<typeof files>(store, FILES_KEY);
+  const files = checkpoint.files.map(({ path, sizeBytes, version = null }): StoredFile => [path, sizeBytes, version]);
+  const storedFiles = await jsonPiece<readonly StoredFile[]>(store, FILES_KEY);
   const areSame = storedFiles === null || JSON.stringify(storedFiles) === JSON.stringify(files);
   if (stored === present && areSame) {
     if (!storedFiles) await putJson(store, FILES_KEY, files);
     return;
   }
-  if (stored !== null) await store.clear();
+  const staysOf = stored === present && storedFiles !== null ? copiedFile(storedFiles, files) : null;
+  if (stored !== null && staysOf === null) await store.clear();
   await putJson(store, KEY, present);
   await putJson(store, FILES_KEY, files);
   if (stored === null) return;
-  const written = stored === present ? changedFile(storedFiles!, files) : null;
+  const again = task === 'analysis' ? 'Analyse' : 'Capture';
+  if (staysOf !== null) {
+    throw new ContiguaError('source-changed', `A file of weights was written since this ${task} was interrupted`, {
+      file: staysOf,
+      found: 'another time of change, and the same size and bytes where they are compared',
+      expected: `the file that the ${task} began with`,
+      hint: `What was stored is kept. ${again} again to go on with it, if the file is a copy. If its weights were edited, take other settings, such as another seed: they begin anew.`,
+    });
+  }
   throw new ContiguaError('source-changed', `The weights changed since this ${task} was interrupted`, {
     file: summary.name,
-    ...(written === null ? {} : { found: `${written} was written since` }),
-    hint: `What was stored of it is removed. ${task === 'analysis' ? 'Analyse' : 'Capture'} again to measure the changed model from the beginning, or open the model that the ${task} began with.`,
+    hint: `What was stored of it is removed. ${again} again to measure the changed model from the beginning, or open the model that the ${task} began with.`,
   });
 }
 
-/** The first that is not as it was. */
-function changedFile(before: readonly unknown[], now: readonly (readonly unknown[])[]): string {
-  const known = new Set(before.map((file) => JSON.stringify(file)));
-  const [path] = now.find((file) => !known.has(JSON.stringify(file))) ?? ['a file'];
-  return String(path);
+/** The first with another version, where names and sizes are as they were; null otherwise. */
+function copiedFile(before: readonly StoredFile[], now: readonly StoredFile[]): string | null {
+  const isRenamed = now.some(([path, size], i) => before[i]?.[0] !== path || before[i]?.[1] !== size);
+  if (isRenamed || before.length !== now.length) return null;
+  return now.find(([, , version], i) => before[i]?.[2] !== version)?.[0] ?? null;
 }

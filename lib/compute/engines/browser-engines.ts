@@ -4,7 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { ContiguaError } from '../../core/errors.ts';
-import { selfCheck } from '../../core/model/index.ts';
+import { SELF_CHECK_VERSION, selfCheck } from '../../core/model/index.ts';
 import { PRODUCT_VERSION } from '../../core/plan/product-version.ts';
 import { type EngineCandidate, registerFastWasmKernels } from '../../core/tensor/index.ts';
 import { CPU_CANDIDATE, startCpu } from './cpu.ts';
@@ -26,7 +26,7 @@ export function browserEngines(): EngineHost {
     check: keptChecks(
       () => selfCheck({ untilWrong: true }),
       browserChecks(),
-      `${navigator.userAgent}, Contigua ${PRODUCT_VERSION}`,
+      `${navigator.userAgent}, Contigua ${PRODUCT_VERSION}, check ${SELF_CHECK_VERSION}`,
     ),
     async probe(threads) {
       return [await webgpuCandidate(navigator.gpu), webglCandidate(), wasmCandidate(threads), CPU_CANDIDATE];

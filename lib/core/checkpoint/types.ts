@@ -10,7 +10,7 @@ export interface NamedBlob {
 }
 export interface BlobLike {
   readonly size: number;
-  /** Changes with the content, as far as the place of the file tells: a time of modification, or an ETag. */
+  /** Of local and picked files: when they were changed last. Remote files are watched by their ETag while they are open. */
   readonly version?: string | undefined;
   slice(start?: number, end?: number): BlobLike;
   arrayBuffer(): Promise<ArrayBuffer>;

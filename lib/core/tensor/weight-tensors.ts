@@ -61,8 +61,8 @@ export function weightTensor(
 }
 
 /**
- * The largest difference between a bfloat16 number and what the engine in use makes of it, over all finite ones as a matrix:
- * absolute up to 1, relative above. Subnormal numbers may become zero.
+ * The largest difference between a bfloat16 number and what the engine in use makes of it, over all finite ones, as a vector and
+ * as a matrix: absolute up to 1, relative above. Subnormal numbers may become zero.
  */
 export async function storedWeightsError(): Promise<number> {
   const codes = Uint16Array.from({ length: 2 ** 16 }, (_, code) => code).filter((code) => (code & 0x7f80) !== 0x7f80);
@@ -70,17 +70,20 @@ export async function storedWeightsError(): Promise<number> {
   decodeWords(codes, 'BF16', words);
   const expected = new Float32Array(words.buffer);
   const [rows, columns] = [codes.length / 2 ** 8, 2 ** 8];
-  const bytes = new Uint8Array(codes.buffer);
-  const { tensor } = weightTensor({ dtype: 'BF16', bytes }, [rows, columns], { checks: false });
-  try {
-    const values = await tensor.data();
-    return expected.reduce((worst, value, i) => {
-      const found = values[(i % columns) * rows + Math.floor(i / columns)] ?? Number.NaN;
-      return Math.max(worst, Math.abs(found - value) / Math.max(1, Math.abs(value)));
-    }, 0);
-  } finally {
-    tensor.dispose();
-  }
+  const transposed = (i: number) => (i % columns) * rows + Math.floor(i / columns);
+  const errorOf = async (shape: readonly number[], placeOf: (i: number) => number): Promise<number> => {
+    const { tensor } = weightTensor({ dtype: 'BF16', bytes: new Uint8Array(codes.buffer) }, shape, { checks: false });
+    try {
+      const values = await tensor.data();
+      return expected.reduce((worst, value, i) => {
+        const found = values[placeOf(i)] ?? Number.NaN;
+        return Math.max(worst, Math.abs(found - value) / Math.max(1, Math.abs(value)));
+      }, 0);
+    } finally {
+      tensor.dispose();
+    }
+  };
+  return Math.max(await errorOf([codes.length], (i) => i), await errorOf([rows, columns], transposed));
 }
 
 /** The same of decoded values. */
