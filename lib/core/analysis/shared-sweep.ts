@@ -22,7 +22,7 @@ import { kernelOf, sumsOf } from './sample-kernels.ts';
 
 /**
  * Of the norm of the fitted rows, so much may two sets differ and be one: what float32 leaves of a product of thousands of terms. CKA
- * of surrogates of trained models was off by no more with it than with every row advanced by itself.
+ * of surrogates of a trained model was off from float64 by as much with it as with every row advanced by itself (docs/measurements.md).
  */
 const SAME = 1e-6;
 
