@@ -75,30 +75,31 @@ export async function captureTrace(
     calibration: { name: TRACE_FILES.calibration, digits },
   };
   const store = states && (await openStore(files, states, await keyOf(request, rows), model, engine));
-  const boundary =
-    around.length > 0 ? await BoundaryCapture.open(files, saveTo, around, transformer, calibration, store) : null;
-  const total = config.numBlocks;
-  const onBlock = (index: number) => {
-    if (index >= 0) onProgress({ stage: 'capture', done: index + 1, total });
-  };
-  const options = { signal, whole: boundary?.whole, engineBytes: limits?.engineBytes };
-  const captured = store
-    ? storedStates(transformer, calibration, store, boundary, options, onBlock)
-    : toldStates(captureStates(transformer, calibration, { ...options, engineBytes: undefined }), onBlock);
-  const parts = traceParts(
-    {
-      ...about,
-      rows: calibration.rows,
-      tokens: capturedTokens(calibration, transformer),
-      groups: calibration.groups,
-      levels: calibration.levels,
-      // Inputs are samples as they are: nothing tells which pass of guidance they were.
-      sampling: { seed: calibration.facts.seed ?? 0, rows, passes: 'conditional' },
-      versions: { writer: 'contigua capture', contigua: PRODUCT_VERSION, engine: engine.name },
-    },
-    captured,
-  );
+  let boundary: BoundaryCapture | null = null;
   try {
+    boundary =
+      around.length > 0 ? await BoundaryCapture.open(files, saveTo, around, transformer, calibration, store) : null;
+    const total = config.numBlocks;
+    const onBlock = (index: number) => {
+      if (index >= 0) onProgress({ stage: 'capture', done: index + 1, total });
+    };
+    const options = { signal, whole: boundary?.whole, engineBytes: limits?.engineBytes };
+    const captured = store
+      ? storedStates(transformer, calibration, store, boundary, options, onBlock)
+      : toldStates(captureStates(transformer, calibration, { ...options, engineBytes: undefined }), onBlock);
+    const parts = traceParts(
+      {
+        ...about,
+        rows: calibration.rows,
+        tokens: capturedTokens(calibration, transformer),
+        groups: calibration.groups,
+        levels: calibration.levels,
+        // Inputs are samples as they are: nothing tells which pass of guidance they were.
+        sampling: { seed: calibration.facts.seed ?? 0, rows, passes: 'conditional' },
+        versions: { writer: 'contigua capture', contigua: PRODUCT_VERSION, engine: engine.name },
+      },
+      captured,
+    );
     const trace = await files.saveFile(urlOf(TRACE_FILES.trace), parts);
     const boundaries = (await boundary?.save(files, urlOf(TRACE_FILES.boundaries), about)) ?? null;
     await store?.clear();
