@@ -106,8 +106,10 @@ function withDamage(display: ProgressDisplay): (progress: Progress<AnalysisParti
     const { partial } = progress;
     if (partial?.kind !== 'damage') return;
     const { first, last, by } = partial.edit;
+    const error =
+      partial.outputError === null ? 'the output overflows' : `${percentText(partial.outputError)} output error`;
     display.end();
-    tell(`damage of [${first}, ${last}]: ${percentText(partial.outputError)} output error, ${DONE_WITH[by] ?? by}`);
+    tell(`damage of [${first}, ${last}]: ${error}, ${DONE_WITH[by] ?? by}`);
   };
 }
 
