@@ -3,7 +3,7 @@
  * predictions is fitted to them, the same as on the page.
  */
 import { LEAST_PAIRS } from '../lib/core/detection/index.ts';
-import { type EditSet, editKey, editSetOf, formatEditParam } from '../lib/core/edit/index.ts';
+import { type EditSet, editKey, editSetOf } from '../lib/core/edit/index.ts';
 import { ContiguaError } from '../lib/core/errors.ts';
 import type { ModelSummary } from '../lib/core/folder/model-summary.ts';
 import { MAX_JSON_BYTES } from '../lib/core/json-text.ts';
@@ -11,6 +11,7 @@ import { editableModel, parseModelConfig } from '../lib/core/model/config-index.
 import { assertPlanFits, type Plan, parsePlan } from '../lib/core/plan/index.ts';
 import {
   type ChoiceScales,
+  choiceKey,
   fitMeasured,
   type MeasuredPlan,
   measuredPlanOf,
@@ -85,9 +86,6 @@ export function learnFrom(
   const known = [...plans.values()];
   return { plans: known, fit: fitMeasured(scales, known), again };
 }
-
-/** The same for the same choice, whatever its plan says besides. */
-export const choiceKey = (edits: EditSet): string => formatEditParam(edits, 'nothing');
 
 function unpredicted(edit: EditSet[number] | null, file: string): ContiguaError {
   return new ContiguaError('plan-invalid', 'Nothing is predicted of an edit of the measured plan', {

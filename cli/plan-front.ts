@@ -1,9 +1,9 @@
 /** `contigua plan --budget --front`: all plans that no other one beats, and those that were measured, as a table or for programs. */
 import { compareEdits, type EditSet, formatEditParam, type RunReplacement, runsOf } from '../lib/core/edit/index.ts';
 import { removedCount } from '../lib/core/interval/index.ts';
-import { amountWords, type Budget, type BudgetPlanner, type PlanPoint } from '../lib/core/planner/index.ts';
+import { amountWords, type Budget, type BudgetPlanner, choiceKey, type PlanPoint } from '../lib/core/planner/index.ts';
 import { rangedDamage } from './damage-words.ts';
-import { choiceKey, type KnownPlan, type Learnt } from './measured-plans.ts';
+import type { KnownPlan, Learnt } from './measured-plans.ts';
 import { percentText } from './percent-text.ts';
 
 export interface Front {

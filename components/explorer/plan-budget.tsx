@@ -6,13 +6,13 @@ import { Button } from '@/components/ui/button';
 import { Select } from '@/components/ui/select';
 import { Switch } from '@/components/ui/switch';
 import { removedCount } from '@/lib/core/interval/index.ts';
-import { amountWords, BUDGET_DTYPES, type BudgetDtype, takesDtype } from '@/lib/core/planner/index.ts';
+import { amountWords, BUDGET_DTYPES, type BudgetDtype, choiceKey, takesDtype } from '@/lib/core/planner/index.ts';
 import { choiceWords } from '@/lib/page/explorer/edit-words.ts';
 import { pageEdits } from '@/lib/page/explorer/edits.ts';
 import { editsOfPlan } from '@/lib/page/explorer/plan-subject.ts';
 import { plannerStore, setBudgetKind } from '@/lib/page/explorer/planner.ts';
 import { choose, gestureName } from '@/lib/page/explorer/selection.ts';
-import { choiceKey, type PointScales, predictionWords } from './plan-points';
+import { type PointScales, predictionWords } from './plan-points';
 import { useSelection } from './use-model';
 import type { Planned } from './use-planned';
 

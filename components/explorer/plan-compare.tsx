@@ -9,7 +9,7 @@ import { runsOf, sameEdit } from '@/lib/core/edit/index.ts';
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import { removedCount } from '@/lib/core/interval/index.ts';
 import { tokensOf } from '@/lib/core/plan/index.ts';
-import { amountWords, costScales, type WidthOffer } from '@/lib/core/planner/index.ts';
+import { amountWords, choiceKey, costScales, type WidthOffer } from '@/lib/core/planner/index.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
 import { countedRangeWords, countedWords, shareRangeWords } from '@/lib/page/browser/confidence-words.ts';
 import { engineWords } from '@/lib/page/browser/engine-words.ts';
@@ -21,7 +21,7 @@ import type { MeasuredChoice } from '@/lib/page/explorer/measured-choice.ts';
 import { timedChoice } from '@/lib/page/explorer/quiet-measurements.ts';
 import { type TimedForward, timeChangeWords, timesOf, timeWords, timingStore } from '@/lib/page/explorer/timing.ts';
 import { ComparePictures } from './compare-pictures';
-import { choiceKey, damageWords, type PointScales, pointScales } from './plan-points';
+import { damageWords, type PointScales, pointScales } from './plan-points';
 import { useAnalysed } from './use-analysis';
 
 interface PlanCompareProps {

@@ -3,7 +3,7 @@
  * was measured is one point, a measured one. Pure.
  */
 import type { ParetoPoint, ParetoQuality } from '@/components/charts';
-import { type EditSet, formatEditParam, runsOf } from '@/lib/core/edit/index.ts';
+import { runsOf } from '@/lib/core/edit/index.ts';
 import { removedCount } from '@/lib/core/interval/index.ts';
 import type { PlannedModel } from '@/lib/core/plan/index.ts';
 import {
@@ -11,6 +11,7 @@ import {
   type ChoiceScaleRequest,
   type ChoiceScales,
   type CostScale,
+  choiceKey,
   choiceScales,
   type Prediction,
   type PredictionFit,
@@ -50,8 +51,6 @@ export const pointScales = ({ fit, ...request }: ScaleRequest): PointScales => (
   prediction: request.prediction,
   fit,
 });
-
-export const choiceKey = (edits: EditSet): string => formatEditParam(edits, 'nothing');
 
 /** Facts only where all captions were drawn: the others' count still moves. */
 export function planPoints(

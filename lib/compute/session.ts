@@ -64,6 +64,13 @@ export interface OpenTrace {
 /** Checkpoints up to this size are read whole when they are opened. */
 export const READ_WHOLE_BYTES = 128 * 2 ** 20;
 
+/** One of them. */
+interface Replacement {
+  readonly opened?: OpenModel | null;
+  readonly traced?: OpenTrace | null;
+  readonly bare?: ModelSummary | null;
+}
+
 export class Session {
   private report: EngineReport | null = null;
   private opened: OpenModel | null = null;
@@ -114,33 +121,28 @@ export class Session {
       transformer?.dispose();
       throw new ContiguaError('cancelled', 'Stopped');
     }
-    this.release();
-    await this.closeStore();
-    await this.forgetFitted();
-    this.opened = model;
-    this.traced = null;
-    this.bare = null;
+    await this.replaceBy({ opened: model });
     this.running = transformer;
   }
 
   /** In place of a model. */
   async setTrace(traced: OpenTrace): Promise<void> {
-    this.release();
-    await this.closeStore();
-    await this.forgetFitted();
-    this.opened = null;
-    this.traced = traced;
-    this.bare = null;
+    await this.replaceBy({ traced });
   }
 
   /** In place of a model: one of which config.json alone is here. */
   async setConfigAlone(summary: ModelSummary): Promise<void> {
+    await this.replaceBy({ bare: summary });
+  }
+
+  /** Lets go of what was open and of what was made of it. */
+  private async replaceBy({ opened = null, traced = null, bare = null }: Replacement): Promise<void> {
     this.release();
     await this.closeStore();
     await this.forgetFitted();
-    this.opened = null;
-    this.traced = null;
-    this.bare = summary;
+    this.opened = opened;
+    this.traced = traced;
+    this.bare = bare;
   }
 
   get trace(): OpenTrace {

@@ -2,7 +2,7 @@
  * Cost and predicted damage of any choice of edits, of the planner's or not: plans that were measured are told in the same figures as
  * those that are planned. The page's chart and `contigua plan --measured` ask it.
  */
-import { type EditSet, editKey, modulationEdit, runsOf, type WidthEdit } from '../edit/index.ts';
+import { type EditSet, editKey, formatEditParam, modulationEdit, runsOf, type WidthEdit } from '../edit/index.ts';
 import { editedModel, parseModelConfig } from '../model/config-index.ts';
 import type { CostedModel } from '../plan/index.ts';
 import type { Bounds } from '../report/index.ts';
@@ -32,6 +32,9 @@ export interface ChoiceScales {
   /** The first edit that has none; null where all have. */
   unpredicted(edits: EditSet): EditSet[number] | null;
 }
+
+/** The same for the same choice, whatever else is known of it. */
+export const choiceKey = (edits: EditSet): string => formatEditParam(edits, 'nothing');
 
 export function choiceScales({ model, scale, prediction, offers = [] }: ChoiceScaleRequest): ChoiceScales {
   const byKey = new Map(offers.map((offer) => [editKey(offer.edit), offer]));

@@ -22,7 +22,13 @@ export {
   planScales,
 } from './budget-planner.ts';
 export type { Choice, Problem, Span, Whole } from './candidates.ts';
-export { type ChoiceScaleRequest, type ChoiceScales, choiceScales, type PredictedChoice } from './choice-scales.ts';
+export {
+  type ChoiceScaleRequest,
+  type ChoiceScales,
+  choiceKey,
+  choiceScales,
+  type PredictedChoice,
+} from './choice-scales.ts';
 export { type BudgetedModel, type CostScale, costScale, costScales } from './edit-costs.ts';
 export { fitMeasured, type MeasuredPlan, measuredPlanOf } from './measured-plans.ts';
 export { whyNotUnder } from './plan-problem.ts';
