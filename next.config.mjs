@@ -3,7 +3,8 @@
  * other hosts. The page's own content security policy carries a nonce and is set in proxy.ts; scripts of workers get
  * theirs here, since a worker obeys the policy of its own file.
  */
-import { PHASE_PRODUCTION_SERVER } from 'next/constants.js';
+import { PHASE_PRODUCTION_BUILD, PHASE_PRODUCTION_SERVER } from 'next/constants.js';
+import { engineBuild } from './scripts/engine-build.mjs';
 import { copyEngineFiles } from './scripts/engine-files.mjs';
 
 const ISOLATION = [
@@ -29,6 +30,8 @@ export default async function config(phase) {
   return {
     poweredByHeader: false,
     reactStrictMode: true,
+    // Checked engines are remembered under it (lib/compute/engines/kept-checks.ts); while sources change, none is.
+    env: { CONTIGUA_ENGINE_BUILD: phase === PHASE_PRODUCTION_BUILD ? await engineBuild() : '' },
     // `npm test` checks the types of everything, tests and tools included; the build need not do it again.
     typescript: { ignoreBuildErrors: true },
     // The optimizer fetches what an address names, past the guards of the API; no page uses it.

@@ -4,6 +4,7 @@
  * correct and slow, so they hold only the small cases in their folders.
  */
 import { defineConfig } from '@playwright/test';
+import { CHECKED_ENGINE } from './checked-engine.ts';
 
 const port = process.env.E2E_PORT;
 const baseURL = process.env.E2E_BASE_URL ?? `http://127.0.0.1:${port}`;
@@ -17,7 +18,9 @@ const quiet = [
 ];
 
 const SERVER = /\/(door|families|flux-sample|narrow-run|run-tabs|runs|runs-trouble|supervision)\.e2e\.ts$/;
-const wasm = { launchOptions: { executablePath: process.env.E2E_CHROMIUM, args: quiet } };
+const unchecked = { launchOptions: { executablePath: process.env.E2E_CHROMIUM, args: quiet } };
+/** As at a second visit: the browser remembers that the engine passed its check, a third of what a first load takes. */
+const wasm = { ...unchecked, storageState: CHECKED_ENGINE };
 
 export default defineConfig({
   testDir: '.',
@@ -39,9 +42,15 @@ export default defineConfig({
     contextOptions: { reducedMotion: 'reduce' },
   },
   projects: [
+    { name: 'first visit', testMatch: /first-visit\.setup\.ts$/, use: unchecked },
     // Its longest files come first, beside the short ones of the other.
-    { name: 'server', testMatch: SERVER, workers: 1, use: wasm },
-    { name: 'wasm', testIgnore: [/e2e\/(webgpu|webgl)\//, SERVER], use: wasm },
+    { name: 'server', dependencies: ['first visit'], testMatch: SERVER, workers: 1, use: wasm },
+    {
+      name: 'wasm',
+      dependencies: ['first visit'],
+      testIgnore: [/e2e\/(webgpu|webgl)\//, SERVER],
+      use: wasm,
+    },
     {
       name: 'webgpu',
       testMatch: /e2e\/webgpu\/.*\.e2e\.ts/,

@@ -3,8 +3,9 @@ import { useStore } from 'zustand';
 import { Button } from '@/components/ui/button';
 import type { EngineCandidate } from '@/lib/core/tensor/engine.ts';
 import { engineWords } from '@/lib/page/browser/engine-words.ts';
+import { momentWords } from '@/lib/page/browser/number-words.ts';
 import { busyStore, isAnalysing } from '@/lib/page/explorer/compute.ts';
-import { type EngineCheck, engineStore, silenceWords } from '@/lib/page/explorer/engine.ts';
+import { type EngineCheck, engineStore, silenceWords, verifyEngine } from '@/lib/page/explorer/engine.ts';
 import { restartEngine, switchEngine } from '@/lib/page/explorer/start-and-switch.ts';
 
 export function EngineDetails() {
@@ -40,11 +41,18 @@ export function EngineDetails() {
           <Button small onClick={() => void restartEngine()}>
             Restart engine
           </Button>
-        ) : wanted !== 'auto' ? (
-          <Button small disabled={fixed} onClick={() => void switchEngine('auto')}>
-            Choose for me
-          </Button>
-        ) : null}
+        ) : (
+          <div className="flex shrink-0 gap-2">
+            <Button small disabled={fixed || check === 'running'} onClick={() => void verifyEngine({ again: true })}>
+              Check again
+            </Button>
+            {wanted === 'auto' ? null : (
+              <Button small disabled={fixed} onClick={() => void switchEngine('auto')}>
+                Choose for me
+              </Button>
+            )}
+          </div>
+        )}
       </div>
     </>
   );
@@ -87,5 +95,6 @@ function checkWords(check: EngineCheck): string {
   if (check === null) return 'Not yet checked against the reference.';
   if (check === 'running') return 'Checking against the reference…';
   const verdict = check.maxAbsError <= check.tolerance ? 'Checked against the reference' : 'Fails the reference check';
-  return `${verdict}: max error ${check.maxAbsError.toExponential(1)} (tolerance ${check.tolerance.toExponential(0)}).`;
+  const when = check.keptFromMs === null ? '' : ` on ${momentWords(check.keptFromMs)}`;
+  return `${verdict}${when}: max error ${check.maxAbsError.toExponential(1)} (tolerance ${check.tolerance.toExponential(0)}).`;
 }

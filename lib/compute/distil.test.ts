@@ -162,7 +162,8 @@ test('a student of another teacher is refused', async () => {
 
 test('training is refused on WebGL, by name', async () => {
   const report = { name: 'webgl', device: 'a processor', threads: null, why: '', candidates: [] } as const;
-  const engines = { start: async () => report, isLost: () => false, onLost: () => {} };
+  const check = async () => ({ maxAbsError: 0, tolerance: 1, keptFromMs: null });
+  const engines = { start: async () => report, check, isLost: () => false, onLost: () => {} };
   const { startEngine, distil: train, fineTune: tune } = createTasks({ engines, files: nodeFiles });
   await startEngine({ wanted: 'webgl' }, context);
   const refusal = { code: 'engine-unavailable', message: expect.stringMatching(/webgl computes no training.*wasm/) };

@@ -22,7 +22,6 @@ import type { EditWithFile } from '../core/edited-model/open-edits.ts';
 import type { StudentEdit } from '../core/edited-model/students.ts';
 import type { ErrorCode, ErrorDetails } from '../core/errors.ts';
 import type { ModelSummary } from '../core/folder/model-summary.ts';
-import type { SelfCheck } from '../core/model/self-check.ts';
 import type { FoundModulations, ModulationRequest } from '../core/modulation/request.ts';
 import type { Interval } from '../core/quantile.ts';
 import type { AnalysisReport, EditDamage, PartDamage, SplitRule, WidthDamage } from '../core/report/report.ts';
@@ -30,6 +29,7 @@ import type { DistilProgress, DistilResult, NarrowResult, SavedFile, StepPoint }
 import type { DistilSettings, FineTuneSettings } from '../core/run/settings.ts';
 import type { EngineReport, WantedEngine } from '../core/tensor/engine.ts';
 import type { FittedWidthEdit } from '../core/width/map-fitter.ts';
+import type { EngineCheck } from './engines/kept-checks.ts';
 
 /** A file the worker opens itself by URL (`file:` in Node, `http(s):` with byte ranges): file-backed Node Blobs cannot be cloned. */
 export interface LinkedFile {
@@ -124,7 +124,7 @@ export interface CapturedFiles {
 export interface Tasks {
   startEngine: { input: { wanted: WantedEngine; threads?: number }; result: EngineReport; partial: never };
   /** Runs every family's golden cases on the engine in use; the largest difference is shown. */
-  verifyEngine: { input: Record<never, never>; result: SelfCheck; partial: never };
+  verifyEngine: { input: { again?: boolean }; result: EngineCheck; partial: never };
   /** A trace may be named in place of a model. */
   openModel: { input: { source: ModelSource }; result: ModelSummary; partial: never };
   /** `limits` are those of an estimate. */

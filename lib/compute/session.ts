@@ -26,6 +26,7 @@ import type { EngineReport, WantedEngine } from '../core/tensor/index.ts';
 import type { Trace } from '../core/trace/index.ts';
 import { type FittedWidthEdit, fitWidth, type MapStore, removeMap } from '../core/width/index.ts';
 import type { EngineHost } from './engines/engine-host.ts';
+import type { EngineCheck } from './engines/kept-checks.ts';
 import { FittingRoom, type RoomPlace } from './fitting-room.ts';
 
 /**
@@ -93,6 +94,12 @@ export class Session {
       this.report = null;
     });
     return this.report;
+  }
+
+  /** What the golden cases give on the engine in use. Throws `engine-lost` and `not-ready`. */
+  async checkEngine(again?: boolean): Promise<EngineCheck> {
+    void this.engine;
+    return await this.engines.check(again);
   }
 
   get engine(): EngineReport {

@@ -6,7 +6,6 @@
 import type { MemoryMeter } from '../core/analysis/index.ts';
 import { configAlone } from '../core/folder/config-alone.ts';
 import { openModel } from '../core/folder/open-model.ts';
-import { selfCheck } from '../core/model/index.ts';
 import type { EngineName } from '../core/tensor/index.ts';
 import { openTrace, traceIn, traceSummary } from '../core/trace/index.ts';
 import { AnalysisSources } from './analysis-sources.ts';
@@ -37,10 +36,7 @@ export function createTasks({ engines, files, memory = () => null }: TaskHost): 
   return {
     startEngine: ({ wanted, threads }) => session.startEngine(wanted, threads),
 
-    async verifyEngine() {
-      void session.engine;
-      return await selfCheck();
-    },
+    verifyEngine: ({ again }) => session.checkEngine(again),
 
     async openModel({ source }, { signal, onProgress }) {
       onProgress({ stage: 'read', done: 0, total: 1 });

@@ -4,8 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { ContiguaError } from '../../core/errors.ts';
-import { SELF_CHECK_VERSION, selfCheck } from '../../core/model/index.ts';
-import { PRODUCT_VERSION } from '../../core/plan/product-version.ts';
+import { selfCheck } from '../../core/model/index.ts';
 import { type EngineCandidate, registerFastWasmKernels } from '../../core/tensor/index.ts';
 import { CPU_CANDIDATE, startCpu } from './cpu.ts';
 import { createEngineHost, type EngineHost, freshBackend, type Started, withDeadline } from './engine-host.ts';
@@ -21,13 +20,12 @@ const THREADS_DEADLINE_MS = 15_000;
 /** The backend's own upper bound. */
 const MAX_THREADS = 8;
 
+/** Of the code that computes (next.config.mjs); none while that code is being edited. */
+const BUILD = process.env.CONTIGUA_ENGINE_BUILD;
+
 export function browserEngines(): EngineHost {
   return createEngineHost({
-    check: keptChecks(
-      () => selfCheck({ untilWrong: true }),
-      browserChecks(),
-      `${navigator.userAgent}, Contigua ${PRODUCT_VERSION}, check ${SELF_CHECK_VERSION}`,
-    ),
+    check: keptChecks(selfCheck, BUILD ? browserChecks() : null, `${navigator.userAgent}, build ${BUILD}`),
     async probe(threads) {
       return [await webgpuCandidate(navigator.gpu), webglCandidate(), wasmCandidate(threads), CPU_CANDIDATE];
     },

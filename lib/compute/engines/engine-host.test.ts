@@ -5,7 +5,7 @@ import { createEngineHost, type HostEngines } from './engine-host.ts';
 const offered = { available: true, device: 'd', reason: 'Good.', preferred: true } as const;
 const webgl: EngineCandidate = { ...offered, name: 'webgl', checkFirst: true };
 const wasm: EngineCandidate = { ...offered, name: 'wasm', reason: 'Everywhere.' };
-const passing = { maxAbsError: 1e-5, tolerance: 2e-4 };
+const passing = { maxAbsError: 1e-5, tolerance: 2e-4, keptFromMs: null };
 
 /** A host of WebGL and WASM that keeps what was started, in order. */
 function host(engines: Partial<HostEngines>) {

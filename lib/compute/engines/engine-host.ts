@@ -4,7 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { ContiguaError } from '../../core/errors.ts';
-import { type SelfCheck, selfCheck } from '../../core/model/index.ts';
+import { selfCheck } from '../../core/model/index.ts';
 import {
   chooseEngine,
   type EngineCandidate,
@@ -12,6 +12,7 @@ import {
   type EngineReport,
   type WantedEngine,
 } from '../../core/tensor/index.ts';
+import { type CheckEngine, type EngineCheck, keptChecks } from './kept-checks.ts';
 
 export interface EngineHost {
   /**
@@ -20,6 +21,8 @@ export interface EngineHost {
    * called once the choice stands and the running engine is about to be dropped: until then a refusal changes nothing.
    */
   start(wanted: WantedEngine, threads?: number, letGo?: () => void): Promise<EngineReport>;
+  /** What the golden cases give on the running engine: of an earlier visit where that is kept, unless asked for `again`. */
+  check(again?: boolean): Promise<EngineCheck>;
   isLost(): boolean;
   onLost(listener: (reason: string) => void): void;
 }
@@ -37,20 +40,17 @@ export interface HostEngines {
   probe(threads?: number): Promise<readonly EngineCandidate[]>;
   /** Loads the backend's code, makes it TensorFlow.js' current backend and reports its loss through `lost`. */
   launch(name: EngineName, lost: (reason: string) => void, threads?: number): Promise<Started>;
-  /** Runs the golden cases on the current backend, or tells what they gave on this device. */
-  check?(device: string): Promise<SelfCheck>;
+  /** Runs the golden cases on the current backend, or tells what they gave on this engine and device. */
+  readonly check?: CheckEngine;
 }
 
-export function createEngineHost({
-  probe,
-  launch,
-  check = () => selfCheck({ untilWrong: true }),
-}: HostEngines): EngineHost {
+export function createEngineHost({ probe, launch, check = keptChecks(selfCheck, null, '') }: HostEngines): EngineHost {
   // Without its advice on the console: which engine runs, and why, is what this file reports.
   tf.enableProdMode();
   const listeners: ((reason: string) => void)[] = [];
   let lost = false;
   let generation = 0;
+  let running = '';
 
   async function start(choice: EngineReport, threads: number | undefined, checked: boolean): Promise<EngineReport> {
     const mine = ++generation;
@@ -72,9 +72,11 @@ export function createEngineHost({
       threads,
     );
     // A lost device may never answer.
-    const passed = checked ? `${await Promise.race([passing(() => check(started.device)), gone])} ` : '';
+    const engine = `${choice.name}, ${started.device}`;
+    const passed = checked ? `${await Promise.race([passing(() => check(engine)), gone])} ` : '';
     refuse = null;
     lost = false;
+    running = engine;
     const why = [choice.why, passed.trim(), started.note].filter(Boolean).join(' ');
     return { ...choice, device: started.device, threads: started.threads, why };
   }
@@ -104,13 +106,14 @@ export function createEngineHost({
         }
       }
     },
+    check: (again) => check(running, again),
     isLost: () => lost,
     onLost: (listener) => listeners.push(listener),
   };
 }
 
 /** The sentence to add for an engine that computes what the reference does; throws for one that does not. */
-async function passing(check: () => Promise<SelfCheck>): Promise<string> {
+async function passing(check: () => Promise<EngineCheck>): Promise<string> {
   const { maxAbsError, tolerance } = await check();
   const off = `off by ${maxAbsError.toExponential(1)} from the reference, at most ${tolerance.toExponential(0)} allowed`;
   if (maxAbsError <= tolerance) return `It passed the reference check: ${off}.`;

@@ -18,17 +18,41 @@ function memoryStore(): CheckStore & { readonly held: Map<string, unknown> } {
   return { held, get: async (key) => held.get(key), put: async (key, check) => void held.set(key, check) };
 }
 
-test('a device is checked once for each version of the browser, whether it passed or not', async () => {
+const kept = (result: SelfCheck, keptFromMs: number | null = null) => ({ ...result, keptFromMs });
+
+test('an engine is checked once for each build, whether it passed or not, and what is kept says since when', async () => {
   const store = memoryStore();
   for (const result of [PASSED, { ...PASSED, maxAbsError: 0.1 }]) {
     const { counts, check } = counted(result);
     const browser = `browser of ${result.maxAbsError}`;
-    for (let visit = 0; visit < 3; visit++) expect(await keptChecks(check, store, browser)('device')).toEqual(result);
+    expect(await keptChecks(check, store, browser, () => 7)('wasm')).toEqual(kept(result));
+    for (let visit = 0; visit < 2; visit++) {
+      expect(await keptChecks(check, store, browser, () => 9)('wasm')).toEqual(kept(result, 7));
+    }
     expect(counts.checks).toBe(1);
-    await keptChecks(check, store, browser)('another device');
-    await keptChecks(check, store, `${browser}, next version`)('device');
+    await keptChecks(check, store, browser)('webgl');
+    await keptChecks(check, store, `${browser}, next version`)('wasm');
     expect(counts.checks).toBe(3);
   }
+});
+
+test('a check that is asked for again runs, and takes the place of the kept one', async () => {
+  const store = memoryStore();
+  await keptChecks(counted(PASSED).check, store, 'browser', () => 1)('wasm');
+  const wrong = { ...PASSED, maxAbsError: 0.1 };
+  expect(await keptChecks(counted(wrong).check, store, 'browser', () => 2)('wasm', true)).toEqual(kept(wrong));
+  expect(await keptChecks(counted(PASSED).check, store, 'browser', () => 3)('wasm')).toEqual(kept(wrong, 2));
+});
+
+test.each([
+  ['older than a month', 31],
+  ['of a time to come', -31],
+])('a result %s counts no longer', async (_, days) => {
+  const store = memoryStore();
+  const { counts, check } = counted(PASSED);
+  await keptChecks(check, store, 'browser', () => 0)('wasm');
+  await keptChecks(check, store, 'browser', () => days * 24 * 3_600_000)('wasm');
+  expect(counts.checks).toBe(2);
 });
 
 test('a check that fails is not kept: the context may have been lost', async () => {
@@ -44,10 +68,11 @@ test.each<[string, CheckStore | null]>([
     { get: () => Promise.reject(new Error('no')), put: () => Promise.reject(new Error('no')) },
   ],
   ['holds something else', { get: async () => ({ maxAbsError: 'small' }), put: async () => {} }],
+  ['holds a result of an earlier version, without its time', { get: async () => PASSED, put: async () => {} }],
   ['is not there', null],
 ])('where the store %s, the device is checked each time', async (_, store) => {
   const { counts, check } = counted(PASSED);
   const device = keptChecks(check, store, 'browser');
-  expect([await device('d'), await device('d')]).toEqual([PASSED, PASSED]);
+  expect([await device('d'), await device('d')]).toEqual([kept(PASSED), kept(PASSED)]);
   expect(counts.checks).toBe(2);
 });

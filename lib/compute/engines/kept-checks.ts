@@ -1,34 +1,48 @@
 /**
- * Results of the golden cases on devices of this browser, so that an engine that must be checked first is checked once and not at
- * every visit. A result counts for one device, browser version and product version: a new driver may come with each.
+ * Results of the golden cases on the engines of this browser, so that an engine is checked once and not at every visit. A result
+ * counts for one engine, device, browser version and build of the product, and for a month: a new driver may change none of them.
  */
 import type { SelfCheck } from '../../core/model/index.ts';
 
 export interface CheckStore {
   get(key: string): Promise<unknown>;
-  put(key: string, check: SelfCheck): Promise<void>;
+  put(key: string, check: unknown): Promise<void>;
 }
 
-/** A store that fails costs the check again, and nothing else. */
+/** A result of the golden cases. */
+export interface EngineCheck extends SelfCheck {
+  /** When an earlier visit computed it, in ms since 1970; null where it was computed for whoever asks. */
+  readonly keptFromMs: number | null;
+}
+
+/** Gives what is kept of an engine, or runs the golden cases. `again` runs them in any case. */
+export type CheckEngine = (engine: string, again?: boolean) => Promise<EngineCheck>;
+
+const KEPT_FOR_MS = 30 * 24 * 3_600_000;
+
+/** `build` names browser and product. A store that fails, or none, costs the check again and nothing else. */
 export function keptChecks(
   check: () => Promise<SelfCheck>,
   store: CheckStore | null,
-  browser: string,
-): (device: string) => Promise<SelfCheck> {
-  return async (device) => {
-    const key = `${device}, ${browser}`;
-    const kept = await store?.get(key).catch(() => null);
-    if (isCheck(kept)) return kept;
+  build: string,
+  now: () => number = Date.now,
+): CheckEngine {
+  return async (engine, again = false) => {
+    const key = `${engine}, ${build}`;
+    const kept = again ? null : await store?.get(key).catch(() => null);
+    if (isKept(kept) && Math.abs(now() - kept.atMs) < KEPT_FOR_MS) {
+      const { maxAbsError, tolerance, atMs } = kept;
+      return { maxAbsError, tolerance, keptFromMs: atMs };
+    }
     const made = await check();
-    await store?.put(key, made).catch(() => undefined);
-    return made;
+    await store?.put(key, { ...made, atMs: now() }).catch(() => undefined);
+    return { ...made, keptFromMs: null };
   };
 }
 
-function isCheck(value: unknown): value is SelfCheck {
+function isKept(value: unknown): value is SelfCheck & { readonly atMs: number } {
   if (typeof value !== 'object' || value === null) return false;
-  const { maxAbsError, tolerance } = value as Partial<Record<keyof SelfCheck, unknown>>;
-  return typeof maxAbsError === 'number' && typeof tolerance === 'number';
+  return ['maxAbsError', 'tolerance', 'atMs'].every((name) => typeof Reflect.get(value, name) === 'number');
 }
 
 const DATABASE = 'contigua-engines';

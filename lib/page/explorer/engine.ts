@@ -44,11 +44,14 @@ export async function startEngine(wanted: WantedEngine): Promise<boolean> {
   }
 }
 
-/** Compares the engine with the golden cases of every family; a difference beyond the tolerance is an error the user sees. */
-export async function verifyEngine(): Promise<void> {
+/**
+ * Compares the engine with the golden cases of every family; a difference beyond the tolerance is an error the user sees. An earlier
+ * visit's result is taken where this browser keeps one, unless asked for `again`.
+ */
+export async function verifyEngine({ again = false } = {}): Promise<void> {
   engineStore.setState({ check: 'running' });
   try {
-    const check = await ask('verifyEngine', {});
+    const check = await ask('verifyEngine', { again });
     engineStore.setState({ check });
     if (!(check.maxAbsError <= check.tolerance)) {
       showError(

@@ -136,7 +136,8 @@ export async function restartEngine(): Promise<void> {
   if (!(await startEngine(engineStore.getState().wanted))) return;
   forgetFailures();
   const opened = modelStore.getState().summary ? await reopenModel() : await switchModel(sampleSource());
-  if (opened) await verifyEngine();
+  // What went wrong with it may have been its device.
+  if (opened) await verifyEngine({ again: true });
 }
 
 async function reopenModel(): Promise<boolean> {
