@@ -3,11 +3,13 @@
  * cases, else WASM with SIMD and, in an isolated page, threads; plain JavaScript only by name. Backends are imported when started, so an unused one is never downloaded.
  */
 import * as tf from '@tensorflow/tfjs-core';
+import { offerFloat64Helpers } from '../../core/analysis/index.ts';
 import { ContiguaError } from '../../core/errors.ts';
 import { selfCheck } from '../../core/model/index.ts';
 import { type EngineCandidate, registerFastWasmKernels } from '../../core/tensor/index.ts';
 import { CPU_CANDIDATE, startCpu } from './cpu.ts';
 import { createEngineHost, type EngineHost, freshBackend, type Started, withDeadline } from './engine-host.ts';
+import { startFloat64Helpers } from './float64-helpers.ts';
 import { browserChecks, keptChecks } from './kept-checks.ts';
 import { hasSimd } from './wasm-simd.ts';
 import { launchWebgl, webglCandidate } from './webgl.ts';
@@ -24,6 +26,7 @@ const MAX_THREADS = 8;
 const BUILD = process.env.CONTIGUA_ENGINE_BUILD;
 
 export function browserEngines(): EngineHost {
+  offerFloat64Helpers(startFloat64Helpers);
   return createEngineHost({
     check: keptChecks(selfCheck, BUILD ? browserChecks() : null, `${navigator.userAgent}, build ${BUILD}`),
     async probe(threads) {

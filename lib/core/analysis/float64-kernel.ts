@@ -30,18 +30,35 @@ export type ProductKernel = <T>(length: number, work: (workspace: Workspace) => 
 
 /** Null where this JavaScript engine compiles no WebAssembly SIMD. */
 export function wasmKernel(): ProductKernel | null {
-  if (typeof WebAssembly !== 'object') return null;
-  const bytes = moduleBytes();
-  if (!WebAssembly.validate(bytes)) return null;
-  const compiled = new WebAssembly.Module(bytes);
-  return reusing((length) => instantiate(compiled, length));
+  const compiled = productModule();
+  if (!compiled) return null;
+  return reusing((length) => {
+    const memory = new WebAssembly.Memory({ initial: pagesOf(8 * length) });
+    return { values: new Float64Array(memory.buffer), addProduct: productIn(compiled, memory) };
+  });
 }
+
+/** `shared`: of a memory that several threads share. Null where this JavaScript engine does not compile it. */
+export function productModule({ shared = false } = {}): WebAssembly.Module | null {
+  if (typeof WebAssembly !== 'object') return null;
+  const bytes = moduleBytes(shared);
+  return WebAssembly.validate(bytes) ? new WebAssembly.Module(bytes) : null;
+}
+
+export function productIn(compiled: WebAssembly.Module, memory: WebAssembly.Memory): AddProduct {
+  const { addProduct } = new WebAssembly.Instance(compiled, { '': { memory } }).exports;
+  if (typeof addProduct !== 'function') throw new Error('The module has no product');
+  return (c, strideC, a, strideA, b, strideB, n, m, k, sign) =>
+    addProduct(8 * c, 8 * strideC, 8 * a, 8 * strideA, 8 * b, 8 * strideB, n, m, 8 * k, sign);
+}
+
+export const pagesOf = (bytes: number) => Math.max(1, Math.ceil(bytes / PAGE_BYTES));
 
 /**
  * The last workspace is used again, as browsers give out few memories of WebAssembly; a much larger one than is needed goes,
  * as they never shrink.
  */
-function reusing(make: (length: number) => Workspace): ProductKernel {
+export function reusing(make: (length: number) => Workspace): ProductKernel {
   let idle: Workspace | null = null;
   return async (length, work) => {
     const held = idle?.values.length ?? 0;
@@ -55,20 +72,11 @@ function reusing(make: (length: number) => Workspace): ProductKernel {
   };
 }
 
-const PAGE_BYTES = 65_536;
+export const PAGE_BYTES = 65_536;
+/** 4 GiB. */
+const MOST_PAGES = 65_536;
 /** 16 MiB. */
 const KEPT_NUMBERS = 2 ** 21;
-
-function instantiate(compiled: WebAssembly.Module, length: number): Workspace {
-  const memory = new WebAssembly.Memory({ initial: Math.max(1, Math.ceil((8 * length) / PAGE_BYTES)) });
-  const { addProduct } = new WebAssembly.Instance(compiled, { '': { memory } }).exports;
-  if (typeof addProduct !== 'function') throw new Error('The module has no product');
-  return {
-    values: new Float64Array(memory.buffer),
-    addProduct: (c, strideC, a, strideA, b, strideB, n, m, k, sign) =>
-      addProduct(8 * c, 8 * strideC, 8 * a, 8 * strideA, 8 * b, 8 * strideB, n, m, 8 * k, sign),
-  };
-}
 
 /** The same loop in JavaScript. */
 export function plainKernel(): ProductKernel {
@@ -124,16 +132,15 @@ const LOCALS = { c: 0, strideC: 1, a: 2, strideA: 3, b: 4, strideB: 5, n: 6, m: 
 const [I, J, P, A0, A1, B0, TO] = [10, 11, 12, 13, 14, 15, 19];
 const [X0, X1, Y, SUMS] = [20, 21, 22, 23];
 
-function moduleBytes(): Uint8Array<ArrayBuffer> {
+function moduleBytes(shared: boolean): Uint8Array<ArrayBuffer> {
   const type = [0x60, ...list([...Array<number>(9).fill(I32), F64]), ...list([])];
-  const memory = [...text(''), ...text('memory'), 0x02, 0x00, 0x00];
+  const limits = shared ? [0x03, 0x00, ...number(MOST_PAGES)] : [0x00, 0x00];
+  const memory = [...text(''), ...text('memory'), 0x02, ...limits];
   const code = [
-    ...list(
-      [
-        [10, I32],
-        [11, V128],
-      ].map((local) => local),
-    ).flat(),
+    ...list([
+      [10, I32],
+      [11, V128],
+    ]).flat(),
     ...body(),
     0x0b,
   ];
