@@ -4,9 +4,10 @@
  * against float64.
  *
  *   node --import ./scripts/sources.mjs bench/large-trace.ts --out FOLDER [--python PATH] [--blocks 60] [--rows 2048] [--heads 24]
- *     [--dtype F32] [--minutes N] [--url http://127.0.0.1:3000] [--no-build]
+ *     [--dtype F32] [--tokens N] [--minutes N] [--url http://127.0.0.1:3000] [--no-build]
  *
- * FOLDER keeps the trace for the next time. After N minutes the analysis is stopped, and what it did until then is printed.
+ * FOLDER keeps the trace for the next time. `--tokens` is what the page's *Tokens / stream* is set to: the rows of a stream that are
+ * read. After N minutes the analysis is stopped, and what it did until then is printed.
  */
 import { spawnSync } from 'node:child_process';
 import { openAsBlob } from 'node:fs';
@@ -30,6 +31,7 @@ const { values } = parseArgs({
     rows: { type: 'string', default: '2048' },
     heads: { type: 'string', default: '24' },
     dtype: { type: 'string', default: 'F32' },
+    tokens: { type: 'string' },
     minutes: { type: 'string', default: '600' },
     url: { type: 'string' },
     'no-build': { type: 'boolean', default: false },
@@ -76,6 +78,12 @@ try {
   await page.getByText(`${of.rows.toLocaleString('en')} image and`).waitFor({ timeout: OPEN_MS });
   const openSeconds = (performance.now() - openedAt) / 1000;
 
+  if (values.tokens) {
+    const field = page.getByLabel('Tokens / stream', { exact: true });
+    if (!(await field.isVisible())) await page.getByText('Tokens and memory', { exact: true }).click();
+    await field.fill(values.tokens);
+    await field.press('Enter');
+  }
   const startedAt = performance.now();
   await analyse.click();
   await page.getByRole('button', { name: 'Stop', exact: true }).waitFor();
