@@ -75,6 +75,7 @@ const tasks = {
   openModel: ({ source }) => ({
     name: source.name,
     fingerprint: FAKE_FINGERPRINT,
+    width: 4,
     numBlocks: Number(FAKE_BLOCKS),
     parameters: 16_000,
     globalParameters: 16_000 - 900 * Number(FAKE_BLOCKS),
