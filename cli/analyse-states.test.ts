@@ -1,4 +1,4 @@
-/** An analysis that is stopped or killed in the terminal goes on from its folder of states. */
+/** An analysis or a capture that is stopped or killed in the terminal goes on from its folder of states. */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -67,6 +67,30 @@ it('gives the same report, to the bit, after Ctrl-C and after kill -9', async ()
   expect(await figures('resumed.json')).toEqual(await figures('whole.json'));
   const names = (await readdir(join(folder, 'states'), { recursive: true })).filter((name) => name.includes('.'));
   expect(names.filter((name) => !name.endsWith('.f32'))).toEqual([]);
+}, 600_000);
+
+it('captures the same files after kill -9', async () => {
+  // Slow enough to be killed half-way.
+  const inputs = ['--samples', '64', '--timesteps', '4'];
+  const capture = ['capture', MODEL, '--engine', 'wasm', ...inputs, '--intervals', '3-5'];
+  expect((await contiguaInside([...capture, '--out', 'captured'], folder)).code).toBe(0);
+  const kept = [...capture, '--states', 'capturing', '--out', 'captured-again'];
+  const killed = await contigua(kept, { on: /capture: \d+ of 16/, signal: 'SIGKILL' });
+  expect(killed.code).not.toBe(0);
+  const held = (await readdir(join(folder, 'capturing'), { recursive: true })).filter((name) => name.endsWith('.f32'));
+  expect(held.length).toBeGreaterThan(0);
+  // Only whole files have their names.
+  expect(existsSync(join(folder, 'captured-again/trace.safetensors'))).toBe(false);
+  const done = await contigua(kept);
+  expect(done.code, done.stderr).toBe(0);
+  const names = ['boundaries.safetensors', 'calibration.safetensors', 'trace.safetensors'];
+  expect((await readdir(join(folder, 'captured-again'))).toSorted()).toEqual(names);
+  for (const name of names) {
+    const [again, whole] = await Promise.all(
+      ['captured-again', 'captured'].map((of) => readFile(join(folder, of, name))),
+    );
+    expect(again.equals(whole), name).toBe(true);
+  }
 }, 600_000);
 
 it('goes on with narrower blocks after kill -9, to the same report', async () => {
