@@ -3,13 +3,16 @@ import type { Page } from '@playwright/test';
 import {
   blockOption,
   chosenIntervals,
+  downloadBy,
   dragBlocks,
   expect,
   expectChosen,
   open,
   panel,
+  pick,
   planLine,
   testAnalysed as test,
+  textOf,
 } from './contigua.ts';
 
 const DRAWN_MS = 60_000;
@@ -121,4 +124,27 @@ test('two plans stand side by side, with what differs between them', async ({ pa
   await expect(pictures.getByRole('button', { name: 'Draw pictures' })).toBeEnabled();
   await plans(page).getByRole('button', { name: 'Stop comparing' }).click();
   await expect(compared).toHaveCount(0);
+});
+
+test('what the terminal measured of a plan is a point of the chart once the plan is loaded', async ({ page }) => {
+  await dragBlocks(page, 11, 12);
+  const file = await downloadBy(page, () => page.getByRole('button', { name: 'Download plan', exact: true }).click());
+  const plan = JSON.parse(await textOf(file));
+  await page.getByRole('button', { name: 'Clear', exact: true }).click();
+  await expectChosen(page, []);
+  const bounds = { low: 0.1, high: 0.2 };
+  plan.choice = { estimatedError: 0.1, ...plan.choice, outputError: 0.1234, outputErrorBounds: bounds, facts: null };
+  const buffer = Buffer.from(JSON.stringify(plan));
+  await pick(page, () => page.getByRole('button', { name: 'Load plan', exact: true }).click(), {
+    name: 'measured.json',
+    mimeType: 'application/json',
+    buffer,
+  });
+  await expectChosen(page, [[11, 12]]);
+  await expect(page.getByRole('status').filter({ hasText: 'measured.json loaded' })).toContainText(
+    'Its measured output error, 12 %, is a point of Plans.',
+  );
+  const measured = points(page).and(page.getByRole('button', { name: /^11–12: .*, output error 12 % / }));
+  await expect(measured).toHaveCount(1);
+  await expect(measured).toHaveAttribute('aria-pressed', 'true');
 });
