@@ -58,6 +58,6 @@ describe('a comparison', () => {
   });
 
   it('of times is the median of the turns’ ratios, not a ratio of medians', () => {
-    expect(ratioOf([2, 40, 6], [1, 10, 3])).toBe('2 × (2 to 4)');
+    expect(ratioOf([3, 40, 6], [1, 10, 3])).toBe('3 × (2.5 to 3.5)');
   });
 });
