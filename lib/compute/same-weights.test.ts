@@ -80,3 +80,12 @@ test('a store of an earlier version, which tells no times, is taken by its bytes
     code: 'source-changed',
   });
 });
+
+test('a store that tells no version of a file takes the one that is there, and holds the next against it', async () => {
+  const store = memoryStates();
+  await checkSameWeights(store, await modelOf());
+  await checkSameWeights(store, await modelOf(undefined, 2000));
+  await expect(checkSameWeights(store, await modelOf(undefined, 3000))).rejects.toMatchObject({
+    code: 'source-changed',
+  });
+});

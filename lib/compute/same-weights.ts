@@ -24,9 +24,8 @@ export async function checkSameWeights(
   const stored = await jsonPiece<string>(store, KEY);
   const files = checkpoint.files.map(({ path, sizeBytes, version = null }): StoredFile => [path, sizeBytes, version]);
   const storedFiles = await jsonPiece<readonly StoredFile[]>(store, FILES_KEY);
-  const areSame = storedFiles === null || JSON.stringify(storedFiles) === JSON.stringify(files);
-  if (stored === present && areSame) {
-    if (!storedFiles) await putJson(store, FILES_KEY, files);
+  if (stored === present && areSameFiles(storedFiles ?? [], files)) {
+    await putJson(store, FILES_KEY, files);
     return;
   }
   const staysOf = stored === present && storedFiles !== null ? copiedFile(storedFiles, files) : null;
@@ -38,7 +37,7 @@ export async function checkSameWeights(
   if (staysOf !== null) {
     throw new ContiguaError('source-changed', `A file of weights was written since this ${task} was interrupted`, {
       file: staysOf,
-      found: 'another time of change, and the same size and bytes where they are compared',
+      found: 'another time of change or ETag, and the same size and bytes where they are compared',
       expected: `the file that the ${task} began with`,
       hint: `What was stored is kept. ${again} again to go on with it, if the file is a copy. If its weights were edited, take other settings, such as another seed: they begin anew.`,
     });
@@ -49,9 +48,18 @@ export async function checkSameWeights(
   });
 }
 
+/** `before` may be empty or tell no versions, as earlier versions of Contigua told none, or not those of files on a server. */
+function areSameFiles(before: readonly StoredFile[], now: readonly StoredFile[]): boolean {
+  if (before.length === 0) return true;
+  return before.length === now.length && now.every((file, i) => isSize(before[i], file) && isVersion(before[i], file));
+}
+
 /** The first with another version, where names and sizes are as they were; null otherwise. */
 function copiedFile(before: readonly StoredFile[], now: readonly StoredFile[]): string | null {
-  const isRenamed = now.some(([path, size], i) => before[i]?.[0] !== path || before[i]?.[1] !== size);
-  if (isRenamed || before.length !== now.length) return null;
-  return now.find(([, , version], i) => before[i]?.[2] !== version)?.[0] ?? null;
+  if (before.length !== now.length || !now.every((file, i) => isSize(before[i], file))) return null;
+  return now.find((file, i) => !isVersion(before[i], file))?.[0] ?? null;
 }
+
+const isSize = (before: StoredFile | undefined, [path, size]: StoredFile) => before?.[0] === path && before[1] === size;
+
+const isVersion = (before: StoredFile | undefined, [, , version]: StoredFile) => (before?.[2] ?? version) === version;

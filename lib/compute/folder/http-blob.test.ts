@@ -172,6 +172,16 @@ describe('a file over HTTP', () => {
     await expect(bytesOf(blob.slice(2 * MIB, 2 * MIB + 4))).rejects.toThrow(/changed on the server/);
   });
 
+  it.each([
+    [{ ETag: '"one"' }, '"one"'],
+    [{ ETag: 'W/"one"' }, '"one"'],
+    [{ 'Last-Modified': 'Wed, 21 Oct 2026 07:28:00 GMT' }, 'Wed, 21 Oct 2026 07:28:00 GMT'],
+    [{}, undefined],
+  ])('tells its version, of %j', async (headers, version) => {
+    const { url } = await serveFile(rangeAnswer(file, headers));
+    expect((await openOrFail(url)).version).toBe(version);
+  });
+
   it('tries again after a failed read', async () => {
     let failing = false;
     const { url } = await serveFile((range, response, request) => {

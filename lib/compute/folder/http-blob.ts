@@ -28,9 +28,10 @@ export interface HttpBlobOptions extends RemoteFileOptions {
 
 /** Null when the server has no such file. A file whose size is known is not asked for before it is read. */
 export async function openHttpBlob(options: HttpBlobOptions): Promise<BlobLike | null> {
-  const file = new PagedFile(new RemoteFile(options), options.host.pages);
+  const remote = new RemoteFile(options);
+  const file = new PagedFile(remote, options.host.pages);
   return (await file.open(options.sizeBytes !== undefined))
-    ? new RangeBlob((start, end) => file.read(start, end), 0, file.sizeBytes)
+    ? new RangeBlob((start, end) => file.read(start, end), 0, file.sizeBytes, remote.version)
     : null;
 }
 

@@ -66,6 +66,11 @@ export class RemoteFile {
     return version.startsWith('"') ? `${url} ${this.sizeBytes} ${version}` : null;
   }
 
+  /** `ETag` or, without one, `Last-Modified`. Undefined where the server sends neither, and of a pinned file, which cannot change. */
+  get version(): string | undefined {
+    return (this.isPinned ? null : strong(this.versions.get('') ?? null)) ?? undefined;
+  }
+
   /** Null for a file that was never there. */
   private async fetch(start: number, end: number): Promise<Uint8Array<ArrayBuffer> | null> {
     const { host, path } = this.options;
