@@ -67,7 +67,13 @@ test('a finished analysis fills every chart, and moves none', async ({ page }) =
   const charts = ['Blocks', 'Noise levels', 'Similarity of hidden states', 'Where runs break'];
   const tops = () => Promise.all(charts.map(async (title) => (await panel(page, title).boundingBox())?.y));
   const empty = await tops();
+  const measured = await watchMeasured(page);
   await analyse(page);
+  // Damage of the detected intervals came one after the other, and the report then takes its place.
+  const counts = await measured();
+  expect(counts.length).toBeGreaterThan(1);
+  expect(counts).toEqual(counts.toSorted((a, b) => a - b));
+  await expect(page.getByRole('table', { name: 'Output error, measured so far' })).toHaveCount(0);
   await page.evaluate(() => window.scrollTo(0, 0));
   expect(await tops()).toEqual(empty);
   await expect(panel(page, 'Calibration').getByText(/^Took .+ on WASM$/)).toBeVisible();
@@ -160,4 +166,23 @@ async function tensorsInWorker(page: Page): Promise<number> {
 async function tensorsAtRest(page: Page): Promise<number> {
   await expect(page.getByRole('button', { name: /^Minimise error, linear/ })).toBeVisible({ timeout: 90_000 });
   return await tensorsInWorker(page);
+}
+
+/** How many output errors the table of a running analysis has shown, each time that their number changed. */
+async function watchMeasured(page: Page): Promise<() => Promise<number[]>> {
+  const counts = await page.evaluateHandle(() => {
+    const seen: number[] = [];
+    new MutationObserver(() => {
+      const captions = [...document.querySelectorAll('caption')];
+      const table = captions
+        .find(({ textContent }) => textContent === 'Output error, measured so far')
+        ?.closest('table');
+      const count = [...(table?.querySelectorAll('td') ?? [])].filter(({ textContent }) =>
+        textContent?.includes('%'),
+      ).length;
+      if (count > 0 && seen.at(-1) !== count) seen.push(count);
+    }).observe(document.body, { subtree: true, childList: true, characterData: true });
+    return seen;
+  });
+  return () => counts.jsonValue();
 }
