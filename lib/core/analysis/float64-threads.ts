@@ -42,6 +42,8 @@ const MOST_CHUNKS = 64;
 /** Above it CLAIM, an Int32, would be negative. */
 const MOST_TURNS = 0x7fffff;
 const CHUNKS_PER_THREAD = 4;
+/** How long a helper waits for the next product without leaving its thread to anything else. */
+const BLOCKED_MS = 20;
 /** Multiplications and additions below which waking a helper takes longer than it saves; one thread makes some 4 a nanosecond. */
 const WORTH_SHARING = 4e6;
 
@@ -72,8 +74,8 @@ export function threadedKernel(
   });
 }
 
-/** A helper's part, until its memory is replaced by another: how many chunks it computed. Blocks. */
-export function helpWithProducts({ compiled, memory, boardAt }: SharedProducts): number {
+/** A helper's part, until its memory is replaced by another: how many chunks it computed. Blocks while products follow each other. */
+export async function helpWithProducts({ compiled, memory, boardAt }: SharedProducts): Promise<number> {
   const board = boardOf(memory, boardAt);
   const addProduct = productIn(compiled, memory);
   let chunks = 0;
@@ -83,8 +85,18 @@ export function helpWithProducts({ compiled, memory, boardAt }: SharedProducts):
       chunks++;
     });
     if (seen === RELEASED) return chunks;
-    Atomics.wait(board, CLAIM, seen);
+    if (Atomics.wait(board, CLAIM, seen, BLOCKED_MS) === 'timed-out') await changed(board, seen);
   }
+}
+
+/** Leaves the thread to its event loop, where the engine can: a worker that is blocked for good cannot be looked into. */
+async function changed(board: Int32Array<ArrayBufferLike>, seen: number): Promise<void> {
+  if (typeof Atomics.waitAsync !== 'function') {
+    Atomics.wait(board, CLAIM, seen);
+    return;
+  }
+  const waiting = Atomics.waitAsync(board as Int32Array<SharedArrayBuffer>, CLAIM, seen);
+  if (waiting.async) await waiting.value;
 }
 
 function boardOf(memory: WebAssembly.Memory, at: number): Int32Array<ArrayBufferLike> {
