@@ -67,13 +67,7 @@ test('a finished analysis fills every chart, and moves none', async ({ page }) =
   const charts = ['Blocks', 'Noise levels', 'Similarity of hidden states', 'Where runs break'];
   const tops = () => Promise.all(charts.map(async (title) => (await panel(page, title).boundingBox())?.y));
   const empty = await tops();
-  const measured = await watchMeasured(page);
   await analyse(page);
-  // Damage of the detected intervals came one after the other, and the report then takes its place.
-  const counts = await measured();
-  expect(counts.length).toBeGreaterThan(1);
-  expect(counts).toEqual(counts.toSorted((a, b) => a - b));
-  await expect(page.getByRole('table', { name: 'Output error, measured so far' })).toHaveCount(0);
   await page.evaluate(() => window.scrollTo(0, 0));
   expect(await tops()).toEqual(empty);
   await expect(panel(page, 'Calibration').getByText(/^Took .+ on WASM$/)).toBeVisible();
@@ -98,6 +92,11 @@ test('a finished analysis fills every chart, and moves none', async ({ page }) =
   await expect(panel(page, 'Where runs break')).toContainText(/From block 0.*Δ\(0, \d+\) = −?\d.*are one run/);
   expect(await paintedColours(page, 'image')).toBeGreaterThan(8);
   expect(await paintedColours(page, 'text')).toBeGreaterThan(8);
+
+  // Another logical core helps with the probes' float64 products.
+  const cores = await page.evaluate(() => navigator.hardwareConcurrency);
+  const names = await Promise.all(page.workers().map((worker) => worker.evaluate(() => self.name)));
+  expect(names.filter((name) => name === 'contigua-float64')).toHaveLength(Math.min(8, cores) - 1);
 });
 
 test('analysing again and again leaves no more tensors in the worker than analysing once', async ({ page }) => {
@@ -166,23 +165,4 @@ async function tensorsInWorker(page: Page): Promise<number> {
 async function tensorsAtRest(page: Page): Promise<number> {
   await expect(page.getByRole('button', { name: /^Minimise error, linear/ })).toBeVisible({ timeout: 90_000 });
   return await tensorsInWorker(page);
-}
-
-/** How many output errors the table of a running analysis has shown, each time that their number changed. */
-async function watchMeasured(page: Page): Promise<() => Promise<number[]>> {
-  const counts = await page.evaluateHandle(() => {
-    const seen: number[] = [];
-    new MutationObserver(() => {
-      const captions = [...document.querySelectorAll('caption')];
-      const table = captions
-        .find(({ textContent }) => textContent === 'Output error, measured so far')
-        ?.closest('table');
-      const count = [...(table?.querySelectorAll('td') ?? [])].filter(({ textContent }) =>
-        textContent?.includes('%'),
-      ).length;
-      if (count > 0 && seen.at(-1) !== count) seen.push(count);
-    }).observe(document.body, { subtree: true, childList: true, characterData: true });
-    return seen;
-  });
-  return () => counts.jsonValue();
 }

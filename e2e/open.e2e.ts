@@ -36,6 +36,18 @@ test('the engine in use is shown with its threads, the reason and the check agai
   expect(await page.evaluate(() => window.crossOriginIsolated)).toBe(true);
 });
 
+test('a later visit takes the kept result of the check, and runs it again when asked to', async ({ page }) => {
+  test.skip(process.env.E2E_BASE_URL !== undefined, 'A server of sources that are being edited keeps no result.');
+  await open(page);
+  await page.getByRole('button', { name: /^Engine: / }).click();
+  const about = page.getByRole('dialog', { name: 'Engine' });
+  const kept =
+    /^Checked against the reference on \d+ \w+ \d{4}, \d\d:\d\d: max error \d\.\de-\d+ \(tolerance 2e-4\)\.$/;
+  await expect(about.getByText(kept)).toBeVisible();
+  await about.getByRole('button', { name: 'Check again' }).click();
+  await expect(about.getByText(/^Checked against the reference: max error/)).toBeVisible({ timeout: 120_000 });
+});
+
 test('another engine is taken when asked for by name, and only then', async ({ page }) => {
   await open(page);
   const engine = page.getByRole('button', { name: /^Engine: / });

@@ -1,6 +1,6 @@
 /**
- * Names the code that computes in the browser: the sources of the core, of the compute worker and of its entries, and the locked
- * versions of TensorFlow.js. A result of the engine check counts for one such name.
+ * Names the code that computes in the browser: the sources of the core, of the compute worker and of its entries, the locked
+ * versions of TensorFlow.js, and what is made of its files. A result of the engine check counts for one such name.
  */
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = new URL('../', import.meta.url);
 const FOLDERS = ['lib/core/', 'lib/compute/', 'workers/'];
-const FILES = ['package-lock.json', 'next.config.mjs'];
+const FILES = ['package-lock.json', 'next.config.mjs', 'scripts/engine-files.mjs'];
 
 /** The first 16 hexadecimal characters of a SHA-256. */
 export async function engineBuild(root = ROOT) {

@@ -10,7 +10,8 @@ let root: URL;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'contigua-engine-build-'));
-  for (const path of ['lib/core/tensor', 'lib/compute/engines', 'workers', 'package-lock.json', 'next.config.mjs']) {
+  const parts = ['lib/core/tensor', 'lib/compute/engines', 'workers', 'package-lock.json', 'next.config.mjs'];
+  for (const path of [...parts, 'scripts/engine-files.mjs']) {
     await cp(new URL(`../${path}`, import.meta.url), join(folder, path), { recursive: true });
   }
   root = pathToFileURL(`${folder}/`);
@@ -28,6 +29,7 @@ test.each([
   'lib/compute/engines/webgl.ts',
   'workers/wasm-threaded.mjs',
   'package-lock.json',
+  'scripts/engine-files.mjs',
 ])('another %s makes another build', async (path) => {
   const before = await engineBuild(root);
   const file = join(folder, path);

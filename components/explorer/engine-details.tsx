@@ -5,8 +5,8 @@ import type { EngineCandidate } from '@/lib/core/tensor/engine.ts';
 import { engineWords } from '@/lib/page/browser/engine-words.ts';
 import { momentWords } from '@/lib/page/browser/number-words.ts';
 import { busyStore, isAnalysing } from '@/lib/page/explorer/compute.ts';
-import { type EngineCheck, engineStore, silenceWords, verifyEngine } from '@/lib/page/explorer/engine.ts';
-import { restartEngine, switchEngine } from '@/lib/page/explorer/start-and-switch.ts';
+import { type EngineCheck, engineStore, silenceWords } from '@/lib/page/explorer/engine.ts';
+import { checkAgain, restartEngine, switchEngine } from '@/lib/page/explorer/start-and-switch.ts';
 
 export function EngineDetails() {
   const { status, report, wanted, problem, check, silentMs } = useStore(engineStore);
@@ -43,7 +43,7 @@ export function EngineDetails() {
           </Button>
         ) : (
           <div className="flex shrink-0 gap-2">
-            <Button small disabled={fixed || check === 'running'} onClick={() => void verifyEngine({ again: true })}>
+            <Button small disabled={fixed || check === 'running'} onClick={() => void checkAgain()}>
               Check again
             </Button>
             {wanted === 'auto' ? null : (
@@ -94,7 +94,7 @@ function Candidate({ candidate, inUse, fixed }: CandidateProps) {
 function checkWords(check: EngineCheck): string {
   if (check === null) return 'Not yet checked against the reference.';
   if (check === 'running') return 'Checking against the reference…';
-  const verdict = check.maxAbsError <= check.tolerance ? 'Checked against the reference' : 'Fails the reference check';
+  const verdict = check.maxAbsError <= check.tolerance ? 'Checked against the reference' : 'Failed the reference check';
   const when = check.keptFromMs === null ? '' : ` on ${momentWords(check.keptFromMs)}`;
   return `${verdict}${when}: max error ${check.maxAbsError.toExponential(1)} (tolerance ${check.tolerance.toExponential(0)}).`;
 }

@@ -1,7 +1,7 @@
 /**
  * States that are found again come from the weights that are there now, or that is told. A few bytes of every matrix are compared,
  * and size and version of each file: a change of a part of a matrix, or of a vector, leaves the former alone. Where the bytes differ
- * the states are thrown away. Where only a file's time does, they stay, as a copy has another time too.
+ * the states are thrown away. Where only a file's time or ETag differs, they stay, as a copy has others.
  */
 import { weightsDigest } from '../core/checkpoint/index.ts';
 import { ContiguaError } from '../core/errors.ts';
@@ -51,15 +51,20 @@ export async function checkSameWeights(
 /** `before` may be empty or tell no versions, as earlier versions of Contigua told none, or not those of files on a server. */
 function areSameFiles(before: readonly StoredFile[], now: readonly StoredFile[]): boolean {
   if (before.length === 0) return true;
-  return before.length === now.length && now.every((file, i) => isSize(before[i], file) && isVersion(before[i], file));
+  return (
+    before.length === now.length &&
+    now.every((file, i) => hasPathAndSize(before[i], file) && mayBeVersion(before[i], file))
+  );
 }
 
 /** The first with another version, where names and sizes are as they were; null otherwise. */
 function copiedFile(before: readonly StoredFile[], now: readonly StoredFile[]): string | null {
-  if (before.length !== now.length || !now.every((file, i) => isSize(before[i], file))) return null;
-  return now.find((file, i) => !isVersion(before[i], file))?.[0] ?? null;
+  if (before.length !== now.length || !now.every((file, i) => hasPathAndSize(before[i], file))) return null;
+  return now.find((file, i) => !mayBeVersion(before[i], file))?.[0] ?? null;
 }
 
-const isSize = (before: StoredFile | undefined, [path, size]: StoredFile) => before?.[0] === path && before[1] === size;
+const hasPathAndSize = (before: StoredFile | undefined, [path, size]: StoredFile) =>
+  before?.[0] === path && before[1] === size;
 
-const isVersion = (before: StoredFile | undefined, [, , version]: StoredFile) => (before?.[2] ?? version) === version;
+const mayBeVersion = (before: StoredFile | undefined, [, , version]: StoredFile) =>
+  (before?.[2] ?? version) === version;

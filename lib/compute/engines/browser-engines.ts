@@ -27,8 +27,9 @@ const BUILD = process.env.CONTIGUA_ENGINE_BUILD;
 
 export function browserEngines(): EngineHost {
   offerFloat64Helpers(startFloat64Helpers);
+  const browserAndBuild = `${navigator.userAgent}, build ${BUILD}`;
   return createEngineHost({
-    check: keptChecks(selfCheck, BUILD ? browserChecks() : null, `${navigator.userAgent}, build ${BUILD}`),
+    check: keptChecks(selfCheck, BUILD ? browserChecks(browserAndBuild) : null, browserAndBuild),
     async probe(threads) {
       return [await webgpuCandidate(navigator.gpu), webglCandidate(), wasmCandidate(threads), CPU_CANDIDATE];
     },

@@ -36,6 +36,15 @@ test('an engine is checked once for each build, whether it passed or not, and wh
   }
 });
 
+test('a result of this visit is no kept one, however often it is asked for', async () => {
+  const store = memoryStore();
+  const { counts, check } = counted(PASSED);
+  const visit = keptChecks(check, store, 'browser', () => 1);
+  for (let asked = 0; asked < 3; asked++) expect(await visit('webgl')).toEqual(kept(PASSED));
+  expect(counts.checks).toBe(1);
+  expect(await keptChecks(check, store, 'browser', () => 2)('webgl')).toEqual(kept(PASSED, 1));
+});
+
 test('a check that is asked for again runs, and takes the place of the kept one', async () => {
   const store = memoryStore();
   await keptChecks(counted(PASSED).check, store, 'browser', () => 1)('wasm');

@@ -1,6 +1,7 @@
 /**
  * Results of the golden cases on the engines of this browser, so that an engine is checked once and not at every visit. A result
- * counts for one engine, device, browser version and build of the product, and for a month: a new driver may change none of them.
+ * counts for one engine, device, browser version and build of the product. A new driver leaves all of these as they are, so a result
+ * also expires.
  */
 import type { SelfCheck } from '../../core/model/index.ts';
 
@@ -11,7 +12,7 @@ export interface CheckStore {
 
 /** A result of the golden cases. */
 export interface EngineCheck extends SelfCheck {
-  /** When an earlier visit computed it, in ms since 1970; null where it was computed for whoever asks. */
+  /** When an earlier visit computed it, in ms since 1970; null where this one did. */
   readonly keptFromMs: number | null;
 }
 
@@ -20,22 +21,25 @@ export type CheckEngine = (engine: string, again?: boolean) => Promise<EngineChe
 
 const KEPT_FOR_MS = 30 * 24 * 3_600_000;
 
-/** `build` names browser and product. A store that fails, or none, costs the check again and nothing else. */
+/** `browserAndBuild`: results of others are of no use. A store that fails, or none, costs the check again and nothing else. */
 export function keptChecks(
   check: () => Promise<SelfCheck>,
   store: CheckStore | null,
-  build: string,
+  browserAndBuild: string,
   now: () => number = Date.now,
 ): CheckEngine {
+  const madeHere = new Map<string, number>();
   return async (engine, again = false) => {
-    const key = `${engine}, ${build}`;
+    const key = `${engine}, ${browserAndBuild}`;
     const kept = again ? null : await store?.get(key).catch(() => null);
     if (isKept(kept) && Math.abs(now() - kept.atMs) < KEPT_FOR_MS) {
       const { maxAbsError, tolerance, atMs } = kept;
-      return { maxAbsError, tolerance, keptFromMs: atMs };
+      return { maxAbsError, tolerance, keptFromMs: madeHere.get(key) === atMs ? null : atMs };
     }
     const made = await check();
-    await store?.put(key, { ...made, atMs: now() }).catch(() => undefined);
+    const atMs = now();
+    madeHere.set(key, atMs);
+    await store?.put(key, { ...made, atMs }).catch(() => undefined);
     return { ...made, keptFromMs: null };
   };
 }
@@ -48,12 +52,18 @@ function isKept(value: unknown): value is SelfCheck & { readonly atMs: number } 
 const DATABASE = 'contigua-engines';
 const STORE = 'checks';
 
-/** Null where the browser has no IndexedDB. */
-export function browserChecks(): CheckStore | null {
+/** Null where the browser has no IndexedDB. What does not end with `browserAndBuild` is removed with the first result. */
+export function browserChecks(browserAndBuild: string): CheckStore | null {
   if (typeof indexedDB === 'undefined') return null;
   return {
     get: (key) => within('readonly', (store) => store.get(key)),
-    put: (key, check) => within('readwrite', (store) => store.put(check, key)).then(() => undefined),
+    async put(key, check) {
+      const keys = (await within('readonly', (store) => store.getAllKeys())) as IDBValidKey[];
+      for (const old of keys.filter((one) => !String(one).endsWith(`, ${browserAndBuild}`))) {
+        await within('readwrite', (store) => store.delete(old));
+      }
+      await within('readwrite', (store) => store.put(check, key));
+    },
   };
 }
 

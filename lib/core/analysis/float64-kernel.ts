@@ -33,7 +33,7 @@ export function wasmKernel(): ProductKernel | null {
   const compiled = productModule();
   if (!compiled) return null;
   return reusing((length) => {
-    const memory = new WebAssembly.Memory({ initial: pagesOf(8 * length) });
+    const memory = new WebAssembly.Memory({ initial: Math.max(1, Math.ceil((8 * length) / PAGE_BYTES)) });
     return { values: new Float64Array(memory.buffer), addProduct: productIn(compiled, memory) };
   });
 }
@@ -52,13 +52,11 @@ export function productIn(compiled: WebAssembly.Module, memory: WebAssembly.Memo
     addProduct(8 * c, 8 * strideC, 8 * a, 8 * strideA, 8 * b, 8 * strideB, n, m, 8 * k, sign);
 }
 
-export const pagesOf = (bytes: number) => Math.max(1, Math.ceil(bytes / PAGE_BYTES));
-
 /**
  * The last workspace is used again, as browsers give out few memories of WebAssembly; a much larger one than is needed goes,
  * as they never shrink.
  */
-export function reusing(make: (length: number) => Workspace): ProductKernel {
+function reusing(make: (length: number) => Workspace): ProductKernel {
   let idle: Workspace | null = null;
   return async (length, work) => {
     const held = idle?.values.length ?? 0;

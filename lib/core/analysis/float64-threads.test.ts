@@ -13,7 +13,7 @@ const HELPER = `
   (async () => {
     (await import('tsx/esm/api')).register();
     const { helpWithProducts } = await import(${JSON.stringify(new URL('./float64-threads.ts', import.meta.url).href)});
-    parentPort.on('message', async (message) => parentPort.postMessage(await helpWithProducts(message)));
+    parentPort.on('message', (message) => helpWithProducts(message, () => parentPort.postMessage('chunk')));
     parentPort.postMessage('ready');
   })();`;
 
@@ -24,7 +24,7 @@ beforeAll(async () => {
   helpers = [1, 2].map(() => new Worker(HELPER, { eval: true }));
   await Promise.all(helpers.map((helper) => once(helper, 'message')));
   // Every product is shared, however small.
-  kernel = threadedKernel(helpers, 0)!;
+  kernel = threadedKernel(() => helpers, 0)!;
 });
 
 afterAll(() => Promise.all(helpers.map((helper) => helper.terminate())));
@@ -57,34 +57,59 @@ describe('float64 products on three threads', () => {
   });
 
   test('need no helper: one that never starts leaves its part to the others', async () => {
-    const missing = new BlockedAlgebra(threadedKernel([{ postMessage: () => {} }], 0)!);
+    const missing = new BlockedAlgebra(threadedKernel(() => [{ postMessage: () => {} }], 0)!);
     const x = numbers(70 * 300, 1);
     const of = (algebra: BlockedAlgebra) => algebra.productTransposed(x, x, 70, 70, 300, pace);
     expect(await of(missing)).toEqual(await of(alone()));
   });
 
-  test('are computed by the helpers too', async () => {
+  test('are computed by the helpers too, also after a rest', async () => {
     const counts = helpers.map(() => 0);
     for (const [i, helper] of helpers.entries()) {
-      helper.on('message', (chunks: number) => {
-        counts[i]! += chunks;
+      helper.on('message', () => {
+        counts[i]! += 1;
       });
     }
     const x = numbers(600 * 600, 2);
-    let turns = 0;
-    // On a busy machine a helper may be late for one product.
-    await expect
-      .poll(
-        async () => {
-          await together().productTransposed(x, x, 600, 600, 600, pace);
-          // Long enough for helpers to leave their threads to the event loop, every other time.
-          if (turns++ % 2 === 1) await new Promise((rested) => setTimeout(rested, 60));
-          // A much larger memory takes the place of this one, and helpers tell what they did in it.
-          await kernel(2 ** 23, async () => {});
-          return counts.every((count) => count > 0);
-        },
-        { timeout: 60_000, interval: 10 },
-      )
-      .toBe(true);
+    const help = () =>
+      // On a busy machine a helper may be late for one product.
+      expect
+        .poll(
+          async () => {
+            await together().productTransposed(x, x, 600, 600, 600, pace);
+            return counts.every((count) => count > 0);
+          },
+          { timeout: 60_000, interval: 10 },
+        )
+        .toBe(true);
+    await help();
+    // Long enough for helpers to leave their threads to the event loop.
+    await new Promise((rested) => setTimeout(rested, 100));
+    counts.fill(0);
+    await help();
+  });
+
+  test('of two operations at the same time, one has a memory of its own', async () => {
+    const [a, b] = [numbers(200 * 300, 3), numbers(200 * 300, 4)];
+    const often = new Pace();
+    often.due = () => true;
+    const of = (algebra: BlockedAlgebra, x: Float64Array) => algebra.productTransposed(x, x, 200, 200, 300, often);
+    const [one, other] = [together(), together()];
+    expect(await Promise.all([of(one, a), of(other, b)])).toEqual([await of(alone(), a), await of(alone(), b)]);
+  });
+
+  test('where a thread fails in a product, that is an error, and the next product is computed', async () => {
+    const compiled: WebAssembly.Module[] = [];
+    const watched = threadedKernel(() => [{ postMessage: (message) => void compiled.push(message.compiled) }], 0)!;
+    expect(compiled).toHaveLength(1);
+    const outside = watched(16, async ({ values, addProduct }) => {
+      addProduct(values.length, 4, 0, 4, 0, 4, 4, 4, 4, 1);
+    });
+    await expect(outside).rejects.toThrow('A thread failed in a float64 product');
+    const x = numbers(20 * 30, 5);
+    const algebra = new BlockedAlgebra(watched);
+    expect(await algebra.productTransposed(x, x, 20, 20, 30, pace)).toEqual(
+      await alone().productTransposed(x, x, 20, 20, 30, pace),
+    );
   });
 });

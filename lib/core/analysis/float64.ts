@@ -30,6 +30,5 @@ export function ownFloat64(): Float64Algebra {
 }
 
 function fastestKernel(): ProductKernel {
-  const helpers = startHelpers();
-  return (helpers.length > 0 ? threadedKernel(helpers) : null) ?? wasmKernel() ?? plainKernel();
+  return threadedKernel(startHelpers) ?? wasmKernel() ?? plainKernel();
 }

@@ -10,7 +10,7 @@ export interface NamedBlob {
 }
 export interface BlobLike {
   readonly size: number;
-  /** Of local and picked files: when they were changed last. Remote files are watched by their ETag while they are open. */
+  /** Of local and picked files: when they were changed last. Of files on a server: ETag, or when they were changed last. */
   readonly version?: string | undefined;
   slice(start?: number, end?: number): BlobLike;
   arrayBuffer(): Promise<ArrayBuffer>;

@@ -130,6 +130,12 @@ export async function switchEngine(wanted: WantedEngine): Promise<void> {
   if (await reopenModel()) await verifyEngine();
 }
 
+/** Runs the check of the engine, whatever an earlier visit kept. What the page measures by itself would keep it waiting. */
+export async function checkAgain(): Promise<void> {
+  stopMeasurements();
+  await verifyEngine({ again: true });
+}
+
 /** After a crash or a lost device: a fresh worker, the engine that was wanted, the model that was open. */
 export async function restartEngine(): Promise<void> {
   restartWorker();
