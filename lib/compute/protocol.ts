@@ -22,6 +22,7 @@ import type { EditWithFile } from '../core/edited-model/open-edits.ts';
 import type { StudentEdit } from '../core/edited-model/students.ts';
 import type { ErrorCode, ErrorDetails } from '../core/errors.ts';
 import type { ModelSummary } from '../core/folder/model-summary.ts';
+import type { EngineCheck } from '../core/model/self-check.ts';
 import type { FoundModulations, ModulationRequest } from '../core/modulation/request.ts';
 import type { Interval } from '../core/quantile.ts';
 import type { AnalysisReport, EditDamage, PartDamage, SplitRule, WidthDamage } from '../core/report/report.ts';
@@ -29,7 +30,6 @@ import type { DistilProgress, DistilResult, NarrowResult, SavedFile, StepPoint }
 import type { DistilSettings, FineTuneSettings } from '../core/run/settings.ts';
 import type { EngineReport, WantedEngine } from '../core/tensor/engine.ts';
 import type { FittedWidthEdit } from '../core/width/map-fitter.ts';
-import type { EngineCheck } from './engines/kept-checks.ts';
 
 /** A file the worker opens itself by URL (`file:` in Node, `http(s):` with byte ranges): file-backed Node Blobs cannot be cloned. */
 export interface LinkedFile {

@@ -19,14 +19,19 @@ import { withoutWeights } from '../core/folder/config-alone.ts';
 import type { ModelSummary } from '../core/folder/model-summary.ts';
 import type { OpenModel } from '../core/folder/open-model.ts';
 import { type BlockInterval, formatIntervalKey } from '../core/interval/index.ts';
-import { checkWeights, type EditParts, openTransformer, type Transformer } from '../core/model/index.ts';
+import {
+  checkWeights,
+  type EditParts,
+  type EngineCheck,
+  openTransformer,
+  type Transformer,
+} from '../core/model/index.ts';
 import type { SplitRule } from '../core/report/report.ts';
 import type { StateStore } from '../core/states/index.ts';
 import type { EngineReport, WantedEngine } from '../core/tensor/index.ts';
 import type { Trace } from '../core/trace/index.ts';
 import { type FittedWidthEdit, fitWidth, type MapStore, removeMap } from '../core/width/index.ts';
 import type { EngineHost } from './engines/engine-host.ts';
-import type { EngineCheck } from './engines/kept-checks.ts';
 import { FittingRoom, type RoomPlace } from './fitting-room.ts';
 
 /**

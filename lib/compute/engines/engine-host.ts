@@ -4,7 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { ContiguaError } from '../../core/errors.ts';
-import { selfCheck } from '../../core/model/index.ts';
+import { type EngineCheck, selfCheck } from '../../core/model/index.ts';
 import {
   chooseEngine,
   type EngineCandidate,
@@ -12,7 +12,7 @@ import {
   type EngineReport,
   type WantedEngine,
 } from '../../core/tensor/index.ts';
-import { type CheckEngine, type EngineCheck, keptChecks } from './kept-checks.ts';
+import { type CheckEngine, keptChecks } from './kept-checks.ts';
 
 export interface EngineHost {
   /**

@@ -3,17 +3,11 @@
  * counts for one engine, device, browser version and build of the product. A new driver leaves all of these as they are, so a result
  * also expires.
  */
-import type { SelfCheck } from '../../core/model/index.ts';
+import type { EngineCheck, SelfCheck } from '../../core/model/index.ts';
 
 export interface CheckStore {
   get(key: string): Promise<unknown>;
   put(key: string, check: unknown): Promise<void>;
-}
-
-/** A result of the golden cases. */
-export interface EngineCheck extends SelfCheck {
-  /** When an earlier visit computed it, in ms since 1970; null where this one did. */
-  readonly keptFromMs: number | null;
 }
 
 /** Gives what is kept of an engine, or runs the golden cases. `again` runs them in any case. */

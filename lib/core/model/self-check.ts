@@ -15,6 +15,12 @@ export interface SelfCheck {
   readonly tolerance: number;
 }
 
+/** A self check whose result may be kept. */
+export interface EngineCheck extends SelfCheck {
+  /** When an earlier visit computed it, in ms since 1970; null where this one did. */
+  readonly keptFromMs: number | null;
+}
+
 /** Ends with the first case that the engine gets wrong. */
 export async function selfCheck(): Promise<SelfCheck> {
   let [maxAbsError, tolerance] = [await storedWeightsError(), Number.POSITIVE_INFINITY];
