@@ -144,7 +144,7 @@ test('what the terminal measured of a plan is a point of the chart once the plan
   await expect(page.getByRole('status').filter({ hasText: 'measured.json loaded' })).toContainText(
     'Its measured output error, 12 %, is a point of Plans.',
   );
-  const measured = points(page).and(page.getByRole('button', { name: /^11–12: .*, output error 12 % / }));
+  const measured = points(page).and(page.getByRole('button', { name: /^Choose 11–12: .*, output error 12 % / }));
   await expect(measured).toHaveCount(1);
   await expect(measured).toHaveAttribute('aria-pressed', 'true');
 });
