@@ -195,7 +195,7 @@ export function whatTakes(
   if (group && group.first !== block) return `the text group ${formatIntervalKey(group)} takes them away`;
   const run = intervalAt(runs, block);
   if (run?.last !== numBlocks - 1 || !endsWithout?.includes(stream)) return null;
-  return `the run ${editKey(run)} makes it the last block, which gives no ${stream}`;
+  return `the run ${formatIntervalKey(run)} makes it the last block, which gives no ${stream}`;
 }
 
 function checkModulations(edits: readonly ModulationEdit[], runs: RunSet, where: string): void {
@@ -225,7 +225,7 @@ function checkStays(block: number, runs: RunSet, whose: string, where: string): 
   throw clash(
     where,
     `${whose} cannot be replaced`,
-    `the run ${editKey(run)} takes the block away`,
+    `the run ${formatIntervalKey(run)} takes the block away`,
     'a block that stays',
   );
 }

@@ -34,7 +34,7 @@ export {
   spanOf,
   textStreamEdit,
 } from './edit.ts';
-export { type EditableModel, editSetOf, onlyRuns, runSetOf } from './edit-set.ts';
+export { type EditableModel, editSetOf, onlyRuns, runSetOf, whatTakes } from './edit-set.ts';
 export { formatEditParam, parseEditParam, parseRunParam } from './edit-text.ts';
 export { canRedo, canUndo } from './history.ts';
 export { restsOn } from './rests-on.ts';

@@ -138,7 +138,7 @@ describe('edits that clash', () => {
     [
       'feed-forward layers of a removed block',
       [run(2, 4), ffnEdit(3, 'image')],
-      /the run 2-4 student takes the block away/,
+      /the run 2-4 takes the block away/,
     ],
     ['text feed-forward layers inside a group', [group(2, 4), ffnEdit(3, 'text')], /Block 3 has no text feed-forward/],
     ['the same layers twice', [ffnEdit(3, 'text'), ffnEdit(3, 'text')], /replaced twice/],

@@ -17,7 +17,7 @@ const taken = (first: number, last: number) => ({ runs: [runEdit({ first, last }
 
 it('greys out the text FFN of a block that a run makes the last of Stable Diffusion 3, with the reason', () => {
   const reason = whyNoFfn(facts, 'text', 21, taken(21, 23));
-  expect(reason).toBe('the run 21–23 makes it the last block, which gives no text.');
+  expect(reason).toBe('the run 21-23 makes it the last block, which gives no text.');
   expect(whyNoFfn(facts, 'image', 21, taken(21, 23))).toBeNull();
   expect(whyNoFfn(facts, 'text', 20, taken(20, 22))).toBeNull();
   expect(whyNoFfn(facts, 'text', 22, taken(21, 23))).toBe('the block is taken out.');

@@ -1,5 +1,6 @@
 /** What the open model allows beside runs of blocks, as its summary says. Pure. */
-import { type BlockInterval, intervalAt } from '@/lib/core/interval/index.ts';
+import { ffnEdit, type RunSet, type TextStreamEdit, whatTakes } from '@/lib/core/edit/index.ts';
+import { intervalAt } from '@/lib/core/interval/index.ts';
 import type { NarrowerFacts, StreamId } from '@/lib/core/model/config-index.ts';
 
 export const allowsGroups = ({ textStream, text }: NarrowerFacts): boolean =>
@@ -11,9 +12,9 @@ export const ffnStreams = ({ ffn }: NarrowerFacts): StreamId[] =>
 
 interface Taken {
   /** Chosen runs, whose later blocks are taken out. */
-  readonly runs: readonly BlockInterval[];
+  readonly runs: RunSet;
   /** Chosen text groups. */
-  readonly groups: readonly BlockInterval[];
+  readonly groups: readonly TextStreamEdit[];
 }
 
 /** Why the feed-forward layers of one stream of a block cannot become one linear map, in a sentence; null where they can. */
@@ -23,12 +24,11 @@ export function whyNoFfn(
   block: number,
   { runs, groups }: Taken,
 ): string | null {
-  const reason = ffn[stream]?.[block] ?? null;
+  const reasons = ffn[stream] ?? [];
+  const reason = reasons[block] ?? null;
   if (reason !== null) return reason;
   const run = intervalAt(runs, block);
   if (run && run.first !== block) return 'the block is taken out.';
-  if (run && run.last === (ffn[stream]?.length ?? 0) - 1 && endsWithout?.includes(stream))
-    return `the run ${run.first}–${run.last} makes it the last block, which gives no ${stream}.`;
-  const group = stream === textStream ? intervalAt(groups, block) : null;
-  return group && group.first !== block ? `text group ${group.first}–${group.last} leaves none.` : null;
+  const taken = whatTakes(ffnEdit(block, stream), runs, groups, { textStream, endsWithout, numBlocks: reasons.length });
+  return taken === null ? null : `${taken}.`;
 }
