@@ -6,7 +6,8 @@ import { postInPieces } from '../lib/compute/pieces.ts';
 import { serve } from '../lib/compute/serve.ts';
 import { createTasks } from '../lib/compute/tasks.ts';
 
-const engines = browserEngines();
+// Put in by next.config.mjs; empty while the sources are being edited.
+const engines = browserEngines(process.env.CONTIGUA_ENGINE_BUILD);
 const files = browserFiles();
 const tasks = createTasks({ engines, files, memory: (engine) => (engine === 'wasm' ? wasmMemory() : null) });
 const server = serve(

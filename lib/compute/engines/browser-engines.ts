@@ -22,14 +22,12 @@ const THREADS_DEADLINE_MS = 15_000;
 /** The backend's own upper bound. */
 const MAX_THREADS = 8;
 
-/** Of the code that computes (next.config.mjs); none while that code is being edited. */
-const BUILD = process.env.CONTIGUA_ENGINE_BUILD;
-
-export function browserEngines(): EngineHost {
+/** `build` names the code that computes, for results of checks that are kept; without one, none is. */
+export function browserEngines(build?: string): EngineHost {
   offerFloat64Helpers(startFloat64Helpers);
-  const browserAndBuild = `${navigator.userAgent}, build ${BUILD}`;
+  const browserAndBuild = `${navigator.userAgent}, build ${build}`;
   return createEngineHost({
-    check: keptChecks(selfCheck, BUILD ? browserChecks(browserAndBuild) : null, browserAndBuild),
+    check: keptChecks(selfCheck, build ? browserChecks(browserAndBuild) : null, browserAndBuild),
     async probe(threads) {
       return [await webgpuCandidate(navigator.gpu), webglCandidate(), wasmCandidate(threads), CPU_CANDIDATE];
     },
