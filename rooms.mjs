@@ -112,7 +112,7 @@ export const ROOMS = [
     study: 'lib/core/* lib/compute/* npm:zod node:',
     'tools/fuzz-parity': 'lib/core/* lib/compute/* node:',
     'lib/server/proof': 'lib/core/* lib/compute/* lib/server/* scripts npm:esbuild npm:pg npm:zod node:',
-    bench: `lib/core/* lib/compute/* lib/server/* lib/server/proof lib/testing/* scripts npm:@tensorflow/* npm:@playwright/test npm:zod
+    bench: `lib/core/* lib/compute/* lib/server/* lib/server/proof lib/testing/* scripts npm:@tensorflow/* npm:@playwright/test npm:esbuild npm:zod
       node:`,
   }),
 ];

@@ -135,11 +135,7 @@ describe('edits that clash', () => {
       [group(2, 6), runEdit({ first: 3, last: 4 }, 'probes')],
       /probes of blocks 4 to 4/,
     ],
-    [
-      'feed-forward layers of a removed block',
-      [run(2, 4), ffnEdit(3, 'image')],
-      /the run 2-4 takes the block away/,
-    ],
+    ['feed-forward layers of a removed block', [run(2, 4), ffnEdit(3, 'image')], /the run 2-4 takes the block away/],
     ['text feed-forward layers inside a group', [group(2, 4), ffnEdit(3, 'text')], /Block 3 has no text feed-forward/],
     ['the same layers twice', [ffnEdit(3, 'text'), ffnEdit(3, 'text')], /replaced twice/],
     ['a block that the model has not', [ffnEdit(16, 'text')], /found 16.*blocks 0 to 15/],
