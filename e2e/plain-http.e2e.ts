@@ -26,5 +26,7 @@ test('opens a model, names it by its fingerprint and analyses it', async ({ page
   await expect(fact(page, 'Fingerprint')).toContainText('sha256:8f93af2a728e');
   await analyse(page);
   await expect(page.getByRole('button', { name: /^Detected interval / }).first()).toBeVisible();
+  // The page may still ask for something, which nobody else would answer.
+  await page.close();
   await context.unrouteAll({ behavior: 'ignoreErrors' });
 });

@@ -25,7 +25,8 @@ export async function checkSameWeights(
   const files = checkpoint.files.map(({ path, sizeBytes, version = null }): StoredFile => [path, sizeBytes, version]);
   const storedFiles = await jsonPiece<readonly StoredFile[]>(store, FILES_KEY);
   if (stored === present && areSameFiles(storedFiles ?? [], files)) {
-    await putJson(store, FILES_KEY, files);
+    // What was not told before is known from now on.
+    if (JSON.stringify(storedFiles) !== JSON.stringify(files)) await putJson(store, FILES_KEY, files);
     return;
   }
   const staysOf = stored === present && storedFiles !== null ? copiedFile(storedFiles, files) : null;
