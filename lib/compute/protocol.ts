@@ -22,7 +22,7 @@ import type { EditWithFile } from '../core/edited-model/open-edits.ts';
 import type { StudentEdit } from '../core/edited-model/students.ts';
 import type { ErrorCode, ErrorDetails } from '../core/errors.ts';
 import type { ModelSummary } from '../core/folder/model-summary.ts';
-import type { EngineCheck } from '../core/model/self-check.ts';
+import type { KeptCheck } from '../core/model/self-check.ts';
 import type { FoundModulations, ModulationRequest } from '../core/modulation/request.ts';
 import type { Interval } from '../core/quantile.ts';
 import type { AnalysisReport, EditDamage, PartDamage, SplitRule, WidthDamage } from '../core/report/report.ts';
@@ -124,7 +124,7 @@ export interface CapturedFiles {
 export interface Tasks {
   startEngine: { input: { wanted: WantedEngine; threads?: number }; result: EngineReport; partial: never };
   /** Runs every family's golden cases on the engine in use; the largest difference is shown. */
-  verifyEngine: { input: { again?: boolean }; result: EngineCheck; partial: never };
+  verifyEngine: { input: { again?: boolean }; result: KeptCheck; partial: never };
   /** A trace may be named in place of a model. */
   openModel: { input: { source: ModelSource }; result: ModelSummary; partial: never };
   /** `limits` are those of an estimate. */

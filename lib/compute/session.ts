@@ -22,7 +22,7 @@ import { type BlockInterval, formatIntervalKey } from '../core/interval/index.ts
 import {
   checkWeights,
   type EditParts,
-  type EngineCheck,
+  type KeptCheck,
   openTransformer,
   type Transformer,
 } from '../core/model/index.ts';
@@ -102,7 +102,7 @@ export class Session {
   }
 
   /** What the golden cases give on the engine in use. Throws `engine-lost` and `not-ready`. */
-  async checkEngine(again?: boolean): Promise<EngineCheck> {
+  async checkEngine(again?: boolean): Promise<KeptCheck> {
     void this.engine;
     return await this.engines.check(again);
   }

@@ -4,7 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { ContiguaError } from '../../core/errors.ts';
-import { type EngineCheck, selfCheck } from '../../core/model/index.ts';
+import { type KeptCheck, selfCheck } from '../../core/model/index.ts';
 import {
   chooseEngine,
   type EngineCandidate,
@@ -22,7 +22,7 @@ export interface EngineHost {
    */
   start(wanted: WantedEngine, threads?: number, letGo?: () => void): Promise<EngineReport>;
   /** What the golden cases give on the running engine: of an earlier visit where that is kept, unless asked for `again`. */
-  check(again?: boolean): Promise<EngineCheck>;
+  check(again?: boolean): Promise<KeptCheck>;
   isLost(): boolean;
   onLost(listener: (reason: string) => void): void;
 }
@@ -113,7 +113,7 @@ export function createEngineHost({ probe, launch, check = keptChecks(selfCheck, 
 }
 
 /** The sentence to add for an engine that computes what the reference does; throws for one that does not. */
-async function passing(check: () => Promise<EngineCheck>): Promise<string> {
+async function passing(check: () => Promise<KeptCheck>): Promise<string> {
   const { maxAbsError, tolerance } = await check();
   const off = `off by ${maxAbsError.toExponential(1)} from the reference, at most ${tolerance.toExponential(0)} allowed`;
   if (maxAbsError <= tolerance) return `It passed the reference check: ${off}.`;

@@ -3,7 +3,7 @@
  * counts for one engine, device, browser version and build of the product. A new driver leaves all of these as they are, so a result
  * also expires.
  */
-import type { EngineCheck, SelfCheck } from '../../core/model/index.ts';
+import type { KeptCheck, SelfCheck } from '../../core/model/index.ts';
 
 export interface CheckStore {
   get(key: string): Promise<unknown>;
@@ -11,7 +11,7 @@ export interface CheckStore {
 }
 
 /** Gives what is kept of an engine, or runs the golden cases. `again` runs them in any case. */
-export type CheckEngine = (engine: string, again?: boolean) => Promise<EngineCheck>;
+export type CheckEngine = (engine: string, again?: boolean) => Promise<KeptCheck>;
 
 const KEPT_FOR_MS = 30 * 24 * 3_600_000;
 

@@ -72,7 +72,7 @@ function reusing(make: (length: number) => Workspace): ProductKernel {
 
 export const PAGE_BYTES = 65_536;
 /** 4 GiB. */
-const MOST_PAGES = 65_536;
+export const MOST_PAGES = 65_536;
 /** 16 MiB. */
 const KEPT_NUMBERS = 2 ** 21;
 

@@ -5,6 +5,7 @@
  */
 import {
   type AddProduct,
+  MOST_PAGES,
   PAGE_BYTES,
   type ProductKernel,
   productIn,
@@ -24,10 +25,10 @@ export interface ProductHelper {
 }
 
 /**
- * Places on the board. CLAIM holds the number of the product and, in its lowest byte, the next chunk of it that nobody has claimed;
- * ALONG is 0 where chunks are rows and 1 where they are columns; arguments are those of AddProduct without the sign.
+ * Places on the board. CLAIM holds the number of the product and, in its lowest byte, the next chunk of it that nobody has claimed.
+ * The product itself begins at PRODUCT.
  */
-const [CLAIM, FINISHED, FAILED, CHUNKS, CHUNK_SIZE, ALONG, SIGN, ARGUMENTS] = [0, 1, 2, 3, 4, 5, 6, 7];
+const [CLAIM, FINISHED, FAILED, PRODUCT] = [0, 1, 2, 3];
 const BOARD_LENGTH = 16;
 /** Of the numbers, behind the board. */
 const NUMBERS_AT = (4 * BOARD_LENGTH) / 8;
@@ -37,8 +38,6 @@ const MOST_CHUNKS = 64;
 /** Above it CLAIM, an Int32, would be negative. */
 const MOST_TURNS = 0x7fffff;
 const CHUNKS_PER_THREAD = 4;
-/** 4 GiB. */
-const MOST_PAGES = 65_536;
 /** How long a helper waits for the next product without leaving its thread to anything else. */
 const BLOCKED_MS = 20;
 /** Multiplications and additions below which waking a helper takes longer than it saves; one thread makes some 4 a nanosecond. */
@@ -133,7 +132,8 @@ function sharedProduct(
     // not stored, so that what is written next comes after all claims of the last product on every processor.
     turn = (turn % MOST_TURNS) + 1;
     Atomics.exchange(board, CLAIM, (turn << 8) | CLOSED);
-    board.set([chunks, chunkSize, along, sign, c, strideC, a, strideA, b, strideB, n, m, k], CHUNKS);
+    const product: Product = [chunks, chunkSize, along, sign, c, strideC, a, strideA, b, strideB, n, m, k];
+    board.set(product, PRODUCT);
     Atomics.store(board, FINISHED, 0);
     Atomics.store(board, CLAIM, turn << 8);
     Atomics.notify(board, CLAIM);
@@ -150,15 +150,8 @@ function computeChunks(board: Int32Array<SharedArrayBuffer>, addProduct: AddProd
   for (;;) {
     const claim = Atomics.load(board, CLAIM);
     // Read before the claim: it succeeds only where the board still holds the same product.
-    const [chunks, chunkSize, along] = [board[CHUNKS]!, board[CHUNK_SIZE]!, board[ALONG]!];
-    const sign = board[SIGN] === 1 ? 1 : -1;
-    const [c, strideC, a, strideA] = [0, 1, 2, 3].map((at) => board[ARGUMENTS + at]!) as [
-      number,
-      number,
-      number,
-      number,
-    ];
-    const [b, strideB, n, m, k] = [4, 5, 6, 7, 8].map((at) => board[ARGUMENTS + at]!) as Five;
+    const [chunks, chunkSize, along, ofSign, c, strideC, a, strideA, b, strideB, n, m, k] = productOn(board);
+    const sign = ofSign === 1 ? 1 : -1;
     const chunk = claim & 0xff;
     if (chunk >= chunks) return claim;
     if (Atomics.compareExchange(board, CLAIM, claim, claim + 1) !== claim) continue;
@@ -181,4 +174,13 @@ function computeChunks(board: Int32Array<SharedArrayBuffer>, addProduct: AddProd
   }
 }
 
-type Five = [number, number, number, number, number];
+/** In the order in which the caller sets them, from PRODUCT on; `along` is 0 where chunks are rows and 1 where they are columns. */
+type Product = readonly [
+  ...job: readonly [chunks: number, chunkSize: number, along: number, sign: number],
+  ...ofC: readonly [at: number, stride: number],
+  ...ofA: readonly [at: number, stride: number],
+  ...ofB: readonly [at: number, stride: number],
+  ...sizes: readonly [n: number, m: number, k: number],
+];
+
+const productOn = (board: Int32Array<SharedArrayBuffer>) => [...board.subarray(PRODUCT)] as unknown as Product;

@@ -52,7 +52,7 @@ export {
   type StudentWeights,
   stepsOf,
 } from './route.ts';
-export { type EngineCheck, type SelfCheck, selfCheck } from './self-check.ts';
+export { type KeptCheck, type SelfCheck, selfCheck } from './self-check.ts';
 export type {
   Conditionings,
   ExtraValues,

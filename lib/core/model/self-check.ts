@@ -16,7 +16,7 @@ export interface SelfCheck {
 }
 
 /** A self check whose result may be kept. */
-export interface EngineCheck extends SelfCheck {
+export interface KeptCheck extends SelfCheck {
   /** When an earlier visit computed it, in ms since 1970; null where this one did. */
   readonly keptFromMs: number | null;
 }
