@@ -78,7 +78,9 @@ testAnalysed(
     // The group leaves its later blocks no text layers; a click there says so and changes nothing.
     await expect(ffnOption(page, 5, 'text')).toHaveAttribute('aria-disabled', 'true');
     await ffnOption(page, 5, 'text').click({ force: true });
-    await expect(panel(page, 'Blocks')).toContainText('FFN of block 5, text stream: text group 4–6 leaves none.');
+    await expect(panel(page, 'Blocks')).toContainText(
+      'FFN of block 5, text stream: the text group 4-6 removes the block’s text layers.',
+    );
     await expectCut(page, 'f1-image.t4-6');
 
     // A run over the edge of the group.

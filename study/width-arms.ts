@@ -73,14 +73,16 @@ export async function widthRows(
 ): Promise<WidthRow[]> {
   const report = { ...measured, width: await widthDamages(sample, measured) };
   const offers = [...widthOffers(report), ...(await offeredRanks(sample, report))];
-  const rows: (() => Promise<WidthRow>)[] = [];
-  for (const share of SHARES) {
-    for (const arm of arms) {
+  const planned = SHARES.flatMap((share) =>
+    arms.flatMap((arm) => {
       const point = plannerOf(sample, report, arm, offers)(share);
-      if (!point) continue;
-      for (const seed of settings.seeds) rows.push(() => rowOf(sample, settings, { arm, share, point, seed }));
-    }
-  }
+      return point ? [{ arm, share, point }] : [];
+    }),
+  );
+  // Seed by seed: a study that is cut off has measured every arm once before one of them twice.
+  const rows = settings.seeds.flatMap((seed) =>
+    planned.map((asked) => () => rowOf(sample, settings, { ...asked, seed })),
+  );
   return await measuredOf(rows);
 }
 
@@ -193,10 +195,16 @@ async function rowOf(
   const captions = settings.captions.claim;
   const drawn = { captions, steps: settings.drawingSteps };
   if (arm.isTuned) {
-    const students = await studentsOf(sample, point, distil);
-    const tuned = await fineTuned(sample, students, { ...settings.fineTune, seed }, point.width);
-    const { parameters } = editedModel(sample.model.config, editsOf(sample, point));
-    return { ...about, parameters, sampleErrors: await tuned.sampleErrors(), pictures: await tuned.pictures(drawn) };
+    const tuning = { ...settings.fineTune, seed };
+    const name = `${narrowName(plan, distil)}, fine-tuned ${settingsText(tuning)}, ${captions} captions, ${settings.drawingSteps} steps`;
+    // Under a name that needs no trained file: what the ledger holds is read where those are gone.
+    const found = await sample.ledger.once(name, async () => {
+      const students = await studentsOf(sample, point, distil);
+      const tuned = await fineTuned(sample, students, tuning, point.width);
+      const { parameters } = editedModel(sample.model.config, editsOf(sample, point));
+      return { parameters, sampleErrors: await tuned.sampleErrors(), pictures: await tuned.pictures(drawn) };
+    });
+    return { ...about, ...found };
   }
   const found = await sample.ledger.once(
     `${narrowName(plan, distil)}, ${captions} captions, ${settings.drawingSteps} steps`,

@@ -192,7 +192,8 @@ export function whatTakes(
   { textStream, endsWithout, numBlocks }: Depth & Pick<Partial<EditableModel>, 'textStream' | 'endsWithout'>,
 ): string | null {
   const group = stream === textStream ? intervalAt(groups, block) : null;
-  if (group && group.first !== block) return `the text group ${formatIntervalKey(group)} takes them away`;
+  if (group && group.first !== block)
+    return `the text group ${formatIntervalKey(group)} removes the block’s text layers`;
   const run = intervalAt(runs, block);
   if (run?.last !== numBlocks - 1 || !endsWithout?.includes(stream)) return null;
   return `the run ${formatIntervalKey(run)} makes it the last block, which gives no ${stream}`;

@@ -192,7 +192,7 @@ describe('what makes blocks narrower', () => {
     ['a group over the edge of a run', [run(4, 8)], group(6, 10), /text group 6-10 and the run 4-8 clash/],
     ['a run over the edge of a group', [group(6, 10)], run(4, 8), /text group 6-10 and the run 4-8 clash/],
     ['layers of a block that is gone', [run(4, 8)], ffnEdit(6, 'image'), /run 4-8 takes the block away/],
-    ['text layers in a group', [group(4, 8)], ffnEdit(6, 'text'), /text group 4-8 takes them away/],
+    ['text layers in a group', [group(4, 8)], ffnEdit(6, 'text'), /text group 4-8 removes the block’s text layers/],
     ['a rank above the width', [], modulationEdit({ rank: 65 }), /1 to 64, the width of the model/],
   ] as const)('is refused as %s, and nothing is lost', (_, edits, edit, message) => {
     expect(() => made(edits, { type: 'add', edit })).toThrow(message);
