@@ -83,8 +83,8 @@ describe('a config.json without weights', () => {
   it.each([
     ['plan Qwen-Image --intervals 3-4 --measure', /--measure needs the weights/],
     ['plan Qwen-Image --modulation 8', /--modulation needs the weights/],
-    ['analyse Qwen-Image --out report.json', /This needs the weights/],
-    ['capture Qwen-Image --out captured', /This needs the weights/],
+    ['analyse Qwen-Image --out report.json', /This request needs the weights/],
+    ['capture Qwen-Image --out captured', /This request needs the weights/],
     ['distil Qwen-Image --plan plan.json --estimate', /no weights beside it.*config\.json by itself/],
   ])(
     'is refused by `%s`, which says what is missing',

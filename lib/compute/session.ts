@@ -165,12 +165,12 @@ export class Session {
   get model(): OpenModel {
     if (this.opened) return this.opened;
     if (this.traced) {
-      throw new ContiguaError('not-ready', 'This needs the weights of the model, and a trace holds none', {
+      throw new ContiguaError('not-ready', 'A trace holds no weights, and this request needs them', {
         file: this.traced.trace.file,
         hint: `Open ${this.traced.summary.name} itself.`,
       });
     }
-    if (this.bare) throw withoutWeights(this.bare.name, 'This');
+    if (this.bare) throw withoutWeights(this.bare.name, 'This request');
     throw new ContiguaError('not-ready', 'No model is open', { hint: 'Open a model first.' });
   }
 

@@ -74,9 +74,9 @@ describe('a trace in place of a model', () => {
     } as const;
     const edits = [{ on: 'run', first: 0, last: 1, by: 'nothing' }] as const;
     await expect(tasks.damage({ edits, probes }, context())).rejects.toThrow(
-      'trace.safetensors: This needs the weights of the model, and a trace holds none. Open tiny-sd3 itself.',
+      'trace.safetensors: A trace holds no weights, and this request needs them. Open tiny-sd3 itself.',
     );
-    await expect(tasks.analyse({ calibration: probes.calibration }, context())).rejects.toThrow(/a trace holds none/);
+    await expect(tasks.analyse({ calibration: probes.calibration }, context())).rejects.toThrow(/A trace holds no weights/);
   });
 
   it('makes room for a model, and the other way round', async () => {

@@ -12,6 +12,7 @@ beforeAll(async () => {
   await mkdir(join(root, 'model/transformer'), { recursive: true });
   await writeFile(join(root, 'model/model_index.json'), '{}');
   await writeFile(join(root, 'model/transformer/config.json'), '{"a":1}');
+  await writeFile(join(root, 'model/notes.txt'), 'A model');
   await writeFile(
     join(root, 'kept.safetensors'),
     Uint8Array.from({ length: 100 }, (_, i) => i),
@@ -26,10 +27,11 @@ describe('a model folder on disk', () => {
     const files = await nodeFiles.openFolder(urlOf('model'));
     expect(files.map(({ path }) => path)).toEqual([
       'model_index.json',
+      'notes.txt',
       'transformer/config.json',
       'transformer/w.safetensors',
     ]);
-    const bytes = new Uint8Array(await files[2]!.blob.slice(10, 30).slice(5, 8).arrayBuffer());
+    const bytes = new Uint8Array(await files[3]!.blob.slice(10, 30).slice(5, 8).arrayBuffer());
     expect([...bytes]).toEqual([15, 16, 17]);
   });
 
@@ -43,9 +45,10 @@ describe('a model folder on disk', () => {
 
   it.each([
     ['a folder that is not there', 'nowhere', /no such folder/],
+    ['an index', 'model/model_index.json', /model_index\.json: This is an index, not a model; expected a folder/],
     [
       'a file of another kind',
-      'model/model_index.json',
+      'model/notes.txt',
       /This is a file; expected a folder, a file of weights \(\.gguf or .*\), or a config\.json/,
     ],
   ])('refuses %s', async (_, path, message) => {
@@ -141,6 +144,14 @@ describe('a model folder on a server', () => {
     const files = await host.openFolder('http://h/models/m/flux1-dev-Q4_K_S.gguf?download=true');
     expect(files.map(({ path }) => path)).toEqual(['flux1-dev-Q4_K_S.gguf']);
     expect(new Set(asked)).toEqual(new Set(['flux1-dev-Q4_K_S.gguf']));
+  });
+
+  it('is not its index', async () => {
+    const { host, asked } = server({ 'model_index.json': '{}' });
+    await expect(host.openFolder('http://h/models/m/model_index.json')).rejects.toThrow(
+      /This is an index, not a model/,
+    );
+    expect(asked).toEqual([]);
   });
 
   it.each([

@@ -1,11 +1,11 @@
 /**
  * A model's folder on a web server. HTTP has no listing, so the names of diffusers' layout are asked for: the config,
  * then either one weights file or an index and the shards it names, then the companions of a model that can draw. The URL
- * of one file of weights is that file.
+ * of one file of weights, or of a config.json, is that file.
  */
-import { type NamedBlob, readJson, WEIGHT_EXTENSIONS } from '../../core/checkpoint/index.ts';
+import { type NamedBlob, readJson } from '../../core/checkpoint/index.ts';
 import { ContiguaError } from '../../core/errors.ts';
-import { COMPANIONS } from '../../core/folder/model-files.ts';
+import { COMPANIONS, fileKindOf } from '../../core/folder/model-files.ts';
 import { isRecord } from '../../core/is-record.ts';
 import { MAX_JSON_BYTES } from '../../core/json-text.ts';
 import type { FileHost } from './file-host.ts';
@@ -30,7 +30,7 @@ export function httpFiles(options: HttpFilesOptions = {}): FileHost {
   return {
     async openFolder(url) {
       const { pathname } = new URL(url, 'http://host');
-      if ([...WEIGHT_EXTENSIONS, '.json'].some((extension) => pathname.endsWith(extension))) {
+      if (fileKindOf(pathname)) {
         return [await this.openFile(url, pathname.slice(pathname.lastIndexOf('/') + 1))];
       }
       const found = await Promise.all([CONFIG, WEIGHTS, ...Object.values(COMPANIONS)].map((path) => open(url, path)));

@@ -2,6 +2,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { configAlone } from '../../core/folder/config-alone.ts';
 import { openModel } from '../../core/folder/open-model.ts';
 import { publishedShape } from '../../testing/published-shape.ts';
 import { COMMIT, REPO, type SourceServer, servedBytes, startSourceServer } from '../../testing/source-server.ts';
@@ -54,6 +55,16 @@ describe('a repository of Hugging Face', () => {
     const expected = (await openModel({ files: onDisk, name: 'm' })).summary.fingerprint;
     expect(await fingerprint(`hf:${REPO}/transformer`)).toBe(expected);
     expect(await fingerprint(`hf:${REPO}/quantised/whole.safetensors`)).toBe(expected);
+  });
+
+  it('may be a config.json alone, which is counted without weights', async () => {
+    const opened = await sources().openFolder(`hf:${REPO}/quantised/config.json`);
+    expect(opened.map(({ path }) => path)).toEqual(['config.json']);
+    const summary = await configAlone({ files: opened, name: 'm' });
+    expect(summary).toMatchObject({ configAlone: true, family: 'qwen-image', numBlocks: 2 });
+    await expect(sources().openFolder(`hf:${REPO}/model_index.json`)).rejects.toThrow(
+      /model_index\.json: This is an index, not a model; expected a folder/,
+    );
   });
 
   it('is read at the commit that its revision meant when it was opened', async () => {

@@ -4,9 +4,10 @@
  * changes while a model is read and a listing is all that opening costs. Files stored with Xet are read through the hub's
  * plain addresses, which the hub keeps for clients that know HTTP alone.
  */
-import { type NamedBlob, WEIGHT_EXTENSIONS } from '../../core/checkpoint/index.ts';
+import type { NamedBlob } from '../../core/checkpoint/index.ts';
 import { ContiguaError } from '../../core/errors.ts';
 import { type HubAddress, isCommit } from '../../core/folder/model-address.ts';
+import { fileKindOf } from '../../core/folder/model-files.ts';
 import { isRecord } from '../../core/is-record.ts';
 import { openHttpBlob } from './http-blob.ts';
 import type { HttpHost } from './http-exchange.ts';
@@ -125,7 +126,7 @@ export function hubFiles(settings: HubSettings, host: HttpHost & { readonly page
     async openFolder(given) {
       const address = await pin(given);
       const { path } = address;
-      const isFile = [...WEIGHT_EXTENSIONS, '.json'].some((extension) => path.endsWith(extension));
+      const isFile = fileKindOf(path) !== null;
       const folder = isFile ? path.slice(0, Math.max(path.lastIndexOf('/'), 0)) : path;
       const start = folder === '' ? '' : `${folder}/`;
       const files = (await listed(address, folder, !isFile)).filter(

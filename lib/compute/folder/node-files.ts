@@ -3,8 +3,9 @@ import type { BigIntStats } from 'node:fs';
 import { open, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { allocated, type NamedBlob, WEIGHT_EXTENSIONS } from '../../core/checkpoint/index.ts';
+import { allocated, type NamedBlob } from '../../core/checkpoint/index.ts';
 import { ContiguaError } from '../../core/errors.ts';
+import { FILE_OR_FOLDER, FOLDER_HINT, fileKindOf } from '../../core/folder/model-files.ts';
 import { RangeBlob } from '../../core/folder/range-blob.ts';
 import { hexOf, sha256 } from '../../core/sha256.ts';
 import { openStateCache, originOf } from '../stores/disk-state-cache.ts';
@@ -22,13 +23,13 @@ export const nodeFiles: FileHost = {
     const info = await stat(root).catch(() => null);
     if (!info) throw new ContiguaError('checkpoint-incomplete', 'There is no such folder', { file: root });
     if (!info.isDirectory()) {
-      if (WEIGHT_EXTENSIONS.some((extension) => root.endsWith(extension))) return await besideConfig(root);
-      // Indices of pipelines and of shards are no config.
-      if (/(?<!index)\.json$/.test(root)) return [await fileBlob(root, basename(root))];
+      const kind = fileKindOf(root);
+      if (kind === 'weights') return await besideConfig(root);
+      if (kind === 'config') return [await fileBlob(root, basename(root))];
       throw new ContiguaError('checkpoint-incomplete', 'This is a file', {
         file: root,
-        expected: `a folder, a file of weights (${WEIGHT_EXTENSIONS.join(' or ')}), or a config.json`,
-        hint: 'Name the model folder, its `transformer` folder, or one file of a whole transformer.',
+        expected: FILE_OR_FOLDER,
+        hint: FOLDER_HINT,
       });
     }
     const paths = await listFiles(root, MAX_DEPTH);
