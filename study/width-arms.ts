@@ -131,23 +131,22 @@ async function offeredRanks(sample: Sample, report: AnalysisReport): Promise<Wid
   if (!drawer || whyNoOffers('modulation', report, summary)) return [];
   const rank = measuredRank(config);
   const choice = { students: [], width: [modulationEdit({ rank })] };
-  const { errors, sampleErrors } = await sample.ledger.once(`modulations of rank ${rank}`, async () => {
-    const fit = await fittedModulations(sample.model, sample.model, sample.transformer, modulationEdit({ rank }));
-    const { transformer, dispose } = await narrowedModel(sample, choice);
-    try {
-      return { errors: Array.from(fit.errors), sampleErrors: await sample.sampleErrorsOf(undefined, transformer) };
-    } finally {
-      dispose();
-    }
-  });
-  const byLevel = await sample.ledger.once(`levels of modulations of rank ${rank}`, async () => {
-    const { transformer, dispose } = await narrowedModel(sample, choice);
-    try {
-      return await sample.levelErrorsOf(undefined, transformer);
-    } finally {
-      dispose();
-    }
-  });
+  const { errors, sampleErrors, byLevel } = await sample.ledger.once(
+    `modulations of rank ${rank}, by level`,
+    async () => {
+      const fit = await fittedModulations(sample.model, sample.model, sample.transformer, modulationEdit({ rank }));
+      const { transformer, dispose } = await narrowedModel(sample, choice);
+      try {
+        return {
+          errors: Array.from(fit.errors),
+          sampleErrors: await sample.sampleErrorsOf(undefined, transformer),
+          byLevel: await sample.levelErrorsOf(undefined, transformer),
+        };
+      } finally {
+        dispose();
+      }
+    },
+  );
   const outputError = relativeError(sampleErrors) ?? Number.NaN;
   return modulationOffers({
     ...{ width: config.width, errors, rank, outputError, earlyError: earlyWeighted(sample.levels, byLevel) },
@@ -159,13 +158,12 @@ async function offeredRanks(sample: Sample, report: AnalysisReport): Promise<Wid
 function plannerOf(
   sample: Sample,
   report: AnalysisReport,
-  { allow }: Arm,
+  arm: Arm,
   offers: readonly WidthOffer[],
 ): (share: number) => PlanPoint | null {
   const { summary } = sample.model;
-  const kinds = allow.filter((kind) => kind === 'run' || whyNoOffers(kind, report, summary) === null);
-  // An arm that adds a kind which the family does not have would be the arm before it again.
-  if (kinds.at(-1) !== allow.at(-1)) return () => null;
+  const kinds = kindsOf(arm, (kind) => kind === 'run' || whyNoOffers(kind, report, summary) === null);
+  if (!kinds) return () => null;
   const planner: BudgetPlanner = budgetPlanner({
     model: summary,
     report,
@@ -177,6 +175,18 @@ function plannerOf(
     const limit = share * planner.scale.before;
     return limit < planner.least ? null : planner.best({ kind: 'params', limit: { amount: limit }, dtype: null });
   };
+}
+
+/**
+ * The kinds of an arm that the family has. Null where the one that the arm adds is not among them: its plans would be those of the arm
+ * before it. What is fine-tuned has all kinds there are.
+ */
+export function kindsOf(
+  { allow, isTuned = false }: Pick<Arm, 'allow' | 'isTuned'>,
+  isOffered: (kind: PlannedKind) => boolean,
+): PlannedKind[] | null {
+  const kinds = allow.filter(isOffered);
+  return isTuned || kinds.at(-1) === allow.at(-1) ? kinds : null;
 }
 
 async function rowOf(
