@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { appendFile, mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -25,6 +25,17 @@ test('a line that a cut-off left half written is measured again', async () => {
   expect(await ledger.once('a', never)).toBe(1);
   expect(await ledger.once('b', async () => 2)).toBe(2);
   expect(await (await Ledger.open(file)).once('b', never)).toBe(2);
+});
+
+test('published results are not measured again, and nothing is written to their file', async () => {
+  const published = await path();
+  await writeFile(published, '{"key":"a","value":1}\n');
+  const ledger = await Ledger.open(await path(), { published });
+  expect(await ledger.once('a', never)).toBe(1);
+  expect(await ledger.once('b', async () => 2)).toBe(2);
+  expect(await readFile(published, 'utf8')).toBe('{"key":"a","value":1}\n');
+  const without = await Ledger.open(await path(), { published: join(await path(), 'none') });
+  expect(await without.once('a', async () => 3)).toBe(3);
 });
 
 test('a ledger that is only read leaves out what was not measured', async () => {

@@ -2,7 +2,7 @@
  * What the study has measured so far, a line of JSON per result: a study that is cut off goes on where it was. Several
  * processes may measure into one ledger: each claims a result by a file that names the process, and a claim whose process is
  * gone counts for nothing. A ledger that is only read measures nothing: tables of what is there are written while a study
- * still runs.
+ * still runs. Results that were published are known from the start.
  */
 import { createHash } from 'node:crypto';
 import { appendFile, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
@@ -38,9 +38,14 @@ export class Ledger {
     private readonly onlyReads: boolean,
   ) {}
 
-  static async open(path: string, { onlyReads = false } = {}): Promise<Ledger> {
+  /** `published`: a file of results that are not measured again; it may be missing. */
+  static async open(
+    path: string,
+    { onlyReads = false, published }: { onlyReads?: boolean; published?: string } = {},
+  ): Promise<Ledger> {
     await mkdir(join(dirname(path), 'claims'), { recursive: true });
     const ledger = new Ledger(path, onlyReads);
+    if (published !== undefined) ledger.#take(await linesOf(published));
     await ledger.#readOn();
     return ledger;
   }
@@ -60,13 +65,16 @@ export class Ledger {
 
   /** Lines that were written since, up to the last that is whole. */
   async #readOn(): Promise<void> {
-    const bytes = await readFile(this.path).catch(() => Buffer.alloc(0));
-    const end = bytes.lastIndexOf(NEW_LINE) + 1;
-    for (const line of bytes.subarray(this.#readBytes, end).toString().split('\n')) {
+    const bytes = await linesOf(this.path);
+    this.#take(bytes.subarray(this.#readBytes));
+    this.#readBytes = bytes.length;
+  }
+
+  #take(lines: Buffer): void {
+    for (const line of lines.toString().split('\n')) {
       const entry = parsedLine(line);
       if (entry) this.#results.set(entry.key, entry.value);
     }
-    this.#readBytes = end;
   }
 
   async #measured<T>(key: string, measure: () => Promise<T>): Promise<T> {
@@ -100,6 +108,12 @@ export class Ledger {
       await rm(path, { force: true });
     }
   }
+}
+
+/** What the file holds up to the end of its last whole line; nothing of a file that is not there. */
+async function linesOf(path: string): Promise<Buffer> {
+  const bytes = await readFile(path).catch(() => Buffer.alloc(0));
+  return bytes.subarray(0, bytes.lastIndexOf(NEW_LINE) + 1);
 }
 
 export function claimName(key: string): string {

@@ -48,6 +48,8 @@ const TRIALS = ['recipes', 'given', 'quality'];
 const { values } = parseArgs({
   options: {
     folder: { type: 'string', default: '.contigua/study' },
+    /** Published results, a file per model, which are not measured again; "" for none. */
+    published: { type: 'string', default: 'study/published' },
     models: { type: 'string', default: 'shapes-mmdit,shapes-flux' },
     engine: { type: 'string', default: 'auto' },
     threads: { type: 'string', default: '1' },
@@ -91,6 +93,7 @@ for (const name of values.models.split(',')) {
   const sample = await Sample.open({
     model: `public/models/${name}`,
     folder: join(values.folder, name),
+    ...(values.published !== '' && { published: join(values.published, `${name}.jsonl`) }),
     engine,
     threads,
     cacheBytes: 20 * 2 ** 30,

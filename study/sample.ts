@@ -43,6 +43,8 @@ export interface SampleOptions {
   readonly model: string;
   /** Where results, students and cached states are kept: one folder per model. */
   readonly folder: string;
+  /** A file of results that are not measured again; it may be missing. */
+  readonly published?: string;
   readonly engine: WantedEngine;
   readonly threads: number;
   readonly cacheBytes: number;
