@@ -31,6 +31,7 @@ import {
 } from './score-tables.ts';
 import type { ScoreValues } from './score-values.ts';
 import { SETTINGS, settingsLines } from './settings.ts';
+import { aloneTable, formulaTable, type StudentAlone, studentsAlone } from './students-alone.ts';
 import { armTable, differenceTable, removalTable, subsetTable, widthLevelTable, widthTable } from './study-tables.ts';
 import { superposedScores } from './superposition.ts';
 import { writeTables } from './tables.ts';
@@ -39,7 +40,7 @@ import { wholeNumber, wholeNumbers } from './whole-numbers.ts';
 import { widthLevels, widthRows } from './width-arms.ts';
 
 const PARTS =
-  'truths,addition,scores,mixed,half,sequential,fine-tune,differences,depths,shares,removal,subsets,width,width-levels'.split(
+  'truths,addition,scores,mixed,half,sequential,fine-tune,differences,depths,shares,alone,removal,subsets,width,width-levels'.split(
     ',',
   );
 /** Asked for by name; they write no table. */
@@ -86,6 +87,8 @@ const compared = wholeNumber('--compared', values.compared, { min: 0, max: Numbe
 const known = [...PARTS, ...TRIALS];
 const unknown = parts.find((part) => !known.includes(part));
 if (unknown) throw new RangeError(`No part "${unknown}"; there are ${known.join(', ')}`);
+/** Of the models so far: formulas are held against one another. */
+const alone = new Map<string, readonly StudentAlone[]>();
 const reports = new WeakMap<Sample, ReturnType<typeof measuredReport>>();
 const [studyPage, scoresPage] = [join(values.docs, 'study.md'), join(values.docs, 'damage-scores.md')];
 
@@ -151,6 +154,15 @@ async function runPart(sample: Sample, name: string, part: string): Promise<void
       [`${name} plans`]: planTable(planScores(scores, differences, truths), truths),
       [`${name} cost`]: costText(differences),
       [`${name} choices`]: await choiceTable(sample, scores, depths),
+    });
+    return;
+  }
+  if (part === 'alone') {
+    const distil = { ...SETTINGS.distil, seed: SETTINGS.seeds[0] ?? 0 };
+    alone.set(name, await studentsAlone(sample, report, distil));
+    await writeTables(join(values.docs, 'planner.md'), {
+      [`${name} alone`]: aloneTable(alone.get(name) ?? []),
+      'students alone': formulaTable(alone),
     });
     return;
   }
