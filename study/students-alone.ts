@@ -95,21 +95,22 @@ interface Formula {
 }
 
 const linearLog = (row: StudentAlone, weighting: keyof OutputErrors) => Math.log(row.linear[weighting]);
+const removedLog = (row: StudentAlone, weighting: keyof OutputErrors) => Math.log(row.removed[weighting]);
 const blocksLog = ({ run }: StudentAlone) => Math.log(removedCount([run]));
 
 export const FORMULAS: readonly Formula[] = [
   { name: 'a share of the linear map’s error', terms: () => [], fixed: linearLog },
-  {
-    name: 'a share of the error without the blocks',
-    terms: () => [],
-    fixed: (row, weighting) => Math.log(row.removed[weighting]),
-  },
+  { name: 'a share of the error without the blocks', terms: () => [], fixed: removedLog },
   { name: 'linear map’s error · eᵖˡᵃᶜᵉ', terms: ({ place }) => [place], fixed: linearLog },
   { name: 'blocks out', terms: (row) => [blocksLog(row)] },
   { name: 'blocks out, eᵖˡᵃᶜᵉ', terms: (row) => [blocksLog(row), row.place] },
   {
     name: 'linear map’s error, blocks out, eᵖˡᵃᶜᵉ',
     terms: (row, weighting) => [linearLog(row, weighting), blocksLog(row), row.place],
+  },
+  {
+    name: 'error without the blocks, blocks out, eᵖˡᵃᶜᵉ',
+    terms: (row, weighting) => [removedLog(row, weighting), blocksLog(row), row.place],
   },
 ];
 

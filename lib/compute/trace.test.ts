@@ -76,7 +76,9 @@ describe('a trace in place of a model', () => {
     await expect(tasks.damage({ edits, probes }, context())).rejects.toThrow(
       'trace.safetensors: A trace holds no weights, and this request needs them. Open tiny-sd3 itself.',
     );
-    await expect(tasks.analyse({ calibration: probes.calibration }, context())).rejects.toThrow(/A trace holds no weights/);
+    await expect(tasks.analyse({ calibration: probes.calibration }, context())).rejects.toThrow(
+      /A trace holds no weights/,
+    );
   });
 
   it('makes room for a model, and the other way round', async () => {
